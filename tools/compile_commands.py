@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Writes compile_commands.json for clangd and clang-tidy.
+
+Usage: tools/compile_commands.py [bazel flags, for example --config=cuda]
+
+Generated headers (*.pb.h) are only found by the tools after `bazel build //...`
+with the same flags.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+# Of no use to the tools: flags that only gcc knows, Bazel's fixed build time,
+# and the names of the files to write.
+DROP = ("-fno-canonical-system-headers", "-D__DATE__", "-D__TIME", "-MD")
+DROP_WITH_VALUE = ("-MF", "-o")
+
+
+def main():
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    flags = sys.argv[1:]
+
+    def run(*args):
+        return subprocess.run(
+            ["bazel"] + list(args), cwd=root, check=True, stdout=subprocess.PIPE
+        ).stdout.decode()
+
+    # Paths in Bazel's commands are relative to a folder of its own. From the
+    # workspace they work too (tools see bazel-out through .bazel/out), except external/... .
+    output_base = run("info", "output_base", *flags).strip()
+    actions = json.loads(
+        run(
+            "aquery",
+            "--output=jsonproto",
+            *flags,
+            'mnemonic("CppCompile", //...)',
+        )
+    ).get("actions", [])
+
+    entries = {}
+    for action in actions:
+        arguments = []
+        source = None
+        skip = False
+        previous = ""
+        for argument in action["arguments"]:
+            if previous == "-c":
+                source = argument
+            if skip:
+                skip = False
+            elif argument in DROP_WITH_VALUE:
+                skip = True
+            elif argument.startswith("external/"):
+                arguments.append(os.path.join(output_base, argument))
+            elif not argument.startswith(DROP):
+                arguments.append(argument)
+            previous = argument
+        # Only our own hand-written files; each once.
+        if source and not source.startswith(("external/", "bazel-out/")):
+            entries[source] = {
+                "directory": root,
+                "file": source,
+                "arguments": arguments,
+            }
+
+    path = os.path.join(root, "compile_commands.json")
+    with open(path, "w") as file:
+        json.dump([entries[name] for name in sorted(entries)], file, indent=1)
+        file.write("\n")
+    print("%d files in compile_commands.json" % len(entries))
+
+
+if __name__ == "__main__":
+    main()
