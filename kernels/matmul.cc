@@ -1,0 +1,167 @@
+#include "kernels/matmul.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/matmul.cc"
+#include <hwy/foreach_target.h>  // Must come before highway.h.
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace apollo {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F32 = hn::CappedTag<float, PackedMatrix::kPanel>;
+using V = hn::Vec<F32>;
+constexpr int kLanes = static_cast<int>(hn::MaxLanes(F32()));
+constexpr int kVectors = PackedMatrix::kPanel / kLanes;  // Per panel.
+
+HWY_INLINE V LoadWeights(const float* w) { return hn::Load(F32(), w); }
+
+HWY_INLINE V LoadWeights(const std::uint16_t* w) {
+  const hn::Rebind<std::uint16_t, F32> d16;
+  const hn::RebindToUnsigned<F32> d32;
+  return hn::BitCast(F32(),
+                     hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::Load(d16, w))));
+}
+
+struct Problem {
+  const float* x;
+  std::ptrdiff_t x_stride;
+  int inputs;
+  int outputs;
+  const float* bias;
+  float* out;
+  std::ptrdiff_t out_stride;
+};
+
+// R rows times P panels with all sums in registers.
+template <int R, int P, typename W>
+HWY_INLINE void Tile(const Problem& p, const W* weights, int row, int panel) {
+  constexpr int kSums = P * kVectors;
+  const F32 d;
+  V sums[R][kSums];
+  for (int r = 0; r < R; ++r) {
+    for (int s = 0; s < kSums; ++s) sums[r][s] = hn::Zero(d);
+  }
+  const std::size_t panel_size =
+      static_cast<std::size_t>(p.inputs) * PackedMatrix::kPanel;
+  const W* w = weights + panel * panel_size;
+  const float* x = p.x + row * p.x_stride;
+  for (int i = 0; i < p.inputs; ++i) {
+    V ws[kSums];
+    for (int q = 0; q < P; ++q) {
+      for (int v = 0; v < kVectors; ++v) {
+        ws[q * kVectors + v] = LoadWeights(w + q * panel_size + v * kLanes);
+      }
+    }
+    w += PackedMatrix::kPanel;
+    for (int r = 0; r < R; ++r) {
+      const V xs = hn::Set(d, x[r * p.x_stride + i]);
+      for (int s = 0; s < kSums; ++s) {
+        sums[r][s] = hn::MulAdd(xs, ws[s], sums[r][s]);
+      }
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    float* out = p.out + (row + r) * p.out_stride;
+    for (int s = 0; s < kSums; ++s) {
+      const int first = panel * PackedMatrix::kPanel + s * kLanes;
+      HWY_ALIGN float lanes[kLanes];
+      hn::Store(sums[r][s], d, lanes);
+      const int count = std::min(kLanes, p.outputs - first);
+      for (int o = 0; o < count; ++o) {
+        out[first + o] =
+            p.bias != nullptr ? lanes[o] + p.bias[first + o] : lanes[o];
+      }
+    }
+  }
+}
+
+// All row tiles for panels [begin, end). R x P x kVectors sums must fit into the
+// registers: 16 with AVX2 (12 sums), 32 with AVX-512 (24).
+template <typename W>
+void Panels(const Problem& p, const W* weights, int rows, int begin, int end) {
+  constexpr int kTall = kVectors == 1 ? 12 : 6;  // Rows of the tall tile.
+  // Few rows: many panels at once, to hide the latency of the multiply-adds.
+  if (rows < 4) {
+    constexpr int kWide1 = kVectors == 1 ? 8 : 4;
+    constexpr int kWide2 = kVectors == 1 ? 6 : 3;
+    constexpr int kWide3 = kVectors == 1 ? 4 : 2;
+    const int wide = rows == 1 ? kWide1 : rows == 2 ? kWide2 : kWide3;
+    int panel = begin;
+    for (; panel + wide <= end; panel += wide) {
+      if (rows == 1) Tile<1, kWide1>(p, weights, 0, panel);
+      if (rows == 2) Tile<2, kWide2>(p, weights, 0, panel);
+      if (rows == 3) Tile<3, kWide3>(p, weights, 0, panel);
+    }
+    for (; panel < end; ++panel) {
+      if (rows == 1) Tile<1, 1>(p, weights, 0, panel);
+      if (rows == 2) Tile<2, 1>(p, weights, 0, panel);
+      if (rows == 3) Tile<3, 1>(p, weights, 0, panel);
+    }
+    return;
+  }
+  for (int panel = begin; panel < end; ++panel) {
+    int row = 0;
+    for (; row + kTall <= rows; row += kTall) {
+      Tile<kTall, 1>(p, weights, row, panel);
+    }
+    for (; row + 4 <= rows; row += 4) Tile<4, 1>(p, weights, row, panel);
+    switch (rows - row) {
+      case 3:
+        Tile<3, 1>(p, weights, row, panel);
+        break;
+      case 2:
+        Tile<2, 1>(p, weights, row, panel);
+        break;
+      case 1:
+        Tile<1, 1>(p, weights, row, panel);
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+void MatMulPanels(const float* x, int rows, int x_stride, const PackedMatrix& w,
+                  const float* bias, float* out, int out_stride, int begin,
+                  int end) {
+  const Problem p = {x,    x_stride, w.inputs(), w.outputs(),
+                     bias, out,      out_stride};
+  if (w.format() == WeightFormat::kF32) {
+    Panels(p, w.f32(), rows, begin, end);
+  } else {
+    Panels(p, w.bf16(), rows, begin, end);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace apollo
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace apollo {
+
+HWY_EXPORT(MatMulPanels);
+
+void MatMul(const float* x, int rows, int x_stride, const PackedMatrix& w,
+            const float* bias, float* out, int out_stride, ThreadPool& pool) {
+  if (rows <= 0) return;
+  // Below some 20,000 multiply-adds, waking a thread costs more than it saves.
+  const std::int64_t per_panel =
+      static_cast<std::int64_t>(w.inputs()) * PackedMatrix::kPanel * rows;
+  const std::int64_t grain = 20000 / per_panel + 1;
+  pool.ParallelFor(w.panels(), grain,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     HWY_DYNAMIC_DISPATCH(MatMulPanels)
+                     (x, rows, x_stride, w, bias, out, out_stride,
+                      static_cast<int>(begin), static_cast<int>(end));
+                   });
+}
+
+}  // namespace apollo
+#endif  // HWY_ONCE

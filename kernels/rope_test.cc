@@ -1,0 +1,34 @@
+#include "kernels/rope.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <complex>
+
+namespace apollo {
+namespace {
+
+TEST(RopeTest, RotatesPairsOfHalvesLikeComplexNumbers) {
+  const Rope rope(6, 10000.0);
+  float angles[6];
+  for (const int position : {0, 1, 7, 4000}) {
+    rope.Angles(position, angles);
+    float x[12] = {1, 2, 3, 4, 5, 6, -1, 0.5f, 2, 0, 3, -2};
+    const float before[12] = {1, 2, 3, 4, 5, 6, -1, 0.5f, 2, 0, 3, -2};
+    rope.Rotate(angles, 2, x);
+    for (int h = 0; h < 2; ++h) {
+      for (int j = 0; j < 3; ++j) {
+        const double angle = position * std::pow(10000.0, -2.0 * j / 6);
+        const std::complex<double> turned =
+            std::complex<double>(before[h * 6 + j], before[h * 6 + j + 3]) *
+            std::polar(1.0, angle);
+        // float32 angles near 4000 are off by up to 4000 * 2^-24 = 2.4e-4.
+        EXPECT_NEAR(x[h * 6 + j], turned.real(), 3e-3);
+        EXPECT_NEAR(x[h * 6 + j + 3], turned.imag(), 3e-3);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace apollo
