@@ -13,8 +13,7 @@ float LogSumExp(const float* logits, int size) {
   return top + static_cast<float>(std::log(sum));
 }
 
-std::vector<TokenLogprob> TopLogprobs(const float* logits, int size,
-                                      float log_sum_exp, int count) {
+std::vector<std::int32_t> TopTokens(const float* logits, int size, int count) {
   count = std::min(count, size);
   std::vector<std::int32_t> order(size);
   std::iota(order.begin(), order.end(), 0);
@@ -23,11 +22,8 @@ std::vector<TokenLogprob> TopLogprobs(const float* logits, int size,
                       return logits[a] != logits[b] ? logits[a] > logits[b]
                                                     : a < b;
                     });
-  std::vector<TokenLogprob> top;
-  for (int i = 0; i < count; ++i) {
-    top.push_back({order[i], logits[order[i]] - log_sum_exp});
-  }
-  return top;
+  order.resize(count);
+  return order;
 }
 
 std::int32_t ArgMax(const float* logits, int size) {

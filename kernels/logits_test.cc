@@ -13,16 +13,11 @@ TEST(LogitsTest, LogSumExpIsExactForLargeLogits) {
   EXPECT_FLOAT_EQ(LogSumExp(logits.data(), 3), 1000.0f + std::log(2.0f));
 }
 
-TEST(LogitsTest, TopLogprobsAreSortedWithTiesToTheLowerToken) {
+TEST(LogitsTest, TopTokensAreSortedWithTiesToTheLowerToken) {
   const std::vector<float> logits = {1, 3, 2, 3};
-  const float lse = LogSumExp(logits.data(), 4);
-  const auto top = TopLogprobs(logits.data(), 4, lse, 3);
-  ASSERT_EQ(top.size(), 3u);
-  EXPECT_EQ(top[0].token, 1);
-  EXPECT_EQ(top[1].token, 3);
-  EXPECT_EQ(top[2].token, 2);
-  EXPECT_FLOAT_EQ(top[2].logprob, 2 - lse);
-  EXPECT_EQ(TopLogprobs(logits.data(), 4, lse, 99).size(), 4u);
+  EXPECT_EQ(TopTokens(logits.data(), 4, 3), (std::vector<std::int32_t>{1, 3, 2}));
+  EXPECT_EQ(TopTokens(logits.data(), 4, 99).size(), 4u);
+  EXPECT_TRUE(TopTokens(logits.data(), 4, 0).empty());
 }
 
 TEST(LogitsTest, ArgMaxTakesTheLowestOfEqualsAndSkipsNan) {

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace apollo {
+
+// Structured logs: one JSON object a line on standard error, for example
+//   {"time":"2026-01-31T12:00:00.123Z","level":"info","process":"router",
+//    "event":"started","port":50051}
+// An event is a fixed word and fields are facts about the system. Never put a
+// text of a user, a token or anything derived from them into a field. Any thread.
+using LogValue = std::variant<std::string, std::int64_t, double, bool>;
+
+struct LogField {
+  LogField(const char* name, std::string value)
+      : name(name), value(std::move(value)) {}
+  LogField(const char* name, const char* value)
+      : name(name), value(std::string(value)) {}
+  LogField(const char* name, bool value) : name(name), value(value) {}
+  LogField(const char* name, double value) : name(name), value(value) {}
+  LogField(const char* name, int value)
+      : name(name), value(static_cast<std::int64_t>(value)) {}
+  LogField(const char* name, std::int64_t value) : name(name), value(value) {}
+  LogField(const char* name, std::uint64_t value)
+      : name(name), value(static_cast<std::int64_t>(value)) {}
+
+  const char* name;
+  LogValue value;
+};
+
+using LogFields = std::initializer_list<LogField>;
+
+// Names this process in every line. Call once, before threads start.
+void SetLogProcess(std::string_view name);
+
+void LogInfo(const char* event, LogFields fields = {});
+void LogWarning(const char* event, LogFields fields = {});
+void LogError(const char* event, LogFields fields = {});
+
+}  // namespace apollo

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <vector>
+
+#include "engine/kv_cache.h"
+#include "engine/weights.h"
+#include "kernels/attention.h"
+#include "kernels/rope.h"
+
+namespace apollo {
+
+// Consecutive rows of one sequence in a step.
+struct BatchSlice {
+  // Must hold blocks for positions 0..first_position + rows - 1, and outlive the
+  // step.
+  const BlockTable* blocks = nullptr;
+  int first_position = 0;
+  int rows = 0;
+};
+
+// The rows of one step through a stage: each row's position and cache slot, and
+// the rotary angles that all layers share. Slices follow each other without gaps:
+// row r of the batch is row r - (rows of the slices before) of its slice.
+class Batch {
+ public:
+  Batch(std::vector<BatchSlice> slices, const Rope& rope, int head_size);
+
+  int rows() const { return static_cast<int>(positions_.size()); }
+  const std::vector<BatchSlice>& slices() const { return slices_; }
+  int position(int row) const { return positions_[row]; }
+  const float* angles(int row) const { return &angles_[row * head_size_]; }
+
+ private:
+  std::vector<BatchSlice> slices_;
+  int head_size_;
+  std::vector<int> positions_;  // [rows]
+  std::vector<float> angles_;   // [rows, head_size]
+};
+
+// The half of a layer that dense and sparse layers share:
+//   hidden += output(attention(norm(hidden)))
+// hidden: [batch.rows(), config.hidden_size]. Keys and values of the batch's
+// tokens go into `cache` as its layer `cache_layer`. One thread calls it; `pool`
+// helps.
+void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
+                  const Rope& rope, const Batch& batch, int cache_layer,
+                  KvCache& cache, float* hidden, ThreadPool& pool);
+
+// out = mlp(x) for x [rows, hidden]; out [rows, hidden]; no overlap.
+void RunMlp(const MlpWeights& weights, const float* x, int rows, float* out,
+            ThreadPool& pool);
+
+}  // namespace apollo

@@ -1,0 +1,92 @@
+#include "engine/dense_stage.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "common/check.h"
+#include "common/status_macros.h"
+#include "engine/cache_size.h"
+#include "kernels/elementwise.h"
+#include "model/safetensors/convert.h"
+
+namespace apollo {
+
+DenseStage::DenseStage(const ModelConfig& config, const TensorView& embedding,
+                       ThreadPool& pool)
+    : config_(config),
+      embedding_(embedding),
+      pool_(pool),
+      rope_(config.head_size, config.rope_theta) {}
+
+std::int64_t DenseStage::WeightBytes(const ModelConfig& config,
+                                     const Checkpoint& checkpoint) {
+  return CheckpointBytes(checkpoint, [&config](const std::string& name) {
+    constexpr char kPrefix[] = "model.layers.";
+    return name.rfind(kPrefix, 0) == 0 &&
+           std::atoi(name.c_str() + sizeof(kPrefix) - 1) < config.boundary;
+  });
+}
+
+absl::StatusOr<std::unique_ptr<DenseStage>> DenseStage::Load(
+    const ModelConfig& config, const Checkpoint& checkpoint,
+    std::int64_t cache_bytes, ThreadPool& pool, const LoadProgress& progress) {
+  ASSIGN_OR_RETURN(const TensorView* embedding,
+                   checkpoint.Get("model.embed_tokens.weight"));
+  std::unique_ptr<DenseStage> stage(new DenseStage(config, *embedding, pool));
+  const AttentionShape shape = {config.num_heads, config.num_kv_heads,
+                                config.head_size};
+  ASSIGN_OR_RETURN(
+      const int blocks,
+      BlocksInBytes(cache_bytes, KvCache::BlockBytes(shape, config.boundary,
+                                                     config.hidden_size)));
+  stage->cache_ = std::make_unique<KvCache>(shape, config.boundary,
+                                            config.hidden_size, blocks);
+  WeightLoader loader(config, checkpoint, pool, WeightBytes(config, checkpoint),
+                      progress);
+  for (int layer = 0; layer < config.boundary; ++layer) {
+    ASSIGN_OR_RETURN(DenseLayerWeights weights, loader.DenseLayer(layer));
+    stage->layers_.push_back(std::move(weights));
+  }
+  return stage;
+}
+
+std::span<const float> DenseStage::Forward(std::vector<BatchSlice> slices,
+                                           std::span<const std::int32_t> tokens) {
+  const Batch batch(std::move(slices), rope_, config_.head_size);
+  const int rows = batch.rows();
+  const int size = config_.hidden_size;
+  APOLLO_CHECK(static_cast<int>(tokens.size()) == rows);
+  hidden_.resize(static_cast<std::size_t>(rows) * size);
+  for (int r = 0; r < rows; ++r) {
+    APOLLO_CHECK(RowsToFloat32(embedding_, tokens[r], 1,
+                               &hidden_[static_cast<std::size_t>(r) * size])
+                     .ok());
+  }
+  std::vector<float> normed(hidden_.size());
+  std::vector<float> mlp(hidden_.size());
+  for (int layer = 0; layer < config_.boundary; ++layer) {
+    const DenseLayerWeights& w = layers_[layer];
+    RunAttention(config_, w.attention, rope_, batch, layer, *cache_,
+                 hidden_.data(), pool_);
+    RmsNorm(hidden_.data(), rows, size, w.attention.mlp_norm.data(),
+            config_.rms_norm_eps, normed.data(), pool_);
+    RunMlp(w.mlp, normed.data(), rows, mlp.data(), pool_);
+    AddScaled(mlp.data(), 1.0f, rows * size, hidden_.data());
+  }
+  // The replay log.
+  int row = 0;
+  for (const BatchSlice& slice : batch.slices()) {
+    for (int r = 0; r < slice.rows; ++r, ++row) {
+      const int position = slice.first_position + r;
+      std::copy_n(&hidden_[static_cast<std::size_t>(row) * size], size,
+                  cache_->boundary((*slice.blocks)[position / kBlockTokens]) +
+                      static_cast<std::size_t>(position % kBlockTokens) * size);
+    }
+  }
+  return hidden_;
+}
+
+}  // namespace apollo

@@ -1,0 +1,102 @@
+#include "engine/sampler.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <vector>
+
+namespace apollo {
+namespace {
+
+// Probabilities 1/2, 1/4, 1/8, 1/8 for tokens 2, 0, 1, 3.
+std::vector<float> Logits() {
+  return {std::log(2.0f), 0.0f, std::log(4.0f), 0.0f};
+}
+
+SampledToken SampleOnce(const SamplingOptions& options, std::uint64_t position,
+                        const TokenCounts& counts = {}, int top = 0) {
+  std::vector<float> logits = Logits();
+  return Sample(logits.data(), 4, options, counts, position, top);
+}
+
+std::map<int, int> Histogram(const SamplingOptions& options, int draws) {
+  std::map<int, int> counts;
+  for (int i = 0; i < draws; ++i) ++counts[SampleOnce(options, i).token];
+  return counts;
+}
+
+TEST(SamplerTest, GreedyTakesTheMostProbableWithItsLogprob) {
+  const SampledToken sampled = SampleOnce({}, 0, {}, 3);
+  EXPECT_EQ(sampled.token, 2);
+  EXPECT_NEAR(sampled.logprob, std::log(0.5), 1e-6);
+  ASSERT_EQ(sampled.alternatives.size(), 3u);
+  EXPECT_EQ(sampled.alternatives[1].token, 0);
+  EXPECT_NEAR(sampled.alternatives[1].logprob, std::log(0.25), 1e-6);
+  EXPECT_EQ(sampled.alternatives[2].token, 1);
+}
+
+TEST(SamplerTest, FrequenciesFollowTheProbabilities) {
+  const int draws = 16000;
+  const auto counts = Histogram({.temperature = 1, .seed = 5}, draws);
+  // Five standard deviations of a binomial: below 5 * sqrt(16000) / 2 = 317.
+  EXPECT_NEAR(counts.at(2), draws / 2, 317);
+  EXPECT_NEAR(counts.at(0), draws / 4, 317);
+  EXPECT_NEAR(counts.at(1), draws / 8, 317);
+  EXPECT_NEAR(counts.at(3), draws / 8, 317);
+}
+
+TEST(SamplerTest, TemperatureSharpens) {
+  // Halving the temperature squares the odds: 16 : 4 : 1 : 1.
+  const int draws = 16000;
+  const auto counts = Histogram({.temperature = 0.5, .seed = 6}, draws);
+  EXPECT_NEAR(counts.at(2), draws * 16 / 22, 317);
+  EXPECT_NEAR(counts.at(0), draws * 4 / 22, 317);
+}
+
+TEST(SamplerTest, TopKAndTopPCutTheTail) {
+  EXPECT_EQ(Histogram({.temperature = 1, .top_k = 1}, 500).size(), 1u);
+  const auto two = Histogram({.temperature = 1, .top_k = 2}, 500);
+  EXPECT_EQ(two.size(), 2u);
+  EXPECT_TRUE(two.contains(2) && two.contains(0));
+  // Exactly half of the mass is token 2's alone; a bit more needs token 0.
+  EXPECT_EQ(Histogram({.temperature = 1, .top_p = 0.49f}, 500).size(), 1u);
+  EXPECT_EQ(Histogram({.temperature = 1, .top_p = 0.6f}, 500).size(), 2u);
+  EXPECT_EQ(Histogram({.temperature = 1, .top_p = 1e-9f}, 500).size(), 1u);
+}
+
+TEST(SamplerTest, DependsOnSeedAndPositionOnly) {
+  const SamplingOptions options = {.temperature = 1, .seed = 77};
+  std::vector<int> first, second, other_seed;
+  for (int i = 0; i < 64; ++i) first.push_back(SampleOnce(options, i).token);
+  for (int i = 63; i >= 0; --i) {
+    second.insert(second.begin(), SampleOnce(options, i).token);
+  }
+  for (int i = 0; i < 64; ++i) {
+    other_seed.push_back(SampleOnce({.temperature = 1, .seed = 78}, i).token);
+  }
+  EXPECT_EQ(first, second);
+  EXPECT_NE(first, other_seed);
+}
+
+TEST(SamplerTest, UniformNumbersAreTheSameOnEveryMachine) {
+  // Worked out by hand from the definition with arbitrary-precision integers.
+  EXPECT_GE(UniformAt(0, 0), 0.0);
+  EXPECT_LT(UniformAt(~0ull, ~0ull), 1.0);
+  double sum = 0;
+  for (int i = 0; i < 10000; ++i) sum += UniformAt(3, i);
+  EXPECT_NEAR(sum / 10000, 0.5, 0.02);
+}
+
+TEST(SamplerTest, PenaltiesCountGeneratedTokensButNotInTheLogprob) {
+  // Token 2 leads token 0 by log 2 = 0.69.
+  EXPECT_EQ(SampleOnce({.presence_penalty = 0.6f}, 0, {{2, 5}}).token, 2);
+  EXPECT_EQ(SampleOnce({.presence_penalty = 0.8f}, 0, {{2, 1}}).token, 0);
+  EXPECT_EQ(SampleOnce({.frequency_penalty = 0.2f}, 0, {{2, 3}}).token, 2);
+  EXPECT_EQ(SampleOnce({.frequency_penalty = 0.2f}, 0, {{2, 4}}).token, 0);
+  const auto kept = SampleOnce({.presence_penalty = 0.6f}, 0, {{2, 1}});
+  EXPECT_NEAR(kept.logprob, std::log(0.5), 1e-6);
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "common/thread_pool.h"
+#include "kernels/packed_matrix.h"
+#include "model/config/model_config.h"
+#include "model/safetensors/checkpoint.h"
+
+namespace apollo {
+
+// A SwiGLU MLP: down(silu(gate x) * up x).
+struct MlpWeights {
+  PackedMatrix gate_up;  // [2 * inner, hidden]: gate's outputs, then up's.
+  PackedMatrix down;     // [hidden, inner]
+  int inner() const { return down.inputs(); }
+};
+
+struct AttentionWeights {
+  std::vector<float> norm;      // [hidden], before attention.
+  PackedMatrix qkv;             // [q_size + 2 kv_size, hidden]
+  std::vector<float> qkv_bias;  // [q_size + 2 kv_size], or empty.
+  PackedMatrix output;          // [hidden, q_size]
+  std::vector<float> mlp_norm;  // [hidden], before the MLP.
+};
+
+struct DenseLayerWeights {
+  AttentionWeights attention;
+  MlpWeights mlp;
+};
+
+struct SparseLayerWeights {
+  AttentionWeights attention;
+  std::vector<float> gate;             // [experts, hidden]
+  std::map<int, MlpWeights> experts;   // Those that are resident.
+  MlpWeights shared;                   // Only with a shared expert.
+  std::vector<float> shared_gate;      // [hidden], likewise.
+};
+
+struct HeadWeights {
+  std::vector<float> norm;  // [hidden]
+  PackedMatrix output;      // [vocab, hidden]
+};
+
+// Called as loading goes on, from the loading thread: bytes of weights done, and
+// in all.
+using LoadProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+// Reads weights of a checkpoint that CheckTensors accepted, packing them with all
+// threads of the pool. Weights keep the checkpoint's precision: bf16 tensors stay
+// bf16, f16 and f32 become f32. Only the tensors asked for are read.
+class WeightLoader {
+ public:
+  // Everything passed in must outlive the loader. `total` is what progress
+  // reports as the sum.
+  WeightLoader(const ModelConfig& config, const Checkpoint& checkpoint,
+               ThreadPool& pool, std::int64_t total, LoadProgress progress);
+
+  absl::StatusOr<DenseLayerWeights> DenseLayer(int layer);
+  absl::StatusOr<SparseLayerWeights> SparseLayer(int layer,
+                                                 const std::set<int>& experts);
+  absl::StatusOr<HeadWeights> Head();
+
+ private:
+  absl::StatusOr<AttentionWeights> Attention(const std::string& layer);
+  absl::StatusOr<MlpWeights> Mlp(const std::string& prefix);
+  // The tensors' rows one after the other as one matrix.
+  absl::StatusOr<PackedMatrix> Stack(const std::vector<std::string>& names);
+  absl::StatusOr<std::vector<float>> Vector(const std::string& name);
+  void Report(const TensorView& tensor);
+
+  const ModelConfig& config_;
+  const Checkpoint& checkpoint_;
+  ThreadPool& pool_;
+  const std::int64_t total_;
+  const LoadProgress progress_;
+  std::int64_t done_ = 0;
+};
+
+// Bytes in the checkpoint of the tensors whose names `wanted` accepts.
+std::int64_t CheckpointBytes(const Checkpoint& checkpoint,
+                             const std::function<bool(const std::string&)>& wanted);
+
+}  // namespace apollo

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/generation/generation.h"
+
+namespace apollo {
+
+// What travels on a link, as plain data. docs/link.md has the rules of each
+// message; proto/apollo/internal/v1/worker.proto is their form on the wire.
+
+enum class WorkerRole { kDense, kExpert };
+
+// The first frame each way: who is speaking.
+struct Hello {
+  WorkerRole role = WorkerRole::kDense;
+  std::string name;        // Unique in the cluster.
+  std::string model_hash;  // Both sides must serve the same model.
+  std::string version;
+  std::set<int> experts;   // Resident ones (expert workers).
+};
+
+// What an expert worker must know of a sequence; comes with its first rows.
+struct SequenceStart {
+  int family = -1;
+  bool hybrid = false;
+  SamplingOptions sampling;
+  int prompt_tokens = 0;
+  int top_logprobs = 0;
+};
+
+// Consecutive rows of one sequence.
+struct SequenceRows {
+  std::uint64_t sequence = 0;
+  std::uint32_t attempt = 0;
+  int first_position = 0;
+  std::vector<std::int32_t> tokens;        // [rows], at least one.
+  std::optional<SequenceStart> start;      // Exactly when first_position is 0.
+  bool sample = false;                     // Choose the token after the last row.
+  // For the last score_targets.size() rows: the token that follows, whose
+  // log-probability is wanted.
+  std::vector<std::int32_t> score_targets;
+};
+
+// Dense to expert worker. Payload: boundary activations [sum of rows, hidden].
+struct StageStep {
+  std::uint64_t step = 0;
+  std::vector<SequenceRows> sequences;
+};
+
+struct SequenceOutput {
+  std::uint64_t sequence = 0;
+  std::uint32_t attempt = 0;
+  int position = 0;                        // Of the last row computed.
+  std::optional<TokenLogprob> sampled;
+  std::vector<TokenLogprob> alternatives;
+  std::vector<float> score_logprobs;
+  std::vector<std::uint32_t> expert_use;   // [sparse layers, experts]
+  absl::Status status;                     // Not OK: the attempt has failed.
+};
+
+// Expert to dense worker: one for each StageStep, in the same order.
+struct StageResult {
+  std::uint64_t step = 0;
+  std::vector<SequenceOutput> outputs;
+};
+
+// Dense to expert worker: these sequences are over.
+struct ReleaseSequences {
+  struct Item {
+    std::uint64_t sequence = 0;
+    std::uint32_t attempt = 0;
+  };
+  std::vector<Item> items;
+};
+
+// Expert to expert worker: rows for an expert that is resident there.
+// Payload: [rows, hidden].
+struct ExpertRows {
+  std::uint64_t ticket = 0;  // Chosen by the sender; comes back with the outputs.
+  int layer = 0;
+  int expert = 0;
+};
+
+// The answer. Payload: [rows, hidden] in the same order; empty with an error.
+struct ExpertOutputs {
+  std::uint64_t ticket = 0;
+  absl::Status status;
+};
+
+struct Frame {
+  std::variant<Hello, StageStep, StageResult, ReleaseSequences, ExpertRows,
+               ExpertOutputs>
+      body;
+  std::vector<float> payload;
+};
+
+}  // namespace apollo

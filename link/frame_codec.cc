@@ -1,0 +1,282 @@
+#include "link/frame_codec.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "common/status_macros.h"
+
+namespace apollo {
+namespace {
+
+namespace pb = internal::v1;
+static_assert(std::endian::native == std::endian::little,
+              "payloads travel in little endian");
+
+void ToProto(const SamplingOptions& in, pb::Sampling* out) {
+  out->set_temperature(in.temperature);
+  out->set_top_p(in.top_p);
+  out->set_top_k(in.top_k);
+  out->set_seed(in.seed);
+  out->set_presence_penalty(in.presence_penalty);
+  out->set_frequency_penalty(in.frequency_penalty);
+}
+
+SamplingOptions FromProto(const pb::Sampling& in) {
+  return {in.temperature(),      in.top_p(),
+          static_cast<int>(in.top_k()), in.seed(),
+          in.presence_penalty(), in.frequency_penalty()};
+}
+
+absl::Status StatusFrom(int code, const std::string& message) {
+  return absl::Status(static_cast<absl::StatusCode>(code), message);
+}
+
+void ToProto(const Hello& in, pb::LinkMessage* message) {
+  pb::Hello* out = message->mutable_hello();
+  out->set_role(in.role == WorkerRole::kDense ? pb::Hello::DENSE
+                                              : pb::Hello::EXPERT);
+  out->set_name(in.name);
+  out->set_model_hash(in.model_hash);
+  out->set_version(in.version);
+  for (const int e : in.experts) out->add_experts(e);
+}
+
+void ToProto(const StageStep& in, pb::LinkMessage* message) {
+  pb::StageStep* out = message->mutable_step();
+  out->set_step(in.step);
+  for (const SequenceRows& rows : in.sequences) {
+    pb::SequenceRows* to = out->add_sequences();
+    to->set_sequence(rows.sequence);
+    to->set_attempt(rows.attempt);
+    to->set_first_position(rows.first_position);
+    to->mutable_tokens()->Add(rows.tokens.begin(), rows.tokens.end());
+    if (rows.start) {
+      pb::SequenceStart* start = to->mutable_start();
+      start->set_family(rows.start->family);
+      start->set_hybrid(rows.start->hybrid);
+      ToProto(rows.start->sampling, start->mutable_sampling());
+      start->set_prompt_tokens(rows.start->prompt_tokens);
+      start->set_top_logprobs(rows.start->top_logprobs);
+    }
+    to->set_sample(rows.sample);
+    to->mutable_score_targets()->Add(rows.score_targets.begin(),
+                                     rows.score_targets.end());
+  }
+}
+
+void ToProto(const StageResult& in, pb::LinkMessage* message) {
+  pb::StageResult* out = message->mutable_result();
+  out->set_step(in.step);
+  for (const SequenceOutput& output : in.outputs) {
+    pb::SequenceOutput* to = out->add_outputs();
+    to->set_sequence(output.sequence);
+    to->set_attempt(output.attempt);
+    to->set_position(output.position);
+    if (output.sampled) {
+      to->set_sampled(true);
+      to->set_token(output.sampled->token);
+      to->set_logprob(output.sampled->logprob);
+    }
+    for (const TokenLogprob& alternative : output.alternatives) {
+      pb::Alternative* a = to->add_alternatives();
+      a->set_token(alternative.token);
+      a->set_logprob(alternative.logprob);
+    }
+    to->mutable_score_logprobs()->Add(output.score_logprobs.begin(),
+                                      output.score_logprobs.end());
+    to->mutable_expert_use()->Add(output.expert_use.begin(),
+                                  output.expert_use.end());
+    to->set_error_code(static_cast<int>(output.status.code()));
+    to->set_error_message(std::string(output.status.message()));
+  }
+}
+
+void ToProto(const ReleaseSequences& in, pb::LinkMessage* message) {
+  pb::ReleaseSequences* out = message->mutable_release();
+  for (const ReleaseSequences::Item& item : in.items) {
+    pb::ReleaseSequences::Item* to = out->add_items();
+    to->set_sequence(item.sequence);
+    to->set_attempt(item.attempt);
+  }
+}
+
+void ToProto(const ExpertRows& in, pb::LinkMessage* message) {
+  pb::ExpertRows* out = message->mutable_rows();
+  out->set_ticket(in.ticket);
+  out->set_layer(in.layer);
+  out->set_expert(in.expert);
+}
+
+void ToProto(const ExpertOutputs& in, pb::LinkMessage* message) {
+  pb::ExpertOutputs* out = message->mutable_outputs();
+  out->set_ticket(in.ticket);
+  out->set_error_code(static_cast<int>(in.status.code()));
+  out->set_error_message(std::string(in.status.message()));
+}
+
+Hello HelloFrom(const pb::Hello& in) {
+  Hello out;
+  out.role = in.role() == pb::Hello::EXPERT ? WorkerRole::kExpert
+                                            : WorkerRole::kDense;
+  out.name = in.name();
+  out.model_hash = in.model_hash();
+  out.version = in.version();
+  out.experts.insert(in.experts().begin(), in.experts().end());
+  return out;
+}
+
+StageStep StepFrom(const pb::StageStep& in) {
+  StageStep out;
+  out.step = in.step();
+  for (const pb::SequenceRows& from : in.sequences()) {
+    SequenceRows& rows = out.sequences.emplace_back();
+    rows.sequence = from.sequence();
+    rows.attempt = from.attempt();
+    rows.first_position = static_cast<int>(from.first_position());
+    rows.tokens.assign(from.tokens().begin(), from.tokens().end());
+    if (from.has_start()) {
+      rows.start = SequenceStart{from.start().family(), from.start().hybrid(),
+                                 FromProto(from.start().sampling()),
+                                 static_cast<int>(from.start().prompt_tokens()),
+                                 static_cast<int>(from.start().top_logprobs())};
+    }
+    rows.sample = from.sample();
+    rows.score_targets.assign(from.score_targets().begin(),
+                              from.score_targets().end());
+  }
+  return out;
+}
+
+StageResult ResultFrom(const pb::StageResult& in) {
+  StageResult out;
+  out.step = in.step();
+  for (const pb::SequenceOutput& from : in.outputs()) {
+    SequenceOutput& output = out.outputs.emplace_back();
+    output.sequence = from.sequence();
+    output.attempt = from.attempt();
+    output.position = static_cast<int>(from.position());
+    if (from.sampled()) {
+      output.sampled = TokenLogprob{from.token(), from.logprob()};
+    }
+    for (const pb::Alternative& a : from.alternatives()) {
+      output.alternatives.push_back({a.token(), a.logprob()});
+    }
+    output.score_logprobs.assign(from.score_logprobs().begin(),
+                                 from.score_logprobs().end());
+    output.expert_use.assign(from.expert_use().begin(),
+                             from.expert_use().end());
+    output.status = StatusFrom(from.error_code(), from.error_message());
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<pb::LinkMessage> EncodeFrame(const Frame& frame,
+                                         std::uint64_t number) {
+  std::vector<pb::LinkMessage> messages(1);
+  std::visit([&](const auto& body) { ToProto(body, &messages[0]); }, frame.body);
+  const char* bytes = reinterpret_cast<const char*>(frame.payload.data());
+  const std::size_t size = frame.payload.size() * sizeof(float);
+  messages[0].set_frame(number);
+  messages[0].set_payload_bytes(size);
+  std::size_t done = std::min(size, kMaxPieceBytes);
+  messages[0].set_payload(bytes, done);
+  while (done < size) {
+    pb::LinkMessage& piece = messages.emplace_back();
+    piece.mutable_continuation();
+    piece.set_frame(number);
+    const std::size_t count = std::min(size - done, kMaxPieceBytes);
+    piece.set_payload(bytes + done, count);
+    done += count;
+  }
+  return messages;
+}
+
+absl::Status FrameDecoder::AddPiece(const pb::LinkMessage& message) {
+  const std::string& piece = message.payload();
+  if (piece.size() > payload_bytes_ - received_bytes_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a frame's payload is longer than the ", payload_bytes_,
+                     " bytes it announced"));
+  }
+  std::memcpy(reinterpret_cast<char*>(partial_->payload.data()) +
+                  received_bytes_,
+              piece.data(), piece.size());
+  received_bytes_ += piece.size();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
+    const pb::LinkMessage& message) {
+  if (message.frame() < next_number_) return std::nullopt;  // A duplicate.
+  if (message.frame() > next_number_) {
+    return absl::DataLossError(absl::StrCat("frame ", message.frame(),
+                                            " came where frame ", next_number_,
+                                            " was due"));
+  }
+  if (message.body_case() == pb::LinkMessage::kContinuation) {
+    if (!partial_) {
+      return absl::InvalidArgumentError("more payload without a frame");
+    }
+  } else {
+    if (partial_) {
+      return absl::DataLossError("a frame began before the last was complete");
+    }
+    if (message.payload_bytes() > kMaxPayloadBytes ||
+        message.payload_bytes() % sizeof(float) != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a frame announces a payload of ",
+                       message.payload_bytes(), " bytes"));
+    }
+    Frame frame;
+    switch (message.body_case()) {
+      case pb::LinkMessage::kHello:
+        frame.body = HelloFrom(message.hello());
+        break;
+      case pb::LinkMessage::kStep:
+        frame.body = StepFrom(message.step());
+        break;
+      case pb::LinkMessage::kResult:
+        frame.body = ResultFrom(message.result());
+        break;
+      case pb::LinkMessage::kRelease: {
+        ReleaseSequences release;
+        for (const auto& item : message.release().items()) {
+          release.items.push_back({item.sequence(), item.attempt()});
+        }
+        frame.body = std::move(release);
+        break;
+      }
+      case pb::LinkMessage::kRows:
+        frame.body = ExpertRows{message.rows().ticket(),
+                                static_cast<int>(message.rows().layer()),
+                                static_cast<int>(message.rows().expert())};
+        break;
+      case pb::LinkMessage::kOutputs:
+        frame.body = ExpertOutputs{message.outputs().ticket(),
+                                   StatusFrom(message.outputs().error_code(),
+                                              message.outputs().error_message())};
+        break;
+      default:
+        return absl::InvalidArgumentError("a frame without a known body");
+    }
+    frame.payload.resize(message.payload_bytes() / sizeof(float));
+    partial_ = std::move(frame);
+    payload_bytes_ = message.payload_bytes();
+    received_bytes_ = 0;
+  }
+  RETURN_IF_ERROR(AddPiece(message));
+  if (received_bytes_ < payload_bytes_) return std::nullopt;
+  ++next_number_;
+  std::optional<Frame> complete = std::move(partial_);
+  partial_.reset();
+  return complete;
+}
+
+}  // namespace apollo

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "link/frame.h"
+#include "proto/apollo/internal/v1/worker.pb.h"
+
+namespace apollo {
+
+// Largest piece of a payload in one message: larger gRPC messages are slow.
+inline constexpr std::size_t kMaxPieceBytes = 1 << 20;
+// Largest payload accepted from a peer: 1 GiB.
+inline constexpr std::uint64_t kMaxPayloadBytes = std::uint64_t{1} << 30;
+
+// The frame as messages: one, or several if the payload needs pieces. `number`
+// counts the frames sent on this link before.
+std::vector<internal::v1::LinkMessage> EncodeFrame(const Frame& frame,
+                                                   std::uint64_t number);
+
+// Puts frames together again. One thread; one object for each link and direction.
+class FrameDecoder {
+ public:
+  // Takes the next message. Returns a frame when one is complete, nothing when
+  // pieces are missing or the message is a duplicate of a frame already seen.
+  // DATA_LOSS when frames are missing; INVALID_ARGUMENT for a message that no
+  // correct peer sends.
+  absl::StatusOr<std::optional<Frame>> Add(
+      const internal::v1::LinkMessage& message);
+
+ private:
+  absl::Status AddPiece(const internal::v1::LinkMessage& message);
+
+  std::uint64_t next_number_ = 0;
+  std::optional<Frame> partial_;
+  std::uint64_t payload_bytes_ = 0;  // Of the partial frame, in all.
+  std::uint64_t received_bytes_ = 0;
+};
+
+}  // namespace apollo

@@ -1,0 +1,212 @@
+#include "link/grpc_link.h"
+
+#include <absl/status/status.h>
+
+#include <utility>
+
+#include "common/mutex.h"
+#include "link/frame_stream.h"
+
+namespace apollo {
+namespace {
+
+using Message = internal::v1::LinkMessage;
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                      status.error_message());
+}
+
+// The end that dialled. Keeps itself alive until gRPC is done with it.
+class ClientLink final : public Link,
+                         public grpc::ClientBidiReactor<Message, Message>,
+                         public std::enable_shared_from_this<ClientLink> {
+ public:
+  ClientLink(std::shared_ptr<grpc::Channel> channel,
+             std::shared_ptr<FrameHandler> handler)
+      : stub_(internal::v1::LinkService::NewStub(std::move(channel))),
+        stream_([this](const Message* m) { StartWrite(m); }) {
+    stream_.SetHandler(std::move(handler));
+  }
+
+  void Start() {
+    self_ = shared_from_this();
+    stub_->async()->Connect(&context_, this);
+    StartRead(&incoming_);
+    AddHold();  // Writes start from any thread, until reading has ended.
+    StartCall();
+  }
+
+  void Send(Frame frame) override { stream_.Send(frame); }
+
+  void Close() override {
+    stream_.Stop(absl::OkStatus());
+    context_.TryCancel();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (ok) {
+      const absl::Status status = stream_.Received(incoming_);
+      if (status.ok()) {
+        StartRead(&incoming_);
+        return;
+      }
+      stream_.Stop(status);
+      context_.TryCancel();
+    }
+    // Why a connection broke is known only in OnDone.
+    stream_.StopWriting();
+    RemoveHold();
+  }
+
+  void OnWriteDone(bool ok) override { stream_.WriteDone(ok); }
+
+  void OnDone(const grpc::Status& status) override {
+    stream_.Stop(status.ok() ? absl::UnavailableError("the peer ended the link")
+                             : FromGrpc(status));
+    stream_.Closed();
+    self_.reset();  // May delete this.
+  }
+
+ private:
+  std::unique_ptr<internal::v1::LinkService::Stub> stub_;
+  grpc::ClientContext context_;
+  Message incoming_;
+  FrameStream stream_;
+  std::shared_ptr<ClientLink> self_;
+};
+
+// The end that accepted.
+class ServerReactor;
+
+class ServerLink final : public Link {
+ public:
+  explicit ServerLink(ServerReactor* reactor) : reactor_(reactor) {}
+  void Send(Frame frame) override;
+  void Close() override;
+  void Detach() {
+    MutexLock lock(mutex_);
+    reactor_ = nullptr;
+  }
+
+ private:
+  Mutex mutex_;
+  ServerReactor* reactor_ ABSL_GUARDED_BY(mutex_);
+};
+
+class ServerReactor final : public grpc::ServerBidiReactor<Message, Message> {
+ public:
+  ServerReactor(LinkAcceptor& acceptor, grpc::CallbackServerContext* context)
+      : context_(context),
+        link_(std::make_shared<ServerLink>(this)),
+        stream_([this](const Message* m) { StartWrite(m); }) {
+    std::shared_ptr<FrameHandler> handler = acceptor.OnAccept(link_);
+    if (handler == nullptr) {
+      End(absl::OkStatus(),
+          grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                       "this worker does not accept links now"));
+      return;
+    }
+    stream_.SetHandler(std::move(handler));
+    StartRead(&incoming_);
+  }
+
+  FrameStream& stream() { return stream_; }
+
+  void Close() {
+    stream_.Stop(absl::OkStatus());
+    context_->TryCancel();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (ok) {
+      const absl::Status status = stream_.Received(incoming_);
+      if (status.ok()) {
+        StartRead(&incoming_);
+        return;
+      }
+      End(status, grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                               std::string(status.message())));
+      return;
+    }
+    End(absl::UnavailableError("the peer ended the link"), grpc::Status::OK);
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (stream_.WriteDone(ok)) {
+      bool finish = false;
+      {
+        MutexLock lock(mutex_);
+        finish = ending_;
+      }
+      // A write may have begun since: then its end comes here again.
+      if (finish && stream_.Stop(absl::OkStatus())) FinishOnce(final_status_);
+    }
+  }
+
+  void OnDone() override {
+    link_->Detach();
+    stream_.Stop(absl::UnavailableError("the link ended"));
+    stream_.Closed();
+    delete this;
+  }
+
+ private:
+  // Finishes now, or when the write under way is done.
+  void End(absl::Status reason, grpc::Status status) {
+    {
+      MutexLock lock(mutex_);
+      if (!ending_) final_status_ = status;
+      ending_ = true;
+    }
+    if (stream_.Stop(std::move(reason))) FinishOnce(status);
+  }
+
+  void FinishOnce(const grpc::Status& status) {
+    {
+      MutexLock lock(mutex_);
+      if (finished_) return;
+      finished_ = true;
+    }
+    Finish(status);
+  }
+
+  grpc::CallbackServerContext* const context_;
+  const std::shared_ptr<ServerLink> link_;
+  FrameStream stream_;
+  Message incoming_;
+  Mutex mutex_;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  grpc::Status final_status_;  // Set before ending_.
+};
+
+void ServerLink::Send(Frame frame) {
+  MutexLock lock(mutex_);
+  if (reactor_ != nullptr) reactor_->stream().Send(frame);
+}
+
+void ServerLink::Close() {
+  MutexLock lock(mutex_);
+  if (reactor_ != nullptr) reactor_->Close();
+}
+
+}  // namespace
+
+Dialer MakeGrpcDialer(ChannelFactory channels) {
+  return [channels = std::move(channels)](
+             const std::string& address,
+             std::shared_ptr<FrameHandler> handler) -> std::shared_ptr<Link> {
+    auto link =
+        std::make_shared<ClientLink>(channels(address), std::move(handler));
+    link->Start();
+    return link;
+  };
+}
+
+grpc::ServerBidiReactor<Message, Message>* GrpcLinkService::Connect(
+    grpc::CallbackServerContext* context) {
+  return new ServerReactor(acceptor_, context);
+}
+
+}  // namespace apollo

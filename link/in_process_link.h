@@ -1,0 +1,17 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "link/link.h"
+
+namespace apollo {
+
+// Two ends of a link within one process: what one end sends, the other end's
+// handler gets, without copying the payload. Handlers are called in the sender's
+// thread. Neither end may send from inside its own handler's OnFrame.
+std::pair<std::shared_ptr<Link>, std::shared_ptr<Link>> MakeInProcessLink(
+    std::shared_ptr<FrameHandler> first_handler,
+    std::shared_ptr<FrameHandler> second_handler);
+
+}  // namespace apollo

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "link/frame.h"
+
+namespace apollo {
+
+// Receives what comes on one link. Calls come one at a time, from threads of the
+// link or of the sender; they must return quickly (enqueue, not compute).
+class FrameHandler {
+ public:
+  virtual ~FrameHandler() = default;
+  // Frames arrive in the order they were sent, each once.
+  virtual void OnFrame(Frame frame) = 0;
+  // The last call: nothing can be sent or received any more. OK if this side
+  // closed the link, otherwise why it ended.
+  virtual void OnClosed(absl::Status status) = 0;
+};
+
+// One connection between two workers, for frames both ways. Thread-safe.
+class Link {
+ public:
+  virtual ~Link() = default;
+  // Queues the frame; never blocks. Frames of one thread keep their order. After
+  // the link has closed, frames are dropped.
+  virtual void Send(Frame frame) = 0;
+  // Ends the link; OnClosed follows on both sides. Frames queued may be lost.
+  virtual void Close() = 0;
+};
+
+// Opens a link to an address. Returns at once: a peer that cannot be reached is
+// an OnClosed with UNAVAILABLE. The handler is kept until OnClosed has returned.
+using Dialer = std::function<std::shared_ptr<Link>(
+    const std::string& address, std::shared_ptr<FrameHandler> handler)>;
+
+}  // namespace apollo

@@ -1,0 +1,94 @@
+#include "link/link_session.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <atomic>
+#include <utility>
+
+namespace apollo {
+namespace {
+
+LinkId NextLinkId() {
+  static std::atomic<LinkId> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+LinkSession::LinkSession(Hello self, LinkEvents& events,
+                         std::function<void(absl::Status)> ended)
+    : id_(NextLinkId()),
+      self_(std::move(self)),
+      events_(events),
+      ended_(std::move(ended)) {}
+
+absl::Status LinkSession::CheckPeer(const Hello& peer) const {
+  if (peer.role == self_.role && peer.name == self_.name) {
+    return absl::AlreadyExistsError("the peer is this process itself");
+  }
+  if (peer.model_hash != self_.model_hash) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("worker \"", peer.name, "\" serves model ",
+                     peer.model_hash, ", this one serves ", self_.model_hash));
+  }
+  return absl::OkStatus();
+}
+
+void LinkSession::Announce() {
+  if (up_ || closed_ || !refusal_.ok() || !link_ || !peer_) return;
+  up_ = true;
+  events_.OnLinkUp(id_, *peer_, link_);
+}
+
+void LinkSession::Begin(std::shared_ptr<Link> link) {
+  bool refused = false;
+  {
+    MutexLock lock(mutex_);
+    if (closed_) return;
+    link_ = link;
+    refused = !refusal_.ok();
+    Announce();
+  }
+  if (refused) {
+    link->Close();
+  } else {
+    link->Send({self_, {}});
+  }
+}
+
+void LinkSession::OnFrame(Frame frame) {
+  std::shared_ptr<Link> to_close;
+  {
+    MutexLock lock(mutex_);
+    if (closed_ || !refusal_.ok()) return;
+    if (up_) {
+      events_.OnLinkFrame(id_, std::move(frame));
+      return;
+    }
+    const Hello* hello = std::get_if<Hello>(&frame.body);
+    refusal_ = hello != nullptr && !peer_
+                   ? CheckPeer(*hello)
+                   : absl::InvalidArgumentError(
+                         "the peer's first frame is not its hello");
+    if (refusal_.ok()) {
+      peer_ = *hello;
+      Announce();
+      return;
+    }
+    to_close = link_;
+  }
+  if (to_close) to_close->Close();
+}
+
+void LinkSession::OnClosed(absl::Status status) {
+  {
+    MutexLock lock(mutex_);
+    closed_ = true;
+    link_ = nullptr;
+    if (!refusal_.ok()) status = refusal_;
+    if (up_) events_.OnLinkDown(id_, status);
+  }
+  if (ended_) ended_(status);
+}
+
+}  // namespace apollo

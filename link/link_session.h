@@ -1,0 +1,65 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "common/mutex.h"
+#include "link/link.h"
+
+namespace apollo {
+
+// Names one link of this process for as long as it is open; never reused.
+using LinkId = std::uint64_t;
+
+// What a worker sees of its links. Calls for one link come one at a time and in
+// this order: up, frames, down. They must return quickly and must not send.
+class LinkEvents {
+ public:
+  virtual ~LinkEvents() = default;
+  // The peer has said who it is, and serves the same model.
+  virtual void OnLinkUp(LinkId id, const Hello& peer,
+                        std::shared_ptr<Link> link) = 0;
+  virtual void OnLinkFrame(LinkId id, Frame frame) = 0;
+  virtual void OnLinkDown(LinkId id, absl::Status status) = 0;
+};
+
+// One end of a link from its opening: exchanges hellos, refuses a peer that
+// serves another model or is this process itself, and passes frames on.
+class LinkSession final : public FrameHandler {
+ public:
+  // `events` must outlive the session. `ended`, if given, is called once when the
+  // link is closed, up or not: FAILED_PRECONDITION for a peer with another model,
+  // ALREADY_EXISTS for this process itself.
+  LinkSession(Hello self, LinkEvents& events,
+              std::function<void(absl::Status)> ended);
+
+  // The link whose handler this is. Sends the hello.
+  void Begin(std::shared_ptr<Link> link);
+
+  void OnFrame(Frame frame) override;
+  void OnClosed(absl::Status status) override;
+
+ private:
+  // Says that the link is up once both sides are known.
+  void Announce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckPeer(const Hello& peer) const;
+  void Refuse(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const LinkId id_;
+  const Hello self_;
+  LinkEvents& events_;
+  const std::function<void(absl::Status)> ended_;
+
+  Mutex mutex_;
+  std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
+  std::optional<Hello> peer_ ABSL_GUARDED_BY(mutex_);
+  bool up_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace apollo

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace apollo {
+
+// The addresses of a group of workers, from a flag: "host:port,host:port", or
+// "file:/path" for a file with one address per line (empty lines and lines that
+// start with # are skipped), which may change while the process runs. One thread.
+class Membership {
+ public:
+  // INVALID_ARGUMENT for an address without a port, naming it. A file need not
+  // exist yet.
+  static absl::StatusOr<Membership> Parse(std::string_view list);
+
+  // The addresses now, each once. A file that cannot be read, or holds a line that
+  // is no address, leaves the list as it was.
+  const std::vector<std::string>& Current();
+
+ private:
+  Membership() = default;
+
+  std::string path_;
+  std::vector<std::string> addresses_;
+};
+
+}  // namespace apollo

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace apollo {
+
+// How a token is chosen. The router checks the ranges noted.
+struct SamplingOptions {
+  float temperature = 0;        // 0: greedy. Else in (0, 100].
+  float top_p = 1;              // (0, 1]
+  int top_k = 0;                // 0: all.
+  std::uint64_t seed = 0;
+  float presence_penalty = 0;   // [-2, 2]
+  float frequency_penalty = 0;  // [-2, 2]
+};
+
+struct TokenLogprob {
+  std::int32_t token = 0;
+  float logprob = 0;
+};
+
+// One sequence to run: what the router asks of a dense worker.
+struct GenerationRequest {
+  std::string request_id;             // For logs only.
+  std::vector<std::int32_t> prompt;   // At least one token.
+  int family = -1;                    // Expert of the language family, or -1.
+  bool hybrid = false;                // Pin that expert. Needs a family.
+  SamplingOptions sampling;
+  int max_new_tokens = 0;             // At least 1, unless scoring.
+  int top_logprobs = 0;               // Alternatives to report with each token.
+  bool ignore_eos = false;
+  // If above 0: generate nothing, report the log-probabilities of the prompt's
+  // last score_tokens tokens (fewer than the prompt has).
+  int score_tokens = 0;
+};
+
+struct GenerationStarted {
+  std::string dense_worker;   // Names of processes.
+  std::string expert_worker;
+  int cached_tokens = 0;      // Prompt tokens found in the cache.
+};
+
+struct GeneratedToken {
+  int index = 0;  // Position in the answer, from 0, without gaps.
+  std::int32_t token = 0;
+  float logprob = 0;
+  std::vector<TokenLogprob> alternatives;
+};
+
+struct LayerUse {
+  int layer = 0;
+  std::vector<std::uint64_t> tokens_by_expert;  // [experts]
+};
+
+enum class FinishCause { kEos, kLength, kScored };
+
+struct GenerationFinished {
+  FinishCause cause = FinishCause::kEos;
+  std::vector<LayerUse> expert_use;     // One for each sparse layer.
+  std::vector<float> score_logprobs;    // [score_tokens]
+};
+
+// Receives one sequence's events: OnStarted once, OnToken for each token in order
+// (the end-of-text token is not reported), OnFinished once and last, with an error
+// if the sequence could not be completed. Calls come one at a time from threads of
+// the backend; they must return quickly and must not destroy the call.
+class GenerationSink {
+ public:
+  virtual ~GenerationSink() = default;
+  virtual void OnStarted(const GenerationStarted& started) = 0;
+  virtual void OnToken(const GeneratedToken& token) = 0;
+  virtual void OnFinished(absl::StatusOr<GenerationFinished> finished) = 0;
+};
+
+// A running sequence. Destroying it does not cancel it.
+class GenerationCall {
+ public:
+  virtual ~GenerationCall() = default;
+  // Frees all that the sequence holds. OnFinished follows with CANCELLED, unless
+  // it came or is coming with something else. Any thread, any number of times.
+  virtual void Cancel() = 0;
+};
+
+// Something that runs sequences: a dense worker, here or in another process.
+class GenerationBackend {
+ public:
+  virtual ~GenerationBackend() = default;
+  // Never blocks. The sink is kept until OnFinished has returned. Thread-safe.
+  virtual std::unique_ptr<GenerationCall> Start(
+      GenerationRequest request, std::shared_ptr<GenerationSink> sink) = 0;
+};
+
+}  // namespace apollo
