@@ -46,6 +46,11 @@ class Queue {
     changed_.notify_all();
   }
 
+  bool closed() ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    return closed_;
+  }
+
  private:
   std::optional<T> TakeFront() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (values_.empty()) return std::nullopt;

@@ -1,0 +1,309 @@
+#include "dense_worker/dense_core.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+
+namespace apollo {
+
+DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
+                     DenseObserver& observer)
+    : options_(std::move(options)),
+      stage_(std::move(stage)),
+      num_experts_(stage_->config().num_experts),
+      observer_(observer),
+      scheduler_(options_.scheduler, stage_->cache().pool()) {}
+
+DenseCore::~DenseCore() {
+  while (!sequences_.empty()) {
+    Finish(sequences_.begin()->first,
+           absl::UnavailableError("the dense worker is shutting down"));
+  }
+}
+
+void DenseCore::LinkUp(LinkId id, const Hello& peer,
+                       std::shared_ptr<Link> link) {
+  placement_.Add(id, peer);
+  links_[id] = std::move(link);
+}
+
+void DenseCore::LinkDown(LinkId id) {
+  links_.erase(id);
+  placement_.Remove(id);
+  for (auto it = in_flight_.begin(); it != in_flight_.end();) {
+    it->second.erase(id);
+    it = it->second.empty() ? in_flight_.erase(it) : std::next(it);
+  }
+  std::vector<SequenceId> lost;
+  for (const auto& [sequence_id, sequence] : sequences_) {
+    if (sequence.worker == id) lost.push_back(sequence_id);
+  }
+  for (const SequenceId sequence_id : lost) {
+    Finish(sequence_id,
+           absl::UnavailableError("the expert worker was lost; try again"));
+  }
+}
+
+std::int64_t DenseCore::MaxPositions(const GenerationRequest& request) {
+  const std::int64_t prompt = request.prompt.size();
+  // The last token of a scored prompt, and of an answer, is never fed.
+  return request.score_tokens > 0 ? prompt - 1
+                                  : prompt + request.max_new_tokens - 1;
+}
+
+absl::Status DenseCore::Check(const GenerationRequest& request) const {
+  const ModelConfig& config = stage_->config();
+  const std::int64_t prompt = request.prompt.size();
+  if (prompt < 1) return absl::InvalidArgumentError("the prompt has no tokens");
+  for (const std::int32_t token : request.prompt) {
+    if (token < 0 || token >= config.vocab_size) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the prompt has a token outside the vocabulary of ",
+          config.vocab_size));
+    }
+  }
+  if (request.score_tokens > 0) {
+    if (request.score_tokens >= prompt) {
+      return absl::InvalidArgumentError(
+          "more tokens to score than the prompt has behind its first");
+    }
+  } else if (request.score_tokens < 0 || request.max_new_tokens < 1) {
+    return absl::InvalidArgumentError("nothing to generate and nothing to score");
+  }
+  if (MaxPositions(request) > config.max_context) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "prompt and answer need ", MaxPositions(request),
+        " positions; the context has ", config.max_context));
+  }
+  if (request.family < -1 || request.family >= num_experts_ ||
+      (request.hybrid && request.family < 0)) {
+    return absl::InvalidArgumentError("hybrid routing needs a family from 0 on");
+  }
+  RETURN_IF_ERROR(scheduler_.CheckFits(MaxPositions(request)));
+  if (scheduler_.waiting() >= options_.max_waiting) {
+    return absl::ResourceExhaustedError(
+        "too many requests are waiting; try again later");
+  }
+  const int missing = placement_.FirstMissing(num_experts_);
+  if (missing >= 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "no live expert worker has expert ", missing, "; try again"));
+  }
+  return absl::OkStatus();
+}
+
+void DenseCore::Submit(SequenceId id, GenerationRequest request,
+                       std::shared_ptr<GenerationSink> sink) {
+  if (const absl::Status status = Check(request); !status.ok()) {
+    sink->OnFinished(status);
+    return;
+  }
+  const absl::StatusOr<LinkId> worker = placement_.Choose(request.family, id);
+  APOLLO_CHECK(worker.ok());  // Check found one.
+  Sequence sequence;
+  sequence.tokens = request.prompt;
+  sequence.worker = *worker;
+  sequence.sink = std::move(sink);
+  sequence.expert_use.resize(
+      static_cast<std::size_t>(stage_->config().num_sparse_layers()) *
+      num_experts_);
+  const int fed = static_cast<int>(request.prompt.size()) -
+                  (request.score_tokens > 0 ? 1 : 0);
+  const int positions = static_cast<int>(MaxPositions(request));
+  sequence.request = std::move(request);
+  const auto [it, added] = sequences_.insert({id, std::move(sequence)});
+  APOLLO_CHECK(added);
+  scheduler_.Add(id, fed, positions);
+  observer_.OnSequences(scheduler_.running(), scheduler_.waiting());
+  it->second.sink->OnStarted({options_.name, placement_.name(*worker), 0});
+}
+
+void DenseCore::Cancel(SequenceId id) {
+  Finish(id, absl::CancelledError("the request was cancelled"));
+}
+
+void DenseCore::Finish(SequenceId id,
+                       absl::StatusOr<GenerationFinished> result) {
+  const auto it = sequences_.find(id);
+  if (it == sequences_.end()) return;
+  const std::shared_ptr<GenerationSink> sink = it->second.sink;
+  const auto link = links_.find(it->second.worker);
+  if (link != links_.end()) {
+    link->second->Send({ReleaseSequences{{{id, it->second.attempt}}}, {}});
+  }
+  placement_.Release(it->second.worker);
+  sequences_.erase(it);
+  scheduler_.Remove(id);
+  observer_.OnSequences(scheduler_.running(), scheduler_.waiting());
+  const BlockPool& pool = stage_->cache().pool();
+  observer_.OnCache(pool.total() - pool.available(), pool.total());
+  sink->OnFinished(std::move(result));
+}
+
+bool DenseCore::HasWork() const {
+  return static_cast<int>(in_flight_.size()) < options_.steps_in_flight &&
+         scheduler_.HasWork();
+}
+
+SequenceRows DenseCore::RowsFor(const Scheduler::Slice& slice) const {
+  const Sequence& sequence = sequences_.at(slice.sequence);
+  const GenerationRequest& request = sequence.request;
+  SequenceRows rows;
+  rows.sequence = slice.sequence;
+  rows.attempt = sequence.attempt;
+  rows.first_position = slice.first_position;
+  const auto first = sequence.tokens.begin() + slice.first_position;
+  rows.tokens.assign(first, first + slice.rows);
+  if (slice.first_position == 0) {
+    rows.start = SequenceStart{request.family, request.hybrid, request.sampling,
+                               static_cast<int>(request.prompt.size()),
+                               request.top_logprobs};
+  }
+  if (request.score_tokens > 0) {
+    // Row p gives the log-probability of token p + 1.
+    const int end = slice.first_position + slice.rows;
+    const int first_scored =
+        static_cast<int>(sequence.tokens.size()) - request.score_tokens - 1;
+    for (int p = std::max(slice.first_position, first_scored); p < end; ++p) {
+      rows.score_targets.push_back(sequence.tokens[p + 1]);
+    }
+  } else {
+    rows.sample = slice.ends_prompt;
+  }
+  return rows;
+}
+
+void DenseCore::Advance() {
+  if (!HasWork()) return;
+  const std::vector<Scheduler::Slice> step = scheduler_.NextStep();
+  std::vector<BatchSlice> slices;
+  std::vector<std::int32_t> tokens;
+  std::vector<SequenceRows> rows;
+  int decode_rows = 0;
+  for (const Scheduler::Slice& slice : step) {
+    slices.push_back({&scheduler_.blocks(slice.sequence), slice.first_position,
+                      slice.rows});
+    rows.push_back(RowsFor(slice));
+    tokens.insert(tokens.end(), rows.back().tokens.begin(),
+                  rows.back().tokens.end());
+    const Sequence& sequence = sequences_.at(slice.sequence);
+    if (slice.first_position >=
+        static_cast<int>(sequence.request.prompt.size())) {
+      decode_rows += slice.rows;
+    }
+  }
+  observer_.OnStep(decode_rows, static_cast<int>(tokens.size()) - decode_rows);
+  const BlockPool& pool = stage_->cache().pool();
+  observer_.OnCache(pool.total() - pool.available(), pool.total());
+  const std::span<const float> boundary =
+      stage_->Forward(std::move(slices), tokens);
+
+  // One frame for each expert worker that serves some of the sequences.
+  struct Outgoing {
+    StageStep step;
+    std::vector<float> payload;
+  };
+  std::map<LinkId, Outgoing> outgoing;
+  const std::size_t size = stage_->config().hidden_size;
+  std::size_t row = 0;
+  const std::uint64_t number = next_step_++;
+  for (SequenceRows& part : rows) {
+    const std::size_t count = part.tokens.size();
+    Outgoing& out = outgoing[sequences_.at(part.sequence).worker];
+    out.step.step = number;
+    out.payload.insert(out.payload.end(), boundary.begin() + row * size,
+                       boundary.begin() + (row + count) * size);
+    out.step.sequences.push_back(std::move(part));
+    row += count;
+  }
+  for (auto& [id, out] : outgoing) {
+    in_flight_[number].insert(id);
+    links_.at(id)->Send({std::move(out.step), std::move(out.payload)});
+  }
+}
+
+void DenseCore::LinkFrame(LinkId id, Frame frame) {
+  const auto* result = std::get_if<StageResult>(&frame.body);
+  const auto link = links_.find(id);
+  if (link == links_.end()) return;
+  const auto step = result != nullptr ? in_flight_.find(result->step)
+                                      : in_flight_.end();
+  if (step == in_flight_.end() || step->second.erase(id) == 0) {
+    LogError("peer_broke_the_protocol", {{"peer", placement_.name(id)}});
+    link->second->Close();
+    return;
+  }
+  if (step->second.empty()) in_flight_.erase(step);
+  for (const SequenceOutput& output : result->outputs) TakeOutput(id, output);
+}
+
+void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
+  const auto it = sequences_.find(output.sequence);
+  // Late answers of sequences that are over, or of older attempts.
+  if (it == sequences_.end() || it->second.attempt != output.attempt ||
+      it->second.worker != from) {
+    return;
+  }
+  const SequenceId id = it->first;
+  Sequence& sequence = it->second;
+  if (!output.status.ok()) {
+    Finish(id, output.status);
+    return;
+  }
+  for (std::size_t i = 0;
+       i < std::min(sequence.expert_use.size(), output.expert_use.size()); ++i) {
+    sequence.expert_use[i] += output.expert_use[i];
+  }
+  if (sequence.request.score_tokens > 0) {
+    sequence.score_logprobs.insert(sequence.score_logprobs.end(),
+                                   output.score_logprobs.begin(),
+                                   output.score_logprobs.end());
+    if (static_cast<int>(sequence.score_logprobs.size()) ==
+        sequence.request.score_tokens) {
+      Finish(id, Summary(sequence, FinishCause::kScored));
+    }
+    return;
+  }
+  if (!output.sampled) return;
+  if (output.position + 1 != static_cast<int>(sequence.tokens.size())) {
+    Finish(id, absl::InternalError("a token came for the wrong position"));
+    return;
+  }
+  const std::int32_t token = output.sampled->token;
+  const std::vector<std::int32_t>& eos = stage_->config().eos_tokens;
+  if (!sequence.request.ignore_eos &&
+      std::find(eos.begin(), eos.end(), token) != eos.end()) {
+    Finish(id, Summary(sequence, FinishCause::kEos));
+    return;
+  }
+  const int index = static_cast<int>(sequence.tokens.size() -
+                                     sequence.request.prompt.size());
+  sequence.tokens.push_back(token);
+  sequence.sink->OnToken(
+      {index, token, output.sampled->logprob, output.alternatives});
+  if (index + 1 == sequence.request.max_new_tokens) {
+    Finish(id, Summary(sequence, FinishCause::kLength));
+  } else {
+    scheduler_.TokenArrived(id);
+  }
+}
+
+GenerationFinished DenseCore::Summary(const Sequence& sequence,
+                                      FinishCause cause) const {
+  GenerationFinished finished;
+  finished.cause = cause;
+  finished.score_logprobs = sequence.score_logprobs;
+  for (int layer = 0; layer < stage_->config().num_sparse_layers(); ++layer) {
+    const auto first = sequence.expert_use.begin() + layer * num_experts_;
+    finished.expert_use.push_back({stage_->config().boundary + layer,
+                                   {first, first + num_experts_}});
+  }
+  return finished;
+}
+
+}  // namespace apollo

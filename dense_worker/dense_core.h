@@ -1,0 +1,93 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "dense_worker/observer.h"
+#include "dense_worker/placement.h"
+#include "engine/dense_stage.h"
+#include "engine/scheduler.h"
+#include "link/link_session.h"
+#include "model/generation/generation.h"
+
+namespace apollo {
+
+// What a dense worker does, as a state machine driven by events: owns sequences,
+// forms steps, runs the dense layers, sends boundary activations to the expert
+// worker of each sequence and passes the tokens that come back to the sinks.
+//
+// Two steps may be in flight, so that the dense layers of one run while expert
+// workers compute the other. One thread. No clock, no gRPC.
+class DenseCore {
+ public:
+  struct Options {
+    std::string name;           // Of this process, for `started`.
+    Scheduler::Options scheduler;
+    int max_waiting = 1024;     // Sequences that wait for cache blocks.
+    int steps_in_flight = 2;
+  };
+
+  // `observer` must outlive the core.
+  DenseCore(Options options, std::unique_ptr<DenseStage> stage,
+            DenseObserver& observer);
+  // Sequences that are left finish with UNAVAILABLE.
+  ~DenseCore();
+
+  void LinkUp(LinkId id, const Hello& peer, std::shared_ptr<Link> link);
+  void LinkFrame(LinkId id, Frame frame);
+  void LinkDown(LinkId id);
+
+  // Takes a sequence; `id` is new. Errors go to the sink.
+  void Submit(SequenceId id, GenerationRequest request,
+              std::shared_ptr<GenerationSink> sink);
+  void Cancel(SequenceId id);
+
+  // Whether Advance would run a step.
+  bool HasWork() const;
+  // Forms and runs the next step.
+  void Advance();
+
+  int sequences() const { return static_cast<int>(sequences_.size()); }
+  // Whether live expert workers have every expert of the model.
+  bool AllExpertsLive() const { return placement_.Covers(num_experts_); }
+
+ private:
+  struct Sequence {
+    GenerationRequest request;
+    std::shared_ptr<GenerationSink> sink;
+    LinkId worker = 0;
+    std::uint32_t attempt = 1;
+    std::vector<std::int32_t> tokens;  // Prompt and answer so far.
+    std::vector<std::uint64_t> expert_use;  // [sparse layers, experts]
+    std::vector<float> score_logprobs;
+  };
+
+  absl::Status Check(const GenerationRequest& request) const;
+  // Positions that the sequence will compute at most.
+  static std::int64_t MaxPositions(const GenerationRequest& request);
+  void TakeOutput(LinkId from, const SequenceOutput& output);
+  // Ends a sequence everywhere and tells its sink.
+  void Finish(SequenceId id, absl::StatusOr<GenerationFinished> result);
+  GenerationFinished Summary(const Sequence& sequence, FinishCause cause) const;
+  SequenceRows RowsFor(const Scheduler::Slice& slice) const;
+
+  const Options options_;
+  const std::unique_ptr<DenseStage> stage_;
+  const int num_experts_;
+  DenseObserver& observer_;
+  Scheduler scheduler_;
+  Placement placement_;
+  std::map<LinkId, std::shared_ptr<Link>> links_;
+  std::map<SequenceId, Sequence> sequences_;
+  // Steps that some worker has not answered yet.
+  std::map<std::uint64_t, std::set<LinkId>> in_flight_;
+  std::uint64_t next_step_ = 1;
+};
+
+}  // namespace apollo

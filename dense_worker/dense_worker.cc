@@ -1,0 +1,110 @@
+#include "dense_worker/dense_worker.h"
+
+#include <absl/time/time.h>
+
+#include <optional>
+#include <utility>
+
+#include "common/log.h"
+
+namespace apollo {
+namespace {
+
+constexpr absl::Duration kStuck = absl::Seconds(30);
+
+}  // namespace
+
+struct DenseWorker::Engine {
+  Engine(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
+         DenseObserver& observer, std::function<void()> publish)
+      : core(std::in_place, std::move(options), std::move(stage), observer),
+        thread([this] { return core->HasWork(); },
+               [this, publish] {
+                 core->Advance();
+                 publish();
+               }) {}
+
+  // Reset, by the thread that stops the engine, once the engine's thread is gone.
+  std::optional<DenseCore> core;
+  EngineThread thread;
+};
+
+namespace {
+
+class Call final : public GenerationCall {
+ public:
+  explicit Call(std::function<void()> cancel) : cancel_(std::move(cancel)) {}
+  void Cancel() override { cancel_(); }
+
+ private:
+  const std::function<void()> cancel_;
+};
+
+}  // namespace
+
+DenseWorker::DenseWorker(DenseCore::Options options,
+                         std::unique_ptr<DenseStage> stage,
+                         DenseObserver& observer)
+    : engine_(std::make_shared<Engine>(std::move(options), std::move(stage),
+                                       observer, [this] { Publish(); })) {
+  engine_->thread.Start();
+}
+
+DenseWorker::~DenseWorker() {
+  engine_->thread.Stop();
+  engine_->core.reset();
+}
+
+void DenseWorker::Publish() {
+  sequences_.store(engine_->core->sequences(), std::memory_order_relaxed);
+  covered_.store(engine_->core->AllExpertsLive(), std::memory_order_relaxed);
+}
+
+std::unique_ptr<GenerationCall> DenseWorker::Start(
+    GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
+  const SequenceId id = next_sequence_.fetch_add(1, std::memory_order_relaxed);
+  const bool posted = engine_->thread.Post(
+      [this, id, request = std::move(request), sink]() mutable {
+        engine_->core->Submit(id, std::move(request), std::move(sink));
+        Publish();
+      });
+  if (!posted) {
+    sink->OnFinished(absl::UnavailableError("the dense worker is shutting down"));
+  }
+  return std::make_unique<Call>([engine = engine_, id] {
+    // A stopped engine drops the event: it has finished every sequence itself.
+    engine->thread.Post([engine = engine.get(), id] { engine->core->Cancel(id); });
+  });
+}
+
+void DenseWorker::OnLinkUp(LinkId id, const Hello& peer,
+                           std::shared_ptr<Link> link) {
+  engine_->thread.Post([this, id, peer, link = std::move(link)]() mutable {
+    LogInfo("link_up", {{"peer", peer.name},
+                        {"experts", static_cast<int>(peer.experts.size())}});
+    engine_->core->LinkUp(id, peer, std::move(link));
+    Publish();
+  });
+}
+
+void DenseWorker::OnLinkFrame(LinkId id, Frame frame) {
+  engine_->thread.Post([this, id, frame = std::move(frame)]() mutable {
+    engine_->core->LinkFrame(id, std::move(frame));
+    Publish();
+  });
+}
+
+void DenseWorker::OnLinkDown(LinkId id, absl::Status status) {
+  engine_->thread.Post([this, id, status = std::move(status)] {
+    LogInfo("link_down", {{"reason", std::string(status.message())}});
+    engine_->core->LinkDown(id);
+    Publish();
+  });
+}
+
+bool DenseWorker::Ready() const {
+  return covered_.load(std::memory_order_relaxed) &&
+         engine_->thread.Responsive(kStuck);
+}
+
+}  // namespace apollo

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "dense_worker/dense_core.h"
+#include "dense_worker/observer.h"
+#include "engine/dense_stage.h"
+#include "engine/engine_thread.h"
+#include "link/link_session.h"
+#include "model/generation/generation.h"
+
+namespace apollo {
+
+// A running dense worker: DenseCore in a thread of its own, fed by links and by
+// whoever starts sequences. Thread-safe.
+class DenseWorker final : public LinkEvents, public GenerationBackend {
+ public:
+  // `observer` must outlive the worker.
+  DenseWorker(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
+              DenseObserver& observer);
+  // All links must have ended. Sequences that run finish with UNAVAILABLE.
+  ~DenseWorker() override;
+
+  std::unique_ptr<GenerationCall> Start(
+      GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
+
+  void OnLinkUp(LinkId id, const Hello& peer,
+                std::shared_ptr<Link> link) override;
+  void OnLinkFrame(LinkId id, Frame frame) override;
+  void OnLinkDown(LinkId id, absl::Status status) override;
+
+  // Whether live expert workers have every expert and the engine is not stuck.
+  bool Ready() const;
+
+  // Sequences in progress.
+  int sequences() const { return sequences_.load(std::memory_order_relaxed); }
+
+ private:
+  void Publish();
+
+  // Shared with the calls, which may outlive the worker.
+  struct Engine;
+  const std::shared_ptr<Engine> engine_;
+  std::atomic<SequenceId> next_sequence_{1};
+  std::atomic<int> sequences_{0};
+  std::atomic<bool> covered_{false};
+};
+
+}  // namespace apollo

@@ -1,0 +1,75 @@
+#include "dense_worker/placement.h"
+
+#include <absl/status/status.h>
+
+namespace apollo {
+namespace {
+
+// FNV-1a over the name, mixed with the key: the same in every process, so that
+// dense workers agree without talking.
+std::uint64_t Score(const std::string& name, std::uint64_t key) {
+  std::uint64_t hash = 0xcbf29ce484222325u ^ key;
+  for (const char c : name) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  }
+  hash ^= hash >> 32;
+  return hash * 0x9e3779b97f4a7c15u;
+}
+
+}  // namespace
+
+void Placement::Add(LinkId id, const Hello& worker) {
+  workers_[id] = {worker, 0};
+}
+
+void Placement::Remove(LinkId id) { workers_.erase(id); }
+
+absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key) {
+  Worker* best = nullptr;
+  LinkId best_id = 0;
+  bool best_resident = false;
+  std::uint64_t best_score = 0;
+  for (auto& [id, worker] : workers_) {
+    const bool resident =
+        family >= 0 && worker.hello.experts.contains(family);
+    const std::uint64_t score = Score(worker.hello.name, key);
+    const bool better =
+        best == nullptr || (resident != best_resident ? resident
+                            : worker.sequences != best->sequences
+                                ? worker.sequences < best->sequences
+                                : score > best_score);
+    if (better) {
+      best = &worker;
+      best_id = id;
+      best_resident = resident;
+      best_score = score;
+    }
+  }
+  if (best == nullptr) {
+    return absl::UnavailableError("no expert worker is reachable; try again");
+  }
+  ++best->sequences;
+  return best_id;
+}
+
+void Placement::Release(LinkId id) {
+  const auto it = workers_.find(id);
+  if (it != workers_.end()) --it->second.sequences;
+}
+
+int Placement::FirstMissing(int num_experts) const {
+  for (int e = 0; e < num_experts; ++e) {
+    bool found = false;
+    for (const auto& [id, worker] : workers_) {
+      found |= worker.hello.experts.contains(e);
+    }
+    if (!found) return e;
+  }
+  return -1;
+}
+
+bool Placement::Covers(int num_experts) const {
+  return FirstMissing(num_experts) < 0;
+}
+
+}  // namespace apollo

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "link/link_session.h"
+
+namespace apollo {
+
+// Chooses the expert worker of a sequence among those that are linked. Weights
+// are read-only and any worker can serve any sequence, so this is affinity, not
+// ownership: nothing has to be agreed on with others. One thread.
+class Placement {
+ public:
+  void Add(LinkId id, const Hello& worker);
+  void Remove(LinkId id);
+
+  // Of the workers that have the family's expert (of all, if family is -1 or none
+  // has it), the one with the fewest sequences from here; among equals by
+  // rendezvous hashing of `key` (Thaler and Ravishankar, 1998). UNAVAILABLE
+  // without any worker. The sequence counts until Release.
+  absl::StatusOr<LinkId> Choose(int family, std::uint64_t key);
+  void Release(LinkId id);
+
+  // The worker's name. `id` must be added.
+  const std::string& name(LinkId id) const { return workers_.at(id).hello.name; }
+
+  // Whether each of `num_experts` experts is on some worker.
+  bool Covers(int num_experts) const;
+  // The first expert that is on none; -1 if there is none such.
+  int FirstMissing(int num_experts) const;
+
+ private:
+  struct Worker {
+    Hello hello;
+    int sequences = 0;
+  };
+  std::map<LinkId, Worker> workers_;
+};
+
+}  // namespace apollo

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "engine/expert_stage.h"
+#include "engine/sampler.h"
+#include "expert_worker/observer.h"
+#include "link/link_session.h"
+
+namespace apollo {
+
+// What an expert worker does, as a state machine driven by events: merges the
+// steps that wait from all dense workers into one batch, takes it through the
+// sparse layers, sends rows of experts that live elsewhere to the worker that has
+// them, computes rows that others send, samples, and answers.
+//
+// While a batch waits for a peer, events keep being handled, so that this worker
+// still serves that peer's rows: no two workers can wait for each other.
+//
+// One thread. No clock, no gRPC.
+class ExpertCore {
+ public:
+  // `observer` must outlive the core.
+  ExpertCore(std::unique_ptr<ExpertStage> stage, ExpertObserver& observer);
+  ~ExpertCore();
+
+  void LinkUp(LinkId id, const Hello& peer, std::shared_ptr<Link> link);
+  void LinkFrame(LinkId id, Frame frame);
+  void LinkDown(LinkId id);
+
+  // Whether Advance would do something.
+  bool HasWork() const;
+  // Does the next piece of work: at most one layer of the current batch.
+  void Advance();
+
+  // Sequences that hold cache blocks.
+  int sequences() const { return static_cast<int>(sequences_.size()); }
+  // Cache blocks free.
+  int free_blocks() { return stage_->cache().pool().available(); }
+
+ private:
+  struct Peer {
+    Hello hello;
+    std::shared_ptr<Link> link;
+  };
+  // Sequences of different dense workers may have the same number.
+  using SequenceKey = std::pair<LinkId, std::uint64_t>;
+  struct Sequence {
+    std::uint32_t attempt = 0;
+    SequenceStart start;
+    BlockTable blocks;
+    int next_position = 0;
+    TokenCounts generated;
+  };
+  struct WaitingStep {
+    LinkId from = 0;
+    StageStep step;
+    std::vector<float> boundary;  // [rows, hidden]
+  };
+  struct Batch;
+
+  // Checks of what a peer sent. Not OK: the link is closed.
+  absl::Status AddStep(LinkId from, StageStep step, std::vector<float> payload);
+  absl::Status ServeRows(const Peer& peer, const ExpertRows& rows,
+                         const std::vector<float>& payload);
+  absl::Status TakeOutputs(const ExpertOutputs& outputs,
+                           const std::vector<float>& payload);
+  void Release(LinkId from, const ReleaseSequences& release);
+  void ReleaseOne(const SequenceKey& key);
+
+  void StartBatch();
+  // Finds or opens the sequence of some rows and gives it blocks.
+  absl::Status Prepare(LinkId from, const SequenceRows& rows);
+  void RunLayer();
+  void DispatchExperts();
+  void FailRows(const std::vector<int>& choices, const absl::Status& status);
+  void FinishLayer();
+  void FinishBatch();
+
+  const std::unique_ptr<ExpertStage> stage_;
+  ExpertObserver& observer_;
+  std::map<LinkId, Peer> peers_;
+  std::map<SequenceKey, Sequence> sequences_;
+  std::deque<WaitingStep> waiting_;
+  std::unique_ptr<Batch> batch_;
+  std::vector<SequenceKey> release_after_batch_;
+  std::uint64_t next_ticket_ = 1;
+};
+
+}  // namespace apollo

@@ -1,0 +1,69 @@
+#include "expert_worker/expert_worker.h"
+
+#include <set>
+#include <utility>
+
+#include "common/log.h"
+
+namespace apollo {
+
+constexpr absl::Duration kStuck = absl::Seconds(30);
+
+ExpertWorker::ExpertWorker(std::unique_ptr<ExpertStage> stage,
+                           ExpertObserver& observer)
+    : num_experts_(stage->config().num_experts),
+      resident_(stage->experts()),
+      core_(std::move(stage), observer),
+      thread_([this] { return core_.HasWork(); },
+              [this] {
+                core_.Advance();
+                Publish();
+              }) {
+  Publish();
+  thread_.Start();
+}
+
+ExpertWorker::~ExpertWorker() { thread_.Stop(); }
+
+void ExpertWorker::Publish() {
+  sequences_.store(core_.sequences(), std::memory_order_relaxed);
+  std::set<int> reachable = resident_;
+  for (const auto& [id, experts] : peer_experts_) {
+    reachable.insert(experts.begin(), experts.end());
+  }
+  covered_.store(static_cast<int>(reachable.size()) >= num_experts_,
+                 std::memory_order_relaxed);
+}
+
+void ExpertWorker::OnLinkUp(LinkId id, const Hello& peer,
+                            std::shared_ptr<Link> link) {
+  thread_.Post([this, id, peer, link = std::move(link)]() mutable {
+    LogInfo("link_up", {{"peer", peer.name},
+                        {"experts", static_cast<int>(peer.experts.size())}});
+    if (peer.role == WorkerRole::kExpert) peer_experts_[id] = peer.experts;
+    core_.LinkUp(id, peer, std::move(link));
+    Publish();
+  });
+}
+
+void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
+  thread_.Post([this, id, frame = std::move(frame)]() mutable {
+    core_.LinkFrame(id, std::move(frame));
+    sequences_.store(core_.sequences(), std::memory_order_relaxed);
+  });
+}
+
+void ExpertWorker::OnLinkDown(LinkId id, absl::Status status) {
+  thread_.Post([this, id, status = std::move(status)] {
+    LogInfo("link_down", {{"reason", std::string(status.message())}});
+    peer_experts_.erase(id);
+    core_.LinkDown(id);
+    Publish();
+  });
+}
+
+bool ExpertWorker::Ready() const {
+  return covered_.load(std::memory_order_relaxed) && thread_.Responsive(kStuck);
+}
+
+}  // namespace apollo

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "engine/engine_thread.h"
+#include "engine/expert_stage.h"
+#include "expert_worker/expert_core.h"
+#include "expert_worker/observer.h"
+#include "link/link_session.h"
+
+namespace apollo {
+
+// A running expert worker: ExpertCore in a thread of its own, fed by links.
+// Thread-safe.
+class ExpertWorker final : public LinkEvents {
+ public:
+  // `observer` must outlive the worker.
+  ExpertWorker(std::unique_ptr<ExpertStage> stage, ExpertObserver& observer);
+  // All links must have ended.
+  ~ExpertWorker() override;
+
+  void OnLinkUp(LinkId id, const Hello& peer,
+                std::shared_ptr<Link> link) override;
+  void OnLinkFrame(LinkId id, Frame frame) override;
+  void OnLinkDown(LinkId id, absl::Status status) override;
+
+  // Whether every expert of the model is resident here or on a linked peer, and
+  // the engine is not stuck.
+  bool Ready() const;
+
+  // Sequences in progress.
+  int sequences() const { return sequences_.load(std::memory_order_relaxed); }
+
+ private:
+  // Recomputes what other threads may ask. In the engine's thread.
+  void Publish();
+
+  const int num_experts_;
+  const std::set<int> resident_;
+  ExpertCore core_;
+  std::map<LinkId, std::set<int>> peer_experts_;  // In the engine's thread.
+  std::atomic<int> sequences_{0};
+  std::atomic<bool> covered_{false};
+  EngineThread thread_;
+};
+
+}  // namespace apollo

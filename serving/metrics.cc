@@ -1,0 +1,84 @@
+#include "serving/metrics.h"
+
+#include <vector>
+
+namespace apollo {
+namespace {
+
+// Seconds; spans a token on a fast machine and a long answer on a slow one.
+const prometheus::Histogram::BucketBoundaries& Seconds() {
+  static const prometheus::Histogram::BucketBoundaries bounds = {
+      0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25,
+      0.5,   1.0,    2.5,   5.0,  10.0, 20.0, 40.0, 80.0,  160.0};
+  return bounds;
+}
+
+prometheus::Histogram& AddHistogram(prometheus::Registry& registry,
+                                    const char* name, const char* help) {
+  return prometheus::BuildHistogram()
+      .Name(name)
+      .Help(help)
+      .Register(registry)
+      .Add({}, Seconds());
+}
+
+prometheus::Counter& AddCounter(prometheus::Registry& registry,
+                                const char* name, const char* help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add(
+      {});
+}
+
+}  // namespace
+
+RequestMetrics::RequestMetrics(prometheus::Registry& registry)
+    : requests_(prometheus::BuildCounter()
+                    .Name("apollo_requests_total")
+                    .Help("Requests that ended, by method and gRPC code.")
+                    .Register(registry)),
+      running_(prometheus::BuildGauge()
+                   .Name("apollo_num_requests_running")
+                   .Help("Requests in progress.")
+                   .Register(registry)
+                   .Add({})),
+      prompt_tokens_(AddCounter(registry, "apollo_prompt_tokens_total",
+                                "Prompt tokens of accepted requests.")),
+      generation_tokens_(AddCounter(registry, "apollo_generation_tokens_total",
+                                    "Tokens generated.")),
+      first_token_(AddHistogram(registry, "apollo_time_to_first_token_seconds",
+                                "From a request's arrival to its first token.")),
+      inter_token_(AddHistogram(registry, "apollo_inter_token_latency_seconds",
+                                "Between two tokens of one request.")),
+      end_to_end_(AddHistogram(registry, "apollo_e2e_request_latency_seconds",
+                               "From a request's arrival to its end.")) {}
+
+RequestMetrics::Request::Request(RequestMetrics& metrics, const char* method,
+                                 absl::Duration now)
+    : metrics_(metrics), method_(method), start_(now), last_(now) {
+  metrics_.running_.Increment();
+}
+
+RequestMetrics::Request::~Request() {
+  if (!ended_) End("CANCELLED", last_);
+}
+
+void RequestMetrics::Request::PromptTokens(int count) {
+  metrics_.prompt_tokens_.Increment(count);
+}
+
+void RequestMetrics::Request::Token(absl::Duration now) {
+  metrics_.generation_tokens_.Increment();
+  (any_token_ ? metrics_.inter_token_ : metrics_.first_token_)
+      .Observe(absl::ToDoubleSeconds(now - last_));
+  any_token_ = true;
+  last_ = now;
+}
+
+void RequestMetrics::Request::End(const std::string& code, absl::Duration now) {
+  if (ended_) return;
+  ended_ = true;
+  metrics_.running_.Decrement();
+  metrics_.requests_.Add({{"method", method_}, {"code", code}}).Increment();
+  metrics_.end_to_end_.Observe(absl::ToDoubleSeconds(now - start_));
+}
+
+}  // namespace apollo

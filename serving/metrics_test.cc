@@ -1,0 +1,53 @@
+#include "serving/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/text_serializer.h>
+
+#include <string>
+
+namespace apollo {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string Text(const prometheus::Registry& registry) {
+  return prometheus::TextSerializer().Serialize(registry.Collect());
+}
+
+TEST(RequestMetricsTest, FollowsOneRequest) {
+  prometheus::Registry registry;
+  RequestMetrics metrics(registry);
+  {
+    RequestMetrics::Request request(metrics, "Generate", absl::Seconds(100));
+    request.PromptTokens(12);
+    EXPECT_THAT(Text(registry), HasSubstr("apollo_num_requests_running 1"));
+    request.Token(absl::Seconds(102));
+    request.Token(absl::Seconds(102.5));
+    request.Token(absl::Seconds(103));
+    request.End("OK", absl::Seconds(104));
+    request.End("INTERNAL", absl::Seconds(105));  // Only the first counts.
+  }
+  const std::string text = Text(registry);
+  EXPECT_THAT(text, HasSubstr("apollo_num_requests_running 0"));
+  EXPECT_THAT(text, HasSubstr("apollo_prompt_tokens_total 12"));
+  EXPECT_THAT(text, HasSubstr("apollo_generation_tokens_total 3"));
+  EXPECT_THAT(text, HasSubstr("apollo_time_to_first_token_seconds_sum 2\n"));
+  EXPECT_THAT(text, HasSubstr("apollo_inter_token_latency_seconds_sum 1\n"));
+  EXPECT_THAT(text, HasSubstr("apollo_inter_token_latency_seconds_count 2\n"));
+  EXPECT_THAT(text, HasSubstr("apollo_e2e_request_latency_seconds_sum 4\n"));
+  EXPECT_THAT(text, HasSubstr("code=\"OK\""));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("INTERNAL")));
+}
+
+TEST(RequestMetricsTest, ARequestThatIsDroppedCountsAsCancelled) {
+  prometheus::Registry registry;
+  RequestMetrics metrics(registry);
+  { RequestMetrics::Request request(metrics, "Score", absl::Seconds(1)); }
+  const std::string text = Text(registry);
+  EXPECT_THAT(text, HasSubstr("code=\"CANCELLED\""));
+  EXPECT_THAT(text, HasSubstr("apollo_num_requests_running 0"));
+}
+
+}  // namespace
+}  // namespace apollo

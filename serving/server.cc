@@ -1,0 +1,164 @@
+#include "serving/server.h"
+
+#include <absl/strings/str_cat.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <exception>
+#include <mutex>
+
+#include "common/status_macros.h"
+
+namespace apollo {
+namespace {
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+std::string Host(const std::string& address) {
+  return address.substr(0, address.rfind(':'));
+}
+
+absl::Status WriteAddressFile(const std::string& path,
+                              const std::string& text) {
+  const std::string partial = absl::StrCat(path, ".partial");
+  std::FILE* file = std::fopen(partial.c_str(), "w");
+  if (file == nullptr) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", partial));
+  }
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (std::fclose(file) != 0 || !written ||
+      std::rename(partial.c_str(), path.c_str()) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
+  }
+  return absl::OkStatus();
+}
+
+void SetUpPluginsOnce(bool reflection) {
+  // Both apply to every server of the process that is built afterwards.
+  static std::once_flag health, reflect;
+  std::call_once(health, [] { grpc::EnableDefaultHealthCheckService(true); });
+  if (reflection) {
+    std::call_once(reflect, [] {
+      grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    });
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    const ServerOptions& options, const std::vector<grpc::Service*>& services,
+    std::shared_ptr<prometheus::Registry> registry) {
+  std::unique_ptr<Server> server(new Server());
+  try {
+    server->exposer_ =
+        std::make_unique<prometheus::Exposer>(options.metrics_listen, 1);
+  } catch (const std::exception&) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen for /metrics on ", options.metrics_listen));
+  }
+  server->exposer_->RegisterCollectable(registry, "/metrics");
+  server->metrics_address_ =
+      absl::StrCat(Host(options.metrics_listen), ":",
+                   server->exposer_->GetListeningPorts().front());
+
+  SetUpPluginsOnce(options.reflection);
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(),
+                           &port);
+  builder.SetMaxReceiveMessageSize(options.max_message_bytes);
+  // Peers may ping idle connections as often as MakeClusterChannel does.
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr || port == 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", options.listen));
+  }
+  server->address_ = absl::StrCat(Host(options.listen), ":", port);
+  server->SetServing(false);
+  if (!options.address_file.empty()) {
+    RETURN_IF_ERROR(WriteAddressFile(
+        options.address_file,
+        absl::StrCat("grpc ", server->address_, "\nmetrics ",
+                     server->metrics_address_, "\n")));
+  }
+  return server;
+}
+
+Server::~Server() {
+  if (server_ != nullptr) Shutdown(absl::ZeroDuration());
+}
+
+void Server::SetServing(bool serving) {
+  if (auto* health = server_->GetHealthCheckService()) {
+    health->SetServingStatus(serving);
+  }
+}
+
+void Server::RunUntilStopped(const std::function<bool()>& ready) {
+  const sigset_t signals = StopSignals();
+  const timespec interval = {0, 100'000'000};
+  bool serving = false;
+  for (;;) {
+    const bool now = ready();
+    if (now != serving) SetServing(serving = now);
+    if (sigtimedwait(&signals, nullptr, &interval) > 0) break;
+  }
+  SetServing(false);
+}
+
+void Server::Shutdown(absl::Duration grace) {
+  server_->Shutdown(std::chrono::system_clock::now() +
+                    absl::ToChronoMilliseconds(grace));
+  server_->Wait();
+  server_ = nullptr;
+}
+
+void BlockStopSignals() {
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+bool StopRequested() {
+  sigset_t pending;
+  sigpending(&pending);
+  return sigismember(&pending, SIGTERM) == 1 ||
+         sigismember(&pending, SIGINT) == 1;
+}
+
+std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 2000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 3000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  // Each link its own connection: one that breaks takes no other with it.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetMaxReceiveMessageSize(4 << 20);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
+                                   arguments);
+}
+
+}  // namespace apollo

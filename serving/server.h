@@ -1,0 +1,80 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+#include <grpcpp/grpcpp.h>
+#include <prometheus/exposer.h>
+#include <prometheus/registry.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace apollo {
+
+struct ServerOptions {
+  std::string listen = "127.0.0.1:0";          // gRPC; port 0: any free one.
+  std::string metrics_listen = "127.0.0.1:0";  // HTTP, /metrics.
+  std::string address_file;  // Where to write both addresses; empty: nowhere.
+  bool reflection = false;
+  int max_message_bytes = 4 << 20;
+};
+
+// One process's endpoints: a gRPC server with health checking (and reflection),
+// and /metrics over HTTP. The life of a process is
+//
+//   BlockStopSignals();                  // first thing in main()
+//   ...load...
+//   server = Server::Start(options, services, registry);
+//   server->RunUntilStopped(ready);      // health follows ready()
+//   ...drain...
+//   server->Shutdown(grace);
+//
+// Used by one thread.
+class Server {
+ public:
+  // Binds and starts; health says NOT_SERVING at first. The services and the
+  // registry must outlive the server. UNAVAILABLE naming the address if one
+  // cannot be bound. Writes the address file, in one piece, when both listen:
+  //   grpc HOST:PORT
+  //   metrics HOST:PORT
+  static absl::StatusOr<std::unique_ptr<Server>> Start(
+      const ServerOptions& options, const std::vector<grpc::Service*>& services,
+      std::shared_ptr<prometheus::Registry> registry);
+  ~Server();
+
+  // Sets health from ready() several times a second until SIGTERM or SIGINT
+  // comes; then health says NOT_SERVING. ready() must not block.
+  void RunUntilStopped(const std::function<bool()>& ready);
+
+  // No new calls; those in progress may take `grace` to end before they are
+  // cancelled.
+  void Shutdown(absl::Duration grace);
+
+  const std::string& address() const { return address_; }
+  const std::string& metrics_address() const { return metrics_address_; }
+
+ private:
+  Server() = default;
+  void SetServing(bool serving);
+
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
+  std::string address_;
+  std::string metrics_address_;
+};
+
+// Leaves SIGTERM and SIGINT to RunUntilStopped; ignores SIGPIPE. Call it before
+// any thread starts.
+void BlockStopSignals();
+
+// Whether SIGTERM or SIGINT has come since, without waiting: lets a long load stop.
+bool StopRequested();
+
+// A channel to another process of the cluster, with keepalive that ends dead
+// connections within seconds, and quick reconnection.
+std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address);
+
+}  // namespace apollo
