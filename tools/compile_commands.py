@@ -28,8 +28,18 @@ def main():
         ).stdout.decode()
 
     # Paths in Bazel's commands are relative to a folder of its own. From the
-    # workspace they work too (tools see bazel-out through .bazel/out), except external/... .
+    # workspace they work too, but for two: bazel-out, where generated headers
+    # are (here the link to it is .bazel/out, which may belong to another
+    # configuration), and external.
     output_base = run("info", "output_base", *flags).strip()
+    output_path = run("info", "output_path", *flags).strip()
+
+    def absolute(argument):
+        if argument.startswith("external/"):
+            return os.path.join(output_base, argument)
+        # Alone ("bazel-out/x"), or with its option ("-Ibazel-out/x").
+        return argument.replace("bazel-out/", output_path + "/")
+
     actions = json.loads(
         run(
             "aquery",
@@ -52,10 +62,8 @@ def main():
                 skip = False
             elif argument in DROP_WITH_VALUE:
                 skip = True
-            elif argument.startswith("external/"):
-                arguments.append(os.path.join(output_base, argument))
             elif not argument.startswith(DROP):
-                arguments.append(argument)
+                arguments.append(absolute(argument))
             previous = argument
         # Only our own hand-written files; each once.
         if source and not source.startswith(("external/", "bazel-out/")):
@@ -65,6 +73,8 @@ def main():
                 "arguments": arguments,
             }
 
+    if not entries:
+        sys.exit("bazel knows no C++ file of this project")
     path = os.path.join(root, "compile_commands.json")
     with open(path, "w") as file:
         json.dump([entries[name] for name in sorted(entries)], file, indent=1)

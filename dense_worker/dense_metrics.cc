@@ -1,0 +1,55 @@
+#include "dense_worker/dense_metrics.h"
+
+namespace apollo {
+namespace {
+
+prometheus::Gauge& AddGauge(prometheus::Registry& registry, const char* name,
+                            const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add(
+      {});
+}
+
+}  // namespace
+
+DenseMetrics::DenseMetrics(prometheus::Registry& registry)
+    : steps_(prometheus::BuildCounter()
+                 .Name("apollo_dense_steps_total")
+                 .Help("Passes of a batch through the dense layers.")
+                 .Register(registry)
+                 .Add({})),
+      decode_rows_(prometheus::BuildCounter()
+                       .Name("apollo_dense_rows_total")
+                       .Help("Rows through the dense layers, by kind.")
+                       .Register(registry)
+                       .Add({{"kind", "decode"}})),
+      prompt_rows_(prometheus::BuildCounter()
+                       .Name("apollo_dense_rows_total")
+                       .Help("Rows through the dense layers, by kind.")
+                       .Register(registry)
+                       .Add({{"kind", "prompt"}})),
+      running_(AddGauge(registry, "apollo_num_sequences_running",
+                        "Sequences that hold cache blocks.")),
+      waiting_(AddGauge(registry, "apollo_num_requests_waiting",
+                        "Sequences that wait for cache blocks.")),
+      used_blocks_(AddGauge(registry, "apollo_cache_blocks_used",
+                            "Cache blocks in use.")),
+      blocks_(AddGauge(registry, "apollo_cache_blocks",
+                       "Cache blocks there are.")) {}
+
+void DenseMetrics::OnStep(int decode_rows, int prompt_rows) {
+  steps_.Increment();
+  decode_rows_.Increment(decode_rows);
+  prompt_rows_.Increment(prompt_rows);
+}
+
+void DenseMetrics::OnSequences(int running, int waiting) {
+  running_.Set(running);
+  waiting_.Set(waiting);
+}
+
+void DenseMetrics::OnCache(int used_blocks, int blocks) {
+  used_blocks_.Set(used_blocks);
+  blocks_.Set(blocks);
+}
+
+}  // namespace apollo

@@ -1,0 +1,128 @@
+// Runs the layers that all languages share and owns the sequences.
+
+#include <absl/flags/flag.h>
+#include <absl/flags/parse.h>
+#include <absl/flags/usage.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "dense_worker/dense_metrics.h"
+#include "dense_worker/dense_worker.h"
+#include "dense_worker/run_service.h"
+#include "engine/loading.h"
+#include "link/grpc_link.h"
+#include "link/membership.h"
+#include "link/peer_set.h"
+#include "serving/server.h"
+#include "serving/version.h"
+
+ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
+ABSL_FLAG(std::string, listen, "127.0.0.1:0",
+          "Where to serve gRPC to routers; port 0 takes any free one.");
+ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:0",
+          "Where to serve /metrics over HTTP.");
+ABSL_FLAG(std::string, address_file, "",
+          "File to write both addresses to once they listen.");
+ABSL_FLAG(std::string, expert_workers, "",
+          "Expert workers: host:port,host:port or file:/path with one address a "
+          "line, read again when it changes (required).");
+ABSL_FLAG(std::string, name, "dense-0",
+          "Name of this process; unique in the cluster.");
+ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
+ABSL_FLAG(std::int64_t, cache_megabytes, 1024,
+          "Bound of the key/value cache and replay log, in MiB.");
+ABSL_FLAG(int, max_running, 64, "Most sequences that run at once.");
+ABSL_FLAG(int, token_budget, 512, "Most rows of one step.");
+ABSL_FLAG(int, max_waiting, 1024,
+          "Most sequences that wait for cache space before more are refused.");
+
+namespace apollo {
+namespace {
+
+absl::Status CheckAtLeastOne(const char* flag, std::int64_t value) {
+  if (value >= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(std::string("--") + flag + " is " +
+                                    std::to_string(value) +
+                                    "; it must be at least 1");
+}
+
+absl::Status Run() {
+  ASSIGN_OR_RETURN(Membership experts,
+                   Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
+  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
+  RETURN_IF_ERROR(
+      CheckAtLeastOne("cache_megabytes", absl::GetFlag(FLAGS_cache_megabytes)));
+  RETURN_IF_ERROR(
+      CheckAtLeastOne("max_running", absl::GetFlag(FLAGS_max_running)));
+  RETURN_IF_ERROR(
+      CheckAtLeastOne("token_budget", absl::GetFlag(FLAGS_token_budget)));
+  RETURN_IF_ERROR(
+      CheckAtLeastOne("max_waiting", absl::GetFlag(FLAGS_max_waiting)));
+  ASSIGN_OR_RETURN(const OpenModel model,
+                   OpenModelDirectory(absl::GetFlag(FLAGS_model)));
+  ThreadPool pool(threads);
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<DenseStage> stage,
+      DenseStage::Load(model.config, *model.checkpoint,
+                       absl::GetFlag(FLAGS_cache_megabytes) << 20, pool,
+                       LogLoadProgress()));
+  auto registry = std::make_shared<prometheus::Registry>();
+  RequestMetrics request_metrics(*registry);
+  DenseMetrics metrics(*registry);
+  DenseCore::Options core;
+  core.name = absl::GetFlag(FLAGS_name);
+  core.scheduler.token_budget = absl::GetFlag(FLAGS_token_budget);
+  core.scheduler.max_running = absl::GetFlag(FLAGS_max_running);
+  core.max_waiting = absl::GetFlag(FLAGS_max_waiting);
+  DenseWorker worker(core, std::move(stage), metrics);
+  RunService service(worker,
+                     {core.name, model.hash, [&worker] { return worker.Ready(); },
+                      [&worker] { return worker.sequences(); }},
+                     request_metrics, Clock::Real());
+  ServerOptions options;
+  options.listen = absl::GetFlag(FLAGS_listen);
+  options.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
+  options.address_file = absl::GetFlag(FLAGS_address_file);
+  options.max_message_bytes = 16 << 20;
+  PeerSet peers(std::move(experts), MakeGrpcDialer(MakeClusterChannel),
+                {WorkerRole::kDense, core.name, model.hash, kVersion, {}},
+                worker);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
+                   Server::Start(options, {&service}, registry));
+  peers.Start();
+  LogInfo("started", {{"address", server->address()},
+                      {"metrics", server->metrics_address()},
+                      {"model_hash", model.hash},
+                      {"dense_layers", model.config.boundary},
+                      {"threads", threads}});
+  server->RunUntilStopped([&worker] { return worker.Ready(); });
+  LogInfo("stopping");
+  // Sequences in progress may end; new calls are refused meanwhile.
+  server->Shutdown(absl::Seconds(10));
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace apollo
+
+int main(int argc, char** argv) {
+  apollo::BlockStopSignals();
+  absl::SetProgramUsageMessage(
+      "A dense worker of an Apollo-MoE cluster: runs the layers that all "
+      "languages share.\nExample: dense_worker --model DIR --expert_workers "
+      "127.0.0.1:7101,127.0.0.1:7102");
+  absl::ParseCommandLine(argc, argv);
+  apollo::SetLogProcess(absl::GetFlag(FLAGS_name));
+  const absl::Status status = apollo::Run();
+  if (!status.ok()) {
+    std::fprintf(stderr, "dense_worker: %s\n",
+                 std::string(status.message()).c_str());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <string>
+
+#include "common/clock.h"
+#include "model/generation/generation.h"
+#include "proto/apollo/internal/v1/worker.grpc.pb.h"
+#include "serving/metrics.h"
+
+namespace apollo {
+
+// What Describe reports.
+struct DenseWorkerFacts {
+  std::string name;
+  std::string model_hash;
+  std::function<bool()> ready;
+  std::function<int()> running;
+};
+
+// Offers a backend to routers. Everything passed in must outlive the service.
+class RunService final
+    : public internal::v1::DenseWorkerService::CallbackService {
+ public:
+  RunService(GenerationBackend& backend, DenseWorkerFacts facts,
+             RequestMetrics& metrics, const Clock& clock)
+      : backend_(backend),
+        facts_(std::move(facts)),
+        metrics_(metrics),
+        clock_(clock) {}
+
+  grpc::ServerWriteReactor<internal::v1::RunEvent>* Run(
+      grpc::CallbackServerContext* context,
+      const internal::v1::RunRequest* request) override;
+  grpc::ServerUnaryReactor* Describe(
+      grpc::CallbackServerContext* context,
+      const internal::v1::DescribeRequest* request,
+      internal::v1::DescribeResponse* response) override;
+
+ private:
+  GenerationBackend& backend_;
+  const DenseWorkerFacts facts_;
+  RequestMetrics& metrics_;
+  const Clock& clock_;
+};
+
+}  // namespace apollo

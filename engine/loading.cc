@@ -1,0 +1,76 @@
+#include "engine/loading.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <absl/time/time.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+#include "model/weights/tensor_table.h"
+
+namespace apollo {
+
+absl::StatusOr<OpenModel> OpenModelDirectory(const std::string& directory) {
+  if (directory.empty()) {
+    return absl::InvalidArgumentError("--model is missing: name a directory");
+  }
+  OpenModel model;
+  ASSIGN_OR_RETURN(model.config, LoadModelConfig(directory));
+  ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(directory));
+  model.checkpoint = std::make_unique<Checkpoint>(std::move(checkpoint));
+  RETURN_IF_ERROR(CheckTensors(model.config, *model.checkpoint));
+  model.hash = ModelHash(model.config, *model.checkpoint);
+  return model;
+}
+
+LoadProgress LogLoadProgress() {
+  return [last = absl::ZeroDuration()](std::int64_t done,
+                                       std::int64_t total) mutable {
+    const absl::Duration now = Clock::Real().Now();
+    if (done < total && now - last < absl::Seconds(1)) return;
+    last = now;
+    LogInfo("loading", {{"percent", static_cast<int>(total > 0 ? done * 100 / total : 100)},
+                        {"megabytes", done >> 20},
+                        {"of", total >> 20}});
+  };
+}
+
+absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
+                                           int num_experts) {
+  std::set<int> experts;
+  if (list == "all") {
+    for (int e = 0; e < num_experts; ++e) experts.insert(e);
+    return experts;
+  }
+  for (const absl::string_view part : absl::StrSplit(ToAbsl(list), ',')) {
+    int expert = -1;
+    if (!absl::SimpleAtoi(part, &expert) || expert < 0 ||
+        expert >= num_experts) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--experts has \"", part,
+                       "\"; it must be \"all\" or numbers from 0 to ",
+                       num_experts - 1, " with commas between"));
+    }
+    experts.insert(expert);
+  }
+  return experts;
+}
+
+absl::StatusOr<int> ThreadCount(int asked) {
+  const int cores = std::max(1u, std::thread::hardware_concurrency());
+  if (asked < 0 || asked > cores) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--threads is ", asked, "; it must be from 0 (all) to ",
+                     cores, ", the processors of this machine"));
+  }
+  return asked == 0 ? cores : asked;
+}
+
+}  // namespace apollo

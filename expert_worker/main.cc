@@ -1,0 +1,119 @@
+// Runs the sparse layers with the experts it holds.
+
+#include <absl/flags/flag.h>
+#include <absl/flags/parse.h>
+#include <absl/flags/usage.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "engine/loading.h"
+#include "expert_worker/expert_metrics.h"
+#include "expert_worker/expert_worker.h"
+#include "expert_worker/link_acceptor.h"
+#include "link/grpc_link.h"
+#include "link/membership.h"
+#include "link/peer_set.h"
+#include "serving/metrics.h"
+#include "serving/server.h"
+#include "serving/version.h"
+
+ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
+ABSL_FLAG(std::string, listen, "127.0.0.1:0",
+          "Where to serve links to other workers; port 0 takes any free one.");
+ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:0",
+          "Where to serve /metrics over HTTP.");
+ABSL_FLAG(std::string, address_file, "",
+          "File to write both addresses to once they listen.");
+ABSL_FLAG(std::string, experts, "all",
+          "Experts to hold in memory: \"all\", or numbers such as 0,3,4.");
+ABSL_FLAG(std::string, expert_workers, "",
+          "All expert workers, this one may be among them: host:port,host:port "
+          "or file:/path with one address a line, read again when it changes. "
+          "Needed unless this one holds all experts.");
+ABSL_FLAG(std::string, name, "expert-0",
+          "Name of this process; unique in the cluster.");
+ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
+ABSL_FLAG(std::int64_t, cache_megabytes, 512,
+          "Bound of the key/value cache, in MiB.");
+
+namespace apollo {
+namespace {
+
+absl::Status Run() {
+  ASSIGN_OR_RETURN(Membership members,
+                   Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
+  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
+  const std::int64_t cache_megabytes = absl::GetFlag(FLAGS_cache_megabytes);
+  if (cache_megabytes < 1) {
+    return absl::InvalidArgumentError("--cache_megabytes must be at least 1");
+  }
+  ASSIGN_OR_RETURN(const OpenModel model,
+                   OpenModelDirectory(absl::GetFlag(FLAGS_model)));
+  ASSIGN_OR_RETURN(
+      const std::set<int> experts,
+      ParseExperts(absl::GetFlag(FLAGS_experts), model.config.num_experts));
+  ThreadPool pool(threads);
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<ExpertStage> stage,
+      ExpertStage::Load(model.config, *model.checkpoint, experts,
+                        cache_megabytes << 20, pool, LogLoadProgress()));
+  auto registry = std::make_shared<prometheus::Registry>();
+  ExpertMetrics metrics(*registry, model.config);
+  ExpertWorker worker(std::move(stage), metrics);
+  const Hello self = {WorkerRole::kExpert, absl::GetFlag(FLAGS_name), model.hash,
+                      kVersion, experts};
+  WorkerLinkAcceptor acceptor(self, worker);
+  GrpcLinkService service(acceptor);
+  ServerOptions options;
+  options.listen = absl::GetFlag(FLAGS_listen);
+  options.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
+  options.address_file = absl::GetFlag(FLAGS_address_file);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
+                   Server::Start(options, {&service}, registry));
+  PeerSet peers(std::move(members), MakeGrpcDialer(MakeClusterChannel), self,
+                worker);
+  peers.Start();
+  LogInfo("started",
+          {{"address", server->address()},
+           {"metrics", server->metrics_address()},
+           {"model_hash", model.hash},
+           {"sparse_layers", model.config.num_sparse_layers()},
+           {"experts", static_cast<int>(experts.size())},
+           {"threads", threads}});
+  server->RunUntilStopped([&worker] { return worker.Ready(); });
+  LogInfo("stopping");
+  // Sequences in progress may end before the links are cut.
+  const absl::Duration deadline = Clock::Real().Now() + absl::Seconds(10);
+  while (worker.sequences() > 0 && Clock::Real().Now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  server->Shutdown(absl::ZeroDuration());
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace apollo
+
+int main(int argc, char** argv) {
+  apollo::BlockStopSignals();
+  absl::SetProgramUsageMessage(
+      "An expert worker of an Apollo-MoE cluster: runs the sparse layers.\n"
+      "Example: expert_worker --model DIR --experts 0,1,2,3 --expert_workers "
+      "127.0.0.1:7101,127.0.0.1:7102 --listen 127.0.0.1:7101");
+  absl::ParseCommandLine(argc, argv);
+  apollo::SetLogProcess(absl::GetFlag(FLAGS_name));
+  const absl::Status status = apollo::Run();
+  if (!status.ok()) {
+    std::fprintf(stderr, "expert_worker: %s\n",
+                 std::string(status.message()).c_str());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,95 @@
+#include "model/language/chat_detection.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+namespace apollo {
+namespace {
+
+// Says for each text what the test wrote down.
+class ScriptedDetector : public LanguageDetector {
+ public:
+  explicit ScriptedDetector(
+      std::map<std::string, Detection, std::less<>> answers)
+      : answers_(std::move(answers)) {}
+  Detection Detect(std::string_view text) const override {
+    const auto it = answers_.find(text);
+    return it == answers_.end() ? Detection{} : it->second;
+  }
+
+ private:
+  const std::map<std::string, Detection, std::less<>> answers_;
+};
+
+const ScriptedDetector& Detector() {
+  static const ScriptedDetector* const detector = new ScriptedDetector({
+      {"german", {{{"de", 0.98}, {"da", 0.01}}}},
+      {"french", {{{"fr", 0.97}, {"it", 0.02}}}},
+      {"open", {{{"en", 0.30}, {"fr", 0.25}, {"de", 0.25}}}},
+      {"20 mg?", {}},
+  });
+  return *detector;
+}
+
+std::string Best(const Detection& d) {
+  return d.candidates.empty() ? "" : d.candidates[0].language;
+}
+
+TEST(DetectChatTest, OneMessageIsTheDetectorsAnswer) {
+  const Detection d = DetectChat(Detector(), {"open"});
+  ASSERT_EQ(d.candidates.size(), 3u);
+  EXPECT_EQ(d.candidates[0].language, "en");
+  EXPECT_NEAR(d.candidates[0].confidence, 0.30, 1e-9);
+}
+
+TEST(DetectChatTest, TheLastMessageDecides) {
+  EXPECT_EQ(
+      Best(DetectChat(Detector(), {"german", "german", "german", "french"})),
+      "fr");
+  EXPECT_EQ(Best(DetectChat(Detector(), {"french", "german"})), "de");
+}
+
+TEST(DetectChatTest, EarlierMessagesSettleWhatTheLastLeavesOpen) {
+  const Detection d = DetectChat(Detector(), {"german", "open"});
+  EXPECT_EQ(Best(d), "de");
+  EXPECT_GT(d.candidates[0].confidence, 0.8);
+  EXPECT_EQ(Best(DetectChat(Detector(), {"french", "open"})), "fr");
+  // The nearer of two counts more.
+  EXPECT_EQ(Best(DetectChat(Detector(), {"german", "french", "open"})), "fr");
+}
+
+TEST(DetectChatTest, AMessageThatSaysNothingChangesNothing) {
+  const Detection d = DetectChat(Detector(), {"german", "20 mg?"});
+  EXPECT_EQ(Best(d), "de");
+  EXPECT_NEAR(d.candidates[0].confidence, 0.98, 1e-9);
+}
+
+TEST(DetectChatTest, OldMessagesAreForgotten) {
+  EXPECT_EQ(Best(DetectChat(Detector(), {"german", "20 mg?", "20 mg?", "20 mg?",
+                                         "20 mg?"})),
+            "");
+}
+
+TEST(DetectChatTest, NothingGivesNothing) {
+  EXPECT_TRUE(DetectChat(Detector(), {}).candidates.empty());
+  EXPECT_TRUE(DetectChat(Detector(), {"", "?"}).candidates.empty());
+}
+
+TEST(DetectChatTest, ConfidencesStayProbabilities) {
+  for (const auto& chat :
+       std::vector<std::vector<std::string_view>>{{"german", "open"},
+                                                  {"open", "open", "open"},
+                                                  {"french", "german"}}) {
+    double sum = 0;
+    for (const LanguageGuess& guess : DetectChat(Detector(), chat).candidates) {
+      EXPECT_GE(guess.confidence, 0.0);
+      sum += guess.confidence;
+    }
+    EXPECT_LE(sum, 1.0 + 1e-9);
+  }
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,110 @@
+#include "model/language/cld2_detector.h"
+
+// CLD2's header needs these two before it.
+#include <cld2/public/compact_lang_det.h>
+#include <cld2/public/encodings.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "model/language/prose.h"
+
+namespace apollo {
+namespace {
+
+// CLD2's code for a language, and the codes others use for it or for the
+// nearest one that CLD2 does not tell apart: nn is written Norwegian, CLD2's
+// Kurdish covers Sorani, its Bihari covers Maithili.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8>
+    kAliases = {{
+        {"iw", "he"},
+        {"jw", "jv"},
+        {"nn", "no"},
+        {"nb", "no"},
+        {"ku", "ckb"},
+        {"bh", "mai"},
+        {"zh-Hant", "zh"},
+        {"sr-ME", "sr"},
+    }};
+
+class Cld2Detector : public LanguageDetector {
+ public:
+  explicit Cld2Detector(const FamilyTable& families) {
+    for (int i = 0; i < CLD2::NUM_LANGUAGES; ++i) {
+      const auto language = static_cast<CLD2::Language>(i);
+      const char* code = CLD2::LanguageCode(language);
+      if (code == nullptr) continue;
+      std::string mapped = code;
+      if (!families.ExpertOf(mapped)) {
+        for (const auto& [theirs, ours] : kAliases) {
+          if (mapped == theirs) {
+            mapped = ours;
+            break;
+          }
+        }
+      }
+      if (families.ExpertOf(mapped)) codes_.emplace(language, mapped);
+    }
+  }
+
+  Detection Detect(std::string_view utf8_text) const override {
+    const std::string prose = ExtractProse(utf8_text);
+    if (prose.empty()) return {};
+    const CLD2::CLDHints hints = {nullptr, nullptr, CLD2::UNKNOWN_ENCODING,
+                                  CLD2::UNKNOWN_LANGUAGE};
+    CLD2::Language languages[3];
+    int percents[3];
+    double scores[3];
+    int text_bytes = 0;
+    bool reliable = false;
+    int valid_bytes = 0;
+    CLD2::ExtDetectLanguageSummaryCheckUTF8(
+        prose.data(), static_cast<int>(prose.size()), /*is_plain_text=*/true,
+        &hints, CLD2::kCLDFlagBestEffort, languages, percents, scores, nullptr,
+        &text_bytes, &reliable, &valid_bytes);
+
+    Detection detection;
+    for (int i = 0; i < 3; ++i) {
+      const auto it = codes_.find(languages[i]);
+      if (it == codes_.end() || percents[i] <= 0) continue;
+      // Half for what CLD2 itself calls unreliable.
+      const double confidence =
+          std::min(percents[i], 100) / 100.0 * (reliable ? 1.0 : 0.5);
+      Add(it->second, confidence, &detection);
+    }
+    std::stable_sort(detection.candidates.begin(), detection.candidates.end(),
+                     [](const LanguageGuess& a, const LanguageGuess& b) {
+                       return a.confidence > b.confidence;
+                     });
+    return detection;
+  }
+
+ private:
+  // Two of CLD2's languages may be one of ours.
+  static void Add(const std::string& language, double confidence,
+                  Detection* detection) {
+    for (LanguageGuess& guess : detection->candidates) {
+      if (guess.language == language) {
+        guess.confidence = std::min(1.0, guess.confidence + confidence);
+        return;
+      }
+    }
+    detection->candidates.push_back({language, confidence});
+  }
+
+  std::map<CLD2::Language, std::string> codes_;  // Constant after construction.
+};
+
+}  // namespace
+
+std::unique_ptr<LanguageDetector> MakeCld2Detector(
+    const FamilyTable& families) {
+  return std::make_unique<Cld2Detector>(families);
+}
+
+}  // namespace apollo

@@ -1,0 +1,89 @@
+#include "model/language/cld2_detector.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "model/language/families.h"
+
+namespace apollo {
+namespace {
+
+std::string Best(const LanguageDetector& detector, std::string_view text) {
+  const Detection detection = detector.Detect(text);
+  return detection.candidates.empty() ? "" : detection.candidates[0].language;
+}
+
+TEST(Cld2DetectorTest, MapsItsCodesToTheTables) {
+  const auto detector = MakeCld2Detector(FamilyTable::Paper());
+  EXPECT_EQ(Best(*detector, "What are the symptoms of high blood pressure?"),
+            "en");
+  EXPECT_EQ(Best(*detector, "¿Cuáles son los síntomas de la diabetes?"), "es");
+  EXPECT_EQ(Best(*detector, "高血壓的症狀有哪些？應該怎麼治療這種疾病？"),
+            "zh");
+  EXPECT_EQ(Best(*detector, "高血压的症状有哪些？应该怎么治疗这种疾病？"),
+            "zh");
+  EXPECT_EQ(Best(*detector, "מה הם הסימנים של לחץ דם גבוה?"), "he");
+  EXPECT_EQ(
+      Best(*detector, "Kva er symptoma på høgt blodtrykk hos vaksne menneske?"),
+      "no");
+  EXPECT_EQ(Best(*detector, "고혈압의 증상은 무엇입니까?"), "ko");
+}
+
+TEST(Cld2DetectorTest, LeavesOutLanguagesThatAreNotInTheTable) {
+  const auto families = FamilyTable::Parse("0 one: de\n", "test");
+  ASSERT_TRUE(families.ok());
+  const auto detector = MakeCld2Detector(*families);
+  EXPECT_EQ(Best(*detector, "¿Cuáles son los síntomas de la diabetes?"), "");
+  EXPECT_EQ(Best(*detector, "Welche Beschwerden macht hoher Blutdruck?"), "de");
+}
+
+TEST(Cld2DetectorTest, AnyBytesAreHandled) {
+  const auto detector = MakeCld2Detector(FamilyTable::Paper());
+  EXPECT_TRUE(detector->Detect("").candidates.empty());
+  EXPECT_TRUE(detector->Detect(std::string(1, '\0')).candidates.empty());
+  EXPECT_TRUE(detector->Detect("\xff\xfe\x80").candidates.empty());
+  EXPECT_TRUE(detector->Detect("123 456 !!!").candidates.empty());
+  // Broken bytes in a sentence do not hide it.
+  EXPECT_EQ(
+      Best(*detector, "What are the \xff\xc3 symptoms of high blood pressure?"),
+      "en");
+  std::string all_bytes;
+  for (int i = 0; i < 512; ++i) all_bytes.push_back(static_cast<char>(i));
+  for (const LanguageGuess& guess : detector->Detect(all_bytes).candidates) {
+    EXPECT_GE(guess.confidence, 0.0);
+    EXPECT_LE(guess.confidence, 1.0);
+  }
+}
+
+TEST(Cld2DetectorTest, OneMegabyteIsHandled) {
+  const auto detector = MakeCld2Detector(FamilyTable::Paper());
+  std::string text;
+  while (text.size() < 1'000'000)
+    text += "Was sind die Anzeichen einer Grippe? ";
+  EXPECT_EQ(Best(*detector, text), "de");
+  EXPECT_LE(detector->Detect(std::string(1'000'000, 'a')).candidates.size(),
+            3u);
+}
+
+TEST(Cld2DetectorTest, ThreadsShareOneDetector) {
+  const auto detector = MakeCld2Detector(FamilyTable::Paper());
+  std::vector<int> right(4, 0);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&detector, &right, t] {
+      for (int i = 0; i < 50; ++i) {
+        right[t] +=
+            Best(*detector, "Quels sont les symptômes de la grippe ?") == "fr";
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, std::vector<int>(4, 50));
+}
+
+}  // namespace
+}  // namespace apollo

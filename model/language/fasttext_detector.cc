@@ -1,0 +1,257 @@
+#include "model/language/fasttext_detector.h"
+
+#include <absl/strings/str_cat.h>
+#include <fasttext/fasttext.h>
+#include <unicode/uloc.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <exception>
+#include <istream>
+#include <map>
+#include <set>
+#include <streambuf>
+#include <utility>
+#include <vector>
+
+#include "common/mapped_file.h"
+#include "common/status_macros.h"
+#include "model/language/fasttext_file.h"
+#include "model/language/fasttext_settings.h"
+#include "model/language/prose.h"
+#include "model/language/script.h"
+
+namespace apollo {
+namespace {
+
+constexpr std::size_t kMaxSettingsBytes = 1 << 20;
+// A script that only one language of the table uses settles the matter, but for
+// text in a language outside the table.
+constexpr double kByScriptAlone = 0.99;
+// Labels beyond these have next to no probability; sorting all of them takes
+// time.
+constexpr std::size_t kMostLabels = 32;
+constexpr double kLeastConfidence = 1e-4;
+
+// An istream over bytes that somebody else owns: loading from memory makes sure
+// that what is loaded is what was checked.
+class ViewBuffer : public std::streambuf {
+ public:
+  explicit ViewBuffer(std::string_view bytes) {
+    char* begin = const_cast<char*>(bytes.data());  // Only ever read.
+    setg(begin, begin, begin + bytes.size());
+  }
+};
+
+// What others call languages of the table that ICU does not call the same.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 12>
+    kAliases = {{
+        {"nb", "no"},
+        {"nn", "no"},
+        {"iw", "he"},
+        {"cmn", "zh"},
+        {"yue", "zh"},
+        {"plt", "mg"},
+        {"arb", "ar"},
+        {"npi", "ne"},
+        {"swh", "sw"},
+        {"gug", "gn"},
+        {"als", "sq"},
+        {"dgo", "doi"},
+    }};
+
+// The language part of a label: "__label__srp_Cyrl" -> "sr".
+std::string LanguageOfLabel(std::string label) {
+  constexpr std::string_view kPrefix = "__label__";
+  if (label.starts_with(kPrefix)) label.erase(0, kPrefix.size());
+  label.resize(std::min(label.find('_'), label.size()));
+  char code[ULOC_LANG_CAPACITY] = {};
+  UErrorCode error = U_ZERO_ERROR;
+  uloc_getLanguage(label.c_str(), code, sizeof(code) - 1, &error);
+  return U_SUCCESS(error) && code[0] != '\0' ? code : label;
+}
+
+std::string LanguageInTable(const std::string& code,
+                            const FamilyTable& families) {
+  if (families.ExpertOf(code)) return code;
+  for (const auto& [theirs, ours] : kAliases) {
+    if (code == theirs && families.ExpertOf(ours)) return std::string(ours);
+  }
+  return "";
+}
+
+void SortBestFirst(std::vector<LanguageGuess>* guesses) {
+  std::stable_sort(guesses->begin(), guesses->end(),
+                   [](const LanguageGuess& a, const LanguageGuess& b) {
+                     return a.confidence > b.confidence;
+                   });
+}
+
+class FastTextDetector : public LanguageDetector {
+ public:
+  struct Label {
+    int language;  // Index into languages; -1: not in the table.
+    std::set<std::string> scripts;  // That its language is natively written in.
+  };
+
+  FastTextDetector(std::unique_ptr<fasttext::FastText> model,
+                   FastTextSettings settings,
+                   std::vector<std::string> languages,
+                   std::vector<Label> labels)
+      : model_(std::move(model)),
+        dictionary_(model_->getDictionary()),
+        settings_(std::move(settings)),
+        languages_(std::move(languages)),
+        labels_(std::move(labels)) {
+    for (const std::string& language : languages_) {
+      for (const std::string& script : NativeScripts(language)) {
+        by_script_[script].push_back(language);
+      }
+    }
+  }
+
+  Detection Detect(std::string_view utf8_text) const override {
+    const ScriptText text = DominantScript(ExtractProse(utf8_text));
+    if (text.letters == 0) return {};
+    // Any language may be written in Latin letters.
+    if (text.script == "Latn") return Classify(text);
+    const auto candidates = by_script_.find(text.script);
+    if (candidates == by_script_.end()) return {};
+    if (candidates->second.size() == 1) {
+      return {{{candidates->second[0], kByScriptAlone}}};
+    }
+    // Kana are Japanese; a single one may be a Chinese shop sign.
+    if (text.kana >= 2 || (text.kana == 1 && text.letters < 6)) {
+      const std::vector<std::string>& all = candidates->second;
+      if (std::find(all.begin(), all.end(), "ja") != all.end()) {
+        return {{{"ja", kByScriptAlone}}};
+      }
+    }
+    return Classify(text);
+  }
+
+ private:
+  Detection Classify(const ScriptText& text) const {
+    std::vector<int32_t> words;
+    fasttext::Predictions predictions;  // Logarithms of probabilities.
+    try {
+      // The line's end is a word to fastText, in training too.
+      const std::string line = text.text + "\n";
+      ViewBuffer buffer(line);
+      std::istream stream(&buffer);
+      std::vector<int32_t> unused_labels;
+      dictionary_->getLine(stream, words, unused_labels);
+      if (words.empty()) return {};
+      model_->predict(
+          static_cast<int32_t>(std::min(labels_.size(), kMostLabels)), words,
+          predictions, 0.0);
+    } catch (const std::exception&) {
+      return {};  // The text is what it is; there is no guess for it.
+    }
+    const double inverse = 1.0 / settings_.TemperatureFor(text.letters);
+    std::vector<double> shares(languages_.size(), 0.0);
+    double sum = 0;
+    for (const auto& [log_probability, label] : predictions) {
+      if (label < 0 || static_cast<std::size_t>(label) >= labels_.size())
+        continue;
+      const Label& known = labels_[label];
+      if (text.script != "Latn" && !known.scripts.contains(text.script))
+        continue;
+      const double share = std::exp(inverse * log_probability);
+      if (!std::isfinite(share)) continue;
+      sum += share;
+      if (known.language >= 0) shares[known.language] += share;
+    }
+    Detection detection;
+    if (sum <= 0) return detection;
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      const double confidence = shares[i] / sum;
+      if (confidence >= kLeastConfidence) {
+        detection.candidates.push_back(
+            {languages_[i], std::min(confidence, 1.0)});
+      }
+    }
+    SortBestFirst(&detection.candidates);
+    return detection;
+  }
+
+  // All constant after construction.
+  const std::unique_ptr<fasttext::FastText> model_;
+  const std::shared_ptr<const fasttext::Dictionary> dictionary_;
+  const FastTextSettings settings_;
+  const std::vector<std::string> languages_;  // All of the table's.
+  const std::vector<Label> labels_;           // In the model's order.
+  std::map<std::string, std::vector<std::string>> by_script_;
+};
+
+absl::StatusOr<FastTextSettings> LoadSettings(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadFile(path, kMaxSettingsBytes);
+  if (absl::IsNotFound(text.status())) return FastTextSettings();
+  RETURN_IF_ERROR(text.status());
+  return FastTextSettings::Parse(*text, path);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LanguageDetector>> LoadFastTextDetector(
+    const std::string& path, const FamilyTable& families) {
+  ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
+  const std::string_view bytes(
+      reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  RETURN_IF_ERROR(CheckFastTextFile(bytes, path).status());
+  ASSIGN_OR_RETURN(FastTextSettings settings, LoadSettings(path + ".settings"));
+
+  auto model = std::make_unique<fasttext::FastText>();
+  try {
+    // The library keeps the two numbers of the file's head to its own loader of
+    // paths; its loader of streams comes after them.
+    ViewBuffer buffer(bytes.substr(2 * sizeof(int32_t)));
+    std::istream stream(&buffer);
+    model->loadModel(stream);
+  } catch (const std::exception& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": fastText cannot load it: ", error.what()));
+  }
+
+  std::vector<std::string> languages = families.languages();
+  std::vector<FastTextDetector::Label> labels;
+  bool any = false;
+  const auto dictionary = model->getDictionary();
+  for (int32_t i = 0; i < dictionary->nlabels(); ++i) {
+    const std::string label = dictionary->getLabel(i);
+    const auto set = settings.languages.find(label);
+    const std::string code =
+        set != settings.languages.end() ? set->second : LanguageOfLabel(label);
+    const std::string language = LanguageInTable(code, families);
+    if (set != settings.languages.end() && !code.empty() && language.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          path, ".settings: label ", label, " is given language ", code,
+          ", which is not in the families table; use - for "
+          "a language that is none of the table's"));
+    }
+    FastTextDetector::Label known{-1, {}};
+    if (!language.empty()) {
+      any = true;
+      known.language = static_cast<int>(
+          std::find(languages.begin(), languages.end(), language) -
+          languages.begin());
+    }
+    const std::vector<std::string> scripts =
+        NativeScripts(language.empty() ? LanguageOfLabel(label) : language);
+    known.scripts.insert(scripts.begin(), scripts.end());
+    labels.push_back(std::move(known));
+  }
+  if (!any) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": none of its ", labels.size(),
+        " labels is a language of the families table; map them in ", path,
+        ".settings (\"label <label> <language>\")"));
+  }
+  return std::make_unique<FastTextDetector>(
+      std::move(model), std::move(settings), std::move(languages),
+      std::move(labels));
+}
+
+}  // namespace apollo

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+
+#include "model/language/detector.h"
+#include "model/language/families.h"
+
+namespace apollo {
+
+// A fastText classifier (.bin or .ftz), ours or any other such as GlotLID or
+// OpenLID. Beside MODEL, the file MODEL.settings, if there is one, says which
+// label means which language and how sure the scores may be
+// (fasttext_settings.h). Labels it does not name are read as "__label__<code>"
+// or
+// "__label__<code>_<Script>" with an ISO 639-1 or 639-3 code.
+//
+// The writing system comes first: where the letters alone settle the language
+// (Hangul, Thai, Lao, ...), or leave only some of the table's languages, those
+// are the candidates. Code, numbers, URLs and the like are taken out of the
+// text. Labels of languages that are not in the table take their share of the
+// probability, so Dutch text gives candidates with low confidences.
+//
+// NOT_FOUND if the file cannot be opened; INVALID_ARGUMENT naming the file if
+// it is not a fastText classifier, is truncated, or none of its labels is a
+// language of the table, or if the settings are wrong. Copies what it needs of
+// the table.
+absl::StatusOr<std::unique_ptr<LanguageDetector>> LoadFastTextDetector(
+    const std::string& path, const FamilyTable& families);
+
+}  // namespace apollo

@@ -1,0 +1,241 @@
+#include "model/language/fasttext_detector.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/mapped_file.h"
+#include "model/language/family_guess.h"
+
+namespace apollo {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr char kModel[] = "model/language/classifier.ftz";
+
+const LanguageDetector& Ours() {
+  static const LanguageDetector* const detector = [] {
+    auto loaded = LoadFastTextDetector(kModel, FamilyTable::Paper());
+    if (!loaded.ok()) {
+      ADD_FAILURE() << loaded.status();
+      std::abort();
+    }
+    return loaded->release();
+  }();
+  return *detector;
+}
+
+std::string Best(std::string_view text) {
+  const Detection d = Ours().Detect(text);
+  return d.candidates.empty() ? "" : d.candidates[0].language;
+}
+
+double BestConfidence(std::string_view text) {
+  const Detection d = Ours().Detect(text);
+  return d.candidates.empty() ? 0.0 : d.candidates[0].confidence;
+}
+
+std::string WriteFile(const std::string& name, std::string_view bytes) {
+  const char* folder = std::getenv("TEST_TMPDIR");
+  const std::string path = std::string(folder ? folder : "/tmp") + "/" + name;
+  std::ofstream(path, std::ios::binary) << bytes;
+  return path;
+}
+
+TEST(FastTextDetectorTest, MedicalQuestionsInAllFiftyLanguages) {
+  std::ifstream file("model/language/testdata/questions.tsv");
+  std::string line;
+  std::set<std::string> languages;
+  int right = 0, right_family = 0, all = 0;
+  std::string wrong;
+  while (std::getline(file, line)) {
+    std::istringstream fields(line);
+    std::string language, source, text;
+    std::getline(fields, language, '\t');
+    std::getline(fields, source, '\t');
+    std::getline(fields, text);
+    languages.insert(language);
+    const auto family = GuessFamily(Ours().Detect(text), FamilyTable::Paper());
+    ++all;
+    right += Best(text) == language;
+    right_family += family.has_value() &&
+                    family->expert == FamilyTable::Paper().ExpertOf(language);
+    if (Best(text) != language) wrong += language + ">" + Best(text) + " ";
+  }
+  ASSERT_EQ(languages.size(), 50u);
+  EXPECT_GE(right, all - 3) << wrong;
+  EXPECT_GE(right_family, all - 1) << wrong;
+}
+
+TEST(FastTextDetectorTest, ScriptsDecideAlone) {
+  EXPECT_EQ(Best("두통"), "ko");
+  EXPECT_EQ(Best("ปวด"), "th");
+  EXPECT_EQ(Best("ເຈັບ"), "lo");
+  EXPECT_EQ(Best("כאב"), "he");
+  EXPECT_EQ(Best("かゆい"), "ja");
+  EXPECT_EQ(Best("頭痛とめまい"), "ja");
+  EXPECT_GE(BestConfidence("두통"), 0.95);
+  // Scripts that no language of the table uses.
+  EXPECT_EQ(Best("რა არის დიაბეტი"), "");
+}
+
+TEST(FastTextDetectorTest, TermsAndCodeDoNotSwingTheResult) {
+  EXPECT_EQ(Best("请问 metoprolol succinate 50mg 和 amlodipine 可以一起吃吗？"),
+            "zh");
+  EXPECT_EQ(Best("Можно ли принимать ibuprofen и paracetamol вместе? "
+                 "https://example.org/en/drugs/ibuprofen-side-effects"),
+            "ru");
+  EXPECT_EQ(
+      Best("Welche Dosis soll ich nehmen? ```def dose(weight): return the "
+           "weight of the patient times the dose```"),
+      "de");
+  EXPECT_EQ(Best("¿Puedo tomar atorvastatin junto con clarithromycin 500 mg "
+                 "para la tos?"),
+            "es");
+}
+
+TEST(FastTextDetectorTest, NoLanguageIsNoGuess) {
+  for (const char* text :
+       {"", " ", "20", "120/80", "??", "https://example.org", "metformin",
+        "atorvastatin 20mg", "```int x;```", "\x01", "\xff", "a.b.c(x_y)"}) {
+    EXPECT_LT(BestConfidence(text), 0.6) << text;
+  }
+  EXPECT_TRUE(Ours().Detect("120/80").candidates.empty());
+}
+
+TEST(FastTextDetectorTest, LanguagesOutsideTheTableGetLittleConfidence) {
+  EXPECT_LT(
+      BestConfidence("Wat zijn de eerste verschijnselen van suikerziekte en "
+                     "hoe wordt deze ziekte behandeld?"),
+      0.5);
+  EXPECT_LT(
+      BestConfidence("Jakie są objawy wysokiego ciśnienia krwi i jak się je "
+                     "leczy u dorosłych?"),
+      0.5);
+}
+
+TEST(FastTextDetectorTest, RomanisedHindi) {
+  EXPECT_EQ(Best("yah dava kis samay leni chahie aur iske kya prabhav hain"),
+            "hi");
+}
+
+TEST(FastTextDetectorTest, AnyBytesAnyLength) {
+  for (int c = 0; c < 256; ++c) {
+    const std::string text(1, static_cast<char>(c));
+    for (const LanguageGuess& guess : Ours().Detect(text).candidates) {
+      EXPECT_GE(guess.confidence, 0.0);
+      EXPECT_LE(guess.confidence, 1.0);
+    }
+  }
+  std::string text;
+  while (text.size() < 1'000'000)
+    text += "Was sind die Anzeichen einer Grippe? ";
+  EXPECT_EQ(Best(text), "de");
+  // One word of a megabyte, and text that pretends to be fastText's own.
+  Ours().Detect(std::string(1'000'000, 'a'));
+  EXPECT_EQ(Best("</s> </s> __label__ko Was sind die Anzeichen einer Grippe?"),
+            "de");
+  EXPECT_EQ(Best("Was sind\x01 die \xff\xfe"
+                 "Anzeichen einer\xc3 Grippe?"),
+            "de");
+}
+
+TEST(FastTextDetectorTest, ConfidencesSumToAtMostOne) {
+  for (const char* text : {"fever", "la febbre", "temperatura", "бол", "दर्द"}) {
+    double sum = 0;
+    double before = 1.0;
+    for (const LanguageGuess& guess : Ours().Detect(text).candidates) {
+      EXPECT_LE(guess.confidence, before);
+      before = guess.confidence;
+      sum += guess.confidence;
+    }
+    EXPECT_LE(sum, 1.0 + 1e-9);
+  }
+}
+
+TEST(FastTextDetectorTest, ThreadsGetTheSameAnswers) {
+  const std::string text = "Hvilke symptomer giver for højt blodtryk?";
+  const double expected = BestConfidence(text);
+  std::vector<int> same(4, 0);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 100; ++i) same[t] += BestConfidence(text) == expected;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(same, std::vector<int>(4, 100));
+}
+
+TEST(FastTextDetectorTest, OtherTables) {
+  const auto families = FamilyTable::Parse("0 a: de nl\n1 b: pl\n", "t");
+  ASSERT_TRUE(families.ok());
+  const auto detector = LoadFastTextDetector(kModel, *families);
+  ASSERT_TRUE(detector.ok()) << detector.status();
+  const Detection d = (*detector)->Detect(
+      "Wat zijn de eerste verschijnselen van suikerziekte?");
+  ASSERT_FALSE(d.candidates.empty());
+  EXPECT_EQ(d.candidates[0].language, "nl");
+}
+
+TEST(FastTextDetectorTest, MissingAndBrokenFiles) {
+  const auto missing =
+      LoadFastTextDetector("/nonexistent.ftz", FamilyTable::Paper());
+  EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.status().message()),
+              HasSubstr("/nonexistent.ftz"));
+
+  const auto model = ReadFile(kModel, 4 << 20);
+  ASSERT_TRUE(model.ok());
+  const std::string path = WriteFile(
+      "truncated.ftz", std::string_view(*model).substr(0, model->size() / 2));
+  const auto truncated = LoadFastTextDetector(path, FamilyTable::Paper());
+  EXPECT_EQ(truncated.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(truncated.status().message()),
+              AllOf(StartsWith(path), HasSubstr("truncated")));
+}
+
+TEST(FastTextDetectorTest, LabelsNobodyKnows) {
+  const auto families = FamilyTable::Parse("0 a: tlh\n", "t");
+  ASSERT_TRUE(families.ok());
+  const auto none = LoadFastTextDetector(kModel, *families);
+  EXPECT_EQ(none.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(none.status().message()),
+              AllOf(HasSubstr("none of its"), HasSubstr(".settings")));
+}
+
+TEST(FastTextDetectorTest, SettingsMapLabels) {
+  const auto model = ReadFile(kModel, 4 << 20);
+  ASSERT_TRUE(model.ok());
+  const std::string path = WriteFile("mapped.ftz", *model);
+  WriteFile("mapped.ftz.settings", "label __label__de tlh\n");
+  const auto families = FamilyTable::Parse("0 a: tlh\n", "t");
+  const auto mapped = LoadFastTextDetector(path, *families);
+  ASSERT_TRUE(mapped.ok()) << mapped.status();
+  const Detection d = (*mapped)->Detect("Was sind die Anzeichen einer Grippe?");
+  ASSERT_FALSE(d.candidates.empty());
+  EXPECT_EQ(d.candidates[0].language, "tlh");
+
+  WriteFile("mapped.ftz.settings", "label __label__de xx\n");
+  const auto wrong = LoadFastTextDetector(path, *families);
+  EXPECT_THAT(std::string(wrong.status().message()),
+              AllOf(HasSubstr("__label__de"), HasSubstr("xx")));
+  WriteFile("mapped.ftz.settings", "nonsense\n");
+  EXPECT_THAT(
+      std::string(LoadFastTextDetector(path, *families).status().message()),
+      HasSubstr("mapped.ftz.settings:1:"));
+}
+
+}  // namespace
+}  // namespace apollo

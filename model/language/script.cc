@@ -1,0 +1,152 @@
+#include "model/language/script.h"
+
+#include <unicode/uchar.h>
+#include <unicode/uloc.h>
+#include <unicode/uscript.h>
+#include <unicode/utf8.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+namespace apollo {
+namespace {
+
+UScriptCode Fold(UScriptCode script) {
+  switch (script) {
+    case USCRIPT_HIRAGANA:
+    case USCRIPT_KATAKANA:
+    case USCRIPT_KATAKANA_OR_HIRAGANA:
+    case USCRIPT_SIMPLIFIED_HAN:
+    case USCRIPT_TRADITIONAL_HAN:
+    case USCRIPT_JAPANESE:
+    case USCRIPT_BOPOMOFO:
+      return USCRIPT_HAN;
+    case USCRIPT_KOREAN:
+      return USCRIPT_HANGUL;
+    default:
+      return script;
+  }
+}
+
+// How much a letter says compared to a Latin one, which takes five to a word.
+int Weight(UScriptCode script) {
+  switch (script) {
+    case USCRIPT_LATIN:
+      return 2;
+    case USCRIPT_HAN:
+      return 8;
+    case USCRIPT_HANGUL:
+      return 6;
+    default:
+      return 3;
+  }
+}
+
+// Scripts below this number are all that Unicode has.
+constexpr int kMaxScripts = 256;
+
+bool IsAsciiLetter(UChar32 c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// ASCII first, here and below: most text is, and ICU's look-ups take longer.
+bool IsLetter(UChar32 c) { return c < 0x80 ? IsAsciiLetter(c) : u_isalpha(c); }
+
+UScriptCode ScriptOf(UChar32 c) {
+  if (c < 0x80) return IsAsciiLetter(c) ? USCRIPT_LATIN : USCRIPT_COMMON;
+  UErrorCode error = U_ZERO_ERROR;
+  const UScriptCode script = uscript_getScript(c, &error);
+  if (U_FAILURE(error) || script < 0 || script >= kMaxScripts) {
+    return USCRIPT_COMMON;
+  }
+  return script;
+}
+
+}  // namespace
+
+ScriptText DominantScript(std::string_view prose) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(prose.data());
+  const auto size = static_cast<int32_t>(prose.size());
+
+  std::array<int, kMaxScripts> weights{};
+  for (int32_t i = 0; i < size;) {
+    UChar32 c;
+    U8_NEXT(bytes, i, size, c);
+    if (c < 0 || !IsLetter(c)) continue;
+    const UScriptCode script = Fold(ScriptOf(c));
+    if (script > USCRIPT_INHERITED) weights[script] += Weight(script);
+  }
+  const auto best = std::max_element(weights.begin(), weights.end());
+  if (*best == 0) return {};
+  const auto dominant = static_cast<UScriptCode>(best - weights.begin());
+
+  ScriptText result;
+  result.script = uscript_getShortName(dominant);
+  result.text.reserve(prose.size());
+  bool kept_before = false;  // Whether a mark here belongs to a kept letter.
+  for (int32_t i = 0; i < size;) {
+    const int32_t start = i;
+    UChar32 c;
+    U8_NEXT(bytes, i, size, c);
+    const UScriptCode script = c < 0 ? USCRIPT_COMMON : ScriptOf(c);
+    bool keep;
+    if (Fold(script) == dominant) {
+      keep = true;
+    } else if (script == USCRIPT_INHERITED || c == '\'' || c == 0x30FC) {
+      keep = kept_before;  // Marks, apostrophes, the Japanese long vowel.
+    } else {
+      keep = false;
+    }
+    if (keep) {
+      result.text.append(prose.substr(start, i - start));
+      if (IsLetter(c)) {
+        ++result.letters;
+        if (script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA) {
+          ++result.kana;
+        }
+      }
+    } else if (!result.text.empty() && result.text.back() != ' ') {
+      result.text.push_back(' ');
+    }
+    kept_before = keep;
+  }
+  if (!result.text.empty() && result.text.back() == ' ') result.text.pop_back();
+  return result;
+}
+
+std::vector<std::string> NativeScripts(const std::string& language) {
+  std::vector<std::string> scripts;
+  const auto add = [&scripts](UScriptCode code) {
+    const std::string name = uscript_getShortName(Fold(code));
+    if (std::find(scripts.begin(), scripts.end(), name) == scripts.end()) {
+      scripts.push_back(name);
+    }
+  };
+  char full[ULOC_FULLNAME_CAPACITY] = {};
+  char script[ULOC_SCRIPT_CAPACITY] = {};
+  UErrorCode error = U_ZERO_ERROR;
+  uloc_addLikelySubtags(language.c_str(), full, sizeof(full) - 1, &error);
+  if (U_SUCCESS(error)) {
+    uloc_getScript(full, script, sizeof(script) - 1, &error);
+    if (U_SUCCESS(error) && script[0] != '\0') {
+      const auto code = static_cast<UScriptCode>(
+          u_getPropertyValueEnum(UCHAR_SCRIPT, script));
+      // Hans, Hant, Jpan and Kore are not values of the property.
+      if (code > USCRIPT_INHERITED) {
+        add(code);
+      } else {
+        const std::string_view name = script;
+        if (name == "Kore") add(USCRIPT_HANGUL);
+        if (name == "Hans" || name == "Hant" || name == "Jpan")
+          add(USCRIPT_HAN);
+      }
+    }
+  }
+  // Written in two scripts by the same people.
+  if (language == "sr") add(USCRIPT_LATIN);
+  if (scripts.empty()) add(USCRIPT_LATIN);
+  return scripts;
+}
+
+}  // namespace apollo

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "model/tokenizer/json_field.h"
+#include "model/tokenizer/tokenizer_json.h"
+#include "model/tokenizer/tokenizer_tree.h"
+
+namespace apollo {
+
+// Fills vocab, byte_tokens, merges and ignore_merges. `model` is the field of that
+// name; takes vocabulary and merges out of the tree.
+absl::Status ReadBpeModel(const JsonField& model, TokenizerTree* tree,
+                          TokenizerSpec* spec);
+
+// An integer from 0 to below kMaxTokens.
+absl::StatusOr<TokenId> ReadTokenId(const JsonField& field);
+
+}  // namespace apollo

@@ -1,0 +1,56 @@
+#include "model/tokenizer/nfc.h"
+
+#include <absl/strings/str_cat.h>
+#include <unicode/bytestream.h>
+#include <unicode/normalizer2.h>
+#include <unicode/uniset.h>
+
+namespace apollo {
+namespace {
+
+constexpr char kKnownCharacters[] = "[:age=9.0:]";  // Assigned in 9.0 or before.
+
+struct Normalizers {
+  UErrorCode error = U_ZERO_ERROR;
+  const icu::Normalizer2* newest;
+  icu::UnicodeSet known;
+  // Leaves characters outside `known` alone and takes them for starters.
+  icu::FilteredNormalizer2 filtered;
+
+  Normalizers()
+      : newest(icu::Normalizer2::getNFCInstance(error)),
+        known(icu::UnicodeString(kKnownCharacters, -1, US_INV), error),
+        filtered(*newest, *known.freeze()) {}
+
+  static const Normalizers& Get() {
+    static const Normalizers normalizers;
+    return normalizers;
+  }
+};
+
+}  // namespace
+
+absl::StatusOr<std::string_view> NormalizeNfc(std::string_view text,
+                                              std::string* storage) {
+  const Normalizers& normalizers = Normalizers::Get();
+  UErrorCode error = normalizers.error;
+  if (U_FAILURE(error)) {
+    return absl::InternalError(
+        absl::StrCat("ICU cannot normalise: ", u_errorName(error)));
+  }
+  // The quick way first: text that is normalised by the newest data is normalised
+  // by the older data too, for marks unknown to those only separate.
+  const icu::StringPiece piece(text.data(), static_cast<int32_t>(text.size()));
+  if (normalizers.newest->isNormalizedUTF8(piece, error)) return text;
+  storage->clear();
+  storage->reserve(text.size());
+  icu::StringByteSink<std::string> sink(storage);
+  normalizers.filtered.normalizeUTF8(0, piece, sink, nullptr, error);
+  if (U_FAILURE(error)) {
+    return absl::InternalError(
+        absl::StrCat("ICU cannot normalise: ", u_errorName(error)));
+  }
+  return *storage;
+}
+
+}  // namespace apollo

@@ -1,0 +1,191 @@
+#include "model/tokenizer/tokenizer.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/json.h"
+#include "model/tokenizer/test_tokenizer.h"
+
+namespace apollo {
+namespace {
+
+using Ids = std::vector<TokenId>;
+
+std::unique_ptr<const Tokenizer> Small(const Json& json = TestTokenizerJson()) {
+  auto tokenizer = Tokenizer::Parse(json.dump(), "small.json");
+  EXPECT_TRUE(tokenizer.ok()) << tokenizer.status();
+  return std::move(tokenizer).value();
+}
+
+Ids Encode(const Tokenizer& tokenizer, std::string_view text,
+           SpecialText special = SpecialText::kPlain) {
+  const auto ids = tokenizer.Encode(text, special);
+  EXPECT_TRUE(ids.ok()) << ids.status();
+  return ids.value_or(Ids());
+}
+
+std::string Decode(const Tokenizer& tokenizer, const Ids& ids,
+                   bool skip_special = false) {
+  const auto text = tokenizer.Decode(ids, skip_special);
+  EXPECT_TRUE(text.ok()) << text.status();
+  return text.value_or("");
+}
+
+// In TestTokenizerJson a byte is its own id; 256 "ab", 257 "abc", 258 " a",
+// 259 "bc", 260 <|end|> (special), 261 <tool>.
+TEST(TokenizerTest, MergesInTheOrderOfTheList) {
+  const auto tokenizer = Small();
+  EXPECT_EQ(Encode(*tokenizer, "abc"), Ids({257}));
+  EXPECT_EQ(Encode(*tokenizer, "abbc"), Ids({256, 259}));
+  EXPECT_EQ(Encode(*tokenizer, "xab ab"), Ids({'x', 256, 258, 'b'}));
+  EXPECT_EQ(Encode(*tokenizer, ""), Ids());
+}
+
+TEST(TokenizerTest, SpecialTextIsPlainUnlessAskedFor) {
+  const auto tokenizer = Small();
+  EXPECT_EQ(Encode(*tokenizer, "a<|end|>b", SpecialText::kParse),
+            Ids({'a', 260, 'b'}));
+  const Ids plain = Encode(*tokenizer, "a<|end|>b");
+  EXPECT_EQ(plain.size(), 9u);
+  for (const TokenId id : plain) EXPECT_FALSE(tokenizer->IsSpecial(id));
+  // Added tokens that are not special are tokens either way.
+  EXPECT_EQ(Encode(*tokenizer, "<tool>"), Ids({261}));
+  EXPECT_EQ(Encode(*tokenizer, "<tool>", SpecialText::kParse), Ids({261}));
+}
+
+TEST(TokenizerTest, IgnoreMergesStillGivesNoSpecialToken) {
+  Json json = TestTokenizerJson();
+  json["model"]["ignore_merges"] = true;
+  json["model"]["vocab"]["zz"] = 260;  // No merge makes it.
+  json["model"]["vocab"]["end"] = 261;
+  json["added_tokens"] = {TestAddedToken(261, "end", true)};
+  const auto tokenizer = Small(json);
+  EXPECT_EQ(Encode(*tokenizer, "zz"), Ids({260}));
+  EXPECT_EQ(Encode(*tokenizer, "zzz"), Ids({'z', 'z', 'z'}));
+  EXPECT_EQ(Encode(*tokenizer, "end"), Ids({'e', 'n', 'd'}));
+  EXPECT_EQ(Encode(*tokenizer, "end", SpecialText::kParse), Ids({261}));
+}
+
+TEST(TokenizerTest, RefusesInvalidUtf8AndSaysWhere) {
+  const auto tokenizer = Small();
+  for (const std::string bad : {"\xff", "\xc3", "\xe2\x82", "\xed\xa0\x80",
+                                "\xc0\xaf", "\xf5\x80\x80\x80", "\x80"}) {
+    const std::string text = "h\xc3\xa9llo" + bad + "x";
+    const auto ids = tokenizer->Encode(text, SpecialText::kPlain);
+    ASSERT_FALSE(ids.ok());
+    EXPECT_EQ(ids.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(ids.status().message(), "the text is not valid UTF-8 at byte 6");
+  }
+}
+
+TEST(TokenizerTest, DecodesBytesAndChecksIds) {
+  const auto tokenizer = Small();
+  EXPECT_EQ(Decode(*tokenizer, {258, 260, 0xC3}), " a<|end|>\xC3");
+  EXPECT_EQ(Decode(*tokenizer, {258, 260, 0xC3}, true), " a\xC3");
+  for (const TokenId bad : {-1, 262, 1 << 30}) {
+    EXPECT_EQ(tokenizer->Decode(Ids({65, bad}), false).status().message(),
+              "the id at place 1 is not in the vocabulary of 262 tokens");
+    EXPECT_EQ(tokenizer->TokenBytes(bad), "");
+    EXPECT_FALSE(tokenizer->IsSpecial(bad));
+  }
+  EXPECT_EQ(tokenizer->TokenBytes(257), "abc");
+  EXPECT_EQ(tokenizer->vocab_size(), 262u);
+}
+
+TEST(TokenizerTest, HolesInTheVocabularyAreNoTokens) {
+  Json json = TestTokenizerJson();
+  json["added_tokens"] = Json::array();
+  json["model"]["vocab"]["zz"] = 300;
+  const auto tokenizer = Small(json);
+  EXPECT_EQ(tokenizer->vocab_size(), 301u);
+  EXPECT_FALSE(tokenizer->Decode(Ids({299}), false).ok());
+  EXPECT_TRUE(tokenizer->Decode(Ids({300}), false).ok());
+}
+
+TEST(TokenizerTest, FindsSpecialTokensByTheirText) {
+  const auto tokenizer = Small();
+  EXPECT_EQ(tokenizer->SpecialTokenId("<|end|>"), 260);
+  EXPECT_EQ(tokenizer->SpecialTokenId("<tool>"), std::nullopt);
+  EXPECT_EQ(tokenizer->SpecialTokenId(""), std::nullopt);
+}
+
+TEST(TokenizerTest, GivesWhatTheTemplatePutsAroundTheText) {
+  Json json = TestTokenizerJson();
+  EXPECT_TRUE(Small(json)->prefix_ids().empty());
+  json["post_processor"] = Json::parse(R"({"type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "<|end|>", "type_id": 0}},
+               {"Sequence": {"id": "A", "type_id": 0}},
+               {"SpecialToken": {"id": "<|end|>", "type_id": 0}},
+               {"SpecialToken": {"id": "<|end|>", "type_id": 0}}],
+    "pair": [],
+    "special_tokens": {"<|end|>": {"id": "<|end|>", "ids": [260],
+                                   "tokens": ["<|end|>"]}}})");
+  const auto tokenizer = Small(json);
+  EXPECT_EQ(Ids(tokenizer->prefix_ids().begin(), tokenizer->prefix_ids().end()),
+            Ids({260}));
+  EXPECT_EQ(tokenizer->suffix_ids().size(), 2u);
+}
+
+TEST(TokenizerTest, PutsASpaceInFrontIfAsked) {
+  Json json = TestTokenizerJson();
+  json["pre_tokenizer"]["add_prefix_space"] = true;
+  const auto tokenizer = Small(json);
+  EXPECT_EQ(Encode(*tokenizer, "ax"), Ids({258, 'x'}));
+  EXPECT_EQ(Encode(*tokenizer, " ax"), Ids({258, 'x'}));
+}
+
+TEST(TokenizerTest, BytesWithoutATokenAreDropped) {
+  Json json = TestTokenizerJson();
+  json["added_tokens"] = Json::array();
+  for (const unsigned char byte : {0x01, 0xC3, 0xA9}) {
+    json["model"]["vocab"].erase(std::string(ByteLevelCharacter(byte)));
+  }
+  const auto tokenizer = Small(json);
+  EXPECT_EQ(Encode(*tokenizer, "\x01"), Ids());
+  EXPECT_EQ(Encode(*tokenizer, "x\x01"), Ids({'x'}));
+  // What is left is merged.
+  EXPECT_EQ(Encode(*tokenizer, "xa\u00E9b"), Ids({'x', 256}));
+  EXPECT_EQ(Encode(*tokenizer, "xab\u00E9"), Ids({'x', 256}));
+  json["model"]["unk_token"] = "ab";
+  EXPECT_EQ(Tokenizer::Parse(json.dump(), "t").status().code(),
+            absl::StatusCode::kUnimplemented);
+}
+
+TEST(TokenizerTest, LongPiecesTakeAboutLinearTime) {
+  // At n^2 steps this would take hours.
+  const auto tokenizer = Small();
+  for (const char* unit : {"a", "ab", "abc", "bca", " "}) {
+    std::string text;
+    while (text.size() < 2'000'000) text += unit;
+    EXPECT_EQ(Decode(*tokenizer, Encode(*tokenizer, text)), text);
+  }
+}
+
+TEST(TokenizerTest, CanBeUsedByManyThreads) {
+  const auto tokenizer = Small();
+  const Ids expected = Encode(*tokenizer, "abc abbc <tool> ab");
+  std::vector<std::thread> threads;
+  std::vector<Ids> results(4);
+  for (Ids& result : results) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) {
+        result = Encode(*tokenizer, "abc abbc <tool> ab");
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Ids& result : results) EXPECT_EQ(result, expected);
+}
+
+TEST(TokenizerTest, LoadNamesTheFile) {
+  const auto tokenizer = Tokenizer::Load("no/such/tokenizer.json");
+  EXPECT_EQ(tokenizer.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(tokenizer.status().message().find("no/such/tokenizer.json"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace apollo

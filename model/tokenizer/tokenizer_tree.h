@@ -1,0 +1,41 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/json.h"
+#include "model/tokenizer/token_id.h"
+
+namespace apollo {
+
+// A tokenizer.json as a tree of JSON values, except for the two large parts, which
+// are read straight into vectors: that is several times faster. Where they stood,
+// the tree has an empty object or array.
+struct TokenizerTree {
+  struct Merge {
+    std::string left, right;
+    std::size_t place;  // Index in the file's array.
+  };
+
+  Json json;
+  // "model.vocab", if it is an object; in the file's order. An id that is not an
+  // integer from 0 to INT32_MAX reads as -1.
+  std::vector<std::pair<std::string, TokenId>> vocab;
+  // "model.merges", if it is an array, up to the first entry that is not
+  // ["a", "b"] or "a b", whose index is `bad_merge`.
+  std::vector<Merge> merges;
+  std::optional<std::size_t> bad_merge;
+};
+
+// Errors as in ParseJson (except that keys given twice in "model.vocab" pass).
+absl::StatusOr<TokenizerTree> ReadTokenizerTree(std::string_view text,
+                                                std::string_view source);
+
+}  // namespace apollo

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+
+#include "model/generation/generation.h"
+#include "proto/apollo/internal/v1/worker.grpc.pb.h"
+
+namespace apollo {
+
+// A dense worker in another process. Thread-safe.
+class DenseClient final : public GenerationBackend {
+ public:
+  explicit DenseClient(std::shared_ptr<grpc::Channel> channel);
+
+  std::unique_ptr<GenerationCall> Start(
+      GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
+
+  internal::v1::DenseWorkerService::Stub& stub() { return *stub_; }
+
+ private:
+  // Calls keep the stub alive.
+  const std::shared_ptr<internal::v1::DenseWorkerService::Stub> stub_;
+};
+
+}  // namespace apollo

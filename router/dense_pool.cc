@@ -1,0 +1,145 @@
+#include "router/dense_pool.h"
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "common/log.h"
+#include "serving/server.h"
+
+namespace apollo {
+namespace {
+
+constexpr auto kPollInterval = std::chrono::milliseconds(200);
+constexpr auto kAnswerLimit = std::chrono::seconds(2);
+
+struct Answer {
+  grpc::ClientContext context;
+  internal::v1::DescribeRequest request;
+  internal::v1::DescribeResponse response;
+  Mutex mutex;
+  CondVar done;
+  bool ready ABSL_GUARDED_BY(mutex) = false;
+  grpc::Status status ABSL_GUARDED_BY(mutex);
+};
+
+}  // namespace
+
+DensePool::DensePool(Membership membership)
+    : membership_(std::move(membership)) {}
+
+DensePool::~DensePool() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void DensePool::StartPolling() {
+  thread_ = std::thread([this] {
+    for (;;) {
+      Poll();
+      MutexLock lock(mutex_);
+      if (!stopping_) changed_.wait_for(mutex_, kPollInterval);
+      if (stopping_) return;
+    }
+  });
+}
+
+void DensePool::Poll() {
+  std::map<std::string, std::shared_ptr<DenseClient>> clients;
+  {
+    MutexLock lock(mutex_);
+    const std::vector<std::string>& members = membership_.Current();
+    std::map<std::string, Worker> next;
+    for (const std::string& address : members) {
+      const auto it = workers_.find(address);
+      next[address] = it != workers_.end() ? std::move(it->second) : Worker{};
+      if (next[address].client == nullptr) {
+        next[address].client =
+            std::make_shared<DenseClient>(MakeClusterChannel(address));
+      }
+      clients[address] = next[address].client;
+    }
+    workers_ = std::move(next);
+  }
+  // All are asked at once; one that hangs delays the round, not the requests.
+  std::map<std::string, std::unique_ptr<Answer>> answers;
+  for (const auto& [address, client] : clients) {
+    auto& answer = *(answers[address] = std::make_unique<Answer>());
+    answer.context.set_deadline(std::chrono::system_clock::now() + kAnswerLimit);
+    client->stub().async()->Describe(
+        &answer.context, &answer.request, &answer.response,
+        [&answer](grpc::Status status) {
+          MutexLock lock(answer.mutex);
+          answer.status = std::move(status);
+          answer.ready = true;
+          answer.done.notify_all();
+        });
+  }
+  for (auto& [address, answer] : answers) {
+    MutexLock answered(answer->mutex);
+    while (!answer->ready) answer->done.wait(answer->mutex);
+    MutexLock lock(mutex_);
+    const auto it = workers_.find(address);
+    if (it == workers_.end()) continue;
+    Worker& worker = it->second;
+    const bool live = answer->status.ok() && answer->response.ready();
+    if (live != worker.live) {
+      LogInfo(live ? "dense_worker_live" : "dense_worker_lost",
+              {{"address", address}});
+    }
+    worker.live = live;
+    worker.started_since = 0;
+    worker.reported_running =
+        static_cast<int>(answer->response.running_sequences());
+    if (live) worker.model_hash = answer->response.model_hash();
+  }
+}
+
+std::unique_ptr<GenerationCall> DensePool::Start(
+    GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
+  std::shared_ptr<DenseClient> client;
+  {
+    MutexLock lock(mutex_);
+    Worker* best = nullptr;
+    for (auto& [address, worker] : workers_) {
+      if (!worker.live) continue;
+      if (best == nullptr ||
+          worker.reported_running + worker.started_since <
+              best->reported_running + best->started_since) {
+        best = &worker;
+      }
+    }
+    if (best != nullptr) {
+      ++best->started_since;
+      client = best->client;
+    }
+  }
+  if (client == nullptr) {
+    sink->OnFinished(absl::UnavailableError(
+        "no dense worker is ready to take requests; try again"));
+    return nullptr;
+  }
+  return client->Start(std::move(request), std::move(sink));
+}
+
+bool DensePool::Ready() {
+  MutexLock lock(mutex_);
+  for (const auto& [address, worker] : workers_) {
+    if (worker.live) return true;
+  }
+  return false;
+}
+
+std::string DensePool::ModelHash() {
+  MutexLock lock(mutex_);
+  for (const auto& [address, worker] : workers_) {
+    if (!worker.model_hash.empty()) return worker.model_hash;
+  }
+  return "";
+}
+
+}  // namespace apollo

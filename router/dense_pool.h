@@ -1,0 +1,52 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "common/mutex.h"
+#include "link/membership.h"
+#include "model/generation/generation.h"
+#include "router/backend.h"
+#include "router/dense_client.h"
+
+namespace apollo {
+
+// The dense workers of a membership list: asks each one several times a second
+// how it is, and gives new sequences to the live one that runs the fewest.
+class DensePool final : public RouterBackend {
+ public:
+  explicit DensePool(Membership membership);
+  ~DensePool() override;
+
+  // Asks every worker once and waits for the answers. The pool's own thread does
+  // this from StartPolling on.
+  void Poll();
+  void StartPolling();
+
+  // UNAVAILABLE to the sink if no worker is live.
+  std::unique_ptr<GenerationCall> Start(
+      GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
+  bool Ready() override;
+  std::string ModelHash() override;
+
+ private:
+  struct Worker {
+    std::shared_ptr<DenseClient> client;
+    bool live = false;
+    int reported_running = 0;     // By the worker, at the last poll.
+    int started_since = 0;        // By this router, since then.
+    std::string model_hash;
+  };
+
+  std::thread thread_;
+  Mutex mutex_;
+  CondVar changed_;
+  Membership membership_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace apollo

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "proto/apollo/v1/inference.grpc.pb.h"
+#include "router/generate_call.h"
+
+namespace apollo {
+
+// The public service. Requests come as raw bytes, so that a field that is not
+// UTF-8 can be named (see wire_request.h); GetModel has no such field. The context
+// must outlive the service.
+class InferenceService final
+    : public v1::InferenceService::WithRawCallbackMethod_Generate<
+          v1::InferenceService::WithRawCallbackMethod_Score<
+              v1::InferenceService::WithRawCallbackMethod_Tokenize<
+                  v1::InferenceService::WithRawCallbackMethod_DetectLanguage<
+                      v1::InferenceService::WithCallbackMethod_GetModel<
+                          v1::InferenceService::Service>>>>> {
+ public:
+  explicit InferenceService(const RouterContext& context) : context_(context) {}
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Generate(
+      grpc::CallbackServerContext* server_context,
+      const grpc::ByteBuffer* request) override;
+  grpc::ServerUnaryReactor* Score(grpc::CallbackServerContext* server_context,
+                                  const grpc::ByteBuffer* request,
+                                  grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* server_context,
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* DetectLanguage(
+      grpc::CallbackServerContext* server_context,
+      const grpc::ByteBuffer* request, grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* server_context,
+                                     const v1::GetModelRequest* request,
+                                     v1::GetModelResponse* response) override;
+
+ private:
+  const RouterContext context_;
+};
+
+}  // namespace apollo

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+
+namespace apollo {
+
+// What one request may ask for.
+struct RequestLimits {
+  std::size_t max_text_bytes = 1 << 20;  // Of all its texts together.
+  int max_new_tokens = 4096;             // The server's, if the context allows.
+  int max_choices = 8;
+  int max_stops = 16;
+  std::size_t max_stop_bytes = 256;
+  int max_logprobs = 20;
+  int max_continuations = 64;
+  std::size_t max_request_id_bytes = 128;
+  int max_chat_messages = 256;
+};
+
+}  // namespace apollo

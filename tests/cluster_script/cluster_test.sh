@@ -1,0 +1,102 @@
+#!/bin/bash
+# deploy/local/cluster.sh with stand-ins for the programs.
+#
+# Usage: cluster_test.sh CLUSTER_SH FAKE_PROCESS
+set -uo pipefail
+
+cluster=$PWD/$1
+fake=$PWD/$2
+work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/cluster.XXXXXX")
+state=$work/state
+trap 'run down > /dev/null 2>&1; rm -rf "$work"' EXIT
+
+for program in router/router dense_worker/dense_worker expert_worker/expert_worker tools/apollo/apollo; do
+  mkdir -p "$(dirname "$work/bin/$program")"
+  cp -L "$fake" "$work/bin/$program"
+done
+mkdir "$work/model"
+echo '{"num_experts": 7}' > "$work/model/config.json"
+
+failures=0
+# Runs cluster.sh; $code and $output are what came of it.
+run() {
+  output=$("$cluster" "$@" --state "$state" --bin "$work/bin" 2>&1)
+  code=$?
+}
+fail() {
+  echo "line ${BASH_LINENO[0]}: $1" >&2
+  echo "  exit code $code, output: $output" >&2
+  ((++failures))
+}
+# A process that nobody has collected (Z) has ended.
+alive() { # PID
+  [[ -e /proc/$1 ]] && ! grep -q '^State:.[ZX]' "/proc/$1/status" 2> /dev/null
+}
+expect_code() { [[ $code == "$1" ]] || fail "expected exit code $1"; }
+expect() { grep -qF -- "$1" <<< "$output" || fail "expected \"$1\""; }
+expect_alive() { # NUMBER
+  local count=0 file pid
+  for file in "$state"/*.pid; do
+    read -r pid _ < "$file"
+    alive "$pid" && ((++count))
+  done
+  [[ $count == "$1" ]] || fail "expected $1 processes, not $count"
+}
+
+# Mistakes.
+run up; expect_code 2; expect "up needs --model"
+run sideways; expect_code 2; expect "unknown argument \"sideways\""
+run up --port 65536; expect_code 2; expect "from 0 to 65535"
+run up --model "$work"; expect_code 1; expect "no config.json"
+run up --model "$work/model" --expert-workers 8; expect_code 2; expect "the model has 7 experts"
+mkdir "$work/dense"; echo '{}' > "$work/dense/config.json"
+run up --model "$work/dense"; expect_code 1; expect "no num_experts"
+echo '{"num_experts": ' > "$work/dense/config.json"
+run up --model "$work/dense"; expect_code 1; expect "$work/dense/config.json"
+
+# Nothing runs.
+run status; expect_code 1; expect "not running"
+run down; expect_code 0; expect "not running"
+
+# Up, twice, and down.
+run up --model "$work/model" --port 0 --expert-workers 3 --dense-workers 2 --threads 1
+expect_code 0; expect "all 6 processes are healthy"; expect "router 127.0.0.1:"
+expect "expert-worker-0 with experts 0,3,6"; expect "expert-worker-2 with experts 2,5"
+expect_alive 6
+[[ $(wc -l < "$state/expert_workers.list") == 3 ]] || fail "expected 3 expert workers listed"
+[[ $(wc -l < "$state/dense_workers.list") == 2 ]] || fail "expected 2 dense workers listed"
+grep -q -- "--threads 1" "$state/dense-worker-1.log" || fail "expected --threads to be passed on"
+read -r first _ < "$state/router.pid"
+run status; expect_code 0; expect "dense-worker-1"; expect SERVING
+run up --model "$work/model"; expect_code 0; expect "already up"
+read -r second _ < "$state/router.pid"
+[[ $first == "$second" ]] || fail "expected the same router"
+
+# One of them dies.
+read -r victim _ < "$state/expert-worker-1.pid"
+kill -KILL "$victim"
+while alive "$victim"; do :; done
+run status; expect_code 1; expect dead
+run up --model "$work/model"; expect_code 1; expect "only 5 of 6 processes"
+run down; expect_code 0; expect "stopped"
+[[ ! -e $state ]] || fail "expected no state"
+alive "$first" && fail "expected the router to have ended"
+
+# A process that cannot start: its log is shown, and the others are stopped.
+FAKE_DIE=expert-worker-1 run up --model "$work/model" --port 0
+expect_code 1; expect "expert-worker-1 has ended during the start"; expect "cannot read the model"
+[[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
+
+# The process id belongs to another program by now: it is left alone.
+run up --model "$work/model" --port 0; expect_code 0
+read -r router _ < "$state/router.pid"
+kill -KILL "$router"
+sleep 1000 & bystander=$!
+echo "$bystander 1" > "$state/router.pid"
+run status; expect_code 1; expect dead
+run down; expect_code 0
+alive "$bystander" || fail "expected the other program to live"
+kill "$bystander"
+
+((failures == 0)) && echo "all good"
+exit $((failures > 0))

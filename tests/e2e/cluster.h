@@ -1,0 +1,78 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/apollo/v1/inference.grpc.pb.h"
+#include "tests/e2e/child_process.h"
+
+namespace apollo {
+
+// A cluster of real processes on free ports of 127.0.0.1, for one test. The test
+// fails if a process does not become healthy. One thread.
+class Cluster {
+ public:
+  struct Layout {
+    int dense_workers = 1;
+    // Expert e is on worker e mod this, at most one for each expert.
+    // 0: apollo_local.
+    int expert_workers = 1;
+    std::vector<std::string> dense_flags;  // For every dense worker.
+  };
+
+  Cluster(std::string model, const Layout& layout);
+  ~Cluster();
+
+  // Starts all processes and waits until the router is healthy.
+  void Start();
+
+  // Kills (SIGKILL) or starts again one worker; a new one has a new address.
+  void KillExpert(int index);
+  void StartExpert(int index);
+  void KillDense(int index);
+  void StartDense(int index);
+
+  // Waits until the router's health is as wanted; fails the test after a minute.
+  void WaitForHealth(bool serving);
+
+  // Stops all with SIGTERM; every exit status must be 0.
+  void StopAll();
+
+  std::unique_ptr<v1::InferenceService::Stub> NewStub();
+  const std::string& address() const { return router_address_; }
+  // The "metrics" address of a process: "router", "dense-0", "expert-1", "local".
+  std::string MetricsAddress(const std::string& name);
+  // All that the processes wrote to their logs.
+  std::string Logs();
+
+ private:
+  std::string File(const std::string& name) const { return folder_ + "/" + name; }
+  std::unique_ptr<ChildProcess> Launch(const std::string& binary,
+                                       const std::string& name,
+                                       std::vector<std::string> flags);
+  // The "grpc" or "metrics" address that a process wrote; waits for it.
+  std::string WaitForAddress(const std::string& name, const std::string& kind,
+                             ChildProcess* process);
+  void WriteMembers(const std::string& file, const std::vector<std::string>& list);
+
+  const std::string model_;
+  Layout layout_;
+  std::string folder_;
+  int experts_ = 0;  // Of the model.
+  std::string router_address_;
+  std::vector<std::string> dense_addresses_, expert_addresses_;
+  std::vector<std::unique_ptr<ChildProcess>> dense_, expert_;
+  std::unique_ptr<ChildProcess> router_;
+};
+
+// Path of a file of this repository, or of a program built from it, in a test.
+std::string Runfile(const std::string& path);
+
+// The demo model that deploy/local/demo_model.sh made: $APOLLO_DEMO_MODEL, or its
+// usual place. The test fails, saying what to run, if it is not there.
+std::string DemoModel();
+
+}  // namespace apollo

@@ -1,0 +1,204 @@
+// Every tiny checkpoint through a real cluster: greedy tokens equal an independent
+// implementation's and log-probabilities agree, in each routing mode, with the
+// experts in one process or spread over several.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/json.h"
+#include "common/mapped_file.h"
+#include "tests/e2e/cluster.h"
+#include "tests/e2e/generate.h"
+
+namespace apollo {
+namespace {
+
+// The tolerance that exactness is held to; float32 differs from the oracle's
+// float64 by about 1e-5.
+constexpr double kLogprobTolerance = 1e-3;
+constexpr int kClients = 6;
+
+Json ReadJson(const std::string& path) {
+  const auto text = ReadFile(path, 16 << 20);
+  EXPECT_TRUE(text.ok()) << text.status();
+  const auto json = ParseJson(text.value_or("{}"), path);
+  EXPECT_TRUE(json.ok()) << json.status();
+  return json.value_or(Json::object());
+}
+
+// A language of the family of each expert of a case.
+std::map<int, std::string> LanguageOfExpert(v1::InferenceService::Stub& stub) {
+  grpc::ClientContext context;
+  v1::GetModelResponse model;
+  EXPECT_TRUE(stub.GetModel(&context, {}, &model).ok());
+  std::map<int, std::string> languages;
+  for (const v1::FamilyInfo& family : model.families()) {
+    languages[family.expert()] = family.languages(0);
+  }
+  return languages;
+}
+
+template <typename Request>
+void SetRouting(const Json& run, const std::map<int, std::string>& languages,
+                Request& request) {
+  const int expert = run["expert"].get<int>();
+  request.set_routing(expert < 0 ? v1::ROUTING_MODE_TOPK
+                                 : v1::ROUTING_MODE_HYBRID);
+  if (expert >= 0) request.set_language(languages.at(expert));
+}
+
+std::string Name(const Json& run) {
+  return run["prompt"].get<std::string>() + " expert " +
+         std::to_string(run["expert"].get<int>());
+}
+
+void CheckRun(const Json& run, const Json& prompt,
+              const std::map<int, std::string>& languages,
+              v1::InferenceService::Stub& stub) {
+  SCOPED_TRACE(Name(run));
+  v1::GenerateRequest request = GreedyRequest(
+      prompt["text"].get<std::string>(), prompt["max_new_tokens"].get<int>());
+  SetRouting(run, languages, request);
+  const Answer answer = Generate(stub, request);
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_EQ(answer.started_events, 1);
+  EXPECT_EQ(answer.finished_events, 1);
+  EXPECT_TRUE(answer.contiguous);
+  EXPECT_EQ(answer.started.prompt_tokens(), prompt["ids"].size());
+  auto expected = run["ids"].get<std::vector<std::int32_t>>();
+  const auto logprobs = run["logprobs"].get<std::vector<double>>();
+  const bool stops = run["finish"] == "stop";
+  if (stops) expected.pop_back();  // The end token is not reported.
+  EXPECT_EQ(answer.finished.reason(), stops ? v1::FINISH_REASON_EOS
+                                            : v1::FINISH_REASON_LENGTH);
+  ASSERT_EQ(answer.ids, expected);
+  ASSERT_EQ(answer.logprobs.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(answer.logprobs[i], logprobs[i], kLogprobTolerance) << i;
+  }
+  // Every token that went through the layers used k experts in each.
+  const std::size_t rows = prompt["ids"].size() + run["ids"].size() - 1;
+  for (const v1::LayerExpertUse& use : answer.finished.expert_use()) {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t tokens : use.tokens_by_expert()) sum += tokens;
+    EXPECT_EQ(sum % rows, 0u);
+    EXPECT_GT(sum, 0u);
+  }
+}
+
+void CheckScore(const Json& score, const Json& prompt,
+                const std::map<int, std::string>& languages,
+                v1::InferenceService::Stub& stub) {
+  SCOPED_TRACE("score " + Name(score));
+  v1::ScoreRequest request;
+  request.set_prompt(prompt["text"].get<std::string>());
+  request.add_continuations(score["text"].get<std::string>());
+  SetRouting(score, languages, request);
+  grpc::ClientContext context;
+  v1::ScoreResponse response;
+  const grpc::Status status = stub.Score(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(response.scores_size(), 1);
+  const auto expected = score["logprobs"].get<std::vector<double>>();
+  ASSERT_EQ(response.scores(0).token_logprobs_size(),
+            static_cast<int>(expected.size()));
+  double sum = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(response.scores(0).token_logprobs(i), expected[i],
+                kLogprobTolerance);
+    sum += expected[i];
+  }
+  EXPECT_NEAR(response.scores(0).logprob(), sum, expected.size() * 1e-3);
+}
+
+// What a finished request says of its experts must be the oracle's count.
+void CheckUse(const Json& routing, const Json& prompt,
+              const std::map<int, std::string>& languages,
+              v1::InferenceService::Stub& stub) {
+  SCOPED_TRACE("routing " + Name(routing));
+  v1::GenerateRequest request = GreedyRequest(
+      prompt["text"].get<std::string>(), prompt["max_new_tokens"].get<int>());
+  SetRouting(routing, languages, request);
+  const Answer answer = Generate(stub, request);
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  ASSERT_EQ(answer.finished.expert_use_size(),
+            static_cast<int>(routing["layers"].size()));
+  for (int l = 0; l < answer.finished.expert_use_size(); ++l) {
+    const v1::LayerExpertUse& use = answer.finished.expert_use(l);
+    const Json& layer = routing["layers"][l];
+    EXPECT_EQ(use.layer(), layer["layer"].get<unsigned>());
+    std::vector<std::uint64_t> counts(use.tokens_by_expert_size(), 0);
+    for (const Json& token : layer["experts"]) {
+      for (const Json& expert : token) ++counts[expert.get<int>()];
+    }
+    EXPECT_EQ(std::vector<std::uint64_t>(use.tokens_by_expert().begin(),
+                                         use.tokens_by_expert().end()),
+              counts);
+  }
+}
+
+class GoldenTest
+    : public ::testing::TestWithParam<std::tuple<const char*, int>> {};
+
+TEST_P(GoldenTest, TokensLogprobsAndExpertsAreTheOracles) {
+  const auto& [name, expert_workers] = GetParam();
+  const std::string folder = Runfile(std::string("tests/golden/") + name);
+  const Json expected = ReadJson(folder + "/expected.json");
+  std::map<std::string, Json> prompts;
+  for (const Json& prompt : expected["prompts"]) {
+    prompts[prompt["name"].get<std::string>()] = prompt;
+  }
+  // A small token budget cuts the long prompts into chunks.
+  Cluster cluster(folder, {.expert_workers = expert_workers,
+                           .dense_flags = {"--token_budget=48"}});
+  cluster.Start();
+  const auto languages = LanguageOfExpert(*cluster.NewStub());
+
+  // Several clients at once, so that sequences share steps.
+  std::atomic<std::size_t> next_run{0}, next_score{0}, next_use{0};
+  std::vector<std::thread> clients;
+  for (int c = 0; c < kClients; ++c) {
+    clients.emplace_back([&] {
+      const auto stub = cluster.NewStub();
+      for (std::size_t i; (i = next_run++) < expected["runs"].size();) {
+        const Json& run = expected["runs"][i];
+        CheckRun(run, prompts.at(run["prompt"]), languages, *stub);
+      }
+      for (std::size_t i; (i = next_score++) < expected["scores"].size();) {
+        const Json& score = expected["scores"][i];
+        CheckScore(score, prompts.at(score["prompt"]), languages, *stub);
+      }
+      for (std::size_t i; (i = next_use++) < expected["routing"].size();) {
+        const Json& routing = expected["routing"][i];
+        CheckUse(routing, prompts.at(routing["prompt"]), languages, *stub);
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_GT(expected["runs"].size(), 0u);
+  EXPECT_GT(expected["scores"].size(), 0u);
+  EXPECT_GT(expected["routing"].size(), 0u);
+  cluster.StopAll();
+}
+
+constexpr const char* kCases[] = {"all_sparse",        "every_expert",
+                                  "published",         "shared_expert_f16",
+                                  "sharded_f32",       "twelve_experts"};
+
+INSTANTIATE_TEST_SUITE_P(
+    Layouts, GoldenTest,
+    ::testing::Combine(::testing::ValuesIn(kCases),
+                       ::testing::Values(APOLLO_EXPERT_WORKERS)),
+    [](const auto& info) {
+      return std::string(std::get<0>(info.param)) + "_" +
+             std::to_string(std::get<1>(info.param));
+    });
+
+}  // namespace
+}  // namespace apollo

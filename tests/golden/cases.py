@@ -1,0 +1,254 @@
+"""The tiny checkpoints of the golden tests: their shapes and their random weights."""
+
+import dataclasses
+import json
+import os
+
+import numpy as np
+import safetensors
+import tokenizers
+
+END_TOKEN = 256
+SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]  # ids 256, 257, 258
+VOCAB = 260  # one more row than the tokenizer has tokens, as in the published checkpoints
+
+# The pre-tokenizer of Qwen2. Without merges it cannot change the ids; the files carry it so that
+# a loader meets what the published tokenizer.json holds.
+QWEN2_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    name: str
+    what: str
+    seed: int
+    stored: str  # "bfloat16", "float16" or "float32"
+    hidden: int
+    heads: int
+    kv_heads: int
+    layers: int
+    sparse: int  # how many trailing layers are sparse
+    intermediate: int
+    moe_intermediate: int
+    experts: int
+    top_k: int
+    norm_topk_prob: bool = False
+    share_flag: bool = False
+    attention_bias: bool = True
+    tied: bool = True
+    shards: int = 1
+    qwen_tokenizer: bool = True  # False: the GPT-2 / Llama kind, no NFC
+    rope_theta: float = 1e6
+    eps: float = 1e-6
+
+
+CASES = [
+    Case("published", "the published kind: bf16, tied, q/k/v bias, weights not renormalised",
+         seed=11, stored="bfloat16", hidden=32, heads=4, kv_heads=2, layers=4, sparse=2,
+         intermediate=40, moe_intermediate=40, experts=7, top_k=2),
+    Case("sharded_f32", "two f32 shards, untied head, no q/k/v bias, renormalised weights",
+         seed=22, stored="float32", hidden=24, heads=3, kv_heads=1, layers=3, sparse=2,
+         intermediate=40, moe_intermediate=28, experts=7, top_k=2, norm_topk_prob=True,
+         attention_bias=False, tied=False, shards=2, qwen_tokenizer=False, rope_theta=1e4, eps=1e-5),
+    Case("shared_expert_f16", "f16, shared expert, one expert per token, head size 16",
+         seed=34, stored="float16", hidden=32, heads=2, kv_heads=1, layers=4, sparse=2,
+         intermediate=40, moe_intermediate=40, experts=7, top_k=1, share_flag=True),
+    Case("all_sparse", "every layer sparse, hidden size 40, as many kv heads as heads",
+         seed=44, stored="bfloat16", hidden=40, heads=5, kv_heads=5, layers=3, sparse=3,
+         intermediate=40, moe_intermediate=32, experts=7, top_k=2),
+    Case("twelve_experts", "twelve experts, three per token, one sparse layer, f32",
+         seed=55, stored="float32", hidden=32, heads=4, kv_heads=2, layers=3, sparse=1,
+         intermediate=40, moe_intermediate=24, experts=12, top_k=3, norm_topk_prob=True,
+         qwen_tokenizer=False, rope_theta=1e5),
+    Case("every_expert", "four experts, all four chosen for every token, shared expert, untied",
+         seed=66, stored="bfloat16", hidden=32, heads=4, kv_heads=4, layers=5, sparse=2,
+         intermediate=40, moe_intermediate=40, experts=4, top_k=4, share_flag=True, tied=False),
+]
+
+_LANGUAGES = (
+    "zh ko ja ne th vi lo mg ceb su ilo doi en de pt es fr ru hi it hr gl cs co la lb uk bs bg eo"
+    " mai sr sq sk da sa no gn gd ar ckb mt he ln bm sw nso ig rw ha"
+).split()
+
+
+def config_json(case):
+    c = case
+    return {
+        "architectures": ["UpcyclingQwen2MoeForCausalLM"],
+        "model_type": "upcycling-qwen2-moe",
+        "attention_bias": c.attention_bias,
+        "attention_dropout": 0.0,
+        "bos_token_id": END_TOKEN,
+        "eos_token_id": END_TOKEN,
+        "hidden_act": "silu",
+        "hidden_size": c.hidden,
+        "initializer_range": 0.02,
+        "intermediate_size": c.intermediate,
+        "language_gate": True,
+        "max_position_embeddings": 512,
+        "mlp_only_layers": list(range(c.layers - c.sparse)),
+        "moe_intermediate_size": c.moe_intermediate,
+        "norm_topk_prob": c.norm_topk_prob,
+        "num_attention_heads": c.heads,
+        "num_experts": c.experts,
+        "num_experts_per_tok": c.top_k,
+        "num_hidden_layers": c.layers,
+        "num_key_value_heads": c.kv_heads,
+        "rms_norm_eps": c.eps,
+        "rope_theta": c.rope_theta,
+        "share_flag": c.share_flag,
+        "tie_word_embeddings": c.tied,
+        "torch_dtype": c.stored,
+        "use_sliding_window": False,
+        "vocab_size": VOCAB,
+    }
+
+
+def random_weights(case):
+    """Float32 weights, scaled so that no part of the model is idle.
+
+    The residual stream is dominated by the layers and not by the embedding, attention scores and
+    gate logits spread over a few units, and the signs of the final norm are random: with a tied
+    head and positive signs a random model mostly repeats the last token.
+    """
+    c = case
+    # RandomState: NumPy promises that its stream never changes.
+    random = np.random.RandomState(c.seed)
+    tensors = {}
+
+    def normal(name, shape, std):
+        tensors[name] = (random.standard_normal(shape) * std).astype(np.float32)
+
+    def linear(name, rows, columns, gain):
+        normal(name + ".weight", (rows, columns), gain / np.sqrt(columns))
+
+    def norm(name):
+        tensors[name + ".weight"] = (1 + 0.2 * random.standard_normal(c.hidden)).astype(np.float32)
+
+    def mlp(name, width):
+        linear(name + ".gate_proj", width, c.hidden, 1.5)
+        linear(name + ".up_proj", width, c.hidden, 1.5)
+        linear(name + ".down_proj", c.hidden, width, 1.5)
+
+    head_size = c.hidden // c.heads
+    normal("model.embed_tokens.weight", (VOCAB, c.hidden), 0.6)
+    for i in range(c.layers):
+        layer = f"model.layers.{i}"
+        norm(layer + ".input_layernorm")
+        for part, heads, gain in (("q", c.heads, 1.4), ("k", c.kv_heads, 1.4), ("v", c.kv_heads, 1.4)):
+            linear(f"{layer}.self_attn.{part}_proj", heads * head_size, c.hidden, gain)
+            if c.attention_bias:
+                normal(f"{layer}.self_attn.{part}_proj.bias", heads * head_size, 0.4)
+        linear(layer + ".self_attn.o_proj", c.hidden, c.hidden, 1.4)
+        norm(layer + ".post_attention_layernorm")
+        if i < c.layers - c.sparse:
+            mlp(layer + ".mlp", c.intermediate)
+            continue
+        linear(layer + ".mlp.gate", c.experts, c.hidden, 1.6)
+        for e in range(c.experts):
+            # A token's experts share out a total weight near one: give each a louder voice.
+            mlp(f"{layer}.mlp.experts.{e}", c.moe_intermediate)
+            tensors[f"{layer}.mlp.experts.{e}.down_proj.weight"] *= np.float32(1.5)
+        if c.share_flag:
+            mlp(layer + ".mlp.shared_expert", c.moe_intermediate)
+            linear(layer + ".mlp.shared_expert_gate", 1, c.hidden, 1.0)
+    norm("model.norm")
+    tensors["model.norm.weight"] *= random.choice(np.float32([-1, 1]), c.hidden)
+    if not c.tied:
+        normal("lm_head.weight", (VOCAB, c.hidden), 0.6)
+    # Ids beyond the tokenizer's have no text: too quiet to be generated.
+    tensors["model.embed_tokens.weight" if c.tied else "lm_head.weight"][END_TOKEN + 3 :] *= np.float32(0.2)
+    return tensors
+
+
+def _to_stored(array, stored):
+    if stored == "bfloat16":  # round to nearest, ties to even; the weights are finite
+        bits = array.view(np.uint32)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
+    return array.astype({"float16": "<f2", "float32": "<f4"}[stored])
+
+
+def _write_safetensors(path, tensors, stored):
+    arrays = {name: np.ascontiguousarray(_to_stored(a, stored)) for name, a in tensors.items()}
+    specs = {
+        name: safetensors.TensorSpec(
+            dtype=stored, shape=list(a.shape), data_ptr=a.ctypes.data, data_len=a.nbytes)
+        for name, a in arrays.items()
+    }
+    with open(path, "wb") as f:
+        f.write(bytes(safetensors.serialize(specs, metadata={"format": "pt"})))
+    return sum(a.nbytes for a in arrays.values())
+
+
+def _write_weights(directory, case):
+    tensors = random_weights(case)
+    if case.shards == 1:
+        _write_safetensors(os.path.join(directory, "model.safetensors"), tensors, case.stored)
+        return
+    # Cut in the middle of the list of tensors, so that one layer lies in both files.
+    names = list(tensors)
+    per_shard = -(-len(names) // case.shards)
+    weight_map, total = {}, 0
+    for s in range(case.shards):
+        file = f"model-{s + 1:05d}-of-{case.shards:05d}.safetensors"
+        part = names[s * per_shard : (s + 1) * per_shard]
+        total += _write_safetensors(
+            os.path.join(directory, file), {n: tensors[n] for n in part}, case.stored)
+        weight_map.update({n: file for n in part})
+    index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
+    _write_json(os.path.join(directory, "model.safetensors.index.json"), index)
+
+
+def _write_json(path, value):
+    with open(path, "w", encoding="utf-8", newline="\n") as f:
+        json.dump(value, f, ensure_ascii=False, indent=1)
+        f.write("\n")
+
+
+def byte_characters():
+    """GPT-2's characters for the bytes 0..255, in the order of their token ids.
+
+    Printable bytes stand for themselves and come first; the others follow, as U+0100 onwards.
+    """
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
+    others = [b for b in range(256) if b not in printable]
+    return [chr(b) for b in printable] + [chr(0x100 + i) for i in range(len(others))]
+
+
+def _write_tokenizer(path, case):
+    pre = tokenizers.pre_tokenizers
+    vocabulary = {character: i for i, character in enumerate(byte_characters())}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=[]))
+    if case.qwen_tokenizer:
+        tokenizer.normalizer = tokenizers.normalizers.NFC()
+        tokenizer.pre_tokenizer = pre.Sequence([
+            pre.Split(tokenizers.Regex(QWEN2_SPLIT), behavior="isolated"),
+            pre.ByteLevel(add_prefix_space=False, use_regex=False),
+        ])
+    else:
+        tokenizer.pre_tokenizer = pre.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer.decoder = tokenizers.decoders.ByteLevel()
+    tokenizer.add_special_tokens(SPECIAL_TOKENS)
+    tokenizer.save(path, pretty=True)
+
+
+def _families(case):
+    """The 50 languages dealt out over this case's experts, in the form of a families file."""
+    lines = ["# Families for a test checkpoint that does not have seven experts."]
+    for e in range(case.experts):
+        start, end = (len(_LANGUAGES) * j // case.experts for j in (e, e + 1))
+        lines.append(f"{e} family_{e}: " + " ".join(_LANGUAGES[start:end]))
+    return "\n".join(lines) + "\n"
+
+
+def write_checkpoint(directory, case):
+    os.makedirs(directory, exist_ok=True)
+    _write_json(os.path.join(directory, "config.json"), config_json(case))
+    _write_weights(directory, case)
+    _write_tokenizer(os.path.join(directory, "tokenizer.json"), case)
+    if case.experts != 7:
+        with open(os.path.join(directory, "families.txt"), "w", encoding="utf-8", newline="\n") as f:
+            f.write(_families(case))

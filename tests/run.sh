@@ -1,0 +1,83 @@
+#!/bin/bash
+# Installs what is missing, prepares the demo model and runs all tests. The last
+# line is "N passed, N failed", where N counts test targets; exit code 0 only if
+# some passed and none failed.
+#
+# Usage: tests/run.sh [--sanitizers] [--fuzz SECONDS] [BAZEL ARGUMENT...]
+#   --sanitizers    run them again with AddressSanitizer (and leaks, undefined
+#                   behaviour) and once more with ThreadSanitizer
+#   --fuzz SECONDS  also run each fuzz target for so long, with new inputs
+#   anything else   goes to `bazel test`, for example --config=cuda, --config=werror
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# The home directory holds the demo model; some containers set none.
+export HOME=${HOME:-$(getent passwd "$EUID" | cut -d: -f6)}
+
+configs=("")
+fuzz_seconds=0
+arguments=()
+while (($# > 0)); do
+  case "$1" in
+    --sanitizers) configs+=(--config=asan --config=tsan) ;;
+    --fuzz)
+      [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || { echo "$0: --fuzz needs a number of seconds" >&2; exit 2; }
+      fuzz_seconds=$2
+      shift
+      ;;
+    -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+    *) arguments+=("$1") ;;
+  esac
+  shift
+done
+
+say() { printf '\n=== [%d s] %s\n' "$SECONDS" "$*"; }
+
+results=$(mktemp -d)
+finish() {
+  rm -rf "$results"
+  # A CI machine wants to end; a developer's keeps Bazel warm.
+  if [[ ${CI:-} == true ]]; then bazel shutdown > /dev/null 2>&1; fi
+}
+trap finish EXIT
+# Whatever goes wrong before a test has run is a failure with a last line, too.
+broken() {
+  echo "$1" >&2
+  echo "0 passed, 1 failed"
+  exit 1
+}
+
+say "packages"
+dev=()
+if ((fuzz_seconds > 0)); then dev=(--dev); fi
+tools/install_packages.sh "${dev[@]}" || broken "could not install the packages"
+
+say "demo model"
+model=$(deploy/local/demo_model.sh | tail -n 1) ||
+  broken "deploy/local/demo_model.sh failed"
+[[ -f $model/config.json ]] || broken "deploy/local/demo_model.sh made no model: \"$model\""
+export APOLLO_DEMO_MODEL=$model # .bazelrc hands it on to the tests.
+
+failed=0
+for config in "${configs[@]}"; do
+  say "bazel test ${config:+$config }//..."
+  bazel test ${config:+"$config"} --keep_going \
+    --build_event_json_file="$results/run$config.json" "${arguments[@]}" -- //... ||
+    failed=1
+done
+
+if ((fuzz_seconds > 0)); then
+  say "fuzzing, $fuzz_seconds s for each target"
+  tests/fuzz.sh "$fuzz_seconds" "$results/fuzz.txt" || failed=1
+fi
+
+say "layers"
+if tools/check_layers.sh; then
+  echo "PASSED tools/check_layers.sh" > "$results/layers.txt"
+else
+  echo "FAILED tools/check_layers.sh" > "$results/layers.txt"
+fi
+
+say "results"
+shopt -s nullglob
+python3 tests/count_results.py "$results"/run*.json "$results"/*.txt || failed=1
+exit $failed

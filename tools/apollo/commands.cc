@@ -1,0 +1,135 @@
+#include "tools/apollo/commands.h"
+
+#include <absl/status/statusor.h>
+
+#include <optional>
+#include <ostream>
+
+#include "common/strings.h"
+#include "tools/apollo/generate.h"
+#include "tools/apollo/parse.h"
+#include "tools/apollo/render.h"
+#include "tools/apollo/requests.h"
+
+namespace apollo::client {
+namespace {
+
+// The command's text; none if it cannot be used, which has been reported.
+std::optional<std::string> TextOrComplaint(Session& session) {
+  absl::StatusOr<std::string> text = ReadText(session.options, session.in);
+  if (text.ok()) return *std::move(text);
+  session.err << "apollo: " << ToStd(text.status().message()) << std::endl;
+  return std::nullopt;
+}
+
+// Makes one call with one answer. 0, or the exit code of the failure, which has
+// been reported.
+template <typename Request, typename Response>
+int Call(Session& session,
+         grpc::Status (v1::InferenceService::StubInterface::*method)(
+             grpc::ClientContext*, const Request&, Response*),
+         const Request& request, Response& response) {
+  grpc::ClientContext context;
+  SetDeadline(session.options, context);
+  Interrupt::Scope scope(session.interrupt, context);
+  const grpc::Status status =
+      (session.service.*method)(&context, request, &response);
+  return status.ok() ? kOk : ReportFailure(session, status);
+}
+
+// Prints a successful answer.
+int Print(Session& session, const google::protobuf::Message& message,
+          const std::string& lines) {
+  if (session.options.json) {
+    session.out << JsonLine(message) << std::endl;
+  } else {
+    session.out << lines << std::flush;
+  }
+  return session.out ? kOk : kFailed;
+}
+
+}  // namespace
+
+int RunCommand(Session& session) {
+  switch (session.options.command) {
+    case Command::kAsk:
+      return RunAsk(session);
+    case Command::kChat:
+      return RunChat(session);
+    case Command::kScore:
+      return RunScore(session);
+    case Command::kDetect:
+      return RunDetect(session);
+    case Command::kTokenize:
+      return RunTokenize(session);
+    case Command::kModel:
+      return RunModel(session);
+    case Command::kHealth:
+      return RunHealth(session);
+  }
+  return kUsage;
+}
+
+int RunAsk(Session& session) {
+  const std::optional<std::string> text = TextOrComplaint(session);
+  if (!text) return kUsage;
+  const Answer answer = Generate(session, AskRequest(session.options, *text));
+  if (!answer.status.ok()) return ReportFailure(session, answer.status);
+  return session.out ? kOk : kFailed;
+}
+
+int RunScore(Session& session) {
+  const std::optional<std::string> text = TextOrComplaint(session);
+  if (!text) return kUsage;
+  const v1::ScoreRequest request = MakeScoreRequest(session.options, *text);
+  v1::ScoreResponse response;
+  const int code = Call(session, &v1::InferenceService::StubInterface::Score,
+                        request, response);
+  if (code != kOk) return code;
+  if (!session.options.json && response.has_started()) {
+    session.err << Dim(StartedLine(response.started()), session.err_is_terminal)
+                << std::endl;
+  }
+  return Print(session, response, ScoreLines(request, response));
+}
+
+int RunDetect(Session& session) {
+  const std::optional<std::string> text = TextOrComplaint(session);
+  if (!text) return kUsage;
+  v1::DetectLanguageRequest request;
+  request.set_text(*text);
+  v1::DetectLanguageResponse response;
+  const int code =
+      Call(session, &v1::InferenceService::StubInterface::DetectLanguage,
+           request, response);
+  if (code != kOk) return code;
+  return Print(session, response, LanguageLines(response));
+}
+
+int RunTokenize(Session& session) {
+  const std::optional<std::string> text = TextOrComplaint(session);
+  if (!text) return kUsage;
+  v1::TokenizeRequest request;
+  request.set_text(*text);
+  request.set_parse_special_tokens(session.options.parse_special_tokens);
+  v1::TokenizeResponse response;
+  const int code = Call(session, &v1::InferenceService::StubInterface::Tokenize,
+                        request, response);
+  if (code != kOk) return code;
+  if (!session.options.json) {
+    session.err << Dim(std::to_string(response.token_ids_size()) + " tokens",
+                       session.err_is_terminal)
+                << std::endl;
+  }
+  return Print(session, response, TokenLines(response));
+}
+
+int RunModel(Session& session) {
+  v1::GetModelResponse response;
+  const int code = Call(session, &v1::InferenceService::StubInterface::GetModel,
+                        v1::GetModelRequest(), response);
+  if (code != kOk) return code;
+  return Print(session, response, ModelLines(response));
+}
+
+}  // namespace apollo::client

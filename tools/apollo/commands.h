@@ -1,0 +1,19 @@
+#pragma once
+
+#include "tools/apollo/session.h"
+
+namespace apollo::client {
+
+// Runs the command that the options name. Returns the exit code (see parse.h).
+int RunCommand(Session& session);
+
+// The commands, one by one, as RunCommand calls them.
+int RunAsk(Session& session);
+int RunChat(Session& session);
+int RunScore(Session& session);
+int RunDetect(Session& session);
+int RunTokenize(Session& session);
+int RunModel(Session& session);
+int RunHealth(Session& session);
+
+}  // namespace apollo::client

@@ -1,0 +1,345 @@
+#include "tools/apollo/commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/json.h"
+#include "tools/apollo/fake_server.h"
+#include "tools/apollo/parse.h"
+
+namespace apollo::client {
+namespace {
+
+using ::testing::HasSubstr;
+
+Options Ask(const std::string& text) {
+  Options options;
+  options.command = Command::kAsk;
+  options.server = "fake:1";
+  options.text = text;
+  return options;
+}
+
+FakeService::GenerateHandler Answer(std::vector<v1::GenerateResponse> events) {
+  return [events](grpc::ServerContext*, const v1::GenerateRequest&,
+                  FakeService::Writer* writer) {
+    for (const v1::GenerateResponse& event : events) writer->Write(event);
+    return grpc::Status::OK;
+  };
+}
+
+TEST(AskTest, OnlyTheAnswerGoesToOut) {
+  FakeServer fake;
+  fake.service.generate = Answer(
+      {Started(), Delta("Ruhe "), Delta(""), Delta("und Tee."), Finished()});
+  EXPECT_EQ(fake.Run(Ask("Was hilft?")), kOk);
+  EXPECT_EQ(fake.out.str(), "Ruhe und Tee.\n");
+  EXPECT_THAT(fake.err.str(), HasSubstr("language de (0.98), family 4"));
+  EXPECT_THAT(fake.err.str(), HasSubstr("11 tokens in 1.00 s"));
+}
+
+TEST(AskTest, SendsWhatTheOptionsSay) {
+  FakeServer fake;
+  fake.service.generate = Answer({Finished()});
+  Options options = Ask("Was?");
+  options.system = "Be brief.";
+  options.language = "de";
+  options.routing = v1::ROUTING_MODE_TOPK;
+  options.temperature = 0.5f;
+  options.seed = 0;
+  options.max_new_tokens = 9;
+  options.stop = {"x", "y"};
+  options.logprobs = 2;
+  options.ignore_eos = true;
+  ASSERT_EQ(fake.Run(options), kOk);
+  const v1::GenerateRequest request = fake.service.generate_requests().at(0);
+  ASSERT_EQ(request.chat().messages_size(), 2);
+  EXPECT_EQ(request.chat().messages(0).role(), v1::ROLE_SYSTEM);
+  EXPECT_EQ(request.chat().messages(1).role(), v1::ROLE_USER);
+  EXPECT_EQ(request.chat().messages(1).content(), "Was?");
+  EXPECT_EQ(request.language(), "de");
+  EXPECT_EQ(request.routing(), v1::ROUTING_MODE_TOPK);
+  EXPECT_EQ(request.sampling().temperature(), 0.5f);
+  EXPECT_TRUE(request.sampling().has_seed());
+  EXPECT_EQ(request.max_new_tokens(), 9u);
+  EXPECT_EQ(request.stop_size(), 2);
+  EXPECT_EQ(request.logprobs(), 2u);
+  EXPECT_TRUE(request.ignore_eos());
+}
+
+TEST(AskTest, RawSendsAPrompt) {
+  FakeServer fake;
+  fake.service.generate = Answer({Finished()});
+  Options options = Ask("2 + 2 =");
+  options.raw = true;
+  ASSERT_EQ(fake.Run(options), kOk);
+  const v1::GenerateRequest request = fake.service.generate_requests().at(0);
+  EXPECT_EQ(request.prompt(), "2 + 2 =");
+  EXPECT_FALSE(request.sampling().has_seed());
+  EXPECT_FALSE(request.has_logprobs());
+}
+
+TEST(AskTest, DashReadsStandardInput) {
+  FakeServer fake;
+  fake.service.generate = Answer({Finished()});
+  fake.in.str("Was ist\nAsthma?\r\n");
+  ASSERT_EQ(fake.Run(Ask("-")), kOk);
+  EXPECT_EQ(fake.service.generate_requests().at(0).chat().messages(0).content(),
+            "Was ist\nAsthma?");
+}
+
+TEST(AskTest, TextThatIsNotUtf8IsNotSent) {
+  FakeServer fake;
+  fake.in.str("ab\xff");
+  EXPECT_EQ(fake.Run(Ask("-")), kUsage);
+  EXPECT_EQ(fake.err.str(),
+            "apollo: the text is not valid UTF-8 (at byte 2)\n");
+  EXPECT_EQ(fake.service.generate_requests().size(), 0u);
+}
+
+TEST(AskTest, TextThatIsTooLongIsNotSent) {
+  FakeServer fake;
+  fake.in.str(std::string(4'000'001, 'a'));
+  EXPECT_EQ(fake.Run(Ask("-")), kUsage);
+  EXPECT_THAT(fake.err.str(), HasSubstr("too long"));
+}
+
+TEST(AskTest, JsonHasALineForEachEvent) {
+  FakeServer fake;
+  fake.service.generate = Answer({Started(), Delta("a"), Finished()});
+  Options options = Ask("?");
+  options.json = true;
+  EXPECT_EQ(fake.Run(options), kOk);
+  std::istringstream lines(fake.out.str());
+  std::vector<std::string> keys;
+  for (std::string line; std::getline(lines, line);) {
+    const auto json = ParseJson(line, "line");
+    ASSERT_TRUE(json.ok()) << json.status();
+    keys.push_back(json->begin().key());
+  }
+  EXPECT_THAT(keys, testing::ElementsAre("started", "delta", "finished"));
+  EXPECT_EQ(fake.err.str(), "");
+}
+
+TEST(AskTest, ARefusedFieldIsShown) {
+  FakeServer fake;
+  fake.service.generate = [](auto...) {
+    return BadRequest("bad request", "language", "\"xx\" is not known");
+  };
+  Options options = Ask("?");
+  EXPECT_EQ(fake.Run(options), kFailed);
+  EXPECT_EQ(fake.out.str(), "");
+  EXPECT_EQ(fake.err.str(),
+            "error: INVALID_ARGUMENT: bad request\n"
+            "  language: \"xx\" is not known\n");
+  options.json = true;
+  EXPECT_EQ(fake.Run(options), kFailed);
+  EXPECT_THAT(fake.out.str(), HasSubstr("\"code\":\"INVALID_ARGUMENT\""));
+}
+
+TEST(AskTest, FailureInTheMiddleKeepsTheTextAndFails) {
+  FakeServer fake;
+  fake.service.generate = [](grpc::ServerContext*, const v1::GenerateRequest&,
+                             FakeService::Writer* writer) {
+    writer->Write(Delta("half"));
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "worker lost");
+  };
+  EXPECT_EQ(fake.Run(Ask("?")), kFailed);
+  EXPECT_EQ(fake.out.str(), "half\n");
+  EXPECT_THAT(fake.err.str(), HasSubstr("error: UNAVAILABLE: worker lost\n"));
+}
+
+TEST(AskTest, OtherChoicesFollowTheFirst) {
+  FakeServer fake;
+  fake.service.generate =
+      Answer({Started(), Delta("a0", 0), Delta("b0", 1), Delta("a1", 0),
+              Delta("b1\n", 1), Finished(1), Finished(0)});
+  EXPECT_EQ(fake.Run(Ask("?")), kOk);
+  EXPECT_EQ(fake.out.str(), "a0a1\n--- choice 1 ---\nb0b1\n");
+  EXPECT_THAT(fake.err.str(), HasSubstr("choice 1: 11 tokens"));
+}
+
+TEST(AskTest, ATerminalGetsNoControlCharacters) {
+  FakeServer fake;
+  fake.service.generate = Answer({Delta("\x1b[2Jx")});
+  fake.terminal = true;
+  EXPECT_EQ(fake.Run(Ask("?")), kOk);
+  EXPECT_EQ(fake.out.str(), "\xef\xbf\xbd[2Jx\n");
+}
+
+// Calls back with each write.
+class Watcher : public std::stringbuf {
+ public:
+  std::function<bool(const std::string& written)> on_write;
+
+ protected:
+  std::streamsize xsputn(const char* data, std::streamsize size) override {
+    if (!on_write(std::string(data, size))) return 0;  // As a closed pipe does.
+    return std::stringbuf::xsputn(data, size);
+  }
+};
+
+// Writes until the call is cancelled.
+grpc::Status Endless(grpc::ServerContext* context, const v1::GenerateRequest&,
+                     FakeService::Writer* writer) {
+  while (!context->IsCancelled() && writer->Write(Delta("more "))) {
+  }
+  return grpc::Status::CANCELLED;
+}
+
+TEST(AskTest, AnInterruptCancelsTheCall) {
+  FakeServer fake;
+  fake.service.generate = Endless;
+  EXPECT_FALSE(fake.interrupt.Cancel());  // There is none yet.
+  Watcher watcher;
+  watcher.on_write = [&](const std::string& written) {
+    if (written == "more ") fake.interrupt.Cancel();
+    return true;
+  };
+  std::ostream out(&watcher);
+  EXPECT_EQ(fake.Run(Ask("?"), out), kInterrupted);
+  EXPECT_THAT(fake.err.str(), HasSubstr("Cancelled."));
+  EXPECT_FALSE(fake.interrupt.Cancel());  // It is over.
+}
+
+TEST(AskTest, AClosedOutputCancelsTheCall) {
+  FakeServer fake;
+  fake.service.generate = Endless;
+  Watcher watcher;
+  watcher.on_write = [](const std::string&) { return false; };
+  std::ostream out(&watcher);
+  EXPECT_EQ(fake.Run(Ask("?"), out), kFailed);
+}
+
+TEST(AskTest, TheTimeLimitIsSent) {
+  FakeServer fake;
+  fake.service.generate = Endless;
+  Options options = Ask("?");
+  options.timeout = 0.05;
+  EXPECT_EQ(fake.Run(options), kFailed);
+  EXPECT_THAT(fake.err.str(), HasSubstr("DEADLINE_EXCEEDED"));
+}
+
+TEST(ChatTest, KeepsTheHistoryUntilReset) {
+  FakeServer fake;
+  fake.service.generate = Answer({Delta("an"), Delta("swer"), Finished()});
+  fake.in.str("one\n\n  \ntwo\r\n/reset\nthree\n/quit\nfour\n");
+  Options options;
+  options.command = Command::kChat;
+  EXPECT_EQ(fake.Run(options), kOk);
+  EXPECT_EQ(fake.out.str(), "answer\nanswer\nanswer\n");
+  const auto requests = fake.service.generate_requests();
+  ASSERT_EQ(requests.size(), 3u);
+  EXPECT_EQ(requests[0].chat().messages_size(), 1);
+  ASSERT_EQ(requests[1].chat().messages_size(), 3);
+  EXPECT_EQ(requests[1].chat().messages(1).role(), v1::ROLE_ASSISTANT);
+  EXPECT_EQ(requests[1].chat().messages(1).content(), "answer");
+  EXPECT_EQ(requests[1].chat().messages(2).content(), "two");
+  ASSERT_EQ(requests[2].chat().messages_size(), 1);
+  EXPECT_EQ(requests[2].chat().messages(0).content(), "three");
+}
+
+TEST(ChatTest, AFailureEndsAPipeButNotAConversation) {
+  FakeServer fake;
+  fake.service.generate = [](grpc::ServerContext*,
+                             const v1::GenerateRequest& request,
+                             FakeService::Writer* writer) {
+    const auto& messages = request.chat().messages();
+    if (messages[messages.size() - 1].content() == "bad") {
+      return BadRequest("bad", "chat", "no");
+    }
+    writer->Write(Delta("ok"));
+    return grpc::Status::OK;
+  };
+  Options options;
+  options.command = Command::kChat;
+  fake.in.str("bad\ngood\n");
+  EXPECT_EQ(fake.Run(options), kFailed);
+  EXPECT_EQ(fake.service.generate_requests().size(), 1u);
+
+  fake.terminal = true;
+  fake.in.clear();
+  fake.in.str("bad\ngood\n");
+  EXPECT_EQ(fake.Run(options), kOk);
+  const auto requests = fake.service.generate_requests();
+  ASSERT_EQ(requests.size(), 3u);
+  EXPECT_EQ(requests[2].chat().messages_size(), 1);  // "bad" is forgotten.
+}
+
+TEST(ScoreTest, SendsAndPrints) {
+  FakeServer fake;
+  fake.service.score.add_scores()->set_logprob(-1);
+  *fake.service.score.mutable_started() = Started().started();
+  Options options = Ask("p");
+  options.command = Command::kScore;
+  options.continuations = {" A"};
+  EXPECT_EQ(fake.Run(options), kOk);
+  EXPECT_EQ(fake.service.score_request().chat().messages(0).content(), "p");
+  EXPECT_EQ(fake.service.score_request().continuations(0), " A");
+  EXPECT_EQ(fake.out.str(), "*    -1.0000    0 tokens  \" A\"\n");
+  EXPECT_THAT(fake.err.str(), HasSubstr("language de"));
+}
+
+TEST(QueriesTest, PrintTextOrJson) {
+  FakeServer fake;
+  fake.service.language.set_language("sw");
+  fake.service.model.set_name("demo");
+  fake.service.tokens.add_token_ids(3);
+  fake.service.tokens.add_tokens("x");
+  const std::vector<std::pair<Command, std::string>> wanted = {
+      {Command::kDetect, "language sw"},
+      {Command::kModel, "demo\n"},
+      {Command::kTokenize, "3\t\"x\"\n"}};
+  for (const auto& [command, text] : wanted) {
+    Options options = Ask("text");
+    options.command = command;
+    fake.out.str("");
+    EXPECT_EQ(fake.Run(options), kOk);
+    EXPECT_THAT(fake.out.str(), HasSubstr(text));
+    options.json = true;
+    fake.out.str("");
+    EXPECT_EQ(fake.Run(options), kOk);
+    EXPECT_TRUE(ParseJson(fake.out.str(), "output").ok());
+  }
+}
+
+TEST(QueriesTest, AFailedCallFails) {
+  FakeServer fake;
+  fake.service.status = grpc::Status(grpc::StatusCode::INTERNAL, "broken");
+  for (Command command : {Command::kScore, Command::kDetect, Command::kModel,
+                          Command::kTokenize}) {
+    Options options = Ask("text");
+    options.command = command;
+    EXPECT_EQ(fake.Run(options), kFailed);
+    EXPECT_EQ(fake.out.str(), "");
+    EXPECT_THAT(fake.err.str(), HasSubstr("error: INTERNAL: broken"));
+  }
+}
+
+using grpc::health::v1::HealthCheckResponse;
+
+TEST(HealthTest, TellsTheStatus) {
+  FakeServer fake;
+  fake.health.answers = {HealthCheckResponse::NOT_SERVING,
+                         HealthCheckResponse::SERVING};
+  Options options;
+  options.command = Command::kHealth;
+  EXPECT_EQ(fake.Run(options), kFailed);
+  EXPECT_EQ(fake.Run(options), kOk);
+  EXPECT_EQ(fake.out.str(), "NOT_SERVING\nSERVING\n");
+}
+
+TEST(HealthTest, WaitsUntilItServes) {
+  FakeServer fake;
+  fake.health.answers = {HealthCheckResponse::NOT_SERVING,
+                         HealthCheckResponse::NOT_SERVING,
+                         HealthCheckResponse::SERVING};
+  Options options;
+  options.command = Command::kHealth;
+  options.wait = 600;
+  EXPECT_EQ(fake.Run(options), kOk);
+  EXPECT_EQ(fake.out.str(), "SERVING\n");
+}
+
+}  // namespace
+}  // namespace apollo::client

@@ -1,0 +1,202 @@
+#pragma once
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <functional>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "common/mutex.h"
+#include "proto/apollo/v1/inference.grpc.pb.h"
+#include "proto/google/rpc/error_details.pb.h"
+#include "proto/grpc/health/v1/health.grpc.pb.h"
+#include "tools/apollo/channel.h"
+#include "tools/apollo/commands.h"
+
+// For tests of the client: a server inside the process whose answers the test
+// sets, and a run of a command against it.
+namespace apollo::client {
+
+class FakeService final : public v1::InferenceService::Service {
+ public:
+  using Writer = grpc::ServerWriter<v1::GenerateResponse>;
+  using GenerateHandler = std::function<grpc::Status(
+      grpc::ServerContext*, const v1::GenerateRequest&, Writer*)>;
+
+  // Set these before the first call.
+  GenerateHandler generate;
+  v1::ScoreResponse score;
+  v1::TokenizeResponse tokens;
+  v1::DetectLanguageResponse language;
+  v1::GetModelResponse model;
+  grpc::Status status;  // Of every call but Generate.
+
+  std::vector<v1::GenerateRequest> generate_requests() {
+    MutexLock lock(mutex_);
+    return generate_requests_;
+  }
+  v1::ScoreRequest score_request() {
+    MutexLock lock(mutex_);
+    return score_request_;
+  }
+
+  grpc::Status Generate(grpc::ServerContext* context,
+                        const v1::GenerateRequest* request,
+                        Writer* writer) override {
+    {
+      MutexLock lock(mutex_);
+      generate_requests_.push_back(*request);
+    }
+    return generate(context, *request, writer);
+  }
+  grpc::Status Score(grpc::ServerContext*, const v1::ScoreRequest* request,
+                     v1::ScoreResponse* response) override {
+    MutexLock lock(mutex_);
+    score_request_ = *request;
+    *response = score;
+    return status;
+  }
+  grpc::Status Tokenize(grpc::ServerContext*, const v1::TokenizeRequest*,
+                        v1::TokenizeResponse* response) override {
+    *response = tokens;
+    return status;
+  }
+  grpc::Status DetectLanguage(grpc::ServerContext*,
+                              const v1::DetectLanguageRequest*,
+                              v1::DetectLanguageResponse* response) override {
+    *response = language;
+    return status;
+  }
+  grpc::Status GetModel(grpc::ServerContext*, const v1::GetModelRequest*,
+                        v1::GetModelResponse* response) override {
+    *response = model;
+    return status;
+  }
+
+ private:
+  Mutex mutex_;
+  std::vector<v1::GenerateRequest> generate_requests_ ABSL_GUARDED_BY(mutex_);
+  v1::ScoreRequest score_request_ ABSL_GUARDED_BY(mutex_);
+};
+
+class FakeHealth final : public grpc::health::v1::Health::Service {
+ public:
+  // The answers to the first calls; the last one is repeated.
+  std::vector<grpc::health::v1::HealthCheckResponse::ServingStatus> answers;
+
+  grpc::Status Check(grpc::ServerContext*,
+                     const grpc::health::v1::HealthCheckRequest*,
+                     grpc::health::v1::HealthCheckResponse* response) override {
+    MutexLock lock(mutex_);
+    response->set_status(answers[std::min(calls_++, answers.size() - 1)]);
+    return grpc::Status::OK;
+  }
+
+ private:
+  Mutex mutex_;
+  std::size_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+class FakeServer {
+ public:
+  FakeServer() = default;
+  ~FakeServer() {
+    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+  }
+
+  FakeService service;
+  FakeHealth health;
+  Interrupt interrupt;
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  bool terminal = false;
+
+  // Runs the command and returns its exit code.
+  int Run(const Options& options) { return Run(options, out); }
+  int Run(const Options& options, std::ostream& output) {
+    if (server_ == nullptr) {
+      grpc::ServerBuilder builder;
+      builder.RegisterService(&service);
+      builder.RegisterService(&health);
+      // A port, not an in-process channel: ThreadSanitizer, which cannot see
+      // gRPC's locks, would call the buffers that such a channel shares a race.
+      builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                               &port_);
+      server_ = builder.BuildAndStart();
+    }
+    const auto channel = MakeChannel("127.0.0.1:" + std::to_string(port_));
+    const auto service_stub = v1::InferenceService::NewStub(channel);
+    const auto health_stub = grpc::health::v1::Health::NewStub(channel);
+    Session session{.options = options,
+                    .service = *service_stub,
+                    .health = *health_stub,
+                    .interrupt = interrupt,
+                    .in = in,
+                    .out = output,
+                    .err = err,
+                    .in_is_terminal = terminal,
+                    .out_is_terminal = terminal,
+                    .err_is_terminal = terminal};
+    return RunCommand(session);
+  }
+
+ private:
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+// INVALID_ARGUMENT with a BadRequest in its details.
+inline grpc::Status BadRequest(const std::string& message,
+                               const std::string& field,
+                               const std::string& description) {
+  google::rpc::BadRequest bad_request;
+  auto& violation = *bad_request.add_field_violations();
+  violation.set_field(field);
+  violation.set_description(description);
+  google::rpc::Status details;
+  details.set_code(grpc::StatusCode::INVALID_ARGUMENT);
+  details.set_message(message);
+  details.add_details()->PackFrom(bad_request);
+  return {grpc::StatusCode::INVALID_ARGUMENT, message,
+          details.SerializeAsString()};
+}
+
+inline v1::GenerateResponse Started() {
+  v1::GenerateResponse response;
+  v1::GenerateStarted& started = *response.mutable_started();
+  started.set_language("de");
+  started.set_confidence(0.98f);
+  started.set_family(4);
+  started.set_family_name("Indo-European");
+  started.set_routing(v1::ROUTING_MODE_HYBRID);
+  started.set_prompt_tokens(12);
+  started.mutable_workers()->set_dense_worker("dense-0");
+  started.mutable_workers()->set_expert_worker("expert-1");
+  started.set_seed(18446744073709551615u);
+  return response;
+}
+
+inline v1::GenerateResponse Delta(const std::string& text, int choice = 0) {
+  v1::GenerateResponse response;
+  response.mutable_delta()->set_text(text);
+  response.mutable_delta()->add_token_ids(7);
+  response.mutable_delta()->set_choice(choice);
+  return response;
+}
+
+inline v1::GenerateResponse Finished(int choice = 0) {
+  v1::GenerateResponse response;
+  v1::GenerateFinished& finished = *response.mutable_finished();
+  finished.set_reason(v1::FINISH_REASON_LENGTH);
+  finished.mutable_usage()->set_generated_tokens(11);
+  finished.mutable_timings()->set_first_token_seconds(0.5);
+  finished.mutable_timings()->set_total_seconds(1.0);
+  finished.set_choice(choice);
+  return response;
+}
+
+}  // namespace apollo::client

@@ -1,0 +1,168 @@
+#include "tools/apollo/parse.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+namespace apollo::client {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Parsed Parse(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "apollo");
+  return ParseCommandLine(arguments);
+}
+
+TEST(ParseTest, AskWithAllOptions) {
+  const Parsed parsed = Parse({"--server",
+                               "host:1",
+                               "--json",
+                               "--timeout",
+                               "2.5",
+                               "ask",
+                               "--language",
+                               "de",
+                               "--routing",
+                               "hybrid",
+                               "--temperature",
+                               "0.7",
+                               "--top_p",
+                               "0.9",
+                               "--top_k",
+                               "40",
+                               "--seed",
+                               "18446744073709551615",
+                               "--presence_penalty",
+                               "-1",
+                               "--frequency_penalty",
+                               "0.5",
+                               "--choices",
+                               "3",
+                               "--max_new_tokens",
+                               "64",
+                               "--stop",
+                               "a,b",
+                               "--stop=\n",
+                               "--logprobs",
+                               "0",
+                               "--raw",
+                               "--parse_special_tokens",
+                               "--ignore_eos",
+                               "--request_id",
+                               "id",
+                               "--system",
+                               "s",
+                               "Was?"});
+  ASSERT_FALSE(parsed.done) << parsed.message;
+  const Options& options = parsed.options;
+  EXPECT_EQ(options.command, Command::kAsk);
+  EXPECT_EQ(options.server, "host:1");
+  EXPECT_TRUE(options.json);
+  EXPECT_EQ(options.timeout, 2.5);
+  EXPECT_EQ(options.text, "Was?");
+  EXPECT_EQ(options.language, "de");
+  EXPECT_EQ(options.routing, v1::ROUTING_MODE_HYBRID);
+  EXPECT_FLOAT_EQ(options.temperature, 0.7f);
+  EXPECT_FLOAT_EQ(options.top_p, 0.9f);
+  EXPECT_EQ(options.top_k, 40u);
+  EXPECT_EQ(options.seed, 18446744073709551615u);
+  EXPECT_EQ(options.presence_penalty, -1);
+  EXPECT_EQ(options.frequency_penalty, 0.5);
+  EXPECT_EQ(options.choices, 3u);
+  EXPECT_EQ(options.max_new_tokens, 64u);
+  EXPECT_THAT(options.stop, ElementsAre("a,b", "\n"));
+  EXPECT_EQ(options.logprobs, 0u);
+  EXPECT_TRUE(options.raw);
+  EXPECT_TRUE(options.parse_special_tokens);
+  EXPECT_TRUE(options.ignore_eos);
+  EXPECT_EQ(options.request_id, "id");
+  EXPECT_EQ(options.system, "s");
+}
+
+TEST(ParseTest, NothingIsSetUnlessAskedFor) {
+  const Parsed parsed = Parse({"ask", "-"});
+  ASSERT_FALSE(parsed.done) << parsed.message;
+  EXPECT_EQ(parsed.options.text, "-");
+  EXPECT_EQ(parsed.options.routing, v1::ROUTING_MODE_UNSPECIFIED);
+  EXPECT_EQ(parsed.options.seed, std::nullopt);
+  EXPECT_EQ(parsed.options.logprobs, std::nullopt);
+  EXPECT_FALSE(parsed.options.json);
+}
+
+TEST(ParseTest, StopDoesNotSwallowTheQuestion) {
+  const Parsed parsed = Parse({"ask", "--stop", "x", "question"});
+  ASSERT_FALSE(parsed.done) << parsed.message;
+  EXPECT_THAT(parsed.options.stop, ElementsAre("x"));
+  EXPECT_EQ(parsed.options.text, "question");
+}
+
+TEST(ParseTest, GlobalOptionsMayFollowTheCommand) {
+  const Parsed parsed = Parse({"model", "--json", "--server", "h:2"});
+  ASSERT_FALSE(parsed.done) << parsed.message;
+  EXPECT_EQ(parsed.options.command, Command::kModel);
+  EXPECT_TRUE(parsed.options.json);
+  EXPECT_EQ(parsed.options.server, "h:2");
+}
+
+TEST(ParseTest, ScoreTakesAPromptAndContinuations) {
+  const Parsed parsed = Parse({"score", "p", "--", " A", "-B"});
+  ASSERT_FALSE(parsed.done) << parsed.message;
+  EXPECT_EQ(parsed.options.text, "p");
+  EXPECT_THAT(parsed.options.continuations, ElementsAre(" A", "-B"));
+}
+
+TEST(ParseTest, TheEnvironmentNamesTheServer) {
+  ASSERT_EQ(setenv("APOLLO_SERVER", "env:3", 1), 0);
+  EXPECT_EQ(Parse({"model"}).options.server, "env:3");
+  EXPECT_EQ(Parse({"--server", "h:4", "model"}).options.server, "h:4");
+  ASSERT_EQ(unsetenv("APOLLO_SERVER"), 0);
+  EXPECT_EQ(Parse({"model"}).options.server, "127.0.0.1:50051");
+}
+
+TEST(ParseTest, HelpHasExamplesAndSucceeds) {
+  for (const char* command :
+       {"ask", "chat", "score", "detect", "tokenize", "health"}) {
+    const Parsed parsed = Parse({command, "--help"});
+    EXPECT_TRUE(parsed.done);
+    EXPECT_EQ(parsed.exit_code, kOk);
+    EXPECT_THAT(parsed.message,
+                AllOf(HasSubstr("Usage: apollo " + std::string(command)),
+                      HasSubstr("Examples:")));
+  }
+  EXPECT_THAT(Parse({"--help"}).message, HasSubstr("Exit codes"));
+}
+
+struct Mistake {
+  std::vector<std::string> arguments;
+  const char* message;  // Part of it.
+};
+
+TEST(ParseTest, MistakesAreNamed) {
+  const std::vector<Mistake> mistakes = {
+      {{}, "subcommand is required"},
+      {{"frob"}, "unknown command \"frob\""},
+      {{"ask"}, "question is required"},
+      {{"ask", "a", "b"}, "not expected: b"},
+      {{"ask", "a", "--nope"}, "not expected: --nope"},
+      {{"ask", "a", "--seed", "-1"}, "--seed: \"-1\""},
+      {{"ask", "a", "--top_k", "99999999999"}, "--top_k = 99999999999"},
+      {{"ask", "a", "--temperature", "hot"}, "--temperature = hot"},
+      {{"ask", "a", "--routing", "x"}, "\"x\" is neither topk nor hybrid"},
+      {{"--timeout", "-1", "model"}, "--timeout"},
+      {{"score", "p"}, "continuations is required"},
+      {{"ask", "a\xff"}, "argument 2 is not valid UTF-8 (at byte 1)"},
+      {{"ask", "\xed\xa0\x80"}, "argument 2 is not valid UTF-8 (at byte 0)"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    const Parsed parsed = Parse(mistake.arguments);
+    EXPECT_TRUE(parsed.done);
+    EXPECT_EQ(parsed.exit_code, kUsage) << mistake.message;
+    EXPECT_THAT(parsed.message, HasSubstr(mistake.message));
+  }
+}
+
+}  // namespace
+}  // namespace apollo::client

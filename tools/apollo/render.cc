@@ -1,0 +1,188 @@
+#include "tools/apollo/render.h"
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/escaping.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
+#include <absl/strings/strip.h>
+#include <google/protobuf/util/json_util.h>
+
+#include "common/strings.h"
+#include "tools/apollo/utf8.h"
+
+namespace apollo::client {
+namespace {
+
+// ROUTING_MODE_TOPK -> "topk"; a number this client does not know stays one.
+std::string ShortName(const std::string& name, const char* prefix, int value) {
+  if (name.empty()) return absl::StrCat("value ", value);
+  return absl::AsciiStrToLower(absl::StripPrefix(name, prefix));
+}
+
+std::string RoutingName(v1::RoutingMode mode) {
+  return ShortName(v1::RoutingMode_Name(mode), "ROUTING_MODE_", mode);
+}
+
+std::string Language(const std::string& language, float confidence) {
+  if (language.empty()) return "unknown";
+  return absl::StrFormat("%s (%.2f)", language, confidence);
+}
+
+std::string Family(int family, const std::string& name) {
+  if (family < 0) return "none";
+  if (name.empty()) return absl::StrCat(family);
+  return absl::StrCat(family, " (", name, ")");
+}
+
+}  // namespace
+
+std::string JsonLine(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string line;
+  // Fails only for malformed google.protobuf.Any, which the API does not use.
+  if (!google::protobuf::util::MessageToJsonString(message, &line, options)
+           .ok()) {
+    return "{}";
+  }
+  return line;
+}
+
+std::string StartedLine(const v1::GenerateStarted& started) {
+  std::string line = absl::StrCat(
+      "language ", Language(started.language(), started.confidence()),
+      ", family ", Family(started.family(), started.family_name()),
+      ", routing ", RoutingName(started.routing()));
+  const v1::ServingWorkers& workers = started.workers();
+  if (!workers.dense_worker().empty()) {
+    absl::StrAppend(&line, ", dense worker ", workers.dense_worker());
+  }
+  if (!workers.expert_worker().empty()) {
+    absl::StrAppend(&line, ", expert worker ", workers.expert_worker());
+  }
+  absl::StrAppend(&line, ", ", started.prompt_tokens(), " prompt tokens");
+  if (started.cached_tokens() > 0) {
+    absl::StrAppend(&line, " (", started.cached_tokens(), " cached)");
+  }
+  return ForTerminal(line);
+}
+
+std::string FinishedLine(const v1::GenerateFinished& finished) {
+  const v1::Timings& timings = finished.timings();
+  const std::uint32_t tokens = finished.usage().generated_tokens();
+  std::string line =
+      absl::StrFormat("%d token%s in %.2f s", tokens, tokens == 1 ? "" : "s",
+                      timings.total_seconds());
+  if (tokens > 0) {
+    absl::StrAppendFormat(&line, ", the first after %.2f s",
+                          timings.first_token_seconds());
+  }
+  // The first token is the prompt's work, not the decoder's.
+  const double decoding =
+      timings.total_seconds() - timings.first_token_seconds();
+  if (tokens > 1 && decoding > 0) {
+    absl::StrAppendFormat(&line, ", then %.1f tokens/s",
+                          (tokens - 1) / decoding);
+  }
+  absl::StrAppend(&line, ", ended by ",
+                  ShortName(v1::FinishReason_Name(finished.reason()),
+                            "FINISH_REASON_", finished.reason()));
+  return line;
+}
+
+std::string LogprobLines(const v1::GenerateDelta& delta) {
+  std::string lines;
+  for (int i = 0; i < delta.logprobs_size() && i < delta.token_ids_size();
+       ++i) {
+    const v1::TokenLogprobs& logprobs = delta.logprobs(i);
+    absl::StrAppendFormat(&lines, "%5d  %7d  %9.4f ", delta.index() + i,
+                          delta.token_ids(i), logprobs.logprob());
+    for (const v1::TokenAlternative& other : logprobs.alternatives()) {
+      absl::StrAppendFormat(&lines, " %s %.4f", Quoted(other.token()),
+                            other.logprob());
+    }
+    lines += '\n';
+  }
+  return lines;
+}
+
+std::string ScoreLines(const v1::ScoreRequest& request,
+                       const v1::ScoreResponse& response) {
+  std::string lines;
+  for (int i = 0; i < response.scores_size(); ++i) {
+    const v1::ContinuationScore& score = response.scores(i);
+    const bool best = static_cast<std::uint32_t>(i) == response.best();
+    absl::StrAppendFormat(
+        &lines, "%c %10.4f  %3d token%s  %s\n", best ? '*' : ' ',
+        score.logprob(), score.token_ids_size(),
+        score.token_ids_size() == 1 ? " " : "s",
+        i < request.continuations_size() ? Quoted(request.continuations(i))
+                                         : "");
+  }
+  return lines;
+}
+
+std::string TokenLines(const v1::TokenizeResponse& response) {
+  std::string lines;
+  for (int i = 0; i < response.token_ids_size(); ++i) {
+    absl::StrAppend(
+        &lines, response.token_ids(i), "\t",
+        i < response.tokens_size() ? Quoted(response.tokens(i)) : "", "\n");
+  }
+  return lines;
+}
+
+std::string LanguageLines(const v1::DetectLanguageResponse& response) {
+  std::string lines = absl::StrCat(
+      "language ", Language(response.language(), response.confidence()),
+      ", family ", Family(response.family(), response.family_name()), "\n");
+  for (const v1::LanguageCandidate& candidate : response.candidates()) {
+    absl::StrAppendFormat(&lines, "  %-4s %.3f  family %s\n",
+                          candidate.language(), candidate.confidence(),
+                          Family(candidate.family(), ""));
+  }
+  return ForTerminal(lines);
+}
+
+std::string ModelLines(const v1::GetModelResponse& model) {
+  std::string lines = absl::StrCat(
+      "name             ", model.name(), "\n", "architecture     ",
+      model.architecture(), "\n", "model hash       ", model.model_hash(), "\n",
+      "layers           ", model.layers(), ", the first sparse one is ",
+      model.boundary(), "\n", "hidden size      ", model.hidden_size(), "\n",
+      "vocabulary       ", model.vocab_size(), "\n");
+  absl::StrAppend(
+      &lines, "experts          ", model.experts(), ", of which ",
+      model.experts_per_token(), " for each token\n", "context          ",
+      model.max_context_tokens(), " tokens, of which ", model.max_new_tokens(),
+      " new\n", "default routing  ", RoutingName(model.default_routing()), "\n",
+      "prompt format    ", model.prompt_format(), "\n", "server version   ",
+      model.server_version(), "\n", "families\n");
+  for (const v1::FamilyInfo& family : model.families()) {
+    absl::StrAppend(&lines, "  expert ", family.expert(), "  ", family.name(),
+                    ": ", absl::StrJoin(family.languages(), " "), "\n");
+  }
+  return ForTerminal(lines);
+}
+
+std::string Quoted(std::string_view bytes) {
+  std::string quoted = "\"";
+  while (!bytes.empty()) {
+    const std::size_t valid = std::min(FirstInvalidUtf8(bytes), bytes.size());
+    absl::StrAppend(&quoted,
+                    absl::Utf8SafeCHexEscape(ToAbsl(bytes.substr(0, valid))));
+    bytes.remove_prefix(valid);
+    if (bytes.empty()) break;
+    absl::StrAppend(&quoted, absl::CHexEscape(ToAbsl(bytes.substr(0, 1))));
+    bytes.remove_prefix(1);
+  }
+  return quoted + "\"";
+}
+
+std::string Dim(const std::string& text, bool is_terminal) {
+  return is_terminal ? "\x1b[2m" + text + "\x1b[0m" : text;
+}
+
+}  // namespace apollo::client

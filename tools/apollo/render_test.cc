@@ -1,0 +1,182 @@
+#include "tools/apollo/render.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/json.h"
+#include "tools/apollo/errors.h"
+#include "tools/apollo/fake_server.h"
+#include "tools/apollo/utf8.h"
+
+namespace apollo::client {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(RenderTest, StartedNamesWhatServes) {
+  EXPECT_EQ(
+      StartedLine(Started().started()),
+      "language de (0.98), family 4 (Indo-European), routing hybrid, dense "
+      "worker dense-0, expert worker expert-1, 12 prompt tokens");
+}
+
+TEST(RenderTest, UnknownLanguageIsSaid) {
+  v1::GenerateStarted started;
+  started.set_family(-1);
+  started.set_routing(v1::ROUTING_MODE_TOPK);
+  started.set_prompt_tokens(5);
+  started.set_cached_tokens(3);
+  EXPECT_EQ(StartedLine(started),
+            "language unknown, family none, routing topk, 5 prompt tokens (3 "
+            "cached)");
+}
+
+TEST(RenderTest, FinishedGivesTheDecodingSpeed) {
+  // 10 tokens after the first one, in half a second.
+  EXPECT_EQ(FinishedLine(Finished().finished()),
+            "11 tokens in 1.00 s, the first after 0.50 s, then 20.0 tokens/s, "
+            "ended by length");
+  v1::GenerateFinished nothing;
+  nothing.set_reason(v1::FINISH_REASON_EOS);
+  EXPECT_EQ(FinishedLine(nothing), "0 tokens in 0.00 s, ended by eos");
+}
+
+TEST(RenderTest, JsonKeepsNamesAndDefaults) {
+  const auto json = ParseJson(JsonLine(Started()), "line");
+  ASSERT_TRUE(json.ok()) << json.status();
+  const Json& started = (*json)["started"];
+  EXPECT_EQ(started["prompt_tokens"], 12);
+  EXPECT_EQ(started["cached_tokens"], 0);
+  EXPECT_EQ(started["routing"], "ROUTING_MODE_HYBRID");
+  EXPECT_EQ(started["seed"], "18446744073709551615");
+  EXPECT_EQ(json->size(), 1u);
+  EXPECT_EQ(JsonLine(Delta("a\nb")).find('\n'), std::string::npos);
+}
+
+TEST(RenderTest, LogprobsGetALineEach) {
+  v1::GenerateDelta delta;
+  delta.set_index(4);
+  delta.add_token_ids(10);
+  delta.add_token_ids(11);
+  EXPECT_EQ(LogprobLines(delta), "");
+  delta.add_logprobs()->set_logprob(-0.25f);
+  v1::TokenLogprobs& second = *delta.add_logprobs();
+  second.set_logprob(-1);
+  v1::TokenAlternative& other = *second.add_alternatives();
+  other.set_token("\xc3");
+  other.set_logprob(-1);
+  EXPECT_EQ(LogprobLines(delta),
+            "    4       10    -0.2500 \n"
+            "    5       11    -1.0000  \"\\xc3\" -1.0000\n");
+}
+
+TEST(RenderTest, TheBestScoreIsMarked) {
+  v1::ScoreRequest request;
+  request.add_continuations(" A");
+  request.add_continuations(" B\n");
+  v1::ScoreResponse response;
+  response.add_scores()->set_logprob(-2.5);
+  v1::ContinuationScore& second = *response.add_scores();
+  second.set_logprob(-0.5);
+  second.add_token_ids(1);
+  response.set_best(1);
+  EXPECT_EQ(ScoreLines(request, response),
+            "     -2.5000    0 tokens  \" A\"\n"
+            "*    -0.5000    1 token   \" B\\n\"\n");
+}
+
+TEST(RenderTest, TokensAreQuoted) {
+  v1::TokenizeResponse response;
+  response.add_token_ids(5);
+  response.add_tokens("\xe0\xa4");
+  response.add_token_ids(6);
+  response.add_tokens(" h\xc3\xa9");
+  EXPECT_EQ(TokenLines(response), "5\t\"\\xe0\\xa4\"\n6\t\" h\xc3\xa9\"\n");
+}
+
+TEST(RenderTest, QuotedKeepsTextAndEscapesTheRest) {
+  EXPECT_EQ(Quoted(""), "\"\"");
+  EXPECT_EQ(Quoted("a\"b\\\n"), "\"a\\\"b\\\\\\n\"");
+  EXPECT_EQ(Quoted("\xff\xe2\x82\xac\x80"), "\"\\xff\xe2\x82\xac\\x80\"");
+}
+
+TEST(RenderTest, LanguageAndCandidates) {
+  v1::DetectLanguageResponse response;
+  response.set_language("sw");
+  response.set_confidence(0.875f);
+  response.set_family(6);
+  response.set_family_name("Niger-Congo");
+  v1::LanguageCandidate& candidate = *response.add_candidates();
+  candidate.set_language("sw");
+  candidate.set_confidence(0.875f);
+  candidate.set_family(6);
+  EXPECT_EQ(LanguageLines(response),
+            "language sw (0.88), family 6 (Niger-Congo)\n"
+            "  sw   0.875  family 6\n");
+}
+
+TEST(RenderTest, ModelShowsFamilies) {
+  v1::GetModelResponse model;
+  model.set_name("demo");
+  v1::FamilyInfo& family = *model.add_families();
+  family.set_expert(2);
+  family.set_name("Mainland");
+  family.add_languages("th");
+  family.add_languages("vi");
+  EXPECT_THAT(ModelLines(model), HasSubstr("name             demo\n"));
+  EXPECT_THAT(ModelLines(model), HasSubstr("  expert 2  Mainland: th vi\n"));
+}
+
+TEST(Utf8Test, FindsTheFirstBadByte) {
+  EXPECT_EQ(FirstInvalidUtf8("h\xc3\xa9\xf0\x9f\x98\x80"), kAllValid);
+  EXPECT_EQ(FirstInvalidUtf8(std::string_view("a\0b", 3)), kAllValid);
+  EXPECT_EQ(FirstInvalidUtf8("a\xc3"), 1u);               // Cut short.
+  EXPECT_EQ(FirstInvalidUtf8("\xc0\xaf"), 0u);            // Overlong.
+  EXPECT_EQ(FirstInvalidUtf8("ab\xf4\x90\x80\x80"), 2u);  // Beyond Unicode.
+}
+
+TEST(Utf8Test, TerminalGetsNoControlCharacters) {
+  EXPECT_EQ(ForTerminal("a\tb\n\x1b[2J\x7f\xc2\x9b"),
+            "a\tb\n\xef\xbf\xbd[2J\xef\xbf\xbd\xef\xbf\xbd");
+}
+
+TEST(ErrorsTest, FieldsAreListed) {
+  const grpc::Status status =
+      BadRequest("1 field is wrong", "sampling.top_p", "must be in (0, 1]");
+  EXPECT_EQ(ErrorText(status, "h:1"),
+            "error: INVALID_ARGUMENT: 1 field is wrong\n"
+            "  sampling.top_p: must be in (0, 1]\n");
+  EXPECT_EQ(ErrorJson(status),
+            R"({"error":{"code":"INVALID_ARGUMENT","field_violations":)"
+            R"([{"description":"must be in (0, 1]","field":"sampling.top_p"}],)"
+            R"("message":"1 field is wrong"}})");
+}
+
+TEST(ErrorsTest, AMessageIsNotRepeated) {
+  EXPECT_EQ(ErrorText(BadRequest("top_p is bad", "top_p", "is bad"), "h:1"),
+            "error: INVALID_ARGUMENT: top_p is bad\n");
+}
+
+TEST(ErrorsTest, UnavailableNamesTheServerAndWhenToTryAgain) {
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(1);
+  retry.mutable_retry_delay()->set_nanos(500'000'000);
+  google::rpc::Status details;
+  details.add_details()->PackFrom(retry);
+  const grpc::Status status(grpc::StatusCode::UNAVAILABLE, "no worker",
+                            details.SerializeAsString());
+  EXPECT_EQ(ErrorText(status, "h:1"),
+            "error: UNAVAILABLE: no worker\n"
+            "  Try again in 1.5 s.\n"
+            "  The server asked was h:1 (--server or APOLLO_SERVER name "
+            "another).\n");
+  EXPECT_THAT(ErrorJson(status), HasSubstr("\"retry_after_seconds\":1.5"));
+}
+
+TEST(ErrorsTest, UnreadableDetailsAreLeftOut) {
+  const grpc::Status status(grpc::StatusCode::INTERNAL, "broken", "\xff\xff");
+  EXPECT_EQ(ErrorText(status, "h:1"), "error: INTERNAL: broken\n");
+}
+
+}  // namespace
+}  // namespace apollo::client

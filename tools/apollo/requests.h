@@ -1,0 +1,29 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <istream>
+#include <string>
+
+#include "proto/apollo/v1/inference.pb.h"
+#include "tools/apollo/options.h"
+
+namespace apollo::client {
+
+// The text of the command: as given, or, for "-", all of `in` without the line
+// feeds at its end. INVALID_ARGUMENT if it is not UTF-8 or too long to send.
+absl::StatusOr<std::string> ReadText(const Options& options, std::istream& in);
+
+// Everything of a generation but its input.
+v1::GenerateRequest GenerateRequestWithoutInput(const Options& options);
+
+// One question: a chat of one message (after the system's, if there is one), or
+// with --raw the prompt.
+v1::GenerateRequest AskRequest(const Options& options, const std::string& text);
+
+v1::ScoreRequest MakeScoreRequest(const Options& options,
+                                  const std::string& text);
+
+void AddMessage(v1::Chat& chat, v1::Role role, const std::string& content);
+
+}  // namespace apollo::client

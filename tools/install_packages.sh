@@ -1,0 +1,100 @@
+#!/bin/bash
+# Installs the Debian packages that this project builds with. Does nothing, at
+# once, if they are all there. Run as root, or as a user who may use sudo.
+#
+# Usage: tools/install_packages.sh [--dev] [--list]
+#   --dev   also what --config=clang, --config=fuzz, clang-tidy and
+#           clang-format need
+#   --list  only print the names
+set -euo pipefail
+
+packages=(
+  # Bazel, Debian's own, and the rule sets that it asks for.
+  bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
+  g++
+  # Libraries: third_party/system/BUILD.bazel names them one by one.
+  libabsl-dev
+  libcld2-dev
+  libcli11-dev
+  libfasttext-dev
+  libgmock-dev
+  libgrpc++-dev
+  libgtest-dev
+  libhwy-dev
+  libicu-dev
+  libpcre2-dev
+  libprotobuf-dev
+  libspdlog-dev
+  nlohmann-json3-dev
+  prometheus-cpp-dev
+  protobuf-compiler
+  protobuf-compiler-grpc
+  # The scripts: deploy/local/ and tests/.
+  ca-certificates
+  curl
+  procps
+  python3
+  python3-pip
+  unzip
+)
+dev_packages=(
+  clang
+  clang-format
+  clang-tidy
+  libclang-rt-14-dev
+)
+
+list=false
+for argument in "$@"; do
+  case "$argument" in
+    --dev) packages+=("${dev_packages[@]}") ;;
+    --list) list=true ;;
+    -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+    *) echo "$0: unknown argument \"$argument\" (see --help)" >&2; exit 2 ;;
+  esac
+done
+if $list; then
+  printf '%s\n' "${packages[@]}"
+  exit 0
+fi
+
+if ! command -v dpkg-query > /dev/null; then
+  echo "$0: this is not a Debian system; install by hand what --list prints" >&2
+  exit 1
+fi
+
+# dpkg-query prints one line for each package that dpkg knows of, and fails if
+# one is unknown: then that line is simply not there.
+installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" \
+  2> /dev/null || true)
+missing=()
+for package in "${packages[@]}"; do
+  grep -qxF "$package installed" <<< "$installed" || missing+=("$package")
+done
+if ((${#missing[@]} == 0)); then
+  exit 0
+fi
+
+as_root=()
+if ((EUID != 0)); then
+  if ! command -v sudo > /dev/null; then
+    echo "$0: not root and no sudo; as root, run:" >&2
+    echo "  apt-get install -y --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+
+echo "installing ${#missing[@]} packages: ${missing[*]}"
+apt_get() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q \
+    -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@"
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { apt_get update && apt_get install -y --no-install-recommends "${missing[@]}"; } \
+  > "$log" 2>&1; then
+  tail -n 30 "$log" >&2
+  echo "$0: apt-get failed; its last lines are above" >&2
+  exit 1
+fi

@@ -1,0 +1,79 @@
+"""Which Debian packages the language classifier learns from, and which test it.
+
+Languages are the codes of model/language/default_families.txt. A package is
+either for training or for testing, never for both; the exception is SPLIT.
+"""
+
+TRAIN = [
+    "mediawiki",
+    "gnucash-common",
+    "abiword-common",
+    "evolution-common",
+    "gimp-data",
+    "libreoffice-l10n-bs",
+    "libreoffice-l10n-cs",
+    "libreoffice-l10n-da",
+    "libreoffice-l10n-es",
+    "libreoffice-l10n-gd",
+    "libreoffice-l10n-gl",
+    "libreoffice-l10n-gug",
+    "libreoffice-l10n-hi",
+    "libreoffice-l10n-hr",
+    "libreoffice-l10n-it",
+    "libreoffice-l10n-nb",
+    "libreoffice-l10n-ne",
+    "libreoffice-l10n-nso",
+    "libreoffice-l10n-pt",
+    "libreoffice-l10n-sk",
+    "libreoffice-l10n-sr",
+]
+
+TEST = [
+    "cinnamon-l10n",
+    "dokuwiki",
+    "firefox-esr-l10n-gn",
+    "gnome-user-docs",
+    "libgtk-3-common",
+    "libreoffice-l10n-rw",
+    "nautilus-data",
+    "python3-django",
+    "terminator",
+    "tuxpaint-data",
+    "vlc-l10n",
+    "wordpress-l10n",
+]
+
+# No other package has these languages: they are tested on these parts of
+# mediawiki (projects of their own, with other translators), which are then left
+# out of their training.
+SPLIT = {
+    "languages": ["ceb", "ilo", "mt"],
+    "package": "mediawiki",
+    "test_parts": [
+        "extensions-core/VisualEditor",
+        "extensions-core/AbuseFilter",
+        "extensions-core/Cite",
+        "extensions-core/OATHAuth",
+        "skins/",
+        "includes/installer",
+    ],
+}
+
+# Languages outside the table that people may write in. They are labels of their
+# own, so that their text does not count as one of the table's languages.
+OTHERS = (
+    "af ast az be br ca cy et eu fa fi fo fy ga hu id is jv kk lt lv mk mn mr ms "
+    "nds nl oc pl ps ro sco sl so sv tl tr ur uz xh yo zu"
+).split()
+
+# Codes that packages use for languages of the table.
+ALIASES = {
+    "nb": "no", "nn": "no", "nb-no": "no", "iw": "he", "dgo": "doi", "gug": "gn",
+    "fil": "tl", "be-tarask": "be", "sr-ec": "sr", "sr-el": "sr", "sr-latin": "sr",
+    "zh-hans": "zh", "zh-hant": "zh", "zh-cn": "zh", "zh-tw": "zh", "zh-hk": "zh",
+    "pt-br": "pt", "pt-pt": "pt", "en-gb": "en", "de-formal": "de", "de-at": "de",
+    "de-ch": "de", "es-mx": "es", "es-ar": "es", "fr-ca": "fr", "ne-np": "ne",
+    "mai-in": "mai", "su-id": "su", "doi-in": "doi", "sr-rs": "sr", "bs-ba": "bs",
+    "ku-arab": None, "ku": None, "mg-mg": "mg", "gd-gb": "gd", "lo-la": "lo",
+    "rw-rw": "rw", "en-us": "en", "sw-tz": "sw",
+}

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "model/safetensors/tensor_view.h"
+#include "tools/upcycle/dense_base.h"
+#include "tools/upcycle/options.h"
+
+namespace apollo {
+
+// The config.json of the upcycled model, in the published format (architecture
+// UpcyclingQwen2MoeForCausalLM), with this project's optional keys
+// attention_bias and prompt_format. `dtype` is that of the weights written.
+std::string ExportConfig(const BaseConfig& base, const UpcycleOptions& options,
+                         DType dtype);
+
+}  // namespace apollo

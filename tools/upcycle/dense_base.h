@@ -1,0 +1,72 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/safetensors/tensor_view.h"
+
+namespace apollo {
+
+// What a dense Llama or Qwen2 checkpoint says about itself.
+struct BaseConfig {
+  std::int64_t hidden_size = 0;
+  std::int64_t intermediate_size = 0;
+  std::int64_t num_layers = 0;
+  std::int64_t num_heads = 0;
+  std::int64_t num_kv_heads = 0;
+  std::int64_t vocab_size = 0;
+  std::int64_t max_positions = 0;
+  double rope_theta = 0;
+  double rms_norm_eps = 0;
+  bool attention_bias = false;     // q, k and v have biases.
+  bool tied_embeddings = false;    // The LM head is the embedding.
+  bool chatml = false;             // Its chat template is ChatML.
+  std::int64_t bos_token_id = -1;  // -1: none.
+  std::vector<std::int64_t> eos_token_ids;
+  DType dtype = DType::kF32;  // To write unless another is asked for.
+
+  std::int64_t head_size() const { return hidden_size / num_heads; }
+};
+
+// INVALID_ARGUMENT starting with `source` unless all sizes are positive and fit
+// each other (and are small enough that no shape overflows).
+absl::Status CheckBaseConfig(const BaseConfig& config, std::string_view source);
+
+// A dense checkpoint opened for reading, whatever its file format. Tensors have
+// the names and the layout of a Hugging Face checkpoint
+// ("model.layers.0.self_attn.q_proj.weight", rotary halves one after the
+// other). Used by one thread.
+class DenseBase {
+ public:
+  virtual ~DenseBase() = default;
+
+  virtual const BaseConfig& config() const = 0;
+
+  // The shape; NOT_FOUND, naming file and tensor, if there is none of that
+  // name, INVALID_ARGUMENT if it is stored in a way that cannot be read.
+  virtual absl::StatusOr<std::vector<std::int64_t>> Shape(
+      std::string_view name) const = 0;
+
+  // Rows [first_row, first_row + num_rows) as floats; a row is everything below
+  // the first dimension. The tensor exists and has those rows.
+  virtual absl::Status ReadRows(std::string_view name, std::int64_t first_row,
+                                std::int64_t num_rows, float* out) const = 0;
+
+  // The contents of a Hugging Face tokenizer.json.
+  virtual absl::StatusOr<std::string> TokenizerJson() const = 0;
+
+  // "<path>: tensor \"<name in the file>\"", for messages.
+  virtual std::string Where(std::string_view name) const = 0;
+};
+
+// Opens a Hugging Face directory or a GGUF file.
+absl::StatusOr<std::unique_ptr<DenseBase>> OpenDenseBase(
+    const std::string& path);
+
+}  // namespace apollo

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace apollo {
+
+// Makes GGUF files for tests. The public members let a test lie.
+class GgufBuilder {
+ public:
+  std::uint32_t version = 3;
+  std::uint64_t extra_keys = 0;     // Added to the true count.
+  std::uint64_t extra_tensors = 0;  // Added to the true count.
+
+  void AddString(const std::string& key, const std::string& value);
+  void AddU32(const std::string& key, std::uint32_t value);
+  void AddU64(const std::string& key, std::uint64_t value);
+  void AddF32(const std::string& key, float value);
+  void AddBool(const std::string& key, bool value);
+  void AddStrings(const std::string& key,
+                  const std::vector<std::string>& values);
+  void AddI32s(const std::string& key, const std::vector<std::int32_t>& values);
+  // Any bytes as the value of a key.
+  void AddRaw(const std::string& key, std::uint32_t type,
+              const std::string& bytes);
+
+  // `dimensions` innermost first, as in the file.
+  void AddTensor(const std::string& name,
+                 const std::vector<std::uint64_t>& dimensions,
+                 std::uint32_t type, const std::string& data);
+  // The same at an offset of the caller's choice, without data of its own.
+  void AddTensorAt(const std::string& name,
+                   const std::vector<std::uint64_t>& dimensions,
+                   std::uint32_t type, std::uint64_t offset);
+
+  std::string Build() const;
+
+  static std::string U32(std::uint32_t value);
+  static std::string U64(std::uint64_t value);
+  static std::string String(const std::string& text);
+  static std::string Floats(const std::vector<float>& values);
+
+ private:
+  std::uint64_t num_keys_ = 0;
+  std::uint64_t num_tensors_ = 0;
+  std::string keys_;
+  std::string infos_;
+  std::string data_;
+};
+
+}  // namespace apollo

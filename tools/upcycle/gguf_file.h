@@ -1,0 +1,89 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "tools/upcycle/ggml_type.h"
+
+namespace apollo {
+
+// An array of a GGUF file's metadata, not yet decoded.
+struct GgufArray {
+  std::uint32_t type = 0;  // Of the elements, as in the file; never an array.
+  std::uint64_t count = 0;
+  std::span<const std::uint8_t> bytes;  // Exactly the elements.
+};
+
+// Integers of all widths as int64 (a uint64 beyond its range is refused), both
+// kinds of floats as double. A string points into the file.
+using GgufValue =
+    std::variant<std::int64_t, double, bool, std::string_view, GgufArray>;
+
+struct GgufTensor {
+  std::string name;
+  const GgmlType* type = nullptr;      // Never null; may not be readable.
+  std::vector<std::int64_t> shape;     // Outermost first, unlike in the file.
+  std::span<const std::uint8_t> data;  // Empty if the type is not readable.
+
+  // The innermost dimension is the length of a row; the others count rows.
+  std::int64_t row_elements() const { return shape.back(); }
+  std::int64_t num_rows() const;
+};
+
+// The directory of a GGUF file (versions 2 and 3, little-endian). Points into
+// the bytes it was parsed from, which must outlive it. Immutable.
+//
+// Format: "GGUF", u32 version, u64 tensor count, u64 key count; the keys
+// (string, u32 type, value); for each tensor its name, u32 number of
+// dimensions, the u64 dimensions (innermost first), u32 type, u64 offset; then
+// the data, which starts at the next multiple of the alignment (key
+// general.alignment, else 32) and from which offsets count. A string is a u64
+// length and its bytes.
+class GgufFile {
+ public:
+  // Checks every count, length, type, dimension and offset against the bytes
+  // there are; names and keys must be unique and tensors must not overlap.
+  // INVALID_ARGUMENT starting with `path`, naming the key or tensor. Memory is
+  // bounded by the file's size, whatever its counts say.
+  static absl::StatusOr<GgufFile> Parse(std::span<const std::uint8_t> file,
+                                        std::string_view path);
+
+  const std::string& path() const { return path_; }
+  const std::map<std::string, GgufTensor, std::less<>>& tensors() const {
+    return tensors_;
+  }
+  // Null when there is none of that name.
+  const GgufTensor* FindTensor(std::string_view name) const;
+
+  bool Has(std::string_view key) const { return keys_.contains(key); }
+
+  // NOT_FOUND for a missing key, INVALID_ARGUMENT for one of another type; each
+  // names the file and the key. GetNumber takes integers and floats.
+  absl::StatusOr<std::int64_t> GetInt(std::string_view key) const;
+  absl::StatusOr<double> GetNumber(std::string_view key) const;
+  absl::StatusOr<bool> GetBool(std::string_view key) const;
+  absl::StatusOr<std::string_view> GetString(std::string_view key) const;
+  absl::StatusOr<std::vector<std::string_view>> GetStrings(
+      std::string_view key) const;
+  absl::StatusOr<std::vector<std::int64_t>> GetInts(std::string_view key) const;
+
+ private:
+  class Parser;
+  absl::StatusOr<const GgufValue*> Get(std::string_view key) const;
+  absl::Status TypeError(std::string_view key, std::string_view wanted) const;
+
+  std::string path_;
+  std::map<std::string, GgufValue, std::less<>> keys_;
+  std::map<std::string, GgufTensor, std::less<>> tensors_;
+};
+
+}  // namespace apollo

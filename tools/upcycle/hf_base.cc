@@ -1,0 +1,101 @@
+#include "tools/upcycle/hf_base.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "common/check.h"
+#include "common/json.h"
+#include "common/mapped_file.h"
+#include "common/status_macros.h"
+#include "model/safetensors/checkpoint.h"
+#include "model/safetensors/convert.h"
+#include "tools/upcycle/hf_config.h"
+
+namespace apollo {
+namespace {
+
+constexpr std::size_t kMaxConfigBytes = 1 << 20;
+constexpr std::size_t kMaxTokenizerBytes = 256 << 20;
+
+// Does a chat template that stands in one of the usual files speak ChatML? Read
+// as plain text: the marker is the same inside JSON.
+absl::StatusOr<bool> SpeaksChatMl(const std::string& directory) {
+  for (const char* name : {"chat_template.jinja", "chat_template.json"}) {
+    const std::string path = absl::StrCat(directory, "/", name);
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) continue;
+    ASSIGN_OR_RETURN(const std::string text,
+                     ReadFile(path, kMaxTokenizerBytes));
+    return text.find("<|im_start|>") != std::string::npos;
+  }
+  const std::string path = directory + "/tokenizer_config.json";
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return false;
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTokenizerBytes));
+  ASSIGN_OR_RETURN(const Json json, ParseJson(text, path));
+  return json.is_object() && json.contains("chat_template") &&
+         json["chat_template"].dump().find("<|im_start|>") != std::string::npos;
+}
+
+class HfBase final : public DenseBase {
+ public:
+  HfBase(Checkpoint checkpoint, BaseConfig config)
+      : checkpoint_(std::move(checkpoint)), config_(std::move(config)) {}
+
+  const BaseConfig& config() const override { return config_; }
+
+  absl::StatusOr<std::vector<std::int64_t>> Shape(
+      std::string_view name) const override {
+    ASSIGN_OR_RETURN(const TensorView* view, checkpoint_.Get(name));
+    RETURN_IF_ERROR(RowsToFloat32(*view, 0, 0, nullptr));  // Is it readable?
+    return view->shape;
+  }
+
+  absl::Status ReadRows(std::string_view name, std::int64_t first_row,
+                        std::int64_t num_rows, float* out) const override {
+    ASSIGN_OR_RETURN(const TensorView* view, checkpoint_.Get(name));
+    return RowsToFloat32(*view, first_row, num_rows, out);
+  }
+
+  absl::StatusOr<std::string> TokenizerJson() const override {
+    const std::string path = checkpoint_.directory() + "/tokenizer.json";
+    ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxTokenizerBytes));
+    RETURN_IF_ERROR(ParseJson(text, path).status());
+    return text;
+  }
+
+  std::string Where(std::string_view name) const override {
+    const TensorView* view = checkpoint_.Find(name);
+    return view == nullptr ? DescribeTensor(checkpoint_.directory(), name)
+                           : view->Where();
+  }
+
+ private:
+  const Checkpoint checkpoint_;
+  const BaseConfig config_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DenseBase>> OpenHfBase(
+    const std::string& directory) {
+  const std::string config_path = directory + "/config.json";
+  ASSIGN_OR_RETURN(const std::string text,
+                   ReadFile(config_path, kMaxConfigBytes));
+  ASSIGN_OR_RETURN(const Json json, ParseJson(text, config_path));
+  ASSIGN_OR_RETURN(BaseConfig config, ParseHfConfig(json, config_path));
+  ASSIGN_OR_RETURN(config.chatml, SpeaksChatMl(directory));
+  ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(directory));
+  const TensorView* mlp =
+      checkpoint.Find("model.layers.0.mlp.gate_proj.weight");
+  if (mlp != nullptr && mlp->dtype != DType::kOther) config.dtype = mlp->dtype;
+  return std::make_unique<HfBase>(std::move(checkpoint), std::move(config));
+}
+
+}  // namespace apollo

@@ -1,0 +1,32 @@
+#include "tools/upcycle/options.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <cmath>
+
+namespace apollo {
+
+absl::Status CheckOptions(const UpcycleOptions& options,
+                          const BaseConfig& base) {
+  constexpr std::int64_t kMaxExperts = 1024;
+  const auto check = [](const char* name, std::int64_t value, std::int64_t max,
+                        const char* what) {
+    if (value >= 1 && value <= max) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--", name, " is ", value, "; it must be from 1 to ", what, ", ", max));
+  };
+  absl::Status status =
+      check("experts", options.experts, kMaxExperts, "the most supported");
+  status.Update(check("sparse-layers", options.sparse_layers, base.num_layers,
+                      "the number of layers of the base"));
+  status.Update(
+      check("top-k", options.top_k, options.experts, "the number of experts"));
+  if (status.ok() && (!std::isfinite(options.gate_std) ||
+                      options.gate_std < 0 || options.gate_std > 100)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--gate-std is ", options.gate_std, "; it must be from 0 to 100"));
+  }
+  return status;
+}
+
+}  // namespace apollo

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tools/upcycle/dense_base.h"
+#include "tools/upcycle/options.h"
+
+namespace apollo {
+
+// One tensor of the model to be made.
+struct PlannedTensor {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  std::string source;       // The base's tensor it copies; empty for a gate.
+  std::int64_t layer = -1;  // -1 for those outside the layers.
+};
+
+// Every tensor of the model in the order in which it is written: the embedding,
+// the layers, the final norm, and the head unless it is tied. Names and shapes
+// are those of the published format. `options` fits `base` (CheckOptions).
+std::vector<PlannedTensor> PlanTensors(const BaseConfig& base,
+                                       const UpcycleOptions& options);
+
+// OK if the base has every source, readable and of the planned shape. Otherwise
+// an error that names the file, the tensor and both shapes.
+absl::Status CheckSources(const DenseBase& base,
+                          const std::vector<PlannedTensor>& plan);
+
+}  // namespace apollo

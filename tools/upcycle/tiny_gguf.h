@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/upcycle/ggml_type.h"
+#include "tools/upcycle/gguf_builder.h"
+
+namespace apollo {
+
+// 3 layers, hidden 32, 2 heads of 16, 1 key/value head, MLP 64, vocabulary 5.
+inline constexpr std::uint64_t kHidden = 32;
+inline constexpr std::uint64_t kMlp = 64;
+inline constexpr std::uint64_t kVocabulary = 5;
+
+// A GGUF model for tests; what a test may change before the file is built.
+struct TinyModel {
+  std::string architecture = "llama";
+  bool biases = false;
+  bool untied = false;
+  std::string chat_template;
+  std::uint32_t kv_heads = 1;
+  std::uint32_t mlp_type = kGgmlF32;
+  std::string left_out;               // A tensor that is missing.
+  std::vector<std::uint64_t> odd_up;  // Another shape for blk.1.ffn_up.
+  float poison = 0;                   // Added to one weight.
+  GgufBuilder builder;                // With further keys, tensors.
+
+  std::map<std::string, std::vector<float>> values;  // Of F32 tensors, filled.
+
+  void Floats(const std::string& name,
+              const std::vector<std::uint64_t>& dimensions) {
+    if (name == left_out) return;
+    std::size_t count = 1;
+    for (const std::uint64_t size : dimensions) count *= size;
+    std::vector<float> numbers(count);
+    // Different in every tensor, and in a tensor for 1024 places.
+    const auto base = static_cast<float>(values.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      numbers[i] = base + static_cast<float>(i % 1024) / 1024;
+    }
+    if (name == "blk.1.ffn_gate.weight") numbers[7] += poison;
+    values[name] = numbers;
+    builder.AddTensor(name, dimensions, kGgmlF32, GgufBuilder::Floats(numbers));
+  }
+
+  void Mlp(const std::string& name,
+           const std::vector<std::uint64_t>& dimensions) {
+    if (mlp_type == kGgmlF32) return Floats(name, dimensions);
+    const GgmlType* type = FindGgmlType(mlp_type);
+    const auto blocks = dimensions[0] * dimensions[1] /
+                        static_cast<std::uint64_t>(type->block_elements);
+    // Q8_0 with scale 0.25 and the numbers 0 to 31 in each block.
+    std::string block = {'\x00', '\x34'};
+    for (char q = 0; q < 32; ++q) block.push_back(q);
+    std::string data;
+    for (std::uint64_t i = 0; i < blocks; ++i) data += block;
+    builder.AddTensor(name, dimensions, mlp_type, data);
+  }
+
+  std::string Build() {
+    const std::string& a = architecture;
+    builder.AddString("general.architecture", a);
+    builder.AddU32(a + ".block_count", 3);
+    builder.AddU32(a + ".context_length", 128);
+    builder.AddU32(a + ".embedding_length", kHidden);
+    builder.AddU32(a + ".feed_forward_length", kMlp);
+    builder.AddU32(a + ".attention.head_count", 2);
+    builder.AddU32(a + ".attention.head_count_kv", kv_heads);
+    builder.AddF32(a + ".attention.layer_norm_rms_epsilon", 1e-5f);
+    builder.AddF32(a + ".rope.freq_base", 100000);
+    builder.AddString("tokenizer.ggml.model", "gpt2");
+    builder.AddString("tokenizer.ggml.pre", "smollm");
+    builder.AddStrings("tokenizer.ggml.tokens", {"<s>", "<e>", "a", "b", "ab"});
+    builder.AddI32s("tokenizer.ggml.token_type", {3, 3, 1, 1, 1});
+    builder.AddStrings("tokenizer.ggml.merges", {"a b"});
+    builder.AddU32("tokenizer.ggml.bos_token_id", 0);
+    builder.AddU32("tokenizer.ggml.eos_token_id", 1);
+    if (!chat_template.empty()) {
+      builder.AddString("tokenizer.chat_template", chat_template);
+    }
+    Floats("token_embd.weight", {kHidden, kVocabulary});
+    Floats("output_norm.weight", {kHidden});
+    if (untied) Floats("output.weight", {kHidden, kVocabulary});
+    for (int i = 0; i < 3; ++i) {
+      const std::string p = "blk." + std::to_string(i) + ".";
+      Floats(p + "attn_norm.weight", {kHidden});
+      Floats(p + "ffn_norm.weight", {kHidden});
+      for (const auto& [letter, rows] :
+           {std::pair{"q", kHidden}, {"k", kHidden / 2}, {"v", kHidden / 2}}) {
+        Floats(p + "attn_" + letter + ".weight", {kHidden, rows});
+        if (biases) Floats(p + "attn_" + letter + ".bias", {rows});
+      }
+      Floats(p + "attn_output.weight", {kHidden, kHidden});
+      Mlp(p + "ffn_gate.weight", {kHidden, kMlp});
+      Mlp(p + "ffn_up.weight", i == 1 && !odd_up.empty()
+                                   ? odd_up
+                                   : std::vector<std::uint64_t>{kHidden, kMlp});
+      Mlp(p + "ffn_down.weight", {kMlp, kHidden});
+    }
+    return builder.Build();
+  }
+};
+
+}  // namespace apollo

@@ -1,0 +1,308 @@
+// A tiny Hugging Face directory, upcycled end to end.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "common/json.h"
+#include "common/mapped_file.h"
+#include "model/safetensors/convert.h"
+#include "model/safetensors/reader.h"
+#include "model/safetensors/writer.h"
+#include "tools/upcycle/options.h"
+#include "tools/upcycle/upcycler.h"
+
+namespace apollo {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kTokenizer[] =
+    R"({"model": {"type": "BPE", "vocab": {"a": 0}}})";
+
+class UpcycleHfTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = testing::TempDir() + "/upcycle_hf_" +
+                 testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_ + "/base");
+    options_.input = directory_ + "/base";
+    options_.output = directory_ + "/model";
+    options_.sparse_layers = 1;
+    options_.experts = 3;
+    // 2 layers, hidden 8, 2 heads of 4, 1 key/value head, MLP 12, vocabulary 6.
+    config_ = {{"architectures", {"Qwen2ForCausalLM"}},
+               {"model_type", "qwen2"},
+               {"hidden_size", 8},
+               {"intermediate_size", 12},
+               {"num_hidden_layers", 2},
+               {"num_attention_heads", 2},
+               {"num_key_value_heads", 1},
+               {"vocab_size", 6},
+               {"max_position_embeddings", 64},
+               {"rope_theta", 1000000.0},
+               {"rms_norm_eps", 1e-6},
+               {"hidden_act", "silu"},
+               {"tie_word_embeddings", false},
+               {"use_sliding_window", false},
+               {"bos_token_id", 0},
+               {"eos_token_id", 5}};
+    Write("tokenizer.json", kTokenizer);
+    tensors_ = {{"model.embed_tokens.weight", dtype_, {6, 8}},
+                {"model.norm.weight", dtype_, {8}},
+                {"lm_head.weight", dtype_, {6, 8}}};
+    for (const std::string layer : {"0", "1"}) {
+      const std::string p = "model.layers." + layer + ".";
+      for (const auto& [name, shape] :
+           std::vector<std::pair<std::string, std::vector<std::int64_t>>>{
+               {"input_layernorm.weight", {8}},
+               {"post_attention_layernorm.weight", {8}},
+               {"self_attn.q_proj.weight", {8, 8}},
+               {"self_attn.q_proj.bias", {8}},
+               {"self_attn.k_proj.weight", {4, 8}},
+               {"self_attn.k_proj.bias", {4}},
+               {"self_attn.v_proj.weight", {4, 8}},
+               {"self_attn.v_proj.bias", {4}},
+               {"self_attn.o_proj.weight", {8, 8}},
+               {"mlp.gate_proj.weight", {12, 8}},
+               {"mlp.up_proj.weight", {12, 8}},
+               {"mlp.down_proj.weight", {8, 12}}}) {
+        tensors_.push_back({p + name, dtype_, shape});
+      }
+    }
+  }
+
+  void Write(const std::string& name, const std::string& text) {
+    std::ofstream(directory_ + "/base/" + name) << text;
+  }
+
+  TensorSpec& Spec(const std::string& name) {
+    return *std::find_if(
+        tensors_.begin(), tensors_.end(),
+        [&](const TensorSpec& spec) { return spec.name == name; });
+  }
+
+  // Tensors [begin, end) of the list with numbers that differ in every place
+  // and are exact in 16 bits.
+  void WriteTensors(const std::string& file, std::size_t begin,
+                    std::size_t end) {
+    const std::vector<TensorSpec> specs(
+        tensors_.begin() + static_cast<std::ptrdiff_t>(begin),
+        tensors_.begin() + static_cast<std::ptrdiff_t>(end));
+    auto writer =
+        SafetensorsWriter::Create(directory_ + "/base/" + file, specs);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    for (std::size_t t = 0; t < specs.size(); ++t) {
+      std::size_t count = 1;
+      for (const std::int64_t size : specs[t].shape) {
+        count *= static_cast<std::size_t>(size);
+      }
+      std::vector<float> values(count);
+      for (std::size_t i = 0; i < count; ++i) {
+        values[i] = static_cast<float>((begin + t) * 3 + i);
+      }
+      ASSERT_TRUE(writer->AppendFloats(specs[t].name, values).ok());
+    }
+    ASSERT_TRUE(writer->Finish().ok());
+  }
+
+  absl::Status Run() {
+    Write("config.json", config_.dump());
+    if (!sharded_) WriteTensors("model.safetensors", 0, tensors_.size());
+    return Upcycle(options_, [](const std::string&) {});
+  }
+
+  std::string Error() {
+    const absl::Status status = Run();
+    EXPECT_FALSE(std::filesystem::exists(options_.output));
+    return std::string(status.message());
+  }
+
+  Json OutputConfig() {
+    const auto text = ReadFile(options_.output + "/config.json", 1 << 20);
+    EXPECT_TRUE(text.ok()) << text.status();
+    return *ParseJson(text.value_or("null"), "config.json");
+  }
+
+  void ExpectSameTensors() {
+    const auto output =
+        SafetensorsFile::Open(options_.output + "/model.safetensors");
+    ASSERT_TRUE(output.ok()) << output.status();
+    std::size_t compared = 0;
+    for (std::size_t t = 0; t < tensors_.size(); ++t) {
+      const std::string& name = tensors_[t].name;
+      std::vector<std::string> copies = {name};
+      if (const auto mlp = name.find("layers.1.mlp.");
+          mlp != std::string::npos) {
+        copies.clear();
+        for (const char* expert : {"0.", "1.", "2."}) {
+          copies.push_back("model.layers.1.mlp.experts." + std::string(expert) +
+                           name.substr(mlp + 13));
+        }
+      }
+      for (const std::string& copy : copies) {
+        const TensorView* view = output->Find(copy);
+        ASSERT_NE(view, nullptr) << copy;
+        EXPECT_EQ(view->shape, tensors_[t].shape);
+        EXPECT_EQ(view->dtype, tensors_[t].dtype);
+        std::vector<float> values(
+            static_cast<std::size_t>(view->NumElements()));
+        ASSERT_TRUE(ToFloat32(*view, values.data()).ok());
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          ASSERT_EQ(values[i], static_cast<float>(t * 3 + i)) << copy;
+        }
+        ++compared;
+      }
+    }
+    EXPECT_EQ(output->tensors().size(), compared + 1);  // And the gate.
+  }
+
+  std::string directory_;
+  UpcycleOptions options_;
+  Json config_;
+  const DType dtype_ = DType::kBF16;
+  std::vector<TensorSpec> tensors_;
+  bool sharded_ = false;
+};
+
+TEST_F(UpcycleHfTest, KeepsTypeTensorsAndTokenizer) {
+  const absl::Status status = Run();
+  ASSERT_TRUE(status.ok()) << status;
+  ExpectSameTensors();
+  EXPECT_EQ(*ReadFile(options_.output + "/tokenizer.json", 1 << 20),
+            kTokenizer);
+  const Json config = OutputConfig();
+  EXPECT_EQ(config["torch_dtype"], "bfloat16");
+  EXPECT_EQ(config["attention_bias"], true);
+  EXPECT_EQ(config["tie_word_embeddings"], false);
+  EXPECT_EQ(config["norm_topk_prob"], false);
+  EXPECT_EQ(config["mlp_only_layers"], Json::array({0}));
+  EXPECT_EQ(config["num_experts"], 3);
+  EXPECT_EQ(config["eos_token_id"], 5);
+  EXPECT_EQ(config["prompt_format"], "apollo");
+}
+
+TEST_F(UpcycleHfTest, ReadsShards) {
+  sharded_ = true;
+  WriteTensors("one.safetensors", 0, 10);
+  WriteTensors("two.safetensors", 10, tensors_.size());
+  Json map;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    map[tensors_[i].name] = i < 10 ? "one.safetensors" : "two.safetensors";
+  }
+  Write("model.safetensors.index.json", Json({{"weight_map", map}}).dump());
+  const absl::Status status = Run();
+  ASSERT_TRUE(status.ok()) << status;
+  ExpectSameTensors();
+}
+
+TEST_F(UpcycleHfTest, ReadsLlamaAndTheNewerWayToWriteTheConfig) {
+  config_["architectures"] = {"LlamaForCausalLM"};
+  config_.erase("rope_theta");
+  config_["rope_parameters"] = {{"rope_theta", 500.0},
+                                {"rope_type", "default"}};
+  config_["tie_word_embeddings"] = true;
+  config_["eos_token_id"] = {5, 4};
+  config_["bos_token_id"] = nullptr;
+  config_["rope_scaling"] = nullptr;
+  std::erase_if(tensors_, [](const TensorSpec& spec) {
+    return spec.name.ends_with("bias") || spec.name == "lm_head.weight";
+  });
+  Write("tokenizer_config.json", R"({"chat_template": "<|im_start|>{{ x }}"})");
+  const absl::Status status = Run();
+  ASSERT_TRUE(status.ok()) << status;
+  ExpectSameTensors();
+  const Json config = OutputConfig();
+  EXPECT_EQ(config["attention_bias"], false);
+  EXPECT_EQ(config["tie_word_embeddings"], true);
+  EXPECT_EQ(config["rope_theta"], 500.0);
+  EXPECT_EQ(config["eos_token_id"], Json({5, 4}));
+  EXPECT_FALSE(config.contains("bos_token_id"));
+  EXPECT_EQ(config["prompt_format"], "chatml");
+}
+
+TEST_F(UpcycleHfTest, NamesABrokenTensor) {
+  Spec("model.layers.1.mlp.up_proj.weight").shape = {8, 12};
+  EXPECT_EQ(
+      Error(),
+      options_.input +
+          "/model.safetensors: tensor \"model.layers.1.mlp.up_proj.weight\": "
+          "shape [8, 12], but the configuration asks for [12, 8]");
+  Spec("model.layers.1.mlp.up_proj.weight").name = "x";
+  EXPECT_EQ(Error(),
+            options_.input +
+                ": tensor \"model.layers.1.mlp.up_proj.weight\" is missing");
+}
+
+TEST_F(UpcycleHfTest, RefusesConfigsThatTheFormatCannotSay) {
+  const Json kept = config_;
+  const std::vector<std::pair<Json, std::string>> cases = {
+      {{{"architectures", {"GemmaForCausalLM"}}},
+       "the architecture is neither"},
+      {{{"architectures", "Qwen2ForCausalLM"}},
+       "architectures must be an array"},
+      {{{"rope_scaling", {{"type", "linear"}}}}, "rope_scaling.type must be"},
+      {{{"rope_parameters", {{"rope_type", "llama3"}}}},
+       "rope_parameters.rope_type must be"},
+      {{{"use_sliding_window", true}}, "use_sliding_window is true"},
+      {{{"attention_bias", true}}, "attention_bias is true"},
+      {{{"mlp_bias", true}}, "mlp_bias is true"},
+      {{{"hidden_act", "gelu"}}, "hidden_act must be"},
+      {{{"quantization_config", Json::object()}},
+       "quantization_config is present"},
+      {{{"head_dim", 64}}, "head_dim is 64"},
+      {{{"hidden_size", "8"}}, "hidden_size must be a whole number"},
+      {{{"hidden_size", 8.5}}, "hidden_size must be a whole number"},
+      {{{"hidden_size", -8}}, "the hidden size is -8"},
+      {{{"hidden_size", 10}}, "must give an even head size"},
+      {{{"hidden_size", 18446744073709551615u}}, "hidden_size must be"},
+      {{{"num_hidden_layers", 1000000}}, "the number of layers is 1000000"},
+      {{{"num_key_value_heads", 0}}, "the number of key/value heads is 0"},
+      {{{"rms_norm_eps", 0}}, "both must be positive"},
+      {{{"eos_token_id", 6}}, "the end token's id, 6"},
+      {{{"eos_token_id", nullptr}}, "eos_token_id is missing"},
+      {{{"eos_token_id", Json::array()}}, "the end token is not given"},
+      {{{"bos_token_id", 6}}, "the first token's id, 6"}};
+  for (const auto& [change, message] : cases) {
+    config_ = kept;
+    config_.update(change);
+    EXPECT_THAT(Error(), HasSubstr(options_.input + "/config.json: "))
+        << change;
+    EXPECT_THAT(Error(), HasSubstr(message)) << change;
+  }
+  for (const char* key :
+       {"hidden_size", "intermediate_size", "num_hidden_layers",
+        "num_attention_heads", "vocab_size", "max_position_embeddings",
+        "rms_norm_eps"}) {
+    config_ = kept;
+    config_.erase(key);
+    EXPECT_THAT(Error(), HasSubstr(std::string(key) + " is missing"));
+  }
+  config_ = Json::array();
+  EXPECT_THAT(Error(), HasSubstr("must be a JSON object"));
+}
+
+TEST_F(UpcycleHfTest, NamesAMissingOrBrokenTokenizer) {
+  Write("tokenizer.json", "{");
+  EXPECT_EQ(Error(), options_.input + "/tokenizer.json: broken JSON");
+  std::filesystem::remove(options_.input + "/tokenizer.json");
+  EXPECT_THAT(Error(), HasSubstr(options_.input + "/tokenizer.json"));
+}
+
+TEST_F(UpcycleHfTest, TheOutputIsNotTheInput) {
+  options_.output = options_.input + "/../base";
+  options_.overwrite = true;
+  EXPECT_THAT(Run().message(), HasSubstr("--input and --output are the same"));
+  EXPECT_TRUE(std::filesystem::exists(options_.input + "/config.json"));
+}
+
+}  // namespace
+}  // namespace apollo

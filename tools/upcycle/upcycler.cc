@@ -1,0 +1,135 @@
+#include "tools/upcycle/upcycler.h"
+
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "common/status_macros.h"
+#include "common/strings.h"
+#include "model/safetensors/convert.h"
+#include "model/safetensors/writer.h"
+#include "tools/upcycle/config_export.h"
+#include "tools/upcycle/dense_base.h"
+#include "tools/upcycle/gate.h"
+#include "tools/upcycle/output_directory.h"
+#include "tools/upcycle/plan.h"
+
+namespace apollo {
+namespace {
+
+constexpr std::int64_t kChunkElements = 4 << 20;
+
+// Weights that are not numbers, or that the narrower type cannot hold, would
+// only be noticed when the model talks nonsense.
+absl::Status CheckFinite(std::span<const float> values, DType dtype,
+                         const DenseBase& base, const PlannedTensor& tensor) {
+  constexpr float kLargestF16 = 65504;
+  for (const float value : values) {
+    if (!std::isfinite(value)) {
+      return absl::InvalidArgumentError(base.Where(tensor.source) +
+                                        " holds an infinity or NaN");
+    }
+    if (dtype == DType::kF16 && std::fabs(value) > kLargestF16) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(base.Where(tensor.source), " holds ", value,
+                       ", too large for f16; choose bf16 or f32"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CopyTensor(const DenseBase& base, const PlannedTensor& tensor,
+                        DType dtype, SafetensorsWriter& writer) {
+  std::int64_t row_elements = 1;
+  for (std::size_t i = 1; i < tensor.shape.size(); ++i) {
+    row_elements *= tensor.shape[i];
+  }
+  const std::int64_t rows = tensor.shape[0];
+  const std::int64_t step =
+      std::max<std::int64_t>(1, kChunkElements / row_elements);
+  std::vector<float> values;
+  for (std::int64_t row = 0; row < rows; row += step) {
+    const std::int64_t count = std::min(step, rows - row);
+    values.resize(static_cast<std::size_t>(count * row_elements));
+    RETURN_IF_ERROR(base.ReadRows(tensor.source, row, count, values.data()));
+    RETURN_IF_ERROR(CheckFinite(values, dtype, base, tensor));
+    RETURN_IF_ERROR(writer.AppendFloats(tensor.name, values));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteWeights(
+    const DenseBase& base, const UpcycleOptions& options,
+    const std::vector<PlannedTensor>& plan, DType dtype,
+    const std::string& path,
+    const std::function<void(const std::string&)>& progress) {
+  std::vector<TensorSpec> specs;
+  for (const PlannedTensor& tensor : plan) {
+    specs.push_back({tensor.name, dtype, tensor.shape});
+  }
+  ASSIGN_OR_RETURN(SafetensorsWriter writer,
+                   SafetensorsWriter::Create(path, std::move(specs)));
+  const std::int64_t layers = base.config().num_layers;
+  std::int64_t announced = -1;
+  for (const PlannedTensor& tensor : plan) {
+    if (tensor.layer > announced) {
+      announced = tensor.layer;
+      progress(
+          absl::StrCat("layer ", announced + 1, " of ", layers,
+                       announced < layers - options.sparse_layers
+                           ? ", dense"
+                           : absl::StrCat(", ", options.experts, " experts")));
+    }
+    if (tensor.source.empty()) {
+      RETURN_IF_ERROR(writer.AppendFloats(
+          tensor.name, MakeGate(options.seed, tensor.layer, tensor.shape[0],
+                                tensor.shape[1], options.gate_std)));
+    } else {
+      RETURN_IF_ERROR(CopyTensor(base, tensor, dtype, writer));
+    }
+  }
+  return writer.Finish();
+}
+
+}  // namespace
+
+absl::Status Upcycle(const UpcycleOptions& options,
+                     const std::function<void(const std::string&)>& progress) {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(options.input, options.output, ignored)) {
+    return absl::InvalidArgumentError("--input and --output are the same: " +
+                                      options.output);
+  }
+  progress("reading " + options.input);
+  ASSIGN_OR_RETURN(const std::unique_ptr<DenseBase> base,
+                   OpenDenseBase(options.input));
+  const BaseConfig& config = base->config();
+  RETURN_IF_ERROR(CheckOptions(options, config));
+  const std::vector<PlannedTensor> plan = PlanTensors(config, options);
+  RETURN_IF_ERROR(CheckSources(*base, plan));
+  ASSIGN_OR_RETURN(const std::string tokenizer, base->TokenizerJson());
+  const DType dtype = options.dtype.value_or(config.dtype);
+
+  ASSIGN_OR_RETURN(OutputDirectory output,
+                   OutputDirectory::Create(options.output, options.overwrite));
+  progress(absl::StrCat("writing ", plan.size(), " tensors as ",
+                        ToAbsl(DTypeName(dtype)), " to ", options.output));
+  RETURN_IF_ERROR(WriteWeights(*base, options, plan, dtype,
+                               output.PathOf("model.safetensors"), progress));
+  RETURN_IF_ERROR(output.Write("tokenizer.json", tokenizer));
+  RETURN_IF_ERROR(
+      output.Write("config.json", ExportConfig(config, options, dtype)));
+  return output.Commit();
+}
+
+}  // namespace apollo
