@@ -191,7 +191,10 @@ void DenseCore::Advance() {
     rows.push_back(RowsFor(slice));
     tokens.insert(tokens.end(), rows.back().tokens.begin(),
                   rows.back().tokens.end());
-    const Sequence& sequence = sequences_.at(slice.sequence);
+    Sequence& sequence = sequences_.at(slice.sequence);
+    if (rows.back().sample) {
+      sequence.awaited = slice.first_position + slice.rows - 1;
+    }
     if (slice.first_position >=
         static_cast<int>(sequence.request.prompt.size())) {
       decode_rows += slice.rows;
@@ -263,18 +266,27 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
     sequence.score_logprobs.insert(sequence.score_logprobs.end(),
                                    output.score_logprobs.begin(),
                                    output.score_logprobs.end());
-    if (static_cast<int>(sequence.score_logprobs.size()) ==
-        sequence.request.score_tokens) {
+    const int scored = static_cast<int>(sequence.score_logprobs.size());
+    if (scored > sequence.request.score_tokens) {
+      Finish(id, absl::InternalError("more scores came than were asked for"));
+    } else if (scored == sequence.request.score_tokens) {
       Finish(id, Summary(sequence, FinishCause::kScored));
     }
     return;
   }
-  if (!output.sampled) return;
-  if (output.position + 1 != static_cast<int>(sequence.tokens.size())) {
-    Finish(id, absl::InternalError("a token came for the wrong position"));
+  if (output.sampled.has_value() != (output.position == sequence.awaited)) {
+    Finish(id, absl::InternalError(
+                   output.sampled ? "a token came for the wrong position"
+                                  : "a token that was asked for did not come"));
     return;
   }
+  if (!output.sampled) return;
+  sequence.awaited = -1;
   const std::int32_t token = output.sampled->token;
+  if (token < 0 || token >= stage_->config().vocab_size) {
+    Finish(id, absl::InternalError("a token came that is not in the vocabulary"));
+    return;
+  }
   const std::vector<std::int32_t>& eos = stage_->config().eos_tokens;
   if (!sequence.request.ignore_eos &&
       std::find(eos.begin(), eos.end(), token) != eos.end()) {

@@ -66,6 +66,7 @@ class DenseCore {
     std::vector<std::int32_t> tokens;  // Prompt and answer so far.
     std::vector<std::uint64_t> expert_use;  // [sparse layers, experts]
     std::vector<float> score_logprobs;
+    int awaited = -1;  // The position whose next token was asked for, or -1.
   };
 
   absl::Status Check(const GenerationRequest& request) const;

@@ -93,7 +93,7 @@ void ExpertCore::LinkFrame(LinkId id, Frame frame) {
   } else if (auto* rows = std::get_if<ExpertRows>(&frame.body)) {
     status = ServeRows(it->second, *rows, frame.payload);
   } else if (auto* outputs = std::get_if<ExpertOutputs>(&frame.body)) {
-    status = TakeOutputs(*outputs, frame.payload);
+    status = TakeOutputs(id, *outputs, frame.payload);
   } else {
     status = absl::InvalidArgumentError("a frame that no expert worker expects");
   }
@@ -118,7 +118,7 @@ absl::Status ExpertCore::AddStep(LinkId from, StageStep step,
     if (sequence.tokens.empty() ||
         sequence.score_targets.size() > sequence.tokens.size() ||
         sequence.first_position < 0 ||
-        sequence.first_position + RowCount(sequence) > config.max_context ||
+        sequence.first_position > config.max_context - RowCount(sequence) ||
         sequence.start.has_value() != (sequence.first_position == 0)) {
       return absl::InvalidArgumentError("a step with impossible rows");
     }
@@ -169,11 +169,14 @@ absl::Status ExpertCore::ServeRows(const Peer& peer, const ExpertRows& rows,
   return absl::OkStatus();
 }
 
-absl::Status ExpertCore::TakeOutputs(const ExpertOutputs& outputs,
+absl::Status ExpertCore::TakeOutputs(LinkId from, const ExpertOutputs& outputs,
                                      const std::vector<float>& payload) {
   if (!batch_) return absl::OkStatus();  // Of a batch that is over.
   const auto it = batch_->tickets.find(outputs.ticket);
   if (it == batch_->tickets.end()) return absl::OkStatus();
+  if (it->second.peer != from) {
+    return absl::InvalidArgumentError("expert outputs that another peer owes");
+  }
   const std::vector<int>& choices = it->second.choices;
   const std::size_t size = stage_->config().hidden_size;
   if (!outputs.status.ok()) {

@@ -71,7 +71,7 @@ class ExpertCore {
   absl::Status AddStep(LinkId from, StageStep step, std::vector<float> payload);
   absl::Status ServeRows(const Peer& peer, const ExpertRows& rows,
                          const std::vector<float>& payload);
-  absl::Status TakeOutputs(const ExpertOutputs& outputs,
+  absl::Status TakeOutputs(LinkId from, const ExpertOutputs& outputs,
                            const std::vector<float>& payload);
   void Release(LinkId from, const ReleaseSequences& release);
   void ReleaseOne(const SequenceKey& key);

@@ -41,6 +41,9 @@ void LinkSession::Announce() {
 }
 
 void LinkSession::Begin(std::shared_ptr<Link> link) {
+  // Before the announcement: whoever learns of the link may send at once, and the
+  // peer takes nothing before the hello.
+  link->Send({self_, {}});
   bool refused = false;
   {
     MutexLock lock(mutex_);
@@ -49,11 +52,7 @@ void LinkSession::Begin(std::shared_ptr<Link> link) {
     refused = !refusal_.ok();
     Announce();
   }
-  if (refused) {
-    link->Close();
-  } else {
-    link->Send({self_, {}});
-  }
+  if (refused) link->Close();
 }
 
 void LinkSession::OnFrame(Frame frame) {

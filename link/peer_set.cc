@@ -109,7 +109,7 @@ void PeerSet::Ended(const std::string& address, const absl::Status& status) {
       peer.failures =
           now - peer.dialed_at > 2 * kLongestPause ? 0 : peer.failures + 1;
       const absl::Duration pause =
-          kFirstPause * (1 << std::min(peer.failures, 10));
+          kFirstPause * (1 << std::clamp(peer.failures - 1, 0, 10));
       peer.next_dial = now + std::min(pause, kLongestPause);
       if (!peer.is_self && !stopping_ && peer.failures == 1) {
         LogWarning("link_lost",

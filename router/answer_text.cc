@@ -1,6 +1,7 @@
 #include "router/answer_text.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace apollo {
 
@@ -17,12 +18,21 @@ std::string AnswerText::Finish() {
 }
 
 std::string AnswerText::Release(bool all) {
-  // The stop string that begins first wins.
-  std::size_t cut = std::string::npos;
-  for (const std::string& stop : stops_) cut = std::min(cut, held_.find(stop));
-  if (cut != std::string::npos) {
+  // The stop string that is complete first wins, and of those the longest: then it
+  // makes no difference how the text is cut into tokens.
+  std::size_t begin = std::string::npos;
+  std::size_t end = std::string::npos;
+  for (const std::string& stop : stops_) {
+    const std::size_t at = held_.find(stop);
+    if (at == std::string::npos) continue;
+    if (std::pair(at + stop.size(), at) < std::pair(end, begin)) {
+      begin = at;
+      end = at + stop.size();
+    }
+  }
+  if (begin != std::string::npos) {
     stopped_ = true;
-    return held_.substr(0, cut);
+    return held_.substr(0, begin);
   }
   // Keep the longest end that a stop string begins with.
   std::size_t keep = 0;

@@ -110,20 +110,24 @@ class RunReactor final : public grpc::ClientReadReactor<pb::RunEvent> {
   }
 
   void OnDone(const grpc::Status& status) override {
+    // Both are released after the lock. The sink must be: it holds the call that
+    // holds this.
     std::shared_ptr<RunReactor> self;
+    std::shared_ptr<GenerationSink> sink;
     {
       MutexLock lock(mutex_);
+      sink = std::move(sink_);
       if (broken_) {
-        sink_->OnFinished(absl::InternalError("tokens of the answer are missing"));
+        sink->OnFinished(absl::InternalError("tokens of the answer are missing"));
       } else if (!status.ok()) {
-        sink_->OnFinished(
+        sink->OnFinished(
             absl::Status(static_cast<absl::StatusCode>(status.error_code()),
                          status.error_message()));
       } else if (!finished_) {
-        sink_->OnFinished(
+        sink->OnFinished(
             absl::UnavailableError("the dense worker broke off; try again"));
       } else {
-        sink_->OnFinished(*std::move(finished_));
+        sink->OnFinished(*std::move(finished_));
       }
       self = std::move(self_);
     }
@@ -131,11 +135,11 @@ class RunReactor final : public grpc::ClientReadReactor<pb::RunEvent> {
 
   const std::shared_ptr<pb::DenseWorkerService::Stub> stub_;
   const pb::RunRequest request_;
-  const std::shared_ptr<GenerationSink> sink_;
   grpc::ClientContext context_;
   pb::RunEvent event_;  // Of the read under way, or being taken.
 
   Mutex mutex_;  // Orders what different threads of gRPC do, one at a time.
+  std::shared_ptr<GenerationSink> sink_ ABSL_GUARDED_BY(mutex_);
   int next_index_ ABSL_GUARDED_BY(mutex_) = 0;
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<GenerationFinished> finished_ ABSL_GUARDED_BY(mutex_);

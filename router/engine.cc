@@ -12,7 +12,9 @@
 #include "common/status_macros.h"
 #include "model/language/chat_detection.h"
 #include "model/language/cld2_detector.h"
+#include "model/language/default_detector.h"
 #include "model/language/family_guess.h"
+#include "model/language/fasttext_detector.h"
 #include "router/field_error.h"
 #include "serving/version.h"
 
@@ -58,7 +60,14 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
     ASSIGN_OR_RETURN(model->families, FamilyTable::Load(families));
   }
   RETURN_IF_ERROR(model->families.Validate(model->config.num_experts));
-  model->detector = MakeCld2Detector(model->families);
+  if (options.language_model.empty()) {
+    ASSIGN_OR_RETURN(model->detector, MakeDefaultDetector(model->families));
+  } else if (options.language_model == "cld2") {
+    model->detector = MakeCld2Detector(model->families);
+  } else {
+    ASSIGN_OR_RETURN(model->detector, LoadFastTextDetector(options.language_model,
+                                                           model->families));
+  }
   return model;
 }
 

@@ -34,6 +34,8 @@ struct RouterModel {
   struct Options {
     std::string families_file;             // Empty: see Load.
     std::string default_routing = "topk";  // or "hybrid"
+    // A fastText model, or "cld2"; empty: the classifier that is compiled in.
+    std::string language_model;
   };
   // Reads config.json and tokenizer.json of a model directory. The families come
   // from the file named, else from families.txt in the directory, else they are

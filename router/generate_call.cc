@@ -1,6 +1,6 @@
 #include "router/generate_call.h"
 
-#include <absl/strings/str_cat.h>
+#include <absl/cleanup/cleanup.h>
 
 #include <utility>
 
@@ -17,7 +17,7 @@ class GenerateCall::Sink final : public GenerationSink {
   Sink(std::shared_ptr<GenerateCall> call, int choice)
       : call_(std::move(call)), choice_(choice) {}
   void OnStarted(const GenerationStarted& started) override {
-    call_->OnStarted(started);
+    call_->OnStarted(choice_, started);
   }
   void OnToken(const GeneratedToken& token) override {
     call_->OnToken(choice_, token);
@@ -109,10 +109,13 @@ void GenerateCall::OnCancel() {
 }
 
 void GenerateCall::Over() {
+  // Both are destroyed after `lock`: see the order. The backend's calls may hold
+  // their sinks, and those hold this.
   std::shared_ptr<GenerateCall> self;
+  std::vector<std::shared_ptr<GenerationCall>> calls;
   MutexLock lock(mutex_);
   self = std::move(self_);
-  // `self` is destroyed after `lock`: see the order above.
+  for (Choice& choice : choices_) calls.push_back(std::move(choice.call));
 }
 
 void GenerateCall::Fail(const absl::Status& status) {
@@ -130,8 +133,9 @@ void GenerateCall::Fail(const absl::Status& status) {
   End(ToGrpcStatus(status));
 }
 
-void GenerateCall::OnStarted(const GenerationStarted& started) {
+void GenerateCall::OnStarted(int index, const GenerationStarted& started) {
   MutexLock lock(mutex_);
+  choices_[index].cached_tokens = started.cached_tokens;
   if (ended_ || wrote_started_) return;
   wrote_started_ = true;
   taken_ = context_.clock.Now();
@@ -187,17 +191,21 @@ void GenerateCall::OnToken(int index, const GeneratedToken& token) {
 
 void GenerateCall::OnFinished(int index,
                               absl::StatusOr<GenerationFinished> finished) {
+  // Cancelled after `lock` is released: a backend may answer Cancel at once.
+  std::vector<std::shared_ptr<GenerationCall>> others;
+  const absl::Cleanup cancel_others = [&others] {
+    for (const auto& other : others) other->Cancel();
+  };
   MutexLock lock(mutex_);
   Choice& choice = choices_[index];
   if (ended_ || choice.finished) return;
   if (!finished.ok()) {
     // The other choices are of no use without this one.
-    std::vector<std::shared_ptr<GenerationCall>> others;
+    choice.finished = true;
     for (const Choice& other : choices_) {
       if (!other.finished && other.call != nullptr) others.push_back(other.call);
     }
     Fail(finished.status());
-    for (const auto& other : others) other->Cancel();
     return;
   }
   const std::string rest = choice.text.Finish();
@@ -226,6 +234,7 @@ void GenerateCall::WriteFinished(int index, v1::FinishReason reason,
   out.set_choice(index);
   out.set_reason(reason);
   out.mutable_usage()->set_prompt_tokens(started_.prompt_tokens());
+  out.mutable_usage()->set_cached_tokens(choice.cached_tokens);
   out.mutable_usage()->set_generated_tokens(choice.generated);
   out.mutable_timings()->set_queue_seconds(
       absl::ToDoubleSeconds(taken_ - arrived_));

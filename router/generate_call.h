@@ -42,6 +42,7 @@ class GenerateCall final
     AnswerText text;
     std::shared_ptr<GenerationCall> call;
     int generated = 0;
+    int cached_tokens = 0;
     bool finished = false;
   };
 
@@ -51,7 +52,7 @@ class GenerateCall final
   void OnCancel() override;
   void Over() override;
 
-  void OnStarted(const GenerationStarted& started);
+  void OnStarted(int choice, const GenerationStarted& started);
   void OnToken(int choice, const GeneratedToken& token);
   void OnFinished(int choice, absl::StatusOr<GenerationFinished> finished);
 

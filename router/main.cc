@@ -31,6 +31,9 @@ ABSL_FLAG(std::string, families, "",
           "directory if there, else the published ones.");
 ABSL_FLAG(std::string, default_routing, "topk",
           "Routing of requests that do not say: topk or hybrid.");
+ABSL_FLAG(std::string, language_model, "",
+          "Language classifier: a fastText model file, or \"cld2\"; default: the "
+          "one that is compiled in.");
 
 namespace apollo {
 namespace {
@@ -45,7 +48,8 @@ absl::Status Run() {
       const std::unique_ptr<RouterModel> model,
       RouterModel::Load(absl::GetFlag(FLAGS_model),
                         {absl::GetFlag(FLAGS_families),
-                         absl::GetFlag(FLAGS_default_routing)}));
+                         absl::GetFlag(FLAGS_default_routing),
+                         absl::GetFlag(FLAGS_language_model)}));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics metrics(*registry);
   DensePool pool(std::move(membership));

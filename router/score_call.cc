@@ -130,10 +130,13 @@ void ScoreCall::OnCancel() {
 }
 
 void ScoreCall::OnDone() {
+  // Both are destroyed after `lock`: see the order. The backend's calls may hold
+  // their sinks, and those hold this.
   std::shared_ptr<ScoreCall> self;
+  std::vector<std::shared_ptr<GenerationCall>> calls;
   MutexLock lock(mutex_);
   self = std::move(self_);
-  // `self` is destroyed after `lock`: see the order above.
+  calls.swap(calls_);
 }
 
 void ScoreCall::OnStarted(const GenerationStarted& started) {

@@ -40,6 +40,9 @@ ABSL_FLAG(std::string, families, "",
           "directory if there, else the published ones.");
 ABSL_FLAG(std::string, default_routing, "topk",
           "Routing of requests that do not say: topk or hybrid.");
+ABSL_FLAG(std::string, language_model, "",
+          "Language classifier: a fastText model file, or \"cld2\"; default: the "
+          "one that is compiled in.");
 
 namespace apollo {
 namespace {
@@ -71,7 +74,8 @@ absl::Status Run() {
       const std::unique_ptr<RouterModel> router,
       RouterModel::Load(absl::GetFlag(FLAGS_model),
                         {absl::GetFlag(FLAGS_families),
-                         absl::GetFlag(FLAGS_default_routing)}));
+                         absl::GetFlag(FLAGS_default_routing),
+                         absl::GetFlag(FLAGS_language_model)}));
   ASSIGN_OR_RETURN(const std::set<int> experts,
                    ParseExperts("all", model.config.num_experts));
   // A pool serves one thread at a time, so each stage has its own; when one works

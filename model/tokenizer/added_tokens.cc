@@ -126,7 +126,8 @@ void AddedTokenFinder::Find(std::string_view text, bool special_is_plain,
       start = std::max(WithoutSpacesAtEnd(text.substr(0, start)), done);
     }
     if (token.rstrip) stop += SpacesAtStart(text.substr(stop));
-    if (start > done) segments->push_back({kNoToken, text.substr(done, start - done)});
+    if (start > done)
+      segments->push_back({kNoToken, text.substr(done, start - done)});
     segments->push_back({token.id, text.substr(start, stop - start)});
     done = stop;
   }

@@ -11,8 +11,8 @@
 namespace apollo {
 
 // Finds added tokens in text: leftmost first, of those the longest, none inside
-// another, then each accepted or not by its flags, as the `tokenizers` library does
-// it. Immutable, so safe from any thread.
+// another, then each accepted or not by its flags, as the `tokenizers` library
+// does it. Immutable, so safe from any thread.
 class AddedTokenFinder {
  public:
   // Copies what it needs. Contents must be unique and not empty.

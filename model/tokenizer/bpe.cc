@@ -36,8 +36,8 @@ bool IsOrderly(std::span<const Merge> merges, std::size_t tokens) {
 Bpe::Bpe(const TokenizerSpec& spec, const std::vector<std::string>& token_bytes)
     : merging_(spec.byte_tokens, spec.merges), tokens_(token_bytes.size()) {
   FindSoundTokens(spec, token_bytes);
-  const bool huge = std::any_of(
-      tokens_.begin(), tokens_.end(), [](const Token& token) {
+  const bool huge =
+      std::any_of(tokens_.begin(), tokens_.end(), [](const Token& token) {
         return token.size > static_cast<std::int32_t>(kMaxTokenBytes);
       });
   if (huge || !IsOrderly(spec.merges, token_bytes.size())) return;
@@ -98,14 +98,15 @@ void Bpe::Encode(std::string_view piece, Scratch* scratch,
   merging_.Encode(piece, &scratch->merging_, out);
 }
 
-// The only merges across the border are of a last part x of `a` and a first part y
-// of `b`, and only while both exist: from when they are made until they are merged
-// into the next larger part. Merges happen in order of rank, so the merge (x, y)
-// happens if its rank comes before both ends. At the same rank the merge further
-// left is first: that of x with what stands before it wins over (x, y), and (x, y)
-// over that of y with what follows. Goes through these pairs from the last to the
-// first; that x and y may not exist at the same time does no harm, for then the
-// rank of (x, y), which is greater than those that made x and y, comes too late.
+// The only merges across the border are of a last part x of `a` and a first
+// part y of `b`, and only while both exist: from when they are made until they
+// are merged into the next larger part. Merges happen in order of rank, so the
+// merge (x, y) happens if its rank comes before both ends. At the same rank the
+// merge further left is first: that of x with what stands before it wins over
+// (x, y), and (x, y) over that of y with what follows. Goes through these pairs
+// from the last to the first; that x and y may not exist at the same time does
+// no harm, for then the rank of (x, y), which is greater than those that made x
+// and y, comes too late.
 bool Bpe::Compatible(TokenId a, TokenId b) const {
   constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
   std::int64_t x_end = kNever;

@@ -14,23 +14,25 @@
 
 namespace apollo {
 
-// Byte-pair encoding of single pieces: what Merging computes, but without merging.
+// Byte-pair encoding of single pieces: what Merging computes, but without
+// merging.
 //
 // Call a token *sound* if merging its own bytes gives just that token, and two
-// tokens *compatible* if merging the bytes of both gives these two. Then a sequence
-// of sound tokens, each compatible with the next, is the encoding of its bytes, and
-// the only one: as long as no merge has crossed one of the sequence's borders, what
-// happens between two of them is what happens in that pair alone, so no first
-// crossing can come about. (The converse holds for the same reason.) So encoding is
-// a search: take the longest sound token that is compatible with the one before;
-// where there is none, go back one token and take a shorter one there. As every
-// prefix of the piece has only one encoding too, a place that was a dead end once
-// always is one, which keeps the search linear.
+// tokens *compatible* if merging the bytes of both gives these two. Then a
+// sequence of sound tokens, each compatible with the next, is the encoding of
+// its bytes, and the only one: as long as no merge has crossed one of the
+// sequence's borders, what happens between two of them is what happens in that
+// pair alone, so no first crossing can come about. (The converse holds for the
+// same reason.) So encoding is a search: take the longest sound token that is
+// compatible with the one before; where there is none, go back one token and
+// take a shorter one there. As every prefix of the piece has only one encoding
+// too, a place that was a dead end once always is one, which keeps the search
+// linear.
 //
 // Whether two tokens are compatible follows from how each of them is made (see
-// Compatible). That takes a list of merges in which no merge uses a token that a
-// later merge makes: true for every trained list. For others, and for vocabularies
-// with huge tokens, Encode merges.
+// Compatible). That takes a list of merges in which no merge uses a token that
+// a later merge makes: true for every trained list. For others, and for
+// vocabularies with huge tokens, Encode merges.
 //
 // Immutable, so safe from any thread.
 class Bpe {
@@ -56,8 +58,9 @@ class Bpe {
     // The rank of the last merge and its sides; -1 for single bytes.
     std::int32_t rank = -1;
     TokenId left = kNoToken, right = kNoToken;
-    std::int32_t size = 0;        // Bytes.
-    TokenId shorter = kNoToken;  // The longest sound token that starts this one.
+    std::int32_t size = 0;  // Bytes.
+    TokenId shorter =
+        kNoToken;  // The longest sound token that starts this one.
   };
 
   void FindSoundTokens(const TokenizerSpec& spec,

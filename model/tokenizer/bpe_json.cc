@@ -42,10 +42,11 @@ absl::Status CheckVocab(const JsonField& field, const TokenizerSpec& spec) {
   std::vector<bool> used(kMaxTokens);
   for (const auto& [token, id] : spec.vocab) {
     if (id < 0 || id >= kMaxTokens) {
-      return field.Invalid(absl::StrCat("every id must be an integer from 0 to ",
-                                        kMaxTokens - 1));
+      return field.Invalid(absl::StrCat(
+          "every id must be an integer from 0 to ", kMaxTokens - 1));
     }
-    if (used[id]) return field.Invalid(absl::StrCat("two tokens have the id ", id));
+    if (used[id])
+      return field.Invalid(absl::StrCat("two tokens have the id ", id));
     used[id] = true;
   }
   return absl::OkStatus();
@@ -59,9 +60,10 @@ void FindByteTokens(const VocabIndex& index, TokenizerSpec* spec) {
   }
 }
 
-// SmolLM2 has no tokens for some control characters, and the `tokenizers` library
-// drops those. With an unknown-token it would put that in their place.
-absl::Status CheckByteTokens(const JsonField& model, const TokenizerSpec& spec) {
+// SmolLM2 has no tokens for some control characters, and the `tokenizers`
+// library drops those. With an unknown-token it would put that in their place.
+absl::Status CheckByteTokens(const JsonField& model,
+                             const TokenizerSpec& spec) {
   int missing = 0;
   int missing_printable = 0;
   for (int byte = 0; byte < 256; ++byte) {
@@ -130,7 +132,8 @@ absl::StatusOr<TokenId> ReadTokenId(const JsonField& field) {
 absl::Status ReadBpeModel(const JsonField& model, TokenizerTree* tree,
                           TokenizerSpec* spec) {
   RETURN_IF_ERROR(CheckOptions(model));
-  ASSIGN_OR_RETURN(const JsonField ignore_merges, model.Member("ignore_merges"));
+  ASSIGN_OR_RETURN(const JsonField ignore_merges,
+                   model.Member("ignore_merges"));
   ASSIGN_OR_RETURN(spec->ignore_merges, ignore_merges.Bool(false));
   ASSIGN_OR_RETURN(const JsonField vocab, model.Member("vocab"));
   spec->vocab = std::move(tree->vocab);

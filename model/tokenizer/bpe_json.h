@@ -9,8 +9,8 @@
 
 namespace apollo {
 
-// Fills vocab, byte_tokens, merges and ignore_merges. `model` is the field of that
-// name; takes vocabulary and merges out of the tree.
+// Fills vocab, byte_tokens, merges and ignore_merges. `model` is the field of
+// that name; takes vocabulary and merges out of the tree.
 absl::Status ReadBpeModel(const JsonField& model, TokenizerTree* tree,
                           TokenizerSpec* spec);
 

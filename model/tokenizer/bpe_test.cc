@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-
 namespace apollo {
 namespace {
 
@@ -125,8 +124,9 @@ TEST(BpeTest, EqualsMergingForRandomOrderlyMerges) {
     TestVocabulary v(letters);
     const int merges = random() % 60;
     for (int i = 0; i < merges; ++i) {
-      // Tokens that no merge has made yet are single letters only; a token may be
-      // made by several merges, as in Llama 3's list, if none used it before.
+      // Tokens that no merge has made yet are single letters only; a token may
+      // be made by several merges, as in Llama 3's list, if none used it
+      // before.
       const TokenId left = random() % v.bytes.size();
       const TokenId right = random() % v.bytes.size();
       const std::string both = v.bytes[left] + v.bytes[right];

@@ -15,8 +15,8 @@ struct Range {
   std::int32_t first, last;
 };
 
-// Letters and numbers that Unicode 15.1 and 16.0 added, for versions of ICU that do
-// not know them yet (Debian 12 has ICU 72 with Unicode 15.0).
+// Letters and numbers that Unicode 15.1 and 16.0 added, for versions of ICU
+// that do not know them yet (Debian 12 has ICU 72 with Unicode 15.0).
 constexpr Range kNewLetters[] = {
     {0x1C89, 0x1C8A},   {0xA7CB, 0xA7CD},   {0xA7DA, 0xA7DC},
     {0x105C0, 0x105F3}, {0x10D4A, 0x10D65}, {0x10D6F, 0x10D85},
@@ -38,8 +38,8 @@ constexpr Range kNewestNumbers[] = {{0x11DE0, 0x11DE9}, {0x16FF4, 0x16FF6}};
 // Called by ICU for each range of one general category.
 UBool AddRange(const void* context, UChar32 start, UChar32 limit,
                UCharCategory category) {
-  auto& classes = *static_cast<std::vector<std::uint8_t>*>(
-      const_cast<void*>(context));
+  auto& classes =
+      *static_cast<std::vector<std::uint8_t>*>(const_cast<void*>(context));
   const std::uint32_t mask = U_MASK(category);
   std::uint8_t value = kOther;
   if ((mask & U_GC_L_MASK) != 0) value = kLetter;

@@ -18,7 +18,8 @@ enum CharClass : std::uint8_t {
   kNewline = 8,  // CR or LF; always together with kSpace.
 };
 
-// Looks classes up in one table for all of Unicode (built from ICU on first use).
+// Looks classes up in one table for all of Unicode (built from ICU on first
+// use).
 class CharClasses {
  public:
   static const CharClasses& Get();
@@ -28,8 +29,8 @@ class CharClasses {
                   [code_point & (kBlockSize - 1)];
   }
 
-  // The class of the character at the start of `text` (UTF-8, not empty), and its
-  // length in bytes.
+  // The class of the character at the start of `text` (UTF-8, not empty), and
+  // its length in bytes.
   struct Character {
     std::uint8_t char_class;
     std::uint8_t size;
@@ -43,8 +44,9 @@ class CharClasses {
     return {Of((s[0] & 0x07u) << 18 | low << 6 | (s[3] & 0x3Fu)), 4};
   }
 
-  // Whether the character at the start of `text` is a number (N) as the "Digits"
-  // step of the `tokenizers` library sees it, which is Rust's with Unicode 17.0.
+  // Whether the character at the start of `text` is a number (N) as the
+  // "Digits" step of the `tokenizers` library sees it, which is Rust's with
+  // Unicode 17.0.
   bool IsRustNumber(const char* text, Character character) const {
     return character.char_class == kNumber ||
            (character.size == 4 && IsNewestNumber(text));

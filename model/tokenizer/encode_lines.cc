@@ -1,8 +1,9 @@
 // encode_lines TOKENIZER_JSON [--parse-special]
 //
 // Reads one JSON string a line from standard input and writes one JSON object a
-// line: {"ids": [...], "same": true}, where "same" says whether decoding the ids
-// gives the text back; or {"error": "..."}. For tests against other tokenizers.
+// line: {"ids": [...], "same": true}, where "same" says whether decoding the
+// ids gives the text back; or {"error": "..."}. For tests against other
+// tokenizers.
 
 #include <absl/status/status.h>
 
@@ -33,7 +34,8 @@ int Main(int argc, char** argv) {
     std::cerr << "usage: encode_lines TOKENIZER_JSON [--parse-special]\n";
     return 2;
   }
-  const bool parse = argc == 3 && std::string_view(argv[2]) == "--parse-special";
+  const bool parse =
+      argc == 3 && std::string_view(argv[2]) == "--parse-special";
   const auto tokenizer = Tokenizer::Load(argv[1]);
   if (!tokenizer.ok()) {
     std::cerr << tokenizer.status() << "\n";

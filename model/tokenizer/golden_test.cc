@@ -36,8 +36,9 @@ TEST_P(GoldenTest, IdsAreThoseOfHuggingFace) {
   const Json& expected = golden_["tokenizers"][GetParam()];
   const Json& texts = golden_["texts"];
   ASSERT_GE(texts.size(), 75u);
-  for (const auto& [name, special] : {std::pair("plain", SpecialText::kPlain),
-                                      std::pair("parse", SpecialText::kParse)}) {
+  for (const auto& [name, special] :
+       {std::pair("plain", SpecialText::kPlain),
+        std::pair("parse", SpecialText::kParse)}) {
     ASSERT_EQ(expected[name].size(), texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const auto ids = tokenizer_->Encode(texts[i].get<std::string>(), special);

@@ -13,12 +13,11 @@ namespace {
 
 using Character = CharClasses::Character;
 
-// What the patterns have in common. All positions are pointers into the text, and
-// no function reads at or behind `end`.
+// What the patterns have in common. All positions are pointers into the text,
+// and no function reads at or behind `end`.
 class Scanner {
  public:
-  explicit Scanner(const char* end)
-      : classes_(CharClasses::Get()), end_(end) {}
+  explicit Scanner(const char* end) : classes_(CharClasses::Get()), end_(end) {}
 
  protected:
   Character At(const char* p) const { return classes_.First(p); }
@@ -62,7 +61,8 @@ class Scanner {
   const char* Contraction(const char* p) const {
     if (end_ - p < 2) return p;
     const auto letter = [](char c) {
-      return kIgnoreCase && c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+      return kIgnoreCase && c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32)
+                                                 : c;
     };
     const char a = letter(p[1]);
     if (a == 's' || a == 't' || a == 'm' || a == 'd') return p + 2;
@@ -93,7 +93,8 @@ class Gpt2Scanner : public Scanner {
     }
     Character c = At(p);
     const char* word = p;
-    if (*p == ' ' && p + 1 < end_) {  // The optional space of three alternatives.
+    if (*p == ' ' &&
+        p + 1 < end_) {  // The optional space of three alternatives.
       const Character next = At(p + 1);
       if ((next.char_class & kSpace) == 0) {
         ++word;
@@ -145,7 +146,8 @@ class Qwen2Scanner : public Scanner {
     return SkipClass(SkipOther(p), kNewline);
   }
 
-  // \s*[\r\n]+|\s+(?!\S)|\s+ : up to the last line end of the run, if it has one.
+  // \s*[\r\n]+|\s+(?!\S)|\s+ : up to the last line end of the run, if it has
+  // one.
   const char* SpacesOrNewlines(const char* p) const {
     const char* line_end = nullptr;
     const char* last = p;

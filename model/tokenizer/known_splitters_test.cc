@@ -61,8 +61,8 @@ TEST_P(KnownSplittersTest, EqualsTheRegexForEveryCharacter) {
   for (const UChar32 c : characters) {
     const std::string s = Utf8(c);
     // One text, so that this takes seconds; each part ends a piece for certain.
-    const std::string text = s + "x" + s + s + "1\n x " + s + "'" + s + "'S" + s +
-                             "\n " + s + " \n" + s + "  " + s;
+    const std::string text = s + "x" + s + s + "1\n x " + s + "'" + s + "'S" +
+                             s + "\n " + s + " \n" + s + "  " + s;
     ExpectSame(text);
     if (HasFatalFailure()) return;
   }
@@ -71,16 +71,18 @@ TEST_P(KnownSplittersTest, EqualsTheRegexForEveryCharacter) {
 TEST_P(KnownSplittersTest, EqualsTheRegexForRandomText) {
   const std::vector<UChar32> characters = KnownCharacters();
   const std::vector<std::string> parts = {
-      "a",  "B",   "1",  "\u0664", " ",  "  ", "\n", "\r",     "\t",     "'",
-      "'s", "'LL", "'v", "re",     "!",  "(",  "_",  "\u00A0", "\u3000", "\u0085",
-      "é",  "头",  "ก",  "\u0301", "👍", "½",  "Ⅷ",  "\u017F", "\u180E", "\u2028",
+      "a",  "B",      "1",      "\u0664", " ",      "  ",     "\n", "\r",
+      "\t", "'",      "'s",     "'LL",    "'v",     "re",     "!",  "(",
+      "_",  "\u00A0", "\u3000", "\u0085", "é",      "头",     "ก",  "\u0301",
+      "👍",  "½",      "Ⅷ",      "\u017F", "\u180E", "\u2028",
   };
   std::mt19937 random(7);
   for (int round = 0; round < 100'000; ++round) {
     std::string text;
     for (int i = random() % 12; i >= 0; --i) {
-      text += random() % 20 == 0 ? Utf8(characters[random() % characters.size()])
-                                 : parts[random() % parts.size()];
+      text += random() % 20 == 0
+                  ? Utf8(characters[random() % characters.size()])
+                  : parts[random() % parts.size()];
     }
     ExpectSame(text);
     if (HasFatalFailure()) return;
@@ -88,24 +90,24 @@ TEST_P(KnownSplittersTest, EqualsTheRegexForRandomText) {
 }
 
 TEST_P(KnownSplittersTest, EqualsTheRegexForAllShortTexts) {
-  const char* const parts[] = {"a",  "1", " ", "\n",     "\r", "\t",
+  const char* const parts[] = {"a",  "1", " ", "\n",     "\r",    "\t",
                                "'s", "!", "é", "\u3000", "\u0664"};
   constexpr int kParts = std::size(parts);
   for (int n = 0; n < kParts * kParts * kParts * kParts * kParts; ++n) {
     std::string text;
-    for (int rest = n, i = 0; i < 5; ++i, rest /= kParts) text += parts[rest % kParts];
+    for (int rest = n, i = 0; i < 5; ++i, rest /= kParts)
+      text += parts[rest % kParts];
     ExpectSame(text);
     if (HasFatalFailure()) return;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Patterns, KnownSplittersTest,
-                         testing::Values(kGpt2Pattern, kQwen2Pattern,
-                                         kLlama3Pattern),
-                         [](const auto& info) {
-                           return std::string(
-                               std::vector{"Gpt2", "Qwen2", "Llama3"}[info.index]);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Patterns, KnownSplittersTest,
+    testing::Values(kGpt2Pattern, kQwen2Pattern, kLlama3Pattern),
+    [](const auto& info) {
+      return std::string(std::vector{"Gpt2", "Qwen2", "Llama3"}[info.index]);
+    });
 
 TEST(MakeKnownSplitterTest, KnowsNoOtherPattern) {
   EXPECT_EQ(MakeKnownSplitter("\\p{L}+"), nullptr);
@@ -121,7 +123,8 @@ Pieces Digits(std::string_view text, bool individual) {
 TEST(DigitsSplitterTest, CutsDigitsOfAllScripts) {
   EXPECT_EQ(Digits("a12 \u0664½b", true),
             Pieces({"a", "1", "2", " ", "\u0664", "½", "b"}));
-  EXPECT_EQ(Digits("a12 \u0664½b", false), Pieces({"a", "12", " ", "\u0664½", "b"}));
+  EXPECT_EQ(Digits("a12 \u0664½b", false),
+            Pieces({"a", "12", " ", "\u0664½", "b"}));
   EXPECT_EQ(Digits("7", true), Pieces({"7"}));
   EXPECT_EQ(Digits("", true), Pieces());
   // Assigned by Unicode 16.0 and 17.0.

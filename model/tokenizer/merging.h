@@ -11,24 +11,27 @@
 
 namespace apollo {
 
-// Byte-pair encoding (Sennrich et al., arXiv 1508.07909) as it is defined: starts
-// with one token per byte; then, as long as any two neighbours are a pair of the
-// merges, merges the pair that comes first in the list, the leftmost if it occurs
-// several times. Bpe computes the same faster. Immutable, so safe from any thread.
+// Byte-pair encoding (Sennrich et al., arXiv 1508.07909) as it is defined:
+// starts with one token per byte; then, as long as any two neighbours are a
+// pair of the merges, merges the pair that comes first in the list, the
+// leftmost if it occurs several times. Bpe computes the same faster. Immutable,
+// so safe from any thread.
 class Merging {
  public:
   // Pairs must be unique; bytes with kNoToken are dropped before anything else.
-  Merging(const std::array<TokenId, 256>& byte_tokens, std::span<const Merge> merges);
+  Merging(const std::array<TokenId, 256>& byte_tokens,
+          std::span<const Merge> merges);
 
   // Memory that calls can share to save allocations. One per thread.
   class Scratch;
 
-  // Appends the tokens of `piece`, in time O(n log n) in its length. Returns the
-  // rank of the merge that was done last, or -1.
+  // Appends the tokens of `piece`, in time O(n log n) in its length. Returns
+  // the rank of the merge that was done last, or -1.
   std::int32_t Encode(std::string_view piece, Scratch* scratch,
                       std::vector<TokenId>* out) const;
 
-  // Where in the list of merges the pair stands; PairTable::kNone if it does not.
+  // Where in the list of merges the pair stands; PairTable::kNone if it does
+  // not.
   std::uint32_t Rank(TokenId left, TokenId right) const {
     return pairs_.Find(left, right);
   }

@@ -8,7 +8,8 @@
 namespace apollo {
 namespace {
 
-constexpr char kKnownCharacters[] = "[:age=9.0:]";  // Assigned in 9.0 or before.
+constexpr char kKnownCharacters[] =
+    "[:age=9.0:]";  // Assigned in 9.0 or before.
 
 struct Normalizers {
   UErrorCode error = U_ZERO_ERROR;
@@ -38,8 +39,8 @@ absl::StatusOr<std::string_view> NormalizeNfc(std::string_view text,
     return absl::InternalError(
         absl::StrCat("ICU cannot normalise: ", u_errorName(error)));
   }
-  // The quick way first: text that is normalised by the newest data is normalised
-  // by the older data too, for marks unknown to those only separate.
+  // The quick way first: text that is normalised by the newest data is
+  // normalised by the older data too, for marks unknown to those only separate.
   const icu::StringPiece piece(text.data(), static_cast<int32_t>(text.size()));
   if (normalizers.newest->isNormalizedUTF8(piece, error)) return text;
   storage->clear();

@@ -10,12 +10,13 @@
 namespace apollo {
 
 // The rank of each pair of tokens that can be merged: a hash table with linear
-// probing. An entry is 8 bytes (20 bits for each token, 24 for the rank), so that
-// the 151,387 merges of Qwen2 take 4 MB and most of what is used stays in the cache.
-// Immutable once filled, so safe from any thread.
+// probing. An entry is 8 bytes (20 bits for each token, 24 for the rank), so
+// that the 151,387 merges of Qwen2 take 4 MB and most of what is used stays in
+// the cache. Immutable once filled, so safe from any thread.
 class PairTable {
  public:
-  static constexpr std::uint32_t kNone = (1u << 24) - 1;  // Also the rank limit.
+  static constexpr std::uint32_t kNone =
+      (1u << 24) - 1;  // Also the rank limit.
   static constexpr TokenId kTokenLimit = 1 << 20;
 
   // Room for `pairs` pairs.
@@ -59,16 +60,21 @@ class PairTable {
            static_cast<std::uint64_t>(right);
   }
   // Fibonacci hashing: the high bits of a product with 2^64 / golden ratio.
-  static std::uint64_t Hash(std::uint64_t key) { return key * 0x9E3779B97F4A7C15; }
-  std::size_t Slot(std::uint64_t key) const { return Hash(key) >> (64 - bits_); }
+  static std::uint64_t Hash(std::uint64_t key) {
+    return key * 0x9E3779B97F4A7C15;
+  }
+  std::size_t Slot(std::uint64_t key) const {
+    return Hash(key) >> (64 - bits_);
+  }
   std::size_t FilterBit(std::uint64_t key) const {
     return Hash(key) >> (64 - bits_ - kFilterShift);
   }
 
-  // Most pairs that are looked up are not there. One bit for each hash value says
-  // so, from memory that is an eighth of the table's.
+  // Most pairs that are looked up are not there. One bit for each hash value
+  // says so, from memory that is an eighth of the table's.
   static constexpr int kFilterShift = 3;
-  static constexpr std::size_t kFilterBits = 1 << kFilterShift;  // For each slot.
+  static constexpr std::size_t kFilterBits = 1
+                                             << kFilterShift;  // For each slot.
 
   int bits_ = 4;
   std::vector<std::uint64_t> slots_;

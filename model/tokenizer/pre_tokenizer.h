@@ -22,15 +22,16 @@ class PreTokenizer {
   static absl::StatusOr<PreTokenizer> Create(
       std::span<const PreTokenizerStep> steps);
 
-  // Pieces point into the text, or into `extended` where a space was put in front.
+  // Pieces point into the text, or into `extended` where a space was put in
+  // front.
   struct Pieces {
     std::vector<std::string_view> pieces;
     std::deque<std::string> extended;  // Never moves its elements.
     std::vector<std::string_view> scratch;
   };
 
-  // Replaces the contents of `out`. Pieces are valid as long as `text` and `out`,
-  // until the next call. Errors as in Splitter.
+  // Replaces the contents of `out`. Pieces are valid as long as `text` and
+  // `out`, until the next call. Errors as in Splitter.
   absl::Status Split(std::string_view text, Pieces* out) const;
 
  private:

@@ -23,12 +23,13 @@ struct Freer {
   }
 };
 using Code = std::unique_ptr<pcre2_code, Freer<pcre2_code_free>>;
-using MatchData = std::unique_ptr<pcre2_match_data, Freer<pcre2_match_data_free>>;
+using MatchData =
+    std::unique_ptr<pcre2_match_data, Freer<pcre2_match_data_free>>;
 using MatchContext =
     std::unique_ptr<pcre2_match_context, Freer<pcre2_match_context_free>>;
 
-// Backtracking steps for one match. Patterns that need more on a piece of text are
-// exponential, or the text is an attack.
+// Backtracking steps for one match. Patterns that need more on a piece of text
+// are exponential, or the text is an attack.
 constexpr std::uint32_t kMatchLimit = 100'000'000;
 constexpr std::uint32_t kHeapLimitKib = 64 << 10;
 
@@ -71,16 +72,17 @@ class RegexSplitter final : public Splitter {
     std::uint32_t options = PCRE2_NO_UTF_CHECK;
     int result = pcre2_match_8(code_.get(), subject, text.size(), from, options,
                                match, limits_.get());
-    if (result == PCRE2_ERROR_JIT_STACKLIMIT) {  // The interpreter uses the heap.
+    if (result ==
+        PCRE2_ERROR_JIT_STACKLIMIT) {  // The interpreter uses the heap.
       options |= PCRE2_NO_JIT;
       result = pcre2_match_8(code_.get(), subject, text.size(), from, options,
                              match, limits_.get());
     }
     if (result >= 0) return true;
     if (result == PCRE2_ERROR_NOMATCH) return false;
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the tokenizer's regular expression failed on this text: ",
-        ErrorText(result)));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the tokenizer's regular expression failed on this text: ",
+                     ErrorText(result)));
   }
 
   const Code code_;
@@ -94,19 +96,22 @@ absl::StatusOr<std::unique_ptr<const Splitter>> MakeRegexSplitter(
   ASSIGN_OR_RETURN(const std::string translated, TranslateRegex(pattern));
   int error = 0;
   PCRE2_SIZE offset = 0;
-  Code code(pcre2_compile_8(
-      reinterpret_cast<PCRE2_SPTR8>(translated.data()), translated.size(),
-      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr));
+  Code code(pcre2_compile_8(reinterpret_cast<PCRE2_SPTR8>(translated.data()),
+                            translated.size(),
+                            PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C,
+                            &error, &offset, nullptr));
   if (code == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("regular expression: ", ErrorText(error)));
   }
-  // Oniguruma cuts at every empty match; no published tokenizer has such a pattern.
+  // Oniguruma cuts at every empty match; no published tokenizer has such a
+  // pattern.
   std::uint32_t may_be_empty = 0;
   pcre2_pattern_info_8(code.get(), PCRE2_INFO_MATCHEMPTY, &may_be_empty);
   if (may_be_empty != 0) {
     return absl::UnimplementedError(
-        "regular expression: patterns that can match nothing are not supported");
+        "regular expression: patterns that can match nothing are not "
+        "supported");
   }
   // Where there is no JIT (or no right to make code), the interpreter is used.
   pcre2_jit_compile_8(code.get(), PCRE2_JIT_COMPLETE);
@@ -114,7 +119,8 @@ absl::StatusOr<std::unique_ptr<const Splitter>> MakeRegexSplitter(
   if (limits == nullptr) return absl::ResourceExhaustedError("out of memory");
   pcre2_set_match_limit_8(limits.get(), kMatchLimit);
   pcre2_set_heap_limit_8(limits.get(), kHeapLimitKib);
-  return std::make_unique<const RegexSplitter>(std::move(code), std::move(limits));
+  return std::make_unique<const RegexSplitter>(std::move(code),
+                                               std::move(limits));
 }
 
 }  // namespace apollo

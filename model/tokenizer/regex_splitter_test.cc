@@ -27,7 +27,8 @@ TEST(RegexSplitterTest, KeepsMatchesAndWhatLiesBetween) {
 }
 
 TEST(RegexSplitterTest, WhiteSpaceIsThatOfOniguruma) {
-  // To PCRE2 alone, U+180E would be white space; U+0085 and U+3000 are for both.
+  // To PCRE2 alone, U+180E would be white space; U+0085 and U+3000 are for
+  // both.
   EXPECT_EQ(Split("\\s+", "a\u180E\u0085\u3000b"),
             Pieces({"a\u180E", "\u0085\u3000", "b"}));
   EXPECT_EQ(Split("[^\\s]+", "\u180E\u0085"), Pieces({"\u180E", "\u0085"}));
@@ -35,22 +36,24 @@ TEST(RegexSplitterTest, WhiteSpaceIsThatOfOniguruma) {
 }
 
 TEST(RegexSplitterTest, TakesThePatternsOfPublishedTokenizers) {
-  for (const char* pattern : {
-           // cl100k, o200k, DeepSeek V3
-           R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)",
-           R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
-           R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
-           "[一-龥぀-ゟ゠-ヿ]+",
-       }) {
+  for (
+      const char* pattern : {
+          // cl100k, o200k, DeepSeek V3
+          R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)",
+          R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+          R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+          "[一-龥぀-ゟ゠-ヿ]+",
+      }) {
     EXPECT_TRUE(MakeRegexSplitter(pattern).ok()) << pattern;
   }
 }
 
 TEST(RegexSplitterTest, RefusesWhatMeansSomethingElseToPcre2) {
   for (const char* pattern :
-       {"\\h", "\\w+", "\\b", "\\X", "\\R", "\\K", "^a", "a$", "a{1,2}+",
-        "[a[bc]]", "[a&&b]", "[\\S]", "(?<n>a)", "(?#c)", "(*FAIL)", "(?i)a",
-        "[]a]", "\\1", "\\p", "\\pL", "a\\", "\\p{L"}) {
+       {"\\h",     "\\w+",  "\\b",     "\\X",     "\\R",    "\\K",
+        "^a",      "a$",    "a{1,2}+", "[a[bc]]", "[a&&b]", "[\\S]",
+        "(?<n>a)", "(?#c)", "(*FAIL)", "(?i)a",   "[]a]",   "\\1",
+        "\\p",     "\\pL",  "a\\",     "\\p{L"}) {
     EXPECT_EQ(MakeRegexSplitter(pattern).status().code(),
               absl::StatusCode::kUnimplemented)
         << pattern;

@@ -33,9 +33,9 @@ class Translator {
     at_ += count;
   }
   absl::Status No(std::string_view what) const {
-    return absl::UnimplementedError(absl::StrCat(
-        "regular expression: ", ToAbsl(what), " at byte ", at_,
-        " is not supported"));
+    return absl::UnimplementedError(
+        absl::StrCat("regular expression: ", ToAbsl(what), " at byte ", at_,
+                     " is not supported"));
   }
 
   absl::Status Item() {

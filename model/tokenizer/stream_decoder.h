@@ -7,8 +7,9 @@
 namespace apollo {
 
 // Turns the tokens of one stream into text as they come. What Append and Flush
-// returned, put together, is the UTF-8 of all the tokens' bytes, with each maximal
-// invalid sequence replaced by U+FFFD: no character is cut, lost or repeated.
+// returned, put together, is the UTF-8 of all the tokens' bytes, with each
+// maximal invalid sequence replaced by U+FFFD: no character is cut, lost or
+// repeated.
 //
 // Tokens may end in the middle of a character. Those bytes, three at most, wait
 // for the next token.

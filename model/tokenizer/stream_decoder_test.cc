@@ -14,8 +14,10 @@ namespace {
 constexpr char kReplacement[] = "\xEF\xBF\xBD";
 
 constexpr char kManyLanguages[] =
-    "Fever? 头痛发烧三天了。두통 ไข้หวัด ປວດຫົວ सिरदर्द صُداعٍ כאב ራስ ɗan ọgwụ naïve e\u0301 "
-    "👩‍👩‍👧‍👦🏳️‍🌈🇩🇪\r\n\U0010FFFF\u07FF\u0800\uFFFF";
+    "Fever? 头痛发烧三天了。두통 ไข้หวัด ປວດຫົວ सिरदर्द صُداعٍ כאב ራስ ɗan ọgwụ naïve "
+    "e\u0301 "
+    "👩‍👩‍👧‍👦🏳️‍🌈🇩🇪\r\n\U0010FFFF\u07FF\u0800"
+    "\uFFFF";
 
 class StreamDecoderTest : public testing::Test {
  protected:
@@ -33,7 +35,8 @@ TEST_F(StreamDecoderTest, NeverCutsLosesOrRepeatsACharacter) {
   StreamDecoder decoder(*tokenizer_, false);
   std::string all;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const std::string piece = decoder.Append(static_cast<unsigned char>(text[i]));
+    const std::string piece =
+        decoder.Append(static_cast<unsigned char>(text[i]));
     EXPECT_TRUE(IsUtf8(piece));
     all += piece;
     // What is out is the longest run of whole characters so far.
@@ -79,18 +82,23 @@ TEST_F(StreamDecoderTest, EverySplitIntoTokensGivesTheText) {
   }
 }
 
-// The replacements are those of Python's bytes.decode("utf-8", errors="replace").
+// The replacements are those of Python's bytes.decode("utf-8",
+// errors="replace").
 TEST_F(StreamDecoderTest, ReplacesInvalidBytesAsPythonDoes) {
   const struct {
     std::string bytes;
     std::string text;  // R stands for U+FFFD.
   } cases[] = {
-      {"a\xff" "b", "aRb"},
+      {"a\xff"
+       "b",
+       "aRb"},
       {"\x80\x80", "RR"},
       {"\xc3", "R"},
       {"\xc3(", "R("},
       {"\xe2\x82", "R"},
-      {"\xe2\x82" "a", "Ra"},
+      {"\xe2\x82"
+       "a",
+       "Ra"},
       {"\xe2(\xa1", "R(R"},
       {"\xed\xa0\x80", "RRR"},
       {"\xc0\xaf", "RR"},
@@ -122,12 +130,12 @@ TEST_F(StreamDecoderTest, ReplacesInvalidBytesAsPythonDoes) {
   }
 }
 
-// All sequences of four bytes from a set with every kind of byte: the stream must
-// say the same as decoding at once.
+// All sequences of four bytes from a set with every kind of byte: the stream
+// must say the same as decoding at once.
 TEST_F(StreamDecoderTest, ByteByByteEqualsAllAtOnce) {
-  const unsigned char kinds[] = {'a',  0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf,
-                                 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xef, 0xf0,
-                                 0xf1, 0xf4, 0xf5, 0xff};
+  const unsigned char kinds[] = {'a',  0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0,
+                                 0xbf, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xed,
+                                 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff};
   constexpr std::size_t kKinds = sizeof(kinds);
   for (std::size_t n = 0; n < kKinds * kKinds * kKinds * kKinds; ++n) {
     std::string bytes;

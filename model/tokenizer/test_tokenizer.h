@@ -9,8 +9,8 @@ namespace apollo {
 
 // One entry of "added_tokens".
 inline Json TestAddedToken(int id, const std::string& content, bool special) {
-  return {{"id", id},           {"content", content},  {"special", special},
-          {"lstrip", false},    {"rstrip", false},     {"single_word", false},
+  return {{"id", id},           {"content", content}, {"special", special},
+          {"lstrip", false},    {"rstrip", false},    {"single_word", false},
           {"normalized", false}};
 }
 
@@ -30,11 +30,14 @@ inline Json TestTokenizerJson() {
       {"version", "1.0"},
       {"normalizer", nullptr},
       {"pre_tokenizer",
-       {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}},
+       {{"type", "ByteLevel"},
+        {"add_prefix_space", false},
+        {"use_regex", true}}},
       {"post_processor", nullptr},
       {"decoder", {{"type", "ByteLevel"}}},
       {"added_tokens",
-       {TestAddedToken(260, "<|end|>", true), TestAddedToken(261, "<tool>", false)}},
+       {TestAddedToken(260, "<|end|>", true),
+        TestAddedToken(261, "<tool>", false)}},
       {"model",
        {{"type", "BPE"},
         {"vocab", vocab},

@@ -25,7 +25,8 @@ class TokenTrieBuilder {
   }
 
  private:
-  // A node and the sorted tokens below it, which share their first `depth` bytes.
+  // A node and the sorted tokens below it, which share their first `depth`
+  // bytes.
   struct Node {
     std::size_t cell, first, last, depth;
   };
@@ -34,7 +35,8 @@ class TokenTrieBuilder {
 
   bool Place(Node node, const Tokens& tokens) {
     std::uint64_t& cell = trie_.cells_[node.cell];
-    if (node.first < node.last && tokens[node.first].first.size() == node.depth) {
+    if (node.first < node.last &&
+        tokens[node.first].first.size() == node.depth) {
       cell |= static_cast<std::uint64_t>(tokens[node.first].second + 1)
               << TokenTrie::kTokenShift;
       ++node.first;
@@ -67,8 +69,8 @@ class TokenTrieBuilder {
     return true;
   }
 
-  // A base, not 0 and not used yet, where all children find a free cell. Tries the
-  // first free cells, then goes to the end.
+  // A base, not 0 and not used yet, where all children find a free cell. Tries
+  // the first free cells, then goes to the end.
   std::size_t FindBase(const unsigned char* label, int labels) {
     std::size_t cell = first_free_;
     for (int tries = 0; tries < kTries && cell != kNone; ++tries) {

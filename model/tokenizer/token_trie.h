@@ -16,8 +16,8 @@ namespace apollo {
 // Immutable, so safe from any thread.
 class TokenTrie {
  public:
-  // Bytes must be unique and not empty; ids below 2^20. Nothing if it would get too
-  // large (2^24 cells).
+  // Bytes must be unique and not empty; ids below 2^20. Nothing if it would get
+  // too large (2^24 cells).
   static std::optional<TokenTrie> Build(
       std::vector<std::pair<std::string_view, TokenId>> tokens);
 
@@ -36,10 +36,11 @@ class TokenTrie {
   }
 
  private:
-  // A cell, from the low bits up: the byte that leads to it (8), whether it is in
-  // use (1), the token that ends here plus 1 or 0 (21), and its base (24): the
-  // child for byte b is at base + b, if that cell says so. No two nodes share a
-  // base, so the byte alone tells whose child a cell is. Base 0: no children.
+  // A cell, from the low bits up: the byte that leads to it (8), whether it is
+  // in use (1), the token that ends here plus 1 or 0 (21), and its base (24):
+  // the child for byte b is at base + b, if that cell says so. No two nodes
+  // share a base, so the byte alone tells whose child a cell is. Base 0: no
+  // children.
   static constexpr std::uint64_t kUsed = 1 << 8;
   static constexpr int kTokenShift = 9;
   static constexpr std::uint64_t kTokenMask = (1 << 21) - 1;

@@ -23,8 +23,8 @@ namespace {
 // The largest published tokenizer.json has 33 MB.
 constexpr std::size_t kMaxFileBytes = std::size_t{128} << 20;
 
-// What each token stands for, by id. The `tokenizers` library takes added tokens
-// for byte-level spelling too where all their characters allow it.
+// What each token stands for, by id. The `tokenizers` library takes added
+// tokens for byte-level spelling too where all their characters allow it.
 std::vector<std::string> BytesOfTokens(const TokenizerSpec& spec) {
   std::vector<std::string> bytes;
   const auto set = [&bytes](const std::string& spelling, TokenId id) {
@@ -32,7 +32,8 @@ std::vector<std::string> BytesOfTokens(const TokenizerSpec& spec) {
     bytes[id] = BytesOfByteLevel(spelling).value_or(spelling);
   };
   for (const auto& [spelling, id] : spec.vocab) set(spelling, id);
-  for (const AddedToken& token : spec.added_tokens) set(token.content, token.id);
+  for (const AddedToken& token : spec.added_tokens)
+    set(token.content, token.id);
   return bytes;
 }
 
@@ -51,8 +52,9 @@ absl::StatusOr<std::vector<AddedToken>> TokensToFind(const TokenizerSpec& spec,
       return other.content == token.content;
     };
     if (std::any_of(tokens.begin(), tokens.end(), same)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "added_tokens: token ", token.id, " equals another after normalisation"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("added_tokens: token ", token.id,
+                       " equals another after normalisation"));
     }
     tokens.push_back(std::move(token));
   }
@@ -60,8 +62,8 @@ absl::StatusOr<std::vector<AddedToken>> TokensToFind(const TokenizerSpec& spec,
 }
 
 absl::Status InFile(std::string_view source, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat(ToAbsl(source), ": ",
-                                                  status.message()));
+  return absl::Status(status.code(),
+                      absl::StrCat(ToAbsl(source), ": ", status.message()));
 }
 
 }  // namespace
@@ -106,7 +108,8 @@ struct Tokenizer::Parts {
 
   // A part of the text that holds none of `in_raw_text`.
   absl::Status EncodeSegment(std::string_view text, bool special_is_plain,
-                             Scratch* scratch, std::vector<TokenId>* ids) const {
+                             Scratch* scratch,
+                             std::vector<TokenId>* ids) const {
     if (spec.nfc) {
       ASSIGN_OR_RETURN(text, NormalizeNfc(text, &scratch->normalized));
     }
@@ -144,9 +147,9 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Load(
         absl::StrCat(path, ": has ", file.bytes().size(), " bytes; at most ",
                      kMaxFileBytes, " are accepted"));
   }
-  return Parse({reinterpret_cast<const char*>(file.bytes().data()),
-                file.bytes().size()},
-               path);
+  return Parse(
+      {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()},
+      path);
 }
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Parse(
@@ -200,9 +203,9 @@ absl::StatusOr<std::string> Tokenizer::Decode(std::span<const TokenId> ids,
     const TokenId id = ids[i];
     if (id < 0 || static_cast<std::size_t>(id) >= parts_->known.size() ||
         !parts_->known[id]) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the id at place ", i, " is not in the vocabulary of ",
-          parts_->known.size(), " tokens"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("the id at place ", i, " is not in the vocabulary of ",
+                       parts_->known.size(), " tokens"));
     }
     if (skip_special && parts_->special[id]) continue;
     text.append(parts_->token_bytes[id]);
@@ -218,7 +221,8 @@ std::span<const TokenId> Tokenizer::suffix_ids() const {
   return parts_->spec.suffix;
 }
 
-std::optional<TokenId> Tokenizer::SpecialTokenId(std::string_view content) const {
+std::optional<TokenId> Tokenizer::SpecialTokenId(
+    std::string_view content) const {
   const auto found = parts_->special_ids.find(ToAbsl(content));
   if (found == parts_->special_ids.end()) return std::nullopt;
   return found->second;

@@ -32,8 +32,8 @@ class Tokenizer {
   static constexpr std::size_t kMaxTextBytes = std::size_t{256} << 20;
 
   // NOT_FOUND or PERMISSION_DENIED for the file, INVALID_ARGUMENT for a broken
-  // one, UNIMPLEMENTED for a kind of tokenizer this is not; all name the file and
-  // the field.
+  // one, UNIMPLEMENTED for a kind of tokenizer this is not; all name the file
+  // and the field.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Load(
       const std::string& path);
   // The same for the file's contents. Errors start with `source`.
@@ -50,11 +50,11 @@ class Tokenizer {
   absl::StatusOr<std::vector<TokenId>> Encode(std::string_view text,
                                               SpecialText special) const;
 
-  // The bytes of the tokens, one after the other: the text that was encoded, after
-  // normalisation (and without bytes that have no token: SmolLM2 lacks some control
-  // characters). Special tokens are left out if `skip_special`. Any ids are
-  // accepted in any order, so the bytes need not be UTF-8. INVALID_ARGUMENT for
-  // an unknown id.
+  // The bytes of the tokens, one after the other: the text that was encoded,
+  // after normalisation (and without bytes that have no token: SmolLM2 lacks
+  // some control characters). Special tokens are left out if `skip_special`.
+  // Any ids are accepted in any order, so the bytes need not be UTF-8.
+  // INVALID_ARGUMENT for an unknown id.
   absl::StatusOr<std::string> Decode(std::span<const TokenId> ids,
                                      bool skip_special) const;
 

@@ -48,9 +48,8 @@ absl::StatusOr<std::vector<JsonField>> Steps(const JsonField& field,
 
 absl::Status Unknown(const JsonField& field, std::string_view type,
                      std::string_view known) {
-  return field.Unsupported(absl::StrCat("type ", ToAbsl(type),
-                                        " is not supported; known: ",
-                                        ToAbsl(known)));
+  return field.Unsupported(absl::StrCat(
+      "type ", ToAbsl(type), " is not supported; known: ", ToAbsl(known)));
 }
 
 absl::Status ReadNormalizer(const JsonField& field, TokenizerSpec* spec) {
@@ -68,7 +67,8 @@ absl::Status ReadNormalizer(const JsonField& field, TokenizerSpec* spec) {
 absl::StatusOr<SplitStep> ReadSplit(const JsonField& field) {
   ASSIGN_OR_RETURN(const JsonField behavior, field.Member("behavior"));
   ASSIGN_OR_RETURN(const std::string kind, behavior.String());
-  if (kind != "Isolated") return behavior.Unsupported("only Isolated is supported");
+  if (kind != "Isolated")
+    return behavior.Unsupported("only Isolated is supported");
   ASSIGN_OR_RETURN(const bool invert, Flag(field, "invert", false));
   if (invert) return field.Unsupported("invert is not supported");
   ASSIGN_OR_RETURN(const JsonField pattern, field.Member("pattern"));
@@ -77,13 +77,15 @@ absl::StatusOr<SplitStep> ReadSplit(const JsonField& field) {
   SplitStep split;
   ASSIGN_OR_RETURN(split.pattern, regex.String());
   if (split.pattern.size() > kMaxPatternBytes) {
-    return regex.Invalid(absl::StrCat("longer than ", kMaxPatternBytes, " bytes"));
+    return regex.Invalid(
+        absl::StrCat("longer than ", kMaxPatternBytes, " bytes"));
   }
   return split;
 }
 
 absl::Status ReadPreTokenizer(const JsonField& field, TokenizerSpec* spec) {
-  if (field.absent()) return field.Unsupported("only byte-level ones are supported");
+  if (field.absent())
+    return field.Unsupported("only byte-level ones are supported");
   ASSIGN_OR_RETURN(const std::vector<JsonField> steps,
                    Steps(field, "pretokenizers"));
   bool ended = false;
@@ -115,7 +117,8 @@ absl::Status ReadAddedTokens(const JsonField& field, TokenizerSpec* spec) {
   if (field.absent()) return absl::OkStatus();
   RETURN_IF_ERROR(field.ExpectArray());
   if (field.value().size() > kMaxAddedTokens) {
-    return field.Invalid(absl::StrCat("more than ", kMaxAddedTokens, " tokens"));
+    return field.Invalid(
+        absl::StrCat("more than ", kMaxAddedTokens, " tokens"));
   }
   absl::flat_hash_map<std::string_view, TokenId> vocab(spec->vocab.begin(),
                                                        spec->vocab.end());
@@ -143,13 +146,13 @@ absl::Status ReadAddedTokens(const JsonField& field, TokenizerSpec* spec) {
       return content.Invalid("the same token as an earlier one");
     }
     // The `tokenizers` library numbers added tokens itself: one that is in the
-    // vocabulary keeps its id, the others follow the vocabulary in order. Another
-    // id in the file would mean that file and library disagree.
+    // vocabulary keeps its id, the others follow the vocabulary in order.
+    // Another id in the file would mean that file and library disagree.
     const auto known = vocab.find(token.content);
     const TokenId expected = known != vocab.end() ? known->second : next;
     if (token.id != expected) {
-      return id.Invalid(absl::StrCat("is ", token.id, ", but its place gives it ",
-                                     expected));
+      return id.Invalid(
+          absl::StrCat("is ", token.id, ", but its place gives it ", expected));
     }
     if (known == vocab.end() && used[token.id]) {
       return id.Invalid(absl::StrCat(token.id, " belongs to another token"));
@@ -170,8 +173,8 @@ absl::Status CheckSpecialTokensStandApart(const JsonField& root,
   }
   for (const Merge& merge : spec.merges) {
     if (special.contains(merge.merged)) {
-      return root.Unsupported(absl::StrCat(
-          "model.merges make token ", merge.merged, ", which is special"));
+      return root.Unsupported(absl::StrCat("model.merges make token ",
+                                           merge.merged, ", which is special"));
     }
   }
   for (const TokenId id : spec.byte_tokens) {
@@ -184,8 +187,8 @@ absl::Status CheckSpecialTokensStandApart(const JsonField& root,
 }
 
 // The ids that the template `name` stands for.
-absl::Status AppendTemplateIds(const JsonField& processor, const JsonField& item,
-                               const TokenizerSpec& spec,
+absl::Status AppendTemplateIds(const JsonField& processor,
+                               const JsonField& item, const TokenizerSpec& spec,
                                std::vector<TokenId>* out) {
   ASSIGN_OR_RETURN(const JsonField name_field, item.Member("id"));
   ASSIGN_OR_RETURN(const std::string name, name_field.String());
@@ -197,8 +200,11 @@ absl::Status AppendTemplateIds(const JsonField& processor, const JsonField& item
   if (ids.value().size() > kMaxSteps) return ids.Invalid("too many ids");
   for (std::size_t i = 0; i < ids.value().size(); ++i) {
     ASSIGN_OR_RETURN(const TokenId id, ReadTokenId(ids.Element(i)));
-    const auto has_id = [id](const AddedToken& token) { return token.id == id; };
-    if (std::none_of(spec.added_tokens.begin(), spec.added_tokens.end(), has_id)) {
+    const auto has_id = [id](const AddedToken& token) {
+      return token.id == id;
+    };
+    if (std::none_of(spec.added_tokens.begin(), spec.added_tokens.end(),
+                     has_id)) {
       return ids.Element(i).Invalid("is not the id of an added token");
     }
     out->push_back(id);
@@ -212,7 +218,8 @@ absl::Status ReadTemplate(const JsonField& processor, TokenizerSpec* spec) {
   }
   ASSIGN_OR_RETURN(const JsonField single, processor.Member("single"));
   RETURN_IF_ERROR(single.ExpectArray());
-  if (single.value().size() > kMaxSteps) return single.Invalid("too many items");
+  if (single.value().size() > kMaxSteps)
+    return single.Invalid("too many items");
   bool text_seen = false;
   for (std::size_t i = 0; i < single.value().size(); ++i) {
     const JsonField piece = single.Element(i);
@@ -226,20 +233,22 @@ absl::Status ReadTemplate(const JsonField& processor, TokenizerSpec* spec) {
       text_seen = true;
       continue;
     }
-    RETURN_IF_ERROR(AppendTemplateIds(processor, special, *spec,
-                                      text_seen ? &spec->suffix : &spec->prefix));
+    RETURN_IF_ERROR(AppendTemplateIds(
+        processor, special, *spec, text_seen ? &spec->suffix : &spec->prefix));
   }
   return text_seen ? absl::OkStatus() : single.Invalid("has no Sequence");
 }
 
 absl::Status ReadPostProcessor(const JsonField& field, TokenizerSpec* spec) {
   if (field.absent()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::vector<JsonField> steps, Steps(field, "processors"));
+  ASSIGN_OR_RETURN(const std::vector<JsonField> steps,
+                   Steps(field, "processors"));
   for (const JsonField& step : steps) {
     ASSIGN_OR_RETURN(const std::string type, Type(step));
     if (type == "ByteLevel") continue;  // Moves offsets only.
     if (type != "TemplateProcessing") {
-      return Unknown(step, type, "ByteLevel, TemplateProcessing, Sequence of those");
+      return Unknown(step, type,
+                     "ByteLevel, TemplateProcessing, Sequence of those");
     }
     RETURN_IF_ERROR(ReadTemplate(step, spec));
   }
@@ -248,7 +257,8 @@ absl::Status ReadPostProcessor(const JsonField& field, TokenizerSpec* spec) {
 
 absl::Status CheckDecoder(const JsonField& field) {
   if (field.absent()) return field.Unsupported("only ByteLevel is supported");
-  ASSIGN_OR_RETURN(const std::vector<JsonField> steps, Steps(field, "decoders"));
+  ASSIGN_OR_RETURN(const std::vector<JsonField> steps,
+                   Steps(field, "decoders"));
   for (const JsonField& step : steps) {
     ASSIGN_OR_RETURN(const std::string type, Type(step));
     if (type != "ByteLevel") return Unknown(step, type, "ByteLevel");

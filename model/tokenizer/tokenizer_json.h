@@ -14,16 +14,17 @@
 
 // What a Hugging Face tokenizer.json says, checked, as plain data. Supported:
 //   model            BPE; merges as ["a", "b"] or "a b"; ignore_merges. Not:
-//                    dropout, byte_fallback, prefixes and suffixes of sub-words,
-//                    unk_token where it could come out.
+//                    dropout, byte_fallback, prefixes and suffixes of
+//                    sub-words, unk_token where it could come out.
 //   normalizer       null, NFC, Sequence of NFC
-//   pre_tokenizer    ByteLevel, or a Sequence that ends with it, after any number
+//   pre_tokenizer    ByteLevel, or a Sequence that ends with it, after any
+//   number
 //                    of Split (Regex, Isolated) and Digits
 //   added_tokens     all flags
 //   post_processor   null, ByteLevel, TemplateProcessing, Sequence of those
 //   decoder          ByteLevel
-// `truncation` and `padding` are ignored: they are settings of a call, not of the
-// vocabulary, and `transformers` resets them too.
+// `truncation` and `padding` are ignored: they are settings of a call, not of
+// the vocabulary, and `transformers` resets them too.
 namespace apollo {
 
 inline constexpr TokenId kNoToken = -1;
@@ -59,8 +60,9 @@ struct TokenizerSpec {
   std::vector<std::pair<std::string, TokenId>> vocab;  // Byte-level spelling.
   // For each byte the token of that byte alone. kNoToken: the byte is dropped.
   std::array<TokenId, 256> byte_tokens;
-  std::vector<Merge> merges;                           // Best first.
-  bool ignore_merges = false;  // Words that are tokens are not looked at closer.
+  std::vector<Merge> merges;  // Best first.
+  bool ignore_merges =
+      false;  // Words that are tokens are not looked at closer.
   bool nfc = false;
   std::vector<PreTokenizerStep> pre_tokenizer;
   std::vector<AddedToken> added_tokens;
@@ -68,15 +70,15 @@ struct TokenizerSpec {
   std::vector<TokenId> suffix;  // and after it.
 };
 
-// One more than the largest id accepted, and the most merges. (The largest known
-// vocabularies have 262,144 tokens.)
+// One more than the largest id accepted, and the most merges. (The largest
+// known vocabularies have 262,144 tokens.)
 inline constexpr TokenId kMaxTokens = 1 << 20;
 inline constexpr std::size_t kMaxMerges = 1 << 22;
 
-// Errors as in Tokenizer::Parse. Guarantees: ids are unique and below kMaxTokens,
-// merges name tokens of the vocabulary and no pair occurs twice, no special token
-// can come out of merging, added tokens are unique and have the ids that
-// Hugging Face gives them.
+// Errors as in Tokenizer::Parse. Guarantees: ids are unique and below
+// kMaxTokens, merges name tokens of the vocabulary and no pair occurs twice, no
+// special token can come out of merging, added tokens are unique and have the
+// ids that Hugging Face gives them.
 absl::StatusOr<TokenizerSpec> ParseTokenizerJson(std::string_view json,
                                                  std::string_view source);
 

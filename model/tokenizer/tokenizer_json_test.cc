@@ -28,8 +28,8 @@ TEST(TokenizerJsonTest, TheUnchangedFileIsGood) {
 
 TEST(TokenizerJsonTest, MergesMayBeStringsOrPairsInAnyPlace) {
   Json json = TestTokenizerJson();
-  json["model"]["merges"] = {"#version: 0.2", "\u0120 a", {"a", "b"}, "b c",
-                             {"ab", "c"}};
+  json["model"]["merges"] = {
+      "#version: 0.2", "\u0120 a", {"a", "b"}, "b c", {"ab", "c"}};
   // "a_first" sorts before "model": merges may be read before the vocabulary.
   const auto spec = ParseTokenizerJson(json.dump(), "t.json");
   ASSERT_TRUE(spec.ok()) << spec.status();
@@ -91,7 +91,9 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
       {"t.json: model.merges[1]: uses a token that is not in model.vocab",
        [](Json& j) { j["model"]["merges"][1] = "a d"; }},
       {"t.json: model.merges[2]: uses a token that is not in model.vocab",
-       [](Json& j) { j["model"]["merges"][2] = {"ab", "zz"}; }},
+       [](Json& j) {
+         j["model"]["merges"][2] = {"ab", "zz"};
+       }},
       {"t.json: model.merges[2]: the same pair as an earlier merge",
        [](Json& j) { j["model"]["merges"][2] = "a b"; }},
       {"t.json: model.merges[0]: expected [\"a\", \"b\"] or \"a b\"",
@@ -99,7 +101,9 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
       {"t.json: model.merges[0]: expected [\"a\", \"b\"] or \"a b\"",
        [](Json& j) { j["model"]["merges"][0] = {"a"}; }},
       {"t.json: model.merges[0]: expected [\"a\", \"b\"] or \"a b\"",
-       [](Json& j) { j["model"]["merges"][0] = {"a", {"b"}}; }},
+       [](Json& j) {
+         j["model"]["merges"][0] = {"a", {"b"}};
+       }},
       {"t.json: model.merges[0]: expected [\"a\", \"b\"] or \"a b\"",
        [](Json& j) { j["model"]["merges"][0] = 7; }},
       {"t.json: model.merges[0]: a side is empty",
@@ -107,16 +111,21 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
          j["model"]["merges"][0] = "ab ";
          j["model"]["vocab"][""] = 300;
        }},
-      {"t.json: normalizer: type NFKC is not supported; known: NFC, Sequence of "
+      {"t.json: normalizer: type NFKC is not supported; known: NFC, Sequence "
+       "of "
        "NFC",
-       [](Json& j) { j["normalizer"] = {{"type", "NFKC"}}; }},
+       [](Json& j) {
+         j["normalizer"] = {{"type", "NFKC"}};
+       }},
       {"t.json: normalizer.type: expected a string",
        [](Json& j) { j["normalizer"] = Json::object(); }},
       {"t.json: pre_tokenizer: only byte-level ones are supported",
        [](Json& j) { j["pre_tokenizer"] = nullptr; }},
       {"t.json: pre_tokenizer: type Metaspace is not supported; known: Split, "
        "Digits, ByteLevel, Sequence of those",
-       [](Json& j) { j["pre_tokenizer"] = {{"type", "Metaspace"}}; }},
+       [](Json& j) {
+         j["pre_tokenizer"] = {{"type", "Metaspace"}};
+       }},
       {"t.json: pre_tokenizer: does not end with ByteLevel",
        [](Json& j) {
          j["pre_tokenizer"] = {{"type", "Digits"}, {"individual_digits", true}};
@@ -124,7 +133,8 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
       {"t.json: pre_tokenizer.pretokenizers[1]: nothing may follow ByteLevel",
        [](Json& j) {
          const Json step = j["pre_tokenizer"];
-         j["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {step, step}}};
+         j["pre_tokenizer"] = {{"type", "Sequence"},
+                               {"pretokenizers", {step, step}}};
        }},
       {"t.json: pre_tokenizer.pretokenizers[0].behavior: only Isolated is "
        "supported",
@@ -148,10 +158,14 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
       {"t.json: decoder: only ByteLevel is supported",
        [](Json& j) { j["decoder"] = nullptr; }},
       {"t.json: decoder: type WordPiece is not supported; known: ByteLevel",
-       [](Json& j) { j["decoder"] = {{"type", "WordPiece"}}; }},
+       [](Json& j) {
+         j["decoder"] = {{"type", "WordPiece"}};
+       }},
       {"t.json: post_processor: type BertProcessing is not supported; known: "
        "ByteLevel, TemplateProcessing, Sequence of those",
-       [](Json& j) { j["post_processor"] = {{"type", "BertProcessing"}}; }},
+       [](Json& j) {
+         j["post_processor"] = {{"type", "BertProcessing"}};
+       }},
       {"t.json: added_tokens: expected an array",
        [](Json& j) { j["added_tokens"] = 1; }},
       {"t.json: added_tokens[0].special: expected true or false",
@@ -163,7 +177,9 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
       {"t.json: added_tokens[1].id: is 262, but its place gives it 261",
        [](Json& j) { j["added_tokens"][1]["id"] = 262; }},
       {"t.json: added_tokens[1].content: the same token as an earlier one",
-       [](Json& j) { j["added_tokens"][1] = TestAddedToken(260, "<|end|>", true); }},
+       [](Json& j) {
+         j["added_tokens"][1] = TestAddedToken(260, "<|end|>", true);
+       }},
       {"t.json: model.merges make token 256, which is special",
        [](Json& j) { j["added_tokens"] = {TestAddedToken(256, "ab", true)}; }},
       {"t.json: model.vocab: token 120 is a single byte and special",
@@ -188,13 +204,15 @@ TEST(TokenizerJsonTest, RefusesBrokenJson) {
             "t.json: broken JSON");
   EXPECT_FALSE(ParseTokenizerJson(R"(["model"])", "t.json").ok());
   EXPECT_FALSE(ParseTokenizerJson("7", "t.json").ok());
-  EXPECT_FALSE(ParseTokenizerJson(R"({"model": {"vocab": {"a": 1, "a": 2}}})", "t")
-                   .ok());
+  EXPECT_FALSE(
+      ParseTokenizerJson(R"({"model": {"vocab": {"a": 1, "a": 2}}})", "t")
+          .ok());
 }
 
 TEST(TokenizerJsonTest, RefusesDeepJson) {
-  for (const char* prefix : {"", R"({"model": {"vocab": )", R"({"model": {"merges": )",
-                             R"({"model": {"merges": [)", R"({"added_tokens": )"}) {
+  for (const char* prefix :
+       {"", R"({"model": {"vocab": )", R"({"model": {"merges": )",
+        R"({"model": {"merges": [)", R"({"added_tokens": )"}) {
     const std::string deep = prefix + std::string(3'000'000, '[');
     EXPECT_FALSE(ParseTokenizerJson(deep, "t.json").ok());
   }

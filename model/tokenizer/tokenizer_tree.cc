@@ -22,7 +22,9 @@ class Reader final : public nlohmann::json_sax<Json> {
   bool null() override { return Value(Json()); }
   bool boolean(bool value) override { return Value(value); }
   bool number_integer(number_integer_t value) override { return Number(value); }
-  bool number_unsigned(number_unsigned_t value) override { return Number(value); }
+  bool number_unsigned(number_unsigned_t value) override {
+    return Number(value);
+  }
   bool number_float(number_float_t value, const string_t&) override {
     return Value(value);
   }
@@ -162,12 +164,14 @@ class Reader final : public nlohmann::json_sax<Json> {
   void AddMerge(std::string& text) {
     const std::size_t place = merge_place_;
     const std::size_t space = text.find(' ');
-    // "#version" is left over from merges.txt; the `tokenizers` library skips it.
+    // "#version" is left over from merges.txt; the `tokenizers` library skips
+    // it.
     if (!text.starts_with("#version")) {
       if (space == text.npos || text.find(' ', space + 1) != text.npos) {
         BadMerge();
       } else if (!tree.bad_merge.has_value()) {
-        tree.merges.push_back({text.substr(0, space), text.substr(space + 1), place});
+        tree.merges.push_back(
+            {text.substr(0, space), text.substr(space + 1), place});
       }
     }
     ++merge_place_;
@@ -186,8 +190,8 @@ class Reader final : public nlohmann::json_sax<Json> {
   Part part_ = Part::kTree;
   std::size_t part_depth_ = 0;  // Depth inside the large part.
 
-  std::string key_;           // The last one read.
-  std::vector<Json*> open_;   // The tree's containers around the next value.
+  std::string key_;          // The last one read.
+  std::vector<Json*> open_;  // The tree's containers around the next value.
   const Json* model_ = nullptr;
   std::vector<absl::flat_hash_set<std::string>> keys_;  // Of each open object.
 
@@ -210,7 +214,8 @@ absl::StatusOr<TokenizerTree> ReadTokenizerTree(std::string_view text,
     return absl::InvalidArgumentError(absl::StrCat(ToAbsl(source), ": ", what));
   };
   if (reader.too_deep) {
-    return error(absl::StrCat("JSON nested deeper than ", JsonLimits().max_depth));
+    return error(
+        absl::StrCat("JSON nested deeper than ", JsonLimits().max_depth));
   }
   if (!good) return error("broken JSON");
   if (reader.duplicate) return error("a key occurs twice in one JSON object");

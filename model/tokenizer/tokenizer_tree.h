@@ -15,9 +15,9 @@
 
 namespace apollo {
 
-// A tokenizer.json as a tree of JSON values, except for the two large parts, which
-// are read straight into vectors: that is several times faster. Where they stood,
-// the tree has an empty object or array.
+// A tokenizer.json as a tree of JSON values, except for the two large parts,
+// which are read straight into vectors: that is several times faster. Where
+// they stood, the tree has an empty object or array.
 struct TokenizerTree {
   struct Merge {
     std::string left, right;
@@ -25,8 +25,8 @@ struct TokenizerTree {
   };
 
   Json json;
-  // "model.vocab", if it is an object; in the file's order. An id that is not an
-  // integer from 0 to INT32_MAX reads as -1.
+  // "model.vocab", if it is an object; in the file's order. An id that is not
+  // an integer from 0 to INT32_MAX reads as -1.
   std::vector<std::pair<std::string, TokenId>> vocab;
   // "model.merges", if it is an array, up to the first entry that is not
   // ["a", "b"] or "a b", whose index is `bad_merge`.

@@ -100,6 +100,11 @@ std::string ModelHash(const ModelConfig& c, const Checkpoint& checkpoint) {
   const auto add = [context](std::string_view bytes) {
     APOLLO_CHECK(EVP_DigestUpdate(context, bytes.data(), bytes.size()) == 1);
   };
+  // Also what usually follows from the tensors: a checkpoint may hold more of them
+  // than its config makes use of.
+  add(absl::StrFormat("%d %d %d %d %d %d %d;", c.num_layers, c.num_experts,
+                      c.intermediate_size, c.moe_intermediate_size, c.vocab_size,
+                      c.attention_bias, c.tie_word_embeddings));
   add(absl::StrFormat("%d %d %d %d %d %d %d %.17g %.9g %s;", c.num_heads,
                       c.num_kv_heads, c.experts_per_token, c.norm_topk_prob,
                       c.shared_expert, c.boundary, c.max_context, c.rope_theta,

@@ -4,9 +4,9 @@
     train.py --text TRAIN.tsv --out MODEL.ftz
 
 TRAIN.tsv comes from corpus.py and normalize. The fasttext program (apt: fasttext)
-trains in one thread with a fixed seed, so the same text gives the same model. Two
-steps: a full model finds which n-grams matter, and only those are kept, with
-quantised vectors.
+trains in one thread with a fixed seed, so the same text gives the same model. The
+features are n-grams of characters, hashed into buckets whose vectors are then
+quantised; whole words are no features.
 """
 
 import argparse
@@ -72,15 +72,16 @@ def main():
     parser.add_argument("--text", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--most", type=int, default=500_000, help="characters per language")
-    parser.add_argument("--repeat", type=float, default=4.0,
+    parser.add_argument("--most", type=int, default=260_000, help="characters per language")
+    parser.add_argument("--repeat", type=float, default=6.0,
                         help="how often a small language's text may come again")
     parser.add_argument("--dim", type=int, default=16)
-    parser.add_argument("--epoch", type=int, default=4)
+    parser.add_argument("--epoch", type=int, default=6)
     parser.add_argument("--lr", type=float, default=0.5)
-    parser.add_argument("--bucket", type=int, default=1_000_000)
-    parser.add_argument("--cutoff", type=int, default=100_000)
-    parser.add_argument("--maxn", type=int, default=5)
+    parser.add_argument("--bucket", type=int, default=215_000)
+    parser.add_argument("--cutoff", type=int, default=0,
+                        help="keep only so many n-grams; 0: all buckets")
+    parser.add_argument("--maxn", type=int, default=4)
     parser.add_argument("--dsub", type=int, default=2, help="numbers per quantised code")
     parser.add_argument("--keep", help="keep the training text in this file")
     arguments = parser.parse_args()

@@ -8,11 +8,16 @@
   golden.json        for each tokenizer and text: ids with special tokens as text ("plain") and as tokens
                      ("parse")
 
+and, with the path of the demo model's tokenizer.json (see deploy/local/demo_model.sh) as argument,
+
+  golden_demo.json   the same for that tokenizer, which is too large to lie here
+
 The output is the same on every run with the same version of tokenizers.
 """
 
 import json
 import pathlib
+import sys
 
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors,
                         trainers)
@@ -172,9 +177,23 @@ def legacy_merges(path):
     path.write_text(json.dumps(content, ensure_ascii=False))
 
 
+def golden(tokenizer):
+    entry = {}
+    for name, plain in (("plain", True), ("parse", False)):
+        tokenizer.encode_special_tokens = plain
+        entry[name] = [tokenizer.encode(t, add_special_tokens=False).ids for t in texts()]
+    entry["around"] = tokenizer.encode("", add_special_tokens=True).ids
+    return entry
+
+
+def write(path, value):
+    lines = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    path.write_text(lines.replace("],[", "],\n[") + "\n")
+
+
 def main():
     folder = pathlib.Path(__file__).parent
-    golden = {"texts": texts(), "tokenizers": {}}
+    result = {"texts": texts(), "tokenizers": {}}
     for make in (qwen_small, gpt2_small, llama3_small):
         tokenizer = make()
         path = folder / f"{make.__name__}.json"
@@ -182,15 +201,10 @@ def main():
         if make is gpt2_small:
             legacy_merges(path)
             tokenizer = Tokenizer.from_file(str(path))
-        entry = {}
-        for name, plain in (("plain", True), ("parse", False)):
-            tokenizer.encode_special_tokens = plain
-            entry[name] = [tokenizer.encode(t, add_special_tokens=False).ids for t in texts()]
-        around = tokenizer.encode("", add_special_tokens=True).ids
-        entry["around"] = around
-        golden["tokenizers"][make.__name__] = entry
-    lines = json.dumps(golden, ensure_ascii=True, separators=(",", ":"))
-    (folder / "golden.json").write_text(lines.replace("],[", "],\n[") + "\n")
+        result["tokenizers"][make.__name__] = golden(tokenizer)
+    write(folder / "golden.json", result)
+    if len(sys.argv) > 1:
+        write(folder / "golden_demo.json", golden(Tokenizer.from_file(sys.argv[1])))
 
 
 if __name__ == "__main__":

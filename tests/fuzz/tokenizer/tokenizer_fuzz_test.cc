@@ -1,5 +1,6 @@
-// Any bytes as tokenizer.json: parsing must end with a tokenizer or an error, and a
-// tokenizer must encode and decode whatever valid text the rest of the input holds.
+// Any bytes as tokenizer.json: parsing must end with a tokenizer or an error,
+// and a tokenizer must encode and decode whatever valid text the rest of the
+// input holds.
 //
 // Input: the JSON, and after a zero byte (which JSON cannot hold) the text.
 
@@ -30,7 +31,8 @@ void Use(const apollo::Tokenizer& tokenizer, std::string_view text) {
     for (const apollo::TokenId id : *ids) {
       Expect(static_cast<std::size_t>(id) < tokenizer.vocab_size());
       // The promise to users: their text never becomes a control token.
-      if (special == apollo::SpecialText::kPlain) Expect(!tokenizer.IsSpecial(id));
+      if (special == apollo::SpecialText::kPlain)
+        Expect(!tokenizer.IsSpecial(id));
       streamed += decoder.Append(id);
     }
     streamed += decoder.Flush();
@@ -39,10 +41,12 @@ void Use(const apollo::Tokenizer& tokenizer, std::string_view text) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::size_t end = std::min(input.find('\0'), input.size());
-  const auto tokenizer = apollo::Tokenizer::Parse(input.substr(0, end), "input");
+  const auto tokenizer =
+      apollo::Tokenizer::Parse(input.substr(0, end), "input");
   if (tokenizer.ok()) Use(**tokenizer, input.substr(std::min(end + 1, size)));
   return 0;
 }

@@ -1,0 +1,517 @@
+#include "dense_worker/dense_core.h"
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "engine/loading.h"
+
+namespace apollo {
+namespace {
+
+using absl::StatusCode;
+
+const OpenModel& Model() {
+  static const OpenModel* const model =
+      new OpenModel(*OpenModelDirectory("tests/golden/published"));
+  return *model;
+}
+const ModelConfig& Config() { return Model().config; }
+
+class FakeLink final : public Link {
+ public:
+  void Send(Frame frame) override { frames.push_back(std::move(frame)); }
+  void Close() override { closed = true; }
+  // The oldest frame that was not taken yet.
+  template <typename T>
+  T Take(std::vector<float>* payload = nullptr) {
+    if (frames.empty() || !std::holds_alternative<T>(frames.front().body)) {
+      ADD_FAILURE() << "not the frame that was expected";
+      return {};
+    }
+    Frame frame = std::move(frames.front());
+    frames.pop_front();
+    if (payload != nullptr) *payload = std::move(frame.payload);
+    return std::get<T>(std::move(frame.body));
+  }
+  std::deque<Frame> frames;
+  bool closed = false;
+};
+
+// A sequence's events as text.
+class Sink final : public GenerationSink {
+ public:
+  void OnStarted(const GenerationStarted& s) override {
+    EXPECT_TRUE(text.empty());
+    text += s.dense_worker + ">" + s.expert_worker;
+  }
+  void OnToken(const GeneratedToken& t) override {
+    EXPECT_FALSE(finished);
+    EXPECT_EQ(t.logprob, -0.5f);
+    text += absl::StrCat(" ", t.index, ":", t.token);
+  }
+  void OnFinished(absl::StatusOr<GenerationFinished> f) override {
+    EXPECT_FALSE(finished) << "finished twice";
+    finished = true;
+    if (f.ok()) result = *f;
+    status = f.status();
+    text += f.ok() ? " end" : " error";
+  }
+  StatusCode code() const { return status.code(); }
+  bool Says(const std::string& part) const {
+    return std::string(status.message()).find(part) != std::string::npos;
+  }
+  std::string text;
+  bool finished = false;
+  absl::Status status = absl::UnknownError("not finished");
+  GenerationFinished result;
+};
+
+class Counts final : public DenseObserver {
+ public:
+  void OnStep(int decode, int prompt) override {
+    steps.push_back({decode, prompt});
+  }
+  void OnSequences(int r, int w) override { running = r, waiting = w; }
+  void OnCache(int used, int) override { used_blocks = used; }
+  std::vector<std::pair<int, int>> steps;
+  int running = 0, waiting = 0, used_blocks = 0;
+};
+
+constexpr LinkId kFirst = 11, kSecond = 12;
+
+std::vector<std::int32_t> Prompt(int size) {
+  std::vector<std::int32_t> prompt;
+  for (int i = 0; i < size; ++i) prompt.push_back((i * 31 + size) % 256);
+  return prompt;
+}
+
+GenerationRequest Request(int prompt, int max_new_tokens, int family = -1) {
+  GenerationRequest request;
+  request.prompt = Prompt(prompt);
+  request.max_new_tokens = max_new_tokens;
+  request.family = family;
+  return request;
+}
+
+// What a correct expert worker answers, with the given token.
+StageResult Answer(const StageStep& step, std::int32_t token) {
+  StageResult result;
+  result.step = step.step;
+  for (const SequenceRows& rows : step.sequences) {
+    SequenceOutput output;
+    output.sequence = rows.sequence;
+    output.attempt = rows.attempt;
+    output.position =
+        rows.first_position + static_cast<int>(rows.tokens.size()) - 1;
+    if (rows.sample) output.sampled = TokenLogprob{token, -0.5f};
+    for (const auto target : rows.score_targets) {
+      output.score_logprobs.push_back(-static_cast<float>(target));
+    }
+    output.expert_use.assign(Config().num_sparse_layers() * 7, 0);
+    output.expert_use[3] = output.expert_use[9] =
+        static_cast<std::uint32_t>(rows.tokens.size());
+    result.outputs.push_back(std::move(output));
+  }
+  return result;
+}
+
+class DenseCoreTest : public testing::Test {
+ protected:
+  DenseCoreTest() { options_.name = "d"; }
+  void Start(int blocks = 64) {
+    const std::int64_t block_bytes = KvCache::BlockBytes(
+        {Config().num_heads, Config().num_kv_heads, Config().head_size},
+        Config().boundary, Config().hidden_size);
+    core_ = std::make_unique<DenseCore>(
+        options_,
+        *DenseStage::Load(Config(), *Model().checkpoint, block_bytes * blocks,
+                          pool_, nullptr),
+        counts_);
+  }
+  void LinkBoth() {
+    core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3}},
+                  first_);
+    core_->LinkUp(kSecond, {WorkerRole::kExpert, "e2", "m", "1", {4, 5, 6}},
+                  second_);
+  }
+  void LinkOne() {
+    core_->LinkUp(kFirst,
+                  {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3, 4, 5, 6}},
+                  first_);
+  }
+  std::shared_ptr<Sink> Submit(SequenceId id, GenerationRequest request) {
+    auto sink = std::make_shared<Sink>();
+    core_->Submit(id, std::move(request), sink);
+    return sink;
+  }
+  void Reply(const StageResult& result, LinkId from = kFirst) {
+    core_->LinkFrame(from, {result, {}});
+  }
+  // Runs the next step and answers it with the token.
+  StageStep Round(std::int32_t token) {
+    core_->Advance();
+    const auto step = first_->Take<StageStep>();
+    Reply(Answer(step, token));
+    return step;
+  }
+
+  DenseCore::Options options_;
+  Counts counts_;
+  ThreadPool pool_{1};
+  std::shared_ptr<FakeLink> first_ = std::make_shared<FakeLink>();
+  std::shared_ptr<FakeLink> second_ = std::make_shared<FakeLink>();
+  std::unique_ptr<DenseCore> core_;
+};
+
+TEST_F(DenseCoreTest, StartsGeneratesAndFinishes) {
+  Start();
+  LinkOne();
+  GenerationRequest request = Request(5, 3, 6);
+  request.hybrid = true;
+  request.top_logprobs = 4;
+  request.sampling.seed = 99;
+  const auto sink = Submit(7, request);
+  EXPECT_EQ(sink->text, "d>e1");
+  StageStep step = Round(100);
+  ASSERT_EQ(step.sequences.size(), 1u);
+  EXPECT_EQ(step.sequences[0].sequence, 7u);
+  EXPECT_EQ(step.sequences[0].tokens, request.prompt);
+  EXPECT_TRUE(step.sequences[0].sample);
+  ASSERT_TRUE(step.sequences[0].start.has_value());
+  EXPECT_EQ(step.sequences[0].start->family, 6);
+  EXPECT_TRUE(step.sequences[0].start->hybrid);
+  EXPECT_EQ(step.sequences[0].start->top_logprobs, 4);
+  EXPECT_EQ(step.sequences[0].start->prompt_tokens, 5);
+  EXPECT_EQ(step.sequences[0].start->sampling.seed, 99u);
+  step = Round(101);
+  EXPECT_EQ(step.sequences[0].tokens, std::vector<std::int32_t>{100});
+  EXPECT_EQ(step.sequences[0].first_position, 5);
+  EXPECT_FALSE(step.sequences[0].start.has_value());
+  EXPECT_GT(counts_.used_blocks, 0);
+  Round(102);
+  EXPECT_EQ(sink->text, "d>e1 0:100 1:101 2:102 end");
+  EXPECT_EQ(sink->result.cause, FinishCause::kLength);
+  ASSERT_EQ(sink->result.expert_use.size(), 2u);
+  EXPECT_EQ(sink->result.expert_use[0].layer, Config().boundary);
+  EXPECT_EQ(sink->result.expert_use[0].tokens_by_expert[3], 7u);
+  EXPECT_EQ(sink->result.expert_use[1].tokens_by_expert[2], 7u);
+  const auto release = first_->Take<ReleaseSequences>();
+  ASSERT_EQ(release.items.size(), 1u);
+  EXPECT_EQ(release.items[0].sequence, 7u);
+  EXPECT_EQ(release.items[0].attempt, step.sequences[0].attempt);
+  EXPECT_EQ(counts_.steps,
+            (std::vector<std::pair<int, int>>{{0, 5}, {1, 0}, {1, 0}}));
+  EXPECT_EQ(counts_.used_blocks, 0);
+  EXPECT_EQ(core_->sequences(), 0);
+  EXPECT_FALSE(core_->HasWork());
+}
+
+TEST_F(DenseCoreTest, EachWorkerGetsTheRowsOfItsSequences) {
+  const auto alone = [this](SequenceId id, const GenerationRequest& request,
+                            FakeLink& link) {
+    Start();
+    LinkBoth();
+    Submit(id, request);
+    core_->Advance();
+    std::vector<float> payload;
+    link.Take<StageStep>(&payload);
+    first_->frames.clear();
+    second_->frames.clear();
+    core_.reset();
+    first_->frames.clear();
+    second_->frames.clear();
+    return payload;
+  };
+  const auto expected_first = alone(1, Request(9, 2, 1), *first_);
+  const auto expected_second = alone(2, Request(5, 2, 5), *second_);
+  ASSERT_EQ(expected_first.size(), 9u * Config().hidden_size);
+  ASSERT_EQ(expected_second.size(), 5u * Config().hidden_size);
+  Start();
+  LinkBoth();
+  Submit(1, Request(9, 2, 1));
+  Submit(2, Request(5, 2, 5));
+  Submit(3, Request(3, 2, 5));
+  core_->Advance();
+  std::vector<float> payload;
+  EXPECT_EQ(first_->Take<StageStep>(&payload).sequences.size(), 1u);
+  EXPECT_TRUE(payload == expected_first);
+  EXPECT_EQ(second_->Take<StageStep>(&payload).sequences.size(), 2u);
+  ASSERT_EQ(payload.size(), 8u * Config().hidden_size);
+  payload.resize(expected_second.size());
+  EXPECT_TRUE(payload == expected_second);
+}
+
+TEST_F(DenseCoreTest, WithoutEveryExpertNothingStarts) {
+  Start();
+  EXPECT_FALSE(core_->AllExpertsLive());
+  EXPECT_EQ(Submit(1, Request(3, 1))->code(), StatusCode::kUnavailable);
+  core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3, 5, 6}},
+                first_);
+  const auto sink = Submit(2, Request(3, 1));
+  EXPECT_EQ(sink->text, " error");
+  EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
+  EXPECT_TRUE(sink->Says("expert 4")) << sink->status;
+  core_->LinkUp(kSecond, {WorkerRole::kExpert, "e2", "m", "1", {4}}, second_);
+  EXPECT_TRUE(core_->AllExpertsLive());
+  EXPECT_FALSE(Submit(3, Request(3, 1))->finished);
+}
+
+TEST_F(DenseCoreTest, CancelFreesEverythingAndLateAnswersAreDropped) {
+  Start();
+  LinkOne();
+  const auto sink = Submit(1, Request(40, 5));
+  const auto other = Submit(2, Request(4, 5));
+  core_->Advance();
+  const auto step = first_->Take<StageStep>();
+  core_->Cancel(1);
+  core_->Cancel(1);
+  core_->Cancel(77);
+  EXPECT_EQ(sink->text, "d>e1 error");
+  EXPECT_EQ(sink->code(), StatusCode::kCancelled);
+  EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 1u);
+  EXPECT_TRUE(first_->frames.empty());
+  EXPECT_EQ(counts_.used_blocks, 1);
+  Reply(Answer(step, 50));
+  EXPECT_FALSE(first_->closed);
+  EXPECT_EQ(sink->text, "d>e1 error");
+  EXPECT_EQ(other->text, "d>e1 0:50");
+}
+
+TEST_F(DenseCoreTest, AtMostTwoStepsAreInFlight) {
+  options_.scheduler.token_budget = 4;
+  Start();
+  LinkOne();
+  const auto sink = Submit(1, Request(19, 2));
+  core_->Advance();
+  ASSERT_TRUE(core_->HasWork());
+  core_->Advance();
+  EXPECT_FALSE(core_->HasWork());
+  core_->Advance();  // Does nothing.
+  ASSERT_EQ(first_->frames.size(), 2u);
+  for (int chunk = 0; chunk < 5; ++chunk) {
+    const auto step = first_->Take<StageStep>();
+    EXPECT_EQ(step.sequences.at(0).first_position, 4 * chunk);
+    EXPECT_EQ(step.sequences[0].start.has_value(), chunk == 0);
+    EXPECT_EQ(step.sequences[0].sample, chunk == 4);
+    Reply(Answer(step, 9));
+    EXPECT_EQ(core_->HasWork(), chunk != 3);
+    if (core_->HasWork()) core_->Advance();
+  }
+  EXPECT_EQ(sink->text, "d>e1 0:9");
+}
+
+TEST_F(DenseCoreTest, TheEndTokenEndsTheAnswerUnlessIgnored) {
+  const std::int32_t eos = Config().eos_tokens.at(0);
+  Start();
+  LinkOne();
+  const auto sink = Submit(1, Request(3, 9));
+  Round(7);
+  Round(eos);
+  EXPECT_EQ(sink->text, "d>e1 0:7 end");
+  EXPECT_EQ(sink->result.cause, FinishCause::kEos);
+  first_->frames.clear();
+  GenerationRequest request = Request(3, 2);
+  request.ignore_eos = true;
+  const auto ignoring = Submit(2, request);
+  Round(eos);
+  Round(eos);
+  EXPECT_EQ(ignoring->text, absl::StrCat("d>e1 0:", eos, " 1:", eos, " end"));
+  EXPECT_EQ(ignoring->result.cause, FinishCause::kLength);
+}
+
+TEST_F(DenseCoreTest, ScoresComeInChunksAndInOrder) {
+  options_.scheduler.token_budget = 8;
+  for (const int count : {19, 12, 1}) {
+    Start();
+    LinkOne();
+    GenerationRequest request = Request(20, 0);
+    request.score_tokens = count;
+    const auto sink = Submit(1, request);
+    for (int chunk = 0; chunk < 3; ++chunk) {
+      EXPECT_FALSE(sink->finished);
+      for (const auto& rows : Round(0).sequences) EXPECT_FALSE(rows.sample);
+    }
+    EXPECT_EQ(sink->text, "d>e1 end");
+    EXPECT_EQ(sink->result.cause, FinishCause::kScored);
+    ASSERT_EQ(sink->result.score_logprobs.size(),
+              static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+      EXPECT_EQ(sink->result.score_logprobs[i],
+                -static_cast<float>(request.prompt[20 - count + i]));
+    }
+    // The last token is never fed.
+    EXPECT_EQ(counts_.steps.back().second, 3);
+    core_.reset();
+    first_->frames.clear();
+  }
+}
+
+TEST_F(DenseCoreTest, ALostWorkerFailsOnlyItsSequences) {
+  Start();
+  LinkBoth();
+  const auto lost = Submit(1, Request(3, 2, 0));
+  const auto kept = Submit(2, Request(3, 2, 5));
+  core_->Advance();
+  core_->LinkDown(kFirst);
+  EXPECT_EQ(lost->text, "d>e1 error");
+  EXPECT_EQ(lost->code(), StatusCode::kUnavailable);
+  EXPECT_FALSE(core_->AllExpertsLive());
+  for (int i = 0; i < 2; ++i) {
+    Reply(Answer(second_->Take<StageStep>(), 8), kSecond);
+    if (core_->HasWork()) core_->Advance();
+  }
+  EXPECT_EQ(kept->text, "d>e2 0:8 1:8 end");
+  // Frames of a link that is gone are ignored.
+  Reply({1, {}}, kFirst);
+  // No step of the lost worker counts as in flight.
+  LinkOne();
+  const auto next = Submit(3, Request(3, 1, 0));
+  EXPECT_TRUE(core_->HasWork());
+}
+
+TEST_F(DenseCoreTest, RequestsThatCannotRunAreRefusedWithTheReason) {
+  Start(4);
+  LinkOne();
+  const auto expect = [this](GenerationRequest request, StatusCode code,
+                             const std::string& part) {
+    const auto sink = Submit(1, std::move(request));
+    EXPECT_EQ(sink->text, " error");
+    EXPECT_EQ(sink->code(), code) << sink->status;
+    EXPECT_TRUE(sink->Says(part)) << sink->status;
+    EXPECT_EQ(core_->sequences(), 0);
+  };
+  constexpr auto kInvalid = StatusCode::kInvalidArgument;
+  expect(Request(0, 1), kInvalid, "no tokens");
+  expect(Request(3, 0), kInvalid, "nothing to generate");
+  expect(Request(3, -1), kInvalid, "nothing to generate");
+  expect(Request(500, 14), kInvalid, "the context has 512");
+  expect(Request(3, 2147483647), kInvalid, "the context has 512");
+  expect(Request(65, 1), StatusCode::kResourceExhausted, "the cache holds 64");
+  expect(Request(3, 1, 7), kInvalid, "family");
+  expect(Request(3, 1, -2), kInvalid, "family");
+  GenerationRequest request = Request(3, 1);
+  request.hybrid = true;
+  expect(request, kInvalid, "family");
+  for (const std::int32_t token : {-1, 260}) {
+    request = Request(3, 1);
+    request.prompt[1] = token;
+    expect(request, kInvalid, "vocabulary of 260");
+  }
+  for (const int score : {3, -1}) {
+    request = Request(3, 0);
+    request.score_tokens = score;
+    expect(request, kInvalid, "score");
+  }
+  EXPECT_TRUE(first_->frames.empty());
+  EXPECT_FALSE(Submit(2, Request(64, 1))->finished);  // Just fits.
+}
+
+TEST_F(DenseCoreTest, SequencesWaitForBlocksUpToALimit) {
+  options_.max_waiting = 1;
+  Start(4);
+  LinkOne();
+  const auto running = Submit(1, Request(40, 5));
+  const auto waiting = Submit(2, Request(40, 1));
+  EXPECT_EQ(counts_.waiting, 1);
+  EXPECT_EQ(Submit(3, Request(1, 1))->code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(Round(5).sequences.size(), 1u);
+  core_->Cancel(1);
+  first_->Take<ReleaseSequences>();
+  EXPECT_EQ(Round(6).sequences.at(0).sequence, 2u);
+  EXPECT_EQ(waiting->text, "d>e1 0:6 end");
+}
+
+TEST_F(DenseCoreTest, AnswersThatCannotBeFailTheSequence) {
+  options_.scheduler.token_budget = 8;
+  const auto expect = [this](const GenerationRequest& request, auto change) {
+    Start();
+    LinkOne();
+    const auto sink = Submit(1, request);
+    core_->Advance();
+    StageResult result = Answer(first_->Take<StageStep>(), 5);
+    change(result.outputs.at(0));
+    Reply(result);
+    EXPECT_EQ(sink->text, "d>e1 error");
+    EXPECT_EQ(sink->code(), StatusCode::kInternal) << sink->status;
+    EXPECT_EQ(counts_.used_blocks, 0);
+    first_->frames.clear();
+  };
+  const GenerationRequest one_step = Request(8, 4), two_steps = Request(12, 4);
+  expect(one_step, [](SequenceOutput& o) { ++o.position; });
+  expect(one_step, [](SequenceOutput& o) { o.position = -1; });
+  expect(one_step, [](SequenceOutput& o) { o.sampled.reset(); });
+  expect(one_step, [](SequenceOutput& o) { o.sampled->token = 260; });
+  expect(one_step, [](SequenceOutput& o) { o.sampled->token = -1; });
+  // A token before the prompt was through, even with the position it would have.
+  expect(two_steps, [](SequenceOutput& o) { o.sampled = TokenLogprob{5, -1}; });
+  expect(two_steps, [](SequenceOutput& o) {
+    o.sampled = TokenLogprob{5, -1};
+    o.position = 11;
+  });
+  GenerationRequest score = Request(9, 0);
+  score.score_tokens = 2;
+  expect(score, [](SequenceOutput& o) { o.score_logprobs.resize(3); });
+}
+
+TEST_F(DenseCoreTest, ErrorsOfTheExpertWorkerAreHandedOn) {
+  Start();
+  LinkOne();
+  const auto sink = Submit(1, Request(3, 2));
+  core_->Advance();
+  StageResult result = Answer(first_->Take<StageStep>(), 5);
+  result.outputs[0].status = absl::ResourceExhaustedError("full");
+  Reply(result);
+  EXPECT_EQ(sink->status, absl::ResourceExhaustedError("full"));
+  first_->Take<ReleaseSequences>();
+}
+
+TEST_F(DenseCoreTest, OutputsOfOtherAttemptsOrWorkersAreDropped) {
+  Start();
+  LinkBoth();
+  const auto sink = Submit(1, Request(3, 2, 0));
+  const auto other = Submit(2, Request(3, 2, 5));
+  core_->Advance();
+  StageResult first = Answer(first_->Take<StageStep>(), 5);
+  StageResult second = Answer(second_->Take<StageStep>(), 6);
+  second.outputs.push_back(first.outputs[0]);  // Not its sequence.
+  ++first.outputs[0].attempt;
+  Reply(second, kSecond);
+  Reply(first, kFirst);
+  EXPECT_EQ(sink->text, "d>e1");
+  EXPECT_EQ(other->text, "d>e2 0:6");
+}
+
+TEST_F(DenseCoreTest, AnswersToStepsThatWereNotSentCloseTheLink) {
+  for (const int kind : {0, 1, 2}) {
+    Start();
+    first_ = std::make_shared<FakeLink>();
+    LinkOne();
+    const auto sink = Submit(1, Request(3, 2));
+    core_->Advance();
+    const StageResult result = Answer(first_->Take<StageStep>(), 5);
+    if (kind == 0) Reply({result.step + 1, {}});
+    if (kind == 1) core_->LinkFrame(kFirst, {Hello{}, {}});
+    if (kind == 2) {
+      Reply(result);
+      EXPECT_FALSE(first_->closed);
+      Reply(result);
+      EXPECT_EQ(sink->text, "d>e1 0:5");
+    }
+    EXPECT_TRUE(first_->closed) << kind;
+    core_->LinkDown(kFirst);
+    EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
+  }
+}
+
+TEST_F(DenseCoreTest, WhatIsLeftAtTheEndIsUnavailable) {
+  Start();
+  LinkOne();
+  const auto sink = Submit(1, Request(3, 2));
+  core_.reset();
+  EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,277 @@
+// The stages together, on tiny checkpoints: a sequence's numbers depend on nothing
+// but the sequence.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "engine/dense_stage.h"
+#include "engine/expert_stage.h"
+#include "engine/loading.h"
+
+namespace apollo {
+namespace {
+
+constexpr std::int64_t kCacheBytes = 4 << 20;
+
+OpenModel Open(const std::string& name) {
+  auto model = OpenModelDirectory("tests/golden/" + name);
+  EXPECT_TRUE(model.ok()) << model.status();
+  return *std::move(model);
+}
+
+std::set<int> AllExperts(const ModelConfig& config) {
+  return *ParseExperts("all", config.num_experts);
+}
+
+// A sequence on its way through both stages.
+struct Sequence {
+  std::vector<std::int32_t> tokens;
+  int pinned = -1;
+  int next = 0;
+  BlockTable dense, expert;
+  std::vector<float> logits;  // [next, vocab]
+};
+
+Sequence Make(int length, int seed, int pinned = -1) {
+  Sequence sequence;
+  for (int i = 0; i < length; ++i) {
+    sequence.tokens.push_back((i * 37 + seed * 101 + i * i * 5) % 256);
+  }
+  sequence.pinned = pinned;
+  return sequence;
+}
+
+class Stages {
+ public:
+  Stages(const OpenModel& model, int threads) : pool_(threads) {
+    dense = *DenseStage::Load(model.config, *model.checkpoint, kCacheBytes,
+                              pool_, nullptr);
+    expert = *ExpertStage::Load(model.config, *model.checkpoint,
+                                AllExperts(model.config), kCacheBytes, pool_,
+                                nullptr);
+  }
+
+  // Feeds each sequence its next rows.
+  void Step(const std::vector<std::pair<Sequence*, int>>& parts) {
+    std::vector<BatchSlice> slices;
+    std::vector<std::int32_t> tokens;
+    for (auto [sequence, rows] : parts) {
+      EXPECT_TRUE(dense->cache().pool().Extend(
+          sequence->dense, BlocksFor(sequence->next + rows)));
+      slices.push_back({&sequence->dense, sequence->next, rows});
+      const auto first = sequence->tokens.begin() + sequence->next;
+      tokens.insert(tokens.end(), first, first + rows);
+    }
+    const auto boundary = dense->Forward(slices, tokens);
+    Finish(parts, {boundary.begin(), boundary.end()});
+  }
+
+  // The sparse half, from boundary activations.
+  void Finish(const std::vector<std::pair<Sequence*, int>>& parts,
+              std::vector<float> boundary) {
+    const ModelConfig& config = expert->config();
+    std::vector<BatchSlice> slices;
+    std::vector<int> pinned;
+    for (auto [sequence, rows] : parts) {
+      EXPECT_TRUE(expert->cache().pool().Extend(
+          sequence->expert, BlocksFor(sequence->next + rows)));
+      slices.push_back({&sequence->expert, sequence->next, rows});
+      pinned.insert(pinned.end(), rows, sequence->pinned);
+    }
+    ExpertStage::Step step = expert->Begin(slices, std::move(boundary));
+    for (int layer = config.boundary; layer < config.num_layers; ++layer) {
+      expert->Attend(step, layer);
+      expert->Route(step, layer, pinned);
+      RunExperts(step, layer);
+      expert->Combine(step, layer);
+    }
+    std::vector<int> rows(step.batch.rows());
+    for (std::size_t r = 0; r < rows.size(); ++r) rows[r] = static_cast<int>(r);
+    std::vector<float> logits(rows.size() * config.vocab_size);
+    expert->Logits(step, rows, logits.data());
+    auto from = logits.begin();
+    for (auto [sequence, count] : parts) {
+      sequence->logits.insert(sequence->logits.end(), from,
+                              from + count * config.vocab_size);
+      from += count * config.vocab_size;
+      sequence->next += count;
+    }
+  }
+
+  std::unique_ptr<DenseStage> dense;
+  std::unique_ptr<ExpertStage> expert;
+
+ private:
+  void RunExperts(ExpertStage::Step& step, int layer) {
+    const int size = expert->config().hidden_size;
+    const int k = expert->config().experts_per_token;
+    for (int e = 0; e < expert->config().num_experts; ++e) {
+      std::vector<std::size_t> choices;
+      std::vector<float> x;
+      for (std::size_t c = 0; c < step.choices.size(); ++c) {
+        if (step.choices[c].expert != e) continue;
+        choices.push_back(c);
+        const auto row = step.normed.begin() + c / k * size;
+        x.insert(x.end(), row, row + size);
+      }
+      if (choices.empty()) continue;
+      std::vector<float> out(x.size());
+      expert->RunExpert(layer, e, x.data(), static_cast<int>(choices.size()),
+                        out.data());
+      for (std::size_t i = 0; i < choices.size(); ++i) {
+        std::copy_n(&out[i * size], size,
+                    &step.expert_outputs[choices[i] * size]);
+      }
+    }
+  }
+
+  ThreadPool pool_;
+};
+
+class StageTest : public testing::TestWithParam<std::string> {
+ protected:
+  // The sequence alone, in one piece, with one thread.
+  std::vector<float> Reference(Sequence sequence) {
+    Stages stages(model_, 1);
+    const int rows = static_cast<int>(sequence.tokens.size());
+    stages.Step({{&sequence, rows}});
+    return sequence.logits;
+  }
+  const OpenModel model_ = Open(GetParam());
+};
+
+INSTANTIATE_TEST_SUITE_P(Cases, StageTest,
+                         testing::Values("published", "all_sparse",
+                                         "every_expert", "twelve_experts"),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(StageTest, TheReferenceDependsOnItsTokensAndItsExpert) {
+  const std::size_t vocab = model_.config.vocab_size;
+  const std::vector<float> logits = Reference(Make(40, 1));
+  ASSERT_EQ(logits.size(), 40 * vocab);
+  for (const float x : logits) ASSERT_TRUE(std::isfinite(x));
+  // One token changed: what follows changes, what is before does not.
+  Sequence other = Make(40, 1);
+  other.tokens[20] = (other.tokens[20] + 1) % 256;
+  const std::vector<float> changed = Reference(other);
+  EXPECT_TRUE(std::equal(logits.begin(), logits.begin() + 20 * vocab,
+                         changed.begin()));
+  for (std::size_t r = 20; r < 40; ++r) {
+    EXPECT_FALSE(std::equal(logits.begin() + r * vocab,
+                            logits.begin() + (r + 1) * vocab,
+                            changed.begin() + r * vocab))
+        << r;
+  }
+  if (model_.config.experts_per_token < model_.config.num_experts) {
+    EXPECT_TRUE(Reference(Make(40, 1, 0)) != Reference(Make(40, 1, 1)));
+  }
+}
+
+TEST_P(StageTest, LogitsDoNotDependOnChunksThreadsOrNeighbours) {
+  const Sequence first = Make(40, 1), second = Make(37, 2, 2),
+                 third = Make(18, 3, 0);
+  const std::vector<float> expected[] = {Reference(first), Reference(second),
+                                         Reference(third)};
+  for (const int threads : {1, 2, 3}) {
+    Stages stages(model_, threads);
+    // Alone, in pieces that do and do not end with blocks.
+    for (const std::vector<int>& chunks : std::vector<std::vector<int>>{
+             {40}, {16, 16, 8}, {1, 38, 1}, {7, 8, 9, 10, 6},
+             std::vector<int>(40, 1)}) {
+      Sequence alone = first;
+      for (const int rows : chunks) stages.Step({{&alone, rows}});
+      EXPECT_TRUE(alone.logits == expected[0])
+          << threads << " threads, " << chunks.size() << " chunks";
+    }
+    // Beside others: whole prompts, then pieces in changing company and order.
+    Sequence a = first, b = second, c = third;
+    stages.Step({{&c, 18}, {&a, 40}, {&b, 37}});
+    EXPECT_TRUE(a.logits == expected[0]) << threads;
+    EXPECT_TRUE(b.logits == expected[1]) << threads;
+    EXPECT_TRUE(c.logits == expected[2]) << threads;
+    a = first, b = second, c = third;
+    stages.Step({{&a, 30}, {&b, 1}});
+    stages.Step({{&b, 20}, {&c, 3}, {&a, 1}});
+    stages.Step({{&c, 1}});
+    stages.Step({{&a, 1}, {&b, 1}, {&c, 14}});
+    stages.Step({{&a, 8}, {&b, 15}});
+    EXPECT_TRUE(a.logits == expected[0]) << threads;
+    EXPECT_TRUE(b.logits == expected[1]) << threads;
+    EXPECT_TRUE(c.logits == expected[2]) << threads;
+  }
+}
+
+TEST_P(StageTest, ReplayingTheLogGivesTheSameLogits) {
+  const int size = model_.config.hidden_size;
+  Stages stages(model_, 2);
+  Sequence sequence = Make(40, 4), other = Make(20, 5);
+  stages.Step({{&other, 20}, {&sequence, 33}});
+  for (int i = 0; i < 7; ++i) stages.Step({{&sequence, 1}});
+
+  std::vector<float> log;
+  for (int p = 0; p < 40; ++p) {
+    const float* row =
+        stages.dense->cache().boundary(sequence.dense[p / kBlockTokens]) +
+        p % kBlockTokens * size;
+    log.insert(log.end(), row, row + size);
+  }
+  Stages fresh(model_, 1);
+  Sequence replayed = Make(40, 4);
+  fresh.Finish({{&replayed, 40}}, log);
+  EXPECT_TRUE(replayed.logits == sequence.logits);
+}
+
+TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
+  const ModelConfig& config = model_.config;
+  ThreadPool pool(1);
+  const auto bytes = [&](const std::set<int>& experts) {
+    return ExpertStage::WeightBytes(config, *model_.checkpoint, experts);
+  };
+  EXPECT_LT(bytes({}), bytes({1}));
+  EXPECT_LT(bytes({1}), bytes({1, 3}));
+  EXPECT_LT(bytes({1, 3}), bytes(AllExperts(config)));
+  EXPECT_EQ(bytes({1, 3}) - bytes({1}), bytes({1}) - bytes({}));
+
+  std::int64_t done = 0, total = 0;
+  const auto stage = ExpertStage::Load(
+      config, *model_.checkpoint, {1, 3}, kCacheBytes, pool,
+      [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
+  ASSERT_TRUE(stage.ok()) << stage.status();
+  for (int e = 0; e < config.num_experts; ++e) {
+    EXPECT_EQ((*stage)->IsResident(e), e == 1 || e == 3) << e;
+  }
+  EXPECT_EQ(done, bytes({1, 3}));
+  EXPECT_EQ(total, done);
+
+  const auto dense = DenseStage::Load(
+      config, *model_.checkpoint, kCacheBytes, pool,
+      [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
+  ASSERT_TRUE(dense.ok());
+  if (config.boundary > 0) {
+    EXPECT_EQ(done, DenseStage::WeightBytes(config, *model_.checkpoint));
+    EXPECT_EQ(total, done);
+  }
+}
+
+TEST_P(StageTest, WhatCannotBeLoadedIsNamed) {
+  ThreadPool pool(1);
+  const int n = model_.config.num_experts;
+  const auto unknown = ExpertStage::Load(model_.config, *model_.checkpoint, {n},
+                                         kCacheBytes, pool, nullptr);
+  EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(std::string(unknown.status().message()).find(std::to_string(n)),
+            std::string::npos);
+  EXPECT_EQ(DenseStage::Load(model_.config, *model_.checkpoint, 100, pool,
+                             nullptr)
+                .status()
+                .code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ExpertStage::Load(model_.config, *model_.checkpoint, {0}, 100, pool,
+                              nullptr)
+                .status()
+                .code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+}  // namespace
+}  // namespace apollo

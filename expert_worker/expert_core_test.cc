@@ -1,0 +1,562 @@
+#include "expert_worker/expert_core.h"
+
+#include <gtest/gtest.h>
+
+#include <climits>
+#include <cmath>
+
+#include "engine/loading.h"
+
+namespace apollo {
+namespace {
+
+using absl::StatusCode;
+
+const OpenModel& Model() {
+  static const OpenModel* const model =
+      new OpenModel(*OpenModelDirectory("tests/golden/published"));
+  return *model;
+}
+const ModelConfig& Config() { return Model().config; }
+
+class FakeLink final : public Link {
+ public:
+  void Send(Frame frame) override {
+    if (!closed) frames.push_back(std::move(frame));
+  }
+  void Close() override { closed = true; }
+  std::deque<Frame> frames;
+  bool closed = false;
+};
+
+class Counts final : public ExpertObserver {
+ public:
+  void OnBatch(int rows) override { batches.push_back(rows); }
+  void OnExpertUse(int, int, std::uint64_t rows) override { uses += rows; }
+  void OnRowsSent(int rows) override { sent += rows; }
+  void OnRowsServed(int rows) override { served += rows; }
+  void OnSequences(int opened, int closed) override { open += opened - closed; }
+  std::vector<int> batches;
+  std::uint64_t uses = 0;
+  int sent = 0, served = 0, open = 0;
+};
+
+constexpr LinkId kDense = 1, kPeer = 2, kOtherDense = 3;
+const std::set<int> kAll = {0, 1, 2, 3, 4, 5, 6};
+const std::set<int> kLow = {0, 1, 2, 3}, kHigh = {4, 5, 6};
+
+std::int64_t BlockBytes() {
+  return KvCache::BlockBytes(
+      {Config().num_heads, Config().num_kv_heads, Config().head_size},
+      Config().num_sparse_layers(), 0);
+}
+
+// An expert worker's core with links to two dense workers, and one to a peer.
+struct Worker {
+  explicit Worker(const std::set<int>& experts, int blocks = 64) {
+    core = std::make_unique<ExpertCore>(
+        *ExpertStage::Load(Config(), *Model().checkpoint, experts,
+                           BlockBytes() * blocks, pool, nullptr),
+        counts);
+    core->LinkUp(kDense, {WorkerRole::kDense, "d", "m", "1", {}}, dense);
+    core->LinkUp(kOtherDense, {WorkerRole::kDense, "f", "m", "1", {}}, other);
+  }
+  void AddPeer(const std::set<int>& experts) {
+    core->LinkUp(kPeer, {WorkerRole::kExpert, "p", "m", "1", experts}, peer);
+  }
+  void Work() {
+    while (core->HasWork()) core->Advance();
+  }
+  void Take(Frame frame, LinkId from = kDense) {
+    core->LinkFrame(from, std::move(frame));
+  }
+  void Release(std::uint64_t sequence, std::uint32_t attempt = 1) {
+    Take({ReleaseSequences{{{sequence, attempt}}}, {}});
+  }
+  // The oldest answer to a dense worker that was not taken yet.
+  StageResult Result() { return ResultOf(*dense); }
+  static StageResult ResultOf(FakeLink& link) {
+    if (link.frames.empty()) {
+      ADD_FAILURE() << "no answer";
+      return {};
+    }
+    auto result = std::get<StageResult>(link.frames.front().body);
+    link.frames.pop_front();
+    return result;
+  }
+
+  ThreadPool pool{1};
+  Counts counts;
+  std::shared_ptr<FakeLink> dense = std::make_shared<FakeLink>();
+  std::shared_ptr<FakeLink> peer = std::make_shared<FakeLink>();
+  std::shared_ptr<FakeLink> other = std::make_shared<FakeLink>();
+  std::unique_ptr<ExpertCore> core;
+};
+
+// Two workers that share the experts.
+struct Two {
+  Two() {
+    low.AddPeer(kHigh);
+    high.AddPeer(kLow);
+  }
+  bool Deliver() {
+    bool any = false;
+    for (auto [from, to] : {std::pair(&low, &high), std::pair(&high, &low)}) {
+      for (; !from->peer->frames.empty(); any = true) {
+        to->Take(std::move(from->peer->frames.front()), kPeer);
+        from->peer->frames.pop_front();
+      }
+    }
+    return any;
+  }
+  void Work() {
+    do {
+      low.Work();
+      high.Work();
+    } while (Deliver() || low.core->HasWork() || high.core->HasWork());
+  }
+  Worker low{kLow}, high{kHigh};
+};
+
+SequenceRows Rows(std::uint64_t sequence, int first, int count,
+                  bool sample = true) {
+  SequenceRows rows;
+  rows.sequence = sequence;
+  rows.attempt = 1;
+  rows.first_position = first;
+  for (int i = 0; i < count; ++i) {
+    rows.tokens.push_back(static_cast<int>(sequence + 7 * (first + i)) % 256);
+  }
+  if (first == 0) rows.start = SequenceStart{-1, false, {}, count, 3};
+  rows.sample = sample;
+  return rows;
+}
+
+SequenceRows Hybrid(SequenceRows rows, int family) {
+  rows.start->family = family;
+  rows.start->hybrid = true;
+  return rows;
+}
+
+// A step with boundary activations that depend on sequence and position only.
+Frame Step(std::uint64_t number, std::vector<SequenceRows> sequences) {
+  std::vector<float> payload;
+  for (const SequenceRows& rows : sequences) {
+    for (int r = 0; r < static_cast<int>(rows.tokens.size()); ++r) {
+      for (int i = 0; i < Config().hidden_size; ++i) {
+        payload.push_back(static_cast<float>(
+            std::sin(1.7 * static_cast<double>(rows.sequence) +
+                     0.31 * (rows.first_position + r) * (i + 1) + 0.77 * i)));
+      }
+    }
+  }
+  return {StageStep{number, std::move(sequences)}, std::move(payload)};
+}
+
+// Equal to the last bit.
+void ExpectSame(const SequenceOutput& a, const SequenceOutput& b) {
+  EXPECT_EQ(a.sequence, b.sequence);
+  EXPECT_EQ(a.position, b.position);
+  EXPECT_EQ(a.status, b.status);
+  ASSERT_EQ(a.sampled.has_value(), b.sampled.has_value());
+  if (a.sampled) {
+    EXPECT_EQ(a.sampled->token, b.sampled->token);
+    EXPECT_EQ(a.sampled->logprob, b.sampled->logprob);
+  }
+  ASSERT_EQ(a.alternatives.size(), b.alternatives.size());
+  for (std::size_t i = 0; i < a.alternatives.size(); ++i) {
+    EXPECT_EQ(a.alternatives[i].token, b.alternatives[i].token);
+    EXPECT_EQ(a.alternatives[i].logprob, b.alternatives[i].logprob);
+  }
+  EXPECT_EQ(a.score_logprobs, b.score_logprobs);
+  EXPECT_EQ(a.expert_use, b.expert_use);
+}
+void ExpectSame(const StageResult& a, const StageResult& b) {
+  EXPECT_EQ(a.step, b.step);
+  ASSERT_EQ(a.outputs.size(), b.outputs.size());
+  for (std::size_t i = 0; i < a.outputs.size(); ++i) {
+    ExpectSame(a.outputs[i], b.outputs[i]);
+  }
+}
+
+// What a worker with all experts answers to the frames alone.
+std::vector<StageResult> Reference(const std::vector<Frame>& frames) {
+  Worker worker(kAll);
+  std::vector<StageResult> results;
+  for (const Frame& frame : frames) {
+    worker.Take(frame);
+    worker.Work();
+    results.push_back(worker.Result());
+    for (const SequenceOutput& output : results.back().outputs) {
+      EXPECT_TRUE(output.status.ok()) << output.status;
+    }
+  }
+  return results;
+}
+SequenceOutput ReferenceOf(const SequenceRows& rows) {
+  return Reference({Step(1, {rows})})[0].outputs.at(0);
+}
+
+// A sequence of one row that uses only low experts, and one that uses others too.
+std::pair<std::uint64_t, std::uint64_t> LocalAndRemote() {
+  std::vector<SequenceRows> rows;
+  for (int s = 1; s <= 60; ++s) rows.push_back(Rows(s, 0, 1));
+  std::uint64_t local = 0, remote = 0;
+  for (const SequenceOutput& o : Reference({Step(1, rows)})[0].outputs) {
+    bool high = false;
+    for (std::size_t i = 0; i < o.expert_use.size(); ++i) {
+      high |= o.expert_use[i] > 0 && kHigh.contains(static_cast<int>(i % 7));
+    }
+    (high ? remote : local) = o.sequence;
+  }
+  EXPECT_TRUE(local != 0 && remote != 0) << "the test data has only one kind";
+  return {local, remote};
+}
+
+std::vector<Frame> SomeSteps() {
+  SequenceRows scored = Rows(3, 0, 9, false);
+  scored.score_targets = {5, 6, 7};
+  SequenceRows rest = Rows(3, 9, 8, false);
+  rest.score_targets = {1, 2, 3, 4, 5, 6, 7, 8};
+  return {Step(1, {Rows(1, 0, 20), Hybrid(Rows(2, 0, 17), 5), scored}),
+          Step(2, {Rows(2, 17, 1), rest, Rows(1, 20, 1)}),
+          Step(3, {Rows(1, 21, 1), Rows(4, 0, 1)})};
+}
+
+TEST(ExpertCoreTest, AnswersWhatWasAskedFor) {
+  const auto results = Reference(SomeSteps());
+  const auto& outputs = results[0].outputs;
+  ASSERT_EQ(outputs.size(), 3u);
+  EXPECT_TRUE(outputs[0].sampled && outputs[1].sampled && !outputs[2].sampled);
+  EXPECT_EQ(outputs[0].alternatives.size(), 3u);
+  EXPECT_EQ(outputs[0].position, 19);
+  EXPECT_EQ(outputs[2].score_logprobs.size(), 3u);
+  EXPECT_EQ(results[1].outputs[1].score_logprobs.size(), 8u);
+  for (const float p : outputs[2].score_logprobs) EXPECT_LT(p, 0);
+  // Two experts for each row and sparse layer; the pinned one for each row.
+  std::uint32_t uses = 0;
+  for (const auto n : outputs[0].expert_use) uses += n;
+  EXPECT_EQ(uses, 20u * 2 * 2);
+  ASSERT_EQ(outputs[1].expert_use.size(), 14u);
+  EXPECT_EQ(outputs[1].expert_use[5], 17u);
+  EXPECT_EQ(outputs[1].expert_use[12], 17u);
+}
+
+TEST(ExpertCoreTest, SharedExpertsGiveTheSameResultBitForBit) {
+  const auto expected = Reference(SomeSteps());
+  Two two;
+  int i = 0;
+  for (const Frame& frame : SomeSteps()) {
+    two.low.Take(frame);
+    two.Work();
+    ExpectSame(two.low.Result(), expected[i++]);
+  }
+  EXPECT_GT(two.low.counts.sent, 0);
+  EXPECT_EQ(two.low.counts.sent, two.high.counts.served);
+}
+
+TEST(ExpertCoreTest, WorkersThatWaitForEachOtherServeEachOther) {
+  const auto steps = SomeSteps();
+  const auto expected = Reference(steps);
+  Two two;
+  two.low.Take(steps[0]);
+  two.high.Take(steps[0]);
+  two.low.Work();
+  two.high.Work();
+  // Both wait: nothing was delivered, nothing is left to do.
+  for (Worker* worker : {&two.low, &two.high}) {
+    ASSERT_FALSE(worker->peer->frames.empty());
+    ASSERT_TRUE(worker->dense->frames.empty());
+  }
+  two.Work();
+  ExpectSame(two.low.Result(), expected[0]);
+  ExpectSame(two.high.Result(), expected[0]);
+}
+
+TEST(ExpertCoreTest, StepsOfSeveralDenseWorkersShareABatch) {
+  Worker worker(kAll);
+  worker.Take(Step(5, {Rows(1, 0, 3)}), kDense);
+  worker.Take(Step(9, {Hybrid(Rows(1, 0, 4), 2)}), kOtherDense);
+  worker.Take(Step(6, {Rows(1, 3, 2)}), kDense);
+  worker.Work();
+  EXPECT_EQ(worker.counts.batches, std::vector<int>{9});
+  EXPECT_EQ(worker.core->sequences(), 2);
+  const auto alone =
+      Reference({Step(5, {Rows(1, 0, 3)}), Step(6, {Rows(1, 3, 2)})});
+  ExpectSame(worker.Result(), alone[0]);
+  ExpectSame(worker.Result(), alone[1]);
+  ExpectSame(Worker::ResultOf(*worker.other).outputs.at(0),
+             ReferenceOf(Hybrid(Rows(1, 0, 4), 2)));
+}
+
+TEST(ExpertCoreTest, ReleaseFreesTheBlocks) {
+  Worker worker(kAll);
+  const int free = worker.core->free_blocks();
+  worker.Take(Step(1, {Rows(1, 0, 33), Rows(2, 0, 1)}));
+  worker.Work();
+  EXPECT_EQ(worker.core->free_blocks(), free - 4);
+  worker.Release(1, 2);  // Not the attempt that is here.
+  worker.Release(9);
+  EXPECT_EQ(worker.core->free_blocks(), free - 4);
+  worker.Release(1);
+  EXPECT_EQ(worker.core->free_blocks(), free - 1);
+  worker.Release(1);
+  worker.Release(2);
+  EXPECT_EQ(worker.core->free_blocks(), free);
+  EXPECT_EQ(worker.core->sequences(), 0);
+  EXPECT_EQ(worker.counts.open, 0);
+}
+
+TEST(ExpertCoreTest, ReleaseWhileTheBatchWaitsForAPeer) {
+  const Frame step = Step(1, {Hybrid(Rows(1, 0, 20), 5), Rows(2, 0, 5)});
+  Two two;
+  Worker& low = two.low;
+  const int free = low.core->free_blocks();
+  low.Take(step);
+  low.Work();
+  ASSERT_FALSE(low.peer->frames.empty());
+  low.Release(1);
+  low.Release(1);
+  EXPECT_LT(low.core->free_blocks(), free) << "blocks in use were given away";
+  two.Work();
+  ExpectSame(low.Result(), Reference({step})[0]);
+  EXPECT_EQ(low.core->free_blocks(), free - 1);
+  EXPECT_EQ(low.core->sequences(), 1);
+}
+
+TEST(ExpertCoreTest, ReleaseBeforeTheStepBeginsCancelsIt) {
+  Worker worker(kAll);
+  const int free = worker.core->free_blocks();
+  worker.Take(Step(1, {Rows(1, 0, 20), Rows(2, 0, 5)}));
+  worker.Release(1);
+  worker.Work();
+  const StageResult result = worker.Result();
+  EXPECT_EQ(result.outputs.at(0).status.code(), StatusCode::kCancelled);
+  ExpectSame(result.outputs.at(1), ReferenceOf(Rows(2, 0, 5)));
+  EXPECT_EQ(worker.core->free_blocks(), free - 1);
+}
+
+TEST(ExpertCoreTest, ALostPeerFailsOnlyTheRowsThatNeedIt) {
+  const auto [local, remote] = LocalAndRemote();
+  Two two;
+  Worker& low = two.low;
+  low.Take(Step(1, {Rows(remote, 0, 1), Rows(local, 0, 1)}));
+  low.Work();
+  ASSERT_FALSE(low.peer->frames.empty());
+  EXPECT_FALSE(low.core->HasWork());
+  low.core->LinkDown(kPeer);
+  low.Work();
+  StageResult result = low.Result();
+  EXPECT_EQ(result.outputs.at(0).status.code(), StatusCode::kUnavailable);
+  EXPECT_FALSE(result.outputs[0].sampled.has_value());
+  ExpectSame(result.outputs.at(1), ReferenceOf(Rows(local, 0, 1)));
+
+  // Without a peer at all, the missing expert is named.
+  SequenceRows again = Rows(remote, 0, 1);
+  again.attempt = 2;
+  low.Take(Step(2, {again}));
+  low.Work();
+  result = low.Result();
+  EXPECT_EQ(result.outputs.at(0).status.code(), StatusCode::kUnavailable);
+  EXPECT_NE(result.outputs[0].status.message().find("has expert"),
+            absl::string_view::npos);
+
+  // The peer is back: the next attempt succeeds.
+  two.low.peer->frames.clear();
+  low.AddPeer(kHigh);
+  again.attempt = 3;
+  low.Take(Step(3, {again}));
+  two.Work();
+  ExpectSame(low.Result().outputs.at(0), ReferenceOf(Rows(remote, 0, 1)));
+}
+
+TEST(ExpertCoreTest, ALostDenseWorkerFreesAllItHad) {
+  Two two;
+  Worker& low = two.low;
+  const int free = low.core->free_blocks();
+  low.Take(Step(1, {Hybrid(Rows(1, 0, 20), 6), Rows(2, 0, 9)}));
+  low.Take(Step(8, {Rows(2, 0, 9)}), kOtherDense);
+  low.Work();
+  ASSERT_FALSE(low.peer->frames.empty());
+  low.Take(Step(2, {Rows(3, 0, 9)}));  // Waits for the batch.
+  low.core->LinkDown(kDense);
+  two.Work();
+  EXPECT_TRUE(low.dense->frames.empty());
+  ExpectSame(Worker::ResultOf(*low.other).outputs.at(0),
+             ReferenceOf(Rows(2, 0, 9)));
+  EXPECT_EQ(low.core->sequences(), 1);
+  low.core->LinkDown(kOtherDense);
+  EXPECT_EQ(low.core->free_blocks(), free);
+  EXPECT_EQ(low.core->sequences(), 0);
+}
+
+TEST(ExpertCoreTest, ALaterAttemptReplacesTheEarlierOne) {
+  Worker worker(kAll);
+  const int free = worker.core->free_blocks();
+  SequenceRows second = Rows(1, 0, 18);
+  second.attempt = 2;
+  // Both wait at once; the first holds other numbers, of which nothing may stay.
+  worker.Take(Step(1, {Hybrid(Rows(1, 0, 40), 3)}));
+  worker.Take(Step(2, {second}));
+  worker.Work();
+  EXPECT_TRUE(worker.Result().outputs.at(0).status.ok());
+  const StageResult result = worker.Result();
+  EXPECT_EQ(result.outputs.at(0).attempt, 2u);
+  ExpectSame(result.outputs[0], ReferenceOf(second));
+  EXPECT_EQ(worker.core->sequences(), 1);
+  EXPECT_EQ(worker.core->free_blocks(), free - 2);
+  worker.Release(1, 1);  // Late.
+  EXPECT_EQ(worker.core->sequences(), 1);
+  worker.Release(1, 2);
+  EXPECT_EQ(worker.core->free_blocks(), free);
+}
+
+TEST(ExpertCoreTest, AFullCacheFailsOnlyTheSequenceThatFindsIt) {
+  Worker worker(kAll, 3);
+  worker.Take(Step(1, {Rows(1, 0, 32), Rows(2, 0, 20), Rows(3, 0, 5)}));
+  worker.Work();
+  const StageResult result = worker.Result();
+  ExpectSame(result.outputs.at(0), ReferenceOf(Rows(1, 0, 32)));
+  EXPECT_EQ(result.outputs.at(1).status.code(), StatusCode::kResourceExhausted);
+  ExpectSame(result.outputs.at(2), ReferenceOf(Rows(3, 0, 5)));
+  for (int s : {1, 2, 3}) worker.Release(s);
+  EXPECT_EQ(worker.core->free_blocks(), 3);
+  EXPECT_EQ(worker.core->sequences(), 0);
+  worker.Take(Step(2, {Rows(2, 0, 48)}));
+  worker.Work();
+  EXPECT_TRUE(worker.Result().outputs.at(0).status.ok());
+}
+
+TEST(ExpertCoreTest, RowsAtAnotherPositionThanTheSequenceAreRefused) {
+  Worker worker(kAll);
+  worker.Take(Step(1, {Rows(1, 0, 4)}));
+  worker.Work();
+  EXPECT_TRUE(worker.Result().outputs.at(0).status.ok());
+  SequenceRows other_attempt = Rows(1, 4, 1);
+  other_attempt.attempt = 2;
+  const std::vector<SequenceRows> wrong = {
+      Rows(1, 3, 1), Rows(1, 5, 1), Rows(9, 4, 1), Rows(1, 0, 4), other_attempt};
+  for (const SequenceRows& rows : wrong) {
+    worker.Take(Step(2, {rows, Rows(100 + rows.sequence, 7, 1)}));
+    worker.Work();
+    for (const auto& output : worker.Result().outputs) {
+      EXPECT_EQ(output.status.code(), StatusCode::kFailedPrecondition);
+    }
+  }
+  EXPECT_FALSE(worker.dense->closed);
+  // The sequence itself is unharmed.
+  worker.Take(Step(3, {Rows(1, 4, 1)}));
+  worker.Work();
+  ExpectSame(worker.Result(), Reference({Step(1, {Rows(1, 0, 4)}),
+                                         Step(3, {Rows(1, 4, 1)})})[1]);
+}
+
+TEST(ExpertCoreTest, ImpossibleFramesCloseTheLink) {
+  std::vector<Frame> bad;
+  const auto add = [&bad](auto change) {
+    SequenceRows rows = Rows(1, 0, 3);
+    change(rows);
+    bad.push_back(Step(1, {Rows(2, 0, 2), rows}));
+  };
+  add([](SequenceRows& r) { r.tokens[1] = Config().vocab_size; });
+  add([](SequenceRows& r) { r.tokens[2] = -1; });
+  add([](SequenceRows& r) { r.score_targets = {Config().vocab_size}; });
+  add([](SequenceRows& r) { r.score_targets = {1, 2, 3, 4}; });
+  add([](SequenceRows& r) { r.tokens.clear(); });
+  add([](SequenceRows& r) { r.start.reset(); });
+  add([](SequenceRows& r) { r.first_position = 5; });
+  add([](SequenceRows& r) { r.start->family = Config().num_experts; });
+  add([](SequenceRows& r) { r.start->family = -2; });
+  add([](SequenceRows& r) { r.start->hybrid = true; });
+  add([](SequenceRows& r) { r.sequence = 2; });
+  for (const int position : {-1, INT_MIN, Config().max_context - 2, INT_MAX}) {
+    add([position](SequenceRows& r) {
+      r.first_position = position;
+      r.start.reset();
+    });
+  }
+  for (const int change : {-1, 1}) {
+    bad.push_back(Step(1, {Rows(1, 0, 3)}));
+    bad.back().payload.resize(bad.back().payload.size() + change);
+  }
+  const std::vector<float> row(Config().hidden_size);
+  bad.push_back({Hello{}, {}});
+  bad.push_back({StageResult{}, {}});
+  bad.push_back({ExpertRows{1, Config().boundary - 1, 0}, row});
+  bad.push_back({ExpertRows{1, Config().num_layers, 0}, row});
+  bad.push_back({ExpertRows{1, Config().boundary, 0}, {}});
+  bad.push_back({ExpertRows{1, Config().boundary, 0}, {1, 2, 3}});
+
+  Worker worker(kAll);
+  const int free = worker.core->free_blocks();
+  LinkId id = 100;
+  for (const Frame& frame : bad) {
+    auto link = std::make_shared<FakeLink>();
+    worker.core->LinkUp(++id, {WorkerRole::kDense, "bad", "m", "1", {}}, link);
+    worker.Take(frame, id);
+    worker.Work();
+    EXPECT_TRUE(link->closed) << "frame " << id - 101;
+    EXPECT_TRUE(link->frames.empty()) << "frame " << id - 101;
+    worker.core->LinkDown(id);
+  }
+  EXPECT_EQ(worker.core->free_blocks(), free);
+  worker.Take(bad[0], 999);  // Of a link that is not there.
+  EXPECT_FALSE(worker.core->HasWork());
+}
+
+TEST(ExpertCoreTest, RowsOfAnExpertThatIsNotHereAreAnsweredSo) {
+  Worker worker(kLow);
+  for (const int expert : {4, 99, -1}) {
+    worker.Take({ExpertRows{77, Config().boundary, expert},
+                 std::vector<float>(Config().hidden_size)},
+                kOtherDense);
+    ASSERT_EQ(worker.other->frames.size(), 1u);
+    const auto& outputs =
+        std::get<ExpertOutputs>(worker.other->frames[0].body);
+    EXPECT_EQ(outputs.ticket, 77u);
+    EXPECT_EQ(outputs.status.code(), StatusCode::kNotFound);
+    worker.other->frames.clear();
+  }
+  EXPECT_FALSE(worker.other->closed);
+}
+
+TEST(ExpertCoreTest, WrongOutputsOfAPeerFailItsRowsAlone) {
+  const auto [local, remote] = LocalAndRemote();
+  for (const bool wrong_size : {true, false}) {
+    Worker worker(kLow);
+    worker.AddPeer(kHigh);
+    worker.Take(Step(1, {Rows(remote, 0, 1), Rows(local, 0, 1)}));
+    worker.Work();
+    const auto ask = [&] {
+      return std::get<ExpertRows>(worker.peer->frames.front().body).ticket;
+    };
+    ASSERT_FALSE(worker.peer->frames.empty());
+    worker.Take({ExpertOutputs{ask() + 1000, {}}, {1}}, kPeer);  // Unknown.
+    EXPECT_FALSE(worker.peer->closed);
+    // Another link answers in the peer's place: that one is closed.
+    worker.Take({ExpertOutputs{ask(), {}}, worker.peer->frames.front().payload},
+                kOtherDense);
+    EXPECT_TRUE(worker.other->closed);
+    EXPECT_FALSE(worker.core->HasWork());
+    while (!worker.peer->frames.empty()) {
+      const ExpertOutputs outputs = {
+          ask(), wrong_size ? absl::OkStatus() : absl::NotFoundError("gone")};
+      worker.peer->frames.pop_front();
+      worker.Take({outputs, {}}, kPeer);
+      worker.Work();
+    }
+    if (wrong_size) {
+      EXPECT_TRUE(worker.peer->closed);
+      worker.core->LinkDown(kPeer);
+    } else {
+      EXPECT_FALSE(worker.peer->closed);
+    }
+    worker.Work();
+    const StageResult result = worker.Result();
+    EXPECT_EQ(result.outputs.at(0).status.code(), StatusCode::kUnavailable);
+    ExpectSame(result.outputs.at(1), ReferenceOf(Rows(local, 0, 1)));
+  }
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,95 @@
+#include "link/frame_codec.h"
+
+#include <gtest/gtest.h>
+
+namespace apollo {
+namespace {
+
+using Message = internal::v1::LinkMessage;
+
+Frame WithPayload(std::size_t floats) {
+  return {ExpertRows{7, 1, 2}, std::vector<float>(floats, 1.5f)};
+}
+
+absl::StatusCode CodeOf(const Message& message) {
+  return FrameDecoder().Add(message).status().code();
+}
+
+TEST(FrameCodecTest, PiecesAreAtMostOneMegabyteAndComeTogetherAgain) {
+  constexpr std::size_t kPiece = kMaxPieceBytes / sizeof(float);
+  for (const auto& [floats, pieces] : std::map<std::size_t, std::size_t>{
+           {0, 1}, {1, 1}, {kPiece, 1}, {kPiece + 1, 2}, {3 * kPiece, 3}}) {
+    const auto messages = EncodeFrame(WithPayload(floats), 0);
+    ASSERT_EQ(messages.size(), pieces) << floats;
+    FrameDecoder decoder;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      EXPECT_LE(messages[i].payload().size(), kMaxPieceBytes);
+      const auto frame = decoder.Add(messages[i]);
+      ASSERT_TRUE(frame.ok()) << frame.status();
+      ASSERT_EQ(frame->has_value(), i + 1 == messages.size());
+      if (*frame) EXPECT_EQ((*frame)->payload, WithPayload(floats).payload);
+    }
+  }
+}
+
+TEST(FrameCodecTest, DuplicatesAreDropped) {
+  FrameDecoder decoder;
+  const auto first = EncodeFrame(WithPayload(kMaxPieceBytes / 4 + 1), 0);
+  const auto second = EncodeFrame(WithPayload(1), 1);
+  EXPECT_FALSE(decoder.Add(first[0])->has_value());
+  EXPECT_TRUE(decoder.Add(first[1])->has_value());
+  for (const Message& again : first) {
+    const auto frame = decoder.Add(again);
+    ASSERT_TRUE(frame.ok());
+    EXPECT_FALSE(frame->has_value());
+  }
+  EXPECT_TRUE(decoder.Add(second[0])->has_value());
+}
+
+TEST(FrameCodecTest, MissingFramesAreDataLoss) {
+  EXPECT_EQ(CodeOf(EncodeFrame(WithPayload(1), 1)[0]),
+            absl::StatusCode::kDataLoss);
+  // A frame that begins again before it was complete.
+  FrameDecoder decoder;
+  const Message begin = EncodeFrame(WithPayload(kMaxPieceBytes / 4 + 1), 0)[0];
+  ASSERT_TRUE(decoder.Add(begin).ok());
+  EXPECT_EQ(decoder.Add(begin).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(FrameCodecTest, WhatNoCorrectPeerSendsIsRefused) {
+  constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+  Message no_body;
+  EXPECT_EQ(CodeOf(no_body), kInvalid);
+
+  Message continuation;
+  continuation.mutable_continuation();
+  EXPECT_EQ(CodeOf(continuation), kInvalid);
+
+  Message message = EncodeFrame(WithPayload(2), 0)[0];
+  message.set_payload_bytes(6);  // No whole number of floats.
+  EXPECT_EQ(CodeOf(message), kInvalid);
+  message.set_payload_bytes(4);  // Less than comes.
+  EXPECT_EQ(CodeOf(message), kInvalid);
+  message.set_payload_bytes(kMaxPayloadBytes + 4);
+  EXPECT_EQ(CodeOf(message), kInvalid);
+  message.set_payload_bytes(~std::uint64_t{3});
+  EXPECT_EQ(CodeOf(message), kInvalid);
+
+  // The excess comes in a later piece.
+  FrameDecoder decoder;
+  auto pieces = EncodeFrame(WithPayload(kMaxPieceBytes / 4 + 1), 0);
+  ASSERT_TRUE(decoder.Add(pieces[0]).ok());
+  pieces[1].set_payload("12345");
+  EXPECT_EQ(decoder.Add(pieces[1]).status().code(), kInvalid);
+}
+
+TEST(FrameCodecTest, AnUnknownErrorCodeIsStillAnError) {
+  Message message = EncodeFrame({ExpertOutputs{1, {}}, {}}, 0)[0];
+  message.mutable_outputs()->set_error_code(12345);
+  const auto frame = FrameDecoder().Add(message);
+  ASSERT_TRUE(frame.ok() && frame->has_value());
+  EXPECT_FALSE(std::get<ExpertOutputs>((*frame)->body).status.ok());
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,378 @@
+// What every Link promises (link.h), checked alike for each implementation.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <thread>
+
+#include "common/mutex.h"
+#include "link/grpc_link.h"
+#include "link/in_process_link.h"
+
+namespace apollo {
+namespace {
+
+class Recorder final : public FrameHandler {
+ public:
+  void OnFrame(Frame frame) override {
+    MutexLock lock(mutex_);
+    EXPECT_TRUE(closed_.empty()) << "a frame after OnClosed";
+    frames_.push_back(std::move(frame));
+    changed_.notify_all();
+  }
+  void OnClosed(absl::Status status) override {
+    MutexLock lock(mutex_);
+    closed_.push_back(std::move(status));
+    changed_.notify_all();
+  }
+  std::vector<Frame> WaitForFrames(std::size_t count) {
+    MutexLock lock(mutex_);
+    while (frames_.size() < count && closed_.empty()) changed_.wait(mutex_);
+    return frames_;
+  }
+  absl::Status WaitForClosed() {
+    MutexLock lock(mutex_);
+    while (closed_.empty()) changed_.wait(mutex_);
+    return closed_[0];
+  }
+  std::size_t times_closed() {
+    MutexLock lock(mutex_);
+    return closed_.size();
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<Frame> frames_;
+  std::vector<absl::Status> closed_;
+};
+
+// An open link, and the recorder behind each end.
+class Pair {
+ public:
+  virtual ~Pair() = default;
+  std::shared_ptr<Recorder> at[2] = {std::make_shared<Recorder>(),
+                                     std::make_shared<Recorder>()};
+  std::shared_ptr<Link> link[2];
+};
+
+class InProcessPair final : public Pair {
+ public:
+  InProcessPair() {
+    std::tie(link[0], link[1]) = MakeInProcessLink(at[0], at[1]);
+  }
+};
+
+std::shared_ptr<grpc::Channel> Insecure(const std::string& address) {
+  return grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+}
+
+// A server that accepts links, or refuses them.
+class LinkServer final : private LinkAcceptor {
+ public:
+  explicit LinkServer(std::shared_ptr<FrameHandler> handler)
+      : handler_(std::move(handler)), service_(*this) {
+    int port = 0;
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    address_ = "127.0.0.1:" + std::to_string(port);
+  }
+  ~LinkServer() { Shutdown(); }
+  void Shutdown() { server_->Shutdown(std::chrono::system_clock::now()); }
+  const std::string& address() const { return address_; }
+  std::shared_ptr<Link> WaitForLink() {
+    MutexLock lock(mutex_);
+    while (!link_) changed_.wait(mutex_);
+    return link_;
+  }
+
+ private:
+  std::shared_ptr<FrameHandler> OnAccept(std::shared_ptr<Link> link) override {
+    MutexLock lock(mutex_);
+    link_ = std::move(link);
+    changed_.notify_all();
+    return handler_;
+  }
+
+  const std::shared_ptr<FrameHandler> handler_;
+  GrpcLinkService service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::shared_ptr<Link> link_;
+};
+
+class GrpcPair final : public Pair {
+ public:
+  GrpcPair() : server_(at[1]) {
+    link[0] = MakeGrpcDialer(Insecure)(server_.address(), at[0]);
+    link[1] = server_.WaitForLink();
+  }
+  ~GrpcPair() override {
+    link[0]->Close();
+    at[0]->WaitForClosed();
+    at[1]->WaitForClosed();
+  }
+
+ private:
+  LinkServer server_;
+};
+
+Frame Numbered(std::uint64_t number, std::vector<float> payload = {}) {
+  return {ExpertRows{number, 1, 2}, std::move(payload)};
+}
+std::uint64_t NumberOf(const Frame& frame) {
+  return std::get<ExpertRows>(frame.body).ticket;
+}
+
+template <typename T>
+class LinkContract : public testing::Test {
+ protected:
+  T pair_;
+};
+using Implementations = testing::Types<InProcessPair, GrpcPair>;
+TYPED_TEST_SUITE(LinkContract, Implementations);
+
+TYPED_TEST(LinkContract, FramesArriveInOrderBothWays) {
+  Pair& pair = this->pair_;
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    for (int end : {0, 1}) pair.link[end]->Send(Numbered(2 * i + end));
+  }
+  for (int end : {0, 1}) {
+    const auto frames = pair.at[1 - end]->WaitForFrames(50);
+    ASSERT_EQ(frames.size(), 50u);
+    for (std::uint64_t i = 0; i < 50; ++i) {
+      EXPECT_EQ(NumberOf(frames[i]), 2 * i + end);
+    }
+  }
+}
+
+TYPED_TEST(LinkContract, PayloadsArriveBitForBit) {
+  Pair& pair = this->pair_;
+  const std::vector<std::size_t> sizes = {0, 1, 262144, 700001, 262145};
+  std::vector<std::vector<float>> payloads;
+  for (const std::size_t size : sizes) {
+    std::vector<float> payload(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      // Every kind of bits, NaN and denormal numbers too.
+      const std::uint32_t bits = static_cast<std::uint32_t>(i) * 2654435761u;
+      std::memcpy(&payload[i], &bits, sizeof(bits));
+    }
+    payloads.push_back(payload);
+    pair.link[0]->Send(Numbered(size, std::move(payload)));
+  }
+  const auto frames = pair.at[1]->WaitForFrames(sizes.size());
+  ASSERT_EQ(frames.size(), sizes.size());
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    EXPECT_EQ(NumberOf(frames[i]), sizes[i]);
+    ASSERT_EQ(frames[i].payload.size(), sizes[i]);
+    EXPECT_TRUE(std::equal(payloads[i].begin(), payloads[i].end(),
+                           frames[i].payload.begin(), [](float a, float b) {
+                             return std::memcmp(&a, &b, sizeof(a)) == 0;
+                           }));
+  }
+}
+
+void ExpectSame(const TokenLogprob& a, const TokenLogprob& b) {
+  EXPECT_EQ(a.token, b.token);
+  EXPECT_EQ(a.logprob, b.logprob);
+}
+
+TYPED_TEST(LinkContract, EveryFieldOfEveryMessageArrives) {
+  Pair& pair = this->pair_;
+  const Hello hello = {WorkerRole::kExpert, "e-1", "abc", "1.2", {0, 3, 1023}};
+  const SequenceStart start = {5, true, {0.7f, 0.9f, 40, 1ull << 63, -1.5f, 2.f},
+                               77, 4};
+  const StageStep step = {
+      1ull << 62,
+      {{1ull << 61, 3, 0, {0, 259, 7}, start, false, {259, 7}},
+       {8, 1, 4095, {5}, {}, true, {}},
+       {9, 1, 0, {5}, SequenceStart{-1, false, {}, 1, 0}, true, {}}}};
+  const StageResult result = {
+      6,
+      {{1, 2, 9, TokenLogprob{12, -0.5f}, {{12, -0.5f}, {0, -7.f}}, {-1.f, -2.f},
+        {4, 0, 0xffffffffu}, {}},
+       {2, 1, 0, {}, {}, {}, {}, absl::ResourceExhaustedError("full")}}};
+  const ReleaseSequences release = {{{7, 1}, {1ull << 60, 9}}};
+  pair.link[0]->Send({hello, {}});
+  pair.link[0]->Send({step, {1, 2}});
+  pair.link[0]->Send({result, {}});
+  pair.link[0]->Send({release, {}});
+  pair.link[0]->Send({ExpertRows{1ull << 59, 23, 6}, {3}});
+  pair.link[0]->Send({ExpertOutputs{4, {}}, {5}});
+  pair.link[0]->Send({ExpertOutputs{5, absl::NotFoundError("gone")}, {}});
+  const auto frames = pair.at[1]->WaitForFrames(7);
+  ASSERT_EQ(frames.size(), 7u);
+
+  const auto& h = std::get<Hello>(frames[0].body);
+  EXPECT_EQ(h.role, hello.role);
+  EXPECT_EQ(h.name, hello.name);
+  EXPECT_EQ(h.model_hash, hello.model_hash);
+  EXPECT_EQ(h.version, hello.version);
+  EXPECT_EQ(h.experts, hello.experts);
+
+  const auto& s = std::get<StageStep>(frames[1].body);
+  EXPECT_EQ(s.step, step.step);
+  EXPECT_EQ(frames[1].payload, (std::vector<float>{1, 2}));
+  ASSERT_EQ(s.sequences.size(), step.sequences.size());
+  for (std::size_t i = 0; i < s.sequences.size(); ++i) {
+    const SequenceRows& a = s.sequences[i];
+    const SequenceRows& b = step.sequences[i];
+    EXPECT_EQ(a.sequence, b.sequence);
+    EXPECT_EQ(a.attempt, b.attempt);
+    EXPECT_EQ(a.first_position, b.first_position);
+    EXPECT_EQ(a.tokens, b.tokens);
+    EXPECT_EQ(a.sample, b.sample);
+    EXPECT_EQ(a.score_targets, b.score_targets);
+    ASSERT_EQ(a.start.has_value(), b.start.has_value());
+    if (!a.start) continue;
+    EXPECT_EQ(a.start->family, b.start->family);
+    EXPECT_EQ(a.start->hybrid, b.start->hybrid);
+    EXPECT_EQ(a.start->prompt_tokens, b.start->prompt_tokens);
+    EXPECT_EQ(a.start->top_logprobs, b.start->top_logprobs);
+    const SamplingOptions &x = a.start->sampling, &y = b.start->sampling;
+    EXPECT_EQ(x.temperature, y.temperature);
+    EXPECT_EQ(x.top_p, y.top_p);
+    EXPECT_EQ(x.top_k, y.top_k);
+    EXPECT_EQ(x.seed, y.seed);
+    EXPECT_EQ(x.presence_penalty, y.presence_penalty);
+    EXPECT_EQ(x.frequency_penalty, y.frequency_penalty);
+  }
+
+  const auto& r = std::get<StageResult>(frames[2].body);
+  EXPECT_EQ(r.step, result.step);
+  ASSERT_EQ(r.outputs.size(), result.outputs.size());
+  for (std::size_t i = 0; i < r.outputs.size(); ++i) {
+    const SequenceOutput &a = r.outputs[i], &b = result.outputs[i];
+    EXPECT_EQ(a.sequence, b.sequence);
+    EXPECT_EQ(a.attempt, b.attempt);
+    EXPECT_EQ(a.position, b.position);
+    ASSERT_EQ(a.sampled.has_value(), b.sampled.has_value());
+    if (a.sampled) ExpectSame(*a.sampled, *b.sampled);
+    ASSERT_EQ(a.alternatives.size(), b.alternatives.size());
+    for (std::size_t j = 0; j < a.alternatives.size(); ++j) {
+      ExpectSame(a.alternatives[j], b.alternatives[j]);
+    }
+    EXPECT_EQ(a.score_logprobs, b.score_logprobs);
+    EXPECT_EQ(a.expert_use, b.expert_use);
+    EXPECT_EQ(a.status, b.status);
+  }
+
+  const auto& l = std::get<ReleaseSequences>(frames[3].body);
+  ASSERT_EQ(l.items.size(), 2u);
+  for (int i : {0, 1}) {
+    EXPECT_EQ(l.items[i].sequence, release.items[i].sequence);
+    EXPECT_EQ(l.items[i].attempt, release.items[i].attempt);
+  }
+  const auto& rows = std::get<ExpertRows>(frames[4].body);
+  EXPECT_EQ(rows.ticket, 1ull << 59);
+  EXPECT_EQ(rows.layer, 23);
+  EXPECT_EQ(rows.expert, 6);
+  EXPECT_EQ(frames[4].payload, std::vector<float>{3});
+  const auto& outputs = std::get<ExpertOutputs>(frames[5].body);
+  EXPECT_EQ(outputs.ticket, 4u);
+  EXPECT_TRUE(outputs.status.ok());
+  EXPECT_EQ(frames[5].payload, std::vector<float>{5});
+  EXPECT_EQ(std::get<ExpertOutputs>(frames[6].body).status,
+            absl::NotFoundError("gone"));
+}
+
+TYPED_TEST(LinkContract, CloseTellsBothSidesOnceAndDropsLaterFrames) {
+  for (int closer : {0, 1}) {
+    TypeParam pair;
+    pair.link[0]->Send(Numbered(1));  // So that the link is surely open.
+    pair.at[1]->WaitForFrames(1);
+    pair.link[closer]->Close();
+    EXPECT_TRUE(pair.at[closer]->WaitForClosed().ok());
+    EXPECT_FALSE(pair.at[1 - closer]->WaitForClosed().ok());
+    for (int end : {0, 1}) {
+      pair.link[end]->Send(Numbered(2, {1, 2, 3}));
+      pair.link[end]->Close();
+      EXPECT_EQ(pair.at[end]->times_closed(), 1u);
+    }
+    EXPECT_EQ(pair.at[1]->WaitForFrames(1).size(), 1u);
+    EXPECT_TRUE(pair.at[0]->WaitForFrames(0).empty());
+  }
+}
+
+TYPED_TEST(LinkContract, ManySendersLoseNothingAndKeepTheirOrder) {
+  constexpr int kThreads = 4, kFrames = 200;
+  Pair& pair = this->pair_;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&pair, t] {
+      for (int i = 0; i < kFrames; ++i) {
+        pair.link[t % 2]->Send(Numbered(t * 1000 + i, {static_cast<float>(i)}));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (int end : {0, 1}) {
+    const auto frames = pair.at[1 - end]->WaitForFrames(kThreads / 2 * kFrames);
+    ASSERT_EQ(frames.size(), std::size_t{kThreads / 2 * kFrames});
+    std::map<std::uint64_t, std::uint64_t> next;  // By thread.
+    for (const Frame& frame : frames) {
+      const std::uint64_t thread = NumberOf(frame) / 1000;
+      EXPECT_EQ(static_cast<int>(thread % 2), end);
+      EXPECT_EQ(NumberOf(frame) % 1000, next[thread]++);
+    }
+  }
+}
+
+// Ends a link from inside OnFrame, as LinkSession does with a peer it refuses.
+class Refuser final : public FrameHandler {
+ public:
+  void OnFrame(Frame) override { link->Close(); }
+  void OnClosed(absl::Status status) override { closed = status; }
+  std::shared_ptr<Link> link;
+  std::optional<absl::Status> closed;
+};
+
+TEST(InProcessLinkTest, AHandlerMayCloseTheLink) {
+  auto refuser = std::make_shared<Refuser>();
+  auto other = std::make_shared<Recorder>();
+  const auto [first, second] = MakeInProcessLink(refuser, other);
+  refuser->link = first;
+  second->Send(Numbered(1));
+  ASSERT_TRUE(refuser->closed.has_value());
+  EXPECT_TRUE(refuser->closed->ok());
+  EXPECT_FALSE(other->WaitForClosed().ok());
+  refuser->link = nullptr;
+}
+
+TEST(GrpcLinkTest, AnUnreachablePeerIsUnavailable) {
+  std::string address;
+  {
+    LinkServer server(nullptr);
+    address = server.address();  // Nobody listens there any more.
+  }
+  auto recorder = std::make_shared<Recorder>();
+  const auto link = MakeGrpcDialer(Insecure)(address, recorder);
+  link->Send(Numbered(1));
+  EXPECT_EQ(recorder->WaitForClosed().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(GrpcLinkTest, ARefusedLinkIsUnavailable) {
+  LinkServer server(nullptr);
+  auto recorder = std::make_shared<Recorder>();
+  const auto link = MakeGrpcDialer(Insecure)(server.address(), recorder);
+  EXPECT_EQ(recorder->WaitForClosed().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(GrpcLinkTest, ShuttingTheServerDownClosesItsLinks) {
+  auto at_server = std::make_shared<Recorder>();
+  auto at_client = std::make_shared<Recorder>();
+  LinkServer server(at_server);
+  const auto link = MakeGrpcDialer(Insecure)(server.address(), at_client);
+  link->Send(Numbered(1));
+  at_server->WaitForFrames(1);
+  server.Shutdown();
+  EXPECT_FALSE(at_server->WaitForClosed().ok());
+  EXPECT_FALSE(at_client->WaitForClosed().ok());
+}
+
+}  // namespace
+}  // namespace apollo

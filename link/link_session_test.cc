@@ -1,0 +1,149 @@
+#include "link/link_session.h"
+
+#include <gtest/gtest.h>
+
+#include "link/in_process_link.h"
+
+namespace apollo {
+namespace {
+
+// What happened, as text.
+class Log final : public LinkEvents {
+ public:
+  void OnLinkUp(LinkId id, const Hello& peer,
+                std::shared_ptr<Link> link) override {
+    this->link = std::move(link);
+    this->id = id;
+    text += "up " + peer.name + "; ";
+  }
+  void OnLinkFrame(LinkId id, Frame frame) override {
+    EXPECT_EQ(id, this->id);
+    text += "frame " +
+            std::to_string(std::get<ExpertRows>(frame.body).ticket) + "; ";
+  }
+  void OnLinkDown(LinkId id, absl::Status status) override {
+    EXPECT_EQ(id, this->id);
+    text += status.ok() ? "down; " : "lost; ";
+    link = nullptr;
+  }
+  std::string text;
+  LinkId id = 0;
+  std::shared_ptr<Link> link;
+};
+
+// One side of a link.
+struct Side {
+  explicit Side(Hello hello)
+      : session(std::make_shared<LinkSession>(
+            std::move(hello), log,
+            [this](absl::Status s) { ended.push_back(s); })) {}
+  Log log;
+  std::vector<absl::Status> ended;
+  std::shared_ptr<LinkSession> session;
+};
+
+Hello Named(const std::string& name, const std::string& hash = "m") {
+  return {WorkerRole::kExpert, name, hash, "1", {}};
+}
+
+void Connect(Side& a, Side& b) {
+  const auto [at_a, at_b] = MakeInProcessLink(a.session, b.session);
+  a.session->Begin(at_a);
+  b.session->Begin(at_b);
+}
+
+TEST(LinkSessionTest, UpThenFramesThenDown) {
+  Side a(Named("a")), b(Named("b"));
+  Connect(a, b);
+  ASSERT_TRUE(a.log.link && b.log.link);
+  EXPECT_NE(a.log.id, b.log.id);
+  a.log.link->Send({ExpertRows{1, 0, 0}, {}});
+  a.log.link->Send({ExpertRows{2, 0, 0}, {}});
+  a.log.link->Close();
+  EXPECT_EQ(a.log.text, "up b; down; ");
+  EXPECT_EQ(b.log.text, "up a; frame 1; frame 2; lost; ");
+  ASSERT_EQ(a.ended.size(), 1u);
+  EXPECT_TRUE(a.ended[0].ok());
+  ASSERT_EQ(b.ended.size(), 1u);
+  EXPECT_EQ(b.ended[0].code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(LinkSessionTest, AnotherModelIsRefused) {
+  Side a(Named("a")), b(Named("b", "other"));
+  Connect(a, b);
+  EXPECT_EQ(a.log.text.find("up"), std::string::npos);
+  ASSERT_EQ(a.ended.size(), 1u);
+  ASSERT_EQ(b.ended.size(), 1u);
+  const bool a_refused =
+      a.ended[0].code() == absl::StatusCode::kFailedPrecondition;
+  EXPECT_TRUE(a_refused ||
+              b.ended[0].code() == absl::StatusCode::kFailedPrecondition);
+  const std::string reason((a_refused ? a : b).ended[0].message());
+  EXPECT_NE(reason.find("serves model"), std::string::npos) << reason;
+}
+
+TEST(LinkSessionTest, ThisProcessItselfIsRefused) {
+  Side a(Named("a")), again(Named("a"));
+  Connect(a, again);
+  EXPECT_EQ(a.log.text + again.log.text, "");
+  ASSERT_EQ(a.ended.size(), 1u);
+  ASSERT_EQ(again.ended.size(), 1u);
+  EXPECT_TRUE(a.ended[0].code() == absl::StatusCode::kAlreadyExists ||
+              again.ended[0].code() == absl::StatusCode::kAlreadyExists);
+}
+
+// Only notes what is sent.
+class SilentLink final : public Link {
+ public:
+  void Send(Frame frame) override { sent.push_back(std::move(frame)); }
+  void Close() override { closed = true; }
+  std::vector<Frame> sent;
+  bool closed = false;
+};
+
+TEST(LinkSessionTest, TheFirstFrameMustBeAHello) {
+  Side a(Named("a"));
+  auto link = std::make_shared<SilentLink>();
+  a.session->Begin(link);
+  a.session->OnFrame({ExpertRows{1, 0, 0}, {}});
+  EXPECT_TRUE(link->closed);
+  a.session->OnFrame({Named("b"), {}});  // Too late.
+  a.session->OnClosed(absl::OkStatus());
+  EXPECT_EQ(a.log.text, "");
+  ASSERT_EQ(a.ended.size(), 1u);
+  EXPECT_EQ(a.ended[0].code(), absl::StatusCode::kInvalidArgument);
+}
+
+// Sends at once when it learns of a link, as an engine's thread may.
+class Hasty final : public LinkEvents {
+ public:
+  void OnLinkUp(LinkId, const Hello&, std::shared_ptr<Link> link) override {
+    link->Send({ExpertRows{1, 0, 0}, {}});
+  }
+  void OnLinkFrame(LinkId, Frame) override {}
+  void OnLinkDown(LinkId, absl::Status) override {}
+};
+
+TEST(LinkSessionTest, TheHelloGoesFirstEvenIfThePeersWasFaster) {
+  Hasty hasty;
+  LinkSession session(Named("a"), hasty, nullptr);
+  session.OnFrame({Named("b"), {}});  // Before Begin knows the link.
+  auto link = std::make_shared<SilentLink>();
+  session.Begin(link);
+  ASSERT_EQ(link->sent.size(), 2u);
+  EXPECT_TRUE(std::holds_alternative<Hello>(link->sent[0].body));
+  EXPECT_TRUE(std::holds_alternative<ExpertRows>(link->sent[1].body));
+}
+
+TEST(LinkSessionTest, ALinkThatEndsBeforeItIsUpOnlyEnds) {
+  Side a(Named("a"));
+  a.session->OnClosed(absl::UnavailableError("nobody there"));
+  auto link = std::make_shared<SilentLink>();
+  a.session->Begin(link);
+  EXPECT_EQ(a.log.text, "");
+  ASSERT_EQ(a.ended.size(), 1u);
+  EXPECT_EQ(a.ended[0].code(), absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace apollo

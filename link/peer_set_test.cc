@@ -1,0 +1,183 @@
+#include "link/peer_set.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <fstream>
+
+namespace apollo {
+namespace {
+
+class FakeClock final : public Clock {
+ public:
+  absl::Duration Now() const override { return now; }
+  absl::Duration now = absl::Seconds(1000);
+};
+
+class NoEvents final : public LinkEvents {
+ public:
+  void OnLinkUp(LinkId, const Hello&, std::shared_ptr<Link>) override { ++up; }
+  void OnLinkFrame(LinkId, Frame) override {}
+  void OnLinkDown(LinkId, absl::Status) override { ++down; }
+  std::atomic<int> up{0};
+  std::atomic<int> down{0};
+};
+
+class FakeLink final : public Link {
+ public:
+  explicit FakeLink(std::shared_ptr<FrameHandler> handler)
+      : handler_(std::move(handler)) {}
+  void Send(Frame) override {}
+  void Close() override {
+    closed = true;
+    End(absl::OkStatus());
+  }
+  void End(absl::Status status) {
+    if (const auto handler = std::exchange(handler_, nullptr)) {
+      handler->OnClosed(std::move(status));
+    }
+  }
+  void Greet(Hello hello) {
+    const auto handler = handler_;  // Which may close this link.
+    handler->OnFrame({std::move(hello), {}});
+  }
+  bool closed = false;
+
+ private:
+  std::shared_ptr<FrameHandler> handler_;
+};
+
+class PeerSetTest : public testing::Test {
+ protected:
+  std::unique_ptr<PeerSet> Make(const std::string& list) {
+    return std::make_unique<PeerSet>(
+        *Membership::Parse(list),
+        [this](const std::string& address,
+               std::shared_ptr<FrameHandler> handler) {
+          dialed_.push_back(address);
+          links_.push_back(std::make_shared<FakeLink>(std::move(handler)));
+          if (fail_at_once_) links_.back()->End(absl::UnavailableError("no"));
+          return links_.back();
+        },
+        Hello{WorkerRole::kDense, "me", "m", "1", {}}, events_, clock_);
+  }
+  // Moves time on in small steps until something is dialled.
+  absl::Duration UntilNextDial(PeerSet& peers) {
+    const std::size_t before = dialed_.size();
+    const absl::Duration start = clock_.now;
+    while (dialed_.size() == before && clock_.now - start < absl::Minutes(1)) {
+      clock_.now += absl::Milliseconds(10);
+      peers.Poll();
+    }
+    return clock_.now - start;
+  }
+
+  FakeClock clock_;
+  NoEvents events_;
+  std::vector<std::string> dialed_;
+  std::vector<std::shared_ptr<FakeLink>> links_;
+  bool fail_at_once_ = false;
+};
+
+TEST_F(PeerSetTest, DialsEachAddressOnce) {
+  const auto peers = Make("a:1,b:2");
+  EXPECT_TRUE(dialed_.empty());
+  for (int i = 0; i < 3; ++i) {
+    peers->Poll();
+    clock_.now += absl::Seconds(10);
+  }
+  EXPECT_EQ(dialed_, (std::vector<std::string>{"a:1", "b:2"}));
+  links_[0]->Greet({WorkerRole::kExpert, "x", "m", "1", {}});
+  EXPECT_EQ(events_.up, 1);
+}
+
+TEST_F(PeerSetTest, PausesGrowWhileAPeerFails) {
+  const auto peers = Make("a:1");
+  fail_at_once_ = true;
+  peers->Poll();
+  ASSERT_EQ(dialed_.size(), 1u);
+  absl::Duration expected = PeerSet::kFirstPause;
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(UntilNextDial(*peers), expected) << i;
+    expected = std::min(2 * expected, PeerSet::kLongestPause);
+  }
+}
+
+TEST_F(PeerSetTest, ALinkThatLivedLongIsDialledAgainSoon) {
+  const auto peers = Make("a:1");
+  fail_at_once_ = true;
+  peers->Poll();
+  for (int i = 0; i < 8; ++i) UntilNextDial(*peers);
+  fail_at_once_ = false;
+  UntilNextDial(*peers);
+  clock_.now += absl::Minutes(5);
+  links_.back()->End(absl::UnavailableError("lost"));
+  EXPECT_EQ(UntilNextDial(*peers), PeerSet::kFirstPause);
+}
+
+TEST_F(PeerSetTest, AnAddressThatLeavesIsClosedAndMayComeBack) {
+  const std::string path = testing::TempDir() + "/peers";
+  std::ofstream(path) << "a:1\nb:2\n";
+  const auto peers = Make("file:" + path);
+  peers->Poll();
+  std::ofstream(path) << "b:2\n";
+  peers->Poll();
+  EXPECT_TRUE(links_[0]->closed);
+  EXPECT_FALSE(links_[1]->closed);
+  clock_.now += absl::Minutes(1);
+  peers->Poll();
+  EXPECT_EQ(dialed_.size(), 2u);
+  std::ofstream(path) << "b:2\na:1\n";
+  peers->Poll();
+  EXPECT_EQ(dialed_.back(), "a:1");
+  EXPECT_EQ(dialed_.size(), 3u);
+}
+
+TEST_F(PeerSetTest, ThisProcessItselfIsDialledOnlyOnce) {
+  const auto peers = Make("a:1");
+  peers->Poll();
+  links_[0]->Greet({WorkerRole::kDense, "me", "m", "1", {}});
+  EXPECT_TRUE(links_[0]->closed);
+  clock_.now += absl::Hours(1);
+  peers->Poll();
+  EXPECT_EQ(dialed_.size(), 1u);
+  EXPECT_EQ(events_.up, 0);
+}
+
+// Ends only later, from another thread, as links over a network do.
+class SlowLink final : public Link {
+ public:
+  explicit SlowLink(std::shared_ptr<FrameHandler> handler)
+      : handler_(std::move(handler)) {}
+  ~SlowLink() override { thread_.join(); }
+  void Send(Frame) override {}
+  void Close() override {
+    thread_ = std::thread([handler = std::move(handler_)] {
+      handler->OnClosed(absl::OkStatus());
+    });
+  }
+
+ private:
+  std::shared_ptr<FrameHandler> handler_;
+  std::thread thread_;
+};
+
+TEST_F(PeerSetTest, DestructionWaitsForEveryEnd) {
+  std::vector<std::shared_ptr<SlowLink>> links;
+  auto peers = std::make_unique<PeerSet>(
+      *Membership::Parse("a:1,b:2"),
+      [&links](const std::string&, std::shared_ptr<FrameHandler> handler) {
+        handler->OnFrame({Hello{WorkerRole::kExpert, "x", "m", "1", {}}, {}});
+        links.push_back(std::make_shared<SlowLink>(std::move(handler)));
+        return links.back();
+      },
+      Hello{WorkerRole::kDense, "me", "m", "1", {}}, events_, clock_);
+  peers->Poll();
+  EXPECT_EQ(events_.up, 2);
+  EXPECT_EQ(events_.down, 0);
+  peers.reset();
+  EXPECT_EQ(events_.down, 2);
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <prometheus/registry.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/mutex.h"
+#include "model/generation/generation.h"
+#include "proto/apollo/v1/inference.grpc.pb.h"
+#include "router/backend.h"
+#include "router/engine.h"
+#include "router/inference_service.h"
+#include "serving/metrics.h"
+
+namespace apollo {
+
+// One sequence of the stand-in for a cluster: a script decides what it does. All
+// methods from any thread, the events from one at a time. Keeps its sink, so that
+// whoever keeps the sequence in the sink leaks both: see AwaitNoHandles.
+class ScriptedSequence {
+ public:
+  ScriptedSequence(const Tokenizer& tokenizer, GenerationRequest request,
+                   std::shared_ptr<GenerationSink> sink)
+      : request(std::move(request)),
+        tokenizer_(tokenizer),
+        sink_(std::move(sink)) {}
+
+  void Started(int cached_tokens = 0);
+  // A token for each byte.
+  void Say(const std::string& text);
+  void Token(GeneratedToken token);  // Fills in the index.
+  void Finish(absl::StatusOr<GenerationFinished> finished);
+  void Finish(FinishCause cause) { Finish(GenerationFinished{cause, {}, {}}); }
+
+  void AwaitCancel();
+  bool cancelled();
+  // What Cancel does besides; set before it can come.
+  void OnCancel(std::function<void()> action);
+  void Cancel();
+
+  const GenerationRequest request;
+
+ private:
+  const Tokenizer& tokenizer_;
+  const std::shared_ptr<GenerationSink> sink_;
+  int next_index_ = 0;
+  Mutex mutex_;
+  CondVar changed_;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  std::function<void()> on_cancel_ ABSL_GUARDED_BY(mutex_);
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+class ScriptedBackend final : public RouterBackend {
+ public:
+  using Script = std::function<void(ScriptedSequence&)>;
+  enum class Where { kThread, kCaller };
+
+  explicit ScriptedBackend(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  // What each sequence does from now on: on a thread of its own, or within Start.
+  void Play(Script script, Where where = Where::kThread);
+  // Waits for all scripts.
+  void Join();
+  // Waits until all that Start returned was destroyed; false if that takes forever.
+  bool AwaitNoHandles();
+  // All sequences started so far.
+  std::vector<std::shared_ptr<ScriptedSequence>> sequences();
+
+  std::unique_ptr<GenerationCall> Start(
+      GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
+  bool Ready() override { return true; }
+  std::string ModelHash() override { return "scripted"; }
+
+ private:
+  class Handle;
+
+  const Tokenizer& tokenizer_;
+  Mutex mutex_;
+  CondVar changed_;
+  int handles_ ABSL_GUARDED_BY(mutex_) = 0;
+  Script script_ ABSL_GUARDED_BY(mutex_);
+  Where where_ ABSL_GUARDED_BY(mutex_) = Where::kThread;
+  std::vector<std::shared_ptr<ScriptedSequence>> sequences_
+      ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The router's service on a port of this process, before a scripted cluster.
+class ScriptedClusterTest : public testing::Test {
+ protected:
+  ScriptedClusterTest();
+  ~ScriptedClusterTest() override;
+
+  struct Answer {
+    std::vector<v1::GenerateResponse> events;
+    grpc::Status status;
+  };
+  Answer Generate(const v1::GenerateRequest& request);
+
+  std::unique_ptr<RouterModel> model_;
+  std::unique_ptr<ScriptedBackend> backend_;
+  std::unique_ptr<v1::InferenceService::Stub> stub_;
+
+ private:
+  std::shared_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<RequestMetrics> metrics_;
+  std::unique_ptr<InferenceService> service_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace apollo

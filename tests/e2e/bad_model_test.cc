@@ -1,0 +1,202 @@
+// Model directories that are wrong: every server says what is wrong in one line
+// that names the file, and ends with a status that is not 0. It never crashes.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/child_process.h"
+#include "tests/e2e/cluster.h"
+
+namespace apollo {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+void WriteAll(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+void Replace(const std::string& path, const std::string& from,
+             const std::string& to) {
+  std::string text = ReadAll(path);
+  const std::size_t at = text.find(from);
+  ASSERT_NE(at, std::string::npos) << from << " is not in " << path;
+  WriteAll(path, text.replace(at, from.size(), to));
+}
+
+struct Case {
+  const char* name;
+  std::function<void(const std::string& folder)> spoil;
+  std::vector<const char*> says;  // What the message must hold.
+  bool router_too = false;
+};
+
+class BadModelTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "apollo_XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  // Runs a server on the model until it ends; returns what it said.
+  std::string RunServer(const std::string& binary, const std::string& model,
+                        int& status) {
+    const std::string log = folder_ + "/log";
+    fs::remove(log);
+    ChildProcess process({Runfile(binary), "--model=" + model,
+                          "--listen=127.0.0.1:0", "--metrics_listen=127.0.0.1:0",
+                          binary.find("router") == 0
+                              ? "--dense_workers=127.0.0.1:1"
+                              : "--threads=1"},
+                         log);
+    status = process.Wait();
+    return ReadAll(log);
+  }
+
+  std::string folder_;
+};
+
+TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
+  const std::string header_start = "{\"";
+  const std::vector<Case> cases = {
+      {"missing config", [](const std::string& f) { fs::remove(f + "/config.json"); },
+       {"config.json"}, true},
+      {"broken config",
+       [](const std::string& f) { WriteAll(f + "/config.json", "{\"a\":"); },
+       {"config.json", "broken JSON"}, true},
+      {"deep config",
+       [](const std::string& f) {
+         WriteAll(f + "/config.json", std::string(100000, '['));
+       },
+       {"config.json", "nested deeper"}, true},
+      {"unknown architecture",
+       [](const std::string& f) {
+         Replace(f + "/config.json", "UpcyclingQwen2MoeForCausalLM", "MambaModel");
+       },
+       {"config.json", "architectures", "MambaModel"}, true},
+      {"sparse layers not last",
+       [](const std::string& f) {
+         std::string text = ReadAll(f + "/config.json");
+         const std::size_t key = text.find("\"mlp_only_layers\"");
+         const std::size_t open = text.find('[', key);
+         const std::size_t close = text.find(']', key);
+         WriteAll(f + "/config.json", text.replace(open, close - open + 1, "[0, 2]"));
+       },
+       {"config.json", "sparse layers must be the last ones"}, true},
+      {"missing weights",
+       [](const std::string& f) { fs::remove(f + "/model.safetensors"); },
+       {"model.safetensors"}},
+      {"empty weights",
+       [](const std::string& f) { WriteAll(f + "/model.safetensors", ""); },
+       {"model.safetensors"}},
+      {"truncated weights",
+       [](const std::string& f) {
+         fs::resize_file(f + "/model.safetensors",
+                         fs::file_size(f + "/model.safetensors") - 100);
+       },
+       {"model.safetensors"}},
+      {"huge header",
+       [](const std::string& f) {
+         std::string bytes = ReadAll(f + "/model.safetensors");
+         bytes.replace(0, 8, std::string("\xff\xff\xff\xff\xff\xff\xff\x7f", 8));
+         WriteAll(f + "/model.safetensors", bytes);
+       },
+       {"model.safetensors"}},
+      {"tensor of another name",
+       [](const std::string& f) {
+         Replace(f + "/model.safetensors", "model.layers.3.mlp.gate.weight",
+                 "model.layers.3.mlp.gete.weight");
+       },
+       {"model.layers.3.mlp.gate.weight"}},
+      {"wrong shape",
+       [](const std::string& f) {
+         Replace(f + "/config.json", "\"num_experts\": 7", "\"num_experts\": 6");
+       },
+       {"model.layers.2.mlp.gate.weight", "[7, 32]", "[6, 32]"}},
+      {"unknown type",
+       [](const std::string& f) {
+         std::string bytes = ReadAll(f + "/model.safetensors");
+         const std::size_t at = bytes.find("\"BF16\"");
+         ASSERT_NE(at, std::string::npos);
+         WriteAll(f + "/model.safetensors", bytes.replace(at, 6, "\"I16\" "));
+       },
+       {"model.safetensors", "I16"}},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    const std::string model = folder_ + "/model";
+    fs::remove_all(model);
+    fs::copy(Runfile("tests/golden/published"), model,
+             fs::copy_options::recursive);
+    fs::permissions(model, fs::perms::owner_all, fs::perm_options::add);
+    for (const auto& file : fs::directory_iterator(model)) {
+      fs::permissions(file.path(), fs::perms::owner_write, fs::perm_options::add);
+    }
+    c.spoil(model);
+    std::vector<std::string> servers = {"dense_worker/dense_worker",
+                                        "expert_worker/expert_worker",
+                                        "deploy/local/apollo_local"};
+    if (c.router_too) servers.push_back("router/router");
+    for (const std::string& server : servers) {
+      SCOPED_TRACE(server);
+      int status = 0;
+      const std::string said = RunServer(server, model, status);
+      EXPECT_EQ(status, 1) << said;
+      for (const char* part : c.says) {
+        EXPECT_NE(said.find(part), std::string::npos) << said;
+      }
+    }
+  }
+}
+
+TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
+  for (const char* server :
+       {"dense_worker/dense_worker", "expert_worker/expert_worker",
+        "deploy/local/apollo_local", "router/router"}) {
+    int status = 0;
+    const std::string said = RunServer(server, "/nonexistent/model", status);
+    EXPECT_EQ(status, 1);
+    EXPECT_NE(said.find("/nonexistent/model/config.json"), std::string::npos)
+        << said;
+  }
+  const std::string log = folder_ + "/log";
+  const std::string model = "--model=" + Runfile("tests/golden/published");
+  const struct {
+    const char* binary;
+    const char* flag;
+    const char* says;
+  } kFlags[] = {
+      {"expert_worker/expert_worker", "--experts=0,7", "\"7\""},
+      {"expert_worker/expert_worker", "--experts=", "--experts"},
+      {"expert_worker/expert_worker", "--threads=100000", "--threads is 100000"},
+      {"dense_worker/dense_worker", "--threads=-1", "--threads is -1"},
+      {"dense_worker/dense_worker", "--cache_megabytes=0", "--cache_megabytes"},
+      {"dense_worker/dense_worker", "--expert_workers=nowhere", "nowhere"},
+      {"router/router", "--default_routing=best", "best"},
+      {"router/router", "--families=/nonexistent", "/nonexistent"},
+      {"dense_worker/dense_worker", "--listen=999.1.1.1:0", "999.1.1.1:0"},
+  };
+  for (const auto& c : kFlags) {
+    fs::remove(log);
+    ChildProcess process({Runfile(c.binary), model, c.flag}, log);
+    EXPECT_EQ(process.Wait(), 1) << c.flag << ReadAll(log);
+    EXPECT_NE(ReadAll(log).find(c.says), std::string::npos)
+        << c.flag << ReadAll(log);
+  }
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,100 @@
+// The upcycled demo model gives what its dense base gives: tokens and
+// log-probabilities of Hugging Face transformers in float32, and ids of Hugging
+// Face tokenizers, through a real cluster.
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "common/json.h"
+#include "common/mapped_file.h"
+#include "model/tokenizer/tokenizer.h"
+#include "tests/e2e/cluster.h"
+#include "tests/e2e/generate.h"
+
+namespace apollo {
+namespace {
+
+Json ReadJson(const std::string& path) {
+  const auto text = ReadFile(path, 16 << 20);
+  EXPECT_TRUE(text.ok()) << text.status();
+  const auto json = ParseJson(text.value_or("{}"), path);
+  EXPECT_TRUE(json.ok()) << json.status();
+  return json.value_or(Json::object());
+}
+
+v1::GenerateRequest RequestFor(const Json& run) {
+  v1::GenerateRequest request;
+  request.set_max_new_tokens(static_cast<int>(run["ids"].size()));
+  request.set_logprobs(0);
+  if (run["kind"] == "chatml") {
+    for (const Json& message : run["messages"]) {
+      v1::ChatMessage* out = request.mutable_chat()->add_messages();
+      const std::string role = message["role"];
+      out->set_role(role == "user"     ? v1::ROLE_USER
+                    : role == "system" ? v1::ROLE_SYSTEM
+                                       : v1::ROLE_ASSISTANT);
+      out->set_content(message["content"].get<std::string>());
+    }
+  } else {
+    request.set_prompt(run["prompt"].get<std::string>());
+  }
+  return request;
+}
+
+TEST(DemoTest, UpcycledModelAnswersLikeItsDenseBase) {
+  const Json expected =
+      ReadJson(Runfile("tests/golden/demo/expected.json"));
+  ASSERT_GE(expected["runs"].size(), 8u);
+  Cluster cluster(DemoModel(), {.expert_workers = 2});
+  cluster.Start();
+  const auto stub = cluster.NewStub();
+  for (const Json& run : expected["runs"]) {
+    const Answer answer = Generate(*stub, RequestFor(run));
+    ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+    EXPECT_EQ(answer.started.prompt_tokens(), run["prompt_ids"].size());
+    EXPECT_EQ(answer.ids, run["ids"].get<std::vector<std::int32_t>>());
+    const auto logprobs = run["logprobs"].get<std::vector<double>>();
+    ASSERT_EQ(answer.logprobs.size(), logprobs.size());
+    for (std::size_t i = 0; i < logprobs.size(); ++i) {
+      EXPECT_NEAR(answer.logprobs[i], logprobs[i], 1e-3);
+    }
+  }
+  cluster.StopAll();
+}
+
+TEST(DemoTest, TokenizerGivesTheIdsOfHuggingFaceAndTheTextBack) {
+  const auto tokenizer = Tokenizer::Load(DemoModel() + "/tokenizer.json");
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  const Json expected =
+      ReadJson(Runfile("tests/golden/demo/tokenizer_expected.json"));
+  const auto text = ReadFile(Runfile("tests/golden/demo/text.txt"), 1 << 20);
+  ASSERT_TRUE(text.ok());
+  const auto whole = (*tokenizer)->Encode(*text, SpecialText::kPlain);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_EQ(*whole,
+            expected["whole_text_ids"].get<std::vector<TokenId>>());
+  const auto back = (*tokenizer)->Decode(*whole, /*skip_special=*/false);
+  ASSERT_TRUE(back.ok());
+  EXPECT_TRUE(*back == *text) << "decoding did not give the text back";
+  // Line by line too, with the text of control tokens as text and as tokens.
+  std::size_t begin = 0;
+  ASSERT_GT(expected["lines"].size(), 100u);
+  for (const Json& line : expected["lines"]) {
+    const std::size_t end = std::min(text->find('\n', begin), text->size());
+    const std::string part = text->substr(begin, end - begin);
+    EXPECT_EQ(*(*tokenizer)->Encode(part, SpecialText::kPlain),
+              line["ids"].get<std::vector<TokenId>>());
+    if (line.contains("ids_special")) {
+      EXPECT_EQ(*(*tokenizer)->Encode(part, SpecialText::kParse),
+                line["ids_special"].get<std::vector<TokenId>>());
+    }
+    begin = end + 1;
+  }
+}
+
+}  // namespace
+}  // namespace apollo

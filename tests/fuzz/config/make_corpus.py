@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Writes corpus/: config.json files, good and bad, made from the published kind."""
+
+import json
+import pathlib
+
+HERE = pathlib.Path(__file__).parent
+BASE = json.loads((HERE / "../../golden/published/config.json").read_text())
+
+CHANGED = {
+    "published": {},
+    "all_sparse": {"mlp_only_layers": []},
+    "all_dense": {"mlp_only_layers": [0, 1, 2, 3]},
+    "gap": {"mlp_only_layers": [0, 2]},
+    "layer_twice": {"mlp_only_layers": [0, 0]},
+    "huge_layer": {"mlp_only_layers": [2**64 - 1]},
+    "negative_layer": {"mlp_only_layers": [-1]},
+    "zero_heads": {"num_attention_heads": 0},
+    "odd_heads": {"num_attention_heads": 3},
+    "kv_no_divisor": {"num_key_value_heads": 3},
+    "odd_head_size": {"hidden_size": 36, "num_attention_heads": 4},
+    "huge_hidden": {"hidden_size": 2**63},
+    "float_layers": {"num_hidden_layers": 4.0},
+    "top_k_too_large": {"num_experts_per_tok": 8},
+    "eos_list": {"eos_token_id": [1, 2]},
+    "eos_too_large": {"eos_token_id": 260},
+    "eos_null": {"eos_token_id": None},
+    "tiny_eps": {"rms_norm_eps": 1e-60},
+    "huge_eps": {"rms_norm_eps": 1e300},
+    "zero_theta": {"rope_theta": 0},
+    "llama": {"architectures": ["LlamaForCausalLM"]},
+    "null_vocab": {"vocab_size": None},
+    "chatml": {"prompt_format": "chatml"},
+    "scaling": {"rope_scaling": {"type": "yarn"}},
+}
+RAW = {
+    "overflow_theta": json.dumps(BASE).replace("1000000.0", "1e999").encode(),
+    "array": b"[]",
+    "empty": b"",
+    "deep": b"[" * 500,
+    "not_utf8": b'{"architectures": ["\xff"]}',
+}
+
+for name, change in CHANGED.items():
+    RAW[name] = json.dumps({**BASE, **change}).encode()
+for name, data in RAW.items():
+    (HERE / "corpus" / name).write_bytes(data)
