@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <climits>
 #include <cmath>
+#include <iterator>
 
 #include "engine/loading.h"
 
@@ -95,9 +97,11 @@ struct Worker {
 
 // Two workers that share the experts.
 struct Two {
-  Two() {
-    low.AddPeer(kHigh);
-    high.AddPeer(kLow);
+  explicit Two(std::set<int> low_experts = kLow,
+               std::set<int> high_experts = kHigh)
+      : low(low_experts), high(high_experts) {
+    low.AddPeer(high_experts);
+    high.AddPeer(low_experts);
   }
   bool Deliver() {
     bool any = false;
@@ -115,7 +119,7 @@ struct Two {
       high.Work();
     } while (Deliver() || low.core->HasWork() || high.core->HasWork());
   }
-  Worker low{kLow}, high{kHigh};
+  Worker low, high;
 };
 
 SequenceRows Rows(std::uint64_t sequence, int first, int count,
@@ -197,21 +201,33 @@ SequenceOutput ReferenceOf(const SequenceRows& rows) {
   return Reference({Step(1, {rows})})[0].outputs.at(0);
 }
 
-// A sequence of one row that uses only low experts, and one that uses others too.
-std::pair<std::uint64_t, std::uint64_t> LocalAndRemote() {
-  std::vector<SequenceRows> rows;
-  for (int s = 1; s <= 60; ++s) rows.push_back(Rows(s, 0, 1));
-  std::uint64_t local = 0, remote = 0;
-  for (const SequenceOutput& o : Reference({Step(1, rows)})[0].outputs) {
-    bool high = false;
-    for (std::size_t i = 0; i < o.expert_use.size(); ++i) {
-      high |= o.expert_use[i] > 0 && kHigh.contains(static_cast<int>(i % 7));
+// A division of the experts, and two sequences of one row: one that uses only
+// experts of the first part, and one that uses others too.
+struct Division {
+  Division() {
+    std::vector<SequenceRows> rows;
+    for (int s = 1; s <= 60; ++s) rows.push_back(Rows(s, 0, 1));
+    const auto results = Reference({Step(1, rows)});
+    for (const SequenceOutput& o : results[0].outputs) {
+      std::set<int> used;
+      for (std::size_t i = 0; i < o.expert_use.size(); ++i) {
+        if (o.expert_use[i] > 0) used.insert(static_cast<int>(i % kAll.size()));
+      }
+      if (local == 0) {
+        local = o.sequence;
+        here = used;
+      } else if (!std::includes(here.begin(), here.end(), used.begin(),
+                                used.end())) {
+        remote = o.sequence;
+      }
     }
-    (high ? remote : local) = o.sequence;
+    std::set_difference(kAll.begin(), kAll.end(), here.begin(), here.end(),
+                        std::inserter(there, there.end()));
+    EXPECT_TRUE(remote != 0) << "the test data has only one kind";
   }
-  EXPECT_TRUE(local != 0 && remote != 0) << "the test data has only one kind";
-  return {local, remote};
-}
+  std::uint64_t local = 0, remote = 0;
+  std::set<int> here, there;
+};
 
 std::vector<Frame> SomeSteps() {
   SequenceRows scored = Rows(3, 0, 9, false);
@@ -337,8 +353,8 @@ TEST(ExpertCoreTest, ReleaseBeforeTheStepBeginsCancelsIt) {
 }
 
 TEST(ExpertCoreTest, ALostPeerFailsOnlyTheRowsThatNeedIt) {
-  const auto [local, remote] = LocalAndRemote();
-  Two two;
+  const auto [local, remote, here, there] = Division();
+  Two two(here, there);
   Worker& low = two.low;
   low.Take(Step(1, {Rows(remote, 0, 1), Rows(local, 0, 1)}));
   low.Work();
@@ -363,7 +379,7 @@ TEST(ExpertCoreTest, ALostPeerFailsOnlyTheRowsThatNeedIt) {
 
   // The peer is back: the next attempt succeeds.
   two.low.peer->frames.clear();
-  low.AddPeer(kHigh);
+  low.AddPeer(there);
   again.attempt = 3;
   low.Take(Step(3, {again}));
   two.Work();
@@ -521,10 +537,10 @@ TEST(ExpertCoreTest, RowsOfAnExpertThatIsNotHereAreAnsweredSo) {
 }
 
 TEST(ExpertCoreTest, WrongOutputsOfAPeerFailItsRowsAlone) {
-  const auto [local, remote] = LocalAndRemote();
+  const auto [local, remote, here, there] = Division();
   for (const bool wrong_size : {true, false}) {
-    Worker worker(kLow);
-    worker.AddPeer(kHigh);
+    Worker worker(here);
+    worker.AddPeer(there);
     worker.Take(Step(1, {Rows(remote, 0, 1), Rows(local, 0, 1)}));
     worker.Work();
     const auto ask = [&] {

@@ -8,6 +8,9 @@
 namespace apollo {
 namespace {
 
+// Frames that a peer may send between our hello and the announcement.
+constexpr std::size_t kMaxEarlyFrames = 64;
+
 LinkId NextLinkId() {
   static std::atomic<LinkId> next{1};
   return next.fetch_add(1, std::memory_order_relaxed);
@@ -38,6 +41,8 @@ void LinkSession::Announce() {
   if (up_ || closed_ || !refusal_.ok() || !link_ || !peer_) return;
   up_ = true;
   events_.OnLinkUp(id_, *peer_, link_);
+  for (Frame& frame : early_) events_.OnLinkFrame(id_, std::move(frame));
+  early_.clear();
 }
 
 void LinkSession::Begin(std::shared_ptr<Link> link) {
@@ -62,6 +67,11 @@ void LinkSession::OnFrame(Frame frame) {
     if (closed_ || !refusal_.ok()) return;
     if (up_) {
       events_.OnLinkFrame(id_, std::move(frame));
+      return;
+    }
+    if (peer_ && early_.size() < kMaxEarlyFrames) {
+      // Begin has sent our hello but not come to the announcement.
+      early_.push_back(std::move(frame));
       return;
     }
     const Hello* hello = std::get_if<Hello>(&frame.body);

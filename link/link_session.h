@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "common/mutex.h"
 #include "link/link.h"
@@ -57,6 +58,8 @@ class LinkSession final : public FrameHandler {
   Mutex mutex_;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
   std::optional<Hello> peer_ ABSL_GUARDED_BY(mutex_);
+  // Came between the peer's hello and Begin's announcement.
+  std::vector<Frame> early_ ABSL_GUARDED_BY(mutex_);
   bool up_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);

@@ -112,21 +112,14 @@ absl::Status ScoreCall::Begin(const grpc::ByteBuffer& buffer) {
   return absl::OkStatus();
 }
 
-void ScoreCall::CancelAll() {
+void ScoreCall::OnCancel() {
   std::vector<std::shared_ptr<GenerationCall>> calls;
   {
     MutexLock lock(mutex_);
     calls = calls_;
-  }
-  for (const auto& call : calls) call->Cancel();
-}
-
-void ScoreCall::OnCancel() {
-  {
-    MutexLock lock(mutex_);
     Fail(absl::CancelledError("the request was cancelled"));
   }
-  CancelAll();
+  for (const auto& call : calls) call->Cancel();
 }
 
 void ScoreCall::OnDone() {
@@ -148,7 +141,8 @@ void ScoreCall::OnStarted(const GenerationStarted& started) {
 
 void ScoreCall::OnFinished(int index,
                            absl::StatusOr<GenerationFinished> finished) {
-  bool failed = false;
+  // Taken before Fail: once that has finished the call, OnDone may let them go.
+  std::vector<std::shared_ptr<GenerationCall>> to_cancel;
   {
     MutexLock lock(mutex_);
     if (ended_) return;
@@ -158,7 +152,7 @@ void ScoreCall::OnFinished(int index,
       finished = absl::InternalError("scores of the continuation are missing");
     }
     if (!finished.ok()) {
-      failed = true;
+      to_cancel = calls_;
       Fail(finished.status());
     } else {
       double sum = 0;
@@ -170,7 +164,7 @@ void ScoreCall::OnFinished(int index,
       if (--open_ == 0) Succeed();
     }
   }
-  if (failed) CancelAll();
+  for (const auto& call : to_cancel) call->Cancel();
 }
 
 void ScoreCall::Fail(const absl::Status& status) {

@@ -32,7 +32,6 @@ class ScoreCall final : public grpc::ServerUnaryReactor,
   void OnFinished(int index, absl::StatusOr<GenerationFinished> finished);
   void Fail(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Succeed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void CancelAll();
 
   const RouterContext context_;
   const absl::Duration arrived_;

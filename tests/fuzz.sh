@@ -11,6 +11,7 @@ seconds=$1
 results=${2:-/dev/stdout}
 
 bazel build --config=fuzz //tests/fuzz/...
+bin=$(bazel info --config=fuzz bazel-bin 2> /dev/null)
 mapfile -t labels < <(bazel query 'kind(cc_test, //tests/fuzz/...)' 2> /dev/null)
 ((${#labels[@]} > 0)) || { echo "$0: there are no fuzz targets" >&2; exit 1; }
 
@@ -23,7 +24,7 @@ for label in "${labels[@]}"; do
   mkdir -p "$found"
   corpus=()
   if [[ -d $package/corpus ]]; then corpus=("$package/corpus"); fi
-  if ".bazel/bin/$package/$name" -max_total_time="$seconds" -rss_limit_mb=2048 \
+  if "$bin/$package/$name" -max_total_time="$seconds" -rss_limit_mb=2048 \
     -print_final_stats=1 -verbosity=0 -artifact_prefix="$found/" \
     "$work" "${corpus[@]}"; then
     echo "PASSED $label" >> "$results"

@@ -60,9 +60,15 @@ export APOLLO_DEMO_MODEL=$model # .bazelrc hands it on to the tests.
 failed=0
 for config in "${configs[@]}"; do
   say "bazel test ${config:+$config }//..."
+  code=0
   bazel test ${config:+"$config"} --keep_going \
     --build_event_json_file="$results/run$config.json" "${arguments[@]}" -- //... ||
-    failed=1
+    code=$?
+  # 3: a test failed, which its results say. Anything else may leave no results:
+  # a program that is not a test does not build, a BUILD file is wrong.
+  if ((code != 0 && code != 3)); then
+    echo "FAILED build$config" >> "$results/build.txt"
+  fi
 done
 
 if ((fuzz_seconds > 0)); then

@@ -227,9 +227,9 @@ absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view text,
   ASSIGN_OR_RETURN(config.rope_theta, reader.Positive("rope_theta"));
   ASSIGN_OR_RETURN(const double eps, reader.Positive("rms_norm_eps"));
   config.rms_norm_eps = static_cast<float>(eps);
-  if (!(config.rms_norm_eps > 0)) {
+  if (!std::isfinite(config.rms_norm_eps) || !(config.rms_norm_eps > 0)) {
     return reader.Wrong("rms_norm_eps", json["rms_norm_eps"],
-                        "above 0 in float32");
+                        "finite and above 0 in float32");
   }
   if (config.num_heads % config.num_kv_heads != 0) {
     return reader.Wrong("num_key_value_heads", json["num_key_value_heads"],

@@ -116,6 +116,7 @@ TEST(ModelConfigTest, RefusesValuesOutOfRange) {
       {"rope_theta", "inf"},
       {"rms_norm_eps", -1e-6},
       {"rms_norm_eps", 1e-60},
+      {"rms_norm_eps", 1e300},
       {"vocab_size", 1u << 30},
       {"eos_token_id", 151936},
       {"eos_token_id", -1},
