@@ -64,7 +64,7 @@ def mixtures(count, seed):
         yield "".join(parts)
 
 
-def batches(texts, size=20000):
+def batches(texts, size=5000):
     batch = []
     for text in texts:
         batch.append(text)
