@@ -90,10 +90,16 @@ class InProcessLink final : public Link {
   InProcessLink(std::shared_ptr<Channel> channel, int end)
       : channel_(std::move(channel)), end_(end) {}
 
+  // A handler may let go of the last pointer to this link while it is called, so
+  // each call holds the channel itself.
   void Send(Frame frame) override {
-    channel_->Send(1 - end_, std::move(frame));
+    const std::shared_ptr<Channel> channel = channel_;
+    channel->Send(1 - end_, std::move(frame));
   }
-  void Close() override { channel_->Close(end_); }
+  void Close() override {
+    const std::shared_ptr<Channel> channel = channel_;
+    channel->Close(end_);
+  }
 
  private:
   const std::shared_ptr<Channel> channel_;
