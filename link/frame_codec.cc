@@ -205,6 +205,7 @@ absl::Status FrameDecoder::AddPiece(const pb::LinkMessage& message) {
         absl::StrCat("a frame's payload is longer than the ", payload_bytes_,
                      " bytes it announced"));
   }
+  if (piece.empty()) return absl::OkStatus();  // data() may be null.
   std::memcpy(reinterpret_cast<char*>(partial_->payload.data()) +
                   received_bytes_,
               piece.data(), piece.size());
