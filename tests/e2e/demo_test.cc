@@ -14,17 +14,10 @@
 #include "model/tokenizer/tokenizer.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
+#include "tests/e2e/read_json.h"
 
 namespace apollo {
 namespace {
-
-Json ReadJson(const std::string& path) {
-  const auto text = ReadFile(path, 16 << 20);
-  EXPECT_TRUE(text.ok()) << text.status();
-  const auto json = ParseJson(text.value_or("{}"), path);
-  EXPECT_TRUE(json.ok()) << json.status();
-  return json.value_or(Json::object());
-}
 
 v1::GenerateRequest RequestFor(const Json& run) {
   v1::GenerateRequest request;

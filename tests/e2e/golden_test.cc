@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "common/json.h"
-#include "common/mapped_file.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
+#include "tests/e2e/read_json.h"
 
 namespace apollo {
 namespace {
@@ -23,14 +23,6 @@ namespace {
 // float64 by about 1e-5.
 constexpr double kLogprobTolerance = 1e-3;
 constexpr int kClients = 6;
-
-Json ReadJson(const std::string& path) {
-  const auto text = ReadFile(path, 16 << 20);
-  EXPECT_TRUE(text.ok()) << text.status();
-  const auto json = ParseJson(text.value_or("{}"), path);
-  EXPECT_TRUE(json.ok()) << json.status();
-  return json.value_or(Json::object());
-}
 
 // A language of the family of each expert of a case.
 std::map<int, std::string> LanguageOfExpert(v1::InferenceService::Stub& stub) {
