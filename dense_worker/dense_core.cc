@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/check.h"
@@ -225,7 +226,10 @@ void DenseCore::Advance() {
     row += count;
   }
   for (auto& [id, out] : outgoing) {
-    in_flight_[number].insert(id);
+    Asked& asked = in_flight_[number][id];
+    for (const SequenceRows& part : out.step.sequences) {
+      asked.push_back({part.sequence, part.attempt});
+    }
     links_.at(id)->Send({std::move(out.step), std::move(out.payload)});
   }
 }
@@ -236,13 +240,28 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
   if (link == links_.end()) return;
   const auto step = result != nullptr ? in_flight_.find(result->step)
                                       : in_flight_.end();
-  if (step == in_flight_.end() || step->second.erase(id) == 0) {
+  if (step == in_flight_.end() || !step->second.contains(id)) {
     LogError("peer_broke_the_protocol", {{"peer", placement_.name(id)}});
     link->second->Close();
     return;
   }
+  const Asked asked = std::move(step->second.extract(id).mapped());
   if (step->second.empty()) in_flight_.erase(step);
-  for (const SequenceOutput& output : result->outputs) TakeOutput(id, output);
+  std::set<std::pair<SequenceId, std::uint32_t>> answered;
+  for (const SequenceOutput& output : result->outputs) {
+    answered.insert({output.sequence, output.attempt});
+    TakeOutput(id, output);
+  }
+  for (const auto& [sequence_id, attempt] : asked) {
+    const auto it = sequences_.find(sequence_id);
+    if (it == sequences_.end() || it->second.attempt != attempt ||
+        it->second.worker != id || answered.contains({sequence_id, attempt})) {
+      continue;
+    }
+    // Nobody else would ever end it.
+    Finish(sequence_id, absl::InternalError(
+                            "the expert worker's answer left out the sequence"));
+  }
 }
 
 void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
@@ -271,6 +290,8 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
       Finish(id, absl::InternalError("more scores came than were asked for"));
     } else if (scored == sequence.request.score_tokens) {
       Finish(id, Summary(sequence, FinishCause::kScored));
+    } else if (output.position + 2 >= static_cast<int>(sequence.tokens.size())) {
+      Finish(id, absl::InternalError("fewer scores came than were asked for"));
     }
     return;
   }

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dense_worker/observer.h"
@@ -86,8 +86,10 @@ class DenseCore {
   Placement placement_;
   std::map<LinkId, std::shared_ptr<Link>> links_;
   std::map<SequenceId, Sequence> sequences_;
-  // Steps that some worker has not answered yet.
-  std::map<std::uint64_t, std::set<LinkId>> in_flight_;
+  // Steps that some worker has not answered yet, and which sequences (with their
+  // attempt) each of those workers must answer for.
+  using Asked = std::vector<std::pair<SequenceId, std::uint32_t>>;
+  std::map<std::uint64_t, std::map<LinkId, Asked>> in_flight_;
   std::uint64_t next_step_ = 1;
 };
 

@@ -453,6 +453,7 @@ TEST_F(DenseCoreTest, AnswersThatCannotBeFailTheSequence) {
   GenerationRequest score = Request(9, 0);
   score.score_tokens = 2;
   expect(score, [](SequenceOutput& o) { o.score_logprobs.resize(3); });
+  expect(score, [](SequenceOutput& o) { o.score_logprobs.resize(1); });
 }
 
 TEST_F(DenseCoreTest, ErrorsOfTheExpertWorkerAreHandedOn) {
@@ -479,8 +480,27 @@ TEST_F(DenseCoreTest, OutputsOfOtherAttemptsOrWorkersAreDropped) {
   ++first.outputs[0].attempt;
   Reply(second, kSecond);
   Reply(first, kFirst);
-  EXPECT_EQ(sink->text, "d>e1");
+  EXPECT_EQ(sink->text, "d>e1 error");  // The answer it waited for did not come.
+  EXPECT_EQ(sink->code(), StatusCode::kInternal);
   EXPECT_EQ(other->text, "d>e2 0:6");
+}
+
+TEST_F(DenseCoreTest, ASequenceLeftOutOfAnAnswerFailsAndTheOthersGoOn) {
+  Start();
+  LinkOne();
+  const auto left_out = Submit(1, Request(3, 2));
+  const auto other = Submit(2, Request(3, 2));
+  core_->Advance();
+  StageResult result = Answer(first_->Take<StageStep>(), 5);
+  ASSERT_EQ(result.outputs.size(), 2u);
+  result.outputs.erase(result.outputs.begin());
+  Reply(result);
+  EXPECT_EQ(left_out->text, "d>e1 error");
+  EXPECT_EQ(left_out->code(), StatusCode::kInternal);
+  EXPECT_TRUE(left_out->Says("left out"));
+  EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 1u);
+  Round(6);
+  EXPECT_EQ(other->text, "d>e1 0:5 1:6 end");
 }
 
 TEST_F(DenseCoreTest, AnswersToStepsThatWereNotSentCloseTheLink) {

@@ -147,10 +147,11 @@ Frame Step(std::uint64_t number, std::vector<SequenceRows> sequences) {
   std::vector<float> payload;
   for (const SequenceRows& rows : sequences) {
     for (int r = 0; r < static_cast<int>(rows.tokens.size()); ++r) {
+      const double position = static_cast<double>(rows.first_position) + r;
       for (int i = 0; i < Config().hidden_size; ++i) {
         payload.push_back(static_cast<float>(
             std::sin(1.7 * static_cast<double>(rows.sequence) +
-                     0.31 * (rows.first_position + r) * (i + 1) + 0.77 * i)));
+                     0.31 * position * (i + 1) + 0.77 * i)));
       }
     }
   }
