@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/mutex.h"
+#include "link/sampling_proto.h"
 #include "serving/queued_writer.h"
 #include "serving/version.h"
 
@@ -18,12 +19,7 @@ GenerationRequest FromProto(const pb::RunRequest& in) {
   out.prompt.assign(in.prompt().begin(), in.prompt().end());
   out.family = in.family();
   out.hybrid = in.hybrid();
-  out.sampling = {in.sampling().temperature(),
-                  in.sampling().top_p(),
-                  static_cast<int>(in.sampling().top_k()),
-                  in.sampling().seed(),
-                  in.sampling().presence_penalty(),
-                  in.sampling().frequency_penalty()};
+  out.sampling = apollo::FromProto(in.sampling());
   out.max_new_tokens = static_cast<int>(in.max_new_tokens());
   out.top_logprobs = static_cast<int>(in.top_logprobs());
   out.ignore_eos = in.ignore_eos();

@@ -9,28 +9,18 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "link/sampling_proto.h"
 
 namespace apollo {
 namespace {
 
 namespace pb = internal::v1;
+
+// Room made at once for a payload that a peer announces.
+constexpr std::uint64_t kReservedBytes = std::uint64_t{16} << 20;
+
 static_assert(std::endian::native == std::endian::little,
               "payloads travel in little endian");
-
-void ToProto(const SamplingOptions& in, pb::Sampling* out) {
-  out->set_temperature(in.temperature);
-  out->set_top_p(in.top_p);
-  out->set_top_k(in.top_k);
-  out->set_seed(in.seed);
-  out->set_presence_penalty(in.presence_penalty);
-  out->set_frequency_penalty(in.frequency_penalty);
-}
-
-SamplingOptions FromProto(const pb::Sampling& in) {
-  return {in.temperature(),      in.top_p(),
-          static_cast<int>(in.top_k()), in.seed(),
-          in.presence_penalty(), in.frequency_penalty()};
-}
 
 absl::Status StatusFrom(int code, const std::string& message) {
   return absl::Status(static_cast<absl::StatusCode>(code), message);
@@ -206,6 +196,9 @@ absl::Status FrameDecoder::AddPiece(const pb::LinkMessage& message) {
                      " bytes it announced"));
   }
   if (piece.empty()) return absl::OkStatus();  // data() may be null.
+  // Memory is filled as pieces come, not as announced.
+  partial_->payload.resize((received_bytes_ + piece.size() + sizeof(float) - 1) /
+                           sizeof(float));
   std::memcpy(reinterpret_cast<char*>(partial_->payload.data()) +
                   received_bytes_,
               piece.data(), piece.size());
@@ -267,7 +260,8 @@ absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
       default:
         return absl::InvalidArgumentError("a frame without a known body");
     }
-    frame.payload.resize(message.payload_bytes() / sizeof(float));
+    frame.payload.reserve(std::min(message.payload_bytes(), kReservedBytes) /
+                          sizeof(float));
     partial_ = std::move(frame);
     payload_bytes_ = message.payload_bytes();
     received_bytes_ = 0;

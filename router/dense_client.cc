@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/mutex.h"
+#include "link/sampling_proto.h"
 
 namespace apollo {
 namespace {
@@ -16,13 +17,7 @@ pb::RunRequest ToProto(const GenerationRequest& request) {
   out.mutable_prompt()->Add(request.prompt.begin(), request.prompt.end());
   out.set_family(request.family);
   out.set_hybrid(request.hybrid);
-  pb::Sampling* sampling = out.mutable_sampling();
-  sampling->set_temperature(request.sampling.temperature);
-  sampling->set_top_p(request.sampling.top_p);
-  sampling->set_top_k(request.sampling.top_k);
-  sampling->set_seed(request.sampling.seed);
-  sampling->set_presence_penalty(request.sampling.presence_penalty);
-  sampling->set_frequency_penalty(request.sampling.frequency_penalty);
+  apollo::ToProto(request.sampling, out.mutable_sampling());
   out.set_max_new_tokens(request.max_new_tokens);
   out.set_top_logprobs(request.top_logprobs);
   out.set_ignore_eos(request.ignore_eos);
