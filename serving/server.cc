@@ -157,8 +157,14 @@ std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address) {
   // Each link its own connection: one that breaks takes no other with it.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(4 << 20);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
-                                   arguments);
+  std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(
+      address, grpc::InsecureChannelCredentials(), arguments);
+  // All channels share one completion queue, which the last to go takes down,
+  // joining its threads. A call lets go of its channel in such a thread, which
+  // would join itself and go on with freed memory. So the last never goes.
+  [[maybe_unused]] static const auto* const kept =
+      new std::shared_ptr<grpc::Channel>(channel);
+  return channel;
 }
 
 }  // namespace apollo
