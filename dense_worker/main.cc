@@ -55,8 +55,8 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(Membership experts,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
-  RETURN_IF_ERROR(
-      CheckAtLeastOne("cache_megabytes", absl::GetFlag(FLAGS_cache_megabytes)));
+  ASSIGN_OR_RETURN(const std::int64_t cache_bytes,
+                   CacheBytes(absl::GetFlag(FLAGS_cache_megabytes)));
   RETURN_IF_ERROR(
       CheckAtLeastOne("max_running", absl::GetFlag(FLAGS_max_running)));
   RETURN_IF_ERROR(
@@ -68,8 +68,7 @@ absl::Status Run() {
   ThreadPool pool(threads);
   ASSIGN_OR_RETURN(
       std::unique_ptr<DenseStage> stage,
-      DenseStage::Load(model.config, *model.checkpoint,
-                       absl::GetFlag(FLAGS_cache_megabytes) << 20, pool,
+      DenseStage::Load(model.config, *model.checkpoint, cache_bytes, pool,
                        LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);

@@ -73,4 +73,14 @@ absl::StatusOr<int> ThreadCount(int asked) {
   return asked == 0 ? cores : asked;
 }
 
+absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 30;
+  if (megabytes < 1 || megabytes > kMost) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--cache_megabytes is ", megabytes,
+                     "; it must be from 1 to ", kMost));
+  }
+  return megabytes << 20;
+}
+
 }  // namespace apollo

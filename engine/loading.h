@@ -2,6 +2,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -35,5 +36,9 @@ absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
 // Threads to use: `asked`, or as many as the machine has if 0. INVALID_ARGUMENT
 // for a negative number or more than the machine has.
 absl::StatusOr<int> ThreadCount(int asked);
+
+// The flag --cache_megabytes in bytes. INVALID_ARGUMENT unless it is from 1 to
+// 2^30 (a pebibyte).
+absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes);
 
 }  // namespace apollo

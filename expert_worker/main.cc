@@ -50,10 +50,8 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(Membership members,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
-  const std::int64_t cache_megabytes = absl::GetFlag(FLAGS_cache_megabytes);
-  if (cache_megabytes < 1) {
-    return absl::InvalidArgumentError("--cache_megabytes must be at least 1");
-  }
+  ASSIGN_OR_RETURN(const std::int64_t cache_bytes,
+                   CacheBytes(absl::GetFlag(FLAGS_cache_megabytes)));
   ASSIGN_OR_RETURN(const OpenModel model,
                    OpenModelDirectory(absl::GetFlag(FLAGS_model)));
   ASSIGN_OR_RETURN(
@@ -62,8 +60,8 @@ absl::Status Run() {
   ThreadPool pool(threads);
   ASSIGN_OR_RETURN(
       std::unique_ptr<ExpertStage> stage,
-      ExpertStage::Load(model.config, *model.checkpoint, experts,
-                        cache_megabytes << 20, pool, LogLoadProgress()));
+      ExpertStage::Load(model.config, *model.checkpoint, experts, cache_bytes,
+                        pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   ExpertMetrics metrics(*registry, model.config);
   ExpertWorker worker(std::move(stage), metrics);

@@ -67,7 +67,8 @@ class LocalBackend final : public RouterBackend {
 
 absl::Status Run() {
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
-  const std::int64_t cache_bytes = absl::GetFlag(FLAGS_cache_megabytes) << 20;
+  ASSIGN_OR_RETURN(const std::int64_t cache_bytes,
+                   CacheBytes(absl::GetFlag(FLAGS_cache_megabytes)));
   ASSIGN_OR_RETURN(const OpenModel model,
                    OpenModelDirectory(absl::GetFlag(FLAGS_model)));
   ASSIGN_OR_RETURN(
