@@ -51,6 +51,15 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
         directory, "/tokenizer.json: has ", model->tokenizer->vocab_size(),
         " tokens, but config.json says vocab_size ", model->config.vocab_size));
   }
+  // A chat's control tokens are there, or no chat could ever be answered.
+  const auto chat = EncodeChat(model->config.prompt_format,
+                               {{ChatRole::kUser, ""}}, *model->tokenizer);
+  if (!chat.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        directory, "/tokenizer.json: ", chat.status().message(),
+        "; config.json says prompt_format \"",
+        PromptFormatName(model->config.prompt_format), "\""));
+  }
   model->default_hybrid = options.default_routing == "hybrid";
   std::string families = options.families_file;
   if (families.empty() && std::filesystem::exists(directory + "/families.txt")) {

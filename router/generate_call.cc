@@ -80,6 +80,11 @@ absl::Status GenerateCall::Begin(const grpc::ByteBuffer& buffer) {
     }
   }
   for (int i = 0; i < input_.choices; ++i) {
+    {
+      // An earlier choice may have failed at once.
+      MutexLock lock(mutex_);
+      if (ended_ || cancelled_) break;
+    }
     GenerationRequest one = run;
     one.sampling.seed += static_cast<std::uint64_t>(i);
     std::shared_ptr<GenerationCall> call = context_.backend.Start(

@@ -280,6 +280,7 @@ TEST_F(GenerateCallTest, ABackendMayFailWithinStart) {
   const Answer answer = Generate(request);
   EXPECT_TRUE(answer.events.empty());
   EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(backend_->sequences().size(), 1u) << "the others are of no use";
 }
 
 TEST_F(GenerateCallTest, AFailedChoiceCancelsTheOthersThoughTheyAnswerAtOnce) {

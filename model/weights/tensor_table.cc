@@ -1,5 +1,6 @@
 #include "model/weights/tensor_table.h"
 
+#include <absl/functional/function_ref.h>
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
@@ -7,69 +8,92 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/check.h"
+#include "common/status_macros.h"
 #include "common/strings.h"
 
 namespace apollo {
 namespace {
 
-void AddMlp(const std::string& prefix, int hidden, int inner,
-            std::vector<ExpectedTensor>& out) {
-  out.push_back({prefix + "gate_proj.weight", {inner, hidden}});
-  out.push_back({prefix + "up_proj.weight", {inner, hidden}});
-  out.push_back({prefix + "down_proj.weight", {hidden, inner}});
+using Visit = absl::FunctionRef<absl::Status(ExpectedTensor)>;
+
+absl::Status VisitMlp(const std::string& prefix, int hidden, int inner,
+                      Visit visit) {
+  RETURN_IF_ERROR(visit({prefix + "gate_proj.weight", {inner, hidden}}));
+  RETURN_IF_ERROR(visit({prefix + "up_proj.weight", {inner, hidden}}));
+  return visit({prefix + "down_proj.weight", {hidden, inner}});
 }
 
-}  // namespace
+absl::Status VisitSparseMlp(const ModelConfig& c, const std::string& layer,
+                            Visit visit) {
+  RETURN_IF_ERROR(
+      visit({layer + "mlp.gate.weight", {c.num_experts, c.hidden_size}}));
+  for (int e = 0; e < c.num_experts; ++e) {
+    RETURN_IF_ERROR(VisitMlp(absl::StrCat(layer, "mlp.experts.", e, "."),
+                             c.hidden_size, c.moe_intermediate_size, visit));
+  }
+  if (!c.shared_expert) return absl::OkStatus();
+  // As wide as its tensors say (see CheckTensors): the config has no key.
+  RETURN_IF_ERROR(VisitMlp(layer + "mlp.shared_expert.", c.hidden_size, 0, visit));
+  return visit({layer + "mlp.shared_expert_gate.weight", {1, c.hidden_size}});
+}
 
-std::vector<ExpectedTensor> ExpectedTensors(const ModelConfig& c) {
-  std::vector<ExpectedTensor> out;
-  out.push_back({"model.embed_tokens.weight", {c.vocab_size, c.hidden_size}});
+// One by one and up to the first error: a short config may announce millions of
+// tensors that are not there.
+absl::Status VisitExpectedTensors(const ModelConfig& c, Visit visit) {
+  RETURN_IF_ERROR(
+      visit({"model.embed_tokens.weight", {c.vocab_size, c.hidden_size}}));
   for (int i = 0; i < c.num_layers; ++i) {
     const std::string layer = absl::StrCat("model.layers.", i, ".");
     const std::string attention = layer + "self_attn.";
-    out.push_back({layer + "input_layernorm.weight", {c.hidden_size}});
+    RETURN_IF_ERROR(visit({layer + "input_layernorm.weight", {c.hidden_size}}));
     const struct {
       const char* name;
       int size;
     } kProjections[] = {
         {"q_proj", c.q_size()}, {"k_proj", c.kv_size()}, {"v_proj", c.kv_size()}};
     for (const auto& [name, size] : kProjections) {
-      out.push_back({attention + name + ".weight", {size, c.hidden_size}});
-      if (c.attention_bias) out.push_back({attention + name + ".bias", {size}});
+      RETURN_IF_ERROR(
+          visit({attention + name + ".weight", {size, c.hidden_size}}));
+      if (c.attention_bias) {
+        RETURN_IF_ERROR(visit({attention + name + ".bias", {size}}));
+      }
     }
-    out.push_back({attention + "o_proj.weight", {c.hidden_size, c.q_size()}});
-    out.push_back({layer + "post_attention_layernorm.weight", {c.hidden_size}});
-    if (!c.IsSparse(i)) {
-      AddMlp(layer + "mlp.", c.hidden_size, c.intermediate_size, out);
-      continue;
-    }
-    out.push_back({layer + "mlp.gate.weight", {c.num_experts, c.hidden_size}});
-    for (int e = 0; e < c.num_experts; ++e) {
-      AddMlp(absl::StrCat(layer, "mlp.experts.", e, "."), c.hidden_size,
-             c.moe_intermediate_size, out);
-    }
-    if (c.shared_expert) {
-      // As wide as its tensors say (see CheckTensors): the config has no key.
-      AddMlp(layer + "mlp.shared_expert.", c.hidden_size, 0, out);
-      out.push_back({layer + "mlp.shared_expert_gate.weight", {1, c.hidden_size}});
-    }
+    RETURN_IF_ERROR(
+        visit({attention + "o_proj.weight", {c.hidden_size, c.q_size()}}));
+    RETURN_IF_ERROR(
+        visit({layer + "post_attention_layernorm.weight", {c.hidden_size}}));
+    RETURN_IF_ERROR(c.IsSparse(i)
+                        ? VisitSparseMlp(c, layer, visit)
+                        : VisitMlp(layer + "mlp.", c.hidden_size,
+                                   c.intermediate_size, visit));
   }
-  out.push_back({"model.norm.weight", {c.hidden_size}});
-  if (!c.tie_word_embeddings) {
-    out.push_back({"lm_head.weight", {c.vocab_size, c.hidden_size}});
-  }
+  RETURN_IF_ERROR(visit({"model.norm.weight", {c.hidden_size}}));
+  if (c.tie_word_embeddings) return absl::OkStatus();
+  return visit({"lm_head.weight", {c.vocab_size, c.hidden_size}});
+}
+
+}  // namespace
+
+std::vector<ExpectedTensor> ExpectedTensors(const ModelConfig& config) {
+  std::vector<ExpectedTensor> out;
+  const absl::Status all =
+      VisitExpectedTensors(config, [&out](ExpectedTensor tensor) {
+        out.push_back(std::move(tensor));
+        return absl::OkStatus();
+      });
+  APOLLO_CHECK(all.ok());
   return out;
 }
 
 absl::Status CheckTensors(const ModelConfig& config,
                           const Checkpoint& checkpoint) {
   std::int64_t shared_width = 0;
-  for (ExpectedTensor& spec : ExpectedTensors(config)) {
-    const auto tensor = checkpoint.Get(spec.name);
-    if (!tensor.ok()) return tensor.status();
-    const TensorView& view = **tensor;
+  return VisitExpectedTensors(config, [&](ExpectedTensor spec) -> absl::Status {
+    ASSIGN_OR_RETURN(const TensorView* tensor, checkpoint.Get(spec.name));
+    const TensorView& view = *tensor;
     // A width of 0 stands for the shared experts' width, which the first of their
     // tensors sets.
     for (std::size_t d = 0; d < spec.shape.size(); ++d) {
@@ -89,8 +113,8 @@ absl::Status CheckTensors(const ModelConfig& config,
           absl::StrCat(view.Where(), ": type is ", view.dtype_name,
                        "; it must be F32, F16 or BF16"));
     }
-  }
-  return absl::OkStatus();
+    return absl::OkStatus();
+  });
 }
 
 std::string ModelHash(const ModelConfig& c, const Checkpoint& checkpoint) {

@@ -1,0 +1,65 @@
+#include "router/engine.h"
+
+#include <absl/strings/str_replace.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <utility>
+
+namespace apollo {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kGolden[] = "tests/golden/published/";
+
+std::string Read(const std::string& name) {
+  std::ifstream in(kGolden + name);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// A model directory like the golden one, with something replaced in each file.
+std::string ModelWith(const std::pair<std::string, std::string>& config_change,
+                      const std::pair<std::string, std::string>& tokenizer_change) {
+  const std::filesystem::path directory =
+      std::filesystem::path(testing::TempDir()) /
+      testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::filesystem::create_directories(directory);
+  std::ofstream(directory / "config.json")
+      << absl::StrReplaceAll(Read("config.json"), {config_change});
+  std::ofstream(directory / "tokenizer.json")
+      << absl::StrReplaceAll(Read("tokenizer.json"), {tokenizer_change});
+  return directory;
+}
+
+TEST(RouterModelTest, LoadsAGoldenDirectory) {
+  const auto model = RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), {});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->name, "LoadsAGoldenDirectory");
+}
+
+TEST(RouterModelTest, RefusesAPromptFormatWhoseControlTokensAreNotThere) {
+  const std::pair<std::string, std::string> chatml = {
+      "\"model_type\"", "\"prompt_format\": \"chatml\", \"model_type\""};
+  ASSERT_TRUE(RouterModel::Load(ModelWith(chatml, {"{", "{"}), {}).ok());
+  const auto model = RouterModel::Load(
+      ModelWith(chatml, {"<|im_start|>", "<|another|>"}), {});
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(model.status().message(), HasSubstr("tokenizer.json"));
+  EXPECT_THAT(model.status().message(), HasSubstr("<|im_start|>"));
+  EXPECT_THAT(model.status().message(), HasSubstr("\"chatml\""));
+}
+
+TEST(RouterModelTest, RefusesAnUnknownDefaultRouting) {
+  RouterModel::Options options;
+  options.default_routing = "best";
+  const auto model = RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), options);
+  EXPECT_THAT(model.status().message(), HasSubstr("\"best\""));
+}
+
+}  // namespace
+}  // namespace apollo
