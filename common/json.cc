@@ -11,51 +11,87 @@
 
 namespace apollo {
 
+namespace {
+
+// Looks for what a parser of values would not refuse, and stops at the first.
+// Nothing is built, so a hostile text costs no more than its length.
+class Inspector final : public Json::json_sax_t {
+ public:
+  explicit Inspector(std::size_t max_depth) : max_depth_(max_depth) {}
+
+  bool too_deep() const { return too_deep_; }
+  bool duplicate() const { return duplicate_; }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override {
+    keys_.emplace_back();
+    return Enter();
+  }
+  bool key(string_t& name) override {
+    duplicate_ = !keys_.back().insert(name).second;
+    return !duplicate_;
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    return Leave();
+  }
+  bool start_array(std::size_t) override { return Enter(); }
+  bool end_array() override { return Leave(); }
+  bool parse_error(std::size_t, const std::string&,
+                   const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  bool Enter() {
+    too_deep_ = ++depth_ > max_depth_;
+    return !too_deep_;
+  }
+  bool Leave() {
+    --depth_;
+    return true;
+  }
+
+  const std::size_t max_depth_;
+  std::size_t depth_ = 0;
+  bool too_deep_ = false;
+  bool duplicate_ = false;
+  // Of each object that is open, the keys seen.
+  std::vector<absl::flat_hash_set<std::string>> keys_;
+};
+
+}  // namespace
+
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view source,
                                const JsonLimits& limits) {
-  bool too_deep = false;
-  bool duplicate = false;
-  // One set of seen keys for each object that is open.
-  std::vector<absl::flat_hash_set<std::string>> keys;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-    switch (event) {
-      case Json::parse_event_t::object_start:
-      case Json::parse_event_t::array_start:
-        if (static_cast<std::size_t>(depth) >= limits.max_depth) {
-          too_deep = true;
-        }
-        if (event == Json::parse_event_t::object_start) keys.emplace_back();
-        break;
-      case Json::parse_event_t::object_end:
-        keys.pop_back();
-        break;
-      case Json::parse_event_t::key:
-        if (!keys.back().insert(value.get_ref<const std::string&>()).second) {
-          duplicate = true;
-        }
-        break;
-      default:
-        break;
-    }
-    return !too_deep;  // False drops the value, so nothing deep is ever built.
-  };
+  Inspector inspector(limits.max_depth);
   Json json;
   try {
-    json = Json::parse(text, watch, /*allow_exceptions=*/false);
+    if (Json::sax_parse(text, &inspector)) {
+      json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    } else {
+      json = Json(Json::value_t::discarded);
+    }
   } catch (...) {
     // Even without exceptions the library throws when memory runs out.
     return absl::InvalidArgumentError(absl::StrCat(ToAbsl(source), ": broken JSON"));
   }
-  if (too_deep) {
+  if (inspector.too_deep()) {
     return absl::InvalidArgumentError(
         absl::StrCat(ToAbsl(source), ": JSON nested deeper than ", limits.max_depth));
   }
-  if (json.is_discarded()) {
-    return absl::InvalidArgumentError(absl::StrCat(ToAbsl(source), ": broken JSON"));
-  }
-  if (duplicate) {
+  if (inspector.duplicate()) {
     return absl::InvalidArgumentError(
         absl::StrCat(ToAbsl(source), ": a key occurs twice in one JSON object"));
+  }
+  if (json.is_discarded()) {
+    return absl::InvalidArgumentError(absl::StrCat(ToAbsl(source), ": broken JSON"));
   }
   return json;
 }

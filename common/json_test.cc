@@ -36,6 +36,16 @@ TEST(ParseJsonTest, RefusesDeepNestingWithoutRecursion) {
             "t: JSON nested deeper than 32");
 }
 
+TEST(ParseJsonTest, ManyObjectsTakeTimeInProportion) {
+  // Quadratic work would take minutes here, and end in the test's time limit.
+  std::string text = "[";
+  for (int i = 0; i < 400'000; ++i) text += "{},";
+  text += "{}]";
+  const auto json = ParseJson(text, "t");
+  ASSERT_TRUE(json.ok()) << json.status();
+  EXPECT_EQ(json->size(), 400'001u);
+}
+
 TEST(ParseJsonTest, RefusesAKeyGivenTwice) {
   EXPECT_FALSE(ParseJson(R"({"a": {"b": 1, "b": 2}})", "t").ok());
   EXPECT_TRUE(ParseJson(R"({"a": {"b": 1}, "c": {"b": 2}})", "t").ok());

@@ -7,7 +7,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace apollo {
 
@@ -66,15 +70,30 @@ void MappedFile::Unmap() {
 
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      std::size_t max_bytes) {
-  absl::StatusOr<MappedFile> file = MappedFile::Open(path);
-  if (!file.ok()) return file.status();
-  const auto bytes = file->bytes();
-  if (bytes.size() > max_bytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(path, " has ", bytes.size(), " bytes; at most ", max_bytes,
-                     " are accepted"));
+  // Not through a mapping: a file that shrinks meanwhile would be a SIGBUS.
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) &&
+      !std::filesystem::is_regular_file(status)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is not a regular file"));
   }
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
+  }
+  std::string text;
+  std::vector<char> buffer(1 << 16);
+  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())),
+         file.gcount() > 0) {
+    text.append(buffer.data(), static_cast<std::size_t>(file.gcount()));
+    if (text.size() > max_bytes) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(path, " has more than ", max_bytes, " bytes"));
+    }
+  }
+  if (file.bad()) return absl::DataLossError(absl::StrCat("cannot read ", path));
+  return text;
 }
 
 }  // namespace apollo

@@ -2,7 +2,6 @@
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
-#include <absl/flags/usage.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -18,6 +17,7 @@
 #include "link/grpc_link.h"
 #include "link/membership.h"
 #include "link/peer_set.h"
+#include "serving/help.h"
 #include "serving/server.h"
 #include "serving/version.h"
 
@@ -111,7 +111,7 @@ absl::Status Run() {
 
 int main(int argc, char** argv) {
   apollo::BlockStopSignals();
-  absl::SetProgramUsageMessage(
+  apollo::SetHelp(
       "A dense worker of an Apollo-MoE cluster: runs the layers that all "
       "languages share.\nExample: dense_worker --model DIR --expert_workers "
       "127.0.0.1:7101,127.0.0.1:7102");

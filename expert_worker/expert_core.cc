@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -163,7 +164,14 @@ absl::Status ExpertCore::ServeRows(const Peer& peer, const ExpertRows& rows,
   }
   const int count = static_cast<int>(payload.size() / config.hidden_size);
   std::vector<float> out(payload.size());
-  stage_->RunExpert(rows.layer, rows.expert, payload.data(), count, out.data());
+  // In pieces, so that a peer's many rows take no more memory for what lies
+  // between; a row's result does not depend on the others.
+  constexpr int kPiece = 512;
+  for (int first = 0; first < count; first += kPiece) {
+    const std::size_t at = std::size_t(first) * config.hidden_size;
+    stage_->RunExpert(rows.layer, rows.expert, payload.data() + at,
+                      std::min(kPiece, count - first), out.data() + at);
+  }
   observer_.OnRowsServed(count);
   peer.link->Send({ExpertOutputs{rows.ticket, {}}, std::move(out)});
   return absl::OkStatus();
@@ -474,10 +482,17 @@ void ExpertCore::FinishBatch() {
       float* row = &logits[i * config.vocab_size];
       SequenceOutput& output = outputs[w.entry];
       const Batch::Entry& entry = batch_->entries[w.entry];
+      const float log_sum = LogSumExp(row, config.vocab_size);
+      if (!std::isfinite(log_sum)) {
+        // Better no answer than one that is noise.
+        output.status = absl::InternalError(
+            "the model's output is not finite: its weights may be damaged");
+        output.score_logprobs.clear();
+        continue;
+      }
       if (w.target >= 0) {
         output.score_logprobs.push_back(
-            row[entry.rows->score_targets[w.target]] -
-            LogSumExp(row, config.vocab_size));
+            row[entry.rows->score_targets[w.target]] - log_sum);
         continue;
       }
       const Sequence& sequence = sequences_.at(entry.key);

@@ -2,7 +2,6 @@
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
-#include <absl/flags/usage.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -20,6 +19,7 @@
 #include "link/grpc_link.h"
 #include "link/membership.h"
 #include "link/peer_set.h"
+#include "serving/help.h"
 #include "serving/metrics.h"
 #include "serving/server.h"
 #include "serving/version.h"
@@ -101,7 +101,7 @@ absl::Status Run() {
 
 int main(int argc, char** argv) {
   apollo::BlockStopSignals();
-  absl::SetProgramUsageMessage(
+  apollo::SetHelp(
       "An expert worker of an Apollo-MoE cluster: runs the sparse layers.\n"
       "Example: expert_worker --model DIR --experts 0,1,2,3 --expert_workers "
       "127.0.0.1:7101,127.0.0.1:7102 --listen 127.0.0.1:7101");

@@ -38,7 +38,7 @@ void ChooseExperts(const float* logits, const GateOptions& options, int pinned,
     choices[j] = {order[j], p[order[j]]};
     chosen += p[order[j]];
   }
-  if (options.normalize) {
+  if (options.normalize && chosen > 0) {
     for (int j = 0; j < options.top_k; ++j) choices[j].weight /= chosen;
   }
 }

@@ -65,7 +65,8 @@ absl::StatusOr<Membership> Membership::Parse(std::string_view list) {
 const std::vector<std::string>& Membership::Current() {
   if (!path_.empty()) {
     const auto text = ReadFile(path_, kMaxFileBytes);
-    if (text.ok()) {
+    // An empty file is one that is just being written; a comment says "no one".
+    if (text.ok() && !text->empty()) {
       auto addresses = ParseAddresses(*text, '\n');
       if (addresses.ok()) addresses_ = *std::move(addresses);
     }

@@ -38,6 +38,8 @@ TEST(MembershipTest, AFileIsReadAgainEachTime) {
   EXPECT_EQ(membership->Current(), (Addresses{"a:1", "b:2"}));
   std::ofstream(path) << "c:3\nhalf-written";
   EXPECT_EQ(membership->Current(), (Addresses{"a:1", "b:2"}));
+  std::ofstream(path) << "";
+  EXPECT_EQ(membership->Current(), (Addresses{"a:1", "b:2"}));
   std::ofstream(path) << "c:3\n";
   EXPECT_EQ(membership->Current(), Addresses{"c:3"});
   std::remove(path.c_str());

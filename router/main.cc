@@ -3,7 +3,6 @@
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
-#include <absl/flags/usage.h>
 
 #include <cstdio>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "common/status_macros.h"
 #include "router/dense_pool.h"
 #include "router/inference_service.h"
+#include "serving/help.h"
 #include "serving/server.h"
 
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
@@ -76,7 +76,7 @@ absl::Status Run() {
 
 int main(int argc, char** argv) {
   apollo::BlockStopSignals();
-  absl::SetProgramUsageMessage(
+  apollo::SetHelp(
       "The router of an Apollo-MoE cluster: serves apollo.v1.InferenceService.\n"
       "Example: router --model DIR --dense_workers 127.0.0.1:7001");
   absl::ParseCommandLine(argc, argv);

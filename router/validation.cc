@@ -79,7 +79,8 @@ absl::StatusOr<std::vector<ChatTurn>> CheckChat(const v1::Chat& chat,
                                        "; it must be ROLE_SYSTEM, ROLE_USER or "
                                        "ROLE_ASSISTANT"));
     }
-    if (message.content().empty()) {
+    // An answer may have been empty; nobody asks with an empty message.
+    if (message.content().empty() && turn.role != ChatRole::kAssistant) {
       return FieldError(path + "content", "is empty");
     }
     turn.content = message.content();

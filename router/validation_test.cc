@@ -291,7 +291,7 @@ TEST(ValidateGenerateTest, TakesAChatInItsOrder) {
   G request;
   AddMessage(*request.mutable_chat(), v1::ROLE_SYSTEM, "s");
   AddMessage(*request.mutable_chat(), v1::ROLE_USER, "u");
-  AddMessage(*request.mutable_chat(), v1::ROLE_ASSISTANT, "a");
+  AddMessage(*request.mutable_chat(), v1::ROLE_ASSISTANT, "");  // It said nothing.
   AddMessage(*request.mutable_chat(), v1::ROLE_USER, "v");
   const auto input = Validate(request);
   ASSERT_TRUE(input.ok()) << input.status();

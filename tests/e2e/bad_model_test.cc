@@ -196,6 +196,19 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
     EXPECT_NE(ReadAll(log).find(c.says), std::string::npos)
         << c.flag << ReadAll(log);
   }
+  for (const char* server :
+       {"router/router", "dense_worker/dense_worker",
+        "expert_worker/expert_worker"}) {
+    fs::remove(log);
+    // Help is on the standard output; the log takes the standard error.
+    ChildProcess process(
+        {"/bin/sh", "-c", "exec \"$0\" --help >&2", Runfile(server)}, log);
+    process.Wait();
+    for (const char* flag : {"--model ", "--listen ", "--metrics_listen "}) {
+      EXPECT_NE(ReadAll(log).find(flag), std::string::npos)
+          << server << " --help does not tell of " << flag << ReadAll(log);
+    }
+  }
 }
 
 }  // namespace
