@@ -1,13 +1,15 @@
 // Compares language detectors on held-out sentences, whole and cut short:
 //
 //     language_benchmark --test SENTENCES.tsv --model MODEL [--lid176 FILE]
-//         [--calibration]
+//         [--romanised ROMANISED.tsv] [--calibration]
 //
 // SENTENCES.tsv has lines <language> TAB <source> TAB <text>; tools/language
 // makes it. Prints accuracy by language and by family, averaged over the
 // languages (so a language with few sentences counts as much as one with many),
-// and the median time for a question. --calibration adds, for MODEL, how often
-// guesses of each confidence are right.
+// and the median time for a question; then the same for harder text: short
+// pieces, pieces with English or with code, links and drugs beside them, and
+// ROMANISED.tsv, the same in Latin letters. --calibration adds, for MODEL, how
+// often guesses of each confidence are right.
 
 #include <fasttext/fasttext.h>
 
@@ -16,6 +18,7 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -109,12 +112,45 @@ struct Score {
   std::map<std::pair<std::string, std::string>, int> confusions;
 };
 
-Score Evaluate(const LanguageDetector& detector, const FamilyTable& families,
-               const std::vector<Sentence>& sentences, int cut) {
-  Score score{};
+// A sentence and its place in the list to what the detector is shown.
+using View = std::function<std::string(const Sentence&, std::size_t)>;
+
+View CutTo(int count) {
+  return [count](const Sentence& s, std::size_t) {
+    return count > 0 ? Cut(s.text, count) : s.text;
+  };
+}
+
+// An English term or two of about 20 characters behind the sentence.
+View WithEnglish(const std::vector<Sentence>& sentences) {
+  std::vector<std::string> terms;
   for (const Sentence& s : sentences) {
-    const Detection detection =
-        detector.Detect(cut > 0 ? Cut(s.text, cut) : s.text);
+    if (s.language != "en") continue;
+    const std::string piece = Cut(s.text, 20);
+    terms.push_back(piece.substr(0, piece.rfind(' ')));
+  }
+  return [terms](const Sentence& s, std::size_t i) {
+    return Cut(s.text, 60) + " (" +
+           (terms.empty() ? "blood pressure" : terms[i % terms.size()]) + ")";
+  };
+}
+
+std::string WithNoise(const Sentence& s, std::size_t i) {
+  static const std::vector<std::string> kNoise = {
+      " 120/80 mmHg, 38.5 C, 2x500 mg, 15.03.2024",
+      " https://www.example.org/health/what-is-the-best-treatment",
+      " metformin, atorvastatin 20mg, lisinopril, amoxicillin",
+      " `SELECT name, dose FROM the_patients WHERE age > 65;`",
+      "\n```\ndef is_high(value, limit=140):\n    return value > limit\n```"};
+  return Cut(s.text, 60) + kNoise[i % kNoise.size()];
+}
+
+Score Evaluate(const LanguageDetector& detector, const FamilyTable& families,
+               const std::vector<Sentence>& sentences, const View& view) {
+  Score score{};
+  for (std::size_t i = 0; i < sentences.size(); ++i) {
+    const Sentence& s = sentences[i];
+    const Detection detection = detector.Detect(view(s, i));
     Tally& tally = score.by_language[s.language];
     ++tally.all;
     const std::string guess =
@@ -205,6 +241,53 @@ void PrintCalibration(const LanguageDetector& detector,
   }
 }
 
+using Detectors =
+    std::vector<std::pair<std::string, std::unique_ptr<LanguageDetector>>>;
+
+void PrintHarder(const Detectors& detectors, const FamilyTable& families,
+                 const std::vector<Sentence>& sentences,
+                 const std::vector<Sentence>& romanised) {
+  struct Row {
+    const char* name;
+    const std::vector<Sentence>* sentences;
+    View view;
+  };
+  std::vector<Row> rows = {
+      {"15 characters", &sentences, CutTo(15)},
+      {"60 characters, English term", &sentences, WithEnglish(sentences)},
+      {"60 characters, code, link, drugs", &sentences, WithNoise}};
+  if (!romanised.empty()) {
+    rows.push_back({"romanised", &romanised, CutTo(0)});
+    rows.push_back({"romanised, 60 characters", &romanised, CutTo(60)});
+  }
+  std::printf("\n| text (language, family) |");
+  for (const auto& detector : detectors) {
+    std::printf(" %s | |", detector.first.c_str());
+  }
+  std::printf("\n|---|");
+  for (std::size_t i = 0; i < detectors.size(); ++i) std::printf("---|---|");
+  std::printf("\n");
+  for (const Row& row : rows) {
+    std::printf("| %s |", row.name);
+    for (const auto& [name, detector] : detectors) {
+      const Score score =
+          Evaluate(*detector, families, *row.sentences, row.view);
+      std::printf(" %.3f | %.3f |", score.language, score.family);
+    }
+    std::printf("\n");
+  }
+  if (romanised.empty()) return;
+  std::printf(
+      "\nOurs, romanised, by language (sentences; language; family):\n");
+  const Score score =
+      Evaluate(*detectors[0].second, families, romanised, CutTo(0));
+  for (const auto& [language, t] : score.by_language) {
+    std::printf("%4s %4d  %.3f %.3f\n", language.c_str(), t.all,
+                static_cast<double>(t.right) / t.all,
+                static_cast<double>(t.right_family) / t.all);
+  }
+}
+
 int Main(const std::map<std::string, std::string>& options) {
   const FamilyTable& families = FamilyTable::Paper();
   const std::vector<Sentence> sentences = Read(options.at("test"), families);
@@ -217,8 +300,7 @@ int Main(const std::map<std::string, std::string>& options) {
   std::printf("%zu sentences, %zu languages of %zu\n\n", sentences.size(),
               languages.size(), families.languages().size());
 
-  std::vector<std::pair<std::string, std::unique_ptr<LanguageDetector>>>
-      detectors;
+  Detectors detectors;
   auto ours = LoadFastTextDetector(options.at("model"), families);
   if (!ours.ok()) {
     std::fprintf(stderr, "%s\n", std::string(ours.status().message()).c_str());
@@ -243,7 +325,7 @@ int Main(const std::map<std::string, std::string>& options) {
   for (const auto& [name, detector] : detectors) {
     std::vector<Score> scores;
     for (const int cut : {0, 60, 30}) {
-      scores.push_back(Evaluate(*detector, families, sentences, cut));
+      scores.push_back(Evaluate(*detector, families, sentences, CutTo(cut)));
     }
     std::printf("| %s | %.3f | %.3f | %.3f | %.4f | %.4f | %.4f | %.1f |\n",
                 name.c_str(), scores[0].language, scores[1].language,
@@ -251,6 +333,11 @@ int Main(const std::map<std::string, std::string>& options) {
                 scores[2].family, MedianMicroseconds(*detector, sentences));
     if (our_scores.empty()) our_scores = scores;
   }
+
+  PrintHarder(detectors, families, sentences,
+              options.contains("romanised")
+                  ? Read(options.at("romanised"), families)
+                  : std::vector<Sentence>());
 
   std::printf(
       "\nOurs by language (sentences; right whole, at 60, at 30; family):\n");
@@ -291,7 +378,8 @@ int main(int argc, char** argv) {
     const std::string name = argv[i];
     if (name == "--calibration") {
       options["calibration"] = "";
-    } else if ((name == "--test" || name == "--model" || name == "--lid176") &&
+    } else if ((name == "--test" || name == "--model" || name == "--lid176" ||
+                name == "--romanised") &&
                i + 1 < argc) {
       options[name.substr(2)] = argv[++i];
     } else {
@@ -302,7 +390,8 @@ int main(int argc, char** argv) {
   if (!options.contains("test") || !options.contains("model")) {
     std::fprintf(stderr,
                  "usage: language_benchmark --test SENTENCES.tsv --model MODEL "
-                 "[--lid176 FILE] [--calibration]\n");
+                 "[--lid176 FILE] [--romanised ROMANISED.tsv] "
+                 "[--calibration]\n");
     return 2;
   }
   return apollo::Main(options);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes what the tokenizer benchmark reads, in a folder of your choice:
 
-    benchmarks/tokenizer/prepare.py DIR
+    benchmarks/tokenizer/prepare.py [--tokenizer-only] DIR
 
   DIR/qwen2.json       Qwen's vocabulary (151,643 tokens; from the PyPI package dashscope, Apache-2.0)
                        as a tokenizer.json with Qwen2's normaliser, pattern and special tokens
@@ -108,12 +108,14 @@ def make_paragraphs(folder):
 
 
 def main():
-    if len(sys.argv) != 2:
+    tokenizer_only = sys.argv[1:2] == ["--tokenizer-only"]
+    if len(sys.argv) != 2 + tokenizer_only or sys.argv[-1].startswith("-"):
         sys.exit(__doc__)
-    folder = pathlib.Path(sys.argv[1])
+    folder = pathlib.Path(sys.argv[-1])
     folder.mkdir(parents=True, exist_ok=True)
     make_tokenizer(folder)
-    make_paragraphs(folder)
+    if not tokenizer_only:
+        make_paragraphs(folder)
     for file in sorted(folder.iterdir()):
         print(f"{file} {file.stat().st_size}")
 

@@ -3,13 +3,14 @@
 
     benchmarks/tokenizer/prepare.py DIR
     bazel build -c opt //benchmarks/tokenizer:tokenizer_benchmark
-    benchmarks/tokenizer/run.py DIR --program .bazel/bin/benchmarks/tokenizer/tokenizer_benchmark [--rounds 7]
+    benchmarks/tokenizer/run.py DIR --program .bazel/bin/benchmarks/tokenizer/tokenizer_benchmark [--rounds 7] [--long]
 
 Each round runs one pass of each over all paragraphs, one after the other, so that what else the machine does
-strikes all alike; what is measured is processor time. Prints the median speed in MB of UTF-8 a second, the range, and the ratio to ours (the median
-over the rounds of the quotient within a round). Ours and tokenizers normalise to NFC; tiktoken does not, and the
+strikes all alike; what is measured is processor time. Prints the median speed in MB of UTF-8 a second, the range,
+and the ratio to ours (the median over the rounds of the quotient within a round). Ours and tokenizers normalise to NFC; tiktoken does not, and the
 table says how many paragraphs it therefore gets wrong. The ids of ours and of tokenizers are compared, by their
-sum, before anything is timed. Needs `pip install tokenizers tiktoken`.
+sum, before anything is timed. --long then encodes texts of up to 2 MB without a blank, doubling them: time that
+grows with the length doubles each time. Needs `pip install tokenizers tiktoken`.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -32,8 +34,8 @@ import tokenizers  # noqa: E402
 class Ours:
     name = "this project"
 
-    def __init__(self, program, folder):
-        self.process = subprocess.Popen([program, folder / "qwen2.json", folder / "paragraphs.json"],
+    def __init__(self, program, folder, paragraphs):
+        self.process = subprocess.Popen([program, folder / "qwen2.json", paragraphs],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         first = json.loads(self.process.stdout.readline())
         self.load, self.sum = first["load_s"], first["sum"]
@@ -42,6 +44,10 @@ class Ours:
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         return float(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
 class HuggingFace:
@@ -88,16 +94,47 @@ class Tiktoken:
         return time.process_time() - start
 
 
+def long_texts(args, theirs, plain):
+    """Seconds for texts of one piece, each size twice the one before."""
+    print(f"\n{'text without a blank, processor seconds':40} {'MB':>5} {'ours':>8} {'tokenizers':>11} {'tiktoken':>9}")
+    slow = set()
+    for name, unit in (("one letter", "a"), ("one Han character", "痛"), ("a word", "headache"), ("!", "!"),
+                       ("Thai letters", "ปวดหัว")):
+        slow.clear()
+        for size in (250_000, 500_000, 1_000_000, 2_000_000):
+            text = unit * (size // len(unit.encode()))
+            with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+                json.dump([text], file)
+                file.flush()
+                ours = Ours(args.program, args.folder, file.name)
+            row = [min(ours.seconds() for _ in range(3))]
+            ours.close()
+            for contender in (theirs, plain):
+                if contender in slow:
+                    row.append(None)
+                    continue
+                contender.paragraphs = [text]
+                try:
+                    row.append(contender.seconds())
+                except BaseException:  # tiktoken panics where its regular expression gives up.
+                    row.append(None)
+                if row[-1] is None or row[-1] > 5:
+                    slow.add(contender)  # Its next size would take too long.
+            cells = ["-" if r is None else f"{r:.4f}" for r in row]
+            print(f"{name:40} {size / 1e6:5.2f} {cells[0]:>8} {cells[1]:>11} {cells[2]:>9}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--program", required=True)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--long", action="store_true")
     args = parser.parse_args()
 
     paragraphs = json.loads((args.folder / "paragraphs.json").read_text())
     megabytes = sum(len(p.encode()) for p in paragraphs) / 1e6
-    ours = Ours(args.program, args.folder)
+    ours = Ours(args.program, args.folder, args.folder / "paragraphs.json")
     theirs = HuggingFace(args.folder, paragraphs)
     plain = Tiktoken(args.folder, paragraphs)
     if ours.sum != theirs.sum:
@@ -117,6 +154,8 @@ def main():
         ratio = statistics.median(t / o for t, o in zip(times[c], times[ours]))
         spread = f"{min(speeds):.1f}-{max(speeds):.1f}"
         print(f"{c.name:30} {statistics.median(speeds):7.1f} {spread:>15} {ratio:8.1f}x {c.load:7.2f}s")
+    if args.long:
+        long_texts(args, theirs, plain)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@
 #include <istream>
 #include <map>
 #include <set>
+#include <stdexcept>
 #include <streambuf>
 #include <utility>
 #include <vector>
@@ -89,6 +90,19 @@ void SortBestFirst(std::vector<LanguageGuess>* guesses) {
                    });
 }
 
+// The library keeps the check of a file's first two numbers, and with it the
+// format's number that its loader of streams goes by, to its loader of paths.
+class StreamModel : public fasttext::FastText {
+ public:
+  // Throws what the library throws.
+  void Load(std::string_view checked) {
+    ViewBuffer buffer(checked);
+    std::istream stream(&buffer);
+    if (!checkModel(stream)) throw std::invalid_argument("unknown format");
+    loadModel(stream);
+  }
+};
+
 class FastTextDetector : public LanguageDetector {
  public:
   struct Label {
@@ -96,7 +110,7 @@ class FastTextDetector : public LanguageDetector {
     std::set<std::string> scripts;  // That its language is natively written in.
   };
 
-  FastTextDetector(std::unique_ptr<fasttext::FastText> model,
+  FastTextDetector(std::unique_ptr<StreamModel> model,
                    FastTextSettings settings,
                    std::vector<std::string> languages,
                    std::vector<Label> labels)
@@ -178,7 +192,7 @@ class FastTextDetector : public LanguageDetector {
   }
 
   // All constant after construction.
-  const std::unique_ptr<fasttext::FastText> model_;
+  const std::unique_ptr<StreamModel> model_;
   const std::shared_ptr<const fasttext::Dictionary> dictionary_;
   const FastTextSettings settings_;
   const std::vector<std::string> languages_;  // All of the table's.
@@ -186,11 +200,11 @@ class FastTextDetector : public LanguageDetector {
   std::map<std::string, std::vector<std::string>> by_script_;
 };
 
-absl::StatusOr<FastTextSettings> LoadSettings(const std::string& path) {
+// Empty if there is no such file.
+absl::StatusOr<std::string> ReadSettings(const std::string& path) {
   absl::StatusOr<std::string> text = ReadFile(path, kMaxSettingsBytes);
-  if (absl::IsNotFound(text.status())) return FastTextSettings();
-  RETURN_IF_ERROR(text.status());
-  return FastTextSettings::Parse(*text, path);
+  if (absl::IsNotFound(text.status())) return "";
+  return text;
 }
 
 }  // namespace
@@ -200,19 +214,24 @@ absl::StatusOr<std::unique_ptr<LanguageDetector>> LoadFastTextDetector(
   ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
   const std::string_view bytes(
       reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  RETURN_IF_ERROR(CheckFastTextFile(bytes, path).status());
-  ASSIGN_OR_RETURN(FastTextSettings settings, LoadSettings(path + ".settings"));
+  ASSIGN_OR_RETURN(const std::string settings,
+                   ReadSettings(path + ".settings"));
+  return ParseFastTextDetector(bytes, settings, path, families);
+}
 
-  auto model = std::make_unique<fasttext::FastText>();
+absl::StatusOr<std::unique_ptr<LanguageDetector>> ParseFastTextDetector(
+    std::string_view bytes, std::string_view settings_text,
+    const std::string& source, const FamilyTable& families) {
+  RETURN_IF_ERROR(CheckFastTextFile(bytes, source).status());
+  ASSIGN_OR_RETURN(FastTextSettings settings,
+                   FastTextSettings::Parse(settings_text,
+                                           absl::StrCat(source, ".settings")));
+  auto model = std::make_unique<StreamModel>();
   try {
-    // The library keeps the two numbers of the file's head to its own loader of
-    // paths; its loader of streams comes after them.
-    ViewBuffer buffer(bytes.substr(2 * sizeof(int32_t)));
-    std::istream stream(&buffer);
-    model->loadModel(stream);
+    model->Load(bytes);
   } catch (const std::exception& error) {
     return absl::InvalidArgumentError(
-        absl::StrCat(path, ": fastText cannot load it: ", error.what()));
+        absl::StrCat(source, ": fastText cannot load it: ", error.what()));
   }
 
   std::vector<std::string> languages = families.languages();
@@ -227,7 +246,7 @@ absl::StatusOr<std::unique_ptr<LanguageDetector>> LoadFastTextDetector(
     const std::string language = LanguageInTable(code, families);
     if (set != settings.languages.end() && !code.empty() && language.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(
-          path, ".settings: label ", label, " is given language ", code,
+          source, ".settings: label ", label, " is given language ", code,
           ", which is not in the families table; use - for "
           "a language that is none of the table's"));
     }
@@ -245,8 +264,8 @@ absl::StatusOr<std::unique_ptr<LanguageDetector>> LoadFastTextDetector(
   }
   if (!any) {
     return absl::InvalidArgumentError(absl::StrCat(
-        path, ": none of its ", labels.size(),
-        " labels is a language of the families table; map them in ", path,
+        source, ": none of its ", labels.size(),
+        " labels is a language of the families table; map them in ", source,
         ".settings (\"label <label> <language>\")"));
   }
   return std::make_unique<FastTextDetector>(

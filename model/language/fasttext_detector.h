@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "model/language/detector.h"
 #include "model/language/families.h"
@@ -29,5 +30,11 @@ namespace apollo {
 // the table.
 absl::StatusOr<std::unique_ptr<LanguageDetector>> LoadFastTextDetector(
     const std::string& path, const FamilyTable& families);
+
+// The same for the contents of both files; `settings` may be empty. The bytes
+// are copied. Errors start with `source`, which stands for MODEL's name.
+absl::StatusOr<std::unique_ptr<LanguageDetector>> ParseFastTextDetector(
+    std::string_view model, std::string_view settings,
+    const std::string& source, const FamilyTable& families);
 
 }  // namespace apollo

@@ -105,6 +105,51 @@ TEST(FastTextDetectorTest, TermsAndCodeDoNotSwingTheResult) {
             "es");
 }
 
+// Questions as people ask them, in languages whose words look like those of
+// others, each with everything around it that is in no language or in English.
+TEST(FastTextDetectorTest, NoiseDoesNotSwingTheResultInAnyLanguage) {
+  const char* const noise[] = {
+      "",
+      " 120/80 mmHg, 38.5 C, 2x500 mg, 15.03.2024, +49 170 1234567",
+      " https://www.example.org/health/what-is-the-best-treatment-for-diabetes",
+      " (someone.with.a.name@hospital.example.com)",
+      " metformin, atorvastatin 20mg, lisinopril, amoxicillin, omeprazole",
+      " `SELECT name, dose FROM the_patients WHERE age > 65;`",
+      "\n```python\ndef is_it_high(value, the_limit=140):\n    # return what "
+      "the doctor said\n    return value > the_limit\n```",
+      " <b class=\"question about the patient\">!</b> HbA1c COVID-19 BMI",
+  };
+  std::ifstream file("model/language/testdata/questions.tsv");
+  std::string line;
+  int all = 0, same = 0, same_family = 0;
+  std::string swung;
+  while (std::getline(file, line)) {
+    std::istringstream fields(line);
+    std::string language, source, text;
+    std::getline(fields, language, '\t');
+    std::getline(fields, source, '\t');
+    std::getline(fields, text);
+    const auto family = GuessFamily(Ours().Detect(text), FamilyTable::Paper());
+    ASSERT_TRUE(family.has_value()) << language;
+    for (const char* part : noise) {
+      for (const std::string& question :
+           {text + part, std::string(part) + " " + text}) {
+        const auto now =
+            GuessFamily(Ours().Detect(question), FamilyTable::Paper());
+        ++all;
+        same += Best(question) == Best(text);
+        same_family += now.has_value() && now->expert == family->expert;
+        if (Best(question) != Best(text)) {
+          swung += language + ">" + Best(question) + part + "\n";
+        }
+      }
+    }
+  }
+  ASSERT_GE(all, 800);
+  EXPECT_EQ(same_family, all) << swung;
+  EXPECT_GE(same, all - 8) << swung;
+}
+
 TEST(FastTextDetectorTest, NoLanguageIsNoGuess) {
   for (const char* text :
        {"", " ", "20", "120/80", "??", "https://example.org", "metformin",

@@ -16,6 +16,18 @@ constexpr int32_t kSupervised = 3;
 constexpr int64_t kMaxLabels = 100'000;
 constexpr int64_t kMaxDim = 10'000;
 constexpr int64_t kCentroids = 256;
+constexpr std::size_t kMaxWord = 1024;  // Bytes.
+// The library keeps a number for each n-gram of each word.
+constexpr int64_t kMaxSubwords = int64_t{1} << 28;
+// No weight that training gives comes near. Two such weights and a norm
+// multiplied, summed over kMaxDim, stay finite: the library looks values up in
+// tables, and a NaN as an index ends the process.
+constexpr float kMaxWeight = 1e6f;
+// Hierarchical softmax builds a tree by the labels' counts, for which 10^15 is
+// infinity, and walks it recursively; with counts from 1 its depth is
+// logarithmic.
+constexpr int kHierarchicalSoftmax = 1;
+constexpr int64_t kMaxCount = 1'000'000'000'000;
 
 // Reads values from the front of the bytes. After a failed read everything
 // reads as zero and ok() is false, so that a group of reads needs one check.
@@ -56,9 +68,33 @@ class Reader {
     }
   }
 
-  void SkipString() {
+  // Returns its length.
+  std::size_t SkipString() {
     const std::size_t end = rest_.find('\0');
     Skip(end == std::string_view::npos ? rest_.size() + 1 : end + 1);
+    return end;
+  }
+
+  // `count` weights, each in bounds.
+  void SkipWeights(int64_t count) {
+    const std::string_view before = rest_;
+    SkipArray(count, sizeof(float));
+    for (std::size_t i = 0; i < before.size() - rest_.size();
+         i += sizeof(float)) {
+      float weight;
+      std::memcpy(&weight, before.data() + i, sizeof(float));
+      // Not the other way round: a NaN is in no bounds.
+      if (!(weight >= -kMaxWeight && weight <= kMaxWeight)) {
+        ok_ = false;
+        return;
+      }
+    }
+  }
+
+  bool ReadBool() {
+    const auto value = Read<uint8_t>();
+    if (value > 1) ok_ = false;
+    return value == 1;
   }
 
   bool ok() const { return ok_; }
@@ -77,9 +113,9 @@ class Checker {
   absl::StatusOr<FastTextShape> Check() {
     RETURN_IF_ERROR(CheckArguments());
     RETURN_IF_ERROR(CheckDictionary());
-    const bool quantised = reader_.Read<uint8_t>() != 0;
+    const bool quantised = reader_.ReadBool();
     RETURN_IF_ERROR(CheckMatrix("input", quantised, input_rows_));
-    const bool quantised_output = reader_.Read<uint8_t>() != 0 && quantised;
+    const bool quantised_output = reader_.ReadBool() && quantised;
     RETURN_IF_ERROR(CheckMatrix("output", quantised_output, labels_));
     if (reader_.left() != 0) {
       return Error(absl::StrCat(reader_.left(), " bytes after its end"));
@@ -109,15 +145,18 @@ class Checker {
     dim_ = reader_.Read<int32_t>();
     reader_.Skip(4 * sizeof(int32_t));  // ws, epoch, minCount, neg
     const auto word_ngrams = reader_.Read<int32_t>();
-    const auto loss = reader_.Read<int32_t>();
+    loss_ = reader_.Read<int32_t>();
     const auto model = reader_.Read<int32_t>();
     bucket_ = reader_.Read<int32_t>();
     const auto minn = reader_.Read<int32_t>();
     const auto maxn = reader_.Read<int32_t>();
+    maxn_ = maxn;
     reader_.Skip(sizeof(int32_t) + sizeof(double));  // lrUpdateRate, t
     if (!reader_.ok()) return Truncated("arguments");
     if (model != kSupervised) return Error("made for word vectors, not labels");
-    if (loss < 1 || loss > 4) return Error(absl::StrCat("unknown loss ", loss));
+    if (loss_ < 1 || loss_ > 4) {
+      return Error(absl::StrCat("unknown loss ", loss_));
+    }
     if (dim_ < 1 || dim_ > kMaxDim) {
       return Error(absl::StrCat("dimension ", dim_, "; want 1 to ", kMaxDim));
     }
@@ -144,11 +183,19 @@ class Checker {
         static_cast<uint64_t>(size) > reader_.left()) {
       return Truncated("dictionary");
     }
+    int64_t subwords = 0;
     for (int64_t i = 0; i < size; ++i) {
-      reader_.SkipString();
-      reader_.Skip(sizeof(int64_t));  // count
+      const std::size_t length = reader_.SkipString();
+      const auto count = reader_.Read<int64_t>();
       const auto type = reader_.Read<int8_t>();
       if (!reader_.ok()) return Truncated("dictionary");
+      if (length > kMaxWord) return Error("a word of more than 1024 bytes");
+      subwords += static_cast<int64_t>(length + 2) * (maxn_ + 1);
+      if (subwords > kMaxSubwords) return Error("too many n-grams of words");
+      if (i >= words && loss_ == kHierarchicalSoftmax &&
+          (count < 1 || count > kMaxCount)) {
+        return Error(absl::StrCat("a label's count is ", count));
+      }
       // The library takes the words to be first and the labels last.
       if (type != (i < words ? 0 : 1)) return Truncated("dictionary's order");
     }
@@ -171,7 +218,7 @@ class Checker {
                            int64_t want_rows) {
     const std::string where = absl::StrCat(name, " matrix");
     bool norms = false;
-    if (quantised) norms = reader_.Read<uint8_t>() != 0;
+    if (quantised) norms = reader_.ReadBool();
     const auto rows = reader_.Read<int64_t>();
     const auto columns = reader_.Read<int64_t>();
     if (!reader_.ok()) return Truncated(where.c_str());
@@ -180,7 +227,7 @@ class Checker {
                                 "; want ", want_rows, " x ", dim_));
     }
     if (!quantised) {
-      reader_.SkipArray(rows * columns, sizeof(float));
+      reader_.SkipWeights(rows * columns);
       return reader_.ok() ? absl::OkStatus() : Truncated(where.c_str());
     }
     const auto codes = reader_.Read<int32_t>();
@@ -206,7 +253,7 @@ class Checker {
         (parts - 1) * part_dim + last_dim != dim) {
       return Truncated(where.c_str());
     }
-    reader_.SkipArray(dim * kCentroids, sizeof(float));
+    reader_.SkipWeights(dim * kCentroids);
     if (!reader_.ok()) return Truncated(where.c_str());
     return parts;
   }
@@ -215,6 +262,8 @@ class Checker {
   const std::string& source_;
   int64_t dim_ = 0;
   int64_t bucket_ = 0;
+  int32_t maxn_ = 0;
+  int32_t loss_ = 0;
   int64_t labels_ = 0;
   int64_t input_rows_ = 0;
 };

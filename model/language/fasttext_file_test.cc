@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string>
 
 #include "common/mapped_file.h"
@@ -79,6 +80,31 @@ TEST(CheckFastTextFileTest, RefusesNumbersThatLie) {
     EXPECT_FALSE(CheckFastTextFile(WithNumber(10, bucket), "m").ok()) << bucket;
   }
   EXPECT_FALSE(CheckFastTextFile(WithNumber(12, 0x7fffffff), "m").ok());
+}
+
+// Our model's last matrix is not quantised: its last four bytes are a weight.
+TEST(CheckFastTextFileTest, RefusesWeightsThatAreNoNumbers) {
+  for (const float weight : {std::numeric_limits<float>::quiet_NaN(),
+                             std::numeric_limits<float>::infinity(), -3e38f}) {
+    std::string model = Model();
+    std::memcpy(model.data() + model.size() - 4, &weight, 4);
+    EXPECT_THAT(std::string(CheckFastTextFile(model, "m").status().message()),
+                HasSubstr("output matrix"));
+  }
+}
+
+TEST(CheckFastTextFileTest, RefusesCountsThatMakeADeepTree) {
+  std::string model = WithNumber(8, 1);  // Hierarchical softmax.
+  EXPECT_TRUE(CheckFastTextFile(model, "m").ok());
+  // The first label, whose count stands behind its name.
+  const std::size_t label = model.find("__label__");
+  const std::size_t count = model.find('\0', label) + 1;
+  for (const std::int64_t bad :
+       {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1} << 60}) {
+    std::memcpy(model.data() + count, &bad, 8);
+    EXPECT_THAT(std::string(CheckFastTextFile(model, "m").status().message()),
+                HasSubstr("a label's count is"));
+  }
 }
 
 TEST(CheckFastTextFileTest, OtherFiles) {

@@ -140,6 +140,7 @@ bool Bpe::Search(std::string_view piece, Scratch* scratch,
   while (place < piece.size()) {
     if (next == kNoToken && place == 0) break;
     while (next != kNoToken) {
+      ++scratch->steps_;
       const std::size_t end = place + tokens_[next].size;
       if (!(any_dead && dead[end]) &&
           (out->size() == start || Compatible(out->back(), next))) {

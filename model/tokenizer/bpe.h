@@ -77,8 +77,14 @@ class Bpe {
 };
 
 class Bpe::Scratch {
+ public:
+  // How many tokens all calls so far have tried, or pairs they have looked at
+  // where they merged: what the time is in proportion to. For tests.
+  std::uint64_t steps() const { return steps_ + merging_.steps(); }
+
  private:
   friend class Bpe;
+  std::uint64_t steps_ = 0;
   Merging::Scratch merging_;
   std::vector<bool> dead_;  // By place in the piece.
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <random>
 #include <string>
 #include <vector>
@@ -170,6 +171,80 @@ TEST(BpeTest, MergesWhereTokensAreHuge) {
     longest = v.Add(v.bytes[longest] + v.bytes[longest]);
   }
   ExpectSameAsMerging(v, random, 1, false);
+}
+
+std::uint64_t StepsFor(const Bpe& bpe, std::string_view text) {
+  Bpe::Scratch scratch;
+  Ids ids;
+  bpe.Encode(text, &scratch, &ids);
+  EXPECT_FALSE(ids.empty());
+  return scratch.steps();
+}
+
+std::string Repeat(std::string_view unit, std::size_t size) {
+  std::string text;
+  while (text.size() < size) text += unit;
+  return text;
+}
+
+constexpr std::size_t kMegabyte = std::size_t{1} << 20;
+
+// A megabyte without a blank. Quadratic would be 10^12 steps. The five tokens
+// a, aa, aaaa, aaaaaa and aaaaaaa start at each place, and each is tried there
+// at most once.
+TEST(BpeTest, OneLetterTakesAtMostOneStepForEachByteAndToken) {
+  TestVocabulary v(1);
+  const TokenId a = 0;
+  const TokenId a2 = v.AddMerge(a, a) ? v.Add("aa") : a;
+  v.AddMerge(a2, a2);
+  v.AddMerge(v.Add("aaaa"), a2);
+  v.AddMerge(v.Add("aaaaaa"), a);
+  const Bpe bpe(v.spec, v.bytes);
+  ASSERT_TRUE(bpe.searches());
+  EXPECT_LE(StepsFor(bpe, Repeat("a", kMegabyte)), 5 * kMegabyte);
+  EXPECT_LE(StepsFor(bpe, Repeat("a", kMegabyte + 1)), 5 * (kMegabyte + 1));
+}
+
+// Each place is tried with each token that starts there at most once.
+TEST(BpeTest, StepsOfASearchAreInProportionForAnyVocabulary) {
+  std::mt19937 random(8);
+  for (int round = 0; round < 300; ++round) {
+    const int letters = 1 + random() % 3;
+    TestVocabulary v(letters);
+    for (int i = 0; i < 40; ++i) {
+      const TokenId left = random() % v.bytes.size();
+      const TokenId right = random() % v.bytes.size();
+      const std::string both = v.bytes[left] + v.bytes[right];
+      bool used = both.size() > 24;
+      for (const Merge& merge : v.spec.merges) {
+        used |= v.bytes[merge.left] == both || v.bytes[merge.right] == both;
+      }
+      if (!used) v.AddMerge(left, right);
+    }
+    const Bpe bpe(v.spec, v.bytes);
+    ASSERT_TRUE(bpe.searches());
+    const std::string text =
+        round % 2 == 0 ? Repeat(RandomText(random, letters, 9), 20'000)
+                       : RandomText(random, letters, 20'000);
+    ASSERT_LE(StepsFor(bpe, text), 25 * text.size());
+  }
+}
+
+TEST(BpeTest, MergingTakesAFewStepsForEachByte) {
+  TestVocabulary v(2);
+  TokenId longest = 0;
+  for (int i = 0; i < 11; ++i) {
+    v.AddMerge(longest, longest);
+    longest = v.Add(v.bytes[longest] + v.bytes[longest]);
+  }
+  v.AddMerge(0, 1);
+  const Bpe bpe(v.spec, v.bytes);
+  ASSERT_FALSE(bpe.searches());
+  // Each merge makes at most two new pairs, and there are fewer merges than
+  // bytes.
+  for (const char* unit : {"a", "ab", "aab", "aaaaaaaab"}) {
+    EXPECT_LE(StepsFor(bpe, Repeat(unit, kMegabyte)), 3 * (kMegabyte + 16));
+  }
 }
 
 TEST(TokenTrieTest, FindsTheLongest) {

@@ -2,6 +2,7 @@
 // see testdata/make_testdata.py.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "common/json.h"
 #include "common/mapped_file.h"
 #include "model/tokenizer/tokenizer.h"
+#include "model/tokenizer/unicode_sums.h"
 
 namespace apollo {
 namespace {
@@ -58,9 +60,25 @@ TEST(DemoGoldenTest, IdsAreThoseOfHuggingFace) {
       ASSERT_TRUE(back.ok()) << back.status();
       came_back += *back == text;
     }
-    // SmolLM2 has no token for the first byte of characters beyond U+3FFFF, which
-    // one of the texts has.
+    // SmolLM2 has no token for the first byte of characters beyond U+3FFFF,
+    // which one of the texts has.
     EXPECT_EQ(came_back, static_cast<int>(texts.size()) - 1);
+  }
+}
+
+TEST(DemoGoldenTest, AllOfUnicodeIsThatOfHuggingFace) {
+  const auto tokenizer = Tokenizer::Load(DemoTokenizer());
+  ASSERT_TRUE(tokenizer.ok())
+      << tokenizer.status()
+      << "; run deploy/local/demo_model.sh, or set APOLLO_DEMO_MODEL";
+  const Json golden = Read("golden_demo.json");
+  const auto sums = UnicodeSums(**tokenizer);
+  ASSERT_EQ(sums.size(), 272u);
+  ASSERT_EQ(golden["unicode"].size(), sums.size());
+  for (std::size_t block = 0; block < sums.size(); ++block) {
+    EXPECT_EQ(golden["unicode"][block].get<std::vector<std::uint64_t>>(),
+              sums[block])
+        << "from code point " << block * 4096;
   }
 }
 

@@ -2,8 +2,8 @@
 //
 // Reads one JSON string a line from standard input and writes one JSON object a
 // line: {"ids": [...], "same": true}, where "same" says whether decoding the
-// ids gives the text back; or {"error": "..."}. For tests against other
-// tokenizers.
+// ids gives the text back, at once and as a stream; or {"error": "..."}. For
+// tests against other tokenizers.
 
 #include <absl/status/status.h>
 
@@ -12,6 +12,8 @@
 #include <string_view>
 
 #include "common/json.h"
+#include "model/tokenizer/stream_decoder.h"
+#include "model/tokenizer/token_id.h"
 #include "model/tokenizer/tokenizer.h"
 
 namespace apollo {
@@ -26,7 +28,12 @@ Json Encode(const Tokenizer& tokenizer, const std::string& line,
   const auto ids = tokenizer.Encode(content, special);
   if (!ids.ok()) return {{"error", ids.status().ToString()}};
   const auto decoded = tokenizer.Decode(*ids, /*skip_special=*/false);
-  return {{"ids", *ids}, {"same", decoded.ok() && *decoded == content}};
+  StreamDecoder decoder(tokenizer, /*skip_special=*/false);
+  std::string streamed;
+  for (const TokenId id : *ids) streamed += decoder.Append(id);
+  streamed += decoder.Flush();
+  const bool same = decoded.ok() && *decoded == content && streamed == content;
+  return {{"ids", *ids}, {"same", same}};
 }
 
 int Main(int argc, char** argv) {

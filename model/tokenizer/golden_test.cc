@@ -2,6 +2,7 @@
 // testdata/make_testdata.py.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "model/tokenizer/nfc.h"
 #include "model/tokenizer/stream_decoder.h"
 #include "model/tokenizer/tokenizer.h"
+#include "model/tokenizer/unicode_sums.h"
 
 namespace apollo {
 namespace {
@@ -17,10 +19,10 @@ namespace {
 constexpr char kFolder[] = "model/tokenizer/testdata/";
 using Ids = std::vector<TokenId>;
 
-Json Golden() {
-  const auto text = ReadFile(std::string(kFolder) + "golden.json", 1 << 20);
+Json Golden(const std::string& name = "golden.json") {
+  const auto text = ReadFile(kFolder + name, 1 << 20);
   EXPECT_TRUE(text.ok()) << text.status();
-  const auto json = ParseJson(text.value_or(""), "golden.json");
+  const auto json = ParseJson(text.value_or(""), name);
   EXPECT_TRUE(json.ok()) << json.status();
   return json.value_or(Json());
 }
@@ -77,6 +79,21 @@ TEST_P(GoldenTest, DecodingGivesTheTextBack) {
       EXPECT_EQ(streamed, wanted);
       EXPECT_EQ(decoder.Flush(), "");
     }
+  }
+}
+
+// Every code point, assigned or not. Where a block differs,
+// tests/differential/tokenizer_diff.py says which text it is.
+TEST_P(GoldenTest, AllOfUnicodeIsThatOfHuggingFace) {
+  const Json golden = Golden("golden_unicode.json");
+  ASSERT_TRUE(golden.contains(GetParam()));
+  const Json& expected = golden[GetParam()];
+  const auto sums = UnicodeSums(*tokenizer_);
+  ASSERT_EQ(sums.size(), 272u);
+  ASSERT_EQ(expected.size(), sums.size());
+  for (std::size_t block = 0; block < sums.size(); ++block) {
+    EXPECT_EQ(expected[block].get<std::vector<std::uint64_t>>(), sums[block])
+        << "from code point " << block * 4096;
   }
 }
 

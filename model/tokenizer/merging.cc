@@ -92,6 +92,7 @@ std::int32_t Merging::EncodeLong(std::string_view piece, Scratch* scratch,
   std::make_heap(heap.begin(), heap.end(), worse);
   std::int32_t last = -1;
   while (!heap.empty()) {
+    ++scratch->steps_;
     std::pop_heap(heap.begin(), heap.end(), worse);
     const Candidate best = heap.back();
     heap.pop_back();

@@ -48,6 +48,10 @@ class Merging {
 };
 
 class Merging::Scratch {
+ public:
+  // How many pairs of pieces above 64 bytes were looked at. For tests.
+  std::uint64_t steps() const { return steps_; }
+
  private:
   friend class Merging;
 
@@ -64,6 +68,7 @@ class Merging::Scratch {
   };
   std::vector<Symbol> symbols_;
   std::vector<Candidate> heap_;
+  std::uint64_t steps_ = 0;
 };
 
 }  // namespace apollo

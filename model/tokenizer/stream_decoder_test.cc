@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 #include <vector>
 
+#include "common/json.h"
+#include "common/mapped_file.h"
 #include "model/tokenizer/test_tokenizer.h"
 #include "model/tokenizer/utf8.h"
 
@@ -78,6 +81,59 @@ TEST_F(StreamDecoderTest, EverySplitIntoTokensGivesTheText) {
       std::string expected;
       AppendAsUtf8(bytes, &expected);
       EXPECT_EQ(all, expected) << i << " " << j;
+    }
+  }
+}
+
+Json GoldenTexts() {
+  const auto text = ReadFile("model/tokenizer/testdata/golden.json", 1 << 20);
+  EXPECT_TRUE(text.ok()) << text.status();
+  const auto json = ParseJson(text.value_or("{}"), "golden.json");
+  EXPECT_TRUE(json.ok()) << json.status();
+  return json.ok() ? (*json)["texts"] : Json::array();
+}
+
+// Sentences in the fifty languages and the hard cases, cut into tokens of 1 to
+// 9 bytes at random places.
+TEST(StreamDecoderPropertyTest, AnyTokensInAnyLanguage) {
+  std::mt19937 random(11);
+  const Json texts = GoldenTexts();
+  ASSERT_GE(texts.size(), 75u);
+  for (const Json& item : texts) {
+    const auto text = item.get<std::string>();
+    Json json = TestTokenizerJson();
+    json["added_tokens"] = Json::array();
+    Json& vocab = json["model"]["vocab"];
+    TokenId next_id = 300;
+    std::vector<std::vector<TokenId>> splits(8);
+    for (std::vector<TokenId>& split : splits) {
+      for (std::size_t i = 0; i < text.size();) {
+        const std::size_t length = 1 + random() % 9;
+        std::string spelling;
+        for (const char c : text.substr(i, length)) {
+          spelling += ByteLevelCharacter(static_cast<unsigned char>(c));
+        }
+        i += length;
+        if (!vocab.contains(spelling)) vocab[spelling] = next_id++;
+        split.push_back(vocab[spelling].get<TokenId>());
+      }
+    }
+    const auto tokenizer = Tokenizer::Parse(json.dump(), "t");
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    for (const std::vector<TokenId>& split : splits) {
+      StreamDecoder decoder(**tokenizer, false);
+      std::string bytes;
+      std::string all;
+      for (const TokenId id : split) {
+        bytes += (*tokenizer)->TokenBytes(id);
+        const std::string piece = decoder.Append(id);
+        ASSERT_TRUE(IsUtf8(piece));
+        all += piece;
+        // Nothing is held back that is whole.
+        ASSERT_EQ(all, bytes.substr(0, ValidUtf8Prefix(bytes)));
+      }
+      ASSERT_EQ(decoder.Flush(), "");
+      ASSERT_EQ(all, text);
     }
   }
 }

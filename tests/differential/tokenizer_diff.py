@@ -6,14 +6,18 @@
         model/tokenizer/testdata/qwen_small.json [more tokenizer.json files]
 
 Texts: every Unicode code point (assigned or not, surrogates excepted) in several
-surroundings, then random mixtures of scripts, emoji, combining marks, white space of
-all kinds, digits of all scripts, code, contractions and special-token look-alikes.
-Each text is encoded with special tokens as plain text and as tokens, and decoded.
+surroundings; sentences in 50 languages with every kind of line end between them; runs of
+one character or word without a blank, up to 100,000 bytes; then random mixtures of scripts,
+emoji, combining marks, white space of all kinds, digits of all scripts, code, contractions
+and special-token look-alikes. Each text is encoded with special tokens as plain text and as
+tokens, and decoded, at once and as a stream. run.sh beside this does it all.
 Needs `pip install tokenizers`. Ends with 1 if anything differs.
 """
 
 import argparse
+import itertools
 import json
+import pathlib
 import random
 import subprocess
 import sys
@@ -47,6 +51,28 @@ def surrounded(step):
             yield surrounding.replace("{c}", chr(c))
 
 
+def languages():
+    """The fifty sentences and the hard cases of the committed golden file, apart, in pairs and in parts."""
+    golden = pathlib.Path(__file__).parents[2] / "model/tokenizer/testdata/golden.json"
+    texts = json.loads(golden.read_text())["texts"]
+    yield from texts
+    for i, text in enumerate(texts):
+        for space in SPACES:
+            yield text + space + texts[(i + 1) % len(texts)]
+        for j in range(0, len(text), 3):
+            yield text[j:j + 40]
+
+
+def runs():
+    units = ["a", "ab", "é", "e\u0301", "頭", "痛い", "क्षि", "ก", "가", "\u1100\u1161", "0", "٣", "!", "=", "-", " ", "\n",
+             "\r\n", "\t", "\u3000", "👍", "👩‍👩‍👧‍👦", "\u0301", "<|im_end|>", "'s", "x'", "Hel", "\x00", "\ufffd"]
+    for unit in units:
+        for size in (1, 63, 64, 65, 1000, 100_000):
+            text = unit * (size // len(unit.encode()) + 1)
+            yield text
+            yield "x" + text + "y"
+
+
 def mixtures(count, seed):
     rng = random.Random(seed)
     points = [c for c in code_points() if unicodedata.category(chr(c)) not in ("Cn", "Co")]
@@ -64,7 +90,7 @@ def mixtures(count, seed):
         yield "".join(parts)
 
 
-def batches(texts, size=5000):
+def batches(texts, size=2000):
     batch = []
     for text in texts:
         batch.append(text)
@@ -148,6 +174,7 @@ def main():
     for path in args.tokenizers:
         wrong += compare(args.encode_lines, path, True, surrounded(args.step))
         for parse in (False, True):
+            wrong += compare(args.encode_lines, path, parse, itertools.chain(languages(), runs()))
             wrong += compare(args.encode_lines, path, parse, mixtures(args.mixtures, args.seed))
     sys.exit(1 if wrong else 0)
 

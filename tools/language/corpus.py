@@ -178,7 +178,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--families", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--cache", default=os.path.expanduser("~/.cache/apollo/language"))
+    parser.add_argument("--cache", default=os.path.expanduser("~/.cache/apollo-moe/language/packages"))
     arguments = parser.parse_args()
 
     table = []

@@ -1,13 +1,14 @@
 // Turns the lines that corpus.py extracts into what the detector will show to
 // the classifier, by the detector's own code:
 //
-//     normalize [--romanise | --raw] < in.tsv > out.tsv
+//     normalize [--romanise | --raw | --romanised] < in.tsv > out.tsv
 //
 // Lines are <language> TAB <source> TAB <text>. Dropped: text without letters,
 // and text whose script is not one that its language is written in
 // (untranslated). With --raw what is kept comes out as it went in. With
 // --romanise every fifth line of some languages comes out once more in Latin
-// letters, as people without the right keyboard write.
+// letters, as people without the right keyboard write; with --romanised only
+// those come out, all of them.
 
 #include <unicode/translit.h>
 #include <unicode/unistr.h>
@@ -73,7 +74,14 @@ std::string DropFinalA(const std::string& text) {
   return result;
 }
 
-int Run(bool romanise, bool raw) {
+struct Options {
+  bool romanise = false;
+  bool raw = false;
+  bool only_romanised = false;
+};
+
+int Run(const Options& options) {
+  const bool romanise = options.romanise || options.only_romanised;
   std::map<std::string, std::unique_ptr<icu::Transliterator>> romanisers;
   std::map<std::string, std::vector<std::string>> scripts_of;
   std::map<std::string, int> count;
@@ -100,9 +108,13 @@ int Run(bool romanise, bool raw) {
                   text.script) == scripts->second.end()) {
       continue;
     }
-    std::cout << (raw ? line : head + text.text) << "\n";
-    if (!romanise || romanisers[language] == nullptr || text.script == "Latn" ||
-        ++count[language] % kRomaniseEvery != 0) {
+    if (!options.only_romanised) {
+      std::cout << (options.raw ? line : head + text.text) << "\n";
+    }
+    if (!romanise || romanisers[language] == nullptr || text.script == "Latn") {
+      continue;
+    }
+    if (!options.only_romanised && ++count[language] % kRomaniseEvery != 0) {
       continue;
     }
     icu::UnicodeString unicode = icu::UnicodeString::fromUTF8(text.text);
@@ -126,9 +138,15 @@ int Run(bool romanise, bool raw) {
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
   const std::string_view option = argc == 2 ? argv[1] : "";
-  if (argc > 2 || (argc == 2 && option != "--romanise" && option != "--raw")) {
-    std::cerr << "usage: normalize [--romanise | --raw] < in.tsv > out.tsv\n";
+  apollo::Options options;
+  options.romanise = option == "--romanise";
+  options.raw = option == "--raw";
+  options.only_romanised = option == "--romanised";
+  if (argc > 2 || (argc == 2 && !options.romanise && !options.raw &&
+                   !options.only_romanised)) {
+    std::cerr << "usage: normalize [--romanise | --raw | --romanised] < in.tsv "
+                 "> out.tsv\n";
     return 2;
   }
-  return apollo::Run(option == "--romanise", option == "--raw");
+  return apollo::Run(options);
 }

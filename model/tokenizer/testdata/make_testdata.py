@@ -7,10 +7,12 @@
   llama3_small.json  one of Llama 3's kind: three digits, ignore_merges, begin-of-text
   golden.json        for each tokenizer and text: ids with special tokens as text ("plain") and as tokens
                      ("parse")
+  golden_unicode.json  for each tokenizer and block of 4096 code points: how many ids the texts with each of
+                     them have, and the sum of each id + 1 times its place from 1
 
 and, with the path of the demo model's tokenizer.json (see deploy/local/demo_model.sh) as argument,
 
-  golden_demo.json   the same for that tokenizer, which is too large to lie here
+  golden_demo.json   both for that tokenizer, which is too large to lie here
 
 The output is the same on every run with the same version of tokenizers.
 """
@@ -186,6 +188,25 @@ def golden(tokenizer):
     return entry
 
 
+def around(c):
+    return f"{c} x{c}y  {c}{c} '{c}e{c}\u0301\u0323 1{c}\n\n{c}'s{c}"
+
+
+def unicode_sums(tokenizer):
+    """For each block [count, sum]; together they change if any id does."""
+    tokenizer.encode_special_tokens = True
+    result = []
+    for start in range(0, 0x110000, 4096):
+        points = [c for c in range(start, start + 4096) if not 0xD800 <= c < 0xE000]
+        count = total = 0
+        for encoding in tokenizer.encode_batch([around(chr(c)) for c in points], add_special_tokens=False):
+            for i in encoding.ids:
+                count += 1
+                total += count * (i + 1)
+        result.append([count, total])
+    return result
+
+
 def write(path, value):
     lines = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     path.write_text(lines.replace("],[", "],\n[") + "\n")
@@ -194,6 +215,7 @@ def write(path, value):
 def main():
     folder = pathlib.Path(__file__).parent
     result = {"texts": texts(), "tokenizers": {}}
+    sums = {}
     for make in (qwen_small, gpt2_small, llama3_small):
         tokenizer = make()
         path = folder / f"{make.__name__}.json"
@@ -202,9 +224,12 @@ def main():
             legacy_merges(path)
             tokenizer = Tokenizer.from_file(str(path))
         result["tokenizers"][make.__name__] = golden(tokenizer)
+        sums[make.__name__] = unicode_sums(tokenizer)
+    write(folder / "golden_unicode.json", sums)
     write(folder / "golden.json", result)
     if len(sys.argv) > 1:
-        write(folder / "golden_demo.json", golden(Tokenizer.from_file(sys.argv[1])))
+        demo = Tokenizer.from_file(sys.argv[1])
+        write(folder / "golden_demo.json", {**golden(demo), "unicode": unicode_sums(demo)})
 
 
 if __name__ == "__main__":
