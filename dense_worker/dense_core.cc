@@ -113,6 +113,7 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
   sequence.expert_use.resize(
       static_cast<std::size_t>(stage_->config().num_sparse_layers()) *
       num_experts_);
+  sequence.off_family.resize(stage_->config().num_sparse_layers());
   const int fed = static_cast<int>(request.prompt.size()) -
                   (request.score_tokens > 0 ? 1 : 0);
   const int positions = static_cast<int>(MaxPositions(request));
@@ -163,7 +164,7 @@ SequenceRows DenseCore::RowsFor(const Scheduler::Slice& slice) const {
   if (slice.first_position == 0) {
     rows.start = SequenceStart{request.family, request.hybrid, request.sampling,
                                static_cast<int>(request.prompt.size()),
-                               request.top_logprobs};
+                               request.top_logprobs, request.language};
   }
   if (request.score_tokens > 0) {
     // Row p gives the log-probability of token p + 1.
@@ -228,7 +229,9 @@ void DenseCore::Advance() {
   for (auto& [id, out] : outgoing) {
     Asked& asked = in_flight_[number][id];
     for (const SequenceRows& part : out.step.sequences) {
-      asked.push_back({part.sequence, part.attempt});
+      const GenerationRequest& request = sequences_.at(part.sequence).request;
+      asked[{part.sequence, part.attempt}] = {request.language,
+                                              request.family >= 0};
     }
     links_.at(id)->Send({std::move(out.step), std::move(out.payload)});
   }
@@ -249,13 +252,19 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
   if (step->second.empty()) in_flight_.erase(step);
   std::set<std::pair<SequenceId, std::uint32_t>> answered;
   for (const SequenceOutput& output : result->outputs) {
-    answered.insert({output.sequence, output.attempt});
+    const auto rows = asked.find({output.sequence, output.attempt});
+    if (rows != asked.end() &&
+        answered.insert({output.sequence, output.attempt}).second) {
+      observer_.OnRouted({rows->second.language, rows->second.has_family,
+                          output.expert_use, output.off_family});
+    }
     TakeOutput(id, output);
   }
-  for (const auto& [sequence_id, attempt] : asked) {
+  for (const auto& [key, rows] : asked) {
+    const auto& [sequence_id, attempt] = key;
     const auto it = sequences_.find(sequence_id);
     if (it == sequences_.end() || it->second.attempt != attempt ||
-        it->second.worker != id || answered.contains({sequence_id, attempt})) {
+        it->second.worker != id || answered.contains(key)) {
       continue;
     }
     // Nobody else would ever end it.
@@ -280,6 +289,10 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
   for (std::size_t i = 0;
        i < std::min(sequence.expert_use.size(), output.expert_use.size()); ++i) {
     sequence.expert_use[i] += output.expert_use[i];
+  }
+  for (std::size_t i = 0;
+       i < std::min(sequence.off_family.size(), output.off_family.size()); ++i) {
+    sequence.off_family[i] += output.off_family[i];
   }
   if (sequence.request.score_tokens > 0) {
     sequence.score_logprobs.insert(sequence.score_logprobs.end(),
@@ -317,8 +330,11 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
   const int index = static_cast<int>(sequence.tokens.size() -
                                      sequence.request.prompt.size());
   sequence.tokens.push_back(token);
-  sequence.sink->OnToken(
-      {index, token, output.sampled->logprob, output.alternatives});
+  sequence.sink->OnToken({index, token, output.sampled->logprob,
+                          output.alternatives,
+                          sequence.request.use_with_tokens
+                              ? UseOf(sequence)
+                              : std::vector<LayerUse>()});
   if (index + 1 == sequence.request.max_new_tokens) {
     Finish(id, Summary(sequence, FinishCause::kLength));
   } else {
@@ -326,17 +342,20 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
   }
 }
 
-GenerationFinished DenseCore::Summary(const Sequence& sequence,
-                                      FinishCause cause) const {
-  GenerationFinished finished;
-  finished.cause = cause;
-  finished.score_logprobs = sequence.score_logprobs;
+std::vector<LayerUse> DenseCore::UseOf(const Sequence& sequence) const {
+  std::vector<LayerUse> use;
   for (int layer = 0; layer < stage_->config().num_sparse_layers(); ++layer) {
     const auto first = sequence.expert_use.begin() + layer * num_experts_;
-    finished.expert_use.push_back({stage_->config().boundary + layer,
-                                   {first, first + num_experts_}});
+    use.push_back({stage_->config().boundary + layer,
+                   {first, first + num_experts_},
+                   sequence.off_family[layer]});
   }
-  return finished;
+  return use;
+}
+
+GenerationFinished DenseCore::Summary(const Sequence& sequence,
+                                      FinishCause cause) const {
+  return {cause, UseOf(sequence), sequence.score_logprobs};
 }
 
 }  // namespace apollo

@@ -65,6 +65,7 @@ class DenseCore {
     std::uint32_t attempt = 1;
     std::vector<std::int32_t> tokens;  // Prompt and answer so far.
     std::vector<std::uint64_t> expert_use;  // [sparse layers, experts]
+    std::vector<std::uint64_t> off_family;  // [sparse layers]
     std::vector<float> score_logprobs;
     int awaited = -1;  // The position whose next token was asked for, or -1.
   };
@@ -75,6 +76,7 @@ class DenseCore {
   void TakeOutput(LinkId from, const SequenceOutput& output);
   // Ends a sequence everywhere and tells its sink.
   void Finish(SequenceId id, absl::StatusOr<GenerationFinished> result);
+  std::vector<LayerUse> UseOf(const Sequence& sequence) const;
   GenerationFinished Summary(const Sequence& sequence, FinishCause cause) const;
   SequenceRows RowsFor(const Scheduler::Slice& slice) const;
 
@@ -86,9 +88,15 @@ class DenseCore {
   Placement placement_;
   std::map<LinkId, std::shared_ptr<Link>> links_;
   std::map<SequenceId, Sequence> sequences_;
+  // Rows that a worker must answer for, and what its answer is counted under, as
+  // the sequence may be over by then.
+  struct AskedRows {
+    std::string language;
+    bool has_family = false;
+  };
   // Steps that some worker has not answered yet, and which sequences (with their
   // attempt) each of those workers must answer for.
-  using Asked = std::vector<std::pair<SequenceId, std::uint32_t>>;
+  using Asked = std::map<std::pair<SequenceId, std::uint32_t>, AskedRows>;
   std::map<std::uint64_t, std::map<LinkId, Asked>> in_flight_;
   std::uint64_t next_step_ = 1;
 };

@@ -50,6 +50,10 @@ class Sink final : public GenerationSink {
     EXPECT_FALSE(finished);
     EXPECT_EQ(t.logprob, -0.5f);
     text += absl::StrCat(" ", t.index, ":", t.token);
+    for (const LayerUse& layer : t.expert_use) {
+      absl::StrAppend(&text, "/", layer.layer, "=", layer.tokens_by_expert[3], ",",
+                      layer.off_family_tokens);
+    }
   }
   void OnFinished(absl::StatusOr<GenerationFinished> f) override {
     EXPECT_FALSE(finished) << "finished twice";
@@ -75,7 +79,12 @@ class Counts final : public DenseObserver {
   }
   void OnSequences(int r, int w) override { running = r, waiting = w; }
   void OnCache(int used, int) override { used_blocks = used; }
+  void OnRouted(const RoutedTokens& tokens) override {
+    routed += absl::StrCat(std::string(tokens.language), tokens.has_family ? "+" : "-",
+                           tokens.use[3], "/", tokens.off_family[1], " ");
+  }
   std::vector<std::pair<int, int>> steps;
+  std::string routed;  // Language, family, uses of an expert, off family.
   int running = 0, waiting = 0, used_blocks = 0;
 };
 
@@ -112,6 +121,7 @@ StageResult Answer(const StageStep& step, std::int32_t token) {
     output.expert_use.assign(Config().num_sparse_layers() * 7, 0);
     output.expert_use[3] = output.expert_use[9] =
         static_cast<std::uint32_t>(rows.tokens.size());
+    output.off_family = {0, output.expert_use[3]};
     result.outputs.push_back(std::move(output));
   }
   return result;
@@ -172,6 +182,7 @@ TEST_F(DenseCoreTest, StartsGeneratesAndFinishes) {
   request.hybrid = true;
   request.top_logprobs = 4;
   request.sampling.seed = 99;
+  request.language = "sw";
   const auto sink = Submit(7, request);
   EXPECT_EQ(sink->text, "d>e1");
   StageStep step = Round(100);
@@ -185,6 +196,7 @@ TEST_F(DenseCoreTest, StartsGeneratesAndFinishes) {
   EXPECT_EQ(step.sequences[0].start->top_logprobs, 4);
   EXPECT_EQ(step.sequences[0].start->prompt_tokens, 5);
   EXPECT_EQ(step.sequences[0].start->sampling.seed, 99u);
+  EXPECT_EQ(step.sequences[0].start->language, "sw");
   step = Round(101);
   EXPECT_EQ(step.sequences[0].tokens, std::vector<std::int32_t>{100});
   EXPECT_EQ(step.sequences[0].first_position, 5);
@@ -197,6 +209,9 @@ TEST_F(DenseCoreTest, StartsGeneratesAndFinishes) {
   EXPECT_EQ(sink->result.expert_use[0].layer, Config().boundary);
   EXPECT_EQ(sink->result.expert_use[0].tokens_by_expert[3], 7u);
   EXPECT_EQ(sink->result.expert_use[1].tokens_by_expert[2], 7u);
+  EXPECT_EQ(sink->result.expert_use[0].off_family_tokens, 0u);
+  EXPECT_EQ(sink->result.expert_use[1].off_family_tokens, 7u);
+  EXPECT_EQ(counts_.routed, "sw+5/5 sw+1/1 sw+1/1 ");
   const auto release = first_->Take<ReleaseSequences>();
   ASSERT_EQ(release.items.size(), 1u);
   EXPECT_EQ(release.items[0].sequence, 7u);
@@ -206,6 +221,38 @@ TEST_F(DenseCoreTest, StartsGeneratesAndFinishes) {
   EXPECT_EQ(counts_.used_blocks, 0);
   EXPECT_EQ(core_->sequences(), 0);
   EXPECT_FALSE(core_->HasWork());
+}
+
+TEST_F(DenseCoreTest, TokensCarryTheExpertUseSoFarIfAskedFor) {
+  Start();
+  LinkOne();
+  GenerationRequest request = Request(5, 2);
+  request.use_with_tokens = true;
+  const auto sink = Submit(7, request);
+  Round(100);
+  Round(101);
+  const int boundary = Config().boundary;
+  EXPECT_EQ(sink->text,
+            absl::StrCat("d>e1 0:100/", boundary, "=5,0/", boundary + 1,
+                         "=0,5 1:101/", boundary, "=6,0/", boundary + 1,
+                         "=0,6 end"));
+}
+
+TEST_F(DenseCoreTest, RowsOfASequenceThatIsOverAreCountedOnce) {
+  Start();
+  LinkOne();
+  GenerationRequest request = Request(4, 5);
+  request.language = "de";
+  Submit(7, request);
+  core_->Advance();
+  const auto step = first_->Take<StageStep>();
+  core_->Cancel(7);
+  StageResult answer = Answer(step, 100);
+  answer.outputs.push_back(answer.outputs[0]);  // As no correct worker does.
+  answer.outputs.push_back(answer.outputs[0]);
+  answer.outputs.back().sequence = 8;
+  Reply(answer);
+  EXPECT_EQ(counts_.routed, "de-4/4 ");
 }
 
 TEST_F(DenseCoreTest, EachWorkerGetsTheRowsOfItsSequences) {

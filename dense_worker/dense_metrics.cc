@@ -11,8 +11,9 @@ prometheus::Gauge& AddGauge(prometheus::Registry& registry, const char* name,
 
 }  // namespace
 
-DenseMetrics::DenseMetrics(prometheus::Registry& registry)
-    : steps_(prometheus::BuildCounter()
+DenseMetrics::DenseMetrics(prometheus::Registry& registry, RoutingLog& routing)
+    : routing_(routing),
+      steps_(prometheus::BuildCounter()
                  .Name("apollo_dense_steps_total")
                  .Help("Passes of a batch through the dense layers.")
                  .Register(registry)
@@ -51,5 +52,7 @@ void DenseMetrics::OnCache(int used_blocks, int blocks) {
   used_blocks_.Set(used_blocks);
   blocks_.Set(blocks);
 }
+
+void DenseMetrics::OnRouted(const RoutedTokens& tokens) { routing_.Add(tokens); }
 
 }  // namespace apollo

@@ -12,11 +12,14 @@
 #include "common/status_macros.h"
 #include "dense_worker/dense_metrics.h"
 #include "dense_worker/dense_worker.h"
+#include "dense_worker/routing_log.h"
 #include "dense_worker/run_service.h"
 #include "engine/loading.h"
 #include "link/grpc_link.h"
 #include "link/membership.h"
 #include "link/peer_set.h"
+#include "model/language/families.h"
+#include "model/language/language_labels.h"
 #include "serving/help.h"
 #include "serving/server.h"
 #include "serving/version.h"
@@ -31,6 +34,10 @@ ABSL_FLAG(std::string, address_file, "",
 ABSL_FLAG(std::string, expert_workers, "",
           "Expert workers: host:port,host:port or file:/path with one address a "
           "line, read again when it changes (required).");
+ABSL_FLAG(std::string, families, "",
+          "File with the language families, for counting by language: the "
+          "router's; default: families.txt in the model directory if there, "
+          "else the published ones.");
 ABSL_FLAG(std::string, name, "dense-0",
           "Name of this process; unique in the cluster.");
 ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
@@ -65,6 +72,10 @@ absl::Status Run() {
       CheckAtLeastOne("max_waiting", absl::GetFlag(FLAGS_max_waiting)));
   ASSIGN_OR_RETURN(const OpenModel model,
                    OpenModelDirectory(absl::GetFlag(FLAGS_model)));
+  ASSIGN_OR_RETURN(const FamilyTable families,
+                   FamilyTable::ForModel(absl::GetFlag(FLAGS_model),
+                                         absl::GetFlag(FLAGS_families),
+                                         model.config.num_experts));
   ThreadPool pool(threads);
   ASSIGN_OR_RETURN(
       std::unique_ptr<DenseStage> stage,
@@ -72,7 +83,8 @@ absl::Status Run() {
                        LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
-  DenseMetrics metrics(*registry);
+  RoutingLog routing(model.config, LanguageLabels(families), Clock::Real());
+  DenseMetrics metrics(*registry, routing);
   DenseCore::Options core;
   core.name = absl::GetFlag(FLAGS_name);
   core.scheduler.token_budget = absl::GetFlag(FLAGS_token_budget);
@@ -81,7 +93,7 @@ absl::Status Run() {
   DenseWorker worker(core, std::move(stage), metrics);
   RunService service(worker,
                      {core.name, model.hash, [&worker] { return worker.Ready(); },
-                      [&worker] { return worker.sequences(); }},
+                      [&worker] { return worker.sequences(); }, routing},
                      request_metrics, Clock::Real());
   ServerOptions options;
   options.listen = absl::GetFlag(FLAGS_listen);

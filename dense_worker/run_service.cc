@@ -24,19 +24,23 @@ GenerationRequest FromProto(const pb::RunRequest& in) {
   out.top_logprobs = static_cast<int>(in.top_logprobs());
   out.ignore_eos = in.ignore_eos();
   out.score_tokens = static_cast<int>(in.score_tokens());
+  out.language = in.language();
+  out.use_with_tokens = in.use_with_tokens();
   return out;
+}
+
+void ToProto(const LayerUse& in, pb::ExpertUse* out) {
+  out->set_layer(in.layer);
+  out->mutable_tokens_by_expert()->Add(in.tokens_by_expert.begin(),
+                                       in.tokens_by_expert.end());
+  out->set_off_family_tokens(in.off_family_tokens);
 }
 
 void ToProto(const GenerationFinished& in, pb::RunFinished* out) {
   out->set_reason(in.cause == FinishCause::kEos      ? pb::RunFinished::EOS
                   : in.cause == FinishCause::kLength ? pb::RunFinished::LENGTH
                                                      : pb::RunFinished::SCORED);
-  for (const LayerUse& use : in.expert_use) {
-    pb::ExpertUse* to = out->add_expert_use();
-    to->set_layer(use.layer);
-    to->mutable_tokens_by_expert()->Add(use.tokens_by_expert.begin(),
-                                        use.tokens_by_expert.end());
-  }
+  for (const LayerUse& use : in.expert_use) ToProto(use, out->add_expert_use());
   out->mutable_score_logprobs()->Add(in.score_logprobs.begin(),
                                      in.score_logprobs.end());
 }
@@ -75,6 +79,9 @@ class RunCall final : public QueuedWriter<pb::RunEvent> {
         pb::Alternative* a = to->add_alternatives();
         a->set_token(alternative.token);
         a->set_logprob(alternative.logprob);
+      }
+      for (const LayerUse& use : token.expert_use) {
+        ToProto(use, to->add_expert_use());
       }
       call_->Push(std::move(event));
     }
@@ -164,6 +171,26 @@ grpc::ServerUnaryReactor* RunService::Describe(
   response->set_version(kVersion);
   response->set_running_sequences(facts_.running());
   response->set_ready(facts_.ready());
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* RunService::Routing(
+    grpc::CallbackServerContext* context, const pb::RoutingRequest* request,
+    pb::RoutingResponse* response) {
+  const RoutingCounts counts =
+      facts_.routing.Counts(absl::Seconds(request->window_seconds()));
+  response->set_covered_seconds(absl::ToDoubleSeconds(counts.covered));
+  for (const LanguageUse& language : counts.languages) {
+    pb::LanguageUse* to = response->add_languages();
+    to->set_language(language.language);
+    to->set_tokens(language.tokens);
+    to->set_family_tokens(language.family_tokens);
+    for (const LayerUse& layer : language.layers) {
+      ToProto(layer, to->add_layers());
+    }
+  }
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;

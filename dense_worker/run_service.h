@@ -6,18 +6,20 @@
 #include <string>
 
 #include "common/clock.h"
+#include "dense_worker/routing_log.h"
 #include "model/generation/generation.h"
 #include "proto/apollo/internal/v1/worker.grpc.pb.h"
 #include "serving/metrics.h"
 
 namespace apollo {
 
-// What Describe reports.
+// What Describe and Routing report.
 struct DenseWorkerFacts {
   std::string name;
   std::string model_hash;
   std::function<bool()> ready;
   std::function<int()> running;
+  const RoutingLog& routing;
 };
 
 // Offers a backend to routers. Everything passed in must outlive the service.
@@ -38,6 +40,10 @@ class RunService final
       grpc::CallbackServerContext* context,
       const internal::v1::DescribeRequest* request,
       internal::v1::DescribeResponse* response) override;
+  grpc::ServerUnaryReactor* Routing(
+      grpc::CallbackServerContext* context,
+      const internal::v1::RoutingRequest* request,
+      internal::v1::RoutingResponse* response) override;
 
  private:
   GenerationBackend& backend_;

@@ -91,12 +91,14 @@ ExpertStage::Step ExpertStage::Begin(std::vector<BatchSlice> slices,
                std::move(boundary),
                {},
                {},
+               {},
                {}};
   const std::size_t rows = step.batch.rows();
   APOLLO_CHECK(step.hidden.size() == rows * config_.hidden_size);
   step.normed.resize(step.hidden.size());
   step.choices.resize(rows * config_.experts_per_token);
   step.expert_outputs.resize(step.choices.size() * config_.hidden_size);
+  step.replaced.resize(rows);
   return step;
 }
 
@@ -122,8 +124,9 @@ void ExpertStage::Route(Step& step, int layer,
     for (int e = 0; e < config_.num_experts; ++e) {
       logits[e] = Dot(&w.gate[static_cast<std::size_t>(e) * size], x, size);
     }
-    ChooseExperts(logits.data(), options, pinned[r],
-                  &step.choices[static_cast<std::size_t>(r) * k]);
+    step.replaced[r] =
+        ChooseExperts(logits.data(), options, pinned[r],
+                      &step.choices[static_cast<std::size_t>(r) * k]);
   }
 }
 

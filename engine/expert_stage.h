@@ -54,6 +54,8 @@ class ExpertStage {
     std::vector<float> normed;           // [rows, hidden]: the experts' input.
     std::vector<ExpertChoice> choices;   // [rows, k]
     std::vector<float> expert_outputs;   // [rows, k, hidden], as chosen.
+    // [rows]: whether the pinned expert took the place of one that the gate chose.
+    std::vector<bool> replaced;
   };
 
   // `boundary`: [sum of rows, hidden].

@@ -31,8 +31,9 @@ struct ExpertCore::Batch {
     int step = 0;              // Index into steps.
     SequenceKey key;
     const SequenceRows* rows = nullptr;  // In steps; its payload is consumed.
-    int first_row = 0;         // In the batch; unused with a status.
+    int first_row = -1;        // In the batch; -1: has none, refused at once.
     std::vector<std::uint32_t> use;  // [sparse layers, experts]
+    std::vector<std::uint32_t> off_family;  // [sparse layers]
     absl::Status status;
   };
   // Rows of one expert that a peer computes.
@@ -332,6 +333,7 @@ void ExpertCore::StartBatch() {
       entry.status = Prepare(steps[s].from, sequence);
       entry.use.resize(static_cast<std::size_t>(config.num_sparse_layers()) *
                        config.num_experts);
+      entry.off_family.resize(config.num_sparse_layers());
       const int count = RowCount(sequence);
       if (entry.status.ok()) {
         const SequenceStart& start = sequences_.at(entry.key).start;
@@ -368,7 +370,38 @@ void ExpertCore::RunLayer() {
   stage_->Attend(batch_->step, batch_->layer);
   stage_->Route(batch_->step, batch_->layer, batch_->pinned);
   batch_->dispatched = true;
+  CountRouting();
   DispatchExperts();
+}
+
+void ExpertCore::CountRouting() {
+  const ModelConfig& config = stage_->config();
+  const int k = config.experts_per_token;
+  const std::size_t layer = batch_->layer - config.boundary;
+  const ExpertStage::Step& step = batch_->step;
+  for (std::size_t r = 0; r < batch_->entry_of_row.size(); ++r) {
+    Batch::Entry& entry = batch_->entries[batch_->entry_of_row[r]];
+    const SequenceStart& start = sequences_.at(entry.key).start;
+    bool has_family_expert = false;
+    for (int j = 0; j < k; ++j) {
+      const int expert = step.choices[r * k + j].expert;
+      ++entry.use[layer * config.num_experts + expert];
+      has_family_expert = has_family_expert || expert == start.family;
+    }
+    // A pinned expert that replaced another was not the gate's choice.
+    if (start.family >= 0 && (!has_family_expert || step.replaced[r])) {
+      ++entry.off_family[layer];
+    }
+  }
+  for (const Batch::Entry& entry : batch_->entries) {
+    if (entry.first_row < 0) continue;
+    const SequenceStart& start = sequences_.at(entry.key).start;
+    observer_.OnRouted(
+        {batch_->layer, start.language, RowCount(*entry.rows),
+         std::span(entry.use)
+             .subspan(layer * config.num_experts, config.num_experts),
+         start.family >= 0, static_cast<int>(entry.off_family[layer])});
+  }
 }
 
 void ExpertCore::DispatchExperts() {
@@ -382,10 +415,6 @@ void ExpertCore::DispatchExperts() {
   for (int c = 0; c < static_cast<int>(step.choices.size()); ++c) {
     const int expert = step.choices[c].expert;
     choices_of[expert].push_back(c);
-    ++batch_->entries[batch_->entry_of_row[c / k]]
-          .use[static_cast<std::size_t>(layer - config.boundary) *
-                   config.num_experts +
-               expert];
   }
   const auto gather = [&](const std::vector<int>& choices) {
     std::vector<float> x(choices.size() * size);
@@ -396,7 +425,6 @@ void ExpertCore::DispatchExperts() {
   };
   // Rows for others leave first, so that they compute while this worker does.
   for (const auto& [expert, choices] : choices_of) {
-    observer_.OnExpertUse(layer, expert, choices.size());
     if (stage_->IsResident(expert)) continue;
     const auto peer = std::find_if(
         peers_.begin(), peers_.end(), [e = expert](const auto& entry) {
@@ -461,6 +489,7 @@ void ExpertCore::FinishBatch() {
     outputs[i].position = rows.first_position + count - 1;
     outputs[i].status = entry.status;
     outputs[i].expert_use = entry.use;
+    outputs[i].off_family = entry.off_family;
     if (!entry.status.ok()) continue;
     const int targets = static_cast<int>(rows.score_targets.size());
     for (int t = 0; t < targets; ++t) {

@@ -80,6 +80,7 @@ class ExpertCore {
   // Finds or opens the sequence of some rows and gives it blocks.
   absl::Status Prepare(LinkId from, const SequenceRows& rows);
   void RunLayer();
+  void CountRouting();
   void DispatchExperts();
   void FailRows(const std::vector<int>& choices, const absl::Status& status);
   void FinishLayer();

@@ -6,6 +6,9 @@
 #include <climits>
 #include <cmath>
 #include <iterator>
+#include <map>
+#include <string>
+#include <utility>
 
 #include "engine/loading.h"
 
@@ -34,10 +37,25 @@ class FakeLink final : public Link {
 class Counts final : public ExpertObserver {
  public:
   void OnBatch(int rows) override { batches.push_back(rows); }
-  void OnExpertUse(int, int, std::uint64_t rows) override { uses += rows; }
+  void OnRouted(const RoutedRows& routed) override {
+    Cell& cell = cells[{std::string(routed.language), routed.layer}];
+    cell.rows += routed.rows;
+    if (routed.has_family) cell.family += routed.rows;
+    cell.off_family += routed.off_family;
+    cell.use.resize(routed.by_expert.size());
+    for (std::size_t e = 0; e < routed.by_expert.size(); ++e) {
+      cell.use[e] += routed.by_expert[e];
+      uses += routed.by_expert[e];
+    }
+  }
   void OnRowsSent(int rows) override { sent += rows; }
   void OnRowsServed(int rows) override { served += rows; }
   void OnSequences(int opened, int closed) override { open += opened - closed; }
+  struct Cell {
+    int rows = 0, family = 0, off_family = 0;
+    std::vector<std::uint32_t> use;
+  };
+  std::map<std::pair<std::string, int>, Cell> cells;  // By language and layer.
   std::vector<int> batches;
   std::uint64_t uses = 0;
   int sent = 0, served = 0, open = 0;
@@ -175,6 +193,7 @@ void ExpectSame(const SequenceOutput& a, const SequenceOutput& b) {
   }
   EXPECT_EQ(a.score_logprobs, b.score_logprobs);
   EXPECT_EQ(a.expert_use, b.expert_use);
+  EXPECT_EQ(a.off_family, b.off_family);
 }
 void ExpectSame(const StageResult& a, const StageResult& b) {
   EXPECT_EQ(a.step, b.step);
@@ -573,6 +592,80 @@ TEST(ExpertCoreTest, WrongOutputsOfAPeerFailItsRowsAlone) {
     EXPECT_EQ(result.outputs.at(0).status.code(), StatusCode::kUnavailable);
     ExpectSame(result.outputs.at(1), ReferenceOf(Rows(local, 0, 1)));
   }
+}
+
+SequenceRows In(SequenceRows rows, const std::string& language, int family) {
+  rows.start->language = language;
+  rows.start->family = family;
+  return rows;
+}
+
+// One batch of sequences of different languages, with and without a family.
+TEST(ExpertCoreTest, CountsByLanguageAndLayer) {
+  Worker worker(kAll);
+  worker.Take(Step(1, {In(Rows(1, 0, 9), "de", 4), In(Rows(2, 0, 5), "ar", 5),
+                       Rows(3, 0, 3), In(Rows(4, 0, 6), "de", 4)}));
+  worker.Work();
+  const StageResult result = worker.Result();
+  ASSERT_EQ(result.outputs.size(), 4u);
+  // Sums of what the sequences' answers say.
+  const std::string languages[] = {"de", "ar", "", "de"};
+  const int layers = Config().num_sparse_layers();
+  for (int layer = 0; layer < layers; ++layer) {
+    std::map<std::string, std::vector<std::uint32_t>> use;
+    std::map<std::string, int> off_family;
+    for (int i = 0; i < 4; ++i) {
+      const SequenceOutput& output = result.outputs[i];
+      ASSERT_EQ(output.expert_use.size(), layers * 7u);
+      ASSERT_EQ(output.off_family.size(), static_cast<std::size_t>(layers));
+      use[languages[i]].resize(7);
+      for (int e = 0; e < 7; ++e) {
+        use[languages[i]][e] += output.expert_use[layer * 7 + e];
+      }
+      off_family[languages[i]] += static_cast<int>(output.off_family[layer]);
+    }
+    struct Expected {
+      const char* language;
+      int rows, family;
+    };
+    for (const auto& [language, rows, family] :
+         {Expected{"de", 15, 15}, Expected{"ar", 5, 5}, Expected{"", 3, 0}}) {
+      const Counts::Cell& cell =
+          worker.counts.cells.at({language, Config().boundary + layer});
+      EXPECT_EQ(cell.rows, rows);
+      EXPECT_EQ(cell.family, family);
+      EXPECT_EQ(cell.use, use[language]);
+      EXPECT_EQ(cell.off_family, off_family[language]);
+    }
+  }
+  EXPECT_EQ(worker.counts.cells.size(), 3u * layers);
+}
+
+// A row is off its family if its own top-k has not the family's expert: with
+// top-k routing those are the rows that did not use it, and with hybrid routing,
+// where every row uses it, those in which it replaced another.
+TEST(ExpertCoreTest, OffFamilyIsTheGatesOwnChoice) {
+  int off = 0, on = 0;
+  const int first = Config().boundary;
+  for (int family = 0; family < 7; ++family) {
+    const int rows = 20;
+    Worker topk(kAll), hybrid(kAll);
+    topk.Take(Step(1, {In(Rows(1, 0, rows), "de", family)}));
+    hybrid.Take(Step(1, {Hybrid(In(Rows(1, 0, rows), "de", family), family)}));
+    topk.Work();
+    hybrid.Work();
+    const Counts::Cell& own = topk.counts.cells.at({"de", first});
+    const Counts::Cell& pinned = hybrid.counts.cells.at({"de", first});
+    EXPECT_EQ(own.off_family, rows - static_cast<int>(own.use[family]));
+    EXPECT_EQ(pinned.use[family], static_cast<std::uint32_t>(rows));
+    // Up to the first sparse layer's gate both compute the same.
+    EXPECT_EQ(pinned.off_family, own.off_family);
+    off += own.off_family;
+    on += rows - own.off_family;
+  }
+  // The test has both kinds.
+  EXPECT_GT(off, 0);
+  EXPECT_GT(on, 0);
 }
 
 }  // namespace

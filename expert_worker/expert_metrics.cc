@@ -1,6 +1,7 @@
 #include "expert_worker/expert_metrics.h"
 
 #include <string>
+#include <utility>
 
 namespace apollo {
 namespace {
@@ -14,8 +15,10 @@ prometheus::Counter& AddCounter(prometheus::Registry& registry,
 }  // namespace
 
 ExpertMetrics::ExpertMetrics(prometheus::Registry& registry,
-                             const ModelConfig& config)
+                             const ModelConfig& config,
+                             LanguageLabels labels)
     : boundary_(config.boundary),
+      num_sparse_(config.num_sparse_layers()),
       experts_(config.num_experts),
       batches_(AddCounter(registry, "apollo_expert_batches_total",
                           "Batches through the sparse layers.")),
@@ -31,17 +34,37 @@ ExpertMetrics::ExpertMetrics(prometheus::Registry& registry,
                    .Name("apollo_num_expert_sequences_running")
                    .Help("Sequences that hold cache blocks of the sparse layers.")
                    .Register(registry)
-                   .Add({})) {
-  auto& family = prometheus::BuildCounter()
-                     .Name("apollo_expert_tokens_total")
-                     .Help("Tokens that used an expert, by sparse layer.")
-                     .Register(registry);
-  for (int layer = boundary_; layer < config.num_layers; ++layer) {
-    for (int expert = 0; expert < experts_; ++expert) {
-      use_.push_back(&family.Add({{"layer", std::to_string(layer)},
-                                  {"expert", std::to_string(expert)}}));
-    }
+                   .Add({})),
+      use_(prometheus::BuildCounter()
+               .Name("apollo_expert_tokens_total")
+               .Help("Tokens that used an expert, by sparse layer and language.")
+               .Register(registry)),
+      family_(prometheus::BuildCounter()
+                  .Name("apollo_family_tokens_total")
+                  .Help("Tokens of sequences with a language family, by sparse "
+                        "layer and language.")
+                  .Register(registry)),
+      off_family_(prometheus::BuildCounter()
+                      .Name("apollo_off_family_tokens_total")
+                      .Help("Of apollo_family_tokens_total, tokens for which the "
+                            "gate did not choose the family's expert.")
+                      .Register(registry)),
+      labels_(std::move(labels)),
+      layers_(static_cast<std::size_t>(labels_.size()) * num_sparse_) {}
+
+ExpertMetrics::Layer ExpertMetrics::AddLayer(int layer,
+                                             const std::string& language) {
+  const std::string number = std::to_string(layer);
+  Layer counters;
+  for (int expert = 0; expert < experts_; ++expert) {
+    counters.use.push_back(&use_.Add({{"layer", number},
+                                      {"expert", std::to_string(expert)},
+                                      {"language", language}}));
   }
+  counters.family = &family_.Add({{"layer", number}, {"language", language}});
+  counters.off_family =
+      &off_family_.Add({{"layer", number}, {"language", language}});
+  return counters;
 }
 
 void ExpertMetrics::OnBatch(int rows) {
@@ -49,9 +72,17 @@ void ExpertMetrics::OnBatch(int rows) {
   rows_.Increment(rows);
 }
 
-void ExpertMetrics::OnExpertUse(int layer, int expert, std::uint64_t rows) {
-  use_[static_cast<std::size_t>(layer - boundary_) * experts_ + expert]
-      ->Increment(static_cast<double>(rows));
+void ExpertMetrics::OnRouted(const RoutedRows& rows) {
+  const int language = labels_.Index(rows.language);
+  Layer& layer = layers_[static_cast<std::size_t>(language) * num_sparse_ +
+                         (rows.layer - boundary_)];
+  if (layer.use.empty()) layer = AddLayer(rows.layer, labels_.name(language));
+  for (int e = 0; e < experts_; ++e) {
+    if (rows.by_expert[e] > 0) layer.use[e]->Increment(rows.by_expert[e]);
+  }
+  if (!rows.has_family) return;
+  layer.family->Increment(rows.rows);
+  layer.off_family->Increment(rows.off_family);
 }
 
 void ExpertMetrics::OnRowsSent(int rows) { rows_sent_.Increment(rows); }

@@ -19,6 +19,8 @@
 #include "link/grpc_link.h"
 #include "link/membership.h"
 #include "link/peer_set.h"
+#include "model/language/families.h"
+#include "model/language/language_labels.h"
 #include "serving/help.h"
 #include "serving/metrics.h"
 #include "serving/server.h"
@@ -37,6 +39,10 @@ ABSL_FLAG(std::string, expert_workers, "",
           "All expert workers, this one may be among them: host:port,host:port "
           "or file:/path with one address a line, read again when it changes. "
           "Needed unless this one holds all experts.");
+ABSL_FLAG(std::string, families, "",
+          "File with the language families, for counting by language: the "
+          "router's; default: families.txt in the model directory if there, "
+          "else the published ones.");
 ABSL_FLAG(std::string, name, "expert-0",
           "Name of this process; unique in the cluster.");
 ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
@@ -57,13 +63,17 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(
       const std::set<int> experts,
       ParseExperts(absl::GetFlag(FLAGS_experts), model.config.num_experts));
+  ASSIGN_OR_RETURN(const FamilyTable families,
+                   FamilyTable::ForModel(absl::GetFlag(FLAGS_model),
+                                         absl::GetFlag(FLAGS_families),
+                                         model.config.num_experts));
   ThreadPool pool(threads);
   ASSIGN_OR_RETURN(
       std::unique_ptr<ExpertStage> stage,
       ExpertStage::Load(model.config, *model.checkpoint, experts, cache_bytes,
                         pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
-  ExpertMetrics metrics(*registry, model.config);
+  ExpertMetrics metrics(*registry, model.config, LanguageLabels(families));
   ExpertWorker worker(std::move(stage), metrics);
   const Hello self = {WorkerRole::kExpert, absl::GetFlag(FLAGS_name), model.hash,
                       kVersion, experts};

@@ -1,8 +1,20 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 namespace apollo {
+
+// How some rows of one sequence were routed in one sparse layer.
+struct RoutedRows {
+  int layer = 0;
+  std::string_view language;  // As the sequence began: any text, or empty.
+  int rows = 0;
+  std::span<const std::uint32_t> by_expert;  // [experts]: rows that chose each.
+  bool has_family = false;
+  int off_family = 0;  // See LayerUse::off_family_tokens.
+};
 
 // Told what an expert worker does, to count it. Called from the engine's thread;
 // must return at once.
@@ -11,8 +23,8 @@ class ExpertObserver {
   virtual ~ExpertObserver() = default;
   // A batch of that many rows was started.
   virtual void OnBatch(int rows) = 0;
-  // `rows` rows of a batch chose the expert in a sparse layer.
-  virtual void OnExpertUse(int layer, int expert, std::uint64_t rows) = 0;
+  // Rows of a batch chose their experts.
+  virtual void OnRouted(const RoutedRows& rows) = 0;
   // Rows sent to, and computed for, other expert workers.
   virtual void OnRowsSent(int rows) = 0;
   virtual void OnRowsServed(int rows) = 0;

@@ -9,7 +9,7 @@
 
 namespace apollo {
 
-void ChooseExperts(const float* logits, const GateOptions& options, int pinned,
+bool ChooseExperts(const float* logits, const GateOptions& options, int pinned,
                    ExpertChoice* choices) {
   APOLLO_CHECK(options.top_k >= 1 && options.top_k <= options.experts);
   APOLLO_CHECK(pinned < options.experts);
@@ -29,10 +29,10 @@ void ChooseExperts(const float* logits, const GateOptions& options, int pinned,
                       return p[a] != p[b] ? p[a] > p[b] : a < b;
                     });
   order.resize(options.top_k);
-  if (pinned >= 0 &&
-      std::find(order.begin(), order.end(), pinned) == order.end()) {
-    order.back() = pinned;
-  }
+  const bool replaces =
+      pinned >= 0 &&
+      std::find(order.begin(), order.end(), pinned) == order.end();
+  if (replaces) order.back() = pinned;
   float chosen = 0;
   for (int j = 0; j < options.top_k; ++j) {
     choices[j] = {order[j], p[order[j]]};
@@ -41,6 +41,7 @@ void ChooseExperts(const float* logits, const GateOptions& options, int pinned,
   if (options.normalize && chosen > 0) {
     for (int j = 0; j < options.top_k; ++j) choices[j].weight /= chosen;
   }
+  return replaces;
 }
 
 }  // namespace apollo

@@ -20,8 +20,9 @@ struct ExpertChoice {
 //   lower expert first); if pinned >= 0 is not among them it replaces the last;
 //   weight = p, divided by the sum of the chosen ones if normalize.
 // That is the routing of Apollo-MoE (arXiv 2410.10626): pinned = -1 is plain
-// top-k, pinned = the language's expert is hybrid-k. choices: [top_k].
-void ChooseExperts(const float* logits, const GateOptions& options, int pinned,
+// top-k, pinned = the language's expert is hybrid-k. choices: [top_k]. Returns
+// whether pinned replaced an expert.
+bool ChooseExperts(const float* logits, const GateOptions& options, int pinned,
                    ExpertChoice* choices);
 
 }  // namespace apollo

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 namespace apollo {
@@ -60,6 +61,19 @@ TEST(ChooseExpertsTest, EqualProbabilitiesGoToTheLowerExpert) {
   const auto choices = Choose(5, false, -1);
   EXPECT_EQ(choices[3].expert, 0);
   EXPECT_EQ(choices[4].expert, 4);
+}
+
+TEST(ChooseExpertsTest, SaysWhetherThePinnedExpertReplacedOne) {
+  std::vector<ExpertChoice> choices(2);
+  // The gate's own two are 3 and 1.
+  const std::vector<std::pair<int, bool>> kCases = {
+      {-1, false}, {0, true}, {1, false}, {2, true}, {3, false}, {4, true}};
+  for (const auto& [pinned, replaces] : kCases) {
+    EXPECT_EQ(ChooseExperts(kLogits.data(), {5, 2, false}, pinned,
+                            choices.data()),
+              replaces)
+        << pinned;
+  }
 }
 
 TEST(ChooseExpertsTest, LargeLogitsDoNotOverflow) {

@@ -32,6 +32,7 @@ struct SequenceStart {
   SamplingOptions sampling;
   int prompt_tokens = 0;
   int top_logprobs = 0;
+  std::string language;      // For counting only; empty: not known.
 };
 
 // Consecutive rows of one sequence.
@@ -62,6 +63,8 @@ struct SequenceOutput {
   std::vector<float> score_logprobs;
   std::vector<std::uint32_t> expert_use;   // [sparse layers, experts]
   absl::Status status;                     // Not OK: the attempt has failed.
+  // [sparse layers]: see LayerUse::off_family_tokens.
+  std::vector<std::uint32_t> off_family;
 };
 
 // Expert to dense worker: one for each StageStep, in the same order.

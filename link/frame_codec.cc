@@ -52,6 +52,7 @@ void ToProto(const StageStep& in, pb::LinkMessage* message) {
       ToProto(rows.start->sampling, start->mutable_sampling());
       start->set_prompt_tokens(rows.start->prompt_tokens);
       start->set_top_logprobs(rows.start->top_logprobs);
+      start->set_language(rows.start->language);
     }
     to->set_sample(rows.sample);
     to->mutable_score_targets()->Add(rows.score_targets.begin(),
@@ -81,6 +82,8 @@ void ToProto(const StageResult& in, pb::LinkMessage* message) {
                                       output.score_logprobs.end());
     to->mutable_expert_use()->Add(output.expert_use.begin(),
                                   output.expert_use.end());
+    to->mutable_off_family()->Add(output.off_family.begin(),
+                                  output.off_family.end());
     to->set_error_code(static_cast<int>(output.status.code()));
     to->set_error_message(std::string(output.status.message()));
   }
@@ -133,7 +136,8 @@ StageStep StepFrom(const pb::StageStep& in) {
       rows.start = SequenceStart{from.start().family(), from.start().hybrid(),
                                  FromProto(from.start().sampling()),
                                  static_cast<int>(from.start().prompt_tokens()),
-                                 static_cast<int>(from.start().top_logprobs())};
+                                 static_cast<int>(from.start().top_logprobs()),
+                                 from.start().language()};
     }
     rows.sample = from.sample();
     rows.score_targets.assign(from.score_targets().begin(),
@@ -160,6 +164,8 @@ StageResult ResultFrom(const pb::StageResult& in) {
                                  from.score_logprobs().end());
     output.expert_use.assign(from.expert_use().begin(),
                              from.expert_use().end());
+    output.off_family.assign(from.off_family().begin(),
+                             from.off_family().end());
     output.status = StatusFrom(from.error_code(), from.error_message());
   }
   return out;

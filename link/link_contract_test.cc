@@ -185,7 +185,7 @@ TYPED_TEST(LinkContract, EveryFieldOfEveryMessageArrives) {
   Pair& pair = this->pair_;
   const Hello hello = {WorkerRole::kExpert, "e-1", "abc", "1.2", {0, 3, 1023}};
   const SequenceStart start = {5, true, {0.7f, 0.9f, 40, 1ull << 63, -1.5f, 2.f},
-                               77, 4};
+                               77, 4, "sw"};
   const StageStep step = {
       1ull << 62,
       {{1ull << 61, 3, 0, {0, 259, 7}, start, false, {259, 7}},
@@ -194,8 +194,8 @@ TYPED_TEST(LinkContract, EveryFieldOfEveryMessageArrives) {
   const StageResult result = {
       6,
       {{1, 2, 9, TokenLogprob{12, -0.5f}, {{12, -0.5f}, {0, -7.f}}, {-1.f, -2.f},
-        {4, 0, 0xffffffffu}, {}},
-       {2, 1, 0, {}, {}, {}, {}, absl::ResourceExhaustedError("full")}}};
+        {4, 0, 0xffffffffu}, {}, {7, 0xfffffffeu}},
+       {2, 1, 0, {}, {}, {}, {}, absl::ResourceExhaustedError("full"), {}}}};
   const ReleaseSequences release = {{{7, 1}, {1ull << 60, 9}}};
   pair.link[0]->Send({hello, {}});
   pair.link[0]->Send({step, {1, 2}});
@@ -233,6 +233,7 @@ TYPED_TEST(LinkContract, EveryFieldOfEveryMessageArrives) {
     EXPECT_EQ(a.start->hybrid, b.start->hybrid);
     EXPECT_EQ(a.start->prompt_tokens, b.start->prompt_tokens);
     EXPECT_EQ(a.start->top_logprobs, b.start->top_logprobs);
+    EXPECT_EQ(a.start->language, b.start->language);
     const SamplingOptions &x = a.start->sampling, &y = b.start->sampling;
     EXPECT_EQ(x.temperature, y.temperature);
     EXPECT_EQ(x.top_p, y.top_p);
@@ -258,6 +259,7 @@ TYPED_TEST(LinkContract, EveryFieldOfEveryMessageArrives) {
     }
     EXPECT_EQ(a.score_logprobs, b.score_logprobs);
     EXPECT_EQ(a.expert_use, b.expert_use);
+    EXPECT_EQ(a.off_family, b.off_family);
     EXPECT_EQ(a.status, b.status);
   }
 

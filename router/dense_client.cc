@@ -1,5 +1,6 @@
 #include "router/dense_client.h"
 
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -10,6 +11,8 @@ namespace apollo {
 namespace {
 
 namespace pb = internal::v1;
+
+constexpr auto kAnswerLimit = std::chrono::seconds(2);
 
 pb::RunRequest ToProto(const GenerationRequest& request) {
   pb::RunRequest out;
@@ -22,6 +25,29 @@ pb::RunRequest ToProto(const GenerationRequest& request) {
   out.set_top_logprobs(request.top_logprobs);
   out.set_ignore_eos(request.ignore_eos);
   out.set_score_tokens(request.score_tokens);
+  out.set_language(request.language);
+  out.set_use_with_tokens(request.use_with_tokens);
+  return out;
+}
+
+LayerUse FromProto(const pb::ExpertUse& in) {
+  return {static_cast<int>(in.layer()),
+          {in.tokens_by_expert().begin(), in.tokens_by_expert().end()},
+          in.off_family_tokens()};
+}
+
+RoutingCounts FromProto(const pb::RoutingResponse& in) {
+  RoutingCounts out;
+  out.covered = absl::Seconds(in.covered_seconds());
+  for (const pb::LanguageUse& from : in.languages()) {
+    LanguageUse& language = out.languages.emplace_back();
+    language.language = from.language();
+    language.tokens = from.tokens();
+    language.family_tokens = from.family_tokens();
+    for (const pb::ExpertUse& layer : from.layers()) {
+      language.layers.push_back(FromProto(layer));
+    }
+  }
   return out;
 }
 
@@ -31,9 +57,7 @@ GenerationFinished FromProto(const pb::RunFinished& in) {
               : in.reason() == pb::RunFinished::LENGTH ? FinishCause::kLength
                                                        : FinishCause::kScored;
   for (const pb::ExpertUse& use : in.expert_use()) {
-    out.expert_use.push_back(
-        {static_cast<int>(use.layer()),
-         {use.tokens_by_expert().begin(), use.tokens_by_expert().end()}});
+    out.expert_use.push_back(FromProto(use));
   }
   out.score_logprobs.assign(in.score_logprobs().begin(),
                             in.score_logprobs().end());
@@ -89,9 +113,12 @@ class RunReactor final : public grpc::ClientReadReactor<pb::RunEvent> {
           context_.TryCancel();
           break;
         }
-        GeneratedToken out{next_index_++, token.token(), token.logprob(), {}};
+        GeneratedToken out{next_index_++, token.token(), token.logprob(), {}, {}};
         for (const pb::Alternative& a : token.alternatives()) {
           out.alternatives.push_back({a.token(), a.logprob()});
+        }
+        for (const pb::ExpertUse& use : token.expert_use()) {
+          out.expert_use.push_back(FromProto(use));
         }
         sink_->OnToken(out);
         break;
@@ -161,6 +188,30 @@ std::unique_ptr<GenerationCall> DenseClient::Start(
   auto reactor = std::make_shared<RunReactor>(stub_, request, std::move(sink));
   reactor->Begin(reactor);
   return std::make_unique<RunCall>(std::move(reactor));
+}
+
+void DenseClient::CollectRouting(
+    absl::Duration window,
+    std::function<void(absl::StatusOr<RoutingCounts>)> done) {
+  struct Question {
+    grpc::ClientContext context;
+    pb::RoutingRequest request;
+    pb::RoutingResponse response;
+  };
+  auto question = std::make_shared<Question>();
+  question->context.set_deadline(std::chrono::system_clock::now() + kAnswerLimit);
+  question->request.set_window_seconds(
+      static_cast<std::uint32_t>(absl::ToInt64Seconds(window)));
+  stub_->async()->Routing(
+      &question->context, &question->request, &question->response,
+      [question, stub = stub_, done = std::move(done)](const grpc::Status& status) {
+        if (!status.ok()) {
+          done(absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                            status.error_message()));
+          return;
+        }
+        done(FromProto(question->response));
+      });
 }
 
 }  // namespace apollo

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "model/generation/generation.h"
+#include "model/generation/routing.h"
 #include "proto/apollo/internal/v1/worker.grpc.pb.h"
 
 namespace apollo {
@@ -17,6 +21,11 @@ class DenseClient final : public GenerationBackend {
 
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
+
+  // What the worker counted: see RouterBackend::CollectRouting. `done` is called
+  // once, from a thread of gRPC.
+  void CollectRouting(absl::Duration window,
+                      std::function<void(absl::StatusOr<RoutingCounts>)> done);
 
   internal::v1::DenseWorkerService::Stub& stub() { return *stub_; }
 

@@ -95,6 +95,7 @@ void DensePool::Poll() {
     worker.started_since = 0;
     worker.reported_running =
         static_cast<int>(answer->response.running_sequences());
+    if (answer->status.ok()) worker.name = answer->response.name();
     if (live) worker.model_hash = answer->response.model_hash();
   }
 }
@@ -140,6 +141,48 @@ std::string DensePool::ModelHash() {
     if (!worker.model_hash.empty()) return worker.model_hash;
   }
   return "";
+}
+
+void DensePool::CollectRouting(
+    absl::Duration window,
+    std::function<void(std::vector<WorkerRouting>)> done) {
+  struct Collection {
+    Mutex mutex;
+    std::vector<WorkerRouting> answers ABSL_GUARDED_BY(mutex);
+    std::size_t missing ABSL_GUARDED_BY(mutex) = 0;
+    std::function<void(std::vector<WorkerRouting>)> done;
+  };
+  auto collection = std::make_shared<Collection>();
+  collection->done = std::move(done);
+  std::vector<std::shared_ptr<DenseClient>> clients;
+  {
+    MutexLock lock(mutex_);
+    MutexLock collecting(collection->mutex);
+    for (const auto& [address, worker] : workers_) {
+      clients.push_back(worker.client);
+      collection->answers.push_back(
+          {worker.name.empty() ? address : worker.name,
+           absl::UnavailableError("it has not answered")});
+    }
+    collection->missing = clients.size();
+  }
+  if (clients.empty()) {
+    collection->done({});
+    return;
+  }
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    clients[i]->CollectRouting(
+        window, [collection, i](absl::StatusOr<RoutingCounts> counts) {
+          std::vector<WorkerRouting> all;
+          {
+            MutexLock lock(collection->mutex);
+            collection->answers[i].counts = std::move(counts);
+            if (--collection->missing > 0) return;
+            all = std::move(collection->answers);
+          }
+          collection->done(std::move(all));
+        });
+  }
 }
 
 }  // namespace apollo

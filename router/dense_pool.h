@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "common/mutex.h"
 #include "link/membership.h"
@@ -31,6 +33,9 @@ class DensePool final : public RouterBackend {
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
   bool Ready() override;
   std::string ModelHash() override;
+  void CollectRouting(
+      absl::Duration window,
+      std::function<void(std::vector<WorkerRouting>)> done) override;
 
  private:
   struct Worker {
@@ -38,6 +43,7 @@ class DensePool final : public RouterBackend {
     bool live = false;
     int reported_running = 0;     // By the worker, at the last poll.
     int started_since = 0;        // By this router, since then.
+    std::string name;             // Empty until it has answered.
     std::string model_hash;
   };
 

@@ -61,14 +61,9 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
         PromptFormatName(model->config.prompt_format), "\""));
   }
   model->default_hybrid = options.default_routing == "hybrid";
-  std::string families = options.families_file;
-  if (families.empty() && std::filesystem::exists(directory + "/families.txt")) {
-    families = directory + "/families.txt";
-  }
-  if (!families.empty()) {
-    ASSIGN_OR_RETURN(model->families, FamilyTable::Load(families));
-  }
-  RETURN_IF_ERROR(model->families.Validate(model->config.num_experts));
+  ASSIGN_OR_RETURN(model->families,
+                   FamilyTable::ForModel(directory, options.families_file,
+                                         model->config.num_experts));
   if (options.language_model.empty()) {
     ASSIGN_OR_RETURN(model->detector, MakeDefaultDetector(model->families));
   } else if (options.language_model == "cld2") {

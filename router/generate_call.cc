@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "router/field_error.h"
+#include "router/routing_call.h"
 #include "router/wire_request.h"
 
 namespace apollo {
@@ -70,6 +71,9 @@ absl::Status GenerateCall::Begin(const grpc::ByteBuffer& buffer) {
   run.sampling = input_.sampling;
   run.top_logprobs = input_.top_logprobs;
   run.ignore_eos = input_.ignore_eos;
+  run.language = language.language;
+  // Where a stop string ends the answer, no summary comes from the backend.
+  run.use_with_tokens = !input_.stops.empty();
   started_ = MakeStarted(model, run.request_id, language, run.prompt.size(),
                          input_.sampling.seed);
   {
@@ -178,6 +182,7 @@ void GenerateCall::OnToken(int index, const GeneratedToken& token) {
       first_token_ = context_.clock.Now();
     }
     ++choice.generated;
+    choice.use = token.expert_use;
     v1::GenerateResponse response;
     v1::GenerateDelta& delta = *response.mutable_delta();
     delta.set_choice(index);
@@ -187,7 +192,7 @@ void GenerateCall::OnToken(int index, const GeneratedToken& token) {
     if (input_.wants_logprobs) WriteTokenLogprobs(token, delta);
     Push(SerializeResponse(response));
     if (choice.text.stopped()) {
-      WriteFinished(index, v1::FINISH_REASON_STOP, nullptr);
+      WriteFinished(index, v1::FINISH_REASON_STOP, choice.use);
       to_cancel = choice.call;
     }
   }
@@ -226,11 +231,11 @@ void GenerateCall::OnFinished(int index,
                 choice.text.stopped()                   ? v1::FINISH_REASON_STOP
                 : finished->cause == FinishCause::kEos ? v1::FINISH_REASON_EOS
                                                        : v1::FINISH_REASON_LENGTH,
-                &*finished);
+                finished->expert_use);
 }
 
 void GenerateCall::WriteFinished(int index, v1::FinishReason reason,
-                                 const GenerationFinished* finished) {
+                                 const std::vector<LayerUse>& use) {
   Choice& choice = choices_[index];
   choice.finished = true;
   const absl::Duration now = context_.clock.Now();
@@ -248,14 +253,7 @@ void GenerateCall::WriteFinished(int index, v1::FinishReason reason,
         absl::ToDoubleSeconds(first_token_ - arrived_));
   }
   out.mutable_timings()->set_total_seconds(absl::ToDoubleSeconds(now - arrived_));
-  if (finished != nullptr) {
-    for (const LayerUse& use : finished->expert_use) {
-      v1::LayerExpertUse* to = out.add_expert_use();
-      to->set_layer(use.layer);
-      to->mutable_tokens_by_expert()->Add(use.tokens_by_expert.begin(),
-                                          use.tokens_by_expert.end());
-    }
-  }
+  for (const LayerUse& layer : use) ToProto(layer, out.add_expert_use());
   Push(SerializeResponse(response));
   for (const Choice& other : choices_) {
     if (!other.finished) return;

@@ -43,6 +43,7 @@ class GenerateCall final
     std::shared_ptr<GenerationCall> call;
     int generated = 0;
     int cached_tokens = 0;
+    std::vector<LayerUse> use;  // Up to the last token, if a stop may end it.
     bool finished = false;
   };
 
@@ -58,7 +59,7 @@ class GenerateCall final
 
   void Fail(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteFinished(int choice, v1::FinishReason reason,
-                     const GenerationFinished* finished)
+                     const std::vector<LayerUse>& use)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteTokenLogprobs(const GeneratedToken& token, v1::GenerateDelta& delta);
 

@@ -94,7 +94,7 @@ TEST_F(GenerateCallTest, TokensComeInOrder) {
 TEST_F(GenerateCallTest, ExpertUseAndLengthArePassedOn) {
   backend_->Play([](ScriptedSequence& s) {
     s.Started();
-    s.Finish(GenerationFinished{FinishCause::kLength, {{3, {1, 0, 9}}}, {}});
+    s.Finish(GenerationFinished{FinishCause::kLength, {{3, {1, 0, 9}, 4}}, {}});
   });
   const Answer answer = Generate(Prompt("x"));
   ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
@@ -105,6 +105,45 @@ TEST_F(GenerateCallTest, ExpertUseAndLengthArePassedOn) {
   EXPECT_EQ(finished.expert_use(0).layer(), 3u);
   ASSERT_EQ(finished.expert_use(0).tokens_by_expert_size(), 3);
   EXPECT_EQ(finished.expert_use(0).tokens_by_expert(2), 9u);
+  EXPECT_EQ(finished.expert_use(0).off_family_tokens(), 4u);
+  EXPECT_FALSE(backend_->sequences()[0]->request.use_with_tokens);
+}
+
+TEST_F(GenerateCallTest, TheLanguageGoesAlongForCounting) {
+  backend_->Play([](ScriptedSequence& s) {
+    s.Started();
+    s.Finish(FinishCause::kEos);
+  });
+  v1::GenerateRequest request = Prompt("x");
+  request.set_language("sw");
+  ASSERT_TRUE(Generate(request).status.ok());
+  EXPECT_EQ(backend_->sequences()[0]->request.language, "sw");
+}
+
+TEST_F(GenerateCallTest, AnAnswerThatAStopStringEndsHasItsExpertUseToo) {
+  backend_->Play([](ScriptedSequence& s) {
+    s.Started();
+    for (const std::uint64_t tokens : {5, 6, 7}) {
+      // "!" is token 0.
+      s.Token({0, tokens == 6 ? 0 : 64, -1, {}, {{3, {tokens, 2, 0}, 1}}});
+    }
+    s.AwaitCancel();
+    s.Finish(absl::CancelledError("cancelled"));
+  });
+  v1::GenerateRequest request = Prompt("x");
+  request.add_stop("!");
+  const Answer answer = Generate(request);
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_TRUE(backend_->sequences()[0]->request.use_with_tokens);
+  const v1::GenerateFinished& finished = answer.events.back().finished();
+  EXPECT_EQ(finished.reason(), v1::FINISH_REASON_STOP);
+  EXPECT_EQ(finished.usage().generated_tokens(), 2u);
+  // Up to the token that completed the stop string, not beyond it.
+  ASSERT_EQ(finished.expert_use_size(), 1);
+  EXPECT_EQ(finished.expert_use(0).layer(), 3u);
+  EXPECT_EQ(finished.expert_use(0).tokens_by_expert(0), 6u);
+  EXPECT_EQ(finished.expert_use(0).tokens_by_expert(1), 2u);
+  EXPECT_EQ(finished.expert_use(0).off_family_tokens(), 1u);
 }
 
 TEST_F(GenerateCallTest, AStopStringEndsTheAnswerAndCancelsTheSequence) {

@@ -2,6 +2,7 @@
 
 #include "common/status_macros.h"
 #include "router/field_error.h"
+#include "router/routing_call.h"
 #include "router/score_call.h"
 #include "router/wire_request.h"
 
@@ -88,6 +89,14 @@ grpc::ServerUnaryReactor* InferenceService::GetModel(
     *response = DescribeModel(context_.model, context_.backend.ModelHash());
     return absl::OkStatus();
   });
+}
+
+grpc::ServerUnaryReactor* InferenceService::GetRouting(
+    grpc::CallbackServerContext* server_context,
+    const v1::GetRoutingRequest* request, v1::GetRoutingResponse* response) {
+  grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
+  StartRoutingCall(context_, *request, response, reactor);
+  return reactor;
 }
 
 }  // namespace apollo

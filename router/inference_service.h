@@ -6,7 +6,7 @@
 namespace apollo {
 
 // The public service. Requests come as raw bytes, so that a field that is not
-// UTF-8 can be named (see wire_request.h); GetModel has no such field. The context
+// UTF-8 can be named (see wire_request.h); GetModel and GetRouting have no such field. The context
 // must outlive the service.
 class InferenceService final
     : public v1::InferenceService::WithRawCallbackMethod_Generate<
@@ -14,7 +14,8 @@ class InferenceService final
               v1::InferenceService::WithRawCallbackMethod_Tokenize<
                   v1::InferenceService::WithRawCallbackMethod_DetectLanguage<
                       v1::InferenceService::WithCallbackMethod_GetModel<
-                          v1::InferenceService::Service>>>>> {
+                          v1::InferenceService::WithCallbackMethod_GetRouting<
+                              v1::InferenceService::Service>>>>>> {
  public:
   explicit InferenceService(const RouterContext& context) : context_(context) {}
 
@@ -33,6 +34,10 @@ class InferenceService final
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* server_context,
                                      const v1::GetModelRequest* request,
                                      v1::GetModelResponse* response) override;
+  grpc::ServerUnaryReactor* GetRouting(
+      grpc::CallbackServerContext* server_context,
+      const v1::GetRoutingRequest* request,
+      v1::GetRoutingResponse* response) override;
 
  private:
   const RouterContext context_;

@@ -32,7 +32,7 @@ void ScriptedSequence::Started(int cached_tokens) {
 void ScriptedSequence::Say(const std::string& text) {
   const auto ids = tokenizer_.Encode(text, SpecialText::kPlain);
   ASSERT_TRUE(ids.ok()) << ids.status();
-  for (const TokenId id : *ids) Token({0, id, -1, {}});
+  for (const TokenId id : *ids) Token({0, id, -1, {}, {}});
 }
 
 void ScriptedSequence::Token(GeneratedToken token) {
@@ -122,6 +122,28 @@ std::unique_ptr<GenerationCall> ScriptedBackend::Start(
   }
   if (here) here(*sequence);
   return std::make_unique<Handle>(*this, std::move(sequence));
+}
+
+void ScriptedBackend::CollectRouting(
+    absl::Duration window,
+    std::function<void(std::vector<WorkerRouting>)> done) {
+  std::vector<WorkerRouting> routing;
+  {
+    MutexLock lock(mutex_);
+    routing_window_ = window;
+    routing = routing_;
+  }
+  done(std::move(routing));
+}
+
+void ScriptedBackend::SetRouting(std::vector<WorkerRouting> routing) {
+  MutexLock lock(mutex_);
+  routing_ = std::move(routing);
+}
+
+absl::Duration ScriptedBackend::routing_window() {
+  MutexLock lock(mutex_);
+  return routing_window_;
 }
 
 ScriptedClusterTest::ScriptedClusterTest()

@@ -77,6 +77,13 @@ class ScriptedBackend final : public RouterBackend {
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
   bool Ready() override { return true; }
   std::string ModelHash() override { return "scripted"; }
+  void CollectRouting(
+      absl::Duration window,
+      std::function<void(std::vector<WorkerRouting>)> done) override;
+
+  // What CollectRouting answers, and the window it was asked for.
+  void SetRouting(std::vector<WorkerRouting> routing);
+  absl::Duration routing_window();
 
  private:
   class Handle;
@@ -86,6 +93,8 @@ class ScriptedBackend final : public RouterBackend {
   CondVar changed_;
   int handles_ ABSL_GUARDED_BY(mutex_) = 0;
   Script script_ ABSL_GUARDED_BY(mutex_);
+  std::vector<WorkerRouting> routing_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration routing_window_ ABSL_GUARDED_BY(mutex_);
   Where where_ ABSL_GUARDED_BY(mutex_) = Where::kThread;
   std::vector<std::shared_ptr<ScriptedSequence>> sequences_
       ABSL_GUARDED_BY(mutex_);

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "common/status_macros.h"
+#include "model/generation/routing.h"
 #include "router/field_error.h"
 
 namespace apollo {
@@ -215,6 +216,16 @@ absl::Status ValidateText(const std::string& text,
                           const RequestLimits& limits) {
   if (text.empty()) return FieldError("text", "is empty");
   return CheckTextSize("text", text.size(), limits);
+}
+
+absl::StatusOr<absl::Duration> ValidateRoutingWindow(std::int64_t seconds) {
+  const std::int64_t longest = absl::ToInt64Seconds(kMaxRoutingWindow);
+  if (seconds < 0 || seconds > longest) {
+    return FieldError("window_seconds",
+                      absl::StrCat("is ", seconds, "; it must be from 0, which "
+                                   "means since the start, to ", longest));
+  }
+  return absl::Seconds(seconds);
 }
 
 }  // namespace apollo

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -54,5 +56,8 @@ absl::StatusOr<ScoreInput> ValidateScore(const v1::ScoreRequest& request,
 
 // For Tokenize and DetectLanguage.
 absl::Status ValidateText(const std::string& text, const RequestLimits& limits);
+
+// For GetRouting: 0 to kMaxRoutingWindow.
+absl::StatusOr<absl::Duration> ValidateRoutingWindow(std::int64_t seconds);
 
 }  // namespace apollo

@@ -332,5 +332,21 @@ TEST(ValidateTextTest, ChecksTheSize) {
   ExpectFieldError(ValidateText(std::string((1 << 20) + 1, 'a'), limits), "text");
 }
 
+TEST(ValidateRoutingWindowTest, FromTheStartToAnHour) {
+  EXPECT_EQ(*ValidateRoutingWindow(0), absl::ZeroDuration());
+  EXPECT_EQ(*ValidateRoutingWindow(1), absl::Seconds(1));
+  EXPECT_EQ(*ValidateRoutingWindow(3600), absl::Hours(1));
+  for (const std::int64_t seconds :
+       {std::int64_t{-1}, std::int64_t{3601},
+        std::numeric_limits<std::int64_t>::min(),
+        std::numeric_limits<std::int64_t>::max()}) {
+    const absl::Status status = ValidateRoutingWindow(seconds).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << seconds;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("window_seconds"));
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(std::to_string(seconds)));
+  }
+}
+
 }  // namespace
 }  // namespace apollo

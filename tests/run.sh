@@ -49,7 +49,7 @@ broken() {
 say "packages"
 dev=()
 if ((fuzz_seconds > 0)); then dev=(--dev); fi
-tools/install_packages.sh "${dev[@]}" || broken "could not install the packages"
+tools/install_packages.sh --plots "${dev[@]}" || broken "could not install the packages"
 
 say "demo model"
 model=$(deploy/local/demo_model.sh | tail -n 1) ||

@@ -2,9 +2,10 @@
 # Installs the Debian packages that this project builds with. Does nothing, at
 # once, if they are all there. Run as root, or as a user who may use sudo.
 #
-# Usage: tools/install_packages.sh [--dev] [--list]
+# Usage: tools/install_packages.sh [--dev] [--plots] [--list]
 #   --dev   also what --config=clang, --config=fuzz, clang-tidy and
 #           clang-format need
+#   --plots also what tools/routing_map draws with
 #   --list  only print the names
 set -euo pipefail
 
@@ -43,11 +44,15 @@ dev_packages=(
   clang-tidy
   libclang-rt-14-dev
 )
+plot_packages=(
+  python3-matplotlib
+)
 
 list=false
 for argument in "$@"; do
   case "$argument" in
     --dev) packages+=("${dev_packages[@]}") ;;
+    --plots) packages+=("${plot_packages[@]}") ;;
     --list) list=true ;;
     -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; exit 0 ;;
     *) echo "$0: unknown argument \"$argument\" (see --help)" >&2; exit 2 ;;

@@ -7,18 +7,22 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "dense_worker/dense_metrics.h"
 #include "dense_worker/dense_worker.h"
+#include "dense_worker/routing_log.h"
 #include "engine/loading.h"
 #include "expert_worker/expert_metrics.h"
 #include "expert_worker/expert_worker.h"
 #include "link/in_process_link.h"
+#include "model/language/language_labels.h"
 #include "router/backend.h"
 #include "router/inference_service.h"
 #include "serving/server.h"
@@ -50,8 +54,11 @@ namespace {
 // The dense worker of this process as the router's backend.
 class LocalBackend final : public RouterBackend {
  public:
-  LocalBackend(DenseWorker& worker, std::string model_hash)
-      : worker_(worker), model_hash_(std::move(model_hash)) {}
+  LocalBackend(DenseWorker& worker, const RoutingLog& routing,
+               std::string model_hash)
+      : worker_(worker),
+        routing_(routing),
+        model_hash_(std::move(model_hash)) {}
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request,
       std::shared_ptr<GenerationSink> sink) override {
@@ -59,9 +66,15 @@ class LocalBackend final : public RouterBackend {
   }
   bool Ready() override { return worker_.Ready(); }
   std::string ModelHash() override { return model_hash_; }
+  void CollectRouting(
+      absl::Duration window,
+      std::function<void(std::vector<WorkerRouting>)> done) override {
+    done({{"local", routing_.Counts(window)}});
+  }
 
  private:
   DenseWorker& worker_;
+  const RoutingLog& routing_;
   const std::string model_hash_;
 };
 
@@ -91,8 +104,10 @@ absl::Status Run() {
                         expert_pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
-  DenseMetrics dense_metrics(*registry);
-  ExpertMetrics expert_metrics(*registry, model.config);
+  const LanguageLabels labels(router->families);
+  RoutingLog routing(model.config, labels, Clock::Real());
+  DenseMetrics dense_metrics(*registry, routing);
+  ExpertMetrics expert_metrics(*registry, model.config, labels);
   DenseCore::Options core;
   core.name = "local";
   ExpertWorker expert_worker(std::move(expert_stage), expert_metrics);
@@ -108,7 +123,7 @@ absl::Status Run() {
   dense_session->Begin(dense_end);
   expert_session->Begin(expert_end);
 
-  LocalBackend backend(dense_worker, model.hash);
+  LocalBackend backend(dense_worker, routing, model.hash);
   InferenceService service({*router, backend, request_metrics, Clock::Real()});
   ServerOptions options;
   options.listen = absl::GetFlag(FLAGS_listen);

@@ -37,6 +37,9 @@ struct GenerationRequest {
   // If above 0: generate nothing, report the log-probabilities of the prompt's
   // last score_tokens tokens (fewer than the prompt has).
   int score_tokens = 0;
+  // For counting only: a code of the families table, or empty if it is not known.
+  std::string language;
+  bool use_with_tokens = false;       // Report the expert use with each token.
 };
 
 struct GenerationStarted {
@@ -45,16 +48,24 @@ struct GenerationStarted {
   int cached_tokens = 0;      // Prompt tokens found in the cache.
 };
 
+// How tokens were routed in one sparse layer.
+struct LayerUse {
+  int layer = 0;
+  std::vector<std::uint64_t> tokens_by_expert;  // [experts]
+  // Tokens whose k experts, as the gate alone chose them, leave out the expert of
+  // the sequence's family. With hybrid routing that expert then took the place of
+  // the last of them. 0 without a family.
+  std::uint64_t off_family_tokens = 0;
+};
+
 struct GeneratedToken {
   int index = 0;  // Position in the answer, from 0, without gaps.
   std::int32_t token = 0;
   float logprob = 0;
   std::vector<TokenLogprob> alternatives;
-};
-
-struct LayerUse {
-  int layer = 0;
-  std::vector<std::uint64_t> tokens_by_expert;  // [experts]
+  // With use_with_tokens: one for each sparse layer, over all rows up to the one
+  // that gave this token.
+  std::vector<LayerUse> expert_use;
 };
 
 enum class FinishCause { kEos, kLength, kScored };

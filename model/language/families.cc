@@ -6,7 +6,9 @@
 #include <absl/strings/str_split.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 #include <utility>
 
 #include "common/check.h"
@@ -153,6 +155,23 @@ absl::StatusOr<FamilyTable> FamilyTable::Load(const std::string& path) {
   }
   text.resize(static_cast<std::size_t>(file.gcount()));
   return Parse(text, path);
+}
+
+absl::StatusOr<FamilyTable> FamilyTable::ForModel(const std::string& directory,
+                                                  const std::string& file,
+                                                  int num_experts) {
+  std::string path = file;
+  std::error_code ignored;
+  if (path.empty() &&
+      std::filesystem::exists(directory + "/families.txt", ignored)) {
+    path = directory + "/families.txt";
+  }
+  FamilyTable table = Paper();
+  if (!path.empty()) {
+    ASSIGN_OR_RETURN(table, Load(path));
+  }
+  RETURN_IF_ERROR(table.Validate(num_experts));
+  return table;
 }
 
 absl::StatusOr<FamilyTable> FamilyTable::Parse(std::string_view text,

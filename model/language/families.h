@@ -35,7 +35,14 @@ class FamilyTable {
   // the file and the line for anything wrong in it.
   static absl::StatusOr<FamilyTable> Load(const std::string& path);
 
-  // The same from text; `source` stands for the file's name in errors.
+  // The table for a model: the file if one is named, else families.txt in the
+  // model's directory, else the paper's. Validated for num_experts. Every process
+  // of a cluster finds its table so.
+  static absl::StatusOr<FamilyTable> ForModel(const std::string& directory,
+                                              const std::string& file,
+                                              int num_experts);
+
+  // Load from text; `source` stands for the file's name in errors.
   static absl::StatusOr<FamilyTable> Parse(std::string_view text,
                                            std::string_view source);
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <string>
@@ -139,6 +140,31 @@ TEST(FamilyTableTest, LoadsAFile) {
   const auto table = FamilyTable::Load(path);
   ASSERT_TRUE(table.ok()) << table.status();
   EXPECT_EQ(table->ExpertOf("fr"), 1);
+}
+
+TEST(FamilyTableTest, AModelsTableIsTheFileNamedOrItsOwnOrThePapers) {
+  const char* tmp = std::getenv("TEST_TMPDIR");
+  const std::string folder = std::string(tmp != nullptr ? tmp : "/tmp") + "/model";
+  std::filesystem::create_directories(folder);
+  const auto paper = FamilyTable::ForModel(folder, "", 7);
+  ASSERT_TRUE(paper.ok()) << paper.status();
+  EXPECT_EQ(paper->families().size(), 7u);
+  // Too few experts for the table.
+  EXPECT_FALSE(FamilyTable::ForModel(folder, "", 6).ok());
+
+  std::ofstream(folder + "/families.txt") << "0 a: en\n1 b: fr\n";
+  const auto own = FamilyTable::ForModel(folder, "", 2);
+  ASSERT_TRUE(own.ok()) << own.status();
+  EXPECT_EQ(own->ExpertOf("fr"), 1);
+  const auto status = FamilyTable::ForModel(folder, "", 1).status();
+  EXPECT_THAT(std::string(status.message()),
+              StartsWith(folder + "/families.txt:2: expert 1"));
+
+  std::ofstream(folder + "/other.txt") << "0 a: fr en\n";
+  const auto named = FamilyTable::ForModel(folder, folder + "/other.txt", 2);
+  ASSERT_TRUE(named.ok()) << named.status();
+  EXPECT_EQ(named->ExpertOf("fr"), 0);
+  EXPECT_FALSE(FamilyTable::ForModel(folder, folder + "/missing.txt", 2).ok());
 }
 
 TEST(FamilyTableTest, LoadSaysWhichFileIsMissing) {

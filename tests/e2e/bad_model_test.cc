@@ -126,6 +126,28 @@ TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
          Replace(f + "/config.json", "\"num_experts\": 7", "\"num_experts\": 6");
        },
        {"model.layers.2.mlp.gate.weight", "[7, 32]", "[6, 32]"}},
+      {"a language in two families",
+       [](const std::string& f) {
+         WriteAll(f + "/families.txt", "0 a: en\n1 b: fr en\n");
+       },
+       {"families.txt:2", "language en already given on line 1"}, true},
+      {"an expert without a language",
+       [](const std::string& f) {
+         WriteAll(f + "/families.txt", "0 a: en\n2 b: fr\n");
+       },
+       {"families.txt:2", "expert 1 has no language"}, true},
+      {"a family without a language",
+       [](const std::string& f) { WriteAll(f + "/families.txt", "0 a:\n"); },
+       {"families.txt:1", "expert 0 (a) has no language"}, true},
+      {"a family of an expert that is not there",
+       [](const std::string& f) {
+         std::string text;
+         for (char e = '0'; e <= '7'; ++e) {
+           text += std::string(1, e) + " f" + e + ": l" + e + "\n";
+         }
+         WriteAll(f + "/families.txt", text);
+       },
+       {"families.txt:8", "expert 7 (f7) does not exist", "7 experts"}, true},
       {"unknown type",
        [](const std::string& f) {
          std::string bytes = ReadAll(f + "/model.safetensors");
@@ -187,6 +209,8 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
       {"dense_worker/dense_worker", "--expert_workers=nowhere", "nowhere"},
       {"router/router", "--default_routing=best", "best"},
       {"router/router", "--families=/nonexistent", "/nonexistent"},
+      {"dense_worker/dense_worker", "--families=/nonexistent", "/nonexistent"},
+      {"expert_worker/expert_worker", "--families=/nonexistent", "/nonexistent"},
       {"dense_worker/dense_worker", "--listen=999.1.1.1:0", "999.1.1.1:0"},
   };
   for (const auto& c : kFlags) {

@@ -10,6 +10,7 @@
 #include "tools/apollo/parse.h"
 #include "tools/apollo/render.h"
 #include "tools/apollo/requests.h"
+#include "tools/apollo/utf8.h"
 
 namespace apollo::client {
 namespace {
@@ -64,6 +65,8 @@ int RunCommand(Session& session) {
       return RunTokenize(session);
     case Command::kModel:
       return RunModel(session);
+    case Command::kRouting:
+      return RunRouting(session);
     case Command::kHealth:
       return RunHealth(session);
   }
@@ -130,6 +133,22 @@ int RunModel(Session& session) {
                         v1::GetModelRequest(), response);
   if (code != kOk) return code;
   return Print(session, response, ModelLines(response));
+}
+
+int RunRouting(Session& session) {
+  v1::GetRoutingRequest request;
+  request.set_window_seconds(session.options.window);
+  v1::GetRoutingResponse response;
+  const int code =
+      Call(session, &v1::InferenceService::StubInterface::GetRouting, request,
+           response);
+  if (code != kOk) return code;
+  for (const v1::RoutingSource& source : response.sources()) {
+    if (source.answered()) continue;
+    session.err << "apollo: dense worker " << ForTerminal(source.dense_worker())
+                << " did not answer: what it counted is missing" << std::endl;
+  }
+  return Print(session, response, RoutingLines(response));
 }
 
 }  // namespace apollo::client

@@ -14,6 +14,7 @@ int RunScore(Session& session);
 int RunDetect(Session& session);
 int RunTokenize(Session& session);
 int RunModel(Session& session);
+int RunRouting(Session& session);
 int RunHealth(Session& session);
 
 }  // namespace apollo::client

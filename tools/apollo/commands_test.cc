@@ -289,6 +289,7 @@ TEST(QueriesTest, PrintTextOrJson) {
   const std::vector<std::pair<Command, std::string>> wanted = {
       {Command::kDetect, "language sw"},
       {Command::kModel, "demo\n"},
+      {Command::kRouting, "no tokens yet\n"},
       {Command::kTokenize, "3\t\"x\"\n"}};
   for (const auto& [command, text] : wanted) {
     Options options = Ask("text");
@@ -307,13 +308,25 @@ TEST(QueriesTest, AFailedCallFails) {
   FakeServer fake;
   fake.service.status = grpc::Status(grpc::StatusCode::INTERNAL, "broken");
   for (Command command : {Command::kScore, Command::kDetect, Command::kModel,
-                          Command::kTokenize}) {
+                          Command::kRouting, Command::kTokenize}) {
     Options options = Ask("text");
     options.command = command;
     EXPECT_EQ(fake.Run(options), kFailed);
     EXPECT_EQ(fake.out.str(), "");
     EXPECT_THAT(fake.err.str(), HasSubstr("error: INTERNAL: broken"));
   }
+}
+
+TEST(RoutingTest, PassesTheWindowOnAndSaysWhoIsMissing) {
+  FakeServer fake;
+  fake.service.routing.add_sources()->set_answered(true);
+  fake.service.routing.add_sources()->set_dense_worker("dense-1");
+  Options options;
+  options.command = Command::kRouting;
+  options.window = -5;  // For the server to refuse.
+  EXPECT_EQ(fake.Run(options), kOk);
+  EXPECT_EQ(fake.service.routing_request().window_seconds(), -5);
+  EXPECT_THAT(fake.err.str(), HasSubstr("dense worker dense-1 did not answer"));
 }
 
 using grpc::health::v1::HealthCheckResponse;

@@ -32,6 +32,7 @@ class FakeService final : public v1::InferenceService::Service {
   v1::TokenizeResponse tokens;
   v1::DetectLanguageResponse language;
   v1::GetModelResponse model;
+  v1::GetRoutingResponse routing;
   grpc::Status status;  // Of every call but Generate.
 
   std::vector<v1::GenerateRequest> generate_requests() {
@@ -75,9 +76,24 @@ class FakeService final : public v1::InferenceService::Service {
     *response = model;
     return status;
   }
+  grpc::Status GetRouting(grpc::ServerContext*,
+                          const v1::GetRoutingRequest* request,
+                          v1::GetRoutingResponse* response) override {
+    {
+      MutexLock lock(mutex_);
+      routing_request_ = *request;
+    }
+    *response = routing;
+    return status;
+  }
+  v1::GetRoutingRequest routing_request() {
+    MutexLock lock(mutex_);
+    return routing_request_;
+  }
 
  private:
   Mutex mutex_;
+  v1::GetRoutingRequest routing_request_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::GenerateRequest> generate_requests_ ABSL_GUARDED_BY(mutex_);
   v1::ScoreRequest score_request_ ABSL_GUARDED_BY(mutex_);
 };

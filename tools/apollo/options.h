@@ -9,7 +9,16 @@
 
 namespace apollo::client {
 
-enum class Command { kAsk, kChat, kScore, kDetect, kTokenize, kModel, kHealth };
+enum class Command {
+  kAsk,
+  kChat,
+  kScore,
+  kDetect,
+  kTokenize,
+  kModel,
+  kRouting,
+  kHealth
+};
 
 // What the command line says. The values of the request's fields are passed on
 // as they are: the server is the one to judge them, and names the field.
@@ -46,6 +55,9 @@ struct Options {
   std::vector<std::string> stop;
   std::optional<std::uint32_t> logprobs;
   bool ignore_eos = false;
+
+  // routing: seconds back from now; 0: since the start.
+  std::int64_t window = 0;
 
   // health: seconds to wait until the server is ready.
   double wait = 0;

@@ -63,6 +63,16 @@ Examples:
   apollo tokenize "Paracetamol 500 mg"
   apollo tokenize --parse_special_tokens "<|endoftext|>")";
 
+constexpr char kRoutingExamples[] = R"(
+For each sparse layer and language: the share of its choices that each expert
+got, and of its tokens those that the gate alone led past the language's family
+("off family"). With --json: the counts.
+
+Examples:
+  apollo routing
+  apollo routing --window 300
+  apollo routing --json | jq '.languages[] | {language, tokens}')";
+
 constexpr char kHealthExamples[] = R"(
 Works on every process of a cluster, not only on the router.
 
@@ -225,6 +235,13 @@ void AddCommands(CLI::App& app, Options& options) {
                      Wrap("Names of control tokens become those tokens"));
 
   AddCommand(app, options, Command::kModel, "model", "Show what is served", "");
+
+  CLI::App* routing =
+      AddCommand(app, options, Command::kRouting, "routing",
+                 "Show which experts each language uses", kRoutingExamples);
+  routing->add_option("--window", options.window,
+                      Wrap("Only the last so many seconds, at most 3600; 0: "
+                           "since the dense workers started"));
 
   CLI::App* health =
       AddCommand(app, options, Command::kHealth, "health",

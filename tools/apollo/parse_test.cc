@@ -107,6 +107,16 @@ TEST(ParseTest, GlobalOptionsMayFollowTheCommand) {
   EXPECT_EQ(parsed.options.server, "h:2");
 }
 
+TEST(ParseTest, RoutingTakesAWindow) {
+  EXPECT_EQ(Parse({"routing"}).options.window, 0);
+  const Parsed parsed = Parse({"routing", "--window", "300"});
+  ASSERT_FALSE(parsed.done) << parsed.message;
+  EXPECT_EQ(parsed.options.command, Command::kRouting);
+  EXPECT_EQ(parsed.options.window, 300);
+  EXPECT_EQ(Parse({"routing", "--window=-1"}).options.window, -1);
+  EXPECT_EQ(Parse({"routing", "--window", "soon"}).exit_code, kUsage);
+}
+
 TEST(ParseTest, ScoreTakesAPromptAndContinuations) {
   const Parsed parsed = Parse({"score", "p", "--", " A", "-B"});
   ASSERT_FALSE(parsed.done) << parsed.message;
@@ -124,7 +134,7 @@ TEST(ParseTest, TheEnvironmentNamesTheServer) {
 
 TEST(ParseTest, HelpHasExamplesAndSucceeds) {
   for (const char* command :
-       {"ask", "chat", "score", "detect", "tokenize", "health"}) {
+       {"ask", "chat", "score", "detect", "tokenize", "routing", "health"}) {
     const Parsed parsed = Parse({command, "--help"});
     EXPECT_TRUE(parsed.done);
     EXPECT_EQ(parsed.exit_code, kOk);

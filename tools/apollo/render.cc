@@ -8,6 +8,9 @@
 #include <absl/strings/strip.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
+#include <set>
+
 #include "common/strings.h"
 #include "tools/apollo/utf8.h"
 
@@ -163,6 +166,55 @@ std::string ModelLines(const v1::GetModelResponse& model) {
   for (const v1::FamilyInfo& family : model.families()) {
     absl::StrAppend(&lines, "  expert ", family.expert(), "  ", family.name(),
                     ": ", absl::StrJoin(family.languages(), " "), "\n");
+  }
+  return ForTerminal(lines);
+}
+
+std::string RoutingLines(const v1::GetRoutingResponse& routing) {
+  std::set<std::uint32_t> layers;
+  int experts = 0;
+  double covered = 0;
+  for (const v1::LanguageRouting& language : routing.languages()) {
+    for (const v1::LayerExpertUse& use : language.layers()) {
+      layers.insert(use.layer());
+      experts = std::max(experts, use.tokens_by_expert_size());
+    }
+  }
+  for (const v1::RoutingSource& source : routing.sources()) {
+    covered = std::max(covered, source.covered_seconds());
+  }
+  std::string lines = absl::StrFormat(
+      "the last %.0f s on %d dense worker%s, %d expert%s for each token\n",
+      covered, routing.sources_size(), routing.sources_size() == 1 ? "" : "s",
+      routing.experts_per_token(), routing.experts_per_token() == 1 ? "" : "s");
+  if (layers.empty()) absl::StrAppend(&lines, "no tokens yet\n");
+  for (const std::uint32_t layer : layers) {
+    absl::StrAppendFormat(&lines, "layer %-3d family      tokens", layer);
+    for (int e = 0; e < experts; ++e) absl::StrAppendFormat(&lines, "  exp %-2d", e);
+    absl::StrAppend(&lines, "  off family\n");
+    for (const v1::LanguageRouting& language : routing.languages()) {
+      for (const v1::LayerExpertUse& use : language.layers()) {
+        if (use.layer() != layer) continue;
+        const std::string family =
+            language.family() < 0 ? "none" : absl::StrCat(language.family());
+        absl::StrAppendFormat(&lines, "  %-7s %-6s %11d", language.language(),
+                              family, language.tokens());
+        double choices = 0;
+        for (const std::uint64_t n : use.tokens_by_expert()) choices += n;
+        for (const std::uint64_t n : use.tokens_by_expert()) {
+          absl::StrAppendFormat(&lines, "  %5.1f%%",
+                                choices > 0 ? 100 * n / choices : 0.0);
+        }
+        if (language.family_tokens() > 0) {
+          absl::StrAppendFormat(
+              &lines, "  %5.1f%%",
+              100.0 * use.off_family_tokens() / language.family_tokens());
+        } else {
+          absl::StrAppend(&lines, "      -");
+        }
+        lines += '\n';
+      }
+    }
   }
   return ForTerminal(lines);
 }

@@ -39,6 +39,11 @@ std::string LanguageLines(const v1::DetectLanguageResponse& response);
 
 std::string ModelLines(const v1::GetModelResponse& model);
 
+// A table for each sparse layer: a line for each language, with the share of its
+// choices that went to each expert and, of its tokens with a family, the share that
+// the gate led past the family's expert.
+std::string RoutingLines(const v1::GetRoutingResponse& routing);
+
 // In double quotes; quotes, backslashes and control characters escaped, UTF-8
 // kept, bytes that are not UTF-8 as \xNN.
 std::string Quoted(std::string_view bytes);

@@ -178,5 +178,37 @@ TEST(ErrorsTest, UnreadableDetailsAreLeftOut) {
   EXPECT_EQ(ErrorText(status, "h:1"), "error: INTERNAL: broken\n");
 }
 
+TEST(RenderTest, RoutingHasATableForEachLayer) {
+  v1::GetRoutingResponse routing;
+  routing.set_experts_per_token(2);
+  routing.add_sources()->set_covered_seconds(12);
+  v1::LanguageRouting& de = *routing.add_languages();
+  de.set_language("de");
+  de.set_family(1);
+  de.set_tokens(10);
+  de.set_family_tokens(8);
+  for (const int layer : {22, 23}) {
+    v1::LayerExpertUse& use = *de.add_layers();
+    use.set_layer(layer);
+    for (const int n : {layer - 20, 13, 25 - layer + 2}) {
+      use.add_tokens_by_expert(n);
+    }
+    use.set_off_family_tokens(layer - 20);
+  }
+  v1::LanguageRouting& und = *routing.add_languages();
+  und.set_language("und");
+  und.set_family(-1);
+  und.set_tokens(1);
+  und.add_layers()->set_layer(23);
+  und.mutable_layers(0)->add_tokens_by_expert(2);
+  EXPECT_EQ(RoutingLines(routing),
+            "the last 12 s on 1 dense worker, 2 experts for each token\n"
+            "layer 22  family      tokens  exp 0   exp 1   exp 2   off family\n"
+            "  de      1               10   10.0%   65.0%   25.0%   25.0%\n"
+            "layer 23  family      tokens  exp 0   exp 1   exp 2   off family\n"
+            "  de      1               10   15.0%   65.0%   20.0%   37.5%\n"
+            "  und     none             1  100.0%      -\n");
+}
+
 }  // namespace
 }  // namespace apollo::client

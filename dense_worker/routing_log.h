@@ -1,0 +1,67 @@
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/mutex.h"
+#include "dense_worker/observer.h"
+#include "model/config/model_config.h"
+#include "model/generation/routing.h"
+#include "model/language/language_labels.h"
+
+namespace apollo {
+
+// Counts tokens by language, sparse layer and expert: all since it was made, and
+// by the minute for as far back as windows reach. Its memory is bounded: at most
+// 62 tables (61 minutes and the total) of at most one entry for each label, each
+// of sparse layers x (experts + 1) numbers. Thread-safe.
+class RoutingLog {
+ public:
+  // The clock must outlive it.
+  RoutingLog(const ModelConfig& config, LanguageLabels labels,
+             const Clock& clock);
+
+  // Tokens whose use is not of the model's shape are not counted.
+  void Add(const RoutedTokens& tokens);
+
+  // What was counted in the minutes that the window, which ends now, touches: up
+  // to a minute more than asked for, as `covered` says. Zero: since the log was
+  // made. Longer windows than kMaxRoutingWindow are cut to it.
+  RoutingCounts Counts(absl::Duration window) const;
+
+ private:
+  struct Cells {
+    std::uint64_t tokens = 0, family_tokens = 0;
+    std::vector<std::uint64_t> use;         // [sparse layers, experts]
+    std::vector<std::uint64_t> off_family;  // [sparse layers]
+  };
+  using Table = std::map<int, Cells>;  // By label.
+  struct Minute {
+    std::int64_t number = 0;  // Since start_.
+    Table table;
+  };
+
+  std::int64_t MinuteAt(absl::Duration time) const;
+  void AddTo(Table& table, int label, const RoutedTokens& tokens) const;
+  static void Sum(const Table& from, Table& into);
+
+  const int boundary_;
+  const int layers_;
+  const int experts_;
+  const int experts_per_token_;
+  const LanguageLabels labels_;
+  const Clock& clock_;
+  const absl::Duration start_;
+
+  mutable Mutex mutex_;
+  Table total_ ABSL_GUARDED_BY(mutex_);
+  // In order; only minutes with tokens, none older than the longest window.
+  std::deque<Minute> minutes_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace apollo

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/thread_pool.h"
+#include "engine/dense_stage.h"
+#include "engine/expert_stage.h"
+#include "engine/loading.h"
+
+// Both stages of a tiny checkpoint in one test, without workers and links.
+namespace apollo {
+
+inline constexpr std::int64_t kCacheBytes = 4 << 20;
+
+inline OpenModel OpenGolden(const std::string& name) {
+  auto model = OpenModelDirectory("tests/golden/" + name);
+  EXPECT_TRUE(model.ok()) << model.status();
+  return *std::move(model);
+}
+
+inline std::set<int> AllExperts(const ModelConfig& config) {
+  return *ParseExperts("all", config.num_experts);
+}
+
+// A sequence on its way through both stages.
+struct Sequence {
+  std::vector<std::int32_t> tokens;
+  int pinned = -1;
+  int next = 0;
+  BlockTable dense, expert;
+  std::vector<float> logits;  // [next, vocab]
+  std::map<int, std::vector<ExpertChoice>> choices;  // Layer -> [next, k]
+};
+
+inline Sequence Make(int length, int seed, int pinned = -1) {
+  Sequence sequence;
+  for (int i = 0; i < length; ++i) {
+    sequence.tokens.push_back((i * 37 + seed * 101 + i * i * 5) % 256);
+  }
+  sequence.pinned = pinned;
+  return sequence;
+}
+
+class Stages {
+ public:
+  Stages(const OpenModel& model, int threads) : pool_(threads) {
+    dense = *DenseStage::Load(model.config, *model.checkpoint, kCacheBytes,
+                              pool_, nullptr);
+    expert = *ExpertStage::Load(model.config, *model.checkpoint,
+                                AllExperts(model.config), kCacheBytes, pool_,
+                                nullptr);
+  }
+
+  // Feeds each sequence its next rows.
+  void Step(const std::vector<std::pair<Sequence*, int>>& parts) {
+    std::vector<BatchSlice> slices;
+    std::vector<std::int32_t> tokens;
+    for (auto [sequence, rows] : parts) {
+      EXPECT_TRUE(dense->cache().pool().Extend(
+          sequence->dense, BlocksFor(sequence->next + rows)));
+      slices.push_back({&sequence->dense, sequence->next, rows});
+      const auto first = sequence->tokens.begin() + sequence->next;
+      tokens.insert(tokens.end(), first, first + rows);
+    }
+    const auto boundary = dense->Forward(slices, tokens);
+    Finish(parts, {boundary.begin(), boundary.end()});
+  }
+
+  // The sparse half, from boundary activations.
+  void Finish(const std::vector<std::pair<Sequence*, int>>& parts,
+              std::vector<float> boundary) {
+    const ModelConfig& config = expert->config();
+    std::vector<BatchSlice> slices;
+    std::vector<int> pinned;
+    for (auto [sequence, rows] : parts) {
+      EXPECT_TRUE(expert->cache().pool().Extend(
+          sequence->expert, BlocksFor(sequence->next + rows)));
+      slices.push_back({&sequence->expert, sequence->next, rows});
+      pinned.insert(pinned.end(), rows, sequence->pinned);
+    }
+    ExpertStage::Step step = expert->Begin(slices, std::move(boundary));
+    for (int layer = config.boundary; layer < config.num_layers; ++layer) {
+      expert->Attend(step, layer);
+      expert->Route(step, layer, pinned);
+      auto choice = step.choices.begin();
+      for (auto [sequence, rows] : parts) {
+        const auto end = choice + rows * config.experts_per_token;
+        std::vector<ExpertChoice>& to = sequence->choices[layer];
+        to.insert(to.end(), choice, end);
+        choice = end;
+      }
+      RunExperts(step, layer);
+      expert->Combine(step, layer);
+    }
+    std::vector<int> rows(step.batch.rows());
+    for (std::size_t r = 0; r < rows.size(); ++r) rows[r] = static_cast<int>(r);
+    std::vector<float> logits(rows.size() * config.vocab_size);
+    expert->Logits(step, rows, logits.data());
+    auto from = logits.begin();
+    for (auto [sequence, count] : parts) {
+      sequence->logits.insert(sequence->logits.end(), from,
+                              from + count * config.vocab_size);
+      from += count * config.vocab_size;
+      sequence->next += count;
+    }
+  }
+
+  // Gives back the sequence's cache blocks.
+  void Release(Sequence& sequence) {
+    dense->cache().pool().Release(sequence.dense);
+    expert->cache().pool().Release(sequence.expert);
+  }
+
+  std::unique_ptr<DenseStage> dense;
+  std::unique_ptr<ExpertStage> expert;
+
+ private:
+  void RunExperts(ExpertStage::Step& step, int layer) {
+    const int size = expert->config().hidden_size;
+    const int k = expert->config().experts_per_token;
+    for (int e = 0; e < expert->config().num_experts; ++e) {
+      std::vector<std::size_t> choices;
+      std::vector<float> x;
+      for (std::size_t c = 0; c < step.choices.size(); ++c) {
+        if (step.choices[c].expert != e) continue;
+        choices.push_back(c);
+        const auto row = step.normed.begin() + c / k * size;
+        x.insert(x.end(), row, row + size);
+      }
+      if (choices.empty()) continue;
+      std::vector<float> out(x.size());
+      expert->RunExpert(layer, e, x.data(), static_cast<int>(choices.size()),
+                        out.data());
+      for (std::size_t i = 0; i < choices.size(); ++i) {
+        std::copy_n(&out[i * size], size,
+                    &step.expert_outputs[choices[i] * size]);
+      }
+    }
+  }
+
+  ThreadPool pool_;
+};
+
+}  // namespace apollo

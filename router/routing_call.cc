@@ -1,0 +1,74 @@
+#include "router/routing_call.h"
+
+#include <memory>
+#include <utility>
+
+#include "router/field_error.h"
+#include "router/validation.h"
+
+namespace apollo {
+
+void ToProto(const LayerUse& in, v1::LayerExpertUse* out) {
+  out->set_layer(in.layer);
+  out->mutable_tokens_by_expert()->Add(in.tokens_by_expert.begin(),
+                                       in.tokens_by_expert.end());
+  out->set_off_family_tokens(in.off_family_tokens);
+}
+
+absl::StatusOr<v1::GetRoutingResponse> MergeRouting(
+    const RouterModel& model, const std::vector<WorkerRouting>& workers) {
+  v1::GetRoutingResponse response;
+  RoutingCounts sum;
+  bool any = false;
+  for (const WorkerRouting& worker : workers) {
+    v1::RoutingSource* source = response.add_sources();
+    source->set_dense_worker(worker.worker);
+    source->set_answered(worker.counts.ok());
+    if (!worker.counts.ok()) continue;
+    any = true;
+    source->set_covered_seconds(absl::ToDoubleSeconds(worker.counts->covered));
+    AddRouting(*worker.counts, sum);
+  }
+  if (!any) {
+    return absl::UnavailableError("no dense worker answered; try again");
+  }
+  response.set_experts_per_token(model.config.experts_per_token);
+  for (const LanguageUse& language : sum.languages) {
+    v1::LanguageRouting* to = response.add_languages();
+    to->set_language(language.language);
+    to->set_family(model.families.ExpertOf(language.language).value_or(-1));
+    to->set_tokens(language.tokens);
+    to->set_family_tokens(language.family_tokens);
+    for (const LayerUse& layer : language.layers) ToProto(layer, to->add_layers());
+  }
+  return response;
+}
+
+void StartRoutingCall(const RouterContext& context,
+                      const v1::GetRoutingRequest& request,
+                      v1::GetRoutingResponse* response,
+                      grpc::ServerUnaryReactor* reactor) {
+  auto metrics = std::make_shared<RequestMetrics::Request>(
+      context.metrics, "GetRouting", context.clock.Now());
+  const auto end = [metrics, &clock = context.clock,
+                    reactor](const absl::Status& status) {
+    metrics->End(absl::StatusCodeToString(status.code()), clock.Now());
+    reactor->Finish(ToGrpcStatus(status));
+  };
+  const absl::StatusOr<absl::Duration> window =
+      ValidateRoutingWindow(request.window_seconds());
+  if (!window.ok()) {
+    end(window.status());
+    return;
+  }
+  context.backend.CollectRouting(
+      *window, [&model = context.model, response,
+                end](const std::vector<WorkerRouting>& workers) {
+        absl::StatusOr<v1::GetRoutingResponse> merged =
+            MergeRouting(model, workers);
+        if (merged.ok()) *response = *std::move(merged);
+        end(merged.status());
+      });
+}
+
+}  // namespace apollo
