@@ -18,7 +18,9 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
       stage_(std::move(stage)),
       num_experts_(stage_->config().num_experts),
       observer_(observer),
-      scheduler_(options_.scheduler, stage_->cache().pool()) {}
+      prefixes_(stage_->cache().pool()),
+      scheduler_(options_.scheduler, stage_->cache().pool(),
+                 [this](SequenceId id) { return FindCached(id); }) {}
 
 DenseCore::~DenseCore() {
   while (!sequences_.empty()) {
@@ -85,6 +87,10 @@ absl::Status DenseCore::Check(const GenerationRequest& request) const {
       (request.hybrid && request.family < 0)) {
     return absl::InvalidArgumentError("hybrid routing needs a family from 0 on");
   }
+  if (request.priority < -kMaxPriority || request.priority > kMaxPriority) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the priority must be from ", -kMaxPriority, " to ", kMaxPriority));
+  }
   RETURN_IF_ERROR(scheduler_.CheckFits(MaxPositions(request)));
   if (scheduler_.waiting() >= options_.max_waiting) {
     return absl::ResourceExhaustedError(
@@ -104,8 +110,12 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
     sink->OnFinished(status);
     return;
   }
-  const absl::StatusOr<LinkId> worker = placement_.Choose(request.family, id);
-  APOLLO_CHECK(worker.ok());  // Check found one.
+  const absl::StatusOr<LinkId> worker =
+      placement_.Choose(request.family, id, MaxPositions(request));
+  if (!worker.ok()) {
+    sink->OnFinished(worker.status());
+    return;
+  }
   Sequence sequence;
   sequence.tokens = request.prompt;
   sequence.worker = *worker;
@@ -117,12 +127,12 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
   const int fed = static_cast<int>(request.prompt.size()) -
                   (request.score_tokens > 0 ? 1 : 0);
   const int positions = static_cast<int>(MaxPositions(request));
+  const int priority = request.priority;
   sequence.request = std::move(request);
-  const auto [it, added] = sequences_.insert({id, std::move(sequence)});
+  const bool added = sequences_.insert({id, std::move(sequence)}).second;
   APOLLO_CHECK(added);
-  scheduler_.Add(id, fed, positions);
+  scheduler_.Add(id, fed, positions, priority);
   observer_.OnSequences(scheduler_.running(), scheduler_.waiting());
-  it->second.sink->OnStarted({options_.name, placement_.name(*worker), 0});
 }
 
 void DenseCore::Cancel(SequenceId id) {
@@ -134,17 +144,94 @@ void DenseCore::Finish(SequenceId id,
   const auto it = sequences_.find(id);
   if (it == sequences_.end()) return;
   const std::shared_ptr<GenerationSink> sink = it->second.sink;
-  const auto link = links_.find(it->second.worker);
+  const LinkId worker = it->second.worker;
+  const auto link = links_.find(worker);
   if (link != links_.end()) {
     link->second->Send({ReleaseSequences{{{id, it->second.attempt}}}, {}});
   }
-  placement_.Release(it->second.worker);
+  placement_.Release(worker);
   sequences_.erase(it);
   scheduler_.Remove(id);
+  // There is room at the worker for those that wait for it.
+  for (auto& [other, sequence] : sequences_) {
+    if (!sequence.held || sequence.worker != worker) continue;
+    sequence.held = false;
+    scheduler_.Resume(other);
+  }
   observer_.OnSequences(scheduler_.running(), scheduler_.waiting());
+  ReportCache();
+  sink->OnFinished(std::move(result));
+}
+
+void DenseCore::ReportCache() {
   const BlockPool& pool = stage_->cache().pool();
   observer_.OnCache(pool.total() - pool.available(), pool.total());
-  sink->OnFinished(std::move(result));
+}
+
+std::span<const std::int32_t> DenseCore::FedTokens(
+    const Sequence& sequence) const {
+  // The last token of a scored prompt is never fed.
+  return {sequence.tokens.data(),
+          sequence.tokens.size() - (sequence.request.score_tokens > 0 ? 1 : 0)};
+}
+
+BlockTable DenseCore::FindCached(SequenceId id) const {
+  if (!options_.prefix_caching) return {};
+  const Sequence& sequence = sequences_.at(id);
+  return prefixes_.Find(sequence.request.cache_salt, FedTokens(sequence));
+}
+
+void DenseCore::Restart(SequenceId id) {
+  Sequence& sequence = sequences_.at(id);
+  const auto link = links_.find(sequence.worker);
+  if (link != links_.end()) {
+    link->second->Send({ReleaseSequences{{{id, sequence.attempt}}}, {}});
+  }
+  ++sequence.attempt;
+  sequence.awaited = -1;
+  sequence.published = 0;
+  // All positions will be computed, and counted, again.
+  std::fill(sequence.expert_use.begin(), sequence.expert_use.end(), 0);
+  std::fill(sequence.off_family.begin(), sequence.off_family.end(), 0);
+  sequence.score_logprobs.clear();
+  observer_.OnPreemption();
+}
+
+void DenseCore::Hold(SequenceId id) {
+  Sequence& held = sequences_.at(id);
+  held.held = true;
+  scheduler_.Preempt(id, /*hold=*/true);
+  Restart(id);
+  const bool others = std::any_of(
+      sequences_.begin(), sequences_.end(), [&held](const auto& entry) {
+        return !entry.second.held && entry.second.worker == held.worker;
+      });
+  if (others) return;
+  // Other dense workers have the room, and nobody here will tell when it is
+  // free.
+  held.held = false;
+  scheduler_.Resume(id);
+}
+
+void DenseCore::Begin(const Scheduler::Admission& admission) {
+  Sequence& sequence = sequences_.at(admission.sequence);
+  sequence.published = admission.cached_tokens / kBlockTokens;
+  if (sequence.started) return;
+  sequence.started = true;
+  observer_.OnPrefix(static_cast<int>(FedTokens(sequence).size()),
+                     admission.cached_tokens);
+  sequence.sink->OnStarted({options_.name, placement_.name(sequence.worker),
+                            admission.cached_tokens});
+}
+
+void DenseCore::Publish(const Scheduler::Slice& slice) {
+  if (!options_.prefix_caching) return;
+  Sequence& sequence = sequences_.at(slice.sequence);
+  const int filled = (slice.first_position + slice.rows) / kBlockTokens;
+  for (; sequence.published < filled; ++sequence.published) {
+    prefixes_.Publish(sequence.request.cache_salt, sequence.tokens,
+                      scheduler_.blocks(slice.sequence), sequence.published);
+  }
 }
 
 bool DenseCore::HasWork() const {
@@ -182,31 +269,39 @@ SequenceRows DenseCore::RowsFor(const Scheduler::Slice& slice) const {
 
 void DenseCore::Advance() {
   if (!HasWork()) return;
-  const std::vector<Scheduler::Slice> step = scheduler_.NextStep();
-  std::vector<BatchSlice> slices;
+  const Scheduler::Step step = scheduler_.NextStep();
+  for (const SequenceId id : step.preempted) Restart(id);
+  for (const Scheduler::Admission& admission : step.admitted) Begin(admission);
+  observer_.OnSequences(scheduler_.running(), scheduler_.waiting());
+  ReportCache();
+  if (step.slices.empty()) return;
+
+  std::vector<BatchSlice> slices;  // What the cache does not have.
   std::vector<std::int32_t> tokens;
   std::vector<SequenceRows> rows;
   int decode_rows = 0;
-  for (const Scheduler::Slice& slice : step) {
-    slices.push_back({&scheduler_.blocks(slice.sequence), slice.first_position,
-                      slice.rows});
+  for (const Scheduler::Slice& slice : step.slices) {
     rows.push_back(RowsFor(slice));
-    tokens.insert(tokens.end(), rows.back().tokens.begin(),
-                  rows.back().tokens.end());
+    if (slice.rows > slice.cached) {
+      slices.push_back({&scheduler_.blocks(slice.sequence),
+                        slice.first_position + slice.cached,
+                        slice.rows - slice.cached});
+      tokens.insert(tokens.end(), rows.back().tokens.begin() + slice.cached,
+                    rows.back().tokens.end());
+    }
     Sequence& sequence = sequences_.at(slice.sequence);
     if (rows.back().sample) {
       sequence.awaited = slice.first_position + slice.rows - 1;
     }
-    if (slice.first_position >=
-        static_cast<int>(sequence.request.prompt.size())) {
-      decode_rows += slice.rows;
+    if (slice.rows == 1 && slice.cached == 0 &&
+        slice.first_position >=
+            static_cast<int>(sequence.request.prompt.size())) {
+      ++decode_rows;
     }
   }
   observer_.OnStep(decode_rows, static_cast<int>(tokens.size()) - decode_rows);
-  const BlockPool& pool = stage_->cache().pool();
-  observer_.OnCache(pool.total() - pool.available(), pool.total());
-  const std::span<const float> boundary =
-      stage_->Forward(std::move(slices), tokens);
+  std::span<const float> boundary;
+  if (!tokens.empty()) boundary = stage_->Forward(std::move(slices), tokens);
 
   // One frame for each expert worker that serves some of the sequences.
   struct Outgoing {
@@ -215,16 +310,24 @@ void DenseCore::Advance() {
   };
   std::map<LinkId, Outgoing> outgoing;
   const std::size_t size = stage_->config().hidden_size;
-  std::size_t row = 0;
   const std::uint64_t number = next_step_++;
-  for (SequenceRows& part : rows) {
-    const std::size_t count = part.tokens.size();
-    Outgoing& out = outgoing[sequences_.at(part.sequence).worker];
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Scheduler::Slice& slice = step.slices[i];
+    Outgoing& out = outgoing[sequences_.at(slice.sequence).worker];
     out.step.step = number;
-    out.payload.insert(out.payload.end(), boundary.begin() + row * size,
-                       boundary.begin() + (row + count) * size);
-    out.step.sequences.push_back(std::move(part));
-    row += count;
+    out.step.sequences.push_back(std::move(rows[i]));
+    const BlockTable& blocks = scheduler_.blocks(slice.sequence);
+    for (int r = 0; r < slice.cached; ++r) {
+      const int position = slice.first_position + r;
+      const float* row =
+          stage_->cache().boundary(blocks[position / kBlockTokens]) +
+          static_cast<std::size_t>(position % kBlockTokens) * size;
+      out.payload.insert(out.payload.end(), row, row + size);
+    }
+    const auto computed = boundary.first((slice.rows - slice.cached) * size);
+    out.payload.insert(out.payload.end(), computed.begin(), computed.end());
+    boundary = boundary.subspan(computed.size());
+    Publish(slice);
   }
   for (auto& [id, out] : outgoing) {
     Asked& asked = in_flight_[number][id];
@@ -250,21 +353,21 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
   }
   const Asked asked = std::move(step->second.extract(id).mapped());
   if (step->second.empty()) in_flight_.erase(step);
-  std::set<std::pair<SequenceId, std::uint32_t>> answered;
+  std::set<std::pair<SequenceId, std::uint32_t>> open;
+  for (const auto& [key, rows] : asked) open.insert(key);
   for (const SequenceOutput& output : result->outputs) {
-    const auto rows = asked.find({output.sequence, output.attempt});
-    if (rows != asked.end() &&
-        answered.insert({output.sequence, output.attempt}).second) {
-      observer_.OnRouted({rows->second.language, rows->second.has_family,
-                          output.expert_use, output.off_family});
-    }
+    const std::pair key = {output.sequence, output.attempt};
+    // What was not asked for is ignored: the sequence may not even be running.
+    if (open.erase(key) == 0) continue;
+    const auto& rows = asked.at(key);
+    observer_.OnRouted({rows.language, rows.has_family, output.expert_use,
+                        output.off_family});
     TakeOutput(id, output);
   }
-  for (const auto& [key, rows] : asked) {
-    const auto& [sequence_id, attempt] = key;
+  for (const auto& [sequence_id, attempt] : open) {
     const auto it = sequences_.find(sequence_id);
     if (it == sequences_.end() || it->second.attempt != attempt ||
-        it->second.worker != id || answered.contains(key)) {
+        it->second.worker != id) {
       continue;
     }
     // Nobody else would ever end it.
@@ -282,6 +385,10 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
   }
   const SequenceId id = it->first;
   Sequence& sequence = it->second;
+  if (output.status.code() == absl::StatusCode::kAborted) {
+    Hold(id);
+    return;
+  }
   if (!output.status.ok()) {
     Finish(id, output.status);
     return;

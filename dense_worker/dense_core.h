@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "dense_worker/observer.h"
 #include "dense_worker/placement.h"
 #include "engine/dense_stage.h"
+#include "engine/prefix_cache.h"
 #include "engine/scheduler.h"
 #include "link/link_session.h"
 #include "model/generation/generation.h"
@@ -22,6 +24,11 @@ namespace apollo {
 // forms steps, runs the dense layers, sends boundary activations to the expert
 // worker of each sequence and passes the tokens that come back to the sinks.
 //
+// What the cache holds of a prompt is not computed again: its boundary activations
+// are sent from there. A sequence that is preempted, here or by its expert worker,
+// starts anew in the same way, with the next attempt number, from its prompt and
+// the tokens that its sink has seen; nothing of that shows in its tokens.
+//
 // Two steps may be in flight, so that the dense layers of one run while expert
 // workers compute the other. One thread. No clock, no gRPC.
 class DenseCore {
@@ -31,6 +38,7 @@ class DenseCore {
     Scheduler::Options scheduler;
     int max_waiting = 1024;     // Sequences that wait for cache blocks.
     int steps_in_flight = 2;
+    bool prefix_caching = true;  // Sequences share the blocks of equal beginnings.
   };
 
   // `observer` must outlive the core.
@@ -68,22 +76,39 @@ class DenseCore {
     std::vector<std::uint64_t> off_family;  // [sparse layers]
     std::vector<float> score_logprobs;
     int awaited = -1;  // The position whose next token was asked for, or -1.
+    bool started = false;  // The sink was told.
+    bool held = false;     // Its worker has no room: waits for another to end.
+    int published = 0;     // Blocks that others can find.
   };
 
   absl::Status Check(const GenerationRequest& request) const;
   // Positions that the sequence will compute at most.
   static std::int64_t MaxPositions(const GenerationRequest& request);
   void TakeOutput(LinkId from, const SequenceOutput& output);
+  // The blocks that hold the start of a sequence's tokens.
+  BlockTable FindCached(SequenceId id) const;
+  // A sequence has lost its blocks, here or there: what it computes from now on is
+  // a new attempt.
+  void Restart(SequenceId id);
+  // Its expert worker has no room for a sequence now.
+  void Hold(SequenceId id);
+  void Begin(const Scheduler::Admission& admission);
+  // Lets others find the blocks that a step has filled.
+  void Publish(const Scheduler::Slice& slice);
+  void ReportCache();
   // Ends a sequence everywhere and tells its sink.
   void Finish(SequenceId id, absl::StatusOr<GenerationFinished> result);
   std::vector<LayerUse> UseOf(const Sequence& sequence) const;
   GenerationFinished Summary(const Sequence& sequence, FinishCause cause) const;
   SequenceRows RowsFor(const Scheduler::Slice& slice) const;
+  // The tokens that a sequence will feed, as far as they are known.
+  std::span<const std::int32_t> FedTokens(const Sequence& sequence) const;
 
   const Options options_;
   const std::unique_ptr<DenseStage> stage_;
   const int num_experts_;
   DenseObserver& observer_;
+  PrefixCache prefixes_;
   Scheduler scheduler_;
   Placement placement_;
   std::map<LinkId, std::shared_ptr<Link>> links_;

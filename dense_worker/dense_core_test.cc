@@ -3,7 +3,9 @@
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
+#include <climits>
 #include <deque>
+#include <map>
 
 #include "engine/loading.h"
 
@@ -45,6 +47,7 @@ class Sink final : public GenerationSink {
   void OnStarted(const GenerationStarted& s) override {
     EXPECT_TRUE(text.empty());
     text += s.dense_worker + ">" + s.expert_worker;
+    cached = s.cached_tokens;
   }
   void OnToken(const GeneratedToken& t) override {
     EXPECT_FALSE(finished);
@@ -67,6 +70,7 @@ class Sink final : public GenerationSink {
     return std::string(status.message()).find(part) != std::string::npos;
   }
   std::string text;
+  int cached = -1;
   bool finished = false;
   absl::Status status = absl::UnknownError("not finished");
   GenerationFinished result;
@@ -83,9 +87,14 @@ class Counts final : public DenseObserver {
     routed += absl::StrCat(std::string(tokens.language), tokens.has_family ? "+" : "-",
                            tokens.use[3], "/", tokens.off_family[1], " ");
   }
+  void OnPrefix(int tokens, int cached) override {
+    queried += tokens, found += cached;
+  }
+  void OnPreemption() override { ++preemptions; }
   std::vector<std::pair<int, int>> steps;
   std::string routed;  // Language, family, uses of an expert, off family.
   int running = 0, waiting = 0, used_blocks = 0;
+  int queried = 0, found = 0, preemptions = 0;
 };
 
 constexpr LinkId kFirst = 11, kSecond = 12;
@@ -136,7 +145,7 @@ class DenseCoreTest : public testing::Test {
         Config().boundary, Config().hidden_size);
     core_ = std::make_unique<DenseCore>(
         options_,
-        *DenseStage::Load(Config(), *Model().checkpoint, block_bytes * blocks,
+        *DenseStage::Load(Config(), *Model().checkpoint, {block_bytes * blocks},
                           pool_, nullptr),
         counts_);
   }
@@ -184,8 +193,8 @@ TEST_F(DenseCoreTest, StartsGeneratesAndFinishes) {
   request.sampling.seed = 99;
   request.language = "sw";
   const auto sink = Submit(7, request);
-  EXPECT_EQ(sink->text, "d>e1");
   StageStep step = Round(100);
+  EXPECT_EQ(sink->text, "d>e1 0:100");
   ASSERT_EQ(step.sequences.size(), 1u);
   EXPECT_EQ(step.sequences[0].sequence, 7u);
   EXPECT_EQ(step.sequences[0].tokens, request.prompt);
@@ -437,6 +446,11 @@ TEST_F(DenseCoreTest, RequestsThatCannotRunAreRefusedWithTheReason) {
   expect(Request(3, 2147483647), kInvalid, "the context has 512");
   expect(Request(65, 1), StatusCode::kResourceExhausted, "the cache holds 64");
   expect(Request(3, 1, 7), kInvalid, "family");
+  for (const int priority : {-101, 101, INT_MIN}) {
+    GenerationRequest ranked = Request(3, 1);
+    ranked.priority = priority;
+    expect(ranked, kInvalid, "priority must be from -100 to 100");
+  }
   expect(Request(3, 1, -2), kInvalid, "family");
   GenerationRequest request = Request(3, 1);
   request.hybrid = true;
@@ -460,14 +474,222 @@ TEST_F(DenseCoreTest, SequencesWaitForBlocksUpToALimit) {
   Start(4);
   LinkOne();
   const auto running = Submit(1, Request(40, 5));
-  const auto waiting = Submit(2, Request(40, 1));
+  EXPECT_EQ(Round(5).sequences.size(), 1u);
+  const auto waiting = Submit(2, Request(39, 1));
   EXPECT_EQ(counts_.waiting, 1);
   EXPECT_EQ(Submit(3, Request(1, 1))->code(), StatusCode::kResourceExhausted);
-  EXPECT_EQ(Round(5).sequences.size(), 1u);
   core_->Cancel(1);
   first_->Take<ReleaseSequences>();
   EXPECT_EQ(Round(6).sequences.at(0).sequence, 2u);
   EXPECT_EQ(waiting->text, "d>e1 0:6 end");
+}
+
+TEST_F(DenseCoreTest, WhatTheCacheHoldsIsSentAndNotComputed) {
+  Start();
+  LinkOne();
+  Submit(1, Request(40, 1));
+  core_->Advance();
+  std::vector<float> expected, payload;
+  Reply(Answer(first_->Take<StageStep>(&expected), 5));
+  first_->Take<ReleaseSequences>();
+  EXPECT_EQ(counts_.used_blocks, 0);
+  const auto sink = Submit(2, Request(40, 2));
+  core_->Advance();
+  const auto step = first_->Take<StageStep>(&payload);
+  EXPECT_EQ(sink->cached, 32);
+  EXPECT_EQ(step.sequences.at(0).first_position, 0);
+  EXPECT_EQ(step.sequences[0].tokens.size(), 40u);
+  EXPECT_TRUE(step.sequences[0].sample);
+  EXPECT_TRUE(payload == expected);
+  EXPECT_EQ(counts_.steps.back(), (std::pair<int, int>{0, 8}));
+  EXPECT_EQ(counts_.queried, 80);
+  EXPECT_EQ(counts_.found, 32);
+  Reply(Answer(step, 5));
+  Round(6);
+  EXPECT_EQ(sink->text, "d>e1 0:5 1:6 end");
+  first_->Take<ReleaseSequences>();
+  // Only for the same salt.
+  GenerationRequest salted = Request(40, 1);
+  salted.cache_salt = "other";
+  const auto other = Submit(3, salted);
+  Round(5);
+  first_->Take<ReleaseSequences>();
+  EXPECT_EQ(other->cached, 0);
+  // All of a prompt: the dense layers do nothing.
+  GenerationRequest whole = Request(40, 1);
+  whole.prompt.resize(32);
+  const auto all = Submit(4, whole);
+  core_->Advance();
+  const auto last = first_->Take<StageStep>(&payload);
+  EXPECT_EQ(all->cached, 32);
+  EXPECT_EQ(counts_.steps.back(), (std::pair<int, int>{0, 0}));
+  EXPECT_TRUE(payload == std::vector<float>(expected.begin(),
+                                            expected.begin() +
+                                                32 * Config().hidden_size));
+  Reply(Answer(last, 9));
+  EXPECT_EQ(all->text, "d>e1 0:9 end");
+}
+
+TEST_F(DenseCoreTest, AnswersAreFoundAgainToo) {
+  Start();
+  LinkOne();
+  Submit(1, Request(20, 14));
+  for (int i = 0; i < 14; ++i) Round(40 + i);
+  first_->frames.clear();
+  GenerationRequest next = Request(20, 1);
+  for (int i = 0; i < 14; ++i) next.prompt.push_back(40 + i);
+  const auto sink = Submit(2, next);
+  Round(0);
+  // The last token of the answer was never fed: 33 positions, two whole blocks.
+  EXPECT_EQ(sink->cached, 32);
+}
+
+TEST_F(DenseCoreTest, WithoutPrefixCachingNothingIsShared) {
+  options_.prefix_caching = false;
+  Start();
+  LinkOne();
+  for (const SequenceId id : {1, 2}) {
+    const auto sink = Submit(id, Request(40, 1));
+    Round(5);
+    first_->Take<ReleaseSequences>();
+    EXPECT_EQ(sink->cached, 0);
+    EXPECT_EQ(counts_.steps.back(), (std::pair<int, int>{0, 40}));
+  }
+}
+
+TEST_F(DenseCoreTest, SequencesAtOnceShareTheBlocksOfAPrompt) {
+  Start();
+  LinkOne();
+  for (int id = 1; id <= 4; ++id) Submit(id, Request(40, 3));
+  core_->Advance();
+  Reply(Answer(first_->Take<StageStep>(), 5));
+  core_->Advance();
+  EXPECT_EQ(counts_.used_blocks, 2 + 4);
+}
+
+TEST_F(DenseCoreTest, APreemptedSequenceGoesOnAsIfNothingHadBeen) {
+  for (const bool caching : {true, false}) {
+    counts_ = {};
+    options_.prefix_caching = caching;
+    Start(4);
+    LinkOne();
+    const auto older = Submit(1, Request(30, 20)), younger = Submit(2, Request(20, 20));
+    std::string tokens;
+    for (int i = 0; i < 20; ++i) absl::StrAppend(&tokens, " ", i, ":", 50 + i);
+    // Each position's boundary row, as it was sent first.
+    std::map<std::pair<std::uint64_t, int>, std::vector<float>> sent;
+    std::map<std::uint64_t, std::uint32_t> attempts;
+    int fed_again = 0;
+    while (!older->finished || !younger->finished) {
+      ASSERT_TRUE(core_->HasWork());
+      core_->Advance();
+      while (!first_->frames.empty()) {
+        if (std::holds_alternative<ReleaseSequences>(first_->frames.front().body)) {
+          first_->frames.pop_front();
+          continue;
+        }
+        std::vector<float> payload;
+        const auto step = first_->Take<StageStep>(&payload);
+        StageResult result = Answer(step, 0);
+        auto row = payload.begin();
+        for (std::size_t s = 0; s < step.sequences.size(); ++s) {
+          const SequenceRows& rows = step.sequences[s];
+          EXPECT_GE(rows.attempt, attempts[rows.sequence]);
+          attempts[rows.sequence] = rows.attempt;
+          EXPECT_EQ(rows.start.has_value(), rows.first_position == 0);
+          for (std::size_t r = 0; r < rows.tokens.size(); ++r) {
+            const int position = rows.first_position + static_cast<int>(r);
+            const std::vector<float> values(row, row + Config().hidden_size);
+            row += Config().hidden_size;
+            const auto [it, added] =
+                sent.insert({{rows.sequence, position}, values});
+            EXPECT_TRUE(it->second == values) << position;
+            fed_again += !added;
+          }
+          if (rows.sample) {
+            const int prompt = rows.sequence == 1 ? 30 : 20;
+            result.outputs[s].sampled->token =
+                50 + result.outputs[s].position + 1 - prompt;
+          }
+        }
+        Reply(result);
+      }
+    }
+    EXPECT_EQ(older->text, "d>e1" + tokens + " end");
+    EXPECT_EQ(younger->text, "d>e1" + tokens + " end");
+    EXPECT_GT(counts_.preemptions, 0);
+    EXPECT_GT(fed_again, 0);
+    EXPECT_EQ(attempts[1], 1u);
+    EXPECT_GT(attempts[2], 1u);
+    // Each position counts once.
+    for (const auto& sink : {older, younger}) {
+      const std::uint64_t positions = sink == older ? 49 : 39;
+      EXPECT_EQ(sink->result.expert_use[0].tokens_by_expert[3], positions);
+    }
+    EXPECT_EQ(counts_.used_blocks, 0);
+    core_.reset();
+    first_->frames.clear();
+  }
+}
+
+TEST_F(DenseCoreTest, APreemptedScoreIsCompleteAndCountedOnce) {
+  options_.scheduler.token_budget = 8;
+  Start(4);
+  LinkOne();
+  GenerationRequest request = Request(30, 0);
+  request.score_tokens = 29;
+  request.priority = -1;
+  const auto sink = Submit(1, request);
+  Round(0);
+  Round(0);
+  const auto urgent = Submit(2, Request(40, 1));
+  for (int i = 0; i < 5; ++i) {
+    core_->Advance();
+    if (i == 0) {
+      EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).attempt, 1u);
+    }
+    Reply(Answer(first_->Take<StageStep>(), 7));
+  }
+  EXPECT_EQ(urgent->text, "d>e1 0:7 end");
+  first_->Take<ReleaseSequences>();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_FALSE(sink->finished);
+    EXPECT_EQ(Round(0).sequences.at(0).attempt, 2u);
+  }
+  ASSERT_EQ(sink->result.score_logprobs.size(), 29u);
+  for (int i = 0; i < 29; ++i) {
+    EXPECT_EQ(sink->result.score_logprobs[i],
+              -static_cast<float>(request.prompt[i + 1]));
+  }
+}
+
+TEST_F(DenseCoreTest, ASequenceThatItsWorkerHasNoRoomForBeginsAgain) {
+  Start();
+  LinkOne();
+  const auto sink = Submit(1, Request(5, 2)), other = Submit(2, Request(6, 2));
+  core_->Advance();
+  StageResult result = Answer(first_->Take<StageStep>(), 8);
+  result.outputs.at(0).sampled.reset();
+  result.outputs[0].status = absl::AbortedError("no room");
+  Reply(result);
+  EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 1u);
+  EXPECT_EQ(counts_.preemptions, 1);
+  // It waits until another one is done.
+  EXPECT_EQ(Round(9).sequences.size(), 1u);
+  EXPECT_EQ(other->text, "d>e1 0:8 1:9 end");
+  first_->Take<ReleaseSequences>();
+  const auto step = Round(8);
+  EXPECT_EQ(step.sequences.at(0).attempt, 2u);
+  EXPECT_TRUE(step.sequences[0].start.has_value());
+  // Alone it tries again at once.
+  core_->Advance();
+  result = Answer(first_->Take<StageStep>(), 9);
+  result.outputs.at(0).status = absl::AbortedError("no room");
+  Reply(result);
+  first_->Take<ReleaseSequences>();
+  const auto again = Round(9);
+  EXPECT_EQ(again.sequences.at(0).tokens.size(), 6u);
+  EXPECT_EQ(sink->text, "d>e1 0:8 1:9 end");
 }
 
 TEST_F(DenseCoreTest, AnswersThatCannotBeFailTheSequence) {

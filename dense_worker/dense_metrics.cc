@@ -9,6 +9,12 @@ prometheus::Gauge& AddGauge(prometheus::Registry& registry, const char* name,
       {});
 }
 
+prometheus::Counter& AddCounter(prometheus::Registry& registry,
+                                const char* name, const char* help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add(
+      {});
+}
+
 }  // namespace
 
 DenseMetrics::DenseMetrics(prometheus::Registry& registry, RoutingLog& routing)
@@ -28,6 +34,13 @@ DenseMetrics::DenseMetrics(prometheus::Registry& registry, RoutingLog& routing)
                        .Help("Rows through the dense layers, by kind.")
                        .Register(registry)
                        .Add({{"kind", "prompt"}})),
+      prefix_queries_(AddCounter(registry, "apollo_prefix_cache_queries_total",
+                                 "Prompt tokens looked for in the cache.")),
+      prefix_hits_(AddCounter(registry, "apollo_prefix_cache_hits_total",
+                              "Prompt tokens found in the cache.")),
+      preemptions_(AddCounter(
+          registry, "apollo_num_preemptions_total",
+          "Times that a sequence lost its cache blocks and was fed again.")),
       running_(AddGauge(registry, "apollo_num_sequences_running",
                         "Sequences that hold cache blocks.")),
       waiting_(AddGauge(registry, "apollo_num_requests_waiting",
@@ -54,5 +67,11 @@ void DenseMetrics::OnCache(int used_blocks, int blocks) {
 }
 
 void DenseMetrics::OnRouted(const RoutedTokens& tokens) { routing_.Add(tokens); }
+void DenseMetrics::OnPrefix(int tokens, int cached_tokens) {
+  prefix_queries_.Increment(tokens);
+  prefix_hits_.Increment(cached_tokens);
+}
+
+void DenseMetrics::OnPreemption() { preemptions_.Increment(); }
 
 }  // namespace apollo

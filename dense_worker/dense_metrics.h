@@ -19,12 +19,17 @@ class DenseMetrics final : public DenseObserver {
   void OnSequences(int running, int waiting) override;
   void OnCache(int used_blocks, int blocks) override;
   void OnRouted(const RoutedTokens& tokens) override;
+  void OnPrefix(int tokens, int cached_tokens) override;
+  void OnPreemption() override;
 
  private:
   RoutingLog& routing_;
   prometheus::Counter& steps_;
   prometheus::Counter& decode_rows_;
   prometheus::Counter& prompt_rows_;
+  prometheus::Counter& prefix_queries_;
+  prometheus::Counter& prefix_hits_;
+  prometheus::Counter& preemptions_;
   prometheus::Gauge& running_;
   prometheus::Gauge& waiting_;
   prometheus::Gauge& used_blocks_;

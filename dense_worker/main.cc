@@ -43,6 +43,10 @@ ABSL_FLAG(std::string, name, "dense-0",
 ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
 ABSL_FLAG(std::int64_t, cache_megabytes, 1024,
           "Bound of the key/value cache and replay log, in MiB.");
+ABSL_FLAG(std::string, cache_dtype, "float32",
+          "Keys and values in the cache: float32 or bf16.");
+ABSL_FLAG(bool, prefix_caching, true,
+          "Share the cache blocks of prompts that begin alike.");
 ABSL_FLAG(int, max_running, 64, "Most sequences that run at once.");
 ABSL_FLAG(int, token_budget, 512, "Most rows of one step.");
 ABSL_FLAG(int, max_waiting, 1024,
@@ -62,8 +66,9 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(Membership experts,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
-  ASSIGN_OR_RETURN(const std::int64_t cache_bytes,
-                   CacheBytes(absl::GetFlag(FLAGS_cache_megabytes)));
+  ASSIGN_OR_RETURN(const CacheOptions cache,
+                   ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
+                                     absl::GetFlag(FLAGS_cache_dtype)));
   RETURN_IF_ERROR(
       CheckAtLeastOne("max_running", absl::GetFlag(FLAGS_max_running)));
   RETURN_IF_ERROR(
@@ -79,7 +84,7 @@ absl::Status Run() {
   ThreadPool pool(threads);
   ASSIGN_OR_RETURN(
       std::unique_ptr<DenseStage> stage,
-      DenseStage::Load(model.config, *model.checkpoint, cache_bytes, pool,
+      DenseStage::Load(model.config, *model.checkpoint, cache, pool,
                        LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
@@ -89,6 +94,7 @@ absl::Status Run() {
   core.name = absl::GetFlag(FLAGS_name);
   core.scheduler.token_budget = absl::GetFlag(FLAGS_token_budget);
   core.scheduler.max_running = absl::GetFlag(FLAGS_max_running);
+  core.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
   core.max_waiting = absl::GetFlag(FLAGS_max_waiting);
   DenseWorker worker(core, std::move(stage), metrics);
   RunService service(worker,

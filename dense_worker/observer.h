@@ -29,6 +29,11 @@ class DenseObserver {
   // Rows of a sequence came back from an expert worker, though the sequence may
   // be over by now.
   virtual void OnRouted(const RoutedTokens& tokens) = 0;
+  // A sequence of so many known tokens was admitted for the first time; some of
+  // them were found in the cache.
+  virtual void OnPrefix(int tokens, int cached_tokens) = 0;
+  // A sequence lost its blocks and waits to be fed again.
+  virtual void OnPreemption() = 0;
 };
 
 }  // namespace apollo

@@ -1,6 +1,9 @@
 #include "dense_worker/placement.h"
 
 #include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
 
 namespace apollo {
 namespace {
@@ -24,12 +27,19 @@ void Placement::Add(LinkId id, const Hello& worker) {
 
 void Placement::Remove(LinkId id) { workers_.erase(id); }
 
-absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key) {
+absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
+                                         std::int64_t tokens) {
+  std::int64_t most = 0;
   Worker* best = nullptr;
   LinkId best_id = 0;
   bool best_resident = false;
   std::uint64_t best_score = 0;
   for (auto& [id, worker] : workers_) {
+    const std::int64_t holds = worker.hello.cache_tokens;
+    if (holds > 0 && holds < tokens) {
+      most = std::max(most, holds);
+      continue;
+    }
     const bool resident =
         family >= 0 && worker.hello.experts.contains(family);
     const std::uint64_t score = Score(worker.hello.name, key);
@@ -44,6 +54,11 @@ absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key) {
       best_resident = resident;
       best_score = score;
     }
+  }
+  if (best == nullptr && most > 0) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "prompt and answer together may take ", tokens,
+        " tokens, but the cache of the expert workers holds ", most));
   }
   if (best == nullptr) {
     return absl::UnavailableError("no expert worker is reachable; try again");

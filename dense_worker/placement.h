@@ -20,9 +20,12 @@ class Placement {
 
   // Of the workers that have the family's expert (of all, if family is -1 or none
   // has it), the one with the fewest sequences from here; among equals by
-  // rendezvous hashing of `key` (Thaler and Ravishankar, 1998). UNAVAILABLE
-  // without any worker. The sequence counts until Release.
-  absl::StatusOr<LinkId> Choose(int family, std::uint64_t key);
+  // rendezvous hashing of `key` (Thaler and Ravishankar, 1998). Only workers whose
+  // cache holds `tokens` tokens count; RESOURCE_EXHAUSTED with the reason if there
+  // is none such, UNAVAILABLE without any worker. The sequence counts until
+  // Release.
+  absl::StatusOr<LinkId> Choose(int family, std::uint64_t key,
+                                std::int64_t tokens);
   void Release(LinkId id);
 
   // The worker's name. `id` must be added.

@@ -13,7 +13,7 @@ Hello Worker(const char* name, std::set<int> experts) {
 
 TEST(PlacementTest, NoWorkerIsUnavailable) {
   Placement placement;
-  EXPECT_EQ(placement.Choose(0, 1).status().code(),
+  EXPECT_EQ(placement.Choose(0, 1, 10).status().code(),
             absl::StatusCode::kUnavailable);
   EXPECT_EQ(placement.FirstMissing(2), 0);
 }
@@ -22,10 +22,10 @@ TEST(PlacementTest, TheFamilysWorkerFirstHoweverBusy) {
   Placement placement;
   placement.Add(1, Worker("a", {0, 1}));
   placement.Add(2, Worker("b", {2}));
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(*placement.Choose(2, i), 2u);
-  EXPECT_EQ(*placement.Choose(-1, 9), 1u);  // The less busy one.
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(*placement.Choose(2, i, 10), 2u);
+  EXPECT_EQ(*placement.Choose(-1, 9, 10), 1u);  // The less busy one.
   placement.Remove(2);
-  EXPECT_EQ(*placement.Choose(2, 9), 1u);   // Standby.
+  EXPECT_EQ(*placement.Choose(2, 9, 10), 1u);   // Standby.
   EXPECT_EQ(placement.FirstMissing(3), 2);
 }
 
@@ -33,21 +33,36 @@ TEST(PlacementTest, FewestSequencesThenSpreadByHash) {
   Placement placement;
   placement.Add(1, Worker("a", {0}));
   placement.Add(2, Worker("b", {0}));
-  const LinkId first = *placement.Choose(0, 5);
-  const LinkId second = *placement.Choose(0, 5);
+  const LinkId first = *placement.Choose(0, 5, 10);
+  const LinkId second = *placement.Choose(0, 5, 10);
   EXPECT_NE(first, second);
   placement.Release(first);
-  EXPECT_EQ(*placement.Choose(0, 5), first);
+  EXPECT_EQ(*placement.Choose(0, 5, 10), first);
   // Among equals the key decides, and not always alike.
   std::map<LinkId, int> counts;
   for (int key = 0; key < 100; ++key) {
     Placement fresh;
     fresh.Add(1, Worker("a", {0}));
     fresh.Add(2, Worker("b", {0}));
-    ++counts[*fresh.Choose(0, key)];
+    ++counts[*fresh.Choose(0, key, 10)];
   }
   EXPECT_GT(counts[1], 20);
   EXPECT_GT(counts[2], 20);
+}
+
+TEST(PlacementTest, OnlyWorkersWhoseCacheHoldsTheSequence) {
+  Placement placement;
+  Hello small = Worker("a", {0});
+  small.cache_tokens = 100;
+  placement.Add(1, small);
+  EXPECT_EQ(*placement.Choose(0, 1, 100), 1u);
+  const absl::Status status = placement.Choose(0, 1, 101).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(status.message(),
+            "prompt and answer together may take 101 tokens, but the cache of "
+            "the expert workers holds 100");
+  placement.Add(2, Worker("b", {1}));  // Did not say.
+  EXPECT_EQ(*placement.Choose(0, 1, 101), 2u);
 }
 
 TEST(PlacementTest, CoversWhenEveryExpertIsSomewhere) {

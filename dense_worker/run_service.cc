@@ -26,6 +26,8 @@ GenerationRequest FromProto(const pb::RunRequest& in) {
   out.score_tokens = static_cast<int>(in.score_tokens());
   out.language = in.language();
   out.use_with_tokens = in.use_with_tokens();
+  out.priority = in.priority();
+  out.cache_salt = in.cache_salt();
   return out;
 }
 

@@ -31,8 +31,7 @@ void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
   const int q_size = config.q_size();
   const int kv_size = config.kv_size();
   const int qkv_size = q_size + 2 * kv_size;
-  const AttentionShape shape = {config.num_heads, config.num_kv_heads,
-                                config.head_size};
+  const AttentionShape& shape = cache.shape();
 
   std::vector<float> normed(static_cast<std::size_t>(rows) * config.hidden_size);
   RmsNorm(hidden, rows, config.hidden_size, weights.norm.data(),
@@ -43,7 +42,7 @@ void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
          qkv.data(), qkv_size, pool);
 
   // All of the step's keys are stored before any row attends.
-  std::vector<std::vector<const float*>> keys, values;  // [slices][blocks]
+  std::vector<std::vector<const void*>> keys, values;  // [slices][blocks]
   std::vector<AttentionRow> attention_rows;
   int row = 0;
   for (const BatchSlice& slice : batch.slices()) {

@@ -1,18 +1,33 @@
 #include "engine/block_pool.h"
 
+#include <utility>
+
 #include "common/check.h"
 
 namespace apollo {
 
-BlockPool::BlockPool(int blocks) : references_(blocks, 0) {
+BlockPool::BlockPool(int blocks) : states_(blocks) {
   for (int i = blocks - 1; i >= 0; --i) free_.push_back(i);
 }
 
+void BlockPool::OnEviction(std::function<void(BlockId)> evicted) {
+  evicted_ = std::move(evicted);
+}
+
 std::optional<BlockId> BlockPool::Allocate() {
-  if (free_.empty()) return std::nullopt;
-  const BlockId block = free_.back();
-  free_.pop_back();
-  references_[block] = 1;
+  BlockId block = 0;
+  if (!free_.empty()) {
+    block = free_.back();
+    free_.pop_back();
+  } else if (!idle_.empty()) {
+    block = idle_.front();
+    idle_.pop_front();
+    states_[block].kept = false;
+    if (evicted_) evicted_(block);
+  } else {
+    return std::nullopt;
+  }
+  states_[block].references = 1;
   return block;
 }
 
@@ -24,18 +39,31 @@ bool BlockPool::Extend(BlockTable& table, int blocks) {
 }
 
 void BlockPool::AddReference(BlockId block) {
-  APOLLO_CHECK(references_.at(block) > 0);
-  ++references_[block];
+  State& state = states_.at(block);
+  APOLLO_CHECK(state.references > 0 || state.kept);
+  if (state.references++ == 0) idle_.erase(state.idle);
 }
 
 void BlockPool::Release(BlockId block) {
-  APOLLO_CHECK(references_.at(block) > 0);
-  if (--references_[block] == 0) free_.push_back(block);
+  State& state = states_.at(block);
+  APOLLO_CHECK(state.references > 0);
+  if (--state.references > 0) return;
+  if (state.kept) {
+    state.idle = idle_.insert(idle_.end(), block);
+  } else {
+    free_.push_back(block);
+  }
 }
 
 void BlockPool::Release(BlockTable& table) {
-  for (const BlockId block : table) Release(block);
+  for (auto it = table.rbegin(); it != table.rend(); ++it) Release(*it);
   table.clear();
+}
+
+void BlockPool::Keep(BlockId block) {
+  State& state = states_.at(block);
+  APOLLO_CHECK(state.references > 0);
+  state.kept = true;
 }
 
 }  // namespace apollo

@@ -42,6 +42,32 @@ TEST(BlockPoolTest, ExtendIsAllOrNothing) {
   EXPECT_TRUE(table.empty());
 }
 
+TEST(BlockPoolTest, KeptBlocksAreHandedOutLastTheLongestIdleFirst) {
+  BlockPool pool(3);
+  std::vector<BlockId> evicted;
+  pool.OnEviction([&evicted](BlockId block) { evicted.push_back(block); });
+  BlockTable table;
+  ASSERT_TRUE(pool.Extend(table, 3));
+  const BlockTable blocks = table;
+  pool.Keep(blocks[0]);
+  pool.Keep(blocks[1]);
+  pool.Release(table);  // From the back: block 1 is idle before block 0.
+  EXPECT_EQ(pool.available(), 3);
+  EXPECT_EQ(pool.idle(), 2);
+  EXPECT_EQ(pool.Allocate(), blocks[2]);
+  EXPECT_TRUE(evicted.empty());
+  pool.AddReference(blocks[1]);  // In use again.
+  EXPECT_EQ(pool.available(), 1);
+  pool.Release(blocks[1]);
+  EXPECT_EQ(pool.Allocate(), blocks[0]);
+  EXPECT_EQ(pool.Allocate(), blocks[1]);
+  EXPECT_EQ(evicted, (std::vector<BlockId>{blocks[0], blocks[1]}));
+  EXPECT_FALSE(pool.Allocate().has_value());
+  // What was handed out anew is not kept.
+  pool.Release(blocks[0]);
+  EXPECT_EQ(pool.idle(), 0);
+}
+
 TEST(BlockPoolDeathTest, ReleasingAFreeBlockIsABug) {
   BlockPool pool(1);
   EXPECT_DEATH(pool.Release(0), "broken invariant");

@@ -32,15 +32,15 @@ std::int64_t DenseStage::WeightBytes(const ModelConfig& config,
 
 absl::StatusOr<std::unique_ptr<DenseStage>> DenseStage::Load(
     const ModelConfig& config, const Checkpoint& checkpoint,
-    std::int64_t cache_bytes, ThreadPool& pool, const LoadProgress& progress) {
+    const CacheOptions& cache, ThreadPool& pool, const LoadProgress& progress) {
   ASSIGN_OR_RETURN(const TensorView* embedding,
                    checkpoint.Get("model.embed_tokens.weight"));
   std::unique_ptr<DenseStage> stage(new DenseStage(config, *embedding, pool));
   const AttentionShape shape = {config.num_heads, config.num_kv_heads,
-                                config.head_size};
+                                config.head_size, cache.type};
   ASSIGN_OR_RETURN(
       const int blocks,
-      BlocksInBytes(cache_bytes, KvCache::BlockBytes(shape, config.boundary,
+      BlocksInBytes(cache.bytes, KvCache::BlockBytes(shape, config.boundary,
                                                      config.hidden_size)));
   stage->cache_ = std::make_unique<KvCache>(shape, config.boundary,
                                             config.hidden_size, blocks);

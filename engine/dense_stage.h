@@ -23,10 +23,11 @@ class DenseStage {
  public:
   // Loads the weights. The checkpoint, of which CheckTensors approved, and the
   // pool must outlive the stage: embeddings are read from the mapping as needed.
-  // RESOURCE_EXHAUSTED if cache_bytes does not hold one block.
+  // RESOURCE_EXHAUSTED if the cache does not hold one block.
   static absl::StatusOr<std::unique_ptr<DenseStage>> Load(
       const ModelConfig& config, const Checkpoint& checkpoint,
-      std::int64_t cache_bytes, ThreadPool& pool, const LoadProgress& progress);
+      const CacheOptions& cache, ThreadPool& pool,
+      const LoadProgress& progress);
 
   // Bytes of weights that Load reads.
   static std::int64_t WeightBytes(const ModelConfig& config,

@@ -53,7 +53,7 @@ std::int64_t ExpertStage::WeightBytes(const ModelConfig& config,
 
 absl::StatusOr<std::unique_ptr<ExpertStage>> ExpertStage::Load(
     const ModelConfig& config, const Checkpoint& checkpoint,
-    const std::set<int>& experts, std::int64_t cache_bytes, ThreadPool& pool,
+    const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
     const LoadProgress& progress) {
   for (const int e : experts) {
     if (e < 0 || e >= config.num_experts) {
@@ -64,11 +64,11 @@ absl::StatusOr<std::unique_ptr<ExpertStage>> ExpertStage::Load(
   }
   std::unique_ptr<ExpertStage> stage(new ExpertStage(config, experts, pool));
   const AttentionShape shape = {config.num_heads, config.num_kv_heads,
-                                config.head_size};
+                                config.head_size, cache.type};
   const int layers = config.num_sparse_layers();
   ASSIGN_OR_RETURN(
       const int blocks,
-      BlocksInBytes(cache_bytes, KvCache::BlockBytes(shape, layers, 0)));
+      BlocksInBytes(cache.bytes, KvCache::BlockBytes(shape, layers, 0)));
   stage->cache_ = std::make_unique<KvCache>(shape, layers, 0, blocks);
   WeightLoader loader(config, checkpoint, pool,
                       WeightBytes(config, checkpoint, experts), progress);

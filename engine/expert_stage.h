@@ -40,7 +40,7 @@ class ExpertStage {
   // the stage needs. The rest as in DenseStage::Load.
   static absl::StatusOr<std::unique_ptr<ExpertStage>> Load(
       const ModelConfig& config, const Checkpoint& checkpoint,
-      const std::set<int>& experts, std::int64_t cache_bytes, ThreadPool& pool,
+      const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
       const LoadProgress& progress);
 
   static std::int64_t WeightBytes(const ModelConfig& config,

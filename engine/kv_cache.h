@@ -10,16 +10,24 @@
 
 namespace apollo {
 
+struct CacheOptions {
+  std::int64_t bytes = 0;  // The bound.
+  CacheType type = CacheType::kFloat32;
+};
+
 // The paged cache of one stage: for every block, keys and values of kBlockTokens
 // tokens in each of the stage's layers, and, in a dense stage, the boundary
 // activations of those tokens: the replay log, from which an expert stage can
 // recompute everything. Laid out as docs/cache.md says. The memory is reserved at
-// construction and taken from the machine as blocks are first written. One thread.
+// construction and taken from the machine as blocks are first written. Keys and
+// values are stored in the shape's cache_type. One thread.
 class KvCache {
  public:
   // boundary_size: floats of a token's boundary activation; 0 for none.
   KvCache(const AttentionShape& shape, int layers, int boundary_size,
           int blocks);
+
+  const AttentionShape& shape() const { return shape_; }
 
   // Bytes of one block.
   static std::size_t BlockBytes(const AttentionShape& shape, int layers,
@@ -27,24 +35,30 @@ class KvCache {
 
   BlockPool& pool() { return pool_; }
   const BlockPool& pool() const { return pool_; }
+  // That fit in at once.
+  std::int64_t tokens() const {
+    return static_cast<std::int64_t>(pool_.total()) * kBlockTokens;
+  }
 
-  float* keys(int layer, BlockId block) {
-    return buffer_.as<float>() + block * block_floats_ +
-           static_cast<std::size_t>(layer) * 2 * shape_.block_floats();
-  }
-  float* values(int layer, BlockId block) {
-    return keys(layer, block) + shape_.block_floats();
-  }
-  // [kBlockTokens, boundary_size]
+  // In the shape's cache_type.
+  void* keys(int layer, BlockId block) { return at(block, 2 * layer); }
+  void* values(int layer, BlockId block) { return at(block, 2 * layer + 1); }
+  // [kBlockTokens, boundary_size], always float32: what is replayed must be what
+  // was computed.
   float* boundary(BlockId block) {
-    return buffer_.as<float>() + block * block_floats_ +
-           static_cast<std::size_t>(layers_) * 2 * shape_.block_floats();
+    return static_cast<float*>(at(block, 2 * layers_));
   }
 
  private:
+  // The part behind so many keys' and values' parts of a block.
+  void* at(BlockId block, int parts) {
+    return buffer_.as<std::byte>() + block * block_bytes_ +
+           parts * shape_.block_bytes();
+  }
+
   AttentionShape shape_;
   int layers_;
-  std::size_t block_floats_;
+  std::size_t block_bytes_;
   AlignedBuffer buffer_;
   BlockPool pool_;
 };

@@ -83,4 +83,18 @@ absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes) {
   return megabytes << 20;
 }
 
+absl::StatusOr<CacheOptions> ParseCacheOptions(std::int64_t megabytes,
+                                               std::string_view dtype) {
+  CacheOptions options;
+  ASSIGN_OR_RETURN(options.bytes, CacheBytes(megabytes));
+  if (dtype == "bf16") {
+    options.type = CacheType::kBf16;
+  } else if (dtype != "float32") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--cache_dtype is \"", ToAbsl(dtype),
+                     "\"; it must be float32 or bf16"));
+  }
+  return options;
+}
+
 }  // namespace apollo

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/kv_cache.h"
 #include "engine/weights.h"
 #include "model/config/model_config.h"
 #include "model/safetensors/checkpoint.h"
@@ -40,5 +41,10 @@ absl::StatusOr<int> ThreadCount(int asked);
 // The flag --cache_megabytes in bytes. INVALID_ARGUMENT unless it is from 1 to
 // 2^30 (a pebibyte).
 absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes);
+
+// The flags --cache_megabytes and --cache_dtype ("float32" or "bf16").
+// INVALID_ARGUMENT naming the one that is wrong.
+absl::StatusOr<CacheOptions> ParseCacheOptions(std::int64_t megabytes,
+                                               std::string_view dtype);
 
 }  // namespace apollo

@@ -37,5 +37,18 @@ TEST(LoadingTest, CacheBytesNeitherVanishNorOverflow) {
   }
 }
 
+TEST(LoadingTest, CacheOptionsNameTheFlagThatIsWrong) {
+  EXPECT_EQ(ParseCacheOptions(2, "float32")->type, CacheType::kFloat32);
+  EXPECT_EQ(ParseCacheOptions(2, "float32")->bytes, 2 << 20);
+  EXPECT_EQ(ParseCacheOptions(2, "bf16")->type, CacheType::kBf16);
+  for (const char* wrong : {"", "f16", "BF16"}) {
+    const absl::Status status = ParseCacheOptions(2, wrong).status();
+    EXPECT_EQ(status.code(), kInvalid);
+    EXPECT_NE(std::string(status.message()).find("--cache_dtype"),
+              std::string::npos);
+  }
+  EXPECT_EQ(ParseCacheOptions(0, "bf16").status().code(), kInvalid);
+}
+
 }  // namespace
 }  // namespace apollo

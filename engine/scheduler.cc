@@ -3,68 +3,178 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/check.h"
 #include "engine/kv_cache.h"
 
 namespace apollo {
 
-Scheduler::Scheduler(const Options& options, BlockPool& pool)
-    : options_(options), pool_(pool) {
+Scheduler::Scheduler(const Options& options, BlockPool& pool,
+                     FindCached find_cached)
+    : options_(options), pool_(pool), find_cached_(std::move(find_cached)) {
   APOLLO_CHECK(options.token_budget >= 1 && options.max_running >= 1);
 }
 
 absl::Status Scheduler::CheckFits(std::int64_t max_tokens) const {
   if (BlocksFor(max_tokens) <= pool_.total()) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "prompt and answer together may take ", max_tokens,
-      " tokens, but the cache holds ",
-      static_cast<std::int64_t>(pool_.total()) * kBlockTokens));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("prompt and answer together may take ", max_tokens,
+                   " tokens, but the cache holds ",
+                   static_cast<std::int64_t>(pool_.total()) * kBlockTokens));
 }
 
-void Scheduler::Add(SequenceId id, int prompt_tokens, int max_tokens) {
-  APOLLO_CHECK(prompt_tokens >= 1 && max_tokens >= prompt_tokens);
+void Scheduler::Add(SequenceId id, int tokens, int max_tokens, int priority) {
+  APOLLO_CHECK(tokens >= 1 && max_tokens >= tokens);
   APOLLO_CHECK(BlocksFor(max_tokens) <= pool_.total());
-  const bool added =
-      sequences_.insert({id, {prompt_tokens, max_tokens, 0, {}}}).second;
+  const auto [it, added] = sequences_.try_emplace(id);
   APOLLO_CHECK(added);
-  waiting_.push_back(id);
-  Admit();
-}
-
-void Scheduler::Admit() {
-  while (!waiting_.empty() && running() < options_.max_running) {
-    Sequence& sequence = sequences_.at(waiting_.front());
-    if (!pool_.Extend(sequence.blocks, BlocksFor(sequence.max_tokens))) return;
-    prefilling_.push_back(waiting_.front());
-    waiting_.pop_front();
-  }
+  Sequence& sequence = it->second;
+  sequence.rank = {-priority, ++added_, id};
+  sequence.tokens = tokens;
+  sequence.max_tokens = max_tokens;
+  waiting_.insert(sequence.rank);
+  stuck_ = false;
 }
 
 bool Scheduler::HasWork() const {
-  return !ready_.empty() || !prefilling_.empty();
+  return !ready_.empty() || !prefilling_.empty() ||
+         (!waiting_.empty() && !stuck_);
 }
 
-std::vector<Scheduler::Slice> Scheduler::NextStep() {
-  std::vector<Slice> step;
+void Scheduler::Stop(Sequence& sequence, State state) {
+  pool_.Release(sequence.blocks);
+  running_.erase(sequence.rank);
+  prefilling_.erase(sequence.rank);
+  waiting_.erase(sequence.rank);
+  if (sequence.state == State::kReady) ready_.erase(sequence.turn);
+  sequence.state = state;
+  sequence.next_position = 0;
+  sequence.cached = 0;
+  if (state == State::kWaiting) waiting_.insert(sequence.rank);
+  stuck_ = false;
+}
+
+void Scheduler::Evict(const Rank& rank, Step& step, int& budget) {
+  const SequenceId id = rank.id;
+  Stop(sequences_.at(id), State::kWaiting);
+  step.preempted.push_back(id);
+  const auto slice =
+      std::find_if(step.slices.begin(), step.slices.end(),
+                   [id](const Slice& s) { return s.sequence == id; });
+  if (slice == step.slices.end()) return;
+  budget += slice->rows;
+  step.slices.erase(slice);
+}
+
+bool Scheduler::Grow(Sequence& sequence, Step& step, int& budget) {
+  const int wanted = BlocksFor(sequence.next_position + 1);
+  while (!pool_.Extend(sequence.blocks, wanted)) {
+    const Rank worst = *running_.rbegin();
+    Evict(worst, step, budget);
+    if (worst == sequence.rank) return false;
+  }
+  return true;
+}
+
+int Scheduler::Spare(bool others) const {
+  return others ? pool_.total() / 100 : 0;
+}
+
+bool Scheduler::FitsNow(int blocks, const BlockTable& cached) const {
+  // Idle blocks that are found are not available any more once they are used.
+  const auto shared = std::count_if(
+      cached.begin(), cached.end(),
+      [this](BlockId block) { return pool_.references(block) > 0; });
+  return running() < options_.max_running &&
+         blocks - shared + Spare(running() > 0) <= pool_.available();
+}
+
+bool Scheduler::FitsWithoutLower(const Rank& rank, int blocks,
+                                 const BlockTable& cached) const {
+  std::map<BlockId, int> given;  // References that would go.
+  int victims = 0;
+  for (auto it = running_.rbegin();
+       it != running_.rend() && it->lowness > rank.lowness; ++it, ++victims) {
+    for (const BlockId block : sequences_.at(it->id).blocks) ++given[block];
+  }
+  if (victims == 0) return false;
+  int available = pool_.available();
+  for (const auto& [block, references] : given) {
+    available += references == pool_.references(block);
+  }
+  const auto shared =
+      std::count_if(cached.begin(), cached.end(), [&](BlockId block) {
+        const auto it = given.find(block);
+        return pool_.references(block) > (it != given.end() ? it->second : 0);
+      });
+  return blocks - shared + Spare(victims < running()) <= available;
+}
+
+bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
+  const BlockTable cached =
+      find_cached_ ? find_cached_(sequence.rank.id) : BlockTable();
+  const int blocks = BlocksFor(sequence.tokens);
+  APOLLO_CHECK(static_cast<int>(cached.size()) * kBlockTokens <=
+               sequence.tokens);
+  if (!FitsNow(blocks, cached)) {
+    // Only if it helps is anybody preempted.
+    if (!FitsWithoutLower(sequence.rank, blocks, cached)) return false;
+    do {
+      Evict(*running_.rbegin(), step, budget);
+    } while (!FitsNow(blocks, cached));
+  }
+  for (const BlockId block : cached) pool_.AddReference(block);
+  sequence.blocks = cached;
+  APOLLO_CHECK(pool_.Extend(sequence.blocks, blocks));
+  sequence.cached = static_cast<int>(cached.size()) * kBlockTokens;
+  sequence.state = State::kPrefilling;
+  waiting_.erase(sequence.rank);
+  running_.insert(sequence.rank);
+  prefilling_.insert(sequence.rank);
+  step.admitted.push_back({sequence.rank.id, sequence.cached});
+  return true;
+}
+
+void Scheduler::TakeChunk(Sequence& sequence, Step& step, int& budget) {
+  const int left = sequence.tokens - sequence.next_position;
+  const int rows = std::min(left, budget);
+  const int cached =
+      std::clamp(sequence.cached - sequence.next_position, 0, rows);
+  step.slices.push_back(
+      {sequence.rank.id, sequence.next_position, rows, cached, rows == left});
+  sequence.next_position += rows;
+  budget -= rows;
+  if (rows < left) return;
+  prefilling_.erase(sequence.rank);
+  sequence.state = State::kPending;
+}
+
+Scheduler::Step Scheduler::NextStep() {
+  Step step;
   int budget = options_.token_budget;
   while (!ready_.empty() && budget > 0) {
-    const SequenceId id = ready_.front();
-    ready_.pop_front();
-    Sequence& sequence = sequences_.at(id);
-    step.push_back({id, sequence.next_position, 1, true});
+    Sequence& sequence = sequences_.at(ready_.begin()->id);
+    if (!Grow(sequence, step, budget)) continue;
+    ready_.erase(sequence.turn);
+    sequence.state = State::kPending;
+    step.slices.push_back(
+        {sequence.rank.id, sequence.next_position, 1, 0, true});
     ++sequence.next_position;
     --budget;
   }
-  while (!prefilling_.empty() && budget > 0) {
-    const SequenceId id = prefilling_.front();
-    Sequence& sequence = sequences_.at(id);
-    const int left = sequence.prompt_tokens - sequence.next_position;
-    const int rows = std::min(left, budget);
-    step.push_back({id, sequence.next_position, rows, rows == left});
-    sequence.next_position += rows;
-    budget -= rows;
-    if (rows == left) prefilling_.pop_front();
+  // Nobody is let in who would take back what was just taken from him.
+  bool admit = step.preempted.empty();
+  while (budget > 0) {
+    if (admit && !waiting_.empty() &&
+        (prefilling_.empty() || *waiting_.begin() < *prefilling_.begin())) {
+      admit = Admit(sequences_.at(waiting_.begin()->id), step, budget);
+      stuck_ = !admit;
+      continue;
+    }
+    if (prefilling_.empty()) break;
+    // A chunk of each, the best first; only the last one can be cut short.
+    TakeChunk(sequences_.at(prefilling_.begin()->id), step, budget);
   }
   return step;
 }
@@ -72,24 +182,34 @@ std::vector<Scheduler::Slice> Scheduler::NextStep() {
 void Scheduler::TokenArrived(SequenceId id) {
   const auto it = sequences_.find(id);
   APOLLO_CHECK(it != sequences_.end());
-  APOLLO_CHECK(it->second.next_position >= it->second.prompt_tokens);
-  APOLLO_CHECK(it->second.next_position < it->second.max_tokens);
-  ready_.push_back(id);
+  Sequence& sequence = it->second;
+  APOLLO_CHECK(sequence.state == State::kPending);
+  APOLLO_CHECK(sequence.tokens < sequence.max_tokens);
+  ++sequence.tokens;
+  sequence.state = State::kReady;
+  sequence.turn = {sequence.rank.lowness, ++turns_, id};
+  ready_.insert(sequence.turn);
+}
+
+void Scheduler::Preempt(SequenceId id, bool hold) {
+  const auto it = sequences_.find(id);
+  APOLLO_CHECK(it != sequences_.end() && IsRunning(it->second));
+  Stop(it->second, hold ? State::kHeld : State::kWaiting);
+}
+
+void Scheduler::Resume(SequenceId id) {
+  const auto it = sequences_.find(id);
+  if (it == sequences_.end() || it->second.state != State::kHeld) return;
+  it->second.state = State::kWaiting;
+  waiting_.insert(it->second.rank);
+  stuck_ = false;
 }
 
 void Scheduler::Remove(SequenceId id) {
   const auto it = sequences_.find(id);
   if (it == sequences_.end()) return;
-  pool_.Release(it->second.blocks);
+  Stop(it->second, State::kHeld);
   sequences_.erase(it);
-  std::erase(waiting_, id);
-  std::erase(prefilling_, id);
-  std::erase(ready_, id);
-  Admit();
-}
-
-const BlockTable& Scheduler::blocks(SequenceId id) const {
-  return sequences_.at(id).blocks;
 }
 
 }  // namespace apollo

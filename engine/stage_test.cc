@@ -9,22 +9,53 @@
 namespace apollo {
 namespace {
 
-class StageTest : public testing::TestWithParam<std::string> {
+class StageTest
+    : public testing::TestWithParam<std::tuple<std::string, CacheType>> {
  protected:
   // The sequence alone, in one piece, with one thread.
   std::vector<float> Reference(Sequence sequence) {
-    Stages stages(model_, 1);
+    Stages stages(model_, 1, type_);
     const int rows = static_cast<int>(sequence.tokens.size());
     stages.Step({{&sequence, rows}});
     return sequence.logits;
   }
-  const OpenModel model_ = OpenGolden(GetParam());
+  const OpenModel model_ = OpenGolden(std::get<0>(GetParam()));
+  const CacheType type_ = std::get<1>(GetParam());
 };
 
-INSTANTIATE_TEST_SUITE_P(Cases, StageTest,
-                         testing::Values("published", "all_sparse",
-                                         "every_expert", "twelve_experts"),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(
+    Cases, StageTest,
+    testing::Combine(testing::Values("published", "all_sparse", "every_expert",
+                                     "twelve_experts"),
+                     testing::Values(CacheType::kFloat32, CacheType::kBf16)),
+    [](const auto& info) {
+      return std::get<0>(info.param) +
+             (std::get<1>(info.param) == CacheType::kBf16 ? "_bf16" : "");
+    });
+
+TEST(CacheTypeTest, Bf16HalvesTheBlocksAndChangesLogitsALittle) {
+  const OpenModel model = OpenGolden("published");
+  Stages exact(model, 1, CacheType::kFloat32), half(model, 1, CacheType::kBf16);
+  EXPECT_EQ(half.expert->cache().pool().total(),
+            2 * exact.expert->cache().pool().total());
+  // The boundary activations stay as they are.
+  EXPECT_LT(half.dense->cache().pool().total(),
+            2 * exact.dense->cache().pool().total());
+  EXPECT_GT(half.dense->cache().pool().total(),
+            exact.dense->cache().pool().total());
+  Sequence a = Make(40, 1), b = Make(40, 1);
+  exact.Step({{&a, 40}});
+  half.Step({{&b, 40}});
+  EXPECT_FALSE(a.logits == b.logits);
+  // The measure is how far the logits are apart.
+  double change = 0, size = 0;
+  for (std::size_t i = 0; i < a.logits.size(); ++i) {
+    change += std::pow(a.logits[i] - b.logits[i], 2);
+    size += std::pow(a.logits[i], 2);
+  }
+  // bf16 has 8 bits of precision: 2^-9 at most for each number.
+  EXPECT_LT(std::sqrt(change / size), 0.02);
+}
 
 TEST_P(StageTest, TheReferenceDependsOnItsTokensAndItsExpert) {
   const std::size_t vocab = model_.config.vocab_size;
@@ -54,7 +85,7 @@ TEST_P(StageTest, LogitsDoNotDependOnChunksThreadsOrNeighbours) {
   const std::vector<float> expected[] = {Reference(first), Reference(second),
                                          Reference(third)};
   for (const int threads : {1, 2, 3}) {
-    Stages stages(model_, threads);
+    Stages stages(model_, threads, type_);
     // Alone, in pieces that do and do not end with blocks.
     for (const std::vector<int>& chunks : std::vector<std::vector<int>>{
              {40}, {16, 16, 8}, {1, 38, 1}, {7, 8, 9, 10, 6},
@@ -84,7 +115,7 @@ TEST_P(StageTest, LogitsDoNotDependOnChunksThreadsOrNeighbours) {
 
 TEST_P(StageTest, ReplayingTheLogGivesTheSameLogits) {
   const int size = model_.config.hidden_size;
-  Stages stages(model_, 2);
+  Stages stages(model_, 2, type_);
   Sequence sequence = Make(40, 4), other = Make(20, 5);
   stages.Step({{&other, 20}, {&sequence, 33}});
   for (int i = 0; i < 7; ++i) stages.Step({{&sequence, 1}});
@@ -96,7 +127,7 @@ TEST_P(StageTest, ReplayingTheLogGivesTheSameLogits) {
         p % kBlockTokens * size;
     log.insert(log.end(), row, row + size);
   }
-  Stages fresh(model_, 1);
+  Stages fresh(model_, 1, type_);
   Sequence replayed = Make(40, 4);
   fresh.Finish({{&replayed, 40}}, log);
   EXPECT_TRUE(replayed.logits == sequence.logits);
@@ -115,7 +146,7 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
 
   std::int64_t done = 0, total = 0;
   const auto stage = ExpertStage::Load(
-      config, *model_.checkpoint, {1, 3}, kCacheBytes, pool,
+      config, *model_.checkpoint, {1, 3}, {kCacheBytes}, pool,
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(stage.ok()) << stage.status();
   for (int e = 0; e < config.num_experts; ++e) {
@@ -125,7 +156,7 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
   EXPECT_EQ(total, done);
 
   const auto dense = DenseStage::Load(
-      config, *model_.checkpoint, kCacheBytes, pool,
+      config, *model_.checkpoint, {kCacheBytes}, pool,
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(dense.ok());
   if (config.boundary > 0) {
@@ -138,16 +169,16 @@ TEST_P(StageTest, WhatCannotBeLoadedIsNamed) {
   ThreadPool pool(1);
   const int n = model_.config.num_experts;
   const auto unknown = ExpertStage::Load(model_.config, *model_.checkpoint, {n},
-                                         kCacheBytes, pool, nullptr);
+                                         {kCacheBytes}, pool, nullptr);
   EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(std::string(unknown.status().message()).find(std::to_string(n)),
             std::string::npos);
-  EXPECT_EQ(DenseStage::Load(model_.config, *model_.checkpoint, 100, pool,
+  EXPECT_EQ(DenseStage::Load(model_.config, *model_.checkpoint, {100}, pool,
                              nullptr)
                 .status()
                 .code(),
             absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(ExpertStage::Load(model_.config, *model_.checkpoint, {0}, 100, pool,
+  EXPECT_EQ(ExpertStage::Load(model_.config, *model_.checkpoint, {0}, {100}, pool,
                               nullptr)
                 .status()
                 .code(),

@@ -52,12 +52,14 @@ inline Sequence Make(int length, int seed, int pinned = -1) {
 
 class Stages {
  public:
-  Stages(const OpenModel& model, int threads) : pool_(threads) {
-    dense = *DenseStage::Load(model.config, *model.checkpoint, kCacheBytes,
-                              pool_, nullptr);
+  Stages(const OpenModel& model, int threads,
+         CacheType type = CacheType::kFloat32)
+      : pool_(threads) {
+    dense = *DenseStage::Load(model.config, *model.checkpoint,
+                              {kCacheBytes, type}, pool_, nullptr);
     expert = *ExpertStage::Load(model.config, *model.checkpoint,
-                                AllExperts(model.config), kCacheBytes, pool_,
-                                nullptr);
+                                AllExperts(model.config), {kCacheBytes, type},
+                                pool_, nullptr);
   }
 
   // Feeds each sequence its next rows.

@@ -23,6 +23,10 @@ int RowCount(const SequenceRows& rows) {
   return static_cast<int>(rows.tokens.size());
 }
 
+absl::Status NoRoom() {
+  return absl::AbortedError("the expert worker made room for older sequences");
+}
+
 }  // namespace
 
 // The steps that go through the layers together.
@@ -72,6 +76,7 @@ void ExpertCore::LinkDown(LinkId id) {
     gone.push_back(it->first);
   }
   for (const SequenceKey& key : gone) ReleaseOne(key);
+  std::erase_if(evicted_, [id](const auto& e) { return e.first.first == id; });
   if (!batch_) return;
   for (auto it = batch_->tickets.begin(); it != batch_->tickets.end();) {
     if (it->second.peer != id) {
@@ -220,6 +225,10 @@ void ExpertCore::Release(LinkId from, const ReleaseSequences& release) {
     if (it != sequences_.end() && it->second.attempt == item.attempt) {
       ReleaseOne(key);
     }
+    const auto evicted = evicted_.find(key);
+    if (evicted != evicted_.end() && evicted->second == item.attempt) {
+      evicted_.erase(evicted);
+    }
   }
 }
 
@@ -258,6 +267,10 @@ void ExpertCore::Advance() {
 
 absl::Status ExpertCore::Prepare(LinkId from, const SequenceRows& rows) {
   const SequenceKey key = {from, rows.sequence};
+  if (const auto evicted = evicted_.find(key); evicted != evicted_.end()) {
+    if (evicted->second >= rows.attempt) return NoRoom();
+    evicted_.erase(evicted);
+  }
   auto it = sequences_.find(key);
   if (rows.first_position == 0) {
     if (!rows.start) return absl::CancelledError("released");
@@ -269,7 +282,9 @@ absl::Status ExpertCore::Prepare(LinkId from, const SequenceRows& rows) {
       sequences_.erase(it);
       observer_.OnSequences(0, 1);
     }
-    it = sequences_.insert({key, {rows.attempt, *rows.start, {}, 0, {}}}).first;
+    it = sequences_
+             .insert({key, {rows.attempt, *rows.start, {}, 0, {}, ++opened_}})
+             .first;
     observer_.OnSequences(1, 0);
   }
   if (it == sequences_.end() || it->second.attempt != rows.attempt ||
@@ -278,10 +293,13 @@ absl::Status ExpertCore::Prepare(LinkId from, const SequenceRows& rows) {
         "rows of a sequence that is not at this position here");
   }
   Sequence& sequence = it->second;
-  if (!stage_->cache().pool().Extend(
-          sequence.blocks, BlocksFor(rows.first_position + RowCount(rows)))) {
-    return absl::ResourceExhaustedError(
-        "the expert worker's cache is full; try again later");
+  if (!MakeRoom(key, BlocksFor(rows.first_position + RowCount(rows)))) {
+    if (sequences_.size() == 1) {
+      return absl::ResourceExhaustedError(
+          "the expert worker's cache does not hold the sequence");
+    }
+    Evict(key);
+    return NoRoom();
   }
   sequence.next_position += RowCount(rows);
   if (sequence.start.sampling.presence_penalty != 0 ||
@@ -293,6 +311,28 @@ absl::Status ExpertCore::Prepare(LinkId from, const SequenceRows& rows) {
     }
   }
   return absl::OkStatus();
+}
+
+bool ExpertCore::MakeRoom(const SequenceKey& key, int blocks) {
+  BlockTable& table = sequences_.at(key).blocks;
+  while (!stage_->cache().pool().Extend(table, blocks)) {
+    const auto last = std::max_element(
+        sequences_.begin(), sequences_.end(), [](const auto& a, const auto& b) {
+          return a.second.opened < b.second.opened;
+        });
+    if (last->first == key) return false;
+    Evict(SequenceKey(last->first));
+  }
+  return true;
+}
+
+void ExpertCore::Evict(const SequenceKey& key) {
+  Sequence& sequence = sequences_.at(key);
+  evicted_[key] = sequence.attempt;
+  stage_->cache().pool().Release(sequence.blocks);
+  sequences_.erase(key);
+  observer_.OnSequences(0, 1);
+  observer_.OnPreemption();
 }
 
 void ExpertCore::StartBatch() {
@@ -320,11 +360,7 @@ void ExpertCore::StartBatch() {
     steps.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
-  std::vector<float> boundary;
-  std::vector<int> entry_of_row;
-  std::vector<int> pinned;
   for (std::size_t s = 0; s < steps.size(); ++s) {
-    const float* payload = steps[s].boundary.data();
     for (const SequenceRows& sequence : steps[s].step.sequences) {
       Batch::Entry entry;
       entry.step = static_cast<int>(s);
@@ -334,25 +370,36 @@ void ExpertCore::StartBatch() {
       entry.use.resize(static_cast<std::size_t>(config.num_sparse_layers()) *
                        config.num_experts);
       entry.off_family.resize(config.num_sparse_layers());
-      const int count = RowCount(sequence);
-      if (entry.status.ok()) {
-        const SequenceStart& start = sequences_.at(entry.key).start;
-        entry.first_row = static_cast<int>(entry_of_row.size());
-        boundary.insert(boundary.end(), payload, payload + count * size);
-        entry_of_row.insert(entry_of_row.end(), count,
-                            static_cast<int>(entries.size()));
-        pinned.insert(pinned.end(), count, start.hybrid ? start.family : -1);
-      }
-      payload += static_cast<std::ptrdiff_t>(count) * size;
       entries.push_back(std::move(entry));
     }
   }
-  // Blocks are looked up only now: Prepare may have extended a table twice.
+  // Only now is it known who has blocks: a later entry may have extended a table
+  // again, or taken all of it.
+  std::vector<float> boundary;
+  std::vector<int> entry_of_row;
+  std::vector<int> pinned;
   std::vector<BatchSlice> slices;
-  for (const Batch::Entry& entry : entries) {
+  const float* payload = nullptr;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    Batch::Entry& entry = entries[i];
+    if (i == 0 || entries[i - 1].step != entry.step) {
+      payload = steps[entry.step].boundary.data();
+    }
+    const int count = RowCount(*entry.rows);
+    const float* const rows_of_entry = payload;
+    payload += static_cast<std::ptrdiff_t>(count) * size;
+    const auto sequence = sequences_.find(entry.key);
+    if (entry.status.ok() && (sequence == sequences_.end() ||
+                              sequence->second.attempt != entry.rows->attempt)) {
+      entry.status = NoRoom();
+    }
     if (!entry.status.ok()) continue;
-    slices.push_back({&sequences_.at(entry.key).blocks,
-                      entry.rows->first_position, RowCount(*entry.rows)});
+    const SequenceStart& start = sequence->second.start;
+    entry.first_row = static_cast<int>(entry_of_row.size());
+    boundary.insert(boundary.end(), rows_of_entry, payload);
+    entry_of_row.insert(entry_of_row.end(), count, static_cast<int>(i));
+    pinned.insert(pinned.end(), count, start.hybrid ? start.family : -1);
+    slices.push_back({&sequence->second.blocks, entry.rows->first_position, count});
   }
   observer_.OnBatch(static_cast<int>(entry_of_row.size()));
   batch_.reset(new Batch{std::move(steps),

@@ -25,6 +25,10 @@ namespace apollo {
 // While a batch waits for a peer, events keep being handled, so that this worker
 // still serves that peer's rows: no two workers can wait for each other.
 //
+// The cache may fill up, because dense workers do not know of each other. Then the
+// sequence that was opened last makes room: its rows are answered with ABORTED, and
+// its dense worker begins it again. The oldest always goes on.
+//
 // One thread. No clock, no gRPC.
 class ExpertCore {
  public:
@@ -59,6 +63,7 @@ class ExpertCore {
     BlockTable blocks;
     int next_position = 0;
     TokenCounts generated;
+    std::uint64_t opened = 0;  // In the order of opening.
   };
   struct WaitingStep {
     LinkId from = 0;
@@ -79,6 +84,10 @@ class ExpertCore {
   void StartBatch();
   // Finds or opens the sequence of some rows and gives it blocks.
   absl::Status Prepare(LinkId from, const SequenceRows& rows);
+  // Gives the sequence that many blocks. Where none are free, those that were
+  // opened last lose theirs; false if this one is the last.
+  bool MakeRoom(const SequenceKey& key, int blocks);
+  void Evict(const SequenceKey& key);
   void RunLayer();
   void CountRouting();
   void DispatchExperts();
@@ -93,6 +102,9 @@ class ExpertCore {
   std::deque<WaitingStep> waiting_;
   std::unique_ptr<Batch> batch_;
   std::vector<SequenceKey> release_after_batch_;
+  // Attempts that lost their blocks, until their dense worker has let go of them.
+  std::map<SequenceKey, std::uint32_t> evicted_;
+  std::uint64_t opened_ = 0;
   std::uint64_t next_ticket_ = 1;
 };
 

@@ -56,9 +56,10 @@ class Counts final : public ExpertObserver {
     std::vector<std::uint32_t> use;
   };
   std::map<std::pair<std::string, int>, Cell> cells;  // By language and layer.
+  void OnPreemption() override { ++preemptions; }
   std::vector<int> batches;
   std::uint64_t uses = 0;
-  int sent = 0, served = 0, open = 0;
+  int sent = 0, served = 0, open = 0, preemptions = 0;
 };
 
 constexpr LinkId kDense = 1, kPeer = 2, kOtherDense = 3;
@@ -76,7 +77,7 @@ struct Worker {
   explicit Worker(const std::set<int>& experts, int blocks = 64) {
     core = std::make_unique<ExpertCore>(
         *ExpertStage::Load(Config(), *Model().checkpoint, experts,
-                           BlockBytes() * blocks, pool, nullptr),
+                           {BlockBytes() * blocks}, pool, nullptr),
         counts);
     core->LinkUp(kDense, {WorkerRole::kDense, "d", "m", "1", {}}, dense);
     core->LinkUp(kOtherDense, {WorkerRole::kDense, "f", "m", "1", {}}, other);
@@ -447,20 +448,65 @@ TEST(ExpertCoreTest, ALaterAttemptReplacesTheEarlierOne) {
   EXPECT_EQ(worker.core->free_blocks(), free);
 }
 
-TEST(ExpertCoreTest, AFullCacheFailsOnlyTheSequenceThatFindsIt) {
+TEST(ExpertCoreTest, AFullCacheTurnsAwayTheSequenceThatWasOpenedLast) {
   Worker worker(kAll, 3);
   worker.Take(Step(1, {Rows(1, 0, 32), Rows(2, 0, 20), Rows(3, 0, 5)}));
   worker.Work();
   const StageResult result = worker.Result();
   ExpectSame(result.outputs.at(0), ReferenceOf(Rows(1, 0, 32)));
-  EXPECT_EQ(result.outputs.at(1).status.code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(result.outputs.at(1).status.code(), StatusCode::kAborted);
   ExpectSame(result.outputs.at(2), ReferenceOf(Rows(3, 0, 5)));
+  EXPECT_EQ(worker.counts.preemptions, 1);
   for (int s : {1, 2, 3}) worker.Release(s);
   EXPECT_EQ(worker.core->free_blocks(), 3);
   EXPECT_EQ(worker.core->sequences(), 0);
   worker.Take(Step(2, {Rows(2, 0, 48)}));
   worker.Work();
   EXPECT_TRUE(worker.Result().outputs.at(0).status.ok());
+  // Alone and still too large: that cannot be helped.
+  worker.Take(Step(3, {Rows(2, 48, 1)}));
+  worker.Work();
+  EXPECT_EQ(worker.Result().outputs.at(0).status.code(),
+            StatusCode::kResourceExhausted);
+}
+
+TEST(ExpertCoreTest, AnOlderSequenceTakesTheBlocksOfTheYoungest) {
+  Worker worker(kAll, 3);
+  worker.Take(Step(1, {Rows(1, 0, 16), Rows(2, 0, 20)}));
+  worker.Work();
+  worker.Result();
+  // In one batch: what 2 had been given is taken back.
+  worker.Take(Step(2, {Rows(2, 20, 1), Rows(1, 16, 1)}));
+  worker.Take(Step(3, {Rows(2, 21, 1)}));
+  worker.Work();
+  StageResult result = worker.Result();
+  EXPECT_EQ(result.outputs.at(0).status.code(), StatusCode::kAborted);
+  const auto reference =
+      Reference({Step(1, {Rows(1, 0, 16)}), Step(2, {Rows(1, 16, 1)})});
+  ExpectSame(result.outputs.at(1), reference[1].outputs.at(0));
+  EXPECT_EQ(worker.Result().outputs.at(0).status.code(), StatusCode::kAborted);
+  EXPECT_EQ(worker.core->free_blocks(), 1);
+  EXPECT_EQ(worker.core->sequences(), 1);
+  // Rows of that attempt stay refused, also from its start.
+  worker.Take(Step(4, {Rows(2, 0, 10)}));
+  worker.Work();
+  EXPECT_EQ(worker.Result().outputs.at(0).status.code(), StatusCode::kAborted);
+  // The next attempt is as if nothing had been.
+  worker.Release(2, 1);
+  worker.Release(1, 1);
+  SequenceRows again = Rows(2, 0, 22);
+  again.attempt = 2;
+  again.start->prompt_tokens = 20;
+  worker.Take(Step(5, {again}));
+  worker.Work();
+  const auto whole = Reference({Step(1, {Rows(2, 0, 20)}),
+                                Step(2, {Rows(2, 20, 2)})});
+  result = worker.Result();
+  ASSERT_TRUE(result.outputs.at(0).status.ok());
+  EXPECT_EQ(result.outputs[0].sampled->token,
+            whole[1].outputs.at(0).sampled->token);
+  EXPECT_EQ(result.outputs[0].sampled->logprob,
+            whole[1].outputs.at(0).sampled->logprob);
 }
 
 TEST(ExpertCoreTest, RowsAtAnotherPositionThanTheSequenceAreRefused) {

@@ -30,6 +30,9 @@ ExpertMetrics::ExpertMetrics(prometheus::Registry& registry,
                               "Rows computed here for other workers.")),
       sequences_(AddCounter(registry, "apollo_expert_sequences_total",
                             "Sequences opened.")),
+      preemptions_(AddCounter(
+          registry, "apollo_num_expert_preemptions_total",
+          "Times that a sequence lost its blocks to an older one.")),
       running_(prometheus::BuildGauge()
                    .Name("apollo_num_expert_sequences_running")
                    .Help("Sequences that hold cache blocks of the sparse layers.")
@@ -87,6 +90,8 @@ void ExpertMetrics::OnRouted(const RoutedRows& rows) {
 
 void ExpertMetrics::OnRowsSent(int rows) { rows_sent_.Increment(rows); }
 void ExpertMetrics::OnRowsServed(int rows) { rows_served_.Increment(rows); }
+
+void ExpertMetrics::OnPreemption() { preemptions_.Increment(); }
 
 void ExpertMetrics::OnSequences(int opened, int closed) {
   sequences_.Increment(opened);

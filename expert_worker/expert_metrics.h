@@ -25,6 +25,7 @@ class ExpertMetrics final : public ExpertObserver {
   void OnRowsSent(int rows) override;
   void OnRowsServed(int rows) override;
   void OnSequences(int opened, int closed) override;
+  void OnPreemption() override;
 
  private:
   struct Layer {
@@ -42,6 +43,7 @@ class ExpertMetrics final : public ExpertObserver {
   prometheus::Counter& rows_sent_;
   prometheus::Counter& rows_served_;
   prometheus::Counter& sequences_;
+  prometheus::Counter& preemptions_;
   prometheus::Gauge& running_;
   prometheus::Family<prometheus::Counter>& use_;
   prometheus::Family<prometheus::Counter>& family_;

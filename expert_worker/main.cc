@@ -48,6 +48,8 @@ ABSL_FLAG(std::string, name, "expert-0",
 ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
 ABSL_FLAG(std::int64_t, cache_megabytes, 512,
           "Bound of the key/value cache, in MiB.");
+ABSL_FLAG(std::string, cache_dtype, "float32",
+          "Keys and values in the cache: float32 or bf16.");
 
 namespace apollo {
 namespace {
@@ -56,8 +58,9 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(Membership members,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
-  ASSIGN_OR_RETURN(const std::int64_t cache_bytes,
-                   CacheBytes(absl::GetFlag(FLAGS_cache_megabytes)));
+  ASSIGN_OR_RETURN(const CacheOptions cache,
+                   ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
+                                     absl::GetFlag(FLAGS_cache_dtype)));
   ASSIGN_OR_RETURN(const OpenModel model,
                    OpenModelDirectory(absl::GetFlag(FLAGS_model)));
   ASSIGN_OR_RETURN(
@@ -70,13 +73,14 @@ absl::Status Run() {
   ThreadPool pool(threads);
   ASSIGN_OR_RETURN(
       std::unique_ptr<ExpertStage> stage,
-      ExpertStage::Load(model.config, *model.checkpoint, experts, cache_bytes,
+      ExpertStage::Load(model.config, *model.checkpoint, experts, cache,
                         pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   ExpertMetrics metrics(*registry, model.config, LanguageLabels(families));
+  const std::int64_t cache_tokens = stage->cache().tokens();
   ExpertWorker worker(std::move(stage), metrics);
   const Hello self = {WorkerRole::kExpert, absl::GetFlag(FLAGS_name), model.hash,
-                      kVersion, experts};
+                      kVersion, experts, cache_tokens};
   WorkerLinkAcceptor acceptor(self, worker);
   GrpcLinkService service(acceptor);
   ServerOptions options;

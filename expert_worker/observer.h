@@ -30,6 +30,8 @@ class ExpertObserver {
   virtual void OnRowsServed(int rows) = 0;
   // A sequence was opened; one was closed.
   virtual void OnSequences(int opened, int closed) = 0;
+  // A sequence lost its cache blocks to another one.
+  virtual void OnPreemption() = 0;
 };
 
 }  // namespace apollo

@@ -1,8 +1,11 @@
 #include "kernels/attention.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <vector>
 
 #undef HWY_TARGET_INCLUDE
@@ -22,9 +25,23 @@ using V = hn::Vec<F32>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(F32()));
 constexpr int kVectors = kBlockTokens / kLanes;
 
+// kLanes values of the cache as float32.
+HWY_INLINE V Load(const float* from) { return hn::LoadU(F32(), from); }
+HWY_INLINE V Load(const hwy::bfloat16_t* from) {
+  const hn::Rebind<hwy::bfloat16_t, F32> d;
+  return hn::PromoteTo(F32(), hn::LoadU(d, from));
+}
+HWY_INLINE float LoadOne(const float* from) { return *from; }
+HWY_INLINE float LoadOne(const hwy::bfloat16_t* from) {
+  std::uint16_t half;
+  std::memcpy(&half, from, sizeof(half));
+  return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16);
+}
+
 // scores[t] = scale * q . key t, for the 16 tokens of a block. keys: [head_size,
 // kBlockTokens], so that lanes are tokens and no sum crosses lanes.
-HWY_INLINE void BlockScores(const float* q, const float* keys, int head_size,
+template <typename T>
+HWY_INLINE void BlockScores(const float* q, const T* keys, int head_size,
                             float scale, float* scores) {
   const F32 d;
   V sums[kVectors];
@@ -33,7 +50,7 @@ HWY_INLINE void BlockScores(const float* q, const float* keys, int head_size,
     const V qs = hn::Set(d, q[i]);
     for (int v = 0; v < kVectors; ++v) {
       sums[v] = hn::MulAdd(
-          qs, hn::LoadU(d, keys + i * kBlockTokens + v * kLanes), sums[v]);
+          qs, Load(keys + i * kBlockTokens + v * kLanes), sums[v]);
     }
   }
   const V scales = hn::Set(d, scale);
@@ -60,7 +77,8 @@ HWY_INLINE float Exponentials(float* scores, int count, int padded) {
 
 // out += weights . values, for the first `count` tokens of a block.
 // values: [kBlockTokens, head_size].
-HWY_INLINE void AddValues(const float* weights, const float* values, int count,
+template <typename T>
+HWY_INLINE void AddValues(const float* weights, const T* values, int count,
                           int head_size, float* out) {
   const F32 d;
   int i = 0;
@@ -69,8 +87,8 @@ HWY_INLINE void AddValues(const float* weights, const float* values, int count,
     V b = hn::LoadU(d, out + i + kLanes);
     for (int t = 0; t < count; ++t) {
       const V w = hn::Set(d, weights[t]);
-      a = hn::MulAdd(w, hn::LoadU(d, values + t * head_size + i), a);
-      b = hn::MulAdd(w, hn::LoadU(d, values + t * head_size + i + kLanes), b);
+      a = hn::MulAdd(w, Load(values + t * head_size + i), a);
+      b = hn::MulAdd(w, Load(values + t * head_size + i + kLanes), b);
     }
     hn::StoreU(a, d, out + i);
     hn::StoreU(b, d, out + i + kLanes);
@@ -78,16 +96,17 @@ HWY_INLINE void AddValues(const float* weights, const float* values, int count,
   for (; i < head_size; ++i) {
     float a = out[i];
     for (int t = 0; t < count; ++t) {
-      a = std::fma(weights[t], values[t * head_size + i], a);
+      a = std::fma(weights[t], LoadOne(values + t * head_size + i), a);
     }
     out[i] = a;
   }
 }
 
-// All query heads of one row that share one kv head.
-void AttendGroup(const AttentionShape& shape, const AttentionRow& row,
-                 int kv_head, const float* q, float* out,
-                 std::vector<float>& scratch) {
+// All query heads of one row that share one kv head. T: float or bfloat16_t.
+template <typename T>
+void AttendGroupIn(const AttentionShape& shape, const AttentionRow& row,
+                   int kv_head, const float* q, float* out,
+                   std::vector<float>& scratch) {
   const int group = shape.heads / shape.kv_heads;
   const int count = row.position + 1;
   const int blocks = (count + kBlockTokens - 1) / kBlockTokens;
@@ -105,8 +124,9 @@ void AttendGroup(const AttentionShape& shape, const AttentionRow& row,
 
   for (int b = 0; b < blocks; ++b) {
     for (int g = 0; g < group; ++g) {
-      BlockScores(q0 + g * shape.head_size, row.keys[b] + offset,
-                  shape.head_size, scale,
+      BlockScores(q0 + g * shape.head_size,
+                  static_cast<const T*>(row.keys[b]) + offset, shape.head_size,
+                  scale,
                   scratch.data() + g * padded + b * kBlockTokens);
     }
   }
@@ -120,9 +140,19 @@ void AttendGroup(const AttentionShape& shape, const AttentionRow& row,
     const int used = std::min(kBlockTokens, count - b * kBlockTokens);
     for (int g = 0; g < group; ++g) {
       AddValues(scratch.data() + g * padded + b * kBlockTokens,
-                row.values[b] + offset, used, shape.head_size,
-                out0 + g * shape.head_size);
+                static_cast<const T*>(row.values[b]) + offset, used,
+                shape.head_size, out0 + g * shape.head_size);
     }
+  }
+}
+
+void AttendGroup(const AttentionShape& shape, const AttentionRow& row,
+                 int kv_head, const float* q, float* out,
+                 std::vector<float>& scratch) {
+  if (shape.cache_type == CacheType::kBf16) {
+    AttendGroupIn<hwy::bfloat16_t>(shape, row, kv_head, q, out, scratch);
+  } else {
+    AttendGroupIn<float>(shape, row, kv_head, q, out, scratch);
   }
 }
 
@@ -135,15 +165,44 @@ namespace apollo {
 
 HWY_EXPORT(AttendGroup);
 
-void StoreKeyValue(const AttentionShape& shape, const float* key,
-                   const float* value, int slot, float* block_keys,
-                   float* block_values) {
+namespace {
+
+float Stored(float x, float /*type*/) { return x; }
+
+// To nearest, ties to even. Not a number stays so.
+std::uint16_t Stored(float x, std::uint16_t /*type*/) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if (std::isnan(x)) return static_cast<std::uint16_t>((bits >> 16) | 0x40);
+  return static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+template <typename T>
+void Store(const AttentionShape& shape, const float* key, const float* value,
+           int slot, T* block_keys, T* block_values) {
   const int size = shape.head_size;
   for (int h = 0; h < shape.kv_heads; ++h) {
-    float* keys = block_keys + static_cast<std::ptrdiff_t>(h) * size * kBlockTokens;
-    for (int i = 0; i < size; ++i) keys[i * kBlockTokens + slot] = key[h * size + i];
-    std::copy_n(value + h * size, size,
-                block_values + (static_cast<std::ptrdiff_t>(h) * kBlockTokens + slot) * size);
+    const std::ptrdiff_t head =
+        static_cast<std::ptrdiff_t>(h) * size * kBlockTokens;
+    T* keys = block_keys + head;
+    T* values = block_values + head + static_cast<std::ptrdiff_t>(slot) * size;
+    for (int i = 0; i < size; ++i) {
+      keys[i * kBlockTokens + slot] = Stored(key[h * size + i], T());
+      values[i] = Stored(value[h * size + i], T());
+    }
+  }
+}
+
+}  // namespace
+
+void StoreKeyValue(const AttentionShape& shape, const float* key,
+                   const float* value, int slot, void* block_keys,
+                   void* block_values) {
+  if (shape.cache_type == CacheType::kBf16) {
+    Store(shape, key, value, slot, static_cast<std::uint16_t*>(block_keys),
+          static_cast<std::uint16_t*>(block_values));
+  } else {
+    Store(shape, key, value, slot, static_cast<float*>(block_keys),
+          static_cast<float*>(block_values));
   }
 }
 

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -19,11 +23,17 @@ struct Sequence {
     const int kv = shape.kv_size();
     plain_keys.resize(count * kv);
     plain_values.resize(count * kv);
-    for (float& x : plain_keys) x = normal(random);
-    for (float& x : plain_values) x = normal(random);
+    // Numbers that each type can hold, so that one reference serves both.
+    for (auto* values : {&plain_keys, &plain_values}) {
+      for (float& x : *values) {
+        x = std::bit_cast<float>(std::bit_cast<std::uint32_t>(normal(random)) &
+                                 0xffff0000u);
+      }
+    }
     const int blocks = (count + kBlockTokens - 1) / kBlockTokens;
     // Slots past the end hold NaN: reading one would show.
-    storage.assign(2 * blocks, std::vector<float>(shape.block_floats(), NAN));
+    storage.assign(2 * blocks,
+                   std::vector<std::uint16_t>(shape.block_bytes() / 2, 0x7fff));
     for (int b = 0; b < blocks; ++b) {
       keys.push_back(storage[2 * b].data());
       values.push_back(storage[2 * b + 1].data());
@@ -35,13 +45,16 @@ struct Sequence {
     }
   }
   std::vector<float> plain_keys, plain_values;
-  std::vector<std::vector<float>> storage;
-  std::vector<const float*> keys, values;
+  std::vector<std::vector<std::uint16_t>> storage;
+  std::vector<const void*> keys, values;
 };
 
 TEST(AttentionTest, AgreesWithTheReferenceAndIgnoresLaterSlotsAndOtherRows) {
+  constexpr auto kBf16 = CacheType::kBf16;
   for (const AttentionShape shape :
-       {AttentionShape{4, 2, 8}, {9, 3, 64}, {2, 2, 10}, {6, 1, 40}}) {
+       {AttentionShape{4, 2, 8}, {9, 3, 64}, {2, 2, 10}, {6, 1, 40},
+        {4, 2, 8, kBf16}, {9, 3, 64, kBf16}, {2, 2, 10, kBf16},
+        {6, 1, 40, kBf16}}) {
     const int size = shape.heads * shape.head_size;
     std::vector<Sequence> sequences;
     std::vector<AttentionRow> rows;
@@ -85,6 +98,28 @@ TEST(AttentionTest, AgreesWithTheReferenceAndIgnoresLaterSlotsAndOtherRows) {
       EXPECT_EQ(results[0], results[1]);
     });
   }
+}
+
+TEST(AttentionTest, Bf16IsRoundedToNearestEven) {
+  const AttentionShape shape = {1, 1, 1, CacheType::kBf16};
+  const auto stored = [&shape](std::uint32_t bits) {
+    const float x = std::bit_cast<float>(bits);
+    std::vector<std::uint16_t> keys(kBlockTokens), values(kBlockTokens);
+    StoreKeyValue(shape, &x, &x, 5, keys.data(), values.data());
+    EXPECT_EQ(keys[5], values[5]);
+    EXPECT_EQ(keys[4], 0);
+    EXPECT_EQ(keys[6], 0);
+    return keys[5];
+  };
+  EXPECT_EQ(stored(0x3f800000), 0x3f80);
+  EXPECT_EQ(stored(0x3f807fff), 0x3f80);
+  EXPECT_EQ(stored(0x3f808000), 0x3f80);  // A tie: to the even one.
+  EXPECT_EQ(stored(0x3f818000), 0x3f82);
+  EXPECT_EQ(stored(0x3f808001), 0x3f81);
+  EXPECT_EQ(stored(0xbfffffff), 0xc000);
+  EXPECT_EQ(stored(0x7f800000), 0x7f80);  // Infinity.
+  EXPECT_TRUE(std::isnan(std::bit_cast<float>(
+      static_cast<std::uint32_t>(stored(0x7f800001)) << 16)));
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ struct Hello {
   std::string model_hash;  // Both sides must serve the same model.
   std::string version;
   std::set<int> experts;   // Resident ones (expert workers).
+  // What its cache holds at most (expert workers); 0: not said.
+  std::int64_t cache_tokens = 0;
 };
 
 // What an expert worker must know of a sequence; comes with its first rows.
@@ -62,7 +64,9 @@ struct SequenceOutput {
   std::vector<TokenLogprob> alternatives;
   std::vector<float> score_logprobs;
   std::vector<std::uint32_t> expert_use;   // [sparse layers, experts]
-  absl::Status status;                     // Not OK: the attempt has failed.
+  // Not OK: the attempt has failed. ABORTED: it had to make room in the cache, and
+  // the sequence can begin again as a new attempt.
+  absl::Status status;
   // [sparse layers]: see LayerUse::off_family_tokens.
   std::vector<std::uint32_t> off_family;
 };

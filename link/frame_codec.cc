@@ -34,6 +34,7 @@ void ToProto(const Hello& in, pb::LinkMessage* message) {
   out->set_model_hash(in.model_hash);
   out->set_version(in.version);
   for (const int e : in.experts) out->add_experts(e);
+  out->set_cache_tokens(in.cache_tokens);
 }
 
 void ToProto(const StageStep& in, pb::LinkMessage* message) {
@@ -120,6 +121,7 @@ Hello HelloFrom(const pb::Hello& in) {
   out.model_hash = in.model_hash();
   out.version = in.version();
   out.experts.insert(in.experts().begin(), in.experts().end());
+  out.cache_tokens = static_cast<std::int64_t>(in.cache_tokens());
   return out;
 }
 

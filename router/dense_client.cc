@@ -27,6 +27,8 @@ pb::RunRequest ToProto(const GenerationRequest& request) {
   out.set_score_tokens(request.score_tokens);
   out.set_language(request.language);
   out.set_use_with_tokens(request.use_with_tokens);
+  out.set_priority(request.priority);
+  out.set_cache_salt(request.cache_salt);
   return out;
 }
 

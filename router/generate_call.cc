@@ -68,6 +68,7 @@ absl::Status GenerateCall::Begin(const grpc::ByteBuffer& buffer) {
   run.request_id = input_.input.request_id;
   run.family = language.family;
   run.hybrid = language.hybrid;
+  run.priority = input_.input.priority;
   run.sampling = input_.sampling;
   run.top_logprobs = input_.top_logprobs;
   run.ignore_eos = input_.ignore_eos;

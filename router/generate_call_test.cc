@@ -57,6 +57,7 @@ TEST_F(GenerateCallTest, TokensComeInOrder) {
   request.set_request_id("mine");
   request.set_language("de");
   request.set_routing(v1::ROUTING_MODE_HYBRID);
+  request.set_priority(-7);
   const Answer answer = Generate(request);
   ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
   ASSERT_EQ(answer.events.size(), 7u);
@@ -87,6 +88,7 @@ TEST_F(GenerateCallTest, TokensComeInOrder) {
   EXPECT_TRUE(run.hybrid);
   EXPECT_EQ(run.family, model_->families.ExpertOf("de"));
   EXPECT_EQ(run.sampling.seed, 5u);
+  EXPECT_EQ(run.priority, -7);
   // As many as the context of 512 has room for.
   EXPECT_EQ(run.max_new_tokens, 508);
 }

@@ -81,6 +81,7 @@ absl::Status ScoreCall::Begin(const grpc::ByteBuffer& buffer) {
     run.family = language.family;
     run.hybrid = language.hybrid;
     run.language = language.language;
+    run.priority = input.input.priority;
     run.score_tokens = static_cast<int>(ids.size());
   }
   {

@@ -115,6 +115,9 @@ absl::StatusOr<PromptInput> CheckInput(const Request& request,
     return FieldError("prompt", "is missing; give a prompt or a chat");
   }
   input.parse_special_tokens = request.parse_special_tokens();
+  RETURN_IF_ERROR(CheckRange("priority", request.priority(), -kMaxPriority,
+                             kMaxPriority));
+  input.priority = request.priority();
   if (!request.language().empty() && !families.ExpertOf(request.language())) {
     return FieldError("language",
                       "is not a code of the families table; see GetModel");

@@ -24,6 +24,7 @@ struct PromptInput {
   bool parse_special_tokens = false;
   std::string language;               // Empty: detect. Else in the families.
   bool hybrid = false;
+  int priority = 0;
 };
 
 struct GenerateInput {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <string>
@@ -121,6 +122,9 @@ std::vector<Refusal<Request>> CommonRefusals() {
          AddMessage(*r.mutable_chat(), v1::ROLE_SYSTEM);
          AddMessage(*r.mutable_chat(), v1::ROLE_USER, "");
        }},
+      {"priority", [](auto& r) { r.set_priority(101); }},
+      {"priority", [](auto& r) { r.set_priority(-101); }},
+      {"priority", [](auto& r) { r.set_priority(INT32_MIN); }},
       {"language", [](auto& r) { r.set_language("zebra"); }},
       {"language", [](auto& r) { r.set_language("DE"); }},
       {"routing",
@@ -212,6 +216,7 @@ TEST(ValidateGenerateTest, TakesTheLimitsThemselves) {
   for (int i = 1; i < 16; ++i) request.add_stop(std::string(256, 'b'));
   request.set_parse_special_tokens(true);
   request.set_ignore_eos(true);
+  request.set_priority(-100);
   const auto input = Validate(request);
   ASSERT_TRUE(input.ok()) << input.status();
   EXPECT_EQ(input->sampling.temperature, 100);
@@ -228,6 +233,7 @@ TEST(ValidateGenerateTest, TakesTheLimitsThemselves) {
   EXPECT_EQ(input->stops.size(), 16u);
   EXPECT_TRUE(input->input.parse_special_tokens);
   EXPECT_TRUE(input->ignore_eos);
+  EXPECT_EQ(input->input.priority, -100);
   EXPECT_EQ(input->input.language, "de");
 }
 
@@ -248,6 +254,7 @@ TEST(ValidateGenerateTest, FillsInTheDefaults) {
   EXPECT_EQ(input->max_new_tokens, 0);
   EXPECT_FALSE(input->wants_logprobs);
   EXPECT_FALSE(input->ignore_eos);
+  EXPECT_EQ(input->input.priority, 0);
 }
 
 TEST(ValidateGenerateTest, LogprobsZeroIsNotUnset) {

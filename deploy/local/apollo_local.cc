@@ -39,6 +39,10 @@ ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
 ABSL_FLAG(std::int64_t, cache_megabytes, 1024,
           "Bound of the dense layers' cache, in MiB; the sparse layers take up "
           "to as much again.");
+ABSL_FLAG(std::string, cache_dtype, "float32",
+          "Keys and values in the cache: float32 or bf16.");
+ABSL_FLAG(bool, prefix_caching, true,
+          "Share the cache blocks of prompts that begin alike.");
 ABSL_FLAG(std::string, families, "",
           "File with the language families; default: families.txt in the model "
           "directory if there, else the published ones.");
@@ -80,8 +84,9 @@ class LocalBackend final : public RouterBackend {
 
 absl::Status Run() {
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
-  ASSIGN_OR_RETURN(const std::int64_t cache_bytes,
-                   CacheBytes(absl::GetFlag(FLAGS_cache_megabytes)));
+  ASSIGN_OR_RETURN(const CacheOptions cache,
+                   ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
+                                     absl::GetFlag(FLAGS_cache_dtype)));
   ASSIGN_OR_RETURN(const OpenModel model,
                    OpenModelDirectory(absl::GetFlag(FLAGS_model)));
   ASSIGN_OR_RETURN(
@@ -96,11 +101,11 @@ absl::Status Run() {
   // the other's threads sleep.
   ThreadPool dense_pool(threads), expert_pool(threads);
   ASSIGN_OR_RETURN(std::unique_ptr<DenseStage> dense_stage,
-                   DenseStage::Load(model.config, *model.checkpoint, cache_bytes,
+                   DenseStage::Load(model.config, *model.checkpoint, cache,
                                     dense_pool, LogLoadProgress()));
   ASSIGN_OR_RETURN(
       std::unique_ptr<ExpertStage> expert_stage,
-      ExpertStage::Load(model.config, *model.checkpoint, experts, cache_bytes,
+      ExpertStage::Load(model.config, *model.checkpoint, experts, cache,
                         expert_pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
@@ -110,13 +115,16 @@ absl::Status Run() {
   ExpertMetrics expert_metrics(*registry, model.config, labels);
   DenseCore::Options core;
   core.name = "local";
+  core.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
+  const std::int64_t cache_tokens = expert_stage->cache().tokens();
   ExpertWorker expert_worker(std::move(expert_stage), expert_metrics);
   DenseWorker dense_worker(core, std::move(dense_stage), dense_metrics);
   auto dense_session = std::make_shared<LinkSession>(
       Hello{WorkerRole::kDense, "local", model.hash, kVersion, {}}, dense_worker,
       nullptr);
   auto expert_session = std::make_shared<LinkSession>(
-      Hello{WorkerRole::kExpert, "local", model.hash, kVersion, experts},
+      Hello{WorkerRole::kExpert, "local", model.hash, kVersion, experts,
+            cache_tokens},
       expert_worker, nullptr);
   const auto [dense_end, expert_end] =
       MakeInProcessLink(dense_session, expert_session);

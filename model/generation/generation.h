@@ -24,6 +24,8 @@ struct TokenLogprob {
   float logprob = 0;
 };
 
+inline constexpr int kMaxPriority = 100;
+
 // One sequence to run: what the router asks of a dense worker.
 struct GenerationRequest {
   std::string request_id;             // For logs only.
@@ -40,6 +42,10 @@ struct GenerationRequest {
   // For counting only: a code of the families table, or empty if it is not known.
   std::string language;
   bool use_with_tokens = false;       // Report the expert use with each token.
+  // A higher one runs first. From -kMaxPriority to kMaxPriority.
+  int priority = 0;
+  // Sequences share cached prefixes only with the same salt: one for each tenant.
+  std::string cache_salt;
 };
 
 struct GenerationStarted {

@@ -16,6 +16,7 @@
 
 #include "model/config/model_config.h"
 #include "tests/e2e/health.h"
+#include "tests/e2e/http.h"
 
 namespace apollo {
 namespace {
@@ -125,9 +126,11 @@ void Cluster::StartExpert(int index) {
     experts += (experts.empty() ? "" : ",") + std::to_string(e);
   }
   const std::string name = "expert-" + std::to_string(index);
-  expert_[index] = Launch("expert_worker/expert_worker", name,
-                          {"--name=" + name, "--experts=" + experts,
-                           "--expert_workers=file:" + File("experts")});
+  std::vector<std::string> flags = {"--name=" + name, "--experts=" + experts,
+                                    "--expert_workers=file:" + File("experts")};
+  flags.insert(flags.end(), layout_.expert_flags.begin(),
+               layout_.expert_flags.end());
+  expert_[index] = Launch("expert_worker/expert_worker", name, flags);
   expert_addresses_[index] = WaitForAddress(name, "grpc", expert_[index].get());
   WriteMembers("experts", expert_addresses_);
 }
@@ -192,6 +195,13 @@ std::unique_ptr<v1::InferenceService::Stub> Cluster::NewStub() {
 
 std::string Cluster::MetricsAddress(const std::string& name) {
   return WaitForAddress(name, "metrics", nullptr);
+}
+
+double Cluster::Metric(const std::string& process, const std::string& name) {
+  const std::string text = HttpGet(MetricsAddress(process), "/metrics");
+  const std::size_t at = text.find("\n" + name + " ");
+  if (at == std::string::npos) return -1;
+  return std::stod(text.substr(at + name.size() + 2));
 }
 
 std::string Cluster::Logs() {

@@ -20,7 +20,8 @@ class Cluster {
     // Expert e is on worker e mod this, at most one for each expert.
     // 0: apollo_local.
     int expert_workers = 1;
-    std::vector<std::string> dense_flags;  // For every dense worker.
+    std::vector<std::string> dense_flags;   // For every dense worker.
+    std::vector<std::string> expert_flags;  // For every expert worker.
   };
 
   Cluster(std::string model, const Layout& layout);
@@ -45,6 +46,8 @@ class Cluster {
   const std::string& address() const { return router_address_; }
   // The "metrics" address of a process: "router", "dense-0", "expert-1", "local".
   std::string MetricsAddress(const std::string& name);
+  // Value of a metric without labels of a process; -1 if it is absent.
+  double Metric(const std::string& process, const std::string& name);
   // All that the processes wrote to their logs.
   std::string Logs();
 

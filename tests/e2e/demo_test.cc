@@ -89,5 +89,19 @@ TEST(DemoTest, TokenizerGivesTheIdsOfHuggingFaceAndTheTextBack) {
   }
 }
 
+// A block of 16 tokens of this model takes more than half a MiB in the dense worker.
+TEST(DemoTest, ACacheTooSmallForARequestRefusesIt) {
+  Cluster cluster(DemoModel(), {.dense_flags = {"--cache_megabytes=1"}});
+  cluster.Start();
+  const auto stub = cluster.NewStub();
+  const Answer answer = Generate(*stub, GreedyRequest("What is asthma?", 40));
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_NE(answer.status.error_message().find("but the cache holds 16"),
+            std::string::npos)
+      << answer.status.error_message();
+  EXPECT_TRUE(Generate(*stub, GreedyRequest("What", 4)).status.ok());
+  cluster.StopAll();
+}
+
 }  // namespace
 }  // namespace apollo

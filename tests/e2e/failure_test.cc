@@ -20,21 +20,12 @@ const char kPrompt[] = "User:fever\nAssistant:";
 
 std::string Model() { return Runfile("tests/golden/published"); }
 
-// Value of a metric's line that starts with `name` and a space; -1 if absent.
-double Metric(Cluster& cluster, const std::string& process,
-              const std::string& name) {
-  const std::string text = HttpGet(cluster.MetricsAddress(process), "/metrics");
-  const std::size_t at = text.find("\n" + name + " ");
-  if (at == std::string::npos) return -1;
-  return std::stod(text.substr(at + name.size() + 2));
-}
-
 void WaitForMetric(Cluster& cluster, const std::string& process,
                    const std::string& name, double wanted) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   double value = -1;
   while (std::chrono::steady_clock::now() < end) {
-    value = Metric(cluster, process, name);
+    value = cluster.Metric(process, name);
     if (value == wanted) return;
     std::this_thread::yield();
   }
@@ -135,7 +126,7 @@ TEST(FailureTest, AClientThatLeavesFreesItsSequenceEverywhere) {
   }
   // Cancelled, not run to their ends.
   const double generated =
-      Metric(cluster, "dense-0", "apollo_generation_tokens_total");
+      cluster.Metric("dense-0", "apollo_generation_tokens_total");
   EXPECT_GE(generated, 0);
   EXPECT_LT(generated, 5 * 480 / 2);
   WaitForMetric(cluster, "dense-0", "apollo_num_sequences_running", 0);

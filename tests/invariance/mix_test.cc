@@ -1,0 +1,352 @@
+// Random mixes of requests through real dense and expert cores: whatever shares
+// a step, however a prompt is cut, however small the caches are, with or
+// without prefix hits and preemptions, with any number of threads and workers,
+// in any order of events, each request gets the tokens and log-probabilities
+// that it gets alone, to the last bit.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+
+#include "dense_worker/dense_core.h"
+#include "engine/loading.h"
+#include "expert_worker/expert_core.h"
+
+namespace apollo {
+namespace {
+
+const OpenModel& Model() {
+  static const OpenModel* const model =
+      new OpenModel(*OpenModelDirectory("tests/golden/published"));
+  return *model;
+}
+const ModelConfig& Config() { return Model().config; }
+
+struct DenseCounts final : DenseObserver {
+  void OnStep(int, int) override {}
+  void OnSequences(int, int) override {}
+  void OnCache(int used, int blocks) override { EXPECT_LE(used, blocks); }
+  void OnRouted(const RoutedTokens&) override {}
+  void OnPrefix(int, int cached) override { hits += cached; }
+  void OnPreemption() override { ++preemptions; }
+  int hits = 0, preemptions = 0;
+};
+
+struct ExpertCounts final : ExpertObserver {
+  void OnSequences(int opened, int closed) override { open += opened - closed; }
+  void OnPreemption() override { ++preemptions; }
+  void OnBatch(int) override {}
+  void OnRouted(const RoutedRows&) override {}
+  void OnRowsSent(int) override {}
+  void OnRowsServed(int) override {}
+  int open = 0, preemptions = 0;
+};
+
+// All that a client sees of a sequence.
+class Sink final : public GenerationSink {
+ public:
+  void OnStarted(const GenerationStarted&) override {
+    EXPECT_FALSE(started) << "started twice";
+    started = true;
+  }
+  void OnToken(const GeneratedToken& token) override {
+    EXPECT_TRUE(started && !finished);
+    EXPECT_EQ(token.index, static_cast<int>(tokens.size()));
+    tokens.push_back(token.token);
+    logprobs.push_back(token.logprob);
+    for (const TokenLogprob& a : token.alternatives) {
+      tokens_beside.push_back(a.token);
+      logprobs.push_back(a.logprob);
+    }
+  }
+  void OnFinished(absl::StatusOr<GenerationFinished> result) override {
+    EXPECT_FALSE(finished) << "finished twice";
+    finished = true;
+    status = result.status();
+    if (!result.ok()) return;
+    cause = result->cause;
+    logprobs.insert(logprobs.end(), result->score_logprobs.begin(),
+                    result->score_logprobs.end());
+    for (const LayerUse& layer : result->expert_use) {
+      use.push_back(layer.tokens_by_expert);
+      use.back().push_back(layer.off_family_tokens);
+    }
+  }
+  bool started = false, finished = false;
+  absl::Status status;
+  FinishCause cause = FinishCause::kEos;
+  std::vector<std::int32_t> tokens, tokens_beside;
+  std::vector<float> logprobs;
+  std::vector<std::vector<std::uint64_t>> use;
+};
+
+struct Layout {
+  int dense_workers = 1, expert_workers = 1;
+  int dense_blocks = 200, expert_blocks = 200;
+  int threads = 1;
+  CacheType cache_type = CacheType::kFloat32;
+  DenseCore::Options options;
+};
+
+// Workers joined by queues. Frames and pieces of work happen in random order,
+// but frames of one direction of a link stay in theirs.
+class Net {
+ public:
+  Net(const Layout& layout, int seed) : random_(seed), layout_(layout) {
+    const AttentionShape shape = {Config().num_heads, Config().num_kv_heads,
+                                  Config().head_size, layout.cache_type};
+    const std::int64_t dense_block =
+        KvCache::BlockBytes(shape, Config().boundary, Config().hidden_size);
+    const std::int64_t expert_block =
+        KvCache::BlockBytes(shape, Config().num_sparse_layers(), 0);
+    for (int i = 0; i < layout.dense_workers; ++i) {
+      pools_.push_back(std::make_unique<ThreadPool>(layout.threads));
+      DenseCore::Options options = layout.options;
+      options.name = "d" + std::to_string(i);
+      auto stage = *DenseStage::Load(
+          Config(), *Model().checkpoint,
+          {dense_block * layout.dense_blocks, layout.cache_type},
+          *pools_.back(), nullptr);
+      caches_.push_back(&stage->cache().pool());
+      dense_.push_back(
+          std::make_unique<DenseCore>(options, std::move(stage), dense_counts));
+    }
+    for (int i = 0; i < layout.expert_workers; ++i) {
+      pools_.push_back(std::make_unique<ThreadPool>(layout.threads));
+      std::set<int> experts;
+      for (int e = i; e < Config().num_experts; e += layout.expert_workers) {
+        experts.insert(e);
+      }
+      auto stage = *ExpertStage::Load(
+          Config(), *Model().checkpoint, experts,
+          {expert_block * layout.expert_blocks, layout.cache_type},
+          *pools_.back(), nullptr);
+      caches_.push_back(&stage->cache().pool());
+      expert_.push_back(
+          std::make_unique<ExpertCore>(std::move(stage), expert_counts));
+      hellos_.push_back({WorkerRole::kExpert, "e" + std::to_string(i), "m", "1",
+                         experts, layout.expert_blocks * kBlockTokens});
+    }
+    // The link between nodes a and b is called 100 a + b at a.
+    for (int d = 0; d < layout.dense_workers; ++d) {
+      for (int e = 0; e < layout.expert_workers; ++e) {
+        const int expert = layout.dense_workers + e;
+        dense_[d]->LinkUp(100 * d + expert, hellos_[e], MakeLink(d, expert));
+        expert_[e]->LinkUp(
+            100 * expert + d,
+            {WorkerRole::kDense, "d" + std::to_string(d), "m", "1", {}},
+            MakeLink(expert, d));
+        for (int f = 0; f < layout.expert_workers; ++f) {
+          if (d > 0 || f == e) continue;
+          const int other = layout.dense_workers + f;
+          expert_[e]->LinkUp(100 * expert + other, hellos_[f],
+                             MakeLink(expert, other));
+        }
+      }
+    }
+  }
+
+  std::shared_ptr<Sink> Submit(SequenceId id, GenerationRequest request) {
+    auto sink = std::make_shared<Sink>();
+    dense_[random_() % dense_.size()]->Submit(id, std::move(request), sink);
+    return sink;
+  }
+
+  void Cancel(SequenceId id) {
+    for (const auto& core : dense_) core->Cancel(id);
+  }
+
+  // One random event. False if nothing is left to do.
+  bool Turn() {
+    std::vector<int> nodes;
+    for (int d = 0; d < layout_.dense_workers; ++d) {
+      if (dense_[d]->HasWork()) nodes.push_back(d);
+    }
+    for (int e = 0; e < layout_.expert_workers; ++e) {
+      if (expert_[e]->HasWork()) nodes.push_back(layout_.dense_workers + e);
+    }
+    std::vector<std::pair<int, int>> queues;
+    for (const auto& [ends, queue] : frames_) {
+      if (!queue.empty()) queues.push_back(ends);
+    }
+    if (nodes.empty() && queues.empty()) return false;
+    const std::size_t pick = random_() % (nodes.size() + queues.size());
+    if (pick < nodes.size()) {
+      const int node = nodes[pick];
+      if (node < layout_.dense_workers) {
+        dense_[node]->Advance();
+      } else {
+        expert_[node - layout_.dense_workers]->Advance();
+      }
+      return true;
+    }
+    const auto [from, to] = queues[pick - nodes.size()];
+    Frame frame = std::move(frames_[{from, to}].front());
+    frames_[{from, to}].pop_front();
+    if (to < layout_.dense_workers) {
+      dense_[to]->LinkFrame(100 * to + from, std::move(frame));
+    } else {
+      expert_[to - layout_.dense_workers]->LinkFrame(100 * to + from,
+                                                     std::move(frame));
+    }
+    return true;
+  }
+
+  void ExpectNothingLeft() {
+    for (const auto& core : dense_) EXPECT_EQ(core->sequences(), 0);
+    for (const auto& core : expert_) EXPECT_EQ(core->sequences(), 0);
+    EXPECT_EQ(expert_counts.open, 0);
+    for (const BlockPool* pool : caches_) {
+      EXPECT_EQ(pool->available(), pool->total());
+    }
+  }
+
+  DenseCounts dense_counts;
+  ExpertCounts expert_counts;
+
+ private:
+  class QueueLink final : public Link {
+   public:
+    explicit QueueLink(std::deque<Frame>& queue) : queue_(queue) {}
+    void Send(Frame frame) override { queue_.push_back(std::move(frame)); }
+    void Close() override { ADD_FAILURE() << "a link was closed"; }
+
+   private:
+    std::deque<Frame>& queue_;
+  };
+  std::shared_ptr<Link> MakeLink(int from, int to) {
+    return std::make_shared<QueueLink>(frames_[{from, to}]);
+  }
+
+  std::mt19937 random_;
+  const Layout layout_;
+  std::map<std::pair<int, int>, std::deque<Frame>> frames_;
+  std::vector<Hello> hellos_;
+  std::vector<std::unique_ptr<ThreadPool>> pools_;
+  std::vector<const BlockPool*> caches_;  // Of all workers' stages.
+  std::vector<std::unique_ptr<ExpertCore>> expert_;
+  std::vector<std::unique_ptr<DenseCore>> dense_;
+};
+
+std::vector<GenerationRequest> SomeRequests(std::mt19937& random, int count) {
+  const auto pick = [&random](int n) { return static_cast<int>(random() % n); };
+  std::vector<GenerationRequest> requests;
+  for (int i = 0; i < count; ++i) {
+    GenerationRequest request;
+    // Few beginnings, so that some are found in the cache.
+    const int beginning = pick(3), shared = pick(50), own = 1 + pick(30);
+    for (int t = 0; t < shared; ++t) {
+      request.prompt.push_back((t * 31 + beginning * 7) % 256);
+    }
+    for (int t = 0; t < own; ++t) request.prompt.push_back(pick(256));
+    request.max_new_tokens = 1 + pick(24);
+    request.family = pick(8) - 1;
+    request.hybrid = request.family >= 0 && pick(2) == 0;
+    request.sampling.temperature = pick(2) == 0 ? 0.0f : 0.9f;
+    request.sampling.seed = random();
+    request.sampling.frequency_penalty = pick(3) == 0 ? 0.7f : 0.0f;
+    request.top_logprobs = pick(3);
+    request.ignore_eos = pick(2) == 0;
+    request.priority = pick(4) == 0 ? pick(3) - 1 : 0;
+    if (request.prompt.size() > 2 && pick(4) == 0) {
+      request.max_new_tokens = 0;
+      request.score_tokens =
+          1 + pick(static_cast<int>(request.prompt.size()) - 1);
+    }
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+void ExpectSame(const Sink& a, const Sink& b) {
+  EXPECT_TRUE(a.finished && b.finished);
+  EXPECT_TRUE(a.status.ok()) << a.status;
+  EXPECT_TRUE(b.status.ok()) << b.status;
+  EXPECT_EQ(a.cause, b.cause);
+  EXPECT_EQ(a.tokens, b.tokens);
+  EXPECT_EQ(a.tokens_beside, b.tokens_beside);
+  EXPECT_TRUE(a.logprobs == b.logprobs);
+  EXPECT_EQ(a.use, b.use);
+}
+
+// Of a request that was cancelled: as far as it came, and nothing else.
+void ExpectBeginning(const Sink& part, const Sink& whole) {
+  EXPECT_TRUE(part.finished);
+  ASSERT_LE(part.tokens.size(), whole.tokens.size());
+  EXPECT_TRUE(
+      std::equal(part.tokens.begin(), part.tokens.end(), whole.tokens.begin()));
+}
+
+TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
+  int hits = 0, dense_preemptions = 0, expert_preemptions = 0, cancelled = 0;
+  for (int seed = 0; seed < 150; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    const auto pick = [&random](int n) {
+      return static_cast<int>(random() % n);
+    };
+    const auto requests = SomeRequests(random, 12);
+    std::vector<std::shared_ptr<Sink>> alone, mixed;
+    const CacheType cache_type =
+        seed % 2 == 0 ? CacheType::kFloat32 : CacheType::kBf16;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      Layout plain;
+      plain.cache_type = cache_type;
+      plain.options.prefix_caching = false;
+      Net net(plain, 0);
+      alone.push_back(net.Submit(i, requests[i]));
+      while (net.Turn()) {
+      }
+    }
+    Layout layout;
+    layout.dense_workers = 1 + pick(2);
+    layout.expert_workers = 1 + pick(3);
+    // At least 7 blocks, which the longest request needs.
+    layout.dense_blocks = 7 + pick(20);
+    layout.expert_blocks = 7 + pick(30);
+    layout.threads = 1 + pick(3);
+    layout.cache_type = cache_type;
+    layout.options.scheduler.token_budget = 1 + pick(60);
+    layout.options.scheduler.max_running = 1 + pick(12);
+    layout.options.prefix_caching = pick(4) > 0;
+    layout.options.steps_in_flight = 1 + pick(2);
+    Net net(layout, seed);
+    for (int turn = 0; mixed.size() < requests.size();) {
+      if (pick(6) == 0) {
+        mixed.push_back(net.Submit(mixed.size(), requests[mixed.size()]));
+      } else if (!mixed.empty() && pick(150) == 0) {
+        net.Cancel(pick(static_cast<int>(mixed.size())));
+      } else {
+        net.Turn();
+      }
+      ASSERT_LT(++turn, 1000000);
+    }
+    for (int turn = 0; net.Turn(); ++turn) ASSERT_LT(turn, 1000000);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      SCOPED_TRACE(i);
+      if (mixed[i]->status.code() == absl::StatusCode::kCancelled) {
+        ExpectBeginning(*mixed[i], *alone[i]);
+        ++cancelled;
+      } else {
+        ExpectSame(*mixed[i], *alone[i]);
+      }
+    }
+    net.ExpectNothingLeft();
+    hits += net.dense_counts.hits;
+    dense_preemptions += net.dense_counts.preemptions;
+    expert_preemptions += net.expert_counts.preemptions;
+  }
+  // It all happened. The dense workers' count has the expert workers' in it.
+  EXPECT_GT(hits, 1000);
+  EXPECT_GT(dense_preemptions - expert_preemptions, 50);
+  EXPECT_GT(expert_preemptions, 50);
+  EXPECT_GT(cancelled, 20);
+}
+
+}  // namespace
+}  // namespace apollo
