@@ -167,8 +167,9 @@ std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address) {
   // All channels share one completion queue, which the last to go takes down,
   // joining its threads. A call lets go of its channel in such a thread, which
   // would join itself and go on with freed memory. So the last never goes.
-  [[maybe_unused]] static const auto* const kept =
-      new std::shared_ptr<grpc::Channel>(channel);
+  // Volatile, or the compiler drops what is never read and leaves a leak.
+  [[maybe_unused]] static const std::shared_ptr<grpc::Channel>* const volatile
+      kept = new std::shared_ptr<grpc::Channel>(channel);
   return channel;
 }
 
