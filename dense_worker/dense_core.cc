@@ -3,7 +3,6 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "common/check.h"
@@ -351,20 +350,18 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
     link->second->Close();
     return;
   }
-  const Asked asked = std::move(step->second.extract(id).mapped());
+  Asked asked = std::move(step->second.extract(id).mapped());
   if (step->second.empty()) in_flight_.erase(step);
-  std::set<std::pair<SequenceId, std::uint32_t>> open;
-  for (const auto& [key, rows] : asked) open.insert(key);
   for (const SequenceOutput& output : result->outputs) {
-    const std::pair key = {output.sequence, output.attempt};
+    const auto rows = asked.extract({output.sequence, output.attempt});
     // What was not asked for is ignored: the sequence may not even be running.
-    if (open.erase(key) == 0) continue;
-    const auto& rows = asked.at(key);
-    observer_.OnRouted({rows.language, rows.has_family, output.expert_use,
-                        output.off_family});
+    if (rows.empty()) continue;
+    observer_.OnRouted({rows.mapped().language, rows.mapped().has_family,
+                        output.expert_use, output.off_family});
     TakeOutput(id, output);
   }
-  for (const auto& [sequence_id, attempt] : open) {
+  for (const auto& [key, rows] : asked) {
+    const auto& [sequence_id, attempt] = key;
     const auto it = sequences_.find(sequence_id);
     if (it == sequences_.end() || it->second.attempt != attempt ||
         it->second.worker != id) {

@@ -1,29 +1,12 @@
 #include "dense_worker/dense_metrics.h"
 
+#include "serving/single_metrics.h"
+
 namespace apollo {
-namespace {
-
-prometheus::Gauge& AddGauge(prometheus::Registry& registry, const char* name,
-                            const char* help) {
-  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add(
-      {});
-}
-
-prometheus::Counter& AddCounter(prometheus::Registry& registry,
-                                const char* name, const char* help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add(
-      {});
-}
-
-}  // namespace
-
 DenseMetrics::DenseMetrics(prometheus::Registry& registry, RoutingLog& routing)
     : routing_(routing),
-      steps_(prometheus::BuildCounter()
-                 .Name("apollo_dense_steps_total")
-                 .Help("Passes of a batch through the dense layers.")
-                 .Register(registry)
-                 .Add({})),
+      steps_(AddCounter(registry, "apollo_dense_steps_total",
+                        "Passes of a batch through the dense layers.")),
       decode_rows_(prometheus::BuildCounter()
                        .Name("apollo_dense_rows_total")
                        .Help("Rows through the dense layers, by kind.")

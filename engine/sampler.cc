@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "kernels/logits.h"
@@ -66,6 +67,10 @@ SampledToken Sample(float* logits, int vocab, const SamplingOptions& options,
                     int top_logprobs) {
   SampledToken result;
   const float log_sum = LogSumExp(logits, vocab);
+  if (!std::isfinite(log_sum)) {
+    result.logprob = std::numeric_limits<float>::quiet_NaN();
+    return result;
+  }
   if (top_logprobs > 0) {
     for (const std::int32_t token : TopTokens(logits, vocab, top_logprobs)) {
       result.alternatives.push_back({token, logits[token] - log_sum});

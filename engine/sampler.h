@@ -25,7 +25,9 @@ double UniformAt(std::uint64_t seed, std::uint64_t position);
 // Chooses the token at `position` of a sequence from its logits  // [vocab]
 // Penalties are subtracted first, then temperature, top-k and top-p in that
 // order. Equal logits are ordered by token. A function of its arguments alone: a
-// sequence continued elsewhere continues alike. `logits` is changed.
+// sequence continued elsewhere continues alike. `logits` is changed. Where they
+// define no probabilities (one is not a number, or infinite), nothing is chosen and
+// the logprob is not a number.
 SampledToken Sample(float* logits, int vocab, const SamplingOptions& options,
                     const TokenCounts& generated, std::uint64_t position,
                     int top_logprobs);

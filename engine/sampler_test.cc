@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <map>
 #include <vector>
 
@@ -34,6 +35,21 @@ TEST(SamplerTest, GreedyTakesTheMostProbableWithItsLogprob) {
   EXPECT_EQ(sampled.alternatives[1].token, 0);
   EXPECT_NEAR(sampled.alternatives[1].logprob, std::log(0.25), 1e-6);
   EXPECT_EQ(sampled.alternatives[2].token, 1);
+}
+
+TEST(SamplerTest, LogitsWithoutProbabilitiesGiveNoLogprob) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
+                          std::numeric_limits<float>::infinity()}) {
+    for (const float temperature : {0.0f, 1.0f}) {
+      std::vector<float> logits = Logits();
+      logits[1] = bad;
+      SamplingOptions options;
+      options.temperature = temperature;
+      const SampledToken sampled = Sample(logits.data(), 4, options, {}, 0, 2);
+      EXPECT_TRUE(std::isnan(sampled.logprob)) << bad << " " << temperature;
+      EXPECT_TRUE(sampled.alternatives.empty());
+    }
+  }
 }
 
 TEST(SamplerTest, FrequenciesFollowTheProbabilities) {

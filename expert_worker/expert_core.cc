@@ -23,6 +23,12 @@ int RowCount(const SequenceRows& rows) {
   return static_cast<int>(rows.tokens.size());
 }
 
+// Better no answer than one that is noise.
+absl::Status NotFinite() {
+  return absl::InternalError(
+      "the model's output is not finite: its weights may be damaged");
+}
+
 absl::Status NoRoom() {
   return absl::AbortedError("the expert worker made room for older sequences");
 }
@@ -426,28 +432,27 @@ void ExpertCore::CountRouting() {
   const int k = config.experts_per_token;
   const std::size_t layer = batch_->layer - config.boundary;
   const ExpertStage::Step& step = batch_->step;
-  for (std::size_t r = 0; r < batch_->entry_of_row.size(); ++r) {
-    Batch::Entry& entry = batch_->entries[batch_->entry_of_row[r]];
-    const SequenceStart& start = sequences_.at(entry.key).start;
-    bool has_family_expert = false;
-    for (int j = 0; j < k; ++j) {
-      const int expert = step.choices[r * k + j].expert;
-      ++entry.use[layer * config.num_experts + expert];
-      has_family_expert = has_family_expert || expert == start.family;
-    }
-    // A pinned expert that replaced another was not the gate's choice.
-    if (start.family >= 0 && (!has_family_expert || step.replaced[r])) {
-      ++entry.off_family[layer];
-    }
-  }
-  for (const Batch::Entry& entry : batch_->entries) {
+  for (Batch::Entry& entry : batch_->entries) {
     if (entry.first_row < 0) continue;
     const SequenceStart& start = sequences_.at(entry.key).start;
-    observer_.OnRouted(
-        {batch_->layer, start.language, RowCount(*entry.rows),
-         std::span(entry.use)
-             .subspan(layer * config.num_experts, config.num_experts),
-         start.family >= 0, static_cast<int>(entry.off_family[layer])});
+    const std::span<std::uint32_t> use =
+        std::span(entry.use).subspan(layer * config.num_experts, config.num_experts);
+    const int rows = RowCount(*entry.rows);
+    for (int r = entry.first_row; r < entry.first_row + rows; ++r) {
+      bool has_family_expert = false;
+      for (int j = 0; j < k; ++j) {
+        const int expert = step.choices[static_cast<std::size_t>(r) * k + j].expert;
+        ++use[expert];
+        has_family_expert = has_family_expert || expert == start.family;
+      }
+      // A pinned expert that replaced another was not the gate's choice.
+      if (start.family >= 0 && (!has_family_expert || step.replaced[r])) {
+        ++entry.off_family[layer];
+      }
+    }
+    observer_.OnRouted({batch_->layer, start.language, rows, use,
+                        start.family >= 0,
+                        static_cast<int>(entry.off_family[layer])});
   }
 }
 
@@ -558,15 +563,9 @@ void ExpertCore::FinishBatch() {
       float* row = &logits[i * config.vocab_size];
       SequenceOutput& output = outputs[w.entry];
       const Batch::Entry& entry = batch_->entries[w.entry];
-      const float log_sum = LogSumExp(row, config.vocab_size);
-      if (!std::isfinite(log_sum)) {
-        // Better no answer than one that is noise.
-        output.status = absl::InternalError(
-            "the model's output is not finite: its weights may be damaged");
-        output.score_logprobs.clear();
-        continue;
-      }
       if (w.target >= 0) {
+        const float log_sum = LogSumExp(row, config.vocab_size);
+        if (!std::isfinite(log_sum)) output.status = NotFinite();
         output.score_logprobs.push_back(
             row[entry.rows->score_targets[w.target]] - log_sum);
         continue;
@@ -576,6 +575,10 @@ void ExpertCore::FinishBatch() {
           Sample(row, config.vocab_size, sequence.start.sampling,
                  sequence.generated, output.position + 1,
                  sequence.start.top_logprobs);
+      if (!std::isfinite(sampled.logprob)) {
+        output.status = NotFinite();
+        continue;
+      }
       output.sampled = TokenLogprob{sampled.token, sampled.logprob};
       output.alternatives = std::move(sampled.alternatives);
     }

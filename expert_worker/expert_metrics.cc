@@ -3,17 +3,9 @@
 #include <string>
 #include <utility>
 
+#include "serving/single_metrics.h"
+
 namespace apollo {
-namespace {
-
-prometheus::Counter& AddCounter(prometheus::Registry& registry,
-                                const char* name, const char* help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add(
-      {});
-}
-
-}  // namespace
-
 ExpertMetrics::ExpertMetrics(prometheus::Registry& registry,
                              const ModelConfig& config,
                              LanguageLabels labels)

@@ -12,8 +12,6 @@ namespace {
 
 namespace pb = internal::v1;
 
-constexpr auto kAnswerLimit = std::chrono::seconds(2);
-
 pb::RunRequest ToProto(const GenerationRequest& request) {
   pb::RunRequest out;
   out.set_request_id(request.request_id);
@@ -201,7 +199,7 @@ void DenseClient::CollectRouting(
     pb::RoutingResponse response;
   };
   auto question = std::make_shared<Question>();
-  question->context.set_deadline(std::chrono::system_clock::now() + kAnswerLimit);
+  question->context.set_deadline(std::chrono::system_clock::now() + kDenseAnswerLimit);
   question->request.set_window_seconds(
       static_cast<std::uint32_t>(absl::ToInt64Seconds(window)));
   stub_->async()->Routing(

@@ -4,6 +4,7 @@
 #include <absl/time/time.h>
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +14,9 @@
 #include "proto/apollo/internal/v1/worker.grpc.pb.h"
 
 namespace apollo {
+
+// How long a dense worker may take to answer what it knows at once.
+inline constexpr auto kDenseAnswerLimit = std::chrono::seconds(2);
 
 // A dense worker in another process. Thread-safe.
 class DenseClient final : public GenerationBackend {

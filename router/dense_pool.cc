@@ -11,7 +11,6 @@ namespace apollo {
 namespace {
 
 constexpr auto kPollInterval = std::chrono::milliseconds(200);
-constexpr auto kAnswerLimit = std::chrono::seconds(2);
 
 struct Answer {
   grpc::ClientContext context;
@@ -69,7 +68,7 @@ void DensePool::Poll() {
   std::map<std::string, std::unique_ptr<Answer>> answers;
   for (const auto& [address, client] : clients) {
     auto& answer = *(answers[address] = std::make_unique<Answer>());
-    answer.context.set_deadline(std::chrono::system_clock::now() + kAnswerLimit);
+    answer.context.set_deadline(std::chrono::system_clock::now() + kDenseAnswerLimit);
     client->stub().async()->Describe(
         &answer.context, &answer.request, &answer.response,
         [&answer](grpc::Status status) {

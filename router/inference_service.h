@@ -6,8 +6,8 @@
 namespace apollo {
 
 // The public service. Requests come as raw bytes, so that a field that is not
-// UTF-8 can be named (see wire_request.h); GetModel and GetRouting have no such field. The context
-// must outlive the service.
+// UTF-8 can be named (see wire_request.h); GetModel and GetRouting have no such
+// field. The context must outlive the service.
 class InferenceService final
     : public v1::InferenceService::WithRawCallbackMethod_Generate<
           v1::InferenceService::WithRawCallbackMethod_Score<

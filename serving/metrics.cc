@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "serving/single_metrics.h"
+
 namespace apollo {
 namespace {
 
@@ -22,12 +24,6 @@ prometheus::Histogram& AddHistogram(prometheus::Registry& registry,
       .Add({}, Seconds());
 }
 
-prometheus::Counter& AddCounter(prometheus::Registry& registry,
-                                const char* name, const char* help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add(
-      {});
-}
-
 }  // namespace
 
 RequestMetrics::RequestMetrics(prometheus::Registry& registry)
@@ -35,11 +31,8 @@ RequestMetrics::RequestMetrics(prometheus::Registry& registry)
                     .Name("apollo_requests_total")
                     .Help("Requests that ended, by method and gRPC code.")
                     .Register(registry)),
-      running_(prometheus::BuildGauge()
-                   .Name("apollo_num_requests_running")
-                   .Help("Requests in progress.")
-                   .Register(registry)
-                   .Add({})),
+      running_(AddGauge(registry, "apollo_num_requests_running",
+                        "Requests in progress.")),
       prompt_tokens_(AddCounter(registry, "apollo_prompt_tokens_total",
                                 "Prompt tokens of accepted requests.")),
       generation_tokens_(AddCounter(registry, "apollo_generation_tokens_total",

@@ -53,18 +53,31 @@ std::string WriteFile(const std::string& name, std::string_view bytes) {
   return path;
 }
 
-TEST(FastTextDetectorTest, MedicalQuestionsInAllFiftyLanguages) {
+struct Question {
+  std::string language, text;
+};
+
+// Medical questions in all 50 languages.
+std::vector<Question> Questions() {
   std::ifstream file("model/language/testdata/questions.tsv");
+  std::vector<Question> questions;
   std::string line;
+  while (std::getline(file, line)) {
+    std::istringstream fields(line);
+    std::string source;
+    Question& question = questions.emplace_back();
+    std::getline(fields, question.language, '\t');
+    std::getline(fields, source, '\t');
+    std::getline(fields, question.text);
+  }
+  return questions;
+}
+
+TEST(FastTextDetectorTest, MedicalQuestionsInAllFiftyLanguages) {
   std::set<std::string> languages;
   int right = 0, right_family = 0, all = 0;
   std::string wrong;
-  while (std::getline(file, line)) {
-    std::istringstream fields(line);
-    std::string language, source, text;
-    std::getline(fields, language, '\t');
-    std::getline(fields, source, '\t');
-    std::getline(fields, text);
+  for (const auto& [language, text] : Questions()) {
     languages.insert(language);
     const auto family = GuessFamily(Ours().Detect(text), FamilyTable::Paper());
     ++all;
@@ -119,16 +132,9 @@ TEST(FastTextDetectorTest, NoiseDoesNotSwingTheResultInAnyLanguage) {
       "the doctor said\n    return value > the_limit\n```",
       " <b class=\"question about the patient\">!</b> HbA1c COVID-19 BMI",
   };
-  std::ifstream file("model/language/testdata/questions.tsv");
-  std::string line;
   int all = 0, same = 0, same_family = 0;
   std::string swung;
-  while (std::getline(file, line)) {
-    std::istringstream fields(line);
-    std::string language, source, text;
-    std::getline(fields, language, '\t');
-    std::getline(fields, source, '\t');
-    std::getline(fields, text);
+  for (const auto& [language, text] : Questions()) {
     const auto family = GuessFamily(Ours().Detect(text), FamilyTable::Paper());
     ASSERT_TRUE(family.has_value()) << language;
     for (const char* part : noise) {

@@ -13,6 +13,7 @@
 
 #include "tests/e2e/child_process.h"
 #include "tests/e2e/cluster.h"
+#include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 namespace {
@@ -45,12 +46,6 @@ struct Case {
 
 class BadModelTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "apollo_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   // Runs a server on the model until it ends; returns what it said.
   std::string RunServer(const std::string& binary, const std::string& model,
                         int& status) {
@@ -66,7 +61,8 @@ class BadModelTest : public ::testing::Test {
     return ReadAll(log);
   }
 
-  std::string folder_;
+  const TempFolder temp_;
+  const std::string folder_ = temp_.path();
 };
 
 TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {

@@ -61,9 +61,6 @@ std::string DemoModel() {
 
 Cluster::Cluster(std::string model, const Layout& layout)
     : model_(std::move(model)), layout_(layout) {
-  std::string pattern =
-      (std::filesystem::temp_directory_path() / "apollo_XXXXXX").string();
-  folder_ = mkdtemp(pattern.data());
   const auto config = LoadModelConfig(model_);
   EXPECT_TRUE(config.ok()) << config.status();
   if (config.ok()) experts_ = config->num_experts;
@@ -78,7 +75,6 @@ Cluster::~Cluster() {
   router_.reset();
   dense_.clear();
   expert_.clear();
-  std::filesystem::remove_all(folder_);
 }
 
 std::unique_ptr<ChildProcess> Cluster::Launch(const std::string& binary,
@@ -206,7 +202,7 @@ double Cluster::Metric(const std::string& process, const std::string& name) {
 
 std::string Cluster::Logs() {
   std::string all;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
     if (entry.path().extension() == ".log") all += ReadAll(entry.path());
   }
   return all;

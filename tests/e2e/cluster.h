@@ -8,6 +8,7 @@
 
 #include "proto/apollo/v1/inference.grpc.pb.h"
 #include "tests/e2e/child_process.h"
+#include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 
@@ -52,7 +53,7 @@ class Cluster {
   std::string Logs();
 
  private:
-  std::string File(const std::string& name) const { return folder_ + "/" + name; }
+  std::string File(const std::string& name) const { return folder_.path() + "/" + name; }
   std::unique_ptr<ChildProcess> Launch(const std::string& binary,
                                        const std::string& name,
                                        std::vector<std::string> flags);
@@ -63,7 +64,7 @@ class Cluster {
 
   const std::string model_;
   Layout layout_;
-  std::string folder_;
+  const TempFolder folder_;
   int experts_ = 0;  // Of the model.
   std::string router_address_;
   std::vector<std::string> dense_addresses_, expert_addresses_;

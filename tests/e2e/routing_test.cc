@@ -20,6 +20,7 @@
 #include "tests/e2e/generate.h"
 #include "tests/e2e/http.h"
 #include "tests/e2e/known_routing.h"
+#include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 namespace {
@@ -70,14 +71,12 @@ void ExpectUse(const google::protobuf::RepeatedPtrField<v1::LayerExpertUse>& lay
 class RoutingTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "apollo_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
     fs::create_directory(folder_ + "/model");
     WriteKnownModel(folder_ + "/model");
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
-  std::string folder_;
+  const TempFolder temp_;
+  const std::string folder_ = temp_.path();
 };
 
 // The sums of apollo_expert_tokens_total over all expert workers.
