@@ -12,14 +12,15 @@
 namespace apollo {
 
 DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
-                     DenseObserver& observer)
+                     DenseObserver& observer, const Clock& clock)
     : options_(std::move(options)),
       stage_(std::move(stage)),
       num_experts_(stage_->config().num_experts),
       observer_(observer),
       prefixes_(stage_->cache().pool()),
       scheduler_(options_.scheduler, stage_->cache().pool(),
-                 [this](SequenceId id) { return FindCached(id); }) {}
+                 [this](SequenceId id) { return FindCached(id); }),
+      answers_(clock) {}
 
 DenseCore::~DenseCore() {
   while (!sequences_.empty()) {
@@ -37,6 +38,8 @@ void DenseCore::LinkUp(LinkId id, const Hello& peer,
 void DenseCore::LinkDown(LinkId id) {
   links_.erase(id);
   placement_.Remove(id);
+  answers_.Forget(id);
+  silent_.erase(id);
   for (auto it = in_flight_.begin(); it != in_flight_.end();) {
     it->second.erase(id);
     it = it->second.empty() ? in_flight_.erase(it) : std::next(it);
@@ -49,6 +52,30 @@ void DenseCore::LinkDown(LinkId id) {
     Finish(sequence_id,
            absl::UnavailableError("the expert worker was lost; try again"));
   }
+}
+
+void DenseCore::Tick(absl::Duration now) {
+  for (const LinkId id : answers_.SilentFor(options_.silent_after, now)) {
+    if (!silent_.insert(id).second) continue;
+    placement_.SetSilent(id, true);
+    LogWarning("expert_worker_silent", {{"peer", placement_.name(id)}});
+  }
+  for (const LinkId id : answers_.SilentFor(options_.answer_timeout, now)) {
+    LogError("expert_worker_does_not_answer",
+             {{"peer", placement_.name(id)},
+              {"seconds", absl::ToDoubleSeconds(options_.answer_timeout)}});
+    answers_.Forget(id);
+    links_.at(id)->Close();  // LinkDown follows.
+  }
+}
+
+int DenseCore::StepsInFlight() const {
+  return static_cast<int>(std::count_if(
+      in_flight_.begin(), in_flight_.end(), [this](const auto& step) {
+        return std::any_of(
+            step.second.begin(), step.second.end(),
+            [this](const auto& asked) { return !silent_.contains(asked.first); });
+      }));
 }
 
 std::int64_t DenseCore::MaxPositions(const GenerationRequest& request) {
@@ -234,8 +261,7 @@ void DenseCore::Publish(const Scheduler::Slice& slice) {
 }
 
 bool DenseCore::HasWork() const {
-  return static_cast<int>(in_flight_.size()) < options_.steps_in_flight &&
-         scheduler_.HasWork();
+  return StepsInFlight() < options_.steps_in_flight && scheduler_.HasWork();
 }
 
 SequenceRows DenseCore::RowsFor(const Scheduler::Slice& slice) const {
@@ -335,6 +361,7 @@ void DenseCore::Advance() {
       asked[{part.sequence, part.attempt}] = {request.language,
                                               request.family >= 0};
     }
+    answers_.Asked(id);
     links_.at(id)->Send({std::move(out.step), std::move(out.payload)});
   }
 }
@@ -350,6 +377,8 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
     link->second->Close();
     return;
   }
+  answers_.Answered(id);
+  if (silent_.erase(id) > 0) placement_.SetSilent(id, false);
   Asked asked = std::move(step->second.extract(id).mapped());
   if (step->second.empty()) in_flight_.erase(step);
   for (const SequenceOutput& output : result->outputs) {

@@ -5,16 +5,19 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/clock.h"
 #include "dense_worker/observer.h"
 #include "dense_worker/placement.h"
 #include "engine/dense_stage.h"
 #include "engine/prefix_cache.h"
 #include "engine/scheduler.h"
+#include "link/answer_watch.h"
 #include "link/link_session.h"
 #include "model/generation/generation.h"
 
@@ -30,7 +33,9 @@ namespace apollo {
 // the tokens that its sink has seen; nothing of that shows in its tokens.
 //
 // Two steps may be in flight, so that the dense layers of one run while expert
-// workers compute the other. One thread. No clock, no gRPC.
+// workers compute the other. A worker that keeps its link but does not answer
+// delays the sequences of others for `silent_after` at most, and its own fail after
+// `answer_timeout`. One thread. No gRPC, and no time but the clock that is given.
 class DenseCore {
  public:
   struct Options {
@@ -39,17 +44,22 @@ class DenseCore {
     int max_waiting = 1024;     // Sequences that wait for cache blocks.
     int steps_in_flight = 2;
     bool prefix_caching = true;  // Sequences share the blocks of equal beginnings.
+    absl::Duration silent_after = absl::Seconds(1);
+    absl::Duration answer_timeout = absl::Seconds(30);
   };
 
-  // `observer` must outlive the core.
+  // `observer` and `clock` must outlive the core.
   DenseCore(Options options, std::unique_ptr<DenseStage> stage,
-            DenseObserver& observer);
+            DenseObserver& observer, const Clock& clock = Clock::Real());
   // Sequences that are left finish with UNAVAILABLE.
   ~DenseCore();
 
   void LinkUp(LinkId id, const Hello& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
   void LinkDown(LinkId id);
+  // Looks after workers that do not answer; call it several times a second. Frames
+  // that came before `now` have been passed to LinkFrame.
+  void Tick(absl::Duration now);
 
   // Takes a sequence; `id` is new. Errors go to the sink.
   void Submit(SequenceId id, GenerationRequest request,
@@ -96,6 +106,8 @@ class DenseCore {
   // Lets others find the blocks that a step has filled.
   void Publish(const Scheduler::Slice& slice);
   void ReportCache();
+  // Steps that a worker which is not silent still has to answer.
+  int StepsInFlight() const;
   // Ends a sequence everywhere and tells its sink.
   void Finish(SequenceId id, absl::StatusOr<GenerationFinished> result);
   std::vector<LayerUse> UseOf(const Sequence& sequence) const;
@@ -124,6 +136,8 @@ class DenseCore {
   using Asked = std::map<std::pair<SequenceId, std::uint32_t>, AskedRows>;
   std::map<std::uint64_t, std::map<LinkId, Asked>> in_flight_;
   std::uint64_t next_step_ = 1;
+  AnswerWatch answers_;
+  std::set<LinkId> silent_;
 };
 
 }  // namespace apollo

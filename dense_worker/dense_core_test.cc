@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 
+#include "common/fake_clock.h"
 #include "engine/loading.h"
 
 namespace apollo {
@@ -147,7 +148,7 @@ class DenseCoreTest : public testing::Test {
         options_,
         *DenseStage::Load(Config(), *Model().checkpoint, {block_bytes * blocks},
                           pool_, nullptr),
-        counts_);
+        counts_, clock_);
   }
   void LinkBoth() {
     core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3}},
@@ -178,6 +179,7 @@ class DenseCoreTest : public testing::Test {
 
   DenseCore::Options options_;
   Counts counts_;
+  FakeClock clock_;
   ThreadPool pool_{1};
   std::shared_ptr<FakeLink> first_ = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> second_ = std::make_shared<FakeLink>();
@@ -800,6 +802,90 @@ TEST_F(DenseCoreTest, WhatIsLeftAtTheEndIsUnavailable) {
   const auto sink = Submit(1, Request(3, 2));
   core_.reset();
   EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
+}
+
+// Two workers with all experts each, of which the first never answers.
+class SilentWorkerTest : public DenseCoreTest {
+ protected:
+  SilentWorkerTest() {
+    Start();
+    const std::set<int> all = {0, 1, 2, 3, 4, 5, 6};
+    core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", all}, first_);
+    core_->LinkUp(kSecond, {WorkerRole::kExpert, "e2", "m", "1", all}, second_);
+    // Of as many sequences as workers each worker gets one.
+    a_ = Submit(1, Request(4, 3));
+    b_ = Submit(2, Request(4, 3));
+    core_->Advance();
+    stuck_ = a_->text == "d>e1" ? a_ : b_;
+    live_ = a_->text == "d>e1" ? b_ : a_;
+    EXPECT_EQ(live_->text, "d>e2");
+  }
+  void Wait(absl::Duration time) {
+    clock_.now += time;
+    core_->Tick(clock_.now);
+  }
+  // The live worker answers one step.
+  void AnswerLive(std::int32_t token) {
+    std::erase_if(second_->frames, [](const Frame& frame) {
+      return std::holds_alternative<ReleaseSequences>(frame.body);
+    });
+    Reply(Answer(second_->Take<StageStep>(), token), kSecond);
+  }
+  std::shared_ptr<Sink> a_, b_, stuck_, live_;
+};
+
+TEST_F(SilentWorkerTest, OthersGoOnAndItsOwnSequencesFail) {
+  AnswerLive(100);
+  core_->Advance();  // The second step in flight.
+  AnswerLive(101);
+  // One of the two steps is still owed in full by the silent worker; the next
+  // one's owners have all answered.
+  Wait(options_.silent_after * 2);
+  while (core_->HasWork()) core_->Advance();
+  AnswerLive(102);
+  EXPECT_EQ(live_->text, "d>e2 0:100 1:101 2:102 end");
+  // New sequences go to the other worker, even when it has more of them.
+  for (int i = 0; i < 3; ++i) {
+    const auto next = Submit(10 + i, Request(4, 1));
+    ASSERT_TRUE(core_->HasWork());
+    core_->Advance();
+    AnswerLive(100);
+    EXPECT_EQ(next->text, "d>e2 0:100 end");
+  }
+  EXPECT_FALSE(first_->closed);
+  Wait(options_.answer_timeout);
+  EXPECT_TRUE(first_->closed);
+  EXPECT_FALSE(second_->closed);
+  EXPECT_FALSE(stuck_->finished);
+  core_->LinkDown(kFirst);
+  EXPECT_EQ(stuck_->code(), StatusCode::kUnavailable);
+}
+
+TEST_F(SilentWorkerTest, ItsUnansweredStepsHoldNobodyUp) {
+  // Both steps that may be in flight wait for the silent worker.
+  AnswerLive(100);
+  const auto more = Submit(3, Request(4, 3));
+  core_->Advance();
+  if (more->text == "d>e2") AnswerLive(101);
+  Wait(options_.silent_after * 2);
+  const auto last = Submit(4, Request(4, 3));
+  EXPECT_TRUE(core_->HasWork());
+  while (core_->HasWork()) core_->Advance();
+  EXPECT_EQ(last->text.substr(0, 4), "d>e2");
+}
+
+TEST_F(SilentWorkerTest, AnAnswerMakesItOneOfThemAgain) {
+  Wait(options_.silent_after * 2);
+  AnswerLive(100);
+  Reply(Answer(first_->Take<StageStep>(), 90), kFirst);
+  EXPECT_EQ(stuck_->text, "d>e1 0:90");
+  Wait(options_.answer_timeout * 2);  // Nothing is owed.
+  EXPECT_FALSE(first_->closed);
+  Submit(3, Request(4, 1));
+  const auto next = Submit(4, Request(4, 1));
+  core_->Advance();
+  EXPECT_EQ(first_->frames.size(), 1u);
+  EXPECT_FALSE(stuck_->finished);
 }
 
 }  // namespace

@@ -5,12 +5,14 @@
 #include <optional>
 #include <utility>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 namespace apollo {
 namespace {
 
 constexpr absl::Duration kStuck = absl::Seconds(30);
+constexpr absl::Duration kTick = absl::Milliseconds(250);
 
 }  // namespace
 
@@ -46,7 +48,13 @@ DenseWorker::DenseWorker(DenseCore::Options options,
                          std::unique_ptr<DenseStage> stage,
                          DenseObserver& observer)
     : engine_(std::make_shared<Engine>(std::move(options), std::move(stage),
-                                       observer, [this] { Publish(); })) {
+                                       observer, [this] { Publish(); })),
+      ticker_(kTick, [engine = engine_] {
+        engine->thread.Post(
+            [engine = engine.get(), now = Clock::Real().Now()] {
+              engine->core->Tick(now);
+            });
+      }) {
   engine_->thread.Start();
 }
 

@@ -8,6 +8,7 @@
 #include "dense_worker/observer.h"
 #include "engine/dense_stage.h"
 #include "engine/engine_thread.h"
+#include "engine/ticker.h"
 #include "link/link_session.h"
 #include "model/generation/generation.h"
 
@@ -46,6 +47,7 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   std::atomic<SequenceId> next_sequence_{1};
   std::atomic<int> sequences_{0};
   std::atomic<bool> covered_{false};
+  Ticker ticker_;
 };
 
 }  // namespace apollo

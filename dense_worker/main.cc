@@ -2,6 +2,8 @@
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
+#include <absl/strings/str_cat.h>
+#include <absl/time/time.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -40,6 +42,8 @@ ABSL_FLAG(std::string, families, "",
           "else the published ones.");
 ABSL_FLAG(std::string, name, "dense-0",
           "Name of this process; unique in the cluster.");
+ABSL_FLAG(absl::Duration, answer_timeout, absl::Seconds(30),
+          "An expert worker that owes an answer for longer is taken for lost.");
 ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
 ABSL_FLAG(std::int64_t, cache_megabytes, 1024,
           "Bound of the key/value cache and replay log, in MiB.");
@@ -65,6 +69,12 @@ absl::Status CheckAtLeastOne(const char* flag, std::int64_t value) {
 absl::Status Run() {
   ASSIGN_OR_RETURN(Membership experts,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
+  if (absl::GetFlag(FLAGS_answer_timeout) <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--answer_timeout is ",
+                     absl::FormatDuration(absl::GetFlag(FLAGS_answer_timeout)),
+                     "; it must be more than 0, for example 10s"));
+  }
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
   ASSIGN_OR_RETURN(const CacheOptions cache,
                    ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
@@ -96,6 +106,7 @@ absl::Status Run() {
   core.scheduler.max_running = absl::GetFlag(FLAGS_max_running);
   core.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
   core.max_waiting = absl::GetFlag(FLAGS_max_waiting);
+  core.answer_timeout = absl::GetFlag(FLAGS_answer_timeout);
   DenseWorker worker(core, std::move(stage), metrics);
   RunService service(worker,
                      {core.name, model.hash, [&worker] { return worker.Ready(); },

@@ -22,10 +22,15 @@ std::uint64_t Score(const std::string& name, std::uint64_t key) {
 }  // namespace
 
 void Placement::Add(LinkId id, const Hello& worker) {
-  workers_[id] = {worker, 0};
+  workers_[id] = {worker};
 }
 
 void Placement::Remove(LinkId id) { workers_.erase(id); }
+
+void Placement::SetSilent(LinkId id, bool silent) {
+  const auto it = workers_.find(id);
+  if (it != workers_.end()) it->second.silent = silent;
+}
 
 absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
                                          std::int64_t tokens) {
@@ -44,7 +49,8 @@ absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
         family >= 0 && worker.hello.experts.contains(family);
     const std::uint64_t score = Score(worker.hello.name, key);
     const bool better =
-        best == nullptr || (resident != best_resident ? resident
+        best == nullptr || (worker.silent != best->silent ? best->silent
+                            : resident != best_resident   ? resident
                             : worker.sequences != best->sequences
                                 ? worker.sequences < best->sequences
                                 : score > best_score);

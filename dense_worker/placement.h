@@ -18,8 +18,12 @@ class Placement {
   void Add(LinkId id, const Hello& worker);
   void Remove(LinkId id);
 
-  // Of the workers that have the family's expert (of all, if family is -1 or none
-  // has it), the one with the fewest sequences from here; among equals by
+  // Says whether a worker has stopped answering, for now. Unknown ids are ignored.
+  void SetSilent(LinkId id, bool silent);
+
+  // Of the workers that are not silent (of all, if all are), and of those of the
+  // workers that have the family's expert (of all, if family is -1 or none has
+  // it), the one with the fewest sequences from here; among equals by
   // rendezvous hashing of `key` (Thaler and Ravishankar, 1998). Only workers whose
   // cache holds `tokens` tokens count; RESOURCE_EXHAUSTED with the reason if there
   // is none such, UNAVAILABLE without any worker. The sequence counts until
@@ -40,6 +44,7 @@ class Placement {
   struct Worker {
     Hello hello;
     int sequences = 0;
+    bool silent = false;
   };
   std::map<LinkId, Worker> workers_;
 };

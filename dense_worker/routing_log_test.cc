@@ -5,14 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "common/fake_clock.h"
+
 namespace apollo {
 namespace {
-
-class FakeClock final : public Clock {
- public:
-  absl::Duration Now() const override { return now; }
-  absl::Duration now = absl::Seconds(1000);  // Of no meaning.
-};
 
 // Two sparse layers, 3 and 4, of three experts; two for each token.
 ModelConfig Config() {

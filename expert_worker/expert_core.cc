@@ -62,9 +62,12 @@ struct ExpertCore::Batch {
   std::map<std::uint64_t, Ticket> tickets;
 };
 
-ExpertCore::ExpertCore(std::unique_ptr<ExpertStage> stage,
-                       ExpertObserver& observer)
-    : stage_(std::move(stage)), observer_(observer) {}
+ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
+                       ExpertObserver& observer, const Clock& clock)
+    : options_(options),
+      stage_(std::move(stage)),
+      observer_(observer),
+      answers_(clock) {}
 
 ExpertCore::~ExpertCore() = default;
 
@@ -75,6 +78,7 @@ void ExpertCore::LinkUp(LinkId id, const Hello& peer,
 
 void ExpertCore::LinkDown(LinkId id) {
   peers_.erase(id);
+  answers_.Forget(id);
   std::erase_if(waiting_, [id](const WaitingStep& w) { return w.from == id; });
   std::vector<SequenceKey> gone;
   for (auto it = sequences_.lower_bound({id, 0});
@@ -92,6 +96,16 @@ void ExpertCore::LinkDown(LinkId id) {
     FailRows(it->second.choices,
              absl::UnavailableError("an expert worker was lost"));
     it = batch_->tickets.erase(it);
+  }
+}
+
+void ExpertCore::Tick(absl::Duration now) {
+  for (const LinkId id : answers_.SilentFor(options_.answer_timeout, now)) {
+    LogError("expert_worker_does_not_answer",
+             {{"peer", peers_.at(id).hello.name},
+              {"seconds", absl::ToDoubleSeconds(options_.answer_timeout)}});
+    answers_.Forget(id);
+    peers_.at(id).link->Close();  // LinkDown follows.
   }
 }
 
@@ -191,6 +205,7 @@ absl::Status ExpertCore::ServeRows(const Peer& peer, const ExpertRows& rows,
 
 absl::Status ExpertCore::TakeOutputs(LinkId from, const ExpertOutputs& outputs,
                                      const std::vector<float>& payload) {
+  answers_.Answered(from);
   if (!batch_) return absl::OkStatus();  // Of a batch that is over.
   const auto it = batch_->tickets.find(outputs.ticket);
   if (it == batch_->tickets.end()) return absl::OkStatus();
@@ -491,6 +506,7 @@ void ExpertCore::DispatchExperts() {
     const std::uint64_t ticket = next_ticket_++;
     batch_->tickets[ticket] = {peer->first, choices};
     observer_.OnRowsSent(static_cast<int>(choices.size()));
+    answers_.Asked(peer->first);
     peer->second.link->Send({ExpertRows{ticket, layer, expert}, gather(choices)});
   }
   for (const auto& [expert, choices] : choices_of) {

@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "common/clock.h"
 #include "engine/expert_stage.h"
 #include "engine/sampler.h"
 #include "expert_worker/observer.h"
+#include "link/answer_watch.h"
 #include "link/link_session.h"
 
 namespace apollo {
@@ -29,16 +31,27 @@ namespace apollo {
 // sequence that was opened last makes room: its rows are answered with ABORTED, and
 // its dense worker begins it again. The oldest always goes on.
 //
-// One thread. No clock, no gRPC.
+// A peer that keeps its link but does not answer holds up a batch for
+// `answer_timeout` at most; then the rows that wait for it fail.
+//
+// One thread. No gRPC, and no time but the clock that is given.
 class ExpertCore {
  public:
-  // `observer` must outlive the core.
-  ExpertCore(std::unique_ptr<ExpertStage> stage, ExpertObserver& observer);
+  struct Options {
+    absl::Duration answer_timeout = absl::Seconds(10);
+  };
+
+  // `observer` and `clock` must outlive the core.
+  ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
+             ExpertObserver& observer, const Clock& clock = Clock::Real());
   ~ExpertCore();
 
   void LinkUp(LinkId id, const Hello& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
   void LinkDown(LinkId id);
+  // Looks after peers that do not answer; call it several times a second. Frames
+  // that came before `now` have been passed to LinkFrame.
+  void Tick(absl::Duration now);
 
   // Whether Advance would do something.
   bool HasWork() const;
@@ -95,8 +108,10 @@ class ExpertCore {
   void FinishLayer();
   void FinishBatch();
 
+  const Options options_;
   const std::unique_ptr<ExpertStage> stage_;
   ExpertObserver& observer_;
+  AnswerWatch answers_;
   std::map<LinkId, Peer> peers_;
   std::map<SequenceKey, Sequence> sequences_;
   std::deque<WaitingStep> waiting_;

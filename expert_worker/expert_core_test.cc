@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "common/fake_clock.h"
 #include "engine/loading.h"
 
 namespace apollo {
@@ -76,9 +77,10 @@ std::int64_t BlockBytes() {
 struct Worker {
   explicit Worker(const std::set<int>& experts, int blocks = 64) {
     core = std::make_unique<ExpertCore>(
+        ExpertCore::Options(),
         *ExpertStage::Load(Config(), *Model().checkpoint, experts,
                            {BlockBytes() * blocks}, pool, nullptr),
-        counts);
+        counts, clock);
     core->LinkUp(kDense, {WorkerRole::kDense, "d", "m", "1", {}}, dense);
     core->LinkUp(kOtherDense, {WorkerRole::kDense, "f", "m", "1", {}}, other);
   }
@@ -108,6 +110,7 @@ struct Worker {
 
   ThreadPool pool{1};
   Counts counts;
+  FakeClock clock;
   std::shared_ptr<FakeLink> dense = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> peer = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> other = std::make_shared<FakeLink>();
@@ -712,6 +715,41 @@ TEST(ExpertCoreTest, OffFamilyIsTheGatesOwnChoice) {
   // The test has both kinds.
   EXPECT_GT(off, 0);
   EXPECT_GT(on, 0);
+}
+
+TEST(ExpertCoreTest, APeerThatDoesNotAnswerHoldsUpABatchForALimitedTime) {
+  const Division division;
+  Worker worker(division.here);
+  worker.AddPeer(division.there);
+  worker.Take(Step(1, {Rows(division.local, 0, 1), Rows(division.remote, 0, 1)}));
+  worker.Work();
+  ASSERT_FALSE(worker.peer->frames.empty());
+  const absl::Duration limit = ExpertCore::Options().answer_timeout;
+  worker.clock.now += limit;
+  worker.core->Tick(worker.clock.now);
+  EXPECT_FALSE(worker.peer->closed);
+  EXPECT_TRUE(worker.dense->frames.empty());
+  worker.clock.now += absl::Milliseconds(1);
+  worker.core->Tick(worker.clock.now);
+  EXPECT_TRUE(worker.peer->closed);
+  EXPECT_FALSE(worker.dense->closed);
+  worker.core->LinkDown(kPeer);
+  worker.Work();
+  const StageResult result = worker.Result();
+  ASSERT_EQ(result.outputs.size(), 2u);
+  ExpectSame(result.outputs[0], ReferenceOf(Rows(division.local, 0, 1)));
+  EXPECT_EQ(result.outputs[1].status.code(), StatusCode::kUnavailable);
+}
+
+TEST(ExpertCoreTest, APeerThatAnswersOwesNothing) {
+  const Division division;
+  Two two(division.here, division.there);
+  two.low.Take(Step(1, {Rows(division.remote, 0, 1)}));
+  two.Work();
+  EXPECT_EQ(two.low.counts.sent > 0, true);
+  two.low.clock.now += absl::Hours(1);
+  two.low.core->Tick(two.low.clock.now);
+  EXPECT_FALSE(two.low.peer->closed);
 }
 
 }  // namespace

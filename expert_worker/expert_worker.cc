@@ -3,22 +3,28 @@
 #include <set>
 #include <utility>
 
+#include "common/clock.h"
 #include "common/log.h"
 
 namespace apollo {
 
 constexpr absl::Duration kStuck = absl::Seconds(30);
+constexpr absl::Duration kTick = absl::Milliseconds(250);
 
-ExpertWorker::ExpertWorker(std::unique_ptr<ExpertStage> stage,
+ExpertWorker::ExpertWorker(ExpertCore::Options options,
+                           std::unique_ptr<ExpertStage> stage,
                            ExpertObserver& observer)
     : num_experts_(stage->config().num_experts),
       resident_(stage->experts()),
-      core_(std::move(stage), observer),
+      core_(options, std::move(stage), observer),
       thread_([this] { return core_.HasWork(); },
               [this] {
                 core_.Advance();
                 Publish();
-              }) {
+              }),
+      ticker_(kTick, [this] {
+        thread_.Post([this, now = Clock::Real().Now()] { core_.Tick(now); });
+      }) {
   Publish();
   thread_.Start();
 }

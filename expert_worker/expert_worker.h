@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/engine_thread.h"
+#include "engine/ticker.h"
 #include "engine/expert_stage.h"
 #include "expert_worker/expert_core.h"
 #include "expert_worker/observer.h"
@@ -19,7 +20,8 @@ namespace apollo {
 class ExpertWorker final : public LinkEvents {
  public:
   // `observer` must outlive the worker.
-  ExpertWorker(std::unique_ptr<ExpertStage> stage, ExpertObserver& observer);
+  ExpertWorker(ExpertCore::Options options, std::unique_ptr<ExpertStage> stage,
+               ExpertObserver& observer);
   // All links must have ended.
   ~ExpertWorker() override;
 
@@ -46,6 +48,7 @@ class ExpertWorker final : public LinkEvents {
   std::atomic<int> sequences_{0};
   std::atomic<bool> covered_{false};
   EngineThread thread_;
+  Ticker ticker_;
 };
 
 }  // namespace apollo

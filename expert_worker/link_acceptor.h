@@ -1,8 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "common/log.h"
 #include "link/grpc_link.h"
 #include "link/link_session.h"
 
@@ -16,7 +18,12 @@ class WorkerLinkAcceptor final : public LinkAcceptor {
       : self_(std::move(self)), events_(events) {}
 
   std::shared_ptr<FrameHandler> OnAccept(std::shared_ptr<Link> link) override {
-    auto session = std::make_shared<LinkSession>(self_, events_, nullptr);
+    auto session = std::make_shared<LinkSession>(
+        self_, events_, [](const absl::Status& status) {
+          // The peer hears only that the link has ended.
+          if (status.code() != absl::StatusCode::kFailedPrecondition) return;
+          LogWarning("link_refused", {{"reason", std::string(status.message())}});
+        });
     session->Begin(std::move(link));
     return session;
   }

@@ -2,6 +2,8 @@
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
+#include <absl/strings/str_cat.h>
+#include <absl/time/time.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -45,6 +47,8 @@ ABSL_FLAG(std::string, families, "",
           "else the published ones.");
 ABSL_FLAG(std::string, name, "expert-0",
           "Name of this process; unique in the cluster.");
+ABSL_FLAG(absl::Duration, answer_timeout, absl::Seconds(10),
+          "A peer that owes an answer for longer is taken for lost.");
 ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
 ABSL_FLAG(std::int64_t, cache_megabytes, 512,
           "Bound of the key/value cache, in MiB.");
@@ -57,6 +61,12 @@ namespace {
 absl::Status Run() {
   ASSIGN_OR_RETURN(Membership members,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
+  if (absl::GetFlag(FLAGS_answer_timeout) <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--answer_timeout is ",
+                     absl::FormatDuration(absl::GetFlag(FLAGS_answer_timeout)),
+                     "; it must be more than 0, for example 10s"));
+  }
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
   ASSIGN_OR_RETURN(const CacheOptions cache,
                    ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
@@ -78,7 +88,8 @@ absl::Status Run() {
   auto registry = std::make_shared<prometheus::Registry>();
   ExpertMetrics metrics(*registry, model.config, LanguageLabels(families));
   const std::int64_t cache_tokens = stage->cache().tokens();
-  ExpertWorker worker(std::move(stage), metrics);
+  ExpertWorker worker({absl::GetFlag(FLAGS_answer_timeout)}, std::move(stage),
+                      metrics);
   const Hello self = {WorkerRole::kExpert, absl::GetFlag(FLAGS_name), model.hash,
                       kVersion, experts, cache_tokens};
   WorkerLinkAcceptor acceptor(self, worker);

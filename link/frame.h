@@ -25,6 +25,8 @@ struct Hello {
   std::set<int> experts;   // Resident ones (expert workers).
   // What its cache holds at most (expert workers); 0: not said.
   std::int64_t cache_tokens = 0;
+  // Drawn by each process at its start: tells two of one name apart.
+  std::uint64_t instance = 0;
 };
 
 // What an expert worker must know of a sequence; comes with its first rows.

@@ -35,6 +35,7 @@ void ToProto(const Hello& in, pb::LinkMessage* message) {
   out->set_version(in.version);
   for (const int e : in.experts) out->add_experts(e);
   out->set_cache_tokens(in.cache_tokens);
+  out->set_instance(in.instance);
 }
 
 void ToProto(const StageStep& in, pb::LinkMessage* message) {
@@ -122,6 +123,7 @@ Hello HelloFrom(const pb::Hello& in) {
   out.version = in.version();
   out.experts.insert(in.experts().begin(), in.experts().end());
   out.cache_tokens = static_cast<std::int64_t>(in.cache_tokens());
+  out.instance = in.instance();
   return out;
 }
 

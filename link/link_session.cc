@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <atomic>
+#include <random>
 #include <utility>
 
 namespace apollo {
@@ -16,18 +17,36 @@ LinkId NextLinkId() {
   return next.fetch_add(1, std::memory_order_relaxed);
 }
 
+std::uint64_t ProcessInstance() {
+  static const std::uint64_t instance = [] {
+    std::random_device random;
+    return std::uint64_t{random()} << 32 | random() | 1;
+  }();
+  return instance;
+}
+
+Hello WithInstance(Hello hello) {
+  if (hello.instance == 0) hello.instance = ProcessInstance();
+  return hello;
+}
+
 }  // namespace
 
 LinkSession::LinkSession(Hello self, LinkEvents& events,
                          std::function<void(absl::Status)> ended)
     : id_(NextLinkId()),
-      self_(std::move(self)),
+      self_(WithInstance(std::move(self))),
       events_(events),
       ended_(std::move(ended)) {}
 
 absl::Status LinkSession::CheckPeer(const Hello& peer) const {
   if (peer.role == self_.role && peer.name == self_.name) {
-    return absl::AlreadyExistsError("the peer is this process itself");
+    if (peer.instance == self_.instance) {
+      return absl::AlreadyExistsError("the peer is this process itself");
+    }
+    return absl::FailedPreconditionError(
+        absl::StrCat("another worker is named \"", peer.name,
+                     "\" too; give each its own --name"));
   }
   if (peer.model_hash != self_.model_hash) {
     return absl::FailedPreconditionError(

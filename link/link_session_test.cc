@@ -92,6 +92,22 @@ TEST(LinkSessionTest, ThisProcessItselfIsRefused) {
               again.ended[0].code() == absl::StatusCode::kAlreadyExists);
 }
 
+TEST(LinkSessionTest, AnotherProcessOfTheSameNameIsRefusedWithTheReason) {
+  Hello other = Named("a");
+  other.instance = 1;  // Odds against: 2^63 to 1.
+  Side a(Named("a")), b(other);
+  Connect(a, b);
+  EXPECT_EQ(a.log.text + b.log.text, "");
+  ASSERT_EQ(a.ended.size(), 1u);
+  ASSERT_EQ(b.ended.size(), 1u);
+  const bool a_refused =
+      a.ended[0].code() == absl::StatusCode::kFailedPrecondition;
+  EXPECT_TRUE(a_refused ||
+              b.ended[0].code() == absl::StatusCode::kFailedPrecondition);
+  const std::string reason((a_refused ? a : b).ended[0].message());
+  EXPECT_NE(reason.find("named \"a\""), std::string::npos) << reason;
+}
+
 // Only notes what is sent.
 class SilentLink final : public Link {
  public:

@@ -5,14 +5,10 @@
 #include <atomic>
 #include <fstream>
 
+#include "common/fake_clock.h"
+
 namespace apollo {
 namespace {
-
-class FakeClock final : public Clock {
- public:
-  absl::Duration Now() const override { return now; }
-  absl::Duration now = absl::Seconds(1000);
-};
 
 class NoEvents final : public LinkEvents {
  public:
@@ -59,7 +55,7 @@ class PeerSetTest : public testing::Test {
           if (fail_at_once_) links_.back()->End(absl::UnavailableError("no"));
           return links_.back();
         },
-        Hello{WorkerRole::kDense, "me", "m", "1", {}}, events_, clock_);
+        Hello{WorkerRole::kDense, "me", "m", "1", {}, 0, 7}, events_, clock_);
   }
   // Moves time on in small steps until something is dialled.
   absl::Duration UntilNextDial(PeerSet& peers) {
@@ -136,7 +132,7 @@ TEST_F(PeerSetTest, AnAddressThatLeavesIsClosedAndMayComeBack) {
 TEST_F(PeerSetTest, ThisProcessItselfIsDialledOnlyOnce) {
   const auto peers = Make("a:1");
   peers->Poll();
-  links_[0]->Greet({WorkerRole::kDense, "me", "m", "1", {}});
+  links_[0]->Greet({WorkerRole::kDense, "me", "m", "1", {}, 0, 7});
   EXPECT_TRUE(links_[0]->closed);
   clock_.now += absl::Hours(1);
   peers->Poll();
@@ -171,7 +167,7 @@ TEST_F(PeerSetTest, DestructionWaitsForEveryEnd) {
         links.push_back(std::make_shared<SlowLink>(std::move(handler)));
         return links.back();
       },
-      Hello{WorkerRole::kDense, "me", "m", "1", {}}, events_, clock_);
+      Hello{WorkerRole::kDense, "me", "m", "1", {}, 0, 7}, events_, clock_);
   peers->Poll();
   EXPECT_EQ(events_.up, 2);
   EXPECT_EQ(events_.down, 0);

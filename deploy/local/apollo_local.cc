@@ -117,7 +117,7 @@ absl::Status Run() {
   core.name = "local";
   core.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
   const std::int64_t cache_tokens = expert_stage->cache().tokens();
-  ExpertWorker expert_worker(std::move(expert_stage), expert_metrics);
+  ExpertWorker expert_worker({}, std::move(expert_stage), expert_metrics);
   DenseWorker dense_worker(core, std::move(dense_stage), dense_metrics);
   auto dense_session = std::make_shared<LinkSession>(
       Hello{WorkerRole::kDense, "local", model.hash, kVersion, {}}, dense_worker,

@@ -165,6 +165,10 @@ void Cluster::KillExpert(int index) {
   expert_[index]->Wait();
 }
 
+void Cluster::FreezeExpert(int index) { expert_[index]->Signal(SIGSTOP); }
+
+void Cluster::ThawExpert(int index) { expert_[index]->Signal(SIGCONT); }
+
 void Cluster::KillDense(int index) {
   dense_[index]->Signal(SIGKILL);
   dense_[index]->Wait();

@@ -34,6 +34,9 @@ class Cluster {
   // Kills (SIGKILL) or starts again one worker; a new one has a new address.
   void KillExpert(int index);
   void StartExpert(int index);
+  // SIGSTOP and SIGCONT: a process that is there but does nothing.
+  void FreezeExpert(int index);
+  void ThawExpert(int index);
   void KillDense(int index);
   void StartDense(int index);
 

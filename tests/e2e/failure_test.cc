@@ -105,6 +105,29 @@ TEST(FailureTest, RunningRequestsFailWhenTheirExpertWorkerIsLost) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST(FailureTest, AFrozenExpertWorkerIsNoticedAndComesBack) {
+  Cluster cluster(Model(), {.expert_workers = 2});
+  cluster.Start();
+  v1::GenerateRequest request = GreedyRequest(kPrompt, 480);
+  request.set_ignore_eos(true);
+  request.mutable_sampling()->set_choices(8);
+  grpc::ClientContext context;
+  const auto stub = cluster.NewStub();
+  const auto stream = stub->Generate(&context, request);
+  v1::GenerateResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  ASSERT_TRUE(response.has_started());
+  // Its connections stay open, but nobody answers pings on them any more.
+  cluster.FreezeExpert(1);
+  while (stream->Read(&response)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  ExpectUnavailable(cluster);
+  cluster.ThawExpert(1);
+  cluster.WaitForHealth(true);
+  ExpectWorks(cluster);
+}
+
 TEST(FailureTest, AClientThatLeavesFreesItsSequenceEverywhere) {
   Cluster cluster(Model(), {.expert_workers = 2});
   cluster.Start();

@@ -128,7 +128,8 @@ class Net {
           *pools_.back(), nullptr);
       caches_.push_back(&stage->cache().pool());
       expert_.push_back(
-          std::make_unique<ExpertCore>(std::move(stage), expert_counts));
+          std::make_unique<ExpertCore>(ExpertCore::Options(), std::move(stage),
+                                       expert_counts));
       hellos_.push_back({WorkerRole::kExpert, "e" + std::to_string(i), "m", "1",
                          experts, layout.expert_blocks * kBlockTokens});
     }

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+#include <absl/time/time.h>
+
+#include <thread>
+
+#include "common/mutex.h"
+
+namespace apollo {
+
+// Calls `tick` every `interval` from a thread of its own, until destroyed.
+class Ticker {
+ public:
+  Ticker(absl::Duration interval, absl::AnyInvocable<void()> tick);
+  // Returns once no call is under way.
+  ~Ticker();
+  Ticker(const Ticker&) = delete;
+  Ticker& operator=(const Ticker&) = delete;
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace apollo
