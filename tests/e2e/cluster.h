@@ -21,8 +21,8 @@ class Cluster {
     // Expert e is on worker e mod this, at most one for each expert.
     // 0: apollo_local.
     int expert_workers = 1;
-    std::vector<std::string> dense_flags;   // For every dense worker.
-    std::vector<std::string> expert_flags;  // For every expert worker.
+    std::vector<std::string> dense_flags = {};   // For every dense worker.
+    std::vector<std::string> expert_flags = {};  // For every expert worker.
   };
 
   Cluster(std::string model, const Layout& layout);
