@@ -28,6 +28,7 @@ GenerationRequest FromProto(const pb::RunRequest& in) {
   out.use_with_tokens = in.use_with_tokens();
   out.priority = in.priority();
   out.cache_salt = in.cache_salt();
+  out.shorten_to_cache = in.shorten_to_cache();
   return out;
 }
 

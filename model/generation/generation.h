@@ -34,6 +34,8 @@ struct GenerationRequest {
   bool hybrid = false;                // Pin that expert. Needs a family.
   SamplingOptions sampling;
   int max_new_tokens = 0;             // At least 1, unless scoring.
+  // Nobody asked for that many: where the caches hold fewer, generate fewer.
+  bool shorten_to_cache = false;
   int top_logprobs = 0;               // Alternatives to report with each token.
   bool ignore_eos = false;
   // If above 0: generate nothing, report the log-probabilities of the prompt's
