@@ -129,6 +129,10 @@ absl::Status DenseCore::Check(const GenerationRequest& request) const {
     return absl::InvalidArgumentError(absl::StrCat(
         "the priority must be from ", -kMaxPriority, " to ", kMaxPriority));
   }
+  if (request.top_logprobs < 0 || request.top_logprobs > kMaxTopLogprobs) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("top_logprobs must be from 0 to ", kMaxTopLogprobs));
+  }
   RETURN_IF_ERROR(scheduler_.CheckFits(MaxPositions(request)));
   if (scheduler_.waiting() >= options_.max_waiting) {
     return absl::ResourceExhaustedError(

@@ -454,6 +454,11 @@ TEST_F(DenseCoreTest, RequestsThatCannotRunAreRefusedWithTheReason) {
     ranked.priority = priority;
     expect(ranked, kInvalid, "priority must be from -100 to 100");
   }
+  for (const int logprobs : {-1, 21, INT_MAX}) {
+    GenerationRequest curious = Request(3, 1);
+    curious.top_logprobs = logprobs;
+    expect(curious, kInvalid, "top_logprobs must be from 0 to 20");
+  }
   expect(Request(3, 1, -2), kInvalid, "family");
   GenerationRequest request = Request(3, 1);
   request.hybrid = true;
