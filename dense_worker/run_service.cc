@@ -171,6 +171,8 @@ grpc::ServerUnaryReactor* RunService::Describe(
     pb::DescribeResponse* response) {
   response->set_name(facts_.name);
   response->set_model_hash(facts_.model_hash);
+  response->set_config_hash(facts_.fingerprint.config);
+  response->set_tokenizer_hash(facts_.fingerprint.tokenizer);
   response->set_version(kVersion);
   response->set_running_sequences(facts_.running());
   response->set_ready(facts_.ready());

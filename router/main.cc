@@ -52,7 +52,7 @@ absl::Status Run() {
                          absl::GetFlag(FLAGS_language_model)}));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics metrics(*registry);
-  DensePool pool(std::move(membership));
+  DensePool pool(std::move(membership), model->fingerprint);
   InferenceService service({*model, pool, metrics, Clock::Real()});
   ServerOptions options;
   options.listen = absl::GetFlag(FLAGS_listen);
