@@ -85,6 +85,18 @@ std::int64_t DenseCore::MaxPositions(const GenerationRequest& request) {
                                   : prompt + request.max_new_tokens - 1;
 }
 
+void DenseCore::ShortenToCache(GenerationRequest& request) const {
+  if (!request.shorten_to_cache) return;
+  std::int64_t tokens = scheduler_.capacity();
+  const std::int64_t experts = placement_.MostTokens();
+  if (experts > 0) tokens = std::min(tokens, experts);
+  // The answer's last token is never fed.
+  const std::int64_t room =
+      tokens - static_cast<std::int64_t>(request.prompt.size()) + 1;
+  request.max_new_tokens = static_cast<int>(std::min<std::int64_t>(
+      request.max_new_tokens, std::max<std::int64_t>(room, 1)));
+}
+
 absl::Status DenseCore::Check(const GenerationRequest& request) const {
   const ModelConfig& config = stage_->config();
   const std::int64_t prompt = request.prompt.size();
@@ -117,6 +129,10 @@ absl::Status DenseCore::Check(const GenerationRequest& request) const {
     return absl::InvalidArgumentError(absl::StrCat(
         "the priority must be from ", -kMaxPriority, " to ", kMaxPriority));
   }
+  if (request.top_logprobs < 0 || request.top_logprobs > kMaxTopLogprobs) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("top_logprobs must be from 0 to ", kMaxTopLogprobs));
+  }
   RETURN_IF_ERROR(scheduler_.CheckFits(MaxPositions(request)));
   if (scheduler_.waiting() >= options_.max_waiting) {
     return absl::ResourceExhaustedError(
@@ -132,6 +148,7 @@ absl::Status DenseCore::Check(const GenerationRequest& request) const {
 
 void DenseCore::Submit(SequenceId id, GenerationRequest request,
                        std::shared_ptr<GenerationSink> sink) {
+  ShortenToCache(request);
   if (const absl::Status status = Check(request); !status.ok()) {
     sink->OnFinished(status);
     return;

@@ -94,6 +94,9 @@ class DenseCore {
   absl::Status Check(const GenerationRequest& request) const;
   // Positions that the sequence will compute at most.
   static std::int64_t MaxPositions(const GenerationRequest& request);
+  // Lowers max_new_tokens to what the caches hold, but not below 1, if the
+  // request allows that.
+  void ShortenToCache(GenerationRequest& request) const;
   void TakeOutput(LinkId from, const SequenceOutput& output);
   // The blocks that hold the start of a sequence's tokens.
   BlockTable FindCached(SequenceId id) const;

@@ -446,12 +446,18 @@ TEST_F(DenseCoreTest, RequestsThatCannotRunAreRefusedWithTheReason) {
   expect(Request(3, -1), kInvalid, "nothing to generate");
   expect(Request(500, 14), kInvalid, "the context has 512");
   expect(Request(3, 2147483647), kInvalid, "the context has 512");
-  expect(Request(65, 1), StatusCode::kResourceExhausted, "the cache holds 64");
+  expect(Request(65, 1), StatusCode::kFailedPrecondition,
+         "take 65 tokens, but the cache holds 64");
   expect(Request(3, 1, 7), kInvalid, "family");
   for (const int priority : {-101, 101, INT_MIN}) {
     GenerationRequest ranked = Request(3, 1);
     ranked.priority = priority;
     expect(ranked, kInvalid, "priority must be from -100 to 100");
+  }
+  for (const int logprobs : {-1, 21, INT_MAX}) {
+    GenerationRequest curious = Request(3, 1);
+    curious.top_logprobs = logprobs;
+    expect(curious, kInvalid, "top_logprobs must be from 0 to 20");
   }
   expect(Request(3, 1, -2), kInvalid, "family");
   GenerationRequest request = Request(3, 1);
@@ -469,6 +475,25 @@ TEST_F(DenseCoreTest, RequestsThatCannotRunAreRefusedWithTheReason) {
   }
   EXPECT_TRUE(first_->frames.empty());
   EXPECT_FALSE(Submit(2, Request(64, 1))->finished);  // Just fits.
+}
+
+TEST_F(DenseCoreTest, ALengthThatNobodyAskedForIsCutToTheCache) {
+  Start(4);  // 64 tokens.
+  LinkOne();
+  GenerationRequest request = Request(62, 400);
+  request.shorten_to_cache = true;
+  const auto sink = Submit(1, request);
+  // The last token is never fed, so three fit.
+  for (int token = 5; token < 8; ++token) Round(token);
+  EXPECT_EQ(sink->text, "d>e1 0:5 1:6 2:7 end");
+  EXPECT_EQ(sink->result.cause, FinishCause::kLength);
+  first_->Take<ReleaseSequences>();
+  // Where not even one fits, it is refused, not tried.
+  request = Request(65, 400);
+  request.shorten_to_cache = true;
+  const auto refused = Submit(2, request);
+  EXPECT_EQ(refused->code(), StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(refused->Says("take 65 tokens, but the cache holds 64"));
 }
 
 TEST_F(DenseCoreTest, SequencesWaitForBlocksUpToALimit) {

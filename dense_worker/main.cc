@@ -109,7 +109,9 @@ absl::Status Run() {
   core.answer_timeout = absl::GetFlag(FLAGS_answer_timeout);
   DenseWorker worker(core, std::move(stage), metrics);
   RunService service(worker,
-                     {core.name, model.hash, [&worker] { return worker.Ready(); },
+                     {core.name, model.hash,
+                      FingerprintOf(model.config, absl::GetFlag(FLAGS_model)),
+                      [&worker] { return worker.Ready(); },
                       [&worker] { return worker.sequences(); }, routing},
                      request_metrics, Clock::Real());
   ServerOptions options;

@@ -62,15 +62,25 @@ absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
     }
   }
   if (best == nullptr && most > 0) {
-    return absl::ResourceExhaustedError(absl::StrCat(
+    return absl::FailedPreconditionError(absl::StrCat(
         "prompt and answer together may take ", tokens,
-        " tokens, but the cache of the expert workers holds ", most));
+        " tokens, but the cache of the expert workers holds ", most,
+        "; ask for fewer: trying again cannot help"));
   }
   if (best == nullptr) {
     return absl::UnavailableError("no expert worker is reachable; try again");
   }
   ++best->sequences;
   return best_id;
+}
+
+std::int64_t Placement::MostTokens() const {
+  std::int64_t most = 0;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.hello.cache_tokens <= 0) return 0;
+    most = std::max<std::int64_t>(most, worker.hello.cache_tokens);
+  }
+  return most;
 }
 
 void Placement::Release(LinkId id) {

@@ -25,12 +25,16 @@ class Placement {
   // workers that have the family's expert (of all, if family is -1 or none has
   // it), the one with the fewest sequences from here; among equals by
   // rendezvous hashing of `key` (Thaler and Ravishankar, 1998). Only workers whose
-  // cache holds `tokens` tokens count; RESOURCE_EXHAUSTED with the reason if there
+  // cache holds `tokens` tokens count; FAILED_PRECONDITION with the reason if there
   // is none such, UNAVAILABLE without any worker. The sequence counts until
   // Release.
   absl::StatusOr<LinkId> Choose(int family, std::uint64_t key,
                                 std::int64_t tokens);
   void Release(LinkId id);
+
+  // What the largest cache holds; 0: not known, as some worker did not say or
+  // there is none.
+  std::int64_t MostTokens() const;
 
   // The worker's name. `id` must be added.
   const std::string& name(LinkId id) const { return workers_.at(id).hello.name; }

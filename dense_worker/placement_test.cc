@@ -57,12 +57,26 @@ TEST(PlacementTest, OnlyWorkersWhoseCacheHoldsTheSequence) {
   placement.Add(1, small);
   EXPECT_EQ(*placement.Choose(0, 1, 100), 1u);
   const absl::Status status = placement.Choose(0, 1, 101).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(status.message(),
             "prompt and answer together may take 101 tokens, but the cache of "
-            "the expert workers holds 100");
+            "the expert workers holds 100; ask for fewer: trying again cannot "
+            "help");
   placement.Add(2, Worker("b", {1}));  // Did not say.
   EXPECT_EQ(*placement.Choose(0, 1, 101), 2u);
+}
+
+TEST(PlacementTest, TheLargestCacheIsKnownOnceAllHaveSaid) {
+  Placement placement;
+  EXPECT_EQ(placement.MostTokens(), 0);
+  Hello worker = Worker("a", {0});
+  worker.cache_tokens = 100;
+  placement.Add(1, worker);
+  worker.cache_tokens = 300;
+  placement.Add(2, worker);
+  EXPECT_EQ(placement.MostTokens(), 300);
+  placement.Add(3, Worker("c", {1}));
+  EXPECT_EQ(placement.MostTokens(), 0);
 }
 
 TEST(PlacementTest, CoversWhenEveryExpertIsSomewhere) {

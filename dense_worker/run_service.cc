@@ -28,6 +28,7 @@ GenerationRequest FromProto(const pb::RunRequest& in) {
   out.use_with_tokens = in.use_with_tokens();
   out.priority = in.priority();
   out.cache_salt = in.cache_salt();
+  out.shorten_to_cache = in.shorten_to_cache();
   return out;
 }
 
@@ -170,6 +171,8 @@ grpc::ServerUnaryReactor* RunService::Describe(
     pb::DescribeResponse* response) {
   response->set_name(facts_.name);
   response->set_model_hash(facts_.model_hash);
+  response->set_config_hash(facts_.fingerprint.config);
+  response->set_tokenizer_hash(facts_.fingerprint.tokenizer);
   response->set_version(kVersion);
   response->set_running_sequences(facts_.running());
   response->set_ready(facts_.ready());

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "dense_worker/routing_log.h"
+#include "model/config/fingerprint.h"
 #include "model/generation/generation.h"
 #include "proto/apollo/internal/v1/worker.grpc.pb.h"
 #include "serving/metrics.h"
@@ -17,6 +18,7 @@ namespace apollo {
 struct DenseWorkerFacts {
   std::string name;
   std::string model_hash;
+  ModelFingerprint fingerprint;
   std::function<bool()> ready;
   std::function<int()> running;
   const RoutingLog& routing;

@@ -96,9 +96,27 @@ TEST(SamplerTest, DependsOnSeedAndPositionOnly) {
 }
 
 TEST(SamplerTest, UniformNumbersAreTheSameOnEveryMachine) {
-  // Worked out by hand from the definition with arbitrary-precision integers.
-  EXPECT_GE(UniformAt(0, 0), 0.0);
-  EXPECT_LT(UniformAt(~0ull, ~0ull), 1.0);
+  // Worked out with Python's integers, modulo 2^64, from the definition: with g
+  // = 0x9e3779b97f4a7c15 and mix the finaliser of SplitMix64 (Steele, Lea and
+  // Flood, 2014), the upper 53 bits of mix(mix(seed + g) + (position + 1) g).
+  // That mix is right was checked with SplitMix64's first output for seed 0,
+  // mix(g) = 0xe220a8397b1dcdaf.
+  const struct {
+    std::uint64_t seed, position;
+    double value;
+  } kExact[] = {
+      {0, 0, 0x14e0dba5e9a32fp-53},
+      {0, 1, 0x16705460be8829p-53},
+      {1, 0, 0xbc835610e872cp-53},
+      {0x2au, 1000, 0x163f919049aa49p-53},
+      {0xdeadbeefu, 7, 0x4b8076c723b81p-53},
+      {~0ull, 0, 0xbb84154f6544ep-53},
+      {0, ~0ull, 0x9043044dfe79ap-53},
+      {~0ull, ~0ull, 0x88a031c60b021p-53},
+  };
+  for (const auto& [seed, position, value] : kExact) {
+    EXPECT_EQ(UniformAt(seed, position), value) << seed << " " << position;
+  }
   double sum = 0;
   for (int i = 0; i < 10000; ++i) sum += UniformAt(3, i);
   EXPECT_NEAR(sum / 10000, 0.5, 0.02);

@@ -16,12 +16,16 @@ Scheduler::Scheduler(const Options& options, BlockPool& pool,
   APOLLO_CHECK(options.token_budget >= 1 && options.max_running >= 1);
 }
 
+std::int64_t Scheduler::capacity() const {
+  return static_cast<std::int64_t>(pool_.total()) * kBlockTokens;
+}
+
 absl::Status Scheduler::CheckFits(std::int64_t max_tokens) const {
   if (BlocksFor(max_tokens) <= pool_.total()) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
+  return absl::FailedPreconditionError(
       absl::StrCat("prompt and answer together may take ", max_tokens,
-                   " tokens, but the cache holds ",
-                   static_cast<std::int64_t>(pool_.total()) * kBlockTokens));
+                   " tokens, but the cache holds ", capacity(),
+                   "; ask for fewer: trying again cannot help"));
 }
 
 void Scheduler::Add(SequenceId id, int tokens, int max_tokens, int priority) {

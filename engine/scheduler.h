@@ -74,8 +74,11 @@ class Scheduler {
   Scheduler(const Options& options, BlockPool& pool,
             FindCached find_cached = nullptr);
 
-  // Whether a sequence of that length could ever run. RESOURCE_EXHAUSTED with
-  // the reason if not.
+  // Tokens of one sequence that the cache holds at most.
+  std::int64_t capacity() const;
+
+  // Whether a sequence of that length could ever run. FAILED_PRECONDITION with
+  // the reason if not: waiting would not help.
   absl::Status CheckFits(std::int64_t max_tokens) const;
 
   // Adds a sequence. `id` is new; tokens >= 1 are known; max_tokens >= tokens

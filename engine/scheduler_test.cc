@@ -121,11 +121,12 @@ TEST(SchedulerTest, SaysWhatCanNeverFit) {
   Scheduler scheduler({}, pool);
   EXPECT_TRUE(scheduler.CheckFits(32).ok());
   const absl::Status status = scheduler.CheckFits(33);
-  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(
       status.message(),
       "prompt and answer together may take 33 tokens, but the cache holds "
-      "32");
+      "32; ask for fewer: trying again cannot help");
+  EXPECT_EQ(scheduler.capacity(), 32);
 }
 
 TEST(SchedulerTest, MoreReadySequencesThanTheBudgetTakeTurns) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "common/log.h"
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -62,14 +63,33 @@ absl::StatusOr<Membership> Membership::Parse(std::string_view list) {
   return membership;
 }
 
+void Membership::Report(const absl::Status& status) {
+  if (status == file_status_) return;
+  file_status_ = status;
+  if (status.ok()) {
+    LogInfo(
+        "workers_file_right_again",
+        {{"file", path_}, {"workers", static_cast<int>(addresses_.size())}});
+    return;
+  }
+  LogError("workers_file_wrong",
+           {{"file", path_},
+            {"reason", std::string(status.message())},
+            {"workers_kept", static_cast<int>(addresses_.size())}});
+}
+
 const std::vector<std::string>& Membership::Current() {
   if (!path_.empty()) {
     const auto text = ReadFile(path_, kMaxFileBytes);
     // An empty file is one that is just being written; a comment says "no one".
-    if (text.ok() && !text->empty()) {
+    if (text.ok() && text->empty()) return addresses_;
+    absl::Status status = text.status();
+    if (status.ok()) {
       auto addresses = ParseAddresses(*text, '\n');
+      status = addresses.status();
       if (addresses.ok()) addresses_ = *std::move(addresses);
     }
+    Report(status);
   }
   return addresses_;
 }

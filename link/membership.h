@@ -17,15 +17,22 @@ class Membership {
   // exist yet.
   static absl::StatusOr<Membership> Parse(std::string_view list);
 
-  // The addresses now, each once. A file that cannot be read, or holds a line that
-  // is no address, leaves the list as it was.
+  // The addresses now, each once. A file that cannot be read, or holds a line
+  // that is no address, leaves the list as it was; why is logged once, until it
+  // changes.
   const std::vector<std::string>& Current();
+
+  // Whether it names no worker and never will: an empty list that is not a
+  // file.
+  bool NamesNobody() const { return path_.empty() && addresses_.empty(); }
 
  private:
   Membership() = default;
+  void Report(const absl::Status& status);
 
   std::string path_;
   std::vector<std::string> addresses_;
+  absl::Status file_status_;  // Of the last reading.
 };
 
 }  // namespace apollo

@@ -46,5 +46,49 @@ TEST(MembershipTest, AFileIsReadAgainEachTime) {
   EXPECT_EQ(membership->Current(), Addresses{"c:3"});
 }
 
+int CountOf(const std::string& text, const std::string& part) {
+  int count = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos;
+       ++at) {
+    ++count;
+  }
+  return count;
+}
+
+TEST(MembershipTest, AWrongFileIsLoggedOncePerChange) {
+  const std::string path = testing::TempDir() + "/wrong_members";
+  std::ofstream(path) << "a:1\n";
+  auto membership = Membership::Parse("file:" + path);
+  ASSERT_TRUE(membership.ok());
+  testing::internal::CaptureStderr();
+  const auto read = [&](const std::string& text) {
+    std::ofstream(path) << text;
+    for (int i = 0; i < 3; ++i) membership->Current();
+  };
+  read("a:1\n");
+  read("b:2\nno-port\n");
+  read("other-mistake\n");
+  read("");  // Just being written.
+  EXPECT_EQ(membership->Current(), Addresses{"a:1"});
+  read("c:3\n");
+  read("other-mistake\n");
+  std::remove(path.c_str());
+  for (int i = 0; i < 3; ++i) membership->Current();
+  EXPECT_EQ(membership->Current(), Addresses{"c:3"});
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(CountOf(log, "workers_file_wrong"), 4) << log;
+  EXPECT_EQ(CountOf(log, "workers_file_right_again"), 1) << log;
+  EXPECT_EQ(CountOf(log, "no-port"), 1) << log;
+  EXPECT_EQ(CountOf(log, "other-mistake"), 2) << log;
+  EXPECT_GE(CountOf(log, path), 5) << log;
+}
+
+TEST(MembershipTest, AnEmptyListNamesNobodyAFileMay) {
+  EXPECT_TRUE(Membership::Parse("")->NamesNobody());
+  EXPECT_TRUE(Membership::Parse(" , ,")->NamesNobody());
+  EXPECT_FALSE(Membership::Parse("a:1")->NamesNobody());
+  EXPECT_FALSE(Membership::Parse("file:/nowhere")->NamesNobody());
+}
+
 }  // namespace
 }  // namespace apollo

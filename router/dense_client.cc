@@ -27,6 +27,7 @@ pb::RunRequest ToProto(const GenerationRequest& request) {
   out.set_use_with_tokens(request.use_with_tokens);
   out.set_priority(request.priority);
   out.set_cache_salt(request.cache_salt);
+  out.set_shorten_to_cache(request.shorten_to_cache);
   return out;
 }
 

@@ -24,8 +24,8 @@ struct Answer {
 
 }  // namespace
 
-DensePool::DensePool(Membership membership)
-    : membership_(std::move(membership)) {}
+DensePool::DensePool(Membership membership, ModelFingerprint own)
+    : own_(std::move(own)), membership_(std::move(membership)) {}
 
 DensePool::~DensePool() {
   {
@@ -79,23 +79,70 @@ void DensePool::Poll() {
         });
   }
   for (auto& [address, answer] : answers) {
-    MutexLock answered(answer->mutex);
+    MutexLock lock(answer->mutex);
     while (!answer->ready) answer->done.wait(answer->mutex);
-    MutexLock lock(mutex_);
+  }
+  MutexLock lock(mutex_);
+  for (auto& [address, answer] : answers) {
     const auto it = workers_.find(address);
     if (it == workers_.end()) continue;
     Worker& worker = it->second;
-    const bool live = answer->status.ok() && answer->response.ready();
+    MutexLock answered(answer->mutex);
+    const internal::v1::DescribeResponse& response = answer->response;
+    const bool live = answer->status.ok() && response.ready();
     if (live != worker.live) {
       LogInfo(live ? "dense_worker_live" : "dense_worker_lost",
               {{"address", address}});
     }
     worker.live = live;
     worker.started_since = 0;
-    worker.reported_running =
-        static_cast<int>(answer->response.running_sequences());
-    if (answer->status.ok()) worker.name = answer->response.name();
-    if (live) worker.model_hash = answer->response.model_hash();
+    worker.reported_running = static_cast<int>(response.running_sequences());
+    if (answer->status.ok()) worker.name = response.name();
+    if (live) {
+      worker.model_hash = response.model_hash();
+      worker.fingerprint = {response.config_hash(), response.tokenizer_hash()};
+    }
+  }
+  // All at once: which model most serve must not depend on who is asked first.
+  CompareModels();
+}
+
+void DensePool::CompareModels() {
+  std::map<std::string, int> counts;  // By model hash; also of lost workers.
+  for (const auto& [address, worker] : workers_) {
+    if (worker.model_hash.empty()) continue;
+    if (Difference(own_, worker.fingerprint).empty())
+      ++counts[worker.model_hash];
+  }
+  const auto present = counts.find(model_hash_);
+  int most = present != counts.end() ? present->second : 0;
+  for (const auto& [hash, count] : counts) {
+    if (count <= most) continue;
+    most = count;
+    model_hash_ = hash;
+  }
+  for (auto& [address, worker] : workers_) {
+    std::string problem;
+    if (!worker.model_hash.empty()) {
+      problem = Difference(own_, worker.fingerprint);
+      if (problem.empty() && worker.model_hash != model_hash_) {
+        problem = "its model hash is another one than that of most workers";
+      } else if (!problem.empty()) {
+        problem = "compared with the router's, its " + problem;
+      }
+    }
+    if (problem == worker.problem) continue;
+    worker.problem = std::move(problem);
+    if (worker.problem.empty()) {
+      LogInfo("dense_worker_serves_the_model", {{"address", address}});
+    } else {
+      LogError("dense_worker_serves_another_model",
+               {{"address", address},
+                {"name", worker.name},
+                {"reason", worker.problem + "; it gets no requests"},
+                {"model_hash", worker.model_hash},
+                {"served_model_hash", model_hash_}});
+    }
   }
 }
 
@@ -106,7 +153,7 @@ std::unique_ptr<GenerationCall> DensePool::Start(
     MutexLock lock(mutex_);
     Worker* best = nullptr;
     for (auto& [address, worker] : workers_) {
-      if (!worker.live) continue;
+      if (!worker.usable()) continue;
       if (best == nullptr ||
           worker.reported_running + worker.started_since <
               best->reported_running + best->started_since) {
@@ -129,17 +176,14 @@ std::unique_ptr<GenerationCall> DensePool::Start(
 bool DensePool::Ready() {
   MutexLock lock(mutex_);
   for (const auto& [address, worker] : workers_) {
-    if (worker.live) return true;
+    if (worker.usable()) return true;
   }
   return false;
 }
 
 std::string DensePool::ModelHash() {
   MutexLock lock(mutex_);
-  for (const auto& [address, worker] : workers_) {
-    if (!worker.model_hash.empty()) return worker.model_hash;
-  }
-  return "";
+  return model_hash_;
 }
 
 void DensePool::CollectRouting(

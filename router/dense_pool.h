@@ -10,6 +10,7 @@
 
 #include "common/mutex.h"
 #include "link/membership.h"
+#include "model/config/fingerprint.h"
 #include "model/generation/generation.h"
 #include "router/backend.h"
 #include "router/dense_client.h"
@@ -18,9 +19,16 @@ namespace apollo {
 
 // The dense workers of a membership list: asks each one several times a second
 // how it is, and gives new sequences to the live one that runs the fewest.
+//
+// All must serve one model. A worker whose config or tokenizer is another one
+// than the router's, or whose model hash is another one than most workers' (if
+// none has more, than before), gets no sequences; an error is logged when that
+// is noticed.
 class DensePool final : public RouterBackend {
  public:
-  explicit DensePool(Membership membership);
+  // `own` is the router's model directory; nothing is compared with what it
+  // lacks.
+  DensePool(Membership membership, ModelFingerprint own);
   ~DensePool() override;
 
   // Asks every worker once and waits for the answers. The pool's own thread does
@@ -44,14 +52,22 @@ class DensePool final : public RouterBackend {
     int reported_running = 0;     // By the worker, at the last poll.
     int started_since = 0;        // By this router, since then.
     std::string name;             // Empty until it has answered.
-    std::string model_hash;
+    std::string model_hash;       // Empty until it was ready once.
+    ModelFingerprint fingerprint;
+    std::string problem;  // Why it gets no sequences, if it does not.
+    bool usable() const { return live && problem.empty(); }
   };
+
+  void CompareModels() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const ModelFingerprint own_;
 
   std::thread thread_;
   Mutex mutex_;
   CondVar changed_;
   Membership membership_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
+  std::string model_hash_ ABSL_GUARDED_BY(mutex_);  // What is served.
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

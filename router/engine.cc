@@ -60,6 +60,7 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
         "; config.json says prompt_format \"",
         PromptFormatName(model->config.prompt_format), "\""));
   }
+  model->fingerprint = FingerprintOf(model->config, directory);
   model->default_hybrid = options.default_routing == "hybrid";
   ASSIGN_OR_RETURN(model->families,
                    FamilyTable::ForModel(directory, options.families_file,

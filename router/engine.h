@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/config/fingerprint.h"
 #include "model/config/model_config.h"
 #include "model/generation/generation.h"
 #include "model/language/detector.h"
@@ -23,6 +24,7 @@ namespace apollo {
 struct RouterModel {
   std::string name;  // For GetModel.
   ModelConfig config;
+  ModelFingerprint fingerprint;
   std::unique_ptr<const Tokenizer> tokenizer;
   FamilyTable families = FamilyTable::Paper();
   std::unique_ptr<const LanguageDetector> detector;

@@ -64,6 +64,7 @@ absl::Status GenerateCall::Begin(const grpc::ByteBuffer& buffer) {
   ASSIGN_OR_RETURN(
       run.max_new_tokens,
       AllowedNewTokens(model, input_.max_new_tokens, run.prompt.size()));
+  run.shorten_to_cache = input_.max_new_tokens == 0;
   const LanguageChoice language = ChooseLanguage(model, input_.input);
   run.request_id = input_.input.request_id;
   run.family = language.family;

@@ -91,6 +91,29 @@ TEST_F(GenerateCallTest, TokensComeInOrder) {
   EXPECT_EQ(run.priority, -7);
   // As many as the context of 512 has room for.
   EXPECT_EQ(run.max_new_tokens, 508);
+  EXPECT_TRUE(run.shorten_to_cache);
+}
+
+TEST_F(GenerateCallTest, WhatWasAskedForIsNotShortened) {
+  backend_->Play([](ScriptedSequence& s) {
+    s.Started();
+    s.Finish(FinishCause::kEos);
+  });
+  v1::GenerateRequest request = Prompt("four");
+  request.set_max_new_tokens(508);
+  ASSERT_TRUE(Generate(request).status.ok());
+  ASSERT_EQ(backend_->sequences().size(), 1u);
+  EXPECT_FALSE(backend_->sequences()[0]->request.shorten_to_cache);
+}
+
+TEST_F(GenerateCallTest, WhatNeverFitsIsNotToldToTryAgain) {
+  backend_->Play([](ScriptedSequence& s) {
+    s.Finish(absl::FailedPreconditionError("the cache holds 16"));
+  });
+  const Answer answer = Generate(Prompt("x"));
+  EXPECT_EQ(answer.status.error_code(),
+            grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(answer.status.error_details(), "");
 }
 
 TEST_F(GenerateCallTest, ExpertUseAndLengthArePassedOn) {

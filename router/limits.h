@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "model/generation/generation.h"
+
 namespace apollo {
 
 // What one request may ask for.
@@ -11,7 +13,7 @@ struct RequestLimits {
   int max_choices = 8;
   int max_stops = 16;
   std::size_t max_stop_bytes = 256;
-  int max_logprobs = 20;
+  int max_logprobs = kMaxTopLogprobs;
   int max_continuations = 64;
   std::size_t max_request_id_bytes = 128;
   int max_chat_messages = 256;

@@ -50,9 +50,14 @@ absl::Status Run() {
                         {absl::GetFlag(FLAGS_families),
                          absl::GetFlag(FLAGS_default_routing),
                          absl::GetFlag(FLAGS_language_model)}));
+  if (membership.NamesNobody()) {
+    return absl::InvalidArgumentError(
+        "--dense_workers names no worker; it must be host:port,host:port or "
+        "file:/path with one address a line");
+  }
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics metrics(*registry);
-  DensePool pool(std::move(membership));
+  DensePool pool(std::move(membership), model->fingerprint);
   InferenceService service({*model, pool, metrics, Clock::Real()});
   ServerOptions options;
   options.listen = absl::GetFlag(FLAGS_listen);

@@ -25,6 +25,7 @@ struct TokenLogprob {
 };
 
 inline constexpr int kMaxPriority = 100;
+inline constexpr int kMaxTopLogprobs = 20;
 
 // One sequence to run: what the router asks of a dense worker.
 struct GenerationRequest {
@@ -34,7 +35,10 @@ struct GenerationRequest {
   bool hybrid = false;                // Pin that expert. Needs a family.
   SamplingOptions sampling;
   int max_new_tokens = 0;             // At least 1, unless scoring.
-  int top_logprobs = 0;               // Alternatives to report with each token.
+  // Nobody asked for that many: where the caches hold fewer, generate fewer.
+  bool shorten_to_cache = false;
+  // Alternatives to report with each token, from 0 to kMaxTopLogprobs.
+  int top_logprobs = 0;
   bool ignore_eos = false;
   // If above 0: generate nothing, report the log-probabilities of the prompt's
   // last score_tokens tokens (fewer than the prompt has).

@@ -65,6 +65,23 @@ class BadModelTest : public ::testing::Test {
   const std::string folder_ = temp_.path();
 };
 
+TEST_F(BadModelTest, ARouterWithoutDenseWorkersDoesNotStart) {
+  for (const char* flag :
+       {"--name=r", "--dense_workers=", "--dense_workers= ,"}) {
+    const std::string log = folder_ + "/log";
+    fs::remove(log);
+    ChildProcess process(
+        {Runfile("router/router"),
+         "--model=" + Runfile("tests/golden/published"), "--listen=127.0.0.1:0",
+         "--metrics_listen=127.0.0.1:0", flag},
+        log);
+    EXPECT_EQ(process.Wait(), 1) << flag;
+    EXPECT_NE(ReadAll(log).find("router: --dense_workers names no worker"),
+              std::string::npos)
+        << flag << ": " << ReadAll(log);
+  }
+}
+
 TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
   const std::string header_start = "{\"";
   const std::vector<Case> cases = {

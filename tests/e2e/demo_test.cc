@@ -95,11 +95,19 @@ TEST(DemoTest, ACacheTooSmallForARequestRefusesIt) {
   cluster.Start();
   const auto stub = cluster.NewStub();
   const Answer answer = Generate(*stub, GreedyRequest("What is asthma?", 40));
-  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_TRUE(answer.status.error_details().empty()) << "nothing to retry";
   EXPECT_NE(answer.status.error_message().find("but the cache holds 16"),
             std::string::npos)
       << answer.status.error_message();
   EXPECT_TRUE(Generate(*stub, GreedyRequest("What", 4)).status.ok());
+  // Without a length the answer is as long as the cache allows: its last token
+  // takes no room in it.
+  v1::GenerateRequest unbounded = GreedyRequest("What", 0);
+  unbounded.set_ignore_eos(true);
+  const Answer longest = Generate(*stub, unbounded);
+  EXPECT_TRUE(longest.status.ok()) << longest.status.error_message();
+  EXPECT_EQ(longest.started.prompt_tokens() + longest.ids.size() - 1, 16u);
   cluster.StopAll();
 }
 

@@ -1,13 +1,16 @@
 // What clients see when workers are not there, and that everything works again
 // when they are back; that a client who leaves frees what it held; that no text
-// of a request is in any log.
+// and no token of a request is in any log, metric or message.
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
@@ -159,16 +162,94 @@ TEST(FailureTest, AClientThatLeavesFreesItsSequenceEverywhere) {
   ExpectWorks(cluster);
 }
 
-TEST(FailureTest, NoTextOfARequestIsInAnyLogOrMetric) {
+// All numbers of some digits in a row, in a text.
+std::vector<std::int32_t> NumbersIn(const std::string& text) {
+  std::vector<std::int32_t> numbers;
+  std::string digits;
+  for (const char c : text + " ") {
+    if (c >= '0' && c <= '9') {
+      digits += c;
+    } else if (!digits.empty()) {
+      numbers.push_back(digits.size() < 7 ? std::stoi(digits) : -1);
+      digits.clear();
+    }
+  }
+  return numbers;
+}
+
+// Whether some of the ids, `run` of them in a row, stand in the text in
+// decimal, whatever is between them.
+bool HoldsIds(const std::string& text, const std::vector<std::int32_t>& ids,
+              std::size_t run) {
+  const std::vector<std::int32_t> numbers = NumbersIn(text);
+  for (std::size_t i = 0; i + run <= ids.size(); ++i) {
+    if (std::search(numbers.begin(), numbers.end(), ids.begin() + i,
+                    ids.begin() + i + run) != numbers.end()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+TEST(FailureTest, NothingOfARequestIsInAnyLogMetricOrMessage) {
+  // Three token ids in a row stand nowhere by accident.
+  constexpr std::size_t kRun = 3;
+  EXPECT_TRUE(HoldsIds("ids [7, 250,31,4]", {9, 250, 31, 4}, kRun));
+  EXPECT_FALSE(HoldsIds("ids [7, 250,4,31]", {9, 250, 31, 4}, kRun));
+
   Cluster cluster(Model(), {.expert_workers = 2});
   cluster.Start();
   const auto stub = cluster.NewStub();
   const std::string secret = "Zyxwvuts";
-  Generate(*stub, GreedyRequest("User:" + secret + "\nAssistant:", 8));
+  const std::string prompt = "User:" + secret + "\nAssistant:";
+  // What clients are told besides the answer; never empty where it must fail.
+  std::string messages;
+  const auto expect_error = [&messages](const grpc::Status& status) {
+    EXPECT_FALSE(status.ok());
+    EXPECT_FALSE(status.error_message().empty());
+    messages += status.error_message() + "\n" + status.error_details() + "\n";
+  };
+
+  v1::TokenizeRequest tokenize;
+  tokenize.set_text(prompt);
+  v1::TokenizeResponse tokens;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub->Tokenize(&context, tokenize, &tokens).ok());
+  }
+  std::vector<std::int32_t> ids(tokens.token_ids().begin(),
+                                tokens.token_ids().end());
+  ASSERT_GE(ids.size(), kRun);
+
+  const Answer answer = Generate(*stub, GreedyRequest(prompt, 8));
+  EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
+  ASSERT_GE(answer.ids.size(), kRun);
   v1::GenerateRequest bad = GreedyRequest(secret, 8);
   bad.set_language(secret);
-  Generate(*stub, bad);
-  Generate(*stub, GreedyRequest(secret + "\xff", 8));
+  expect_error(Generate(*stub, bad).status);
+  expect_error(Generate(*stub, GreedyRequest(secret + "\xff", 8)).status);
+  expect_error(Generate(*stub, GreedyRequest(prompt, 500)).status);
+  v1::GenerateRequest stops = GreedyRequest(prompt, 8);
+  stops.add_stop(secret + std::string(300, 'x'));
+  expect_error(Generate(*stub, stops).status);
+  std::string repeated;
+  for (int i = 0; i < 100; ++i) repeated += secret;
+  expect_error(Generate(*stub, GreedyRequest(repeated, 8)).status);
+  v1::GenerateRequest named = GreedyRequest(prompt, 8);
+  named.set_request_id(secret + " " + secret);
+  expect_error(Generate(*stub, named).status);
+  v1::GenerateRequest chat;
+  chat.mutable_chat()->add_messages()->set_content(secret);
+  expect_error(Generate(*stub, chat).status);
+  v1::ScoreRequest score;
+  score.set_prompt(prompt);
+  score.add_continuations(repeated);
+  {
+    grpc::ClientContext context;
+    v1::ScoreResponse response;
+    expect_error(stub->Score(&context, score, &response));
+  }
+
   std::string seen = cluster.Logs();
   for (const char* process : {"router", "dense-0", "expert-0", "expert-1"}) {
     const std::string metrics =
@@ -177,8 +258,27 @@ TEST(FailureTest, NoTextOfARequestIsInAnyLogOrMetric) {
     seen += metrics;
   }
   EXPECT_NE(seen.find("request_done"), std::string::npos);
+  // A worker that is lost in the middle, whose end everybody writes about.
+  v1::GenerateRequest all = GreedyRequest(prompt, 480);
+  all.set_ignore_eos(true);
+  all.mutable_sampling()->set_choices(8);
+  grpc::ClientContext context;
+  const auto stream = stub->Generate(&context, all);
+  v1::GenerateResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  cluster.KillExpert(0);
+  cluster.KillExpert(1);
+  while (stream->Read(&response)) {
+  }
+  expect_error(stream->Finish());
+  seen += cluster.Logs();
+
   EXPECT_EQ(seen.find(secret), std::string::npos);
-  cluster.StopAll();
+  EXPECT_FALSE(HoldsIds(seen, ids, kRun));
+  EXPECT_FALSE(HoldsIds(seen, answer.ids, kRun));
+  EXPECT_EQ(messages.find(secret), std::string::npos) << messages;
+  EXPECT_FALSE(HoldsIds(messages, ids, kRun)) << messages;
+  EXPECT_FALSE(HoldsIds(messages, answer.ids, kRun)) << messages;
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ Answer Generate(v1::InferenceService::Stub& stub,
                         delta.token_ids().end());
       for (const v1::TokenLogprobs& logprobs : delta.logprobs()) {
         answer.logprobs.push_back(logprobs.logprob());
+        answer.alternatives.push_back(
+            {logprobs.alternatives().begin(), logprobs.alternatives().end()});
       }
     }
   }

@@ -17,6 +17,8 @@ struct Answer {
   std::string text;
   std::vector<std::int32_t> ids;
   std::vector<float> logprobs;
+  // For each token, those that were asked for besides, best first.
+  std::vector<std::vector<v1::TokenAlternative>> alternatives;
   v1::GenerateFinished finished;
   int started_events = 0, finished_events = 0;
   bool contiguous = true;  // Whether every delta had the index that was due.

@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <map>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -50,6 +52,29 @@ std::string Name(const Json& run) {
          std::to_string(run["expert"].get<int>());
 }
 
+// One token's alternatives against the oracle's best, [id, log-probability],
+// best first. Where two of the oracle's are as good as equal, either may come
+// first, and in the last place there may be one that the oracle just left out.
+void CheckTop(const std::vector<v1::TokenAlternative>& got, const Json& best) {
+  ASSERT_EQ(got.size(), best.size());
+  std::map<std::int32_t, double> oracle;
+  for (const Json& entry : best) {
+    oracle[entry[0].get<std::int32_t>()] = entry[1].get<double>();
+  }
+  const double last = best.back()[1].get<double>();
+  std::set<std::int32_t> seen;
+  for (std::size_t r = 0; r < got.size(); ++r) {
+    const double wanted = best[r][1].get<double>();
+    EXPECT_NEAR(got[r].logprob(), wanted, kLogprobTolerance) << "rank " << r;
+    EXPECT_TRUE(seen.insert(got[r].token_id()).second)
+        << "rank " << r << " twice";
+    const auto it = oracle.find(got[r].token_id());
+    EXPECT_NEAR(it != oracle.end() ? it->second : last, wanted,
+                2 * kLogprobTolerance)
+        << "rank " << r << " is another token";
+  }
+}
+
 void CheckRun(const Json& run, const Json& prompt,
               const std::map<int, std::string>& languages,
               v1::InferenceService::Stub& stub) {
@@ -57,6 +82,9 @@ void CheckRun(const Json& run, const Json& prompt,
   v1::GenerateRequest request = GreedyRequest(
       prompt["text"].get<std::string>(), prompt["max_new_tokens"].get<int>());
   SetRouting(run, languages, request);
+  if (run.contains("top")) {
+    request.set_logprobs(static_cast<int>(run["top"][0].size()));
+  }
   const Answer answer = Generate(stub, request);
   ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
   EXPECT_EQ(answer.started_events, 1);
@@ -73,6 +101,15 @@ void CheckRun(const Json& run, const Json& prompt,
   ASSERT_EQ(answer.logprobs.size(), expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
     EXPECT_NEAR(answer.logprobs[i], logprobs[i], kLogprobTolerance) << i;
+  }
+  ASSERT_EQ(answer.alternatives.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    SCOPED_TRACE("token " + std::to_string(i));
+    if (run.contains("top")) {
+      CheckTop(answer.alternatives[i], run["top"][i]);
+    } else {
+      EXPECT_TRUE(answer.alternatives[i].empty());
+    }
   }
   // Every token that went through the layers used k experts in each.
   const std::size_t rows = prompt["ids"].size() + run["ids"].size() - 1;
@@ -174,6 +211,8 @@ TEST_P(GoldenTest, TokensLogprobsAndExpertsAreTheOracles) {
   }
   for (std::thread& client : clients) client.join();
   EXPECT_GT(expected["runs"].size(), 0u);
+  EXPECT_TRUE(std::any_of(expected["runs"].begin(), expected["runs"].end(),
+                          [](const Json& run) { return run.contains("top"); }));
   EXPECT_GT(expected["scores"].size(), 0u);
   EXPECT_GT(expected["routing"].size(), 0u);
   cluster.StopAll();

@@ -1,0 +1,52 @@
+#include "model/config/fingerprint.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace apollo {
+namespace {
+
+class FingerprintTest : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void WriteTokenizer(const char* text) {
+    std::ofstream(folder_ + "/tokenizer.json") << text;
+  }
+  const std::string folder_ = testing::TempDir() + "/fingerprint";
+  ModelConfig config_;
+};
+
+TEST_F(FingerprintTest, DependsOnTheNumbersAndOnTheTokenizersBytes) {
+  config_.num_layers = 24;
+  config_.eos_tokens = {1, 2};
+  WriteTokenizer("{}");
+  const ModelFingerprint own = FingerprintOf(config_, folder_);
+  EXPECT_EQ(own.config.size(), 16u);
+  // The first 8 bytes of sha256("{}"), as sha256sum says.
+  EXPECT_EQ(own.tokenizer, "44136fa355b3678a");
+  EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)), "");
+  // How a chat becomes a prompt is the router's own business.
+  config_.prompt_format = PromptFormat::kChatMl;
+  EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)), "");
+  config_.eos_tokens = {1};
+  EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)),
+            "config.json is another one");
+  config_.eos_tokens = {1, 2};
+  WriteTokenizer("{ }");
+  EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)),
+            "tokenizer.json is another one");
+}
+
+TEST_F(FingerprintTest, WhatIsAbsentIsNotCompared) {
+  WriteTokenizer("{}");
+  const ModelFingerprint own = FingerprintOf(config_, folder_);
+  EXPECT_EQ(FingerprintOf(config_, folder_ + "/nowhere").tokenizer, "");
+  EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_ + "/nowhere")), "");
+  EXPECT_EQ(Difference(own, {}), "");
+  EXPECT_EQ(Difference({}, own), "");
+}
+
+}  // namespace
+}  // namespace apollo

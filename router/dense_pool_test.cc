@@ -1,0 +1,209 @@
+#include "router/dense_pool.h"
+
+#include <absl/strings/str_join.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "proto/apollo/internal/v1/worker.grpc.pb.h"
+
+namespace apollo {
+namespace {
+
+namespace pb = internal::v1;
+
+// A dense worker on a port of this process that describes itself as it is told,
+// and answers every sequence with its name.
+class FakeWorker final : public pb::DenseWorkerService::Service {
+ public:
+  FakeWorker(const std::string& name, const std::string& hash) {
+    description_.set_name(name);
+    description_.set_model_hash(hash);
+    description_.set_config_hash("config");
+    description_.set_ready(true);
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+    address = "127.0.0.1:" + std::to_string(port);
+  }
+  ~FakeWorker() override { server_->Shutdown(); }
+
+  void Change(const pb::DescribeResponse& changes) {
+    MutexLock lock(mutex_);
+    description_.MergeFrom(changes);
+  }
+  void SetReady(bool ready) {
+    MutexLock lock(mutex_);
+    description_.set_ready(ready);
+  }
+
+  grpc::Status Describe(grpc::ServerContext*, const pb::DescribeRequest*,
+                        pb::DescribeResponse* response) override {
+    MutexLock lock(mutex_);
+    *response = description_;
+    return grpc::Status::OK;
+  }
+  grpc::Status Run(grpc::ServerContext*, const pb::RunRequest*,
+                   grpc::ServerWriter<pb::RunEvent>* writer) override {
+    pb::RunEvent started, finished;
+    {
+      MutexLock lock(mutex_);
+      started.mutable_started()->set_dense_worker(description_.name());
+    }
+    finished.mutable_finished()->set_reason(pb::RunFinished::EOS);
+    writer->Write(started);
+    writer->Write(finished);
+    return grpc::Status::OK;
+  }
+
+  std::string address;
+
+ private:
+  Mutex mutex_;
+  pb::DescribeResponse description_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<grpc::Server> server_;
+};
+
+// Which worker answered, or the error.
+class Sink final : public GenerationSink {
+ public:
+  void OnStarted(const GenerationStarted& started) override {
+    MutexLock lock(mutex_);
+    worker_ = started.dense_worker;
+  }
+  void OnToken(const GeneratedToken&) override {}
+  void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
+    MutexLock lock(mutex_);
+    if (!finished.ok())
+      worker_ = absl::StatusCodeToString(finished.status().code());
+    done_ = true;
+    changed_.notify_all();
+  }
+  std::string Await() {
+    MutexLock lock(mutex_);
+    while (!done_) changed_.wait(mutex_);
+    return worker_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::string worker_ ABSL_GUARDED_BY(mutex_);
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+class DensePoolTest : public testing::Test {
+ protected:
+  FakeWorker& Add(const std::string& name, const std::string& hash) {
+    return *workers_.emplace_back(std::make_unique<FakeWorker>(name, hash));
+  }
+  void MakePool() {
+    const auto list =
+        absl::StrJoin(workers_, ",", [](std::string* out, const auto& worker) {
+          out->append(worker->address);
+        });
+    pool_ = std::make_unique<DensePool>(
+        *Membership::Parse(list), ModelFingerprint{"config", "tokenizer"});
+  }
+  // Polls and returns what was logged meanwhile.
+  std::string Poll() {
+    testing::internal::CaptureStderr();
+    pool_->Poll();
+    return testing::internal::GetCapturedStderr();
+  }
+  // Who answers; sequences since the last poll count, so all usable ones do.
+  std::set<std::string> Answers() {
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < 2 * workers_.size(); ++i) {
+      auto sink = std::make_shared<Sink>();
+      const auto call = pool_->Start({}, sink);
+      names.insert(sink->Await());
+    }
+    return names;
+  }
+
+  std::vector<std::unique_ptr<FakeWorker>> workers_;
+  std::unique_ptr<DensePool> pool_;
+};
+
+using Names = std::set<std::string>;
+
+bool Says(const std::string& log, const std::string& part) {
+  return log.find(part) != std::string::npos;
+}
+
+TEST_F(DensePoolTest, WorkersOfOneModelShareTheRequests) {
+  Add("a", "m1");
+  Add("b", "m1");
+  MakePool();
+  EXPECT_FALSE(pool_->Ready());
+  EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
+  const std::string log = Poll();
+  EXPECT_FALSE(Says(log, "another_model")) << log;
+  EXPECT_TRUE(pool_->Ready());
+  EXPECT_EQ(pool_->ModelHash(), "m1");
+  EXPECT_EQ(Answers(), (Names{"a", "b"}));
+}
+
+TEST_F(DensePoolTest, AWorkerOfAnotherModelGetsNothingAndIsLoggedOnce) {
+  Add("a", "m2");
+  Add("b", "m1");
+  Add("c", "m1");
+  MakePool();
+  const std::string log = Poll();
+  EXPECT_TRUE(Says(log, "\"level\":\"error\"")) << log;
+  EXPECT_TRUE(Says(log, "dense_worker_serves_another_model")) << log;
+  EXPECT_TRUE(Says(log, "\"address\":\"" + workers_[0]->address)) << log;
+  EXPECT_TRUE(Says(log, "\"model_hash\":\"m2\"")) << log;
+  EXPECT_TRUE(Says(log, "\"served_model_hash\":\"m1\"")) << log;
+  EXPECT_EQ(pool_->ModelHash(), "m1");
+  EXPECT_EQ(Answers(), (Names{"b", "c"}));
+  EXPECT_EQ(Poll(), "");
+}
+
+TEST_F(DensePoolTest, WhatWasServedIsKeptWhileTheOthersAreNotMore) {
+  FakeWorker& other = Add("a", "m1");
+  FakeWorker& served = Add("b", "m1");
+  MakePool();
+  Poll();
+  pb::DescribeResponse changed;
+  changed.set_model_hash("m2");
+  other.Change(changed);
+  EXPECT_TRUE(Says(Poll(), workers_[0]->address));
+  EXPECT_EQ(Answers(), Names{"b"});
+  // Nor does it come into use because the right one is away for a moment.
+  served.SetReady(false);
+  Poll();
+  EXPECT_FALSE(pool_->Ready());
+  EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
+  // The whole cluster was changed to the other one.
+  served.SetReady(true);
+  served.Change(changed);
+  EXPECT_TRUE(Says(Poll(), "dense_worker_serves_the_model"));
+  EXPECT_EQ(Answers(), (Names{"a", "b"}));
+  EXPECT_EQ(pool_->ModelHash(), "m2");
+}
+
+TEST_F(DensePoolTest, TheRoutersOwnDirectoryDecidesFirst) {
+  pb::DescribeResponse other_tokenizer, other_config;
+  other_tokenizer.set_tokenizer_hash("another");
+  other_config.set_config_hash("another");
+  Add("a", "m1").Change(other_tokenizer);
+  Add("b", "m1").Change(other_config);
+  MakePool();
+  const std::string log = Poll();
+  EXPECT_TRUE(Says(log, "its tokenizer.json is another one")) << log;
+  EXPECT_TRUE(Says(log, "its config.json is another one")) << log;
+  EXPECT_FALSE(pool_->Ready());
+  EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
+  EXPECT_EQ(pool_->ModelHash(), "");
+}
+
+}  // namespace
+}  // namespace apollo
