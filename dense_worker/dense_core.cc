@@ -20,6 +20,7 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
       prefixes_(stage_->cache().pool()),
       scheduler_(options_.scheduler, stage_->cache().pool(),
                  [this](SequenceId id) { return FindCached(id); }),
+      placement_(num_experts_),
       answers_(clock) {}
 
 DenseCore::~DenseCore() {
@@ -137,11 +138,6 @@ absl::Status DenseCore::Check(const GenerationRequest& request) const {
   if (scheduler_.waiting() >= options_.max_waiting) {
     return absl::ResourceExhaustedError(
         "too many requests are waiting; try again later");
-  }
-  const int missing = placement_.FirstMissing(num_experts_);
-  if (missing >= 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "no live expert worker has expert ", missing, "; try again"));
   }
   return absl::OkStatus();
 }
@@ -384,9 +380,13 @@ void DenseCore::Advance() {
 }
 
 void DenseCore::LinkFrame(LinkId id, Frame frame) {
-  const auto* result = std::get_if<StageResult>(&frame.body);
   const auto link = links_.find(id);
   if (link == links_.end()) return;
+  if (auto* reach = std::get_if<Reach>(&frame.body)) {
+    placement_.SetReach(id, std::move(reach->experts));
+    return;
+  }
+  const auto* result = std::get_if<StageResult>(&frame.body);
   const auto step = result != nullptr ? in_flight_.find(result->step)
                                       : in_flight_.end();
   if (step == in_flight_.end() || !step->second.contains(id)) {

@@ -72,8 +72,8 @@ class DenseCore {
   void Advance();
 
   int sequences() const { return static_cast<int>(sequences_.size()); }
-  // Whether live expert workers have every expert of the model.
-  bool AllExpertsLive() const { return placement_.Covers(num_experts_); }
+  // Whether some live expert worker reaches every expert of the model.
+  bool AllExpertsLive() const { return placement_.Covers(); }
 
  private:
   struct Sequence {

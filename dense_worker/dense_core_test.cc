@@ -99,6 +99,7 @@ class Counts final : public DenseObserver {
 };
 
 constexpr LinkId kFirst = 11, kSecond = 12;
+const std::set<int> kAll = {0, 1, 2, 3, 4, 5, 6};
 
 std::vector<std::int32_t> Prompt(int size) {
   std::vector<std::int32_t> prompt;
@@ -155,11 +156,16 @@ class DenseCoreTest : public testing::Test {
                   first_);
     core_->LinkUp(kSecond, {WorkerRole::kExpert, "e2", "m", "1", {4, 5, 6}},
                   second_);
+    EXPECT_FALSE(core_->AllExpertsLive());  // They have not found each other.
+    for (const LinkId id : {kFirst, kSecond}) SetReach(id, kAll);
+    EXPECT_TRUE(core_->AllExpertsLive());
+  }
+  void SetReach(LinkId id, std::set<int> experts) {
+    core_->LinkFrame(id, {Reach{std::move(experts)}, {}});
   }
   void LinkOne() {
     core_->LinkUp(kFirst,
-                  {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3, 4, 5, 6}},
-                  first_);
+                  {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
   }
   std::shared_ptr<Sink> Submit(SequenceId id, GenerationRequest request) {
     auto sink = std::make_shared<Sink>();
@@ -312,6 +318,8 @@ TEST_F(DenseCoreTest, WithoutEveryExpertNothingStarts) {
   EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
   EXPECT_TRUE(sink->Says("expert 4")) << sink->status;
   core_->LinkUp(kSecond, {WorkerRole::kExpert, "e2", "m", "1", {4}}, second_);
+  EXPECT_FALSE(core_->AllExpertsLive());
+  SetReach(kSecond, kAll);
   EXPECT_TRUE(core_->AllExpertsLive());
   EXPECT_FALSE(Submit(3, Request(3, 1))->finished);
 }
@@ -415,6 +423,9 @@ TEST_F(DenseCoreTest, ALostWorkerFailsOnlyItsSequences) {
   core_->LinkDown(kFirst);
   EXPECT_EQ(lost->text, "d>e1 error");
   EXPECT_EQ(lost->code(), StatusCode::kUnavailable);
+  SetReach(kSecond, {4, 5, 6});
+  EXPECT_FALSE(core_->AllExpertsLive());
+  SetReach(kFirst, kAll);  // Of a link that is gone.
   EXPECT_FALSE(core_->AllExpertsLive());
   for (int i = 0; i < 2; ++i) {
     Reply(Answer(second_->Take<StageStep>(), 8), kSecond);
@@ -829,14 +840,33 @@ TEST_F(DenseCoreTest, WhatIsLeftAtTheEndIsUnavailable) {
   EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
 }
 
+TEST_F(DenseCoreTest, AWorkerThatIsAboutToStopGetsNoNewSequences) {
+  Start();
+  LinkBoth();
+  const auto running = Submit(1, Request(4, 2, 0));
+  core_->Advance();
+  SetReach(kFirst, {});
+  const auto next = Submit(2, Request(4, 2, 0));
+  core_->Advance();
+  EXPECT_EQ(next->text, "d>e2");
+  Reply(Answer(first_->Take<StageStep>(), 100));
+  core_->Advance();
+  Reply(Answer(first_->Take<StageStep>(), 101));
+  EXPECT_EQ(running->text, "d>e1 0:100 1:101 end");
+  // The other one without it reaches too little.
+  SetReach(kSecond, {4, 5, 6});
+  EXPECT_FALSE(core_->AllExpertsLive());
+  const auto none = Submit(3, Request(4, 2, 0));
+  EXPECT_EQ(none->code(), StatusCode::kUnavailable);
+}
+
 // Two workers with all experts each, of which the first never answers.
 class SilentWorkerTest : public DenseCoreTest {
  protected:
   SilentWorkerTest() {
     Start();
-    const std::set<int> all = {0, 1, 2, 3, 4, 5, 6};
-    core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", all}, first_);
-    core_->LinkUp(kSecond, {WorkerRole::kExpert, "e2", "m", "1", all}, second_);
+    core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
+    core_->LinkUp(kSecond, {WorkerRole::kExpert, "e2", "m", "1", kAll}, second_);
     // Of as many sequences as workers each worker gets one.
     a_ = Submit(1, Request(4, 3));
     b_ = Submit(2, Request(4, 3));

@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace apollo {
 namespace {
@@ -22,10 +23,14 @@ std::uint64_t Score(const std::string& name, std::uint64_t key) {
 }  // namespace
 
 void Placement::Add(LinkId id, const Hello& worker) {
-  workers_[id] = {worker};
+  workers_[id] = {worker, worker.experts};
 }
 
 void Placement::Remove(LinkId id) { workers_.erase(id); }
+
+void Placement::SetReach(LinkId id, std::set<int> experts) {
+  workers_.at(id).reach = std::move(experts);
+}
 
 void Placement::SetSilent(LinkId id, bool silent) {
   const auto it = workers_.find(id);
@@ -40,6 +45,7 @@ absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
   bool best_resident = false;
   std::uint64_t best_score = 0;
   for (auto& [id, worker] : workers_) {
+    if (FirstMissing(worker) >= 0) continue;
     const std::int64_t holds = worker.hello.cache_tokens;
     if (holds > 0 && holds < tokens) {
       most = std::max(most, holds);
@@ -68,7 +74,8 @@ absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
         "; ask for fewer: trying again cannot help"));
   }
   if (best == nullptr) {
-    return absl::UnavailableError("no expert worker is reachable; try again");
+    return absl::UnavailableError(absl::StrCat(
+        "no live expert worker reaches expert ", FirstMissing(), "; try again"));
   }
   ++best->sequences;
   return best_id;
@@ -88,19 +95,21 @@ void Placement::Release(LinkId id) {
   if (it != workers_.end()) --it->second.sequences;
 }
 
-int Placement::FirstMissing(int num_experts) const {
-  for (int e = 0; e < num_experts; ++e) {
-    bool found = false;
-    for (const auto& [id, worker] : workers_) {
-      found |= worker.hello.experts.contains(e);
-    }
-    if (!found) return e;
+int Placement::FirstMissing(const Worker& worker) const {
+  for (int e = 0; e < num_experts_; ++e) {
+    if (!worker.reach.contains(e)) return e;
   }
   return -1;
 }
 
-bool Placement::Covers(int num_experts) const {
-  return FirstMissing(num_experts) < 0;
+int Placement::FirstMissing() const {
+  int missing = 0;
+  for (const auto& [id, worker] : workers_) {
+    const int first = FirstMissing(worker);
+    if (first < 0) return -1;
+    missing = std::max(missing, first);
+  }
+  return missing;
 }
 
 }  // namespace apollo

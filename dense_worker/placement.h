@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "link/link_session.h"
@@ -15,19 +16,24 @@ namespace apollo {
 // ownership: nothing has to be agreed on with others. One thread.
 class Placement {
  public:
+  explicit Placement(int num_experts) : num_experts_(num_experts) {}
+
+  // Until SetReach, it reaches the experts that it has itself.
   void Add(LinkId id, const Hello& worker);
   void Remove(LinkId id);
 
+  // What the worker says it has itself or through others. `id` must be added.
+  void SetReach(LinkId id, std::set<int> experts);
   // Says whether a worker has stopped answering, for now. Unknown ids are ignored.
   void SetSilent(LinkId id, bool silent);
 
-  // Of the workers that are not silent (of all, if all are), and of those of the
-  // workers that have the family's expert (of all, if family is -1 or none has
-  // it), the one with the fewest sequences from here; among equals by
-  // rendezvous hashing of `key` (Thaler and Ravishankar, 1998). Only workers whose
-  // cache holds `tokens` tokens count; FAILED_PRECONDITION with the reason if there
-  // is none such, UNAVAILABLE without any worker. The sequence counts until
-  // Release.
+  // Of the workers that reach every expert: of those that are not silent (of all,
+  // if all are), and of those of the workers that have the family's expert (of
+  // all, if family is -1 or none has it), the one with the fewest sequences from
+  // here; among equals by rendezvous hashing of `key` (Thaler and Ravishankar,
+  // 1998). Only workers whose cache holds `tokens` tokens count;
+  // FAILED_PRECONDITION with the reason if there is none such, UNAVAILABLE naming
+  // a missing expert if no worker reaches all. The sequence counts until Release.
   absl::StatusOr<LinkId> Choose(int family, std::uint64_t key,
                                 std::int64_t tokens);
   void Release(LinkId id);
@@ -39,17 +45,22 @@ class Placement {
   // The worker's name. `id` must be added.
   const std::string& name(LinkId id) const { return workers_.at(id).hello.name; }
 
-  // Whether each of `num_experts` experts is on some worker.
-  bool Covers(int num_experts) const;
-  // The first expert that is on none; -1 if there is none such.
-  int FirstMissing(int num_experts) const;
+  // Whether some worker reaches every expert.
+  bool Covers() const { return FirstMissing() < 0; }
+  // An expert that stands in the way of that; -1 if there is none such.
+  int FirstMissing() const;
 
  private:
   struct Worker {
     Hello hello;
+    std::set<int> reach;
     int sequences = 0;
     bool silent = false;
   };
+  // An expert that the worker does not reach, or -1.
+  int FirstMissing(const Worker& worker) const;
+
+  const int num_experts_;
   std::map<LinkId, Worker> workers_;
 };
 

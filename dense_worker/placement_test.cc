@@ -12,25 +12,26 @@ Hello Worker(const char* name, std::set<int> experts) {
 }
 
 TEST(PlacementTest, NoWorkerIsUnavailable) {
-  Placement placement;
+  Placement placement(2);
   EXPECT_EQ(placement.Choose(0, 1, 10).status().code(),
             absl::StatusCode::kUnavailable);
-  EXPECT_EQ(placement.FirstMissing(2), 0);
+  EXPECT_EQ(placement.FirstMissing(), 0);
 }
 
 TEST(PlacementTest, TheFamilysWorkerFirstHoweverBusy) {
-  Placement placement;
+  Placement placement(3);
   placement.Add(1, Worker("a", {0, 1}));
   placement.Add(2, Worker("b", {2}));
+  placement.SetReach(1, {0, 1, 2});
+  placement.SetReach(2, {0, 1, 2});
   for (int i = 0; i < 5; ++i) EXPECT_EQ(*placement.Choose(2, i, 10), 2u);
   EXPECT_EQ(*placement.Choose(-1, 9, 10), 1u);  // The less busy one.
   placement.Remove(2);
-  EXPECT_EQ(*placement.Choose(2, 9, 10), 1u);   // Standby.
-  EXPECT_EQ(placement.FirstMissing(3), 2);
+  EXPECT_EQ(*placement.Choose(2, 9, 10), 1u);   // It still reaches expert 2.
 }
 
 TEST(PlacementTest, FewestSequencesThenSpreadByHash) {
-  Placement placement;
+  Placement placement(1);
   placement.Add(1, Worker("a", {0}));
   placement.Add(2, Worker("b", {0}));
   const LinkId first = *placement.Choose(0, 5, 10);
@@ -41,7 +42,7 @@ TEST(PlacementTest, FewestSequencesThenSpreadByHash) {
   // Among equals the key decides, and not always alike.
   std::map<LinkId, int> counts;
   for (int key = 0; key < 100; ++key) {
-    Placement fresh;
+    Placement fresh(1);
     fresh.Add(1, Worker("a", {0}));
     fresh.Add(2, Worker("b", {0}));
     ++counts[*fresh.Choose(0, key, 10)];
@@ -51,7 +52,7 @@ TEST(PlacementTest, FewestSequencesThenSpreadByHash) {
 }
 
 TEST(PlacementTest, OnlyWorkersWhoseCacheHoldsTheSequence) {
-  Placement placement;
+  Placement placement(1);
   Hello small = Worker("a", {0});
   small.cache_tokens = 100;
   placement.Add(1, small);
@@ -62,12 +63,12 @@ TEST(PlacementTest, OnlyWorkersWhoseCacheHoldsTheSequence) {
             "prompt and answer together may take 101 tokens, but the cache of "
             "the expert workers holds 100; ask for fewer: trying again cannot "
             "help");
-  placement.Add(2, Worker("b", {1}));  // Did not say.
+  placement.Add(2, Worker("b", {0}));  // Did not say.
   EXPECT_EQ(*placement.Choose(0, 1, 101), 2u);
 }
 
 TEST(PlacementTest, TheLargestCacheIsKnownOnceAllHaveSaid) {
-  Placement placement;
+  Placement placement(1);
   EXPECT_EQ(placement.MostTokens(), 0);
   Hello worker = Worker("a", {0});
   worker.cache_tokens = 100;
@@ -79,12 +80,37 @@ TEST(PlacementTest, TheLargestCacheIsKnownOnceAllHaveSaid) {
   EXPECT_EQ(placement.MostTokens(), 0);
 }
 
-TEST(PlacementTest, CoversWhenEveryExpertIsSomewhere) {
-  Placement placement;
+TEST(PlacementTest, OnlyWorkersThatReachEveryExpert) {
+  Placement placement(3);
   placement.Add(1, Worker("a", {0, 2}));
-  EXPECT_FALSE(placement.Covers(3));
   placement.Add(2, Worker("b", {1}));
-  EXPECT_TRUE(placement.Covers(3));
+  // Both are there, but they have not found each other.
+  EXPECT_FALSE(placement.Covers());
+  EXPECT_EQ(placement.FirstMissing(), 1);
+  const absl::Status status = placement.Choose(0, 1, 10).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("expert 1"), std::string::npos) << status;
+  placement.SetReach(2, {0, 1, 2});
+  EXPECT_TRUE(placement.Covers());
+  EXPECT_EQ(placement.FirstMissing(), -1);
+  EXPECT_EQ(*placement.Choose(0, 1, 10), 2u);  // Not where expert 0 is.
+  placement.SetReach(1, {0, 1, 2});
+  EXPECT_EQ(*placement.Choose(0, 1, 10), 1u);
+  placement.SetReach(1, {});  // About to stop.
+  EXPECT_EQ(*placement.Choose(0, 1, 10), 2u);
+}
+
+TEST(PlacementTest, ASilentWorkerIsTheLastResort) {
+  Placement placement(1);
+  placement.Add(1, Worker("a", {0}));
+  placement.Add(2, Worker("b", {0}));
+  placement.SetSilent(1, true);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(*placement.Choose(0, i, 10), 2u);
+  placement.SetSilent(2, true);
+  EXPECT_EQ(*placement.Choose(0, 9, 10), 1u);
+  placement.SetSilent(1, false);
+  EXPECT_EQ(*placement.Choose(0, 9, 10), 1u);
+  placement.SetSilent(3, true);  // Not there.
 }
 
 }  // namespace

@@ -74,10 +74,44 @@ ExpertCore::~ExpertCore() = default;
 void ExpertCore::LinkUp(LinkId id, const Hello& peer,
                         std::shared_ptr<Link> link) {
   peers_[id] = {peer, std::move(link)};
+  if (peer.role == WorkerRole::kDense) {
+    SendReach(peers_[id]);
+  } else {
+    AnnounceReach();
+  }
+}
+
+void ExpertCore::Drain() {
+  draining_ = true;
+  AnnounceReach();
+}
+
+std::set<int> ExpertCore::ReachableExperts() const {
+  std::set<int> experts = stage_->experts();
+  for (const auto& [id, peer] : peers_) {
+    if (peer.hello.role != WorkerRole::kExpert) continue;
+    experts.insert(peer.hello.experts.begin(), peer.hello.experts.end());
+  }
+  return experts;
+}
+
+void ExpertCore::SendReach(const Peer& dense_worker) const {
+  dense_worker.link->Send(
+      {Reach{draining_ ? std::set<int>() : ReachableExperts()}, {}});
+}
+
+void ExpertCore::AnnounceReach() const {
+  for (const auto& [id, peer] : peers_) {
+    if (peer.hello.role == WorkerRole::kDense) SendReach(peer);
+  }
 }
 
 void ExpertCore::LinkDown(LinkId id) {
-  peers_.erase(id);
+  const auto peer = peers_.find(id);
+  if (peer == peers_.end()) return;
+  const bool was_expert = peer->second.hello.role == WorkerRole::kExpert;
+  peers_.erase(peer);
+  if (was_expert) AnnounceReach();
   answers_.Forget(id);
   std::erase_if(waiting_, [id](const WaitingStep& w) { return w.from == id; });
   std::vector<SequenceKey> gone;

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -53,6 +54,10 @@ class ExpertCore {
   // that came before `now` have been passed to LinkFrame.
   void Tick(absl::Duration now);
 
+  // Tells dense workers to give this one no new sequences. Those that it has go
+  // on, and so do rows of peers.
+  void Drain();
+
   // Whether Advance would do something.
   bool HasWork() const;
   // Does the next piece of work: at most one layer of the current batch.
@@ -60,6 +65,9 @@ class ExpertCore {
 
   // Sequences that hold cache blocks.
   int sequences() const { return static_cast<int>(sequences_.size()); }
+  // The experts resident here or on linked peers.
+  std::set<int> ReachableExperts() const;
+
   // Cache blocks free.
   int free_blocks() { return stage_->cache().pool().available(); }
 
@@ -91,6 +99,8 @@ class ExpertCore {
                          const std::vector<float>& payload);
   absl::Status TakeOutputs(LinkId from, const ExpertOutputs& outputs,
                            const std::vector<float>& payload);
+  void SendReach(const Peer& dense_worker) const;
+  void AnnounceReach() const;
   void Release(LinkId from, const ReleaseSequences& release);
   void ReleaseOne(const SequenceKey& key);
 
@@ -119,6 +129,7 @@ class ExpertCore {
   std::vector<SequenceKey> release_after_batch_;
   // Attempts that lost their blocks, until their dense worker has let go of them.
   std::map<SequenceKey, std::uint32_t> evicted_;
+  bool draining_ = false;
   std::uint64_t opened_ = 0;
   std::uint64_t next_ticket_ = 1;
 };

@@ -28,10 +28,16 @@ const ModelConfig& Config() { return Model().config; }
 class FakeLink final : public Link {
  public:
   void Send(Frame frame) override {
-    if (!closed) frames.push_back(std::move(frame));
+    if (closed) return;
+    if (auto* r = std::get_if<Reach>(&frame.body)) {
+      reach.push_back(std::move(r->experts));
+    } else {
+      frames.push_back(std::move(frame));
+    }
   }
   void Close() override { closed = true; }
-  std::deque<Frame> frames;
+  std::deque<Frame> frames;  // All others.
+  std::vector<std::set<int>> reach;
   bool closed = false;
 };
 
@@ -739,6 +745,32 @@ TEST(ExpertCoreTest, APeerThatDoesNotAnswerHoldsUpABatchForALimitedTime) {
   ASSERT_EQ(result.outputs.size(), 2u);
   ExpectSame(result.outputs[0], ReferenceOf(Rows(division.local, 0, 1)));
   EXPECT_EQ(result.outputs[1].status.code(), StatusCode::kUnavailable);
+}
+
+TEST(ExpertCoreTest, DenseWorkersLearnWhichExpertsAreInReach) {
+  Worker worker(kLow);
+  const std::vector<std::set<int>> alone = {kLow};
+  EXPECT_EQ(worker.dense->reach, alone);
+  EXPECT_EQ(worker.other->reach, alone);
+  worker.AddPeer(kHigh);
+  EXPECT_EQ(worker.dense->reach.back(), kAll);
+  EXPECT_EQ(worker.other->reach.back(), kAll);
+  EXPECT_TRUE(worker.peer->reach.empty());
+  worker.core->LinkDown(kPeer);
+  EXPECT_EQ(worker.dense->reach.back(), kLow);
+  worker.core->LinkDown(kOtherDense);
+  EXPECT_EQ(worker.dense->reach.size(), 3u);
+}
+
+TEST(ExpertCoreTest, ADrainingWorkerReachesNothingButGoesOn) {
+  Worker worker(kAll);
+  worker.Take(Step(1, {Rows(1, 0, 3)}));
+  worker.core->Drain();
+  EXPECT_EQ(worker.dense->reach.back(), std::set<int>());
+  worker.AddPeer(kAll);
+  EXPECT_EQ(worker.dense->reach.back(), std::set<int>());
+  worker.Work();
+  ExpectSame(worker.Result().outputs.at(0), ReferenceOf(Rows(1, 0, 3)));
 }
 
 TEST(ExpertCoreTest, APeerThatAnswersOwesNothing) {

@@ -15,12 +15,11 @@ ExpertWorker::ExpertWorker(ExpertCore::Options options,
                            std::unique_ptr<ExpertStage> stage,
                            ExpertObserver& observer)
     : num_experts_(stage->config().num_experts),
-      resident_(stage->experts()),
       core_(options, std::move(stage), observer),
       thread_([this] { return core_.HasWork(); },
               [this] {
                 core_.Advance();
-                Publish();
+                sequences_.store(core_.sequences(), std::memory_order_relaxed);
               }),
       ticker_(kTick, [this] {
         thread_.Post([this, now = Clock::Real().Now()] { core_.Tick(now); });
@@ -33,11 +32,7 @@ ExpertWorker::~ExpertWorker() { thread_.Stop(); }
 
 void ExpertWorker::Publish() {
   sequences_.store(core_.sequences(), std::memory_order_relaxed);
-  std::set<int> reachable = resident_;
-  for (const auto& [id, experts] : peer_experts_) {
-    reachable.insert(experts.begin(), experts.end());
-  }
-  covered_.store(static_cast<int>(reachable.size()) >= num_experts_,
+  covered_.store(static_cast<int>(core_.ReachableExperts().size()) >= num_experts_,
                  std::memory_order_relaxed);
 }
 
@@ -46,7 +41,6 @@ void ExpertWorker::OnLinkUp(LinkId id, const Hello& peer,
   thread_.Post([this, id, peer, link = std::move(link)]() mutable {
     LogInfo("link_up", {{"peer", peer.name},
                         {"experts", static_cast<int>(peer.experts.size())}});
-    if (peer.role == WorkerRole::kExpert) peer_experts_[id] = peer.experts;
     core_.LinkUp(id, peer, std::move(link));
     Publish();
   });
@@ -62,10 +56,13 @@ void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
 void ExpertWorker::OnLinkDown(LinkId id, absl::Status status) {
   thread_.Post([this, id, status = std::move(status)] {
     LogInfo("link_down", {{"reason", std::string(status.message())}});
-    peer_experts_.erase(id);
     core_.LinkDown(id);
     Publish();
   });
+}
+
+void ExpertWorker::Drain() {
+  thread_.Post([this] { core_.Drain(); });
 }
 
 bool ExpertWorker::Ready() const {

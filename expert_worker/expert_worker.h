@@ -30,6 +30,9 @@ class ExpertWorker final : public LinkEvents {
   void OnLinkFrame(LinkId id, Frame frame) override;
   void OnLinkDown(LinkId id, absl::Status status) override;
 
+  // Takes no new sequences from now on; those that run may end.
+  void Drain();
+
   // Whether every expert of the model is resident here or on a linked peer, and
   // the engine is not stuck.
   bool Ready() const;
@@ -42,9 +45,7 @@ class ExpertWorker final : public LinkEvents {
   void Publish();
 
   const int num_experts_;
-  const std::set<int> resident_;
   ExpertCore core_;
-  std::map<LinkId, std::set<int>> peer_experts_;  // In the engine's thread.
   std::atomic<int> sequences_{0};
   std::atomic<bool> covered_{false};
   EngineThread thread_;

@@ -112,6 +112,7 @@ absl::Status Run() {
            {"threads", threads}});
   server->RunUntilStopped([&worker] { return worker.Ready(); });
   LogInfo("stopping");
+  worker.Drain();
   // Sequences in progress may end before the links are cut.
   const absl::Duration deadline = Clock::Real().Now() + absl::Seconds(10);
   while (worker.sequences() > 0 && Clock::Real().Now() < deadline) {

@@ -52,6 +52,13 @@ struct SequenceRows {
   std::vector<std::int32_t> score_targets;
 };
 
+// Expert to dense worker, after the hellos and whenever it changes: the experts
+// that it has itself or through links to peers. It can serve sequences while that
+// is all of them; a worker that wants no new ones reaches none.
+struct Reach {
+  std::set<int> experts;
+};
+
 // Dense to expert worker. Payload: boundary activations [sum of rows, hidden].
 struct StageStep {
   std::uint64_t step = 0;
@@ -103,8 +110,8 @@ struct ExpertOutputs {
 };
 
 struct Frame {
-  std::variant<Hello, StageStep, StageResult, ReleaseSequences, ExpertRows,
-               ExpertOutputs>
+  std::variant<Hello, Reach, StageStep, StageResult, ReleaseSequences,
+               ExpertRows, ExpertOutputs>
       body;
   std::vector<float> payload;
 };

@@ -38,6 +38,11 @@ void ToProto(const Hello& in, pb::LinkMessage* message) {
   out->set_instance(in.instance);
 }
 
+void ToProto(const Reach& in, pb::LinkMessage* message) {
+  pb::Reach* out = message->mutable_reach();
+  for (const int e : in.experts) out->add_experts(e);
+}
+
 void ToProto(const StageStep& in, pb::LinkMessage* message) {
   pb::StageStep* out = message->mutable_step();
   out->set_step(in.step);
@@ -243,6 +248,11 @@ absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
       case pb::LinkMessage::kHello:
         frame.body = HelloFrom(message.hello());
         break;
+      case pb::LinkMessage::kReach: {
+        const auto& experts = message.reach().experts();
+        frame.body = Reach{{experts.begin(), experts.end()}};
+        break;
+      }
       case pb::LinkMessage::kStep:
         frame.body = StepFrom(message.step());
         break;

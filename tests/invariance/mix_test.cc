@@ -150,6 +150,8 @@ class Net {
         }
       }
     }
+    while (Turn()) {  // Until the dense workers know what the others reach.
+    }
   }
 
   std::shared_ptr<Sink> Submit(SequenceId id, GenerationRequest request) {
