@@ -6,7 +6,8 @@
 #        deploy/local/cluster.sh status|down [--state DIR]
 #
 #   up       starts the processes, waits until all are healthy, and prints the
-#            router's address
+#            router's address. Where they run already, refuses options other than
+#            those they were started with; options left out are not compared
 #   status   shows each process; exit code 1 unless all are healthy
 #   down     stops the processes and removes the state
 #
@@ -17,6 +18,8 @@
 #   --port P              of the router, default 50051; 0: any free port
 #   --threads N           for each worker's arithmetic, default its own choice
 #   --timeout S           for the start, default 300
+#   --grace S             how long a process may take to end before it is killed,
+#                         default 15: requests get up to 10 s
 #   --state DIR           logs, process ids and addresses; default
 #                         ~/.local/state/apollo-moe/cluster
 #   --bin DIR             built programs, default .bazel/bin of this checkout
@@ -43,6 +46,8 @@ expert_workers=""
 port=50051
 threads=""
 timeout=300
+grace=15
+declare -A given=() # Options that were given.
 state=${XDG_STATE_HOME:-${HOME:-/tmp/apollo-$EUID}/.local/state}/apollo-moe/cluster
 bin=$root/.bazel/bin
 
@@ -62,8 +67,9 @@ while (($# > 0)); do
       usage
       exit 0
       ;;
-    --model | --dense-workers | --expert-workers | --port | --threads | --timeout | --state | --bin)
+    --model | --dense-workers | --expert-workers | --port | --threads | --timeout | --grace | --state | --bin)
       (($# > 1)) || mistake "$1 needs a value"
+      given[$1]=1
       case "$1" in
         --model) model=$2 ;;
         --dense-workers) number "$1" "$2" 1 64; dense_workers=$((10#$2)) ;;
@@ -71,6 +77,7 @@ while (($# > 0)); do
         --port) number "$1" "$2" 0 65535; port=$((10#$2)) ;;
         --threads) number "$1" "$2" 1 1024; threads=$((10#$2)) ;;
         --timeout) number "$1" "$2" 1 86400; timeout=$((10#$2)) ;;
+        --grace) number "$1" "$2" 1 86400; grace=$((10#$2)) ;;
         --state) state=$2 ;;
         --bin) bin=$2 ;;
       esac
@@ -146,7 +153,7 @@ stop() { # NAME...
       kill -TERM "$(pid_of "$name")" 2> /dev/null || true
     fi
   done
-  while ((waited < 150)); do # Draining takes up to 10 s.
+  while ((waited < grace * 10)); do
     left=0
     for name in "$@"; do
       is_running "$name" && left=1
@@ -157,8 +164,12 @@ stop() { # NAME...
   done
   for name in "$@"; do
     if is_running "$name"; then
-      echo "$name did not end within 15 s: killed" >&2
+      echo "$name did not end within $grace s: killed" >&2
       kill -KILL "$(pid_of "$name")" 2> /dev/null || true
+      for ((waited = 0; waited < 50; ++waited)); do
+        is_running "$name" || break
+        sleep 0.1
+      done
     fi
   done
 }
@@ -173,7 +184,7 @@ stop_all() {
 
 remove_state() { # [logs]
   rm -f "$state"/{router,dense-worker-*,expert-worker-*}.{pid,address} \
-    "$state"/{dense_workers,expert_workers}.list
+    "$state"/{dense_workers,expert_workers}.list "$state/settings"
   if [[ ${1:-} == logs ]]; then
     rm -f "$state"/{router,dense-worker-*,expert-worker-*}.log
     rmdir "$state" 2> /dev/null || true
@@ -211,6 +222,40 @@ status() {
 }
 
 # --- up -----------------------------------------------------------------------
+# "settings" holds the options of the running cluster, one "--OPTION VALUE" a line.
+
+write_settings() {
+  printf '%s %s\n' --model "$model" --dense-workers "$dense_workers" \
+    --expert-workers "$expert_workers" --port "$port" --threads "$threads" \
+    --bin "$(realpath -m "$bin")" > "$state/settings"
+}
+
+# Ends with an error if an option was given that is not the running cluster's.
+refuse_other_settings() {
+  local option wanted now differ=""
+  [[ -e $state/settings ]] || return 0
+  for option in --model --dense-workers --expert-workers --port --threads --bin; do
+    [[ -n ${given[$option]:-} ]] || continue
+    now=$(sed -n "s/^$option //p" "$state/settings")
+    case "$option" in
+      --model) wanted=$(realpath -m "$model") ;;
+      --dense-workers) wanted=$dense_workers ;;
+      --expert-workers) wanted=$expert_workers ;;
+      --port)
+        ((port != 0)) || continue # Any port will do.
+        wanted=$port
+        now=$(address_of router grpc)
+        now=${now##*:}
+        ;;
+      --threads) wanted=$threads ;;
+      --bin) wanted=$(realpath -m "$bin") ;;
+    esac
+    [[ $wanted == "$now" ]] ||
+      differ+="${differ:+, }$option ${now:-(not given)} instead of $wanted"
+  done
+  [[ -z $differ ]] ||
+    fail "already up (state: $state), but with $differ: run \"down\" first, or use another --state"
+}
 
 # Shows why the start failed, stops everything and ends.
 give_up() { # MESSAGE [NAME]
@@ -297,6 +342,7 @@ up() {
     if ((running < ${#all[@]})); then
       fail "only $running of ${#all[@]} processes of $state are alive: run \"down\" first"
     fi
+    refuse_other_settings
     echo "already up (state: $state)"
     echo "router $(address_of router grpc)"
     return 0
@@ -321,6 +367,7 @@ up() {
   trap 'give_up "interrupted"' INT TERM
   trap 'give_up "failed"' EXIT
   echo "state: $state"
+  write_settings
   : > "$state/expert_workers.list"
   : > "$state/dense_workers.list"
   for ((i = 0; i < expert_workers; ++i)); do

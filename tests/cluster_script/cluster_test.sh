@@ -72,6 +72,30 @@ run up --model "$work/model"; expect_code 0; expect "already up"
 read -r second _ < "$state/router.pid"
 [[ $first == "$second" ]] || fail "expected the same router"
 
+# Up again with options: those it runs with are fine, others are refused.
+router_port=$(awk '$1 == "grpc" { sub(".*:", "", $2); print $2 }' "$state/router.address")
+ln -s model "$work/same_model"
+run up --model "$work/same_model" --port 0 --expert-workers 3 --dense-workers 02 --threads 1
+expect_code 0; expect "already up"
+run up --port "$router_port" --timeout 7; expect_code 0; expect "already up"
+cp -r "$work/model" "$work/other_model"
+run up --model "$work/other_model"; expect_code 1
+expect "but with --model $work/model instead of $work/other_model: run \"down\" first"
+run up --dense-workers 1; expect_code 1; expect "--dense-workers 2 instead of 1"
+run up --threads 2 --expert-workers 2; expect_code 1
+expect "--expert-workers 3 instead of 2, --threads 1 instead of 2"
+run up --port 1; expect_code 1; expect "--port $router_port instead of 1"
+expect_alive 6
+
+# The port is taken, by another cluster.
+mine=$state
+state=$work/second_state
+run up --model "$work/model" --port "$router_port"
+expect_code 1; expect "router has ended during the start"; expect "Address already in use"
+[[ -z $(find "$state" -name '*.pid' -o -name settings) ]] || fail "expected no processes"
+state=$mine
+expect_alive 6
+
 # One of them dies.
 read -r victim _ < "$state/expert-worker-1.pid"
 kill -KILL "$victim"
@@ -86,6 +110,15 @@ alive "$first" && fail "expected the router to have ended"
 FAKE_DIE=expert-worker-1 run up --model "$work/model" --port 0
 expect_code 1; expect "expert-worker-1 has ended during the start"; expect "cannot read the model"
 [[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
+
+# A process that ignores SIGTERM is killed.
+FAKE_STUBBORN=dense-worker-0 run up --model "$work/model" --port 0; expect_code 0
+read -r stubborn _ < "$state/dense-worker-0.pid"
+run up --threads 2; expect_code 1; expect "--threads (not given) instead of 2"
+run down --grace 1; expect_code 0; expect "stopped"
+expect "dense-worker-0 did not end within 1 s: killed"
+alive "$stubborn" && fail "expected dense-worker-0 to have ended"
+[[ ! -e $state ]] || fail "expected no state"
 
 # The process id belongs to another program by now: it is left alone.
 run up --model "$work/model" --port 0; expect_code 0
