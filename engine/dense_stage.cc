@@ -44,6 +44,7 @@ absl::StatusOr<std::unique_ptr<DenseStage>> DenseStage::Load(
                                                      config.hidden_size)));
   stage->cache_ = std::make_unique<KvCache>(shape, config.boundary,
                                             config.hidden_size, blocks);
+  RETURN_IF_ERROR(stage->cache_->status());
   WeightLoader loader(config, checkpoint, pool, WeightBytes(config, checkpoint),
                       progress);
   for (int layer = 0; layer < config.boundary; ++layer) {

@@ -70,6 +70,7 @@ absl::StatusOr<std::unique_ptr<ExpertStage>> ExpertStage::Load(
       const int blocks,
       BlocksInBytes(cache.bytes, KvCache::BlockBytes(shape, layers, 0)));
   stage->cache_ = std::make_unique<KvCache>(shape, layers, 0, blocks);
+  RETURN_IF_ERROR(stage->cache_->status());
   WeightLoader loader(config, checkpoint, pool,
                       WeightBytes(config, checkpoint, experts), progress);
   for (int layer = config.boundary; layer < config.num_layers; ++layer) {

@@ -29,6 +29,14 @@ class KvCache {
 
   const AttentionShape& shape() const { return shape_; }
 
+  // RESOURCE_EXHAUSTED if the memory could not be reserved: not to be used
+  // then.
+  absl::Status status() const {
+    return buffer_.status().ok() ? absl::OkStatus()
+                                 : NoMemory(block_bytes_ * pool_.total(),
+                                            "the cache (--cache_megabytes)");
+  }
+
   // Bytes of one block.
   static std::size_t BlockBytes(const AttentionShape& shape, int layers,
                                 int boundary_size);

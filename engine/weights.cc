@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/aligned_buffer.h"
 #include "common/check.h"
 #include "common/status_macros.h"
 #include "model/safetensors/convert.h"
@@ -39,6 +40,11 @@ absl::StatusOr<PackedMatrix> WeightLoader::Stack(
   const int inputs = static_cast<int>(tensors[0]->shape[1]);
   PackedMatrix matrix(first_rows.back(), inputs,
                       all_bf16 ? WeightFormat::kBF16 : WeightFormat::kF32);
+  if (matrix.bytes() == 0) {
+    const std::size_t number = all_bf16 ? 2 : 4;
+    return NoMemory(number * first_rows.back() * inputs,
+                    "weights (" + names[0] + ")");
+  }
   // Every type was checked and every row is in range, so that nothing can fail.
   pool_.ParallelFor(matrix.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> row(inputs);

@@ -82,6 +82,33 @@ TEST_F(BadModelTest, ARouterWithoutDenseWorkersDoesNotStart) {
   }
 }
 
+// A sanitizer's own memory would not fit under the limit.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+TEST_F(BadModelTest, AWorkerWithoutMemorySaysHowMuchItNeeds) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer reserves more than the limit";
+  const std::string log = folder_ + "/log";
+  for (const char* binary :
+       {"dense_worker/dense_worker", "expert_worker/expert_worker"}) {
+    fs::remove(log);
+    // The caches' 16 GiB do not fit into 8 GiB of address space.
+    ChildProcess process(
+        {"/bin/bash", "-c", "ulimit -v 8388608 && exec \"$@\"", "bash",
+         Runfile(binary), "--model=" + Runfile("tests/golden/published"),
+         "--listen=127.0.0.1:0", "--metrics_listen=127.0.0.1:0", "--threads=1",
+         "--cache_megabytes=16384"},
+        log);
+    EXPECT_EQ(process.Wait(), 1) << binary << ": " << ReadAll(log);
+    EXPECT_NE(ReadAll(log).find("bytes of memory for the cache"),
+              std::string::npos)
+        << binary << ": " << ReadAll(log);
+  }
+}
+
 TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
   const std::string header_start = "{\"";
   const std::vector<Case> cases = {
