@@ -58,7 +58,9 @@ class DenseBase {
   virtual absl::Status ReadRows(std::string_view name, std::int64_t first_row,
                                 std::int64_t num_rows, float* out) const = 0;
 
-  // The contents of a Hugging Face tokenizer.json.
+  // The contents of a Hugging Face tokenizer.json. INVALID_ARGUMENT or
+  // UNIMPLEMENTED, naming the file, if it cannot be loaded or has more tokens
+  // than the embedding has rows.
   virtual absl::StatusOr<std::string> TokenizerJson() const = 0;
 
   // "<path>: tensor \"<name in the file>\"", for messages.

@@ -15,6 +15,7 @@
 #include "common/status_macros.h"
 #include "model/safetensors/checkpoint.h"
 #include "model/safetensors/convert.h"
+#include "model/tokenizer/tokenizer.h"
 #include "tools/upcycle/hf_config.h"
 
 namespace apollo {
@@ -66,7 +67,16 @@ class HfBase final : public DenseBase {
   absl::StatusOr<std::string> TokenizerJson() const override {
     const std::string path = checkpoint_.directory() + "/tokenizer.json";
     ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxTokenizerBytes));
-    RETURN_IF_ERROR(ParseJson(text, path).status());
+    // A tokenizer that no server can load, or that has tokens without an
+    // embedding, would else only be noticed when the model is served.
+    ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Parse(text, path));
+    if (tokenizer->vocab_size() >
+        static_cast<std::size_t>(config_.vocab_size)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": has ", tokenizer->vocab_size(),
+                       " tokens, but the embedding has ", config_.vocab_size,
+                       " rows (vocab_size)"));
+    }
     return text;
   }
 

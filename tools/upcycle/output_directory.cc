@@ -82,7 +82,11 @@ absl::Status OutputDirectory::Commit() {
     if (error) return FileError("cannot move " + path_ + " away", error);
   }
   fs::rename(partial_, path_, error);
-  if (error) return FileError("cannot rename " + partial_, error);
+  if (error) {
+    std::error_code ignored;
+    fs::rename(old, path_, ignored);  // What was there, if anything, stays.
+    return FileError("cannot rename " + partial_, error);
+  }
   fs::remove_all(old, error);
   path_.clear();
   return absl::OkStatus();

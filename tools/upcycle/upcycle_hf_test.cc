@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/json.h"
@@ -16,6 +18,7 @@
 #include "model/safetensors/convert.h"
 #include "model/safetensors/reader.h"
 #include "model/safetensors/writer.h"
+#include "model/tokenizer/test_tokenizer.h"
 #include "tools/upcycle/options.h"
 #include "tools/upcycle/upcycler.h"
 
@@ -24,8 +27,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr char kTokenizer[] =
-    R"({"model": {"type": "BPE", "vocab": {"a": 0}}})";
+constexpr int kVocab = 262;  // Tokens of TestTokenizerJson.
+
+// An exact number in 16 bits.
+float Number(std::size_t tensor, std::size_t i) {
+  return static_cast<float>((tensor * 3 + i) % 251);
+}
 
 class UpcycleHfTest : public testing::Test {
  protected:
@@ -38,7 +45,8 @@ class UpcycleHfTest : public testing::Test {
     options_.output = directory_ + "/model";
     options_.sparse_layers = 1;
     options_.experts = 3;
-    // 2 layers, hidden 8, 2 heads of 4, 1 key/value head, MLP 12, vocabulary 6.
+    // 2 layers, hidden 8, 2 heads of 4, 1 key/value head, MLP 12, vocabulary
+    // 262.
     config_ = {{"architectures", {"Qwen2ForCausalLM"}},
                {"model_type", "qwen2"},
                {"hidden_size", 8},
@@ -46,7 +54,7 @@ class UpcycleHfTest : public testing::Test {
                {"num_hidden_layers", 2},
                {"num_attention_heads", 2},
                {"num_key_value_heads", 1},
-               {"vocab_size", 6},
+               {"vocab_size", kVocab},
                {"max_position_embeddings", 64},
                {"rope_theta", 1000000.0},
                {"rms_norm_eps", 1e-6},
@@ -55,10 +63,11 @@ class UpcycleHfTest : public testing::Test {
                {"use_sliding_window", false},
                {"bos_token_id", 0},
                {"eos_token_id", 5}};
-    Write("tokenizer.json", kTokenizer);
-    tensors_ = {{"model.embed_tokens.weight", dtype_, {6, 8}},
+    tokenizer_ = TestTokenizerJson();
+    Write("tokenizer.json", tokenizer_.dump());
+    tensors_ = {{"model.embed_tokens.weight", dtype_, {kVocab, 8}},
                 {"model.norm.weight", dtype_, {8}},
-                {"lm_head.weight", dtype_, {6, 8}}};
+                {"lm_head.weight", dtype_, {kVocab, 8}}};
     for (const std::string layer : {"0", "1"}) {
       const std::string p = "model.layers." + layer + ".";
       for (const auto& [name, shape] :
@@ -107,7 +116,10 @@ class UpcycleHfTest : public testing::Test {
       }
       std::vector<float> values(count);
       for (std::size_t i = 0; i < count; ++i) {
-        values[i] = static_cast<float>((begin + t) * 3 + i);
+        values[i] = Number(begin + t, i);
+      }
+      if (specs[t].name == infinite_) {
+        values.back() = std::numeric_limits<float>::infinity();
       }
       ASSERT_TRUE(writer->AppendFloats(specs[t].name, values).ok());
     }
@@ -122,7 +134,9 @@ class UpcycleHfTest : public testing::Test {
 
   std::string Error() {
     const absl::Status status = Run();
+    EXPECT_FALSE(status.ok());
     EXPECT_FALSE(std::filesystem::exists(options_.output));
+    EXPECT_FALSE(std::filesystem::exists(options_.output + ".partial"));
     return std::string(status.message());
   }
 
@@ -157,7 +171,7 @@ class UpcycleHfTest : public testing::Test {
             static_cast<std::size_t>(view->NumElements()));
         ASSERT_TRUE(ToFloat32(*view, values.data()).ok());
         for (std::size_t i = 0; i < values.size(); ++i) {
-          ASSERT_EQ(values[i], static_cast<float>(t * 3 + i)) << copy;
+          ASSERT_EQ(values[i], Number(t, i)) << copy;
         }
         ++compared;
       }
@@ -171,6 +185,8 @@ class UpcycleHfTest : public testing::Test {
   const DType dtype_ = DType::kBF16;
   std::vector<TensorSpec> tensors_;
   bool sharded_ = false;
+  std::string infinite_;  // A tensor with an infinity in the last place.
+  Json tokenizer_;
 };
 
 TEST_F(UpcycleHfTest, KeepsTypeTensorsAndTokenizer) {
@@ -178,7 +194,7 @@ TEST_F(UpcycleHfTest, KeepsTypeTensorsAndTokenizer) {
   ASSERT_TRUE(status.ok()) << status;
   ExpectSameTensors();
   EXPECT_EQ(*ReadFile(options_.output + "/tokenizer.json", 1 << 20),
-            kTokenizer);
+            tokenizer_.dump());
   const Json config = OutputConfig();
   EXPECT_EQ(config["torch_dtype"], "bfloat16");
   EXPECT_EQ(config["attention_bias"], true);
@@ -267,10 +283,10 @@ TEST_F(UpcycleHfTest, RefusesConfigsThatTheFormatCannotSay) {
       {{{"num_hidden_layers", 1000000}}, "the number of layers is 1000000"},
       {{{"num_key_value_heads", 0}}, "the number of key/value heads is 0"},
       {{{"rms_norm_eps", 0}}, "both must be positive"},
-      {{{"eos_token_id", 6}}, "the end token's id, 6"},
+      {{{"eos_token_id", 262}}, "the end token's id, 262"},
       {{{"eos_token_id", nullptr}}, "eos_token_id is missing"},
       {{{"eos_token_id", Json::array()}}, "the end token is not given"},
-      {{{"bos_token_id", 6}}, "the first token's id, 6"}};
+      {{{"bos_token_id", 262}}, "the first token's id, 262"}};
   for (const auto& [change, message] : cases) {
     config_ = kept;
     config_.update(change);
@@ -290,11 +306,47 @@ TEST_F(UpcycleHfTest, RefusesConfigsThatTheFormatCannotSay) {
   EXPECT_THAT(Error(), HasSubstr("must be a JSON object"));
 }
 
-TEST_F(UpcycleHfTest, NamesAMissingOrBrokenTokenizer) {
-  Write("tokenizer.json", "{");
-  EXPECT_EQ(Error(), options_.input + "/tokenizer.json: broken JSON");
+TEST_F(UpcycleHfTest, NamesAMissingOrBrokenTokenizerBeforeAnythingIsWritten) {
+  const auto with = [this](const char* path, const Json& value) {
+    Json changed = tokenizer_;
+    changed[Json::json_pointer(path)] = value;
+    return changed.dump();
+  };
+  const std::pair<std::string, std::string> cases[] = {
+      {"{", "broken JSON"},
+      {"{}", "model"},
+      {R"({"model": {"type": "BPE", "vocab": {"a": 0}}})", "vocab"},
+      {with("/model/type", "WordPiece"), "only BPE is supported"},
+      {with("/model/merges/0", "a Z"), "merges"},
+      {with("/added_tokens/2", TestAddedToken(kVocab, "<more>", false)),
+       "has 263 tokens, but the embedding has 262 rows"},
+  };
+  for (const auto& [text, message] : cases) {
+    Write("tokenizer.json", text);
+    const std::string error = Error();
+    EXPECT_THAT(error, HasSubstr(options_.input + "/tokenizer.json: "));
+    EXPECT_THAT(error, HasSubstr(message));
+  }
   std::filesystem::remove(options_.input + "/tokenizer.json");
   EXPECT_THAT(Error(), HasSubstr(options_.input + "/tokenizer.json"));
+}
+
+TEST_F(UpcycleHfTest, AFailureInTheMiddleLeavesWhatWasThere) {
+  ASSERT_TRUE(Run().ok());
+  const auto before = ReadFile(options_.output + "/model.safetensors", 1 << 20);
+  ASSERT_TRUE(before.ok()) << before.status();
+  options_.overwrite = true;
+  options_.dtype = DType::kF16;
+  infinite_ = "lm_head.weight";
+  EXPECT_THAT(Run().message(), HasSubstr("holds an infinity or NaN"));
+  EXPECT_EQ(*ReadFile(options_.output + "/model.safetensors", 1 << 20),
+            *before);
+  EXPECT_EQ(OutputConfig()["torch_dtype"], "bfloat16");
+  EXPECT_FALSE(std::filesystem::exists(options_.output + ".partial"));
+  infinite_.clear();
+  EXPECT_TRUE(Run().ok());
+  EXPECT_EQ(OutputConfig()["torch_dtype"], "float16");
+  EXPECT_FALSE(std::filesystem::exists(options_.output + ".replaced"));
 }
 
 TEST_F(UpcycleHfTest, TheOutputIsNotTheInput) {
