@@ -296,8 +296,10 @@ void ExpertCore::ReleaseOne(const SequenceKey& key) {
   const auto it = sequences_.find(key);
   if (it == sequences_.end()) return;
   stage_->cache().pool().Release(it->second.blocks);
+  observer_.OnClosed(it->second.opened, peers_.contains(key.first)
+                                            ? absl::StatusCode::kOk
+                                            : absl::StatusCode::kUnavailable);
   sequences_.erase(it);
-  observer_.OnSequences(0, 1);
 }
 
 bool ExpertCore::HasWork() const {
@@ -334,13 +336,13 @@ absl::Status ExpertCore::Prepare(LinkId from, const SequenceRows& rows) {
         return absl::FailedPreconditionError("a sequence began twice");
       }
       stage_->cache().pool().Release(it->second.blocks);
+      observer_.OnClosed(it->second.opened, absl::StatusCode::kAborted);
       sequences_.erase(it);
-      observer_.OnSequences(0, 1);
     }
     it = sequences_
              .insert({key, {rows.attempt, *rows.start, {}, 0, {}, ++opened_}})
              .first;
-    observer_.OnSequences(1, 0);
+    observer_.OnOpened(opened_, rows.start->prompt_tokens);
   }
   if (it == sequences_.end() || it->second.attempt != rows.attempt ||
       it->second.next_position != rows.first_position) {
@@ -350,8 +352,11 @@ absl::Status ExpertCore::Prepare(LinkId from, const SequenceRows& rows) {
   Sequence& sequence = it->second;
   if (!MakeRoom(key, BlocksFor(rows.first_position + RowCount(rows)))) {
     if (sequences_.size() == 1) {
-      return absl::ResourceExhaustedError(
-          "the expert worker's cache does not hold the sequence");
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the sequence takes ", rows.first_position + RowCount(rows),
+          " tokens so far, but the cache of the expert worker holds ",
+          stage_->cache().tokens(),
+          "; ask for fewer: trying again cannot help"));
     }
     Evict(key);
     return NoRoom();
@@ -385,8 +390,8 @@ void ExpertCore::Evict(const SequenceKey& key) {
   Sequence& sequence = sequences_.at(key);
   evicted_[key] = sequence.attempt;
   stage_->cache().pool().Release(sequence.blocks);
+  observer_.OnClosed(sequence.opened, absl::StatusCode::kAborted);
   sequences_.erase(key);
-  observer_.OnSequences(0, 1);
   observer_.OnPreemption();
 }
 
@@ -629,6 +634,7 @@ void ExpertCore::FinishBatch() {
         output.status = NotFinite();
         continue;
       }
+      observer_.OnSampled(sequence.opened);
       output.sampled = TokenLogprob{sampled.token, sampled.logprob};
       output.alternatives = std::move(sampled.alternatives);
     }

@@ -1,5 +1,6 @@
 #include "expert_worker/expert_core.h"
 
+#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -57,13 +58,23 @@ class Counts final : public ExpertObserver {
   }
   void OnRowsSent(int rows) override { sent += rows; }
   void OnRowsServed(int rows) override { served += rows; }
-  void OnSequences(int opened, int closed) override { open += opened - closed; }
+  void OnOpened(std::uint64_t sequence, int prompt_tokens) override {
+    EXPECT_TRUE(life.emplace(sequence, absl::StrCat(prompt_tokens)).second);
+    ++open;
+  }
+  void OnSampled(std::uint64_t sequence) override { life.at(sequence) += "+"; }
+  void OnClosed(std::uint64_t sequence, absl::StatusCode code) override {
+    absl::StrAppend(&life.at(sequence), " ", absl::StatusCodeToString(code));
+    --open;
+  }
   struct Cell {
     int rows = 0, family = 0, off_family = 0;
     std::vector<std::uint32_t> use;
   };
   std::map<std::pair<std::string, int>, Cell> cells;  // By language and layer.
   void OnPreemption() override { ++preemptions; }
+  // By number: prompt tokens, a "+" for each token, how it was closed.
+  std::map<std::uint64_t, std::string> life;
   std::vector<int> batches;
   std::uint64_t uses = 0;
   int sent = 0, served = 0, open = 0, preemptions = 0;
@@ -476,7 +487,7 @@ TEST(ExpertCoreTest, AFullCacheTurnsAwayTheSequenceThatWasOpenedLast) {
   worker.Take(Step(3, {Rows(2, 48, 1)}));
   worker.Work();
   EXPECT_EQ(worker.Result().outputs.at(0).status.code(),
-            StatusCode::kResourceExhausted);
+            StatusCode::kFailedPrecondition);
 }
 
 TEST(ExpertCoreTest, AnOlderSequenceTakesTheBlocksOfTheYoungest) {
@@ -782,6 +793,25 @@ TEST(ExpertCoreTest, APeerThatAnswersOwesNothing) {
   two.low.clock.now += absl::Hours(1);
   two.low.core->Tick(two.low.clock.now);
   EXPECT_FALSE(two.low.peer->closed);
+}
+
+TEST(ExpertCoreTest, TellsHowSequencesBeginAndEnd) {
+  Worker worker(kAll);
+  worker.Take(Step(1, {Rows(1, 0, 5), Rows(2, 0, 3), Rows(3, 0, 4, false)}));
+  worker.Work();
+  worker.Take(Step(2, {Rows(1, 5, 1)}));
+  worker.Work();
+  worker.Release(1);
+  SequenceRows again = Rows(2, 0, 4);
+  again.attempt = 2;
+  worker.Take(Step(3, {again}));
+  worker.Work();
+  worker.core->LinkDown(kDense);
+  EXPECT_EQ(worker.counts.life,
+            (std::map<std::uint64_t, std::string>{{1, "5++ OK"},
+                                                  {2, "3+ ABORTED"},
+                                                  {3, "4 UNAVAILABLE"},
+                                                  {4, "4+ UNAVAILABLE"}}));
 }
 
 }  // namespace

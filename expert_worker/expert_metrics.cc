@@ -7,9 +7,11 @@
 
 namespace apollo {
 ExpertMetrics::ExpertMetrics(prometheus::Registry& registry,
-                             const ModelConfig& config,
-                             LanguageLabels labels)
-    : boundary_(config.boundary),
+                             const ModelConfig& config, LanguageLabels labels,
+                             RequestMetrics* requests, const Clock& clock)
+    : requests_(requests),
+      clock_(clock),
+      boundary_(config.boundary),
       num_sparse_(config.num_sparse_layers()),
       experts_(config.num_experts),
       batches_(AddCounter(registry, "apollo_expert_batches_total",
@@ -22,28 +24,31 @@ ExpertMetrics::ExpertMetrics(prometheus::Registry& registry,
                               "Rows computed here for other workers.")),
       sequences_(AddCounter(registry, "apollo_expert_sequences_total",
                             "Sequences opened.")),
-      preemptions_(AddCounter(
-          registry, "apollo_num_expert_preemptions_total",
-          "Times that a sequence lost its blocks to an older one.")),
-      running_(prometheus::BuildGauge()
-                   .Name("apollo_num_expert_sequences_running")
-                   .Help("Sequences that hold cache blocks of the sparse layers.")
-                   .Register(registry)
-                   .Add({})),
-      use_(prometheus::BuildCounter()
-               .Name("apollo_expert_tokens_total")
-               .Help("Tokens that used an expert, by sparse layer and language.")
-               .Register(registry)),
+      preemptions_(
+          AddCounter(registry, "apollo_num_expert_preemptions_total",
+                     "Times that a sequence lost its blocks to an older one.")),
+      running_(
+          prometheus::BuildGauge()
+              .Name("apollo_num_expert_sequences_running")
+              .Help("Sequences that hold cache blocks of the sparse layers.")
+              .Register(registry)
+              .Add({})),
+      use_(
+          prometheus::BuildCounter()
+              .Name("apollo_expert_tokens_total")
+              .Help("Tokens that used an expert, by sparse layer and language.")
+              .Register(registry)),
       family_(prometheus::BuildCounter()
                   .Name("apollo_family_tokens_total")
                   .Help("Tokens of sequences with a language family, by sparse "
                         "layer and language.")
                   .Register(registry)),
-      off_family_(prometheus::BuildCounter()
-                      .Name("apollo_off_family_tokens_total")
-                      .Help("Of apollo_family_tokens_total, tokens for which the "
-                            "gate did not choose the family's expert.")
-                      .Register(registry)),
+      off_family_(
+          prometheus::BuildCounter()
+              .Name("apollo_off_family_tokens_total")
+              .Help("Of apollo_family_tokens_total, tokens for which the "
+                    "gate did not choose the family's expert.")
+              .Register(registry)),
       labels_(std::move(labels)),
       layers_(static_cast<std::size_t>(labels_.size()) * num_sparse_) {}
 
@@ -85,9 +90,26 @@ void ExpertMetrics::OnRowsServed(int rows) { rows_served_.Increment(rows); }
 
 void ExpertMetrics::OnPreemption() { preemptions_.Increment(); }
 
-void ExpertMetrics::OnSequences(int opened, int closed) {
-  sequences_.Increment(opened);
-  running_.Increment(opened - closed);
+void ExpertMetrics::OnOpened(std::uint64_t sequence, int prompt_tokens) {
+  sequences_.Increment();
+  running_.Increment();
+  if (requests_ == nullptr) return;
+  const auto [it, added] =
+      open_.try_emplace(sequence, *requests_, "Sequence", clock_.Now());
+  if (added) it->second.PromptTokens(prompt_tokens);
+}
+
+void ExpertMetrics::OnSampled(std::uint64_t sequence) {
+  const auto it = open_.find(sequence);
+  if (it != open_.end()) it->second.Token(clock_.Now());
+}
+
+void ExpertMetrics::OnClosed(std::uint64_t sequence, absl::StatusCode code) {
+  running_.Decrement();
+  const auto it = open_.find(sequence);
+  if (it == open_.end()) return;
+  it->second.End(absl::StatusCodeToString(code), clock_.Now());
+  open_.erase(it);
 }
 
 }  // namespace apollo

@@ -4,12 +4,16 @@
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "common/clock.h"
 #include "expert_worker/observer.h"
 #include "model/config/model_config.h"
 #include "model/language/language_labels.h"
+#include "serving/metrics.h"
 
 namespace apollo {
 
@@ -18,13 +22,19 @@ namespace apollo {
 // its first token; there are at most as many as there are labels.
 class ExpertMetrics final : public ExpertObserver {
  public:
+  // What every process counts of requests, an expert worker counts of the
+  // sequences that it serves: into `requests`, unless null. All must outlive
+  // this.
   ExpertMetrics(prometheus::Registry& registry, const ModelConfig& config,
-                LanguageLabels labels);
+                LanguageLabels labels, RequestMetrics* requests,
+                const Clock& clock);
   void OnBatch(int rows) override;
   void OnRouted(const RoutedRows& rows) override;
   void OnRowsSent(int rows) override;
   void OnRowsServed(int rows) override;
-  void OnSequences(int opened, int closed) override;
+  void OnOpened(std::uint64_t sequence, int prompt_tokens) override;
+  void OnSampled(std::uint64_t sequence) override;
+  void OnClosed(std::uint64_t sequence, absl::StatusCode code) override;
   void OnPreemption() override;
 
  private:
@@ -35,6 +45,10 @@ class ExpertMetrics final : public ExpertObserver {
   };
   Layer AddLayer(int layer, const std::string& language);
 
+  RequestMetrics* const requests_;
+  const Clock& clock_;
+  std::map<std::uint64_t, RequestMetrics::Request>
+      open_;  // If there are requests_.
   const int boundary_;
   const int num_sparse_;
   const int experts_;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "common/fake_clock.h"
+
 namespace apollo {
 namespace {
 
@@ -34,8 +36,11 @@ class ExpertMetricsTest : public testing::Test {
   }
 
   prometheus::Registry registry_;
+  FakeClock clock_;
+  RequestMetrics requests_{registry_};
   ExpertMetrics metrics_{registry_, Config(),
-                         LanguageLabels(FamilyTable::Paper())};
+                         LanguageLabels(FamilyTable::Paper()), &requests_,
+                         clock_};
 };
 
 TEST_F(ExpertMetricsTest, CountsByLayerExpertAndLanguage) {
@@ -62,6 +67,51 @@ TEST_F(ExpertMetricsTest, CountsByLayerExpertAndLanguage) {
                               "layer=\"3\"} 0"));
 }
 
+TEST_F(ExpertMetricsTest, ASequenceIsARequestOfTheExpertWorkers) {
+  metrics_.OnOpened(1, 12);
+  metrics_.OnOpened(2, 5);
+  EXPECT_THAT(Text(), HasSubstr("apollo_num_requests_running 2"));
+  clock_.now += absl::Seconds(2);
+  metrics_.OnSampled(1);
+  clock_.now += absl::Seconds(4);
+  metrics_.OnSampled(1);
+  metrics_.OnClosed(2, absl::StatusCode::kAborted);
+  clock_.now += absl::Seconds(8);
+  metrics_.OnClosed(1, absl::StatusCode::kOk);
+  metrics_.OnOpened(3, 1);
+  metrics_.OnClosed(3, absl::StatusCode::kUnavailable);
+  const std::string text = Text();
+  for (const char* line :
+       {"apollo_requests_total{code=\"OK\",method=\"Sequence\"} 1",
+        "apollo_requests_total{code=\"ABORTED\",method=\"Sequence\"} 1",
+        "apollo_requests_total{code=\"UNAVAILABLE\",method=\"Sequence\"} 1",
+        "apollo_num_requests_running 0", "apollo_prompt_tokens_total 18",
+        "apollo_generation_tokens_total 2",
+        "apollo_time_to_first_token_seconds_count 1",
+        "apollo_time_to_first_token_seconds_sum 2",
+        "apollo_inter_token_latency_seconds_count 1",
+        "apollo_inter_token_latency_seconds_sum 4",
+        "apollo_e2e_request_latency_seconds_count 3",
+        "apollo_e2e_request_latency_seconds_sum 20",
+        "apollo_expert_sequences_total 3",
+        "apollo_num_expert_sequences_running 0"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
+TEST_F(ExpertMetricsTest, WithoutRequestMetricsOnlySequencesAreCounted) {
+  prometheus::Registry registry;
+  ExpertMetrics metrics(registry, Config(),
+                        LanguageLabels(FamilyTable::Paper()), nullptr, clock_);
+  metrics.OnOpened(1, 12);
+  metrics.OnSampled(1);
+  metrics.OnClosed(1, absl::StatusCode::kOk);
+  const std::string text =
+      prometheus::TextSerializer().Serialize(registry.Collect());
+  EXPECT_THAT(text, HasSubstr("apollo_expert_sequences_total 1"));
+  EXPECT_THAT(text, Not(HasSubstr("apollo_requests_total")));
+}
+
 TEST_F(ExpertMetricsTest, WhateverARequestSaysThereIsABoundedNumberOfCounters) {
   for (int i = 0; i < 1000; ++i) {
     Routed(3, "patient text " + std::to_string(i), 1, {1, 1, 0, 0, 0, 0, 0});
@@ -69,7 +119,7 @@ TEST_F(ExpertMetricsTest, WhateverARequestSaysThereIsABoundedNumberOfCounters) {
   const std::string text = Text();
   EXPECT_THAT(text, Not(HasSubstr("patient")));
   EXPECT_THAT(text, HasSubstr("language=\"und\",layer=\"3\"} 1000"));
-  EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 60);
+  EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 150);
 }
 
 }  // namespace

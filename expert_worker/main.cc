@@ -86,7 +86,9 @@ absl::Status Run() {
       ExpertStage::Load(model.config, *model.checkpoint, experts, cache,
                         pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
-  ExpertMetrics metrics(*registry, model.config, LanguageLabels(families));
+  RequestMetrics request_metrics(*registry);
+  ExpertMetrics metrics(*registry, model.config, LanguageLabels(families),
+                        &request_metrics, Clock::Real());
   const std::int64_t cache_tokens = stage->cache().tokens();
   ExpertWorker worker({absl::GetFlag(FLAGS_answer_timeout)}, std::move(stage),
                       metrics);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -28,8 +30,13 @@ class ExpertObserver {
   // Rows sent to, and computed for, other expert workers.
   virtual void OnRowsSent(int rows) = 0;
   virtual void OnRowsServed(int rows) = 0;
-  // A sequence was opened; one was closed.
-  virtual void OnSequences(int opened, int closed) = 0;
+  // A sequence was opened, under a number that no other one here ever has.
+  virtual void OnOpened(std::uint64_t sequence, int prompt_tokens) = 0;
+  // A token of it was sampled.
+  virtual void OnSampled(std::uint64_t sequence) = 0;
+  // It was closed: OK, let go by its dense worker; ABORTED, it lost its place
+  // here or was begun again; UNAVAILABLE, the dense worker was lost.
+  virtual void OnClosed(std::uint64_t sequence, absl::StatusCode code) = 0;
   // A sequence lost its cache blocks to another one.
   virtual void OnPreemption() = 0;
 };

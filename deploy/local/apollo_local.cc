@@ -112,7 +112,9 @@ absl::Status Run() {
   const LanguageLabels labels(router->families);
   RoutingLog routing(model.config, labels, Clock::Real());
   DenseMetrics dense_metrics(*registry, routing);
-  ExpertMetrics expert_metrics(*registry, model.config, labels);
+  // The requests are counted once, as the router's.
+  ExpertMetrics expert_metrics(*registry, model.config, labels,
+                               /*requests=*/nullptr, Clock::Real());
   DenseCore::Options core;
   core.name = "local";
   core.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);

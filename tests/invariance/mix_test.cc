@@ -38,7 +38,9 @@ struct DenseCounts final : DenseObserver {
 };
 
 struct ExpertCounts final : ExpertObserver {
-  void OnSequences(int opened, int closed) override { open += opened - closed; }
+  void OnOpened(std::uint64_t, int) override { ++open; }
+  void OnSampled(std::uint64_t) override {}
+  void OnClosed(std::uint64_t, absl::StatusCode) override { --open; }
   void OnPreemption() override { ++preemptions; }
   void OnBatch(int) override {}
   void OnRouted(const RoutedRows&) override {}

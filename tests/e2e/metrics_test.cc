@@ -1,0 +1,91 @@
+// Every process serves the metrics that dashboards for inference servers look
+// for, under their names.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "tests/e2e/cluster.h"
+#include "tests/e2e/generate.h"
+#include "tests/e2e/http.h"
+
+namespace apollo {
+namespace {
+
+constexpr int kTokens = 6;
+
+// docs/metrics.md lists them.
+constexpr const char* kStems[] = {
+    "apollo_requests_total",
+    "apollo_num_requests_running",
+    "apollo_prompt_tokens_total",
+    "apollo_generation_tokens_total",
+    "apollo_time_to_first_token_seconds",
+    "apollo_inter_token_latency_seconds",
+    "apollo_e2e_request_latency_seconds",
+};
+
+// Waits until no request runs in the process: behind the client's last word, a
+// process may still have to hear of the end.
+void WaitForEnd(Cluster& cluster, const std::string& process) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (cluster.Metric(process, "apollo_num_requests_running") != 0 &&
+         std::chrono::steady_clock::now() < end) {
+    std::this_thread::yield();
+  }
+}
+
+void CheckProcess(Cluster& cluster, const std::string& process,
+                  int prompt_tokens) {
+  SCOPED_TRACE(process);
+  WaitForEnd(cluster, process);
+  const std::string text = HttpGet(cluster.MetricsAddress(process), "/metrics");
+  for (const std::string stem : kStems) {
+    EXPECT_NE(text.find("# TYPE " + stem + " "), std::string::npos) << stem;
+  }
+  EXPECT_NE(text.find("apollo_requests_total{code=\"OK\",method="),
+            std::string::npos);
+  EXPECT_EQ(cluster.Metric(process, "apollo_num_requests_running"), 0);
+  EXPECT_EQ(cluster.Metric(process, "apollo_prompt_tokens_total"),
+            prompt_tokens);
+  EXPECT_EQ(cluster.Metric(process, "apollo_generation_tokens_total"), kTokens);
+  EXPECT_EQ(cluster.Metric(process, "apollo_time_to_first_token_seconds_count"),
+            1);
+  EXPECT_EQ(cluster.Metric(process, "apollo_inter_token_latency_seconds_count"),
+            kTokens - 1);
+  EXPECT_EQ(cluster.Metric(process, "apollo_e2e_request_latency_seconds_count"),
+            1);
+}
+
+void AskOnce(Cluster& cluster, int& prompt_tokens) {
+  v1::GenerateRequest request = GreedyRequest("fever", kTokens);
+  request.set_ignore_eos(true);
+  const Answer answer = Generate(*cluster.NewStub(), request);
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  prompt_tokens = static_cast<int>(answer.started.prompt_tokens());
+}
+
+TEST(MetricsTest, EveryProcessOfAClusterServesTheStems) {
+  Cluster cluster(Runfile("tests/golden/published"), {.expert_workers = 1});
+  cluster.Start();
+  int prompt_tokens = 0;
+  ASSERT_NO_FATAL_FAILURE(AskOnce(cluster, prompt_tokens));
+  for (const char* process : {"router", "dense-0", "expert-0"}) {
+    CheckProcess(cluster, process, prompt_tokens);
+  }
+  cluster.StopAll();
+}
+
+TEST(MetricsTest, OneProcessCountsARequestOnce) {
+  Cluster cluster(Runfile("tests/golden/published"), {.expert_workers = 0});
+  cluster.Start();
+  int prompt_tokens = 0;
+  ASSERT_NO_FATAL_FAILURE(AskOnce(cluster, prompt_tokens));
+  CheckProcess(cluster, "local", prompt_tokens);
+  cluster.StopAll();
+}
+
+}  // namespace
+}  // namespace apollo
