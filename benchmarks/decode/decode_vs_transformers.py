@@ -6,7 +6,8 @@ turn by turn: this server answers one request, transformers answers one, and so 
 Printed are the medians of tokens per second and their ratio.
 
   benchmarks/transformers/setup.sh            # once: a venv with transformers
-  bazel build //deploy/local:apollo_local //router //dense_worker //expert_worker //tools/apollo
+  deploy/local/demo_model.sh                  # once: the demo model
+  bazel build -c opt //deploy/local:apollo_local //router //dense_worker //expert_worker //tools/apollo
   benchmarks/decode/decode_vs_transformers.py --python VENV/bin/python [--rounds 5]
 
 Both decode from a prompt of 128 tokens. This server's time is measured by the client, from
@@ -16,6 +17,7 @@ the first token of the answer to the last, so it includes gRPC and all processes
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -25,6 +27,34 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Plain words, about one token each: cut to 128 tokens below.
 TEXT = "The heart pumps blood through the body and the lungs bring in fresh air . " * 12
+
+
+class Processes:
+    """Programs of this run; all are ended when the `with` block is left, however."""
+
+    def __init__(self):
+        self.started = []
+
+    def __enter__(self):
+        # SIGTERM leaves the block as Ctrl-C does.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        return self
+
+    def start(self, arguments, **options):
+        process = subprocess.Popen(arguments, **options)
+        self.started.append(process)
+        return process
+
+    def __exit__(self, *_):
+        # The last one first: it uses those before it.
+        for process in reversed(self.started):
+            process.terminate()
+        for process in reversed(self.started):
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def wait_for(path, process, seconds=120):
@@ -41,17 +71,15 @@ def wait_for(path, process, seconds=120):
 class Ours:
     """The cluster: all roles in one process, or router, dense and expert worker."""
 
-    def __init__(self, binaries, model, folder, threads, processes):
-        self.processes = []
+    def __init__(self, running, binaries, model, folder, threads, processes):
         self.client = os.path.join(binaries, "tools/apollo/apollo")
         listen = ["--model", model, "--listen=127.0.0.1:0", "--metrics_listen=127.0.0.1:0"]
 
         def start(program, name, flags):
             path = os.path.join(folder, name)
-            process = subprocess.Popen(
+            process = running.start(
                 [os.path.join(binaries, program), *listen, "--address_file", path, *flags],
                 stderr=subprocess.DEVNULL)
-            self.processes.append(process)
             return wait_for(path, process)
 
         if processes == 1:
@@ -86,11 +114,6 @@ class Ours:
         seconds = timings["total_seconds"] - timings["first_token_seconds"]
         return (tokens - 1) / seconds
 
-    def stop(self):
-        for process in reversed(self.processes):
-            process.terminate()
-            process.wait()
-
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
@@ -107,12 +130,12 @@ def main():
     parser.add_argument("--peer-arguments", default="", help="more for decode_transformers.py")
     args = parser.parse_args()
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Processes() as running:
         os.makedirs(os.path.join(folder, "1"))
         os.makedirs(os.path.join(folder, "3"))
-        one = Ours(args.binaries, args.model, os.path.join(folder, "1"), args.threads, 1)
-        three = Ours(args.binaries, args.model, os.path.join(folder, "3"), args.threads, 3)
-        peer = subprocess.Popen(
+        one = Ours(running, args.binaries, args.model, os.path.join(folder, "1"), args.threads, 1)
+        three = Ours(running, args.binaries, args.model, os.path.join(folder, "3"), args.threads, 3)
+        peer = running.start(
             [args.python, os.path.join(ROOT, "benchmarks/transformers/decode_transformers.py"),
              "--interactive", *args.peer_arguments.split()],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -131,8 +154,6 @@ def main():
                     rates[name].append(value)
         peer.stdin.close()
         peer.wait()
-        one.stop()
-        three.stop()
     base = statistics.median(rates["transformers float32"])
     print(f"\n{'decode, 1 stream, float32':28} {'tokens/s':>10} {'ratio':>8}")
     for name, values in rates.items():

@@ -1,0 +1,40 @@
+#!/bin/bash
+# decode_vs_transformers.py leaves no process behind when it fails: here the client
+# does, once the first server runs.
+#
+# Usage: cleanup_test.sh SCRIPT
+set -uo pipefail
+
+script=$PWD/$1
+work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/decode.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work"/bin/{deploy/local,tools/apollo}
+
+cat > "$work/bin/deploy/local/apollo_local" << SERVER
+#!/bin/bash
+echo \$\$ >> "$work/pids"
+while [[ \$1 != --address_file ]]; do shift; done
+echo "grpc 127.0.0.1:1" > "\$2.new"
+mv "\$2.new" "\$2"
+exec sleep 1000
+SERVER
+printf '#!/bin/bash\nexit 7\n' > "$work/bin/tools/apollo/apollo"
+chmod +x "$work"/bin/*/*/*
+
+python3 "$script" --model "$work" --binaries "$work/bin" --rounds 1 2> "$work/errors"
+code=$?
+failures=0
+fail() {
+  echo "$1" >&2
+  cat "$work/errors" >&2
+  ((++failures))
+}
+((code != 0)) || fail "expected the script to fail"
+grep -q "exit status 7" "$work/errors" || fail "expected the client's failure to be named"
+[[ -s $work/pids ]] || fail "expected a server to have been started"
+while read -r pid; do
+  kill -0 "$pid" 2> /dev/null || continue
+  fail "process $pid is still there"
+  kill "$pid"
+done < "$work/pids"
+exit $((failures > 0))
