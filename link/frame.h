@@ -36,7 +36,7 @@ struct SequenceStart {
   SamplingOptions sampling;
   int prompt_tokens = 0;
   int top_logprobs = 0;
-  std::string language;      // For counting only; empty: not known.
+  std::string language = {};  // For counting only; empty: not known.
 };
 
 // Consecutive rows of one sequence.

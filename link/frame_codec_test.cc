@@ -27,7 +27,9 @@ TEST(FrameCodecTest, PiecesAreAtMostOneMegabyteAndComeTogetherAgain) {
       const auto frame = decoder.Add(messages[i]);
       ASSERT_TRUE(frame.ok()) << frame.status();
       ASSERT_EQ(frame->has_value(), i + 1 == messages.size());
-      if (*frame) EXPECT_EQ((*frame)->payload, WithPayload(floats).payload);
+      if (*frame) {
+        EXPECT_EQ((*frame)->payload, WithPayload(floats).payload);
+      }
     }
   }
 }

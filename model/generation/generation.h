@@ -75,7 +75,7 @@ struct GeneratedToken {
   std::vector<TokenLogprob> alternatives;
   // With use_with_tokens: one for each sparse layer, over all rows up to the one
   // that gave this token.
-  std::vector<LayerUse> expert_use;
+  std::vector<LayerUse> expert_use = {};
 };
 
 enum class FinishCause { kEos, kLength, kScored };
