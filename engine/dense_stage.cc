@@ -10,20 +10,19 @@
 #include "common/status_macros.h"
 #include "engine/cache_size.h"
 #include "kernels/elementwise.h"
-#include "model/safetensors/convert.h"
 
 namespace apollo {
 
-DenseStage::DenseStage(const ModelConfig& config, const TensorView& embedding,
+DenseStage::DenseStage(const ModelConfig& config, const WeightSource& source,
                        ThreadPool& pool)
     : config_(config),
-      embedding_(embedding),
+      source_(source),
       pool_(pool),
       rope_(config.head_size, config.rope_theta) {}
 
 std::int64_t DenseStage::WeightBytes(const ModelConfig& config,
-                                     const Checkpoint& checkpoint) {
-  return CheckpointBytes(checkpoint, [&config](const std::string& name) {
+                                     const WeightSource& source) {
+  return SourceBytes(source, [&config](const std::string& name) {
     constexpr char kPrefix[] = "model.layers.";
     return name.rfind(kPrefix, 0) == 0 &&
            std::atoi(name.c_str() + sizeof(kPrefix) - 1) < config.boundary;
@@ -31,11 +30,9 @@ std::int64_t DenseStage::WeightBytes(const ModelConfig& config,
 }
 
 absl::StatusOr<std::unique_ptr<DenseStage>> DenseStage::Load(
-    const ModelConfig& config, const Checkpoint& checkpoint,
+    const ModelConfig& config, const WeightSource& source,
     const CacheOptions& cache, ThreadPool& pool, const LoadProgress& progress) {
-  ASSIGN_OR_RETURN(const TensorView* embedding,
-                   checkpoint.Get("model.embed_tokens.weight"));
-  std::unique_ptr<DenseStage> stage(new DenseStage(config, *embedding, pool));
+  std::unique_ptr<DenseStage> stage(new DenseStage(config, source, pool));
   const AttentionShape shape = {config.num_heads, config.num_kv_heads,
                                 config.head_size, cache.type};
   ASSIGN_OR_RETURN(
@@ -44,7 +41,7 @@ absl::StatusOr<std::unique_ptr<DenseStage>> DenseStage::Load(
                                                      config.hidden_size)));
   stage->cache_ = std::make_unique<KvCache>(shape, config.boundary,
                                             config.hidden_size, blocks);
-  WeightLoader loader(config, checkpoint, pool, WeightBytes(config, checkpoint),
+  WeightLoader loader(config, source, pool, WeightBytes(config, source),
                       progress);
   for (int layer = 0; layer < config.boundary; ++layer) {
     ASSIGN_OR_RETURN(DenseLayerWeights weights, loader.DenseLayer(layer));
@@ -61,9 +58,7 @@ std::span<const float> DenseStage::Forward(std::vector<BatchSlice> slices,
   APOLLO_CHECK(static_cast<int>(tokens.size()) == rows);
   hidden_.resize(static_cast<std::size_t>(rows) * size);
   for (int r = 0; r < rows; ++r) {
-    APOLLO_CHECK(RowsToFloat32(embedding_, tokens[r], 1,
-                               &hidden_[static_cast<std::size_t>(r) * size])
-                     .ok());
+    source_.Embedding(tokens[r], &hidden_[static_cast<std::size_t>(r) * size]);
   }
   std::vector<float> normed(hidden_.size());
   std::vector<float> mlp(hidden_.size());

@@ -32,9 +32,9 @@ ExpertStage::ExpertStage(const ModelConfig& config, std::set<int> experts,
       rope_(config.head_size, config.rope_theta) {}
 
 std::int64_t ExpertStage::WeightBytes(const ModelConfig& config,
-                                      const Checkpoint& checkpoint,
+                                      const WeightSource& source,
                                       const std::set<int>& experts) {
-  return CheckpointBytes(checkpoint, [&](const std::string& name) {
+  return SourceBytes(source, [&](const std::string& name) {
     if (name == "model.embed_tokens.weight") return config.tie_word_embeddings;
     if (name == "model.norm.weight") return true;
     if (name == "lm_head.weight") return !config.tie_word_embeddings;
@@ -52,7 +52,7 @@ std::int64_t ExpertStage::WeightBytes(const ModelConfig& config,
 }
 
 absl::StatusOr<std::unique_ptr<ExpertStage>> ExpertStage::Load(
-    const ModelConfig& config, const Checkpoint& checkpoint,
+    const ModelConfig& config, const WeightSource& source,
     const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
     const LoadProgress& progress) {
   for (const int e : experts) {
@@ -70,8 +70,8 @@ absl::StatusOr<std::unique_ptr<ExpertStage>> ExpertStage::Load(
       const int blocks,
       BlocksInBytes(cache.bytes, KvCache::BlockBytes(shape, layers, 0)));
   stage->cache_ = std::make_unique<KvCache>(shape, layers, 0, blocks);
-  WeightLoader loader(config, checkpoint, pool,
-                      WeightBytes(config, checkpoint, experts), progress);
+  WeightLoader loader(config, source, pool,
+                      WeightBytes(config, source, experts), progress);
   for (int layer = config.boundary; layer < config.num_layers; ++layer) {
     ASSIGN_OR_RETURN(SparseLayerWeights w, loader.SparseLayer(layer, experts));
     stage->layers_.push_back(std::move(w));

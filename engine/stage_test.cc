@@ -137,7 +137,7 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
   const ModelConfig& config = model_.config;
   ThreadPool pool(1);
   const auto bytes = [&](const std::set<int>& experts) {
-    return ExpertStage::WeightBytes(config, *model_.checkpoint, experts);
+    return ExpertStage::WeightBytes(config, *model_.weights, experts);
   };
   EXPECT_LT(bytes({}), bytes({1}));
   EXPECT_LT(bytes({1}), bytes({1, 3}));
@@ -146,7 +146,7 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
 
   std::int64_t done = 0, total = 0;
   const auto stage = ExpertStage::Load(
-      config, *model_.checkpoint, {1, 3}, {kCacheBytes}, pool,
+      config, *model_.weights, {1, 3}, {kCacheBytes}, pool,
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(stage.ok()) << stage.status();
   for (int e = 0; e < config.num_experts; ++e) {
@@ -156,11 +156,11 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
   EXPECT_EQ(total, done);
 
   const auto dense = DenseStage::Load(
-      config, *model_.checkpoint, {kCacheBytes}, pool,
+      config, *model_.weights, {kCacheBytes}, pool,
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(dense.ok());
   if (config.boundary > 0) {
-    EXPECT_EQ(done, DenseStage::WeightBytes(config, *model_.checkpoint));
+    EXPECT_EQ(done, DenseStage::WeightBytes(config, *model_.weights));
     EXPECT_EQ(total, done);
   }
 }
@@ -168,17 +168,17 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
 TEST_P(StageTest, WhatCannotBeLoadedIsNamed) {
   ThreadPool pool(1);
   const int n = model_.config.num_experts;
-  const auto unknown = ExpertStage::Load(model_.config, *model_.checkpoint, {n},
+  const auto unknown = ExpertStage::Load(model_.config, *model_.weights, {n},
                                          {kCacheBytes}, pool, nullptr);
   EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(std::string(unknown.status().message()).find(std::to_string(n)),
             std::string::npos);
-  EXPECT_EQ(DenseStage::Load(model_.config, *model_.checkpoint, {100}, pool,
+  EXPECT_EQ(DenseStage::Load(model_.config, *model_.weights, {100}, pool,
                              nullptr)
                 .status()
                 .code(),
             absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(ExpertStage::Load(model_.config, *model_.checkpoint, {0}, {100}, pool,
+  EXPECT_EQ(ExpertStage::Load(model_.config, *model_.weights, {0}, {100}, pool,
                               nullptr)
                 .status()
                 .code(),

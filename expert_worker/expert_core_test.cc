@@ -76,7 +76,7 @@ std::int64_t BlockBytes() {
 struct Worker {
   explicit Worker(const std::set<int>& experts, int blocks = 64) {
     core = std::make_unique<ExpertCore>(
-        *ExpertStage::Load(Config(), *Model().checkpoint, experts,
+        *ExpertStage::Load(Config(), *Model().weights, experts,
                            {BlockBytes() * blocks}, pool, nullptr),
         counts);
     core->LinkUp(kDense, {WorkerRole::kDense, "d", "m", "1", {}}, dense);

@@ -109,7 +109,7 @@ class Net {
       DenseCore::Options options = layout.options;
       options.name = "d" + std::to_string(i);
       auto stage = *DenseStage::Load(
-          Config(), *Model().checkpoint,
+          Config(), *Model().weights,
           {dense_block * layout.dense_blocks, layout.cache_type},
           *pools_.back(), nullptr);
       caches_.push_back(&stage->cache().pool());
@@ -123,7 +123,7 @@ class Net {
         experts.insert(e);
       }
       auto stage = *ExpertStage::Load(
-          Config(), *Model().checkpoint, experts,
+          Config(), *Model().weights, experts,
           {expert_block * layout.expert_blocks, layout.cache_type},
           *pools_.back(), nullptr);
       caches_.push_back(&stage->cache().pool());
