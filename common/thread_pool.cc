@@ -65,8 +65,11 @@ void ThreadPool::ParallelFor(
     const std::function<void(std::int64_t, std::int64_t)>& body) {
   if (count <= 0) return;
   const std::int64_t useful = count / std::max<std::int64_t>(1, grain);
+  // As many for each thread, if there are enough.
+  const std::int64_t rounds =
+      std::min<std::int64_t>(useful / threads(), kPartsPerThread);
   const std::int64_t parts = std::min<std::int64_t>(
-      {useful, std::int64_t{kPartsPerThread} * threads(), 0xffff});
+      rounds > 0 ? rounds * threads() : useful, 0xffff);
   if (parts <= 1 || workers_.empty()) {
     body(0, count);
     return;

@@ -57,19 +57,21 @@ std::span<const float> DenseStage::Forward(std::vector<BatchSlice> slices,
   const int size = config_.hidden_size;
   APOLLO_CHECK(static_cast<int>(tokens.size()) == rows);
   hidden_.resize(static_cast<std::size_t>(rows) * size);
-  for (int r = 0; r < rows; ++r) {
-    source_.Embedding(tokens[r], &hidden_[static_cast<std::size_t>(r) * size]);
-  }
-  std::vector<float> normed(hidden_.size());
-  std::vector<float> mlp(hidden_.size());
+  pool_.ParallelFor(rows, 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      source_.Embedding(tokens[r], &hidden_[r * size]);
+    }
+  });
+  float* normed = Workspace::Room(normed_, hidden_.size());
+  float* mlp = Workspace::Room(mlp_, hidden_.size());
   for (int layer = 0; layer < config_.boundary; ++layer) {
     const DenseLayerWeights& w = layers_[layer];
     RunAttention(config_, w.attention, rope_, batch, layer, *cache_,
-                 hidden_.data(), pool_);
+                 hidden_.data(), workspace_, pool_);
     RmsNorm(hidden_.data(), rows, size, w.attention.mlp_norm.data(),
-            config_.rms_norm_eps, normed.data(), pool_);
-    RunMlp(w.mlp, normed.data(), rows, mlp.data(), pool_);
-    AddScaled(mlp.data(), 1.0f, rows * size, hidden_.data());
+            config_.rms_norm_eps, normed, pool_);
+    RunMlp(w.mlp, normed, rows, mlp, workspace_, pool_);
+    AddRows(mlp, rows, size, hidden_.data(), pool_);
   }
   // The replay log.
   int row = 0;

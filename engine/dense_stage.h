@@ -52,6 +52,8 @@ class DenseStage {
   std::vector<DenseLayerWeights> layers_;
   std::unique_ptr<KvCache> cache_;
   std::vector<float> hidden_;  // [rows, hidden] of the last step.
+  std::vector<float> normed_, mlp_;  // [rows, hidden]
+  Workspace workspace_;
 };
 
 }  // namespace apollo

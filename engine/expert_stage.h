@@ -93,6 +93,8 @@ class ExpertStage {
   const Rope rope_;
   std::vector<SparseLayerWeights> layers_;
   HeadWeights head_;
+  std::vector<float> shared_;  // [rows, hidden]
+  Workspace workspace_;
   std::unique_ptr<KvCache> cache_;
 };
 

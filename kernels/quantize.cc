@@ -12,6 +12,9 @@ namespace {
 constexpr float kLess = 1.0f - 0x1p-20f;
 constexpr std::uint16_t kF16NaN = 0x7e00;
 
+// To a whole number, ties to even: at 1.5 * 2^23 a float32 has no fraction.
+float ToNearest(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
+
 }  // namespace
 
 WeightGroup QuantizeGroup(const float* x, int count, WeightFormat format) {
@@ -42,7 +45,7 @@ WeightGroup QuantizeGroup(const float* x, int count, WeightFormat format) {
   if (scale == 0) return group;
   for (int i = 0; i < kGroup; ++i) {
     const float value = i < count ? x[i] : 0.0f;
-    const float w = std::nearbyint((value - minimum) / scale);
+    const float w = ToNearest((value - minimum) / scale);
     group.w[i] = static_cast<std::int8_t>(
         int8 ? std::clamp(w, -127.0f, 127.0f) : std::clamp(w, 0.0f, 15.0f));
   }
