@@ -15,6 +15,7 @@
 #   --expert-workers N    from 1 to the model's number of experts, default 2; the
 #                         experts are dealt out to the workers in turn
 #   --port P              of the router, default 50051; 0: any free port
+#   --weights FORMAT      of all workers: auto (default), float32, bf16, int8 or int4
 #   --threads N           for each worker's arithmetic, default its own choice
 #   --timeout S           for the start, default 300
 #   --state DIR           logs, process ids and addresses; default
@@ -42,6 +43,7 @@ dense_workers=1
 expert_workers=""
 port=50051
 threads=""
+weights=""
 timeout=300
 state=${XDG_STATE_HOME:-${HOME:-/tmp/apollo-$EUID}/.local/state}/apollo-moe/cluster
 bin=$root/.bazel/bin
@@ -62,7 +64,7 @@ while (($# > 0)); do
       usage
       exit 0
       ;;
-    --model | --dense-workers | --expert-workers | --port | --threads | --timeout | --state | --bin)
+    --model | --dense-workers | --expert-workers | --port | --threads | --weights | --timeout | --state | --bin)
       (($# > 1)) || mistake "$1 needs a value"
       case "$1" in
         --model) model=$2 ;;
@@ -70,6 +72,7 @@ while (($# > 0)); do
         --expert-workers) number "$1" "$2" 1 1024; expert_workers=$((10#$2)) ;;
         --port) number "$1" "$2" 0 65535; port=$((10#$2)) ;;
         --threads) number "$1" "$2" 1 1024; threads=$((10#$2)) ;;
+        --weights) weights=$2 ;;
         --timeout) number "$1" "$2" 1 86400; timeout=$((10#$2)) ;;
         --state) state=$2 ;;
         --bin) bin=$2 ;;
@@ -315,7 +318,8 @@ up() {
   [[ -n $expert_workers ]] || expert_workers=$((experts < 2 ? experts : 2))
   ((expert_workers <= experts)) ||
     mistake "--expert-workers is $expert_workers, but the model has $experts experts"
-  [[ -z $threads ]] || options=(--threads "$threads")
+  [[ -z $threads ]] || options+=(--threads "$threads")
+  [[ -z $weights ]] || options+=(--weights "$weights")
 
   deadline=$((SECONDS + timeout))
   trap 'give_up "interrupted"' INT TERM
