@@ -21,23 +21,28 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(begin, end) on disjoint ranges that cover [0, count), at most one
-  // per thread and each at least `grain` long but for the last, and waits for
-  // all. One caller at a time; body must not call ParallelFor.
+  // Calls body(begin, end) on disjoint ranges that cover [0, count), each at
+  // least `grain` long (or all of them), and waits for all. A thread takes the
+  // next range when it is done with one, so that one that the machine holds up
+  // holds up nobody else; which thread gets which range is not defined. One caller
+  // at a time; body must not call ParallelFor.
   void ParallelFor(std::int64_t count, std::int64_t grain,
                    const std::function<void(std::int64_t, std::int64_t)>& body);
 
  private:
-  void Work(int index);
-  void RunPart(int part) const;
+  void Work();
+  // Takes and runs ranges of the loop until none is left.
+  void RunParts(std::uint32_t loop);
 
-  // Written by the caller before generation_ moves, read by workers after.
+  // Written by the caller before loop_ moves, read by those who took a range.
   const std::function<void(std::int64_t, std::int64_t)>* body_ = nullptr;
   std::int64_t count_ = 0;
-  int parts_ = 0;
 
-  std::atomic<std::uint32_t> generation_{0};
-  std::atomic<int> running_{0};
+  // The loop's number in the upper 32 bits, how many ranges it has in the next 16,
+  // and how many were taken in the lowest: a range is taken by raising it, which
+  // fails once another loop has begun.
+  std::atomic<std::uint64_t> loop_{0};
+  std::atomic<std::uint32_t> done_{0};  // Ranges of this loop.
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
 };

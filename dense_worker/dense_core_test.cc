@@ -147,7 +147,7 @@ class DenseCoreTest : public testing::Test {
         Config().boundary, Config().hidden_size);
     core_ = std::make_unique<DenseCore>(
         options_,
-        *DenseStage::Load(Config(), *Model().checkpoint, {block_bytes * blocks},
+        *DenseStage::Load(Config(), *Model().weights, {block_bytes * blocks},
                           pool_, nullptr),
         counts_, clock_);
   }

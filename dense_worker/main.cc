@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/log.h"
@@ -17,6 +18,7 @@
 #include "dense_worker/routing_log.h"
 #include "dense_worker/run_service.h"
 #include "engine/loading.h"
+#include "kernels/cpu_level.h"
 #include "link/grpc_link.h"
 #include "link/membership.h"
 #include "link/peer_set.h"
@@ -49,6 +51,9 @@ ABSL_FLAG(std::int64_t, cache_megabytes, 1024,
           "Bound of the key/value cache and replay log, in MiB.");
 ABSL_FLAG(std::string, cache_dtype, "float32",
           "Keys and values in the cache: float32 or bf16.");
+ABSL_FLAG(std::string, weights, "auto",
+          "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
+          "int4; the same in all workers of a cluster.");
 ABSL_FLAG(bool, prefix_caching, true,
           "Share the cache blocks of prompts that begin alike.");
 ABSL_FLAG(int, max_running, 64, "Most sequences that run at once.");
@@ -67,6 +72,7 @@ absl::Status CheckAtLeastOne(const char* flag, std::int64_t value) {
 }
 
 absl::Status Run() {
+  RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
   ASSIGN_OR_RETURN(Membership experts,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
   if (absl::GetFlag(FLAGS_answer_timeout) <= absl::ZeroDuration()) {
@@ -85,8 +91,11 @@ absl::Status Run() {
       CheckAtLeastOne("token_budget", absl::GetFlag(FLAGS_token_budget)));
   RETURN_IF_ERROR(
       CheckAtLeastOne("max_waiting", absl::GetFlag(FLAGS_max_waiting)));
-  ASSIGN_OR_RETURN(const OpenModel model,
-                   OpenModelDirectory(absl::GetFlag(FLAGS_model)));
+  ASSIGN_OR_RETURN(const std::optional<WeightFormat> weights,
+                   ParseWeights(absl::GetFlag(FLAGS_weights)));
+  ASSIGN_OR_RETURN(
+      const OpenModel model,
+      OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
   ASSIGN_OR_RETURN(const FamilyTable families,
                    FamilyTable::ForModel(absl::GetFlag(FLAGS_model),
                                          absl::GetFlag(FLAGS_families),
@@ -94,7 +103,7 @@ absl::Status Run() {
   ThreadPool pool(threads);
   ASSIGN_OR_RETURN(
       std::unique_ptr<DenseStage> stage,
-      DenseStage::Load(model.config, *model.checkpoint, cache, pool,
+      DenseStage::Load(model.config, *model.weights, cache, pool,
                        LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
@@ -129,7 +138,9 @@ absl::Status Run() {
                       {"metrics", server->metrics_address()},
                       {"model_hash", model.hash},
                       {"dense_layers", model.config.boundary},
-                      {"threads", threads}});
+                      {"threads", threads},
+                      {"weights", absl::GetFlag(FLAGS_weights)},
+                      {"cpu_level", CpuLevelName(CurrentCpuLevel())}});
   server->RunUntilStopped([&worker] { return worker.Ready(); });
   LogInfo("stopping");
   // Sequences in progress may end; new calls are refused meanwhile.

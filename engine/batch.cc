@@ -24,27 +24,45 @@ Batch::Batch(std::vector<BatchSlice> slices, const Rope& rope, int head_size)
   }
 }
 
+namespace {
+
+// Rows that are worth a thread, if each takes so many operations.
+std::int64_t RowGrain(int operations) { return 16384 / (operations + 1) + 1; }
+
+}  // namespace
+
+void AddRows(const float* x, int rows, int size, float* hidden,
+             ThreadPool& pool) {
+  pool.ParallelFor(
+      rows, RowGrain(size), [&](std::int64_t begin, std::int64_t end) {
+        AddScaled(x + begin * size, 1.0f, static_cast<int>(end - begin) * size,
+                  hidden + begin * size);
+      });
+}
+
 void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
                   const Rope& rope, const Batch& batch, int cache_layer,
-                  KvCache& cache, float* hidden, ThreadPool& pool) {
-  const int rows = batch.rows();
+                  KvCache& cache, float* hidden, Workspace& workspace,
+                  ThreadPool& pool) {
+  const std::size_t rows = batch.rows();
   const int q_size = config.q_size();
   const int kv_size = config.kv_size();
   const int qkv_size = q_size + 2 * kv_size;
   const AttentionShape& shape = cache.shape();
 
-  std::vector<float> normed(static_cast<std::size_t>(rows) * config.hidden_size);
-  RmsNorm(hidden, rows, config.hidden_size, weights.norm.data(),
-          config.rms_norm_eps, normed.data(), pool);
-  std::vector<float> qkv(static_cast<std::size_t>(rows) * qkv_size);
-  MatMul(normed.data(), rows, config.hidden_size, weights.qkv,
-         weights.qkv_bias.empty() ? nullptr : weights.qkv_bias.data(),
-         qkv.data(), qkv_size, pool);
+  float* normed =
+      Workspace::Room(workspace.normed, rows * config.hidden_size);
+  RmsNorm(hidden, batch.rows(), config.hidden_size, weights.norm.data(),
+          config.rms_norm_eps, normed, pool);
+  float* qkv = Workspace::Room(workspace.qkv, rows * qkv_size);
+  MatMul(normed, batch.rows(), config.hidden_size, weights.qkv,
+         weights.qkv_bias.empty() ? nullptr : weights.qkv_bias.data(), qkv,
+         qkv_size, pool);
 
   // All of the step's keys are stored before any row attends.
   std::vector<std::vector<const void*>> keys, values;  // [slices][blocks]
   std::vector<AttentionRow> attention_rows;
-  int row = 0;
+  std::vector<BlockId> block_of_row;
   for (const BatchSlice& slice : batch.slices()) {
     const int blocks = BlocksFor(slice.first_position + slice.rows);
     auto& slice_keys = keys.emplace_back();
@@ -53,38 +71,44 @@ void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
       slice_keys.push_back(cache.keys(cache_layer, (*slice.blocks)[b]));
       slice_values.push_back(cache.values(cache_layer, (*slice.blocks)[b]));
     }
-    for (int r = 0; r < slice.rows; ++r, ++row) {
-      float* q = &qkv[static_cast<std::size_t>(row) * qkv_size];
-      const int position = batch.position(row);
-      rope.Rotate(batch.angles(row), config.num_heads, q);
-      rope.Rotate(batch.angles(row), config.num_kv_heads, q + q_size);
-      const BlockId block = (*slice.blocks)[position / kBlockTokens];
-      StoreKeyValue(shape, q + q_size, q + q_size + kv_size,
-                    position % kBlockTokens, cache.keys(cache_layer, block),
-                    cache.values(cache_layer, block));
+    for (int r = 0; r < slice.rows; ++r) {
+      const int position = slice.first_position + r;
+      block_of_row.push_back((*slice.blocks)[position / kBlockTokens]);
       attention_rows.push_back(
           {slice_keys.data(), slice_values.data(), position});
     }
   }
+  pool.ParallelFor(
+      batch.rows(), RowGrain(4 * qkv_size),
+      [&](std::int64_t begin, std::int64_t end) {
+        for (int row = static_cast<int>(begin); row < end; ++row) {
+          float* q = qkv + static_cast<std::size_t>(row) * qkv_size;
+          rope.Rotate(batch.angles(row), config.num_heads, q);
+          rope.Rotate(batch.angles(row), config.num_kv_heads, q + q_size);
+          StoreKeyValue(shape, q + q_size, q + q_size + kv_size,
+                        batch.position(row) % kBlockTokens,
+                        cache.keys(cache_layer, block_of_row[row]),
+                        cache.values(cache_layer, block_of_row[row]));
+        }
+      });
 
-  std::vector<float> mixed(static_cast<std::size_t>(rows) * q_size);
-  Attention(shape, attention_rows, qkv.data(), qkv_size, mixed.data(), q_size,
-            pool);
-  MatMul(mixed.data(), rows, q_size, weights.output, nullptr, normed.data(),
+  float* mixed = Workspace::Room(workspace.mixed, rows * q_size);
+  Attention(shape, attention_rows, qkv, qkv_size, mixed, q_size, pool);
+  MatMul(mixed, batch.rows(), q_size, weights.output, nullptr, normed,
          config.hidden_size, pool);
-  AddScaled(normed.data(), 1.0f, rows * config.hidden_size, hidden);
+  AddRows(normed, batch.rows(), config.hidden_size, hidden, pool);
 }
 
 void RunMlp(const MlpWeights& weights, const float* x, int rows, float* out,
-            ThreadPool& pool) {
+            Workspace& workspace, ThreadPool& pool) {
   const int inner = weights.inner();
   const int hidden = weights.gate_up.inputs();
-  std::vector<float> gate_up(static_cast<std::size_t>(rows) * 2 * inner);
-  MatMul(x, rows, hidden, weights.gate_up, nullptr, gate_up.data(), 2 * inner,
-         pool);
-  std::vector<float> active(static_cast<std::size_t>(rows) * inner);
-  SiluMul(gate_up.data(), rows, inner, active.data(), pool);
-  MatMul(active.data(), rows, inner, weights.down, nullptr, out, hidden, pool);
+  const std::size_t size = static_cast<std::size_t>(rows) * inner;
+  float* gate_up = Workspace::Room(workspace.gate_up, 2 * size);
+  MatMul(x, rows, hidden, weights.gate_up, nullptr, gate_up, 2 * inner, pool);
+  float* active = Workspace::Room(workspace.active, size);
+  SiluMul(gate_up, rows, inner, active, pool);
+  MatMul(active, rows, inner, weights.down, nullptr, out, hidden, pool);
 }
 
 }  // namespace apollo

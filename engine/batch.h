@@ -37,6 +37,21 @@ class Batch {
   std::vector<float> angles_;   // [rows, head_size]
 };
 
+// Memory between the operations of a layer, kept from step to step.
+struct Workspace {
+  std::vector<float> normed;   // [rows, hidden]
+  std::vector<float> qkv;      // [rows, q_size + 2 kv_size]
+  std::vector<float> mixed;    // [rows, q_size]
+  std::vector<float> gate_up;  // [rows, 2 * inner]
+  std::vector<float> active;   // [rows, inner]
+
+  // `buffer` with room for `size` floats; it never shrinks.
+  static float* Room(std::vector<float>& buffer, std::size_t size) {
+    if (buffer.size() < size) buffer.resize(size);
+    return buffer.data();
+  }
+};
+
 // The half of a layer that dense and sparse layers share:
 //   hidden += output(attention(norm(hidden)))
 // hidden: [batch.rows(), config.hidden_size]. Keys and values of the batch's
@@ -44,10 +59,15 @@ class Batch {
 // helps.
 void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
                   const Rope& rope, const Batch& batch, int cache_layer,
-                  KvCache& cache, float* hidden, ThreadPool& pool);
+                  KvCache& cache, float* hidden, Workspace& workspace,
+                  ThreadPool& pool);
 
 // out = mlp(x) for x [rows, hidden]; out [rows, hidden]; no overlap.
 void RunMlp(const MlpWeights& weights, const float* x, int rows, float* out,
-            ThreadPool& pool);
+            Workspace& workspace, ThreadPool& pool);
+
+// hidden += x, [rows, size] each.
+void AddRows(const float* x, int rows, int size, float* hidden,
+             ThreadPool& pool);
 
 }  // namespace apollo

@@ -10,20 +10,19 @@
 #include "common/status_macros.h"
 #include "engine/cache_size.h"
 #include "kernels/elementwise.h"
-#include "model/safetensors/convert.h"
 
 namespace apollo {
 
-DenseStage::DenseStage(const ModelConfig& config, const TensorView& embedding,
+DenseStage::DenseStage(const ModelConfig& config, const WeightSource& source,
                        ThreadPool& pool)
     : config_(config),
-      embedding_(embedding),
+      source_(source),
       pool_(pool),
       rope_(config.head_size, config.rope_theta) {}
 
 std::int64_t DenseStage::WeightBytes(const ModelConfig& config,
-                                     const Checkpoint& checkpoint) {
-  return CheckpointBytes(checkpoint, [&config](const std::string& name) {
+                                     const WeightSource& source) {
+  return SourceBytes(source, [&config](const std::string& name) {
     constexpr char kPrefix[] = "model.layers.";
     return name.rfind(kPrefix, 0) == 0 &&
            std::atoi(name.c_str() + sizeof(kPrefix) - 1) < config.boundary;
@@ -31,11 +30,9 @@ std::int64_t DenseStage::WeightBytes(const ModelConfig& config,
 }
 
 absl::StatusOr<std::unique_ptr<DenseStage>> DenseStage::Load(
-    const ModelConfig& config, const Checkpoint& checkpoint,
+    const ModelConfig& config, const WeightSource& source,
     const CacheOptions& cache, ThreadPool& pool, const LoadProgress& progress) {
-  ASSIGN_OR_RETURN(const TensorView* embedding,
-                   checkpoint.Get("model.embed_tokens.weight"));
-  std::unique_ptr<DenseStage> stage(new DenseStage(config, *embedding, pool));
+  std::unique_ptr<DenseStage> stage(new DenseStage(config, source, pool));
   const AttentionShape shape = {config.num_heads, config.num_kv_heads,
                                 config.head_size, cache.type};
   ASSIGN_OR_RETURN(
@@ -45,7 +42,7 @@ absl::StatusOr<std::unique_ptr<DenseStage>> DenseStage::Load(
   stage->cache_ = std::make_unique<KvCache>(shape, config.boundary,
                                             config.hidden_size, blocks);
   RETURN_IF_ERROR(stage->cache_->status());
-  WeightLoader loader(config, checkpoint, pool, WeightBytes(config, checkpoint),
+  WeightLoader loader(config, source, pool, WeightBytes(config, source),
                       progress);
   for (int layer = 0; layer < config.boundary; ++layer) {
     ASSIGN_OR_RETURN(DenseLayerWeights weights, loader.DenseLayer(layer));
@@ -61,21 +58,21 @@ std::span<const float> DenseStage::Forward(std::vector<BatchSlice> slices,
   const int size = config_.hidden_size;
   APOLLO_CHECK(static_cast<int>(tokens.size()) == rows);
   hidden_.resize(static_cast<std::size_t>(rows) * size);
-  for (int r = 0; r < rows; ++r) {
-    APOLLO_CHECK(RowsToFloat32(embedding_, tokens[r], 1,
-                               &hidden_[static_cast<std::size_t>(r) * size])
-                     .ok());
-  }
-  std::vector<float> normed(hidden_.size());
-  std::vector<float> mlp(hidden_.size());
+  pool_.ParallelFor(rows, 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      source_.Embedding(tokens[r], &hidden_[r * size]);
+    }
+  });
+  float* normed = Workspace::Room(normed_, hidden_.size());
+  float* mlp = Workspace::Room(mlp_, hidden_.size());
   for (int layer = 0; layer < config_.boundary; ++layer) {
     const DenseLayerWeights& w = layers_[layer];
     RunAttention(config_, w.attention, rope_, batch, layer, *cache_,
-                 hidden_.data(), pool_);
+                 hidden_.data(), workspace_, pool_);
     RmsNorm(hidden_.data(), rows, size, w.attention.mlp_norm.data(),
-            config_.rms_norm_eps, normed.data(), pool_);
-    RunMlp(w.mlp, normed.data(), rows, mlp.data(), pool_);
-    AddScaled(mlp.data(), 1.0f, rows * size, hidden_.data());
+            config_.rms_norm_eps, normed, pool_);
+    RunMlp(w.mlp, normed, rows, mlp, workspace_, pool_);
+    AddRows(mlp, rows, size, hidden_.data(), pool_);
   }
   // The replay log.
   int row = 0;

@@ -13,7 +13,6 @@
 #include "engine/weights.h"
 #include "kernels/rope.h"
 #include "model/config/model_config.h"
-#include "model/safetensors/checkpoint.h"
 
 namespace apollo {
 
@@ -21,17 +20,17 @@ namespace apollo {
 // their cache. Knows nothing of languages or other workers. One thread.
 class DenseStage {
  public:
-  // Loads the weights. The checkpoint, of which CheckTensors approved, and the
-  // pool must outlive the stage: embeddings are read from the mapping as needed.
+  // Loads the weights. The source and the pool must outlive the stage: embeddings
+  // are read from it as needed.
   // RESOURCE_EXHAUSTED if the cache does not hold one block.
   static absl::StatusOr<std::unique_ptr<DenseStage>> Load(
-      const ModelConfig& config, const Checkpoint& checkpoint,
+      const ModelConfig& config, const WeightSource& source,
       const CacheOptions& cache, ThreadPool& pool,
       const LoadProgress& progress);
 
   // Bytes of weights that Load reads.
   static std::int64_t WeightBytes(const ModelConfig& config,
-                                  const Checkpoint& checkpoint);
+                                  const WeightSource& source);
 
   // Runs one step: tokens [sum of rows], each below vocab_size, through all
   // layers. Returns the boundary activations [rows, hidden], which are also
@@ -43,16 +42,18 @@ class DenseStage {
   const ModelConfig& config() const { return config_; }
 
  private:
-  DenseStage(const ModelConfig& config, const TensorView& embedding,
+  DenseStage(const ModelConfig& config, const WeightSource& source,
              ThreadPool& pool);
 
   const ModelConfig config_;
-  const TensorView& embedding_;  // [vocab, hidden]
+  const WeightSource& source_;  // Of embeddings.
   ThreadPool& pool_;
   const Rope rope_;
   std::vector<DenseLayerWeights> layers_;
   std::unique_ptr<KvCache> cache_;
   std::vector<float> hidden_;  // [rows, hidden] of the last step.
+  std::vector<float> normed_, mlp_;  // [rows, hidden]
+  Workspace workspace_;
 };
 
 }  // namespace apollo

@@ -32,9 +32,9 @@ ExpertStage::ExpertStage(const ModelConfig& config, std::set<int> experts,
       rope_(config.head_size, config.rope_theta) {}
 
 std::int64_t ExpertStage::WeightBytes(const ModelConfig& config,
-                                      const Checkpoint& checkpoint,
+                                      const WeightSource& source,
                                       const std::set<int>& experts) {
-  return CheckpointBytes(checkpoint, [&](const std::string& name) {
+  return SourceBytes(source, [&](const std::string& name) {
     if (name == "model.embed_tokens.weight") return config.tie_word_embeddings;
     if (name == "model.norm.weight") return true;
     if (name == "lm_head.weight") return !config.tie_word_embeddings;
@@ -52,7 +52,7 @@ std::int64_t ExpertStage::WeightBytes(const ModelConfig& config,
 }
 
 absl::StatusOr<std::unique_ptr<ExpertStage>> ExpertStage::Load(
-    const ModelConfig& config, const Checkpoint& checkpoint,
+    const ModelConfig& config, const WeightSource& source,
     const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
     const LoadProgress& progress) {
   for (const int e : experts) {
@@ -71,8 +71,8 @@ absl::StatusOr<std::unique_ptr<ExpertStage>> ExpertStage::Load(
       BlocksInBytes(cache.bytes, KvCache::BlockBytes(shape, layers, 0)));
   stage->cache_ = std::make_unique<KvCache>(shape, layers, 0, blocks);
   RETURN_IF_ERROR(stage->cache_->status());
-  WeightLoader loader(config, checkpoint, pool,
-                      WeightBytes(config, checkpoint, experts), progress);
+  WeightLoader loader(config, source, pool,
+                      WeightBytes(config, source, experts), progress);
   for (int layer = config.boundary; layer < config.num_layers; ++layer) {
     ASSIGN_OR_RETURN(SparseLayerWeights w, loader.SparseLayer(layer, experts));
     stage->layers_.push_back(std::move(w));
@@ -106,7 +106,7 @@ ExpertStage::Step ExpertStage::Begin(std::vector<BatchSlice> slices,
 void ExpertStage::Attend(Step& step, int layer) {
   const AttentionWeights& w = weights(layer).attention;
   RunAttention(config_, w, rope_, step.batch, layer - config_.boundary, *cache_,
-               step.hidden.data(), pool_);
+               step.hidden.data(), workspace_, pool_);
   RmsNorm(step.hidden.data(), step.batch.rows(), config_.hidden_size,
           w.mlp_norm.data(), config_.rms_norm_eps, step.normed.data(), pool_);
 }
@@ -119,16 +119,20 @@ void ExpertStage::Route(Step& step, int layer,
   const int size = config_.hidden_size;
   APOLLO_CHECK(static_cast<int>(pinned.size()) == rows);
   const GateOptions options = {config_.num_experts, k, config_.norm_topk_prob};
-  std::vector<float> logits(config_.num_experts);
-  for (int r = 0; r < rows; ++r) {
-    const float* x = &step.normed[static_cast<std::size_t>(r) * size];
-    for (int e = 0; e < config_.num_experts; ++e) {
-      logits[e] = Dot(&w.gate[static_cast<std::size_t>(e) * size], x, size);
+  // (Not into step.replaced, whose bits share bytes.)
+  std::vector<char> replaced(rows);
+  pool_.ParallelFor(rows, 8, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> logits(config_.num_experts);
+    for (std::int64_t r = begin; r < end; ++r) {
+      const float* x = &step.normed[r * size];
+      for (int e = 0; e < config_.num_experts; ++e) {
+        logits[e] = Dot(&w.gate[static_cast<std::size_t>(e) * size], x, size);
+      }
+      replaced[r] = ChooseExperts(logits.data(), options, pinned[r],
+                                  &step.choices[r * k]);
     }
-    step.replaced[r] =
-        ChooseExperts(logits.data(), options, pinned[r],
-                      &step.choices[static_cast<std::size_t>(r) * k]);
-  }
+  });
+  step.replaced.assign(replaced.begin(), replaced.end());
 }
 
 void ExpertStage::RunExpert(int layer, int expert, const float* x, int rows,
@@ -136,7 +140,7 @@ void ExpertStage::RunExpert(int layer, int expert, const float* x, int rows,
   const auto& experts = weights(layer).experts;
   const auto it = experts.find(expert);
   APOLLO_CHECK(it != experts.end());
-  RunMlp(it->second, x, rows, out, pool_);
+  RunMlp(it->second, x, rows, out, workspace_, pool_);
 }
 
 void ExpertStage::Combine(Step& step, int layer) {
@@ -144,27 +148,30 @@ void ExpertStage::Combine(Step& step, int layer) {
   const int rows = step.batch.rows();
   const int k = config_.experts_per_token;
   const int size = config_.hidden_size;
-  std::vector<float> shared;
+  const float* shared = nullptr;
   if (config_.shared_expert) {
-    shared.resize(step.normed.size());
-    RunMlp(w.shared, step.normed.data(), rows, shared.data(), pool_);
+    float* room = Workspace::Room(shared_, step.normed.size());
+    RunMlp(w.shared, step.normed.data(), rows, room, workspace_, pool_);
+    shared = room;
   }
-  std::vector<float> sum(size);
-  for (int r = 0; r < rows; ++r) {
-    const std::size_t row = static_cast<std::size_t>(r) * size;
-    std::fill(sum.begin(), sum.end(), 0.0f);
-    for (int j = 0; j < k; ++j) {
-      const std::size_t choice = static_cast<std::size_t>(r) * k + j;
-      AddScaled(&step.expert_outputs[choice * size], step.choices[choice].weight,
-                size, sum.data());
+  pool_.ParallelFor(rows, 8, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> sum(size);
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::size_t row = static_cast<std::size_t>(r) * size;
+      std::fill(sum.begin(), sum.end(), 0.0f);
+      for (int j = 0; j < k; ++j) {
+        const std::size_t choice = static_cast<std::size_t>(r) * k + j;
+        AddScaled(&step.expert_outputs[choice * size],
+                  step.choices[choice].weight, size, sum.data());
+      }
+      if (shared != nullptr) {
+        const float gate =
+            Sigmoid(Dot(w.shared_gate.data(), &step.normed[row], size));
+        AddScaled(shared + row, gate, size, sum.data());
+      }
+      AddScaled(sum.data(), 1.0f, size, &step.hidden[row]);
     }
-    if (config_.shared_expert) {
-      const float gate =
-          Sigmoid(Dot(w.shared_gate.data(), &step.normed[row], size));
-      AddScaled(&shared[row], gate, size, sum.data());
-    }
-    AddScaled(sum.data(), 1.0f, size, &step.hidden[row]);
-  }
+  });
 }
 
 void ExpertStage::Logits(const Step& step, std::span<const int> rows,

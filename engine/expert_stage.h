@@ -15,7 +15,6 @@
 #include "kernels/gate.h"
 #include "kernels/rope.h"
 #include "model/config/model_config.h"
-#include "model/safetensors/checkpoint.h"
 
 namespace apollo {
 
@@ -39,12 +38,12 @@ class ExpertStage {
   // Loads the resident experts (each below config.num_experts) and all else that
   // the stage needs. The rest as in DenseStage::Load.
   static absl::StatusOr<std::unique_ptr<ExpertStage>> Load(
-      const ModelConfig& config, const Checkpoint& checkpoint,
+      const ModelConfig& config, const WeightSource& source,
       const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
       const LoadProgress& progress);
 
   static std::int64_t WeightBytes(const ModelConfig& config,
-                                  const Checkpoint& checkpoint,
+                                  const WeightSource& source,
                                   const std::set<int>& experts);
 
   // The rows of one step on their way through the layers.
@@ -94,6 +93,8 @@ class ExpertStage {
   const Rope rope_;
   std::vector<SparseLayerWeights> layers_;
   HeadWeights head_;
+  std::vector<float> shared_;  // [rows, hidden]
+  Workspace workspace_;
   std::unique_ptr<KvCache> cache_;
 };
 

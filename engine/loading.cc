@@ -13,20 +13,52 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "engine/checkpoint_weights.h"
 #include "model/weights/tensor_table.h"
 
 namespace apollo {
 
-absl::StatusOr<OpenModel> OpenModelDirectory(const std::string& directory) {
+namespace {
+
+constexpr std::pair<const char*, WeightFormat> kWeightNames[] = {
+    {"float32", WeightFormat::kF32},
+    {"bf16", WeightFormat::kBF16},
+    {"int8", WeightFormat::kInt8},
+    {"int4", WeightFormat::kInt4}};
+
+std::string HashSuffix(std::optional<WeightFormat> format) {
+  for (const auto& [name, named] : kWeightNames) {
+    if (format == named) return absl::StrCat("+", name);
+  }
+  return "";
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<WeightFormat>> ParseWeights(
+    std::string_view name) {
+  if (name == "auto") return std::nullopt;
+  for (const auto& [known, format] : kWeightNames) {
+    if (name == known) return format;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--weights is \"", ToAbsl(name),
+                   "\"; it must be auto, float32, bf16, int8 or int4"));
+}
+
+absl::StatusOr<OpenModel> OpenModelDirectory(
+    const std::string& directory, std::optional<WeightFormat> format) {
   if (directory.empty()) {
     return absl::InvalidArgumentError("--model is missing: name a directory");
   }
   OpenModel model;
   ASSIGN_OR_RETURN(model.config, LoadModelConfig(directory));
-  ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(directory));
-  model.checkpoint = std::make_unique<Checkpoint>(std::move(checkpoint));
-  RETURN_IF_ERROR(CheckTensors(model.config, *model.checkpoint));
-  model.hash = ModelHash(model.config, *model.checkpoint);
+  ASSIGN_OR_RETURN(Checkpoint opened, Checkpoint::Open(directory));
+  auto checkpoint = std::make_unique<Checkpoint>(std::move(opened));
+  RETURN_IF_ERROR(CheckTensors(model.config, *checkpoint));
+  model.hash = ModelHash(model.config, *checkpoint) + HashSuffix(format);
+  ASSIGN_OR_RETURN(model.weights,
+                   CheckpointWeights::Create(std::move(checkpoint), format));
   return model;
 }
 

@@ -4,14 +4,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 
 #include "engine/kv_cache.h"
+#include "engine/weight_source.h"
 #include "engine/weights.h"
 #include "model/config/model_config.h"
-#include "model/safetensors/checkpoint.h"
 
 namespace apollo {
 
@@ -19,12 +20,20 @@ namespace apollo {
 // config; no weight has been read.
 struct OpenModel {
   ModelConfig config;
-  std::unique_ptr<Checkpoint> checkpoint;
-  std::string hash;  // See ModelHash.
+  std::unique_ptr<WeightSource> weights;
+  // See ModelHash; with "+int8" behind it, say, if the weights are served in a
+  // format of choice. Workers compare it when they link.
+  std::string hash;
 };
 
+// The flag --weights: "auto" (nothing, the checkpoint's own precision), "float32",
+// "bf16", "int8" or "int4". INVALID_ARGUMENT for any other.
+absl::StatusOr<std::optional<WeightFormat>> ParseWeights(std::string_view name);
+
 // NOT_FOUND, INVALID_ARGUMENT or UNIMPLEMENTED naming the file and what is wrong.
-absl::StatusOr<OpenModel> OpenModelDirectory(const std::string& directory);
+absl::StatusOr<OpenModel> OpenModelDirectory(
+    const std::string& directory,
+    std::optional<WeightFormat> format = std::nullopt);
 
 // Logs "loading" with the share done, at most about once a second.
 LoadProgress LogLoadProgress();

@@ -50,5 +50,33 @@ TEST(LoadingTest, CacheOptionsNameTheFlagThatIsWrong) {
   EXPECT_EQ(ParseCacheOptions(0, "bf16").status().code(), kInvalid);
 }
 
+TEST(LoadingTest, WeightsAreOneOfTheFormats) {
+  EXPECT_EQ(*ParseWeights("auto"), std::nullopt);
+  EXPECT_EQ(*ParseWeights("float32"), WeightFormat::kF32);
+  EXPECT_EQ(*ParseWeights("bf16"), WeightFormat::kBF16);
+  EXPECT_EQ(*ParseWeights("int8"), WeightFormat::kInt8);
+  EXPECT_EQ(*ParseWeights("int4"), WeightFormat::kInt4);
+  for (const char* wrong : {"", "int5", "INT8", "f32"}) {
+    const absl::Status status = ParseWeights(wrong).status();
+    EXPECT_EQ(status.code(), kInvalid) << wrong;
+    const std::string message(status.message());
+    EXPECT_NE(message.find("--weights"), std::string::npos) << message;
+    EXPECT_NE(message.find("int4"), std::string::npos) << message;
+  }
+}
+
+TEST(LoadingTest, WorkersWithOtherWeightsHaveAnotherHash) {
+  const std::string directory = "tests/golden/published";
+  const auto plain = OpenModelDirectory(directory);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  const auto hash = [&directory](WeightFormat format) {
+    return OpenModelDirectory(directory, format)->hash;
+  };
+  EXPECT_EQ(hash(WeightFormat::kInt8), plain->hash + "+int8");
+  EXPECT_EQ(hash(WeightFormat::kInt4), plain->hash + "+int4");
+  EXPECT_EQ(hash(WeightFormat::kBF16), plain->hash + "+bf16");
+  EXPECT_EQ(hash(WeightFormat::kF32), plain->hash + "+float32");
+}
+
 }  // namespace
 }  // namespace apollo

@@ -57,6 +57,42 @@ TEST(CacheTypeTest, Bf16HalvesTheBlocksAndChangesLogitsALittle) {
   EXPECT_LT(std::sqrt(change / size), 0.02);
 }
 
+// How far a model's logits in a format are from those in float32: the root mean
+// square of the difference, as a share of that of the logits.
+double Distance(const std::string& name, WeightFormat format) {
+  const OpenModel exact =
+      *OpenModelDirectory("tests/golden/" + name, WeightFormat::kF32);
+  const OpenModel rounded = *OpenModelDirectory("tests/golden/" + name, format);
+  Stages a(exact, 1), b(rounded, 1);
+  Sequence x = Make(60, 1), y = Make(60, 1);
+  a.Step({{&x, 60}});
+  b.Step({{&y, 60}});
+  double change = 0, size = 0;
+  for (std::size_t i = 0; i < x.logits.size(); ++i) {
+    change += std::pow(x.logits[i] - y.logits[i], 2);
+    size += std::pow(x.logits[i], 2);
+  }
+  return std::sqrt(change / size);
+}
+
+TEST(WeightsFormatTest, FormatsChangeLogitsAsMuchAsTheyRound) {
+  for (const char* name : {"published", "shared_expert_f16", "sharded_f32"}) {
+    SCOPED_TRACE(name);
+    const double bf16 = Distance(name, WeightFormat::kBF16);
+    const double int8 = Distance(name, WeightFormat::kInt8);
+    const double int4 = Distance(name, WeightFormat::kInt4);
+    // A number is rounded by up to 2^-9 of itself in bf16; in int8 by half of 1/127
+    // of its group's largest, weights and activations both; in int4 by half of
+    // 1/15 of its group's range. Errors of a few layers add up, as squares; a
+    // token whose gate turns to another expert adds more.
+    EXPECT_LT(bf16, 0.03);
+    EXPECT_GT(int8, 0.0005);
+    EXPECT_LT(int8, 0.1);
+    EXPECT_GT(int4, int8);
+    EXPECT_LT(int4, 0.5);
+  }
+}
+
 TEST_P(StageTest, TheReferenceDependsOnItsTokensAndItsExpert) {
   const std::size_t vocab = model_.config.vocab_size;
   const std::vector<float> logits = Reference(Make(40, 1));
@@ -137,7 +173,7 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
   const ModelConfig& config = model_.config;
   ThreadPool pool(1);
   const auto bytes = [&](const std::set<int>& experts) {
-    return ExpertStage::WeightBytes(config, *model_.checkpoint, experts);
+    return ExpertStage::WeightBytes(config, *model_.weights, experts);
   };
   EXPECT_LT(bytes({}), bytes({1}));
   EXPECT_LT(bytes({1}), bytes({1, 3}));
@@ -146,7 +182,7 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
 
   std::int64_t done = 0, total = 0;
   const auto stage = ExpertStage::Load(
-      config, *model_.checkpoint, {1, 3}, {kCacheBytes}, pool,
+      config, *model_.weights, {1, 3}, {kCacheBytes}, pool,
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(stage.ok()) << stage.status();
   for (int e = 0; e < config.num_experts; ++e) {
@@ -156,11 +192,11 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
   EXPECT_EQ(total, done);
 
   const auto dense = DenseStage::Load(
-      config, *model_.checkpoint, {kCacheBytes}, pool,
+      config, *model_.weights, {kCacheBytes}, pool,
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(dense.ok());
   if (config.boundary > 0) {
-    EXPECT_EQ(done, DenseStage::WeightBytes(config, *model_.checkpoint));
+    EXPECT_EQ(done, DenseStage::WeightBytes(config, *model_.weights));
     EXPECT_EQ(total, done);
   }
 }
@@ -168,17 +204,17 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
 TEST_P(StageTest, WhatCannotBeLoadedIsNamed) {
   ThreadPool pool(1);
   const int n = model_.config.num_experts;
-  const auto unknown = ExpertStage::Load(model_.config, *model_.checkpoint, {n},
+  const auto unknown = ExpertStage::Load(model_.config, *model_.weights, {n},
                                          {kCacheBytes}, pool, nullptr);
   EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(std::string(unknown.status().message()).find(std::to_string(n)),
             std::string::npos);
-  EXPECT_EQ(DenseStage::Load(model_.config, *model_.checkpoint, {100}, pool,
+  EXPECT_EQ(DenseStage::Load(model_.config, *model_.weights, {100}, pool,
                              nullptr)
                 .status()
                 .code(),
             absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(ExpertStage::Load(model_.config, *model_.checkpoint, {0}, {100}, pool,
+  EXPECT_EQ(ExpertStage::Load(model_.config, *model_.weights, {0}, {100}, pool,
                               nullptr)
                 .status()
                 .code(),

@@ -55,9 +55,9 @@ class Stages {
   Stages(const OpenModel& model, int threads,
          CacheType type = CacheType::kFloat32)
       : pool_(threads) {
-    dense = *DenseStage::Load(model.config, *model.checkpoint,
+    dense = *DenseStage::Load(model.config, *model.weights,
                               {kCacheBytes, type}, pool_, nullptr);
-    expert = *ExpertStage::Load(model.config, *model.checkpoint,
+    expert = *ExpertStage::Load(model.config, *model.weights,
                                 AllExperts(model.config), {kCacheBytes, type},
                                 pool_, nullptr);
   }

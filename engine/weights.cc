@@ -2,73 +2,38 @@
 
 #include <absl/strings/str_cat.h>
 
-#include <algorithm>
 #include <utility>
 
-#include "common/aligned_buffer.h"
 #include "common/check.h"
 #include "common/status_macros.h"
-#include "model/safetensors/convert.h"
 
 namespace apollo {
 
 WeightLoader::WeightLoader(const ModelConfig& config,
-                           const Checkpoint& checkpoint, ThreadPool& pool,
+                           const WeightSource& source, ThreadPool& pool,
                            std::int64_t total, LoadProgress progress)
     : config_(config),
-      checkpoint_(checkpoint),
+      source_(source),
       pool_(pool),
       total_(total),
       progress_(std::move(progress)) {}
 
-void WeightLoader::Report(const TensorView& tensor) {
-  done_ += static_cast<std::int64_t>(tensor.data.size());
+void WeightLoader::Report(const std::string& name) {
+  done_ += source_.Bytes(name);
   if (progress_) progress_(done_, total_);
 }
 
 absl::StatusOr<PackedMatrix> WeightLoader::Stack(
     const std::vector<std::string>& names) {
-  std::vector<const TensorView*> tensors;
-  std::vector<int> first_rows = {0};
-  bool all_bf16 = true;
-  for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(const TensorView* tensor, checkpoint_.Get(name));
-    tensors.push_back(tensor);
-    first_rows.push_back(first_rows.back() + static_cast<int>(tensor->shape[0]));
-    all_bf16 &= tensor->dtype == DType::kBF16;
-  }
-  const int inputs = static_cast<int>(tensors[0]->shape[1]);
-  PackedMatrix matrix(first_rows.back(), inputs,
-                      all_bf16 ? WeightFormat::kBF16 : WeightFormat::kF32);
-  if (matrix.bytes() == 0) {
-    const std::size_t number = all_bf16 ? 2 : 4;
-    return NoMemory(number * first_rows.back() * inputs,
-                    "weights (" + names[0] + ")");
-  }
-  // Every type was checked and every row is in range, so that nothing can fail.
-  pool_.ParallelFor(matrix.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> row(inputs);
-    const int last = std::min<std::int64_t>(end * PackedMatrix::kPanel,
-                                            matrix.outputs());
-    for (int r = static_cast<int>(begin) * PackedMatrix::kPanel; r < last; ++r) {
-      const auto next =
-          std::upper_bound(first_rows.begin(), first_rows.end(), r);
-      const std::size_t t = next - first_rows.begin() - 1;
-      APOLLO_CHECK(
-          RowsToFloat32(*tensors[t], r - first_rows[t], 1, row.data()).ok());
-      matrix.SetRows(r, 1, row.data());
-    }
-  });
-  for (const TensorView* tensor : tensors) Report(*tensor);
+  ASSIGN_OR_RETURN(PackedMatrix matrix, source_.Matrix(names, pool_));
+  for (const std::string& name : names) Report(name);
   return matrix;
 }
 
 absl::StatusOr<std::vector<float>> WeightLoader::Vector(
     const std::string& name) {
-  ASSIGN_OR_RETURN(const TensorView* tensor, checkpoint_.Get(name));
-  std::vector<float> values(tensor->NumElements());
-  RETURN_IF_ERROR(ToFloat32(*tensor, values.data()));
-  Report(*tensor);
+  ASSIGN_OR_RETURN(std::vector<float> values, source_.Vector(name));
+  Report(name);
   return values;
 }
 
@@ -137,14 +102,12 @@ absl::StatusOr<HeadWeights> WeightLoader::Head() {
   return w;
 }
 
-std::int64_t CheckpointBytes(
-    const Checkpoint& checkpoint,
+std::int64_t SourceBytes(
+    const WeightSource& source,
     const std::function<bool(const std::string&)>& wanted) {
   std::int64_t bytes = 0;
-  for (const std::string& name : checkpoint.names()) {
-    if (wanted(name)) {
-      bytes += static_cast<std::int64_t>(checkpoint.Find(name)->data.size());
-    }
+  for (const std::string& name : source.names()) {
+    if (wanted(name)) bytes += source.Bytes(name);
   }
   return bytes;
 }

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "common/thread_pool.h"
+#include "engine/weight_source.h"
 #include "kernels/packed_matrix.h"
 #include "model/config/model_config.h"
-#include "model/safetensors/checkpoint.h"
 
 namespace apollo {
 
@@ -52,14 +52,12 @@ struct HeadWeights {
 // in all.
 using LoadProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
-// Reads weights of a checkpoint that CheckTensors accepted, packing them with all
-// threads of the pool. Weights keep the checkpoint's precision: bf16 tensors stay
-// bf16, f16 and f32 become f32. Only the tensors asked for are read.
+// Reads the weights of layers, reporting progress.
 class WeightLoader {
  public:
-  // Everything passed in must outlive the loader. `total` is what progress
-  // reports as the sum.
-  WeightLoader(const ModelConfig& config, const Checkpoint& checkpoint,
+  // Everything passed in must outlive the loader, and the source what was loaded.
+  // `total` is what progress reports as the sum.
+  WeightLoader(const ModelConfig& config, const WeightSource& source,
                ThreadPool& pool, std::int64_t total, LoadProgress progress);
 
   absl::StatusOr<DenseLayerWeights> DenseLayer(int layer);
@@ -70,21 +68,20 @@ class WeightLoader {
  private:
   absl::StatusOr<AttentionWeights> Attention(const std::string& layer);
   absl::StatusOr<MlpWeights> Mlp(const std::string& prefix);
-  // The tensors' rows one after the other as one matrix.
   absl::StatusOr<PackedMatrix> Stack(const std::vector<std::string>& names);
   absl::StatusOr<std::vector<float>> Vector(const std::string& name);
-  void Report(const TensorView& tensor);
+  void Report(const std::string& name);
 
   const ModelConfig& config_;
-  const Checkpoint& checkpoint_;
+  const WeightSource& source_;
   ThreadPool& pool_;
   const std::int64_t total_;
   const LoadProgress progress_;
   std::int64_t done_ = 0;
 };
 
-// Bytes in the checkpoint of the tensors whose names `wanted` accepts.
-std::int64_t CheckpointBytes(const Checkpoint& checkpoint,
-                             const std::function<bool(const std::string&)>& wanted);
+// Bytes in the source of the tensors whose names `wanted` accepts.
+std::int64_t SourceBytes(const WeightSource& source,
+                         const std::function<bool(const std::string&)>& wanted);
 
 }  // namespace apollo

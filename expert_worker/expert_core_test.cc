@@ -95,7 +95,7 @@ struct Worker {
   explicit Worker(const std::set<int>& experts, int blocks = 64) {
     core = std::make_unique<ExpertCore>(
         ExpertCore::Options(),
-        *ExpertStage::Load(Config(), *Model().checkpoint, experts,
+        *ExpertStage::Load(Config(), *Model().weights, experts,
                            {BlockBytes() * blocks}, pool, nullptr),
         counts, clock);
     core->LinkUp(kDense, {WorkerRole::kDense, "d", "m", "1", {}}, dense);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -18,6 +19,7 @@
 #include "expert_worker/expert_metrics.h"
 #include "expert_worker/expert_worker.h"
 #include "expert_worker/link_acceptor.h"
+#include "kernels/cpu_level.h"
 #include "link/grpc_link.h"
 #include "link/membership.h"
 #include "link/peer_set.h"
@@ -54,11 +56,15 @@ ABSL_FLAG(std::int64_t, cache_megabytes, 512,
           "Bound of the key/value cache, in MiB.");
 ABSL_FLAG(std::string, cache_dtype, "float32",
           "Keys and values in the cache: float32 or bf16.");
+ABSL_FLAG(std::string, weights, "auto",
+          "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
+          "int4; the same in all workers of a cluster.");
 
 namespace apollo {
 namespace {
 
 absl::Status Run() {
+  RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
   ASSIGN_OR_RETURN(Membership members,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
   if (absl::GetFlag(FLAGS_answer_timeout) <= absl::ZeroDuration()) {
@@ -71,8 +77,11 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(const CacheOptions cache,
                    ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
                                      absl::GetFlag(FLAGS_cache_dtype)));
-  ASSIGN_OR_RETURN(const OpenModel model,
-                   OpenModelDirectory(absl::GetFlag(FLAGS_model)));
+  ASSIGN_OR_RETURN(const std::optional<WeightFormat> weights,
+                   ParseWeights(absl::GetFlag(FLAGS_weights)));
+  ASSIGN_OR_RETURN(
+      const OpenModel model,
+      OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
   ASSIGN_OR_RETURN(
       const std::set<int> experts,
       ParseExperts(absl::GetFlag(FLAGS_experts), model.config.num_experts));
@@ -83,7 +92,7 @@ absl::Status Run() {
   ThreadPool pool(threads);
   ASSIGN_OR_RETURN(
       std::unique_ptr<ExpertStage> stage,
-      ExpertStage::Load(model.config, *model.checkpoint, experts, cache,
+      ExpertStage::Load(model.config, *model.weights, experts, cache,
                         pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
@@ -111,7 +120,9 @@ absl::Status Run() {
            {"model_hash", model.hash},
            {"sparse_layers", model.config.num_sparse_layers()},
            {"experts", static_cast<int>(experts.size())},
-           {"threads", threads}});
+           {"threads", threads},
+                      {"weights", absl::GetFlag(FLAGS_weights)},
+                      {"cpu_level", CpuLevelName(CurrentCpuLevel())}});
   server->RunUntilStopped([&worker] { return worker.Ready(); });
   LogInfo("stopping");
   worker.Drain();

@@ -15,6 +15,24 @@
 // After highway.h.
 #include <hwy/contrib/math/math-inl.h>
 
+#ifndef APOLLO_KERNELS_ATTENTION_ONCE
+#define APOLLO_KERNELS_ATTENTION_ONCE
+namespace apollo {
+namespace {
+
+// Queries (rows times heads that share a kv head) of a tile.
+constexpr int kMostQueries = 24;
+
+// Neighbouring rows of one sequence.
+struct AttentionTile {
+  const AttentionRow* first;
+  int rows;
+};
+
+}  // namespace
+}  // namespace apollo
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace apollo {
 namespace HWY_NAMESPACE {
@@ -38,24 +56,65 @@ HWY_INLINE float LoadOne(const hwy::bfloat16_t* from) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16);
 }
 
-// scores[t] = scale * q . key t, for the 16 tokens of a block. keys: [head_size,
-// kBlockTokens], so that lanes are tokens and no sum crosses lanes.
-template <typename T>
-HWY_INLINE void BlockScores(const float* q, const T* keys, int head_size,
-                            float scale, float* scores) {
+// Tiles whose sums stay in registers, of which there are 32 with AVX-512, where a
+// block of keys is one vector, and 16 otherwise.
+constexpr int kQueries = kVectors == 1 ? 6 : 3;       // Of a tile of scores.
+constexpr int kBlocks = kVectors == 1 ? 4 : 2;        // Likewise.
+constexpr int kValueQueries = 6;                      // Of a tile of values.
+constexpr int kValueVectors = kVectors == 1 ? 4 : 2;  // Likewise.
+
+// scores[q][t] = scale * q . key t, for Q queries and the tokens of B blocks, the
+// scores of one query `stride` apart. keys: [head_size, kBlockTokens] each, so
+// that lanes are tokens, no sum crosses lanes, and each is one chain over the
+// head's numbers.
+template <int Q, int B, typename T>
+HWY_INLINE void ScoreTile(const float* const* queries, const T* const* keys,
+                          int head_size, float scale, float* scores,
+                          std::ptrdiff_t stride) {
   const F32 d;
-  V sums[kVectors];
-  for (int v = 0; v < kVectors; ++v) sums[v] = hn::Zero(d);
+  V sums[Q][B * kVectors];
+  for (int q = 0; q < Q; ++q) {
+    for (int v = 0; v < B * kVectors; ++v) sums[q][v] = hn::Zero(d);
+  }
   for (int i = 0; i < head_size; ++i) {
-    const V qs = hn::Set(d, q[i]);
-    for (int v = 0; v < kVectors; ++v) {
-      sums[v] = hn::MulAdd(
-          qs, Load(keys + i * kBlockTokens + v * kLanes), sums[v]);
+    V k[B * kVectors];
+    for (int b = 0; b < B; ++b) {
+      for (int v = 0; v < kVectors; ++v) {
+        k[b * kVectors + v] = Load(keys[b] + i * kBlockTokens + v * kLanes);
+      }
+    }
+    for (int q = 0; q < Q; ++q) {
+      const V x = hn::Set(d, queries[q][i]);
+      for (int v = 0; v < B * kVectors; ++v) {
+        sums[q][v] = hn::MulAdd(x, k[v], sums[q][v]);
+      }
     }
   }
   const V scales = hn::Set(d, scale);
-  for (int v = 0; v < kVectors; ++v) {
-    hn::StoreU(hn::Mul(sums[v], scales), d, scores + v * kLanes);
+  for (int q = 0; q < Q; ++q) {
+    for (int v = 0; v < B * kVectors; ++v) {
+      hn::StoreU(hn::Mul(sums[q][v], scales), d,
+                 scores + q * stride + v * kLanes);
+    }
+  }
+}
+
+template <int B, typename T>
+HWY_INLINE void ScoreTiles(int count, const float* const* queries,
+                           const T* const* keys, int head_size, float scale,
+                           float* scores, std::ptrdiff_t stride) {
+  int q = 0;
+  for (; q + kQueries <= count; q += kQueries) {
+    ScoreTile<kQueries, B>(queries + q, keys, head_size, scale,
+                           scores + q * stride, stride);
+  }
+  for (; q + 3 <= count; q += 3) {
+    ScoreTile<3, B>(queries + q, keys, head_size, scale, scores + q * stride,
+                    stride);
+  }
+  for (; q < count; ++q) {
+    ScoreTile<1, B>(queries + q, keys, head_size, scale, scores + q * stride,
+                    stride);
   }
 }
 
@@ -63,10 +122,13 @@ HWY_INLINE void BlockScores(const float* q, const T* keys, int head_size,
 // buffer is padded to whole blocks.
 HWY_INLINE float Exponentials(float* scores, int count, int padded) {
   const F32 d;
-  const float top = *std::max_element(scores, scores + count);
-  const V tops = hn::Set(d, top);
-  V sums = hn::Zero(d);
   for (int t = count; t < padded; ++t) scores[t] = -1e30f;
+  V tops = hn::LoadU(d, scores);
+  for (int t = kLanes; t < padded; t += kLanes) {
+    tops = hn::Max(tops, hn::LoadU(d, scores + t));
+  }
+  tops = hn::MaxOfLanes(d, tops);
+  V sums = hn::Zero(d);
   for (int t = 0; t < padded; t += kLanes) {
     const V e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + t), tops));
     hn::StoreU(e, d, scores + t);
@@ -75,84 +137,169 @@ HWY_INLINE float Exponentials(float* scores, int count, int padded) {
   return hn::GetLane(hn::SumOfLanes(d, sums));
 }
 
-// out += weights . values, for the first `count` tokens of a block.
-// values: [kBlockTokens, head_size].
-template <typename T>
-HWY_INLINE void AddValues(const float* weights, const T* values, int count,
-                          int head_size, float* out) {
+// out[q] += weights[q] . values over the tokens [begin, end) in rising order, for
+// Q queries and D vectors of the head's numbers. values: [kBlockTokens,
+// head_size] each.
+template <int Q, int D, typename T>
+HWY_INLINE void ValueTile(const float* weights, std::ptrdiff_t stride,
+                          const void* const* values, std::ptrdiff_t offset,
+                          int begin, int end, int head_size,
+                          float* const* out, int first) {
   const F32 d;
-  int i = 0;
-  for (; i + 2 * kLanes <= head_size; i += 2 * kLanes) {
-    V a = hn::LoadU(d, out + i);
-    V b = hn::LoadU(d, out + i + kLanes);
-    for (int t = 0; t < count; ++t) {
-      const V w = hn::Set(d, weights[t]);
-      a = hn::MulAdd(w, Load(values + t * head_size + i), a);
-      b = hn::MulAdd(w, Load(values + t * head_size + i + kLanes), b);
+  V sums[Q][D];
+  for (int q = 0; q < Q; ++q) {
+    for (int v = 0; v < D; ++v) {
+      sums[q][v] = hn::LoadU(d, out[q] + first + v * kLanes);
     }
-    hn::StoreU(a, d, out + i);
-    hn::StoreU(b, d, out + i + kLanes);
+  }
+  for (int t = begin; t < end;) {
+    const int block = t / kBlockTokens;
+    const int stop = std::min(end, (block + 1) * kBlockTokens);
+    const T* from = static_cast<const T*>(values[block]) + offset + first +
+                    static_cast<std::ptrdiff_t>(t % kBlockTokens) * head_size;
+    for (; t < stop; ++t, from += head_size) {
+      V x[D];
+      for (int v = 0; v < D; ++v) x[v] = Load(from + v * kLanes);
+      for (int q = 0; q < Q; ++q) {
+        const V w = hn::Set(d, weights[q * stride + t]);
+        for (int v = 0; v < D; ++v) sums[q][v] = hn::MulAdd(w, x[v], sums[q][v]);
+      }
+    }
+  }
+  for (int q = 0; q < Q; ++q) {
+    for (int v = 0; v < D; ++v) {
+      hn::StoreU(sums[q][v], d, out[q] + first + v * kLanes);
+    }
+  }
+}
+
+template <int Q, typename T>
+HWY_INLINE void ValueRows(const float* weights, std::ptrdiff_t stride,
+                          const void* const* values, std::ptrdiff_t offset,
+                          int begin, int end, int head_size,
+                          float* const* out) {
+  int i = 0;
+  for (; i + kValueVectors * kLanes <= head_size; i += kValueVectors * kLanes) {
+    ValueTile<Q, kValueVectors, T>(weights, stride, values, offset, begin, end,
+                                   head_size, out, i);
+  }
+  for (; i + kLanes <= head_size; i += kLanes) {
+    ValueTile<Q, 1, T>(weights, stride, values, offset, begin, end, head_size,
+                       out, i);
   }
   for (; i < head_size; ++i) {
-    float a = out[i];
-    for (int t = 0; t < count; ++t) {
-      a = std::fma(weights[t], LoadOne(values + t * head_size + i), a);
+    for (int q = 0; q < Q; ++q) {
+      float sum = out[q][i];
+      for (int t = begin; t < end; ++t) {
+        const T* from = static_cast<const T*>(values[t / kBlockTokens]) + offset;
+        sum = std::fma(weights[q * stride + t],
+                       LoadOne(from + t % kBlockTokens * head_size + i), sum);
+      }
+      out[q][i] = sum;
     }
-    out[i] = a;
   }
 }
 
-// All query heads of one row that share one kv head. T: float or bfloat16_t.
 template <typename T>
-void AttendGroupIn(const AttentionShape& shape, const AttentionRow& row,
-                   int kv_head, const float* q, float* out,
-                   std::vector<float>& scratch) {
-  const int group = shape.heads / shape.kv_heads;
-  const int count = row.position + 1;
-  const int blocks = (count + kBlockTokens - 1) / kBlockTokens;
-  const int padded = blocks * kBlockTokens;
-  const float scale = 1.0f / std::sqrt(static_cast<float>(shape.head_size));
-  const std::ptrdiff_t offset =
-      static_cast<std::ptrdiff_t>(kv_head) * shape.head_size * kBlockTokens;
-  if (scratch.size() < static_cast<std::size_t>(padded) * group) {
-    scratch.resize(static_cast<std::size_t>(padded) * group);
+HWY_INLINE void AddValues(int count, const float* weights, std::ptrdiff_t stride,
+                          const void* const* values, std::ptrdiff_t offset,
+                          int begin, int end, int head_size,
+                          float* const* out) {
+  int q = 0;
+  for (; q + kValueQueries <= count; q += kValueQueries) {
+    ValueRows<kValueQueries, T>(weights + q * stride, stride, values, offset,
+                                begin, end, head_size, out + q);
   }
-  const float* q0 =
-      q + static_cast<std::ptrdiff_t>(kv_head) * group * shape.head_size;
-  float* out0 =
-      out + static_cast<std::ptrdiff_t>(kv_head) * group * shape.head_size;
-
-  for (int b = 0; b < blocks; ++b) {
-    for (int g = 0; g < group; ++g) {
-      BlockScores(q0 + g * shape.head_size,
-                  static_cast<const T*>(row.keys[b]) + offset, shape.head_size,
-                  scale,
-                  scratch.data() + g * padded + b * kBlockTokens);
-    }
+  for (; q + 3 <= count; q += 3) {
+    ValueRows<3, T>(weights + q * stride, stride, values, offset, begin, end,
+                    head_size, out + q);
   }
-  for (int g = 0; g < group; ++g) {
-    float* scores = scratch.data() + static_cast<std::ptrdiff_t>(g) * padded;
-    const float inverse = 1.0f / Exponentials(scores, count, padded);
-    for (int t = 0; t < count; ++t) scores[t] *= inverse;
-    std::fill_n(out0 + g * shape.head_size, shape.head_size, 0.0f);
-  }
-  for (int b = 0; b < blocks; ++b) {
-    const int used = std::min(kBlockTokens, count - b * kBlockTokens);
-    for (int g = 0; g < group; ++g) {
-      AddValues(scratch.data() + g * padded + b * kBlockTokens,
-                static_cast<const T*>(row.values[b]) + offset, used,
-                shape.head_size, out0 + g * shape.head_size);
-    }
+  for (; q < count; ++q) {
+    ValueRows<1, T>(weights + q * stride, stride, values, offset, begin, end,
+                    head_size, out + q);
   }
 }
 
-void AttendGroup(const AttentionShape& shape, const AttentionRow& row,
-                 int kv_head, const float* q, float* out,
-                 std::vector<float>& scratch) {
+// Some query heads, which share a kv head, of some rows. T: float or bfloat16_t.
+template <typename T>
+void AttendTileIn(const AttentionShape& shape, const AttentionTile& tile,
+                  int first_head, int group, const float* q,
+                  std::ptrdiff_t q_stride, float* out,
+                  std::ptrdiff_t out_stride, std::vector<float>& scratch) {
+  const int kv_head = first_head / (shape.heads / shape.kv_heads);
+  const int size = shape.head_size;
+  const int queries = tile.rows * group;
+  const int first_count = tile.first->position + 1;
+  const int blocks = (first_count + tile.rows - 1 + kBlockTokens - 1) /
+                     kBlockTokens;
+  // An odd number of cache lines between queries.
+  const std::ptrdiff_t stride =
+      static_cast<std::ptrdiff_t>(blocks) * kBlockTokens +
+      (blocks % 2 == 0 ? kBlockTokens : 0);
+  const float scale = 1.0f / std::sqrt(static_cast<float>(size));
+  const std::ptrdiff_t offset =
+      static_cast<std::ptrdiff_t>(kv_head) * size * kBlockTokens;
+  if (scratch.size() < static_cast<std::size_t>(stride) * queries) {
+    scratch.resize(static_cast<std::size_t>(stride) * queries);
+  }
+  const float* from[kMostQueries];
+  float* to[kMostQueries];
+  for (int r = 0; r < tile.rows; ++r) {
+    for (int g = 0; g < group; ++g) {
+      const std::ptrdiff_t head =
+          static_cast<std::ptrdiff_t>(first_head + g) * size;
+      from[r * group + g] = q + r * q_stride + head;
+      to[r * group + g] = out + r * out_stride + head;
+    }
+  }
+
+  int b = 0;
+  const T* keys[kBlocks];
+  for (; b + kBlocks <= blocks; b += kBlocks) {
+    for (int i = 0; i < kBlocks; ++i) {
+      keys[i] = static_cast<const T*>(tile.first->keys[b + i]) + offset;
+    }
+    ScoreTiles<kBlocks, T>(queries, from, keys, size, scale,
+                           scratch.data() + b * kBlockTokens, stride);
+  }
+  for (; b < blocks; ++b) {
+    keys[0] = static_cast<const T*>(tile.first->keys[b]) + offset;
+    ScoreTiles<1, T>(queries, from, keys, size, scale,
+                     scratch.data() + b * kBlockTokens, stride);
+  }
+
+  float sums[kMostQueries];
+  for (int i = 0; i < queries; ++i) {
+    const int count = first_count + i / group;
+    const int padded =
+        (count + kBlockTokens - 1) / kBlockTokens * kBlockTokens;
+    sums[i] = Exponentials(scratch.data() + i * stride, count, padded);
+    std::fill_n(to[i], size, 0.0f);
+  }
+  // What all rows attend to, then what each row does beyond the first one.
+  const void* const* values = tile.first->values;
+  AddValues<T>(queries, scratch.data(), stride, values, offset, 0, first_count,
+               size, to);
+  for (int r = 1; r < tile.rows; ++r) {
+    AddValues<T>(group, scratch.data() + r * group * stride, stride, values,
+                 offset, first_count, first_count + r, size, to + r * group);
+  }
+  for (int i = 0; i < queries; ++i) {
+    const float inverse = 1.0f / sums[i];
+    for (int j = 0; j < size; ++j) to[i][j] *= inverse;
+  }
+}
+
+void AttendTile(const AttentionShape& shape, const AttentionTile& tile,
+                int first_head, int heads, const float* q,
+                std::ptrdiff_t q_stride, float* out, std::ptrdiff_t out_stride,
+                std::vector<float>& scratch) {
   if (shape.cache_type == CacheType::kBf16) {
-    AttendGroupIn<hwy::bfloat16_t>(shape, row, kv_head, q, out, scratch);
+    AttendTileIn<hwy::bfloat16_t>(shape, tile, first_head, heads, q, q_stride,
+                                  out, out_stride, scratch);
   } else {
-    AttendGroupIn<float>(shape, row, kv_head, q, out, scratch);
+    AttendTileIn<float>(shape, tile, first_head, heads, q, q_stride, out,
+                        out_stride, scratch);
   }
 }
 
@@ -163,7 +310,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace apollo {
 
-HWY_EXPORT(AttendGroup);
+HWY_EXPORT(AttendTile);
 
 namespace {
 
@@ -209,21 +356,48 @@ void StoreKeyValue(const AttentionShape& shape, const float* key,
 void Attention(const AttentionShape& shape, std::span<const AttentionRow> rows,
                const float* q, int q_stride, float* out, int out_stride,
                ThreadPool& pool) {
-  const std::int64_t items =
-      static_cast<std::int64_t>(rows.size()) * shape.kv_heads;
+  // Heads that share a kv head go together, as many as fit into a tile.
+  const int sharing = shape.heads / shape.kv_heads;
+  const int parts = (sharing + kMostQueries - 1) / kMostQueries;
+  const int group = (sharing + parts - 1) / parts;
+  // Neighbouring rows of one sequence share what they load of its keys and values.
+  // (Half as many scores as fit into the second-level cache, about.)
+  std::vector<AttentionTile> tiles;
+  std::int64_t work = 0;  // Multiply-adds.
+  for (const AttentionRow& row : rows) {
+    work += static_cast<std::int64_t>(row.position + 1) * shape.head_size *
+            shape.heads * 2;
+    if (!tiles.empty()) {
+      AttentionTile& last = tiles.back();
+      const std::int64_t queries =
+          static_cast<std::int64_t>(last.rows + 1) * group;
+      if (row.keys == last.first->keys &&
+          row.position == last.first->position + last.rows &&
+          queries <= kMostQueries && queries * row.position <= (64 << 10)) {
+        ++last.rows;
+        continue;
+      }
+    }
+    tiles.push_back({&row, 1});
+  }
+  const auto count = static_cast<std::int64_t>(tiles.size());
+  const std::int64_t items = count * shape.kv_heads * parts;
   if (items == 0) return;
-  // About 20,000 multiply-adds are worth a thread.
-  const std::int64_t per_item = static_cast<std::int64_t>(rows[0].position + 1) *
-                                shape.head_size *
-                                (shape.heads / shape.kv_heads) * 2;
+  // About 40,000 multiply-adds are worth a thread.
   pool.ParallelFor(
-      items, 20000 / per_item + 1, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<float> scratch;
+      items, 40000 / (work / items + 1) + 1,
+      [&](std::int64_t begin, std::int64_t end) {
+        static thread_local std::vector<float> scratch;
         for (std::int64_t item = begin; item < end; ++item) {
-          const std::int64_t r = item / shape.kv_heads;
-          HWY_DYNAMIC_DISPATCH(AttendGroup)
-          (shape, rows[r], static_cast<int>(item % shape.kv_heads),
-           q + r * q_stride, out + r * out_stride, scratch);
+          // Long rows first, so that threads end together.
+          const AttentionTile& tile = tiles[count - 1 - item % count];
+          const std::ptrdiff_t r = tile.first - rows.data();
+          const int part = static_cast<int>(item / count);
+          const int first = part % parts * group;
+          HWY_DYNAMIC_DISPATCH(AttendTile)
+          (shape, tile, part / parts * sharing + first,
+           std::min(group, sharing - first), q + r * q_stride, q_stride,
+           out + r * out_stride, out_stride, scratch);
         }
       });
 }

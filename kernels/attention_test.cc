@@ -100,6 +100,47 @@ TEST(AttentionTest, AgreesWithTheReferenceAndIgnoresLaterSlotsAndOtherRows) {
   }
 }
 
+TEST(AttentionTest, APromptsRowsAreWhatEachIsAloneAndInTheReference) {
+  // Rows that follow each other are computed together; 30 and 50 heads that share
+  // one kv head are more than fit into a tile.
+  for (const AttentionShape shape :
+       {AttentionShape{9, 3, 64}, {14, 2, 64, CacheType::kBf16}, {2, 2, 10},
+        {6, 1, 40}, {30, 1, 24}, {50, 1, 8}}) {
+    const int size = shape.heads * shape.head_size;
+    const Sequence a(shape, 90, 1), b(shape, 37, 2);
+    std::vector<AttentionRow> rows;
+    for (int p = 5; p < 90; ++p) {
+      rows.push_back({a.keys.data(), a.values.data(), p});
+    }
+    for (int p = 0; p < 37; ++p) {
+      rows.push_back({b.keys.data(), b.values.data(), p});
+    }
+    std::mt19937 random(3);
+    std::normal_distribution<float> normal;
+    std::vector<float> q(rows.size() * size);
+    for (float& x : q) x = normal(random);
+    ForEachTarget([&] {
+      ThreadPool pool(2);
+      std::vector<float> out(rows.size() * size, NAN), alone(size);
+      Attention(shape, rows, q.data(), size, out.data(), size, pool);
+      std::vector<float> expected(size);
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        Attention(shape, {&rows[r], 1}, &q[r * size], size, alone.data(), size,
+                  pool);
+        const Sequence& s = r < 85 ? a : b;
+        reference::Attention(&q[r * size], s.plain_keys.data(),
+                             s.plain_values.data(), rows[r].position + 1,
+                             shape.heads, shape.kv_heads, shape.head_size,
+                             expected.data());
+        for (int i = 0; i < size; ++i) {
+          ASSERT_EQ(alone[i], out[r * size + i]) << r << " " << i;
+          ASSERT_NEAR(alone[i], expected[i], 2e-5) << r << " " << i;
+        }
+      }
+    });
+  }
+}
+
 TEST(AttentionTest, Bf16IsRoundedToNearestEven) {
   const AttentionShape shape = {1, 1, 1, CacheType::kBf16};
   const auto stored = [&shape](std::uint32_t bits) {

@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+
+#include "kernels/cpu_level.h"
+#include "kernels/quantized_panels.h"
+#include "kernels/quantized_rows.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/matmul.cc"
@@ -19,15 +24,6 @@ using V = hn::Vec<F32>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(F32()));
 constexpr int kVectors = PackedMatrix::kPanel / kLanes;  // Per panel.
 
-HWY_INLINE V LoadWeights(const float* w) { return hn::Load(F32(), w); }
-
-HWY_INLINE V LoadWeights(const std::uint16_t* w) {
-  const hn::Rebind<std::uint16_t, F32> d16;
-  const hn::RebindToUnsigned<F32> d32;
-  return hn::BitCast(F32(),
-                     hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::Load(d16, w))));
-}
-
 struct Problem {
   const float* x;
   std::ptrdiff_t x_stride;
@@ -38,6 +34,61 @@ struct Problem {
   std::ptrdiff_t out_stride;
 };
 
+// Adds one input of R rows, of which `x` is the first, times its weights.
+template <int R, int kSums>
+HWY_INLINE void AddInput(const Problem& p, const float* x, const V* ws,
+                         V (&sums)[R][kSums]) {
+  for (int r = 0; r < R; ++r) {
+    const V xs = hn::Set(F32(), x[r * p.x_stride]);
+    for (int s = 0; s < kSums; ++s) {
+      sums[r][s] = hn::MulAdd(xs, ws[s], sums[r][s]);
+    }
+  }
+}
+
+template <int R, int P>
+HWY_INLINE void AddAll(const Problem& p, const float* w, const float* x,
+                       V (&sums)[R][P * kVectors]) {
+  const std::size_t panel_size =
+      static_cast<std::size_t>(p.inputs) * PackedMatrix::kPanel;
+  for (int i = 0; i < p.inputs; ++i) {
+    V ws[P * kVectors];
+    for (int q = 0; q < P; ++q) {
+      for (int v = 0; v < kVectors; ++v) {
+        ws[q * kVectors + v] =
+            hn::Load(F32(), w + q * panel_size + v * kLanes);
+      }
+    }
+    w += PackedMatrix::kPanel;
+    AddInput<R>(p, x + i, ws, sums);
+  }
+}
+
+// bf16 weights lie in pairs of inputs: the first in the lower half of 32 bits.
+template <int R, int P>
+HWY_INLINE void AddAll(const Problem& p, const std::uint16_t* w, const float* x,
+                       V (&sums)[R][P * kVectors]) {
+  const hn::RebindToUnsigned<F32> d32;
+  const std::size_t panel_size =
+      static_cast<std::size_t>((p.inputs + 1) / 2) * 2 * PackedMatrix::kPanel;
+  const auto upper = hn::Set(d32, 0xffff0000u);
+  for (int i = 0; i < p.inputs; i += 2) {
+    V first[P * kVectors], second[P * kVectors];
+    for (int q = 0; q < P; ++q) {
+      for (int v = 0; v < kVectors; ++v) {
+        const auto pair = hn::Load(
+            d32, reinterpret_cast<const std::uint32_t*>(w + q * panel_size) +
+                     v * kLanes);
+        first[q * kVectors + v] = hn::BitCast(F32(), hn::ShiftLeft<16>(pair));
+        second[q * kVectors + v] = hn::BitCast(F32(), hn::And(pair, upper));
+      }
+    }
+    w += 2 * PackedMatrix::kPanel;
+    AddInput<R>(p, x + i, first, sums);
+    if (i + 1 < p.inputs) AddInput<R>(p, x + i + 1, second, sums);
+  }
+}
+
 // R rows times P panels with all sums in registers.
 template <int R, int P, typename W>
 HWY_INLINE void Tile(const Problem& p, const W* weights, int row, int panel) {
@@ -47,25 +98,11 @@ HWY_INLINE void Tile(const Problem& p, const W* weights, int row, int panel) {
   for (int r = 0; r < R; ++r) {
     for (int s = 0; s < kSums; ++s) sums[r][s] = hn::Zero(d);
   }
-  const std::size_t panel_size =
-      static_cast<std::size_t>(p.inputs) * PackedMatrix::kPanel;
-  const W* w = weights + panel * panel_size;
-  const float* x = p.x + row * p.x_stride;
-  for (int i = 0; i < p.inputs; ++i) {
-    V ws[kSums];
-    for (int q = 0; q < P; ++q) {
-      for (int v = 0; v < kVectors; ++v) {
-        ws[q * kVectors + v] = LoadWeights(w + q * panel_size + v * kLanes);
-      }
-    }
-    w += PackedMatrix::kPanel;
-    for (int r = 0; r < R; ++r) {
-      const V xs = hn::Set(d, x[r * p.x_stride + i]);
-      for (int s = 0; s < kSums; ++s) {
-        sums[r][s] = hn::MulAdd(xs, ws[s], sums[r][s]);
-      }
-    }
-  }
+  const int inputs = sizeof(W) == 2 ? (p.inputs + 1) / 2 * 2 : p.inputs;
+  AddAll<R, P>(p,
+               weights + static_cast<std::size_t>(panel) * inputs *
+                             PackedMatrix::kPanel,
+               p.x + row * p.x_stride, sums);
   for (int r = 0; r < R; ++r) {
     float* out = p.out + (row + r) * p.out_stride;
     for (int s = 0; s < kSums; ++s) {
@@ -148,9 +185,46 @@ namespace apollo {
 
 HWY_EXPORT(MatMulPanels);
 
+namespace {
+
+struct QuantizedKernel {
+  QuantizedPanels panels;
+  int tile;  // Rows.
+};
+
+QuantizedKernel KernelOf(CpuLevel level) {
+  if (level >= CpuLevel::kAvx512Vnni) return {QuantizedPanelsVnni, 6};
+  if (level >= CpuLevel::kAvx2) return {QuantizedPanelsAvx2, 4};
+  return {QuantizedPanelsGeneric, 4};
+}
+
+void MatMulQuantized(const float* x, int rows, int x_stride,
+                     const PackedMatrix& w, const float* bias, float* out,
+                     int out_stride, ThreadPool& pool) {
+  const QuantizedKernel kernel = KernelOf(CurrentCpuLevel());
+  // Kept by the calling thread, so that no step asks for memory.
+  static thread_local QuantizedRows quantized;
+  quantized.Quantize(x, rows, w.inputs(), x_stride, kernel.tile, pool);
+  const QuantizedProblem problem = {quantized, w, bias, out, out_stride};
+  // Below some 50,000 multiply-adds, waking a thread costs more than it saves.
+  const std::int64_t per_panel = static_cast<std::int64_t>(w.inputs()) *
+                                 PackedMatrix::kQuantizedPanel * rows;
+  pool.ParallelFor(w.panels(), 50000 / per_panel + 1,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     kernel.panels(problem, static_cast<int>(begin),
+                                   static_cast<int>(end));
+                   });
+}
+
+}  // namespace
+
 void MatMul(const float* x, int rows, int x_stride, const PackedMatrix& w,
             const float* bias, float* out, int out_stride, ThreadPool& pool) {
   if (rows <= 0) return;
+  if (IsQuantized(w.format())) {
+    MatMulQuantized(x, rows, x_stride, w, bias, out, out_stride, pool);
+    return;
+  }
   // Below some 20,000 multiply-adds, waking a thread costs more than it saves.
   const std::int64_t per_panel =
       static_cast<std::int64_t>(w.inputs()) * PackedMatrix::kPanel * rows;

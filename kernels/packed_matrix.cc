@@ -1,65 +1,184 @@
 #include "kernels/packed_matrix.h"
 
-#include <bit>
+#include <algorithm>
+#include <cstring>
 
 #include "common/check.h"
+#include "kernels/half.h"
+#include "kernels/quantize.h"
 
 namespace apollo {
 namespace {
 
-std::uint16_t RoundToBf16(float value) {
-  std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) {  // NaN stays NaN.
-    return static_cast<std::uint16_t>((bits >> 16) | 0x40u);
+constexpr int kPanel = PackedMatrix::kPanel;
+constexpr int kWide = PackedMatrix::kQuantizedPanel;
+
+std::size_t RoundUp(int value, int unit) {
+  return static_cast<std::size_t>((value + unit - 1) / unit);
+}
+
+// Index of a number in kF32 and kBF16.
+std::size_t IndexF32(int output, int inputs, int i) {
+  return (static_cast<std::size_t>(output / kPanel) * inputs + i) * kPanel +
+         output % kPanel;
+}
+std::size_t IndexBf16(int output, int inputs, int i) {
+  return ((output / kPanel * RoundUp(inputs, 2) + i / 2) * kPanel +
+          output % kPanel) *
+             2 +
+         i % 2;
+}
+
+// Offset in a block of a quad of inputs of an output.
+int QuadOffset(int quad, int output) {
+  return (quad * kWide + output % kWide) * 4;
+}
+
+void PutF16(std::uint8_t* at, std::uint16_t bits) {
+  std::memcpy(at, &bits, sizeof(bits));
+}
+std::uint16_t GetF16(const std::uint8_t* at) {
+  std::uint16_t bits;
+  std::memcpy(&bits, at, sizeof(bits));
+  return bits;
+}
+
+void PutGroup(const WeightGroup& group, int output, WeightFormat format,
+              std::uint8_t* block) {
+  if (format == WeightFormat::kInt8) {
+    for (int i = 0; i < kGroup; ++i) {
+      block[QuadOffset(i / 4, output) + i % 4] =
+          static_cast<std::uint8_t>(group.w[i] + 128);
+    }
+    PutF16(block + kInt8Scales + output % kWide * 2, group.scale);
+    return;
   }
-  bits += 0x7fffu + ((bits >> 16) & 1u);  // To nearest, ties to even.
-  return static_cast<std::uint16_t>(bits >> 16);
+  for (int i = 0; i < kGroup / 2; ++i) {
+    block[QuadOffset(i / 4, output) + i % 4] =
+        static_cast<std::uint8_t>(group.w[i] | group.w[i + 16] << 4);
+  }
+  PutF16(block + kInt4Scales + output % kWide * 2, group.scale);
+  PutF16(block + kInt4Minima + output % kWide * 2, group.minimum);
 }
 
-float FromBf16(std::uint16_t value) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
-}
-
-std::size_t NumberSize(WeightFormat format) {
-  return format == WeightFormat::kF32 ? sizeof(float) : sizeof(std::uint16_t);
+WeightGroup GetGroup(const std::uint8_t* block, int output,
+                     WeightFormat format) {
+  WeightGroup group;
+  if (format == WeightFormat::kInt8) {
+    for (int i = 0; i < kGroup; ++i) {
+      group.w[i] = static_cast<std::int8_t>(
+          block[QuadOffset(i / 4, output) + i % 4] - 128);
+    }
+    group.scale = GetF16(block + kInt8Scales + output % kWide * 2);
+    return group;
+  }
+  for (int i = 0; i < kGroup / 2; ++i) {
+    const std::uint8_t two = block[QuadOffset(i / 4, output) + i % 4];
+    group.w[i] = static_cast<std::int8_t>(two & 15);
+    group.w[i + 16] = static_cast<std::int8_t>(two >> 4);
+  }
+  group.scale = GetF16(block + kInt4Scales + output % kWide * 2);
+  group.minimum = GetF16(block + kInt4Minima + output % kWide * 2);
+  return group;
 }
 
 }  // namespace
+
+std::size_t PackedMatrix::Bytes(int outputs, int inputs, WeightFormat format) {
+  switch (format) {
+    case WeightFormat::kF32:
+      return RoundUp(outputs, kPanel) * kPanel * inputs * sizeof(float);
+    case WeightFormat::kBF16:
+      return RoundUp(outputs, kPanel) * kPanel * RoundUp(inputs, 2) * 2 *
+             sizeof(std::uint16_t);
+    case WeightFormat::kInt8:
+    case WeightFormat::kInt4:
+      break;
+  }
+  return RoundUp(outputs, kWide) * RoundUp(inputs, kGroup) * BlockBytes(format);
+}
 
 PackedMatrix::PackedMatrix(int outputs, int inputs, WeightFormat format)
     : outputs_(outputs),
       inputs_(inputs),
       format_(format),
-      data_(static_cast<std::size_t>((outputs + kPanel - 1) / kPanel) * kPanel *
-            inputs * NumberSize(format)) {
+      buffer_(Bytes(outputs, inputs, format)),
+      data_(buffer_.as<std::uint8_t>()) {
   APOLLO_CHECK(outputs > 0 && inputs > 0);
 }
 
+PackedMatrix PackedMatrix::View(int outputs, int inputs, WeightFormat format,
+                                const void* data) {
+  APOLLO_CHECK(outputs > 0 && inputs > 0 && data != nullptr);
+  PackedMatrix matrix;
+  matrix.outputs_ = outputs;
+  matrix.inputs_ = inputs;
+  matrix.format_ = format;
+  matrix.data_ = static_cast<const std::uint8_t*>(data);
+  return matrix;
+}
+
+const std::uint8_t* PackedMatrix::block(int output, int group) const {
+  return data_ + (static_cast<std::size_t>(output / kWide) * groups() + group) *
+                     BlockBytes(format_);
+}
+
+void PackedMatrix::SetRow(int output, const float* row) {
+  std::uint8_t* data = buffer_.as<std::uint8_t>();
+  switch (format_) {
+    case WeightFormat::kF32:
+      for (int i = 0; i < inputs_; ++i) {
+        buffer_.as<float>()[IndexF32(output, inputs_, i)] = row[i];
+      }
+      return;
+    case WeightFormat::kBF16:
+      for (int i = 0; i < inputs_; ++i) {
+        buffer_.as<std::uint16_t>()[IndexBf16(output, inputs_, i)] =
+            Bf16BitsFromF32(row[i]);
+      }
+      return;
+    case WeightFormat::kInt8:
+    case WeightFormat::kInt4:
+      break;
+  }
+  for (int g = 0; g < groups(); ++g) {
+    const WeightGroup group = QuantizeGroup(
+        row + g * kGroup, std::min(kGroup, inputs_ - g * kGroup), format_);
+    PutGroup(group, output, format_, data + (block(output, g) - data_));
+  }
+}
+
 void PackedMatrix::SetRows(int first, int count, const float* rows) {
-  APOLLO_CHECK(first >= 0 && count >= 0 && first + count <= outputs_);
+  APOLLO_CHECK(first >= 0 && count >= 0 && first + count <= outputs_ &&
+               buffer_.bytes() > 0);
   for (int r = 0; r < count; ++r) {
-    const std::size_t base = static_cast<std::size_t>((first + r) / kPanel) *
-                                 inputs_ * kPanel +
-                             (first + r) % kPanel;
-    const float* row = rows + static_cast<std::size_t>(r) * inputs_;
-    if (format_ == WeightFormat::kF32) {
-      float* out = data_.as<float>() + base;
-      for (int i = 0; i < inputs_; ++i) out[i * kPanel] = row[i];
-    } else {
-      std::uint16_t* out = data_.as<std::uint16_t>() + base;
-      for (int i = 0; i < inputs_; ++i) out[i * kPanel] = RoundToBf16(row[i]);
-    }
+    SetRow(first + r, rows + static_cast<std::size_t>(r) * inputs_);
   }
 }
 
 void PackedMatrix::GetRow(int output, float* row) const {
   APOLLO_CHECK(output >= 0 && output < outputs_);
-  const std::size_t base =
-      static_cast<std::size_t>(output / kPanel) * inputs_ * kPanel +
-      output % kPanel;
-  for (int i = 0; i < inputs_; ++i) {
-    row[i] = format_ == WeightFormat::kF32 ? f32()[base + i * kPanel]
-                                           : FromBf16(bf16()[base + i * kPanel]);
+  switch (format_) {
+    case WeightFormat::kF32:
+      for (int i = 0; i < inputs_; ++i) {
+        row[i] = f32()[IndexF32(output, inputs_, i)];
+      }
+      return;
+    case WeightFormat::kBF16:
+      for (int i = 0; i < inputs_; ++i) {
+        row[i] = F32FromBf16Bits(bf16()[IndexBf16(output, inputs_, i)]);
+      }
+      return;
+    case WeightFormat::kInt8:
+    case WeightFormat::kInt4:
+      break;
+  }
+  for (int g = 0; g < groups(); ++g) {
+    const WeightGroup group = GetGroup(block(output, g), output, format_);
+    const int count = std::min(kGroup, inputs_ - g * kGroup);
+    for (int i = 0; i < count; ++i) {
+      row[g * kGroup + i] = Dequantize(group, i, format_);
+    }
   }
 }
 

@@ -7,24 +7,53 @@
 
 namespace apollo {
 
-// How the numbers of a weight matrix are stored in memory. Arithmetic is float32
-// whatever the format.
-enum class WeightFormat { kF32, kBF16 };
+// How the numbers of a weight matrix are stored. kInt8 and kInt4: whole numbers
+// in groups of 32 inputs of one output, with a scale, and in int4 a minimum, of
+// each group in f16 (docs/kernels.md).
+enum class WeightFormat { kF32, kBF16, kInt8, kInt4 };
 
-// A weight matrix W [outputs, inputs], stored for MatMul: panels of 16 outputs,
-// within a panel input by input, so that 16 neighbouring numbers are the weights
-// of 16 outputs for one input: [panels][inputs][16]. The outputs that the last
-// panel lacks are zeros. Fill it with SetRows, then treat it as immutable.
+// Inputs of a group of kInt8 and kInt4.
+inline constexpr int kGroup = 32;
+
+inline bool IsQuantized(WeightFormat format) {
+  return format == WeightFormat::kInt8 || format == WeightFormat::kInt4;
+}
+
+// A weight matrix W [outputs, inputs], stored for MatMul in panels of neighbouring
+// outputs. What a panel lacks of outputs or a group of inputs is padding that
+// changes no result.
+//
+//   kF32   [panels of 16][inputs][16]
+//   kBF16  [panels of 16][pairs of inputs][16][2]
+//   kInt8  [panels of 32][groups] blocks of 1088 bytes:
+//          [8][32][4] bytes w + 128 for output o and input 4v + j at [v][o][j],
+//          [32] scales; the number is w * scale, w from -127 to 127
+//   kInt4  [panels of 32][groups] blocks of 640 bytes:
+//          [4][32][4] bytes: inputs 4v + j in the low and 16 + 4v + j in the high
+//          halves, [32] scales, [32] minima; the number is w * scale + minimum,
+//          w from 0 to 15
+//
+// Fill it with SetRows, then treat it as immutable.
 class PackedMatrix {
  public:
+  // Outputs of a panel of kF32 and kBF16, and of one of kInt8 and kInt4.
   static constexpr int kPanel = 16;
+  static constexpr int kQuantizedPanel = 32;
 
   PackedMatrix() = default;
   PackedMatrix(int outputs, int inputs, WeightFormat format);
 
+  // One that lies in memory of someone else, which must outlive it: Bytes() bytes
+  // aligned to 64, as data() of another one gave them. SetRows must not be called.
+  static PackedMatrix View(int outputs, int inputs, WeightFormat format,
+                           const void* data);
+
+  // Bytes that such a matrix takes.
+  static std::size_t Bytes(int outputs, int inputs, WeightFormat format);
+
   // Stores rows [first, first + count) of W from `rows`  // [count, inputs]
-  // rounding to the format (bf16: to nearest, ties to even). Different rows may
-  // be set from different threads at once if `first` is a multiple of 16 in each.
+  // rounding to the format (bf16: to nearest, ties to even; int8 and int4: see
+  // QuantizeGroup). Different rows may be set from different threads at once.
   void SetRows(int first, int count, const float* rows);
 
   // The row as float32, as it is stored. `row` has room for `inputs` numbers.
@@ -32,18 +61,30 @@ class PackedMatrix {
 
   int outputs() const { return outputs_; }
   int inputs() const { return inputs_; }
-  int panels() const { return (outputs_ + kPanel - 1) / kPanel; }
+  int panel_size() const {
+    return IsQuantized(format_) ? kQuantizedPanel : kPanel;
+  }
+  int panels() const { return (outputs_ + panel_size() - 1) / panel_size(); }
+  int groups() const { return (inputs_ + kGroup - 1) / kGroup; }
   WeightFormat format() const { return format_; }
-  std::size_t bytes() const { return data_.bytes(); }
+  std::size_t bytes() const { return Bytes(outputs_, inputs_, format_); }
 
-  const float* f32() const { return data_.as<float>(); }
-  const std::uint16_t* bf16() const { return data_.as<std::uint16_t>(); }
+  const std::uint8_t* data() const { return data_; }
+  const float* f32() const { return reinterpret_cast<const float*>(data_); }
+  const std::uint16_t* bf16() const {
+    return reinterpret_cast<const std::uint16_t*>(data_);
+  }
 
  private:
+  void SetRow(int output, const float* row);
+  // Of an output's group in a quantised format.
+  const std::uint8_t* block(int output, int group) const;
+
   int outputs_ = 0;
   int inputs_ = 0;
   WeightFormat format_ = WeightFormat::kF32;
-  AlignedBuffer data_;
+  AlignedBuffer buffer_;                // Empty in a view.
+  const std::uint8_t* data_ = nullptr;  // buffer_'s, or someone else's.
 };
 
 }  // namespace apollo

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "engine/loading.h"
 #include "expert_worker/expert_metrics.h"
 #include "expert_worker/expert_worker.h"
+#include "kernels/cpu_level.h"
 #include "link/in_process_link.h"
 #include "model/language/language_labels.h"
 #include "router/backend.h"
@@ -41,6 +43,9 @@ ABSL_FLAG(std::int64_t, cache_megabytes, 1024,
           "to as much again.");
 ABSL_FLAG(std::string, cache_dtype, "float32",
           "Keys and values in the cache: float32 or bf16.");
+ABSL_FLAG(std::string, weights, "auto",
+          "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
+          "int4; the same in all workers of a cluster.");
 ABSL_FLAG(bool, prefix_caching, true,
           "Share the cache blocks of prompts that begin alike.");
 ABSL_FLAG(std::string, families, "",
@@ -83,12 +88,16 @@ class LocalBackend final : public RouterBackend {
 };
 
 absl::Status Run() {
+  RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
   ASSIGN_OR_RETURN(const CacheOptions cache,
                    ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
                                      absl::GetFlag(FLAGS_cache_dtype)));
-  ASSIGN_OR_RETURN(const OpenModel model,
-                   OpenModelDirectory(absl::GetFlag(FLAGS_model)));
+  ASSIGN_OR_RETURN(const std::optional<WeightFormat> weights,
+                   ParseWeights(absl::GetFlag(FLAGS_weights)));
+  ASSIGN_OR_RETURN(
+      const OpenModel model,
+      OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
   ASSIGN_OR_RETURN(
       const std::unique_ptr<RouterModel> router,
       RouterModel::Load(absl::GetFlag(FLAGS_model),
@@ -101,11 +110,11 @@ absl::Status Run() {
   // the other's threads sleep.
   ThreadPool dense_pool(threads), expert_pool(threads);
   ASSIGN_OR_RETURN(std::unique_ptr<DenseStage> dense_stage,
-                   DenseStage::Load(model.config, *model.checkpoint, cache,
+                   DenseStage::Load(model.config, *model.weights, cache,
                                     dense_pool, LogLoadProgress()));
   ASSIGN_OR_RETURN(
       std::unique_ptr<ExpertStage> expert_stage,
-      ExpertStage::Load(model.config, *model.checkpoint, experts, cache,
+      ExpertStage::Load(model.config, *model.weights, experts, cache,
                         expert_pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
@@ -145,7 +154,9 @@ absl::Status Run() {
   LogInfo("started", {{"address", server->address()},
                       {"metrics", server->metrics_address()},
                       {"model", router->name},
-                      {"threads", threads}});
+                      {"threads", threads},
+                      {"weights", absl::GetFlag(FLAGS_weights)},
+                      {"cpu_level", CpuLevelName(CurrentCpuLevel())}});
   server->RunUntilStopped([&dense_worker] { return dense_worker.Ready(); });
   LogInfo("stopping");
   server->Shutdown(absl::Seconds(10));

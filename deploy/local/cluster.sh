@@ -16,6 +16,7 @@
 #   --expert-workers N    from 1 to the model's number of experts, default 2; the
 #                         experts are dealt out to the workers in turn
 #   --port P              of the router, default 50051; 0: any free port
+#   --weights FORMAT      of all workers: auto (default), float32, bf16, int8 or int4
 #   --threads N           for each worker's arithmetic, default its own choice
 #   --timeout S           for the start, default 300
 #   --grace S             how long a process may take to end before it is killed,
@@ -45,6 +46,7 @@ dense_workers=1
 expert_workers=""
 port=50051
 threads=""
+weights=""
 timeout=300
 grace=15
 declare -A given=() # Options that were given.
@@ -67,7 +69,7 @@ while (($# > 0)); do
       usage
       exit 0
       ;;
-    --model | --dense-workers | --expert-workers | --port | --threads | --timeout | --grace | --state | --bin)
+    --model | --dense-workers | --expert-workers | --port | --threads | --weights | --timeout | --grace | --state | --bin)
       (($# > 1)) || mistake "$1 needs a value"
       given[$1]=1
       case "$1" in
@@ -76,6 +78,7 @@ while (($# > 0)); do
         --expert-workers) number "$1" "$2" 1 1024; expert_workers=$((10#$2)) ;;
         --port) number "$1" "$2" 0 65535; port=$((10#$2)) ;;
         --threads) number "$1" "$2" 1 1024; threads=$((10#$2)) ;;
+        --weights) weights=$2 ;;
         --timeout) number "$1" "$2" 1 86400; timeout=$((10#$2)) ;;
         --grace) number "$1" "$2" 1 86400; grace=$((10#$2)) ;;
         --state) state=$2 ;;
@@ -227,14 +230,14 @@ status() {
 write_settings() {
   printf '%s %s\n' --model "$model" --dense-workers "$dense_workers" \
     --expert-workers "$expert_workers" --port "$port" --threads "$threads" \
-    --bin "$(realpath -m "$bin")" > "$state/settings"
+    --weights "$weights" --bin "$(realpath -m "$bin")" > "$state/settings"
 }
 
 # Ends with an error if an option was given that is not the running cluster's.
 refuse_other_settings() {
   local option wanted now differ=""
   [[ -e $state/settings ]] || return 0
-  for option in --model --dense-workers --expert-workers --port --threads --bin; do
+  for option in --model --dense-workers --expert-workers --port --threads --weights --bin; do
     [[ -n ${given[$option]:-} ]] || continue
     now=$(sed -n "s/^$option //p" "$state/settings")
     case "$option" in
@@ -248,6 +251,7 @@ refuse_other_settings() {
         now=${now##*:}
         ;;
       --threads) wanted=$threads ;;
+      --weights) wanted=$weights ;;
       --bin) wanted=$(realpath -m "$bin") ;;
     esac
     [[ $wanted == "$now" ]] ||
@@ -361,7 +365,8 @@ up() {
   [[ -n $expert_workers ]] || expert_workers=$((experts < 2 ? experts : 2))
   ((expert_workers <= experts)) ||
     mistake "--expert-workers is $expert_workers, but the model has $experts experts"
-  [[ -z $threads ]] || options=(--threads "$threads")
+  [[ -z $threads ]] || options+=(--threads "$threads")
+  [[ -z $weights ]] || options+=(--weights "$weights")
 
   deadline=$((SECONDS + timeout))
   trap 'give_up "interrupted"' INT TERM

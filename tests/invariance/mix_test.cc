@@ -1,7 +1,7 @@
 // Random mixes of requests through real dense and expert cores: whatever shares
 // a step, however a prompt is cut, however small the caches are, with or
 // without prefix hits and preemptions, with any number of threads and workers,
-// in any order of events, each request gets the tokens and log-probabilities
+// in any order of events, in every format of weights, each request gets the tokens and log-probabilities
 // that it gets alone, to the last bit.
 
 #include <gtest/gtest.h>
@@ -20,12 +20,18 @@
 namespace apollo {
 namespace {
 
-const OpenModel& Model() {
-  static const OpenModel* const model =
-      new OpenModel(*OpenModelDirectory("tests/golden/published"));
-  return *model;
+constexpr const char* kWeights[] = {"float32", "bf16", "int8", "int4"};
+
+// `weights`: one of kWeights.
+const OpenModel& Model(const std::string& weights) {
+  static auto* const models = new std::map<std::string, OpenModel>();
+  if (!models->contains(weights)) {
+    models->emplace(weights, *OpenModelDirectory("tests/golden/published",
+                                                 *ParseWeights(weights)));
+  }
+  return models->at(weights);
 }
-const ModelConfig& Config() { return Model().config; }
+const ModelConfig& Config() { return Model("float32").config; }
 
 struct DenseCounts final : DenseObserver {
   void OnStep(int, int) override {}
@@ -92,6 +98,7 @@ struct Layout {
   int dense_blocks = 200, expert_blocks = 200;
   int threads = 1;
   CacheType cache_type = CacheType::kFloat32;
+  const char* weights = "float32";
   DenseCore::Options options;
 };
 
@@ -111,7 +118,7 @@ class Net {
       DenseCore::Options options = layout.options;
       options.name = "d" + std::to_string(i);
       auto stage = *DenseStage::Load(
-          Config(), *Model().checkpoint,
+          Config(), *Model(layout.weights).weights,
           {dense_block * layout.dense_blocks, layout.cache_type},
           *pools_.back(), nullptr);
       caches_.push_back(&stage->cache().pool());
@@ -125,7 +132,7 @@ class Net {
         experts.insert(e);
       }
       auto stage = *ExpertStage::Load(
-          Config(), *Model().checkpoint, experts,
+          Config(), *Model(layout.weights).weights, experts,
           {expert_block * layout.expert_blocks, layout.cache_type},
           *pools_.back(), nullptr);
       caches_.push_back(&stage->cache().pool());
@@ -299,9 +306,11 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
     std::vector<std::shared_ptr<Sink>> alone, mixed;
     const CacheType cache_type =
         seed % 2 == 0 ? CacheType::kFloat32 : CacheType::kBf16;
+    const char* const weights = kWeights[seed / 2 % 4];
     for (std::size_t i = 0; i < requests.size(); ++i) {
       Layout plain;
       plain.cache_type = cache_type;
+      plain.weights = weights;
       plain.options.prefix_caching = false;
       Net net(plain, 0);
       alone.push_back(net.Submit(i, requests[i]));
@@ -316,6 +325,7 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
     layout.expert_blocks = 7 + pick(30);
     layout.threads = 1 + pick(3);
     layout.cache_type = cache_type;
+    layout.weights = weights;
     layout.options.scheduler.token_budget = 1 + pick(60);
     layout.options.scheduler.max_running = 1 + pick(12);
     layout.options.prefix_caching = pick(4) > 0;

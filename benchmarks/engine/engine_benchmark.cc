@@ -1,0 +1,162 @@
+// Tokens per second of the engine's arithmetic, by format of the weights: prefill
+// of one prompt, and decoding of 1, 8 and 32 streams after prompts of 128 tokens.
+
+#include <absl/flags/flag.h>
+#include <absl/flags/parse.h>
+#include <absl/flags/usage.h>
+#include <absl/strings/str_split.h>
+
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "benchmarks/engine/runner.h"
+#include "common/status_macros.h"
+#include "kernels/cpu_level.h"
+
+ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
+ABSL_FLAG(std::string, weights, "int8,int4,bf16,float32",
+          "Formats to measure, as --weights of the workers, with commas.");
+ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
+ABSL_FLAG(int, repeats, 3, "Runs of each measurement; the median is printed.");
+ABSL_FLAG(int, prompt, 512, "Tokens of the prefilled prompt.");
+ABSL_FLAG(int, steps, 32, "Steps of decoding.");
+ABSL_FLAG(std::string, streams, "1,8,32", "Numbers of streams, with commas.");
+ABSL_FLAG(bool, cpu_time, false,
+          "Seconds of the processor instead of the clock's, which with one thread "
+          "says more on a busy machine.");
+
+namespace apollo {
+namespace {
+
+double Seconds() {
+  if (absl::GetFlag(FLAGS_cpu_time)) {
+    timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) +
+           1e-9 * static_cast<double>(time.tv_nsec);
+  }
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::vector<std::int32_t> Tokens(int count, int seed, int vocab) {
+  std::vector<std::int32_t> tokens(count);
+  for (int i = 0; i < count; ++i) {
+    tokens[i] = static_cast<std::int32_t>((i * 7919LL + seed * 104729LL + 17) %
+                                          vocab);
+  }
+  return tokens;
+}
+
+double Prefill(Runner& runner, int length) {
+  Runner::Sequence sequence;
+  const std::vector<std::int32_t> tokens = Tokens(length, 1, runner.vocab());
+  const double begin = Seconds();
+  runner.Step({{&sequence, tokens}});
+  const double rate = length / (Seconds() - begin);
+  runner.Release(sequence);
+  return rate;
+}
+
+double Decode(Runner& runner, int streams, int steps) {
+  std::vector<Runner::Sequence> sequences(streams);
+  std::vector<std::int32_t> next(streams);
+  for (int s = 0; s < streams; ++s) {
+    const std::vector<std::int32_t> tokens = Tokens(128, s, runner.vocab());
+    runner.Step({{&sequences[s], tokens}});
+  }
+  double begin = 0;
+  for (int step = 0; step <= steps; ++step) {
+    if (step == 1) begin = Seconds();  // The first one warms up.
+    std::vector<Runner::Part> parts;
+    for (int s = 0; s < streams; ++s) {
+      next[s] = static_cast<std::int32_t>((step * 31 + s * 17 + 5) %
+                                          runner.vocab());
+      parts.push_back({&sequences[s], {&next[s], 1}});
+    }
+    runner.Step(parts);
+  }
+  const double rate = streams * steps / (Seconds() - begin);
+  for (Runner::Sequence& sequence : sequences) runner.Release(sequence);
+  return rate;
+}
+
+template <typename F>
+double Median(F measure) {
+  std::vector<double> values;
+  for (int i = 0; i < absl::GetFlag(FLAGS_repeats); ++i) {
+    values.push_back(measure());
+  }
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+absl::Status Run() {
+  RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
+  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
+  if (absl::GetFlag(FLAGS_repeats) < 1 || absl::GetFlag(FLAGS_prompt) < 1 ||
+      absl::GetFlag(FLAGS_steps) < 1) {
+    return absl::InvalidArgumentError(
+        "--repeats, --prompt and --steps must be at least 1");
+  }
+  std::vector<int> streams;
+  for (const absl::string_view part :
+       absl::StrSplit(absl::GetFlag(FLAGS_streams), ',', absl::SkipEmpty())) {
+    int count = 0;
+    if (!absl::SimpleAtoi(part, &count) || count < 1 || count > 256) {
+      return absl::InvalidArgumentError("--streams must be numbers from 1 to 256");
+    }
+    streams.push_back(count);
+  }
+  std::printf("%s, %d threads; tokens/s, medians of %d\n",
+              CpuLevelName(CurrentCpuLevel()), threads,
+              absl::GetFlag(FLAGS_repeats));
+  std::printf("%-10s %11s", "weights", "prefill");
+  for (const int count : streams) std::printf("  decode x%-3d", count);
+  std::printf("\n");
+  for (const absl::string_view name :
+       absl::StrSplit(absl::GetFlag(FLAGS_weights), ',')) {
+    ASSIGN_OR_RETURN(const std::optional<WeightFormat> format,
+                     ParseWeights({name.data(), name.size()}));
+    ASSIGN_OR_RETURN(const OpenModel model,
+                     OpenModelDirectory(absl::GetFlag(FLAGS_model), format));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
+                     Runner::Create(model, threads, 1024));
+    Prefill(*runner, absl::GetFlag(FLAGS_prompt));  // Warms up.
+    std::printf("%-10s %11.1f", std::string(name).c_str(), Median([&] {
+                  return Prefill(*runner, absl::GetFlag(FLAGS_prompt));
+                }));
+    for (const int count : streams) {
+      std::fflush(stdout);
+      std::printf(" %11.1f", Median([&] {
+                    return Decode(*runner, count, absl::GetFlag(FLAGS_steps));
+                  }));
+    }
+    std::printf("\n");
+    std::fflush(stdout);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace apollo
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "Tokens per second of the engine's arithmetic by weights' format.\n"
+      "Example: engine_benchmark --model DIR --weights int8,int4");
+  absl::ParseCommandLine(argc, argv);
+  const absl::Status status = apollo::Run();
+  if (!status.ok()) {
+    std::fprintf(stderr, "engine_benchmark: %s\n",
+                 std::string(status.message()).c_str());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,93 @@
+#include "benchmarks/engine/runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+#include "common/status_macros.h"
+
+namespace apollo {
+
+absl::StatusOr<std::unique_ptr<Runner>> Runner::Create(const OpenModel& model,
+                                                       int threads,
+                                                       int cache_megabytes) {
+  std::unique_ptr<Runner> runner(new Runner(threads));
+  const CacheOptions cache = {std::int64_t{cache_megabytes} << 20};
+  ASSIGN_OR_RETURN(runner->dense_,
+                   DenseStage::Load(model.config, *model.weights, cache,
+                                    runner->pool_, nullptr));
+  ASSIGN_OR_RETURN(const std::set<int> experts,
+                   ParseExperts("all", model.config.num_experts));
+  ASSIGN_OR_RETURN(runner->expert_,
+                   ExpertStage::Load(model.config, *model.weights, experts,
+                                     cache, runner->pool_, nullptr));
+  return runner;
+}
+
+std::span<const float> Runner::Step(const std::vector<Part>& parts) {
+  std::vector<BatchSlice> dense, expert;
+  std::vector<std::int32_t> tokens;
+  std::vector<int> wanted;
+  for (const Part& part : parts) {
+    const int rows = static_cast<int>(part.tokens.size());
+    Sequence& s = *part.sequence;
+    const int blocks = BlocksFor(s.length + rows);
+    APOLLO_CHECK(dense_->cache().pool().Extend(s.dense, blocks));
+    APOLLO_CHECK(expert_->cache().pool().Extend(s.expert, blocks));
+    dense.push_back({&s.dense, s.length, rows});
+    expert.push_back({&s.expert, s.length, rows});
+    for (int r = 0; r < rows; ++r) {
+      if (part.all_logits || r == rows - 1) {
+        wanted.push_back(static_cast<int>(tokens.size()) + r);
+      }
+    }
+    tokens.insert(tokens.end(), part.tokens.begin(), part.tokens.end());
+    s.length += rows;
+  }
+  const std::span<const float> boundary = dense_->Forward(dense, tokens);
+  ExpertStage::Step step =
+      expert_->Begin(expert, {boundary.begin(), boundary.end()});
+  const std::vector<int> pinned(tokens.size(), -1);
+  const ModelConfig& config = expert_->config();
+  for (int layer = config.boundary; layer < config.num_layers; ++layer) {
+    expert_->Attend(step, layer);
+    expert_->Route(step, layer, pinned);
+    RunExperts(step, layer);
+    expert_->Combine(step, layer);
+  }
+  logits_.resize(wanted.size() * config.vocab_size);
+  expert_->Logits(step, wanted, logits_.data());
+  return logits_;
+}
+
+void Runner::RunExperts(ExpertStage::Step& step, int layer) {
+  const ModelConfig& config = expert_->config();
+  const std::size_t size = config.hidden_size;
+  for (int e = 0; e < config.num_experts; ++e) {
+    std::vector<std::size_t> choices;
+    for (std::size_t c = 0; c < step.choices.size(); ++c) {
+      if (step.choices[c].expert == e) choices.push_back(c);
+    }
+    if (choices.empty()) continue;
+    gathered_.resize(choices.size() * size);
+    outputs_.resize(choices.size() * size);
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      std::copy_n(&step.normed[choices[i] / config.experts_per_token * size],
+                  size, &gathered_[i * size]);
+    }
+    expert_->RunExpert(layer, e, gathered_.data(),
+                       static_cast<int>(choices.size()), outputs_.data());
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      std::copy_n(&outputs_[i * size], size,
+                  &step.expert_outputs[choices[i] * size]);
+    }
+  }
+}
+
+void Runner::Release(Sequence& sequence) {
+  dense_->cache().pool().Release(sequence.dense);
+  expert_->cache().pool().Release(sequence.expert);
+  sequence.length = 0;
+}
+
+}  // namespace apollo

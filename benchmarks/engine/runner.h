@@ -1,0 +1,53 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "common/thread_pool.h"
+#include "engine/dense_stage.h"
+#include "engine/expert_stage.h"
+#include "engine/loading.h"
+
+namespace apollo {
+
+// Both stages of a model in one process, without workers, links and scheduler:
+// what the arithmetic alone costs and gives. One thread.
+class Runner {
+ public:
+  struct Sequence {
+    int length = 0;  // Tokens so far.
+    BlockTable dense, expert;
+  };
+  // Rows of one sequence in a step.
+  struct Part {
+    Sequence* sequence;
+    std::span<const std::int32_t> tokens;
+    bool all_logits = false;  // Of every row, not of the last only.
+  };
+
+  // `model` must outlive the runner. Caches as large as cache_megabytes each.
+  static absl::StatusOr<std::unique_ptr<Runner>> Create(const OpenModel& model,
+                                                        int threads,
+                                                        int cache_megabytes);
+
+  // Runs one step. The logits [rows asked for, vocab] are valid until the next.
+  std::span<const float> Step(const std::vector<Part>& parts);
+
+  void Release(Sequence& sequence);
+  int vocab() const { return dense_->config().vocab_size; }
+
+ private:
+  explicit Runner(int threads) : pool_(threads) {}
+  void RunExperts(ExpertStage::Step& step, int layer);
+
+  ThreadPool pool_;
+  std::unique_ptr<DenseStage> dense_;
+  std::unique_ptr<ExpertStage> expert_;
+  std::vector<float> gathered_, outputs_, logits_;
+};
+
+}  // namespace apollo

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/weight_source.h"
+#include "model/safetensors/checkpoint.h"
+
+namespace apollo {
+
+// The weights of a checkpoint, converted as they are asked for, one matrix at a
+// time; pages of the checkpoint that were read are given back to the system.
+class CheckpointWeights final : public WeightSource {
+ public:
+  // CheckTensors must have approved of the checkpoint. Without a format, weights
+  // keep the checkpoint's precision: bf16 tensors stay bf16, f16 and f32 become
+  // f32. Vectors are float32 in any case. In kInt4 the embedding and the head are
+  // kInt8 (see MatrixFormat).
+  static absl::StatusOr<std::unique_ptr<CheckpointWeights>> Create(
+      std::unique_ptr<Checkpoint> checkpoint,
+      std::optional<WeightFormat> format);
+
+  std::vector<std::string> names() const override;
+  std::int64_t Bytes(std::string_view name) const override;
+  absl::StatusOr<PackedMatrix> Matrix(const std::vector<std::string>& names,
+                                      ThreadPool& pool) const override;
+  absl::StatusOr<std::vector<float>> Vector(
+      const std::string& name) const override;
+  // Rounded to the format as the head's rows are.
+  void Embedding(std::int32_t token, float* row) const override;
+
+ private:
+  CheckpointWeights(std::unique_ptr<Checkpoint> checkpoint,
+                    std::optional<WeightFormat> format,
+                    const TensorView& embedding)
+      : checkpoint_(std::move(checkpoint)),
+        format_(format),
+        embedding_(embedding) {}
+
+  const std::unique_ptr<Checkpoint> checkpoint_;
+  const std::optional<WeightFormat> format_;
+  const TensorView& embedding_;  // [vocab, hidden]
+};
+
+// The format of a matrix in a model that is served in `format`: kInt8 for the
+// embedding and the head of a kInt4 model, whose quality suffers most there.
+WeightFormat MatrixFormat(WeightFormat format, std::string_view tensor);
+
+}  // namespace apollo

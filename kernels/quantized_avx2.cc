@@ -1,0 +1,175 @@
+// AVX2: tiles of up to 4 rows by 8 outputs, whose sums stay in registers.
+
+#include "kernels/quantized_panels.h"
+
+#if defined(__x86_64__)
+#include <hwy/base.h>
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "common/check.h"
+#include "kernels/quantize.h"
+
+HWY_PUSH_ATTRIBUTES("avx2,fma,f16c")
+namespace apollo {
+namespace {
+
+constexpr int kPanel = PackedMatrix::kQuantizedPanel;
+
+HWY_INLINE __m256i Load(const std::uint8_t* at) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+}
+HWY_INLINE __m256i Quad(const std::int8_t* x) {
+  std::int32_t quad;
+  std::memcpy(&quad, x, sizeof(quad));
+  return _mm256_set1_epi32(quad);
+}
+HWY_INLINE __m256 Halves(const std::uint8_t* at) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+}
+
+// dot[r] = w . x for 8 outputs. |w| <= 127 and |x| <= 127, so that two products
+// fit into 16 bits.
+template <int R>
+HWY_INLINE void DotsInt8(const std::uint8_t* block, const std::int8_t* x,
+                         __m256i (&dot)[R]) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  const __m256i flip = _mm256_set1_epi8(-128);
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) dot[r] = _mm256_setzero_si256();
+  for (int v = 0; v < 8; ++v) {
+    const __m256i w = _mm256_xor_si256(Load(block + v * 128), flip);
+    const __m256i size = _mm256_abs_epi8(w);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const __m256i signed_x =
+          _mm256_sign_epi8(Quad(x + r * kGroup + v * 4), w);
+      const __m256i pairs = _mm256_maddubs_epi16(size, signed_x);
+      dot[r] = _mm256_add_epi32(dot[r], _mm256_madd_epi16(pairs, ones));
+    }
+  }
+}
+
+// Sixteen products of at most 15 * 127 fit into 16 bits.
+template <int R>
+HWY_INLINE void DotsInt4(const std::uint8_t* block, const std::int8_t* x,
+                         __m256i (&dot)[R]) {
+  const __m256i low = _mm256_set1_epi8(15);
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) dot[r] = _mm256_setzero_si256();
+  for (int v = 0; v < 4; ++v) {
+    const __m256i two = Load(block + v * 128);
+    const __m256i w0 = _mm256_and_si256(two, low);
+    const __m256i w1 = _mm256_and_si256(_mm256_srli_epi16(two, 4), low);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const std::int8_t* row = x + r * kGroup + v * 4;
+      dot[r] = _mm256_add_epi16(dot[r], _mm256_maddubs_epi16(w0, Quad(row)));
+      dot[r] =
+          _mm256_add_epi16(dot[r], _mm256_maddubs_epi16(w1, Quad(row + 16)));
+    }
+  }
+  const __m256i ones = _mm256_set1_epi16(1);
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) dot[r] = _mm256_madd_epi16(dot[r], ones);
+}
+
+// Outputs [8 * part, 8 * part + 8) of a panel.
+template <int R, bool kInt8>
+void Tile(const QuantizedProblem& p, const std::uint8_t* block, int panel,
+          int part, int row) {
+  const std::int8_t* x = p.x.numbers(row);
+  const float* scales = p.x.scales(row);
+  const float* sums = p.x.sums(row);
+  __m256 acc[R];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) acc[r] = _mm256_setzero_ps();
+  for (int g = p.x.groups(); g > 0; --g) {
+    __m256i dot[R];
+    if constexpr (kInt8) {
+      DotsInt8<R>(block + part * 32, x, dot);
+    } else {
+      DotsInt4<R>(block + part * 32, x, dot);
+    }
+    const __m256 w =
+        Halves(block + (kInt8 ? kInt8Scales : kInt4Scales) + part * 16);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      acc[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[r]),
+                               _mm256_mul_ps(w, _mm256_set1_ps(scales[r])),
+                               acc[r]);
+    }
+    if constexpr (!kInt8) {
+      const __m256 minima = Halves(block + kInt4Minima + part * 16);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        acc[r] = _mm256_fmadd_ps(minima, _mm256_set1_ps(sums[r]), acc[r]);
+      }
+      sums += R;
+    }
+    block += kInt8 ? kInt8Block : kInt4Block;
+    x += R * kGroup;
+    scales += R;
+  }
+  const int first = panel * kPanel + part * 8;
+  const int count = std::clamp(p.w.outputs() - first, 0, 8);
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+    alignas(32) float lanes[8];
+    _mm256_store_ps(lanes, acc[r]);
+    float* out = p.out + (row + r) * p.out_stride + first;
+    for (int o = 0; o < count; ++o) {
+      out[o] = p.bias != nullptr ? lanes[o] + p.bias[first + o] : lanes[o];
+    }
+  }
+}
+
+template <bool kInt8>
+void TileOf(int rows, const QuantizedProblem& p, const std::uint8_t* block,
+            int panel, int part, int row) {
+  switch (rows) {
+    case 1:
+      return Tile<1, kInt8>(p, block, panel, part, row);
+    case 2:
+      return Tile<2, kInt8>(p, block, panel, part, row);
+    case 3:
+      return Tile<3, kInt8>(p, block, panel, part, row);
+    case 4:
+      return Tile<4, kInt8>(p, block, panel, part, row);
+    default:
+      APOLLO_CHECK(false);
+  }
+}
+
+}  // namespace
+
+void QuantizedPanelsAvx2(const QuantizedProblem& p, int begin, int end) {
+  const bool int8 = p.w.format() == WeightFormat::kInt8;
+  const std::size_t panel_bytes =
+      static_cast<std::size_t>(p.x.groups()) * BlockBytes(p.w.format());
+  for (int panel = begin; panel < end; ++panel) {
+    const std::uint8_t* block = p.w.data() + panel * panel_bytes;
+    for (int tile = 0; tile < p.x.tiles(); ++tile) {
+      const int rows = p.x.tile_rows(tile);
+      const int row = p.x.first_row(tile);
+      for (int part = 0; part < kPanel / 8; ++part) {
+        int8 ? TileOf<true>(rows, p, block, panel, part, row)
+             : TileOf<false>(rows, p, block, panel, part, row);
+      }
+    }
+  }
+}
+
+}  // namespace apollo
+HWY_POP_ATTRIBUTES
+
+#else  // Never called: no such level.
+namespace apollo {
+void QuantizedPanelsAvx2(const QuantizedProblem& p, int begin, int end) {
+  QuantizedPanelsGeneric(p, begin, end);
+}
+}  // namespace apollo
+#endif

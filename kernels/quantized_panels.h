@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/packed_matrix.h"
+#include "kernels/quantized_rows.h"
+
+// Matrix products of kInt8 and kInt4 weights, by instruction set. For matmul.cc.
+namespace apollo {
+
+struct QuantizedProblem {
+  const QuantizedRows& x;
+  const PackedMatrix& w;
+  const float* bias;  // [outputs] or null
+  float* out;         // [rows, outputs], out_stride floats apart
+  std::ptrdiff_t out_stride;
+};
+
+// Computes all rows for the panels [begin, end) of w. For each output, over the
+// groups in rising order, from zero:
+//   acc = fma(dot, scale_w * scale_x, acc), and for int4
+//   acc = fma(minimum_w, scale_x * sum_x, acc)
+// where dot is the exact whole number sum(w * x) and each product of scales is
+// rounded to float32. So all instruction sets give the same bits.
+using QuantizedPanels = void (*)(const QuantizedProblem& problem, int begin,
+                                 int end);
+
+void QuantizedPanelsGeneric(const QuantizedProblem& problem, int begin, int end);
+// Tiles of up to 4 rows.
+void QuantizedPanelsAvx2(const QuantizedProblem& problem, int begin, int end);
+// Tiles of up to 6 rows.
+void QuantizedPanelsVnni(const QuantizedProblem& problem, int begin, int end);
+
+}  // namespace apollo

@@ -1,0 +1,137 @@
+#include "kernels/quantized_rows.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "kernels/packed_matrix.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/quantized_rows.cc"
+#include <hwy/foreach_target.h>  // Must come before highway.h.
+#include <hwy/highway.h>
+
+#ifndef APOLLO_KERNELS_QUANTIZED_ROWS_ONCE
+#define APOLLO_KERNELS_QUANTIZED_ROWS_ONCE
+namespace apollo {
+namespace {
+
+struct GroupTarget {
+  std::int8_t* numbers;
+  float* scale;
+  std::int32_t* offset;
+  float* sum;
+};
+
+}  // namespace
+}  // namespace apollo
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace apollo {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using F32 = hn::CappedTag<float, 16>;
+using I32 = hn::RebindToSigned<F32>;
+using I8 = hn::Rebind<std::int8_t, F32>;
+constexpr int kLanes = static_cast<int>(hn::MaxLanes(F32()));
+constexpr int kVectors = kGroup / kLanes;
+
+HWY_INLINE void QuantizeGroupOf(const float* x, const GroupTarget& to) {
+  const F32 d;
+  const I32 di;
+  const I8 d8;
+  hn::Vec<F32> v[kVectors];
+  // Numbers without their sign compare as whole numbers do, with infinity and NaN
+  // above all others.
+  const auto magnitude = hn::Set(di, 0x7fffffff);
+  auto most = hn::Zero(di);
+  for (int i = 0; i < kVectors; ++i) {
+    v[i] = hn::LoadU(d, x + i * kLanes);
+    most = hn::Max(most, hn::And(hn::BitCast(di, v[i]), magnitude));
+  }
+  const float top = std::bit_cast<float>(
+      hn::GetLane(hn::MaxOfLanes(di, most)));
+  float scale = 0, inverse = 0;
+  if (!std::isfinite(top)) {
+    scale = std::numeric_limits<float>::quiet_NaN();
+    for (int i = 0; i < kVectors; ++i) v[i] = hn::Zero(d);
+  } else if (top >= 0x1p-100f) {
+    scale = top / 127.0f;
+    inverse = 127.0f / top;
+  }
+  const auto inverses = hn::Set(d, inverse);
+  auto sums = hn::Zero(di);
+  for (int i = 0; i < kVectors; ++i) {
+    const auto q = hn::NearestInt(hn::Mul(v[i], inverses));
+    sums = hn::Add(sums, q);
+    hn::StoreU(hn::DemoteTo(d8, q), d8, to.numbers + i * kLanes);
+  }
+  const std::int32_t sum = hn::GetLane(hn::SumOfLanes(di, sums));
+  *to.scale = scale;
+  *to.offset = -128 * sum;
+  *to.sum = scale * static_cast<float>(sum);
+}
+
+// Groups of a row, each `step` groups behind the one before.
+void QuantizeRow(const float* x, int inputs, int step, GroupTarget to) {
+  int i = 0;
+  for (; i + kGroup <= inputs; i += kGroup) {
+    QuantizeGroupOf(x + i, to);
+    to.numbers += static_cast<std::ptrdiff_t>(step) * kGroup;
+    to.scale += step;
+    to.offset += step;
+    to.sum += step;
+  }
+  if (i < inputs) {
+    float padded[kGroup] = {};
+    for (int j = i; j < inputs; ++j) padded[j - i] = x[j];
+    QuantizeGroupOf(padded, to);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace apollo
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace apollo {
+
+HWY_EXPORT(QuantizeRow);
+
+void QuantizedRows::Quantize(const float* x, int rows, int inputs,
+                             std::ptrdiff_t x_stride, int tile,
+                             ThreadPool& pool) {
+  rows_ = rows;
+  groups_ = (inputs + kGroup - 1) / kGroup;
+  tiles_ = (rows + tile - 1) / tile;
+  const std::size_t needed = static_cast<std::size_t>(rows) * groups_;
+  if (needed > capacity_) {
+    numbers_ = std::make_unique_for_overwrite<std::int8_t[]>(needed * kGroup);
+    scales_ = std::make_unique_for_overwrite<float[]>(needed);
+    offsets_ = std::make_unique_for_overwrite<std::int32_t[]>(needed);
+    sums_ = std::make_unique_for_overwrite<float[]>(needed);
+    capacity_ = needed;
+  }
+  // Some 16,000 numbers are worth a thread.
+  pool.ParallelFor(
+      tiles_, 16384 / (inputs * tile) + 1,
+      [&](std::int64_t begin, std::int64_t end) {
+        for (int t = static_cast<int>(begin); t < end; ++t) {
+          const int first = first_row(t);
+          const int count = tile_rows(t);
+          for (int r = 0; r < count; ++r) {
+            const std::size_t at = Index(first) + r;
+            HWY_DYNAMIC_DISPATCH(QuantizeRow)
+            (x + (first + r) * x_stride, inputs, count,
+             {numbers_.get() + at * kGroup, scales_.get() + at,
+              offsets_.get() + at, sums_.get() + at});
+          }
+        }
+      });
+}
+
+}  // namespace apollo
+#endif  // HWY_ONCE
