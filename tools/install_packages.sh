@@ -2,10 +2,11 @@
 # Installs the Debian packages that this project builds with. Does nothing, at
 # once, if they are all there. Run as root, or as a user who may use sudo.
 #
-# Usage: tools/install_packages.sh [--dev] [--plots] [--list]
+# Usage: tools/install_packages.sh [--dev] [--plots] [--language] [--list]
 #   --dev   also what --config=clang, --config=fuzz, clang-tidy and
 #           clang-format need
 #   --plots also what tools/routing_map draws with
+#   --language  also what tools/language trains with
 #   --list  only print the names
 set -euo pipefail
 
@@ -47,12 +48,16 @@ dev_packages=(
 plot_packages=(
   python3-matplotlib
 )
+language_packages=(
+  fasttext
+)
 
 list=false
 for argument in "$@"; do
   case "$argument" in
     --dev) packages+=("${dev_packages[@]}") ;;
     --plots) packages+=("${plot_packages[@]}") ;;
+    --language) packages+=("${language_packages[@]}") ;;
     --list) list=true ;;
     -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; exit 0 ;;
     *) echo "$0: unknown argument \"$argument\" (see --help)" >&2; exit 2 ;;

@@ -1,33 +1,33 @@
 // Compares language detectors on held-out sentences, whole and cut short:
 //
-//     language_benchmark --test SENTENCES.tsv --model MODEL [--lid176 FILE]
-//         [--romanised ROMANISED.tsv] [--calibration]
+//     language_benchmark --test SENTENCES.tsv --model MODEL [--help]
 //
-// SENTENCES.tsv has lines <language> TAB <source> TAB <text>; tools/language
-// makes it. Prints accuracy by language and by family, averaged over the
-// languages (so a language with few sentences counts as much as one with many),
-// and the median time for a question; then the same for harder text: short
-// pieces, pieces with English or with code, links and drugs beside them, and
-// ROMANISED.tsv, the same in Latin letters. --calibration adds, for MODEL, how
-// often guesses of each confidence are right.
+// tools/language makes the sentences. Prints accuracy by language and by
+// family, the same for harder text, the time for a question, ours by language
+// and, with
+// --calibration, how often guesses of each confidence are right.
 
 #include <fasttext/fasttext.h>
 
+#include <fasttext/fasttext.h>
+
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <exception>
 #include <fstream>
-#include <functional>
-#include <iostream>
 #include <map>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "benchmarks/language/evaluation.h"
 #include "model/language/cld2_detector.h"
 #include "model/language/families.h"
 #include "model/language/family_guess.h"
@@ -36,11 +36,8 @@
 namespace apollo {
 namespace {
 
-struct Sentence {
-  std::string language;
-  std::string source;
-  std::string text;
-};
+using Detectors =
+    std::vector<std::pair<std::string, std::unique_ptr<LanguageDetector>>>;
 
 // The fastText library by itself, as its users call it: raw text in, the best
 // label that the table knows out.
@@ -73,48 +70,6 @@ class PlainFastText : public LanguageDetector {
   fasttext::FastText model_;
 };
 
-// The first `count` characters; bytes of one character stay together.
-std::string Cut(const std::string& text, int count) {
-  std::size_t i = 0;
-  for (; i < text.size(); ++i) {
-    const bool starts = (text[i] & 0xC0) != 0x80;
-    if (starts && count-- == 0) break;
-  }
-  return text.substr(0, i);
-}
-
-std::vector<Sentence> Read(const std::string& path,
-                           const FamilyTable& families) {
-  std::vector<Sentence> sentences;
-  std::ifstream file(path);
-  std::string line;
-  while (std::getline(file, line)) {
-    const std::size_t a = line.find('\t');
-    const std::size_t b = line.find('\t', a + 1);
-    if (a == std::string::npos || b == std::string::npos) continue;
-    Sentence s{line.substr(0, a), line.substr(a + 1, b - a - 1),
-               line.substr(b + 1)};
-    if (families.ExpertOf(s.language)) sentences.push_back(std::move(s));
-  }
-  return sentences;
-}
-
-struct Tally {
-  int right = 0;
-  int right_family = 0;
-  int all = 0;
-};
-
-struct Score {
-  double language;
-  double family;
-  std::map<std::string, Tally> by_language;
-  std::map<std::pair<std::string, std::string>, int> confusions;
-};
-
-// A sentence and its place in the list to what the detector is shown.
-using View = std::function<std::string(const Sentence&, std::size_t)>;
-
 View CutTo(int count) {
   return [count](const Sentence& s, std::size_t) {
     return count > 0 ? Cut(s.text, count) : s.text;
@@ -145,52 +100,57 @@ std::string WithNoise(const Sentence& s, std::size_t i) {
   return Cut(s.text, 60) + kNoise[i % kNoise.size()];
 }
 
-Score Evaluate(const LanguageDetector& detector, const FamilyTable& families,
-               const std::vector<Sentence>& sentences, const View& view) {
-  Score score{};
-  for (std::size_t i = 0; i < sentences.size(); ++i) {
-    const Sentence& s = sentences[i];
-    const Detection detection = detector.Detect(view(s, i));
-    Tally& tally = score.by_language[s.language];
-    ++tally.all;
-    const std::string guess =
-        detection.candidates.empty() ? "-" : detection.candidates[0].language;
-    const auto family = GuessFamily(detection, families);
-    tally.right += guess == s.language;
-    tally.right_family +=
-        family.has_value() && family->expert == families.ExpertOf(s.language);
-    if (guess != s.language) ++score.confusions[{s.language, guess}];
-  }
-  for (const auto& [language, tally] : score.by_language) {
-    score.language += static_cast<double>(tally.right) / tally.all;
-    score.family += static_cast<double>(tally.right_family) / tally.all;
-  }
-  score.language /= static_cast<double>(score.by_language.size());
-  score.family /= static_cast<double>(score.by_language.size());
-  return score;
-}
-
 // The median over the questions of the time that one takes, in microseconds.
 double MedianMicroseconds(const LanguageDetector& detector,
                           const std::vector<Sentence>& sentences) {
   using Clock = std::chrono::steady_clock;
   std::vector<double> times;
   std::size_t guard = 0;
-  for (int round = 0; round < 2; ++round) {  // The first warms the caches.
-    times.clear();
-    for (const Sentence& s : sentences) {
-      const std::string question = Cut(s.text, 100);
-      const auto begin = Clock::now();
-      guard += detector.Detect(question).candidates.size();
-      times.push_back(
-          std::chrono::duration<double, std::micro>(Clock::now() - begin)
-              .count());
-    }
+  for (const Sentence& s : sentences) {
+    const std::string question = Cut(s.text, 100);
+    const auto begin = Clock::now();
+    guard += detector.Detect(question).candidates.size();
+    times.push_back(
+        std::chrono::duration<double, std::micro>(Clock::now() - begin)
+            .count());
   }
   if (guard == 0) std::fprintf(stderr, "no detector found anything\n");
   std::nth_element(times.begin(), times.begin() + times.size() / 2,
                    times.end());
   return times[times.size() / 2];
+}
+
+double Load() {
+  double load = 0;
+  std::ifstream("/proc/loadavg") >> load;
+  return load;
+}
+
+// Turn by turn, so that all detectors meet the same machine.
+void PrintTimes(const Detectors& detectors,
+                const std::vector<Sentence>& sentences, int runs) {
+  std::map<std::string, std::vector<double>> medians;
+  const double before = Load();
+  for (int run = 0; run <= runs; ++run) {
+    for (const auto& [name, detector] : detectors) {
+      const double median = MedianMicroseconds(*detector, sentences);
+      if (run > 0) medians[name].push_back(median);  // The first warms caches.
+    }
+  }
+  std::printf(
+      "\n| detector | us a question, median of %d runs | range |\n"
+      "|---|---|---|\n",
+      runs);
+  for (const auto& [name, detector] : detectors) {
+    std::vector<double>& m = medians[name];
+    std::sort(m.begin(), m.end());
+    std::printf("| %s | %.1f | %.1f to %.1f |\n", name.c_str(), m[m.size() / 2],
+                m.front(), m.back());
+  }
+  std::printf(
+      "Questions of up to 100 characters, one thread; load of the "
+      "machine's %u processors: %.1f before, %.1f after.\n",
+      std::thread::hardware_concurrency(), before, Load());
 }
 
 void PrintCalibration(const LanguageDetector& detector,
@@ -241,25 +201,70 @@ void PrintCalibration(const LanguageDetector& detector,
   }
 }
 
-using Detectors =
-    std::vector<std::pair<std::string, std::unique_ptr<LanguageDetector>>>;
+// Accuracy whole, at 60 and at 30 characters; returns the first detector's.
+std::vector<Score> PrintAccuracy(const Detectors& detectors,
+                                 const FamilyTable& families,
+                                 const std::vector<Sentence>& sentences) {
+  std::set<std::string> languages;
+  for (const Sentence& s : sentences) languages.insert(s.language);
+  std::printf("\n%zu sentences, %zu languages of %zu\n\n", sentences.size(),
+              languages.size(), families.languages().size());
+  std::printf(
+      "| detector | language | at 60 | at 30 | family | at 60 | at 30 |\n"
+      "|---|---|---|---|---|---|---|\n");
+  std::vector<Score> first;
+  for (const auto& [name, detector] : detectors) {
+    std::vector<Score> scores;
+    for (const int cut : {0, 60, 30}) {
+      scores.push_back(Evaluate(*detector, families, sentences, CutTo(cut)));
+    }
+    std::printf("| %s | %.3f | %.3f | %.3f | %.4f | %.4f | %.4f |\n",
+                name.c_str(), scores[0].language, scores[1].language,
+                scores[2].language, scores[0].family, scores[1].family,
+                scores[2].family);
+    if (first.empty()) first = scores;
+  }
+  return first;
+}
+
+void PrintByLanguage(const std::vector<Score>& scores) {
+  std::printf(
+      "\nOurs by language; in brackets Wilson's 95%% interval:\n\n"
+      "| | sentences | language | at 60 | at 30 | family | at 60 | at 30 |\n"
+      "|---|---|---|---|---|---|---|---|\n");
+  for (const auto& [language, whole] : scores[0].by_language) {
+    const auto [low, high] = WilsonInterval(whole.right, whole.all);
+    std::printf("| %s | %d | %.2f (%.2f-%.2f) |", language.c_str(), whole.all,
+                static_cast<double>(whole.right) / whole.all, low, high);
+    for (const std::size_t i : {1, 2}) {
+      const Tally& t = scores[i].by_language.at(language);
+      std::printf(" %.2f |", static_cast<double>(t.right) / t.all);
+    }
+    for (const Score& s : scores) {
+      const Tally& t = s.by_language.at(language);
+      std::printf(" %.2f |", static_cast<double>(t.right_family) / t.all);
+    }
+    std::printf("\n");
+  }
+  std::printf("\nOurs, most frequent mistakes at 30 characters:");
+  std::vector<std::pair<int, std::pair<std::string, std::string>>> worst;
+  for (const auto& [pair, n] : scores[2].confusions) worst.push_back({n, pair});
+  std::sort(worst.rbegin(), worst.rend());
+  for (std::size_t i = 0; i < std::min<std::size_t>(worst.size(), 24); ++i) {
+    std::printf(" %s>%s %d", worst[i].second.first.c_str(),
+                worst[i].second.second.c_str(), worst[i].first);
+  }
+  std::printf("\n");
+}
+
+struct Row {
+  std::string name;
+  const std::vector<Sentence>* sentences;
+  View view;
+};
 
 void PrintHarder(const Detectors& detectors, const FamilyTable& families,
-                 const std::vector<Sentence>& sentences,
-                 const std::vector<Sentence>& romanised) {
-  struct Row {
-    const char* name;
-    const std::vector<Sentence>* sentences;
-    View view;
-  };
-  std::vector<Row> rows = {
-      {"15 characters", &sentences, CutTo(15)},
-      {"60 characters, English term", &sentences, WithEnglish(sentences)},
-      {"60 characters, code, link, drugs", &sentences, WithNoise}};
-  if (!romanised.empty()) {
-    rows.push_back({"romanised", &romanised, CutTo(0)});
-    rows.push_back({"romanised, 60 characters", &romanised, CutTo(60)});
-  }
+                 const std::vector<Row>& rows) {
   std::printf("\n| text (language, family) |");
   for (const auto& detector : detectors) {
     std::printf(" %s | |", detector.first.c_str());
@@ -268,7 +273,8 @@ void PrintHarder(const Detectors& detectors, const FamilyTable& families,
   for (std::size_t i = 0; i < detectors.size(); ++i) std::printf("---|---|");
   std::printf("\n");
   for (const Row& row : rows) {
-    std::printf("| %s |", row.name);
+    if (row.sentences->empty()) continue;
+    std::printf("| %s |", row.name.c_str());
     for (const auto& [name, detector] : detectors) {
       const Score score =
           Evaluate(*detector, families, *row.sentences, row.view);
@@ -276,95 +282,77 @@ void PrintHarder(const Detectors& detectors, const FamilyTable& families,
     }
     std::printf("\n");
   }
-  if (romanised.empty()) return;
-  std::printf(
-      "\nOurs, romanised, by language (sentences; language; family):\n");
-  const Score score =
-      Evaluate(*detectors[0].second, families, romanised, CutTo(0));
-  for (const auto& [language, t] : score.by_language) {
-    std::printf("%4s %4d  %.3f %.3f\n", language.c_str(), t.all,
-                static_cast<double>(t.right) / t.all,
-                static_cast<double>(t.right_family) / t.all);
-  }
 }
 
-int Main(const std::map<std::string, std::string>& options) {
+struct Options {
+  std::string test, model, lid176, questions, romanised, second;
+  bool calibration = false;
+  int runs = 9;
+};
+
+int Run(const Options& options) {
   const FamilyTable& families = FamilyTable::Paper();
-  const std::vector<Sentence> sentences = Read(options.at("test"), families);
-  std::map<std::string, int> languages;
-  for (const Sentence& s : sentences) ++languages[s.language];
+  const auto read = [&families](const std::string& path) {
+    return path.empty() ? std::vector<Sentence>()
+                        : ReadSentences(path, families);
+  };
+  const std::vector<Sentence> sentences = read(options.test);
+  const std::vector<Sentence> questions = read(options.questions);
+  const std::vector<Sentence> romanised = read(options.romanised);
+  const std::vector<Sentence> second = read(options.second);
   if (sentences.empty()) {
-    std::fprintf(stderr, "%s: no sentences\n", options.at("test").c_str());
+    std::fprintf(stderr, "%s: no sentences\n", options.test.c_str());
     return 1;
   }
-  std::printf("%zu sentences, %zu languages of %zu\n\n", sentences.size(),
-              languages.size(), families.languages().size());
 
   Detectors detectors;
-  auto ours = LoadFastTextDetector(options.at("model"), families);
+  auto ours = LoadFastTextDetector(options.model, families);
   if (!ours.ok()) {
     std::fprintf(stderr, "%s\n", std::string(ours.status().message()).c_str());
     return 1;
   }
   detectors.emplace_back("ours", *std::move(ours));
   detectors.emplace_back("CLD2", MakeCld2Detector(families));
-  if (options.contains("lid176")) {
+  if (!options.lid176.empty()) {
     try {
-      detectors.emplace_back("lid.176", std::make_unique<PlainFastText>(
-                                            options.at("lid176"), families));
+      detectors.emplace_back(
+          "lid.176", std::make_unique<PlainFastText>(options.lid176, families));
     } catch (const std::exception& error) {
       std::fprintf(stderr, "lid.176: %s\n", error.what());
       return 1;
     }
   }
 
-  std::printf(
-      "| detector | language | at 60 | at 30 | family | at 60 | at 30 | us |\n"
-      "|---|---|---|---|---|---|---|---|\n");
-  std::vector<Score> our_scores;
-  for (const auto& [name, detector] : detectors) {
-    std::vector<Score> scores;
-    for (const int cut : {0, 60, 30}) {
-      scores.push_back(Evaluate(*detector, families, sentences, CutTo(cut)));
+  const std::vector<Score> scores =
+      PrintAccuracy(detectors, families, sentences);
+  PrintHarder(
+      detectors, families,
+      {{"questions", &questions, CutTo(0)},
+       {"questions, 30 characters", &questions, CutTo(30)},
+       {"15 characters", &sentences, CutTo(15)},
+       {"60 characters, English term", &sentences, WithEnglish(sentences)},
+       {"60 characters, code, link, drugs", &sentences, WithNoise},
+       {"romanised", &romanised, CutTo(0)},
+       {"romanised, 60 characters", &romanised, CutTo(60)},
+       {"romanised, 30 characters", &romanised, CutTo(30)}});
+  PrintTimes(detectors, sentences, options.runs);
+  PrintByLanguage(scores);
+  if (!romanised.empty()) {
+    std::printf("\nOurs, romanised (sentences; language; family):\n");
+    for (const auto& [language, t] :
+         Evaluate(*detectors[0].second, families, romanised, CutTo(0))
+             .by_language) {
+      std::printf("%4s %4d  %.2f %.2f\n", language.c_str(), t.all,
+                  static_cast<double>(t.right) / t.all,
+                  static_cast<double>(t.right_family) / t.all);
     }
-    std::printf("| %s | %.3f | %.3f | %.3f | %.4f | %.4f | %.4f | %.1f |\n",
-                name.c_str(), scores[0].language, scores[1].language,
-                scores[2].language, scores[0].family, scores[1].family,
-                scores[2].family, MedianMicroseconds(*detector, sentences));
-    if (our_scores.empty()) our_scores = scores;
   }
-
-  PrintHarder(detectors, families, sentences,
-              options.contains("romanised")
-                  ? Read(options.at("romanised"), families)
-                  : std::vector<Sentence>());
-
-  std::printf(
-      "\nOurs by language (sentences; right whole, at 60, at 30; family):\n");
-  for (const auto& [language, tally] : our_scores[0].by_language) {
-    std::printf("%4s %4d ", language.c_str(), tally.all);
-    for (const Score& s : our_scores) {
-      const Tally& t = s.by_language.at(language);
-      std::printf(" %.3f", static_cast<double>(t.right) / t.all);
-    }
-    for (const Score& s : our_scores) {
-      const Tally& t = s.by_language.at(language);
-      std::printf(" %.3f", static_cast<double>(t.right_family) / t.all);
-    }
-    std::printf("\n");
-  }
-  std::printf("\nOurs, most frequent mistakes at 30 characters:");
-  std::vector<std::pair<int, std::pair<std::string, std::string>>> worst;
-  for (const auto& [pair, n] : our_scores[2].confusions)
-    worst.push_back({n, pair});
-  std::sort(worst.rbegin(), worst.rend());
-  for (std::size_t i = 0; i < std::min<std::size_t>(worst.size(), 24); ++i) {
-    std::printf(" %s>%s %d", worst[i].second.first.c_str(),
-                worst[i].second.second.c_str(), worst[i].first);
-  }
-  std::printf("\n");
-  if (options.contains("calibration")) {
+  if (options.calibration) {
     PrintCalibration(*detectors[0].second, families, sentences);
+  }
+  if (!second.empty()) {
+    std::printf("\nThe second text, %s:\n", options.second.c_str());
+    PrintByLanguage(PrintAccuracy(detectors, families, second));
   }
   return 0;
 }
@@ -373,26 +361,20 @@ int Main(const std::map<std::string, std::string>& options) {
 }  // namespace apollo
 
 int main(int argc, char** argv) {
-  std::map<std::string, std::string> options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string name = argv[i];
-    if (name == "--calibration") {
-      options["calibration"] = "";
-    } else if ((name == "--test" || name == "--model" || name == "--lid176" ||
-                name == "--romanised") &&
-               i + 1 < argc) {
-      options[name.substr(2)] = argv[++i];
-    } else {
-      options.clear();
-      break;
-    }
-  }
-  if (!options.contains("test") || !options.contains("model")) {
-    std::fprintf(stderr,
-                 "usage: language_benchmark --test SENTENCES.tsv --model MODEL "
-                 "[--lid176 FILE] [--romanised ROMANISED.tsv] "
-                 "[--calibration]\n");
-    return 2;
-  }
-  return apollo::Main(options);
+  CLI::App app("Compares language detectors on held-out sentences.");
+  apollo::Options options;
+  app.add_option("--test", options.test,
+                 "lines <language> TAB <source> TAB <text>")
+      ->required();
+  app.add_option("--model", options.model, "our classifier")->required();
+  app.add_option("--lid176", options.lid176, "the fastText model lid.176");
+  app.add_option("--questions", options.questions, "as --test: questions");
+  app.add_option("--romanised", options.romanised, "as --test, romanised");
+  app.add_option("--second", options.second, "as --test: another kind of text");
+  app.add_option("--runs", options.runs, "how often the time is taken")
+      ->check(CLI::Range(1, 1000));
+  app.add_flag("--calibration", options.calibration,
+               "how often guesses of each confidence are right");
+  CLI11_PARSE(app, argc, argv);
+  return apollo::Run(options);
 }

@@ -23,7 +23,8 @@ namespace {
 
 std::string ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return {std::istreambuf_iterator<char>(file),
+          std::istreambuf_iterator<char>()};
 }
 
 void Pause() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
@@ -72,7 +73,7 @@ Cluster::~Cluster() {
   if (::testing::Test::HasFailure()) {
     std::fprintf(stderr, "--- logs of the cluster ---\n%s", Logs().c_str());
   }
-  router_.reset();
+  routers_.clear();
   dense_.clear();
   expert_.clear();
 }
@@ -81,11 +82,9 @@ std::unique_ptr<ChildProcess> Cluster::Launch(const std::string& binary,
                                               const std::string& name,
                                               std::vector<std::string> flags) {
   std::filesystem::remove(File(name));
-  std::vector<std::string> argv = {Runfile(binary),
-                                   "--model=" + model_,
-                                   "--listen=127.0.0.1:0",
-                                   "--metrics_listen=127.0.0.1:0",
-                                   "--address_file=" + File(name)};
+  std::vector<std::string> argv = {
+      Runfile(binary), "--model=" + model_, "--listen=127.0.0.1:0",
+      "--metrics_listen=127.0.0.1:0", "--address_file=" + File(name)};
   argv.insert(argv.end(), flags.begin(), flags.end());
   return std::make_unique<ChildProcess>(argv, File(name + ".log"));
 }
@@ -102,8 +101,8 @@ std::string Cluster::WaitForAddress(const std::string& name,
     }
     return !found.empty() || (process != nullptr && !process->Running());
   });
-  EXPECT_TRUE(ok && !found.empty())
-      << name << " did not start:\n" << ReadAll(File(name + ".log"));
+  EXPECT_TRUE(ok && !found.empty()) << name << " did not start:\n"
+                                    << ReadAll(File(name + ".log"));
   return found;
 }
 
@@ -144,8 +143,8 @@ void Cluster::StartDense(int index) {
 
 void Cluster::Start() {
   if (layout_.expert_workers == 0) {
-    router_ = Launch("deploy/local/apollo_local", "local", {});
-    router_address_ = WaitForAddress("local", "grpc", router_.get());
+    routers_.push_back(Launch("deploy/local/apollo_local", "local", {}));
+    router_addresses_ = {WaitForAddress("local", "grpc", routers_[0].get())};
   } else {
     expert_.resize(layout_.expert_workers);
     expert_addresses_.resize(layout_.expert_workers);
@@ -153,9 +152,14 @@ void Cluster::Start() {
     dense_addresses_.resize(layout_.dense_workers);
     for (int i = 0; i < layout_.expert_workers; ++i) StartExpert(i);
     for (int i = 0; i < layout_.dense_workers; ++i) StartDense(i);
-    router_ = Launch("router/router", "router",
-                     {"--dense_workers=file:" + File("denses")});
-    router_address_ = WaitForAddress("router", "grpc", router_.get());
+    for (int i = 0; i < layout_.routers; ++i) {
+      const std::string name =
+          i == 0 ? "router" : "router-" + std::to_string(i);
+      routers_.push_back(Launch("router/router", name,
+                                {"--dense_workers=file:" + File("denses")}));
+      router_addresses_.push_back(
+          WaitForAddress(name, "grpc", routers_[i].get()));
+    }
   }
   WaitForHealth(true);
 }
@@ -175,22 +179,24 @@ void Cluster::KillDense(int index) {
 }
 
 void Cluster::WaitForHealth(bool serving) {
-  const auto channel =
-      grpc::CreateChannel(router_address_, grpc::InsecureChannelCredentials());
-  EXPECT_TRUE(Eventually([&] { return IsServing(channel) == serving; }))
-      << "the router's health did not become "
-      << (serving ? "SERVING" : "NOT_SERVING");
+  for (const std::string& address : router_addresses_) {
+    const auto channel =
+        grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+    EXPECT_TRUE(Eventually([&] { return IsServing(channel) == serving; }))
+        << "the router's health did not become "
+        << (serving ? "SERVING" : "NOT_SERVING");
+  }
 }
 
 void Cluster::StopAll() {
-  EXPECT_EQ(router_->Stop(), 0);
+  for (auto& process : routers_) EXPECT_EQ(process->Stop(), 0);
   for (auto& process : dense_) EXPECT_EQ(process->Stop(), 0);
   for (auto& process : expert_) EXPECT_EQ(process->Stop(), 0);
 }
 
-std::unique_ptr<v1::InferenceService::Stub> Cluster::NewStub() {
-  return v1::InferenceService::NewStub(
-      grpc::CreateChannel(router_address_, grpc::InsecureChannelCredentials()));
+std::unique_ptr<v1::InferenceService::Stub> Cluster::NewStub(int router) {
+  return v1::InferenceService::NewStub(grpc::CreateChannel(
+      router_addresses_[router], grpc::InsecureChannelCredentials()));
 }
 
 std::string Cluster::MetricsAddress(const std::string& name) {
@@ -206,7 +212,8 @@ double Cluster::Metric(const std::string& process, const std::string& name) {
 
 std::string Cluster::Logs() {
   std::string all;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(folder_.path())) {
     if (entry.path().extension() == ".log") all += ReadAll(entry.path());
   }
   return all;

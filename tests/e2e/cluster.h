@@ -12,8 +12,8 @@
 
 namespace apollo {
 
-// A cluster of real processes on free ports of 127.0.0.1, for one test. The test
-// fails if a process does not become healthy. One thread.
+// A cluster of real processes on free ports of 127.0.0.1, for one test. The
+// test fails if a process does not become healthy. One thread.
 class Cluster {
  public:
   struct Layout {
@@ -21,6 +21,8 @@ class Cluster {
     // Expert e is on worker e mod this, at most one for each expert.
     // 0: apollo_local.
     int expert_workers = 1;
+    // All over the same dense workers. apollo_local has one.
+    int routers = 1;
     std::vector<std::string> dense_flags = {};   // For every dense worker.
     std::vector<std::string> expert_flags = {};  // For every expert worker.
   };
@@ -40,15 +42,18 @@ class Cluster {
   void KillDense(int index);
   void StartDense(int index);
 
-  // Waits until the router's health is as wanted; fails the test after a minute.
+  // Waits until all routers' health is as wanted; fails the test after a
+  // minute.
   void WaitForHealth(bool serving);
 
   // Stops all with SIGTERM; every exit status must be 0.
   void StopAll();
 
-  std::unique_ptr<v1::InferenceService::Stub> NewStub();
-  const std::string& address() const { return router_address_; }
-  // The "metrics" address of a process: "router", "dense-0", "expert-1", "local".
+  // Of one of the routers.
+  std::unique_ptr<v1::InferenceService::Stub> NewStub(int router = 0);
+  const std::string& address() const { return router_addresses_[0]; }
+  // The "metrics" address of a process: "router", "router-1", "dense-0",
+  // "expert-1", "local".
   std::string MetricsAddress(const std::string& name);
   // Value of a metric without labels of a process; -1 if it is absent.
   double Metric(const std::string& process, const std::string& name);
@@ -56,30 +61,32 @@ class Cluster {
   std::string Logs();
 
  private:
-  std::string File(const std::string& name) const { return folder_.path() + "/" + name; }
+  std::string File(const std::string& name) const {
+    return folder_.path() + "/" + name;
+  }
   std::unique_ptr<ChildProcess> Launch(const std::string& binary,
                                        const std::string& name,
                                        std::vector<std::string> flags);
   // The "grpc" or "metrics" address that a process wrote; waits for it.
   std::string WaitForAddress(const std::string& name, const std::string& kind,
                              ChildProcess* process);
-  void WriteMembers(const std::string& file, const std::vector<std::string>& list);
+  void WriteMembers(const std::string& file,
+                    const std::vector<std::string>& list);
 
   const std::string model_;
   Layout layout_;
   const TempFolder folder_;
   int experts_ = 0;  // Of the model.
-  std::string router_address_;
-  std::vector<std::string> dense_addresses_, expert_addresses_;
-  std::vector<std::unique_ptr<ChildProcess>> dense_, expert_;
-  std::unique_ptr<ChildProcess> router_;
+  std::vector<std::string> dense_addresses_, expert_addresses_,
+      router_addresses_;
+  std::vector<std::unique_ptr<ChildProcess>> dense_, expert_, routers_;
 };
 
 // Path of a file of this repository, or of a program built from it, in a test.
 std::string Runfile(const std::string& path);
 
-// The demo model that deploy/local/demo_model.sh made: $APOLLO_DEMO_MODEL, or its
-// usual place. The test fails, saying what to run, if it is not there.
+// The demo model that deploy/local/demo_model.sh made: $APOLLO_DEMO_MODEL, or
+// its usual place. The test fails, saying what to run, if it is not there.
 std::string DemoModel();
 
 }  // namespace apollo

@@ -35,18 +35,20 @@ struct Text {
 
 // Words of eight letters, each different, so that the map can cut them out.
 const std::vector<Text>& Texts() {
-  static const auto* const texts = new std::vector<Text>{
-      {"zh", 0, "abcdefgh ABCDEFGH qrstuvwx"},
-      {"ja", 1, "zzzzyyyy 01234567 "
-                "ijklmnop"},
-      {"de", 4, "IJKLMNOP aaaaaaaa"},
-      {"sw", 6, "yzYZyzYZ QRSTUVWX bbbbbbbb cccccccc"}};
+  static const auto* const texts =
+      new std::vector<Text>{{"zh", 0, "abcdefgh ABCDEFGH qrstuvwx"},
+                            {"ja", 1,
+                             "zzzzyyyy 01234567 "
+                             "ijklmnop"},
+                            {"de", 4, "IJKLMNOP aaaaaaaa"},
+                            {"sw", 6, "yzYZyzYZ QRSTUVWX bbbbbbbb cccccccc"}};
   return *texts;
 }
 
 std::string ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return {std::istreambuf_iterator<char>(file),
+          std::istreambuf_iterator<char>()};
 }
 
 std::string Format(double number) {
@@ -55,8 +57,9 @@ std::string Format(double number) {
   return buffer;
 }
 
-void ExpectUse(const google::protobuf::RepeatedPtrField<v1::LayerExpertUse>& layers,
-               const KnownUse& known) {
+void ExpectUse(
+    const google::protobuf::RepeatedPtrField<v1::LayerExpertUse>& layers,
+    const KnownUse& known) {
   ASSERT_EQ(layers.size(), kKnownSparse);
   for (int i = 0; i < kKnownSparse; ++i) {
     EXPECT_EQ(layers[i].layer(), static_cast<unsigned>(kKnownBoundary + i));
@@ -90,14 +93,30 @@ std::map<std::string, double> ExpertTokens(Cluster& cluster, int workers) {
       if (line.rfind(name + "{", 0) != 0) continue;
       const std::size_t end = line.find('}');
       const double value = std::atof(line.c_str() + end + 1);
-      if (value > 0) sums[line.substr(name.size(), end + 1 - name.size())] += value;
+      if (value > 0)
+        sums[line.substr(name.size(), end + 1 - name.size())] += value;
     }
   }
   return sums;
 }
 
+v1::GetRoutingResponse GetRouting(v1::InferenceService::Stub& stub,
+                                  int window) {
+  grpc::ClientContext context;
+  v1::GetRoutingRequest request;
+  request.set_window_seconds(window);
+  v1::GetRoutingResponse routing;
+  const grpc::Status status = stub.GetRouting(&context, request, &routing);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  // Time goes on between two answers.
+  for (auto& source : *routing.mutable_sources())
+    source.clear_covered_seconds();
+  return routing;
+}
+
 TEST_F(RoutingTest, RequestsGetRoutingAndMetricsCountTheSame) {
-  Cluster cluster(folder_ + "/model", {.dense_workers = 2, .expert_workers = 3});
+  Cluster cluster(folder_ + "/model",
+                  {.dense_workers = 2, .expert_workers = 3});
   cluster.Start();
   const auto stub = cluster.NewStub();
   std::map<std::string, KnownUse> known;
@@ -123,12 +142,7 @@ TEST_F(RoutingTest, RequestsGetRoutingAndMetricsCountTheSame) {
   }
 
   for (const int window : {0, 3600}) {
-    grpc::ClientContext context;
-    v1::GetRoutingRequest request;
-    request.set_window_seconds(window);
-    v1::GetRoutingResponse routing;
-    const grpc::Status status = stub->GetRouting(&context, request, &routing);
-    ASSERT_TRUE(status.ok()) << status.error_message();
+    const v1::GetRoutingResponse routing = GetRouting(*stub, window);
     EXPECT_EQ(routing.experts_per_token(), 2u);
     ASSERT_EQ(routing.sources_size(), 2);
     for (const v1::RoutingSource& source : routing.sources()) {
@@ -154,13 +168,42 @@ TEST_F(RoutingTest, RequestsGetRoutingAndMetricsCountTheSame) {
     for (int i = 0; i < kKnownSparse; ++i) {
       for (int e = 0; e < kKnownExperts; ++e) {
         if (use.by_expert[i][e] == 0) continue;
-        expected["{expert=\"" + std::to_string(e) + "\",language=\"" + language +
-                 "\",layer=\"" + std::to_string(kKnownBoundary + i) + "\"}"] =
-            static_cast<double>(use.by_expert[i][e]);
+        expected["{expert=\"" + std::to_string(e) + "\",language=\"" +
+                 language + "\",layer=\"" + std::to_string(kKnownBoundary + i) +
+                 "\"}"] = static_cast<double>(use.by_expert[i][e]);
       }
     }
   }
   EXPECT_EQ(ExpertTokens(cluster, 3), expected);
+  cluster.StopAll();
+}
+
+TEST_F(RoutingTest, TwoRoutersGiveTheSameMap) {
+  Cluster cluster(folder_ + "/model",
+                  {.dense_workers = 2, .expert_workers = 2, .routers = 2});
+  cluster.Start();
+  const auto one = cluster.NewStub(0);
+  const auto other = cluster.NewStub(1);
+  KnownUse known;
+  // One router takes most of the requests.
+  for (int round = 0; round < 8; ++round) {
+    const std::string prompt = std::to_string(round) + "abcdefgh IJKLMNOP";
+    v1::GenerateRequest request = GreedyRequest(prompt, 1);
+    request.set_language("de");
+    request.set_routing(v1::ROUTING_MODE_HYBRID);
+    const Answer answer = Generate(round < 6 ? *one : *other, request);
+    ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+    known.Add(prompt, 4, /*hybrid=*/true);
+  }
+  for (const int window : {0, 3600}) {
+    const v1::GetRoutingResponse mine = GetRouting(*one, window);
+    const v1::GetRoutingResponse theirs = GetRouting(*other, window);
+    EXPECT_EQ(mine.DebugString(), theirs.DebugString());
+    // Both have what went through either of them.
+    ASSERT_EQ(mine.languages_size(), 1);
+    EXPECT_EQ(mine.languages(0).tokens(), known.tokens);
+    ExpectUse(mine.languages(0).layers(), known);
+  }
   cluster.StopAll();
 }
 
@@ -169,8 +212,8 @@ TEST_F(RoutingTest, AStopStringLeavesTheUseOfWhatWasDelivered) {
     Cluster cluster(folder_ + "/model", {.expert_workers = expert_workers});
     cluster.Start();
     const auto stub = cluster.NewStub();
-    // The model repeats the lowest token with the embedding of the last one; "K"
-    // is token 42, which is "!" again.
+    // The model repeats the lowest token with the embedding of the last one;
+    // "K" is token 42, which is "!" again.
     v1::GenerateRequest request = GreedyRequest("abcK", 100);
     request.set_language("de");
     request.add_stop("!!!");
@@ -191,7 +234,8 @@ void ExpectFiles(const std::string& folder,
                  const std::vector<std::pair<Text, KnownUse>>& known) {
   std::ostringstream routing, off;
   routing << "language,family,layer,expert,tokens,share\n";
-  off << "language,family,layer,tokens,off_family_tokens,token_rate,choice_rate\n";
+  off << "language,family,layer,tokens,off_family_tokens,token_rate,choice_"
+         "rate\n";
   for (const auto& [text, use] : known) {
     for (int i = 0; i < kKnownSparse; ++i) {
       const double tokens = static_cast<double>(use.tokens);
@@ -231,9 +275,10 @@ TEST_F(RoutingTest, TheMapIsExactlyWhatTheGateDoes) {
   }
   const std::string log = folder_ + "/log";
   const auto run = [&](std::vector<std::string> flags) {
-    std::vector<std::string> argv = {Runfile("tools/routing_map/routing_map.py"),
-                                     "--apollo=" + Runfile("tools/apollo/apollo"),
-                                     "--server=" + cluster.address()};
+    std::vector<std::string> argv = {
+        Runfile("tools/routing_map/routing_map.py"),
+        "--apollo=" + Runfile("tools/apollo/apollo"),
+        "--server=" + cluster.address()};
     argv.insert(argv.end(), flags.begin(), flags.end());
     fs::remove(log);
     return ChildProcess(argv, log).Wait();

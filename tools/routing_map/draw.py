@@ -8,6 +8,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.patches import Rectangle  # noqa: E402
+from matplotlib.ticker import PercentFormatter  # noqa: E402
 
 COLUMNS = 7
 # More numbers than this in one panel cannot be read.
@@ -43,8 +44,8 @@ def _draw_panel(axes, panel, layers, highest):
 
 def heat_maps(panels, layers, title, paths):
     """One heat map of layer x expert for each panel, all in one colour scale, into each of the files."""
-    columns = min(COLUMNS, len(panels))
-    rows = math.ceil(len(panels) / columns)
+    rows = math.ceil(len(panels) / COLUMNS)
+    columns = math.ceil(len(panels) / rows)  # The last row is as full as can be.
     experts = len(panels[0].shares[0])
     width = columns * max(1.5, 0.22 * experts) + 1
     height = rows * (0.6 + 0.22 * len(layers)) + 0.8
@@ -59,7 +60,9 @@ def heat_maps(panels, layers, title, paths):
         axes.set_axis_off()
     figure.suptitle(f"{title}: share of each expert (across) in each sparse layer (down), in %;\n"
                     "outlined: the expert of the language's family", fontsize=9)
-    figure.colorbar(image, ax=grid, shrink=0.8, aspect=30).ax.tick_params(labelsize=6)
+    bar = figure.colorbar(image, ax=grid, shrink=0.8, aspect=30, format=PercentFormatter(xmax=1, decimals=0))
+    bar.ax.tick_params(labelsize=6)
+    bar.outline.set_visible(False)
     for path in paths:
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.endswith(".svg") else None)
+        figure.savefig(path, dpi=200, metadata={"Date": None} if path.endswith(".svg") else None)
     plt.close(figure)
