@@ -13,9 +13,10 @@ mkdir -p "$work"/bin/{deploy/local,tools/apollo}
 cat > "$work/bin/deploy/local/apollo_local" << SERVER
 #!/bin/bash
 echo \$\$ >> "$work/pids"
-while [[ \$1 != --address_file ]]; do shift; done
-echo "grpc 127.0.0.1:1" > "\$2.new"
-mv "\$2.new" "\$2"
+while [[ \$1 != --address_file=* ]]; do shift; done
+file=\${1#*=}
+echo "grpc 127.0.0.1:1" > "\$file.new"
+mv "\$file.new" "\$file"
 exec sleep 1000
 SERVER
 printf '#!/bin/bash\nexit 7\n' > "$work/bin/tools/apollo/apollo"
@@ -30,7 +31,7 @@ fail() {
   ((++failures))
 }
 ((code != 0)) || fail "expected the script to fail"
-grep -q "exit status 7" "$work/errors" || fail "expected the client's failure to be named"
+grep -q "apollo failed (7)" "$work/errors" || fail "expected the client's failure to be named"
 [[ -s $work/pids ]] || fail "expected a server to have been started"
 while read -r pid; do
   kill -0 "$pid" 2> /dev/null || continue

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Tests of what the benchmarks compute and print, and that no process is left behind."""
+
+import csv
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+# Not resolve(): Bazel's files are links to elsewhere.
+sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent.parent))
+
+from harness import cluster, failure, measure, memory, processes, table  # noqa: E402
+
+
+def stream(start, *tokens, group="running", prompt_tokens=10):
+    return {"group": group, "start": start, "prompt_tokens": prompt_tokens, "tokens": list(tokens)}
+
+
+class MeasureTest(unittest.TestCase):
+    def test_percentile_is_linear_between_neighbours(self):
+        values = [40, 10, 30, 20]
+        self.assertEqual(measure.percentile(values, 0), 10)
+        self.assertEqual(measure.percentile(values, 100), 40)
+        self.assertEqual(measure.percentile(values, 50), 25)
+        self.assertAlmostEqual(measure.percentile(values, 99), 39.7)
+        self.assertEqual(measure.percentile([7], 99), 7)
+
+    def test_percentile_of_nothing_is_an_error(self):
+        with self.assertRaises(ValueError):
+            measure.percentile([], 50)
+        with self.assertRaises(ValueError):
+            measure.percentile([1], 101)
+
+    def test_decode_rate_counts_only_while_all_decode(self):
+        # From 2 to 4 both decode; three tokens of the first, two of the second.
+        both = [stream(0, 1, 2, 2.5, 3, 4), stream(0, 2, 3, 4, 5)]
+        self.assertEqual(measure.decode_rate(both), 5 / 2)
+
+    def test_decode_rate_of_one_stream_leaves_out_the_prompt(self):
+        self.assertEqual(measure.decode_rate([stream(0, 10, 11, 12)]), 1)
+
+    def test_decode_rate_without_common_time_is_an_error(self):
+        with self.assertRaises(ValueError):
+            measure.decode_rate([stream(0, 1, 2), stream(0, 3, 4)])
+
+    def test_whole_rate_counts_all(self):
+        self.assertEqual(measure.whole_rate([stream(0, 1, 2), stream(1, 3, 5)]), 4 / 5)
+
+    def test_prefill_rate(self):
+        self.assertEqual(measure.prefill_rate(stream(2, 4, prompt_tokens=512)), 256)
+
+    def test_gaps_of_mixed_load(self):
+        streams = [
+            stream(0, 1, 2, 3, 6, 10, 11),
+            # Alone before 2: not idle time of all.
+            stream(0, 2, 2.5, 7, 11),
+            stream(5, 8, group="arriving"),
+            stream(8, 9, group="arriving"),
+        ]
+        idle, mixed = measure.idle_and_mixed_gaps(streams)
+        self.assertEqual(sorted(idle), [0.5, 1])
+        # 3-6 and 2.5-7 touch the arrival at 5; 6-10 and 7-11 the end at 9; 10-11 neither.
+        self.assertEqual(sorted(mixed), [3, 4, 4, 4.5])
+
+    def test_best_is_the_highest_median(self):
+        samples = measure.Samples()
+        for name, values in (("a", [1, 2, 100]), ("b", [3, 4, 5])):
+            for value in values:
+                samples.add(name, value)
+        self.assertEqual(samples.best(["a", "b", "absent"]), "b")
+        self.assertEqual(samples.spread("a"), (1, 100))
+        self.assertIsNone(samples.best(["absent"]))
+
+
+class MemoryTest(unittest.TestCase):
+    CONFIG = {"hidden_size": 4, "num_attention_heads": 2, "num_key_value_heads": 1, "num_hidden_layers": 3,
+              "mlp_only_layers": [0, 1], "intermediate_size": 5, "moe_intermediate_size": 6, "num_experts": 7,
+              "num_experts_per_tok": 2, "vocab_size": 11}
+
+    def test_weights_per_token_by_hand(self):
+        # A layer's attention: q, o 4x4 each, k, v 4x2 each.
+        attention = 16 + 16 + 8 + 8
+        dense, expert, gate = 3 * 4 * 5, 3 * 4 * 6, 7 * 4
+        prefill = 3 * attention + 2 * dense + 2 * expert + gate
+        self.assertEqual(memory.weights_per_token(self.CONFIG), {"prefill": prefill, "decode": prefill + 44})
+
+    def test_dense_twin_by_hand(self):
+        self.assertEqual(memory.dense_weights_per_token(self.CONFIG)["prefill"], 3 * 48 + 3 * 60)
+
+    def test_of_this_process(self):
+        total = memory.of_processes([os.getpid()])
+        self.assertGreater(total["pss"], 0)
+        self.assertLessEqual(total["pss"], total["rss"])
+        self.assertLessEqual(total["rss"], total["peak"])
+
+
+class TableTest(unittest.TestCase):
+    def test_numbers(self):
+        for value, text in ((None, "-"), (1234, "1,234"), (1234.5, "1,234"), (12.345, "12.3"), (1.2345, "1.23"),
+                            (0.012345, "0.0123"), (0.0, "0.00"), (-1.2345, "-1.23"), ("x", "x")):
+            self.assertEqual(table.number(value), text)
+
+    def test_markdown(self):
+        self.assertEqual(table.markdown(["what", "x"], [["a", 1], ["bcdef", None]]),
+                         "| what  | x |\n|-------|--:|\n| a     | 1 |\n| bcdef | - |")
+
+    def test_a_row_of_another_length_is_an_error(self):
+        with self.assertRaises(ValueError):
+            table.markdown(["a", "b"], [["1"]])
+
+    def test_csv(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "t.csv")
+            table.write_csv(path, ["a", "b"], [["x,y", None]])
+            with open(path, encoding="utf-8", newline="") as file:
+                self.assertEqual(list(csv.reader(file)), [["a", "b"], ["x,y", ""]])
+
+
+SLEEPER = "import time\nprint('{}', flush=True)\ntime.sleep(1000)\n"
+
+
+class ProcessTest(unittest.TestCase):
+    def test_lines(self):
+        peer = processes.LineProcess([sys.executable, "-c", "for _ in '12': print('noise\\n{\"x\": 1}', flush=True)\n"
+                                      "input()\nprint('{\"error\": \"no\"}')"])
+        self.assertEqual(peer.head, {"x": 1})
+        self.assertEqual(peer.ask("run"), {"x": 1})
+        with self.assertRaisesRegex(failure.Failure, "no"):
+            peer.ask("run")
+        peer.close()
+
+    def test_a_program_that_ends_shows_why(self):
+        with self.assertRaisesRegex(failure.Failure, "the reason"):
+            processes.LineProcess([sys.executable, "-c", "raise SystemExit('the reason')"])
+        with self.assertRaisesRegex(failure.Failure, "the reason"):
+            processes.output([sys.executable, "-c", "raise SystemExit('the reason')"])
+
+    def test_what_a_killed_script_started_ends(self):
+        script = ("import sys\nsys.path.insert(0, sys.argv[1])\nfrom harness import failure, processes\n"
+                  "def main():\n  peer = processes.LineProcess([sys.executable, '-c', sys.argv[2]])\n"
+                  "  print(peer.process.pid, flush=True)\n  peer.process.wait()\nfailure.run(main)\n")
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with subprocess.Popen([sys.executable, "-c", script, str(pathlib.Path(__file__).absolute().parent.parent),
+                                   SLEEPER], stdout=subprocess.PIPE, text=True) as parent:
+                child = os.pidfd_open(int(parent.stdout.readline()))
+                parent.send_signal(number)
+                parent.wait()
+            # Readable once the child has ended.
+            self.assertEqual(select.select([child], [], [], 60)[0], [child])
+            os.close(child)
+
+    def test_a_cluster_that_does_not_start_says_why_and_is_gone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder, "deploy/local/apollo_local")
+            program.parent.mkdir(parents=True)
+            program.write_text("#!/bin/sh\necho 'no such model' >&2\nexit 1\n")
+            program.chmod(0o755)
+            broken = cluster.Cluster(folder, "/nowhere", threads=1)
+            with self.assertRaisesRegex(failure.Failure, "no such model"):
+                broken.__enter__()  # pylint: disable=unnecessary-dunder-call
+            self.assertTrue(all(p.poll() is not None for p in broken.processes))
+
+    def test_flags_of_a_binary(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder, "deploy/local/apollo_local")
+            program.parent.mkdir(parents=True)
+            program.write_text("#!/bin/sh\necho '    --threads (Threads.); default: 0;'\nexit 1\n")
+            program.chmod(0o755)
+            self.assertTrue(cluster.knows_flag(folder, "threads"))
+            self.assertFalse(cluster.knows_flag(folder, "weights"))
+            self.assertFalse(cluster.knows_flag(folder, "thread"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,52 @@
+"""Bytes: of processes, and of a model's weights."""
+
+import json
+import os
+
+# Bits of a weight in each format, scales and minima (f16, groups of 32) included: kernels/packed_matrix.h;
+# llama.cpp's own are Q8_0 8.5, Q4_0 4.5.
+FORMAT_BITS = {"float32": 32, "bf16": 16, "int8": 8.5, "int4": 5}
+
+
+def read_config(model):
+    with open(os.path.join(model, "config.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def weights_per_token(config):
+    """Weights that a decoded token and, without the head, a prompt's token is multiplied with."""
+    hidden, heads, kv = config["hidden_size"], config["num_attention_heads"], config["num_key_value_heads"]
+    head = hidden // heads
+    attention = 2 * hidden * hidden + 2 * hidden * kv * head
+    layers = config["num_hidden_layers"]
+    dense = len(config["mlp_only_layers"])
+    total = layers * attention + 3 * hidden * (
+        dense * config["intermediate_size"] + (layers - dense) * (
+            config["num_experts_per_tok"] * config["moe_intermediate_size"]))
+    total += (layers - dense) * config["num_experts"] * hidden
+    return {"decode": total + hidden * config["vocab_size"], "prefill": total}
+
+
+def dense_weights_per_token(config):
+    """The same of the dense model that the sparse one was made from: what the peers run."""
+    dense = {**config, "num_experts": 0, "num_experts_per_tok": 1, "moe_intermediate_size": config["intermediate_size"]}
+    return weights_per_token(dense)
+
+
+def of_processes(pids):
+    """Sums over processes: rss counts memory that two of them share twice, pss once; peak is of rss."""
+    total = {"rss": 0, "pss": 0, "peak": 0}
+    for pid in pids:
+        total["rss"] += _field(f"/proc/{pid}/status", "VmRSS")
+        total["peak"] += _field(f"/proc/{pid}/status", "VmHWM")
+        total["pss"] += _field(f"/proc/{pid}/smaps_rollup", "Pss")
+    return total
+
+
+def _field(path, name):
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            key, _, value = line.partition(":")
+            if key == name:
+                return int(value.split()[0]) * 1024  # "kB" are KiB here.
+    raise ValueError(f"{path} has no {name}")

@@ -1,0 +1,86 @@
+"""Programs that end when the script does, however it ends."""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import tempfile
+
+from .failure import Failure
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def start(argv, **options):
+    """A program that gets no Ctrl-C of the terminal, and is killed should this script be."""
+    try:
+        return subprocess.Popen(argv, start_new_session=True, preexec_fn=_die_with_parent, **options)
+    except OSError as error:
+        raise Failure(f"cannot run {argv[0]}: {error.strerror}") from None
+
+
+def stop(process, seconds=15):
+    """Asks it to end; kills it if it does not."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def output(argv, environment=None):
+    """Runs a program to its end; what it printed. Its standard error is shown if it fails."""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = start(argv, stdout=subprocess.PIPE, stderr=errors, text=True,
+                        env={**os.environ, **(environment or {})})
+        try:
+            out, _ = process.communicate()
+        finally:
+            stop(process)
+        if process.returncode != 0:
+            errors.seek(0)
+            raise Failure(f"{argv[0]} failed ({process.returncode}):\n{errors.read()[-2000:]}")
+    return out
+
+
+class LineProcess:
+    """A program that answers each line on its standard input with one of JSON. First comes one unasked."""
+
+    def __init__(self, argv, environment=None):
+        self.errors = tempfile.TemporaryFile("w+")  # pylint: disable=consider-using-with
+        self.name = os.path.basename(argv[-1] if len(argv) == 1 else argv[1])
+        self.process = start(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+                             text=True, env={**os.environ, **(environment or {})})
+        try:
+            self.head = self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    def _read(self):
+        for line in self.process.stdout:
+            if line.startswith("{"):  # Libraries print, too.
+                answer = json.loads(line)
+                if "error" in answer:
+                    raise Failure(f"{self.name}: {answer['error']}")
+                return answer
+        self.errors.seek(0)
+        raise Failure(f"{self.name} ended:\n{self.errors.read()[-2000:]}")
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self._read()
+
+    def close(self):
+        stop(self.process)
+        for stream in (self.process.stdin, self.process.stdout, self.errors):
+            stream.close()

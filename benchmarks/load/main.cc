@@ -1,0 +1,185 @@
+// Sends requests to a cluster and prints, as one JSON object, when every token
+// of every stream arrived. See --help.
+
+#include <absl/flags/flag.h>
+#include <absl/flags/parse.h>
+#include <absl/strings/str_cat.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "benchmarks/load/prompts.h"
+#include "benchmarks/load/stream.h"
+#include "common/json.h"
+#include "common/status_macros.h"
+#include "serving/help.h"
+#include "serving/server.h"
+
+ABSL_FLAG(std::string, server, "127.0.0.1:50051", "The router.");
+ABSL_FLAG(int, streams, 1, "Requests that run at once, all started together.");
+ABSL_FLAG(int, prompt_tokens, 128, "Tokens of each one's prompt.");
+ABSL_FLAG(int, new_tokens, 64, "Tokens that each generates.");
+ABSL_FLAG(int, arrivals, 0,
+          "Further requests for one token each, one after the other, while the "
+          "streams run; after the last one the streams are cancelled.");
+ABSL_FLAG(int, arrival_prompt_tokens, 2048, "Tokens of each arrival's prompt.");
+ABSL_FLAG(int, arrivals_after, 64,
+          "The arrivals begin when every stream has so many tokens.");
+ABSL_FLAG(std::string, language, "",
+          "Code of the prompts' language; empty: the router detects it.");
+ABSL_FLAG(std::uint64_t, seed, 0, "Of the prompts; 0: another one each time.");
+
+namespace apollo::load {
+namespace {
+
+// Lets the main thread wait until every stream has `wanted` tokens.
+class Progress {
+ public:
+  Progress(int streams, int wanted) : tokens_(streams), wanted_(wanted) {}
+
+  void Token(int stream) {
+    MutexLock lock(mutex_);
+    if (++tokens_[stream] == wanted_) changed_.notify_all();
+  }
+  // False if a minute passes without.
+  bool Wait() {
+    MutexLock lock(mutex_);
+    return changed_.wait_for(mutex_, std::chrono::minutes(1), [this] {
+      for (int tokens : tokens_) {
+        if (tokens < wanted_) return false;
+      }
+      return true;
+    });
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<int> tokens_ ABSL_GUARDED_BY(mutex_);
+  const int wanted_;
+};
+
+v1::GenerateRequest Request(Prompts& prompts, int prompt_tokens,
+                            int new_tokens) {
+  v1::GenerateRequest request;
+  request.set_prompt(prompts.Next(prompt_tokens));
+  request.set_max_new_tokens(new_tokens);
+  request.set_ignore_eos(true);
+  request.set_language(absl::GetFlag(FLAGS_language));
+  return request;
+}
+
+// Adds the stream to `out`. Figures of a request that did not do the work that
+// was asked for would be worth nothing.
+absl::Status Add(const char* group, int prompt_tokens, int new_tokens,
+                 const StreamTimes& times, Json& out) {
+  RETURN_IF_ERROR(times.status);
+  if (times.prompt_tokens != prompt_tokens ||
+      static_cast<int>(times.tokens.size()) != new_tokens) {
+    return absl::InternalError(
+        absl::StrCat("a request had ", times.prompt_tokens, " tokens and got ",
+                     times.tokens.size(), "; wanted were ", prompt_tokens,
+                     " and ", new_tokens));
+  }
+  if (times.cached_tokens != 0) {
+    return absl::InternalError(
+        absl::StrCat(times.cached_tokens,
+                     " tokens of a prompt were found in the cache; use "
+                     "another --seed, or none"));
+  }
+  out.push_back({{"group", group},
+                 {"start", times.start},
+                 {"prompt_tokens", times.prompt_tokens},
+                 {"tokens", times.tokens}});
+  return absl::OkStatus();
+}
+
+absl::Status CheckAtLeast(const char* flag, int value, int least) {
+  if (value >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, " is ", value, "; it must be at least ", least));
+}
+
+absl::Status Run() {
+  const int count = absl::GetFlag(FLAGS_streams);
+  const int prompt_tokens = absl::GetFlag(FLAGS_prompt_tokens);
+  const int new_tokens = absl::GetFlag(FLAGS_new_tokens);
+  const int arrivals = absl::GetFlag(FLAGS_arrivals);
+  const int arrival_tokens = absl::GetFlag(FLAGS_arrival_prompt_tokens);
+  const int after = absl::GetFlag(FLAGS_arrivals_after);
+  RETURN_IF_ERROR(CheckAtLeast("streams", count, 1));
+  RETURN_IF_ERROR(CheckAtLeast("prompt_tokens", prompt_tokens, 1));
+  RETURN_IF_ERROR(CheckAtLeast("new_tokens", new_tokens, 1));
+  RETURN_IF_ERROR(CheckAtLeast("arrivals", arrivals, 0));
+  RETURN_IF_ERROR(CheckAtLeast("arrival_prompt_tokens", arrival_tokens, 1));
+  RETURN_IF_ERROR(CheckAtLeast("arrivals_after", after, 1));
+  std::uint64_t seed = absl::GetFlag(FLAGS_seed);
+  while (seed == 0) seed = std::random_device()();
+
+  const auto service = v1::InferenceService::NewStub(
+      MakeClusterChannel(absl::GetFlag(FLAGS_server)));
+  ASSIGN_OR_RETURN(Prompts prompts, Prompts::Make(*service, seed));
+  Progress progress(count, after);
+  const auto epoch = std::chrono::steady_clock::now();
+  std::vector<std::unique_ptr<Stream>> streams;
+  for (int i = 0; i < count; ++i) {
+    streams.push_back(
+        std::make_unique<Stream>(Request(prompts, prompt_tokens, new_tokens),
+                                 epoch, [&progress, i] { progress.Token(i); }));
+  }
+  for (const auto& stream : streams) stream->Start(*service);
+
+  Json out = Json::array();
+  absl::Status arrived;
+  if (arrivals > 0) {
+    if (!progress.Wait()) {
+      arrived = absl::DeadlineExceededError("the streams did not get going");
+    }
+    for (int i = 0; i < arrivals && arrived.ok(); ++i) {
+      Stream stream(Request(prompts, arrival_tokens, 1), epoch);
+      stream.Start(*service);
+      arrived = Add("arriving", arrival_tokens, 1, stream.Wait(), out);
+    }
+    for (const auto& stream : streams) stream->Cancel();
+  }
+  for (const auto& stream : streams) {
+    StreamTimes times = stream->Wait();
+    int wanted = new_tokens;
+    if (arrivals > 0 && absl::IsCancelled(times.status)) {
+      times.status = absl::OkStatus();
+      wanted = static_cast<int>(times.tokens.size());
+    } else if (arrivals > 0 && times.status.ok()) {
+      times.status = absl::OutOfRangeError(absl::StrCat(
+          "a stream ended while requests were arriving; --new_tokens=",
+          new_tokens, " is too low"));
+    }
+    arrived.Update(Add("running", prompt_tokens, wanted, times, out));
+  }
+  RETURN_IF_ERROR(arrived);
+  std::printf("%s\n", Json{{"seed", seed}, {"streams", out}}.dump().c_str());
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace apollo::load
+
+int main(int argc, char** argv) {
+  apollo::SetHelp(
+      "Sends requests to a cluster and prints when every token of every stream "
+      "arrived: {\"seed\", \"streams\": [{\"group\", \"start\", "
+      "\"prompt_tokens\", "
+      "\"tokens\"}]}, times in seconds.\nEvery prompt is another one, so that "
+      "none is "
+      "found in the cache; that is checked.\n"
+      "Example: load --server 127.0.0.1:50051 --streams 8");
+  absl::ParseCommandLine(argc, argv);
+  if (const absl::Status status = apollo::load::Run(); !status.ok()) {
+    std::fprintf(stderr, "load: %s\n", std::string(status.message()).c_str());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/mutex.h"
+#include "proto/apollo/v1/inference.grpc.pb.h"
+
+namespace apollo::load {
+
+// What one request saw. Times are seconds since the epoch that the stream was
+// given.
+struct StreamTimes {
+  double start = 0;
+  std::vector<double> tokens;  // Arrival of each one.
+  int prompt_tokens = 0;
+  int cached_tokens = 0;
+  absl::Status status;  // CANCELLED after Cancel().
+};
+
+// One Generate call, which notes when each token arrives. Neither copied nor
+// moved once started; destroyed after Wait(). Thread-safe.
+class Stream : private grpc::ClientReadReactor<v1::GenerateResponse> {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // `on_token`, if not null, is called from a thread of gRPC after each
+  // arrival.
+  Stream(v1::GenerateRequest request, TimePoint epoch,
+         std::function<void()> on_token = nullptr);
+
+  // Once. The service must outlive the stream.
+  void Start(v1::InferenceService::StubInterface& service);
+  void Cancel() { context_.TryCancel(); }
+  // Waits for the end of the call. Once.
+  StreamTimes Wait();
+
+ private:
+  void OnReadDone(bool ok) override;
+  void OnDone(const grpc::Status& status) override;
+  double Now() const;
+
+  const v1::GenerateRequest request_;
+  const TimePoint epoch_;
+  const std::function<void()> on_token_;
+  grpc::ClientContext context_;
+  v1::GenerateResponse response_;  // Of the read in progress.
+  Mutex mutex_;
+  CondVar changed_;
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
+  StreamTimes times_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace apollo::load

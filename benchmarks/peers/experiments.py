@@ -1,0 +1,72 @@
+"""Figures of this project alone: links between processes, the router's share, mixed load, readiness and memory."""
+
+import os
+
+from harness import cluster, load, measure, processes
+
+from contenders import PROMPT, format_flags
+
+ARRIVALS = 8
+ARRIVAL_PROMPT = 2048
+RUNNING_STREAMS = 4
+
+
+def _median_gap(args, address):
+    return measure.percentile(measure.all_gaps(load.run(args.binaries, address, 1, PROMPT, args.new_tokens)), 50)
+
+
+def process_rows(args, weights_format):
+    """Time per token of one stream with three processes against one, in turns; the ratio is of medians."""
+    flags = format_flags(args.binaries, weights_format)
+    samples = measure.Samples()
+    with cluster.Cluster(args.binaries, args.model, args.threads, 0, flags, args.cpu_level) as one, \
+            cluster.Cluster(args.binaries, args.model, args.threads, 1, flags, args.cpu_level) as three:
+        for number in range(args.rounds + 1):
+            for name, running in (("one", one), ("three", three)):
+                gap = _median_gap(args, running.address)
+                if number > 0:  # The first one warms up.
+                    samples.add(name, gap)
+        more = 100 * (samples.median("three") / samples.median("one") - 1)
+        return [["time per token, one process, ms", 1e3 * samples.median("one"), None],
+                ["time per token, three processes, ms", 1e3 * samples.median("three"), None],
+                ["three processes take longer by, %", more, "8, at most 15"],
+                ["ready after, one process, s", one.ready_seconds, None],
+                ["peak memory, one process, MB", one.memory()["peak"] / 1e6, None],
+                ["ready after, three processes, s", three.ready_seconds, None],
+                ["peak memory, three processes, MB", three.memory()["peak"] / 1e6, None]]
+
+
+def router_rows(args):
+    """What the router adds: percentiles by way of it minus the same without it. See benchmarks/router/main.cc."""
+    peer = processes.LineProcess([os.path.join(args.binaries, "benchmarks/router/router_overhead"),
+                                  f"--requests={args.router_requests}"])
+    try:
+        with cluster.StandInRouter(args.binaries, args.model, peer.head["dense_worker"]) as router:
+            times = peer.ask(router.address)
+    finally:
+        peer.close()
+    rows = []
+    for what, target in (("requests", {50: 300, 99: None}), ("tokens", {50: 30, 99: None})):
+        for percent in (50, 99):
+            added = 1e6 * (measure.percentile(times["router"][what], percent)
+                           - measure.percentile(times["direct"][what], percent))
+            rows.append([f"router adds per {what[:-1]}, p{percent}, us", added, target[percent]])
+    return rows
+
+
+def mixed_rows(args, weights_format):
+    """Gaps of running streams while long prompts arrive, one always in work, against those of the same streams before."""
+    with cluster.Cluster(args.binaries, args.model, args.threads, 1, format_flags(args.binaries, weights_format),
+                         args.cpu_level) as running:
+        load.run(args.binaries, running.address, RUNNING_STREAMS, PROMPT, 16)  # Warms up.
+        streams = load.run(args.binaries, running.address, RUNNING_STREAMS, PROMPT, args.mixed_tokens, ARRIVALS,
+                           ARRIVAL_PROMPT)
+    idle, mixed = measure.idle_and_mixed_gaps(streams)
+    waits = [measure.first_token(s) for s in streams if s["group"] == "arriving"]
+    middle, worst = measure.percentile(idle, 50), measure.percentile(mixed, 99)
+    return [[f"gap of {RUNNING_STREAMS} streams alone, p50, ms", 1e3 * middle, None],
+            [f"gap of {RUNNING_STREAMS} streams alone, p99, ms", 1e3 * measure.percentile(idle, 99), None],
+            [f"gap while prompts of {ARRIVAL_PROMPT} arrive, p50, ms", 1e3 * measure.percentile(mixed, 50), None],
+            [f"gap while prompts of {ARRIVAL_PROMPT} arrive, p99, ms", 1e3 * worst, None],
+            ["this p99 / p50 alone", worst / middle, 3],
+            [f"first token of a prompt of {ARRIVAL_PROMPT}, p50, ms", 1e3 * measure.percentile(waits, 50), None]]

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/mutex.h"
+#include "proto/apollo/internal/v1/worker.grpc.pb.h"
+#include "serving/server.h"
+
+namespace apollo::load {
+
+// A dense worker without a model, on a free port of 127.0.0.1: answers every
+// Run with tokens of its prompt, the first at once and one more every `pace`,
+// and notes when it handed each to gRPC. So a client of the same process can
+// tell how long every token was under way. Thread-safe; one Run at a time.
+class StandIn final : private internal::v1::DenseWorkerService::Service {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // UNAVAILABLE if there is no free port.
+  static absl::StatusOr<std::unique_ptr<StandIn>> Start(
+      std::chrono::microseconds pace);
+
+  const std::string& address() const { return server_->address(); }
+  // When the tokens of the last Run were sent.
+  std::vector<TimePoint> sent();
+
+ private:
+  explicit StandIn(std::chrono::microseconds pace) : pace_(pace) {}
+
+  grpc::Status Run(grpc::ServerContext* context,
+                   const internal::v1::RunRequest* request,
+                   grpc::ServerWriter<internal::v1::RunEvent>* writer) override;
+  grpc::Status Describe(grpc::ServerContext* context,
+                        const internal::v1::DescribeRequest* request,
+                        internal::v1::DescribeResponse* response) override;
+
+  const std::chrono::microseconds pace_;
+  Mutex mutex_;
+  std::vector<TimePoint> sent_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<Server> server_;  // Stops first.
+};
+
+}  // namespace apollo::load
