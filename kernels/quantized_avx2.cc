@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "common/check.h"
 #include "kernels/quantize.h"
@@ -77,10 +78,43 @@ HWY_INLINE void DotsInt4(const std::uint8_t* block, const std::int8_t* x,
   for (int r = 0; r < R; ++r) dot[r] = _mm256_madd_epi16(dot[r], ones);
 }
 
+// Adds outliers to the sums of 8 outputs, [row][8], in memory.
+template <bool kInt8>
+void AddOutliers(std::span<const QuantizedRows::Outlier> outliers,
+                 const std::uint8_t* panel, int part, float* acc) {
+  constexpr int kScales = kInt8 ? kInt8Scales : kInt4Scales;
+  const __m256i mask = _mm256_set1_epi32(kInt8 ? 255 : 15);
+  const __m256i zero = _mm256_set1_epi32(kInt8 ? 128 : 0);
+  for (const QuantizedRows::Outlier& outlier : outliers) {
+    const std::uint8_t* block =
+        panel + static_cast<std::size_t>(outlier.group) *
+                    (kInt8 ? kInt8Block : kInt4Block);
+    const int input = outlier.input;
+    const __m256i quads = Load(
+        block + (kInt8 ? input / 4 : input % 16 / 4) * 128 + part * 32);
+    const __m128i shift =
+        _mm_cvtsi32_si128(input % 4 * 8 + (!kInt8 && input >= 16 ? 4 : 0));
+    const __m256i w = _mm256_sub_epi32(
+        _mm256_and_si256(_mm256_srl_epi32(quads, shift), mask), zero);
+    const __m256 x = _mm256_set1_ps(outlier.x);
+    float* sums = acc + outlier.row * 8;
+    __m256 sum = _mm256_fmadd_ps(
+        _mm256_cvtepi32_ps(w),
+        _mm256_mul_ps(Halves(block + kScales + part * 16), x),
+        _mm256_loadu_ps(sums));
+    if constexpr (!kInt8) {
+      sum = _mm256_fmadd_ps(Halves(block + kInt4Minima + part * 16), x, sum);
+    }
+    _mm256_storeu_ps(sums, sum);
+  }
+}
+
 // Outputs [8 * part, 8 * part + 8) of a panel.
 template <int R, bool kInt8>
 void Tile(const QuantizedProblem& p, const std::uint8_t* block, int panel,
-          int part, int row) {
+          int part, int tile) {
+  const int row = p.x.first_row(tile);
+  const std::uint8_t* const first_block = block;
   const std::int8_t* x = p.x.numbers(row);
   const float* scales = p.x.scales(row);
   const float* sums = p.x.sums(row);
@@ -114,12 +148,14 @@ void Tile(const QuantizedProblem& p, const std::uint8_t* block, int panel,
     x += R * kGroup;
     scales += R;
   }
+  alignas(32) float sums_of_rows[R * 8];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) _mm256_store_ps(sums_of_rows + r * 8, acc[r]);
+  AddOutliers<kInt8>(p.x.outliers(tile), first_block, part, sums_of_rows);
   const int first = panel * kPanel + part * 8;
   const int count = std::clamp(p.w.outputs() - first, 0, 8);
-#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
-    alignas(32) float lanes[8];
-    _mm256_store_ps(lanes, acc[r]);
+    const float* lanes = sums_of_rows + r * 8;
     float* out = p.out + (row + r) * p.out_stride + first;
     for (int o = 0; o < count; ++o) {
       out[o] = p.bias != nullptr ? lanes[o] + p.bias[first + o] : lanes[o];
@@ -129,16 +165,16 @@ void Tile(const QuantizedProblem& p, const std::uint8_t* block, int panel,
 
 template <bool kInt8>
 void TileOf(int rows, const QuantizedProblem& p, const std::uint8_t* block,
-            int panel, int part, int row) {
+            int panel, int part, int tile) {
   switch (rows) {
     case 1:
-      return Tile<1, kInt8>(p, block, panel, part, row);
+      return Tile<1, kInt8>(p, block, panel, part, tile);
     case 2:
-      return Tile<2, kInt8>(p, block, panel, part, row);
+      return Tile<2, kInt8>(p, block, panel, part, tile);
     case 3:
-      return Tile<3, kInt8>(p, block, panel, part, row);
+      return Tile<3, kInt8>(p, block, panel, part, tile);
     case 4:
-      return Tile<4, kInt8>(p, block, panel, part, row);
+      return Tile<4, kInt8>(p, block, panel, part, tile);
     default:
       APOLLO_CHECK(false);
   }
@@ -154,10 +190,9 @@ void QuantizedPanelsAvx2(const QuantizedProblem& p, int begin, int end) {
     const std::uint8_t* block = p.w.data() + panel * panel_bytes;
     for (int tile = 0; tile < p.x.tiles(); ++tile) {
       const int rows = p.x.tile_rows(tile);
-      const int row = p.x.first_row(tile);
       for (int part = 0; part < kPanel / 8; ++part) {
-        int8 ? TileOf<true>(rows, p, block, panel, part, row)
-             : TileOf<false>(rows, p, block, panel, part, row);
+        int8 ? TileOf<true>(rows, p, block, panel, part, tile)
+             : TileOf<false>(rows, p, block, panel, part, tile);
       }
     }
   }

@@ -37,9 +37,18 @@ int DotInt4(const std::uint8_t* quads, const std::int8_t* x) {
   return dot;
 }
 
+int NumberAt(const std::uint8_t* block, int o, int input, bool int8) {
+  if (int8) {
+    return block[(input / 4 * kPanel + o) * 4 + input % 4] - 128;
+  }
+  const int two = block[(input % 16 / 4 * kPanel + o) * 4 + input % 4];
+  return input < 16 ? two & 15 : two >> 4;
+}
+
 // Output `o` of a panel for row `r` of a tile.
-float Output(const QuantizedProblem& p, const std::uint8_t* block, int o,
+float Output(const QuantizedProblem& p, const std::uint8_t* panel, int o,
              int tile, int r) {
+  const std::uint8_t* block = panel;
   const bool int8 = p.w.format() == WeightFormat::kInt8;
   const int tile_rows = p.x.tile_rows(tile);
   const int first = p.x.first_row(tile);
@@ -57,6 +66,17 @@ float Output(const QuantizedProblem& p, const std::uint8_t* block, int o,
     x += tile_rows * kGroup;
     scale += tile_rows;
     sum += tile_rows;
+  }
+  for (const QuantizedRows::Outlier& outlier : p.x.outliers(tile)) {
+    if (outlier.row != r) continue;
+    block = panel + static_cast<std::size_t>(outlier.group) *
+                        BlockBytes(p.w.format());
+    const float w = F16At(block + (int8 ? kInt8Scales : kInt4Scales) + o * 2);
+    acc = std::fma(static_cast<float>(NumberAt(block, o, outlier.input, int8)),
+                   w * outlier.x, acc);
+    if (!int8) {
+      acc = std::fma(F16At(block + kInt4Minima + o * 2), outlier.x, acc);
+    }
   }
   return acc;
 }

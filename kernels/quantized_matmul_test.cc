@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -18,6 +19,12 @@ namespace apollo {
 namespace {
 
 constexpr WeightFormat kFormats[] = {WeightFormat::kInt8, WeightFormat::kInt4};
+
+// Numbers with a few that are much larger than the rest.
+std::vector<float> WithOutliers(std::vector<float> x) {
+  for (std::size_t i = 5; i < x.size(); i += 37) x[i] *= 60;
+  return x;
+}
 
 // As weights are: in groups of different size, not around zero.
 std::vector<float> Random(int size, int seed) {
@@ -55,11 +62,17 @@ std::vector<float> Unpack(const PackedMatrix& packed) {
 std::vector<float> Rounded(const std::vector<float>& x, int inputs) {
   std::vector<float> rounded = x;
   for (std::size_t row = 0; row < x.size(); row += inputs) {
+    double mean = 0;
+    for (int i = 0; i < inputs; ++i) mean += std::abs(x[row + i]) / inputs;
+    const auto outlier = [&](int i) { return std::abs(x[row + i]) > 8 * mean; };
     for (int first = 0; first < inputs; first += kGroup) {
       const int end = std::min(inputs, first + kGroup);
       float top = 0;
-      for (int i = first; i < end; ++i) top = std::max(top, std::abs(x[row + i]));
       for (int i = first; i < end; ++i) {
+        if (!outlier(i)) top = std::max(top, std::abs(x[row + i]));
+      }
+      for (int i = first; i < end; ++i) {
+        if (outlier(i)) continue;
         rounded[row + i] =
             top == 0 ? 0 : top / 127 * std::nearbyint(x[row + i] * (127 / top));
       }
@@ -75,7 +88,7 @@ constexpr std::tuple<int, int, int> kShapes[] = {
 
 TEST(QuantizedMatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndLevel) {
   for (const auto& [rows, outputs, inputs] : kShapes) {
-    const std::vector<float> x = Random(rows * inputs, 1);
+    const std::vector<float> x = WithOutliers(Random(rows * inputs, 1));
     const std::vector<float> bias = Random(outputs, 3);
     const std::vector<float> seen = Rounded(x, inputs);
     for (const WeightFormat format : kFormats) {
@@ -88,6 +101,11 @@ TEST(QuantizedMatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndLevel) {
       std::vector<float> x_size = seen, w_size = w;
       for (float& v : x_size) v = std::abs(v);
       for (float& v : w_size) v = std::abs(v);
+      if (format == WeightFormat::kInt4) {
+        // A group's minimum, and what is above it, are at most so large.
+        const float top = *std::max_element(w_size.begin(), w_size.end());
+        w_size.assign(w_size.size(), 3 * top);
+      }
       reference::MatMul(x_size.data(), rows, inputs, w_size.data(), outputs,
                         nullptr, sizes.data());
       ForEachLevel([&, rows = rows, outputs = outputs, inputs = inputs] {
@@ -101,8 +119,7 @@ TEST(QuantizedMatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndLevel) {
             for (int o = 0; o < outputs; ++o) {
               // Whole numbers are exact; what is rounded is the scales' product
               // and the sum over the groups, 2 + groups times 2^-24 of the sum
-              // of sizes. (An int4 minimum may make a group's two terms larger
-              // than their sum: four times as much.)
+              // of sizes; four times as much is ample.
               const float bound =
                   4 * (inputs / kGroup + 4) * 0x1p-24f *
                   (sizes[r * outputs + o] + std::abs(bias[o]));
@@ -122,7 +139,7 @@ TEST(QuantizedMatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndLevel) {
 
 TEST(QuantizedMatMulTest, AllLevelsThreadsAndBatchesGiveTheSameBits) {
   const int rows = 29, outputs = 203, inputs = 301;
-  const std::vector<float> x = Random(rows * inputs, 4);
+  const std::vector<float> x = WithOutliers(Random(rows * inputs, 4));
   for (const WeightFormat format : kFormats) {
     const PackedMatrix packed =
         Pack(Random(outputs * inputs, 5), outputs, inputs, format);
@@ -150,7 +167,7 @@ TEST(QuantizedMatMulTest, AllLevelsThreadsAndBatchesGiveTheSameBits) {
 TEST(QuantizedMatMulTest, ManyRowsAndInputsGiveWhatEachRowGivesAlone) {
   // More than one block of rows (see most in quantized_vnni.cc).
   const int rows = 150, outputs = 40, inputs = 2100;
-  const std::vector<float> x = Random(rows * inputs, 6);
+  const std::vector<float> x = WithOutliers(Random(rows * inputs, 6));
   for (const WeightFormat format : kFormats) {
     const PackedMatrix packed =
         Pack(Random(outputs * inputs, 7), outputs, inputs, format);
@@ -228,6 +245,33 @@ TEST(QuantizedMatMulTest, ExtremeNumbersDoNotOverflow) {
       });
     }
   }
+}
+
+TEST(QuantizedRowsTest, OutliersAreKeptExactlyAndTheRestKeepsItsPrecision) {
+  const int inputs = 100;
+  std::vector<float> x = Random(2 * inputs, 14);
+  for (float& v : x) v = std::copysign(std::min(1.0f, std::abs(v)), v);
+  x[40] = 1000.3f;
+  x[inputs + 99] = -777.7f;
+  ForEachLevel([&] {
+    ThreadPool pool(1);
+    QuantizedRows rows;
+    rows.Quantize(x.data(), 2, inputs, inputs, 4, pool);
+    ASSERT_EQ(rows.tiles(), 1);
+    const auto outliers = rows.outliers(0);
+    ASSERT_EQ(outliers.size(), 2u);
+    EXPECT_EQ(outliers[0].row, 0);
+    EXPECT_EQ(outliers[0].group, 1);
+    EXPECT_EQ(outliers[0].input, 8);
+    EXPECT_EQ(outliers[0].x, 1000.3f);
+    EXPECT_EQ(outliers[1].row, 1);
+    EXPECT_EQ(outliers[1].group, 3);
+    EXPECT_EQ(outliers[1].input, 3);
+    EXPECT_EQ(outliers[1].x, -777.7f);
+    // Group 1 of row 0: the largest of the others is 127, the outlier is zero.
+    EXPECT_LE(rows.scales(0)[1 * 2 + 0], 1.0f / 127);
+    EXPECT_EQ(rows.numbers(0)[(1 * 2 + 0) * 32 + 8], 0);
+  });
 }
 
 TEST(QuantizeTest, NoNumberIsCutOffAndTheErrorIsHalfAStep) {

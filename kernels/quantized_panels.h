@@ -20,6 +20,8 @@ struct QuantizedProblem {
 // groups in rising order, from zero:
 //   acc = fma(dot, scale_w * scale_x, acc), and for int4
 //   acc = fma(minimum_w, scale_x * sum_x, acc)
+// and then, over the row's outliers x with rising inputs, from that acc:
+//   acc = fma(w, scale_w * x, acc), and for int4 acc = fma(minimum_w, x, acc)
 // where dot is the exact whole number sum(w * x) and each product of scales is
 // rounded to float32. So all instruction sets give the same bits.
 using QuantizedPanels = void (*)(const QuantizedProblem& problem, int begin,

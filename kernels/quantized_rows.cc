@@ -17,11 +17,17 @@
 namespace apollo {
 namespace {
 
+// Of a row's mean |x|. Measured with SmolLM2: from 6 to 10 the divergence from
+// unrounded activations hardly changes; without outliers it is three times as much.
+constexpr float kOutlier = 8.0f;
+
 struct GroupTarget {
   std::int8_t* numbers;
   float* scale;
   std::int32_t* offset;
   float* sum;
+  std::vector<QuantizedRows::Outlier>* outliers;
+  int row;  // In the tile.
 };
 
 }  // namespace
@@ -39,7 +45,41 @@ using I8 = hn::Rebind<std::int8_t, F32>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(F32()));
 constexpr int kVectors = kGroup / kLanes;
 
-HWY_INLINE void QuantizeGroupOf(const float* x, const GroupTarget& to) {
+// kOutlier times the mean of |x|. Sixteen sums and additions alone, so that it is
+// the same number for vectors of any length.
+float OutlierLimit(const float* x, int inputs) {
+  const F32 d;
+  hn::Vec<F32> sums[16 / kLanes];
+  for (int v = 0; v < 16 / kLanes; ++v) sums[v] = hn::Zero(d);
+  int i = 0;
+  for (; i + 16 <= inputs; i += 16) {
+    for (int v = 0; v < 16 / kLanes; ++v) {
+      sums[v] =
+          hn::Add(sums[v], hn::Abs(hn::LoadU(d, x + i + v * kLanes)));
+    }
+  }
+  HWY_ALIGN float lanes[16];
+  for (int v = 0; v < 16 / kLanes; ++v) {
+    hn::Store(sums[v], d, lanes + v * kLanes);
+  }
+  float sum = 0;
+  for (const float lane : lanes) sum += lane;
+  for (; i < inputs; ++i) sum += std::fabs(x[i]);
+  return sum * (kOutlier / static_cast<float>(inputs));
+}
+
+// Moves numbers above the limit from the group to the outliers.
+void TakeOutliers(float limit, int group, const GroupTarget& to, float* x) {
+  for (int i = 0; i < kGroup; ++i) {
+    if (!(std::fabs(x[i]) > limit)) continue;
+    to.outliers->push_back({group, static_cast<std::int16_t>(to.row),
+                            static_cast<std::int16_t>(i), x[i]});
+    x[i] = 0;
+  }
+}
+
+HWY_INLINE void QuantizeGroupOf(const float* x, float limit, int group,
+                                const GroupTarget& to) {
   const F32 d;
   const I32 di;
   const I8 d8;
@@ -52,8 +92,15 @@ HWY_INLINE void QuantizeGroupOf(const float* x, const GroupTarget& to) {
     v[i] = hn::LoadU(d, x + i * kLanes);
     most = hn::Max(most, hn::And(hn::BitCast(di, v[i]), magnitude));
   }
-  const float top = std::bit_cast<float>(
-      hn::GetLane(hn::MaxOfLanes(di, most)));
+  float top = std::bit_cast<float>(hn::GetLane(hn::MaxOfLanes(di, most)));
+  if (top > limit && std::isfinite(top)) [[unlikely]] {
+    HWY_ALIGN float kept[kGroup];
+    for (int i = 0; i < kVectors; ++i) hn::Store(v[i], d, kept + i * kLanes);
+    TakeOutliers(limit, group, to, kept);
+    top = 0;
+    for (const float k : kept) top = std::max(top, std::fabs(k));
+    for (int i = 0; i < kVectors; ++i) v[i] = hn::Load(d, kept + i * kLanes);
+  }
   float scale = 0, inverse = 0;
   if (!std::isfinite(top)) {
     scale = std::numeric_limits<float>::quiet_NaN();
@@ -77,9 +124,10 @@ HWY_INLINE void QuantizeGroupOf(const float* x, const GroupTarget& to) {
 
 // Groups of a row, each `step` groups behind the one before.
 void QuantizeRow(const float* x, int inputs, int step, GroupTarget to) {
+  const float limit = OutlierLimit(x, inputs);
   int i = 0;
   for (; i + kGroup <= inputs; i += kGroup) {
-    QuantizeGroupOf(x + i, to);
+    QuantizeGroupOf(x + i, limit, i / kGroup, to);
     to.numbers += static_cast<std::ptrdiff_t>(step) * kGroup;
     to.scale += step;
     to.offset += step;
@@ -88,7 +136,7 @@ void QuantizeRow(const float* x, int inputs, int step, GroupTarget to) {
   if (i < inputs) {
     float padded[kGroup] = {};
     for (int j = i; j < inputs; ++j) padded[j - i] = x[j];
-    QuantizeGroupOf(padded, to);
+    QuantizeGroupOf(padded, limit, i / kGroup, to);
   }
 }
 
@@ -115,6 +163,9 @@ void QuantizedRows::Quantize(const float* x, int rows, int inputs,
     sums_ = std::make_unique_for_overwrite<float[]>(needed);
     capacity_ = needed;
   }
+  if (outliers_.size() < static_cast<std::size_t>(tiles_)) {
+    outliers_.resize(tiles_);
+  }
   // Some 16,000 numbers are worth a thread.
   pool.ParallelFor(
       tiles_, 16384 / (inputs * tile) + 1,
@@ -122,12 +173,13 @@ void QuantizedRows::Quantize(const float* x, int rows, int inputs,
         for (int t = static_cast<int>(begin); t < end; ++t) {
           const int first = first_row(t);
           const int count = tile_rows(t);
+          outliers_[t].clear();
           for (int r = 0; r < count; ++r) {
             const std::size_t at = Index(first) + r;
             HWY_DYNAMIC_DISPATCH(QuantizeRow)
             (x + (first + r) * x_stride, inputs, count,
              {numbers_.get() + at * kGroup, scales_.get() + at,
-              offsets_.get() + at, sums_.get() + at});
+              offsets_.get() + at, sums_.get() + at, &outliers_[t], r});
           }
         }
       });

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "common/thread_pool.h"
 
@@ -14,6 +16,10 @@ namespace apollo {
 // numbers of one group lie together: [tiles][groups][rows of the tile][32], scales
 // and sums likewise without the 32.
 //
+// Numbers that are much larger than the rest of their row (8 times the mean of
+// |x|) would take the precision from all others in their group. There are few;
+// these outliers are kept as they are, beside the rest, where they are zeros.
+//
 // A group's scale is max|x| / 127 and its numbers are x / scale to nearest, ties to
 // even. Below 2^-100 max|x| counts as zero: scale and numbers are zero. If a
 // number is not finite, the scale is NaN, and so is every product of the row.
@@ -21,6 +27,13 @@ namespace apollo {
 // the row's numbers, whatever the instruction set.
 class QuantizedRows {
  public:
+  struct Outlier {
+    std::int32_t group;
+    std::int16_t row;    // In its tile.
+    std::int16_t input;  // In its group.
+    float x;
+  };
+
   // x: [rows, inputs], rows x_stride floats apart. Overwrites what was there,
   // keeping its memory.
   void Quantize(const float* x, int rows, int inputs, std::ptrdiff_t x_stride,
@@ -37,6 +50,9 @@ class QuantizedRows {
     const int extra = rows_ % tiles_;
     return tile * (rows_ / tiles_) + (tile < extra ? tile : extra);
   }
+
+  // Row by row, inputs rising.
+  std::span<const Outlier> outliers(int tile) const { return outliers_[tile]; }
 
   // Of a tile that begins with this row.
   const std::int8_t* numbers(int first_row) const {
@@ -68,6 +84,7 @@ class QuantizedRows {
   std::unique_ptr<float[]> scales_;
   std::unique_ptr<std::int32_t[]> offsets_;
   std::unique_ptr<float[]> sums_;
+  std::vector<std::vector<Outlier>> outliers_;  // [tiles], some more unused.
 };
 
 }  // namespace apollo

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "common/check.h"
 #include "kernels/quantize.h"
@@ -70,9 +71,47 @@ HWY_INLINE void Dots(const std::uint8_t* block, const std::int8_t* x,
   }
 }
 
+// Adds outliers, whose sums, [row][32], are in memory.
+template <bool kInt8>
+void AddOutliers(std::span<const QuantizedRows::Outlier> outliers,
+                 const std::uint8_t* panel, float* acc) {
+  constexpr int kScales = kInt8 ? kInt8Scales : kInt4Scales;
+  const __m512i mask = _mm512_set1_epi32(kInt8 ? 255 : 15);
+  const __m512i zero = _mm512_set1_epi32(kInt8 ? 128 : 0);
+  for (const QuantizedRows::Outlier& outlier : outliers) {
+    const std::uint8_t* block =
+        panel + static_cast<std::size_t>(outlier.group) *
+                    (kInt8 ? kInt8Block : kInt4Block);
+    const int input = outlier.input;
+    const std::uint8_t* quads =
+        block + (kInt8 ? input / 4 : input % 16 / 4) * 128;
+    const __m128i shift =
+        _mm_cvtsi32_si128(input % 4 * 8 + (!kInt8 && input >= 16 ? 4 : 0));
+    const __m512 x = _mm512_set1_ps(outlier.x);
+    for (int h = 0; h < 2; ++h) {
+      float* sums = acc + outlier.row * kPanel + h * 16;
+      const __m512i w = _mm512_sub_epi32(
+          _mm512_and_si512(
+              _mm512_srl_epi32(_mm512_loadu_si512(quads + h * 64), shift),
+              mask),
+          zero);
+      __m512 sum = _mm512_fmadd_ps(
+          _mm512_cvtepi32_ps(w),
+          _mm512_mul_ps(Halves(block + kScales + h * 32), x),
+          _mm512_loadu_ps(sums));
+      if constexpr (!kInt8) {
+        sum = _mm512_fmadd_ps(Halves(block + kInt4Minima + h * 32), x, sum);
+      }
+      _mm512_storeu_ps(sums, sum);
+    }
+  }
+}
+
 template <int R, bool kInt8>
 void Tile(const QuantizedProblem& p, const std::uint8_t* block, int panel,
-          int row) {
+          int tile) {
+  const int row = p.x.first_row(tile);
+  const std::uint8_t* const first_block = block;
   constexpr int kScales = kInt8 ? kInt8Scales : kInt4Scales;
   const std::int8_t* x = p.x.numbers(row);
   const float* scales = p.x.scales(row);
@@ -110,6 +149,20 @@ void Tile(const QuantizedProblem& p, const std::uint8_t* block, int panel,
     scales += R;
     if constexpr (kInt8) offsets += R;
   }
+  if (const auto outliers = p.x.outliers(tile); !outliers.empty()) {
+    alignas(64) float sums[R * kPanel];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      _mm512_store_ps(sums + r * kPanel, acc[r][0]);
+      _mm512_store_ps(sums + r * kPanel + 16, acc[r][1]);
+    }
+    AddOutliers<kInt8>(outliers, first_block, sums);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      acc[r][0] = _mm512_load_ps(sums + r * kPanel);
+      acc[r][1] = _mm512_load_ps(sums + r * kPanel + 16);
+    }
+  }
   for (int h = 0; h < 2; ++h) {
     const int first = panel * kPanel + h * 16;
     const int count = std::clamp(p.w.outputs() - first, 0, 16);
@@ -129,20 +182,20 @@ void Tile(const QuantizedProblem& p, const std::uint8_t* block, int panel,
 
 template <bool kInt8>
 void TileOf(int rows, const QuantizedProblem& p, const std::uint8_t* block,
-            int panel, int row) {
+            int panel, int tile) {
   switch (rows) {
     case 1:
-      return Tile<1, kInt8>(p, block, panel, row);
+      return Tile<1, kInt8>(p, block, panel, tile);
     case 2:
-      return Tile<2, kInt8>(p, block, panel, row);
+      return Tile<2, kInt8>(p, block, panel, tile);
     case 3:
-      return Tile<3, kInt8>(p, block, panel, row);
+      return Tile<3, kInt8>(p, block, panel, tile);
     case 4:
-      return Tile<4, kInt8>(p, block, panel, row);
+      return Tile<4, kInt8>(p, block, panel, tile);
     case 5:
-      return Tile<5, kInt8>(p, block, panel, row);
+      return Tile<5, kInt8>(p, block, panel, tile);
     case 6:
-      return Tile<6, kInt8>(p, block, panel, row);
+      return Tile<6, kInt8>(p, block, panel, tile);
     default:
       APOLLO_CHECK(false);
   }
@@ -162,9 +215,8 @@ void QuantizedPanelsVnni(const QuantizedProblem& p, int begin, int end) {
       const std::uint8_t* block = p.w.data() + panel * panel_bytes;
       for (int tile = from; tile < to; ++tile) {
         const int rows = p.x.tile_rows(tile);
-        const int row = p.x.first_row(tile);
-        int8 ? TileOf<true>(rows, p, block, panel, row)
-             : TileOf<false>(rows, p, block, panel, row);
+        int8 ? TileOf<true>(rows, p, block, panel, tile)
+             : TileOf<false>(rows, p, block, panel, tile);
       }
     }
   }
