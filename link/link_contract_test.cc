@@ -113,8 +113,8 @@ class GrpcPair final : public Pair {
   }
   ~GrpcPair() override {
     link[0]->Close();
-    at[0]->WaitForClosed();
-    at[1]->WaitForClosed();
+    at[0]->WaitForClosed().IgnoreError();
+    at[1]->WaitForClosed().IgnoreError();
   }
 
  private:

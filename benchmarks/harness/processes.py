@@ -76,11 +76,18 @@ class LineProcess:
         raise Failure(f"{self.name} ended:\n{self.errors.read()[-2000:]}")
 
     def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:  # It has ended; what it said last tells why.
+            pass
         return self._read()
 
     def close(self):
         stop(self.process)
-        for stream in (self.process.stdin, self.process.stdout, self.errors):
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        for stream in (self.process.stdout, self.errors):
             stream.close()
