@@ -57,9 +57,9 @@ void DenseCore::LinkDown(LinkId id) {
 
 void DenseCore::Tick(absl::Duration now) {
   for (const LinkId id : answers_.SilentFor(options_.silent_after, now)) {
-    if (!silent_.insert(id).second) continue;
-    placement_.SetSilent(id, true);
+    if (silent_.contains(id)) continue;
     LogWarning("expert_worker_silent", {{"peer", placement_.name(id)}});
+    SetSilent(id, true);
   }
   for (const LinkId id : answers_.SilentFor(options_.answer_timeout, now)) {
     LogError("expert_worker_does_not_answer",
@@ -67,6 +67,18 @@ void DenseCore::Tick(absl::Duration now) {
               {"seconds", absl::ToDoubleSeconds(options_.answer_timeout)}});
     answers_.Forget(id);
     links_.at(id)->Close();  // LinkDown follows.
+  }
+}
+
+void DenseCore::SetSilent(LinkId id, bool silent) {
+  if (silent) {
+    silent_.insert(id);
+  } else {
+    silent_.erase(id);
+  }
+  placement_.SetSilent(id, silent);
+  for (const auto& [sequence_id, sequence] : sequences_) {
+    if (sequence.worker == id) scheduler_.SetPaused(sequence_id, silent);
   }
 }
 
@@ -171,6 +183,7 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
   const bool added = sequences_.insert({id, std::move(sequence)}).second;
   APOLLO_CHECK(added);
   scheduler_.Add(id, fed, positions, priority);
+  if (silent_.contains(*worker)) scheduler_.SetPaused(id, true);
   observer_.OnSequences(scheduler_.running(), scheduler_.waiting());
 }
 
@@ -252,7 +265,19 @@ void DenseCore::Hold(SequenceId id) {
   scheduler_.Resume(id);
 }
 
+void DenseCore::MoveIfNeeded(SequenceId id) {
+  Sequence& sequence = sequences_.at(id);
+  if (placement_.Takes(sequence.worker)) return;
+  const absl::StatusOr<LinkId> other = placement_.Choose(
+      sequence.request.family, id, MaxPositions(sequence.request));
+  // Without another one it may end where it is.
+  if (!other.ok() || silent_.contains(*other)) return;
+  placement_.Release(sequence.worker);
+  sequence.worker = *other;
+}
+
 void DenseCore::Begin(const Scheduler::Admission& admission) {
+  MoveIfNeeded(admission.sequence);
   Sequence& sequence = sequences_.at(admission.sequence);
   sequence.published = admission.cached_tokens / kBlockTokens;
   if (sequence.started) return;
@@ -395,7 +420,7 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
     return;
   }
   answers_.Answered(id);
-  if (silent_.erase(id) > 0) placement_.SetSilent(id, false);
+  if (silent_.contains(id)) SetSilent(id, false);
   Asked asked = std::move(step->second.extract(id).mapped());
   if (step->second.empty()) in_flight_.erase(step);
   for (const SequenceOutput& output : result->outputs) {

@@ -109,8 +109,12 @@ class DenseCore {
   // Lets others find the blocks that a step has filled.
   void Publish(const Scheduler::Slice& slice);
   void ReportCache();
+  // A silent worker's steps do not count as in flight, and it gets no others.
+  void SetSilent(LinkId id, bool silent);
   // Steps that a worker which is not silent still has to answer.
   int StepsInFlight() const;
+  // A sequence that begins anew leaves a worker that takes none.
+  void MoveIfNeeded(SequenceId id);
   // Ends a sequence everywhere and tells its sink.
   void Finish(SequenceId id, absl::StatusOr<GenerationFinished> result);
   std::vector<LayerUse> UseOf(const Sequence& sequence) const;

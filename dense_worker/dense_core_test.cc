@@ -166,6 +166,7 @@ class DenseCoreTest : public testing::Test {
   void LinkOne() {
     core_->LinkUp(kFirst,
                   {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
+    SetReach(kFirst, kAll);
   }
   std::shared_ptr<Sink> Submit(SequenceId id, GenerationRequest request) {
     auto sink = std::make_shared<Sink>();
@@ -313,6 +314,7 @@ TEST_F(DenseCoreTest, WithoutEveryExpertNothingStarts) {
   EXPECT_EQ(Submit(1, Request(3, 1))->code(), StatusCode::kUnavailable);
   core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3, 5, 6}},
                 first_);
+  SetReach(kFirst, {0, 1, 2, 3, 5, 6});
   const auto sink = Submit(2, Request(3, 1));
   EXPECT_EQ(sink->text, " error");
   EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
@@ -860,87 +862,122 @@ TEST_F(DenseCoreTest, AWorkerThatIsAboutToStopGetsNoNewSequences) {
   EXPECT_EQ(none->code(), StatusCode::kUnavailable);
 }
 
-// Two workers with all experts each, of which the first never answers.
+TEST_F(DenseCoreTest, ASequenceThatWaitsLeavesAWorkerThatIsAboutToStop) {
+  options_.scheduler.max_running = 1;
+  Start();
+  LinkBoth();
+  const auto running = Submit(1, Request(4, 1, 5));
+  const auto waiting = Submit(2, Request(4, 1, 0));
+  core_->Advance();
+  SetReach(kFirst, {});
+  Reply(Answer(second_->Take<StageStep>(), 100), kSecond);
+  EXPECT_TRUE(running->finished);
+  core_->Advance();
+  EXPECT_EQ(waiting->text, "d>e2");
+  core_->LinkDown(kFirst);
+  EXPECT_FALSE(waiting->finished);
+}
+
+// Two workers of which the first never answers. Sequences of family 0 are the
+// first one's, those of family 5 the second one's.
 class SilentWorkerTest : public DenseCoreTest {
  protected:
   SilentWorkerTest() {
     Start();
-    core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
-    core_->LinkUp(kSecond, {WorkerRole::kExpert, "e2", "m", "1", kAll}, second_);
-    // Of as many sequences as workers each worker gets one.
-    a_ = Submit(1, Request(4, 3));
-    b_ = Submit(2, Request(4, 3));
-    core_->Advance();
-    stuck_ = a_->text == "d>e1" ? a_ : b_;
-    live_ = a_->text == "d>e1" ? b_ : a_;
-    EXPECT_EQ(live_->text, "d>e2");
+    LinkBoth();
   }
   void Wait(absl::Duration time) {
     clock_.now += time;
     core_->Tick(clock_.now);
   }
-  // The live worker answers one step.
-  void AnswerLive(std::int32_t token) {
+  // The second worker answers one step.
+  void AnswerSecond(std::int32_t token) {
     std::erase_if(second_->frames, [](const Frame& frame) {
       return std::holds_alternative<ReleaseSequences>(frame.body);
     });
     Reply(Answer(second_->Take<StageStep>(), token), kSecond);
   }
-  std::shared_ptr<Sink> a_, b_, stuck_, live_;
+  // As many steps as may be in flight wait for the first worker alone.
+  void FillUp() {
+    for (int i = 0; i < options_.steps_in_flight; ++i) {
+      stuck_.push_back(Submit(100 + i, Request(4, 3, 0)));
+      core_->Advance();
+    }
+    EXPECT_EQ(static_cast<int>(first_->frames.size()), options_.steps_in_flight);
+    EXPECT_TRUE(second_->frames.empty());
+  }
+  std::vector<std::shared_ptr<Sink>> stuck_;
 };
 
-TEST_F(SilentWorkerTest, OthersGoOnAndItsOwnSequencesFail) {
-  AnswerLive(100);
-  core_->Advance();  // The second step in flight.
-  AnswerLive(101);
-  // One of the two steps is still owed in full by the silent worker; the next
-  // one's owners have all answered.
+TEST_F(SilentWorkerTest, ItsUnansweredStepsHoldOthersUpForALimitedTime) {
+  FillUp();
+  const auto other = Submit(1, Request(4, 2, 5));
+  EXPECT_FALSE(core_->HasWork());
+  Wait(options_.silent_after);
+  EXPECT_FALSE(core_->HasWork());
+  Wait(absl::Milliseconds(1));
+  ASSERT_TRUE(core_->HasWork());
+  core_->Advance();
+  AnswerSecond(100);
+  core_->Advance();
+  AnswerSecond(101);
+  EXPECT_EQ(other->text, "d>e2 0:100 1:101 end");
+}
+
+TEST_F(SilentWorkerTest, ItGetsNoMoreStepsUntilItAnswers) {
+  options_.scheduler.token_budget = 8;
+  Start();
+  first_->frames.clear();
+  LinkBoth();
+  const auto sink = Submit(1, Request(40, 3, 0));
+  while (core_->HasWork()) core_->Advance();
+  EXPECT_EQ(static_cast<int>(first_->frames.size()), options_.steps_in_flight);
   Wait(options_.silent_after * 2);
   while (core_->HasWork()) core_->Advance();
-  AnswerLive(102);
-  EXPECT_EQ(live_->text, "d>e2 0:100 1:101 2:102 end");
-  // New sequences go to the other worker, even when it has more of them.
-  for (int i = 0; i < 3; ++i) {
-    const auto next = Submit(10 + i, Request(4, 1));
+  EXPECT_EQ(static_cast<int>(first_->frames.size()), options_.steps_in_flight);
+  // Then it goes on as if nothing had been.
+  for (int chunk = 0; chunk < 5; ++chunk) {
+    Reply(Answer(first_->Take<StageStep>(), 90), kFirst);
+    while (core_->HasWork()) core_->Advance();
+  }
+  EXPECT_EQ(sink->text, "d>e1 0:90");
+}
+
+TEST_F(SilentWorkerTest, NewSequencesGoElsewhereAndItsOwnFail) {
+  FillUp();
+  Wait(options_.silent_after * 2);
+  for (int i = 0; i < 3; ++i) {  // Though e1 has their family.
+    const auto next = Submit(10 + i, Request(4, 1, 0));
     ASSERT_TRUE(core_->HasWork());
     core_->Advance();
-    AnswerLive(100);
+    AnswerSecond(100);
     EXPECT_EQ(next->text, "d>e2 0:100 end");
   }
   EXPECT_FALSE(first_->closed);
   Wait(options_.answer_timeout);
   EXPECT_TRUE(first_->closed);
   EXPECT_FALSE(second_->closed);
-  EXPECT_FALSE(stuck_->finished);
+  EXPECT_FALSE(stuck_[0]->finished);
   core_->LinkDown(kFirst);
-  EXPECT_EQ(stuck_->code(), StatusCode::kUnavailable);
-}
-
-TEST_F(SilentWorkerTest, ItsUnansweredStepsHoldNobodyUp) {
-  // Both steps that may be in flight wait for the silent worker.
-  AnswerLive(100);
-  const auto more = Submit(3, Request(4, 3));
-  core_->Advance();
-  if (more->text == "d>e2") AnswerLive(101);
-  Wait(options_.silent_after * 2);
-  const auto last = Submit(4, Request(4, 3));
-  EXPECT_TRUE(core_->HasWork());
-  while (core_->HasWork()) core_->Advance();
-  EXPECT_EQ(last->text.substr(0, 4), "d>e2");
+  for (const auto& sink : stuck_) {
+    EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
+  }
+  EXPECT_EQ(counts_.used_blocks, 0);
 }
 
 TEST_F(SilentWorkerTest, AnAnswerMakesItOneOfThemAgain) {
+  FillUp();
   Wait(options_.silent_after * 2);
-  AnswerLive(100);
-  Reply(Answer(first_->Take<StageStep>(), 90), kFirst);
-  EXPECT_EQ(stuck_->text, "d>e1 0:90");
+  for (const auto& sink : stuck_) {
+    Reply(Answer(first_->Take<StageStep>(), 90), kFirst);
+    EXPECT_EQ(sink->text, "d>e1 0:90");
+  }
   Wait(options_.answer_timeout * 2);  // Nothing is owed.
   EXPECT_FALSE(first_->closed);
-  Submit(3, Request(4, 1));
-  const auto next = Submit(4, Request(4, 1));
+  const auto next = Submit(3, Request(4, 1, 0));
   core_->Advance();
-  EXPECT_EQ(first_->frames.size(), 1u);
-  EXPECT_FALSE(stuck_->finished);
+  Reply(Answer(first_->Take<StageStep>(), 91), kFirst);
+  EXPECT_EQ(next->text, "d>e1 0:91 end");
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ std::uint64_t Score(const std::string& name, std::uint64_t key) {
 }  // namespace
 
 void Placement::Add(LinkId id, const Hello& worker) {
-  workers_[id] = {worker, worker.experts};
+  workers_[id] = {worker};
 }
 
 void Placement::Remove(LinkId id) { workers_.erase(id); }
@@ -40,15 +40,19 @@ void Placement::SetSilent(LinkId id, bool silent) {
 absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
                                          std::int64_t tokens) {
   std::int64_t most = 0;
+  bool out_of_reach = false;  // A worker that is large enough.
   Worker* best = nullptr;
   LinkId best_id = 0;
   bool best_resident = false;
   std::uint64_t best_score = 0;
   for (auto& [id, worker] : workers_) {
-    if (FirstMissing(worker) >= 0) continue;
     const std::int64_t holds = worker.hello.cache_tokens;
     if (holds > 0 && holds < tokens) {
       most = std::max(most, holds);
+      continue;
+    }
+    if (FirstMissing(worker) >= 0) {
+      out_of_reach = true;
       continue;
     }
     const bool resident =
@@ -67,7 +71,7 @@ absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
       best_score = score;
     }
   }
-  if (best == nullptr && most > 0) {
+  if (best == nullptr && most > 0 && !out_of_reach) {
     return absl::FailedPreconditionError(absl::StrCat(
         "prompt and answer together may take ", tokens,
         " tokens, but the cache of the expert workers holds ", most,
@@ -84,6 +88,7 @@ absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
 std::int64_t Placement::MostTokens() const {
   std::int64_t most = 0;
   for (const auto& [id, worker] : workers_) {
+    if (FirstMissing(worker) >= 0) continue;
     if (worker.hello.cache_tokens <= 0) return 0;
     most = std::max<std::int64_t>(most, worker.hello.cache_tokens);
   }

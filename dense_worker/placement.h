@@ -18,7 +18,8 @@ class Placement {
  public:
   explicit Placement(int num_experts) : num_experts_(num_experts) {}
 
-  // Until SetReach, it reaches the experts that it has itself.
+  // A worker reaches nothing until SetReach: a hello comes from a process whose
+  // engine may stand still.
   void Add(LinkId id, const Hello& worker);
   void Remove(LinkId id);
 
@@ -32,14 +33,18 @@ class Placement {
   // all, if family is -1 or none has it), the one with the fewest sequences from
   // here; among equals by rendezvous hashing of `key` (Thaler and Ravishankar,
   // 1998). Only workers whose cache holds `tokens` tokens count;
-  // FAILED_PRECONDITION with the reason if there is none such, UNAVAILABLE naming
-  // a missing expert if no worker reaches all. The sequence counts until Release.
+  // FAILED_PRECONDITION with the reason if no cache is so large, UNAVAILABLE
+  // naming a missing expert if a worker's is that does not reach all now, or if
+  // there is none. The sequence counts until Release.
   absl::StatusOr<LinkId> Choose(int family, std::uint64_t key,
                                 std::int64_t tokens);
   void Release(LinkId id);
 
-  // What the largest cache holds; 0: not known, as some worker did not say or
-  // there is none.
+  // Whether a sequence may begin on that worker.
+  bool Takes(LinkId id) const { return FirstMissing(workers_.at(id)) < 0; }
+
+  // What the largest cache of workers that reach every expert holds; 0: not known,
+  // as one of them did not say or there is none.
   std::int64_t MostTokens() const;
 
   // The worker's name. `id` must be added.
@@ -53,7 +58,7 @@ class Placement {
  private:
   struct Worker {
     Hello hello;
-    std::set<int> reach;
+    std::set<int> reach = {};
     int sequences = 0;
     bool silent = false;
   };

@@ -37,7 +37,40 @@ void Scheduler::Add(SequenceId id, int tokens, int max_tokens, int priority) {
   sequence.rank = {-priority, ++added_, id};
   sequence.tokens = tokens;
   sequence.max_tokens = max_tokens;
-  waiting_.insert(sequence.rank);
+  Enqueue(sequence);
+}
+
+void Scheduler::Enqueue(const Sequence& sequence) {
+  if (sequence.paused) return;
+  switch (sequence.state) {
+    case State::kWaiting:
+      waiting_.insert(sequence.rank);
+      stuck_ = false;
+      break;
+    case State::kPrefilling:
+      prefilling_.insert(sequence.rank);
+      break;
+    case State::kReady:
+      ready_.insert(sequence.turn);
+      break;
+    case State::kHeld:
+    case State::kPending:
+      break;
+  }
+}
+
+void Scheduler::Dequeue(const Sequence& sequence) {
+  waiting_.erase(sequence.rank);
+  prefilling_.erase(sequence.rank);
+  if (sequence.state == State::kReady) ready_.erase(sequence.turn);
+}
+
+void Scheduler::SetPaused(SequenceId id, bool paused) {
+  Sequence& sequence = sequences_.at(id);
+  Dequeue(sequence);
+  sequence.paused = paused;
+  Enqueue(sequence);
+  // Whoever waited behind it need not any more.
   stuck_ = false;
 }
 
@@ -49,13 +82,11 @@ bool Scheduler::HasWork() const {
 void Scheduler::Stop(Sequence& sequence, State state) {
   pool_.Release(sequence.blocks);
   running_.erase(sequence.rank);
-  prefilling_.erase(sequence.rank);
-  waiting_.erase(sequence.rank);
-  if (sequence.state == State::kReady) ready_.erase(sequence.turn);
+  Dequeue(sequence);
   sequence.state = state;
   sequence.next_position = 0;
   sequence.cached = 0;
-  if (state == State::kWaiting) waiting_.insert(sequence.rank);
+  Enqueue(sequence);
   stuck_ = false;
 }
 
@@ -192,7 +223,7 @@ void Scheduler::TokenArrived(SequenceId id) {
   ++sequence.tokens;
   sequence.state = State::kReady;
   sequence.turn = {sequence.rank.lowness, ++turns_, id};
-  ready_.insert(sequence.turn);
+  Enqueue(sequence);
 }
 
 void Scheduler::Preempt(SequenceId id, bool hold) {
@@ -205,8 +236,7 @@ void Scheduler::Resume(SequenceId id) {
   const auto it = sequences_.find(id);
   if (it == sequences_.end() || it->second.state != State::kHeld) return;
   it->second.state = State::kWaiting;
-  waiting_.insert(it->second.rank);
-  stuck_ = false;
+  Enqueue(it->second);
 }
 
 void Scheduler::Remove(SequenceId id) {

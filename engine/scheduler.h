@@ -103,6 +103,10 @@ class Scheduler {
   // Lets a sequence that is held wait again; others are ignored.
   void Resume(SequenceId id);
 
+  // While a sequence is paused no rows of it are scheduled, nor is it admitted, and
+  // others do not wait for it. It keeps its blocks, unless others need them.
+  void SetPaused(SequenceId id, bool paused);
+
   // Forgets a sequence in any state and releases its blocks. Unknown ids are
   // ignored.
   void Remove(SequenceId id);
@@ -129,6 +133,7 @@ class Scheduler {
   struct Sequence {
     Rank rank;
     State state = State::kWaiting;
+    bool paused = false;
     int tokens = 0;  // Known ones.
     int max_tokens = 0;
     int next_position = 0;  // First position that was not scheduled yet.
@@ -140,6 +145,10 @@ class Scheduler {
   bool IsRunning(const Sequence& sequence) const {
     return sequence.state != State::kWaiting && sequence.state != State::kHeld;
   }
+  // Puts a sequence into the set of its state, unless it is paused; or takes it out
+  // of all of them.
+  void Enqueue(const Sequence& sequence);
+  void Dequeue(const Sequence& sequence);
   // A sequence loses its blocks and leaves the step that is being made.
   void Evict(const Rank& rank, Step& step, int& budget);
   // Gives the sequence one more block. False if it had to give up its own.
@@ -160,7 +169,9 @@ class Scheduler {
   BlockPool& pool_;
   const FindCached find_cached_;
   std::map<SequenceId, Sequence> sequences_;
-  std::set<Rank> waiting_, running_, prefilling_;
+  std::set<Rank> running_;
+  // Of those that are not paused:
+  std::set<Rank> waiting_, prefilling_;
   std::set<Rank> ready_;  // By turn.
   std::uint64_t added_ = 0, turns_ = 0;
   bool stuck_ = false;  // The best waiting sequence could not be admitted.

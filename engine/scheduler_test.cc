@@ -53,6 +53,49 @@ TEST(SchedulerTest, PromptThenOneRowForEachToken) {
   EXPECT_FALSE(scheduler.HasWork());
 }
 
+TEST(SchedulerTest, APausedSequenceIsLeftOutInEveryStateAndHoldsNobodyUp) {
+  BlockPool pool(10);
+  Scheduler scheduler({.token_budget = 8, .max_running = 4}, pool);
+  for (const SequenceId id : {1, 2, 3}) scheduler.Add(id, 12, 20);
+  scheduler.SetPaused(1, true);  // Waiting.
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{2, 0, 8, 0}}));
+  scheduler.SetPaused(2, true);  // Prefilling.
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{3, 0, 8, 0}}));
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{3, 8, 4, 1}}));
+  EXPECT_FALSE(scheduler.HasWork());
+  scheduler.TokenArrived(3);
+  scheduler.SetPaused(3, true);  // Ready.
+  EXPECT_FALSE(scheduler.HasWork());
+  scheduler.SetPaused(2, false);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{2, 8, 4, 1}}));
+  scheduler.SetPaused(2, true);  // Pending: its token may come.
+  scheduler.TokenArrived(2);
+  EXPECT_FALSE(scheduler.HasWork());
+  for (const SequenceId id : {1, 2, 3}) scheduler.SetPaused(id, false);
+  EXPECT_EQ(Rows(scheduler.NextStep()),
+            (Numbers{{3, 12, 1, 1}, {2, 12, 1, 1}, {1, 0, 6, 0}}));
+}
+
+TEST(SchedulerTest, APausedSequenceCanLoseItsBlocksAndWaitsPaused) {
+  BlockPool pool(2);
+  Scheduler scheduler({.token_budget = 100, .max_running = 4}, pool);
+  scheduler.Add(1, 16, 32);
+  scheduler.Add(2, 16, 32);
+  scheduler.NextStep();
+  scheduler.SetPaused(2, true);
+  scheduler.TokenArrived(1);
+  const Step step = scheduler.NextStep();
+  EXPECT_EQ(step.preempted, Ids{2});
+  EXPECT_EQ(Rows(step), (Numbers{{1, 16, 1, 1}}));
+  scheduler.Remove(1);
+  EXPECT_FALSE(scheduler.HasWork());
+  scheduler.SetPaused(2, false);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{2, 0, 16, 1}}));
+  scheduler.SetPaused(2, true);
+  scheduler.Remove(2);
+  EXPECT_EQ(pool.available(), 2);
+}
+
 TEST(SchedulerTest, RunningSequencesGoBeforeTheChunksOfALongPrompt) {
   BlockPool pool(100);
   Scheduler scheduler({.token_budget = 8, .max_running = 4}, pool);

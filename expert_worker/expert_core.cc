@@ -74,36 +74,51 @@ ExpertCore::~ExpertCore() = default;
 void ExpertCore::LinkUp(LinkId id, const Hello& peer,
                         std::shared_ptr<Link> link) {
   peers_[id] = {peer, std::move(link)};
-  if (peer.role == WorkerRole::kDense) {
-    SendReach(peers_[id]);
-  } else {
-    AnnounceReach();
-  }
+  SendReach(peers_[id]);
 }
 
 void ExpertCore::Drain() {
   draining_ = true;
-  AnnounceReach();
+  SendReachToAll(WorkerRole::kDense);
+  SendReachToAll(WorkerRole::kExpert);
 }
 
 std::set<int> ExpertCore::ReachableExperts() const {
   std::set<int> experts = stage_->experts();
   for (const auto& [id, peer] : peers_) {
-    if (peer.hello.role != WorkerRole::kExpert) continue;
-    experts.insert(peer.hello.experts.begin(), peer.hello.experts.end());
+    experts.insert(peer.offers.begin(), peer.offers.end());
   }
   return experts;
 }
 
-void ExpertCore::SendReach(const Peer& dense_worker) const {
-  dense_worker.link->Send(
-      {Reach{draining_ ? std::set<int>() : ReachableExperts()}, {}});
+void ExpertCore::SendReach(const Peer& peer) const {
+  Reach reach;
+  if (!draining_) {
+    reach.experts = peer.hello.role == WorkerRole::kDense ? ReachableExperts()
+                                                          : stage_->experts();
+  }
+  peer.link->Send({std::move(reach), {}});
 }
 
-void ExpertCore::AnnounceReach() const {
+void ExpertCore::SendReachToAll(WorkerRole role) const {
   for (const auto& [id, peer] : peers_) {
-    if (peer.hello.role == WorkerRole::kDense) SendReach(peer);
+    if (peer.hello.role == role) SendReach(peer);
   }
+}
+
+void ExpertCore::GiveUp(LinkId id) {
+  // Both processes may have dialled each other.
+  const Hello gone = peers_.at(id).hello;
+  for (auto& [other, peer] : peers_) {
+    if (peer.hello.role != gone.role || peer.hello.name != gone.name ||
+        peer.hello.instance != gone.instance) {
+      continue;
+    }
+    answers_.Forget(other);
+    peer.offers.clear();
+    peer.link->Close();  // LinkDown follows.
+  }
+  SendReachToAll(WorkerRole::kDense);
 }
 
 void ExpertCore::LinkDown(LinkId id) {
@@ -111,7 +126,7 @@ void ExpertCore::LinkDown(LinkId id) {
   if (peer == peers_.end()) return;
   const bool was_expert = peer->second.hello.role == WorkerRole::kExpert;
   peers_.erase(peer);
-  if (was_expert) AnnounceReach();
+  if (was_expert) SendReachToAll(WorkerRole::kDense);
   answers_.Forget(id);
   std::erase_if(waiting_, [id](const WaitingStep& w) { return w.from == id; });
   std::vector<SequenceKey> gone;
@@ -138,8 +153,7 @@ void ExpertCore::Tick(absl::Duration now) {
     LogError("expert_worker_does_not_answer",
              {{"peer", peers_.at(id).hello.name},
               {"seconds", absl::ToDoubleSeconds(options_.answer_timeout)}});
-    answers_.Forget(id);
-    peers_.at(id).link->Close();  // LinkDown follows.
+    GiveUp(id);
   }
 }
 
@@ -155,6 +169,10 @@ void ExpertCore::LinkFrame(LinkId id, Frame frame) {
     status = ServeRows(it->second, *rows, frame.payload);
   } else if (auto* outputs = std::get_if<ExpertOutputs>(&frame.body)) {
     status = TakeOutputs(id, *outputs, frame.payload);
+  } else if (auto* reach = std::get_if<Reach>(&frame.body);
+             reach != nullptr && it->second.hello.role == WorkerRole::kExpert) {
+    it->second.offers = std::move(reach->experts);
+    SendReachToAll(WorkerRole::kDense);
   } else {
     status = absl::InvalidArgumentError("a frame that no expert worker expects");
   }
@@ -520,7 +538,8 @@ void ExpertCore::DispatchExperts() {
   std::map<int, std::vector<int>> choices_of;  // Expert -> indices of choices.
   for (int c = 0; c < static_cast<int>(step.choices.size()); ++c) {
     const int expert = step.choices[c].expert;
-    choices_of[expert].push_back(c);
+    const Batch::Entry& entry = batch_->entries[batch_->entry_of_row[c / k]];
+    if (entry.status.ok()) choices_of[expert].push_back(c);
   }
   const auto gather = [&](const std::vector<int>& choices) {
     std::vector<float> x(choices.size() * size);
@@ -534,8 +553,7 @@ void ExpertCore::DispatchExperts() {
     if (stage_->IsResident(expert)) continue;
     const auto peer = std::find_if(
         peers_.begin(), peers_.end(), [e = expert](const auto& entry) {
-          return entry.second.hello.role == WorkerRole::kExpert &&
-                 entry.second.hello.experts.contains(e);
+          return entry.second.offers.contains(e);
         });
     if (peer == peers_.end()) {
       FailRows(choices, absl::UnavailableError(absl::StrCat(

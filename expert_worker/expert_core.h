@@ -32,8 +32,9 @@ namespace apollo {
 // sequence that was opened last makes room: its rows are answered with ABORTED, and
 // its dense worker begins it again. The oldest always goes on.
 //
-// A peer that keeps its link but does not answer holds up a batch for
-// `answer_timeout` at most; then the rows that wait for it fail.
+// A peer that keeps its links but does not answer holds up a batch for
+// `answer_timeout` at most; then the rows that wait for it fail, and it gets no
+// others until its engine speaks on a new link.
 //
 // One thread. No gRPC, and no time but the clock that is given.
 class ExpertCore {
@@ -54,8 +55,8 @@ class ExpertCore {
   // that came before `now` have been passed to LinkFrame.
   void Tick(absl::Duration now);
 
-  // Tells dense workers to give this one no new sequences. Those that it has go
-  // on, and so do rows of peers.
+  // Tells dense workers to give this one no new sequences, and peers no rows. What
+  // it has goes on.
   void Drain();
 
   // Whether Advance would do something.
@@ -75,6 +76,9 @@ class ExpertCore {
   struct Peer {
     Hello hello;
     std::shared_ptr<Link> link;
+    // Experts that it computes rows of (expert workers): none until it says so,
+    // which its engine does, and none once it has owed an answer for too long.
+    std::set<int> offers = {};
   };
   // Sequences of different dense workers may have the same number.
   using SequenceKey = std::pair<LinkId, std::uint64_t>;
@@ -99,8 +103,11 @@ class ExpertCore {
                          const std::vector<float>& payload);
   absl::Status TakeOutputs(LinkId from, const ExpertOutputs& outputs,
                            const std::vector<float>& payload);
-  void SendReach(const Peer& dense_worker) const;
-  void AnnounceReach() const;
+  // Dense workers are told what this worker reaches, peers what it has itself.
+  void SendReach(const Peer& peer) const;
+  void SendReachToAll(WorkerRole role) const;
+  // Takes nothing from the process behind a link any more.
+  void GiveUp(LinkId id);
   void Release(LinkId from, const ReleaseSequences& release);
   void ReleaseOne(const SequenceKey& key);
 

@@ -103,6 +103,7 @@ struct Worker {
   }
   void AddPeer(const std::set<int>& experts) {
     core->LinkUp(kPeer, {WorkerRole::kExpert, "p", "m", "1", experts}, peer);
+    Take({Reach{experts}, {}}, kPeer);
   }
   void Work() {
     while (core->HasWork()) core->Advance();
@@ -766,11 +767,22 @@ TEST(ExpertCoreTest, DenseWorkersLearnWhichExpertsAreInReach) {
   worker.AddPeer(kHigh);
   EXPECT_EQ(worker.dense->reach.back(), kAll);
   EXPECT_EQ(worker.other->reach.back(), kAll);
-  EXPECT_TRUE(worker.peer->reach.empty());
+  EXPECT_EQ(worker.peer->reach, alone);  // What it has itself.
   worker.core->LinkDown(kPeer);
   EXPECT_EQ(worker.dense->reach.back(), kLow);
   worker.core->LinkDown(kOtherDense);
-  EXPECT_EQ(worker.dense->reach.size(), 3u);
+  EXPECT_EQ(worker.other->reach.back(), kLow);
+}
+
+TEST(ExpertCoreTest, APeerOffersNothingUntilItsEngineSaysSo) {
+  Worker worker(kLow);
+  worker.core->LinkUp(kPeer, {WorkerRole::kExpert, "p", "m", "1", kHigh},
+                      worker.peer);
+  EXPECT_EQ(worker.dense->reach.back(), kLow);
+  worker.Take({Reach{kHigh}, {}}, kPeer);
+  EXPECT_EQ(worker.dense->reach.back(), kAll);
+  worker.Take({Reach{}, {}}, kPeer);  // It is about to stop.
+  EXPECT_EQ(worker.dense->reach.back(), kLow);
 }
 
 TEST(ExpertCoreTest, ADrainingWorkerReachesNothingButGoesOn) {
@@ -779,9 +791,39 @@ TEST(ExpertCoreTest, ADrainingWorkerReachesNothingButGoesOn) {
   worker.core->Drain();
   EXPECT_EQ(worker.dense->reach.back(), std::set<int>());
   worker.AddPeer(kAll);
+  EXPECT_EQ(worker.peer->reach.back(), std::set<int>());
   EXPECT_EQ(worker.dense->reach.back(), std::set<int>());
   worker.Work();
   ExpectSame(worker.Result().outputs.at(0), ReferenceOf(Rows(1, 0, 3)));
+}
+
+TEST(ExpertCoreTest, APeerThatDidNotAnswerIsNotAskedAgainInLaterLayers) {
+  const Division division;
+  Worker worker(division.here);
+  worker.AddPeer(division.there);
+  // Both processes dialled: a second link to the same one.
+  const auto second = std::make_shared<FakeLink>();
+  worker.core->LinkUp(kPeer + 100,
+                      {WorkerRole::kExpert, "p", "m", "1", division.there}, second);
+  worker.Take({Reach{division.there}, {}}, kPeer + 100);
+  worker.Take(Step(1, {Rows(division.local, 0, 1), Rows(division.remote, 0, 1)}));
+  worker.Work();
+  const std::size_t asked = worker.peer->frames.size() + second->frames.size();
+  ASSERT_GT(asked, 0u);
+  worker.clock.now += ExpertCore::Options().answer_timeout * 2;
+  worker.core->Tick(worker.clock.now);
+  EXPECT_TRUE(worker.peer->closed);
+  EXPECT_TRUE(second->closed);
+  EXPECT_EQ(worker.dense->reach.back(), division.here);
+  worker.core->LinkDown(kPeer);
+  worker.core->LinkDown(kPeer + 100);
+  // It is dialled again, its hello comes, and its engine still stands.
+  const auto again = std::make_shared<FakeLink>();
+  worker.core->LinkUp(kPeer + 200,
+                      {WorkerRole::kExpert, "p", "m", "1", division.there}, again);
+  worker.Work();
+  EXPECT_TRUE(again->frames.empty());
+  EXPECT_EQ(worker.Result().outputs.size(), 2u);  // All layers are done.
 }
 
 TEST(ExpertCoreTest, APeerThatAnswersOwesNothing) {

@@ -47,6 +47,8 @@ void ExpertWorker::OnLinkUp(LinkId id, const Hello& peer,
 }
 
 void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
+  last_frame_nanos_.store(absl::ToInt64Nanoseconds(Clock::Real().Now()),
+                          std::memory_order_relaxed);
   thread_.Post([this, id, frame = std::move(frame)]() mutable {
     core_.LinkFrame(id, std::move(frame));
     sequences_.store(core_.sequences(), std::memory_order_relaxed);
@@ -63,6 +65,11 @@ void ExpertWorker::OnLinkDown(LinkId id, absl::Status status) {
 
 void ExpertWorker::Drain() {
   thread_.Post([this] { core_.Drain(); });
+}
+
+absl::Duration ExpertWorker::QuietFor() const {
+  return Clock::Real().Now() - absl::Nanoseconds(last_frame_nanos_.load(
+                                   std::memory_order_relaxed));
 }
 
 bool ExpertWorker::Ready() const {

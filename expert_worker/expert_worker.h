@@ -30,8 +30,11 @@ class ExpertWorker final : public LinkEvents {
   void OnLinkFrame(LinkId id, Frame frame) override;
   void OnLinkDown(LinkId id, absl::Status status) override;
 
-  // Takes no new sequences from now on; those that run may end.
+  // Takes no new sequences, and no new rows of peers, from now on; what it has may
+  // end.
   void Drain();
+  // How long no frame has come.
+  absl::Duration QuietFor() const;
 
   // Whether every expert of the model is resident here or on a linked peer, and
   // the engine is not stuck.
@@ -48,6 +51,7 @@ class ExpertWorker final : public LinkEvents {
   ExpertCore core_;
   std::atomic<int> sequences_{0};
   std::atomic<bool> covered_{false};
+  std::atomic<std::int64_t> last_frame_nanos_{0};
   EngineThread thread_;
   Ticker ticker_;
 };

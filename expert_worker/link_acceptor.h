@@ -1,17 +1,19 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "common/log.h"
+#include "common/mutex.h"
 #include "link/grpc_link.h"
 #include "link/link_session.h"
 
 namespace apollo {
 
 // Takes the links that other workers open: each gets a session that introduces
-// this worker. `events` must outlive the acceptor.
+// this worker. `events` must outlive the acceptor, and the acceptor all links.
 class WorkerLinkAcceptor final : public LinkAcceptor {
  public:
   WorkerLinkAcceptor(Hello self, LinkEvents& events)
@@ -19,18 +21,34 @@ class WorkerLinkAcceptor final : public LinkAcceptor {
 
   std::shared_ptr<FrameHandler> OnAccept(std::shared_ptr<Link> link) override {
     auto session = std::make_shared<LinkSession>(
-        self_, events_, [](const absl::Status& status) {
+        self_, events_, [this](const absl::Status& status) {
           // The peer hears only that the link has ended.
-          if (status.code() != absl::StatusCode::kFailedPrecondition) return;
-          LogWarning("link_refused", {{"reason", std::string(status.message())}});
+          if (status.code() == absl::StatusCode::kFailedPrecondition) {
+            LogOnce(std::string(status.message()));
+          }
         });
     session->Begin(std::move(link));
     return session;
   }
 
  private:
+  // A peer that is refused dials again and again.
+  void LogOnce(const std::string& reason) {
+    {
+      MutexLock lock(mutex_);
+      if (reasons_.size() >= kMaxReasons || !reasons_.insert(reason).second) {
+        return;
+      }
+    }
+    LogWarning("link_refused", {{"reason", reason}});
+  }
+
+  static constexpr std::size_t kMaxReasons = 100;
+
   const Hello self_;
   LinkEvents& events_;
+  Mutex mutex_;
+  std::set<std::string> reasons_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace apollo

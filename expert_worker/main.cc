@@ -63,6 +63,9 @@ ABSL_FLAG(std::string, weights, "auto",
 namespace apollo {
 namespace {
 
+// Longer than a frame takes to come.
+constexpr absl::Duration kQuiet = absl::Milliseconds(300);
+
 absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
   ASSIGN_OR_RETURN(Membership members,
@@ -126,9 +129,11 @@ absl::Status Run() {
   server->RunUntilStopped([&worker] { return worker.Ready(); });
   LogInfo("stopping");
   worker.Drain();
-  // Sequences in progress may end before the links are cut.
+  // What is in progress, or was under way when dense workers and peers were told,
+  // may end before the links are cut.
   const absl::Duration deadline = Clock::Real().Now() + absl::Seconds(10);
-  while (worker.sequences() > 0 && Clock::Real().Now() < deadline) {
+  while ((worker.sequences() > 0 || worker.QuietFor() < kQuiet) &&
+         Clock::Real().Now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   server->Shutdown(absl::ZeroDuration());

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #undef HWY_TARGET_INCLUDE
@@ -118,23 +119,28 @@ HWY_INLINE void ScoreTiles(int count, const float* const* queries,
   }
 }
 
-// scores becomes exp(scores - max), zero beyond `count`; returns the sum. The
+// scores becomes exp(scores - max), zero beyond `count`; returns the sum, which is
+// no number if some score is none (or infinite): Max and Exp would lose it. The
 // buffer is padded to whole blocks.
 HWY_INLINE float Exponentials(float* scores, int count, int padded) {
   const F32 d;
-  for (int t = count; t < padded; ++t) scores[t] = -1e30f;
+  std::fill(scores + count, scores + padded,
+            std::numeric_limits<float>::lowest());
   V tops = hn::LoadU(d, scores);
   for (int t = kLanes; t < padded; t += kLanes) {
     tops = hn::Max(tops, hn::LoadU(d, scores + t));
   }
   tops = hn::MaxOfLanes(d, tops);
   V sums = hn::Zero(d);
+  V poison = hn::Zero(d);  // 0 * score: zero, or not a number.
   for (int t = 0; t < padded; t += kLanes) {
-    const V e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + t), tops));
+    const V score = hn::LoadU(d, scores + t);
+    poison = hn::MulAdd(score, hn::Zero(d), poison);
+    const V e = hn::Exp(d, hn::Sub(score, tops));
     hn::StoreU(e, d, scores + t);
     sums = hn::Add(sums, e);
   }
-  return hn::GetLane(hn::SumOfLanes(d, sums));
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sums, poison)));
 }
 
 // out[q] += weights[q] . values over the tokens [begin, end) in rising order, for

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -161,6 +163,43 @@ TEST(AttentionTest, Bf16IsRoundedToNearestEven) {
   EXPECT_EQ(stored(0x7f800000), 0x7f80);  // Infinity.
   EXPECT_TRUE(std::isnan(std::bit_cast<float>(
       static_cast<std::uint32_t>(stored(0x7f800001)) << 16)));
+}
+
+// Damaged weights must show in the end, not turn into plausible numbers.
+TEST(AttentionTest, AScoreThatIsNoNumberMakesTheResultNone) {
+  const AttentionShape shape = {2, 1, 32};
+  const int size = shape.heads * shape.head_size;
+  const float infinity = std::numeric_limits<float>::infinity();
+  ForEachTarget([&] {
+    ThreadPool pool(1);
+    for (const int count : {1, 2, 5, 15, 16, 17, 31, 40}) {
+      for (const float bad : {NAN, infinity, -infinity}) {
+        SCOPED_TRACE(testing::Message() << count << " tokens, " << bad);
+        Sequence sequence(shape, count, count);
+        const AttentionRow row = {sequence.keys.data(), sequence.values.data(),
+                                  count - 1};
+        std::vector<float> q(size, 1), out(size);
+        const auto attend = [&] {
+          Attention(shape, {&row, 1}, q.data(), size, out.data(), size, pool);
+          return std::count_if(out.begin(), out.end(),
+                               [](float x) { return std::isfinite(x); });
+        };
+        EXPECT_EQ(attend(), size);
+        // In the query of the first head: the second one is none the worse.
+        q[3] = bad;
+        EXPECT_EQ(attend(), shape.head_size);
+        // In one key: both heads use it.
+        q[3] = 1;
+        std::vector<float> key(shape.kv_size(), 0.5f);
+        key[7] = bad;
+        const int last = count - 1;
+        StoreKeyValue(shape, key.data(), key.data(), last % kBlockTokens,
+                      sequence.storage[2 * (last / kBlockTokens)].data(),
+                      std::vector<float>(shape.block_bytes()).data());
+        EXPECT_EQ(attend(), 0);
+      }
+    }
+  });
 }
 
 }  // namespace

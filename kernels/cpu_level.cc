@@ -18,7 +18,8 @@ CpuLevel Detect() {
   // These look at what the operating system saves, too. (Not Highway's list of
   // targets, which tests change.)
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
+      !__builtin_cpu_supports("f16c")) {
     return CpuLevel::kGeneric;
   }
   if (!__builtin_cpu_supports("avx512f") ||

@@ -52,9 +52,10 @@ struct SequenceRows {
   std::vector<std::int32_t> score_targets;
 };
 
-// Expert to dense worker, after the hellos and whenever it changes: the experts
-// that it has itself or through links to peers. It can serve sequences while that
-// is all of them; a worker that wants no new ones reaches none.
+// From an expert worker's engine, after the hellos and whenever it changes. To dense
+// workers: the experts that it has itself or through links to peers; it can serve
+// sequences while that is all of them. To peers: those that it has itself. None if it
+// wants nothing new.
 struct Reach {
   std::set<int> experts;
 };

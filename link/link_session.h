@@ -49,7 +49,6 @@ class LinkSession final : public FrameHandler {
   // Says that the link is up once both sides are known.
   void Announce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckPeer(const Hello& peer) const;
-  void Refuse(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const LinkId id_;
   const Hello self_;

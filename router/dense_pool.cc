@@ -98,6 +98,8 @@ void DensePool::Poll() {
     worker.started_since = 0;
     worker.reported_running = static_cast<int>(response.running_sequences());
     if (answer->status.ok()) worker.name = response.name();
+    worker.absent_polls = live ? 0 : worker.absent_polls + 1;
+    if (worker.absent_polls >= kForgetPolls) worker.model_hash.clear();
     if (live) {
       worker.model_hash = response.model_hash();
       worker.fingerprint = {response.config_hash(), response.tokenizer_hash()};

@@ -23,13 +23,16 @@ namespace apollo {
 // All must serve one model. A worker whose config or tokenizer is another one
 // than the router's, or whose model hash is another one than most workers' (if
 // none has more, than before), gets no sequences; an error is logged when that
-// is noticed.
+// is noticed. What a worker served that has not been live for kForgetPolls counts
+// no more.
 class DensePool final : public RouterBackend {
  public:
   // `own` is the router's model directory; nothing is compared with what it
   // lacks.
   DensePool(Membership membership, ModelFingerprint own);
   ~DensePool() override;
+
+  static constexpr int kForgetPolls = 150;  // Half a minute.
 
   // Asks every worker once and waits for the answers. The pool's own thread does
   // this from StartPolling on.
@@ -49,6 +52,7 @@ class DensePool final : public RouterBackend {
   struct Worker {
     std::shared_ptr<DenseClient> client;
     bool live = false;
+    int absent_polls = 0;         // Since it was live.
     int reported_running = 0;     // By the worker, at the last poll.
     int started_since = 0;        // By this router, since then.
     std::string name;             // Empty until it has answered.

@@ -190,6 +190,22 @@ TEST_F(DensePoolTest, WhatWasServedIsKeptWhileTheOthersAreNotMore) {
   EXPECT_EQ(pool_->ModelHash(), "m2");
 }
 
+TEST_F(DensePoolTest, AWorkerThatStaysAwayHasNoVoteForEver) {
+  FakeWorker& other = Add("a", "m1");
+  FakeWorker& served = Add("b", "m1");
+  MakePool();
+  Poll();
+  pb::DescribeResponse changed;
+  changed.set_model_hash("m2");
+  other.Change(changed);
+  served.SetReady(false);
+  for (int i = 1; i < DensePool::kForgetPolls; ++i) Poll();
+  EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
+  EXPECT_TRUE(Says(Poll(), "dense_worker_serves_the_model"));
+  EXPECT_EQ(Answers(), Names{"a"});
+  EXPECT_EQ(pool_->ModelHash(), "m2");
+}
+
 TEST_F(DensePoolTest, TheRoutersOwnDirectoryDecidesFirst) {
   pb::DescribeResponse other_tokenizer, other_config;
   other_tokenizer.set_tokenizer_hash("another");

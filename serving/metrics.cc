@@ -69,9 +69,10 @@ void RequestMetrics::Request::Token(absl::Duration now) {
 void RequestMetrics::Request::End(const std::string& code, absl::Duration now) {
   if (ended_) return;
   ended_ = true;
-  metrics_.running_.Decrement();
   metrics_.requests_.Add({{"method", method_}, {"code", code}}).Increment();
   metrics_.end_to_end_.Observe(absl::ToDoubleSeconds(now - start_));
+  // Last: whoever sees that none runs finds it counted.
+  metrics_.running_.Decrement();
 }
 
 }  // namespace apollo

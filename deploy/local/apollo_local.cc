@@ -1,6 +1,7 @@
 // The whole cluster in one process: router, dense worker and one expert worker,
 // joined by in-process links.
 
+#include <absl/cleanup/cleanup.h>
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
 #include <absl/flags/usage.h>
@@ -127,6 +128,9 @@ absl::Status Run() {
   DenseCore::Options core;
   core.name = "local";
   core.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
+  // Both engines are this process: if one stands still, so does the other, and
+  // nobody would dial again.
+  core.silent_after = core.answer_timeout = absl::InfiniteDuration();
   const std::int64_t cache_tokens = expert_stage->cache().tokens();
   ExpertWorker expert_worker({}, std::move(expert_stage), expert_metrics);
   DenseWorker dense_worker(core, std::move(dense_stage), dense_metrics);
@@ -139,6 +143,8 @@ absl::Status Run() {
       expert_worker, nullptr);
   const auto [dense_end, expert_end] =
       MakeInProcessLink(dense_session, expert_session);
+  // However this function ends: neither worker may send to one that is gone.
+  const absl::Cleanup close = [end = dense_end] { end->Close(); };
   dense_session->Begin(dense_end);
   expert_session->Begin(expert_end);
 
@@ -160,7 +166,6 @@ absl::Status Run() {
   server->RunUntilStopped([&dense_worker] { return dense_worker.Ready(); });
   LogInfo("stopping");
   server->Shutdown(absl::Seconds(10));
-  dense_end->Close();
   return absl::OkStatus();
 }
 

@@ -46,7 +46,7 @@ dense_workers=1
 expert_workers=""
 port=50051
 threads=""
-weights=""
+weights=auto
 timeout=300
 grace=15
 declare -A given=() # Options that were given.
@@ -366,7 +366,7 @@ up() {
   ((expert_workers <= experts)) ||
     mistake "--expert-workers is $expert_workers, but the model has $experts experts"
   [[ -z $threads ]] || options+=(--threads "$threads")
-  [[ -z $weights ]] || options+=(--weights "$weights")
+  options+=(--weights "$weights")
 
   deadline=$((SECONDS + timeout))
   trap 'give_up "interrupted"' INT TERM
