@@ -27,7 +27,7 @@ constexpr std::int64_t Taken(std::uint64_t loop) { return loop & 0xffff; }
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads, Split split) : split_(split) {
   APOLLO_CHECK(threads >= 1);
   for (int i = 1; i < threads; ++i) {
     workers_.emplace_back([this] { Work(); });
@@ -64,6 +64,7 @@ void ThreadPool::ParallelFor(
     std::int64_t count, std::int64_t grain,
     const std::function<void(std::int64_t, std::int64_t)>& body) {
   if (count <= 0) return;
+  if (split_ == Split::kAlways) grain = 1;
   const std::int64_t useful = count / std::max<std::int64_t>(1, grain);
   // As many for each thread, if there are enough.
   const std::int64_t rounds =

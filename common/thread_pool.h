@@ -13,8 +13,11 @@ namespace apollo {
 // kernel, so that an idle pool takes nothing from other processes.
 class ThreadPool {
  public:
+  // kAlways is for tests: loops are split however short they are.
+  enum class Split { kByGrain, kAlways };
+
   // `threads` >= 1 includes the caller: 1 starts no thread.
-  explicit ThreadPool(int threads);
+  explicit ThreadPool(int threads, Split split = Split::kByGrain);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -30,6 +33,8 @@ class ThreadPool {
                    const std::function<void(std::int64_t, std::int64_t)>& body);
 
  private:
+  const Split split_;
+
   void Work();
   // Takes and runs ranges of the loop until none is left.
   void RunParts(std::uint32_t loop);

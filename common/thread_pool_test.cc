@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 #include <vector>
 
 namespace apollo {
@@ -25,7 +26,6 @@ TEST(ThreadPoolTest, EveryIndexExactlyOnceForAnyCountAndSize) {
 
 TEST(ThreadPoolTest, ManyShortLoopsOneAfterTheOther) {
   ThreadPool pool(4);
-  std::vector<std::int64_t> sums(4, 0);
   std::atomic<std::int64_t> total{0};
   for (int i = 0; i < 2000; ++i) {
     pool.ParallelFor(4, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -33,6 +33,48 @@ TEST(ThreadPoolTest, ManyShortLoopsOneAfterTheOther) {
     });
   }
   EXPECT_EQ(total.load(), 8000);
+}
+
+// Far longer than a thread of the pool spins before it sleeps.
+void LetOthersFallAsleep() {
+  for (int i = 0; i < 3000; ++i) std::this_thread::yield();
+}
+
+TEST(ThreadPoolTest, ThreadsThatSleepWakeForTheNextLoopAndForTheEnd) {
+  for (int round = 0; round < 30; ++round) {
+    ThreadPool pool(3);
+    for (int i = 0; i < 10; ++i) {
+      LetOthersFallAsleep();
+      std::vector<int> hits(6, 0);
+      pool.ParallelFor(6, 1, [&](std::int64_t begin, std::int64_t end) {
+        // The caller, too, may have to sleep until the last range is done.
+        if (begin == 5) LetOthersFallAsleep();
+        for (std::int64_t j = begin; j < end; ++j) ++hits[j];
+      });
+      EXPECT_EQ(hits, std::vector<int>(6, 1));
+    }
+    if (round % 2 == 0) LetOthersFallAsleep();
+  }
+}
+
+TEST(ThreadPoolTest, NoRangeIsShorterThanTheGrainUnlessAlwaysSplit) {
+  for (const bool always : {false, true}) {
+    ThreadPool pool(4, always ? ThreadPool::Split::kAlways
+                              : ThreadPool::Split::kByGrain);
+    for (const int count : {5, 99, 1000}) {
+      std::atomic<int> ranges{0}, shorter{0};
+      pool.ParallelFor(count, 100, [&](std::int64_t begin, std::int64_t end) {
+        ++ranges;
+        if (end - begin < 100) ++shorter;
+      });
+      if (always) {
+        EXPECT_GT(ranges, 1);
+      } else {
+        EXPECT_EQ(shorter, count < 100 ? 1 : 0);
+        EXPECT_EQ(ranges > 1, count == 1000);
+      }
+    }
+  }
 }
 
 }  // namespace

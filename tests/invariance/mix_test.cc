@@ -16,6 +16,7 @@
 #include "dense_worker/dense_core.h"
 #include "engine/loading.h"
 #include "expert_worker/expert_core.h"
+#include "kernels/cpu_level.h"
 
 namespace apollo {
 namespace {
@@ -114,7 +115,8 @@ class Net {
     const std::int64_t expert_block =
         KvCache::BlockBytes(shape, Config().num_sparse_layers(), 0);
     for (int i = 0; i < layout.dense_workers; ++i) {
-      pools_.push_back(std::make_unique<ThreadPool>(layout.threads));
+      pools_.push_back(std::make_unique<ThreadPool>(
+          layout.threads, ThreadPool::Split::kAlways));
       DenseCore::Options options = layout.options;
       options.name = "d" + std::to_string(i);
       auto stage = *DenseStage::Load(
@@ -126,7 +128,8 @@ class Net {
           std::make_unique<DenseCore>(options, std::move(stage), dense_counts));
     }
     for (int i = 0; i < layout.expert_workers; ++i) {
-      pools_.push_back(std::make_unique<ThreadPool>(layout.threads));
+      pools_.push_back(std::make_unique<ThreadPool>(
+          layout.threads, ThreadPool::Split::kAlways));
       std::set<int> experts;
       for (int e = i; e < Config().num_experts; e += layout.expert_workers) {
         experts.insert(e);
@@ -296,6 +299,10 @@ void ExpectBeginning(const Sink& part, const Sink& whole) {
 
 TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
   int hits = 0, dense_preemptions = 0, expert_preemptions = 0, cancelled = 0;
+  std::vector<CpuLevel> levels;
+  for (const CpuLevel level : kCpuLevels) {
+    if (level <= BestCpuLevel()) levels.push_back(level);
+  }
   for (int seed = 0; seed < 150; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
@@ -307,6 +314,9 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
     const CacheType cache_type =
         seed % 2 == 0 ? CacheType::kFloat32 : CacheType::kBf16;
     const char* const weights = kWeights[seed / 2 % 4];
+    const CpuLevel level = levels[seed / 8 % levels.size()];
+    SCOPED_TRACE(CpuLevelName(level));
+    UseCpuLevel(level);
     for (std::size_t i = 0; i < requests.size(); ++i) {
       Layout plain;
       plain.cache_type = cache_type;
@@ -356,6 +366,7 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
     dense_preemptions += net.dense_counts.preemptions;
     expert_preemptions += net.expert_counts.preemptions;
   }
+  UseCpuLevel(BestCpuLevel());
   // It all happened. The dense workers' count has the expert workers' in it.
   EXPECT_GT(hits, 1000);
   EXPECT_GT(dense_preemptions - expert_preemptions, 50);
