@@ -2,7 +2,6 @@
 // but the sequence.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "engine/test_stages.h"
@@ -59,8 +58,8 @@ TEST(CacheTypeTest, Bf16HalvesTheBlocksAndChangesLogitsALittle) {
 }
 
 // How far a model's logits in a format are from those in float32: the root mean
-// square of a token's differences, as a share of that of its logits; the median of
-// the tokens, as a gate that turns to another expert moves some of them far more.
+// square of a row's difference, as a share of that of its logits; of the rows'
+// median, because a row whose gate turns to another expert is far off.
 double Distance(const std::string& name, WeightFormat format) {
   const OpenModel exact =
       *OpenModelDirectory("tests/golden/" + name, WeightFormat::kF32);
@@ -69,19 +68,18 @@ double Distance(const std::string& name, WeightFormat format) {
   Sequence x = Make(60, 1), y = Make(60, 1);
   a.Step({{&x, 60}});
   b.Step({{&y, 60}});
-  const std::size_t vocab = exact.config.vocab_size;
-  std::vector<double> distances;
-  for (std::size_t first = 0; first < x.logits.size(); first += vocab) {
+  std::vector<double> rows;
+  const int vocab = exact.config.vocab_size;
+  for (int r = 0; r < 60; ++r) {
     double change = 0, size = 0;
-    for (std::size_t i = first; i < first + vocab; ++i) {
+    for (int i = r * vocab; i < (r + 1) * vocab; ++i) {
       change += std::pow(x.logits[i] - y.logits[i], 2);
       size += std::pow(x.logits[i], 2);
     }
-    distances.push_back(std::sqrt(change / size));
+    rows.push_back(std::sqrt(change / size));
   }
-  EXPECT_EQ(distances.size(), 60u);
-  std::nth_element(distances.begin(), distances.begin() + 30, distances.end());
-  return distances[30];
+  std::nth_element(rows.begin(), rows.begin() + 30, rows.end());
+  return rows[30];
 }
 
 TEST(WeightsFormatTest, FormatsChangeLogitsAsMuchAsTheyRound) {
@@ -97,7 +95,7 @@ TEST(WeightsFormatTest, FormatsChangeLogitsAsMuchAsTheyRound) {
     EXPECT_GT(int8, 0.0005);
     EXPECT_LT(int8, 0.1);
     EXPECT_GT(int4, int8);
-    EXPECT_LT(int4, 0.6);
+    EXPECT_LT(int4, 0.5);
   }
 }
 

@@ -64,7 +64,7 @@ std::vector<float> Rounded(const std::vector<float>& x, int inputs) {
   for (std::size_t row = 0; row < x.size(); row += inputs) {
     double mean = 0;
     for (int i = 0; i < inputs; ++i) mean += std::abs(x[row + i]) / inputs;
-    const auto outlier = [&](int i) { return std::abs(x[row + i]) > 8 * mean; };
+    const auto outlier = [&](int i) { return std::abs(x[row + i]) > 10 * mean; };
     for (int first = 0; first < inputs; first += kGroup) {
       const int end = std::min(inputs, first + kGroup);
       float top = 0;

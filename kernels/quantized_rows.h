@@ -16,7 +16,7 @@ namespace apollo {
 // numbers of one group lie together: [tiles][groups][rows of the tile][32], scales
 // and sums likewise without the 32.
 //
-// Numbers that are much larger than the rest of their row (8 times the mean of
+// Numbers that are much larger than the rest of their row (10 times the mean of
 // |x|) would take the precision from all others in their group. There are few;
 // these outliers are kept as they are, beside the rest, where they are zeros.
 //
@@ -51,7 +51,7 @@ class QuantizedRows {
     return tile * (rows_ / tiles_) + (tile < extra ? tile : extra);
   }
 
-  // Row by row, inputs rising.
+  // Group by group, and within a group row by row.
   std::span<const Outlier> outliers(int tile) const { return outliers_[tile]; }
 
   // Of a tile that begins with this row.

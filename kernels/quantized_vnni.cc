@@ -73,11 +73,11 @@ HWY_INLINE void Dots(const std::uint8_t* block, const std::int8_t* x,
 
 // Adds outliers, whose sums, [row][32], are in memory.
 template <bool kInt8>
-void AddOutliers(std::span<const QuantizedRows::Outlier> outliers,
-                 const std::uint8_t* panel, float* acc) {
+HWY_INLINE void AddOutliers(std::span<const QuantizedRows::Outlier> outliers,
+                            const std::uint8_t* panel, float* acc) {
   constexpr int kScales = kInt8 ? kInt8Scales : kInt4Scales;
-  const __m512i mask = _mm512_set1_epi32(kInt8 ? 255 : 15);
-  const __m512i zero = _mm512_set1_epi32(kInt8 ? 128 : 0);
+  const __m512i low = _mm512_set1_epi8(15);
+  const __m512i zero = _mm512_set1_epi32(kInt8 ? -128 : 0);
   for (const QuantizedRows::Outlier& outlier : outliers) {
     const std::uint8_t* block =
         panel + static_cast<std::size_t>(outlier.group) *
@@ -85,24 +85,25 @@ void AddOutliers(std::span<const QuantizedRows::Outlier> outliers,
     const int input = outlier.input;
     const std::uint8_t* quads =
         block + (kInt8 ? input / 4 : input % 16 / 4) * 128;
-    const __m128i shift =
-        _mm_cvtsi32_si128(input % 4 * 8 + (!kInt8 && input >= 16 ? 4 : 0));
+    // A dot product with one 1 takes out the weight.
+    const __m512i one = _mm512_set1_epi32(1 << input % 4 * 8);
+    const __m128i shift = _mm_cvtsi32_si128(input / 16 * 4);
     const __m512 x = _mm512_set1_ps(outlier.x);
+    float* sums = acc + outlier.row * kPanel;
+#pragma GCC unroll 2
     for (int h = 0; h < 2; ++h) {
-      float* sums = acc + outlier.row * kPanel + h * 16;
-      const __m512i w = _mm512_sub_epi32(
-          _mm512_and_si512(
-              _mm512_srl_epi32(_mm512_loadu_si512(quads + h * 64), shift),
-              mask),
-          zero);
+      __m512i w = _mm512_loadu_si512(quads + h * 64);
+      if constexpr (!kInt8) {
+        w = _mm512_and_si512(_mm512_srl_epi16(w, shift), low);
+      }
       __m512 sum = _mm512_fmadd_ps(
-          _mm512_cvtepi32_ps(w),
+          _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(zero, w, one)),
           _mm512_mul_ps(Halves(block + kScales + h * 32), x),
-          _mm512_loadu_ps(sums));
+          _mm512_load_ps(sums + h * 16));
       if constexpr (!kInt8) {
         sum = _mm512_fmadd_ps(Halves(block + kInt4Minima + h * 32), x, sum);
       }
-      _mm512_storeu_ps(sums, sum);
+      _mm512_store_ps(sums + h * 16, sum);
     }
   }
 }

@@ -1,0 +1,160 @@
+// How fast a matrix product runs, by format of the weights, level of instructions
+// and number of rows, beside what the machine can do at most: GB/s of weights read
+// for one row, GOPS (multiplications and additions, in thousands of millions a
+// second) for more.
+
+#include <absl/flags/flag.h>
+#include <absl/flags/parse.h>
+#include <absl/flags/usage.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "benchmarks/kernels/peaks.h"
+#include "common/status_macros.h"
+#include "engine/loading.h"
+#include "kernels/cpu_level.h"
+#include "kernels/matmul.h"
+
+ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
+ABSL_FLAG(int, outputs, 1536, "Outputs of a matrix.");
+ABSL_FLAG(int, inputs, 1536, "Inputs of a matrix.");
+ABSL_FLAG(int, megabytes, 256,
+          "Weights in float32 to go through with one row; more than caches hold.");
+ABSL_FLAG(int, repeats, 3, "Runs of each measurement; the median is printed.");
+ABSL_FLAG(bool, cpu_time, false,
+          "Seconds of the processor, summed over threads, instead of the clock's: "
+          "with one thread it says more on a busy machine.");
+
+namespace apollo {
+namespace {
+
+constexpr int kRows[] = {8, 32, 512};
+constexpr std::pair<const char*, WeightFormat> kFormats[] = {
+    {"float32", WeightFormat::kF32},
+    {"bf16", WeightFormat::kBF16},
+    {"int8", WeightFormat::kInt8},
+    {"int4", WeightFormat::kInt4}};
+
+double Seconds() {
+  timespec time;
+  clock_gettime(absl::GetFlag(FLAGS_cpu_time) ? CLOCK_PROCESS_CPUTIME_ID
+                                              : CLOCK_MONOTONIC,
+                &time);
+  return static_cast<double>(time.tv_sec) +
+         1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// Median seconds of one call, each measurement at least some milliseconds long.
+double Time(const std::function<void()>& work) {
+  work();
+  int calls = 1;
+  std::vector<double> seconds;
+  while (static_cast<int>(seconds.size()) < absl::GetFlag(FLAGS_repeats)) {
+    const double begin = Seconds();
+    for (int i = 0; i < calls; ++i) work();
+    const double spent = Seconds() - begin;
+    if (spent < 0.02 && calls < (1 << 20)) {
+      calls *= 2;
+      continue;
+    }
+    seconds.push_back(spent / calls);
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[seconds.size() / 2];
+}
+
+std::vector<PackedMatrix> Matrices(WeightFormat format, int count) {
+  const int outputs = absl::GetFlag(FLAGS_outputs);
+  const int inputs = absl::GetFlag(FLAGS_inputs);
+  std::vector<PackedMatrix> matrices;
+  std::vector<float> row(inputs);
+  for (int m = 0; m < count; ++m) {
+    matrices.emplace_back(outputs, inputs, format);
+    for (int o = 0; o < outputs; ++o) {
+      for (int i = 0; i < inputs; ++i) {
+        row[i] = static_cast<float>((i * 7919 + o * 31 + m) % 201 - 100) / 100;
+      }
+      matrices.back().SetRows(o, 1, row.data());
+    }
+  }
+  return matrices;
+}
+
+absl::Status Run() {
+  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
+  const int outputs = absl::GetFlag(FLAGS_outputs);
+  const int inputs = absl::GetFlag(FLAGS_inputs);
+  if (outputs < 1 || inputs < 1 || outputs > (1 << 16) || inputs > (1 << 16) ||
+      absl::GetFlag(FLAGS_megabytes) < 1 || absl::GetFlag(FLAGS_repeats) < 1) {
+    return absl::InvalidArgumentError(
+        "--outputs and --inputs must be from 1 to 65536, --megabytes and "
+        "--repeats at least 1");
+  }
+  ThreadPool pool(threads);
+  std::printf("%d threads, matrices of %d x %d, medians of %d\n", threads,
+              outputs, inputs, absl::GetFlag(FLAGS_repeats));
+  std::printf("the machine's most: reading memory %.1f GB/s",
+              ReadPeak(pool, Time) / 1e9);
+  for (const Peak& peak : ArithmeticPeaks()) {
+    std::printf("; %s %.0f GOPS", peak.name, peak.Measure(pool, Time) / 1e9);
+  }
+  std::printf("\n%-12s %-8s %10s", "level", "weights", "1 row GB/s");
+  for (const int rows : kRows) std::printf("  %3d rows GOPS", rows);
+  std::printf("\n");
+
+  const int count = std::max<int>(
+      2, static_cast<int>((std::int64_t{absl::GetFlag(FLAGS_megabytes)} << 20) /
+                          (std::int64_t{4} * outputs * inputs)));
+  std::vector<float> x(512 * static_cast<std::size_t>(inputs));
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x[i] = static_cast<float>(i * 2654435761u % 2001) / 1000 - 1;
+  }
+  std::vector<float> out(512 * static_cast<std::size_t>(outputs));
+  for (const auto& [name, format] : kFormats) {
+    const std::vector<PackedMatrix> matrices = Matrices(format, count);
+    for (const CpuLevel level : kCpuLevels) {
+      if (level > BestCpuLevel()) break;
+      UseCpuLevel(level);
+      std::printf("%-12s %-8s", CpuLevelName(level), name);
+      const double all = Time([&] {
+        for (const PackedMatrix& w : matrices) {
+          MatMul(x.data(), 1, inputs, w, nullptr, out.data(), outputs, pool);
+        }
+      });
+      std::printf(" %10.1f",
+                  static_cast<double>(matrices[0].bytes()) * count / all / 1e9);
+      for (const int rows : kRows) {
+        std::fflush(stdout);
+        const double one = Time([&] {
+          MatMul(x.data(), rows, inputs, matrices[0], nullptr, out.data(),
+                 outputs, pool);
+        });
+        std::printf(" %14.1f", 2.0 * rows * outputs * inputs / one / 1e9);
+      }
+      std::printf("\n");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace apollo
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "How fast matrix products run, by format, level and rows.\n"
+      "Example: kernel_benchmark --threads 2");
+  absl::ParseCommandLine(argc, argv);
+  const absl::Status status = apollo::Run();
+  if (!status.ok()) {
+    std::fprintf(stderr, "kernel_benchmark: %s\n",
+                 std::string(status.message()).c_str());
+    return 1;
+  }
+  return 0;
+}
