@@ -4,10 +4,10 @@
     corpus.py --families FILE --out DIR [--cache DIR]
 
 Downloads the packages that sources.py lists (with apt-get, nothing is installed),
-and writes DIR/train.tsv and DIR/test.tsv, each line being
+and writes DIR/train.tsv, DIR/test.tsv and DIR/declaration.tsv, each line being
 <language> TAB <package> TAB <text>. The text is as in the package, less markup
 and placeholders; normalize (normalize.cc) does the rest. The output depends on
-the packages' versions only.
+the packages' versions only; those of the training packages go to DIR/packages.txt.
 """
 
 import argparse
@@ -34,10 +34,47 @@ def fetch(package, cache):
     os.makedirs(cache, exist_ok=True)
     debs = glob.glob(os.path.join(cache, package + "_*.deb"))
     if not debs:
-        subprocess.run(["apt-get", "-qq", "download", package], cwd=cache, check=True,
-                       stderr=subprocess.DEVNULL)
+        done = subprocess.run(["apt-get", "-qq", "download", package], cwd=cache,
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit("apt-get download %s: %s\nIf its lists are old or empty: apt-get update"
+                     % (package, done.stderr.strip()))
         debs = glob.glob(os.path.join(cache, package + "_*.deb"))
     subprocess.run(["dpkg-deb", "-x", debs[0], root + ".part"], check=True)
+    os.rename(root + ".part", root)
+    return root
+
+
+def version(package, cache):
+    deb = glob.glob(os.path.join(cache, package + "_*.deb"))[0]
+    return subprocess.run(["dpkg-deb", "-f", deb, "Version"], check=True, capture_output=True,
+                          text=True).stdout.strip()
+
+
+def fetch_source(package, cache):
+    """Unpacks a source package below the cache; returns where."""
+    root = os.path.join(cache, package + "-source")
+    if os.path.isdir(root):
+        return root
+    # Most machines have no sources in apt's lists: these are apart from the machine's.
+    apt = os.path.join(cache, "apt")
+    for folder in ("lists/partial", "cache/archives/partial", package):
+        os.makedirs(os.path.join(apt, folder), exist_ok=True)
+    with open(os.path.join(apt, "debian.sources"), "w", encoding="utf-8") as file:
+        file.write("Types: deb-src\nURIs: http://deb.debian.org/debian\nSuites: bookworm\n"
+                   "Components: main\n"
+                   "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n")
+    options = ["-qq", "-o", "Dir::Etc::sourcelist=" + os.path.join(apt, "debian.sources"),
+               "-o", "Dir::Etc::sourceparts=-", "-o", "Dir::State::lists=" + apt + "/lists",
+               "-o", "Dir::Cache=" + apt + "/cache"]
+    folder = os.path.join(apt, package)
+    subprocess.run(["apt-get", *options, "update"], check=True)
+    subprocess.run(["apt-get", *options, "source", "--download-only", package], cwd=folder,
+                   check=True, stderr=subprocess.DEVNULL)
+    archive = glob.glob(os.path.join(folder, "*.orig.tar.*"))[0]
+    os.makedirs(root + ".part", exist_ok=True)
+    subprocess.run(["tar", "-x", "-f", archive, "--strip-components=1", "-C", root + ".part"],
+                   check=True)
     os.rename(root + ".part", root)
     return root
 
@@ -174,6 +211,17 @@ def texts_of(package, root, wanted):
                                 yield language, short, "", text
 
 
+def declaration(wanted, cache):
+    """Yields (language, text): the Universal Declaration of Human Rights, by paragraphs."""
+    folder = os.path.join(fetch_source(sources.DECLARATION, cache), "langclass/ShortTexts")
+    for name in sorted(os.listdir(folder)):
+        language = language_of(name.removesuffix(".txt"), wanted)
+        if language and name.endswith(".txt"):
+            with open(os.path.join(folder, name), encoding="utf-8", errors="ignore") as file:
+                for line in file:
+                    yield language, clean(line)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--families", required=True)
@@ -192,7 +240,6 @@ def main():
     os.makedirs(arguments.out, exist_ok=True)
     outputs = {role: open(os.path.join(arguments.out, role + ".tsv"), "w", encoding="utf-8")
                for role in ("train", "test")}
-    split = sources.SPLIT
     for role, packages in (("train", sources.TRAIN), ("test", sources.TEST)):
         for package in packages:
             seen = set()
@@ -208,9 +255,9 @@ def main():
                 if language != "en" and original and not translated(text, original):
                     continue
                 to = role
-                if package == split["package"] and language in split["languages"]:
-                    if any(part in path for part in split["test_parts"]):
-                        to = "test"
+                if package == sources.SPLIT_PACKAGE and any(
+                        part in path for part in sources.SPLIT.get(language, [])):
+                    to = "test"
                 if (language, text) in seen:
                     continue
                 seen.add((language, text))
@@ -219,6 +266,13 @@ def main():
             print("%8d texts from %s" % (count, package), file=sys.stderr)
     for file in outputs.values():
         file.close()
+    with open(os.path.join(arguments.out, "packages.txt"), "w", encoding="utf-8") as file:
+        for package in sorted(sources.TRAIN):
+            file.write("%s %s\n" % (package, version(package, arguments.cache)))
+    with open(os.path.join(arguments.out, "declaration.tsv"), "w", encoding="utf-8") as file:
+        for language, text in declaration(wanted, arguments.cache):
+            if len(text) >= 3:
+                file.write("%s\t%s\t%s\n" % (language, sources.DECLARATION, text[:MAX_LINE]))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 // (untranslated). With --raw what is kept comes out as it went in. With
 // --romanise every fifth line of some languages comes out once more in Latin
 // letters, as people without the right keyboard write; with --romanised only
-// those come out, all of them.
+// those come out, all of them; the source of such a line is "romanised".
 
 #include <unicode/translit.h>
 #include <unicode/unistr.h>
@@ -126,7 +126,7 @@ int Run(const Options& options) {
     }
     const ScriptText roman = DominantScript(ExtractProse(latin));
     if (roman.script == "Latn" && roman.letters >= 12) {
-      std::cout << head << roman.text << "\n";
+      std::cout << language << "\tromanised\t" << roman.text << "\n";
     }
   }
   return 0;

@@ -12,6 +12,7 @@ part of the training text.
 import argparse
 import collections
 import hashlib
+import unicodedata
 
 
 def main():
@@ -31,7 +32,8 @@ def main():
                 table += line.split(":")[1].split()
 
     def key(text):
-        return "".join(c for c in text.lower() if c.isalpha())
+        # Letters, and the marks that are vowels in many scripts.
+        return "".join(c for c in text.lower() if unicodedata.category(c)[0] in "LM")
 
     trained = set()
     with open(arguments.train, encoding="utf-8") as file:

@@ -20,16 +20,17 @@ import sources
 
 
 def load(path):
+    """Texts by language; romanised ones, of languages with another script, apart."""
     texts = collections.defaultdict(list)
     owners = collections.defaultdict(set)
     with open(path, encoding="utf-8") as file:
         for line in file:
-            language, _, text = line.rstrip("\n").split("\t")
-            texts[language].append(text)
+            language, source, text = line.rstrip("\n").split("\t")
+            texts[language, source == sources.ROMANISED].append(text)
             owners[text].add(language)
     # What three languages share is English, a name or a term in most of them.
-    return {language: [t for t in lines if len(owners[t]) < 3 or language == "en"]
-            for language, lines in texts.items()}
+    return {key: [t for t in lines if len(owners[t]) < 3 or key[0] == "en"]
+            for key, lines in texts.items()}
 
 
 def samples(lines, size, rng):
@@ -38,7 +39,9 @@ def samples(lines, size, rng):
     Interface texts are short and alike; a third of the samples joins some, half
     are cut, since questions are short too.
     """
-    lines = sorted(set(lines))  # Whatever the packages' order was.
+    lines = sorted(t for t in set(lines) if len(t) >= 4)  # Whatever the packages' order was.
+    if not lines:
+        return []
     result = []
     total = 0
     while total < size:
@@ -76,8 +79,8 @@ def main():
     parser.add_argument("--repeat", type=float, default=6.0,
                         help="how often a small language's text may come again")
     parser.add_argument("--dim", type=int, default=16)
-    parser.add_argument("--epoch", type=int, default=6)
-    parser.add_argument("--lr", type=float, default=0.5)
+    parser.add_argument("--epoch", type=int, default=10)
+    parser.add_argument("--lr", type=float, default=0.25)
     parser.add_argument("--bucket", type=int, default=215_000)
     parser.add_argument("--cutoff", type=int, default=0,
                         help="keep only so many n-grams; 0: all buckets")
@@ -89,12 +92,12 @@ def main():
     rng = random.Random(arguments.seed)
     texts = load(arguments.text)
     lines = []
-    for language in sorted(texts):
-        most = arguments.most // 4 if language in sources.OTHERS else arguments.most
-        have = sum(map(len, set(texts[language])))
+    for language, romanised in sorted(texts):
+        most = arguments.most // 4 if language in sources.OTHERS or romanised else arguments.most
+        mine = texts[language, romanised]
+        have = sum(map(len, set(mine)))
         size = min(most, int(have * arguments.repeat))
-        lines += ["__label__%s %s" % (language, piece)
-                  for piece in samples(texts[language], size, rng)]
+        lines += ["__label__%s %s" % (language, piece) for piece in samples(mine, size, rng)]
     rng.shuffle(lines)
 
     with tempfile.TemporaryDirectory() as folder:
