@@ -99,6 +99,17 @@ class MemoryTest(unittest.TestCase):
         self.assertLessEqual(total["rss"], total["peak"])
 
 
+    def test_descendants(self):
+        child = subprocess.Popen(["sh", "-c", "sleep 1000 & echo $!; wait"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(child.stdout.close)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        grandchild = int(child.stdout.readline())
+        self.addCleanup(os.kill, grandchild, signal.SIGKILL)
+        self.assertEqual(memory.with_descendants([child.pid]), [child.pid, grandchild])
+        self.assertIn(grandchild, memory.with_descendants([os.getpid()]))
+
+
 class TableTest(unittest.TestCase):
     def test_numbers(self):
         for value, text in ((None, "-"), (1234, "1,234"), (1234.5, "1,234"), (12.345, "12.3"), (1.2345, "1.23"),

@@ -43,6 +43,18 @@ def of_processes(pids):
     return total
 
 
+def with_descendants(pids):
+    """The processes, those that they started, and so on."""
+    found = []
+    for pid in pids:
+        children = []
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", encoding="utf-8") as file:
+                children += map(int, file.read().split())
+        found += [pid, *with_descendants(children)]
+    return found
+
+
 def _field(path, name):
     with open(path, encoding="utf-8") as file:
         for line in file:

@@ -1,6 +1,6 @@
 """Whoever is measured: this project in each of its formats, and the peers.
 
-Each has a name, decode(streams) and prefill(tokens) in tokens a second, close(), and for the limits of the machine
+Each has a name, decode(streams) and prefill(tokens) in tokens a second, pids() of what stays running, close(), and for the limits of the machine
 `weights` (per token, {"decode", "prefill"}), `bytes` read to decode one token, and `unit`, whose peak bounds its
 arithmetic. Decoding goes on from prompts of PROMPT tokens; prompts do not count. `args` are those of run.py.
 """
@@ -51,6 +51,9 @@ class Ours:
     def prefill(self, tokens):
         return load.prefill_rate(self.binaries, self.cluster.address, tokens)
 
+    def pids(self):
+        return [process.pid for process in self.cluster.processes]
+
     def close(self):
         self.cluster.__exit__()
 
@@ -95,6 +98,9 @@ class Llama:
     def prefill(self, tokens):
         return self._bench("-p", str(tokens), "-n", "0")
 
+    def pids(self):
+        return []
+
     def close(self):
         pass
 
@@ -107,10 +113,14 @@ class Vllm:
         self.new = args.new_tokens
         self.weights = dense_weights(args)
         self.bytes, self.unit = 2 * self.weights["decode"], "bf16"
+        venv = os.path.join(args.peers_folder, "venv-vllm")
+        # As its documentation advises; where the second is not installed, the loader goes on without it.
+        preload = f"{venv}/lib/libiomp5.so:libtcmalloc_minimal.so.4"
         self.process = processes.LineProcess(
-            [os.path.join(args.peers_folder, "venv-vllm/bin/python"),
-             os.path.join(paths.ROOT, "benchmarks/peers/vllm_peer.py"), os.path.join(args.models, "hf")],
-            {**environment(args), "VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_CPU_KVCACHE_SPACE": "1"})
+            [f"{venv}/bin/python", os.path.join(paths.ROOT, "benchmarks/peers/vllm_peer.py"),
+             os.path.join(args.models, "hf")],
+            {**environment(args), "VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_CPU_KVCACHE_SPACE": "1",
+             "LD_PRELOAD": preload})
 
     def decode(self, streams):
         return measure.decode_rate(self.process.ask(
@@ -119,6 +129,9 @@ class Vllm:
     def prefill(self, tokens):
         return measure.prefill_rate(self.process.ask(
             json.dumps({"streams": 1, "prompt": tokens, "new": 1}))["streams"][0])
+
+    def pids(self):
+        return [self.process.process.pid]
 
     def close(self):
         self.process.close()
@@ -142,6 +155,9 @@ class Transformers:
 
     def prefill(self, tokens):
         return None
+
+    def pids(self):
+        return [self.process.process.pid]
 
     def close(self):
         self.process.close()

