@@ -145,6 +145,17 @@ class ProcessTest(unittest.TestCase):
             peer.ask("run")
         peer.close()
 
+    def test_a_peer_is_stopped_between_answers_and_then_goes_on(self):
+        peer = processes.LineProcess([sys.executable, "-c", "while True: print('{}', flush=True); input()"],
+                                     stopped=True)
+        for _ in range(3):
+            # Returns once it has stopped.
+            found = os.waitid(os.P_PID, peer.process.pid, os.WSTOPPED)
+            self.assertEqual(found.si_status, signal.SIGSTOP)
+            self.assertEqual(peer.ask("go on"), {})
+        peer.close()
+        self.assertEqual(peer.process.returncode, -signal.SIGTERM)
+
     def test_a_program_that_ends_shows_why(self):
         with self.assertRaisesRegex(failure.Failure, "the reason"):
             processes.LineProcess([sys.executable, "-c", "raise SystemExit('the reason')"])
