@@ -92,8 +92,9 @@ class LineProcess:
     def ask(self, line):
         if self.stopped:
             self._signal(signal.SIGCONT)
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # It has ended; reading tells why.
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
         answer = self._read()
         if self.stopped:
             self._signal(signal.SIGSTOP)
@@ -103,5 +104,7 @@ class LineProcess:
         if self.stopped and self.process.poll() is None:
             self._signal(signal.SIGCONT)
         stop(self.process)
-        for stream in (self.process.stdin, self.process.stdout, self.errors):
-            stream.close()
+        with contextlib.suppress(BrokenPipeError):  # What it did not read any more.
+            self.process.stdin.close()
+        self.process.stdout.close()
+        self.errors.close()
