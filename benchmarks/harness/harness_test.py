@@ -137,13 +137,35 @@ SLEEPER = "import time\nprint('{}', flush=True)\ntime.sleep(1000)\n"
 
 class ProcessTest(unittest.TestCase):
     def test_lines(self):
-        peer = processes.LineProcess([sys.executable, "-c", "for _ in '12': print('noise\\n{\"x\": 1}', flush=True)\n"
-                                      "input()\nprint('{\"error\": \"no\"}')"])
+        script = """
+for answer in ('noise\\n{"x": 1}', '{"x": 2}', '{"error": "no"}'):
+    print(answer, flush=True)
+    input()
+"""
+        peer = processes.LineProcess([sys.executable, "-c", script])
         self.assertEqual(peer.head, {"x": 1})
-        self.assertEqual(peer.ask("run"), {"x": 1})
+        self.assertEqual(peer.ask("run"), {"x": 2})
         with self.assertRaisesRegex(failure.Failure, "no"):
             peer.ask("run")
         peer.close()
+
+    def test_asking_a_program_that_has_ended_shows_why(self):
+        peer = processes.LineProcess([sys.executable, "-c", "print('{}', flush=True)\nraise SystemExit('the reason')"])
+        peer.process.wait()
+        with self.assertRaisesRegex(failure.Failure, "the reason"):
+            peer.ask("run")
+        peer.close()
+
+    def test_a_peer_is_stopped_between_answers_and_then_goes_on(self):
+        peer = processes.LineProcess([sys.executable, "-c", "while True: print('{}', flush=True); input()"],
+                                     stopped=True)
+        for _ in range(3):
+            # Returns once it has stopped.
+            found = os.waitid(os.P_PID, peer.process.pid, os.WSTOPPED)
+            self.assertEqual(found.si_status, signal.SIGSTOP)
+            self.assertEqual(peer.ask("go on"), {})
+        peer.close()
+        self.assertEqual(peer.process.returncode, -signal.SIGTERM)
 
     def test_a_program_that_ends_shows_why(self):
         with self.assertRaisesRegex(failure.Failure, "the reason"):

@@ -44,13 +44,16 @@ def of_processes(pids):
 
 
 def with_descendants(pids):
-    """The processes, those that they started, and so on."""
+    """The processes, those that they started, and so on, as far as they still run."""
     found = []
     for pid in pids:
         children = []
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/children", encoding="utf-8") as file:
-                children += map(int, file.read().split())
+        try:
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/children", encoding="utf-8") as file:
+                    children += map(int, file.read().split())
+        except FileNotFoundError:
+            pass
         found += [pid, *with_descendants(children)]
     return found
 

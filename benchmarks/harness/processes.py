@@ -1,5 +1,6 @@
 """Programs that end when the script does, however it ends."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 
+from . import memory
 from .failure import Failure
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -52,15 +54,22 @@ def output(argv, environment=None):
 
 
 class LineProcess:
-    """A program that answers each line on its standard input with one of JSON. First comes one unasked."""
+    """A program that answers each line on its standard input with one of JSON. First comes one unasked.
 
-    def __init__(self, argv, environment=None):
+    With `stopped` it and all that it started are stopped (SIGSTOP) between its answers: some wait by spinning, and
+    would take processors from whoever is measured next.
+    """
+
+    def __init__(self, argv, environment=None, stopped=False):
+        self.stopped = stopped
         self.errors = tempfile.TemporaryFile("w+")  # pylint: disable=consider-using-with
         self.name = os.path.basename(argv[-1] if len(argv) == 1 else argv[1])
         self.process = start(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
                              text=True, env={**os.environ, **(environment or {})})
         try:
             self.head = self._read()
+            if self.stopped:
+                self._signal(signal.SIGSTOP)
         except BaseException:
             self.close()
             raise
@@ -75,19 +84,27 @@ class LineProcess:
         self.errors.seek(0)
         raise Failure(f"{self.name} ended:\n{self.errors.read()[-2000:]}")
 
+    def _signal(self, number):
+        for pid in memory.with_descendants([self.process.pid]):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def ask(self, line):
-        try:
+        if self.stopped:
+            self._signal(signal.SIGCONT)
+        with contextlib.suppress(BrokenPipeError):  # It has ended; reading tells why.
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
-        except BrokenPipeError:  # It has ended; what it said last tells why.
-            pass
-        return self._read()
+        answer = self._read()
+        if self.stopped:
+            self._signal(signal.SIGSTOP)
+        return answer
 
     def close(self):
+        if self.stopped and self.process.poll() is None:
+            self._signal(signal.SIGCONT)
         stop(self.process)
-        try:
+        with contextlib.suppress(BrokenPipeError):  # What it did not read any more.
             self.process.stdin.close()
-        except BrokenPipeError:
-            pass
-        for stream in (self.process.stdout, self.errors):
-            stream.close()
+        self.process.stdout.close()
+        self.errors.close()

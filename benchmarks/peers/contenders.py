@@ -120,7 +120,7 @@ class Vllm:
             [f"{venv}/bin/python", os.path.join(paths.ROOT, "benchmarks/peers/vllm_peer.py"),
              os.path.join(args.models, "hf")],
             {**environment(args), "VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_CPU_KVCACHE_SPACE": "1",
-             "LD_PRELOAD": preload})
+             "LD_PRELOAD": preload}, stopped=True)
 
     def decode(self, streams):
         return measure.decode_rate(self.process.ask(
@@ -148,7 +148,7 @@ class Transformers:
         self.process = processes.LineProcess(
             [args.transformers_python, os.path.join(paths.ROOT, "benchmarks/transformers/decode_transformers.py"),
              "--interactive", "--dtype", "bf16" if kind == "bf16" else "f32", "--threads", str(args.threads),
-             "--prompt", str(PROMPT), "--decode", str(args.new_tokens)], environment(args))
+             "--prompt", str(PROMPT), "--decode", str(args.new_tokens)], environment(args), stopped=True)
 
     def decode(self, streams):
         return self.process.ask("run")["decode_tokens_per_second"] if streams == 1 else None
