@@ -143,7 +143,8 @@ void Cluster::StartDense(int index) {
 
 void Cluster::Start() {
   if (layout_.expert_workers == 0) {
-    routers_.push_back(Launch("deploy/local/apollo_local", "local", {}));
+    routers_.push_back(Launch("deploy/local/apollo_local", "local",
+                              layout_.local_flags));
     router_addresses_ = {WaitForAddress("local", "grpc", routers_[0].get())};
   } else {
     expert_.resize(layout_.expert_workers);
@@ -167,6 +168,10 @@ void Cluster::Start() {
 void Cluster::KillExpert(int index) {
   expert_[index]->Signal(SIGKILL);
   expert_[index]->Wait();
+}
+
+void Cluster::SetExpertFlags(std::vector<std::string> flags) {
+  layout_.expert_flags = std::move(flags);
 }
 
 void Cluster::FreezeExpert(int index) { expert_[index]->Signal(SIGSTOP); }
@@ -208,6 +213,10 @@ double Cluster::Metric(const std::string& process, const std::string& name) {
   const std::size_t at = text.find("\n" + name + " ");
   if (at == std::string::npos) return -1;
   return std::stod(text.substr(at + name.size() + 2));
+}
+
+bool Cluster::WaitForLog(const std::string& text) {
+  return Eventually([&] { return Logs().find(text) != std::string::npos; });
 }
 
 std::string Cluster::Logs() {

@@ -25,6 +25,7 @@ class Cluster {
     int routers = 1;
     std::vector<std::string> dense_flags = {};   // For every dense worker.
     std::vector<std::string> expert_flags = {};  // For every expert worker.
+    std::vector<std::string> local_flags = {};   // For apollo_local.
   };
 
   Cluster(std::string model, const Layout& layout);
@@ -36,6 +37,8 @@ class Cluster {
   // Kills (SIGKILL) or starts again one worker; a new one has a new address.
   void KillExpert(int index);
   void StartExpert(int index);
+  // For workers that are started from now on.
+  void SetExpertFlags(std::vector<std::string> flags);
   // SIGSTOP and SIGCONT: a process that is there but does nothing.
   void FreezeExpert(int index);
   void ThawExpert(int index);
@@ -57,6 +60,8 @@ class Cluster {
   std::string MetricsAddress(const std::string& name);
   // Value of a metric without labels of a process; -1 if it is absent.
   double Metric(const std::string& process, const std::string& name);
+  // Waits until some log contains the text; false after a minute.
+  bool WaitForLog(const std::string& text);
   // All that the processes wrote to their logs.
   std::string Logs();
 
