@@ -78,6 +78,15 @@ void ReleasePages(std::span<const std::uint8_t> bytes) {
   }
 }
 
+void PopulatePages(std::span<const std::uint8_t> bytes) {
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t first = begin / page * page;
+  // Only a wish, as above.
+  madvise(reinterpret_cast<void*>(first), begin + bytes.size() - first,
+          MADV_POPULATE_READ);
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      std::size_t max_bytes) {
   // Not through a mapping: a file that shrinks meanwhile would be a SIGBUS.

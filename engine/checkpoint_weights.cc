@@ -40,22 +40,34 @@ std::int64_t CheckpointWeights::Bytes(std::string_view name) const {
   return tensor == nullptr ? 0 : static_cast<std::int64_t>(tensor->data.size());
 }
 
+absl::StatusOr<MatrixShape> CheckpointWeights::Shape(
+    const std::vector<std::string>& names) const {
+  MatrixShape shape;
+  bool all_bf16 = true;
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(const TensorView* tensor, checkpoint_->Get(name));
+    shape.outputs += static_cast<int>(tensor->shape[0]);
+    shape.inputs = static_cast<int>(tensor->shape[1]);
+    all_bf16 &= tensor->dtype == DType::kBF16;
+  }
+  const WeightFormat kept =
+      all_bf16 ? WeightFormat::kBF16 : WeightFormat::kF32;
+  shape.format = MatrixFormat(format_.value_or(kept), names[0]);
+  return shape;
+}
+
 absl::StatusOr<PackedMatrix> CheckpointWeights::Matrix(
     const std::vector<std::string>& names, ThreadPool& pool) const {
+  ASSIGN_OR_RETURN(const MatrixShape shape, Shape(names));
   std::vector<const TensorView*> tensors;
   std::vector<int> first_rows = {0};
-  bool all_bf16 = true;
   for (const std::string& name : names) {
     ASSIGN_OR_RETURN(const TensorView* tensor, checkpoint_->Get(name));
     tensors.push_back(tensor);
     first_rows.push_back(first_rows.back() + static_cast<int>(tensor->shape[0]));
-    all_bf16 &= tensor->dtype == DType::kBF16;
   }
-  const int inputs = static_cast<int>(tensors[0]->shape[1]);
-  const WeightFormat kept =
-      all_bf16 ? WeightFormat::kBF16 : WeightFormat::kF32;
-  PackedMatrix matrix(first_rows.back(), inputs,
-                      MatrixFormat(format_.value_or(kept), names[0]));
+  const int inputs = shape.inputs;
+  PackedMatrix matrix(shape.outputs, inputs, shape.format);
   if (matrix.data() == nullptr) {
     return NoMemory(matrix.bytes(), "weights (" + names[0] + ")");
   }

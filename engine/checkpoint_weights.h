@@ -10,6 +10,12 @@
 
 namespace apollo {
 
+struct MatrixShape {
+  int outputs = 0;
+  int inputs = 0;
+  WeightFormat format = WeightFormat::kF32;
+};
+
 // The weights of a checkpoint, converted as they are asked for, one matrix at a
 // time; pages of the checkpoint that were read are given back to the system.
 class CheckpointWeights final : public WeightSource {
@@ -21,6 +27,10 @@ class CheckpointWeights final : public WeightSource {
   static absl::StatusOr<std::unique_ptr<CheckpointWeights>> Create(
       std::unique_ptr<Checkpoint> checkpoint,
       std::optional<WeightFormat> format);
+
+  // What Matrix(names) gives. The same errors.
+  absl::StatusOr<MatrixShape> Shape(
+      const std::vector<std::string>& names) const;
 
   std::vector<std::string> names() const override;
   std::int64_t Bytes(std::string_view name) const override;

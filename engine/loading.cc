@@ -6,6 +6,8 @@
 #include <absl/time/time.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -14,36 +16,18 @@
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "engine/checkpoint_weights.h"
+#include "engine/packed_weights.h"
+#include "engine/weight_names.h"
 #include "model/weights/tensor_table.h"
 
 namespace apollo {
 
-namespace {
-
-constexpr std::pair<const char*, WeightFormat> kWeightNames[] = {
-    {"float32", WeightFormat::kF32},
-    {"bf16", WeightFormat::kBF16},
-    {"int8", WeightFormat::kInt8},
-    {"int4", WeightFormat::kInt4}};
-
-std::string HashSuffix(std::optional<WeightFormat> format) {
-  for (const auto& [name, named] : kWeightNames) {
-    if (format == named) return absl::StrCat("+", name);
-  }
-  return "";
-}
-
-}  // namespace
-
 absl::StatusOr<std::optional<WeightFormat>> ParseWeights(
     std::string_view name) {
-  if (name == "auto") return std::nullopt;
-  for (const auto& [known, format] : kWeightNames) {
-    if (name == known) return format;
-  }
+  auto format = WeightsByName(name);
+  if (format.ok()) return format;
   return absl::InvalidArgumentError(
-      absl::StrCat("--weights is \"", ToAbsl(name),
-                   "\"; it must be auto, float32, bf16, int8 or int4"));
+      absl::StrCat("--weights is ", format.status().message()));
 }
 
 absl::StatusOr<OpenModel> OpenModelDirectory(
@@ -53,13 +37,42 @@ absl::StatusOr<OpenModel> OpenModelDirectory(
   }
   OpenModel model;
   ASSIGN_OR_RETURN(model.config, LoadModelConfig(directory));
+  if (std::error_code error;
+      std::filesystem::exists(directory + "/" + kPackedFile, error)) {
+    ASSIGN_OR_RETURN(std::unique_ptr<PackedWeights> packed,
+                     PackedWeights::Open(directory, model.config));
+    if (format && packed->format() != WeightsName(format)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--weights is ", WeightsName(format), ", but ", directory, "/",
+          kPackedFile, " holds ", packed->format()));
+    }
+    model.hash = packed->hash();
+    model.weights = std::move(packed);
+    return model;
+  }
   ASSIGN_OR_RETURN(Checkpoint opened, Checkpoint::Open(directory));
   auto checkpoint = std::make_unique<Checkpoint>(std::move(opened));
   RETURN_IF_ERROR(CheckTensors(model.config, *checkpoint));
-  model.hash = ModelHash(model.config, *checkpoint) + HashSuffix(format);
+  model.hash = ModelHash(model.config, *checkpoint);
+  if (format) absl::StrAppend(&model.hash, "+", WeightsName(format));
   ASSIGN_OR_RETURN(model.weights,
                    CheckpointWeights::Create(std::move(checkpoint), format));
   return model;
+}
+
+absl::Status PackModel(const std::string& directory,
+                       std::optional<WeightFormat> format,
+                       const std::string& path, ThreadPool& pool,
+                       const LoadProgress& progress) {
+  ASSIGN_OR_RETURN(const OpenModel model, OpenModelDirectory(directory, format));
+  const auto* checkpoint =
+      dynamic_cast<const CheckpointWeights*>(model.weights.get());
+  if (checkpoint == nullptr) {
+    return absl::InvalidArgumentError(directory + " is packed already");
+  }
+  return WritePackedWeights(model.config, *checkpoint, model.hash,
+                            WeightsName(format), directory + "/config.json",
+                            path, pool, progress);
 }
 
 LoadProgress LogLoadProgress() {

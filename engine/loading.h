@@ -30,10 +30,19 @@ struct OpenModel {
 // "bf16", "int8" or "int4". INVALID_ARGUMENT for any other.
 absl::StatusOr<std::optional<WeightFormat>> ParseWeights(std::string_view name);
 
-// NOT_FOUND, INVALID_ARGUMENT or UNIMPLEMENTED naming the file and what is wrong.
+// Opens a checkpoint, to be served in the format (or its own, if none), or packed
+// weights (PackModel), which are in one format for good. NOT_FOUND,
+// INVALID_ARGUMENT or UNIMPLEMENTED naming the file and what is wrong.
 absl::StatusOr<OpenModel> OpenModelDirectory(
     const std::string& directory,
     std::optional<WeightFormat> format = std::nullopt);
+
+// Writes the packed weights (packed_weights.h) of a checkpoint's directory to the
+// file `path`. Errors as OpenModelDirectory's, and those of the file system.
+absl::Status PackModel(const std::string& directory,
+                       std::optional<WeightFormat> format,
+                       const std::string& path, ThreadPool& pool,
+                       const LoadProgress& progress);
 
 // Logs "loading" with the share done, at most about once a second.
 LoadProgress LogLoadProgress();

@@ -32,7 +32,7 @@ absl::StatusOr<std::size_t> NumBytes(const TensorSpec& spec,
 }
 
 // The length and the JSON, padded with spaces so that the data starts at a
-// multiple of 8 bytes.
+// multiple of 64 bytes, a cache line.
 absl::StatusOr<std::string> MakeHeader(const std::vector<TensorSpec>& tensors,
                                        const std::string& path) {
   // "format": the convention that tells other readers which library's layout.
@@ -52,7 +52,7 @@ absl::StatusOr<std::string> MakeHeader(const std::vector<TensorSpec>& tensors,
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": a tensor name is not UTF-8"));
   }
-  json.resize((json.size() + 7) / 8 * 8, ' ');
+  json.resize((8 + json.size() + 63) / 64 * 64 - 8, ' ');
   std::string length;
   for (int i = 0; i < 8; ++i) {
     length.push_back(static_cast<char>(json.size() >> (8 * i) & 0xff));

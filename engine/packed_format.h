@@ -1,0 +1,28 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstddef>
+#include <string>
+
+// What the reader and the writer of packed files share. A tensor's name holds
+// fields with '|' between:
+//   apollo-packed 1|HASH|FORMAT|SHA256    no data; SHA-256 of the config.json
+//   matrix|int8|ROWS|COLUMNS|NAME|NAME... a PackedMatrix of the stacked tensors
+//   vector|COUNT|NAME                     float32
+// All data is padded with zeros to whole units of 64 bytes, and so is the header:
+// every matrix is aligned as kernels want it.
+namespace apollo {
+
+inline constexpr char kPackedMagic[] = "apollo-packed ";
+inline constexpr char kPackedVersion[] = "apollo-packed 1";
+inline constexpr std::size_t kPackedUnit = 64;
+
+inline std::size_t PaddedBytes(std::size_t bytes) {
+  return (bytes + kPackedUnit - 1) / kPackedUnit * kPackedUnit;
+}
+
+// SHA-256 of a file in hexadecimal.
+absl::StatusOr<std::string> FileHash(const std::string& path);
+
+}  // namespace apollo

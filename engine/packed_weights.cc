@@ -1,0 +1,225 @@
+#include "engine/packed_weights.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "common/check.h"
+#include "common/mapped_file.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+#include "engine/packed_format.h"
+#include "engine/weight_names.h"
+#include "model/weights/tensor_table.h"
+
+namespace apollo {
+namespace {
+
+constexpr char kEmbedding[] = "model.embed_tokens.weight";
+// More numbers than any matrix has; far from where sizes overflow.
+constexpr std::int64_t kMostNumbers = std::int64_t{1} << 40;
+
+absl::Status Lie(const TensorView& tensor, std::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(tensor.file, ": not as a packed file says it is: ",
+                   ToAbsl(what), " in \"", tensor.name, "\""));
+}
+
+// A positive whole number of 31 bits, or 0.
+std::int64_t Size(absl::string_view text) {
+  std::int64_t size = 0;
+  const bool ok = absl::SimpleAtoi(text, &size) && size >= 1 &&
+                  size <= INT32_MAX;
+  return ok ? size : 0;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PackedWeights>> PackedWeights::Open(
+    const std::string& directory, const ModelConfig& config) {
+  const std::string path = directory + "/" + kPackedFile;
+  ASSIGN_OR_RETURN(SafetensorsFile file, SafetensorsFile::Open(path));
+  std::unique_ptr<PackedWeights> weights(new PackedWeights(std::move(file)));
+  for (const auto& [name, tensor] : weights->file_.tensors()) {
+    if (name.rfind(kPackedMagic, 0) == 0) {
+      RETURN_IF_ERROR(weights->ReadInfo(name, directory));
+    }
+  }
+  if (weights->hash_.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": not a file of packed weights; tools/pack makes them"));
+  }
+  for (const auto& [name, tensor] : weights->file_.tensors()) {
+    if (name.rfind(kPackedMagic, 0) == 0) continue;
+    RETURN_IF_ERROR(weights->AddEntry(tensor));
+  }
+  RETURN_IF_ERROR(weights->CheckAgainst(config));
+  const Entry* embedding = weights->Find(kEmbedding);
+  weights->embedding_ =
+      PackedMatrix::View(static_cast<int>(embedding->rows),
+                         static_cast<int>(embedding->columns),
+                         *embedding->format, embedding->data->data.data());
+  return weights;
+}
+
+absl::Status PackedWeights::ReadInfo(std::string_view name,
+                                     const std::string& directory) {
+  const std::vector<std::string> fields = absl::StrSplit(ToAbsl(name), '|');
+  if (fields[0] != kPackedVersion) {
+    return absl::UnimplementedError(
+        absl::StrCat(file_.path(), ": made by another version (\"", fields[0],
+                     "\"); this one reads \"", kPackedVersion, "\": pack again"));
+  }
+  if (!hash_.empty() || fields.size() != 4 || fields[1].empty() ||
+      !WeightsByName(fields[2]).ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file_.path(), ": not as a packed file describes itself"));
+  }
+  hash_ = fields[1];
+  format_ = fields[2];
+  ASSIGN_OR_RETURN(const std::string config, FileHash(directory + "/config.json"));
+  if (config != fields[3]) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        directory, "/config.json is not the one that ", kPackedFile,
+        " was packed with: pack again"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PackedWeights::AddEntry(const TensorView& tensor) {
+  const std::vector<std::string> fields = absl::StrSplit(tensor.name, '|');
+  Entry entry;
+  entry.data = &tensor;
+  std::size_t bytes = 0;
+  if (fields[0] == "matrix" && fields.size() >= 5) {
+    const auto format = WeightsByName(fields[1]);
+    if (!format.ok() || !*format) return Lie(tensor, "an unknown format");
+    entry.format = **format;
+    entry.rows = Size(fields[2]);
+    entry.columns = Size(fields[3]);
+    if (entry.rows * entry.columns == 0 ||
+        entry.rows * entry.columns > kMostNumbers) {
+      return Lie(tensor, "an impossible size");
+    }
+    entry.names.assign(fields.begin() + 4, fields.end());
+    bytes = PackedMatrix::Bytes(static_cast<int>(entry.rows),
+                                static_cast<int>(entry.columns), *entry.format);
+  } else if (fields[0] == "vector" && fields.size() == 3) {
+    entry.rows = Size(fields[1]);
+    if (entry.rows == 0) return Lie(tensor, "an impossible size");
+    entry.names = {fields[2]};
+    bytes = static_cast<std::size_t>(entry.rows) * sizeof(float);
+  } else {
+    return Lie(tensor, "an unknown kind of data");
+  }
+  if (tensor.data.size() != PaddedBytes(bytes)) {
+    return Lie(tensor, absl::StrCat(tensor.data.size(), " bytes in place of ",
+                                    PaddedBytes(bytes)));
+  }
+  if (reinterpret_cast<std::uintptr_t>(tensor.data.data()) % kPackedUnit != 0) {
+    return Lie(tensor, "data that is not aligned");
+  }
+  for (const std::string& name : entry.names) {
+    if (!entry_of_.emplace(name, entries_.size()).second) {
+      return Lie(tensor, "a tensor that is there twice");
+    }
+  }
+  entries_.push_back(std::move(entry));
+  return absl::OkStatus();
+}
+
+absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
+  // The shared expert is as wide as it says, the same in all its matrices.
+  std::int64_t shared_width = 0;
+  const std::vector<ExpectedTensor> expected = ExpectedTensors(config);
+  for (const ExpectedTensor& tensor : expected) {
+    const Entry* entry = Find(tensor.name);
+    if (entry == nullptr) {
+      return absl::NotFoundError(absl::StrCat(
+          file_.path(), ": no tensor \"", tensor.name, "\", which the config asks for"));
+    }
+    if (shared_width == 0 && tensor.shape.size() == 2 && tensor.shape[1] == 0) {
+      shared_width = entry->columns;
+    }
+  }
+  // Rows that the config asks for, summed up for each entry.
+  std::map<const Entry*, std::int64_t> rows;
+  for (const ExpectedTensor& tensor : expected) {
+    const Entry* entry = Find(tensor.name);
+    const auto size = [&](std::size_t d) {
+      return tensor.shape[d] == 0 ? shared_width : tensor.shape[d];
+    };
+    if (entry->format.has_value()) {
+      if (tensor.shape.size() != 2 || entry->columns != size(1)) {
+        return Lie(*entry->data, "another number of inputs than the config's");
+      }
+      rows[entry] += size(0);
+    } else {
+      rows[entry] += tensor.shape.size() == 2 ? size(0) * size(1) : size(0);
+    }
+  }
+  for (const auto& [entry, count] : rows) {
+    if (entry->rows != count) {
+      return Lie(*entry->data, "another number of rows than the config's");
+    }
+  }
+  if (!Find(kEmbedding)->format.has_value()) {
+    return Lie(*Find(kEmbedding)->data, "an embedding that is no matrix");
+  }
+  return absl::OkStatus();
+}
+
+const PackedWeights::Entry* PackedWeights::Find(std::string_view name) const {
+  const auto it = entry_of_.find(name);
+  return it == entry_of_.end() ? nullptr : &entries_[it->second];
+}
+
+std::vector<std::string> PackedWeights::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : entry_of_) names.push_back(name);
+  return names;
+}
+
+std::int64_t PackedWeights::Bytes(std::string_view name) const {
+  // All of an entry counts for the first of its tensors.
+  const Entry* entry = Find(name);
+  if (entry == nullptr || entry->names[0] != name) return 0;
+  return static_cast<std::int64_t>(entry->data->data.size());
+}
+
+absl::StatusOr<PackedMatrix> PackedWeights::Matrix(
+    const std::vector<std::string>& names, ThreadPool& /*pool*/) const {
+  const Entry* entry = Find(names[0]);
+  if (entry == nullptr || !entry->format.has_value() || entry->names != names) {
+    return absl::NotFoundError(absl::StrCat(file_.path(), ": no matrix of \"",
+                                            names[0], "\" as it is needed"));
+  }
+  PopulatePages(entry->data->data);
+  return PackedMatrix::View(static_cast<int>(entry->rows),
+                            static_cast<int>(entry->columns), *entry->format,
+                            entry->data->data.data());
+}
+
+absl::StatusOr<std::vector<float>> PackedWeights::Vector(
+    const std::string& name) const {
+  const Entry* entry = Find(name);
+  if (entry == nullptr || entry->format.has_value()) {
+    return absl::NotFoundError(
+        absl::StrCat(file_.path(), ": no vector \"", name, "\""));
+  }
+  std::vector<float> values(entry->rows);
+  std::memcpy(values.data(), entry->data->data.data(),
+              values.size() * sizeof(float));
+  return values;
+}
+
+void PackedWeights::Embedding(std::int32_t token, float* row) const {
+  embedding_.GetRow(token, row);
+}
+
+}  // namespace apollo

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/checkpoint_weights.h"
+#include "engine/weight_source.h"
+#include "engine/weights.h"
+#include "model/config/model_config.h"
+#include "model/safetensors/reader.h"
+
+namespace apollo {
+
+// Name of the file of packed weights in a model directory.
+inline constexpr char kPackedFile[] = "weights.packed";
+
+// Weights as the kernels read them, in a file that is mapped and used in place.
+// The file is a safetensors file whose tensors' names say what they hold
+// (docs/kernels.md).
+class PackedWeights final : public WeightSource {
+ public:
+  // Maps the file in `directory` and checks all of it but the weights' own numbers:
+  // that it is such a file, complete, made from this config.json, and holds every
+  // tensor that the config asks for, in the right size. NOT_FOUND,
+  // INVALID_ARGUMENT or UNIMPLEMENTED (another version), naming the file.
+  static absl::StatusOr<std::unique_ptr<PackedWeights>> Open(
+      const std::string& directory, const ModelConfig& config);
+
+  // The model's hash, with the format behind it (see OpenModel).
+  const std::string& hash() const { return hash_; }
+  // As --weights names it.
+  const std::string& format() const { return format_; }
+
+  std::vector<std::string> names() const override;
+  std::int64_t Bytes(std::string_view name) const override;
+  absl::StatusOr<PackedMatrix> Matrix(const std::vector<std::string>& names,
+                                      ThreadPool& pool) const override;
+  absl::StatusOr<std::vector<float>> Vector(
+      const std::string& name) const override;
+  void Embedding(std::int32_t token, float* row) const override;
+
+ private:
+  // One matrix or vector.
+  struct Entry {
+    std::vector<std::string> names;      // Of the tensors stacked in it.
+    std::optional<WeightFormat> format;  // None: a vector of float32.
+    std::int64_t rows = 0;               // Numbers of a vector.
+    std::int64_t columns = 1;
+    const TensorView* data = nullptr;
+  };
+
+  explicit PackedWeights(SafetensorsFile file) : file_(std::move(file)) {}
+  absl::Status ReadInfo(std::string_view name, const std::string& directory);
+  absl::Status AddEntry(const TensorView& tensor);
+  absl::Status CheckAgainst(const ModelConfig& config) const;
+  const Entry* Find(std::string_view name) const;
+
+  const SafetensorsFile file_;
+  std::string hash_, format_;
+  std::vector<Entry> entries_;
+  std::map<std::string, std::size_t, std::less<>> entry_of_;  // By tensor.
+  PackedMatrix embedding_;
+};
+
+// Writes the packed file of a checkpoint into `path`, matrix by matrix: no more
+// than one is in memory at a time. `hash` and `format`: what the file says of
+// itself. `config_json`: the file that the packed weights will lie beside.
+absl::Status WritePackedWeights(const ModelConfig& config,
+                                const CheckpointWeights& source,
+                                const std::string& hash,
+                                const std::string& format,
+                                const std::string& config_json,
+                                const std::string& path, ThreadPool& pool,
+                                const LoadProgress& progress);
+
+}  // namespace apollo

@@ -1,0 +1,178 @@
+#include "engine/packed_weights.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "engine/test_stages.h"
+#include "engine/weight_names.h"
+#include "model/safetensors/writer.h"
+
+namespace apollo {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kGolden = "tests/golden/";
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+void WriteAll(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+// A fresh directory with the case's config.json and its packed weights.
+std::string Packed(const std::string& name, std::optional<WeightFormat> format) {
+  const std::string directory =
+      testing::TempDir() + "/packed_" + name + "_" + WeightsName(format);
+  fs::remove_all(directory);
+  fs::create_directories(directory);
+  fs::copy_file(kGolden + name + "/config.json", directory + "/config.json");
+  ThreadPool pool(2);
+  std::int64_t done = 0, total = -1;
+  const absl::Status status = PackModel(
+      kGolden + name, format, directory + "/" + kPackedFile, pool,
+      [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(done, total);
+  return directory;
+}
+
+std::vector<float> Logits(const OpenModel& model) {
+  Stages stages(model, 2);
+  Sequence sequence = Make(40, 1, 0);
+  stages.Step({{&sequence, 40}});
+  return sequence.logits;
+}
+
+TEST(PackedWeightsTest, ServesWhatTheCheckpointServesToTheLastBit) {
+  for (const char* name : {"published", "shared_expert_f16", "sharded_f32",
+                           "all_sparse", "every_expert"}) {
+    for (const std::optional<WeightFormat> format :
+         {std::optional<WeightFormat>(), {WeightFormat::kF32},
+          {WeightFormat::kBF16}, {WeightFormat::kInt8}, {WeightFormat::kInt4}}) {
+      SCOPED_TRACE(std::string(name) + " " + WeightsName(format));
+      const auto packed = OpenModelDirectory(Packed(name, format));
+      ASSERT_TRUE(packed.ok()) << packed.status();
+      const auto plain = OpenModelDirectory(kGolden + name, format);
+      ASSERT_TRUE(plain.ok()) << plain.status();
+      // So that they may serve together.
+      EXPECT_EQ(packed->hash, plain->hash);
+      EXPECT_TRUE(Logits(*packed) == Logits(*plain));
+    }
+  }
+}
+
+TEST(PackedWeightsTest, TheFormatIsTheFiles) {
+  const std::string directory = Packed("published", WeightFormat::kInt8);
+  EXPECT_TRUE(OpenModelDirectory(directory, WeightFormat::kInt8).ok());
+  const absl::Status status =
+      OpenModelDirectory(directory, WeightFormat::kInt4).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(status.message());
+  EXPECT_NE(message.find("int4"), std::string::npos) << message;
+  EXPECT_NE(message.find("holds int8"), std::string::npos) << message;
+  ThreadPool pool(1);
+  EXPECT_EQ(PackModel(directory, WeightFormat::kInt8,
+                      directory + "/again", pool, nullptr)
+                .code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+// Opens the directory and expects an error that names the file and has `words`.
+void ExpectRefused(const std::string& directory, const std::string& words) {
+  const absl::Status status = OpenModelDirectory(directory).status();
+  ASSERT_FALSE(status.ok()) << words;
+  const std::string message(status.message());
+  EXPECT_NE(message.find(directory), std::string::npos) << message;
+  EXPECT_NE(message.find(words), std::string::npos) << message;
+}
+
+TEST(PackedWeightsTest, TruncatedAndForeignFilesAreRefused) {
+  const std::string directory = Packed("published", WeightFormat::kInt8);
+  const std::string path = directory + "/" + kPackedFile;
+  const std::string good = ReadAll(path);
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{5}, std::size_t{100}, good.size() / 2,
+        good.size() - 1}) {
+    WriteAll(path, good.substr(0, size));
+    ExpectRefused(directory, "");
+  }
+  WriteAll(path, ReadAll(kGolden + "published/model.safetensors"));
+  ExpectRefused(directory, "not a file of packed weights");
+  WriteAll(path, good);
+  EXPECT_TRUE(OpenModelDirectory(directory).ok());
+  // The config says other things now.
+  std::string config = ReadAll(directory + "/config.json");
+  WriteAll(directory + "/config.json", config + "\n");
+  ExpectRefused(directory, "pack again");
+}
+
+// Puts another text of the same length into the header.
+void Replace(std::string& bytes, const std::string& from, const std::string& to) {
+  ASSERT_EQ(from.size(), to.size());
+  const std::size_t at = bytes.find(from);
+  ASSERT_NE(at, std::string::npos) << from;
+  bytes.replace(at, from.size(), to);
+}
+
+TEST(PackedWeightsTest, LyingHeadersAreRefused) {
+  const std::string directory = Packed("published", WeightFormat::kInt8);
+  const std::string path = directory + "/" + kPackedFile;
+  const std::string good = ReadAll(path);
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string bytes = good;
+    Replace(bytes, from, to);
+    WriteAll(path, bytes);
+  };
+  with("apollo-packed 1", "apollo-packed 9");
+  ExpectRefused(directory, "another version");
+  with("matrix|int8|", "matrix|int4|");
+  ExpectRefused(directory, "bytes in place of");
+  with("matrix|int8|", "matrix|int9|");
+  ExpectRefused(directory, "an unknown format");
+  with("matrix|int8|", "metrix|int8|");
+  ExpectRefused(directory, "an unknown kind");
+  with("vector|", "vector,");
+  ExpectRefused(directory, "an unknown kind");
+  with("model.norm.weight", "model.nurm.weight");
+  ExpectRefused(directory, "model.norm.weight");
+  with("layers.1.self_attn.q_proj", "layers.0.self_attn.q_proj");
+  ExpectRefused(directory, "");
+}
+
+TEST(PackedWeightsTest, SizesThatAreNotTheConfigsAreRefused) {
+  // A file whose parts agree with each other, but not with the config.
+  const std::string directory = Packed("published", WeightFormat::kF32);
+  const std::string path = directory + "/" + kPackedFile;
+  auto file = SafetensorsFile::Open(path);
+  ASSERT_TRUE(file.ok());
+  std::vector<TensorSpec> specs;
+  for (const auto& [name, tensor] : file->tensors()) {
+    std::string changed = name;
+    if (name.rfind("vector|", 0) == 0 &&
+        name.find("|model.norm.weight") != std::string::npos) {
+      changed = "vector|1|model.norm.weight";
+      specs.push_back({changed, DType::kF32, {16}});
+      continue;
+    }
+    specs.push_back({changed, DType::kF32, tensor.shape});
+  }
+  const std::string other = path + ".new";
+  auto writer = SafetensorsWriter::Create(other, specs);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  for (const TensorSpec& spec : specs) {
+    const std::vector<std::uint8_t> zeros(spec.shape[0] * sizeof(float));
+    ASSERT_TRUE(writer->Append(spec.name, zeros).ok());
+  }
+  ASSERT_TRUE(writer->Finish().ok());
+  fs::rename(other, path);
+  ExpectRefused(directory, "another number of rows");
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <optional>
+#include <string_view>
+
+#include "kernels/packed_matrix.h"
+
+namespace apollo {
+
+// "float32", "bf16", "int8" or "int4"; "auto" for none.
+const char* WeightsName(std::optional<WeightFormat> format);
+
+// The other way round. INVALID_ARGUMENT, saying which there are.
+absl::StatusOr<std::optional<WeightFormat>> WeightsByName(std::string_view name);
+
+}  // namespace apollo

@@ -1,0 +1,82 @@
+// Makes a directory of packed weights from a model directory. See --help.
+
+#include <absl/flags/flag.h>
+#include <absl/flags/parse.h>
+#include <absl/flags/usage.h>
+#include <absl/strings/str_cat.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "engine/loading.h"
+#include "engine/packed_weights.h"
+#include "tools/upcycle/output_directory.h"
+
+ABSL_FLAG(std::string, model, "", "Directory of the checkpoint (required).");
+ABSL_FLAG(std::string, output, "", "The directory to make (required).");
+ABSL_FLAG(std::string, weights, "int8",
+          "auto (as in the checkpoint), float32, bf16, int8 or int4.");
+ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
+
+namespace apollo {
+namespace {
+
+namespace fs = std::filesystem;
+
+// All but the checkpoint itself: config, tokenizer, families and the like.
+absl::Status CopyRest(const std::string& from, const OutputDirectory& to) {
+  std::error_code error;
+  for (fs::directory_iterator file(from, error), end; !error && file != end;
+       file.increment(error)) {
+    const std::string name = file->path().filename().string();
+    if (!file->is_regular_file(error) || name[0] == '.' ||
+        name.find(".safetensors") != std::string::npos) {
+      continue;
+    }
+    fs::copy_file(file->path(), to.PathOf(name), error);
+    if (error) break;
+  }
+  if (error) {
+    return absl::InternalError(
+        absl::StrCat("cannot copy the files of ", from, ": ", error.message()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run() {
+  if (absl::GetFlag(FLAGS_model).empty() || absl::GetFlag(FLAGS_output).empty()) {
+    return absl::InvalidArgumentError("--model and --output are required");
+  }
+  ASSIGN_OR_RETURN(const auto format, ParseWeights(absl::GetFlag(FLAGS_weights)));
+  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
+  ASSIGN_OR_RETURN(
+      OutputDirectory output,
+      OutputDirectory::Create(absl::GetFlag(FLAGS_output), false));
+  ThreadPool pool(threads);
+  RETURN_IF_ERROR(PackModel(absl::GetFlag(FLAGS_model), format,
+                            output.PathOf(kPackedFile), pool,
+                            LogLoadProgress()));
+  RETURN_IF_ERROR(CopyRest(absl::GetFlag(FLAGS_model), output));
+  return output.Commit();
+}
+
+}  // namespace
+}  // namespace apollo
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "Makes a directory of packed weights, which workers map and serve at once.\n"
+      "Example: pack --model DIR --output DIR-int8 --weights int8");
+  absl::ParseCommandLine(argc, argv);
+  apollo::SetLogProcess("pack");
+  const absl::Status status = apollo::Run();
+  if (!status.ok()) {
+    std::fprintf(stderr, "pack: %s\n", std::string(status.message()).c_str());
+    return 1;
+  }
+  return 0;
+}
