@@ -20,6 +20,7 @@ ABSL_FLAG(std::string, model, "", "Directory of the checkpoint (required).");
 ABSL_FLAG(std::string, output, "", "The directory to make (required).");
 ABSL_FLAG(std::string, weights, "int8",
           "auto (as in the checkpoint), float32, bf16, int8 or int4.");
+ABSL_FLAG(bool, overwrite, false, "Replace the output directory if it exists.");
 ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
 
 namespace apollo {
@@ -51,11 +52,18 @@ absl::Status Run() {
   if (absl::GetFlag(FLAGS_model).empty() || absl::GetFlag(FLAGS_output).empty()) {
     return absl::InvalidArgumentError("--model and --output are required");
   }
+  if (std::error_code error;
+      fs::equivalent(absl::GetFlag(FLAGS_model), absl::GetFlag(FLAGS_output),
+                     error)) {
+    return absl::InvalidArgumentError(
+        "--output is --model; it must be another directory");
+  }
   ASSIGN_OR_RETURN(const auto format, ParseWeights(absl::GetFlag(FLAGS_weights)));
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
   ASSIGN_OR_RETURN(
       OutputDirectory output,
-      OutputDirectory::Create(absl::GetFlag(FLAGS_output), false));
+      OutputDirectory::Create(absl::GetFlag(FLAGS_output),
+                              absl::GetFlag(FLAGS_overwrite)));
   ThreadPool pool(threads);
   RETURN_IF_ERROR(PackModel(absl::GetFlag(FLAGS_model), format,
                             output.PathOf(kPackedFile), pool,
