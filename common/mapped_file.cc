@@ -91,7 +91,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      std::size_t max_bytes) {
   // Not through a mapping: a file that shrinks meanwhile would be a SIGBUS.
   std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  const std::filesystem::file_status status =
+      std::filesystem::status(path, error);
   if (std::filesystem::exists(status) &&
       !std::filesystem::is_regular_file(status)) {
     return absl::InvalidArgumentError(
@@ -111,7 +112,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path,
           absl::StrCat(path, " has more than ", max_bytes, " bytes"));
     }
   }
-  if (file.bad()) return absl::DataLossError(absl::StrCat("cannot read ", path));
+  if (file.bad())
+    return absl::DataLossError(absl::StrCat("cannot read ", path));
   return text;
 }
 

@@ -36,14 +36,16 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// Tells the system that these bytes of a mapping will hardly be read again: whole
-// pages among them leave memory, and come back from the file when touched.
+// Tells the system that these bytes of a mapping will hardly be read again:
+// whole pages among them leave memory, and come back from the file when
+// touched.
 void ReleasePages(std::span<const std::uint8_t> bytes);
 
 // Tells the system that these bytes will be read soon, all of them.
 void PopulatePages(std::span<const std::uint8_t> bytes);
 
-// The contents of a file of at most `max_bytes`; RESOURCE_EXHAUSTED beyond that.
+// The contents of a file of at most `max_bytes`; RESOURCE_EXHAUSTED beyond
+// that.
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      std::size_t max_bytes);
 

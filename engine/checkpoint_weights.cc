@@ -50,8 +50,7 @@ absl::StatusOr<MatrixShape> CheckpointWeights::Shape(
     shape.inputs = static_cast<int>(tensor->shape[1]);
     all_bf16 &= tensor->dtype == DType::kBF16;
   }
-  const WeightFormat kept =
-      all_bf16 ? WeightFormat::kBF16 : WeightFormat::kF32;
+  const WeightFormat kept = all_bf16 ? WeightFormat::kBF16 : WeightFormat::kF32;
   shape.format = MatrixFormat(format_.value_or(kept), names[0]);
   return shape;
 }
@@ -64,7 +63,8 @@ absl::StatusOr<PackedMatrix> CheckpointWeights::Matrix(
   for (const std::string& name : names) {
     ASSIGN_OR_RETURN(const TensorView* tensor, checkpoint_->Get(name));
     tensors.push_back(tensor);
-    first_rows.push_back(first_rows.back() + static_cast<int>(tensor->shape[0]));
+    first_rows.push_back(first_rows.back() +
+                         static_cast<int>(tensor->shape[0]));
   }
   const int inputs = shape.inputs;
   PackedMatrix matrix(shape.outputs, inputs, shape.format);
@@ -73,18 +73,20 @@ absl::StatusOr<PackedMatrix> CheckpointWeights::Matrix(
   }
   const int panel = matrix.panel_size();
   // Every type was checked and every row is in range, so that nothing can fail.
-  pool.ParallelFor(matrix.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> row(inputs);
-    const int last = std::min<std::int64_t>(end * panel, matrix.outputs());
-    for (int r = static_cast<int>(begin) * panel; r < last; ++r) {
-      const auto next =
-          std::upper_bound(first_rows.begin(), first_rows.end(), r);
-      const std::size_t t = next - first_rows.begin() - 1;
-      APOLLO_CHECK(
-          RowsToFloat32(*tensors[t], r - first_rows[t], 1, row.data()).ok());
-      matrix.SetRows(r, 1, row.data());
-    }
-  });
+  pool.ParallelFor(
+      matrix.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
+        std::vector<float> row(inputs);
+        const int last = std::min<std::int64_t>(end * panel, matrix.outputs());
+        for (int r = static_cast<int>(begin) * panel; r < last; ++r) {
+          const auto next =
+              std::upper_bound(first_rows.begin(), first_rows.end(), r);
+          const std::size_t t = next - first_rows.begin() - 1;
+          APOLLO_CHECK(
+              RowsToFloat32(*tensors[t], r - first_rows[t], 1, row.data())
+                  .ok());
+          matrix.SetRows(r, 1, row.data());
+        }
+      });
   for (const TensorView* tensor : tensors) ReleasePages(tensor->data);
   return matrix;
 }

@@ -20,10 +20,10 @@ struct MatrixShape {
 // time; pages of the checkpoint that were read are given back to the system.
 class CheckpointWeights final : public WeightSource {
  public:
-  // CheckTensors must have approved of the checkpoint. Without a format, weights
-  // keep the checkpoint's precision: bf16 tensors stay bf16, f16 and f32 become
-  // f32. Vectors are float32 in any case. In kInt4 the embedding and the head are
-  // kInt8 (see MatrixFormat).
+  // CheckTensors must have approved of the checkpoint. Without a format,
+  // weights keep the checkpoint's precision: bf16 tensors stay bf16, f16 and
+  // f32 become f32. Vectors are float32 in any case. In kInt4 the embedding and
+  // the head are kInt8 (see MatrixFormat).
   static absl::StatusOr<std::unique_ptr<CheckpointWeights>> Create(
       std::unique_ptr<Checkpoint> checkpoint,
       std::optional<WeightFormat> format);

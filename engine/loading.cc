@@ -64,7 +64,8 @@ absl::Status PackModel(const std::string& directory,
                        std::optional<WeightFormat> format,
                        const std::string& path, ThreadPool& pool,
                        const LoadProgress& progress) {
-  ASSIGN_OR_RETURN(const OpenModel model, OpenModelDirectory(directory, format));
+  ASSIGN_OR_RETURN(const OpenModel model,
+                   OpenModelDirectory(directory, format));
   const auto* checkpoint =
       dynamic_cast<const CheckpointWeights*>(model.weights.get());
   if (checkpoint == nullptr) {
@@ -81,9 +82,11 @@ LoadProgress LogLoadProgress() {
     const absl::Duration now = Clock::Real().Now();
     if (done < total && now - last < absl::Seconds(1)) return;
     last = now;
-    LogInfo("loading", {{"percent", static_cast<int>(total > 0 ? done * 100 / total : 100)},
-                        {"megabytes", done >> 20},
-                        {"of", total >> 20}});
+    LogInfo(
+        "loading",
+        {{"percent", static_cast<int>(total > 0 ? done * 100 / total : 100)},
+         {"megabytes", done >> 20},
+         {"of", total >> 20}});
   };
 }
 
@@ -121,9 +124,8 @@ absl::StatusOr<int> ThreadCount(int asked) {
 absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes) {
   constexpr std::int64_t kMost = std::int64_t{1} << 30;
   if (megabytes < 1 || megabytes > kMost) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--cache_megabytes is ", megabytes,
-                     "; it must be from 1 to ", kMost));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--cache_megabytes is ", megabytes, "; it must be from 1 to ", kMost));
   }
   return megabytes << 20;
 }

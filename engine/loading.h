@@ -16,8 +16,8 @@
 
 namespace apollo {
 
-// A model directory that was opened and whose every tensor was checked against its
-// config; no weight has been read.
+// A model directory that was opened and whose every tensor was checked against
+// its config; no weight has been read.
 struct OpenModel {
   ModelConfig config;
   std::unique_ptr<WeightSource> weights;
@@ -26,19 +26,20 @@ struct OpenModel {
   std::string hash;
 };
 
-// The flag --weights: "auto" (nothing, the checkpoint's own precision), "float32",
-// "bf16", "int8" or "int4". INVALID_ARGUMENT for any other.
+// The flag --weights: "auto" (nothing, the checkpoint's own precision),
+// "float32", "bf16", "int8" or "int4". INVALID_ARGUMENT for any other.
 absl::StatusOr<std::optional<WeightFormat>> ParseWeights(std::string_view name);
 
-// Opens a checkpoint, to be served in the format (or its own, if none), or packed
-// weights (PackModel), which are in one format for good. NOT_FOUND,
+// Opens a checkpoint, to be served in the format (or its own, if none), or
+// packed weights (PackModel), which are in one format for good. NOT_FOUND,
 // INVALID_ARGUMENT or UNIMPLEMENTED naming the file and what is wrong.
 absl::StatusOr<OpenModel> OpenModelDirectory(
     const std::string& directory,
     std::optional<WeightFormat> format = std::nullopt);
 
-// Writes the packed weights (packed_weights.h) of a checkpoint's directory to the
-// file `path`. Errors as OpenModelDirectory's, and those of the file system.
+// Writes the packed weights (packed_weights.h) of a checkpoint's directory to
+// the file `path`. Errors as OpenModelDirectory's, and those of the file
+// system.
 absl::Status PackModel(const std::string& directory,
                        std::optional<WeightFormat> format,
                        const std::string& path, ThreadPool& pool,

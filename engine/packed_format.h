@@ -10,8 +10,8 @@
 //   apollo-packed 1|HASH|FORMAT|SHA256    no data; SHA-256 of the config.json
 //   matrix|int8|ROWS|COLUMNS|NAME|NAME... a PackedMatrix of the stacked tensors
 //   vector|COUNT|NAME                     float32
-// All data is padded with zeros to whole units of 64 bytes, and so is the header:
-// every matrix is aligned as kernels want it.
+// All data is padded with zeros to whole units of 64 bytes, and so is the
+// header: every matrix is aligned as kernels want it.
 namespace apollo {
 
 inline constexpr char kPackedMagic[] = "apollo-packed ";

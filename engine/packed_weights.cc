@@ -25,16 +25,16 @@ constexpr char kEmbedding[] = "model.embed_tokens.weight";
 constexpr std::int64_t kMostNumbers = std::int64_t{1} << 40;
 
 absl::Status Lie(const TensorView& tensor, std::string_view what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(tensor.file, ": not as a packed file says it is: ",
-                   ToAbsl(what), " in \"", tensor.name, "\""));
+  return absl::InvalidArgumentError(absl::StrCat(
+      tensor.file, ": not as a packed file says it is: ", ToAbsl(what),
+      " in \"", tensor.name, "\""));
 }
 
 // A positive whole number of 31 bits, or 0.
 std::int64_t Size(absl::string_view text) {
   std::int64_t size = 0;
-  const bool ok = absl::SimpleAtoi(text, &size) && size >= 1 &&
-                  size <= INT32_MAX;
+  const bool ok =
+      absl::SimpleAtoi(text, &size) && size >= 1 && size <= INT32_MAX;
   return ok ? size : 0;
 }
 
@@ -60,10 +60,9 @@ absl::StatusOr<std::unique_ptr<PackedWeights>> PackedWeights::Open(
   }
   RETURN_IF_ERROR(weights->CheckAgainst(config));
   const Entry* embedding = weights->Find(kEmbedding);
-  weights->embedding_ =
-      PackedMatrix::View(static_cast<int>(embedding->rows),
-                         static_cast<int>(embedding->columns),
-                         *embedding->format, embedding->data->data.data());
+  weights->embedding_ = PackedMatrix::View(
+      static_cast<int>(embedding->rows), static_cast<int>(embedding->columns),
+      *embedding->format, embedding->data->data.data());
   return weights;
 }
 
@@ -71,9 +70,9 @@ absl::Status PackedWeights::ReadInfo(std::string_view name,
                                      const std::string& directory) {
   const std::vector<std::string> fields = absl::StrSplit(ToAbsl(name), '|');
   if (fields[0] != kPackedVersion) {
-    return absl::UnimplementedError(
-        absl::StrCat(file_.path(), ": made by another version (\"", fields[0],
-                     "\"); this one reads \"", kPackedVersion, "\": pack again"));
+    return absl::UnimplementedError(absl::StrCat(
+        file_.path(), ": made by another version (\"", fields[0],
+        "\"); this one reads \"", kPackedVersion, "\": pack again"));
   }
   if (!hash_.empty() || fields.size() != 4 || fields[1].empty() ||
       !WeightsByName(fields[2]).ok()) {
@@ -82,11 +81,12 @@ absl::Status PackedWeights::ReadInfo(std::string_view name,
   }
   hash_ = fields[1];
   format_ = fields[2];
-  ASSIGN_OR_RETURN(const std::string config, FileHash(directory + "/config.json"));
+  ASSIGN_OR_RETURN(const std::string config,
+                   FileHash(directory + "/config.json"));
   if (config != fields[3]) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        directory, "/config.json is not the one that ", kPackedFile,
-        " was packed with: pack again"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(directory, "/config.json is not the one that ",
+                     kPackedFile, " was packed with: pack again"));
   }
   return absl::OkStatus();
 }
@@ -140,8 +140,9 @@ absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
   for (const ExpectedTensor& tensor : expected) {
     const Entry* entry = Find(tensor.name);
     if (entry == nullptr) {
-      return absl::NotFoundError(absl::StrCat(
-          file_.path(), ": no tensor \"", tensor.name, "\", which the config asks for"));
+      return absl::NotFoundError(absl::StrCat(file_.path(), ": no tensor \"",
+                                              tensor.name,
+                                              "\", which the config asks for"));
     }
     if (shared_width == 0 && tensor.shape.size() == 2 && tensor.shape[1] == 0) {
       shared_width = entry->columns;

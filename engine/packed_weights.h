@@ -23,9 +23,9 @@ inline constexpr char kPackedFile[] = "weights.packed";
 // (docs/kernels.md).
 class PackedWeights final : public WeightSource {
  public:
-  // Maps the file in `directory` and checks all of it but the weights' own numbers:
-  // that it is such a file, complete, made from this config.json, and holds every
-  // tensor that the config asks for, in the right size. NOT_FOUND,
+  // Maps the file in `directory` and checks all of it but the weights' own
+  // numbers: that it is such a file, complete, made from this config.json, and
+  // holds every tensor that the config asks for, in the right size. NOT_FOUND,
   // INVALID_ARGUMENT or UNIMPLEMENTED (another version), naming the file.
   static absl::StatusOr<std::unique_ptr<PackedWeights>> Open(
       const std::string& directory, const ModelConfig& config);

@@ -26,7 +26,8 @@ void WriteAll(const std::string& path, const std::string& bytes) {
 }
 
 // A fresh directory with the case's config.json and its packed weights.
-std::string Packed(const std::string& name, std::optional<WeightFormat> format) {
+std::string Packed(const std::string& name,
+                   std::optional<WeightFormat> format) {
   const std::string directory =
       testing::TempDir() + "/packed_" + name + "_" + WeightsName(format);
   fs::remove_all(directory);
@@ -34,9 +35,9 @@ std::string Packed(const std::string& name, std::optional<WeightFormat> format) 
   fs::copy_file(kGolden + name + "/config.json", directory + "/config.json");
   ThreadPool pool(2);
   std::int64_t done = 0, total = -1;
-  const absl::Status status = PackModel(
-      kGolden + name, format, directory + "/" + kPackedFile, pool,
-      [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
+  const absl::Status status =
+      PackModel(kGolden + name, format, directory + "/" + kPackedFile, pool,
+                [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(done, total);
   return directory;
@@ -53,8 +54,11 @@ TEST(PackedWeightsTest, ServesWhatTheCheckpointServesToTheLastBit) {
   for (const char* name : {"published", "shared_expert_f16", "sharded_f32",
                            "all_sparse", "every_expert"}) {
     for (const std::optional<WeightFormat> format :
-         {std::optional<WeightFormat>(), {WeightFormat::kF32},
-          {WeightFormat::kBF16}, {WeightFormat::kInt8}, {WeightFormat::kInt4}}) {
+         {std::optional<WeightFormat>(),
+          {WeightFormat::kF32},
+          {WeightFormat::kBF16},
+          {WeightFormat::kInt8},
+          {WeightFormat::kInt4}}) {
       SCOPED_TRACE(std::string(name) + " " + WeightsName(format));
       const auto packed = OpenModelDirectory(Packed(name, format));
       ASSERT_TRUE(packed.ok()) << packed.status();
@@ -77,8 +81,8 @@ TEST(PackedWeightsTest, TheFormatIsTheFiles) {
   EXPECT_NE(message.find("int4"), std::string::npos) << message;
   EXPECT_NE(message.find("holds int8"), std::string::npos) << message;
   ThreadPool pool(1);
-  EXPECT_EQ(PackModel(directory, WeightFormat::kInt8,
-                      directory + "/again", pool, nullptr)
+  EXPECT_EQ(PackModel(directory, WeightFormat::kInt8, directory + "/again",
+                      pool, nullptr)
                 .code(),
             absl::StatusCode::kInvalidArgument);
 }
@@ -113,7 +117,8 @@ TEST(PackedWeightsTest, TruncatedAndForeignFilesAreRefused) {
 }
 
 // Puts another text of the same length into the header.
-void Replace(std::string& bytes, const std::string& from, const std::string& to) {
+void Replace(std::string& bytes, const std::string& from,
+             const std::string& to) {
   ASSERT_EQ(from.size(), to.size());
   const std::size_t at = bytes.find(from);
   ASSERT_NE(at, std::string::npos) << from;

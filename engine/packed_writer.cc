@@ -60,7 +60,8 @@ absl::Status Record(const ModelConfig& config, ThreadPool& pool,
 
 // Data of a tensor in the file: so many units of 64 bytes.
 TensorSpec Spec(std::string name, std::size_t bytes) {
-  return {std::move(name), DType::kF32,
+  return {std::move(name),
+          DType::kF32,
           {static_cast<std::int64_t>(PaddedBytes(bytes) / sizeof(float))}};
 }
 
@@ -105,10 +106,10 @@ absl::Status WritePackedWeights(const ModelConfig& config,
     ASSIGN_OR_RETURN(const MatrixShape shape, source.Shape(names));
     const std::size_t bytes =
         PackedMatrix::Bytes(shape.outputs, shape.inputs, shape.format);
-    specs.push_back(Spec(absl::StrCat("matrix|", WeightsName(shape.format), "|",
-                                      shape.outputs, "|", shape.inputs, "|",
-                                      absl::StrJoin(names, "|")),
-                         bytes));
+    specs.push_back(Spec(
+        absl::StrCat("matrix|", WeightsName(shape.format), "|", shape.outputs,
+                     "|", shape.inputs, "|", absl::StrJoin(names, "|")),
+        bytes));
     total += static_cast<std::int64_t>(bytes);
   }
   for (const std::string& name : wanted.vectors) {

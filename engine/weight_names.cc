@@ -30,9 +30,8 @@ absl::StatusOr<std::optional<WeightFormat>> WeightsByName(
   for (const auto& [known, format] : kNames) {
     if (name == known) return format;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", ToAbsl(name),
-                   "\"; it must be auto, float32, bf16, int8 or int4"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", ToAbsl(name), "\"; it must be auto, float32, bf16, int8 or int4"));
 }
 
 }  // namespace apollo

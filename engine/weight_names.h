@@ -13,6 +13,7 @@ namespace apollo {
 const char* WeightsName(std::optional<WeightFormat> format);
 
 // The other way round. INVALID_ARGUMENT, saying which there are.
-absl::StatusOr<std::optional<WeightFormat>> WeightsByName(std::string_view name);
+absl::StatusOr<std::optional<WeightFormat>> WeightsByName(
+    std::string_view name);
 
 }  // namespace apollo

@@ -11,6 +11,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/attention.cc"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // Must come before highway.h.
 #include <hwy/highway.h>
 // After highway.h.
@@ -57,21 +58,22 @@ HWY_INLINE float LoadOne(const hwy::bfloat16_t* from) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16);
 }
 
-// Tiles whose sums stay in registers, of which there are 32 with AVX-512, where a
-// block of keys is one vector, and 16 otherwise.
+// Tiles whose sums stay in registers, of which there are 32 with AVX-512, where
+// a block of keys is one vector, and 16 otherwise.
 constexpr int kQueries = kVectors == 1 ? 6 : 3;       // Of a tile of scores.
 constexpr int kBlocks = kVectors == 1 ? 4 : 2;        // Likewise.
 constexpr int kValueQueries = 6;                      // Of a tile of values.
 constexpr int kValueVectors = kVectors == 1 ? 4 : 2;  // Likewise.
 
-// scores[q][t] = scale * q . key t, for Q queries and the tokens of B blocks, the
-// scores of one query `stride` apart. keys: [head_size, kBlockTokens] each, so
-// that lanes are tokens, no sum crosses lanes, and each is one chain over the
-// head's numbers.
+// scores[q][t] = scale * q . key t, for Q queries and the tokens of B blocks,
+// the scores of one query `stride` apart. keys: [head_size, kBlockTokens] each,
+// so that lanes are tokens, no sum crosses lanes, and each is one chain over
+// the head's numbers. Meanwhile `ahead`, the keys of the blocks that come next,
+// is fetched into the cache: it lies where no hardware expects it.
 template <int Q, int B, typename T>
 HWY_INLINE void ScoreTile(const float* const* queries, const T* const* keys,
-                          int head_size, float scale, float* scores,
-                          std::ptrdiff_t stride) {
+                          const T* const* ahead, int head_size, float scale,
+                          float* scores, std::ptrdiff_t stride) {
   const F32 d;
   V sums[Q][B * kVectors];
   for (int q = 0; q < Q; ++q) {
@@ -80,6 +82,7 @@ HWY_INLINE void ScoreTile(const float* const* queries, const T* const* keys,
   for (int i = 0; i < head_size; ++i) {
     V k[B * kVectors];
     for (int b = 0; b < B; ++b) {
+      hwy::Prefetch(ahead[b] + i * kBlockTokens);
       for (int v = 0; v < kVectors; ++v) {
         k[b * kVectors + v] = Load(keys[b] + i * kBlockTokens + v * kLanes);
       }
@@ -102,20 +105,21 @@ HWY_INLINE void ScoreTile(const float* const* queries, const T* const* keys,
 
 template <int B, typename T>
 HWY_INLINE void ScoreTiles(int count, const float* const* queries,
-                           const T* const* keys, int head_size, float scale,
-                           float* scores, std::ptrdiff_t stride) {
+                           const T* const* keys, const T* const* ahead,
+                           int head_size, float scale, float* scores,
+                           std::ptrdiff_t stride) {
   int q = 0;
   for (; q + kQueries <= count; q += kQueries) {
-    ScoreTile<kQueries, B>(queries + q, keys, head_size, scale,
+    ScoreTile<kQueries, B>(queries + q, keys, ahead, head_size, scale,
                            scores + q * stride, stride);
   }
   for (; q + 3 <= count; q += 3) {
-    ScoreTile<3, B>(queries + q, keys, head_size, scale, scores + q * stride,
-                    stride);
+    ScoreTile<3, B>(queries + q, keys, ahead, head_size, scale,
+                    scores + q * stride, stride);
   }
   for (; q < count; ++q) {
-    ScoreTile<1, B>(queries + q, keys, head_size, scale, scores + q * stride,
-                    stride);
+    ScoreTile<1, B>(queries + q, keys, ahead, head_size, scale,
+                    scores + q * stride, stride);
   }
 }
 
@@ -143,14 +147,14 @@ HWY_INLINE float Exponentials(float* scores, int count, int padded) {
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(sums, poison)));
 }
 
-// out[q] += weights[q] . values over the tokens [begin, end) in rising order, for
-// Q queries and D vectors of the head's numbers. values: [kBlockTokens,
+// out[q] += weights[q] . values over the tokens [begin, end) in rising order,
+// for Q queries and D vectors of the head's numbers. values: [kBlockTokens,
 // head_size] each.
 template <int Q, int D, typename T>
 HWY_INLINE void ValueTile(const float* weights, std::ptrdiff_t stride,
                           const void* const* values, std::ptrdiff_t offset,
-                          int begin, int end, int head_size,
-                          float* const* out, int first) {
+                          int begin, int end, int head_size, float* const* out,
+                          int first) {
   const F32 d;
   V sums[Q][D];
   for (int q = 0; q < Q; ++q) {
@@ -163,12 +167,19 @@ HWY_INLINE void ValueTile(const float* weights, std::ptrdiff_t stride,
     const int stop = std::min(end, (block + 1) * kBlockTokens);
     const T* from = static_cast<const T*>(values[block]) + offset + first +
                     static_cast<std::ptrdiff_t>(t % kBlockTokens) * head_size;
-    for (; t < stop; ++t, from += head_size) {
+    // The same place in the next block; in this one again, if it is the last.
+    const T* ahead = static_cast<const T*>(values[block + (stop < end)]) +
+                     (from - static_cast<const T*>(values[block]));
+    for (; t < stop; ++t, from += head_size, ahead += head_size) {
       V x[D];
-      for (int v = 0; v < D; ++v) x[v] = Load(from + v * kLanes);
+      for (int v = 0; v < D; ++v) {
+        hwy::Prefetch(ahead + v * kLanes);
+        x[v] = Load(from + v * kLanes);
+      }
       for (int q = 0; q < Q; ++q) {
         const V w = hn::Set(d, weights[q * stride + t]);
-        for (int v = 0; v < D; ++v) sums[q][v] = hn::MulAdd(w, x[v], sums[q][v]);
+        for (int v = 0; v < D; ++v)
+          sums[q][v] = hn::MulAdd(w, x[v], sums[q][v]);
       }
     }
   }
@@ -197,7 +208,8 @@ HWY_INLINE void ValueRows(const float* weights, std::ptrdiff_t stride,
     for (int q = 0; q < Q; ++q) {
       float sum = out[q][i];
       for (int t = begin; t < end; ++t) {
-        const T* from = static_cast<const T*>(values[t / kBlockTokens]) + offset;
+        const T* from =
+            static_cast<const T*>(values[t / kBlockTokens]) + offset;
         sum = std::fma(weights[q * stride + t],
                        LoadOne(from + t % kBlockTokens * head_size + i), sum);
       }
@@ -207,10 +219,10 @@ HWY_INLINE void ValueRows(const float* weights, std::ptrdiff_t stride,
 }
 
 template <typename T>
-HWY_INLINE void AddValues(int count, const float* weights, std::ptrdiff_t stride,
-                          const void* const* values, std::ptrdiff_t offset,
-                          int begin, int end, int head_size,
-                          float* const* out) {
+HWY_INLINE void AddValues(int count, const float* weights,
+                          std::ptrdiff_t stride, const void* const* values,
+                          std::ptrdiff_t offset, int begin, int end,
+                          int head_size, float* const* out) {
   int q = 0;
   for (; q + kValueQueries <= count; q += kValueQueries) {
     ValueRows<kValueQueries, T>(weights + q * stride, stride, values, offset,
@@ -226,7 +238,8 @@ HWY_INLINE void AddValues(int count, const float* weights, std::ptrdiff_t stride
   }
 }
 
-// Some query heads, which share a kv head, of some rows. T: float or bfloat16_t.
+// Some query heads, which share a kv head, of some rows. T: float or
+// bfloat16_t.
 template <typename T>
 void AttendTileIn(const AttentionShape& shape, const AttentionTile& tile,
                   int first_head, int group, const float* q,
@@ -236,8 +249,8 @@ void AttendTileIn(const AttentionShape& shape, const AttentionTile& tile,
   const int size = shape.head_size;
   const int queries = tile.rows * group;
   const int first_count = tile.first->position + 1;
-  const int blocks = (first_count + tile.rows - 1 + kBlockTokens - 1) /
-                     kBlockTokens;
+  const int blocks =
+      (first_count + tile.rows - 1 + kBlockTokens - 1) / kBlockTokens;
   // An odd number of cache lines between queries.
   const std::ptrdiff_t stride =
       static_cast<std::ptrdiff_t>(blocks) * kBlockTokens +
@@ -261,24 +274,34 @@ void AttendTileIn(const AttentionShape& shape, const AttentionTile& tile,
 
   int b = 0;
   const T* keys[kBlocks];
+  const T* ahead[kBlocks];
+  // Behind the last keys come the first values.
+  const auto block_of = [&](int block) {
+    const void* at =
+        block < blocks
+            ? tile.first->keys[block]
+            : tile.first->values[std::min(block - blocks, blocks - 1)];
+    return static_cast<const T*>(at) + offset;
+  };
   for (; b + kBlocks <= blocks; b += kBlocks) {
     for (int i = 0; i < kBlocks; ++i) {
-      keys[i] = static_cast<const T*>(tile.first->keys[b + i]) + offset;
+      keys[i] = block_of(b + i);
+      ahead[i] = block_of(b + kBlocks + i);
     }
-    ScoreTiles<kBlocks, T>(queries, from, keys, size, scale,
+    ScoreTiles<kBlocks, T>(queries, from, keys, ahead, size, scale,
                            scratch.data() + b * kBlockTokens, stride);
   }
   for (; b < blocks; ++b) {
-    keys[0] = static_cast<const T*>(tile.first->keys[b]) + offset;
-    ScoreTiles<1, T>(queries, from, keys, size, scale,
+    keys[0] = block_of(b);
+    ahead[0] = block_of(b + 1);
+    ScoreTiles<1, T>(queries, from, keys, ahead, size, scale,
                      scratch.data() + b * kBlockTokens, stride);
   }
 
   float sums[kMostQueries];
   for (int i = 0; i < queries; ++i) {
     const int count = first_count + i / group;
-    const int padded =
-        (count + kBlockTokens - 1) / kBlockTokens * kBlockTokens;
+    const int padded = (count + kBlockTokens - 1) / kBlockTokens * kBlockTokens;
     sums[i] = Exponentials(scratch.data() + i * stride, count, padded);
     std::fill_n(to[i], size, 0.0f);
   }
@@ -366,8 +389,8 @@ void Attention(const AttentionShape& shape, std::span<const AttentionRow> rows,
   const int sharing = shape.heads / shape.kv_heads;
   const int parts = (sharing + kMostQueries - 1) / kMostQueries;
   const int group = (sharing + parts - 1) / parts;
-  // Neighbouring rows of one sequence share what they load of its keys and values.
-  // (Half as many scores as fit into the second-level cache, about.)
+  // Neighbouring rows of one sequence share what they load of its keys and
+  // values. (Half as many scores as fit into the second-level cache, about.)
   std::vector<AttentionTile> tiles;
   std::int64_t work = 0;  // Multiply-adds.
   for (const AttentionRow& row : rows) {
@@ -390,22 +413,22 @@ void Attention(const AttentionShape& shape, std::span<const AttentionRow> rows,
   const std::int64_t items = count * shape.kv_heads * parts;
   if (items == 0) return;
   // About 40,000 multiply-adds are worth a thread.
-  pool.ParallelFor(
-      items, 40000 / (work / items + 1) + 1,
-      [&](std::int64_t begin, std::int64_t end) {
-        static thread_local std::vector<float> scratch;
-        for (std::int64_t item = begin; item < end; ++item) {
-          // Long rows first, so that threads end together.
-          const AttentionTile& tile = tiles[count - 1 - item % count];
-          const std::ptrdiff_t r = tile.first - rows.data();
-          const int part = static_cast<int>(item / count);
-          const int first = part % parts * group;
-          HWY_DYNAMIC_DISPATCH(AttendTile)
-          (shape, tile, part / parts * sharing + first,
-           std::min(group, sharing - first), q + r * q_stride, q_stride,
-           out + r * out_stride, out_stride, scratch);
-        }
-      });
+  pool.ParallelFor(items, 40000 / (work / items + 1) + 1,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     static thread_local std::vector<float> scratch;
+                     for (std::int64_t item = begin; item < end; ++item) {
+                       // Long rows first, so that threads end together.
+                       const AttentionTile& tile =
+                           tiles[count - 1 - item % count];
+                       const std::ptrdiff_t r = tile.first - rows.data();
+                       const int part = static_cast<int>(item / count);
+                       const int first = part % parts * group;
+                       HWY_DYNAMIC_DISPATCH(AttendTile)
+                       (shape, tile, part / parts * sharing + first,
+                        std::min(group, sharing - first), q + r * q_stride,
+                        q_stride, out + r * out_stride, out_stride, scratch);
+                     }
+                   });
 }
 
 }  // namespace apollo

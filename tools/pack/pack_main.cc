@@ -49,21 +49,22 @@ absl::Status CopyRest(const std::string& from, const OutputDirectory& to) {
 }
 
 absl::Status Run() {
-  if (absl::GetFlag(FLAGS_model).empty() || absl::GetFlag(FLAGS_output).empty()) {
+  if (absl::GetFlag(FLAGS_model).empty() ||
+      absl::GetFlag(FLAGS_output).empty()) {
     return absl::InvalidArgumentError("--model and --output are required");
   }
-  if (std::error_code error;
-      fs::equivalent(absl::GetFlag(FLAGS_model), absl::GetFlag(FLAGS_output),
-                     error)) {
+  if (std::error_code error; fs::equivalent(
+          absl::GetFlag(FLAGS_model), absl::GetFlag(FLAGS_output), error)) {
     return absl::InvalidArgumentError(
         "--output is --model; it must be another directory");
   }
-  ASSIGN_OR_RETURN(const auto format, ParseWeights(absl::GetFlag(FLAGS_weights)));
-  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
-  ASSIGN_OR_RETURN(
-      OutputDirectory output,
-      OutputDirectory::Create(absl::GetFlag(FLAGS_output),
-                              absl::GetFlag(FLAGS_overwrite)));
+  ASSIGN_OR_RETURN(const auto format,
+                   ParseWeights(absl::GetFlag(FLAGS_weights)));
+  ASSIGN_OR_RETURN(const int threads,
+                   ThreadCount(absl::GetFlag(FLAGS_threads)));
+  ASSIGN_OR_RETURN(OutputDirectory output,
+                   OutputDirectory::Create(absl::GetFlag(FLAGS_output),
+                                           absl::GetFlag(FLAGS_overwrite)));
   ThreadPool pool(threads);
   RETURN_IF_ERROR(PackModel(absl::GetFlag(FLAGS_model), format,
                             output.PathOf(kPackedFile), pool,
@@ -77,7 +78,8 @@ absl::Status Run() {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
-      "Makes a directory of packed weights, which workers map and serve at once.\n"
+      "Makes a directory of packed weights, which workers map and serve at "
+      "once.\n"
       "Example: pack --model DIR --output DIR-int8 --weights int8");
   absl::ParseCommandLine(argc, argv);
   apollo::SetLogProcess("pack");
