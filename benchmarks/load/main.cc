@@ -5,6 +5,7 @@
 #include <absl/flags/parse.h>
 #include <absl/strings/str_cat.h>
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -47,13 +48,15 @@ class Progress {
   }
   // False if a minute passes without.
   bool Wait() {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     MutexLock lock(mutex_);
-    return changed_.wait_for(mutex_, std::chrono::minutes(1), [this] {
-      for (int tokens : tokens_) {
-        if (tokens < wanted_) return false;
+    for (const int& tokens : tokens_) {
+      while (tokens < wanted_) {
+        if (changed_.wait_until(mutex_, end) == std::cv_status::timeout)
+          return false;
       }
-      return true;
-    });
+    }
+    return true;
   }
 
  private:
