@@ -173,6 +173,16 @@ for answer in ('noise\\n{"x": 1}', '{"x": 2}', '{"error": "no"}'):
         with self.assertRaisesRegex(failure.Failure, "the reason"):
             processes.output([sys.executable, "-c", "raise SystemExit('the reason')"])
 
+    def test_what_a_program_leaves_behind_ends_too(self):
+        for stopped in (False, True):
+            # Like a helper of Python's multiprocessing: no signal but SIGKILL ends it.
+            peer = processes.LineProcess(["bash", "-c", "(trap '' TERM; while true; do sleep 1000; done) & "
+                                          "echo '{\"pid\": '$!'}'; read"], stopped=stopped)
+            left = os.pidfd_open(peer.head["pid"])
+            peer.close()
+            self.assertEqual(select.select([left], [], [], 60)[0], [left])
+            os.close(left)
+
     def test_what_a_killed_script_started_ends(self):
         script = ("import sys\nsys.path.insert(0, sys.argv[1])\nfrom harness import failure, processes\n"
                   "def main():\n  peer = processes.LineProcess([sys.executable, '-c', sys.argv[2]])\n"

@@ -28,7 +28,7 @@ def start(argv, **options):
 
 
 def stop(process, seconds=15):
-    """Asks it to end; kills it if it does not."""
+    """Asks it to end; kills it if it does not, and then what it leaves behind."""
     if process.poll() is None:
         process.terminate()
     try:
@@ -36,6 +36,8 @@ def stop(process, seconds=15):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # start() made it the leader of a group.
 
 
 def output(argv, environment=None):
