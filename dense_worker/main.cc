@@ -58,6 +58,9 @@ ABSL_FLAG(bool, prefix_caching, true,
           "Share the cache blocks of prompts that begin alike.");
 ABSL_FLAG(int, max_running, 64, "Most sequences that run at once.");
 ABSL_FLAG(int, token_budget, 512, "Most rows of one step.");
+ABSL_FLAG(int, mixed_token_budget, 32,
+          "Most rows of prompts in one step while answers are being generated: "
+          "fewer make their tokens come more steadily and prompts take longer.");
 ABSL_FLAG(int, max_waiting, 1024,
           "Most sequences that wait for cache space before more are refused.");
 
@@ -89,6 +92,8 @@ absl::Status Run() {
       CheckAtLeastOne("max_running", absl::GetFlag(FLAGS_max_running)));
   RETURN_IF_ERROR(
       CheckAtLeastOne("token_budget", absl::GetFlag(FLAGS_token_budget)));
+  RETURN_IF_ERROR(CheckAtLeastOne("mixed_token_budget",
+                                  absl::GetFlag(FLAGS_mixed_token_budget)));
   RETURN_IF_ERROR(
       CheckAtLeastOne("max_waiting", absl::GetFlag(FLAGS_max_waiting)));
   ASSIGN_OR_RETURN(const std::optional<WeightFormat> weights,
@@ -112,6 +117,7 @@ absl::Status Run() {
   DenseCore::Options core;
   core.name = absl::GetFlag(FLAGS_name);
   core.scheduler.token_budget = absl::GetFlag(FLAGS_token_budget);
+  core.scheduler.mixed_token_budget = absl::GetFlag(FLAGS_mixed_token_budget);
   core.scheduler.max_running = absl::GetFlag(FLAGS_max_running);
   core.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
   core.max_waiting = absl::GetFlag(FLAGS_max_waiting);

@@ -14,6 +14,7 @@ Scheduler::Scheduler(const Options& options, BlockPool& pool,
                      FindCached find_cached)
     : options_(options), pool_(pool), find_cached_(std::move(find_cached)) {
   APOLLO_CHECK(options.token_budget >= 1 && options.max_running >= 1);
+  APOLLO_CHECK(options.mixed_token_budget >= 1);
 }
 
 std::int64_t Scheduler::capacity() const {
@@ -197,6 +198,10 @@ Scheduler::Step Scheduler::NextStep() {
         {sequence.rank.id, sequence.next_position, 1, 0, true});
     ++sequence.next_position;
     --budget;
+  }
+  // Who is past its prompt is ready or pending.
+  if (running_.size() > prefilling_.size()) {
+    budget = std::min(budget, options_.mixed_token_budget);
   }
   // Nobody is let in who would take back what was just taken from him.
   bool admit = step.preempted.empty();

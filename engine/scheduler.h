@@ -25,8 +25,8 @@ using SequenceId = std::uint64_t;
 // Sequences are ranked by priority, then by the order in which they were added.
 //
 // Each step takes the ready sequences first, one row each, then as many rows of
-// prompts as the token budget leaves, in the order of rank: a long prompt
-// delays no running sequence by more than one budget's worth of rows. Waiting
+// prompts as the budgets leave, in the order of rank: a long prompt delays no
+// running sequence by more than one mixed budget's worth of rows. Waiting
 // sequences are admitted in the order of rank, none before a better one, once
 // there are blocks for all their known tokens.
 //
@@ -40,6 +40,9 @@ class Scheduler {
  public:
   struct Options {
     int token_budget = 512;  // Rows of a step; at least 1.
+    // Rows of prompts in a step while other sequences wait for their next tokens; at
+    // least 1. The smaller, the steadier these come, and the longer prompts take.
+    int mixed_token_budget = 512;
     int max_running = 64;    // Sequences that hold blocks at once.
   };
 

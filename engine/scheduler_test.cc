@@ -53,6 +53,23 @@ TEST(SchedulerTest, PromptThenOneRowForEachToken) {
   EXPECT_FALSE(scheduler.HasWork());
 }
 
+TEST(SchedulerTest, PromptsGetFewerRowsWhileOthersWaitForTokens) {
+  BlockPool pool(100);
+  Scheduler scheduler(
+      {.token_budget = 20, .mixed_token_budget = 5, .max_running = 4}, pool);
+  scheduler.Add(1, 30, 40);
+  scheduler.Add(2, 30, 40);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 0, 20, 0}}));
+  // The step in which a prompt ends is no mixed one.
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 20, 10, 1}, {2, 0, 10, 0}}));
+  // Pending: a step without its row delays it, too.
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{2, 10, 5, 0}}));
+  scheduler.TokenArrived(1);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 30, 1, 1}, {2, 15, 5, 0}}));
+  scheduler.Remove(1);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{2, 20, 10, 1}}));
+}
+
 TEST(SchedulerTest, APausedSequenceIsLeftOutInEveryStateAndHoldsNobodyUp) {
   BlockPool pool(10);
   Scheduler scheduler({.token_budget = 8, .max_running = 4}, pool);

@@ -4,6 +4,7 @@
 #include <absl/cleanup/cleanup.h>
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
+#include <absl/strings/str_cat.h>
 #include <absl/flags/usage.h>
 
 #include <cstdint>
@@ -47,6 +48,9 @@ ABSL_FLAG(std::string, cache_dtype, "float32",
 ABSL_FLAG(std::string, weights, "auto",
           "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
           "int4; the same in all workers of a cluster.");
+ABSL_FLAG(int, mixed_token_budget, 32,
+          "Most rows of prompts in one step while answers are being generated: "
+          "fewer make their tokens come more steadily and prompts take longer.");
 ABSL_FLAG(bool, prefix_caching, true,
           "Share the cache blocks of prompts that begin alike.");
 ABSL_FLAG(std::string, families, "",
@@ -90,6 +94,12 @@ class LocalBackend final : public RouterBackend {
 
 absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
+  if (absl::GetFlag(FLAGS_mixed_token_budget) < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--mixed_token_budget is ",
+                     absl::GetFlag(FLAGS_mixed_token_budget),
+                     "; it must be at least 1"));
+  }
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
   ASSIGN_OR_RETURN(const CacheOptions cache,
                    ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
@@ -128,6 +138,7 @@ absl::Status Run() {
   DenseCore::Options core;
   core.name = "local";
   core.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
+  core.scheduler.mixed_token_budget = absl::GetFlag(FLAGS_mixed_token_budget);
   // Both engines are this process: if one stands still, so does the other, and
   // nobody would dial again.
   core.silent_after = core.answer_timeout = absl::InfiniteDuration();

@@ -337,6 +337,7 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
     layout.cache_type = cache_type;
     layout.weights = weights;
     layout.options.scheduler.token_budget = 1 + pick(60);
+    layout.options.scheduler.mixed_token_budget = 1 + pick(40);
     layout.options.scheduler.max_running = 1 + pick(12);
     layout.options.prefix_caching = pick(4) > 0;
     layout.options.steps_in_flight = 1 + pick(2);
