@@ -3,6 +3,10 @@
 #include <absl/strings/str_cat.h>
 #include <hwy/highway.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -13,13 +17,21 @@
 namespace apollo {
 namespace {
 
+#if HWY_ARCH_X86_64
+// (clang 14's __builtin_cpu_supports does not know it.)
+bool HasF16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 CpuLevel Detect() {
 #if HWY_ARCH_X86_64
   // These look at what the operating system saves, too. (Not Highway's list of
   // targets, which tests change.)
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
-      !__builtin_cpu_supports("f16c")) {
+      !HasF16c()) {
     return CpuLevel::kGeneric;
   }
   if (!__builtin_cpu_supports("avx512f") ||

@@ -5,7 +5,9 @@
 
 #if defined(__x86_64__)
 // gcc's own header: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105593
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <hwy/base.h>
 #include <immintrin.h>
 
