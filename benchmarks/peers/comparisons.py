@@ -50,9 +50,12 @@ def contender_of(sample_key):
     return sample_key.split(": ", 1)[1]
 
 
-def verdict(ratio, target, floor):
+def verdict(ratio, target, floor, absent=()):
+    """`absent`: peers that were not measured. Without them nothing counts as reached, but it can be missed."""
     if ratio is None:
         return "not measured"
+    if absent:
+        return ("MISSED, " if ratio < floor else "") + "without " + ", ".join(absent)
     return "target" if ratio >= target else "floor" if ratio >= floor else "MISSED"
 
 
@@ -66,11 +69,12 @@ def comparison_rows(shape, samples):
         ours = samples.best([key(c.case, name) for name in c.ours])
         peer = samples.best([key(c.case, name) for name in c.peers])
         both = ours is not None and peer is not None
+        absent = [name for name in c.peers if key(c.case, name) not in samples.values]
         ratio = samples.median(ours) / samples.median(peer) if both else None
         rows.append([c.what,
                      contender_of(ours) if ours else None, samples.median(ours) if ours else None,
                      contender_of(peer) if peer else None, samples.median(peer) if peer else None,
-                     ratio, c.target, c.floor, verdict(ratio, c.target, c.floor)])
+                     ratio, c.target, c.floor, verdict(ratio, c.target, c.floor, absent)])
     return rows
 
 

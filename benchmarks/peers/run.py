@@ -33,10 +33,6 @@ PEERS = ("llama", "vllm", "transformers")
 FORMATS = ("int8", "int4", "bf16", "float32")
 
 
-def note(text):
-    print(f"\n*** {text} ***\n", file=sys.stderr, flush=True)
-
-
 def names(allowed):
     def parse(text):
         chosen = text.split(",")
@@ -102,15 +98,18 @@ def check_cpu_level(args):
     raise failure.Failure(f"the programs in {args.binaries} do not know APOLLO_CPU_LEVEL: they cannot be held to AVX2")
 
 
-def our_formats(args):
+def our_formats(args, report):
     if cluster.knows_flag(args.binaries, "weights"):
         return args.formats
-    note(f"the programs in {args.binaries} have no flag --weights: only the checkpoint's own format "
-         f"(\"auto\") is measured; {', '.join(args.formats)} are SKIPPED")
+    report.note(f"the programs in {args.binaries} have no flag --weights: only the checkpoint's own format "
+                f"(\"auto\") is measured; {', '.join(args.formats)} are SKIPPED")
     return ["auto"]
 
 
-def make_contenders(args, formats, stack):
+def make_contenders(args, formats, stack, report):
+    for peer in PEERS:
+        if peer not in args.peers:
+            report.note(f"{peer} is not among --peers; SKIPPED")
     makers = [functools.partial(contenders.Ours, args, kind) for kind in formats]
     if "llama" in args.peers:
         makers += [functools.partial(contenders.Llama, args, kind) for kind in ("Q8_0", "Q4_0")]
@@ -118,12 +117,12 @@ def make_contenders(args, formats, stack):
         if os.path.exists(os.path.join(args.peers_folder, ".vllm.done")):
             makers.append(functools.partial(contenders.Vllm, args))
         else:
-            note("vLLM is not installed: run benchmarks/peers/setup.sh --with-vllm; SKIPPED")
+            report.note("vLLM is not installed: run benchmarks/peers/setup.sh --with-vllm; SKIPPED")
     if "transformers" in args.peers and args.shape == "demo":
         if os.path.exists(args.transformers_python):
             makers += [functools.partial(contenders.Transformers, args, kind) for kind in ("float32", "bf16")]
         else:
-            note("transformers is not installed: run benchmarks/transformers/setup.sh; SKIPPED")
+            report.note("transformers is not installed: run benchmarks/transformers/setup.sh; SKIPPED")
     made = []
     for make in makers:
         begin = time.monotonic()
@@ -186,6 +185,11 @@ class Report:
         self.text.append(text)
         print(text, flush=True)
 
+    def note(self, text):
+        """What the reader must know to read the tables right; shown at once, as the tables come much later."""
+        self.text.append(f"\nNote: {text}")
+        print(f"\n*** {text} ***\n", file=sys.stderr, flush=True)
+
     def table(self, name, head, rows):
         self.line("\n" + table.markdown(head, rows))
         if self.folder:
@@ -201,17 +205,18 @@ class Report:
 
 def main():
     args = parse()
+    report = Report(args.out)
+    report.line(f"{machine()}\n{args.shape} model, {args.threads} threads, {args.cpu}, {args.rounds} rounds")
     if args.cpu_level:
         check_cpu_level(args)
         if "vllm" in args.peers:
-            note("vLLM chooses its own kernels by the processor and cannot be told: only PyTorch below it keeps to AVX2")
-    formats = our_formats(args)
-    report = Report(args.out)
-    report.line(f"{machine()}\n{args.shape} model, {args.threads} threads, {args.cpu}, {args.rounds} rounds")
+            report.note("vLLM chooses its own kernels by the processor and cannot be told: only PyTorch below it keeps "
+                        "to AVX2")
+    formats = our_formats(args, report)
     samples = measure.Samples()
     if "rounds" in args.only:
         with contextlib.ExitStack() as stack:
-            everyone = make_contenders(args, formats, stack)
+            everyone = make_contenders(args, formats, stack, report)
             samples = run_rounds(args, everyone)
             speed = samples.median("bytes per second")
             peaks = {unit: getattr(args, f"peak_{unit}") * 1e9 for unit in ("int8", "bf16", "float32")
