@@ -43,7 +43,8 @@ def main():
             for name, expert_workers in (("one process", 0), ("three processes", 1))}
         peer = processes.LineProcess(
             [args.python, os.path.join(paths.ROOT, "benchmarks/transformers/decode_transformers.py"),
-             "--interactive", *args.peer_arguments.split()], stopped=True)
+             "--interactive", f"--threads={args.threads}", f"--decode={args.tokens}",
+             *args.peer_arguments.split()], stopped=True)
         stack.callback(peer.close)
         print("peer:", peer.head, flush=True)
         for round_number in range(args.rounds + 1):  # The first one warms up.
