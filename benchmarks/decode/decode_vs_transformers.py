@@ -19,7 +19,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from harness import cluster, failure, load, measure, paths, processes, table  # noqa: E402
+from harness import cluster, failure, load, measure, paths, processes, processors, table  # noqa: E402
 
 
 def main():
@@ -34,6 +34,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peer-arguments", default="", help="more for decode_transformers.py")
     args = parser.parse_args()
+    processors.keep(args.threads)
 
     peer_name = "transformers float32"
     samples = measure.Samples()

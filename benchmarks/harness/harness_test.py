@@ -14,7 +14,7 @@ import unittest
 # Not resolve(): Bazel's files are links to elsewhere.
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent.parent))
 
-from harness import cluster, failure, measure, memory, processes, table  # noqa: E402
+from harness import cluster, failure, measure, memory, processes, processors, table  # noqa: E402
 
 
 def stream(start, *tokens, group="running", prompt_tokens=10):
@@ -108,6 +108,22 @@ class MemoryTest(unittest.TestCase):
         self.addCleanup(os.kill, grandchild, signal.SIGKILL)
         self.assertEqual(memory.with_descendants([child.pid]), [child.pid, grandchild])
         self.assertIn(grandchild, memory.with_descendants([os.getpid()]))
+
+
+class ProcessorsTest(unittest.TestCase):
+    def test_all_that_is_started_has_the_first_processors(self):
+        before = os.sched_getaffinity(0)
+        self.addCleanup(os.sched_setaffinity, 0, before)
+        self.assertEqual(processors.keep(1), [min(before)])
+        child = subprocess.run([sys.executable, "-c", "import os; print(os.sched_getaffinity(0))"],
+                               capture_output=True, text=True, check=True)
+        self.assertEqual(child.stdout.strip(), str({min(before)}))
+
+    def test_more_threads_than_processors_are_an_error(self):
+        before = os.sched_getaffinity(0)
+        with self.assertRaisesRegex(failure.Failure, f"only {len(before)} processors"):
+            processors.keep(len(before) + 1)
+        self.assertEqual(os.sched_getaffinity(0), before)
 
 
 class TableTest(unittest.TestCase):

@@ -23,7 +23,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
-from harness import cluster, failure, measure, memory, paths, processes, table  # noqa: E402
+from harness import cluster, failure, measure, memory, paths, processes, processors, table  # noqa: E402
 import comparisons  # noqa: E402
 import contenders  # noqa: E402
 import experiments  # noqa: E402
@@ -205,8 +205,9 @@ class Report:
 
 def main():
     args = parse()
+    kept = ", ".join(map(str, processors.keep(args.threads)))
     report = Report(args.out)
-    report.line(f"{machine()}\n{args.shape} model, {args.threads} threads, {args.cpu}, {args.rounds} rounds")
+    report.line(f"{machine()}\n{args.shape} model, {args.threads} threads on processors {kept}, {args.cpu}, {args.rounds} rounds")
     if args.cpu_level:
         check_cpu_level(args)
         if "vllm" in args.peers:
