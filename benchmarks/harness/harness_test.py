@@ -92,6 +92,12 @@ class MemoryTest(unittest.TestCase):
     def test_dense_twin_by_hand(self):
         self.assertEqual(memory.dense_weights_per_token(self.CONFIG)["prefill"], 3 * 48 + 3 * 60)
 
+    def test_the_head_of_an_int4_model_is_int8(self):
+        weights = {"prefill": 800, "decode": 1000}
+        self.assertEqual(memory.bytes_per_token(weights, "int4"), 800 * 5 / 8 + 200 * 8.5 / 8)
+        self.assertEqual(memory.bytes_per_token(weights, "int8"), 1000 * 8.5 / 8)
+        self.assertEqual(memory.bytes_per_token(weights, "bf16"), 2000)
+
     def test_of_this_process(self):
         total = memory.of_processes([os.getpid()])
         self.assertGreater(total["pss"], 0)

@@ -42,6 +42,9 @@ COMPARISONS = {
 }
 
 
+READING = "bytes per second"  # Bytes that the threads read a second, of as many as a contender reads for a token.
+
+
 def key(case, contender):
     return f"{case}: {contender}"
 
@@ -97,14 +100,15 @@ def limit(case, contender, bandwidth, peaks):
 LIMIT_HEAD = ["case", "who", "tokens/s", "lowest", "highest", "limit", "of the limit, %"]
 
 
-def limit_rows(contenders, samples, bandwidth, peaks):
+def limit_rows(contenders, samples, bandwidths, peaks):
+    """`bandwidths`: bytes a second by contender."""
     rows = []
     for case in CASES:
         for contender in contenders:
             name = key(case, contender.name)
             if name not in samples.values:
                 continue
-            most = limit(case, contender, bandwidth, peaks)
+            most = limit(case, contender, bandwidths[contender.name], peaks)
             median = samples.median(name)
             rows.append([case, contender.name, median, *samples.spread(name), most,
                          100 * median / most if most else None])

@@ -85,7 +85,7 @@ class LimitTest(unittest.TestCase):
         self.assertIsNone(comparisons.limit("prefill 512", self.WHO, 1000, {"bf16": 8000}))
 
     def test_rows(self):
-        rows = comparisons.limit_rows([self.WHO], samples(decode_1={"int8": [4, 5, 9]}), 1000, {})
+        rows = comparisons.limit_rows([self.WHO], samples(decode_1={"int8": [4, 5, 9]}), {"int8": 1000}, {})
         self.assertEqual(rows, [["decode 1", "int8", 5, 4, 9, 10, 50]])
 
 

@@ -154,7 +154,8 @@ def run_rounds(args, everyone):
                 if number > 0:  # The first one warms up.
                     samples.add(comparisons.key(case, contender.name), rate)
         if number > 0:
-            samples.add("bytes per second", bandwidth(args, everyone[0]))
+            for contender in everyone:
+                samples.add(comparisons.key(comparisons.READING, contender.name), bandwidth(args, contender))
     return samples
 
 
@@ -219,12 +220,13 @@ def main():
         with contextlib.ExitStack() as stack:
             everyone = make_contenders(args, formats, stack, report)
             samples = run_rounds(args, everyone)
-            speed = samples.median("bytes per second")
+            speeds = {who.name: samples.median(comparisons.key(comparisons.READING, who.name)) for who in everyone}
             peaks = {unit: getattr(args, f"peak_{unit}") * 1e9 for unit in ("int8", "bf16", "float32")
                      if getattr(args, f"peak_{unit}")}
             report.table("comparison", comparisons.COMPARISON_HEAD, comparisons.comparison_rows(args.shape, samples))
-            report.line(f"\nReading memory: {speed / 1e9:.1f} GB/s")
-            report.table("limits", comparisons.LIMIT_HEAD, comparisons.limit_rows(everyone, samples, speed, peaks))
+            report.line(f"\nReading memory: {min(speeds.values()) / 1e9:.1f} to {max(speeds.values()) / 1e9:.1f} GB/s, "
+                        "by how much is read")
+            report.table("limits", comparisons.LIMIT_HEAD, comparisons.limit_rows(everyone, samples, speeds, peaks))
             report.table("resources", ["who", "ready after s", "peak memory MB"], resource_rows(everyone))
     rows = []
     if "processes" in args.only:
