@@ -14,7 +14,7 @@ import unittest
 # Not resolve(): Bazel's files are links to elsewhere.
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent.parent))
 
-from harness import cluster, failure, measure, memory, processes, processors, table  # noqa: E402
+from harness import cluster, failure, measure, memory, packed, processes, processors, table  # noqa: E402
 
 
 def stream(start, *tokens, group="running", prompt_tokens=10):
@@ -114,6 +114,20 @@ class MemoryTest(unittest.TestCase):
         self.addCleanup(os.kill, grandchild, signal.SIGKILL)
         self.assertEqual(memory.with_descendants([child.pid]), [child.pid, grandchild])
         self.assertIn(grandchild, memory.with_descendants([os.getpid()]))
+
+
+class PackedTest(unittest.TestCase):
+    def test_the_format_is_the_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertIsNone(packed.format_of(folder))
+            path = pathlib.Path(folder, packed.FILE)
+            header = b'{"__metadata__": {}, "vector|1|x": {}, "apollo-packed 1|abc+int4|int4|def": {}}  '
+            path.write_bytes(len(header).to_bytes(8, "little") + header)
+            self.assertEqual(packed.format_of(folder), "int4")
+            for broken in (b"", b"\xff" * 20, (2).to_bytes(8, "little") + b"{}"):
+                path.write_bytes(broken)
+                with self.assertRaisesRegex(failure.Failure, "no file of packed weights"):
+                    packed.format_of(folder)
 
 
 class ProcessorsTest(unittest.TestCase):

@@ -3,7 +3,7 @@
 
     benchmarks/peers/setup.sh                 # once: builds llama.cpp; --with-vllm, --with-transformers: those too
     bazel build -c opt //deploy/local:apollo_local //router //dense_worker //expert_worker //tools/apollo \\
-        //benchmarks/load //benchmarks/router:router_overhead //benchmarks/memory:memory_bandwidth
+        //benchmarks/load //benchmarks/router:router_overhead //benchmarks/memory:memory_bandwidth //tools/pack
     benchmarks/peers/run.py [--shape 0.5b] [--cpu avx2] [--out DIR]
 
 Everyone does the same job in turns, round by round; the first round warms up and does not count. Printed are medians,
@@ -23,12 +23,12 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
-from harness import cluster, failure, measure, memory, paths, processes, processors, table  # noqa: E402
+from harness import cluster, failure, measure, memory, packed, paths, processes, processors, table  # noqa: E402
 import comparisons  # noqa: E402
 import contenders  # noqa: E402
 import experiments  # noqa: E402
 
-PARTS = ("rounds", "processes", "router", "mixed")
+PARTS = ("rounds", "processes", "router", "mixed", "packed")
 PEERS = ("llama", "vllm", "transformers")
 FORMATS = ("int8", "int4", "bf16", "float32")
 
@@ -99,6 +99,10 @@ def check_cpu_level(args):
 
 
 def our_formats(args, report):
+    kind = packed.format_of(args.model)
+    if kind is not None:
+        report.note(f"{args.model} holds packed weights in {kind}: only that is measured of ours")
+        return [kind]
     if cluster.knows_flag(args.binaries, "weights"):
         return args.formats
     report.note(f"the programs in {args.binaries} have no flag --weights: only the checkpoint's own format "
@@ -208,7 +212,8 @@ def main():
     args = parse()
     kept = ", ".join(map(str, processors.keep(args.threads)))
     report = Report(args.out)
-    report.line(f"{machine()}\n{args.shape} model, {args.threads} threads on processors {kept}, {args.cpu}, {args.rounds} rounds")
+    report.line(f"{machine()}\n{args.shape} model, {args.threads} threads on processors {kept}, {args.cpu}, "
+                f"{args.rounds} rounds")
     if args.cpu_level:
         check_cpu_level(args)
         if "vllm" in args.peers:
@@ -237,6 +242,13 @@ def main():
         rows += experiments.mixed_rows(args, formats[0])
     if rows:
         report.table("alone", [f"this project alone, {formats[0]}", "measured", "target"], rows)
+    if "packed" in args.only:
+        if packed.format_of(args.model) is not None:
+            report.note(f"{args.model} is packed already; packing is SKIPPED")
+        elif not os.path.exists(packed.program(args.binaries)):
+            report.note(f"{packed.program(args.binaries)} is not built (//tools/pack); packing is SKIPPED")
+        else:
+            report.table("packed", experiments.PACKED_HEAD, experiments.packed_rows(args))
     report.close(samples)
 
 
