@@ -30,11 +30,12 @@ absl::Status Lie(const TensorView& tensor, std::string_view what) {
       " in \"", tensor.name, "\""));
 }
 
-// A positive whole number of 31 bits, or 0.
+// A positive whole number up to 2^30, so that rounding it up overflows nothing,
+// or 0.
 std::int64_t Size(absl::string_view text) {
   std::int64_t size = 0;
   const bool ok =
-      absl::SimpleAtoi(text, &size) && size >= 1 && size <= INT32_MAX;
+      absl::SimpleAtoi(text, &size) && size >= 1 && size <= (1 << 30);
   return ok ? size : 0;
 }
 
@@ -81,6 +82,17 @@ absl::Status PackedWeights::ReadInfo(std::string_view name,
   }
   hash_ = fields[1];
   format_ = fields[2];
+  const std::string ending = "+" + format_;
+  if (format_ != WeightsName(std::nullopt) &&
+      (hash_.size() <= ending.size() ||
+       hash_.compare(hash_.size() - ending.size(), ending.size(), ending) !=
+           0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file_.path(),
+                     ": not as a packed file describes itself: "
+                     "its hash does not end in \"",
+                     ending, "\""));
+  }
   ASSIGN_OR_RETURN(const std::string config,
                    FileHash(directory + "/config.json"));
   if (config != fields[3]) {
@@ -124,6 +136,13 @@ absl::Status PackedWeights::AddEntry(const TensorView& tensor) {
   if (reinterpret_cast<std::uintptr_t>(tensor.data.data()) % kPackedUnit != 0) {
     return Lie(tensor, "data that is not aligned");
   }
+  if (entry.format.has_value()) {
+    ASSIGN_OR_RETURN(const auto of_file, WeightsByName(format_));
+    if (of_file && *entry.format != MatrixFormat(*of_file, entry.names[0])) {
+      return Lie(tensor, absl::StrCat("another format than those of a file of ",
+                                      format_));
+    }
+  }
   for (const std::string& name : entry.names) {
     if (!entry_of_.emplace(name, entries_.size()).second) {
       return Lie(tensor, "a tensor that is there twice");
@@ -134,6 +153,16 @@ absl::Status PackedWeights::AddEntry(const TensorView& tensor) {
 }
 
 absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
+  // A short config may announce millions of experts: first of all, the number.
+  std::int64_t least = config.num_layers;
+  for (int i = 0; i < config.num_layers; ++i) {
+    if (config.IsSparse(i)) least += std::int64_t{3} * config.num_experts;
+    if (least > static_cast<std::int64_t>(entry_of_.size())) {
+      return absl::NotFoundError(
+          absl::StrCat(file_.path(), ": has ", entry_of_.size(),
+                       " tensors, and the config asks for more"));
+    }
+  }
   // The shared expert is as wide as it says, the same in all its matrices.
   std::int64_t shared_width = 0;
   const std::vector<ExpectedTensor> expected = ExpectedTensors(config);

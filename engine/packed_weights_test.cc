@@ -140,6 +140,10 @@ TEST(PackedWeightsTest, LyingHeadersAreRefused) {
   ExpectRefused(directory, "bytes in place of");
   with("matrix|int8|", "matrix|int9|");
   ExpectRefused(directory, "an unknown format");
+  with("+int8|int8|", "+int8|int4|");
+  ExpectRefused(directory, "its hash does not end in \"+int4\"");
+  with("+int8|int8|", "+int4|int4|");
+  ExpectRefused(directory, "another format than those of a file of int4");
   with("matrix|int8|", "metrix|int8|");
   ExpectRefused(directory, "an unknown kind");
   with("vector|", "vector,");

@@ -1,6 +1,6 @@
 #!/bin/bash
 # decode_vs_transformers.py leaves no process behind when it fails: here the client
-# does, once the first server runs.
+# does, once the first server runs. And its peer gets as many threads and tokens.
 #
 # Usage: cleanup_test.sh SCRIPT
 set -uo pipefail
@@ -38,4 +38,18 @@ while read -r pid; do
   fail "process $pid is still there"
   kill "$pid"
 done < "$work/pids"
+
+# Now the client is content, and the peer writes down its arguments.
+printf '#!/bin/bash\nexit 0\n' > "$work/bin/tools/apollo/apollo"
+printf '{"num_experts": 1}\n' > "$work/config.json"
+for role in router/router dense_worker/dense_worker expert_worker/expert_worker; do
+  mkdir -p "$work/bin/${role%/*}"
+  cp "$work/bin/deploy/local/apollo_local" "$work/bin/$role"
+done
+printf '#!/bin/bash\necho "$*" > "%s"\n' "$work/arguments" > "$work/peer"
+chmod +x "$work/peer"
+python3 "$script" --model "$work" --binaries "$work/bin" --python "$work/peer" --threads 1 \
+  --tokens 23 2> "$work/errors" && fail "expected the script to fail, as its peer ended"
+grep -q -- "--threads=1 --decode=23" "$work/arguments" ||
+  fail "expected the peer to be told --threads and --tokens: $(cat "$work/arguments")"
 exit $((failures > 0))

@@ -19,7 +19,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from harness import cluster, failure, load, measure, paths, processes, table  # noqa: E402
+from harness import cluster, failure, load, measure, paths, processes, processors, table  # noqa: E402
 
 
 def main():
@@ -34,6 +34,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peer-arguments", default="", help="more for decode_transformers.py")
     args = parser.parse_args()
+    processors.keep(args.threads)
 
     peer_name = "transformers float32"
     samples = measure.Samples()
@@ -43,7 +44,8 @@ def main():
             for name, expert_workers in (("one process", 0), ("three processes", 1))}
         peer = processes.LineProcess(
             [args.python, os.path.join(paths.ROOT, "benchmarks/transformers/decode_transformers.py"),
-             "--interactive", *args.peer_arguments.split()], stopped=True)
+             "--interactive", f"--threads={args.threads}", f"--decode={args.tokens}",
+             *args.peer_arguments.split()], stopped=True)
         stack.callback(peer.close)
         print("peer:", peer.head, flush=True)
         for round_number in range(args.rounds + 1):  # The first one warms up.

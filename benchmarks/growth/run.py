@@ -17,7 +17,7 @@ import statistics
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from harness import cluster, failure, load, memory, paths, processes, table  # noqa: E402
+from harness import cluster, failure, load, memory, paths, processes, processors, table  # noqa: E402
 import points  # noqa: E402
 
 
@@ -61,6 +61,7 @@ def measure_point(args, flags, point):
 
 def main():
     args = parse()
+    processors.keep(args.threads)
     draw = None
     if not args.no_plot:
         try:  # Before any work, so that it is not lost.

@@ -14,7 +14,7 @@ import unittest
 # Not resolve(): Bazel's files are links to elsewhere.
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent.parent))
 
-from harness import cluster, failure, measure, memory, processes, table  # noqa: E402
+from harness import cluster, failure, measure, memory, packed, processes, processors, table  # noqa: E402
 
 
 def stream(start, *tokens, group="running", prompt_tokens=10):
@@ -92,6 +92,12 @@ class MemoryTest(unittest.TestCase):
     def test_dense_twin_by_hand(self):
         self.assertEqual(memory.dense_weights_per_token(self.CONFIG)["prefill"], 3 * 48 + 3 * 60)
 
+    def test_the_head_of_an_int4_model_is_int8(self):
+        weights = {"prefill": 800, "decode": 1000}
+        self.assertEqual(memory.bytes_per_token(weights, "int4"), 800 * 5 / 8 + 200 * 8.5 / 8)
+        self.assertEqual(memory.bytes_per_token(weights, "int8"), 1000 * 8.5 / 8)
+        self.assertEqual(memory.bytes_per_token(weights, "bf16"), 2000)
+
     def test_of_this_process(self):
         total = memory.of_processes([os.getpid()])
         self.assertGreater(total["pss"], 0)
@@ -108,6 +114,36 @@ class MemoryTest(unittest.TestCase):
         self.addCleanup(os.kill, grandchild, signal.SIGKILL)
         self.assertEqual(memory.with_descendants([child.pid]), [child.pid, grandchild])
         self.assertIn(grandchild, memory.with_descendants([os.getpid()]))
+
+
+class PackedTest(unittest.TestCase):
+    def test_the_format_is_the_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertIsNone(packed.format_of(folder))
+            path = pathlib.Path(folder, packed.FILE)
+            header = b'{"__metadata__": {}, "vector|1|x": {}, "apollo-packed 1|abc+int4|int4|def": {}}  '
+            path.write_bytes(len(header).to_bytes(8, "little") + header)
+            self.assertEqual(packed.format_of(folder), "int4")
+            for broken in (b"", b"\xff" * 20, (2).to_bytes(8, "little") + b"{}"):
+                path.write_bytes(broken)
+                with self.assertRaisesRegex(failure.Failure, "no file of packed weights"):
+                    packed.format_of(folder)
+
+
+class ProcessorsTest(unittest.TestCase):
+    def test_all_that_is_started_has_the_first_processors(self):
+        before = os.sched_getaffinity(0)
+        self.addCleanup(os.sched_setaffinity, 0, before)
+        self.assertEqual(processors.keep(1), [min(before)])
+        child = subprocess.run([sys.executable, "-c", "import os; print(os.sched_getaffinity(0))"],
+                               capture_output=True, text=True, check=True)
+        self.assertEqual(child.stdout.strip(), str({min(before)}))
+
+    def test_more_threads_than_processors_are_an_error(self):
+        before = os.sched_getaffinity(0)
+        with self.assertRaisesRegex(failure.Failure, f"only {len(before)} processors"):
+            processors.keep(len(before) + 1)
+        self.assertEqual(os.sched_getaffinity(0), before)
 
 
 class TableTest(unittest.TestCase):

@@ -6,6 +6,7 @@ import os
 # Bits of a weight in each format, scales and minima (f16, groups of 32) included: kernels/packed_matrix.h;
 # llama.cpp's own are Q8_0 8.5, Q4_0 4.5.
 FORMAT_BITS = {"float32": 32, "bf16": 16, "int8": 8.5, "int4": 5}
+HEAD_BITS = {**FORMAT_BITS, "int4": FORMAT_BITS["int8"]}  # The head of an int4 model is int8.
 
 
 def read_config(model):
@@ -25,6 +26,12 @@ def weights_per_token(config):
             config["num_experts_per_tok"] * config["moe_intermediate_size"]))
     total += (layers - dense) * config["num_experts"] * hidden
     return {"decode": total + hidden * config["vocab_size"], "prefill": total}
+
+
+def bytes_per_token(weights, kind):
+    """Bytes that decoding a token reads of our weights in a format; `weights` as weights_per_token() gives them."""
+    head = weights["decode"] - weights["prefill"]
+    return (weights["prefill"] * FORMAT_BITS[kind] + head * HEAD_BITS[kind]) / 8
 
 
 def dense_weights_per_token(config):

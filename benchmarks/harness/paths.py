@@ -8,4 +8,4 @@ PEERS = os.path.join(CACHE, "peers")
 BINARIES = os.path.join(ROOT, ".bazel/bin")
 # What `bazel build -c opt` must have built.
 TARGETS = ("//deploy/local:apollo_local //router //dense_worker //expert_worker //tools/apollo "
-           "//benchmarks/load //benchmarks/router:router_overhead //benchmarks/memory:memory_bandwidth")
+           "//benchmarks/load //benchmarks/router:router_overhead //benchmarks/memory:memory_bandwidth //tools/pack")

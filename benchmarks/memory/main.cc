@@ -1,16 +1,20 @@
 // How fast all threads together read memory: the limit of decoding one stream.
+// The memory and the threads are of the kind that the kernels have.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <thread>
+#include <string>
 #include <vector>
 
+#include "common/aligned_buffer.h"
 #include "common/json.h"
+#include "common/thread_pool.h"
 #include "serving/help.h"
 
 ABSL_FLAG(int, megabytes, 256,
@@ -50,24 +54,28 @@ int main(int argc, char** argv) {
         "from 1 to 65536, --rounds from 1 to 1000\n");
     return 1;
   }
-  // Written once, so that the memory is really there.
-  const std::size_t part = megabytes * 1'000'000ull / 8 / threads;
-  std::vector<std::uint64_t> numbers(part * threads, 1);
+  const std::size_t count = megabytes * 1'000'000ull / 8;
+  apollo::AlignedBuffer buffer(count * 8);
+  if (!buffer.status().ok()) {
+    std::fprintf(stderr, "memory_bandwidth: %s\n",
+                 std::string(buffer.status().message()).c_str());
+    return 1;
+  }
+  auto* const numbers = buffer.as<std::uint64_t>();
+  // So that the memory is really there.
+  std::fill(numbers, numbers + count, 1);
+  apollo::ThreadPool pool(threads);
   std::vector<double> speeds;
-  std::uint64_t sum = 0;
+  std::atomic<std::uint64_t> sum = 0;
   for (int round = 0; round < rounds; ++round) {
-    std::vector<std::uint64_t> sums(threads);
-    std::vector<std::thread> running;
     const auto start = std::chrono::steady_clock::now();
-    for (int t = 0; t < threads; ++t) {
-      running.emplace_back(
-          [&, t] { sums[t] = Sum(numbers.data() + t * part, part); });
-    }
-    for (std::thread& thread : running) thread.join();
+    pool.ParallelFor(static_cast<std::int64_t>(count), 1 << 15,
+                     [&](std::int64_t begin, std::int64_t end) {
+                       sum += Sum(numbers + begin, end - begin);
+                     });
     const std::chrono::duration<double> time =
         std::chrono::steady_clock::now() - start;
-    for (std::uint64_t s : sums) sum += s;
-    speeds.push_back(static_cast<double>(numbers.size() * 8) / time.count());
+    speeds.push_back(static_cast<double>(count * 8) / time.count());
   }
   std::sort(speeds.begin(), speeds.end());
   // The sum is printed so that the compiler must compute it.
@@ -75,7 +83,7 @@ int main(int argc, char** argv) {
               apollo::Json{{"bytes_per_second", speeds[speeds.size() / 2]},
                            {"megabytes", megabytes},
                            {"threads", threads},
-                           {"sum", sum}}
+                           {"sum", sum.load()}}
                   .dump()
                   .c_str());
   return 0;

@@ -42,6 +42,9 @@ COMPARISONS = {
 }
 
 
+READING = "bytes per second"  # Bytes that the threads read a second, of as many as a contender reads for a token.
+
+
 def key(case, contender):
     return f"{case}: {contender}"
 
@@ -50,9 +53,12 @@ def contender_of(sample_key):
     return sample_key.split(": ", 1)[1]
 
 
-def verdict(ratio, target, floor):
+def verdict(ratio, target, floor, absent=()):
+    """`absent`: peers that were not measured. Without them nothing counts as reached, but it can be missed."""
     if ratio is None:
         return "not measured"
+    if absent:
+        return ("MISSED, " if ratio < floor else "") + "without " + ", ".join(absent)
     return "target" if ratio >= target else "floor" if ratio >= floor else "MISSED"
 
 
@@ -66,11 +72,12 @@ def comparison_rows(shape, samples):
         ours = samples.best([key(c.case, name) for name in c.ours])
         peer = samples.best([key(c.case, name) for name in c.peers])
         both = ours is not None and peer is not None
+        absent = [name for name in c.peers if key(c.case, name) not in samples.values]
         ratio = samples.median(ours) / samples.median(peer) if both else None
         rows.append([c.what,
                      contender_of(ours) if ours else None, samples.median(ours) if ours else None,
                      contender_of(peer) if peer else None, samples.median(peer) if peer else None,
-                     ratio, c.target, c.floor, verdict(ratio, c.target, c.floor)])
+                     ratio, c.target, c.floor, verdict(ratio, c.target, c.floor, absent)])
     return rows
 
 
@@ -93,14 +100,15 @@ def limit(case, contender, bandwidth, peaks):
 LIMIT_HEAD = ["case", "who", "tokens/s", "lowest", "highest", "limit", "of the limit, %"]
 
 
-def limit_rows(contenders, samples, bandwidth, peaks):
+def limit_rows(contenders, samples, bandwidths, peaks):
+    """`bandwidths`: bytes a second by contender."""
     rows = []
     for case in CASES:
         for contender in contenders:
             name = key(case, contender.name)
             if name not in samples.values:
                 continue
-            most = limit(case, contender, bandwidth, peaks)
+            most = limit(case, contender, bandwidths[contender.name], peaks)
             median = samples.median(name)
             rows.append([case, contender.name, median, *samples.spread(name), most,
                          100 * median / most if most else None])

@@ -49,6 +49,14 @@ class ComparisonTest(unittest.TestCase):
         self.assertIsNone(found["ratio"])
         self.assertEqual(found["reached"], "not measured")
 
+    def test_without_one_of_the_peers_nothing_is_reached(self):
+        for ours, reached in ((1000, "without llama.cpp Q4_0, vLLM bf16"), (100, "without llama.cpp Q4_0, vLLM bf16"),
+                              (10, "MISSED, without llama.cpp Q4_0, vLLM bf16")):
+            found = row(comparisons.comparison_rows("demo", samples(decode_8={
+                "int8": [ours], "llama.cpp Q8_0": [90]})), "decode, 8")
+            self.assertEqual(found["peer"], "llama.cpp Q8_0")
+            self.assertEqual(found["reached"], reached)
+
     def test_verdicts(self):
         self.assertEqual([comparisons.verdict(r, 1.25, 1.0) for r in (1.25, 1.2, 1.0, 0.99, None)],
                          ["target", "floor", "floor", "MISSED", "not measured"])
@@ -77,7 +85,7 @@ class LimitTest(unittest.TestCase):
         self.assertIsNone(comparisons.limit("prefill 512", self.WHO, 1000, {"bf16": 8000}))
 
     def test_rows(self):
-        rows = comparisons.limit_rows([self.WHO], samples(decode_1={"int8": [4, 5, 9]}), 1000, {})
+        rows = comparisons.limit_rows([self.WHO], samples(decode_1={"int8": [4, 5, 9]}), {"int8": 1000}, {})
         self.assertEqual(rows, [["decode 1", "int8", 5, 4, 9, 10, 50]])
 
 

@@ -39,7 +39,7 @@ class Ours:
         # "auto" keeps what the checkpoint has.
         stored = "bf16" if config.get("torch_dtype") == "bfloat16" else "float32"
         kind = stored if weights_format == "auto" else weights_format
-        self.bytes = self.weights["decode"] * memory.FORMAT_BITS[kind] / 8
+        self.bytes = memory.bytes_per_token(self.weights, kind)
         self.unit = self.UNITS[kind]
         self.cluster = cluster.Cluster(args.binaries, args.model, args.threads, 0,
                                        format_flags(args.binaries, weights_format), args.cpu_level)

@@ -1,8 +1,10 @@
 """Figures of this project alone: links between processes, the router's share, mixed load, readiness and memory."""
 
+import contextlib
 import os
+import tempfile
 
-from harness import cluster, load, measure, processes
+from harness import cluster, load, measure, packed, processes
 
 from contenders import PROMPT, format_flags
 
@@ -32,6 +34,31 @@ def process_rows(args, weights_format):
                 ["three processes take longer by, %", more, "8, at most 15"],
                 ["ready after, three processes, s", three.ready_seconds, None],
                 ["peak memory, three processes, MB", three.memory()["peak"] / 1e6, None]]
+
+
+PACKED_HEAD = ["weights", "ready after s", "target", "peak memory MB", "decode 1, tokens/s"]
+PACKED_READY_SECONDS = 5
+
+
+def packed_rows(args):
+    """One process with packed weights (tools/pack) and one that converts them, decoding one stream in turns."""
+    rows = []
+    for kind in ("int8", "int4"):
+        samples = measure.Samples()
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+            model = os.path.join(folder, kind)
+            packed.pack(args.binaries, args.model, kind, args.threads, model)
+            running = {f"{kind}, {how}": stack.enter_context(cluster.Cluster(
+                args.binaries, where, args.threads, 0, [f"--weights={kind}"], args.cpu_level))
+                for how, where in (("packed", model), ("converted", args.model))}
+            for number in range(args.rounds + 1):
+                for name, one in running.items():
+                    rate = load.decode_rate(args.binaries, one.address, 1, args.new_tokens, PROMPT)
+                    if number > 0:  # The first one warms up.
+                        samples.add(name, rate)
+            rows += [[name, one.ready_seconds, PACKED_READY_SECONDS if name.endswith("packed") else None,
+                      one.memory()["peak"] / 1e6, samples.median(name)] for name, one in running.items()]
+    return rows
 
 
 def router_rows(args):

@@ -3,7 +3,7 @@
 
     benchmarks/peers/setup.sh                 # once: builds llama.cpp; --with-vllm, --with-transformers: those too
     bazel build -c opt //deploy/local:apollo_local //router //dense_worker //expert_worker //tools/apollo \\
-        //benchmarks/load //benchmarks/router:router_overhead //benchmarks/memory:memory_bandwidth
+        //benchmarks/load //benchmarks/router:router_overhead //benchmarks/memory:memory_bandwidth //tools/pack
     benchmarks/peers/run.py [--shape 0.5b] [--cpu avx2] [--out DIR]
 
 Everyone does the same job in turns, round by round; the first round warms up and does not count. Printed are medians,
@@ -23,18 +23,14 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
-from harness import cluster, failure, measure, memory, paths, processes, table  # noqa: E402
+from harness import cluster, failure, measure, memory, packed, paths, processes, processors, table  # noqa: E402
 import comparisons  # noqa: E402
 import contenders  # noqa: E402
 import experiments  # noqa: E402
 
-PARTS = ("rounds", "processes", "router", "mixed")
+PARTS = ("rounds", "processes", "router", "mixed", "packed")
 PEERS = ("llama", "vllm", "transformers")
 FORMATS = ("int8", "int4", "bf16", "float32")
-
-
-def note(text):
-    print(f"\n*** {text} ***\n", file=sys.stderr, flush=True)
 
 
 def names(allowed):
@@ -102,15 +98,22 @@ def check_cpu_level(args):
     raise failure.Failure(f"the programs in {args.binaries} do not know APOLLO_CPU_LEVEL: they cannot be held to AVX2")
 
 
-def our_formats(args):
+def our_formats(args, report):
+    kind = packed.format_of(args.model)
+    if kind is not None:
+        report.note(f"{args.model} holds packed weights in {kind}: only that is measured of ours")
+        return [kind]
     if cluster.knows_flag(args.binaries, "weights"):
         return args.formats
-    note(f"the programs in {args.binaries} have no flag --weights: only the checkpoint's own format "
-         f"(\"auto\") is measured; {', '.join(args.formats)} are SKIPPED")
+    report.note(f"the programs in {args.binaries} have no flag --weights: only the checkpoint's own format "
+                f"(\"auto\") is measured; {', '.join(args.formats)} are SKIPPED")
     return ["auto"]
 
 
-def make_contenders(args, formats, stack):
+def make_contenders(args, formats, stack, report):
+    for peer in PEERS:
+        if peer not in args.peers:
+            report.note(f"{peer} is not among --peers; SKIPPED")
     makers = [functools.partial(contenders.Ours, args, kind) for kind in formats]
     if "llama" in args.peers:
         makers += [functools.partial(contenders.Llama, args, kind) for kind in ("Q8_0", "Q4_0")]
@@ -118,12 +121,12 @@ def make_contenders(args, formats, stack):
         if os.path.exists(os.path.join(args.peers_folder, ".vllm.done")):
             makers.append(functools.partial(contenders.Vllm, args))
         else:
-            note("vLLM is not installed: run benchmarks/peers/setup.sh --with-vllm; SKIPPED")
+            report.note("vLLM is not installed: run benchmarks/peers/setup.sh --with-vllm; SKIPPED")
     if "transformers" in args.peers and args.shape == "demo":
         if os.path.exists(args.transformers_python):
             makers += [functools.partial(contenders.Transformers, args, kind) for kind in ("float32", "bf16")]
         else:
-            note("transformers is not installed: run benchmarks/transformers/setup.sh; SKIPPED")
+            report.note("transformers is not installed: run benchmarks/transformers/setup.sh; SKIPPED")
     made = []
     for make in makers:
         begin = time.monotonic()
@@ -155,7 +158,8 @@ def run_rounds(args, everyone):
                 if number > 0:  # The first one warms up.
                     samples.add(comparisons.key(case, contender.name), rate)
         if number > 0:
-            samples.add("bytes per second", bandwidth(args, everyone[0]))
+            for contender in everyone:
+                samples.add(comparisons.key(comparisons.READING, contender.name), bandwidth(args, contender))
     return samples
 
 
@@ -186,6 +190,11 @@ class Report:
         self.text.append(text)
         print(text, flush=True)
 
+    def note(self, text):
+        """What the reader must know to read the tables right; shown at once, as the tables come much later."""
+        self.text.append(f"\nNote: {text}")
+        print(f"\n*** {text} ***\n", file=sys.stderr, flush=True)
+
     def table(self, name, head, rows):
         self.line("\n" + table.markdown(head, rows))
         if self.folder:
@@ -201,24 +210,28 @@ class Report:
 
 def main():
     args = parse()
+    kept = ", ".join(map(str, processors.keep(args.threads)))
+    report = Report(args.out)
+    report.line(f"{machine()}\n{args.shape} model, {args.threads} threads on processors {kept}, {args.cpu}, "
+                f"{args.rounds} rounds")
     if args.cpu_level:
         check_cpu_level(args)
         if "vllm" in args.peers:
-            note("vLLM chooses its own kernels by the processor and cannot be told: only PyTorch below it keeps to AVX2")
-    formats = our_formats(args)
-    report = Report(args.out)
-    report.line(f"{machine()}\n{args.shape} model, {args.threads} threads, {args.cpu}, {args.rounds} rounds")
+            report.note("vLLM chooses its own kernels by the processor and cannot be told: only PyTorch below it keeps "
+                        "to AVX2")
+    formats = our_formats(args, report)
     samples = measure.Samples()
     if "rounds" in args.only:
         with contextlib.ExitStack() as stack:
-            everyone = make_contenders(args, formats, stack)
+            everyone = make_contenders(args, formats, stack, report)
             samples = run_rounds(args, everyone)
-            speed = samples.median("bytes per second")
+            speeds = {who.name: samples.median(comparisons.key(comparisons.READING, who.name)) for who in everyone}
             peaks = {unit: getattr(args, f"peak_{unit}") * 1e9 for unit in ("int8", "bf16", "float32")
                      if getattr(args, f"peak_{unit}")}
             report.table("comparison", comparisons.COMPARISON_HEAD, comparisons.comparison_rows(args.shape, samples))
-            report.line(f"\nReading memory: {speed / 1e9:.1f} GB/s")
-            report.table("limits", comparisons.LIMIT_HEAD, comparisons.limit_rows(everyone, samples, speed, peaks))
+            report.line(f"\nReading memory: {min(speeds.values()) / 1e9:.1f} to {max(speeds.values()) / 1e9:.1f} GB/s, "
+                        "by how much is read")
+            report.table("limits", comparisons.LIMIT_HEAD, comparisons.limit_rows(everyone, samples, speeds, peaks))
             report.table("resources", ["who", "ready after s", "peak memory MB"], resource_rows(everyone))
     rows = []
     if "processes" in args.only:
@@ -229,6 +242,13 @@ def main():
         rows += experiments.mixed_rows(args, formats[0])
     if rows:
         report.table("alone", [f"this project alone, {formats[0]}", "measured", "target"], rows)
+    if "packed" in args.only:
+        if packed.format_of(args.model) is not None:
+            report.note(f"{args.model} is packed already; packing is SKIPPED")
+        elif not os.path.exists(packed.program(args.binaries)):
+            report.note(f"{packed.program(args.binaries)} is not built (//tools/pack); packing is SKIPPED")
+        else:
+            report.table("packed", experiments.PACKED_HEAD, experiments.packed_rows(args))
     report.close(samples)
 
 

@@ -117,8 +117,8 @@ absl::Status Run() {
                          absl::GetFlag(FLAGS_language_model)}));
   ASSIGN_OR_RETURN(const std::set<int> experts,
                    ParseExperts("all", model.config.num_experts));
-  // A pool serves one thread at a time, so each stage has its own; when one works
-  // the other's threads sleep.
+  // A pool serves one thread at a time, so each stage has its own. With two steps
+  // in flight both may work at once, and the system shares the processors out.
   ThreadPool dense_pool(threads), expert_pool(threads);
   ASSIGN_OR_RETURN(std::unique_ptr<DenseStage> dense_stage,
                    DenseStage::Load(model.config, *model.weights, cache,
