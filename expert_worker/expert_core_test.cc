@@ -666,8 +666,8 @@ SequenceRows In(SequenceRows rows, const std::string& language, int family);
 TEST(ExpertCoreTest, RowsThatFailedInAnEarlierLayerAreNotCounted) {
   const auto [local, remote, here, there] = Division();
   Worker worker(here);  // Nobody has the experts of `there`.
-  worker.Take(Step(1, {In(Rows(remote, 0, 1), "de", 4),
-                       In(Rows(local, 0, 1), "ar", 5)}));
+  worker.Take(Step(
+      1, {In(Rows(remote, 0, 1), "de", 4), In(Rows(local, 0, 1), "ar", 5)}));
   worker.Work();
   const StageResult result = worker.Result();
   ASSERT_EQ(result.outputs.at(0).status.code(), StatusCode::kUnavailable);
