@@ -505,7 +505,7 @@ void ExpertCore::CountRouting() {
   const std::size_t layer = batch_->layer - config.boundary;
   const ExpertStage::Step& step = batch_->step;
   for (Batch::Entry& entry : batch_->entries) {
-    if (entry.first_row < 0) continue;
+    if (!entry.status.ok()) continue;  // In an earlier layer, or never begun.
     const SequenceStart& start = sequences_.at(entry.key).start;
     const std::span<std::uint32_t> use =
         std::span(entry.use).subspan(layer * config.num_experts, config.num_experts);

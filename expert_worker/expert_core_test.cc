@@ -661,6 +661,23 @@ TEST(ExpertCoreTest, WrongOutputsOfAPeerFailItsRowsAlone) {
   }
 }
 
+SequenceRows In(SequenceRows rows, const std::string& language, int family);
+
+TEST(ExpertCoreTest, RowsThatFailedInAnEarlierLayerAreNotCounted) {
+  const auto [local, remote, here, there] = Division();
+  Worker worker(here);  // Nobody has the experts of `there`.
+  worker.Take(Step(
+      1, {In(Rows(remote, 0, 1), "de", 4), In(Rows(local, 0, 1), "ar", 5)}));
+  worker.Work();
+  const StageResult result = worker.Result();
+  ASSERT_EQ(result.outputs.at(0).status.code(), StatusCode::kUnavailable);
+  ASSERT_TRUE(result.outputs.at(1).status.ok());
+  const int last = Config().num_layers - 1;
+  ASSERT_LT(Config().boundary, last);
+  EXPECT_EQ(worker.counts.cells.count({"de", last}), 0u);
+  EXPECT_EQ(worker.counts.cells.count({"ar", last}), 1u);
+}
+
 SequenceRows In(SequenceRows rows, const std::string& language, int family) {
   rows.start->language = language;
   rows.start->family = family;

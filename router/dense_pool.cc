@@ -1,5 +1,7 @@
 #include "router/dense_pool.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -199,25 +201,33 @@ void DensePool::CollectRouting(
   };
   auto collection = std::make_shared<Collection>();
   collection->done = std::move(done);
-  std::vector<std::shared_ptr<DenseClient>> clients;
+  // Who is asked, with the answer's place.
+  std::vector<std::pair<std::size_t, std::shared_ptr<DenseClient>>> clients;
+  std::vector<WorkerRouting> unasked;  // All, if nobody is asked.
   {
     MutexLock lock(mutex_);
     MutexLock collecting(collection->mutex);
     for (const auto& [address, worker] : workers_) {
-      clients.push_back(worker.client);
       collection->answers.push_back(
           {worker.name.empty() ? address : worker.name,
            absl::UnavailableError("it has not answered")});
+      if (worker.problem.empty()) {
+        clients.emplace_back(collection->answers.size() - 1, worker.client);
+      } else {
+        collection->answers.back().counts = absl::FailedPreconditionError(
+            absl::StrCat("it serves another model: ", worker.problem));
+      }
     }
     collection->missing = clients.size();
+    if (clients.empty()) unasked = std::move(collection->answers);
   }
   if (clients.empty()) {
-    collection->done({});
+    collection->done(std::move(unasked));
     return;
   }
-  for (std::size_t i = 0; i < clients.size(); ++i) {
-    clients[i]->CollectRouting(
-        window, [collection, i](absl::StatusOr<RoutingCounts> counts) {
+  for (const auto& [i, client] : clients) {
+    client->CollectRouting(
+        window, [collection, i = i](absl::StatusOr<RoutingCounts> counts) {
           std::vector<WorkerRouting> all;
           {
             MutexLock lock(collection->mutex);

@@ -3,6 +3,8 @@
 #include <absl/strings/str_join.h>
 #include <gtest/gtest.h>
 
+#include <future>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -62,11 +64,23 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status Routing(grpc::ServerContext*, const pb::RoutingRequest*,
+                       pb::RoutingResponse*) override {
+    MutexLock lock(mutex_);
+    ++routing_calls_;
+    return grpc::Status::OK;
+  }
+  int routing_calls() {
+    MutexLock lock(mutex_);
+    return routing_calls_;
+  }
+
   std::string address;
 
  private:
   Mutex mutex_;
   pb::DescribeResponse description_ ABSL_GUARDED_BY(mutex_);
+  int routing_calls_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -128,6 +142,20 @@ class DensePoolTest : public testing::Test {
     return names;
   }
 
+  // What GetRouting is made of, by the workers' names.
+  std::map<std::string, absl::Status> Routing() {
+    std::promise<std::vector<WorkerRouting>> all;
+    pool_->CollectRouting(absl::ZeroDuration(),
+                          [&all](std::vector<WorkerRouting> answers) {
+                            all.set_value(std::move(answers));
+                          });
+    std::map<std::string, absl::Status> statuses;
+    for (const WorkerRouting& worker : all.get_future().get()) {
+      statuses[worker.worker] = worker.counts.status();
+    }
+    return statuses;
+  }
+
   std::vector<std::unique_ptr<FakeWorker>> workers_;
   std::unique_ptr<DensePool> pool_;
 };
@@ -165,6 +193,36 @@ TEST_F(DensePoolTest, AWorkerOfAnotherModelGetsNothingAndIsLoggedOnce) {
   EXPECT_EQ(pool_->ModelHash(), "m1");
   EXPECT_EQ(Answers(), (Names{"b", "c"}));
   EXPECT_EQ(Poll(), "");
+}
+
+TEST_F(DensePoolTest, WhatAnotherModelCountedIsNotAddedUp) {
+  FakeWorker& other = Add("a", "m2");
+  FakeWorker& served = Add("b", "m1");
+  Add("c", "m1");
+  MakePool();
+  Poll();
+  const std::map<std::string, absl::Status> routing = Routing();
+  ASSERT_EQ(routing.size(), 3u);
+  EXPECT_TRUE(routing.at("b").ok()) << routing.at("b");
+  EXPECT_EQ(served.routing_calls(), 1);
+  EXPECT_EQ(other.routing_calls(), 0);
+  EXPECT_EQ(routing.at("a").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(Says(std::string(routing.at("a").message()),
+                   "its model hash is another one"))
+      << routing.at("a");
+}
+
+TEST_F(DensePoolTest, NobodyIsAskedIfAllServeAnotherModel) {
+  pb::DescribeResponse another;
+  another.set_config_hash("another");
+  FakeWorker& worker = Add("a", "m1");
+  worker.Change(another);
+  MakePool();
+  Poll();
+  const std::map<std::string, absl::Status> routing = Routing();
+  ASSERT_EQ(routing.size(), 1u);
+  EXPECT_TRUE(Says(std::string(routing.at("a").message()), "config.json"));
+  EXPECT_EQ(worker.routing_calls(), 0);
 }
 
 TEST_F(DensePoolTest, WhatWasServedIsKeptWhileTheOthersAreNotMore) {

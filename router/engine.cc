@@ -28,6 +28,14 @@ std::string FamilyName(const FamilyTable& families, int expert) {
   return "";
 }
 
+// Nothing if none is likely enough.
+std::optional<FamilyGuess> ChooseFamily(const RouterModel& model,
+                                        const Detection& detection) {
+  std::optional<FamilyGuess> guess = GuessFamily(detection, model.families);
+  if (guess && guess->confidence < model.min_family_confidence) guess.reset();
+  return guess;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
@@ -81,6 +89,7 @@ LanguageChoice ChooseLanguage(const RouterModel& model,
   LanguageChoice choice;
   if (!input.language.empty()) {
     choice.language = input.language;
+    choice.counted_language = input.language;
     choice.confidence = 1;
     choice.family = model.families.ExpertOf(input.language).value_or(-1);
   } else {
@@ -98,10 +107,9 @@ LanguageChoice ChooseLanguage(const RouterModel& model,
       choice.language = detection.candidates.front().language;
       choice.confidence = detection.candidates.front().confidence;
     }
-    const std::optional<FamilyGuess> guess =
-        GuessFamily(detection, model.families);
-    if (guess && guess->confidence >= model.min_family_confidence) {
+    if (const auto guess = ChooseFamily(model, detection)) {
       choice.family = guess->expert;
+      choice.counted_language = choice.language;
     }
   }
   choice.hybrid = input.hybrid && choice.family >= 0;
@@ -179,7 +187,7 @@ v1::DetectLanguageResponse Detect(const RouterModel& model,
     response.set_language(response.candidates(0).language());
     response.set_confidence(response.candidates(0).confidence());
   }
-  if (const auto guess = GuessFamily(detection, model.families)) {
+  if (const auto guess = ChooseFamily(model, detection)) {
     response.set_family(guess->expert);
     response.set_family_name(FamilyName(model.families, guess->expert));
   }

@@ -49,6 +49,9 @@ struct RouterModel {
 // The language of a request and what follows from it.
 struct LanguageChoice {
   std::string language;    // Empty: could not be told.
+  // Under which its tokens are counted. Empty: a guess that was too doubtful to
+  // choose a family by.
+  std::string counted_language;
   double confidence = 0;   // 1 if it was given.
   int family = -1;         // Expert of its family, or -1.
   bool hybrid = false;     // Asked for, and a family is known.
@@ -75,6 +78,7 @@ v1::GenerateStarted MakeStarted(const RouterModel& model,
                                 const LanguageChoice& choice,
                                 std::size_t prompt_tokens, std::uint64_t seed);
 
+// Names a family only if ChooseLanguage would.
 v1::DetectLanguageResponse Detect(const RouterModel& model,
                                   const std::string& text);
 

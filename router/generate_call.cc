@@ -73,7 +73,7 @@ absl::Status GenerateCall::Begin(const grpc::ByteBuffer& buffer) {
   run.sampling = input_.sampling;
   run.top_logprobs = input_.top_logprobs;
   run.ignore_eos = input_.ignore_eos;
-  run.language = language.language;
+  run.language = language.counted_language;
   // Where a stop string ends the answer, no summary comes from the backend.
   run.use_with_tokens = !input_.stops.empty();
   started_ = MakeStarted(model, run.request_id, language, run.prompt.size(),

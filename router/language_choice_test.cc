@@ -58,6 +58,7 @@ class LanguageChoiceTest : public ScriptedClusterTest {
     EXPECT_EQ(started.family_name(), "");
     EXPECT_FALSE(Asked().hybrid);
     EXPECT_EQ(Asked().family, -1);
+    EXPECT_EQ(Asked().language, "");  // Counted as undetermined.
   }
 };
 
@@ -78,6 +79,7 @@ TEST_F(LanguageChoiceTest, AConfidentFamilyIsForced) {
   EXPECT_EQ(started.family_name(), "korean_japanese_nepali");
   EXPECT_TRUE(Asked().hybrid);
   EXPECT_EQ(Asked().family, 1);
+  EXPECT_EQ(Asked().language, "ne");
 }
 
 TEST_F(LanguageChoiceTest, BelowTheThresholdItIsTopk) {
@@ -111,6 +113,30 @@ TEST_F(LanguageChoiceTest, AGivenLanguageIsNotDoubted) {
   EXPECT_EQ(started.language(), "sw");
   EXPECT_EQ(started.family(), 6);
   EXPECT_EQ(started.routing(), v1::ROUTING_MODE_HYBRID);
+  EXPECT_EQ(Asked().language, "sw");
+}
+
+// DetectLanguage tells what Generate would do.
+TEST_F(LanguageChoiceTest, DetectLanguageHasTheSameThreshold) {
+  const auto detect = [this] {
+    v1::DetectLanguageRequest request;
+    request.set_text("x");
+    v1::DetectLanguageResponse response;
+    grpc::ClientContext context;
+    EXPECT_TRUE(stub_->DetectLanguage(&context, request, &response).ok());
+    return response;
+  };
+  Detected({{"ne", 0.49}, {"hi", 0.45}});
+  v1::DetectLanguageResponse response = detect();
+  EXPECT_EQ(response.language(), "ne");
+  EXPECT_EQ(response.family(), -1);
+  EXPECT_EQ(response.family_name(), "");
+  ASSERT_EQ(response.candidates_size(), 2);
+  EXPECT_EQ(response.candidates(0).family(), 1);
+  Detected({{"ne", 0.51}, {"hi", 0.49}});
+  response = detect();
+  EXPECT_EQ(response.family(), 1);
+  EXPECT_EQ(response.family_name(), "korean_japanese_nepali");
 }
 
 v1::GenerateRequest Chat(const std::vector<std::string>& turns) {

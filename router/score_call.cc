@@ -80,7 +80,7 @@ absl::Status ScoreCall::Begin(const grpc::ByteBuffer& buffer) {
     run.prompt.insert(run.prompt.end(), ids.begin(), ids.end());
     run.family = language.family;
     run.hybrid = language.hybrid;
-    run.language = language.language;
+    run.language = language.counted_language;
     run.priority = input.input.priority;
     run.score_tokens = static_cast<int>(ids.size());
   }

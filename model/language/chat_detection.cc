@@ -12,6 +12,8 @@ constexpr std::size_t kMostMessages = 4;
 // How much of the belief in the earlier messages' language carries over to the
 // next message; the rest is spread evenly, since people do change languages.
 constexpr double kCarriedOver = 0.5;
+// A message at least as clear as that needs nothing of what came before.
+constexpr double kClear = 0.8;
 // Languages that a short message can be in, for the evenly spread part.
 constexpr double kLanguages = 50;
 
@@ -26,8 +28,10 @@ double Prior(const Belief& prior, const std::string& language) {
          (it == prior.end() ? 0.0 : kCarriedOver * it->second);
 }
 
-Belief Combine(const Belief& prior, const Detection& now) {
-  if (now.candidates.empty()) return prior;  // Says nothing: nothing changes.
+Belief Combine(const Belief& before, const Detection& now) {
+  if (now.candidates.empty()) return before;  // Says nothing: nothing changes.
+  const bool clear = now.candidates.front().confidence >= kClear;
+  const Belief prior = clear ? Belief{} : before;
   // The detector's confidences are its posterior under an even prior. Mass that
   // it gave to none of the candidates stays with none.
   double named = 0;

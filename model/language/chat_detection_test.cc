@@ -27,6 +27,7 @@ const ScriptedDetector& Detector() {
   static const ScriptedDetector* const detector = new ScriptedDetector({
       {"german", {{{"de", 0.98}, {"da", 0.01}}}},
       {"french", {{{"fr", 0.97}, {"it", 0.02}}}},
+      {"nearly french", {{{"fr", 0.97}, {"de", 0.02}}}},
       {"open", {{{"en", 0.30}, {"fr", 0.25}, {"de", 0.25}}}},
       {"20 mg?", {}},
   });
@@ -49,6 +50,13 @@ TEST(DetectChatTest, TheLastMessageDecides) {
       Best(DetectChat(Detector(), {"german", "german", "german", "french"})),
       "fr");
   EXPECT_EQ(Best(DetectChat(Detector(), {"french", "german"})), "de");
+}
+
+TEST(DetectChatTest, AClearMessageNeedsNoneBeforeIt) {
+  const Detection d =
+      DetectChat(Detector(), {"german", "german", "nearly french"});
+  EXPECT_EQ(Best(d), "fr");
+  EXPECT_NEAR(d.candidates[0].confidence, 0.97, 1e-9);
 }
 
 TEST(DetectChatTest, EarlierMessagesSettleWhatTheLastLeavesOpen) {
