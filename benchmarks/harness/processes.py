@@ -1,4 +1,8 @@
-"""Programs that end when the script does, however it ends."""
+"""Programs that end when the script does.
+
+If the script is killed by SIGKILL, only what it started itself ends with it; what those programs started in turn may stay,
+and stay stopped (LineProcess).
+"""
 
 import contextlib
 import ctypes

@@ -1,13 +1,15 @@
-// Clusters that serve weights in fewer bits: the same answers however the work is
-// spread, and no mixture of formats.
+// Clusters that serve weights in fewer bits: the same answers however the work
+// is spread, and no mixture of formats.
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
+#include "tests/e2e/child_process.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
+#include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 namespace {
@@ -15,8 +17,8 @@ namespace {
 std::string Model() { return Runfile("tests/golden/published"); }
 
 Answer Ask(Cluster& cluster, int number) {
-  v1::GenerateRequest request =
-      GreedyRequest(std::string(20 + number, static_cast<char>('a' + number)), 40);
+  v1::GenerateRequest request = GreedyRequest(
+      std::string(20 + number, static_cast<char>('a' + number)), 40);
   request.set_ignore_eos(true);
   request.set_language("en");
   return Generate(*cluster.NewStub(), request);
@@ -25,7 +27,8 @@ Answer Ask(Cluster& cluster, int number) {
 class FormatsTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(FormatsTest, OneProcessAndManyGiveTheSame) {
-  const std::vector<std::string> flags = {"--weights=" + std::string(GetParam())};
+  const std::vector<std::string> flags = {"--weights=" +
+                                          std::string(GetParam())};
   Cluster one(Model(), {.expert_workers = 0, .local_flags = flags});
   one.Start();
   Cluster many(Model(), {.dense_workers = 2,
@@ -46,6 +49,29 @@ TEST_P(FormatsTest, OneProcessAndManyGiveTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(Formats, FormatsTest,
                          testing::Values("float32", "bf16", "int8", "int4"));
+
+TEST(PackedTest, ServesTogetherWithWorkersThatConvert) {
+  const TempFolder folder;
+  const std::string packed = folder.path() + "/packed";
+  ChildProcess pack({Runfile("tools/pack/pack"), "--model=" + Model(),
+                     "--output=" + packed, "--weights=int8"},
+                    folder.path() + "/log");
+  ASSERT_EQ(pack.Wait(), 0);
+  const std::vector<std::string> int8 = {"--weights=int8"};
+  Cluster converting(Model(), {.dense_flags = int8, .expert_flags = int8});
+  converting.Start();
+  // The flag that comes last counts.
+  Cluster mixed(Model(),
+                {.dense_flags = {"--model=" + packed}, .expert_flags = int8});
+  mixed.Start();
+  const Answer a = Ask(converting, 1), b = Ask(mixed, 1);
+  EXPECT_TRUE(b.status.ok()) << b.status.error_message();
+  EXPECT_EQ(b.ids.size(), 40u);
+  EXPECT_EQ(a.ids, b.ids);
+  EXPECT_TRUE(a.logprobs == b.logprobs);
+  converting.StopAll();
+  mixed.StopAll();
+}
 
 TEST(MixedFormatsTest, AreRefusedWithBothHashes) {
   Cluster cluster(Model(), {.expert_workers = 2,

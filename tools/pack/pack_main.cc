@@ -53,15 +53,24 @@ absl::Status Run() {
       absl::GetFlag(FLAGS_output).empty()) {
     return absl::InvalidArgumentError("--model and --output are required");
   }
-  if (std::error_code error; fs::equivalent(
-          absl::GetFlag(FLAGS_model), absl::GetFlag(FLAGS_output), error)) {
-    return absl::InvalidArgumentError(
-        "--output is --model; it must be another directory");
+  // The last two are removed on the way (OutputDirectory).
+  std::string name = absl::GetFlag(FLAGS_output);
+  while (name.size() > 1 && name.back() == '/') name.pop_back();
+  for (const char* ending : {"", ".partial", ".replaced"}) {
+    if (std::error_code error;
+        fs::equivalent(absl::GetFlag(FLAGS_model), name + ending, error)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--model is ", name, ending, ", which packing into --output ", name,
+          " replaces; it must be another directory"));
+    }
   }
   ASSIGN_OR_RETURN(const auto format,
                    ParseWeights(absl::GetFlag(FLAGS_weights)));
   ASSIGN_OR_RETURN(const int threads,
                    ThreadCount(absl::GetFlag(FLAGS_threads)));
+  // Before anything is made.
+  RETURN_IF_ERROR(
+      OpenModelDirectory(absl::GetFlag(FLAGS_model), format).status());
   ASSIGN_OR_RETURN(OutputDirectory output,
                    OutputDirectory::Create(absl::GetFlag(FLAGS_output),
                                            absl::GetFlag(FLAGS_overwrite)));
@@ -69,6 +78,17 @@ absl::Status Run() {
   RETURN_IF_ERROR(PackModel(absl::GetFlag(FLAGS_model), format,
                             output.PathOf(kPackedFile), pool,
                             LogLoadProgress()));
+  // Workers map the file: whoever writes into it changes what they serve.
+  std::error_code error;
+  fs::permissions(
+      output.PathOf(kPackedFile),
+      fs::perms::owner_read | fs::perms::group_read | fs::perms::others_read,
+      error);
+  if (error) {
+    return absl::InternalError(absl::StrCat("cannot make ",
+                                            output.PathOf(kPackedFile),
+                                            " read-only: ", error.message()));
+  }
   RETURN_IF_ERROR(CopyRest(absl::GetFlag(FLAGS_model), output));
   return output.Commit();
 }
