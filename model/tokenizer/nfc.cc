@@ -5,6 +5,8 @@
 #include <unicode/normalizer2.h>
 #include <unicode/uniset.h>
 
+#include "model/tokenizer/mark_order.h"
+
 namespace apollo {
 namespace {
 
@@ -39,14 +41,22 @@ absl::StatusOr<std::string_view> NormalizeNfc(std::string_view text,
     return absl::InternalError(
         absl::StrCat("ICU cannot normalise: ", u_errorName(error)));
   }
+  std::string ordered;
+  const std::string_view input =
+      OrderLongMarkRuns(text, normalizers.known, &ordered);
   // The quick way first: text that is normalised by the newest data is
   // normalised by the older data too, for marks unknown to those only separate.
-  const icu::StringPiece piece(text.data(), static_cast<int32_t>(text.size()));
-  if (normalizers.newest->isNormalizedUTF8(piece, error)) return text;
+  const auto piece = [](std::string_view s) {
+    return icu::StringPiece(s.data(), static_cast<int32_t>(s.size()));
+  };
+  if (input.data() == text.data() &&
+      normalizers.newest->isNormalizedUTF8(piece(text), error)) {
+    return text;
+  }
   storage->clear();
   storage->reserve(text.size());
   icu::StringByteSink<std::string> sink(storage);
-  normalizers.filtered.normalizeUTF8(0, piece, sink, nullptr, error);
+  normalizers.filtered.normalizeUTF8(0, piece(input), sink, nullptr, error);
   if (U_FAILURE(error)) {
     return absl::InternalError(
         absl::StrCat("ICU cannot normalise: ", u_errorName(error)));

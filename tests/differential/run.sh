@@ -20,7 +20,7 @@ mkdir -p "$work"
 
 if [[ ! -x $work/venv/bin/python ]]; then
   python3 -m venv "$work/venv"
-  "$work/venv/bin/pip" install --quiet tokenizers
+  "$work/venv/bin/pip" install --quiet tokenizers==0.23.3
 fi
 if [[ ! -f $work/qwen2.json ]]; then
   "$work/venv/bin/python" benchmarks/tokenizer/prepare.py --tokenizer-only "$work"
