@@ -59,8 +59,9 @@ ABSL_FLAG(bool, prefix_caching, true,
 ABSL_FLAG(int, max_running, 64, "Most sequences that run at once.");
 ABSL_FLAG(int, token_budget, 512, "Most rows of one step.");
 ABSL_FLAG(int, mixed_token_budget, 32,
-          "Most rows of prompts in one step while answers are being generated: "
-          "fewer make their tokens come more steadily and prompts take longer.");
+          "Most rows of prompts in one step while many more answers are being "
+          "generated than begun: fewer make their tokens come more steadily and "
+          "prompts take longer.");
 ABSL_FLAG(int, max_waiting, 1024,
           "Most sequences that wait for cache space before more are refused.");
 

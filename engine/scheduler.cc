@@ -186,6 +186,15 @@ void Scheduler::TakeChunk(Sequence& sequence, Step& step, int& budget) {
   sequence.state = State::kPending;
 }
 
+bool Scheduler::IsMixed() const {
+  // Who is past its prompt is ready or pending.
+  const std::size_t generating = running_.size() - prefilling_.size();
+  const std::size_t room = options_.max_running - running_.size();
+  const std::size_t beginning =
+      prefilling_.size() + (stuck_ ? 0 : std::min(waiting_.size(), room));
+  return generating > 0 && generating >= 4 * beginning;
+}
+
 Scheduler::Step Scheduler::NextStep() {
   Step step;
   int budget = options_.token_budget;
@@ -199,8 +208,7 @@ Scheduler::Step Scheduler::NextStep() {
     ++sequence.next_position;
     --budget;
   }
-  // Who is past its prompt is ready or pending.
-  if (running_.size() > prefilling_.size()) {
+  if (IsMixed()) {
     budget = std::min(budget, options_.mixed_token_budget);
   }
   // Nobody is let in who would take back what was just taken from him.

@@ -40,8 +40,10 @@ class Scheduler {
  public:
   struct Options {
     int token_budget = 512;  // Rows of a step; at least 1.
-    // Rows of prompts in a step while other sequences wait for their next tokens; at
-    // least 1. The smaller, the steadier these come, and the longer prompts take.
+    // Rows of prompts in a step while at least four times as many sequences wait
+    // for their next token as for their first; at least 1. The smaller, the
+    // steadier tokens come, and the longer prompts take. (Where many are yet to
+    // begin, as after a burst, it is better for all that they do soon.)
     int mixed_token_budget = 512;
     int max_running = 64;    // Sequences that hold blocks at once.
   };
@@ -165,6 +167,8 @@ class Scheduler {
   // ... or would without those of a priority below that of `rank`, if any.
   bool FitsWithoutLower(const Rank& rank, int blocks,
                         const BlockTable& cached) const;
+  // Whether few prompts keep many sequences from their next tokens.
+  bool IsMixed() const;
   void TakeChunk(Sequence& sequence, Step& step, int& budget);
   void Stop(Sequence& sequence, State state);
 

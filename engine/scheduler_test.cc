@@ -56,18 +56,20 @@ TEST(SchedulerTest, PromptThenOneRowForEachToken) {
 TEST(SchedulerTest, PromptsGetFewerRowsWhileOthersWaitForTokens) {
   BlockPool pool(100);
   Scheduler scheduler(
-      {.token_budget = 20, .mixed_token_budget = 5, .max_running = 4}, pool);
-  scheduler.Add(1, 30, 40);
-  scheduler.Add(2, 30, 40);
-  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 0, 20, 0}}));
-  // The step in which a prompt ends is no mixed one.
-  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 20, 10, 1}, {2, 0, 10, 0}}));
-  // Pending: a step without its row delays it, too.
-  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{2, 10, 5, 0}}));
+      {.token_budget = 20, .mixed_token_budget = 5, .max_running = 8}, pool);
+  for (const SequenceId id : {1, 2, 3, 4}) scheduler.Add(id, 5, 40);
+  EXPECT_EQ(scheduler.NextStep().slices.size(), 4u);
+  scheduler.Add(5, 30, 40);
+  // Pending: a step without their rows delays them, too.
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{5, 0, 5, 0}}));
   scheduler.TokenArrived(1);
-  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 30, 1, 1}, {2, 15, 5, 0}}));
-  scheduler.Remove(1);
-  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{2, 20, 10, 1}}));
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 5, 1, 1}, {5, 5, 5, 0}}));
+  // Two that begin beside four: sooner is better for all.
+  scheduler.Add(6, 8, 40);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{5, 10, 20, 1}}));
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{6, 0, 5, 0}}));
+  for (const SequenceId id : {1, 2, 3, 4, 5}) scheduler.Remove(id);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{6, 5, 3, 1}}));
 }
 
 TEST(SchedulerTest, APausedSequenceIsLeftOutInEveryStateAndHoldsNobodyUp) {

@@ -49,8 +49,9 @@ ABSL_FLAG(std::string, weights, "auto",
           "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
           "int4; the same in all workers of a cluster.");
 ABSL_FLAG(int, mixed_token_budget, 32,
-          "Most rows of prompts in one step while answers are being generated: "
-          "fewer make their tokens come more steadily and prompts take longer.");
+          "Most rows of prompts in one step while many more answers are being "
+          "generated than begun: fewer make their tokens come more steadily and "
+          "prompts take longer.");
 ABSL_FLAG(bool, prefix_caching, true,
           "Share the cache blocks of prompts that begin alike.");
 ABSL_FLAG(std::string, families, "",
