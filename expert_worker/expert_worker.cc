@@ -2,6 +2,7 @@
 
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -50,8 +51,13 @@ void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
   last_frame_nanos_.store(absl::ToInt64Nanoseconds(Clock::Real().Now()),
                           std::memory_order_relaxed);
   thread_.Post([this, id, frame = std::move(frame)]() mutable {
+    const bool reach = std::holds_alternative<Reach>(frame.body);
     core_.LinkFrame(id, std::move(frame));
-    sequences_.store(core_.sequences(), std::memory_order_relaxed);
+    if (reach) {
+      Publish();
+    } else {
+      sequences_.store(core_.sequences(), std::memory_order_relaxed);
+    }
   });
 }
 

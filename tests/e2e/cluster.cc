@@ -191,6 +191,13 @@ void Cluster::WaitForHealth(bool serving) {
         << "the router's health did not become "
         << (serving ? "SERVING" : "NOT_SERVING");
   }
+  if (!serving) return;
+  for (const std::string& address : expert_addresses_) {
+    const auto channel =
+        grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+    EXPECT_TRUE(Eventually([&] { return IsServing(channel); }))
+        << "an expert worker's health did not become SERVING";
+  }
 }
 
 void Cluster::StopAll() {

@@ -1,0 +1,62 @@
+#include "expert_worker/expert_worker.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <thread>
+
+#include "engine/loading.h"
+
+namespace apollo {
+namespace {
+
+class NoLink final : public Link {
+ public:
+  void Send(Frame) override {}
+  void Close() override {}
+};
+
+class NoObserver final : public ExpertObserver {
+ public:
+  void OnBatch(int) override {}
+  void OnRouted(const RoutedRows&) override {}
+  void OnRowsSent(int) override {}
+  void OnRowsServed(int) override {}
+  void OnOpened(std::uint64_t, int) override {}
+  void OnSampled(std::uint64_t) override {}
+  void OnClosed(std::uint64_t, absl::StatusCode) override {}
+  void OnPreemption() override {}
+};
+
+// Events are handled in the worker's own thread: waits for it, at most until the
+// test's time is over.
+void WaitUntil(const ExpertWorker& worker, bool ready) {
+  while (worker.Ready() != ready) std::this_thread::yield();
+}
+
+TEST(ExpertWorkerTest, IsReadyWhileEveryExpertIsOfferedHereOrByAPeer) {
+  const auto model = OpenModelDirectory("tests/golden/published");
+  ASSERT_TRUE(model.ok()) << model.status();
+  ThreadPool pool(1);
+  auto stage = ExpertStage::Load(model->config, *model->weights, {0, 1, 2, 3},
+                                 {1 << 20}, pool, nullptr);
+  ASSERT_TRUE(stage.ok()) << stage.status();
+  NoObserver observer;
+  ExpertWorker worker({}, std::move(*stage), observer);
+  EXPECT_FALSE(worker.Ready());
+  const std::set<int> others = {4, 5, 6};
+  worker.OnLinkUp(1, {WorkerRole::kExpert, "p", "m", "1", others},
+                  std::make_shared<NoLink>());
+  worker.OnLinkFrame(1, {Reach{others}, {}});
+  WaitUntil(worker, true);
+  worker.OnLinkFrame(1, {Reach{}, {}});  // It is about to stop.
+  WaitUntil(worker, false);
+  worker.OnLinkFrame(1, {Reach{others}, {}});
+  WaitUntil(worker, true);
+  worker.OnLinkDown(1, absl::OkStatus());
+  WaitUntil(worker, false);
+}
+
+}  // namespace
+}  // namespace apollo
