@@ -89,9 +89,9 @@ TEST(FailureTest, OneOfTwoDenseWorkersIsEnough) {
   EXPECT_EQ(answer.started.workers().dense_worker(), "dense-1");
 }
 
-TEST(FailureTest, RunningRequestsFailWhenTheirExpertWorkerIsLost) {
-  Cluster cluster(Model(), {.expert_workers = 1});
-  cluster.Start();
+// A request that runs is UNAVAILABLE once `harm` has been done to the cluster.
+template <typename Harm>
+void ExpectFailsOnce(Cluster& cluster, Harm harm) {
   v1::GenerateRequest request = GreedyRequest(kPrompt, 480);
   request.set_ignore_eos(true);
   // Far more work than can be done before the signal arrives.
@@ -102,29 +102,23 @@ TEST(FailureTest, RunningRequestsFailWhenTheirExpertWorkerIsLost) {
   v1::GenerateResponse response;
   ASSERT_TRUE(stream->Read(&response));
   ASSERT_TRUE(response.has_started());
-  cluster.KillExpert(0);
+  harm();
   while (stream->Read(&response)) {
   }
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST(FailureTest, RunningRequestsFailWhenTheirExpertWorkerIsLost) {
+  Cluster cluster(Model(), {.expert_workers = 1});
+  cluster.Start();
+  ExpectFailsOnce(cluster, [&] { cluster.KillExpert(0); });
+}
+
 TEST(FailureTest, AFrozenExpertWorkerIsNoticedAndComesBack) {
   Cluster cluster(Model(), {.expert_workers = 2});
   cluster.Start();
-  v1::GenerateRequest request = GreedyRequest(kPrompt, 480);
-  request.set_ignore_eos(true);
-  request.mutable_sampling()->set_choices(8);
-  grpc::ClientContext context;
-  const auto stub = cluster.NewStub();
-  const auto stream = stub->Generate(&context, request);
-  v1::GenerateResponse response;
-  ASSERT_TRUE(stream->Read(&response));
-  ASSERT_TRUE(response.has_started());
   // Its connections stay open, but nobody answers pings on them any more.
-  cluster.FreezeExpert(1);
-  while (stream->Read(&response)) {
-  }
-  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  ExpectFailsOnce(cluster, [&] { cluster.FreezeExpert(1); });
   ExpectUnavailable(cluster);
   cluster.ThawExpert(1);
   cluster.WaitForHealth(true);
