@@ -2,7 +2,6 @@
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
-#include <absl/strings/str_cat.h>
 #include <absl/time/time.h>
 
 #include <cstdint>
@@ -68,23 +67,12 @@ ABSL_FLAG(int, max_waiting, 1024,
 namespace apollo {
 namespace {
 
-absl::Status CheckAtLeastOne(const char* flag, std::int64_t value) {
-  if (value >= 1) return absl::OkStatus();
-  return absl::InvalidArgumentError(std::string("--") + flag + " is " +
-                                    std::to_string(value) +
-                                    "; it must be at least 1");
-}
-
 absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
   ASSIGN_OR_RETURN(Membership experts,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
-  if (absl::GetFlag(FLAGS_answer_timeout) <= absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--answer_timeout is ",
-                     absl::FormatDuration(absl::GetFlag(FLAGS_answer_timeout)),
-                     "; it must be more than 0, for example 10s"));
-  }
+  RETURN_IF_ERROR(CheckAboveZero("answer_timeout",
+                                 absl::GetFlag(FLAGS_answer_timeout)));
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
   ASSIGN_OR_RETURN(const CacheOptions cache,
                    ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),

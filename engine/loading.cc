@@ -130,6 +130,19 @@ absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes) {
   return megabytes << 20;
 }
 
+absl::Status CheckAtLeastOne(std::string_view flag, std::int64_t value) {
+  if (value >= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--", ToAbsl(flag), " is ", value, "; it must be at least 1"));
+}
+
+absl::Status CheckAboveZero(std::string_view flag, absl::Duration value) {
+  if (value > absl::ZeroDuration()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", ToAbsl(flag), " is ", absl::FormatDuration(value),
+                   "; it must be more than 0, for example 10s"));
+}
+
 absl::StatusOr<CacheOptions> ParseCacheOptions(std::int64_t megabytes,
                                                std::string_view dtype) {
   CacheOptions options;

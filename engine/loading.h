@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 
 #include <cstdint>
 #include <memory>
@@ -60,6 +61,11 @@ absl::StatusOr<int> ThreadCount(int asked);
 // The flag --cache_megabytes in bytes. INVALID_ARGUMENT unless it is from 1 to
 // 2^30 (a pebibyte).
 absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes);
+
+// INVALID_ARGUMENT naming the flag and its value unless that is at least 1, or
+// longer than nothing.
+absl::Status CheckAtLeastOne(std::string_view flag, std::int64_t value);
+absl::Status CheckAboveZero(std::string_view flag, absl::Duration value);
 
 // The flags --cache_megabytes and --cache_dtype ("float32" or "bf16").
 // INVALID_ARGUMENT naming the one that is wrong.

@@ -78,5 +78,14 @@ TEST(LoadingTest, WorkersWithOtherWeightsHaveAnotherHash) {
   EXPECT_EQ(hash(WeightFormat::kF32), plain->hash + "+float32");
 }
 
+TEST(FlagTest, BoundsNameTheFlagAndItsValue) {
+  EXPECT_TRUE(CheckAtLeastOne("rows", 1).ok());
+  EXPECT_EQ(CheckAtLeastOne("rows", 0).message(),
+            "--rows is 0; it must be at least 1");
+  EXPECT_TRUE(CheckAboveZero("wait", absl::Milliseconds(1)).ok());
+  EXPECT_EQ(CheckAboveZero("wait", absl::Seconds(-2)).message(),
+            "--wait is -2s; it must be more than 0, for example 10s");
+}
+
 }  // namespace
 }  // namespace apollo

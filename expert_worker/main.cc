@@ -2,7 +2,6 @@
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
-#include <absl/strings/str_cat.h>
 #include <absl/time/time.h>
 
 #include <cstdint>
@@ -70,12 +69,8 @@ absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
   ASSIGN_OR_RETURN(Membership members,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
-  if (absl::GetFlag(FLAGS_answer_timeout) <= absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--answer_timeout is ",
-                     absl::FormatDuration(absl::GetFlag(FLAGS_answer_timeout)),
-                     "; it must be more than 0, for example 10s"));
-  }
+  RETURN_IF_ERROR(CheckAboveZero("answer_timeout",
+                                 absl::GetFlag(FLAGS_answer_timeout)));
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
   ASSIGN_OR_RETURN(const CacheOptions cache,
                    ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),

@@ -4,7 +4,6 @@
 #include <absl/cleanup/cleanup.h>
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
-#include <absl/strings/str_cat.h>
 #include <absl/flags/usage.h>
 
 #include <cstdint>
@@ -95,12 +94,8 @@ class LocalBackend final : public RouterBackend {
 
 absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
-  if (absl::GetFlag(FLAGS_mixed_token_budget) < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--mixed_token_budget is ",
-                     absl::GetFlag(FLAGS_mixed_token_budget),
-                     "; it must be at least 1"));
-  }
+  RETURN_IF_ERROR(CheckAtLeastOne("mixed_token_budget",
+                                  absl::GetFlag(FLAGS_mixed_token_budget)));
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
   ASSIGN_OR_RETURN(const CacheOptions cache,
                    ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
