@@ -61,6 +61,10 @@ ABSL_FLAG(int, mixed_token_budget, 32,
           "Most rows of prompts in one step while many more answers are being "
           "generated than begun: fewer make their tokens come more steadily and "
           "prompts take longer.");
+ABSL_FLAG(int, steps_in_flight, 2,
+          "Steps at once: 2 let dense and expert workers compute at the same "
+          "time; 1 is better where they share processors, as larger steps read "
+          "the weights less often.");
 ABSL_FLAG(int, max_waiting, 1024,
           "Most sequences that wait for cache space before more are refused.");
 
@@ -83,6 +87,8 @@ absl::Status Run() {
       CheckAtLeastOne("token_budget", absl::GetFlag(FLAGS_token_budget)));
   RETURN_IF_ERROR(CheckAtLeastOne("mixed_token_budget",
                                   absl::GetFlag(FLAGS_mixed_token_budget)));
+  RETURN_IF_ERROR(
+      CheckAtLeastOne("steps_in_flight", absl::GetFlag(FLAGS_steps_in_flight)));
   RETURN_IF_ERROR(
       CheckAtLeastOne("max_waiting", absl::GetFlag(FLAGS_max_waiting)));
   ASSIGN_OR_RETURN(const std::optional<WeightFormat> weights,
@@ -107,6 +113,7 @@ absl::Status Run() {
   core.name = absl::GetFlag(FLAGS_name);
   core.scheduler.token_budget = absl::GetFlag(FLAGS_token_budget);
   core.scheduler.mixed_token_budget = absl::GetFlag(FLAGS_mixed_token_budget);
+  core.steps_in_flight = absl::GetFlag(FLAGS_steps_in_flight);
   core.scheduler.max_running = absl::GetFlag(FLAGS_max_running);
   core.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
   core.max_waiting = absl::GetFlag(FLAGS_max_waiting);

@@ -79,6 +79,8 @@ class ExpertStage {
   // logits: [rows.size(), vocab]
   void Logits(const Step& step, std::span<const int> rows, float* logits);
 
+  // What the stage computes with, for others between its functions.
+  ThreadPool& pool() { return pool_; }
   KvCache& cache() { return *cache_; }
   const ModelConfig& config() const { return config_; }
 

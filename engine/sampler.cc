@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
+#include <utility>
 
 #include "kernels/logits.h"
 
@@ -16,41 +18,71 @@ std::uint64_t Mix(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// Draws among the top-k / top-p set of softmax(logits / temperature).
-std::int32_t Draw(const float* logits, int vocab, const SamplingOptions& options,
-                  double uniform) {
-  std::vector<std::int32_t> order(vocab);
-  std::iota(order.begin(), order.end(), 0);
+// A token that was drawn, or none if `order` was too short to tell.
+// order: the tokens of the largest logits. `all`: there are no others.
+std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order, bool all,
+                                      const float* logits, int vocab,
+                                      const SamplingOptions& options,
+                                      double uniform) {
   const auto falling = [logits](std::int32_t a, std::int32_t b) {
     return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
   };
-  int count = vocab;
-  if (options.top_k > 0 && options.top_k < vocab) {
-    count = options.top_k;
-    std::partial_sort(order.begin(), order.begin() + count, order.end(),
+  const bool cut = options.top_k > 0 && options.top_k < vocab;
+  if (cut) {
+    if (order.size() < static_cast<std::size_t>(options.top_k)) return std::nullopt;
+    std::partial_sort(order.begin(), order.begin() + options.top_k, order.end(),
                       falling);
+    order.resize(options.top_k);
   } else {
     std::sort(order.begin(), order.end(), falling);
   }
-  std::vector<double> p(count);
+  std::vector<double> p;
   double sum = 0;
-  for (int i = 0; i < count; ++i) {
-    p[i] = std::exp((static_cast<double>(logits[order[i]]) - logits[order[0]]) /
-                    options.temperature);
-    sum += p[i];
+  for (const std::int32_t token : order) {
+    p.push_back(std::exp((static_cast<double>(logits[token]) - logits[order[0]]) /
+                         options.temperature));
+    sum += p.back();
+  }
+  const bool complete = cut || all;
+  if (!complete) {
+    // More overflows what 0 may be multiplied by, and means the same.
+    const float scale = std::min(1.0f / options.temperature, 1e30f);
+    sum = SumExp(logits, vocab, logits[order[0]], scale);
   }
   // The smallest set that reaches top_p of the mass; then draw from its mass.
-  double mass = 0;
-  int kept = 0;
-  while (kept < count && (kept == 0 || mass < options.top_p * sum)) {
-    mass += p[kept++];
+  double mass = options.top_p < 1 ? 0 : sum;
+  std::size_t kept = options.top_p < 1 ? 0 : p.size();
+  if (options.top_p < 1) {
+    while (kept < p.size() && (kept == 0 || mass < options.top_p * sum)) {
+      mass += p[kept++];
+    }
+    if (!complete && mass < options.top_p * sum) return std::nullopt;
   }
   double rest = uniform * mass;
-  for (int i = 0; i < kept; ++i) {
+  for (std::size_t i = 0; i < kept; ++i) {
     rest -= p[i];
     if (rest < 0) return order[i];
   }
-  return order[kept - 1];  // Rounding only.
+  // With all that there is, rounding only.
+  if (!complete && options.top_p >= 1) return std::nullopt;
+  return order[kept - 1];
+}
+
+// Draws among the top-k / top-p set of softmax(logits / temperature). Nearly
+// always a few tokens have nearly all of the mass, and only those are sorted.
+std::int32_t Draw(const float* logits, int vocab, const SamplingOptions& options,
+                  double uniform) {
+  const float top = logits[ArgMax(logits, vocab)];
+  for (const float margin : {8.0f, 16.0f}) {
+    if (const auto token = DrawAmong(
+            TokensAtLeast(logits, vocab, top - margin * options.temperature),
+            false, logits, vocab, options, uniform)) {
+      return *token;
+    }
+  }
+  std::vector<std::int32_t> order(vocab);
+  std::iota(order.begin(), order.end(), 0);
+  return *DrawAmong(std::move(order), true, logits, vocab, options, uniform);
 }
 
 }  // namespace

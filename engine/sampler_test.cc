@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
+#include <random>
 #include <vector>
 
 namespace apollo {
@@ -93,6 +96,63 @@ TEST(SamplerTest, DependsOnSeedAndPositionOnly) {
   }
   EXPECT_EQ(first, second);
   EXPECT_NE(first, other_seed);
+}
+
+// What Sample draws, put plainly: all tokens sorted, in double.
+std::int32_t PlainDraw(const std::vector<float>& logits,
+                       const SamplingOptions& options, std::uint64_t position) {
+  std::vector<std::int32_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+    return logits[a] > logits[b];
+  });
+  if (options.top_k > 0 && options.top_k < static_cast<int>(order.size())) {
+    order.resize(options.top_k);
+  }
+  std::vector<double> p;
+  for (const std::int32_t token : order) {
+    p.push_back(std::exp((static_cast<double>(logits[token]) - logits[order[0]]) /
+                         options.temperature));
+  }
+  const double sum = std::accumulate(p.begin(), p.end(), 0.0);
+  std::size_t kept = 0;
+  double mass = 0;
+  while (kept < p.size() && (kept == 0 || mass < options.top_p * sum)) {
+    mass += p[kept++];
+  }
+  double rest = UniformAt(options.seed, position) * mass;
+  for (std::size_t i = 0; i < kept; ++i) {
+    rest -= p[i];
+    if (rest < 0) return order[i];
+  }
+  return order[kept - 1];
+}
+
+TEST(SamplerTest, DrawsAsIfAllTokensWereSorted) {
+  std::mt19937 random(4);
+  for (const float spread : {0.1f, 3.0f, 8.0f}) {  // From even to peaked.
+    std::vector<float> logits(3001);
+    std::normal_distribution<float> normal(0, spread);
+    for (float& logit : logits) {
+      logit = std::round(normal(random) * 16) / 16;  // With ties.
+    }
+    for (const float temperature : {1e-6f, 0.3f, 1.0f, 5.0f, 100.0f}) {
+      for (const float top_p : {0.05f, 0.9f, 0.9999f, 1.0f}) {
+        for (const int top_k : {0, 1, 40, 3000, 5000}) {
+          const SamplingOptions options = {.temperature = temperature,
+                                           .top_p = top_p,
+                                           .top_k = top_k,
+                                           .seed = random()};
+          for (int position = 0; position < 10; ++position) {
+            std::vector<float> copy = logits;
+            EXPECT_EQ(Sample(copy.data(), 3001, options, {}, position, 0).token,
+                      PlainDraw(logits, options, position))
+                << spread << " " << temperature << " " << top_p << " " << top_k;
+          }
+        }
+      }
+    }
+  }
 }
 
 TEST(SamplerTest, UniformNumbersAreTheSameOnEveryMachine) {

@@ -631,30 +631,37 @@ void ExpertCore::FinishBatch() {
     for (std::size_t i = 0; i < count; ++i) rows.push_back(wanted[first + i].row);
     logits.resize(count * config.vocab_size);
     stage_->Logits(batch_->step, rows, logits.data());
+    std::vector<SampledToken> sampled(count);
+    stage_->pool().ParallelFor(count, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const Wanted& w = wanted[first + i];
+        float* row = &logits[i * config.vocab_size];
+        const Batch::Entry& entry = batch_->entries[w.entry];
+        if (w.target >= 0) {
+          sampled[i].logprob = row[entry.rows->score_targets[w.target]] -
+                               LogSumExp(row, config.vocab_size);
+          continue;
+        }
+        const Sequence& sequence = sequences_.at(entry.key);
+        sampled[i] = Sample(row, config.vocab_size, sequence.start.sampling,
+                            sequence.generated, outputs[w.entry].position + 1,
+                            sequence.start.top_logprobs);
+      }
+    });
     for (std::size_t i = 0; i < count; ++i) {
       const Wanted& w = wanted[first + i];
-      float* row = &logits[i * config.vocab_size];
       SequenceOutput& output = outputs[w.entry];
-      const Batch::Entry& entry = batch_->entries[w.entry];
-      if (w.target >= 0) {
-        const float log_sum = LogSumExp(row, config.vocab_size);
-        if (!std::isfinite(log_sum)) output.status = NotFinite();
-        output.score_logprobs.push_back(
-            row[entry.rows->score_targets[w.target]] - log_sum);
-        continue;
-      }
-      const Sequence& sequence = sequences_.at(entry.key);
-      SampledToken sampled =
-          Sample(row, config.vocab_size, sequence.start.sampling,
-                 sequence.generated, output.position + 1,
-                 sequence.start.top_logprobs);
-      if (!std::isfinite(sampled.logprob)) {
+      if (!std::isfinite(sampled[i].logprob)) {
         output.status = NotFinite();
         continue;
       }
-      observer_.OnSampled(sequence.opened);
-      output.sampled = TokenLogprob{sampled.token, sampled.logprob};
-      output.alternatives = std::move(sampled.alternatives);
+      if (w.target >= 0) {
+        output.score_logprobs.push_back(sampled[i].logprob);
+        continue;
+      }
+      observer_.OnSampled(sequences_.at(batch_->entries[w.entry].key).opened);
+      output.sampled = TokenLogprob{sampled[i].token, sampled[i].logprob};
+      output.alternatives = std::move(sampled[i].alternatives);
     }
   }
   // One answer for each step, in their order.

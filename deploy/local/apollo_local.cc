@@ -51,6 +51,9 @@ ABSL_FLAG(int, mixed_token_budget, 32,
           "Most rows of prompts in one step while many more answers are being "
           "generated than begun: fewer make their tokens come more steadily and "
           "prompts take longer.");
+ABSL_FLAG(int, steps_in_flight, 1,
+          "Steps at once. Both stages share this machine's processors: 1 makes "
+          "larger steps, which read the weights less often.");
 ABSL_FLAG(bool, prefix_caching, true,
           "Share the cache blocks of prompts that begin alike.");
 ABSL_FLAG(std::string, families, "",
@@ -96,6 +99,8 @@ absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
   RETURN_IF_ERROR(CheckAtLeastOne("mixed_token_budget",
                                   absl::GetFlag(FLAGS_mixed_token_budget)));
+  RETURN_IF_ERROR(
+      CheckAtLeastOne("steps_in_flight", absl::GetFlag(FLAGS_steps_in_flight)));
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
   ASSIGN_OR_RETURN(const CacheOptions cache,
                    ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
@@ -113,8 +118,7 @@ absl::Status Run() {
                          absl::GetFlag(FLAGS_language_model)}));
   ASSIGN_OR_RETURN(const std::set<int> experts,
                    ParseExperts("all", model.config.num_experts));
-  // A pool serves one thread at a time, so each stage has its own. With two steps
-  // in flight both may work at once, and the system shares the processors out.
+  // A pool serves one thread at a time, so each stage has its own.
   ThreadPool dense_pool(threads), expert_pool(threads);
   ASSIGN_OR_RETURN(std::unique_ptr<DenseStage> dense_stage,
                    DenseStage::Load(model.config, *model.weights, cache,
@@ -134,6 +138,7 @@ absl::Status Run() {
   DenseCore::Options core;
   core.name = "local";
   core.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
+  core.steps_in_flight = absl::GetFlag(FLAGS_steps_in_flight);
   core.scheduler.mixed_token_budget = absl::GetFlag(FLAGS_mixed_token_budget);
   // Both engines are this process: if one stands still, so does the other, and
   // nobody would dial again.
