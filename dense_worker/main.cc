@@ -48,8 +48,9 @@ ABSL_FLAG(absl::Duration, answer_timeout, absl::Seconds(30),
 ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
 ABSL_FLAG(std::int64_t, cache_megabytes, 1024,
           "Bound of the key/value cache and replay log, in MiB.");
-ABSL_FLAG(std::string, cache_dtype, "float32",
-          "Keys and values in the cache: float32 or bf16.");
+ABSL_FLAG(std::string, cache_dtype, "auto",
+          "Keys and values in the cache: float32, f16, bf16, or auto: f16 with "
+          "--weights of bf16, int8 or int4, else float32.");
 ABSL_FLAG(std::string, weights, "auto",
           "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
           "int4; the same in all workers of a cluster.");
@@ -78,9 +79,6 @@ absl::Status Run() {
   RETURN_IF_ERROR(CheckAboveZero("answer_timeout",
                                  absl::GetFlag(FLAGS_answer_timeout)));
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
-  ASSIGN_OR_RETURN(const CacheOptions cache,
-                   ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
-                                     absl::GetFlag(FLAGS_cache_dtype)));
   RETURN_IF_ERROR(
       CheckAtLeastOne("max_running", absl::GetFlag(FLAGS_max_running)));
   RETURN_IF_ERROR(
@@ -96,6 +94,10 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(
       const OpenModel model,
       OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
+  ASSIGN_OR_RETURN(const CacheOptions cache,
+                   ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
+                                     absl::GetFlag(FLAGS_cache_dtype),
+                                     model.format));
   ASSIGN_OR_RETURN(const FamilyTable families,
                    FamilyTable::ForModel(absl::GetFlag(FLAGS_model),
                                          absl::GetFlag(FLAGS_families),

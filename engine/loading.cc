@@ -46,6 +46,7 @@ absl::StatusOr<OpenModel> OpenModelDirectory(
           "--weights is ", WeightsName(format), ", but ", directory, "/",
           kPackedFile, " holds ", packed->format()));
     }
+    ASSIGN_OR_RETURN(model.format, WeightsByName(packed->format()));
     model.hash = packed->hash();
     model.weights = std::move(packed);
     return model;
@@ -53,6 +54,7 @@ absl::StatusOr<OpenModel> OpenModelDirectory(
   ASSIGN_OR_RETURN(Checkpoint opened, Checkpoint::Open(directory));
   auto checkpoint = std::make_unique<Checkpoint>(std::move(opened));
   RETURN_IF_ERROR(CheckTensors(model.config, *checkpoint));
+  model.format = format;
   model.hash = ModelHash(model.config, *checkpoint);
   if (format) absl::StrAppend(&model.hash, "+", WeightsName(format));
   ASSIGN_OR_RETURN(model.weights,
@@ -143,16 +145,22 @@ absl::Status CheckAboveZero(std::string_view flag, absl::Duration value) {
                    "; it must be more than 0, for example 10s"));
 }
 
-absl::StatusOr<CacheOptions> ParseCacheOptions(std::int64_t megabytes,
-                                               std::string_view dtype) {
+absl::StatusOr<CacheOptions> ParseCacheOptions(
+    std::int64_t megabytes, std::string_view dtype,
+    std::optional<WeightFormat> weights) {
   CacheOptions options;
   ASSIGN_OR_RETURN(options.bytes, CacheBytes(megabytes));
-  if (dtype == "bf16") {
+  if (dtype == "auto") {
+    const bool rounded = weights && *weights != WeightFormat::kF32;
+    options.type = rounded ? CacheType::kF16 : CacheType::kFloat32;
+  } else if (dtype == "f16") {
+    options.type = CacheType::kF16;
+  } else if (dtype == "bf16") {
     options.type = CacheType::kBf16;
   } else if (dtype != "float32") {
     return absl::InvalidArgumentError(
         absl::StrCat("--cache_dtype is \"", ToAbsl(dtype),
-                     "\"; it must be float32 or bf16"));
+                     "\"; it must be auto, float32, f16 or bf16"));
   }
   return options;
 }

@@ -22,6 +22,8 @@ namespace apollo {
 struct OpenModel {
   ModelConfig config;
   std::unique_ptr<WeightSource> weights;
+  // The format of choice, or none: as in the checkpoint.
+  std::optional<WeightFormat> format;
   // See ModelHash; with "+int8" behind it, say, if the weights are served in a
   // format of choice. Workers compare it when they link.
   std::string hash;
@@ -67,9 +69,11 @@ absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes);
 absl::Status CheckAtLeastOne(std::string_view flag, std::int64_t value);
 absl::Status CheckAboveZero(std::string_view flag, absl::Duration value);
 
-// The flags --cache_megabytes and --cache_dtype ("float32" or "bf16").
+// The flags --cache_megabytes and --cache_dtype ("float32", "f16", "bf16", or
+// "auto": f16 beside weights that were rounded by choice, else float32).
 // INVALID_ARGUMENT naming the one that is wrong.
-absl::StatusOr<CacheOptions> ParseCacheOptions(std::int64_t megabytes,
-                                               std::string_view dtype);
+absl::StatusOr<CacheOptions> ParseCacheOptions(
+    std::int64_t megabytes, std::string_view dtype,
+    std::optional<WeightFormat> weights);
 
 }  // namespace apollo

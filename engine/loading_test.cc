@@ -38,16 +38,27 @@ TEST(LoadingTest, CacheBytesNeitherVanishNorOverflow) {
 }
 
 TEST(LoadingTest, CacheOptionsNameTheFlagThatIsWrong) {
-  EXPECT_EQ(ParseCacheOptions(2, "float32")->type, CacheType::kFloat32);
-  EXPECT_EQ(ParseCacheOptions(2, "float32")->bytes, 2 << 20);
-  EXPECT_EQ(ParseCacheOptions(2, "bf16")->type, CacheType::kBf16);
-  for (const char* wrong : {"", "f16", "BF16"}) {
-    const absl::Status status = ParseCacheOptions(2, wrong).status();
+  const auto type_of = [](const char* dtype, std::optional<WeightFormat> weights) {
+    return ParseCacheOptions(2, dtype, weights)->type;
+  };
+  EXPECT_EQ(type_of("float32", WeightFormat::kInt8), CacheType::kFloat32);
+  EXPECT_EQ(type_of("bf16", std::nullopt), CacheType::kBf16);
+  EXPECT_EQ(type_of("f16", std::nullopt), CacheType::kF16);
+  EXPECT_EQ(type_of("auto", std::nullopt), CacheType::kFloat32);
+  EXPECT_EQ(type_of("auto", WeightFormat::kF32), CacheType::kFloat32);
+  for (const WeightFormat rounded :
+       {WeightFormat::kBF16, WeightFormat::kInt8, WeightFormat::kInt4}) {
+    EXPECT_EQ(type_of("auto", rounded), CacheType::kF16);
+  }
+  EXPECT_EQ(ParseCacheOptions(2, "float32", std::nullopt)->bytes, 2 << 20);
+  for (const char* wrong : {"", "fp16", "BF16"}) {
+    const absl::Status status =
+        ParseCacheOptions(2, wrong, std::nullopt).status();
     EXPECT_EQ(status.code(), kInvalid);
     EXPECT_NE(std::string(status.message()).find("--cache_dtype"),
               std::string::npos);
   }
-  EXPECT_EQ(ParseCacheOptions(0, "bf16").status().code(), kInvalid);
+  EXPECT_EQ(ParseCacheOptions(0, "bf16", std::nullopt).status().code(), kInvalid);
 }
 
 TEST(LoadingTest, WeightsAreOneOfTheFormats) {

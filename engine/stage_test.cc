@@ -27,15 +27,19 @@ INSTANTIATE_TEST_SUITE_P(
     Cases, StageTest,
     testing::Combine(testing::Values("published", "all_sparse", "every_expert",
                                      "twelve_experts"),
-                     testing::Values(CacheType::kFloat32, CacheType::kBf16)),
+                     testing::Values(CacheType::kFloat32, CacheType::kBf16,
+                                     CacheType::kF16)),
     [](const auto& info) {
       return std::get<0>(info.param) +
-             (std::get<1>(info.param) == CacheType::kBf16 ? "_bf16" : "");
+             (std::get<1>(info.param) == CacheType::kBf16  ? "_bf16"
+              : std::get<1>(info.param) == CacheType::kF16 ? "_f16"
+                                                           : "");
     });
 
-TEST(CacheTypeTest, Bf16HalvesTheBlocksAndChangesLogitsALittle) {
+// How far logits are from those with a float32 cache, as a share of them.
+double ChangeBy(CacheType type) {
   const OpenModel model = OpenGolden("published");
-  Stages exact(model, 1, CacheType::kFloat32), half(model, 1, CacheType::kBf16);
+  Stages exact(model, 1, CacheType::kFloat32), half(model, 1, type);
   EXPECT_EQ(half.expert->cache().pool().total(),
             2 * exact.expert->cache().pool().total());
   // The boundary activations stay as they are.
@@ -53,8 +57,13 @@ TEST(CacheTypeTest, Bf16HalvesTheBlocksAndChangesLogitsALittle) {
     change += std::pow(a.logits[i] - b.logits[i], 2);
     size += std::pow(a.logits[i], 2);
   }
-  // bf16 has 8 bits of precision: 2^-9 at most for each number.
-  EXPECT_LT(std::sqrt(change / size), 0.02);
+  return std::sqrt(change / size);
+}
+
+TEST(CacheTypeTest, SixteenBitsHalveTheBlocksAndChangeLogitsALittle) {
+  // 8 bits of precision are 2^-9 at most for each number, 11 are 2^-12.
+  EXPECT_LT(ChangeBy(CacheType::kBf16), 0.02);
+  EXPECT_LT(ChangeBy(CacheType::kF16), 0.0025);
 }
 
 // How far a model's logits in a format are from those in float32: the root mean

@@ -1,13 +1,14 @@
 #include "kernels/attention.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <vector>
+
+#include "kernels/half.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/attention.cc"
@@ -51,11 +52,20 @@ HWY_INLINE V Load(const hwy::bfloat16_t* from) {
   const hn::Rebind<hwy::bfloat16_t, F32> d;
   return hn::PromoteTo(F32(), hn::LoadU(d, from));
 }
+HWY_INLINE V Load(const hwy::float16_t* from) {
+  const hn::Rebind<hwy::float16_t, F32> d;
+  return hn::PromoteTo(F32(), hn::LoadU(d, from));
+}
 HWY_INLINE float LoadOne(const float* from) { return *from; }
+HWY_INLINE float LoadOne(const hwy::float16_t* from) {
+  std::uint16_t half;
+  std::memcpy(&half, from, sizeof(half));
+  return F32FromF16Bits(half);
+}
 HWY_INLINE float LoadOne(const hwy::bfloat16_t* from) {
   std::uint16_t half;
   std::memcpy(&half, from, sizeof(half));
-  return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16);
+  return F32FromBf16Bits(half);
 }
 
 // Tiles whose sums stay in registers, of which there are 32 with AVX-512, where
@@ -238,8 +248,8 @@ HWY_INLINE void AddValues(int count, const float* weights,
   }
 }
 
-// Some query heads, which share a kv head, of some rows. T: float or
-// bfloat16_t.
+// Some query heads, which share a kv head, of some rows. T: float, bfloat16_t or
+// float16_t.
 template <typename T>
 void AttendTileIn(const AttentionShape& shape, const AttentionTile& tile,
                   int first_head, int group, const float* q,
@@ -323,12 +333,17 @@ void AttendTile(const AttentionShape& shape, const AttentionTile& tile,
                 int first_head, int heads, const float* q,
                 std::ptrdiff_t q_stride, float* out, std::ptrdiff_t out_stride,
                 std::vector<float>& scratch) {
-  if (shape.cache_type == CacheType::kBf16) {
-    AttendTileIn<hwy::bfloat16_t>(shape, tile, first_head, heads, q, q_stride,
-                                  out, out_stride, scratch);
-  } else {
-    AttendTileIn<float>(shape, tile, first_head, heads, q, q_stride, out,
-                        out_stride, scratch);
+  const auto attend = [&]<typename T>(T /*type*/) {
+    AttendTileIn<T>(shape, tile, first_head, heads, q, q_stride, out,
+                    out_stride, scratch);
+  };
+  switch (shape.cache_type) {
+    case CacheType::kFloat32:
+      return attend(float());
+    case CacheType::kBf16:
+      return attend(hwy::bfloat16_t());
+    case CacheType::kF16:
+      return attend(hwy::float16_t());
   }
 }
 
@@ -343,18 +358,13 @@ HWY_EXPORT(AttendTile);
 
 namespace {
 
-float Stored(float x, float /*type*/) { return x; }
+float AsIs(float x) { return x; }
 
-// To nearest, ties to even. Not a number stays so.
-std::uint16_t Stored(float x, std::uint16_t /*type*/) {
-  const auto bits = std::bit_cast<std::uint32_t>(x);
-  if (std::isnan(x)) return static_cast<std::uint16_t>((bits >> 16) | 0x40);
-  return static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-template <typename T>
+template <typename T, T (*kStored)(float)>
 void Store(const AttentionShape& shape, const float* key, const float* value,
-           int slot, T* block_keys, T* block_values) {
+           int slot, void* to_keys, void* to_values) {
+  T* block_keys = static_cast<T*>(to_keys);
+  T* block_values = static_cast<T*>(to_values);
   const int size = shape.head_size;
   for (int h = 0; h < shape.kv_heads; ++h) {
     const std::ptrdiff_t head =
@@ -362,8 +372,10 @@ void Store(const AttentionShape& shape, const float* key, const float* value,
     T* keys = block_keys + head;
     T* values = block_values + head + static_cast<std::ptrdiff_t>(slot) * size;
     for (int i = 0; i < size; ++i) {
-      keys[i * kBlockTokens + slot] = Stored(key[h * size + i], T());
-      values[i] = Stored(value[h * size + i], T());
+      values[i] = kStored(value[h * size + i]);
+    }
+    for (int i = 0; i < size; ++i) {
+      keys[i * kBlockTokens + slot] = kStored(key[h * size + i]);
     }
   }
 }
@@ -373,12 +385,16 @@ void Store(const AttentionShape& shape, const float* key, const float* value,
 void StoreKeyValue(const AttentionShape& shape, const float* key,
                    const float* value, int slot, void* block_keys,
                    void* block_values) {
-  if (shape.cache_type == CacheType::kBf16) {
-    Store(shape, key, value, slot, static_cast<std::uint16_t*>(block_keys),
-          static_cast<std::uint16_t*>(block_values));
-  } else {
-    Store(shape, key, value, slot, static_cast<float*>(block_keys),
-          static_cast<float*>(block_values));
+  switch (shape.cache_type) {
+    case CacheType::kFloat32:
+      return Store<float, AsIs>(shape, key, value, slot, block_keys,
+                                block_values);
+    case CacheType::kBf16:
+      return Store<std::uint16_t, Bf16BitsFromF32>(shape, key, value, slot,
+                                                   block_keys, block_values);
+    case CacheType::kF16:
+      return Store<std::uint16_t, F16BitsFromF32>(shape, key, value, slot,
+                                                  block_keys, block_values);
   }
 }
 

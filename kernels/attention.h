@@ -11,9 +11,11 @@ namespace apollo {
 // Tokens in one block of a paged key/value cache.
 inline constexpr int kBlockTokens = 16;
 
-// How keys and values are stored. All arithmetic is in float32; bf16 (float32
-// without its lower 16 bits, rounded to nearest even) halves what is read.
-enum class CacheType { kFloat32, kBf16 };
+// How keys and values are stored. All arithmetic is in float32; both kinds of 16
+// bits (rounded to nearest even) halve what is read. f16 keeps 11 significant bits
+// and numbers up to 65504, to which larger ones are cut; bf16 keeps 8 and all
+// numbers.
+enum class CacheType { kFloat32, kBf16, kF16 };
 
 struct AttentionShape {
   int heads = 0;
@@ -25,8 +27,8 @@ struct AttentionShape {
   // Bytes of one block's keys (or values).
   std::size_t block_bytes() const {
     return static_cast<std::size_t>(kBlockTokens) * kv_size() *
-           (cache_type == CacheType::kBf16 ? sizeof(std::uint16_t)
-                                           : sizeof(float));
+           (cache_type == CacheType::kFloat32 ? sizeof(float)
+                                              : sizeof(std::uint16_t));
   }
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/for_each_target.h"
+#include "kernels/half.h"
 #include "kernels/reference.h"
 
 namespace apollo {
@@ -53,10 +54,12 @@ struct Sequence {
 
 TEST(AttentionTest, AgreesWithTheReferenceAndIgnoresLaterSlotsAndOtherRows) {
   constexpr auto kBf16 = CacheType::kBf16;
+  constexpr auto kF16 = CacheType::kF16;
   for (const AttentionShape shape :
        {AttentionShape{4, 2, 8}, {9, 3, 64}, {2, 2, 10}, {6, 1, 40},
         {4, 2, 8, kBf16}, {9, 3, 64, kBf16}, {2, 2, 10, kBf16},
-        {6, 1, 40, kBf16}}) {
+        {6, 1, 40, kBf16}, {4, 2, 8, kF16}, {9, 3, 64, kF16}, {2, 2, 10, kF16},
+        {6, 1, 40, kF16}}) {
     const int size = shape.heads * shape.head_size;
     std::vector<Sequence> sequences;
     std::vector<AttentionRow> rows;
@@ -163,6 +166,39 @@ TEST(AttentionTest, Bf16IsRoundedToNearestEven) {
   EXPECT_EQ(stored(0x7f800000), 0x7f80);  // Infinity.
   EXPECT_TRUE(std::isnan(std::bit_cast<float>(
       static_cast<std::uint32_t>(stored(0x7f800001)) << 16)));
+}
+
+TEST(AttentionTest, F16IsRoundedToNearestEvenAndStaysFinite) {
+  const AttentionShape shape = {1, 1, 1, CacheType::kF16};
+  const auto stored = [&shape](float x) {
+    std::vector<std::uint16_t> keys(kBlockTokens), values(kBlockTokens);
+    StoreKeyValue(shape, &x, &x, 5, keys.data(), values.data());
+    EXPECT_EQ(keys[5], values[5]);
+    EXPECT_EQ(keys[4], 0);
+    EXPECT_EQ(keys[6], 0);
+    return keys[5];
+  };
+  EXPECT_EQ(stored(0.0f), 0);
+  EXPECT_EQ(stored(-0.0f), 0x8000);
+  EXPECT_EQ(stored(1.0f + 0x1p-11f), 0x3c00);  // A tie: to the even one.
+  EXPECT_EQ(stored(1.0f + 0x3p-11f), 0x3c02);
+  EXPECT_EQ(stored(1.0f + 0x1.1p-11f), 0x3c01);
+  EXPECT_EQ(stored(-1.99999f), 0xc000);
+  EXPECT_EQ(stored(0x1p-14f), 0x0400);
+  EXPECT_EQ(stored(0x1p-14f - 0x1p-26f), 0x0400);  // Up into the normal ones.
+  EXPECT_EQ(stored(0x3p-25f), 2);  // Ties among the smallest ones.
+  EXPECT_EQ(stored(0x1p-25f), 0);
+  EXPECT_EQ(stored(0x1.1p-25f), 1);
+  for (const float large : {65504.0f, 65519.0f, 65520.0f, 1e30f}) {
+    EXPECT_EQ(stored(large), 0x7bff) << large;
+    EXPECT_EQ(stored(-large), 0xfbff) << large;
+  }
+  EXPECT_EQ(stored(std::numeric_limits<float>::infinity()), 0x7c00);
+  EXPECT_EQ(stored(NAN) & 0x7c00, 0x7c00);
+  EXPECT_NE(stored(NAN) & 0x3ff, 0);
+  for (std::uint32_t bits = 0; bits < 0x7c00; ++bits) {  // All that are finite.
+    EXPECT_EQ(stored(F32FromF16Bits(bits)), bits);
+  }
 }
 
 // Damaged weights must show in the end, not turn into plausible numbers.

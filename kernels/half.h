@@ -33,6 +33,27 @@ inline float F32FromF16Bits(std::uint16_t bits) {
   return std::bit_cast<float>(sign | widened << 23 | mantissa << 13);
 }
 
+// To nearest, ties to even; what is finite stays so: beyond 65504 it becomes that.
+// NaN stays NaN. Without branches, so that a loop of it is a loop of vectors.
+inline std::uint16_t F16BitsFromF32(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = bits >> 31 << 15;
+  std::uint32_t magnitude = bits & 0x7fffffff;
+  const std::uint32_t special =
+      magnitude > 0x7f800000 ? 0x7e00u : 0x7c00u;  // NaN or infinity.
+  const bool is_special = magnitude >= 0x7f800000;
+  // 65504 is the largest f16.
+  magnitude = magnitude > 0x477fe000 ? 0x477fe000 : magnitude;
+  const std::uint32_t normal =
+      (magnitude + 0xfff + (magnitude >> 13 & 1) - (112u << 23)) >> 13;
+  // Below 2^-14 in units of 2^-24: the last bit of a float from 0.5 to 1.
+  const std::uint32_t small =
+      std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) -
+      0x3f000000;
+  const std::uint32_t finite = magnitude < 0x38800000 ? small : normal;
+  return static_cast<std::uint16_t>(sign | (is_special ? special : finite));
+}
+
 // The f16 next to `value` towards zero; infinity from 65536, NaN for NaN.
 inline std::uint16_t F16BitsTowardsZero(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);

@@ -12,7 +12,8 @@ absl::StatusOr<std::unique_ptr<Runner>> Runner::Create(const OpenModel& model,
                                                        int threads,
                                                        int cache_megabytes) {
   std::unique_ptr<Runner> runner(new Runner(threads));
-  const CacheOptions cache = {std::int64_t{cache_megabytes} << 20};
+  ASSIGN_OR_RETURN(const CacheOptions cache,
+                   ParseCacheOptions(cache_megabytes, "auto", model.format));
   ASSIGN_OR_RETURN(runner->dense_,
                    DenseStage::Load(model.config, *model.weights, cache,
                                     runner->pool_, nullptr));

@@ -42,8 +42,9 @@ ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
 ABSL_FLAG(std::int64_t, cache_megabytes, 1024,
           "Bound of the dense layers' cache, in MiB; the sparse layers take up "
           "to as much again.");
-ABSL_FLAG(std::string, cache_dtype, "float32",
-          "Keys and values in the cache: float32 or bf16.");
+ABSL_FLAG(std::string, cache_dtype, "auto",
+          "Keys and values in the cache: float32, f16, bf16, or auto: f16 with "
+          "--weights of bf16, int8 or int4, else float32.");
 ABSL_FLAG(std::string, weights, "auto",
           "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
           "int4; the same in all workers of a cluster.");
@@ -102,14 +103,15 @@ absl::Status Run() {
   RETURN_IF_ERROR(
       CheckAtLeastOne("steps_in_flight", absl::GetFlag(FLAGS_steps_in_flight)));
   ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
-  ASSIGN_OR_RETURN(const CacheOptions cache,
-                   ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
-                                     absl::GetFlag(FLAGS_cache_dtype)));
   ASSIGN_OR_RETURN(const std::optional<WeightFormat> weights,
                    ParseWeights(absl::GetFlag(FLAGS_weights)));
   ASSIGN_OR_RETURN(
       const OpenModel model,
       OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
+  ASSIGN_OR_RETURN(const CacheOptions cache,
+                   ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
+                                     absl::GetFlag(FLAGS_cache_dtype),
+                                     model.format));
   ASSIGN_OR_RETURN(
       const std::unique_ptr<RouterModel> router,
       RouterModel::Load(absl::GetFlag(FLAGS_model),

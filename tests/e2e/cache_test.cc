@@ -62,7 +62,7 @@ void ExpectSame(const Answer& a, const Answer& b) {
 }
 
 TEST(CacheTest, ASecondAskerFindsThePrompt) {
-  for (const char* type : {"float32", "bf16"}) {
+  for (const char* type : {"float32", "f16", "bf16"}) {
     const std::string flag = std::string("--cache_dtype=") + type;
     const v1::GenerateRequest request = GreedyRequest(
         "User:what helps against fever and headache\nAssistant:", 9);

@@ -311,10 +311,11 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
     };
     const auto requests = SomeRequests(random, 12);
     std::vector<std::shared_ptr<Sink>> alone, mixed;
-    const CacheType cache_type =
-        seed % 2 == 0 ? CacheType::kFloat32 : CacheType::kBf16;
-    const char* const weights = kWeights[seed / 2 % 4];
-    const CpuLevel level = levels[seed / 8 % levels.size()];
+    constexpr CacheType kTypes[] = {CacheType::kFloat32, CacheType::kF16,
+                                    CacheType::kBf16};
+    const CacheType cache_type = kTypes[seed % 3];
+    const char* const weights = kWeights[seed / 3 % 4];
+    const CpuLevel level = levels[seed / 12 % levels.size()];
     SCOPED_TRACE(CpuLevelName(level));
     UseCpuLevel(level);
     for (std::size_t i = 0; i < requests.size(); ++i) {
