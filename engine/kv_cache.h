@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/aligned_buffer.h"
+#include "common/thread_pool.h"
 #include "engine/block_pool.h"
 #include "kernels/attention.h"
 
@@ -13,6 +14,7 @@ namespace apollo {
 struct CacheOptions {
   std::int64_t bytes = 0;  // The bound.
   CacheType type = CacheType::kFloat32;
+  bool prefault = false;  // See KvCache::Prefault.
 };
 
 // The paged cache of one stage: for every block, keys and values of kBlockTokens
@@ -36,6 +38,10 @@ class KvCache {
                                  : NoMemory(block_bytes_ * pool_.total(),
                                             "the cache (--cache_megabytes)");
   }
+
+  // Takes all of the memory from the machine now, so that blocks that are used for
+  // the first time cost no time later, nor can memory run out then.
+  void Prefault(ThreadPool& pool);
 
   // Bytes of one block.
   static std::size_t BlockBytes(const AttentionShape& shape, int layers,

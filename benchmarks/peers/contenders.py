@@ -41,8 +41,10 @@ class Ours:
         kind = stored if weights_format == "auto" else weights_format
         self.bytes = memory.bytes_per_token(self.weights, kind)
         self.unit = self.UNITS[kind]
+        # Room for a round, which the prompts of earlier ones leave again.
         self.cluster = cluster.Cluster(args.binaries, args.model, args.threads, 0,
-                                       format_flags(args.binaries, weights_format), args.cpu_level)
+                                       [*worker_flags(args.binaries, weights_format), "--cache_megabytes=512"],
+                                       args.cpu_level)
         self.cluster.__enter__()  # pylint: disable=unnecessary-dunder-call
 
     def decode(self, streams):
@@ -58,9 +60,13 @@ class Ours:
         self.cluster.__exit__()
 
 
-def format_flags(binaries, weights_format):
-    """Flags that give a worker its format. Binaries without the flag know "auto" only, and need none."""
-    return [f"--weights={weights_format}"] if cluster.knows_flag(binaries, "weights") else []
+def worker_flags(binaries, weights_format):
+    """Flags of a worker that computes in a format, and has its cache's memory from the start, as peers have.
+
+    Binaries without the flag of the format know "auto" only, and need none.
+    """
+    flags = {"weights": f"--weights={weights_format}", "cache_prefault": "--cache_prefault"}
+    return [flag for name, flag in flags.items() if cluster.knows_flag(binaries, name)]
 
 
 class Llama:

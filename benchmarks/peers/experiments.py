@@ -6,7 +6,7 @@ import tempfile
 
 from harness import cluster, load, measure, packed, processes
 
-from contenders import PROMPT, format_flags
+from contenders import PROMPT, worker_flags
 
 ARRIVALS = 8
 ARRIVAL_PROMPT = 2048
@@ -19,7 +19,7 @@ def _median_gap(args, address):
 
 def process_rows(args, weights_format):
     """Time per token of one stream with three processes against one, in turns; the ratio is of medians."""
-    flags = format_flags(args.binaries, weights_format)
+    flags = worker_flags(args.binaries, weights_format)
     samples = measure.Samples()
     with cluster.Cluster(args.binaries, args.model, args.threads, 0, flags, args.cpu_level) as one, \
             cluster.Cluster(args.binaries, args.model, args.threads, 1, flags, args.cpu_level) as three:
@@ -81,7 +81,7 @@ def router_rows(args):
 
 def mixed_rows(args, weights_format):
     """Gaps of running streams while long prompts arrive, one always in work, against those of the same streams before."""
-    with cluster.Cluster(args.binaries, args.model, args.threads, 1, format_flags(args.binaries, weights_format),
+    with cluster.Cluster(args.binaries, args.model, args.threads, 1, worker_flags(args.binaries, weights_format),
                          args.cpu_level) as running:
         load.run(args.binaries, running.address, RUNNING_STREAMS, PROMPT, 16)  # Warms up.
         streams = load.run(args.binaries, running.address, RUNNING_STREAMS, PROMPT, args.mixed_tokens, ARRIVALS,

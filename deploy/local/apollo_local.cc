@@ -45,6 +45,9 @@ ABSL_FLAG(std::int64_t, cache_megabytes, 1024,
 ABSL_FLAG(std::string, cache_dtype, "auto",
           "Keys and values in the cache: float32, f16, bf16, or auto: f16 with "
           "--weights of bf16, int8 or int4, else float32.");
+ABSL_FLAG(bool, cache_prefault, false,
+          "Take the cache's memory from the machine at the start, not as it is "
+          "first used: steadier, and sure to be there.");
 ABSL_FLAG(std::string, weights, "auto",
           "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
           "int4; the same in all workers of a cluster.");
@@ -108,10 +111,11 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(
       const OpenModel model,
       OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
-  ASSIGN_OR_RETURN(const CacheOptions cache,
+  ASSIGN_OR_RETURN(CacheOptions cache,
                    ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
                                      absl::GetFlag(FLAGS_cache_dtype),
                                      model.format));
+  cache.prefault = absl::GetFlag(FLAGS_cache_prefault);
   ASSIGN_OR_RETURN(
       const std::unique_ptr<RouterModel> router,
       RouterModel::Load(absl::GetFlag(FLAGS_model),

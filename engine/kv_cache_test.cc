@@ -1,0 +1,36 @@
+#include "engine/kv_cache.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace apollo {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+
+// Pages of the cache's memory that the machine has given.
+std::int64_t PagesTaken(KvCache& cache, std::size_t bytes) {
+  std::vector<unsigned char> pages((bytes + kPage - 1) / kPage);
+  EXPECT_EQ(mincore(cache.keys(0, 0), bytes, pages.data()), 0);
+  return std::count_if(pages.begin(), pages.end(),
+                       [](unsigned char page) { return page & 1; });
+}
+
+TEST(KvCacheTest, TakesItsMemoryWhenUsedOrAllAtOnce) {
+  const AttentionShape shape = {4, 2, 64};
+  constexpr int kBlocks = 1000;
+  KvCache cache(shape, 3, 32, kBlocks);
+  ASSERT_TRUE(cache.status().ok());
+  const std::size_t bytes = KvCache::BlockBytes(shape, 3, 32) * kBlocks;
+  const auto pages = static_cast<std::int64_t>((bytes + kPage - 1) / kPage);
+  EXPECT_EQ(PagesTaken(cache, bytes), 0);
+  ThreadPool pool(3);
+  cache.Prefault(pool);
+  EXPECT_EQ(PagesTaken(cache, bytes), pages);
+}
+
+}  // namespace
+}  // namespace apollo
