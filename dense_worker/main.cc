@@ -61,7 +61,7 @@ ABSL_FLAG(bool, prefix_caching, true,
           "Share the cache blocks of prompts that begin alike.");
 ABSL_FLAG(int, max_running, 64, "Most sequences that run at once.");
 ABSL_FLAG(int, token_budget, 512, "Most rows of one step.");
-ABSL_FLAG(int, mixed_token_budget, 32,
+ABSL_FLAG(int, mixed_token_budget, 16,
           "Most rows of prompts in one step while many more answers are being "
           "generated than begun: fewer make their tokens come more steadily and "
           "prompts take longer.");

@@ -81,7 +81,7 @@ def router_rows(args):
 
 def mixed_rows(args, weights_format):
     """Gaps of running streams while long prompts arrive, one always in work, against those of the same streams before."""
-    with cluster.Cluster(args.binaries, args.model, args.threads, 1, worker_flags(args.binaries, weights_format),
+    with cluster.Cluster(args.binaries, args.model, args.threads, 0, worker_flags(args.binaries, weights_format),
                          args.cpu_level) as running:
         load.run(args.binaries, running.address, RUNNING_STREAMS, PROMPT, 16)  # Warms up.
         streams = load.run(args.binaries, running.address, RUNNING_STREAMS, PROMPT, args.mixed_tokens, ARRIVALS,

@@ -51,7 +51,7 @@ ABSL_FLAG(bool, cache_prefault, false,
 ABSL_FLAG(std::string, weights, "auto",
           "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
           "int4; the same in all workers of a cluster.");
-ABSL_FLAG(int, mixed_token_budget, 32,
+ABSL_FLAG(int, mixed_token_budget, 16,
           "Most rows of prompts in one step while many more answers are being "
           "generated than begun: fewer make their tokens come more steadily and "
           "prompts take longer.");
