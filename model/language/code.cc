@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,7 +13,9 @@
 namespace apollo {
 namespace {
 
-using Words = std::vector<std::string_view>;
+// Of one piece each: as it stands in the text, and its word in lower case.
+using Raw = std::span<const std::string_view>;
+using Words = std::span<const std::string>;
 
 bool IsBlank(char c) { return static_cast<unsigned char>(c) <= ' '; }
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
@@ -337,15 +340,8 @@ bool IsOneOf(std::string_view word,
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-std::vector<std::string> LowerWords(const Words& raw) {
-  std::vector<std::string> words;
-  for (const std::string_view piece : raw) words.push_back(Lower(Trim(piece)));
-  return words;
-}
-
 // How many of the words belong to a statement that starts with "select".
-std::size_t SqlQuery(const Words& raw) {
-  const std::vector<std::string> words = LowerWords(raw);
+std::size_t SqlQuery(Raw raw, Words words) {
   constexpr std::size_t kMostColumns = 24;
   std::size_t from = 1;
   while (from < words.size() && from < kMostColumns && words[from] != "from") {
@@ -382,9 +378,7 @@ std::size_t SqlQuery(const Words& raw) {
 
 // How many pieces, from the first of a segment on, a statement takes that
 // starts with a word of its own.
-std::size_t Statement(std::string_view text, const Words& raw, bool starts_line,
-                      bool ends_line) {
-  const std::vector<std::string> words = LowerWords(raw);
+std::size_t Statement(Raw raw, Words words, bool starts_line, bool ends_line) {
   const std::size_t size = words.size();
   const std::string& first = words[0];
   const auto word = [&](std::size_t i) -> std::string_view {
@@ -394,14 +388,14 @@ std::size_t Statement(std::string_view text, const Words& raw, bool starts_line,
     // A prompt: "$ git status", "> select".
     if (size > 1 && starts_line && IsOneOf(raw[0], {"$", ">", ">>>", "#"})) {
       const std::size_t rest =
-          Statement(text, Words(raw.begin() + 1, raw.end()), true, ends_line);
+          Statement(raw.subspan(1), words.subspan(1), true, ends_line);
       return rest == 0 ? 0 : rest + 1;
     }
     return 0;
   }
   const std::string_view last = raw[size - 1];
   // SQL.
-  if (first == "select") return SqlQuery(raw);
+  if (first == "select") return SqlQuery(raw, words);
   if (first == "with" && word(2) == "as" && word(3) == "select") return size;
   if (IsOneOf(first, {"insert", "delete"}) &&
       IsOneOf(word(1), {"into", "from"}) && size > 2 &&
@@ -513,17 +507,20 @@ void MarkStatements(std::string_view text, Line* line) {
       continue;
     }
     const std::size_t end = SegmentEnd(pieces, begin);
-    Words raw;
+    std::vector<std::string_view> raw;
+    std::vector<std::string> words;
     for (std::size_t i = begin; i < end; ++i) {
       raw.push_back(
           text.substr(pieces[i].begin, pieces[i].end - pieces[i].begin));
+      words.push_back(Lower(Trim(raw.back())));
     }
-    std::size_t count = Statement(text, raw, begin == 0, end == pieces.size());
     std::size_t first = begin;
+    std::size_t count = Statement(raw, words, begin == 0, end == pieces.size());
     // A query may stand in the middle: "why does select x from y fail".
     while (count == 0 && ++first < end) {
-      if (Lower(Trim(raw[first - begin])) == "select") {
-        count = SqlQuery(Words(raw.begin() + (first - begin), raw.end()));
+      const std::size_t skip = first - begin;
+      if (words[skip] == "select") {
+        count = SqlQuery(Raw(raw).subspan(skip), Words(words).subspan(skip));
       }
     }
     for (std::size_t i = first; i < first + count; ++i) pieces[i].code = true;
@@ -561,7 +558,10 @@ void Spread(std::string_view text, Line* line) {
                    .find('}') == std::string_view::npos) {
       ++close;
     }
-    if (close == pieces.size() || pieces[close].kind == Kind::kOther) continue;
+    if (close == pieces.size() || pieces[close].kind == Kind::kOther) {
+      i = close - 1;  // Nothing up to there is closed.
+      continue;
+    }
     for (std::size_t j = i; j <= close; ++j) pieces[j].code = true;
     if (pieces[i].end - pieces[i].begin == 1 && i > 0 &&
         is_word(pieces[i - 1])) {
