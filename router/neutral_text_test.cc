@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,12 +84,14 @@ TEST(NeutralTextTest, CodeForcesNoFamily) {
 
 TEST(NeutralTextTest, QuestionsWithNamesOrCodeKeepTheirFamily) {
   int count = 0, right = 0;
+  std::set<std::string> languages;
   std::string wrong;
   for (const std::string& line : Lines("mixed_questions.tsv")) {
     const std::string language = line.substr(0, line.find('\t'));
     const std::string text = line.substr(line.rfind('\t') + 1);
     const LanguageChoice choice = Choose({text});
     ++count;
+    languages.insert(language);
     EXPECT_EQ(choice.family, FamilyTable::Paper().ExpertOf(language))
         << text << ": " << choice.language << " " << choice.confidence;
     right += choice.language == language;
@@ -96,6 +99,7 @@ TEST(NeutralTextTest, QuestionsWithNamesOrCodeKeepTheirFamily) {
       wrong += text + " " + choice.language + "\n";
   }
   EXPECT_GE(count, 70);
+  EXPECT_EQ(languages.size(), 50u);
   EXPECT_GE(right, count - 5) << wrong;
 }
 
