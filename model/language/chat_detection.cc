@@ -29,7 +29,10 @@ double Prior(const Belief& prior, const std::string& language) {
 }
 
 Belief Combine(const Belief& before, const Detection& now) {
-  if (now.candidates.empty()) return before;  // Says nothing: nothing changes.
+  // Says nothing, or less than anything before it: nothing changes.
+  if (now.candidates.empty() || (now.perhaps_names && !before.empty())) {
+    return before;
+  }
   const bool clear = now.candidates.front().confidence >= kClear;
   const Belief prior = clear ? Belief{} : before;
   // The detector's confidences are its posterior under an even prior. Mass that

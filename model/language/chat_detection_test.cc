@@ -30,6 +30,7 @@ const ScriptedDetector& Detector() {
       {"nearly french", {{{"fr", 0.97}, {"de", 0.02}}}},
       {"open", {{{"en", 0.30}, {"fr", 0.25}, {"de", 0.25}}}},
       {"20 mg?", {}},
+      {"zyrtec", {{{"cs", 0.33}, {"sk", 0.1}}, /*perhaps_names=*/true}},
   });
   return *detector;
 }
@@ -50,6 +51,13 @@ TEST(DetectChatTest, TheLastMessageDecides) {
       Best(DetectChat(Detector(), {"german", "german", "german", "french"})),
       "fr");
   EXPECT_EQ(Best(DetectChat(Detector(), {"french", "german"})), "de");
+}
+
+TEST(DetectChatTest, NamesLeaveTheLanguageToTheMessagesBefore) {
+  EXPECT_EQ(Best(DetectChat(Detector(), {"german", "zyrtec"})), "de");
+  EXPECT_EQ(Best(DetectChat(Detector(), {"open", "zyrtec", "20 mg?"})), "en");
+  EXPECT_EQ(Best(DetectChat(Detector(), {"20 mg?", "zyrtec"})), "cs");
+  EXPECT_EQ(Best(DetectChat(Detector(), {"zyrtec", "german"})), "de");
 }
 
 TEST(DetectChatTest, AClearMessageNeedsNoneBeforeIt) {

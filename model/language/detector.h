@@ -17,6 +17,9 @@ struct LanguageGuess {
 // code, ...).
 struct Detection {
   std::vector<LanguageGuess> candidates;
+  // The text may be names only, of medicines or people, which are written alike
+  // in many languages: whatever else tells the language tells it better.
+  bool perhaps_names = false;
 };
 
 // Guesses the language of a text. Implementations are immutable after

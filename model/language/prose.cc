@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/language/code.h"
+#include "model/language/international.h"
+
 namespace apollo {
 namespace {
 
@@ -236,13 +239,8 @@ void BlankTags(std::string* text) {
   }
 }
 
-}  // namespace
-
-std::string ExtractProse(std::string_view text) {
-  std::string visible = Ends(text);
-  BlankBackticks(&visible);
-  BlankTags(&visible);
-
+// The words of a text of which everything that is visible counts.
+std::string Words(std::string_view visible) {
   std::string prose;
   prose.reserve(visible.size());
   Token token;
@@ -261,6 +259,25 @@ std::string ExtractProse(std::string_view text) {
   }
   AppendToken(token, &prose);
   return prose;
+}
+
+}  // namespace
+
+std::string ExtractProse(std::string_view text) {
+  std::string visible = Ends(text);
+  BlankBackticks(&visible);
+  BlankTags(&visible);
+  return Words(visible);
+}
+
+std::string ExtractQuestion(std::string_view text) {
+  std::string visible = Ends(text);
+  BlankBackticks(&visible);
+  BlankMarkup(&visible);
+  BlankTags(&visible);
+  BlankCode(&visible);
+  BlankNumberedNames(&visible);
+  return DropDrugNames(Words(visible));
 }
 
 }  // namespace apollo

@@ -16,6 +16,12 @@ namespace apollo {
 // questions stand. The result is valid UTF-8, without blanks at its ends.
 std::string ExtractProse(std::string_view text);
 
+// ExtractProse for what people ask: also without code that nothing marks as
+// such (code.h), and without names of medicines and the like (international.h).
+// Apart from ExtractProse, because the classifier is trained on what that
+// leaves: new rules here do not change the training text.
+std::string ExtractQuestion(std::string_view text);
+
 inline constexpr int kMaxProseBytes = 4096;
 
 }  // namespace apollo

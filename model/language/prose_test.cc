@@ -51,6 +51,42 @@ TEST(ExtractProseTest, AnyBytes) {
   EXPECT_EQ(ExtractProse("<"), "");
 }
 
+// What the classifier is trained on must not change with the rules for
+// questions.
+TEST(ExtractQuestionTest, LeavesOutMoreThanExtractProse) {
+  const struct {
+    const char* text;
+    const char* prose;
+    const char* question;
+  } kCases[] = {
+      {"What is it?", "what is it", "what is it"},
+      {"Why codeine?", "why codeine", "why"},
+      {"warum IL-6", "warum il", "warum"},
+      {"warum for i in range(10): print(i)", "warum for i in", "warum"},
+      {"<p>Some text</p>", "some text", ""},
+      {"look ``` import os", "look", "look"},
+      {"Codeine, lithium + quinine 5 mg", "codeine lithium quinine", ""},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_EQ(ExtractProse(c.text), c.prose);
+    EXPECT_EQ(ExtractQuestion(c.text), c.question);
+  }
+}
+
+TEST(ExtractQuestionTest, AnyBytesAnyLength) {
+  EXPECT_EQ(ExtractQuestion(""), "");
+  EXPECT_EQ(ExtractQuestion("\xff"), "");
+  EXPECT_EQ(ExtractQuestion(std::string("\0", 1)), "");
+  const std::string text = "begin " + std::string(1'000'000, ' ') + " end";
+  EXPECT_EQ(ExtractQuestion(text), "begin end");
+  for (const char* sign : {"(", "\"", "{", "=", "select ", "a\n", "<a>\n"}) {
+    std::string many;
+    while (many.size() < 1'000'000) many += sign;
+    EXPECT_LE(ExtractQuestion(many).size(),
+              static_cast<std::size_t>(kMaxProseBytes));
+  }
+}
+
 TEST(ExtractProseTest, LongTextsKeepTheirEnds) {
   const std::string text = "begin " + std::string(1'000'000, ' ') + " end";
   EXPECT_EQ(ExtractProse(text), "begin end");

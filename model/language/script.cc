@@ -63,13 +63,13 @@ UScriptCode ScriptOf(UChar32 c) {
   return script;
 }
 
-}  // namespace
+// How much there is of each script.
+using Weights = std::array<int, kMaxScripts>;
 
-ScriptText DominantScript(std::string_view prose) {
+Weights WeighScripts(std::string_view prose) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(prose.data());
   const auto size = static_cast<int32_t>(prose.size());
-
-  std::array<int, kMaxScripts> weights{};
+  Weights weights{};
   for (int32_t i = 0; i < size;) {
     UChar32 c;
     U8_NEXT(bytes, i, size, c);
@@ -77,10 +77,13 @@ ScriptText DominantScript(std::string_view prose) {
     const UScriptCode script = Fold(ScriptOf(c));
     if (script > USCRIPT_INHERITED) weights[script] += Weight(script);
   }
-  const auto best = std::max_element(weights.begin(), weights.end());
-  if (*best == 0) return {};
-  const auto dominant = static_cast<UScriptCode>(best - weights.begin());
+  return weights;
+}
 
+// What `prose` has in the script of that number.
+ScriptText TextIn(UScriptCode dominant, std::string_view prose) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(prose.data());
+  const auto size = static_cast<int32_t>(prose.size());
   ScriptText result;
   result.script = uscript_getShortName(dominant);
   result.text.reserve(prose.size());
@@ -113,6 +116,75 @@ ScriptText DominantScript(std::string_view prose) {
   }
   if (!result.text.empty() && result.text.back() == ' ') result.text.pop_back();
   return result;
+}
+
+bool IsLatinLetter(UChar32 c) {
+  return c >= 0 && IsLetter(c) && ScriptOf(c) == USCRIPT_LATIN;
+}
+
+// Whether the Latin letters of `prose` are a sentence, in which those of
+// another script are quoted, and not terms, names and the like. Sentences have
+// small words ("what does X mean", "que", "wie") or letters that English has
+// not.
+bool IsLatinSentence(std::string_view prose) {
+  constexpr int kLeastSmall = 2, kMostSmall = 4;  // Letters of small words.
+  constexpr int kOneIn = 4;                       // Words that are small.
+  const auto* bytes = reinterpret_cast<const uint8_t*>(prose.data());
+  const auto size = static_cast<int32_t>(prose.size());
+  int words = 0, small = 0, letters = 0;
+  bool starts = false, ends = false;  // With a Latin letter.
+  for (int32_t i = 0; i <= size;) {
+    UChar32 c = U_SENTINEL;
+    const bool first = i == 0;
+    if (i < size) {
+      U8_NEXT(bytes, i, size, c);
+    } else {
+      ++i;  // The end of the last word.
+      ends = letters > 0;
+    }
+    if (IsLatinLetter(c)) {
+      if (c >= 0x80) return true;
+      starts |= first;
+      ++letters;
+    } else if (letters > 0) {
+      ++words;
+      small += letters >= kLeastSmall && letters <= kMostSmall;
+      letters = 0;
+    }
+  }
+  if (starts && ends && small > 0) return true;
+  return words > 1 && small * kOneIn >= words;
+}
+
+}  // namespace
+
+ScriptText DominantScript(std::string_view prose) {
+  const Weights weights = WeighScripts(prose);
+  const auto best = std::max_element(weights.begin(), weights.end());
+  if (*best == 0) return {};
+  return TextIn(static_cast<UScriptCode>(best - weights.begin()), prose);
+}
+
+ScriptText QuestionScript(std::string_view prose) {
+  // Another script wins over up to so many times its weight in Latin letters,
+  // if there is more of it than a letter or two.
+  constexpr int kLatinTerms = 6;
+  constexpr int kLeastOther = 12;
+  Weights weights = WeighScripts(prose);
+  const int latin = weights[USCRIPT_LATIN];
+  auto best = std::max_element(weights.begin(), weights.end());
+  if (*best == 0) return {};
+  if (best - weights.begin() == USCRIPT_LATIN) {
+    weights[USCRIPT_LATIN] = 0;
+    const auto other = std::max_element(weights.begin(), weights.end());
+    if (*other >= kLeastOther && *other * kLatinTerms >= latin &&
+        !IsLatinSentence(prose)) {
+      best = other;
+    } else {
+      best = weights.begin() + USCRIPT_LATIN;
+    }
+  }
+  return TextIn(static_cast<UScriptCode>(best - weights.begin()), prose);
 }
 
 std::vector<std::string> NativeScripts(const std::string& language) {

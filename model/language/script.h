@@ -20,6 +20,12 @@ struct ScriptText {
 // other scripts ("MRI 検査"), seldom the other way round.
 ScriptText DominantScript(std::string_view prose);
 
+// DominantScript for what people ask: a few letters of another script win over
+// many Latin ones if these are terms, names or code, and do not if they make up
+// a sentence that quotes a word. The classifier's training text goes by
+// DominantScript.
+ScriptText QuestionScript(std::string_view prose);
+
 // The scripts that a language is natively written in, in the same codes, by
 // Unicode's likely subtags: "sr" -> Cyrl, Latn; "ja" -> Hani.
 std::vector<std::string> NativeScripts(const std::string& language);

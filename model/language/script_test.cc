@@ -37,6 +37,38 @@ TEST(DominantScriptTest, LatinTermsInOtherText) {
       "Latn");
 }
 
+TEST(QuestionScriptTest, AFewLettersWinOverManyLatinTerms) {
+  const struct {
+    const char* prose;
+    const char* script;
+  } kCases[] = {
+      {"이 약은 얼마나 augmentin extended release tablets", "Hang"},
+      {"可以吃 metoprolol succinate amlodipine besylate atorvastatin 吗",
+       "Hani"},
+      {"можно ли augmentin clavulanate potassium extended release", "Cyrl"},
+      {"กินยา amoxicillin clavulanate potassium extended ได้ไหม", "Thai"},
+      {"amoxicillin clavulanate potassium פעמיים ביום", "Hebr"},
+      // One letter is not enough, nor are a few among very many.
+      {"augmentin clavulanate 痛", "Latn"},
+      {"augmentin clavulanate potassium extended release tablets amoxicillin "
+       "hydrochloride metoprolol succinate боль",
+       "Latn"},
+      // Sentences that quote.
+      {"what does the word 痛 mean in english please", "Latn"},
+      {"what is the meaning of здоровье in russian", "Latn"},
+      {"was bedeutet das wort 高血压 auf deutsch", "Latn"},
+      {"что", "Cyrl"},
+      {"", ""},
+      {"123", ""},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_EQ(QuestionScript(c.prose).script, c.script) << c.prose;
+  }
+  EXPECT_EQ(QuestionScript("что это ct").text, "что это");
+  // The classifier's training text goes by this one.
+  EXPECT_EQ(DominantScript(kCases[0].prose).script, "Latn");
+}
+
 TEST(DominantScriptTest, MarksStayWithTheirLetters) {
   EXPECT_EQ(DominantScript("सिर में दर्द").text, "सिर में दर्द");
   EXPECT_EQ(DominantScript("b\u0301a").text, "b\u0301a");
