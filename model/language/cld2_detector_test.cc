@@ -41,6 +41,38 @@ TEST(Cld2DetectorTest, LeavesOutLanguagesThatAreNotInTheTable) {
   EXPECT_EQ(Best(*detector, "Welche Beschwerden macht hoher Blutdruck?"), "de");
 }
 
+// What the table lacks is not given to a language that shares its letters.
+TEST(Cld2DetectorTest, OneLanguageOfAScriptInASmallTable) {
+  const struct {
+    const char* table;
+    const char* own;
+    const char* other;
+  } kCases[] = {
+      {"ru", "Какие бывают симптомы высокого давления и как его лечат?",
+       "Які симптоми високого кров'яного тиску та як його лікують?"},
+      {"zh", "高血压的症状有哪些？应该怎么治疗这种疾病？",
+       "高血圧の症状は何ですか。どのように治療しますか。"},
+      {"hi", "उच्च रक्तचाप के लक्षण क्या हैं और इसका इलाज कैसे होता है?",
+       "उच्च रक्तदाबाची लक्षणे कोणती आहेत आणि त्यावर उपचार कसे केले जातात?"},
+      {"he", "מה הם הסימנים של לחץ דם גבוה?",
+       "וואָס זענען די סימפּטאָמען פון הויך בלוט דרוק און ווי אַזוי באַהאַנדלט מען "
+       "עס?"},
+      {"yi",
+       "וואָס זענען די סימפּטאָמען פון הויך בלוט דרוק און ווי אַזוי באַהאַנדלט מען "
+       "עס?",
+       "מה הם הסימנים של לחץ דם גבוה?"},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.table);
+    const auto families =
+        FamilyTable::Parse("0 one: " + std::string(c.table) + "\n", "test");
+    ASSERT_TRUE(families.ok());
+    const auto detector = MakeCld2Detector(*families);
+    EXPECT_EQ(Best(*detector, c.own), c.table);
+    EXPECT_EQ(Best(*detector, c.other), "");
+  }
+}
+
 TEST(Cld2DetectorTest, AnyBytesAreHandled) {
   const auto detector = MakeCld2Detector(FamilyTable::Paper());
   EXPECT_TRUE(detector->Detect("").candidates.empty());

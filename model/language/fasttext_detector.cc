@@ -28,8 +28,8 @@ namespace apollo {
 namespace {
 
 constexpr std::size_t kMaxSettingsBytes = 1 << 20;
-// A script that only one language of the table uses settles the matter, but for
-// text in a language outside the table.
+// A script that only one language of the table uses, and none of the model's
+// others, settles the matter, but for text in a language that neither knows.
 constexpr double kByScriptAlone = 0.99;
 // Labels beyond these have next to no probability; sorting all of them takes
 // time.
@@ -124,6 +124,11 @@ class FastTextDetector : public LanguageDetector {
         by_script_[script].push_back(language);
       }
     }
+    for (const Label& label : labels_) {
+      if (label.language < 0) {
+        scripts_of_others_.insert(label.scripts.begin(), label.scripts.end());
+      }
+    }
   }
 
   Detection Detect(std::string_view utf8_text) const override {
@@ -131,22 +136,31 @@ class FastTextDetector : public LanguageDetector {
     if (text.letters == 0) return {};
     // Any language may be written in Latin letters.
     if (text.script == "Latn") return Classify(text);
-    const auto candidates = by_script_.find(text.script);
-    if (candidates == by_script_.end()) return {};
-    if (candidates->second.size() == 1) {
-      return {{{candidates->second[0], kByScriptAlone}}};
-    }
     // Kana are Japanese; a single one may be a Chinese shop sign.
     if (text.kana >= 2 || (text.kana == 1 && text.letters < 6)) {
-      const std::vector<std::string>& all = candidates->second;
-      if (std::find(all.begin(), all.end(), "ja") != all.end()) {
-        return {{{"ja", kByScriptAlone}}};
-      }
+      return HasLanguage("ja") ? Alone("ja") : Detection{};
+    }
+    const auto candidates = by_script_.find(text.script);
+    if (candidates == by_script_.end()) return {};
+    // Where the model knows others, Marathi beside Hindi, it can tell them
+    // apart.
+    if (candidates->second.size() == 1 &&
+        !scripts_of_others_.contains(text.script)) {
+      return Alone(candidates->second[0]);
     }
     return Classify(text);
   }
 
  private:
+  static Detection Alone(const std::string& language) {
+    return {{{language, kByScriptAlone}}};
+  }
+
+  bool HasLanguage(std::string_view language) const {
+    return std::find(languages_.begin(), languages_.end(), language) !=
+           languages_.end();
+  }
+
   Detection Classify(const ScriptText& text) const {
     std::vector<int32_t> words;
     fasttext::Predictions predictions;  // Logarithms of probabilities.
@@ -198,6 +212,8 @@ class FastTextDetector : public LanguageDetector {
   const std::vector<std::string> languages_;  // All of the table's.
   const std::vector<Label> labels_;           // In the model's order.
   std::map<std::string, std::vector<std::string>> by_script_;
+  // That the model's languages outside the table are natively written in.
+  std::set<std::string> scripts_of_others_;
 };
 
 // Empty if there is no such file.

@@ -19,7 +19,8 @@ namespace apollo {
 // "__label__<code>_<Script>" with an ISO 639-1 or 639-3 code.
 //
 // The writing system comes first: where the letters alone settle the language
-// (Hangul, Thai, Lao, ...), or leave only some of the table's languages, those
+// (Hangul, Thai, Lao, ...; no label of a language outside the table may be
+// natively written in them), or leave only some of the table's languages, those
 // are the candidates. Code, numbers, URLs and the like are taken out of the
 // text. Labels of languages that are not in the table take their share of the
 // probability, so Dutch text gives candidates with low confidences.
