@@ -1,5 +1,6 @@
 #include "model/language/cld2_detector.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -71,6 +72,16 @@ TEST(Cld2DetectorTest, OneLanguageOfAScriptInASmallTable) {
     EXPECT_EQ(Best(*detector, c.own), c.table);
     EXPECT_EQ(Best(*detector, c.other), "");
   }
+}
+
+TEST(Cld2DetectorTest, NamesTheLanguagesItCannotDetect) {
+  using ::testing::ElementsAre;
+  EXPECT_THAT(MakeCld2Detector(FamilyTable::Paper())->UndetectableLanguages(),
+              ElementsAre("ilo", "doi", "bm"));
+  const auto families = FamilyTable::Parse("0 one: de tlhx iw\n", "test");
+  ASSERT_TRUE(families.ok());
+  EXPECT_THAT(MakeCld2Detector(*families)->UndetectableLanguages(),
+              ElementsAre("tlhx"));
 }
 
 TEST(Cld2DetectorTest, AnyBytesAreHandled) {

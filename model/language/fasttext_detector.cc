@@ -124,9 +124,16 @@ class FastTextDetector : public LanguageDetector {
         by_script_[script].push_back(language);
       }
     }
+    // Where the model knows others, Marathi beside Hindi, it can tell them
+    // apart.
+    std::set<std::string> scripts_of_others = {"Latn"};
     for (const Label& label : labels_) {
-      if (label.language < 0) {
-        scripts_of_others_.insert(label.scripts.begin(), label.scripts.end());
+      if (label.language >= 0) continue;
+      scripts_of_others.insert(label.scripts.begin(), label.scripts.end());
+    }
+    for (const auto& [script, candidates] : by_script_) {
+      if (candidates.size() == 1 && !scripts_of_others.contains(script)) {
+        by_script_alone_[script] = candidates[0];
       }
     }
   }
@@ -140,15 +147,25 @@ class FastTextDetector : public LanguageDetector {
     if (text.kana >= 2 || (text.kana == 1 && text.letters < 6)) {
       return HasLanguage("ja") ? Alone("ja") : Detection{};
     }
-    const auto candidates = by_script_.find(text.script);
-    if (candidates == by_script_.end()) return {};
-    // Where the model knows others, Marathi beside Hindi, it can tell them
-    // apart.
-    if (candidates->second.size() == 1 &&
-        !scripts_of_others_.contains(text.script)) {
-      return Alone(candidates->second[0]);
-    }
+    if (!by_script_.contains(text.script)) return {};
+    const auto alone = by_script_alone_.find(text.script);
+    if (alone != by_script_alone_.end()) return Alone(alone->second);
     return Classify(text);
+  }
+
+  std::vector<std::string> UndetectableLanguages() const override {
+    std::set<std::string> known = {"ja"};  // By its kana.
+    for (const Label& label : labels_) {
+      if (label.language >= 0) known.insert(languages_[label.language]);
+    }
+    for (const auto& [script, language] : by_script_alone_) {
+      known.insert(language);
+    }
+    std::vector<std::string> unknown;
+    for (const std::string& language : languages_) {
+      if (!known.contains(language)) unknown.push_back(language);
+    }
+    return unknown;
   }
 
  private:
@@ -212,8 +229,7 @@ class FastTextDetector : public LanguageDetector {
   const std::vector<std::string> languages_;  // All of the table's.
   const std::vector<Label> labels_;           // In the model's order.
   std::map<std::string, std::vector<std::string>> by_script_;
-  // That the model's languages outside the table are natively written in.
-  std::set<std::string> scripts_of_others_;
+  std::map<std::string, std::string> by_script_alone_;
 };
 
 // Empty if there is no such file.

@@ -312,6 +312,17 @@ TEST(FastTextDetectorTest, ScriptsDecideAloneInASmallTable) {
       0.5);
 }
 
+TEST(FastTextDetectorTest, NamesTheLanguagesItCannotDetect) {
+  using ::testing::ElementsAre;
+  using ::testing::IsEmpty;
+  EXPECT_THAT(Ours().UndetectableLanguages(), IsEmpty());
+  // Georgian and Japanese need no label; Yiddish and Tatar share their script
+  // with languages that have one.
+  EXPECT_THAT(WithTable("tlh de yi ka ja tt am")->UndetectableLanguages(),
+              ElementsAre("tlh", "yi", "tt"));
+  EXPECT_GE(Confidence(*WithTable("de ka"), "ka", "რა არის დიაბეტი"), 0.9);
+}
+
 TEST(FastTextDetectorTest, MissingAndBrokenFiles) {
   const auto missing =
       LoadFastTextDetector("/nonexistent.ftz", FamilyTable::Paper());
