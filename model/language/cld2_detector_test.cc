@@ -34,6 +34,28 @@ TEST(Cld2DetectorTest, MapsItsCodesToTheTables) {
   EXPECT_EQ(Best(*detector, "고혈압의 증상은 무엇입니까?"), "ko");
 }
 
+// Chrome's small tables lack these.
+TEST(Cld2DetectorTest, HasItsFullTables) {
+  const auto detector = MakeCld2Detector(FamilyTable::Paper());
+  EXPECT_EQ(
+      Best(*detector,
+           "Kiuj estas la simptomoj de diabeto kaj kiel oni kuracas ĝin?"),
+      "eo");
+  EXPECT_EQ(
+      Best(*detector,
+           "Quae sunt signa huius morbi et quomodo aegrotus curari potest?"),
+      "la");
+  EXPECT_EQ(
+      Best(*detector, "Menene alamomin ciwon suga kuma yaya ake maganinsa?"),
+      "ha");
+  EXPECT_EQ(Best(*detector,
+                 "Gịnị bụ ihe mgbaàmà ọrịa shuga na kedu ka a ga-esi agwọ ya?"),
+            "ig");
+  EXPECT_EQ(
+      Best(*detector, "نیشانەکانی نەخۆشی شەکرە چین و چۆن چارەسەر دەکرێت؟"),
+      "ckb");
+}
+
 TEST(Cld2DetectorTest, LeavesOutLanguagesThatAreNotInTheTable) {
   const auto families = FamilyTable::Parse("0 one: de\n", "test");
   ASSERT_TRUE(families.ok());
