@@ -3,12 +3,14 @@
 #include <absl/random/random.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
+#include "common/log.h"
 #include "common/status_macros.h"
 #include "model/language/chat_detection.h"
 #include "model/language/cld2_detector.h"
@@ -34,6 +36,17 @@ std::optional<FamilyGuess> ChooseFamily(const RouterModel& model,
   std::optional<FamilyGuess> guess = GuessFamily(detection, model.families);
   if (guess && guess->confidence < model.min_family_confidence) guess.reset();
   return guess;
+}
+
+void WarnOfUndetectable(const LanguageDetector& detector) {
+  const std::vector<std::string> languages = detector.UndetectableLanguages();
+  if (languages.empty()) return;
+  LogWarning("languages_without_detection",
+             {{"languages", absl::StrJoin(languages, " ")},
+              {"reason",
+               "the language model has no label for them: requests must name "
+               "them in `language`; or give --language_model one that knows "
+               "them, or map its labels in MODEL.settings"}});
 }
 
 }  // namespace
@@ -81,6 +94,7 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
     ASSIGN_OR_RETURN(model->detector, LoadFastTextDetector(options.language_model,
                                                            model->families));
   }
+  WarnOfUndetectable(*model->detector);
   return model;
 }
 

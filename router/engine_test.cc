@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -59,6 +60,37 @@ TEST(RouterModelTest, RefusesAnUnknownDefaultRouting) {
   options.default_routing = "best";
   const auto model = RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), options);
   EXPECT_THAT(model.status().message(), HasSubstr("\"best\""));
+}
+
+// What Load writes to the log.
+std::string LogOfLoading(const RouterModel::Options& options) {
+  testing::internal::CaptureStderr();
+  const auto model =
+      RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), options);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(model.ok()) << model.status();
+  return log;
+}
+
+TEST(RouterModelTest, WarnsOfLanguagesThatAreNeverDetected) {
+  EXPECT_EQ(LogOfLoading({}), "");
+
+  const std::string families =
+      std::string(testing::TempDir()) + "/families.txt";
+  std::ofstream(families) << "0 a: de tlh yi\n1 b: sw\n";
+  RouterModel::Options options;
+  options.families_file = families;
+  const std::string log = LogOfLoading(options);
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+  EXPECT_THAT(log, HasSubstr("\"level\":\"warning\""));
+  EXPECT_THAT(log, HasSubstr("languages_without_detection"));
+  EXPECT_THAT(log, HasSubstr("\"languages\":\"tlh yi\""));
+  EXPECT_THAT(log, HasSubstr("--language_model"));
+
+  options = {};
+  options.language_model = "cld2";
+  EXPECT_THAT(LogOfLoading(options),
+              HasSubstr("\"languages\":\"ilo doi bm\""));
 }
 
 }  // namespace

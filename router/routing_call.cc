@@ -1,12 +1,24 @@
 #include "router/routing_call.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "router/field_error.h"
 #include "router/validation.h"
 
 namespace apollo {
+namespace {
+
+std::string ReasonOf(const absl::Status& status) {
+  return std::string(status.message().empty()
+                         ? absl::StatusCodeToString(status.code())
+                         : status.message());
+}
+
+}  // namespace
 
 void ToProto(const LayerUse& in, v1::LayerExpertUse* out) {
   out->set_layer(in.layer);
@@ -24,13 +36,22 @@ absl::StatusOr<v1::GetRoutingResponse> MergeRouting(
     v1::RoutingSource* source = response.add_sources();
     source->set_dense_worker(worker.worker);
     source->set_answered(worker.counts.ok());
-    if (!worker.counts.ok()) continue;
+    if (!worker.counts.ok()) {
+      source->set_reason(ReasonOf(worker.counts.status()));
+      continue;
+    }
     any = true;
     source->set_covered_seconds(absl::ToDoubleSeconds(worker.counts->covered));
     AddRouting(*worker.counts, sum);
   }
   if (!any) {
-    return absl::UnavailableError("no dense worker answered; try again");
+    std::string problem = "no dense worker answered";
+    if (response.sources_size() > 0) {
+      absl::StrAppend(&problem, ", of ", response.sources_size(), "; ",
+                      response.sources(0).dense_worker(), ": ",
+                      response.sources(0).reason());
+    }
+    return absl::UnavailableError(absl::StrCat(problem, "; try again"));
   }
   response.set_experts_per_token(model.config.experts_per_token);
   for (const LanguageUse& language : sum.languages) {
@@ -39,7 +60,8 @@ absl::StatusOr<v1::GetRoutingResponse> MergeRouting(
     to->set_family(model.families.ExpertOf(language.language).value_or(-1));
     to->set_tokens(language.tokens);
     to->set_family_tokens(language.family_tokens);
-    for (const LayerUse& layer : language.layers) ToProto(layer, to->add_layers());
+    for (const LayerUse& layer : language.layers)
+      ToProto(layer, to->add_layers());
   }
   return response;
 }

@@ -30,6 +30,7 @@ TEST_F(RoutingCallTest, SumsOverTheWorkersThatAnswer) {
         RoutingCounts{absl::Seconds(90),
                       {{"de", 3, 2, {{2, {1, 5}, 1}, {3, {4, 2}, 0}}}}}},
        {"10.0.0.2:7001", absl::UnavailableError("gone")},
+       {"dense-3", absl::DeadlineExceededError("")},
        {"dense-2",
         RoutingCounts{absl::Seconds(30),
                       {{"de", 1, 1, {{2, {1, 1}, 1}, {3, {0, 2}, 1}}},
@@ -37,13 +38,16 @@ TEST_F(RoutingCallTest, SumsOverTheWorkersThatAnswer) {
   ASSERT_TRUE(GetRouting(60).ok());
   EXPECT_EQ(backend_->routing_window(), absl::Minutes(1));
   EXPECT_EQ(response_.experts_per_token(), 2u);
-  ASSERT_EQ(response_.sources_size(), 3);
+  ASSERT_EQ(response_.sources_size(), 4);
   EXPECT_EQ(response_.sources(0).dense_worker(), "dense-0");
   EXPECT_TRUE(response_.sources(0).answered());
   EXPECT_EQ(response_.sources(0).covered_seconds(), 90);
   EXPECT_EQ(response_.sources(1).dense_worker(), "10.0.0.2:7001");
   EXPECT_FALSE(response_.sources(1).answered());
-  EXPECT_EQ(response_.sources(2).covered_seconds(), 30);
+  EXPECT_EQ(response_.sources(0).reason(), "");
+  EXPECT_EQ(response_.sources(1).reason(), "gone");
+  EXPECT_EQ(response_.sources(2).reason(), "DEADLINE_EXCEEDED");
+  EXPECT_EQ(response_.sources(3).covered_seconds(), 30);
   ASSERT_EQ(response_.languages_size(), 2);
   const v1::LanguageRouting& de = response_.languages(0);
   EXPECT_EQ(de.language(), "de");
@@ -70,8 +74,12 @@ TEST_F(RoutingCallTest, AWorkerThatCountedNothingHasAnswered) {
 
 TEST_F(RoutingCallTest, NoAnswerAtAllIsAnError) {
   EXPECT_EQ(GetRouting(0).error_code(), grpc::StatusCode::UNAVAILABLE);
-  backend_->SetRouting({{"dense-0", absl::UnavailableError("gone")}});
-  EXPECT_EQ(GetRouting(0).error_code(), grpc::StatusCode::UNAVAILABLE);
+  backend_->SetRouting({{"dense-0", absl::UnavailableError("gone")},
+                        {"dense-1", absl::UnavailableError("gone too")}});
+  const grpc::Status status = GetRouting(0);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_message(),
+            "no dense worker answered, of 2; dense-0: gone; try again");
 }
 
 TEST_F(RoutingCallTest, ABadWindowIsRefusedByName) {

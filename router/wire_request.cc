@@ -4,6 +4,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/unknown_field_set.h>
 
+#include <map>
 #include <vector>
 
 #include "model/tokenizer/utf8.h"
@@ -26,13 +27,18 @@ absl::Status FindBadText(const std::string& bytes, const Descriptor& type,
   if (depth > kMaxDepth || !fields.ParseFromString(bytes)) {
     return absl::OkStatus();
   }
+  std::map<int, int> seen;  // Elements of a repeated field, by its number.
   for (int i = 0; i < fields.field_count(); ++i) {
     const UnknownField& field = fields.field(i);
     const FieldDescriptor* known = type.FindFieldByNumber(field.number());
-    if (known == nullptr || field.type() != UnknownField::TYPE_LENGTH_DELIMITED) {
+    if (known == nullptr ||
+        field.type() != UnknownField::TYPE_LENGTH_DELIMITED) {
       continue;
     }
-    const std::string name = path + known->name();
+    std::string name = path + known->name();
+    if (known->is_repeated()) {
+      absl::StrAppend(&name, "[", seen[field.number()]++, "]");
+    }
     const std::string& value = field.length_delimited();
     if (known->type() == FieldDescriptor::TYPE_STRING) {
       const std::size_t valid = ValidUtf8Prefix(value);

@@ -40,12 +40,13 @@ TEST(ParseRequestTest, NamesTheFieldThatIsNotUtf8) {
   ExpectRefused(Field(1, bad), generate, "request_id" + problem);
   ExpectRefused(Field(2, bad), generate, "prompt" + problem);
   ExpectRefused(Field(3, Field(1, Field(2, bad))), generate,
-                "chat.messages.content" + problem);
+                "chat.messages[0].content" + problem);
   ExpectRefused(Field(4, bad), generate, "language" + problem);
-  ExpectRefused(Field(8, "fine") + Field(8, bad), generate, "stop" + problem);
+  ExpectRefused(Field(8, "fine") + Field(8, bad), generate,
+                "stop[1]" + problem);
   v1::ScoreRequest score;
   ExpectRefused(Field(2, "fine") + Field(6, bad), score,
-                "continuations" + problem);
+                "continuations[0]" + problem);
   v1::TokenizeRequest tokenize;
   ExpectRefused(Field(1, bad), tokenize, "text" + problem);
 }
@@ -53,8 +54,8 @@ TEST(ParseRequestTest, NamesTheFieldThatIsNotUtf8) {
 TEST(ParseRequestTest, RefusesEveryKindOfWrongUtf8) {
   // A lone continuation, a cut character, an overlong one, a surrogate, and one
   // beyond U+10FFFF.
-  for (const char* bad : {"\x80", "\xe2\x82", "\xc0\xaf", "\xed\xa0\x80",
-                          "\xf4\x90\x80\x80"}) {
+  for (const char* bad :
+       {"\x80", "\xe2\x82", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
     v1::GenerateRequest request;
     ExpectRefused(Field(2, bad), request, "prompt is not UTF-8: byte 0 of ");
   }
@@ -64,7 +65,8 @@ TEST(ParseRequestTest, FindsTheFieldWhenAnEarlierOneOfTheChatIsFine) {
   v1::GenerateRequest request;
   const std::string fine = Field(1, Field(2, "zebra"));
   const std::string bad = Field(1, Field(2, "\xff"));
-  ExpectRefused(Field(3, fine + bad), request, "chat.messages.content is not");
+  ExpectRefused(Field(3, fine + bad), request,
+                "chat.messages[1].content is not");
 }
 
 v1::GenerateRequest Sample() {

@@ -8,9 +8,11 @@
 #include <array>
 #include <cstdio>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "model/language/prose.h"
 
@@ -50,6 +52,15 @@ class Cld2Detector : public LanguageDetector {
       }
       if (families.ExpertOf(mapped)) codes_.emplace(language, mapped);
     }
+    std::set<std::string> known;
+    for (const auto& [theirs, ours] : codes_) known.insert(ours);
+    for (const std::string& language : families.languages()) {
+      if (!known.contains(language)) undetectable_.push_back(language);
+    }
+  }
+
+  std::vector<std::string> UndetectableLanguages() const override {
+    return undetectable_;
   }
 
   Detection Detect(std::string_view utf8_text) const override {
@@ -97,7 +108,9 @@ class Cld2Detector : public LanguageDetector {
     detection->candidates.push_back({language, confidence});
   }
 
-  std::map<CLD2::Language, std::string> codes_;  // Constant after construction.
+  // Constant after construction.
+  std::map<CLD2::Language, std::string> codes_;
+  std::vector<std::string> undetectable_;
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 namespace apollo {
 
-// Chrome's Compact Language Detector 2: needs no model file, knows 46 of the
+// Chrome's Compact Language Detector 2: needs no model file, knows 47 of the
 // paper's 50 languages. CLD2 codes are mapped to the table's (zh-Hant to zh, iw
 // to he, ...); a guess whose language is not in the table is left out. CLD2's
 // own percentages are not probabilities, and the confidences made of them are

@@ -1,5 +1,6 @@
 #include "model/language/cld2_detector.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -33,12 +34,76 @@ TEST(Cld2DetectorTest, MapsItsCodesToTheTables) {
   EXPECT_EQ(Best(*detector, "고혈압의 증상은 무엇입니까?"), "ko");
 }
 
+// Chrome's small tables lack these.
+TEST(Cld2DetectorTest, HasItsFullTables) {
+  const auto detector = MakeCld2Detector(FamilyTable::Paper());
+  EXPECT_EQ(
+      Best(*detector,
+           "Kiuj estas la simptomoj de diabeto kaj kiel oni kuracas ĝin?"),
+      "eo");
+  EXPECT_EQ(
+      Best(*detector,
+           "Quae sunt signa huius morbi et quomodo aegrotus curari potest?"),
+      "la");
+  EXPECT_EQ(
+      Best(*detector, "Menene alamomin ciwon suga kuma yaya ake maganinsa?"),
+      "ha");
+  EXPECT_EQ(Best(*detector,
+                 "Gịnị bụ ihe mgbaàmà ọrịa shuga na kedu ka a ga-esi agwọ ya?"),
+            "ig");
+  EXPECT_EQ(
+      Best(*detector, "نیشانەکانی نەخۆشی شەکرە چین و چۆن چارەسەر دەکرێت؟"),
+      "ckb");
+}
+
 TEST(Cld2DetectorTest, LeavesOutLanguagesThatAreNotInTheTable) {
   const auto families = FamilyTable::Parse("0 one: de\n", "test");
   ASSERT_TRUE(families.ok());
   const auto detector = MakeCld2Detector(*families);
   EXPECT_EQ(Best(*detector, "¿Cuáles son los síntomas de la diabetes?"), "");
   EXPECT_EQ(Best(*detector, "Welche Beschwerden macht hoher Blutdruck?"), "de");
+}
+
+// What the table lacks is not given to a language that shares its letters.
+TEST(Cld2DetectorTest, OneLanguageOfAScriptInASmallTable) {
+  const struct {
+    const char* table;
+    const char* own;
+    const char* other;
+  } kCases[] = {
+      {"ru", "Какие бывают симптомы высокого давления и как его лечат?",
+       "Які симптоми високого кров'яного тиску та як його лікують?"},
+      {"zh", "高血压的症状有哪些？应该怎么治疗这种疾病？",
+       "高血圧の症状は何ですか。どのように治療しますか。"},
+      {"hi", "उच्च रक्तचाप के लक्षण क्या हैं और इसका इलाज कैसे होता है?",
+       "उच्च रक्तदाबाची लक्षणे कोणती आहेत आणि त्यावर उपचार कसे केले जातात?"},
+      {"he", "מה הם הסימנים של לחץ דם גבוה?",
+       "וואָס זענען די סימפּטאָמען פון הויך בלוט דרוק און ווי אַזוי באַהאַנדלט מען "
+       "עס?"},
+      {"yi",
+       "וואָס זענען די סימפּטאָמען פון הויך בלוט דרוק און ווי אַזוי באַהאַנדלט מען "
+       "עס?",
+       "מה הם הסימנים של לחץ דם גבוה?"},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.table);
+    const auto families =
+        FamilyTable::Parse("0 one: " + std::string(c.table) + "\n", "test");
+    ASSERT_TRUE(families.ok());
+    const auto detector = MakeCld2Detector(*families);
+    EXPECT_EQ(Best(*detector, c.own), c.table);
+    EXPECT_EQ(Best(*detector, c.other), "");
+  }
+}
+
+TEST(Cld2DetectorTest, NamesTheLanguagesItCannotDetect) {
+  using ::testing::ElementsAre;
+  EXPECT_THAT(MakeCld2Detector(FamilyTable::Paper())->UndetectableLanguages(),
+              ElementsAre("ilo", "doi", "bm"));
+  const auto families = FamilyTable::Parse("0 one: de tlhx iw\n", "test");
+  ASSERT_TRUE(families.ok());
+  EXPECT_THAT(MakeCld2Detector(*families)->UndetectableLanguages(),
+              ElementsAre("tlhx"));
 }
 
 TEST(Cld2DetectorTest, AnyBytesAreHandled) {

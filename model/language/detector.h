@@ -32,6 +32,10 @@ class LanguageDetector {
   // length: at most a few kilobytes of a long text are looked at. Never fails;
   // having no idea is an empty Detection. The text is neither kept nor logged.
   virtual Detection Detect(std::string_view utf8_text) const = 0;
+
+  // Languages of the table that Detect never names, since nothing that the
+  // detector knows stands for them. In the table's order.
+  virtual std::vector<std::string> UndetectableLanguages() const { return {}; }
 };
 
 }  // namespace apollo

@@ -30,8 +30,8 @@ namespace apollo {
 namespace {
 
 constexpr std::size_t kMaxSettingsBytes = 1 << 20;
-// A script that only one language of the table uses settles the matter, but for
-// text in a language outside the table.
+// A script that only one language of the table uses, and none of the model's
+// others, settles the matter, but for text in a language that neither knows.
 constexpr double kByScriptAlone = 0.99;
 // The most that one or two words say which may be names: less than what the
 // router acts on by default (RouterModel::min_family_confidence).
@@ -141,6 +141,18 @@ class FastTextDetector : public LanguageDetector {
         by_script_[script].push_back(language);
       }
     }
+    // Where the model knows others, Marathi beside Hindi, it can tell them
+    // apart.
+    std::set<std::string> scripts_of_others = {"Latn"};
+    for (const Label& label : labels_) {
+      if (label.language >= 0) continue;
+      scripts_of_others.insert(label.scripts.begin(), label.scripts.end());
+    }
+    for (const auto& [script, candidates] : by_script_) {
+      if (candidates.size() == 1 && !scripts_of_others.contains(script)) {
+        by_script_alone_[script] = candidates[0];
+      }
+    }
   }
 
   Detection Detect(std::string_view utf8_text) const override {
@@ -148,22 +160,41 @@ class FastTextDetector : public LanguageDetector {
     if (text.letters == 0) return {};
     // Any language may be written in Latin letters.
     if (text.script == "Latn") return ClassifyLatin(text);
-    const auto candidates = by_script_.find(text.script);
-    if (candidates == by_script_.end()) return {};
-    if (candidates->second.size() == 1) {
-      return {{{candidates->second[0], kByScriptAlone}}};
-    }
     // Kana are Japanese; a single one may be a Chinese shop sign.
     if (text.kana >= 2 || (text.kana == 1 && text.letters < 6)) {
-      const std::vector<std::string>& all = candidates->second;
-      if (std::find(all.begin(), all.end(), "ja") != all.end()) {
-        return {{{"ja", kByScriptAlone}}};
-      }
+      return HasLanguage("ja") ? Alone("ja") : Detection{};
     }
+    if (!by_script_.contains(text.script)) return {};
+    const auto alone = by_script_alone_.find(text.script);
+    if (alone != by_script_alone_.end()) return Alone(alone->second);
     return Classify(text);
   }
 
+  std::vector<std::string> UndetectableLanguages() const override {
+    std::set<std::string> known = {"ja"};  // By its kana.
+    for (const Label& label : labels_) {
+      if (label.language >= 0) known.insert(languages_[label.language]);
+    }
+    for (const auto& [script, language] : by_script_alone_) {
+      known.insert(language);
+    }
+    std::vector<std::string> unknown;
+    for (const std::string& language : languages_) {
+      if (!known.contains(language)) unknown.push_back(language);
+    }
+    return unknown;
+  }
+
  private:
+  static Detection Alone(const std::string& language) {
+    return {{{language, kByScriptAlone}}};
+  }
+
+  bool HasLanguage(std::string_view language) const {
+    return std::find(languages_.begin(), languages_.end(), language) !=
+           languages_.end();
+  }
+
   // One or two words may be names that no list knows, and the classifier is too
   // sure of these. Without a sign that they are words all candidates keep their
   // order and proportions, but become too unlikely to act on.
@@ -235,6 +266,7 @@ class FastTextDetector : public LanguageDetector {
   const std::vector<Label> labels_;           // In the model's order.
   const FamilyTable families_;
   std::map<std::string, std::vector<std::string>> by_script_;
+  std::map<std::string, std::string> by_script_alone_;
 };
 
 // Empty if there is no such file.

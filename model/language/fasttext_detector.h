@@ -19,8 +19,8 @@ namespace apollo {
 // "__label__<code>_<Script>" with an ISO 639-1 or 639-3 code.
 //
 // The writing system comes first: where the letters alone settle the language
-// (Hangul, Thai, Lao, ...), or leave only some of the table's languages, those
-// are the candidates. Code, numbers, URLs, names of medicines and the like are
+// (Hangul, Thai, Lao, ...; no label of a language outside the table may be
+// natively written in them), or leave only some of the table's languages, those
 // taken out of the text (ExtractQuestion). What is left of a text in Latin
 // letters may be one or two words that could be names: then the candidates'
 // confidences sum to less than 0.5, and perhaps_names is set. Labels of

@@ -240,6 +240,89 @@ TEST(FastTextDetectorTest, OtherTables) {
   EXPECT_EQ(d.candidates[0].language, "nl");
 }
 
+// A table of these languages only, one family.
+std::unique_ptr<LanguageDetector> WithTable(const std::string& languages) {
+  const auto families = FamilyTable::Parse("0 a: " + languages + "\n", "t");
+  auto detector = LoadFastTextDetector(kModel, *families);
+  if (!detector.ok()) {
+    ADD_FAILURE() << detector.status();
+    std::abort();
+  }
+  return *std::move(detector);
+}
+
+// That the text is in the language; 0: it is no candidate.
+double Confidence(const LanguageDetector& detector, std::string_view language,
+                  std::string_view text) {
+  for (const LanguageGuess& guess : detector.Detect(text).candidates) {
+    if (guess.language == language) return guess.confidence;
+  }
+  return 0;
+}
+
+// A script that only one language of the table uses says nothing if the model
+// knows others that are written in it.
+TEST(FastTextDetectorTest, OneLanguageOfAScriptInASmallTable) {
+  const struct {
+    const char* language;
+    const char* own;
+    std::vector<const char*> others;
+  } kCases[] = {
+      {"ru",
+       "Какие бывают симптомы высокого давления?",
+       {"Які симптоми високого кров'яного тиску та як його лікують?",
+        "Какви са симптомите на високото кръвно налягане и как се лекува?"}},
+      {"zh",
+       "高血压的症状有哪些？应该怎么治疗？",
+       {"高血圧の症状は何ですか。", "かゆい", "頭痛とめまい"}},
+      {"hi",
+       "उच्च रक्तचाप के लक्षण क्या हैं और इसका इलाज कैसे होता है?",
+       {"उच्च रक्तदाबाची लक्षणे कोणती आहेत आणि त्यावर उपचार कसे केले जातात?",
+        "उच्च रक्तचापका लक्षणहरू के के हुन् र यसको उपचार कसरी गरिन्छ?"}},
+      {"ar",
+       "ما هي أعراض ارتفاع ضغط الدم وكيف يتم علاجه؟",
+       {"علائم فشار خون بالا چیست و چگونه درمان "
+        "می‌شود؟"}},
+      // The model has Hebrew, the table only Yiddish.
+      {"yi de", "", {"מה הם הסימנים של לחץ דם גבוה?"}},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.language);
+    const auto detector = WithTable(c.language);
+    const std::string language(c.language, 2);
+    if (*c.own != '\0') {
+      EXPECT_GE(Confidence(*detector, language, c.own), 0.9);
+    }
+    for (const char* other : c.others) {
+      EXPECT_LT(Confidence(*detector, language, other), 0.5) << other;
+    }
+  }
+}
+
+TEST(FastTextDetectorTest, ScriptsDecideAloneInASmallTable) {
+  EXPECT_GE(Confidence(*WithTable("he"), "he", "כאב"), 0.95);
+  EXPECT_GE(Confidence(*WithTable("ko"), "ko", "두통"), 0.95);
+  EXPECT_GE(Confidence(*WithTable("ja"), "ja", "かゆい"), 0.95);
+  // Nothing but Japanese has kana, nor is anything else of this table in Han.
+  EXPECT_TRUE(WithTable("zh")->Detect("かゆい").candidates.empty());
+  EXPECT_TRUE(WithTable("de")->Detect("かゆい").candidates.empty());
+  // A single kana in a longer text is left to the classifier.
+  EXPECT_GE(
+      Confidence(*WithTable("zh"), "zh", "请问这种の高血压药可以长期吃吗"),
+      0.5);
+}
+
+TEST(FastTextDetectorTest, NamesTheLanguagesItCannotDetect) {
+  using ::testing::ElementsAre;
+  using ::testing::IsEmpty;
+  EXPECT_THAT(Ours().UndetectableLanguages(), IsEmpty());
+  // Georgian and Japanese need no label; Yiddish and Tatar share their script
+  // with languages that have one.
+  EXPECT_THAT(WithTable("tlh de yi ka ja tt am")->UndetectableLanguages(),
+              ElementsAre("tlh", "yi", "tt"));
+  EXPECT_GE(Confidence(*WithTable("de ka"), "ka", "რა არის დიაბეტი"), 0.9);
+}
+
 TEST(FastTextDetectorTest, MissingAndBrokenFiles) {
   const auto missing =
       LoadFastTextDetector("/nonexistent.ftz", FamilyTable::Paper());

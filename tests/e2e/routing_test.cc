@@ -341,6 +341,35 @@ TEST_F(RoutingTest, TheMapIsExactlyWhatTheGateDoes) {
   cluster.StopAll();
 }
 
+TEST_F(RoutingTest, AWorkerThatIsGoneIsNamedWithTheReason) {
+  Cluster cluster(folder_ + "/model",
+                  {.dense_workers = 2, .expert_workers = 1});
+  cluster.Start();
+  const auto stub = cluster.NewStub();
+  cluster.KillDense(1);
+  ASSERT_TRUE(cluster.WaitForLog("dense_worker_lost"));
+  const v1::GetRoutingResponse routing = GetRouting(*stub, 0);
+  ASSERT_EQ(routing.sources_size(), 2);
+  std::string gone;
+  for (const v1::RoutingSource& source : routing.sources()) {
+    EXPECT_EQ(source.reason().empty(), source.answered());
+    if (!source.answered()) gone = source.dense_worker();
+  }
+  ASSERT_NE(gone, "");
+
+  std::ofstream(folder_ + "/de.txt") << "abcdefgh";
+  const std::string log = folder_ + "/log";
+  ChildProcess process(
+      {Runfile("tools/routing_map/routing_map.py"), "--no_plot",
+       "--apollo=" + Runfile("tools/apollo/apollo"),
+       "--server=" + cluster.address(), "--out=" + folder_ + "/out",
+       folder_ + "/de.txt"},
+      log);
+  ASSERT_EQ(process.Wait(), 0) << ReadAll(log);
+  EXPECT_NE(ReadAll(log).find("note: dense worker " + gone), std::string::npos)
+      << ReadAll(log);
+}
+
 TEST_F(RoutingTest, TheMapIsDrawn) {
   if (std::system("/usr/bin/python3 -c 'import matplotlib' 2>/dev/null") != 0) {
     GTEST_SKIP() << "matplotlib is missing: run tools/routing_map/setup.sh";

@@ -146,7 +146,8 @@ int RunRouting(Session& session) {
   for (const v1::RoutingSource& source : response.sources()) {
     if (source.answered()) continue;
     session.err << "apollo: dense worker " << ForTerminal(source.dense_worker())
-                << " did not answer: what it counted is missing" << std::endl;
+                << " did not answer, what it counted is missing: "
+                << ForTerminal(source.reason()) << std::endl;
   }
   return Print(session, response, RoutingLines(response));
 }

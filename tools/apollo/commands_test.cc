@@ -320,13 +320,16 @@ TEST(QueriesTest, AFailedCallFails) {
 TEST(RoutingTest, PassesTheWindowOnAndSaysWhoIsMissing) {
   FakeServer fake;
   fake.service.routing.add_sources()->set_answered(true);
-  fake.service.routing.add_sources()->set_dense_worker("dense-1");
+  v1::RoutingSource* missing = fake.service.routing.add_sources();
+  missing->set_dense_worker("dense-1");
+  missing->set_reason("it serves another model");
   Options options;
   options.command = Command::kRouting;
   options.window = -5;  // For the server to refuse.
   EXPECT_EQ(fake.Run(options), kOk);
   EXPECT_EQ(fake.service.routing_request().window_seconds(), -5);
   EXPECT_THAT(fake.err.str(), HasSubstr("dense worker dense-1 did not answer"));
+  EXPECT_THAT(fake.err.str(), HasSubstr(": it serves another model\n"));
 }
 
 using grpc::health::v1::HealthCheckResponse;

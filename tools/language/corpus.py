@@ -7,7 +7,8 @@ Downloads the packages that sources.py lists (with apt-get, nothing is installed
 and writes DIR/train.tsv, DIR/test.tsv and DIR/declaration.tsv, each line being
 <language> TAB <package> TAB <text>. The text is as in the package, less markup
 and placeholders; normalize (normalize.cc) does the rest. The output depends on
-the packages' versions only; those of the training packages go to DIR/packages.txt.
+the packages' versions only; all of these go to DIR/packages.txt, with what each is
+used for.
 """
 
 import argparse
@@ -77,6 +78,13 @@ def fetch_source(package, cache):
                    check=True)
     os.rename(root + ".part", root)
     return root
+
+
+def source_version(package, cache):
+    """Of a source package that fetch_source unpacked."""
+    dsc = glob.glob(os.path.join(cache, "apt", package, package + "_*.dsc"))[0]
+    with open(dsc, encoding="utf-8") as file:
+        return re.search(r"^Version: (\S+)", file.read(), re.M).group(1)
 
 
 MARKUP = [
@@ -266,13 +274,16 @@ def main():
             print("%8d texts from %s" % (count, package), file=sys.stderr)
     for file in outputs.values():
         file.close()
-    with open(os.path.join(arguments.out, "packages.txt"), "w", encoding="utf-8") as file:
-        for package in sorted(sources.TRAIN):
-            file.write("%s %s\n" % (package, version(package, arguments.cache)))
     with open(os.path.join(arguments.out, "declaration.tsv"), "w", encoding="utf-8") as file:
         for language, text in declaration(wanted, arguments.cache):
             if len(text) >= 3:
                 file.write("%s\t%s\t%s\n" % (language, sources.DECLARATION, text[:MAX_LINE]))
+    with open(os.path.join(arguments.out, "packages.txt"), "w", encoding="utf-8") as file:
+        for role, packages in (("train", sources.TRAIN), ("test", sources.TEST)):
+            for package in sorted(packages):
+                file.write("%s %s %s\n" % (role, package, version(package, arguments.cache)))
+        file.write("test %s %s (source)\n"
+                   % (sources.DECLARATION, source_version(sources.DECLARATION, arguments.cache)))
 
 
 if __name__ == "__main__":

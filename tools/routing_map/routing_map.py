@@ -15,6 +15,8 @@ once for each of its k experts. Written are
 
 `tokens` are those that used the expert; `share` is their part of all uses in that layer. The
 language `average` is the mean of the languages' shares: each counts alike, however long its text.
+Each run of blanks and line ends is sent as one blank. A token that the tokenizer puts before each
+text (BOS) counts once for each piece. A dense worker that takes no part is named, with the reason.
 Off family is what the gate alone would do: a token whose own k experts leave out its family's
 expert, whether or not hybrid routing then puts that one in. docs/routing.md has the definitions.
 """
@@ -135,6 +137,14 @@ def collect(args, texts, clients):
     return uses
 
 
+def print_missing(args):
+    """Names the dense workers that take no part, or cannot be asked."""
+    for source in call(args, ["routing"])[0]["sources"]:
+        if not source["answered"]:
+            print(f"note: dense worker {source['dense_worker']} is not in the cluster's answer: "
+                  f"{source['reason']}", file=sys.stderr)
+
+
 def average_shares(uses, layer):
     shares = [use.shares(layer) for use in uses.values()]
     return [sum(column) / len(shares) for column in zip(*shares)]
@@ -225,6 +235,7 @@ def run(args):
     # Family by family, as the table has them.
     texts = dict(sorted(texts.items(), key=lambda item: (family_of[item[0]], item[0])))
     uses = collect(args, texts, args.clients)
+    print_missing(args)
     os.makedirs(args.out, exist_ok=True)
     write_csv(os.path.join(args.out, "routing.csv"),
               ["language", "family", "layer", "expert", "tokens", "share"],
