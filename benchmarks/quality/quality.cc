@@ -55,11 +55,11 @@ void Compare(const float* exact, const float* other, int vocab,
 }
 
 // Logits of every token of the window.  // [tokens, vocab]
-std::span<const float> Feed(Runner& runner,
-                            std::span<const std::int32_t> tokens) {
+absl::StatusOr<std::span<const float>> Feed(
+    Runner& runner, std::span<const std::int32_t> tokens) {
   Runner::Sequence sequence;
-  const std::span<const float> logits =
-      runner.Step({{&sequence, tokens, /*all_logits=*/true}});
+  ASSIGN_OR_RETURN(const std::span<const float> logits,
+                   runner.Step({{&sequence, tokens, /*all_logits=*/true}}));
   runner.Release(sequence);
   return logits;
 }
@@ -126,8 +126,8 @@ absl::Status Run() {
         const std::vector<std::int32_t> part(
             tokens.begin() + at,
             tokens.begin() + std::min(tokens.size(), at + window));
-        const std::span<const float> a = Feed(*exact, part);
-        const std::span<const float> b = Feed(*runner, part);
+        ASSIGN_OR_RETURN(const std::span<const float> a, Feed(*exact, part));
+        ASSIGN_OR_RETURN(const std::span<const float> b, Feed(*runner, part));
         const std::size_t vocab = runner->vocab();
         for (std::size_t r = 0; r < part.size(); ++r) {
           Compare(&a[r * vocab], &b[r * vocab], runner->vocab(), difference);
