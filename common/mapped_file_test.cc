@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <cstdio>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -46,6 +48,14 @@ TEST(MappedFileTest, BytesStayWhereTheyAreWhenItMoves) {
   moved = *std::move(second);
   EXPECT_EQ(moved.bytes().data(), data);
   EXPECT_EQ(Text(moved), "second");
+}
+
+TEST(MappedFileTest, DoesNotWaitForAPipe) {
+  const std::string path = testing::TempDir() + "/mapped_file_pipe";
+  std::remove(path.c_str());
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(MappedFile::Open(path).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(MappedFileTest, ErrorsNameThePath) {

@@ -1,12 +1,19 @@
 #include "engine/checkpoint_weights.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <span>
 #include <utility>
 
 #include "common/aligned_buffer.h"
 #include "common/check.h"
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 #include "kernels/half.h"
 #include "kernels/quantize.h"
 #include "model/safetensors/convert.h"
@@ -15,6 +22,43 @@ namespace apollo {
 namespace {
 
 constexpr char kEmbedding[] = "model.embed_tokens.weight";
+
+bool AllWithin(std::span<const float> values, float most) {
+  bool within = true;
+  for (const float x : values) within &= std::abs(x) <= most;  // Not so of NaN.
+  return within;
+}
+
+// What is wrong with the first of `values` that is not within `most`. `what`:
+// which part of the tensor they are.
+absl::Status Outside(const TensorView& tensor, std::string_view what,
+                     std::span<const float> values, float most) {
+  const float value = *std::find_if(values.begin(), values.end(), [&](float x) {
+    return !(std::abs(x) <= most);
+  });
+  if (!std::isfinite(value)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(tensor.Where(), ": ", ToAbsl(what), " holds ", value,
+                     "; every weight must be a finite number"));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      tensor.Where(), ": ", ToAbsl(what), " holds ", value,
+      ", which is too large for these --weights; the most is ", most));
+}
+
+void Lower(std::atomic<std::int64_t>& least, std::int64_t value) {
+  std::int64_t now = least;
+  while (value < now && !least.compare_exchange_weak(now, value)) {
+  }
+}
+
+// Of a row that is not within `most`.
+absl::Status RowOutside(const TensorView& tensor, std::int64_t row,
+                        float most) {
+  std::vector<float> values(tensor.shape[1]);
+  APOLLO_CHECK(RowsToFloat32(tensor, row, 1, values.data()).ok());
+  return Outside(tensor, absl::StrCat("row ", row), values, most);
+}
 
 }  // namespace
 
@@ -50,9 +94,14 @@ absl::StatusOr<MatrixShape> CheckpointWeights::Shape(
     shape.inputs = static_cast<int>(tensor->shape[1]);
     all_bf16 &= tensor->dtype == DType::kBF16;
   }
-  const WeightFormat kept = all_bf16 ? WeightFormat::kBF16 : WeightFormat::kF32;
-  shape.format = MatrixFormat(format_.value_or(kept), names[0]);
+  shape.format = FormatOf(names[0], all_bf16);
   return shape;
+}
+
+WeightFormat CheckpointWeights::FormatOf(std::string_view name,
+                                         bool bf16) const {
+  const WeightFormat kept = bf16 ? WeightFormat::kBF16 : WeightFormat::kF32;
+  return MatrixFormat(format_.value_or(kept), name);
 }
 
 absl::StatusOr<PackedMatrix> CheckpointWeights::Matrix(
@@ -72,21 +121,30 @@ absl::StatusOr<PackedMatrix> CheckpointWeights::Matrix(
     return NoMemory(matrix.bytes(), "weights (" + names[0] + ")");
   }
   const int panel = matrix.panel_size();
+  const float most = LargestWeight(shape.format);
+  std::atomic<std::int64_t> outside = shape.outputs;  // The first such row.
+  const auto tensor_of = [&](std::int64_t r) {
+    return std::upper_bound(first_rows.begin(), first_rows.end(), r) -
+           first_rows.begin() - 1;
+  };
   // Every type was checked and every row is in range, so that nothing can fail.
   pool.ParallelFor(
       matrix.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
         std::vector<float> row(inputs);
         const int last = std::min<std::int64_t>(end * panel, matrix.outputs());
         for (int r = static_cast<int>(begin) * panel; r < last; ++r) {
-          const auto next =
-              std::upper_bound(first_rows.begin(), first_rows.end(), r);
-          const std::size_t t = next - first_rows.begin() - 1;
+          const auto t = tensor_of(r);
           APOLLO_CHECK(
               RowsToFloat32(*tensors[t], r - first_rows[t], 1, row.data())
                   .ok());
+          if (!AllWithin(row, most)) Lower(outside, r);
           matrix.SetRows(r, 1, row.data());
         }
       });
+  if (outside < shape.outputs) {
+    const auto t = tensor_of(outside);
+    return RowOutside(*tensors[t], outside - first_rows[t], most);
+  }
   for (const TensorView* tensor : tensors) ReleasePages(tensor->data);
   return matrix;
 }
@@ -96,7 +154,27 @@ absl::StatusOr<std::vector<float>> CheckpointWeights::Vector(
   ASSIGN_OR_RETURN(const TensorView* tensor, checkpoint_->Get(name));
   std::vector<float> values(tensor->NumElements());
   RETURN_IF_ERROR(ToFloat32(*tensor, values.data()));
+  const float most = LargestWeight(WeightFormat::kF32);
+  if (!AllWithin(values, most)) return Outside(*tensor, "it", values, most);
   return values;
+}
+
+absl::Status CheckpointWeights::CheckEmbedding(ThreadPool& pool) const {
+  const std::int64_t rows = embedding_.shape[0];
+  const auto size = static_cast<std::size_t>(embedding_.shape[1]);
+  const float most =
+      LargestWeight(FormatOf(kEmbedding, embedding_.dtype == DType::kBF16));
+  std::atomic<std::int64_t> outside = rows;
+  pool.ParallelFor(rows, 64, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> row(size);
+    for (std::int64_t r = begin; r < end; ++r) {
+      APOLLO_CHECK(RowsToFloat32(embedding_, r, 1, row.data()).ok());
+      if (!AllWithin(row, most)) Lower(outside, r);
+    }
+  });
+  if (outside < rows) return RowOutside(embedding_, outside, most);
+  ReleasePages(embedding_.data);
+  return absl::OkStatus();
 }
 
 void CheckpointWeights::Embedding(std::int32_t token, float* row) const {

@@ -38,6 +38,7 @@ class CheckpointWeights final : public WeightSource {
                                       ThreadPool& pool) const override;
   absl::StatusOr<std::vector<float>> Vector(
       const std::string& name) const override;
+  absl::Status CheckEmbedding(ThreadPool& pool) const override;
   // Rounded to the format as the head's rows are.
   void Embedding(std::int32_t token, float* row) const override;
 
@@ -48,6 +49,10 @@ class CheckpointWeights final : public WeightSource {
       : checkpoint_(std::move(checkpoint)),
         format_(format),
         embedding_(embedding) {}
+
+  // The format of a matrix whose first tensor is this one, of dtype bf16 or
+  // not.
+  WeightFormat FormatOf(std::string_view name, bool bf16) const;
 
   const std::unique_ptr<Checkpoint> checkpoint_;
   const std::optional<WeightFormat> format_;

@@ -42,6 +42,7 @@ absl::StatusOr<std::unique_ptr<DenseStage>> DenseStage::Load(
   stage->cache_ = std::make_unique<KvCache>(shape, config.boundary,
                                             config.hidden_size, blocks);
   RETURN_IF_ERROR(stage->cache_->status());
+  RETURN_IF_ERROR(source.CheckEmbedding(pool));
   if (cache.prefault) stage->cache_->Prefault(pool);
   WeightLoader loader(config, source, pool, WeightBytes(config, source),
                       progress);

@@ -64,9 +64,11 @@ absl::StatusOr<int> ThreadCount(int asked);
 // 2^30 (a pebibyte).
 absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes);
 
-// INVALID_ARGUMENT naming the flag and its value unless that is at least 1, or
-// longer than nothing.
+// INVALID_ARGUMENT naming the flag and its value unless that is at least 1, in
+// the range, or longer than nothing.
 absl::Status CheckAtLeastOne(std::string_view flag, std::int64_t value);
+absl::Status CheckFromTo(std::string_view flag, std::int64_t value,
+                         std::int64_t least, std::int64_t most);
 absl::Status CheckAboveZero(std::string_view flag, absl::Duration value);
 
 // The flags --cache_megabytes and --cache_dtype ("float32", "f16", "bf16", or

@@ -1,5 +1,6 @@
 #include "engine/loading.h"
 
+#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -13,7 +14,8 @@ constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 TEST(LoadingTest, ExpertsAreAllOrAList) {
   EXPECT_EQ(*ParseExperts("all", 3), (std::set<int>{0, 1, 2}));
   EXPECT_EQ(*ParseExperts("2,0", 3), (std::set<int>{0, 2}));
-  for (const char* wrong : {"", ",", "3", "-1", "0,x", "1,", "0 1", "99999999999"}) {
+  for (const char* wrong :
+       {"", ",", "3", "-1", "0,x", "1,", "0 1", "99999999999"}) {
     EXPECT_EQ(ParseExperts(wrong, 3).status().code(), kInvalid) << wrong;
   }
 }
@@ -93,6 +95,12 @@ TEST(FlagTest, BoundsNameTheFlagAndItsValue) {
   EXPECT_TRUE(CheckAtLeastOne("rows", 1).ok());
   EXPECT_EQ(CheckAtLeastOne("rows", 0).message(),
             "--rows is 0; it must be at least 1");
+  EXPECT_TRUE(CheckFromTo("rows", 1, 1, 8).ok());
+  EXPECT_TRUE(CheckFromTo("rows", 8, 1, 8).ok());
+  for (const int rows : {0, 9}) {
+    EXPECT_EQ(CheckFromTo("rows", rows, 1, 8).message(),
+              absl::StrCat("--rows is ", rows, "; it must be from 1 to 8"));
+  }
   EXPECT_TRUE(CheckAboveZero("wait", absl::Milliseconds(1)).ok());
   EXPECT_EQ(CheckAboveZero("wait", absl::Seconds(-2)).message(),
             "--wait is -2s; it must be more than 0, for example 10s");

@@ -198,8 +198,12 @@ absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
       return Lie(*entry->data, "another number of rows than the config's");
     }
   }
-  if (!Find(kEmbedding)->format.has_value()) {
-    return Lie(*Find(kEmbedding)->data, "an embedding that is no matrix");
+  const Entry& embedding = *Find(kEmbedding);
+  if (!embedding.format.has_value()) {
+    return Lie(*embedding.data, "an embedding that is no matrix");
+  }
+  if (embedding.names.size() != 1) {
+    return Lie(*embedding.data, "an embedding that is not alone");
   }
   return absl::OkStatus();
 }

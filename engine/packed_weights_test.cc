@@ -5,9 +5,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
+#include "common/sha256.h"
 #include "engine/test_stages.h"
 #include "engine/weight_names.h"
+#include "kernels/cpu_level.h"
 #include "model/safetensors/writer.h"
 
 namespace apollo {
@@ -69,6 +72,30 @@ TEST(PackedWeightsTest, ServesWhatTheCheckpointServesToTheLastBit) {
       EXPECT_TRUE(Logits(*packed) == Logits(*plain));
     }
   }
+}
+
+// Files of weights outlive the program that packed them: bytes that change
+// without another version would be served as other numbers.
+TEST(PackedWeightsTest, TheBytesOfAVersionStayWhatTheyAre) {
+  const std::pair<WeightFormat, const char*> sums[] = {
+      {WeightFormat::kInt8,
+       "2eefe669a568381930d5a76b564c93475f907f9c721ebac26e0fff17cc880689"},
+      {WeightFormat::kInt4,
+       "88c0c4286c6dae012ab1e34e3130e58aed34fe26f265e66bcd96fad755c1c51b"}};
+  const CpuLevel before = CurrentCpuLevel();
+  for (const CpuLevel level : kCpuLevels) {
+    if (level > BestCpuLevel()) break;
+    UseCpuLevel(level);
+    for (const auto& [format, sum] : sums) {
+      const std::string path = Packed("published", format) + "/" + kPackedFile;
+      EXPECT_EQ(Sha256Hex(ReadAll(path)), sum)
+          << WeightsName(format) << " packed with " << CpuLevelName(level)
+          << ": changed? Then raise kPackedVersion (engine/packed_format.h), "
+             "so "
+             "that files of before are refused, and put the new sums here.";
+    }
+  }
+  UseCpuLevel(before);
 }
 
 TEST(PackedWeightsTest, TheFormatIsTheFiles) {

@@ -1,7 +1,5 @@
-#include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
-#include <openssl/evp.h>
 
 #include <memory>
 #include <set>
@@ -9,6 +7,7 @@
 #include <utility>
 
 #include "common/mapped_file.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "engine/packed_format.h"
 #include "engine/packed_weights.h"
@@ -77,14 +76,7 @@ absl::Status AppendPadded(SafetensorsWriter& writer, const std::string& name,
 
 absl::StatusOr<std::string> FileHash(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, 64 << 20));
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(),
-                 nullptr) != 1) {
-    return absl::InternalError("SHA-256 is not available");
-  }
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(digest), size));
+  return Sha256Hex(bytes);
 }
 
 absl::Status WritePackedWeights(const ModelConfig& config,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/half.h"
 
@@ -46,10 +47,25 @@ WeightGroup QuantizeGroup(const float* x, int count, WeightFormat format) {
   for (int i = 0; i < kGroup; ++i) {
     const float value = i < count ? x[i] : 0.0f;
     const float w = ToNearest((value - minimum) / scale);
-    group.w[i] = static_cast<std::int8_t>(
-        int8 ? std::clamp(w, -127.0f, 127.0f) : std::clamp(w, 0.0f, 15.0f));
+    group.w[i] = static_cast<std::int8_t>(int8 ? std::clamp(w, -127.0f, 127.0f)
+                                               : std::clamp(w, 0.0f, 15.0f));
   }
   return group;
+}
+
+float LargestWeight(WeightFormat format) {
+  constexpr float kLargestF16 = 65504;
+  switch (format) {
+    case WeightFormat::kF32:
+      return std::numeric_limits<float>::max();
+    case WeightFormat::kBF16:
+      return 0x1.fep127f;
+    case WeightFormat::kInt8:
+      return 127 * kLargestF16;
+    case WeightFormat::kInt4:
+      break;
+  }
+  return kLargestF16;
 }
 
 float Dequantize(const WeightGroup& group, int i, WeightFormat format) {
@@ -64,7 +80,8 @@ void RoundRow(float* row, int size, WeightFormat format) {
   for (int first = 0; first < size; first += kGroup) {
     const int count = std::min(kGroup, size - first);
     const WeightGroup group = QuantizeGroup(row + first, count, format);
-    for (int i = 0; i < count; ++i) row[first + i] = Dequantize(group, i, format);
+    for (int i = 0; i < count; ++i)
+      row[first + i] = Dequantize(group, i, format);
   }
 }
 

@@ -58,13 +58,16 @@ std::vector<float> Unpack(const PackedMatrix& packed) {
   return w;
 }
 
-// The activations as the kernels see them, by the definition in quantized_rows.h.
+// The activations as the kernels see them, by the definition in
+// quantized_rows.h.
 std::vector<float> Rounded(const std::vector<float>& x, int inputs) {
   std::vector<float> rounded = x;
   for (std::size_t row = 0; row < x.size(); row += inputs) {
     double mean = 0;
     for (int i = 0; i < inputs; ++i) mean += std::abs(x[row + i]) / inputs;
-    const auto outlier = [&](int i) { return std::abs(x[row + i]) > 10 * mean; };
+    const auto outlier = [&](int i) {
+      return std::abs(x[row + i]) > 10 * mean;
+    };
     for (int first = 0; first < inputs; first += kGroup) {
       const int end = std::min(inputs, first + kGroup);
       float top = 0;
@@ -82,9 +85,9 @@ std::vector<float> Rounded(const std::vector<float>& x, int inputs) {
 }
 
 constexpr std::tuple<int, int, int> kShapes[] = {
-    {1, 1, 1},    {1, 32, 32},  {1, 200, 33},   {2, 97, 24},
-    {3, 130, 40}, {4, 31, 7},   {5, 48, 64},    {6, 64, 100},
-    {7, 33, 96},  {13, 17, 57}, {37, 65, 160},  {8, 72, 320}};
+    {1, 1, 1},    {1, 32, 32},  {1, 200, 33},  {2, 97, 24},
+    {3, 130, 40}, {4, 31, 7},   {5, 48, 64},   {6, 64, 100},
+    {7, 33, 96},  {13, 17, 57}, {37, 65, 160}, {8, 72, 320}};
 
 TEST(QuantizedMatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndLevel) {
   for (const auto& [rows, outputs, inputs] : kShapes) {
@@ -113,16 +116,15 @@ TEST(QuantizedMatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndLevel) {
           ThreadPool pool(threads);
           const int stride = outputs + 3;
           std::vector<float> out(rows * stride, -7.0f);
-          MatMul(x.data(), rows, inputs, packed, bias.data(), out.data(), stride,
-                 pool);
+          MatMul(x.data(), rows, inputs, packed, bias.data(), out.data(),
+                 stride, pool);
           for (int r = 0; r < rows; ++r) {
             for (int o = 0; o < outputs; ++o) {
               // Whole numbers are exact; what is rounded is the scales' product
               // and the sum over the groups, 2 + groups times 2^-24 of the sum
               // of sizes; four times as much is ample.
-              const float bound =
-                  4 * (inputs / kGroup + 4) * 0x1p-24f *
-                  (sizes[r * outputs + o] + std::abs(bias[o]));
+              const float bound = 4 * (inputs / kGroup + 4) * 0x1p-24f *
+                                  (sizes[r * outputs + o] + std::abs(bias[o]));
               ASSERT_NEAR(out[r * stride + o], expected[r * outputs + o], bound)
                   << rows << "x" << outputs << "x" << inputs << " at " << r
                   << "," << o << " int" << (format == kFormats[0] ? 8 : 4);
@@ -177,8 +179,8 @@ TEST(QuantizedMatMulTest, ManyRowsAndInputsGiveWhatEachRowGivesAlone) {
       MatMul(x.data(), rows, inputs, packed, nullptr, together.data(), outputs,
              pool);
       for (const int r : {0, 1, 126, 127, 128, 149}) {
-        MatMul(&x[r * inputs], 1, inputs, packed, nullptr, alone.data(), outputs,
-               pool);
+        MatMul(&x[r * inputs], 1, inputs, packed, nullptr, alone.data(),
+               outputs, pool);
         for (int o = 0; o < outputs; ++o) {
           ASSERT_EQ(together[r * outputs + o], alone[o]) << r << "," << o;
         }
@@ -198,8 +200,8 @@ TEST(QuantizedMatMulTest, ZerosTinyNumbersAndNotFiniteOnesAreDefined) {
         Pack(Random(outputs * inputs, 8), outputs, inputs, format);
     ForEachLevel([&] {
       ThreadPool pool(1);
-      // Row 0 zeros, 1 the smallest numbers, then with one that is not finite, at
-      // the beginning and in the padded group; the largest; the last as any.
+      // Row 0 zeros, 1 the smallest numbers, then with one that is not finite,
+      // at the beginning and in the padded group; the largest; the last as any.
       std::vector<float> x = Random(7 * inputs, 9);
       std::fill_n(&x[0], inputs, -0.0f);
       std::fill_n(&x[inputs], inputs, tiny);
@@ -218,6 +220,43 @@ TEST(QuantizedMatMulTest, ZerosTinyNumbersAndNotFiniteOnesAreDefined) {
         EXPECT_TRUE(std::isfinite(out[6 * outputs + o])) << o;
       }
     });
+  }
+}
+
+TEST(QuantizedMatMulTest, TinyWeightsAreWhatTheirScalesSayAtEveryLevel) {
+  // Scales and minima below 2^-14 are subnormal f16, which must not be flushed.
+  const int rows = 7, outputs = 40, inputs = 96;
+  const std::vector<float> x = Random(rows * inputs, 10);
+  const std::vector<float> seen = Rounded(x, inputs);
+  for (const float size : {1e-3f, 1e-5f, 1e-6f, 1e-7f, 4e-8f, 1e-9f, 1e-40f}) {
+    for (const WeightFormat format : kFormats) {
+      std::vector<float> w = Random(outputs * inputs, 11);
+      const float top = *std::max_element(w.begin(), w.end());
+      for (float& v : w) v *= size / top;
+      const PackedMatrix packed = Pack(w, outputs, inputs, format);
+      const std::vector<float> stored = Unpack(packed);
+      EXPECT_EQ(*std::max_element(stored.begin(), stored.end()) > 0,
+                size > 0x1p-25f)
+          << size;
+      std::vector<float> expected(rows * outputs);
+      reference::MatMul(seen.data(), rows, inputs, stored.data(), outputs,
+                        nullptr, expected.data());
+      // As for any weights; a minimum and what is above it are as large as the
+      // largest number, or one unit of f16.
+      float sizes = 0;
+      for (const float v : seen) sizes = std::max(sizes, std::abs(v));
+      const float bound = 4 * (inputs / kGroup + 4) * 0x1p-24f * inputs *
+                          sizes * 3 * (size + 0x1p-24f);
+      ForEachLevel([&] {
+        ThreadPool pool(2);
+        std::vector<float> out(rows * outputs);
+        MatMul(x.data(), rows, inputs, packed, nullptr, out.data(), outputs,
+               pool);
+        for (int i = 0; i < rows * outputs; ++i) {
+          ASSERT_NEAR(out[i], expected[i], bound) << size;
+        }
+      });
+    }
   }
 }
 
@@ -284,8 +323,8 @@ TEST(QuantizeTest, NoNumberIsCutOffAndTheErrorIsHalfAStep) {
         low = std::min(low, x[g * 32 + i]);
         high = std::max(high, x[g * 32 + i]);
       }
-      // An f16 has 11 bits, so the scale is at most 2^-10 larger than it need be;
-      // int4's minimum may add as much of its own size.
+      // An f16 has 11 bits, so the scale is at most 2^-10 larger than it need
+      // be; int4's minimum may add as much of its own size.
       const bool int8 = format == WeightFormat::kInt8;
       const float step =
           int8 ? std::max(-low, high) / 127 * (1 + 0x1p-9f)
@@ -305,7 +344,8 @@ TEST(QuantizeTest, WholeMultiplesOfAnF16StayExact) {
     const float minimum = -scale * static_cast<float>(random() % 16);
     float eight[32], four[32];
     for (int i = 0; i < 32; ++i) {
-      eight[i] = scale * static_cast<float>(static_cast<int>(random() % 255) - 127);
+      eight[i] =
+          scale * static_cast<float>(static_cast<int>(random() % 255) - 127);
       four[i] = scale * static_cast<float>(random() % 16) +
                 std::floor(minimum * 0x1p14f) * 0x1p-14f;
     }
@@ -346,12 +386,10 @@ TEST(QuantizeTest, OddGroupsAreDefined) {
 }
 
 TEST(PackedMatrixTest, AViewGivesTheSameRows) {
-  for (const WeightFormat format :
-       {WeightFormat::kF32, WeightFormat::kBF16, WeightFormat::kInt8,
-        WeightFormat::kInt4}) {
+  for (const WeightFormat format : {WeightFormat::kF32, WeightFormat::kBF16,
+                                    WeightFormat::kInt8, WeightFormat::kInt4}) {
     const PackedMatrix packed = Pack(Random(37 * 45, 13), 37, 45, format);
-    const PackedMatrix view =
-        PackedMatrix::View(37, 45, format, packed.data());
+    const PackedMatrix view = PackedMatrix::View(37, 45, format, packed.data());
     EXPECT_EQ(view.bytes(), packed.bytes());
     EXPECT_EQ(Unpack(view), Unpack(packed));
   }

@@ -32,14 +32,17 @@ class GenerateCall::Sink final : public GenerationSink {
   const int choice_;
 };
 
-GenerateCall::GenerateCall(const RouterContext& context)
+GenerateCall::GenerateCall(const RouterContext& context, std::string tenant)
     : context_(context),
+      tenant_(std::move(tenant)),
       arrived_(context.clock.Now()),
       metrics_(context.metrics, "Generate", arrived_) {}
 
 GenerateCall* GenerateCall::Start(const RouterContext& context,
+                                  std::string tenant,
                                   const grpc::ByteBuffer& request) {
-  std::shared_ptr<GenerateCall> call(new GenerateCall(context));
+  std::shared_ptr<GenerateCall> call(
+      new GenerateCall(context, std::move(tenant)));
   {
     MutexLock lock(call->mutex_);
     call->self_ = call;
@@ -55,8 +58,9 @@ absl::Status GenerateCall::Begin(const grpc::ByteBuffer& buffer) {
   v1::GenerateRequest request;
   RETURN_IF_ERROR(ParseRequest(buffer, request));
   const RouterModel& model = context_.model;
-  ASSIGN_OR_RETURN(input_, ValidateGenerate(request, model.limits, model.families,
-                                            model.default_hybrid));
+  ASSIGN_OR_RETURN(input_,
+                   ValidateGenerate(request, model.limits, model.families,
+                                    model.default_hybrid));
   if (input_.input.request_id.empty()) input_.input.request_id = NewRequestId();
   if (!input_.has_seed) input_.sampling.seed = NewSeed();
   GenerationRequest run;
@@ -70,6 +74,7 @@ absl::Status GenerateCall::Begin(const grpc::ByteBuffer& buffer) {
   run.family = language.family;
   run.hybrid = language.hybrid;
   run.priority = input_.input.priority;
+  run.cache_salt = tenant_;
   run.sampling = input_.sampling;
   run.top_logprobs = input_.top_logprobs;
   run.ignore_eos = input_.ignore_eos;
@@ -120,8 +125,8 @@ void GenerateCall::OnCancel() {
 }
 
 void GenerateCall::Over() {
-  // Both are destroyed after `lock`: see the order. The backend's calls may hold
-  // their sinks, and those hold this.
+  // Both are destroyed after `lock`: see the order. The backend's calls may
+  // hold their sinks, and those hold this.
   std::shared_ptr<GenerateCall> self;
   std::vector<std::shared_ptr<GenerationCall>> calls;
   MutexLock lock(mutex_);
@@ -215,7 +220,8 @@ void GenerateCall::OnFinished(int index,
     // The other choices are of no use without this one.
     choice.finished = true;
     for (const Choice& other : choices_) {
-      if (!other.finished && other.call != nullptr) others.push_back(other.call);
+      if (!other.finished && other.call != nullptr)
+        others.push_back(other.call);
     }
     Fail(finished.status());
     return;
@@ -230,9 +236,10 @@ void GenerateCall::OnFinished(int index,
   }
   // The held-back end of the text may complete a stop string only here.
   WriteFinished(index,
-                choice.text.stopped()                   ? v1::FINISH_REASON_STOP
-                : finished->cause == FinishCause::kEos ? v1::FINISH_REASON_EOS
-                                                       : v1::FINISH_REASON_LENGTH,
+                choice.text.stopped() ? v1::FINISH_REASON_STOP
+                : finished->cause == FinishCause::kEos
+                    ? v1::FINISH_REASON_EOS
+                    : v1::FINISH_REASON_LENGTH,
                 finished->expert_use);
 }
 
@@ -254,7 +261,8 @@ void GenerateCall::WriteFinished(int index, v1::FinishReason reason,
     out.mutable_timings()->set_first_token_seconds(
         absl::ToDoubleSeconds(first_token_ - arrived_));
   }
-  out.mutable_timings()->set_total_seconds(absl::ToDoubleSeconds(now - arrived_));
+  out.mutable_timings()->set_total_seconds(
+      absl::ToDoubleSeconds(now - arrived_));
   for (const LayerUse& layer : use) ToProto(layer, out.add_expert_use());
   Push(SerializeResponse(response));
   for (const Choice& other : choices_) {

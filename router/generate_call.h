@@ -2,7 +2,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/clock.h"
@@ -16,23 +18,28 @@
 
 namespace apollo {
 
+// The tenant that a call comes from. Thread-safe.
+using TenantOf = std::function<std::string(const grpc::ServerContextBase&)>;
+
 // What every call of the router's service uses. All must outlive the calls.
 struct RouterContext {
   const RouterModel& model;
   RouterBackend& backend;
   RequestMetrics& metrics;
   const Clock& clock;
+  // Tenants share no cached prefix (GenerationRequest::cache_salt). Empty: no
+  // caller is known from another, and all of them are one tenant.
+  TenantOf tenant_of = nullptr;
 };
 
 // One Generate call: validates, tokenizes, detects the language, starts one
 // sequence for each choice and writes their events to the client's stream. Made
 // for each call; lives until gRPC and all its sequences are done with it.
-class GenerateCall final
-    : public QueuedWriter<grpc::ByteBuffer>,
-      public std::enable_shared_from_this<GenerateCall> {
+class GenerateCall final : public QueuedWriter<grpc::ByteBuffer>,
+                           public std::enable_shared_from_this<GenerateCall> {
  public:
-  // Starts the call with the request as it came. The reactor for gRPC.
-  static GenerateCall* Start(const RouterContext& context,
+  // Starts the tenant's call with the request as it came. The reactor for gRPC.
+  static GenerateCall* Start(const RouterContext& context, std::string tenant,
                              const grpc::ByteBuffer& request);
 
  private:
@@ -47,7 +54,7 @@ class GenerateCall final
     bool finished = false;
   };
 
-  explicit GenerateCall(const RouterContext& context);
+  GenerateCall(const RouterContext& context, std::string tenant);
 
   absl::Status Begin(const grpc::ByteBuffer& request);
   void OnCancel() override;
@@ -61,9 +68,11 @@ class GenerateCall final
   void WriteFinished(int choice, v1::FinishReason reason,
                      const std::vector<LayerUse>& use)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void WriteTokenLogprobs(const GeneratedToken& token, v1::GenerateDelta& delta);
+  void WriteTokenLogprobs(const GeneratedToken& token,
+                          v1::GenerateDelta& delta);
 
   const RouterContext context_;
+  const std::string tenant_;
   const absl::Duration arrived_;
   GenerateInput input_;          // Set in Begin.
   v1::GenerateStarted started_;  // Likewise, but for workers.

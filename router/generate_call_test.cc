@@ -94,6 +94,25 @@ TEST_F(GenerateCallTest, TokensComeInOrder) {
   EXPECT_TRUE(run.shorten_to_cache);
 }
 
+TEST_F(GenerateCallTest, EveryChoiceIsTheTenants) {
+  backend_->Play([](ScriptedSequence& s) {
+    s.Started();
+    s.Finish(FinishCause::kEos);
+  });
+  v1::GenerateRequest request = Prompt("four");
+  request.mutable_sampling()->set_choices(2);
+  request.mutable_sampling()->set_temperature(1);
+  ASSERT_TRUE(Generate(request, "clinic-a").status.ok());
+  ASSERT_TRUE(Generate(request, "clinic-b").status.ok());
+  ASSERT_TRUE(Generate(request).status.ok());
+  std::vector<std::string> salts;
+  for (const auto& sequence : backend_->sequences()) {
+    salts.push_back(sequence->request.cache_salt);
+  }
+  EXPECT_THAT(salts, testing::ElementsAre("clinic-a", "clinic-a", "clinic-b",
+                                          "clinic-b", "", ""));
+}
+
 TEST_F(GenerateCallTest, WhatWasAskedForIsNotShortened) {
   backend_->Play([](ScriptedSequence& s) {
     s.Started();

@@ -1,5 +1,7 @@
 #include "router/inference_service.h"
 
+#include <string>
+
 #include "common/status_macros.h"
 #include "router/field_error.h"
 #include "router/routing_call.h"
@@ -23,17 +25,22 @@ grpc::ServerUnaryReactor* AnswerNow(const RouterContext& context,
   return reactor;
 }
 
+std::string Tenant(const RouterContext& context,
+                   const grpc::ServerContextBase& server_context) {
+  return context.tenant_of ? context.tenant_of(server_context) : std::string();
+}
+
 absl::Status TokenizeText(const RouterModel& model,
                           const grpc::ByteBuffer& buffer,
                           grpc::ByteBuffer* out) {
   v1::TokenizeRequest request;
   RETURN_IF_ERROR(ParseRequest(buffer, request));
   RETURN_IF_ERROR(ValidateText(request.text(), model.limits));
-  ASSIGN_OR_RETURN(const std::vector<TokenId> ids,
-                   model.tokenizer->Encode(request.text(),
-                                           request.parse_special_tokens()
-                                               ? SpecialText::kParse
-                                               : SpecialText::kPlain));
+  ASSIGN_OR_RETURN(
+      const std::vector<TokenId> ids,
+      model.tokenizer->Encode(request.text(), request.parse_special_tokens()
+                                                  ? SpecialText::kParse
+                                                  : SpecialText::kPlain));
   v1::TokenizeResponse response;
   for (const TokenId id : ids) {
     response.add_token_ids(id);
@@ -43,8 +50,8 @@ absl::Status TokenizeText(const RouterModel& model,
   return absl::OkStatus();
 }
 
-absl::Status DetectText(const RouterModel& model, const grpc::ByteBuffer& buffer,
-                        grpc::ByteBuffer* out) {
+absl::Status DetectText(const RouterModel& model,
+                        const grpc::ByteBuffer& buffer, grpc::ByteBuffer* out) {
   v1::DetectLanguageRequest request;
   RETURN_IF_ERROR(ParseRequest(buffer, request));
   RETURN_IF_ERROR(ValidateText(request.text(), model.limits));
@@ -55,15 +62,17 @@ absl::Status DetectText(const RouterModel& model, const grpc::ByteBuffer& buffer
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* InferenceService::Generate(
-    grpc::CallbackServerContext* /*server_context*/,
+    grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request) {
-  return GenerateCall::Start(context_, *request);
+  return GenerateCall::Start(context_, Tenant(context_, *server_context),
+                             *request);
 }
 
 grpc::ServerUnaryReactor* InferenceService::Score(
-    grpc::CallbackServerContext* /*server_context*/,
+    grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return ScoreCall::Start(context_, *request, response);
+  return ScoreCall::Start(context_, Tenant(context_, *server_context), *request,
+                          response);
 }
 
 grpc::ServerUnaryReactor* InferenceService::Tokenize(

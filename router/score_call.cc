@@ -28,16 +28,19 @@ class ScoreCall::Sink final : public GenerationSink {
   const int index_;
 };
 
-ScoreCall::ScoreCall(const RouterContext& context, grpc::ByteBuffer* response)
+ScoreCall::ScoreCall(const RouterContext& context, std::string tenant,
+                     grpc::ByteBuffer* response)
     : context_(context),
+      tenant_(std::move(tenant)),
       arrived_(context.clock.Now()),
       buffer_(response),
       metrics_(context.metrics, "Score", arrived_) {}
 
-ScoreCall* ScoreCall::Start(const RouterContext& context,
+ScoreCall* ScoreCall::Start(const RouterContext& context, std::string tenant,
                             const grpc::ByteBuffer& request,
                             grpc::ByteBuffer* response) {
-  std::shared_ptr<ScoreCall> call(new ScoreCall(context, response));
+  std::shared_ptr<ScoreCall> call(
+      new ScoreCall(context, std::move(tenant), response));
   {
     MutexLock lock(call->mutex_);
     call->self_ = call;
@@ -62,17 +65,18 @@ absl::Status ScoreCall::Begin(const grpc::ByteBuffer& buffer) {
   const LanguageChoice language = ChooseLanguage(model, input.input);
   std::vector<GenerationRequest> runs;
   for (std::size_t i = 0; i < input.continuations.size(); ++i) {
-    ASSIGN_OR_RETURN(const std::vector<std::int32_t> ids,
-                     model.tokenizer->Encode(input.continuations[i],
-                                             SpecialText::kPlain));
+    ASSIGN_OR_RETURN(
+        const std::vector<std::int32_t> ids,
+        model.tokenizer->Encode(input.continuations[i], SpecialText::kPlain));
     const std::string field = absl::StrCat("continuations[", i, "]");
     if (ids.empty()) return FieldError(field, "has no tokens");
     if (prompt.size() + ids.size() >
         static_cast<std::size_t>(model.config.max_context)) {
       return FieldError(
-          field, absl::StrCat("has ", ids.size(), " tokens, which do not fit ",
-                              "behind the prompt's ", prompt.size(),
-                              " into the context of ", model.config.max_context));
+          field,
+          absl::StrCat("has ", ids.size(), " tokens, which do not fit ",
+                       "behind the prompt's ", prompt.size(),
+                       " into the context of ", model.config.max_context));
     }
     GenerationRequest& run = runs.emplace_back();
     run.request_id = input.input.request_id;
@@ -82,6 +86,7 @@ absl::Status ScoreCall::Begin(const grpc::ByteBuffer& buffer) {
     run.hybrid = language.hybrid;
     run.language = language.counted_language;
     run.priority = input.input.priority;
+    run.cache_salt = tenant_;
     run.score_tokens = static_cast<int>(ids.size());
   }
   {
@@ -125,8 +130,8 @@ void ScoreCall::OnCancel() {
 }
 
 void ScoreCall::OnDone() {
-  // Both are destroyed after `lock`: see the order. The backend's calls may hold
-  // their sinks, and those hold this.
+  // Both are destroyed after `lock`: see the order. The backend's calls may
+  // hold their sinks, and those hold this.
   std::shared_ptr<ScoreCall> self;
   std::vector<std::shared_ptr<GenerationCall>> calls;
   MutexLock lock(mutex_);
@@ -180,19 +185,19 @@ void ScoreCall::Succeed() {
   ended_ = true;
   int best = 0;
   for (int i = 1; i < response_.scores_size(); ++i) {
-    if (response_.scores(i).logprob() > response_.scores(best).logprob()) best = i;
+    if (response_.scores(i).logprob() > response_.scores(best).logprob())
+      best = i;
   }
   response_.set_best(best);
   *buffer_ = SerializeResponse(response_);
   const absl::Duration now = context_.clock.Now();
   metrics_.End("OK", now);
-  LogInfo("request_done",
-          {{"request_id", response_.started().request_id()},
-           {"method", "Score"},
-           {"language", response_.started().language()},
-           {"family", response_.started().family()},
-           {"continuations", response_.scores_size()},
-           {"seconds", absl::ToDoubleSeconds(now - arrived_)}});
+  LogInfo("request_done", {{"request_id", response_.started().request_id()},
+                           {"method", "Score"},
+                           {"language", response_.started().language()},
+                           {"family", response_.started().family()},
+                           {"continuations", response_.scores_size()},
+                           {"seconds", absl::ToDoubleSeconds(now - arrived_)}});
   Finish(grpc::Status::OK);
 }
 

@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/mutex.h"
@@ -10,20 +11,22 @@
 
 namespace apollo {
 
-// One Score call: runs each continuation as a sequence of its own and answers when
-// all are done. Lives until gRPC and all its sequences are done with it.
+// One Score call: runs each continuation as a sequence of its own and answers
+// when all are done. Lives until gRPC and all its sequences are done with it.
 class ScoreCall final : public grpc::ServerUnaryReactor,
                         public std::enable_shared_from_this<ScoreCall> {
  public:
-  // `response` belongs to gRPC and lives until the call is finished.
-  static ScoreCall* Start(const RouterContext& context,
+  // Starts the tenant's call. `response` belongs to gRPC and lives until the
+  // call is finished.
+  static ScoreCall* Start(const RouterContext& context, std::string tenant,
                           const grpc::ByteBuffer& request,
                           grpc::ByteBuffer* response);
 
  private:
   class Sink;
 
-  ScoreCall(const RouterContext& context, grpc::ByteBuffer* response);
+  ScoreCall(const RouterContext& context, std::string tenant,
+            grpc::ByteBuffer* response);
 
   absl::Status Begin(const grpc::ByteBuffer& request);
   void OnCancel() override;
@@ -34,6 +37,7 @@ class ScoreCall final : public grpc::ServerUnaryReactor,
   void Succeed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const RouterContext context_;
+  const std::string tenant_;
   const absl::Duration arrived_;
   grpc::ByteBuffer* const buffer_;
 

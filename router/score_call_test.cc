@@ -13,12 +13,14 @@ using Where = ScriptedBackend::Where;
 class ScoreCallTest : public ScriptedClusterTest {
  protected:
   grpc::Status Score(const std::vector<std::string>& continuations,
-                     v1::ScoreResponse* response) {
+                     v1::ScoreResponse* response,
+                     const std::string& tenant = "") {
     v1::ScoreRequest request;
     request.set_prompt("Q:");
     request.set_request_id("mine");
     for (const std::string& text : continuations) request.add_continuations(text);
     grpc::ClientContext context;
+    if (!tenant.empty()) context.AddMetadata("test-tenant", tenant);
     return stub_->Score(&context, request, response);
   }
 };
@@ -61,6 +63,18 @@ TEST_F(ScoreCallTest, ScoresEachContinuationAndNamesTheBest) {
   }
   EXPECT_EQ(backend_->sequences()[0]->request.prompt.size(), 4u);
   EXPECT_EQ(backend_->sequences()[0]->request.score_tokens, 2);
+}
+
+TEST_F(ScoreCallTest, EveryContinuationIsTheTenants) {
+  backend_->Play(ScoreById);
+  v1::ScoreResponse response;
+  ASSERT_TRUE(Score({"a", "b"}, &response, "clinic-a").ok());
+  ASSERT_TRUE(Score({"a"}, &response).ok());
+  const auto sequences = backend_->sequences();
+  ASSERT_EQ(sequences.size(), 3u);
+  EXPECT_EQ(sequences[0]->request.cache_salt, "clinic-a");
+  EXPECT_EQ(sequences[1]->request.cache_salt, "clinic-a");
+  EXPECT_EQ(sequences[2]->request.cache_salt, "");
 }
 
 TEST_F(ScoreCallTest, OneErrorFailsTheCallAndCancelsTheRest) {

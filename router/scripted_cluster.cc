@@ -154,7 +154,15 @@ ScriptedClusterTest::ScriptedClusterTest()
   backend_ = std::make_unique<ScriptedBackend>(*model_->tokenizer);
   metrics_ = std::make_unique<RequestMetrics>(*registry_);
   service_ = std::make_unique<InferenceService>(
-      RouterContext{*model_, *backend_, *metrics_, Clock::Real()});
+      RouterContext{*model_, *backend_, *metrics_, Clock::Real(),
+                    [](const grpc::ServerContextBase& context) {
+                      const auto& metadata = context.client_metadata();
+                      const auto tenant = metadata.find("test-tenant");
+                      return tenant == metadata.end()
+                                 ? std::string()
+                                 : std::string(tenant->second.data(),
+                                               tenant->second.size());
+                    }});
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
@@ -176,9 +184,10 @@ ScriptedClusterTest::~ScriptedClusterTest() {
 }
 
 ScriptedClusterTest::Answer ScriptedClusterTest::Generate(
-    const v1::GenerateRequest& request) {
+    const v1::GenerateRequest& request, const std::string& tenant) {
   Answer answer;
   grpc::ClientContext context;
+  if (!tenant.empty()) context.AddMetadata("test-tenant", tenant);
   const auto reader = stub_->Generate(&context, request);
   v1::GenerateResponse response;
   while (reader->Read(&response)) answer.events.push_back(response);

@@ -101,7 +101,8 @@ class ScriptedBackend final : public RouterBackend {
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
 };
 
-// The router's service on a port of this process, before a scripted cluster.
+// The router's service on a port of this process, before a scripted cluster. It
+// takes the metadata "test-tenant" for the caller's tenant.
 class ScriptedClusterTest : public testing::Test {
  protected:
   ScriptedClusterTest();
@@ -111,7 +112,8 @@ class ScriptedClusterTest : public testing::Test {
     std::vector<v1::GenerateResponse> events;
     grpc::Status status;
   };
-  Answer Generate(const v1::GenerateRequest& request);
+  Answer Generate(const v1::GenerateRequest& request,
+                  const std::string& tenant = "");
 
   std::unique_ptr<RouterModel> model_;
   std::unique_ptr<ScriptedBackend> backend_;

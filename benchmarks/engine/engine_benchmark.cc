@@ -1,11 +1,13 @@
-// Tokens per second of the engine's arithmetic, by format of the weights: prefill
-// of one prompt, and decoding of 1, 8 and 32 streams after prompts of 128 tokens.
+// Tokens per second of the engine's arithmetic, by format of the weights:
+// prefill of one prompt, and decoding of 1, 8 and 32 streams after prompts of
+// 128 tokens.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
 #include <absl/flags/usage.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
-
 #include <time.h>
 
 #include <algorithm>
@@ -17,6 +19,7 @@
 #include "benchmarks/engine/runner.h"
 #include "common/status_macros.h"
 #include "kernels/cpu_level.h"
+#include "model/config/model_config.h"
 
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
 ABSL_FLAG(std::string, weights, "int8,int4,bf16,float32",
@@ -26,9 +29,10 @@ ABSL_FLAG(int, repeats, 3, "Runs of each measurement; the median is printed.");
 ABSL_FLAG(int, prompt, 512, "Tokens of the prefilled prompt.");
 ABSL_FLAG(int, steps, 32, "Steps of decoding.");
 ABSL_FLAG(std::string, streams, "1,8,32", "Numbers of streams, with commas.");
-ABSL_FLAG(bool, cpu_time, false,
-          "Seconds of the processor instead of the clock's, which with one thread "
-          "says more on a busy machine.");
+ABSL_FLAG(
+    bool, cpu_time, false,
+    "Seconds of the processor instead of the clock's, which with one thread "
+    "says more on a busy machine.");
 
 namespace apollo {
 namespace {
@@ -48,50 +52,54 @@ double Seconds() {
 std::vector<std::int32_t> Tokens(int count, int seed, int vocab) {
   std::vector<std::int32_t> tokens(count);
   for (int i = 0; i < count; ++i) {
-    tokens[i] = static_cast<std::int32_t>((i * 7919LL + seed * 104729LL + 17) %
-                                          vocab);
+    tokens[i] =
+        static_cast<std::int32_t>((i * 7919LL + seed * 104729LL + 17) % vocab);
   }
   return tokens;
 }
 
-double Prefill(Runner& runner, int length) {
+constexpr int kDecodePrompt = 128;  // Tokens before a decoded stream.
+
+absl::StatusOr<double> Prefill(Runner& runner, int length) {
   Runner::Sequence sequence;
   const std::vector<std::int32_t> tokens = Tokens(length, 1, runner.vocab());
   const double begin = Seconds();
-  runner.Step({{&sequence, tokens}});
+  RETURN_IF_ERROR(runner.Step({{&sequence, tokens}}).status());
   const double rate = length / (Seconds() - begin);
   runner.Release(sequence);
   return rate;
 }
 
-double Decode(Runner& runner, int streams, int steps) {
+absl::StatusOr<double> Decode(Runner& runner, int streams, int steps) {
   std::vector<Runner::Sequence> sequences(streams);
   std::vector<std::int32_t> next(streams);
   for (int s = 0; s < streams; ++s) {
-    const std::vector<std::int32_t> tokens = Tokens(128, s, runner.vocab());
-    runner.Step({{&sequences[s], tokens}});
+    const std::vector<std::int32_t> tokens =
+        Tokens(kDecodePrompt, s, runner.vocab());
+    RETURN_IF_ERROR(runner.Step({{&sequences[s], tokens}}).status());
   }
   double begin = 0;
   for (int step = 0; step <= steps; ++step) {
     if (step == 1) begin = Seconds();  // The first one warms up.
     std::vector<Runner::Part> parts;
     for (int s = 0; s < streams; ++s) {
-      next[s] = static_cast<std::int32_t>((step * 31 + s * 17 + 5) %
-                                          runner.vocab());
+      next[s] =
+          static_cast<std::int32_t>((step * 31 + s * 17 + 5) % runner.vocab());
       parts.push_back({&sequences[s], {&next[s], 1}});
     }
-    runner.Step(parts);
+    RETURN_IF_ERROR(runner.Step(parts).status());
   }
-  const double rate = streams * steps / (Seconds() - begin);
+  const double rate = 1.0 * streams * steps / (Seconds() - begin);
   for (Runner::Sequence& sequence : sequences) runner.Release(sequence);
   return rate;
 }
 
 template <typename F>
-double Median(F measure) {
+absl::StatusOr<double> Median(F measure) {
   std::vector<double> values;
   for (int i = 0; i < absl::GetFlag(FLAGS_repeats); ++i) {
-    values.push_back(measure());
+    ASSIGN_OR_RETURN(const double value, measure());
+    values.push_back(value);
   }
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
@@ -99,18 +107,30 @@ double Median(F measure) {
 
 absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
-  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
-  if (absl::GetFlag(FLAGS_repeats) < 1 || absl::GetFlag(FLAGS_prompt) < 1 ||
-      absl::GetFlag(FLAGS_steps) < 1) {
-    return absl::InvalidArgumentError(
-        "--repeats, --prompt and --steps must be at least 1");
+  ASSIGN_OR_RETURN(const int threads,
+                   ThreadCount(absl::GetFlag(FLAGS_threads)));
+  const int prompt = absl::GetFlag(FLAGS_prompt);
+  const int steps = absl::GetFlag(FLAGS_steps);
+  const std::string directory = absl::GetFlag(FLAGS_model);
+  if (directory.empty()) {
+    return absl::InvalidArgumentError("--model is missing: name a directory");
   }
+  ASSIGN_OR_RETURN(const ModelConfig config, LoadModelConfig(directory));
+  RETURN_IF_ERROR(
+      CheckFromTo("repeats", absl::GetFlag(FLAGS_repeats), 1, 1000));
+  // Within the model's context, and within what a step's rows may take.
+  RETURN_IF_ERROR(
+      CheckFromTo("prompt", prompt, 1, std::min(config.max_context, 1 << 15)));
+  RETURN_IF_ERROR(CheckFromTo(
+      "steps", steps, 1, std::max(1, config.max_context - kDecodePrompt - 1)));
   std::vector<int> streams;
   for (const absl::string_view part :
        absl::StrSplit(absl::GetFlag(FLAGS_streams), ',', absl::SkipEmpty())) {
     int count = 0;
     if (!absl::SimpleAtoi(part, &count) || count < 1 || count > 256) {
-      return absl::InvalidArgumentError("--streams must be numbers from 1 to 256");
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--streams has \"", part,
+          "\"; it must be numbers from 1 to 256 with commas between"));
     }
     streams.push_back(count);
   }
@@ -125,18 +145,18 @@ absl::Status Run() {
     ASSIGN_OR_RETURN(const std::optional<WeightFormat> format,
                      ParseWeights({name.data(), name.size()}));
     ASSIGN_OR_RETURN(const OpenModel model,
-                     OpenModelDirectory(absl::GetFlag(FLAGS_model), format));
+                     OpenModelDirectory(directory, format));
     ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
                      Runner::Create(model, threads, 1024));
-    Prefill(*runner, absl::GetFlag(FLAGS_prompt));  // Warms up.
-    std::printf("%-10s %11.1f", std::string(name).c_str(), Median([&] {
-                  return Prefill(*runner, absl::GetFlag(FLAGS_prompt));
-                }));
+    RETURN_IF_ERROR(Prefill(*runner, prompt).status());  // Warms up.
+    ASSIGN_OR_RETURN(const double prefill,
+                     Median([&] { return Prefill(*runner, prompt); }));
+    std::printf("%-10s %11.1f", std::string(name).c_str(), prefill);
     for (const int count : streams) {
       std::fflush(stdout);
-      std::printf(" %11.1f", Median([&] {
-                    return Decode(*runner, count, absl::GetFlag(FLAGS_steps));
-                  }));
+      ASSIGN_OR_RETURN(const double decode,
+                       Median([&] { return Decode(*runner, count, steps); }));
+      std::printf(" %11.1f", decode);
     }
     std::printf("\n");
     std::fflush(stdout);

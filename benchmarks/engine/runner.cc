@@ -1,9 +1,10 @@
 #include "benchmarks/engine/runner.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <algorithm>
 #include <utility>
 
-#include "common/check.h"
 #include "common/status_macros.h"
 
 namespace apollo {
@@ -11,7 +12,7 @@ namespace apollo {
 absl::StatusOr<std::unique_ptr<Runner>> Runner::Create(const OpenModel& model,
                                                        int threads,
                                                        int cache_megabytes) {
-  std::unique_ptr<Runner> runner(new Runner(threads));
+  std::unique_ptr<Runner> runner(new Runner(threads, cache_megabytes));
   ASSIGN_OR_RETURN(const CacheOptions cache,
                    ParseCacheOptions(cache_megabytes, "auto", model.format));
   ASSIGN_OR_RETURN(runner->dense_,
@@ -25,7 +26,8 @@ absl::StatusOr<std::unique_ptr<Runner>> Runner::Create(const OpenModel& model,
   return runner;
 }
 
-std::span<const float> Runner::Step(const std::vector<Part>& parts) {
+absl::StatusOr<std::span<const float>> Runner::Step(
+    const std::vector<Part>& parts) {
   std::vector<BatchSlice> dense, expert;
   std::vector<std::int32_t> tokens;
   std::vector<int> wanted;
@@ -33,8 +35,14 @@ std::span<const float> Runner::Step(const std::vector<Part>& parts) {
     const int rows = static_cast<int>(part.tokens.size());
     Sequence& s = *part.sequence;
     const int blocks = BlocksFor(s.length + rows);
-    APOLLO_CHECK(dense_->cache().pool().Extend(s.dense, blocks));
-    APOLLO_CHECK(expert_->cache().pool().Extend(s.expert, blocks));
+    if (!dense_->cache().pool().Extend(s.dense, blocks) ||
+        !expert_->cache().pool().Extend(s.expert, blocks)) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "caches of ", cache_megabytes_, " MB hold ",
+          std::min(dense_->cache().tokens(), expert_->cache().tokens()),
+          " tokens, and the sequences are longer together: take fewer or "
+          "shorter ones"));
+    }
     dense.push_back({&s.dense, s.length, rows});
     expert.push_back({&s.expert, s.length, rows});
     for (int r = 0; r < rows; ++r) {
@@ -58,7 +66,7 @@ std::span<const float> Runner::Step(const std::vector<Part>& parts) {
   }
   logits_.resize(wanted.size() * config.vocab_size);
   expert_->Logits(step, wanted, logits_.data());
-  return logits_;
+  return std::span<const float>(logits_);
 }
 
 void Runner::RunExperts(ExpertStage::Step& step, int layer) {

@@ -36,16 +36,19 @@ class Runner {
                                                         int cache_megabytes);
 
   // Runs one step. The logits [rows asked for, vocab] are valid until the next.
-  std::span<const float> Step(const std::vector<Part>& parts);
+  // RESOURCE_EXHAUSTED if a cache is too small for the sequences.
+  absl::StatusOr<std::span<const float>> Step(const std::vector<Part>& parts);
 
   void Release(Sequence& sequence);
   int vocab() const { return dense_->config().vocab_size; }
 
  private:
-  explicit Runner(int threads) : pool_(threads) {}
+  Runner(int threads, int cache_megabytes)
+      : pool_(threads), cache_megabytes_(cache_megabytes) {}
   void RunExperts(ExpertStage::Step& step, int layer);
 
   ThreadPool pool_;
+  const int cache_megabytes_;
   std::unique_ptr<DenseStage> dense_;
   std::unique_ptr<ExpertStage> expert_;
   std::vector<float> gathered_, outputs_, logits_;

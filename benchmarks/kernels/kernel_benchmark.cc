@@ -1,7 +1,8 @@
-// How fast a matrix product runs, by format of the weights, level of instructions
-// and number of rows, beside what the machine can do at most: GB/s of weights read
-// for one row, GOPS (multiplications and additions, in thousands of millions a
-// second) for more.
+// How fast a matrix product runs, by format of the weights, level of
+// instructions and number of rows, beside what the machine can do at most: GB/s
+// of weights read for one row, GOPS (multiplications and additions, in
+// thousands of millions a second) for more. Each product takes the next of many
+// matrices, so that weights come from memory, as they do while a model decodes.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "benchmarks/kernels/peaks.h"
+#include "common/aligned_buffer.h"
 #include "common/status_macros.h"
 #include "engine/loading.h"
 #include "kernels/cpu_level.h"
@@ -24,11 +26,13 @@ ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
 ABSL_FLAG(int, outputs, 1536, "Outputs of a matrix.");
 ABSL_FLAG(int, inputs, 1536, "Inputs of a matrix.");
 ABSL_FLAG(int, megabytes, 256,
-          "Weights in float32 to go through with one row; more than caches hold.");
+          "Weights of a format, as they are stored, to go through: more than "
+          "caches hold.");
 ABSL_FLAG(int, repeats, 3, "Runs of each measurement; the median is printed.");
-ABSL_FLAG(bool, cpu_time, false,
-          "Seconds of the processor, summed over threads, instead of the clock's: "
-          "with one thread it says more on a busy machine.");
+ABSL_FLAG(
+    bool, cpu_time, false,
+    "Seconds of the processor, summed over threads, instead of the clock's: "
+    "with one thread it says more on a busy machine.");
 
 namespace apollo {
 namespace {
@@ -68,36 +72,53 @@ double Time(const std::function<void()>& work) {
   return seconds[seconds.size() / 2];
 }
 
-std::vector<PackedMatrix> Matrices(WeightFormat format, int count) {
+// As many as take --megabytes in this format, at least two.
+absl::StatusOr<std::vector<PackedMatrix>> Matrices(WeightFormat format,
+                                                   ThreadPool& pool) {
   const int outputs = absl::GetFlag(FLAGS_outputs);
   const int inputs = absl::GetFlag(FLAGS_inputs);
+  const auto one =
+      static_cast<std::int64_t>(PackedMatrix::Bytes(outputs, inputs, format));
+  const std::int64_t count = std::max<std::int64_t>(
+      2, (std::int64_t{absl::GetFlag(FLAGS_megabytes)} << 20) / one);
   std::vector<PackedMatrix> matrices;
-  std::vector<float> row(inputs);
-  for (int m = 0; m < count; ++m) {
-    matrices.emplace_back(outputs, inputs, format);
-    for (int o = 0; o < outputs; ++o) {
-      for (int i = 0; i < inputs; ++i) {
-        row[i] = static_cast<float>((i * 7919 + o * 31 + m) % 201 - 100) / 100;
-      }
-      matrices.back().SetRows(o, 1, row.data());
+  for (std::int64_t m = 0; m < count; ++m) {
+    PackedMatrix& matrix = matrices.emplace_back(outputs, inputs, format);
+    if (matrix.data() == nullptr) {
+      return NoMemory(static_cast<std::size_t>(one), "a matrix (--megabytes)");
     }
+    pool.ParallelFor(outputs, 64, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<float> row(inputs);
+      for (std::int64_t o = begin; o < end; ++o) {
+        for (int i = 0; i < inputs; ++i) {
+          row[i] =
+              static_cast<float>((i * 7919LL + o * 31 + m) % 201 - 100) / 100;
+        }
+        matrix.SetRows(static_cast<int>(o), 1, row.data());
+      }
+    });
   }
   return matrices;
 }
 
 absl::Status Run() {
-  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
+  ASSIGN_OR_RETURN(const int threads,
+                   ThreadCount(absl::GetFlag(FLAGS_threads)));
   const int outputs = absl::GetFlag(FLAGS_outputs);
   const int inputs = absl::GetFlag(FLAGS_inputs);
-  if (outputs < 1 || inputs < 1 || outputs > (1 << 16) || inputs > (1 << 16) ||
-      absl::GetFlag(FLAGS_megabytes) < 1 || absl::GetFlag(FLAGS_repeats) < 1) {
-    return absl::InvalidArgumentError(
-        "--outputs and --inputs must be from 1 to 65536, --megabytes and "
-        "--repeats at least 1");
-  }
+  RETURN_IF_ERROR(CheckFromTo("outputs", outputs, 1, 1 << 14));
+  RETURN_IF_ERROR(CheckFromTo("inputs", inputs, 1, 1 << 14));
+  RETURN_IF_ERROR(
+      CheckFromTo("megabytes", absl::GetFlag(FLAGS_megabytes), 1, 1 << 14));
+  RETURN_IF_ERROR(
+      CheckFromTo("repeats", absl::GetFlag(FLAGS_repeats), 1, 1000));
   ThreadPool pool(threads);
-  std::printf("%d threads, matrices of %d x %d, medians of %d\n", threads,
-              outputs, inputs, absl::GetFlag(FLAGS_repeats));
+  std::printf(
+      "%d threads, matrices of %d x %d, %d MB of them in each format, medians "
+      "of "
+      "%d\n",
+      threads, outputs, inputs, absl::GetFlag(FLAGS_megabytes),
+      absl::GetFlag(FLAGS_repeats));
   std::printf("the machine's most: reading memory %.1f GB/s",
               ReadPeak(pool, Time) / 1e9);
   for (const Peak& peak : ArithmeticPeaks()) {
@@ -107,16 +128,14 @@ absl::Status Run() {
   for (const int rows : kRows) std::printf("  %3d rows GOPS", rows);
   std::printf("\n");
 
-  const int count = std::max<int>(
-      2, static_cast<int>((std::int64_t{absl::GetFlag(FLAGS_megabytes)} << 20) /
-                          (std::int64_t{4} * outputs * inputs)));
   std::vector<float> x(512 * static_cast<std::size_t>(inputs));
   for (std::size_t i = 0; i < x.size(); ++i) {
     x[i] = static_cast<float>(i * 2654435761u % 2001) / 1000 - 1;
   }
   std::vector<float> out(512 * static_cast<std::size_t>(outputs));
   for (const auto& [name, format] : kFormats) {
-    const std::vector<PackedMatrix> matrices = Matrices(format, count);
+    ASSIGN_OR_RETURN(const std::vector<PackedMatrix> matrices,
+                     Matrices(format, pool));
     for (const CpuLevel level : kCpuLevels) {
       if (level > BestCpuLevel()) break;
       UseCpuLevel(level);
@@ -127,12 +146,14 @@ absl::Status Run() {
         }
       });
       std::printf(" %10.1f",
-                  static_cast<double>(matrices[0].bytes()) * count / all / 1e9);
+                  static_cast<double>(matrices[0].bytes() * matrices.size()) /
+                      all / 1e9);
       for (const int rows : kRows) {
         std::fflush(stdout);
+        std::size_t next = 0;
         const double one = Time([&] {
-          MatMul(x.data(), rows, inputs, matrices[0], nullptr, out.data(),
-                 outputs, pool);
+          MatMul(x.data(), rows, inputs, matrices[next++ % matrices.size()],
+                 nullptr, out.data(), outputs, pool);
         });
         std::printf(" %14.1f", 2.0 * rows * outputs * inputs / one / 1e9);
       }

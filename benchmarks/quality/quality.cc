@@ -1,24 +1,29 @@
-// How far each format of the weights moves the model's predictions from those in
-// float32, token by token of a text.
+// How far each format of the weights moves the model's predictions from those
+// in float32, token by token of a text. Ends with 1 if a format is further away
+// than its limit.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
 #include <absl/flags/usage.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
 
 #include <algorithm>
-#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "benchmarks/engine/runner.h"
+#include "benchmarks/quality/divergence.h"
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
 #include "kernels/cpu_level.h"
-#include "kernels/logits.h"
 #include "model/tokenizer/tokenizer.h"
 
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
@@ -29,115 +34,168 @@ ABSL_FLAG(int, tokens, 2048, "Most tokens of each text.");
 ABSL_FLAG(int, window, 512, "Tokens that are fed together, from nothing.");
 ABSL_FLAG(std::string, weights, "bf16,int8,int4",
           "Formats to compare with float32, as --weights of the workers.");
+ABSL_FLAG(int, min_tokens, 2000,
+          "Fewer than these in all texts together are an error.");
+ABSL_FLAG(
+    double, max_kl_int8, 0.003,
+    "Mean divergence of int8 over all texts beyond which the program ends "
+    "with 1; inf: none.");
+ABSL_FLAG(double, max_kl_int4, 0.06, "The same of int4.");
 ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
 
 namespace apollo {
 namespace {
 
-// Over the tokens of a text.
-struct Difference {
-  std::vector<double> kl;  // Nats, of each prediction.
-  int same_choice = 0;     // Predictions whose likeliest token is the same.
-};
-
-void Compare(const float* exact, const float* other, int vocab,
-             Difference& difference) {
-  const double exact_sum = LogSumExp(exact, vocab);
-  const double other_sum = LogSumExp(other, vocab);
-  double kl = 0;
-  for (int t = 0; t < vocab; ++t) {
-    const double log_p = exact[t] - exact_sum;
-    if (log_p < -40) continue;  // Less than 1e-17 in all.
-    kl += std::exp(log_p) * (log_p - (other[t] - other_sum));
-  }
-  difference.kl.push_back(kl);
-  if (ArgMax(exact, vocab) == ArgMax(other, vocab)) ++difference.same_choice;
-}
-
 // Logits of every token of the window.  // [tokens, vocab]
-std::span<const float> Feed(Runner& runner,
-                            std::span<const std::int32_t> tokens) {
+absl::StatusOr<std::span<const float>> Feed(
+    Runner& runner, std::span<const std::int32_t> tokens) {
   Runner::Sequence sequence;
-  const std::span<const float> logits =
-      runner.Step({{&sequence, tokens, /*all_logits=*/true}});
+  ASSIGN_OR_RETURN(const std::span<const float> logits,
+                   runner.Step({{&sequence, tokens, /*all_logits=*/true}}));
   runner.Release(sequence);
   return logits;
 }
 
 void Print(const std::string& format, const std::string& text,
-           Difference& difference) {
-  std::sort(difference.kl.begin(), difference.kl.end());
-  double sum = 0;
-  for (const double kl : difference.kl) sum += kl;
-  const std::size_t count = difference.kl.size();
-  std::printf("%-8s %-36s %7zu %10.6f %10.6f %9.2f%%\n", format.c_str(),
-              text.c_str(), count, sum / count,
-              difference.kl[count * 99 / 100],
-              100.0 * difference.same_choice / count);
+           const Divergence& divergence) {
+  std::printf("%-8s %-36s %7d %10.6f %10.6f %9.2f%%\n", format.c_str(),
+              text.c_str(), divergence.count(), divergence.mean(),
+              divergence.percentile99(), 100 * divergence.same_choice());
   std::fflush(stdout);
 }
 
-absl::StatusOr<std::unique_ptr<Runner>> Load(
-    const OpenModel& model, int threads) {
+struct Text {
+  std::string path;
+  std::vector<std::int32_t> tokens;
+};
+
+// The texts of the flags, none of them empty and together long enough.
+absl::StatusOr<std::vector<Text>> ReadTexts(const Tokenizer& tokenizer) {
+  std::vector<Text> texts;
+  std::size_t total = 0;
+  const auto most = static_cast<std::size_t>(absl::GetFlag(FLAGS_tokens));
+  for (const absl::string_view path :
+       absl::StrSplit(absl::GetFlag(FLAGS_texts), ',')) {
+    ASSIGN_OR_RETURN(const std::string bytes,
+                     ReadFile(std::string(path), 16 << 20));
+    ASSIGN_OR_RETURN(const std::vector<TokenId> tokens,
+                     tokenizer.Encode(bytes, SpecialText::kPlain));
+    if (tokens.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, " has no tokens; it must be a text (--texts)"));
+    }
+    Text& text = texts.emplace_back();
+    text.path = std::string(path);
+    text.tokens.assign(tokens.begin(),
+                       tokens.begin() + static_cast<std::ptrdiff_t>(
+                                            std::min(most, tokens.size())));
+    total += text.tokens.size();
+  }
+  const int least = absl::GetFlag(FLAGS_min_tokens);
+  if (total < static_cast<std::size_t>(least)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the texts have ", total,
+                     " tokens together, too few for a mean that "
+                     "says something; they must have at least --min_tokens, ",
+                     least));
+  }
+  return texts;
+}
+
+// Of one text, window by window.
+absl::StatusOr<Divergence> Measure(Runner& exact, Runner& runner,
+                                   const Text& text) {
+  const auto window = static_cast<std::size_t>(absl::GetFlag(FLAGS_window));
+  const auto vocab = static_cast<std::size_t>(runner.vocab());
+  Divergence divergence;
+  for (std::size_t at = 0; at < text.tokens.size(); at += window) {
+    const std::span<const std::int32_t> part =
+        std::span(text.tokens)
+            .subspan(at, std::min(window, text.tokens.size() - at));
+    ASSIGN_OR_RETURN(const std::span<const float> a, Feed(exact, part));
+    ASSIGN_OR_RETURN(const std::span<const float> b, Feed(runner, part));
+    for (std::size_t r = 0; r < part.size(); ++r) {
+      const absl::Status status =
+          divergence.Add(&a[r * vocab], &b[r * vocab], runner.vocab());
+      if (!status.ok()) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            text.path, ": after token ", at + r + 1, ": ", status.message()));
+      }
+    }
+  }
+  return divergence;
+}
+
+// A limit of the mean; infinite where there is none.
+double LimitOf(const std::string& format) {
+  if (format == "int8") return absl::GetFlag(FLAGS_max_kl_int8);
+  if (format == "int4") return absl::GetFlag(FLAGS_max_kl_int4);
+  return std::numeric_limits<double>::infinity();
+}
+
+absl::Status CheckLimit(const char* flag, double value) {
+  if (value >= 0) return absl::OkStatus();  // Not so of NaN.
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--", flag, " is ", value, "; it must be at least 0, or inf for none"));
+}
+
+absl::StatusOr<std::unique_ptr<Runner>> Load(const OpenModel& model,
+                                             int threads) {
   return Runner::Create(model, threads, 512);
 }
 
 absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
-  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
+  ASSIGN_OR_RETURN(const int threads,
+                   ThreadCount(absl::GetFlag(FLAGS_threads)));
   const std::string directory = absl::GetFlag(FLAGS_model);
-  if (absl::GetFlag(FLAGS_window) < 1 || absl::GetFlag(FLAGS_window) > 4096 ||
-      absl::GetFlag(FLAGS_tokens) < 1) {
-    return absl::InvalidArgumentError(
-        "--tokens must be at least 1 and --window from 1 to 4096");
+  constexpr int kMost = 1 << 24;
+  RETURN_IF_ERROR(CheckFromTo("window", absl::GetFlag(FLAGS_window), 1, 4096));
+  RETURN_IF_ERROR(CheckFromTo("tokens", absl::GetFlag(FLAGS_tokens), 1, kMost));
+  RETURN_IF_ERROR(
+      CheckFromTo("min_tokens", absl::GetFlag(FLAGS_min_tokens), 1, kMost));
+  RETURN_IF_ERROR(CheckLimit("max_kl_int8", absl::GetFlag(FLAGS_max_kl_int8)));
+  RETURN_IF_ERROR(CheckLimit("max_kl_int4", absl::GetFlag(FLAGS_max_kl_int4)));
+  const std::vector<std::string> formats =
+      absl::StrSplit(absl::GetFlag(FLAGS_weights), ',');
+  for (const std::string& name : formats) {
+    RETURN_IF_ERROR(ParseWeights(name).status());
   }
-  const std::size_t window = absl::GetFlag(FLAGS_window);
+  ASSIGN_OR_RETURN(const std::unique_ptr<const Tokenizer> tokenizer,
+                   Tokenizer::Load(directory + "/tokenizer.json"));
+  ASSIGN_OR_RETURN(const std::vector<Text> texts, ReadTexts(*tokenizer));
   ASSIGN_OR_RETURN(const OpenModel exact_model,
                    OpenModelDirectory(directory, WeightFormat::kF32));
   ASSIGN_OR_RETURN(const std::unique_ptr<Runner> exact,
                    Load(exact_model, threads));
-  ASSIGN_OR_RETURN(const std::unique_ptr<const Tokenizer> tokenizer,
-                   Tokenizer::Load(directory + "/tokenizer.json"));
   std::printf("%s; KL divergence from float32 in nats\n",
               CpuLevelName(CurrentCpuLevel()));
   std::printf("%-8s %-36s %7s %10s %10s %10s\n", "weights", "text", "tokens",
               "mean KL", "p99 KL", "same top");
-  for (const absl::string_view format :
-       absl::StrSplit(absl::GetFlag(FLAGS_weights), ',')) {
-    const std::string name(format);
+  std::vector<std::string> beyond;
+  for (const std::string& name : formats) {
     ASSIGN_OR_RETURN(const auto weights, ParseWeights(name));
     ASSIGN_OR_RETURN(const OpenModel model,
                      OpenModelDirectory(directory, weights));
     ASSIGN_OR_RETURN(const std::unique_ptr<Runner> runner,
                      Load(model, threads));
-    Difference all;
-    for (const absl::string_view path :
-         absl::StrSplit(absl::GetFlag(FLAGS_texts), ',')) {
-      ASSIGN_OR_RETURN(const std::string text,
-                       ReadFile(std::string(path), 16 << 20));
-      ASSIGN_OR_RETURN(std::vector<TokenId> tokens,
-                       tokenizer->Encode(text, SpecialText::kPlain));
-      if (tokens.size() >
-          static_cast<std::size_t>(absl::GetFlag(FLAGS_tokens))) {
-        tokens.resize(absl::GetFlag(FLAGS_tokens));
-      }
-      Difference difference;
-      for (std::size_t at = 0; at < tokens.size(); at += window) {
-        const std::vector<std::int32_t> part(
-            tokens.begin() + at,
-            tokens.begin() + std::min(tokens.size(), at + window));
-        const std::span<const float> a = Feed(*exact, part);
-        const std::span<const float> b = Feed(*runner, part);
-        const std::size_t vocab = runner->vocab();
-        for (std::size_t r = 0; r < part.size(); ++r) {
-          Compare(&a[r * vocab], &b[r * vocab], runner->vocab(), difference);
-        }
-      }
-      all.kl.insert(all.kl.end(), difference.kl.begin(), difference.kl.end());
-      all.same_choice += difference.same_choice;
-      Print(name, std::string(path), difference);
+    Divergence all;
+    for (const Text& text : texts) {
+      ASSIGN_OR_RETURN(const Divergence divergence,
+                       Measure(*exact, *runner, text));
+      all.Add(divergence);
+      Print(name, text.path, divergence);
     }
     Print(name, "all", all);
+    const double limit = LimitOf(name);
+    if (all.mean() > limit) {
+      beyond.push_back(absl::StrCat(name, " is ", all.mean(),
+                                    " from float32; --max_kl_", name, " is ",
+                                    limit));
+    }
+  }
+  if (!beyond.empty()) {
+    return absl::FailedPreconditionError(absl::StrJoin(beyond, "\n"));
   }
   return absl::OkStatus();
 }

@@ -1,20 +1,16 @@
 #include "model/config/fingerprint.h"
 
-#include <absl/strings/escaping.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
-#include <openssl/sha.h>
 
 #include "common/mapped_file.h"
+#include "common/sha256.h"
 
 namespace apollo {
 namespace {
 
-std::string Digest(const void* data, std::size_t size) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(static_cast<const unsigned char*>(data), size, digest);
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(digest), 8));
+std::string Digest(std::string_view bytes) {
+  return Sha256Hex(bytes).substr(0, 16);
 }
 
 }  // namespace
@@ -29,10 +25,11 @@ ModelFingerprint FingerprintOf(const ModelConfig& c,
       c.experts_per_token, c.norm_topk_prob, c.shared_expert, c.attention_bias,
       c.tie_word_embeddings, c.vocab_size, c.max_context, c.head_size,
       c.rope_theta, c.rms_norm_eps, absl::StrJoin(c.eos_tokens, ","));
-  out.config = Digest(numbers.data(), numbers.size());
+  out.config = Digest(numbers);
   const auto file = MappedFile::Open(directory + "/tokenizer.json");
   if (file.ok()) {
-    out.tokenizer = Digest(file->bytes().data(), file->bytes().size());
+    out.tokenizer = Digest({reinterpret_cast<const char*>(file->bytes().data()),
+                            file->bytes().size()});
   }
   return out;
 }

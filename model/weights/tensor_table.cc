@@ -1,16 +1,15 @@
 #include "model/weights/tensor_table.h"
 
 #include <absl/functional/function_ref.h>
-#include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "common/check.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -118,12 +117,8 @@ absl::Status CheckTensors(const ModelConfig& config,
 }
 
 std::string ModelHash(const ModelConfig& c, const Checkpoint& checkpoint) {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  APOLLO_CHECK(context != nullptr);
-  APOLLO_CHECK(EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1);
-  const auto add = [context](std::string_view bytes) {
-    APOLLO_CHECK(EVP_DigestUpdate(context, bytes.data(), bytes.size()) == 1);
-  };
+  std::string text;
+  const auto add = [&text](std::string_view bytes) { text += bytes; };
   // Also what usually follows from the tensors: a checkpoint may hold more of them
   // than its config makes use of.
   add(absl::StrFormat("%d %d %d %d %d %d %d;", c.num_layers, c.num_experts,
@@ -140,12 +135,7 @@ std::string ModelHash(const ModelConfig& c, const Checkpoint& checkpoint) {
     const std::size_t size = std::min<std::size_t>(64, tensor.data.size());
     add({reinterpret_cast<const char*>(tensor.data.data()), size});
   }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  APOLLO_CHECK(EVP_DigestFinal_ex(context, digest, &size) == 1);
-  EVP_MD_CTX_free(context);
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(digest), 8));
+  return Sha256Hex(text).substr(0, 16);
 }
 
 }  // namespace apollo

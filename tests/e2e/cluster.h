@@ -55,6 +55,10 @@ class Cluster {
   // Of one of the routers.
   std::unique_ptr<v1::InferenceService::Stub> NewStub(int router = 0);
   const std::string& address() const { return router_addresses_[0]; }
+  // Of a dense worker, for what a router asks of it.
+  const std::string& dense_address(int index = 0) const {
+    return dense_addresses_[index];
+  }
   // The "metrics" address of a process: "router", "router-1", "dense-0",
   // "expert-1", "local".
   std::string MetricsAddress(const std::string& name);

@@ -1,0 +1,91 @@
+// What a router asks of a real dense worker for different tenants: equal
+// prompts of two of them share nothing in its cache.
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/mutex.h"
+#include "model/generation/generation.h"
+#include "router/dense_client.h"
+#include "serving/server.h"
+#include "tests/e2e/cluster.h"
+
+namespace apollo {
+namespace {
+
+// Keeps what a sequence tells until it is over.
+class Events final : public GenerationSink {
+ public:
+  void OnStarted(const GenerationStarted& started) override {
+    MutexLock lock(mutex_);
+    cached_ = started.cached_tokens;
+  }
+  void OnToken(const GeneratedToken& token) override {
+    MutexLock lock(mutex_);
+    tokens_.push_back(token.token);
+  }
+  void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
+    MutexLock lock(mutex_);
+    status_ = finished.status();
+    over_ = true;
+    changed_.notify_all();
+  }
+
+  // Waits for the end. Prompt tokens that were found in the cache.
+  int Cached() {
+    MutexLock lock(mutex_);
+    while (!over_) changed_.wait(mutex_);
+    EXPECT_TRUE(status_.ok()) << status_;
+    return cached_;
+  }
+  std::vector<std::int32_t> Tokens() {
+    MutexLock lock(mutex_);
+    return tokens_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
+  int cached_ ABSL_GUARDED_BY(mutex_) = -1;
+  std::vector<std::int32_t> tokens_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST(TenantsTest, ShareNoBlocksOfTheCache) {
+  Cluster cluster(Runfile("tests/golden/published"), {});
+  cluster.Start();
+  DenseClient client(MakeClusterChannel(cluster.dense_address()));
+  std::vector<std::int32_t> answer;
+  const auto cached = [&](const std::string& salt) {
+    GenerationRequest request;
+    request.request_id = "tenants";
+    for (int i = 0; i < 40; ++i) request.prompt.push_back(i % 7 + 60);
+    request.max_new_tokens = 3;
+    request.ignore_eos = true;
+    request.cache_salt = salt;
+    const auto events = std::make_shared<Events>();
+    const auto call = client.Start(std::move(request), events);
+    const int found = events->Cached();
+    if (answer.empty()) answer = events->Tokens();
+    EXPECT_EQ(events->Tokens(), answer) << "salt " << salt;
+    return found;
+  };
+  EXPECT_EQ(cached("clinic-a"), 0);
+  EXPECT_EQ(cached("clinic-b"), 0);
+  EXPECT_EQ(cached(""), 0);
+  // Each finds its own, of 16 tokens a block.
+  EXPECT_EQ(cached("clinic-a"), 32);
+  EXPECT_EQ(cached("clinic-b"), 32);
+  EXPECT_EQ(cached(""), 32);
+  EXPECT_EQ(cached("clinic-c"), 0);
+  EXPECT_EQ(answer.size(), 3u);
+  cluster.StopAll();
+}
+
+}  // namespace
+}  // namespace apollo
