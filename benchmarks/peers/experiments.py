@@ -76,6 +76,10 @@ def router_rows(args):
             added = 1e6 * (measure.percentile(times["router"][what], percent)
                            - measure.percentile(times["direct"][what], percent))
             rows.append([f"router adds per {what[:-1]}, p{percent}, us", added, target[percent]])
+    for what in ("requests", "tokens"):
+        rows.append([f"the same way without a router, per {what[:-1]}, p50, us",
+                     1e6 * measure.percentile(times["direct"][what], 50), None])
+    rows.append(["a byte from thread to thread through TCP, p50, us", 1e6 * measure.percentile(times["hop"], 50), None])
     return rows
 
 

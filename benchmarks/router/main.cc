@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "benchmarks/load/prompts.h"
+#include "benchmarks/router/hop.h"
 #include "benchmarks/router/stand_in.h"
 #include "common/json.h"
 #include "common/status_macros.h"
@@ -101,6 +102,8 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(Prompts prompts,
                    Prompts::Make(*router, std::random_device()()));
 
+  const std::chrono::microseconds pace(static_cast<int>(pace_ms * 1000));
+  ASSIGN_OR_RETURN(const std::vector<double> hop, MeasureHop(200, pace));
   Way through, without;
   for (int i = -kWarmUp; i < requests; ++i) {
     v1::GenerateRequest ask;
@@ -134,9 +137,11 @@ absl::Status Run() {
           -i, without));
     }
   }
-  std::cout
-      << Json{{"router", through.ToJson()}, {"direct", without.ToJson()}}.dump()
-      << std::endl;
+  std::cout << Json{{"router", through.ToJson()},
+                    {"direct", without.ToJson()},
+                    {"hop", hop}}
+                   .dump()
+            << std::endl;
   return absl::OkStatus();
 }
 
@@ -157,7 +162,8 @@ int main(int argc, char** argv) {
       "of each "
       "request (from the call to the first token) and of each further token, "
       "by both "
-      "ways. benchmarks/peers/run.py uses it.");
+      "ways, and of a byte from thread to thread through TCP. "
+      "benchmarks/peers/run.py uses it.");
   absl::ParseCommandLine(argc, argv);
   if (const absl::Status status = apollo::load::Run(); !status.ok()) {
     std::fprintf(stderr, "router_overhead: %s\n",
