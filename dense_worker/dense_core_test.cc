@@ -880,9 +880,11 @@ TEST_F(DenseCoreTest, ASequenceThatWaitsLeavesAWorkerThatIsAboutToStop) {
 
 // Two workers of which the first never answers. Sequences of family 0 are the
 // first one's, those of family 5 the second one's.
-class SilentWorkerTest : public DenseCoreTest {
+class SilentWorkerTest : public DenseCoreTest,
+                         public testing::WithParamInterface<int> {
  protected:
   SilentWorkerTest() {
+    options_.steps_in_flight = GetParam();
     Start();
     LinkBoth();
   }
@@ -909,7 +911,10 @@ class SilentWorkerTest : public DenseCoreTest {
   std::vector<std::shared_ptr<Sink>> stuck_;
 };
 
-TEST_F(SilentWorkerTest, ItsUnansweredStepsHoldOthersUpForALimitedTime) {
+INSTANTIATE_TEST_SUITE_P(StepsInFlight, SilentWorkerTest, testing::Values(1, 2),
+                         testing::PrintToStringParamName());
+
+TEST_P(SilentWorkerTest, ItsUnansweredStepsHoldOthersUpForALimitedTime) {
   FillUp();
   const auto other = Submit(1, Request(4, 2, 5));
   EXPECT_FALSE(core_->HasWork());
@@ -924,7 +929,7 @@ TEST_F(SilentWorkerTest, ItsUnansweredStepsHoldOthersUpForALimitedTime) {
   EXPECT_EQ(other->text, "d>e2 0:100 1:101 end");
 }
 
-TEST_F(SilentWorkerTest, ItGetsNoMoreStepsUntilItAnswers) {
+TEST_P(SilentWorkerTest, ItGetsNoMoreStepsUntilItAnswers) {
   options_.scheduler.token_budget = 8;
   Start();
   first_->frames.clear();
@@ -943,7 +948,7 @@ TEST_F(SilentWorkerTest, ItGetsNoMoreStepsUntilItAnswers) {
   EXPECT_EQ(sink->text, "d>e1 0:90");
 }
 
-TEST_F(SilentWorkerTest, NewSequencesGoElsewhereAndItsOwnFail) {
+TEST_P(SilentWorkerTest, NewSequencesGoElsewhereAndItsOwnFail) {
   FillUp();
   Wait(options_.silent_after * 2);
   for (int i = 0; i < 3; ++i) {  // Though e1 has their family.
@@ -965,7 +970,7 @@ TEST_F(SilentWorkerTest, NewSequencesGoElsewhereAndItsOwnFail) {
   EXPECT_EQ(counts_.used_blocks, 0);
 }
 
-TEST_F(SilentWorkerTest, AnAnswerMakesItOneOfThemAgain) {
+TEST_P(SilentWorkerTest, AnAnswerMakesItOneOfThemAgain) {
   FillUp();
   Wait(options_.silent_after * 2);
   for (const auto& sink : stuck_) {

@@ -1,5 +1,7 @@
 #include "engine/kv_cache.h"
 
+#include "common/log.h"
+
 namespace apollo {
 
 KvCache::KvCache(const AttentionShape& shape, int layers, int boundary_size,
@@ -14,6 +16,8 @@ void KvCache::Prefault(ThreadPool& pool) {
   constexpr std::int64_t kPage = 4096;  // Or a multiple.
   volatile char* const bytes = buffer_.as<char>();
   const auto size = static_cast<std::int64_t>(block_bytes_) * pool_.total();
+  // The last line, should the system end the process for it.
+  LogInfo("cache_prefault", {{"megabytes", size >> 20}});
   pool.ParallelFor((size + kPage - 1) / kPage, 512,
                    [bytes](std::int64_t begin, std::int64_t end) {
                      for (std::int64_t page = begin; page < end; ++page) {

@@ -18,45 +18,53 @@ std::uint64_t Mix(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// A token that was drawn, or none if `order` was too short to tell.
-// order: the tokens of the largest logits. `all`: there are no others.
-std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order, bool all,
-                                      const float* logits, int vocab,
+// exp((logit - top) / temperature).
+double Weight(float logit, float top, float temperature) {
+  return std::exp((static_cast<double>(logit) - top) / temperature);
+}
+
+// A token that was drawn, or none if `order` is too short to tell.
+// order: the tokens of the largest logits. `sum`: the mass of all tokens, or none if
+// that is the mass of `order`, or of its first top_k.
+std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order,
+                                      std::optional<double> sum,
+                                      const float* logits, float top,
                                       const SamplingOptions& options,
                                       double uniform) {
   const auto falling = [logits](std::int32_t a, std::int32_t b) {
     return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
   };
-  const bool cut = options.top_k > 0 && options.top_k < vocab;
-  if (cut) {
-    if (order.size() < static_cast<std::size_t>(options.top_k)) return std::nullopt;
+  if (sum) {
+    // Sorting would be in vain without the mass that is needed.
+    double mass = 0;
+    for (const std::int32_t token : order) {
+      mass += Weight(logits[token], top, options.temperature);
+    }
+    if (mass < (options.top_p < 1 ? options.top_p : uniform) * *sum) {
+      return std::nullopt;
+    }
+  }
+  const auto cut = static_cast<std::size_t>(options.top_k);
+  if (options.top_k > 0 && cut < order.size()) {
     std::partial_sort(order.begin(), order.begin() + options.top_k, order.end(),
                       falling);
-    order.resize(options.top_k);
+    order.resize(cut);
   } else {
     std::sort(order.begin(), order.end(), falling);
   }
   std::vector<double> p;
-  double sum = 0;
   for (const std::int32_t token : order) {
-    p.push_back(std::exp((static_cast<double>(logits[token]) - logits[order[0]]) /
-                         options.temperature));
-    sum += p.back();
+    p.push_back(Weight(logits[token], top, options.temperature));
   }
-  const bool complete = cut || all;
-  if (!complete) {
-    // More overflows what 0 may be multiplied by, and means the same.
-    const float scale = std::min(1.0f / options.temperature, 1e30f);
-    sum = SumExp(logits, vocab, logits[order[0]], scale);
-  }
+  const double all = sum ? *sum : std::accumulate(p.begin(), p.end(), 0.0);
   // The smallest set that reaches top_p of the mass; then draw from its mass.
-  double mass = options.top_p < 1 ? 0 : sum;
+  double mass = options.top_p < 1 ? 0 : all;
   std::size_t kept = options.top_p < 1 ? 0 : p.size();
   if (options.top_p < 1) {
-    while (kept < p.size() && (kept == 0 || mass < options.top_p * sum)) {
+    while (kept < p.size() && (kept == 0 || mass < options.top_p * all)) {
       mass += p[kept++];
     }
-    if (!complete && mass < options.top_p * sum) return std::nullopt;
+    if (sum && mass < options.top_p * all) return std::nullopt;
   }
   double rest = uniform * mass;
   for (std::size_t i = 0; i < kept; ++i) {
@@ -64,7 +72,7 @@ std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order, bool all,
     if (rest < 0) return order[i];
   }
   // With all that there is, rounding only.
-  if (!complete && options.top_p >= 1) return std::nullopt;
+  if (sum && options.top_p >= 1) return std::nullopt;
   return order[kept - 1];
 }
 
@@ -73,16 +81,27 @@ std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order, bool all,
 std::int32_t Draw(const float* logits, int vocab, const SamplingOptions& options,
                   double uniform) {
   const float top = logits[ArgMax(logits, vocab)];
+  const bool cut = options.top_k > 0 && options.top_k < vocab;
+  std::optional<double> sum;
+  if (!cut) {
+    // More overflows what 0 may be multiplied by, and means the same.
+    const float scale = std::min(1.0f / options.temperature, 1e30f);
+    sum = SumExp(logits, vocab, top, scale);
+  }
   for (const float margin : {8.0f, 16.0f}) {
-    if (const auto token = DrawAmong(
-            TokensAtLeast(logits, vocab, top - margin * options.temperature),
-            false, logits, vocab, options, uniform)) {
+    std::vector<std::int32_t> tokens =
+        TokensAtLeast(logits, vocab, top - margin * options.temperature);
+    if (static_cast<int>(tokens.size()) == vocab) break;
+    if (cut && static_cast<int>(tokens.size()) < options.top_k) continue;
+    if (const auto token = DrawAmong(std::move(tokens), sum, logits, top,
+                                     options, uniform)) {
       return *token;
     }
   }
   std::vector<std::int32_t> order(vocab);
   std::iota(order.begin(), order.end(), 0);
-  return *DrawAmong(std::move(order), true, logits, vocab, options, uniform);
+  return *DrawAmong(std::move(order), std::nullopt, logits, top, options,
+                    uniform);
 }
 
 }  // namespace

@@ -8,7 +8,10 @@
 #include <map>
 #include <numeric>
 #include <random>
+#include <set>
 #include <vector>
+
+#include "kernels/for_each_level.h"
 
 namespace apollo {
 namespace {
@@ -100,7 +103,8 @@ TEST(SamplerTest, DependsOnSeedAndPositionOnly) {
 
 // What Sample draws, put plainly: all tokens sorted, in double.
 std::int32_t PlainDraw(const std::vector<float>& logits,
-                       const SamplingOptions& options, std::uint64_t position) {
+                       const SamplingOptions& options, double uniform,
+                       double top_p) {
   std::vector<std::int32_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
@@ -117,10 +121,10 @@ std::int32_t PlainDraw(const std::vector<float>& logits,
   const double sum = std::accumulate(p.begin(), p.end(), 0.0);
   std::size_t kept = 0;
   double mass = 0;
-  while (kept < p.size() && (kept == 0 || mass < options.top_p * sum)) {
+  while (kept < p.size() && (kept == 0 || mass < top_p * sum)) {
     mass += p[kept++];
   }
-  double rest = UniformAt(options.seed, position) * mass;
+  double rest = uniform * mass;
   for (std::size_t i = 0; i < kept; ++i) {
     rest -= p[i];
     if (rest < 0) return order[i];
@@ -128,31 +132,52 @@ std::int32_t PlainDraw(const std::vector<float>& logits,
   return order[kept - 1];
 }
 
+// What PlainDraw gives, and may give if sums are a little off, as Sample's are.
+std::set<std::int32_t> PlainDraws(const std::vector<float>& logits,
+                                  const SamplingOptions& options,
+                                  std::uint64_t position) {
+  const double uniform = UniformAt(options.seed, position);
+  std::set<std::int32_t> tokens;
+  for (const double off : {-3e-6, 0.0, 3e-6}) {
+    tokens.insert(PlainDraw(logits, options, uniform + off, options.top_p));
+    tokens.insert(
+        PlainDraw(logits, options, uniform, options.top_p * (1 + off)));
+  }
+  return tokens;
+}
+
 TEST(SamplerTest, DrawsAsIfAllTokensWereSorted) {
+  int several = 0, draws = 0;
+  ForEachLevel([&] {
   std::mt19937 random(4);
   for (const float spread : {0.1f, 3.0f, 8.0f}) {  // From even to peaked.
-    std::vector<float> logits(3001);
+    std::vector<float> logits(1001);
     std::normal_distribution<float> normal(0, spread);
     for (float& logit : logits) {
       logit = std::round(normal(random) * 16) / 16;  // With ties.
     }
     for (const float temperature : {1e-6f, 0.3f, 1.0f, 5.0f, 100.0f}) {
       for (const float top_p : {0.05f, 0.9f, 0.9999f, 1.0f}) {
-        for (const int top_k : {0, 1, 40, 3000, 5000}) {
+        for (const int top_k : {0, 1, 40, 1000, 5000}) {
           const SamplingOptions options = {.temperature = temperature,
                                            .top_p = top_p,
                                            .top_k = top_k,
                                            .seed = random()};
-          for (int position = 0; position < 10; ++position) {
+          for (int position = 0; position < 4; ++position) {
             std::vector<float> copy = logits;
-            EXPECT_EQ(Sample(copy.data(), 3001, options, {}, position, 0).token,
-                      PlainDraw(logits, options, position))
+            const auto plain = PlainDraws(logits, options, position);
+            EXPECT_TRUE(plain.contains(
+                Sample(copy.data(), 1001, options, {}, position, 0).token))
                 << spread << " " << temperature << " " << top_p << " " << top_k;
+            ++draws;
+            several += plain.size() > 1;
           }
         }
       }
     }
   }
+  });
+  EXPECT_LT(several, draws / 20);  // Or the test says little.
 }
 
 TEST(SamplerTest, UniformNumbersAreTheSameOnEveryMachine) {

@@ -92,7 +92,9 @@ std::int64_t BlockBytes() {
 
 // An expert worker's core with links to two dense workers, and one to a peer.
 struct Worker {
-  explicit Worker(const std::set<int>& experts, int blocks = 64) {
+  explicit Worker(const std::set<int>& experts, int blocks = 64,
+                  int threads = 1)
+      : pool(threads, ThreadPool::Split::kAlways) {
     core = std::make_unique<ExpertCore>(
         ExpertCore::Options(),
         *ExpertStage::Load(Config(), *Model().weights, experts,
@@ -126,7 +128,7 @@ struct Worker {
     return result;
   }
 
-  ThreadPool pool{1};
+  ThreadPool pool;
   Counts counts;
   FakeClock clock;
   std::shared_ptr<FakeLink> dense = std::make_shared<FakeLink>();
@@ -298,6 +300,27 @@ TEST(ExpertCoreTest, AnswersWhatWasAskedFor) {
   ASSERT_EQ(outputs[1].expert_use.size(), 14u);
   EXPECT_EQ(outputs[1].expert_use[5], 17u);
   EXPECT_EQ(outputs[1].expert_use[12], 17u);
+}
+
+TEST(ExpertCoreTest, RowsThatAreNoNumbersFailTheirSequencesAlone) {
+  const SequenceOutput healthy = ReferenceOf(Rows(3, 0, 5));
+  for (const int threads : {1, 3}) {
+    Worker worker(kAll, 64, threads);
+    SequenceRows scored = Rows(1, 0, 9, false);
+    scored.score_targets = {5, 6, 7};  // Of rows 6, 7 and 8.
+    Frame step = Step(1, {scored, Rows(2, 0, 4), Rows(3, 0, 5)});
+    for (const int row : {7, 9}) {  // In the middle of one, the next one's first.
+      step.payload[static_cast<std::size_t>(row) * Config().hidden_size] = NAN;
+    }
+    worker.Take(step);
+    worker.Work();
+    const StageResult result = worker.Result();
+    ASSERT_EQ(result.outputs.size(), 3u);
+    EXPECT_EQ(result.outputs[0].status.code(), StatusCode::kInternal);
+    EXPECT_EQ(result.outputs[1].status.code(), StatusCode::kInternal);
+    EXPECT_FALSE(result.outputs[1].sampled.has_value());
+    ExpectSame(result.outputs[2], healthy);
+  }
 }
 
 TEST(ExpertCoreTest, SharedExpertsGiveTheSameResultBitForBit) {

@@ -1,6 +1,6 @@
 // Tokens per second of the engine's arithmetic, by format of the weights:
 // prefill of one prompt, and decoding of 1, 8 and 32 streams after prompts of
-// 128 tokens.
+// 128 tokens. The cache is of the type that servers use beside the format.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>

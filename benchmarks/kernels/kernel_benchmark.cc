@@ -77,8 +77,9 @@ absl::StatusOr<std::vector<PackedMatrix>> Matrices(WeightFormat format,
                                                    ThreadPool& pool) {
   const int outputs = absl::GetFlag(FLAGS_outputs);
   const int inputs = absl::GetFlag(FLAGS_inputs);
-  const auto one =
-      static_cast<std::int64_t>(PackedMatrix::Bytes(outputs, inputs, format));
+  // Each has pages of its own.
+  const std::int64_t one = std::max<std::int64_t>(
+      4096, PackedMatrix::Bytes(outputs, inputs, format));
   const std::int64_t count = std::max<std::int64_t>(
       2, (std::int64_t{absl::GetFlag(FLAGS_megabytes)} << 20) / one);
   std::vector<PackedMatrix> matrices;
