@@ -56,6 +56,7 @@ HWY_INLINE void DotsInt8(const std::uint8_t* block, const std::int8_t* x,
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) dot[r][p] = _mm256_setzero_si256();
   }
+#pragma GCC unroll 8
   for (int v = 0; v < 8; ++v) {
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) {
@@ -84,6 +85,7 @@ HWY_INLINE void DotsInt4(const std::uint8_t* block, const std::int8_t* x,
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) dot[r][p] = _mm256_setzero_si256();
   }
+#pragma GCC unroll 4
   for (int v = 0; v < 4; ++v) {
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) {
