@@ -72,14 +72,30 @@ float OutlierLimit(const float* x, int inputs) {
   return sum * (kOutlier / static_cast<float>(inputs));
 }
 
-// Moves numbers above the limit from the group to the outliers.
-void TakeOutliers(float limit, int group, const GroupTarget& to, float* x) {
-  for (int i = 0; i < kGroup; ++i) {
-    if (!(std::fabs(x[i]) > limit)) continue;
-    to.outliers->push_back({group, static_cast<std::int16_t>(to.row),
-                            static_cast<std::int16_t>(i), x[i]});
-    x[i] = 0;
+// Moves numbers above the limit from the group to the outliers; the largest |x|
+// that is left. All are finite.
+HWY_INLINE float TakeOutliers(float limit, int group, const GroupTarget& to,
+                              hn::Vec<F32> (&v)[kVectors]) {
+  const F32 d;
+  const auto limits = hn::Set(d, limit);
+  auto most = hn::Zero(d);
+  for (int i = 0; i < kVectors; ++i) {
+    const auto size = hn::Abs(v[i]);
+    const auto above = hn::Gt(size, limits);
+    std::uint8_t bytes[8] = {};
+    hn::StoreMaskBits(d, above, bytes);
+    for (unsigned bits = bytes[0] | bytes[1] << 8; bits != 0; bits &= bits - 1) {
+      const int lane = std::countr_zero(bits);
+      HWY_ALIGN float x[kLanes];
+      hn::Store(v[i], d, x);
+      to.outliers->push_back({group, static_cast<std::int16_t>(to.row),
+                              static_cast<std::int16_t>(i * kLanes + lane),
+                              x[lane]});
+    }
+    v[i] = hn::IfThenZeroElse(above, v[i]);
+    most = hn::Max(most, hn::IfThenZeroElse(above, size));
   }
+  return hn::GetLane(hn::MaxOfLanes(d, most));
 }
 
 HWY_INLINE void QuantizeGroupOf(const float* x, float limit, int group,
@@ -98,12 +114,7 @@ HWY_INLINE void QuantizeGroupOf(const float* x, float limit, int group,
   }
   float top = std::bit_cast<float>(hn::GetLane(hn::MaxOfLanes(di, most)));
   if (top > limit && std::isfinite(top)) [[unlikely]] {
-    HWY_ALIGN float kept[kGroup];
-    for (int i = 0; i < kVectors; ++i) hn::Store(v[i], d, kept + i * kLanes);
-    TakeOutliers(limit, group, to, kept);
-    top = 0;
-    for (const float k : kept) top = std::max(top, std::fabs(k));
-    for (int i = 0; i < kVectors; ++i) v[i] = hn::Load(d, kept + i * kLanes);
+    top = TakeOutliers(limit, group, to, v);
   }
   float scale = 0, inverse = 0;
   if (!std::isfinite(top)) {
