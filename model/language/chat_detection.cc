@@ -14,11 +14,18 @@ constexpr std::size_t kMostMessages = 4;
 constexpr double kCarriedOver = 0.5;
 // A message at least as clear as that needs nothing of what came before.
 constexpr double kClear = 0.8;
+// The chance that two words that may be names are none.
+constexpr double kTwoWordsAreWords = 0.5;
 // Languages that a short message can be in, for the evenly spread part.
 constexpr double kLanguages = 50;
 
 // The share of candidates' confidences that each language gets.
 using Belief = std::map<std::string, double>;
+
+struct State {
+  Belief belief;
+  bool names = false;  // The belief comes from what may be names only.
+};
 
 // The prior's probability of a language; even if there is no prior.
 double Prior(const Belief& prior, const std::string& language) {
@@ -28,13 +35,7 @@ double Prior(const Belief& prior, const std::string& language) {
          (it == prior.end() ? 0.0 : kCarriedOver * it->second);
 }
 
-Belief Combine(const Belief& before, const Detection& now) {
-  // Says nothing, or less than anything before it: nothing changes.
-  if (now.candidates.empty() || (now.perhaps_names && !before.empty())) {
-    return before;
-  }
-  const bool clear = now.candidates.front().confidence >= kClear;
-  const Belief prior = clear ? Belief{} : before;
+Belief Combine(const Belief& prior, const Detection& now) {
   // The detector's confidences are its posterior under an even prior. Mass that
   // it gave to none of the candidates stays with none.
   double named = 0;
@@ -52,19 +53,48 @@ Belief Combine(const Belief& before, const Detection& now) {
   return belief;
 }
 
+// A message of two words that may be names: both that they are, and so say
+// nothing, and that they are not.
+Belief CombineWithTwoWords(const Belief& before, Detection now) {
+  for (LanguageGuess& guess : now.candidates) {
+    guess.confidence = std::min(guess.confidence / now.two_words_factor, 1.0);
+  }
+  Belief belief;
+  for (const auto& [language, share] : before) {
+    belief[language] += (1.0 - kTwoWordsAreWords) * share;
+  }
+  for (const auto& [language, share] : Combine(before, now)) {
+    belief[language] += kTwoWordsAreWords * share;
+  }
+  return belief;
+}
+
+State After(const State& before, const Detection& now) {
+  if (now.candidates.empty()) return before;  // Says nothing.
+  // What may be names tells less than anything before it, and is no prior.
+  const bool clear = now.candidates.front().confidence >= kClear;
+  if (clear || before.belief.empty() || before.names) {
+    return {Combine({}, now), now.perhaps_names};
+  }
+  if (!now.perhaps_names) return {Combine(before.belief, now), false};
+  if (now.two_words_factor <= 0) return before;
+  return {CombineWithTwoWords(before.belief, now), false};
+}
+
 }  // namespace
 
 Detection DetectChat(const LanguageDetector& detector,
                      const std::vector<std::string_view>& user_messages) {
-  Belief belief;
+  State state;
   const std::size_t first = user_messages.size() > kMostMessages
                                 ? user_messages.size() - kMostMessages
                                 : 0;
   for (std::size_t i = first; i < user_messages.size(); ++i) {
-    belief = Combine(belief, detector.Detect(user_messages[i]));
+    state = After(state, detector.Detect(user_messages[i]));
   }
   Detection detection;
-  for (const auto& [language, confidence] : belief) {
+  detection.perhaps_names = state.names;
+  for (const auto& [language, confidence] : state.belief) {
     detection.candidates.push_back({language, std::min(confidence, 1.0)});
   }
   std::stable_sort(detection.candidates.begin(), detection.candidates.end(),

@@ -31,6 +31,9 @@ const ScriptedDetector& Detector() {
       {"open", {{{"en", 0.30}, {"fr", 0.25}, {"de", 0.25}}}},
       {"20 mg?", {}},
       {"zyrtec", {{{"cs", 0.33}, {"sk", 0.1}}, /*perhaps_names=*/true}},
+      {"merci docteur", {{{"fr", 0.44}}, /*perhaps_names=*/true, 0.45}},
+      {"panadol brufen",
+       {{{"es", 0.2}, {"de", 0.03}}, /*perhaps_names=*/true, 0.45}},
   });
   return *detector;
 }
@@ -58,6 +61,37 @@ TEST(DetectChatTest, NamesLeaveTheLanguageToTheMessagesBefore) {
   EXPECT_EQ(Best(DetectChat(Detector(), {"open", "zyrtec", "20 mg?"})), "en");
   EXPECT_EQ(Best(DetectChat(Detector(), {"20 mg?", "zyrtec"})), "cs");
   EXPECT_EQ(Best(DetectChat(Detector(), {"zyrtec", "german"})), "de");
+}
+
+TEST(DetectChatTest, NamesAreNoPrior) {
+  const Detection alone = DetectChat(Detector(), {"open"});
+  const Detection after = DetectChat(Detector(), {"zyrtec", "open"});
+  ASSERT_EQ(after.candidates.size(), alone.candidates.size());
+  for (std::size_t i = 0; i < alone.candidates.size(); ++i) {
+    EXPECT_EQ(after.candidates[i].language, alone.candidates[i].language);
+    EXPECT_DOUBLE_EQ(after.candidates[i].confidence,
+                     alone.candidates[i].confidence);
+  }
+  EXPECT_EQ(Best(DetectChat(Detector(), {"merci docteur", "open"})), "en");
+  EXPECT_EQ(Best(DetectChat(Detector(), {"zyrtec", "merci docteur"})), "fr");
+  EXPECT_TRUE(DetectChat(Detector(), {"zyrtec"}).perhaps_names);
+  EXPECT_FALSE(after.perhaps_names);
+}
+
+TEST(DetectChatTest, TwoWordsMakeAnotherLanguageDoubtful) {
+  const Detection other = DetectChat(Detector(), {"german", "merci docteur"});
+  // Not sure enough of either to act on it.
+  for (const LanguageGuess& guess : other.candidates) {
+    EXPECT_LT(guess.confidence, 0.5) << guess.language;
+    EXPECT_TRUE(guess.confidence > 0.4 || guess.confidence < 0.1);
+  }
+  EXPECT_GT(DetectChat(Detector(), {"french", "merci docteur"})
+                .candidates[0]
+                .confidence,
+            0.95);
+  const Detection names = DetectChat(Detector(), {"german", "panadol brufen"});
+  EXPECT_EQ(Best(names), "de");
+  EXPECT_GT(names.candidates[0].confidence, 0.7);
 }
 
 TEST(DetectChatTest, AClearMessageNeedsNoneBeforeIt) {

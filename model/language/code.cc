@@ -1,6 +1,7 @@
 #include "model/language/code.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -17,6 +18,8 @@ using code::IsAscii;
 using code::IsBlank;
 using code::IsLetter;
 using code::IsLower;
+using code::IsPlainWord;
+using code::IsUpper;
 using code::Kind;
 using code::Line;
 using code::Lower;
@@ -31,7 +34,11 @@ using code::Words;
 // "print("Hello world")" and {"name": "Anna Smith"}: what is quoted belongs to
 // the code if it is a few words and no question.
 void JoinLiterals(std::string_view text, Line* line) {
-  constexpr std::size_t kMostWords = 6;
+  constexpr std::size_t kMostWords = 2;  // Behind the first.
+  const auto prints = [](std::string_view word) {
+    return word == "print" || word == "puts" || word == "echo" ||
+           word == "return";
+  };
   bool after_code = false;
   std::vector<Piece> joined;
   std::vector<Piece>& pieces = line->pieces;
@@ -66,7 +73,7 @@ void JoinLiterals(std::string_view text, Line* line) {
       }
     }
     after_code = piece.kind == Kind::kStrong || piece.kind == Kind::kBinding ||
-                 piece.keyword;
+                 prints(word);
     joined.push_back(piece);
   }
   pieces = std::move(joined);
@@ -107,9 +114,77 @@ void MarkStatements(std::string_view text, Line* line) {
         count = SqlQuery(Raw(raw).subspan(skip), Words(words).subspan(skip));
       }
     }
-    for (std::size_t i = first; i < first + count; ++i) pieces[i].code = true;
+    for (std::size_t i = first; i < first + count; ++i) {
+      pieces[i].code = pieces[i].statement = true;
+    }
     begin = end;
   }
+}
+
+// Whether an assignment in it is one of a program: "Husten = stark" is not.
+bool HasOtherSigns(std::string_view text, const Line& line) {
+  return std::any_of(
+      line.pieces.begin(), line.pieces.end(), [text](const Piece& piece) {
+        const std::string_view word =
+            text.substr(piece.begin, piece.end - piece.begin);
+        return piece.kind == Kind::kStrong || word == "/" || word == "*" ||
+               word == "%" || (piece.kind == Kind::kBinding && word != "=");
+      });
+}
+
+// The operands of an assignment or comparison.
+void SpreadFromBindings(std::string_view text, Line* line) {
+  constexpr std::size_t kShortWord = 3;  // "CC", "bmi": no words, or lost.
+  std::vector<Piece>& pieces = line->pieces;
+  const bool certain = HasOtherSigns(text, *line);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i].kind != Kind::kBinding) continue;
+    pieces[i].code = true;
+    Piece* const left =
+        i > 0 && !pieces[i - 1].ends_sentence ? &pieces[i - 1] : nullptr;
+    Piece* const right = i + 1 < pieces.size() ? &pieces[i + 1] : nullptr;
+    const auto names = [text](const Piece* piece) {
+      if (piece == nullptr || piece->kind != Kind::kWeak) return false;
+      if (piece->keyword) {
+        const std::string word =
+            Lower(text.substr(piece->begin, piece->end - piece->begin));
+        return word == "int" || word == "string" || word == "do" ||
+               word == "lambda" || word == "function" || word == "bool" ||
+               word == "float";
+      }
+      return std::any_of(text.begin() + piece->begin, text.begin() + piece->end,
+                         IsLetter);
+    };
+    // "CC", "x.y" and "do" are a program's.
+    const bool all = certain || names(left) || names(right);
+    for (Piece* piece : {left, right}) {
+      if (piece == nullptr) continue;
+      if (piece->kind == Kind::kWeak ||
+          (piece->kind == Kind::kPlain &&
+           (all || piece->end - piece->begin <= kShortWord ||
+            !IsPlainWord(*piece, text)))) {
+        piece->code = true;
+      }
+    }
+  }
+}
+
+// Whether the pieces from `begin` to `end` have a sentence among them.
+bool HasSentence(std::string_view text, const std::vector<Piece>& pieces,
+                 std::size_t begin, std::size_t end) {
+  constexpr int kMostWords = 2;  // In a row.
+  int words = 0;
+  for (std::size_t i = begin; i <= end; ++i) {
+    const std::string_view word =
+        text.substr(pieces[i].begin, pieces[i].end - pieces[i].begin);
+    if (word.find('?') != std::string_view::npos) return true;
+    const bool in_sentence = IsPlainWord(pieces[i], text) ||
+                             IsWordWithRemark(word) ||
+                             (pieces[i].keyword && IsLetter(word.back()));
+    words = in_sentence ? words + 1 : 0;
+    if (words > kMostWords) return true;
+  }
+  return false;
 }
 
 // From the signs to what stands between and before them.
@@ -119,18 +194,10 @@ void Spread(std::string_view text, Line* line) {
   const auto is_word = [](const Piece& piece) {
     return piece.kind == Kind::kPlain || piece.kind == Kind::kWeak;
   };
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    if (pieces[i].kind == Kind::kStrong) pieces[i].code = true;
-    if (pieces[i].kind == Kind::kBinding) {
-      pieces[i].code = true;
-      if (i > 0 && is_word(pieces[i - 1]) && !pieces[i - 1].ends_sentence) {
-        pieces[i - 1].code = true;
-      }
-      if (i + 1 < pieces.size() && is_word(pieces[i + 1])) {
-        pieces[i + 1].code = true;
-      }
-    }
+  for (Piece& piece : pieces) {
+    if (piece.kind == Kind::kStrong) piece.code = true;
   }
+  SpreadFromBindings(text, line);
   // "name { ... }" and {"name": "value"} within a line.
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     if (text[pieces[i].begin] != '{' && text[pieces[i].end - 1] != '{')
@@ -144,6 +211,10 @@ void Spread(std::string_view text, Line* line) {
     }
     if (close == pieces.size() || pieces[close].kind == Kind::kOther) {
       i = close - 1;  // Nothing up to there is closed.
+      continue;
+    }
+    if (HasSentence(text, pieces, i, close)) {
+      i = close;
       continue;
     }
     for (std::size_t j = i; j <= close; ++j) pieces[j].code = true;
@@ -183,12 +254,16 @@ void Spread(std::string_view text, Line* line) {
     }
   }
   // A comment behind it.
+  constexpr std::size_t kLongestComment = 5;
+  bool sure = false;
   for (std::size_t i = 1; i < pieces.size(); ++i) {
+    sure |= pieces[i - 1].keyword || pieces[i - 1].kind == Kind::kStrong;
     const std::string_view word =
         text.substr(pieces[i].begin, pieces[i].end - pieces[i].begin);
     if (!pieces[i - 1].code || !(word == "#" || word.starts_with("//"))) {
       continue;
     }
+    if (!sure || pieces.size() - i > kLongestComment) break;
     if (text.substr(pieces[i].begin, line->end - pieces[i].begin).find('?') !=
         std::string_view::npos) {
       break;
@@ -200,10 +275,19 @@ void Spread(std::string_view text, Line* line) {
   }
 }
 
+// So many words that are no code are a sentence.
+bool HasManyWords(std::string_view text, const Line& line) {
+  constexpr int kMany = 4;
+  return std::count_if(line.pieces.begin(), line.pieces.end(),
+                       [text](const Piece& piece) {
+                         return !piece.code && IsPlainWord(piece, text);
+                       }) >= kMany;
+}
+
 // A line of which most is code is code, unless words stand at an end of it.
-void JudgeLine(Line* line) {
+void JudgeLine(std::string_view text, Line* line) {
   const std::vector<Piece>& pieces = line->pieces;
-  if (pieces.empty()) return;
+  if (pieces.empty() || HasManyWords(text, *line)) return;
   for (const Piece& piece : pieces) {
     if (piece.kind == Kind::kOther) return;
     if (piece.ends_sentence && !piece.code) return;
@@ -222,9 +306,23 @@ void JudgeLine(Line* line) {
   };
   line->code =
       line->mostly && is_part(pieces.front()) && is_part(pieces.back());
+  line->certain = line->mostly &&
+                  std::any_of(pieces.begin(), pieces.end(), [](const Piece& p) {
+                    return p.statement || p.kind == Kind::kStrong;
+                  });
 }
 
-// Beside lines of code: those that are indented, or start or end as code does.
+// Words that few lines of prose start with.
+bool IsCodeWord(std::string_view word) {
+  constexpr std::array<std::string_view, 24> kWords = {
+      "class",  "const",  "def", "done",  "elif",   "else",
+      "elseif", "elsif",  "end", "endif", "except", "fi",
+      "fn",     "func",   "int", "let",   "return", "static",
+      "struct", "switch", "try", "var",   "void",   "while"};
+  return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
+}
+
+// Beside lines of code: those that start or end as code does.
 bool CouldBeCode(std::string_view text, const Line& line) {
   if (line.pieces.empty()) return false;
   for (const Piece& piece : line.pieces) {
@@ -234,20 +332,27 @@ bool CouldBeCode(std::string_view text, const Line& line) {
       text.substr(line.pieces.front().begin,
                   line.pieces.back().end - line.pieces.front().begin);
   if (all.find('?') != std::string_view::npos) return false;
-  if (line.indented || line.pieces.front().code) return true;
-  if (all.starts_with("//") || all.starts_with("# ") || all.starts_with("--") ||
-      all.starts_with("/*") || all.starts_with("*")) {
-    return true;
+  if (line.indented && (all.starts_with("//") || all.starts_with("# ") ||
+                        all.starts_with("/*") || all.starts_with("* "))) {
+    return true;  // A comment.
   }
+  if (HasManyWords(text, line)) return false;
+  if (line.pieces.front().code || all.starts_with("//")) return true;
   const char last = all.back();
-  if (last == ';' || last == '{' || last == '}' || last == ')' || last == ']' ||
-      (last == ',' && line.pieces.size() <= 3)) {
+  if (last == ';' || last == '{' || last == '}') return true;
+  if (line.pieces.front().keyword && last == ':') return true;
+  if (line.pieces.size() <= 4 &&
+      IsCodeWord(Trim(
+          text.substr(line.pieces.front().begin,
+                      line.pieces.front().end - line.pieces.front().begin)))) {
     return true;
   }
-  if (line.pieces.front().keyword) {
-    return last == ':' || line.pieces.size() <= 4;
-  }
-  return false;
+  return line.indented && (last == ',' || last == ')' || last == ']' ||
+                           std::any_of(line.pieces.begin(), line.pieces.end(),
+                                       [](const Piece& piece) {
+                                         return piece.code ||
+                                                piece.kind == Kind::kBinding;
+                                       }));
 }
 
 // Between lines with a "{" at the end and one that starts with "}".
@@ -256,44 +361,61 @@ void SpreadToLines(std::string_view text, std::vector<Line>* lines) {
     bool after_code = false;
     for (auto line = begin; line != end; ++line) {
       if (line->pieces.empty()) continue;
-      if (!line->code && after_code) line->code = CouldBeCode(text, *line);
-      after_code = line->code || line->mostly;
+      if (!line->certain && after_code && CouldBeCode(text, *line)) {
+        line->code = line->certain = true;
+      }
+      after_code = line->certain;
     }
   };
   pass(lines->begin(), lines->end());
   pass(lines->rbegin(), lines->rend());
 }
 
-// "name: x" and "name:" as lines of their own, in lower case: settings.
-bool IsSetting(std::string_view text, const Line& line) {
+// The key of "name: x" or "name:" on a line of its own, in ASCII; empty: it is
+// none.
+std::string_view SettingKey(std::string_view text, const Line& line) {
   const std::vector<Piece>& pieces = line.pieces;
-  if (pieces.empty() || pieces.size() > 3) return false;
+  if (std::any_of(pieces.begin(), pieces.end(), [](const Piece& piece) {
+        return piece.kind == Kind::kOther;
+      })) {
+    return {};
+  }
   std::size_t key = 0;
-  if (text.substr(pieces[0].begin, pieces[0].end - pieces[0].begin) == "-") {
+  if (!pieces.empty() && pieces[0].end - pieces[0].begin == 1 &&
+      text[pieces[0].begin] == '-') {
     key = 1;
   }
-  if (key >= pieces.size() || pieces.size() > key + 2) return false;
+  if (key >= pieces.size() || pieces.size() > key + 2) return {};
   const std::string_view name =
       text.substr(pieces[key].begin, pieces[key].end - pieces[key].begin);
-  if (name.back() != ':' || !IsLower(name[0])) return key == 1;
-  return std::all_of(pieces.begin(), pieces.end(), [](const Piece& piece) {
-    return piece.kind != Kind::kOther;
-  });
+  return name.back() == ':' && IsLower(name[0]) ? name : std::string_view();
 }
 
+// camelCase or with a dot or underscore inside: what people do not name so.
+bool IsProgramsKey(std::string_view key) {
+  for (std::size_t i = 1; i + 1 < key.size(); ++i) {
+    if (!IsLower(key[i - 1])) continue;
+    if (IsUpper(key[i]) && IsLower(key[i + 1])) return true;
+    if ((key[i] == '_' || key[i] == '.') && IsLower(key[i + 1])) return true;
+  }
+  return false;
+}
+
+// People make lists of "key: value" too, so that one key must be a program's.
 void MarkSettings(std::string_view text, std::vector<Line>* lines) {
   constexpr std::size_t kFewest = 3;
   for (std::size_t begin = 0; begin < lines->size();) {
     std::size_t end = begin;
-    std::size_t keys = 0;
-    while (end < lines->size() && IsSetting(text, (*lines)[end])) {
-      keys += text.substr((*lines)[end].begin,
-                          (*lines)[end].end - (*lines)[end].begin)
-                  .find(':') != std::string_view::npos;
-      ++end;
+    bool programs = false;
+    for (; end < lines->size(); ++end) {
+      const std::string_view key = SettingKey(text, (*lines)[end]);
+      if (key.empty()) break;
+      programs |= IsProgramsKey(key);
     }
-    if (keys >= kFewest) {
-      for (std::size_t i = begin; i < end; ++i) (*lines)[i].code = true;
+    if (programs && end - begin >= kFewest) {
+      for (std::size_t i = begin; i < end; ++i) {
+        (*lines)[i].code = (*lines)[i].certain = true;
+      }
     }
     begin = std::max(end, begin + 1);
   }
@@ -357,12 +479,13 @@ void BlankCode(std::string* text) {
     JoinLiterals(view, &line);
     MarkStatements(view, &line);
     Spread(view, &line);
-    JudgeLine(&line);
+    JudgeLine(view, &line);
   }
   MarkSettings(view, &lines);
   SpreadToLines(view, &lines);
   for (const Line& line : lines) {
     for (const Piece& piece : line.pieces) {
+      if (piece.kind == Kind::kOther) continue;
       if (line.code || piece.code) Blank(text, piece.begin, piece.end);
     }
   }

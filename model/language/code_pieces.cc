@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "model/language/code.h"
+
 namespace apollo::code {
 namespace {
 
@@ -57,6 +59,46 @@ bool IsOpenEnding(std::string_view piece, std::size_t bracket) {
          ending != "y" && close + 2 >= piece.size();
 }
 
+// Functions that are called with a word or a number, as remarks are made.
+constexpr std::array<std::string_view, 17> kFunctions = {
+    "abs",   "disp",  "eval", "float", "int",    "len",
+    "list",  "main",  "mean", "print", "printf", "println",
+    "range", "round", "sqrt", "str",   "sum"};
+// In brackets these are names of variables or types, not remarks.
+constexpr std::array<std::string_view, 16> kArguments = {
+    "i",    "j",    "k",   "n",      "x",      "y",    "z",    "args",
+    "bool", "char", "int", "double", "string", "self", "void", "float"};
+// What a function or method is declared with.
+constexpr std::array<std::string_view, 7> kDeclarators = {
+    "def", "defun", "fn", "fun", "func", "function", "void"};
+
+template <std::size_t kSize>
+bool Contains(const std::array<std::string_view, kSize>& words,
+              std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// Letters, or digits with signs between and behind them: "39", "1,5mg", "90%".
+bool IsRemark(std::string_view inner) {
+  if (inner.empty() || !(IsLetter(inner[0]) || IsDigit(inner[0]))) return false;
+  for (std::size_t i = 0; i < inner.size(); ++i) {
+    const char c = inner[i];
+    const bool sign = c == '.' || c == ',' || c == '/' || c == '-' ||
+                      c == '+' || c == '%' || c == ':';
+    if (!IsLetter(c) && !IsDigit(c) &&
+        !(sign && i > 0 && IsDigit(inner[i - 1]))) {
+      return false;
+    }
+  }
+  return !Contains(kArguments, inner);
+}
+
+bool IsPunctuation(std::string_view end) {
+  return std::all_of(end.begin(), end.end(), [](char c) {
+    return c == '.' || c == ',' || c == ';' || c == ':' || c == '!' || c == '?';
+  });
+}
+
 bool IsAddress(std::string_view piece) {
   return piece.starts_with("http:") || piece.starts_with("https:") ||
          piece.starts_with("www.") ||
@@ -84,28 +126,40 @@ std::string_view Trim(std::string_view piece) {
   return piece;
 }
 
+bool IsPlainWord(const Piece& piece, std::string_view text) {
+  if (piece.kind != Kind::kPlain) return false;
+  const std::string_view word =
+      Trim(text.substr(piece.begin, piece.end - piece.begin));
+  return word.size() >= 2 && std::all_of(word.begin(), word.end(), [](char c) {
+           return IsLetter(c) || c == '-' || c == '\'';
+         });
+}
+
 Kind KindOf(std::string_view piece) {
   if (!std::all_of(piece.begin(), piece.end(), IsAscii)) return Kind::kOther;
   if (IsAddress(piece)) return Kind::kPlain;
   const bool letters = std::any_of(piece.begin(), piece.end(), IsLetter);
-  constexpr std::array<std::string_view, 15> kOperators = {
-      "=",  "==", "===", "!=", "!==", "+=", "-=", "*=",
-      ":=", "=>", "->",  "<-", "&&",  "||", "::"};
+  constexpr std::array<std::string_view, 9> kOperators = {
+      "=", "==", "===", "!=", "!==", "+=", "-=", "*=", ":="};
   if (std::find(kOperators.begin(), kOperators.end(), piece) !=
       kOperators.end())
     return Kind::kBinding;
   if (!letters) {
+    // "====" is a line that people draw, "^^" a face, ">=" theirs too.
+    const bool one_sign = std::all_of(piece.begin(), piece.end(),
+                                      [&](char c) { return c == piece[0]; });
     for (const char c : piece) {
-      if (c == '{' || c == '}' || c == '=' || c == '^' || c == '\\') {
+      if (c == '{' || c == '}' || (c == '\\' && !one_sign)) {
         return Kind::kStrong;
       }
     }
-    if (piece == "();" || piece == ");" || piece == "()" || piece == "//" ||
-        piece == "/*" || piece == "*/" || piece == "];" || piece == "))") {
+    if (piece == "();" || piece == "()" || piece == "/*" || piece == "*/" ||
+        piece == "];") {
       return Kind::kStrong;
     }
     return Kind::kWeak;
   }
+  if (IsWordWithRemark(piece)) return Kind::kWeak;
   for (std::size_t i = 0; i < piece.size(); ++i) {
     const char c = piece[i];
     const char before = i > 0 ? piece[i - 1] : ' ';
@@ -128,7 +182,9 @@ Kind KindOf(std::string_view piece) {
         break;
       case '$':
       case '@':
-        if (i == 0 && IsLetter(after) && c == '$') return Kind::kStrong;
+        if (i == 0 && (IsLetter(after) || after == '(') && c == '$') {
+          return Kind::kStrong;
+        }
         break;
       case '(':
         if (IsNameCharacter(before) && !IsOpenEnding(piece, i)) {
@@ -145,18 +201,12 @@ Kind KindOf(std::string_view piece) {
         if (after == ':') return Kind::kStrong;
         break;
       case ';':
-        if (before == ')' || before == ']') return Kind::kStrong;
+        if (before == ']') return Kind::kStrong;
         break;
-      case ')':
-        if (before == ')' && after != ' ') return Kind::kStrong;
-        break;
-      case '+':
-        if (before == '+') return Kind::kStrong;  // i++
+      case '+':  // "i++)", but not "Protein++".
+        if (before == '+' && Trim(piece).size() == 1) return Kind::kStrong;
         break;
       case '-':
-        if (i == 0 && after == '-' && piece.size() > 3 && IsLetter(piece[2])) {
-          return Kind::kStrong;  // --option
-        }
         if (after == '>' && IsNameCharacter(before)) return Kind::kStrong;
         break;
       case '<':
@@ -166,7 +216,10 @@ Kind KindOf(std::string_view piece) {
         if (i == 0 && piece.starts_with("#include")) return Kind::kStrong;
         break;
       case '/':
-        if (i == 0 && IsLower(after)) return Kind::kStrong;  // /usr/bin
+        if (i == 0 && IsLower(after) &&
+            piece.find('/', 1) != std::string_view::npos) {
+          return Kind::kStrong;  // /usr/bin, but not "3x /day"
+        }
         break;
       default:
         break;
@@ -220,6 +273,15 @@ Line Split(std::string_view text, std::size_t begin, std::size_t end) {
     piece.ends_sentence = piece.kind != Kind::kStrong &&
                           piece.kind != Kind::kBinding &&
                           (last == '?' || last == '!' || last == '.');
+    // "def dose(weight):"
+    if (piece.kind == Kind::kWeak && !line.pieces.empty() &&
+        word.find('(') != std::string_view::npos) {
+      const Piece& before = line.pieces.back();
+      if (Contains(kDeclarators,
+                   text.substr(before.begin, before.end - before.begin))) {
+        piece.kind = Kind::kStrong;
+      }
+    }
     line.pieces.push_back(piece);
     i = stop;
   }
@@ -227,3 +289,51 @@ Line Split(std::string_view text, std::size_t begin, std::size_t end) {
 }
 
 }  // namespace apollo::code
+
+namespace apollo {
+
+bool IsWordWithRemark(std::string_view token) {
+  using code::IsLetter;
+  constexpr std::size_t kShortest = 3;  // "f(x)" is a call.
+  while (!token.empty() && (token.front() == '-' || token.front() == '*' ||
+                            token.front() == '(')) {
+    token.remove_prefix(1);
+  }
+  const bool in_braces = !token.empty() && token.front() == '{';
+  if (in_braces) token.remove_prefix(1);
+  std::size_t word = 0;
+  while (word < token.size() && IsLetter(token[word])) ++word;
+  if (word == token.size()) return in_braces && word > 0;
+  if (word < kShortest) return false;
+  if (token[word] == '}' && code::IsPunctuation(token.substr(word + 1))) {
+    return true;  // "{Ich habe Fieber}": a place that somebody filled in.
+  }
+  if (code::IsPunctuation(token.substr(word + 1)) && token[word] == ')') {
+    return true;  // "(hoch);"
+  }
+  // "Fieber[2]" refers to a source.
+  const char open = token[word];
+  if (open != '(' && open != '[') return false;
+  const char close = open == '(' ? ')' : ']';
+  const std::size_t end = token.find(close, word);
+  std::string_view inner = token.substr(word + 1);
+  if (end != std::string_view::npos) {
+    inner = token.substr(word + 1, end - word - 1);
+    if (!code::IsPunctuation(token.substr(end + 1))) return false;
+  } else {
+    // "dolor(cabeza, cuello)": goes on behind a blank.
+    while (!inner.empty() &&
+           code::IsPunctuation(inner.substr(inner.size() - 1))) {
+      inner.remove_suffix(1);
+    }
+  }
+  if (open == '[' && !std::all_of(inner.begin(), inner.end(), code::IsDigit)) {
+    return false;
+  }
+  // "Fieber( 39 )"
+  const bool goes_on = inner.empty() && end == std::string_view::npos;
+  return (goes_on || code::IsRemark(inner)) &&
+         !code::Contains(code::kFunctions, token.substr(0, word));
+}
+
+}  // namespace apollo

@@ -33,14 +33,16 @@ struct Piece {
   bool keyword;        // Weak because it is a word of programming languages.
   bool ends_sentence;  // Followed by nothing of the same sentence.
   bool code = false;
+  bool statement = false;  // Code as a part of a statement.
 };
 
 struct Line {
   std::size_t begin, end;  // In the text.
   std::vector<Piece> pieces;
   bool indented = false;
-  bool mostly = false;  // Most of it is code.
-  bool code = false;    // All of it is.
+  bool mostly = false;   // Most of it is code.
+  bool code = false;     // All of it is.
+  bool certain = false;  // And says so of lines beside it that could be.
 };
 
 // What a piece looks like by itself; not empty.
@@ -50,6 +52,9 @@ Kind KindOf(std::string_view piece);
 std::string_view Trim(std::string_view piece);
 
 std::string Lower(std::string_view word);
+
+// Whether a piece is a plain word of two letters or more, with punctuation.
+bool IsPlainWord(const Piece& piece, std::string_view text);
 
 // The pieces of text[begin, end), which has no line break.
 Line Split(std::string_view text, std::size_t begin, std::size_t end);

@@ -71,6 +71,99 @@ TEST(BlankCodeTest, ProseStays) {
   }
 }
 
+// What people write about their health, with the signs that code has too.
+TEST(BlankCodeTest, MedicalTextStays) {
+  for (const char* prose : {
+           // Lists of "key: value".
+           "- Температура: 38\n- Давление: 140/90\n- Пульс: 95",
+           "- 体温:38\n- 血压:140\n- 心率:90",
+           "- 体温: 38\n- 血压: 140\n- 心率: 90",
+           "- Fieber: ja\n- Husten: nein\n- Durchfall: ja",
+           "alter: 45\ngeschlecht: weiblich\nbeschwerden: kopfschmerzen",
+           "patient:\n  alter: 45\n  geschlecht: weiblich\n  beschwerden: "
+           "husten",
+           "- fiebre:\n- tos:\n- dolor:",
+           "hbA1c: 8\nalter: 45\nhusten: ja",
+           // Words of shells.
+           "sudo molto di notte e ho la febbre",
+           "¿Por qué sudo tanto por la noche?",
+           "sudo -mucho- por la noche",
+           "También sed y/o cansancio",
+           "sed y/o cansancio desde ayer",
+           "sed -y cansancio- desde ayer",
+           "cat - scratch on my hand",
+           "cat -bit my hand",
+           "FROM yesterday on I have fever",
+           "RUN 5 km and my knee hurts",
+           // Words of languages of programming.
+           "my head hurts a lot;\nmy stomach aches;\nmy eyes are red;",
+           "my pain (left) is bad;",
+           "new rash (red);",
+           "long cough (dry);",
+           "return tomorrow;",
+           "What is \"high blood pressure\"",
+           "Is \"blood thinner\" the same as aspirin",
+           "say \"ah\" hurts my throat",
+           "private double room (with bath)",
+           "insert into vein (left)",
+           "delete from diet",
+           "create table (weekly) of foods",
+           // Remarks in brackets.
+           "Fieber(39), Husten(trocken) und Kopfschmerzen(stark)",
+           "fiebre(39) tos(seca) dolor(cabeza)",
+           "dolor(cabeza, cuello) fiebre(38,5)",
+           "Fieber (hoch); Husten (stark); Schmerzen (Kopf);",
+           "Diabetes[2] und Krankheit[3] im Alter[4]",
+           "Schmerzen (im Bauch (links)), seit gestern",
+           // Signs between words.
+           "Symptome\n====\n- Fieber\n- Husten\n- Durchfall",
+           "fiebre // tos // dolor",
+           "Fieber -> Husten => Schnupfen",
+           "Fieber && Husten || Schnupfen",
+           "Symptome :: Fieber :: Husten",
+           "Fieber >= 39 seit Montag",
+           "hola tengo tos ^^ y fiebre ^^",
+           "me duele la cabeza )) y tengo tos ))",
+           "Protein++ im Urin",
+           "3x /day and --never at night",
+           "{Ich habe seit gestern starke Schmerzen}",
+           "{Kopfschmerzen seit gestern}",
+       }) {
+    std::string text = prose;
+    BlankCode(&text);
+    EXPECT_EQ(text, prose);
+  }
+}
+
+TEST(BlankCodeTest, AnAssignmentLeavesItsNeighbours) {
+  EXPECT_EQ(Left("HbA1c = 8.2\nIch nehme Metformin seit Mai (zweimal am Tag)"),
+            "Ich nehme Metformin seit Mai (zweimal am Tag)");
+  EXPECT_EQ(Left("HbA1c = 8.2\n  Metformin (1000 mg)\n# Husten\n* Fieber"),
+            "Metformin (1000 mg) # Husten * Fieber");
+  EXPECT_EQ(Left("Husten = stark\nFieber = 39\nSchnupfen = nein"),
+            "Husten stark Fieber Schnupfen nein");
+  EXPECT_EQ(Left("BP = 140/90 // trotz Ramipril immer hoch"),
+            "trotz Ramipril immer hoch");
+  EXPECT_EQ(Left("print(\"x\")\nIch habe Fieber\n- Husten, Schnupfen"),
+            "Ich habe Fieber - Husten, Schnupfen");
+  EXPECT_EQ(Left("{\"question\": \"Warum habe ich immer Kopfschmerzen\"}"),
+            "\"Warum habe ich immer");
+}
+
+TEST(IsWordWithRemarkTest, RemarksAndCalls) {
+  for (const char* remark :
+       {"Fieber(39)", "Fieber(39),", "tos(seca).", "dolor(cabeza,", "(hoch);",
+        "Tag);", "{Ich", "Fieber}.", "Husten[2]", "Fieber(38,5)", "Fieber("}) {
+    EXPECT_TRUE(IsWordWithRemark(remark)) << remark;
+  }
+  for (const char* other :
+       {"f(x)", "print(i)", "range(10):", "main()", "print(\"x\")", "a[i]",
+        "word", "", "(", "x_y(z)", "get(x)", "mean(x)", "foo(bar)(baz)",
+        "Fieber(\xC3\xA4)"}) {
+    EXPECT_FALSE(IsWordWithRemark(other)) << other;
+  }
+}
+
 TEST(BlankCodeTest, OtherScriptsAreNeverCode) {
   for (const char* text :
        {"что=это", "これは{何}ですか", "मेरा_नाम", "f（x）とは何ですか"}) {
@@ -108,6 +201,22 @@ TEST(BlankCodeTest, AnyBytesKeepTheLength) {
         EXPECT_EQ(text.size(), 3u);
       }
     }
+  }
+}
+
+TEST(BlankCodeTest, AMegabyteOfOneSign) {
+  constexpr std::size_t kMegabyte = 1 << 20;
+  for (const char* sign : {"$ ",  "> ",   "# ",      "$",
+                           "(",   "a(",   "a(s)",    "{",
+                           "{ ",  "{ } ", "\" ",     "='",
+                           "= ",  "a = ", "select ", "select a from b ",
+                           "\n",  "a:\n", "- ",      "Fieber(39) ",
+                           "x_y "}) {
+    std::string text;
+    while (text.size() < kMegabyte) text += sign;
+    const std::size_t size = text.size();
+    BlankCode(&text);
+    EXPECT_EQ(text.size(), size);
   }
 }
 

@@ -20,6 +20,9 @@ struct Detection {
   // The text may be names only, of medicines or people, which are written alike
   // in many languages: whatever else tells the language tells it better.
   bool perhaps_names = false;
+  // With perhaps_names, of two words, which are less often names than one: what
+  // the confidences were multiplied with for it. 0: of one word.
+  double two_words_factor = 0;
 };
 
 // Guesses the language of a text. Implementations are immutable after

@@ -211,6 +211,7 @@ class FastTextDetector : public LanguageDetector {
       guess.confidence *= kPerhapsAName;
     }
     detection.perhaps_names = true;
+    if (words == 2) detection.two_words_factor = kPerhapsAName;
     return detection;
   }
 

@@ -21,11 +21,12 @@ namespace apollo {
 // The writing system comes first: where the letters alone settle the language
 // (Hangul, Thai, Lao, ...; no label of a language outside the table may be
 // natively written in them), or leave only some of the table's languages, those
-// taken out of the text (ExtractQuestion). What is left of a text in Latin
-// letters may be one or two words that could be names: then the candidates'
-// confidences sum to less than 0.5, and perhaps_names is set. Labels of
-// languages that are not in the table take their share of the probability, so
-// Dutch text gives candidates with low confidences.
+// are the candidates. Code, numbers, URLs and the like are taken out of the
+// text (ExtractQuestion). What is left of a text in Latin letters may be one or
+// two words that could be names: then the candidates' confidences sum to less
+// than 0.5, and perhaps_names is set. Labels of languages that are not in the
+// table take their share of the probability, so Dutch text gives candidates
+// with low confidences.
 //
 // NOT_FOUND if the file cannot be opened; INVALID_ARGUMENT naming the file if
 // it is not a fastText classifier, is truncated, or none of its labels is a

@@ -156,6 +156,58 @@ TEST(FastTextDetectorTest, NoiseDoesNotSwingTheResultInAnyLanguage) {
   EXPECT_GE(same, all - 8) << swung;
 }
 
+// Lists, remarks and quoted words, which look like code or names: what is said
+// of them is said of their words alone.
+TEST(FastTextDetectorTest, RealQuestionsAreNotLost) {
+  const struct {
+    const char* text;
+    const char* words;
+  } kCases[] = {
+      {"- Температура: 38\n- Давление: 140/90\n- Пульс: 95",
+       "температура давление пульс"},
+      {"- 体温:38\n- 血压:140\n- 心率:90", "体温 血压 心率"},
+      {"- Fieber: ja\n- Husten: nein\n- Durchfall: ja",
+       "fieber ja husten nein durchfall ja"},
+      {"alter: 45\ngeschlecht: weiblich\nbeschwerden: kopfschmerzen",
+       "alter geschlecht weiblich beschwerden kopfschmerzen"},
+      {"Что значит ALT AST GGT ALP LDL HDL CRP?", "что значит"},
+      {"ALT AST GGT LDL HDL 높은가요?", "높은가요"},
+      {"sudo molto di notte e ho la febbre",
+       "sudo molto di notte e ho la febbre"},
+      {"También sed y/o cansancio", "también sed y o cansancio"},
+      {"cat - scratch on my hand", "cat scratch on my hand"},
+      {"Explain diagnosis 高血压 please", "explain diagnosis please"},
+      {"Quiero entender diagnostico 高血压 gracias",
+       "quiero entender diagnostico gracias"},
+      {"HbA1c = 8.2\nIch nehme Metformin seit Mai (zweimal am Tag)",
+       "ich nehme seit mai zweimal am tag"},
+      {"Fieber(39), Husten(trocken) und Kopfschmerzen(stark)",
+       "fieber husten trocken und kopfschmerzen stark"},
+      {"fiebre(39) tos(seca) dolor(cabeza)", "fiebre tos seca dolor cabeza"},
+      {"Fieber (hoch); Husten (stark); Schmerzen (Kopf);",
+       "fieber hoch husten stark schmerzen kopf"},
+      {"my head hurts a lot;\nmy stomach aches;\nmy eyes are red;",
+       "my head hurts a lot my stomach aches my eyes are red"},
+      {"What is \"high blood pressure\"", "what is high blood pressure"},
+      {"{Ich habe seit gestern Fieber}", "ich habe seit gestern fieber"},
+      {"HbA1c=8.2怎么办", "怎么办"},
+  };
+  for (const auto& c : kCases) {
+    const Detection text = Ours().Detect(c.text);
+    const Detection words = Ours().Detect(c.words);
+    ASSERT_FALSE(words.candidates.empty()) << c.words;
+    ASSERT_EQ(text.candidates.size(), words.candidates.size()) << c.text;
+    EXPECT_EQ(text.candidates[0].language, words.candidates[0].language)
+        << c.text;
+    EXPECT_DOUBLE_EQ(text.candidates[0].confidence,
+                     words.candidates[0].confidence)
+        << c.text;
+  }
+  EXPECT_EQ(Best("¿Por qué sudo tanto por la noche?"), "es");
+  EXPECT_EQ(Best("Quiero entender diagnostico 高血压 gracias"), "es");
+  EXPECT_EQ(Best("ALT AST GGT LDL HDL 높은가요?"), "ko");
+}
+
 TEST(FastTextDetectorTest, NoLanguageIsNoGuess) {
   for (const char* text :
        {"", " ", "20", "120/80", "??", "https://example.org", "metformin",

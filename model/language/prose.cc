@@ -77,14 +77,16 @@ bool StartsWith(const Token& token, std::string_view prefix) {
   return true;
 }
 
+bool IsUrl(const Token& token) {
+  return StartsWith(token, "http:") || StartsWith(token, "https:") ||
+         StartsWith(token, "www.");
+}
+
 // URLs, addresses, paths, identifiers, calls, assignments: an ASCII token that
 // has a mark of code between its letters. Tokens in other scripts are never
 // code: without blanks a token may be a whole sentence.
 bool LooksLikeCode(const Token& token) {
-  if (StartsWith(token, "http:") || StartsWith(token, "https:") ||
-      StartsWith(token, "www.")) {
-    return true;
-  }
+  if (IsUrl(token)) return true;
   bool lower_before = false;
   int inner_capitals = 0;
   bool any_lower = false;
@@ -151,26 +153,59 @@ void Append(UChar32 c, std::string* out) {
   out->append(reinterpret_cast<const char*>(bytes), size);
 }
 
-void AppendWord(const Token& word, std::string* out) {
+// What is being extracted.
+enum class Kind {
+  kProse,         // What the classifier is trained on.
+  kQuestion,      // What people ask; abbreviations keep their capitals.
+  kLoudQuestion,  // The same in capitals, in which nothing is one.
+};
+
+bool IsInCapitals(const Token& word, std::size_t least, std::size_t most) {
+  return word.size() >= least && word.size() <= most &&
+         std::all_of(word.begin(), word.end(),
+                     [](UChar32 c) { return c >= 'A' && c <= 'Z'; });
+}
+
+void AppendWord(const Token& word, Kind kind, std::string* out) {
   if (word.empty() || IsInternational(word)) return;
   if (!out->empty()) out->push_back(' ');
-  for (UChar32 c : word) Append(ToLower(c), out);
+  const bool keep = kind == Kind::kQuestion && IsInCapitals(word, 2, 4);
+  for (UChar32 c : word) Append(keep ? c : ToLower(c), out);
+}
+
+// Whether a token is left out of a question: LooksLikeCode, but in doubt no.
+bool IsCodeInQuestion(const Token& token) {
+  if (!LooksLikeCode(token)) return false;
+  std::string ascii;
+  for (UChar32 c : token) {
+    if (c >= 0x80) return false;
+    ascii.push_back(static_cast<char>(c));
+  }
+  return !IsWordWithRemark(ascii);
 }
 
 // Splits a token into words at everything that is not part of one. An ASCII
 // piece with digits in it ("20mg", "B12", "COVID19") is left out; in other
 // scripts only the digits are.
-void AppendToken(const Token& token, std::string* out) {
-  if (token.empty() || LooksLikeCode(token)) return;
+void AppendToken(const Token& token, Kind kind, std::string* out) {
+  if (token.empty()) return;
+  if (kind == Kind::kProse ? LooksLikeCode(token) : IsCodeInQuestion(token)) {
+    return;
+  }
+  std::size_t begin = 0;
+  if (kind != Kind::kProse && IsUrl(token)) {
+    // What is written behind a URL without a blank.
+    while (begin < token.size() && token[begin] < 0x80) ++begin;
+  }
   Token word;
   bool digits = false;
   const auto flush = [&] {
     while (!word.empty() && IsApostrophe(word.back())) word.pop_back();
-    if (!(digits && IsAsciiWord(word))) AppendWord(word, out);
+    if (!(digits && IsAsciiWord(word))) AppendWord(word, kind, out);
     word.clear();
     digits = false;
   };
-  for (std::size_t i = 0; i < token.size(); ++i) {
+  for (std::size_t i = begin; i < token.size(); ++i) {
     const UChar32 c = token[i];
     if (IsDigit(c)) {
       if (!word.empty() && !IsAsciiWord(word)) flush();
@@ -240,7 +275,7 @@ void BlankTags(std::string* text) {
 }
 
 // The words of a text of which everything that is visible counts.
-std::string Words(std::string_view visible) {
+std::string Words(std::string_view visible, Kind kind) {
   std::string prose;
   prose.reserve(visible.size());
   Token token;
@@ -251,14 +286,25 @@ std::string Words(std::string_view visible) {
     U8_NEXT(bytes, i, size, c);
     if (c <= ' ' || c == 0x7F || c == 0x200B ||
         (c >= 0x80 && (u_isUWhiteSpace(c) || u_iscntrl(c)))) {
-      AppendToken(token, &prose);
+      AppendToken(token, kind, &prose);
       token.clear();
     } else {
       token.push_back(c);
     }
   }
-  AppendToken(token, &prose);
+  AppendToken(token, kind, &prose);
   return prose;
+}
+
+// Whether a word that is too long for an abbreviation is in capitals.
+bool IsLoud(std::string_view text) {
+  constexpr int kTooLong = 6;
+  int capitals = 0;
+  for (const char c : text) {
+    capitals = c >= 'A' && c <= 'Z' ? capitals + 1 : 0;
+    if (capitals >= kTooLong) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -267,7 +313,7 @@ std::string ExtractProse(std::string_view text) {
   std::string visible = Ends(text);
   BlankBackticks(&visible);
   BlankTags(&visible);
-  return Words(visible);
+  return Words(visible, Kind::kProse);
 }
 
 std::string ExtractQuestion(std::string_view text) {
@@ -277,7 +323,8 @@ std::string ExtractQuestion(std::string_view text) {
   BlankTags(&visible);
   BlankCode(&visible);
   BlankNumberedNames(&visible);
-  return DropDrugNames(Words(visible));
+  const Kind kind = IsLoud(visible) ? Kind::kLoudQuestion : Kind::kQuestion;
+  return DropDrugNames(Words(visible, kind));
 }
 
 }  // namespace apollo

@@ -18,6 +18,9 @@ std::string ExtractProse(std::string_view text);
 
 // ExtractProse for what people ask: also without code that nothing marks as
 // such (code.h), and without names of medicines and the like (international.h).
+// Words with a remark ("Fieber(39)") and tokens with letters that are not ASCII
+// are never code here. Abbreviations, words of 2 to 4 ASCII capitals, keep them
+// unless a longer word is in capitals too.
 // Apart from ExtractProse, because the classifier is trained on what that
 // leaves: new rules here do not change the training text.
 std::string ExtractQuestion(std::string_view text);

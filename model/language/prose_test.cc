@@ -66,11 +66,29 @@ TEST(ExtractQuestionTest, LeavesOutMoreThanExtractProse) {
       {"<p>Some text</p>", "some text", ""},
       {"look ``` import os", "look", "look"},
       {"Codeine, lithium + quinine 5 mg", "codeine lithium quinine", ""},
+      {"Fieber(39), Husten(trocken)", "", "fieber husten trocken"},
+      {"Fieber (hoch); Husten (stark);", "fieber husten",
+       "fieber hoch husten stark"},
+      {"Symptome[2] und f(x)", "und", "symptome und"},
   };
   for (const auto& c : kCases) {
     EXPECT_EQ(ExtractProse(c.text), c.prose);
     EXPECT_EQ(ExtractQuestion(c.text), c.question);
   }
+}
+
+TEST(ExtractQuestionTest, OnlyAsciiIsCode) {
+  EXPECT_EQ(ExtractQuestion("HbA1c=8.2怎么办"), "怎么办");
+  EXPECT_EQ(ExtractQuestion("https://example.org怎么办"), "怎么办");
+  EXPECT_EQ(ExtractQuestion("dolor(después) y tos"), "dolor después y tos");
+}
+
+TEST(ExtractQuestionTest, AbbreviationsKeepTheirCapitals) {
+  EXPECT_EQ(ExtractQuestion("Was heißt ALT, AST (GGT)?"),
+            "was heißt ALT AST GGT");
+  EXPECT_EQ(ExtractQuestion("WAS IST EIN SCHLAGANFALL"),
+            "was ist ein schlaganfall");
+  EXPECT_EQ(ExtractQuestion("5 MG I"), "i");
 }
 
 TEST(ExtractQuestionTest, AnyBytesAnyLength) {

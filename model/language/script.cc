@@ -122,38 +122,108 @@ bool IsLatinLetter(UChar32 c) {
   return c >= 0 && IsLetter(c) && ScriptOf(c) == USCRIPT_LATIN;
 }
 
-// Whether the Latin letters of `prose` are a sentence, in which those of
-// another script are quoted, and not terms, names and the like. Sentences have
-// small words ("what does X mean", "que", "wie") or letters that English has
-// not.
-bool IsLatinSentence(std::string_view prose) {
-  constexpr int kLeastSmall = 2, kMostSmall = 4;  // Letters of small words.
-  constexpr int kOneIn = 4;                       // Words that are small.
+bool IsCapital(UChar32 c) { return c >= 'A' && c <= 'Z'; }
+
+// Of a letter, in letters of an alphabet.
+int LengthOf(UChar32 c) {
+  const UScriptCode script = Fold(ScriptOf(c));
+  return script == USCRIPT_HAN ? 3 : script == USCRIPT_HANGUL ? 2 : 1;
+}
+
+// What a question in which letters of two scripts stand looks like.
+struct MixedText {
+  int words = 0;        // In Latin letters; without abbreviations.
+  int small = 0;        // Of these as short as "is" or "does".
+  int runs = 0;         // Words, or runs of them without blanks, of others.
+  int longest_run = 0;  // In letters as long as those of alphabets.
+  bool not_english = false;           // Latin letters that English has not.
+  bool starts = false, ends = false;  // With a word in Latin letters.
+  std::string_view first;             // The word that it starts with.
+};
+
+constexpr int kLongestQuote = 12;  // A word.
+
+MixedText LookAt(std::string_view prose) {
+  constexpr int kLeastSmall = 2, kMostSmall = 4;
   const auto* bytes = reinterpret_cast<const uint8_t*>(prose.data());
   const auto size = static_cast<int32_t>(prose.size());
-  int words = 0, small = 0, letters = 0;
-  bool starts = false, ends = false;  // With a Latin letter.
+  MixedText text;
+  int letters = 0, others = 0;  // Of the word that goes on.
+  bool capitals = true;
+  int32_t begin = 0;  // Of the word.
   for (int32_t i = 0; i <= size;) {
+    const int32_t start = i;
     UChar32 c = U_SENTINEL;
-    const bool first = i == 0;
     if (i < size) {
       U8_NEXT(bytes, i, size, c);
     } else {
       ++i;  // The end of the last word.
-      ends = letters > 0;
     }
-    if (IsLatinLetter(c)) {
-      if (c >= 0x80) return true;
-      starts |= first;
+    const bool latin = IsLatinLetter(c);
+    if (latin) {
+      if (letters == 0) begin = start;
+      text.not_english |= c >= 0x80;
+      capitals = letters == 0 ? IsCapital(c) : capitals && IsCapital(c);
       ++letters;
     } else if (letters > 0) {
-      ++words;
-      small += letters >= kLeastSmall && letters <= kMostSmall;
+      text.ends = !capitals;
+      if (!capitals) {
+        ++text.words;
+        text.small += letters >= kLeastSmall && letters <= kMostSmall;
+        text.starts |= begin == 0;
+        if (begin == 0) text.first = prose.substr(0, start);
+      }
       letters = 0;
     }
+    if (!latin && c >= 0x80 && IsLetter(c)) {
+      text.runs += others == 0;
+      others += LengthOf(c);
+      text.longest_run = std::max(text.longest_run, others);
+      text.ends = false;
+    } else if (latin || c == ' ' || c < 0) {
+      others = 0;
+    }
   }
-  if (starts && ends && small > 0) return true;
-  return words > 1 && small * kOneIn >= words;
+  return text;
+}
+
+// Whether the Latin letters of `prose` are a sentence, in which those of
+// another script are quoted, and not terms, names and the like. Sentences have
+// small words ("what does X mean", "que", "wie"), letters that English has not,
+// or words on both sides of what they quote.
+bool IsLatinSentence(std::string_view prose) {
+  constexpr int kOneIn = 4;  // Words that are small.
+  constexpr int kFewestWords = 3;
+  const MixedText text = LookAt(prose);
+  if (text.not_english) return true;
+  if (text.starts && text.ends &&
+      (text.small > 0 || (text.runs == 1 && text.words >= kFewestWords &&
+                          text.longest_run <= kLongestQuote))) {
+    return true;
+  }
+  return text.words > 1 && text.small * kOneIn >= text.words;
+}
+
+// "define X": one word of another script behind one that asks for it.
+bool AsksForAWord(std::string_view prose) {
+  constexpr std::array<std::string_view, 10> kVerbs = {
+      "define",   "definition", "describe", "explain",   "explique",
+      "erklaere", "meaning",    "traduce",  "translate", "traduire"};
+  const MixedText text = LookAt(prose);
+  return text.words == 1 && text.starts && text.runs == 1 &&
+         text.longest_run <= kLongestQuote &&
+         std::find(kVerbs.begin(), kVerbs.end(), text.first) != kVerbs.end();
+}
+
+// In lower case, as far as it is ASCII.
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (IsCapital(static_cast<unsigned char>(c))) {
+      c = static_cast<char>(c + ('a' - 'A'));
+    }
+  }
+  return lower;
 }
 
 }  // namespace
@@ -183,8 +253,10 @@ ScriptText QuestionScript(std::string_view prose) {
     } else {
       best = weights.begin() + USCRIPT_LATIN;
     }
+  } else if (latin > 0 && AsksForAWord(prose)) {
+    best = weights.begin() + USCRIPT_LATIN;
   }
-  return TextIn(static_cast<UScriptCode>(best - weights.begin()), prose);
+  return TextIn(static_cast<UScriptCode>(best - weights.begin()), Lower(prose));
 }
 
 std::vector<std::string> NativeScripts(const std::string& language) {

@@ -20,10 +20,11 @@ struct ScriptText {
 // other scripts ("MRI 検査"), seldom the other way round.
 ScriptText DominantScript(std::string_view prose);
 
-// DominantScript for what people ask: a few letters of another script win over
-// many Latin ones if these are terms, names or code, and do not if they make up
-// a sentence that quotes a word. The classifier's training text goes by
-// DominantScript.
+// DominantScript for what people ask (`prose` as from ExtractQuestion): a few
+// letters of another script win over many Latin ones if these are terms, names
+// or code, and do not if they make up a sentence that quotes a word. Latin
+// words in capitals are abbreviations and make no sentence. The text is in
+// lower case. The classifier's training text goes by DominantScript.
 ScriptText QuestionScript(std::string_view prose);
 
 // The scripts that a language is natively written in, in the same codes, by

@@ -53,7 +53,20 @@ TEST(QuestionScriptTest, AFewLettersWinOverManyLatinTerms) {
       {"augmentin clavulanate potassium extended release tablets amoxicillin "
        "hydrochloride metoprolol succinate боль",
        "Latn"},
+      // Nor do abbreviations make a sentence.
+      {"что значит ALT AST GGT ALP LDL HDL CRP", "Cyrl"},
+      {"ALT AST GGT LDL HDL 높은가요", "Hang"},
+      {"ALT AST 높은가요 GGT LDL HDL", "Hang"},
+      {"panadol 可以和 brufen", "Hani"},
+      {"panadol extra 可以一起吃吗 brufen forte", "Hani"},
+      {"panadol extra 먹어도 되나요 brufen forte", "Hang"},
       // Sentences that quote.
+      {"explain diagnosis 高血压 please", "Latn"},
+      {"quiero entender diagnostico 高血压 gracias", "Latn"},
+      {"please explain diagnosis здоровье thanks", "Latn"},
+      {"define 高血压", "Latn"},
+      {"panadol 高血压", "Hani"},
+      {"define 高血压吃什么药", "Hani"},
       {"what does the word 痛 mean in english please", "Latn"},
       {"what is the meaning of здоровье in russian", "Latn"},
       {"was bedeutet das wort 高血压 auf deutsch", "Latn"},
@@ -65,6 +78,7 @@ TEST(QuestionScriptTest, AFewLettersWinOverManyLatinTerms) {
     EXPECT_EQ(QuestionScript(c.prose).script, c.script) << c.prose;
   }
   EXPECT_EQ(QuestionScript("что это ct").text, "что это");
+  EXPECT_EQ(QuestionScript("what is COPD").text, "what is copd");
   // The classifier's training text goes by this one.
   EXPECT_EQ(DominantScript(kCases[0].prose).script, "Latn");
 }

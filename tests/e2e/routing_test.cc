@@ -370,6 +370,32 @@ TEST_F(RoutingTest, AWorkerThatIsGoneIsNamedWithTheReason) {
       << ReadAll(log);
 }
 
+// What was counted is not lost if the cluster cannot be asked who took part.
+TEST_F(RoutingTest, TheMapIsWrittenWithoutTheListOfWorkers) {
+  Cluster cluster(folder_ + "/model", {.expert_workers = 0});
+  cluster.Start();
+  std::ofstream(folder_ + "/de.txt") << "abcdefgh";
+  const std::string client = folder_ + "/client";
+  std::ofstream(client) << "#!/bin/sh\nfor a in \"$@\"; do\n"
+                           "  [ \"$a\" = routing ] && echo busy >&2 && exit 1\n"
+                           "done\nexec '"
+                        << Runfile("tools/apollo/apollo") << "' \"$@\"\n";
+  fs::permissions(client, fs::perms::owner_all);
+  const std::string log = folder_ + "/log";
+  ChildProcess process(
+      {Runfile("tools/routing_map/routing_map.py"), "--no_plot",
+       "--apollo=" + client, "--server=" + cluster.address(),
+       "--out=" + folder_ + "/out", folder_ + "/de.txt"},
+      log);
+  ASSERT_EQ(process.Wait(), 0) << ReadAll(log);
+  EXPECT_NE(ReadAll(log).find("note: cannot ask"), std::string::npos)
+      << ReadAll(log);
+  EXPECT_NE(ReadAll(log).find("busy"), std::string::npos) << ReadAll(log);
+  EXPECT_NE(ReadAll(folder_ + "/out/routing.csv").find("de,4,"),
+            std::string::npos);
+  cluster.StopAll();
+}
+
 TEST_F(RoutingTest, TheMapIsDrawn) {
   if (std::system("/usr/bin/python3 -c 'import matplotlib' 2>/dev/null") != 0) {
     GTEST_SKIP() << "matplotlib is missing: run tools/routing_map/setup.sh";

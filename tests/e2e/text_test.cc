@@ -74,12 +74,16 @@ class TextTest : public ::testing::Test {
     return stub_->Tokenize(&context, request, response);
   }
 
-  grpc::Status DetectLanguage(const std::string& text) {
+  grpc::Status DetectLanguage(const std::string& text,
+                              v1::DetectLanguageResponse* response) {
     grpc::ClientContext context;
     v1::DetectLanguageRequest request;
     request.set_text(text);
+    return stub_->DetectLanguage(&context, request, response);
+  }
+  grpc::Status DetectLanguage(const std::string& text) {
     v1::DetectLanguageResponse response;
-    return stub_->DetectLanguage(&context, request, &response);
+    return DetectLanguage(text, &response);
   }
 
   Answer Generate(const std::string& prompt) {
@@ -177,6 +181,29 @@ TEST_F(TextTest, AMegabyteIsTokenizedAndTooLongForTheContext) {
   EXPECT_EQ(Violation(GenerateChat(longer).status), "chat.messages: " + says);
 
   EXPECT_TRUE(Generate("fever").status.ok());
+}
+
+TEST_F(TextTest, LanguagesOfTextsOfAnySize) {
+  for (int c = 0; c < 0x80; ++c) {
+    const grpc::Status status =
+        DetectLanguage(std::string(1, static_cast<char>(c)));
+    EXPECT_TRUE(status.ok()) << c << ": " << status.error_message();
+  }
+  for (const char* part : {"a", " ", "$ ", "> ", "(", "{ } ", "= ", "\" ",
+                           "select a from b ", "x: y\n", "ปวดหัวและมีไข้", "高"}) {
+    const grpc::Status status = DetectLanguage(Repeated(part, kMegabyte));
+    EXPECT_TRUE(status.ok()) << part << ": " << status.error_message();
+  }
+  EXPECT_TRUE(DetectLanguage(std::string(kMegabyte, '\0')).ok());
+  v1::DetectLanguageResponse response;
+  ASSERT_TRUE(DetectLanguage(
+                  Repeated("Was sind die Anzeichen einer Grippe? ", kMegabyte),
+                  &response)
+                  .ok());
+  ASSERT_GT(response.candidates_size(), 0);
+  EXPECT_EQ(response.candidates(0).language(), "de");
+  EXPECT_EQ(Violation(DetectLanguage(std::string(kMegabyte + 1, 'a'))),
+            "text: has 1048577 bytes; at most 1048576 are allowed");
 }
 
 // C++ clients send what is not UTF-8; the router says where it begins.

@@ -138,8 +138,14 @@ def collect(args, texts, clients):
 
 
 def print_missing(args):
-    """Names the dense workers that take no part, or cannot be asked."""
-    for source in call(args, ["routing"])[0]["sources"]:
+    """Names the dense workers that take no part, or cannot be asked. What was counted stands even if
+    nobody says which."""
+    try:
+        sources = call(args, ["routing"])[0]["sources"]
+    except Failure as failure:
+        print(f"note: cannot ask which dense workers take part: {failure}", file=sys.stderr)
+        return
+    for source in sources:
         if not source["answered"]:
             print(f"note: dense worker {source['dense_worker']} is not in the cluster's answer: "
                   f"{source['reason']}", file=sys.stderr)
