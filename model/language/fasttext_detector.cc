@@ -199,9 +199,9 @@ class FastTextDetector : public LanguageDetector {
   // sure of these. Without a sign that they are words all candidates keep their
   // order and proportions, but become too unlikely to act on.
   Detection ClassifyLatin(const ScriptText& text) const {
-    Detection detection = Classify(text);
     const int words = TellingWords(text.text);
     if (words == 0) return {};
+    Detection detection = Classify(text);
     if (words > 2 || IsMarkedAsWord(text.text)) return detection;
     const auto family = GuessFamily(detection, families_);
     if (words == 2 && family && family->confidence >= kSureOfTwoWords) {

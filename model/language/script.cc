@@ -1,5 +1,6 @@
 #include "model/language/script.h"
 
+#include <absl/strings/ascii.h>
 #include <unicode/uchar.h>
 #include <unicode/uloc.h>
 #include <unicode/uscript.h>
@@ -8,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+
+#include "common/strings.h"
 
 namespace apollo {
 namespace {
@@ -215,17 +218,6 @@ bool AsksForAWord(std::string_view prose) {
          std::find(kVerbs.begin(), kVerbs.end(), text.first) != kVerbs.end();
 }
 
-// In lower case, as far as it is ASCII.
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (IsCapital(static_cast<unsigned char>(c))) {
-      c = static_cast<char>(c + ('a' - 'A'));
-    }
-  }
-  return lower;
-}
-
 }  // namespace
 
 ScriptText DominantScript(std::string_view prose) {
@@ -256,7 +248,8 @@ ScriptText QuestionScript(std::string_view prose) {
   } else if (latin > 0 && AsksForAWord(prose)) {
     best = weights.begin() + USCRIPT_LATIN;
   }
-  return TextIn(static_cast<UScriptCode>(best - weights.begin()), Lower(prose));
+  return TextIn(static_cast<UScriptCode>(best - weights.begin()),
+                absl::AsciiStrToLower(ToAbsl(prose)));
 }
 
 std::vector<std::string> NativeScripts(const std::string& language) {
