@@ -8,7 +8,8 @@ namespace {
 class RealClock final : public Clock {
  public:
   absl::Duration Now() const override {
-    return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+    return absl::FromChrono(
+        std::chrono::steady_clock::now().time_since_epoch());
   }
 };
 

@@ -80,18 +80,20 @@ absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view source,
     }
   } catch (...) {
     // Even without exceptions the library throws when memory runs out.
-    return absl::InvalidArgumentError(absl::StrCat(ToAbsl(source), ": broken JSON"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(ToAbsl(source), ": broken JSON"));
   }
   if (inspector.too_deep()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(ToAbsl(source), ": JSON nested deeper than ", limits.max_depth));
+    return absl::InvalidArgumentError(absl::StrCat(
+        ToAbsl(source), ": JSON nested deeper than ", limits.max_depth));
   }
   if (inspector.duplicate()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(ToAbsl(source), ": a key occurs twice in one JSON object"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        ToAbsl(source), ": a key occurs twice in one JSON object"));
   }
   if (json.is_discarded()) {
-    return absl::InvalidArgumentError(absl::StrCat(ToAbsl(source), ": broken JSON"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(ToAbsl(source), ": broken JSON"));
   }
   return json;
 }

@@ -13,7 +13,8 @@ namespace apollo {
 //   {"time":"2026-01-31T12:00:00.123Z","level":"info","process":"router",
 //    "event":"started","port":50051}
 // An event is a fixed word and fields are facts about the system. Never put a
-// text of a user, a token or anything derived from them into a field. Any thread.
+// text of a user, a token or anything derived from them into a field. Any
+// thread.
 using LogValue = std::variant<std::string, std::int64_t, double, bool>;
 
 struct LogField {

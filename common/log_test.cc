@@ -56,7 +56,8 @@ TEST(LogTest, OneJsonObjectALine) {
   // 2026-01-31T12:00:00.123Z
   const std::string time = lines[0]["time"].get<std::string>();
   EXPECT_EQ(time.size(), 24u) << time;
-  EXPECT_EQ(time.substr(10, 1) + time.substr(19, 1) + time.back(), "T.Z") << time;
+  EXPECT_EQ(time.substr(10, 1) + time.substr(19, 1) + time.back(), "T.Z")
+      << time;
 }
 
 TEST(LogTest, NothingBreaksTheJson) {

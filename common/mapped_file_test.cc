@@ -65,7 +65,8 @@ TEST(MappedFileTest, ErrorsNameThePath) {
   EXPECT_THAT(std::string(not_found.message()), HasSubstr(missing));
   const absl::Status folder = MappedFile::Open(testing::TempDir()).status();
   EXPECT_EQ(folder.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(folder.message()), HasSubstr("is not a regular file"));
+  EXPECT_THAT(std::string(folder.message()),
+              HasSubstr("is not a regular file"));
 }
 
 TEST(ReadFileTest, TakesAtMostWhatIsAllowed) {
@@ -73,10 +74,12 @@ TEST(ReadFileTest, TakesAtMostWhatIsAllowed) {
   EXPECT_EQ(ReadFile(path, 5).value_or(""), "12345");
   const absl::Status status = ReadFile(path, 4).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(status.message()), HasSubstr(path + " has more than 4 bytes"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr(path + " has more than 4 bytes"));
   EXPECT_THAT(std::string(ReadFile(testing::TempDir(), 5).status().message()),
               HasSubstr("is not a regular file"));
-  EXPECT_EQ(ReadFile(path + "x", 5).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ReadFile(path + "x", 5).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 }  // namespace

@@ -50,7 +50,8 @@ TEST(QueueTest, LosesAndRepeatsNothingBetweenThreads) {
   std::vector<std::thread> poppers, pushers;
   for (int t = 0; t < kThreads; ++t) {
     poppers.emplace_back([&queue, &mine = popped[t]] {
-      while (const std::optional<int> value = queue.Pop()) mine.push_back(*value);
+      while (const std::optional<int> value = queue.Pop())
+        mine.push_back(*value);
     });
     pushers.emplace_back([&queue, t] {
       for (int i = 0; i < kValues; ++i) queue.Push(t * kValues + i);

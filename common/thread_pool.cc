@@ -44,8 +44,7 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::RunParts(std::uint32_t number) {
   std::uint64_t loop = loop_.load(std::memory_order_acquire);
   while (Number(loop) == number && Taken(loop) < Parts(loop)) {
-    if (!loop_.compare_exchange_weak(loop, loop + 1,
-                                     std::memory_order_acq_rel,
+    if (!loop_.compare_exchange_weak(loop, loop + 1, std::memory_order_acq_rel,
                                      std::memory_order_acquire)) {
       continue;
     }
@@ -69,8 +68,8 @@ void ThreadPool::ParallelFor(
   // As many for each thread, if there are enough.
   const std::int64_t rounds =
       std::min<std::int64_t>(useful / threads(), kPartsPerThread);
-  const std::int64_t parts = std::min<std::int64_t>(
-      rounds > 0 ? rounds * threads() : useful, 0xffff);
+  const std::int64_t parts =
+      std::min<std::int64_t>(rounds > 0 ? rounds * threads() : useful, 0xffff);
   if (parts <= 1 || workers_.empty()) {
     body(0, count);
     return;
@@ -80,8 +79,8 @@ void ThreadPool::ParallelFor(
   done_.store(0, std::memory_order_relaxed);
   const std::uint32_t number =
       Number(loop_.load(std::memory_order_relaxed)) + 1;
-  loop_.store(std::uint64_t{number} << 32 |
-                  static_cast<std::uint64_t>(parts) << 16,
+  loop_.store(std::uint64_t{number} << 32 | static_cast<std::uint64_t>(parts)
+                                                << 16,
               std::memory_order_release);
   loop_.notify_all();
   RunParts(number);

@@ -27,8 +27,8 @@ class ThreadPool {
   // Calls body(begin, end) on disjoint ranges that cover [0, count), each at
   // least `grain` long (or all of them), and waits for all. A thread takes the
   // next range when it is done with one, so that one that the machine holds up
-  // holds up nobody else; which thread gets which range is not defined. One caller
-  // at a time; body must not call ParallelFor.
+  // holds up nobody else; which thread gets which range is not defined. One
+  // caller at a time; body must not call ParallelFor.
   void ParallelFor(std::int64_t count, std::int64_t grain,
                    const std::function<void(std::int64_t, std::int64_t)>& body);
 
@@ -43,9 +43,9 @@ class ThreadPool {
   const std::function<void(std::int64_t, std::int64_t)>* body_ = nullptr;
   std::int64_t count_ = 0;
 
-  // The loop's number in the upper 32 bits, how many ranges it has in the next 16,
-  // and how many were taken in the lowest: a range is taken by raising it, which
-  // fails once another loop has begun.
+  // The loop's number in the upper 32 bits, how many ranges it has in the next
+  // 16, and how many were taken in the lowest: a range is taken by raising it,
+  // which fails once another loop has begun.
   std::atomic<std::uint64_t> loop_{0};
   std::atomic<std::uint32_t> done_{0};  // Ranges of this loop.
   std::atomic<bool> stop_{false};

@@ -15,9 +15,10 @@ TEST(ThreadPoolTest, EveryIndexExactlyOnceForAnyCountAndSize) {
     for (const int count : {0, 1, 2, 7, 64, 1001}) {
       for (const int grain : {1, 16, 5000}) {
         std::vector<int> hits(count, 0);
-        pool.ParallelFor(count, grain, [&](std::int64_t begin, std::int64_t end) {
-          for (std::int64_t i = begin; i < end; ++i) ++hits[i];
-        });
+        pool.ParallelFor(count, grain,
+                         [&](std::int64_t begin, std::int64_t end) {
+                           for (std::int64_t i = begin; i < end; ++i) ++hits[i];
+                         });
         for (int i = 0; i < count; ++i) EXPECT_EQ(hits[i], 1) << i;
       }
     }
@@ -59,8 +60,8 @@ TEST(ThreadPoolTest, ThreadsThatSleepWakeForTheNextLoopAndForTheEnd) {
 
 TEST(ThreadPoolTest, NoRangeIsShorterThanTheGrainUnlessAlwaysSplit) {
   for (const bool always : {false, true}) {
-    ThreadPool pool(4, always ? ThreadPool::Split::kAlways
-                              : ThreadPool::Split::kByGrain);
+    ThreadPool pool(
+        4, always ? ThreadPool::Split::kAlways : ThreadPool::Split::kByGrain);
     for (const int count : {5, 99, 1000}) {
       std::atomic<int> ranges{0}, shorter{0};
       pool.ParallelFor(count, 100, [&](std::int64_t begin, std::int64_t end) {

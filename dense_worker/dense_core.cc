@@ -85,9 +85,10 @@ void DenseCore::SetSilent(LinkId id, bool silent) {
 int DenseCore::StepsInFlight() const {
   return static_cast<int>(std::count_if(
       in_flight_.begin(), in_flight_.end(), [this](const auto& step) {
-        return std::any_of(
-            step.second.begin(), step.second.end(),
-            [this](const auto& asked) { return !silent_.contains(asked.first); });
+        return std::any_of(step.second.begin(), step.second.end(),
+                           [this](const auto& asked) {
+                             return !silent_.contains(asked.first);
+                           });
       }));
 }
 
@@ -116,9 +117,9 @@ absl::Status DenseCore::Check(const GenerationRequest& request) const {
   if (prompt < 1) return absl::InvalidArgumentError("the prompt has no tokens");
   for (const std::int32_t token : request.prompt) {
     if (token < 0 || token >= config.vocab_size) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the prompt has a token outside the vocabulary of ",
-          config.vocab_size));
+      return absl::InvalidArgumentError(
+          absl::StrCat("the prompt has a token outside the vocabulary of ",
+                       config.vocab_size));
     }
   }
   if (request.score_tokens > 0) {
@@ -127,16 +128,18 @@ absl::Status DenseCore::Check(const GenerationRequest& request) const {
           "more tokens to score than the prompt has behind its first");
     }
   } else if (request.score_tokens < 0 || request.max_new_tokens < 1) {
-    return absl::InvalidArgumentError("nothing to generate and nothing to score");
+    return absl::InvalidArgumentError(
+        "nothing to generate and nothing to score");
   }
   if (MaxPositions(request) > config.max_context) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "prompt and answer need ", MaxPositions(request),
-        " positions; the context has ", config.max_context));
+    return absl::InvalidArgumentError(
+        absl::StrCat("prompt and answer need ", MaxPositions(request),
+                     " positions; the context has ", config.max_context));
   }
   if (request.family < -1 || request.family >= num_experts_ ||
       (request.hybrid && request.family < 0)) {
-    return absl::InvalidArgumentError("hybrid routing needs a family from 0 on");
+    return absl::InvalidArgumentError(
+        "hybrid routing needs a family from 0 on");
   }
   if (request.priority < -kMaxPriority || request.priority > kMaxPriority) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -312,9 +315,10 @@ SequenceRows DenseCore::RowsFor(const Scheduler::Slice& slice) const {
   const auto first = sequence.tokens.begin() + slice.first_position;
   rows.tokens.assign(first, first + slice.rows);
   if (slice.first_position == 0) {
-    rows.start = SequenceStart{request.family, request.hybrid, request.sampling,
-                               static_cast<int>(request.prompt.size()),
-                               request.top_logprobs, request.language};
+    rows.start = SequenceStart{
+        request.family,       request.hybrid,
+        request.sampling,     static_cast<int>(request.prompt.size()),
+        request.top_logprobs, request.language};
   }
   if (request.score_tokens > 0) {
     // Row p gives the log-probability of token p + 1.
@@ -412,8 +416,8 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
     return;
   }
   const auto* result = std::get_if<StageResult>(&frame.body);
-  const auto step = result != nullptr ? in_flight_.find(result->step)
-                                      : in_flight_.end();
+  const auto step =
+      result != nullptr ? in_flight_.find(result->step) : in_flight_.end();
   if (step == in_flight_.end() || !step->second.contains(id)) {
     LogError("peer_broke_the_protocol", {{"peer", placement_.name(id)}});
     link->second->Close();
@@ -439,8 +443,9 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
       continue;
     }
     // Nobody else would ever end it.
-    Finish(sequence_id, absl::InternalError(
-                            "the expert worker's answer left out the sequence"));
+    Finish(sequence_id,
+           absl::InternalError(
+               "the expert worker's answer left out the sequence"));
   }
 }
 
@@ -462,11 +467,13 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
     return;
   }
   for (std::size_t i = 0;
-       i < std::min(sequence.expert_use.size(), output.expert_use.size()); ++i) {
+       i < std::min(sequence.expert_use.size(), output.expert_use.size());
+       ++i) {
     sequence.expert_use[i] += output.expert_use[i];
   }
   for (std::size_t i = 0;
-       i < std::min(sequence.off_family.size(), output.off_family.size()); ++i) {
+       i < std::min(sequence.off_family.size(), output.off_family.size());
+       ++i) {
     sequence.off_family[i] += output.off_family[i];
   }
   if (sequence.request.score_tokens > 0) {
@@ -478,7 +485,8 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
       Finish(id, absl::InternalError("more scores came than were asked for"));
     } else if (scored == sequence.request.score_tokens) {
       Finish(id, Summary(sequence, FinishCause::kScored));
-    } else if (output.position + 2 >= static_cast<int>(sequence.tokens.size())) {
+    } else if (output.position + 2 >=
+               static_cast<int>(sequence.tokens.size())) {
       Finish(id, absl::InternalError("fewer scores came than were asked for"));
     }
     return;
@@ -493,7 +501,8 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
   sequence.awaited = -1;
   const std::int32_t token = output.sampled->token;
   if (token < 0 || token >= stage_->config().vocab_size) {
-    Finish(id, absl::InternalError("a token came that is not in the vocabulary"));
+    Finish(id,
+           absl::InternalError("a token came that is not in the vocabulary"));
     return;
   }
   const std::vector<std::int32_t>& eos = stage_->config().eos_tokens;
@@ -502,14 +511,13 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
     Finish(id, Summary(sequence, FinishCause::kEos));
     return;
   }
-  const int index = static_cast<int>(sequence.tokens.size() -
-                                     sequence.request.prompt.size());
+  const int index =
+      static_cast<int>(sequence.tokens.size() - sequence.request.prompt.size());
   sequence.tokens.push_back(token);
-  sequence.sink->OnToken({index, token, output.sampled->logprob,
-                          output.alternatives,
-                          sequence.request.use_with_tokens
-                              ? UseOf(sequence)
-                              : std::vector<LayerUse>()});
+  sequence.sink->OnToken(
+      {index, token, output.sampled->logprob, output.alternatives,
+       sequence.request.use_with_tokens ? UseOf(sequence)
+                                        : std::vector<LayerUse>()});
   if (index + 1 == sequence.request.max_new_tokens) {
     Finish(id, Summary(sequence, FinishCause::kLength));
   } else {

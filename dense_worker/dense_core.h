@@ -23,27 +23,31 @@
 
 namespace apollo {
 
-// What a dense worker does, as a state machine driven by events: owns sequences,
-// forms steps, runs the dense layers, sends boundary activations to the expert
-// worker of each sequence and passes the tokens that come back to the sinks.
+// What a dense worker does, as a state machine driven by events: owns
+// sequences, forms steps, runs the dense layers, sends boundary activations to
+// the expert worker of each sequence and passes the tokens that come back to
+// the sinks.
 //
-// What the cache holds of a prompt is not computed again: its boundary activations
-// are sent from there. A sequence that is preempted, here or by its expert worker,
-// starts anew in the same way, with the next attempt number, from its prompt and
-// the tokens that its sink has seen; nothing of that shows in its tokens.
+// What the cache holds of a prompt is not computed again: its boundary
+// activations are sent from there. A sequence that is preempted, here or by its
+// expert worker, starts anew in the same way, with the next attempt number,
+// from its prompt and the tokens that its sink has seen; nothing of that shows
+// in its tokens.
 //
 // Two steps may be in flight, so that the dense layers of one run while expert
 // workers compute the other. A worker that keeps its link but does not answer
-// delays the sequences of others for `silent_after` at most, and its own fail after
-// `answer_timeout`. One thread. No gRPC, and no time but the clock that is given.
+// delays the sequences of others for `silent_after` at most, and its own fail
+// after `answer_timeout`. One thread. No gRPC, and no time but the clock that
+// is given.
 class DenseCore {
  public:
   struct Options {
-    std::string name;           // Of this process, for `started`.
+    std::string name;  // Of this process, for `started`.
     Scheduler::Options scheduler;
-    int max_waiting = 1024;     // Sequences that wait for cache blocks.
+    int max_waiting = 1024;  // Sequences that wait for cache blocks.
     int steps_in_flight = 2;
-    bool prefix_caching = true;  // Sequences share the blocks of equal beginnings.
+    bool prefix_caching =
+        true;  // Sequences share the blocks of equal beginnings.
     absl::Duration silent_after = absl::Seconds(1);
     absl::Duration answer_timeout = absl::Seconds(30);
   };
@@ -57,8 +61,8 @@ class DenseCore {
   void LinkUp(LinkId id, const Hello& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
   void LinkDown(LinkId id);
-  // Looks after workers that do not answer; call it several times a second. Frames
-  // that came before `now` have been passed to LinkFrame.
+  // Looks after workers that do not answer; call it several times a second.
+  // Frames that came before `now` have been passed to LinkFrame.
   void Tick(absl::Duration now);
 
   // Takes a sequence; `id` is new. Errors go to the sink.
@@ -81,7 +85,7 @@ class DenseCore {
     std::shared_ptr<GenerationSink> sink;
     LinkId worker = 0;
     std::uint32_t attempt = 1;
-    std::vector<std::int32_t> tokens;  // Prompt and answer so far.
+    std::vector<std::int32_t> tokens;       // Prompt and answer so far.
     std::vector<std::uint64_t> expert_use;  // [sparse layers, experts]
     std::vector<std::uint64_t> off_family;  // [sparse layers]
     std::vector<float> score_logprobs;
@@ -100,8 +104,8 @@ class DenseCore {
   void TakeOutput(LinkId from, const SequenceOutput& output);
   // The blocks that hold the start of a sequence's tokens.
   BlockTable FindCached(SequenceId id) const;
-  // A sequence has lost its blocks, here or there: what it computes from now on is
-  // a new attempt.
+  // A sequence has lost its blocks, here or there: what it computes from now on
+  // is a new attempt.
   void Restart(SequenceId id);
   // Its expert worker has no room for a sequence now.
   void Hold(SequenceId id);
@@ -132,14 +136,14 @@ class DenseCore {
   Placement placement_;
   std::map<LinkId, std::shared_ptr<Link>> links_;
   std::map<SequenceId, Sequence> sequences_;
-  // Rows that a worker must answer for, and what its answer is counted under, as
-  // the sequence may be over by then.
+  // Rows that a worker must answer for, and what its answer is counted under,
+  // as the sequence may be over by then.
   struct AskedRows {
     std::string language;
     bool has_family = false;
   };
-  // Steps that some worker has not answered yet, and which sequences (with their
-  // attempt) each of those workers must answer for.
+  // Steps that some worker has not answered yet, and which sequences (with
+  // their attempt) each of those workers must answer for.
   using Asked = std::map<std::pair<SequenceId, std::uint32_t>, AskedRows>;
   std::map<std::uint64_t, std::map<LinkId, Asked>> in_flight_;
   std::uint64_t next_step_ = 1;

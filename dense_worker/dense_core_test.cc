@@ -55,8 +55,8 @@ class Sink final : public GenerationSink {
     EXPECT_EQ(t.logprob, -0.5f);
     text += absl::StrCat(" ", t.index, ":", t.token);
     for (const LayerUse& layer : t.expert_use) {
-      absl::StrAppend(&text, "/", layer.layer, "=", layer.tokens_by_expert[3], ",",
-                      layer.off_family_tokens);
+      absl::StrAppend(&text, "/", layer.layer, "=", layer.tokens_by_expert[3],
+                      ",", layer.off_family_tokens);
     }
   }
   void OnFinished(absl::StatusOr<GenerationFinished> f) override {
@@ -85,8 +85,9 @@ class Counts final : public DenseObserver {
   void OnSequences(int r, int w) override { running = r, waiting = w; }
   void OnCache(int used, int) override { used_blocks = used; }
   void OnRouted(const RoutedTokens& tokens) override {
-    routed += absl::StrCat(std::string(tokens.language), tokens.has_family ? "+" : "-",
-                           tokens.use[3], "/", tokens.off_family[1], " ");
+    routed += absl::StrCat(std::string(tokens.language),
+                           tokens.has_family ? "+" : "-", tokens.use[3], "/",
+                           tokens.off_family[1], " ");
   }
   void OnPrefix(int tokens, int cached) override {
     queried += tokens, found += cached;
@@ -164,8 +165,7 @@ class DenseCoreTest : public testing::Test {
     core_->LinkFrame(id, {Reach{std::move(experts)}, {}});
   }
   void LinkOne() {
-    core_->LinkUp(kFirst,
-                  {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
+    core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
     SetReach(kFirst, kAll);
   }
   std::shared_ptr<Sink> Submit(SequenceId id, GenerationRequest request) {
@@ -250,10 +250,9 @@ TEST_F(DenseCoreTest, TokensCarryTheExpertUseSoFarIfAskedFor) {
   Round(100);
   Round(101);
   const int boundary = Config().boundary;
-  EXPECT_EQ(sink->text,
-            absl::StrCat("d>e1 0:100/", boundary, "=5,0/", boundary + 1,
-                         "=0,5 1:101/", boundary, "=6,0/", boundary + 1,
-                         "=0,6 end"));
+  EXPECT_EQ(sink->text, absl::StrCat("d>e1 0:100/", boundary, "=5,0/",
+                                     boundary + 1, "=0,5 1:101/", boundary,
+                                     "=6,0/", boundary + 1, "=0,6 end"));
 }
 
 TEST_F(DenseCoreTest, RowsOfASequenceThatIsOverAreCountedOnce) {
@@ -312,7 +311,8 @@ TEST_F(DenseCoreTest, WithoutEveryExpertNothingStarts) {
   Start();
   EXPECT_FALSE(core_->AllExpertsLive());
   EXPECT_EQ(Submit(1, Request(3, 1))->code(), StatusCode::kUnavailable);
-  core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3, 5, 6}},
+  core_->LinkUp(kFirst,
+                {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3, 5, 6}},
                 first_);
   SetReach(kFirst, {0, 1, 2, 3, 5, 6});
   const auto sink = Submit(2, Request(3, 1));
@@ -563,9 +563,9 @@ TEST_F(DenseCoreTest, WhatTheCacheHoldsIsSentAndNotComputed) {
   const auto last = first_->Take<StageStep>(&payload);
   EXPECT_EQ(all->cached, 32);
   EXPECT_EQ(counts_.steps.back(), (std::pair<int, int>{0, 0}));
-  EXPECT_TRUE(payload == std::vector<float>(expected.begin(),
-                                            expected.begin() +
-                                                32 * Config().hidden_size));
+  EXPECT_TRUE(payload ==
+              std::vector<float>(expected.begin(),
+                                 expected.begin() + 32 * Config().hidden_size));
   Reply(Answer(last, 9));
   EXPECT_EQ(all->text, "d>e1 0:9 end");
 }
@@ -613,7 +613,8 @@ TEST_F(DenseCoreTest, APreemptedSequenceGoesOnAsIfNothingHadBeen) {
     options_.prefix_caching = caching;
     Start(4);
     LinkOne();
-    const auto older = Submit(1, Request(30, 20)), younger = Submit(2, Request(20, 20));
+    const auto older = Submit(1, Request(30, 20)),
+               younger = Submit(2, Request(20, 20));
     std::string tokens;
     for (int i = 0; i < 20; ++i) absl::StrAppend(&tokens, " ", i, ":", 50 + i);
     // Each position's boundary row, as it was sent first.
@@ -624,7 +625,8 @@ TEST_F(DenseCoreTest, APreemptedSequenceGoesOnAsIfNothingHadBeen) {
       ASSERT_TRUE(core_->HasWork());
       core_->Advance();
       while (!first_->frames.empty()) {
-        if (std::holds_alternative<ReleaseSequences>(first_->frames.front().body)) {
+        if (std::holds_alternative<ReleaseSequences>(
+                first_->frames.front().body)) {
           first_->frames.pop_front();
           continue;
         }
@@ -753,7 +755,8 @@ TEST_F(DenseCoreTest, AnswersThatCannotBeFailTheSequence) {
   expect(one_step, [](SequenceOutput& o) { o.sampled.reset(); });
   expect(one_step, [](SequenceOutput& o) { o.sampled->token = 260; });
   expect(one_step, [](SequenceOutput& o) { o.sampled->token = -1; });
-  // A token before the prompt was through, even with the position it would have.
+  // A token before the prompt was through, even with the position it would
+  // have.
   expect(two_steps, [](SequenceOutput& o) { o.sampled = TokenLogprob{5, -1}; });
   expect(two_steps, [](SequenceOutput& o) {
     o.sampled = TokenLogprob{5, -1};
@@ -789,7 +792,8 @@ TEST_F(DenseCoreTest, OutputsOfOtherAttemptsOrWorkersAreDropped) {
   ++first.outputs[0].attempt;
   Reply(second, kSecond);
   Reply(first, kFirst);
-  EXPECT_EQ(sink->text, "d>e1 error");  // The answer it waited for did not come.
+  EXPECT_EQ(sink->text,
+            "d>e1 error");  // The answer it waited for did not come.
   EXPECT_EQ(sink->code(), StatusCode::kInternal);
   EXPECT_EQ(other->text, "d>e2 0:6");
 }
@@ -905,7 +909,8 @@ class SilentWorkerTest : public DenseCoreTest,
       stuck_.push_back(Submit(100 + i, Request(4, 3, 0)));
       core_->Advance();
     }
-    EXPECT_EQ(static_cast<int>(first_->frames.size()), options_.steps_in_flight);
+    EXPECT_EQ(static_cast<int>(first_->frames.size()),
+              options_.steps_in_flight);
     EXPECT_TRUE(second_->frames.empty());
   }
   std::vector<std::shared_ptr<Sink>> stuck_;

@@ -49,7 +49,9 @@ void DenseMetrics::OnCache(int used_blocks, int blocks) {
   blocks_.Set(blocks);
 }
 
-void DenseMetrics::OnRouted(const RoutedTokens& tokens) { routing_.Add(tokens); }
+void DenseMetrics::OnRouted(const RoutedTokens& tokens) {
+  routing_.Add(tokens);
+}
 void DenseMetrics::OnPrefix(int tokens, int cached_tokens) {
   prefix_queries_.Increment(tokens);
   prefix_hits_.Increment(cached_tokens);

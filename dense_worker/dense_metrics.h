@@ -9,8 +9,9 @@
 
 namespace apollo {
 
-// A dense worker's own numbers: steps, rows, sequences and cache blocks. How tokens
-// were routed goes into a RoutingLog; as metrics, expert workers publish it.
+// A dense worker's own numbers: steps, rows, sequences and cache blocks. How
+// tokens were routed goes into a RoutingLog; as metrics, expert workers publish
+// it.
 class DenseMetrics final : public DenseObserver {
  public:
   // Both must outlive this.

@@ -26,7 +26,8 @@ struct DenseWorker::Engine {
                  publish();
                }) {}
 
-  // Reset, by the thread that stops the engine, once the engine's thread is gone.
+  // Reset, by the thread that stops the engine, once the engine's thread is
+  // gone.
   std::optional<DenseCore> core;
   EngineThread thread;
 };
@@ -50,10 +51,9 @@ DenseWorker::DenseWorker(DenseCore::Options options,
     : engine_(std::make_shared<Engine>(std::move(options), std::move(stage),
                                        observer, [this] { Publish(); })),
       ticker_(kTick, [engine = engine_] {
-        engine->thread.Post(
-            [engine = engine.get(), now = Clock::Real().Now()] {
-              engine->core->Tick(now);
-            });
+        engine->thread.Post([engine = engine.get(), now = Clock::Real().Now()] {
+          engine->core->Tick(now);
+        });
       }) {
   engine_->thread.Start();
 }
@@ -77,11 +77,13 @@ std::unique_ptr<GenerationCall> DenseWorker::Start(
         Publish();
       });
   if (!posted) {
-    sink->OnFinished(absl::UnavailableError("the dense worker is shutting down"));
+    sink->OnFinished(
+        absl::UnavailableError("the dense worker is shutting down"));
   }
   return std::make_unique<Call>([engine = engine_, id] {
     // A stopped engine drops the event: it has finished every sequence itself.
-    engine->thread.Post([engine = engine.get(), id] { engine->core->Cancel(id); });
+    engine->thread.Post(
+        [engine = engine.get(), id] { engine->core->Cancel(id); });
   });
 }
 

@@ -34,9 +34,10 @@ ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:0",
           "Where to serve /metrics over HTTP.");
 ABSL_FLAG(std::string, address_file, "",
           "File to write both addresses to once they listen.");
-ABSL_FLAG(std::string, expert_workers, "",
-          "Expert workers: host:port,host:port or file:/path with one address a "
-          "line, read again when it changes (required).");
+ABSL_FLAG(
+    std::string, expert_workers, "",
+    "Expert workers: host:port,host:port or file:/path with one address a "
+    "line, read again when it changes (required).");
 ABSL_FLAG(std::string, families, "",
           "File with the language families, for counting by language: the "
           "router's; default: families.txt in the model directory if there, "
@@ -54,17 +55,19 @@ ABSL_FLAG(std::string, cache_dtype, "auto",
 ABSL_FLAG(bool, cache_prefault, false,
           "Take the cache's memory from the machine at the start, not as it is "
           "first used: steadier, and sure to be there.");
-ABSL_FLAG(std::string, weights, "auto",
-          "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
-          "int4; the same in all workers of a cluster.");
+ABSL_FLAG(
+    std::string, weights, "auto",
+    "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
+    "int4; the same in all workers of a cluster.");
 ABSL_FLAG(bool, prefix_caching, true,
           "Share the cache blocks of prompts that begin alike.");
 ABSL_FLAG(int, max_running, 64, "Most sequences that run at once.");
 ABSL_FLAG(int, token_budget, 512, "Most rows of one step.");
-ABSL_FLAG(int, mixed_token_budget, 16,
-          "Most rows of prompts in one step while many more answers are being "
-          "generated than begun: fewer make their tokens come more steadily and "
-          "prompts take longer.");
+ABSL_FLAG(
+    int, mixed_token_budget, 16,
+    "Most rows of prompts in one step while many more answers are being "
+    "generated than begun: fewer make their tokens come more steadily and "
+    "prompts take longer.");
 ABSL_FLAG(int, steps_in_flight, 2,
           "Steps at once: 2 let dense and expert workers compute at the same "
           "time; 1 is better where they share processors, as larger steps read "
@@ -79,9 +82,10 @@ absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
   ASSIGN_OR_RETURN(Membership experts,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
-  RETURN_IF_ERROR(CheckAboveZero("answer_timeout",
-                                 absl::GetFlag(FLAGS_answer_timeout)));
-  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
+  RETURN_IF_ERROR(
+      CheckAboveZero("answer_timeout", absl::GetFlag(FLAGS_answer_timeout)));
+  ASSIGN_OR_RETURN(const int threads,
+                   ThreadCount(absl::GetFlag(FLAGS_threads)));
   RETURN_IF_ERROR(
       CheckAtLeastOne("max_running", absl::GetFlag(FLAGS_max_running)));
   RETURN_IF_ERROR(
@@ -94,23 +98,21 @@ absl::Status Run() {
       CheckAtLeastOne("max_waiting", absl::GetFlag(FLAGS_max_waiting)));
   ASSIGN_OR_RETURN(const std::optional<WeightFormat> weights,
                    ParseWeights(absl::GetFlag(FLAGS_weights)));
+  ASSIGN_OR_RETURN(const OpenModel model,
+                   OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
   ASSIGN_OR_RETURN(
-      const OpenModel model,
-      OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
-  ASSIGN_OR_RETURN(CacheOptions cache,
-                   ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
-                                     absl::GetFlag(FLAGS_cache_dtype),
-                                     model.format));
+      CacheOptions cache,
+      ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
+                        absl::GetFlag(FLAGS_cache_dtype), model.format));
   cache.prefault = absl::GetFlag(FLAGS_cache_prefault);
   ASSIGN_OR_RETURN(const FamilyTable families,
                    FamilyTable::ForModel(absl::GetFlag(FLAGS_model),
                                          absl::GetFlag(FLAGS_families),
                                          model.config.num_experts));
   ThreadPool pool(threads);
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<DenseStage> stage,
-      DenseStage::Load(model.config, *model.weights, cache, pool,
-                       LogLoadProgress()));
+  ASSIGN_OR_RETURN(std::unique_ptr<DenseStage> stage,
+                   DenseStage::Load(model.config, *model.weights, cache, pool,
+                                    LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
   RoutingLog routing(model.config, LanguageLabels(families), Clock::Real());

@@ -6,7 +6,8 @@
 
 namespace apollo {
 
-// How an expert worker routed some rows of one sequence through all sparse layers.
+// How an expert worker routed some rows of one sequence through all sparse
+// layers.
 struct RoutedTokens {
   std::string_view language;  // Of the request: any text, or empty.
   bool has_family = false;

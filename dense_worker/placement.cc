@@ -22,9 +22,7 @@ std::uint64_t Score(const std::string& name, std::uint64_t key) {
 
 }  // namespace
 
-void Placement::Add(LinkId id, const Hello& worker) {
-  workers_[id] = {worker};
-}
+void Placement::Add(LinkId id, const Hello& worker) { workers_[id] = {worker}; }
 
 void Placement::Remove(LinkId id) { workers_.erase(id); }
 
@@ -55,8 +53,7 @@ absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
       out_of_reach = true;
       continue;
     }
-    const bool resident =
-        family >= 0 && worker.hello.experts.contains(family);
+    const bool resident = family >= 0 && worker.hello.experts.contains(family);
     const std::uint64_t score = Score(worker.hello.name, key);
     const bool better =
         best == nullptr || (worker.silent != best->silent ? best->silent
@@ -72,14 +69,15 @@ absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
     }
   }
   if (best == nullptr && most > 0 && !out_of_reach) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "prompt and answer together may take ", tokens,
-        " tokens, but the cache of the expert workers holds ", most,
-        "; ask for fewer: trying again cannot help"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("prompt and answer together may take ", tokens,
+                     " tokens, but the cache of the expert workers holds ",
+                     most, "; ask for fewer: trying again cannot help"));
   }
   if (best == nullptr) {
-    return absl::UnavailableError(absl::StrCat(
-        "no live expert worker reaches expert ", FirstMissing(), "; try again"));
+    return absl::UnavailableError(
+        absl::StrCat("no live expert worker reaches expert ", FirstMissing(),
+                     "; try again"));
   }
   ++best->sequences;
   return best_id;

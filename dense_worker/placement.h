@@ -25,14 +25,15 @@ class Placement {
 
   // What the worker says it has itself or through others. `id` must be added.
   void SetReach(LinkId id, std::set<int> experts);
-  // Says whether a worker has stopped answering, for now. Unknown ids are ignored.
+  // Says whether a worker has stopped answering, for now. Unknown ids are
+  // ignored.
   void SetSilent(LinkId id, bool silent);
 
-  // Of the workers that reach every expert: of those that are not silent (of all,
-  // if all are), and of those of the workers that have the family's expert (of
-  // all, if family is -1 or none has it), the one with the fewest sequences from
-  // here; among equals by rendezvous hashing of `key` (Thaler and Ravishankar,
-  // 1998). Only workers whose cache holds `tokens` tokens count;
+  // Of the workers that reach every expert: of those that are not silent (of
+  // all, if all are), and of those of the workers that have the family's expert
+  // (of all, if family is -1 or none has it), the one with the fewest sequences
+  // from here; among equals by rendezvous hashing of `key` (Thaler and
+  // Ravishankar, 1998). Only workers whose cache holds `tokens` tokens count;
   // FAILED_PRECONDITION with the reason if no cache is so large, UNAVAILABLE
   // naming a missing expert if a worker's is that does not reach all now, or if
   // there is none. The sequence counts until Release.
@@ -43,12 +44,14 @@ class Placement {
   // Whether a sequence may begin on that worker.
   bool Takes(LinkId id) const { return FirstMissing(workers_.at(id)) < 0; }
 
-  // What the largest cache of workers that reach every expert holds; 0: not known,
-  // as one of them did not say or there is none.
+  // What the largest cache of workers that reach every expert holds; 0: not
+  // known, as one of them did not say or there is none.
   std::int64_t MostTokens() const;
 
   // The worker's name. `id` must be added.
-  const std::string& name(LinkId id) const { return workers_.at(id).hello.name; }
+  const std::string& name(LinkId id) const {
+    return workers_.at(id).hello.name;
+  }
 
   // Whether some worker reaches every expert.
   bool Covers() const { return FirstMissing() < 0; }

@@ -34,7 +34,7 @@ TEST(PlacementTest, TheFamilysWorkerFirstHoweverBusy) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(*placement.Choose(2, i, 10), 2u);
   EXPECT_EQ(*placement.Choose(-1, 9, 10), 1u);  // The less busy one.
   placement.Remove(2);
-  EXPECT_EQ(*placement.Choose(2, 9, 10), 1u);   // It still reaches expert 2.
+  EXPECT_EQ(*placement.Choose(2, 9, 10), 1u);  // It still reaches expert 2.
 }
 
 TEST(PlacementTest, FewestSequencesThenSpreadByHash) {

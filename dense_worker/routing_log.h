@@ -16,10 +16,10 @@
 
 namespace apollo {
 
-// Counts tokens by language, sparse layer and expert: all since it was made, and
-// by the minute for as far back as windows reach. Its memory is bounded: at most
-// 62 tables (61 minutes and the total) of at most one entry for each label, each
-// of sparse layers x (experts + 1) numbers. Thread-safe.
+// Counts tokens by language, sparse layer and expert: all since it was made,
+// and by the minute for as far back as windows reach. Its memory is bounded: at
+// most 62 tables (61 minutes and the total) of at most one entry for each
+// label, each of sparse layers x (experts + 1) numbers. Thread-safe.
 class RoutingLog {
  public:
   // The clock must outlive it.
@@ -29,9 +29,9 @@ class RoutingLog {
   // Tokens whose use is not of the model's shape are not counted.
   void Add(const RoutedTokens& tokens);
 
-  // What was counted in the minutes that the window, which ends now, touches: up
-  // to a minute more than asked for, as `covered` says. Zero: since the log was
-  // made. Longer windows than kMaxRoutingWindow are cut to it.
+  // What was counted in the minutes that the window, which ends now, touches:
+  // up to a minute more than asked for, as `covered` says. Zero: since the log
+  // was made. Longer windows than kMaxRoutingWindow are cut to it.
   RoutingCounts Counts(absl::Duration window) const;
 
  private:

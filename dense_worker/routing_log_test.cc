@@ -60,10 +60,12 @@ TEST_F(RoutingLogTest, CountsByLanguageLayerAndExpert) {
   EXPECT_EQ(de.family_tokens, 3u);
   ASSERT_EQ(de.layers.size(), 2u);
   EXPECT_EQ(de.layers[0].layer, 3);
-  EXPECT_EQ(de.layers[0].tokens_by_expert, (std::vector<std::uint64_t>{3, 1, 2}));
+  EXPECT_EQ(de.layers[0].tokens_by_expert,
+            (std::vector<std::uint64_t>{3, 1, 2}));
   EXPECT_EQ(de.layers[0].off_family_tokens, 1u);
   EXPECT_EQ(de.layers[1].layer, 4);
-  EXPECT_EQ(de.layers[1].tokens_by_expert, (std::vector<std::uint64_t>{1, 3, 2}));
+  EXPECT_EQ(de.layers[1].tokens_by_expert,
+            (std::vector<std::uint64_t>{1, 3, 2}));
   EXPECT_EQ(de.layers[1].off_family_tokens, 3u);
 }
 

@@ -92,9 +92,8 @@ class RunCall final : public QueuedWriter<pb::RunEvent> {
     void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
       {
         MutexLock lock(call_->mutex_);
-        call_->metrics_.End(
-            absl::StatusCodeToString(finished.status().code()),
-            call_->clock_.Now());
+        call_->metrics_.End(absl::StatusCodeToString(finished.status().code()),
+                            call_->clock_.Now());
       }
       if (finished.ok()) {
         pb::RunEvent event;
@@ -102,9 +101,9 @@ class RunCall final : public QueuedWriter<pb::RunEvent> {
         call_->Push(std::move(event));
         call_->End(grpc::Status::OK);
       } else {
-        call_->End(
-            grpc::Status(static_cast<grpc::StatusCode>(finished.status().code()),
-                         std::string(finished.status().message())));
+        call_->End(grpc::Status(
+            static_cast<grpc::StatusCode>(finished.status().code()),
+            std::string(finished.status().message())));
       }
     }
 
@@ -167,8 +166,8 @@ grpc::ServerWriteReactor<pb::RunEvent>* RunService::Run(
 }
 
 grpc::ServerUnaryReactor* RunService::Describe(
-    grpc::CallbackServerContext* context, const pb::DescribeRequest* /*request*/,
-    pb::DescribeResponse* response) {
+    grpc::CallbackServerContext* context,
+    const pb::DescribeRequest* /*request*/, pb::DescribeResponse* response) {
   response->set_name(facts_.name);
   response->set_model_hash(facts_.model_hash);
   response->set_config_hash(facts_.fingerprint.config);

@@ -50,8 +50,7 @@ void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
   const int qkv_size = q_size + 2 * kv_size;
   const AttentionShape& shape = cache.shape();
 
-  float* normed =
-      Workspace::Room(workspace.normed, rows * config.hidden_size);
+  float* normed = Workspace::Room(workspace.normed, rows * config.hidden_size);
   RmsNorm(hidden, batch.rows(), config.hidden_size, weights.norm.data(),
           config.rms_norm_eps, normed, pool);
   float* qkv = Workspace::Room(workspace.qkv, rows * qkv_size);

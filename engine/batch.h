@@ -11,16 +11,16 @@ namespace apollo {
 
 // Consecutive rows of one sequence in a step.
 struct BatchSlice {
-  // Must hold blocks for positions 0..first_position + rows - 1, and outlive the
-  // step.
+  // Must hold blocks for positions 0..first_position + rows - 1, and outlive
+  // the step.
   const BlockTable* blocks = nullptr;
   int first_position = 0;
   int rows = 0;
 };
 
 // The rows of one step through a stage: each row's position and cache slot, and
-// the rotary angles that all layers share. Slices follow each other without gaps:
-// row r of the batch is row r - (rows of the slices before) of its slice.
+// the rotary angles that all layers share. Slices follow each other without
+// gaps: row r of the batch is row r - (rows of the slices before) of its slice.
 class Batch {
  public:
   Batch(std::vector<BatchSlice> slices, const Rope& rope, int head_size);
@@ -55,8 +55,8 @@ struct Workspace {
 // The half of a layer that dense and sparse layers share:
 //   hidden += output(attention(norm(hidden)))
 // hidden: [batch.rows(), config.hidden_size]. Keys and values of the batch's
-// tokens go into `cache` as its layer `cache_layer`. One thread calls it; `pool`
-// helps.
+// tokens go into `cache` as its layer `cache_layer`. One thread calls it;
+// `pool` helps.
 void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
                   const Rope& rope, const Batch& batch, int cache_layer,
                   KvCache& cache, float* hidden, Workspace& workspace,

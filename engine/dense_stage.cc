@@ -53,8 +53,8 @@ absl::StatusOr<std::unique_ptr<DenseStage>> DenseStage::Load(
   return stage;
 }
 
-std::span<const float> DenseStage::Forward(std::vector<BatchSlice> slices,
-                                           std::span<const std::int32_t> tokens) {
+std::span<const float> DenseStage::Forward(
+    std::vector<BatchSlice> slices, std::span<const std::int32_t> tokens) {
   const Batch batch(std::move(slices), rope_, config_.head_size);
   const int rows = batch.rows();
   const int size = config_.hidden_size;

@@ -20,9 +20,9 @@ namespace apollo {
 // their cache. Knows nothing of languages or other workers. One thread.
 class DenseStage {
  public:
-  // Loads the weights. The source and the pool must outlive the stage: embeddings
-  // are read from it as needed.
-  // RESOURCE_EXHAUSTED if the cache does not hold one block.
+  // Loads the weights. The source and the pool must outlive the stage:
+  // embeddings are read from it as needed. RESOURCE_EXHAUSTED if the cache does
+  // not hold one block.
   static absl::StatusOr<std::unique_ptr<DenseStage>> Load(
       const ModelConfig& config, const WeightSource& source,
       const CacheOptions& cache, ThreadPool& pool,
@@ -51,7 +51,7 @@ class DenseStage {
   const Rope rope_;
   std::vector<DenseLayerWeights> layers_;
   std::unique_ptr<KvCache> cache_;
-  std::vector<float> hidden_;  // [rows, hidden] of the last step.
+  std::vector<float> hidden_;        // [rows, hidden] of the last step.
   std::vector<float> normed_, mlp_;  // [rows, hidden]
   Workspace workspace_;
 };

@@ -12,9 +12,9 @@
 
 namespace apollo {
 
-// The one thread that owns a worker's state. Others post events; between events,
-// as long as there is work, the thread advances it piece by piece, so that events
-// never wait longer than one piece. An idle thread sleeps.
+// The one thread that owns a worker's state. Others post events; between
+// events, as long as there is work, the thread advances it piece by piece, so
+// that events never wait longer than one piece. An idle thread sleeps.
 class EngineThread {
  public:
   using Event = absl::AnyInvocable<void()>;
@@ -27,8 +27,8 @@ class EngineThread {
 
   void Start();
 
-  // Runs the event in the thread, in the order of posting. False, without running
-  // it, after Stop. Any thread.
+  // Runs the event in the thread, in the order of posting. False, without
+  // running it, after Stop. Any thread.
   bool Post(Event event);
 
   // Runs the events posted so far, then ends the thread. Not from the thread.

@@ -59,16 +59,15 @@ TEST(EngineThreadTest, EventsComeBetweenPiecesOfWork) {
   std::vector<std::string> seen;
   Signal enough;
   EngineThread* self = nullptr;
-  EngineThread thread(
-      [&] { return seen.size() < 1000000; },
-      [&] {
-        seen.push_back("work");
-        if (seen.size() > 6) {
-          enough.Set();
-        } else {
-          self->Post([&] { seen.push_back("event"); });
-        }
-      });
+  EngineThread thread([&] { return seen.size() < 1000000; },
+                      [&] {
+                        seen.push_back("work");
+                        if (seen.size() > 6) {
+                          enough.Set();
+                        } else {
+                          self->Post([&] { seen.push_back("event"); });
+                        }
+                      });
   self = &thread;
   thread.Start();
   enough.Wait();

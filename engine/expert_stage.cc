@@ -57,9 +57,9 @@ absl::StatusOr<std::unique_ptr<ExpertStage>> ExpertStage::Load(
     const LoadProgress& progress) {
   for (const int e : experts) {
     if (e < 0 || e >= config.num_experts) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("expert ", e, " does not exist; this model has experts 0",
-                       " to ", config.num_experts - 1));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "expert ", e, " does not exist; this model has experts 0", " to ",
+          config.num_experts - 1));
     }
   }
   std::unique_ptr<ExpertStage> stage(new ExpertStage(config, experts, pool));

@@ -31,12 +31,12 @@ namespace apollo {
 //     stage.Combine(step, layer);
 //   stage.Logits(step, rows, logits);
 //
-// Layers are numbered as in the model. Knows nothing of languages, links or other
-// workers. One thread.
+// Layers are numbered as in the model. Knows nothing of languages, links or
+// other workers. One thread.
 class ExpertStage {
  public:
-  // Loads the resident experts (each below config.num_experts) and all else that
-  // the stage needs. The rest as in DenseStage::Load.
+  // Loads the resident experts (each below config.num_experts) and all else
+  // that the stage needs. The rest as in DenseStage::Load.
   static absl::StatusOr<std::unique_ptr<ExpertStage>> Load(
       const ModelConfig& config, const WeightSource& source,
       const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
@@ -49,11 +49,12 @@ class ExpertStage {
   // The rows of one step on their way through the layers.
   struct Step {
     Batch batch;
-    std::vector<float> hidden;           // [rows, hidden]
-    std::vector<float> normed;           // [rows, hidden]: the experts' input.
-    std::vector<ExpertChoice> choices;   // [rows, k]
-    std::vector<float> expert_outputs;   // [rows, k, hidden], as chosen.
-    // [rows]: whether the pinned expert took the place of one that the gate chose.
+    std::vector<float> hidden;          // [rows, hidden]
+    std::vector<float> normed;          // [rows, hidden]: the experts' input.
+    std::vector<ExpertChoice> choices;  // [rows, k]
+    std::vector<float> expert_outputs;  // [rows, k, hidden], as chosen.
+    // [rows]: whether the pinned expert took the place of one that the gate
+    // chose.
     std::vector<bool> replaced;
   };
 
@@ -71,8 +72,8 @@ class ExpertStage {
   bool IsResident(int expert) const { return experts_.contains(expert); }
   const std::set<int>& experts() const { return experts_; }
 
-  // hidden += sum over j of weight_j * output_j, in the order of choice, and the
-  // shared expert if the model has one.
+  // hidden += sum over j of weight_j * output_j, in the order of choice, and
+  // the shared expert if the model has one.
   void Combine(Step& step, int layer);
 
   // Logits of some rows of a step that went through all layers.

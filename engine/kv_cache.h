@@ -17,12 +17,12 @@ struct CacheOptions {
   bool prefault = false;  // See KvCache::Prefault.
 };
 
-// The paged cache of one stage: for every block, keys and values of kBlockTokens
-// tokens in each of the stage's layers, and, in a dense stage, the boundary
-// activations of those tokens: the replay log, from which an expert stage can
-// recompute everything. Laid out as docs/cache.md says. The memory is reserved at
-// construction and taken from the machine as blocks are first written. Keys and
-// values are stored in the shape's cache_type. One thread.
+// The paged cache of one stage: for every block, keys and values of
+// kBlockTokens tokens in each of the stage's layers, and, in a dense stage, the
+// boundary activations of those tokens: the replay log, from which an expert
+// stage can recompute everything. Laid out as docs/cache.md says. The memory is
+// reserved at construction and taken from the machine as blocks are first
+// written. Keys and values are stored in the shape's cache_type. One thread.
 class KvCache {
  public:
   // boundary_size: floats of a token's boundary activation; 0 for none.
@@ -39,8 +39,8 @@ class KvCache {
                                             "the cache (--cache_megabytes)");
   }
 
-  // Takes all of the memory from the machine now, so that blocks that are used for
-  // the first time cost no time later, nor can memory run out then.
+  // Takes all of the memory from the machine now, so that blocks that are used
+  // for the first time cost no time later, nor can memory run out then.
   void Prefault(ThreadPool& pool);
 
   // Bytes of one block.
@@ -57,8 +57,8 @@ class KvCache {
   // In the shape's cache_type.
   void* keys(int layer, BlockId block) { return at(block, 2 * layer); }
   void* values(int layer, BlockId block) { return at(block, 2 * layer + 1); }
-  // [kBlockTokens, boundary_size], always float32: what is replayed must be what
-  // was computed.
+  // [kBlockTokens, boundary_size], always float32: what is replayed must be
+  // what was computed.
   float* boundary(BlockId block) {
     return static_cast<float*>(at(block, 2 * layers_));
   }

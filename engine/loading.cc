@@ -141,9 +141,9 @@ absl::Status CheckAtLeastOne(std::string_view flag, std::int64_t value) {
 absl::Status CheckFromTo(std::string_view flag, std::int64_t value,
                          std::int64_t least, std::int64_t most) {
   if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", ToAbsl(flag), " is ", value, "; it must be from ",
-                   least, " to ", most));
+  return absl::InvalidArgumentError(absl::StrCat("--", ToAbsl(flag), " is ",
+                                                 value, "; it must be from ",
+                                                 least, " to ", most));
 }
 
 absl::Status CheckAboveZero(std::string_view flag, absl::Duration value) {

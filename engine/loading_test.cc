@@ -40,7 +40,8 @@ TEST(LoadingTest, CacheBytesNeitherVanishNorOverflow) {
 }
 
 TEST(LoadingTest, CacheOptionsNameTheFlagThatIsWrong) {
-  const auto type_of = [](const char* dtype, std::optional<WeightFormat> weights) {
+  const auto type_of = [](const char* dtype,
+                          std::optional<WeightFormat> weights) {
     return ParseCacheOptions(2, dtype, weights)->type;
   };
   EXPECT_EQ(type_of("float32", WeightFormat::kInt8), CacheType::kFloat32);
@@ -60,7 +61,8 @@ TEST(LoadingTest, CacheOptionsNameTheFlagThatIsWrong) {
     EXPECT_NE(std::string(status.message()).find("--cache_dtype"),
               std::string::npos);
   }
-  EXPECT_EQ(ParseCacheOptions(0, "bf16", std::nullopt).status().code(), kInvalid);
+  EXPECT_EQ(ParseCacheOptions(0, "bf16", std::nullopt).status().code(),
+            kInvalid);
 }
 
 TEST(LoadingTest, WeightsAreOneOfTheFormats) {

@@ -28,8 +28,8 @@ Json Expected(const std::string& name) {
 
 class RoutingGoldenTest : public testing::TestWithParam<const char*> {
  protected:
-  // The tokens that went through the layers: the prompt's and all generated ones
-  // but the last.
+  // The tokens that went through the layers: the prompt's and all generated
+  // ones but the last.
   Sequence SequenceOf(const Json& routing) const {
     Sequence sequence;
     sequence.pinned = routing["expert"].get<int>();
@@ -87,7 +87,8 @@ TEST_P(RoutingGoldenTest, ExpertsAndWeightsAreTheOracles) {
     SCOPED_TRACE(testing::Message() << "expert " << routing["expert"]);
     Sequence sequence = SequenceOf(routing);
     pinned.insert(sequence.pinned);
-    // In pieces, as a scheduler cuts them: a prompt's chunks, then token by token.
+    // In pieces, as a scheduler cuts them: a prompt's chunks, then token by
+    // token.
     stages.Step({{&sequence, 11}});
     while (sequence.next < static_cast<int>(sequence.tokens.size())) {
       stages.Step({{&sequence, 1}});

@@ -24,8 +24,8 @@ double Weight(float logit, float top, float temperature) {
 }
 
 // A token that was drawn, or none if `order` is too short to tell.
-// order: the tokens of the largest logits. `sum`: the mass of all tokens, or none if
-// that is the mass of `order`, or of its first top_k.
+// order: the tokens of the largest logits. `sum`: the mass of all tokens, or
+// none if that is the mass of `order`, or of its first top_k.
 std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order,
                                       std::optional<double> sum,
                                       const float* logits, float top,
@@ -78,8 +78,8 @@ std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order,
 
 // Draws among the top-k / top-p set of softmax(logits / temperature). Nearly
 // always a few tokens have nearly all of the mass, and only those are sorted.
-std::int32_t Draw(const float* logits, int vocab, const SamplingOptions& options,
-                  double uniform) {
+std::int32_t Draw(const float* logits, int vocab,
+                  const SamplingOptions& options, double uniform) {
   const float top = logits[ArgMax(logits, vocab)];
   const bool cut = options.top_k > 0 && options.top_k < vocab;
   std::optional<double> sum;
@@ -93,8 +93,8 @@ std::int32_t Draw(const float* logits, int vocab, const SamplingOptions& options
         TokensAtLeast(logits, vocab, top - margin * options.temperature);
     if (static_cast<int>(tokens.size()) == vocab) break;
     if (cut && static_cast<int>(tokens.size()) < options.top_k) continue;
-    if (const auto token = DrawAmong(std::move(tokens), sum, logits, top,
-                                     options, uniform)) {
+    if (const auto token =
+            DrawAmong(std::move(tokens), sum, logits, top, options, uniform)) {
       return *token;
     }
   }
@@ -108,8 +108,8 @@ std::int32_t Draw(const float* logits, int vocab, const SamplingOptions& options
 
 double UniformAt(std::uint64_t seed, std::uint64_t position) {
   // Two rounds, so that neither neighbouring seeds nor positions are related.
-  const std::uint64_t z =
-      Mix(Mix(seed + 0x9e3779b97f4a7c15u) + (position + 1) * 0x9e3779b97f4a7c15u);
+  const std::uint64_t z = Mix(Mix(seed + 0x9e3779b97f4a7c15u) +
+                              (position + 1) * 0x9e3779b97f4a7c15u);
   return static_cast<double>(z >> 11) * 0x1.0p-53;
 }
 
@@ -135,10 +135,10 @@ SampledToken Sample(float* logits, int vocab, const SamplingOptions& options,
                        options.frequency_penalty * static_cast<float>(count);
     }
   }
-  result.token = options.temperature > 0
-                     ? Draw(logits, vocab, options,
-                            UniformAt(options.seed, position))
-                     : ArgMax(logits, vocab);
+  result.token =
+      options.temperature > 0
+          ? Draw(logits, vocab, options, UniformAt(options.seed, position))
+          : ArgMax(logits, vocab);
   const auto it = before.find(result.token);
   result.logprob =
       (it != before.end() ? it->second : logits[result.token]) - log_sum;

@@ -107,16 +107,16 @@ std::int32_t PlainDraw(const std::vector<float>& logits,
                        double top_p) {
   std::vector<std::int32_t> order(logits.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-    return logits[a] > logits[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return logits[a] > logits[b]; });
   if (options.top_k > 0 && options.top_k < static_cast<int>(order.size())) {
     order.resize(options.top_k);
   }
   std::vector<double> p;
   for (const std::int32_t token : order) {
-    p.push_back(std::exp((static_cast<double>(logits[token]) - logits[order[0]]) /
-                         options.temperature));
+    p.push_back(
+        std::exp((static_cast<double>(logits[token]) - logits[order[0]]) /
+                 options.temperature));
   }
   const double sum = std::accumulate(p.begin(), p.end(), 0.0);
   std::size_t kept = 0;
@@ -149,33 +149,34 @@ std::set<std::int32_t> PlainDraws(const std::vector<float>& logits,
 TEST(SamplerTest, DrawsAsIfAllTokensWereSorted) {
   int several = 0, draws = 0;
   ForEachLevel([&] {
-  std::mt19937 random(4);
-  for (const float spread : {0.1f, 3.0f, 8.0f}) {  // From even to peaked.
-    std::vector<float> logits(1001);
-    std::normal_distribution<float> normal(0, spread);
-    for (float& logit : logits) {
-      logit = std::round(normal(random) * 16) / 16;  // With ties.
-    }
-    for (const float temperature : {1e-6f, 0.3f, 1.0f, 5.0f, 100.0f}) {
-      for (const float top_p : {0.05f, 0.9f, 0.9999f, 1.0f}) {
-        for (const int top_k : {0, 1, 40, 1000, 5000}) {
-          const SamplingOptions options = {.temperature = temperature,
-                                           .top_p = top_p,
-                                           .top_k = top_k,
-                                           .seed = random()};
-          for (int position = 0; position < 4; ++position) {
-            std::vector<float> copy = logits;
-            const auto plain = PlainDraws(logits, options, position);
-            EXPECT_TRUE(plain.contains(
-                Sample(copy.data(), 1001, options, {}, position, 0).token))
-                << spread << " " << temperature << " " << top_p << " " << top_k;
-            ++draws;
-            several += plain.size() > 1;
+    std::mt19937 random(4);
+    for (const float spread : {0.1f, 3.0f, 8.0f}) {  // From even to peaked.
+      std::vector<float> logits(1001);
+      std::normal_distribution<float> normal(0, spread);
+      for (float& logit : logits) {
+        logit = std::round(normal(random) * 16) / 16;  // With ties.
+      }
+      for (const float temperature : {1e-6f, 0.3f, 1.0f, 5.0f, 100.0f}) {
+        for (const float top_p : {0.05f, 0.9f, 0.9999f, 1.0f}) {
+          for (const int top_k : {0, 1, 40, 1000, 5000}) {
+            const SamplingOptions options = {.temperature = temperature,
+                                             .top_p = top_p,
+                                             .top_k = top_k,
+                                             .seed = random()};
+            for (int position = 0; position < 4; ++position) {
+              std::vector<float> copy = logits;
+              const auto plain = PlainDraws(logits, options, position);
+              EXPECT_TRUE(plain.contains(
+                  Sample(copy.data(), 1001, options, {}, position, 0).token))
+                  << spread << " " << temperature << " " << top_p << " "
+                  << top_k;
+              ++draws;
+              several += plain.size() > 1;
+            }
           }
         }
       }
     }
-  }
   });
   EXPECT_LT(several, draws / 20);  // Or the test says little.
 }

@@ -40,12 +40,12 @@ class Scheduler {
  public:
   struct Options {
     int token_budget = 512;  // Rows of a step; at least 1.
-    // Rows of prompts in a step while at least four times as many sequences wait
-    // for their next token as for their first; at least 1. The smaller, the
-    // steadier tokens come, and the longer prompts take. (Where many are yet to
-    // begin, as after a burst, it is better for all that they do soon.)
+    // Rows of prompts in a step while at least four times as many sequences
+    // wait for their next token as for their first; at least 1. The smaller,
+    // the steadier tokens come, and the longer prompts take. (Where many are
+    // yet to begin, as after a burst, it is better for all that they do soon.)
     int mixed_token_budget = 512;
-    int max_running = 64;    // Sequences that hold blocks at once.
+    int max_running = 64;  // Sequences that hold blocks at once.
   };
 
   // Rows of one sequence in a step: tokens at positions first_position..
@@ -108,8 +108,9 @@ class Scheduler {
   // Lets a sequence that is held wait again; others are ignored.
   void Resume(SequenceId id);
 
-  // While a sequence is paused no rows of it are scheduled, nor is it admitted, and
-  // others do not wait for it. It keeps its blocks, unless others need them.
+  // While a sequence is paused no rows of it are scheduled, nor is it admitted,
+  // and others do not wait for it. It keeps its blocks, unless others need
+  // them.
   void SetPaused(SequenceId id, bool paused);
 
   // Forgets a sequence in any state and releases its blocks. Unknown ids are
@@ -150,8 +151,8 @@ class Scheduler {
   bool IsRunning(const Sequence& sequence) const {
     return sequence.state != State::kWaiting && sequence.state != State::kHeld;
   }
-  // Puts a sequence into the set of its state, unless it is paused; or takes it out
-  // of all of them.
+  // Puts a sequence into the set of its state, unless it is paused; or takes it
+  // out of all of them.
   void Enqueue(const Sequence& sequence);
   void Dequeue(const Sequence& sequence);
   // A sequence loses its blocks and leaves the step that is being made.

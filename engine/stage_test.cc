@@ -1,5 +1,5 @@
-// The stages together, on tiny checkpoints: a sequence's numbers depend on nothing
-// but the sequence.
+// The stages together, on tiny checkpoints: a sequence's numbers depend on
+// nothing but the sequence.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -97,9 +97,10 @@ TEST(WeightsFormatTest, FormatsChangeLogitsAsMuchAsTheyRound) {
     const double bf16 = Distance(name, WeightFormat::kBF16);
     const double int8 = Distance(name, WeightFormat::kInt8);
     const double int4 = Distance(name, WeightFormat::kInt4);
-    // A number is rounded by up to 2^-9 of itself in bf16; in int8 by half of 1/127
-    // of its group's largest, weights and activations both; in int4 by half of
-    // 1/15 of its group's range. Errors of a few layers add up, as squares.
+    // A number is rounded by up to 2^-9 of itself in bf16; in int8 by half of
+    // 1/127 of its group's largest, weights and activations both; in int4 by
+    // half of 1/15 of its group's range. Errors of a few layers add up, as
+    // squares.
     EXPECT_LT(bf16, 0.03);
     EXPECT_GT(int8, 0.0005);
     EXPECT_LT(int8, 0.1);
@@ -117,8 +118,8 @@ TEST_P(StageTest, TheReferenceDependsOnItsTokensAndItsExpert) {
   Sequence other = Make(40, 1);
   other.tokens[20] = (other.tokens[20] + 1) % 256;
   const std::vector<float> changed = Reference(other);
-  EXPECT_TRUE(std::equal(logits.begin(), logits.begin() + 20 * vocab,
-                         changed.begin()));
+  EXPECT_TRUE(
+      std::equal(logits.begin(), logits.begin() + 20 * vocab, changed.begin()));
   for (std::size_t r = 20; r < 40; ++r) {
     EXPECT_FALSE(std::equal(logits.begin() + r * vocab,
                             logits.begin() + (r + 1) * vocab,
@@ -138,9 +139,12 @@ TEST_P(StageTest, LogitsDoNotDependOnChunksThreadsOrNeighbours) {
   for (const int threads : {1, 2, 3}) {
     Stages stages(model_, threads, type_);
     // Alone, in pieces that do and do not end with blocks.
-    for (const std::vector<int>& chunks : std::vector<std::vector<int>>{
-             {40}, {16, 16, 8}, {1, 38, 1}, {7, 8, 9, 10, 6},
-             std::vector<int>(40, 1)}) {
+    for (const std::vector<int>& chunks :
+         std::vector<std::vector<int>>{{40},
+                                       {16, 16, 8},
+                                       {1, 38, 1},
+                                       {7, 8, 9, 10, 6},
+                                       std::vector<int>(40, 1)}) {
       Sequence alone = first;
       for (const int rows : chunks) stages.Step({{&alone, rows}});
       EXPECT_TRUE(alone.logits == expected[0])
@@ -224,11 +228,11 @@ TEST_P(StageTest, WhatCannotBeLoadedIsNamed) {
   EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(std::string(unknown.status().message()).find(std::to_string(n)),
             std::string::npos);
-  EXPECT_EQ(DenseStage::Load(model_.config, *model_.weights, {100}, pool,
-                             nullptr)
-                .status()
-                .code(),
-            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(
+      DenseStage::Load(model_.config, *model_.weights, {100}, pool, nullptr)
+          .status()
+          .code(),
+      absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(ExpertStage::Load(model_.config, *model_.weights, {0}, {100}, pool,
                               nullptr)
                 .status()

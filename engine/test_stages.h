@@ -37,7 +37,7 @@ struct Sequence {
   int pinned = -1;
   int next = 0;
   BlockTable dense, expert;
-  std::vector<float> logits;  // [next, vocab]
+  std::vector<float> logits;                         // [next, vocab]
   std::map<int, std::vector<ExpertChoice>> choices;  // Layer -> [next, k]
 };
 
@@ -55,8 +55,8 @@ class Stages {
   Stages(const OpenModel& model, int threads,
          CacheType type = CacheType::kFloat32)
       : pool_(threads) {
-    dense = *DenseStage::Load(model.config, *model.weights,
-                              {kCacheBytes, type}, pool_, nullptr);
+    dense = *DenseStage::Load(model.config, *model.weights, {kCacheBytes, type},
+                              pool_, nullptr);
     expert = *ExpertStage::Load(model.config, *model.weights,
                                 AllExperts(model.config), {kCacheBytes, type},
                                 pool_, nullptr);

@@ -34,10 +34,9 @@ class WeightSource {
       const std::string& name) const = 0;
 
   // Whether every number of the embedding can be served. Whoever uses Embedding
-  // calls it first: of a checkpoint, Matrix and Vector check what they return by
-  // themselves. Packed weights were checked when they were packed, and are not
-  // read for it again.
-  // Errors as theirs.
+  // calls it first: of a checkpoint, Matrix and Vector check what they return
+  // by themselves. Packed weights were checked when they were packed, and are
+  // not read for it again. Errors as theirs.
   virtual absl::Status CheckEmbedding(ThreadPool& /*pool*/) const {
     return absl::OkStatus();
   }

@@ -59,8 +59,8 @@ absl::StatusOr<AttentionWeights> WeightLoader::Attention(
 
 absl::StatusOr<MlpWeights> WeightLoader::Mlp(const std::string& prefix) {
   MlpWeights w;
-  ASSIGN_OR_RETURN(
-      w.gate_up, Stack({prefix + "gate_proj.weight", prefix + "up_proj.weight"}));
+  ASSIGN_OR_RETURN(w.gate_up, Stack({prefix + "gate_proj.weight",
+                                     prefix + "up_proj.weight"}));
   ASSIGN_OR_RETURN(w.down, Stack({prefix + "down_proj.weight"}));
   return w;
 }
@@ -96,9 +96,9 @@ absl::StatusOr<SparseLayerWeights> WeightLoader::SparseLayer(
 absl::StatusOr<HeadWeights> WeightLoader::Head() {
   HeadWeights w;
   ASSIGN_OR_RETURN(w.norm, Vector("model.norm.weight"));
-  ASSIGN_OR_RETURN(w.output, Stack({config_.tie_word_embeddings
-                                        ? "model.embed_tokens.weight"
-                                        : "lm_head.weight"}));
+  ASSIGN_OR_RETURN(
+      w.output, Stack({config_.tie_word_embeddings ? "model.embed_tokens.weight"
+                                                   : "lm_head.weight"}));
   return w;
 }
 

@@ -37,10 +37,10 @@ struct DenseLayerWeights {
 
 struct SparseLayerWeights {
   AttentionWeights attention;
-  std::vector<float> gate;             // [experts, hidden]
-  std::map<int, MlpWeights> experts;   // Those that are resident.
-  MlpWeights shared;                   // Only with a shared expert.
-  std::vector<float> shared_gate;      // [hidden], likewise.
+  std::vector<float> gate;            // [experts, hidden]
+  std::map<int, MlpWeights> experts;  // Those that are resident.
+  MlpWeights shared;                  // Only with a shared expert.
+  std::vector<float> shared_gate;     // [hidden], likewise.
 };
 
 struct HeadWeights {
@@ -48,15 +48,15 @@ struct HeadWeights {
   PackedMatrix output;      // [vocab, hidden]
 };
 
-// Called as loading goes on, from the loading thread: bytes of weights done, and
-// in all.
+// Called as loading goes on, from the loading thread: bytes of weights done,
+// and in all.
 using LoadProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 // Reads the weights of layers, reporting progress.
 class WeightLoader {
  public:
-  // Everything passed in must outlive the loader, and the source what was loaded.
-  // `total` is what progress reports as the sum.
+  // Everything passed in must outlive the loader, and the source what was
+  // loaded. `total` is what progress reports as the sum.
   WeightLoader(const ModelConfig& config, const WeightSource& source,
                ThreadPool& pool, std::int64_t total, LoadProgress progress);
 

@@ -38,11 +38,11 @@ absl::Status NoRoom() {
 // The steps that go through the layers together.
 struct ExpertCore::Batch {
   struct Entry {
-    int step = 0;              // Index into steps.
+    int step = 0;  // Index into steps.
     SequenceKey key;
     const SequenceRows* rows = nullptr;  // In steps; its payload is consumed.
-    int first_row = -1;        // In the batch; -1: has none, refused at once.
-    std::vector<std::uint32_t> use;  // [sparse layers, experts]
+    int first_row = -1;  // In the batch; -1: has none, refused at once.
+    std::vector<std::uint32_t> use;         // [sparse layers, experts]
     std::vector<std::uint32_t> off_family;  // [sparse layers]
     absl::Status status;
   };
@@ -174,7 +174,8 @@ void ExpertCore::LinkFrame(LinkId id, Frame frame) {
     it->second.offers = std::move(reach->experts);
     SendReachToAll(WorkerRole::kDense);
   } else {
-    status = absl::InvalidArgumentError("a frame that no expert worker expects");
+    status =
+        absl::InvalidArgumentError("a frame that no expert worker expects");
   }
   if (!status.ok()) {
     LogError("peer_broke_the_protocol",
@@ -233,11 +234,11 @@ absl::Status ExpertCore::ServeRows(const Peer& peer, const ExpertRows& rows,
     return absl::InvalidArgumentError("rows of an impossible layer or size");
   }
   if (!stage_->IsResident(rows.expert)) {
-    peer.link->Send({ExpertOutputs{rows.ticket,
-                                   absl::NotFoundError(absl::StrCat(
-                                       "expert ", rows.expert,
-                                       " is not resident on this worker"))},
-                     {}});
+    peer.link->Send(
+        {ExpertOutputs{rows.ticket, absl::NotFoundError(absl::StrCat(
+                                        "expert ", rows.expert,
+                                        " is not resident on this worker"))},
+         {}});
     return absl::OkStatus();
   }
   const int count = static_cast<int>(payload.size() / config.hidden_size);
@@ -269,7 +270,8 @@ absl::Status ExpertCore::TakeOutputs(LinkId from, const ExpertOutputs& outputs,
   if (!outputs.status.ok()) {
     FailRows(choices, absl::UnavailableError(outputs.status.message()));
   } else if (payload.size() != choices.size() * size) {
-    FailRows(choices, absl::UnavailableError("an expert worker broke the rules"));
+    FailRows(choices,
+             absl::UnavailableError("an expert worker broke the rules"));
     batch_->tickets.erase(it);
     return absl::InvalidArgumentError("expert outputs of the wrong size");
   } else {
@@ -419,8 +421,8 @@ void ExpertCore::StartBatch() {
   std::vector<WaitingStep> steps;
   std::vector<Batch::Entry> entries;
   int rows = 0;
-  // Two attempts at one sequence never share a batch: the later one replaces the
-  // blocks of the earlier one.
+  // Two attempts at one sequence never share a batch: the later one replaces
+  // the blocks of the earlier one.
   std::map<SequenceKey, std::uint32_t> attempts;
   const auto mixes_attempts = [&attempts](const WaitingStep& waiting) {
     for (const SequenceRows& s : waiting.step.sequences) {
@@ -451,8 +453,8 @@ void ExpertCore::StartBatch() {
       entries.push_back(std::move(entry));
     }
   }
-  // Only now is it known who has blocks: a later entry may have extended a table
-  // again, or taken all of it.
+  // Only now is it known who has blocks: a later entry may have extended a
+  // table again, or taken all of it.
   std::vector<float> boundary;
   std::vector<int> entry_of_row;
   std::vector<int> pinned;
@@ -467,8 +469,9 @@ void ExpertCore::StartBatch() {
     const float* const rows_of_entry = payload;
     payload += static_cast<std::ptrdiff_t>(count) * size;
     const auto sequence = sequences_.find(entry.key);
-    if (entry.status.ok() && (sequence == sequences_.end() ||
-                              sequence->second.attempt != entry.rows->attempt)) {
+    if (entry.status.ok() &&
+        (sequence == sequences_.end() ||
+         sequence->second.attempt != entry.rows->attempt)) {
       entry.status = NoRoom();
     }
     if (!entry.status.ok()) continue;
@@ -477,7 +480,8 @@ void ExpertCore::StartBatch() {
     boundary.insert(boundary.end(), rows_of_entry, payload);
     entry_of_row.insert(entry_of_row.end(), count, static_cast<int>(i));
     pinned.insert(pinned.end(), count, start.hybrid ? start.family : -1);
-    slices.push_back({&sequence->second.blocks, entry.rows->first_position, count});
+    slices.push_back(
+        {&sequence->second.blocks, entry.rows->first_position, count});
   }
   observer_.OnBatch(static_cast<int>(entry_of_row.size()));
   batch_.reset(new Batch{std::move(steps),
@@ -507,13 +511,14 @@ void ExpertCore::CountRouting() {
   for (Batch::Entry& entry : batch_->entries) {
     if (!entry.status.ok()) continue;  // In an earlier layer, or never begun.
     const SequenceStart& start = sequences_.at(entry.key).start;
-    const std::span<std::uint32_t> use =
-        std::span(entry.use).subspan(layer * config.num_experts, config.num_experts);
+    const std::span<std::uint32_t> use = std::span(entry.use).subspan(
+        layer * config.num_experts, config.num_experts);
     const int rows = RowCount(*entry.rows);
     for (int r = entry.first_row; r < entry.first_row + rows; ++r) {
       bool has_family_expert = false;
       for (int j = 0; j < k; ++j) {
-        const int expert = step.choices[static_cast<std::size_t>(r) * k + j].expert;
+        const int expert =
+            step.choices[static_cast<std::size_t>(r) * k + j].expert;
         ++use[expert];
         has_family_expert = has_family_expert || expert == start.family;
       }
@@ -551,10 +556,10 @@ void ExpertCore::DispatchExperts() {
   // Rows for others leave first, so that they compute while this worker does.
   for (const auto& [expert, choices] : choices_of) {
     if (stage_->IsResident(expert)) continue;
-    const auto peer = std::find_if(
-        peers_.begin(), peers_.end(), [e = expert](const auto& entry) {
-          return entry.second.offers.contains(e);
-        });
+    const auto peer = std::find_if(peers_.begin(), peers_.end(),
+                                   [e = expert](const auto& entry) {
+                                     return entry.second.offers.contains(e);
+                                   });
     if (peer == peers_.end()) {
       FailRows(choices, absl::UnavailableError(absl::StrCat(
                             "no live worker has expert ", expert)));
@@ -564,7 +569,8 @@ void ExpertCore::DispatchExperts() {
     batch_->tickets[ticket] = {peer->first, choices};
     observer_.OnRowsSent(static_cast<int>(choices.size()));
     answers_.Asked(peer->first);
-    peer->second.link->Send({ExpertRows{ticket, layer, expert}, gather(choices)});
+    peer->second.link->Send(
+        {ExpertRows{ticket, layer, expert}, gather(choices)});
   }
   for (const auto& [expert, choices] : choices_of) {
     if (!stage_->IsResident(expert)) continue;
@@ -573,7 +579,8 @@ void ExpertCore::DispatchExperts() {
     stage_->RunExpert(layer, expert, x.data(), static_cast<int>(choices.size()),
                       out.data());
     for (std::size_t i = 0; i < choices.size(); ++i) {
-      std::copy_n(&out[i * size], size, &step.expert_outputs[choices[i] * size]);
+      std::copy_n(&out[i * size], size,
+                  &step.expert_outputs[choices[i] * size]);
     }
   }
 }
@@ -618,7 +625,8 @@ void ExpertCore::FinishBatch() {
     if (!entry.status.ok()) continue;
     const int targets = static_cast<int>(rows.score_targets.size());
     for (int t = 0; t < targets; ++t) {
-      wanted.push_back({static_cast<int>(i), entry.first_row + count - targets + t, t});
+      wanted.push_back(
+          {static_cast<int>(i), entry.first_row + count - targets + t, t});
     }
     if (rows.sample) {
       wanted.push_back({static_cast<int>(i), entry.first_row + count - 1, -1});
@@ -626,28 +634,32 @@ void ExpertCore::FinishBatch() {
   }
   std::vector<float> logits;
   for (std::size_t first = 0; first < wanted.size(); first += kLogitRows) {
-    const std::size_t count = std::min<std::size_t>(kLogitRows, wanted.size() - first);
+    const std::size_t count =
+        std::min<std::size_t>(kLogitRows, wanted.size() - first);
     std::vector<int> rows;
-    for (std::size_t i = 0; i < count; ++i) rows.push_back(wanted[first + i].row);
+    for (std::size_t i = 0; i < count; ++i)
+      rows.push_back(wanted[first + i].row);
     logits.resize(count * config.vocab_size);
     stage_->Logits(batch_->step, rows, logits.data());
     std::vector<SampledToken> sampled(count);
-    stage_->pool().ParallelFor(count, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const Wanted& w = wanted[first + i];
-        float* row = &logits[i * config.vocab_size];
-        const Batch::Entry& entry = batch_->entries[w.entry];
-        if (w.target >= 0) {
-          sampled[i].logprob = row[entry.rows->score_targets[w.target]] -
-                               LogSumExp(row, config.vocab_size);
-          continue;
-        }
-        const Sequence& sequence = sequences_.at(entry.key);
-        sampled[i] = Sample(row, config.vocab_size, sequence.start.sampling,
-                            sequence.generated, outputs[w.entry].position + 1,
-                            sequence.start.top_logprobs);
-      }
-    });
+    stage_->pool().ParallelFor(
+        count, 1, [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t i = begin; i < end; ++i) {
+            const Wanted& w = wanted[first + i];
+            float* row = &logits[i * config.vocab_size];
+            const Batch::Entry& entry = batch_->entries[w.entry];
+            if (w.target >= 0) {
+              sampled[i].logprob = row[entry.rows->score_targets[w.target]] -
+                                   LogSumExp(row, config.vocab_size);
+              continue;
+            }
+            const Sequence& sequence = sequences_.at(entry.key);
+            sampled[i] =
+                Sample(row, config.vocab_size, sequence.start.sampling,
+                       sequence.generated, outputs[w.entry].position + 1,
+                       sequence.start.top_logprobs);
+          }
+        });
     for (std::size_t i = 0; i < count; ++i) {
       const Wanted& w = wanted[first + i];
       SequenceOutput& output = outputs[w.entry];
@@ -677,7 +689,8 @@ void ExpertCore::FinishBatch() {
   batch_.reset();
   for (std::size_t s = 0; s < results.size(); ++s) {
     const auto peer = peers_.find(to[s]);
-    if (peer != peers_.end()) peer->second.link->Send({std::move(results[s]), {}});
+    if (peer != peers_.end())
+      peer->second.link->Send({std::move(results[s]), {}});
   }
   for (const SequenceKey& key : std::exchange(release_after_batch_, {})) {
     ReleaseOne(key);

@@ -22,15 +22,15 @@ namespace apollo {
 
 // What an expert worker does, as a state machine driven by events: merges the
 // steps that wait from all dense workers into one batch, takes it through the
-// sparse layers, sends rows of experts that live elsewhere to the worker that has
-// them, computes rows that others send, samples, and answers.
+// sparse layers, sends rows of experts that live elsewhere to the worker that
+// has them, computes rows that others send, samples, and answers.
 //
-// While a batch waits for a peer, events keep being handled, so that this worker
-// still serves that peer's rows: no two workers can wait for each other.
+// While a batch waits for a peer, events keep being handled, so that this
+// worker still serves that peer's rows: no two workers can wait for each other.
 //
-// The cache may fill up, because dense workers do not know of each other. Then the
-// sequence that was opened last makes room: its rows are answered with ABORTED, and
-// its dense worker begins it again. The oldest always goes on.
+// The cache may fill up, because dense workers do not know of each other. Then
+// the sequence that was opened last makes room: its rows are answered with
+// ABORTED, and its dense worker begins it again. The oldest always goes on.
 //
 // A peer that keeps its links but does not answer holds up a batch for
 // `answer_timeout` at most; then the rows that wait for it fail, and it gets no
@@ -51,12 +51,12 @@ class ExpertCore {
   void LinkUp(LinkId id, const Hello& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
   void LinkDown(LinkId id);
-  // Looks after peers that do not answer; call it several times a second. Frames
-  // that came before `now` have been passed to LinkFrame.
+  // Looks after peers that do not answer; call it several times a second.
+  // Frames that came before `now` have been passed to LinkFrame.
   void Tick(absl::Duration now);
 
-  // Tells dense workers to give this one no new sequences, and peers no rows. What
-  // it has goes on.
+  // Tells dense workers to give this one no new sequences, and peers no rows.
+  // What it has goes on.
   void Drain();
 
   // Whether Advance would do something.
@@ -134,7 +134,8 @@ class ExpertCore {
   std::deque<WaitingStep> waiting_;
   std::unique_ptr<Batch> batch_;
   std::vector<SequenceKey> release_after_batch_;
-  // Attempts that lost their blocks, until their dense worker has let go of them.
+  // Attempts that lost their blocks, until their dense worker has let go of
+  // them.
   std::map<SequenceKey, std::uint32_t> evicted_;
   bool draining_ = false;
   std::uint64_t opened_ = 0;

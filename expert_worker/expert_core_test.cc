@@ -309,7 +309,8 @@ TEST(ExpertCoreTest, RowsThatAreNoNumbersFailTheirSequencesAlone) {
     SequenceRows scored = Rows(1, 0, 9, false);
     scored.score_targets = {5, 6, 7};  // Of rows 6, 7 and 8.
     Frame step = Step(1, {scored, Rows(2, 0, 4), Rows(3, 0, 5)});
-    for (const int row : {7, 9}) {  // In the middle of one, the next one's first.
+    for (const int row :
+         {7, 9}) {  // In the middle of one, the next one's first.
       step.payload[static_cast<std::size_t>(row) * Config().hidden_size] = NAN;
     }
     worker.Take(step);
@@ -476,7 +477,8 @@ TEST(ExpertCoreTest, ALaterAttemptReplacesTheEarlierOne) {
   const int free = worker.core->free_blocks();
   SequenceRows second = Rows(1, 0, 18);
   second.attempt = 2;
-  // Both wait at once; the first holds other numbers, of which nothing may stay.
+  // Both wait at once; the first holds other numbers, of which nothing may
+  // stay.
   worker.Take(Step(1, {Hybrid(Rows(1, 0, 40), 3)}));
   worker.Take(Step(2, {second}));
   worker.Work();
@@ -543,8 +545,8 @@ TEST(ExpertCoreTest, AnOlderSequenceTakesTheBlocksOfTheYoungest) {
   again.start->prompt_tokens = 20;
   worker.Take(Step(5, {again}));
   worker.Work();
-  const auto whole = Reference({Step(1, {Rows(2, 0, 20)}),
-                                Step(2, {Rows(2, 20, 2)})});
+  const auto whole =
+      Reference({Step(1, {Rows(2, 0, 20)}), Step(2, {Rows(2, 20, 2)})});
   result = worker.Result();
   ASSERT_TRUE(result.outputs.at(0).status.ok());
   EXPECT_EQ(result.outputs[0].sampled->token,
@@ -560,8 +562,9 @@ TEST(ExpertCoreTest, RowsAtAnotherPositionThanTheSequenceAreRefused) {
   EXPECT_TRUE(worker.Result().outputs.at(0).status.ok());
   SequenceRows other_attempt = Rows(1, 4, 1);
   other_attempt.attempt = 2;
-  const std::vector<SequenceRows> wrong = {
-      Rows(1, 3, 1), Rows(1, 5, 1), Rows(9, 4, 1), Rows(1, 0, 4), other_attempt};
+  const std::vector<SequenceRows> wrong = {Rows(1, 3, 1), Rows(1, 5, 1),
+                                           Rows(9, 4, 1), Rows(1, 0, 4),
+                                           other_attempt};
   for (const SequenceRows& rows : wrong) {
     worker.Take(Step(2, {rows, Rows(100 + rows.sequence, 7, 1)}));
     worker.Work();
@@ -637,8 +640,7 @@ TEST(ExpertCoreTest, RowsOfAnExpertThatIsNotHereAreAnsweredSo) {
                  std::vector<float>(Config().hidden_size)},
                 kOtherDense);
     ASSERT_EQ(worker.other->frames.size(), 1u);
-    const auto& outputs =
-        std::get<ExpertOutputs>(worker.other->frames[0].body);
+    const auto& outputs = std::get<ExpertOutputs>(worker.other->frames[0].body);
     EXPECT_EQ(outputs.ticket, 77u);
     EXPECT_EQ(outputs.status.code(), StatusCode::kNotFound);
     worker.other->frames.clear();
@@ -749,8 +751,8 @@ TEST(ExpertCoreTest, CountsByLanguageAndLayer) {
 }
 
 // A row is off its family if its own top-k has not the family's expert: with
-// top-k routing those are the rows that did not use it, and with hybrid routing,
-// where every row uses it, those in which it replaced another.
+// top-k routing those are the rows that did not use it, and with hybrid
+// routing, where every row uses it, those in which it replaced another.
 TEST(ExpertCoreTest, OffFamilyIsTheGatesOwnChoice) {
   int off = 0, on = 0;
   const int first = Config().boundary;
@@ -779,7 +781,8 @@ TEST(ExpertCoreTest, APeerThatDoesNotAnswerHoldsUpABatchForALimitedTime) {
   const Division division;
   Worker worker(division.here);
   worker.AddPeer(division.there);
-  worker.Take(Step(1, {Rows(division.local, 0, 1), Rows(division.remote, 0, 1)}));
+  worker.Take(
+      Step(1, {Rows(division.local, 0, 1), Rows(division.remote, 0, 1)}));
   worker.Work();
   ASSERT_FALSE(worker.peer->frames.empty());
   const absl::Duration limit = ExpertCore::Options().answer_timeout;
@@ -844,9 +847,11 @@ TEST(ExpertCoreTest, APeerThatDidNotAnswerIsNotAskedAgainInLaterLayers) {
   // Both processes dialled: a second link to the same one.
   const auto second = std::make_shared<FakeLink>();
   worker.core->LinkUp(kPeer + 100,
-                      {WorkerRole::kExpert, "p", "m", "1", division.there}, second);
+                      {WorkerRole::kExpert, "p", "m", "1", division.there},
+                      second);
   worker.Take({Reach{division.there}, {}}, kPeer + 100);
-  worker.Take(Step(1, {Rows(division.local, 0, 1), Rows(division.remote, 0, 1)}));
+  worker.Take(
+      Step(1, {Rows(division.local, 0, 1), Rows(division.remote, 0, 1)}));
   worker.Work();
   const std::size_t asked = worker.peer->frames.size() + second->frames.size();
   ASSERT_GT(asked, 0u);
@@ -859,8 +864,8 @@ TEST(ExpertCoreTest, APeerThatDidNotAnswerIsNotAskedAgainInLaterLayers) {
   worker.core->LinkDown(kPeer + 100);
   // It is dialled again, its hello comes, and its engine still stands.
   const auto again = std::make_shared<FakeLink>();
-  worker.core->LinkUp(kPeer + 200,
-                      {WorkerRole::kExpert, "p", "m", "1", division.there}, again);
+  worker.core->LinkUp(
+      kPeer + 200, {WorkerRole::kExpert, "p", "m", "1", division.there}, again);
   worker.Work();
   EXPECT_TRUE(again->frames.empty());
   EXPECT_EQ(worker.Result().outputs.size(), 2u);  // All layers are done.

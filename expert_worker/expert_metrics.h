@@ -18,8 +18,8 @@
 namespace apollo {
 
 // An expert worker's own numbers: batches, rows, sequences, and how tokens were
-// routed, by sparse layer, expert and language. A language's counters appear with
-// its first token; there are at most as many as there are labels.
+// routed, by sparse layer, expert and language. A language's counters appear
+// with its first token; there are at most as many as there are labels.
 class ExpertMetrics final : public ExpertObserver {
  public:
   // What every process counts of requests, an expert worker counts of the

@@ -33,8 +33,9 @@ ExpertWorker::~ExpertWorker() { thread_.Stop(); }
 
 void ExpertWorker::Publish() {
   sequences_.store(core_.sequences(), std::memory_order_relaxed);
-  covered_.store(static_cast<int>(core_.ReachableExperts().size()) >= num_experts_,
-                 std::memory_order_relaxed);
+  covered_.store(
+      static_cast<int>(core_.ReachableExperts().size()) >= num_experts_,
+      std::memory_order_relaxed);
 }
 
 void ExpertWorker::OnLinkUp(LinkId id, const Hello& peer,
@@ -74,8 +75,8 @@ void ExpertWorker::Drain() {
 }
 
 absl::Duration ExpertWorker::QuietFor() const {
-  return Clock::Real().Now() - absl::Nanoseconds(last_frame_nanos_.load(
-                                   std::memory_order_relaxed));
+  return Clock::Real().Now() -
+         absl::Nanoseconds(last_frame_nanos_.load(std::memory_order_relaxed));
 }
 
 bool ExpertWorker::Ready() const {

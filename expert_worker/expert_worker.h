@@ -7,8 +7,8 @@
 #include <string>
 
 #include "engine/engine_thread.h"
-#include "engine/ticker.h"
 #include "engine/expert_stage.h"
+#include "engine/ticker.h"
 #include "expert_worker/expert_core.h"
 #include "expert_worker/observer.h"
 #include "link/link_session.h"
@@ -30,8 +30,8 @@ class ExpertWorker final : public LinkEvents {
   void OnLinkFrame(LinkId id, Frame frame) override;
   void OnLinkDown(LinkId id, absl::Status status) override;
 
-  // Takes no new sequences, and no new rows of peers, from now on; what it has may
-  // end.
+  // Takes no new sequences, and no new rows of peers, from now on; what it has
+  // may end.
   void Drain();
   // How long no frame has come.
   absl::Duration QuietFor() const;

@@ -29,8 +29,8 @@ class NoObserver final : public ExpertObserver {
   void OnPreemption() override {}
 };
 
-// Events are handled in the worker's own thread: waits for it, at most until the
-// test's time is over.
+// Events are handled in the worker's own thread: waits for it, at most until
+// the test's time is over.
 void WaitUntil(const ExpertWorker& worker, bool ready) {
   while (worker.Ready() != ready) std::this_thread::yield();
 }

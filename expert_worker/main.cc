@@ -59,9 +59,10 @@ ABSL_FLAG(std::string, cache_dtype, "auto",
 ABSL_FLAG(bool, cache_prefault, false,
           "Take the cache's memory from the machine at the start, not as it is "
           "first used: steadier, and sure to be there.");
-ABSL_FLAG(std::string, weights, "auto",
-          "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
-          "int4; the same in all workers of a cluster.");
+ABSL_FLAG(
+    std::string, weights, "auto",
+    "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
+    "int4; the same in all workers of a cluster.");
 
 namespace apollo {
 namespace {
@@ -73,18 +74,18 @@ absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
   ASSIGN_OR_RETURN(Membership members,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
-  RETURN_IF_ERROR(CheckAboveZero("answer_timeout",
-                                 absl::GetFlag(FLAGS_answer_timeout)));
-  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
+  RETURN_IF_ERROR(
+      CheckAboveZero("answer_timeout", absl::GetFlag(FLAGS_answer_timeout)));
+  ASSIGN_OR_RETURN(const int threads,
+                   ThreadCount(absl::GetFlag(FLAGS_threads)));
   ASSIGN_OR_RETURN(const std::optional<WeightFormat> weights,
                    ParseWeights(absl::GetFlag(FLAGS_weights)));
+  ASSIGN_OR_RETURN(const OpenModel model,
+                   OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
   ASSIGN_OR_RETURN(
-      const OpenModel model,
-      OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
-  ASSIGN_OR_RETURN(CacheOptions cache,
-                   ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
-                                     absl::GetFlag(FLAGS_cache_dtype),
-                                     model.format));
+      CacheOptions cache,
+      ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
+                        absl::GetFlag(FLAGS_cache_dtype), model.format));
   cache.prefault = absl::GetFlag(FLAGS_cache_prefault);
   ASSIGN_OR_RETURN(
       const std::set<int> experts,
@@ -94,10 +95,9 @@ absl::Status Run() {
                                          absl::GetFlag(FLAGS_families),
                                          model.config.num_experts));
   ThreadPool pool(threads);
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<ExpertStage> stage,
-      ExpertStage::Load(model.config, *model.weights, experts, cache,
-                        pool, LogLoadProgress()));
+  ASSIGN_OR_RETURN(std::unique_ptr<ExpertStage> stage,
+                   ExpertStage::Load(model.config, *model.weights, experts,
+                                     cache, pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
   ExpertMetrics metrics(*registry, model.config, LanguageLabels(families),
@@ -105,8 +105,12 @@ absl::Status Run() {
   const std::int64_t cache_tokens = stage->cache().tokens();
   ExpertWorker worker({absl::GetFlag(FLAGS_answer_timeout)}, std::move(stage),
                       metrics);
-  const Hello self = {WorkerRole::kExpert, absl::GetFlag(FLAGS_name), model.hash,
-                      kVersion, experts, cache_tokens};
+  const Hello self = {WorkerRole::kExpert,
+                      absl::GetFlag(FLAGS_name),
+                      model.hash,
+                      kVersion,
+                      experts,
+                      cache_tokens};
   WorkerLinkAcceptor acceptor(self, worker);
   GrpcLinkService service(acceptor);
   ServerOptions options;
@@ -118,20 +122,19 @@ absl::Status Run() {
   PeerSet peers(std::move(members), MakeGrpcDialer(MakeClusterChannel), self,
                 worker);
   peers.Start();
-  LogInfo("started",
-          {{"address", server->address()},
-           {"metrics", server->metrics_address()},
-           {"model_hash", model.hash},
-           {"sparse_layers", model.config.num_sparse_layers()},
-           {"experts", static_cast<int>(experts.size())},
-           {"threads", threads},
+  LogInfo("started", {{"address", server->address()},
+                      {"metrics", server->metrics_address()},
+                      {"model_hash", model.hash},
+                      {"sparse_layers", model.config.num_sparse_layers()},
+                      {"experts", static_cast<int>(experts.size())},
+                      {"threads", threads},
                       {"weights", absl::GetFlag(FLAGS_weights)},
                       {"cpu_level", CpuLevelName(CurrentCpuLevel())}});
   server->RunUntilStopped([&worker] { return worker.Ready(); });
   LogInfo("stopping");
   worker.Drain();
-  // What is in progress, or was under way when dense workers and peers were told,
-  // may end before the links are cut.
+  // What is in progress, or was under way when dense workers and peers were
+  // told, may end before the links are cut.
   const absl::Duration deadline = Clock::Real().Now() + absl::Seconds(10);
   while ((worker.sequences() > 0 || worker.QuietFor() < kQuiet) &&
          Clock::Real().Now() < deadline) {

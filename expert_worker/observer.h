@@ -18,8 +18,8 @@ struct RoutedRows {
   int off_family = 0;  // See LayerUse::off_family_tokens.
 };
 
-// Told what an expert worker does, to count it. Called from the engine's thread;
-// must return at once.
+// Told what an expert worker does, to count it. Called from the engine's
+// thread; must return at once.
 class ExpertObserver {
  public:
   virtual ~ExpertObserver() = default;

@@ -133,9 +133,9 @@ HWY_INLINE void ScoreTiles(int count, const float* const* queries,
   }
 }
 
-// scores becomes exp(scores - max), zero beyond `count`; returns the sum, which is
-// no number if some score is none (or infinite): Max and Exp would lose it. The
-// buffer is padded to whole blocks.
+// scores becomes exp(scores - max), zero beyond `count`; returns the sum, which
+// is no number if some score is none (or infinite): Max and Exp would lose it.
+// The buffer is padded to whole blocks.
 HWY_INLINE float Exponentials(float* scores, int count, int padded) {
   const F32 d;
   std::fill(scores + count, scores + padded,
@@ -248,8 +248,8 @@ HWY_INLINE void AddValues(int count, const float* weights,
   }
 }
 
-// Some query heads, which share a kv head, of some rows. T: float, bfloat16_t or
-// float16_t.
+// Some query heads, which share a kv head, of some rows. T: float, bfloat16_t
+// or float16_t.
 template <typename T>
 void AttendTileIn(const AttentionShape& shape, const AttentionTile& tile,
                   int first_head, int group, const float* q,

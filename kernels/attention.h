@@ -11,15 +11,16 @@ namespace apollo {
 // Tokens in one block of a paged key/value cache.
 inline constexpr int kBlockTokens = 16;
 
-// How keys and values are stored. All arithmetic is in float32; both kinds of 16
-// bits (rounded to nearest even) halve what is read. f16 keeps 11 significant bits
-// and numbers up to 65504, to which larger ones are cut; bf16 keeps 8 and all
-// numbers.
+// How keys and values are stored. All arithmetic is in float32; both kinds of
+// 16 bits (rounded to nearest even) halve what is read. f16 keeps 11
+// significant bits and numbers up to 65504, to which larger ones are cut; bf16
+// keeps 8 and all numbers.
 enum class CacheType { kFloat32, kBf16, kF16 };
 
 struct AttentionShape {
   int heads = 0;
-  int kv_heads = 0;  // Divides heads; query head h reads kv head h / (heads / kv_heads).
+  int kv_heads =
+      0;  // Divides heads; query head h reads kv head h / (heads / kv_heads).
   int head_size = 0;
   CacheType cache_type = CacheType::kFloat32;
 

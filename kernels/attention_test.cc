@@ -55,11 +55,18 @@ struct Sequence {
 TEST(AttentionTest, AgreesWithTheReferenceAndIgnoresLaterSlotsAndOtherRows) {
   constexpr auto kBf16 = CacheType::kBf16;
   constexpr auto kF16 = CacheType::kF16;
-  for (const AttentionShape shape :
-       {AttentionShape{4, 2, 8}, {9, 3, 64}, {2, 2, 10}, {6, 1, 40},
-        {4, 2, 8, kBf16}, {9, 3, 64, kBf16}, {2, 2, 10, kBf16},
-        {6, 1, 40, kBf16}, {4, 2, 8, kF16}, {9, 3, 64, kF16}, {2, 2, 10, kF16},
-        {6, 1, 40, kF16}}) {
+  for (const AttentionShape shape : {AttentionShape{4, 2, 8},
+                                     {9, 3, 64},
+                                     {2, 2, 10},
+                                     {6, 1, 40},
+                                     {4, 2, 8, kBf16},
+                                     {9, 3, 64, kBf16},
+                                     {2, 2, 10, kBf16},
+                                     {6, 1, 40, kBf16},
+                                     {4, 2, 8, kF16},
+                                     {9, 3, 64, kF16},
+                                     {2, 2, 10, kF16},
+                                     {6, 1, 40, kF16}}) {
     const int size = shape.heads * shape.head_size;
     std::vector<Sequence> sequences;
     std::vector<AttentionRow> rows;
@@ -95,8 +102,8 @@ TEST(AttentionTest, AgreesWithTheReferenceAndIgnoresLaterSlotsAndOtherRows) {
           }
           // Alone: bit-identical.
           std::vector<float> alone(size);
-          Attention(shape, {&rows[r], 1}, &q[r * size], size, alone.data(), size,
-                    pool);
+          Attention(shape, {&rows[r], 1}, &q[r * size], size, alone.data(),
+                    size, pool);
           for (int i = 0; i < size; ++i) ASSERT_EQ(alone[i], out[r * size + i]);
         }
       }
@@ -106,11 +113,14 @@ TEST(AttentionTest, AgreesWithTheReferenceAndIgnoresLaterSlotsAndOtherRows) {
 }
 
 TEST(AttentionTest, APromptsRowsAreWhatEachIsAloneAndInTheReference) {
-  // Rows that follow each other are computed together; 30 and 50 heads that share
-  // one kv head are more than fit into a tile.
-  for (const AttentionShape shape :
-       {AttentionShape{9, 3, 64}, {14, 2, 64, CacheType::kBf16}, {2, 2, 10},
-        {6, 1, 40}, {30, 1, 24}, {50, 1, 8}}) {
+  // Rows that follow each other are computed together; 30 and 50 heads that
+  // share one kv head are more than fit into a tile.
+  for (const AttentionShape shape : {AttentionShape{9, 3, 64},
+                                     {14, 2, 64, CacheType::kBf16},
+                                     {2, 2, 10},
+                                     {6, 1, 40},
+                                     {30, 1, 24},
+                                     {50, 1, 8}}) {
     const int size = shape.heads * shape.head_size;
     const Sequence a(shape, 90, 1), b(shape, 37, 2);
     std::vector<AttentionRow> rows;

@@ -105,15 +105,13 @@ absl::StatusOr<CpuLevel> ParseCpuLevel(std::string_view name) {
                      "\" is missing; this machine's best is ",
                      CpuLevelName(BestCpuLevel())));
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", ToAbsl(name),
-                   "\" is no instruction set; it must be generic, avx2, avx512, "
-                   "avx512_vnni or avx512_bf16"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", ToAbsl(name),
+      "\" is no instruction set; it must be generic, avx2, avx512, "
+      "avx512_vnni or avx512_bf16"));
 }
 
-CpuLevel CurrentCpuLevel() {
-  return Current().load(std::memory_order_relaxed);
-}
+CpuLevel CurrentCpuLevel() { return Current().load(std::memory_order_relaxed); }
 
 void UseCpuLevel(CpuLevel level) {
   APOLLO_CHECK(level <= BestCpuLevel());

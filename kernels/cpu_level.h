@@ -32,8 +32,8 @@ absl::StatusOr<CpuLevel> ParseCpuLevel(std::string_view name);
 // The level that kernels use: the best unless another was set.
 CpuLevel CurrentCpuLevel();
 
-// Sets the level of the whole process, Highway's kernels too. Not while a kernel
-// runs. The machine must have it.
+// Sets the level of the whole process, Highway's kernels too. Not while a
+// kernel runs. The machine must have it.
 void UseCpuLevel(CpuLevel level);
 
 // Sets the level that the environment variable APOLLO_CPU_LEVEL names, if it is

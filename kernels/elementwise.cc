@@ -32,9 +32,9 @@ void RmsNormRow(const float* x, int size, const float* weight, float eps,
   const float scale = 1.0f / std::sqrt(sum / static_cast<float>(size) + eps);
   const auto scales = hn::Set(d, scale);
   for (i = 0; i + lanes <= size; i += lanes) {
-    hn::StoreU(hn::Mul(hn::LoadU(d, weight + i),
-                       hn::Mul(hn::LoadU(d, x + i), scales)),
-               d, out + i);
+    hn::StoreU(
+        hn::Mul(hn::LoadU(d, weight + i), hn::Mul(hn::LoadU(d, x + i), scales)),
+        d, out + i);
   }
   for (; i < size; ++i) out[i] = weight[i] * (x[i] * scale);
 }
@@ -46,7 +46,8 @@ void SiluMulRow(const float* gate, const float* up, int size, float* out) {
   // Exp is defined up to 104; beyond 88 the result is zero in any case.
   const auto limit = hn::Set(d, 88.0f);
   const auto silu = [&](auto g, auto u) {
-    return hn::Mul(hn::Div(g, hn::Add(one, hn::Exp(d, hn::Min(limit, hn::Neg(g))))), u);
+    return hn::Mul(
+        hn::Div(g, hn::Add(one, hn::Exp(d, hn::Min(limit, hn::Neg(g))))), u);
   };
   int i = 0;
   for (; i + lanes <= size; i += lanes) {
@@ -96,23 +97,25 @@ std::int64_t Grain(int size) { return 8192 / (size + 1) + 1; }
 
 void RmsNorm(const float* x, int rows, int size, const float* weight, float eps,
              float* out, ThreadPool& pool) {
-  pool.ParallelFor(rows, Grain(size), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) {
-      HWY_DYNAMIC_DISPATCH(RmsNormRow)
-      (x + r * size, size, weight, eps, out + r * size);
-    }
-  });
+  pool.ParallelFor(rows, Grain(size),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t r = begin; r < end; ++r) {
+                       HWY_DYNAMIC_DISPATCH(RmsNormRow)
+                       (x + r * size, size, weight, eps, out + r * size);
+                     }
+                   });
 }
 
 void SiluMul(const float* gate_up, int rows, int size, float* out,
              ThreadPool& pool) {
-  pool.ParallelFor(rows, Grain(size), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) {
-      const float* gate = gate_up + r * 2 * size;
-      HWY_DYNAMIC_DISPATCH(SiluMulRow)
-      (gate, gate + size, size, out + r * size);
-    }
-  });
+  pool.ParallelFor(rows, Grain(size),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t r = begin; r < end; ++r) {
+                       const float* gate = gate_up + r * 2 * size;
+                       HWY_DYNAMIC_DISPATCH(SiluMulRow)
+                       (gate, gate + size, size, out + r * size);
+                     }
+                   });
 }
 
 void AddScaled(const float* x, float scale, int size, float* y) {

@@ -25,15 +25,18 @@ TEST(RmsNormTest, AgreesWithTheReference) {
     const std::vector<float> x = Random(3 * size, 5);
     const std::vector<float> weight = Random(size, 2);
     std::vector<float> expected(3 * size);
-    reference::RmsNorm(x.data(), 3, size, weight.data(), 1e-5f, expected.data());
+    reference::RmsNorm(x.data(), 3, size, weight.data(), 1e-5f,
+                       expected.data());
     ForEachTarget([&] {
       std::vector<float> out(3 * size);
       RmsNorm(x.data(), 3, size, weight.data(), 1e-5f, out.data(), pool);
-      for (int i = 0; i < 3 * size; ++i) ASSERT_NEAR(out[i], expected[i], 2e-6 * 8);
+      for (int i = 0; i < 3 * size; ++i)
+        ASSERT_NEAR(out[i], expected[i], 2e-6 * 8);
       // In place.
       out = x;
       RmsNorm(out.data(), 3, size, weight.data(), 1e-5f, out.data(), pool);
-      for (int i = 0; i < 3 * size; ++i) ASSERT_NEAR(out[i], expected[i], 2e-6 * 8);
+      for (int i = 0; i < 3 * size; ++i)
+        ASSERT_NEAR(out[i], expected[i], 2e-6 * 8);
     });
   }
 }

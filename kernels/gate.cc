@@ -24,14 +24,12 @@ bool ChooseExperts(const float* logits, const GateOptions& options, int pinned,
 
   std::vector<int> order(options.experts);
   std::iota(order.begin(), order.end(), 0);
-  std::partial_sort(order.begin(), order.begin() + options.top_k, order.end(),
-                    [&p](int a, int b) {
-                      return p[a] != p[b] ? p[a] > p[b] : a < b;
-                    });
+  std::partial_sort(
+      order.begin(), order.begin() + options.top_k, order.end(),
+      [&p](int a, int b) { return p[a] != p[b] ? p[a] > p[b] : a < b; });
   order.resize(options.top_k);
-  const bool replaces =
-      pinned >= 0 &&
-      std::find(order.begin(), order.end(), pinned) == order.end();
+  const bool replaces = pinned >= 0 && std::find(order.begin(), order.end(),
+                                                 pinned) == order.end();
   if (replaces) order.back() = pinned;
   float chosen = 0;
   for (int j = 0; j < options.top_k; ++j) {

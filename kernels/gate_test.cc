@@ -69,9 +69,9 @@ TEST(ChooseExpertsTest, SaysWhetherThePinnedExpertReplacedOne) {
   const std::vector<std::pair<int, bool>> kCases = {
       {-1, false}, {0, true}, {1, false}, {2, true}, {3, false}, {4, true}};
   for (const auto& [pinned, replaces] : kCases) {
-    EXPECT_EQ(ChooseExperts(kLogits.data(), {5, 2, false}, pinned,
-                            choices.data()),
-              replaces)
+    EXPECT_EQ(
+        ChooseExperts(kLogits.data(), {5, 2, false}, pinned, choices.data()),
+        replaces)
         << pinned;
   }
 }

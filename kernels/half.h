@@ -33,8 +33,9 @@ inline float F32FromF16Bits(std::uint16_t bits) {
   return std::bit_cast<float>(sign | widened << 23 | mantissa << 13);
 }
 
-// To nearest, ties to even; what is finite stays so: beyond 65504 it becomes that.
-// NaN stays NaN. Without branches, so that a loop of it is a loop of vectors.
+// To nearest, ties to even; what is finite stays so: beyond 65504 it becomes
+// that. NaN stays NaN. Without branches, so that a loop of it is a loop of
+// vectors.
 inline std::uint16_t F16BitsFromF32(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = bits >> 31 << 15;

@@ -97,8 +97,9 @@ double SumExpOf(const float* x, int size, float top, float scale) {
     const int end = std::min(size, i + kChunk);
     auto part = hn::Zero(d);
     for (; i + lanes <= end; i += lanes) {
-      part = hn::Add(part, hn::Exp(d, hn::Mul(hn::Sub(hn::LoadU(d, x + i), tops),
-                                              scales)));
+      part = hn::Add(
+          part,
+          hn::Exp(d, hn::Mul(hn::Sub(hn::LoadU(d, x + i), tops), scales)));
     }
     sum += hn::GetLane(hn::SumOfLanes(d, part));
   }
@@ -139,8 +140,8 @@ double SumExp(const float* logits, int size, float top, float scale) {
 std::vector<std::int32_t> TokensAtLeast(const float* logits, int size,
                                         float least) {
   std::vector<std::int32_t> tokens(size);
-  tokens.resize(HWY_DYNAMIC_DISPATCH(TokensFrom)(logits, size, least,
-                                                 tokens.data()));
+  tokens.resize(
+      HWY_DYNAMIC_DISPATCH(TokensFrom)(logits, size, least, tokens.data()));
   return tokens;
 }
 

@@ -19,7 +19,8 @@ TEST(LogitsTest, LogSumExpIsExactForLargeLogits) {
 
 TEST(LogitsTest, TopTokensAreSortedWithTiesToTheLowerToken) {
   const std::vector<float> logits = {1, 3, 2, 3};
-  EXPECT_EQ(TopTokens(logits.data(), 4, 3), (std::vector<std::int32_t>{1, 3, 2}));
+  EXPECT_EQ(TopTokens(logits.data(), 4, 3),
+            (std::vector<std::int32_t>{1, 3, 2}));
   EXPECT_EQ(TopTokens(logits.data(), 4, 99).size(), 4u);
   EXPECT_TRUE(TopTokens(logits.data(), 4, 0).empty());
 }

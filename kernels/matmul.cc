@@ -55,8 +55,7 @@ HWY_INLINE void AddAll(const Problem& p, const float* w, const float* x,
     V ws[P * kVectors];
     for (int q = 0; q < P; ++q) {
       for (int v = 0; v < kVectors; ++v) {
-        ws[q * kVectors + v] =
-            hn::Load(F32(), w + q * panel_size + v * kLanes);
+        ws[q * kVectors + v] = hn::Load(F32(), w + q * panel_size + v * kLanes);
       }
     }
     w += PackedMatrix::kPanel;
@@ -99,10 +98,10 @@ HWY_INLINE void Tile(const Problem& p, const W* weights, int row, int panel) {
     for (int s = 0; s < kSums; ++s) sums[r][s] = hn::Zero(d);
   }
   const int inputs = sizeof(W) == 2 ? (p.inputs + 1) / 2 * 2 : p.inputs;
-  AddAll<R, P>(p,
-               weights + static_cast<std::size_t>(panel) * inputs *
-                             PackedMatrix::kPanel,
-               p.x + row * p.x_stride, sums);
+  AddAll<R, P>(
+      p,
+      weights + static_cast<std::size_t>(panel) * inputs * PackedMatrix::kPanel,
+      p.x + row * p.x_stride, sums);
   for (int r = 0; r < R; ++r) {
     float* out = p.out + (row + r) * p.out_stride;
     for (int s = 0; s < kSums; ++s) {
@@ -118,8 +117,8 @@ HWY_INLINE void Tile(const Problem& p, const W* weights, int row, int panel) {
   }
 }
 
-// All row tiles for panels [begin, end). R x P x kVectors sums must fit into the
-// registers: 16 with AVX2 (12 sums), 32 with AVX-512 (24).
+// All row tiles for panels [begin, end). R x P x kVectors sums must fit into
+// the registers: 16 with AVX2 (12 sums), 32 with AVX-512 (24).
 template <typename W>
 void Panels(const Problem& p, const W* weights, int rows, int begin, int end) {
   constexpr int kTall = kVectors == 1 ? 12 : 6;  // Rows of the tall tile.

@@ -29,12 +29,20 @@ PackedMatrix Pack(const std::vector<float>& w, int outputs, int inputs,
 }
 
 TEST(MatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndInstructionSet) {
-  for (const auto& [rows, outputs, inputs] :
-       {std::tuple{1, 1, 1}, {1, 16, 8}, {1, 200, 33}, {2, 97, 24}, {3, 130, 40},
-        {4, 31, 7}, {5, 48, 64}, {6, 64, 100}, {13, 17, 57}, {37, 33, 16}}) {
+  for (const auto& [rows, outputs, inputs] : {std::tuple{1, 1, 1},
+                                              {1, 16, 8},
+                                              {1, 200, 33},
+                                              {2, 97, 24},
+                                              {3, 130, 40},
+                                              {4, 31, 7},
+                                              {5, 48, 64},
+                                              {6, 64, 100},
+                                              {13, 17, 57},
+                                              {37, 33, 16}}) {
     const std::vector<float> x = Random(rows * inputs, 1);
     const std::vector<float> bias = Random(outputs, 3);
-    for (const WeightFormat format : {WeightFormat::kF32, WeightFormat::kBF16}) {
+    for (const WeightFormat format :
+         {WeightFormat::kF32, WeightFormat::kBF16}) {
       const PackedMatrix packed =
           Pack(Random(outputs * inputs, 2), outputs, inputs, format);
       // The weights as stored, so that rounding to bf16 is not at question.
@@ -48,8 +56,8 @@ TEST(MatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndInstructionSet) {
           ThreadPool pool(threads);
           const int stride = outputs + 3;
           std::vector<float> out(rows * stride, -7.0f);
-          MatMul(x.data(), rows, inputs, packed, bias.data(), out.data(), stride,
-                 pool);
+          MatMul(x.data(), rows, inputs, packed, bias.data(), out.data(),
+                 stride, pool);
           for (int r = 0; r < rows; ++r) {
             for (int o = 0; o < outputs; ++o) {
               // Rounding of a chain of n adds of numbers below 1: about

@@ -19,9 +19,9 @@ inline bool IsQuantized(WeightFormat format) {
   return format == WeightFormat::kInt8 || format == WeightFormat::kInt4;
 }
 
-// A weight matrix W [outputs, inputs], stored for MatMul in panels of neighbouring
-// outputs. What a panel lacks of outputs or a group of inputs is padding that
-// changes no result.
+// A weight matrix W [outputs, inputs], stored for MatMul in panels of
+// neighbouring outputs. What a panel lacks of outputs or a group of inputs is
+// padding that changes no result.
 //
 //   kF32   [panels of 16][inputs][16]
 //   kBF16  [panels of 16][pairs of inputs][16][2]
@@ -29,9 +29,9 @@ inline bool IsQuantized(WeightFormat format) {
 //          [8][32][4] bytes w + 128 for output o and input 4v + j at [v][o][j],
 //          [32] scales; the number is w * scale, w from -127 to 127
 //   kInt4  [panels of 32][groups] blocks of 640 bytes:
-//          [4][32][4] bytes: inputs 4v + j in the low and 16 + 4v + j in the high
-//          halves, [32] scales, [32] minima; the number is w * scale + minimum,
-//          w from 0 to 15
+//          [4][32][4] bytes: inputs 4v + j in the low and 16 + 4v + j in the
+//          high halves, [32] scales, [32] minima; the number is w * scale +
+//          minimum, w from 0 to 15
 //
 // Fill it with SetRows, then treat it as immutable.
 class PackedMatrix {
@@ -43,8 +43,9 @@ class PackedMatrix {
   PackedMatrix() = default;
   PackedMatrix(int outputs, int inputs, WeightFormat format);
 
-  // One that lies in memory of someone else, which must outlive it: Bytes() bytes
-  // aligned to 64, as data() of another one gave them. SetRows must not be called.
+  // One that lies in memory of someone else, which must outlive it: Bytes()
+  // bytes aligned to 64, as data() of another one gave them. SetRows must not
+  // be called.
   static PackedMatrix View(int outputs, int inputs, WeightFormat format,
                            const void* data);
 

@@ -1,6 +1,6 @@
-// AVX2: tiles of 1 row by 32 outputs, 2 by 16, or 3 or 4 by 8, whose sums stay in
-// registers. With few rows reading the weights takes the time, and they are read in
-// their order.
+// AVX2: tiles of 1 row by 32 outputs, 2 by 16, or 3 or 4 by 8, whose sums stay
+// in registers. With few rows reading the weights takes the time, and they are
+// read in their order.
 
 #include "kernels/quantized_panels.h"
 
@@ -31,7 +31,8 @@ HWY_INLINE void Prefetch(const std::uint8_t* block, int bytes) {
   constexpr int kAhead = 4096;
 #pragma GCC unroll 32
   for (int i = 0; i < bytes; i += 64) {
-    _mm_prefetch(reinterpret_cast<const char*>(block) + kAhead + i, _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(block) + kAhead + i,
+                 _MM_HINT_T0);
   }
 }
 
@@ -44,8 +45,8 @@ HWY_INLINE __m256 Halves(const std::uint8_t* at) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
 }
 
-// dot[r][p] = w . x for the 8 outputs of part p. |w| <= 127 and |x| <= 127, so that
-// two products fit into 16 bits.
+// dot[r][p] = w . x for the 8 outputs of part p. |w| <= 127 and |x| <= 127, so
+// that two products fit into 16 bits.
 template <int R, int P>
 HWY_INLINE void DotsInt8(const std::uint8_t* block, const std::int8_t* x,
                          __m256i (&dot)[R][P]) {
@@ -60,16 +61,14 @@ HWY_INLINE void DotsInt8(const std::uint8_t* block, const std::int8_t* x,
   for (int v = 0; v < 8; ++v) {
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) {
-      const __m256i w =
-          _mm256_xor_si256(Load(block + v * 128 + p * 32), flip);
+      const __m256i w = _mm256_xor_si256(Load(block + v * 128 + p * 32), flip);
       const __m256i size = _mm256_abs_epi8(w);
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
         const __m256i signed_x =
             _mm256_sign_epi8(Quad(x + r * kGroup + v * 4), w);
         const __m256i pairs = _mm256_maddubs_epi16(size, signed_x);
-        dot[r][p] =
-            _mm256_add_epi32(dot[r][p], _mm256_madd_epi16(pairs, ones));
+        dot[r][p] = _mm256_add_epi32(dot[r][p], _mm256_madd_epi16(pairs, ones));
       }
     }
   }
@@ -124,18 +123,18 @@ void AddOutliers(std::span<const QuantizedRows::Outlier> outliers,
         panel + static_cast<std::size_t>(outlier.group) *
                     (kInt8 ? kInt8Block : kInt4Block);
     const int input = outlier.input;
-    const __m256i quads = Load(
-        block + (kInt8 ? input / 4 : input % 16 / 4) * 128 + part * 32);
+    const __m256i quads =
+        Load(block + (kInt8 ? input / 4 : input % 16 / 4) * 128 + part * 32);
     const __m128i shift =
         _mm_cvtsi32_si128(input % 4 * 8 + (!kInt8 && input >= 16 ? 4 : 0));
     const __m256i w = _mm256_sub_epi32(
         _mm256_and_si256(_mm256_srl_epi32(quads, shift), mask), zero);
     const __m256 x = _mm256_set1_ps(outlier.x);
     float* sums = acc + outlier.row * 8;
-    __m256 sum = _mm256_fmadd_ps(
-        _mm256_cvtepi32_ps(w),
-        _mm256_mul_ps(Halves(block + kScales + part * 16), x),
-        _mm256_loadu_ps(sums));
+    __m256 sum =
+        _mm256_fmadd_ps(_mm256_cvtepi32_ps(w),
+                        _mm256_mul_ps(Halves(block + kScales + part * 16), x),
+                        _mm256_loadu_ps(sums));
     if constexpr (!kInt8) {
       sum = _mm256_fmadd_ps(Halves(block + kInt4Minima + part * 16), x, sum);
     }
@@ -168,13 +167,13 @@ HWY_INLINE void TilePart(const QuantizedProblem& p, const std::uint8_t* block,
     }
 #pragma GCC unroll 4
     for (int q = 0; q < P; ++q) {
-      const __m256 w = Halves(block + (kInt8 ? kInt8Scales : kInt4Scales) +
-                              (part + q) * 16);
+      const __m256 w =
+          Halves(block + (kInt8 ? kInt8Scales : kInt4Scales) + (part + q) * 16);
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
-        acc[r][q] = _mm256_fmadd_ps(
-            _mm256_cvtepi32_ps(dot[r][q]),
-            _mm256_mul_ps(w, _mm256_set1_ps(scales[r])), acc[r][q]);
+        acc[r][q] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[r][q]),
+                                    _mm256_mul_ps(w, _mm256_set1_ps(scales[r])),
+                                    acc[r][q]);
       }
       if constexpr (!kInt8) {
         const __m256 minima = Halves(block + kInt4Minima + (part + q) * 16);
@@ -194,7 +193,8 @@ HWY_INLINE void TilePart(const QuantizedProblem& p, const std::uint8_t* block,
   for (int q = 0; q < P; ++q) {
     alignas(32) float sums_of_rows[R * 8];
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) _mm256_store_ps(sums_of_rows + r * 8, acc[r][q]);
+    for (int r = 0; r < R; ++r)
+      _mm256_store_ps(sums_of_rows + r * 8, acc[r][q]);
     AddOutliers<kInt8>(p.x.outliers(tile), first_block, part + q, sums_of_rows);
     const int first = panel * kPanel + (part + q) * 8;
     const int count = std::clamp(p.w.outputs() - first, 0, 8);

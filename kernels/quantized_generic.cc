@@ -69,8 +69,8 @@ float Output(const QuantizedProblem& p, const std::uint8_t* panel, int o,
   }
   for (const QuantizedRows::Outlier& outlier : p.x.outliers(tile)) {
     if (outlier.row != r) continue;
-    block = panel + static_cast<std::size_t>(outlier.group) *
-                        BlockBytes(p.w.format());
+    block = panel +
+            static_cast<std::size_t>(outlier.group) * BlockBytes(p.w.format());
     const float w = F16At(block + (int8 ? kInt8Scales : kInt4Scales) + o * 2);
     acc = std::fma(static_cast<float>(NumberAt(block, o, outlier.input, int8)),
                    w * outlier.x, acc);

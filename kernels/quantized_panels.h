@@ -5,7 +5,8 @@
 #include "kernels/packed_matrix.h"
 #include "kernels/quantized_rows.h"
 
-// Matrix products of kInt8 and kInt4 weights, by instruction set. For matmul.cc.
+// Matrix products of kInt8 and kInt4 weights, by instruction set. For
+// matmul.cc.
 namespace apollo {
 
 struct QuantizedProblem {
@@ -27,7 +28,8 @@ struct QuantizedProblem {
 using QuantizedPanels = void (*)(const QuantizedProblem& problem, int begin,
                                  int end);
 
-void QuantizedPanelsGeneric(const QuantizedProblem& problem, int begin, int end);
+void QuantizedPanelsGeneric(const QuantizedProblem& problem, int begin,
+                            int end);
 // Tiles of up to 4 rows.
 void QuantizedPanelsAvx2(const QuantizedProblem& problem, int begin, int end);
 // Tiles of up to 6 rows.

@@ -19,8 +19,8 @@ namespace apollo {
 namespace {
 
 // Times a row's mean |x|. Measured with SmolLM2 and int8 weights
-// (benchmarks/quality): mean divergence from float32 0.0025 with 8, 0.0027 with 10,
-// 0.0029 with 12, 0.0058 without outliers.
+// (benchmarks/quality): mean divergence from float32 0.0025 with 8, 0.0027 with
+// 10, 0.0029 with 12, 0.0058 without outliers.
 constexpr float kOutlier = 10.0f;
 
 constexpr int kMostTileRows = 16;
@@ -49,8 +49,8 @@ using I8 = hn::Rebind<std::int8_t, F32>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(F32()));
 constexpr int kVectors = kGroup / kLanes;
 
-// kOutlier times the mean of |x|. Sixteen sums and additions alone, so that it is
-// the same number for vectors of any length.
+// kOutlier times the mean of |x|. Sixteen sums and additions alone, so that it
+// is the same number for vectors of any length.
 float OutlierLimit(const float* x, int inputs) {
   const F32 d;
   hn::Vec<F32> sums[16 / kLanes];
@@ -58,8 +58,7 @@ float OutlierLimit(const float* x, int inputs) {
   int i = 0;
   for (; i + 16 <= inputs; i += 16) {
     for (int v = 0; v < 16 / kLanes; ++v) {
-      sums[v] =
-          hn::Add(sums[v], hn::Abs(hn::LoadU(d, x + i + v * kLanes)));
+      sums[v] = hn::Add(sums[v], hn::Abs(hn::LoadU(d, x + i + v * kLanes)));
     }
   }
   HWY_ALIGN float lanes[16];
@@ -84,7 +83,8 @@ HWY_INLINE float TakeOutliers(float limit, int group, const GroupTarget& to,
     const auto above = hn::Gt(size, limits);
     std::uint8_t bytes[8] = {};
     hn::StoreMaskBits(d, above, bytes);
-    for (unsigned bits = bytes[0] | bytes[1] << 8; bits != 0; bits &= bits - 1) {
+    for (unsigned bits = bytes[0] | bytes[1] << 8; bits != 0;
+         bits &= bits - 1) {
       const int lane = std::countr_zero(bits);
       HWY_ALIGN float x[kLanes];
       hn::Store(v[i], d, x);
@@ -104,8 +104,8 @@ HWY_INLINE void QuantizeGroupOf(const float* x, float limit, int group,
   const I32 di;
   const I8 d8;
   hn::Vec<F32> v[kVectors];
-  // Numbers without their sign compare as whole numbers do, with infinity and NaN
-  // above all others.
+  // Numbers without their sign compare as whole numbers do, with infinity and
+  // NaN above all others.
   const auto magnitude = hn::Set(di, 0x7fffffff);
   auto most = hn::Zero(di);
   for (int i = 0; i < kVectors; ++i) {
@@ -149,7 +149,8 @@ void QuantizeTile(const float* x, std::ptrdiff_t x_stride, int rows, int inputs,
       const float* group = x + r * x_stride + i;
       HWY_ALIGN float padded[kGroup];
       if (i + kGroup > inputs) {
-        for (int j = 0; j < kGroup; ++j) padded[j] = i + j < inputs ? group[j] : 0;
+        for (int j = 0; j < kGroup; ++j)
+          padded[j] = i + j < inputs ? group[j] : 0;
         group = padded;
       }
       to.row = r;

@@ -10,21 +10,21 @@
 
 namespace apollo {
 
-// Rows of activations in int8, in groups of 32 inputs with a float32 scale each,
-// laid out for tiles of neighbouring rows: rows are dealt out to as few tiles of at
-// most `tile` rows as there can be, tall ones first, and within a tile all rows'
-// numbers of one group lie together: [tiles][groups][rows of the tile][32], scales
-// and sums likewise without the 32.
+// Rows of activations in int8, in groups of 32 inputs with a float32 scale
+// each, laid out for tiles of neighbouring rows: rows are dealt out to as few
+// tiles of at most `tile` rows as there can be, tall ones first, and within a
+// tile all rows' numbers of one group lie together: [tiles][groups][rows of the
+// tile][32], scales and sums likewise without the 32.
 //
 // Numbers that are much larger than the rest of their row (10 times the mean of
 // |x|) would take the precision from all others in their group. There are few;
 // these outliers are kept as they are, beside the rest, where they are zeros.
 //
-// A group's scale is max|x| / 127 and its numbers are x / scale to nearest, ties to
-// even. Below 2^-100 max|x| counts as zero: scale and numbers are zero. If a
-// number is not finite, the scale is NaN, and so is every product of the row.
-// Inputs that the last group lacks are zeros. The result depends on nothing but
-// the row's numbers, whatever the instruction set.
+// A group's scale is max|x| / 127 and its numbers are x / scale to nearest,
+// ties to even. Below 2^-100 max|x| counts as zero: scale and numbers are zero.
+// If a number is not finite, the scale is NaN, and so is every product of the
+// row. Inputs that the last group lacks are zeros. The result depends on
+// nothing but the row's numbers, whatever the instruction set.
 class QuantizedRows {
  public:
   struct Outlier {
@@ -61,12 +61,13 @@ class QuantizedRows {
   const float* scales(int first_row) const {
     return scales_.get() + Index(first_row);
   }
-  // -128 * (sum of the group's numbers): what a dot product with w + 128 has too
-  // much, the other way round.
+  // -128 * (sum of the group's numbers): what a dot product with w + 128 has
+  // too much, the other way round.
   const std::int32_t* offsets(int first_row) const {
     return offsets_.get() + Index(first_row);
   }
-  // scale * (sum of the group's numbers): what a weight minimum is multiplied with.
+  // scale * (sum of the group's numbers): what a weight minimum is multiplied
+  // with.
   const float* sums(int first_row) const {
     return sums_.get() + Index(first_row);
   }

@@ -1,5 +1,5 @@
-// AVX-512 with dot products of bytes: tiles of up to 6 rows by 32 outputs, whose
-// sums stay in registers.
+// AVX-512 with dot products of bytes: tiles of up to 6 rows by 32 outputs,
+// whose sums stay in registers.
 
 #include "kernels/quantized_panels.h"
 
@@ -98,10 +98,10 @@ HWY_INLINE void AddOutliers(std::span<const QuantizedRows::Outlier> outliers,
       if constexpr (!kInt8) {
         w = _mm512_and_si512(_mm512_srl_epi16(w, shift), low);
       }
-      __m512 sum = _mm512_fmadd_ps(
-          _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(zero, w, one)),
-          _mm512_mul_ps(Halves(block + kScales + h * 32), x),
-          _mm512_load_ps(sums + h * 16));
+      __m512 sum =
+          _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_dpbusd_epi32(zero, w, one)),
+                          _mm512_mul_ps(Halves(block + kScales + h * 32), x),
+                          _mm512_load_ps(sums + h * 16));
       if constexpr (!kInt8) {
         sum = _mm512_fmadd_ps(Halves(block + kInt4Minima + h * 32), x, sum);
       }

@@ -40,7 +40,8 @@ void SiluMul(const float* gate_up, int rows, int size, float* out) {
     for (int i = 0; i < size; ++i) {
       const double gate = gate_up[r * 2 * size + i];
       const double up = gate_up[r * 2 * size + size + i];
-      out[r * size + i] = static_cast<float>(gate / (1.0 + std::exp(-gate)) * up);
+      out[r * size + i] =
+          static_cast<float>(gate / (1.0 + std::exp(-gate)) * up);
     }
   }
 }

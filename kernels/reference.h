@@ -1,11 +1,12 @@
 #pragma once
 
 // The operations as plain loops, in float64 where they sum: what each operation
-// means. Slow; the fast versions are tested against these. Shapes and meaning are
-// those of the fast version's header.
+// means. Slow; the fast versions are tested against these. Shapes and meaning
+// are those of the fast version's header.
 namespace apollo::reference {
 
-// x [rows, inputs], w [outputs, inputs], bias [outputs] or null, out [rows, outputs]
+// x [rows, inputs], w [outputs, inputs], bias [outputs] or null, out [rows,
+// outputs]
 void MatMul(const float* x, int rows, int inputs, const float* w, int outputs,
             const float* bias, float* out);
 

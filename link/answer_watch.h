@@ -10,8 +10,9 @@
 
 namespace apollo {
 
-// Notices peers that are connected but do not answer: keepalive sees processes and
-// networks that are gone, not a process whose engine stands still. One thread.
+// Notices peers that are connected but do not answer: keepalive sees processes
+// and networks that are gone, not a process whose engine stands still. One
+// thread.
 class AnswerWatch {
  public:
   // `clock` must outlive the watch.
@@ -25,8 +26,8 @@ class AnswerWatch {
   void Forget(LinkId id) { links_.erase(id); }
 
   // The links that owed something for longer than `limit` at the time `now`
-  // without a single answer. `now` may lie behind the clock: an answer that came
-  // in between, but was not handled yet, is no reason for blame.
+  // without a single answer. `now` may lie behind the clock: an answer that
+  // came in between, but was not handled yet, is no reason for blame.
   std::vector<LinkId> SilentFor(absl::Duration limit, absl::Duration now) const;
 
  private:

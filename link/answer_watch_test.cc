@@ -51,7 +51,8 @@ TEST(AnswerWatchTest, WhoeverLooksLateBlamesNobodyForIt) {
   AnswerWatch watch(clock);
   watch.Asked(1);
   const absl::Duration looked = clock.now + kLimit;
-  clock.now += kLimit * 3;  // The answers of this time still wait to be handled.
+  clock.now +=
+      kLimit * 3;  // The answers of this time still wait to be handled.
   EXPECT_EQ(watch.SilentFor(kLimit, looked), Links());
 }
 

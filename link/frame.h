@@ -22,7 +22,7 @@ struct Hello {
   std::string name;        // Unique in the cluster.
   std::string model_hash;  // Both sides must serve the same model.
   std::string version;
-  std::set<int> experts;   // Resident ones (expert workers).
+  std::set<int> experts;  // Resident ones (expert workers).
   // What its cache holds at most (expert workers); 0: not said.
   std::int64_t cache_tokens = 0;
   // Drawn by each process at its start: tells two of one name apart.
@@ -44,18 +44,18 @@ struct SequenceRows {
   std::uint64_t sequence = 0;
   std::uint32_t attempt = 0;
   int first_position = 0;
-  std::vector<std::int32_t> tokens;        // [rows], at least one.
-  std::optional<SequenceStart> start;      // Exactly when first_position is 0.
-  bool sample = false;                     // Choose the token after the last row.
+  std::vector<std::int32_t> tokens;    // [rows], at least one.
+  std::optional<SequenceStart> start;  // Exactly when first_position is 0.
+  bool sample = false;                 // Choose the token after the last row.
   // For the last score_targets.size() rows: the token that follows, whose
   // log-probability is wanted.
   std::vector<std::int32_t> score_targets;
 };
 
-// From an expert worker's engine, after the hellos and whenever it changes. To dense
-// workers: the experts that it has itself or through links to peers; it can serve
-// sequences while that is all of them. To peers: those that it has itself. None if it
-// wants nothing new.
+// From an expert worker's engine, after the hellos and whenever it changes. To
+// dense workers: the experts that it has itself or through links to peers; it
+// can serve sequences while that is all of them. To peers: those that it has
+// itself. None if it wants nothing new.
 struct Reach {
   std::set<int> experts;
 };
@@ -69,13 +69,13 @@ struct StageStep {
 struct SequenceOutput {
   std::uint64_t sequence = 0;
   std::uint32_t attempt = 0;
-  int position = 0;                        // Of the last row computed.
+  int position = 0;  // Of the last row computed.
   std::optional<TokenLogprob> sampled;
   std::vector<TokenLogprob> alternatives;
   std::vector<float> score_logprobs;
-  std::vector<std::uint32_t> expert_use;   // [sparse layers, experts]
-  // Not OK: the attempt has failed. ABORTED: it had to make room in the cache, and
-  // the sequence can begin again as a new attempt.
+  std::vector<std::uint32_t> expert_use;  // [sparse layers, experts]
+  // Not OK: the attempt has failed. ABORTED: it had to make room in the cache,
+  // and the sequence can begin again as a new attempt.
   absl::Status status;
   // [sparse layers]: see LayerUse::off_family_tokens.
   std::vector<std::uint32_t> off_family;
@@ -99,7 +99,8 @@ struct ReleaseSequences {
 // Expert to expert worker: rows for an expert that is resident there.
 // Payload: [rows, hidden].
 struct ExpertRows {
-  std::uint64_t ticket = 0;  // Chosen by the sender; comes back with the outputs.
+  std::uint64_t ticket =
+      0;  // Chosen by the sender; comes back with the outputs.
   int layer = 0;
   int expert = 0;
 };

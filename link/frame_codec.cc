@@ -121,8 +121,8 @@ void ToProto(const ExpertOutputs& in, pb::LinkMessage* message) {
 
 Hello HelloFrom(const pb::Hello& in) {
   Hello out;
-  out.role = in.role() == pb::Hello::EXPERT ? WorkerRole::kExpert
-                                            : WorkerRole::kDense;
+  out.role =
+      in.role() == pb::Hello::EXPERT ? WorkerRole::kExpert : WorkerRole::kDense;
   out.name = in.name();
   out.model_hash = in.model_hash();
   out.version = in.version();
@@ -142,7 +142,8 @@ StageStep StepFrom(const pb::StageStep& in) {
     rows.first_position = static_cast<int>(from.first_position());
     rows.tokens.assign(from.tokens().begin(), from.tokens().end());
     if (from.has_start()) {
-      rows.start = SequenceStart{from.start().family(), from.start().hybrid(),
+      rows.start = SequenceStart{from.start().family(),
+                                 from.start().hybrid(),
                                  FromProto(from.start().sampling()),
                                  static_cast<int>(from.start().prompt_tokens()),
                                  static_cast<int>(from.start().top_logprobs()),
@@ -185,7 +186,8 @@ StageResult ResultFrom(const pb::StageResult& in) {
 std::vector<pb::LinkMessage> EncodeFrame(const Frame& frame,
                                          std::uint64_t number) {
   std::vector<pb::LinkMessage> messages(1);
-  std::visit([&](const auto& body) { ToProto(body, &messages[0]); }, frame.body);
+  std::visit([&](const auto& body) { ToProto(body, &messages[0]); },
+             frame.body);
   const char* bytes = reinterpret_cast<const char*>(frame.payload.data());
   const std::size_t size = frame.payload.size() * sizeof(float);
   messages[0].set_frame(number);
@@ -212,11 +214,11 @@ absl::Status FrameDecoder::AddPiece(const pb::LinkMessage& message) {
   }
   if (piece.empty()) return absl::OkStatus();  // data() may be null.
   // Memory is filled as pieces come, not as announced.
-  partial_->payload.resize((received_bytes_ + piece.size() + sizeof(float) - 1) /
-                           sizeof(float));
-  std::memcpy(reinterpret_cast<char*>(partial_->payload.data()) +
-                  received_bytes_,
-              piece.data(), piece.size());
+  partial_->payload.resize(
+      (received_bytes_ + piece.size() + sizeof(float) - 1) / sizeof(float));
+  std::memcpy(
+      reinterpret_cast<char*>(partial_->payload.data()) + received_bytes_,
+      piece.data(), piece.size());
   received_bytes_ += piece.size();
   return absl::OkStatus();
 }
@@ -273,9 +275,10 @@ absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
                                 static_cast<int>(message.rows().expert())};
         break;
       case pb::LinkMessage::kOutputs:
-        frame.body = ExpertOutputs{message.outputs().ticket(),
-                                   StatusFrom(message.outputs().error_code(),
-                                              message.outputs().error_message())};
+        frame.body =
+            ExpertOutputs{message.outputs().ticket(),
+                          StatusFrom(message.outputs().error_code(),
+                                     message.outputs().error_message())};
         break;
       default:
         return absl::InvalidArgumentError("a frame without a known body");

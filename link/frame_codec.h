@@ -21,7 +21,8 @@ inline constexpr std::uint64_t kMaxPayloadBytes = std::uint64_t{1} << 30;
 std::vector<internal::v1::LinkMessage> EncodeFrame(const Frame& frame,
                                                    std::uint64_t number);
 
-// Puts frames together again. One thread; one object for each link and direction.
+// Puts frames together again. One thread; one object for each link and
+// direction.
 class FrameDecoder {
  public:
   // Takes the next message. Returns a frame when one is complete, nothing when

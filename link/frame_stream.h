@@ -16,14 +16,16 @@
 namespace apollo {
 
 // The state of one gRPC link that client and server share: frames waiting to be
-// written, one message at a time, and the messages that arrive. It calls back to
-// start writes; the reactor around it reports when they are done. Thread-safe.
+// written, one message at a time, and the messages that arrive. It calls back
+// to start writes; the reactor around it reports when they are done.
+// Thread-safe.
 class FrameStream {
  public:
   using Message = internal::v1::LinkMessage;
 
   // `start_write` starts writing a message that stays valid until WriteDone. It
-  // is called with a lock held, and never after StopWriting or Stop has returned.
+  // is called with a lock held, and never after StopWriting or Stop has
+  // returned.
   explicit FrameStream(std::function<void(const Message*)> start_write)
       : start_write_(std::move(start_write)) {}
 
@@ -42,8 +44,8 @@ class FrameStream {
   // No writes are started any more.
   void StopWriting();
 
-  // The same, and notes why the link ends; the first reason counts. Returns true
-  // if no write is under way.
+  // The same, and notes why the link ends; the first reason counts. Returns
+  // true if no write is under way.
   bool Stop(absl::Status reason);
 
   // Tells the handler, once, with the reason.

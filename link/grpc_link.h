@@ -10,8 +10,8 @@
 
 namespace apollo {
 
-// Links over gRPC: frames travel inline on one bidirectional stream, payloads in
-// pieces of at most 1 MB.
+// Links over gRPC: frames travel inline on one bidirectional stream, payloads
+// in pieces of at most 1 MB.
 
 // Makes a channel, with the credentials and keepalive in use, to an address.
 using ChannelFactory =
@@ -24,7 +24,8 @@ class LinkAcceptor {
   virtual ~LinkAcceptor() = default;
   // A peer has opened `link`. Returns who receives its frames; null refuses it.
   // Called from a thread of gRPC; must not block.
-  virtual std::shared_ptr<FrameHandler> OnAccept(std::shared_ptr<Link> link) = 0;
+  virtual std::shared_ptr<FrameHandler> OnAccept(
+      std::shared_ptr<Link> link) = 0;
 };
 
 // The service to register with a server. The acceptor must outlive it. Shutting
@@ -34,8 +35,7 @@ class GrpcLinkService final
  public:
   explicit GrpcLinkService(LinkAcceptor& acceptor) : acceptor_(acceptor) {}
 
-  grpc::ServerBidiReactor<internal::v1::LinkMessage,
-                          internal::v1::LinkMessage>*
+  grpc::ServerBidiReactor<internal::v1::LinkMessage, internal::v1::LinkMessage>*
   Connect(grpc::CallbackServerContext* context) override;
 
  private:

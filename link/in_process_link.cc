@@ -10,9 +10,9 @@
 namespace apollo {
 namespace {
 
-// What both ends share: for each direction, who receives, and what waits. Whoever
-// finds nobody delivering delivers until nothing waits, without a lock, so that
-// handlers may use the link.
+// What both ends share: for each direction, who receives, and what waits.
+// Whoever finds nobody delivering delivers until nothing waits, without a lock,
+// so that handlers may use the link.
 class Channel {
  public:
   Channel(std::shared_ptr<FrameHandler> first,
@@ -30,8 +30,8 @@ class Channel {
     Deliver(closer, Event(absl::OkStatus()));
     Deliver(1 - closer,
             Event(absl::UnavailableError("the peer closed the link")));
-    // Whoever closes may destroy what the handlers use. A handler that closes the
-    // link is itself one of those to wait for, and cannot.
+    // Whoever closes may destroy what the handlers use. A handler that closes
+    // the link is itself one of those to wait for, and cannot.
     MutexLock lock(mutex_);
     const std::thread::id self = std::this_thread::get_id();
     if (to_[0].deliverer == self || to_[1].deliverer == self) return;
@@ -90,8 +90,8 @@ class InProcessLink final : public Link {
   InProcessLink(std::shared_ptr<Channel> channel, int end)
       : channel_(std::move(channel)), end_(end) {}
 
-  // A handler may let go of the last pointer to this link while it is called, so
-  // each call holds the channel itself.
+  // A handler may let go of the last pointer to this link while it is called,
+  // so each call holds the channel itself.
   void Send(Frame frame) override {
     const std::shared_ptr<Channel> channel = channel_;
     channel->Send(1 - end_, std::move(frame));

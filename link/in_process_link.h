@@ -8,9 +8,9 @@
 namespace apollo {
 
 // Two ends of a link within one process: what one end sends, the other end's
-// handler gets, without copying the payload. Handlers are called in the thread of
-// one of those who send or close at the time, and may use the link themselves.
-// Close returns when both handlers know, unless a handler calls it.
+// handler gets, without copying the payload. Handlers are called in the thread
+// of one of those who send or close at the time, and may use the link
+// themselves. Close returns when both handlers know, unless a handler calls it.
 std::pair<std::shared_ptr<Link>, std::shared_ptr<Link>> MakeInProcessLink(
     std::shared_ptr<FrameHandler> first_handler,
     std::shared_ptr<FrameHandler> second_handler);

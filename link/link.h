@@ -10,8 +10,8 @@
 
 namespace apollo {
 
-// Receives what comes on one link. Calls come one at a time, from threads of the
-// link or of the sender; they must return quickly (enqueue, not compute).
+// Receives what comes on one link. Calls come one at a time, from threads of
+// the link or of the sender; they must return quickly (enqueue, not compute).
 class FrameHandler {
  public:
   virtual ~FrameHandler() = default;
@@ -26,15 +26,16 @@ class FrameHandler {
 class Link {
  public:
   virtual ~Link() = default;
-  // Queues the frame; never blocks. Frames of one thread keep their order. After
-  // the link has closed, frames are dropped.
+  // Queues the frame; never blocks. Frames of one thread keep their order.
+  // After the link has closed, frames are dropped.
   virtual void Send(Frame frame) = 0;
   // Ends the link; OnClosed follows on both sides. Frames queued may be lost.
   virtual void Close() = 0;
 };
 
 // Opens a link to an address. Returns at once: a peer that cannot be reached is
-// an OnClosed with UNAVAILABLE. The handler is kept until OnClosed has returned.
+// an OnClosed with UNAVAILABLE. The handler is kept until OnClosed has
+// returned.
 using Dialer = std::function<std::shared_ptr<Link>(
     const std::string& address, std::shared_ptr<FrameHandler> handler)>;
 

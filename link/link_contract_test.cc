@@ -169,10 +169,9 @@ TYPED_TEST(LinkContract, PayloadsArriveBitForBit) {
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     EXPECT_EQ(NumberOf(frames[i]), sizes[i]);
     ASSERT_EQ(frames[i].payload.size(), sizes[i]);
-    EXPECT_TRUE(std::equal(payloads[i].begin(), payloads[i].end(),
-                           frames[i].payload.begin(), [](float a, float b) {
-                             return std::memcmp(&a, &b, sizeof(a)) == 0;
-                           }));
+    EXPECT_TRUE(std::equal(
+        payloads[i].begin(), payloads[i].end(), frames[i].payload.begin(),
+        [](float a, float b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }));
   }
 }
 
@@ -184,8 +183,8 @@ void ExpectSame(const TokenLogprob& a, const TokenLogprob& b) {
 TYPED_TEST(LinkContract, EveryFieldOfEveryMessageArrives) {
   Pair& pair = this->pair_;
   const Hello hello = {WorkerRole::kExpert, "e-1", "abc", "1.2", {0, 3, 1023}};
-  const SequenceStart start = {5, true, {0.7f, 0.9f, 40, 1ull << 63, -1.5f, 2.f},
-                               77, 4, "sw"};
+  const SequenceStart start = {
+      5, true, {0.7f, 0.9f, 40, 1ull << 63, -1.5f, 2.f}, 77, 4, "sw"};
   const StageStep step = {
       1ull << 62,
       {{1ull << 61, 3, 0, {0, 259, 7}, start, false, {259, 7}},
@@ -193,8 +192,15 @@ TYPED_TEST(LinkContract, EveryFieldOfEveryMessageArrives) {
        {9, 1, 0, {5}, SequenceStart{-1, false, {}, 1, 0}, true, {}}}};
   const StageResult result = {
       6,
-      {{1, 2, 9, TokenLogprob{12, -0.5f}, {{12, -0.5f}, {0, -7.f}}, {-1.f, -2.f},
-        {4, 0, 0xffffffffu}, {}, {7, 0xfffffffeu}},
+      {{1,
+        2,
+        9,
+        TokenLogprob{12, -0.5f},
+        {{12, -0.5f}, {0, -7.f}},
+        {-1.f, -2.f},
+        {4, 0, 0xffffffffu},
+        {},
+        {7, 0xfffffffeu}},
        {2, 1, 0, {}, {}, {}, {}, absl::ResourceExhaustedError("full"), {}}}};
   const ReleaseSequences release = {{{7, 1}, {1ull << 60, 9}}};
   pair.link[0]->Send({hello, {}});

@@ -65,8 +65,8 @@ void LinkSession::Announce() {
 }
 
 void LinkSession::Begin(std::shared_ptr<Link> link) {
-  // Before the announcement: whoever learns of the link may send at once, and the
-  // peer takes nothing before the hello.
+  // Before the announcement: whoever learns of the link may send at once, and
+  // the peer takes nothing before the hello.
   link->Send({self_, {}});
   bool refused = false;
   {

@@ -32,10 +32,10 @@ class LinkEvents {
 // serves another model or is this process itself, and passes frames on.
 class LinkSession final : public FrameHandler {
  public:
-  // `self`: an instance of 0 stands for this process's own. `events` must outlive
-  // the session. `ended`, if given, is called once when the link is closed, up or
-  // not: FAILED_PRECONDITION for a peer with another model or with this worker's
-  // name, ALREADY_EXISTS for this process itself.
+  // `self`: an instance of 0 stands for this process's own. `events` must
+  // outlive the session. `ended`, if given, is called once when the link is
+  // closed, up or not: FAILED_PRECONDITION for a peer with another model or
+  // with this worker's name, ALREADY_EXISTS for this process itself.
   LinkSession(Hello self, LinkEvents& events,
               std::function<void(absl::Status)> ended);
 

@@ -18,8 +18,8 @@ class Log final : public LinkEvents {
   }
   void OnLinkFrame(LinkId id, Frame frame) override {
     EXPECT_EQ(id, this->id);
-    text += "frame " +
-            std::to_string(std::get<ExpertRows>(frame.body).ticket) + "; ";
+    text += "frame " + std::to_string(std::get<ExpertRows>(frame.body).ticket) +
+            "; ";
   }
   void OnLinkDown(LinkId id, absl::Status status) override {
     EXPECT_EQ(id, this->id);

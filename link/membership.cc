@@ -24,9 +24,10 @@ absl::Status CheckAddress(absl::string_view address) {
   if (colon == absl::string_view::npos || colon == 0 ||
       !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 ||
       port > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "\"", address, "\" is not an address; write host:port with a port from "
-        "1 to 65535"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", address,
+                     "\" is not an address; write host:port with a port from "
+                     "1 to 65535"));
   }
   return absl::OkStatus();
 }

@@ -10,7 +10,8 @@ namespace apollo {
 
 // The addresses of a group of workers, from a flag: "host:port,host:port", or
 // "file:/path" for a file with one address per line (empty lines and lines that
-// start with # are skipped), which may change while the process runs. One thread.
+// start with # are skipped), which may change while the process runs. One
+// thread.
 class Membership {
  public:
   // INVALID_ARGUMENT for an address without a port, naming it. A file need not

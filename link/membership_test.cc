@@ -18,8 +18,8 @@ TEST(MembershipTest, ListsKeepTheirOrderWithoutRepeats) {
 }
 
 TEST(MembershipTest, WhatIsNoAddressIsNamed) {
-  for (const char* bad : {"host", "host:", ":80", "host:0", "host:65536",
-                          "host:x", "file:"}) {
+  for (const char* bad :
+       {"host", "host:", ":80", "host:0", "host:65536", "host:x", "file:"}) {
     const auto membership = Membership::Parse(bad);
     ASSERT_FALSE(membership.ok()) << bad;
     EXPECT_EQ(membership.status().code(), absl::StatusCode::kInvalidArgument);

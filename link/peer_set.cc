@@ -66,8 +66,8 @@ void PeerSet::Poll() {
       to_dial.push_back(address);
     }
     for (auto it = peers_.begin(); it != peers_.end();) {
-      const bool member = std::find(members.begin(), members.end(),
-                                    it->first) != members.end();
+      const bool member =
+          std::find(members.begin(), members.end(), it->first) != members.end();
       if (member) {
         ++it;
       } else if (it->second.dialing) {
@@ -80,8 +80,9 @@ void PeerSet::Poll() {
   }
   for (const std::string& address : to_dial) {
     auto session = std::make_shared<LinkSession>(
-        self_, events_,
-        [this, address](const absl::Status& status) { Ended(address, status); });
+        self_, events_, [this, address](const absl::Status& status) {
+          Ended(address, status);
+        });
     std::shared_ptr<Link> link = dialer_(address, session);
     bool stopping = false;
     {

@@ -14,9 +14,9 @@
 
 namespace apollo {
 
-// Keeps one link open to every address of a membership list: dials new addresses,
-// dials again after a loss (soon at first, then with growing pauses), closes links
-// to addresses that left. Links appear in LinkEvents.
+// Keeps one link open to every address of a membership list: dials new
+// addresses, dials again after a loss (soon at first, then with growing
+// pauses), closes links to addresses that left. Links appear in LinkEvents.
 class PeerSet {
  public:
   // `events` and `clock` must outlive the set.

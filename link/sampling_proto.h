@@ -17,9 +17,12 @@ inline void ToProto(const SamplingOptions& in, internal::v1::Sampling* out) {
 }
 
 inline SamplingOptions FromProto(const internal::v1::Sampling& in) {
-  return {in.temperature(),      in.top_p(),
-          static_cast<int>(in.top_k()), in.seed(),
-          in.presence_penalty(), in.frequency_penalty()};
+  return {in.temperature(),
+          in.top_p(),
+          static_cast<int>(in.top_k()),
+          in.seed(),
+          in.presence_penalty(),
+          in.frequency_penalty()};
 }
 
 }  // namespace apollo

@@ -18,8 +18,8 @@ std::string AnswerText::Finish() {
 }
 
 std::string AnswerText::Release(bool all) {
-  // The stop string that is complete first wins, and of those the longest: then it
-  // makes no difference how the text is cut into tokens.
+  // The stop string that is complete first wins, and of those the longest: then
+  // it makes no difference how the text is cut into tokens.
   std::size_t begin = std::string::npos;
   std::size_t end = std::string::npos;
   for (const std::string& stop : stops_) {
@@ -38,7 +38,8 @@ std::string AnswerText::Release(bool all) {
   std::size_t keep = 0;
   if (!all) {
     for (const std::string& stop : stops_) {
-      for (std::size_t n = std::min(held_.size(), stop.size() - 1); n > keep; --n) {
+      for (std::size_t n = std::min(held_.size(), stop.size() - 1); n > keep;
+           --n) {
         if (held_.compare(held_.size() - n, n, stop, 0, n) == 0) keep = n;
       }
     }

@@ -80,7 +80,8 @@ TEST(AnswerTextTest, AStopStringIsFoundAtEveryPosition) {
   const std::string filler = "xyzxyzxyz";
   for (std::size_t at = 0; at <= filler.size(); ++at) {
     const std::string text = filler.substr(0, at) + "STOP" + filler.substr(at);
-    EXPECT_EQ(Answer({"STOP"}, text), (Outcome{filler.substr(0, at), true})) << at;
+    EXPECT_EQ(Answer({"STOP"}, text), (Outcome{filler.substr(0, at), true}))
+        << at;
   }
 }
 

@@ -25,9 +25,9 @@ class RouterBackend : public GenerationBackend {
   virtual bool Ready() = 0;
   // Of the model served, as the workers report it; empty before any is known.
   virtual std::string ModelHash() = 0;
-  // Asks all dense workers how tokens were routed within the window (zero: since
-  // they started). Never blocks; `done` is called once, here or from another
-  // thread, within seconds, with an entry for each worker.
+  // Asks all dense workers how tokens were routed within the window (zero:
+  // since they started). Never blocks; `done` is called once, here or from
+  // another thread, within seconds, with an entry for each worker.
   virtual void CollectRouting(
       absl::Duration window,
       std::function<void(std::vector<WorkerRouting>)> done) = 0;

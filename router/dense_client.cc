@@ -114,7 +114,8 @@ class RunReactor final : public grpc::ClientReadReactor<pb::RunEvent> {
           context_.TryCancel();
           break;
         }
-        GeneratedToken out{next_index_++, token.token(), token.logprob(), {}, {}};
+        GeneratedToken out{
+            next_index_++, token.token(), token.logprob(), {}, {}};
         for (const pb::Alternative& a : token.alternatives()) {
           out.alternatives.push_back({a.token(), a.logprob()});
         }
@@ -133,15 +134,16 @@ class RunReactor final : public grpc::ClientReadReactor<pb::RunEvent> {
   }
 
   void OnDone(const grpc::Status& status) override {
-    // Both are released after the lock. The sink must be: it holds the call that
-    // holds this.
+    // Both are released after the lock. The sink must be: it holds the call
+    // that holds this.
     std::shared_ptr<RunReactor> self;
     std::shared_ptr<GenerationSink> sink;
     {
       MutexLock lock(mutex_);
       sink = std::move(sink_);
       if (broken_) {
-        sink->OnFinished(absl::InternalError("tokens of the answer are missing"));
+        sink->OnFinished(
+            absl::InternalError("tokens of the answer are missing"));
       } else if (!status.ok()) {
         sink->OnFinished(
             absl::Status(static_cast<absl::StatusCode>(status.error_code()),
@@ -200,12 +202,14 @@ void DenseClient::CollectRouting(
     pb::RoutingResponse response;
   };
   auto question = std::make_shared<Question>();
-  question->context.set_deadline(std::chrono::system_clock::now() + kDenseAnswerLimit);
+  question->context.set_deadline(std::chrono::system_clock::now() +
+                                 kDenseAnswerLimit);
   question->request.set_window_seconds(
       static_cast<std::uint32_t>(absl::ToInt64Seconds(window)));
   stub_->async()->Routing(
       &question->context, &question->request, &question->response,
-      [question, stub = stub_, done = std::move(done)](const grpc::Status& status) {
+      [question, stub = stub_,
+       done = std::move(done)](const grpc::Status& status) {
         if (!status.ok()) {
           done(absl::Status(static_cast<absl::StatusCode>(status.error_code()),
                             status.error_message()));

@@ -26,8 +26,8 @@ class DenseClient final : public GenerationBackend {
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
 
-  // What the worker counted: see RouterBackend::CollectRouting. `done` is called
-  // once, from a thread of gRPC.
+  // What the worker counted: see RouterBackend::CollectRouting. `done` is
+  // called once, from a thread of gRPC.
   void CollectRouting(absl::Duration window,
                       std::function<void(absl::StatusOr<RoutingCounts>)> done);
 

@@ -70,15 +70,16 @@ void DensePool::Poll() {
   std::map<std::string, std::unique_ptr<Answer>> answers;
   for (const auto& [address, client] : clients) {
     auto& answer = *(answers[address] = std::make_unique<Answer>());
-    answer.context.set_deadline(std::chrono::system_clock::now() + kDenseAnswerLimit);
-    client->stub().async()->Describe(
-        &answer.context, &answer.request, &answer.response,
-        [&answer](grpc::Status status) {
-          MutexLock lock(answer.mutex);
-          answer.status = std::move(status);
-          answer.ready = true;
-          answer.done.notify_all();
-        });
+    answer.context.set_deadline(std::chrono::system_clock::now() +
+                                kDenseAnswerLimit);
+    client->stub().async()->Describe(&answer.context, &answer.request,
+                                     &answer.response,
+                                     [&answer](grpc::Status status) {
+                                       MutexLock lock(answer.mutex);
+                                       answer.status = std::move(status);
+                                       answer.ready = true;
+                                       answer.done.notify_all();
+                                     });
   }
   for (auto& [address, answer] : answers) {
     MutexLock lock(answer->mutex);
@@ -158,9 +159,8 @@ std::unique_ptr<GenerationCall> DensePool::Start(
     Worker* best = nullptr;
     for (auto& [address, worker] : workers_) {
       if (!worker.usable()) continue;
-      if (best == nullptr ||
-          worker.reported_running + worker.started_since <
-              best->reported_running + best->started_since) {
+      if (best == nullptr || worker.reported_running + worker.started_since <
+                                 best->reported_running + best->started_since) {
         best = &worker;
       }
     }

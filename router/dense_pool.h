@@ -23,8 +23,8 @@ namespace apollo {
 // All must serve one model. A worker whose config or tokenizer is another one
 // than the router's, or whose model hash is another one than most workers' (if
 // none has more, than before), gets no sequences; an error is logged when that
-// is noticed. What a worker served that has not been live for kForgetPolls counts
-// no more.
+// is noticed. What a worker served that has not been live for kForgetPolls
+// counts no more.
 class DensePool final : public RouterBackend {
  public:
   // `own` is the router's model directory; nothing is compared with what it
@@ -34,8 +34,8 @@ class DensePool final : public RouterBackend {
 
   static constexpr int kForgetPolls = 150;  // Half a minute.
 
-  // Asks every worker once and waits for the answers. The pool's own thread does
-  // this from StartPolling on.
+  // Asks every worker once and waits for the answers. The pool's own thread
+  // does this from StartPolling on.
   void Poll();
   void StartPolling();
 
@@ -52,11 +52,11 @@ class DensePool final : public RouterBackend {
   struct Worker {
     std::shared_ptr<DenseClient> client;
     bool live = false;
-    int absent_polls = 0;         // Since it was live.
-    int reported_running = 0;     // By the worker, at the last poll.
-    int started_since = 0;        // By this router, since then.
-    std::string name;             // Empty until it has answered.
-    std::string model_hash;       // Empty until it was ready once.
+    int absent_polls = 0;      // Since it was live.
+    int reported_running = 0;  // By the worker, at the last poll.
+    int started_since = 0;     // By this router, since then.
+    std::string name;          // Empty until it has answered.
+    std::string model_hash;    // Empty until it was ready once.
     ModelFingerprint fingerprint;
     std::string problem;  // Why it gets no sequences, if it does not.
     bool usable() const { return live && problem.empty(); }

@@ -53,16 +53,16 @@ void WarnOfUndetectable(const LanguageDetector& detector) {
 
 absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
     const std::string& directory, const Options& options) {
-  if (options.default_routing != "topk" && options.default_routing != "hybrid") {
+  if (options.default_routing != "topk" &&
+      options.default_routing != "hybrid") {
     return absl::InvalidArgumentError(
         absl::StrCat("--default_routing is \"", options.default_routing,
                      "\"; it must be topk or hybrid"));
   }
   auto model = std::make_unique<RouterModel>();
   const std::filesystem::path path(directory);
-  model->name = (path.has_filename() ? path : path.parent_path())
-                    .filename()
-                    .string();
+  model->name =
+      (path.has_filename() ? path : path.parent_path()).filename().string();
   ASSIGN_OR_RETURN(model->config, LoadModelConfig(directory));
   ASSIGN_OR_RETURN(model->tokenizer,
                    Tokenizer::Load(directory + "/tokenizer.json"));
@@ -76,10 +76,10 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
   const auto chat = EncodeChat(model->config.prompt_format,
                                {{ChatRole::kUser, ""}}, *model->tokenizer);
   if (!chat.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        directory, "/tokenizer.json: ", chat.status().message(),
-        "; config.json says prompt_format \"",
-        PromptFormatName(model->config.prompt_format), "\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat(directory, "/tokenizer.json: ", chat.status().message(),
+                     "; config.json says prompt_format \"",
+                     PromptFormatName(model->config.prompt_format), "\""));
   }
   model->fingerprint = FingerprintOf(model->config, directory);
   model->default_hybrid = options.default_routing == "hybrid";
@@ -91,8 +91,9 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
   } else if (options.language_model == "cld2") {
     model->detector = MakeCld2Detector(model->families);
   } else {
-    ASSIGN_OR_RETURN(model->detector, LoadFastTextDetector(options.language_model,
-                                                           model->families));
+    ASSIGN_OR_RETURN(
+        model->detector,
+        LoadFastTextDetector(options.language_model, model->families));
   }
   WarnOfUndetectable(*model->detector);
   return model;
@@ -134,8 +135,8 @@ absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
     const RouterModel& model, const PromptInput& input) {
   std::vector<std::int32_t> ids;
   if (input.is_chat) {
-    ASSIGN_OR_RETURN(
-        ids, EncodeChat(model.config.prompt_format, input.chat, *model.tokenizer));
+    ASSIGN_OR_RETURN(ids, EncodeChat(model.config.prompt_format, input.chat,
+                                     *model.tokenizer));
   } else {
     ASSIGN_OR_RETURN(
         ids, model.tokenizer->Encode(input.prompt, input.parse_special_tokens
@@ -160,11 +161,11 @@ absl::StatusOr<int> AllowedNewTokens(const RouterModel& model, int asked,
   const int room = model.config.max_context - static_cast<int>(prompt_tokens);
   if (asked == 0) return std::min(room, model.limits.max_new_tokens);
   if (asked > room) {
-    return FieldError("max_new_tokens",
-                      absl::StrCat("is ", asked, "; the prompt's ", prompt_tokens,
-                                   " tokens leave room for ", room,
-                                   " in the context of ",
-                                   model.config.max_context));
+    return FieldError(
+        "max_new_tokens",
+        absl::StrCat("is ", asked, "; the prompt's ", prompt_tokens,
+                     " tokens leave room for ", room, " in the context of ",
+                     model.config.max_context));
   }
   return asked;
 }

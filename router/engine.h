@@ -19,8 +19,8 @@
 
 namespace apollo {
 
-// What a router knows: everything about text and language, nothing about weights.
-// Immutable, so safe from any thread.
+// What a router knows: everything about text and language, nothing about
+// weights. Immutable, so safe from any thread.
 struct RouterModel {
   std::string name;  // For GetModel.
   ModelConfig config;
@@ -39,33 +39,34 @@ struct RouterModel {
     // A fastText model, or "cld2"; empty: the classifier that is compiled in.
     std::string language_model;
   };
-  // Reads config.json and tokenizer.json of a model directory. The families come
-  // from the file named, else from families.txt in the directory, else they are
-  // the paper's.
+  // Reads config.json and tokenizer.json of a model directory. The families
+  // come from the file named, else from families.txt in the directory, else
+  // they are the paper's.
   static absl::StatusOr<std::unique_ptr<RouterModel>> Load(
       const std::string& directory, const Options& options);
 };
 
 // The language of a request and what follows from it.
 struct LanguageChoice {
-  std::string language;    // Empty: could not be told.
+  std::string language;  // Empty: could not be told.
   // Under which its tokens are counted. Empty: a guess that was too doubtful to
   // choose a family by.
   std::string counted_language;
-  double confidence = 0;   // 1 if it was given.
-  int family = -1;         // Expert of its family, or -1.
-  bool hybrid = false;     // Asked for, and a family is known.
+  double confidence = 0;  // 1 if it was given.
+  int family = -1;        // Expert of its family, or -1.
+  bool hybrid = false;    // Asked for, and a family is known.
 };
 
 // The language given, or the detected one: that of the user's last message in a
-// chat. A family needs min_family_confidence; without one hybrid routing becomes
-// top-k.
-LanguageChoice ChooseLanguage(const RouterModel& model, const PromptInput& input);
+// chat. A family needs min_family_confidence; without one hybrid routing
+// becomes top-k.
+LanguageChoice ChooseLanguage(const RouterModel& model,
+                              const PromptInput& input);
 
-// The prompt's tokens. FieldError if there are none or they leave no room in the
-// context for one more token.
-absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(const RouterModel& model,
-                                                       const PromptInput& input);
+// The prompt's tokens. FieldError if there are none or they leave no room in
+// the context for one more token.
+absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
+    const RouterModel& model, const PromptInput& input);
 
 // How many tokens may be generated: what was asked for, or all that the limits
 // and the context allow if 0. FieldError if they do not fit.

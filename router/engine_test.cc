@@ -24,8 +24,9 @@ std::string Read(const std::string& name) {
 }
 
 // A model directory like the golden one, with something replaced in each file.
-std::string ModelWith(const std::pair<std::string, std::string>& config_change,
-                      const std::pair<std::string, std::string>& tokenizer_change) {
+std::string ModelWith(
+    const std::pair<std::string, std::string>& config_change,
+    const std::pair<std::string, std::string>& tokenizer_change) {
   const std::filesystem::path directory =
       std::filesystem::path(testing::TempDir()) /
       testing::UnitTest::GetInstance()->current_test_info()->name();
@@ -47,8 +48,8 @@ TEST(RouterModelTest, RefusesAPromptFormatWhoseControlTokensAreNotThere) {
   const std::pair<std::string, std::string> chatml = {
       "\"model_type\"", "\"prompt_format\": \"chatml\", \"model_type\""};
   ASSERT_TRUE(RouterModel::Load(ModelWith(chatml, {"{", "{"}), {}).ok());
-  const auto model = RouterModel::Load(
-      ModelWith(chatml, {"<|im_start|>", "<|another|>"}), {});
+  const auto model =
+      RouterModel::Load(ModelWith(chatml, {"<|im_start|>", "<|another|>"}), {});
   EXPECT_EQ(model.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(model.status().message(), HasSubstr("tokenizer.json"));
   EXPECT_THAT(model.status().message(), HasSubstr("<|im_start|>"));
@@ -58,7 +59,8 @@ TEST(RouterModelTest, RefusesAPromptFormatWhoseControlTokensAreNotThere) {
 TEST(RouterModelTest, RefusesAnUnknownDefaultRouting) {
   RouterModel::Options options;
   options.default_routing = "best";
-  const auto model = RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), options);
+  const auto model =
+      RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), options);
   EXPECT_THAT(model.status().message(), HasSubstr("\"best\""));
 }
 
@@ -89,8 +91,7 @@ TEST(RouterModelTest, WarnsOfLanguagesThatAreNeverDetected) {
 
   options = {};
   options.language_model = "cld2";
-  EXPECT_THAT(LogOfLoading(options),
-              HasSubstr("\"languages\":\"ilo doi bm\""));
+  EXPECT_THAT(LogOfLoading(options), HasSubstr("\"languages\":\"ilo doi bm\""));
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
     google::rpc::BadRequest bad;
     auto* violation = bad.add_field_violations();
     violation->set_field(std::string(*field));
-    violation->set_description(std::string(*status.GetPayload(kProblemPayload)));
+    violation->set_description(
+        std::string(*status.GetPayload(kProblemPayload)));
     details.add_details()->PackFrom(bad);
   } else if (status.code() == absl::StatusCode::kUnavailable ||
              status.code() == absl::StatusCode::kResourceExhausted) {

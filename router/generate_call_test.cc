@@ -130,8 +130,7 @@ TEST_F(GenerateCallTest, WhatNeverFitsIsNotToldToTryAgain) {
     s.Finish(absl::FailedPreconditionError("the cache holds 16"));
   });
   const Answer answer = Generate(Prompt("x"));
-  EXPECT_EQ(answer.status.error_code(),
-            grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_EQ(answer.status.error_details(), "");
 }
 

@@ -25,15 +25,16 @@ class InferenceService final
   grpc::ServerUnaryReactor* Score(grpc::CallbackServerContext* server_context,
                                   const grpc::ByteBuffer* request,
                                   grpc::ByteBuffer* response) override;
-  grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* server_context,
-                                     const grpc::ByteBuffer* request,
-                                     grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* Tokenize(
+      grpc::CallbackServerContext* server_context,
+      const grpc::ByteBuffer* request, grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* DetectLanguage(
       grpc::CallbackServerContext* server_context,
       const grpc::ByteBuffer* request, grpc::ByteBuffer* response) override;
-  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* server_context,
-                                     const v1::GetModelRequest* request,
-                                     v1::GetModelResponse* response) override;
+  grpc::ServerUnaryReactor* GetModel(
+      grpc::CallbackServerContext* server_context,
+      const v1::GetModelRequest* request,
+      v1::GetModelResponse* response) override;
   grpc::ServerUnaryReactor* GetRouting(
       grpc::CallbackServerContext* server_context,
       const v1::GetRoutingRequest* request,

@@ -31,9 +31,10 @@ ABSL_FLAG(std::string, families, "",
           "directory if there, else the published ones.");
 ABSL_FLAG(std::string, default_routing, "topk",
           "Routing of requests that do not say: topk or hybrid.");
-ABSL_FLAG(std::string, language_model, "",
-          "Language classifier: a fastText model file, or \"cld2\"; default: the "
-          "one that is compiled in.");
+ABSL_FLAG(
+    std::string, language_model, "",
+    "Language classifier: a fastText model file, or \"cld2\"; default: the "
+    "one that is compiled in.");
 
 namespace apollo {
 namespace {
@@ -44,12 +45,11 @@ absl::Status Run() {
   }
   ASSIGN_OR_RETURN(Membership membership,
                    Membership::Parse(absl::GetFlag(FLAGS_dense_workers)));
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<RouterModel> model,
-      RouterModel::Load(absl::GetFlag(FLAGS_model),
-                        {absl::GetFlag(FLAGS_families),
-                         absl::GetFlag(FLAGS_default_routing),
-                         absl::GetFlag(FLAGS_language_model)}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<RouterModel> model,
+                   RouterModel::Load(absl::GetFlag(FLAGS_model),
+                                     {absl::GetFlag(FLAGS_families),
+                                      absl::GetFlag(FLAGS_default_routing),
+                                      absl::GetFlag(FLAGS_language_model)}));
   if (membership.NamesNobody()) {
     return absl::InvalidArgumentError(
         "--dense_workers names no worker; it must be host:port,host:port or "
@@ -82,7 +82,8 @@ absl::Status Run() {
 int main(int argc, char** argv) {
   apollo::BlockStopSignals();
   apollo::SetHelp(
-      "The router of an Apollo-MoE cluster: serves apollo.v1.InferenceService.\n"
+      "The router of an Apollo-MoE cluster: serves "
+      "apollo.v1.InferenceService.\n"
       "Example: router --model DIR --dense_workers 127.0.0.1:7001");
   absl::ParseCommandLine(argc, argv);
   apollo::SetLogProcess(absl::GetFlag(FLAGS_name));

@@ -19,8 +19,8 @@ absl::StatusOr<v1::GetRoutingResponse> MergeRouting(
     const RouterModel& model, const std::vector<WorkerRouting>& workers);
 
 // One GetRouting call: asks all dense workers and finishes the reactor when all
-// have answered or their time is up. `request` and `response` belong to gRPC and
-// live until the reactor is finished.
+// have answered or their time is up. `request` and `response` belong to gRPC
+// and live until the reactor is finished.
 void StartRoutingCall(const RouterContext& context,
                       const v1::GetRoutingRequest& request,
                       v1::GetRoutingResponse* response,

@@ -18,7 +18,8 @@ class ScoreCallTest : public ScriptedClusterTest {
     v1::ScoreRequest request;
     request.set_prompt("Q:");
     request.set_request_id("mine");
-    for (const std::string& text : continuations) request.add_continuations(text);
+    for (const std::string& text : continuations)
+      request.add_continuations(text);
     grpc::ClientContext context;
     if (!tenant.empty()) context.AddMetadata("test-tenant", tenant);
     return stub_->Score(&context, request, response);
@@ -106,8 +107,7 @@ TEST_F(ScoreCallTest, AMissingScoreIsAnInternalError) {
 TEST_F(ScoreCallTest, RefusesWhatDoesNotFitIntoTheContext) {
   backend_->Play([](ScriptedSequence&) { FAIL(); }, Where::kCaller);
   v1::ScoreResponse response;
-  const grpc::Status status =
-      Score({"a", std::string(511, 'a')}, &response);
+  const grpc::Status status = Score({"a", std::string(511, 'a')}, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(status.error_message().find("continuations[1] has 511 tokens"), 0u);
 }

@@ -91,7 +91,8 @@ void ScriptedBackend::Join() {
 }
 
 bool ScriptedBackend::AwaitNoHandles() {
-  const auto forever = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto forever =
+      std::chrono::steady_clock::now() + std::chrono::seconds(30);
   MutexLock lock(mutex_);
   while (handles_ > 0) {
     if (changed_.wait_until(mutex_, forever) == std::cv_status::timeout) {
@@ -117,7 +118,8 @@ std::unique_ptr<GenerationCall> ScriptedBackend::Start(
     if (where_ == Where::kCaller) {
       here = script_;
     } else {
-      threads_.emplace_back([script = script_, sequence] { script(*sequence); });
+      threads_.emplace_back(
+          [script = script_, sequence] { script(*sequence); });
     }
   }
   if (here) here(*sequence);
@@ -153,16 +155,15 @@ ScriptedClusterTest::ScriptedClusterTest()
   model_ = *std::move(model);
   backend_ = std::make_unique<ScriptedBackend>(*model_->tokenizer);
   metrics_ = std::make_unique<RequestMetrics>(*registry_);
-  service_ = std::make_unique<InferenceService>(
-      RouterContext{*model_, *backend_, *metrics_, Clock::Real(),
-                    [](const grpc::ServerContextBase& context) {
-                      const auto& metadata = context.client_metadata();
-                      const auto tenant = metadata.find("test-tenant");
-                      return tenant == metadata.end()
-                                 ? std::string()
-                                 : std::string(tenant->second.data(),
-                                               tenant->second.size());
-                    }});
+  service_ = std::make_unique<InferenceService>(RouterContext{
+      *model_, *backend_, *metrics_, Clock::Real(),
+      [](const grpc::ServerContextBase& context) {
+        const auto& metadata = context.client_metadata();
+        const auto tenant = metadata.find("test-tenant");
+        return tenant == metadata.end()
+                   ? std::string()
+                   : std::string(tenant->second.data(), tenant->second.size());
+      }});
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
@@ -170,9 +171,8 @@ ScriptedClusterTest::ScriptedClusterTest()
   builder.RegisterService(service_.get());
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) throw std::runtime_error("the server did not start");
-  stub_ = v1::InferenceService::NewStub(
-      grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
-                          grpc::InsecureChannelCredentials()));
+  stub_ = v1::InferenceService::NewStub(grpc::CreateChannel(
+      "127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials()));
 }
 
 ScriptedClusterTest::~ScriptedClusterTest() {

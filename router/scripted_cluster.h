@@ -20,9 +20,10 @@
 
 namespace apollo {
 
-// One sequence of the stand-in for a cluster: a script decides what it does. All
-// methods from any thread, the events from one at a time. Keeps its sink, so that
-// whoever keeps the sequence in the sink leaks both: see AwaitNoHandles.
+// One sequence of the stand-in for a cluster: a script decides what it does.
+// All methods from any thread, the events from one at a time. Keeps its sink,
+// so that whoever keeps the sequence in the sink leaks both: see
+// AwaitNoHandles.
 class ScriptedSequence {
  public:
   ScriptedSequence(const Tokenizer& tokenizer, GenerationRequest request,
@@ -62,13 +63,16 @@ class ScriptedBackend final : public RouterBackend {
   using Script = std::function<void(ScriptedSequence&)>;
   enum class Where { kThread, kCaller };
 
-  explicit ScriptedBackend(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+  explicit ScriptedBackend(const Tokenizer& tokenizer)
+      : tokenizer_(tokenizer) {}
 
-  // What each sequence does from now on: on a thread of its own, or within Start.
+  // What each sequence does from now on: on a thread of its own, or within
+  // Start.
   void Play(Script script, Where where = Where::kThread);
   // Waits for all scripts.
   void Join();
-  // Waits until all that Start returned was destroyed; false if that takes forever.
+  // Waits until all that Start returned was destroyed; false if that takes
+  // forever.
   bool AwaitNoHandles();
   // All sequences started so far.
   std::vector<std::shared_ptr<ScriptedSequence>> sequences();

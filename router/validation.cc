@@ -28,14 +28,17 @@ absl::Status CheckCount(const char* field, std::uint64_t value,
                     absl::StrCat("is ", value, "; it must be at most ", high));
 }
 
-absl::Status CheckRequestId(const std::string& id, const RequestLimits& limits) {
+absl::Status CheckRequestId(const std::string& id,
+                            const RequestLimits& limits) {
   if (id.size() > limits.max_request_id_bytes) {
-    return FieldError("request_id",
-                      absl::StrCat("has ", id.size(), " bytes; at most ",
-                                   limits.max_request_id_bytes, " are allowed"));
+    return FieldError(
+        "request_id",
+        absl::StrCat("has ", id.size(), " bytes; at most ",
+                     limits.max_request_id_bytes, " are allowed"));
   }
   const bool plain = std::all_of(id.begin(), id.end(), [](unsigned char c) {
-    return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' || c == ':';
+    return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' ||
+           c == ':';
   });
   if (!plain) {
     return FieldError("request_id",
@@ -54,7 +57,8 @@ absl::Status CheckTextSize(const char* field, std::size_t size,
 absl::StatusOr<std::vector<ChatTurn>> CheckChat(const v1::Chat& chat,
                                                 const RequestLimits& limits) {
   if (chat.messages().empty()) {
-    return FieldError("chat.messages", "is empty; a chat needs a user's message");
+    return FieldError("chat.messages",
+                      "is empty; a chat needs a user's message");
   }
   RETURN_IF_ERROR(CheckCount("chat.messages", chat.messages_size(),
                              limits.max_chat_messages));
@@ -115,8 +119,8 @@ absl::StatusOr<PromptInput> CheckInput(const Request& request,
     return FieldError("prompt", "is missing; give a prompt or a chat");
   }
   input.parse_special_tokens = request.parse_special_tokens();
-  RETURN_IF_ERROR(CheckRange("priority", request.priority(), -kMaxPriority,
-                             kMaxPriority));
+  RETURN_IF_ERROR(
+      CheckRange("priority", request.priority(), -kMaxPriority, kMaxPriority));
   input.priority = request.priority();
   if (!request.language().empty() && !families.ExpertOf(request.language())) {
     return FieldError("language",
@@ -150,8 +154,7 @@ absl::StatusOr<GenerateInput> ValidateGenerate(
   ASSIGN_OR_RETURN(out.input,
                    CheckInput(request, limits, families, default_hybrid));
   const v1::SamplingParams& s = request.sampling();
-  RETURN_IF_ERROR(
-      CheckRange("sampling.temperature", s.temperature(), 0, 100));
+  RETURN_IF_ERROR(CheckRange("sampling.temperature", s.temperature(), 0, 100));
   RETURN_IF_ERROR(CheckRange("sampling.top_p", s.top_p(), 0, 1));
   RETURN_IF_ERROR(CheckCount("sampling.top_k", s.top_k(), INT32_MAX));
   RETURN_IF_ERROR(
@@ -176,10 +179,10 @@ absl::StatusOr<GenerateInput> ValidateGenerate(
   for (int i = 0; i < request.stop_size(); ++i) {
     const std::string& stop = request.stop(i);
     if (stop.empty() || stop.size() > limits.max_stop_bytes) {
-      return FieldError(absl::StrCat("stop[", i, "]"),
-                        absl::StrCat("has ", stop.size(),
-                                     " bytes; it must have from 1 to ",
-                                     limits.max_stop_bytes));
+      return FieldError(
+          absl::StrCat("stop[", i, "]"),
+          absl::StrCat("has ", stop.size(), " bytes; it must have from 1 to ",
+                       limits.max_stop_bytes));
     }
     out.stops.push_back(stop);
   }
@@ -225,8 +228,10 @@ absl::StatusOr<absl::Duration> ValidateRoutingWindow(std::int64_t seconds) {
   const std::int64_t longest = absl::ToInt64Seconds(kMaxRoutingWindow);
   if (seconds < 0 || seconds > longest) {
     return FieldError("window_seconds",
-                      absl::StrCat("is ", seconds, "; it must be from 0, which "
-                                   "means since the start, to ", longest));
+                      absl::StrCat("is ", seconds,
+                                   "; it must be from 0, which "
+                                   "means since the start, to ",
+                                   longest));
   }
   return absl::Seconds(seconds);
 }

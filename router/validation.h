@@ -17,12 +17,12 @@ namespace apollo {
 
 // What Generate and Score have in common, checked.
 struct PromptInput {
-  std::string request_id;             // Empty: none was given.
+  std::string request_id;  // Empty: none was given.
   bool is_chat = false;
-  std::string prompt;                 // If not a chat.
-  std::vector<ChatTurn> chat;         // If a chat; the last turn is the user's.
+  std::string prompt;          // If not a chat.
+  std::vector<ChatTurn> chat;  // If a chat; the last turn is the user's.
   bool parse_special_tokens = false;
-  std::string language;               // Empty: detect. Else in the families.
+  std::string language;  // Empty: detect. Else in the families.
   bool hybrid = false;
   int priority = 0;
 };
@@ -32,7 +32,7 @@ struct GenerateInput {
   SamplingOptions sampling;
   bool has_seed = false;
   int choices = 1;
-  int max_new_tokens = 0;             // 0: as many as allowed.
+  int max_new_tokens = 0;  // 0: as many as allowed.
   std::vector<std::string> stops;
   bool wants_logprobs = false;
   int top_logprobs = 0;

@@ -84,7 +84,8 @@ std::vector<Refusal<Request>> CommonRefusals() {
       {"request_id", [](auto& r) { r.set_request_id(std::string(129, 'a')); }},
       {"prompt", [](auto& r) { r.clear_input(); }},
       {"prompt", [](auto& r) { r.set_prompt(""); }},
-      {"prompt", [](auto& r) { r.set_prompt(std::string((1 << 20) + 1, 'a')); }},
+      {"prompt",
+       [](auto& r) { r.set_prompt(std::string((1 << 20) + 1, 'a')); }},
       {"chat.messages", [](auto& r) { r.mutable_chat(); }},
       {"chat.messages",
        [](auto& r) {
@@ -156,13 +157,17 @@ TEST(ValidateGenerateTest, RefusesNumbersOutOfRange) {
     void (v1::SamplingParams::*set)(float);
     std::vector<float> values;
   } kCases[] = {
-      {"sampling.temperature", &v1::SamplingParams::set_temperature,
+      {"sampling.temperature",
+       &v1::SamplingParams::set_temperature,
        {-1, -1e-30f, 100.1f, kNan, kInfinity, -kInfinity}},
-      {"sampling.top_p", &v1::SamplingParams::set_top_p,
+      {"sampling.top_p",
+       &v1::SamplingParams::set_top_p,
        {-0.1f, 1.0001f, kNan, kInfinity, -kInfinity}},
-      {"sampling.presence_penalty", &v1::SamplingParams::set_presence_penalty,
+      {"sampling.presence_penalty",
+       &v1::SamplingParams::set_presence_penalty,
        {-2.1f, 2.1f, kNan, kInfinity, -kInfinity}},
-      {"sampling.frequency_penalty", &v1::SamplingParams::set_frequency_penalty,
+      {"sampling.frequency_penalty",
+       &v1::SamplingParams::set_frequency_penalty,
        {-2.1f, 2.1f, kNan, kInfinity, -kInfinity}},
   };
   for (const auto& c : kCases) {
@@ -298,7 +303,8 @@ TEST(ValidateGenerateTest, TakesAChatInItsOrder) {
   G request;
   AddMessage(*request.mutable_chat(), v1::ROLE_SYSTEM, "s");
   AddMessage(*request.mutable_chat(), v1::ROLE_USER, "u");
-  AddMessage(*request.mutable_chat(), v1::ROLE_ASSISTANT, "");  // It said nothing.
+  AddMessage(*request.mutable_chat(), v1::ROLE_ASSISTANT,
+             "");  // It said nothing.
   AddMessage(*request.mutable_chat(), v1::ROLE_USER, "v");
   const auto input = Validate(request);
   ASSERT_TRUE(input.ok()) << input.status();
@@ -336,7 +342,8 @@ TEST(ValidateTextTest, ChecksTheSize) {
   const RequestLimits limits;
   EXPECT_TRUE(ValidateText(std::string(1 << 20, 'a'), limits).ok());
   ExpectFieldError(ValidateText("", limits), "text");
-  ExpectFieldError(ValidateText(std::string((1 << 20) + 1, 'a'), limits), "text");
+  ExpectFieldError(ValidateText(std::string((1 << 20) + 1, 'a'), limits),
+                   "text");
 }
 
 TEST(ValidateRoutingWindowTest, FromTheStartToAnHour) {

@@ -10,8 +10,8 @@ namespace apollo {
 
 // Parses a request as it came. The protobuf library refuses a message whose
 // strings are not UTF-8 without saying which one; this finds it: a FieldError
-// naming the field and the offset of the first wrong byte. INVALID_ARGUMENT also
-// for bytes that are no message at all.
+// naming the field and the offset of the first wrong byte. INVALID_ARGUMENT
+// also for bytes that are no message at all.
 absl::Status ParseRequest(const std::string& bytes,
                           google::protobuf::Message& request);
 

@@ -10,8 +10,8 @@ namespace {
 // Seconds; spans a token on a fast machine and a long answer on a slow one.
 const prometheus::Histogram::BucketBoundaries& Seconds() {
   static const prometheus::Histogram::BucketBoundaries bounds = {
-      0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25,
-      0.5,   1.0,    2.5,   5.0,  10.0, 20.0, 40.0, 80.0,  160.0};
+      0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1,  0.15,
+      0.25,  0.5,    1.0,   2.5,  5.0,  10.0, 20.0, 40.0,  80.0, 160.0};
   return bounds;
 }
 
@@ -37,8 +37,9 @@ RequestMetrics::RequestMetrics(prometheus::Registry& registry)
                                 "Prompt tokens of accepted requests.")),
       generation_tokens_(AddCounter(registry, "apollo_generation_tokens_total",
                                     "Tokens generated.")),
-      first_token_(AddHistogram(registry, "apollo_time_to_first_token_seconds",
-                                "From a request's arrival to its first token.")),
+      first_token_(
+          AddHistogram(registry, "apollo_time_to_first_token_seconds",
+                       "From a request's arrival to its first token.")),
       inter_token_(AddHistogram(registry, "apollo_inter_token_latency_seconds",
                                 "Between two tokens of one request.")),
       end_to_end_(AddHistogram(registry, "apollo_e2e_request_latency_seconds",

@@ -10,9 +10,9 @@
 
 namespace apollo {
 
-// The server's side of a streaming response, fed from any thread: messages queue
-// up and are written one after the other.
-// Subclasses add what the call is about.
+// The server's side of a streaming response, fed from any thread: messages
+// queue up and are written one after the other. Subclasses add what the call is
+// about.
 template <typename Message>
 class QueuedWriter : public grpc::ServerWriteReactor<Message> {
  public:
@@ -27,7 +27,8 @@ class QueuedWriter : public grpc::ServerWriteReactor<Message> {
     }
   }
 
-  // Ends the call once all that is queued has been written. The first call counts.
+  // Ends the call once all that is queued has been written. The first call
+  // counts.
   void End(grpc::Status status) {
     MutexLock lock(mutex_);
     if (status_) return;

@@ -67,8 +67,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     server->exposer_ =
         std::make_unique<prometheus::Exposer>(options.metrics_listen, 1);
   } catch (const std::exception&) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen for /metrics on ", options.metrics_listen));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen for /metrics on ", options.metrics_listen));
   }
   server->exposer_->RegisterCollectable(registry, "/metrics");
   server->metrics_address_ =
@@ -99,10 +99,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   server->address_ = absl::StrCat(Host(options.listen), ":", port);
   server->SetServing(false);
   if (!options.address_file.empty()) {
-    RETURN_IF_ERROR(WriteAddressFile(
-        options.address_file,
-        absl::StrCat("grpc ", server->address_, "\nmetrics ",
-                     server->metrics_address_, "\n")));
+    RETURN_IF_ERROR(
+        WriteAddressFile(options.address_file,
+                         absl::StrCat("grpc ", server->address_, "\nmetrics ",
+                                      server->metrics_address_, "\n")));
   }
   return server;
 }
@@ -168,8 +168,9 @@ std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address) {
   // joining its threads. A call lets go of its channel in such a thread, which
   // would join itself and go on with freed memory. So the last never goes.
   // Volatile, or the compiler drops what is never read and leaves a leak.
-  [[maybe_unused]] static const std::shared_ptr<grpc::Channel>* const volatile
-      kept = new std::shared_ptr<grpc::Channel>(channel);
+  [[maybe_unused]] static const std::shared_ptr<
+      grpc::Channel>* const volatile kept =
+      new std::shared_ptr<grpc::Channel>(channel);
   return channel;
 }
 

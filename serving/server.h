@@ -70,7 +70,8 @@ class Server {
 // any thread starts.
 void BlockStopSignals();
 
-// Whether SIGTERM or SIGINT has come since, without waiting: lets a long load stop.
+// Whether SIGTERM or SIGINT has come since, without waiting: lets a long load
+// stop.
 bool StopRequested();
 
 // A channel to another process of the cluster, with keepalive that ends dead

@@ -9,8 +9,11 @@ namespace apollo {
 // Metrics without labels. The registry owns them.
 inline prometheus::Counter& AddCounter(prometheus::Registry& registry,
                                        const char* name, const char* help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add(
-      {});
+  return prometheus::BuildCounter()
+      .Name(name)
+      .Help(help)
+      .Register(registry)
+      .Add({});
 }
 
 inline prometheus::Gauge& AddGauge(prometheus::Registry& registry,

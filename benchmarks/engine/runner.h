@@ -29,8 +29,8 @@ class Runner {
     bool all_logits = false;  // Of every row, not of the last only.
   };
 
-  // `model` must outlive the runner. Caches as large as cache_megabytes each, of the
-  // type that servers use by default.
+  // `model` must outlive the runner. Caches as large as cache_megabytes each,
+  // of the type that servers use by default.
   static absl::StatusOr<std::unique_ptr<Runner>> Create(const OpenModel& model,
                                                         int threads,
                                                         int cache_megabytes);

@@ -19,33 +19,31 @@ std::atomic<std::int64_t> sink{0};  // Keeps results alive.
 #if defined(__x86_64__)
 // Twelve sums, each in a register, hide the latency of the instruction. The asm
 // statements stop the compiler from computing the loop ahead.
-#define APOLLO_PEAK(NAME, TARGET, TYPE, OPERATIONS, STEP)                    \
-  __attribute__((target(TARGET))) double NAME(int rounds) {                  \
-    TYPE a = {}, b = {}, s0 = {}, s1 = {}, s2 = {}, s3 = {}, s4 = {},        \
-         s5 = {}, s6 = {}, s7 = {}, s8 = {}, s9 = {}, s10 = {}, s11 = {};    \
-    for (int i = 0; i < rounds; ++i) {                                       \
-      asm volatile(STEP : "+v"(s0) : "v"(a), "v"(b));                        \
-      asm volatile(STEP : "+v"(s1) : "v"(a), "v"(b));                        \
-      asm volatile(STEP : "+v"(s2) : "v"(a), "v"(b));                        \
-      asm volatile(STEP : "+v"(s3) : "v"(a), "v"(b));                        \
-      asm volatile(STEP : "+v"(s4) : "v"(a), "v"(b));                        \
-      asm volatile(STEP : "+v"(s5) : "v"(a), "v"(b));                        \
-      asm volatile(STEP : "+v"(s6) : "v"(a), "v"(b));                        \
-      asm volatile(STEP : "+v"(s7) : "v"(a), "v"(b));                        \
-      asm volatile(STEP : "+v"(s8) : "v"(a), "v"(b));                        \
-      asm volatile(STEP : "+v"(s9) : "v"(a), "v"(b));                        \
-      asm volatile(STEP : "+v"(s10) : "v"(a), "v"(b));                       \
-      asm volatile(STEP : "+v"(s11) : "v"(a), "v"(b));                       \
-    }                                                                        \
-    return 12.0 * rounds * OPERATIONS;                                       \
+#define APOLLO_PEAK(NAME, TARGET, TYPE, OPERATIONS, STEP)                      \
+  __attribute__((target(TARGET))) double NAME(int rounds) {                    \
+    TYPE a = {}, b = {}, s0 = {}, s1 = {}, s2 = {}, s3 = {}, s4 = {}, s5 = {}, \
+         s6 = {}, s7 = {}, s8 = {}, s9 = {}, s10 = {}, s11 = {};               \
+    for (int i = 0; i < rounds; ++i) {                                         \
+      asm volatile(STEP : "+v"(s0) : "v"(a), "v"(b));                          \
+      asm volatile(STEP : "+v"(s1) : "v"(a), "v"(b));                          \
+      asm volatile(STEP : "+v"(s2) : "v"(a), "v"(b));                          \
+      asm volatile(STEP : "+v"(s3) : "v"(a), "v"(b));                          \
+      asm volatile(STEP : "+v"(s4) : "v"(a), "v"(b));                          \
+      asm volatile(STEP : "+v"(s5) : "v"(a), "v"(b));                          \
+      asm volatile(STEP : "+v"(s6) : "v"(a), "v"(b));                          \
+      asm volatile(STEP : "+v"(s7) : "v"(a), "v"(b));                          \
+      asm volatile(STEP : "+v"(s8) : "v"(a), "v"(b));                          \
+      asm volatile(STEP : "+v"(s9) : "v"(a), "v"(b));                          \
+      asm volatile(STEP : "+v"(s10) : "v"(a), "v"(b));                         \
+      asm volatile(STEP : "+v"(s11) : "v"(a), "v"(b));                         \
+    }                                                                          \
+    return 12.0 * rounds * OPERATIONS;                                         \
   }
 
 APOLLO_PEAK(Fma256, "avx2,fma", __m256, 16, "vfmadd231ps %2, %1, %0")
 APOLLO_PEAK(Fma512, "avx512f", __m512, 32, "vfmadd231ps %2, %1, %0")
-APOLLO_PEAK(Vnni512, "avx512f,avx512vnni", __m512i, 128,
-            "vpdpbusd %2, %1, %0")
-APOLLO_PEAK(Bf16512, "avx512f,avx512bf16", __m512, 64,
-            "vdpbf16ps %2, %1, %0")
+APOLLO_PEAK(Vnni512, "avx512f,avx512vnni", __m512i, 128, "vpdpbusd %2, %1, %0")
+APOLLO_PEAK(Bf16512, "avx512f,avx512bf16", __m512, 64, "vdpbf16ps %2, %1, %0")
 #undef APOLLO_PEAK
 #endif
 
@@ -56,15 +54,17 @@ double ReadPeak(ThreadPool& pool, const Timer& time) {
   AlignedBuffer buffer(kBytes);
   std::memset(buffer.as<char>(), 1, kBytes);
   const double seconds = time([&] {
-    pool.ParallelFor(kBytes / 64, 1024, [&](std::int64_t begin, std::int64_t end) {
-      // One number of each cache line; eight sums, so that loads overlap.
-      const std::int64_t* at = buffer.as<std::int64_t>();
-      std::int64_t sums[8] = {};
-      for (std::int64_t i = begin; i + 8 <= end; i += 8) {
-        for (int j = 0; j < 8; ++j) sums[j] += at[(i + j) * 8];
-      }
-      for (const std::int64_t sum : sums) sink += sum;
-    });
+    pool.ParallelFor(kBytes / 64, 1024,
+                     [&](std::int64_t begin, std::int64_t end) {
+                       // One number of each cache line; eight sums, so that
+                       // loads overlap.
+                       const std::int64_t* at = buffer.as<std::int64_t>();
+                       std::int64_t sums[8] = {};
+                       for (std::int64_t i = begin; i + 8 <= end; i += 8) {
+                         for (int j = 0; j < 8; ++j) sums[j] += at[(i + j) * 8];
+                       }
+                       for (const std::int64_t sum : sums) sink += sum;
+                     });
   });
   return static_cast<double>(kBytes) / seconds;
 }

@@ -9,8 +9,6 @@
 
 #include <fasttext/fasttext.h>
 
-#include <fasttext/fasttext.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>

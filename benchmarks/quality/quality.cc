@@ -1,7 +1,7 @@
 // How far each format of the weights moves the model's predictions from those
 // in float32, token by token of a text. The cache is of the type that servers
-// use beside the format (--cache_dtype=auto). Ends with 1 if a format is further away
-// than its limit.
+// use beside the format (--cache_dtype=auto). Ends with 1 if a format is
+// further away than its limit.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>

@@ -48,13 +48,15 @@ ABSL_FLAG(std::string, cache_dtype, "auto",
 ABSL_FLAG(bool, cache_prefault, false,
           "Take the cache's memory from the machine at the start, not as it is "
           "first used: steadier, and sure to be there.");
-ABSL_FLAG(std::string, weights, "auto",
-          "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
-          "int4; the same in all workers of a cluster.");
-ABSL_FLAG(int, mixed_token_budget, 16,
-          "Most rows of prompts in one step while many more answers are being "
-          "generated than begun: fewer make their tokens come more steadily and "
-          "prompts take longer.");
+ABSL_FLAG(
+    std::string, weights, "auto",
+    "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
+    "int4; the same in all workers of a cluster.");
+ABSL_FLAG(
+    int, mixed_token_budget, 16,
+    "Most rows of prompts in one step while many more answers are being "
+    "generated than begun: fewer make their tokens come more steadily and "
+    "prompts take longer.");
 ABSL_FLAG(int, steps_in_flight, 1,
           "Steps at once. Both stages share this machine's processors: 1 makes "
           "larger steps, which read the weights less often.");
@@ -65,9 +67,10 @@ ABSL_FLAG(std::string, families, "",
           "directory if there, else the published ones.");
 ABSL_FLAG(std::string, default_routing, "topk",
           "Routing of requests that do not say: topk or hybrid.");
-ABSL_FLAG(std::string, language_model, "",
-          "Language classifier: a fastText model file, or \"cld2\"; default: the "
-          "one that is compiled in.");
+ABSL_FLAG(
+    std::string, language_model, "",
+    "Language classifier: a fastText model file, or \"cld2\"; default: the "
+    "one that is compiled in.");
 
 namespace apollo {
 namespace {
@@ -105,23 +108,22 @@ absl::Status Run() {
                                   absl::GetFlag(FLAGS_mixed_token_budget)));
   RETURN_IF_ERROR(
       CheckAtLeastOne("steps_in_flight", absl::GetFlag(FLAGS_steps_in_flight)));
-  ASSIGN_OR_RETURN(const int threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
+  ASSIGN_OR_RETURN(const int threads,
+                   ThreadCount(absl::GetFlag(FLAGS_threads)));
   ASSIGN_OR_RETURN(const std::optional<WeightFormat> weights,
                    ParseWeights(absl::GetFlag(FLAGS_weights)));
+  ASSIGN_OR_RETURN(const OpenModel model,
+                   OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
   ASSIGN_OR_RETURN(
-      const OpenModel model,
-      OpenModelDirectory(absl::GetFlag(FLAGS_model), weights));
-  ASSIGN_OR_RETURN(CacheOptions cache,
-                   ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
-                                     absl::GetFlag(FLAGS_cache_dtype),
-                                     model.format));
+      CacheOptions cache,
+      ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
+                        absl::GetFlag(FLAGS_cache_dtype), model.format));
   cache.prefault = absl::GetFlag(FLAGS_cache_prefault);
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<RouterModel> router,
-      RouterModel::Load(absl::GetFlag(FLAGS_model),
-                        {absl::GetFlag(FLAGS_families),
-                         absl::GetFlag(FLAGS_default_routing),
-                         absl::GetFlag(FLAGS_language_model)}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<RouterModel> router,
+                   RouterModel::Load(absl::GetFlag(FLAGS_model),
+                                     {absl::GetFlag(FLAGS_families),
+                                      absl::GetFlag(FLAGS_default_routing),
+                                      absl::GetFlag(FLAGS_language_model)}));
   ASSIGN_OR_RETURN(const std::set<int> experts,
                    ParseExperts("all", model.config.num_experts));
   // A pool serves one thread at a time, so each stage has its own.
@@ -129,10 +131,9 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(std::unique_ptr<DenseStage> dense_stage,
                    DenseStage::Load(model.config, *model.weights, cache,
                                     dense_pool, LogLoadProgress()));
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<ExpertStage> expert_stage,
-      ExpertStage::Load(model.config, *model.weights, experts, cache,
-                        expert_pool, LogLoadProgress()));
+  ASSIGN_OR_RETURN(std::unique_ptr<ExpertStage> expert_stage,
+                   ExpertStage::Load(model.config, *model.weights, experts,
+                                     cache, expert_pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
   const LanguageLabels labels(router->families);
@@ -153,8 +154,8 @@ absl::Status Run() {
   ExpertWorker expert_worker({}, std::move(expert_stage), expert_metrics);
   DenseWorker dense_worker(core, std::move(dense_stage), dense_metrics);
   auto dense_session = std::make_shared<LinkSession>(
-      Hello{WorkerRole::kDense, "local", model.hash, kVersion, {}}, dense_worker,
-      nullptr);
+      Hello{WorkerRole::kDense, "local", model.hash, kVersion, {}},
+      dense_worker, nullptr);
   auto expert_session = std::make_shared<LinkSession>(
       Hello{WorkerRole::kExpert, "local", model.hash, kVersion, experts,
             cache_tokens},

@@ -26,9 +26,9 @@ class Reader {
   Reader(const Json& json, std::string_view source)
       : json_(json), source_(source) {}
 
-  absl::StatusOr<std::int64_t> Int(const char* key, std::int64_t low,
-                                   std::int64_t high,
-                                   std::optional<std::int64_t> fallback = {}) const {
+  absl::StatusOr<std::int64_t> Int(
+      const char* key, std::int64_t low, std::int64_t high,
+      std::optional<std::int64_t> fallback = {}) const {
     const auto it = json_.find(key);
     if (it == json_.end() || it->is_null()) {
       if (fallback) return *fallback;
@@ -36,8 +36,8 @@ class Reader {
     }
     if (!it->is_number_integer()) return Wrong(key, *it, "an integer");
     // An unsigned number above the signed range is out of any range here.
-    const bool fits = !it->is_number_unsigned() ||
-                      it->get<std::uint64_t>() <= INT64_MAX;
+    const bool fits =
+        !it->is_number_unsigned() || it->get<std::uint64_t>() <= INT64_MAX;
     if (!fits || it->get<std::int64_t>() < low ||
         it->get<std::int64_t>() > high) {
       return Wrong(key, *it, absl::StrCat("from ", low, " to ", high));
@@ -95,8 +95,9 @@ absl::Status CheckArchitecture(const Reader& reader, ModelConfig& config) {
   config.architecture = it->front().get<std::string>();
   if (config.architecture != kArchitecture) {
     return absl::UnimplementedError(
-        absl::StrCat(reader.Wrong("architectures", *it,
-                                  absl::StrCat("[\"", kArchitecture, "\"]"))
+        absl::StrCat(reader
+                         .Wrong("architectures", *it,
+                                absl::StrCat("[\"", kArchitecture, "\"]"))
                          .message()));
   }
   if (const auto type = json.find("model_type");
@@ -116,22 +117,23 @@ absl::Status ReadBoundary(const Reader& reader, ModelConfig& config) {
   if (!it->is_array()) return reader.Wrong("mlp_only_layers", *it, "a list");
   std::vector<bool> dense(config.num_layers, false);
   for (const Json& entry : *it) {
-    const bool valid = entry.is_number_integer() &&
-                       entry >= 0 && entry < config.num_layers;
+    const bool valid =
+        entry.is_number_integer() && entry >= 0 && entry < config.num_layers;
     if (!valid || dense[entry.get<int>()]) {
-      return reader.Wrong("mlp_only_layers", *it,
-                          absl::StrCat("distinct layers below ",
-                                       config.num_layers));
+      return reader.Wrong(
+          "mlp_only_layers", *it,
+          absl::StrCat("distinct layers below ", config.num_layers));
     }
     dense[entry.get<int>()] = true;
   }
   const auto first_sparse = std::find(dense.begin(), dense.end(), false);
   config.boundary = static_cast<int>(first_sparse - dense.begin());
   if (std::find(first_sparse, dense.end(), true) != dense.end()) {
-    return absl::UnimplementedError(absl::StrCat(
-        ToAbsl(reader.source()), ": sparse layers must be the last ones, but \"",
-        "mlp_only_layers\" has a dense layer after sparse layer ",
-        config.boundary));
+    return absl::UnimplementedError(
+        absl::StrCat(ToAbsl(reader.source()),
+                     ": sparse layers must be the last ones, but \"",
+                     "mlp_only_layers\" has a dense layer after sparse layer ",
+                     config.boundary));
   }
   if (config.boundary == config.num_layers) {
     return absl::UnimplementedError(
@@ -209,7 +211,8 @@ absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view text,
                    reader.Int("intermediate_size", 1, 1 << 20));
   ASSIGN_OR_RETURN(config.moe_intermediate_size,
                    reader.Int("moe_intermediate_size", 1, 1 << 20));
-  ASSIGN_OR_RETURN(config.num_heads, reader.Int("num_attention_heads", 1, 1024));
+  ASSIGN_OR_RETURN(config.num_heads,
+                   reader.Int("num_attention_heads", 1, 1024));
   ASSIGN_OR_RETURN(
       config.num_kv_heads,
       reader.Int("num_key_value_heads", 1, config.num_heads, config.num_heads));
@@ -232,9 +235,9 @@ absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view text,
                         "finite and above 0 in float32");
   }
   if (config.num_heads % config.num_kv_heads != 0) {
-    return reader.Wrong("num_key_value_heads", json["num_key_value_heads"],
-                        absl::StrCat("a divisor of num_attention_heads = ",
-                                     config.num_heads));
+    return reader.Wrong(
+        "num_key_value_heads", json["num_key_value_heads"],
+        absl::StrCat("a divisor of num_attention_heads = ", config.num_heads));
   }
   if (config.hidden_size % (2 * config.num_heads) != 0) {
     return reader.Wrong("hidden_size", json["hidden_size"],
@@ -245,9 +248,9 @@ absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view text,
   ASSIGN_OR_RETURN(const std::int64_t head_dim,
                    reader.Int("head_dim", 1, 1 << 20, config.head_size));
   if (head_dim != config.head_size) {
-    return reader.Wrong("head_dim", json["head_dim"],
-                        absl::StrCat("hidden_size / num_attention_heads = ",
-                                     config.head_size));
+    return reader.Wrong(
+        "head_dim", json["head_dim"],
+        absl::StrCat("hidden_size / num_attention_heads = ", config.head_size));
   }
   RETURN_IF_ERROR(ReadBoundary(reader, config));
   RETURN_IF_ERROR(ReadEosTokens(reader, config));

@@ -21,24 +21,24 @@ enum class PromptFormat {
 // noted here, so that products of the sizes never overflow 64 bits.
 struct ModelConfig {
   std::string architecture;
-  int hidden_size = 0;              // 1..65536
-  int num_layers = 0;               // 1..1024
-  int boundary = 0;                 // First sparse layer, 0..num_layers-1.
-  int intermediate_size = 0;        // MLP width of dense layers, 1..1048576
-  int moe_intermediate_size = 0;    // MLP width of each expert, 1..1048576
-  int num_heads = 0;                // 1..1024
-  int num_kv_heads = 0;             // Divides num_heads.
-  int head_size = 0;                // hidden_size / num_heads, even.
-  int num_experts = 0;              // 1..1024
-  int experts_per_token = 0;        // 1..num_experts
-  bool norm_topk_prob = false;      // Divide the k weights by their sum.
-  bool shared_expert = false;       // "share_flag"
-  bool attention_bias = true;       // q, k and v have biases.
-  bool tie_word_embeddings = false; // The head is the embedding.
-  int vocab_size = 0;               // 1..2^24
-  int max_context = 0;              // Positions, prompt and answer together.
-  double rope_theta = 0;            // > 0
-  float rms_norm_eps = 0;           // > 0
+  int hidden_size = 0;               // 1..65536
+  int num_layers = 0;                // 1..1024
+  int boundary = 0;                  // First sparse layer, 0..num_layers-1.
+  int intermediate_size = 0;         // MLP width of dense layers, 1..1048576
+  int moe_intermediate_size = 0;     // MLP width of each expert, 1..1048576
+  int num_heads = 0;                 // 1..1024
+  int num_kv_heads = 0;              // Divides num_heads.
+  int head_size = 0;                 // hidden_size / num_heads, even.
+  int num_experts = 0;               // 1..1024
+  int experts_per_token = 0;         // 1..num_experts
+  bool norm_topk_prob = false;       // Divide the k weights by their sum.
+  bool shared_expert = false;        // "share_flag"
+  bool attention_bias = true;        // q, k and v have biases.
+  bool tie_word_embeddings = false;  // The head is the embedding.
+  int vocab_size = 0;                // 1..2^24
+  int max_context = 0;               // Positions, prompt and answer together.
+  double rope_theta = 0;             // > 0
+  float rms_norm_eps = 0;            // > 0
   std::vector<std::int32_t> eos_tokens;  // Each below vocab_size; may be empty.
   PromptFormat prompt_format = PromptFormat::kApollo;
 
@@ -48,9 +48,9 @@ struct ModelConfig {
   int kv_size() const { return num_kv_heads * head_size; }
 };
 
-// Parses config.json. `source` is its path. INVALID_ARGUMENT naming the file, the
-// key, its value and what would be right; UNIMPLEMENTED for an architecture that
-// is not Apollo-MoE's or sparse layers that are not the last ones.
+// Parses config.json. `source` is its path. INVALID_ARGUMENT naming the file,
+// the key, its value and what would be right; UNIMPLEMENTED for an architecture
+// that is not Apollo-MoE's or sparse layers that are not the last ones.
 absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view json,
                                              std::string_view source);
 

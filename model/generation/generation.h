@@ -11,9 +11,9 @@ namespace apollo {
 
 // How a token is chosen. The router checks the ranges noted.
 struct SamplingOptions {
-  float temperature = 0;        // 0: greedy. Else in (0, 100].
-  float top_p = 1;              // (0, 1]
-  int top_k = 0;                // 0: all.
+  float temperature = 0;  // 0: greedy. Else in (0, 100].
+  float top_p = 1;        // (0, 1]
+  int top_k = 0;          // 0: all.
   std::uint64_t seed = 0;
   float presence_penalty = 0;   // [-2, 2]
   float frequency_penalty = 0;  // [-2, 2]
@@ -29,12 +29,12 @@ inline constexpr int kMaxTopLogprobs = 20;
 
 // One sequence to run: what the router asks of a dense worker.
 struct GenerationRequest {
-  std::string request_id;             // For logs only.
-  std::vector<std::int32_t> prompt;   // At least one token.
-  int family = -1;                    // Expert of the language family, or -1.
-  bool hybrid = false;                // Pin that expert. Needs a family.
+  std::string request_id;            // For logs only.
+  std::vector<std::int32_t> prompt;  // At least one token.
+  int family = -1;                   // Expert of the language family, or -1.
+  bool hybrid = false;               // Pin that expert. Needs a family.
   SamplingOptions sampling;
-  int max_new_tokens = 0;             // At least 1, unless scoring.
+  int max_new_tokens = 0;  // At least 1, unless scoring.
   // Nobody asked for that many: where the caches hold fewer, generate fewer.
   bool shorten_to_cache = false;
   // Alternatives to report with each token, from 0 to kMaxTopLogprobs.
@@ -43,28 +43,30 @@ struct GenerationRequest {
   // If above 0: generate nothing, report the log-probabilities of the prompt's
   // last score_tokens tokens (fewer than the prompt has).
   int score_tokens = 0;
-  // For counting only: a code of the families table, or empty if it is not known.
+  // For counting only: a code of the families table, or empty if it is not
+  // known.
   std::string language;
-  bool use_with_tokens = false;       // Report the expert use with each token.
+  bool use_with_tokens = false;  // Report the expert use with each token.
   // A higher one runs first. From -kMaxPriority to kMaxPriority.
   int priority = 0;
-  // Sequences share cached prefixes only with the same salt: one for each tenant.
+  // Sequences share cached prefixes only with the same salt: one for each
+  // tenant.
   std::string cache_salt;
 };
 
 struct GenerationStarted {
-  std::string dense_worker;   // Names of processes.
+  std::string dense_worker;  // Names of processes.
   std::string expert_worker;
-  int cached_tokens = 0;      // Prompt tokens found in the cache.
+  int cached_tokens = 0;  // Prompt tokens found in the cache.
 };
 
 // How tokens were routed in one sparse layer.
 struct LayerUse {
   int layer = 0;
   std::vector<std::uint64_t> tokens_by_expert;  // [experts]
-  // Tokens whose k experts, as the gate alone chose them, leave out the expert of
-  // the sequence's family. With hybrid routing that expert then took the place of
-  // the last of them. 0 without a family.
+  // Tokens whose k experts, as the gate alone chose them, leave out the expert
+  // of the sequence's family. With hybrid routing that expert then took the
+  // place of the last of them. 0 without a family.
   std::uint64_t off_family_tokens = 0;
 };
 
@@ -73,8 +75,8 @@ struct GeneratedToken {
   std::int32_t token = 0;
   float logprob = 0;
   std::vector<TokenLogprob> alternatives;
-  // With use_with_tokens: one for each sparse layer, over all rows up to the one
-  // that gave this token.
+  // With use_with_tokens: one for each sparse layer, over all rows up to the
+  // one that gave this token.
   std::vector<LayerUse> expert_use = {};
 };
 
@@ -82,14 +84,15 @@ enum class FinishCause { kEos, kLength, kScored };
 
 struct GenerationFinished {
   FinishCause cause = FinishCause::kEos;
-  std::vector<LayerUse> expert_use;     // One for each sparse layer.
-  std::vector<float> score_logprobs;    // [score_tokens]
+  std::vector<LayerUse> expert_use;   // One for each sparse layer.
+  std::vector<float> score_logprobs;  // [score_tokens]
 };
 
-// Receives one sequence's events: OnStarted once, OnToken for each token in order
-// (the end-of-text token is not reported), OnFinished once and last, with an error
-// if the sequence could not be completed. Calls come one at a time from threads of
-// the backend; they must return quickly and must not destroy the call.
+// Receives one sequence's events: OnStarted once, OnToken for each token in
+// order (the end-of-text token is not reported), OnFinished once and last, with
+// an error if the sequence could not be completed. Calls come one at a time
+// from threads of the backend; they must return quickly and must not destroy
+// the call.
 class GenerationSink {
  public:
   virtual ~GenerationSink() = default;
@@ -102,8 +105,9 @@ class GenerationSink {
 class GenerationCall {
  public:
   virtual ~GenerationCall() = default;
-  // Frees all that the sequence holds. OnFinished follows with CANCELLED, unless
-  // it came or is coming with something else. Any thread, any number of times.
+  // Frees all that the sequence holds. OnFinished follows with CANCELLED,
+  // unless it came or is coming with something else. Any thread, any number of
+  // times.
   virtual void Cancel() = 0;
 };
 

@@ -13,10 +13,10 @@ namespace apollo {
 // The longest window over which routing can be asked for.
 inline constexpr absl::Duration kMaxRoutingWindow = absl::Hours(1);
 
-// How the tokens of one language were routed. A token counts once in each sparse
-// layer, and there for each of its k experts.
+// How the tokens of one language were routed. A token counts once in each
+// sparse layer, and there for each of its k experts.
 struct LanguageUse {
-  std::string language;             // A code of the families table, or "und".
+  std::string language;  // A code of the families table, or "und".
   std::uint64_t tokens = 0;
   std::uint64_t family_tokens = 0;  // Of these, of sequences with a family.
   std::vector<LayerUse> layers;     // One for each sparse layer, in order.
@@ -28,8 +28,8 @@ struct RoutingCounts {
   std::vector<LanguageUse> languages;  // Those with tokens, by rising code.
 };
 
-// Adds the counts of one worker to those of others; `covered` becomes the longer
-// one. Layers and experts that `into` does not have are added to it.
+// Adds the counts of one worker to those of others; `covered` becomes the
+// longer one. Layers and experts that `into` does not have are added to it.
 void AddRouting(const RoutingCounts& from, RoutingCounts& into);
 
 }  // namespace apollo

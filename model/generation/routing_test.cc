@@ -22,7 +22,8 @@ TEST(AddRoutingTest, SumsEveryCellAndKeepsTheOrder) {
   EXPECT_EQ(de.tokens, 13u);
   EXPECT_EQ(de.family_tokens, 12u);
   ASSERT_EQ(de.layers.size(), 2u);
-  EXPECT_EQ(de.layers[0].tokens_by_expert, (std::vector<std::uint64_t>{11, 22}));
+  EXPECT_EQ(de.layers[0].tokens_by_expert,
+            (std::vector<std::uint64_t>{11, 22}));
   EXPECT_EQ(de.layers[0].off_family_tokens, 5u);
   EXPECT_EQ(de.layers[1].tokens_by_expert, (std::vector<std::uint64_t>{33, 0}));
   EXPECT_EQ(de.layers[1].off_family_tokens, 7u);

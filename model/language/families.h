@@ -36,8 +36,8 @@ class FamilyTable {
   static absl::StatusOr<FamilyTable> Load(const std::string& path);
 
   // The table for a model: the file if one is named, else families.txt in the
-  // model's directory, else the paper's. Validated for num_experts. Every process
-  // of a cluster finds its table so.
+  // model's directory, else the paper's. Validated for num_experts. Every
+  // process of a cluster finds its table so.
   static absl::StatusOr<FamilyTable> ForModel(const std::string& directory,
                                               const std::string& file,
                                               int num_experts);

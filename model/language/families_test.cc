@@ -144,7 +144,8 @@ TEST(FamilyTableTest, LoadsAFile) {
 
 TEST(FamilyTableTest, AModelsTableIsTheFileNamedOrItsOwnOrThePapers) {
   const char* tmp = std::getenv("TEST_TMPDIR");
-  const std::string folder = std::string(tmp != nullptr ? tmp : "/tmp") + "/model";
+  const std::string folder =
+      std::string(tmp != nullptr ? tmp : "/tmp") + "/model";
   std::filesystem::create_directories(folder);
   const auto paper = FamilyTable::ForModel(folder, "", 7);
   ASSERT_TRUE(paper.ok()) << paper.status();

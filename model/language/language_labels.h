@@ -11,8 +11,8 @@ namespace apollo {
 
 // The names under which tokens are counted by language: the codes of a families
 // table, and "und" (ISO 639: undetermined) for everything else. So whatever a
-// request says, there are never more names than the table has languages, plus one.
-// Immutable: any thread may use it.
+// request says, there are never more names than the table has languages, plus
+// one. Immutable: any thread may use it.
 class LanguageLabels {
  public:
   explicit LanguageLabels(const FamilyTable& families);

@@ -76,9 +76,10 @@ absl::StatusOr<std::vector<TokenId>> EncodeChat(
       RETURN_IF_ERROR(builder.Control("<|im_end|>"));
       builder.Text("\n");
     } else {
-      builder.Text(absl::StrCat(turn.role == ChatRole::kUser        ? "User:"
-                                : turn.role == ChatRole::kAssistant ? "Assistant:"
-                                                                    : "",
+      builder.Text(absl::StrCat(turn.role == ChatRole::kUser ? "User:"
+                                : turn.role == ChatRole::kAssistant
+                                    ? "Assistant:"
+                                    : "",
                                 turn.content, "\n"));
     }
   }

@@ -35,7 +35,8 @@ absl::Status VisitSparseMlp(const ModelConfig& c, const std::string& layer,
   }
   if (!c.shared_expert) return absl::OkStatus();
   // As wide as its tensors say (see CheckTensors): the config has no key.
-  RETURN_IF_ERROR(VisitMlp(layer + "mlp.shared_expert.", c.hidden_size, 0, visit));
+  RETURN_IF_ERROR(
+      VisitMlp(layer + "mlp.shared_expert.", c.hidden_size, 0, visit));
   return visit({layer + "mlp.shared_expert_gate.weight", {1, c.hidden_size}});
 }
 
@@ -51,8 +52,9 @@ absl::Status VisitExpectedTensors(const ModelConfig& c, Visit visit) {
     const struct {
       const char* name;
       int size;
-    } kProjections[] = {
-        {"q_proj", c.q_size()}, {"k_proj", c.kv_size()}, {"v_proj", c.kv_size()}};
+    } kProjections[] = {{"q_proj", c.q_size()},
+                        {"k_proj", c.kv_size()},
+                        {"v_proj", c.kv_size()}};
     for (const auto& [name, size] : kProjections) {
       RETURN_IF_ERROR(
           visit({attention + name + ".weight", {size, c.hidden_size}}));
@@ -64,10 +66,9 @@ absl::Status VisitExpectedTensors(const ModelConfig& c, Visit visit) {
         visit({attention + "o_proj.weight", {c.hidden_size, c.q_size()}}));
     RETURN_IF_ERROR(
         visit({layer + "post_attention_layernorm.weight", {c.hidden_size}}));
-    RETURN_IF_ERROR(c.IsSparse(i)
-                        ? VisitSparseMlp(c, layer, visit)
-                        : VisitMlp(layer + "mlp.", c.hidden_size,
-                                   c.intermediate_size, visit));
+    RETURN_IF_ERROR(c.IsSparse(i) ? VisitSparseMlp(c, layer, visit)
+                                  : VisitMlp(layer + "mlp.", c.hidden_size,
+                                             c.intermediate_size, visit));
   }
   RETURN_IF_ERROR(visit({"model.norm.weight", {c.hidden_size}}));
   if (c.tie_word_embeddings) return absl::OkStatus();
@@ -93,8 +94,8 @@ absl::Status CheckTensors(const ModelConfig& config,
   return VisitExpectedTensors(config, [&](ExpectedTensor spec) -> absl::Status {
     ASSIGN_OR_RETURN(const TensorView* tensor, checkpoint.Get(spec.name));
     const TensorView& view = *tensor;
-    // A width of 0 stands for the shared experts' width, which the first of their
-    // tensors sets.
+    // A width of 0 stands for the shared experts' width, which the first of
+    // their tensors sets.
     for (std::size_t d = 0; d < spec.shape.size(); ++d) {
       if (spec.shape[d] != 0) continue;
       if (shared_width == 0 && view.shape.size() == spec.shape.size()) {
@@ -119,11 +120,11 @@ absl::Status CheckTensors(const ModelConfig& config,
 std::string ModelHash(const ModelConfig& c, const Checkpoint& checkpoint) {
   std::string text;
   const auto add = [&text](std::string_view bytes) { text += bytes; };
-  // Also what usually follows from the tensors: a checkpoint may hold more of them
-  // than its config makes use of.
+  // Also what usually follows from the tensors: a checkpoint may hold more of
+  // them than its config makes use of.
   add(absl::StrFormat("%d %d %d %d %d %d %d;", c.num_layers, c.num_experts,
-                      c.intermediate_size, c.moe_intermediate_size, c.vocab_size,
-                      c.attention_bias, c.tie_word_embeddings));
+                      c.intermediate_size, c.moe_intermediate_size,
+                      c.vocab_size, c.attention_bias, c.tie_word_embeddings));
   add(absl::StrFormat("%d %d %d %d %d %d %d %.17g %.9g %s;", c.num_heads,
                       c.num_kv_heads, c.experts_per_token, c.norm_topk_prob,
                       c.shared_expert, c.boundary, c.max_context, c.rope_theta,

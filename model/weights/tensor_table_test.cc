@@ -92,8 +92,8 @@ std::int64_t Parameters(const ModelConfig& config) {
   return sum;
 }
 
-// Of a layer: norms 2, weights of q, k, v and o 4, biases 3, a dense MLP 3, or a
-// gate 1 and 3 for each expert.
+// Of a layer: norms 2, weights of q, k, v and o 4, biases 3, a dense MLP 3, or
+// a gate 1 and 3 for each expert.
 constexpr std::size_t kDense = 2 + 4 + 3 + 3;
 constexpr std::size_t kSparse = 2 + 4 + 3 + 1 + 7 * 3;
 
@@ -121,7 +121,8 @@ TEST(ExpectedTensorsTest, ThePublishedCheckpoint) {
   EXPECT_EQ(table.count("model.layers.21.mlp.gate.weight"), 0u);
   EXPECT_EQ(table.count("model.layers.0.self_attn.o_proj.bias"), 0u);
   EXPECT_EQ(table.count("lm_head.weight"), 0u);
-  // Qwen2-0.5B's 494,032,768 plus, in each of two layers, six more MLPs and a gate.
+  // Qwen2-0.5B's 494,032,768 plus, in each of two layers, six more MLPs and a
+  // gate.
   EXPECT_EQ(Parameters(Published()),
             494'032'768 + 2 * (6 * 3 * 896 * 4864 + 7 * 896));
 }
@@ -135,8 +136,9 @@ TEST(ExpectedTensorsTest, TheLargePublishedCheckpoint) {
   EXPECT_EQ(table.at("model.layers.26.mlp.experts.0.down_proj.weight"),
             (Shape{3584, 18944}));
   // Qwen2-7B's 7,615,616,512, likewise.
-  EXPECT_EQ(Parameters(Published7B()),
-            7'615'616'512 + 2 * (6 * 3 * std::int64_t{3584} * 18944 + 7 * 3584));
+  EXPECT_EQ(
+      Parameters(Published7B()),
+      7'615'616'512 + 2 * (6 * 3 * std::int64_t{3584} * 18944 + 7 * 3584));
 }
 
 TEST(ExpectedTensorsTest, WithoutBiases) {
@@ -154,8 +156,10 @@ TEST(ExpectedTensorsTest, WithASharedExpert) {
   EXPECT_EQ(table.size(), Table(Published()).size() + 2 * 4);
   EXPECT_EQ(table.at("model.layers.22.mlp.shared_expert_gate.weight"),
             (Shape{1, 896}));
-  EXPECT_EQ(table.count("model.layers.23.mlp.shared_expert.down_proj.weight"), 1u);
-  EXPECT_EQ(table.count("model.layers.21.mlp.shared_expert.down_proj.weight"), 0u);
+  EXPECT_EQ(table.count("model.layers.23.mlp.shared_expert.down_proj.weight"),
+            1u);
+  EXPECT_EQ(table.count("model.layers.21.mlp.shared_expert.down_proj.weight"),
+            0u);
 }
 
 TEST(ExpectedTensorsTest, WithoutDenseLayers) {
@@ -245,7 +249,8 @@ TEST_F(CheckTensorsTest, NamesEveryMissingTensor) {
   const std::vector<TensorSpec> all = specs_;
   for (const TensorSpec& missing : all) {
     specs_ = all;
-    std::erase_if(specs_, [&](const auto& s) { return s.name == missing.name; });
+    std::erase_if(specs_,
+                  [&](const auto& s) { return s.name == missing.name; });
     ExpectRefused(Tiny(), absl::StatusCode::kNotFound, {missing.name});
   }
 }

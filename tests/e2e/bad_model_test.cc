@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 
 std::string ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return {std::istreambuf_iterator<char>(file),
+          std::istreambuf_iterator<char>()};
 }
 
 void WriteAll(const std::string& path, const std::string& bytes) {
@@ -51,12 +52,12 @@ class BadModelTest : public ::testing::Test {
                         int& status) {
     const std::string log = folder_ + "/log";
     fs::remove(log);
-    ChildProcess process({Runfile(binary), "--model=" + model,
-                          "--listen=127.0.0.1:0", "--metrics_listen=127.0.0.1:0",
-                          binary.find("router") == 0
-                              ? "--dense_workers=127.0.0.1:1"
-                              : "--threads=1"},
-                         log);
+    ChildProcess process(
+        {Runfile(binary), "--model=" + model, "--listen=127.0.0.1:0",
+         "--metrics_listen=127.0.0.1:0",
+         binary.find("router") == 0 ? "--dense_workers=127.0.0.1:1"
+                                    : "--threads=1"},
+        log);
     status = process.Wait();
     return ReadAll(log);
   }
@@ -112,30 +113,38 @@ TEST_F(BadModelTest, AWorkerWithoutMemorySaysHowMuchItNeeds) {
 TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
   const std::string header_start = "{\"";
   const std::vector<Case> cases = {
-      {"missing config", [](const std::string& f) { fs::remove(f + "/config.json"); },
-       {"config.json"}, true},
+      {"missing config",
+       [](const std::string& f) { fs::remove(f + "/config.json"); },
+       {"config.json"},
+       true},
       {"broken config",
        [](const std::string& f) { WriteAll(f + "/config.json", "{\"a\":"); },
-       {"config.json", "broken JSON"}, true},
+       {"config.json", "broken JSON"},
+       true},
       {"deep config",
        [](const std::string& f) {
          WriteAll(f + "/config.json", std::string(100000, '['));
        },
-       {"config.json", "nested deeper"}, true},
+       {"config.json", "nested deeper"},
+       true},
       {"unknown architecture",
        [](const std::string& f) {
-         Replace(f + "/config.json", "UpcyclingQwen2MoeForCausalLM", "MambaModel");
+         Replace(f + "/config.json", "UpcyclingQwen2MoeForCausalLM",
+                 "MambaModel");
        },
-       {"config.json", "architectures", "MambaModel"}, true},
+       {"config.json", "architectures", "MambaModel"},
+       true},
       {"sparse layers not last",
        [](const std::string& f) {
          std::string text = ReadAll(f + "/config.json");
          const std::size_t key = text.find("\"mlp_only_layers\"");
          const std::size_t open = text.find('[', key);
          const std::size_t close = text.find(']', key);
-         WriteAll(f + "/config.json", text.replace(open, close - open + 1, "[0, 2]"));
+         WriteAll(f + "/config.json",
+                  text.replace(open, close - open + 1, "[0, 2]"));
        },
-       {"config.json", "sparse layers must be the last ones"}, true},
+       {"config.json", "sparse layers must be the last ones"},
+       true},
       {"missing weights",
        [](const std::string& f) { fs::remove(f + "/model.safetensors"); },
        {"model.safetensors"}},
@@ -151,7 +160,8 @@ TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
       {"huge header",
        [](const std::string& f) {
          std::string bytes = ReadAll(f + "/model.safetensors");
-         bytes.replace(0, 8, std::string("\xff\xff\xff\xff\xff\xff\xff\x7f", 8));
+         bytes.replace(0, 8,
+                       std::string("\xff\xff\xff\xff\xff\xff\xff\x7f", 8));
          WriteAll(f + "/model.safetensors", bytes);
        },
        {"model.safetensors"}},
@@ -163,22 +173,26 @@ TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
        {"model.layers.3.mlp.gate.weight"}},
       {"wrong shape",
        [](const std::string& f) {
-         Replace(f + "/config.json", "\"num_experts\": 7", "\"num_experts\": 6");
+         Replace(f + "/config.json", "\"num_experts\": 7",
+                 "\"num_experts\": 6");
        },
        {"model.layers.2.mlp.gate.weight", "[7, 32]", "[6, 32]"}},
       {"a language in two families",
        [](const std::string& f) {
          WriteAll(f + "/families.txt", "0 a: en\n1 b: fr en\n");
        },
-       {"families.txt:2", "language en already given on line 1"}, true},
+       {"families.txt:2", "language en already given on line 1"},
+       true},
       {"an expert without a language",
        [](const std::string& f) {
          WriteAll(f + "/families.txt", "0 a: en\n2 b: fr\n");
        },
-       {"families.txt:2", "expert 1 has no language"}, true},
+       {"families.txt:2", "expert 1 has no language"},
+       true},
       {"a family without a language",
        [](const std::string& f) { WriteAll(f + "/families.txt", "0 a:\n"); },
-       {"families.txt:1", "expert 0 (a) has no language"}, true},
+       {"families.txt:1", "expert 0 (a) has no language"},
+       true},
       {"a family of an expert that is not there",
        [](const std::string& f) {
          std::string text;
@@ -187,7 +201,8 @@ TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
          }
          WriteAll(f + "/families.txt", text);
        },
-       {"families.txt:8", "expert 7 (f7) does not exist", "7 experts"}, true},
+       {"families.txt:8", "expert 7 (f7) does not exist", "7 experts"},
+       true},
       {"unknown type",
        [](const std::string& f) {
          std::string bytes = ReadAll(f + "/model.safetensors");
@@ -205,7 +220,8 @@ TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
              fs::copy_options::recursive);
     fs::permissions(model, fs::perms::owner_all, fs::perm_options::add);
     for (const auto& file : fs::directory_iterator(model)) {
-      fs::permissions(file.path(), fs::perms::owner_write, fs::perm_options::add);
+      fs::permissions(file.path(), fs::perms::owner_write,
+                      fs::perm_options::add);
     }
     c.spoil(model);
     std::vector<std::string> servers = {"dense_worker/dense_worker",
@@ -243,7 +259,8 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
   } kFlags[] = {
       {"expert_worker/expert_worker", "--experts=0,7", "\"7\""},
       {"expert_worker/expert_worker", "--experts=", "--experts"},
-      {"expert_worker/expert_worker", "--threads=100000", "--threads is 100000"},
+      {"expert_worker/expert_worker", "--threads=100000",
+       "--threads is 100000"},
       {"dense_worker/dense_worker", "--threads=-1", "--threads is -1"},
       {"dense_worker/dense_worker", "--cache_megabytes=0", "--cache_megabytes"},
       {"dense_worker/dense_worker", "--cache_dtype=fp16", "\"fp16\""},
@@ -258,7 +275,8 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
       {"router/router", "--default_routing=best", "best"},
       {"router/router", "--families=/nonexistent", "/nonexistent"},
       {"dense_worker/dense_worker", "--families=/nonexistent", "/nonexistent"},
-      {"expert_worker/expert_worker", "--families=/nonexistent", "/nonexistent"},
+      {"expert_worker/expert_worker", "--families=/nonexistent",
+       "/nonexistent"},
       {"dense_worker/dense_worker", "--listen=999.1.1.1:0", "999.1.1.1:0"},
   };
   for (const auto& c : kFlags) {
@@ -268,9 +286,8 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
     EXPECT_NE(ReadAll(log).find(c.says), std::string::npos)
         << c.flag << ReadAll(log);
   }
-  for (const char* server :
-       {"router/router", "dense_worker/dense_worker",
-        "expert_worker/expert_worker"}) {
+  for (const char* server : {"router/router", "dense_worker/dense_worker",
+                             "expert_worker/expert_worker"}) {
     fs::remove(log);
     // Help is on the standard output; the log takes the standard error.
     ChildProcess process(

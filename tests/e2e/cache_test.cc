@@ -75,11 +75,11 @@ TEST(CacheTest, ASecondAskerFindsThePrompt) {
       ExpectSame(plain, Generate(*cluster.NewStub(), request));
       EXPECT_EQ(cluster.Metric("dense-0", "apollo_prefix_cache_hits_total"), 0);
     }
-    Cluster cluster(Model(), {.expert_workers = 2,
-                              .dense_flags = {flag, "--token_budget=7",
-                                              "--steps_in_flight=1",
-                                              "--cache_prefault"},
-                              .expert_flags = {flag, "--cache_prefault"}});
+    Cluster cluster(Model(),
+                    {.expert_workers = 2,
+                     .dense_flags = {flag, "--token_budget=7",
+                                     "--steps_in_flight=1", "--cache_prefault"},
+                     .expert_flags = {flag, "--cache_prefault"}});
     cluster.Start();
     const Answer first = Generate(*cluster.NewStub(), request),
                  second = Generate(*cluster.NewStub(), request);

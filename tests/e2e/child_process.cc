@@ -18,7 +18,8 @@ int ExitCode(int status) {
 ChildProcess::ChildProcess(const std::vector<std::string>& argv,
                            const std::string& log_file) {
   std::vector<char*> args;  // Made before fork: no allocation in the child.
-  for (const std::string& arg : argv) args.push_back(const_cast<char*>(arg.c_str()));
+  for (const std::string& arg : argv)
+    args.push_back(const_cast<char*>(arg.c_str()));
   args.push_back(nullptr);
   const int log =
       open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

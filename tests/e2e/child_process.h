@@ -7,12 +7,13 @@
 
 namespace apollo {
 
-// A program started by a test. It is killed, at the latest, when this object goes
-// away or when the test process dies. One thread.
+// A program started by a test. It is killed, at the latest, when this object
+// goes away or when the test process dies. One thread.
 class ChildProcess {
  public:
   // argv[0] is the path of the program. Its standard error goes to `log_file`.
-  ChildProcess(const std::vector<std::string>& argv, const std::string& log_file);
+  ChildProcess(const std::vector<std::string>& argv,
+               const std::string& log_file);
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;

@@ -143,8 +143,8 @@ void Cluster::StartDense(int index) {
 
 void Cluster::Start() {
   if (layout_.expert_workers == 0) {
-    routers_.push_back(Launch("deploy/local/apollo_local", "local",
-                              layout_.local_flags));
+    routers_.push_back(
+        Launch("deploy/local/apollo_local", "local", layout_.local_flags));
     router_addresses_ = {WaitForAddress("local", "grpc", routers_[0].get())};
   } else {
     expert_.resize(layout_.expert_workers);

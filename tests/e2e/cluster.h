@@ -45,8 +45,8 @@ class Cluster {
   void KillDense(int index);
   void StartDense(int index);
 
-  // Waits until all routers' health is as wanted and, if that is to serve, until
-  // every expert worker serves, too; fails the test after a minute.
+  // Waits until all routers' health is as wanted and, if that is to serve,
+  // until every expert worker serves, too; fails the test after a minute.
   void WaitForHealth(bool serving);
 
   // Stops all with SIGTERM; every exit status must be 0.

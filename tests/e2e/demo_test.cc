@@ -39,8 +39,7 @@ v1::GenerateRequest RequestFor(const Json& run) {
 }
 
 TEST(DemoTest, UpcycledModelAnswersLikeItsDenseBase) {
-  const Json expected =
-      ReadJson(Runfile("tests/golden/demo/expected.json"));
+  const Json expected = ReadJson(Runfile("tests/golden/demo/expected.json"));
   ASSERT_GE(expected["runs"].size(), 8u);
   Cluster cluster(DemoModel(), {.expert_workers = 2});
   cluster.Start();
@@ -68,8 +67,7 @@ TEST(DemoTest, TokenizerGivesTheIdsOfHuggingFaceAndTheTextBack) {
   ASSERT_TRUE(text.ok());
   const auto whole = (*tokenizer)->Encode(*text, SpecialText::kPlain);
   ASSERT_TRUE(whole.ok()) << whole.status();
-  EXPECT_EQ(*whole,
-            expected["whole_text_ids"].get<std::vector<TokenId>>());
+  EXPECT_EQ(*whole, expected["whole_text_ids"].get<std::vector<TokenId>>());
   const auto back = (*tokenizer)->Decode(*whole, /*skip_special=*/false);
   ASSERT_TRUE(back.ok());
   EXPECT_TRUE(*back == *text) << "decoding did not give the text back";
@@ -89,7 +87,8 @@ TEST(DemoTest, TokenizerGivesTheIdsOfHuggingFaceAndTheTextBack) {
   }
 }
 
-// A block of 16 tokens of this model takes more than half a MiB in the dense worker.
+// A block of 16 tokens of this model takes more than half a MiB in the dense
+// worker.
 TEST(DemoTest, ACacheTooSmallForARequestRefusesIt) {
   Cluster cluster(DemoModel(), {.dense_flags = {"--cache_megabytes=1"}});
   cluster.Start();

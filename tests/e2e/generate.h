@@ -29,6 +29,7 @@ Answer Generate(v1::InferenceService::Stub& stub,
                 const v1::GenerateRequest& request);
 
 // A request for greedy tokens behind a verbatim prompt, with log-probabilities.
-v1::GenerateRequest GreedyRequest(const std::string& prompt, int max_new_tokens);
+v1::GenerateRequest GreedyRequest(const std::string& prompt,
+                                  int max_new_tokens);
 
 }  // namespace apollo

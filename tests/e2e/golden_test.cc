@@ -1,6 +1,6 @@
-// Every tiny checkpoint through a real cluster: greedy tokens equal an independent
-// implementation's and log-probabilities agree, in each routing mode, with the
-// experts in one process or spread over several.
+// Every tiny checkpoint through a real cluster: greedy tokens equal an
+// independent implementation's and log-probabilities agree, in each routing
+// mode, with the experts in one process or spread over several.
 
 #include <gtest/gtest.h>
 
@@ -95,8 +95,8 @@ void CheckRun(const Json& run, const Json& prompt,
   const auto logprobs = run["logprobs"].get<std::vector<double>>();
   const bool stops = run["finish"] == "stop";
   if (stops) expected.pop_back();  // The end token is not reported.
-  EXPECT_EQ(answer.finished.reason(), stops ? v1::FINISH_REASON_EOS
-                                            : v1::FINISH_REASON_LENGTH);
+  EXPECT_EQ(answer.finished.reason(),
+            stops ? v1::FINISH_REASON_EOS : v1::FINISH_REASON_LENGTH);
   ASSERT_EQ(answer.ids, expected);
   ASSERT_EQ(answer.logprobs.size(), expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -218,9 +218,9 @@ TEST_P(GoldenTest, TokensLogprobsAndExpertsAreTheOracles) {
   cluster.StopAll();
 }
 
-constexpr const char* kCases[] = {"all_sparse",        "every_expert",
-                                  "published",         "shared_expert_f16",
-                                  "sharded_f32",       "twelve_experts"};
+constexpr const char* kCases[] = {"all_sparse",  "every_expert",
+                                  "published",   "shared_expert_f16",
+                                  "sharded_f32", "twelve_experts"};
 
 INSTANTIATE_TEST_SUITE_P(
     Layouts, GoldenTest,

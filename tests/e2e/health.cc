@@ -13,8 +13,8 @@ bool IsServing(const std::shared_ptr<grpc::Channel>& channel) {
   grpc::health::v1::HealthCheckResponse response;
   const grpc::Status status = grpc::health::v1::Health::NewStub(channel)->Check(
       &context, grpc::health::v1::HealthCheckRequest(), &response);
-  return status.ok() && response.status() ==
-                            grpc::health::v1::HealthCheckResponse::SERVING;
+  return status.ok() &&
+         response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
 }
 
 }  // namespace apollo

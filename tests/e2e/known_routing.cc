@@ -84,7 +84,8 @@ void WriteKnownModel(const std::string& folder) {
   auto writer = SafetensorsWriter::Create(folder + "/model.safetensors", specs);
   ASSERT_TRUE(writer.ok()) << writer.status();
   for (const ExpectedTensor& tensor : tensors) {
-    const absl::Status status = writer->AppendFloats(tensor.name, Values(tensor));
+    const absl::Status status =
+        writer->AppendFloats(tensor.name, Values(tensor));
     ASSERT_TRUE(status.ok()) << status;
   }
   const absl::Status status = writer->Finish();

@@ -6,8 +6,8 @@
 
 namespace apollo {
 
-// A file of golden data as JSON. The test fails, naming the file, if it cannot be
-// read or is broken; then the result is an empty object.
+// A file of golden data as JSON. The test fails, naming the file, if it cannot
+// be read or is broken; then the result is an empty object.
 Json ReadJson(const std::string& path);
 
 }  // namespace apollo

@@ -13,7 +13,8 @@ namespace apollo {
 class TempFolder {
  public:
   TempFolder()
-      : path_((std::filesystem::temp_directory_path() / "apollo_XXXXXX").string()) {
+      : path_((std::filesystem::temp_directory_path() / "apollo_XXXXXX")
+                  .string()) {
     if (mkdtemp(path_.data()) == nullptr) {
       throw std::runtime_error("cannot make a folder like " + path_);
     }

@@ -1,8 +1,8 @@
 // Random mixes of requests through real dense and expert cores: whatever shares
 // a step, however a prompt is cut, however small the caches are, with or
 // without prefix hits and preemptions, with any number of threads and workers,
-// in any order of events, in every format of weights, each request gets the tokens and log-probabilities
-// that it gets alone, to the last bit.
+// in any order of events, in every format of weights, each request gets the
+// tokens and log-probabilities that it gets alone, to the last bit.
 
 #include <gtest/gtest.h>
 
@@ -139,9 +139,8 @@ class Net {
           {expert_block * layout.expert_blocks, layout.cache_type},
           *pools_.back(), nullptr);
       caches_.push_back(&stage->cache().pool());
-      expert_.push_back(
-          std::make_unique<ExpertCore>(ExpertCore::Options(), std::move(stage),
-                                       expert_counts));
+      expert_.push_back(std::make_unique<ExpertCore>(
+          ExpertCore::Options(), std::move(stage), expert_counts));
       hellos_.push_back({WorkerRole::kExpert, "e" + std::to_string(i), "m", "1",
                          experts, layout.expert_blocks * kBlockTokens});
     }

@@ -1,6 +1,7 @@
-// A link whose peer is not there ends in a thread of gRPC's, and its channel with
-// it. Were that the process's last channel, gRPC would take down its completion
-// queue, and with it that very thread: a double free, which --config=asan sees.
+// A link whose peer is not there ends in a thread of gRPC's, and its channel
+// with it. Were that the process's last channel, gRPC would take down its
+// completion queue, and with it that very thread: a double free, which
+// --config=asan sees.
 
 #include <gtest/gtest.h>
 

@@ -190,7 +190,8 @@ std::string RoutingLines(const v1::GetRoutingResponse& routing) {
   if (layers.empty()) absl::StrAppend(&lines, "no tokens yet\n");
   for (const std::uint32_t layer : layers) {
     absl::StrAppendFormat(&lines, "layer %-3d family      tokens", layer);
-    for (int e = 0; e < experts; ++e) absl::StrAppendFormat(&lines, "  exp %-2d", e);
+    for (int e = 0; e < experts; ++e)
+      absl::StrAppendFormat(&lines, "  exp %-2d", e);
     absl::StrAppend(&lines, "  off family\n");
     for (const v1::LanguageRouting& language : routing.languages()) {
       for (const v1::LayerExpertUse& use : language.layers()) {

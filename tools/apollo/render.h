@@ -39,9 +39,9 @@ std::string LanguageLines(const v1::DetectLanguageResponse& response);
 
 std::string ModelLines(const v1::GetModelResponse& model);
 
-// A table for each sparse layer: a line for each language, with the share of its
-// choices that went to each expert and, of its tokens with a family, the share that
-// the gate led past the family's expert.
+// A table for each sparse layer: a line for each language, with the share of
+// its choices that went to each expert and, of its tokens with a family, the
+// share that the gate led past the family's expert.
 std::string RoutingLines(const v1::GetRoutingResponse& routing);
 
 // In double quotes; quotes, backslashes and control characters escaped, UTF-8
