@@ -19,7 +19,7 @@
 #include "engine/scheduler.h"
 #include "link/answer_watch.h"
 #include "link/link_session.h"
-#include "model/generation/generation.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 

@@ -4,13 +4,13 @@
 #include <memory>
 #include <string>
 
+#include "common/engine_thread.h"
+#include "common/ticker.h"
 #include "dense_worker/dense_core.h"
 #include "dense_worker/observer.h"
 #include "engine/dense_stage.h"
-#include "engine/engine_thread.h"
-#include "engine/ticker.h"
 #include "link/link_session.h"
-#include "model/generation/generation.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 

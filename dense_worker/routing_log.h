@@ -11,8 +11,8 @@
 #include "common/mutex.h"
 #include "dense_worker/observer.h"
 #include "model/config/model_config.h"
-#include "model/generation/routing.h"
 #include "model/language/language_labels.h"
+#include "sequence/routing.h"
 
 namespace apollo {
 

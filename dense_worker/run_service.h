@@ -8,8 +8,8 @@
 #include "common/clock.h"
 #include "dense_worker/routing_log.h"
 #include "model/config/fingerprint.h"
-#include "model/generation/generation.h"
 #include "proto/apollo/internal/v1/worker.grpc.pb.h"
+#include "sequence/generation.h"
 #include "serving/metrics.h"
 
 namespace apollo {

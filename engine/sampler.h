@@ -4,7 +4,7 @@
 #include <map>
 #include <vector>
 
-#include "model/generation/generation.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 

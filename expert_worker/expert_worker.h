@@ -6,9 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "engine/engine_thread.h"
+#include "common/engine_thread.h"
+#include "common/ticker.h"
 #include "engine/expert_stage.h"
-#include "engine/ticker.h"
 #include "expert_worker/expert_core.h"
 #include "expert_worker/observer.h"
 #include "link/link_session.h"

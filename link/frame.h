@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "model/generation/generation.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "model/generation/generation.h"
 #include "proto/apollo/internal/v1/worker.pb.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "model/generation/generation.h"
-#include "model/generation/routing.h"
+#include "sequence/generation.h"
+#include "sequence/routing.h"
 
 namespace apollo {
 

@@ -9,9 +9,9 @@
 #include <memory>
 #include <string>
 
-#include "model/generation/generation.h"
-#include "model/generation/routing.h"
 #include "proto/apollo/internal/v1/worker.grpc.pb.h"
+#include "sequence/generation.h"
+#include "sequence/routing.h"
 
 namespace apollo {
 

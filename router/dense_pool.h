@@ -11,9 +11,9 @@
 #include "common/mutex.h"
 #include "link/membership.h"
 #include "model/config/fingerprint.h"
-#include "model/generation/generation.h"
 #include "router/backend.h"
 #include "router/dense_client.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 

@@ -9,13 +9,13 @@
 
 #include "model/config/fingerprint.h"
 #include "model/config/model_config.h"
-#include "model/generation/generation.h"
 #include "model/language/detector.h"
 #include "model/language/families.h"
 #include "model/tokenizer/tokenizer.h"
 #include "proto/apollo/v1/inference.pb.h"
 #include "router/limits.h"
 #include "router/validation.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 

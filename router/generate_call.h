@@ -9,10 +9,10 @@
 
 #include "common/clock.h"
 #include "common/mutex.h"
-#include "model/generation/generation.h"
 #include "router/answer_text.h"
 #include "router/backend.h"
 #include "router/engine.h"
+#include "sequence/generation.h"
 #include "serving/metrics.h"
 #include "serving/queued_writer.h"
 

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "model/generation/generation.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 

@@ -4,10 +4,10 @@
 
 #include <vector>
 
-#include "model/generation/generation.h"
 #include "proto/apollo/v1/inference.pb.h"
 #include "router/backend.h"
 #include "router/generate_call.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 

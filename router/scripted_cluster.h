@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "common/mutex.h"
-#include "model/generation/generation.h"
 #include "proto/apollo/v1/inference.grpc.pb.h"
 #include "router/backend.h"
 #include "router/engine.h"
 #include "router/inference_service.h"
+#include "sequence/generation.h"
 #include "serving/metrics.h"
 
 namespace apollo {

@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "common/status_macros.h"
-#include "model/generation/routing.h"
 #include "router/field_error.h"
+#include "sequence/routing.h"
 
 namespace apollo {
 namespace {

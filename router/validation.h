@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "model/generation/generation.h"
 #include "model/language/families.h"
 #include "model/prompt/prompt.h"
 #include "proto/apollo/v1/inference.pb.h"
 #include "router/limits.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 

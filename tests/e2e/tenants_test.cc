@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "common/mutex.h"
-#include "model/generation/generation.h"
 #include "router/dense_client.h"
+#include "sequence/generation.h"
 #include "serving/server.h"
 #include "tests/e2e/cluster.h"
 

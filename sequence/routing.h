@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/generation/generation.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 

@@ -1,4 +1,4 @@
-#include "engine/ticker.h"
+#include "common/ticker.h"
 
 #include <chrono>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "engine/engine_thread.h"
+#include "common/engine_thread.h"
 
 #include <algorithm>
 #include <optional>

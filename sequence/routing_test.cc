@@ -1,4 +1,4 @@
-#include "model/generation/routing.h"
+#include "sequence/routing.h"
 
 #include <gtest/gtest.h>
 
