@@ -8,7 +8,7 @@
 #include <map>
 
 #include "common/fake_clock.h"
-#include "engine/loading.h"
+#include "model/weights/open_model.h"
 
 namespace apollo {
 namespace {

@@ -1,7 +1,5 @@
 // Weights that no worker can serve are refused when they are loaded, by name.
 
-#include "engine/checkpoint_weights.h"
-
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
@@ -17,8 +15,10 @@
 #include "common/thread_pool.h"
 #include "engine/dense_stage.h"
 #include "engine/expert_stage.h"
-#include "engine/loading.h"
+#include "engine/packed_writer.h"
+#include "model/config/expert_list.h"
 #include "model/safetensors/reader.h"
+#include "model/weights/open_model.h"
 
 namespace apollo {
 namespace {

@@ -1,4 +1,5 @@
-#include "engine/packed_weights.h"
+
+#include "model/weights/packed_weights.h"
 
 #include <gtest/gtest.h>
 
@@ -8,10 +9,12 @@
 #include <utility>
 
 #include "common/sha256.h"
+#include "engine/packed_writer.h"
 #include "engine/test_stages.h"
-#include "engine/weight_names.h"
 #include "kernels/cpu_level.h"
 #include "model/safetensors/writer.h"
+#include "model/weights/open_model.h"
+#include "model/weights/weight_names.h"
 
 namespace apollo {
 namespace {
@@ -90,9 +93,9 @@ TEST(PackedWeightsTest, TheBytesOfAVersionStayWhatTheyAre) {
       const std::string path = Packed("published", format) + "/" + kPackedFile;
       EXPECT_EQ(Sha256Hex(ReadAll(path)), sum)
           << WeightsName(format) << " packed with " << CpuLevelName(level)
-          << ": changed? Then raise kPackedVersion (engine/packed_format.h), "
-             "so "
-             "that files of before are refused, and put the new sums here.";
+          << ": changed? Then raise kPackedVersion "
+             "(model/weights/packed_format.h), so that files of before are "
+             "refused, and put the new sums here.";
     }
   }
   UseCpuLevel(before);

@@ -1,3 +1,5 @@
+#include "engine/packed_writer.h"
+
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
@@ -9,10 +11,13 @@
 #include "common/mapped_file.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
-#include "engine/packed_format.h"
-#include "engine/packed_weights.h"
-#include "engine/weight_names.h"
+#include "engine/weights.h"
 #include "model/safetensors/writer.h"
+#include "model/weights/checkpoint_weights.h"
+#include "model/weights/open_model.h"
+#include "model/weights/packed_format.h"
+#include "model/weights/packed_weights.h"
+#include "model/weights/weight_names.h"
 
 namespace apollo {
 namespace {
@@ -72,13 +77,8 @@ absl::Status AppendPadded(SafetensorsWriter& writer, const std::string& name,
   return writer.Append(name, zeros);
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> FileHash(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, 64 << 20));
-  return Sha256Hex(bytes);
-}
-
+// `hash` and `format`: what the file says of itself. `config_json`: the file
+// that the packed weights will lie beside.
 absl::Status WritePackedWeights(const ModelConfig& config,
                                 const CheckpointWeights& source,
                                 const std::string& hash,
@@ -125,6 +125,24 @@ absl::Status WritePackedWeights(const ModelConfig& config,
                                  values.size() * sizeof(float)));
   }
   return writer.Finish();
+}
+
+}  // namespace
+
+absl::Status PackModel(const std::string& directory,
+                       std::optional<WeightFormat> format,
+                       const std::string& path, ThreadPool& pool,
+                       const LoadProgress& progress) {
+  ASSIGN_OR_RETURN(const OpenModel model,
+                   OpenModelDirectory(directory, format));
+  const auto* checkpoint =
+      dynamic_cast<const CheckpointWeights*>(model.weights.get());
+  if (checkpoint == nullptr) {
+    return absl::InvalidArgumentError(directory + " is packed already");
+  }
+  return WritePackedWeights(model.config, *checkpoint, model.hash,
+                            WeightsName(format), directory + "/config.json",
+                            path, pool, progress);
 }
 
 }  // namespace apollo

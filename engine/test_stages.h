@@ -14,7 +14,8 @@
 #include "common/thread_pool.h"
 #include "engine/dense_stage.h"
 #include "engine/expert_stage.h"
-#include "engine/loading.h"
+#include "model/config/expert_list.h"
+#include "model/weights/open_model.h"
 
 // Both stages of a tiny checkpoint in one test, without workers and links.
 namespace apollo {

@@ -9,9 +9,10 @@
 #include <vector>
 
 #include "common/thread_pool.h"
-#include "engine/weight_source.h"
 #include "kernels/packed_matrix.h"
 #include "model/config/model_config.h"
+#include "model/weights/load_progress.h"
+#include "model/weights/weight_source.h"
 
 namespace apollo {
 
@@ -47,10 +48,6 @@ struct HeadWeights {
   std::vector<float> norm;  // [hidden]
   PackedMatrix output;      // [vocab, hidden]
 };
-
-// Called as loading goes on, from the loading thread: bytes of weights done,
-// and in all.
-using LoadProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 // Reads the weights of layers, reporting progress.
 class WeightLoader {

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "common/fake_clock.h"
-#include "engine/loading.h"
+#include "model/weights/open_model.h"
 
 namespace apollo {
 namespace {

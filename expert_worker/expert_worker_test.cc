@@ -6,7 +6,7 @@
 #include <set>
 #include <thread>
 
-#include "engine/loading.h"
+#include "model/weights/open_model.h"
 
 namespace apollo {
 namespace {

@@ -20,6 +20,9 @@
 #include "common/status_macros.h"
 #include "kernels/cpu_level.h"
 #include "model/config/model_config.h"
+#include "model/weights/open_model.h"
+#include "model/weights/weight_names.h"
+#include "serving/flag_checks.h"
 
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
 ABSL_FLAG(std::string, weights, "int8,int4,bf16,float32",

@@ -6,6 +6,9 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "engine/cache_options.h"
+#include "model/config/expert_list.h"
+#include "model/weights/open_model.h"
 
 namespace apollo {
 

@@ -10,7 +10,7 @@
 #include "common/thread_pool.h"
 #include "engine/dense_stage.h"
 #include "engine/expert_stage.h"
-#include "engine/loading.h"
+#include "model/weights/open_model.h"
 
 namespace apollo {
 

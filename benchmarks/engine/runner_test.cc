@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string>
 
+#include "model/weights/open_model.h"
+
 namespace apollo {
 namespace {
 

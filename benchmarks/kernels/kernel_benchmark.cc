@@ -18,9 +18,9 @@
 #include "benchmarks/kernels/peaks.h"
 #include "common/aligned_buffer.h"
 #include "common/status_macros.h"
-#include "engine/loading.h"
 #include "kernels/cpu_level.h"
 #include "kernels/matmul.h"
+#include "serving/flag_checks.h"
 
 ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
 ABSL_FLAG(int, outputs, 1536, "Outputs of a matrix.");

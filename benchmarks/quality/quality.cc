@@ -26,6 +26,9 @@
 #include "common/status_macros.h"
 #include "kernels/cpu_level.h"
 #include "model/tokenizer/tokenizer.h"
+#include "model/weights/open_model.h"
+#include "model/weights/weight_names.h"
+#include "serving/flag_checks.h"
 
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
 ABSL_FLAG(std::string, texts,

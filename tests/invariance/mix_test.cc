@@ -14,9 +14,10 @@
 #include <set>
 
 #include "dense_worker/dense_core.h"
-#include "engine/loading.h"
 #include "expert_worker/expert_core.h"
 #include "kernels/cpu_level.h"
+#include "model/weights/open_model.h"
+#include "model/weights/weight_names.h"
 
 namespace apollo {
 namespace {

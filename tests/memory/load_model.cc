@@ -12,7 +12,9 @@
 #include "common/thread_pool.h"
 #include "engine/dense_stage.h"
 #include "engine/expert_stage.h"
-#include "engine/loading.h"
+#include "model/config/expert_list.h"
+#include "model/weights/open_model.h"
+#include "model/weights/weight_names.h"
 
 namespace apollo {
 namespace {

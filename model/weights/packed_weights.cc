@@ -1,4 +1,4 @@
-#include "engine/packed_weights.h"
+#include "model/weights/packed_weights.h"
 
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
@@ -11,11 +11,13 @@
 
 #include "common/check.h"
 #include "common/mapped_file.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
-#include "engine/packed_format.h"
-#include "engine/weight_names.h"
+#include "model/weights/checkpoint_weights.h"
+#include "model/weights/packed_format.h"
 #include "model/weights/tensor_table.h"
+#include "model/weights/weight_names.h"
 
 namespace apollo {
 namespace {
@@ -40,6 +42,11 @@ std::int64_t Size(absl::string_view text) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> FileHash(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, 64 << 20));
+  return Sha256Hex(bytes);
+}
 
 absl::StatusOr<std::unique_ptr<PackedWeights>> PackedWeights::Open(
     const std::string& directory, const ModelConfig& config) {

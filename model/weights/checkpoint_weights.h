@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/weight_source.h"
 #include "model/safetensors/checkpoint.h"
+#include "model/weights/weight_source.h"
 
 namespace apollo {
 

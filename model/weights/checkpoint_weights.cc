@@ -1,4 +1,4 @@
-#include "engine/checkpoint_weights.h"
+#include "model/weights/checkpoint_weights.h"
 
 #include <absl/strings/str_cat.h>
 

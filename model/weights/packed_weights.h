@@ -7,11 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint_weights.h"
-#include "engine/weight_source.h"
-#include "engine/weights.h"
 #include "model/config/model_config.h"
 #include "model/safetensors/reader.h"
+#include "model/weights/weight_source.h"
 
 namespace apollo {
 
@@ -65,16 +63,5 @@ class PackedWeights final : public WeightSource {
   std::map<std::string, std::size_t, std::less<>> entry_of_;  // By tensor.
   PackedMatrix embedding_;
 };
-
-// Writes the packed file of a checkpoint into `path`, matrix by matrix: no more
-// than one is in memory at a time. `hash` and `format`: what the file says of
-// itself. `config_json`: the file that the packed weights will lie beside.
-absl::Status WritePackedWeights(const ModelConfig& config,
-                                const CheckpointWeights& source,
-                                const std::string& hash,
-                                const std::string& format,
-                                const std::string& config_json,
-                                const std::string& path, ThreadPool& pool,
-                                const LoadProgress& progress);
 
 }  // namespace apollo

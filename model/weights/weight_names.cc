@@ -1,4 +1,4 @@
-#include "engine/weight_names.h"
+#include "model/weights/weight_names.h"
 
 #include <absl/strings/str_cat.h>
 
@@ -32,6 +32,14 @@ absl::StatusOr<std::optional<WeightFormat>> WeightsByName(
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "\"", ToAbsl(name), "\"; it must be auto, float32, bf16, int8 or int4"));
+}
+
+absl::StatusOr<std::optional<WeightFormat>> ParseWeights(
+    std::string_view name) {
+  auto format = WeightsByName(name);
+  if (format.ok()) return format;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--weights is ", format.status().message()));
 }
 
 }  // namespace apollo

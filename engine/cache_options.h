@@ -1,0 +1,25 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "engine/kv_cache.h"
+#include "kernels/packed_matrix.h"
+
+namespace apollo {
+
+// The flag --cache_megabytes in bytes. INVALID_ARGUMENT unless it is from 1 to
+// 2^30 (a pebibyte).
+absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes);
+
+// The flags --cache_megabytes and --cache_dtype ("float32", "f16", "bf16", or
+// "auto": f16 beside weights that were rounded by choice, else float32).
+// INVALID_ARGUMENT naming the one that is wrong.
+absl::StatusOr<CacheOptions> ParseCacheOptions(
+    std::int64_t megabytes, std::string_view dtype,
+    std::optional<WeightFormat> weights);
+
+}  // namespace apollo

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <optional>
+#include <string>
+
+#include "common/thread_pool.h"
+#include "kernels/packed_matrix.h"
+#include "model/weights/load_progress.h"
+
+namespace apollo {
+
+// Writes the packed weights (model/weights/packed_weights.h) of a checkpoint's
+// directory to the file `path`, matrix by matrix: no more than one is in memory
+// at a time. Errors as OpenModelDirectory's, and those of the file system.
+absl::Status PackModel(const std::string& directory,
+                       std::optional<WeightFormat> format,
+                       const std::string& path, ThreadPool& pool,
+                       const LoadProgress& progress);
+
+}  // namespace apollo

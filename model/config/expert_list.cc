@@ -1,0 +1,32 @@
+#include "model/config/expert_list.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+
+#include "common/strings.h"
+
+namespace apollo {
+
+absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
+                                           int num_experts) {
+  std::set<int> experts;
+  if (list == "all") {
+    for (int e = 0; e < num_experts; ++e) experts.insert(e);
+    return experts;
+  }
+  for (const absl::string_view part : absl::StrSplit(ToAbsl(list), ',')) {
+    int expert = -1;
+    if (!absl::SimpleAtoi(part, &expert) || expert < 0 ||
+        expert >= num_experts) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--experts has \"", part,
+                       "\"; it must be \"all\" or numbers from 0 to ",
+                       num_experts - 1, " with commas between"));
+    }
+    experts.insert(expert);
+  }
+  return experts;
+}
+
+}  // namespace apollo

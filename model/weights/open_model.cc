@@ -1,0 +1,49 @@
+#include "model/weights/open_model.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "model/weights/checkpoint_weights.h"
+#include "model/weights/packed_weights.h"
+#include "model/weights/tensor_table.h"
+#include "model/weights/weight_names.h"
+
+namespace apollo {
+
+absl::StatusOr<OpenModel> OpenModelDirectory(
+    const std::string& directory, std::optional<WeightFormat> format) {
+  if (directory.empty()) {
+    return absl::InvalidArgumentError("--model is missing: name a directory");
+  }
+  OpenModel model;
+  ASSIGN_OR_RETURN(model.config, LoadModelConfig(directory));
+  if (std::error_code error;
+      std::filesystem::exists(directory + "/" + kPackedFile, error)) {
+    ASSIGN_OR_RETURN(std::unique_ptr<PackedWeights> packed,
+                     PackedWeights::Open(directory, model.config));
+    if (format && packed->format() != WeightsName(format)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--weights is ", WeightsName(format), ", but ", directory, "/",
+          kPackedFile, " holds ", packed->format()));
+    }
+    ASSIGN_OR_RETURN(model.format, WeightsByName(packed->format()));
+    model.hash = packed->hash();
+    model.weights = std::move(packed);
+    return model;
+  }
+  ASSIGN_OR_RETURN(Checkpoint opened, Checkpoint::Open(directory));
+  auto checkpoint = std::make_unique<Checkpoint>(std::move(opened));
+  RETURN_IF_ERROR(CheckTensors(model.config, *checkpoint));
+  model.format = format;
+  model.hash = ModelHash(model.config, *checkpoint);
+  if (format) absl::StrAppend(&model.hash, "+", WeightsName(format));
+  ASSIGN_OR_RETURN(model.weights,
+                   CheckpointWeights::Create(std::move(checkpoint), format));
+  return model;
+}
+
+}  // namespace apollo

@@ -1,0 +1,44 @@
+#include "serving/flag_checks.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "common/strings.h"
+
+namespace apollo {
+
+absl::Status CheckAtLeastOne(std::string_view flag, std::int64_t value) {
+  if (value >= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--", ToAbsl(flag), " is ", value, "; it must be at least 1"));
+}
+
+absl::Status CheckFromTo(std::string_view flag, std::int64_t value,
+                         std::int64_t least, std::int64_t most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("--", ToAbsl(flag), " is ",
+                                                 value, "; it must be from ",
+                                                 least, " to ", most));
+}
+
+absl::Status CheckAboveZero(std::string_view flag, absl::Duration value) {
+  if (value > absl::ZeroDuration()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", ToAbsl(flag), " is ", absl::FormatDuration(value),
+                   "; it must be more than 0, for example 10s"));
+}
+
+absl::StatusOr<int> ThreadCount(int asked) {
+  const int cores =
+      std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (asked < 0 || asked > cores) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--threads is ", asked, "; it must be from 0 (all) to ",
+                     cores, ", the processors of this machine"));
+  }
+  return asked == 0 ? cores : asked;
+}
+
+}  // namespace apollo

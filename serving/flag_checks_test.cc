@@ -1,0 +1,40 @@
+#include "serving/flag_checks.h"
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace apollo {
+namespace {
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+TEST(FlagChecksTest, BoundsNameTheFlagAndItsValue) {
+  EXPECT_TRUE(CheckAtLeastOne("rows", 1).ok());
+  EXPECT_EQ(CheckAtLeastOne("rows", 0).message(),
+            "--rows is 0; it must be at least 1");
+  EXPECT_TRUE(CheckFromTo("rows", 1, 1, 8).ok());
+  EXPECT_TRUE(CheckFromTo("rows", 8, 1, 8).ok());
+  for (const int rows : {0, 9}) {
+    EXPECT_EQ(CheckFromTo("rows", rows, 1, 8).message(),
+              absl::StrCat("--rows is ", rows, "; it must be from 1 to 8"));
+  }
+  EXPECT_TRUE(CheckAboveZero("wait", absl::Milliseconds(1)).ok());
+  EXPECT_EQ(CheckAboveZero("wait", absl::Seconds(-2)).message(),
+            "--wait is -2s; it must be more than 0, for example 10s");
+}
+
+TEST(FlagChecksTest, ThreadsAreAtMostThoseOfTheMachine) {
+  const int cores =
+      std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  EXPECT_EQ(*ThreadCount(0), cores);
+  EXPECT_EQ(*ThreadCount(1), 1);
+  EXPECT_EQ(*ThreadCount(cores), cores);
+  EXPECT_EQ(ThreadCount(-1).status().code(), kInvalid);
+  EXPECT_EQ(ThreadCount(cores + 1).status().code(), kInvalid);
+}
+
+}  // namespace
+}  // namespace apollo
