@@ -17,8 +17,8 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
       stage_(std::move(stage)),
       num_experts_(stage_->config().num_experts),
       observer_(observer),
-      prefixes_(stage_->cache().pool()),
-      scheduler_(options_.scheduler, stage_->cache().pool(),
+      prefixes_(stage_->blocks()),
+      scheduler_(options_.scheduler, stage_->blocks(),
                  [this](SequenceId id) { return FindCached(id); }),
       placement_(num_experts_),
       answers_(clock) {}
@@ -83,13 +83,17 @@ void DenseCore::SetSilent(LinkId id, bool silent) {
 }
 
 int DenseCore::StepsInFlight() const {
-  return static_cast<int>(std::count_if(
+  const auto unsent =
+      std::count_if(outbox_.begin(), outbox_.end(),
+                    [](const Departure& d) { return d.step != 0; });
+  const auto unanswered = std::count_if(
       in_flight_.begin(), in_flight_.end(), [this](const auto& step) {
         return std::any_of(step.second.begin(), step.second.end(),
                            [this](const auto& asked) {
                              return !silent_.contains(asked.first);
                            });
-      }));
+      });
+  return static_cast<int>(unsent + unanswered);
 }
 
 std::int64_t DenseCore::MaxPositions(const GenerationRequest& request) {
@@ -200,10 +204,7 @@ void DenseCore::Finish(SequenceId id,
   if (it == sequences_.end()) return;
   const std::shared_ptr<GenerationSink> sink = it->second.sink;
   const LinkId worker = it->second.worker;
-  const auto link = links_.find(worker);
-  if (link != links_.end()) {
-    link->second->Send({ReleaseSequences{{{id, it->second.attempt}}}, {}});
-  }
+  Send(worker, {ReleaseSequences{{{id, it->second.attempt}}}, {}});
   placement_.Release(worker);
   sequences_.erase(it);
   scheduler_.Remove(id);
@@ -219,7 +220,7 @@ void DenseCore::Finish(SequenceId id,
 }
 
 void DenseCore::ReportCache() {
-  const BlockPool& pool = stage_->cache().pool();
+  const BlockPool& pool = stage_->blocks();
   observer_.OnCache(pool.total() - pool.available(), pool.total());
 }
 
@@ -238,10 +239,7 @@ BlockTable DenseCore::FindCached(SequenceId id) const {
 
 void DenseCore::Restart(SequenceId id) {
   Sequence& sequence = sequences_.at(id);
-  const auto link = links_.find(sequence.worker);
-  if (link != links_.end()) {
-    link->second->Send({ReleaseSequences{{{id, sequence.attempt}}}, {}});
-  }
+  Send(sequence.worker, {ReleaseSequences{{{id, sequence.attempt}}}, {}});
   ++sequence.attempt;
   sequence.awaited = -1;
   sequence.published = 0;
@@ -336,28 +334,32 @@ SequenceRows DenseCore::RowsFor(const Scheduler::Slice& slice) const {
 
 void DenseCore::Advance() {
   if (!HasWork()) return;
-  const Scheduler::Step step = scheduler_.NextStep();
+  Scheduler::Step step = scheduler_.NextStep();
   for (const SequenceId id : step.preempted) Restart(id);
   for (const Scheduler::Admission& admission : step.admitted) Begin(admission);
   observer_.OnSequences(scheduler_.running(), scheduler_.waiting());
   ReportCache();
   if (step.slices.empty()) return;
 
-  std::vector<BatchSlice> slices;  // What the cache does not have.
-  std::vector<std::int32_t> tokens;
-  std::vector<SequenceRows> rows;
+  // Each worker's rows are together, and so its part of the result.
+  std::stable_sort(step.slices.begin(), step.slices.end(),
+                   [this](const auto& a, const auto& b) {
+                     return sequences_.at(a.sequence).worker <
+                            sequences_.at(b.sequence).worker;
+                   });
+  Departure departure;
+  departure.step = next_step_++;
+  DenseStep dense;
+  int first_row = 0;
   int decode_rows = 0;
   for (const Scheduler::Slice& slice : step.slices) {
-    rows.push_back(RowsFor(slice));
-    if (slice.rows > slice.cached) {
-      slices.push_back({&scheduler_.blocks(slice.sequence),
-                        slice.first_position + slice.cached,
-                        slice.rows - slice.cached});
-      tokens.insert(tokens.end(), rows.back().tokens.begin() + slice.cached,
-                    rows.back().tokens.end());
-    }
     Sequence& sequence = sequences_.at(slice.sequence);
-    if (rows.back().sample) {
+    SequenceRows rows = RowsFor(slice);
+    dense.slices.push_back({&scheduler_.blocks(slice.sequence),
+                            slice.first_position, slice.rows, slice.cached});
+    dense.tokens.insert(dense.tokens.end(), rows.tokens.begin() + slice.cached,
+                        rows.tokens.end());
+    if (rows.sample) {
       sequence.awaited = slice.first_position + slice.rows - 1;
     }
     if (slice.rows == 1 && slice.cached == 0 &&
@@ -365,46 +367,64 @@ void DenseCore::Advance() {
             static_cast<int>(sequence.request.prompt.size())) {
       ++decode_rows;
     }
+    if (departure.parts.empty() ||
+        departure.parts.back().to != sequence.worker) {
+      departure.parts.push_back({sequence.worker,
+                                 {StageStep{departure.step, {}}, {}},
+                                 first_row,
+                                 0,
+                                 {}});
+    }
+    Departure::Part& part = departure.parts.back();
+    part.rows += slice.rows;
+    part.asked[{rows.sequence, rows.attempt}] = {sequence.request.language,
+                                                 sequence.request.family >= 0};
+    std::get<StageStep>(part.frame.body).sequences.push_back(std::move(rows));
+    first_row += slice.rows;
   }
-  observer_.OnStep(decode_rows, static_cast<int>(tokens.size()) - decode_rows);
-  std::span<const float> boundary;
-  if (!tokens.empty()) boundary = stage_->Forward(std::move(slices), tokens);
+  observer_.OnStep(decode_rows,
+                   static_cast<int>(dense.tokens.size()) - decode_rows);
+  const std::uint64_t number = departure.step;
+  outbox_.push_back(std::move(departure));
+  stage_->Forward(std::move(dense), [this, number](Rows boundary) {
+    StepDone(number, std::move(boundary));
+  });
+  for (const Scheduler::Slice& slice : step.slices) Publish(slice);
+}
 
-  // One frame for each expert worker that serves some of the sequences.
-  struct Outgoing {
-    StageStep step;
-    std::vector<float> payload;
-  };
-  std::map<LinkId, Outgoing> outgoing;
-  const std::size_t size = stage_->config().hidden_size;
-  const std::uint64_t number = next_step_++;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Scheduler::Slice& slice = step.slices[i];
-    Outgoing& out = outgoing[sequences_.at(slice.sequence).worker];
-    out.step.step = number;
-    out.step.sequences.push_back(std::move(rows[i]));
-    const BlockTable& blocks = scheduler_.blocks(slice.sequence);
-    for (int r = 0; r < slice.cached; ++r) {
-      const int position = slice.first_position + r;
-      const float* row =
-          stage_->cache().boundary(blocks[position / kBlockTokens]) +
-          static_cast<std::size_t>(position % kBlockTokens) * size;
-      out.payload.insert(out.payload.end(), row, row + size);
-    }
-    const auto computed = boundary.first((slice.rows - slice.cached) * size);
-    out.payload.insert(out.payload.end(), computed.begin(), computed.end());
-    boundary = boundary.subspan(computed.size());
-    Publish(slice);
+void DenseCore::StepDone(std::uint64_t number, Rows boundary) {
+  const auto departure =
+      std::find_if(outbox_.begin(), outbox_.end(),
+                   [number](const Departure& d) { return d.step == number; });
+  APOLLO_CHECK(departure != outbox_.end());
+  for (Departure::Part& part : departure->parts) {
+    part.frame.payload = boundary.Slice(part.first_row, part.rows);
   }
-  for (auto& [id, out] : outgoing) {
-    Asked& asked = in_flight_[number][id];
-    for (const SequenceRows& part : out.step.sequences) {
-      const GenerationRequest& request = sequences_.at(part.sequence).request;
-      asked[{part.sequence, part.attempt}] = {request.language,
-                                              request.family >= 0};
+  departure->ready = true;
+  SendReady();
+}
+
+void DenseCore::Send(LinkId to, Frame frame) {
+  Departure departure;
+  departure.parts.push_back({to, std::move(frame), 0, 0, {}});
+  departure.ready = true;
+  outbox_.push_back(std::move(departure));
+  SendReady();
+}
+
+void DenseCore::SendReady() {
+  while (!outbox_.empty() && outbox_.front().ready) {
+    Departure departure = std::move(outbox_.front());
+    outbox_.pop_front();
+    for (Departure::Part& part : departure.parts) {
+      const auto link = links_.find(part.to);
+      if (link == links_.end()) continue;  // Its sequences are over.
+      if (departure.step != 0) {
+        in_flight_[departure.step][part.to] = std::move(part.asked);
+        answers_.Asked(part.to);
+      }
+      link->second->Send(std::move(part.frame));
     }
-    answers_.Asked(id);
-    links_.at(id)->Send({std::move(out.step), std::move(out.payload)});
   }
 }
 

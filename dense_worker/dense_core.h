@@ -3,6 +3,7 @@
 #include <absl/status/status.h>
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -115,7 +116,12 @@ class DenseCore {
   void ReportCache();
   // A silent worker's steps do not count as in flight, and it gets no others.
   void SetSilent(LinkId id, bool silent);
-  // Steps that a worker which is not silent still has to answer.
+  // The stage is done with a step.
+  void StepDone(std::uint64_t number, Rows boundary);
+  // Sends a frame behind all that wait.
+  void Send(LinkId to, Frame frame);
+  void SendReady();
+  // Steps that the stage or a worker which is not silent still has to do.
   int StepsInFlight() const;
   // A sequence that begins anew leaves a worker that takes none.
   void MoveIfNeeded(SequenceId id);
@@ -147,6 +153,23 @@ class DenseCore {
   using Asked = std::map<std::pair<SequenceId, std::uint32_t>, AskedRows>;
   std::map<std::uint64_t, std::map<LinkId, Asked>> in_flight_;
   std::uint64_t next_step_ = 1;
+  // Frames that leave together. Steps leave in their order, whatever the order
+  // in which the stage is done with them, and what follows a step leaves behind
+  // it.
+  struct Departure {
+    struct Part {
+      LinkId to = 0;
+      Frame frame;
+      // Its part of the step's boundary activations.
+      int first_row = 0;
+      int rows = 0;
+      Asked asked;
+    };
+    std::uint64_t step = 0;  // 0: none.
+    std::vector<Part> parts;
+    bool ready = false;  // Not before the stage is done with the step.
+  };
+  std::deque<Departure> outbox_;
   AnswerWatch answers_;
   std::set<LinkId> silent_;
 };

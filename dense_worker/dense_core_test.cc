@@ -8,6 +8,8 @@
 #include <map>
 
 #include "common/fake_clock.h"
+#include "common/rows_testing.h"
+#include "engine/cpu/cpu_dense_stage.h"
 #include "model/weights/open_model.h"
 
 namespace apollo {
@@ -35,7 +37,7 @@ class FakeLink final : public Link {
     }
     Frame frame = std::move(frames.front());
     frames.pop_front();
-    if (payload != nullptr) *payload = std::move(frame.payload);
+    if (payload != nullptr) *payload = Numbers(frame.payload);
     return std::get<T>(std::move(frame.body));
   }
   std::deque<Frame> frames;
@@ -148,8 +150,8 @@ class DenseCoreTest : public testing::Test {
         Config().boundary, Config().hidden_size);
     core_ = std::make_unique<DenseCore>(
         options_,
-        *DenseStage::Load(Config(), *Model().weights, {block_bytes * blocks},
-                          pool_, nullptr),
+        *CpuDenseStage::Load(Config(), *Model().weights, {block_bytes * blocks},
+                             pool_, nullptr),
         counts_, clock_);
   }
   void LinkBoth() {

@@ -17,6 +17,7 @@
 #include "dense_worker/routing_log.h"
 #include "dense_worker/run_service.h"
 #include "engine/cache_options.h"
+#include "engine/cpu/cpu_dense_stage.h"
 #include "kernels/cpu_level.h"
 #include "link/grpc_link.h"
 #include "link/membership.h"
@@ -114,9 +115,9 @@ absl::Status Run() {
                                          absl::GetFlag(FLAGS_families),
                                          model.config.num_experts));
   ThreadPool pool(threads);
-  ASSIGN_OR_RETURN(std::unique_ptr<DenseStage> stage,
-                   DenseStage::Load(model.config, *model.weights, cache, pool,
-                                    LogLoadProgress()));
+  ASSIGN_OR_RETURN(std::unique_ptr<CpuDenseStage> stage,
+                   CpuDenseStage::Load(model.config, *model.weights, cache,
+                                       pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
   RoutingLog routing(model.config, LanguageLabels(families), Clock::Real());

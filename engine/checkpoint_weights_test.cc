@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "common/thread_pool.h"
-#include "engine/dense_stage.h"
+#include "engine/cpu/cpu_dense_stage.h"
 #include "engine/expert_stage.h"
 #include "engine/packed_writer.h"
 #include "model/config/expert_list.h"
@@ -71,7 +71,7 @@ absl::Status Load(const std::string& directory,
   ThreadPool pool(2);
   const CacheOptions cache = {1 << 20};
   absl::Status status =
-      DenseStage::Load(model->config, *model->weights, cache, pool, nullptr)
+      CpuDenseStage::Load(model->config, *model->weights, cache, pool, nullptr)
           .status();
   if (!status.ok()) return status;
   return ExpertStage::Load(model->config, *model->weights,
@@ -137,10 +137,10 @@ TEST(CheckpointWeightsTest, ADenseWorkerChecksTheEmbeddingByItself) {
   const auto model = OpenModelDirectory(directory);
   ASSERT_TRUE(model.ok()) << model.status();
   ThreadPool pool(1);
-  ExpectRefused(
-      DenseStage::Load(model->config, *model->weights, {1 << 20}, pool, nullptr)
-          .status(),
-      {"\"model.embed_tokens.weight\": row 0 holds nan"});
+  ExpectRefused(CpuDenseStage::Load(model->config, *model->weights, {1 << 20},
+                                    pool, nullptr)
+                    .status(),
+                {"\"model.embed_tokens.weight\": row 0 holds nan"});
 }
 
 TEST(CheckpointWeightsTest, NumbersTooLargeForAFormatAreRefusedInIt) {

@@ -1,59 +1,58 @@
 #pragma once
 
-#include <absl/status/statusor.h>
+#include <absl/functional/any_invocable.h>
 
 #include <cstdint>
-#include <memory>
-#include <span>
 #include <vector>
 
-#include "common/thread_pool.h"
-#include "engine/batch.h"
-#include "engine/kv_cache.h"
-#include "engine/weights.h"
-#include "kernels/rope.h"
+#include "common/rows.h"
+#include "engine/block_pool.h"
 #include "model/config/model_config.h"
 
 namespace apollo {
 
-// The layers all languages share: the embedding and layers [0, boundary), with
-// their cache. Knows nothing of languages or other workers. One thread.
+// Consecutive rows of one sequence in a step of a dense stage.
+struct DenseSlice {
+  // Holds blocks for positions 0..first_position + rows - 1. Read only while
+  // Forward is called.
+  const BlockTable* blocks = nullptr;
+  int first_position = 0;
+  int rows = 0;
+  // Of the first rows, so many are replayed from the log; the others are
+  // computed from their tokens.
+  int cached = 0;
+};
+
+struct DenseStep {
+  std::vector<DenseSlice> slices;
+  // Of the rows that are not cached, slice by slice; each below vocab_size.
+  std::vector<std::int32_t> tokens;
+};
+
+// The layers that all languages share, on one device: the embedding and layers
+// [0, boundary), with their paged cache. A block of it holds also its tokens'
+// boundary activations: the log from which rows are replayed. Knows nothing of
+// languages or other workers. One thread, the engine's, calls it.
 class DenseStage {
  public:
-  // Loads the weights. The source and the pool must outlive the stage:
-  // embeddings are read from it as needed. RESOURCE_EXHAUSTED if the cache does
-  // not hold one block.
-  static absl::StatusOr<std::unique_ptr<DenseStage>> Load(
-      const ModelConfig& config, const WeightSource& source,
-      const CacheOptions& cache, ThreadPool& pool,
-      const LoadProgress& progress);
+  // Called once, in the engine's thread: before Forward returns, or later from
+  // an event that the stage posts.
+  using Done = absl::AnyInvocable<void(Rows)>;
 
-  // Bytes of weights that Load reads.
-  static std::int64_t WeightBytes(const ModelConfig& config,
-                                  const WeightSource& source);
+  // What is not done is dropped: its Done is never called.
+  virtual ~DenseStage() = default;
 
-  // Runs one step: tokens [sum of rows], each below vocab_size, through all
-  // layers. Returns the boundary activations [rows, hidden], which are also
-  // stored in the blocks, valid until the next call.
-  std::span<const float> Forward(std::vector<BatchSlice> slices,
-                                 std::span<const std::int32_t> tokens);
+  // Who has which block. What the blocks hold changes in the order of the calls
+  // of Forward, so that a block may be given to another sequence, or read by a
+  // later step, before the step that uses it is done.
+  virtual BlockPool& blocks() = 0;
 
-  KvCache& cache() { return *cache_; }
-  const ModelConfig& config() const { return config_; }
+  // Runs one step without blocking the thread. `done` gets the boundary
+  // activations [sum of rows, hidden] in the order of the slices. Steps are
+  // done in any order.
+  virtual void Forward(DenseStep step, Done done) = 0;
 
- private:
-  DenseStage(const ModelConfig& config, const WeightSource& source,
-             ThreadPool& pool);
-
-  const ModelConfig config_;
-  const WeightSource& source_;  // Of embeddings.
-  ThreadPool& pool_;
-  const Rope rope_;
-  std::vector<DenseLayerWeights> layers_;
-  std::unique_ptr<KvCache> cache_;
-  std::vector<float> hidden_;        // [rows, hidden] of the last step.
-  std::vector<float> normed_, mlp_;  // [rows, hidden]
-  Workspace workspace_;
+  virtual const ModelConfig& config() const = 0;
 };
 
 }  // namespace apollo

@@ -43,10 +43,8 @@ double ChangeBy(CacheType type) {
   EXPECT_EQ(half.expert->cache().pool().total(),
             2 * exact.expert->cache().pool().total());
   // The boundary activations stay as they are.
-  EXPECT_LT(half.dense->cache().pool().total(),
-            2 * exact.dense->cache().pool().total());
-  EXPECT_GT(half.dense->cache().pool().total(),
-            exact.dense->cache().pool().total());
+  EXPECT_LT(half.dense->blocks().total(), 2 * exact.dense->blocks().total());
+  EXPECT_GT(half.dense->blocks().total(), exact.dense->blocks().total());
   Sequence a = Make(40, 1), b = Make(40, 1);
   exact.Step({{&a, 40}});
   half.Step({{&b, 40}});
@@ -169,22 +167,19 @@ TEST_P(StageTest, LogitsDoNotDependOnChunksThreadsOrNeighbours) {
 }
 
 TEST_P(StageTest, ReplayingTheLogGivesTheSameLogits) {
-  const int size = model_.config.hidden_size;
   Stages stages(model_, 2, type_);
   Sequence sequence = Make(40, 4), other = Make(20, 5);
   stages.Step({{&other, 20}, {&sequence, 33}});
   for (int i = 0; i < 7; ++i) stages.Step({{&sequence, 1}});
 
-  std::vector<float> log;
-  for (int p = 0; p < 40; ++p) {
-    const float* row =
-        stages.dense->cache().boundary(sequence.dense[p / kBlockTokens]) +
-        p % kBlockTokens * size;
-    log.insert(log.end(), row, row + size);
-  }
+  // All rows, and some that others share a step with.
+  Rows log;
+  stages.dense->Forward(
+      {{{&other.dense, 0, 20, 20}, {&sequence.dense, 0, 40, 40}}, {}},
+      [&](Rows rows) { log = rows.Slice(20, 40); });
   Stages fresh(model_, 1, type_);
   Sequence replayed = Make(40, 4);
-  fresh.Finish({{&replayed, 40}}, log);
+  fresh.Finish({{&replayed, 40}}, {log.host().begin(), log.host().end()});
   EXPECT_TRUE(replayed.logits == sequence.logits);
 }
 
@@ -210,12 +205,12 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
   EXPECT_EQ(done, bytes({1, 3}));
   EXPECT_EQ(total, done);
 
-  const auto dense = DenseStage::Load(
+  const auto dense = CpuDenseStage::Load(
       config, *model_.weights, {kCacheBytes}, pool,
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(dense.ok());
   if (config.boundary > 0) {
-    EXPECT_EQ(done, DenseStage::WeightBytes(config, *model_.weights));
+    EXPECT_EQ(done, CpuDenseStage::WeightBytes(config, *model_.weights));
     EXPECT_EQ(total, done);
   }
 }
@@ -229,7 +224,7 @@ TEST_P(StageTest, WhatCannotBeLoadedIsNamed) {
   EXPECT_NE(std::string(unknown.status().message()).find(std::to_string(n)),
             std::string::npos);
   EXPECT_EQ(
-      DenseStage::Load(model_.config, *model_.weights, {100}, pool, nullptr)
+      CpuDenseStage::Load(model_.config, *model_.weights, {100}, pool, nullptr)
           .status()
           .code(),
       absl::StatusCode::kResourceExhausted);

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "common/thread_pool.h"
-#include "engine/dense_stage.h"
+#include "engine/cpu/cpu_dense_stage.h"
 #include "engine/expert_stage.h"
 #include "model/config/expert_list.h"
 #include "model/weights/open_model.h"
@@ -56,8 +56,8 @@ class Stages {
   Stages(const OpenModel& model, int threads,
          CacheType type = CacheType::kFloat32)
       : pool_(threads) {
-    dense = *DenseStage::Load(model.config, *model.weights, {kCacheBytes, type},
-                              pool_, nullptr);
+    dense = *CpuDenseStage::Load(model.config, *model.weights,
+                                 {kCacheBytes, type}, pool_, nullptr);
     expert = *ExpertStage::Load(model.config, *model.weights,
                                 AllExperts(model.config), {kCacheBytes, type},
                                 pool_, nullptr);
@@ -65,17 +65,17 @@ class Stages {
 
   // Feeds each sequence its next rows.
   void Step(const std::vector<std::pair<Sequence*, int>>& parts) {
-    std::vector<BatchSlice> slices;
-    std::vector<std::int32_t> tokens;
+    DenseStep step;
     for (auto [sequence, rows] : parts) {
-      EXPECT_TRUE(dense->cache().pool().Extend(
-          sequence->dense, BlocksFor(sequence->next + rows)));
-      slices.push_back({&sequence->dense, sequence->next, rows});
+      EXPECT_TRUE(dense->blocks().Extend(sequence->dense,
+                                         BlocksFor(sequence->next + rows)));
+      step.slices.push_back({&sequence->dense, sequence->next, rows, 0});
       const auto first = sequence->tokens.begin() + sequence->next;
-      tokens.insert(tokens.end(), first, first + rows);
+      step.tokens.insert(step.tokens.end(), first, first + rows);
     }
-    const auto boundary = dense->Forward(slices, tokens);
-    Finish(parts, {boundary.begin(), boundary.end()});
+    dense->Forward(std::move(step), [&](Rows boundary) {
+      Finish(parts, {boundary.host().begin(), boundary.host().end()});
+    });
   }
 
   // The sparse half, from boundary activations.
@@ -119,11 +119,11 @@ class Stages {
 
   // Gives back the sequence's cache blocks.
   void Release(Sequence& sequence) {
-    dense->cache().pool().Release(sequence.dense);
+    dense->blocks().Release(sequence.dense);
     expert->cache().pool().Release(sequence.expert);
   }
 
-  std::unique_ptr<DenseStage> dense;
+  std::unique_ptr<CpuDenseStage> dense;
   std::unique_ptr<ExpertStage> expert;
 
  private:

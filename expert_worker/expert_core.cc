@@ -185,8 +185,7 @@ void ExpertCore::LinkFrame(LinkId id, Frame frame) {
   }
 }
 
-absl::Status ExpertCore::AddStep(LinkId from, StageStep step,
-                                 std::vector<float> payload) {
+absl::Status ExpertCore::AddStep(LinkId from, StageStep step, Rows payload) {
   std::size_t rows = 0;
   const ModelConfig& config = stage_->config();
   std::set<std::uint64_t> seen;
@@ -217,9 +216,9 @@ absl::Status ExpertCore::AddStep(LinkId from, StageStep step,
       return absl::InvalidArgumentError("a sequence with an unknown family");
     }
   }
-  if (payload.size() != rows * config.hidden_size) {
+  if (payload.numbers() != rows * config.hidden_size) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a step of ", rows, " rows with ", payload.size(),
+        absl::StrCat("a step of ", rows, " rows with ", payload.numbers(),
                      " numbers instead of ", rows * config.hidden_size));
   }
   waiting_.push_back({from, std::move(step), std::move(payload)});
@@ -227,10 +226,10 @@ absl::Status ExpertCore::AddStep(LinkId from, StageStep step,
 }
 
 absl::Status ExpertCore::ServeRows(const Peer& peer, const ExpertRows& rows,
-                                   const std::vector<float>& payload) {
+                                   const Rows& payload) {
   const ModelConfig& config = stage_->config();
   if (rows.layer < config.boundary || rows.layer >= config.num_layers ||
-      payload.empty() || payload.size() % config.hidden_size != 0) {
+      payload.empty() || payload.numbers() % config.hidden_size != 0) {
     return absl::InvalidArgumentError("rows of an impossible layer or size");
   }
   if (!stage_->IsResident(rows.expert)) {
@@ -241,15 +240,15 @@ absl::Status ExpertCore::ServeRows(const Peer& peer, const ExpertRows& rows,
          {}});
     return absl::OkStatus();
   }
-  const int count = static_cast<int>(payload.size() / config.hidden_size);
-  std::vector<float> out(payload.size());
+  const int count = static_cast<int>(payload.numbers() / config.hidden_size);
+  Rows out = Rows::Host(count, config.hidden_size);
   // In pieces, so that a peer's many rows take no more memory for what lies
   // between; a row's result does not depend on the others.
   constexpr int kPiece = 512;
   for (int first = 0; first < count; first += kPiece) {
     const std::size_t at = std::size_t(first) * config.hidden_size;
-    stage_->RunExpert(rows.layer, rows.expert, payload.data() + at,
-                      std::min(kPiece, count - first), out.data() + at);
+    stage_->RunExpert(rows.layer, rows.expert, &payload.host()[at],
+                      std::min(kPiece, count - first), &out.host()[at]);
   }
   observer_.OnRowsServed(count);
   peer.link->Send({ExpertOutputs{rows.ticket, {}}, std::move(out)});
@@ -257,7 +256,7 @@ absl::Status ExpertCore::ServeRows(const Peer& peer, const ExpertRows& rows,
 }
 
 absl::Status ExpertCore::TakeOutputs(LinkId from, const ExpertOutputs& outputs,
-                                     const std::vector<float>& payload) {
+                                     const Rows& payload) {
   answers_.Answered(from);
   if (!batch_) return absl::OkStatus();  // Of a batch that is over.
   const auto it = batch_->tickets.find(outputs.ticket);
@@ -269,14 +268,14 @@ absl::Status ExpertCore::TakeOutputs(LinkId from, const ExpertOutputs& outputs,
   const std::size_t size = stage_->config().hidden_size;
   if (!outputs.status.ok()) {
     FailRows(choices, absl::UnavailableError(outputs.status.message()));
-  } else if (payload.size() != choices.size() * size) {
+  } else if (payload.numbers() != choices.size() * size) {
     FailRows(choices,
              absl::UnavailableError("an expert worker broke the rules"));
     batch_->tickets.erase(it);
     return absl::InvalidArgumentError("expert outputs of the wrong size");
   } else {
     for (std::size_t i = 0; i < choices.size(); ++i) {
-      std::copy_n(&payload[i * size], size,
+      std::copy_n(&payload.host()[i * size], size,
                   &batch_->step.expert_outputs[choices[i] * size]);
     }
   }
@@ -463,7 +462,7 @@ void ExpertCore::StartBatch() {
   for (std::size_t i = 0; i < entries.size(); ++i) {
     Batch::Entry& entry = entries[i];
     if (i == 0 || entries[i - 1].step != entry.step) {
-      payload = steps[entry.step].boundary.data();
+      payload = std::as_const(steps[entry.step].boundary).host().data();
     }
     const int count = RowCount(*entry.rows);
     const float* const rows_of_entry = payload;
@@ -547,9 +546,10 @@ void ExpertCore::DispatchExperts() {
     if (entry.status.ok()) choices_of[expert].push_back(c);
   }
   const auto gather = [&](const std::vector<int>& choices) {
-    std::vector<float> x(choices.size() * size);
+    Rows x = Rows::Host(static_cast<int>(choices.size()), config.hidden_size);
     for (std::size_t i = 0; i < choices.size(); ++i) {
-      std::copy_n(&step.normed[choices[i] / k * size], size, &x[i * size]);
+      std::copy_n(&step.normed[choices[i] / k * size], size,
+                  &x.host()[i * size]);
     }
     return x;
   };
@@ -574,10 +574,10 @@ void ExpertCore::DispatchExperts() {
   }
   for (const auto& [expert, choices] : choices_of) {
     if (!stage_->IsResident(expert)) continue;
-    const std::vector<float> x = gather(choices);
-    std::vector<float> out(x.size());
-    stage_->RunExpert(layer, expert, x.data(), static_cast<int>(choices.size()),
-                      out.data());
+    const Rows x = gather(choices);
+    std::vector<float> out(x.numbers());
+    stage_->RunExpert(layer, expert, x.host().data(),
+                      static_cast<int>(choices.size()), out.data());
     for (std::size_t i = 0; i < choices.size(); ++i) {
       std::copy_n(&out[i * size], size,
                   &step.expert_outputs[choices[i] * size]);

@@ -93,16 +93,16 @@ class ExpertCore {
   struct WaitingStep {
     LinkId from = 0;
     StageStep step;
-    std::vector<float> boundary;  // [rows, hidden]
+    Rows boundary;  // [rows, hidden]
   };
   struct Batch;
 
   // Checks of what a peer sent. Not OK: the link is closed.
-  absl::Status AddStep(LinkId from, StageStep step, std::vector<float> payload);
+  absl::Status AddStep(LinkId from, StageStep step, Rows payload);
   absl::Status ServeRows(const Peer& peer, const ExpertRows& rows,
-                         const std::vector<float>& payload);
+                         const Rows& payload);
   absl::Status TakeOutputs(LinkId from, const ExpertOutputs& outputs,
-                           const std::vector<float>& payload);
+                           const Rows& payload);
   // Dense workers are told what this worker reaches, peers what it has itself.
   void SendReach(const Peer& peer) const;
   void SendReachToAll(WorkerRole role) const;

@@ -164,8 +164,8 @@ struct Two {
   Worker low, high;
 };
 
-SequenceRows Rows(std::uint64_t sequence, int first, int count,
-                  bool sample = true) {
+SequenceRows RowsOf(std::uint64_t sequence, int first, int count,
+                    bool sample = true) {
   SequenceRows rows;
   rows.sequence = sequence;
   rows.attempt = 1;
@@ -197,7 +197,19 @@ Frame Step(std::uint64_t number, std::vector<SequenceRows> sequences) {
       }
     }
   }
-  return {StageStep{number, std::move(sequences)}, std::move(payload)};
+  return {StageStep{number, std::move(sequences)},
+          Rows::FromVector(std::move(payload), Config().hidden_size)};
+}
+
+Frame Copy(const Frame& frame) {
+  return {frame.body, frame.payload.Slice(0, frame.payload.rows())};
+}
+
+template <typename... F>
+std::vector<Frame> Frames(F... frames) {
+  std::vector<Frame> result;
+  (result.push_back(std::move(frames)), ...);
+  return result;
 }
 
 // Equal to the last bit.
@@ -232,7 +244,7 @@ std::vector<StageResult> Reference(const std::vector<Frame>& frames) {
   Worker worker(kAll);
   std::vector<StageResult> results;
   for (const Frame& frame : frames) {
-    worker.Take(frame);
+    worker.Take(Copy(frame));
     worker.Work();
     results.push_back(worker.Result());
     for (const SequenceOutput& output : results.back().outputs) {
@@ -242,7 +254,7 @@ std::vector<StageResult> Reference(const std::vector<Frame>& frames) {
   return results;
 }
 SequenceOutput ReferenceOf(const SequenceRows& rows) {
-  return Reference({Step(1, {rows})})[0].outputs.at(0);
+  return Reference(Frames(Step(1, {rows})))[0].outputs.at(0);
 }
 
 // A division of the experts, and two sequences of one row: one that uses only
@@ -250,8 +262,8 @@ SequenceOutput ReferenceOf(const SequenceRows& rows) {
 struct Division {
   Division() {
     std::vector<SequenceRows> rows;
-    for (int s = 1; s <= 60; ++s) rows.push_back(Rows(s, 0, 1));
-    const auto results = Reference({Step(1, rows)});
+    for (int s = 1; s <= 60; ++s) rows.push_back(RowsOf(s, 0, 1));
+    const auto results = Reference(Frames(Step(1, rows)));
     for (const SequenceOutput& o : results[0].outputs) {
       std::set<int> used;
       for (std::size_t i = 0; i < o.expert_use.size(); ++i) {
@@ -274,13 +286,14 @@ struct Division {
 };
 
 std::vector<Frame> SomeSteps() {
-  SequenceRows scored = Rows(3, 0, 9, false);
+  SequenceRows scored = RowsOf(3, 0, 9, false);
   scored.score_targets = {5, 6, 7};
-  SequenceRows rest = Rows(3, 9, 8, false);
+  SequenceRows rest = RowsOf(3, 9, 8, false);
   rest.score_targets = {1, 2, 3, 4, 5, 6, 7, 8};
-  return {Step(1, {Rows(1, 0, 20), Hybrid(Rows(2, 0, 17), 5), scored}),
-          Step(2, {Rows(2, 17, 1), rest, Rows(1, 20, 1)}),
-          Step(3, {Rows(1, 21, 1), Rows(4, 0, 1)})};
+  return Frames(
+      Step(1, {RowsOf(1, 0, 20), Hybrid(RowsOf(2, 0, 17), 5), scored}),
+      Step(2, {RowsOf(2, 17, 1), rest, RowsOf(1, 20, 1)}),
+      Step(3, {RowsOf(1, 21, 1), RowsOf(4, 0, 1)}));
 }
 
 TEST(ExpertCoreTest, AnswersWhatWasAskedFor) {
@@ -303,17 +316,17 @@ TEST(ExpertCoreTest, AnswersWhatWasAskedFor) {
 }
 
 TEST(ExpertCoreTest, RowsThatAreNoNumbersFailTheirSequencesAlone) {
-  const SequenceOutput healthy = ReferenceOf(Rows(3, 0, 5));
+  const SequenceOutput healthy = ReferenceOf(RowsOf(3, 0, 5));
   for (const int threads : {1, 3}) {
     Worker worker(kAll, 64, threads);
-    SequenceRows scored = Rows(1, 0, 9, false);
+    SequenceRows scored = RowsOf(1, 0, 9, false);
     scored.score_targets = {5, 6, 7};  // Of rows 6, 7 and 8.
-    Frame step = Step(1, {scored, Rows(2, 0, 4), Rows(3, 0, 5)});
+    Frame step = Step(1, {scored, RowsOf(2, 0, 4), RowsOf(3, 0, 5)});
     for (const int row :
          {7, 9}) {  // In the middle of one, the next one's first.
-      step.payload[static_cast<std::size_t>(row) * Config().hidden_size] = NAN;
+      step.payload.Slice(row, 1).host()[0] = NAN;
     }
-    worker.Take(step);
+    worker.Take(std::move(step));
     worker.Work();
     const StageResult result = worker.Result();
     ASSERT_EQ(result.outputs.size(), 3u);
@@ -329,7 +342,7 @@ TEST(ExpertCoreTest, SharedExpertsGiveTheSameResultBitForBit) {
   Two two;
   int i = 0;
   for (const Frame& frame : SomeSteps()) {
-    two.low.Take(frame);
+    two.low.Take(Copy(frame));
     two.Work();
     ExpectSame(two.low.Result(), expected[i++]);
   }
@@ -341,8 +354,8 @@ TEST(ExpertCoreTest, WorkersThatWaitForEachOtherServeEachOther) {
   const auto steps = SomeSteps();
   const auto expected = Reference(steps);
   Two two;
-  two.low.Take(steps[0]);
-  two.high.Take(steps[0]);
+  two.low.Take(Copy(steps[0]));
+  two.high.Take(Copy(steps[0]));
   two.low.Work();
   two.high.Work();
   // Both wait: nothing was delivered, nothing is left to do.
@@ -357,24 +370,24 @@ TEST(ExpertCoreTest, WorkersThatWaitForEachOtherServeEachOther) {
 
 TEST(ExpertCoreTest, StepsOfSeveralDenseWorkersShareABatch) {
   Worker worker(kAll);
-  worker.Take(Step(5, {Rows(1, 0, 3)}), kDense);
-  worker.Take(Step(9, {Hybrid(Rows(1, 0, 4), 2)}), kOtherDense);
-  worker.Take(Step(6, {Rows(1, 3, 2)}), kDense);
+  worker.Take(Step(5, {RowsOf(1, 0, 3)}), kDense);
+  worker.Take(Step(9, {Hybrid(RowsOf(1, 0, 4), 2)}), kOtherDense);
+  worker.Take(Step(6, {RowsOf(1, 3, 2)}), kDense);
   worker.Work();
   EXPECT_EQ(worker.counts.batches, std::vector<int>{9});
   EXPECT_EQ(worker.core->sequences(), 2);
   const auto alone =
-      Reference({Step(5, {Rows(1, 0, 3)}), Step(6, {Rows(1, 3, 2)})});
+      Reference(Frames(Step(5, {RowsOf(1, 0, 3)}), Step(6, {RowsOf(1, 3, 2)})));
   ExpectSame(worker.Result(), alone[0]);
   ExpectSame(worker.Result(), alone[1]);
   ExpectSame(Worker::ResultOf(*worker.other).outputs.at(0),
-             ReferenceOf(Hybrid(Rows(1, 0, 4), 2)));
+             ReferenceOf(Hybrid(RowsOf(1, 0, 4), 2)));
 }
 
 TEST(ExpertCoreTest, ReleaseFreesTheBlocks) {
   Worker worker(kAll);
   const int free = worker.core->free_blocks();
-  worker.Take(Step(1, {Rows(1, 0, 33), Rows(2, 0, 1)}));
+  worker.Take(Step(1, {RowsOf(1, 0, 33), RowsOf(2, 0, 1)}));
   worker.Work();
   EXPECT_EQ(worker.core->free_blocks(), free - 4);
   worker.Release(1, 2);  // Not the attempt that is here.
@@ -390,18 +403,18 @@ TEST(ExpertCoreTest, ReleaseFreesTheBlocks) {
 }
 
 TEST(ExpertCoreTest, ReleaseWhileTheBatchWaitsForAPeer) {
-  const Frame step = Step(1, {Hybrid(Rows(1, 0, 20), 5), Rows(2, 0, 5)});
+  const Frame step = Step(1, {Hybrid(RowsOf(1, 0, 20), 5), RowsOf(2, 0, 5)});
   Two two;
   Worker& low = two.low;
   const int free = low.core->free_blocks();
-  low.Take(step);
+  low.Take(Copy(step));
   low.Work();
   ASSERT_FALSE(low.peer->frames.empty());
   low.Release(1);
   low.Release(1);
   EXPECT_LT(low.core->free_blocks(), free) << "blocks in use were given away";
   two.Work();
-  ExpectSame(low.Result(), Reference({step})[0]);
+  ExpectSame(low.Result(), Reference(Frames(Copy(step)))[0]);
   EXPECT_EQ(low.core->free_blocks(), free - 1);
   EXPECT_EQ(low.core->sequences(), 1);
 }
@@ -409,12 +422,12 @@ TEST(ExpertCoreTest, ReleaseWhileTheBatchWaitsForAPeer) {
 TEST(ExpertCoreTest, ReleaseBeforeTheStepBeginsCancelsIt) {
   Worker worker(kAll);
   const int free = worker.core->free_blocks();
-  worker.Take(Step(1, {Rows(1, 0, 20), Rows(2, 0, 5)}));
+  worker.Take(Step(1, {RowsOf(1, 0, 20), RowsOf(2, 0, 5)}));
   worker.Release(1);
   worker.Work();
   const StageResult result = worker.Result();
   EXPECT_EQ(result.outputs.at(0).status.code(), StatusCode::kCancelled);
-  ExpectSame(result.outputs.at(1), ReferenceOf(Rows(2, 0, 5)));
+  ExpectSame(result.outputs.at(1), ReferenceOf(RowsOf(2, 0, 5)));
   EXPECT_EQ(worker.core->free_blocks(), free - 1);
 }
 
@@ -422,7 +435,7 @@ TEST(ExpertCoreTest, ALostPeerFailsOnlyTheRowsThatNeedIt) {
   const auto [local, remote, here, there] = Division();
   Two two(here, there);
   Worker& low = two.low;
-  low.Take(Step(1, {Rows(remote, 0, 1), Rows(local, 0, 1)}));
+  low.Take(Step(1, {RowsOf(remote, 0, 1), RowsOf(local, 0, 1)}));
   low.Work();
   ASSERT_FALSE(low.peer->frames.empty());
   EXPECT_FALSE(low.core->HasWork());
@@ -431,10 +444,10 @@ TEST(ExpertCoreTest, ALostPeerFailsOnlyTheRowsThatNeedIt) {
   StageResult result = low.Result();
   EXPECT_EQ(result.outputs.at(0).status.code(), StatusCode::kUnavailable);
   EXPECT_FALSE(result.outputs[0].sampled.has_value());
-  ExpectSame(result.outputs.at(1), ReferenceOf(Rows(local, 0, 1)));
+  ExpectSame(result.outputs.at(1), ReferenceOf(RowsOf(local, 0, 1)));
 
   // Without a peer at all, the missing expert is named.
-  SequenceRows again = Rows(remote, 0, 1);
+  SequenceRows again = RowsOf(remote, 0, 1);
   again.attempt = 2;
   low.Take(Step(2, {again}));
   low.Work();
@@ -449,23 +462,23 @@ TEST(ExpertCoreTest, ALostPeerFailsOnlyTheRowsThatNeedIt) {
   again.attempt = 3;
   low.Take(Step(3, {again}));
   two.Work();
-  ExpectSame(low.Result().outputs.at(0), ReferenceOf(Rows(remote, 0, 1)));
+  ExpectSame(low.Result().outputs.at(0), ReferenceOf(RowsOf(remote, 0, 1)));
 }
 
 TEST(ExpertCoreTest, ALostDenseWorkerFreesAllItHad) {
   Two two;
   Worker& low = two.low;
   const int free = low.core->free_blocks();
-  low.Take(Step(1, {Hybrid(Rows(1, 0, 20), 6), Rows(2, 0, 9)}));
-  low.Take(Step(8, {Rows(2, 0, 9)}), kOtherDense);
+  low.Take(Step(1, {Hybrid(RowsOf(1, 0, 20), 6), RowsOf(2, 0, 9)}));
+  low.Take(Step(8, {RowsOf(2, 0, 9)}), kOtherDense);
   low.Work();
   ASSERT_FALSE(low.peer->frames.empty());
-  low.Take(Step(2, {Rows(3, 0, 9)}));  // Waits for the batch.
+  low.Take(Step(2, {RowsOf(3, 0, 9)}));  // Waits for the batch.
   low.core->LinkDown(kDense);
   two.Work();
   EXPECT_TRUE(low.dense->frames.empty());
   ExpectSame(Worker::ResultOf(*low.other).outputs.at(0),
-             ReferenceOf(Rows(2, 0, 9)));
+             ReferenceOf(RowsOf(2, 0, 9)));
   EXPECT_EQ(low.core->sequences(), 1);
   low.core->LinkDown(kOtherDense);
   EXPECT_EQ(low.core->free_blocks(), free);
@@ -475,11 +488,11 @@ TEST(ExpertCoreTest, ALostDenseWorkerFreesAllItHad) {
 TEST(ExpertCoreTest, ALaterAttemptReplacesTheEarlierOne) {
   Worker worker(kAll);
   const int free = worker.core->free_blocks();
-  SequenceRows second = Rows(1, 0, 18);
+  SequenceRows second = RowsOf(1, 0, 18);
   second.attempt = 2;
   // Both wait at once; the first holds other numbers, of which nothing may
   // stay.
-  worker.Take(Step(1, {Hybrid(Rows(1, 0, 40), 3)}));
+  worker.Take(Step(1, {Hybrid(RowsOf(1, 0, 40), 3)}));
   worker.Take(Step(2, {second}));
   worker.Work();
   EXPECT_TRUE(worker.Result().outputs.at(0).status.ok());
@@ -496,21 +509,21 @@ TEST(ExpertCoreTest, ALaterAttemptReplacesTheEarlierOne) {
 
 TEST(ExpertCoreTest, AFullCacheTurnsAwayTheSequenceThatWasOpenedLast) {
   Worker worker(kAll, 3);
-  worker.Take(Step(1, {Rows(1, 0, 32), Rows(2, 0, 20), Rows(3, 0, 5)}));
+  worker.Take(Step(1, {RowsOf(1, 0, 32), RowsOf(2, 0, 20), RowsOf(3, 0, 5)}));
   worker.Work();
   const StageResult result = worker.Result();
-  ExpectSame(result.outputs.at(0), ReferenceOf(Rows(1, 0, 32)));
+  ExpectSame(result.outputs.at(0), ReferenceOf(RowsOf(1, 0, 32)));
   EXPECT_EQ(result.outputs.at(1).status.code(), StatusCode::kAborted);
-  ExpectSame(result.outputs.at(2), ReferenceOf(Rows(3, 0, 5)));
+  ExpectSame(result.outputs.at(2), ReferenceOf(RowsOf(3, 0, 5)));
   EXPECT_EQ(worker.counts.preemptions, 1);
   for (int s : {1, 2, 3}) worker.Release(s);
   EXPECT_EQ(worker.core->free_blocks(), 3);
   EXPECT_EQ(worker.core->sequences(), 0);
-  worker.Take(Step(2, {Rows(2, 0, 48)}));
+  worker.Take(Step(2, {RowsOf(2, 0, 48)}));
   worker.Work();
   EXPECT_TRUE(worker.Result().outputs.at(0).status.ok());
   // Alone and still too large: that cannot be helped.
-  worker.Take(Step(3, {Rows(2, 48, 1)}));
+  worker.Take(Step(3, {RowsOf(2, 48, 1)}));
   worker.Work();
   EXPECT_EQ(worker.Result().outputs.at(0).status.code(),
             StatusCode::kFailedPrecondition);
@@ -518,35 +531,35 @@ TEST(ExpertCoreTest, AFullCacheTurnsAwayTheSequenceThatWasOpenedLast) {
 
 TEST(ExpertCoreTest, AnOlderSequenceTakesTheBlocksOfTheYoungest) {
   Worker worker(kAll, 3);
-  worker.Take(Step(1, {Rows(1, 0, 16), Rows(2, 0, 20)}));
+  worker.Take(Step(1, {RowsOf(1, 0, 16), RowsOf(2, 0, 20)}));
   worker.Work();
   worker.Result();
   // In one batch: what 2 had been given is taken back.
-  worker.Take(Step(2, {Rows(2, 20, 1), Rows(1, 16, 1)}));
-  worker.Take(Step(3, {Rows(2, 21, 1)}));
+  worker.Take(Step(2, {RowsOf(2, 20, 1), RowsOf(1, 16, 1)}));
+  worker.Take(Step(3, {RowsOf(2, 21, 1)}));
   worker.Work();
   StageResult result = worker.Result();
   EXPECT_EQ(result.outputs.at(0).status.code(), StatusCode::kAborted);
-  const auto reference =
-      Reference({Step(1, {Rows(1, 0, 16)}), Step(2, {Rows(1, 16, 1)})});
+  const auto reference = Reference(
+      Frames(Step(1, {RowsOf(1, 0, 16)}), Step(2, {RowsOf(1, 16, 1)})));
   ExpectSame(result.outputs.at(1), reference[1].outputs.at(0));
   EXPECT_EQ(worker.Result().outputs.at(0).status.code(), StatusCode::kAborted);
   EXPECT_EQ(worker.core->free_blocks(), 1);
   EXPECT_EQ(worker.core->sequences(), 1);
   // Rows of that attempt stay refused, also from its start.
-  worker.Take(Step(4, {Rows(2, 0, 10)}));
+  worker.Take(Step(4, {RowsOf(2, 0, 10)}));
   worker.Work();
   EXPECT_EQ(worker.Result().outputs.at(0).status.code(), StatusCode::kAborted);
   // The next attempt is as if nothing had been.
   worker.Release(2, 1);
   worker.Release(1, 1);
-  SequenceRows again = Rows(2, 0, 22);
+  SequenceRows again = RowsOf(2, 0, 22);
   again.attempt = 2;
   again.start->prompt_tokens = 20;
   worker.Take(Step(5, {again}));
   worker.Work();
-  const auto whole =
-      Reference({Step(1, {Rows(2, 0, 20)}), Step(2, {Rows(2, 20, 2)})});
+  const auto whole = Reference(
+      Frames(Step(1, {RowsOf(2, 0, 20)}), Step(2, {RowsOf(2, 20, 2)})));
   result = worker.Result();
   ASSERT_TRUE(result.outputs.at(0).status.ok());
   EXPECT_EQ(result.outputs[0].sampled->token,
@@ -557,16 +570,16 @@ TEST(ExpertCoreTest, AnOlderSequenceTakesTheBlocksOfTheYoungest) {
 
 TEST(ExpertCoreTest, RowsAtAnotherPositionThanTheSequenceAreRefused) {
   Worker worker(kAll);
-  worker.Take(Step(1, {Rows(1, 0, 4)}));
+  worker.Take(Step(1, {RowsOf(1, 0, 4)}));
   worker.Work();
   EXPECT_TRUE(worker.Result().outputs.at(0).status.ok());
-  SequenceRows other_attempt = Rows(1, 4, 1);
+  SequenceRows other_attempt = RowsOf(1, 4, 1);
   other_attempt.attempt = 2;
-  const std::vector<SequenceRows> wrong = {Rows(1, 3, 1), Rows(1, 5, 1),
-                                           Rows(9, 4, 1), Rows(1, 0, 4),
+  const std::vector<SequenceRows> wrong = {RowsOf(1, 3, 1), RowsOf(1, 5, 1),
+                                           RowsOf(9, 4, 1), RowsOf(1, 0, 4),
                                            other_attempt};
   for (const SequenceRows& rows : wrong) {
-    worker.Take(Step(2, {rows, Rows(100 + rows.sequence, 7, 1)}));
+    worker.Take(Step(2, {rows, RowsOf(100 + rows.sequence, 7, 1)}));
     worker.Work();
     for (const auto& output : worker.Result().outputs) {
       EXPECT_EQ(output.status.code(), StatusCode::kFailedPrecondition);
@@ -574,18 +587,18 @@ TEST(ExpertCoreTest, RowsAtAnotherPositionThanTheSequenceAreRefused) {
   }
   EXPECT_FALSE(worker.dense->closed);
   // The sequence itself is unharmed.
-  worker.Take(Step(3, {Rows(1, 4, 1)}));
+  worker.Take(Step(3, {RowsOf(1, 4, 1)}));
   worker.Work();
-  ExpectSame(worker.Result(), Reference({Step(1, {Rows(1, 0, 4)}),
-                                         Step(3, {Rows(1, 4, 1)})})[1]);
+  ExpectSame(worker.Result(), Reference(Frames(Step(1, {RowsOf(1, 0, 4)}),
+                                               Step(3, {RowsOf(1, 4, 1)})))[1]);
 }
 
 TEST(ExpertCoreTest, ImpossibleFramesCloseTheLink) {
   std::vector<Frame> bad;
   const auto add = [&bad](auto change) {
-    SequenceRows rows = Rows(1, 0, 3);
+    SequenceRows rows = RowsOf(1, 0, 3);
     change(rows);
-    bad.push_back(Step(1, {Rows(2, 0, 2), rows}));
+    bad.push_back(Step(1, {RowsOf(2, 0, 2), rows}));
   };
   add([](SequenceRows& r) { r.tokens[1] = Config().vocab_size; });
   add([](SequenceRows& r) { r.tokens[2] = -1; });
@@ -605,16 +618,17 @@ TEST(ExpertCoreTest, ImpossibleFramesCloseTheLink) {
     });
   }
   for (const int change : {-1, 1}) {
-    bad.push_back(Step(1, {Rows(1, 0, 3)}));
-    bad.back().payload.resize(bad.back().payload.size() + change);
+    bad.push_back(Step(1, {RowsOf(1, 0, 3)}));
+    bad.back().payload = Rows::Host(1, 3 * Config().hidden_size + change);
   }
-  const std::vector<float> row(Config().hidden_size);
+  const Rows row = Rows::Host(1, Config().hidden_size);
   bad.push_back({Hello{}, {}});
   bad.push_back({StageResult{}, {}});
-  bad.push_back({ExpertRows{1, Config().boundary - 1, 0}, row});
-  bad.push_back({ExpertRows{1, Config().num_layers, 0}, row});
+  bad.push_back({ExpertRows{1, Config().boundary - 1, 0}, row.Slice(0, 1)});
+  bad.push_back({ExpertRows{1, Config().num_layers, 0}, row.Slice(0, 1)});
   bad.push_back({ExpertRows{1, Config().boundary, 0}, {}});
-  bad.push_back({ExpertRows{1, Config().boundary, 0}, {1, 2, 3}});
+  bad.push_back(
+      {ExpertRows{1, Config().boundary, 0}, Rows::FromVector({1, 2, 3}, 3)});
 
   Worker worker(kAll);
   const int free = worker.core->free_blocks();
@@ -622,14 +636,14 @@ TEST(ExpertCoreTest, ImpossibleFramesCloseTheLink) {
   for (const Frame& frame : bad) {
     auto link = std::make_shared<FakeLink>();
     worker.core->LinkUp(++id, {WorkerRole::kDense, "bad", "m", "1", {}}, link);
-    worker.Take(frame, id);
+    worker.Take(Copy(frame), id);
     worker.Work();
     EXPECT_TRUE(link->closed) << "frame " << id - 101;
     EXPECT_TRUE(link->frames.empty()) << "frame " << id - 101;
     worker.core->LinkDown(id);
   }
   EXPECT_EQ(worker.core->free_blocks(), free);
-  worker.Take(bad[0], 999);  // Of a link that is not there.
+  worker.Take(Copy(bad[0]), 999);  // Of a link that is not there.
   EXPECT_FALSE(worker.core->HasWork());
 }
 
@@ -637,7 +651,7 @@ TEST(ExpertCoreTest, RowsOfAnExpertThatIsNotHereAreAnsweredSo) {
   Worker worker(kLow);
   for (const int expert : {4, 99, -1}) {
     worker.Take({ExpertRows{77, Config().boundary, expert},
-                 std::vector<float>(Config().hidden_size)},
+                 Rows::Host(1, Config().hidden_size)},
                 kOtherDense);
     ASSERT_EQ(worker.other->frames.size(), 1u);
     const auto& outputs = std::get<ExpertOutputs>(worker.other->frames[0].body);
@@ -653,17 +667,19 @@ TEST(ExpertCoreTest, WrongOutputsOfAPeerFailItsRowsAlone) {
   for (const bool wrong_size : {true, false}) {
     Worker worker(here);
     worker.AddPeer(there);
-    worker.Take(Step(1, {Rows(remote, 0, 1), Rows(local, 0, 1)}));
+    worker.Take(Step(1, {RowsOf(remote, 0, 1), RowsOf(local, 0, 1)}));
     worker.Work();
     const auto ask = [&] {
       return std::get<ExpertRows>(worker.peer->frames.front().body).ticket;
     };
     ASSERT_FALSE(worker.peer->frames.empty());
-    worker.Take({ExpertOutputs{ask() + 1000, {}}, {1}}, kPeer);  // Unknown.
+    worker.Take({ExpertOutputs{ask() + 1000, {}}, Rows::Host(1, 1)},
+                kPeer);  // Unknown.
     EXPECT_FALSE(worker.peer->closed);
     // Another link answers in the peer's place: that one is closed.
-    worker.Take({ExpertOutputs{ask(), {}}, worker.peer->frames.front().payload},
-                kOtherDense);
+    worker.Take(
+        {ExpertOutputs{ask(), {}}, Copy(worker.peer->frames.front()).payload},
+        kOtherDense);
     EXPECT_TRUE(worker.other->closed);
     EXPECT_FALSE(worker.core->HasWork());
     while (!worker.peer->frames.empty()) {
@@ -682,7 +698,7 @@ TEST(ExpertCoreTest, WrongOutputsOfAPeerFailItsRowsAlone) {
     worker.Work();
     const StageResult result = worker.Result();
     EXPECT_EQ(result.outputs.at(0).status.code(), StatusCode::kUnavailable);
-    ExpectSame(result.outputs.at(1), ReferenceOf(Rows(local, 0, 1)));
+    ExpectSame(result.outputs.at(1), ReferenceOf(RowsOf(local, 0, 1)));
   }
 }
 
@@ -691,8 +707,8 @@ SequenceRows In(SequenceRows rows, const std::string& language, int family);
 TEST(ExpertCoreTest, RowsThatFailedInAnEarlierLayerAreNotCounted) {
   const auto [local, remote, here, there] = Division();
   Worker worker(here);  // Nobody has the experts of `there`.
-  worker.Take(Step(
-      1, {In(Rows(remote, 0, 1), "de", 4), In(Rows(local, 0, 1), "ar", 5)}));
+  worker.Take(Step(1, {In(RowsOf(remote, 0, 1), "de", 4),
+                       In(RowsOf(local, 0, 1), "ar", 5)}));
   worker.Work();
   const StageResult result = worker.Result();
   ASSERT_EQ(result.outputs.at(0).status.code(), StatusCode::kUnavailable);
@@ -712,8 +728,9 @@ SequenceRows In(SequenceRows rows, const std::string& language, int family) {
 // One batch of sequences of different languages, with and without a family.
 TEST(ExpertCoreTest, CountsByLanguageAndLayer) {
   Worker worker(kAll);
-  worker.Take(Step(1, {In(Rows(1, 0, 9), "de", 4), In(Rows(2, 0, 5), "ar", 5),
-                       Rows(3, 0, 3), In(Rows(4, 0, 6), "de", 4)}));
+  worker.Take(
+      Step(1, {In(RowsOf(1, 0, 9), "de", 4), In(RowsOf(2, 0, 5), "ar", 5),
+               RowsOf(3, 0, 3), In(RowsOf(4, 0, 6), "de", 4)}));
   worker.Work();
   const StageResult result = worker.Result();
   ASSERT_EQ(result.outputs.size(), 4u);
@@ -759,8 +776,9 @@ TEST(ExpertCoreTest, OffFamilyIsTheGatesOwnChoice) {
   for (int family = 0; family < 7; ++family) {
     const int rows = 20;
     Worker topk(kAll), hybrid(kAll);
-    topk.Take(Step(1, {In(Rows(1, 0, rows), "de", family)}));
-    hybrid.Take(Step(1, {Hybrid(In(Rows(1, 0, rows), "de", family), family)}));
+    topk.Take(Step(1, {In(RowsOf(1, 0, rows), "de", family)}));
+    hybrid.Take(
+        Step(1, {Hybrid(In(RowsOf(1, 0, rows), "de", family), family)}));
     topk.Work();
     hybrid.Work();
     const Counts::Cell& own = topk.counts.cells.at({"de", first});
@@ -782,7 +800,7 @@ TEST(ExpertCoreTest, APeerThatDoesNotAnswerHoldsUpABatchForALimitedTime) {
   Worker worker(division.here);
   worker.AddPeer(division.there);
   worker.Take(
-      Step(1, {Rows(division.local, 0, 1), Rows(division.remote, 0, 1)}));
+      Step(1, {RowsOf(division.local, 0, 1), RowsOf(division.remote, 0, 1)}));
   worker.Work();
   ASSERT_FALSE(worker.peer->frames.empty());
   const absl::Duration limit = ExpertCore::Options().answer_timeout;
@@ -798,7 +816,7 @@ TEST(ExpertCoreTest, APeerThatDoesNotAnswerHoldsUpABatchForALimitedTime) {
   worker.Work();
   const StageResult result = worker.Result();
   ASSERT_EQ(result.outputs.size(), 2u);
-  ExpectSame(result.outputs[0], ReferenceOf(Rows(division.local, 0, 1)));
+  ExpectSame(result.outputs[0], ReferenceOf(RowsOf(division.local, 0, 1)));
   EXPECT_EQ(result.outputs[1].status.code(), StatusCode::kUnavailable);
 }
 
@@ -830,14 +848,14 @@ TEST(ExpertCoreTest, APeerOffersNothingUntilItsEngineSaysSo) {
 
 TEST(ExpertCoreTest, ADrainingWorkerReachesNothingButGoesOn) {
   Worker worker(kAll);
-  worker.Take(Step(1, {Rows(1, 0, 3)}));
+  worker.Take(Step(1, {RowsOf(1, 0, 3)}));
   worker.core->Drain();
   EXPECT_EQ(worker.dense->reach.back(), std::set<int>());
   worker.AddPeer(kAll);
   EXPECT_EQ(worker.peer->reach.back(), std::set<int>());
   EXPECT_EQ(worker.dense->reach.back(), std::set<int>());
   worker.Work();
-  ExpectSame(worker.Result().outputs.at(0), ReferenceOf(Rows(1, 0, 3)));
+  ExpectSame(worker.Result().outputs.at(0), ReferenceOf(RowsOf(1, 0, 3)));
 }
 
 TEST(ExpertCoreTest, APeerThatDidNotAnswerIsNotAskedAgainInLaterLayers) {
@@ -851,7 +869,7 @@ TEST(ExpertCoreTest, APeerThatDidNotAnswerIsNotAskedAgainInLaterLayers) {
                       second);
   worker.Take({Reach{division.there}, {}}, kPeer + 100);
   worker.Take(
-      Step(1, {Rows(division.local, 0, 1), Rows(division.remote, 0, 1)}));
+      Step(1, {RowsOf(division.local, 0, 1), RowsOf(division.remote, 0, 1)}));
   worker.Work();
   const std::size_t asked = worker.peer->frames.size() + second->frames.size();
   ASSERT_GT(asked, 0u);
@@ -874,7 +892,7 @@ TEST(ExpertCoreTest, APeerThatDidNotAnswerIsNotAskedAgainInLaterLayers) {
 TEST(ExpertCoreTest, APeerThatAnswersOwesNothing) {
   const Division division;
   Two two(division.here, division.there);
-  two.low.Take(Step(1, {Rows(division.remote, 0, 1)}));
+  two.low.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
   two.Work();
   EXPECT_EQ(two.low.counts.sent > 0, true);
   two.low.clock.now += absl::Hours(1);
@@ -884,12 +902,13 @@ TEST(ExpertCoreTest, APeerThatAnswersOwesNothing) {
 
 TEST(ExpertCoreTest, TellsHowSequencesBeginAndEnd) {
   Worker worker(kAll);
-  worker.Take(Step(1, {Rows(1, 0, 5), Rows(2, 0, 3), Rows(3, 0, 4, false)}));
+  worker.Take(
+      Step(1, {RowsOf(1, 0, 5), RowsOf(2, 0, 3), RowsOf(3, 0, 4, false)}));
   worker.Work();
-  worker.Take(Step(2, {Rows(1, 5, 1)}));
+  worker.Take(Step(2, {RowsOf(1, 5, 1)}));
   worker.Work();
   worker.Release(1);
-  SequenceRows again = Rows(2, 0, 4);
+  SequenceRows again = RowsOf(2, 0, 4);
   again.attempt = 2;
   worker.Take(Step(3, {again}));
   worker.Work();

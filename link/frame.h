@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/rows.h"
 #include "sequence/generation.h"
 
 namespace apollo {
@@ -115,7 +116,9 @@ struct Frame {
   std::variant<Hello, Reach, StageStep, StageResult, ReleaseSequences,
                ExpertRows, ExpertOutputs>
       body;
-  std::vector<float> payload;
+  // A link between processes delivers the numbers as one row; who takes the
+  // frame knows their width.
+  Rows payload = {};
 };
 
 }  // namespace apollo

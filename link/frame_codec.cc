@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -188,8 +189,9 @@ std::vector<pb::LinkMessage> EncodeFrame(const Frame& frame,
   std::vector<pb::LinkMessage> messages(1);
   std::visit([&](const auto& body) { ToProto(body, &messages[0]); },
              frame.body);
-  const char* bytes = reinterpret_cast<const char*>(frame.payload.data());
-  const std::size_t size = frame.payload.size() * sizeof(float);
+  const std::span<const float> numbers = frame.payload.host();
+  const char* bytes = reinterpret_cast<const char*>(numbers.data());
+  const std::size_t size = numbers.size_bytes();
   messages[0].set_frame(number);
   messages[0].set_payload_bytes(size);
   std::size_t done = std::min(size, kMaxPieceBytes);
@@ -214,11 +216,10 @@ absl::Status FrameDecoder::AddPiece(const pb::LinkMessage& message) {
   }
   if (piece.empty()) return absl::OkStatus();  // data() may be null.
   // Memory is filled as pieces come, not as announced.
-  partial_->payload.resize(
-      (received_bytes_ + piece.size() + sizeof(float) - 1) / sizeof(float));
-  std::memcpy(
-      reinterpret_cast<char*>(partial_->payload.data()) + received_bytes_,
-      piece.data(), piece.size());
+  numbers_.resize((received_bytes_ + piece.size() + sizeof(float) - 1) /
+                  sizeof(float));
+  std::memcpy(reinterpret_cast<char*>(numbers_.data()) + received_bytes_,
+              piece.data(), piece.size());
   received_bytes_ += piece.size();
   return absl::OkStatus();
 }
@@ -283,8 +284,8 @@ absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
       default:
         return absl::InvalidArgumentError("a frame without a known body");
     }
-    frame.payload.reserve(std::min(message.payload_bytes(), kReservedBytes) /
-                          sizeof(float));
+    numbers_.reserve(std::min(message.payload_bytes(), kReservedBytes) /
+                     sizeof(float));
     partial_ = std::move(frame);
     payload_bytes_ = message.payload_bytes();
     received_bytes_ = 0;
@@ -294,6 +295,9 @@ absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
   ++next_number_;
   std::optional<Frame> complete = std::move(partial_);
   partial_.reset();
+  complete->payload =
+      Rows::FromVector(std::exchange(numbers_, {}),
+                       static_cast<int>(payload_bytes_ / sizeof(float)));
   return complete;
 }
 

@@ -36,7 +36,8 @@ class FrameDecoder {
   absl::Status AddPiece(const internal::v1::LinkMessage& message);
 
   std::uint64_t next_number_ = 0;
-  std::optional<Frame> partial_;
+  std::optional<Frame> partial_;     // Without its payload.
+  std::vector<float> numbers_;       // Of the partial frame's payload.
   std::uint64_t payload_bytes_ = 0;  // Of the partial frame, in all.
   std::uint64_t received_bytes_ = 0;
 };

@@ -2,13 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include "common/rows_testing.h"
+
 namespace apollo {
 namespace {
 
 using Message = internal::v1::LinkMessage;
 
 Frame WithPayload(std::size_t floats) {
-  return {ExpertRows{7, 1, 2}, std::vector<float>(floats, 1.5f)};
+  return {ExpertRows{7, 1, 2},
+          Rows::FromVector(std::vector<float>(floats, 1.5f), 1)};
 }
 
 absl::StatusCode CodeOf(const Message& message) {
@@ -28,7 +31,7 @@ TEST(FrameCodecTest, PiecesAreAtMostOneMegabyteAndComeTogetherAgain) {
       ASSERT_TRUE(frame.ok()) << frame.status();
       ASSERT_EQ(frame->has_value(), i + 1 == messages.size());
       if (*frame) {
-        EXPECT_EQ((*frame)->payload, WithPayload(floats).payload);
+        EXPECT_EQ(Numbers((*frame)->payload), std::vector<float>(floats, 1.5f));
       }
     }
   }

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "common/mutex.h"
+#include "common/rows_testing.h"
 #include "link/grpc_link.h"
 #include "link/in_process_link.h"
 
@@ -27,7 +28,12 @@ class Recorder final : public FrameHandler {
   std::vector<Frame> WaitForFrames(std::size_t count) {
     MutexLock lock(mutex_);
     while (frames_.size() < count && closed_.empty()) changed_.wait(mutex_);
-    return frames_;
+    std::vector<Frame> frames;
+    for (const Frame& frame : frames_) {
+      frames.push_back(
+          {frame.body, frame.payload.Slice(0, frame.payload.rows())});
+    }
+    return frames;
   }
   absl::Status WaitForClosed() {
     MutexLock lock(mutex_);
@@ -122,7 +128,7 @@ class GrpcPair final : public Pair {
 };
 
 Frame Numbered(std::uint64_t number, std::vector<float> payload = {}) {
-  return {ExpertRows{number, 1, 2}, std::move(payload)};
+  return {ExpertRows{number, 1, 2}, Rows::FromVector(std::move(payload), 1)};
 }
 std::uint64_t NumberOf(const Frame& frame) {
   return std::get<ExpertRows>(frame.body).ticket;
@@ -168,9 +174,10 @@ TYPED_TEST(LinkContract, PayloadsArriveBitForBit) {
   ASSERT_EQ(frames.size(), sizes.size());
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     EXPECT_EQ(NumberOf(frames[i]), sizes[i]);
-    ASSERT_EQ(frames[i].payload.size(), sizes[i]);
+    ASSERT_EQ(frames[i].payload.numbers(), sizes[i]);
     EXPECT_TRUE(std::equal(
-        payloads[i].begin(), payloads[i].end(), frames[i].payload.begin(),
+        payloads[i].begin(), payloads[i].end(),
+        frames[i].payload.host().begin(),
         [](float a, float b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }));
   }
 }
@@ -204,11 +211,11 @@ TYPED_TEST(LinkContract, EveryFieldOfEveryMessageArrives) {
        {2, 1, 0, {}, {}, {}, {}, absl::ResourceExhaustedError("full"), {}}}};
   const ReleaseSequences release = {{{7, 1}, {1ull << 60, 9}}};
   pair.link[0]->Send({hello, {}});
-  pair.link[0]->Send({step, {1, 2}});
+  pair.link[0]->Send({step, Rows::FromVector({1, 2}, 1)});
   pair.link[0]->Send({result, {}});
   pair.link[0]->Send({release, {}});
-  pair.link[0]->Send({ExpertRows{1ull << 59, 23, 6}, {3}});
-  pair.link[0]->Send({ExpertOutputs{4, {}}, {5}});
+  pair.link[0]->Send({ExpertRows{1ull << 59, 23, 6}, Rows::FromVector({3}, 1)});
+  pair.link[0]->Send({ExpertOutputs{4, {}}, Rows::FromVector({5}, 1)});
   pair.link[0]->Send({ExpertOutputs{5, absl::NotFoundError("gone")}, {}});
   const auto frames = pair.at[1]->WaitForFrames(7);
   ASSERT_EQ(frames.size(), 7u);
@@ -222,7 +229,7 @@ TYPED_TEST(LinkContract, EveryFieldOfEveryMessageArrives) {
 
   const auto& s = std::get<StageStep>(frames[1].body);
   EXPECT_EQ(s.step, step.step);
-  EXPECT_EQ(frames[1].payload, (std::vector<float>{1, 2}));
+  EXPECT_EQ(Numbers(frames[1].payload), (std::vector<float>{1, 2}));
   ASSERT_EQ(s.sequences.size(), step.sequences.size());
   for (std::size_t i = 0; i < s.sequences.size(); ++i) {
     const SequenceRows& a = s.sequences[i];
@@ -279,11 +286,11 @@ TYPED_TEST(LinkContract, EveryFieldOfEveryMessageArrives) {
   EXPECT_EQ(rows.ticket, 1ull << 59);
   EXPECT_EQ(rows.layer, 23);
   EXPECT_EQ(rows.expert, 6);
-  EXPECT_EQ(frames[4].payload, std::vector<float>{3});
+  EXPECT_EQ(Numbers(frames[4].payload), std::vector<float>{3});
   const auto& outputs = std::get<ExpertOutputs>(frames[5].body);
   EXPECT_EQ(outputs.ticket, 4u);
   EXPECT_TRUE(outputs.status.ok());
-  EXPECT_EQ(frames[5].payload, std::vector<float>{5});
+  EXPECT_EQ(Numbers(frames[5].payload), std::vector<float>{5});
   EXPECT_EQ(std::get<ExpertOutputs>(frames[6].body).status,
             absl::NotFoundError("gone"));
 }

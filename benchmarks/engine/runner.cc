@@ -19,8 +19,8 @@ absl::StatusOr<std::unique_ptr<Runner>> Runner::Create(const OpenModel& model,
   ASSIGN_OR_RETURN(const CacheOptions cache,
                    ParseCacheOptions(cache_megabytes, "auto", model.format));
   ASSIGN_OR_RETURN(runner->dense_,
-                   DenseStage::Load(model.config, *model.weights, cache,
-                                    runner->pool_, nullptr));
+                   CpuDenseStage::Load(model.config, *model.weights, cache,
+                                       runner->pool_, nullptr));
   ASSIGN_OR_RETURN(const std::set<int> experts,
                    ParseExperts("all", model.config.num_experts));
   ASSIGN_OR_RETURN(runner->expert_,
@@ -31,22 +31,24 @@ absl::StatusOr<std::unique_ptr<Runner>> Runner::Create(const OpenModel& model,
 
 absl::StatusOr<std::span<const float>> Runner::Step(
     const std::vector<Part>& parts) {
-  std::vector<BatchSlice> dense, expert;
-  std::vector<std::int32_t> tokens;
+  DenseStep dense;
+  std::vector<std::int32_t>& tokens = dense.tokens;
+  std::vector<BatchSlice> expert;
   std::vector<int> wanted;
   for (const Part& part : parts) {
     const int rows = static_cast<int>(part.tokens.size());
     Sequence& s = *part.sequence;
     const int blocks = BlocksFor(s.length + rows);
-    if (!dense_->cache().pool().Extend(s.dense, blocks) ||
+    if (!dense_->blocks().Extend(s.dense, blocks) ||
         !expert_->cache().pool().Extend(s.expert, blocks)) {
       return absl::ResourceExhaustedError(absl::StrCat(
           "caches of ", cache_megabytes_, " MB hold ",
-          std::min(dense_->cache().tokens(), expert_->cache().tokens()),
+          std::min(std::int64_t{dense_->blocks().total()} * kBlockTokens,
+                   expert_->cache().tokens()),
           " tokens, and the sequences are longer together: take fewer or "
           "shorter ones"));
     }
-    dense.push_back({&s.dense, s.length, rows});
+    dense.slices.push_back({&s.dense, s.length, rows, 0});
     expert.push_back({&s.expert, s.length, rows});
     for (int r = 0; r < rows; ++r) {
       if (part.all_logits || r == rows - 1) {
@@ -56,10 +58,12 @@ absl::StatusOr<std::span<const float>> Runner::Step(
     tokens.insert(tokens.end(), part.tokens.begin(), part.tokens.end());
     s.length += rows;
   }
-  const std::span<const float> boundary = dense_->Forward(dense, tokens);
-  ExpertStage::Step step =
-      expert_->Begin(expert, {boundary.begin(), boundary.end()});
   const std::vector<int> pinned(tokens.size(), -1);
+  std::vector<float> boundary;
+  dense_->Forward(std::move(dense), [&](Rows rows) {
+    boundary.assign(rows.host().begin(), rows.host().end());
+  });
+  ExpertStage::Step step = expert_->Begin(expert, std::move(boundary));
   const ModelConfig& config = expert_->config();
   for (int layer = config.boundary; layer < config.num_layers; ++layer) {
     expert_->Attend(step, layer);
@@ -97,7 +101,7 @@ void Runner::RunExperts(ExpertStage::Step& step, int layer) {
 }
 
 void Runner::Release(Sequence& sequence) {
-  dense_->cache().pool().Release(sequence.dense);
+  dense_->blocks().Release(sequence.dense);
   expert_->cache().pool().Release(sequence.expert);
   sequence.length = 0;
 }

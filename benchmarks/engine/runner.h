@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/thread_pool.h"
-#include "engine/dense_stage.h"
+#include "engine/cpu/cpu_dense_stage.h"
 #include "engine/expert_stage.h"
 #include "model/weights/open_model.h"
 
@@ -49,7 +49,7 @@ class Runner {
 
   ThreadPool pool_;
   const int cache_megabytes_;
-  std::unique_ptr<DenseStage> dense_;
+  std::unique_ptr<CpuDenseStage> dense_;
   std::unique_ptr<ExpertStage> expert_;
   std::vector<float> gathered_, outputs_, logits_;
 };

@@ -21,6 +21,7 @@
 #include "dense_worker/dense_worker.h"
 #include "dense_worker/routing_log.h"
 #include "engine/cache_options.h"
+#include "engine/cpu/cpu_dense_stage.h"
 #include "expert_worker/expert_metrics.h"
 #include "expert_worker/expert_worker.h"
 #include "kernels/cpu_level.h"
@@ -133,9 +134,9 @@ absl::Status Run() {
                    ParseExperts("all", model.config.num_experts));
   // A pool serves one thread at a time, so each stage has its own.
   ThreadPool dense_pool(threads), expert_pool(threads);
-  ASSIGN_OR_RETURN(std::unique_ptr<DenseStage> dense_stage,
-                   DenseStage::Load(model.config, *model.weights, cache,
-                                    dense_pool, LogLoadProgress()));
+  ASSIGN_OR_RETURN(std::unique_ptr<CpuDenseStage> dense_stage,
+                   CpuDenseStage::Load(model.config, *model.weights, cache,
+                                       dense_pool, LogLoadProgress()));
   ASSIGN_OR_RETURN(std::unique_ptr<ExpertStage> expert_stage,
                    ExpertStage::Load(model.config, *model.weights, experts,
                                      cache, expert_pool, LogLoadProgress()));

@@ -14,6 +14,7 @@
 #include <set>
 
 #include "dense_worker/dense_core.h"
+#include "engine/cpu/cpu_dense_stage.h"
 #include "expert_worker/expert_core.h"
 #include "kernels/cpu_level.h"
 #include "model/weights/open_model.h"
@@ -120,11 +121,11 @@ class Net {
           layout.threads, ThreadPool::Split::kAlways));
       DenseCore::Options options = layout.options;
       options.name = "d" + std::to_string(i);
-      auto stage = *DenseStage::Load(
+      auto stage = *CpuDenseStage::Load(
           Config(), *Model(layout.weights).weights,
           {dense_block * layout.dense_blocks, layout.cache_type},
           *pools_.back(), nullptr);
-      caches_.push_back(&stage->cache().pool());
+      caches_.push_back(&stage->blocks());
       dense_.push_back(
           std::make_unique<DenseCore>(options, std::move(stage), dense_counts));
     }

@@ -10,7 +10,7 @@
 
 #include "common/status_macros.h"
 #include "common/thread_pool.h"
-#include "engine/dense_stage.h"
+#include "engine/cpu/cpu_dense_stage.h"
 #include "engine/expert_stage.h"
 #include "model/config/expert_list.h"
 #include "model/weights/open_model.h"
@@ -29,7 +29,7 @@ absl::Status Run(const std::string& directory, const std::string& weights) {
   const CacheOptions cache = {1 << 20};
   ASSIGN_OR_RETURN(
       const auto dense,
-      DenseStage::Load(model.config, *model.weights, cache, pool, nullptr));
+      CpuDenseStage::Load(model.config, *model.weights, cache, pool, nullptr));
   ASSIGN_OR_RETURN(const auto expert,
                    ExpertStage::Load(model.config, *model.weights, experts,
                                      cache, pool, nullptr));

@@ -1,4 +1,4 @@
-#include "engine/dense_stage.h"
+#include "engine/cpu/cpu_dense_stage.h"
 
 #include <absl/strings/str_cat.h>
 
@@ -13,15 +13,15 @@
 
 namespace apollo {
 
-DenseStage::DenseStage(const ModelConfig& config, const WeightSource& source,
-                       ThreadPool& pool)
+CpuDenseStage::CpuDenseStage(const ModelConfig& config,
+                             const WeightSource& source, ThreadPool& pool)
     : config_(config),
       source_(source),
       pool_(pool),
       rope_(config.head_size, config.rope_theta) {}
 
-std::int64_t DenseStage::WeightBytes(const ModelConfig& config,
-                                     const WeightSource& source) {
+std::int64_t CpuDenseStage::WeightBytes(const ModelConfig& config,
+                                        const WeightSource& source) {
   return SourceBytes(source, [&config](const std::string& name) {
     constexpr char kPrefix[] = "model.layers.";
     return name.rfind(kPrefix, 0) == 0 &&
@@ -29,10 +29,10 @@ std::int64_t DenseStage::WeightBytes(const ModelConfig& config,
   });
 }
 
-absl::StatusOr<std::unique_ptr<DenseStage>> DenseStage::Load(
+absl::StatusOr<std::unique_ptr<CpuDenseStage>> CpuDenseStage::Load(
     const ModelConfig& config, const WeightSource& source,
     const CacheOptions& cache, ThreadPool& pool, const LoadProgress& progress) {
-  std::unique_ptr<DenseStage> stage(new DenseStage(config, source, pool));
+  std::unique_ptr<CpuDenseStage> stage(new CpuDenseStage(config, source, pool));
   const AttentionShape shape = {config.num_heads, config.num_kv_heads,
                                 config.head_size, cache.type};
   ASSIGN_OR_RETURN(
@@ -53,40 +53,64 @@ absl::StatusOr<std::unique_ptr<DenseStage>> DenseStage::Load(
   return stage;
 }
 
-std::span<const float> DenseStage::Forward(
-    std::vector<BatchSlice> slices, std::span<const std::int32_t> tokens) {
+void CpuDenseStage::Forward(DenseStep step, Done done) {
+  std::vector<BatchSlice> computed;
+  int rows = 0;
+  for (const DenseSlice& slice : step.slices) {
+    rows += slice.rows;
+    if (slice.rows == slice.cached) continue;
+    computed.push_back({slice.blocks, slice.first_position + slice.cached,
+                        slice.rows - slice.cached});
+  }
+  if (!computed.empty()) Compute(std::move(computed), step.tokens);
+  // All rows are in the log now.
+  const int size = config_.hidden_size;
+  Rows boundary = Rows::Host(rows, size);
+  float* out = boundary.host().data();
+  for (const DenseSlice& slice : step.slices) {
+    for (int r = 0; r < slice.rows; ++r, out += size) {
+      std::copy_n(LogRow(*slice.blocks, slice.first_position + r), size, out);
+    }
+  }
+  done(std::move(boundary));
+}
+
+void CpuDenseStage::Compute(std::vector<BatchSlice> slices,
+                            const std::vector<std::int32_t>& tokens) {
   const Batch batch(std::move(slices), rope_, config_.head_size);
   const int rows = batch.rows();
   const int size = config_.hidden_size;
   APOLLO_CHECK(static_cast<int>(tokens.size()) == rows);
-  hidden_.resize(static_cast<std::size_t>(rows) * size);
+  const std::size_t numbers = static_cast<std::size_t>(rows) * size;
+  float* hidden = Workspace::Room(hidden_, numbers);
+  float* normed = Workspace::Room(normed_, numbers);
+  float* mlp = Workspace::Room(mlp_, numbers);
   pool_.ParallelFor(rows, 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
-      source_.Embedding(tokens[r], &hidden_[r * size]);
+      source_.Embedding(tokens[r], hidden + r * size);
     }
   });
-  float* normed = Workspace::Room(normed_, hidden_.size());
-  float* mlp = Workspace::Room(mlp_, hidden_.size());
   for (int layer = 0; layer < config_.boundary; ++layer) {
     const DenseLayerWeights& w = layers_[layer];
-    RunAttention(config_, w.attention, rope_, batch, layer, *cache_,
-                 hidden_.data(), workspace_, pool_);
-    RmsNorm(hidden_.data(), rows, size, w.attention.mlp_norm.data(),
+    RunAttention(config_, w.attention, rope_, batch, layer, *cache_, hidden,
+                 workspace_, pool_);
+    RmsNorm(hidden, rows, size, w.attention.mlp_norm.data(),
             config_.rms_norm_eps, normed, pool_);
     RunMlp(w.mlp, normed, rows, mlp, workspace_, pool_);
-    AddRows(mlp, rows, size, hidden_.data(), pool_);
+    AddRows(mlp, rows, size, hidden, pool_);
   }
-  // The replay log.
-  int row = 0;
+  const float* row = hidden;
   for (const BatchSlice& slice : batch.slices()) {
-    for (int r = 0; r < slice.rows; ++r, ++row) {
-      const int position = slice.first_position + r;
-      std::copy_n(&hidden_[static_cast<std::size_t>(row) * size], size,
-                  cache_->boundary((*slice.blocks)[position / kBlockTokens]) +
-                      static_cast<std::size_t>(position % kBlockTokens) * size);
+    for (int r = 0; r < slice.rows; ++r, row += size) {
+      std::copy_n(row, size, LogRow(*slice.blocks, slice.first_position + r));
     }
   }
-  return hidden_;
+}
+
+float* CpuDenseStage::LogRow(const BlockTable& blocks, int position) {
+  return cache_->boundary(blocks[position / kBlockTokens]) +
+         static_cast<std::size_t>(position % kBlockTokens) *
+             config_.hidden_size;
 }
 
 }  // namespace apollo

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/thread_pool.h"
+#include "engine/batch.h"
+#include "engine/dense_stage.h"
+#include "engine/kv_cache.h"
+#include "engine/weights.h"
+#include "kernels/rope.h"
+#include "model/config/model_config.h"
+
+namespace apollo {
+
+// A dense stage on the processor: steps are done before Forward returns.
+class CpuDenseStage final : public DenseStage {
+ public:
+  // Loads the weights. The source and the pool must outlive the stage:
+  // embeddings are read from it as needed. RESOURCE_EXHAUSTED if the cache does
+  // not hold one block.
+  static absl::StatusOr<std::unique_ptr<CpuDenseStage>> Load(
+      const ModelConfig& config, const WeightSource& source,
+      const CacheOptions& cache, ThreadPool& pool,
+      const LoadProgress& progress);
+
+  // Bytes of weights that Load reads.
+  static std::int64_t WeightBytes(const ModelConfig& config,
+                                  const WeightSource& source);
+
+  BlockPool& blocks() override { return cache_->pool(); }
+  void Forward(DenseStep step, Done done) override;
+  const ModelConfig& config() const override { return config_; }
+
+ private:
+  CpuDenseStage(const ModelConfig& config, const WeightSource& source,
+                ThreadPool& pool);
+  // Runs rows through all layers and writes their boundary activations into the
+  // log.
+  void Compute(std::vector<BatchSlice> slices,
+               const std::vector<std::int32_t>& tokens);
+  // The boundary activation of a position.  // [hidden]
+  float* LogRow(const BlockTable& blocks, int position);
+
+  const ModelConfig config_;
+  const WeightSource& source_;  // Of embeddings.
+  ThreadPool& pool_;
+  const Rope rope_;
+  std::vector<DenseLayerWeights> layers_;
+  std::unique_ptr<KvCache> cache_;
+  // Memory of a step, kept for the next.
+  std::vector<float> hidden_, normed_, mlp_;  // [rows, hidden]
+  Workspace workspace_;
+};
+
+}  // namespace apollo
