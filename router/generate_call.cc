@@ -6,8 +6,10 @@
 
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "router/cancel_reason.h"
 #include "router/field_error.h"
 #include "router/routing_call.h"
+#include "router/session/choice_seed.h"
 #include "router/wire_request.h"
 
 namespace apollo {
@@ -32,17 +34,22 @@ class GenerateCall::Sink final : public GenerationSink {
   const int choice_;
 };
 
-GenerateCall::GenerateCall(const RouterContext& context, std::string tenant)
+GenerateCall::GenerateCall(const RouterContext& context,
+                           const grpc::ServerContextBase& server_context,
+                           std::string tenant)
     : context_(context),
       tenant_(std::move(tenant)),
       arrived_(context.clock.Now()),
+      arrived_at_(std::chrono::system_clock::now()),
+      deadline_(server_context.deadline()),
       metrics_(context.metrics, "Generate", arrived_) {}
 
 GenerateCall* GenerateCall::Start(const RouterContext& context,
+                                  const grpc::ServerContextBase& server_context,
                                   std::string tenant,
                                   const grpc::ByteBuffer& request) {
   std::shared_ptr<GenerateCall> call(
-      new GenerateCall(context, std::move(tenant)));
+      new GenerateCall(context, server_context, std::move(tenant)));
   {
     MutexLock lock(call->mutex_);
     call->self_ = call;
@@ -94,17 +101,17 @@ absl::Status GenerateCall::Begin(const grpc::ByteBuffer& buffer) {
     {
       // An earlier choice may have failed at once.
       MutexLock lock(mutex_);
-      if (ended_ || cancelled_) break;
+      if (ended_) break;
     }
     GenerationRequest one = run;
-    one.sampling.seed += static_cast<std::uint64_t>(i);
+    one.sampling.seed = ChoiceSeed(run.sampling.seed, i);
     std::shared_ptr<GenerationCall> call = context_.backend.Start(
         std::move(one), std::make_shared<Sink>(shared_from_this(), i));
     if (call == nullptr) continue;
     bool cancel = false;
     {
       MutexLock lock(mutex_);
-      cancel = cancelled_ || ended_ || choices_[i].finished;
+      cancel = ended_ || choices_[i].finished;
       choices_[i].call = call;
     }
     if (cancel) call->Cancel();
@@ -116,8 +123,9 @@ void GenerateCall::OnCancel() {
   std::vector<std::shared_ptr<GenerationCall>> calls;
   {
     MutexLock lock(mutex_);
-    cancelled_ = true;
     for (const Choice& choice : choices_) calls.push_back(choice.call);
+    Fail(
+        CancelReason(arrived_at_, deadline_, std::chrono::system_clock::now()));
   }
   for (const auto& call : calls) {
     if (call != nullptr) call->Cancel();
@@ -140,10 +148,7 @@ void GenerateCall::Fail(const absl::Status& status) {
   metrics_.End(absl::StatusCodeToString(status.code()), context_.clock.Now());
   if (status.code() != absl::StatusCode::kCancelled &&
       status.code() != absl::StatusCode::kInvalidArgument) {
-    LogWarning("request_failed",
-               {{"request_id", started_.request_id()},
-                {"code", absl::StatusCodeToString(status.code())},
-                {"reason", std::string(status.message())}});
+    context_.failures->Report("Generate", started_.request_id(), status);
   }
   for (Choice& choice : choices_) choice.finished = true;
   End(ToGrpcStatus(status));

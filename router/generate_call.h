@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "router/answer_text.h"
 #include "router/backend.h"
 #include "router/engine.h"
+#include "router/session/failure_log.h"
 #include "sequence/generation.h"
 #include "serving/metrics.h"
 #include "serving/queued_writer.h"
@@ -30,6 +32,8 @@ struct RouterContext {
   // Tenants share no cached prefix (GenerationRequest::cache_salt). Empty: no
   // caller is known from another, and all of them are one tenant.
   TenantOf tenant_of = nullptr;
+  // The service's own.
+  FailureLog* failures = nullptr;
 };
 
 // One Generate call: validates, tokenizes, detects the language, starts one
@@ -39,7 +43,9 @@ class GenerateCall final : public QueuedWriter<grpc::ByteBuffer>,
                            public std::enable_shared_from_this<GenerateCall> {
  public:
   // Starts the tenant's call with the request as it came. The reactor for gRPC.
-  static GenerateCall* Start(const RouterContext& context, std::string tenant,
+  static GenerateCall* Start(const RouterContext& context,
+                             const grpc::ServerContextBase& server_context,
+                             std::string tenant,
                              const grpc::ByteBuffer& request);
 
  private:
@@ -54,7 +60,9 @@ class GenerateCall final : public QueuedWriter<grpc::ByteBuffer>,
     bool finished = false;
   };
 
-  GenerateCall(const RouterContext& context, std::string tenant);
+  GenerateCall(const RouterContext& context,
+               const grpc::ServerContextBase& server_context,
+               std::string tenant);
 
   absl::Status Begin(const grpc::ByteBuffer& request);
   void OnCancel() override;
@@ -74,6 +82,7 @@ class GenerateCall final : public QueuedWriter<grpc::ByteBuffer>,
   const RouterContext context_;
   const std::string tenant_;
   const absl::Duration arrived_;
+  const std::chrono::system_clock::time_point arrived_at_, deadline_;
   GenerateInput input_;          // Set in Begin.
   v1::GenerateStarted started_;  // Likewise, but for workers.
 
@@ -83,7 +92,6 @@ class GenerateCall final : public QueuedWriter<grpc::ByteBuffer>,
   RequestMetrics::Request metrics_ ABSL_GUARDED_BY(mutex_);
   bool wrote_started_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
-  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration taken_ ABSL_GUARDED_BY(mutex_);        // By a dense worker.
   absl::Duration first_token_ ABSL_GUARDED_BY(mutex_);  // 0: none yet.
 };

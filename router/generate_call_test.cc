@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "common/mutex.h"
 #include "proto/google/rpc/error_details.pb.h"
 #include "router/scripted_cluster.h"
+#include "router/session/choice_seed.h"
 
 namespace apollo {
 namespace {
@@ -240,6 +243,42 @@ TEST_F(GenerateCallTest, TheClientsCancellationReachesTheBackend) {
   backend_->Join();  // Only ends if both sequences are cancelled.
 }
 
+TEST_F(GenerateCallTest, ADeadlineThatPassesIsNoCancellation) {
+  backend_->Play([](ScriptedSequence& s) {
+    s.Started();
+    s.AwaitCancel();
+    s.Finish(absl::CancelledError("cancelled"));
+  });
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::milliseconds(100));
+  const auto reader = stub_->Generate(&context, Prompt("x"));
+  v1::GenerateResponse response;
+  while (reader->Read(&response)) continue;
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  ASSERT_TRUE(backend_->AwaitNoHandles());
+  EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"DEADLINE_EXCEEDED\""));
+  EXPECT_THAT(Metrics(), testing::Not(testing::HasSubstr("CANCELLED")));
+}
+
+TEST_F(GenerateCallTest, AStormOfRefusalsIsNotAStormOfLogLines) {
+  backend_->Play(
+      [](ScriptedSequence& s) {
+        s.Finish(absl::ResourceExhaustedError("too many sequences"));
+      },
+      Where::kCaller);
+  constexpr int kCalls = 200;
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < kCalls; ++i) {
+    EXPECT_EQ(Generate(Prompt("x")).status.error_code(),
+              grpc::StatusCode::RESOURCE_EXHAUSTED);
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, testing::HasSubstr("request_failed"));
+  // One a second; the calls take far less than one each.
+  EXPECT_LT(std::count(log.begin(), log.end(), '\n'), kCalls / 2);
+}
+
 TEST_F(GenerateCallTest, AnErrorOfTheBackendEndsTheStream) {
   backend_->Play([](ScriptedSequence& s) {
     s.Started();
@@ -276,10 +315,17 @@ struct Turn {
   int now ABSL_GUARDED_BY(mutex) = 0;
 };
 
+// Which choice of a request with seed 5 a sequence is.
+int ChoiceOf(const ScriptedSequence& sequence) {
+  int choice = 0;
+  while (ChoiceSeed(5, choice) != sequence.request.sampling.seed) ++choice;
+  return choice;
+}
+
 TEST_F(GenerateCallTest, ChoicesAreInterleavedAndHaveSeedsOfTheirOwn) {
   Turn turn;
   backend_->Play([&turn](ScriptedSequence& s) {
-    const int choice = static_cast<int>(s.request.sampling.seed) - 5;
+    const int choice = ChoiceOf(s);
     const std::string text = std::string(3, static_cast<char>('a' + choice));
     for (int i = 0; i < 3; ++i) {
       turn.Await(3 * i + choice);
@@ -369,7 +415,7 @@ TEST_F(GenerateCallTest, AFailedChoiceCancelsTheOthersThoughTheyAnswerAtOnce) {
   Turn turn;
   backend_->Play([&turn](ScriptedSequence& s) {
     s.Started();
-    if (s.request.sampling.seed == 6) {
+    if (ChoiceOf(s) == 1) {
       s.OnCancel([&s] { s.Finish(absl::CancelledError("cancelled")); });
       s.Say("b");
       turn.Next();

@@ -64,14 +64,15 @@ absl::Status DetectText(const RouterModel& model,
 grpc::ServerWriteReactor<grpc::ByteBuffer>* InferenceService::Generate(
     grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request) {
-  return GenerateCall::Start(context_, Tenant(context_, *server_context),
-                             *request);
+  return GenerateCall::Start(context_, *server_context,
+                             Tenant(context_, *server_context), *request);
 }
 
 grpc::ServerUnaryReactor* InferenceService::Score(
     grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return ScoreCall::Start(context_, Tenant(context_, *server_context), *request,
+  return ScoreCall::Start(context_, *server_context,
+                          Tenant(context_, *server_context), *request,
                           response);
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include "common/ticker.h"
 #include "proto/apollo/v1/inference.grpc.pb.h"
 #include "router/generate_call.h"
+#include "router/session/failure_log.h"
 
 namespace apollo {
 
@@ -17,7 +19,10 @@ class InferenceService final
                           v1::InferenceService::WithCallbackMethod_GetRouting<
                               v1::InferenceService::Service>>>>>> {
  public:
-  explicit InferenceService(const RouterContext& context) : context_(context) {}
+  explicit InferenceService(const RouterContext& context)
+      : failures_(context.clock), context_(context) {
+    context_.failures = &failures_;
+  }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Generate(
       grpc::CallbackServerContext* server_context,
@@ -41,7 +46,9 @@ class InferenceService final
       v1::GetRoutingResponse* response) override;
 
  private:
-  const RouterContext context_;
+  FailureLog failures_;
+  RouterContext context_;
+  Ticker ticker_{absl::Seconds(1), [this] { failures_.WriteDue(); }};
 };
 
 }  // namespace apollo

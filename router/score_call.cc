@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "router/cancel_reason.h"
 #include "router/field_error.h"
 #include "router/wire_request.h"
 
@@ -28,19 +29,23 @@ class ScoreCall::Sink final : public GenerationSink {
   const int index_;
 };
 
-ScoreCall::ScoreCall(const RouterContext& context, std::string tenant,
-                     grpc::ByteBuffer* response)
+ScoreCall::ScoreCall(const RouterContext& context,
+                     const grpc::ServerContextBase& server_context,
+                     std::string tenant, grpc::ByteBuffer* response)
     : context_(context),
       tenant_(std::move(tenant)),
       arrived_(context.clock.Now()),
+      arrived_at_(std::chrono::system_clock::now()),
+      deadline_(server_context.deadline()),
       buffer_(response),
       metrics_(context.metrics, "Score", arrived_) {}
 
-ScoreCall* ScoreCall::Start(const RouterContext& context, std::string tenant,
-                            const grpc::ByteBuffer& request,
+ScoreCall* ScoreCall::Start(const RouterContext& context,
+                            const grpc::ServerContextBase& server_context,
+                            std::string tenant, const grpc::ByteBuffer& request,
                             grpc::ByteBuffer* response) {
   std::shared_ptr<ScoreCall> call(
-      new ScoreCall(context, std::move(tenant), response));
+      new ScoreCall(context, server_context, std::move(tenant), response));
   {
     MutexLock lock(call->mutex_);
     call->self_ = call;
@@ -124,7 +129,8 @@ void ScoreCall::OnCancel() {
   {
     MutexLock lock(mutex_);
     calls = calls_;
-    Fail(absl::CancelledError("the request was cancelled"));
+    Fail(
+        CancelReason(arrived_at_, deadline_, std::chrono::system_clock::now()));
   }
   for (const auto& call : calls) call->Cancel();
 }
@@ -178,6 +184,11 @@ void ScoreCall::Fail(const absl::Status& status) {
   if (ended_) return;
   ended_ = true;
   metrics_.End(absl::StatusCodeToString(status.code()), context_.clock.Now());
+  if (status.code() != absl::StatusCode::kCancelled &&
+      status.code() != absl::StatusCode::kInvalidArgument) {
+    context_.failures->Report("Score", response_.started().request_id(),
+                              status);
+  }
   Finish(ToGrpcStatus(status));
 }
 

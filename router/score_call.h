@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,14 +19,16 @@ class ScoreCall final : public grpc::ServerUnaryReactor,
  public:
   // Starts the tenant's call. `response` belongs to gRPC and lives until the
   // call is finished.
-  static ScoreCall* Start(const RouterContext& context, std::string tenant,
-                          const grpc::ByteBuffer& request,
+  static ScoreCall* Start(const RouterContext& context,
+                          const grpc::ServerContextBase& server_context,
+                          std::string tenant, const grpc::ByteBuffer& request,
                           grpc::ByteBuffer* response);
 
  private:
   class Sink;
 
-  ScoreCall(const RouterContext& context, std::string tenant,
+  ScoreCall(const RouterContext& context,
+            const grpc::ServerContextBase& server_context, std::string tenant,
             grpc::ByteBuffer* response);
 
   absl::Status Begin(const grpc::ByteBuffer& request);
@@ -39,6 +42,7 @@ class ScoreCall final : public grpc::ServerUnaryReactor,
   const RouterContext context_;
   const std::string tenant_;
   const absl::Duration arrived_;
+  const std::chrono::system_clock::time_point arrived_at_, deadline_;
   grpc::ByteBuffer* const buffer_;
 
   Mutex mutex_;

@@ -1,5 +1,7 @@
 #include "router/scripted_cluster.h"
 
+#include <prometheus/text_serializer.h>
+
 #include <chrono>
 #include <stdexcept>
 #include <utility>
@@ -181,6 +183,10 @@ ScriptedClusterTest::~ScriptedClusterTest() {
   server_->Shutdown();
   server_->Wait();
   EXPECT_TRUE(backend_->AwaitNoHandles()) << "a call was leaked";
+}
+
+std::string ScriptedClusterTest::Metrics() {
+  return prometheus::TextSerializer().Serialize(registry_->Collect());
 }
 
 ScriptedClusterTest::Answer ScriptedClusterTest::Generate(

@@ -119,6 +119,9 @@ class ScriptedClusterTest : public testing::Test {
   Answer Generate(const v1::GenerateRequest& request,
                   const std::string& tenant = "");
 
+  // As /metrics serves them.
+  std::string Metrics();
+
   std::unique_ptr<RouterModel> model_;
   std::unique_ptr<ScriptedBackend> backend_;
   std::unique_ptr<v1::InferenceService::Stub> stub_;
