@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/tokenizer/test_tokenizer.h"
 #include "model/tokenizer/tokenizer.h"
 
 namespace apollo {
@@ -113,6 +114,19 @@ TEST(AnswerTextTest, AStopInsideAnotherEndsTheAnswerFirst) {
   EXPECT_EQ(Answer({"abc", "b"}, "xabc"), (Outcome{"xa", true}));
   // Complete at the same byte: the longer one is cut off.
   EXPECT_EQ(Answer({"c", "abc"}, "xabc"), (Outcome{"x", true}));
+}
+
+// Which one is complete first does not depend on how the text is cut.
+TEST(AnswerTextTest, AStopInsideAnotherEndsTheAnswerFirstWithinOneToken) {
+  const auto tokenizer =
+      Tokenizer::Parse(TestTokenizerJson().dump(), "tokenizer.json");
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  constexpr TokenId kAbc = 257;
+  for (const Strings& stops : {Strings{"abc", "b"}, Strings{"b", "abc"}}) {
+    AnswerText answer(**tokenizer, stops);
+    EXPECT_EQ(answer.Append(kAbc), "a");
+    EXPECT_TRUE(answer.stopped());
+  }
 }
 
 TEST(AnswerTextTest, OverlappingStops) {
