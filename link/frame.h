@@ -28,6 +28,7 @@ struct Hello {
   std::int64_t cache_tokens = 0;
   // Drawn by each process at its start: tells two of one name apart.
   std::uint64_t instance = 0;
+  bool operator==(const Hello&) const = default;
 };
 
 // What an expert worker must know of a sequence; comes with its first rows.
@@ -38,6 +39,7 @@ struct SequenceStart {
   int prompt_tokens = 0;
   int top_logprobs = 0;
   std::string language = {};  // For counting only; empty: not known.
+  bool operator==(const SequenceStart&) const = default;
 };
 
 // Consecutive rows of one sequence.
@@ -51,6 +53,7 @@ struct SequenceRows {
   // For the last score_targets.size() rows: the token that follows, whose
   // log-probability is wanted.
   std::vector<std::int32_t> score_targets;
+  bool operator==(const SequenceRows&) const = default;
 };
 
 // From an expert worker's engine, after the hellos and whenever it changes. To
@@ -59,12 +62,14 @@ struct SequenceRows {
 // itself. None if it wants nothing new.
 struct Reach {
   std::set<int> experts;
+  bool operator==(const Reach&) const = default;
 };
 
 // Dense to expert worker. Payload: boundary activations [sum of rows, hidden].
 struct StageStep {
   std::uint64_t step = 0;
   std::vector<SequenceRows> sequences;
+  bool operator==(const StageStep&) const = default;
 };
 
 struct SequenceOutput {
@@ -80,12 +85,14 @@ struct SequenceOutput {
   absl::Status status;
   // [sparse layers]: see LayerUse::off_family_tokens.
   std::vector<std::uint32_t> off_family;
+  bool operator==(const SequenceOutput&) const = default;
 };
 
 // Expert to dense worker: one for each StageStep, in the same order.
 struct StageResult {
   std::uint64_t step = 0;
   std::vector<SequenceOutput> outputs;
+  bool operator==(const StageResult&) const = default;
 };
 
 // Dense to expert worker: these sequences are over.
@@ -93,8 +100,10 @@ struct ReleaseSequences {
   struct Item {
     std::uint64_t sequence = 0;
     std::uint32_t attempt = 0;
+    bool operator==(const Item&) const = default;
   };
   std::vector<Item> items;
+  bool operator==(const ReleaseSequences&) const = default;
 };
 
 // Expert to expert worker: rows for an expert that is resident there.
@@ -104,12 +113,14 @@ struct ExpertRows {
       0;  // Chosen by the sender; comes back with the outputs.
   int layer = 0;
   int expert = 0;
+  bool operator==(const ExpertRows&) const = default;
 };
 
 // The answer. Payload: [rows, hidden] in the same order; empty with an error.
 struct ExpertOutputs {
   std::uint64_t ticket = 0;
   absl::Status status;
+  bool operator==(const ExpertOutputs&) const = default;
 };
 
 struct Frame {

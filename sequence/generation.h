@@ -17,11 +17,13 @@ struct SamplingOptions {
   std::uint64_t seed = 0;
   float presence_penalty = 0;   // [-2, 2]
   float frequency_penalty = 0;  // [-2, 2]
+  bool operator==(const SamplingOptions&) const = default;
 };
 
 struct TokenLogprob {
   std::int32_t token = 0;
   float logprob = 0;
+  bool operator==(const TokenLogprob&) const = default;
 };
 
 inline constexpr int kMaxPriority = 100;

@@ -1,0 +1,195 @@
+// That every field of every frame travels: none is missing from the structs'
+// fullest values, from what is encoded of them, or from what is decoded.
+#include <gtest/gtest.h>
+
+#include <tuple>
+#include <utility>
+
+#include "link/field_coverage.h"
+#include "link/frame_codec.h"
+
+namespace apollo {
+namespace {
+
+using Message = internal::v1::LinkMessage;
+
+// All members of each struct. One more or less does not compile: then FullX
+// below must set it, too.
+auto Members(const Hello& x) {
+  const auto& [a, b, c, d, e, f, g] = x;
+  return std::tie(a, b, c, d, e, f, g);
+}
+auto Members(const Reach& x) {
+  const auto& [a] = x;
+  return std::tie(a);
+}
+auto Members(const SamplingOptions& x) {
+  const auto& [a, b, c, d, e, f] = x;
+  return std::tie(a, b, c, d, e, f);
+}
+auto Members(const SequenceStart& x) {
+  const auto& [a, b, c, d, e, f] = x;
+  return std::tie(a, b, c, d, e, f);
+}
+auto Members(const SequenceRows& x) {
+  const auto& [a, b, c, d, e, f, g] = x;
+  return std::tie(a, b, c, d, e, f, g);
+}
+auto Members(const StageStep& x) {
+  const auto& [a, b] = x;
+  return std::tie(a, b);
+}
+auto Members(const TokenLogprob& x) {
+  const auto& [a, b] = x;
+  return std::tie(a, b);
+}
+auto Members(const SequenceOutput& x) {
+  const auto& [a, b, c, d, e, f, g, h, i] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i);
+}
+auto Members(const StageResult& x) {
+  const auto& [a, b] = x;
+  return std::tie(a, b);
+}
+auto Members(const ReleaseSequences::Item& x) {
+  const auto& [a, b] = x;
+  return std::tie(a, b);
+}
+auto Members(const ReleaseSequences& x) {
+  const auto& [a] = x;
+  return std::tie(a);
+}
+auto Members(const ExpertRows& x) {
+  const auto& [a, b, c] = x;
+  return std::tie(a, b, c);
+}
+auto Members(const ExpertOutputs& x) {
+  const auto& [a, b] = x;
+  return std::tie(a, b);
+}
+
+// Expects that no member has the value that decoding would leave it with if it
+// had not travelled.
+template <typename T>
+T EveryMemberSet(T full) {
+  const T unset{};
+  const auto values = Members(full);
+  const auto nothing = Members(unset);
+  int member = 0;
+  const auto check = [&member](bool unset) {
+    EXPECT_FALSE(unset) << "member " << member << " of a struct is not set";
+    ++member;
+  };
+  [&]<std::size_t... i>(std::index_sequence<i...>) {
+    (check(std::get<i>(values) == std::get<i>(nothing)), ...);
+  }
+  (std::make_index_sequence<std::tuple_size_v<decltype(values)>>());
+  return full;
+}
+
+Hello FullHello() {
+  return EveryMemberSet(Hello{WorkerRole::kExpert,
+                              "e-1",
+                              "abc",
+                              "1.2",
+                              {0, 3, 1023},
+                              1ll << 40,
+                              1ull << 63 | 1});
+}
+
+StageStep FullStep() {
+  const SamplingOptions sampling =
+      EveryMemberSet(SamplingOptions{0.7f, 0.9f, 40, 1ull << 63, -1.5f, 2.f});
+  const SequenceStart start =
+      EveryMemberSet(SequenceStart{5, true, sampling, 77, 4, "sw"});
+  // No correct peer sends such a position beside a start; decoding does not
+  // mind.
+  const SequenceRows rows = EveryMemberSet(
+      SequenceRows{1ull << 61, 3, 4095, {0, 259, 7}, start, true, {259, 7}});
+  return EveryMemberSet(StageStep{
+      1ull << 62,
+      {rows,
+       {9, 1, 0, {5}, SequenceStart{-1, false, {}, 1, 0, ""}, true, {}},
+       {8, 1, 1, {5}, {}, false, {}}}});
+}
+
+StageResult FullResult() {
+  const SequenceOutput output =
+      EveryMemberSet(SequenceOutput{1ull << 60,
+                                    2,
+                                    9,
+                                    EveryMemberSet(TokenLogprob{12, -0.5f}),
+                                    {{12, -0.5f}, {0, -7.f}},
+                                    {-1.f, -2.f},
+                                    {4, 0, 0xffffffffu},
+                                    absl::ResourceExhaustedError("full"),
+                                    {7, 0xfffffffeu}});
+  return EveryMemberSet(
+      StageResult{1ull << 59, {output, {2, 1, 0, {}, {}, {}, {}, {}, {}}}});
+}
+
+ReleaseSequences FullRelease() {
+  return EveryMemberSet(ReleaseSequences{
+      {EveryMemberSet(ReleaseSequences::Item{1ull << 60, 9}), {7, 1}}});
+}
+
+// The fullest frame of each kind.
+std::vector<Frame> FullFrames() {
+  return {
+      {FullHello(), {}},
+      {EveryMemberSet(Reach{{0, 5}}), {}},
+      {FullStep(), {1, 2}},
+      {FullResult(), {}},
+      {FullRelease(), {}},
+      {EveryMemberSet(ExpertRows{1ull << 59, 23, 6}), {3}},
+      {EveryMemberSet(ExpertOutputs{4, absl::NotFoundError("gone")}),
+       std::vector<float>(kMaxPieceBytes / sizeof(float) + 1, 5.f)},
+  };
+}
+
+TEST(FrameFieldsTest, EveryFieldOfEveryMessageIsEncoded) {
+  FieldCoverage coverage;
+  for (const Frame& frame : FullFrames()) {
+    for (const Message& message : EncodeFrame(frame, 1)) coverage.Add(message);
+  }
+  EXPECT_EQ(coverage.Missing(*Message::descriptor()),
+            std::vector<std::string>{});
+}
+
+TEST(FrameFieldsTest, EveryKindOfFrameIsTried) {
+  std::set<std::size_t> kinds;
+  for (const Frame& frame : FullFrames()) kinds.insert(frame.body.index());
+  EXPECT_EQ(kinds.size(), std::variant_size_v<decltype(Frame::body)>);
+}
+
+TEST(FrameFieldsTest, WhatIsDecodedEqualsWhatWasEncoded) {
+  FrameDecoder decoder;
+  std::uint64_t number = 0;
+  for (const Frame& frame : FullFrames()) {
+    std::optional<Frame> decoded;
+    for (const Message& message : EncodeFrame(frame, number)) {
+      auto added = decoder.Add(message);
+      ASSERT_TRUE(added.ok()) << added.status();
+      if (added->has_value()) decoded = *std::move(added);
+    }
+    ASSERT_TRUE(decoded.has_value()) << "frame " << number;
+    EXPECT_TRUE(decoded->body == frame.body) << "frame " << number;
+    EXPECT_EQ(decoded->payload, frame.payload) << "frame " << number;
+    ++number;
+  }
+}
+
+TEST(FieldCoverageTest, NamesFieldsThatNobodySets) {
+  Message message;
+  message.mutable_rows()->set_ticket(1);
+  FieldCoverage coverage;
+  coverage.Add(message);
+  const std::vector<std::string> missing =
+      coverage.Missing(*internal::v1::ExpertRows::descriptor());
+  EXPECT_EQ(missing,
+            (std::vector<std::string>{"apollo.internal.v1.ExpertRows.expert",
+                                      "apollo.internal.v1.ExpertRows.layer"}));
+}
+
+}  // namespace
+}  // namespace apollo
