@@ -55,7 +55,12 @@ void DenseCore::LinkDown(LinkId id) {
   }
 }
 
+void DenseCore::LinkLeaving(LinkId id, bool leaving) {
+  placement_.SetLeaving(id, leaving);
+}
+
 void DenseCore::Tick(absl::Duration now) {
+  for (const LinkId id : placement_.Left()) links_.at(id)->Close();
   for (const LinkId id : answers_.SilentFor(options_.silent_after, now)) {
     if (silent_.contains(id)) continue;
     LogWarning("expert_worker_silent", {{"peer", placement_.name(id)}});

@@ -61,6 +61,9 @@ class DenseCore {
 
   void LinkUp(LinkId id, const Hello& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
+  // The worker has left the list, or is on it again. It gets no new sequences,
+  // and its link is closed once those that it has are over.
+  void LinkLeaving(LinkId id, bool leaving);
   void LinkDown(LinkId id);
   // Looks after workers that do not answer; call it several times a second.
   // Frames that came before `now` have been passed to LinkFrame.

@@ -104,6 +104,14 @@ void DenseWorker::OnLinkFrame(LinkId id, Frame frame) {
   });
 }
 
+void DenseWorker::OnLinkLeaving(LinkId id, bool leaving) {
+  engine_->thread.Post([this, id, leaving] {
+    LogInfo(leaving ? "link_leaving" : "link_returning", {});
+    engine_->core->LinkLeaving(id, leaving);
+    Publish();
+  });
+}
+
 void DenseWorker::OnLinkDown(LinkId id, absl::Status status) {
   engine_->thread.Post([this, id, status = std::move(status)] {
     LogInfo("link_down", {{"reason", std::string(status.message())}});

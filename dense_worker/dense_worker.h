@@ -30,6 +30,7 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   void OnLinkUp(LinkId id, const Hello& peer,
                 std::shared_ptr<Link> link) override;
   void OnLinkFrame(LinkId id, Frame frame) override;
+  void OnLinkLeaving(LinkId id, bool leaving) override;
   void OnLinkDown(LinkId id, absl::Status status) override;
 
   // Whether live expert workers have every expert and the engine is not stuck.

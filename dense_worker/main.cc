@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/log.h"
 #include "common/status_macros.h"
@@ -20,7 +21,6 @@
 #include "engine/cpu/cpu_dense_stage.h"
 #include "kernels/cpu_level.h"
 #include "link/grpc_link.h"
-#include "link/membership.h"
 #include "link/peer_set.h"
 #include "model/language/families.h"
 #include "model/language/language_labels.h"
@@ -29,6 +29,7 @@
 #include "model/weights/weight_names.h"
 #include "serving/flag_checks.h"
 #include "serving/help.h"
+#include "serving/membership.h"
 #include "serving/server.h"
 #include "serving/version.h"
 
@@ -85,7 +86,7 @@ namespace {
 
 absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
-  ASSIGN_OR_RETURN(Membership experts,
+  ASSIGN_OR_RETURN(std::unique_ptr<Membership> members,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
   RETURN_IF_ERROR(
       CheckAboveZero("answer_timeout", absl::GetFlag(FLAGS_answer_timeout)));
@@ -143,12 +144,16 @@ absl::Status Run() {
   options.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   options.address_file = absl::GetFlag(FLAGS_address_file);
   options.max_message_bytes = 16 << 20;
-  PeerSet peers(std::move(experts), MakeGrpcDialer(MakeClusterChannel),
+  PeerSet peers(MakeGrpcDialer(MakeClusterChannel),
                 {WorkerRole::kDense, core.name, model.hash, kVersion, {}},
                 worker);
+  // Stops telling the peers before they go.
+  const std::unique_ptr<Membership> source = std::move(members);
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
                    Server::Start(options, {&service}, registry));
   peers.Start();
+  source->Start(
+      [&peers](const auto& addresses) { peers.SetMembers(addresses); });
   LogInfo("started", {{"address", server->address()},
                       {"metrics", server->metrics_address()},
                       {"model_hash", model.hash},

@@ -35,6 +35,19 @@ void Placement::SetSilent(LinkId id, bool silent) {
   if (it != workers_.end()) it->second.silent = silent;
 }
 
+void Placement::SetLeaving(LinkId id, bool leaving) {
+  const auto it = workers_.find(id);
+  if (it != workers_.end()) it->second.leaving = leaving;
+}
+
+std::vector<LinkId> Placement::Left() const {
+  std::vector<LinkId> left;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.leaving && worker.sequences == 0) left.push_back(id);
+  }
+  return left;
+}
+
 absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
                                          std::int64_t tokens) {
   std::int64_t most = 0;
@@ -44,6 +57,7 @@ absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
   bool best_resident = false;
   std::uint64_t best_score = 0;
   for (auto& [id, worker] : workers_) {
+    if (worker.leaving) continue;
     const std::int64_t holds = worker.hello.cache_tokens;
     if (holds > 0 && holds < tokens) {
       most = std::max(most, holds);
@@ -86,7 +100,7 @@ absl::StatusOr<LinkId> Placement::Choose(int family, std::uint64_t key,
 std::int64_t Placement::MostTokens() const {
   std::int64_t most = 0;
   for (const auto& [id, worker] : workers_) {
-    if (FirstMissing(worker) >= 0) continue;
+    if (!Takes(worker)) continue;
     if (worker.hello.cache_tokens <= 0) return 0;
     most = std::max<std::int64_t>(most, worker.hello.cache_tokens);
   }
@@ -108,6 +122,7 @@ int Placement::FirstMissing(const Worker& worker) const {
 int Placement::FirstMissing() const {
   int missing = 0;
   for (const auto& [id, worker] : workers_) {
+    if (worker.leaving) continue;
     const int first = FirstMissing(worker);
     if (first < 0) return -1;
     missing = std::max(missing, first);

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "link/link_session.h"
 
@@ -28,6 +29,11 @@ class Placement {
   // Says whether a worker has stopped answering, for now. Unknown ids are
   // ignored.
   void SetSilent(LinkId id, bool silent);
+  // Says whether a worker has left the list of workers: then no sequence begins
+  // there. Unknown ids are ignored.
+  void SetLeaving(LinkId id, bool leaving);
+  // Returns the workers that leave and have no sequences from here any more.
+  std::vector<LinkId> Left() const;
 
   // Of the workers that reach every expert: of those that are not silent (of
   // all, if all are), and of those of the workers that have the family's expert
@@ -42,7 +48,7 @@ class Placement {
   void Release(LinkId id);
 
   // Whether a sequence may begin on that worker.
-  bool Takes(LinkId id) const { return FirstMissing(workers_.at(id)) < 0; }
+  bool Takes(LinkId id) const { return Takes(workers_.at(id)); }
 
   // What the largest cache of workers that reach every expert holds; 0: not
   // known, as one of them did not say or there is none.
@@ -64,7 +70,11 @@ class Placement {
     std::set<int> reach = {};
     int sequences = 0;
     bool silent = false;
+    bool leaving = false;
   };
+  bool Takes(const Worker& worker) const {
+    return !worker.leaving && FirstMissing(worker) < 0;
+  }
   // An expert that the worker does not reach, or -1.
   int FirstMissing(const Worker& worker) const;
 

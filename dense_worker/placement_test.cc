@@ -127,6 +127,23 @@ TEST(PlacementTest, OnlyWorkersThatReachEveryExpert) {
   EXPECT_EQ(*placement.Choose(0, 1, 10), 2u);
 }
 
+TEST(PlacementTest, AWorkerThatLeavesKeepsItsSequencesAndGetsNoOthers) {
+  Placement placement(1);
+  AddReaching(placement, 1, Worker("a", {0}));
+  ASSERT_EQ(*placement.Choose(0, 1, 10), 1u);
+  placement.SetLeaving(1, true);
+  EXPECT_FALSE(placement.Takes(1));
+  EXPECT_FALSE(placement.Covers());
+  EXPECT_EQ(placement.Choose(0, 2, 10).status().code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(placement.Left(), std::vector<LinkId>{});
+  placement.Release(1);
+  EXPECT_EQ(placement.Left(), std::vector<LinkId>{1});
+  placement.SetLeaving(1, false);
+  EXPECT_EQ(placement.Left(), std::vector<LinkId>{});
+  EXPECT_EQ(*placement.Choose(0, 3, 10), 1u);
+}
+
 TEST(PlacementTest, ASilentWorkerIsTheLastResort) {
   Placement placement(1);
   AddReaching(placement, 1, Worker("a", {0}));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -86,6 +87,7 @@ void ExpertCore::Drain() {
 std::set<int> ExpertCore::ReachableExperts() const {
   std::set<int> experts = stage_->experts();
   for (const auto& [id, peer] : peers_) {
+    if (peer.leaving) continue;
     experts.insert(peer.offers.begin(), peer.offers.end());
   }
   return experts;
@@ -121,6 +123,24 @@ void ExpertCore::GiveUp(LinkId id) {
   SendReachToAll(WorkerRole::kDense);
 }
 
+void ExpertCore::LinkLeaving(LinkId id, bool leaving) {
+  const auto peer = peers_.find(id);
+  if (peer == peers_.end()) return;
+  peer->second.leaving.reset();
+  if (leaving) peer->second.leaving = opened_;
+  SendReachToAll(WorkerRole::kDense);
+}
+
+void ExpertCore::CloseLeft() {
+  std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& [key, sequence] : sequences_) {
+    oldest = std::min(oldest, sequence.opened);
+  }
+  for (auto& [id, peer] : peers_) {
+    if (peer.leaving && *peer.leaving < oldest) peer.link->Close();
+  }
+}
+
 void ExpertCore::LinkDown(LinkId id) {
   const auto peer = peers_.find(id);
   if (peer == peers_.end()) return;
@@ -149,6 +169,7 @@ void ExpertCore::LinkDown(LinkId id) {
 }
 
 void ExpertCore::Tick(absl::Duration now) {
+  CloseLeft();
   for (const LinkId id : answers_.SilentFor(options_.answer_timeout, now)) {
     LogError("expert_worker_does_not_answer",
              {{"peer", peers_.at(id).hello.name},

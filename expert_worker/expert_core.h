@@ -50,6 +50,10 @@ class ExpertCore {
 
   void LinkUp(LinkId id, const Hello& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
+  // The peer has left the list of workers, or is on it again. It counts as out
+  // of reach, and its link is closed once the sequences that are here now,
+  // which may need its experts, are over.
+  void LinkLeaving(LinkId id, bool leaving);
   void LinkDown(LinkId id);
   // Looks after peers that do not answer; call it several times a second.
   // Frames that came before `now` have been passed to LinkFrame.
@@ -79,6 +83,9 @@ class ExpertCore {
     // Experts that it computes rows of (expert workers): none until it says so,
     // which its engine does, and none once it has owed an answer for too long.
     std::set<int> offers = {};
+    // Once it has left the list of workers: the last sequence that was opened
+    // before.
+    std::optional<std::uint64_t> leaving = {};
   };
   // Sequences of different dense workers may have the same number.
   using SequenceKey = std::pair<LinkId, std::uint64_t>;
@@ -106,6 +113,8 @@ class ExpertCore {
   // Dense workers are told what this worker reaches, peers what it has itself.
   void SendReach(const Peer& peer) const;
   void SendReachToAll(WorkerRole role) const;
+  // Closes the links to peers that have left and that no sequence needs.
+  void CloseLeft();
   // Takes nothing from the process behind a link any more.
   void GiveUp(LinkId id);
   void Release(LinkId from, const ReleaseSequences& release);

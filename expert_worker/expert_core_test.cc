@@ -858,6 +858,28 @@ TEST(ExpertCoreTest, ADrainingWorkerReachesNothingButGoesOn) {
   ExpectSame(worker.Result().outputs.at(0), ReferenceOf(RowsOf(1, 0, 3)));
 }
 
+TEST(ExpertCoreTest, APeerThatLeavesIsKeptWhileSequencesMayNeedIt) {
+  Two two;
+  two.low.Take(Step(1, {RowsOf(5, 0, 3)}));
+  two.Work();
+  two.low.core->LinkLeaving(kPeer, true);
+  EXPECT_EQ(two.low.dense->reach.back(), kLow);
+  two.low.Take(Step(2, {RowsOf(6, 0, 3)}));
+  two.low.core->Tick(two.low.clock.now);
+  EXPECT_FALSE(two.low.peer->closed);
+  two.Work();
+  two.low.Take(Step(3, {RowsOf(5, 3, 1)}));
+  two.Work();
+  for (int i = 0; i < 3; ++i) {
+    for (const SequenceOutput& output : two.low.Result().outputs) {
+      EXPECT_TRUE(output.status.ok()) << output.status;
+    }
+  }
+  two.low.Release(5);
+  two.low.core->Tick(two.low.clock.now);
+  EXPECT_TRUE(two.low.peer->closed);  // Sequence 6 began afterwards.
+}
+
 TEST(ExpertCoreTest, APeerThatDidNotAnswerIsNotAskedAgainInLaterLayers) {
   const Division division;
   Worker worker(division.here);

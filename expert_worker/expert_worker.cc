@@ -62,6 +62,14 @@ void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
   });
 }
 
+void ExpertWorker::OnLinkLeaving(LinkId id, bool leaving) {
+  thread_.Post([this, id, leaving] {
+    LogInfo(leaving ? "link_leaving" : "link_returning", {});
+    core_.LinkLeaving(id, leaving);
+    Publish();
+  });
+}
+
 void ExpertWorker::OnLinkDown(LinkId id, absl::Status status) {
   thread_.Post([this, id, status = std::move(status)] {
     LogInfo("link_down", {{"reason", std::string(status.message())}});

@@ -28,6 +28,7 @@ class ExpertWorker final : public LinkEvents {
   void OnLinkUp(LinkId id, const Hello& peer,
                 std::shared_ptr<Link> link) override;
   void OnLinkFrame(LinkId id, Frame frame) override;
+  void OnLinkLeaving(LinkId id, bool leaving) override;
   void OnLinkDown(LinkId id, absl::Status status) override;
 
   // Takes no new sequences, and no new rows of peers, from now on; what it has

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "common/log.h"
 #include "common/status_macros.h"
@@ -20,7 +21,6 @@
 #include "expert_worker/link_acceptor.h"
 #include "kernels/cpu_level.h"
 #include "link/grpc_link.h"
-#include "link/membership.h"
 #include "link/peer_set.h"
 #include "model/config/expert_list.h"
 #include "model/language/families.h"
@@ -30,6 +30,7 @@
 #include "model/weights/weight_names.h"
 #include "serving/flag_checks.h"
 #include "serving/help.h"
+#include "serving/membership.h"
 #include "serving/metrics.h"
 #include "serving/server.h"
 #include "serving/version.h"
@@ -77,7 +78,7 @@ constexpr absl::Duration kQuiet = absl::Milliseconds(300);
 
 absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
-  ASSIGN_OR_RETURN(Membership members,
+  ASSIGN_OR_RETURN(std::unique_ptr<Membership> members,
                    Membership::Parse(absl::GetFlag(FLAGS_expert_workers)));
   RETURN_IF_ERROR(
       CheckAboveZero("answer_timeout", absl::GetFlag(FLAGS_answer_timeout)));
@@ -124,9 +125,12 @@ absl::Status Run() {
   options.address_file = absl::GetFlag(FLAGS_address_file);
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
                    Server::Start(options, {&service}, registry));
-  PeerSet peers(std::move(members), MakeGrpcDialer(MakeClusterChannel), self,
-                worker);
+  PeerSet peers(MakeGrpcDialer(MakeClusterChannel), self, worker);
+  // Stops telling the peers before they go.
+  const std::unique_ptr<Membership> source = std::move(members);
   peers.Start();
+  source->Start(
+      [&peers](const auto& addresses) { peers.SetMembers(addresses); });
   LogInfo("started", {{"address", server->address()},
                       {"metrics", server->metrics_address()},
                       {"model_hash", model.hash},

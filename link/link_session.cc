@@ -79,6 +79,23 @@ void LinkSession::Begin(std::shared_ptr<Link> link) {
   if (refused) link->Close();
 }
 
+void LinkSession::SetLeaving(bool leaving) {
+  std::shared_ptr<Link> to_close;
+  {
+    MutexLock lock(mutex_);
+    if (closed_) return;
+    if (up_) {
+      events_.OnLinkLeaving(id_, leaving);
+      return;
+    }
+    if (!leaving || !refusal_.ok()) return;
+    refusal_ = absl::CancelledError("the peer has left the list of workers");
+    to_close = link_;
+  }
+  // Without a link yet, Begin closes it.
+  if (to_close) to_close->Close();
+}
+
 void LinkSession::OnFrame(Frame frame) {
   std::shared_ptr<Link> to_close;
   {

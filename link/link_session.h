@@ -17,7 +17,8 @@ namespace apollo {
 using LinkId = std::uint64_t;
 
 // What a worker sees of its links. Calls for one link come one at a time and in
-// this order: up, frames, down. They must return quickly and must not send.
+// this order: up, frames and leaving, down. They must return quickly and must
+// not send or close.
 class LinkEvents {
  public:
   virtual ~LinkEvents() = default;
@@ -25,6 +26,10 @@ class LinkEvents {
   virtual void OnLinkUp(LinkId id, const Hello& peer,
                         std::shared_ptr<Link> link) = 0;
   virtual void OnLinkFrame(LinkId id, Frame frame) = 0;
+  // The peer has left the list of workers, or is on it again. Nothing new is to
+  // be begun with a peer that leaves; its link is not dialled again, and
+  // whoever hears this closes it once nothing needs it any more.
+  virtual void OnLinkLeaving(LinkId id, bool leaving) = 0;
   virtual void OnLinkDown(LinkId id, absl::Status status) = 0;
 };
 
@@ -41,6 +46,10 @@ class LinkSession final : public FrameHandler {
 
   // The link whose handler this is. Sends the hello.
   void Begin(std::shared_ptr<Link> link);
+
+  // Says whether the peer's address has left the list of workers. A link that
+  // is not up yet is closed if it has.
+  void SetLeaving(bool leaving);
 
   void OnFrame(Frame frame) override;
   void OnClosed(absl::Status status) override;

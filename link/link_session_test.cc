@@ -21,6 +21,10 @@ class Log final : public LinkEvents {
     text += "frame " + std::to_string(std::get<ExpertRows>(frame.body).ticket) +
             "; ";
   }
+  void OnLinkLeaving(LinkId id, bool leaving) override {
+    EXPECT_EQ(id, this->id);
+    text += leaving ? "leaving; " : "back; ";
+  }
   void OnLinkDown(LinkId id, absl::Status status) override {
     EXPECT_EQ(id, this->id);
     text += status.ok() ? "down; " : "lost; ";
@@ -66,6 +70,25 @@ TEST(LinkSessionTest, UpThenFramesThenDown) {
   EXPECT_TRUE(a.ended[0].ok());
   ASSERT_EQ(b.ended.size(), 1u);
   EXPECT_EQ(b.ended[0].code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(LinkSessionTest, LeavingIsToldWhileTheLinkIsUp) {
+  Side a(Named("a")), b(Named("b"));
+  Connect(a, b);
+  a.session->SetLeaving(true);
+  a.session->SetLeaving(false);
+  a.log.link->Close();
+  a.session->SetLeaving(true);
+  EXPECT_EQ(a.log.text, "up b; leaving; back; down; ");
+}
+
+TEST(LinkSessionTest, APeerThatLeftBeforeItsHelloNeverComesUp) {
+  Side a(Named("a")), b(Named("b"));
+  a.session->SetLeaving(true);
+  Connect(a, b);
+  EXPECT_EQ(a.log.text, "");
+  ASSERT_EQ(a.ended.size(), 1u);
+  EXPECT_EQ(a.ended[0].code(), absl::StatusCode::kCancelled);
 }
 
 TEST(LinkSessionTest, AnotherModelIsRefused) {
@@ -137,6 +160,7 @@ class Hasty final : public LinkEvents {
     link->Send({ExpertRows{1, 0, 0}, {}});
   }
   void OnLinkFrame(LinkId, Frame) override {}
+  void OnLinkLeaving(LinkId, bool) override {}
   void OnLinkDown(LinkId, absl::Status) override {}
 };
 

@@ -9,13 +9,12 @@
 
 namespace apollo {
 
-PeerSet::PeerSet(Membership membership, Dialer dialer, Hello self,
-                 LinkEvents& events, const Clock& clock)
+PeerSet::PeerSet(Dialer dialer, Hello self, LinkEvents& events,
+                 const Clock& clock)
     : dialer_(std::move(dialer)),
       self_(std::move(self)),
       events_(events),
-      clock_(clock),
-      membership_(std::move(membership)) {}
+      clock_(clock) {}
 
 PeerSet::~PeerSet() {
   std::vector<std::shared_ptr<Link>> links;
@@ -31,10 +30,20 @@ PeerSet::~PeerSet() {
   for (const auto& link : links) link->Close();
   MutexLock lock(mutex_);
   const auto any_open = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return std::any_of(peers_.begin(), peers_.end(),
-                       [](const auto& entry) { return entry.second.dialing; });
+    return std::any_of(peers_.begin(), peers_.end(), [](const auto& entry) {
+      return entry.second.session != nullptr;
+    });
   };
   while (any_open()) changed_.wait(mutex_);
+}
+
+void PeerSet::SetMembers(const std::vector<std::string>& addresses) {
+  {
+    MutexLock lock(mutex_);
+    members_ = {addresses.begin(), addresses.end()};
+    members_changed_ = true;
+  }
+  changed_.notify_all();
 }
 
 void PeerSet::Start() {
@@ -42,85 +51,87 @@ void PeerSet::Start() {
     for (;;) {
       Poll();
       MutexLock lock(mutex_);
-      if (stopping_) return;
-      changed_.wait_for(mutex_, absl::ToChronoMilliseconds(kPollInterval));
+      if (!stopping_ && !members_changed_) {
+        changed_.wait_for(mutex_, absl::ToChronoMilliseconds(kPollInterval));
+      }
       if (stopping_) return;
     }
   });
 }
 
 void PeerSet::Poll() {
-  std::vector<std::string> to_dial;
-  std::vector<std::shared_ptr<Link>> to_close;
+  std::vector<std::pair<std::string, std::shared_ptr<LinkSession>>> to_dial;
+  // Links whose address has left the list, or is back.
+  std::vector<std::pair<std::shared_ptr<LinkSession>, bool>> to_tell;
   {
     MutexLock lock(mutex_);
     if (stopping_) return;
-    const std::vector<std::string>& members = membership_.Current();
-    for (const std::string& address : members) {
+    members_changed_ = false;
+    for (const std::string& address : members_) {
       Peer& peer = peers_[address];
-      if (peer.dialing || peer.is_self || clock_.Now() < peer.next_dial) {
+      if (peer.session != nullptr || peer.is_self ||
+          clock_.Now() < peer.next_dial) {
         continue;
       }
-      peer.dialing = true;
+      peer.session = std::make_shared<LinkSession>(
+          self_, events_, [this, address](const absl::Status& status) {
+            Ended(address, status);
+          });
       peer.dialed_at = clock_.Now();
-      to_dial.push_back(address);
+      to_dial.emplace_back(address, peer.session);
     }
     for (auto it = peers_.begin(); it != peers_.end();) {
-      const bool member =
-          std::find(members.begin(), members.end(), it->first) != members.end();
-      if (member) {
-        ++it;
-      } else if (it->second.dialing) {
-        if (it->second.link) to_close.push_back(it->second.link);
-        ++it;
-      } else {
+      Peer& peer = it->second;
+      const bool leaving = !members_.contains(it->first);
+      if (leaving && peer.session == nullptr) {
         it = peers_.erase(it);
+        continue;
       }
+      if (leaving != peer.leaving) to_tell.emplace_back(peer.session, leaving);
+      peer.leaving = leaving;
+      ++it;
     }
   }
-  for (const std::string& address : to_dial) {
-    auto session = std::make_shared<LinkSession>(
-        self_, events_, [this, address](const absl::Status& status) {
-          Ended(address, status);
-        });
-    std::shared_ptr<Link> link = dialer_(address, session);
-    bool stopping = false;
-    {
-      MutexLock lock(mutex_);
-      Peer& peer = peers_[address];
-      if (peer.dialing) peer.link = link;
-      stopping = stopping_;
-    }
-    session->Begin(link);
-    if (stopping) link->Close();
-  }
-  for (const auto& link : to_close) link->Close();
+  for (const auto& [address, session] : to_dial) Dial(address, session);
+  for (const auto& [session, leaving] : to_tell) session->SetLeaving(leaving);
 }
 
-void PeerSet::Ended(const std::string& address, const absl::Status& status) {
+void PeerSet::Dial(const std::string& address,
+                   const std::shared_ptr<LinkSession>& session) {
+  const std::shared_ptr<Link> link = dialer_(address, session);
+  bool stopping = false;
   {
     MutexLock lock(mutex_);
     const auto it = peers_.find(address);
-    if (it != peers_.end()) {
-      Peer& peer = it->second;
-      peer.dialing = false;
-      peer.link = nullptr;
-      peer.is_self = status.code() == absl::StatusCode::kAlreadyExists;
-      const absl::Duration now = clock_.Now();
-      peer.failures =
-          now - peer.dialed_at > 2 * kLongestPause ? 0 : peer.failures + 1;
-      const absl::Duration pause =
-          kFirstPause * (1 << std::clamp(peer.failures - 1, 0, 10));
-      peer.next_dial = now + std::min(pause, kLongestPause);
-      if (!peer.is_self && !stopping_ && peer.failures == 1) {
-        LogWarning("link_lost",
-                   {{"address", address},
-                    {"code", absl::StatusCodeToString(status.code())},
-                    {"reason", std::string(status.message())}});
-      }
+    // It may have ended already.
+    if (it != peers_.end() && it->second.session == session) {
+      it->second.link = link;
     }
-    changed_.notify_all();
+    stopping = stopping_;
   }
+  session->Begin(link);
+  if (stopping) link->Close();
+}
+
+void PeerSet::Ended(const std::string& address, const absl::Status& status) {
+  MutexLock lock(mutex_);
+  Peer& peer = peers_.at(address);
+  peer.session = nullptr;
+  peer.link = nullptr;
+  peer.is_self = status.code() == absl::StatusCode::kAlreadyExists;
+  const absl::Duration now = clock_.Now();
+  peer.failures =
+      now - peer.dialed_at > 2 * kLongestPause ? 0 : peer.failures + 1;
+  const absl::Duration pause =
+      kFirstPause * (1 << std::clamp(peer.failures - 1, 0, 10));
+  peer.next_dial = now + std::min(pause, kLongestPause);
+  if (!peer.is_self && !peer.leaving && !stopping_ && peer.failures == 1) {
+    LogWarning("link_lost", {{"address", address},
+                             {"code", absl::StatusCodeToString(status.code())},
+                             {"reason", std::string(status.message())}});
+  }
+  // With the lock held: the destructor waits for this.
+  changed_.notify_all();
 }
 
 }  // namespace apollo

@@ -4,30 +4,37 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/mutex.h"
 #include "link/link_session.h"
-#include "link/membership.h"
 
 namespace apollo {
 
-// Keeps one link open to every address of a membership list: dials new
-// addresses, dials again after a loss (soon at first, then with growing
-// pauses), closes links to addresses that left. Links appear in LinkEvents.
+// Keeps one link open to every address of a list: dials new addresses, and
+// dials again after a loss, soon at first, then with growing pauses. Links
+// appear in LinkEvents. A link whose address leaves the list is not dialled
+// again; one that is up stays open until its owner, which OnLinkLeaving tells,
+// closes it. Thread-safe.
 class PeerSet {
  public:
   // `events` and `clock` must outlive the set.
-  PeerSet(Membership membership, Dialer dialer, Hello self, LinkEvents& events,
+  PeerSet(Dialer dialer, Hello self, LinkEvents& events,
           const Clock& clock = Clock::Real());
   // Closes all links and waits until each has ended.
   ~PeerSet();
   PeerSet(const PeerSet&) = delete;
   PeerSet& operator=(const PeerSet&) = delete;
 
-  // Looks after the links every kPollInterval in a thread of its own.
+  // Sets the addresses to dial; none at first.
+  void SetMembers(const std::vector<std::string>& addresses);
+
+  // Looks after the links every kPollInterval, and when the list changes, in a
+  // thread of its own.
   void Start();
 
   // One look: what the thread does. For tests, instead of Start.
@@ -39,26 +46,33 @@ class PeerSet {
 
  private:
   struct Peer {
-    std::shared_ptr<Link> link;  // Null while there is none.
-    bool dialing = false;        // A link exists that has not ended.
-    bool is_self = false;        // Never dialled again.
-    int failures = 0;            // Since the link was last long-lived.
+    std::shared_ptr<LinkSession> session;  // Null while there is no link.
+    std::shared_ptr<Link> link;            // Null until dialling has returned.
+    bool is_self = false;                  // Never dialled again.
+    bool leaving = false;                  // The session was told.
+    int failures = 0;  // Since the link was last long-lived.
     absl::Duration dialed_at;
     absl::Duration next_dial = -absl::InfiniteDuration();
   };
 
+  // Opens a link to an address; a session for it is in peers_.
+  void Dial(const std::string& address,
+            const std::shared_ptr<LinkSession>& session);
   void Ended(const std::string& address, const absl::Status& status);
 
+  // Constant after construction.
   const Dialer dialer_;
   const Hello self_;
   LinkEvents& events_;
   const Clock& clock_;
+  // Constant after Start.
   std::thread thread_;
 
   Mutex mutex_;
   CondVar changed_;
-  Membership membership_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> members_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Peer> peers_ ABSL_GUARDED_BY(mutex_);
+  bool members_changed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <fstream>
 
 #include "common/fake_clock.h"
 
@@ -14,9 +13,11 @@ class NoEvents final : public LinkEvents {
  public:
   void OnLinkUp(LinkId, const Hello&, std::shared_ptr<Link>) override { ++up; }
   void OnLinkFrame(LinkId, Frame) override {}
+  void OnLinkLeaving(LinkId, bool leaving) override { told.push_back(leaving); }
   void OnLinkDown(LinkId, absl::Status) override { ++down; }
   std::atomic<int> up{0};
   std::atomic<int> down{0};
+  std::vector<bool> told;  // What OnLinkLeaving said.
 };
 
 class FakeLink final : public Link {
@@ -45,9 +46,8 @@ class FakeLink final : public Link {
 
 class PeerSetTest : public testing::Test {
  protected:
-  std::unique_ptr<PeerSet> Make(const std::string& list) {
-    return std::make_unique<PeerSet>(
-        *Membership::Parse(list),
+  std::unique_ptr<PeerSet> Make(const std::vector<std::string>& members) {
+    auto peers = std::make_unique<PeerSet>(
         [this](const std::string& address,
                std::shared_ptr<FrameHandler> handler) {
           dialed_.push_back(address);
@@ -56,6 +56,8 @@ class PeerSetTest : public testing::Test {
           return links_.back();
         },
         Hello{WorkerRole::kDense, "me", "m", "1", {}, 0, 7}, events_, clock_);
+    peers->SetMembers(members);
+    return peers;
   }
   // Moves time on in small steps until something is dialled.
   absl::Duration UntilNextDial(PeerSet& peers) {
@@ -76,7 +78,7 @@ class PeerSetTest : public testing::Test {
 };
 
 TEST_F(PeerSetTest, DialsEachAddressOnce) {
-  const auto peers = Make("a:1,b:2");
+  const auto peers = Make({"a:1", "b:2"});
   EXPECT_TRUE(dialed_.empty());
   for (int i = 0; i < 3; ++i) {
     peers->Poll();
@@ -88,7 +90,7 @@ TEST_F(PeerSetTest, DialsEachAddressOnce) {
 }
 
 TEST_F(PeerSetTest, PausesGrowWhileAPeerFails) {
-  const auto peers = Make("a:1");
+  const auto peers = Make({"a:1"});
   fail_at_once_ = true;
   peers->Poll();
   ASSERT_EQ(dialed_.size(), 1u);
@@ -100,7 +102,7 @@ TEST_F(PeerSetTest, PausesGrowWhileAPeerFails) {
 }
 
 TEST_F(PeerSetTest, ALinkThatLivedLongIsDialledAgainSoon) {
-  const auto peers = Make("a:1");
+  const auto peers = Make({"a:1"});
   fail_at_once_ = true;
   peers->Poll();
   for (int i = 0; i < 8; ++i) UntilNextDial(*peers);
@@ -111,26 +113,54 @@ TEST_F(PeerSetTest, ALinkThatLivedLongIsDialledAgainSoon) {
   EXPECT_EQ(UntilNextDial(*peers), PeerSet::kFirstPause);
 }
 
-TEST_F(PeerSetTest, AnAddressThatLeavesIsClosedAndMayComeBack) {
-  const std::string path = testing::TempDir() + "/peers";
-  std::ofstream(path) << "a:1\nb:2\n";
-  const auto peers = Make("file:" + path);
+TEST_F(PeerSetTest, ALinkWhoseAddressLeavesIsKeptButNotDialledAgain) {
+  const auto peers = Make({"a:1", "b:2"});
   peers->Poll();
-  std::ofstream(path) << "b:2\n";
+  links_[0]->Greet({WorkerRole::kExpert, "x", "m", "1", {}});
+  peers->SetMembers({"b:2"});
   peers->Poll();
-  EXPECT_TRUE(links_[0]->closed);
-  EXPECT_FALSE(links_[1]->closed);
+  peers->Poll();
+  EXPECT_EQ(events_.told, std::vector<bool>{true});
+  EXPECT_FALSE(links_[0]->closed);
+  links_[0]->Close();  // Its owner does not need it any more.
   clock_.now += absl::Minutes(1);
   peers->Poll();
   EXPECT_EQ(dialed_.size(), 2u);
-  std::ofstream(path) << "b:2\na:1\n";
+  peers->SetMembers({"b:2", "a:1"});
   peers->Poll();
+  EXPECT_EQ(dialed_.size(), 3u);
   EXPECT_EQ(dialed_.back(), "a:1");
+}
+
+TEST_F(PeerSetTest, AnAddressThatComesBackKeepsItsLink) {
+  const auto peers = Make({"a:1"});
+  peers->Poll();
+  links_[0]->Greet({WorkerRole::kExpert, "x", "m", "1", {}});
+  peers->SetMembers({});
+  peers->Poll();
+  peers->SetMembers({"a:1"});
+  peers->Poll();
+  EXPECT_EQ(events_.told, (std::vector<bool>{true, false}));
+  EXPECT_FALSE(links_[0]->closed);
+  EXPECT_EQ(dialed_.size(), 1u);
+}
+
+TEST_F(PeerSetTest, ALinkThatIsNotUpIsClosedWhenItsAddressLeaves) {
+  const auto peers = Make({"a:1", "b:2"});
+  peers->Poll();
+  peers->SetMembers({"b:2"});
+  peers->Poll();
+  EXPECT_TRUE(links_[0]->closed);
+  EXPECT_FALSE(links_[1]->closed);
+  EXPECT_EQ(events_.told, std::vector<bool>{});
+  peers->SetMembers({"a:1", "b:2"});
+  clock_.now += absl::Minutes(1);
+  peers->Poll();
   EXPECT_EQ(dialed_.size(), 3u);
 }
 
 TEST_F(PeerSetTest, ThisProcessItselfIsDialledOnlyOnce) {
-  const auto peers = Make("a:1");
+  const auto peers = Make({"a:1"});
   peers->Poll();
   links_[0]->Greet({WorkerRole::kDense, "me", "m", "1", {}, 0, 7});
   EXPECT_TRUE(links_[0]->closed);
@@ -161,13 +191,13 @@ class SlowLink final : public Link {
 TEST_F(PeerSetTest, DestructionWaitsForEveryEnd) {
   std::vector<std::shared_ptr<SlowLink>> links;
   auto peers = std::make_unique<PeerSet>(
-      *Membership::Parse("a:1,b:2"),
       [&links](const std::string&, std::shared_ptr<FrameHandler> handler) {
         handler->OnFrame({Hello{WorkerRole::kExpert, "x", "m", "1", {}}, {}});
         links.push_back(std::make_shared<SlowLink>(std::move(handler)));
         return links.back();
       },
       Hello{WorkerRole::kDense, "me", "m", "1", {}, 0, 7}, events_, clock_);
+  peers->SetMembers({"a:1", "b:2"});
   peers->Poll();
   EXPECT_EQ(events_.up, 2);
   EXPECT_EQ(events_.down, 0);

@@ -26,8 +26,7 @@ struct Answer {
 
 }  // namespace
 
-DensePool::DensePool(Membership membership, ModelFingerprint own)
-    : own_(std::move(own)), membership_(std::move(membership)) {}
+DensePool::DensePool(ModelFingerprint own) : own_(std::move(own)) {}
 
 DensePool::~DensePool() {
   {
@@ -38,12 +37,23 @@ DensePool::~DensePool() {
   if (thread_.joinable()) thread_.join();
 }
 
+void DensePool::SetMembers(const std::vector<std::string>& addresses) {
+  {
+    MutexLock lock(mutex_);
+    members_ = addresses;
+    members_changed_ = true;
+  }
+  changed_.notify_all();
+}
+
 void DensePool::StartPolling() {
   thread_ = std::thread([this] {
     for (;;) {
       Poll();
       MutexLock lock(mutex_);
-      if (!stopping_) changed_.wait_for(mutex_, kPollInterval);
+      if (!stopping_ && !members_changed_) {
+        changed_.wait_for(mutex_, kPollInterval);
+      }
       if (stopping_) return;
     }
   });
@@ -53,9 +63,9 @@ void DensePool::Poll() {
   std::map<std::string, std::shared_ptr<DenseClient>> clients;
   {
     MutexLock lock(mutex_);
-    const std::vector<std::string>& members = membership_.Current();
+    members_changed_ = false;
     std::map<std::string, Worker> next;
-    for (const std::string& address : members) {
+    for (const std::string& address : members_) {
       const auto it = workers_.find(address);
       next[address] = it != workers_.end() ? std::move(it->second) : Worker{};
       if (next[address].client == nullptr) {

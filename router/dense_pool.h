@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "common/mutex.h"
-#include "link/membership.h"
 #include "model/config/fingerprint.h"
 #include "router/backend.h"
 #include "router/dense_client.h"
@@ -17,7 +16,7 @@
 
 namespace apollo {
 
-// The dense workers of a membership list: asks each one several times a second
+// The dense workers of a list: asks each one several times a second
 // how it is, and gives new sequences to the live one that runs the fewest.
 //
 // All must serve one model. A worker whose config or tokenizer is another one
@@ -29,10 +28,13 @@ class DensePool final : public RouterBackend {
  public:
   // `own` is the router's model directory; nothing is compared with what it
   // lacks.
-  DensePool(Membership membership, ModelFingerprint own);
+  explicit DensePool(ModelFingerprint own);
   ~DensePool() override;
 
   static constexpr int kForgetPolls = 150;  // Half a minute.
+
+  // Sets the addresses of the workers; none at first. Any thread.
+  void SetMembers(const std::vector<std::string>& addresses);
 
   // Asks every worker once and waits for the answers. The pool's own thread
   // does this from StartPolling on.
@@ -69,7 +71,8 @@ class DensePool final : public RouterBackend {
   std::thread thread_;
   Mutex mutex_;
   CondVar changed_;
-  Membership membership_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> members_ ABSL_GUARDED_BY(mutex_);
+  bool members_changed_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
   std::string model_hash_ ABSL_GUARDED_BY(mutex_);  // What is served.
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

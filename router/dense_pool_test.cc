@@ -1,6 +1,5 @@
 #include "router/dense_pool.h"
 
-#include <absl/strings/str_join.h>
 #include <gtest/gtest.h>
 
 #include <future>
@@ -118,12 +117,11 @@ class DensePoolTest : public testing::Test {
     return *workers_.emplace_back(std::make_unique<FakeWorker>(name, hash));
   }
   void MakePool() {
-    const auto list =
-        absl::StrJoin(workers_, ",", [](std::string* out, const auto& worker) {
-          out->append(worker->address);
-        });
-    pool_ = std::make_unique<DensePool>(
-        *Membership::Parse(list), ModelFingerprint{"config", "tokenizer"});
+    std::vector<std::string> members;
+    for (const auto& worker : workers_) members.push_back(worker->address);
+    pool_ =
+        std::make_unique<DensePool>(ModelFingerprint{"config", "tokenizer"});
+    pool_->SetMembers(members);
   }
   // Polls and returns what was logged meanwhile.
   std::string Poll() {

@@ -7,12 +7,14 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "router/dense_pool.h"
 #include "router/inference_service.h"
 #include "serving/help.h"
+#include "serving/membership.h"
 #include "serving/server.h"
 
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
@@ -43,21 +45,23 @@ absl::Status Run() {
   if (absl::GetFlag(FLAGS_model).empty()) {
     return absl::InvalidArgumentError("--model is missing");
   }
-  ASSIGN_OR_RETURN(Membership membership,
+  ASSIGN_OR_RETURN(std::unique_ptr<Membership> members,
                    Membership::Parse(absl::GetFlag(FLAGS_dense_workers)));
   ASSIGN_OR_RETURN(const std::unique_ptr<RouterModel> model,
                    RouterModel::Load(absl::GetFlag(FLAGS_model),
                                      {absl::GetFlag(FLAGS_families),
                                       absl::GetFlag(FLAGS_default_routing),
                                       absl::GetFlag(FLAGS_language_model)}));
-  if (membership.NamesNobody()) {
+  if (members->NamesNobody()) {
     return absl::InvalidArgumentError(
         "--dense_workers names no worker; it must be host:port,host:port or "
         "file:/path with one address a line");
   }
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics metrics(*registry);
-  DensePool pool(std::move(membership), model->fingerprint);
+  DensePool pool(model->fingerprint);
+  // Stops telling the pool before that goes.
+  const std::unique_ptr<Membership> source = std::move(members);
   InferenceService service({*model, pool, metrics, Clock::Real()});
   ServerOptions options;
   options.listen = absl::GetFlag(FLAGS_listen);
@@ -67,6 +71,7 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
                    Server::Start(options, {&service}, registry));
   pool.StartPolling();
+  source->Start([&pool](const auto& addresses) { pool.SetMembers(addresses); });
   LogInfo("started", {{"address", server->address()},
                       {"metrics", server->metrics_address()},
                       {"model", model->name}});

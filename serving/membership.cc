@@ -1,0 +1,148 @@
+#include "serving/membership.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/ascii.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "common/log.h"
+#include "common/mapped_file.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+
+namespace apollo {
+namespace {
+
+constexpr std::size_t kMaxFileBytes = 1 << 20;
+
+absl::Status CheckAddress(absl::string_view address) {
+  const std::size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon == absl::string_view::npos || colon == 0 ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 ||
+      port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", address,
+                     "\" is not an address; write host:port with a port from "
+                     "1 to 65535"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> ParseAddresses(absl::string_view text,
+                                                        char separator) {
+  std::vector<std::string> addresses;
+  for (absl::string_view part : absl::StrSplit(text, separator)) {
+    part = absl::StripAsciiWhitespace(part);
+    if (part.empty() || part[0] == '#') continue;
+    RETURN_IF_ERROR(CheckAddress(part));
+    std::string address(part);
+    if (std::find(addresses.begin(), addresses.end(), address) ==
+        addresses.end()) {
+      addresses.push_back(std::move(address));
+    }
+  }
+  return addresses;
+}
+
+// An empty file is one that is just being written: a comment says "no one".
+absl::StatusOr<std::vector<std::string>> ReadAddresses(
+    const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxFileBytes));
+  if (text.empty()) return absl::AbortedError("just being written");
+  return ParseAddresses(text, '\n');
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Membership>> Membership::Parse(
+    std::string_view list) {
+  constexpr std::string_view kFile = "file:";
+  if (list.substr(0, kFile.size()) == kFile) {
+    std::string path(list.substr(kFile.size()));
+    if (path.empty()) {
+      return absl::InvalidArgumentError("\"file:\" needs a path behind it");
+    }
+    return std::make_unique<Membership>(path,
+                                        [path] { return ReadAddresses(path); });
+  }
+  ASSIGN_OR_RETURN(Addresses addresses, ParseAddresses(ToAbsl(list), ','));
+  return std::make_unique<Membership>(std::move(addresses));
+}
+
+Membership::Membership(Addresses addresses)
+    : addresses_(std::move(addresses)) {}
+
+Membership::Membership(std::string name, Reader reader)
+    : name_(std::move(name)), reader_(std::move(reader)) {}
+
+Membership::~Membership() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  stop_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Membership::Start(Listener listener) {
+  listener_ = std::move(listener);
+  if (reader_ == nullptr) {
+    listener_(Current());
+  } else {
+    thread_ = std::thread([this] { Run(); });
+  }
+}
+
+void Membership::Run() {
+  for (;;) {
+    Refresh();
+    MutexLock lock(mutex_);
+    if (!stopping_) {
+      stop_.wait_for(mutex_, absl::ToChronoMilliseconds(kInterval));
+    }
+    if (stopping_) return;
+  }
+}
+
+void Membership::Refresh() {
+  if (reader_ == nullptr) return;
+  absl::StatusOr<Addresses> read = reader_();
+  if (absl::IsAborted(read.status())) return;  // Nothing to say yet.
+  bool changed = false;
+  std::size_t kept = 0;
+  {
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    changed = read.ok() && *read != addresses_;
+    if (changed) addresses_ = *read;
+    kept = addresses_.size();
+  }
+  Report(read.status(), kept);
+  if (changed && listener_) listener_(*read);
+}
+
+void Membership::Report(const absl::Status& status, std::size_t kept) {
+  if (status == last_status_) return;
+  last_status_ = status;
+  if (status.ok()) {
+    LogInfo("workers_file_right_again",
+            {{"file", name_}, {"workers", static_cast<int>(kept)}});
+    return;
+  }
+  LogError("workers_file_wrong", {{"file", name_},
+                                  {"reason", std::string(status.message())},
+                                  {"workers_kept", static_cast<int>(kept)}});
+}
+
+Membership::Addresses Membership::Current() const {
+  MutexLock lock(mutex_);
+  return addresses_;
+}
+
+}  // namespace apollo
