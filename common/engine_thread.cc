@@ -18,7 +18,9 @@ void EngineThread::Start() {
   thread_ = std::thread([this] { Run(); });
 }
 
-bool EngineThread::Post(Event event) { return events_.Push(std::move(event)); }
+bool EngineThread::Post(Event event, std::size_t bytes) {
+  return events_.Push(std::move(event), bytes);
+}
 
 void EngineThread::Stop() {
   events_.Close();

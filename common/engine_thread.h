@@ -4,6 +4,7 @@
 #include <absl/time/time.h>
 
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <thread>
 
@@ -28,8 +29,12 @@ class EngineThread {
   void Start();
 
   // Runs the event in the thread, in the order of posting. False, without
-  // running it, after Stop. Any thread.
-  bool Post(Event event);
+  // running it, after Stop. `bytes`: about as many as the event takes up while
+  // it waits, where they are to be bounded. Any thread.
+  bool Post(Event event, std::size_t bytes = 0);
+
+  // Returns the bytes of the events that wait. Any thread.
+  std::size_t waiting_bytes() { return events_.bytes(); }
 
   // Runs the events posted so far, then ends the thread. Not from the thread.
   void Stop();

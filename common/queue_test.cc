@@ -10,6 +10,22 @@
 namespace apollo {
 namespace {
 
+TEST(QueueTest, CountsTheBytesThatWait) {
+  Queue<int> queue;
+  EXPECT_TRUE(queue.Push(1, 10));
+  EXPECT_TRUE(queue.Push(2));
+  EXPECT_TRUE(queue.Push(3, 5));
+  EXPECT_EQ(queue.bytes(), 15u);
+  queue.Pop();
+  EXPECT_EQ(queue.bytes(), 5u);
+  queue.Close();
+  EXPECT_FALSE(queue.Push(4, 7));
+  EXPECT_EQ(queue.bytes(), 5u);
+  queue.Pop();
+  queue.Pop();
+  EXPECT_EQ(queue.bytes(), 0u);
+}
+
 TEST(QueueTest, IsFirstInFirstOut) {
   Queue<std::unique_ptr<int>> queue;  // Values need not be copied.
   EXPECT_FALSE(queue.TryPop().has_value());

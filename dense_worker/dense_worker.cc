@@ -13,6 +13,9 @@ namespace {
 
 constexpr absl::Duration kStuck = absl::Seconds(30);
 constexpr absl::Duration kTick = absl::Milliseconds(250);
+// Requests that the engine's thread has not seen yet: beyond that, more are
+// refused.
+constexpr std::size_t kMaxUnseenBytes = std::size_t{64} << 20;
 
 }  // namespace
 
@@ -70,12 +73,20 @@ void DenseWorker::Publish() {
 
 std::unique_ptr<GenerationCall> DenseWorker::Start(
     GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
+  if (engine_->thread.waiting_bytes() >= kMaxUnseenBytes) {
+    sink->OnFinished(absl::ResourceExhaustedError(
+        "too many requests wait for the dense worker's engine; try again"));
+    return std::make_unique<Call>([] {});
+  }
+  const std::size_t bytes =
+      sizeof(request) + request.prompt.size() * sizeof(request.prompt[0]);
   const SequenceId id = next_sequence_.fetch_add(1, std::memory_order_relaxed);
   const bool posted = engine_->thread.Post(
       [this, id, request = std::move(request), sink]() mutable {
         engine_->core->Submit(id, std::move(request), std::move(sink));
         Publish();
-      });
+      },
+      bytes);
   if (!posted) {
     sink->OnFinished(
         absl::UnavailableError("the dense worker is shutting down"));
@@ -110,6 +121,10 @@ void DenseWorker::OnLinkLeaving(LinkId id, bool leaving) {
     engine_->core->LinkLeaving(id, leaving);
     Publish();
   });
+}
+
+void DenseWorker::OnLinkWritable(LinkId /*id*/) {
+  engine_->thread.Post([] {});  // Work that waited for room may go on.
 }
 
 void DenseWorker::OnLinkDown(LinkId id, absl::Status status) {

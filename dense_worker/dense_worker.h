@@ -32,6 +32,7 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   void OnLinkFrame(LinkId id, Frame frame) override;
   void OnLinkLeaving(LinkId id, bool leaving) override;
   void OnLinkDown(LinkId id, absl::Status status) override;
+  void OnLinkWritable(LinkId id) override;
 
   // Whether live expert workers have every expert and the engine is not stuck.
   bool Ready() const;

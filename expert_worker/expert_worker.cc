@@ -70,6 +70,10 @@ void ExpertWorker::OnLinkLeaving(LinkId id, bool leaving) {
   });
 }
 
+void ExpertWorker::OnLinkWritable(LinkId /*id*/) {
+  thread_.Post([] {});  // Work that waited for room may go on.
+}
+
 void ExpertWorker::OnLinkDown(LinkId id, absl::Status status) {
   thread_.Post([this, id, status = std::move(status)] {
     LogInfo("link_down", {{"reason", std::string(status.message())}});

@@ -30,6 +30,7 @@ class ExpertWorker final : public LinkEvents {
   void OnLinkFrame(LinkId id, Frame frame) override;
   void OnLinkLeaving(LinkId id, bool leaving) override;
   void OnLinkDown(LinkId id, absl::Status status) override;
+  void OnLinkWritable(LinkId id) override;
 
   // Takes no new sequences, and no new rows of peers, from now on; what it has
   // may end.

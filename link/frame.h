@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -130,6 +132,12 @@ struct Frame {
   // A link between processes delivers the numbers as one row; who takes the
   // frame knows their width.
   Rows payload = {};
+  // Of a frame that came on a link: until it is gone, the frame counts as not
+  // handled, and too many of those hold up the peer.
+  std::shared_ptr<void> receipt = {};
 };
+
+// Returns about as many bytes as the frame takes up in memory.
+std::size_t FrameBytes(const Frame& frame);
 
 }  // namespace apollo

@@ -23,9 +23,10 @@ class ClientLink final : public Link,
                          public std::enable_shared_from_this<ClientLink> {
  public:
   ClientLink(std::shared_ptr<grpc::Channel> channel,
-             std::shared_ptr<FrameHandler> handler)
+             std::shared_ptr<FrameHandler> handler, const LinkLimits& limits)
       : stub_(internal::v1::LinkService::NewStub(std::move(channel))),
-        stream_([this](const Message* m) { StartWrite(m); }) {
+        stream_([this](const Message* m) { StartWrite(m); },
+                [this] { StartRead(&incoming_); }, limits) {
     stream_.SetHandler(std::move(handler));
   }
 
@@ -37,18 +38,20 @@ class ClientLink final : public Link,
     StartCall();
   }
 
-  void Send(Frame frame) override { stream_.Send(frame); }
-
-  void Close() override {
-    stream_.Stop(absl::OkStatus());
-    context_.TryCancel();
+  void Send(Frame frame) override {
+    const absl::Status status = stream_.Send(frame);
+    if (!status.ok()) End(status);
   }
+
+  bool HasRoom() override { return stream_.HasRoom(); }
+
+  void Close() override { End(absl::OkStatus()); }
 
   void OnReadDone(bool ok) override {
     if (ok) {
       const absl::Status status = stream_.Received(incoming_);
       if (status.ok()) {
-        StartRead(&incoming_);
+        if (stream_.MayRead()) StartRead(&incoming_);
         return;
       }
       stream_.Stop(status);
@@ -59,7 +62,12 @@ class ClientLink final : public Link,
     RemoveHold();
   }
 
-  void OnWriteDone(bool ok) override { stream_.WriteDone(ok); }
+  void OnWriteDone(bool ok) override {
+    stream_.WriteDone(ok);
+    if (ok) return;
+    stream_.StopWriting();
+    ReleaseIfHeldUp();
+  }
 
   void OnDone(const grpc::Status& status) override {
     stream_.Stop(status.ok() ? absl::UnavailableError("the peer ended the link")
@@ -69,6 +77,18 @@ class ClientLink final : public Link,
   }
 
  private:
+  void End(absl::Status reason) {
+    stream_.Stop(std::move(reason));
+    context_.TryCancel();
+    ReleaseIfHeldUp();
+  }
+
+  // No read will tell that the call is over where reading is held up. Writing
+  // must have stopped.
+  void ReleaseIfHeldUp() {
+    if (stream_.StopReading()) RemoveHold();
+  }
+
   std::unique_ptr<internal::v1::LinkService::Stub> stub_;
   grpc::ClientContext context_;
   Message incoming_;
@@ -83,6 +103,7 @@ class ServerLink final : public Link {
  public:
   explicit ServerLink(ServerReactor* reactor) : reactor_(reactor) {}
   void Send(Frame frame) override;
+  bool HasRoom() override;
   void Close() override;
   void Detach() {
     MutexLock lock(mutex_);
@@ -96,10 +117,12 @@ class ServerLink final : public Link {
 
 class ServerReactor final : public grpc::ServerBidiReactor<Message, Message> {
  public:
-  ServerReactor(LinkAcceptor& acceptor, grpc::CallbackServerContext* context)
+  ServerReactor(LinkAcceptor& acceptor, const LinkLimits& limits,
+                grpc::CallbackServerContext* context)
       : context_(context),
         link_(std::make_shared<ServerLink>(this)),
-        stream_([this](const Message* m) { StartWrite(m); }) {
+        stream_([this](const Message* m) { StartWrite(m); },
+                [this] { StartRead(&incoming_); }, limits) {
     std::shared_ptr<FrameHandler> handler = acceptor.OnAccept(link_);
     if (handler == nullptr) {
       End(absl::OkStatus(),
@@ -113,16 +136,24 @@ class ServerReactor final : public grpc::ServerBidiReactor<Message, Message> {
 
   FrameStream& stream() { return stream_; }
 
-  void Close() {
-    stream_.Stop(absl::OkStatus());
+  // OnCancel follows, or a read that fails.
+  void Close(absl::Status reason) {
+    stream_.Stop(std::move(reason));
     context_->TryCancel();
+  }
+
+  void OnCancel() override {
+    // Otherwise the read that is under way, or the next, fails.
+    if (stream_.StopReading()) {
+      End(absl::UnavailableError("the peer ended the link"), grpc::Status::OK);
+    }
   }
 
   void OnReadDone(bool ok) override {
     if (ok) {
       const absl::Status status = stream_.Received(incoming_);
       if (status.ok()) {
-        StartRead(&incoming_);
+        if (stream_.MayRead()) StartRead(&incoming_);
         return;
       }
       End(status, grpc::Status(static_cast<grpc::StatusCode>(status.code()),
@@ -140,7 +171,7 @@ class ServerReactor final : public grpc::ServerBidiReactor<Message, Message> {
         finish = ending_;
       }
       // A write may have begun since: then its end comes here again.
-      if (finish && stream_.Stop(absl::OkStatus())) FinishOnce(final_status_);
+      if (finish && stream_.StopWriting()) FinishOnce(final_status_);
     }
   }
 
@@ -183,22 +214,29 @@ class ServerReactor final : public grpc::ServerBidiReactor<Message, Message> {
 
 void ServerLink::Send(Frame frame) {
   MutexLock lock(mutex_);
-  if (reactor_ != nullptr) reactor_->stream().Send(frame);
+  if (reactor_ == nullptr) return;
+  const absl::Status status = reactor_->stream().Send(frame);
+  if (!status.ok()) reactor_->Close(status);
+}
+
+bool ServerLink::HasRoom() {
+  MutexLock lock(mutex_);
+  return reactor_ == nullptr || reactor_->stream().HasRoom();
 }
 
 void ServerLink::Close() {
   MutexLock lock(mutex_);
-  if (reactor_ != nullptr) reactor_->Close();
+  if (reactor_ != nullptr) reactor_->Close(absl::OkStatus());
 }
 
 }  // namespace
 
-Dialer MakeGrpcDialer(ChannelFactory channels) {
-  return [channels = std::move(channels)](
+Dialer MakeGrpcDialer(ChannelFactory channels, LinkLimits limits) {
+  return [channels = std::move(channels), limits](
              const std::string& address,
              std::shared_ptr<FrameHandler> handler) -> std::shared_ptr<Link> {
-    auto link =
-        std::make_shared<ClientLink>(channels(address), std::move(handler));
+    auto link = std::make_shared<ClientLink>(channels(address),
+                                             std::move(handler), limits);
     link->Start();
     return link;
   };
@@ -206,7 +244,7 @@ Dialer MakeGrpcDialer(ChannelFactory channels) {
 
 grpc::ServerBidiReactor<Message, Message>* GrpcLinkService::Connect(
     grpc::CallbackServerContext* context) {
-  return new ServerReactor(acceptor_, context);
+  return new ServerReactor(acceptor_, limits_, context);
 }
 
 }  // namespace apollo

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "link/limits.h"
 #include "link/link.h"
 #include "proto/apollo/internal/v1/worker.grpc.pb.h"
 
@@ -16,7 +17,7 @@ namespace apollo {
 // Makes a channel, with the credentials and keepalive in use, to an address.
 using ChannelFactory =
     std::function<std::shared_ptr<grpc::Channel>(const std::string& address)>;
-Dialer MakeGrpcDialer(ChannelFactory channels);
+Dialer MakeGrpcDialer(ChannelFactory channels, LinkLimits limits = {});
 
 // Decides about links that peers open.
 class LinkAcceptor {
@@ -33,13 +34,15 @@ class LinkAcceptor {
 class GrpcLinkService final
     : public internal::v1::LinkService::CallbackService {
  public:
-  explicit GrpcLinkService(LinkAcceptor& acceptor) : acceptor_(acceptor) {}
+  explicit GrpcLinkService(LinkAcceptor& acceptor, LinkLimits limits = {})
+      : acceptor_(acceptor), limits_(limits) {}
 
   grpc::ServerBidiReactor<internal::v1::LinkMessage, internal::v1::LinkMessage>*
   Connect(grpc::CallbackServerContext* context) override;
 
  private:
   LinkAcceptor& acceptor_;
+  const LinkLimits limits_;
 };
 
 }  // namespace apollo

@@ -1,11 +1,14 @@
 #include "link/in_process_link.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <deque>
 #include <optional>
 #include <thread>
 #include <variant>
 
 #include "common/mutex.h"
+#include "link/backlog.h"
 
 namespace apollo {
 namespace {
@@ -16,26 +19,42 @@ namespace {
 class Channel {
  public:
   Channel(std::shared_ptr<FrameHandler> first,
-          std::shared_ptr<FrameHandler> second) {
+          std::shared_ptr<FrameHandler> second, LinkLimits limits)
+      : limits_(limits) {
+    for (const int receiver : {0, 1}) {
+      // The backlog is stopped before the sender's handler hears of the end.
+      FrameHandler* const sender = (receiver == 0 ? second : first).get();
+      unhandled_[receiver] = Backlog::Make(limits.watermark_bytes,
+                                           [sender] { sender->OnWritable(); });
+    }
     MutexLock lock(mutex_);
     to_[0].receiver = std::move(first);
     to_[1].receiver = std::move(second);
   }
 
+  // Frames may outlive the link.
+  ~Channel() { StopBacklogs(); }
+
   void Send(int receiver, Frame frame) {
+    const std::size_t waiting = unhandled_[receiver]->bytes();
+    if (waiting >= limits_.queue_bytes) {
+      End(absl::ResourceExhaustedError(
+          absl::StrCat("the receiver does not handle its frames: ", waiting,
+                       " bytes wait")));
+      return;
+    }
+    frame.receipt = unhandled_[receiver]->Add(FrameBytes(frame));
     Deliver(receiver, Event(std::move(frame)));
   }
 
+  bool HasRoom(int receiver) { return unhandled_[receiver]->HasRoom(); }
+
   void Close(int closer) {
+    StopBacklogs();
     Deliver(closer, Event(absl::OkStatus()));
     Deliver(1 - closer,
             Event(absl::UnavailableError("the peer closed the link")));
-    // Whoever closes may destroy what the handlers use. A handler that closes
-    // the link is itself one of those to wait for, and cannot.
-    MutexLock lock(mutex_);
-    const std::thread::id self = std::this_thread::get_id();
-    if (to_[0].deliverer == self || to_[1].deliverer == self) return;
-    while (to_[0].deliverer || to_[1].deliverer) idle_.wait(mutex_);
+    AwaitHandlers();
   }
 
  private:
@@ -46,6 +65,25 @@ class Channel {
     std::optional<std::thread::id> deliverer;
     bool closed = false;
   };
+
+  void StopBacklogs() {
+    for (const auto& backlog : unhandled_) backlog->Stop();
+  }
+
+  // Closes both ends for a reason.
+  void End(const absl::Status& reason) {
+    StopBacklogs();
+    for (const int receiver : {0, 1}) Deliver(receiver, Event(reason));
+  }
+
+  void AwaitHandlers() {
+    // Whoever closes may destroy what the handlers use. A handler that closes
+    // the link is itself one of those to wait for, and cannot.
+    MutexLock lock(mutex_);
+    const std::thread::id self = std::this_thread::get_id();
+    if (to_[0].deliverer == self || to_[1].deliverer == self) return;
+    while (to_[0].deliverer || to_[1].deliverer) idle_.wait(mutex_);
+  }
 
   void Deliver(int receiver, Event event) {
     std::shared_ptr<FrameHandler> handler;
@@ -80,6 +118,10 @@ class Channel {
     }
   }
 
+  // Constant after construction. By receiver: frames that it has not let go of.
+  const LinkLimits limits_;
+  std::shared_ptr<Backlog> unhandled_[2];
+
   Mutex mutex_;
   CondVar idle_;
   Direction to_[2] ABSL_GUARDED_BY(mutex_);
@@ -96,6 +138,7 @@ class InProcessLink final : public Link {
     const std::shared_ptr<Channel> channel = channel_;
     channel->Send(1 - end_, std::move(frame));
   }
+  bool HasRoom() override { return channel_->HasRoom(1 - end_); }
   void Close() override {
     const std::shared_ptr<Channel> channel = channel_;
     channel->Close(end_);
@@ -110,9 +153,9 @@ class InProcessLink final : public Link {
 
 std::pair<std::shared_ptr<Link>, std::shared_ptr<Link>> MakeInProcessLink(
     std::shared_ptr<FrameHandler> first_handler,
-    std::shared_ptr<FrameHandler> second_handler) {
-  const auto channel = std::make_shared<Channel>(std::move(first_handler),
-                                                 std::move(second_handler));
+    std::shared_ptr<FrameHandler> second_handler, LinkLimits limits) {
+  const auto channel = std::make_shared<Channel>(
+      std::move(first_handler), std::move(second_handler), limits);
   return {std::make_shared<InProcessLink>(channel, 0),
           std::make_shared<InProcessLink>(channel, 1)};
 }

@@ -31,6 +31,9 @@ class LinkEvents {
   // whoever hears this closes it once nothing needs it any more.
   virtual void OnLinkLeaving(LinkId id, bool leaving) = 0;
   virtual void OnLinkDown(LinkId id, absl::Status status) = 0;
+  // Link::HasRoom is true again. May come while other calls are under way, and
+  // after OnLinkDown.
+  virtual void OnLinkWritable(LinkId) {}
 };
 
 // One end of a link from its opening: exchanges hellos, refuses a peer that
@@ -52,6 +55,7 @@ class LinkSession final : public FrameHandler {
   void SetLeaving(bool leaving);
 
   void OnFrame(Frame frame) override;
+  void OnWritable() override { events_.OnLinkWritable(id_); }
   void OnClosed(absl::Status status) override;
 
  private:

@@ -1,0 +1,181 @@
+#include "link/frame_stream.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "common/fake_clock.h"
+
+namespace apollo {
+namespace {
+
+using Message = FrameStream::Message;
+
+class Recorder final : public FrameHandler {
+ public:
+  void OnFrame(Frame frame) override { frames.push_back(std::move(frame)); }
+  void OnWritable() override { ++writable; }
+  void OnClosed(absl::Status status) override { closed = status; }
+  std::vector<Frame> frames;
+  int writable = 0;
+  absl::Status closed;
+};
+
+// A stream between a reactor that only notes what it is to do, and a handler.
+class FrameStreamTest : public testing::Test {
+ protected:
+  FrameStreamTest() {
+    stream_.SetHandler(recorder_);
+    // The first frame is not what these tests are about.
+    EXPECT_TRUE(Receive(SmallFrame()).ok());
+    recorder_->frames.clear();
+  }
+
+  static Frame SmallFrame() { return {ExpertRows{1, 0, 0}, {}}; }
+  // About a kilobyte.
+  static Frame KilobyteFrame() {
+    return {ExpertRows{1, 0, 0}, Rows::Host(250, 1)};
+  }
+  static LinkLimits Limits() {
+    LinkLimits limits;
+    limits.watermark_bytes = 4000;
+    limits.queue_bytes = 10000;
+    limits.unhandled_bytes = 3000;
+    limits.first_frame_bytes = 500;
+    return limits;
+  }
+  absl::Status Receive(const Frame& frame) {
+    for (const Message& message : EncodeFrame(frame, received_)) {
+      const absl::Status status = stream_.Received(message);
+      if (!status.ok()) return status;
+    }
+    ++received_;
+    return absl::OkStatus();
+  }
+
+  FakeClock clock_;
+  std::shared_ptr<Recorder> recorder_ = std::make_shared<Recorder>();
+  int writes_ = 0;
+  int reads_ = 0;
+  std::uint64_t received_ = 0;
+  FrameStream stream_{[this](const Message*) { ++writes_; },
+                      [this] { ++reads_; }, Limits(), clock_};
+};
+
+TEST_F(FrameStreamTest, TellsTheSenderWhenTheQueueIsLongAndShortAgain) {
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(stream_.HasRoom(), i < 4) << i;
+    EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
+  }
+  EXPECT_EQ(writes_, 1);  // One at a time.
+  for (int left = 4; left > 2; --left) {
+    EXPECT_EQ(recorder_->writable, 0) << left;
+    EXPECT_FALSE(stream_.WriteDone(true));
+  }
+  EXPECT_FALSE(stream_.WriteDone(true));
+  EXPECT_FALSE(stream_.WriteDone(true));
+  EXPECT_EQ(recorder_->writable, 1);
+  EXPECT_TRUE(stream_.HasRoom());
+  EXPECT_TRUE(stream_.WriteDone(true));
+  EXPECT_EQ(recorder_->writable, 1);
+}
+
+TEST_F(FrameStreamTest, NobodyWhoDidNotAskIsToldOfRoom) {
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
+  }
+  while (!stream_.WriteDone(true)) {
+  }
+  EXPECT_EQ(recorder_->writable, 0);
+}
+
+TEST_F(FrameStreamTest, AQueueBeyondItsBoundEndsTheLink) {
+  absl::Status status;
+  int sent = 0;
+  while ((status = stream_.Send(KilobyteFrame())).ok()) ++sent;
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_GE(sent, 9);
+  EXPECT_LE(sent, 10);
+  stream_.Stop(status);
+  stream_.WriteDone(false);
+  stream_.Closed();
+  EXPECT_EQ(recorder_->closed, status);
+}
+
+TEST_F(FrameStreamTest, APeerThatDoesNotReadForLongEndsTheLink) {
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
+  }
+  clock_.now += Limits().stalled_after;
+  stream_.WriteDone(true);  // It reads, if slowly.
+  clock_.now += Limits().stalled_after;
+  EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
+  clock_.now += absl::Seconds(1);
+  const absl::Status status = stream_.Send(SmallFrame());
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(status.message().find("31s"), std::string::npos) << status;
+}
+
+TEST_F(FrameStreamTest, AShortQueueMayWaitForLong) {
+  EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
+  clock_.now += absl::Hours(1);
+  EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
+}
+
+TEST_F(FrameStreamTest, ReadingIsHeldUpWhileTooMuchIsUnhandled) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(stream_.MayRead()) << i;
+    EXPECT_TRUE(Receive(KilobyteFrame()).ok());
+  }
+  EXPECT_FALSE(stream_.MayRead());
+  recorder_->frames.pop_back();
+  EXPECT_EQ(reads_, 0);
+  // What was taken out of a frame does not count any more than the frame.
+  const auto payload = std::move(recorder_->frames.back().payload);
+  recorder_->frames.pop_back();
+  EXPECT_EQ(reads_, 1);
+  EXPECT_TRUE(stream_.MayRead());
+}
+
+TEST_F(FrameStreamTest, FramesMayOutliveTheirStream) {
+  std::vector<Frame> frames;
+  {
+    FrameStream stream([](const Message*) {},
+                       [] { FAIL() << "reads when it is gone"; }, Limits());
+    const auto recorder = std::make_shared<Recorder>();
+    stream.SetHandler(recorder);
+    for (const Message& message : EncodeFrame(SmallFrame(), 0)) {
+      ASSERT_TRUE(stream.Received(message).ok());
+    }
+    for (int i = 1; stream.MayRead(); ++i) {
+      for (const Message& message : EncodeFrame(KilobyteFrame(), i)) {
+        ASSERT_TRUE(stream.Received(message).ok());
+      }
+    }
+    frames = std::move(recorder->frames);
+  }
+  frames.clear();
+}
+
+TEST_F(FrameStreamTest, AStrangersFirstFrameIsSmall) {
+  const auto first = [](const Message& message) {
+    FrameStream stream([](const Message*) {}, [] {}, Limits());
+    return stream.Received(message);
+  };
+  EXPECT_TRUE(first(EncodeFrame(SmallFrame(), 0)[0]).ok());
+  const absl::Status large = first(EncodeFrame(KilobyteFrame(), 0)[0]);
+  EXPECT_EQ(large.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(large.message().find("at most 500"), std::string::npos) << large;
+  // One that only announces much.
+  Message announcing = EncodeFrame(SmallFrame(), 0)[0];
+  announcing.set_payload_bytes(1000);
+  EXPECT_EQ(first(announcing).code(), absl::StatusCode::kInvalidArgument);
+  Hello hello;
+  hello.name = std::string(1000, 'x');
+  EXPECT_EQ(first(EncodeFrame({hello, {}}, 0)[0]).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace apollo
