@@ -3,7 +3,6 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "common/check.h"
@@ -34,21 +33,7 @@ ExpertStage::ExpertStage(const ModelConfig& config, std::set<int> experts,
 std::int64_t ExpertStage::WeightBytes(const ModelConfig& config,
                                       const WeightSource& source,
                                       const std::set<int>& experts) {
-  return SourceBytes(source, [&](const std::string& name) {
-    if (name == "model.embed_tokens.weight") return config.tie_word_embeddings;
-    if (name == "model.norm.weight") return true;
-    if (name == "lm_head.weight") return !config.tie_word_embeddings;
-    constexpr char kLayers[] = "model.layers.";
-    if (name.rfind(kLayers, 0) != 0 ||
-        std::atoi(name.c_str() + sizeof(kLayers) - 1) < config.boundary) {
-      return false;
-    }
-    constexpr char kExperts[] = ".mlp.experts.";
-    const std::size_t at = name.find(kExperts);
-    return at == std::string::npos ||
-           experts.contains(
-               std::atoi(name.c_str() + at + sizeof(kExperts) - 1));
-  });
+  return SourceBytes(source, ExpertStageTensors(config, experts));
 }
 
 absl::StatusOr<std::unique_ptr<ExpertStage>> ExpertStage::Load(

@@ -1,7 +1,5 @@
 #include "engine/weights.h"
 
-#include <absl/strings/str_cat.h>
-
 #include <utility>
 
 #include "common/check.h"
@@ -23,92 +21,81 @@ void WeightLoader::Report(const std::string& name) {
   if (progress_) progress_(done_, total_);
 }
 
-absl::StatusOr<PackedMatrix> WeightLoader::Stack(
-    const std::vector<std::string>& names) {
+absl::StatusOr<PackedMatrix> WeightLoader::Matrix(
+    std::span<const TensorInfo> tensors, WeightKind kind) {
+  const std::vector<std::string> names = NamesOf(tensors, kind);
   ASSIGN_OR_RETURN(PackedMatrix matrix, source_.Matrix(names, pool_));
   for (const std::string& name : names) Report(name);
   return matrix;
 }
 
 absl::StatusOr<std::vector<float>> WeightLoader::Vector(
-    const std::string& name) {
-  ASSIGN_OR_RETURN(std::vector<float> values, source_.Vector(name));
-  Report(name);
+    std::span<const TensorInfo> tensors, WeightKind kind) {
+  std::vector<float> values;
+  for (const std::string& name : NamesOf(tensors, kind)) {
+    ASSIGN_OR_RETURN(const std::vector<float> part, source_.Vector(name));
+    values.insert(values.end(), part.begin(), part.end());
+    Report(name);
+  }
   return values;
 }
 
-absl::StatusOr<AttentionWeights> WeightLoader::Attention(
-    const std::string& layer) {
+absl::StatusOr<AttentionWeights> WeightLoader::Attention(int layer) {
+  const std::vector<TensorInfo> tensors = AttentionTensors(config_, layer);
   AttentionWeights w;
-  const std::string prefix = layer + "self_attn.";
-  ASSIGN_OR_RETURN(w.norm, Vector(layer + "input_layernorm.weight"));
-  ASSIGN_OR_RETURN(w.qkv,
-                   Stack({prefix + "q_proj.weight", prefix + "k_proj.weight",
-                          prefix + "v_proj.weight"}));
-  if (config_.attention_bias) {
-    for (const char* name : {"q_proj.bias", "k_proj.bias", "v_proj.bias"}) {
-      ASSIGN_OR_RETURN(const std::vector<float> part, Vector(prefix + name));
-      w.qkv_bias.insert(w.qkv_bias.end(), part.begin(), part.end());
-    }
-  }
-  ASSIGN_OR_RETURN(w.output, Stack({prefix + "o_proj.weight"}));
-  ASSIGN_OR_RETURN(w.mlp_norm,
-                   Vector(layer + "post_attention_layernorm.weight"));
+  ASSIGN_OR_RETURN(w.norm, Vector(tensors, WeightKind::kAttentionNorm));
+  ASSIGN_OR_RETURN(w.qkv, Matrix(tensors, WeightKind::kQkv));
+  ASSIGN_OR_RETURN(w.qkv_bias, Vector(tensors, WeightKind::kQkvBias));
+  ASSIGN_OR_RETURN(w.output, Matrix(tensors, WeightKind::kAttentionOutput));
+  ASSIGN_OR_RETURN(w.mlp_norm, Vector(tensors, WeightKind::kMlpNorm));
   return w;
 }
 
-absl::StatusOr<MlpWeights> WeightLoader::Mlp(const std::string& prefix) {
+absl::StatusOr<MlpWeights> WeightLoader::Mlp(int layer, int expert) {
+  const std::vector<TensorInfo> tensors = MlpTensors(config_, layer, expert);
   MlpWeights w;
-  ASSIGN_OR_RETURN(w.gate_up, Stack({prefix + "gate_proj.weight",
-                                     prefix + "up_proj.weight"}));
-  ASSIGN_OR_RETURN(w.down, Stack({prefix + "down_proj.weight"}));
+  ASSIGN_OR_RETURN(w.gate_up, Matrix(tensors, WeightKind::kGateUp));
+  ASSIGN_OR_RETURN(w.down, Matrix(tensors, WeightKind::kDown));
   return w;
 }
 
 absl::StatusOr<DenseLayerWeights> WeightLoader::DenseLayer(int layer) {
   APOLLO_CHECK(!config_.IsSparse(layer));
-  const std::string prefix = absl::StrCat("model.layers.", layer, ".");
   DenseLayerWeights w;
-  ASSIGN_OR_RETURN(w.attention, Attention(prefix));
-  ASSIGN_OR_RETURN(w.mlp, Mlp(prefix + "mlp."));
+  ASSIGN_OR_RETURN(w.attention, Attention(layer));
+  ASSIGN_OR_RETURN(w.mlp, Mlp(layer, kNoExpert));
   return w;
 }
 
 absl::StatusOr<SparseLayerWeights> WeightLoader::SparseLayer(
     int layer, const std::set<int>& experts) {
   APOLLO_CHECK(config_.IsSparse(layer));
-  const std::string prefix = absl::StrCat("model.layers.", layer, ".");
+  const std::vector<TensorInfo> router = RouterTensors(config_, layer);
   SparseLayerWeights w;
-  ASSIGN_OR_RETURN(w.attention, Attention(prefix));
-  ASSIGN_OR_RETURN(w.gate, Vector(prefix + "mlp.gate.weight"));
+  ASSIGN_OR_RETURN(w.attention, Attention(layer));
+  ASSIGN_OR_RETURN(w.gate, Vector(router, WeightKind::kGate));
   for (const int e : experts) {
-    ASSIGN_OR_RETURN(w.experts[e],
-                     Mlp(absl::StrCat(prefix, "mlp.experts.", e, ".")));
+    ASSIGN_OR_RETURN(w.experts[e], Mlp(layer, e));
   }
   if (config_.shared_expert) {
-    ASSIGN_OR_RETURN(w.shared, Mlp(prefix + "mlp.shared_expert."));
-    ASSIGN_OR_RETURN(w.shared_gate,
-                     Vector(prefix + "mlp.shared_expert_gate.weight"));
+    ASSIGN_OR_RETURN(w.shared, Mlp(layer, kTheSharedExpert));
+    ASSIGN_OR_RETURN(w.shared_gate, Vector(router, WeightKind::kSharedGate));
   }
   return w;
 }
 
 absl::StatusOr<HeadWeights> WeightLoader::Head() {
+  const std::vector<TensorInfo> tensors = HeadTensors(config_);
   HeadWeights w;
-  ASSIGN_OR_RETURN(w.norm, Vector("model.norm.weight"));
-  ASSIGN_OR_RETURN(
-      w.output, Stack({config_.tie_word_embeddings ? "model.embed_tokens.weight"
-                                                   : "lm_head.weight"}));
+  ASSIGN_OR_RETURN(w.norm, Vector(tensors, WeightKind::kFinalNorm));
+  ASSIGN_OR_RETURN(w.output, Matrix(tensors, WeightKind::kHead));
   return w;
 }
 
-std::int64_t SourceBytes(
-    const WeightSource& source,
-    const std::function<bool(const std::string&)>& wanted) {
+std::int64_t SourceBytes(const WeightSource& source,
+                         std::span<const TensorInfo> tensors) {
   std::int64_t bytes = 0;
-  for (const std::string& name : source.names()) {
-    if (wanted(name)) bytes += source.Bytes(name);
-  }
+  for (const TensorInfo& tensor : tensors) bytes += source.Bytes(tensor.name);
   return bytes;
 }
 

@@ -3,15 +3,17 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <set>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "common/thread_pool.h"
 #include "kernels/packed_matrix.h"
 #include "model/config/model_config.h"
 #include "model/weights/load_progress.h"
+#include "model/weights/tensor_registry.h"
 #include "model/weights/weight_source.h"
 
 namespace apollo {
@@ -63,10 +65,13 @@ class WeightLoader {
   absl::StatusOr<HeadWeights> Head();
 
  private:
-  absl::StatusOr<AttentionWeights> Attention(const std::string& layer);
-  absl::StatusOr<MlpWeights> Mlp(const std::string& prefix);
-  absl::StatusOr<PackedMatrix> Stack(const std::vector<std::string>& names);
-  absl::StatusOr<std::vector<float>> Vector(const std::string& name);
+  absl::StatusOr<AttentionWeights> Attention(int layer);
+  absl::StatusOr<MlpWeights> Mlp(int layer, int expert);
+  // The weight that the tensors of this kind are, one after the other.
+  absl::StatusOr<PackedMatrix> Matrix(std::span<const TensorInfo> tensors,
+                                      WeightKind kind);
+  absl::StatusOr<std::vector<float>> Vector(std::span<const TensorInfo> tensors,
+                                            WeightKind kind);
   void Report(const std::string& name);
 
   const ModelConfig& config_;
@@ -77,8 +82,8 @@ class WeightLoader {
   std::int64_t done_ = 0;
 };
 
-// Bytes in the source of the tensors whose names `wanted` accepts.
+// Bytes of the tensors in the source.
 std::int64_t SourceBytes(const WeightSource& source,
-                         const std::function<bool(const std::string&)>& wanted);
+                         std::span<const TensorInfo> tensors);
 
 }  // namespace apollo

@@ -3,7 +3,6 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "common/check.h"
@@ -22,11 +21,12 @@ CpuDenseStage::CpuDenseStage(const ModelConfig& config,
 
 std::int64_t CpuDenseStage::WeightBytes(const ModelConfig& config,
                                         const WeightSource& source) {
-  return SourceBytes(source, [&config](const std::string& name) {
-    constexpr char kPrefix[] = "model.layers.";
-    return name.rfind(kPrefix, 0) == 0 &&
-           std::atoi(name.c_str() + sizeof(kPrefix) - 1) < config.boundary;
+  std::vector<TensorInfo> tensors = DenseStageTensors(config);
+  // Rows of the embedding are read as they are needed.
+  std::erase_if(tensors, [](const TensorInfo& tensor) {
+    return tensor.kind == WeightKind::kEmbedding;
   });
+  return SourceBytes(source, tensors);
 }
 
 absl::StatusOr<std::unique_ptr<CpuDenseStage>> CpuDenseStage::Load(

@@ -17,11 +17,10 @@
 #include "kernels/half.h"
 #include "kernels/quantize.h"
 #include "model/safetensors/convert.h"
+#include "model/weights/tensor_registry.h"
 
 namespace apollo {
 namespace {
-
-constexpr char kEmbedding[] = "model.embed_tokens.weight";
 
 bool AllWithin(std::span<const float> values, float most) {
   bool within = true;
@@ -63,20 +62,18 @@ absl::Status RowOutside(const TensorView& tensor, std::int64_t row,
 }  // namespace
 
 WeightFormat MatrixFormat(WeightFormat format, std::string_view tensor) {
-  const bool head = tensor == kEmbedding || tensor == "lm_head.weight";
-  return format == WeightFormat::kInt4 && head ? WeightFormat::kInt8 : format;
+  return format == WeightFormat::kInt4 && HasRowForEachToken(tensor)
+             ? WeightFormat::kInt8
+             : format;
 }
 
 absl::StatusOr<std::unique_ptr<CheckpointWeights>> CheckpointWeights::Create(
     std::unique_ptr<Checkpoint> checkpoint,
     std::optional<WeightFormat> format) {
-  ASSIGN_OR_RETURN(const TensorView* embedding, checkpoint->Get(kEmbedding));
+  ASSIGN_OR_RETURN(const TensorView* embedding,
+                   checkpoint->Get(kEmbeddingTensor));
   return std::unique_ptr<CheckpointWeights>(
       new CheckpointWeights(std::move(checkpoint), format, *embedding));
-}
-
-std::vector<std::string> CheckpointWeights::names() const {
-  return checkpoint_->names();
 }
 
 std::int64_t CheckpointWeights::Bytes(std::string_view name) const {
@@ -162,8 +159,8 @@ absl::StatusOr<std::vector<float>> CheckpointWeights::Vector(
 absl::Status CheckpointWeights::CheckEmbedding(ThreadPool& pool) const {
   const std::int64_t rows = embedding_.shape[0];
   const auto size = static_cast<std::size_t>(embedding_.shape[1]);
-  const float most =
-      LargestWeight(FormatOf(kEmbedding, embedding_.dtype == DType::kBF16));
+  const float most = LargestWeight(
+      FormatOf(kEmbeddingTensor, embedding_.dtype == DType::kBF16));
   std::atomic<std::int64_t> outside = rows;
   pool.ParallelFor(rows, 64, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> row(size);
@@ -181,7 +178,7 @@ void CheckpointWeights::Embedding(std::int32_t token, float* row) const {
   APOLLO_CHECK(RowsToFloat32(embedding_, token, 1, row).ok());
   if (!format_) return;
   const int size = static_cast<int>(embedding_.shape[1]);
-  const WeightFormat format = MatrixFormat(*format_, kEmbedding);
+  const WeightFormat format = MatrixFormat(*format_, kEmbeddingTensor);
   if (IsQuantized(format)) {
     RoundRow(row, size, format);
   } else if (format == WeightFormat::kBF16) {

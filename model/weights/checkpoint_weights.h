@@ -32,7 +32,6 @@ class CheckpointWeights final : public WeightSource {
   absl::StatusOr<MatrixShape> Shape(
       const std::vector<std::string>& names) const;
 
-  std::vector<std::string> names() const override;
   std::int64_t Bytes(std::string_view name) const override;
   absl::StatusOr<PackedMatrix> Matrix(const std::vector<std::string>& names,
                                       ThreadPool& pool) const override;

@@ -7,9 +7,10 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "model/weights/check_tensors.h"
 #include "model/weights/checkpoint_weights.h"
+#include "model/weights/model_hash.h"
 #include "model/weights/packed_weights.h"
-#include "model/weights/tensor_table.h"
 #include "model/weights/weight_names.h"
 
 namespace apollo {

@@ -16,13 +16,12 @@
 #include "common/strings.h"
 #include "model/weights/checkpoint_weights.h"
 #include "model/weights/packed_format.h"
-#include "model/weights/tensor_table.h"
+#include "model/weights/tensor_registry.h"
 #include "model/weights/weight_names.h"
 
 namespace apollo {
 namespace {
 
-constexpr char kEmbedding[] = "model.embed_tokens.weight";
 // More numbers than any matrix has; far from where sizes overflow.
 constexpr std::int64_t kMostNumbers = std::int64_t{1} << 40;
 
@@ -67,7 +66,7 @@ absl::StatusOr<std::unique_ptr<PackedWeights>> PackedWeights::Open(
     RETURN_IF_ERROR(weights->AddEntry(tensor));
   }
   RETURN_IF_ERROR(weights->CheckAgainst(config));
-  const Entry* embedding = weights->Find(kEmbedding);
+  const Entry* embedding = weights->Find(kEmbeddingTensor);
   weights->embedding_ = PackedMatrix::View(
       static_cast<int>(embedding->rows), static_cast<int>(embedding->columns),
       *embedding->format, embedding->data->data.data());
@@ -172,8 +171,8 @@ absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
   }
   // The shared expert is as wide as it says, the same in all its matrices.
   std::int64_t shared_width = 0;
-  const std::vector<ExpectedTensor> expected = ExpectedTensors(config);
-  for (const ExpectedTensor& tensor : expected) {
+  const std::vector<TensorInfo> expected = AllTensors(config);
+  for (const TensorInfo& tensor : expected) {
     const Entry* entry = Find(tensor.name);
     if (entry == nullptr) {
       return absl::NotFoundError(absl::StrCat(file_.path(), ": no tensor \"",
@@ -186,7 +185,7 @@ absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
   }
   // Rows that the config asks for, summed up for each entry.
   std::map<const Entry*, std::int64_t> rows;
-  for (const ExpectedTensor& tensor : expected) {
+  for (const TensorInfo& tensor : expected) {
     const Entry* entry = Find(tensor.name);
     const auto size = [&](std::size_t d) {
       return tensor.shape[d] == 0 ? shared_width : tensor.shape[d];
@@ -205,7 +204,7 @@ absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
       return Lie(*entry->data, "another number of rows than the config's");
     }
   }
-  const Entry& embedding = *Find(kEmbedding);
+  const Entry& embedding = *Find(kEmbeddingTensor);
   if (!embedding.format.has_value()) {
     return Lie(*embedding.data, "an embedding that is no matrix");
   }
@@ -218,12 +217,6 @@ absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
 const PackedWeights::Entry* PackedWeights::Find(std::string_view name) const {
   const auto it = entry_of_.find(name);
   return it == entry_of_.end() ? nullptr : &entries_[it->second];
-}
-
-std::vector<std::string> PackedWeights::names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, entry] : entry_of_) names.push_back(name);
-  return names;
 }
 
 std::int64_t PackedWeights::Bytes(std::string_view name) const {

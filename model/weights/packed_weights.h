@@ -33,7 +33,6 @@ class PackedWeights final : public WeightSource {
   // As --weights names it.
   const std::string& format() const { return format_; }
 
-  std::vector<std::string> names() const override;
   std::int64_t Bytes(std::string_view name) const override;
   absl::StatusOr<PackedMatrix> Matrix(const std::vector<std::string>& names,
                                       ThreadPool& pool) const override;

@@ -19,8 +19,6 @@ class WeightSource {
  public:
   virtual ~WeightSource() = default;
 
-  // Names of all tensors.
-  virtual std::vector<std::string> names() const = 0;
   // Bytes that the tensor takes in the source; 0 if there is none of the name.
   virtual std::int64_t Bytes(std::string_view name) const = 0;
 

@@ -9,7 +9,7 @@
 
 #include "model/config/model_config.h"
 #include "model/safetensors/writer.h"
-#include "model/weights/tensor_table.h"
+#include "model/weights/tensor_registry.h"
 #include "tests/e2e/cluster.h"
 
 namespace apollo {
@@ -44,25 +44,21 @@ std::pair<int, int> Dimensions(int token) {
 // from "!" to "~" first, and the space as the 221st.
 int TokenOf(char c) { return c == ' ' ? 220 : c - '!'; }
 
-std::vector<float> Values(const ExpectedTensor& tensor) {
+std::vector<float> Values(const TensorInfo& tensor) {
   std::int64_t size = 1;
   for (const std::int64_t n : tensor.shape) size *= n;
   const bool norm = tensor.name.find("norm") != std::string::npos;
   std::vector<float> values(size, norm ? 1.0f : 0.0f);
-  if (tensor.name == "model.embed_tokens.weight") {
+  if (tensor.kind == WeightKind::kEmbedding) {
     for (int token = 0; token < kByteTokens; ++token) {
       const auto [first, second] = Dimensions(token);
       values[token * kHidden + first] = 2;
       values[token * kHidden + second] = 1;
     }
   }
-  for (int layer = kKnownBoundary; layer < kKnownLayers; ++layer) {
-    if (tensor.name !=
-        "model.layers." + std::to_string(layer) + ".mlp.gate.weight") {
-      continue;
-    }
+  if (tensor.kind == WeightKind::kGate) {
     for (int e = 0; e < kKnownExperts; ++e) {
-      values[e * kHidden + (e + layer) % kKnownExperts] = 1;
+      values[e * kHidden + (e + tensor.layer) % kKnownExperts] = 1;
     }
   }
   return values;
@@ -77,13 +73,13 @@ void WriteKnownModel(const std::string& folder) {
   const auto config = LoadModelConfig(folder);
   ASSERT_TRUE(config.ok()) << config.status();
   std::vector<TensorSpec> specs;
-  const std::vector<ExpectedTensor> tensors = ExpectedTensors(*config);
-  for (const ExpectedTensor& tensor : tensors) {
+  const std::vector<TensorInfo> tensors = AllTensors(*config);
+  for (const TensorInfo& tensor : tensors) {
     specs.push_back({tensor.name, DType::kF32, tensor.shape});
   }
   auto writer = SafetensorsWriter::Create(folder + "/model.safetensors", specs);
   ASSERT_TRUE(writer.ok()) << writer.status();
-  for (const ExpectedTensor& tensor : tensors) {
+  for (const TensorInfo& tensor : tensors) {
     const absl::Status status =
         writer->AppendFloats(tensor.name, Values(tensor));
     ASSERT_TRUE(status.ok()) << status;

@@ -28,7 +28,7 @@
 #include "model/config/model_config.h"
 #include "model/safetensors/tensor_view.h"
 #include "model/safetensors/writer.h"
-#include "model/weights/tensor_table.h"
+#include "model/weights/tensor_registry.h"
 
 namespace apollo {
 namespace {
@@ -81,7 +81,7 @@ class PeakMemoryTest : public testing::TestWithParam<DType> {
     std::vector<TensorSpec> specs;
     const auto config = ParseModelConfig(kConfig, "kConfig");
     ASSERT_TRUE(config.ok()) << config.status();
-    for (const ExpectedTensor& tensor : ExpectedTensors(*config)) {
+    for (const TensorInfo& tensor : AllTensors(*config)) {
       specs.push_back({tensor.name, GetParam(), tensor.shape});
     }
     auto writer =

@@ -12,10 +12,10 @@
 
 #include "common/log.h"
 #include "common/status_macros.h"
-#include "engine/packed_writer.h"
 #include "model/weights/load_progress.h"
 #include "model/weights/open_model.h"
 #include "model/weights/packed_weights.h"
+#include "model/weights/packed_writer.h"
 #include "model/weights/weight_names.h"
 #include "serving/flag_checks.h"
 #include "tools/upcycle/output_directory.h"

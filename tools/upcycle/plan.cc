@@ -2,89 +2,58 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <cstddef>
 #include <utility>
 
 #include "common/status_macros.h"
+#include "model/config/model_config.h"
 #include "model/safetensors/tensor_view.h"
+#include "model/weights/tensor_registry.h"
 
 namespace apollo {
 namespace {
 
-class Planner {
- public:
-  Planner(const BaseConfig& base, const UpcycleOptions& options)
-      : base_(base), options_(options) {}
-
-  std::vector<PlannedTensor> Plan() {
-    const std::vector<std::int64_t> vocabulary = {base_.vocab_size,
-                                                  base_.hidden_size};
-    Copy("model.embed_tokens.weight", vocabulary);
-    for (layer_ = 0; layer_ < base_.num_layers; ++layer_) AddLayer();
-    layer_ = -1;
-    Copy("model.norm.weight", {base_.hidden_size});
-    if (!base_.tied_embeddings) Copy("lm_head.weight", vocabulary);
-    return std::move(plan_);
-  }
-
- private:
-  void AddLayer() {
-    const std::string prefix = absl::StrCat("model.layers.", layer_, ".");
-    const std::int64_t hidden = base_.hidden_size;
-    const std::int64_t kv_size = base_.num_kv_heads * base_.head_size();
-    Copy(prefix + "input_layernorm.weight", {hidden});
-    const std::string attention = prefix + "self_attn.";
-    for (const auto& [letter, size] :
-         {std::pair("q", hidden), {"k", kv_size}, {"v", kv_size}}) {
-      const std::string name = absl::StrCat(attention, letter, "_proj.");
-      Copy(name + "weight", {size, hidden});
-      if (base_.attention_bias) Copy(name + "bias", {size});
-    }
-    Copy(attention + "o_proj.weight", {hidden, hidden});
-    Copy(prefix + "post_attention_layernorm.weight", {hidden});
-    const std::string mlp = prefix + "mlp.";
-    if (layer_ < base_.num_layers - options_.sparse_layers) {
-      AddMlp(mlp, mlp);
-      return;
-    }
-    Add(mlp + "gate.weight", {options_.experts, hidden}, "");
-    for (std::int64_t expert = 0; expert < options_.experts; ++expert) {
-      AddMlp(absl::StrCat(mlp, "experts.", expert, "."), mlp);
-    }
-  }
-
-  void AddMlp(const std::string& prefix, const std::string& source) {
-    const std::vector<std::int64_t> wide = {base_.intermediate_size,
-                                            base_.hidden_size};
-    const std::vector<std::int64_t> narrow = {base_.hidden_size,
-                                              base_.intermediate_size};
-    for (const auto& [name, shape] : {std::pair("gate_proj.weight", wide),
-                                      {"up_proj.weight", wide},
-                                      {"down_proj.weight", narrow}}) {
-      Add(prefix + name, shape, source + name);
-    }
-  }
-
-  void Copy(const std::string& name, std::vector<std::int64_t> shape) {
-    Add(name, std::move(shape), name);
-  }
-
-  void Add(std::string name, std::vector<std::int64_t> shape,
-           std::string source) {
-    plan_.push_back(
-        {std::move(name), std::move(shape), std::move(source), layer_});
-  }
-
-  const BaseConfig& base_;
-  const UpcycleOptions& options_;
-  std::int64_t layer_ = -1;
-  std::vector<PlannedTensor> plan_;
-};
+// The sizes that tensors follow from; CheckBaseConfig and CheckOptions hold all
+// of them far below the largest int.
+ModelConfig SizesOf(const BaseConfig& base, const UpcycleOptions& options) {
+  ModelConfig sizes;
+  sizes.hidden_size = static_cast<int>(base.hidden_size);
+  sizes.num_layers = static_cast<int>(base.num_layers);
+  sizes.boundary = static_cast<int>(base.num_layers - options.sparse_layers);
+  sizes.intermediate_size = static_cast<int>(base.intermediate_size);
+  sizes.moe_intermediate_size = sizes.intermediate_size;
+  sizes.num_heads = static_cast<int>(base.num_heads);
+  sizes.num_kv_heads = static_cast<int>(base.num_kv_heads);
+  sizes.head_size = static_cast<int>(base.head_size());
+  sizes.num_experts = static_cast<int>(options.experts);
+  sizes.experts_per_token = static_cast<int>(options.top_k);
+  sizes.attention_bias = base.attention_bias;
+  sizes.tie_word_embeddings = base.tied_embeddings;
+  sizes.vocab_size = static_cast<int>(base.vocab_size);
+  return sizes;
+}
 
 }  // namespace
 
 std::vector<PlannedTensor> PlanTensors(const BaseConfig& base,
                                        const UpcycleOptions& options) {
-  return Planner(base, options).Plan();
+  const ModelConfig sizes = SizesOf(base, options);
+  ModelConfig dense = sizes;
+  dense.boundary = dense.num_layers;
+  std::vector<PlannedTensor> plan;
+  std::size_t part =
+      0;  // Of an expert; all have the dense MLP's, in its order.
+  for (TensorInfo& tensor : AllTensors(sizes)) {
+    std::string source = tensor.name;
+    if (tensor.kind == WeightKind::kGate) source.clear();
+    if (tensor.expert != kNoExpert) {
+      const auto mlp = MlpTensors(dense, tensor.layer, kNoExpert);
+      source = mlp[part++ % mlp.size()].name;
+    }
+    plan.push_back({std::move(tensor.name), std::move(tensor.shape),
+                    std::move(source), tensor.layer});
+  }
+  return plan;
 }
 
 absl::Status CheckSources(const DenseBase& base,

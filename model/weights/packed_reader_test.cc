@@ -19,11 +19,11 @@
 
 #include "common/sha256.h"
 #include "common/thread_pool.h"
-#include "engine/packed_writer.h"
 #include "model/safetensors/reader.h"
 #include "model/safetensors/writer.h"
 #include "model/weights/open_model.h"
 #include "model/weights/packed_weights.h"
+#include "model/weights/packed_writer.h"
 
 namespace apollo {
 namespace {

@@ -1,5 +1,7 @@
 // Weights that no worker can serve are refused when they are loaded, by name.
 
+#include "model/weights/checkpoint_weights.h"
+
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
@@ -13,12 +15,10 @@
 #include <vector>
 
 #include "common/thread_pool.h"
-#include "engine/cpu/cpu_dense_stage.h"
-#include "engine/expert_stage.h"
-#include "engine/packed_writer.h"
-#include "model/config/expert_list.h"
 #include "model/safetensors/reader.h"
 #include "model/weights/open_model.h"
+#include "model/weights/packed_writer.h"
+#include "model/weights/test_weights.h"
 
 namespace apollo {
 namespace {
@@ -68,16 +68,7 @@ absl::Status Load(const std::string& directory,
                   std::optional<WeightFormat> format) {
   const auto model = OpenModelDirectory(directory, format);
   if (!model.ok()) return model.status();
-  ThreadPool pool(2);
-  const CacheOptions cache = {1 << 20};
-  absl::Status status =
-      CpuDenseStage::Load(model->config, *model->weights, cache, pool, nullptr)
-          .status();
-  if (!status.ok()) return status;
-  return ExpertStage::Load(model->config, *model->weights,
-                           *ParseExperts("all", model->config.num_experts),
-                           cache, pool, nullptr)
-      .status();
+  return ReadWeights(*model).status();
 }
 
 void ExpectRefused(const absl::Status& status,
@@ -129,17 +120,14 @@ TEST(CheckpointWeightsTest, NumbersThatAreNotFiniteAreRefusedByTensor) {
   }
 }
 
-TEST(CheckpointWeightsTest, ADenseWorkerChecksTheEmbeddingByItself) {
-  // It never makes a matrix of it.
+TEST(CheckpointWeightsTest, TheEmbeddingIsCheckedByItself) {
+  // A dense worker never makes a matrix of it.
   const std::string directory =
-      Spoiled("published", "model.safetensors", "model.embed_tokens.weight", 5,
-              kBf16NaN);
+      Spoiled("published", "model.safetensors", kEmbeddingTensor, 5, kBf16NaN);
   const auto model = OpenModelDirectory(directory);
   ASSERT_TRUE(model.ok()) << model.status();
   ThreadPool pool(1);
-  ExpectRefused(CpuDenseStage::Load(model->config, *model->weights, {1 << 20},
-                                    pool, nullptr)
-                    .status(),
+  ExpectRefused(model->weights->CheckEmbedding(pool),
                 {"\"model.embed_tokens.weight\": row 0 holds nan"});
 }
 
