@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "engine/kv_cache.h"
-#include "kernels/packed_matrix.h"
+#include "kernels/weight_format.h"
 
 namespace apollo {
 

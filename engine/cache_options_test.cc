@@ -31,9 +31,9 @@ TEST(CacheOptionsTest, CacheOptionsNameTheFlagThatIsWrong) {
   EXPECT_EQ(type_of("f16", std::nullopt), CacheType::kF16);
   EXPECT_EQ(type_of("auto", std::nullopt), CacheType::kFloat32);
   EXPECT_EQ(type_of("auto", WeightFormat::kF32), CacheType::kFloat32);
-  for (const WeightFormat rounded :
-       {WeightFormat::kBF16, WeightFormat::kInt8, WeightFormat::kInt4}) {
-    EXPECT_EQ(type_of("auto", rounded), CacheType::kF16);
+  for (const WeightFormatInfo& rounded : kWeightFormats) {
+    if (rounded.format == WeightFormat::kF32) continue;
+    EXPECT_EQ(type_of("auto", rounded.format), CacheType::kF16);
   }
   EXPECT_EQ(ParseCacheOptions(2, "float32", std::nullopt)->bytes, 2 << 20);
   for (const char* wrong : {"", "fp16", "BF16"}) {

@@ -168,10 +168,14 @@ void MatMulPanels(const float* x, int rows, int x_stride, const PackedMatrix& w,
                   int end) {
   const Problem p = {x,    x_stride, w.inputs(), w.outputs(),
                      bias, out,      out_stride};
-  if (w.format() == WeightFormat::kF32) {
-    Panels(p, w.f32(), rows, begin, end);
-  } else {
-    Panels(p, w.bf16(), rows, begin, end);
+  switch (w.format()) {
+    case WeightFormat::kF32:
+      return Panels(p, w.f32(), rows, begin, end);
+    case WeightFormat::kBF16:
+      return Panels(p, w.bf16(), rows, begin, end);
+    case WeightFormat::kInt8:
+    case WeightFormat::kInt4:
+      NoSuchFormat();
   }
 }
 
@@ -191,16 +195,30 @@ struct QuantizedKernel {
   int tile;  // Rows.
 };
 
+template <bool kInt8>
 QuantizedKernel KernelOf(CpuLevel level) {
-  if (level >= CpuLevel::kAvx512Vnni) return {QuantizedPanelsVnni, 6};
-  if (level >= CpuLevel::kAvx2) return {QuantizedPanelsAvx2, 4};
-  return {QuantizedPanelsGeneric, 4};
+  if (level >= CpuLevel::kAvx512Vnni) return {QuantizedPanelsVnni<kInt8>, 6};
+  if (level >= CpuLevel::kAvx2) return {QuantizedPanelsAvx2<kInt8>, 4};
+  return {QuantizedPanelsGeneric<kInt8>, 4};
+}
+
+QuantizedKernel KernelOf(WeightFormat format, CpuLevel level) {
+  switch (format) {
+    case WeightFormat::kInt8:
+      return KernelOf<true>(level);
+    case WeightFormat::kInt4:
+      return KernelOf<false>(level);
+    case WeightFormat::kF32:
+    case WeightFormat::kBF16:
+      break;
+  }
+  NoSuchFormat();
 }
 
 void MatMulQuantized(const float* x, int rows, int x_stride,
                      const PackedMatrix& w, const float* bias, float* out,
                      int out_stride, ThreadPool& pool) {
-  const QuantizedKernel kernel = KernelOf(CurrentCpuLevel());
+  const QuantizedKernel kernel = KernelOf(w.format(), CurrentCpuLevel());
   // Kept by the calling thread, so that no step asks for memory.
   static thread_local QuantizedRows quantized;
   quantized.Quantize(x, rows, w.inputs(), x_stride, kernel.tile, pool);

@@ -43,43 +43,62 @@ std::uint16_t GetF16(const std::uint8_t* at) {
   return bits;
 }
 
+// The output's number among a block's scales or minima, which begin at `first`.
+template <typename Byte>
+Byte* FieldAt(Byte* block, int first, int output) {
+  return block + first + output % kWide * 2;
+}
+
 void PutGroup(const WeightGroup& group, int output, WeightFormat format,
               std::uint8_t* block) {
-  if (format == WeightFormat::kInt8) {
-    for (int i = 0; i < kGroup; ++i) {
-      block[QuadOffset(i / 4, output) + i % 4] =
-          static_cast<std::uint8_t>(group.w[i] + 128);
-    }
-    PutF16(block + kInt8Scales + output % kWide * 2, group.scale);
-    return;
+  switch (format) {
+    case WeightFormat::kInt8:
+      for (int i = 0; i < kGroup; ++i) {
+        block[QuadOffset(i / 4, output) + i % 4] =
+            static_cast<std::uint8_t>(group.w[i] + 128);
+      }
+      PutF16(FieldAt(block, kInt8Scales, output), group.scale);
+      return;
+    case WeightFormat::kInt4:
+      for (int i = 0; i < kGroup / 2; ++i) {
+        block[QuadOffset(i / 4, output) + i % 4] =
+            static_cast<std::uint8_t>(group.w[i] | group.w[i + 16] << 4);
+      }
+      PutF16(FieldAt(block, kInt4Scales, output), group.scale);
+      PutF16(FieldAt(block, kInt4Minima, output), group.minimum);
+      return;
+    case WeightFormat::kF32:
+    case WeightFormat::kBF16:
+      break;
   }
-  for (int i = 0; i < kGroup / 2; ++i) {
-    block[QuadOffset(i / 4, output) + i % 4] =
-        static_cast<std::uint8_t>(group.w[i] | group.w[i + 16] << 4);
-  }
-  PutF16(block + kInt4Scales + output % kWide * 2, group.scale);
-  PutF16(block + kInt4Minima + output % kWide * 2, group.minimum);
+  NoSuchFormat();
 }
 
 WeightGroup GetGroup(const std::uint8_t* block, int output,
                      WeightFormat format) {
   WeightGroup group;
-  if (format == WeightFormat::kInt8) {
-    for (int i = 0; i < kGroup; ++i) {
-      group.w[i] = static_cast<std::int8_t>(
-          block[QuadOffset(i / 4, output) + i % 4] - 128);
-    }
-    group.scale = GetF16(block + kInt8Scales + output % kWide * 2);
-    return group;
+  switch (format) {
+    case WeightFormat::kInt8:
+      for (int i = 0; i < kGroup; ++i) {
+        group.w[i] = static_cast<std::int8_t>(
+            block[QuadOffset(i / 4, output) + i % 4] - 128);
+      }
+      group.scale = GetF16(FieldAt(block, kInt8Scales, output));
+      return group;
+    case WeightFormat::kInt4:
+      for (int i = 0; i < kGroup / 2; ++i) {
+        const std::uint8_t two = block[QuadOffset(i / 4, output) + i % 4];
+        group.w[i] = static_cast<std::int8_t>(two & 15);
+        group.w[i + 16] = static_cast<std::int8_t>(two >> 4);
+      }
+      group.scale = GetF16(FieldAt(block, kInt4Scales, output));
+      group.minimum = GetF16(FieldAt(block, kInt4Minima, output));
+      return group;
+    case WeightFormat::kF32:
+    case WeightFormat::kBF16:
+      break;
   }
-  for (int i = 0; i < kGroup / 2; ++i) {
-    const std::uint8_t two = block[QuadOffset(i / 4, output) + i % 4];
-    group.w[i] = static_cast<std::int8_t>(two & 15);
-    group.w[i + 16] = static_cast<std::int8_t>(two >> 4);
-  }
-  group.scale = GetF16(block + kInt4Scales + output % kWide * 2);
-  group.minimum = GetF16(block + kInt4Minima + output % kWide * 2);
-  return group;
+  NoSuchFormat();
 }
 
 }  // namespace
@@ -93,9 +112,10 @@ std::size_t PackedMatrix::Bytes(int outputs, int inputs, WeightFormat format) {
              sizeof(std::uint16_t);
     case WeightFormat::kInt8:
     case WeightFormat::kInt4:
-      break;
+      return RoundUp(outputs, kWide) * RoundUp(inputs, kGroup) *
+             BlockBytes(format);
   }
-  return RoundUp(outputs, kWide) * RoundUp(inputs, kGroup) * BlockBytes(format);
+  NoSuchFormat();
 }
 
 PackedMatrix::PackedMatrix(int outputs, int inputs, WeightFormat format)

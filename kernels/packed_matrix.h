@@ -4,20 +4,9 @@
 #include <cstdint>
 
 #include "common/aligned_buffer.h"
+#include "kernels/weight_format.h"
 
 namespace apollo {
-
-// How the numbers of a weight matrix are stored. kInt8 and kInt4: whole numbers
-// in groups of 32 inputs of one output, with a scale, and in int4 a minimum, of
-// each group in f16 (docs/kernels.md).
-enum class WeightFormat { kF32, kBF16, kInt8, kInt4 };
-
-// Inputs of a group of kInt8 and kInt4.
-inline constexpr int kGroup = 32;
-
-inline bool IsQuantized(WeightFormat format) {
-  return format == WeightFormat::kInt8 || format == WeightFormat::kInt4;
-}
 
 // A weight matrix W [outputs, inputs], stored for MatMul in panels of
 // neighbouring outputs. What a panel lacks of outputs or a group of inputs is

@@ -28,14 +28,22 @@ WeightGroup QuantizeGroup(const float* x, int count, WeightFormat format) {
     low = std::min(low, x[i]);
     high = std::max(high, x[i]);
   }
-  const bool int8 = format == WeightFormat::kInt8;
-  float minimum = 0, range;
-  if (int8) {
-    range = std::max(-low, high) / 127.0f;
-  } else {
-    group.minimum = F16BitsAtMost(low);
-    minimum = F32FromF16Bits(group.minimum);
-    range = (high - minimum) / 15.0f;
+  float minimum = 0, range = 0, least = 0, most = 0;
+  switch (format) {
+    case WeightFormat::kInt8:
+      range = std::max(-low, high) / 127.0f;
+      least = -127.0f;
+      most = 127.0f;
+      break;
+    case WeightFormat::kInt4:
+      group.minimum = F16BitsAtMost(low);
+      minimum = F32FromF16Bits(group.minimum);
+      range = (high - minimum) / 15.0f;
+      most = 15.0f;
+      break;
+    case WeightFormat::kF32:
+    case WeightFormat::kBF16:
+      NoSuchFormat();
   }
   group.scale = F16BitsFromZero(range * kLess);
   const float scale = F32FromF16Bits(group.scale);
@@ -47,8 +55,7 @@ WeightGroup QuantizeGroup(const float* x, int count, WeightFormat format) {
   for (int i = 0; i < kGroup; ++i) {
     const float value = i < count ? x[i] : 0.0f;
     const float w = ToNearest((value - minimum) / scale);
-    group.w[i] = static_cast<std::int8_t>(int8 ? std::clamp(w, -127.0f, 127.0f)
-                                               : std::clamp(w, 0.0f, 15.0f));
+    group.w[i] = static_cast<std::int8_t>(std::clamp(w, least, most));
   }
   return group;
 }
@@ -63,20 +70,39 @@ float LargestWeight(WeightFormat format) {
     case WeightFormat::kInt8:
       return 127 * kLargestF16;
     case WeightFormat::kInt4:
-      break;
+      return kLargestF16;
   }
-  return kLargestF16;
+  NoSuchFormat();
 }
 
 float Dequantize(const WeightGroup& group, int i, WeightFormat format) {
   const float product =
       static_cast<float>(group.w[i]) * F32FromF16Bits(group.scale);
-  return format == WeightFormat::kInt8
-             ? product
-             : product + F32FromF16Bits(group.minimum);
+  switch (format) {
+    case WeightFormat::kInt8:
+      return product;
+    case WeightFormat::kInt4:
+      return product + F32FromF16Bits(group.minimum);
+    case WeightFormat::kF32:
+    case WeightFormat::kBF16:
+      break;
+  }
+  NoSuchFormat();
 }
 
 void RoundRow(float* row, int size, WeightFormat format) {
+  switch (format) {
+    case WeightFormat::kF32:
+      return;
+    case WeightFormat::kBF16:
+      for (int i = 0; i < size; ++i) {
+        row[i] = F32FromBf16Bits(Bf16BitsFromF32(row[i]));
+      }
+      return;
+    case WeightFormat::kInt8:
+    case WeightFormat::kInt4:
+      break;
+  }
   for (int first = 0; first < size; first += kGroup) {
     const int count = std::min(kGroup, size - first);
     const WeightGroup group = QuantizeGroup(row + first, count, format);

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "kernels/packed_matrix.h"
+#include "kernels/weight_format.h"
 
 namespace apollo {
 
@@ -14,8 +15,10 @@ inline constexpr int kInt4Minima = kInt4Scales + 32 * 2;
 inline constexpr int kInt4Block = kInt4Minima + 32 * 2;
 
 inline constexpr int BlockBytes(WeightFormat format) {
-  return format == WeightFormat::kInt8 ? kInt8Block : kInt4Block;
+  return PackedMatrix::kQuantizedPanel * InfoOf(format).group_bytes;
 }
+static_assert(BlockBytes(WeightFormat::kInt8) == kInt8Block);
+static_assert(BlockBytes(WeightFormat::kInt4) == kInt4Block);
 
 // One group of one output.
 struct WeightGroup {
@@ -45,7 +48,8 @@ float LargestWeight(WeightFormat format);
 // Number `i` of the group.
 float Dequantize(const WeightGroup& group, int i, WeightFormat format);
 
-// Rounds a row of `size` numbers to kInt8 or kInt4 and back, in place.
+// Rounds a row of `size` numbers to the format and back, in place: what GetRow
+// of a matrix gives after SetRows.
 void RoundRow(float* row, int size, WeightFormat format);
 
 }  // namespace apollo

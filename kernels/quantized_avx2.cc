@@ -236,27 +236,32 @@ void TileOf(int rows, const QuantizedProblem& p, const std::uint8_t* block,
 
 }  // namespace
 
+template <bool kInt8>
 void QuantizedPanelsAvx2(const QuantizedProblem& p, int begin, int end) {
-  const bool int8 = p.w.format() == WeightFormat::kInt8;
   const std::size_t panel_bytes =
       static_cast<std::size_t>(p.x.groups()) * BlockBytes(p.w.format());
   for (int panel = begin; panel < end; ++panel) {
     const std::uint8_t* block = p.w.data() + panel * panel_bytes;
     for (int tile = 0; tile < p.x.tiles(); ++tile) {
       const int rows = p.x.tile_rows(tile);
-      int8 ? TileOf<true>(rows, p, block, panel, tile)
-           : TileOf<false>(rows, p, block, panel, tile);
+      TileOf<kInt8>(rows, p, block, panel, tile);
     }
   }
 }
+
+template void QuantizedPanelsAvx2<true>(const QuantizedProblem&, int, int);
+template void QuantizedPanelsAvx2<false>(const QuantizedProblem&, int, int);
 
 }  // namespace apollo
 HWY_POP_ATTRIBUTES
 
 #else  // Never called: no such level.
 namespace apollo {
+template <bool kInt8>
 void QuantizedPanelsAvx2(const QuantizedProblem& p, int begin, int end) {
-  QuantizedPanelsGeneric(p, begin, end);
+  QuantizedPanelsGeneric<kInt8>(p, begin, end);
 }
+template void QuantizedPanelsAvx2<true>(const QuantizedProblem&, int, int);
+template void QuantizedPanelsAvx2<false>(const QuantizedProblem&, int, int);
 }  // namespace apollo
 #endif

@@ -37,8 +37,9 @@ int DotInt4(const std::uint8_t* quads, const std::int8_t* x) {
   return dot;
 }
 
-int NumberAt(const std::uint8_t* block, int o, int input, bool int8) {
-  if (int8) {
+template <bool kInt8>
+int NumberAt(const std::uint8_t* block, int o, int input) {
+  if (kInt8) {
     return block[(input / 4 * kPanel + o) * 4 + input % 4] - 128;
   }
   const int two = block[(input % 16 / 4 * kPanel + o) * 4 + input % 4];
@@ -46,10 +47,10 @@ int NumberAt(const std::uint8_t* block, int o, int input, bool int8) {
 }
 
 // Output `o` of a panel for row `r` of a tile.
+template <bool kInt8>
 float Output(const QuantizedProblem& p, const std::uint8_t* panel, int o,
              int tile, int r) {
   const std::uint8_t* block = panel;
-  const bool int8 = p.w.format() == WeightFormat::kInt8;
   const int tile_rows = p.x.tile_rows(tile);
   const int first = p.x.first_row(tile);
   const std::int8_t* x = p.x.numbers(first) + r * kGroup;
@@ -58,10 +59,10 @@ float Output(const QuantizedProblem& p, const std::uint8_t* panel, int o,
   float acc = 0;
   for (int g = 0; g < p.x.groups(); ++g) {
     const std::uint8_t* quads = block + o * 4;
-    const int dot = int8 ? DotInt8(quads, x) : DotInt4(quads, x);
-    const float w = F16At(block + (int8 ? kInt8Scales : kInt4Scales) + o * 2);
+    const int dot = kInt8 ? DotInt8(quads, x) : DotInt4(quads, x);
+    const float w = F16At(block + (kInt8 ? kInt8Scales : kInt4Scales) + o * 2);
     acc = std::fma(static_cast<float>(dot), w * *scale, acc);
-    if (!int8) acc = std::fma(F16At(block + kInt4Minima + o * 2), *sum, acc);
+    if (!kInt8) acc = std::fma(F16At(block + kInt4Minima + o * 2), *sum, acc);
     block += BlockBytes(p.w.format());
     x += tile_rows * kGroup;
     scale += tile_rows;
@@ -71,10 +72,10 @@ float Output(const QuantizedProblem& p, const std::uint8_t* panel, int o,
     if (outlier.row != r) continue;
     block = panel +
             static_cast<std::size_t>(outlier.group) * BlockBytes(p.w.format());
-    const float w = F16At(block + (int8 ? kInt8Scales : kInt4Scales) + o * 2);
-    acc = std::fma(static_cast<float>(NumberAt(block, o, outlier.input, int8)),
+    const float w = F16At(block + (kInt8 ? kInt8Scales : kInt4Scales) + o * 2);
+    acc = std::fma(static_cast<float>(NumberAt<kInt8>(block, o, outlier.input)),
                    w * outlier.x, acc);
-    if (!int8) {
+    if (!kInt8) {
       acc = std::fma(F16At(block + kInt4Minima + o * 2), outlier.x, acc);
     }
   }
@@ -83,6 +84,7 @@ float Output(const QuantizedProblem& p, const std::uint8_t* panel, int o,
 
 }  // namespace
 
+template <bool kInt8>
 void QuantizedPanelsGeneric(const QuantizedProblem& p, int begin, int end) {
   const std::size_t panel_bytes =
       static_cast<std::size_t>(p.x.groups()) * BlockBytes(p.w.format());
@@ -94,12 +96,15 @@ void QuantizedPanelsGeneric(const QuantizedProblem& p, int begin, int end) {
       for (int r = 0; r < p.x.tile_rows(tile); ++r) {
         float* out = p.out + (p.x.first_row(tile) + r) * p.out_stride + first;
         for (int o = 0; o < outputs; ++o) {
-          const float acc = Output(p, block, o, tile, r);
+          const float acc = Output<kInt8>(p, block, o, tile, r);
           out[o] = p.bias != nullptr ? acc + p.bias[first + o] : acc;
         }
       }
     }
   }
 }
+
+template void QuantizedPanelsGeneric<true>(const QuantizedProblem&, int, int);
+template void QuantizedPanelsGeneric<false>(const QuantizedProblem&, int, int);
 
 }  // namespace apollo

@@ -28,11 +28,15 @@ struct QuantizedProblem {
 using QuantizedPanels = void (*)(const QuantizedProblem& problem, int begin,
                                  int end);
 
+// Weights of kInt8, or of kInt4.
+template <bool kInt8>
 void QuantizedPanelsGeneric(const QuantizedProblem& problem, int begin,
                             int end);
 // Tiles of up to 4 rows.
+template <bool kInt8>
 void QuantizedPanelsAvx2(const QuantizedProblem& problem, int begin, int end);
 // Tiles of up to 6 rows.
+template <bool kInt8>
 void QuantizedPanelsVnni(const QuantizedProblem& problem, int begin, int end);
 
 }  // namespace apollo

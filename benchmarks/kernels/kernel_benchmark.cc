@@ -20,6 +20,7 @@
 #include "common/status_macros.h"
 #include "kernels/cpu_level.h"
 #include "kernels/matmul.h"
+#include "kernels/weight_format.h"
 #include "serving/flag_checks.h"
 
 ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
@@ -38,11 +39,6 @@ namespace apollo {
 namespace {
 
 constexpr int kRows[] = {8, 32, 512};
-constexpr std::pair<const char*, WeightFormat> kFormats[] = {
-    {"float32", WeightFormat::kF32},
-    {"bf16", WeightFormat::kBF16},
-    {"int8", WeightFormat::kInt8},
-    {"int4", WeightFormat::kInt4}};
 
 double Seconds() {
   timespec time;
@@ -134,13 +130,13 @@ absl::Status Run() {
     x[i] = static_cast<float>(i * 2654435761u % 2001) / 1000 - 1;
   }
   std::vector<float> out(512 * static_cast<std::size_t>(outputs));
-  for (const auto& [name, format] : kFormats) {
+  for (const WeightFormatInfo& info : kWeightFormats) {
     ASSIGN_OR_RETURN(const std::vector<PackedMatrix> matrices,
-                     Matrices(format, pool));
+                     Matrices(info.format, pool));
     for (const CpuLevel level : kCpuLevels) {
       if (level > BestCpuLevel()) break;
       UseCpuLevel(level);
-      std::printf("%-12s %-8s", CpuLevelName(level), name);
+      std::printf("%-12s %-8s", CpuLevelName(level), info.name);
       const double all = Time([&] {
         for (const PackedMatrix& w : matrices) {
           MatMul(x.data(), 1, inputs, w, nullptr, out.data(), outputs, pool);

@@ -50,14 +50,13 @@ ABSL_FLAG(std::int64_t, cache_megabytes, 1024,
           "to as much again.");
 ABSL_FLAG(std::string, cache_dtype, "auto",
           "Keys and values in the cache: float32, f16, bf16, or auto: f16 with "
-          "--weights of bf16, int8 or int4, else float32.");
+          "--weights in fewer bits than float32, else float32.");
 ABSL_FLAG(bool, cache_prefault, false,
           "Take the cache's memory from the machine at the start, not as it is "
           "first used: steadier, and sure to be there.");
-ABSL_FLAG(
-    std::string, weights, "auto",
-    "Weights in memory: auto (as in the checkpoint), float32, bf16, int8 or "
-    "int4; the same in all workers of a cluster.");
+ABSL_FLAG(std::string, weights, "auto",
+          "Weights in memory: " + apollo::WeightsHelp() +
+              "; the same in all workers of a cluster.");
 ABSL_FLAG(
     int, mixed_token_budget, 16,
     "Most rows of prompts in one step while many more answers are being "

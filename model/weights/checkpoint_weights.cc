@@ -14,7 +14,6 @@
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
-#include "kernels/half.h"
 #include "kernels/quantize.h"
 #include "model/safetensors/convert.h"
 #include "model/weights/tensor_registry.h"
@@ -62,9 +61,7 @@ absl::Status RowOutside(const TensorView& tensor, std::int64_t row,
 }  // namespace
 
 WeightFormat MatrixFormat(WeightFormat format, std::string_view tensor) {
-  return format == WeightFormat::kInt4 && HasRowForEachToken(tensor)
-             ? WeightFormat::kInt8
-             : format;
+  return HasRowForEachToken(tensor) ? InfoOf(format).head : format;
 }
 
 absl::StatusOr<std::unique_ptr<CheckpointWeights>> CheckpointWeights::Create(
@@ -178,14 +175,7 @@ void CheckpointWeights::Embedding(std::int32_t token, float* row) const {
   APOLLO_CHECK(RowsToFloat32(embedding_, token, 1, row).ok());
   if (!format_) return;
   const int size = static_cast<int>(embedding_.shape[1]);
-  const WeightFormat format = MatrixFormat(*format_, kEmbeddingTensor);
-  if (IsQuantized(format)) {
-    RoundRow(row, size, format);
-  } else if (format == WeightFormat::kBF16) {
-    for (int i = 0; i < size; ++i) {
-      row[i] = F32FromBf16Bits(Bf16BitsFromF32(row[i]));
-    }
-  }
+  RoundRow(row, size, MatrixFormat(*format_, kEmbeddingTensor));
 }
 
 }  // namespace apollo

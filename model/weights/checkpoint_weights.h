@@ -58,8 +58,8 @@ class CheckpointWeights final : public WeightSource {
   const TensorView& embedding_;  // [vocab, hidden]
 };
 
-// The format of a matrix in a model that is served in `format`: kInt8 for the
-// embedding and the head of a kInt4 model, whose quality suffers most there.
+// The format of a matrix in a model that is served in `format`; the embedding
+// and the head may have one of their own (WeightFormatInfo::head).
 WeightFormat MatrixFormat(WeightFormat format, std::string_view tensor);
 
 }  // namespace apollo

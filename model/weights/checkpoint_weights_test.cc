@@ -28,10 +28,6 @@ namespace fs = std::filesystem;
 constexpr std::uint16_t kBf16NaN = 0x7fc0, kBf16Infinity = 0x7f80,
                         kBf16MinusInfinity = 0xff80;
 
-constexpr std::optional<WeightFormat> kFormats[] = {
-    std::nullopt, WeightFormat::kF32, WeightFormat::kBF16, WeightFormat::kInt8,
-    WeightFormat::kInt4};
-
 // A copy of a golden checkpoint in which one number is another one.
 template <typename Number>
 std::string Spoiled(const std::string& name, const std::string& file,
@@ -106,7 +102,7 @@ TEST(CheckpointWeightsTest, NumbersThatAreNotFiniteAreRefusedByTensor) {
            {"model.norm.weight", 7, kBf16NaN, "it holds nan"}}) {
     const std::string directory =
         Spoiled("published", file, c.tensor, c.at, c.number);
-    for (const std::optional<WeightFormat> format : kFormats) {
+    for (const std::optional<WeightFormat> format : AllFormats()) {
       ExpectRefused(Load(directory, format),
                     {file, absl::StrCat("\"", c.tensor, "\": ", c.says),
                      "must be a finite number"});

@@ -53,12 +53,7 @@ std::string Packed(const std::string& name,
 TEST(PackedWeightsTest, ServesWhatTheCheckpointServesToTheLastBit) {
   for (const char* name : {"published", "shared_expert_f16", "sharded_f32",
                            "all_sparse", "every_expert"}) {
-    for (const std::optional<WeightFormat> format :
-         {std::optional<WeightFormat>(),
-          {WeightFormat::kF32},
-          {WeightFormat::kBF16},
-          {WeightFormat::kInt8},
-          {WeightFormat::kInt4}}) {
+    for (const std::optional<WeightFormat> format : AllFormats()) {
       SCOPED_TRACE(std::string(name) + " " + WeightsName(format));
       const auto packed = OpenModelDirectory(Packed(name, format));
       ASSERT_TRUE(packed.ok()) << packed.status();

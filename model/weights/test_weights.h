@@ -3,16 +3,27 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/status_macros.h"
 #include "common/thread_pool.h"
+#include "kernels/weight_format.h"
 #include "model/weights/open_model.h"
 #include "model/weights/tensor_registry.h"
 #include "model/weights/weight_source.h"
 
 namespace apollo {
+
+// "auto" and every format.
+inline std::vector<std::optional<WeightFormat>> AllFormats() {
+  std::vector<std::optional<WeightFormat>> formats = {std::nullopt};
+  for (const WeightFormatInfo& info : kWeightFormats) {
+    formats.push_back(info.format);
+  }
+  return formats;
+}
 
 // Reads everything that both stages would, and returns its bytes as kernels get
 // them: matrices, vectors, then the embedding's rows.

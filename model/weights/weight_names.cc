@@ -2,36 +2,41 @@
 
 #include <absl/strings/str_cat.h>
 
-#include <utility>
+#include <iterator>
 
 #include "common/strings.h"
 
 namespace apollo {
 namespace {
 
-constexpr std::pair<const char*, std::optional<WeightFormat>> kNames[] = {
-    {"auto", std::nullopt},
-    {"float32", WeightFormat::kF32},
-    {"bf16", WeightFormat::kBF16},
-    {"int8", WeightFormat::kInt8},
-    {"int4", WeightFormat::kInt4}};
+constexpr char kAuto[] = "auto";
+
+// "auto", what is said of it, and the formats.
+std::string Names(const char* of_auto) {
+  std::string names = absl::StrCat(kAuto, of_auto);
+  for (const WeightFormatInfo& info : kWeightFormats) {
+    const bool last = &info == std::end(kWeightFormats) - 1;
+    absl::StrAppend(&names, last ? " or " : ", ", info.name);
+  }
+  return names;
+}
 
 }  // namespace
 
 const char* WeightsName(std::optional<WeightFormat> format) {
-  for (const auto& [name, named] : kNames) {
-    if (format == named) return name;
-  }
-  return "unknown";
+  return format ? InfoOf(*format).name : kAuto;
 }
+
+std::string WeightsHelp() { return Names(" (as in the checkpoint)"); }
 
 absl::StatusOr<std::optional<WeightFormat>> WeightsByName(
     std::string_view name) {
-  for (const auto& [known, format] : kNames) {
-    if (name == known) return format;
+  if (name == kAuto) return std::nullopt;
+  for (const WeightFormatInfo& info : kWeightFormats) {
+    if (name == info.name) return info.format;
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "\"", ToAbsl(name), "\"; it must be auto, float32, bf16, int8 or int4"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", ToAbsl(name), "\"; it must be ", Names("")));
 }
 
 absl::StatusOr<std::optional<WeightFormat>> ParseWeights(

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/weight_format.h"
 #include "tests/e2e/child_process.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
@@ -47,8 +48,15 @@ TEST_P(FormatsTest, OneProcessAndManyGiveTheSame) {
   many.StopAll();
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, FormatsTest,
-                         testing::Values("float32", "bf16", "int8", "int4"));
+std::vector<const char*> Names() {
+  std::vector<const char*> names;
+  for (const WeightFormatInfo& info : kWeightFormats) {
+    names.push_back(info.name);
+  }
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, FormatsTest, testing::ValuesIn(Names()));
 
 TEST(PackedTest, ServesTogetherWithWorkersThatConvert) {
   const TempFolder folder;

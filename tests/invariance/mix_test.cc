@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <random>
@@ -17,15 +18,14 @@
 #include "engine/cpu/cpu_dense_stage.h"
 #include "expert_worker/expert_core.h"
 #include "kernels/cpu_level.h"
+#include "kernels/weight_format.h"
 #include "model/weights/open_model.h"
 #include "model/weights/weight_names.h"
 
 namespace apollo {
 namespace {
 
-constexpr const char* kWeights[] = {"float32", "bf16", "int8", "int4"};
-
-// `weights`: one of kWeights.
+// `weights`: the name of a format.
 const OpenModel& Model(const std::string& weights) {
   static auto* const models = new std::map<std::string, OpenModel>();
   if (!models->contains(weights)) {
@@ -315,7 +315,8 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
     constexpr CacheType kTypes[] = {CacheType::kFloat32, CacheType::kF16,
                                     CacheType::kBf16};
     const CacheType cache_type = kTypes[seed % 3];
-    const char* const weights = kWeights[seed / 3 % 4];
+    const char* const weights =
+        kWeightFormats[seed / 3 % std::size(kWeightFormats)].name;
     const CpuLevel level = levels[seed / 12 % levels.size()];
     SCOPED_TRACE(CpuLevelName(level));
     UseCpuLevel(level);

@@ -23,7 +23,7 @@
 ABSL_FLAG(std::string, model, "", "Directory of the checkpoint (required).");
 ABSL_FLAG(std::string, output, "", "The directory to make (required).");
 ABSL_FLAG(std::string, weights, "int8",
-          "auto (as in the checkpoint), float32, bf16, int8 or int4.");
+          "Weights in the file: " + apollo::WeightsHelp() + ".");
 ABSL_FLAG(bool, overwrite, false, "Replace the output directory if it exists.");
 ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
 
