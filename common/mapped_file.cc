@@ -14,6 +14,26 @@
 #include <vector>
 
 namespace apollo {
+namespace {
+
+std::int64_t Nanoseconds(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+FileIdentity Identity(const struct stat& info) {
+  return {static_cast<std::uint64_t>(info.st_size), info.st_ino,
+          Nanoseconds(info.st_mtim), Nanoseconds(info.st_ctim)};
+}
+
+}  // namespace
+
+absl::StatusOr<FileIdentity> IdentityOf(const std::string& path) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot stat ", path));
+  }
+  return Identity(info);
+}
 
 absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
   // O_NONBLOCK: a pipe would otherwise be waited for, without end.
@@ -43,11 +63,13 @@ absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
     }
   }
   close(fd);
-  return MappedFile(path, static_cast<const std::uint8_t*>(data), size);
+  return MappedFile(path, Identity(info),
+                    static_cast<const std::uint8_t*>(data), size);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
+      identity_(other.identity_),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)) {}
 
@@ -55,6 +77,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   if (this != &other) {
     Unmap();
     path_ = std::move(other.path_);
+    identity_ = other.identity_;
     data_ = std::exchange(other.data_, nullptr);
     size_ = std::exchange(other.size_, 0);
   }

@@ -9,6 +9,20 @@
 
 namespace apollo {
 
+// Facts that change whenever somebody writes into a file or puts another one in
+// its place, unless the clock is turned back.
+struct FileIdentity {
+  std::uint64_t size = 0;
+  std::uint64_t inode = 0;
+  std::int64_t modified = 0;  // Nanoseconds since 1970, of the contents.
+  std::int64_t changed = 0;   // Likewise, of the file's entry too.
+
+  bool operator==(const FileIdentity&) const = default;
+};
+
+// NOT_FOUND or PERMISSION_DENIED, naming the path.
+absl::StatusOr<FileIdentity> IdentityOf(const std::string& path);
+
 // A whole file mapped read-only. Pages are read from disk when first touched.
 // Movable; the bytes stay where they are. Immutable, so safe from any thread.
 class MappedFile {
@@ -25,13 +39,17 @@ class MappedFile {
 
   std::span<const std::uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+  // Of the file that is mapped, whatever is at the path now.
+  const FileIdentity& identity() const { return identity_; }
 
  private:
-  MappedFile(std::string path, const std::uint8_t* data, std::size_t size)
-      : path_(std::move(path)), data_(data), size_(size) {}
+  MappedFile(std::string path, const FileIdentity& identity,
+             const std::uint8_t* data, std::size_t size)
+      : path_(std::move(path)), identity_(identity), data_(data), size_(size) {}
   void Unmap();
 
   std::string path_;
+  FileIdentity identity_;
   const std::uint8_t* data_ = nullptr;
   std::size_t size_ = 0;
 };

@@ -36,6 +36,10 @@ class Checkpoint {
   // In alphabetical order.
   std::vector<std::string> names() const;
   const std::string& directory() const { return directory_; }
+  // The files that hold tensors, in the order in which they were opened.
+  const std::vector<std::unique_ptr<SafetensorsFile>>& files() const {
+    return files_;
+  }
 
  private:
   explicit Checkpoint(std::string directory)

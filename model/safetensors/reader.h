@@ -30,6 +30,7 @@ class SafetensorsFile {
   std::vector<std::string> names() const;
   const TensorMap& tensors() const { return tensors_; }
   const std::string& path() const { return file_.path(); }
+  const FileIdentity& identity() const { return file_.identity(); }
 
  private:
   SafetensorsFile(MappedFile file, TensorMap tensors)

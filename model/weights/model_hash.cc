@@ -1,36 +1,69 @@
 #include "model/weights/model_hash.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
-#include <absl/strings/str_join.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
 
+#include "common/mapped_file.h"
 #include "common/sha256.h"
 #include "common/strings.h"
+#include "model/config/config_facts.h"
+#include "model/safetensors/tensor_view.h"
 
 namespace apollo {
+namespace {
 
-std::string ModelHash(const ModelConfig& c, const Checkpoint& checkpoint) {
-  std::string text;
-  const auto add = [&text](std::string_view bytes) { text += bytes; };
-  // Also what usually follows from the tensors: a checkpoint may hold more of
-  // them than its config makes use of.
-  add(absl::StrFormat("%d %d %d %d %d %d %d;", c.num_layers, c.num_experts,
-                      c.intermediate_size, c.moe_intermediate_size,
-                      c.vocab_size, c.attention_bias, c.tie_word_embeddings));
-  add(absl::StrFormat("%d %d %d %d %d %d %d %.17g %.9g %s;", c.num_heads,
-                      c.num_kv_heads, c.experts_per_token, c.norm_topk_prob,
-                      c.shared_expert, c.boundary, c.max_context, c.rope_theta,
-                      c.rms_norm_eps, absl::StrJoin(c.eos_tokens, ",")));
-  for (const std::string& name : checkpoint.names()) {
-    const TensorView& tensor = *checkpoint.Find(name);
-    add(absl::StrCat(name, " ", tensor.dtype_name, " ",
-                     ShapeToString(tensor.shape), ";"));
-    const std::size_t size = std::min<std::size_t>(64, tensor.data.size());
-    add({reinterpret_cast<const char*>(tensor.data.data()), size});
+std::string SumOf(std::span<const std::uint8_t> piece) {
+  PopulatePages(piece);
+  std::string sum =
+      Sha256Hex({reinterpret_cast<const char*>(piece.data()), piece.size()});
+  ReleasePages(piece);
+  return sum;
+}
+
+}  // namespace
+
+std::string WeightsDigest(const Checkpoint& checkpoint, ThreadPool& pool) {
+  const std::vector<std::string> names = checkpoint.names();
+  std::vector<std::span<const std::uint8_t>> pieces;
+  for (const std::string& name : names) {
+    const std::span<const std::uint8_t> data = checkpoint.Find(name)->data;
+    for (std::size_t at = 0; at < data.size(); at += kHashPiece) {
+      pieces.push_back(
+          data.subspan(at, std::min(kHashPiece, data.size() - at)));
+    }
   }
-  return Sha256Hex(text).substr(0, 16);
+  std::vector<std::string> sums(pieces.size());
+  pool.ParallelFor(std::ssize(pieces), 1,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t i = begin; i < end; ++i) {
+                       sums[i] = SumOf(pieces[i]);
+                     }
+                   });
+  // Each tensor's facts and the sums of its pieces; the name's length before
+  // it, so that no name can pass for something else.
+  std::string text;
+  auto sum = sums.begin();
+  for (const std::string& name : names) {
+    const TensorView& tensor = *checkpoint.Find(name);
+    absl::StrAppend(&text, name.size(), ":", name, " ", tensor.dtype_name, " ",
+                    ShapeToString(tensor.shape));
+    for (std::size_t at = 0; at < tensor.data.size(); at += kHashPiece) {
+      absl::StrAppend(&text, " ", *sum++);
+    }
+    text += '\n';
+  }
+  return Sha256Hex(text);
+}
+
+std::string ModelHash(const ModelConfig& config,
+                      std::string_view weights_digest) {
+  return Sha256Hex(
+             absl::StrCat(ConfigFacts(config), ";", ToAbsl(weights_digest)))
+      .substr(0, 16);
 }
 
 }  // namespace apollo

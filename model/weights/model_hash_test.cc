@@ -1,72 +1,100 @@
 #include "model/weights/model_hash.h"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
 #include <string>
 
+#include "common/thread_pool.h"
 #include "model/weights/test_models.h"
 
 namespace apollo {
 namespace {
 
+std::string Digest(const Checkpoint& checkpoint, int threads = 1) {
+  ThreadPool pool(threads);
+  return WeightsDigest(checkpoint, pool);
+}
+
 class ModelHashTest : public WrittenTest {};
 
 TEST_F(ModelHashTest, IsSixteenDigitsAndRepeatable) {
-  const std::string hash = ModelHash(Tiny(), Write());
+  const std::string hash = ModelHash(Tiny(), Digest(Write()));
   EXPECT_THAT(hash, testing::MatchesRegex("[0-9a-f]{16}"));
-  EXPECT_EQ(ModelHash(Tiny(), Write()), hash);
+  EXPECT_EQ(ModelHash(Tiny(), Digest(Write())), hash);
 }
 
 TEST_F(ModelHashTest, DoesNotDependOnTheOrderInTheFile) {
-  const std::string hash = ModelHash(Tiny(), Write());
+  const std::string digest = Digest(Write());
   std::reverse(specs_.begin(), specs_.end());
-  EXPECT_EQ(ModelHash(Tiny(), Write()), hash);
+  EXPECT_EQ(Digest(Write()), digest);
 }
 
 TEST_F(ModelHashTest, DependsOnEveryTensorsNameShapeTypeAndData) {
-  const std::string hash = ModelHash(Tiny(), Write());
-  EXPECT_NE(ModelHash(Tiny(), Write("model.norm.weight", 0.5f)), hash);
-  TensorSpec& spec = Spec("model.norm.weight");
-  const TensorSpec old = spec;
-  spec.name = "model.morn.weight";
-  EXPECT_NE(ModelHash(Tiny(), Write()), hash);
-  spec = old;
-  spec.shape = {2, 2};
-  EXPECT_NE(ModelHash(Tiny(), Write()), hash);
-  spec = old;
-  spec.dtype = DType::kBF16;
-  EXPECT_NE(ModelHash(Tiny(), Write()), hash);
-  spec = old;
-  EXPECT_EQ(ModelHash(Tiny(), Write()), hash);
+  std::set<std::string> digests = {Digest(Write())};
+  std::size_t count = 1;
+  const auto expect_another = [&](const Checkpoint& checkpoint,
+                                  const std::string& tensor) {
+    digests.insert(Digest(checkpoint));
+    EXPECT_EQ(digests.size(), ++count) << tensor;
+  };
+  for (TensorSpec& spec : specs_) {
+    const TensorSpec old = spec;
+    // Its last number.
+    expect_another(Write(spec.name, 0.5f), old.name);
+    spec.name += "s";
+    expect_another(Write(), old.name);
+    spec = old;
+    spec.shape.insert(spec.shape.begin(), 1);
+    expect_another(Write(), old.name);
+    spec = old;
+    spec.dtype = DType::kBF16;
+    expect_another(Write(), old.name);
+    spec = old;
+  }
+  digests.insert(Digest(Write()));
+  EXPECT_EQ(digests.size(), count);
+}
+
+TEST_F(ModelHashTest, EveryPieceOfALargeTensorCounts) {
+  // Two whole pieces, and a part of one.
+  const auto numbers = static_cast<std::int64_t>(kHashPiece / 4);
+  specs_ = {{"small", DType::kF32, {2}},
+            {"large", DType::kF32, {2 * numbers + 3}}};
+  const std::string digest = Digest(Write());
+  const std::string path = directory_ + "/model.safetensors";
+  const auto end =
+      static_cast<std::streamoff>(std::filesystem::file_size(path));
+  const auto large = end - 4 * (2 * numbers + 3);
+  std::set<std::string> digests = {digest};
+  std::size_t count = 1;
+  for (const std::int64_t at :
+       {std::int64_t{0}, std::int64_t(kHashPiece) - 1, std::int64_t(kHashPiece),
+        2 * std::int64_t(kHashPiece) - 1, 2 * std::int64_t(kHashPiece),
+        4 * (2 * numbers + 3) - 1}) {
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(large + at);
+    file.put(0x55);
+    file.close();
+    ASSERT_TRUE(file.good());
+    const auto checkpoint = Checkpoint::Open(directory_);
+    ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+    digests.insert(Digest(*checkpoint));
+    EXPECT_EQ(digests.size(), ++count) << "byte " << at;
+    EXPECT_EQ(Digest(*checkpoint, 3), Digest(*checkpoint));
+  }
 }
 
 TEST_F(ModelHashTest, DependsOnTheConfig) {
-  const Checkpoint checkpoint = Write();
-  const std::string hash = ModelHash(Tiny(), checkpoint);
-  void (*const kChanges[])(ModelConfig&) = {
-      [](ModelConfig& c) { c.num_layers = 1; },
-      [](ModelConfig& c) { c.boundary = 0; },
-      [](ModelConfig& c) { c.num_heads = 1; },
-      [](ModelConfig& c) { c.num_kv_heads = 2; },
-      [](ModelConfig& c) { c.num_experts = 1; },
-      [](ModelConfig& c) { c.experts_per_token = 2; },
-      [](ModelConfig& c) { c.norm_topk_prob = true; },
-      [](ModelConfig& c) { c.shared_expert = true; },
-      [](ModelConfig& c) { c.attention_bias = false; },
-      [](ModelConfig& c) { c.tie_word_embeddings = false; },
-      [](ModelConfig& c) { c.max_context = 16; },
-      [](ModelConfig& c) { c.rope_theta = 1e4; },
-      [](ModelConfig& c) { c.rms_norm_eps = 1e-5f; },
-      [](ModelConfig& c) { c.eos_tokens = {1}; },
-  };
-  int which = 0;
-  for (const auto change : kChanges) {
-    ModelConfig config = Tiny();
-    change(config);
-    EXPECT_NE(ModelHash(config, checkpoint), hash) << "change " << which;
-    ++which;
-  }
+  const std::string digest = Digest(Write());
+  ModelConfig config = Tiny();
+  const std::string hash = ModelHash(config, digest);
+  config.rope_theta *= 2;  // config_facts_test goes through all fields.
+  EXPECT_NE(ModelHash(config, digest), hash);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "common/status_macros.h"
 #include "model/weights/check_tensors.h"
 #include "model/weights/checkpoint_weights.h"
+#include "model/weights/hash_file.h"
 #include "model/weights/model_hash.h"
 #include "model/weights/packed_weights.h"
 #include "model/weights/weight_names.h"
@@ -40,7 +41,7 @@ absl::StatusOr<OpenModel> OpenModelDirectory(
   auto checkpoint = std::make_unique<Checkpoint>(std::move(opened));
   RETURN_IF_ERROR(CheckTensors(model.config, *checkpoint));
   model.format = format;
-  model.hash = ModelHash(model.config, *checkpoint);
+  model.hash = ModelHash(model.config, WeightsDigestOf(*checkpoint));
   if (format) absl::StrAppend(&model.hash, "+", WeightsName(format));
   ASSIGN_OR_RETURN(model.weights,
                    CheckpointWeights::Create(std::move(checkpoint), format));

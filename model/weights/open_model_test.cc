@@ -2,10 +2,40 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 namespace apollo {
 namespace {
+
+namespace fs = std::filesystem;
+
+// One number of the last bytes of one tensor, far from where tensors begin.
+TEST(OpenModelTest, OneOtherWeightIsAnotherModel) {
+  const std::string golden = "tests/golden/published";
+  const std::string directory = testing::TempDir() + "/one_other_weight";
+  fs::remove_all(directory);
+  fs::create_directories(directory);
+  for (const char* name : {"config.json", "model.safetensors"}) {
+    fs::copy_file(golden + "/" + name, directory + "/" + name);
+    fs::permissions(directory + "/" + name, fs::perms::owner_all);
+  }
+  const std::string hash = OpenModelDirectory(golden)->hash;
+  EXPECT_EQ(OpenModelDirectory(directory)->hash, hash);
+  std::fstream file(directory + "/model.safetensors",
+                    std::ios::binary | std::ios::in | std::ios::out);
+  file.seekg(-1, std::ios::end);
+  const char last = static_cast<char>(file.get());
+  file.seekp(-1, std::ios::end);
+  file.put(static_cast<char>(last ^ 1));
+  file.close();
+  const auto other = OpenModelDirectory(directory);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_NE(other->hash, hash);
+  EXPECT_EQ(OpenModelDirectory(directory, WeightFormat::kInt8)->hash,
+            other->hash + "+int8");
+}
 
 TEST(OpenModelTest, WorkersWithOtherWeightsHaveAnotherHash) {
   const std::string directory = "tests/golden/published";

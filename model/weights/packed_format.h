@@ -7,7 +7,9 @@
 
 // What the reader and the writer of packed files share. A tensor's name holds
 // fields with '|' between:
-//   apollo-packed 1|HASH|FORMAT|SHA256    no data; SHA-256 of the config.json
+//   apollo-packed 2|HASH|FORMAT|SHA256    no data; the model's hash
+//                                         (model_hash.h), and SHA-256 of the
+//                                         config.json
 //   matrix|int8|ROWS|COLUMNS|NAME|NAME... a PackedMatrix of the stacked tensors
 //   vector|COUNT|NAME                     float32
 // All data is padded with zeros to whole units of 64 bytes, and so is the
@@ -15,7 +17,9 @@
 namespace apollo {
 
 inline constexpr char kPackedMagic[] = "apollo-packed ";
-inline constexpr char kPackedVersion[] = "apollo-packed 1";
+inline constexpr char kPackedVersion[] = "apollo-packed 2";
+// The same bytes behind a hash that covered the first numbers of each tensor.
+inline constexpr char kPackedVersionBefore[] = "apollo-packed 1";
 inline constexpr std::size_t kPackedUnit = 64;
 
 inline std::size_t PaddedBytes(std::size_t bytes) {

@@ -79,7 +79,10 @@ absl::Status PackedWeights::ReadInfo(std::string_view name,
   if (fields[0] != kPackedVersion) {
     return absl::UnimplementedError(absl::StrCat(
         file_.path(), ": made by another version (\"", fields[0],
-        "\"); this one reads \"", kPackedVersion, "\": pack again"));
+        "\"); this one reads \"", kPackedVersion, "\": pack again",
+        fields[0] == kPackedVersionBefore
+            ? " (the hash of that version does not cover every weight)"
+            : ""));
   }
   if (!hash_.empty() || fields.size() != 4 || fields[1].empty() ||
       !WeightsByName(fields[2]).ok()) {

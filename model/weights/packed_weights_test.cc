@@ -70,25 +70,44 @@ TEST(PackedWeightsTest, ServesWhatTheCheckpointServesToTheLastBit) {
   }
 }
 
+// All that follows the header of a safetensors file.
+std::string DataOf(const std::string& file) {
+  std::size_t header = 0;
+  for (int i = 7; i >= 0; --i) {
+    header = header << 8 | static_cast<std::uint8_t>(file[i]);
+  }
+  return file.substr(8 + header);
+}
+
 // Files of weights outlive the program that packed them: bytes that change
 // without another version would be served as other numbers.
 TEST(PackedWeightsTest, TheBytesOfAVersionStayWhatTheyAre) {
-  const std::pair<WeightFormat, const char*> sums[] = {
+  struct Sums {
+    WeightFormat format;
+    const char* file;
+    const char* data;  // Those of version 1, too.
+  };
+  const Sums all_sums[] = {
       {WeightFormat::kInt8,
-       "2eefe669a568381930d5a76b564c93475f907f9c721ebac26e0fff17cc880689"},
+       "f06e54354e76458815f72d01042bcc9773fd8ecbe51a25d26a67fa7584e84187",
+       "9a26d49383a8a9a08948172d446904c30e57d1b365d4cf5bff650a83c2e12577"},
       {WeightFormat::kInt4,
-       "88c0c4286c6dae012ab1e34e3130e58aed34fe26f265e66bcd96fad755c1c51b"}};
+       "5fcd0aab22d37872833b3793aaded9730dc280165d76e6ea94bc0a76b07eda04",
+       "c6caa987d9245b6100a1afedc1cab6b932a3edddb81914da611621377ed60702"}};
   const CpuLevel before = CurrentCpuLevel();
   for (const CpuLevel level : kCpuLevels) {
     if (level > BestCpuLevel()) break;
     UseCpuLevel(level);
-    for (const auto& [format, sum] : sums) {
-      const std::string path = Packed("published", format) + "/" + kPackedFile;
-      EXPECT_EQ(Sha256Hex(ReadAll(path)), sum)
-          << WeightsName(format) << " packed with " << CpuLevelName(level)
-          << ": changed? Then raise kPackedVersion "
+    for (const Sums& sums : all_sums) {
+      SCOPED_TRACE(std::string(WeightsName(sums.format)) + " packed with " +
+                   CpuLevelName(level));
+      const std::string file =
+          ReadAll(Packed("published", sums.format) + "/" + kPackedFile);
+      EXPECT_EQ(Sha256Hex(DataOf(file)), sums.data)
+          << "changed? Then raise kPackedVersion "
              "(model/weights/packed_format.h), so that files of before are "
              "refused, and put the new sums here.";
+      EXPECT_EQ(Sha256Hex(file), sums.file) << "of the header, if not of both";
     }
   }
   UseCpuLevel(before);
@@ -157,8 +176,12 @@ TEST(PackedWeightsTest, LyingHeadersAreRefused) {
     Replace(bytes, from, to);
     WriteAll(path, bytes);
   };
-  with("apollo-packed 1", "apollo-packed 9");
-  ExpectRefused(directory, "another version");
+  with("apollo-packed 2", "apollo-packed 9");
+  ExpectRefused(directory, "(\"apollo-packed 9\"); this one reads");
+  with("apollo-packed 2", "apollo-packed 1");
+  ExpectRefused(directory,
+                "pack again (the hash of that version does not cover every "
+                "weight)");
   with("matrix|int8|", "matrix|int4|");
   ExpectRefused(directory, "bytes in place of");
   with("matrix|int8|", "matrix|int9|");

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -101,6 +103,31 @@ TEST(MixedFormatsTest, AreRefusedWithBothHashes) {
   const Answer after = Ask(cluster, 1);
   EXPECT_EQ(after.ids, before.ids);
   EXPECT_TRUE(after.logprobs == before.logprobs);
+}
+
+// Shapes and almost all numbers are the same: a mixture would answer, wrongly.
+TEST(OtherWeightsTest, AModelWithOneOtherNumberIsRefused) {
+  const TempFolder folder;
+  const std::string other = folder.path() + "/other";
+  std::filesystem::copy(Model(), other,
+                        std::filesystem::copy_options::recursive);
+  const std::string path = other + "/model.safetensors";
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekg(-1, std::ios::end);
+  const char last = static_cast<char>(file.get());
+  file.seekp(-1, std::ios::end);
+  file.put(static_cast<char>(last ^ 1));
+  file.close();
+  ASSERT_TRUE(file.good());
+  Cluster cluster(Model(), {.expert_workers = 1});
+  cluster.Start();
+  EXPECT_TRUE(Ask(cluster, 1).status.ok());
+  cluster.KillExpert(0);
+  cluster.SetExpertFlags({"--model=" + other});
+  cluster.StartExpert(0);
+  EXPECT_TRUE(cluster.WaitForLog(", this one serves"));
+  EXPECT_EQ(Ask(cluster, 1).status.error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "model/weights/hash_file.h"
 #include "model/weights/load_progress.h"
 #include "model/weights/open_model.h"
 #include "model/weights/packed_weights.h"
@@ -38,7 +39,7 @@ absl::Status CopyRest(const std::string& from, const OutputDirectory& to) {
   for (fs::directory_iterator file(from, error), end; !error && file != end;
        file.increment(error)) {
     const std::string name = file->path().filename().string();
-    if (!file->is_regular_file(error) || name[0] == '.' ||
+    if (!file->is_regular_file(error) || name[0] == '.' || name == kHashFile ||
         name.find(".safetensors") != std::string::npos) {
       continue;
     }
