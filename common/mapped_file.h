@@ -39,7 +39,7 @@ class MappedFile {
 
   std::span<const std::uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
-  // Of the file that is mapped, whatever is at the path now.
+  // The identity of the file that is mapped, whatever is at the path now.
   const FileIdentity& identity() const { return identity_; }
 
  private:

@@ -50,6 +50,26 @@ TEST(MappedFileTest, BytesStayWhereTheyAreWhenItMoves) {
   EXPECT_EQ(Text(moved), "second");
 }
 
+TEST(MappedFileTest, KnowsItsFileFromAnotherAtThePath) {
+  const std::string path = Write("identity", "before");
+  auto opened = MappedFile::Open(path);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const MappedFile file = *std::move(opened);
+  ASSERT_TRUE(IdentityOf(path).ok());
+  EXPECT_EQ(*IdentityOf(path), file.identity());
+  EXPECT_EQ(file.identity().size, 6u);
+  // Another file of the same size; the first one's number is still in use.
+  const std::string other = Write("identity_other", "behind");
+  ASSERT_EQ(std::rename(other.c_str(), path.c_str()), 0);
+  EXPECT_NE(IdentityOf(path)->inode, file.identity().inode);
+  const FileIdentity now = *IdentityOf(path);
+  std::ofstream(path, std::ios::app) << "!";
+  EXPECT_NE(*IdentityOf(path), now);
+  const absl::Status absent = IdentityOf(path + ".absent").status();
+  EXPECT_EQ(absent.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(absent.message()), HasSubstr(path + ".absent"));
+}
+
 TEST(MappedFileTest, DoesNotWaitForAPipe) {
   const std::string path = testing::TempDir() + "/mapped_file_pipe";
   std::remove(path.c_str());

@@ -67,7 +67,7 @@ class WeightLoader {
  private:
   absl::StatusOr<AttentionWeights> Attention(int layer);
   absl::StatusOr<MlpWeights> Mlp(int layer, int expert);
-  // The weight that the tensors of this kind are, one after the other.
+  // Loads the tensors of this kind, one after the other, as one weight.
   absl::StatusOr<PackedMatrix> Matrix(std::span<const TensorInfo> tensors,
                                       WeightKind kind);
   absl::StatusOr<std::vector<float>> Vector(std::span<const TensorInfo> tensors,
@@ -82,7 +82,7 @@ class WeightLoader {
   std::int64_t done_ = 0;
 };
 
-// Bytes of the tensors in the source.
+// Returns the bytes that the tensors take in the source.
 std::int64_t SourceBytes(const WeightSource& source,
                          std::span<const TensorInfo> tensors);
 

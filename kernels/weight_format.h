@@ -21,7 +21,7 @@ struct WeightFormatInfo {
   WeightFormat format;
   const char* name;   // For --weights, packed files and tables.
   int group;          // Inputs of an output that share scale and minimum.
-  int group_bytes;    // Of a group's numbers, scale and minimum.
+  int group_bytes;    // A group's numbers, scale and minimum together.
   WeightFormat head;  // Format of the embedding and the head beside it.
 };
 

@@ -27,8 +27,8 @@ bool AllWithin(std::span<const float> values, float most) {
   return within;
 }
 
-// What is wrong with the first of `values` that is not within `most`. `what`:
-// which part of the tensor they are.
+// Returns an error about the first of `values` that is not within `most`.
+// `what` names the part of the tensor that they are.
 absl::Status Outside(const TensorView& tensor, std::string_view what,
                      std::span<const float> values, float most) {
   const float value = *std::find_if(values.begin(), values.end(), [&](float x) {
@@ -50,7 +50,7 @@ void Lower(std::atomic<std::int64_t>& least, std::int64_t value) {
   }
 }
 
-// Of a row that is not within `most`.
+// Returns the error about a row that is not within `most`.
 absl::Status RowOutside(const TensorView& tensor, std::int64_t row,
                         float most) {
   std::vector<float> values(tensor.shape[1]);

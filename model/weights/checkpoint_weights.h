@@ -20,15 +20,14 @@ struct MatrixShape {
 // time; pages of the checkpoint that were read are given back to the system.
 class CheckpointWeights final : public WeightSource {
  public:
-  // CheckTensors must have approved of the checkpoint. Without a format,
+  // Takes a checkpoint that CheckTensors has approved of. Without a format,
   // weights keep the checkpoint's precision: bf16 tensors stay bf16, f16 and
-  // f32 become f32. Vectors are float32 in any case. In kInt4 the embedding and
-  // the head are kInt8 (see MatrixFormat).
+  // f32 become f32. Vectors are float32 in any case.
   static absl::StatusOr<std::unique_ptr<CheckpointWeights>> Create(
       std::unique_ptr<Checkpoint> checkpoint,
       std::optional<WeightFormat> format);
 
-  // What Matrix(names) gives. The same errors.
+  // Returns the shape and the format of Matrix(names); errors as there.
   absl::StatusOr<MatrixShape> Shape(
       const std::vector<std::string>& names) const;
 
@@ -38,7 +37,7 @@ class CheckpointWeights final : public WeightSource {
   absl::StatusOr<std::vector<float>> Vector(
       const std::string& name) const override;
   absl::Status CheckEmbedding(ThreadPool& pool) const override;
-  // Rounded to the format as the head's rows are.
+  // Rounds the row to the format, as the rows of the head are.
   void Embedding(std::int32_t token, float* row) const override;
 
  private:
@@ -49,8 +48,8 @@ class CheckpointWeights final : public WeightSource {
         format_(format),
         embedding_(embedding) {}
 
-  // The format of a matrix whose first tensor is this one, of dtype bf16 or
-  // not.
+  // Returns the format of a matrix that begins with this tensor. `bf16`: true
+  // if all of its tensors are.
   WeightFormat FormatOf(std::string_view name, bool bf16) const;
 
   const std::unique_ptr<Checkpoint> checkpoint_;
@@ -58,8 +57,8 @@ class CheckpointWeights final : public WeightSource {
   const TensorView& embedding_;  // [vocab, hidden]
 };
 
-// The format of a matrix in a model that is served in `format`; the embedding
-// and the head may have one of their own (WeightFormatInfo::head).
+// Returns the format of a matrix in a model that is served in `format`: the
+// embedding and the head may have one of their own (WeightFormatInfo::head).
 WeightFormat MatrixFormat(WeightFormat format, std::string_view tensor);
 
 }  // namespace apollo

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <string>
 
-// What the reader and the writer of packed files share. A tensor's name holds
-// fields with '|' between:
+// The format of packed files, for their reader and their writer. A tensor's
+// name holds fields with '|' between:
 //   apollo-packed 2|HASH|FORMAT|SHA256    no data; the model's hash
 //                                         (model_hash.h), and SHA-256 of the
 //                                         config.json
@@ -26,7 +26,7 @@ inline std::size_t PaddedBytes(std::size_t bytes) {
   return (bytes + kPackedUnit - 1) / kPackedUnit * kPackedUnit;
 }
 
-// SHA-256 of a file in hexadecimal.
+// Returns the SHA-256 of a file in hexadecimal. Errors as ReadFile's.
 absl::StatusOr<std::string> FileHash(const std::string& path);
 
 }  // namespace apollo

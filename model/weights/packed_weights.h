@@ -28,9 +28,9 @@ class PackedWeights final : public WeightSource {
   static absl::StatusOr<std::unique_ptr<PackedWeights>> Open(
       const std::string& directory, const ModelConfig& config);
 
-  // The model's hash, with the format behind it (see OpenModel).
+  // The model's hash with the format behind it, as OpenModel has it.
   const std::string& hash() const { return hash_; }
-  // As --weights names it.
+  // The format's name, as --weights takes it.
   const std::string& format() const { return format_; }
 
   std::int64_t Bytes(std::string_view name) const override;
@@ -43,9 +43,9 @@ class PackedWeights final : public WeightSource {
  private:
   // One matrix or vector.
   struct Entry {
-    std::vector<std::string> names;      // Of the tensors stacked in it.
+    std::vector<std::string> names;      // The tensors stacked in it.
     std::optional<WeightFormat> format;  // None: a vector of float32.
-    std::int64_t rows = 0;               // Numbers of a vector.
+    std::int64_t rows = 0;               // Or the numbers of a vector.
     std::int64_t columns = 1;
     const TensorView* data = nullptr;
   };

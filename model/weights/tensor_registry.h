@@ -38,12 +38,12 @@ enum class WeightKind {
   kHead,             // [vocab, hidden]
 };
 
-// True for weights that are matrices of a format (kernels/weight_format.h);
-// the others are float32 in every format.
+// Returns true for weights that are matrices of a format
+// (kernels/weight_format.h); the others are float32 in every format.
 bool IsMatrix(WeightKind kind);
 
 inline constexpr int kNoLayer = -1;          // The embedding and the head.
-inline constexpr int kNoExpert = -1;         // What all tokens use.
+inline constexpr int kNoExpert = -1;         // Used by all tokens.
 inline constexpr int kTheSharedExpert = -2;  // Also used by all tokens.
 
 struct TensorInfo {
@@ -54,9 +54,9 @@ struct TensorInfo {
   int expert = kNoExpert;  // Or kTheSharedExpert, or below num_experts.
 };
 
-// Parts of a model. A layer's MLP is that of `expert`, kNoExpert in a dense
-// layer; its router is there in a sparse layer only. With tied embeddings the
-// head is a view of the embedding's tensor, as kHead.
+// Each returns the tensors of one part of a model. A layer's MLP is that of
+// `expert`, kNoExpert in a dense layer; only sparse layers have a router. With
+// tied embeddings the head lists the embedding's tensor, as kHead.
 TensorInfo EmbeddingTensor(const ModelConfig& config);
 std::vector<TensorInfo> AttentionTensors(const ModelConfig& config, int layer);
 std::vector<TensorInfo> RouterTensors(const ModelConfig& config, int layer);
@@ -64,8 +64,9 @@ std::vector<TensorInfo> MlpTensors(const ModelConfig& config, int layer,
                                    int expert);
 std::vector<TensorInfo> HeadTensors(const ModelConfig& config);
 
-// Who needs what: a dense stage the embedding and the dense layers, an expert
-// stage the sparse layers with the experts that it holds, and the head.
+// Each returns the tensors that a stage needs: the dense stage needs the
+// embedding and the dense layers, the expert stage the sparse layers, with the
+// experts that it holds, and the head.
 std::vector<TensorInfo> DenseStageTensors(const ModelConfig& config);
 std::vector<TensorInfo> ExpertStageTensors(const ModelConfig& config,
                                            const std::set<int>& experts);
@@ -79,16 +80,17 @@ absl::Status VisitTensors(const ModelConfig& config,
 // All of VisitTensors. Of a config whose tensors are known to exist.
 std::vector<TensorInfo> AllTensors(const ModelConfig& config);
 
-// Names of the tensors of that kind, in their order.
+// Returns the names of the tensors of that kind, in their order.
 std::vector<std::string> NamesOf(std::span<const TensorInfo> tensors,
                                  WeightKind kind);
 
-// Names of the tensors of each matrix, in the order in which the matrices
-// begin.
+// Returns the names of the tensors of each matrix, in the order in which the
+// matrices begin.
 std::vector<std::vector<std::string>> StackedMatrices(
     std::span<const TensorInfo> tensors);
 
-// True for the tensors with a row for each token: the embedding and the head.
+// Returns true for the tensors with a row for each token: the embedding and the
+// head.
 bool HasRowForEachToken(std::string_view tensor);
 
 }  // namespace apollo

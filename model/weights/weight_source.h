@@ -12,34 +12,34 @@
 
 namespace apollo {
 
-// Where a stage gets its weights from: the tensors of a model, by the names
-// that they have in its checkpoint, in the formats that kernels use. Immutable;
-// a method may be called from any thread. Must outlive what it returned.
+// Gives a stage its weights: the tensors of a model, by the names that they
+// have in its checkpoint (tensor_registry.h), in the formats that kernels use.
+// Immutable, so safe from any thread. Must outlive the matrices it returned.
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
 
-  // Bytes that the tensor takes in the source; 0 if there is none of the name.
+  // Returns the bytes that the tensor takes in the source; 0 if there is none
+  // of that name.
   virtual std::int64_t Bytes(std::string_view name) const = 0;
 
-  // The tensors' rows one after the other as one matrix, prepared by all
-  // threads of the pool. NOT_FOUND names a tensor that is missing,
-  // INVALID_ARGUMENT one with a number that is not finite or too large for its
-  // format.
+  // Returns the rows of the tensors, one after the other, as one matrix;
+  // Vector, a tensor as float32. All threads of the pool work on it. NOT_FOUND
+  // names a tensor that is missing, INVALID_ARGUMENT one with a number that is
+  // not finite or too large for its format.
   virtual absl::StatusOr<PackedMatrix> Matrix(
       const std::vector<std::string>& names, ThreadPool& pool) const = 0;
   virtual absl::StatusOr<std::vector<float>> Vector(
       const std::string& name) const = 0;
 
-  // Whether every number of the embedding can be served. Whoever uses Embedding
-  // calls it first: of a checkpoint, Matrix and Vector check what they return
-  // by themselves. Packed weights were checked when they were packed, and are
-  // not read for it again. Errors as theirs.
+  // Checks every number of the embedding; errors as Matrix's. Call it before
+  // Embedding, which cannot return one. Packed weights were checked when they
+  // were packed, and are not read again.
   virtual absl::Status CheckEmbedding(ThreadPool& /*pool*/) const {
     return absl::OkStatus();
   }
 
-  // Row `token` of the embedding.  // [hidden]
+  // Writes row `token` of the embedding to `row`.  // [hidden]
   virtual void Embedding(std::int32_t token, float* row) const = 0;
 };
 
