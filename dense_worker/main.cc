@@ -148,8 +148,12 @@ absl::Status Run() {
                 worker);
   // Stops telling the peers before they go.
   const std::unique_ptr<Membership> source = std::move(members);
-  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
-                   Server::Start(options, {&service}, registry));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<Server> server,
+      Server::Start(
+          options,
+          {{&service, internal::v1::DenseWorkerService::service_full_name()}},
+          registry));
   peers.Start();
   source->Start(
       [&peers](const auto& addresses) { peers.SetMembers(addresses); });

@@ -122,8 +122,11 @@ absl::Status Run() {
   options.listen = absl::GetFlag(FLAGS_listen);
   options.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   options.address_file = absl::GetFlag(FLAGS_address_file);
-  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
-                   Server::Start(options, {&service}, registry));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<Server> server,
+      Server::Start(
+          options, {{&service, internal::v1::LinkService::service_full_name()}},
+          registry));
   PeerSet peers(MakeGrpcDialer(MakeClusterChannel), self, worker);
   // Stops telling the peers before they go.
   const std::unique_ptr<Membership> source = std::move(members);

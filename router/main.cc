@@ -68,8 +68,11 @@ absl::Status Run() {
   options.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   options.address_file = absl::GetFlag(FLAGS_address_file);
   options.reflection = true;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
-                   Server::Start(options, {&service}, registry));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<Server> server,
+      Server::Start(options,
+                    {{&service, v1::InferenceService::service_full_name()}},
+                    registry));
   pool.StartPolling();
   source->Start([&pool](const auto& addresses) { pool.SetMembers(addresses); });
   LogInfo("started", {{"address", server->address()},

@@ -46,6 +46,24 @@ absl::Status WriteAddressFile(const std::string& path,
   return absl::OkStatus();
 }
 
+// Each connection holds a thread of civetweb's until its request has come, so
+// that there are several, and a connection that sends nothing loses its own
+// soon. (https://github.com/civetweb/civetweb/blob/master/docs/UserManual.md)
+std::vector<std::string> MetricsServerOptions(const std::string& listen) {
+  return {"listening_ports",
+          listen,
+          "num_threads",
+          "16",
+          "request_timeout_ms",
+          "2000",
+          "enable_keep_alive",
+          "no",
+          "linger_timeout_ms",
+          "0",
+          "enable_directory_listing",
+          "no"};
+}
+
 void SetUpPluginsOnce(bool reflection) {
   // Both apply to every server of the process that is built afterwards.
   static std::once_flag health, reflect;
@@ -60,12 +78,12 @@ void SetUpPluginsOnce(bool reflection) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
-    const ServerOptions& options, const std::vector<grpc::Service*>& services,
+    const ServerOptions& options, const std::vector<NamedService>& services,
     std::shared_ptr<prometheus::Registry> registry) {
   std::unique_ptr<Server> server(new Server());
   try {
-    server->exposer_ =
-        std::make_unique<prometheus::Exposer>(options.metrics_listen, 1);
+    server->exposer_ = std::make_unique<prometheus::Exposer>(
+        MetricsServerOptions(options.metrics_listen));
   } catch (const std::exception&) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen for /metrics on ", options.metrics_listen));
@@ -90,7 +108,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 3000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  for (grpc::Service* service : services) builder.RegisterService(service);
+  for (const NamedService& service : services) {
+    builder.RegisterService(service.service);
+    server->service_names_.push_back(service.name);
+  }
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || port == 0) {
     return absl::UnavailableError(
@@ -113,7 +134,10 @@ Server::~Server() {
 
 void Server::SetServing(bool serving) {
   if (auto* health = server_->GetHealthCheckService()) {
-    health->SetServingStatus(serving);
+    health->SetServingStatus(serving);  // The empty name, and all known ones.
+    for (const std::string& name : service_names_) {
+      health->SetServingStatus(name, serving);
+    }
   }
 }
 

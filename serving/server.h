@@ -22,6 +22,13 @@ struct ServerOptions {
   int max_message_bytes = 4 << 20;
 };
 
+// A service to serve, and the name under which the health service answers for
+// it: T::service_full_name() of the generated class T.
+struct NamedService {
+  grpc::Service* service = nullptr;
+  std::string name;
+};
+
 // One process's endpoints: a gRPC server with health checking (and reflection),
 // and /metrics over HTTP. The life of a process is
 //
@@ -35,19 +42,23 @@ struct ServerOptions {
 // Used by one thread.
 class Server {
  public:
-  // Binds and starts; health says NOT_SERVING at first. The services and the
+  // Binds and starts. Health says NOT_SERVING at first: for each service by its
+  // name, and for the process under the empty name. The services and the
   // registry must outlive the server. UNAVAILABLE naming the address if one
   // cannot be bound. Writes the address file, in one piece, when both listen:
   //   grpc HOST:PORT
   //   metrics HOST:PORT
   static absl::StatusOr<std::unique_ptr<Server>> Start(
-      const ServerOptions& options, const std::vector<grpc::Service*>& services,
+      const ServerOptions& options, const std::vector<NamedService>& services,
       std::shared_ptr<prometheus::Registry> registry);
   ~Server();
 
   // Sets health from ready() several times a second until SIGTERM or SIGINT
   // comes; then health says NOT_SERVING. ready() must not block.
   void RunUntilStopped(const std::function<bool()>& ready);
+
+  // Sets what the health service says of the process and of each service.
+  void SetServing(bool serving);
 
   // No new calls; those in progress may take `grace` to end before they are
   // cancelled.
@@ -58,7 +69,8 @@ class Server {
 
  private:
   Server() = default;
-  void SetServing(bool serving);
+
+  std::vector<std::string> service_names_;
 
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<prometheus::Exposer> exposer_;

@@ -1,24 +1,36 @@
 #!/bin/bash
-# Installs what is missing, prepares the demo model and runs all tests. The last
-# line is "N passed, N failed", where N counts test targets; exit code 0 only if
-# some passed and none failed.
+# Installs what is missing, checks the style, prepares the demo model and runs all
+# tests. The last line is "N passed, N failed", where N counts test targets and
+# checks; exit code 0 only if some passed and none failed.
 #
-# Usage: tests/run.sh [--sanitizers] [--fuzz SECONDS] [BAZEL ARGUMENT...]
-#   --sanitizers    run them again with AddressSanitizer (and leaks, undefined
-#                   behaviour) and once more with ThreadSanitizer
+# Usage: tests/run.sh [--quick | --sanitizers] [--fuzz SECONDS] [BAZEL ARGUMENT...]
+#   (nothing)       all tests once with gcc; then again, built by clang with its
+#                   analysis of locks, AddressSanitizer (and leaks, undefined
+#                   behaviour); then those of threads with ThreadSanitizer; then
+#                   clang-tidy on what changed lately
+#   --quick         all tests once
+#   --sanitizers    like nothing, but ThreadSanitizer for all tests
 #   --fuzz SECONDS  also run each fuzz target for so long, with new inputs
-#   anything else   goes to `bazel test`, for example --config=cuda, --config=werror
+#   anything else   goes to `bazel test`, for example --config=cuda
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # The home directory holds the demo model; some containers set none.
 export HOME=${HOME:-$(getent passwd "$EUID" | cut -d: -f6)}
 
-configs=("")
+# What is tested, and how: "CONFIG TARGETS".
+everything="//..."
+threads="//common/... //link/... //serving/... //router/... //dense_worker/... //expert_worker/..."
+runs=("werror $everything" "clang_asan $everything" "tsan $threads")
+tidy=true
 fuzz_seconds=0
 arguments=()
 while (($# > 0)); do
   case "$1" in
-    --sanitizers) configs+=(--config=asan --config=tsan) ;;
+    --quick)
+      runs=("werror $everything")
+      tidy=false
+      ;;
+    --sanitizers) runs=("werror $everything" "clang_asan $everything" "tsan $everything") ;;
     --fuzz)
       [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || { echo "$0: --fuzz needs a number of seconds" >&2; exit 2; }
       fuzz_seconds=$2
@@ -47,9 +59,7 @@ broken() {
 }
 
 say "packages"
-dev=()
-if ((fuzz_seconds > 0)); then dev=(--dev); fi
-tools/install_packages.sh --plots "${dev[@]}" || broken "could not install the packages"
+tools/install_packages.sh --plots --dev || broken "could not install the packages"
 
 say "demo model"
 model=$(deploy/local/demo_model.sh | tail -n 1) ||
@@ -58,16 +68,31 @@ model=$(deploy/local/demo_model.sh | tail -n 1) ||
 export APOLLO_DEMO_MODEL=$model # .bazelrc hands it on to the tests.
 
 failed=0
-for config in "${configs[@]}"; do
-  say "bazel test ${config:+$config }//..."
+part() { # NAME COMMAND...
+  local name=$1
+  shift
+  if "$@"; then
+    echo "PASSED $name" >> "$results/parts.txt"
+  else
+    echo "FAILED $name" >> "$results/parts.txt"
+  fi
+}
+
+say "style"
+part tests/style.sh tests/style.sh
+
+for run in "${runs[@]}"; do
+  read -r config targets <<< "$run"
+  say "bazel test --config=$config $targets"
   code=0
-  bazel test ${config:+"$config"} --keep_going \
-    --build_event_json_file="$results/run$config.json" "${arguments[@]}" -- //... ||
+  # shellcheck disable=SC2086 # Targets are several words.
+  bazel test --config="$config" --keep_going \
+    --build_event_json_file="$results/run-$config.json" "${arguments[@]}" -- $targets ||
     code=$?
   # 3: a test failed, which its results say. Anything else may leave no results:
   # a program that is not a test does not build, a BUILD file is wrong.
   if ((code != 0 && code != 3)); then
-    echo "FAILED build$config" >> "$results/build.txt"
+    echo "FAILED build-$config" >> "$results/parts.txt"
   fi
 done
 
@@ -77,10 +102,11 @@ if ((fuzz_seconds > 0)); then
 fi
 
 say "layers"
-if tools/check_layers.sh; then
-  echo "PASSED tools/check_layers.sh" > "$results/layers.txt"
-else
-  echo "FAILED tools/check_layers.sh" > "$results/layers.txt"
+part tools/check_layers.py tools/check_layers.py
+
+if $tidy; then
+  say "clang-tidy"
+  part clang-tidy tests/style.sh --tidy
 fi
 
 say "results"

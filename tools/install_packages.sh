@@ -3,8 +3,8 @@
 # once, if they are all there. Run as root, or as a user who may use sudo.
 #
 # Usage: tools/install_packages.sh [--dev] [--plots] [--language] [--list]
-#   --dev   also what --config=clang, --config=fuzz, clang-tidy and
-#           clang-format need
+#   --dev   also what --config=clang, --config=fuzz, clang-tidy,
+#           clang-format and tests/style.sh need
 #   --plots also what tools/routing_map draws with
 #   --language  also what tools/language trains with
 #   --list  only print the names
@@ -44,6 +44,7 @@ dev_packages=(
   clang-format
   clang-tidy
   libclang-rt-14-dev
+  shellcheck
 )
 plot_packages=(
   python3-matplotlib

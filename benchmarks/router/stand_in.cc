@@ -14,9 +14,12 @@ namespace pb = internal::v1;
 absl::StatusOr<std::unique_ptr<StandIn>> StandIn::Start(
     std::chrono::microseconds pace) {
   std::unique_ptr<StandIn> worker(new StandIn(pace));
-  ASSIGN_OR_RETURN(worker->server_,
-                   Server::Start(ServerOptions(), {worker.get()},
-                                 std::make_shared<prometheus::Registry>()));
+  ASSIGN_OR_RETURN(
+      worker->server_,
+      Server::Start(
+          ServerOptions(),
+          {{worker.get(), pb::DenseWorkerService::service_full_name()}},
+          std::make_shared<prometheus::Registry>()));
   return worker;
 }
 

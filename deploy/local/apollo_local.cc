@@ -179,8 +179,11 @@ absl::Status Run() {
   options.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   options.address_file = absl::GetFlag(FLAGS_address_file);
   options.reflection = true;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
-                   Server::Start(options, {&service}, registry));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<Server> server,
+      Server::Start(options,
+                    {{&service, v1::InferenceService::service_full_name()}},
+                    registry));
   LogInfo("started", {{"address", server->address()},
                       {"metrics", server->metrics_address()},
                       {"model", router->name},

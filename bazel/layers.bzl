@@ -1,0 +1,78 @@
+"""Who may use whom: the one table of layers.
+
+BUILD.bazel in the root turns it into visibility, so that a forbidden dependency
+does not build; tools/check_layers.py proves that, and checks includes, too.
+Plain data only: that script reads it as Python.
+"""
+
+# Programs, tests and measurements, which may use everything.
+OUTER = ["benchmarks", "deploy", "tests", "tools"]
+
+# Folder: the folders that it may use, besides itself.
+LAYERS = {
+    "common": [],
+    "dense_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving"],
+    "engine": ["common", "kernels", "model", "sequence"],
+    "expert_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving"],
+    "kernels": ["common"],
+    "link": ["common", "proto", "sequence"],
+    "model": ["common", "kernels"],
+    "proto": [],
+    "router": ["common", "link", "proto", "sequence", "serving", "text"],
+    "sequence": ["common"],
+    "serving": ["common", "proto"],
+}
+
+# Parts of a folder that more may use than the rest of it. Whoever may use the
+# folder may use the part.
+PARTS = {
+    "text": ["model/config", "model/language", "model/prompt", "model/tokenizer"],
+}
+
+# Library of third_party/system: how its headers begin, and the folders that may
+# use it directly, besides the outer ones.
+LIBRARIES = {
+    "absl": (["absl/"], ["common", "dense_worker", "engine", "expert_worker", "kernels", "link", "model", "proto", "router", "sequence", "serving"]),
+    "absl_flags": (["absl/flags/"], ["dense_worker", "expert_worker", "router", "serving"]),
+    "absl_random": (["absl/random/"], ["router"]),
+    "cld2": (["cld2/"], ["model"]),
+    "cli11": (["CLI/"], []),
+    "crypto": (["openssl/"], ["common"]),
+    "fasttext": (["fasttext/"], ["model"]),
+    "grpc": (["grpc/", "grpcpp/"], ["dense_worker", "expert_worker", "link", "proto", "router", "serving"]),
+    "grpc_reflection": (["grpcpp/ext/"], ["serving"]),
+    "highway": (["hwy/"], ["kernels"]),
+    "icu": (["unicode/"], ["model"]),
+    "json": (["nlohmann/"], ["common", "model"]),
+    "pcre2": (["pcre2"], ["model"]),
+    "prometheus": (["prometheus/"], ["dense_worker", "expert_worker", "router", "serving"]),
+    "protobuf": (["google/protobuf/"], ["link", "proto", "router"]),
+    "spdlog": (["spdlog/", "fmt/"], ["common"]),
+}
+
+def users_of(folder):
+    """The folders that may use a folder, or a part of one, without the outer ones.
+
+    Args:
+      folder: a key of LAYERS or of PARTS.
+    """
+    if folder in PARTS:
+        whole = [part.split("/")[0] for part in PARTS[folder]]
+    else:
+        whole = [folder]
+    return [
+        user
+        for user, used in LAYERS.items()
+        if user in whole or folder in used or [w for w in whole if w in used]
+    ]
+
+def layer_groups():
+    """Declares a package group NAME_users for each folder, part and library."""
+    names = {name: users_of(name) for name in list(LAYERS) + list(PARTS)}
+    for library, (_headers, folders) in LIBRARIES.items():
+        names["library_" + library] = folders
+    for name, users in names.items():
+        native.package_group(
+            name = name + "_users",
+            packages = ["//%s/..." % user for user in users + OUTER],
+        )
