@@ -67,16 +67,16 @@ def main():
     samples, peaks = measure_both(options)
     cases = ["prefill of 512"] + [f"decode, {streams} streams" for streams in STREAMS]
     worse = []
-    print(f"| {options.weights}, {options.rounds} rounds | old, tokens/s | new, tokens/s | new / old | spread of the old |")
-    print("|---|---|---|---|---|")
+    rows = []
     for case in cases:
         old, new = samples.median(f"old {case}"), samples.median(f"new {case}")
         low, high = samples.spread(f"old {case}")
-        print(f"| {case} | {table.number(old)} | {table.number(new)} | {new / old:.3f} "
-              f"| {low / old:.3f} to {high / old:.3f} |")
+        rows.append([case, old, new, f"{new / old:.3f}", f"{low / old:.3f} to {high / old:.3f}"])
         if new < old * (1 - options.tolerance / 100):
             worse.append(case)
-    print(f"| peak memory, MB | {peaks['old'] >> 20} | {peaks['new'] >> 20} | {peaks['new'] / peaks['old']:.3f} | |")
+    rows.append(["peak memory, MB", peaks["old"] >> 20, peaks["new"] >> 20, f"{peaks['new'] / peaks['old']:.3f}", "-"])
+    print(table.markdown([f"{options.weights}, {options.rounds} rounds, tokens/s", "old", "new", "new / old",
+                          "spread of the old"], rows))
     if peaks["new"] > peaks["old"] * (1 + options.tolerance / 100):
         worse.append("memory")
     if worse:
