@@ -248,6 +248,40 @@ HWY_INLINE void AddValues(int count, const float* weights,
   }
 }
 
+// Scores of some queries with all keys of the first `blocks` blocks.
+// scores: [queries, stride]
+template <typename T>
+HWY_INLINE void AllScores(const AttentionTile& tile, int blocks,
+                          std::ptrdiff_t offset, int queries,
+                          const float* const* from, int size, float scale,
+                          float* scores, std::ptrdiff_t stride) {
+  int b = 0;
+  const T* keys[kBlocks];
+  const T* ahead[kBlocks];
+  // Behind the last keys come the first values.
+  const auto block_of = [&](int block) {
+    const void* at =
+        block < blocks
+            ? tile.first->keys[block]
+            : tile.first->values[std::min(block - blocks, blocks - 1)];
+    return static_cast<const T*>(at) + offset;
+  };
+  for (; b + kBlocks <= blocks; b += kBlocks) {
+    for (int i = 0; i < kBlocks; ++i) {
+      keys[i] = block_of(b + i);
+      ahead[i] = block_of(b + kBlocks + i);
+    }
+    ScoreTiles<kBlocks, T>(queries, from, keys, ahead, size, scale,
+                           scores + b * kBlockTokens, stride);
+  }
+  for (; b < blocks; ++b) {
+    keys[0] = block_of(b);
+    ahead[0] = block_of(b + 1);
+    ScoreTiles<1, T>(queries, from, keys, ahead, size, scale,
+                     scores + b * kBlockTokens, stride);
+  }
+}
+
 // Some query heads, which share a kv head, of some rows. T: float, bfloat16_t
 // or float16_t.
 template <typename T>
@@ -282,31 +316,8 @@ void AttendTileIn(const AttentionShape& shape, const AttentionTile& tile,
     }
   }
 
-  int b = 0;
-  const T* keys[kBlocks];
-  const T* ahead[kBlocks];
-  // Behind the last keys come the first values.
-  const auto block_of = [&](int block) {
-    const void* at =
-        block < blocks
-            ? tile.first->keys[block]
-            : tile.first->values[std::min(block - blocks, blocks - 1)];
-    return static_cast<const T*>(at) + offset;
-  };
-  for (; b + kBlocks <= blocks; b += kBlocks) {
-    for (int i = 0; i < kBlocks; ++i) {
-      keys[i] = block_of(b + i);
-      ahead[i] = block_of(b + kBlocks + i);
-    }
-    ScoreTiles<kBlocks, T>(queries, from, keys, ahead, size, scale,
-                           scratch.data() + b * kBlockTokens, stride);
-  }
-  for (; b < blocks; ++b) {
-    keys[0] = block_of(b);
-    ahead[0] = block_of(b + 1);
-    ScoreTiles<1, T>(queries, from, keys, ahead, size, scale,
-                     scratch.data() + b * kBlockTokens, stride);
-  }
+  AllScores<T>(tile, blocks, offset, queries, from, size, scale, scratch.data(),
+               stride);
 
   float sums[kMostQueries];
   for (int i = 0; i < queries; ++i) {
