@@ -63,6 +63,8 @@ void ThreadPool::ParallelFor(
     std::int64_t count, std::int64_t grain,
     const std::function<void(std::int64_t, std::int64_t)>& body) {
   if (count <= 0) return;
+  loops_.store(loops_.load(std::memory_order_relaxed) + 1,
+               std::memory_order_relaxed);
   if (split_ == Split::kAlways) grain = 1;
   const std::int64_t useful = count / std::max<std::int64_t>(1, grain);
   // As many for each thread, if there are enough.

@@ -24,6 +24,9 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
+  // Loops begun so far: moves while the caller is at work. Any thread.
+  std::uint64_t loops() const { return loops_.load(std::memory_order_relaxed); }
+
   // Calls body(begin, end) on disjoint ranges that cover [0, count), each at
   // least `grain` long (or all of them), and waits for all. A thread takes the
   // next range when it is done with one, so that one that the machine holds up
@@ -38,6 +41,8 @@ class ThreadPool {
   void Work();
   // Takes and runs ranges of the loop until none is left.
   void RunParts(std::uint32_t loop);
+
+  std::atomic<std::uint64_t> loops_{0};  // Written by the caller.
 
   // Written by the caller before loop_ moves, read by those who took a range.
   const std::function<void(std::int64_t, std::int64_t)>* body_ = nullptr;

@@ -78,5 +78,15 @@ TEST(ThreadPoolTest, NoRangeIsShorterThanTheGrainUnlessAlwaysSplit) {
   }
 }
 
+TEST(ThreadPoolTest, CountsItsLoops) {
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    for (int i = 0; i < 5; ++i) {
+      pool.ParallelFor(100, 1, [](std::int64_t, std::int64_t) {});
+    }
+    EXPECT_EQ(pool.loops(), 5u) << threads;
+  }
+}
+
 }  // namespace
 }  // namespace apollo

@@ -83,8 +83,20 @@ void DenseCore::SetSilent(LinkId id, bool silent) {
   }
   placement_.SetSilent(id, silent);
   for (const auto& [sequence_id, sequence] : sequences_) {
-    if (sequence.worker == id) scheduler_.SetPaused(sequence_id, silent);
+    if (sequence.worker == id) UpdatePaused(sequence_id, sequence);
   }
+}
+
+void DenseCore::UpdatePaused(SequenceId id, const Sequence& sequence) {
+  scheduler_.SetPaused(id,
+                       sequence.paused || silent_.contains(sequence.worker));
+}
+
+void DenseCore::SetPaused(SequenceId id, bool paused) {
+  const auto it = sequences_.find(id);
+  if (it == sequences_.end()) return;
+  it->second.paused = paused;
+  UpdatePaused(id, it->second);
 }
 
 int DenseCore::StepsInFlight() const {
@@ -130,6 +142,13 @@ absl::Status DenseCore::Check(const GenerationRequest& request) const {
           absl::StrCat("the prompt has a token outside the vocabulary of ",
                        config.vocab_size));
     }
+  }
+  const int answer = request.answer_tokens;
+  if (answer < 0 || answer >= prompt ||
+      (answer > 0 && request.score_tokens > 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("answer_tokens is ", answer, "; it must be from 0 to ",
+                     request.score_tokens > 0 ? 0 : prompt - 1));
   }
   if (request.score_tokens > 0) {
     if (request.score_tokens >= prompt) {
@@ -318,10 +337,9 @@ SequenceRows DenseCore::RowsFor(const Scheduler::Slice& slice) const {
   const auto first = sequence.tokens.begin() + slice.first_position;
   rows.tokens.assign(first, first + slice.rows);
   if (slice.first_position == 0) {
-    rows.start = SequenceStart{
-        request.family,       request.hybrid,
-        request.sampling,     static_cast<int>(request.prompt.size()),
-        request.top_logprobs, request.language};
+    rows.start = SequenceStart{request.family,       request.hybrid,
+                               request.sampling,     PromptTokens(request),
+                               request.top_logprobs, request.language};
   }
   if (request.score_tokens > 0) {
     // Row p gives the log-probability of token p + 1.
@@ -537,13 +555,14 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
     return;
   }
   const int index =
-      static_cast<int>(sequence.tokens.size() - sequence.request.prompt.size());
+      static_cast<int>(sequence.tokens.size()) - PromptTokens(sequence.request);
   sequence.tokens.push_back(token);
   sequence.sink->OnToken(
       {index, token, output.sampled->logprob, output.alternatives,
        sequence.request.use_with_tokens ? UseOf(sequence)
                                         : std::vector<LayerUse>()});
-  if (index + 1 == sequence.request.max_new_tokens) {
+  if (index + 1 - sequence.request.answer_tokens ==
+      sequence.request.max_new_tokens) {
     Finish(id, Summary(sequence, FinishCause::kLength));
   } else {
     scheduler_.TokenArrived(id);

@@ -73,6 +73,9 @@ class DenseCore {
   void Submit(SequenceId id, GenerationRequest request,
               std::shared_ptr<GenerationSink> sink);
   void Cancel(SequenceId id);
+  // The caller's wish: see GenerationCall::SetPaused. Ids of sequences that are
+  // over are ignored.
+  void SetPaused(SequenceId id, bool paused);
 
   // Whether Advance would run a step.
   bool HasWork() const;
@@ -93,7 +96,8 @@ class DenseCore {
     std::vector<std::uint64_t> expert_use;  // [sparse layers, experts]
     std::vector<std::uint64_t> off_family;  // [sparse layers]
     std::vector<float> score_logprobs;
-    int awaited = -1;  // The position whose next token was asked for, or -1.
+    int awaited = -1;     // The position whose next token was asked for, or -1.
+    bool paused = false;  // By the caller.
     bool started = false;  // The sink was told.
     bool held = false;     // Its worker has no room: waits for another to end.
     int published = 0;     // Blocks that others can find.
@@ -119,6 +123,8 @@ class DenseCore {
   void ReportCache();
   // A silent worker's steps do not count as in flight, and it gets no others.
   void SetSilent(LinkId id, bool silent);
+  // A sequence rests while its caller or its worker's silence wants that.
+  void UpdatePaused(SequenceId id, const Sequence& sequence);
   // The stage is done with a step.
   void StepDone(std::uint64_t number, Rows boundary);
   // Sends a frame behind all that wait.

@@ -770,6 +770,69 @@ TEST_F(DenseCoreTest, AnswersThatCannotBeFailTheSequence) {
   expect(score, [](SequenceOutput& o) { o.score_logprobs.resize(1); });
 }
 
+TEST_F(DenseCoreTest, AnAnswerBegunElsewhereGoesOn) {
+  Start();
+  LinkOne();
+  GenerationRequest request = Request(6, 2);
+  request.answer_tokens = 4;
+  const auto sink = Submit(7, request);
+  const StageStep step = Round(100);
+  EXPECT_EQ(step.sequences[0].tokens, request.prompt);
+  EXPECT_EQ(step.sequences[0].start->prompt_tokens, 2);
+  Round(101);
+  EXPECT_EQ(sink->text, "d>e1 4:100 5:101 end");
+}
+
+TEST_F(DenseCoreTest, AnAnswerBegunElsewhereThatCannotBeIsRefused) {
+  Start();
+  LinkOne();
+  for (const int answer : {-1, 6, INT_MAX}) {
+    GenerationRequest request = Request(6, 2);
+    request.answer_tokens = answer;
+    const auto sink = Submit(7, request);
+    EXPECT_EQ(sink->code(), StatusCode::kInvalidArgument) << answer;
+    EXPECT_TRUE(sink->Says("must be from 0 to 5")) << sink->status;
+  }
+  GenerationRequest scored = Request(6, 0);
+  scored.answer_tokens = scored.score_tokens = 1;
+  const auto sink = Submit(8, scored);
+  EXPECT_EQ(sink->code(), StatusCode::kInvalidArgument);
+  EXPECT_TRUE(sink->Says("must be from 0 to 0")) << sink->status;
+}
+
+TEST_F(DenseCoreTest, APausedSequenceRestsAndTheOthersGoOn) {
+  Start();
+  LinkOne();
+  const auto paused = Submit(7, Request(5, 4));
+  const auto other = Submit(8, Request(4, 3));
+  core_->Advance();
+  core_->SetPaused(7, true);
+  // What was under way still comes.
+  Reply(Answer(first_->Take<StageStep>(), 100));
+  EXPECT_EQ(paused->text, "d>e1 0:100");
+  Round(101);
+  Round(102);
+  EXPECT_EQ(other->text, "d>e1 0:100 1:101 2:102 end");
+  EXPECT_EQ(paused->text, "d>e1 0:100");
+  EXPECT_FALSE(core_->HasWork());
+  first_->Take<ReleaseSequences>();
+  core_->SetPaused(7, false);
+  for (const int token : {103, 104, 105}) Round(token);
+  EXPECT_EQ(paused->text, "d>e1 0:100 1:103 2:104 3:105 end");
+  core_->SetPaused(7, true);  // It is over.
+}
+
+TEST_F(DenseCoreTest, APausedSequenceIsNotAdmitted) {
+  Start();
+  LinkOne();
+  const auto sink = Submit(7, Request(5, 4));
+  core_->SetPaused(7, true);
+  EXPECT_FALSE(core_->HasWork());
+  core_->SetPaused(7, false);
+  Round(100);
+  EXPECT_EQ(sink->text, "d>e1 0:100");
+}
+
 TEST_F(DenseCoreTest, ErrorsOfTheExpertWorkerAreHandedOn) {
   Start();
   LinkOne();
@@ -990,6 +1053,26 @@ TEST_P(SilentWorkerTest, AnAnswerMakesItOneOfThemAgain) {
   core_->Advance();
   Reply(Answer(first_->Take<StageStep>(), 91), kFirst);
   EXPECT_EQ(next->text, "d>e1 0:91 end");
+}
+
+TEST_P(SilentWorkerTest, ItsPauseAndTheCallersDoNotEndEachOther) {
+  options_.scheduler.token_budget = 8;
+  Start();
+  first_->frames.clear();
+  LinkBoth();
+  Submit(1, Request(40, 3, 0));
+  while (core_->HasWork()) core_->Advance();
+  Wait(options_.silent_after * 2);
+  core_->SetPaused(1, true);
+  core_->SetPaused(1, false);
+  EXPECT_FALSE(core_->HasWork());
+  core_->SetPaused(1, true);
+  for (int i = 0; i < options_.steps_in_flight; ++i) {
+    Reply(Answer(first_->Take<StageStep>(), 90), kFirst);
+  }
+  EXPECT_FALSE(core_->HasWork());
+  core_->SetPaused(1, false);
+  EXPECT_TRUE(core_->HasWork());
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ struct DenseWorker::Engine {
   // Reset, by the thread that stops the engine, once the engine's thread is
   // gone.
   std::optional<DenseCore> core;
+  std::atomic<std::uint64_t> progress{0};  // Written by the engine's thread.
   EngineThread thread;
 };
 
@@ -39,11 +40,19 @@ namespace {
 
 class Call final : public GenerationCall {
  public:
-  explicit Call(std::function<void()> cancel) : cancel_(std::move(cancel)) {}
-  void Cancel() override { cancel_(); }
+  using Post = std::function<void(std::function<void(DenseCore&)>)>;
+
+  Call(Post post, SequenceId id) : post_(std::move(post)), id_(id) {}
+  void Cancel() override {
+    post_([id = id_](DenseCore& core) { core.Cancel(id); });
+  }
+  void SetPaused(bool paused) override {
+    post_([id = id_, paused](DenseCore& core) { core.SetPaused(id, paused); });
+  }
 
  private:
-  const std::function<void()> cancel_;
+  const Post post_;
+  const SequenceId id_;
 };
 
 }  // namespace
@@ -56,6 +65,7 @@ DenseWorker::DenseWorker(DenseCore::Options options,
       ticker_(kTick, [engine = engine_] {
         engine->thread.Post([engine = engine.get(), now = Clock::Real().Now()] {
           engine->core->Tick(now);
+          engine->progress.fetch_add(1, std::memory_order_relaxed);
         });
       }) {
   engine_->thread.Start();
@@ -64,6 +74,10 @@ DenseWorker::DenseWorker(DenseCore::Options options,
 DenseWorker::~DenseWorker() {
   engine_->thread.Stop();
   engine_->core.reset();
+}
+
+std::uint64_t DenseWorker::progress() const {
+  return engine_->progress.load(std::memory_order_relaxed);
 }
 
 void DenseWorker::Publish() {
@@ -91,11 +105,14 @@ std::unique_ptr<GenerationCall> DenseWorker::Start(
     sink->OnFinished(
         absl::UnavailableError("the dense worker is shutting down"));
   }
-  return std::make_unique<Call>([engine = engine_, id] {
-    // A stopped engine drops the event: it has finished every sequence itself.
-    engine->thread.Post(
-        [engine = engine.get(), id] { engine->core->Cancel(id); });
-  });
+  return std::make_unique<Call>(
+      [engine = engine_](std::function<void(DenseCore&)> event) {
+        // A stopped engine drops it: it has finished every sequence itself.
+        engine->thread.Post([engine = engine.get(), event = std::move(event)] {
+          event(*engine->core);
+        });
+      },
+      id);
 }
 
 void DenseWorker::OnLinkUp(LinkId id, const Hello& peer,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -36,6 +37,10 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
 
   // Whether live expert workers have every expert and the engine is not stuck.
   bool Ready() const;
+
+  // Changes several times a second, by the engine's thread alone, unless a step
+  // takes longer or the engine hangs.
+  std::uint64_t progress() const;
 
   // Sequences in progress.
   int sequences() const { return sequences_.load(std::memory_order_relaxed); }

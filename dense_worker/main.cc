@@ -13,6 +13,7 @@
 
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/ticker.h"
 #include "dense_worker/dense_metrics.h"
 #include "dense_worker/dense_worker.h"
 #include "dense_worker/routing_log.h"
@@ -83,6 +84,9 @@ ABSL_FLAG(int, max_waiting, 1024,
 namespace apollo {
 namespace {
 
+// How long a router may take nothing of what its calls have for it.
+constexpr absl::Duration kStalledRouterTimeout = absl::Seconds(60);
+
 absl::Status Run() {
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
   ASSIGN_OR_RETURN(std::unique_ptr<Membership> members,
@@ -132,12 +136,18 @@ absl::Status Run() {
   core.max_waiting = absl::GetFlag(FLAGS_max_waiting);
   core.answer_timeout = absl::GetFlag(FLAGS_answer_timeout);
   DenseWorker worker(core, std::move(stage), metrics);
-  RunService service(worker,
-                     {core.name, model.hash,
-                      FingerprintOf(model.config, absl::GetFlag(FLAGS_model)),
-                      [&worker] { return worker.Ready(); },
-                      [&worker] { return worker.sequences(); }, routing},
-                     request_metrics, Clock::Real());
+  RunService service(
+      worker,
+      {core.name, model.hash,
+       FingerprintOf(model.config, absl::GetFlag(FLAGS_model)),
+       [&worker] { return worker.Ready(); },
+       [&worker] { return worker.sequences(); },
+       // A long step makes progress loop by loop.
+       [&worker, &pool] { return worker.progress() + pool.loops(); }, routing},
+      request_metrics, Clock::Real());
+  const Ticker stalled(absl::Seconds(1), [&service] {
+    service.EndStalledCalls(kStalledRouterTimeout);
+  });
   ServerOptions options;
   options.listen = absl::GetFlag(FLAGS_listen);
   options.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);

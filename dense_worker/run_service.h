@@ -2,25 +2,33 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/clock.h"
+#include "common/mutex.h"
 #include "dense_worker/routing_log.h"
+#include "dense_worker/run_call.h"
 #include "model/config/fingerprint.h"
-#include "proto/apollo/internal/v1/worker.grpc.pb.h"
+#include "proto/apollo/internal/v1/generation.grpc.pb.h"
 #include "sequence/generation.h"
 #include "serving/metrics.h"
 
 namespace apollo {
 
-// What Describe and Routing report.
+// What Describe and Routing report. All functions: any thread.
 struct DenseWorkerFacts {
   std::string name;
   std::string model_hash;
   ModelFingerprint fingerprint;
   std::function<bool()> ready;
   std::function<int()> running;
+  // Changed by the engine's thread alone, and often while it lives.
+  std::function<std::uint64_t()> progress;
   const RoutingLog& routing;
 };
 
@@ -35,9 +43,12 @@ class RunService final
         metrics_(metrics),
         clock_(clock) {}
 
-  grpc::ServerWriteReactor<internal::v1::RunEvent>* Run(
-      grpc::CallbackServerContext* context,
-      const internal::v1::RunRequest* request) override;
+  // Ends the calls whose routers have taken nothing for `limit`, though many
+  // events wait for them. Call it about once a second. Any thread.
+  void EndStalledCalls(absl::Duration limit);
+
+  grpc::ServerBidiReactor<internal::v1::RunRequest, internal::v1::RunEvent>*
+  Run(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Describe(
       grpc::CallbackServerContext* context,
       const internal::v1::DescribeRequest* request,
@@ -52,6 +63,10 @@ class RunService final
   const DenseWorkerFacts facts_;
   RequestMetrics& metrics_;
   const Clock& clock_;
+
+  Mutex mutex_;
+  // Those that are over are dropped by EndStalledCalls.
+  std::vector<std::weak_ptr<RunCall>> calls_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace apollo

@@ -15,7 +15,7 @@
 namespace apollo {
 
 // What travels on a link, as plain data. docs/link.md has the rules of each
-// message; proto/apollo/internal/v1/worker.proto is their form on the wire.
+// message; proto/apollo/internal/v1/link.proto is their form on the wire.
 
 enum class WorkerRole { kDense, kExpert };
 

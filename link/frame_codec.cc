@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
-#include "link/sampling_proto.h"
+#include "link/sampling_codec.h"
 
 namespace apollo {
 namespace {
@@ -57,7 +57,7 @@ void ToProto(const StageStep& in, pb::LinkMessage* message) {
       pb::SequenceStart* start = to->mutable_start();
       start->set_family(rows.start->family);
       start->set_hybrid(rows.start->hybrid);
-      ToProto(rows.start->sampling, start->mutable_sampling());
+      *start->mutable_sampling() = ToProto(rows.start->sampling);
       start->set_prompt_tokens(rows.start->prompt_tokens);
       start->set_top_logprobs(rows.start->top_logprobs);
       start->set_language(rows.start->language);
@@ -133,7 +133,7 @@ Hello HelloFrom(const pb::Hello& in) {
   return out;
 }
 
-StageStep StepFrom(const pb::StageStep& in) {
+absl::StatusOr<StageStep> StepFrom(const pb::StageStep& in) {
   StageStep out;
   out.step = in.step();
   for (const pb::SequenceRows& from : in.sequences()) {
@@ -143,9 +143,14 @@ StageStep StepFrom(const pb::StageStep& in) {
     rows.first_position = static_cast<int>(from.first_position());
     rows.tokens.assign(from.tokens().begin(), from.tokens().end());
     if (from.has_start()) {
+      SamplingOptions sampling;
+      if (const auto wrong = FromProto(from.start().sampling(), sampling)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("sampling.", wrong->name, " ", wrong->reason));
+      }
       rows.start = SequenceStart{from.start().family(),
                                  from.start().hybrid(),
-                                 FromProto(from.start().sampling()),
+                                 sampling,
                                  static_cast<int>(from.start().prompt_tokens()),
                                  static_cast<int>(from.start().top_logprobs()),
                                  from.start().language()};
@@ -256,9 +261,10 @@ absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
         frame.body = Reach{{experts.begin(), experts.end()}};
         break;
       }
-      case pb::LinkMessage::kStep:
-        frame.body = StepFrom(message.step());
+      case pb::LinkMessage::kStep: {
+        ASSIGN_OR_RETURN(frame.body, StepFrom(message.step()));
         break;
+      }
       case pb::LinkMessage::kResult:
         frame.body = ResultFrom(message.result());
         break;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "link/frame.h"
-#include "proto/apollo/internal/v1/worker.pb.h"
+#include "proto/apollo/internal/v1/link.pb.h"
 
 namespace apollo {
 

@@ -15,7 +15,7 @@
 #include "link/frame_codec.h"
 #include "link/limits.h"
 #include "link/link.h"
-#include "proto/apollo/internal/v1/worker.pb.h"
+#include "proto/apollo/internal/v1/link.pb.h"
 
 namespace apollo {
 

@@ -7,7 +7,7 @@
 
 #include "link/limits.h"
 #include "link/link.h"
-#include "proto/apollo/internal/v1/worker.grpc.pb.h"
+#include "proto/apollo/internal/v1/link.grpc.pb.h"
 
 namespace apollo {
 

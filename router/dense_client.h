@@ -5,15 +5,20 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
-#include "proto/apollo/internal/v1/worker.grpc.pb.h"
+#include "common/mutex.h"
+#include "proto/apollo/internal/v1/generation.grpc.pb.h"
 #include "sequence/generation.h"
 #include "sequence/routing.h"
 
 namespace apollo {
+
+class RunReactor;
 
 // How long a dense worker may take to answer what it knows at once.
 inline constexpr auto kDenseAnswerLimit = std::chrono::seconds(2);
@@ -26,6 +31,10 @@ class DenseClient final : public GenerationBackend {
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
 
+  // Ends all sequences that run at this worker with this error, whatever it
+  // does.
+  void AbandonAll(const absl::Status& error);
+
   // What the worker counted: see RouterBackend::CollectRouting. `done` is
   // called once, from a thread of gRPC.
   void CollectRouting(absl::Duration window,
@@ -34,6 +43,15 @@ class DenseClient final : public GenerationBackend {
   internal::v1::DenseWorkerService::Stub& stub() { return *stub_; }
 
  private:
+  // Shared with the calls, which may outlive the client.
+  struct Calls {
+    Mutex mutex;
+    std::uint64_t next ABSL_GUARDED_BY(mutex) = 0;
+    std::map<std::uint64_t, std::weak_ptr<RunReactor>> running
+        ABSL_GUARDED_BY(mutex);
+  };
+
+  const std::shared_ptr<Calls> calls_ = std::make_shared<Calls>();
   // Calls keep the stub alive.
   const std::shared_ptr<internal::v1::DenseWorkerService::Stub> stub_;
 };

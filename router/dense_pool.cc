@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -26,7 +27,8 @@ struct Answer {
 
 }  // namespace
 
-DensePool::DensePool(ModelFingerprint own) : own_(std::move(own)) {}
+DensePool::DensePool(ModelFingerprint own, Options options, const Clock& clock)
+    : own_(std::move(own)), options_(options), clock_(clock) {}
 
 DensePool::~DensePool() {
   {
@@ -59,23 +61,28 @@ void DensePool::StartPolling() {
   });
 }
 
-void DensePool::Poll() {
+std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
+  MutexLock lock(mutex_);
+  members_changed_ = false;
   std::map<std::string, std::shared_ptr<DenseClient>> clients;
-  {
-    MutexLock lock(mutex_);
-    members_changed_ = false;
-    std::map<std::string, Worker> next;
-    for (const std::string& address : members_) {
-      const auto it = workers_.find(address);
-      next[address] = it != workers_.end() ? std::move(it->second) : Worker{};
-      if (next[address].client == nullptr) {
-        next[address].client =
-            std::make_shared<DenseClient>(MakeClusterChannel(address));
-      }
-      clients[address] = next[address].client;
+  std::map<std::string, Worker> next;
+  for (const std::string& address : members_) {
+    const auto it = workers_.find(address);
+    Worker& worker = next[address];
+    if (it != workers_.end()) worker = std::move(it->second);
+    if (worker.client == nullptr) {
+      worker.client =
+          std::make_shared<DenseClient>(MakeClusterChannel(address));
+      worker.progressed = clock_.Now();
     }
-    workers_ = std::move(next);
+    clients[address] = worker.client;
   }
+  workers_ = std::move(next);
+  return clients;
+}
+
+void DensePool::Poll() {
+  const std::map<std::string, std::shared_ptr<DenseClient>> clients = Members();
   // All are asked at once; one that hangs delays the round, not the requests.
   std::map<std::string, std::unique_ptr<Answer>> answers;
   for (const auto& [address, client] : clients) {
@@ -95,31 +102,80 @@ void DensePool::Poll() {
     MutexLock lock(answer->mutex);
     while (!answer->ready) answer->done.wait(answer->mutex);
   }
-  MutexLock lock(mutex_);
-  for (auto& [address, answer] : answers) {
-    const auto it = workers_.find(address);
-    if (it == workers_.end()) continue;
-    Worker& worker = it->second;
-    MutexLock answered(answer->mutex);
-    const internal::v1::DescribeResponse& response = answer->response;
-    const bool live = answer->status.ok() && response.ready();
-    if (live != worker.live) {
-      LogInfo(live ? "dense_worker_live" : "dense_worker_lost",
-              {{"address", address}});
+  std::vector<std::shared_ptr<DenseClient>> hanging;
+  {
+    MutexLock lock(mutex_);
+    for (auto& [address, answer] : answers) {
+      const auto it = workers_.find(address);
+      if (it == workers_.end()) continue;
+      MutexLock answered(answer->mutex);
+      Update(address, it->second, answer->status.ok(), answer->response);
+      if (it->second.hangs) hanging.push_back(it->second.client);
     }
-    worker.live = live;
-    worker.started_since = 0;
-    worker.reported_running = static_cast<int>(response.running_sequences());
-    if (answer->status.ok()) worker.name = response.name();
-    worker.absent_polls = live ? 0 : worker.absent_polls + 1;
-    if (worker.absent_polls >= kForgetPolls) worker.model_hash.clear();
-    if (live) {
-      worker.model_hash = response.model_hash();
-      worker.fingerprint = {response.config_hash(), response.tokenizer_hash()};
-    }
+    // All at once: which model most serve must not depend on who is asked
+    // first.
+    CompareModels();
   }
-  // All at once: which model most serve must not depend on who is asked first.
-  CompareModels();
+  // At every poll, as some sequence may just have been on its way there.
+  for (const auto& client : hanging) {
+    client->AbandonAll(
+        absl::UnavailableError("the dense worker hangs; try again"));
+  }
+}
+
+void DensePool::Update(const std::string& address, Worker& worker,
+                       bool answered,
+                       const internal::v1::DescribeResponse& response) {
+  const bool live = answered && response.ready();
+  if (live != worker.live) {
+    LogInfo(live ? "dense_worker_live" : "dense_worker_lost",
+            {{"address", address}});
+  }
+  worker.live = live;
+  worker.started_since = 0;
+  worker.reported_running = static_cast<int>(response.running_sequences());
+  worker.absent_polls = live ? 0 : worker.absent_polls + 1;
+  if (worker.absent_polls >= kForgetPolls) worker.model_hash.clear();
+  if (live) {
+    worker.model_hash = response.model_hash();
+    worker.fingerprint = {response.config_hash(), response.tokenizer_hash()};
+  }
+  UpdateProgress(address, worker, answered, response);
+  if (!answered) return;
+  worker.name = response.name();
+  const std::uint32_t before = worker.wire_version;
+  worker.wire_version = std::max<std::uint32_t>(1, response.wire_version());
+  if (worker.wire_version != before && !worker.SpeaksOurs()) {
+    LogError(
+        "dense_worker_refused",
+        {{"address", address},
+         {"name", worker.name},
+         {"wire_version", static_cast<int>(worker.wire_version)},
+         {"wire_versions_spoken", absl::StrCat(kGenerationWireVersion - 1, ",",
+                                               kGenerationWireVersion)}});
+  }
+}
+
+void DensePool::UpdateProgress(const std::string& address, Worker& worker,
+                               bool answered,
+                               const internal::v1::DescribeResponse& response) {
+  // Version 1 does not say, so that its answer must do.
+  if (answered &&
+      (!response.has_progress() || worker.progress != response.progress())) {
+    worker.progressed = clock_.Now();
+    worker.progress = response.progress();
+  }
+  const bool hangs = clock_.Now() - worker.progressed > options_.worker_timeout;
+  // One that does not answer is known to be lost.
+  if (hangs && !worker.hangs && answered) {
+    LogError("dense_worker_hung",
+             {{"address", address},
+              {"name", worker.name},
+              {"seconds", absl::ToDoubleSeconds(options_.worker_timeout)}});
+  } else if (!hangs && worker.hangs) {
+    LogInfo("dense_worker_recovered", {{"address", address}});
+  }
+  worker.hangs = hangs;
 }
 
 void DensePool::CompareModels() {

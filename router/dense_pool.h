@@ -1,5 +1,8 @@
 #pragma once
 
+#include <absl/time/time.h>
+
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -8,7 +11,9 @@
 #include <thread>
 #include <vector>
 
+#include "common/clock.h"
 #include "common/mutex.h"
+#include "link/generation_codec.h"
 #include "model/config/fingerprint.h"
 #include "router/backend.h"
 #include "router/dense_client.h"
@@ -23,12 +28,23 @@ namespace apollo {
 // than the router's, or whose model hash is another one than most workers' (if
 // none has more, than before), gets no sequences; an error is logged when that
 // is noticed. What a worker served that has not been live for kForgetPolls
-// counts no more.
+// counts no more. Nor does a worker get sequences that speaks neither this
+// version of the wire nor the one before (link/generation_codec.h).
+//
+// A worker whose engine has made no progress for Options::worker_timeout, or
+// that has not said so for that long, is taken for lost: its sequences end with
+// UNAVAILABLE, and it gets no others until it makes progress again. How long a
+// step takes does not matter, as progress is made within one.
 class DensePool final : public RouterBackend {
  public:
+  struct Options {
+    absl::Duration worker_timeout = absl::Seconds(10);
+  };
+
   // `own` is the router's model directory; nothing is compared with what it
-  // lacks.
-  explicit DensePool(ModelFingerprint own);
+  // lacks. The clock must outlive the pool.
+  DensePool(ModelFingerprint own, Options options,
+            const Clock& clock = Clock::Real());
   ~DensePool() override;
 
   static constexpr int kForgetPolls = 150;  // Half a minute.
@@ -61,12 +77,34 @@ class DensePool final : public RouterBackend {
     std::string model_hash;    // Empty until it was ready once.
     ModelFingerprint fingerprint;
     std::string problem;  // Why it gets no sequences, if it does not.
-    bool usable() const { return live && problem.empty(); }
+    std::uint32_t wire_version = kGenerationWireVersion;
+    std::optional<std::uint64_t> progress;  // As it said last.
+    absl::Duration progressed;              // When that was new.
+    bool hangs = false;
+    bool SpeaksOurs() const {
+      return wire_version == kGenerationWireVersion ||
+             wire_version + 1 == kGenerationWireVersion;
+    }
+    bool usable() const {
+      return live && !hangs && problem.empty() && SpeaksOurs();
+    }
   };
+
+  // The workers of the list as it is now, with their addresses.
+  std::map<std::string, std::shared_ptr<DenseClient>> Members();
+  // Takes what a worker has answered, or that it has not.
+  void Update(const std::string& address, Worker& worker, bool answered,
+              const internal::v1::DescribeResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void UpdateProgress(const std::string& address, Worker& worker, bool answered,
+                      const internal::v1::DescribeResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void CompareModels() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const ModelFingerprint own_;
+  const Options options_;
+  const Clock& clock_;
 
   std::thread thread_;
   Mutex mutex_;

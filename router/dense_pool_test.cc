@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "proto/apollo/internal/v1/worker.grpc.pb.h"
+#include "common/fake_clock.h"
+#include "proto/apollo/internal/v1/generation.grpc.pb.h"
 
 namespace apollo {
 namespace {
@@ -50,15 +51,28 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
     *response = description_;
     return grpc::Status::OK;
   }
-  grpc::Status Run(grpc::ServerContext*, const pb::RunRequest*,
-                   grpc::ServerWriter<pb::RunEvent>* writer) override {
+  // From now on its sequences begin and get no further.
+  void Hang() {
+    MutexLock lock(mutex_);
+    hangs_ = true;
+  }
+
+  grpc::Status Run(
+      grpc::ServerContext*,
+      grpc::ServerReaderWriter<pb::RunEvent, pb::RunRequest>* writer) override {
+    pb::RunRequest request;
+    writer->Read(&request);
     pb::RunEvent started, finished;
+    bool hangs = false;
     {
       MutexLock lock(mutex_);
       started.mutable_started()->set_dense_worker(description_.name());
+      hangs = hangs_;
     }
     finished.mutable_finished()->set_reason(pb::RunFinished::EOS);
     writer->Write(started);
+    // Until the call is cancelled.
+    if (hangs) return writer->Read(&request), grpc::Status::OK;
     writer->Write(finished);
     return grpc::Status::OK;
   }
@@ -80,6 +94,7 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
   Mutex mutex_;
   pb::DescribeResponse description_ ABSL_GUARDED_BY(mutex_);
   int routing_calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -89,6 +104,7 @@ class Sink final : public GenerationSink {
   void OnStarted(const GenerationStarted& started) override {
     MutexLock lock(mutex_);
     worker_ = started.dense_worker;
+    changed_.notify_all();
   }
   void OnToken(const GeneratedToken&) override {}
   void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
@@ -97,6 +113,10 @@ class Sink final : public GenerationSink {
       worker_ = absl::StatusCodeToString(finished.status().code());
     done_ = true;
     changed_.notify_all();
+  }
+  void AwaitStarted() {
+    MutexLock lock(mutex_);
+    while (worker_.empty()) changed_.wait(mutex_);
   }
   std::string Await() {
     MutexLock lock(mutex_);
@@ -119,8 +139,8 @@ class DensePoolTest : public testing::Test {
   void MakePool() {
     std::vector<std::string> members;
     for (const auto& worker : workers_) members.push_back(worker->address);
-    pool_ =
-        std::make_unique<DensePool>(ModelFingerprint{"config", "tokenizer"});
+    pool_ = std::make_unique<DensePool>(ModelFingerprint{"config", "tokenizer"},
+                                        DensePool::Options{}, clock_);
     pool_->SetMembers(members);
   }
   // Polls and returns what was logged meanwhile.
@@ -154,6 +174,14 @@ class DensePoolTest : public testing::Test {
     return statuses;
   }
 
+  // The worker says so at the next poll.
+  static void Progress(FakeWorker& worker, std::uint64_t progress) {
+    pb::DescribeResponse now;
+    now.set_progress(progress);
+    worker.Change(now);
+  }
+
+  FakeClock clock_;
   std::vector<std::unique_ptr<FakeWorker>> workers_;
   std::unique_ptr<DensePool> pool_;
 };
@@ -275,6 +303,71 @@ TEST_F(DensePoolTest, TheRoutersOwnDirectoryDecidesFirst) {
   EXPECT_FALSE(pool_->Ready());
   EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
   EXPECT_EQ(pool_->ModelHash(), "");
+}
+
+TEST_F(DensePoolTest, AWorkerThatHangsLosesItsSequencesAndGetsNoOthers) {
+  FakeWorker& worker = Add("a", "m1");
+  Progress(worker, 1);
+  worker.Hang();
+  MakePool();
+  Poll();
+  auto sink = std::make_shared<Sink>();
+  const auto call = pool_->Start({}, sink);
+  sink->AwaitStarted();
+  // Progress is what counts, however long it takes.
+  for (const int progress : {1, 2, 2}) {
+    Progress(worker, progress);
+    clock_.now += absl::Seconds(5);
+    EXPECT_EQ(Poll(), "");
+  }
+  clock_.now += absl::Seconds(5);
+  EXPECT_EQ(Poll(), "");
+  EXPECT_TRUE(pool_->Ready());
+  clock_.now += absl::Milliseconds(1);
+  const std::string log = Poll();
+  EXPECT_TRUE(Says(log, "dense_worker_hung")) << log;
+  EXPECT_EQ(sink->Await(), "UNAVAILABLE");
+  EXPECT_FALSE(pool_->Ready());
+  EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
+  Progress(worker, 3);
+  EXPECT_TRUE(Says(Poll(), "dense_worker_recovered"));
+  EXPECT_TRUE(pool_->Ready());
+}
+
+TEST_F(DensePoolTest, AWorkerThatDoesNotSayItsProgressHangsOnlyIfSilent) {
+  FakeWorker& worker = Add("a", "m1");
+  MakePool();
+  Poll();
+  clock_.now += absl::Seconds(60);
+  EXPECT_EQ(Poll(), "");
+  EXPECT_EQ(Answers(), Names{"a"});
+  // One that was down for long is taken at its first answer.
+  worker.SetReady(false);
+  Poll();
+  clock_.now += absl::Seconds(60);
+  worker.SetReady(true);
+  Poll();
+  EXPECT_EQ(Answers(), Names{"a"});
+}
+
+TEST_F(DensePoolTest, ThisWireVersionAndTheOneBeforeAreTaken) {
+  FakeWorker& worker = Add("a", "m1");  // Says nothing: version 1.
+  MakePool();
+  Poll();
+  EXPECT_EQ(Answers(), Names{"a"});
+  pb::DescribeResponse version;
+  version.set_wire_version(kGenerationWireVersion);
+  worker.Change(version);
+  EXPECT_EQ(Poll(), "");
+  EXPECT_EQ(Answers(), Names{"a"});
+  version.set_wire_version(kGenerationWireVersion + 1);
+  worker.Change(version);
+  const std::string log = Poll();
+  EXPECT_TRUE(Says(log, "dense_worker_refused")) << log;
+  EXPECT_TRUE(Says(log, "\"wire_version\":3")) << log;
+  EXPECT_EQ(Poll(), "");
+  EXPECT_FALSE(pool_->Ready());
+  EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
 }
 
 }  // namespace

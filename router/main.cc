@@ -27,6 +27,9 @@ ABSL_FLAG(std::string, address_file, "",
 ABSL_FLAG(std::string, dense_workers, "",
           "Dense workers: host:port,host:port or file:/path with one address a "
           "line, read again when it changes (required).");
+ABSL_FLAG(absl::Duration, dense_worker_timeout, absl::Seconds(10),
+          "A dense worker whose engine makes no progress for longer is taken "
+          "for lost: its requests end and it gets no others.");
 ABSL_FLAG(std::string, name, "router", "Name of this process in logs.");
 ABSL_FLAG(std::string, families, "",
           "File with the language families; default: families.txt in the model "
@@ -59,7 +62,13 @@ absl::Status Run() {
   }
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics metrics(*registry);
-  DensePool pool(model->fingerprint);
+  const absl::Duration timeout = absl::GetFlag(FLAGS_dense_worker_timeout);
+  if (timeout < absl::Seconds(1)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--dense_worker_timeout is ", absl::FormatDuration(timeout),
+        "; it must be at least 1s"));
+  }
+  DensePool pool(model->fingerprint, {timeout});
   // Stops telling the pool before that goes.
   const std::unique_ptr<Membership> source = std::move(members);
   InferenceService service({*model, pool, metrics, Clock::Real()});

@@ -21,6 +21,7 @@ class ScriptedBackend::Handle final : public GenerationCall {
     if (--backend_.handles_ == 0) backend_.changed_.notify_all();
   }
   void Cancel() override { sequence_->Cancel(); }
+  void SetPaused(bool /*paused*/) override {}
 
  private:
   ScriptedBackend& backend_;

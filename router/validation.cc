@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "common/status_macros.h"
+#include "link/sampling_codec.h"
 #include "router/field_error.h"
 #include "sequence/routing.h"
 
@@ -154,21 +155,11 @@ absl::StatusOr<GenerateInput> ValidateGenerate(
   ASSIGN_OR_RETURN(out.input,
                    CheckInput(request, limits, families, default_hybrid));
   const v1::SamplingParams& s = request.sampling();
-  RETURN_IF_ERROR(CheckRange("sampling.temperature", s.temperature(), 0, 100));
-  RETURN_IF_ERROR(CheckRange("sampling.top_p", s.top_p(), 0, 1));
-  RETURN_IF_ERROR(CheckCount("sampling.top_k", s.top_k(), INT32_MAX));
-  RETURN_IF_ERROR(
-      CheckRange("sampling.presence_penalty", s.presence_penalty(), -2, 2));
-  RETURN_IF_ERROR(
-      CheckRange("sampling.frequency_penalty", s.frequency_penalty(), -2, 2));
+  if (const auto wrong = FromProto(s, out.sampling)) {
+    return FieldError("sampling." + wrong->name, wrong->reason);
+  }
   RETURN_IF_ERROR(
       CheckCount("sampling.choices", s.choices(), limits.max_choices));
-  out.sampling.temperature = s.temperature();
-  out.sampling.top_p = s.top_p() == 0 ? 1 : s.top_p();
-  out.sampling.top_k = static_cast<int>(s.top_k());
-  out.sampling.presence_penalty = s.presence_penalty();
-  out.sampling.frequency_penalty = s.frequency_penalty();
-  out.sampling.seed = s.seed();
   out.has_seed = s.has_seed();
   out.choices = s.choices() == 0 ? 1 : static_cast<int>(s.choices());
 

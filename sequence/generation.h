@@ -33,10 +33,16 @@ inline constexpr int kMaxTopLogprobs = 20;
 struct GenerationRequest {
   std::string request_id;            // For logs only.
   std::vector<std::int32_t> prompt;  // At least one token.
-  int family = -1;                   // Expert of the language family, or -1.
-  bool hybrid = false;               // Pin that expert. Needs a family.
+  // The last so many tokens of `prompt` are the beginning of the answer, fewer
+  // than it has: penalties count them, and new tokens have the indices from
+  // answer_tokens on. A sequence that is continued elsewhere with what it has
+  // generated so far goes on as if nothing had happened. 0 with score_tokens.
+  int answer_tokens = 0;
+  int family = -1;      // Expert of the language family, or -1.
+  bool hybrid = false;  // Pin that expert. Needs a family.
   SamplingOptions sampling;
-  int max_new_tokens = 0;  // At least 1, unless scoring.
+  // At least 1, unless scoring. The given answer_tokens do not count.
+  int max_new_tokens = 0;
   // Nobody asked for that many: where the caches hold fewer, generate fewer.
   bool shorten_to_cache = false;
   // Alternatives to report with each token, from 0 to kMaxTopLogprobs.
@@ -54,12 +60,19 @@ struct GenerationRequest {
   // Sequences share cached prefixes only with the same salt: one for each
   // tenant.
   std::string cache_salt;
+  bool operator==(const GenerationRequest&) const = default;
 };
+
+// Those of `prompt` that are no part of the answer.
+inline int PromptTokens(const GenerationRequest& request) {
+  return static_cast<int>(request.prompt.size()) - request.answer_tokens;
+}
 
 struct GenerationStarted {
   std::string dense_worker;  // Names of processes.
   std::string expert_worker;
-  int cached_tokens = 0;  // Prompt tokens found in the cache.
+  int cached_tokens = 0;  // Of those given, found in the cache.
+  bool operator==(const GenerationStarted&) const = default;
 };
 
 // How tokens were routed in one sparse layer.
@@ -70,16 +83,19 @@ struct LayerUse {
   // of the sequence's family. With hybrid routing that expert then took the
   // place of the last of them. 0 without a family.
   std::uint64_t off_family_tokens = 0;
+  bool operator==(const LayerUse&) const = default;
 };
 
 struct GeneratedToken {
-  int index = 0;  // Position in the answer, from 0, without gaps.
+  // Position in the answer, without gaps; the first is answer_tokens.
+  int index = 0;
   std::int32_t token = 0;
   float logprob = 0;
   std::vector<TokenLogprob> alternatives;
   // With use_with_tokens: one for each sparse layer, over all rows up to the
   // one that gave this token.
   std::vector<LayerUse> expert_use = {};
+  bool operator==(const GeneratedToken&) const = default;
 };
 
 enum class FinishCause { kEos, kLength, kScored };
@@ -88,6 +104,7 @@ struct GenerationFinished {
   FinishCause cause = FinishCause::kEos;
   std::vector<LayerUse> expert_use;   // One for each sparse layer.
   std::vector<float> score_logprobs;  // [score_tokens]
+  bool operator==(const GenerationFinished&) const = default;
 };
 
 // Receives one sequence's events: OnStarted once, OnToken for each token in
@@ -111,6 +128,12 @@ class GenerationCall {
   // unless it came or is coming with something else. Any thread, any number of
   // times.
   virtual void Cancel() = 0;
+  // While paused, the sequence is not computed further; it keeps what it holds
+  // unless others need the room. A few tokens that are under way may still
+  // come. Of several calls the last counts. Has no effect once the sequence is
+  // over. Never blocks and never calls the sink, so that whoever calls it may
+  // hold a lock that the sink takes. Any thread.
+  virtual void SetPaused(bool paused) = 0;
 };
 
 // Something that runs sequences: a dense worker, here or in another process.

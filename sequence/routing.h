@@ -20,12 +20,14 @@ struct LanguageUse {
   std::uint64_t tokens = 0;
   std::uint64_t family_tokens = 0;  // Of these, of sequences with a family.
   std::vector<LayerUse> layers;     // One for each sparse layer, in order.
+  bool operator==(const LanguageUse&) const = default;
 };
 
 // The tokens that went through the sparse layers in some span of time.
 struct RoutingCounts {
   absl::Duration covered;              // How far back the counts reach.
   std::vector<LanguageUse> languages;  // Those with tokens, by rising code.
+  bool operator==(const RoutingCounts&) const = default;
 };
 
 // Adds the counts of one worker to those of others; `covered` becomes the

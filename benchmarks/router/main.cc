@@ -19,7 +19,7 @@
 #include "benchmarks/router/stand_in.h"
 #include "common/json.h"
 #include "common/status_macros.h"
-#include "proto/apollo/internal/v1/worker.grpc.pb.h"
+#include "proto/apollo/internal/v1/generation.grpc.pb.h"
 #include "proto/apollo/v1/inference.grpc.pb.h"
 #include "serving/help.h"
 #include "serving/server.h"
@@ -130,7 +130,8 @@ absl::Status Run() {
     {
       grpc::ClientContext context;
       const auto start = SteadyClock::now();
-      const auto reader = direct->Run(&context, run);
+      const auto reader = direct->Run(&context);
+      reader->Write(run);
       RETURN_IF_ERROR(Follow(
           *reader, start, *worker,
           [](const pb::RunEvent& e) { return e.has_token(); }, pb::RunEvent(),

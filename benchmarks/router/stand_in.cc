@@ -28,8 +28,11 @@ std::vector<StandIn::TimePoint> StandIn::sent() {
   return sent_;
 }
 
-grpc::Status StandIn::Run(grpc::ServerContext*, const pb::RunRequest* request,
-                          grpc::ServerWriter<pb::RunEvent>* writer) {
+grpc::Status StandIn::Run(
+    grpc::ServerContext*,
+    grpc::ServerReaderWriter<pb::RunEvent, pb::RunRequest>* writer) {
+  pb::RunRequest request;
+  if (!writer->Read(&request)) return grpc::Status::CANCELLED;
   {
     MutexLock lock(mutex_);
     sent_.clear();
@@ -39,12 +42,12 @@ grpc::Status StandIn::Run(grpc::ServerContext*, const pb::RunRequest* request,
   event.mutable_started()->set_expert_worker("stand-in");
   writer->Write(event);
   TimePoint next = std::chrono::steady_clock::now();
-  for (std::uint32_t i = 0; i < request->max_new_tokens(); ++i) {
+  for (std::uint32_t i = 0; i < request.max_new_tokens(); ++i) {
     std::this_thread::sleep_until(next);
     next += pace_;
     event.mutable_token()->set_index(i);
     event.mutable_token()->set_token(
-        request->prompt(static_cast<int>(i) % request->prompt_size()));
+        request.prompt(static_cast<int>(i) % request.prompt_size()));
     {
       MutexLock lock(mutex_);
       sent_.push_back(std::chrono::steady_clock::now());

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/mutex.h"
-#include "proto/apollo/internal/v1/worker.grpc.pb.h"
+#include "proto/apollo/internal/v1/generation.grpc.pb.h"
 #include "serving/server.h"
 
 namespace apollo::load {
@@ -33,9 +33,10 @@ class StandIn final : private internal::v1::DenseWorkerService::Service {
  private:
   explicit StandIn(std::chrono::microseconds pace) : pace_(pace) {}
 
-  grpc::Status Run(grpc::ServerContext* context,
-                   const internal::v1::RunRequest* request,
-                   grpc::ServerWriter<internal::v1::RunEvent>* writer) override;
+  grpc::Status Run(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<internal::v1::RunEvent,
+                               internal::v1::RunRequest>* writer) override;
   grpc::Status Describe(grpc::ServerContext* context,
                         const internal::v1::DescribeRequest* request,
                         internal::v1::DescribeResponse* response) override;

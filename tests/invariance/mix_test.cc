@@ -61,13 +61,15 @@ struct ExpertCounts final : ExpertObserver {
 // All that a client sees of a sequence.
 class Sink final : public GenerationSink {
  public:
+  // The first token is number `first` of the answer.
+  explicit Sink(int first = 0) : first_(first) {}
   void OnStarted(const GenerationStarted&) override {
     EXPECT_FALSE(started) << "started twice";
     started = true;
   }
   void OnToken(const GeneratedToken& token) override {
     EXPECT_TRUE(started && !finished);
-    EXPECT_EQ(token.index, static_cast<int>(tokens.size()));
+    EXPECT_EQ(token.index, first_ + static_cast<int>(tokens.size()));
     tokens.push_back(token.token);
     logprobs.push_back(token.logprob);
     for (const TokenLogprob& a : token.alternatives) {
@@ -94,6 +96,9 @@ class Sink final : public GenerationSink {
   std::vector<std::int32_t> tokens, tokens_beside;
   std::vector<float> logprobs;
   std::vector<std::vector<std::uint64_t>> use;
+
+ private:
+  const int first_;
 };
 
 struct Layout {
@@ -167,8 +172,9 @@ class Net {
     }
   }
 
-  std::shared_ptr<Sink> Submit(SequenceId id, GenerationRequest request) {
-    auto sink = std::make_shared<Sink>();
+  std::shared_ptr<Sink> Submit(
+      SequenceId id, GenerationRequest request,
+      std::shared_ptr<Sink> sink = std::make_shared<Sink>()) {
     dense_[random_() % dense_.size()]->Submit(id, std::move(request), sink);
     return sink;
   }
@@ -376,6 +382,71 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
   EXPECT_GT(dense_preemptions - expert_preemptions, 50);
   EXPECT_GT(expert_preemptions, 50);
   EXPECT_GT(cancelled, 20);
+}
+
+// Of the answer to `request`, what comes after its first `cut` tokens, when it
+// goes on in another cluster.
+std::shared_ptr<Sink> Continue(GenerationRequest request,
+                               const std::vector<std::int32_t>& answer, int cut,
+                               const Layout& layout) {
+  request.prompt.insert(request.prompt.end(), answer.begin(),
+                        answer.begin() + cut);
+  request.answer_tokens = cut;
+  request.max_new_tokens -= cut;
+  Net net(layout, cut);
+  auto sink = std::make_shared<Sink>(cut);
+  net.Submit(0, std::move(request), sink);
+  while (net.Turn()) {
+  }
+  return sink;
+}
+
+TEST(ContinuationTest, AnAnswerThatGoesOnElsewhereIsTheSame) {
+  constexpr int kTokens = 24;
+  int differ = 0;
+  for (int seed = 0; seed < 4; ++seed) {
+    std::mt19937 random(seed);
+    GenerationRequest request = SomeRequests(random, 1)[0];
+    request.score_tokens = 0;
+    request.max_new_tokens = kTokens;
+    request.ignore_eos = true;
+    request.top_logprobs = 2;
+    request.sampling.temperature = seed == 0 ? 0.0f : 0.9f;
+    request.sampling.presence_penalty = 0.6f;
+    request.sampling.frequency_penalty = 0.9f;
+    Layout plain;
+    Net net(plain, seed);
+    const auto whole = net.Submit(0, request);
+    while (net.Turn()) {
+    }
+    ASSERT_EQ(whole->tokens.size(), static_cast<std::size_t>(kTokens));
+    for (int cut = 1; cut < kTokens; cut += 3) {
+      SCOPED_TRACE(cut);
+      Layout elsewhere;
+      elsewhere.expert_workers = 1 + cut % 3;
+      elsewhere.options.scheduler.token_budget = 5 + cut;
+      const auto rest = Continue(request, whole->tokens, cut, elsewhere);
+      const std::vector<std::int32_t> tokens(whole->tokens.begin() + cut,
+                                             whole->tokens.end());
+      EXPECT_EQ(rest->tokens, tokens);
+      // Each token's log-probability and those of two others.
+      const std::vector<float> logprobs(whole->logprobs.begin() + 3 * cut,
+                                        whole->logprobs.end());
+      EXPECT_TRUE(rest->logprobs == logprobs);
+      EXPECT_EQ(rest->use, whole->use);
+      // Penalties do not count what is given as prompt.
+      GenerationRequest prompt = request;
+      prompt.prompt.insert(prompt.prompt.end(), whole->tokens.begin(),
+                           whole->tokens.begin() + cut);
+      prompt.max_new_tokens -= cut;
+      Net other(plain, cut);
+      const auto fresh = other.Submit(0, prompt);
+      while (other.Turn()) {
+      }
+      if (fresh->tokens != tokens) ++differ;
+    }
+  }
+  EXPECT_GT(differ, 0);
 }
 
 }  // namespace

@@ -1,0 +1,169 @@
+#include "dense_worker/run_call.h"
+
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <utility>
+
+#include "common/log.h"
+#include "link/generation_codec.h"
+
+namespace apollo {
+namespace {
+
+namespace pb = internal::v1;
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                      std::string(status.message()));
+}
+
+}  // namespace
+
+// Writes one sequence's events to its call, which it shares.
+class RunCall::Sink final : public GenerationSink {
+ public:
+  explicit Sink(std::shared_ptr<RunCall> call) : call_(std::move(call)) {}
+
+  void OnStarted(const GenerationStarted& started) override {
+    call_->Send(ToProto(started));
+  }
+
+  void OnToken(const GeneratedToken& token) override {
+    {
+      MutexLock lock(call_->mutex_);
+      call_->metrics_.Token(call_->clock_.Now());
+    }
+    call_->Send(ToProto(token));
+  }
+
+  void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
+    {
+      MutexLock lock(call_->mutex_);
+      const absl::StatusCode code = call_->stalled_
+                                        ? absl::StatusCode::kResourceExhausted
+                                        : finished.status().code();
+      call_->metrics_.End(absl::StatusCodeToString(code), call_->clock_.Now());
+    }
+    if (finished.ok()) call_->Push(ToProto(*finished));
+    call_->End(ToGrpc(finished.status()));
+  }
+
+ private:
+  const std::shared_ptr<RunCall> call_;
+};
+
+RunCall::RunCall(grpc::CallbackServerContext& context,
+                 GenerationBackend& backend, RequestMetrics& metrics,
+                 const Clock& clock)
+    : context_(context),
+      backend_(backend),
+      clock_(clock),
+      metrics_(metrics, "Run", clock.Now()) {}
+
+void RunCall::Begin() {
+  {
+    MutexLock lock(mutex_);
+    self_ = shared_from_this();
+  }
+  StartRead(&message_);
+}
+
+void RunCall::OnReadDone(bool ok) {
+  if (!ok) {
+    // The router has said all that it wants to.
+    if (!begun_) {
+      End(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
+                       "the call ended before its request came"));
+    }
+    return;
+  }
+  if (!begun_) {
+    begun_ = true;
+    StartSequence();
+  } else if (message_.has_control()) {
+    MutexLock lock(mutex_);
+    paused_by_router_ = message_.control().paused();
+    UpdatePaused();
+  }
+  StartRead(&message_);
+}
+
+void RunCall::StartSequence() {
+  absl::StatusOr<GenerationRequest> request = FromProto(message_);
+  message_.Clear();  // A prompt may be large.
+  if (!request.ok()) {
+    End(ToGrpc(request.status()));
+    MutexLock lock(mutex_);
+    metrics_.End(absl::StatusCodeToString(request.status().code()),
+                 clock_.Now());
+    return;
+  }
+  {
+    MutexLock lock(mutex_);
+    metrics_.PromptTokens(PromptTokens(*request));
+  }
+  std::shared_ptr<GenerationCall> call = backend_.Start(
+      *std::move(request), std::make_shared<Sink>(shared_from_this()));
+  bool cancelled = false;
+  {
+    MutexLock lock(mutex_);
+    call_ = call;
+    cancelled = cancelled_;
+    UpdatePaused();
+  }
+  if (cancelled && call != nullptr) call->Cancel();
+}
+
+void RunCall::Send(pb::RunEvent event) {
+  Push(std::move(event));
+  if (queued_bytes() < kPauseBytes) return;
+  MutexLock lock(mutex_);
+  if (full_) return;
+  full_ = clock_.Now();
+  UpdatePaused();
+}
+
+void RunCall::OnWritten() {
+  if (queued_bytes() > kResumeBytes) return;
+  MutexLock lock(mutex_);
+  if (!full_) return;
+  full_.reset();
+  UpdatePaused();
+}
+
+void RunCall::UpdatePaused() {
+  const bool pause = paused_by_router_ || full_;
+  if (call_ == nullptr || pause == paused_) return;
+  paused_ = pause;
+  call_->SetPaused(pause);
+}
+
+void RunCall::EndIfStalled(absl::Duration limit) {
+  MutexLock lock(mutex_);
+  if (over_ || stalled_ || !full_ || clock_.Now() - *full_ <= limit) return;
+  stalled_ = true;
+  LogWarning("stalled_call_ended", {{"seconds", absl::ToDoubleSeconds(limit)}});
+  // What waits to be written keeps an ordinary end from being sent.
+  context_.TryCancel();
+}
+
+void RunCall::OnCancel() {
+  std::shared_ptr<GenerationCall> call;
+  {
+    MutexLock lock(mutex_);
+    cancelled_ = true;
+    call = call_;
+  }
+  if (call != nullptr) call->Cancel();
+}
+
+void RunCall::Over() {
+  std::shared_ptr<RunCall> self;
+  MutexLock lock(mutex_);
+  over_ = true;
+  self = std::move(self_);
+  // `self` is destroyed after `lock`: see the order above.
+}
+
+}  // namespace apollo

@@ -1,0 +1,313 @@
+#include "dense_worker/run_service.h"
+
+#include <gtest/gtest.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <memory>
+#include <string>
+
+#include "common/fake_clock.h"
+#include "link/generation_codec.h"
+#include "model/language/families.h"
+#include "model/language/language_labels.h"
+
+namespace apollo {
+namespace {
+
+namespace pb = internal::v1;
+
+// Something whose sequences do what the test does.
+class FakeBackend final : public GenerationBackend {
+ public:
+  std::unique_ptr<GenerationCall> Start(
+      GenerationRequest request,
+      std::shared_ptr<GenerationSink> sink) override {
+    MutexLock lock(mutex_);
+    request_ = std::move(request);
+    sink_ = std::move(sink);
+    changed_.notify_all();
+    return std::make_unique<Call>(*this);
+  }
+
+  GenerationRequest AwaitRequest() {
+    MutexLock lock(mutex_);
+    while (sink_ == nullptr) changed_.wait(mutex_);
+    return request_;
+  }
+  GenerationSink& sink() {
+    MutexLock lock(mutex_);
+    return *sink_;
+  }
+  bool paused() {
+    MutexLock lock(mutex_);
+    return paused_;
+  }
+  void AwaitPaused(bool paused) {
+    MutexLock lock(mutex_);
+    while (paused_ != paused) changed_.wait(mutex_);
+  }
+  // Of each SetPaused.
+  std::string told() {
+    MutexLock lock(mutex_);
+    return told_;
+  }
+  void AwaitCancel() {
+    MutexLock lock(mutex_);
+    while (!cancelled_) changed_.wait(mutex_);
+  }
+  // As every backend does once the sequence is over.
+  void Finish(absl::StatusOr<GenerationFinished> finished) {
+    std::shared_ptr<GenerationSink> sink;
+    {
+      MutexLock lock(mutex_);
+      sink = std::move(sink_);
+    }
+    sink->OnFinished(std::move(finished));
+  }
+
+ private:
+  class Call final : public GenerationCall {
+   public:
+    explicit Call(FakeBackend& backend) : backend_(backend) {}
+    void Cancel() override {
+      MutexLock lock(backend_.mutex_);
+      backend_.cancelled_ = true;
+      backend_.changed_.notify_all();
+    }
+    void SetPaused(bool paused) override {
+      MutexLock lock(backend_.mutex_);
+      backend_.paused_ = paused;
+      backend_.told_ += paused ? "rest " : "go on ";
+      backend_.changed_.notify_all();
+    }
+
+   private:
+    FakeBackend& backend_;
+  };
+
+  Mutex mutex_;
+  CondVar changed_;
+  GenerationRequest request_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<GenerationSink> sink_ ABSL_GUARDED_BY(mutex_);
+  bool paused_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  std::string told_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Some 40 kB on the wire.
+GeneratedToken BigToken(int index) {
+  GeneratedToken token;
+  token.index = index;
+  token.alternatives.resize(4000, {1000, -1.0f});
+  return token;
+}
+
+class RunServiceTest : public testing::Test {
+ protected:
+  RunServiceTest() {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
+                                   grpc::InsecureChannelCredentials());
+    stub_ = pb::DenseWorkerService::NewStub(channel_);
+  }
+  ~RunServiceTest() override {
+    server_->Shutdown(std::chrono::system_clock::now());
+  }
+
+  static GenerationRequest Request() {
+    GenerationRequest request;
+    request.prompt = {1, 2, 3};
+    request.max_new_tokens = 5;
+    return request;
+  }
+  static pb::RunRequest Pause(bool paused) {
+    pb::RunRequest message;
+    message.mutable_control()->set_paused(paused);
+    return message;
+  }
+  // Tokens that nobody reads, until the sequence is told to rest. How many.
+  int FillUp() {
+    int sent = 0;
+    while (!backend_.paused()) {
+      backend_.sink().OnToken(BigToken(sent++));
+      if (sent > 10000) ADD_FAILURE() << "never told to rest";
+      if (sent > 10000) break;
+    }
+    return sent;
+  }
+  std::string Metrics() {
+    return prometheus::TextSerializer().Serialize(registry_.Collect());
+  }
+
+  FakeClock clock_;
+  FakeBackend backend_;
+  prometheus::Registry registry_;
+  RequestMetrics metrics_{registry_};
+  RoutingLog routing_{ModelConfig(), LanguageLabels(FamilyTable::Paper()),
+                      clock_};
+  std::uint64_t progress_ = 41;
+  RunService service_{backend_,
+                      {"w",
+                       "m",
+                       {"c", "t"},
+                       [] { return true; },
+                       [] { return 3; },
+                       [this] { return progress_; },
+                       routing_},
+                      metrics_,
+                      clock_};
+  std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<pb::DenseWorkerService::Stub> stub_;
+  grpc::ClientContext context_;
+};
+
+TEST_F(RunServiceTest, DescribesItsWorker) {
+  pb::DescribeResponse response;
+  ASSERT_TRUE(stub_->Describe(&context_, {}, &response).ok());
+  EXPECT_EQ(response.name(), "w");
+  EXPECT_EQ(response.model_hash(), "m");
+  EXPECT_EQ(response.config_hash(), "c");
+  EXPECT_EQ(response.tokenizer_hash(), "t");
+  EXPECT_EQ(response.running_sequences(), 3u);
+  EXPECT_TRUE(response.ready());
+  EXPECT_EQ(response.wire_version(), kGenerationWireVersion);
+  EXPECT_EQ(response.progress(), 41u);
+}
+
+TEST_F(RunServiceTest, ARequestThatCannotBeIsRefusedNamingTheField) {
+  const auto stream = stub_->Run(&context_);
+  pb::RunRequest request = ToProto(Request());
+  request.set_priority(1000);
+  stream->Write(request);
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(),
+            "priority is 1000; it must be from -100 to 100");
+}
+
+TEST_F(RunServiceTest, ACallWithoutARequestIsRefused) {
+  const auto stream = stub_->Run(&context_);
+  stream->WritesDone();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(RunServiceTest, TheRouterMakesTheSequenceRest) {
+  const auto stream = stub_->Run(&context_);
+  stream->Write(ToProto(Request()));
+  stream->Write(Pause(true));
+  backend_.AwaitPaused(true);
+  stream->Write(Pause(true));
+  stream->Write(Pause(false));
+  backend_.AwaitPaused(false);
+  EXPECT_EQ(backend_.told(), "rest go on ");
+  backend_.Finish(GenerationFinished());
+  pb::RunEvent event;
+  EXPECT_TRUE(stream->Read(&event));
+  EXPECT_TRUE(event.has_finished());
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(RunServiceTest, ARouterThatReadsSlowlyMakesTheSequenceRest) {
+  const auto stream = stub_->Run(&context_);
+  stream->Write(ToProto(Request()));
+  backend_.AwaitRequest();
+  int sent = FillUp();
+  // What was under way still comes.
+  backend_.sink().OnToken(BigToken(sent++));
+  pb::RunEvent event;
+  for (int i = 0; i < sent; ++i) {
+    ASSERT_TRUE(stream->Read(&event));
+    EXPECT_EQ(event.token().index(), static_cast<std::uint32_t>(i));
+  }
+  backend_.AwaitPaused(false);
+  EXPECT_EQ(backend_.told(), "rest go on ");
+  backend_.Finish(GenerationFinished());
+  EXPECT_TRUE(stream->Read(&event));
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(RunServiceTest, ItRestsAsLongAsTheRouterWantsThoughTheQueueIsEmpty) {
+  const auto stream = stub_->Run(&context_);
+  stream->Write(ToProto(Request()));
+  stream->Write(Pause(true));
+  backend_.AwaitPaused(true);
+  constexpr int kTokens = 200;  // Much more than the queue's bound.
+  for (int i = 0; i < kTokens; ++i) backend_.sink().OnToken(BigToken(i));
+  pb::RunEvent event;
+  for (int i = 0; i < kTokens; ++i) ASSERT_TRUE(stream->Read(&event));
+  EXPECT_TRUE(backend_.paused());
+  stream->Write(Pause(false));
+  backend_.AwaitPaused(false);
+  EXPECT_EQ(backend_.told(), "rest go on ");
+  backend_.Finish(GenerationFinished());
+}
+
+TEST_F(RunServiceTest, ARouterThatReadsNothingLosesItsSequence) {
+  const auto stream = stub_->Run(&context_);
+  stream->Write(ToProto(Request()));
+  backend_.AwaitRequest();
+  FillUp();
+  clock_.now += absl::Seconds(60);
+  service_.EndStalledCalls(absl::Seconds(60));
+  clock_.now += absl::Milliseconds(1);
+  service_.EndStalledCalls(absl::Seconds(60));
+  backend_.AwaitCancel();
+  backend_.Finish(absl::CancelledError("the request was cancelled"));
+  EXPECT_NE(Metrics().find("apollo_requests_total{code=\"RESOURCE_EXHAUSTED\","
+                           "method=\"Run\"} 1"),
+            std::string::npos)
+      << Metrics();
+  pb::RunEvent event;
+  while (stream->Read(&event)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(RunServiceTest, ARouterThatReadsIsNotTakenForStalled) {
+  const auto stream = stub_->Run(&context_);
+  stream->Write(ToProto(Request()));
+  backend_.AwaitRequest();
+  const int sent = FillUp();
+  pb::RunEvent event;
+  for (int i = 0; i < sent; ++i) ASSERT_TRUE(stream->Read(&event));
+  backend_.AwaitPaused(false);
+  clock_.now += absl::Hours(1);
+  service_.EndStalledCalls(absl::Seconds(60));
+  backend_.Finish(GenerationFinished());
+  EXPECT_TRUE(stream->Read(&event));
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+// A router of wire version 1 sends one message and closes its side.
+TEST_F(RunServiceTest, ARouterOfTheVersionBeforeIsServed) {
+  const auto stream = stub_->Run(&context_);
+  stream->WriteLast(ToProto(Request()), {});
+  EXPECT_TRUE(backend_.AwaitRequest() == Request());
+  backend_.sink().OnToken({0, 7, -1, {}, {}});
+  pb::RunEvent event;
+  EXPECT_TRUE(stream->Read(&event));
+  EXPECT_EQ(event.token().token(), 7);
+  backend_.Finish(GenerationFinished());
+  EXPECT_TRUE(stream->Read(&event));
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(RunServiceTest, ACancelledCallCancelsItsSequence) {
+  const auto stream = stub_->Run(&context_);
+  stream->Write(ToProto(Request()));
+  backend_.AwaitRequest();
+  context_.TryCancel();
+  backend_.AwaitCancel();
+  backend_.Finish(absl::CancelledError("the request was cancelled"));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,160 @@
+#include "router/run_reactor.h"
+
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+#include <variant>
+
+#include "link/generation_codec.h"
+
+namespace apollo {
+
+namespace pb = internal::v1;
+
+RunReactor::RunReactor(const GenerationRequest& request,
+                       std::shared_ptr<GenerationSink> sink,
+                       std::function<void()> over)
+    : over_(std::move(over)),
+      sink_(std::move(sink)),
+      next_index_(request.answer_tokens),
+      message_(ToProto(request)) {}
+
+void RunReactor::Begin(std::shared_ptr<pb::DenseWorkerService::Stub> stub) {
+  stub_ = std::move(stub);
+  {
+    MutexLock lock(mutex_);
+    self_ = shared_from_this();
+  }
+  // In one piece with the request.
+  context_.set_initial_metadata_corked(true);
+  stub_->async()->Run(&context_, this);
+  // SetPaused writes from other threads than gRPC's until there is no more to
+  // read.
+  AddHold();
+  {
+    MutexLock lock(write_mutex_);
+    writing_ = true;
+    StartWrite(&message_);
+  }
+  StartRead(&event_);
+  StartCall();
+}
+
+void RunReactor::Cancel() {
+  {
+    MutexLock lock(end_mutex_);
+    cancelled_ = true;
+  }
+  context_.TryCancel();
+}
+
+void RunReactor::Abandon(const absl::Status& error) {
+  MutexLock lock(end_mutex_);
+  Fail(error);
+}
+
+void RunReactor::Fail(const absl::Status& error) {
+  if (error_.ok()) error_ = error;
+  context_.TryCancel();
+}
+
+void RunReactor::SetPaused(bool paused) {
+  MutexLock lock(write_mutex_);
+  paused_ = paused;
+  SayPaused();
+}
+
+void RunReactor::SayPaused() {
+  if (writing_ || ended_ || paused_ == said_paused_) return;
+  said_paused_ = paused_;
+  message_.Clear();
+  message_.mutable_control()->set_paused(paused_);
+  writing_ = true;
+  StartWrite(&message_);
+}
+
+void RunReactor::OnWriteDone(bool ok) {
+  MutexLock lock(write_mutex_);
+  writing_ = false;
+  message_.Clear();  // A prompt may be large.
+  if (ok) SayPaused();
+}
+
+void RunReactor::OnReadDone(bool ok) {
+  if (!ok) {
+    {
+      MutexLock lock(write_mutex_);
+      ended_ = true;
+    }
+    RemoveHold();
+    return;
+  }
+  {
+    MutexLock lock(mutex_);
+    Take();
+  }
+  StartRead(&event_);
+}
+
+void RunReactor::Take() {
+  {
+    MutexLock lock(end_mutex_);
+    if (!error_.ok() || finished_) return;
+  }
+  absl::StatusOr<GenerationEvent> event = FromProto(event_);
+  if (!event.ok()) {
+    MutexLock lock(end_mutex_);
+    Fail(absl::InternalError(
+        absl::StrCat("the dense worker sent an event that cannot be: ",
+                     event.status().message())));
+  } else if (auto* finished = std::get_if<GenerationFinished>(&*event)) {
+    finished_ = std::move(*finished);
+  } else if (auto* started = std::get_if<GenerationStarted>(&*event)) {
+    sink_->OnStarted(*started);
+  } else {
+    const auto& token = std::get<GeneratedToken>(*event);
+    if (token.index < next_index_) return;  // A duplicate.
+    if (token.index > next_index_) {
+      MutexLock lock(end_mutex_);
+      Fail(absl::InternalError("tokens of the answer are missing"));
+      return;
+    }
+    ++next_index_;
+    sink_->OnToken(token);
+  }
+}
+
+absl::StatusOr<GenerationFinished> RunReactor::Result(
+    const grpc::Status& status) {
+  MutexLock lock(end_mutex_);
+  if (!error_.ok()) return error_;
+  const bool broke_off =
+      status.ok()
+          ? !finished_
+          : status.error_code() == grpc::StatusCode::CANCELLED && !cancelled_;
+  if (broke_off) {
+    return absl::UnavailableError("the dense worker broke off; try again");
+  }
+  if (!status.ok()) {
+    return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                        status.error_message());
+  }
+  return *std::move(finished_);
+}
+
+void RunReactor::OnDone(const grpc::Status& status) {
+  // Both are released after the lock. The sink must be: it holds the call that
+  // holds this.
+  std::shared_ptr<RunReactor> self;
+  std::shared_ptr<GenerationSink> sink;
+  {
+    MutexLock lock(mutex_);
+    sink = std::move(sink_);
+    sink->OnFinished(Result(status));
+    self = std::move(self_);
+  }
+  over_();
+}
+
+}  // namespace apollo

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+
+#include <string>
+
+#include "common/mutex.h"
+#include "sequence/generation.h"
+
+namespace apollo {
+
+// For tests: a sequence's events as text, and whether they come as
+// GenerationSink promises. Thread-safe.
+class RecordingSink final : public GenerationSink {
+ public:
+  void OnStarted(const GenerationStarted& started) override {
+    Add(absl::StrCat("started by ", started.dense_worker));
+  }
+  void OnToken(const GeneratedToken& token) override {
+    Add(absl::StrCat(" ", token.index, ":", token.token));
+  }
+  void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
+    MutexLock lock(mutex_);
+    text_ += finished.ok()
+                 ? " finished"
+                 : " " + absl::StatusCodeToString(finished.status().code());
+    status_ = finished.status();
+    ++finishes_;
+    changed_.notify_all();
+  }
+
+  // Waits until the sequence is over and returns all that came. For a sequence
+  // that never ends, the test's own time limit is the limit.
+  std::string Await() {
+    MutexLock lock(mutex_);
+    while (finishes_ == 0) changed_.wait(mutex_);
+    return text_;
+  }
+  // Waits until `part` has come; false if the sequence ends without it.
+  bool AwaitPart(const std::string& part) {
+    MutexLock lock(mutex_);
+    while (text_.find(part) == std::string::npos) {
+      if (finishes_ > 0) return false;
+      changed_.wait(mutex_);
+    }
+    return true;
+  }
+  std::string text() {
+    MutexLock lock(mutex_);
+    return text_;
+  }
+  absl::Status status() {
+    MutexLock lock(mutex_);
+    return status_;
+  }
+  // 1 is right, and nothing comes after it.
+  int finishes() {
+    MutexLock lock(mutex_);
+    return finishes_;
+  }
+
+ private:
+  void Add(const std::string& event) {
+    MutexLock lock(mutex_);
+    text_ += finishes_ > 0 ? event + " after the end" : event;
+    changed_.notify_all();
+  }
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::string text_ ABSL_GUARDED_BY(mutex_);
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  int finishes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace apollo
