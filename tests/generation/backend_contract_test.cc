@@ -1,0 +1,343 @@
+// What every GenerationBackend promises (sequence/generation.h), of both: a
+// dense worker in this process, and one behind gRPC. The test is the expert
+// worker, so that it owns the order of events.
+
+#include <absl/strings/match.h>
+#include <gtest/gtest.h>
+#include <prometheus/registry.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <future>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "common/clock.h"
+#include "common/mutex.h"
+#include "dense_worker/dense_worker.h"
+#include "dense_worker/routing_log.h"
+#include "dense_worker/run_service.h"
+#include "engine/cpu/cpu_dense_stage.h"
+#include "model/language/families.h"
+#include "model/language/language_labels.h"
+#include "model/weights/open_model.h"
+#include "router/dense_client.h"
+#include "sequence/recording_sink.h"
+#include "serving/server.h"
+
+namespace apollo {
+namespace {
+
+const OpenModel& Model() {
+  static const OpenModel* const model =
+      new OpenModel(*OpenModelDirectory("tests/golden/published"));
+  return *model;
+}
+const ModelConfig& Config() { return Model().config; }
+
+class NoObserver final : public DenseObserver {
+ public:
+  void OnStep(int, int) override {}
+  void OnSequences(int, int) override {}
+  void OnCache(int, int) override {}
+  void OnRouted(const RoutedTokens&) override {}
+  void OnPrefix(int, int) override {}
+  void OnPreemption() override {}
+};
+
+// The test's end of the link between dense and expert worker. Thread-safe.
+class ExpertLink final : public Link {
+ public:
+  void Send(Frame frame) override {
+    MutexLock lock(mutex_);
+    if (auto* step = std::get_if<StageStep>(&frame.body)) {
+      steps_.push_back(std::move(*step));
+    } else if (auto* release = std::get_if<ReleaseSequences>(&frame.body)) {
+      for (const auto& item : release->items) released_.insert(item.sequence);
+    }
+    changed_.notify_all();
+  }
+  void Close() override {}
+
+  StageStep AwaitStep() {
+    MutexLock lock(mutex_);
+    while (steps_.empty()) changed_.wait(mutex_);
+    StageStep step = std::move(steps_.front());
+    steps_.pop_front();
+    return step;
+  }
+  void AwaitRelease(SequenceId id) {
+    MutexLock lock(mutex_);
+    while (!released_.contains(id)) changed_.wait(mutex_);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<StageStep> steps_ ABSL_GUARDED_BY(mutex_);
+  std::set<SequenceId> released_ ABSL_GUARDED_BY(mutex_);
+};
+
+enum class Where { kThisProcess, kGrpc };
+
+constexpr LinkId kExpert = 11;
+constexpr std::int64_t kBlocks = 16;
+
+std::unique_ptr<DenseStage> MakeStage(ThreadPool& pool) {
+  const auto block = static_cast<std::int64_t>(KvCache::BlockBytes(
+      {Config().num_heads, Config().num_kv_heads, Config().head_size},
+      Config().boundary, Config().hidden_size));
+  return *CpuDenseStage::Load(Config(), *Model().weights, {kBlocks * block},
+                              pool, nullptr);
+}
+
+class BackendContractTest : public testing::TestWithParam<Where> {
+ protected:
+  BackendContractTest()
+      : worker_(Options(), MakeStage(pool_), observer_),
+        service_(worker_,
+                 {"d",
+                  "m",
+                  {},
+                  [] { return true; },
+                  [this] { return worker_.sequences(); },
+                  [this] { return worker_.progress(); },
+                  routing_},
+                 metrics_, Clock::Real()) {
+    if (GetParam() == Where::kThisProcess) return;
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    client_ = std::make_unique<DenseClient>(
+        MakeClusterChannel("127.0.0.1:" + std::to_string(port)));
+  }
+  ~BackendContractTest() override {
+    if (server_ != nullptr) {
+      server_->Shutdown(std::chrono::system_clock::now());
+    }
+  }
+
+  static DenseCore::Options Options() {
+    DenseCore::Options options;
+    options.name = "d";
+    options.prefix_caching = false;
+    return options;
+  }
+  void LinkUp() {
+    std::set<int> experts;
+    for (int e = 0; e < Config().num_experts; ++e) experts.insert(e);
+    worker_.OnLinkUp(kExpert, {WorkerRole::kExpert, "e", "m", "1", experts},
+                     link_);
+    worker_.OnLinkFrame(kExpert, {Reach{experts}, {}});
+  }
+
+  static GenerationRequest Request(int max_new_tokens) {
+    GenerationRequest request;
+    request.prompt = {5, 6, 7};
+    request.max_new_tokens = max_new_tokens;
+    return request;
+  }
+  std::unique_ptr<GenerationCall> Start(GenerationRequest request,
+                                        std::shared_ptr<GenerationSink> sink) {
+    GenerationBackend& backend = client_ != nullptr
+                                     ? static_cast<GenerationBackend&>(*client_)
+                                     : worker_;
+    return backend.Start(std::move(request), std::move(sink));
+  }
+  // Answers a step as a correct expert worker does.
+  void Answer(const StageStep& step, std::int32_t token,
+              const absl::Status& status = absl::OkStatus()) {
+    StageResult result;
+    result.step = step.step;
+    for (const SequenceRows& rows : step.sequences) {
+      SequenceOutput& output = result.outputs.emplace_back();
+      output.sequence = rows.sequence;
+      output.attempt = rows.attempt;
+      output.position =
+          rows.first_position + static_cast<int>(rows.tokens.size()) - 1;
+      if (rows.sample) output.sampled = TokenLogprob{token, -0.5f};
+      output.status = status;
+    }
+    worker_.OnLinkFrame(kExpert, {std::move(result), {}});
+  }
+  // The next step, answered.
+  StageStep Round(std::int32_t token) {
+    StageStep step = link_->AwaitStep();
+    Answer(step, token);
+    return step;
+  }
+  static bool Has(const StageStep& step, SequenceId id) {
+    return std::any_of(
+        step.sequences.begin(), step.sequences.end(),
+        [id](const SequenceRows& rows) { return rows.sequence == id; });
+  }
+  // Runs a sequence of three tokens from beginning to end; whether steps
+  // meanwhile had rows of another one.
+  bool ProbeSees(SequenceId other) {
+    const auto sink = std::make_shared<RecordingSink>();
+    const auto call = Start(Request(3), sink);
+    bool seen = false;
+    for (int tokens = 0; tokens < 3;) {
+      const StageStep step = Round(9);
+      for (const SequenceRows& rows : step.sequences) {
+        if (rows.sequence == other) seen = true;
+        if (rows.sequence != other && rows.sample) ++tokens;
+      }
+    }
+    EXPECT_EQ(sink->Await(), "started by d 0:9 1:9 2:9 finished");
+    return seen;
+  }
+
+  ThreadPool pool_{1};
+  NoObserver observer_;
+  prometheus::Registry registry_;
+  RequestMetrics metrics_{registry_};
+  RoutingLog routing_{Config(), LanguageLabels(FamilyTable::Paper()),
+                      Clock::Real()};
+  const std::shared_ptr<ExpertLink> link_ = std::make_shared<ExpertLink>();
+  DenseWorker worker_;
+  RunService service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<DenseClient> client_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Where, BackendContractTest,
+                         testing::Values(Where::kThisProcess, Where::kGrpc),
+                         [](const auto& info) {
+                           return info.param == Where::kGrpc ? "Grpc"
+                                                             : "ThisProcess";
+                         });
+
+TEST_P(BackendContractTest, StartsOnceThenTokensInOrderThenTheEnd) {
+  LinkUp();
+  const auto sink = std::make_shared<RecordingSink>();
+  const auto call = Start(Request(3), sink);
+  for (const int token : {100, 101, 102}) Round(token);
+  EXPECT_EQ(sink->Await(), "started by d 0:100 1:101 2:102 finished");
+  call->Cancel();
+  call->SetPaused(true);
+  EXPECT_FALSE(ProbeSees(0));
+  EXPECT_EQ(sink->text(), "started by d 0:100 1:101 2:102 finished");
+  EXPECT_EQ(sink->finishes(), 1);
+}
+
+TEST_P(BackendContractTest, AnAnswerBegunElsewhereGoesOn) {
+  LinkUp();
+  GenerationRequest request = Request(2);
+  request.answer_tokens = 2;
+  const auto sink = std::make_shared<RecordingSink>();
+  const auto call = Start(request, sink);
+  const StageStep step = Round(100);
+  EXPECT_EQ(step.sequences[0].tokens, request.prompt);
+  EXPECT_EQ(step.sequences[0].start->prompt_tokens, 1);
+  Round(101);
+  EXPECT_EQ(sink->Await(), "started by d 2:100 3:101 finished");
+}
+
+TEST_P(BackendContractTest, ACancelledSequenceEndsEverywhere) {
+  LinkUp();
+  const auto sink = std::make_shared<RecordingSink>();
+  const auto call = Start(Request(30), sink);
+  const SequenceId id = Round(100).sequences[0].sequence;
+  ASSERT_TRUE(sink->AwaitPart("0:100"));
+  call->Cancel();
+  call->Cancel();
+  EXPECT_EQ(sink->Await(), "started by d 0:100 CANCELLED");
+  link_->AwaitRelease(id);
+  EXPECT_EQ(sink->finishes(), 1);
+}
+
+TEST_P(BackendContractTest, OneCancelledBeforeItBeginsEndsToo) {
+  LinkUp();
+  const auto sink = std::make_shared<RecordingSink>();
+  Start(Request(30), sink)->Cancel();
+  EXPECT_TRUE(absl::EndsWith(sink->Await(), "CANCELLED")) << sink->text();
+}
+
+TEST_P(BackendContractTest, ErrorsComeWithCodeAndMessage) {
+  const auto ended = [this](GenerationRequest request) {
+    const auto sink = std::make_shared<RecordingSink>();
+    const auto call = Start(std::move(request), sink);
+    const std::string text = sink->Await();
+    EXPECT_EQ(text, " " + absl::StatusCodeToString(sink->status().code()));
+    return sink->status();
+  };
+  EXPECT_EQ(ended(Request(3)).code(), absl::StatusCode::kUnavailable);
+  LinkUp();
+  GenerationRequest empty = Request(3);
+  empty.prompt.clear();
+  EXPECT_EQ(ended(empty),
+            absl::InvalidArgumentError("the prompt has no tokens"));
+  EXPECT_EQ(ended(Request(kBlocks * kBlockTokens)).code(),
+            absl::StatusCode::kFailedPrecondition);
+  const auto sink = std::make_shared<RecordingSink>();
+  const auto call = Start(Request(3), sink);
+  Answer(link_->AwaitStep(), 100, absl::DataLossError("no expert"));
+  EXPECT_EQ(sink->Await(), "started by d DATA_LOSS");
+  EXPECT_EQ(sink->status(), absl::DataLossError("no expert"));
+}
+
+// Says when it is destroyed.
+class TransientSink final : public GenerationSink {
+ public:
+  explicit TransientSink(std::promise<void> gone) : gone_(std::move(gone)) {}
+  ~TransientSink() override { gone_.set_value(); }
+  void OnStarted(const GenerationStarted&) override {}
+  void OnToken(const GeneratedToken&) override {}
+  void OnFinished(absl::StatusOr<GenerationFinished>) override {}
+
+ private:
+  std::promise<void> gone_;
+};
+
+TEST_P(BackendContractTest, TheSinkIsLetGoAtTheEndThoughTheCallIsNot) {
+  LinkUp();
+  std::promise<void> gone;
+  auto future = gone.get_future();
+  const auto call =
+      Start(Request(1), std::make_unique<TransientSink>(std::move(gone)));
+  Round(100);
+  future.wait();
+}
+
+TEST_P(BackendContractTest, ASequenceWhoseCallIsDestroyedGoesOn) {
+  LinkUp();
+  const auto sink = std::make_shared<RecordingSink>();
+  Start(Request(2), sink).reset();
+  for (const int token : {100, 101}) Round(token);
+  EXPECT_EQ(sink->Await(), "started by d 0:100 1:101 finished");
+}
+
+TEST_P(BackendContractTest, APausedSequenceRestsUntilItMayGoOn) {
+  LinkUp();
+  const auto sink = std::make_shared<RecordingSink>();
+  const auto call = Start(Request(200), sink);
+  const SequenceId id = Round(100).sequences[0].sequence;
+  ASSERT_TRUE(sink->AwaitPart("0:100"));
+  call->SetPaused(true);
+  // Soon; while it is not, its own tokens are used up.
+  while (ProbeSees(id)) ASSERT_EQ(sink->finishes(), 0) << "never paused";
+  EXPECT_FALSE(ProbeSees(id));
+  call->SetPaused(false);
+  EXPECT_TRUE(Has(link_->AwaitStep(), id));
+  call->Cancel();
+  sink->Await();
+}
+
+// Not of a backend, but what tells routers that one hangs.
+TEST(DenseWorkerTest, AnIdleEngineMakesProgress) {
+  ThreadPool pool(1);
+  NoObserver observer;
+  DenseWorker worker({}, MakeStage(pool), observer);
+  const std::uint64_t before = worker.progress();
+  while (worker.progress() == before) std::this_thread::yield();
+}
+
+}  // namespace
+}  // namespace apollo
