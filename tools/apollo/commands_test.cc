@@ -45,8 +45,8 @@ TEST(AskTest, SendsWhatTheOptionsSay) {
   options.system = "Be brief.";
   options.language = "de";
   options.routing = v1::ROUTING_MODE_TOPK;
-  options.temperature = 0.5f;
-  options.seed = 0;
+  options.sampling.set_temperature(0.5f);
+  options.sampling.set_seed(0);
   options.max_new_tokens = 9;
   options.stop = {"x", "y"};
   options.logprobs = 2;

@@ -44,13 +44,7 @@ struct Options {
   bool parse_special_tokens = false;  // Also tokenize.
 
   // ask and chat.
-  float temperature = 0;
-  float top_p = 0;
-  std::uint32_t top_k = 0;
-  std::optional<std::uint64_t> seed;
-  float presence_penalty = 0;
-  float frequency_penalty = 0;
-  std::uint32_t choices = 0;
+  v1::SamplingParams sampling;
   std::uint32_t max_new_tokens = 0;
   std::vector<std::string> stop;
   std::optional<std::uint32_t> logprobs;

@@ -150,27 +150,39 @@ void AddRawOptions(CLI::App& app, Options& options) {
            "tokens"));
 }
 
+// An option that sets a field of the request's sampling.
+template <typename T>
+CLI::Option* AddSampling(CLI::App& app, Options& options,
+                         const std::string& name,
+                         void (v1::SamplingParams::*set)(T),
+                         const std::string& description) {
+  return app.add_option_function<T>(
+      name, [&options, set](const T& value) { (options.sampling.*set)(value); },
+      Wrap(description));
+}
+
 void AddSamplingOptions(CLI::App& app, Options& options) {
+  using Params = v1::SamplingParams;
   app.add_option(
          "--max_new_tokens", options.max_new_tokens,
          Wrap("Most tokens to generate; 0: as many as the server allows"))
       ->check(RequireDigits);
-  app.add_option("--temperature", options.temperature,
-                 Wrap("0: always the most probable token"));
-  app.add_option(
-      "--top_p", options.top_p,
-      Wrap("Sample among the fewest tokens that have this probability "
-           "together; 0: all"));
-  app.add_option("--top_k", options.top_k,
-                 Wrap("Sample among this many tokens; 0: all"))
+  AddSampling(app, options, "--temperature", &Params::set_temperature,
+              "0: always the most probable token");
+  AddSampling(app, options, "--top_p", &Params::set_top_p,
+              "Sample among the fewest tokens that have this probability "
+              "together; 0: all");
+  AddSampling(app, options, "--top_k", &Params::set_top_k,
+              "Sample among this many tokens; 0: all")
       ->check(RequireDigits);
-  app.add_option("--seed", options.seed,
-                 Wrap("The same seed gives the same answer"))
+  AddSampling(app, options, "--seed", &Params::set_seed,
+              "The same seed gives the same answer")
       ->check(RequireDigits);
-  app.add_option("--presence_penalty", options.presence_penalty,
-                 Wrap("Makes tokens that occurred less probable, -2 to 2"));
-  app.add_option("--frequency_penalty", options.frequency_penalty,
-                 Wrap("The same, for each time they occurred"));
+  AddSampling(app, options, "--presence_penalty", &Params::set_presence_penalty,
+              "Makes tokens that occurred less probable, -2 to 2");
+  AddSampling(app, options, "--frequency_penalty",
+              &Params::set_frequency_penalty,
+              "The same, for each time they occurred");
   // One value each, because a stop string may hold commas and spaces.
   app.add_option("--stop", options.stop,
                  Wrap("End before this text; may be given up to 16 times"))
@@ -203,8 +215,8 @@ void AddCommands(CLI::App& app, Options& options) {
   AddRequestOptions(*ask, options);
   AddRawOptions(*ask, options);
   AddSamplingOptions(*ask, options);
-  ask->add_option("--choices", options.choices,
-                  Wrap("Number of answers, each with a seed of its own"))
+  AddSampling(*ask, options, "--choices", &v1::SamplingParams::set_choices,
+              "Number of answers, each with a seed of its own")
       ->check(RequireDigits);
 
   CLI::App* chat = AddCommand(app, options, Command::kChat, "chat",

@@ -65,13 +65,13 @@ TEST(ParseTest, AskWithAllOptions) {
   EXPECT_EQ(options.text, "Was?");
   EXPECT_EQ(options.language, "de");
   EXPECT_EQ(options.routing, v1::ROUTING_MODE_HYBRID);
-  EXPECT_FLOAT_EQ(options.temperature, 0.7f);
-  EXPECT_FLOAT_EQ(options.top_p, 0.9f);
-  EXPECT_EQ(options.top_k, 40u);
-  EXPECT_EQ(options.seed, 18446744073709551615u);
-  EXPECT_EQ(options.presence_penalty, -1);
-  EXPECT_EQ(options.frequency_penalty, 0.5);
-  EXPECT_EQ(options.choices, 3u);
+  EXPECT_FLOAT_EQ(options.sampling.temperature(), 0.7f);
+  EXPECT_FLOAT_EQ(options.sampling.top_p(), 0.9f);
+  EXPECT_EQ(options.sampling.top_k(), 40u);
+  EXPECT_EQ(options.sampling.seed(), 18446744073709551615u);
+  EXPECT_EQ(options.sampling.presence_penalty(), -1);
+  EXPECT_EQ(options.sampling.frequency_penalty(), 0.5);
+  EXPECT_EQ(options.sampling.choices(), 3u);
   EXPECT_EQ(options.max_new_tokens, 64u);
   EXPECT_THAT(options.stop, ElementsAre("a,b", "\n"));
   EXPECT_EQ(options.logprobs, 0u);
@@ -87,7 +87,7 @@ TEST(ParseTest, NothingIsSetUnlessAskedFor) {
   ASSERT_FALSE(parsed.done) << parsed.message;
   EXPECT_EQ(parsed.options.text, "-");
   EXPECT_EQ(parsed.options.routing, v1::ROUTING_MODE_UNSPECIFIED);
-  EXPECT_EQ(parsed.options.seed, std::nullopt);
+  EXPECT_FALSE(parsed.options.sampling.has_seed());
   EXPECT_EQ(parsed.options.logprobs, std::nullopt);
   EXPECT_FALSE(parsed.options.json);
 }

@@ -57,15 +57,7 @@ v1::GenerateRequest GenerateRequestWithoutInput(const Options& options) {
   if (options.logprobs) request.set_logprobs(*options.logprobs);
   request.set_ignore_eos(options.ignore_eos);
   request.set_parse_special_tokens(options.parse_special_tokens);
-
-  v1::SamplingParams& sampling = *request.mutable_sampling();
-  sampling.set_temperature(options.temperature);
-  sampling.set_top_p(options.top_p);
-  sampling.set_top_k(options.top_k);
-  if (options.seed) sampling.set_seed(*options.seed);
-  sampling.set_presence_penalty(options.presence_penalty);
-  sampling.set_frequency_penalty(options.frequency_penalty);
-  sampling.set_choices(options.choices);
+  *request.mutable_sampling() = options.sampling;
   return request;
 }
 
