@@ -3,10 +3,12 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "common/check.h"
 #include "engine/kv_cache.h"
+#include "engine/prompt_shares.h"
 
 namespace apollo {
 
@@ -172,15 +174,13 @@ bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
   return true;
 }
 
-void Scheduler::TakeChunk(Sequence& sequence, Step& step, int& budget) {
+void Scheduler::TakeChunk(Sequence& sequence, Step& step, int rows) {
   const int left = sequence.tokens - sequence.next_position;
-  const int rows = std::min(left, budget);
   const int cached =
       std::clamp(sequence.cached - sequence.next_position, 0, rows);
   step.slices.push_back(
       {sequence.rank.id, sequence.next_position, rows, cached, rows == left});
   sequence.next_position += rows;
-  budget -= rows;
   if (rows < left) return;
   prefilling_.erase(sequence.rank);
   sequence.state = State::kPending;
@@ -211,20 +211,52 @@ Scheduler::Step Scheduler::NextStep() {
   if (IsMixed()) {
     budget = std::min(budget, options_.mixed_token_budget);
   }
+  TakePrompts(step, budget);
+  return step;
+}
+
+void Scheduler::TakePrompts(Step& step, int budget) {
   // Nobody is let in who would take back what was just taken from him.
   bool admit = step.preempted.empty();
-  while (budget > 0) {
-    if (admit && !waiting_.empty() &&
-        (prefilling_.empty() || *waiting_.begin() < *prefilling_.begin())) {
+  for (;;) {
+    const std::vector<Rank> prompts = Prompts(admit);
+    std::vector<PromptLeft> left;
+    for (const Rank& rank : prompts) {
+      const Sequence& sequence = sequences_.at(rank.id);
+      left.push_back({rank.lowness, sequence.tokens - sequence.next_position});
+    }
+    const std::vector<int> shares =
+        SharePromptRows(left, budget, best_gets_odd_row_);
+    bool waits = false;  // Somebody that has a share.
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      waits |= shares[i] > 0 && waiting_.contains(prompts[i]);
+    }
+    if (waits) {
+      // As none may overtake, the best is let in for those behind it, too.
       admit = Admit(sequences_.at(waiting_.begin()->id), step, budget);
       stuck_ = !admit;
       continue;
     }
-    if (prefilling_.empty()) break;
-    // A chunk of each, the best first; only the last one can be cut short.
-    TakeChunk(sequences_.at(prefilling_.begin()->id), step, budget);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      if (shares[i] > 0) {
+        TakeChunk(sequences_.at(prompts[i].id), step, shares[i]);
+      }
+    }
+    if (budget % 2 != 0) best_gets_odd_row_ = !best_gets_odd_row_;
+    return;
   }
-  return step;
+}
+
+std::vector<Scheduler::Rank> Scheduler::Prompts(bool with_waiting) const {
+  std::vector<Rank> prompts(prefilling_.begin(), prefilling_.end());
+  if (!with_waiting) return prompts;
+  // More could not be let in.
+  const std::size_t most = options_.max_running;
+  const auto end = waiting_.size() > most ? std::next(waiting_.begin(), most)
+                                          : waiting_.end();
+  const auto middle = prompts.insert(prompts.end(), waiting_.begin(), end);
+  std::inplace_merge(prompts.begin(), middle, prompts.end());
+  return prompts;
 }
 
 void Scheduler::TokenArrived(SequenceId id) {

@@ -25,10 +25,12 @@ using SequenceId = std::uint64_t;
 // Sequences are ranked by priority, then by the order in which they were added.
 //
 // Each step takes the ready sequences first, one row each, then as many rows of
-// prompts as the budgets leave, in the order of rank: a long prompt delays no
-// running sequence by more than one mixed budget's worth of rows. Waiting
-// sequences are admitted in the order of rank, none before a better one, once
-// there are blocks for all their known tokens.
+// prompts as the budgets leave: a long prompt delays no running sequence by
+// more than one mixed budget's worth of rows. Prompts share these rows so that
+// none waits for a much longer one (engine/prompt_shares.h states the rule and
+// the bounds). Waiting sequences are admitted in the order of rank, none before
+// a better one, once there are blocks for all their known tokens and rows for
+// them or for one behind them.
 //
 // Blocks are taken as a sequence grows. If none is free, the running sequence
 // of the worst rank is preempted: it loses its blocks and waits, and all its
@@ -170,7 +172,11 @@ class Scheduler {
                         const BlockTable& cached) const;
   // Whether few prompts keep many sequences from their next tokens.
   bool IsMixed() const;
-  void TakeChunk(Sequence& sequence, Step& step, int& budget);
+  // Admits sequences and takes the rows of prompts.
+  void TakePrompts(Step& step, int budget);
+  // Those that are prefilling, and maybe those that wait, in the order of rank.
+  std::vector<Rank> Prompts(bool with_waiting) const;
+  void TakeChunk(Sequence& sequence, Step& step, int rows);
   void Stop(Sequence& sequence, State state);
 
   const Options options_;
@@ -182,6 +188,7 @@ class Scheduler {
   std::set<Rank> waiting_, prefilling_;
   std::set<Rank> ready_;  // By turn.
   std::uint64_t added_ = 0, turns_ = 0;
+  bool best_gets_odd_row_ = true;
   bool stuck_ = false;  // The best waiting sequence could not be admitted.
 };
 

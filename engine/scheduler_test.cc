@@ -66,10 +66,88 @@ TEST(SchedulerTest, PromptsGetFewerRowsWhileOthersWaitForTokens) {
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 5, 1, 1}, {5, 5, 5, 0}}));
   // Two that begin beside four: sooner is better for all.
   scheduler.Add(6, 8, 40);
-  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{5, 10, 20, 1}}));
-  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{6, 0, 5, 0}}));
-  for (const SequenceId id : {1, 2, 3, 4, 5}) scheduler.Remove(id);
-  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{6, 5, 3, 1}}));
+  EXPECT_EQ(Rows(scheduler.NextStep()),
+            (Numbers{{5, 10, 12, 0}, {6, 0, 8, 1}}));
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{5, 22, 5, 0}}));
+  for (const SequenceId id : {1, 2, 3, 4, 6}) scheduler.Remove(id);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{5, 27, 3, 1}}));
+}
+
+TEST(SchedulerTest, AShortPromptDoesNotWaitForALongOne) {
+  BlockPool pool(1000);
+  Scheduler scheduler({.mixed_token_budget = 16}, pool);
+  for (SequenceId id = 1; id <= 8; ++id) scheduler.Add(id, 5, 10000);
+  scheduler.NextStep();
+  scheduler.Add(9, 8000, 8100);
+  const auto next = [&scheduler] {
+    for (SequenceId id = 1; id <= 8; ++id) scheduler.TokenArrived(id);
+    return scheduler.NextStep();
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(next().slices.back().rows, 16);
+  scheduler.Add(10, 20, 100);
+  int steps = 0;
+  for (bool through = false; !through; ++steps) {
+    ASSERT_LT(steps, 3);
+    const Step step = next();
+    ASSERT_EQ(step.slices.size(), 10u);  // The answers go on.
+    EXPECT_EQ(step.slices[8].sequence, 9u);
+    EXPECT_GE(step.slices[8].rows, 8);  // Half is the first one's.
+    EXPECT_EQ(step.slices[9].sequence, 10u);
+    EXPECT_EQ(step.slices[8].rows + step.slices[9].rows, 16);
+    through = step.slices[9].ends_prompt;
+  }
+  EXPECT_EQ(steps, 3);
+}
+
+TEST(SchedulerTest, AShortPromptDoesNotOvertakeALongOneThatWaitsForBlocks) {
+  BlockPool pool(100);
+  Scheduler scheduler({.token_budget = 8, .max_running = 8}, pool);
+  scheduler.Add(1, 800, 800);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 0, 8, 0}}));
+  scheduler.Add(2, 800, 800);
+  scheduler.Add(3, 8, 16);
+  // 2 does not fit beside 1 and the room for growth.
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 8, 8, 0}}));
+  EXPECT_EQ(scheduler.running(), 1);
+  scheduler.Remove(2);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 16, 4, 0}, {3, 0, 4, 0}}));
+}
+
+TEST(SchedulerTest, ALongPromptIsLetInForAShortOneBehindIt) {
+  BlockPool pool(200);
+  Scheduler scheduler({.token_budget = 8, .max_running = 8}, pool);
+  scheduler.Add(1, 800, 800);
+  scheduler.NextStep();
+  scheduler.Add(2, 800, 800);
+  // It waits without blocks while it would get no rows: by then more of its
+  // beginning may be in the cache.
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 8, 8, 0}}));
+  EXPECT_EQ(scheduler.running(), 1);
+  scheduler.Add(3, 8, 16);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 16, 4, 0}, {3, 0, 4, 0}}));
+  EXPECT_EQ(scheduler.running(), 3);
+}
+
+TEST(SchedulerTest, AShortPromptOfALowerPriorityWaits) {
+  BlockPool pool(100);
+  Scheduler scheduler({.token_budget = 8, .max_running = 8}, pool);
+  scheduler.Add(1, 20, 40);
+  scheduler.Add(2, 2, 4, -1);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 0, 8, 0}}));
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 8, 8, 0}}));
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 16, 4, 1}, {2, 0, 2, 1}}));
+}
+
+TEST(SchedulerTest, TheOddRowIsGivenInTurns) {
+  BlockPool pool(100);
+  Scheduler scheduler({.token_budget = 1, .max_running = 8}, pool);
+  scheduler.Add(1, 100, 100);
+  scheduler.Add(2, 2, 4);
+  std::vector<SequenceId> order;
+  for (int i = 0; i < 4; ++i) {
+    order.push_back(scheduler.NextStep().slices.at(0).sequence);
+  }
+  EXPECT_EQ(order, (Ids{1, 2, 1, 2}));
 }
 
 TEST(SchedulerTest, APausedSequenceIsLeftOutInEveryStateAndHoldsNobodyUp) {
