@@ -7,12 +7,14 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "dense_worker/dense_sequence.h"
 
 namespace apollo {
 namespace {
 
 constexpr absl::Duration kStuck = absl::Seconds(30);
-constexpr absl::Duration kTick = absl::Milliseconds(250);
+// No longer than the shortest pause of a sequence that is held.
+constexpr absl::Duration kTick = DenseSequence::kFirstPause;
 // Requests that the engine's thread has not seen yet: beyond that, more are
 // refused.
 constexpr std::size_t kMaxUnseenBytes = std::size_t{64} << 20;

@@ -16,6 +16,7 @@
 #include "common/ticker.h"
 #include "dense_worker/dense_metrics.h"
 #include "dense_worker/dense_worker.h"
+#include "dense_worker/options_check.h"
 #include "dense_worker/routing_log.h"
 #include "dense_worker/run_service.h"
 #include "engine/cache_options.h"
@@ -118,14 +119,6 @@ absl::Status Run() {
                    FamilyTable::ForModel(absl::GetFlag(FLAGS_model),
                                          absl::GetFlag(FLAGS_families),
                                          model.config.num_experts));
-  ThreadPool pool(threads);
-  ASSIGN_OR_RETURN(std::unique_ptr<CpuDenseStage> stage,
-                   CpuDenseStage::Load(model.config, *model.weights, cache,
-                                       pool, LogLoadProgress()));
-  auto registry = std::make_shared<prometheus::Registry>();
-  RequestMetrics request_metrics(*registry);
-  RoutingLog routing(model.config, LanguageLabels(families), Clock::Real());
-  DenseMetrics metrics(*registry, routing);
   DenseCore::Options core;
   core.name = absl::GetFlag(FLAGS_name);
   core.scheduler.token_budget = absl::GetFlag(FLAGS_token_budget);
@@ -135,6 +128,15 @@ absl::Status Run() {
   core.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
   core.max_waiting = absl::GetFlag(FLAGS_max_waiting);
   core.answer_timeout = absl::GetFlag(FLAGS_answer_timeout);
+  RETURN_IF_ERROR(CheckOptions(core, model.config));
+  ThreadPool pool(threads);
+  ASSIGN_OR_RETURN(std::unique_ptr<CpuDenseStage> stage,
+                   CpuDenseStage::Load(model.config, *model.weights, cache,
+                                       pool, LogLoadProgress()));
+  auto registry = std::make_shared<prometheus::Registry>();
+  RequestMetrics request_metrics(*registry);
+  RoutingLog routing(model.config, LanguageLabels(families), Clock::Real());
+  DenseMetrics metrics(*registry, routing);
   DenseWorker worker(core, std::move(stage), metrics);
   RunService service(
       worker,

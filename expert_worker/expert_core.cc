@@ -181,6 +181,8 @@ void ExpertCore::Tick(absl::Duration now) {
 void ExpertCore::LinkFrame(LinkId id, Frame frame) {
   const auto it = peers_.find(id);
   if (it == peers_.end()) return;  // Closed below, but not down yet.
+  answers_.Progressed(id);
+  if (std::holds_alternative<Progress>(frame.body)) return;
   absl::Status status;
   if (auto* step = std::get_if<StageStep>(&frame.body)) {
     status = AddStep(id, std::move(*step), std::move(frame.payload));

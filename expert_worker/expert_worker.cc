@@ -17,9 +17,11 @@ ExpertWorker::ExpertWorker(ExpertCore::Options options,
                            ExpertObserver& observer)
     : num_experts_(stage->config().num_experts),
       core_(options, std::move(stage), observer),
+      progress_(Clock::Real()),
       thread_([this] { return core_.HasWork(); },
               [this] {
                 core_.Advance();
+                progress_.WorkDone();
                 sequences_.store(core_.sequences(), std::memory_order_relaxed);
               }),
       ticker_(kTick, [this] {
@@ -43,6 +45,7 @@ void ExpertWorker::OnLinkUp(LinkId id, const Hello& peer,
   thread_.Post([this, id, peer, link = std::move(link)]() mutable {
     LogInfo("link_up", {{"peer", peer.name},
                         {"experts", static_cast<int>(peer.experts.size())}});
+    progress_.Add(id, link);
     core_.LinkUp(id, peer, std::move(link));
     Publish();
   });
@@ -77,6 +80,7 @@ void ExpertWorker::OnLinkWritable(LinkId /*id*/) {
 void ExpertWorker::OnLinkDown(LinkId id, absl::Status status) {
   thread_.Post([this, id, status = std::move(status)] {
     LogInfo("link_down", {{"reason", std::string(status.message())}});
+    progress_.Remove(id);
     core_.LinkDown(id);
     Publish();
   });

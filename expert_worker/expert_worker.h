@@ -11,6 +11,7 @@
 #include "engine/expert_stage.h"
 #include "expert_worker/expert_core.h"
 #include "expert_worker/observer.h"
+#include "expert_worker/progress_reporter.h"
 #include "link/link_session.h"
 
 namespace apollo {
@@ -51,6 +52,7 @@ class ExpertWorker final : public LinkEvents {
 
   const int num_experts_;
   ExpertCore core_;
+  ProgressReporter progress_;
   std::atomic<int> sequences_{0};
   std::atomic<bool> covered_{false};
   std::atomic<std::int64_t> last_frame_nanos_{0};

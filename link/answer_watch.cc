@@ -14,6 +14,11 @@ void AnswerWatch::Answered(LinkId id) {
   if (--it->second.answers == 0) links_.erase(it);
 }
 
+void AnswerWatch::Progressed(LinkId id) {
+  const auto it = links_.find(id);
+  if (it != links_.end()) it->second.since = clock_.Now();
+}
+
 std::vector<LinkId> AnswerWatch::SilentFor(absl::Duration limit,
                                            absl::Duration now) const {
   std::vector<LinkId> silent;

@@ -36,6 +36,20 @@ TEST(AnswerWatchTest, EveryAnswerIsASignOfLife) {
   EXPECT_EQ(watch.SilentFor(kLimit, clock.now), Links{1});
 }
 
+TEST(AnswerWatchTest, ProgressIsASignOfLifeHoweverLongAnAnswerTakes) {
+  FakeClock clock;
+  AnswerWatch watch(clock);
+  watch.Progressed(1);  // Owes nothing.
+  watch.Asked(1);
+  for (int i = 0; i < 20; ++i) {
+    clock.now += kLimit * 0.9;
+    EXPECT_EQ(watch.SilentFor(kLimit, clock.now), Links());
+    watch.Progressed(1);
+  }
+  clock.now += kLimit * 1.1;
+  EXPECT_EQ(watch.SilentFor(kLimit, clock.now), Links{1});
+}
+
 TEST(AnswerWatchTest, TimeBeforeTheFirstQuestionDoesNotCount) {
   FakeClock clock;
   AnswerWatch watch(clock);

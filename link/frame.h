@@ -17,6 +17,9 @@ namespace apollo {
 // What travels on a link, as plain data. docs/link.md has the rules of each
 // message; proto/apollo/internal/v1/link.proto is their form on the wire.
 
+// What a frame's payload holds at most, in bytes: 1 GiB.
+inline constexpr std::uint64_t kMaxPayloadBytes = std::uint64_t{1} << 30;
+
 enum class WorkerRole { kDense, kExpert };
 
 // The first frame each way: who is speaking.
@@ -65,6 +68,12 @@ struct SequenceRows {
 struct Reach {
   std::set<int> experts;
   bool operator==(const Reach&) const = default;
+};
+
+// From an expert worker's engine, between two pieces of its work: however long
+// the answers that it owes take, it does not stand still.
+struct Progress {
+  bool operator==(const Progress&) const = default;
 };
 
 // Dense to expert worker. Payload: boundary activations [sum of rows, hidden].
@@ -126,7 +135,7 @@ struct ExpertOutputs {
 };
 
 struct Frame {
-  std::variant<Hello, Reach, StageStep, StageResult, ReleaseSequences,
+  std::variant<Hello, Reach, Progress, StageStep, StageResult, ReleaseSequences,
                ExpertRows, ExpertOutputs>
       body;
   // A link between processes delivers the numbers as one row; who takes the

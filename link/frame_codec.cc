@@ -44,6 +44,10 @@ void ToProto(const Reach& in, pb::LinkMessage* message) {
   for (const int e : in.experts) out->add_experts(e);
 }
 
+void ToProto(const Progress&, pb::LinkMessage* message) {
+  message->mutable_progress();
+}
+
 void ToProto(const StageStep& in, pb::LinkMessage* message) {
   pb::StageStep* out = message->mutable_step();
   out->set_step(in.step);
@@ -255,6 +259,9 @@ absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
     switch (message.body_case()) {
       case pb::LinkMessage::kHello:
         frame.body = HelloFrom(message.hello());
+        break;
+      case pb::LinkMessage::kProgress:
+        frame.body = Progress{};
         break;
       case pb::LinkMessage::kReach: {
         const auto& experts = message.reach().experts();

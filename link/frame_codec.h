@@ -13,8 +13,6 @@ namespace apollo {
 
 // Largest piece of a payload in one message: larger gRPC messages are slow.
 inline constexpr std::size_t kMaxPieceBytes = 1 << 20;
-// Largest payload accepted from a peer: 1 GiB.
-inline constexpr std::uint64_t kMaxPayloadBytes = std::uint64_t{1} << 30;
 
 // The frame as messages: one, or several if the payload needs pieces. `number`
 // counts the frames sent on this link before.

@@ -139,6 +139,7 @@ std::vector<Frame> FullFrames() {
   std::vector<Frame> frames;
   frames.push_back({FullHello()});
   frames.push_back({EveryMemberSet(Reach{{0, 5}})});
+  frames.push_back({Progress{}});
   frames.push_back({FullStep(), Rows::FromVector({1, 2}, 1)});
   frames.push_back({FullResult()});
   frames.push_back({FullRelease()});

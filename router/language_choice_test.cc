@@ -51,7 +51,7 @@ class LanguageChoiceTest : public ScriptedClusterTest {
   }
 
   // A family below the threshold: no expert is forced, and none is preferred,
-  // so that the least busy worker takes it (dense_worker/placement.h).
+  // so that the least busy worker takes it (dense_worker/expert_workers.h).
   void ExpectNoFamily(const v1::GenerateStarted& started) {
     EXPECT_EQ(started.routing(), v1::ROUTING_MODE_TOPK);
     EXPECT_EQ(started.family(), -1);

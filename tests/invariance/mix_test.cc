@@ -14,6 +14,7 @@
 #include <random>
 #include <set>
 
+#include "common/fake_clock.h"
 #include "dense_worker/dense_core.h"
 #include "engine/cpu/cpu_dense_stage.h"
 #include "expert_worker/expert_core.h"
@@ -131,8 +132,8 @@ class Net {
           {dense_block * layout.dense_blocks, layout.cache_type},
           *pools_.back(), nullptr);
       caches_.push_back(&stage->blocks());
-      dense_.push_back(
-          std::make_unique<DenseCore>(options, std::move(stage), dense_counts));
+      dense_.push_back(std::make_unique<DenseCore>(options, std::move(stage),
+                                                   dense_counts, clock_));
     }
     for (int i = 0; i < layout.expert_workers; ++i) {
       pools_.push_back(std::make_unique<ThreadPool>(
@@ -183,7 +184,7 @@ class Net {
     for (const auto& core : dense_) core->Cancel(id);
   }
 
-  // One random event. False if nothing is left to do.
+  // One random event. Returns false if nothing is left to do.
   bool Turn() {
     std::vector<int> nodes;
     for (int d = 0; d < layout_.dense_workers; ++d) {
@@ -196,7 +197,7 @@ class Net {
     for (const auto& [ends, queue] : frames_) {
       if (!queue.empty()) queues.push_back(ends);
     }
-    if (nodes.empty() && queues.empty()) return false;
+    if (nodes.empty() && queues.empty()) return PassTime();
     const std::size_t pick = random_() % (nodes.size() + queues.size());
     if (pick < nodes.size()) {
       const int node = nodes[pick];
@@ -232,6 +233,15 @@ class Net {
   ExpertCounts expert_counts;
 
  private:
+  // Lets the pauses of sequences that found no room come to an end. Returns
+  // false if that changes nothing.
+  bool PassTime() {
+    clock_.now += absl::Seconds(10);
+    for (const auto& core : dense_) core->Tick(clock_.now);
+    return std::any_of(dense_.begin(), dense_.end(),
+                       [](const auto& core) { return core->HasWork(); });
+  }
+
   class QueueLink final : public Link {
    public:
     explicit QueueLink(std::deque<Frame>& queue) : queue_(queue) {}
@@ -245,6 +255,7 @@ class Net {
     return std::make_shared<QueueLink>(frames_[{from, to}]);
   }
 
+  FakeClock clock_;
   std::mt19937 random_;
   const Layout layout_;
   std::map<std::pair<int, int>, std::deque<Frame>> frames_;

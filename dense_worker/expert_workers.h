@@ -4,38 +4,43 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "link/link_session.h"
 
 namespace apollo {
 
-// Chooses the expert worker of a sequence among those that are linked. Weights
-// are read-only and any worker can serve any sequence, so this is affinity, not
-// ownership: nothing has to be agreed on with others. One thread.
-class Placement {
+// The expert workers that a dense worker is linked to: what each reaches, how
+// busy it is with sequences from here, and the choice of one for a sequence.
+// Weights are read-only and any worker can serve any sequence, so the choice is
+// affinity, not ownership: nothing has to be agreed on with others. One thread.
+class ExpertWorkers {
  public:
-  explicit Placement(int num_experts) : num_experts_(num_experts) {}
+  explicit ExpertWorkers(int num_experts) : num_experts_(num_experts) {}
 
   // A worker reaches nothing until SetReach: a hello comes from a process whose
   // engine may stand still.
-  void Add(LinkId id, const Hello& worker);
+  void Add(LinkId id, const Hello& worker, std::shared_ptr<Link> link);
   void Remove(LinkId id);
+  bool Contains(LinkId id) const { return workers_.contains(id); }
+
+  // Of these four, unknown ids are ignored: a link may be gone already.
+  //
+  // Sends the worker a frame.
+  void Send(LinkId id, Frame frame) const;
+  // Closes the link to it; Remove follows.
+  void Close(LinkId id) const;
+  // A silent worker has stopped answering, for now.
+  void SetSilent(LinkId id, bool silent);
+  // A leaving worker gets no new sequences.
+  void SetLeaving(LinkId id, bool leaving);
 
   // What the worker says it has itself or through others. `id` must be added.
   void SetReach(LinkId id, std::set<int> experts);
-  // Says whether a worker has stopped answering, for now. Unknown ids are
-  // ignored.
-  void SetSilent(LinkId id, bool silent);
-  // Says whether a worker has left the list of workers: then no sequence begins
-  // there. Unknown ids are ignored.
-  void SetLeaving(LinkId id, bool leaving);
-  // Returns the workers that leave and have no sequences from here any more.
-  std::vector<LinkId> Left() const;
 
-  // Of the workers that reach every expert: of those that are not silent (of
+  // Of the workers that take sequences: of those that are not silent (of
   // all, if all are), and of those of the workers that have the family's expert
   // (of all, if family is -1 or none has it), the one with the fewest sequences
   // from here; among equals by rendezvous hashing of `key` (Thaler and
@@ -47,10 +52,15 @@ class Placement {
                                 std::int64_t tokens);
   void Release(LinkId id);
 
-  // Whether a sequence may begin on that worker.
+  // Tells if a sequence may begin on that worker: it reaches every expert and
+  // is not leaving. `id` must be added.
   bool Takes(LinkId id) const { return Takes(workers_.at(id)); }
+  // Unknown ids are not.
+  bool IsSilent(LinkId id) const;
+  // Tells if the worker is leaving and has no sequence from here any more.
+  bool HasLeft(LinkId id) const;
 
-  // What the largest cache of workers that reach every expert holds; 0: not
+  // What the largest cache of workers that take sequences holds; 0: not
   // known, as one of them did not say or there is none.
   std::int64_t MostTokens() const;
 
@@ -59,27 +69,26 @@ class Placement {
     return workers_.at(id).hello.name;
   }
 
-  // Whether some worker reaches every expert.
-  bool Covers() const { return FirstMissing() < 0; }
-  // An expert that stands in the way of that; -1 if there is none such.
-  int FirstMissing() const;
+  // Tells if some worker takes sequences.
+  bool Covers() const;
 
  private:
   struct Worker {
     Hello hello;
+    std::shared_ptr<Link> link;
     std::set<int> reach = {};
     int sequences = 0;
     bool silent = false;
     bool leaving = false;
   };
+  // An expert that the worker does not reach, or -1.
+  int FirstMissing(const Worker& worker) const;
   bool Takes(const Worker& worker) const {
     return !worker.leaving && FirstMissing(worker) < 0;
   }
-  // An expert that the worker does not reach, or -1.
-  int FirstMissing(const Worker& worker) const;
 
   const int num_experts_;
-  std::map<LinkId, Worker> workers_;
+  std::map<LinkId, Worker> workers_;  // Owned by the thread.
 };
 
 }  // namespace apollo

@@ -1,0 +1,244 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/rows_testing.h"
+#include "dense_worker/dense_core_fixture.h"
+
+namespace apollo {
+namespace {
+
+// A stage whose steps are done later, in any order.
+class DenseCoreAsyncTest : public DenseCoreTest {
+ protected:
+  void StartLater(int blocks = 64) {
+    Start(blocks);
+    stage_->done_at_once = false;
+    LinkBoth();
+  }
+};
+
+TEST_F(DenseCoreAsyncTest, StepsThatAreBeingComputedAreInFlight) {
+  options_.scheduler.token_budget = 4;
+  StartLater();
+  const auto sink = Submit(1, Request(10, 1, 0));
+  core_->Advance();
+  EXPECT_TRUE(core_->HasWork());
+  core_->Advance();
+  EXPECT_FALSE(core_->HasWork());
+  EXPECT_TRUE(first_->frames.empty());
+  stage_->Complete(1);
+  EXPECT_TRUE(first_->frames.empty());  // The first one goes first.
+  EXPECT_FALSE(core_->HasWork());
+  stage_->Complete(0);
+  ASSERT_EQ(first_->frames.size(), 2u);
+  Reply(Answer(first_->Take<StageStep>(), 5));
+  Reply(Answer(first_->Take<StageStep>(), 5));
+  core_->Advance();
+  stage_->Complete(0);
+  Reply(Answer(first_->Take<StageStep>(), 5));
+  EXPECT_EQ(sink->text, "d>e1 0:5 end");
+}
+
+TEST_F(DenseCoreAsyncTest, ASequenceThatIsCancelledMeanwhileIsReleasedBehind) {
+  StartLater();
+  const auto cancelled = Submit(1, Request(10, 1, 0));
+  const auto other = Submit(2, Request(10, 1, 0));
+  core_->Advance();
+  core_->Cancel(1);
+  EXPECT_EQ(cancelled->code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(first_->frames.empty());
+  EXPECT_EQ(counts_.used_blocks, 1);
+  stage_->Complete(0);
+  // A release before the rows would leave the sequence there for ever.
+  const auto step = first_->Take<StageStep>();
+  EXPECT_EQ(step.sequences.size(), 2u);
+  EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 1u);
+  Reply(Answer(step, 5));
+  EXPECT_EQ(other->text, "d>e1 0:5 end");
+}
+
+TEST_F(DenseCoreAsyncTest, AWorkerThatIsLostMeanwhileGetsNothing) {
+  StartLater();
+  const auto lost = Submit(1, Request(10, 1, 0));
+  const auto other = Submit(2, Request(10, 1, 5));
+  core_->Advance();
+  core_->LinkDown(kFirst);
+  EXPECT_EQ(lost->code(), absl::StatusCode::kUnavailable);
+  stage_->Complete(0);
+  EXPECT_TRUE(first_->frames.empty());
+  Reply(Answer(second_->Take<StageStep>(), 5), kSecond);
+  EXPECT_EQ(other->text, "d>e2 0:5 end");
+}
+
+TEST_F(DenseCoreAsyncTest, WhatIsNotDoneAtTheEndIsDropped) {
+  StartLater();
+  const auto sink = Submit(1, Request(10, 1, 0));
+  core_->Advance();
+  core_.reset();
+  EXPECT_EQ(sink->code(), absl::StatusCode::kUnavailable);
+}
+
+// Random mixes of everything: sequences of both workers, few blocks, chunks,
+// refusals, cancellation, steps that are done in any order and answers that
+// come at any time. Each token is made from the row that it follows, so a wrong
+// row anywhere gives other tokens than the sequence gives alone.
+class DenseCoreMixTest : public DenseCoreAsyncTest {
+ protected:
+  // Answers as a worker whose tokens depend on the rows, and checks the rules
+  // of the link on the way.
+  struct Worker {
+    LinkId id;
+    FakeLink* link;
+    std::map<std::uint64_t, std::pair<std::uint32_t, int>>
+        open;  // To position.
+  };
+
+  int Pick(int n) { return static_cast<int>(random_() % n); }
+
+  void Handle(Worker& worker, int refusals) {
+    Frame frame = std::move(worker.link->frames.front());
+    worker.link->frames.pop_front();
+    if (const auto* release = std::get_if<ReleaseSequences>(&frame.body)) {
+      for (const auto& item : release->items) {
+        const auto it = worker.open.find(item.sequence);
+        if (it != worker.open.end() && it->second.first == item.attempt) {
+          worker.open.erase(it);
+        }
+      }
+      return;
+    }
+    const StageStep& step = std::get<StageStep>(frame.body);
+    const std::vector<float> numbers = Numbers(frame.payload);
+    StageResult result = Answer(step, 0);
+    std::size_t row = 0;
+    for (std::size_t i = 0; i < step.sequences.size(); ++i) {
+      const SequenceRows& rows = step.sequences[i];
+      auto& [attempt, next] = worker.open[rows.sequence];
+      ASSERT_GE(rows.attempt, attempt);
+      if (rows.attempt > attempt) attempt = rows.attempt, next = 0;
+      ASSERT_EQ(rows.start.has_value(), rows.first_position == 0);
+      row += rows.tokens.size();
+      SequenceOutput& output = result.outputs[i];
+      if (next < 0 || Pick(100) < refusals) {
+        next = -1;  // All of this attempt is refused from now on.
+        output.sampled.reset();
+        output.status = absl::AbortedError("no room");
+        continue;
+      }
+      ASSERT_EQ(rows.first_position, next);
+      next += static_cast<int>(rows.tokens.size());
+      if (output.sampled) {
+        output.sampled->token = static_cast<std::int32_t>(numbers.at(
+                                    (row - 1) * TinyConfig().hidden_size)) %
+                                256;
+      }
+    }
+    Reply(result, worker.id);
+  }
+
+  // What each request gives alone.
+  std::vector<std::string> Alone() {
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      Clear();
+      Start();
+      LinkBoth();
+      const auto sink = Submit(i + 1, requests_[i]);
+      while (!sink->finished) {
+        core_->Advance();
+        for (Worker& worker : workers_) {
+          while (!worker.link->frames.empty()) Handle(worker, 0);
+        }
+      }
+      texts.push_back(sink->text);
+    }
+    return texts;
+  }
+
+  // One random event.
+  void Turn() {
+    const int kind = Pick(6);
+    Worker& worker = workers_[Pick(2)];
+    if (kind == 0 && sinks_.size() < requests_.size()) {
+      sinks_.push_back(Submit(sinks_.size() + 1, requests_[sinks_.size()]));
+    } else if (kind == 1 && stage_->waiting() > 0) {
+      stage_->Complete(Pick(stage_->waiting()));
+    } else if (kind <= 3 && !worker.link->frames.empty()) {
+      Handle(worker, 5);
+    } else if (kind == 4 && Pick(40) == 0 && !sinks_.empty() &&
+               cancelled_.size() < 3) {
+      const int i = Pick(static_cast<int>(sinks_.size()));
+      if (!sinks_[i]->finished) cancelled_.insert(i);
+      core_->Cancel(i + 1);
+    } else if (kind == 5) {
+      Wait(absl::Milliseconds(10));
+    } else if (core_->HasWork()) {
+      core_->Advance();
+    }
+  }
+
+  bool AllFinished() const {
+    return sinks_.size() == requests_.size() &&
+           std::all_of(sinks_.begin(), sinks_.end(),
+                       [](const auto& sink) { return sink->finished; });
+  }
+
+  void ExpectNothingLeft() {
+    while (stage_->waiting() > 0) stage_->Complete(0);
+    for (Worker& worker : workers_) {
+      while (!worker.link->frames.empty()) Handle(worker, 0);
+      EXPECT_TRUE(worker.open.empty());
+      EXPECT_FALSE(worker.link->closed);
+    }
+    EXPECT_EQ(counts_.used_blocks, 0);
+    EXPECT_EQ(core_->sequences(), 0);
+  }
+
+  std::mt19937 random_;
+  std::vector<GenerationRequest> requests_;
+  std::vector<std::shared_ptr<FakeSink>> sinks_;
+  std::set<int> cancelled_;
+  Worker workers_[2] = {{kFirst, first_.get(), {}},
+                        {kSecond, second_.get(), {}}};
+};
+
+TEST_F(DenseCoreMixTest, NoOrderChangesAToken) {
+  for (int i = 0; i < 12; ++i) {
+    requests_.push_back(Request(1 + i * 7 % 50, 1 + i * 5 % 13, i % 7));
+    // Some begin alike.
+    if (i % 3 == 0) requests_[i].prompt[0] = 9;
+    if (i % 4 == 0) requests_[i].prompt = Prompt(40);
+  }
+  const std::vector<std::string> alone = Alone();
+  for (int seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE(seed);
+    random_.seed(seed);
+    options_.scheduler.token_budget = 1 + Pick(30);
+    options_.steps_in_flight = 1 + Pick(3);
+    options_.prefix_caching = Pick(3) > 0;
+    Clear();
+    sinks_.clear();
+    cancelled_.clear();
+    for (Worker& worker : workers_) worker.open.clear();
+    StartLater(6 + Pick(20));
+    for (int turns = 0; !AllFinished(); ++turns) {
+      ASSERT_LT(turns, 100000);
+      Turn();
+      if (HasFatalFailure()) return;
+    }
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      if (cancelled_.contains(static_cast<int>(i))) continue;
+      EXPECT_EQ(sinks_[i]->text, alone[i]) << i;
+    }
+    ExpectNothingLeft();
+  }
+}
+
+}  // namespace
+}  // namespace apollo

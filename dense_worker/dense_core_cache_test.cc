@@ -1,0 +1,192 @@
+#include <gtest/gtest.h>
+
+#include "dense_worker/dense_core_fixture.h"
+
+namespace apollo {
+namespace {
+
+using absl::StatusCode;
+
+TEST_F(DenseCoreTest, WhatTheCacheHoldsIsSentAndNotComputed) {
+  Start();
+  LinkOne();
+  Submit(1, Request(40, 1));
+  core_->Advance();
+  std::vector<float> expected, payload;
+  Reply(Answer(first_->Take<StageStep>(&expected), 5));
+  first_->Take<ReleaseSequences>();
+  EXPECT_EQ(counts_.used_blocks, 0);
+  const auto sink = Submit(2, Request(40, 2));
+  core_->Advance();
+  const auto step = first_->Take<StageStep>(&payload);
+  EXPECT_EQ(sink->cached, 32);
+  EXPECT_EQ(step.sequences.at(0).first_position, 0);
+  EXPECT_EQ(step.sequences[0].tokens.size(), 40u);
+  EXPECT_TRUE(step.sequences[0].sample);
+  EXPECT_TRUE(payload == expected);
+  EXPECT_EQ(counts_.steps.back(), (std::pair<int, int>{0, 8}));
+  EXPECT_EQ(counts_.queried, 80);
+  EXPECT_EQ(counts_.found, 32);
+  Reply(Answer(step, 5));
+  Round(6);
+  EXPECT_EQ(sink->text, "d>e1 0:5 1:6 end");
+  first_->Take<ReleaseSequences>();
+  // Only for the same salt.
+  GenerationRequest salted = Request(40, 1);
+  salted.cache_salt = "other";
+  const auto other = Submit(3, salted);
+  Round(5);
+  first_->Take<ReleaseSequences>();
+  EXPECT_EQ(other->cached, 0);
+  // All of a prompt: the dense layers do nothing.
+  GenerationRequest whole = Request(40, 1);
+  whole.prompt.resize(32);
+  const auto all = Submit(4, whole);
+  core_->Advance();
+  const auto last = first_->Take<StageStep>(&payload);
+  EXPECT_EQ(all->cached, 32);
+  EXPECT_EQ(counts_.steps.back(), (std::pair<int, int>{0, 0}));
+  EXPECT_TRUE(payload == std::vector<float>(
+                             expected.begin(),
+                             expected.begin() + 32 * TinyConfig().hidden_size));
+  Reply(Answer(last, 9));
+  EXPECT_EQ(all->text, "d>e1 0:9 end");
+}
+
+TEST_F(DenseCoreTest, AnswersAreFoundAgainToo) {
+  Start();
+  LinkOne();
+  Submit(1, Request(20, 14));
+  for (int i = 0; i < 14; ++i) Round(40 + i);
+  first_->frames.clear();
+  GenerationRequest next = Request(20, 1);
+  for (int i = 0; i < 14; ++i) next.prompt.push_back(40 + i);
+  const auto sink = Submit(2, next);
+  Round(0);
+  // The last token of the answer was never fed: 33 positions, two whole blocks.
+  EXPECT_EQ(sink->cached, 32);
+}
+
+TEST_F(DenseCoreTest, WithoutPrefixCachingNothingIsShared) {
+  options_.prefix_caching = false;
+  Start();
+  LinkOne();
+  for (const SequenceId id : {1, 2}) {
+    const auto sink = Submit(id, Request(40, 1));
+    Round(5);
+    first_->Take<ReleaseSequences>();
+    EXPECT_EQ(sink->cached, 0);
+    EXPECT_EQ(counts_.steps.back(), (std::pair<int, int>{0, 40}));
+  }
+}
+
+TEST_F(DenseCoreTest, SequencesAtOnceShareTheBlocksOfAPrompt) {
+  Start();
+  LinkOne();
+  for (int id = 1; id <= 4; ++id) Submit(id, Request(40, 3));
+  core_->Advance();
+  Reply(Answer(first_->Take<StageStep>(), 5));
+  core_->Advance();
+  EXPECT_EQ(counts_.used_blocks, 2 + 4);
+}
+
+TEST_F(DenseCoreTest, APreemptedSequenceGoesOnAsIfNothingHadBeen) {
+  for (const bool caching : {true, false}) {
+    counts_ = {};
+    options_.prefix_caching = caching;
+    Start(4);
+    LinkOne();
+    const auto older = Submit(1, Request(30, 20)),
+               younger = Submit(2, Request(20, 20));
+    std::string tokens;
+    for (int i = 0; i < 20; ++i) absl::StrAppend(&tokens, " ", i, ":", 50 + i);
+    // Each position's boundary row, as it was sent first.
+    std::map<std::pair<std::uint64_t, int>, std::vector<float>> sent;
+    std::map<std::uint64_t, std::uint32_t> attempts;
+    int fed_again = 0;
+    while (!older->finished || !younger->finished) {
+      ASSERT_TRUE(core_->HasWork());
+      core_->Advance();
+      while (!first_->frames.empty()) {
+        if (std::holds_alternative<ReleaseSequences>(
+                first_->frames.front().body)) {
+          first_->frames.pop_front();
+          continue;
+        }
+        std::vector<float> payload;
+        const auto step = first_->Take<StageStep>(&payload);
+        StageResult result = Answer(step, 0);
+        auto row = payload.begin();
+        for (std::size_t s = 0; s < step.sequences.size(); ++s) {
+          const SequenceRows& rows = step.sequences[s];
+          EXPECT_GE(rows.attempt, attempts[rows.sequence]);
+          attempts[rows.sequence] = rows.attempt;
+          EXPECT_EQ(rows.start.has_value(), rows.first_position == 0);
+          for (std::size_t r = 0; r < rows.tokens.size(); ++r) {
+            const int position = rows.first_position + static_cast<int>(r);
+            const std::vector<float> values(row,
+                                            row + TinyConfig().hidden_size);
+            row += TinyConfig().hidden_size;
+            const auto [it, added] =
+                sent.insert({{rows.sequence, position}, values});
+            EXPECT_TRUE(it->second == values) << position;
+            fed_again += !added;
+          }
+          if (rows.sample) {
+            const int prompt = rows.sequence == 1 ? 30 : 20;
+            result.outputs[s].sampled->token =
+                50 + result.outputs[s].position + 1 - prompt;
+          }
+        }
+        Reply(result);
+      }
+    }
+    EXPECT_EQ(older->text, "d>e1" + tokens + " end");
+    EXPECT_EQ(younger->text, "d>e1" + tokens + " end");
+    EXPECT_GT(counts_.preemptions, 0);
+    EXPECT_GT(fed_again, 0);
+    EXPECT_EQ(attempts[1], 1u);
+    EXPECT_GT(attempts[2], 1u);
+    // Each position counts once.
+    for (const auto& sink : {older, younger}) {
+      const std::uint64_t positions = sink == older ? 49 : 39;
+      EXPECT_EQ(sink->result.expert_use[0].tokens_by_expert[3], positions);
+    }
+    EXPECT_EQ(counts_.used_blocks, 0);
+    Clear();
+  }
+}
+
+TEST_F(DenseCoreTest, APreemptedScoreIsCompleteAndCountedOnce) {
+  options_.scheduler.token_budget = 8;
+  Start(4);
+  LinkOne();
+  GenerationRequest request = Request(30, 0);
+  request.score_tokens = 29;
+  request.priority = -1;
+  const auto sink = Submit(1, request);
+  Round(0);
+  Round(0);
+  const auto urgent = Submit(2, Request(40, 1));
+  for (int i = 0; i < 5; ++i) {
+    core_->Advance();
+    if (i == 0) {
+      EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).attempt, 1u);
+    }
+    Reply(Answer(first_->Take<StageStep>(), 7));
+  }
+  EXPECT_EQ(urgent->text, "d>e1 0:7 end");
+  first_->Take<ReleaseSequences>();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_FALSE(sink->finished);
+    EXPECT_EQ(Round(0).sequences.at(0).attempt, 2u);
+  }
+  ASSERT_EQ(sink->result.score_logprobs.size(), 29u);
+  for (int i = 0; i < 29; ++i) {
+    EXPECT_EQ(sink->result.score_logprobs[i],
+              -static_cast<float>(request.prompt[i + 1]));
+  }
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,209 @@
+#pragma once
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/fake_clock.h"
+#include "dense_worker/dense_core.h"
+#include "engine/fake_dense_stage.h"
+#include "link/fake_link.h"
+
+// What the tests of DenseCore share.
+namespace apollo {
+
+// A model that FakeDenseStage takes for one: two dense and two sparse layers of
+// seven experts.
+inline const ModelConfig& TinyConfig() {
+  static const ModelConfig* const config = [] {
+    auto* c = new ModelConfig;
+    c->hidden_size = 2;
+    c->num_layers = 4;
+    c->boundary = 2;
+    c->num_experts = 7;
+    c->experts_per_token = 2;
+    c->vocab_size = 260;
+    c->max_context = 512;
+    c->eos_tokens = {257};
+    return c;
+  }();
+  return *config;
+}
+
+// A sequence's events as text.
+class FakeSink final : public GenerationSink {
+ public:
+  void OnStarted(const GenerationStarted& s) override {
+    EXPECT_TRUE(text.empty());
+    text += s.dense_worker + ">" + s.expert_worker;
+    cached = s.cached_tokens;
+  }
+  void OnToken(const GeneratedToken& t) override {
+    EXPECT_FALSE(finished);
+    EXPECT_EQ(t.logprob, -0.5f);
+    text += absl::StrCat(" ", t.index, ":", t.token);
+    for (const LayerUse& layer : t.expert_use) {
+      absl::StrAppend(&text, "/", layer.layer, "=", layer.tokens_by_expert[3],
+                      ",", layer.off_family_tokens);
+    }
+  }
+  void OnFinished(absl::StatusOr<GenerationFinished> f) override {
+    EXPECT_FALSE(finished) << "finished twice";
+    finished = true;
+    if (f.ok()) result = *f;
+    status = f.status();
+    text += f.ok() ? " end" : " error";
+  }
+  absl::StatusCode code() const { return status.code(); }
+  bool Says(const std::string& part) const {
+    return std::string(status.message()).find(part) != std::string::npos;
+  }
+  std::string text;
+  int cached = -1;
+  bool finished = false;
+  absl::Status status = absl::UnknownError("not finished");
+  GenerationFinished result;
+};
+
+class DenseCounts final : public DenseObserver {
+ public:
+  void OnStep(int decode, int prompt) override {
+    steps.push_back({decode, prompt});
+  }
+  void OnSequences(int r, int w) override { running = r, waiting = w; }
+  void OnCache(int used, int) override { used_blocks = used; }
+  void OnRouted(const RoutedTokens& tokens) override {
+    routed += absl::StrCat(std::string(tokens.language),
+                           tokens.has_family ? "+" : "-", tokens.use[3], "/",
+                           tokens.off_family[1], " ");
+  }
+  void OnPrefix(int tokens, int cached) override {
+    queried += tokens, found += cached;
+  }
+  void OnPreemption() override { ++preemptions; }
+  std::vector<std::pair<int, int>> steps;
+  std::string routed;  // Language, family, uses of an expert, off family.
+  int running = 0, waiting = 0, used_blocks = 0;
+  int queried = 0, found = 0, preemptions = 0;
+};
+
+inline constexpr LinkId kFirst = 11, kSecond = 12;
+inline const std::set<int> kAll = {0, 1, 2, 3, 4, 5, 6};
+
+inline std::vector<std::int32_t> Prompt(int size) {
+  std::vector<std::int32_t> prompt;
+  for (int i = 0; i < size; ++i) prompt.push_back((i * 31 + size) % 256);
+  return prompt;
+}
+
+inline GenerationRequest Request(int prompt, int max_new_tokens,
+                                 int family = -1) {
+  GenerationRequest request;
+  request.prompt = Prompt(prompt);
+  request.max_new_tokens = max_new_tokens;
+  request.family = family;
+  return request;
+}
+
+// What a correct expert worker answers, with the given token.
+inline StageResult Answer(const StageStep& step, std::int32_t token) {
+  StageResult result;
+  result.step = step.step;
+  for (const SequenceRows& rows : step.sequences) {
+    SequenceOutput output;
+    output.sequence = rows.sequence;
+    output.attempt = rows.attempt;
+    output.position =
+        rows.first_position + static_cast<int>(rows.tokens.size()) - 1;
+    if (rows.sample) output.sampled = TokenLogprob{token, -0.5f};
+    for (const auto target : rows.score_targets) {
+      output.score_logprobs.push_back(-static_cast<float>(target));
+    }
+    output.expert_use.assign(TinyConfig().num_sparse_layers() * 7, 0);
+    output.expert_use[3] = output.expert_use[9] =
+        static_cast<std::uint32_t>(rows.tokens.size());
+    output.off_family = {0, output.expert_use[3]};
+    result.outputs.push_back(std::move(output));
+  }
+  return result;
+}
+
+// A core between a fake stage and two fake expert workers.
+class DenseCoreTest : public testing::Test {
+ protected:
+  DenseCoreTest() { options_.name = "d"; }
+
+  void Start(int blocks = 64) {
+    core_.reset();
+    auto stage = std::make_unique<FakeDenseStage>(TinyConfig(), blocks);
+    stage_ = stage.get();
+    core_ = std::make_unique<DenseCore>(options_, std::move(stage), counts_,
+                                        clock_);
+  }
+  void LinkOne() {
+    core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
+    SetReach(kFirst, kAll);
+  }
+  void LinkBoth() {
+    core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3}},
+                  first_);
+    core_->LinkUp(kSecond, {WorkerRole::kExpert, "e2", "m", "1", {4, 5, 6}},
+                  second_);
+    EXPECT_FALSE(core_->AllExpertsLive());  // They have not found each other.
+    for (const LinkId id : {kFirst, kSecond}) SetReach(id, kAll);
+    EXPECT_TRUE(core_->AllExpertsLive());
+  }
+  void SetReach(LinkId id, std::set<int> experts) {
+    core_->LinkFrame(id, {Reach{std::move(experts)}, {}});
+  }
+  // Forgets the core and what it has sent.
+  void Clear() {
+    core_.reset();
+    first_->frames.clear();
+    second_->frames.clear();
+  }
+
+  std::shared_ptr<FakeSink> Submit(SequenceId id, GenerationRequest request) {
+    auto sink = std::make_shared<FakeSink>();
+    core_->Submit(id, std::move(request), sink);
+    return sink;
+  }
+  void Reply(const StageResult& result, LinkId from = kFirst) {
+    core_->LinkFrame(from, {result, {}});
+  }
+  // Says that there is no room for the sequences of a step.
+  void Refuse(const StageStep& step) {
+    StageResult result = Answer(step, 0);
+    for (SequenceOutput& output : result.outputs) {
+      output.sampled.reset();
+      output.status = absl::AbortedError("no room");
+    }
+    Reply(result);
+  }
+  // Runs the next step and answers it with the token.
+  StageStep Round(std::int32_t token) {
+    core_->Advance();
+    const auto step = first_->Take<StageStep>();
+    Reply(Answer(step, token));
+    return step;
+  }
+  void Wait(absl::Duration time) {
+    clock_.now += time;
+    core_->Tick(clock_.now);
+  }
+
+  DenseCore::Options options_;
+  DenseCounts counts_;
+  FakeClock clock_;
+  std::shared_ptr<FakeLink> first_ = std::make_shared<FakeLink>();
+  std::shared_ptr<FakeLink> second_ = std::make_shared<FakeLink>();
+  FakeDenseStage* stage_ = nullptr;  // The core's.
+  std::unique_ptr<DenseCore> core_;
+};
+
+}  // namespace apollo

@@ -1,0 +1,300 @@
+#include <gtest/gtest.h>
+
+#include "dense_worker/dense_core_fixture.h"
+
+namespace apollo {
+namespace {
+
+using absl::StatusCode;
+
+TEST_F(DenseCoreTest, AWorkerThatIsAboutToStopGetsNoNewSequences) {
+  Start();
+  LinkBoth();
+  const auto running = Submit(1, Request(4, 2, 0));
+  core_->Advance();
+  SetReach(kFirst, {});
+  const auto next = Submit(2, Request(4, 2, 0));
+  core_->Advance();
+  EXPECT_EQ(next->text, "d>e2");
+  Reply(Answer(first_->Take<StageStep>(), 100));
+  core_->Advance();
+  Reply(Answer(first_->Take<StageStep>(), 101));
+  EXPECT_EQ(running->text, "d>e1 0:100 1:101 end");
+  // The other one without it reaches too little.
+  SetReach(kSecond, {4, 5, 6});
+  EXPECT_FALSE(core_->AllExpertsLive());
+  const auto none = Submit(3, Request(4, 2, 0));
+  EXPECT_EQ(none->code(), StatusCode::kUnavailable);
+}
+
+TEST_F(DenseCoreTest, ASequenceThatWaitsLeavesAWorkerThatIsAboutToStop) {
+  options_.scheduler.max_running = 1;
+  Start();
+  LinkBoth();
+  const auto running = Submit(1, Request(4, 1, 5));
+  const auto waiting = Submit(2, Request(4, 1, 0));
+  core_->Advance();
+  SetReach(kFirst, {});
+  Reply(Answer(second_->Take<StageStep>(), 100), kSecond);
+  EXPECT_TRUE(running->finished);
+  core_->Advance();
+  EXPECT_EQ(waiting->text, "d>e2");
+  core_->LinkDown(kFirst);
+  EXPECT_FALSE(waiting->finished);
+}
+
+TEST_F(DenseCoreTest, AWorkerThatLeavesTheListKeepsItsLinkUntilItIsDone) {
+  Start();
+  LinkBoth();
+  const auto running = Submit(1, Request(4, 2, 0));
+  core_->Advance();
+  core_->LinkLeaving(kFirst, true);
+  EXPECT_FALSE(first_->closed);
+  const auto next = Submit(2, Request(4, 2, 0));
+  core_->Advance();
+  EXPECT_EQ(next->text, "d>e2");
+  Reply(Answer(first_->Take<StageStep>(), 100));
+  EXPECT_FALSE(first_->closed);
+  core_->Advance();
+  Reply(Answer(first_->Take<StageStep>(), 101));
+  EXPECT_EQ(running->text, "d>e1 0:100 1:101 end");
+  EXPECT_TRUE(first_->closed);
+  EXPECT_FALSE(second_->closed);
+}
+
+TEST_F(DenseCoreTest, AWorkerWithoutSequencesLeavesAtOnceUnlessItIsBack) {
+  Start();
+  LinkBoth();
+  const auto sink = Submit(1, Request(4, 1, 0));
+  core_->Advance();
+  core_->LinkLeaving(kFirst, true);
+  core_->LinkLeaving(kFirst, false);
+  Reply(Answer(first_->Take<StageStep>(), 100));
+  EXPECT_TRUE(sink->finished);
+  EXPECT_FALSE(first_->closed);
+  core_->LinkLeaving(kFirst, true);
+  EXPECT_TRUE(first_->closed);
+  core_->LinkLeaving(99, true);  // Not there.
+}
+
+TEST_F(DenseCoreTest, ASequenceThatWaitsLeavesAWorkerThatLeaves) {
+  options_.scheduler.max_running = 1;
+  Start();
+  LinkBoth();
+  Submit(1, Request(4, 1, 5));
+  const auto waiting = Submit(2, Request(4, 1, 0));
+  core_->Advance();
+  core_->LinkLeaving(kFirst, true);
+  EXPECT_FALSE(first_->closed);
+  Reply(Answer(second_->Take<StageStep>(), 100), kSecond);
+  core_->Advance();
+  EXPECT_EQ(waiting->text, "d>e2");
+  EXPECT_TRUE(first_->closed);
+}
+
+TEST_F(DenseCoreTest, NobodyMovesToASilentWorkerNorCountsThere) {
+  options_.scheduler.max_running = 2;
+  Start();
+  LinkBoth();
+  Submit(1, Request(4, 9, 0));
+  const auto silent = Submit(2, Request(4, 1, 5));
+  const auto waiting = Submit(3, Request(4, 1, 0));
+  core_->Advance();
+  Reply(Answer(first_->Take<StageStep>(), 100));
+  Wait(options_.silent_after * 2);
+  SetReach(kFirst, {});
+  core_->Cancel(1);
+  core_->Advance();
+  EXPECT_EQ(waiting->text, "d>e1");
+  Reply(Answer(second_->Take<StageStep>(), 100), kSecond);
+  EXPECT_TRUE(silent->finished);
+  core_->LinkLeaving(kSecond, true);
+  EXPECT_TRUE(second_->closed);
+}
+
+TEST_F(DenseCoreTest, APausedSequenceRestsAndTheOthersGoOn) {
+  Start();
+  LinkOne();
+  const auto paused = Submit(7, Request(5, 4));
+  const auto other = Submit(8, Request(4, 3));
+  core_->Advance();
+  core_->SetPaused(7, true);
+  // What was under way still comes.
+  Reply(Answer(first_->Take<StageStep>(), 100));
+  EXPECT_EQ(paused->text, "d>e1 0:100");
+  Round(101);
+  Round(102);
+  EXPECT_EQ(other->text, "d>e1 0:100 1:101 2:102 end");
+  EXPECT_EQ(paused->text, "d>e1 0:100");
+  EXPECT_FALSE(core_->HasWork());
+  first_->Take<ReleaseSequences>();
+  core_->SetPaused(7, false);
+  for (const int token : {103, 104, 105}) Round(token);
+  EXPECT_EQ(paused->text, "d>e1 0:100 1:103 2:104 3:105 end");
+  core_->SetPaused(7, true);  // It is over.
+}
+
+TEST_F(DenseCoreTest, APausedSequenceIsNotAdmitted) {
+  Start();
+  LinkOne();
+  const auto sink = Submit(7, Request(5, 4));
+  core_->SetPaused(7, true);
+  EXPECT_FALSE(core_->HasWork());
+  core_->SetPaused(7, false);
+  Round(100);
+  EXPECT_EQ(sink->text, "d>e1 0:100");
+}
+
+// Two workers of which the first never answers. Sequences of family 0 are the
+// first one's, those of family 5 the second one's.
+class SilentWorkerTest : public DenseCoreTest,
+                         public testing::WithParamInterface<int> {
+ protected:
+  SilentWorkerTest() {
+    options_.steps_in_flight = GetParam();
+    Start();
+    LinkBoth();
+  }
+  // The second worker answers one step.
+  void AnswerSecond(std::int32_t token) {
+    std::erase_if(second_->frames, [](const Frame& frame) {
+      return std::holds_alternative<ReleaseSequences>(frame.body);
+    });
+    Reply(Answer(second_->Take<StageStep>(), token), kSecond);
+  }
+  // As many steps as may be in flight wait for the first worker alone.
+  void FillUp() {
+    for (int i = 0; i < options_.steps_in_flight; ++i) {
+      stuck_.push_back(Submit(100 + i, Request(4, 3, 0)));
+      core_->Advance();
+    }
+    EXPECT_EQ(static_cast<int>(first_->frames.size()),
+              options_.steps_in_flight);
+    EXPECT_TRUE(second_->frames.empty());
+  }
+  std::vector<std::shared_ptr<FakeSink>> stuck_;
+};
+
+INSTANTIATE_TEST_SUITE_P(StepsInFlight, SilentWorkerTest, testing::Values(1, 2),
+                         testing::PrintToStringParamName());
+
+TEST_P(SilentWorkerTest, ItsUnansweredStepsHoldOthersUpForALimitedTime) {
+  FillUp();
+  const auto other = Submit(1, Request(4, 2, 5));
+  EXPECT_FALSE(core_->HasWork());
+  Wait(options_.silent_after);
+  EXPECT_FALSE(core_->HasWork());
+  Wait(absl::Milliseconds(1));
+  ASSERT_TRUE(core_->HasWork());
+  core_->Advance();
+  AnswerSecond(100);
+  core_->Advance();
+  AnswerSecond(101);
+  EXPECT_EQ(other->text, "d>e2 0:100 1:101 end");
+}
+
+TEST_P(SilentWorkerTest, ItGetsNoMoreStepsUntilItAnswers) {
+  options_.scheduler.token_budget = 8;
+  Start();
+  first_->frames.clear();
+  LinkBoth();
+  const auto sink = Submit(1, Request(40, 3, 0));
+  while (core_->HasWork()) core_->Advance();
+  EXPECT_EQ(static_cast<int>(first_->frames.size()), options_.steps_in_flight);
+  Wait(options_.silent_after * 2);
+  while (core_->HasWork()) core_->Advance();
+  EXPECT_EQ(static_cast<int>(first_->frames.size()), options_.steps_in_flight);
+  // Then it goes on as if nothing had been.
+  for (int chunk = 0; chunk < 5; ++chunk) {
+    Reply(Answer(first_->Take<StageStep>(), 90), kFirst);
+    while (core_->HasWork()) core_->Advance();
+  }
+  EXPECT_EQ(sink->text, "d>e1 0:90");
+}
+
+TEST_P(SilentWorkerTest, NewSequencesGoElsewhereAndItsOwnFail) {
+  FillUp();
+  Wait(options_.silent_after * 2);
+  for (int i = 0; i < 3; ++i) {  // Though e1 has their family.
+    const auto next = Submit(10 + i, Request(4, 1, 0));
+    ASSERT_TRUE(core_->HasWork());
+    core_->Advance();
+    AnswerSecond(100);
+    EXPECT_EQ(next->text, "d>e2 0:100 end");
+  }
+  EXPECT_FALSE(first_->closed);
+  Wait(options_.answer_timeout);
+  EXPECT_TRUE(first_->closed);
+  EXPECT_FALSE(second_->closed);
+  EXPECT_FALSE(stuck_[0]->finished);
+  core_->LinkDown(kFirst);
+  for (const auto& sink : stuck_) {
+    EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
+  }
+  EXPECT_EQ(counts_.used_blocks, 0);
+}
+
+TEST_P(SilentWorkerTest, AnAnswerMakesItOneOfThemAgain) {
+  FillUp();
+  Wait(options_.silent_after * 2);
+  for (const auto& sink : stuck_) {
+    Reply(Answer(first_->Take<StageStep>(), 90), kFirst);
+    EXPECT_EQ(sink->text, "d>e1 0:90");
+  }
+  Wait(options_.answer_timeout * 2);  // Nothing is owed.
+  EXPECT_FALSE(first_->closed);
+  const auto next = Submit(3, Request(4, 1, 0));
+  core_->Advance();
+  Reply(Answer(first_->Take<StageStep>(), 91), kFirst);
+  EXPECT_EQ(next->text, "d>e1 0:91 end");
+}
+
+TEST_P(SilentWorkerTest, ItsPauseAndTheCallersDoNotEndEachOther) {
+  options_.scheduler.token_budget = 8;
+  Start();
+  first_->frames.clear();
+  LinkBoth();
+  Submit(1, Request(40, 3, 0));
+  while (core_->HasWork()) core_->Advance();
+  Wait(options_.silent_after * 2);
+  core_->SetPaused(1, true);
+  core_->SetPaused(1, false);
+  EXPECT_FALSE(core_->HasWork());
+  core_->SetPaused(1, true);
+  for (int i = 0; i < options_.steps_in_flight; ++i) {
+    Reply(Answer(first_->Take<StageStep>(), 90), kFirst);
+  }
+  EXPECT_FALSE(core_->HasWork());
+  core_->SetPaused(1, false);
+  EXPECT_TRUE(core_->HasWork());
+}
+
+TEST_P(SilentWorkerTest, HoweverLongAStepTakesProgressIsASignOfLife) {
+  FillUp();
+  const auto other = Submit(1, Request(4, 1, 5));
+  for (int i = 0; i < 100; ++i) {
+    Wait(options_.silent_after);
+    core_->LinkFrame(kFirst, {Progress{}, {}});
+    EXPECT_FALSE(core_->HasWork());  // Its steps are in flight.
+  }
+  EXPECT_FALSE(first_->closed);
+  Wait(options_.silent_after * 1.1);  // Now it stands still.
+  EXPECT_TRUE(core_->HasWork());
+  core_->LinkFrame(kFirst, {Progress{}, {}});
+  EXPECT_FALSE(core_->HasWork());  // It was only slow.
+  Wait(options_.answer_timeout);
+  EXPECT_FALSE(first_->closed);
+  Wait(absl::Milliseconds(1));
+  EXPECT_TRUE(first_->closed);
+}
+
+TEST_P(SilentWorkerTest, AnyFrameOfItsEngineIsASignOfLife) {
+  FillUp();
+  Wait(options_.answer_timeout);
+  SetReach(kFirst, kAll);
+  Wait(options_.answer_timeout);
+  EXPECT_FALSE(first_->closed);
+}
+
+}  // namespace
+}  // namespace apollo

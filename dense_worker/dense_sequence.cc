@@ -1,0 +1,189 @@
+#include "dense_worker/dense_sequence.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+
+namespace apollo {
+namespace {
+
+using Verdict = DenseSequence::Verdict;
+
+Verdict Broken(const char* reason) {
+  return {Verdict::Kind::kOver, absl::InternalError(reason)};
+}
+
+void AddTo(std::vector<std::uint64_t>& sums,
+           const std::vector<std::uint32_t>& numbers) {
+  const std::size_t count = std::min(sums.size(), numbers.size());
+  for (std::size_t i = 0; i < count; ++i) sums[i] += numbers[i];
+}
+
+}  // namespace
+
+DenseSequence::DenseSequence(SequenceId id, GenerationRequest request,
+                             LinkId worker,
+                             std::shared_ptr<GenerationSink> sink,
+                             const ModelConfig& config)
+    : id_(id),
+      request_(std::move(request)),
+      sink_(std::move(sink)),
+      config_(config),
+      worker_(worker),
+      tokens_(request_.prompt),
+      expert_use_(static_cast<std::size_t>(config.num_sparse_layers()) *
+                  config.num_experts),
+      off_family_(config.num_sparse_layers()) {}
+
+std::span<const std::int32_t> DenseSequence::fed_tokens() const {
+  return {tokens_.data(), tokens_.size() - (request_.score_tokens > 0 ? 1 : 0)};
+}
+
+void DenseSequence::Apply(SequenceEvent event) {
+  const std::optional<SequenceState> next = NextState(state_, event);
+  APOLLO_CHECK(next.has_value());
+  state_ = *next;
+}
+
+void DenseSequence::Admit() { Apply(SequenceEvent::kAdmitted); }
+
+void DenseSequence::MoveTo(LinkId worker) {
+  APOLLO_CHECK(state_ == SequenceState::kWaiting);
+  worker_ = worker;
+}
+
+bool DenseSequence::Start(const GenerationStarted& started) {
+  if (std::exchange(started_, true)) return false;
+  sink_->OnStarted(started);
+  return true;
+}
+
+SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice) {
+  APOLLO_CHECK(state_ == SequenceState::kFeeding);
+  SequenceRows rows;
+  rows.sequence = id_;
+  rows.attempt = attempt_;
+  rows.first_position = slice.first_position;
+  const auto first = tokens_.begin() + slice.first_position;
+  rows.tokens.assign(first, first + slice.rows);
+  if (slice.first_position == 0) {
+    rows.start = SequenceStart{request_.family,       request_.hybrid,
+                               request_.sampling,     PromptTokens(request_),
+                               request_.top_logprobs, request_.language};
+  }
+  const int end = slice.first_position + slice.rows;
+  if (request_.score_tokens > 0) {
+    // Row p gives the log-probability of token p + 1.
+    const int first_scored =
+        static_cast<int>(tokens_.size()) - request_.score_tokens - 1;
+    for (int p = std::max(slice.first_position, first_scored); p < end; ++p) {
+      rows.score_targets.push_back(tokens_[p + 1]);
+    }
+  } else if (slice.ends_prompt) {
+    rows.sample = true;
+    awaited_ = end - 1;
+    Apply(SequenceEvent::kAsked);
+  }
+  return rows;
+}
+
+void DenseSequence::BeginAnew() {
+  ++attempt_;
+  published_ = 0;
+  // All positions will be computed, and counted, again.
+  std::fill(expert_use_.begin(), expert_use_.end(), 0);
+  std::fill(off_family_.begin(), off_family_.end(), 0);
+  score_logprobs_.clear();
+}
+
+void DenseSequence::Preempt() {
+  Apply(SequenceEvent::kPreempted);
+  BeginAnew();
+}
+
+void DenseSequence::Hold() {
+  Apply(SequenceEvent::kRefused);
+  BeginAnew();
+}
+
+void DenseSequence::LetGo() {
+  Apply(SequenceEvent::kLetGo);
+  retry_at_.reset();
+}
+
+void DenseSequence::Finish(absl::StatusOr<GenerationFinished> result) {
+  Apply(SequenceEvent::kFinished);
+  sink_->OnFinished(std::move(result));
+}
+
+Verdict DenseSequence::Take(const SequenceOutput& output) {
+  if (output.status.code() == absl::StatusCode::kAborted) {
+    return {Verdict::Kind::kNoRoom};
+  }
+  if (!output.status.ok()) return {Verdict::Kind::kOver, output.status};
+  pauses_.Reset();
+  AddTo(expert_use_, output.expert_use);
+  AddTo(off_family_, output.off_family);
+  return request_.score_tokens > 0 ? TakeScores(output) : TakeToken(output);
+}
+
+Verdict DenseSequence::TakeScores(const SequenceOutput& output) {
+  score_logprobs_.insert(score_logprobs_.end(), output.score_logprobs.begin(),
+                         output.score_logprobs.end());
+  const int scored = static_cast<int>(score_logprobs_.size());
+  if (scored > request_.score_tokens) {
+    return Broken("more scores came than were asked for");
+  }
+  if (scored == request_.score_tokens) return Complete(FinishCause::kScored);
+  if (output.position + 2 >= static_cast<int>(tokens_.size())) {
+    return Broken("fewer scores came than were asked for");
+  }
+  return {};
+}
+
+Verdict DenseSequence::TakeToken(const SequenceOutput& output) {
+  const bool awaited =
+      state_ == SequenceState::kAwaiting && output.position == awaited_;
+  if (output.sampled.has_value() != awaited) {
+    return Broken(output.sampled ? "a token came for the wrong position"
+                                 : "a token that was asked for did not come");
+  }
+  if (!output.sampled) return {};
+  const std::int32_t token = output.sampled->token;
+  if (token < 0 || token >= config_.vocab_size) {
+    return Broken("a token came that is not in the vocabulary");
+  }
+  const std::vector<std::int32_t>& eos = config_.eos_tokens;
+  if (!request_.ignore_eos &&
+      std::find(eos.begin(), eos.end(), token) != eos.end()) {
+    return Complete(FinishCause::kEos);
+  }
+  const int index = static_cast<int>(tokens_.size()) - PromptTokens(request_);
+  tokens_.push_back(token);
+  sink_->OnToken({index, token, output.sampled->logprob, output.alternatives,
+                  request_.use_with_tokens ? Use() : std::vector<LayerUse>()});
+  if (index + 1 - request_.answer_tokens == request_.max_new_tokens) {
+    return Complete(FinishCause::kLength);
+  }
+  Apply(SequenceEvent::kToken);
+  return {Verdict::Kind::kToken};
+}
+
+std::vector<LayerUse> DenseSequence::Use() const {
+  std::vector<LayerUse> use;
+  for (int layer = 0; layer < config_.num_sparse_layers(); ++layer) {
+    const auto first = expert_use_.begin() + layer * config_.num_experts;
+    use.push_back({config_.boundary + layer,
+                   {first, first + config_.num_experts},
+                   off_family_[layer]});
+  }
+  return use;
+}
+
+Verdict DenseSequence::Complete(FinishCause cause) const {
+  return {Verdict::Kind::kOver,
+          GenerationFinished{cause, Use(), score_logprobs_}};
+}
+
+}  // namespace apollo

@@ -1,0 +1,164 @@
+#include "dense_worker/expert_workers.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace apollo {
+namespace {
+
+Hello Worker(const char* name, std::set<int> experts) {
+  return {WorkerRole::kExpert, name, "hash", "1", std::move(experts)};
+}
+
+// A worker that reaches all `num_experts` experts.
+void AddReaching(ExpertWorkers& workers, LinkId id, const Hello& worker,
+                 int num_experts = 1) {
+  workers.Add(id, worker, nullptr);
+  std::set<int> all;
+  for (int e = 0; e < num_experts; ++e) all.insert(e);
+  workers.SetReach(id, all);
+}
+
+TEST(ExpertWorkersTest, NoWorkerIsUnavailable) {
+  ExpertWorkers workers(2);
+  EXPECT_EQ(workers.Choose(0, 1, 10).status().code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_FALSE(workers.Covers());
+}
+
+TEST(ExpertWorkersTest, TheFamilysWorkerFirstHoweverBusy) {
+  ExpertWorkers workers(3);
+  AddReaching(workers, 1, Worker("a", {0, 1}), 3);
+  AddReaching(workers, 2, Worker("b", {2}), 3);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(*workers.Choose(2, i, 10), 2u);
+  EXPECT_EQ(*workers.Choose(-1, 9, 10), 1u);  // The less busy one.
+  workers.Remove(2);
+  EXPECT_EQ(*workers.Choose(2, 9, 10), 1u);  // It still reaches expert 2.
+}
+
+TEST(ExpertWorkersTest, FewestSequencesThenSpreadByHash) {
+  ExpertWorkers workers(1);
+  AddReaching(workers, 1, Worker("a", {0}));
+  AddReaching(workers, 2, Worker("b", {0}));
+  const LinkId first = *workers.Choose(0, 5, 10);
+  const LinkId second = *workers.Choose(0, 5, 10);
+  EXPECT_NE(first, second);
+  workers.Release(first);
+  EXPECT_EQ(*workers.Choose(0, 5, 10), first);
+  // Among equals the key decides, and not always alike.
+  std::map<LinkId, int> counts;
+  for (int key = 0; key < 100; ++key) {
+    ExpertWorkers fresh(1);
+    AddReaching(fresh, 1, Worker("a", {0}));
+    AddReaching(fresh, 2, Worker("b", {0}));
+    ++counts[*fresh.Choose(0, key, 10)];
+  }
+  EXPECT_GT(counts[1], 20);
+  EXPECT_GT(counts[2], 20);
+}
+
+TEST(ExpertWorkersTest, OnlyWorkersWhoseCacheHoldsTheSequence) {
+  ExpertWorkers workers(1);
+  Hello small = Worker("a", {0});
+  small.cache_tokens = 100;
+  AddReaching(workers, 1, small);
+  EXPECT_EQ(*workers.Choose(0, 1, 100), 1u);
+  const absl::Status status = workers.Choose(0, 1, 101).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.message(),
+            "prompt and answer together may take 101 tokens, but the cache of "
+            "the expert workers holds 100; ask for fewer: trying again cannot "
+            "help");
+  AddReaching(workers, 2, Worker("b", {0}));  // Did not say.
+  EXPECT_EQ(*workers.Choose(0, 1, 101), 2u);
+}
+
+TEST(ExpertWorkersTest, AWorkerThatIsLargeEnoughMayBeInReachAgain) {
+  ExpertWorkers workers(1);
+  Hello worker = Worker("a", {0});
+  worker.cache_tokens = 100;
+  AddReaching(workers, 1, worker);
+  worker.cache_tokens = 200;
+  workers.Add(2, worker, nullptr);
+  EXPECT_EQ(workers.MostTokens(), 100);
+  const absl::Status status = workers.Choose(0, 1, 150).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(),
+            "no live expert worker reaches expert 0; try again");
+  EXPECT_EQ(workers.Choose(0, 1, 250).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  workers.SetReach(2, {0});
+  EXPECT_EQ(*workers.Choose(0, 1, 150), 2u);
+}
+
+TEST(ExpertWorkersTest, TheLargestCacheIsKnownOnceAllHaveSaid) {
+  ExpertWorkers workers(1);
+  EXPECT_EQ(workers.MostTokens(), 0);
+  Hello worker = Worker("a", {0});
+  worker.cache_tokens = 100;
+  AddReaching(workers, 1, worker);
+  worker.cache_tokens = 300;
+  AddReaching(workers, 2, worker);
+  EXPECT_EQ(workers.MostTokens(), 300);
+  AddReaching(workers, 3, Worker("c", {1}));
+  EXPECT_EQ(workers.MostTokens(), 0);
+}
+
+TEST(ExpertWorkersTest, OnlyWorkersThatReachEveryExpert) {
+  ExpertWorkers workers(3);
+  workers.Add(1, Worker("a", {0, 2}), nullptr);
+  workers.Add(2, Worker("b", {1}), nullptr);
+  EXPECT_FALSE(workers.Covers());  // Their engines have not spoken.
+  EXPECT_FALSE(workers.Takes(1));
+  // They have, but have not found each other.
+  workers.SetReach(1, {0, 2});
+  workers.SetReach(2, {1});
+  EXPECT_FALSE(workers.Covers());
+  const absl::Status status = workers.Choose(0, 1, 10).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("expert 1"), std::string::npos) << status;
+  workers.SetReach(2, {0, 1, 2});
+  EXPECT_TRUE(workers.Covers());
+  EXPECT_EQ(*workers.Choose(0, 1, 10), 2u);  // Not where expert 0 is.
+  workers.SetReach(1, {0, 1, 2});
+  EXPECT_EQ(*workers.Choose(0, 1, 10), 1u);
+  workers.SetReach(1, {});  // About to stop.
+  EXPECT_EQ(*workers.Choose(0, 1, 10), 2u);
+}
+
+TEST(ExpertWorkersTest, ASilentWorkerIsTheLastResort) {
+  ExpertWorkers workers(1);
+  AddReaching(workers, 1, Worker("a", {0}));
+  AddReaching(workers, 2, Worker("b", {0}));
+  workers.SetSilent(1, true);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(*workers.Choose(0, i, 10), 2u);
+  workers.SetSilent(2, true);
+  EXPECT_EQ(*workers.Choose(0, 9, 10), 1u);
+  workers.SetSilent(1, false);
+  EXPECT_EQ(*workers.Choose(0, 9, 10), 1u);
+  workers.SetSilent(3, true);  // Not there.
+}
+
+TEST(ExpertWorkersTest, ALeavingWorkerGetsNoNewSequences) {
+  ExpertWorkers workers(1);
+  AddReaching(workers, 1, Worker("a", {0}));
+  EXPECT_EQ(*workers.Choose(0, 1, 10), 1u);
+  workers.SetLeaving(1, true);
+  EXPECT_FALSE(workers.Takes(1));
+  EXPECT_FALSE(workers.Covers());
+  EXPECT_EQ(workers.MostTokens(), 0);
+  EXPECT_EQ(workers.Choose(0, 1, 10).status().code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_FALSE(workers.HasLeft(1));
+  workers.Release(1);
+  EXPECT_TRUE(workers.HasLeft(1));
+  workers.SetLeaving(1, false);
+  EXPECT_FALSE(workers.HasLeft(1));
+  EXPECT_EQ(*workers.Choose(0, 1, 10), 1u);
+  workers.SetLeaving(3, true);  // Not there.
+  EXPECT_FALSE(workers.HasLeft(3));
+}
+
+}  // namespace
+}  // namespace apollo

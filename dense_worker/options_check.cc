@@ -1,0 +1,25 @@
+#include "dense_worker/options_check.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <cstdint>
+
+#include "link/frame.h"
+
+namespace apollo {
+
+absl::Status CheckOptions(const DenseCore::Options& options,
+                          const ModelConfig& config) {
+  // All rows of a step may go to one expert worker, in one frame.
+  const std::uint64_t row_bytes = sizeof(float) * config.hidden_size;
+  const std::uint64_t most = kMaxPayloadBytes / row_bytes;
+  const int budget = options.scheduler.token_budget;
+  if (budget < 1 || static_cast<std::uint64_t>(budget) > most) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--token_budget is ", budget, "; it must be from 1 to ", most,
+        ", as many rows of this model as one frame between workers holds"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace apollo

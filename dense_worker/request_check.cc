@@ -1,0 +1,81 @@
+#include "dense_worker/request_check.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+namespace apollo {
+namespace {
+
+absl::Status CheckPrompt(const GenerationRequest& request,
+                         const ModelConfig& config) {
+  const std::int64_t prompt = request.prompt.size();
+  if (prompt < 1) return absl::InvalidArgumentError("the prompt has no tokens");
+  for (const std::int32_t token : request.prompt) {
+    if (token < 0 || token >= config.vocab_size) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the prompt has a token outside the vocabulary of ",
+                       config.vocab_size));
+    }
+  }
+  const int answer = request.answer_tokens;
+  const std::int64_t most_answer = request.score_tokens > 0 ? 0 : prompt - 1;
+  if (answer < 0 || answer > most_answer) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "answer_tokens is ", answer, "; it must be from 0 to ", most_answer));
+  }
+  if (request.score_tokens > 0) {
+    if (request.score_tokens >= prompt) {
+      return absl::InvalidArgumentError(
+          "more tokens to score than the prompt has behind its first");
+    }
+  } else if (request.score_tokens < 0 || request.max_new_tokens < 1) {
+    return absl::InvalidArgumentError(
+        "nothing to generate and nothing to score");
+  }
+  if (MaxPositions(request) > config.max_context) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("prompt and answer need ", MaxPositions(request),
+                     " positions; the context has ", config.max_context));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::int64_t MaxPositions(const GenerationRequest& request) {
+  const std::int64_t prompt = request.prompt.size();
+  return request.score_tokens > 0 ? prompt - 1
+                                  : prompt + request.max_new_tokens - 1;
+}
+
+void ShortenToCache(GenerationRequest& request, std::int64_t cache_tokens) {
+  if (!request.shorten_to_cache) return;
+  const std::int64_t room =
+      cache_tokens - static_cast<std::int64_t>(request.prompt.size()) + 1;
+  request.max_new_tokens = static_cast<int>(std::min<std::int64_t>(
+      request.max_new_tokens, std::max<std::int64_t>(room, 1)));
+}
+
+absl::Status CheckRequest(const GenerationRequest& request,
+                          const ModelConfig& config) {
+  if (absl::Status status = CheckPrompt(request, config); !status.ok()) {
+    return status;
+  }
+  if (request.family < -1 || request.family >= config.num_experts ||
+      (request.hybrid && request.family < 0)) {
+    return absl::InvalidArgumentError(
+        "hybrid routing needs a family from 0 on");
+  }
+  if (request.priority < -kMaxPriority || request.priority > kMaxPriority) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the priority must be from ", -kMaxPriority, " to ", kMaxPriority));
+  }
+  if (request.top_logprobs < 0 || request.top_logprobs > kMaxTopLogprobs) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("top_logprobs must be from 0 to ", kMaxTopLogprobs));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace apollo

@@ -1,0 +1,101 @@
+#include "dense_worker/step_ledger.h"
+
+#include <algorithm>
+
+#include "common/check.h"
+
+namespace apollo {
+
+std::uint64_t StepLedger::Open(std::vector<Part> parts) {
+  const std::uint64_t number = next_step_++;
+  Step& step = steps_[number];
+  int first_row = 0;
+  for (Part& part : parts) {
+    const bool added =
+        step.owed.insert({part.worker, {std::move(part.asked)}}).second;
+    APOLLO_CHECK(added);
+    outgoing_[part.worker].push_back(
+        {{StageStep{number, std::move(part.sequences)}, {}},
+         number,
+         false,
+         first_row,
+         part.rows});
+    first_row += part.rows;
+  }
+  return number;
+}
+
+void StepLedger::Computed(std::uint64_t number, const Rows& boundary) {
+  Step& step = steps_.at(number);
+  step.computed = true;
+  std::vector<LinkId> workers;
+  for (auto& [worker, queue] : outgoing_) {
+    for (Outgoing& out : queue) {
+      if (out.step != number) continue;
+      out.frame.payload = boundary.Slice(out.first_row, out.rows);
+      out.ready = true;
+      workers.push_back(worker);
+    }
+  }
+  // All its workers may be gone.
+  if (step.owed.empty()) steps_.erase(number);
+  for (const LinkId worker : workers) Flush(worker);
+}
+
+void StepLedger::SendBehind(LinkId worker, Frame frame) {
+  outgoing_[worker].push_back({std::move(frame)});
+  Flush(worker);
+}
+
+void StepLedger::Flush(LinkId worker) {
+  std::deque<Outgoing>& queue = outgoing_.at(worker);
+  while (!queue.empty() && queue.front().ready) {
+    Outgoing out = std::move(queue.front());
+    queue.pop_front();
+    if (out.step != 0) {
+      steps_.at(out.step).owed.at(worker).sent = true;
+      answers_.Asked(worker);
+    }
+    send_(worker, std::move(out.frame));
+  }
+  if (queue.empty()) outgoing_.erase(worker);
+}
+
+std::optional<StepLedger::Asked> StepLedger::TakeAnswer(LinkId worker,
+                                                        std::uint64_t number) {
+  const auto step = steps_.find(number);
+  if (step == steps_.end()) return std::nullopt;
+  const auto owed = step->second.owed.find(worker);
+  if (owed == step->second.owed.end() || !owed->second.sent) {
+    return std::nullopt;
+  }
+  answers_.Answered(worker);
+  Asked asked = std::move(owed->second.asked);
+  step->second.owed.erase(owed);
+  if (step->second.owed.empty()) steps_.erase(step);
+  return asked;
+}
+
+void StepLedger::Forget(LinkId worker) {
+  answers_.Forget(worker);
+  outgoing_.erase(worker);
+  for (auto it = steps_.begin(); it != steps_.end();) {
+    Step& step = it->second;
+    step.owed.erase(worker);
+    const bool over = step.computed && step.owed.empty();
+    it = over ? steps_.erase(it) : std::next(it);
+  }
+}
+
+int StepLedger::InFlight(const std::function<bool(LinkId)>& except) const {
+  return static_cast<int>(
+      std::count_if(steps_.begin(), steps_.end(), [&](const auto& entry) {
+        const Step& step = entry.second;
+        return !step.computed || std::any_of(step.owed.begin(), step.owed.end(),
+                                             [&](const auto& owed) {
+                                               return !except(owed.first);
+                                             });
+      }));
+}
+
+}  // namespace apollo

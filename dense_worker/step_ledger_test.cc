@@ -1,0 +1,164 @@
+#include "dense_worker/step_ledger.h"
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "common/fake_clock.h"
+#include "common/rows_testing.h"
+
+namespace apollo {
+namespace {
+
+constexpr LinkId kFirst = 1, kSecond = 2;
+constexpr auto kNobody = [](LinkId) { return false; };
+
+// Rows 0, 1, 2... of one number each.
+Rows Boundary(int rows) {
+  std::vector<float> numbers;
+  for (int r = 0; r < rows; ++r) numbers.push_back(static_cast<float>(r));
+  return Rows::FromVector(numbers, 1);
+}
+
+class StepLedgerTest : public testing::Test {
+ protected:
+  // A part with one sequence of that many rows.
+  static StepLedger::Part Part(LinkId worker, int rows) {
+    StepLedger::Part part;
+    part.worker = worker;
+    part.sequences.resize(1);
+    part.sequences[0].sequence = 70 + worker;
+    part.sequences[0].attempt = 4;
+    part.rows = rows;
+    part.asked[{70 + worker, 4}] = {"de", true};
+    return part;
+  }
+  void SendRelease(LinkId worker) {
+    ledger_.SendBehind(worker, {ReleaseSequences{}, {}});
+  }
+  // Takes what was sent: the worker, then a step with its rows or "release".
+  std::string Sent() { return std::exchange(sent_, {}); }
+
+  FakeClock clock_;
+  std::string sent_;
+  StepLedger ledger_{
+      [this](LinkId worker, Frame frame) {
+        absl::StrAppend(&sent_, worker, ":");
+        if (const auto* step = std::get_if<StageStep>(&frame.body)) {
+          absl::StrAppend(&sent_, step->step, "/",
+                          step->sequences.at(0).sequence);
+          for (const float x : Numbers(frame.payload)) {
+            absl::StrAppend(&sent_, ",", x);
+          }
+        } else {
+          sent_ += "release";
+        }
+        sent_ += " ";
+      },
+      clock_};
+};
+
+TEST_F(StepLedgerTest, EachWorkerGetsItsRowsOfAStepOnceItIsComputed) {
+  const std::uint64_t step = ledger_.Open({Part(kFirst, 2), Part(kSecond, 1)});
+  EXPECT_EQ(Sent(), "");
+  EXPECT_EQ(ledger_.InFlight(kNobody), 1);
+  ledger_.Computed(step, Boundary(3));
+  EXPECT_EQ(Sent(), "1:1/71,0,1 2:1/72,2 ");
+  EXPECT_EQ(ledger_.InFlight(kNobody), 1);
+}
+
+TEST_F(StepLedgerTest, StepsLeaveInOrderWhateverTheOrderTheyAreComputedIn) {
+  const std::uint64_t a = ledger_.Open({Part(kFirst, 1)});
+  const std::uint64_t b = ledger_.Open({Part(kFirst, 2)});
+  const std::uint64_t c = ledger_.Open({Part(kSecond, 1)});
+  ledger_.Computed(b, Boundary(2));
+  EXPECT_EQ(Sent(), "");
+  ledger_.Computed(c, Boundary(1));  // Nothing for that worker is before it.
+  EXPECT_EQ(Sent(), "2:3/72,0 ");
+  ledger_.Computed(a, Boundary(1));
+  EXPECT_EQ(Sent(), "1:1/71,0 1:2/71,0,1 ");
+}
+
+TEST_F(StepLedgerTest, AFrameBehindAStepWaitsForIt) {
+  const std::uint64_t step = ledger_.Open({Part(kFirst, 1)});
+  SendRelease(kFirst);
+  SendRelease(kSecond);
+  EXPECT_EQ(Sent(), "2:release ");
+  ledger_.Computed(step, Boundary(1));
+  EXPECT_EQ(Sent(), "1:1/71,0 1:release ");
+}
+
+TEST_F(StepLedgerTest, AnAnswerIsTakenOnceAndOnlyFromWhoWasAsked) {
+  const std::uint64_t step = ledger_.Open({Part(kFirst, 1), Part(kSecond, 1)});
+  EXPECT_FALSE(ledger_.TakeAnswer(kFirst, step));  // It was not sent yet.
+  ledger_.Computed(step, Boundary(2));
+  EXPECT_FALSE(ledger_.TakeAnswer(3, step));
+  EXPECT_FALSE(ledger_.TakeAnswer(kFirst, step + 1));
+  const auto asked = ledger_.TakeAnswer(kFirst, step);
+  ASSERT_TRUE(asked);
+  ASSERT_EQ(asked->size(), 1u);
+  EXPECT_EQ(asked->begin()->first, std::pair(SequenceId(71), 4u));
+  EXPECT_EQ(asked->begin()->second.language, "de");
+  EXPECT_TRUE(asked->begin()->second.has_family);
+  EXPECT_FALSE(ledger_.TakeAnswer(kFirst, step));
+  EXPECT_EQ(ledger_.InFlight(kNobody), 1);
+  EXPECT_TRUE(ledger_.TakeAnswer(kSecond, step));
+  EXPECT_EQ(ledger_.InFlight(kNobody), 0);
+  EXPECT_FALSE(ledger_.TakeAnswer(kSecond, step));
+}
+
+TEST_F(StepLedgerTest, StepsThatOnlyExemptWorkersOweDoNotCount) {
+  const auto first = [](LinkId worker) { return worker == kFirst; };
+  const std::uint64_t mixed = ledger_.Open({Part(kFirst, 1), Part(kSecond, 1)});
+  const std::uint64_t alone = ledger_.Open({Part(kFirst, 1)});
+  EXPECT_EQ(ledger_.InFlight(first), 2);  // The stage computes both.
+  ledger_.Computed(mixed, Boundary(2));
+  ledger_.Computed(alone, Boundary(1));
+  EXPECT_EQ(ledger_.InFlight(kNobody), 2);
+  EXPECT_EQ(ledger_.InFlight(first), 1);
+  ledger_.TakeAnswer(kSecond, mixed);
+  EXPECT_EQ(ledger_.InFlight(first), 0);
+}
+
+TEST_F(StepLedgerTest, AWorkerThatIsGoneGetsAndOwesNothing) {
+  const std::uint64_t a = ledger_.Open({Part(kFirst, 1), Part(kSecond, 1)});
+  const std::uint64_t b = ledger_.Open({Part(kFirst, 1)});
+  const std::uint64_t c = ledger_.Open({Part(kFirst, 1)});
+  ledger_.Computed(b, Boundary(1));
+  SendRelease(kFirst);
+  ledger_.Forget(kFirst);
+  EXPECT_EQ(ledger_.InFlight(kNobody), 2);  // Those that are being computed.
+  ledger_.Computed(a, Boundary(2));
+  EXPECT_EQ(Sent(), "2:1/72,1 ");
+  ledger_.Computed(c, Boundary(1));
+  EXPECT_EQ(Sent(), "");
+  EXPECT_EQ(ledger_.InFlight(kNobody), 1);
+  ledger_.TakeAnswer(kSecond, a);
+  EXPECT_EQ(ledger_.InFlight(kNobody), 0);
+}
+
+TEST_F(StepLedgerTest, AWorkerIsSilentFromTheTimeItIsSentAStep) {
+  using Links = std::vector<LinkId>;
+  constexpr absl::Duration kLimit = absl::Seconds(1);
+  const auto silent = [&](absl::Duration passed) {
+    clock_.now += passed;
+    return ledger_.SilentFor(kLimit, clock_.now);
+  };
+  const std::uint64_t step = ledger_.Open({Part(kFirst, 1)});
+  EXPECT_EQ(silent(kLimit * 5), Links());  // The stage takes its time.
+  ledger_.Computed(step, Boundary(1));
+  EXPECT_EQ(silent(kLimit), Links());
+  EXPECT_EQ(silent(kLimit * 0.1), Links{kFirst});
+  ledger_.Progressed(kFirst);
+  EXPECT_EQ(silent(kLimit), Links());
+  EXPECT_EQ(silent(kLimit * 0.1), Links{kFirst});
+  ledger_.TakeAnswer(kFirst, step);
+  EXPECT_EQ(silent(kLimit * 5), Links());
+  ledger_.Computed(ledger_.Open({Part(kFirst, 1)}), Boundary(1));
+  ledger_.StopWatching(kFirst);
+  EXPECT_EQ(silent(kLimit * 5), Links());
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "engine/dense_stage.h"
+#include "engine/kv_cache.h"
+
+namespace apollo {
+
+// A dense stage without a model, for tests of what is built on stages. A row is
+// a digest of all tokens up to it, which goes by what the blocks hold, as in a
+// real stage: a table that is wrong shows in the numbers. Steps are done at
+// once, or when and in the order that the test wants.
+class FakeDenseStage final : public DenseStage {
+ public:
+  FakeDenseStage(ModelConfig config, int blocks)
+      : config_(std::move(config)), blocks_(blocks) {}
+
+  BlockPool& blocks() override { return blocks_; }
+  const ModelConfig& config() const override { return config_; }
+
+  void Forward(DenseStep step, Done done) override {
+    int rows = 0;
+    for (const DenseSlice& slice : step.slices) rows += slice.rows;
+    Rows result = Rows::Host(rows, config_.hidden_size);
+    float* out = result.host().data();
+    auto token = step.tokens.begin();
+    for (const DenseSlice& slice : step.slices) {
+      for (int r = 0; r < slice.rows; ++r) {
+        const int position = slice.first_position + r;
+        if (r >= slice.cached) {
+          EXPECT_NE(token, step.tokens.end());
+          Log(slice, position) = Digest(slice, position, *token++);
+        }
+        const float digest = Log(slice, position);
+        for (int i = 0; i < config_.hidden_size; ++i) {
+          *out++ = digest + static_cast<float>(i);
+        }
+      }
+    }
+    EXPECT_EQ(token, step.tokens.end());
+    if (done_at_once) {
+      done(std::move(result));
+    } else {
+      waiting_.push_back({std::move(result), std::move(done)});
+    }
+  }
+
+  // Steps that are not done.
+  int waiting() const { return static_cast<int>(waiting_.size()); }
+  // The index-th of them is done.
+  void Complete(int index) {
+    Waiting step = std::move(waiting_.at(index));
+    waiting_.erase(waiting_.begin() + index);
+    step.done(std::move(step.rows));
+  }
+
+  bool done_at_once = true;
+
+ private:
+  struct Waiting {
+    Rows rows;
+    Done done;
+  };
+
+  // What the block of a position holds for it.
+  float& Log(const DenseSlice& slice, int position) {
+    const BlockId block = slice.blocks->at(position / kBlockTokens);
+    return log_[{block, position % kBlockTokens}];
+  }
+
+  // Integers below 2^20, so that they are exact.
+  float Digest(const DenseSlice& slice, int position, std::int32_t token) {
+    const auto before = static_cast<std::uint32_t>(
+        position == 0 ? 1 : Log(slice, position - 1));
+    return static_cast<float>(
+        (before * 31337u + static_cast<std::uint32_t>(token) * 97u + 11u) %
+        (1u << 20));
+  }
+
+  const ModelConfig config_;
+  BlockPool blocks_;
+  std::map<std::pair<BlockId, int>, float> log_;
+  std::vector<Waiting> waiting_;
+};
+
+}  // namespace apollo
