@@ -59,6 +59,11 @@ void DenseCore::LinkLeaving(LinkId id, bool leaving) {
   if (workers_.HasLeft(id)) workers_.Close(id);  // LinkDown follows.
 }
 
+void DenseCore::LinkWritable(LinkId id) {
+  workers_.SetWritable(id);
+  UpdatePausedOn(id);
+}
+
 void DenseCore::LinkFrame(LinkId id, Frame frame) {
   if (!workers_.Contains(id)) return;
   ledger_.Progressed(id);
@@ -151,14 +156,18 @@ void DenseCore::Tick(absl::Duration now) {
 
 void DenseCore::SetSilent(LinkId id, bool silent) {
   workers_.SetSilent(id, silent);
-  for (const auto& [sequence_id, sequence] : sequences_) {
-    if (sequence.worker() == id) UpdatePaused(sequence);
+  UpdatePausedOn(id);
+}
+
+void DenseCore::UpdatePausedOn(LinkId worker) {
+  for (const auto& [id, sequence] : sequences_) {
+    if (sequence.worker() == worker) UpdatePaused(sequence);
   }
 }
 
 void DenseCore::UpdatePaused(const DenseSequence& sequence) {
   scheduler_.SetPaused(sequence.id(), sequence.caller_paused() ||
-                                          workers_.IsSilent(sequence.worker()));
+                                          workers_.IsBusy(sequence.worker()));
 }
 
 // Sequences.
@@ -286,7 +295,7 @@ void DenseCore::MoveIfNeeded(DenseSequence& sequence) {
       workers_.Choose(sequence.request().family, sequence.id(),
                       MaxPositions(sequence.request()));
   if (!other.ok()) return;  // It may end where it is.
-  if (workers_.IsSilent(*other)) {
+  if (workers_.IsBusy(*other)) {
     workers_.Release(*other);
     return;
   }
@@ -347,6 +356,7 @@ void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
 }
 
 void DenseCore::Advance() {
+  for (const LinkId id : workers_.FindFull()) UpdatePausedOn(id);
   if (!HasWork()) return;
   Scheduler::Step step = scheduler_.NextStep();
   for (const SequenceId id : step.preempted) Preempt(sequences_.at(id));

@@ -64,6 +64,9 @@ class DenseCore {
   // leaving it gets no new sequences; once none of this core is left on it, the
   // core closes the link. Unknown ids are ignored.
   void LinkLeaving(LinkId id, bool leaving);
+  // The link has room for more frames again: see FrameHandler::OnWritable.
+  // Unknown ids are ignored.
+  void LinkWritable(LinkId id);
   // Looks after workers that give no sign of life, and after sequences that are
   // to try again; call it several times a second. Frames that came before `now`
   // have been passed to LinkFrame.
@@ -125,7 +128,9 @@ class DenseCore {
   void Release(const DenseSequence& sequence);
   // A silent worker's steps do not count as in flight, and it gets no others.
   void SetSilent(LinkId id, bool silent);
+  // A sequence rests while its caller wants that, or its worker is busy.
   void UpdatePaused(const DenseSequence& sequence);
+  void UpdatePausedOn(LinkId worker);
   // Ends a sequence everywhere and tells its sink.
   void Finish(SequenceId id, absl::StatusOr<GenerationFinished> result);
   void ReportSequences();

@@ -112,6 +112,31 @@ TEST_F(DenseCoreTest, NobodyMovesToASilentWorkerNorCountsThere) {
   EXPECT_TRUE(second_->closed);
 }
 
+TEST_F(DenseCoreTest, NothingMoreIsBegunForAWorkerWhoseLinkIsFull) {
+  Start();
+  LinkBoth();
+  const auto sink = Submit(1, Request(4, 2, 0));
+  const auto other = Submit(2, Request(4, 2, 5));
+  core_->Advance();
+  first_->room = false;
+  Reply(Answer(first_->Take<StageStep>(), 100));
+  Reply(Answer(second_->Take<StageStep>(), 101), kSecond);
+  while (core_->HasWork()) core_->Advance();
+  EXPECT_TRUE(first_->frames.empty());
+  Reply(Answer(second_->Take<StageStep>(), 102), kSecond);
+  EXPECT_EQ(other->text, "d>e2 0:101 1:102 end");
+  // New sequences go elsewhere.
+  const auto next = Submit(3, Request(4, 2, 0));
+  core_->Advance();
+  EXPECT_EQ(next->text, "d>e2");
+  first_->room = true;
+  core_->LinkWritable(kFirst);
+  core_->Advance();
+  Reply(Answer(first_->Take<StageStep>(), 103));
+  EXPECT_EQ(sink->text, "d>e1 0:100 1:103 end");
+  core_->LinkWritable(99);  // Not there.
+}
+
 TEST_F(DenseCoreTest, APausedSequenceRestsAndTheOthersGoOn) {
   Start();
   LinkOne();

@@ -92,7 +92,7 @@ std::unique_ptr<GenerationCall> DenseWorker::Start(
   if (engine_->thread.waiting_bytes() >= kMaxUnseenBytes) {
     sink->OnFinished(absl::ResourceExhaustedError(
         "too many requests wait for the dense worker's engine; try again"));
-    return std::make_unique<Call>([] {});
+    return std::make_unique<Call>([](const auto&) {}, 0);  // It is over.
   }
   const std::size_t bytes =
       sizeof(request) + request.prompt.size() * sizeof(request.prompt[0]);
@@ -142,8 +142,8 @@ void DenseWorker::OnLinkLeaving(LinkId id, bool leaving) {
   });
 }
 
-void DenseWorker::OnLinkWritable(LinkId /*id*/) {
-  engine_->thread.Post([] {});  // Work that waited for room may go on.
+void DenseWorker::OnLinkWritable(LinkId id) {
+  engine_->thread.Post([this, id] { engine_->core->LinkWritable(id); });
 }
 
 void DenseWorker::OnLinkDown(LinkId id, absl::Status status) {

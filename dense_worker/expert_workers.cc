@@ -59,6 +59,26 @@ bool ExpertWorkers::IsSilent(LinkId id) const {
   return it != workers_.end() && it->second.silent;
 }
 
+bool ExpertWorkers::IsBusy(LinkId id) const {
+  const auto it = workers_.find(id);
+  return it != workers_.end() && it->second.busy();
+}
+
+std::vector<LinkId> ExpertWorkers::FindFull() {
+  std::vector<LinkId> full;
+  for (auto& [id, worker] : workers_) {
+    if (worker.full || worker.link->HasRoom()) continue;
+    worker.full = true;
+    full.push_back(id);
+  }
+  return full;
+}
+
+void ExpertWorkers::SetWritable(LinkId id) {
+  const auto it = workers_.find(id);
+  if (it != workers_.end()) it->second.full = false;
+}
+
 bool ExpertWorkers::HasLeft(LinkId id) const {
   const auto it = workers_.find(id);
   return it != workers_.end() && it->second.leaving &&
@@ -74,7 +94,7 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(int family, std::uint64_t key,
   LinkId best_id = 0;
   const auto order = [&](const Worker& worker) {  // The largest is the best.
     const bool resident = family >= 0 && worker.hello.experts.contains(family);
-    return std::tuple(!worker.silent, resident, -worker.sequences,
+    return std::tuple(!worker.busy(), resident, -worker.sequences,
                       Score(worker.hello.name, key));
   };
   for (auto& [id, worker] : workers_) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "link/link_session.h"
 
@@ -26,7 +27,7 @@ class ExpertWorkers {
   void Remove(LinkId id);
   bool Contains(LinkId id) const { return workers_.contains(id); }
 
-  // Of these four, unknown ids are ignored: a link may be gone already.
+  // Of these five, unknown ids are ignored: a link may be gone already.
   //
   // Sends the worker a frame.
   void Send(LinkId id, Frame frame) const;
@@ -36,12 +37,18 @@ class ExpertWorkers {
   void SetSilent(LinkId id, bool silent);
   // A leaving worker gets no new sequences.
   void SetLeaving(LinkId id, bool leaving);
+  // The link to the worker has room for more frames again.
+  void SetWritable(LinkId id);
 
   // What the worker says it has itself or through others. `id` must be added.
   void SetReach(LinkId id, std::set<int> experts);
 
-  // Of the workers that take sequences: of those that are not silent (of
-  // all, if all are), and of those of the workers that have the family's expert
+  // Finds the workers whose links have got full since the last call: they are
+  // busy from now on, until SetWritable.
+  std::vector<LinkId> FindFull();
+
+  // Of the workers that take sequences: of those that are not busy (of all, if
+  // all are), and of those of the workers that have the family's expert
   // (of all, if family is -1 or none has it), the one with the fewest sequences
   // from here; among equals by rendezvous hashing of `key` (Thaler and
   // Ravishankar, 1998). Only workers whose cache holds `tokens` tokens count;
@@ -55,8 +62,10 @@ class ExpertWorkers {
   // Tells if a sequence may begin on that worker: it reaches every expert and
   // is not leaving. `id` must be added.
   bool Takes(LinkId id) const { return Takes(workers_.at(id)); }
-  // Unknown ids are not.
+  // Tells if a worker is silent, or (for IsBusy) if nothing more is to be sent
+  // to it now: it is silent, or its link is full. Unknown ids are not.
   bool IsSilent(LinkId id) const;
+  bool IsBusy(LinkId id) const;
   // Tells if the worker is leaving and has no sequence from here any more.
   bool HasLeft(LinkId id) const;
 
@@ -79,7 +88,9 @@ class ExpertWorkers {
     std::set<int> reach = {};
     int sequences = 0;
     bool silent = false;
+    bool full = false;  // Its link has no room.
     bool leaving = false;
+    bool busy() const { return silent || full; }
   };
   // An expert that the worker does not reach, or -1.
   int FirstMissing(const Worker& worker) const;

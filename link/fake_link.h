@@ -17,6 +17,7 @@ class FakeLink final : public Link {
  public:
   void Send(Frame frame) override { frames.push_back(std::move(frame)); }
   void Close() override { closed = true; }
+  bool HasRoom() override { return room; }
 
   // Takes the oldest frame that was not taken yet, which must be a T, and the
   // numbers of its payload, if `payload` is given.
@@ -42,6 +43,7 @@ class FakeLink final : public Link {
 
   std::deque<Frame> frames;
   bool closed = false;
+  bool room = true;
 };
 
 }  // namespace apollo
