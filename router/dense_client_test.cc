@@ -11,7 +11,6 @@
 
 #include "link/generation_codec.h"
 #include "sequence/recording_sink.h"
-#include "serving/server.h"
 
 namespace apollo {
 namespace {
@@ -47,8 +46,10 @@ class DenseClientTest : public testing::Test {
                              &port);
     builder.RegisterService(service_.get());
     server_ = builder.BuildAndStart();
+    // No keepalive, which would end what this must.
     client_ = std::make_unique<DenseClient>(
-        MakeClusterChannel("127.0.0.1:" + std::to_string(port)));
+        grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
+                            grpc::InsecureChannelCredentials()));
   }
   // The worker sends these events and ends with this status.
   void Send(std::vector<pb::RunEvent> events,
