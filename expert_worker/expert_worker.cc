@@ -52,8 +52,11 @@ void ExpertWorker::OnLinkUp(LinkId id, const Hello& peer,
 }
 
 void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
-  last_frame_nanos_.store(absl::ToInt64Nanoseconds(Clock::Real().Now()),
-                          std::memory_order_relaxed);
+  // A peer that is at work wants nothing of this worker by that.
+  if (!std::holds_alternative<Progress>(frame.body)) {
+    last_frame_nanos_.store(absl::ToInt64Nanoseconds(Clock::Real().Now()),
+                            std::memory_order_relaxed);
+  }
   thread_.Post([this, id, frame = std::move(frame)]() mutable {
     const bool reach = std::holds_alternative<Reach>(frame.body);
     core_.LinkFrame(id, std::move(frame));

@@ -36,7 +36,7 @@ class ExpertWorker final : public LinkEvents {
   // Takes no new sequences, and no new rows of peers, from now on; what it has
   // may end.
   void Drain();
-  // How long no frame has come.
+  // How long no frame has come, other than that a peer makes progress.
   absl::Duration QuietFor() const;
 
   // Whether every expert of the model is resident here or on a linked peer, and

@@ -48,7 +48,11 @@ TEST(ExpertWorkerTest, IsReadyWhileEveryExpertIsOfferedHereOrByAPeer) {
   const std::set<int> others = {4, 5, 6};
   worker.OnLinkUp(1, {WorkerRole::kExpert, "p", "m", "1", others},
                   std::make_shared<NoLink>());
+  const absl::Duration quiet = worker.QuietFor();  // No frame has come yet.
+  worker.OnLinkFrame(1, {Progress{}});
+  EXPECT_GE(worker.QuietFor(), quiet);
   worker.OnLinkFrame(1, {Reach{others}, {}});
+  EXPECT_LT(worker.QuietFor(), quiet);
   WaitUntil(worker, true);
   worker.OnLinkFrame(1, {Reach{}, {}});  // It is about to stop.
   WaitUntil(worker, false);
