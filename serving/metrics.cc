@@ -53,6 +53,8 @@ RequestMetrics::Request::Request(RequestMetrics& metrics, const char* method,
 
 RequestMetrics::Request::~Request() {
   if (!ended_) End("CANCELLED", last_);
+  // Last: whoever sees that none runs finds it counted.
+  metrics_.running_.Decrement();
 }
 
 void RequestMetrics::Request::PromptTokens(int count) {
@@ -72,8 +74,6 @@ void RequestMetrics::Request::End(const std::string& code, absl::Duration now) {
   ended_ = true;
   metrics_.requests_.Add({{"method", method_}, {"code", code}}).Increment();
   metrics_.end_to_end_.Observe(absl::ToDoubleSeconds(now - start_));
-  // Last: whoever sees that none runs finds it counted.
-  metrics_.running_.Decrement();
 }
 
 }  // namespace apollo

@@ -28,7 +28,8 @@ class RequestMetrics {
   // Registers them; the registry must outlive this.
   explicit RequestMetrics(prometheus::Registry& registry);
 
-  // One request as it goes by. Used by one thread at a time.
+  // One request as it goes by; it runs until this is destroyed. Used by one
+  // thread at a time.
   class Request {
    public:
     // `now` is the time of arrival.

@@ -20,6 +20,7 @@ struct ServerOptions {
   std::string address_file;  // Where to write both addresses; empty: nowhere.
   bool reflection = false;
   int max_message_bytes = 4 << 20;
+  int max_metadata_bytes = 8 << 10;  // Of the headers of one call.
 };
 
 // A service to serve, and the name under which the health service answers for

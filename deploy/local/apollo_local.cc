@@ -15,8 +15,10 @@
 #include <string>
 #include <vector>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/ticker.h"
 #include "dense_worker/dense_metrics.h"
 #include "dense_worker/dense_worker.h"
 #include "dense_worker/routing_log.h"
@@ -32,7 +34,9 @@
 #include "model/weights/open_model.h"
 #include "model/weights/weight_names.h"
 #include "router/backend.h"
-#include "router/inference_service.h"
+#include "router/grpc/inference_service.h"
+#include "router/model/router_model.h"
+#include "router/options.h"
 #include "serving/flag_checks.h"
 #include "serving/server.h"
 #include "serving/version.h"
@@ -76,6 +80,19 @@ ABSL_FLAG(
     std::string, language_model, "",
     "Language classifier: a fastText model file, or \"cld2\"; default: the "
     "one that is compiled in.");
+ABSL_FLAG(int, max_calls, apollo::CallLimits().max_calls,
+          "Most Generate and Score calls at once; more are refused with "
+          "RESOURCE_EXHAUSTED.");
+ABSL_FLAG(std::int64_t, call_output_bytes, apollo::CallLimits().output_bytes,
+          "Unsent output of one call, in bytes, at which its sequences pause "
+          "until the client has read half of it.");
+ABSL_FLAG(absl::Duration, stalled_client_timeout,
+          apollo::CallLimits().stalled_client_timeout,
+          "How long a call whose client reads nothing stays paused before it "
+          "ends with RESOURCE_EXHAUSTED.");
+ABSL_FLAG(int, max_metadata_bytes, apollo::RouterOptions().max_metadata_bytes,
+          "Most bytes of a call's gRPC metadata; more is refused with "
+          "RESOURCE_EXHAUSTED.");
 
 namespace apollo {
 namespace {
@@ -107,7 +124,22 @@ class LocalBackend final : public RouterBackend {
   const std::string model_hash_;
 };
 
+RouterOptions OptionsOfFlags() {
+  RouterOptions options;
+  options.model.families_file = absl::GetFlag(FLAGS_families);
+  options.model.default_routing = absl::GetFlag(FLAGS_default_routing);
+  options.model.language_model = absl::GetFlag(FLAGS_language_model);
+  options.calls.max_calls = absl::GetFlag(FLAGS_max_calls);
+  options.calls.output_bytes = absl::GetFlag(FLAGS_call_output_bytes);
+  options.calls.stalled_client_timeout =
+      absl::GetFlag(FLAGS_stalled_client_timeout);
+  options.max_metadata_bytes = absl::GetFlag(FLAGS_max_metadata_bytes);
+  return options;
+}
+
 absl::Status Run() {
+  const RouterOptions router_options = OptionsOfFlags();
+  RETURN_IF_ERROR(CheckRouterOptions(router_options));
   RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
   RETURN_IF_ERROR(CheckAtLeastOne("mixed_token_budget",
                                   absl::GetFlag(FLAGS_mixed_token_budget)));
@@ -124,11 +156,9 @@ absl::Status Run() {
       ParseCacheOptions(absl::GetFlag(FLAGS_cache_megabytes),
                         absl::GetFlag(FLAGS_cache_dtype), model.format));
   cache.prefault = absl::GetFlag(FLAGS_cache_prefault);
-  ASSIGN_OR_RETURN(const std::unique_ptr<RouterModel> router,
-                   RouterModel::Load(absl::GetFlag(FLAGS_model),
-                                     {absl::GetFlag(FLAGS_families),
-                                      absl::GetFlag(FLAGS_default_routing),
-                                      absl::GetFlag(FLAGS_language_model)}));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<RouterModel> router,
+      RouterModel::Load(absl::GetFlag(FLAGS_model), router_options.model));
   ASSIGN_OR_RETURN(const std::set<int> experts,
                    ParseExperts("all", model.config.num_experts));
   // A pool serves one thread at a time, so each stage has its own.
@@ -141,6 +171,7 @@ absl::Status Run() {
                                      cache, expert_pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
+  CallTable calls(router_options.calls, Clock::Real());
   const LanguageLabels labels(router->families);
   RoutingLog routing(model.config, labels, Clock::Real());
   DenseMetrics dense_metrics(*registry, routing);
@@ -173,12 +204,15 @@ absl::Status Run() {
   expert_session->Begin(expert_end);
 
   LocalBackend backend(dense_worker, routing, model.hash);
-  InferenceService service({*router, backend, request_metrics, Clock::Real()});
+  InferenceService service(
+      {*router, backend, request_metrics, Clock::Real(), calls});
+  Ticker ticker(absl::Seconds(1), [&calls] { calls.Tick(); });
   ServerOptions options;
   options.listen = absl::GetFlag(FLAGS_listen);
   options.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   options.address_file = absl::GetFlag(FLAGS_address_file);
   options.reflection = true;
+  options.max_metadata_bytes = router_options.max_metadata_bytes;
   ASSIGN_OR_RETURN(
       const std::unique_ptr<Server> server,
       Server::Start(options,

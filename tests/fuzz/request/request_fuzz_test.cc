@@ -8,8 +8,8 @@
 #include "common/check.h"
 #include "model/language/families.h"
 #include "proto/apollo/v1/inference.pb.h"
-#include "router/validation.h"
-#include "router/wire_request.h"
+#include "router/grpc/read_request.h"
+#include "router/grpc/wire_request.h"
 
 namespace apollo {
 namespace {
@@ -38,7 +38,7 @@ void TryGenerate(const std::string& bytes) {
     return CheckRefusal(status);
   }
   const auto checked =
-      ValidateGenerate(request, RequestLimits(), FamilyTable::Paper(), false);
+      ReadGenerate(request, RequestLimits(), FamilyTable::Paper(), false);
   if (!checked.ok()) return CheckRefusal(checked.status());
   CheckInput(checked->input);
   const SamplingOptions& s = checked->sampling;
@@ -62,7 +62,7 @@ void TryScore(const std::string& bytes) {
     return CheckRefusal(status);
   }
   const auto checked =
-      ValidateScore(request, RequestLimits(), FamilyTable::Paper(), false);
+      ReadScore(request, RequestLimits(), FamilyTable::Paper(), false);
   if (!checked.ok()) return CheckRefusal(checked.status());
   CheckInput(checked->input);
   APOLLO_CHECK(!checked->continuations.empty());

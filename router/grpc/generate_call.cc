@@ -1,0 +1,87 @@
+#include "router/grpc/generate_call.h"
+
+#include <utility>
+
+#include "common/status_macros.h"
+#include "router/grpc/cancelling.h"
+#include "router/grpc/grpc_status.h"
+#include "router/grpc/read_request.h"
+#include "router/grpc/to_proto.h"
+
+namespace apollo {
+namespace {
+
+absl::StatusOr<GenerateInput> Read(const RouterModel& model,
+                                   const grpc::ByteBuffer& buffer) {
+  v1::GenerateRequest request;
+  RETURN_IF_ERROR(ParseRequest(buffer, request));
+  return ReadGenerate(request, model.limits, model.families,
+                      model.default_hybrid);
+}
+
+}  // namespace
+
+GenerateCall::GenerateCall(const SessionContext& context,
+                           grpc::CallbackServerContext* server_context,
+                           std::string tenant)
+    : server_context_(server_context),
+      arrived_(std::chrono::system_clock::now()),
+      session_(GenerateSession::Make(context, std::move(tenant), *this)) {}
+
+GenerateCall* GenerateCall::Start(const SessionContext& context,
+                                  grpc::CallbackServerContext* server_context,
+                                  std::string tenant,
+                                  const grpc::ByteBuffer& request) {
+  auto* const call =
+      new GenerateCall(context, server_context, std::move(tenant));
+  call->session_->Start([&] { return Read(context.model, request); });
+  return call;
+}
+
+void GenerateCall::OnCancel() {
+  session_->Cancel(CancelReason(arrived_, server_context_->deadline(),
+                                std::chrono::system_clock::now()));
+}
+
+void GenerateCall::OnWritten() { session_->OnSent(); }
+
+void GenerateCall::Over() {
+  session_->Close();
+  delete this;
+}
+
+void GenerateCall::Started(const AnswerStarted& started) {
+  v1::GenerateResponse response;
+  *response.mutable_started() = ToProto(started);
+  Write(response);
+}
+
+void GenerateCall::Delta(const AnswerDelta& delta) {
+  v1::GenerateResponse response;
+  *response.mutable_delta() = ToProto(delta);
+  Write(response);
+}
+
+void GenerateCall::Finished(const AnswerFinished& finished) {
+  v1::GenerateResponse response;
+  *response.mutable_finished() = ToProto(finished);
+  Write(response);
+}
+
+void GenerateCall::Write(const v1::GenerateResponse& response) {
+  Push(response.SerializeAsString());
+}
+
+void GenerateCall::End(const absl::Status& status) {
+  GenerateStream::End(ToGrpcStatus(status));
+}
+
+void GenerateCall::Abort(const absl::Status& status) {
+  const grpc::Status end = ToGrpcStatus(status);
+  Drop(end);
+  CancelCall(*server_context_, end);
+}
+
+std::size_t GenerateCall::unsent() { return queued_bytes(); }
+
+}  // namespace apollo

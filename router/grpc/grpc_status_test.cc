@@ -1,0 +1,70 @@
+#include "router/grpc/grpc_status.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "proto/google/rpc/error_details.pb.h"
+#include "router/request/field_error.h"
+
+namespace apollo {
+namespace {
+
+google::rpc::Status Details(const grpc::Status& status) {
+  google::rpc::Status details;
+  EXPECT_TRUE(details.ParseFromString(status.error_details()));
+  EXPECT_EQ(details.code(), static_cast<int>(status.error_code()));
+  EXPECT_EQ(details.message(), status.error_message());
+  return details;
+}
+
+TEST(ToGrpcStatusTest, AFieldErrorCarriesABadRequest) {
+  const absl::Status error = FieldError("sampling.top_p", "is 2; it must be 1");
+  EXPECT_EQ(error.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(error.message(), "sampling.top_p is 2; it must be 1");
+  const grpc::Status status = ToGrpcStatus(error);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "sampling.top_p is 2; it must be 1");
+  const google::rpc::Status details = Details(status);
+  ASSERT_EQ(details.details_size(), 1);
+  EXPECT_EQ(details.details(0).type_url(),
+            "type.googleapis.com/google.rpc.BadRequest");
+  google::rpc::BadRequest bad;
+  ASSERT_TRUE(details.details(0).UnpackTo(&bad));
+  ASSERT_EQ(bad.field_violations_size(), 1);
+  EXPECT_EQ(bad.field_violations(0).field(), "sampling.top_p");
+  EXPECT_EQ(bad.field_violations(0).description(), "is 2; it must be 1");
+}
+
+TEST(ToGrpcStatusTest, WhatMayBeRetriedSaysWhen) {
+  for (const absl::Status& error :
+       {absl::UnavailableError("gone"), absl::ResourceExhaustedError("full")}) {
+    const grpc::Status status = ToGrpcStatus(error);
+    EXPECT_EQ(static_cast<int>(status.error_code()),
+              static_cast<int>(error.code()));
+    const google::rpc::Status details = Details(status);
+    ASSERT_EQ(details.details_size(), 1);
+    google::rpc::RetryInfo retry;
+    ASSERT_TRUE(details.details(0).UnpackTo(&retry));
+    EXPECT_GT(retry.retry_delay().seconds(), 0);
+  }
+}
+
+TEST(ToGrpcStatusTest, OtherErrorsKeepCodeAndMessage) {
+  for (const absl::Status& error :
+       {absl::InternalError("broken"), absl::CancelledError("enough"),
+        absl::InvalidArgumentError("no message")}) {
+    const grpc::Status status = ToGrpcStatus(error);
+    EXPECT_EQ(static_cast<int>(status.error_code()),
+              static_cast<int>(error.code()));
+    EXPECT_EQ(status.error_message(), error.message());
+    EXPECT_EQ(status.error_details(), "");
+  }
+}
+
+TEST(ToGrpcStatusTest, OkIsOk) {
+  EXPECT_TRUE(ToGrpcStatus(absl::OkStatus()).ok());
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,115 @@
+#include "router/grpc/inference_service.h"
+
+#include <vector>
+
+#include "common/status_macros.h"
+#include "router/grpc/generate_call.h"
+#include "router/grpc/grpc_status.h"
+#include "router/grpc/routing_call.h"
+#include "router/grpc/score_call.h"
+#include "router/grpc/to_proto.h"
+#include "router/grpc/wire_request.h"
+#include "router/model/language_choice.h"
+#include "router/request/request_checks.h"
+
+namespace apollo {
+namespace {
+
+// Runs a method that answers at once: counts it and converts its status.
+template <typename Method>
+grpc::ServerUnaryReactor* AnswerNow(const SessionContext& context,
+                                    const char* name,
+                                    grpc::CallbackServerContext* server_context,
+                                    Method method) {
+  RequestMetrics::Request metrics(context.metrics, name, context.clock.Now());
+  const absl::Status status = method();
+  metrics.End(absl::StatusCodeToString(status.code()), context.clock.Now());
+  grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status));
+  return reactor;
+}
+
+absl::Status TokenizeText(const RouterModel& model,
+                          const grpc::ByteBuffer& buffer,
+                          grpc::ByteBuffer* out) {
+  v1::TokenizeRequest request;
+  RETURN_IF_ERROR(ParseRequest(buffer, request));
+  RETURN_IF_ERROR(CheckText(request.text(), model.limits));
+  ASSIGN_OR_RETURN(
+      const std::vector<TokenId> ids,
+      model.tokenizer->Encode(request.text(), request.parse_special_tokens()
+                                                  ? SpecialText::kParse
+                                                  : SpecialText::kPlain));
+  v1::TokenizeResponse response;
+  for (const TokenId id : ids) {
+    response.add_token_ids(id);
+    response.add_tokens(std::string(model.tokenizer->TokenBytes(id)));
+  }
+  *out = SerializeResponse(response);
+  return absl::OkStatus();
+}
+
+absl::Status DetectText(const RouterModel& model,
+                        const grpc::ByteBuffer& buffer, grpc::ByteBuffer* out) {
+  v1::DetectLanguageRequest request;
+  RETURN_IF_ERROR(ParseRequest(buffer, request));
+  RETURN_IF_ERROR(CheckText(request.text(), model.limits));
+  *out = SerializeResponse(ToProto(DetectLanguage(model, request.text())));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string InferenceService::Tenant(
+    const grpc::ServerContextBase& server_context) const {
+  return tenant_of_ ? tenant_of_(server_context) : std::string();
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* InferenceService::Generate(
+    grpc::CallbackServerContext* server_context,
+    const grpc::ByteBuffer* request) {
+  return GenerateCall::Start(context_, server_context, Tenant(*server_context),
+                             *request);
+}
+
+grpc::ServerUnaryReactor* InferenceService::Score(
+    grpc::CallbackServerContext* server_context,
+    const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return ScoreCall::Start(context_, server_context, Tenant(*server_context),
+                          *request, response);
+}
+
+grpc::ServerUnaryReactor* InferenceService::Tokenize(
+    grpc::CallbackServerContext* server_context,
+    const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return AnswerNow(context_, "Tokenize", server_context, [&] {
+    return TokenizeText(context_.model, *request, response);
+  });
+}
+
+grpc::ServerUnaryReactor* InferenceService::DetectLanguage(
+    grpc::CallbackServerContext* server_context,
+    const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return AnswerNow(context_, "DetectLanguage", server_context, [&] {
+    return DetectText(context_.model, *request, response);
+  });
+}
+
+grpc::ServerUnaryReactor* InferenceService::GetModel(
+    grpc::CallbackServerContext* server_context,
+    const v1::GetModelRequest* /*request*/, v1::GetModelResponse* response) {
+  return AnswerNow(context_, "GetModel", server_context, [&] {
+    *response = ToProto(context_.model, context_.backend.ModelHash());
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* InferenceService::GetRouting(
+    grpc::CallbackServerContext* server_context,
+    const v1::GetRoutingRequest* request, v1::GetRoutingResponse* response) {
+  grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
+  StartRoutingCall(context_, *request, response, reactor);
+  return reactor;
+}
+
+}  // namespace apollo

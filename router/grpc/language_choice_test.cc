@@ -1,0 +1,191 @@
+// What a request's language decides, through the router's service: `started`,
+// and what the dense worker is asked for.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/language/detector.h"
+#include "router/grpc/scripted_cluster.h"
+
+namespace apollo {
+namespace {
+
+class FixedDetector : public LanguageDetector {
+ public:
+  explicit FixedDetector(std::vector<LanguageGuess> guesses)
+      : detection_{std::move(guesses)} {}
+  Detection Detect(std::string_view) const override { return detection_; }
+
+ private:
+  const Detection detection_;
+};
+
+class LanguageChoiceTest : public ScriptedClusterTest {
+ protected:
+  LanguageChoiceTest() {
+    backend_->Play([](ScriptedSequence& s) {
+      s.Started();
+      s.Finish(FinishCause::kEos);
+    });
+  }
+
+  // No call runs yet, so the detector can still be another.
+  void Detected(std::vector<LanguageGuess> guesses) {
+    model_->detector = std::make_unique<FixedDetector>(std::move(guesses));
+  }
+
+  v1::GenerateStarted Start(const v1::GenerateRequest& request) {
+    const Answer answer = Generate(request);
+    EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
+    if (answer.events.empty()) return {};
+    EXPECT_TRUE(answer.events[0].has_started());
+    return answer.events[0].started();
+  }
+
+  const GenerationRequest& Asked() {
+    return backend_->sequences().back()->request;
+  }
+
+  // A family below the threshold: no expert is forced, and none is preferred,
+  // so that the least busy worker takes it (dense_worker/expert_workers.h).
+  void ExpectNoFamily(const v1::GenerateStarted& started) {
+    EXPECT_EQ(started.routing(), v1::ROUTING_MODE_TOPK);
+    EXPECT_EQ(started.family(), -1);
+    EXPECT_EQ(started.family_name(), "");
+    EXPECT_FALSE(Asked().hybrid);
+    EXPECT_EQ(Asked().family, -1);
+    EXPECT_EQ(Asked().language, "");  // Counted as undetermined.
+  }
+};
+
+v1::GenerateRequest Hybrid(const std::string& prompt) {
+  v1::GenerateRequest request;
+  request.set_prompt(prompt);
+  request.set_routing(v1::ROUTING_MODE_HYBRID);
+  return request;
+}
+
+TEST_F(LanguageChoiceTest, AConfidentFamilyIsForced) {
+  Detected({{"ne", 0.51}, {"hi", 0.49}});
+  const v1::GenerateStarted started = Start(Hybrid("x"));
+  EXPECT_EQ(started.language(), "ne");
+  EXPECT_NEAR(started.confidence(), 0.51, 1e-6);
+  EXPECT_EQ(started.routing(), v1::ROUTING_MODE_HYBRID);
+  EXPECT_EQ(started.family(), 1);
+  EXPECT_EQ(started.family_name(), "korean_japanese_nepali");
+  EXPECT_TRUE(Asked().hybrid);
+  EXPECT_EQ(Asked().family, 1);
+  EXPECT_EQ(Asked().language, "ne");
+}
+
+TEST_F(LanguageChoiceTest, BelowTheThresholdItIsTopk) {
+  Detected({{"ne", 0.49}, {"hi", 0.45}});
+  const v1::GenerateStarted started = Start(Hybrid("x"));
+  EXPECT_EQ(started.language(), "ne");  // The guess is told all the same.
+  EXPECT_NEAR(started.confidence(), 0.49, 1e-6);
+  ExpectNoFamily(started);
+}
+
+TEST_F(LanguageChoiceTest, LanguagesOfOneFamilyAddUp) {
+  Detected({{"ne", 0.40}, {"hi", 0.35}, {"mai", 0.20}});
+  const v1::GenerateStarted started = Start(Hybrid("x"));
+  EXPECT_EQ(started.language(), "ne");
+  EXPECT_EQ(started.family(), 4);
+  EXPECT_EQ(started.routing(), v1::ROUTING_MODE_HYBRID);
+}
+
+TEST_F(LanguageChoiceTest, NoLanguageAtAllIsTopk) {
+  const v1::GenerateStarted started = Start(Hybrid("120/80, 20 mg?"));
+  EXPECT_EQ(started.language(), "");
+  EXPECT_EQ(started.confidence(), 0);
+  ExpectNoFamily(started);
+}
+
+TEST_F(LanguageChoiceTest, AGivenLanguageIsNotDoubted) {
+  Detected({{"ne", 0.99}});
+  v1::GenerateRequest request = Hybrid("x");
+  request.set_language("sw");
+  const v1::GenerateStarted started = Start(request);
+  EXPECT_EQ(started.language(), "sw");
+  EXPECT_EQ(started.family(), 6);
+  EXPECT_EQ(started.routing(), v1::ROUTING_MODE_HYBRID);
+  EXPECT_EQ(Asked().language, "sw");
+}
+
+// DetectLanguage tells what Generate would do.
+TEST_F(LanguageChoiceTest, DetectLanguageHasTheSameThreshold) {
+  const auto detect = [this] {
+    v1::DetectLanguageRequest request;
+    request.set_text("x");
+    v1::DetectLanguageResponse response;
+    grpc::ClientContext context;
+    EXPECT_TRUE(stub_->DetectLanguage(&context, request, &response).ok());
+    return response;
+  };
+  Detected({{"ne", 0.49}, {"hi", 0.45}});
+  v1::DetectLanguageResponse response = detect();
+  EXPECT_EQ(response.language(), "ne");
+  EXPECT_EQ(response.family(), -1);
+  EXPECT_EQ(response.family_name(), "");
+  ASSERT_EQ(response.candidates_size(), 2);
+  EXPECT_EQ(response.candidates(0).family(), 1);
+  Detected({{"ne", 0.51}, {"hi", 0.49}});
+  response = detect();
+  EXPECT_EQ(response.family(), 1);
+  EXPECT_EQ(response.family_name(), "korean_japanese_nepali");
+}
+
+v1::GenerateRequest Chat(const std::vector<std::string>& turns) {
+  v1::GenerateRequest request;
+  request.set_routing(v1::ROUTING_MODE_HYBRID);
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    v1::ChatMessage* message = request.mutable_chat()->add_messages();
+    message->set_role(i % 2 == 0 ? v1::ROLE_USER : v1::ROLE_ASSISTANT);
+    message->set_content(turns[i]);
+  }
+  return request;
+}
+
+TEST_F(LanguageChoiceTest, AChatIsJudgedByTheUsersLastMessage) {
+  const std::string english =
+      "Take a rest, and drink as much water as you can.";
+  EXPECT_EQ(Start(Chat({"Mein Kind hat seit drei Tagen Fieber.", english,
+                        "¿Qué medicamento le puedo dar a mi hijo?"}))
+                .language(),
+            "es");
+  // What says nothing by itself is in the language of what came before.
+  EXPECT_EQ(Start(Chat({"Nina maumivu ya kichwa na homa kwa siku tatu.",
+                        english, "20 mg?"}))
+                .language(),
+            "sw");
+  EXPECT_EQ(Asked().family, 6);
+}
+
+TEST_F(LanguageChoiceTest, TextOfUsersHoldsNoControlTokens) {
+  const auto special = [this] {
+    return std::count_if(
+        Asked().prompt.begin(), Asked().prompt.end(),
+        [this](TokenId id) { return model_->tokenizer->IsSpecial(id); });
+  };
+  ASSERT_TRUE(model_->tokenizer->SpecialTokenId("<|im_end|>").has_value());
+  const std::string text = "a<|im_end|>b";
+
+  Start(Hybrid(text));
+  EXPECT_EQ(special(), 0);
+  v1::GenerateRequest request = Hybrid(text);
+  request.set_parse_special_tokens(true);
+  Start(request);
+  EXPECT_EQ(special(), 1);
+
+  Start(Chat({"ab"}));
+  const auto of_the_format = special();
+  Start(Chat({text}));
+  EXPECT_EQ(special(), of_the_format);
+}
+
+}  // namespace
+}  // namespace apollo

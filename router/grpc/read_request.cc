@@ -1,0 +1,112 @@
+#include "router/grpc/read_request.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <string>
+#include <vector>
+
+#include "common/status_macros.h"
+#include "link/sampling_codec.h"
+#include "router/request/field_error.h"
+#include "router/request/request_checks.h"
+
+namespace apollo {
+namespace {
+
+absl::StatusOr<std::vector<ChatTurn>> ReadChat(const v1::Chat& chat) {
+  std::vector<ChatTurn> turns;
+  for (const v1::ChatMessage& message : chat.messages()) {
+    ChatTurn& turn = turns.emplace_back();
+    turn.content = message.content();
+    switch (message.role()) {
+      case v1::ROLE_SYSTEM:
+        turn.role = ChatRole::kSystem;
+        break;
+      case v1::ROLE_USER:
+        turn.role = ChatRole::kUser;
+        break;
+      case v1::ROLE_ASSISTANT:
+        turn.role = ChatRole::kAssistant;
+        break;
+      default:
+        return FieldError(
+            absl::StrCat("chat.messages[", turns.size() - 1, "].role"),
+            absl::StrCat("is ", static_cast<int>(message.role()),
+                         "; it must be ROLE_SYSTEM, ROLE_USER or "
+                         "ROLE_ASSISTANT"));
+    }
+  }
+  return turns;
+}
+
+// Reads the fields that GenerateRequest and ScoreRequest share by name.
+template <typename Request>
+absl::StatusOr<PromptInput> ReadInput(const Request& request,
+                                      bool default_hybrid) {
+  PromptInput input;
+  input.request_id = request.request_id();
+  if (request.has_chat()) {
+    input.is_chat = true;
+    ASSIGN_OR_RETURN(input.chat, ReadChat(request.chat()));
+  } else if (request.has_prompt()) {
+    input.prompt = request.prompt();
+  } else {
+    return FieldError("prompt", "is missing; give a prompt or a chat");
+  }
+  input.parse_special_tokens = request.parse_special_tokens();
+  input.priority = request.priority();
+  input.language = request.language();
+  switch (request.routing()) {
+    case v1::ROUTING_MODE_UNSPECIFIED:
+      input.hybrid = default_hybrid;
+      break;
+    case v1::ROUTING_MODE_TOPK:
+      break;
+    case v1::ROUTING_MODE_HYBRID:
+      input.hybrid = true;
+      break;
+    default:
+      return FieldError("routing",
+                        absl::StrCat("is ", static_cast<int>(request.routing()),
+                                     "; it must be ROUTING_MODE_TOPK or "
+                                     "ROUTING_MODE_HYBRID"));
+  }
+  return input;
+}
+
+}  // namespace
+
+absl::StatusOr<GenerateInput> ReadGenerate(const v1::GenerateRequest& request,
+                                           const RequestLimits& limits,
+                                           const FamilyTable& families,
+                                           bool default_hybrid) {
+  GenerateInput out;
+  ASSIGN_OR_RETURN(out.input, ReadInput(request, default_hybrid));
+  const v1::SamplingParams& s = request.sampling();
+  if (const auto wrong = FromProto(s, out.sampling)) {
+    return FieldError("sampling." + wrong->name, wrong->reason);
+  }
+  out.has_seed = s.has_seed();
+  out.choices = s.choices() == 0 ? 1 : s.choices();
+  out.max_new_tokens = request.max_new_tokens();
+  out.stops.assign(request.stop().begin(), request.stop().end());
+  out.wants_logprobs = request.has_logprobs();
+  out.top_logprobs = request.logprobs();
+  out.ignore_eos = request.ignore_eos();
+  RETURN_IF_ERROR(CheckGenerate(out, limits, families));
+  return out;
+}
+
+absl::StatusOr<ScoreInput> ReadScore(const v1::ScoreRequest& request,
+                                     const RequestLimits& limits,
+                                     const FamilyTable& families,
+                                     bool default_hybrid) {
+  ScoreInput out;
+  ASSIGN_OR_RETURN(out.input, ReadInput(request, default_hybrid));
+  out.continuations.assign(request.continuations().begin(),
+                           request.continuations().end());
+  RETURN_IF_ERROR(CheckScore(out, limits, families));
+  return out;
+}
+
+}  // namespace apollo

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include "model/language/families.h"
+#include "proto/apollo/v1/inference.pb.h"
+#include "router/request/limits.h"
+#include "router/request/request.h"
+
+namespace apollo {
+
+// Translate a request and check it (request/request_checks.h). Not OK: a
+// FieldError. `default_hybrid` is what ROUTING_MODE_UNSPECIFIED means.
+absl::StatusOr<GenerateInput> ReadGenerate(const v1::GenerateRequest& request,
+                                           const RequestLimits& limits,
+                                           const FamilyTable& families,
+                                           bool default_hybrid);
+absl::StatusOr<ScoreInput> ReadScore(const v1::ScoreRequest& request,
+                                     const RequestLimits& limits,
+                                     const FamilyTable& families,
+                                     bool default_hybrid);
+
+}  // namespace apollo

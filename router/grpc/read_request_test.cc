@@ -1,0 +1,342 @@
+#include "router/grpc/read_request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace apollo {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+// Stands in every text of the requests below; no error may quote it.
+constexpr char kPatient[] = "zebra";
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+void AddMessage(v1::Chat& chat, v1::Role role,
+                const std::string& content = kPatient) {
+  v1::ChatMessage* message = chat.add_messages();
+  message->set_role(role);
+  message->set_content(content);
+}
+
+// Every text field is set, and every field is valid.
+v1::GenerateRequest FullRequest() {
+  v1::GenerateRequest request;
+  request.set_request_id("zebra-1_2.3:4");
+  request.set_prompt(kPatient);
+  request.set_language("de");
+  request.add_stop(kPatient);
+  return request;
+}
+
+v1::ScoreRequest FullScore() {
+  v1::ScoreRequest request;
+  request.set_request_id("zebra");
+  request.set_prompt(kPatient);
+  request.add_continuations(kPatient);
+  return request;
+}
+
+absl::StatusOr<GenerateInput> Validate(const v1::GenerateRequest& request,
+                                       bool default_hybrid = false) {
+  return ReadGenerate(request, RequestLimits(), FamilyTable::Paper(),
+                      default_hybrid);
+}
+
+absl::StatusOr<ScoreInput> Validate(const v1::ScoreRequest& request) {
+  return ReadScore(request, RequestLimits(), FamilyTable::Paper(), false);
+}
+
+void ExpectFieldError(const absl::Status& status, const std::string& field) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << field;
+  EXPECT_THAT(std::string(status.message()), StartsWith(field + " "));
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr(kPatient)));
+}
+
+template <typename Request>
+struct Refusal {
+  const char* field;
+  std::function<void(Request&)> spoil;
+};
+
+using G = v1::GenerateRequest;
+using S = v1::ScoreRequest;
+
+// What Generate and Score check alike.
+template <typename Request>
+std::vector<Refusal<Request>> CommonRefusals() {
+  return {
+      {"request_id", [](auto& r) { r.set_request_id("zebra 1"); }},
+      {"request_id", [](auto& r) { r.set_request_id("zebra/1"); }},
+      {"request_id", [](auto& r) { r.set_request_id("zebra\xc3\xa9"); }},
+      {"request_id", [](auto& r) { r.set_request_id("zebra\n"); }},
+      {"request_id", [](auto& r) { r.set_request_id(std::string("a\0", 2)); }},
+      {"request_id", [](auto& r) { r.set_request_id(std::string(129, 'a')); }},
+      {"prompt", [](auto& r) { r.clear_input(); }},
+      {"prompt", [](auto& r) { r.set_prompt(""); }},
+      {"prompt",
+       [](auto& r) { r.set_prompt(std::string((1 << 20) + 1, 'a')); }},
+      {"chat.messages", [](auto& r) { r.mutable_chat(); }},
+      {"chat.messages",
+       [](auto& r) {
+         for (int i = 0; i < 257; ++i) {
+           AddMessage(*r.mutable_chat(), v1::ROLE_USER);
+         }
+       }},
+      {"chat.messages",
+       [](auto& r) {
+         for (int i = 0; i < 2; ++i) {
+           AddMessage(*r.mutable_chat(), v1::ROLE_USER,
+                      std::string((1 << 19) + 1, 'a'));
+         }
+       }},
+      {"chat.messages",
+       [](auto& r) {
+         AddMessage(*r.mutable_chat(), v1::ROLE_USER);
+         AddMessage(*r.mutable_chat(), v1::ROLE_ASSISTANT);
+       }},
+      {"chat.messages",
+       [](auto& r) { AddMessage(*r.mutable_chat(), v1::ROLE_SYSTEM); }},
+      {"chat.messages[0].role",
+       [](auto& r) { AddMessage(*r.mutable_chat(), v1::ROLE_UNSPECIFIED); }},
+      {"chat.messages[1].role",
+       [](auto& r) {
+         AddMessage(*r.mutable_chat(), v1::ROLE_USER);
+         AddMessage(*r.mutable_chat(), static_cast<v1::Role>(4));
+       }},
+      {"chat.messages[0].role",
+       [](auto& r) {
+         AddMessage(*r.mutable_chat(), static_cast<v1::Role>(-1));
+       }},
+      {"chat.messages[1].content",
+       [](auto& r) {
+         AddMessage(*r.mutable_chat(), v1::ROLE_SYSTEM);
+         AddMessage(*r.mutable_chat(), v1::ROLE_USER, "");
+       }},
+      {"priority", [](auto& r) { r.set_priority(101); }},
+      {"priority", [](auto& r) { r.set_priority(-101); }},
+      {"priority", [](auto& r) { r.set_priority(INT32_MIN); }},
+      {"language", [](auto& r) { r.set_language("zebra"); }},
+      {"language", [](auto& r) { r.set_language("DE"); }},
+      {"routing",
+       [](auto& r) { r.set_routing(static_cast<v1::RoutingMode>(3)); }},
+      {"routing",
+       [](auto& r) { r.set_routing(static_cast<v1::RoutingMode>(-1)); }},
+  };
+}
+
+TEST(ReadGenerateTest, RefusesWhatBothRequestsShare) {
+  for (const auto& [field, spoil] : CommonRefusals<G>()) {
+    G request = FullRequest();
+    spoil(request);
+    ExpectFieldError(Validate(request).status(), field);
+  }
+}
+
+TEST(ReadScoreTest, RefusesWhatBothRequestsShare) {
+  for (const auto& [field, spoil] : CommonRefusals<S>()) {
+    S request = FullScore();
+    spoil(request);
+    ExpectFieldError(Validate(request).status(), field);
+  }
+}
+
+TEST(ReadGenerateTest, RefusesNumbersOutOfRange) {
+  const struct {
+    const char* field;
+    void (v1::SamplingParams::*set)(float);
+    std::vector<float> values;
+  } kCases[] = {
+      {"sampling.temperature",
+       &v1::SamplingParams::set_temperature,
+       {-1, -1e-30f, 100.1f, kNan, kInfinity, -kInfinity}},
+      {"sampling.top_p",
+       &v1::SamplingParams::set_top_p,
+       {-0.1f, 1.0001f, kNan, kInfinity, -kInfinity}},
+      {"sampling.presence_penalty",
+       &v1::SamplingParams::set_presence_penalty,
+       {-2.1f, 2.1f, kNan, kInfinity, -kInfinity}},
+      {"sampling.frequency_penalty",
+       &v1::SamplingParams::set_frequency_penalty,
+       {-2.1f, 2.1f, kNan, kInfinity, -kInfinity}},
+  };
+  for (const auto& c : kCases) {
+    for (const float value : c.values) {
+      G request = FullRequest();
+      (request.mutable_sampling()->*c.set)(value);
+      ExpectFieldError(Validate(request).status(), c.field);
+    }
+  }
+}
+
+TEST(ReadGenerateTest, RefusesCountsAndStopsOutOfRange) {
+  const Refusal<G> kCases[] = {
+      {"sampling.top_k",
+       [](G& r) { r.mutable_sampling()->set_top_k(1u << 31); }},
+      {"sampling.choices", [](G& r) { r.mutable_sampling()->set_choices(9); }},
+      {"sampling.choices",
+       [](G& r) { r.mutable_sampling()->set_choices(UINT32_MAX); }},
+      {"max_new_tokens", [](G& r) { r.set_max_new_tokens(4097); }},
+      {"max_new_tokens", [](G& r) { r.set_max_new_tokens(UINT32_MAX); }},
+      {"logprobs", [](G& r) { r.set_logprobs(21); }},
+      {"logprobs", [](G& r) { r.set_logprobs(UINT32_MAX); }},
+      {"stop[1]", [](G& r) { r.add_stop(""); }},
+      {"stop[1]", [](G& r) { r.add_stop(std::string(257, 'z')); }},
+      {"stop",
+       [](G& r) {
+         for (int i = 0; i < 16; ++i) r.add_stop(kPatient);
+       }},
+  };
+  for (const auto& [field, spoil] : kCases) {
+    G request = FullRequest();
+    spoil(request);
+    ExpectFieldError(Validate(request).status(), field);
+  }
+}
+
+TEST(ReadGenerateTest, TakesTheLimitsThemselves) {
+  G request = FullRequest();
+  request.set_request_id(std::string(128, 'a'));
+  request.set_prompt(std::string(1 << 20, 'a'));
+  v1::SamplingParams& s = *request.mutable_sampling();
+  s.set_temperature(100);
+  s.set_top_p(1);
+  s.set_top_k(INT32_MAX);
+  s.set_presence_penalty(-2);
+  s.set_frequency_penalty(2);
+  s.set_choices(8);
+  s.set_seed(UINT64_MAX);
+  request.set_max_new_tokens(4096);
+  request.set_logprobs(20);
+  for (int i = 1; i < 16; ++i) request.add_stop(std::string(256, 'b'));
+  request.set_parse_special_tokens(true);
+  request.set_ignore_eos(true);
+  request.set_priority(-100);
+  const auto input = Validate(request);
+  ASSERT_TRUE(input.ok()) << input.status();
+  EXPECT_EQ(input->sampling.temperature, 100);
+  EXPECT_EQ(input->sampling.top_p, 1);
+  EXPECT_EQ(input->sampling.top_k, INT32_MAX);
+  EXPECT_EQ(input->sampling.presence_penalty, -2);
+  EXPECT_EQ(input->sampling.frequency_penalty, 2);
+  EXPECT_EQ(input->sampling.seed, UINT64_MAX);
+  EXPECT_TRUE(input->has_seed);
+  EXPECT_EQ(input->choices, 8);
+  EXPECT_EQ(input->max_new_tokens, 4096);
+  EXPECT_TRUE(input->wants_logprobs);
+  EXPECT_EQ(input->top_logprobs, 20);
+  EXPECT_EQ(input->stops.size(), 16u);
+  EXPECT_TRUE(input->input.parse_special_tokens);
+  EXPECT_TRUE(input->ignore_eos);
+  EXPECT_EQ(input->input.priority, -100);
+  EXPECT_EQ(input->input.language, "de");
+}
+
+TEST(ReadGenerateTest, FillsInTheDefaults) {
+  G request;
+  request.set_prompt("x");
+  const auto input = Validate(request);
+  ASSERT_TRUE(input.ok()) << input.status();
+  EXPECT_FALSE(input->input.is_chat);
+  EXPECT_EQ(input->input.prompt, "x");
+  EXPECT_EQ(input->input.request_id, "");
+  EXPECT_EQ(input->input.language, "");
+  EXPECT_EQ(input->sampling.temperature, 0);
+  EXPECT_EQ(input->sampling.top_p, 1);  // 0 stands for it.
+  EXPECT_EQ(input->sampling.top_k, 0);
+  EXPECT_FALSE(input->has_seed);
+  EXPECT_EQ(input->choices, 1);
+  EXPECT_EQ(input->max_new_tokens, 0);
+  EXPECT_FALSE(input->wants_logprobs);
+  EXPECT_FALSE(input->ignore_eos);
+  EXPECT_EQ(input->input.priority, 0);
+}
+
+TEST(ReadGenerateTest, LogprobsZeroIsNotUnset) {
+  G request = FullRequest();
+  request.set_logprobs(0);
+  const auto input = Validate(request);
+  ASSERT_TRUE(input.ok()) << input.status();
+  EXPECT_TRUE(input->wants_logprobs);
+  EXPECT_EQ(input->top_logprobs, 0);
+}
+
+TEST(ReadGenerateTest, SeedZeroIsNotUnset) {
+  G request = FullRequest();
+  request.mutable_sampling()->set_seed(0);
+  const auto input = Validate(request);
+  ASSERT_TRUE(input.ok()) << input.status();
+  EXPECT_TRUE(input->has_seed);
+}
+
+TEST(ReadGenerateTest, TheDefaultRoutingAppliesOnlyIfNoneIsAskedFor) {
+  const struct {
+    v1::RoutingMode asked;
+    bool default_hybrid;
+    bool hybrid;
+  } kCases[] = {
+      {v1::ROUTING_MODE_UNSPECIFIED, false, false},
+      {v1::ROUTING_MODE_UNSPECIFIED, true, true},
+      {v1::ROUTING_MODE_TOPK, true, false},
+      {v1::ROUTING_MODE_HYBRID, false, true},
+  };
+  for (const auto& c : kCases) {
+    G request = FullRequest();
+    request.set_routing(c.asked);
+    const auto input = Validate(request, c.default_hybrid);
+    ASSERT_TRUE(input.ok()) << input.status();
+    EXPECT_EQ(input->input.hybrid, c.hybrid) << c.asked << c.default_hybrid;
+  }
+}
+
+TEST(ReadGenerateTest, TakesAChatInItsOrder) {
+  G request;
+  AddMessage(*request.mutable_chat(), v1::ROLE_SYSTEM, "s");
+  AddMessage(*request.mutable_chat(), v1::ROLE_USER, "u");
+  AddMessage(*request.mutable_chat(), v1::ROLE_ASSISTANT,
+             "");  // It said nothing.
+  AddMessage(*request.mutable_chat(), v1::ROLE_USER, "v");
+  const auto input = Validate(request);
+  ASSERT_TRUE(input.ok()) << input.status();
+  ASSERT_TRUE(input->input.is_chat);
+  const std::vector<ChatTurn>& chat = input->input.chat;
+  ASSERT_EQ(chat.size(), 4u);
+  EXPECT_EQ(chat[0].role, ChatRole::kSystem);
+  EXPECT_EQ(chat[1].role, ChatRole::kUser);
+  EXPECT_EQ(chat[2].role, ChatRole::kAssistant);
+  EXPECT_EQ(chat[3].content, "v");
+}
+
+TEST(ReadScoreTest, ChecksTheContinuations) {
+  const Refusal<S> kCases[] = {
+      {"continuations", [](S& r) { r.clear_continuations(); }},
+      {"continuations",
+       [](S& r) {
+         for (int i = 0; i < 64; ++i) r.add_continuations(kPatient);
+       }},
+      {"continuations[1]", [](S& r) { r.add_continuations(""); }},
+      {"continuations",
+       [](S& r) { r.add_continuations(std::string(1 << 20, 'a')); }},
+  };
+  for (const auto& [field, spoil] : kCases) {
+    S request = FullScore();
+    spoil(request);
+    ExpectFieldError(Validate(request).status(), field);
+  }
+  const auto input = Validate(FullScore());
+  ASSERT_TRUE(input.ok()) << input.status();
+  EXPECT_EQ(input->continuations, std::vector<std::string>{kPatient});
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,40 @@
+#include "router/grpc/routing_call.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "router/grpc/grpc_status.h"
+#include "router/grpc/to_proto.h"
+#include "router/request/request_checks.h"
+#include "router/session/routing_report.h"
+
+namespace apollo {
+
+void StartRoutingCall(const SessionContext& context,
+                      const v1::GetRoutingRequest& request,
+                      v1::GetRoutingResponse* response,
+                      grpc::ServerUnaryReactor* reactor) {
+  auto metrics = std::make_shared<RequestMetrics::Request>(
+      context.metrics, "GetRouting", context.clock.Now());
+  const auto end = [metrics, &clock = context.clock,
+                    reactor](const absl::Status& status) {
+    metrics->End(absl::StatusCodeToString(status.code()), clock.Now());
+    reactor->Finish(ToGrpcStatus(status));
+  };
+  const absl::StatusOr<absl::Duration> window =
+      CheckRoutingWindow(request.window_seconds());
+  if (!window.ok()) {
+    end(window.status());
+    return;
+  }
+  context.backend.CollectRouting(
+      *window, [&model = context.model, response,
+                end](const std::vector<WorkerRouting>& workers) {
+        const absl::StatusOr<RoutingReport> report = MergeRouting(workers);
+        if (report.ok()) *response = ToProto(model, *report);
+        end(report.status());
+      });
+}
+
+}  // namespace apollo

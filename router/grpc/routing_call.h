@@ -1,0 +1,18 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "proto/apollo/v1/inference.pb.h"
+#include "router/session/session.h"
+
+namespace apollo {
+
+// Serves one GetRouting call: asks all dense workers and finishes the reactor
+// when all have answered or their time is up. `request` and `response` belong
+// to gRPC and live until the reactor is finished.
+void StartRoutingCall(const SessionContext& context,
+                      const v1::GetRoutingRequest& request,
+                      v1::GetRoutingResponse* response,
+                      grpc::ServerUnaryReactor* reactor);
+
+}  // namespace apollo

@@ -1,0 +1,66 @@
+#include "router/grpc/score_call.h"
+
+#include <utility>
+
+#include "common/status_macros.h"
+#include "proto/apollo/v1/inference.pb.h"
+#include "router/grpc/cancelling.h"
+#include "router/grpc/grpc_status.h"
+#include "router/grpc/read_request.h"
+#include "router/grpc/to_proto.h"
+#include "router/grpc/wire_request.h"
+
+namespace apollo {
+namespace {
+
+absl::StatusOr<ScoreInput> Read(const RouterModel& model,
+                                const grpc::ByteBuffer& buffer) {
+  v1::ScoreRequest request;
+  RETURN_IF_ERROR(ParseRequest(buffer, request));
+  return ReadScore(request, model.limits, model.families, model.default_hybrid);
+}
+
+}  // namespace
+
+ScoreCall::ScoreCall(const SessionContext& context,
+                     grpc::CallbackServerContext* server_context,
+                     std::string tenant, grpc::ByteBuffer* response)
+    : server_context_(server_context),
+      response_(response),
+      arrived_(std::chrono::system_clock::now()),
+      session_(ScoreSession::Make(context, std::move(tenant), *this)) {}
+
+ScoreCall* ScoreCall::Start(const SessionContext& context,
+                            grpc::CallbackServerContext* server_context,
+                            std::string tenant, const grpc::ByteBuffer& request,
+                            grpc::ByteBuffer* response) {
+  auto* const call =
+      new ScoreCall(context, server_context, std::move(tenant), response);
+  call->session_->Start([&] { return Read(context.model, request); });
+  return call;
+}
+
+void ScoreCall::OnCancel() {
+  session_->Cancel(CancelReason(arrived_, server_context_->deadline(),
+                                std::chrono::system_clock::now()));
+}
+
+void ScoreCall::OnDone() {
+  session_->Close();
+  delete this;
+}
+
+void ScoreCall::Scored(const ScoreResult& result) {
+  *response_ = SerializeResponse(ToProto(result));
+}
+
+void ScoreCall::End(const absl::Status& status) {
+  Finish(ToGrpcStatus(status));
+}
+
+void ScoreCall::Abort(const absl::Status& status) {
+  // After End, as nothing is written before.
+  CancelCall(*server_context_, ToGrpcStatus(status));
+}
+
+}  // namespace apollo

@@ -1,0 +1,149 @@
+// Clients that send and do not read, or are too many, through the service.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "proto/google/rpc/error_details.pb.h"
+#include "router/grpc/scripted_cluster.h"
+
+namespace apollo {
+namespace {
+
+constexpr int kMaxCalls = 3;
+
+class SlowClientTest : public ScriptedClusterTest {
+ protected:
+  SlowClientTest()
+      : ScriptedClusterTest({.max_calls = kMaxCalls,
+                             .output_bytes = 16 << 10,
+                             .stalled_client_timeout = absl::Seconds(60)}) {}
+
+  // Plays sequences that speak without an end, but for pauses.
+  void SpeakUntilCancelled() {
+    backend_->Play([this](ScriptedSequence& s) {
+      s.Started();
+      while (!s.cancelled()) {
+        if (s.paused()) {
+          paused_ = true;
+          std::this_thread::yield();
+        } else {
+          s.Say("0123456789");
+        }
+      }
+      s.Finish(absl::CancelledError("cancelled"));
+    });
+  }
+  void AwaitPaused() {
+    while (!paused_) std::this_thread::yield();
+  }
+  // Lets the time-out pass until no call runs. Not once: what the transport
+  // still takes counts as read.
+  void PassTimeouts() {
+    const auto forever =
+        std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (Running() > 0 && std::chrono::steady_clock::now() < forever) {
+      clock_.Advance(absl::Seconds(60));
+      calls_->Tick();
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(Running(), 0);
+  }
+
+  std::atomic<bool> paused_ = false;
+};
+
+TEST_F(SlowClientTest, OneThatReadsNothingIsPausedAndThenEnds) {
+  SpeakUntilCancelled();
+  grpc::ClientContext context;
+  const auto reader = stub_->Generate(&context, Prompt("x"));
+  AwaitPaused();
+  EXPECT_EQ(Running(), 1);
+  calls_->Tick();
+  EXPECT_FALSE(backend_->sequences()[0]->cancelled());
+  PassTimeouts();
+  // All is freed though the client has not read a byte.
+  EXPECT_TRUE(backend_->sequences()[0]->cancelled());
+  EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"RESOURCE_EXHAUSTED\""));
+  v1::GenerateResponse response;
+  while (reader->Read(&response)) continue;
+  EXPECT_EQ(reader->Finish().error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(SlowClientTest, OneThatReadsLateGetsAllOfItsAnswer) {
+  // Far more than the transport takes without being read.
+  constexpr int kTokens = 30'000;
+  backend_->Play([this](ScriptedSequence& s) {
+    s.Started();
+    for (int i = 0; i < kTokens; ++i) {
+      while (s.paused()) {
+        paused_ = true;
+        std::this_thread::yield();
+      }
+      s.Say(std::string(1, static_cast<char>('a' + i % 26)));
+    }
+    s.Finish(FinishCause::kEos);
+  });
+  grpc::ClientContext context;
+  const auto reader = stub_->Generate(&context, Prompt("x"));
+  AwaitPaused();
+  std::vector<v1::GenerateResponse> events;
+  v1::GenerateResponse response;
+  while (reader->Read(&response)) events.push_back(response);
+  EXPECT_TRUE(reader->Finish().ok());
+  std::string expected;
+  for (int i = 0; i < kTokens; ++i) expected += static_cast<char>('a' + i % 26);
+  EXPECT_EQ(TextOf(events), expected);
+}
+
+TEST_F(SlowClientTest, OneThatDoesNotReadTheEndIsGoneToo) {
+  backend_->Play([](ScriptedSequence& s) {
+    s.Started();
+    // More than the transport takes without being read.
+    for (int i = 0; i < 12'000; ++i) s.Say("0");
+    s.Finish(FinishCause::kEos);
+  });
+  grpc::ClientContext context;
+  const auto reader = stub_->Generate(&context, Prompt("x"));
+  ASSERT_TRUE(backend_->AwaitSequences(1));
+  backend_->Join();
+  EXPECT_EQ(Running(), 1);
+  PassTimeouts();
+  EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"RESOURCE_EXHAUSTED\""));
+  context.TryCancel();
+}
+
+TEST_F(SlowClientTest, MoreCallsThanMayRunAreToldWhenToTryAgain) {
+  SpeakUntilCancelled();
+  grpc::ClientContext contexts[kMaxCalls];
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::GenerateResponse>>> held;
+  for (grpc::ClientContext& context : contexts) {
+    held.push_back(stub_->Generate(&context, Prompt("x")));
+  }
+  ASSERT_TRUE(backend_->AwaitSequences(kMaxCalls));
+  const Answer refused = Generate(Prompt("x"));
+  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(refused.status.error_details()));
+  ASSERT_EQ(details.details_size(), 1);
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(details.details(0).UnpackTo(&retry));
+  EXPECT_GT(retry.retry_delay().seconds(), 0);
+  contexts[0].TryCancel();
+  ASSERT_EQ(AwaitRunning(kMaxCalls - 1), kMaxCalls - 1);
+  backend_->Play([](ScriptedSequence& s) {
+    s.Started();
+    s.Finish(FinishCause::kEos);
+  });
+  EXPECT_TRUE(Generate(Prompt("x")).status.ok());
+  for (grpc::ClientContext& context : contexts) context.TryCancel();
+}
+
+}  // namespace
+}  // namespace apollo

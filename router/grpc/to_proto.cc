@@ -1,0 +1,179 @@
+#include "router/grpc/to_proto.h"
+
+#include <absl/time/time.h>
+
+#include "model/prompt/prompt.h"
+#include "serving/version.h"
+
+namespace apollo {
+namespace {
+
+void AddUse(const LayerUse& in, v1::LayerExpertUse* out) {
+  out->set_layer(in.layer);
+  out->mutable_tokens_by_expert()->Add(in.tokens_by_expert.begin(),
+                                       in.tokens_by_expert.end());
+  out->set_off_family_tokens(in.off_family_tokens);
+}
+
+void AddLogprobs(const AnswerToken& in, v1::TokenLogprobs* out) {
+  out->set_logprob(in.logprob);
+  for (const AnswerAlternative& alternative : in.alternatives) {
+    v1::TokenAlternative* to = out->add_alternatives();
+    to->set_token_id(alternative.token);
+    to->set_token(std::string(alternative.bytes));
+    to->set_logprob(alternative.logprob);
+  }
+}
+
+v1::FinishReason ReasonOf(AnswerEnd end) {
+  switch (end) {
+    case AnswerEnd::kEos:
+      return v1::FINISH_REASON_EOS;
+    case AnswerEnd::kStop:
+      return v1::FINISH_REASON_STOP;
+    case AnswerEnd::kLength:
+      return v1::FINISH_REASON_LENGTH;
+  }
+  return v1::FINISH_REASON_UNSPECIFIED;
+}
+
+v1::RoutingMode ModeOf(bool hybrid) {
+  return hybrid ? v1::ROUTING_MODE_HYBRID : v1::ROUTING_MODE_TOPK;
+}
+
+}  // namespace
+
+v1::GenerateStarted ToProto(const AnswerStarted& started) {
+  v1::GenerateStarted out;
+  out.set_request_id(started.request_id);
+  out.set_language(started.language.language);
+  out.set_confidence(static_cast<float>(started.language.confidence));
+  out.set_family(started.language.family);
+  out.set_family_name(started.family_name);
+  out.set_routing(ModeOf(started.language.hybrid));
+  out.set_prompt_tokens(started.prompt_tokens);
+  out.set_cached_tokens(started.cached_tokens);
+  out.mutable_workers()->set_dense_worker(started.dense_worker);
+  out.mutable_workers()->set_expert_worker(started.expert_worker);
+  out.set_seed(started.seed);
+  return out;
+}
+
+v1::GenerateDelta ToProto(const AnswerDelta& delta) {
+  v1::GenerateDelta out;
+  out.set_choice(delta.choice);
+  out.set_index(delta.index);
+  out.set_text(delta.text);
+  for (const AnswerToken& token : delta.tokens) {
+    out.add_token_ids(token.token);
+    if (delta.with_logprobs) AddLogprobs(token, out.add_logprobs());
+  }
+  return out;
+}
+
+v1::GenerateFinished ToProto(const AnswerFinished& finished) {
+  v1::GenerateFinished out;
+  out.set_choice(finished.choice);
+  out.set_reason(ReasonOf(finished.reason));
+  out.mutable_usage()->set_prompt_tokens(finished.prompt_tokens);
+  out.mutable_usage()->set_cached_tokens(finished.cached_tokens);
+  out.mutable_usage()->set_generated_tokens(finished.generated_tokens);
+  out.mutable_timings()->set_queue_seconds(
+      absl::ToDoubleSeconds(finished.queue));
+  if (finished.first_token) {
+    out.mutable_timings()->set_first_token_seconds(
+        absl::ToDoubleSeconds(*finished.first_token));
+  }
+  out.mutable_timings()->set_total_seconds(
+      absl::ToDoubleSeconds(finished.total));
+  for (const LayerUse& layer : finished.expert_use) {
+    AddUse(layer, out.add_expert_use());
+  }
+  return out;
+}
+
+v1::ScoreResponse ToProto(const ScoreResult& result) {
+  v1::ScoreResponse out;
+  *out.mutable_started() = ToProto(result.started);
+  for (const ScoredContinuation& score : result.scores) {
+    v1::ContinuationScore* to = out.add_scores();
+    to->set_logprob(score.logprob);
+    to->mutable_token_ids()->Add(score.tokens.begin(), score.tokens.end());
+    to->mutable_token_logprobs()->Add(score.token_logprobs.begin(),
+                                      score.token_logprobs.end());
+  }
+  out.set_best(result.best);
+  return out;
+}
+
+v1::DetectLanguageResponse ToProto(const LanguageReport& report) {
+  v1::DetectLanguageResponse out;
+  for (const LanguageCandidate& candidate : report.candidates) {
+    v1::LanguageCandidate* to = out.add_candidates();
+    to->set_language(candidate.language);
+    to->set_confidence(static_cast<float>(candidate.confidence));
+    to->set_family(candidate.family);
+  }
+  if (out.candidates_size() > 0) {
+    out.set_language(out.candidates(0).language());
+    out.set_confidence(out.candidates(0).confidence());
+  }
+  out.set_family(report.family);
+  out.set_family_name(report.family_name);
+  return out;
+}
+
+v1::GetRoutingResponse ToProto(const RouterModel& model,
+                               const RoutingReport& report) {
+  v1::GetRoutingResponse out;
+  for (const RoutingOrigin& origin : report.origins) {
+    v1::RoutingSource* source = out.add_sources();
+    source->set_dense_worker(origin.dense_worker);
+    source->set_answered(origin.answered);
+    source->set_covered_seconds(absl::ToDoubleSeconds(origin.covered));
+    source->set_reason(origin.reason);
+  }
+  out.set_experts_per_token(model.config.experts_per_token);
+  for (const LanguageUse& language : report.counts.languages) {
+    v1::LanguageRouting* to = out.add_languages();
+    to->set_language(language.language);
+    to->set_family(model.families.ExpertOf(language.language).value_or(-1));
+    to->set_tokens(language.tokens);
+    to->set_family_tokens(language.family_tokens);
+    for (const LayerUse& layer : language.layers) {
+      AddUse(layer, to->add_layers());
+    }
+  }
+  return out;
+}
+
+v1::GetModelResponse ToProto(const RouterModel& model,
+                             const std::string& model_hash) {
+  const ModelConfig& c = model.config;
+  v1::GetModelResponse out;
+  out.set_name(model.name);
+  out.set_architecture(c.architecture);
+  out.set_model_hash(model_hash);
+  out.set_layers(c.num_layers);
+  out.set_boundary(c.boundary);
+  out.set_hidden_size(c.hidden_size);
+  out.set_vocab_size(c.vocab_size);
+  out.set_experts(c.num_experts);
+  out.set_experts_per_token(c.experts_per_token);
+  out.set_max_context_tokens(c.max_context);
+  out.set_max_new_tokens(model.limits.max_new_tokens);
+  out.set_default_routing(ModeOf(model.default_hybrid));
+  out.set_prompt_format(PromptFormatName(c.prompt_format));
+  for (const Family& family : model.families.families()) {
+    v1::FamilyInfo* info = out.add_families();
+    info->set_expert(family.expert);
+    info->set_name(family.name);
+    for (const std::string& language : family.languages) {
+      info->add_languages(language);
+    }
+  }
+  out.set_server_version(kVersion);
+  return out;
+}
+
+}  // namespace apollo

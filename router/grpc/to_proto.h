@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "proto/apollo/v1/inference.pb.h"
+#include "router/model/language_choice.h"
+#include "router/model/router_model.h"
+#include "router/session/events.h"
+#include "router/session/routing_report.h"
+
+namespace apollo {
+
+// Translate plain structs into the messages of apollo.v1.
+v1::GenerateStarted ToProto(const AnswerStarted& started);
+v1::GenerateDelta ToProto(const AnswerDelta& delta);
+v1::GenerateFinished ToProto(const AnswerFinished& finished);
+v1::ScoreResponse ToProto(const ScoreResult& result);
+v1::DetectLanguageResponse ToProto(const LanguageReport& report);
+v1::GetRoutingResponse ToProto(const RouterModel& model,
+                               const RoutingReport& report);
+v1::GetModelResponse ToProto(const RouterModel& model,
+                             const std::string& model_hash);
+
+}  // namespace apollo

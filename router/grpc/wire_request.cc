@@ -1,0 +1,99 @@
+#include "router/grpc/wire_request.h"
+
+#include <absl/strings/str_cat.h>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/unknown_field_set.h>
+
+#include <map>
+#include <vector>
+
+#include "model/tokenizer/utf8.h"
+#include "router/request/field_error.h"
+
+namespace apollo {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::UnknownField;
+using google::protobuf::UnknownFieldSet;
+
+constexpr int kMaxDepth = 16;
+
+// The first string field, at any depth, that is not UTF-8.
+absl::Status FindBadText(const std::string& bytes, const Descriptor& type,
+                         const std::string& path, int depth) {
+  UnknownFieldSet fields;
+  if (depth > kMaxDepth || !fields.ParseFromString(bytes)) {
+    return absl::OkStatus();
+  }
+  std::map<int, int> seen;  // Elements of a repeated field, by its number.
+  for (int i = 0; i < fields.field_count(); ++i) {
+    const UnknownField& field = fields.field(i);
+    const FieldDescriptor* known = type.FindFieldByNumber(field.number());
+    if (known == nullptr ||
+        field.type() != UnknownField::TYPE_LENGTH_DELIMITED) {
+      continue;
+    }
+    std::string name = path + known->name();
+    if (known->is_repeated()) {
+      absl::StrAppend(&name, "[", seen[field.number()]++, "]");
+    }
+    const std::string& value = field.length_delimited();
+    if (known->type() == FieldDescriptor::TYPE_STRING) {
+      const std::size_t valid = ValidUtf8Prefix(value);
+      if (valid < value.size()) {
+        return FieldError(
+            name, absl::StrCat("is not UTF-8: byte ", valid, " of ",
+                               value.size(), " begins no valid character"));
+      }
+    } else if (known->type() == FieldDescriptor::TYPE_MESSAGE) {
+      if (absl::Status bad =
+              FindBadText(value, *known->message_type(), name + ".", depth + 1);
+          !bad.ok()) {
+        return bad;
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ParseRequest(const std::string& bytes,
+                          google::protobuf::Message& request) {
+  // Looked for first: the library would also write a line to the log.
+  if (absl::Status bad = FindBadText(bytes, *request.GetDescriptor(), "", 0);
+      !bad.ok()) {
+    return bad;
+  }
+  if (!request.ParseFromString(bytes)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the request is not a ", request.GetDescriptor()->full_name()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseRequest(const grpc::ByteBuffer& buffer,
+                          google::protobuf::Message& request) {
+  std::vector<grpc::Slice> slices;
+  if (!buffer.Dump(&slices).ok()) {
+    return absl::InvalidArgumentError("the request could not be read");
+  }
+  std::string bytes;
+  for (const grpc::Slice& slice : slices) {
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  return ParseRequest(bytes, request);
+}
+
+grpc::ByteBuffer ToByteBuffer(std::string bytes) {
+  const grpc::Slice slice(bytes);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+grpc::ByteBuffer SerializeResponse(const google::protobuf::Message& response) {
+  return ToByteBuffer(response.SerializeAsString());
+}
+
+}  // namespace apollo

@@ -1,0 +1,51 @@
+#include "router/model/prompt_tokens.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+#include "common/status_macros.h"
+#include "router/request/field_error.h"
+
+namespace apollo {
+
+absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
+    const RouterModel& model, const PromptInput& input) {
+  std::vector<std::int32_t> ids;
+  if (input.is_chat) {
+    ASSIGN_OR_RETURN(ids, EncodeChat(model.config.prompt_format, input.chat,
+                                     *model.tokenizer));
+  } else {
+    ASSIGN_OR_RETURN(
+        ids, model.tokenizer->Encode(input.prompt, input.parse_special_tokens
+                                                       ? SpecialText::kParse
+                                                       : SpecialText::kPlain));
+    const auto prefix = model.tokenizer->prefix_ids();
+    ids.insert(ids.begin(), prefix.begin(), prefix.end());
+  }
+  const char* field = input.is_chat ? "chat" : "prompt";
+  if (ids.empty()) return FieldError(field, "has no tokens");
+  if (ids.size() >= static_cast<std::size_t>(model.config.max_context)) {
+    return FieldError(
+        field, absl::StrCat("has ", ids.size(), " tokens; the context has ",
+                            model.config.max_context,
+                            ", and the answer needs room in it too"));
+  }
+  return ids;
+}
+
+absl::StatusOr<int> AllowedNewTokens(const RouterModel& model, int asked,
+                                     std::size_t prompt_tokens) {
+  const int room = model.config.max_context - static_cast<int>(prompt_tokens);
+  if (asked == 0) return std::min(room, model.limits.max_new_tokens);
+  if (asked > room) {
+    return FieldError(
+        "max_new_tokens",
+        absl::StrCat("is ", asked, "; the prompt's ", prompt_tokens,
+                     " tokens leave room for ", room, " in the context of ",
+                     model.config.max_context));
+  }
+  return asked;
+}
+
+}  // namespace apollo

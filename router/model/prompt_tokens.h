@@ -1,0 +1,24 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "router/model/router_model.h"
+#include "router/request/request.h"
+
+namespace apollo {
+
+// Returns the prompt's tokens. FieldError if there are none or they leave no
+// room in the context for one more token.
+absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
+    const RouterModel& model, const PromptInput& input);
+
+// Returns how many tokens may be generated: the number asked for, or all that
+// the limits and the context allow if that is 0. FieldError if they do not fit.
+absl::StatusOr<int> AllowedNewTokens(const RouterModel& model, int asked,
+                                     std::size_t prompt_tokens);
+
+}  // namespace apollo

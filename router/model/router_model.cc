@@ -1,0 +1,81 @@
+#include "router/model/router_model.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "model/language/cld2_detector.h"
+#include "model/language/default_detector.h"
+#include "model/language/fasttext_detector.h"
+#include "model/prompt/prompt.h"
+
+namespace apollo {
+namespace {
+
+void WarnOfUndetectable(const LanguageDetector& detector) {
+  const std::vector<std::string> languages = detector.UndetectableLanguages();
+  if (languages.empty()) return;
+  LogWarning("languages_without_detection",
+             {{"languages", absl::StrJoin(languages, " ")},
+              {"reason",
+               "the language model has no label for them: requests must name "
+               "them in `language`; or give --language_model one that knows "
+               "them, or map its labels in MODEL.settings"}});
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
+    const std::string& directory, const Options& options) {
+  if (options.default_routing != "topk" &&
+      options.default_routing != "hybrid") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--default_routing is \"", options.default_routing,
+                     "\"; it must be topk or hybrid"));
+  }
+  auto model = std::make_unique<RouterModel>();
+  const std::filesystem::path path(directory);
+  model->name =
+      (path.has_filename() ? path : path.parent_path()).filename().string();
+  ASSIGN_OR_RETURN(model->config, LoadModelConfig(directory));
+  ASSIGN_OR_RETURN(model->tokenizer,
+                   Tokenizer::Load(directory + "/tokenizer.json"));
+  if (model->tokenizer->vocab_size() >
+      static_cast<std::size_t>(model->config.vocab_size)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        directory, "/tokenizer.json: has ", model->tokenizer->vocab_size(),
+        " tokens, but config.json says vocab_size ", model->config.vocab_size));
+  }
+  // A chat's control tokens are there, or no chat could ever be answered.
+  const auto chat = EncodeChat(model->config.prompt_format,
+                               {{ChatRole::kUser, ""}}, *model->tokenizer);
+  if (!chat.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(directory, "/tokenizer.json: ", chat.status().message(),
+                     "; config.json says prompt_format \"",
+                     PromptFormatName(model->config.prompt_format), "\""));
+  }
+  model->fingerprint = FingerprintOf(model->config, directory);
+  model->default_hybrid = options.default_routing == "hybrid";
+  ASSIGN_OR_RETURN(model->families,
+                   FamilyTable::ForModel(directory, options.families_file,
+                                         model->config.num_experts));
+  if (options.language_model.empty()) {
+    ASSIGN_OR_RETURN(model->detector, MakeDefaultDetector(model->families));
+  } else if (options.language_model == "cld2") {
+    model->detector = MakeCld2Detector(model->families);
+  } else {
+    ASSIGN_OR_RETURN(
+        model->detector,
+        LoadFastTextDetector(options.language_model, model->families));
+  }
+  WarnOfUndetectable(*model->detector);
+  return model;
+}
+
+}  // namespace apollo

@@ -1,0 +1,98 @@
+#include "router/model/router_model.h"
+
+#include <absl/strings/str_replace.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <utility>
+
+namespace apollo {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kGolden[] = "tests/golden/published/";
+
+std::string Read(const std::string& name) {
+  std::ifstream in(kGolden + name);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// A model directory like the golden one, with something replaced in each file.
+std::string ModelWith(
+    const std::pair<std::string, std::string>& config_change,
+    const std::pair<std::string, std::string>& tokenizer_change) {
+  const std::filesystem::path directory =
+      std::filesystem::path(testing::TempDir()) /
+      testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::filesystem::create_directories(directory);
+  std::ofstream(directory / "config.json")
+      << absl::StrReplaceAll(Read("config.json"), {config_change});
+  std::ofstream(directory / "tokenizer.json")
+      << absl::StrReplaceAll(Read("tokenizer.json"), {tokenizer_change});
+  return directory;
+}
+
+TEST(RouterModelTest, LoadsAGoldenDirectory) {
+  const auto model = RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), {});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->name, "LoadsAGoldenDirectory");
+}
+
+TEST(RouterModelTest, RefusesAPromptFormatWhoseControlTokensAreNotThere) {
+  const std::pair<std::string, std::string> chatml = {
+      "\"model_type\"", "\"prompt_format\": \"chatml\", \"model_type\""};
+  ASSERT_TRUE(RouterModel::Load(ModelWith(chatml, {"{", "{"}), {}).ok());
+  const auto model =
+      RouterModel::Load(ModelWith(chatml, {"<|im_start|>", "<|another|>"}), {});
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(model.status().message(), HasSubstr("tokenizer.json"));
+  EXPECT_THAT(model.status().message(), HasSubstr("<|im_start|>"));
+  EXPECT_THAT(model.status().message(), HasSubstr("\"chatml\""));
+}
+
+TEST(RouterModelTest, RefusesAnUnknownDefaultRouting) {
+  RouterModel::Options options;
+  options.default_routing = "best";
+  const auto model =
+      RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), options);
+  EXPECT_THAT(model.status().message(), HasSubstr("\"best\""));
+}
+
+// What Load writes to the log.
+std::string LogOfLoading(const RouterModel::Options& options) {
+  testing::internal::CaptureStderr();
+  const auto model =
+      RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), options);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(model.ok()) << model.status();
+  return log;
+}
+
+TEST(RouterModelTest, WarnsOfLanguagesThatAreNeverDetected) {
+  EXPECT_EQ(LogOfLoading({}), "");
+
+  const std::string families =
+      std::string(testing::TempDir()) + "/families.txt";
+  std::ofstream(families) << "0 a: de tlh yi\n1 b: sw\n";
+  RouterModel::Options options;
+  options.families_file = families;
+  const std::string log = LogOfLoading(options);
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+  EXPECT_THAT(log, HasSubstr("\"level\":\"warning\""));
+  EXPECT_THAT(log, HasSubstr("languages_without_detection"));
+  EXPECT_THAT(log, HasSubstr("\"languages\":\"tlh yi\""));
+  EXPECT_THAT(log, HasSubstr("--language_model"));
+
+  options = {};
+  options.language_model = "cld2";
+  EXPECT_THAT(LogOfLoading(options), HasSubstr("\"languages\":\"ilo doi bm\""));
+}
+
+}  // namespace
+}  // namespace apollo

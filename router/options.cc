@@ -1,0 +1,24 @@
+#include "router/options.h"
+
+#include "common/status_macros.h"
+#include "serving/flag_checks.h"
+
+namespace apollo {
+namespace {
+
+// gRPC counts in an int, and 16 MiB of headers are no request.
+constexpr int kMostMetadataBytes = 16 << 20;
+
+}  // namespace
+
+absl::Status CheckRouterOptions(const RouterOptions& options) {
+  RETURN_IF_ERROR(CheckAtLeastOne("max_calls", options.calls.max_calls));
+  RETURN_IF_ERROR(
+      CheckAtLeastOne("call_output_bytes", options.calls.output_bytes));
+  RETURN_IF_ERROR(CheckAboveZero("stalled_client_timeout",
+                                 options.calls.stalled_client_timeout));
+  return CheckFromTo("max_metadata_bytes", options.max_metadata_bytes, 1,
+                     kMostMetadataBytes);
+}
+
+}  // namespace apollo

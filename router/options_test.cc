@@ -1,0 +1,40 @@
+#include "router/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace apollo {
+namespace {
+
+TEST(RouterOptionsTest, TheDefaultsAreRight) {
+  EXPECT_TRUE(CheckRouterOptions({}).ok());
+}
+
+TEST(RouterOptionsTest, NamesTheFlagThatIsWrong) {
+  const struct {
+    const char* flag;
+    void (*spoil)(RouterOptions&);
+  } kCases[] = {
+      {"--max_calls", [](RouterOptions& o) { o.calls.max_calls = 0; }},
+      {"--call_output_bytes",
+       [](RouterOptions& o) { o.calls.output_bytes = -1; }},
+      {"--stalled_client_timeout",
+       [](RouterOptions& o) {
+         o.calls.stalled_client_timeout = absl::ZeroDuration();
+       }},
+      {"--max_metadata_bytes",
+       [](RouterOptions& o) { o.max_metadata_bytes = 0; }},
+  };
+  for (const auto& [flag, spoil] : kCases) {
+    RouterOptions options;
+    spoil(options);
+    const absl::Status status = CheckRouterOptions(options);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << flag;
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr(flag));
+  }
+}
+
+}  // namespace
+}  // namespace apollo

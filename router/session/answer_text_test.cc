@@ -1,0 +1,195 @@
+#include "router/session/answer_text.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "model/tokenizer/test_tokenizer.h"
+#include "model/tokenizer/tokenizer.h"
+
+namespace apollo {
+namespace {
+
+// A tokenizer whose tokens are single bytes.
+const Tokenizer& Bytes() {
+  static const Tokenizer* tokenizer = [] {
+    auto loaded = Tokenizer::Load("tests/golden/published/tokenizer.json");
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    return loaded->release();
+  }();
+  return *tokenizer;
+}
+
+std::vector<TokenId> Tokens(const std::string& text) {
+  auto ids = Bytes().Encode(text, SpecialText::kPlain);
+  EXPECT_TRUE(ids.ok()) << ids.status();
+  EXPECT_EQ(ids->size(), text.size());
+  return *ids;
+}
+
+// What Append returned for each byte, then what Finish did.
+std::vector<std::string> Pieces(AnswerText& answer, const std::string& text) {
+  std::vector<std::string> pieces;
+  for (const TokenId id : Tokens(text)) pieces.push_back(answer.Append(id));
+  pieces.push_back(answer.Finish());
+  return pieces;
+}
+
+struct Outcome {
+  std::string text;
+  bool stopped;
+  bool operator==(const Outcome&) const = default;
+};
+
+void PrintTo(const Outcome& o, std::ostream* out) {
+  *out << '"' << o.text << "\" " << (o.stopped ? "stopped" : "not stopped");
+}
+
+Outcome Answer(const std::vector<std::string>& stops, const std::string& text) {
+  AnswerText answer(Bytes(), stops);
+  std::string all;
+  for (const std::string& piece : Pieces(answer, text)) all += piece;
+  return {all, answer.stopped()};
+}
+
+using Strings = std::vector<std::string>;
+
+TEST(AnswerTextTest, WithoutStopsEveryCharacterComesAtOnce) {
+  AnswerText answer(Bytes(), {});
+  EXPECT_EQ(Pieces(answer, "abc"), (Strings{"a", "b", "c", ""}));
+  EXPECT_FALSE(answer.stopped());
+}
+
+TEST(AnswerTextTest, CharactersOfSeveralBytesArriveWhole) {
+  AnswerText answer(Bytes(), {});
+  EXPECT_EQ(Pieces(answer, "\u00e9\u20ac\U0001f600!"),
+            (Strings{"", "\u00e9", "", "", "\u20ac", "", "", "", "\U0001f600",
+                     "!", ""}));
+}
+
+TEST(AnswerTextTest, ACutCharacterBecomesAReplacementAtTheEnd) {
+  AnswerText answer(Bytes(), {});
+  const std::vector<TokenId> ids = Tokens("\u20ac");
+  EXPECT_EQ(answer.Append(ids[0]), "");
+  EXPECT_EQ(answer.Append(ids[1]), "");
+  EXPECT_EQ(answer.Finish(), "\ufffd");
+}
+
+TEST(AnswerTextTest, AStopStringIsFoundAtEveryPosition) {
+  const std::string filler = "xyzxyzxyz";
+  for (std::size_t at = 0; at <= filler.size(); ++at) {
+    const std::string text = filler.substr(0, at) + "STOP" + filler.substr(at);
+    EXPECT_EQ(Answer({"STOP"}, text), (Outcome{filler.substr(0, at), true}))
+        << at;
+  }
+}
+
+TEST(AnswerTextTest, TextThatMayBeginAStopIsHeldBackAndThenReleased) {
+  AnswerText answer(Bytes(), {"aab"});
+  EXPECT_EQ(Pieces(answer, "xaaac"), (Strings{"x", "", "", "a", "aac", ""}));
+  EXPECT_FALSE(answer.stopped());
+}
+
+TEST(AnswerTextTest, FinishReleasesWhatIsHeldBack) {
+  AnswerText answer(Bytes(), {"STOP"});
+  EXPECT_EQ(Pieces(answer, "aSTO"), (Strings{"a", "", "", "", "STO"}));
+  EXPECT_FALSE(answer.stopped());
+}
+
+TEST(AnswerTextTest, NothingFollowsAStop) {
+  AnswerText answer(Bytes(), {"b"});
+  EXPECT_EQ(Pieces(answer, "abcb"), (Strings{"a", "", "", "", ""}));
+  EXPECT_TRUE(answer.stopped());
+  EXPECT_EQ(answer.Finish(), "");
+}
+
+TEST(AnswerTextTest, AStopThatIsThePrefixOfAnotherEndsFirst) {
+  EXPECT_EQ(Answer({"abc", "ab"}, "xabc"), (Outcome{"x", true}));
+  EXPECT_EQ(Answer({"ab", "abc"}, "xabc"), (Outcome{"x", true}));
+}
+
+TEST(AnswerTextTest, AStopInsideAnotherEndsTheAnswerFirst) {
+  EXPECT_EQ(Answer({"abc", "b"}, "xabc"), (Outcome{"xa", true}));
+  // Complete at the same byte: the longer one is cut off.
+  EXPECT_EQ(Answer({"c", "abc"}, "xabc"), (Outcome{"x", true}));
+}
+
+// Which one is complete first does not depend on how the text is cut.
+TEST(AnswerTextTest, AStopInsideAnotherEndsTheAnswerFirstWithinOneToken) {
+  const auto tokenizer =
+      Tokenizer::Parse(TestTokenizerJson().dump(), "tokenizer.json");
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  constexpr TokenId kAbc = 257;
+  for (const Strings& stops : {Strings{"abc", "b"}, Strings{"b", "abc"}}) {
+    AnswerText answer(**tokenizer, stops);
+    EXPECT_EQ(answer.Append(kAbc), "a");
+    EXPECT_TRUE(answer.stopped());
+  }
+}
+
+TEST(AnswerTextTest, OverlappingStops) {
+  EXPECT_EQ(Answer({"abab", "bac"}, "xabac"), (Outcome{"xa", true}));
+  EXPECT_EQ(Answer({"abab", "bac"}, "xabab"), (Outcome{"x", true}));
+  EXPECT_EQ(Answer({"aab"}, "aaab"), (Outcome{"a", true}));
+}
+
+TEST(AnswerTextTest, AStopMayBeOfCharactersOfSeveralBytes) {
+  EXPECT_EQ(Answer({"\u20ac\u20ac"}, "a\u20acb\u20ac\u20acc"),
+            (Outcome{"a\u20acb", true}));
+}
+
+TEST(AnswerTextTest, AStopThatIsOnlyCompleteAtTheEndCounts) {
+  AnswerText answer(Bytes(), {"\ufffd"});
+  EXPECT_EQ(answer.Append(Tokens("\u20ac")[0]), "");
+  EXPECT_EQ(answer.Finish(), "");
+  EXPECT_TRUE(answer.stopped());
+}
+
+TEST(AnswerTextTest, ControlTokensAndUnknownIdsHaveNoText) {
+  AnswerText answer(Bytes(), {"ab"});
+  EXPECT_EQ(answer.Append(Tokens("a")[0]), "");
+  EXPECT_EQ(answer.Append(*Bytes().SpecialTokenId("<|im_end|>")), "");
+  EXPECT_EQ(answer.Append(259), "");
+  EXPECT_EQ(answer.Append(Tokens("b")[0]), "");
+  EXPECT_TRUE(answer.stopped());
+}
+
+// By definition: the text before the stop string that is complete first, and of
+// those that are complete at the same byte, the longest.
+Outcome Slow(const Strings& stops, const std::string& text) {
+  for (std::size_t end = 1; end <= text.size(); ++end) {
+    std::size_t longest = 0;
+    for (const std::string& stop : stops) {
+      if (text.substr(0, end).ends_with(stop)) {
+        longest = std::max(longest, stop.size());
+      }
+    }
+    if (longest > 0) return {text.substr(0, end - longest), true};
+  }
+  return {text, false};
+}
+
+TEST(AnswerTextTest, RandomTextsOverASmallAlphabet) {
+  std::mt19937 random(1);
+  const auto word = [&](int longest) {
+    std::string out(1 + random() % longest, ' ');
+    for (char& c : out) c = "ab"[random() % 2];
+    return out;
+  };
+  int stopped = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const Strings stops = {word(6), word(7), word(8)};
+    const std::string text = word(30);
+    const Outcome expected = Slow(stops, text);
+    stopped += expected.stopped;
+    ASSERT_EQ(Answer(stops, text), expected)
+        << text << ": " << stops[0] << " " << stops[1] << " " << stops[2];
+  }
+  EXPECT_GT(stopped, 300);
+  EXPECT_LT(stopped, 2950);
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "common/clock.h"
+#include "common/mutex.h"
+#include "router/session/failure_log.h"
+
+namespace apollo {
+
+// Bounds of what the clients of a router can make it hold.
+struct CallLimits {
+  int max_calls = 1024;
+  // Unsent output of one call at which its sequences pause; they go on below
+  // half of it. The default is 30 s of 8 answers of 40 tokens a second.
+  std::int64_t output_bytes = 1 << 20;
+  // How long a call whose client reads nothing stays paused before it ends.
+  absl::Duration stalled_client_timeout = absl::Seconds(60);
+};
+
+class Session;
+
+// The calls of a router that run, by whatever front they came: admits them up
+// to a bound and looks after those whose clients do not read. Thread-safe. Must
+// outlive its calls.
+class CallTable {
+ public:
+  // The clock must outlive it.
+  CallTable(const CallLimits& limits, const Clock& clock)
+      : limits_(limits), failures_(clock) {}
+
+  // RESOURCE_EXHAUSTED if as many run as may. Else the call counts until Leave.
+  absl::Status Enter(const std::shared_ptr<Session>& session);
+  void Leave(Session* session);
+
+  // Ends the calls whose clients have read nothing for too long, and writes
+  // what is due to the log. To be called about once a second.
+  void Tick();
+
+  const CallLimits& limits() const { return limits_; }
+  FailureLog& failures() { return failures_; }
+
+ private:
+  const CallLimits limits_;
+  FailureLog failures_;
+
+  Mutex mutex_;
+  std::map<Session*, std::weak_ptr<Session>> sessions_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace apollo

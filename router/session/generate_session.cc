@@ -1,0 +1,152 @@
+#include "router/session/generate_session.h"
+
+#include <utility>
+
+#include "common/status_macros.h"
+#include "router/model/language_choice.h"
+#include "router/model/prompt_tokens.h"
+#include "router/session/choice_seed.h"
+#include "router/session/new_ids.h"
+
+namespace apollo {
+
+GenerateSession::GenerateSession(const SessionContext& context,
+                                 std::string tenant, GenerateWriter& writer)
+    : Session(context, "Generate", std::move(tenant), writer), out_(writer) {}
+
+std::shared_ptr<GenerateSession> GenerateSession::Make(
+    const SessionContext& context, std::string tenant, GenerateWriter& writer) {
+  return std::shared_ptr<GenerateSession>(
+      new GenerateSession(context, std::move(tenant), writer));
+}
+
+void GenerateSession::Start(
+    absl::FunctionRef<absl::StatusOr<GenerateInput>()> read) {
+  Begin([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(GenerateInput input, read());
+    return Accept(std::move(input));
+  });
+}
+
+absl::Status GenerateSession::Accept(GenerateInput input) {
+  const RouterModel& model = context_.model;
+  GenerationRequest run;
+  run.request_id =
+      input.input.request_id.empty() ? NewRequestId() : input.input.request_id;
+  ASSIGN_OR_RETURN(run.prompt, EncodePrompt(model, input.input));
+  ASSIGN_OR_RETURN(
+      run.max_new_tokens,
+      AllowedNewTokens(model, static_cast<int>(input.max_new_tokens),
+                       run.prompt.size()));
+  run.shorten_to_cache = input.max_new_tokens == 0;
+  const LanguageChoice language = ChooseLanguage(model, input.input);
+  run.family = language.family;
+  run.hybrid = language.hybrid;
+  run.language = language.counted_language;
+  run.priority = input.input.priority;
+  run.cache_salt = tenant_;
+  run.sampling = input.sampling;
+  if (!input.has_seed) run.sampling.seed = NewSeed();
+  run.top_logprobs = static_cast<int>(input.top_logprobs);
+  run.ignore_eos = input.ignore_eos;
+  // Where a stop string ends the answer, no summary comes from the backend.
+  run.use_with_tokens = !input.stops.empty();
+  const int choices = static_cast<int>(input.choices);
+  {
+    MutexLock lock(mutex_);
+    started_ = MakeStarted(model, run.request_id, language, run.prompt.size(),
+                           run.sampling.seed);
+    with_logprobs_ = input.wants_logprobs;
+    metrics_.PromptTokens(static_cast<int>(run.prompt.size()));
+    for (int i = 0; i < choices; ++i) {
+      choices_.emplace_back(AnswerText(*model.tokenizer, input.stops));
+    }
+  }
+  std::vector<GenerationRequest> runs(choices, run);
+  for (int i = 0; i < choices; ++i) {
+    runs[i].sampling.seed = ChoiceSeed(run.sampling.seed, i);
+  }
+  RunSequences(std::move(runs));
+  return absl::OkStatus();
+}
+
+void GenerateSession::OnStarted(int index, const GenerationStarted& started) {
+  choices_[index].cached_tokens = started.cached_tokens;
+  if (wrote_started_) return;
+  wrote_started_ = true;
+  taken_ = Now();
+  started_.cached_tokens = started.cached_tokens;
+  started_.dense_worker = started.dense_worker;
+  started_.expert_worker = started.expert_worker;
+  out_.Started(started_);
+}
+
+void GenerateSession::OnToken(int index, const GeneratedToken& token) {
+  const absl::Duration now = Now();
+  metrics_.Token(now);
+  if (!first_token_) first_token_ = now;
+  Choice& choice = choices_[index];
+  ++choice.generated;
+  choice.use = token.expert_use;
+  AnswerDelta delta;
+  delta.choice = index;
+  delta.index = token.index;
+  delta.text = choice.text.Append(token.token);
+  delta.with_logprobs = with_logprobs_;
+  delta.tokens.push_back(Describe(token));
+  out_.Delta(delta);
+  if (choice.text.stopped()) {
+    WriteFinished(index, AnswerEnd::kStop, choice.use);
+    Stop(index);
+  }
+  LimitOutput();
+}
+
+AnswerToken GenerateSession::Describe(const GeneratedToken& token) const {
+  AnswerToken out{token.token, token.logprob, {}};
+  for (const TokenLogprob& alternative : token.alternatives) {
+    out.alternatives.push_back(
+        {alternative.token,
+         context_.model.tokenizer->TokenBytes(alternative.token),
+         alternative.logprob});
+  }
+  return out;
+}
+
+absl::Status GenerateSession::OnFinished(int index,
+                                         const GenerationFinished& finished) {
+  Choice& choice = choices_[index];
+  const std::string rest = choice.text.Finish();
+  if (!rest.empty()) {
+    AnswerDelta delta;
+    delta.choice = index;
+    delta.index = choice.generated;
+    delta.text = rest;
+    out_.Delta(delta);
+  }
+  // The held-back end of the text may complete a stop string only here.
+  WriteFinished(index,
+                choice.text.stopped()                 ? AnswerEnd::kStop
+                : finished.cause == FinishCause::kEos ? AnswerEnd::kEos
+                                                      : AnswerEnd::kLength,
+                finished.expert_use);
+  return absl::OkStatus();
+}
+
+void GenerateSession::WriteFinished(int index, AnswerEnd reason,
+                                    const std::vector<LayerUse>& use) {
+  const Choice& choice = choices_[index];
+  AnswerFinished out;
+  out.choice = index;
+  out.reason = reason;
+  out.prompt_tokens = started_.prompt_tokens;
+  out.cached_tokens = choice.cached_tokens;
+  out.generated_tokens = choice.generated;
+  out.queue = taken_ - arrived_;
+  if (first_token_) out.first_token = *first_token_ - arrived_;
+  out.total = Now() - arrived_;
+  out.expert_use = use;
+  out_.Finished(out);
+}
+
+}  // namespace apollo

@@ -1,0 +1,224 @@
+#include "router/session/generate_session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "router/session/choice_seed.h"
+#include "router/session/session_fixture.h"
+
+namespace apollo {
+namespace {
+
+class GenerateSessionTest : public SessionTest {};
+
+TEST_F(GenerateSessionTest, EventsComeInOrderWithTheirTimes) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("four");
+  input.input.request_id = "mine";
+  const auto session = Generate(input, writer);
+  clock_.now += absl::Seconds(2);
+  Sequence(0).Started(/*cached_tokens=*/2);
+  clock_.now += absl::Seconds(1);
+  Sequence(0).Say("Hi");
+  clock_.now += absl::Seconds(4);
+  Sequence(0).Finish(FinishCause::kLength);
+
+  ASSERT_EQ(writer.events.size(), 4u);
+  const auto& started = std::get<AnswerStarted>(writer.events[0]);
+  EXPECT_EQ(started.request_id, "mine");
+  EXPECT_EQ(started.prompt_tokens, 4);
+  EXPECT_EQ(started.cached_tokens, 2);
+  EXPECT_EQ(started.dense_worker, "dense-0");
+  EXPECT_EQ(started.expert_worker, "expert-0");
+  EXPECT_EQ(started.seed, 5u);
+  EXPECT_EQ(writer.Text(), "Hi");
+  const auto& finished = std::get<AnswerFinished>(writer.events[3]);
+  EXPECT_EQ(finished.reason, AnswerEnd::kLength);
+  EXPECT_EQ(finished.prompt_tokens, 4);
+  EXPECT_EQ(finished.cached_tokens, 2);
+  EXPECT_EQ(finished.generated_tokens, 2);
+  EXPECT_EQ(finished.queue, absl::Seconds(2));
+  EXPECT_EQ(finished.first_token, absl::Seconds(3));
+  EXPECT_EQ(finished.total, absl::Seconds(7));
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_TRUE(writer.ended->ok());
+}
+
+TEST_F(GenerateSessionTest, AnAnswerWithoutTokensHasNoFirstOne) {
+  KeepingGenerateWriter writer;
+  const auto session = Generate(Prompt("x"), writer);
+  Sequence(0).Started();
+  Sequence(0).Finish(FinishCause::kEos);
+  ASSERT_EQ(writer.AllFinished().size(), 1u);
+  EXPECT_EQ(writer.AllFinished()[0].first_token, std::nullopt);
+}
+
+TEST_F(GenerateSessionTest, EveryChoiceIsTheTenants) {
+  KeepingGenerateWriter a, b;
+  GenerateInput input = Prompt("four");
+  input.choices = 2;
+  const auto first = Generate(input, a, "clinic-a");
+  const auto second = Generate(input, b, "clinic-b");
+  std::vector<std::string> salts;
+  for (const auto& sequence : backend_->sequences()) {
+    salts.push_back(sequence->request.cache_salt);
+  }
+  EXPECT_THAT(salts, testing::ElementsAre("clinic-a", "clinic-a", "clinic-b",
+                                          "clinic-b"));
+}
+
+TEST_F(GenerateSessionTest, OnlyWhatNobodyAskedForIsShortened) {
+  KeepingGenerateWriter a, b;
+  GenerateInput input = Prompt("four");
+  const auto first = Generate(input, a);
+  // As many as the context of 512 has room for.
+  EXPECT_EQ(Sequence(0).request.max_new_tokens, 508);
+  EXPECT_TRUE(Sequence(0).request.shorten_to_cache);
+  input.max_new_tokens = 508;
+  const auto second = Generate(input, b);
+  EXPECT_EQ(Sequence(1).request.max_new_tokens, 508);
+  EXPECT_FALSE(Sequence(1).request.shorten_to_cache);
+}
+
+TEST_F(GenerateSessionTest, ChoicesAreInterleavedAndHaveSeedsOfTheirOwn) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.choices = 3;
+  const auto session = Generate(input, writer);
+  ASSERT_EQ(backend_->sequences().size(), 3u);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(Sequence(i).request.sampling.seed, ChoiceSeed(5, i));
+    Sequence(i).Started(/*cached_tokens=*/i);
+  }
+  for (int step = 0; step < 3; ++step) {
+    for (int i = 0; i < 3; ++i) {
+      Sequence(i).Say(std::string(1, static_cast<char>('a' + i)));
+    }
+  }
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(writer.ended.has_value());
+    Sequence(i).Finish(FinishCause::kEos);
+  }
+  ASSERT_EQ(writer.events.size(), 1u + 9 + 3);  // One `started` for all.
+  std::vector<int> order;
+  for (const AnswerDelta& delta : writer.Deltas()) {
+    order.push_back(delta.choice);
+  }
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 0, 1, 2, 0, 1, 2}));
+  EXPECT_EQ(writer.Text(0), "aaa");
+  EXPECT_EQ(writer.Text(1), "bbb");
+  EXPECT_EQ(writer.Text(2), "ccc");
+  for (const AnswerFinished& finished : writer.AllFinished()) {
+    EXPECT_EQ(finished.cached_tokens, finished.choice);
+  }
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_TRUE(writer.ended->ok());
+}
+
+TEST_F(GenerateSessionTest, AStopStringEndsTheAnswerAndCancelsTheSequence) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.stops = {"END"};
+  const auto session = Generate(input, writer);
+  Sequence(0).Started();
+  Sequence(0).Say("ab END cd");
+  EXPECT_EQ(writer.Text(), "ab ");
+  ASSERT_EQ(writer.AllFinished().size(), 1u);
+  EXPECT_EQ(writer.AllFinished()[0].reason, AnswerEnd::kStop);
+  EXPECT_EQ(writer.AllFinished()[0].generated_tokens, 6);
+  EXPECT_TRUE(Sequence(0).cancelled());
+  // Its end comes later, and changes nothing.
+  Sequence(0).Finish(absl::CancelledError("cancelled"));
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_TRUE(writer.ended->ok());
+}
+
+TEST_F(GenerateSessionTest, AStopEndsOneChoiceOnly) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.stops = {"!"};
+  input.choices = 2;
+  const auto session = Generate(input, writer);
+  Sequence(0).Started();
+  Sequence(0).Say("a!");
+  EXPECT_TRUE(Sequence(0).cancelled());
+  EXPECT_FALSE(Sequence(1).cancelled());
+  EXPECT_FALSE(writer.ended.has_value());
+  Sequence(1).Say("bc");
+  Sequence(1).Finish(FinishCause::kEos);
+  EXPECT_EQ(writer.Text(1), "bc");
+  EXPECT_TRUE(writer.ended.has_value());
+}
+
+TEST_F(GenerateSessionTest, HeldBackTextComesBeforeTheEnd) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.stops = {"END"};
+  const auto session = Generate(input, writer);
+  Sequence(0).Started();
+  Sequence(0).Say("abEN");
+  EXPECT_EQ(writer.Text(), "ab");
+  Sequence(0).Finish(FinishCause::kLength);
+  EXPECT_EQ(writer.Text(), "abEN");
+  ASSERT_EQ(writer.AllFinished().size(), 1u);
+  EXPECT_EQ(writer.AllFinished()[0].reason, AnswerEnd::kLength);
+}
+
+TEST_F(GenerateSessionTest, AnAnswerThatAStopStringEndsHasItsExpertUseToo) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.stops = {"!"};
+  const auto session = Generate(input, writer);
+  EXPECT_TRUE(Sequence(0).request.use_with_tokens);
+  Sequence(0).Started();
+  for (const std::uint64_t tokens : {5, 6, 7}) {
+    // "!" is token 0.
+    Sequence(0).Token({0, tokens == 6 ? 0 : 64, -1, {}, {{3, {tokens, 2}, 1}}});
+  }
+  // Up to the token that completed the stop string, not beyond it.
+  ASSERT_EQ(writer.AllFinished().size(), 1u);
+  const AnswerFinished finished = writer.AllFinished()[0];
+  EXPECT_EQ(finished.generated_tokens, 2);
+  ASSERT_EQ(finished.expert_use.size(), 1u);
+  EXPECT_EQ(finished.expert_use[0].layer, 3);
+  EXPECT_EQ(finished.expert_use[0].tokens_by_expert[0], 6u);
+  EXPECT_EQ(finished.expert_use[0].off_family_tokens, 1u);
+}
+
+TEST_F(GenerateSessionTest, AlternativesHaveTheirBytes) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.wants_logprobs = true;
+  input.top_logprobs = 2;
+  const auto session = Generate(input, writer);
+  EXPECT_EQ(Sequence(0).request.top_logprobs, 2);
+  Sequence(0).Started();
+  // The model has one row more than its tokenizer has tokens.
+  Sequence(0).Token({0, 1, -0.5f, {{1, -0.5f}, {259, -2}}});
+  ASSERT_EQ(writer.Deltas().size(), 1u);
+  const AnswerDelta delta = writer.Deltas()[0];
+  EXPECT_TRUE(delta.with_logprobs);
+  ASSERT_EQ(delta.tokens.size(), 1u);
+  EXPECT_EQ(delta.tokens[0].logprob, -0.5f);
+  ASSERT_EQ(delta.tokens[0].alternatives.size(), 2u);
+  EXPECT_EQ(delta.tokens[0].alternatives[0].bytes, "\"");
+  EXPECT_EQ(delta.tokens[0].alternatives[1].bytes, "");
+}
+
+TEST_F(GenerateSessionTest, AnUnseededRequestIsToldItsSeedAndId) {
+  KeepingGenerateWriter writer;
+  GenerateInput input;
+  input.input.prompt = "x";
+  const auto session = Generate(input, writer);
+  Sequence(0).Started();
+  const auto& started = std::get<AnswerStarted>(writer.events.at(0));
+  EXPECT_EQ(started.seed, Sequence(0).request.sampling.seed);
+  EXPECT_EQ(started.request_id, Sequence(0).request.request_id);
+  EXPECT_THAT(started.request_id, testing::MatchesRegex("r-[0-9a-f]{16}"));
+}
+
+}  // namespace
+}  // namespace apollo

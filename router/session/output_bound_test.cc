@@ -1,0 +1,150 @@
+// A call whose client does not read: its sequences pause, go on, or end.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "router/session/session_fixture.h"
+
+namespace apollo {
+namespace {
+
+class OutputBoundTest : public SessionTest {
+ protected:
+  OutputBoundTest() {
+    SetLimits(
+        {.output_bytes = 10, .stalled_client_timeout = absl::Seconds(60)});
+    GenerateInput input = Prompt("x");
+    input.choices = 2;
+    writer_.reading = false;
+    session_ = Generate(input, writer_);
+    Sequence(0).Started();
+  }
+
+  // The client reads until so many bytes are left.
+  void ReadTo(std::size_t left) {
+    writer_.unsent_bytes = left;
+    session_->OnSent();
+  }
+  bool Paused() {
+    EXPECT_EQ(Sequence(0).paused(), Sequence(1).paused());
+    return Sequence(0).paused();
+  }
+  // Tokens of both, 10 bytes in all.
+  void Fill() {
+    Sequence(0).Say("12345");
+    Sequence(1).Say("12345");
+  }
+
+  KeepingGenerateWriter writer_;
+  std::shared_ptr<GenerateSession> session_;
+};
+
+TEST_F(OutputBoundTest, AllSequencesPauseWhenItIsReached) {
+  Sequence(0).Say("12345");
+  Sequence(1).Say("1234");
+  EXPECT_FALSE(Paused());
+  Sequence(1).Say("5");
+  EXPECT_TRUE(Paused());
+  EXPECT_FALSE(writer_.ended.has_value());
+}
+
+TEST_F(OutputBoundTest, TheyGoOnBelowHalfOfIt) {
+  Fill();
+  ReadTo(6);
+  EXPECT_TRUE(Paused());
+  ReadTo(5);
+  EXPECT_FALSE(Paused());
+  Fill();
+  EXPECT_TRUE(Paused());
+}
+
+TEST_F(OutputBoundTest, TokensOnTheirWayAreKept) {
+  Fill();
+  Sequence(0).Say("67");
+  EXPECT_EQ(writer_.Text(0), "1234567");
+  EXPECT_FALSE(writer_.aborted.has_value());
+}
+
+TEST_F(OutputBoundTest, AStalledClientEndsAfterTheTimeout) {
+  Fill();
+  clock_.now += absl::Seconds(60) - absl::Nanoseconds(1);
+  calls_->Tick();
+  EXPECT_FALSE(writer_.aborted.has_value());
+  clock_.now += absl::Nanoseconds(1);
+  calls_->Tick();
+  ASSERT_TRUE(writer_.aborted.has_value());
+  EXPECT_EQ(writer_.aborted->code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(Sequence(0).cancelled());
+  EXPECT_TRUE(Sequence(1).cancelled());
+  session_->Close();
+  EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"RESOURCE_EXHAUSTED\""));
+}
+
+TEST_F(OutputBoundTest, AClientThatReadsAtAllIsNotStalled) {
+  Fill();
+  clock_.now += absl::Seconds(59);
+  ReadTo(9);
+  clock_.now += absl::Seconds(59);
+  calls_->Tick();
+  EXPECT_FALSE(writer_.aborted.has_value());
+  clock_.now += absl::Seconds(1);
+  calls_->Tick();
+  EXPECT_TRUE(writer_.aborted.has_value());
+}
+
+TEST_F(OutputBoundTest, BelowTheBoundNobodyIsHurried) {
+  Sequence(0).Say("1");
+  clock_.now += absl::Hours(1);
+  calls_->Tick();
+  EXPECT_FALSE(writer_.aborted.has_value());
+}
+
+TEST_F(OutputBoundTest, AnAnswerWhoseEndIsNotReadIsFreedToo) {
+  Sequence(0).Finish(FinishCause::kEos);
+  Sequence(1).Finish(FinishCause::kEos);
+  ASSERT_TRUE(writer_.ended.has_value());
+  clock_.now += absl::Seconds(60);
+  calls_->Tick();
+  ASSERT_TRUE(writer_.aborted.has_value());
+  session_->Close();
+  EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"RESOURCE_EXHAUSTED\""));
+}
+
+TEST_F(OutputBoundTest, AFailureStaysTheOutcomeOfAStalledCall) {
+  Sequence(0).Finish(absl::InternalError("broken"));
+  clock_.now += absl::Seconds(60);
+  calls_->Tick();
+  ASSERT_TRUE(writer_.aborted.has_value());
+  EXPECT_EQ(*writer_.aborted, absl::InternalError("broken"));
+}
+
+// A backend that does not know how to pause.
+TEST_F(OutputBoundTest, MuchMoreThanTheBoundEndsTheCall) {
+  writer_.bytes_per_character = 100'000;
+  Sequence(0).Say(std::string(100, 'x'));
+  ASSERT_TRUE(writer_.aborted.has_value());
+  EXPECT_EQ(writer_.aborted->code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_LE(writer_.unsent_bytes, std::size_t{2} << 20);
+  EXPECT_TRUE(Sequence(0).cancelled());
+}
+
+TEST_F(OutputBoundTest, ASequenceThatStartsLateIsPausedToo) {
+  // The first says much at once, the second is started after that.
+  backend_->Play(
+      [](ScriptedSequence& s) {
+        s.Started();
+        s.Say("1234567890");
+      },
+      ScriptedBackend::Where::kCaller);
+  KeepingGenerateWriter writer;
+  writer.reading = false;
+  GenerateInput input = Prompt("x");
+  input.choices = 2;
+  const auto session = Generate(input, writer);
+  EXPECT_TRUE(Sequence(2).paused());
+  EXPECT_TRUE(Sequence(3).paused());
+}
+
+}  // namespace
+}  // namespace apollo

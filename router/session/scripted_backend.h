@@ -1,0 +1,109 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/mutex.h"
+#include "model/tokenizer/tokenizer.h"
+#include "router/backend.h"
+#include "sequence/generation.h"
+
+namespace apollo {
+
+// One sequence of the stand-in for a cluster: a script decides what it does.
+// All methods from any thread, the events from one at a time; Finish may come
+// in between. Keeps its sink until then.
+class ScriptedSequence {
+ public:
+  ScriptedSequence(const Tokenizer& tokenizer, GenerationRequest request,
+                   std::shared_ptr<GenerationSink> sink)
+      : request(std::move(request)),
+        tokenizer_(tokenizer),
+        sink_(std::move(sink)) {}
+
+  void Started(int cached_tokens = 0);
+  // A token for each byte.
+  void Say(const std::string& text);
+  void Token(GeneratedToken token);  // Fills in the index.
+  void Finish(absl::StatusOr<GenerationFinished> finished);
+  void Finish(FinishCause cause) { Finish(GenerationFinished{cause, {}, {}}); }
+
+  void AwaitCancel();
+  bool cancelled();
+  // What Cancel does besides; set before it can come.
+  void OnCancel(std::function<void()> action);
+  void Cancel();
+  void SetPaused(bool paused);
+  bool paused();
+
+  const GenerationRequest request;
+
+ private:
+  std::shared_ptr<GenerationSink> sink();
+
+  const Tokenizer& tokenizer_;
+  int next_index_ = 0;
+  Mutex mutex_;
+  std::shared_ptr<GenerationSink> sink_ ABSL_GUARDED_BY(mutex_);
+  CondVar changed_;
+  std::function<void()> on_cancel_ ABSL_GUARDED_BY(mutex_);
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool paused_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+class ScriptedBackend final : public RouterBackend {
+ public:
+  using Script = std::function<void(ScriptedSequence&)>;
+  enum class Where { kThread, kCaller };
+
+  explicit ScriptedBackend(const Tokenizer& tokenizer)
+      : tokenizer_(tokenizer) {}
+
+  // What each sequence does from now on: on a thread of its own, or within
+  // Start.
+  void Play(Script script, Where where = Where::kThread);
+  // Waits for all scripts.
+  void Join();
+  // Waits until so many have been started; false if that takes forever.
+  bool AwaitSequences(std::size_t count);
+  // Waits until all that Start returned was destroyed; false if that takes
+  // forever.
+  bool AwaitNoHandles();
+  // All sequences started so far.
+  std::vector<std::shared_ptr<ScriptedSequence>> sequences();
+
+  std::unique_ptr<GenerationCall> Start(
+      GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
+  bool Ready() override { return true; }
+  std::string ModelHash() override { return "scripted"; }
+  void CollectRouting(
+      absl::Duration window,
+      std::function<void(std::vector<WorkerRouting>)> done) override;
+
+  // What CollectRouting answers, and the window it was asked for.
+  void SetRouting(std::vector<WorkerRouting> routing);
+  absl::Duration routing_window();
+
+ private:
+  class Handle;
+
+  const Tokenizer& tokenizer_;
+  Mutex mutex_;
+  CondVar changed_;
+  int handles_ ABSL_GUARDED_BY(mutex_) = 0;
+  Script script_ ABSL_GUARDED_BY(mutex_);
+  std::vector<WorkerRouting> routing_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration routing_window_ ABSL_GUARDED_BY(mutex_);
+  Where where_ ABSL_GUARDED_BY(mutex_) = Where::kThread;
+  std::vector<std::shared_ptr<ScriptedSequence>> sequences_
+      ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace apollo

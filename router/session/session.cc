@@ -1,0 +1,274 @@
+#include "router/session/session.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/time/time.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/log.h"
+
+namespace apollo {
+namespace {
+
+// How far a call's unsent output may exceed the bound at which its sequences
+// pause: twice that, and some room for what is on its way.
+constexpr std::int64_t kRoomForTokensOnTheirWay = 1 << 20;
+
+}  // namespace
+
+// Passes one sequence's events to its session.
+class Session::Sink final : public GenerationSink {
+ public:
+  Sink(std::shared_ptr<Session> session, int index)
+      : session_(std::move(session)), index_(index) {}
+  void OnStarted(const GenerationStarted& started) override {
+    session_->SequenceStarted(index_, started);
+  }
+  void OnToken(const GeneratedToken& token) override {
+    session_->TokenCame(index_, token);
+  }
+  void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
+    session_->SequenceFinished(index_, std::move(finished));
+  }
+
+ private:
+  const std::shared_ptr<Session> session_;
+  const int index_;
+};
+
+Session::Session(const SessionContext& context, const char* method,
+                 std::string tenant, SessionWriter& writer)
+    : context_(context),
+      tenant_(std::move(tenant)),
+      arrived_(context.clock.Now()),
+      metrics_(context.metrics, method, arrived_),
+      method_(method),
+      writer_(&writer) {}
+
+Session::~Session() { context_.calls.Leave(this); }
+
+void Session::Begin(absl::FunctionRef<absl::Status()> begin) {
+  absl::Status status = context_.calls.Enter(shared_from_this());
+  if (status.ok()) status = begin();
+  if (status.ok()) return;
+  {
+    MutexLock lock(mutex_);
+    End(status);
+  }
+  Settle();
+}
+
+void Session::RunSequences(std::vector<GenerationRequest> requests) {
+  {
+    MutexLock lock(mutex_);
+    sequences_.resize(requests.size());
+  }
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    {
+      // An earlier one may have failed at once.
+      MutexLock lock(mutex_);
+      if (ended_) return;
+    }
+    std::shared_ptr<GenerationCall> call = context_.backend.Start(
+        std::move(requests[i]),
+        std::make_shared<Sink>(shared_from_this(), static_cast<int>(i)));
+    if (call == nullptr) continue;
+    bool closed = false;
+    {
+      MutexLock lock(mutex_);
+      closed = writer_ == nullptr;
+      if (!closed) sequences_[i].call = call;
+    }
+    if (closed) {
+      call->Cancel();
+      return;
+    }
+    Settle();
+  }
+}
+
+void Session::Cancel(const absl::Status& reason) {
+  {
+    MutexLock lock(mutex_);
+    End(reason);
+  }
+  Settle();
+}
+
+void Session::OnSent() {
+  {
+    MutexLock lock(mutex_);
+    if (writer_ == nullptr) return;
+    waiting_since_ = Now();
+    if (!paused_) return;
+    const auto unsent = static_cast<std::int64_t>(writer_->unsent());
+    if (unsent > context_.calls.limits().output_bytes / 2) return;
+    paused_ = false;
+  }
+  Settle();
+}
+
+void Session::Watch() {
+  const absl::Duration timeout = context_.calls.limits().stalled_client_timeout;
+  {
+    MutexLock lock(mutex_);
+    if (writer_ == nullptr || aborted_ || !(paused_ || ended_)) return;
+    if (Now() - waiting_since_ < timeout) return;
+    Abort(absl::ResourceExhaustedError(absl::StrCat(
+        "the client has read nothing for ", absl::FormatDuration(timeout),
+        " while ", writer_->unsent(), " bytes of the answer wait for it")));
+  }
+  Settle();
+}
+
+void Session::Close() {
+  // Destroyed after the lock is released: a backend's calls may hold their
+  // sinks, and those hold this.
+  std::vector<std::shared_ptr<GenerationCall>> calls;
+  {
+    MutexLock lock(mutex_);
+    if (writer_ == nullptr) return;
+    if (!ended_) outcome_ = absl::CancelledError("the client is gone");
+    ended_ = true;
+    writer_ = nullptr;
+  }
+  Settle();
+  MutexLock lock(mutex_);
+  while (settling_) settled_.wait(mutex_);
+  for (Sequence& sequence : sequences_) {
+    calls.push_back(std::move(sequence.call));
+  }
+  metrics_.End(absl::StatusCodeToString(outcome_.code()), Now());
+  LogOutcome();
+}
+
+void Session::SequenceStarted(int index, const GenerationStarted& started) {
+  MutexLock lock(mutex_);
+  if (!ended_) OnStarted(index, started);
+}
+
+void Session::TokenCame(int index, const GeneratedToken& token) {
+  {
+    MutexLock lock(mutex_);
+    if (ended_ || sequences_[index].stopped) return;
+    OnToken(index, token);
+    if (sequences_[index].stopped) EndIfAllFinished();
+    if (!unsettled_) return;
+  }
+  Settle();
+}
+
+void Session::SequenceFinished(int index,
+                               absl::StatusOr<GenerationFinished> finished) {
+  {
+    MutexLock lock(mutex_);
+    sequences_[index].over = true;
+    if (ended_ || sequences_[index].stopped) return;
+    absl::Status status = finished.status();
+    if (status.ok()) status = OnFinished(index, *finished);
+    // One answer is of no use without the others.
+    if (!status.ok()) End(status);
+    EndIfAllFinished();
+    if (!unsettled_) return;
+  }
+  Settle();
+}
+
+void Session::Stop(int index) {
+  sequences_[index].stopped = true;
+  unsettled_ = true;
+}
+
+void Session::LimitOutput() {
+  const std::int64_t bound = context_.calls.limits().output_bytes;
+  const auto unsent = static_cast<std::int64_t>(writer_->unsent());
+  if (unsent > 2 * bound + kRoomForTokensOnTheirWay) {
+    Abort(absl::ResourceExhaustedError(
+        absl::StrCat("the client reads too slowly: ", unsent,
+                     " bytes of the answer wait for it")));
+  } else if (unsent >= bound && !paused_) {
+    paused_ = true;
+    waiting_since_ = Now();
+    unsettled_ = true;
+  }
+}
+
+void Session::EndIfAllFinished() {
+  const bool all = std::all_of(sequences_.begin(), sequences_.end(),
+                               [](const Sequence& sequence) {
+                                 return sequence.over || sequence.stopped;
+                               });
+  if (ended_ || !all) return;
+  OnAllFinished();
+  End(absl::OkStatus());
+}
+
+void Session::End(const absl::Status& status) {
+  if (ended_) return;
+  ended_ = true;
+  outcome_ = status;
+  waiting_since_ = Now();
+  unsettled_ = true;
+  writer_->End(status);
+}
+
+void Session::Abort(const absl::Status& status) {
+  aborted_ = true;
+  if (!ended_ || outcome_.ok()) outcome_ = status;
+  ended_ = true;
+  unsettled_ = true;
+  writer_->Abort(outcome_);
+}
+
+void Session::Settle() {
+  {
+    MutexLock lock(mutex_);
+    if (settling_) return;  // That thread looks again.
+    settling_ = true;
+  }
+  for (;;) {
+    std::vector<std::shared_ptr<GenerationCall>> to_cancel, to_pause;
+    bool pause = false;
+    {
+      MutexLock lock(mutex_);
+      unsettled_ = false;
+      pause = paused_;
+      for (Sequence& sequence : sequences_) {
+        if (sequence.call == nullptr || sequence.over) continue;
+        if (ended_ || sequence.stopped) {
+          if (!sequence.cancelled) to_cancel.push_back(sequence.call);
+          sequence.cancelled = true;
+        } else if (sequence.paused != pause) {
+          to_pause.push_back(sequence.call);
+          sequence.paused = pause;
+        }
+      }
+      if (to_cancel.empty() && to_pause.empty()) {
+        settling_ = false;
+        settled_.notify_all();
+        return;
+      }
+    }
+    for (const auto& call : to_cancel) call->Cancel();
+    for (const auto& call : to_pause) call->SetPaused(pause);
+  }
+}
+
+void Session::LogOutcome() const {
+  if (outcome_.ok()) {
+    LogInfo("request_done",
+            {{"request_id", started_.request_id},
+             {"method", method_},
+             {"language", started_.language.language},
+             {"family", started_.language.family},
+             {"prompt_tokens", started_.prompt_tokens},
+             {"sequences", static_cast<int>(sequences_.size())},
+             {"seconds", absl::ToDoubleSeconds(Now() - arrived_)}});
+  } else if (outcome_.code() != absl::StatusCode::kCancelled &&
+             outcome_.code() != absl::StatusCode::kInvalidArgument) {
+    context_.calls.failures().Report(method_, started_.request_id, outcome_);
+  }
+}
+
+}  // namespace apollo

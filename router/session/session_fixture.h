@@ -1,0 +1,111 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <prometheus/registry.h>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/fake_clock.h"
+#include "router/model/router_model.h"
+#include "router/session/call_table.h"
+#include "router/session/generate_session.h"
+#include "router/session/score_session.h"
+#include "router/session/scripted_backend.h"
+#include "router/session/session.h"
+#include "router/session/writer.h"
+#include "serving/metrics.h"
+
+namespace apollo {
+
+// A client's end that keeps what it is told. It reads at once, or, with
+// `reading` off, when the test says so.
+template <typename Writer>
+class KeepingWriter : public Writer {
+ public:
+  void End(const absl::Status& status) override {
+    EXPECT_FALSE(ended.has_value()) << "ended twice";
+    ended = status;
+  }
+  void Abort(const absl::Status& status) override { aborted = status; }
+  std::size_t unsent() override { return unsent_bytes; }
+
+  std::optional<absl::Status> ended, aborted;
+  bool reading = true;
+  std::size_t unsent_bytes = 0;
+};
+
+class KeepingGenerateWriter final : public KeepingWriter<GenerateWriter> {
+ public:
+  using Event = std::variant<AnswerStarted, AnswerDelta, AnswerFinished>;
+
+  void Started(const AnswerStarted& started) override { Keep(started); }
+  void Delta(const AnswerDelta& delta) override {
+    Keep(delta);
+    if (!reading) unsent_bytes += delta.text.size() * bytes_per_character;
+  }
+  void Finished(const AnswerFinished& finished) override { Keep(finished); }
+
+  // Of one choice.
+  std::string Text(int choice = 0) const;
+  std::vector<AnswerFinished> AllFinished() const;
+  std::vector<AnswerDelta> Deltas() const;
+
+  std::vector<Event> events;
+  std::size_t bytes_per_character = 1;  // As if the front wrote so many.
+
+ private:
+  void Keep(Event event) {
+    EXPECT_FALSE(ended.has_value()) << "an event after the end";
+    events.push_back(std::move(event));
+  }
+};
+
+class KeepingScoreWriter final : public KeepingWriter<ScoreWriter> {
+ public:
+  void Scored(const ScoreResult& scored) override {
+    EXPECT_FALSE(result.has_value());
+    result = scored;
+  }
+  std::optional<ScoreResult> result;
+};
+
+// Sessions before a cluster whose sequences the test plays itself, in one
+// thread and with a clock of its own.
+class SessionTest : public testing::Test {
+ protected:
+  SessionTest();
+
+  // The parts that sessions use, with bounds of the test's.
+  void SetLimits(const CallLimits& limits);
+  SessionContext Context();
+
+  // Starts a call. Its sequences have begun when this returns, but said
+  // nothing.
+  std::shared_ptr<GenerateSession> Generate(const GenerateInput& input,
+                                            KeepingGenerateWriter& writer,
+                                            const std::string& tenant = "");
+  std::shared_ptr<ScoreSession> Score(
+      const std::vector<std::string>& continuations,
+      KeepingScoreWriter& writer);
+  // A prompt with seed 5.
+  static GenerateInput Prompt(const std::string& prompt);
+
+  // The sequence that was started as number `index`.
+  ScriptedSequence& Sequence(std::size_t index);
+  // As /metrics serves them.
+  std::string Metrics();
+
+  FakeClock clock_;
+  prometheus::Registry registry_;
+  RequestMetrics metrics_{registry_};
+  std::unique_ptr<CallTable> calls_;
+  std::unique_ptr<RouterModel> model_;
+  std::unique_ptr<ScriptedBackend> backend_;
+};
+
+}  // namespace apollo
