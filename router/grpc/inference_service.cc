@@ -8,26 +8,13 @@
 #include "router/grpc/routing_call.h"
 #include "router/grpc/score_call.h"
 #include "router/grpc/to_proto.h"
+#include "router/grpc/unary_call.h"
 #include "router/grpc/wire_request.h"
 #include "router/model/language_choice.h"
 #include "router/request/request_checks.h"
 
 namespace apollo {
 namespace {
-
-// Runs a method that answers at once: counts it and converts its status.
-template <typename Method>
-grpc::ServerUnaryReactor* AnswerNow(const SessionContext& context,
-                                    const char* name,
-                                    grpc::CallbackServerContext* server_context,
-                                    Method method) {
-  RequestMetrics::Request metrics(context.metrics, name, context.clock.Now());
-  const absl::Status status = method();
-  metrics.End(absl::StatusCodeToString(status.code()), context.clock.Now());
-  grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
-}
 
 absl::Status TokenizeText(const RouterModel& model,
                           const grpc::ByteBuffer& buffer,
@@ -82,7 +69,7 @@ grpc::ServerUnaryReactor* InferenceService::Score(
 grpc::ServerUnaryReactor* InferenceService::Tokenize(
     grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return AnswerNow(context_, "Tokenize", server_context, [&] {
+  return UnaryCall::Start(context_, "Tokenize", server_context, [&] {
     return TokenizeText(context_.model, *request, response);
   });
 }
@@ -90,7 +77,7 @@ grpc::ServerUnaryReactor* InferenceService::Tokenize(
 grpc::ServerUnaryReactor* InferenceService::DetectLanguage(
     grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return AnswerNow(context_, "DetectLanguage", server_context, [&] {
+  return UnaryCall::Start(context_, "DetectLanguage", server_context, [&] {
     return DetectText(context_.model, *request, response);
   });
 }
@@ -98,7 +85,7 @@ grpc::ServerUnaryReactor* InferenceService::DetectLanguage(
 grpc::ServerUnaryReactor* InferenceService::GetModel(
     grpc::CallbackServerContext* server_context,
     const v1::GetModelRequest* /*request*/, v1::GetModelResponse* response) {
-  return AnswerNow(context_, "GetModel", server_context, [&] {
+  return UnaryCall::Start(context_, "GetModel", server_context, [&] {
     *response = ToProto(context_.model, context_.backend.ModelHash());
     return absl::OkStatus();
   });

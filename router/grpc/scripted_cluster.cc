@@ -61,13 +61,15 @@ ScriptedClusterTest::ScriptedClusterTest(const CallLimits& limits)
   builder.RegisterService(service_.get());
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) throw std::runtime_error("the server did not start");
-  stub_ = v1::InferenceService::NewStub(grpc::CreateChannel(
-      "127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials()));
+  channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
+                                 grpc::InsecureChannelCredentials());
+  stub_ = v1::InferenceService::NewStub(channel_);
 }
 
 ScriptedClusterTest::~ScriptedClusterTest() {
   backend_->Join();
   stub_.reset();
+  channel_.reset();
   server_->Shutdown();
   server_->Wait();
   EXPECT_TRUE(backend_->AwaitNoHandles()) << "a call was leaked";

@@ -1,5 +1,6 @@
 // Clients that send and do not read, or are too many, through the service.
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -11,6 +12,7 @@
 
 #include "proto/google/rpc/error_details.pb.h"
 #include "router/grpc/scripted_cluster.h"
+#include "router/grpc/wire_request.h"
 
 namespace apollo {
 namespace {
@@ -117,6 +119,31 @@ TEST_F(SlowClientTest, OneThatDoesNotReadTheEndIsGoneToo) {
   PassTimeouts();
   EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"RESOURCE_EXHAUSTED\""));
   context.TryCancel();
+}
+
+// A text of 1 MB has an answer of several.
+TEST_F(SlowClientTest, OneThatDoesNotReadItsTokensIsGoneToo) {
+  v1::TokenizeRequest request;
+  request.set_text(std::string(1 << 20, 'x'));
+  grpc::ClientContext context;
+  // A stream whose end is never asked for: nothing is read.
+  grpc::GenericStub stub(channel_);
+  grpc::CompletionQueue queue;
+  const auto call = stub.PrepareCall(
+      &context, "/apollo.v1.InferenceService/Tokenize", &queue);
+  void* tag = nullptr;
+  bool ok = false;
+  call->StartCall(nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  call->WriteLast(SerializeResponse(request), grpc::WriteOptions(), nullptr);
+  EXPECT_EQ(AwaitRunning(1), 1);
+  PassTimeouts();
+  EXPECT_THAT(
+      Metrics(),
+      testing::HasSubstr("code=\"RESOURCE_EXHAUSTED\",method=\"Tokenize\""));
+  context.TryCancel();
+  queue.Shutdown();
+  while (queue.Next(&tag, &ok)) continue;
 }
 
 TEST_F(SlowClientTest, MoreCallsThanMayRunAreToldWhenToTryAgain) {

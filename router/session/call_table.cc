@@ -4,35 +4,33 @@
 
 #include <vector>
 
-#include "router/session/session.h"
-
 namespace apollo {
 
-absl::Status CallTable::Enter(const std::shared_ptr<Session>& session) {
+absl::Status CallTable::Enter(const std::shared_ptr<WatchedCall>& call) {
   MutexLock lock(mutex_);
-  if (sessions_.size() >= static_cast<std::size_t>(limits_.max_calls)) {
+  if (calls_.size() >= static_cast<std::size_t>(limits_.max_calls)) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the router runs ", limits_.max_calls,
                      " calls, as many as it may; try again"));
   }
-  sessions_.emplace(session.get(), session);
+  calls_.emplace(call.get(), call);
   return absl::OkStatus();
 }
 
-void CallTable::Leave(Session* session) {
+void CallTable::Leave(WatchedCall* call) {
   MutexLock lock(mutex_);
-  sessions_.erase(session);
+  calls_.erase(call);
 }
 
 void CallTable::Tick() {
-  std::vector<std::shared_ptr<Session>> sessions;
+  std::vector<std::shared_ptr<WatchedCall>> calls;
   {
     MutexLock lock(mutex_);
-    for (const auto& [key, weak] : sessions_) {
-      if (auto session = weak.lock()) sessions.push_back(std::move(session));
+    for (const auto& [key, weak] : calls_) {
+      if (auto call = weak.lock()) calls.push_back(std::move(call));
     }
   }
-  for (const auto& session : sessions) session->Watch();
+  for (const auto& call : calls) call->Watch();
   failures_.WriteDue();
 }
 

@@ -23,7 +23,13 @@ struct CallLimits {
   absl::Duration stalled_client_timeout = absl::Seconds(60);
 };
 
-class Session;
+// A call that a CallTable looks after.
+class WatchedCall {
+ public:
+  virtual ~WatchedCall() = default;
+  // Ends the call if its client has read nothing for too long. Any thread.
+  virtual void Watch() = 0;
+};
 
 // The calls of a router that run, by whatever front they came: admits them up
 // to a bound and looks after those whose clients do not read. Thread-safe. Must
@@ -35,8 +41,8 @@ class CallTable {
       : limits_(limits), failures_(clock) {}
 
   // RESOURCE_EXHAUSTED if as many run as may. Else the call counts until Leave.
-  absl::Status Enter(const std::shared_ptr<Session>& session);
-  void Leave(Session* session);
+  absl::Status Enter(const std::shared_ptr<WatchedCall>& call);
+  void Leave(WatchedCall* call);
 
   // Ends the calls whose clients have read nothing for too long, and writes
   // what is due to the log. To be called about once a second.
@@ -50,7 +56,8 @@ class CallTable {
   FailureLog failures_;
 
   Mutex mutex_;
-  std::map<Session*, std::weak_ptr<Session>> sessions_ ABSL_GUARDED_BY(mutex_);
+  std::map<WatchedCall*, std::weak_ptr<WatchedCall>> calls_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace apollo

@@ -45,9 +45,10 @@ struct SessionContext {
 //
 // Thread-safe. A front makes one, calls Start of the subclass, and Close at
 // last.
-class Session : public std::enable_shared_from_this<Session> {
+class Session : public WatchedCall,
+                public std::enable_shared_from_this<Session> {
  public:
-  virtual ~Session();
+  ~Session() override;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -58,8 +59,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // The front is done with the call: the writer is not used any more. Counts
   // and logs the outcome.
   void Close();
-  // Ends the call if its client has read nothing for too long.
-  void Watch();
+  void Watch() override;
 
  protected:
   // `method` is a literal. The writer lives until Close.

@@ -1,0 +1,55 @@
+#include "router/grpc/unary_call.h"
+
+#include <utility>
+
+#include "router/grpc/cancelling.h"
+#include "router/grpc/grpc_status.h"
+
+namespace apollo {
+
+UnaryCall::UnaryCall(const SessionContext& context, const char* method,
+                     grpc::CallbackServerContext* server_context)
+    : context_(context),
+      server_context_(server_context),
+      metrics_(context.metrics, method, context.clock.Now()) {}
+
+UnaryCall::~UnaryCall() { context_.calls.Leave(this); }
+
+UnaryCall* UnaryCall::Start(const SessionContext& context, const char* method,
+                            grpc::CallbackServerContext* server_context,
+                            absl::FunctionRef<absl::Status()> answer) {
+  const std::shared_ptr<UnaryCall> call(
+      new UnaryCall(context, method, server_context));
+  absl::Status status = context.calls.Enter(call);
+  if (status.ok()) status = answer();
+  {
+    MutexLock lock(call->mutex_);
+    call->self_ = call;
+    call->outcome_ = status;
+    call->answered_ = context.clock.Now();
+  }
+  call->Finish(ToGrpcStatus(status));
+  return call.get();
+}
+
+void UnaryCall::Watch() {
+  MutexLock lock(mutex_);
+  if (self_ == nullptr || server_context_ == nullptr) return;
+  if (context_.clock.Now() - answered_ <
+      context_.calls.limits().stalled_client_timeout) {
+    return;
+  }
+  outcome_ =
+      absl::ResourceExhaustedError("the client does not read its answer");
+  CancelCall(*server_context_, ToGrpcStatus(outcome_));
+}
+
+void UnaryCall::OnDone() {
+  std::shared_ptr<UnaryCall> self;  // Destroyed after `lock`.
+  MutexLock lock(mutex_);
+  self = std::move(self_);
+  server_context_ = nullptr;
+  metrics_.End(absl::StatusCodeToString(outcome_.code()), context_.clock.Now());
+}
+
+}  // namespace apollo

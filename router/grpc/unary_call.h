@@ -1,0 +1,48 @@
+#pragma once
+
+#include <absl/functional/function_ref.h>
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+
+#include "common/mutex.h"
+#include "router/session/call_table.h"
+#include "router/session/session.h"
+#include "serving/metrics.h"
+
+namespace apollo {
+
+// A call of a method that answers at once. Counts as running until its client
+// has the answer, or is gone, or has not read it for too long.
+class UnaryCall final : public grpc::ServerUnaryReactor,
+                        public WatchedCall,
+                        public std::enable_shared_from_this<UnaryCall> {
+ public:
+  // Runs `answer`, unless the router is too busy, and finishes with its status.
+  // The reactor for gRPC. `method` is a literal.
+  static UnaryCall* Start(const SessionContext& context, const char* method,
+                          grpc::CallbackServerContext* server_context,
+                          absl::FunctionRef<absl::Status()> answer);
+  ~UnaryCall() override;
+
+  void Watch() override;
+
+ private:
+  UnaryCall(const SessionContext& context, const char* method,
+            grpc::CallbackServerContext* server_context);
+  void OnDone() override;
+
+  const SessionContext context_;
+
+  Mutex mutex_;
+  std::shared_ptr<UnaryCall> self_ ABSL_GUARDED_BY(mutex_);
+  // Null: gRPC is done with the call.
+  grpc::CallbackServerContext* server_context_ ABSL_GUARDED_BY(mutex_);
+  RequestMetrics::Request metrics_ ABSL_GUARDED_BY(mutex_);
+  absl::Status outcome_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration answered_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace apollo
