@@ -3,8 +3,7 @@
 #include <optional>
 
 #include "proto/apollo/v1/sampling.pb.h"
-#include "sequence/generation.h"
-#include "sequence/sampling_check.h"
+#include "sequence/sampling.h"
 
 namespace apollo {
 

@@ -7,18 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace apollo {
+#include "sequence/sampling.h"
 
-// How a token is chosen. The router checks the ranges noted.
-struct SamplingOptions {
-  float temperature = 0;  // 0: greedy. Else in (0, 100].
-  float top_p = 1;        // (0, 1]
-  int top_k = 0;          // 0: all.
-  std::uint64_t seed = 0;
-  float presence_penalty = 0;   // [-2, 2]
-  float frequency_penalty = 0;  // [-2, 2]
-  bool operator==(const SamplingOptions&) const = default;
-};
+namespace apollo {
 
 struct TokenLogprob {
   std::int32_t token = 0;

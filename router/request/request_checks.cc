@@ -8,7 +8,7 @@
 #include "common/status_macros.h"
 #include "router/request/field_error.h"
 #include "sequence/routing.h"
-#include "sequence/sampling_check.h"
+#include "sequence/sampling.h"
 
 namespace apollo {
 namespace {

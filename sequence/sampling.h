@@ -1,10 +1,32 @@
-#include "sequence/sampling_check.h"
+#pragma once
 
 #include <absl/strings/str_cat.h>
 
+#include <cstdint>
+#include <optional>
+#include <string>
+
 namespace apollo {
 
-std::optional<WrongField> CheckSampling(const SamplingOptions& options) {
+// How a token is chosen. CheckSampling checks the ranges noted.
+struct SamplingOptions {
+  float temperature = 0;  // 0: greedy. Else in (0, 100].
+  float top_p = 1;        // (0, 1]
+  int top_k = 0;          // 0: all.
+  std::uint64_t seed = 0;
+  float presence_penalty = 0;   // [-2, 2]
+  float frequency_penalty = 0;  // [-2, 2]
+  bool operator==(const SamplingOptions&) const = default;
+};
+
+// A field whose value cannot be.
+struct WrongField {
+  std::string name;    // As in SamplingOptions, and in the messages.
+  std::string reason;  // "is 3; it must be from 0 to 1"
+};
+
+// Returns the first field that is out of its range; nothing if all are right.
+inline std::optional<WrongField> CheckSampling(const SamplingOptions& options) {
   struct Range {
     const char* name;
     double value, low, high;
