@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "dense_worker/request_check.h"
-#include "engine/kv_cache.h"
+#include "engine/cache_size.h"
 
 namespace apollo {
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "engine/kv_cache.h"
+#include "engine/cache_size.h"
 #include "kernels/weight_format.h"
 
 namespace apollo {

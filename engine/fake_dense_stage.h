@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cache_size.h"
 #include "engine/dense_stage.h"
-#include "engine/kv_cache.h"
 
 namespace apollo {
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "common/check.h"
-#include "engine/kv_cache.h"
+#include "engine/cache_size.h"
 #include "engine/prompt_shares.h"
 
 namespace apollo {

@@ -9,7 +9,7 @@
 #include <set>
 #include <vector>
 
-#include "engine/kv_cache.h"
+#include "engine/cache_size.h"
 #include "engine/prefix_cache.h"
 
 namespace apollo {

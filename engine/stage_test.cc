@@ -40,8 +40,7 @@ INSTANTIATE_TEST_SUITE_P(
 double ChangeBy(CacheType type) {
   const OpenModel model = OpenGolden("published");
   Stages exact(model, 1, CacheType::kFloat32), half(model, 1, type);
-  EXPECT_EQ(half.expert->cache().pool().total(),
-            2 * exact.expert->cache().pool().total());
+  EXPECT_EQ(half.expert->blocks().total(), 2 * exact.expert->blocks().total());
   // The boundary activations stay as they are.
   EXPECT_LT(half.dense->blocks().total(), 2 * exact.dense->blocks().total());
   EXPECT_GT(half.dense->blocks().total(), exact.dense->blocks().total());
@@ -179,7 +178,7 @@ TEST_P(StageTest, ReplayingTheLogGivesTheSameLogits) {
       [&](Rows rows) { log = rows.Slice(20, 40); });
   Stages fresh(model_, 1, type_);
   Sequence replayed = Make(40, 4);
-  fresh.Finish({{&replayed, 40}}, {log.host().begin(), log.host().end()});
+  fresh.Finish({{&replayed, 40}}, log);
   EXPECT_TRUE(replayed.logits == sequence.logits);
 }
 
@@ -187,7 +186,7 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
   const ModelConfig& config = model_.config;
   ThreadPool pool(1);
   const auto bytes = [&](const std::set<int>& experts) {
-    return ExpertStage::WeightBytes(config, *model_.weights, experts);
+    return CpuExpertStage::WeightBytes(config, *model_.weights, experts);
   };
   EXPECT_LT(bytes({}), bytes({1}));
   EXPECT_LT(bytes({1}), bytes({1, 3}));
@@ -195,12 +194,12 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
   EXPECT_EQ(bytes({1, 3}) - bytes({1}), bytes({1}) - bytes({}));
 
   std::int64_t done = 0, total = 0;
-  const auto stage = ExpertStage::Load(
+  const auto stage = CpuExpertStage::Load(
       config, *model_.weights, {1, 3}, {kCacheBytes}, pool,
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(stage.ok()) << stage.status();
   for (int e = 0; e < config.num_experts; ++e) {
-    EXPECT_EQ((*stage)->IsResident(e), e == 1 || e == 3) << e;
+    EXPECT_EQ((*stage)->experts().contains(e), e == 1 || e == 3) << e;
   }
   EXPECT_EQ(done, bytes({1, 3}));
   EXPECT_EQ(total, done);
@@ -218,8 +217,8 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
 TEST_P(StageTest, WhatCannotBeLoadedIsNamed) {
   ThreadPool pool(1);
   const int n = model_.config.num_experts;
-  const auto unknown = ExpertStage::Load(model_.config, *model_.weights, {n},
-                                         {kCacheBytes}, pool, nullptr);
+  const auto unknown = CpuExpertStage::Load(model_.config, *model_.weights, {n},
+                                            {kCacheBytes}, pool, nullptr);
   EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(std::string(unknown.status().message()).find(std::to_string(n)),
             std::string::npos);
@@ -228,8 +227,8 @@ TEST_P(StageTest, WhatCannotBeLoadedIsNamed) {
           .status()
           .code(),
       absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(ExpertStage::Load(model_.config, *model_.weights, {0}, {100}, pool,
-                              nullptr)
+  EXPECT_EQ(CpuExpertStage::Load(model_.config, *model_.weights, {0}, {100},
+                                 pool, nullptr)
                 .status()
                 .code(),
             absl::StatusCode::kResourceExhausted);

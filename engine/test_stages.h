@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,7 +14,7 @@
 
 #include "common/thread_pool.h"
 #include "engine/cpu/cpu_dense_stage.h"
-#include "engine/expert_stage.h"
+#include "engine/cpu/cpu_expert_stage.h"
 #include "model/config/expert_list.h"
 #include "model/weights/open_model.h"
 
@@ -58,9 +59,9 @@ class Stages {
       : pool_(threads) {
     dense = *CpuDenseStage::Load(model.config, *model.weights,
                                  {kCacheBytes, type}, pool_, nullptr);
-    expert = *ExpertStage::Load(model.config, *model.weights,
-                                AllExperts(model.config), {kCacheBytes, type},
-                                pool_, nullptr);
+    expert = *CpuExpertStage::Load(model.config, *model.weights,
+                                   AllExperts(model.config),
+                                   {kCacheBytes, type}, pool_, nullptr);
   }
 
   // Feeds each sequence its next rows.
@@ -73,41 +74,41 @@ class Stages {
       const auto first = sequence->tokens.begin() + sequence->next;
       step.tokens.insert(step.tokens.end(), first, first + rows);
     }
-    dense->Forward(std::move(step), [&](Rows boundary) {
-      Finish(parts, {boundary.host().begin(), boundary.host().end()});
-    });
+    dense->Forward(std::move(step),
+                   [&](Rows boundary) { Finish(parts, boundary); });
   }
 
   // The sparse half, from boundary activations.
   void Finish(const std::vector<std::pair<Sequence*, int>>& parts,
-              std::vector<float> boundary) {
+              const Rows& boundary) {
     const ModelConfig& config = expert->config();
-    std::vector<BatchSlice> slices;
-    std::vector<int> pinned;
+    std::vector<ExpertSlice> slices;
+    int first = 0;
     for (auto [sequence, rows] : parts) {
-      EXPECT_TRUE(expert->cache().pool().Extend(
-          sequence->expert, BlocksFor(sequence->next + rows)));
-      slices.push_back({&sequence->expert, sequence->next, rows});
-      pinned.insert(pinned.end(), rows, sequence->pinned);
+      EXPECT_TRUE(expert->blocks().Extend(sequence->expert,
+                                          BlocksFor(sequence->next + rows)));
+      slices.push_back({&sequence->expert, sequence->next, sequence->pinned,
+                        sequence->pinned >= 0, boundary.Slice(first, rows)});
+      first += rows;
     }
-    ExpertStage::Step step = expert->Begin(slices, std::move(boundary));
+    const std::unique_ptr<ExpertStep> step = expert->Begin(std::move(slices));
     for (int layer = config.boundary; layer < config.num_layers; ++layer) {
-      expert->Attend(step, layer);
-      expert->Route(step, layer, pinned);
-      auto choice = step.choices.begin();
+      expert->RunLayer(
+          *step, layer, {},
+          [](std::vector<AbsentRows>) { ADD_FAILURE() << "an absent expert"; },
+          [](std::vector<Rows>) {});
+      auto choice = expert->Choices(*step).begin();
       for (auto [sequence, rows] : parts) {
         const auto end = choice + rows * config.experts_per_token;
         std::vector<ExpertChoice>& to = sequence->choices[layer];
         to.insert(to.end(), choice, end);
         choice = end;
       }
-      RunExperts(step, layer);
-      expert->Combine(step, layer);
     }
-    std::vector<int> rows(step.batch.rows());
-    for (std::size_t r = 0; r < rows.size(); ++r) rows[r] = static_cast<int>(r);
+    std::vector<int> rows(boundary.rows());
+    std::iota(rows.begin(), rows.end(), 0);
     std::vector<float> logits(rows.size() * config.vocab_size);
-    expert->Logits(step, rows, logits.data());
+    expert->Logits(*step, rows, logits.data());
     auto from = logits.begin();
     for (auto [sequence, count] : parts) {
       sequence->logits.insert(sequence->logits.end(), from,
@@ -120,36 +121,13 @@ class Stages {
   // Gives back the sequence's cache blocks.
   void Release(Sequence& sequence) {
     dense->blocks().Release(sequence.dense);
-    expert->cache().pool().Release(sequence.expert);
+    expert->blocks().Release(sequence.expert);
   }
 
   std::unique_ptr<CpuDenseStage> dense;
-  std::unique_ptr<ExpertStage> expert;
+  std::unique_ptr<CpuExpertStage> expert;
 
  private:
-  void RunExperts(ExpertStage::Step& step, int layer) {
-    const int size = expert->config().hidden_size;
-    const int k = expert->config().experts_per_token;
-    for (int e = 0; e < expert->config().num_experts; ++e) {
-      std::vector<std::size_t> choices;
-      std::vector<float> x;
-      for (std::size_t c = 0; c < step.choices.size(); ++c) {
-        if (step.choices[c].expert != e) continue;
-        choices.push_back(c);
-        const auto row = step.normed.begin() + c / k * size;
-        x.insert(x.end(), row, row + size);
-      }
-      if (choices.empty()) continue;
-      std::vector<float> out(x.size());
-      expert->RunExpert(layer, e, x.data(), static_cast<int>(choices.size()),
-                        out.data());
-      for (std::size_t i = 0; i < choices.size(); ++i) {
-        std::copy_n(&out[i * size], size,
-                    &step.expert_outputs[choices[i] * size]);
-      }
-    }
-  }
-
   ThreadPool pool_;
 };
 

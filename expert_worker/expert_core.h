@@ -1,21 +1,21 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 
-#include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
-#include <utility>
 #include <vector>
 
 #include "common/clock.h"
 #include "engine/expert_stage.h"
-#include "engine/sampler.h"
+#include "expert_worker/expert_batch.h"
+#include "expert_worker/guest_queue.h"
 #include "expert_worker/observer.h"
-#include "link/answer_watch.h"
+#include "expert_worker/peer_exchange.h"
+#include "expert_worker/sequence_table.h"
+#include "expert_worker/step_queue.h"
 #include "link/link_session.h"
 
 namespace apollo {
@@ -23,20 +23,27 @@ namespace apollo {
 // What an expert worker does, as a state machine driven by events: merges the
 // steps that wait from all dense workers into one batch, takes it through the
 // sparse layers, sends rows of experts that live elsewhere to the worker that
-// has them, computes rows that others send, samples, and answers.
+// has them, computes rows that others send, and answers.
 //
-// While a batch waits for a peer, events keep being handled, so that this
-// worker still serves that peer's rows: no two workers can wait for each other.
+// Its parts:
+// - StepQueue: steps that wait for a batch;
+// - SequenceTable: sequences, and who makes room when the cache is full;
+// - ExpertBatch: the steps that go through the layers together;
+// - PeerExchange: rows that are computed elsewhere;
+// - GuestQueue: rows of peers that are computed here.
 //
-// The cache may fill up, because dense workers do not know of each other. Then
-// the sequence that was opened last makes room: its rows are answered with
-// ABORTED, and its dense worker begins it again. The oldest always goes on.
+// Guests wait for one piece of the batch's work at most, and the batch for one
+// piece of theirs: a piece is one layer, with the guests of that layer among
+// its rows, or guests of one layer alone. While a batch waits for a peer,
+// guests go on: no two workers can wait for each other.
 //
 // A peer that keeps its links but does not answer holds up a batch for
 // `answer_timeout` at most; then the rows that wait for it fail, and it gets no
 // others until its engine speaks on a new link.
 //
-// One thread. No gRPC, and no time but the clock that is given.
+// One thread, which the stage never blocks: between the call of a function of
+// the stage and its completion, which may come later in the same thread,
+// events are handled as ever. No gRPC, and no time but the clock that is given.
 class ExpertCore {
  public:
   struct Options {
@@ -59,96 +66,73 @@ class ExpertCore {
   // Frames that came before `now` have been passed to LinkFrame.
   void Tick(absl::Duration now);
 
-  // Tells dense workers to give this one no new sequences, and peers no rows.
-  // What it has goes on.
+  // Tells dense workers to give this one no new sequences. What it has goes on,
+  // and so does what it computes for peers, whose sequences may need it.
   void Drain();
 
   // Whether Advance would do something.
-  bool HasWork() const;
-  // Does the next piece of work: at most one layer of the current batch.
+  bool HasWork() const { return NextPiece() != Piece::kNone; }
+  // Does the next piece of work.
   void Advance();
 
   // Sequences that hold cache blocks.
-  int sequences() const { return static_cast<int>(sequences_.size()); }
+  int sequences() const { return sequences_.size(); }
   // The experts resident here or on linked peers.
   std::set<int> ReachableExperts() const;
 
   // Cache blocks free.
-  int free_blocks() { return stage_->cache().pool().available(); }
+  int free_blocks() { return stage_->blocks().available(); }
 
  private:
-  struct Peer {
+  enum class Piece { kNone, kBegin, kLayer, kResume, kFinish, kGuests };
+  // What is linked: dense workers, and peers, which the exchange knows too.
+  struct Neighbour {
     Hello hello;
     std::shared_ptr<Link> link;
-    // Experts that it computes rows of (expert workers): none until it says so,
-    // which its engine does, and none once it has owed an answer for too long.
-    std::set<int> offers = {};
-    // Once it has left the list of workers: the last sequence that was opened
-    // before.
-    std::optional<std::uint64_t> leaving = {};
-  };
-  // Sequences of different dense workers may have the same number.
-  using SequenceKey = std::pair<LinkId, std::uint64_t>;
-  struct Sequence {
-    std::uint32_t attempt = 0;
-    SequenceStart start;
-    BlockTable blocks;
-    int next_position = 0;
-    TokenCounts generated;
-    std::uint64_t opened = 0;  // In the order of opening.
-  };
-  struct WaitingStep {
-    LinkId from = 0;
-    StageStep step;
-    Rows boundary;  // [rows, hidden]
   };
   struct Batch;
 
-  // Checks of what a peer sent. Not OK: the link is closed.
-  absl::Status AddStep(LinkId from, StageStep step, Rows payload);
-  absl::Status ServeRows(const Peer& peer, const ExpertRows& rows,
-                         const Rows& payload);
-  absl::Status TakeOutputs(LinkId from, const ExpertOutputs& outputs,
-                           const Rows& payload);
-  // Dense workers are told what this worker reaches, peers what it has itself.
-  void SendReach(const Peer& peer) const;
-  void SendReachToAll(WorkerRole role) const;
-  // Closes the links to peers that have left and that no sequence needs.
-  void CloseLeft();
-  // Takes nothing from the process behind a link any more.
-  void GiveUp(LinkId id);
-  void Release(LinkId from, const ReleaseSequences& release);
-  void ReleaseOne(const SequenceKey& key);
+  // The piece that comes next; of the batch alone; and of guests beside it.
+  Piece NextPiece() const;
+  Piece NextOfBatch() const;
+  bool GuestsGoFirst(Piece of_batch) const;
 
-  void StartBatch();
-  // Finds or opens the sequence of some rows and gives it blocks.
-  absl::Status Prepare(LinkId from, const SequenceRows& rows);
-  // Gives the sequence that many blocks. Where none are free, those that were
-  // opened last lose theirs; false if this one is the last.
-  bool MakeRoom(const SequenceKey& key, int blocks);
-  void Evict(const SequenceKey& key);
+  void BeginBatch();
   void RunLayer();
-  void CountRouting();
-  void DispatchExperts();
-  void FailRows(const std::vector<int>& choices, const absl::Status& status);
-  void FinishLayer();
+  void SendAway(std::vector<AbsentRows> absent);
+  void Resume();
   void FinishBatch();
+  void AnswerBatch(std::vector<SliceOutcome> outcomes);
 
+  // Takes the guests of the next piece; their outputs go to AnswerGuests.
+  std::vector<GuestRows> TakeGuests(int layer);
+  void RunGuests();
+  void AnswerGuests(std::vector<Rows> outputs);
+
+  // Takes what a peer sent. Not OK: the link is closed.
+  absl::Status Take(LinkId from, Frame frame);
+  absl::Status AddGuest(LinkId from, Frame frame);
+
+  // Dense workers are told what this worker reaches, peers what it has itself.
+  void SendReach(const Neighbour& to) const;
+  void SendReachToDense() const;
+
+  // Constant after construction.
   const Options options_;
-  const std::unique_ptr<ExpertStage> stage_;
   ExpertObserver& observer_;
-  AnswerWatch answers_;
-  std::map<LinkId, Peer> peers_;
-  std::map<SequenceKey, Sequence> sequences_;
-  std::deque<WaitingStep> waiting_;
+  const std::unique_ptr<ExpertStage> stage_;
+
+  // Owned by the thread.
+  std::map<LinkId, Neighbour> neighbours_;
+  SequenceTable sequences_;
+  StepQueue waiting_;
+  PeerExchange exchange_;
+  GuestQueue guests_;
   std::unique_ptr<Batch> batch_;
-  std::vector<SequenceKey> release_after_batch_;
-  // Attempts that lost their blocks, until their dense worker has let go of
-  // them.
-  std::map<SequenceKey, std::uint32_t> evicted_;
+  std::vector<Guest> served_;  // Their rows are in the stage.
+  bool at_work_ = false;       // The stage has not completed the last call.
+  bool guests_turn_ = false;   // The batch had the last piece.
   bool draining_ = false;
-  std::uint64_t opened_ = 0;
-  std::uint64_t next_ticket_ = 1;
 };
 
 }  // namespace apollo

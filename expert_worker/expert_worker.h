@@ -33,8 +33,8 @@ class ExpertWorker final : public LinkEvents {
   void OnLinkDown(LinkId id, absl::Status status) override;
   void OnLinkWritable(LinkId id) override;
 
-  // Takes no new sequences, and no new rows of peers, from now on; what it has
-  // may end.
+  // Takes no new sequences from now on; what it has may end, and peers are
+  // served as before.
   void Drain();
   // How long no frame has come, other than that a peer makes progress.
   absl::Duration QuietFor() const;

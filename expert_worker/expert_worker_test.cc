@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "engine/cpu/cpu_expert_stage.h"
 #include "model/weights/open_model.h"
 
 namespace apollo {
@@ -39,8 +40,8 @@ TEST(ExpertWorkerTest, IsReadyWhileEveryExpertIsOfferedHereOrByAPeer) {
   const auto model = OpenModelDirectory("tests/golden/published");
   ASSERT_TRUE(model.ok()) << model.status();
   ThreadPool pool(1);
-  auto stage = ExpertStage::Load(model->config, *model->weights, {0, 1, 2, 3},
-                                 {1 << 20}, pool, nullptr);
+  auto stage = CpuExpertStage::Load(model->config, *model->weights,
+                                    {0, 1, 2, 3}, {1 << 20}, pool, nullptr);
   ASSERT_TRUE(stage.ok()) << stage.status();
   NoObserver observer;
   ExpertWorker worker({}, std::move(*stage), observer);

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "engine/cache_options.h"
+#include "engine/cpu/cpu_expert_stage.h"
 #include "expert_worker/expert_metrics.h"
 #include "expert_worker/expert_worker.h"
 #include "expert_worker/link_acceptor.h"
@@ -100,14 +101,14 @@ absl::Status Run() {
                                          absl::GetFlag(FLAGS_families),
                                          model.config.num_experts));
   ThreadPool pool(threads);
-  ASSIGN_OR_RETURN(std::unique_ptr<ExpertStage> stage,
-                   ExpertStage::Load(model.config, *model.weights, experts,
-                                     cache, pool, LogLoadProgress()));
+  ASSIGN_OR_RETURN(std::unique_ptr<CpuExpertStage> stage,
+                   CpuExpertStage::Load(model.config, *model.weights, experts,
+                                        cache, pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
   ExpertMetrics metrics(*registry, model.config, LanguageLabels(families),
                         &request_metrics, Clock::Real());
-  const std::int64_t cache_tokens = stage->cache().tokens();
+  const std::int64_t cache_tokens = CacheTokens(stage->blocks());
   ExpertWorker worker({absl::GetFlag(FLAGS_answer_timeout)}, std::move(stage),
                       metrics);
   const Hello self = {WorkerRole::kExpert,

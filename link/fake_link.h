@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -12,10 +13,23 @@
 
 namespace apollo {
 
-// The near end of a link in a test: keeps what was sent. One thread.
+// A copy that shares the payload.
+inline Frame Copy(const Frame& frame) {
+  return {frame.body, frame.payload.Slice(0, frame.payload.rows())};
+}
+
+// The near end of a link in a test: keeps what was sent until it was closed.
+// One thread.
 class FakeLink final : public Link {
  public:
-  void Send(Frame frame) override { frames.push_back(std::move(frame)); }
+  void Send(Frame frame) override {
+    if (closed) return;
+    if (auto* r = std::get_if<Reach>(&frame.body)) {
+      reach.push_back(std::move(r->experts));
+    } else {
+      frames.push_back(std::move(frame));
+    }
+  }
   void Close() override { closed = true; }
   bool HasRoom() override { return room; }
 
@@ -41,7 +55,8 @@ class FakeLink final : public Link {
     });
   }
 
-  std::deque<Frame> frames;
+  std::deque<Frame> frames;          // All but Reach.
+  std::vector<std::set<int>> reach;  // What each Reach said.
   bool closed = false;
   bool room = true;
 };

@@ -9,7 +9,7 @@
 
 #include "common/thread_pool.h"
 #include "engine/cpu/cpu_dense_stage.h"
-#include "engine/expert_stage.h"
+#include "engine/cpu/cpu_expert_stage.h"
 #include "model/weights/open_model.h"
 
 namespace apollo {
@@ -45,13 +45,12 @@ class Runner {
  private:
   Runner(int threads, int cache_megabytes)
       : pool_(threads), cache_megabytes_(cache_megabytes) {}
-  void RunExperts(ExpertStage::Step& step, int layer);
 
   ThreadPool pool_;
   const int cache_megabytes_;
   std::unique_ptr<CpuDenseStage> dense_;
-  std::unique_ptr<ExpertStage> expert_;
-  std::vector<float> gathered_, outputs_, logits_;
+  std::unique_ptr<CpuExpertStage> expert_;
+  std::vector<float> logits_;
 };
 
 }  // namespace apollo

@@ -24,6 +24,7 @@
 #include "dense_worker/routing_log.h"
 #include "engine/cache_options.h"
 #include "engine/cpu/cpu_dense_stage.h"
+#include "engine/cpu/cpu_expert_stage.h"
 #include "expert_worker/expert_metrics.h"
 #include "expert_worker/expert_worker.h"
 #include "kernels/cpu_level.h"
@@ -166,9 +167,9 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(std::unique_ptr<CpuDenseStage> dense_stage,
                    CpuDenseStage::Load(model.config, *model.weights, cache,
                                        dense_pool, LogLoadProgress()));
-  ASSIGN_OR_RETURN(std::unique_ptr<ExpertStage> expert_stage,
-                   ExpertStage::Load(model.config, *model.weights, experts,
-                                     cache, expert_pool, LogLoadProgress()));
+  ASSIGN_OR_RETURN(std::unique_ptr<CpuExpertStage> expert_stage,
+                   CpuExpertStage::Load(model.config, *model.weights, experts,
+                                        cache, expert_pool, LogLoadProgress()));
   auto registry = std::make_shared<prometheus::Registry>();
   RequestMetrics request_metrics(*registry);
   CallTable calls(router_options.calls, Clock::Real());
@@ -186,7 +187,7 @@ absl::Status Run() {
   // Both engines are this process: if one stands still, so does the other, and
   // nobody would dial again.
   core.silent_after = core.answer_timeout = absl::InfiniteDuration();
-  const std::int64_t cache_tokens = expert_stage->cache().tokens();
+  const std::int64_t cache_tokens = CacheTokens(expert_stage->blocks());
   ExpertWorker expert_worker({}, std::move(expert_stage), expert_metrics);
   DenseWorker dense_worker(core, std::move(dense_stage), dense_metrics);
   auto dense_session = std::make_shared<LinkSession>(

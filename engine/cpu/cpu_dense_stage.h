@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "common/thread_pool.h"
-#include "engine/batch.h"
+#include "engine/cpu/batch.h"
+#include "engine/cpu/kv_cache.h"
 #include "engine/dense_stage.h"
-#include "engine/kv_cache.h"
 #include "engine/weights.h"
 #include "kernels/rope.h"
 #include "model/config/model_config.h"

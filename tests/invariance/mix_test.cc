@@ -17,6 +17,10 @@
 #include "common/fake_clock.h"
 #include "dense_worker/dense_core.h"
 #include "engine/cpu/cpu_dense_stage.h"
+#include "engine/cpu/cpu_expert_stage.h"
+#include "engine/testing/async_dense_stage.h"
+#include "engine/testing/async_expert_stage.h"
+#include "engine/testing/later.h"
 #include "expert_worker/expert_core.h"
 #include "kernels/cpu_level.h"
 #include "kernels/weight_format.h"
@@ -108,11 +112,13 @@ struct Layout {
   int threads = 1;
   CacheType cache_type = CacheType::kFloat32;
   const char* weights = "float32";
+  bool asynchronous = false;  // Stages' results come later, in any order.
   DenseCore::Options options;
 };
 
 // Workers joined by queues. Frames and pieces of work happen in random order,
-// but frames of one direction of a link stay in theirs.
+// but frames of one direction of a link stay in theirs; asynchronous stages
+// deliver their results in any order.
 class Net {
  public:
   Net(const Layout& layout, int seed) : random_(seed), layout_(layout) {
@@ -127,10 +133,13 @@ class Net {
           layout.threads, ThreadPool::Split::kAlways));
       DenseCore::Options options = layout.options;
       options.name = "d" + std::to_string(i);
-      auto stage = *CpuDenseStage::Load(
+      std::unique_ptr<DenseStage> stage = *CpuDenseStage::Load(
           Config(), *Model(layout.weights).weights,
           {dense_block * layout.dense_blocks, layout.cache_type},
           *pools_.back(), nullptr);
+      if (layout.asynchronous) {
+        stage = std::make_unique<AsyncDenseStage>(std::move(stage), later_);
+      }
       caches_.push_back(&stage->blocks());
       dense_.push_back(std::make_unique<DenseCore>(options, std::move(stage),
                                                    dense_counts, clock_));
@@ -142,11 +151,14 @@ class Net {
       for (int e = i; e < Config().num_experts; e += layout.expert_workers) {
         experts.insert(e);
       }
-      auto stage = *ExpertStage::Load(
+      std::unique_ptr<ExpertStage> stage = *CpuExpertStage::Load(
           Config(), *Model(layout.weights).weights, experts,
           {expert_block * layout.expert_blocks, layout.cache_type},
           *pools_.back(), nullptr);
-      caches_.push_back(&stage->cache().pool());
+      if (layout.asynchronous) {
+        stage = std::make_unique<AsyncExpertStage>(std::move(stage), later_);
+      }
+      caches_.push_back(&stage->blocks());
       expert_.push_back(std::make_unique<ExpertCore>(
           ExpertCore::Options(), std::move(stage), expert_counts));
       hellos_.push_back({WorkerRole::kExpert, "e" + std::to_string(i), "m", "1",
@@ -197,8 +209,9 @@ class Net {
     for (const auto& [ends, queue] : frames_) {
       if (!queue.empty()) queues.push_back(ends);
     }
-    if (nodes.empty() && queues.empty()) return PassTime();
-    const std::size_t pick = random_() % (nodes.size() + queues.size());
+    const std::size_t events = nodes.size() + queues.size() + later_.size();
+    if (events == 0) return PassTime();
+    const std::size_t pick = random_() % events;
     if (pick < nodes.size()) {
       const int node = nodes[pick];
       if (node < layout_.dense_workers) {
@@ -206,6 +219,10 @@ class Net {
       } else {
         expert_[node - layout_.dense_workers]->Advance();
       }
+      return true;
+    }
+    if (pick >= nodes.size() + queues.size()) {
+      later_.Deliver(pick - nodes.size() - queues.size());
       return true;
     }
     const auto [from, to] = queues[pick - nodes.size()];
@@ -262,6 +279,7 @@ class Net {
   std::vector<Hello> hellos_;
   std::vector<std::unique_ptr<ThreadPool>> pools_;
   std::vector<const BlockPool*> caches_;  // Of all workers' stages.
+  Later later_;  // What asynchronous stages have not delivered.
   std::vector<std::unique_ptr<ExpertCore>> expert_;
   std::vector<std::unique_ptr<DenseCore>> dense_;
 };
@@ -356,6 +374,7 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
     layout.threads = 1 + pick(3);
     layout.cache_type = cache_type;
     layout.weights = weights;
+    layout.asynchronous = seed % 2 == 1;
     layout.options.scheduler.token_budget = 1 + pick(60);
     layout.options.scheduler.mixed_token_budget = 1 + pick(40);
     layout.options.scheduler.max_running = 1 + pick(12);

@@ -11,7 +11,7 @@
 #include "common/status_macros.h"
 #include "common/thread_pool.h"
 #include "engine/cpu/cpu_dense_stage.h"
-#include "engine/expert_stage.h"
+#include "engine/cpu/cpu_expert_stage.h"
 #include "model/config/expert_list.h"
 #include "model/weights/open_model.h"
 #include "model/weights/weight_names.h"
@@ -31,8 +31,8 @@ absl::Status Run(const std::string& directory, const std::string& weights) {
       const auto dense,
       CpuDenseStage::Load(model.config, *model.weights, cache, pool, nullptr));
   ASSIGN_OR_RETURN(const auto expert,
-                   ExpertStage::Load(model.config, *model.weights, experts,
-                                     cache, pool, nullptr));
+                   CpuExpertStage::Load(model.config, *model.weights, experts,
+                                        cache, pool, nullptr));
   return absl::OkStatus();
 }
 

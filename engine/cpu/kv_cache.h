@@ -7,15 +7,10 @@
 #include "common/aligned_buffer.h"
 #include "common/thread_pool.h"
 #include "engine/block_pool.h"
+#include "engine/cache_size.h"
 #include "kernels/attention.h"
 
 namespace apollo {
-
-struct CacheOptions {
-  std::int64_t bytes = 0;  // The bound.
-  CacheType type = CacheType::kFloat32;
-  bool prefault = false;  // See KvCache::Prefault.
-};
 
 // The paged cache of one stage: for every block, keys and values of
 // kBlockTokens tokens in each of the stage's layers, and, in a dense stage, the
@@ -49,11 +44,6 @@ class KvCache {
 
   BlockPool& pool() { return pool_; }
   const BlockPool& pool() const { return pool_; }
-  // That fit in at once.
-  std::int64_t tokens() const {
-    return static_cast<std::int64_t>(pool_.total()) * kBlockTokens;
-  }
-
   // In the shape's cache_type.
   void* keys(int layer, BlockId block) { return at(block, 2 * layer); }
   void* values(int layer, BlockId block) { return at(block, 2 * layer + 1); }
@@ -76,10 +66,5 @@ class KvCache {
   AlignedBuffer buffer_;
   BlockPool pool_;
 };
-
-// Blocks that `tokens` tokens need.
-inline int BlocksFor(std::int64_t tokens) {
-  return static_cast<int>((tokens + kBlockTokens - 1) / kBlockTokens);
-}
 
 }  // namespace apollo

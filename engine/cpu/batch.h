@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "engine/kv_cache.h"
+#include "engine/cpu/kv_cache.h"
 #include "engine/weights.h"
 #include "kernels/attention.h"
 #include "kernels/rope.h"

@@ -1,4 +1,4 @@
-#include "engine/kv_cache.h"
+#include "engine/cpu/kv_cache.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

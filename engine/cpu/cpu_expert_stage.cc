@@ -1,0 +1,353 @@
+#include "engine/cpu/cpu_expert_stage.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+#include "common/status_macros.h"
+#include "engine/cache_size.h"
+#include "kernels/elementwise.h"
+
+namespace apollo {
+namespace {
+
+// The plain dot product, in the order of the inputs.
+float Dot(const float* a, const float* b, int size) {
+  float sum = 0;
+  for (int i = 0; i < size; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+}  // namespace
+
+struct CpuExpertStage::Step final : ExpertStep {
+  struct Slice {
+    int first_row = 0;
+    int rows = 0;
+    int family = -1;
+    bool failed = false;
+    int layers = 0;                         // Whose use is counted.
+    std::vector<std::uint32_t> use;         // [sparse layers, experts]
+    std::vector<std::uint32_t> off_family;  // [sparse layers]
+  };
+
+  Step(std::vector<BatchSlice> batch_slices, const Rope& rope, int head_size)
+      : batch(std::move(batch_slices), rope, head_size) {}
+  int rows() const { return batch.rows(); }
+  // The slice of a row.
+  int SliceOf(int row) const {
+    const auto next = std::upper_bound(
+        slices.begin(), slices.end(), row,
+        [](int r, const Slice& slice) { return r < slice.first_row; });
+    return static_cast<int>(next - slices.begin()) - 1;
+  }
+
+  const Batch batch;
+  std::vector<Slice> slices;
+  std::vector<int> pinned;            // [rows]: an expert, or -1.
+  std::vector<float> hidden;          // [rows, hidden]
+  std::vector<float> normed;          // [rows, hidden]: the experts' input.
+  std::vector<ExpertChoice> choices;  // [rows, k]
+  std::vector<float> outputs;         // [rows, k, hidden], as chosen.
+  // [rows]: whether the pinned expert took the place of one that the gate
+  // chose.
+  std::vector<char> replaced;
+  std::vector<char> dropped;  // [rows] of slices that failed; empty: none.
+  int layer = 0;              // The one that runs, or ran last.
+  ExpertPlan plan;            // Of this layer.
+  std::vector<int> absent;    // Experts whose outputs the layer waits for.
+};
+
+CpuExpertStage::CpuExpertStage(const ModelConfig& config, std::set<int> experts,
+                               ThreadPool& pool)
+    : config_(config),
+      experts_(std::move(experts)),
+      pool_(pool),
+      rope_(config.head_size, config.rope_theta),
+      dispatch_(config.hidden_size) {}
+
+std::int64_t CpuExpertStage::WeightBytes(const ModelConfig& config,
+                                         const WeightSource& source,
+                                         const std::set<int>& experts) {
+  return SourceBytes(source, ExpertStageTensors(config, experts));
+}
+
+absl::StatusOr<std::unique_ptr<CpuExpertStage>> CpuExpertStage::Load(
+    const ModelConfig& config, const WeightSource& source,
+    const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
+    const LoadProgress& progress) {
+  for (const int e : experts) {
+    if (e < 0 || e >= config.num_experts) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "expert ", e, " does not exist; this model has experts 0", " to ",
+          config.num_experts - 1));
+    }
+  }
+  std::unique_ptr<CpuExpertStage> stage(
+      new CpuExpertStage(config, experts, pool));
+  const AttentionShape shape = {config.num_heads, config.num_kv_heads,
+                                config.head_size, cache.type};
+  const int layers = config.num_sparse_layers();
+  ASSIGN_OR_RETURN(
+      const int blocks,
+      BlocksInBytes(cache.bytes, KvCache::BlockBytes(shape, layers, 0)));
+  stage->cache_ = std::make_unique<KvCache>(shape, layers, 0, blocks);
+  RETURN_IF_ERROR(stage->cache_->status());
+  if (cache.prefault) stage->cache_->Prefault(pool);
+  WeightLoader loader(config, source, pool,
+                      WeightBytes(config, source, experts), progress);
+  for (int layer = config.boundary; layer < config.num_layers; ++layer) {
+    ASSIGN_OR_RETURN(SparseLayerWeights w, loader.SparseLayer(layer, experts));
+    stage->layers_.push_back(std::move(w));
+  }
+  ASSIGN_OR_RETURN(HeadWeights head, loader.Head());
+  stage->head_.emplace(stage->config_, std::move(head), pool);
+  return stage;
+}
+
+const SparseLayerWeights& CpuExpertStage::weights(int layer) const {
+  APOLLO_CHECK(config_.IsSparse(layer) && layer < config_.num_layers);
+  return layers_[layer - config_.boundary];
+}
+
+std::unique_ptr<ExpertStep> CpuExpertStage::Begin(
+    std::vector<ExpertSlice> slices) {
+  std::vector<BatchSlice> batch;
+  for (const ExpertSlice& slice : slices) {
+    batch.push_back(
+        {slice.blocks, slice.first_position, slice.boundary.rows()});
+  }
+  auto step =
+      std::make_unique<Step>(std::move(batch), rope_, config_.head_size);
+  const std::size_t rows = step->rows();
+  const std::size_t size = config_.hidden_size;
+  const std::size_t layers = config_.num_sparse_layers();
+  step->hidden.reserve(rows * size);
+  for (const ExpertSlice& slice : slices) {
+    const std::span<const float> boundary = slice.boundary.host();
+    APOLLO_CHECK(slice.boundary.width() == config_.hidden_size);
+    Step::Slice& own = step->slices.emplace_back();
+    own.first_row = static_cast<int>(step->pinned.size());
+    own.rows = slice.boundary.rows();
+    own.family = slice.family;
+    own.use.resize(layers * config_.num_experts);
+    own.off_family.resize(layers);
+    step->pinned.insert(step->pinned.end(), own.rows,
+                        slice.hybrid ? slice.family : -1);
+    step->hidden.insert(step->hidden.end(), boundary.begin(), boundary.end());
+  }
+  step->normed.resize(rows * size);
+  step->choices.resize(rows * config_.experts_per_token);
+  step->outputs.resize(step->choices.size() * size);
+  step->replaced.resize(rows);
+  return step;
+}
+
+void CpuExpertStage::RunLayer(ExpertStep& opaque, int layer,
+                              std::vector<GuestRows> guests, Absent absent,
+                              GuestsDone done) {
+  Step& step = static_cast<Step&>(opaque);
+  step.layer = layer;
+  Attend(step);
+  Route(step);
+  CountUse(step);
+  step.plan.Assign(step.choices, config_.num_experts, config_.experts_per_token,
+                   step.dropped);
+  for (int e = 0; e < config_.num_experts; ++e) {
+    if (!experts_.contains(e) && !step.plan.choices(e).empty()) {
+      step.absent.push_back(e);
+    }
+  }
+  if (!step.absent.empty()) absent(Gather(step));
+  std::vector<Rows> outputs = RunResident(&step, layer, guests);
+  if (step.absent.empty()) Combine(step);
+  done(std::move(outputs));
+}
+
+void CpuExpertStage::Resume(ExpertStep& opaque,
+                            std::vector<std::optional<Rows>> outputs,
+                            Done done) {
+  Step& step = static_cast<Step&>(opaque);
+  const int k = config_.experts_per_token;
+  const std::size_t size = config_.hidden_size;
+  const std::vector<int> absent = std::exchange(step.absent, {});
+  APOLLO_CHECK(outputs.size() == absent.size());
+  for (std::size_t i = 0; i < absent.size(); ++i) {
+    const std::span<const int> choices = step.plan.choices(absent[i]);
+    if (outputs[i]) {
+      const Rows rows = *std::move(outputs[i]);
+      APOLLO_CHECK(rows.numbers() == choices.size() * size);
+      const float* row = rows.host().data();
+      for (const int c : choices) {
+        std::copy_n(row, size, &step.outputs[c * size]);
+        row += size;
+      }
+      continue;
+    }
+    if (step.dropped.empty()) step.dropped.resize(step.rows());
+    for (const int c : choices) {
+      std::fill_n(&step.outputs[c * size], size, 0.0f);
+      Step::Slice& slice = step.slices[step.SliceOf(c / k)];
+      slice.failed = true;
+      std::fill_n(&step.dropped[slice.first_row], slice.rows, 1);
+    }
+  }
+  Combine(step);
+  done();
+}
+
+void CpuExpertStage::RunExperts(int layer, std::vector<GuestRows> guests,
+                                GuestsDone done) {
+  done(RunResident(nullptr, layer, guests));
+}
+
+void CpuExpertStage::Finish(ExpertStep& opaque,
+                            std::vector<TokenRequest> requests, Finished done) {
+  Step& step = static_cast<Step&>(opaque);
+  std::vector<int> last_rows;
+  std::vector<SliceOutcome> outcomes;
+  for (Step::Slice& slice : step.slices) {
+    last_rows.push_back(slice.first_row + slice.rows - 1);
+    SliceOutcome& outcome = outcomes.emplace_back();
+    outcome.layers = slice.layers;
+    outcome.expert_use = std::move(slice.use);
+    outcome.off_family = std::move(slice.off_family);
+  }
+  head_->Answer(step.hidden.data(), last_rows, requests, outcomes);
+  done(std::move(outcomes));
+}
+
+void CpuExpertStage::Logits(const ExpertStep& step, std::span<const int> rows,
+                            float* logits) const {
+  head_->Logits(static_cast<const Step&>(step).hidden.data(), rows, logits);
+}
+
+std::span<const ExpertChoice> CpuExpertStage::Choices(
+    const ExpertStep& step) const {
+  return static_cast<const Step&>(step).choices;
+}
+
+void CpuExpertStage::Attend(Step& step) {
+  const AttentionWeights& w = weights(step.layer).attention;
+  RunAttention(config_, w, rope_, step.batch, step.layer - config_.boundary,
+               *cache_, step.hidden.data(), workspace_, pool_);
+  RmsNorm(step.hidden.data(), step.rows(), config_.hidden_size,
+          w.mlp_norm.data(), config_.rms_norm_eps, step.normed.data(), pool_);
+}
+
+void CpuExpertStage::Route(Step& step) const {
+  const SparseLayerWeights& w = weights(step.layer);
+  const int k = config_.experts_per_token;
+  const int size = config_.hidden_size;
+  const GateOptions options = {config_.num_experts, k, config_.norm_topk_prob};
+  pool_.ParallelFor(step.rows(), 8, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> logits(config_.num_experts);
+    for (std::int64_t r = begin; r < end; ++r) {
+      const float* x = &step.normed[r * size];
+      for (int e = 0; e < config_.num_experts; ++e) {
+        logits[e] = Dot(&w.gate[static_cast<std::size_t>(e) * size], x, size);
+      }
+      step.replaced[r] = ChooseExperts(logits.data(), options, step.pinned[r],
+                                       &step.choices[r * k]);
+    }
+  });
+}
+
+void CpuExpertStage::CountUse(Step& step) const {
+  const int k = config_.experts_per_token;
+  const std::size_t layer = step.layer - config_.boundary;
+  for (Step::Slice& slice : step.slices) {
+    if (slice.failed) continue;
+    ++slice.layers;
+    std::uint32_t* const use = &slice.use[layer * config_.num_experts];
+    for (int r = slice.first_row; r < slice.first_row + slice.rows; ++r) {
+      bool has_family_expert = false;
+      for (int j = 0; j < k; ++j) {
+        const int expert =
+            step.choices[static_cast<std::size_t>(r) * k + j].expert;
+        ++use[expert];
+        has_family_expert = has_family_expert || expert == slice.family;
+      }
+      // A pinned expert that replaced another was not the gate's choice.
+      if (slice.family >= 0 && (!has_family_expert || step.replaced[r] != 0)) {
+        ++slice.off_family[layer];
+      }
+    }
+  }
+}
+
+std::vector<AbsentRows> CpuExpertStage::Gather(const Step& step) const {
+  const int k = config_.experts_per_token;
+  std::vector<AbsentRows> absent;
+  for (const int expert : step.absent) {
+    const std::span<const int> choices = step.plan.choices(expert);
+    AbsentRows& rows = absent.emplace_back();
+    rows.expert = expert;
+    rows.rows = GatherRows(choices, k, step.normed.data(), config_.hidden_size);
+    for (const int c : choices) {
+      const int slice = step.SliceOf(c / k);
+      if (rows.slices.empty() || rows.slices.back() != slice) {
+        rows.slices.push_back(slice);
+      }
+    }
+  }
+  return absent;
+}
+
+std::vector<Rows> CpuExpertStage::RunResident(
+    Step* step, int layer, const std::vector<GuestRows>& guests) {
+  const int k = config_.experts_per_token;
+  const std::size_t size = config_.hidden_size;
+  std::vector<Rows> outputs;
+  for (const GuestRows& guest : guests) {
+    APOLLO_CHECK(experts_.contains(guest.expert) &&
+                 guest.rows.width() == config_.hidden_size);
+    outputs.push_back(Rows::Host(guest.rows.rows(), config_.hidden_size));
+  }
+  for (const auto& [expert, mlp] : weights(layer).experts) {
+    if (step != nullptr) {
+      for (const int c : step->plan.choices(expert)) {
+        dispatch_.Add(&step->normed[c / k * size], 1, &step->outputs[c * size]);
+      }
+    }
+    for (std::size_t g = 0; g < guests.size(); ++g) {
+      if (guests[g].expert != expert) continue;
+      dispatch_.Add(guests[g].rows.host().data(), guests[g].rows.rows(),
+                    outputs[g].host().data());
+    }
+    dispatch_.Run([&, &weights = mlp](const float* x, int rows, float* y) {
+      RunMlp(weights, x, rows, y, workspace_, pool_);
+    });
+  }
+  return outputs;
+}
+
+void CpuExpertStage::Combine(Step& step) {
+  const SparseLayerWeights& w = weights(step.layer);
+  const int k = config_.experts_per_token;
+  const int size = config_.hidden_size;
+  const float* shared = nullptr;
+  if (config_.shared_expert) {
+    float* room = Workspace::Room(shared_, step.normed.size());
+    RunMlp(w.shared, step.normed.data(), step.rows(), room, workspace_, pool_);
+    shared = room;
+  }
+  pool_.ParallelFor(step.rows(), 8, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> sum(size);
+    for (std::int64_t r = begin; r < end; ++r) {
+      const std::size_t row = static_cast<std::size_t>(r) * size;
+      SumOfExperts(std::span(step.choices).subspan(r * k, k),
+                   &step.outputs[row * k], size, sum.data());
+      if (shared != nullptr) {
+        const float gate =
+            Sigmoid(Dot(w.shared_gate.data(), &step.normed[row], size));
+        AddScaled(shared + row, gate, size, sum.data());
+      }
+      AddScaled(sum.data(), 1.0f, size, &step.hidden[row]);
+    }
+  });
+}
+
+}  // namespace apollo

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "common/thread_pool.h"
+#include "engine/expert_stage.h"
+#include "engine/weights.h"
+#include "model/config/model_config.h"
+
+namespace apollo {
+
+// The end of an expert stage on the processor: the final norm, the head, and
+// what is asked of the logits. One thread; the pool helps.
+class CpuHead {
+ public:
+  // What is passed must outlive the head.
+  CpuHead(const ModelConfig& config, HeadWeights weights, ThreadPool& pool)
+      : config_(config), weights_(std::move(weights)), pool_(pool) {}
+
+  // Logits of some rows of hidden [rows, hidden].
+  // logits: [rows.size(), vocab]
+  void Logits(const float* hidden, std::span<const int> rows,
+              float* logits) const;
+
+  // Chooses and scores the tokens that are asked for. last_rows: the last row
+  // of each slice in hidden.
+  void Answer(const float* hidden, std::span<const int> last_rows,
+              std::span<const TokenRequest> requests,
+              std::vector<SliceOutcome>& outcomes) const;
+
+ private:
+  // One row whose logits are wanted.
+  struct Wanted {
+    const TokenRequest* request;
+    int row;     // In hidden.
+    int target;  // Index into score_targets, or -1: choose a token.
+  };
+  SampledToken AnswerOne(const Wanted& wanted, float* logits) const;
+
+  const ModelConfig& config_;
+  const HeadWeights weights_;
+  ThreadPool& pool_;
+};
+
+}  // namespace apollo

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "common/check.h"
+#include "engine/expert_stage.h"
+#include "engine/testing/later.h"
+
+namespace apollo {
+
+// An expert stage that computes as another one does, but whose results come
+// when the test says so. Checks that one function is at work at a time.
+class AsyncExpertStage final : public ExpertStage {
+ public:
+  AsyncExpertStage(std::unique_ptr<ExpertStage> stage, Later& later)
+      : stage_(std::move(stage)), later_(later) {}
+
+  BlockPool& blocks() override { return stage_->blocks(); }
+  const ModelConfig& config() const override { return stage_->config(); }
+  const std::set<int>& experts() const override { return stage_->experts(); }
+
+  std::unique_ptr<ExpertStep> Begin(std::vector<ExpertSlice> slices) override {
+    APOLLO_CHECK(!at_work_);
+    return stage_->Begin(std::move(slices));
+  }
+
+  void RunLayer(ExpertStep& step, int layer, std::vector<GuestRows> guests,
+                Absent absent, GuestsDone done) override {
+    Start();
+    std::vector<AbsentRows> rows;
+    std::vector<Rows> outputs;
+    stage_->RunLayer(
+        step, layer, std::move(guests),
+        [&](std::vector<AbsentRows> r) { rows = std::move(r); },
+        [&](std::vector<Rows> o) { outputs = std::move(o); });
+    auto finish = [this, done = std::move(done),
+                   outputs = std::move(outputs)]() mutable {
+      at_work_ = false;
+      done(std::move(outputs));
+    };
+    if (rows.empty()) {
+      AddEvent(std::move(finish));
+      return;
+    }
+    AddEvent([this, absent = std::move(absent), rows = std::move(rows),
+              finish = std::move(finish)]() mutable {
+      AddEvent(std::move(finish));
+      absent(std::move(rows));
+    });
+  }
+
+  void Resume(ExpertStep& step, std::vector<std::optional<Rows>> outputs,
+              Done done) override {
+    Start();
+    stage_->Resume(step, std::move(outputs), [] {});
+    AddEvent([this, done = std::move(done)]() mutable {
+      at_work_ = false;
+      done();
+    });
+  }
+
+  void RunExperts(int layer, std::vector<GuestRows> guests,
+                  GuestsDone done) override {
+    Start();
+    stage_->RunExperts(layer, std::move(guests), [&](std::vector<Rows> rows) {
+      AddEvent(
+          [this, done = std::move(done), rows = std::move(rows)]() mutable {
+            at_work_ = false;
+            done(std::move(rows));
+          });
+    });
+  }
+
+  void Finish(ExpertStep& step, std::vector<TokenRequest> requests,
+              Finished done) override {
+    Start();
+    stage_->Finish(step, std::move(requests),
+                   [&](std::vector<SliceOutcome> outcomes) {
+                     AddEvent([this, done = std::move(done),
+                               outcomes = std::move(outcomes)]() mutable {
+                       at_work_ = false;
+                       done(std::move(outcomes));
+                     });
+                   });
+  }
+
+ private:
+  void Start() {
+    APOLLO_CHECK(!at_work_);
+    at_work_ = true;
+  }
+  // Dropped with the stage.
+  void AddEvent(absl::AnyInvocable<void()> event) {
+    later_.Add([alive = std::weak_ptr<void>(alive_),
+                event = std::move(event)]() mutable {
+      if (!alive.expired()) event();
+    });
+  }
+
+  const std::unique_ptr<ExpertStage> stage_;
+  Later& later_;
+  bool at_work_ = false;
+  const std::shared_ptr<void> alive_ = std::make_shared<int>();
+};
+
+}  // namespace apollo

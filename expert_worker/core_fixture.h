@@ -1,0 +1,143 @@
+#pragma once
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/fake_clock.h"
+#include "common/thread_pool.h"
+#include "engine/testing/later.h"
+#include "expert_worker/expert_core.h"
+#include "link/fake_link.h"
+#include "model/weights/open_model.h"
+
+// What the tests of the expert worker's core share: cores of a tiny model whose
+// links end in the test.
+namespace apollo {
+
+const ModelConfig& TestConfig();
+
+constexpr LinkId kDense = 1, kPeer = 2, kOtherDense = 3;
+inline const std::set<int> kAll = {0, 1, 2, 3, 4, 5, 6};
+inline const std::set<int> kLow = {0, 1, 2, 3}, kHigh = {4, 5, 6};
+
+// Keeps what a core tells.
+class Counts final : public ExpertObserver {
+ public:
+  void OnBatch(int rows) override { batches.push_back(rows); }
+  void OnRouted(const RoutedRows& routed) override;
+  void OnRowsSent(int rows) override { sent += rows; }
+  void OnRowsServed(int rows) override { served += rows; }
+  void OnOpened(std::uint64_t sequence, int prompt_tokens) override;
+  void OnSampled(std::uint64_t sequence) override { life.at(sequence) += "+"; }
+  void OnClosed(std::uint64_t sequence, absl::StatusCode code) override;
+  void OnPreemption() override { ++preemptions; }
+
+  struct Cell {
+    int rows = 0, family = 0, off_family = 0;
+    std::vector<std::uint32_t> use;
+  };
+  std::map<std::pair<std::string, int>, Cell> cells;  // By language and layer.
+  // By number: prompt tokens, a "+" for each token, how it was closed.
+  std::map<std::uint64_t, std::string> life;
+  std::vector<int> batches;
+  int sent = 0, served = 0, open = 0, preemptions = 0;
+};
+
+// The tests of a core pass over a stage that is done at once, and over one
+// whose results come later.
+class ExpertCoreTest : public testing::TestWithParam<bool> {
+ protected:
+  ExpertCoreTest() { asynchronous_stages = GetParam(); }
+
+ public:
+  static inline bool asynchronous_stages = false;  // Of workers made from now.
+};
+
+#define INSTANTIATE_EXPERT_CORE_TEST()         \
+  INSTANTIATE_TEST_SUITE_P(                    \
+      Stages, ExpertCoreTest, testing::Bool(), \
+      [](const auto& info) { return info.param ? "Later" : "AtOnce"; })
+
+// A core with links to two dense workers, and one to a peer.
+struct Worker {
+  explicit Worker(const std::set<int>& experts, int blocks = 64,
+                  int threads = 1);
+  void AddPeer(const std::set<int>& experts);
+  // Does what there is to do until the core waits for others.
+  void Work();
+  void Take(Frame frame, LinkId from = kDense) {
+    core->LinkFrame(from, std::move(frame));
+  }
+  void Release(std::uint64_t sequence, std::uint32_t attempt = 1) {
+    Take({ReleaseSequences{{{sequence, attempt}}}, {}});
+  }
+  // The oldest answer to a dense worker that was not taken yet.
+  StageResult Result() { return dense->Take<StageResult>(); }
+
+  ThreadPool pool;
+  Counts counts;
+  FakeClock clock;
+  std::shared_ptr<FakeLink> dense = std::make_shared<FakeLink>();
+  std::shared_ptr<FakeLink> peer = std::make_shared<FakeLink>();
+  std::shared_ptr<FakeLink> other = std::make_shared<FakeLink>();
+  Later later;  // What the stage has not delivered.
+  std::unique_ptr<ExpertCore> core;
+};
+
+// Two workers that share the experts.
+struct Two {
+  explicit Two(const std::set<int>& low_experts = kLow,
+               const std::set<int>& high_experts = kHigh);
+  // Delivers the frames under way. False if there are none.
+  bool Deliver();
+  // Until nothing is left to do.
+  void Work();
+  Worker low, high;
+};
+
+SequenceRows RowsOf(std::uint64_t sequence, int first, int count,
+                    bool sample = true);
+SequenceRows Hybrid(SequenceRows rows, int family);
+SequenceRows In(SequenceRows rows, const std::string& language, int family);
+
+// A step with boundary activations that depend on sequence and position only.
+Frame Step(std::uint64_t number, std::vector<SequenceRows> sequences);
+
+// Rows that a peer asks for, with numbers that depend on the ticket only.
+Frame Guests(std::uint64_t ticket, int layer, int expert, int rows);
+
+template <typename... F>
+std::vector<Frame> Frames(F... frames) {
+  std::vector<Frame> result;
+  (result.push_back(std::move(frames)), ...);
+  return result;
+}
+
+// Equal to the last bit.
+void ExpectSame(const SequenceOutput& a, const SequenceOutput& b);
+void ExpectSame(const StageResult& a, const StageResult& b);
+
+// What a worker with all experts answers to the frames alone.
+std::vector<StageResult> Reference(const std::vector<Frame>& frames);
+SequenceOutput ReferenceOf(const SequenceRows& rows);
+
+// A division of the experts, and two sequences of one row: one that uses only
+// experts of the first part, and one that uses others too.
+struct Division {
+  Division();
+  std::uint64_t local = 0, remote = 0;
+  std::set<int> here, there;
+};
+
+// Three steps with prompts, decoding and scores.
+std::vector<Frame> SomeSteps();
+
+}  // namespace apollo

@@ -1,0 +1,155 @@
+#include "expert_worker/expert_batch.h"
+
+#include <cstddef>
+
+namespace apollo {
+namespace {
+
+int RowCount(const SequenceRows& rows) {
+  return static_cast<int>(rows.tokens.size());
+}
+
+// Better no answer than one that is noise.
+absl::Status NotFinite() {
+  return absl::InternalError(
+      "the model's output is not finite: its weights may be damaged");
+}
+
+}  // namespace
+
+ExpertBatch::ExpertBatch(std::vector<WaitingStep> steps, SequenceTable& table,
+                         const ModelConfig& config)
+    : config_(config), steps_(std::move(steps)) {
+  Admit(table);
+  MakeSlices(table);
+}
+
+void ExpertBatch::Admit(SequenceTable& table) {
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    const WaitingStep& step = steps_[s];
+    for (std::size_t i = 0; i < step.step.sequences.size(); ++i) {
+      Entry& entry = entries_.emplace_back();
+      entry.step = static_cast<int>(s);
+      entry.rows = &step.step.sequences[i];
+      entry.status = step.cancelled[i] != 0
+                         ? absl::CancelledError("released")
+                         : table.Admit(step.from, *entry.rows);
+    }
+  }
+}
+
+// Only now is it known who has blocks: a later entry may have extended a table
+// again, or taken all of it.
+void ExpertBatch::MakeSlices(const SequenceTable& table) {
+  int step = -1;
+  int row = 0;  // In the step's rows.
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    Entry& entry = entries_[i];
+    if (entry.step != step) row = 0;
+    step = entry.step;
+    const int first = row;
+    row += RowCount(*entry.rows);
+    if (!entry.status.ok()) continue;
+    entry.sequence = table.Find({steps_[step].from, entry.rows->sequence},
+                                entry.rows->attempt);
+    if (entry.sequence == nullptr) {
+      entry.status =
+          absl::AbortedError("the expert worker made room for older sequences");
+      continue;
+    }
+    const SequenceStart& start = entry.sequence->start;
+    entry.slice = static_cast<int>(slices_.size());
+    slices_.push_back({&entry.sequence->blocks, entry.rows->first_position,
+                       start.family, start.hybrid,
+                       steps_[step].boundary.Slice(first, row - first)});
+    entry_of_slice_.push_back(static_cast<int>(i));
+    rows_ += row - first;
+  }
+  // The slices keep the rows as long as they are needed.
+  for (WaitingStep& waiting : steps_) {
+    waiting.boundary = Rows();
+    waiting.receipt = nullptr;
+  }
+}
+
+void ExpertBatch::Fail(std::span<const int> slices,
+                       const absl::Status& status) {
+  for (const int slice : slices) {
+    Entry& entry = entries_[entry_of_slice_[slice]];
+    if (entry.status.ok()) entry.status = status;
+  }
+}
+
+std::vector<TokenRequest> ExpertBatch::Requests() const {
+  std::vector<TokenRequest> requests;
+  for (const int i : entry_of_slice_) {
+    const Entry& entry = entries_[i];
+    const SequenceRows& rows = *entry.rows;
+    if (!entry.status.ok()) continue;
+    if (!rows.sample && rows.score_targets.empty()) continue;
+    const SequenceStart& start = entry.sequence->start;
+    requests.push_back({entry.slice, rows.score_targets, rows.sample,
+                        start.sampling, start.top_logprobs,
+                        &entry.sequence->generated,
+                        static_cast<std::uint64_t>(rows.first_position) +
+                            static_cast<std::uint64_t>(RowCount(rows))});
+  }
+  return requests;
+}
+
+std::vector<ExpertBatch::Answer> ExpertBatch::Answers(
+    std::vector<SliceOutcome> outcomes, ExpertObserver& observer) const {
+  std::vector<Answer> answers;
+  for (const WaitingStep& waiting : steps_) {
+    answers.push_back({waiting.from, StageResult{waiting.step.step, {}}});
+  }
+  for (const Entry& entry : entries_) {
+    SliceOutcome outcome;
+    if (entry.slice >= 0) {
+      outcome = std::move(outcomes[entry.slice]);
+    } else {
+      const std::size_t layers = config_.num_sparse_layers();
+      outcome.expert_use.resize(layers * config_.num_experts);
+      outcome.off_family.resize(layers);
+    }
+    answers[entry.step].second.outputs.push_back(
+        Output(entry, std::move(outcome), observer));
+  }
+  return answers;
+}
+
+SequenceOutput ExpertBatch::Output(const Entry& entry, SliceOutcome outcome,
+                                   ExpertObserver& observer) const {
+  const SequenceRows& rows = *entry.rows;
+  TellRouting(entry, outcome, observer);
+  SequenceOutput output;
+  output.sequence = rows.sequence;
+  output.attempt = rows.attempt;
+  output.position = rows.first_position + RowCount(rows) - 1;
+  output.status =
+      entry.status.ok() && !outcome.finite ? NotFinite() : entry.status;
+  output.score_logprobs = std::move(outcome.score_logprobs);
+  output.expert_use = std::move(outcome.expert_use);
+  output.off_family = std::move(outcome.off_family);
+  if (outcome.sampled) {
+    observer.OnSampled(entry.sequence->opened);
+    output.sampled =
+        TokenLogprob{outcome.sampled->token, outcome.sampled->logprob};
+    output.alternatives = std::move(outcome.sampled->alternatives);
+  }
+  return output;
+}
+
+void ExpertBatch::TellRouting(const Entry& entry, const SliceOutcome& outcome,
+                              ExpertObserver& observer) const {
+  const std::size_t experts = config_.num_experts;
+  for (int layer = 0; layer < outcome.layers; ++layer) {
+    const SequenceStart& start = entry.sequence->start;
+    observer.OnRouted(
+        {config_.boundary + layer, start.language, RowCount(*entry.rows),
+         std::span(outcome.expert_use).subspan(layer * experts, experts),
+         start.family >= 0, static_cast<int>(outcome.off_family[layer])});
+  }
+}
+
+}  // namespace apollo

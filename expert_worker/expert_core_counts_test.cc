@@ -1,0 +1,103 @@
+// What the observer is told about routing.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "expert_worker/core_fixture.h"
+
+namespace apollo {
+namespace {
+
+using absl::StatusCode;
+
+INSTANTIATE_EXPERT_CORE_TEST();
+
+TEST_P(ExpertCoreTest, RowsThatFailedInAnEarlierLayerAreNotCounted) {
+  const auto [local, remote, here, there] = Division();
+  Worker worker(here);  // Nobody has the experts of `there`.
+  worker.Take(Step(1, {In(RowsOf(remote, 0, 1), "de", 4),
+                       In(RowsOf(local, 0, 1), "ar", 5)}));
+  worker.Work();
+  const StageResult result = worker.Result();
+  ASSERT_EQ(result.outputs.at(0).status.code(), StatusCode::kUnavailable);
+  ASSERT_TRUE(result.outputs.at(1).status.ok());
+  const int last = TestConfig().num_layers - 1;
+  ASSERT_LT(TestConfig().boundary, last);
+  EXPECT_EQ(worker.counts.cells.count({"de", last}), 0u);
+  EXPECT_EQ(worker.counts.cells.count({"ar", last}), 1u);
+}
+
+// One batch of sequences of different languages, with and without a family.
+TEST_P(ExpertCoreTest, CountsByLanguageAndLayer) {
+  Worker worker(kAll);
+  worker.Take(
+      Step(1, {In(RowsOf(1, 0, 9), "de", 4), In(RowsOf(2, 0, 5), "ar", 5),
+               RowsOf(3, 0, 3), In(RowsOf(4, 0, 6), "de", 4)}));
+  worker.Work();
+  const StageResult result = worker.Result();
+  ASSERT_EQ(result.outputs.size(), 4u);
+  // Sums of what the sequences' answers say.
+  const std::string languages[] = {"de", "ar", "", "de"};
+  const int layers = TestConfig().num_sparse_layers();
+  for (int layer = 0; layer < layers; ++layer) {
+    std::map<std::string, std::vector<std::uint32_t>> use;
+    std::map<std::string, int> off_family;
+    for (int i = 0; i < 4; ++i) {
+      const SequenceOutput& output = result.outputs[i];
+      ASSERT_EQ(output.expert_use.size(), layers * 7u);
+      ASSERT_EQ(output.off_family.size(), static_cast<std::size_t>(layers));
+      use[languages[i]].resize(7);
+      for (int e = 0; e < 7; ++e) {
+        use[languages[i]][e] += output.expert_use[layer * 7 + e];
+      }
+      off_family[languages[i]] += static_cast<int>(output.off_family[layer]);
+    }
+    struct Expected {
+      const char* language;
+      int rows, family;
+    };
+    for (const auto& [language, rows, family] :
+         {Expected{"de", 15, 15}, Expected{"ar", 5, 5}, Expected{"", 3, 0}}) {
+      const Counts::Cell& cell =
+          worker.counts.cells.at({language, TestConfig().boundary + layer});
+      EXPECT_EQ(cell.rows, rows);
+      EXPECT_EQ(cell.family, family);
+      EXPECT_EQ(cell.use, use[language]);
+      EXPECT_EQ(cell.off_family, off_family[language]);
+    }
+  }
+  EXPECT_EQ(worker.counts.cells.size(), 3u * layers);
+}
+
+// A row is off its family if its own top-k has not the family's expert: with
+// top-k routing those are the rows that did not use it, and with hybrid
+// routing, where every row uses it, those in which it replaced another.
+TEST_P(ExpertCoreTest, OffFamilyIsTheGatesOwnChoice) {
+  int off = 0, on = 0;
+  const int first = TestConfig().boundary;
+  for (int family = 0; family < 7; ++family) {
+    const int rows = 20;
+    Worker topk(kAll), hybrid(kAll);
+    topk.Take(Step(1, {In(RowsOf(1, 0, rows), "de", family)}));
+    hybrid.Take(
+        Step(1, {Hybrid(In(RowsOf(1, 0, rows), "de", family), family)}));
+    topk.Work();
+    hybrid.Work();
+    const Counts::Cell& own = topk.counts.cells.at({"de", first});
+    const Counts::Cell& pinned = hybrid.counts.cells.at({"de", first});
+    EXPECT_EQ(own.off_family, rows - static_cast<int>(own.use[family]));
+    EXPECT_EQ(pinned.use[family], static_cast<std::uint32_t>(rows));
+    // Up to the first sparse layer's gate both compute the same.
+    EXPECT_EQ(pinned.off_family, own.off_family);
+    off += own.off_family;
+    on += rows - own.off_family;
+  }
+  // The test has both kinds.
+  EXPECT_GT(off, 0);
+  EXPECT_GT(on, 0);
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,141 @@
+#include "expert_worker/peer_exchange.h"
+
+#include <absl/strings/str_cat.h>
+
+#include "common/check.h"
+#include "common/log.h"
+
+namespace apollo {
+
+void PeerExchange::AddPeer(LinkId id, const Hello& hello,
+                           std::shared_ptr<Link> link) {
+  peers_[id] = {hello, std::move(link), {}, {}};
+}
+
+void PeerExchange::SetOffers(LinkId id, std::set<int> experts) {
+  const auto peer = peers_.find(id);
+  if (peer != peers_.end()) peer->second.offers = std::move(experts);
+}
+
+void PeerExchange::SetLeaving(LinkId id,
+                              std::optional<std::uint64_t> last_sequence) {
+  const auto peer = peers_.find(id);
+  if (peer != peers_.end()) peer->second.leaving = last_sequence;
+}
+
+void PeerExchange::CloseLeft(std::uint64_t oldest_sequence) {
+  for (auto& [id, peer] : peers_) {
+    if (peer.leaving && *peer.leaving < oldest_sequence) peer.link->Close();
+  }
+}
+
+bool PeerExchange::Remove(LinkId id) {
+  if (peers_.erase(id) == 0) return false;
+  answers_.Forget(id);
+  for (auto& [number, owed] : owed_) {
+    if (owed.peer != id || owed.answer) continue;
+    owed.answer = absl::UnavailableError("an expert worker was lost");
+  }
+  return true;
+}
+
+std::set<int> PeerExchange::Offered() const {
+  std::set<int> experts;
+  for (const auto& [id, peer] : peers_) {
+    if (peer.leaving) continue;
+    experts.insert(peer.offers.begin(), peer.offers.end());
+  }
+  return experts;
+}
+
+std::map<LinkId, PeerExchange::Peer>::iterator PeerExchange::Holder(
+    int expert) {
+  auto holder = peers_.end();
+  for (auto it = peers_.begin(); it != peers_.end(); ++it) {
+    if (!it->second.offers.contains(expert)) continue;
+    if (!it->second.leaving) return it;
+    if (holder == peers_.end()) holder = it;
+  }
+  return holder;
+}
+
+PeerExchange::Ticket PeerExchange::Dispatch(int layer, AbsentRows rows) {
+  const std::uint64_t number = next_ticket_++;
+  Owed& owed = owed_[number];
+  const auto peer = Holder(rows.expert);
+  if (peer == peers_.end()) {
+    owed.answer = absl::UnavailableError(
+        absl::StrCat("no live worker has expert ", rows.expert));
+    return Ticket(number);
+  }
+  owed.peer = peer->first;
+  owed.rows = rows.rows.rows();
+  owed.width = rows.rows.width();
+  observer_.OnRowsSent(owed.rows);
+  answers_.Asked(owed.peer);
+  peer->second.link->Send(
+      {ExpertRows{number, layer, rows.expert}, std::move(rows.rows)});
+  return Ticket(number);
+}
+
+bool PeerExchange::Answered(const Ticket& ticket) const {
+  return owed_.at(ticket.number_).answer.has_value();
+}
+
+absl::StatusOr<Rows> PeerExchange::Combine(Ticket ticket) {
+  auto owed = owed_.extract(ticket.number_);
+  APOLLO_CHECK(!owed.empty() && owed.mapped().answer.has_value());
+  return *std::move(owed.mapped().answer);
+}
+
+absl::Status PeerExchange::TakeOutputs(LinkId from,
+                                       const ExpertOutputs& outputs,
+                                       Rows payload) {
+  answers_.Answered(from);
+  const auto it = owed_.find(outputs.ticket);
+  if (it == owed_.end() || it->second.answer) return absl::OkStatus();
+  Owed& owed = it->second;
+  if (owed.peer != from) {
+    return absl::InvalidArgumentError("expert outputs that another peer owes");
+  }
+  if (!outputs.status.ok()) {
+    owed.answer = absl::UnavailableError(outputs.status.message());
+    return absl::OkStatus();
+  }
+  const std::size_t numbers = static_cast<std::size_t>(owed.rows) *
+                              static_cast<std::size_t>(owed.width);
+  if (payload.numbers() != numbers) {
+    owed.answer = absl::UnavailableError("an expert worker broke the rules");
+    return absl::InvalidArgumentError(
+        absl::StrCat("expert outputs of ", payload.numbers(),
+                     " numbers instead of ", numbers));
+  }
+  owed.answer = payload.Reshaped(owed.width);
+  return absl::OkStatus();
+}
+
+bool PeerExchange::GiveUpOnSilent(absl::Duration limit, absl::Duration now) {
+  const std::vector<LinkId> silent = answers_.SilentFor(limit, now);
+  for (const LinkId id : silent) {
+    LogError("expert_worker_does_not_answer",
+             {{"peer", peers_.at(id).hello.name},
+              {"seconds", absl::ToDoubleSeconds(limit)}});
+    GiveUp(id);
+  }
+  return !silent.empty();
+}
+
+void PeerExchange::GiveUp(LinkId id) {
+  // Both processes may have dialled each other.
+  const Hello gone = peers_.at(id).hello;
+  for (auto& [other, peer] : peers_) {
+    if (peer.hello.name != gone.name || peer.hello.instance != gone.instance) {
+      continue;
+    }
+    answers_.Forget(other);
+    peer.offers.clear();
+    peer.link->Close();  // Remove follows.
+  }
+}
+
+}  // namespace apollo

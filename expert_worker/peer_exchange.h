@@ -1,0 +1,107 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "common/clock.h"
+#include "common/rows.h"
+#include "engine/expert_stage.h"
+#include "expert_worker/observer.h"
+#include "link/answer_watch.h"
+#include "link/link_session.h"
+
+namespace apollo {
+
+// Rows that this worker sends to its peers, other expert workers, and their
+// outputs. Dispatching rows returns a ticket, which combining consumes. What
+// goes wrong at a peer fails its tickets and no others. One thread.
+class PeerExchange {
+ public:
+  // Stands for the outputs of some rows that a peer owes. Move-only.
+  class Ticket {
+   public:
+    Ticket(Ticket&& other) noexcept
+        : number_(std::exchange(other.number_, 0)) {}
+    Ticket& operator=(Ticket&& other) noexcept {
+      number_ = std::exchange(other.number_, 0);
+      return *this;
+    }
+
+   private:
+    friend class PeerExchange;
+    explicit Ticket(std::uint64_t number) : number_(number) {}
+    std::uint64_t number_;  // 0: consumed.
+  };
+
+  // Both must outlive the exchange.
+  PeerExchange(ExpertObserver& observer, const Clock& clock)
+      : observer_(observer), answers_(clock) {}
+
+  // A link to a peer is up. It computes nothing until its engine says what.
+  void AddPeer(LinkId id, const Hello& hello, std::shared_ptr<Link> link);
+  // The experts that a peer computes rows of. Links of others are ignored.
+  void SetOffers(LinkId id, std::set<int> experts);
+  // A peer has left the list of workers: sequences up to that number may still
+  // need it, later ones find it out of reach. None: it is on the list again.
+  void SetLeaving(LinkId id, std::optional<std::uint64_t> last_sequence);
+  // Closes the links to peers that have left and that no sequence needs.
+  void CloseLeft(std::uint64_t oldest_sequence);
+  // A link is down: what its peer owes has failed. False if it was no peer's.
+  bool Remove(LinkId id);
+  // The experts that some peer offers which is not leaving.
+  std::set<int> Offered() const;
+
+  // Sends rows to a peer that offers their expert. Without such a peer the
+  // ticket has failed at once.
+  Ticket Dispatch(int layer, AbsentRows rows);
+  // Whether Combine may be called.
+  bool Answered(const Ticket& ticket) const;
+  // The outputs, [rows, hidden], or UNAVAILABLE.
+  absl::StatusOr<Rows> Combine(Ticket ticket);
+
+  // Takes what a link sent. Outputs that nobody waits for are ignored.
+  // INVALID_ARGUMENT for those that no correct peer sends.
+  absl::Status TakeOutputs(LinkId from, const ExpertOutputs& outputs,
+                           Rows payload);
+
+  // A link has sent something: its engine does not stand still.
+  void Progressed(LinkId from) { answers_.Progressed(from); }
+
+  // Closes the links to peers that have owed outputs for longer than `limit` at
+  // the time `now`, and asks them nothing more. True if there was one.
+  bool GiveUpOnSilent(absl::Duration limit, absl::Duration now);
+
+ private:
+  struct Peer {
+    Hello hello;
+    std::shared_ptr<Link> link;
+    std::set<int> offers;
+    std::optional<std::uint64_t> leaving;  // The last sequence before.
+  };
+  struct Owed {
+    LinkId peer = 0;  // 0: none, it has failed at once.
+    int rows = 0;
+    int width = 0;
+    std::optional<absl::StatusOr<Rows>> answer;
+  };
+
+  // The peer that computes an expert's rows: if possible, one that stays.
+  std::map<LinkId, Peer>::iterator Holder(int expert);
+  // Takes nothing from the process behind a link any more.
+  void GiveUp(LinkId id);
+
+  ExpertObserver& observer_;
+  AnswerWatch answers_;
+  std::map<LinkId, Peer> peers_;
+  std::map<std::uint64_t, Owed> owed_;  // By ticket.
+  std::uint64_t next_ticket_ = 1;
+};
+
+}  // namespace apollo

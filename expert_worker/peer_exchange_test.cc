@@ -1,0 +1,159 @@
+#include "expert_worker/peer_exchange.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "common/fake_clock.h"
+#include "common/rows_testing.h"
+#include "expert_worker/quiet_observer.h"
+#include "link/fake_link.h"
+
+namespace apollo {
+namespace {
+
+using absl::StatusCode;
+
+constexpr LinkId kFirst = 1, kSecond = 2;
+
+AbsentRows Absent(int expert, std::vector<float> numbers) {
+  return {expert, Rows::FromVector(std::move(numbers), 2), {0}};
+}
+
+class PeerExchangeTest : public testing::Test {
+ protected:
+  PeerExchangeTest() {
+    exchange_.AddPeer(kFirst, {WorkerRole::kExpert, "a", "m", "1", {}}, first_);
+    exchange_.AddPeer(kSecond, {WorkerRole::kExpert, "b", "m", "1", {}},
+                      second_);
+    exchange_.SetOffers(kFirst, {1, 2});
+    exchange_.SetOffers(kSecond, {3});
+  }
+  absl::StatusCode Answer(LinkId from, std::uint64_t ticket,
+                          std::vector<float> numbers,
+                          absl::Status status = absl::OkStatus()) {
+    return exchange_
+        .TakeOutputs(from, {ticket, std::move(status)},
+                     Rows::FromVector(std::move(numbers), 1))
+        .code();
+  }
+  QuietObserver observer_;
+  FakeClock clock_;
+  std::shared_ptr<FakeLink> first_ = std::make_shared<FakeLink>();
+  std::shared_ptr<FakeLink> second_ = std::make_shared<FakeLink>();
+  PeerExchange exchange_{observer_, clock_};
+};
+
+TEST_F(PeerExchangeTest, ATicketIsGoodForItsOutputs) {
+  auto a = exchange_.Dispatch(5, Absent(2, {1, 2, 3, 4}));
+  auto b = exchange_.Dispatch(5, Absent(3, {5, 6}));
+  std::vector<float> sent;
+  const auto rows_a = first_->Take<ExpertRows>(&sent);
+  EXPECT_EQ(rows_a.layer, 5);
+  EXPECT_EQ(rows_a.expert, 2);
+  EXPECT_EQ(sent, (std::vector<float>{1, 2, 3, 4}));
+  const auto rows_b = second_->Take<ExpertRows>();
+  EXPECT_FALSE(exchange_.Answered(a));
+  // In another order than they were asked for.
+  EXPECT_EQ(Answer(kSecond, rows_b.ticket, {50, 60}), StatusCode::kOk);
+  EXPECT_EQ(Answer(kFirst, rows_a.ticket, {10, 20, 30, 40}), StatusCode::kOk);
+  ASSERT_TRUE(exchange_.Answered(a) && exchange_.Answered(b));
+  const auto outputs = exchange_.Combine(std::move(a));
+  ASSERT_TRUE(outputs.ok());
+  EXPECT_EQ(outputs->width(), 2);
+  EXPECT_EQ(Numbers(*outputs), (std::vector<float>{10, 20, 30, 40}));
+  EXPECT_EQ(Numbers(*exchange_.Combine(std::move(b))),
+            (std::vector<float>{50, 60}));
+}
+
+TEST_F(PeerExchangeTest, WithoutAPeerATicketHasFailed) {
+  EXPECT_EQ(exchange_.Offered(), (std::set<int>{1, 2, 3}));
+  auto ticket = exchange_.Dispatch(5, Absent(7, {1, 2}));
+  ASSERT_TRUE(exchange_.Answered(ticket));
+  const absl::Status status = exchange_.Combine(std::move(ticket)).status();
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("expert 7"), absl::string_view::npos);
+}
+
+TEST_F(PeerExchangeTest, ALostPeerFailsItsTicketsAlone) {
+  auto a = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  auto answered = exchange_.Dispatch(5, Absent(2, {1, 2}));
+  auto b = exchange_.Dispatch(5, Absent(3, {1, 2}));
+  first_->Take<ExpertRows>();
+  Answer(kFirst, first_->Take<ExpertRows>().ticket, {3, 4});
+  EXPECT_TRUE(exchange_.Remove(kFirst));
+  EXPECT_FALSE(exchange_.Remove(kFirst));
+  EXPECT_EQ(exchange_.Combine(std::move(a)).status().code(),
+            StatusCode::kUnavailable);
+  EXPECT_TRUE(exchange_.Combine(std::move(answered)).ok());
+  EXPECT_FALSE(exchange_.Answered(b));
+  EXPECT_EQ(exchange_.Offered(), std::set<int>{3});
+}
+
+TEST_F(PeerExchangeTest, ALeavingPeerIsTheLastChoiceAndClosedWhenNotNeeded) {
+  exchange_.SetOffers(kSecond, {1, 3});
+  exchange_.SetLeaving(kFirst, 7);
+  EXPECT_EQ(exchange_.Offered(), (std::set<int>{1, 3}));
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  EXPECT_EQ(second_->frames.size(), 1u);
+  exchange_.Dispatch(5, Absent(2, {1, 2}));  // Nobody else has it.
+  EXPECT_EQ(first_->frames.size(), 1u);
+  exchange_.CloseLeft(7);
+  EXPECT_FALSE(first_->closed);
+  exchange_.SetLeaving(kFirst, {});
+  exchange_.CloseLeft(8);
+  EXPECT_FALSE(first_->closed);
+  exchange_.SetLeaving(kFirst, 7);
+  exchange_.CloseLeft(8);
+  EXPECT_TRUE(first_->closed);
+  EXPECT_FALSE(second_->closed);
+}
+
+TEST_F(PeerExchangeTest, OutputsThatNobodyWaitsForAreIgnored) {
+  auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  const std::uint64_t number = first_->Take<ExpertRows>().ticket;
+  EXPECT_EQ(Answer(kFirst, number + 1, {1}), StatusCode::kOk);
+  EXPECT_EQ(Answer(kFirst, number, {3, 4}), StatusCode::kOk);
+  EXPECT_EQ(Answer(kFirst, number, {5, 6}), StatusCode::kOk);  // Again.
+  EXPECT_EQ(Numbers(*exchange_.Combine(std::move(ticket))),
+            (std::vector<float>{3, 4}));
+  EXPECT_EQ(Answer(kFirst, number, {3, 4}), StatusCode::kOk);
+}
+
+TEST_F(PeerExchangeTest, BrokenOutputsFailTheirTicket) {
+  auto a = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  auto b = exchange_.Dispatch(5, Absent(2, {1, 2}));
+  const std::uint64_t number_a = first_->Take<ExpertRows>().ticket;
+  const std::uint64_t number_b = first_->Take<ExpertRows>().ticket;
+  // In another peer's place.
+  EXPECT_EQ(Answer(kSecond, number_a, {3, 4}), StatusCode::kInvalidArgument);
+  EXPECT_FALSE(exchange_.Answered(a));
+  EXPECT_EQ(Answer(kFirst, number_a, {3, 4, 5}), StatusCode::kInvalidArgument);
+  EXPECT_EQ(Answer(kFirst, number_b, {}, absl::NotFoundError("gone")),
+            StatusCode::kOk);
+  EXPECT_EQ(exchange_.Combine(std::move(a)).status().code(),
+            StatusCode::kUnavailable);
+  EXPECT_EQ(exchange_.Combine(std::move(b)).status(),
+            absl::UnavailableError("gone"));
+}
+
+TEST_F(PeerExchangeTest, ASilentPeerIsAskedNothingMore) {
+  const auto again = std::make_shared<FakeLink>();  // To the same process.
+  exchange_.AddPeer(kSecond + 1, {WorkerRole::kExpert, "a", "m", "1", {}},
+                    again);
+  exchange_.SetOffers(kSecond + 1, {1});
+  auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  clock_.now += absl::Seconds(10);
+  EXPECT_FALSE(exchange_.GiveUpOnSilent(absl::Seconds(10), clock_.now));
+  clock_.now += absl::Milliseconds(1);
+  EXPECT_TRUE(exchange_.GiveUpOnSilent(absl::Seconds(10), clock_.now));
+  EXPECT_TRUE(first_->closed && again->closed);
+  EXPECT_FALSE(second_->closed);
+  EXPECT_EQ(exchange_.Offered(), std::set<int>{3});
+  EXPECT_FALSE(exchange_.Answered(ticket));  // Until the link is down.
+  exchange_.Remove(kFirst);
+  EXPECT_TRUE(exchange_.Answered(ticket));
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,151 @@
+#include "expert_worker/sequence_table.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "common/check.h"
+#include "engine/cache_size.h"
+
+namespace apollo {
+namespace {
+
+absl::Status NoRoom() {
+  return absl::AbortedError("the expert worker made room for older sequences");
+}
+
+}  // namespace
+
+absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
+  APOLLO_CHECK(!in_use_);
+  const SequenceKey key = {from, rows.sequence};
+  const int end = rows.first_position + static_cast<int>(rows.tokens.size());
+  if (const auto evicted = evicted_.find(key); evicted != evicted_.end()) {
+    if (evicted->second >= rows.attempt) return NoRoom();
+    evicted_.erase(evicted);
+  }
+  auto it = sequences_.find(key);
+  if (rows.start) {
+    if (it != sequences_.end()) {
+      if (it->second.attempt >= rows.attempt) {
+        return absl::FailedPreconditionError("a sequence began twice");
+      }
+      Close(it, absl::StatusCode::kAborted);
+    }
+    it = sequences_
+             .insert({key, {rows.attempt, *rows.start, {}, 0, {}, ++opened_}})
+             .first;
+    observer_.OnOpened(opened_, rows.start->prompt_tokens);
+  }
+  if (it == sequences_.end() || it->second.attempt != rows.attempt ||
+      it->second.next_position != rows.first_position) {
+    return absl::FailedPreconditionError(
+        "rows of a sequence that is not at this position here");
+  }
+  Sequence& sequence = it->second;
+  if (!MakeRoom(key, BlocksFor(end))) {
+    if (sequences_.size() == 1) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the sequence takes ", end,
+          " tokens so far, but the cache of the expert worker holds ",
+          CacheTokens(blocks_), "; ask for fewer: trying again cannot help"));
+    }
+    Evict(key);
+    return NoRoom();
+  }
+  sequence.next_position = end;
+  const SamplingOptions& sampling = sequence.start.sampling;
+  if (sampling.presence_penalty != 0 || sampling.frequency_penalty != 0) {
+    for (int p = rows.first_position; p < end; ++p) {
+      if (p < sequence.start.prompt_tokens) continue;
+      ++sequence.generated[rows.tokens[p - rows.first_position]];
+    }
+  }
+  return absl::OkStatus();
+}
+
+const SequenceTable::Sequence* SequenceTable::Find(
+    const SequenceKey& key, std::uint32_t attempt) const {
+  const auto it = sequences_.find(key);
+  return it != sequences_.end() && it->second.attempt == attempt ? &it->second
+                                                                 : nullptr;
+}
+
+std::uint64_t SequenceTable::oldest() const {
+  std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& [key, sequence] : sequences_) {
+    oldest = std::min(oldest, sequence.opened);
+  }
+  return oldest;
+}
+
+bool SequenceTable::MakeRoom(const SequenceKey& key, int blocks) {
+  BlockTable& table = sequences_.at(key).blocks;
+  while (!blocks_.Extend(table, blocks)) {
+    const auto last = std::max_element(
+        sequences_.begin(), sequences_.end(), [](const auto& a, const auto& b) {
+          return a.second.opened < b.second.opened;
+        });
+    if (last->first == key) return false;
+    Evict(SequenceKey(last->first));
+  }
+  return true;
+}
+
+void SequenceTable::Evict(const SequenceKey& key) {
+  const auto it = sequences_.find(key);
+  evicted_[key] = it->second.attempt;
+  Close(it, absl::StatusCode::kAborted);
+  observer_.OnPreemption();
+}
+
+void SequenceTable::Close(Sequences::iterator it, absl::StatusCode code) {
+  blocks_.Release(it->second.blocks);
+  observer_.OnClosed(it->second.opened, code);
+  sequences_.erase(it);
+}
+
+void SequenceTable::CloseLater(const SequenceKey& key, absl::StatusCode code) {
+  if (in_use_) {
+    close_after_use_.push_back({key, code});
+    return;
+  }
+  const auto it = sequences_.find(key);
+  if (it != sequences_.end()) Close(it, code);
+}
+
+void SequenceTable::EndUse() {
+  in_use_ = false;
+  for (const auto& [key, code] : std::exchange(close_after_use_, {})) {
+    CloseLater(key, code);
+  }
+}
+
+void SequenceTable::Release(LinkId from, const ReleaseSequences& release) {
+  for (const ReleaseSequences::Item& item : release.items) {
+    const SequenceKey key = {from, item.sequence};
+    if (Find(key, item.attempt) != nullptr) {
+      CloseLater(key, absl::StatusCode::kOk);
+    }
+    const auto evicted = evicted_.find(key);
+    if (evicted != evicted_.end() && evicted->second == item.attempt) {
+      evicted_.erase(evicted);
+    }
+  }
+}
+
+void SequenceTable::DropLink(LinkId from) {
+  std::vector<SequenceKey> gone;
+  for (auto it = sequences_.lower_bound({from, 0});
+       it != sequences_.end() && it->first.first == from; ++it) {
+    gone.push_back(it->first);
+  }
+  for (const SequenceKey& key : gone) {
+    CloseLater(key, absl::StatusCode::kUnavailable);
+  }
+  std::erase_if(evicted_,
+                [from](const auto& e) { return e.first.first == from; });
+}
+
+}  // namespace apollo

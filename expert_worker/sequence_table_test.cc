@@ -1,0 +1,137 @@
+#include "expert_worker/sequence_table.h"
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "expert_worker/quiet_observer.h"
+
+namespace apollo {
+namespace {
+
+using absl::StatusCode;
+
+constexpr LinkId kDense = 1, kOther = 2;
+
+class Log final : public QuietObserver {
+ public:
+  void OnOpened(std::uint64_t sequence, int) override {
+    absl::StrAppend(&text, "+", sequence, " ");
+  }
+  void OnClosed(std::uint64_t sequence, absl::StatusCode code) override {
+    absl::StrAppend(&text, "-", sequence, " ", absl::StatusCodeToString(code),
+                    " ");
+  }
+  std::string text;
+};
+
+SequenceRows RowsOf(std::uint64_t sequence, std::uint32_t attempt, int first,
+                    int count) {
+  SequenceRows rows;
+  rows.sequence = sequence;
+  rows.attempt = attempt;
+  rows.first_position = first;
+  rows.tokens.assign(count, 7);
+  if (first == 0) rows.start = SequenceStart{-1, false, {}, count, 0};
+  return rows;
+}
+
+class SequenceTableTest : public testing::Test {
+ protected:
+  StatusCode Admit(const SequenceRows& rows, LinkId from = kDense) {
+    return table_.Admit(from, rows).code();
+  }
+  BlockPool blocks_{4};  // 64 tokens.
+  Log log_;
+  SequenceTable table_{blocks_, log_};
+};
+
+TEST_F(SequenceTableTest, OpensExtendsAndReleases) {
+  EXPECT_EQ(Admit(RowsOf(5, 1, 0, 10)), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(5, 1, 10, 7)), StatusCode::kOk);
+  EXPECT_EQ(blocks_.available(), 2);
+  const SequenceTable::Sequence* sequence = table_.Find({kDense, 5}, 1);
+  ASSERT_NE(sequence, nullptr);
+  EXPECT_EQ(sequence->blocks.size(), 2u);
+  EXPECT_EQ(table_.Find({kDense, 5}, 2), nullptr);
+  EXPECT_EQ(table_.Find({kOther, 5}, 1), nullptr);
+  table_.Release(kDense, {{{5, 2}, {6, 1}}});
+  EXPECT_EQ(table_.size(), 1);
+  table_.Release(kDense, {{{5, 1}}});
+  EXPECT_EQ(table_.size(), 0);
+  EXPECT_EQ(blocks_.available(), 4);
+  EXPECT_EQ(log_.text, "+1 -1 OK ");
+}
+
+TEST_F(SequenceTableTest, RowsMustContinueTheirAttempt) {
+  EXPECT_EQ(Admit(RowsOf(5, 2, 0, 3)), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(5, 2, 0, 3)), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Admit(RowsOf(5, 1, 0, 3)), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Admit(RowsOf(5, 2, 2, 3)), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Admit(RowsOf(5, 2, 4, 3)), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Admit(RowsOf(5, 3, 3, 3)), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Admit(RowsOf(5, 2, 3, 3), kOther), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Admit(RowsOf(5, 2, 3, 3)), StatusCode::kOk);
+  // A later attempt takes the place of the earlier one.
+  EXPECT_EQ(Admit(RowsOf(5, 3, 0, 3)), StatusCode::kOk);
+  EXPECT_EQ(log_.text, "+1 -1 ABORTED +2 ");
+}
+
+TEST_F(SequenceTableTest, TheYoungestMakesRoomAndStaysOut) {
+  EXPECT_EQ(Admit(RowsOf(1, 1, 0, 32)), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(1, 1, 0, 32), kOther), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(2, 1, 0, 1)), StatusCode::kAborted);
+  EXPECT_EQ(Admit(RowsOf(1, 1, 32, 1)), StatusCode::kOk);
+  EXPECT_EQ(table_.Find({kOther, 1}, 1), nullptr);
+  EXPECT_EQ(log_.text, "+1 +2 +3 -3 ABORTED -2 ABORTED ");
+  // Until it is let go of, nothing of that attempt is taken; the next one is.
+  EXPECT_EQ(Admit(RowsOf(1, 1, 32, 1), kOther), StatusCode::kAborted);
+  EXPECT_EQ(Admit(RowsOf(1, 1, 0, 1), kOther), StatusCode::kAborted);
+  EXPECT_EQ(Admit(RowsOf(1, 2, 0, 1), kOther), StatusCode::kOk);
+}
+
+TEST_F(SequenceTableTest, MoreThanTheWholeCacheIsNoMatterOfWaiting) {
+  EXPECT_EQ(Admit(RowsOf(1, 1, 0, 64)), StatusCode::kOk);
+  const absl::Status status = table_.Admit(kDense, RowsOf(1, 1, 64, 1));
+  EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("holds 64"), absl::string_view::npos)
+      << status;
+}
+
+TEST_F(SequenceTableTest, BlocksInUseAreKept) {
+  EXPECT_EQ(Admit(RowsOf(1, 1, 0, 16)), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(2, 1, 0, 16)), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(2, 1, 0, 16), kOther), StatusCode::kOk);
+  table_.BeginUse();
+  table_.Release(kDense, {{{1, 1}}});
+  table_.Release(kDense, {{{1, 1}}});
+  table_.DropLink(kOther);
+  EXPECT_EQ(table_.size(), 3);
+  EXPECT_EQ(blocks_.available(), 1);
+  EXPECT_NE(table_.Find({kDense, 1}, 1), nullptr);
+  table_.EndUse();
+  EXPECT_EQ(table_.size(), 1);
+  EXPECT_EQ(blocks_.available(), 3);
+  EXPECT_EQ(log_.text, "+1 +2 +3 -1 OK -3 UNAVAILABLE ");
+}
+
+TEST_F(SequenceTableTest, TokensOfTheAnswerAreCountedForPenalties) {
+  SequenceRows rows = RowsOf(1, 1, 0, 3);
+  rows.start->prompt_tokens = 2;
+  rows.start->sampling.presence_penalty = 1;
+  rows.tokens = {4, 4, 9};
+  EXPECT_EQ(Admit(rows), StatusCode::kOk);
+  rows = RowsOf(1, 1, 3, 2);
+  rows.tokens = {9, 4};
+  EXPECT_EQ(Admit(rows), StatusCode::kOk);
+  EXPECT_EQ(table_.Find({kDense, 1}, 1)->generated,
+            (TokenCounts{{4, 1}, {9, 2}}));
+  // Not where nobody asks.
+  EXPECT_EQ(Admit(RowsOf(2, 1, 0, 3)), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(2, 1, 3, 3)), StatusCode::kOk);
+  EXPECT_TRUE(table_.Find({kDense, 2}, 1)->generated.empty());
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,111 @@
+#include "expert_worker/step_queue.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "common/status_macros.h"
+
+namespace apollo {
+namespace {
+
+absl::Status CheckTokens(const SequenceRows& rows, const ModelConfig& config) {
+  const auto bad = [&config](std::int32_t token) {
+    return token < 0 || token >= config.vocab_size;
+  };
+  if (std::any_of(rows.tokens.begin(), rows.tokens.end(), bad) ||
+      std::any_of(rows.score_targets.begin(), rows.score_targets.end(), bad)) {
+    return absl::InvalidArgumentError("a step with an unknown token");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRows(const SequenceRows& rows, const ModelConfig& config) {
+  if (rows.tokens.empty() || rows.score_targets.size() > rows.tokens.size() ||
+      rows.first_position < 0 ||
+      rows.first_position >
+          config.max_context - static_cast<int>(rows.tokens.size()) ||
+      rows.start.has_value() != (rows.first_position == 0)) {
+    return absl::InvalidArgumentError("a step with impossible rows");
+  }
+  if (rows.start &&
+      (rows.start->family < -1 || rows.start->family >= config.num_experts ||
+       (rows.start->hybrid && rows.start->family < 0))) {
+    return absl::InvalidArgumentError("a sequence with an unknown family");
+  }
+  return CheckTokens(rows, config);
+}
+
+}  // namespace
+
+absl::Status StepQueue::Add(LinkId from, Frame frame,
+                            const ModelConfig& config) {
+  StageStep& step = std::get<StageStep>(frame.body);
+  std::size_t rows = 0;
+  std::set<std::uint64_t> seen;
+  for (const SequenceRows& sequence : step.sequences) {
+    if (!seen.insert(sequence.sequence).second) {
+      return absl::InvalidArgumentError("a step with one sequence twice");
+    }
+    RETURN_IF_ERROR(CheckRows(sequence, config));
+    rows += sequence.tokens.size();
+  }
+  const Rows& payload = frame.payload;
+  if (payload.numbers() != rows * config.hidden_size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a step of ", rows, " rows with ", payload.numbers(),
+                     " numbers instead of ", rows * config.hidden_size));
+  }
+  const std::size_t sequences = step.sequences.size();
+  steps_.push_back({from, std::move(step), payload.Reshaped(config.hidden_size),
+                    std::vector<char>(sequences), std::move(frame.receipt)});
+  return absl::OkStatus();
+}
+
+void StepQueue::Cancel(LinkId from, const ReleaseSequences& release) {
+  for (WaitingStep& waiting : steps_) {
+    if (waiting.from != from) continue;
+    for (std::size_t s = 0; s < waiting.step.sequences.size(); ++s) {
+      const SequenceRows& rows = waiting.step.sequences[s];
+      for (const ReleaseSequences::Item& item : release.items) {
+        if (rows.sequence == item.sequence && rows.attempt == item.attempt) {
+          waiting.cancelled[s] = 1;
+        }
+      }
+    }
+  }
+}
+
+void StepQueue::DropLink(LinkId from) {
+  std::erase_if(steps_,
+                [from](const WaitingStep& w) { return w.from == from; });
+}
+
+std::vector<WaitingStep> StepQueue::TakeBatch() {
+  std::vector<WaitingStep> batch;
+  std::map<std::pair<LinkId, std::uint64_t>, std::uint32_t> attempts;
+  const auto mixes_attempts = [&attempts](const WaitingStep& waiting) {
+    for (const SequenceRows& s : waiting.step.sequences) {
+      const auto it = attempts.find({waiting.from, s.sequence});
+      if (it != attempts.end() && it->second != s.attempt) return true;
+    }
+    return false;
+  };
+  int rows = 0;
+  while (!steps_.empty() && (batch.empty() || rows < kMaxBatchRows) &&
+         !mixes_attempts(steps_.front())) {
+    for (const SequenceRows& s : steps_.front().step.sequences) {
+      attempts[{steps_.front().from, s.sequence}] = s.attempt;
+    }
+    rows += steps_.front().boundary.rows();
+    batch.push_back(std::move(steps_.front()));
+    steps_.pop_front();
+  }
+  return batch;
+}
+
+}  // namespace apollo
