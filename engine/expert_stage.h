@@ -68,7 +68,8 @@ struct SliceOutcome {
 };
 
 // The rows of one step on their way through the layers of a stage, which made
-// it and alone knows what it holds.
+// it and alone knows what it holds. Destroying it drops what is not done for
+// it.
 class ExpertStep {
  public:
   virtual ~ExpertStep() = default;

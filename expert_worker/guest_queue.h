@@ -20,8 +20,9 @@ struct Guest {
   std::shared_ptr<void> receipt = {};
 };
 
-// Peers' rows that wait until the stage is free, in the order of arrival. One
-// thread.
+// Peers' rows that wait until the stage is free, in the order of arrival. A
+// peer waits for their outputs before it sends those of another layer, so it
+// has the rows of one layer of one batch here at most. One thread.
 class GuestQueue {
  public:
   void Add(Guest guest) { guests_.push_back(std::move(guest)); }
