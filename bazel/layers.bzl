@@ -33,7 +33,7 @@ PARTS = {
 # use it directly, besides the outer ones.
 LIBRARIES = {
     "absl": (["absl/"], ["common", "dense_worker", "engine", "expert_worker", "kernels", "link", "model", "proto", "router", "sequence", "serving"]),
-    "absl_flags": (["absl/flags/"], ["dense_worker", "expert_worker", "router", "serving"]),
+    "absl_flags": (["absl/flags/"], ["dense_worker", "engine", "expert_worker", "router", "serving"]),
     "absl_random": (["absl/random/"], ["router"]),
     "cld2": (["cld2/"], ["model"]),
     "cli11": (["CLI/"], []),

@@ -11,7 +11,7 @@ void SetHelp(const char* usage) {
   absl::SetProgramUsageMessage(usage);
   absl::FlagsUsageConfig config;
   config.contains_help_flags = [](absl::string_view file) {
-    return absl::EndsWith(file, "/main.cc");
+    return absl::EndsWith(file, "/main.cc") || absl::EndsWith(file, "flags.cc");
   };
   absl::SetFlagsUsageConfig(config);
 }

@@ -1,0 +1,47 @@
+#include "dense_worker/dense_flags.h"
+
+#include <absl/flags/flag.h>
+
+#include "common/status_macros.h"
+#include "serving/flag_checks.h"
+
+ABSL_FLAG(bool, prefix_caching, true,
+          "Share the cache blocks of prompts that begin alike.");
+ABSL_FLAG(int, max_running, 64, "Most sequences that run at once.");
+ABSL_FLAG(int, token_budget, 512, "Most rows of one step.");
+ABSL_FLAG(
+    int, mixed_token_budget, 16,
+    "Most rows of prompts in one step while many more answers are being "
+    "generated than begun: fewer make their tokens come more steadily and "
+    "prompts take longer.");
+ABSL_FLAG(int, steps_in_flight, 0,
+          "Steps at once. 2 let dense and expert workers compute at the same "
+          "time; 1 is better where they share processors, as larger steps read "
+          "the weights less often. 0: 2, or 1 with all roles in one process.");
+ABSL_FLAG(int, max_waiting, 1024,
+          "Most sequences that wait for cache space before more are refused.");
+
+namespace apollo {
+
+absl::StatusOr<DenseCore::Options> ReadDenseFlags(int steps_in_flight) {
+  DenseCore::Options options;
+  options.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
+  options.scheduler.max_running = absl::GetFlag(FLAGS_max_running);
+  options.scheduler.token_budget = absl::GetFlag(FLAGS_token_budget);
+  options.scheduler.mixed_token_budget =
+      absl::GetFlag(FLAGS_mixed_token_budget);
+  options.steps_in_flight = absl::GetFlag(FLAGS_steps_in_flight);
+  if (options.steps_in_flight == 0) options.steps_in_flight = steps_in_flight;
+  options.max_waiting = absl::GetFlag(FLAGS_max_waiting);
+  RETURN_IF_ERROR(
+      CheckAtLeastOne("max_running", options.scheduler.max_running));
+  RETURN_IF_ERROR(
+      CheckAtLeastOne("token_budget", options.scheduler.token_budget));
+  RETURN_IF_ERROR(CheckAtLeastOne("mixed_token_budget",
+                                  options.scheduler.mixed_token_budget));
+  RETURN_IF_ERROR(CheckAtLeastOne("steps_in_flight", options.steps_in_flight));
+  RETURN_IF_ERROR(CheckAtLeastOne("max_waiting", options.max_waiting));
+  return options;
+}
+
+}  // namespace apollo

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dense_worker/dense_worker.h"
+#include "dense_worker/routing_log.h"
+#include "router/backend.h"
+
+namespace apollo {
+
+// The dense worker of this process as a router's backend. Thread-safe.
+class LocalBackend final : public RouterBackend {
+ public:
+  // The worker and the log must outlive it.
+  LocalBackend(DenseWorker& worker, const RoutingLog& routing,
+               std::string model_hash)
+      : worker_(worker),
+        routing_(routing),
+        model_hash_(std::move(model_hash)) {}
+
+  std::unique_ptr<GenerationCall> Start(
+      GenerationRequest request,
+      std::shared_ptr<GenerationSink> sink) override {
+    return worker_.Start(std::move(request), std::move(sink));
+  }
+  bool Ready() override { return worker_.Ready(); }
+  std::string ModelHash() override { return model_hash_; }
+  void CollectRouting(
+      absl::Duration window,
+      std::function<void(std::vector<WorkerRouting>)> done) override {
+    done({{"local", routing_.Counts(window)}});
+  }
+
+ private:
+  DenseWorker& worker_;
+  const RoutingLog& routing_;
+  const std::string model_hash_;
+};
+
+}  // namespace apollo

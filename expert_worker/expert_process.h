@@ -1,0 +1,57 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "engine/worker_flags.h"
+#include "expert_worker/expert_role.h"
+#include "expert_worker/link_acceptor.h"
+#include "link/grpc_link.h"
+#include "link/peer_set.h"
+#include "serving/membership.h"
+#include "serving/peer_flags.h"
+#include "serving/process_flags.h"
+#include "serving/server.h"
+
+namespace apollo {
+
+// An expert worker as a process: the role, the links that others open to it,
+// and those that it opens to its peers. Used by one thread.
+class ExpertProcess {
+ public:
+  struct Options {
+    ProcessFlags process;
+    WorkerFlags worker;
+    PeerFlags peers;
+    std::string experts = "all";  // See model/config/expert_list.h.
+  };
+
+  // Loads the model, listens and dials. Errors name the flag or the file that
+  // is wrong.
+  static absl::StatusOr<std::unique_ptr<ExpertProcess>> Start(
+      const Options& options);
+
+  // Serves until SIGTERM or SIGINT. Then sequences in progress, here and those
+  // that peers compute with experts of this worker, may end for up to 10
+  // seconds.
+  void RunUntilStopped();
+
+ private:
+  ExpertProcess() = default;
+
+  // Each uses those above it.
+  WorkerModel model_;
+  std::shared_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<RequestMetrics> request_metrics_;
+  std::unique_ptr<ExpertRole> role_;
+  std::unique_ptr<WorkerLinkAcceptor> acceptor_;
+  std::unique_ptr<GrpcLinkService> service_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<PeerSet> peers_;
+  std::unique_ptr<Membership> members_;
+};
+
+}  // namespace apollo

@@ -1,0 +1,45 @@
+#include "router/router_flags.h"
+
+#include <absl/flags/flag.h>
+
+#include <cstdint>
+
+#include "common/status_macros.h"
+
+ABSL_FLAG(std::string, default_routing, "topk",
+          "Routing of requests that do not say: topk or hybrid.");
+ABSL_FLAG(
+    std::string, language_model, "",
+    "Language classifier: a fastText model file, or \"cld2\"; default: the "
+    "one that is compiled in.");
+ABSL_FLAG(int, max_calls, apollo::CallLimits().max_calls,
+          "Most Generate and Score calls at once; more are refused with "
+          "RESOURCE_EXHAUSTED.");
+ABSL_FLAG(std::int64_t, call_output_bytes, apollo::CallLimits().output_bytes,
+          "Unsent output of one call, in bytes, at which its sequences pause "
+          "until the client has read half of it.");
+ABSL_FLAG(absl::Duration, stalled_client_timeout,
+          apollo::CallLimits().stalled_client_timeout,
+          "How long a call whose client reads nothing stays paused before it "
+          "ends with RESOURCE_EXHAUSTED.");
+ABSL_FLAG(int, max_metadata_bytes, apollo::RouterOptions().max_metadata_bytes,
+          "Most bytes of a call's gRPC metadata; more is refused with "
+          "RESOURCE_EXHAUSTED.");
+
+namespace apollo {
+
+absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
+  RouterOptions options;
+  options.model.families_file = families;
+  options.model.default_routing = absl::GetFlag(FLAGS_default_routing);
+  options.model.language_model = absl::GetFlag(FLAGS_language_model);
+  options.calls.max_calls = absl::GetFlag(FLAGS_max_calls);
+  options.calls.output_bytes = absl::GetFlag(FLAGS_call_output_bytes);
+  options.calls.stalled_client_timeout =
+      absl::GetFlag(FLAGS_stalled_client_timeout);
+  options.max_metadata_bytes = absl::GetFlag(FLAGS_max_metadata_bytes);
+  RETURN_IF_ERROR(CheckRouterOptions(options));
+  return options;
+}
+
+}  // namespace apollo

@@ -1,0 +1,27 @@
+#include "router/router_role.h"
+
+#include <utility>
+
+#include "common/clock.h"
+
+namespace apollo {
+
+RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
+                       const RouterOptions& options,
+                       prometheus::Registry& registry)
+    : options_(options),
+      metrics_(registry),
+      calls_(options.calls, Clock::Real()),
+      service_({model, backend, metrics_, Clock::Real(), calls_}),
+      ticker_(absl::Seconds(1), [this] { calls_.Tick(); }) {}
+
+absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
+    ServerOptions options, std::shared_ptr<prometheus::Registry> registry) {
+  options.reflection = true;
+  options.max_metadata_bytes = options_.max_metadata_bytes;
+  return Server::Start(options,
+                       {{&service_, v1::InferenceService::service_full_name()}},
+                       std::move(registry));
+}
+
+}  // namespace apollo

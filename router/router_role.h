@@ -1,0 +1,39 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+
+#include "common/ticker.h"
+#include "router/backend.h"
+#include "router/grpc/inference_service.h"
+#include "router/options.h"
+#include "router/session/call_table.h"
+#include "serving/metrics.h"
+#include "serving/server.h"
+
+namespace apollo {
+
+// The public service before some backend, without a server: what a router's
+// process and a process with all roles have in common.
+class RouterRole {
+ public:
+  // The model, the backend and the registry must outlive the role.
+  RouterRole(const RouterModel& model, RouterBackend& backend,
+             const RouterOptions& options, prometheus::Registry& registry);
+
+  // Serves. The role must outlive the server. Errors as Server::Start's.
+  absl::StatusOr<std::unique_ptr<Server>> Listen(
+      ServerOptions options, std::shared_ptr<prometheus::Registry> registry);
+
+ private:
+  const RouterOptions options_;
+  RequestMetrics metrics_;
+  CallTable calls_;
+  InferenceService service_;
+  Ticker ticker_;
+};
+
+}  // namespace apollo

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
+#include <string>
+
+namespace apollo {
+
+// The flags of workers that have peers: --expert_workers and --answer_timeout.
+struct PeerFlags {
+  std::string expert_workers;  // See serving/membership.h.
+  absl::Duration answer_timeout;
+};
+
+// Reads them after absl::ParseCommandLine. `answer_timeout` stands for 0.
+// INVALID_ARGUMENT naming the flag whose value is out of range.
+absl::StatusOr<PeerFlags> ReadPeerFlags(absl::Duration answer_timeout);
+
+}  // namespace apollo

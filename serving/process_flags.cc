@@ -1,0 +1,42 @@
+#include "serving/process_flags.h"
+
+#include <absl/flags/flag.h>
+#include <absl/status/status.h>
+
+ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
+ABSL_FLAG(std::string, listen, "",
+          "Where to serve gRPC, as host:port; port 0 takes any free one. "
+          "Default: 127.0.0.1:50051 for what clients call, else 127.0.0.1:0.");
+ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:0",
+          "Where to serve /metrics over HTTP.");
+ABSL_FLAG(std::string, address_file, "",
+          "File to write both addresses to once they listen.");
+ABSL_FLAG(std::string, name, "",
+          "Name of this process, in logs and for its peers; unique in the "
+          "cluster. Default: that of its role.");
+ABSL_FLAG(std::string, families, "",
+          "File with the language families, the same for all processes; "
+          "default: families.txt in the model directory if there, else the "
+          "published ones.");
+
+namespace apollo {
+
+absl::StatusOr<ProcessFlags> ReadProcessFlags(
+    const std::string& default_name, const std::string& default_listen) {
+  ProcessFlags flags;
+  flags.model = absl::GetFlag(FLAGS_model);
+  if (flags.model.empty()) {
+    return absl::InvalidArgumentError(
+        "--model is missing; it must name a directory");
+  }
+  flags.name = absl::GetFlag(FLAGS_name);
+  if (flags.name.empty()) flags.name = default_name;
+  flags.families = absl::GetFlag(FLAGS_families);
+  flags.server.listen = absl::GetFlag(FLAGS_listen);
+  if (flags.server.listen.empty()) flags.server.listen = default_listen;
+  flags.server.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
+  flags.server.address_file = absl::GetFlag(FLAGS_address_file);
+  return flags;
+}
+
+}  // namespace apollo

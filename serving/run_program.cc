@@ -1,0 +1,26 @@
+#include "serving/run_program.h"
+
+#include <absl/flags/parse.h>
+
+#include <cstdio>
+
+#include "common/log.h"
+#include "serving/help.h"
+#include "serving/server.h"
+
+namespace apollo {
+
+int RunProgram(int argc, char** argv, const std::string& program,
+               const char* usage, const std::function<absl::Status()>& run) {
+  BlockStopSignals();
+  SetHelp(usage);
+  absl::ParseCommandLine(argc, argv);
+  SetLogProcess(program);
+  const absl::Status status = run();
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "%s: %s\n", program.c_str(),
+               std::string(status.message()).c_str());
+  return 1;
+}
+
+}  // namespace apollo
