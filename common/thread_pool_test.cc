@@ -42,9 +42,9 @@ void LetOthersFallAsleep() {
 }
 
 TEST(ThreadPoolTest, ThreadsThatSleepWakeForTheNextLoopAndForTheEnd) {
-  for (int round = 0; round < 30; ++round) {
+  for (int round = 0; round < 8; ++round) {
     ThreadPool pool(3);
-    for (int i = 0; i < 10; ++i) {
+    for (int i = 0; i < 5; ++i) {
       LetOthersFallAsleep();
       std::vector<int> hits(6, 0);
       pool.ParallelFor(6, 1, [&](std::int64_t begin, std::int64_t end) {

@@ -3,13 +3,11 @@
 # tests. The last line is "N passed, N failed", where N counts test targets and
 # checks; exit code 0 only if some passed and none failed.
 #
-# Usage: tests/run.sh [--quick | --sanitizers] [--fuzz SECONDS] [BAZEL ARGUMENT...]
-#   (nothing)       all tests once with gcc; then again, built by clang with its
-#                   analysis of locks, AddressSanitizer (and leaks, undefined
-#                   behaviour); then those of threads with ThreadSanitizer; then
-#                   clang-tidy on what changed lately
-#   --quick         all tests once
-#   --sanitizers    like nothing, but ThreadSanitizer for all tests
+# Usage: tests/run.sh [--full] [--fuzz SECONDS] [BAZEL ARGUMENT...]
+#   (nothing)       style, all tests (gcc, warnings are errors), layers
+#   --full          also all tests built by clang with its analysis of locks and
+#                   AddressSanitizer (and leaks, undefined behaviour), all tests
+#                   with ThreadSanitizer, and clang-tidy on what changed lately
 #   --fuzz SECONDS  also run each fuzz target for so long, with new inputs
 #   anything else   goes to `bazel test`, for example --config=cuda
 set -euo pipefail
@@ -18,19 +16,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export HOME=${HOME:-$(getent passwd "$EUID" | cut -d: -f6)}
 
 # What is tested, and how: "CONFIG TARGETS".
-everything="//..."
-threads="//common/... //link/... //serving/... //router/... //dense_worker/... //expert_worker/..."
-runs=("werror $everything" "clang_asan $everything" "tsan $threads")
-tidy=true
+runs=("werror //...")
+tidy=false
 fuzz_seconds=0
 arguments=()
 while (($# > 0)); do
   case "$1" in
-    --quick)
-      runs=("werror $everything")
-      tidy=false
+    --full)
+      runs+=("clang_asan //..." "tsan //...")
+      tidy=true
       ;;
-    --sanitizers) runs=("werror $everything" "clang_asan $everything" "tsan $everything") ;;
     --fuzz)
       [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || { echo "$0: --fuzz needs a number of seconds" >&2; exit 2; }
       fuzz_seconds=$2
