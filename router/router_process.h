@@ -26,24 +26,24 @@ class RouterProcess {
   };
 
   // Loads tokenizer and detector, listens and begins to ask the dense
-    // workers. Errors name the flag or the file that is wrong.
-    static absl::StatusOr<std::unique_ptr<RouterProcess>> Start(
-        const Options& options);
+  // workers. Errors name the flag or the file that is wrong.
+  static absl::StatusOr<std::unique_ptr<RouterProcess>> Start(
+      const Options& options);
 
-    // Serves until SIGTERM or SIGINT. Then calls in progress may end for up to
-    // 10 seconds, while new ones are refused.
-    void RunUntilStopped();
+  // Serves until SIGTERM or SIGINT. Then calls in progress may end for up to
+  // 10 seconds, while new ones are refused.
+  void RunUntilStopped();
 
-   private:
-    RouterProcess() = default;
+ private:
+  RouterProcess() = default;
 
-    // Each uses those above it.
-    std::unique_ptr<RouterModel> model_;
-    std::shared_ptr<prometheus::Registry> registry_;
-    std::unique_ptr<DensePool> pool_;
-    std::unique_ptr<Membership> members_;
-    std::unique_ptr<RouterRole> role_;
-    std::unique_ptr<Server> server_;
-  };
+  // Each uses those above it.
+  std::unique_ptr<RouterModel> model_;
+  std::shared_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<DensePool> pool_;
+  std::unique_ptr<Membership> members_;
+  std::unique_ptr<RouterRole> role_;
+  std::unique_ptr<Server> server_;
+};
 
 }  // namespace apollo
