@@ -121,7 +121,7 @@ void DenseWorker::OnLinkUp(LinkId id, const Hello& peer,
                            std::shared_ptr<Link> link) {
   engine_->thread.Post([this, id, peer, link = std::move(link)]() mutable {
     LogInfo("link_up", {{"peer", peer.name},
-                        {"experts", static_cast<int>(peer.experts.size())}});
+                        {"experts", static_cast<int>(peer.resident.everywhere.size())}});
     engine_->core->LinkUp(id, peer, std::move(link));
     Publish();
   });

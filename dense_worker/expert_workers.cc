@@ -93,7 +93,8 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(int family, std::uint64_t key,
   Worker* best = nullptr;
   LinkId best_id = 0;
   const auto order = [&](const Worker& worker) {  // The largest is the best.
-    const bool resident = family >= 0 && worker.hello.experts.contains(family);
+    const bool resident =
+        family >= 0 && worker.hello.resident.everywhere.contains(family);
     return std::tuple(!worker.busy(), resident, -worker.sequences,
                       Score(worker.hello.name, key));
   };

@@ -43,8 +43,9 @@ void ExpertWorker::Publish() {
 void ExpertWorker::OnLinkUp(LinkId id, const Hello& peer,
                             std::shared_ptr<Link> link) {
   thread_.Post([this, id, peer, link = std::move(link)]() mutable {
-    LogInfo("link_up", {{"peer", peer.name},
-                        {"experts", static_cast<int>(peer.experts.size())}});
+    LogInfo("link_up",
+            {{"peer", peer.name},
+             {"experts", static_cast<int>(peer.resident.everywhere.size())}});
     progress_.Add(id, link);
     core_.LinkUp(id, peer, std::move(link));
     Publish();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/rows.h"
+#include "link/worker_info.h"
 #include "sequence/generation.h"
 
 namespace apollo {
@@ -19,22 +20,6 @@ namespace apollo {
 
 // What a frame's payload holds at most, in bytes: 1 GiB.
 inline constexpr std::uint64_t kMaxPayloadBytes = std::uint64_t{1} << 30;
-
-enum class WorkerRole { kDense, kExpert };
-
-// The first frame each way: who is speaking.
-struct Hello {
-  WorkerRole role = WorkerRole::kDense;
-  std::string name;        // Unique in the cluster.
-  std::string model_hash;  // Both sides must serve the same model.
-  std::string version;
-  std::set<int> experts;  // Resident ones (expert workers).
-  // What its cache holds at most (expert workers); 0: not said.
-  std::int64_t cache_tokens = 0;
-  // Drawn by each process at its start: tells two of one name apart.
-  std::uint64_t instance = 0;
-  bool operator==(const Hello&) const = default;
-};
 
 // What an expert worker must know of a sequence; comes with its first rows.
 struct SequenceStart {
@@ -61,10 +46,10 @@ struct SequenceRows {
   bool operator==(const SequenceRows&) const = default;
 };
 
-// From an expert worker's engine, after the hellos and whenever it changes. To
-// dense workers: the experts that it has itself or through links to peers; it
-// can serve sequences while that is all of them. To peers: those that it has
-// itself. None if it wants nothing new.
+// From an expert worker's engine, after the first messages and whenever it
+// changes. To dense workers: the experts that it has itself or through links to
+// peers; it can serve sequences while that is all of them. To peers: those that
+// it has itself. None if it wants nothing new.
 struct Reach {
   std::set<int> experts;
   bool operator==(const Reach&) const = default;
@@ -135,8 +120,8 @@ struct ExpertOutputs {
 };
 
 struct Frame {
-  std::variant<Hello, Reach, Progress, StageStep, StageResult, ReleaseSequences,
-               ExpertRows, ExpertOutputs>
+  std::variant<WorkerInfo, Reach, Progress, StageStep, StageResult,
+               ReleaseSequences, ExpertRows, ExpertOutputs>
       body;
   // A link between processes delivers the numbers as one row; who takes the
   // frame knows their width.

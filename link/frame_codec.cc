@@ -11,6 +11,7 @@
 
 #include "common/status_macros.h"
 #include "link/sampling_codec.h"
+#include "link/worker_info_codec.h"
 
 namespace apollo {
 namespace {
@@ -27,16 +28,8 @@ absl::Status StatusFrom(int code, const std::string& message) {
   return absl::Status(static_cast<absl::StatusCode>(code), message);
 }
 
-void ToProto(const Hello& in, pb::LinkMessage* message) {
-  pb::Hello* out = message->mutable_hello();
-  out->set_role(in.role == WorkerRole::kDense ? pb::Hello::DENSE
-                                              : pb::Hello::EXPERT);
-  out->set_name(in.name);
-  out->set_model_hash(in.model_hash);
-  out->set_version(in.version);
-  for (const int e : in.experts) out->add_experts(e);
-  out->set_cache_tokens(in.cache_tokens);
-  out->set_instance(in.instance);
+void ToProto(const WorkerInfo& in, pb::LinkMessage* message) {
+  apollo::ToProto(in, message->mutable_info());
 }
 
 void ToProto(const Reach& in, pb::LinkMessage* message) {
@@ -122,19 +115,6 @@ void ToProto(const ExpertOutputs& in, pb::LinkMessage* message) {
   out->set_ticket(in.ticket);
   out->set_error_code(static_cast<int>(in.status.code()));
   out->set_error_message(std::string(in.status.message()));
-}
-
-Hello HelloFrom(const pb::Hello& in) {
-  Hello out;
-  out.role =
-      in.role() == pb::Hello::EXPERT ? WorkerRole::kExpert : WorkerRole::kDense;
-  out.name = in.name();
-  out.model_hash = in.model_hash();
-  out.version = in.version();
-  out.experts.insert(in.experts().begin(), in.experts().end());
-  out.cache_tokens = static_cast<std::int64_t>(in.cache_tokens());
-  out.instance = in.instance();
-  return out;
 }
 
 absl::StatusOr<StageStep> StepFrom(const pb::StageStep& in) {
@@ -257,8 +237,8 @@ absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
     }
     Frame frame;
     switch (message.body_case()) {
-      case pb::LinkMessage::kHello:
-        frame.body = HelloFrom(message.hello());
+      case pb::LinkMessage::kInfo:
+        frame.body = FromProto(message.info());
         break;
       case pb::LinkMessage::kProgress:
         frame.body = Progress{};

@@ -16,9 +16,13 @@ using Message = internal::v1::LinkMessage;
 
 // All members of each struct. One more or less does not compile: then FullX
 // below must set it, too.
-auto Members(const Hello& x) {
-  const auto& [a, b, c, d, e, f, g] = x;
-  return std::tie(a, b, c, d, e, f, g);
+auto Members(const LayerExperts& x) {
+  const auto& [a, b] = x;
+  return std::tie(a, b);
+}
+auto Members(const WorkerInfo& x) {
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r);
 }
 auto Members(const Reach& x) {
   const auto& [a] = x;
@@ -88,14 +92,31 @@ T EveryMemberSet(T full) {
   return full;
 }
 
-Hello FullHello() {
-  return EveryMemberSet(Hello{WorkerRole::kExpert,
-                              "e-1",
-                              "abc",
-                              "1.2",
-                              {0, 3, 1023},
-                              1ll << 40,
-                              1ull << 63 | 1});
+WorkerInfo FullInfo() {
+  LayerExperts resident(std::set<int>{0, 3, 1023});
+  resident.in_layer = {{5, {1, 2}}, {6, {7}}};
+  LayerExperts reaches(std::set<int>{0, 1, 3});
+  reaches.in_layer = {{6, {4}}};
+  WorkerInfo info;
+  info.role = WorkerRole::kExpert;
+  info.name = "e-1";
+  info.model_hash = "abc";
+  info.version = "1.2";
+  info.resident = EveryMemberSet(resident);
+  info.cache_tokens = 1ll << 40;
+  info.instance = 1ull << 63 | 1;
+  info.wire_version = 77;
+  info.oldest_wire_version = 76;
+  info.numerics = "cpu/int8/f16/1";
+  info.config_hash = "c";
+  info.tokenizer_hash = "t";
+  info.reaches = EveryMemberSet(reaches);
+  info.running_sequences = 12;
+  info.queued_rows = 1000;
+  info.draining = true;
+  info.ready = true;
+  info.revision = 1ull << 40;
+  return EveryMemberSet(info);
 }
 
 StageStep FullStep() {
@@ -137,7 +158,7 @@ ReleaseSequences FullRelease() {
 // The fullest frame of each kind.
 std::vector<Frame> FullFrames() {
   std::vector<Frame> frames;
-  frames.push_back({FullHello()});
+  frames.push_back({FullInfo()});
   frames.push_back({EveryMemberSet(Reach{{0, 5}})});
   frames.push_back({Progress{}});
   frames.push_back({FullStep(), Rows::FromVector({1, 2}, 1)});

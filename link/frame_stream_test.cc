@@ -171,7 +171,7 @@ TEST_F(FrameStreamTest, AStrangersFirstFrameIsSmall) {
   Message announcing = EncodeFrame(SmallFrame(), 0)[0];
   announcing.set_payload_bytes(1000);
   EXPECT_EQ(first(announcing).code(), absl::StatusCode::kInvalidArgument);
-  Hello hello;
+  WorkerInfo hello;
   hello.name = std::string(1000, 'x');
   EXPECT_EQ(first(EncodeFrame({hello, {}}, 0)[0]).code(),
             absl::StatusCode::kInvalidArgument);

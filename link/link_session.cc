@@ -25,21 +25,21 @@ std::uint64_t ProcessInstance() {
   return instance;
 }
 
-Hello WithInstance(Hello hello) {
-  if (hello.instance == 0) hello.instance = ProcessInstance();
-  return hello;
+WorkerInfo WithInstance(WorkerInfo info) {
+  if (info.instance == 0) info.instance = ProcessInstance();
+  return info;
 }
 
 }  // namespace
 
-LinkSession::LinkSession(Hello self, LinkEvents& events,
+LinkSession::LinkSession(WorkerInfo self, LinkEvents& events,
                          std::function<void(absl::Status)> ended)
     : id_(NextLinkId()),
       self_(WithInstance(std::move(self))),
       events_(events),
       ended_(std::move(ended)) {}
 
-absl::Status LinkSession::CheckPeer(const Hello& peer) const {
+absl::Status LinkSession::CheckPeer(const WorkerInfo& peer) const {
   if (peer.role == self_.role && peer.name == self_.name) {
     if (peer.instance == self_.instance) {
       return absl::AlreadyExistsError("the peer is this process itself");
@@ -47,6 +47,13 @@ absl::Status LinkSession::CheckPeer(const Hello& peer) const {
     return absl::FailedPreconditionError(
         absl::StrCat("another worker is named \"", peer.name,
                      "\" too; give each its own --name"));
+  }
+  if (peer.wire_version < self_.oldest_wire_version ||
+      self_.wire_version < peer.oldest_wire_version) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "worker \"", peer.name, "\" speaks versions ", peer.oldest_wire_version,
+        " to ", peer.wire_version, " of the wire, this one ",
+        self_.oldest_wire_version, " to ", self_.wire_version));
   }
   if (peer.model_hash != self_.model_hash) {
     return absl::FailedPreconditionError(
@@ -110,13 +117,13 @@ void LinkSession::OnFrame(Frame frame) {
       early_.push_back(std::move(frame));
       return;
     }
-    const Hello* hello = std::get_if<Hello>(&frame.body);
-    refusal_ = hello != nullptr && !peer_
-                   ? CheckPeer(*hello)
+    const WorkerInfo* info = std::get_if<WorkerInfo>(&frame.body);
+    refusal_ = info != nullptr && !peer_
+                   ? CheckPeer(*info)
                    : absl::InvalidArgumentError(
-                         "the peer's first frame is not its hello");
+                         "the peer's first frame does not say who it is");
     if (refusal_.ok()) {
-      peer_ = *hello;
+      peer_ = *info;
       Announce();
       return;
     }

@@ -23,7 +23,7 @@ class LinkEvents {
  public:
   virtual ~LinkEvents() = default;
   // The peer has said who it is, and serves the same model.
-  virtual void OnLinkUp(LinkId id, const Hello& peer,
+  virtual void OnLinkUp(LinkId id, const WorkerInfo& peer,
                         std::shared_ptr<Link> link) = 0;
   virtual void OnLinkFrame(LinkId id, Frame frame) = 0;
   // The peer has left the list of workers, or is on it again. Nothing new is to
@@ -36,18 +36,20 @@ class LinkEvents {
   virtual void OnLinkWritable(LinkId) {}
 };
 
-// One end of a link from its opening: exchanges hellos, refuses a peer that
-// serves another model or is this process itself, and passes frames on.
+// One end of a link from its opening: says who this worker is and hears who the
+// peer is; refuses a peer that serves another model, speaks no common version
+// of the wire, or is this process itself; passes frames on.
 class LinkSession final : public FrameHandler {
  public:
   // `self`: an instance of 0 stands for this process's own. `events` must
   // outlive the session. `ended`, if given, is called once when the link is
-  // closed, up or not: FAILED_PRECONDITION for a peer with another model or
-  // with this worker's name, ALREADY_EXISTS for this process itself.
-  LinkSession(Hello self, LinkEvents& events,
+  // closed, up or not: FAILED_PRECONDITION for a peer with another model,
+  // without a common version of the wire or with this worker's name,
+  // ALREADY_EXISTS for this process itself.
+  LinkSession(WorkerInfo self, LinkEvents& events,
               std::function<void(absl::Status)> ended);
 
-  // The link whose handler this is. Sends the hello.
+  // The link whose handler this is. Says who this worker is.
   void Begin(std::shared_ptr<Link> link);
 
   // Says whether the peer's address has left the list of workers. A link that
@@ -61,16 +63,16 @@ class LinkSession final : public FrameHandler {
  private:
   // Says that the link is up once both sides are known.
   void Announce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status CheckPeer(const Hello& peer) const;
+  absl::Status CheckPeer(const WorkerInfo& peer) const;
 
   const LinkId id_;
-  const Hello self_;
+  const WorkerInfo self_;
   LinkEvents& events_;
   const std::function<void(absl::Status)> ended_;
 
   Mutex mutex_;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
-  std::optional<Hello> peer_ ABSL_GUARDED_BY(mutex_);
+  std::optional<WorkerInfo> peer_ ABSL_GUARDED_BY(mutex_);
   // Came between the peer's hello and Begin's announcement.
   std::vector<Frame> early_ ABSL_GUARDED_BY(mutex_);
   bool up_ ABSL_GUARDED_BY(mutex_) = false;

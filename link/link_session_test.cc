@@ -10,7 +10,7 @@ namespace {
 // What happened, as text.
 class Log final : public LinkEvents {
  public:
-  void OnLinkUp(LinkId id, const Hello& peer,
+  void OnLinkUp(LinkId id, const WorkerInfo& peer,
                 std::shared_ptr<Link> link) override {
     this->link = std::move(link);
     this->id = id;
@@ -37,7 +37,7 @@ class Log final : public LinkEvents {
 
 // One side of a link.
 struct Side {
-  explicit Side(Hello hello)
+  explicit Side(WorkerInfo hello)
       : session(std::make_shared<LinkSession>(
             std::move(hello), log,
             [this](absl::Status s) { ended.push_back(s); })) {}
@@ -46,7 +46,7 @@ struct Side {
   std::shared_ptr<LinkSession> session;
 };
 
-Hello Named(const std::string& name, const std::string& hash = "m") {
+WorkerInfo Named(const std::string& name, const std::string& hash = "m") {
   return {WorkerRole::kExpert, name, hash, "1", {}};
 }
 
@@ -116,7 +116,7 @@ TEST(LinkSessionTest, ThisProcessItselfIsRefused) {
 }
 
 TEST(LinkSessionTest, AnotherProcessOfTheSameNameIsRefusedWithTheReason) {
-  Hello other = Named("a");
+  WorkerInfo other = Named("a");
   other.instance = 1;  // Odds against: 2^63 to 1.
   Side a(Named("a")), b(other);
   Connect(a, b);
@@ -156,7 +156,8 @@ TEST(LinkSessionTest, TheFirstFrameMustBeAHello) {
 // Sends at once when it learns of a link, as an engine's thread may.
 class Hasty final : public LinkEvents {
  public:
-  void OnLinkUp(LinkId, const Hello&, std::shared_ptr<Link> link) override {
+  void OnLinkUp(LinkId, const WorkerInfo&,
+                std::shared_ptr<Link> link) override {
     link->Send({ExpertRows{1, 0, 0}, {}});
   }
   void OnLinkFrame(LinkId, Frame) override {}
@@ -171,7 +172,7 @@ TEST(LinkSessionTest, TheHelloGoesFirstEvenIfThePeersWasFaster) {
   auto link = std::make_shared<SilentLink>();
   session.Begin(link);
   ASSERT_EQ(link->sent.size(), 2u);
-  EXPECT_TRUE(std::holds_alternative<Hello>(link->sent[0].body));
+  EXPECT_TRUE(std::holds_alternative<WorkerInfo>(link->sent[0].body));
   EXPECT_TRUE(std::holds_alternative<ExpertRows>(link->sent[1].body));
 }
 

@@ -9,7 +9,7 @@
 
 namespace apollo {
 
-PeerSet::PeerSet(Dialer dialer, Hello self, LinkEvents& events,
+PeerSet::PeerSet(Dialer dialer, WorkerInfo self, LinkEvents& events,
                  const Clock& clock)
     : dialer_(std::move(dialer)),
       self_(std::move(self)),

@@ -23,7 +23,7 @@ namespace apollo {
 class PeerSet {
  public:
   // `events` and `clock` must outlive the set.
-  PeerSet(Dialer dialer, Hello self, LinkEvents& events,
+  PeerSet(Dialer dialer, WorkerInfo self, LinkEvents& events,
           const Clock& clock = Clock::Real());
   // Closes all links and waits until each has ended.
   ~PeerSet();
@@ -62,7 +62,7 @@ class PeerSet {
 
   // Constant after construction.
   const Dialer dialer_;
-  const Hello self_;
+  const WorkerInfo self_;
   LinkEvents& events_;
   const Clock& clock_;
   // Constant after Start.

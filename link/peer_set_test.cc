@@ -11,7 +11,9 @@ namespace {
 
 class NoEvents final : public LinkEvents {
  public:
-  void OnLinkUp(LinkId, const Hello&, std::shared_ptr<Link>) override { ++up; }
+  void OnLinkUp(LinkId, const WorkerInfo&, std::shared_ptr<Link>) override {
+    ++up;
+  }
   void OnLinkFrame(LinkId, Frame) override {}
   void OnLinkLeaving(LinkId, bool leaving) override { told.push_back(leaving); }
   void OnLinkDown(LinkId, absl::Status) override { ++down; }
@@ -34,7 +36,7 @@ class FakeLink final : public Link {
       handler->OnClosed(std::move(status));
     }
   }
-  void Greet(Hello hello) {
+  void Greet(WorkerInfo hello) {
     const auto handler = handler_;  // Which may close this link.
     handler->OnFrame({std::move(hello), {}});
   }
@@ -55,7 +57,8 @@ class PeerSetTest : public testing::Test {
           if (fail_at_once_) links_.back()->End(absl::UnavailableError("no"));
           return links_.back();
         },
-        Hello{WorkerRole::kDense, "me", "m", "1", {}, 0, 7}, events_, clock_);
+        WorkerInfo{WorkerRole::kDense, "me", "m", "1", {}, 0, 7}, events_,
+        clock_);
     peers->SetMembers(members);
     return peers;
   }
@@ -192,11 +195,13 @@ TEST_F(PeerSetTest, DestructionWaitsForEveryEnd) {
   std::vector<std::shared_ptr<SlowLink>> links;
   auto peers = std::make_unique<PeerSet>(
       [&links](const std::string&, std::shared_ptr<FrameHandler> handler) {
-        handler->OnFrame({Hello{WorkerRole::kExpert, "x", "m", "1", {}}, {}});
+        handler->OnFrame(
+            {WorkerInfo{WorkerRole::kExpert, "x", "m", "1", {}}, {}});
         links.push_back(std::make_shared<SlowLink>(std::move(handler)));
         return links.back();
       },
-      Hello{WorkerRole::kDense, "me", "m", "1", {}, 0, 7}, events_, clock_);
+      WorkerInfo{WorkerRole::kDense, "me", "m", "1", {}, 0, 7}, events_,
+      clock_);
   peers->SetMembers({"a:1", "b:2"});
   peers->Poll();
   EXPECT_EQ(events_.up, 2);

@@ -1,0 +1,29 @@
+#include "engine/numerics.h"
+
+#include <absl/strings/str_cat.h>
+
+#include "model/weights/weight_names.h"
+
+namespace apollo {
+namespace {
+
+const char* CacheName(CacheType type) {
+  switch (type) {
+    case CacheType::kFloat32:
+      return "float32";
+    case CacheType::kF16:
+      return "f16";
+    case CacheType::kBf16:
+      return "bf16";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+std::string CpuNumerics(std::optional<WeightFormat> weights, CacheType cache) {
+  return absl::StrCat("cpu/", WeightsName(weights), "/", CacheName(cache), "/",
+                      kCpuSums);
+}
+
+}  // namespace apollo

@@ -1,0 +1,79 @@
+#include "link/worker_info_codec.h"
+
+namespace apollo {
+namespace {
+
+namespace pb = internal::v1;
+
+void ToProto(const LayerExperts& in,
+             google::protobuf::RepeatedField<std::uint32_t>* everywhere,
+             google::protobuf::RepeatedPtrField<pb::LayerExperts>* in_layer) {
+  everywhere->Add(in.everywhere.begin(), in.everywhere.end());
+  for (const auto& [layer, experts] : in.in_layer) {
+    pb::LayerExperts* out = in_layer->Add();
+    out->set_layer(layer);
+    out->mutable_experts()->Add(experts.begin(), experts.end());
+  }
+}
+
+LayerExperts ExpertsFrom(
+    const google::protobuf::RepeatedField<std::uint32_t>& everywhere,
+    const google::protobuf::RepeatedPtrField<pb::LayerExperts>& in_layer) {
+  LayerExperts out;
+  out.everywhere = {everywhere.begin(), everywhere.end()};
+  for (const pb::LayerExperts& in : in_layer) {
+    out.in_layer[static_cast<int>(in.layer())] = {in.experts().begin(),
+                                                  in.experts().end()};
+  }
+  return out;
+}
+
+}  // namespace
+
+void ToProto(const WorkerInfo& in, pb::WorkerInfo* out) {
+  out->set_role(in.role == WorkerRole::kDense ? pb::WorkerInfo::DENSE
+                                              : pb::WorkerInfo::EXPERT);
+  out->set_name(in.name);
+  out->set_model_hash(in.model_hash);
+  out->set_version(in.version);
+  ToProto(in.resident, out->mutable_experts(), out->mutable_layer_experts());
+  out->set_cache_tokens(in.cache_tokens);
+  out->set_instance(in.instance);
+  out->set_wire_version(in.wire_version);
+  out->set_oldest_wire_version(in.oldest_wire_version);
+  out->set_numerics(in.numerics);
+  out->set_config_hash(in.config_hash);
+  out->set_tokenizer_hash(in.tokenizer_hash);
+  ToProto(in.reaches, out->mutable_reaches(), out->mutable_layer_reaches());
+  out->set_running_sequences(in.running_sequences);
+  out->set_queued_rows(in.queued_rows);
+  out->set_draining(in.draining);
+  out->set_ready(in.ready);
+  out->set_revision(in.revision);
+}
+
+WorkerInfo FromProto(const pb::WorkerInfo& in) {
+  WorkerInfo out;
+  out.role = in.role() == pb::WorkerInfo::EXPERT ? WorkerRole::kExpert
+                                                 : WorkerRole::kDense;
+  out.name = in.name();
+  out.model_hash = in.model_hash();
+  out.version = in.version();
+  out.resident = ExpertsFrom(in.experts(), in.layer_experts());
+  out.cache_tokens = static_cast<std::int64_t>(in.cache_tokens());
+  out.instance = in.instance();
+  out.wire_version = static_cast<int>(in.wire_version());
+  out.oldest_wire_version = static_cast<int>(in.oldest_wire_version());
+  out.numerics = in.numerics();
+  out.config_hash = in.config_hash();
+  out.tokenizer_hash = in.tokenizer_hash();
+  out.reaches = ExpertsFrom(in.reaches(), in.layer_reaches());
+  out.running_sequences = static_cast<int>(in.running_sequences());
+  out.queued_rows = static_cast<int>(in.queued_rows());
+  out.draining = in.draining();
+  out.ready = in.ready();
+  out.revision = in.revision();
+  return out;
+}
+
+}  // namespace apollo
