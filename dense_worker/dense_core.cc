@@ -35,7 +35,7 @@ DenseCore::~DenseCore() {
 
 // Links.
 
-void DenseCore::LinkUp(LinkId id, const Hello& peer,
+void DenseCore::LinkUp(LinkId id, const WorkerInfo& peer,
                        std::shared_ptr<Link> link) {
   workers_.Add(id, peer, std::move(link));
 }
@@ -68,8 +68,8 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
   if (!workers_.Contains(id)) return;
   ledger_.Progressed(id);
   if (workers_.IsSilent(id)) SetSilent(id, false);
-  if (auto* reach = std::get_if<Reach>(&frame.body)) {
-    TakeReach(id, std::move(*reach));
+  if (const auto* info = std::get_if<WorkerInfo>(&frame.body)) {
+    TakeInfo(id, *info);
   } else if (const auto* result = std::get_if<StageResult>(&frame.body)) {
     TakeResult(id, *result);
   } else if (!std::holds_alternative<Progress>(frame.body)) {
@@ -78,8 +78,8 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
   }
 }
 
-void DenseCore::TakeReach(LinkId id, Reach reach) {
-  workers_.SetReach(id, std::move(reach.experts));
+void DenseCore::TakeInfo(LinkId id, const WorkerInfo& info) {
+  workers_.Update(id, info);
   if (!workers_.Takes(id)) SetRetryFor(id);
 }
 
@@ -293,7 +293,7 @@ void DenseCore::MoveIfNeeded(DenseSequence& sequence) {
   if (workers_.Takes(from)) return;
   const absl::StatusOr<LinkId> other =
       workers_.Choose(sequence.request().family, sequence.id(),
-                      MaxPositions(sequence.request()));
+                      MaxPositions(sequence.request()), sequence.numerics());
   if (!other.ok()) return;  // It may end where it is.
   if (workers_.IsBusy(*other)) {
     workers_.Release(*other);
@@ -320,6 +320,7 @@ void DenseCore::Begin(const Scheduler::Admission& admission) {
       sequence.Start({options_.name, workers_.name(sequence.worker()),
                       admission.cached_tokens});
   if (!first) return;
+  sequence.SetNumerics(workers_.info(sequence.worker()).numerics);
   observer_.OnPrefix(static_cast<int>(sequence.fed_tokens().size()),
                      admission.cached_tokens);
 }

@@ -57,7 +57,7 @@ class DenseCore {
   // Sequences that are left finish with UNAVAILABLE.
   ~DenseCore();
 
-  void LinkUp(LinkId id, const Hello& peer, std::shared_ptr<Link> link);
+  void LinkUp(LinkId id, const WorkerInfo& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
   void LinkDown(LinkId id);
   // The peer has left the list of workers, or is there again. While it is
@@ -94,7 +94,7 @@ class DenseCore {
   absl::StatusOr<LinkId> Place(SequenceId id, const GenerationRequest& request);
 
   // Frames, once it is known what they are.
-  void TakeReach(LinkId id, Reach reach);
+  void TakeInfo(LinkId id, const WorkerInfo& info);
   void TakeResult(LinkId id, const StageResult& result);
   void TakeOutput(LinkId from, const SequenceOutput& output);
 

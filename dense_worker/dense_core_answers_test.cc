@@ -98,7 +98,7 @@ TEST_F(DenseCoreTest, AnswersToStepsThatWereNotSentCloseTheLink) {
     core_->Advance();
     const StageResult result = Answer(first_->Take<StageStep>(), 5);
     if (kind == 0) Reply({result.step + 1, {}});
-    if (kind == 1) core_->LinkFrame(kFirst, {Hello{}, {}});
+    if (kind == 1) core_->LinkFrame(kFirst, {Reach{}, {}});
     if (kind == 2) {
       Reply(result);
       EXPECT_FALSE(first_->closed);

@@ -146,20 +146,28 @@ class DenseCoreTest : public testing::Test {
                                         clock_);
   }
   void LinkOne() {
-    core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
+    Up(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
     SetReach(kFirst, kAll);
   }
   void LinkBoth() {
-    core_->LinkUp(kFirst, {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3}},
-                  first_);
-    core_->LinkUp(kSecond, {WorkerRole::kExpert, "e2", "m", "1", {4, 5, 6}},
-                  second_);
+    Up(kFirst, {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3}}, first_);
+    Up(kSecond, {WorkerRole::kExpert, "e2", "m", "1", {4, 5, 6}}, second_);
     EXPECT_FALSE(core_->AllExpertsLive());  // They have not found each other.
     for (const LinkId id : {kFirst, kSecond}) SetReach(id, kAll);
     EXPECT_TRUE(core_->AllExpertsLive());
   }
+  void Up(LinkId id, const WorkerInfo& info, std::shared_ptr<Link> link) {
+    infos_[id] = info;
+    core_->LinkUp(id, info, std::move(link));
+  }
+  // The worker's engine says what it reaches; nothing: it is about to stop.
   void SetReach(LinkId id, std::set<int> experts) {
-    core_->LinkFrame(id, {Reach{std::move(experts)}, {}});
+    WorkerInfo& info = infos_[id];
+    info.draining = experts.empty();
+    if (!experts.empty()) info.reaches = std::move(experts);
+    info.ready = true;
+    ++info.revision;
+    core_->LinkFrame(id, {info});
   }
   // Forgets the core and what it has sent.
   void Clear() {
@@ -197,6 +205,7 @@ class DenseCoreTest : public testing::Test {
     core_->Tick(clock_.now);
   }
 
+  std::map<LinkId, WorkerInfo> infos_;  // What workers said last.
   DenseCore::Options options_;
   DenseCounts counts_;
   FakeClock clock_;

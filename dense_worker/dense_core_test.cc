@@ -123,15 +123,13 @@ TEST_F(DenseCoreTest, WithoutEveryExpertNothingStarts) {
   Start();
   EXPECT_FALSE(core_->AllExpertsLive());
   EXPECT_EQ(Submit(1, Request(3, 1))->code(), StatusCode::kUnavailable);
-  core_->LinkUp(kFirst,
-                {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3, 5, 6}},
-                first_);
+  Up(kFirst, {WorkerRole::kExpert, "e1", "m", "1", {0, 1, 2, 3, 5, 6}}, first_);
   SetReach(kFirst, {0, 1, 2, 3, 5, 6});
   const auto sink = Submit(2, Request(3, 1));
   EXPECT_EQ(sink->text, " error");
   EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
   EXPECT_TRUE(sink->Says("expert 4")) << sink->status;
-  core_->LinkUp(kSecond, {WorkerRole::kExpert, "e2", "m", "1", {4}}, second_);
+  Up(kSecond, {WorkerRole::kExpert, "e2", "m", "1", {4}}, second_);
   EXPECT_FALSE(core_->AllExpertsLive());
   SetReach(kSecond, kAll);
   EXPECT_TRUE(core_->AllExpertsLive());

@@ -117,11 +117,12 @@ std::unique_ptr<GenerationCall> DenseWorker::Start(
       id);
 }
 
-void DenseWorker::OnLinkUp(LinkId id, const Hello& peer,
+void DenseWorker::OnLinkUp(LinkId id, const WorkerInfo& peer,
                            std::shared_ptr<Link> link) {
   engine_->thread.Post([this, id, peer, link = std::move(link)]() mutable {
-    LogInfo("link_up", {{"peer", peer.name},
-                        {"experts", static_cast<int>(peer.resident.everywhere.size())}});
+    LogInfo("link_up",
+            {{"peer", peer.name},
+             {"experts", static_cast<int>(peer.resident.everywhere.size())}});
     engine_->core->LinkUp(id, peer, std::move(link));
     Publish();
   });

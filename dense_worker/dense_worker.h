@@ -28,7 +28,7 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
 
-  void OnLinkUp(LinkId id, const Hello& peer,
+  void OnLinkUp(LinkId id, const WorkerInfo& peer,
                 std::shared_ptr<Link> link) override;
   void OnLinkFrame(LinkId id, Frame frame) override;
   void OnLinkLeaving(LinkId id, bool leaving) override;

@@ -23,7 +23,7 @@ std::uint64_t Score(const std::string& name, std::uint64_t key) {
 
 }  // namespace
 
-void ExpertWorkers::Add(LinkId id, const Hello& worker,
+void ExpertWorkers::Add(LinkId id, const WorkerInfo& worker,
                         std::shared_ptr<Link> link) {
   workers_[id] = {worker, std::move(link)};
 }
@@ -50,8 +50,9 @@ void ExpertWorkers::SetLeaving(LinkId id, bool leaving) {
   if (it != workers_.end()) it->second.leaving = leaving;
 }
 
-void ExpertWorkers::SetReach(LinkId id, std::set<int> experts) {
-  workers_.at(id).reach = std::move(experts);
+void ExpertWorkers::Update(LinkId id, const WorkerInfo& info) {
+  WorkerInfo& known = workers_.at(id).info;
+  if (info.revision > known.revision) known = info;
 }
 
 bool ExpertWorkers::IsSilent(LinkId id) const {
@@ -86,25 +87,29 @@ bool ExpertWorkers::HasLeft(LinkId id) const {
 }
 
 absl::StatusOr<LinkId> ExpertWorkers::Choose(int family, std::uint64_t key,
-                                             std::int64_t tokens) {
+                                             std::int64_t tokens,
+                                             const std::string& numerics) {
   std::int64_t most = 0;
   bool out_of_reach = workers_.empty();  // A worker that is large enough.
   int missing = 0;                       // An expert that it does not reach.
+  std::string other_numerics;            // Of one that would do otherwise.
   Worker* best = nullptr;
   LinkId best_id = 0;
   const auto order = [&](const Worker& worker) {  // The largest is the best.
     const bool resident =
-        family >= 0 && worker.hello.resident.everywhere.contains(family);
+        family >= 0 && worker.info.resident.everywhere.contains(family);
     return std::tuple(!worker.busy(), resident, -worker.sequences,
-                      Score(worker.hello.name, key));
+                      Score(worker.info.name, key));
   };
   for (auto& [id, worker] : workers_) {
-    const std::int64_t holds = worker.hello.cache_tokens;
+    const std::int64_t holds = worker.info.cache_tokens;
     if (holds > 0 && holds < tokens) {
       most = std::max(most, holds);
     } else if (!Takes(worker)) {
       out_of_reach = true;
       missing = std::max(missing, FirstMissing(worker));
+    } else if (!SameNumerics(worker.info.numerics, numerics)) {
+      other_numerics = worker.info.numerics;
     } else if (best == nullptr || order(worker) > order(*best)) {
       best = &worker;
       best_id = id;
@@ -113,6 +118,12 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(int family, std::uint64_t key,
   if (best != nullptr) {
     ++best->sequences;
     return best_id;
+  }
+  if (!other_numerics.empty()) {
+    return absl::UnavailableError(absl::StrCat(
+        "the sequence runs with numerics ", numerics,
+        ", but the expert workers that are left have ", other_numerics,
+        ", which would give other tokens; try again"));
   }
   if (out_of_reach) {
     return absl::UnavailableError(absl::StrCat(
@@ -128,8 +139,8 @@ std::int64_t ExpertWorkers::MostTokens() const {
   std::int64_t most = 0;
   for (const auto& [id, worker] : workers_) {
     if (!Takes(worker)) continue;
-    if (worker.hello.cache_tokens <= 0) return 0;
-    most = std::max<std::int64_t>(most, worker.hello.cache_tokens);
+    if (worker.info.cache_tokens <= 0) return 0;
+    most = std::max<std::int64_t>(most, worker.info.cache_tokens);
   }
   return most;
 }
@@ -141,7 +152,9 @@ void ExpertWorkers::Release(LinkId id) {
 
 int ExpertWorkers::FirstMissing(const Worker& worker) const {
   for (int e = 0; e < num_experts_; ++e) {
-    if (!worker.reach.contains(e)) return e;
+    if (!worker.info.ready || !worker.info.reaches.everywhere.contains(e)) {
+      return e;
+    }
   }
   return -1;
 }

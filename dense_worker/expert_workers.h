@@ -21,9 +21,9 @@ class ExpertWorkers {
  public:
   explicit ExpertWorkers(int num_experts) : num_experts_(num_experts) {}
 
-  // A worker reaches nothing until SetReach: a hello comes from a process whose
-  // engine may stand still.
-  void Add(LinkId id, const Hello& worker, std::shared_ptr<Link> link);
+  // A worker takes nothing until it says that it is ready: its first message
+  // comes from a process whose engine may stand still.
+  void Add(LinkId id, const WorkerInfo& worker, std::shared_ptr<Link> link);
   void Remove(LinkId id);
   bool Contains(LinkId id) const { return workers_.contains(id); }
 
@@ -40,8 +40,9 @@ class ExpertWorkers {
   // The link to the worker has room for more frames again.
   void SetWritable(LinkId id);
 
-  // What the worker says it has itself or through others. `id` must be added.
-  void SetReach(LinkId id, std::set<int> experts);
+  // Takes what the worker says of itself, unless it said something newer
+  // before. `id` must be added.
+  void Update(LinkId id, const WorkerInfo& info);
 
   // Finds the workers whose links have got full since the last call: they are
   // busy from now on, until SetWritable.
@@ -54,13 +55,16 @@ class ExpertWorkers {
   // Ravishankar, 1998). Only workers whose cache holds `tokens` tokens count;
   // FAILED_PRECONDITION with the reason if no cache is so large, UNAVAILABLE
   // naming a missing expert if a worker's is that does not reach all now, or if
-  // there is none. The sequence counts until Release.
+  // there is none. Only workers that give the same bits as `numerics` count
+  // (all, if it is empty); UNAVAILABLE naming both ids if others would do. The
+  // sequence counts until Release.
   absl::StatusOr<LinkId> Choose(int family, std::uint64_t key,
-                                std::int64_t tokens);
+                                std::int64_t tokens,
+                                const std::string& numerics = "");
   void Release(LinkId id);
 
-  // Tells if a sequence may begin on that worker: it reaches every expert and
-  // is not leaving. `id` must be added.
+  // Tells if a sequence may begin on that worker: it reaches every expert, and
+  // is neither about to stop nor leaving. `id` must be added.
   bool Takes(LinkId id) const { return Takes(workers_.at(id)); }
   // Tells if a worker is silent, or (for IsBusy) if nothing more is to be sent
   // to it now: it is silent, or its link is full. Unknown ids are not.
@@ -73,19 +77,17 @@ class ExpertWorkers {
   // known, as one of them did not say or there is none.
   std::int64_t MostTokens() const;
 
-  // The worker's name. `id` must be added.
-  const std::string& name(LinkId id) const {
-    return workers_.at(id).hello.name;
-  }
+  // What the worker said last. `id` must be added.
+  const WorkerInfo& info(LinkId id) const { return workers_.at(id).info; }
+  const std::string& name(LinkId id) const { return info(id).name; }
 
   // Tells if some worker takes sequences.
   bool Covers() const;
 
  private:
   struct Worker {
-    Hello hello;
+    WorkerInfo info;
     std::shared_ptr<Link> link;
-    std::set<int> reach = {};
     int sequences = 0;
     bool silent = false;
     bool full = false;  // Its link has no room.
@@ -95,7 +97,7 @@ class ExpertWorkers {
   // An expert that the worker does not reach, or -1.
   int FirstMissing(const Worker& worker) const;
   bool Takes(const Worker& worker) const {
-    return !worker.leaving && FirstMissing(worker) < 0;
+    return !worker.leaving && !worker.info.draining && FirstMissing(worker) < 0;
   }
 
   const int num_experts_;

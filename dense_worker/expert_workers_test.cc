@@ -7,17 +7,27 @@
 namespace apollo {
 namespace {
 
-Hello Worker(const char* name, std::set<int> experts) {
+WorkerInfo Worker(const char* name, std::set<int> experts) {
   return {WorkerRole::kExpert, name, "hash", "1", std::move(experts)};
 }
 
+// The worker's engine says what it reaches; nothing: it is about to stop.
+void SetReach(ExpertWorkers& workers, LinkId id, std::set<int> experts) {
+  WorkerInfo info = workers.info(id);
+  info.draining = experts.empty();
+  info.reaches = std::move(experts);
+  info.ready = true;
+  ++info.revision;
+  workers.Update(id, info);
+}
+
 // A worker that reaches all `num_experts` experts.
-void AddReaching(ExpertWorkers& workers, LinkId id, const Hello& worker,
+void AddReaching(ExpertWorkers& workers, LinkId id, const WorkerInfo& worker,
                  int num_experts = 1) {
   workers.Add(id, worker, nullptr);
   std::set<int> all;
   for (int e = 0; e < num_experts; ++e) all.insert(e);
-  workers.SetReach(id, all);
+  SetReach(workers, id, all);
 }
 
 TEST(ExpertWorkersTest, NoWorkerIsUnavailable) {
@@ -60,7 +70,7 @@ TEST(ExpertWorkersTest, FewestSequencesThenSpreadByHash) {
 
 TEST(ExpertWorkersTest, OnlyWorkersWhoseCacheHoldsTheSequence) {
   ExpertWorkers workers(1);
-  Hello small = Worker("a", {0});
+  WorkerInfo small = Worker("a", {0});
   small.cache_tokens = 100;
   AddReaching(workers, 1, small);
   EXPECT_EQ(*workers.Choose(0, 1, 100), 1u);
@@ -76,7 +86,7 @@ TEST(ExpertWorkersTest, OnlyWorkersWhoseCacheHoldsTheSequence) {
 
 TEST(ExpertWorkersTest, AWorkerThatIsLargeEnoughMayBeInReachAgain) {
   ExpertWorkers workers(1);
-  Hello worker = Worker("a", {0});
+  WorkerInfo worker = Worker("a", {0});
   worker.cache_tokens = 100;
   AddReaching(workers, 1, worker);
   worker.cache_tokens = 200;
@@ -88,14 +98,14 @@ TEST(ExpertWorkersTest, AWorkerThatIsLargeEnoughMayBeInReachAgain) {
             "no live expert worker reaches expert 0; try again");
   EXPECT_EQ(workers.Choose(0, 1, 250).status().code(),
             absl::StatusCode::kFailedPrecondition);
-  workers.SetReach(2, {0});
+  SetReach(workers, 2, {0});
   EXPECT_EQ(*workers.Choose(0, 1, 150), 2u);
 }
 
 TEST(ExpertWorkersTest, TheLargestCacheIsKnownOnceAllHaveSaid) {
   ExpertWorkers workers(1);
   EXPECT_EQ(workers.MostTokens(), 0);
-  Hello worker = Worker("a", {0});
+  WorkerInfo worker = Worker("a", {0});
   worker.cache_tokens = 100;
   AddReaching(workers, 1, worker);
   worker.cache_tokens = 300;
@@ -112,19 +122,51 @@ TEST(ExpertWorkersTest, OnlyWorkersThatReachEveryExpert) {
   EXPECT_FALSE(workers.Covers());  // Their engines have not spoken.
   EXPECT_FALSE(workers.Takes(1));
   // They have, but have not found each other.
-  workers.SetReach(1, {0, 2});
-  workers.SetReach(2, {1});
+  SetReach(workers, 1, {0, 2});
+  SetReach(workers, 2, {1});
   EXPECT_FALSE(workers.Covers());
   const absl::Status status = workers.Choose(0, 1, 10).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(status.message().find("expert 1"), std::string::npos) << status;
-  workers.SetReach(2, {0, 1, 2});
+  SetReach(workers, 2, {0, 1, 2});
   EXPECT_TRUE(workers.Covers());
   EXPECT_EQ(*workers.Choose(0, 1, 10), 2u);  // Not where expert 0 is.
-  workers.SetReach(1, {0, 1, 2});
+  SetReach(workers, 1, {0, 1, 2});
   EXPECT_EQ(*workers.Choose(0, 1, 10), 1u);
-  workers.SetReach(1, {});  // About to stop.
+  SetReach(workers, 1, {});  // About to stop.
   EXPECT_EQ(*workers.Choose(0, 1, 10), 2u);
+}
+
+TEST(ExpertWorkersTest, OnlyWorkersThatGiveTheSameBits) {
+  ExpertWorkers workers(1);
+  WorkerInfo cpu = Worker("a", {0});
+  cpu.numerics = "cpu/int8/f16/1";
+  WorkerInfo gpu = Worker("b", {0});
+  gpu.numerics = "cuda/int8/f16/1";
+  AddReaching(workers, 1, cpu);
+  AddReaching(workers, 2, gpu);
+  for (int key = 0; key < 10; ++key) {
+    EXPECT_EQ(*workers.Choose(0, key, 10, "cpu/int8/f16/1"), 1u);
+    EXPECT_EQ(*workers.Choose(0, key, 10, "cuda/int8/f16/1"), 2u);
+  }
+  workers.Remove(1);
+  const absl::Status status =
+      workers.Choose(0, 1, 10, "cpu/int8/f16/1").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  for (const char* id : {"cpu/int8/f16/1", "cuda/int8/f16/1"}) {
+    EXPECT_NE(status.message().find(id), std::string::npos) << status;
+  }
+  EXPECT_EQ(*workers.Choose(0, 1, 10), 2u);  // A sequence that begins.
+}
+
+TEST(ExpertWorkersTest, AnOlderRevisionIsIgnored) {
+  ExpertWorkers workers(1);
+  AddReaching(workers, 1, Worker("a", {0}));
+  WorkerInfo late = workers.info(1);
+  --late.revision;
+  late.draining = true;
+  workers.Update(1, late);
+  EXPECT_TRUE(workers.Takes(1));
 }
 
 TEST(ExpertWorkersTest, ASilentWorkerIsTheLastResort) {

@@ -67,7 +67,7 @@ Worker::Worker(const std::set<int>& experts, int blocks, int threads)
 
 void Worker::AddPeer(const std::set<int>& experts) {
   core->LinkUp(kPeer, {WorkerRole::kExpert, "p", "m", "1", experts}, peer);
-  Take({Reach{experts}, {}}, kPeer);
+  Take(PeerInfo(experts), kPeer);
 }
 
 void Worker::Work() {
@@ -102,6 +102,15 @@ void Two::Work() {
     low.Work();
     high.Work();
   } while (Deliver() || low.core->HasWork() || high.core->HasWork());
+}
+
+Frame PeerInfo(const std::set<int>& experts, std::uint64_t revision,
+               bool draining) {
+  WorkerInfo info = {WorkerRole::kExpert, "p", "m", "1", experts};
+  info.ready = true;
+  info.revision = revision;
+  info.draining = draining;
+  return {info};
 }
 
 SequenceRows RowsOf(std::uint64_t sequence, int first, int count, bool sample) {

@@ -103,6 +103,10 @@ struct Two {
   Worker low, high;
 };
 
+// What a peer with these experts says once its engine runs.
+Frame PeerInfo(const std::set<int>& experts, std::uint64_t revision = 1,
+               bool draining = false);
+
 SequenceRows RowsOf(std::uint64_t sequence, int first, int count,
                     bool sample = true);
 SequenceRows Hybrid(SequenceRows rows, int family);

@@ -35,32 +35,40 @@ struct ExpertCore::Batch {
 
 ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
                        ExpertObserver& observer, const Clock& clock)
-    : options_(options),
+    : options_(std::move(options)),
       observer_(observer),
       stage_(std::move(stage)),
       sequences_(stage_->blocks(), observer),
-      exchange_(observer, clock) {}
+      exchange_(observer, clock, options_.self.numerics),
+      info_(options_.self) {
+  info_.role = WorkerRole::kExpert;
+  info_.resident = stage_->experts();
+  info_.reaches = stage_->experts();
+  info_.ready = true;
+  ++info_.revision;
+}
 
 ExpertCore::~ExpertCore() = default;
 
-void ExpertCore::LinkUp(LinkId id, const Hello& peer,
+void ExpertCore::LinkUp(LinkId id, const WorkerInfo& peer,
                         std::shared_ptr<Link> link) {
   if (peer.role == WorkerRole::kExpert) exchange_.AddPeer(id, peer, link);
+  SendInfo();
   Neighbour& neighbour = neighbours_[id];
   neighbour = {peer, std::move(link)};
-  SendReach(neighbour);
+  neighbour.link->Send({info_});
 }
 
 void ExpertCore::LinkLeaving(LinkId id, bool leaving) {
   std::optional<std::uint64_t> last_sequence;
   if (leaving) last_sequence = sequences_.newest();
   exchange_.SetLeaving(id, last_sequence);
-  SendReachToDense();
+  SendInfo();
 }
 
 void ExpertCore::LinkDown(LinkId id) {
   if (neighbours_.erase(id) == 0) return;
-  if (exchange_.Remove(id)) SendReachToDense();
+  if (exchange_.Remove(id)) SendInfo();
   waiting_.DropLink(id);
   guests_.DropLink(id);
   sequences_.DropLink(id);
@@ -68,36 +76,40 @@ void ExpertCore::LinkDown(LinkId id) {
 
 void ExpertCore::Drain() {
   draining_ = true;
-  SendReachToDense();
+  SendInfo();
 }
 
 std::set<int> ExpertCore::ReachableExperts() const {
-  std::set<int> experts = exchange_.Offered();
-  experts.insert(stage_->experts().begin(), stage_->experts().end());
+  const ModelConfig& config = stage_->config();
+  std::set<int> experts = stage_->experts();
+  for (int expert = 0; expert < config.num_experts; ++expert) {
+    bool everywhere = true;
+    for (int layer = config.boundary; layer < config.num_layers; ++layer) {
+      everywhere = everywhere && exchange_.Reaches(layer, expert);
+    }
+    if (everywhere) experts.insert(expert);
+  }
   return experts;
 }
 
-void ExpertCore::SendReach(const Neighbour& to) const {
-  Reach reach;
-  if (to.hello.role == WorkerRole::kExpert) {
-    reach.experts = stage_->experts();
-  } else if (!draining_) {
-    reach.experts = ReachableExperts();
-  }
-  to.link->Send({std::move(reach), {}});
-}
-
-void ExpertCore::SendReachToDense() const {
+void ExpertCore::SendInfo() {
+  WorkerInfo info = info_;
+  info.reaches = ReachableExperts();
+  info.running_sequences = sequences();
+  info.queued_rows = waiting_.rows() + guests_.rows();
+  info.draining = draining_;
+  if (info == info_) return;
+  ++info.revision;
+  info_ = info;
   for (const auto& [id, neighbour] : neighbours_) {
-    if (neighbour.hello.role == WorkerRole::kDense) SendReach(neighbour);
+    neighbour.link->Send({info_});
   }
 }
 
 void ExpertCore::Tick(absl::Duration now) {
   exchange_.CloseLeft(sequences_.oldest());
-  if (exchange_.GiveUpOnSilent(options_.answer_timeout, now)) {
-    SendReachToDense();
-  }
+  exchange_.GiveUpOnSilent(options_.answer_timeout, now);
+  SendInfo();
 }
 
 void ExpertCore::LinkFrame(LinkId id, Frame frame) {
@@ -108,7 +120,7 @@ void ExpertCore::LinkFrame(LinkId id, Frame frame) {
   const absl::Status status = Take(id, std::move(frame));
   if (status.ok()) return;
   LogError("peer_broke_the_protocol",
-           {{"peer", it->second.hello.name},
+           {{"peer", it->second.info.name},
             {"reason", std::string(status.message())}});
   it->second.link->Close();  // LinkDown follows.
 }
@@ -128,11 +140,9 @@ absl::Status ExpertCore::Take(LinkId from, Frame frame) {
   if (const auto* outputs = std::get_if<ExpertOutputs>(&frame.body)) {
     return exchange_.TakeOutputs(from, *outputs, std::move(frame.payload));
   }
-  auto* reach = std::get_if<Reach>(&frame.body);
-  if (reach != nullptr &&
-      neighbours_.at(from).hello.role == WorkerRole::kExpert) {
-    exchange_.SetOffers(from, std::move(reach->experts));
-    SendReachToDense();
+  if (auto* info = std::get_if<WorkerInfo>(&frame.body)) {
+    // Of dense workers nothing is needed that changes.
+    if (exchange_.Update(from, *info)) SendInfo();
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError("a frame that no expert worker expects");

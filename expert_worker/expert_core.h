@@ -48,6 +48,8 @@ class ExpertCore {
  public:
   struct Options {
     absl::Duration answer_timeout = absl::Seconds(10);
+    // Who this worker is, and what of it never changes.
+    WorkerInfo self = {};
   };
 
   // `observer` and `clock` must outlive the core.
@@ -55,7 +57,7 @@ class ExpertCore {
              ExpertObserver& observer, const Clock& clock = Clock::Real());
   ~ExpertCore();
 
-  void LinkUp(LinkId id, const Hello& peer, std::shared_ptr<Link> link);
+  void LinkUp(LinkId id, const WorkerInfo& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
   // The peer has left the list of workers, or is on it again. It counts as out
   // of reach, and its link is closed once the sequences that are here now,
@@ -66,8 +68,9 @@ class ExpertCore {
   // Frames that came before `now` have been passed to LinkFrame.
   void Tick(absl::Duration now);
 
-  // Tells dense workers to give this one no new sequences. What it has goes on,
-  // and so does what it computes for peers, whose sequences may need it.
+  // Tells all that this worker is about to stop: dense workers give it no new
+  // sequences, and peers place none that need it. What it has goes on, and so
+  // does what it computes for peers, whose sequences may need it.
   void Drain();
 
   // Whether Advance would do something.
@@ -77,8 +80,10 @@ class ExpertCore {
 
   // Sequences that hold cache blocks.
   int sequences() const { return sequences_.size(); }
-  // The experts resident here or on linked peers.
+  // The experts resident here or on peers that are not about to stop.
   std::set<int> ReachableExperts() const;
+  // True if some peer has sequences.
+  bool PeersRun() const { return exchange_.PeersRun(); }
 
   // Cache blocks free.
   int free_blocks() { return stage_->blocks().available(); }
@@ -87,7 +92,7 @@ class ExpertCore {
   enum class Piece { kNone, kBegin, kLayer, kResume, kFinish, kGuests };
   // What is linked: dense workers, and peers, which the exchange knows too.
   struct Neighbour {
-    Hello hello;
+    WorkerInfo info;
     std::shared_ptr<Link> link;
   };
   struct Batch;
@@ -113,9 +118,8 @@ class ExpertCore {
   absl::Status Take(LinkId from, Frame frame);
   absl::Status AddGuest(LinkId from, Frame frame);
 
-  // Dense workers are told what this worker reaches, peers what it has itself.
-  void SendReach(const Neighbour& to) const;
-  void SendReachToDense() const;
+  // Tells all neighbours how this worker is, if that has changed.
+  void SendInfo();
 
   // Constant after construction.
   const Options options_;
@@ -133,6 +137,7 @@ class ExpertCore {
   bool at_work_ = false;       // The stage has not completed the last call.
   bool guests_turn_ = false;   // The batch had the last piece.
   bool draining_ = false;
+  WorkerInfo info_;  // As last said.
 };
 
 }  // namespace apollo

@@ -143,10 +143,30 @@ TEST_P(ExpertCoreTest, APeerOffersNothingUntilItsEngineSaysSo) {
   worker.core->LinkUp(kPeer, {WorkerRole::kExpert, "p", "m", "1", kHigh},
                       worker.peer);
   EXPECT_EQ(worker.dense->reach.back(), kLow);
-  worker.Take({Reach{kHigh}, {}}, kPeer);
+  worker.Take(PeerInfo(kHigh), kPeer);
   EXPECT_EQ(worker.dense->reach.back(), kAll);
-  worker.Take({Reach{}, {}}, kPeer);  // It is about to stop.
+  worker.Take(PeerInfo(kHigh, 2, /*draining=*/true), kPeer);
   EXPECT_EQ(worker.dense->reach.back(), kLow);
+  worker.Take(PeerInfo(kHigh, 1), kPeer);  // Late.
+  EXPECT_EQ(worker.dense->reach.back(), kLow);
+}
+
+TEST_P(ExpertCoreTest, TellsHowBusyItIsWhenThatChanges) {
+  Worker worker(kAll);
+  const std::size_t told = worker.dense->infos.size();
+  worker.core->Tick(worker.clock.now);
+  EXPECT_EQ(worker.dense->infos.size(), told);
+  worker.Take(Step(1, {RowsOf(1, 0, 3), RowsOf(2, 0, 4)}));
+  worker.core->Tick(worker.clock.now);
+  ASSERT_EQ(worker.dense->infos.size(), told + 1);
+  EXPECT_EQ(worker.dense->infos.back().queued_rows, 7);
+  worker.Work();
+  worker.core->Tick(worker.clock.now);
+  const WorkerInfo& info = worker.dense->infos.back();
+  EXPECT_EQ(info.queued_rows, 0);
+  EXPECT_EQ(info.running_sequences, 2);
+  EXPECT_GT(info.revision, worker.dense->infos.front().revision);
+  EXPECT_TRUE(info.ready);
 }
 
 TEST_P(ExpertCoreTest, ADrainingWorkerTakesNothingNewButGoesOn) {
@@ -168,16 +188,17 @@ TEST_P(ExpertCoreTest, ADrainingWorkerServesItsPeers) {
   two.Work();
   ExpectSame(two.low.Result(), expected[0]);
   two.high.core->Drain();
-  EXPECT_EQ(two.high.peer->reach.back(), kHigh);
-  two.low.Take({Reach{two.high.peer->reach.back()}, {}}, kPeer);
-  EXPECT_EQ(two.low.dense->reach.back(), kAll);
+  EXPECT_TRUE(two.high.peer->infos.back().draining);
+  two.low.Take({two.high.peer->infos.back()}, kPeer);
+  EXPECT_EQ(two.low.dense->reach.back(), kLow);  // For new sequences.
   two.low.Take(Copy(steps[1]));
   two.Work();
   ExpectSame(two.low.Result(), expected[1]);
   // Also a peer that is linked only now.
   two.high.core->LinkUp(kPeer + 1, {WorkerRole::kExpert, "q", "m", "1", kLow},
                         two.high.other);
-  EXPECT_EQ(two.high.other->reach.back(), kHigh);
+  EXPECT_EQ(two.high.other->infos.back().resident.everywhere, kHigh);
+  EXPECT_TRUE(two.high.other->infos.back().draining);
 }
 
 TEST_P(ExpertCoreTest, APeerThatDoesNotAnswerHoldsUpABatchForALimitedTime) {
@@ -236,7 +257,7 @@ TEST_P(ExpertCoreTest, APeerThatDidNotAnswerIsNotAskedAgainInLaterLayers) {
   worker.core->LinkUp(kPeer + 100,
                       {WorkerRole::kExpert, "p", "m", "1", division.there},
                       second);
-  worker.Take({Reach{division.there}, {}}, kPeer + 100);
+  worker.Take(PeerInfo(division.there), kPeer + 100);
   worker.Take(
       Step(1, {RowsOf(division.local, 0, 1), RowsOf(division.remote, 0, 1)}));
   worker.Work();

@@ -127,7 +127,7 @@ TEST_P(ExpertCoreTest, ImpossibleFramesCloseTheLink) {
     bad.back().payload = Rows::Host(1, 3 * TestConfig().hidden_size + change);
   }
   const Rows row = Rows::Host(1, TestConfig().hidden_size);
-  bad.push_back({Hello{}, {}});
+  bad.push_back({Reach{}, {}});
   bad.push_back({StageResult{}, {}});
   bad.push_back({ExpertRows{1, TestConfig().boundary - 1, 0}, row.Slice(0, 1)});
   bad.push_back({ExpertRows{1, TestConfig().num_layers, 0}, row.Slice(0, 1)});
@@ -160,7 +160,7 @@ TEST_P(ExpertCoreTest, DenseWorkersLearnWhichExpertsAreInReach) {
   worker.AddPeer(kHigh);
   EXPECT_EQ(worker.dense->reach.back(), kAll);
   EXPECT_EQ(worker.other->reach.back(), kAll);
-  EXPECT_EQ(worker.peer->reach, alone);  // What it has itself.
+  EXPECT_EQ(worker.peer->infos.back().resident.everywhere, kLow);
   worker.core->LinkDown(kPeer);
   EXPECT_EQ(worker.dense->reach.back(), kLow);
   worker.core->LinkDown(kOtherDense);

@@ -35,12 +35,13 @@ ExpertWorker::~ExpertWorker() { thread_.Stop(); }
 
 void ExpertWorker::Publish() {
   sequences_.store(core_.sequences(), std::memory_order_relaxed);
+  peers_run_.store(core_.PeersRun(), std::memory_order_relaxed);
   covered_.store(
       static_cast<int>(core_.ReachableExperts().size()) >= num_experts_,
       std::memory_order_relaxed);
 }
 
-void ExpertWorker::OnLinkUp(LinkId id, const Hello& peer,
+void ExpertWorker::OnLinkUp(LinkId id, const WorkerInfo& peer,
                             std::shared_ptr<Link> link) {
   thread_.Post([this, id, peer, link = std::move(link)]() mutable {
     LogInfo("link_up",
@@ -53,15 +54,15 @@ void ExpertWorker::OnLinkUp(LinkId id, const Hello& peer,
 }
 
 void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
-  // A peer that is at work wants nothing of this worker by that.
-  if (!std::holds_alternative<Progress>(frame.body)) {
+  // What a peer says of itself wants nothing of this worker.
+  const bool info = std::holds_alternative<WorkerInfo>(frame.body);
+  if (!info && !std::holds_alternative<Progress>(frame.body)) {
     last_frame_nanos_.store(absl::ToInt64Nanoseconds(Clock::Real().Now()),
                             std::memory_order_relaxed);
   }
-  thread_.Post([this, id, frame = std::move(frame)]() mutable {
-    const bool reach = std::holds_alternative<Reach>(frame.body);
+  thread_.Post([this, id, info, frame = std::move(frame)]() mutable {
     core_.LinkFrame(id, std::move(frame));
-    if (reach) {
+    if (info) {
       Publish();
     } else {
       sequences_.store(core_.sequences(), std::memory_order_relaxed);

@@ -26,7 +26,7 @@ class ExpertWorker final : public LinkEvents {
   // All links must have ended.
   ~ExpertWorker() override;
 
-  void OnLinkUp(LinkId id, const Hello& peer,
+  void OnLinkUp(LinkId id, const WorkerInfo& peer,
                 std::shared_ptr<Link> link) override;
   void OnLinkFrame(LinkId id, Frame frame) override;
   void OnLinkLeaving(LinkId id, bool leaving) override;
@@ -36,8 +36,10 @@ class ExpertWorker final : public LinkEvents {
   // Takes no new sequences from now on; what it has may end, and peers are
   // served as before.
   void Drain();
-  // How long no frame has come, other than that a peer makes progress.
+  // Returns how long no frame has come with anything to compute or to let go.
   absl::Duration QuietFor() const;
+  // Returns true if some linked expert worker has said that it has sequences.
+  bool PeersRun() const { return peers_run_.load(std::memory_order_relaxed); }
 
   // Whether every expert of the model is resident here or on a linked peer, and
   // the engine is not stuck.
@@ -55,6 +57,7 @@ class ExpertWorker final : public LinkEvents {
   ProgressReporter progress_;
   std::atomic<int> sequences_{0};
   std::atomic<bool> covered_{false};
+  std::atomic<bool> peers_run_{false};
   std::atomic<std::int64_t> last_frame_nanos_{0};
   EngineThread thread_;
   Ticker ticker_;

@@ -36,6 +36,15 @@ void WaitUntil(const ExpertWorker& worker, bool ready) {
   while (worker.Ready() != ready) std::this_thread::yield();
 }
 
+Frame Says(const std::set<int>& experts, std::uint64_t revision,
+           bool draining = false) {
+  WorkerInfo info = {WorkerRole::kExpert, "p", "m", "1", experts};
+  info.ready = true;
+  info.revision = revision;
+  info.draining = draining;
+  return {info};
+}
+
 TEST(ExpertWorkerTest, IsReadyWhileEveryExpertIsOfferedHereOrByAPeer) {
   const auto model = OpenModelDirectory("tests/golden/published");
   ASSERT_TRUE(model.ok()) << model.status();
@@ -51,13 +60,14 @@ TEST(ExpertWorkerTest, IsReadyWhileEveryExpertIsOfferedHereOrByAPeer) {
                   std::make_shared<NoLink>());
   const absl::Duration quiet = worker.QuietFor();  // No frame has come yet.
   worker.OnLinkFrame(1, {Progress{}});
+  worker.OnLinkFrame(1, Says(others, 1));
   EXPECT_GE(worker.QuietFor(), quiet);
-  worker.OnLinkFrame(1, {Reach{others}, {}});
+  worker.OnLinkFrame(1, {ReleaseSequences{}});
   EXPECT_LT(worker.QuietFor(), quiet);
   WaitUntil(worker, true);
-  worker.OnLinkFrame(1, {Reach{}, {}});  // It is about to stop.
+  worker.OnLinkFrame(1, Says(others, 2, /*draining=*/true));
   WaitUntil(worker, false);
-  worker.OnLinkFrame(1, {Reach{others}, {}});
+  worker.OnLinkFrame(1, Says(others, 3));
   WaitUntil(worker, true);
   worker.OnLinkDown(1, absl::OkStatus());
   WaitUntil(worker, false);

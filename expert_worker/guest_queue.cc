@@ -8,6 +8,12 @@ void GuestQueue::DropLink(LinkId from) {
   std::erase_if(guests_, [from](const Guest& g) { return g.from == from; });
 }
 
+int GuestQueue::rows() const {
+  int rows = 0;
+  for (const Guest& guest : guests_) rows += guest.rows.rows.rows();
+  return rows;
+}
+
 std::vector<Guest> GuestQueue::Take(int layer, int max_rows) {
   std::vector<Guest> taken;
   if (guests_.empty()) return taken;

@@ -30,6 +30,8 @@ class GuestQueue {
   void DropLink(LinkId from);
 
   bool empty() const { return guests_.empty(); }
+  // Of all guests.
+  int rows() const;
   // The layer of those that came first. Not if empty.
   int oldest_layer() const { return guests_.front().layer; }
 

@@ -16,7 +16,7 @@ namespace apollo {
 // this worker. `events` must outlive the acceptor, and the acceptor all links.
 class WorkerLinkAcceptor final : public LinkAcceptor {
  public:
-  WorkerLinkAcceptor(Hello self, LinkEvents& events)
+  WorkerLinkAcceptor(WorkerInfo self, LinkEvents& events)
       : self_(std::move(self)), events_(events) {}
 
   std::shared_ptr<FrameHandler> OnAccept(std::shared_ptr<Link> link) override {
@@ -45,7 +45,7 @@ class WorkerLinkAcceptor final : public LinkAcceptor {
 
   static constexpr std::size_t kMaxReasons = 100;
 
-  const Hello self_;
+  const WorkerInfo self_;
   LinkEvents& events_;
   Mutex mutex_;
   std::set<std::string> reasons_ ABSL_GUARDED_BY(mutex_);

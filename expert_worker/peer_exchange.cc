@@ -7,20 +7,28 @@
 
 namespace apollo {
 
-void PeerExchange::AddPeer(LinkId id, const Hello& hello,
+void PeerExchange::AddPeer(LinkId id, const WorkerInfo& info,
                            std::shared_ptr<Link> link) {
-  peers_[id] = {hello, std::move(link), {}, {}};
+  peers_[id] = {info, std::move(link)};
+  directory_.Update(id, info);
 }
 
-void PeerExchange::SetOffers(LinkId id, std::set<int> experts) {
+bool PeerExchange::Update(LinkId id, const WorkerInfo& info) {
   const auto peer = peers_.find(id);
-  if (peer != peers_.end()) peer->second.offers = std::move(experts);
+  if (peer == peers_.end() || peer->second.given_up ||
+      !directory_.Update(id, info)) {
+    return false;
+  }
+  peer->second.info = info;
+  return true;
 }
 
 void PeerExchange::SetLeaving(LinkId id,
                               std::optional<std::uint64_t> last_sequence) {
   const auto peer = peers_.find(id);
-  if (peer != peers_.end()) peer->second.leaving = last_sequence;
+  if (peer == peers_.end()) return;
+  peer->second.leaving = last_sequence;
+  directory_.SetLeaving(id, last_sequence.has_value());
 }
 
 void PeerExchange::CloseLeft(std::uint64_t oldest_sequence) {
@@ -31,6 +39,7 @@ void PeerExchange::CloseLeft(std::uint64_t oldest_sequence) {
 
 bool PeerExchange::Remove(LinkId id) {
   if (peers_.erase(id) == 0) return false;
+  directory_.Remove(id);
   answers_.Forget(id);
   for (auto& [number, owed] : owed_) {
     if (owed.peer != id || owed.answer) continue;
@@ -39,41 +48,27 @@ bool PeerExchange::Remove(LinkId id) {
   return true;
 }
 
-std::set<int> PeerExchange::Offered() const {
-  std::set<int> experts;
-  for (const auto& [id, peer] : peers_) {
-    if (peer.leaving) continue;
-    experts.insert(peer.offers.begin(), peer.offers.end());
-  }
-  return experts;
-}
-
-std::map<LinkId, PeerExchange::Peer>::iterator PeerExchange::Holder(
-    int expert) {
-  auto holder = peers_.end();
-  for (auto it = peers_.begin(); it != peers_.end(); ++it) {
-    if (!it->second.offers.contains(expert)) continue;
-    if (!it->second.leaving) return it;
-    if (holder == peers_.end()) holder = it;
-  }
-  return holder;
+bool PeerExchange::PeersRun() const {
+  return std::any_of(peers_.begin(), peers_.end(), [](const auto& entry) {
+    return entry.second.info.running_sequences > 0;
+  });
 }
 
 PeerExchange::Ticket PeerExchange::Dispatch(int layer, AbsentRows rows) {
   const std::uint64_t number = next_ticket_++;
   Owed& owed = owed_[number];
-  const auto peer = Holder(rows.expert);
-  if (peer == peers_.end()) {
+  const std::vector<LinkId> holders = directory_.Holders(layer, rows.expert);
+  if (holders.empty()) {
     owed.answer = absl::UnavailableError(
         absl::StrCat("no live worker has expert ", rows.expert));
     return Ticket(number);
   }
-  owed.peer = peer->first;
+  owed.peer = holders.front();
   owed.rows = rows.rows.rows();
   owed.width = rows.rows.width();
   observer_.OnRowsSent(owed.rows);
   answers_.Asked(owed.peer);
-  peer->second.link->Send(
+  peers_.at(owed.peer).link->Send(
       {ExpertRows{number, layer, rows.expert}, std::move(rows.rows)});
   return Ticket(number);
 }
@@ -118,7 +113,7 @@ bool PeerExchange::GiveUpOnSilent(absl::Duration limit, absl::Duration now) {
   const std::vector<LinkId> silent = answers_.SilentFor(limit, now);
   for (const LinkId id : silent) {
     LogError("expert_worker_does_not_answer",
-             {{"peer", peers_.at(id).hello.name},
+             {{"peer", peers_.at(id).info.name},
               {"seconds", absl::ToDoubleSeconds(limit)}});
     GiveUp(id);
   }
@@ -127,13 +122,14 @@ bool PeerExchange::GiveUpOnSilent(absl::Duration limit, absl::Duration now) {
 
 void PeerExchange::GiveUp(LinkId id) {
   // Both processes may have dialled each other.
-  const Hello gone = peers_.at(id).hello;
+  const WorkerInfo gone = peers_.at(id).info;
   for (auto& [other, peer] : peers_) {
-    if (peer.hello.name != gone.name || peer.hello.instance != gone.instance) {
+    if (peer.info.name != gone.name || peer.info.instance != gone.instance) {
       continue;
     }
     answers_.Forget(other);
-    peer.offers.clear();
+    peer.given_up = true;
+    directory_.Remove(other);
     peer.link->Close();  // Remove follows.
   }
 }

@@ -7,7 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
+#include <string>
 #include <utility>
 
 #include "common/clock.h"
@@ -15,6 +15,7 @@
 #include "engine/expert_stage.h"
 #include "expert_worker/observer.h"
 #include "link/answer_watch.h"
+#include "link/expert_directory.h"
 #include "link/link_session.h"
 
 namespace apollo {
@@ -40,14 +41,18 @@ class PeerExchange {
     std::uint64_t number_;  // 0: consumed.
   };
 
-  // Both must outlive the exchange.
-  PeerExchange(ExpertObserver& observer, const Clock& clock)
-      : observer_(observer), answers_(clock) {}
+  // Both must outlive the exchange. Peers whose numerics id is another one than
+  // `numerics` are not asked.
+  PeerExchange(ExpertObserver& observer, const Clock& clock,
+               std::string numerics = "")
+      : observer_(observer), answers_(clock), directory_(std::move(numerics)) {}
 
-  // A link to a peer is up. It computes nothing until its engine says what.
-  void AddPeer(LinkId id, const Hello& hello, std::shared_ptr<Link> link);
-  // The experts that a peer computes rows of. Links of others are ignored.
-  void SetOffers(LinkId id, std::set<int> experts);
+  // A link to a peer is up. It computes nothing until its engine says that it
+  // is ready.
+  void AddPeer(LinkId id, const WorkerInfo& info, std::shared_ptr<Link> link);
+  // Takes what a peer says of itself. False if it is ignored: from others, from
+  // a peer that was given up, or older than what it said before.
+  bool Update(LinkId id, const WorkerInfo& info);
   // A peer has left the list of workers: sequences up to that number may still
   // need it, later ones find it out of reach. None: it is on the list again.
   void SetLeaving(LinkId id, std::optional<std::uint64_t> last_sequence);
@@ -55,10 +60,14 @@ class PeerExchange {
   void CloseLeft(std::uint64_t oldest_sequence);
   // A link is down: what its peer owes has failed. False if it was no peer's.
   bool Remove(LinkId id);
-  // The experts that some peer offers which is not leaving.
-  std::set<int> Offered() const;
+  // True if a peer that stays computes rows of the expert.
+  bool Reaches(int layer, int expert) const {
+    return directory_.Stays(layer, expert);
+  }
+  // True if some peer has sequences.
+  bool PeersRun() const;
 
-  // Sends rows to a peer that offers their expert. Without such a peer the
+  // Sends rows to the best peer that has their expert. Without such a peer the
   // ticket has failed at once.
   Ticket Dispatch(int layer, AbsentRows rows);
   // Whether Combine may be called.
@@ -80,10 +89,10 @@ class PeerExchange {
 
  private:
   struct Peer {
-    Hello hello;
+    WorkerInfo info;
     std::shared_ptr<Link> link;
-    std::set<int> offers;
-    std::optional<std::uint64_t> leaving;  // The last sequence before.
+    bool given_up = false;
+    std::optional<std::uint64_t> leaving = {};  // The last sequence before.
   };
   struct Owed {
     LinkId peer = 0;  // 0: none, it has failed at once.
@@ -92,13 +101,12 @@ class PeerExchange {
     std::optional<absl::StatusOr<Rows>> answer;
   };
 
-  // The peer that computes an expert's rows: if possible, one that stays.
-  std::map<LinkId, Peer>::iterator Holder(int expert);
   // Takes nothing from the process behind a link any more.
   void GiveUp(LinkId id);
 
   ExpertObserver& observer_;
   AnswerWatch answers_;
+  ExpertDirectory directory_;
   std::map<LinkId, Peer> peers_;
   std::map<std::uint64_t, Owed> owed_;  // By ticket.
   std::uint64_t next_ticket_ = 1;

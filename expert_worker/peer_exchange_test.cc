@@ -23,11 +23,24 @@ AbsentRows Absent(int expert, std::vector<float> numbers) {
 class PeerExchangeTest : public testing::Test {
  protected:
   PeerExchangeTest() {
-    exchange_.AddPeer(kFirst, {WorkerRole::kExpert, "a", "m", "1", {}}, first_);
-    exchange_.AddPeer(kSecond, {WorkerRole::kExpert, "b", "m", "1", {}},
-                      second_);
-    exchange_.SetOffers(kFirst, {1, 2});
-    exchange_.SetOffers(kSecond, {3});
+    Add(kFirst, "a", {1, 2}, first_);
+    Add(kSecond, "b", {3}, second_);
+  }
+  // A peer whose engine has spoken.
+  void Add(LinkId id, const char* name, std::set<int> experts,
+           std::shared_ptr<Link> link) {
+    WorkerInfo info = {WorkerRole::kExpert, name, "m", "1", std::move(experts)};
+    exchange_.AddPeer(id, info, std::move(link));
+    info.ready = true;
+    info.revision = 1;
+    EXPECT_TRUE(exchange_.Update(id, info));
+  }
+  std::set<int> Offered() const {
+    std::set<int> experts;
+    for (int e = 0; e < 10; ++e) {
+      if (exchange_.Reaches(5, e)) experts.insert(e);
+    }
+    return experts;
   }
   absl::StatusCode Answer(LinkId from, std::uint64_t ticket,
                           std::vector<float> numbers,
@@ -67,7 +80,7 @@ TEST_F(PeerExchangeTest, ATicketIsGoodForItsOutputs) {
 }
 
 TEST_F(PeerExchangeTest, WithoutAPeerATicketHasFailed) {
-  EXPECT_EQ(exchange_.Offered(), (std::set<int>{1, 2, 3}));
+  EXPECT_EQ(Offered(), (std::set<int>{1, 2, 3}));
   auto ticket = exchange_.Dispatch(5, Absent(7, {1, 2}));
   ASSERT_TRUE(exchange_.Answered(ticket));
   const absl::Status status = exchange_.Combine(std::move(ticket)).status();
@@ -87,13 +100,13 @@ TEST_F(PeerExchangeTest, ALostPeerFailsItsTicketsAlone) {
             StatusCode::kUnavailable);
   EXPECT_TRUE(exchange_.Combine(std::move(answered)).ok());
   EXPECT_FALSE(exchange_.Answered(b));
-  EXPECT_EQ(exchange_.Offered(), std::set<int>{3});
+  EXPECT_EQ(Offered(), std::set<int>{3});
 }
 
 TEST_F(PeerExchangeTest, ALeavingPeerIsTheLastChoiceAndClosedWhenNotNeeded) {
-  exchange_.SetOffers(kSecond, {1, 3});
+  Add(kSecond, "b", {1, 3}, second_);
   exchange_.SetLeaving(kFirst, 7);
-  EXPECT_EQ(exchange_.Offered(), (std::set<int>{1, 3}));
+  EXPECT_EQ(Offered(), (std::set<int>{1, 3}));
   exchange_.Dispatch(5, Absent(1, {1, 2}));
   EXPECT_EQ(second_->frames.size(), 1u);
   exchange_.Dispatch(5, Absent(2, {1, 2}));  // Nobody else has it.
@@ -139,9 +152,7 @@ TEST_F(PeerExchangeTest, BrokenOutputsFailTheirTicket) {
 
 TEST_F(PeerExchangeTest, ASilentPeerIsAskedNothingMore) {
   const auto again = std::make_shared<FakeLink>();  // To the same process.
-  exchange_.AddPeer(kSecond + 1, {WorkerRole::kExpert, "a", "m", "1", {}},
-                    again);
-  exchange_.SetOffers(kSecond + 1, {1});
+  Add(kSecond + 1, "a", {1}, again);
   auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
   clock_.now += absl::Seconds(10);
   EXPECT_FALSE(exchange_.GiveUpOnSilent(absl::Seconds(10), clock_.now));
@@ -149,10 +160,27 @@ TEST_F(PeerExchangeTest, ASilentPeerIsAskedNothingMore) {
   EXPECT_TRUE(exchange_.GiveUpOnSilent(absl::Seconds(10), clock_.now));
   EXPECT_TRUE(first_->closed && again->closed);
   EXPECT_FALSE(second_->closed);
-  EXPECT_EQ(exchange_.Offered(), std::set<int>{3});
+  EXPECT_EQ(Offered(), std::set<int>{3});
   EXPECT_FALSE(exchange_.Answered(ticket));  // Until the link is down.
   exchange_.Remove(kFirst);
   EXPECT_TRUE(exchange_.Answered(ticket));
+}
+
+TEST_F(PeerExchangeTest, APeerAboutToStopIsAskedWhereNobodyElseHasTheExpert) {
+  WorkerInfo stopping = {WorkerRole::kExpert, "a", "m", "1",
+                         std::set<int>{1, 2}};
+  stopping.ready = stopping.draining = true;
+  stopping.revision = 2;
+  EXPECT_TRUE(exchange_.Update(kFirst, stopping));
+  EXPECT_EQ(Offered(), std::set<int>{3});  // For new sequences.
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  first_->Take<ExpertRows>();
+  const auto third = std::make_shared<FakeLink>();
+  Add(kSecond + 1, "z", {1}, third);
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  third->Take<ExpertRows>();
+  exchange_.Dispatch(5, Absent(2, {1, 2}));
+  first_->Take<ExpertRows>();
 }
 
 }  // namespace

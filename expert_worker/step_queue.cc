@@ -80,6 +80,16 @@ void StepQueue::Cancel(LinkId from, const ReleaseSequences& release) {
   }
 }
 
+int StepQueue::rows() const {
+  int rows = 0;
+  for (const WaitingStep& waiting : steps_) {
+    for (const SequenceRows& sequence : waiting.step.sequences) {
+      rows += static_cast<int>(sequence.tokens.size());
+    }
+  }
+  return rows;
+}
+
 void StepQueue::DropLink(LinkId from) {
   std::erase_if(steps_,
                 [from](const WaitingStep& w) { return w.from == from; });

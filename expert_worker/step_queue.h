@@ -39,6 +39,8 @@ class StepQueue {
   void DropLink(LinkId from);
 
   bool empty() const { return steps_.empty(); }
+  // Of all steps.
+  int rows() const;
 
   // Takes the steps of the next batch. Two attempts at one sequence never share
   // a batch: the later one replaces the blocks of the earlier one.

@@ -24,8 +24,10 @@ class FakeLink final : public Link {
  public:
   void Send(Frame frame) override {
     if (closed) return;
-    if (auto* r = std::get_if<Reach>(&frame.body)) {
-      reach.push_back(std::move(r->experts));
+    if (auto* info = std::get_if<WorkerInfo>(&frame.body)) {
+      reach.push_back(info->draining ? std::set<int>()
+                                     : info->reaches.everywhere);
+      infos.push_back(std::move(*info));
     } else {
       frames.push_back(std::move(frame));
     }
@@ -55,8 +57,10 @@ class FakeLink final : public Link {
     });
   }
 
-  std::deque<Frame> frames;          // All but Reach.
-  std::vector<std::set<int>> reach;  // What each Reach said.
+  std::deque<Frame> frames;       // All but WorkerInfo.
+  std::vector<WorkerInfo> infos;  // What the worker said of itself.
+  // The experts with which new sequences could run, by each of these.
+  std::vector<std::set<int>> reach;
   bool closed = false;
   bool room = true;
 };

@@ -46,10 +46,8 @@ struct SequenceRows {
   bool operator==(const SequenceRows&) const = default;
 };
 
-// From an expert worker's engine, after the first messages and whenever it
-// changes. To dense workers: the experts that it has itself or through links to
-// peers; it can serve sequences while that is all of them. To peers: those that
-// it has itself. None if it wants nothing new.
+// Only between LinkSession and a peer of version 0 of the wire, in place of a
+// later WorkerInfo: see link/previous_wire.h.
 struct Reach {
   std::set<int> experts;
   bool operator==(const Reach&) const = default;

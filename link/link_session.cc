@@ -6,6 +6,8 @@
 #include <random>
 #include <utility>
 
+#include "link/previous_wire.h"
+
 namespace apollo {
 namespace {
 
@@ -66,9 +68,27 @@ absl::Status LinkSession::CheckPeer(const WorkerInfo& peer) const {
 void LinkSession::Announce() {
   if (up_ || closed_ || !refusal_.ok() || !link_ || !peer_) return;
   up_ = true;
-  events_.OnLinkUp(id_, *peer_, link_);
-  for (Frame& frame : early_) events_.OnLinkFrame(id_, std::move(frame));
+  events_.OnLinkUp(id_, *peer_,
+                   peer_->wire_version == 0
+                       ? MakePreviousWireLink(link_, peer_->role)
+                       : link_);
+  for (Frame& frame : early_) PassOn(std::move(frame));
   early_.clear();
+}
+
+void LinkSession::PassOn(Frame frame) {
+  auto* const reach = std::get_if<Reach>(&frame.body);
+  if (reach != nullptr && peer_->wire_version == 0) {
+    *peer_ = InfoFromReach(std::move(*peer_), std::move(*reach));
+    frame.body = *peer_;
+  } else if (auto* const info = std::get_if<WorkerInfo>(&frame.body)) {
+    // Who it is does not change.
+    info->role = peer_->role;
+    info->name = peer_->name;
+    info->model_hash = peer_->model_hash;
+    info->instance = peer_->instance;
+  }
+  events_.OnLinkFrame(id_, std::move(frame));
 }
 
 void LinkSession::Begin(std::shared_ptr<Link> link) {
@@ -109,7 +129,7 @@ void LinkSession::OnFrame(Frame frame) {
     MutexLock lock(mutex_);
     if (closed_ || !refusal_.ok()) return;
     if (up_) {
-      events_.OnLinkFrame(id_, std::move(frame));
+      PassOn(std::move(frame));
       return;
     }
     if (peer_ && early_.size() < kMaxEarlyFrames) {

@@ -22,7 +22,8 @@ using LinkId = std::uint64_t;
 class LinkEvents {
  public:
   virtual ~LinkEvents() = default;
-  // The peer has said who it is, and serves the same model.
+  // The peer has said who it is, and serves the same model. That its engine
+  // runs, and all that changes later, comes as frames.
   virtual void OnLinkUp(LinkId id, const WorkerInfo& peer,
                         std::shared_ptr<Link> link) = 0;
   virtual void OnLinkFrame(LinkId id, Frame frame) = 0;
@@ -63,6 +64,8 @@ class LinkSession final : public FrameHandler {
  private:
   // Says that the link is up once both sides are known.
   void Announce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Hands a frame to `events`, in the form of today's wire.
+  void PassOn(Frame frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckPeer(const WorkerInfo& peer) const;
 
   const LinkId id_;

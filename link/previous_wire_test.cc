@@ -1,5 +1,7 @@
 // Links with workers of the previous version of the wire, version 0, whose
 // bytes are kept here as they were.
+#include "link/previous_wire.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -80,13 +82,6 @@ TEST(PreviousWireTest, APeersHelloIsUnderstood) {
   EXPECT_TRUE(std::get<WorkerInfo>(frame.body) == hello);
 }
 
-TEST(PreviousWireTest, APeersReachIsUnderstood) {
-  FrameDecoder decoder;
-  Decoded(kHello, decoder);
-  const Frame frame = Decoded(kReach, decoder);
-  EXPECT_EQ(std::get<Reach>(frame.body).experts, (std::set<int>{0, 1, 300}));
-}
-
 // What this version sends begins with what the previous one understands.
 TEST(PreviousWireTest, AHelloOfTodayHoldsTheOldOne) {
   internal::v1::LinkMessage old;
@@ -101,6 +96,64 @@ TEST(PreviousWireTest, AHelloOfTodayHoldsTheOldOne) {
   today.mutable_info()->clear_numerics();
   today.mutable_info()->clear_ready();
   EXPECT_EQ(today.SerializeAsString(), old.SerializeAsString());
+}
+
+TEST(PreviousWireTest, APeersReachComesAsWhatItSaysOfItself) {
+  Recorder recorder;
+  LinkSession session(Self(WorkerRole::kDense), recorder, nullptr);
+  const auto link = std::make_shared<SentFrames>();
+  session.Begin(link);
+  FrameDecoder decoder;
+  session.OnFrame(Decoded(kHello, decoder));
+  ASSERT_TRUE(recorder.peer.has_value());
+  EXPECT_FALSE(recorder.peer->ready);
+  session.OnFrame(Decoded(kReach, decoder));
+  session.OnFrame({Reach{}});
+  ASSERT_EQ(recorder.frames.size(), 2u);
+  const auto& first = std::get<WorkerInfo>(recorder.frames[0].body);
+  EXPECT_EQ(first.name, "e-1");
+  EXPECT_EQ(first.resident.everywhere, (std::set<int>{0, 3, 300}));
+  EXPECT_EQ(first.reaches.everywhere, (std::set<int>{0, 1, 300}));
+  EXPECT_TRUE(first.ready);
+  EXPECT_FALSE(first.draining);
+  const auto& second = std::get<WorkerInfo>(recorder.frames[1].body);
+  EXPECT_TRUE(second.draining);
+  EXPECT_GT(second.revision, first.revision);
+  EXPECT_FALSE(link->closed);
+}
+
+// What a worker of this version sends to one of the previous after its hello.
+std::vector<Reach> Sent(WorkerRole peer, bool draining) {
+  const auto link = std::make_shared<SentFrames>();
+  WorkerInfo info = Self(WorkerRole::kExpert);
+  info.resident = std::set<int>{0, 3};
+  info.reaches = std::set<int>{0, 1, 3};
+  info.draining = draining;
+  MakePreviousWireLink(link, peer)->Send({info});
+  std::vector<Reach> sent;
+  for (const Frame& frame : link->sent) {
+    sent.push_back(std::get<Reach>(frame.body));
+  }
+  return sent;
+}
+
+TEST(PreviousWireTest, APeerHearsWhatItUnderstands) {
+  using List = std::vector<Reach>;
+  EXPECT_TRUE(Sent(WorkerRole::kDense, false) == (List{{{0, 1, 3}}}));
+  EXPECT_TRUE(Sent(WorkerRole::kDense, true) == List{{}});
+  EXPECT_TRUE(Sent(WorkerRole::kExpert, false) == (List{{{0, 3}}}));
+  // Its rows are computed until its sequences are over.
+  EXPECT_TRUE(Sent(WorkerRole::kExpert, true) == (List{{{0, 3}}}));
+}
+
+TEST(PreviousWireTest, APeerHearsNothingThatItDoesNotKnow) {
+  const auto link = std::make_shared<SentFrames>();
+  const auto previous = MakePreviousWireLink(link, WorkerRole::kDense);
+  previous->Send({Progress{}});
+  previous->Send({Self(WorkerRole::kDense)});
+  EXPECT_TRUE(link->sent.empty());
+  previous->Send({StageResult{}});
+  EXPECT_EQ(link->sent.size(), 1u);
 }
 
 TEST(PreviousWireTest, OnlyVersionsInCommonAreSpoken) {

@@ -35,8 +35,9 @@ struct LayerExperts {
   std::map<int, std::set<int>> in_layer;  // Besides, by layer.
 };
 
-// Everything that a worker says of itself to others: the first message on a
-// link.
+// Everything that a worker says of itself to others. It is the first message on
+// a link, said by the process, and comes again from the worker's engine
+// whenever it changes, with a higher revision.
 struct WorkerInfo {
   // Who it is. These never change.
   WorkerRole role = WorkerRole::kDense;
@@ -72,8 +73,6 @@ struct WorkerInfo {
 
   bool operator==(const WorkerInfo&) const = default;
 };
-
-using Hello = WorkerInfo;
 
 // Returns true if two workers give the same bits. One that did not say is taken
 // to be like any other, as all were before they said.

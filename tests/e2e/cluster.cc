@@ -174,6 +174,10 @@ void Cluster::SetExpertFlags(std::vector<std::string> flags) {
   layout_.expert_flags = std::move(flags);
 }
 
+void Cluster::StopExpert(int index) {
+  EXPECT_EQ(expert_[index]->Stop(), 0) << "expert-" << index;
+}
+
 void Cluster::FreezeExpert(int index) { expert_[index]->Signal(SIGSTOP); }
 
 void Cluster::ThawExpert(int index) { expert_[index]->Signal(SIGCONT); }

@@ -37,6 +37,8 @@ class Cluster {
   // Kills (SIGKILL) or starts again one worker; a new one has a new address.
   void KillExpert(int index);
   void StartExpert(int index);
+  // SIGTERM, and waits for the end; the exit status must be 0.
+  void StopExpert(int index);
   // For workers that are started from now on.
   void SetExpertFlags(std::vector<std::string> flags);
   // SIGSTOP and SIGCONT: a process that is there but does nothing.

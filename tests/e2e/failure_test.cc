@@ -108,6 +108,64 @@ void ExpectFailsOnce(Cluster& cluster, Harm harm) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST(FailureTest, StoppingOneExpertWorkerEndsNoAnswer) {
+  Cluster cluster(Model(), {.expert_workers = 3});
+  cluster.Start();
+  constexpr int kAnswers = 6;
+  const auto request = [](int i) {
+    v1::GenerateRequest request =
+        GreedyRequest("User:fever " + std::to_string(i) + "\nAssistant:", 400);
+    request.set_ignore_eos(true);
+    return request;
+  };
+  std::vector<Answer> expected;
+  for (int i = 0; i < kAnswers; ++i) {
+    expected.push_back(Generate(*cluster.NewStub(), request(i)));
+    ASSERT_TRUE(expected.back().status.ok());
+  }
+  struct Call {
+    std::unique_ptr<v1::InferenceService::Stub> stub;
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<v1::GenerateResponse>> stream;
+    std::vector<std::int32_t> ids;
+  };
+  std::vector<Call> calls(kAnswers);
+  for (int i = 0; i < kAnswers; ++i) {
+    calls[i].stub = cluster.NewStub();
+    calls[i].stream = calls[i].stub->Generate(&calls[i].context, request(i));
+  }
+  // All run, and the last has far to go.
+  v1::GenerateResponse response;
+  for (Call& call : calls) {
+    ASSERT_TRUE(call.stream->Read(&response));
+    ASSERT_TRUE(response.has_started());
+  }
+  std::thread stop([&cluster] { cluster.StopExpert(1); });
+  std::vector<std::thread> readers;
+  for (int i = 0; i < kAnswers; ++i) {
+    readers.emplace_back([&call = calls[i]] {
+      v1::GenerateResponse response;
+      while (call.stream->Read(&response)) {
+        for (const std::int32_t id : response.delta().token_ids()) {
+          call.ids.push_back(id);
+        }
+      }
+    });
+  }
+  for (std::thread& reader : readers) reader.join();
+  stop.join();
+  for (int i = 0; i < kAnswers; ++i) {
+    const grpc::Status status = calls[i].stream->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(calls[i].ids, expected[i].ids) << i;
+  }
+  // Nobody else has its experts.
+  ExpectUnavailable(cluster);
+  cluster.StartExpert(1);
+  cluster.WaitForHealth(true);
+  ExpectWorks(cluster);
+}
+
 TEST(FailureTest, RunningRequestsFailWhenTheirExpertWorkerIsLost) {
   Cluster cluster(Model(), {.expert_workers = 1});
   cluster.Start();

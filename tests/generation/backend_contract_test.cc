@@ -132,9 +132,12 @@ class BackendContractTest : public testing::TestWithParam<Where> {
   void LinkUp() {
     std::set<int> experts;
     for (int e = 0; e < Config().num_experts; ++e) experts.insert(e);
-    worker_.OnLinkUp(kExpert, {WorkerRole::kExpert, "e", "m", "1", experts},
-                     link_);
-    worker_.OnLinkFrame(kExpert, {Reach{experts}, {}});
+    WorkerInfo info = {WorkerRole::kExpert, "e", "m", "1", experts};
+    worker_.OnLinkUp(kExpert, info, link_);
+    info.reaches = experts;
+    info.ready = true;
+    info.revision = 1;
+    worker_.OnLinkFrame(kExpert, {info});
   }
 
   static GenerationRequest Request(int max_new_tokens) {

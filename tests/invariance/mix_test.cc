@@ -159,10 +159,12 @@ class Net {
         stage = std::make_unique<AsyncExpertStage>(std::move(stage), later_);
       }
       caches_.push_back(&stage->blocks());
-      expert_.push_back(std::make_unique<ExpertCore>(
-          ExpertCore::Options(), std::move(stage), expert_counts));
       hellos_.push_back({WorkerRole::kExpert, "e" + std::to_string(i), "m", "1",
                          experts, layout.expert_blocks * kBlockTokens});
+      ExpertCore::Options options;
+      options.self = hellos_.back();
+      expert_.push_back(std::make_unique<ExpertCore>(options, std::move(stage),
+                                                     expert_counts));
     }
     // The link between nodes a and b is called 100 a + b at a.
     for (int d = 0; d < layout.dense_workers; ++d) {
@@ -276,7 +278,7 @@ class Net {
   std::mt19937 random_;
   const Layout layout_;
   std::map<std::pair<int, int>, std::deque<Frame>> frames_;
-  std::vector<Hello> hellos_;
+  std::vector<WorkerInfo> hellos_;
   std::vector<std::unique_ptr<ThreadPool>> pools_;
   std::vector<const BlockPool*> caches_;  // Of all workers' stages.
   Later later_;  // What asynchronous stages have not delivered.
