@@ -57,9 +57,13 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
       });
   ServerOptions server = flags.server;
   server.max_message_bytes = 16 << 20;
+  WorkerInfo self;
+  self.role = WorkerRole::kDense;
+  self.name = flags.name;
+  self.model_hash = model.hash;
+  self.version = kVersion;
   process->peers_ = std::make_unique<PeerSet>(
-      MakeGrpcDialer(MakeClusterChannel),
-      Hello{WorkerRole::kDense, flags.name, model.hash, kVersion, {}}, worker);
+      MakeGrpcDialer(MakeClusterChannel), self, worker);
   ASSIGN_OR_RETURN(
       process->server_,
       Server::Start(server,

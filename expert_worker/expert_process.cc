@@ -10,14 +10,14 @@
 #include "kernels/cpu_level.h"
 #include "model/config/expert_list.h"
 #include "serving/flag_checks.h"
-#include "serving/version.h"
 
 namespace apollo {
 namespace {
 
 // Longer than a frame takes to come.
 constexpr absl::Duration kQuiet = absl::Milliseconds(300);
-constexpr absl::Duration kDrainTime = absl::Seconds(10);
+// Longer than a peer's step takes that may need experts of this worker.
+constexpr absl::Duration kQuietOfPeers = absl::Seconds(5);
 
 }  // namespace
 
@@ -28,6 +28,7 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
   ASSIGN_OR_RETURN(std::unique_ptr<Membership> members,
                    Membership::Parse(options.peers.expert_workers));
   std::unique_ptr<ExpertProcess> process(new ExpertProcess());
+  process->drain_timeout_ = options.drain_timeout;
   ASSIGN_OR_RETURN(process->model_, OpenWorkerModel(options.worker.model));
   const OpenModel& model = process->model_.model;
   ASSIGN_OR_RETURN(const std::set<int> experts,
@@ -40,13 +41,12 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
       std::make_unique<RequestMetrics>(*process->registry_);
   ASSIGN_OR_RETURN(
       process->role_,
-      ExpertRole::Start(process->model_, experts, families, threads,
-                        {options.peers.answer_timeout}, *process->registry_,
-                        process->request_metrics_.get()));
+      ExpertRole::Start(
+          process->model_, families,
+          {flags.name, experts, threads, options.peers.answer_timeout},
+          *process->registry_, process->request_metrics_.get()));
   ExpertWorker& worker = process->role_->worker();
-  const Hello self = {
-      WorkerRole::kExpert,           flags.name, model.hash, kVersion, experts,
-      process->role_->cache_tokens()};
+  const WorkerInfo& self = process->role_->self();
   process->acceptor_ = std::make_unique<WorkerLinkAcceptor>(self, worker);
   process->service_ = std::make_unique<GrpcLinkService>(*process->acceptor_);
   ASSIGN_OR_RETURN(
@@ -79,10 +79,15 @@ void ExpertProcess::RunUntilStopped() {
   server_->RunUntilStopped([&worker] { return worker.Ready(); });
   LogInfo("stopping");
   worker.Drain();
-  // Frames may be under way when dense workers and peers are told.
-  const absl::Duration deadline = Clock::Real().Now() + kDrainTime;
-  while ((worker.sequences() > 0 || worker.QuietFor() < kQuiet) &&
-         Clock::Real().Now() < deadline) {
+  // What is in progress, or was under way when dense workers and peers were
+  // told, may end before the links are cut.
+  const absl::Duration deadline = Clock::Real().Now() + drain_timeout_;
+  const auto needed = [&worker] {
+    const absl::Duration quiet = worker.QuietFor();
+    return worker.sequences() > 0 || quiet < kQuiet ||
+           (worker.PeersRun() && quiet < kQuietOfPeers);
+  };
+  while (needed() && Clock::Real().Now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   server_->Shutdown(absl::ZeroDuration());

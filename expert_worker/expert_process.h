@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 
 #include <memory>
 #include <set>
@@ -27,6 +28,7 @@ class ExpertProcess {
     WorkerFlags worker;
     PeerFlags peers;
     std::string experts = "all";  // See model/config/expert_list.h.
+    absl::Duration drain_timeout = absl::Seconds(30);
   };
 
   // Loads the model, listens and dials. Errors name the flag or the file that
@@ -35,13 +37,14 @@ class ExpertProcess {
       const Options& options);
 
   // Serves until SIGTERM or SIGINT. Then sequences in progress, here and those
-  // that peers compute with experts of this worker, may end for up to 10
-  // seconds.
+  // that peers compute with experts of this worker, may end within the
+  // drain timeout.
   void RunUntilStopped();
 
  private:
   ExpertProcess() = default;
 
+  absl::Duration drain_timeout_;
   // Each uses those above it.
   WorkerModel model_;
   std::shared_ptr<prometheus::Registry> registry_;

@@ -6,8 +6,10 @@
 #include "common/status_macros.h"
 #include "engine/cache_size.h"
 #include "engine/cpu/cpu_expert_stage.h"
+#include "engine/numerics.h"
 #include "model/language/language_labels.h"
 #include "model/weights/load_progress.h"
+#include "serving/version.h"
 
 namespace apollo {
 
@@ -19,19 +21,27 @@ ExpertRole::ExpertRole(const WorkerModel& model, const FamilyTable& families,
                Clock::Real()) {}
 
 absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
-    const WorkerModel& model, const std::set<int>& experts,
-    const FamilyTable& families, int threads,
-    const ExpertCore::Options& options, prometheus::Registry& registry,
+    const WorkerModel& model, const FamilyTable& families,
+    const Options& options, prometheus::Registry& registry,
     RequestMetrics* requests) {
   std::unique_ptr<ExpertRole> role(
-      new ExpertRole(model, families, threads, registry, requests));
+      new ExpertRole(model, families, options.threads, registry, requests));
   ASSIGN_OR_RETURN(
       std::unique_ptr<ExpertStage> stage,
-      CpuExpertStage::Load(model.model.config, *model.model.weights, experts,
-                           model.cache, role->pool_, LogLoadProgress()));
-  role->cache_tokens_ = CacheTokens(stage->blocks());
-  role->worker_ =
-      std::make_unique<ExpertWorker>(options, std::move(stage), role->metrics_);
+      CpuExpertStage::Load(model.model.config, *model.model.weights,
+                           options.experts, model.cache, role->pool_,
+                           LogLoadProgress()));
+  WorkerInfo& self = role->self_;
+  self.role = WorkerRole::kExpert;
+  self.name = options.name;
+  self.model_hash = model.model.hash;
+  self.version = kVersion;
+  self.resident = options.experts;
+  self.cache_tokens = CacheTokens(stage->blocks());
+  self.numerics = CpuNumerics(model.model.format, model.cache.type);
+  role->worker_ = std::make_unique<ExpertWorker>(
+      ExpertCore::Options{options.answer_timeout, self}, std::move(stage),
+      role->metrics_);
   return role;
 }
 

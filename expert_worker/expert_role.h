@@ -1,17 +1,19 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 #include <prometheus/registry.h>
 
-#include <cstdint>
 #include <memory>
 #include <set>
+#include <string>
 
 #include "common/thread_pool.h"
 #include "engine/worker_model.h"
 #include "expert_worker/expert_core.h"
 #include "expert_worker/expert_metrics.h"
 #include "expert_worker/expert_worker.h"
+#include "link/worker_info.h"
 #include "model/language/families.h"
 #include "serving/metrics.h"
 
@@ -21,18 +23,24 @@ namespace apollo {
 // process of its own and a process with all roles have in common.
 class ExpertRole {
  public:
+  struct Options {
+    std::string name;
+    std::set<int> experts;  // Resident ones.
+    int threads = 1;
+    absl::Duration answer_timeout = absl::Seconds(10);
+  };
+
   // Loads the resident experts and starts the engine's thread. The model, the
   // registry and `requests` must outlive the role; `requests` may be null:
   // then nothing is counted as a request here. Errors as the stage's Load.
   static absl::StatusOr<std::unique_ptr<ExpertRole>> Start(
-      const WorkerModel& model, const std::set<int>& experts,
-      const FamilyTable& families, int threads,
-      const ExpertCore::Options& options, prometheus::Registry& registry,
+      const WorkerModel& model, const FamilyTable& families,
+      const Options& options, prometheus::Registry& registry,
       RequestMetrics* requests);
 
   ExpertWorker& worker() { return *worker_; }
-  // Tokens that the cache holds at most.
-  std::int64_t cache_tokens() const { return cache_tokens_; }
+  // Describes the worker as it starts, for its links.
+  const WorkerInfo& self() const { return self_; }
 
  private:
   ExpertRole(const WorkerModel& model, const FamilyTable& families, int threads,
@@ -40,7 +48,7 @@ class ExpertRole {
 
   ThreadPool pool_;
   ExpertMetrics metrics_;
-  std::int64_t cache_tokens_ = 0;
+  WorkerInfo self_;
   std::unique_ptr<ExpertWorker> worker_;  // Uses all of the above.
 };
 

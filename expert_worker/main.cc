@@ -12,6 +12,10 @@
 
 ABSL_FLAG(std::string, experts, "all",
           "Experts to hold in memory: \"all\", or numbers such as 0,3,4.");
+ABSL_FLAG(
+    absl::Duration, drain_timeout, absl::Seconds(30),
+    "When it is asked to stop: how long sequences here, and those of peers "
+    "that need its experts, may take to end.");
 
 namespace apollo {
 namespace {
@@ -23,6 +27,7 @@ absl::Status Run() {
       ReadWorkerFlags(options.process.model, /*cache_megabytes=*/512);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(10)));
   options.experts = absl::GetFlag(FLAGS_experts);
+  options.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<ExpertProcess> process,
                    ExpertProcess::Start(options));

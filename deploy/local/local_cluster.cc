@@ -55,13 +55,16 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   options.core.silent_after = absl::InfiniteDuration();
   options.core.answer_timeout = absl::InfiniteDuration();
   // The requests are counted once, as the router's.
+  ExpertRole::Options expert;
+  expert.name = flags.name;
+  expert.experts = experts;
+  expert.threads = threads;
   ASSIGN_OR_RETURN(expert_,
-                   ExpertRole::Start(model_, experts, router_model_->families,
-                                     threads, {}, *registry_,
-                                     /*requests=*/nullptr));
+                   ExpertRole::Start(model_, router_model_->families, expert,
+                                     *registry_, /*requests=*/nullptr));
   ASSIGN_OR_RETURN(dense_, DenseRole::Start(model_, router_model_->families,
                                             threads, options.core, *registry_));
-  JoinWorkers(experts);
+  JoinWorkers();
   backend_ = std::make_unique<LocalBackend>(dense_->worker(), dense_->routing(),
                                             model_.model.hash);
   router_ = std::make_unique<RouterRole>(*router_model_, *backend_,
@@ -69,14 +72,15 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   return absl::OkStatus();
 }
 
-void LocalCluster::JoinWorkers(const std::set<int>& experts) {
-  auto dense = std::make_shared<LinkSession>(
-      Hello{WorkerRole::kDense, "local", model_.model.hash, kVersion, {}},
-      dense_->worker(), nullptr);
-  auto expert = std::make_shared<LinkSession>(
-      Hello{WorkerRole::kExpert, "local", model_.model.hash, kVersion, experts,
-            expert_->cache_tokens()},
-      expert_->worker(), nullptr);
+void LocalCluster::JoinWorkers() {
+  WorkerInfo self;
+  self.role = WorkerRole::kDense;
+  self.name = expert_->self().name;
+  self.model_hash = model_.model.hash;
+  self.version = kVersion;
+  auto dense = std::make_shared<LinkSession>(self, dense_->worker(), nullptr);
+  auto expert = std::make_shared<LinkSession>(expert_->self(),
+                                              expert_->worker(), nullptr);
   const auto [dense_end, expert_end] = MakeInProcessLink(dense, expert);
   link_ = dense_end;
   dense->Begin(dense_end);

@@ -3,7 +3,6 @@
 #include <absl/status/statusor.h>
 
 #include <memory>
-#include <set>
 
 #include "dense_worker/dense_role.h"
 #include "engine/worker_flags.h"
@@ -39,7 +38,7 @@ class LocalCluster {
  private:
   LocalCluster() = default;
   absl::Status StartRoles(Options& options);
-  void JoinWorkers(const std::set<int>& experts);
+  void JoinWorkers();
 
   // Each uses those above it.
   WorkerModel model_;
