@@ -2,6 +2,8 @@
 
 #include <absl/flags/flag.h>
 
+#include <optional>
+
 #include "common/status_macros.h"
 #include "serving/flag_checks.h"
 
@@ -14,10 +16,11 @@ ABSL_FLAG(
     "Most rows of prompts in one step while many more answers are being "
     "generated than begun: fewer make their tokens come more steadily and "
     "prompts take longer.");
-ABSL_FLAG(int, steps_in_flight, 0,
+ABSL_FLAG(std::optional<int>, steps_in_flight, std::nullopt,
           "Steps at once. 2 let dense and expert workers compute at the same "
           "time; 1 is better where they share processors, as larger steps read "
-          "the weights less often. 0: 2, or 1 with all roles in one process.");
+          "the weights less often. Default: 2, or 1 with all roles in one "
+          "process.");
 ABSL_FLAG(int, max_waiting, 1024,
           "Most sequences that wait for cache space before more are refused.");
 
@@ -30,8 +33,8 @@ absl::StatusOr<DenseCore::Options> ReadDenseFlags(int steps_in_flight) {
   options.scheduler.token_budget = absl::GetFlag(FLAGS_token_budget);
   options.scheduler.mixed_token_budget =
       absl::GetFlag(FLAGS_mixed_token_budget);
-  options.steps_in_flight = absl::GetFlag(FLAGS_steps_in_flight);
-  if (options.steps_in_flight == 0) options.steps_in_flight = steps_in_flight;
+  options.steps_in_flight =
+      absl::GetFlag(FLAGS_steps_in_flight).value_or(steps_in_flight);
   options.max_waiting = absl::GetFlag(FLAGS_max_waiting);
   RETURN_IF_ERROR(
       CheckAtLeastOne("max_running", options.scheduler.max_running));

@@ -15,7 +15,7 @@ struct WorkerFlags {
 };
 
 // Reads them after absl::ParseCommandLine, for a model directory.
-// `cache_megabytes` stands for 0. Checks nothing: whoever uses a value does.
+// `cache_megabytes` is the default. Checks nothing: whoever uses a value does.
 WorkerFlags ReadWorkerFlags(const std::string& model,
                             std::int64_t cache_megabytes);
 

@@ -2,6 +2,8 @@
 
 #include <absl/flags/flag.h>
 
+#include <optional>
+
 #include "common/status_macros.h"
 #include "serving/flag_checks.h"
 
@@ -10,19 +12,18 @@ ABSL_FLAG(std::string, expert_workers, "",
           "or file:/path with one address a line, read again when it changes. "
           "Required for a dense worker, and for an expert worker that does not "
           "hold all experts.");
-ABSL_FLAG(absl::Duration, answer_timeout, absl::ZeroDuration(),
+ABSL_FLAG(std::optional<absl::Duration>, answer_timeout, std::nullopt,
           "A worker that owes an answer and shows no progress for longer is "
-          "taken for lost; 0: 30s in a dense worker, 10s in an expert worker.");
+          "taken for lost; default: 30s in a dense worker, 10s in an expert "
+          "worker.");
 
 namespace apollo {
 
 absl::StatusOr<PeerFlags> ReadPeerFlags(absl::Duration answer_timeout) {
   PeerFlags flags;
   flags.expert_workers = absl::GetFlag(FLAGS_expert_workers);
-  flags.answer_timeout = absl::GetFlag(FLAGS_answer_timeout);
-  if (flags.answer_timeout == absl::ZeroDuration()) {
-    flags.answer_timeout = answer_timeout;
-  }
+  flags.answer_timeout =
+      absl::GetFlag(FLAGS_answer_timeout).value_or(answer_timeout);
   RETURN_IF_ERROR(CheckAboveZero("answer_timeout", flags.answer_timeout));
   return flags;
 }

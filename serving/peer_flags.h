@@ -13,7 +13,7 @@ struct PeerFlags {
   absl::Duration answer_timeout;
 };
 
-// Reads them after absl::ParseCommandLine. `answer_timeout` stands for 0.
+// Reads them after absl::ParseCommandLine. `answer_timeout` is the default.
 // INVALID_ARGUMENT naming the flag whose value is out of range.
 absl::StatusOr<PeerFlags> ReadPeerFlags(absl::Duration answer_timeout);
 
