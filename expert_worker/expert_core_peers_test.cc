@@ -226,6 +226,25 @@ TEST_P(ExpertCoreTest, APeerThatDoesNotAnswerHoldsUpABatchForALimitedTime) {
   EXPECT_EQ(result.outputs[1].status.code(), StatusCode::kUnavailable);
 }
 
+TEST_P(ExpertCoreTest, APeerThatMakesProgressIsNotGivenUp) {
+  const Division division;
+  Worker worker(division.here);
+  worker.AddPeer(division.there);
+  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  worker.Work();
+  ASSERT_FALSE(worker.peer->frames.empty());
+  const absl::Duration limit = ExpertCore::Options().answer_timeout;
+  for (int i = 0; i < 10; ++i) {
+    worker.clock.now += limit;
+    worker.core->Tick(worker.clock.now);
+    EXPECT_FALSE(worker.peer->closed);
+    worker.Take({Progress{}, {}}, kPeer);
+  }
+  worker.clock.now += limit * 1.1;
+  worker.core->Tick(worker.clock.now);
+  EXPECT_TRUE(worker.peer->closed);
+}
+
 TEST_P(ExpertCoreTest, APeerThatLeavesIsKeptWhileSequencesMayNeedIt) {
   Two two;
   two.low.Take(Step(1, {RowsOf(5, 0, 3)}));
