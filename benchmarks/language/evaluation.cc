@@ -1,5 +1,8 @@
 #include "benchmarks/language/evaluation.h"
 
+#include <absl/strings/str_format.h>
+#include <absl/strings/str_replace.h>
+
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -56,6 +59,46 @@ Score Evaluate(const LanguageDetector& detector, const FamilyTable& families,
   score.language /= static_cast<double>(score.by_language.size());
   score.family /= static_cast<double>(score.by_language.size());
   return score;
+}
+
+Choices CountChoices(const LanguageDetector& detector,
+                     const FamilyTable& families,
+                     const std::vector<Sentence>& sentences,
+                     double least_confidence) {
+  Choices choices;
+  for (const Sentence& s : sentences) {
+    const Detection detection = detector.Detect(s.text);
+    const auto family = GuessFamily(detection, families);
+    const bool forced =
+        family.has_value() && family->confidence >= least_confidence;
+    const bool right =
+        forced && family->expert == families.ExpertOf(s.language);
+    choices.undecided += !forced;
+    choices.right += right;
+    choices.wrong += forced && !right;
+    if (right || (!forced && s.language == "zxx")) continue;
+    std::string text = s.language + " " + s.text;
+    for (std::size_t i = 0; i < detection.candidates.size() && i < 3; ++i) {
+      const LanguageGuess& guess = detection.candidates[i];
+      text += absl::StrFormat(" %s %.2f", guess.language, guess.confidence);
+    }
+    text += absl::StrFormat(" zxx %.2f", detection.neutral);
+    choices.mistakes.push_back((forced ? "WRONG " : "undecided ") + text);
+  }
+  return choices;
+}
+
+std::vector<Sentence> ReadNeutral(const std::string& path) {
+  std::vector<Sentence> sentences;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t tab = line.find('\t');
+    if (tab == std::string::npos) continue;
+    sentences.push_back(
+        {"zxx", line.substr(0, tab),
+         absl::StrReplaceAll(line.substr(tab + 1), {{"\\n", "\n"}})});
+  }
+  return sentences;
 }
 
 // E. B. Wilson, "Probable inference, the law of succession, and statistical

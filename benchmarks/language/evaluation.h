@@ -49,6 +49,24 @@ using View = std::function<std::string(const Sentence&, std::size_t)>;
 Score Evaluate(const LanguageDetector& detector, const FamilyTable& families,
                const std::vector<Sentence>& sentences, const View& view);
 
+// How often a router would force the right family, none, or a wrong one.
+struct Choices {
+  int right = 0;
+  int undecided = 0;
+  int wrong = 0;
+  std::vector<std::string> mistakes;  // All that is not right, as text.
+};
+
+// A family is forced from `least_confidence` on. `language` of a sentence may
+// be "zxx" (none): then every family is wrong, and none is undecided.
+Choices CountChoices(const LanguageDetector& detector,
+                     const FamilyTable& families,
+                     const std::vector<Sentence>& sentences,
+                     double least_confidence);
+
+// Lines <kind> TAB <text>, in which "\\n" is a line break: text in no language.
+std::vector<Sentence> ReadNeutral(const std::string& path);
+
 // Wilson's interval for a share of which `right` of `all` were seen: with 95%
 // confidence the true share is in it. {0, 1} if nothing was seen.
 std::pair<double, double> WilsonInterval(int right, int all);

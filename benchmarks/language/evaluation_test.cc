@@ -33,6 +33,22 @@ TEST(EvaluateTest, AveragesOverLanguagesNotOverSentences) {
   EXPECT_EQ(score.confusions.at({"zh", "-"}), 1);
 }
 
+TEST(CountChoicesTest, RightNoneAndWrong) {
+  const std::vector<Sentence> sentences = {{"de", "x", "a"},  {"en", "x", "b"},
+                                           {"zh", "x", "c"},  {"zh", "x", ""},
+                                           {"zxx", "x", "d"}, {"zxx", "x", ""}};
+  const Choices sure =
+      CountChoices(German(), FamilyTable::Paper(), sentences, 0.5);
+  EXPECT_EQ(sure.right, 2);  // English is of German's family.
+  EXPECT_EQ(sure.undecided, 2);
+  EXPECT_EQ(sure.wrong, 2);
+  ASSERT_EQ(sure.mistakes.size(), 3u);  // No family is right for no language.
+  EXPECT_EQ(sure.mistakes[0], "WRONG zh c de 0.90 zxx 0.00");
+  EXPECT_EQ(sure.mistakes[1], "undecided zh  zxx 0.00");
+  EXPECT_EQ(CountChoices(German(), FamilyTable::Paper(), sentences, 0.95).right,
+            0);
+}
+
 TEST(CutTest, KeepsCharactersWhole) {
   EXPECT_EQ(Cut("頭痛です", 2), "頭痛");
   EXPECT_EQ(Cut("abc", 5), "abc");

@@ -282,8 +282,36 @@ void PrintHarder(const Detectors& detectors, const FamilyTable& families,
   }
 }
 
+// The least confidence of a family that a router forces
+// (RouterModel::min_family_confidence).
+constexpr double kForced = 0.5;
+
+void PrintChoices(const Detectors& detectors, const FamilyTable& families,
+                  const std::string& name,
+                  const std::vector<Sentence>& sentences) {
+  if (sentences.empty()) return;
+  std::printf(
+      "\n%zu %s: the family that is forced\n\n"
+      "| detector | right | none | wrong |\n|---|---|---|---|\n",
+      sentences.size(), name.c_str());
+  const double all = static_cast<double>(sentences.size());
+  std::vector<std::string> mistakes;
+  for (const auto& [detector_name, detector] : detectors) {
+    Choices choices = CountChoices(*detector, families, sentences, kForced);
+    std::printf("| %s | %.3f | %.3f | %.3f |\n", detector_name.c_str(),
+                choices.right / all, choices.undecided / all,
+                choices.wrong / all);
+    if (mistakes.empty()) mistakes = std::move(choices.mistakes);
+  }
+  std::printf("\nOurs, mistakes:\n");
+  for (const std::string& mistake : mistakes) {
+    std::printf("  %s\n", mistake.c_str());
+  }
+}
+
 struct Options {
-  std::string test, model, lid176, questions, romanised, second;
+  std::string test, model, lid176, questions, romanised, second, shorts,
+      neutral;
   bool calibration = false;
   int runs = 9;
 };
@@ -333,6 +361,9 @@ int Run(const Options& options) {
        {"romanised", &romanised, CutTo(0)},
        {"romanised, 60 characters", &romanised, CutTo(60)},
        {"romanised, 30 characters", &romanised, CutTo(30)}});
+  PrintChoices(detectors, families, "short questions", read(options.shorts));
+  PrintChoices(detectors, families, "texts in no language",
+               ReadNeutral(options.neutral));
   PrintTimes(detectors, sentences, options.runs);
   PrintByLanguage(scores);
   if (!romanised.empty()) {
@@ -367,6 +398,9 @@ int main(int argc, char** argv) {
   app.add_option("--model", options.model, "our classifier")->required();
   app.add_option("--lid176", options.lid176, "the fastText model lid.176");
   app.add_option("--questions", options.questions, "as --test: questions");
+  app.add_option("--short", options.shorts, "as --test: short questions");
+  app.add_option("--neutral", options.neutral,
+                 "lines <kind> TAB <text>, in no language");
   app.add_option("--romanised", options.romanised, "as --test, romanised");
   app.add_option("--second", options.second, "as --test: another kind of text");
   app.add_option("--runs", options.runs, "how often the time is taken")

@@ -14,8 +14,6 @@ constexpr std::size_t kMostMessages = 4;
 constexpr double kCarriedOver = 0.5;
 // A message at least as clear as that needs nothing of what came before.
 constexpr double kClear = 0.8;
-// The chance that two words that may be names are none.
-constexpr double kTwoWordsAreWords = 0.5;
 // Languages that a short message can be in, for the evenly spread part.
 constexpr double kLanguages = 50;
 
@@ -24,7 +22,7 @@ using Belief = std::map<std::string, double>;
 
 struct State {
   Belief belief;
-  bool names = false;  // The belief comes from what may be names only.
+  double neutral = 1;  // The probability that all of it is neutral.
 };
 
 // The prior's probability of a language; even if there is no prior.
@@ -53,32 +51,27 @@ Belief Combine(const Belief& prior, const Detection& now) {
   return belief;
 }
 
-// A message of two words that may be names: both that they are, and so say
-// nothing, and that they are not.
-Belief CombineWithTwoWords(const Belief& before, Detection now) {
-  for (LanguageGuess& guess : now.candidates) {
-    guess.confidence = std::min(guess.confidence / now.two_words_factor, 1.0);
-  }
-  Belief belief;
-  for (const auto& [language, share] : before) {
-    belief[language] += (1.0 - kTwoWordsAreWords) * share;
-  }
-  for (const auto& [language, share] : Combine(before, now)) {
-    belief[language] += kTwoWordsAreWords * share;
-  }
-  return belief;
-}
-
+// Both that the message is in no language, and so says nothing, and that it is
+// in one.
 State After(const State& before, const Detection& now) {
   if (now.candidates.empty()) return before;  // Says nothing.
-  // What may be names tells less than anything before it, and is no prior.
-  const bool clear = now.candidates.front().confidence >= kClear;
-  if (clear || before.belief.empty() || before.names) {
-    return {Combine({}, now), now.perhaps_names};
+  if (now.candidates.front().confidence >= kClear || before.belief.empty()) {
+    return {Combine({}, now), now.neutral};
   }
-  if (!now.perhaps_names) return {Combine(before.belief, now), false};
-  if (now.two_words_factor <= 0) return before;
-  return {CombineWithTwoWords(before.belief, now), false};
+  Detection in_a_language = now;
+  for (LanguageGuess& guess : in_a_language.candidates) {
+    guess.confidence =
+        std::min(guess.confidence / std::max(1 - now.neutral, 1e-6), 1.0);
+  }
+  State after;
+  after.neutral = before.neutral * now.neutral;
+  for (const auto& [language, share] : before.belief) {
+    after.belief[language] += now.neutral * share;
+  }
+  for (const auto& [language, share] : Combine(before.belief, in_a_language)) {
+    after.belief[language] += (1 - now.neutral) * share;
+  }
+  return after;
 }
 
 }  // namespace
@@ -93,7 +86,7 @@ Detection DetectChat(const LanguageDetector& detector,
     state = After(state, detector.Detect(user_messages[i]));
   }
   Detection detection;
-  detection.perhaps_names = state.names;
+  detection.neutral = state.belief.empty() ? 1.0 : state.neutral;
   for (const auto& [language, confidence] : state.belief) {
     detection.candidates.push_back({language, std::min(confidence, 1.0)});
   }

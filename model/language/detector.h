@@ -12,17 +12,15 @@ struct LanguageGuess {
 };
 
 // Best first, each language at most once, confidences summing to at most 1.
-// What is missing to 1 is the chance that the language is none of the
-// candidates. Empty: the text says nothing about its language (no letters, only
-// code, ...).
+// What is missing to 1, but for `neutral`, is the chance that the language is
+// none of the candidates. Empty: the text says nothing about its language (no
+// letters, only code, ...).
 struct Detection {
   std::vector<LanguageGuess> candidates;
-  // The text may be names only, of medicines or people, which are written alike
-  // in many languages: whatever else tells the language tells it better.
-  bool perhaps_names = false;
-  // With perhaps_names, of two words, which are less often names than one: what
-  // the confidences were multiplied with for it. 0: of one word.
-  double two_words_factor = 0;
+  // The probability that the text is in no language at all: names, of medicines
+  // or people, code, numbers. Whatever else tells the language then tells it
+  // better.
+  double neutral = 0;
 };
 
 // Guesses the language of a text. Implementations are immutable after

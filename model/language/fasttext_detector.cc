@@ -19,12 +19,11 @@
 
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
-#include "model/language/family_guess.h"
 #include "model/language/fasttext_file.h"
 #include "model/language/fasttext_settings.h"
-#include "model/language/international.h"
 #include "model/language/prose.h"
 #include "model/language/script.h"
+#include "model/language/votes.h"
 
 namespace apollo {
 namespace {
@@ -33,13 +32,24 @@ constexpr std::size_t kMaxSettingsBytes = 1 << 20;
 // A script that only one language of the table uses, and none of the model's
 // others, settles the matter, but for text in a language that neither knows.
 constexpr double kByScriptAlone = 0.99;
-// The most that one or two words say which may be names: less than what the
-// router acts on by default (RouterModel::min_family_confidence).
+// A single word in ASCII letters may be a name, and the classifier is too sure
+// of names: the most that it says is less than what the router acts on by
+// default (RouterModel::min_family_confidence).
 constexpr double kPerhapsAName = 0.45;
-// Of a family. Of the beginnings, of two words, of 1232 sentences and
-// paragraphs in ASCII this keeps 530 of 1054 guesses, all of them right; of 40
-// pairs of medicines' brand names 2 of 24, all of which are wrong.
-constexpr double kSureOfTwoWords = 0.98;
+// Fewer Latin letters than that are in no language.
+constexpr int kFewestLetters = 3;
+// The least probability that Latin letters stand for a language, whichever,
+// that is natively written in others.
+constexpr double kProofOfRomanised = 0.8;
+// What the classifier's probabilities are multiplied with. Most people write in
+// a language of the table, and to take names or code for a family's language
+// does more harm than to leave a question to top-k.
+constexpr double kPriorOfOthers = 0.5;
+constexpr double kPriorOfNeutral = 3;
+// What Latin words weigh in a segment that has words in another script.
+constexpr double kLatinTerms = 0.5;
+// ISO 639: no linguistic content. A label of the classifier.
+constexpr std::string_view kNoLanguage = "zxx";
 // Labels beyond these have next to no probability; sorting all of them takes
 // time.
 constexpr std::size_t kMostLabels = 32;
@@ -92,13 +102,6 @@ std::string LanguageInTable(const std::string& code,
   return "";
 }
 
-void SortBestFirst(std::vector<LanguageGuess>* guesses) {
-  std::stable_sort(guesses->begin(), guesses->end(),
-                   [](const LanguageGuess& a, const LanguageGuess& b) {
-                     return a.confidence > b.confidence;
-                   });
-}
-
 // The library keeps the check of a file's first two numbers, and with it the
 // format's number that its loader of streams goes by, to its loader of paths.
 class StreamModel : public fasttext::FastText {
@@ -112,33 +115,43 @@ class StreamModel : public fasttext::FastText {
   }
 };
 
-// Whether it has letters or an apostrophe that international names have not.
-bool IsMarkedAsWord(std::string_view latin) {
-  return std::any_of(latin.begin(), latin.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x80 || c == '\'';
-  });
+// Whether it is one word, and one that has only letters that international
+// names have.
+bool IsPerhapsAName(std::string_view latin) {
+  int words = 0;
+  for (std::size_t i = 0; i < latin.size(); ++i) {
+    const char c = latin[i];
+    if (static_cast<unsigned char>(c) >= 0x80 || c == '\'') return false;
+    const bool letter = c >= 'a' && c <= 'z';
+    if (letter && (i == 0 || latin[i - 1] == ' ')) ++words;
+  }
+  return words <= 1;
 }
 
 class FastTextDetector : public LanguageDetector {
  public:
   struct Label {
-    int language;  // Index into languages; -1: not in the table.
-    std::set<std::string> scripts;  // That its language is natively written in.
+    int language;    // Index into languages; -1: not in the table.
+    bool neutral;    // The label of what is no language.
+    bool romanised;  // Stands for text in letters that are not native to it.
+    std::set<std::string> scripts;  // Of the text that it stands for.
   };
 
   FastTextDetector(std::unique_ptr<StreamModel> model,
                    FastTextSettings settings,
                    std::vector<std::string> languages,
-                   std::vector<Label> labels, const FamilyTable& families)
+                   std::vector<Label> labels)
       : model_(std::move(model)),
         dictionary_(model_->getDictionary()),
         settings_(std::move(settings)),
         languages_(std::move(languages)),
         labels_(std::move(labels)),
-        families_(families) {
-    for (const std::string& language : languages_) {
-      for (const std::string& script : NativeScripts(language)) {
-        by_script_[script].push_back(language);
+        japanese_(std::find(languages_.begin(), languages_.end(), "ja") -
+                  languages_.begin()) {
+    std::map<std::string, std::vector<int>> by_script;
+    for (std::size_t i = 0; i < languages_.size(); ++i) {
+      for (const std::string& script : NativeScripts(languages_[i])) {
+        by_script[script].push_back(static_cast<int>(i));
       }
     }
     // Where the model knows others, Marathi beside Hindi, it can tell them
@@ -148,7 +161,8 @@ class FastTextDetector : public LanguageDetector {
       if (label.language >= 0) continue;
       scripts_of_others.insert(label.scripts.begin(), label.scripts.end());
     }
-    for (const auto& [script, candidates] : by_script_) {
+    for (const auto& [script, candidates] : by_script) {
+      scripts_.insert(script);
       if (candidates.size() == 1 && !scripts_of_others.contains(script)) {
         by_script_alone_[script] = candidates[0];
       }
@@ -156,66 +170,84 @@ class FastTextDetector : public LanguageDetector {
   }
 
   Detection Detect(std::string_view utf8_text) const override {
-    const ScriptText text = QuestionScript(ExtractQuestion(utf8_text));
-    if (text.letters == 0) return {};
-    // Any language may be written in Latin letters.
-    if (text.script == "Latn") return ClassifyLatin(text);
-    // Kana are Japanese; a single one may be a Chinese shop sign.
-    if (text.kana >= 2 || (text.kana == 1 && text.letters < 6)) {
-      return HasLanguage("ja") ? Alone("ja") : Detection{};
+    std::vector<Part> parts;
+    int kana = 0;
+    for (const std::string& segment : SplitSegments(utf8_text)) {
+      std::vector<ScriptText> texts = SplitByScript(segment);
+      const bool mixed = texts.size() > 1;
+      for (ScriptText& text : texts) {
+        kana += text.kana;
+        parts.push_back({std::move(text), mixed});
+      }
     }
-    if (!by_script_.contains(text.script)) return {};
-    const auto alone = by_script_alone_.find(text.script);
-    if (alone != by_script_alone_.end()) return Alone(alone->second);
-    return Classify(text);
+    std::vector<Vote> votes;
+    votes.reserve(parts.size());
+    for (const Part& part : parts) votes.push_back(VoteOf(part, kana));
+    return CountVotes(votes, languages_);
   }
 
   std::vector<std::string> UndetectableLanguages() const override {
-    std::set<std::string> known = {"ja"};  // By its kana.
-    for (const Label& label : labels_) {
-      if (label.language >= 0) known.insert(languages_[label.language]);
-    }
+    std::set<int> known = {japanese_};  // By its kana.
+    for (const Label& label : labels_) known.insert(label.language);
     for (const auto& [script, language] : by_script_alone_) {
       known.insert(language);
     }
     std::vector<std::string> unknown;
-    for (const std::string& language : languages_) {
-      if (!known.contains(language)) unknown.push_back(language);
+    for (std::size_t i = 0; i < languages_.size(); ++i) {
+      if (!known.contains(static_cast<int>(i))) {
+        unknown.push_back(languages_[i]);
+      }
     }
     return unknown;
   }
 
  private:
-  static Detection Alone(const std::string& language) {
-    return {{{language, kByScriptAlone}}};
-  }
+  // What a segment has in one script.
+  struct Part {
+    ScriptText text;
+    bool mixed;  // The segment has other scripts too.
+  };
 
-  bool HasLanguage(std::string_view language) const {
-    return std::find(languages_.begin(), languages_.end(), language) !=
-           languages_.end();
-  }
-
-  // One or two words may be names that no list knows, and the classifier is too
-  // sure of these. Without a sign that they are words all candidates keep their
-  // order and proportions, but become too unlikely to act on.
-  Detection ClassifyLatin(const ScriptText& text) const {
-    const int words = TellingWords(text.text);
-    if (words == 0) return {};
-    Detection detection = Classify(text);
-    if (words > 2 || IsMarkedAsWord(text.text)) return detection;
-    const auto family = GuessFamily(detection, families_);
-    if (words == 2 && family && family->confidence >= kSureOfTwoWords) {
-      return detection;
+  // `kana`: of the whole text.
+  Vote VoteOf(const Part& part, int kana) const {
+    const ScriptText& text = part.text;
+    Vote vote;
+    vote.weight = text.weight;
+    if (text.script == "Hani" &&
+        (kana >= 2 || (kana == 1 && text.letters < 6))) {
+      // Kana are Japanese; a single one may be a Chinese shop sign.
+      if (japanese_ < static_cast<int>(languages_.size())) {
+        vote.shares = {{japanese_, kByScriptAlone}};
+      }
+      return vote;
     }
-    for (LanguageGuess& guess : detection.candidates) {
-      guess.confidence *= kPerhapsAName;
+    if (!scripts_.contains(text.script)) return vote;
+    const auto alone = by_script_alone_.find(text.script);
+    if (alone != by_script_alone_.end()) {
+      vote.shares = {{alone->second, kByScriptAlone}};
+      return vote;
     }
-    detection.perhaps_names = true;
-    if (words == 2) detection.two_words_factor = kPerhapsAName;
-    return detection;
+    if (text.script == "Latn" && text.letters < kFewestLetters) {
+      vote.neutral = 1;  // "20 mg"
+      return vote;
+    }
+    Classify(text, &vote);
+    if (text.script == "Latn" && IsPerhapsAName(text.text)) {
+      for (auto& [language, share] : vote.shares) share *= kPerhapsAName;
+      vote.neutral = 1 - kPerhapsAName * (1 - vote.neutral);
+    }
+    // Latin terms in the text of another script are little doubt about it.
+    if (part.mixed && text.script == "Latn" && vote.neutral < 1) {
+      vote.weight *= kLatinTerms * (1 - vote.neutral);
+      for (auto& [language, share] : vote.shares) share /= 1 - vote.neutral;
+      vote.neutral = 0;
+    }
+    return vote;
   }
 
-  Detection Classify(const ScriptText& text) const {
+  // Adds the shares that the classifier gives to languages that are written in
+  // the text's script.
+  void Classify(const ScriptText& text, Vote* vote) const {
     std::vector<int32_t> words;
     fasttext::Predictions predictions;  // Logarithms of probabilities.
     try {
@@ -225,38 +257,42 @@ class FastTextDetector : public LanguageDetector {
       std::istream stream(&buffer);
       std::vector<int32_t> unused_labels;
       dictionary_->getLine(stream, words, unused_labels);
-      if (words.empty()) return {};
+      if (words.empty()) return;
       model_->predict(
           static_cast<int32_t>(std::min(labels_.size(), kMostLabels)), words,
           predictions, 0.0);
     } catch (const std::exception&) {
-      return {};  // The text is what it is; there is no guess for it.
+      return;  // The text is what it is; there is no guess for it.
     }
     const double inverse = 1.0 / settings_.TemperatureFor(text.letters);
-    std::vector<double> shares(languages_.size(), 0.0);
-    double sum = 0;
+    std::vector<std::pair<const Label*, double>> found;
+    double sum = 0, romanised = 0;
     for (const auto& [log_probability, label] : predictions) {
-      if (label < 0 || static_cast<std::size_t>(label) >= labels_.size())
+      if (label < 0 || static_cast<std::size_t>(label) >= labels_.size()) {
         continue;
+      }
       const Label& known = labels_[label];
-      if (text.script != "Latn" && !known.scripts.contains(text.script))
-        continue;
-      const double share = std::exp(inverse * log_probability);
+      if (!known.scripts.contains(text.script)) continue;
+      const double prior = known.neutral        ? kPriorOfNeutral
+                           : known.language < 0 ? kPriorOfOthers
+                                                : 1.0;
+      const double share = std::exp(inverse * log_probability) * prior;
       if (!std::isfinite(share)) continue;
+      found.emplace_back(&known, share);
       sum += share;
-      if (known.language >= 0) shares[known.language] += share;
+      if (known.romanised) romanised += share;
     }
-    Detection detection;
-    if (sum <= 0) return detection;
-    for (std::size_t i = 0; i < shares.size(); ++i) {
-      const double confidence = shares[i] / sum;
-      if (confidence >= kLeastConfidence) {
-        detection.candidates.push_back(
-            {languages_[i], std::min(confidence, 1.0)});
+    // Next to no one writes like that: in doubt it is something else.
+    const bool is_romanised = romanised >= kProofOfRomanised * sum;
+    if (!is_romanised) sum -= romanised;
+    if (sum <= 0) return;
+    for (const auto& [label, share] : found) {
+      if (label->romanised && !is_romanised) continue;
+      if (label->neutral) vote->neutral += share / sum;
+      if (label->language >= 0 && share / sum >= kLeastConfidence) {
+        vote->shares.emplace_back(label->language, share / sum);
       }
     }
-    SortBestFirst(&detection.candidates);
-    return detection;
   }
 
   // All constant after construction.
@@ -265,9 +301,9 @@ class FastTextDetector : public LanguageDetector {
   const FastTextSettings settings_;
   const std::vector<std::string> languages_;  // All of the table's.
   const std::vector<Label> labels_;           // In the model's order.
-  const FamilyTable families_;
-  std::map<std::string, std::vector<std::string>> by_script_;
-  std::map<std::string, std::string> by_script_alone_;
+  const int japanese_;  // Its index; the number of languages if it is none.
+  std::set<std::string> scripts_;  // Of the table's languages.
+  std::map<std::string, int> by_script_alone_;
 };
 
 // Empty if there is no such file.
@@ -320,7 +356,7 @@ absl::StatusOr<std::unique_ptr<LanguageDetector>> ParseFastTextDetector(
           ", which is not in the families table; use - for "
           "a language that is none of the table's"));
     }
-    FastTextDetector::Label known{-1, {}};
+    FastTextDetector::Label known{-1, code == kNoLanguage, false, {}};
     if (!language.empty()) {
       any = true;
       known.language = static_cast<int>(
@@ -330,6 +366,10 @@ absl::StatusOr<std::unique_ptr<LanguageDetector>> ParseFastTextDetector(
     const std::vector<std::string> scripts =
         NativeScripts(language.empty() ? LanguageOfLabel(label) : language);
     known.scripts.insert(scripts.begin(), scripts.end());
+    if (label.ends_with("_Latn")) {
+      known.romanised = !known.scripts.contains("Latn");
+      known.scripts = {"Latn"};
+    }
     labels.push_back(std::move(known));
   }
   if (!any) {
@@ -340,7 +380,7 @@ absl::StatusOr<std::unique_ptr<LanguageDetector>> ParseFastTextDetector(
   }
   return std::make_unique<FastTextDetector>(
       std::move(model), std::move(settings), std::move(languages),
-      std::move(labels), families);
+      std::move(labels));
 }
 
 }  // namespace apollo

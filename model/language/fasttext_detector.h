@@ -18,15 +18,19 @@ namespace apollo {
 // or
 // "__label__<code>_<Script>" with an ISO 639-1 or 639-3 code.
 //
-// The writing system comes first: where the letters alone settle the language
-// (Hangul, Thai, Lao, ...; no label of a language outside the table may be
-// natively written in them), or leave only some of the table's languages, those
-// are the candidates. Code, numbers, URLs and the like are taken out of the
-// text (ExtractQuestion). What is left of a text in Latin letters may be one or
-// two words that could be names: then the candidates' confidences sum to less
-// than 0.5, and perhaps_names is set. Labels of languages that are not in the
-// table take their share of the probability, so Dutch text gives candidates
-// with low confidences.
+// "zxx" is the label of what is in no language (Detection::neutral). A label
+// "__label__<code>_Latn" of a language with other letters stands for romanised
+// text.
+//
+// A text is judged by its segments (prose.h), and these by their scripts:
+// where the letters alone settle the language (Hangul, Thai, Lao, ...; no label
+// of a language outside the table may be natively written in them), they do;
+// else only languages of that script are candidates. A language that is
+// romanised needs much more proof than others. Segments vote by length; what is
+// clearly in no language does not count beside others. A text of one word in
+// ASCII letters may be a name: then the candidates' confidences sum to less
+// than 0.5. Labels of languages that are not in the table take their share of
+// the probability, so Dutch text gives candidates with low confidences.
 //
 // NOT_FOUND if the file cannot be opened; INVALID_ARGUMENT naming the file if
 // it is not a fastText classifier, is truncated, or none of its labels is a

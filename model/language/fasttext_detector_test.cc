@@ -14,6 +14,7 @@
 
 #include "common/mapped_file.h"
 #include "model/language/family_guess.h"
+#include "model/language/script.h"
 
 namespace apollo {
 namespace {
@@ -156,56 +157,88 @@ TEST(FastTextDetectorTest, NoiseDoesNotSwingTheResultInAnyLanguage) {
   EXPECT_GE(same, all - 8) << swung;
 }
 
-// Lists, remarks and quoted words, which look like code or names: what is said
-// of them is said of their words alone.
+// Lists, remarks, quoted words and the like, which code has too.
 TEST(FastTextDetectorTest, RealQuestionsAreNotLost) {
   const struct {
     const char* text;
-    const char* words;
+    const char* language;
   } kCases[] = {
-      {"- Температура: 38\n- Давление: 140/90\n- Пульс: 95",
-       "температура давление пульс"},
-      {"- 体温:38\n- 血压:140\n- 心率:90", "体温 血压 心率"},
-      {"- Fieber: ja\n- Husten: nein\n- Durchfall: ja",
-       "fieber ja husten nein durchfall ja"},
-      {"alter: 45\ngeschlecht: weiblich\nbeschwerden: kopfschmerzen",
-       "alter geschlecht weiblich beschwerden kopfschmerzen"},
-      {"Что значит ALT AST GGT ALP LDL HDL CRP?", "что значит"},
-      {"ALT AST GGT LDL HDL 높은가요?", "높은가요"},
-      {"sudo molto di notte e ho la febbre",
-       "sudo molto di notte e ho la febbre"},
-      {"También sed y/o cansancio", "también sed y o cansancio"},
-      {"cat - scratch on my hand", "cat scratch on my hand"},
-      {"Explain diagnosis 高血压 please", "explain diagnosis please"},
-      {"Quiero entender diagnostico 高血压 gracias",
-       "quiero entender diagnostico gracias"},
-      {"HbA1c = 8.2\nIch nehme Metformin seit Mai (zweimal am Tag)",
-       "ich nehme seit mai zweimal am tag"},
-      {"Fieber(39), Husten(trocken) und Kopfschmerzen(stark)",
-       "fieber husten trocken und kopfschmerzen stark"},
-      {"fiebre(39) tos(seca) dolor(cabeza)", "fiebre tos seca dolor cabeza"},
-      {"Fieber (hoch); Husten (stark); Schmerzen (Kopf);",
-       "fieber hoch husten stark schmerzen kopf"},
-      {"my head hurts a lot;\nmy stomach aches;\nmy eyes are red;",
-       "my head hurts a lot my stomach aches my eyes are red"},
-      {"What is \"high blood pressure\"", "what is high blood pressure"},
-      {"{Ich habe seit gestern Fieber}", "ich habe seit gestern fieber"},
-      {"HbA1c=8.2怎么办", "怎么办"},
+      {"- Температура: 38\n- Давление: 140/90\n- Пульс: 95", "ru"},
+      {"- 体温:38\n- 血压:140\n- 心率:90", "zh"},
+      {"Что значит ALT AST GGT ALP LDL HDL CRP?", "ru"},
+      {"ALT AST GGT LDL HDL 높은가요?", "ko"},
+      {"¿Por qué sudo tanto por la noche?", "es"},
+      {"Quiero entender diagnostico 高血压 gracias", "es"},
+      {"HbA1c = 8.2\nIch nehme Metformin seit Mai (zweimal am Tag)", "de"},
+      {"Fieber(39), Husten(trocken) und Kopfschmerzen(stark)", "de"},
+      {"my head hurts a lot;\nmy stomach aches;\nmy eyes are red;", "en"},
+      {"What is \"high blood pressure\"", "en"},
+      {"{Ich habe seit gestern Fieber}", "de"},
+      {"HbA1c=8.2怎么办", "zh"},
   };
-  for (const auto& c : kCases) {
-    const Detection text = Ours().Detect(c.text);
-    const Detection words = Ours().Detect(c.words);
-    ASSERT_FALSE(words.candidates.empty()) << c.words;
-    ASSERT_EQ(text.candidates.size(), words.candidates.size()) << c.text;
-    EXPECT_EQ(text.candidates[0].language, words.candidates[0].language)
-        << c.text;
-    EXPECT_DOUBLE_EQ(text.candidates[0].confidence,
-                     words.candidates[0].confidence)
-        << c.text;
+  for (const auto& c : kCases) EXPECT_EQ(Best(c.text), c.language) << c.text;
+  // Lines of two words may be Luxembourgish.
+  const auto family = GuessFamily(
+      Ours().Detect("- Fieber: ja\n- Husten: nein\n- Durchfall: ja"),
+      FamilyTable::Paper());
+  ASSERT_TRUE(family.has_value());
+  EXPECT_EQ(family->expert, FamilyTable::Paper().ExpertOf("de"));
+  EXPECT_GE(family->confidence, 0.5);
+}
+
+TEST(FastTextDetectorTest, ShortQuestionsAboutInternationalTerms) {
+  EXPECT_EQ(Best("What is hypothyroidism?"), "en");
+  EXPECT_EQ(Best("What is asthma?"), "en");
+  EXPECT_EQ(Best("Was ist Asthma?"), "de");
+}
+
+// Latin text is never in a language of another script, unless it is clearly
+// romanised, and then in that of a label for such text.
+TEST(FastTextDetectorTest, LatinTextIsInALanguageWithLatinLetters) {
+  for (const char* text :
+       {"What is hypothyroidism?", "What is asthma?", "Was ist Asthma?",
+        "asthma", "ok, 20 mg?", "x y z", "Maria Kowalski"}) {
+    for (const LanguageGuess& guess : Ours().Detect(text).candidates) {
+      EXPECT_THAT(NativeScripts(guess.language), ::testing::Contains("Latn"))
+          << text << ": " << guess.language << " " << guess.confidence;
+    }
   }
-  EXPECT_EQ(Best("¿Por qué sudo tanto por la noche?"), "es");
-  EXPECT_EQ(Best("Quiero entender diagnostico 高血压 gracias"), "es");
-  EXPECT_EQ(Best("ALT AST GGT LDL HDL 높은가요?"), "ko");
+}
+
+TEST(FastTextDetectorTest, NamesAndCodeAreNeutral) {
+  for (const char* text : {"metformin 500 mg bid", "Maria Kowalski",
+                           "while (node != NULL) { node = node->next; }",
+                           "TSH 8.4 mIU/l, fT4 0.7 ng/dl"}) {
+    EXPECT_GT(Ours().Detect(text).neutral, 0.5) << text;
+  }
+  EXPECT_LT(Ours().Detect("Was sind die Anzeichen einer Grippe?").neutral, 0.1);
+  EXPECT_EQ(Ours().Detect("").neutral, 1);
+}
+
+// One word may be a name, whatever the classifier thinks of it.
+TEST(FastTextDetectorTest, OneAsciiWordIsNotSureEnoughToActOn) {
+  for (const char* text : {"Kopfschmerzen", "headache", "(febbre)", "umutwe"}) {
+    const auto family = GuessFamily(Ours().Detect(text), FamilyTable::Paper());
+    if (family.has_value()) EXPECT_LT(family->confidence, 0.5) << text;
+  }
+}
+
+// Segments vote: code beside a question says nothing about it.
+TEST(FastTextDetectorTest, SegmentsVote) {
+  const std::string question = "Warum funktioniert dieses Programm nicht?";
+  const Detection alone = Ours().Detect(question);
+  const Detection both = Ours().Detect(
+      question + "\nwhile (node != NULL) { node = node->next; count++; }");
+  ASSERT_FALSE(both.candidates.empty());
+  EXPECT_EQ(both.candidates[0].language, "de");
+  EXPECT_NEAR(both.candidates[0].confidence, alone.candidates[0].confidence,
+              1e-9);
+  // Two languages share the vote.
+  const Detection two = Ours().Detect(
+      "Was sind die Anzeichen einer Grippe?\nQuels sont les symptômes de la "
+      "grippe ?");
+  ASSERT_GE(two.candidates.size(), 2u);
+  EXPECT_NEAR(two.candidates[0].confidence, 0.5, 0.1);
 }
 
 TEST(FastTextDetectorTest, NoLanguageIsNoGuess) {
@@ -215,6 +248,7 @@ TEST(FastTextDetectorTest, NoLanguageIsNoGuess) {
     EXPECT_LT(BestConfidence(text), 0.6) << text;
   }
   EXPECT_TRUE(Ours().Detect("120/80").candidates.empty());
+  EXPECT_TRUE(Ours().Detect("120/80, 20 mg?").candidates.empty());
 }
 
 TEST(FastTextDetectorTest, LanguagesOutsideTheTableGetLittleConfidence) {

@@ -4,228 +4,158 @@
 #include <unicode/utf8.h>
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <vector>
-
-#include "model/language/code.h"
-#include "model/language/international.h"
+#include <utility>
 
 namespace apollo {
 namespace {
 
-// One run of non-blank characters, as code points.
-using Token = std::vector<UChar32>;
+// A sentence ends a segment if it has that many letters; Han, Hangul and Kana
+// count for three.
+constexpr int kLettersOfSentence = 24;
 
-bool IsMark(UChar32 c) {
-  const int8_t type = u_charType(c);
-  return type == U_NON_SPACING_MARK || type == U_COMBINING_SPACING_MARK ||
-         type == U_ENCLOSING_MARK;
+bool IsAsciiLetter(UChar32 c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// Marks carry vowels in many scripts. Apostrophes are part of words (gn, ha,
-// fr).
+// Letters, and the marks that carry vowels in many scripts.
 bool IsWordPart(UChar32 c) {
-  if (c < 0x80) return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  return u_isalpha(c) || IsMark(c);
+  if (c < 0x80) return IsAsciiLetter(c);
+  const int8_t type = u_charType(c);
+  return u_isalpha(c) || type == U_NON_SPACING_MARK ||
+         type == U_COMBINING_SPACING_MARK || type == U_ENCLOSING_MARK;
 }
+
 UChar32 ToLower(UChar32 c) {
   if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
   return u_tolower(c);
 }
+
 bool IsDigit(UChar32 c) {
   return c < 0x80 ? c >= '0' && c <= '9' : static_cast<bool>(u_isdigit(c));
 }
+
+bool IsBlank(UChar32 c) {
+  return c <= ' ' || c == 0x7F || c == 0x200B ||
+         (c >= 0x80 && (u_isUWhiteSpace(c) || u_iscntrl(c)));
+}
+
+// Apostrophes are part of words (gn, ha, fr).
 bool IsApostrophe(UChar32 c) { return c == '\'' || c == 0x2019 || c == 0x02BC; }
 
-// The stems that the WHO gives to drugs by what they do, and a few more endings
-// of their international names.
-constexpr std::array<std::string_view, 44> kDrugStems = {
-    "afil",     "arin",      "astine",    "azepam",  "azole",    "azolam",
-    "barbital", "bactam",    "caine",     "cillin",  "conazole", "coxib",
-    "cycline",  "dipine",    "dronate",   "fenac",   "floxacin", "formin",
-    "gliptin",  "gliflozin", "ibuprofen", "lukast",  "mycin",    "olol",
-    "oxetine",  "parib",     "penem",     "pramine", "prazole",  "profen",
-    "pril",     "ridone",    "sartan",    "semide",  "setron",   "statin",
-    "thiazide", "tidine",    "tinib",     "triptan", "trexate",  "tadine",
-    "amide",    "zumab"};
+// Joiners and soft hyphens stand inside words and are not letters.
+bool IsJoiner(UChar32 c) { return c == 0x200C || c == 0x200D || c == 0xAD; }
 
-constexpr std::array<std::string_view, 9> kUnits = {
-    "mg", "kg", "ml", "dl", "mcg", "mmhg", "mmol", "cm", "mm"};
-
-// Units, and names built like those of drugs: the same in every language.
-bool IsInternational(const Token& word) {
-  if (word.size() > 32 || (word.size() > 4 && word.size() < 8)) return false;
-  std::string ascii;
-  for (UChar32 c : word) {
-    if (c >= 0x80) return false;
-    ascii.push_back(static_cast<char>(ToLower(c)));
-  }
-  if (word.size() < 5) {
-    return std::find(kUnits.begin(), kUnits.end(), ascii) != kUnits.end();
-  }
-  return std::any_of(
-      kDrugStems.begin(), kDrugStems.end(),
-      [&ascii](std::string_view stem) { return ascii.ends_with(stem); });
+bool IsSentenceEnd(UChar32 c) {
+  return c == '.' || c == '!' || c == '?' || c == 0x61F || c == 0x964 ||
+         c == 0x3002 || c == 0xFF01 || c == 0xFF1F;
 }
 
-bool StartsWith(const Token& token, std::string_view prefix) {
-  if (token.size() < prefix.size()) return false;
-  for (std::size_t i = 0; i < prefix.size(); ++i) {
-    if (ToLower(token[i]) != static_cast<UChar32>(prefix[i])) return false;
+bool IsOneOf(UChar32 c, std::string_view characters) {
+  return c > 0 && c < 0x80 &&
+         characters.find(static_cast<char>(c)) != std::string_view::npos;
+}
+
+// Symbols that code has more of than prose.
+bool IsSymbol(UChar32 c) { return IsOneOf(c, "{}()[];=<>|&$@#%^~\\_/*+`"); }
+
+// Part of a symbol behind another one: "->", "!=", "):".
+bool ContinuesSymbol(UChar32 c) { return IsOneOf(c, ":-!\""); }
+
+// Builds segments character by character.
+class Writer {
+ public:
+  void Word(UChar32 c) {
+    const bool ascii = c < 0x80;
+    if (kind_ == Kind::kSymbol && !(code_ && ascii)) Break();
+    if (kind_ == Kind::kNumber && !ascii) Break();
+    Start();
+    Append(ToLower(c));
+    kind_ = ascii ? Kind::kAscii : Kind::kOther;
+    if (IsAsciiLetter(c) || u_isalpha(c)) letters_ += c >= 0x2E80 ? 3 : 1;
   }
-  return true;
-}
 
-bool IsUrl(const Token& token) {
-  return StartsWith(token, "http:") || StartsWith(token, "https:") ||
-         StartsWith(token, "www.");
-}
+  // A digit: a run of these, "." and "," between them included, is one "0".
+  void Digit() {
+    if (kind_ == Kind::kNumber) return;
+    if (kind_ != Kind::kAscii && !(kind_ == Kind::kSymbol && code_)) Break();
+    Start();
+    segment_.push_back('0');
+    kind_ = Kind::kNumber;
+  }
 
-// URLs, addresses, paths, identifiers, calls, assignments: an ASCII token that
-// has a mark of code between its letters. Tokens in other scripts are never
-// code: without blanks a token may be a whole sentence.
-bool LooksLikeCode(const Token& token) {
-  if (IsUrl(token)) return true;
-  bool lower_before = false;
-  int inner_capitals = 0;
-  bool any_lower = false;
-  for (std::size_t i = 0; i < token.size(); ++i) {
-    const UChar32 c = token[i];
-    if (c >= 0x80) return false;
-    const bool inside = i > 0 && i + 1 < token.size();
-    switch (c) {
-      case '_':
-      case '\\':
-      case '{':
-      case '}':
-      case '=':
-      case '<':
-      case '>':
-      case '|':
-      case '^':
-      case '~':
-      case '$':
-      case '@':
-      case '`':
-        return true;
-      case ';':
-        if (i + 1 == token.size() && i > 0 && token[i - 1] == ')') return true;
-        break;
-      case '(':
-        if (inside && u_isalpha(token[i - 1])) return true;  // f(x)
-        break;
-      case '[':
-        if (inside && u_isalpha(token[i - 1])) return true;
-        break;
-      case '.':
-      case '/':
-      case ':':
-      case '#':
-      case '&':
-        // "example.org", "a/b/c"; but not "e.g." or "and/or.": two letters
-        // each.
-        if (i >= 2 && i + 2 < token.size() && u_isalpha(token[i - 1]) &&
-            u_isalpha(token[i + 1]) && c != '/' && c != ':') {
-          return true;
-        }
-        if (i == 0 && (c == '/' || c == '#') && token.size() > 1) return true;
-        break;
-      default:
-        break;
+  // Right behind a word it makes that a token of code, "f(x)", which goes on
+  // to the next blank; but for brackets that close what stood before the word.
+  void Symbol(UChar32 c) {
+    const bool word = kind_ == Kind::kAscii || kind_ == Kind::kNumber;
+    if (word && !IsOneOf(c, ")]}>")) code_ = true;
+    if (kind_ != Kind::kSymbol && !(word && code_)) Break();
+    Start();
+    segment_.push_back(static_cast<char>(c));
+    kind_ = Kind::kSymbol;
+  }
+
+  void Apostrophe() {
+    if (in_word()) segment_.push_back('\'');
+  }
+
+  // Ends a token.
+  void Break() {
+    while (in_word() && !segment_.empty() && segment_.back() == '\'') {
+      segment_.pop_back();
     }
-    if (u_isupper(c) && lower_before) ++inner_capitals;  // camelCase
-    lower_before = u_islower(c);
-    any_lower |= lower_before;
+    kind_ = Kind::kNone;
+    code_ = false;
   }
-  return any_lower && inner_capitals >= 1 && token.size() > 4;
-}
 
-bool IsAsciiWord(const Token& word) {
-  return std::all_of(word.begin(), word.end(),
-                     [](UChar32 c) { return c < 0x80; });
-}
+  void EndSentence() {
+    if (letters_ >= kLettersOfSentence) EndSegment();
+  }
 
-void Append(UChar32 c, std::string* out) {
-  uint8_t bytes[U8_MAX_LENGTH];
-  int32_t size = 0;
-  U8_APPEND_UNSAFE(bytes, size, c);
-  out->append(reinterpret_cast<const char*>(bytes), size);
-}
+  void EndSegment() {
+    Break();
+    if (!segment_.empty()) segments_.push_back(std::move(segment_));
+    segment_.clear();
+    letters_ = 0;
+  }
 
-// What is being extracted.
-enum class Kind {
-  kProse,         // What the classifier is trained on.
-  kQuestion,      // What people ask; abbreviations keep their capitals.
-  kLoudQuestion,  // The same in capitals, in which nothing is one.
+  bool in_word() const {
+    return kind_ == Kind::kAscii || kind_ == Kind::kOther;
+  }
+  bool in_number() const { return kind_ == Kind::kNumber; }
+  bool in_symbol() const { return kind_ == Kind::kSymbol; }
+  bool between_tokens() const { return kind_ == Kind::kNone; }
+
+  std::vector<std::string> Finish() {
+    EndSegment();
+    return std::move(segments_);
+  }
+
+ private:
+  // Of the token that goes on.
+  enum class Kind { kNone, kAscii, kOther, kNumber, kSymbol };
+
+  void Start() {
+    if (kind_ == Kind::kNone && !segment_.empty()) segment_.push_back(' ');
+  }
+
+  void Append(UChar32 c) {
+    uint8_t bytes[U8_MAX_LENGTH];
+    int32_t size = 0;
+    U8_APPEND_UNSAFE(bytes, size, c);
+    segment_.append(reinterpret_cast<const char*>(bytes), size);
+  }
+
+  std::vector<std::string> segments_;
+  std::string segment_;
+  Kind kind_ = Kind::kNone;
+  bool code_ = false;  // The token has symbols behind letters.
+  int letters_ = 0;    // In the segment.
 };
 
-bool IsInCapitals(const Token& word, std::size_t least, std::size_t most) {
-  return word.size() >= least && word.size() <= most &&
-         std::all_of(word.begin(), word.end(),
-                     [](UChar32 c) { return c >= 'A' && c <= 'Z'; });
-}
-
-void AppendWord(const Token& word, Kind kind, std::string* out) {
-  if (word.empty() || IsInternational(word)) return;
-  if (!out->empty()) out->push_back(' ');
-  const bool keep = kind == Kind::kQuestion && IsInCapitals(word, 2, 4);
-  for (UChar32 c : word) Append(keep ? c : ToLower(c), out);
-}
-
-// Whether a token is left out of a question: LooksLikeCode, but in doubt no.
-bool IsCodeInQuestion(const Token& token) {
-  if (!LooksLikeCode(token)) return false;
-  std::string ascii;
-  for (UChar32 c : token) {
-    if (c >= 0x80) return false;
-    ascii.push_back(static_cast<char>(c));
-  }
-  return !IsWordWithRemark(ascii);
-}
-
-// Splits a token into words at everything that is not part of one. An ASCII
-// piece with digits in it ("20mg", "B12", "COVID19") is left out; in other
-// scripts only the digits are.
-void AppendToken(const Token& token, Kind kind, std::string* out) {
-  if (token.empty()) return;
-  if (kind == Kind::kProse ? LooksLikeCode(token) : IsCodeInQuestion(token)) {
-    return;
-  }
-  std::size_t begin = 0;
-  if (kind != Kind::kProse && IsUrl(token)) {
-    // What is written behind a URL without a blank.
-    while (begin < token.size() && token[begin] < 0x80) ++begin;
-  }
-  Token word;
-  bool digits = false;
-  const auto flush = [&] {
-    while (!word.empty() && IsApostrophe(word.back())) word.pop_back();
-    if (!(digits && IsAsciiWord(word))) AppendWord(word, kind, out);
-    word.clear();
-    digits = false;
-  };
-  for (std::size_t i = begin; i < token.size(); ++i) {
-    const UChar32 c = token[i];
-    if (IsDigit(c)) {
-      if (!word.empty() && !IsAsciiWord(word)) flush();
-      digits = true;
-    } else if (IsWordPart(c)) {
-      if (digits && c >= 0x80) flush();
-      word.push_back(c);
-    } else if (IsApostrophe(c)) {
-      if (!word.empty()) word.push_back('\'');
-    } else if (c == 0x200C || c == 0x200D || c == 0xAD) {
-      // Joiners and soft hyphens stand inside words and are not letters.
-    } else {
-      flush();
-    }
-  }
-  flush();
-}
-
 // Of long text the two ends, joined by a line break. A cut character counts as
-// invalid and so as a space.
+// invalid and so as a blank.
 std::string Ends(std::string_view text) {
   if (text.size() <= kMaxProseBytes) return std::string(text);
   constexpr std::size_t half = kMaxProseBytes / 2;
@@ -257,74 +187,75 @@ void BlankBackticks(std::string* text) {
   }
 }
 
-// Blanks out <tag ...> : a letter or / right after <, and > on the same line.
-void BlankTags(std::string* text) {
-  std::size_t open = 0;
-  while ((open = text->find('<', open)) != std::string::npos) {
-    const std::size_t next = open + 1;
-    const std::size_t close = text->find_first_of("<>\n", next);
-    if (close == std::string::npos) return;
-    const char c = (*text)[next];
-    if ((*text)[close] == '>' &&
-        (c == '/' || c == '!' || (c >= 'a' && c <= 'z') ||
-         (c >= 'A' && c <= 'Z'))) {
-      std::fill(text->begin() + open, text->begin() + close + 1, ' ');
-    }
-    open = next;
+// Blanks out "http:...", "https:..." and "www...." up to a blank, or to what is
+// written behind a URL without one in letters that are not ASCII.
+void BlankUrls(std::string* text) {
+  const auto blank = [text](std::size_t begin) {
+    std::size_t end = begin;
+    const auto visible = [](char c) { return c > ' ' && c < 0x7F; };
+    while (end < text->size() && visible((*text)[end])) (*text)[end++] = ' ';
+  };
+  for (std::size_t at = 0; (at = text->find("://", at)) != std::string::npos;) {
+    std::size_t begin = at;
+    while (begin > 0 && IsAsciiLetter((*text)[begin - 1])) --begin;
+    blank(begin);
+  }
+  for (std::size_t at = 0;
+       (at = text->find("www.", at)) != std::string::npos;) {
+    blank(at);
   }
 }
 
-// The words of a text of which everything that is visible counts.
-std::string Words(std::string_view visible, Kind kind) {
-  std::string prose;
-  prose.reserve(visible.size());
-  Token token;
+}  // namespace
+
+std::vector<std::string> SplitSegments(std::string_view text) {
+  std::string visible = Ends(text);
+  BlankBackticks(&visible);
+  BlankUrls(&visible);
+  Writer writer;
+  bool sentence_ended = false;
   const auto* bytes = reinterpret_cast<const uint8_t*>(visible.data());
   const auto size = static_cast<int32_t>(visible.size());
   for (int32_t i = 0; i < size;) {
     UChar32 c;
     U8_NEXT(bytes, i, size, c);
-    if (c <= ' ' || c == 0x7F || c == 0x200B ||
-        (c >= 0x80 && (u_isUWhiteSpace(c) || u_iscntrl(c)))) {
-      AppendToken(token, kind, &prose);
-      token.clear();
+    const UChar32 next = i < size ? bytes[i] : ' ';
+    if (c == '\n') {
+      writer.EndSegment();
+    } else if (IsJoiner(c)) {
+      // Inside a token.
+    } else if (IsBlank(c)) {
+      writer.Break();
+      if (sentence_ended) writer.EndSentence();
+    } else if (IsWordPart(c)) {
+      writer.Word(c);
+    } else if (IsDigit(c)) {
+      writer.Digit();
+    } else if (IsApostrophe(c)) {
+      writer.Apostrophe();
+    } else if (writer.in_number() && IsOneOf(c, ".,:") && IsDigit(next)) {
+      // Goes on.
+    } else if (IsSymbol(c) || (writer.in_symbol() && ContinuesSymbol(c)) ||
+               (c == '.' && writer.in_word() && IsAsciiLetter(next)) ||
+               (c == '-' && writer.between_tokens() &&
+                (next == '-' || IsAsciiLetter(next)))) {
+      writer.Symbol(c);  // "os.path" and "-rf" are signs of code too.
     } else {
-      token.push_back(c);
+      writer.Break();
+      if (c >= 0x80 && IsSentenceEnd(c)) writer.EndSentence();
     }
+    sentence_ended = IsSentenceEnd(c);
   }
-  AppendToken(token, kind, &prose);
-  return prose;
+  return writer.Finish();
 }
-
-// Whether a word that is too long for an abbreviation is in capitals.
-bool IsLoud(std::string_view text) {
-  constexpr int kTooLong = 6;
-  int capitals = 0;
-  for (const char c : text) {
-    capitals = c >= 'A' && c <= 'Z' ? capitals + 1 : 0;
-    if (capitals >= kTooLong) return true;
-  }
-  return false;
-}
-
-}  // namespace
 
 std::string ExtractProse(std::string_view text) {
-  std::string visible = Ends(text);
-  BlankBackticks(&visible);
-  BlankTags(&visible);
-  return Words(visible, Kind::kProse);
-}
-
-std::string ExtractQuestion(std::string_view text) {
-  std::string visible = Ends(text);
-  BlankBackticks(&visible);
-  BlankMarkup(&visible);
-  BlankTags(&visible);
-  BlankCode(&visible);
-  BlankNumberedNames(&visible);
-  const Kind kind = IsLoud(visible) ? Kind::kLoudQuestion : Kind::kQuestion;
-  return DropDrugNames(Words(visible, kind));
+  std::string prose;
+  for (const std::string& segment : SplitSegments(text)) {
+    if (!prose.empty()) prose.push_back(' ');
+    prose.append(segment);
+  }
+  return prose;
 }
 
 }  // namespace apollo

@@ -2,28 +2,26 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace apollo {
 
-// The words of a text that can tell its language: what is left without code
-// (fenced, in backticks, or looking like it), tags, URLs, addresses, numbers
-// with their units, identifiers and names built like those of drugs, which are
-// the same in every language. Punctuation becomes single spaces, letters lower
-// case.
+// Splits a text into the segments that are judged one by one: its lines, and
+// the sentences of a line if they are long enough to tell their language.
 //
-// Any bytes may come in: what is not UTF-8 counts as a space. Of a text above
-// kMaxProseBytes only the beginning and the end are looked at, which is where
-// questions stand. The result is valid UTF-8, without blanks at its ends.
-std::string ExtractProse(std::string_view text);
+// Left out are code in backticks (fenced or within a line), URLs, punctuation,
+// and what is not valid UTF-8. The rest becomes tokens between single blanks:
+// words in lower case, numbers as "0" ("HbA1c 7.2" is "hba0c 0"), and the
+// symbols that code has, which tell it from prose: "f(x); (why)" is
+// "f(x); ( why )". The classifier is trained on the same tokens.
+//
+// Any bytes may come in. Of a text above kMaxProseBytes only the beginning and
+// the end are looked at, which is where questions stand. The segments are valid
+// UTF-8, have no blanks at their ends, and none is empty.
+std::vector<std::string> SplitSegments(std::string_view text);
 
-// ExtractProse for what people ask: also without code that nothing marks as
-// such (code.h), and without names of medicines and the like (international.h).
-// Words with a remark ("Fieber(39)") and tokens with letters that are not ASCII
-// are never code here. Abbreviations, words of 2 to 4 ASCII capitals, keep them
-// unless a longer word is in capitals too.
-// Apart from ExtractProse, because the classifier is trained on what that
-// leaves: new rules here do not change the training text.
-std::string ExtractQuestion(std::string_view text);
+// The segments of a text, joined with blanks.
+std::string ExtractProse(std::string_view text);
 
 inline constexpr int kMaxProseBytes = 4096;
 

@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "model/language/families.h"
 
@@ -15,84 +17,58 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
 
-TEST(DominantScriptTest, NamesTheScript) {
-  EXPECT_EQ(DominantScript("what is it").script, "Latn");
-  EXPECT_EQ(DominantScript("что это").script, "Cyrl");
-  EXPECT_EQ(DominantScript("고혈압").script, "Hang");
-  EXPECT_EQ(DominantScript("高血圧").script, "Hani");
-  EXPECT_EQ(DominantScript("かゆみ").script, "Hani");
-  EXPECT_EQ(DominantScript("").script, "");
-  EXPECT_EQ(DominantScript("123 ?").script, "");
+// Of the script with the most weight; empty if there is none.
+ScriptText First(std::string_view segment) {
+  const std::vector<ScriptText> texts = SplitByScript(segment);
+  return texts.empty() ? ScriptText{} : texts[0];
 }
 
-TEST(DominantScriptTest, LatinTermsInOtherText) {
-  const ScriptText text = DominantScript("阿司匹林 aspirin 可以一起吃吗 ct");
-  EXPECT_EQ(text.script, "Hani");
-  EXPECT_EQ(text.text, "阿司匹林 可以一起吃吗");
-  EXPECT_EQ(text.letters, 10);
-  EXPECT_EQ(DominantScript("можно ли ibuprofen").script, "Cyrl");
+TEST(SplitByScriptTest, NamesTheScript) {
+  EXPECT_EQ(First("what is it").script, "Latn");
+  EXPECT_EQ(First("что это").script, "Cyrl");
+  EXPECT_EQ(First("고혈압").script, "Hang");
+  EXPECT_EQ(First("高血圧").script, "Hani");
+  EXPECT_EQ(First("かゆみ").script, "Hani");
+  EXPECT_TRUE(SplitByScript("").empty());
+  EXPECT_TRUE(SplitByScript("0 / 0").empty());
+}
+
+TEST(SplitByScriptTest, TakesMixedTextApart) {
+  const std::vector<ScriptText> texts =
+      SplitByScript("阿司匹林 aspirin 0mg 可以一起吃吗 ct");
+  ASSERT_EQ(texts.size(), 2u);
+  EXPECT_EQ(texts[0].script, "Hani");
+  EXPECT_EQ(texts[0].text, "阿司匹林 可以一起吃吗");
+  EXPECT_EQ(texts[0].letters, 10);
+  EXPECT_EQ(texts[1].script, "Latn");
+  EXPECT_EQ(texts[1].text, "aspirin 0mg ct");
+  EXPECT_EQ(texts[1].letters, 11);
+  EXPECT_GT(texts[0].weight, texts[1].weight);
+}
+
+TEST(SplitByScriptTest, LatinLettersWeighLess) {
+  EXPECT_EQ(First("можно ли ibuprofen").script, "Cyrl");
+  EXPECT_EQ(First("이 약은 augmentin").script, "Hang");
   // One foreign word does not change an English question.
-  EXPECT_EQ(
-      DominantScript("what does the word 痛 mean in english please").script,
-      "Latn");
+  EXPECT_EQ(First("what does the word 痛 mean in english please").script,
+            "Latn");
 }
 
-TEST(QuestionScriptTest, AFewLettersWinOverManyLatinTerms) {
-  const struct {
-    const char* prose;
-    const char* script;
-  } kCases[] = {
-      {"이 약은 얼마나 augmentin extended release tablets", "Hang"},
-      {"可以吃 metoprolol succinate amlodipine besylate atorvastatin 吗",
-       "Hani"},
-      {"можно ли augmentin clavulanate potassium extended release", "Cyrl"},
-      {"กินยา amoxicillin clavulanate potassium extended ได้ไหม", "Thai"},
-      {"amoxicillin clavulanate potassium פעמיים ביום", "Hebr"},
-      // One letter is not enough, nor are a few among very many.
-      {"augmentin clavulanate 痛", "Latn"},
-      {"augmentin clavulanate potassium extended release tablets amoxicillin "
-       "hydrochloride metoprolol succinate боль",
-       "Latn"},
-      // Nor do abbreviations make a sentence.
-      {"что значит ALT AST GGT ALP LDL HDL CRP", "Cyrl"},
-      {"ALT AST GGT LDL HDL 높은가요", "Hang"},
-      {"ALT AST 높은가요 GGT LDL HDL", "Hang"},
-      {"panadol 可以和 brufen", "Hani"},
-      {"panadol extra 可以一起吃吗 brufen forte", "Hani"},
-      {"panadol extra 먹어도 되나요 brufen forte", "Hang"},
-      // Sentences that quote.
-      {"explain diagnosis 高血压 please", "Latn"},
-      {"quiero entender diagnostico 高血压 gracias", "Latn"},
-      {"please explain diagnosis здоровье thanks", "Latn"},
-      {"define 高血压", "Latn"},
-      {"panadol 高血压", "Hani"},
-      {"define 高血压吃什么药", "Hani"},
-      {"what does the word 痛 mean in english please", "Latn"},
-      {"what is the meaning of здоровье in russian", "Latn"},
-      {"was bedeutet das wort 高血压 auf deutsch", "Latn"},
-      {"что", "Cyrl"},
-      {"", ""},
-      {"123", ""},
-  };
-  for (const auto& c : kCases) {
-    EXPECT_EQ(QuestionScript(c.prose).script, c.script) << c.prose;
-  }
-  EXPECT_EQ(QuestionScript("что это ct").text, "что это");
-  EXPECT_EQ(QuestionScript("what is COPD").text, "what is copd");
-  // The classifier's training text goes by this one.
-  EXPECT_EQ(DominantScript(kCases[0].prose).script, "Latn");
+TEST(SplitByScriptTest, SymbolsAndNumbersAreLatin) {
+  EXPECT_EQ(First("print ( x ); 0").text, "print ( x ); 0");
+  EXPECT_EQ(First("что ( это ) 0").text, "что это");
 }
 
-TEST(DominantScriptTest, MarksStayWithTheirLetters) {
-  EXPECT_EQ(DominantScript("सिर में दर्द").text, "सिर में दर्द");
-  EXPECT_EQ(DominantScript("b\u0301a").text, "b\u0301a");
+TEST(SplitByScriptTest, MarksStayWithTheirLetters) {
+  EXPECT_EQ(First("सिर में दर्द").text, "सिर में दर्द");
+  EXPECT_EQ(First("b\u0301a").text, "b\u0301a");
 }
 
-TEST(DominantScriptTest, CountsKana) {
-  const ScriptText text = DominantScript("高血圧のコーヒー");
+TEST(SplitByScriptTest, CountsKana) {
+  const ScriptText text = First("高血圧のコーヒー");
   EXPECT_EQ(text.text, "高血圧のコーヒー");
   EXPECT_EQ(text.kana, 3);  // The long vowel belongs to no script.
-  EXPECT_EQ(DominantScript("高血压").kana, 0);
+  EXPECT_EQ(First("高血压").kana, 0);
 }
 
 TEST(NativeScriptsTest, KnownLanguages) {

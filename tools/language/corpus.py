@@ -17,14 +17,19 @@ import glob
 import html
 import json
 import os
+import random
 import re
 import subprocess
 import sys
 import zipfile
 
+import neutral
+import questions
 import sources
 
 MAX_LINE = 600
+NEUTRAL_LINES = 60_000  # Of names and values; the code comes on top.
+QUESTIONS_PER_LANGUAGE = 4_000
 
 
 def fetch(package, cache):
@@ -230,6 +235,24 @@ def declaration(wanted, cache):
                     yield language, clean(line)
 
 
+def made_up(folder, cache):
+    """Yields (language, source, text): what is in no language, and short questions."""
+    rng = random.Random(1)
+    roots = {package: fetch(package, cache) for package in sources.NEUTRAL + ["mediawiki"]}
+    seen = set()
+    for text in neutral.texts(roots, rng, NEUTRAL_LINES):
+        text = " ".join(text.split())
+        if text not in seen:
+            seen.add(text)
+            yield sources.NO_LANGUAGE, sources.NEUTRAL_TEXT, text
+    drugs, illnesses, medical = neutral.terms(roots)
+    for language, (slots, frames) in sorted(questions.load(folder).items()):
+        latin = all(ord(c) < 0x370 for c in frames[0])
+        for text in questions.texts(slots, frames, latin, illnesses + medical, drugs + medical,
+                                    rng, QUESTIONS_PER_LANGUAGE):
+            yield language, sources.QUESTIONS, text
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--families", required=True)
@@ -272,6 +295,9 @@ def main():
                 count += 1
                 outputs[to].write("%s\t%s\t%s\n" % (language, package, text[:MAX_LINE]))
             print("%8d texts from %s" % (count, package), file=sys.stderr)
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "questions")
+    for language, source, text in made_up(folder, arguments.cache):
+        outputs["train"].write("%s\t%s\t%s\n" % (language, source, text[:MAX_LINE]))
     for file in outputs.values():
         file.close()
     with open(os.path.join(arguments.out, "declaration.tsv"), "w", encoding="utf-8") as file:
@@ -279,7 +305,8 @@ def main():
             if len(text) >= 3:
                 file.write("%s\t%s\t%s\n" % (language, sources.DECLARATION, text[:MAX_LINE]))
     with open(os.path.join(arguments.out, "packages.txt"), "w", encoding="utf-8") as file:
-        for role, packages in (("train", sources.TRAIN), ("test", sources.TEST)):
+        for role, packages in (("train", sources.TRAIN + sources.NEUTRAL),
+                               ("test", sources.TEST)):
             for package in sorted(packages):
                 file.write("%s %s %s\n" % (role, package, version(package, arguments.cache)))
         file.write("test %s %s (source)\n"

@@ -3,12 +3,14 @@
 //
 //     normalize [--romanise | --raw | --romanised] < in.tsv > out.tsv
 //
-// Lines are <language> TAB <source> TAB <text>. Dropped: text without letters,
-// and text whose script is not one that its language is written in
-// (untranslated). With --raw what is kept comes out as it went in. With
-// --romanise every fifth line of some languages comes out once more in Latin
-// letters, as people without the right keyboard write; with --romanised only
-// those come out, all of them; the source of such a line is "romanised".
+// Lines are <language> TAB <source> TAB <text>. Each segment of a text becomes
+// a line. Dropped: text without letters, and text whose script is not one that
+// its language is written in (untranslated). With --raw what is kept comes out
+// as it went in. With --romanise every fifth line of some languages comes out
+// once more in Latin letters, as people without the right keyboard write; with
+// --romanised only those come out, all of them; the source of such a line is
+// "romanised". Serbian is written in both scripts: with --romanise every second
+// line in Cyrillic comes out in Latin letters too, as Serbian like any other.
 
 #include <unicode/translit.h>
 #include <unicode/unistr.h>
@@ -28,6 +30,7 @@ namespace apollo {
 namespace {
 
 constexpr int kRomaniseEvery = 5;
+constexpr int kSerbianEvery = 2;
 
 std::unique_ptr<icu::Transliterator> MakeTransliterator(
     const std::string& language) {
@@ -43,7 +46,7 @@ std::unique_ptr<icu::Transliterator> MakeTransliterator(
       {"ko", "Any-Latin; Latin-ASCII; Lower"},
       {"ja", "Any-Latin; Latin-ASCII; Lower"},
       {"zh", "Han-Latin; Latin-ASCII; Lower"},
-      {"ar", "Any-Latin; Latin-ASCII; Lower"},
+      {"sr", "Serbian-Latin/BGN; Lower"},
   };
   const auto rule = kRules.find(language);
   if (rule == kRules.end()) return nullptr;
@@ -80,11 +83,72 @@ struct Options {
   bool only_romanised = false;
 };
 
+// What the detector's steps leave of lines, language by language.
+class Normalizer {
+ public:
+  explicit Normalizer(const Options& options) : options_(options) {}
+
+  void Add(const std::string& language, const std::string& source,
+           std::string_view text) {
+    bool any = false;
+    for (const std::string& segment : SplitSegments(text)) {
+      std::vector<ScriptText> texts = SplitByScript(segment);
+      if (texts.empty() || texts[0].letters < 2) continue;
+      if (!IsNative(language, texts[0].script)) continue;
+      any = true;
+      if (options_.raw) break;
+      if (!options_.only_romanised) Print(language, source, texts[0].text);
+      if (texts[0].script != "Latn") Romanise(language, source, texts[0].text);
+    }
+    if (any && options_.raw) Print(language, source, text);
+  }
+
+ private:
+  static void Print(const std::string& language, const std::string& source,
+                    std::string_view text) {
+    std::cout << language << "\t" << source << "\t" << text << "\n";
+  }
+
+  bool IsNative(const std::string& language, const std::string& script) {
+    auto [scripts, fresh] = scripts_of_.try_emplace(language);
+    if (fresh) scripts->second = NativeScripts(language);
+    const std::vector<std::string>& native = scripts->second;
+    return std::find(native.begin(), native.end(), script) != native.end();
+  }
+
+  void Romanise(const std::string& language, const std::string& source,
+                const std::string& text) {
+    const bool serbian = language == "sr";
+    if (!options_.romanise && !options_.only_romanised) return;
+    if (serbian && options_.only_romanised) return;
+    auto [romaniser, fresh] = romanisers_.try_emplace(language);
+    if (fresh) romaniser->second = MakeTransliterator(language);
+    if (romaniser->second == nullptr) return;
+    const int every = serbian ? kSerbianEvery : kRomaniseEvery;
+    if (!options_.only_romanised && ++count_[language] % every != 0) return;
+    icu::UnicodeString unicode = icu::UnicodeString::fromUTF8(text);
+    romaniser->second->transliterate(unicode);
+    std::string latin;
+    unicode.toUTF8String(latin);
+    if (language == "hi" || language == "ne" || language == "mai") {
+      latin = DropFinalA(latin);
+    }
+    for (const std::string& segment : SplitSegments(latin)) {
+      const std::vector<ScriptText> texts = SplitByScript(segment);
+      if (texts.empty() || texts[0].script != "Latn") continue;
+      if (texts[0].letters < (serbian ? 2 : 12)) continue;
+      Print(language, serbian ? source : "romanised", texts[0].text);
+    }
+  }
+
+  const Options options_;
+  std::map<std::string, std::unique_ptr<icu::Transliterator>> romanisers_;
+  std::map<std::string, std::vector<std::string>> scripts_of_;
+  std::map<std::string, int> count_;
+};
+
 int Run(const Options& options) {
-  const bool romanise = options.romanise || options.only_romanised;
-  std::map<std::string, std::unique_ptr<icu::Transliterator>> romanisers;
-  std::map<std::string, std::vector<std::string>> scripts_of;
-  std::map<std::string, int> count;
+  Normalizer normalizer(options);
   std::string line;
   while (std::getline(std::cin, line)) {
     const std::size_t first = line.find('\t');
@@ -94,40 +158,9 @@ int Run(const Options& options) {
       std::cerr << "a line without two tabs\n";
       return 1;
     }
-    const std::string language = line.substr(0, first);
-    const std::string head = line.substr(0, second + 1);
-    const ScriptText text =
-        DominantScript(ExtractProse(std::string_view(line).substr(second + 1)));
-    if (text.letters < 2) continue;
-    auto [scripts, fresh] = scripts_of.try_emplace(language);
-    if (fresh) {
-      scripts->second = NativeScripts(language);
-      if (romanise) romanisers[language] = MakeTransliterator(language);
-    }
-    if (std::find(scripts->second.begin(), scripts->second.end(),
-                  text.script) == scripts->second.end()) {
-      continue;
-    }
-    if (!options.only_romanised) {
-      std::cout << (options.raw ? line : head + text.text) << "\n";
-    }
-    if (!romanise || romanisers[language] == nullptr || text.script == "Latn") {
-      continue;
-    }
-    if (!options.only_romanised && ++count[language] % kRomaniseEvery != 0) {
-      continue;
-    }
-    icu::UnicodeString unicode = icu::UnicodeString::fromUTF8(text.text);
-    romanisers[language]->transliterate(unicode);
-    std::string latin;
-    unicode.toUTF8String(latin);
-    if (language == "hi" || language == "ne" || language == "mai") {
-      latin = DropFinalA(latin);
-    }
-    const ScriptText roman = DominantScript(ExtractProse(latin));
-    if (roman.script == "Latn" && roman.letters >= 12) {
-      std::cout << language << "\tromanised\t" << roman.text << "\n";
-    }
+    normalizer.Add(line.substr(0, first),
+                   line.substr(first + 1, second - first - 1),
+                   std::string_view(line).substr(second + 1));
   }
   return 0;
 }

@@ -10,6 +10,9 @@ TRAIN = [
     "abiword-common",
     "audacity-data",
     "evolution-common",
+    "firefox-esr-l10n-bs",
+    "firefox-esr-l10n-hr",
+    "firefox-esr-l10n-sr",
     "gedit-common",
     "gimp-data",
     "gnome-control-center-data",
@@ -47,6 +50,20 @@ TEST = [
     "wordpress-l10n",
 ]
 
+# What is in no language (neutral.py): names, code, terms.
+NEUTRAL = [
+    "fail2ban",
+    "hunspell-en-med",
+    "iso-codes",
+    "miscfiles",
+    "python3-fake-factory",
+    "python3-pygments",
+    "ruby-ffaker",
+    "ruby-rouge",
+    "tzdata",
+    "wordnet-base",
+]
+
 # A source package whose own test texts are the Universal Declaration of Human
 # Rights in many languages: prose, and a second test. No part of it is in TRAIN.
 DECLARATION = "libexttextcat"
@@ -71,6 +88,11 @@ SPLIT = {
 
 # What normalize.cc writes as the source of a line that it romanised.
 ROMANISED = "romanised"
+# The source of what neutral.py and questions.py make.
+NEUTRAL_TEXT = "neutral"
+QUESTIONS = "questions"
+# ISO 639: no linguistic content.
+NO_LANGUAGE = "zxx"
 
 # Languages outside the table that people may write in. They are labels of their
 # own, so that their text does not count as one of the table's languages.

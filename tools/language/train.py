@@ -13,6 +13,7 @@ import argparse
 import collections
 import os
 import random
+import re
 import subprocess
 import tempfile
 
@@ -20,17 +21,39 @@ import sources
 
 
 def load(path):
-    """Texts by language; romanised ones, of languages with another script, apart."""
+    """Texts by label; short questions apart."""
     texts = collections.defaultdict(list)
     owners = collections.defaultdict(set)
     with open(path, encoding="utf-8") as file:
         for line in file:
             language, source, text = line.rstrip("\n").split("\t")
-            texts[language, source == sources.ROMANISED].append(text)
-            owners[text].add(language)
+            label = language
+            if source == sources.ROMANISED or language == "sr" and re.search("[a-z]", text):
+                label += "_Latn"
+            texts[label, source == sources.QUESTIONS].append(text)
+            if source != sources.QUESTIONS:
+                owners[text].add(language)
     # What three languages share is English, a name or a term in most of them.
-    return {key: [t for t in lines if len(owners[t]) < 3 or key[0] == "en"]
+    return {key: [t for t in lines if key[1] or key[0] == "en" or len(owners[t]) < 3]
             for key, lines in texts.items()}
+
+
+# So much alike that it takes more text to tell them apart.
+ALIKE = ("bs", "da", "hr", "no", "sr_Latn")
+# Languages without blanks between words.
+DENSE = ("zh", "ja", "th", "lo")
+
+
+def cut(piece, language, rng):
+    """Two to six words out of a text, or as much without blanks."""
+    if language in DENSE:
+        length = rng.randint(4, 14)
+        start = rng.randint(0, max(0, len(piece) - length))
+        return piece[start:start + length]
+    words = piece.split(" ")
+    count = rng.choice((2, 3, 3, 4, 4, 5, 6))
+    start = rng.randint(0, max(0, len(words) - count))
+    return " ".join(words[start:start + count])
 
 
 def samples(lines, size, rng):
@@ -39,9 +62,6 @@ def samples(lines, size, rng):
     Interface texts are short and alike; a third of the samples joins some, half
     are cut, since questions are short too.
     """
-    lines = sorted(t for t in set(lines) if len(t) >= 4)  # Whatever the packages' order was.
-    if not lines:
-        return []
     result = []
     total = 0
     while total < size:
@@ -70,12 +90,49 @@ def samples(lines, size, rng):
     return result
 
 
+def short_samples(lines, language, size, rng):
+    """Cut to a few words."""
+    result = []
+    total = 0
+    lines = [t for t in lines if len(t) >= 12]
+    while lines and total < size:
+        piece = cut(rng.choice(lines), language, rng).strip()
+        if len(piece) >= 4:
+            result.append(piece)
+            total += len(piece)
+    return result
+
+
+def take(lines, size, rng):
+    """Some of the texts, as they are; all of them again if there are too few."""
+    result = []
+    total = 0
+    while lines and total < size:
+        piece = rng.choice(lines)
+        result.append(piece)
+        total += len(piece)
+    return result
+
+
+def with_neutral(piece, neutral, rng):
+    """A text with a name, a number or some code before, behind or in it."""
+    other = rng.choice(neutral).split(" ")
+    other = other[:rng.randint(1, 5)]
+    words = piece.split(" ")
+    place = rng.choice((0, len(words), len(words), rng.randint(0, len(words))))
+    return " ".join(words[:place] + other + words[place:])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--text", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--most", type=int, default=260_000, help="characters per language")
+    parser.add_argument("--most", type=int, default=240_000, help="characters per language")
+    parser.add_argument("--short", type=int, default=60_000, help="of texts of a few words")
+    parser.add_argument("--questions", type=int, default=70_000, help="of short questions")
+    parser.add_argument("--neutral", type=int, default=1_300_000,
+                        help="characters in no language")
     parser.add_argument("--repeat", type=float, default=6.0,
                         help="how often a small language's text may come again")
     parser.add_argument("--dim", type=int, default=16)
@@ -91,13 +148,31 @@ def main():
 
     rng = random.Random(arguments.seed)
     texts = load(arguments.text)
+    neutral = texts[sources.NO_LANGUAGE, False]
     lines = []
-    for language, romanised in sorted(texts):
-        most = arguments.most // 4 if language in sources.OTHERS or romanised else arguments.most
-        mine = texts[language, romanised]
-        have = sum(map(len, set(mine)))
-        size = min(most, int(have * arguments.repeat))
-        lines += ["__label__%s %s" % (language, piece) for piece in samples(mine, size, rng)]
+    for label, questions in sorted(texts):
+        mine = texts[label, questions]
+        if questions:
+            pieces = take(mine, arguments.questions, rng)
+        elif label == sources.NO_LANGUAGE:
+            pieces = take(mine, arguments.neutral, rng)
+        else:
+            # Whatever the packages' order was.
+            mine = sorted(t for t in set(mine) if len(t) >= 4)
+            have = sum(map(len, mine)) * arguments.repeat
+            if label in ALIKE:
+                share = 1.6
+            elif label in sources.OTHERS:
+                share = 0.12
+            else:
+                share = 0.3 if label.endswith("_Latn") else 1.0
+            pieces = samples(mine, min(arguments.most * share, have), rng) if mine else []
+            pieces += short_samples(mine, label, min(arguments.short * share, have), rng)
+        if label != sources.NO_LANGUAGE:
+            latin = bool(mine) and re.search("[a-z]", mine[0]) is not None
+            pieces = [with_neutral(p, neutral, rng) if latin and rng.random() < 0.12 else p
+                      for p in pieces]
+        lines += ["__label__%s %s" % (label, piece) for piece in pieces]
     rng.shuffle(lines)
 
     with tempfile.TemporaryDirectory() as folder:

