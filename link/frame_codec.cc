@@ -171,6 +171,45 @@ StageResult ResultFrom(const pb::StageResult& in) {
   return out;
 }
 
+using Body = decltype(Frame::body);
+
+// The body of a frame's first message.
+absl::StatusOr<Body> BodyFrom(const pb::LinkMessage& message) {
+  switch (message.body_case()) {
+    case pb::LinkMessage::kInfo:
+      return FromProto(message.info());
+    case pb::LinkMessage::kProgress:
+      return Progress{};
+    case pb::LinkMessage::kReach: {
+      const auto& experts = message.reach().experts();
+      return Reach{{experts.begin(), experts.end()}};
+    }
+    case pb::LinkMessage::kStep: {
+      ASSIGN_OR_RETURN(StageStep step, StepFrom(message.step()));
+      return step;
+    }
+    case pb::LinkMessage::kResult:
+      return ResultFrom(message.result());
+    case pb::LinkMessage::kRelease: {
+      ReleaseSequences release;
+      for (const auto& item : message.release().items()) {
+        release.items.push_back({item.sequence(), item.attempt()});
+      }
+      return release;
+    }
+    case pb::LinkMessage::kRows:
+      return ExpertRows{message.rows().ticket(),
+                        static_cast<int>(message.rows().layer()),
+                        static_cast<int>(message.rows().expert())};
+    case pb::LinkMessage::kOutputs:
+      return ExpertOutputs{message.outputs().ticket(),
+                           StatusFrom(message.outputs().error_code(),
+                                      message.outputs().error_message())};
+    default:
+      return absl::InvalidArgumentError("a frame without a known body");
+  }
+}
+
 }  // namespace
 
 std::vector<pb::LinkMessage> EncodeFrame(const Frame& frame,
@@ -236,47 +275,7 @@ absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
                        message.payload_bytes(), " bytes"));
     }
     Frame frame;
-    switch (message.body_case()) {
-      case pb::LinkMessage::kInfo:
-        frame.body = FromProto(message.info());
-        break;
-      case pb::LinkMessage::kProgress:
-        frame.body = Progress{};
-        break;
-      case pb::LinkMessage::kReach: {
-        const auto& experts = message.reach().experts();
-        frame.body = Reach{{experts.begin(), experts.end()}};
-        break;
-      }
-      case pb::LinkMessage::kStep: {
-        ASSIGN_OR_RETURN(frame.body, StepFrom(message.step()));
-        break;
-      }
-      case pb::LinkMessage::kResult:
-        frame.body = ResultFrom(message.result());
-        break;
-      case pb::LinkMessage::kRelease: {
-        ReleaseSequences release;
-        for (const auto& item : message.release().items()) {
-          release.items.push_back({item.sequence(), item.attempt()});
-        }
-        frame.body = std::move(release);
-        break;
-      }
-      case pb::LinkMessage::kRows:
-        frame.body = ExpertRows{message.rows().ticket(),
-                                static_cast<int>(message.rows().layer()),
-                                static_cast<int>(message.rows().expert())};
-        break;
-      case pb::LinkMessage::kOutputs:
-        frame.body =
-            ExpertOutputs{message.outputs().ticket(),
-                          StatusFrom(message.outputs().error_code(),
-                                     message.outputs().error_message())};
-        break;
-      default:
-        return absl::InvalidArgumentError("a frame without a known body");
-    }
+    ASSIGN_OR_RETURN(frame.body, BodyFrom(message));
     numbers_.reserve(std::min(message.payload_bytes(), kReservedBytes) /
                      sizeof(float));
     partial_ = std::move(frame);
