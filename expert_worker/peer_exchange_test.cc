@@ -104,7 +104,10 @@ TEST_F(PeerExchangeTest, ALostPeerFailsItsTicketsAlone) {
 }
 
 TEST_F(PeerExchangeTest, ALeavingPeerIsTheLastChoiceAndClosedWhenNotNeeded) {
-  Add(kSecond, "b", {1, 3}, second_);
+  WorkerInfo more = {WorkerRole::kExpert, "b", "m", "1", std::set<int>{1, 3}};
+  more.ready = true;
+  more.revision = 2;
+  EXPECT_TRUE(exchange_.Update(kSecond, more));
   exchange_.SetLeaving(kFirst, 7);
   EXPECT_EQ(Offered(), (std::set<int>{1, 3}));
   exchange_.Dispatch(5, Absent(1, {1, 2}));

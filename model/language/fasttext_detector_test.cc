@@ -219,7 +219,9 @@ TEST(FastTextDetectorTest, NamesAndCodeAreNeutral) {
 TEST(FastTextDetectorTest, OneAsciiWordIsNotSureEnoughToActOn) {
   for (const char* text : {"Kopfschmerzen", "headache", "(febbre)", "umutwe"}) {
     const auto family = GuessFamily(Ours().Detect(text), FamilyTable::Paper());
-    if (family.has_value()) EXPECT_LT(family->confidence, 0.5) << text;
+    if (family.has_value()) {
+      EXPECT_LT(family->confidence, 0.5) << text;
+    }
   }
 }
 
