@@ -19,6 +19,9 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
     ServerOptions options, std::shared_ptr<prometheus::Registry> registry) {
   options.reflection = true;
   options.max_metadata_bytes = options_.max_metadata_bytes;
+  // A client that waits for nothing looks at its connection every 5 s only.
+  options.keepalive_time = absl::Seconds(20);
+  options.keepalive_timeout = absl::Seconds(20);
   return Server::Start(options,
                        {{&service_, v1::InferenceService::service_full_name()}},
                        std::move(registry));

@@ -21,6 +21,11 @@ struct ServerOptions {
   bool reflection = false;
   int max_message_bytes = 4 << 20;
   int max_metadata_bytes = 8 << 10;  // Of the headers of one call.
+  // After so long without a word from a peer it is asked whether it is there,
+  // and taken for lost if it does not answer for so long. Peers in a cluster
+  // answer at once.
+  absl::Duration keepalive_time = absl::Seconds(2);
+  absl::Duration keepalive_timeout = absl::Seconds(3);
 };
 
 // A service to serve, and the name under which the health service answers for

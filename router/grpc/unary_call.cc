@@ -9,11 +9,10 @@ namespace apollo {
 
 UnaryCall::UnaryCall(const SessionContext& context, const char* method,
                      grpc::CallbackServerContext* server_context)
-    : context_(context),
+    : WatchedCall(context.calls),
+      context_(context),
       server_context_(server_context),
       metrics_(context.metrics, method, context.clock.Now()) {}
-
-UnaryCall::~UnaryCall() { context_.calls.Leave(this); }
 
 UnaryCall* UnaryCall::Start(const SessionContext& context, const char* method,
                             grpc::CallbackServerContext* server_context,

@@ -25,7 +25,6 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
   static UnaryCall* Start(const SessionContext& context, const char* method,
                           grpc::CallbackServerContext* server_context,
                           absl::FunctionRef<absl::Status()> answer);
-  ~UnaryCall() override;
 
   void Watch() override;
 

@@ -2,9 +2,31 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <chrono>
 #include <vector>
 
+#include "common/log.h"
+
 namespace apollo {
+namespace {
+
+// Longer than any backend takes to let go of what was cancelled.
+constexpr std::chrono::seconds kMostPatience(10);
+
+}  // namespace
+
+WatchedCall::~WatchedCall() { table_.Leave(this); }
+
+CallTable::~CallTable() {
+  const auto end = std::chrono::steady_clock::now() + kMostPatience;
+  MutexLock lock(mutex_);
+  while (!calls_.empty()) {
+    if (left_.wait_until(mutex_, end) == std::cv_status::timeout) {
+      LogError("calls_left", {{"calls", static_cast<int>(calls_.size())}});
+      return;
+    }
+  }
+}
 
 absl::Status CallTable::Enter(const std::shared_ptr<WatchedCall>& call) {
   MutexLock lock(mutex_);
@@ -20,6 +42,7 @@ absl::Status CallTable::Enter(const std::shared_ptr<WatchedCall>& call) {
 void CallTable::Leave(WatchedCall* call) {
   MutexLock lock(mutex_);
   calls_.erase(call);
+  left_.notify_all();  // Under the lock: the table may go after that.
 }
 
 void CallTable::Tick() {

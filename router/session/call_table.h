@@ -23,26 +23,38 @@ struct CallLimits {
   absl::Duration stalled_client_timeout = absl::Seconds(60);
 };
 
-// A call that a CallTable looks after.
+class CallTable;
+
+// A call that a CallTable looks after, until it has been destroyed whole.
 class WatchedCall {
  public:
-  virtual ~WatchedCall() = default;
+  explicit WatchedCall(CallTable& table) : table_(table) {}
+  virtual ~WatchedCall();
+  WatchedCall(const WatchedCall&) = delete;
+  WatchedCall& operator=(const WatchedCall&) = delete;
   // Ends the call if its client has read nothing for too long. Any thread.
   virtual void Watch() = 0;
+
+ private:
+  CallTable& table_;
 };
 
 // The calls of a router that run, by whatever front they came: admits them up
-// to a bound and looks after those whose clients do not read. Thread-safe. Must
-// outlive its calls.
+// to a bound and looks after those whose clients do not read. Thread-safe.
 class CallTable {
  public:
   // The clock must outlive it.
   CallTable(const CallLimits& limits, const Clock& clock)
       : limits_(limits), failures_(clock) {}
+  // Waits until the last call has left: a backend may let go of cancelled
+  // sequences a little later. What calls use must outlive the table.
+  ~CallTable();
+  CallTable(const CallTable&) = delete;
+  CallTable& operator=(const CallTable&) = delete;
 
-  // RESOURCE_EXHAUSTED if as many run as may. Else the call counts until Leave.
+  // RESOURCE_EXHAUSTED if as many run as may. Else the call counts until it has
+  // been destroyed.
   absl::Status Enter(const std::shared_ptr<WatchedCall>& call);
-  void Leave(WatchedCall* call);
 
   // Ends the calls whose clients have read nothing for too long, and writes
   // what is due to the log. To be called about once a second.
@@ -52,10 +64,14 @@ class CallTable {
   FailureLog& failures() { return failures_; }
 
  private:
+  friend class WatchedCall;
+  void Leave(WatchedCall* call);
+
   const CallLimits limits_;
   FailureLog failures_;
 
   Mutex mutex_;
+  CondVar left_;
   std::map<WatchedCall*, std::weak_ptr<WatchedCall>> calls_
       ABSL_GUARDED_BY(mutex_);
 };

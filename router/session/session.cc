@@ -39,14 +39,13 @@ class Session::Sink final : public GenerationSink {
 
 Session::Session(const SessionContext& context, const char* method,
                  std::string tenant, SessionWriter& writer)
-    : context_(context),
+    : WatchedCall(context.calls),
+      context_(context),
       tenant_(std::move(tenant)),
       arrived_(context.clock.Now()),
       metrics_(context.metrics, method, arrived_),
       method_(method),
       writer_(&writer) {}
-
-Session::~Session() { context_.calls.Leave(this); }
 
 void Session::Begin(absl::FunctionRef<absl::Status()> begin) {
   absl::Status status = context_.calls.Enter(shared_from_this());

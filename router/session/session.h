@@ -48,10 +48,6 @@ struct SessionContext {
 class Session : public WatchedCall,
                 public std::enable_shared_from_this<Session> {
  public:
-  ~Session() override;
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-
   // The client is gone. `reason` is CANCELLED or DEADLINE_EXCEEDED.
   void Cancel(const absl::Status& reason);
   // Some of the output was sent.

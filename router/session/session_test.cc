@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <thread>
 
 #include "router/session/session_fixture.h"
 
@@ -163,6 +165,17 @@ TEST_F(SessionTest, MoreCallsThanMayRunAreRefusedUntilOneIsGone) {
   first.reset();
   const auto fourth = Generate(Prompt("x"), writers[3]);
   EXPECT_FALSE(writers[3].ended.has_value());
+}
+
+TEST_F(SessionTest, TheTableWaitsForCallsThatTheBackendStillHolds) {
+  KeepingGenerateWriter writer;
+  auto session = Generate(Prompt("x"), writer);
+  session->Close();
+  session.reset();
+  std::thread later([this] { Sequence(0).Finish(absl::CancelledError("")); });
+  calls_.reset();
+  EXPECT_THAT(Metrics(), HasSubstr("apollo_num_requests_running 0\n"));
+  later.join();
 }
 
 TEST_F(SessionTest, FailuresAreLoggedWithTheirNumberAndSuccessesByOne) {

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+
 namespace apollo {
 namespace {
 
@@ -38,6 +40,14 @@ ChildProcess::ChildProcess(const std::vector<std::string>& argv,
 ChildProcess::~ChildProcess() {
   Signal(SIGKILL);
   Wait();
+}
+
+std::int64_t ChildProcess::ResidentBytes() {
+  if (!Running()) return 0;
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/statm");
+  std::int64_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
 }
 
 bool ChildProcess::Running() {

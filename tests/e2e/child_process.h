@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ class ChildProcess {
   ChildProcess& operator=(const ChildProcess&) = delete;
 
   bool Running();
+
+  // Memory that it has in RAM; 0 if it has ended.
+  std::int64_t ResidentBytes();
 
   // Sends a signal, if it still runs.
   void Signal(int signal_number);

@@ -156,8 +156,11 @@ void Cluster::Start() {
     for (int i = 0; i < layout_.routers; ++i) {
       const std::string name =
           i == 0 ? "router" : "router-" + std::to_string(i);
-      routers_.push_back(Launch("router/router", name,
-                                {"--dense_workers=file:" + File("denses")}));
+      std::vector<std::string> flags = {"--dense_workers=file:" +
+                                        File("denses")};
+      flags.insert(flags.end(), layout_.router_flags.begin(),
+                   layout_.router_flags.end());
+      routers_.push_back(Launch("router/router", name, flags));
       router_addresses_.push_back(
           WaitForAddress(name, "grpc", routers_[i].get()));
     }
@@ -217,6 +220,10 @@ std::unique_ptr<v1::InferenceService::Stub> Cluster::NewStub(int router) {
 
 std::string Cluster::MetricsAddress(const std::string& name) {
   return WaitForAddress(name, "metrics", nullptr);
+}
+
+std::int64_t Cluster::RouterBytes(int router) {
+  return routers_[router]->ResidentBytes();
 }
 
 double Cluster::Metric(const std::string& process, const std::string& name) {

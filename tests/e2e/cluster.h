@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ class Cluster {
     int routers = 1;
     std::vector<std::string> dense_flags = {};   // For every dense worker.
     std::vector<std::string> expert_flags = {};  // For every expert worker.
+    std::vector<std::string> router_flags = {};  // For every router.
     std::vector<std::string> local_flags = {};   // For apollo_local.
   };
 
@@ -64,7 +66,10 @@ class Cluster {
   // The "metrics" address of a process: "router", "router-1", "dense-0",
   // "expert-1", "local".
   std::string MetricsAddress(const std::string& name);
-  // Value of a metric without labels of a process; -1 if it is absent.
+  // Memory that a router has in RAM.
+  std::int64_t RouterBytes(int router = 0);
+  // Value of a metric of a process, with its labels if it has any; -1 if it is
+  // absent.
   double Metric(const std::string& process, const std::string& name);
   // Waits until some log contains the text; false after a minute.
   bool WaitForLog(const std::string& text);
