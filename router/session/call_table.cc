@@ -8,17 +8,12 @@
 #include "common/log.h"
 
 namespace apollo {
-namespace {
-
-// Longer than any backend takes to let go of what was cancelled.
-constexpr std::chrono::seconds kMostPatience(10);
-
-}  // namespace
 
 WatchedCall::~WatchedCall() { table_.Leave(this); }
 
 CallTable::~CallTable() {
-  const auto end = std::chrono::steady_clock::now() + kMostPatience;
+  const auto end =
+      std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(patience_);
   MutexLock lock(mutex_);
   while (!calls_.empty()) {
     if (left_.wait_until(mutex_, end) == std::cv_status::timeout) {

@@ -43,11 +43,16 @@ class WatchedCall {
 // to a bound and looks after those whose clients do not read. Thread-safe.
 class CallTable {
  public:
-  // The clock must outlive it.
-  CallTable(const CallLimits& limits, const Clock& clock)
-      : limits_(limits), failures_(clock) {}
-  // Waits until the last call has left: a backend may let go of cancelled
-  // sequences a little later. What calls use must outlive the table.
+  // Longer than any backend takes to let go of what was cancelled.
+  static constexpr absl::Duration kPatience = absl::Seconds(10);
+
+  // The clock must outlive it. `patience`: see the destructor.
+  CallTable(const CallLimits& limits, const Clock& clock,
+            absl::Duration patience = kPatience)
+      : limits_(limits), patience_(patience), failures_(clock) {}
+  // Waits until the last call has left, but not beyond the patience: a backend
+  // may let go of cancelled sequences a little later. What calls use must
+  // outlive the table.
   ~CallTable();
   CallTable(const CallTable&) = delete;
   CallTable& operator=(const CallTable&) = delete;
@@ -68,6 +73,7 @@ class CallTable {
   void Leave(WatchedCall* call);
 
   const CallLimits limits_;
+  const absl::Duration patience_;
   FailureLog failures_;
 
   Mutex mutex_;

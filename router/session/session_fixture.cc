@@ -47,8 +47,8 @@ SessionTest::SessionTest() {
   SetLimits({});
 }
 
-void SessionTest::SetLimits(const CallLimits& limits) {
-  calls_ = std::make_unique<CallTable>(limits, clock_);
+void SessionTest::SetLimits(const CallLimits& limits, absl::Duration patience) {
+  calls_ = std::make_unique<CallTable>(limits, clock_, patience);
 }
 
 SessionContext SessionTest::Context() {

@@ -80,8 +80,10 @@ class SessionTest : public testing::Test {
  protected:
   SessionTest();
 
-  // The parts that sessions use, with bounds of the test's.
-  void SetLimits(const CallLimits& limits);
+  // The parts that sessions use, with bounds of the test's. Sequences that a
+  // test leaves open keep their calls, for which nobody waits by default.
+  void SetLimits(const CallLimits& limits,
+                 absl::Duration patience = absl::ZeroDuration());
   SessionContext Context();
 
   // Starts a call. Its sequences have begun when this returns, but said

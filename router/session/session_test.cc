@@ -168,6 +168,7 @@ TEST_F(SessionTest, MoreCallsThanMayRunAreRefusedUntilOneIsGone) {
 }
 
 TEST_F(SessionTest, TheTableWaitsForCallsThatTheBackendStillHolds) {
+  SetLimits({}, CallTable::kPatience);
   KeepingGenerateWriter writer;
   auto session = Generate(Prompt("x"), writer);
   session->Close();
