@@ -310,11 +310,24 @@ void PrintChoices(const Detectors& detectors, const FamilyTable& families,
 }
 
 struct Options {
-  std::string test, model, lid176, questions, romanised, second, shorts,
-      neutral;
+  std::string test, model, lid176, questions, romanised, second;
+  std::vector<std::string> shorts, neutral;  // Paths.
   bool calibration = false;
   int runs = 9;
 };
+
+// One table for each file.
+void PrintAllChoices(const Detectors& detectors, const FamilyTable& families,
+                     const Options& options) {
+  for (const std::string& path : options.shorts) {
+    PrintChoices(detectors, families, "short questions",
+                 ReadSentences(path, families));
+  }
+  for (const std::string& path : options.neutral) {
+    PrintChoices(detectors, families, "texts in no language",
+                 ReadNeutral(path));
+  }
+}
 
 int Run(const Options& options) {
   const FamilyTable& families = FamilyTable::Paper();
@@ -361,9 +374,7 @@ int Run(const Options& options) {
        {"romanised", &romanised, CutTo(0)},
        {"romanised, 60 characters", &romanised, CutTo(60)},
        {"romanised, 30 characters", &romanised, CutTo(30)}});
-  PrintChoices(detectors, families, "short questions", read(options.shorts));
-  PrintChoices(detectors, families, "texts in no language",
-               ReadNeutral(options.neutral));
+  PrintAllChoices(detectors, families, options);
   PrintTimes(detectors, sentences, options.runs);
   PrintByLanguage(scores);
   if (!romanised.empty()) {
@@ -398,9 +409,10 @@ int main(int argc, char** argv) {
   app.add_option("--model", options.model, "our classifier")->required();
   app.add_option("--lid176", options.lid176, "the fastText model lid.176");
   app.add_option("--questions", options.questions, "as --test: questions");
-  app.add_option("--short", options.shorts, "as --test: short questions");
+  app.add_option("--short", options.shorts,
+                 "as --test: short questions; several files are told apart");
   app.add_option("--neutral", options.neutral,
-                 "lines <kind> TAB <text>, in no language");
+                 "lines <kind> TAB <text>, in no language; several files too");
   app.add_option("--romanised", options.romanised, "as --test, romanised");
   app.add_option("--second", options.second, "as --test: another kind of text");
   app.add_option("--runs", options.runs, "how often the time is taken")
