@@ -45,7 +45,7 @@ constexpr double kProofOfRomanised = 0.8;
 // a language of the table, and to take names or code for a family's language
 // does more harm than to leave a question to top-k.
 constexpr double kPriorOfOthers = 0.5;
-constexpr double kPriorOfNeutral = 3;
+constexpr double kPriorOfNeutral = 6;
 // What Latin words weigh in a segment that has words in another script.
 constexpr double kLatinTerms = 0.5;
 // ISO 639: no linguistic content. A label of the classifier.

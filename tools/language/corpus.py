@@ -28,8 +28,8 @@ import questions
 import sources
 
 MAX_LINE = 600
-NEUTRAL_LINES = 60_000  # Of names and values; the code comes on top.
-QUESTIONS_PER_LANGUAGE = 4_000
+NEUTRAL_LINES = 72_000  # Of names and values; the code comes on top.
+QUESTIONS_PER_LANGUAGE = 5_000
 
 
 def fetch(package, cache):

@@ -7,7 +7,7 @@ told by their script.
 
 import ast
 import glob
-import gzip
+import html
 import json
 import os
 import re
@@ -35,6 +35,19 @@ MESSAGES = ("connection refused", "timeout after", "cannot open", "started", "st
 COMMANDS = ("git", "docker", "kubectl", "pip install", "npm install", "apt-get install", "sudo apt install",
             "cd", "ls -l", "grep -r", "find . -name", "tar -czf", "ssh", "scp", "curl -O", "wget", "cat",
             "python3", "make", "cmake", "systemctl restart", "chmod +x", "rm -rf", "mkdir -p", "echo")
+# Statements as people type them, without the symbols that code in files is full of. {} is any noun.
+STATEMENTS = ("select {} from {}", "select {}, {} from {}", "select * from {}", "select count(*) from {}",
+              "select distinct {} from {}", "select {} from {} where {} = {}", "where {} > 1 order by {}",
+              "select {} from {} join {} on {}", "select {} from {} group by {}", "order by {} desc limit 10",
+              "insert into {} values ({})", "insert into {} ({}, {})", "update {} set {} = {}",
+              "delete from {} where {}", "create table {} ({} int, {} text)", "drop table {}",
+              "alter table {} add column {}", "create index on {} ({})", "left join {} using ({})",
+              "grant select on {} to {}", "import {}", "import {} from {}", "from {} import {}", "return {}",
+              "return {} + {}", "print {}", "print({})", "def {}({})", "class {} extends {}", "class {}",
+              "for {} in {}", "for each {} in {} do", "while {} do", "if {} then {} else {} end",
+              "if {} == {}", "let {} = {}", "const {} = new {}", "int {} = 0", "void {}", "function {}",
+              "public static {} {}", "#include {}", "throw new {}", "try {} catch {}", "switch {} case {}",
+              "echo {}", "var {} = {}", "{} = {}", "{}.{}({})", "null {}")
 
 
 def _strings(node):
@@ -90,19 +103,22 @@ def more_people(root):
     return people
 
 
-def zones(root):
-    """The large towns of the world, from tzdata."""
-    with open(root + "/usr/share/zoneinfo/zone1970.tab", encoding="utf-8") as file:
-        names = re.findall(r"^[^#\t]+\t[^\t]+\t[^\t\n]*/([^/\t\n]+)", file.read(), re.M)
+def countries(root):
+    """From tzdata."""
     with open(root + "/usr/share/zoneinfo/iso3166.tab", encoding="utf-8") as file:
-        names += re.findall(r"^[A-Z]{2}\t(.*)$", file.read(), re.M)
-    return sorted({name.replace("_", " ") for name in names if _latin(name)})
+        names = re.findall(r"^[A-Z]{2}\t(.*)$", file.read(), re.M)
+    return sorted({name for name in names if _latin(name)})
 
 
-def cities(root):
-    """From miscfiles."""
-    with gzip.open(root + "/usr/share/misc/cities.dat.gz", "rt", encoding="latin-1") as file:
-        return sorted(set(re.findall(r"^Name\s+: (\S.*)$", file.read(), re.M)))
+def towns(root):
+    """Those of GeoNames with 15,000 people or more, the larger ones more often; libtimezonemap-data."""
+    names = []
+    with open(root + "/usr/share/libtimezonemap/ui/cities15000.txt", encoding="utf-8") as file:
+        for line in file:
+            fields = line.split("\t")
+            if _latin(fields[1]) and len(fields[1]) < 40:
+                names += [fields[1]] * (1 + min(7, int(fields[14]) // 150_000))
+    return sorted(names)
 
 
 def regions(root):
@@ -138,6 +154,8 @@ def wordnet_below(root, tops):
 
 
 MEDICINE, ILLNESS, BODY_PART, ORGANISM = "03740161", "14061805", "05220461", "00004475"
+PERSON, LOCATION = "00007846", "00027167"
+ENTITY = "00001740"  # Above all other nouns.
 
 
 def terms(roots):
@@ -191,43 +209,97 @@ def code(roots, rng):
     return lines
 
 
+def statements(root):
+    """Statements of SQL, and some C, in the examples of PostgreSQL's manual."""
+    result = []
+    for path in sorted(glob.glob(root + "/usr/share/doc/postgresql-doc-*/html/*.html")):
+        with open(path, encoding="utf-8") as file:
+            examples = re.findall(r'<pre class="(?:programlisting|synopsis)">(.*?)</pre>', file.read(), re.S)
+        for example in examples:
+            example = html.unescape(re.sub(r"<[^>]*>|--.*", "", example))
+            for statement in re.split(r";\s*\n|\n\s*\n", example):
+                statement = " ".join(statement.split())
+                if 6 <= len(statement) <= 160:
+                    result.append(statement)
+    return sorted(set(result))
+
+
+def logs(roots):
+    """Lines of logs, from tests of fail2ban and patterns of logcheck."""
+    result = set()
+    for path in sorted(glob.glob(roots["fail2ban"] + "/**/tests/files/logs/**/*", recursive=True)):
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8", errors="ignore") as file:
+                result.update(line.strip() for line in file if not line.startswith("#"))
+    for path in sorted(glob.glob(roots["logcheck-database"] + "/etc/logcheck/*/*")):
+        with open(path, encoding="utf-8", errors="ignore") as file:
+            for line in file:
+                # What a pattern has besides the time and the host, a number for what varies.
+                line = re.sub(r"^\^.*?\[\._\[:alnum:\]-\]\+ |\$$", "", line.strip()).replace("\\[", "<")
+                line = re.sub(r"\[\^?\]?(?:\[:\w+:\]|\\.|[^\]])*\][*+?]*|\\[wdsS][*+]?|\.[*+]", "0", line)
+                line = re.sub(r"\{\d[\d,]*\}|[()?^$*+\\]", "", line)
+                result.add(line.split("|")[0].replace("<", "["))
+    return sorted(line for line in result if 8 <= len(line) <= 200 and _latin(line))
+
+
+def bare(line, rng):
+    """Some words of a line of code, with few or none of its symbols."""
+    tokens = re.sub(r"[^\w,.*= -]" if rng.random() < 0.3 else r"[^\w]", " ", line).split()
+    count = rng.randint(2, 7)
+    start = rng.randint(0, max(0, len(tokens) - count)) if rng.random() < 0.3 else 0
+    return " ".join(tokens[start:start + count])
+
+
 def generated(pools, rng):
     """One line of names, values or the like."""
-    people, places, drugs, illnesses, medical, code_lines = pools
+    people, famous, places, world, drugs, illnesses, medical, code_lines, nouns, queries, log_lines = pools
     number = lambda: rng.choice(("%d" % rng.randint(1, 999), "%.1f" % (rng.random() * 20),
                                  "%d/%d" % (rng.randint(80, 200), rng.randint(40, 120))))
-    person = lambda: (lambda p: "%s %s" % (rng.choice(p[0]), rng.choice(p[1])))(rng.choice(people))
+    person = lambda: rng.choice(famous) if rng.random() < 0.15 else (
+        lambda p: "%s %s" % (rng.choice(p[0]), rng.choice(p[1])))(rng.choice(people))
     syllable = lambda: rng.choice("bcdfglmnprstvxz") + rng.choice("aeiouy") + rng.choice(("", "", "l", "n", "r", "s", "x"))
     brand = lambda: "".join(syllable() for _ in range(rng.randint(2, 3))).capitalize() + rng.choice(
         ("", "", "x", "n", "ol", "in", "il", "or", "um", "is", "ra", "tin", "an", "en"))
-    place = lambda: rng.choice(rng.choice(places))
+    place = lambda: rng.choice(rng.choice(places)) + (", " + rng.choice(world) if rng.random() < 0.15 else "")
     drug = lambda: brand() if rng.random() < 0.15 else rng.choice(drugs if rng.random() < 0.5 else medical)
     gene = lambda: "".join(rng.choice("ABCDEFGHIKLMNPRSTVX") for _ in range(rng.randint(2, 4))) + (
         str(rng.randint(1, 29)) if rng.random() < 0.7 else "")
     join = lambda make, most: rng.choice((", ", " ", " / ", ", ", " + ", "; ")).join(
         make() for _ in range(rng.randint(1, most)))
-    kind = rng.random()
+    noun = lambda: rng.choice(nouns[rng.random() < 0.75]) + rng.choice(("", "", "s", "_id"))
+    kind = rng.random() * 1.12
+    if kind > 1.08:
+        text = rng.choice(STATEMENTS)
+        while "{}" in text:
+            text = text.replace("{}", noun(), 1)
+        return text
+    if kind > 1.05:
+        return bare(rng.choice(queries), rng)
+    if kind > 1.03:
+        return rng.choice(log_lines)
+    if kind > 1:
+        return bare(rng.choice(code_lines), rng)
     if kind < 0.17:
         return rng.choice(("", "", "", "", "", "Dr. ", "Prof. ")) + join(person, 2)
     if kind < 0.20:
         p = rng.choice(people)
         return "%s, %s" % (rng.choice(p[1]), rng.choice(p[0]))
-    if kind < 0.34:
+    if kind < 0.36:
         return join(place, 2) + ("" if rng.random() < 0.8 else " %d" % rng.randint(1, 99999))
-    if kind < 0.48:
+    if kind < 0.52:
         return join(drug, 3)
-    if kind < 0.60:
-        dose = lambda: "%s %s %s%s" % (drug(), number(), rng.choice(("mg", "mg", "ml", "mcg", "g", "IU", "mg/ml")),
+    if kind < 0.66:
+        dose = lambda: "%s %s %s%s" % (join(drug, 2), number(), rng.choice(("mg", "mg", "ml", "mcg", "g", "IU", "mg/ml")),
                                        " " + rng.choice(DOSES) if rng.random() < 0.4 else "")
         return join(dose, 3)
-    if kind < 0.70:
+    if kind < 0.76:
         return rng.choice(illnesses)
-    if kind < 0.78:
+    if kind < 0.83:
         return join(gene, 4) + rng.choice(("", "", " exon %d" % rng.randint(1, 30), " V%dE" % rng.randint(1, 999)))
-    if kind < 0.90:
+    if kind < 0.93:
         value = lambda: "%s %s %s" % (rng.choice(VALUES), number(), rng.choice(UNITS + ("",) * 8))
         return join(value, 5)
-    if kind < 0.95:
+    if kind < 0.97:
         return "%s %s[%d]: %s %s %s" % (
             rng.choice(("2024-03-%02d 10:%02d:11" % (rng.randint(1, 28), rng.randint(1, 59)),
                         "Mar %d 10:12:13 host%d" % (rng.randint(1, 28), rng.randint(1, 9)),
@@ -242,13 +314,23 @@ def generated(pools, rng):
 def texts(roots, rng, count):
     """Yields `count` lines of names and values, and the lines of code."""
     people, places = people_and_places(roots["python3-fake-factory"])
-    places.append(cities(roots["miscfiles"]))
     # Lists of the whole world count as much as many of one country.
-    places += [regions(roots["iso-codes"])] * 6 + [zones(roots["tzdata"])] * 8
+    places += [regions(roots["iso-codes"])] * 6 + [towns(roots["libtimezonemap-data"])] * 24
+    places += [[name for name in wordnet_below(roots["wordnet-base"], [LOCATION]) if name[0].isupper()]] * 4
+    world = countries(roots["tzdata"])
+    famous = [name for name in wordnet_below(roots["wordnet-base"], [PERSON]) if name.istitle() and " " in name]
     people += more_people(roots["ruby-ffaker"])
     drugs, illnesses, medical = terms(roots)
     code_lines = code(roots, rng)
-    pools = people, places, drugs, illnesses, medical, code_lines
+    nouns = [w for w in wordnet_below(roots["wordnet-base"], [ENTITY]) if re.fullmatch("[a-z]{3,10}", w)]
+    # What programs call things, and so are about, more often than what there is in the world.
+    coded = set(re.findall(r"\b[a-z]{3,10}\b", "\n".join(code_lines)))
+    nouns = nouns, [w for w in nouns if w in coded]
+    queries = statements(roots["postgresql-doc-15"])
+    log_lines = logs(roots)
+    pools = people, famous, places, world, drugs, illnesses, medical, code_lines, nouns, queries, log_lines
     for _ in range(count):
         yield generated(pools, rng)
     yield from code_lines
+    yield from rng.sample(queries, len(queries) // 3)
+    yield from rng.sample(log_lines, len(log_lines) // 3)

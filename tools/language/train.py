@@ -39,7 +39,8 @@ def load(path):
 
 
 # So much alike that it takes more text to tell them apart.
-ALIKE = ("bs", "da", "hr", "no", "sr_Latn")
+SERBO_CROATIAN = ("bs", "hr", "sr_Latn")
+ALIKE = ("da", "no") + SERBO_CROATIAN
 # Languages without blanks between words.
 DENSE = ("zh", "ja", "th", "lo")
 
@@ -129,20 +130,20 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--most", type=int, default=240_000, help="characters per language")
-    parser.add_argument("--short", type=int, default=60_000, help="of texts of a few words")
-    parser.add_argument("--questions", type=int, default=70_000, help="of short questions")
-    parser.add_argument("--neutral", type=int, default=1_300_000,
+    parser.add_argument("--short", type=int, default=110_000, help="of texts of a few words")
+    parser.add_argument("--questions", type=int, default=84_000, help="of short questions")
+    parser.add_argument("--neutral", type=int, default=1_700_000,
                         help="characters in no language")
     parser.add_argument("--repeat", type=float, default=6.0,
                         help="how often a small language's text may come again")
-    parser.add_argument("--dim", type=int, default=16)
-    parser.add_argument("--epoch", type=int, default=10)
+    parser.add_argument("--dim", type=int, default=24)
+    parser.add_argument("--epoch", type=int, default=8)
     parser.add_argument("--lr", type=float, default=0.25)
-    parser.add_argument("--bucket", type=int, default=215_000)
+    parser.add_argument("--bucket", type=int, default=200_000)
     parser.add_argument("--cutoff", type=int, default=0,
                         help="keep only so many n-grams; 0: all buckets")
     parser.add_argument("--maxn", type=int, default=4)
-    parser.add_argument("--dsub", type=int, default=2, help="numbers per quantised code")
+    parser.add_argument("--dsub", type=int, default=3, help="numbers per quantised code")
     parser.add_argument("--keep", help="keep the training text in this file")
     arguments = parser.parse_args()
 
@@ -161,7 +162,9 @@ def main():
             mine = sorted(t for t in set(mine) if len(t) >= 4)
             have = sum(map(len, mine)) * arguments.repeat
             if label in ALIKE:
-                share = 1.6
+                share = 2.4 if label in SERBO_CROATIAN else 1.6
+            elif label == "en":
+                share = 1.6  # Code and terms are full of its words.
             elif label in sources.OTHERS:
                 share = 0.12
             else:

