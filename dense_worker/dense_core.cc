@@ -1,6 +1,7 @@
 #include "dense_worker/dense_core.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -13,10 +14,10 @@
 namespace apollo {
 
 DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
-                     DenseObserver& observer, const Clock& clock)
+                     RoutingLog& routing, const Clock& clock)
     : options_(std::move(options)),
       stage_(std::move(stage)),
-      observer_(observer),
+      routing_(routing),
       clock_(clock),
       prefixes_(stage_->blocks()),
       scheduler_(options_.scheduler, stage_->blocks(),
@@ -24,7 +25,9 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
       workers_(stage_->config().num_experts),
       ledger_([this](LinkId id,
                      Frame frame) { workers_.Send(id, std::move(frame)); },
-              clock) {}
+              clock) {
+  CountBlocks();
+}
 
 DenseCore::~DenseCore() {
   while (!sequences_.empty()) {
@@ -94,8 +97,8 @@ void DenseCore::TakeResult(LinkId id, const StageResult& result) {
     const auto rows = asked->extract({output.sequence, output.attempt});
     // What was not asked for is ignored: the sequence may not even be running.
     if (rows.empty()) continue;
-    observer_.OnRouted({rows.mapped().language, rows.mapped().has_family,
-                        output.expert_use, output.off_family});
+    routing_.Add({rows.mapped().language, rows.mapped().has_family,
+                  output.expert_use, output.off_family});
     TakeOutput(id, output);
   }
   for (const auto& [key, rows] : *asked) {
@@ -204,7 +207,7 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
   scheduler_.Add(id, static_cast<int>(it->second.fed_tokens().size()),
                  positions, priority);
   UpdatePaused(it->second);
-  ReportSequences();
+  CountSequences();
 }
 
 void DenseCore::Cancel(SequenceId id) {
@@ -226,8 +229,8 @@ void DenseCore::Finish(SequenceId id,
   Release(sequence);
   scheduler_.Remove(id);
   Leave(sequence.worker());
-  ReportSequences();
-  ReportCache();
+  CountSequences();
+  CountBlocks();
   sequence.Finish(std::move(result));
 }
 
@@ -251,7 +254,7 @@ void DenseCore::Leave(LinkId worker) {
 void DenseCore::Preempt(DenseSequence& sequence) {
   Release(sequence);
   sequence.Preempt();
-  observer_.OnPreemption();
+  ++counters_.preemptions;
 }
 
 void DenseCore::Hold(DenseSequence& sequence) {
@@ -259,7 +262,7 @@ void DenseCore::Hold(DenseSequence& sequence) {
   scheduler_.Preempt(sequence.id(), /*hold=*/true);
   sequence.Hold();
   SetRetry(sequence);
-  observer_.OnPreemption();
+  ++counters_.preemptions;
 }
 
 void DenseCore::SetRetry(DenseSequence& held) {
@@ -321,8 +324,8 @@ void DenseCore::Begin(const Scheduler::Admission& admission) {
                       admission.cached_tokens});
   if (!first) return;
   sequence.SetNumerics(workers_.info(sequence.worker()).numerics);
-  observer_.OnPrefix(static_cast<int>(sequence.fed_tokens().size()),
-                     admission.cached_tokens);
+  counters_.prefix_queries += std::ssize(sequence.fed_tokens());
+  counters_.prefix_hits += admission.cached_tokens;
 }
 
 void DenseCore::Publish(const Scheduler::Slice& slice) {
@@ -362,8 +365,8 @@ void DenseCore::Advance() {
   Scheduler::Step step = scheduler_.NextStep();
   for (const SequenceId id : step.preempted) Preempt(sequences_.at(id));
   for (const Scheduler::Admission& admission : step.admitted) Begin(admission);
-  ReportSequences();
-  ReportCache();
+  CountSequences();
+  CountBlocks();
   if (step.slices.empty()) return;
 
   // Each worker's rows are together, and so its part of the result.
@@ -386,8 +389,9 @@ void DenseCore::Advance() {
     decode_rows += slice.rows == 1 && slice.cached == 0 &&
                    slice.first_position >= static_cast<int>(prompt);
   }
-  observer_.OnStep(decode_rows,
-                   static_cast<int>(dense.tokens.size()) - decode_rows);
+  ++counters_.steps;
+  counters_.decode_rows += decode_rows;
+  counters_.prompt_rows += std::ssize(dense.tokens) - decode_rows;
   const std::uint64_t number = ledger_.Open(std::move(parts));
   stage_->Forward(std::move(dense), [this, number](const Rows& boundary) {
     ledger_.Computed(number, boundary);
@@ -395,13 +399,15 @@ void DenseCore::Advance() {
   for (const Scheduler::Slice& slice : step.slices) Publish(slice);
 }
 
-void DenseCore::ReportSequences() {
-  observer_.OnSequences(scheduler_.running(), scheduler_.waiting());
+void DenseCore::CountSequences() {
+  counters_.running = scheduler_.running();
+  counters_.waiting = scheduler_.waiting();
 }
 
-void DenseCore::ReportCache() {
+void DenseCore::CountBlocks() {
   const BlockPool& pool = stage_->blocks();
-  observer_.OnCache(pool.total() - pool.available(), pool.total());
+  counters_.used_blocks = pool.total() - pool.available();
+  counters_.blocks = pool.total();
 }
 
 }  // namespace apollo

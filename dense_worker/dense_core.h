@@ -9,9 +9,10 @@
 #include <string>
 
 #include "common/clock.h"
+#include "dense_worker/dense_counters.h"
 #include "dense_worker/dense_sequence.h"
 #include "dense_worker/expert_workers.h"
-#include "dense_worker/observer.h"
+#include "dense_worker/routing_log.h"
 #include "dense_worker/step_ledger.h"
 #include "engine/dense_stage.h"
 #include "engine/prefix_cache.h"
@@ -51,9 +52,10 @@ class DenseCore {
     absl::Duration answer_timeout = absl::Seconds(30);
   };
 
-  // `observer` and `clock` must outlive the core.
+  // How tokens are routed goes into `routing`. It and `clock` must outlive the
+  // core.
   DenseCore(Options options, std::unique_ptr<DenseStage> stage,
-            DenseObserver& observer, const Clock& clock = Clock::Real());
+            RoutingLog& routing, const Clock& clock = Clock::Real());
   // Sequences that are left finish with UNAVAILABLE.
   ~DenseCore();
 
@@ -84,6 +86,9 @@ class DenseCore {
   bool HasWork() const;
   // Forms and runs the next step.
   void Advance();
+
+  // Any thread.
+  const DenseCounters& counters() const { return counters_; }
 
   int sequences() const { return static_cast<int>(sequences_.size()); }
   // Tells if some live expert worker reaches every expert of the model.
@@ -133,16 +138,17 @@ class DenseCore {
   void UpdatePausedOn(LinkId worker);
   // Ends a sequence everywhere and tells its sink.
   void Finish(SequenceId id, absl::StatusOr<GenerationFinished> result);
-  void ReportSequences();
-  void ReportCache();
+  void CountSequences();
+  void CountBlocks();
 
   // Constant after construction.
   const Options options_;
   const std::unique_ptr<DenseStage> stage_;
-  DenseObserver& observer_;
+  RoutingLog& routing_;
   const Clock& clock_;
 
   // Owned by the thread.
+  DenseCounters counters_;
   PrefixCache prefixes_;
   Scheduler scheduler_;
   ExpertWorkers workers_;

@@ -19,7 +19,7 @@ TEST_F(DenseCoreTest, AnswersThatCannotBeFailTheSequence) {
     Reply(result);
     EXPECT_EQ(sink->text, "d>e1 error");
     EXPECT_EQ(sink->code(), StatusCode::kInternal) << sink->status;
-    EXPECT_EQ(counts_.used_blocks, 0);
+    EXPECT_EQ(Counters().used_blocks, 0);
     first_->frames.clear();
   };
   const GenerationRequest one_step = Request(8, 4), two_steps = Request(12, 4);

@@ -53,7 +53,7 @@ TEST_F(DenseCoreAsyncTest, ASequenceThatIsCancelledMeanwhileIsReleasedBehind) {
   core_->Cancel(1);
   EXPECT_EQ(cancelled->code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(first_->frames.empty());
-  EXPECT_EQ(counts_.used_blocks, 1);
+  EXPECT_EQ(Counters().used_blocks, 1);
   stage_->Complete(0);
   // A release before the rows would leave the sequence there for ever.
   const auto step = first_->Take<StageStep>();
@@ -196,7 +196,7 @@ class DenseCoreMixTest : public DenseCoreAsyncTest {
       EXPECT_TRUE(worker.open.empty());
       EXPECT_FALSE(worker.link->closed);
     }
-    EXPECT_EQ(counts_.used_blocks, 0);
+    EXPECT_EQ(Counters().used_blocks, 0);
     EXPECT_EQ(core_->sequences(), 0);
   }
 

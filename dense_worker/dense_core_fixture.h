@@ -11,8 +11,13 @@
 
 #include "common/fake_clock.h"
 #include "dense_worker/dense_core.h"
+#include "dense_worker/dense_counters.h"
+#include "dense_worker/routing_log.h"
 #include "engine/fake_dense_stage.h"
 #include "link/fake_link.h"
+#include "model/language/families.h"
+#include "model/language/language_labels.h"
+#include "sequence/routing.h"
 
 // What the tests of DenseCore share.
 namespace apollo {
@@ -70,28 +75,6 @@ class FakeSink final : public GenerationSink {
   GenerationFinished result;
 };
 
-class DenseCounts final : public DenseObserver {
- public:
-  void OnStep(int decode, int prompt) override {
-    steps.push_back({decode, prompt});
-  }
-  void OnSequences(int r, int w) override { running = r, waiting = w; }
-  void OnCache(int used, int) override { used_blocks = used; }
-  void OnRouted(const RoutedTokens& tokens) override {
-    routed += absl::StrCat(std::string(tokens.language),
-                           tokens.has_family ? "+" : "-", tokens.use[3], "/",
-                           tokens.off_family[1], " ");
-  }
-  void OnPrefix(int tokens, int cached) override {
-    queried += tokens, found += cached;
-  }
-  void OnPreemption() override { ++preemptions; }
-  std::vector<std::pair<int, int>> steps;
-  std::string routed;  // Language, family, uses of an expert, off family.
-  int running = 0, waiting = 0, used_blocks = 0;
-  int queried = 0, found = 0, preemptions = 0;
-};
-
 inline constexpr LinkId kFirst = 11, kSecond = 12;
 inline const std::set<int> kAll = {0, 1, 2, 3, 4, 5, 6};
 
@@ -140,11 +123,16 @@ class DenseCoreTest : public testing::Test {
 
   void Start(int blocks = 64) {
     core_.reset();
+    routing_ = std::make_unique<RoutingLog>(
+        TinyConfig(), LanguageLabels(FamilyTable::Paper()), clock_);
     auto stage = std::make_unique<FakeDenseStage>(TinyConfig(), blocks);
     stage_ = stage.get();
-    core_ = std::make_unique<DenseCore>(options_, std::move(stage), counts_,
+    core_ = std::make_unique<DenseCore>(options_, std::move(stage), *routing_,
                                         clock_);
   }
+  const DenseCounters& Counters() const { return core_->counters(); }
+  // How tokens were routed since the start.
+  RoutingCounts Routed() const { return routing_->Counts({}); }
   void LinkOne() {
     Up(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
     SetReach(kFirst, kAll);
@@ -207,11 +195,11 @@ class DenseCoreTest : public testing::Test {
 
   std::map<LinkId, WorkerInfo> infos_;  // What workers said last.
   DenseCore::Options options_;
-  DenseCounts counts_;
   FakeClock clock_;
   std::shared_ptr<FakeLink> first_ = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> second_ = std::make_shared<FakeLink>();
-  FakeDenseStage* stage_ = nullptr;  // The core's.
+  std::unique_ptr<RoutingLog> routing_;  // The core's, like all below.
+  FakeDenseStage* stage_ = nullptr;
   std::unique_ptr<DenseCore> core_;
 };
 

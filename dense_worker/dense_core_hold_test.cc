@@ -17,7 +17,7 @@ TEST_F(DenseCoreTest, ASequenceThatItsWorkerHasNoRoomForBeginsAgain) {
   result.outputs[0].status = absl::AbortedError("no room");
   Reply(result);
   EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 1u);
-  EXPECT_EQ(counts_.preemptions, 1);
+  EXPECT_EQ(Counters().preemptions, 1);
   // It waits until another one is done.
   EXPECT_EQ(Round(9).sequences.size(), 1u);
   EXPECT_EQ(other->text, "d>e1 0:8 1:9 end");

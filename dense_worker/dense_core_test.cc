@@ -33,7 +33,7 @@ TEST_F(DenseCoreTest, StartsGeneratesAndFinishes) {
   EXPECT_EQ(step.sequences[0].tokens, std::vector<std::int32_t>{100});
   EXPECT_EQ(step.sequences[0].first_position, 5);
   EXPECT_FALSE(step.sequences[0].start.has_value());
-  EXPECT_GT(counts_.used_blocks, 0);
+  EXPECT_GT(Counters().used_blocks, 0);
   Round(102);
   EXPECT_EQ(sink->text, "d>e1 0:100 1:101 2:102 end");
   EXPECT_EQ(sink->result.cause, FinishCause::kLength);
@@ -43,14 +43,21 @@ TEST_F(DenseCoreTest, StartsGeneratesAndFinishes) {
   EXPECT_EQ(sink->result.expert_use[1].tokens_by_expert[2], 7u);
   EXPECT_EQ(sink->result.expert_use[0].off_family_tokens, 0u);
   EXPECT_EQ(sink->result.expert_use[1].off_family_tokens, 7u);
-  EXPECT_EQ(counts_.routed, "sw+5/5 sw+1/1 sw+1/1 ");
+  const RoutingCounts routed = Routed();
+  ASSERT_EQ(routed.languages.size(), 1u);
+  EXPECT_EQ(routed.languages[0].language, "sw");
+  EXPECT_GT(routed.languages[0].family_tokens, 0u);
+  EXPECT_EQ(routed.languages[0].layers.at(0).tokens_by_expert[3], 7u);
+  EXPECT_EQ(routed.languages[0].layers.at(1).off_family_tokens, 7u);
   const auto release = first_->Take<ReleaseSequences>();
   ASSERT_EQ(release.items.size(), 1u);
   EXPECT_EQ(release.items[0].sequence, 7u);
   EXPECT_EQ(release.items[0].attempt, step.sequences[0].attempt);
-  EXPECT_EQ(counts_.steps,
-            (std::vector<std::pair<int, int>>{{0, 5}, {1, 0}, {1, 0}}));
-  EXPECT_EQ(counts_.used_blocks, 0);
+  EXPECT_EQ(Counters().steps, 3);
+  EXPECT_EQ(Counters().prompt_rows, 5);
+  EXPECT_EQ(Counters().decode_rows, 2);
+  EXPECT_EQ(Counters().blocks, 64);
+  EXPECT_EQ(Counters().used_blocks, 0);
   EXPECT_EQ(core_->sequences(), 0);
   EXPECT_FALSE(core_->HasWork());
 }
@@ -83,7 +90,12 @@ TEST_F(DenseCoreTest, RowsOfASequenceThatIsOverAreCountedOnce) {
   answer.outputs.push_back(answer.outputs[0]);
   answer.outputs.back().sequence = 8;
   Reply(answer);
-  EXPECT_EQ(counts_.routed, "de-4/4 ");
+  const RoutingCounts routed = Routed();
+  ASSERT_EQ(routed.languages.size(), 1u);
+  EXPECT_EQ(routed.languages[0].language, "de");
+  EXPECT_EQ(routed.languages[0].family_tokens, 0u);
+  EXPECT_EQ(routed.languages[0].layers.at(0).tokens_by_expert[3], 4u);
+  EXPECT_EQ(routed.languages[0].layers.at(1).off_family_tokens, 4u);
 }
 
 TEST_F(DenseCoreTest, EachWorkerGetsTheRowsOfItsSequences) {
@@ -150,7 +162,7 @@ TEST_F(DenseCoreTest, CancelFreesEverythingAndLateAnswersAreDropped) {
   EXPECT_EQ(sink->code(), StatusCode::kCancelled);
   EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 1u);
   EXPECT_TRUE(first_->frames.empty());
-  EXPECT_EQ(counts_.used_blocks, 1);
+  EXPECT_EQ(Counters().used_blocks, 1);
   Reply(Answer(step, 50));
   EXPECT_FALSE(first_->closed);
   EXPECT_EQ(sink->text, "d>e1 error");
@@ -220,7 +232,7 @@ TEST_F(DenseCoreTest, ScoresComeInChunksAndInOrder) {
                 -static_cast<float>(request.prompt[20 - count + i]));
     }
     // The last token is never fed.
-    EXPECT_EQ(counts_.steps.back().second, 3);
+    EXPECT_EQ(Counters().prompt_rows, 19);
     Clear();
   }
 }
@@ -258,7 +270,7 @@ TEST_F(DenseCoreTest, SequencesWaitForBlocksUpToALimit) {
   const auto running = Submit(1, Request(40, 5));
   EXPECT_EQ(Round(5).sequences.size(), 1u);
   const auto waiting = Submit(2, Request(39, 1));
-  EXPECT_EQ(counts_.waiting, 1);
+  EXPECT_EQ(Counters().waiting, 1);
   EXPECT_EQ(Submit(3, Request(1, 1))->code(), StatusCode::kResourceExhausted);
   core_->Cancel(1);
   first_->Take<ReleaseSequences>();

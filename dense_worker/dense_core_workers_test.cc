@@ -256,7 +256,7 @@ TEST_P(SilentWorkerTest, NewSequencesGoElsewhereAndItsOwnFail) {
   for (const auto& sink : stuck_) {
     EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
   }
-  EXPECT_EQ(counts_.used_blocks, 0);
+  EXPECT_EQ(Counters().used_blocks, 0);
 }
 
 TEST_P(SilentWorkerTest, AnAnswerMakesItOneOfThemAgain) {

@@ -38,9 +38,8 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
   options.core.name = flags.name;
   options.core.answer_timeout = options.peers.answer_timeout;
   RETURN_IF_ERROR(CheckOptions(options.core, model.config));
-  ASSIGN_OR_RETURN(process->role_,
-                   DenseRole::Start(process->model_, families, threads,
-                                    options.core, *process->registry_));
+  ASSIGN_OR_RETURN(process->role_, DenseRole::Start(process->model_, families,
+                                                    threads, options.core));
   DenseWorker& worker = process->role_->worker();
   process->service_ = std::make_unique<RunService>(
       worker,
@@ -69,7 +68,7 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
       Server::Start(server,
                     {{process->service_.get(),
                       internal::v1::DenseWorkerService::service_full_name()}},
-                    process->registry_));
+                    {process->registry_, process->role_->metrics()}));
   process->peers_->Start();
   process->members_ = std::move(experts);
   process->members_->Start(

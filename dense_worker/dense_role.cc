@@ -4,29 +4,31 @@
 
 #include "common/clock.h"
 #include "common/status_macros.h"
+#include "dense_worker/dense_counters.h"
 #include "engine/cpu/cpu_dense_stage.h"
 #include "model/language/language_labels.h"
 #include "model/weights/load_progress.h"
+#include "serving/counter_collector.h"
 
 namespace apollo {
 
 DenseRole::DenseRole(const WorkerModel& model, const FamilyTable& families,
-                     int threads, prometheus::Registry& registry)
+                     int threads)
     : pool_(threads),
-      routing_(model.model.config, LanguageLabels(families), Clock::Real()),
-      metrics_(registry, routing_) {}
+      routing_(model.model.config, LanguageLabels(families), Clock::Real()) {}
 
 absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
     const WorkerModel& model, const FamilyTable& families, int threads,
-    const DenseCore::Options& options, prometheus::Registry& registry) {
-  std::unique_ptr<DenseRole> role(
-      new DenseRole(model, families, threads, registry));
+    const DenseCore::Options& options) {
+  std::unique_ptr<DenseRole> role(new DenseRole(model, families, threads));
   ASSIGN_OR_RETURN(
       std::unique_ptr<DenseStage> stage,
       CpuDenseStage::Load(model.model.config, *model.model.weights, model.cache,
                           role->pool_, LogLoadProgress()));
   role->worker_ =
-      std::make_unique<DenseWorker>(options, std::move(stage), role->metrics_);
+      std::make_unique<DenseWorker>(options, std::move(stage), role->routing_);
+  role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),
+                                                      kDenseMetrics);
   return role;
 }
 

@@ -1,14 +1,13 @@
 #pragma once
 
 #include <absl/status/statusor.h>
-#include <prometheus/registry.h>
+#include <prometheus/collectable.h>
 
 #include <cstdint>
 #include <memory>
 
 #include "common/thread_pool.h"
 #include "dense_worker/dense_core.h"
-#include "dense_worker/dense_metrics.h"
 #include "dense_worker/dense_worker.h"
 #include "dense_worker/routing_log.h"
 #include "engine/worker_model.h"
@@ -20,26 +19,28 @@ namespace apollo {
 // process of its own and a process with all roles have in common.
 class DenseRole {
  public:
-  // Loads the weights and starts the engine's thread. The model and the
-  // registry must outlive the role. Errors as CpuDenseStage::Load's.
+  // Loads the weights and starts the engine's thread. The model must outlive
+  // the role. Errors as CpuDenseStage::Load's.
   static absl::StatusOr<std::unique_ptr<DenseRole>> Start(
       const WorkerModel& model, const FamilyTable& families, int threads,
-      const DenseCore::Options& options, prometheus::Registry& registry);
+      const DenseCore::Options& options);
 
   DenseWorker& worker() { return *worker_; }
   const RoutingLog& routing() const { return routing_; }
+  // What the worker counts of its own work. Not to be asked once the role is
+  // gone.
+  std::shared_ptr<prometheus::Collectable> metrics() const { return metrics_; }
   // Changes as long as the engine goes on: a long step makes progress loop by
   // loop. Any thread.
   std::uint64_t progress() const { return worker_->progress() + pool_.loops(); }
 
  private:
-  DenseRole(const WorkerModel& model, const FamilyTable& families, int threads,
-            prometheus::Registry& registry);
+  DenseRole(const WorkerModel& model, const FamilyTable& families, int threads);
 
   ThreadPool pool_;
   RoutingLog routing_;
-  DenseMetrics metrics_;
-  std::unique_ptr<DenseWorker> worker_;  // Uses all of the above.
+  std::unique_ptr<DenseWorker> worker_;               // Uses all of the above.
+  std::shared_ptr<prometheus::Collectable> metrics_;  // Uses the worker.
 };
 
 }  // namespace apollo

@@ -23,8 +23,8 @@ constexpr std::size_t kMaxUnseenBytes = std::size_t{64} << 20;
 
 struct DenseWorker::Engine {
   Engine(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
-         DenseObserver& observer, std::function<void()> publish)
-      : core(std::in_place, std::move(options), std::move(stage), observer),
+         RoutingLog& routing, std::function<void()> publish)
+      : core(std::in_place, std::move(options), std::move(stage), routing),
         thread([this] { return core->HasWork(); },
                [this, publish] {
                  core->Advance();
@@ -60,10 +60,9 @@ class Call final : public GenerationCall {
 }  // namespace
 
 DenseWorker::DenseWorker(DenseCore::Options options,
-                         std::unique_ptr<DenseStage> stage,
-                         DenseObserver& observer)
+                         std::unique_ptr<DenseStage> stage, RoutingLog& routing)
     : engine_(std::make_shared<Engine>(std::move(options), std::move(stage),
-                                       observer, [this] { Publish(); })),
+                                       routing, [this] { Publish(); })),
       ticker_(kTick, [engine = engine_] {
         engine->thread.Post([engine = engine.get(), now = Clock::Real().Now()] {
           engine->core->Tick(now);
@@ -80,6 +79,10 @@ DenseWorker::~DenseWorker() {
 
 std::uint64_t DenseWorker::progress() const {
   return engine_->progress.load(std::memory_order_relaxed);
+}
+
+const DenseCounters& DenseWorker::counters() const {
+  return engine_->core->counters();
 }
 
 void DenseWorker::Publish() {

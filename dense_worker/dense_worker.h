@@ -8,7 +8,8 @@
 #include "common/engine_thread.h"
 #include "common/ticker.h"
 #include "dense_worker/dense_core.h"
-#include "dense_worker/observer.h"
+#include "dense_worker/dense_counters.h"
+#include "dense_worker/routing_log.h"
 #include "engine/dense_stage.h"
 #include "link/link_session.h"
 #include "sequence/generation.h"
@@ -19,9 +20,9 @@ namespace apollo {
 // whoever starts sequences. Thread-safe.
 class DenseWorker final : public LinkEvents, public GenerationBackend {
  public:
-  // `observer` must outlive the worker.
+  // `routing` must outlive the worker.
   DenseWorker(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
-              DenseObserver& observer);
+              RoutingLog& routing);
   // All links must have ended. Sequences that run finish with UNAVAILABLE.
   ~DenseWorker() override;
 
@@ -41,6 +42,9 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   // Changes several times a second, by the engine's thread alone, unless a step
   // takes longer or the engine hangs.
   std::uint64_t progress() const;
+
+  // Valid as long as the worker.
+  const DenseCounters& counters() const;
 
   // Sequences in progress.
   int sequences() const { return sequences_.load(std::memory_order_relaxed); }

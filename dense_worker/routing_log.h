@@ -5,16 +5,26 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "common/clock.h"
 #include "common/mutex.h"
-#include "dense_worker/observer.h"
 #include "model/config/model_config.h"
 #include "model/language/language_labels.h"
 #include "sequence/routing.h"
 
 namespace apollo {
+
+// How an expert worker routed some rows of one sequence through all sparse
+// layers.
+struct RoutedTokens {
+  std::string_view language;  // Of the request: any text, or empty.
+  bool has_family = false;
+  std::span<const std::uint32_t> use;         // [sparse layers, experts]
+  std::span<const std::uint32_t> off_family;  // [sparse layers]
+};
 
 // Counts tokens by language, sparse layer and expert: all since it was made,
 // and by the minute for as far back as windows reach. Its memory is bounded: at

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
+#include <prometheus/registry.h>
 
 #include <cstdint>
 #include <map>
@@ -15,8 +15,11 @@
 #include "common/thread_pool.h"
 #include "engine/testing/later.h"
 #include "expert_worker/expert_core.h"
+#include "expert_worker/expert_counters.h"
 #include "link/fake_link.h"
+#include "model/language/language_labels.h"
 #include "model/weights/open_model.h"
+#include "serving/metrics.h"
 
 // What the tests of the expert worker's core share: cores of a tiny model whose
 // links end in the test.
@@ -28,28 +31,19 @@ constexpr LinkId kDense = 1, kPeer = 2, kOtherDense = 3;
 inline const std::set<int> kAll = {0, 1, 2, 3, 4, 5, 6};
 inline const std::set<int> kLow = {0, 1, 2, 3}, kHigh = {4, 5, 6};
 
-// Keeps what a core tells.
-class Counts final : public ExpertObserver {
- public:
-  void OnBatch(int rows) override { batches.push_back(rows); }
-  void OnRouted(const RoutedRows& routed) override;
-  void OnRowsSent(int rows) override { sent += rows; }
-  void OnRowsServed(int rows) override { served += rows; }
-  void OnOpened(std::uint64_t sequence, int prompt_tokens) override;
-  void OnSampled(std::uint64_t sequence) override { life.at(sequence) += "+"; }
-  void OnClosed(std::uint64_t sequence, absl::StatusCode code) override;
-  void OnPreemption() override { ++preemptions; }
+// The languages under which a test's worker counts.
+const LanguageLabels& TestLabels();
 
-  struct Cell {
-    int rows = 0, family = 0, off_family = 0;
-    std::vector<std::uint32_t> use;
-  };
-  std::map<std::pair<std::string, int>, Cell> cells;  // By language and layer.
-  // By number: prompt tokens, a "+" for each token, how it was closed.
-  std::map<std::uint64_t, std::string> life;
-  std::vector<int> batches;
-  int sent = 0, served = 0, open = 0, preemptions = 0;
-};
+// How many rows of a language used each expert in a layer; empty if there were
+// none.
+std::vector<std::int64_t> ExpertUse(const ExpertCounters& counters,
+                                    const std::string& language, int layer);
+// How many rows had a family, and how many of these its expert was not chosen
+// for. There must have been rows.
+std::int64_t FamilyRows(const ExpertCounters& counters,
+                        const std::string& language, int layer);
+std::int64_t OffFamilyRows(const ExpertCounters& counters,
+                           const std::string& language, int layer);
 
 // The tests of a core pass over a stage that is done at once, and over one
 // whose results come later.
@@ -79,12 +73,16 @@ struct Worker {
   void Release(std::uint64_t sequence, std::uint32_t attempt = 1) {
     Take({ReleaseSequences{{{sequence, attempt}}}, {}});
   }
+  const ExpertCounters& Counters() const { return core->counters(); }
+  // Tells if the metrics of requests have the line.
+  bool HasMetric(const std::string& line) const;
   // The oldest answer to a dense worker that was not taken yet.
   StageResult Result() { return dense->Take<StageResult>(); }
 
   ThreadPool pool;
-  Counts counts;
   FakeClock clock;
+  prometheus::Registry registry;
+  RequestMetrics requests{registry};
   std::shared_ptr<FakeLink> dense = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> peer = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> other = std::make_shared<FakeLink>();

@@ -1,18 +1,20 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "engine/expert_stage.h"
-#include "expert_worker/observer.h"
+#include "expert_worker/expert_counters.h"
 #include "expert_worker/sequence_table.h"
 #include "expert_worker/step_queue.h"
 #include "link/frame.h"
 #include "link/link_session.h"
 #include "model/config/model_config.h"
+#include "model/language/language_labels.h"
 
 namespace apollo {
 
@@ -38,10 +40,14 @@ class ExpertBatch {
   std::vector<TokenRequest> Requests() const;
 
   // One answer for each step, in their order, and to whom; outcomes: of all
-  // slices. Tells the observer what the outcomes say.
+  // slices. Their tokens were sampled `now`.
   using Answer = std::pair<LinkId, StageResult>;
   std::vector<Answer> Answers(std::vector<SliceOutcome> outcomes,
-                              ExpertObserver& observer) const;
+                              absl::Duration now) const;
+  // Counts how rows were routed. Before Answers, which take the outcomes.
+  void CountRouting(std::span<const SliceOutcome> outcomes,
+                    const LanguageLabels& languages,
+                    ExpertCounters& counters) const;
 
  private:
   // The rows of one sequence in one of the steps.
@@ -57,9 +63,7 @@ class ExpertBatch {
   void Admit(SequenceTable& table);
   void MakeSlices(const SequenceTable& table);
   SequenceOutput Output(const Entry& entry, SliceOutcome outcome,
-                        ExpertObserver& observer) const;
-  void TellRouting(const Entry& entry, const SliceOutcome& outcome,
-                   ExpertObserver& observer) const;
+                        absl::Duration now) const;
 
   const ModelConfig& config_;
   std::vector<WaitingStep> steps_;

@@ -34,12 +34,13 @@ struct ExpertCore::Batch {
 };
 
 ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
-                       ExpertObserver& observer, const Clock& clock)
+                       const Clock& clock)
     : options_(std::move(options)),
-      observer_(observer),
+      clock_(clock),
       stage_(std::move(stage)),
-      sequences_(stage_->blocks(), observer),
-      exchange_(observer, clock, options_.self.numerics),
+      counters_(stage_->config(), options_.languages),
+      sequences_(stage_->blocks(), counters_, clock, options_.requests),
+      exchange_(counters_, clock, options_.self.numerics),
       info_(options_.self) {
   info_.role = WorkerRole::kExpert;
   info_.resident = stage_->experts();
@@ -225,7 +226,8 @@ void ExpertCore::BeginBatch() {
   batch_.reset(new Batch{ExpertBatch(waiting_.TakeBatch(), sequences_, config),
                          nullptr, config.boundary});
   sequences_.BeginUse();
-  observer_.OnBatch(batch_->rows.rows());
+  ++counters_.batches;
+  counters_.rows += batch_->rows.rows();
   if (batch_->rows.rows() > 0) {
     batch_->step = stage_->Begin(batch_->rows.TakeSlices());
   } else {
@@ -283,8 +285,9 @@ void ExpertCore::FinishBatch() {
 }
 
 void ExpertCore::AnswerBatch(std::vector<SliceOutcome> outcomes) {
+  batch_->rows.CountRouting(outcomes, options_.languages, counters_);
   std::vector<ExpertBatch::Answer> answers =
-      batch_->rows.Answers(std::move(outcomes), observer_);
+      batch_->rows.Answers(std::move(outcomes), clock_.Now());
   batch_.reset();
   for (auto& [to, result] : answers) {
     const auto neighbour = neighbours_.find(to);
@@ -315,7 +318,7 @@ void ExpertCore::AnswerGuests(std::vector<Rows> outputs) {
   const std::vector<Guest> served = std::exchange(served_, {});
   APOLLO_CHECK(outputs.size() == served.size());
   for (std::size_t i = 0; i < served.size(); ++i) {
-    observer_.OnRowsServed(outputs[i].rows());
+    counters_.rows_served += outputs[i].rows();
     const auto neighbour = neighbours_.find(served[i].from);
     if (neighbour == neighbours_.end()) continue;  // It was lost meanwhile.
     neighbour->second.link->Send(

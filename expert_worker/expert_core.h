@@ -11,12 +11,15 @@
 #include "common/clock.h"
 #include "engine/expert_stage.h"
 #include "expert_worker/expert_batch.h"
+#include "expert_worker/expert_counters.h"
 #include "expert_worker/guest_queue.h"
-#include "expert_worker/observer.h"
 #include "expert_worker/peer_exchange.h"
 #include "expert_worker/sequence_table.h"
 #include "expert_worker/step_queue.h"
 #include "link/link_session.h"
+#include "model/language/families.h"
+#include "model/language/language_labels.h"
+#include "serving/metrics.h"
 
 namespace apollo {
 
@@ -50,11 +53,15 @@ class ExpertCore {
     absl::Duration answer_timeout = absl::Seconds(10);
     // Who this worker is, and what of it never changes.
     WorkerInfo self = {};
+    // The names under which routing is counted.
+    LanguageLabels languages = LanguageLabels(FamilyTable::Paper());
+    // Where sequences count as requests; null: nowhere.
+    RequestMetrics* requests = nullptr;
   };
 
-  // `observer` and `clock` must outlive the core.
+  // `clock` and the options' `requests` must outlive the core.
   ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
-             ExpertObserver& observer, const Clock& clock = Clock::Real());
+             const Clock& clock = Clock::Real());
   ~ExpertCore();
 
   void LinkUp(LinkId id, const WorkerInfo& peer, std::shared_ptr<Link> link);
@@ -77,6 +84,9 @@ class ExpertCore {
   bool HasWork() const { return NextPiece() != Piece::kNone; }
   // Does the next piece of work.
   void Advance();
+
+  // Any thread.
+  const ExpertCounters& counters() const { return counters_; }
 
   // Sequences that hold cache blocks.
   int sequences() const { return sequences_.size(); }
@@ -123,10 +133,11 @@ class ExpertCore {
 
   // Constant after construction.
   const Options options_;
-  ExpertObserver& observer_;
+  const Clock& clock_;
   const std::unique_ptr<ExpertStage> stage_;
 
   // Owned by the thread.
+  ExpertCounters counters_;
   std::map<LinkId, Neighbour> neighbours_;
   SequenceTable sequences_;
   StepQueue waiting_;

@@ -29,7 +29,7 @@ TEST_P(ExpertCoreTest, ReleaseFreesTheBlocks) {
   worker.Release(2);
   EXPECT_EQ(worker.core->free_blocks(), free);
   EXPECT_EQ(worker.core->sequences(), 0);
-  EXPECT_EQ(worker.counts.open, 0);
+  EXPECT_EQ(worker.Counters().running, 0);
 }
 
 TEST_P(ExpertCoreTest, ReleaseWhileTheBatchWaitsForAPeer) {
@@ -91,7 +91,7 @@ TEST_P(ExpertCoreTest, AFullCacheTurnsAwayTheSequenceThatWasOpenedLast) {
   ExpectSame(result.outputs.at(0), ReferenceOf(RowsOf(1, 0, 32)));
   EXPECT_EQ(result.outputs.at(1).status.code(), StatusCode::kAborted);
   ExpectSame(result.outputs.at(2), ReferenceOf(RowsOf(3, 0, 5)));
-  EXPECT_EQ(worker.counts.preemptions, 1);
+  EXPECT_EQ(worker.Counters().preemptions, 1);
   for (int s : {1, 2, 3}) worker.Release(s);
   EXPECT_EQ(worker.core->free_blocks(), 3);
   EXPECT_EQ(worker.core->sequences(), 0);
@@ -144,11 +144,13 @@ TEST_P(ExpertCoreTest, AnOlderSequenceTakesTheBlocksOfTheYoungest) {
             whole[1].outputs.at(0).sampled->logprob);
 }
 
-TEST_P(ExpertCoreTest, TellsHowSequencesBeginAndEnd) {
+TEST_P(ExpertCoreTest, SequencesCountAsRequests) {
   Worker worker(kAll);
   worker.Take(
       Step(1, {RowsOf(1, 0, 5), RowsOf(2, 0, 3), RowsOf(3, 0, 4, false)}));
   worker.Work();
+  EXPECT_TRUE(worker.HasMetric("apollo_num_requests_running 3"));
+  worker.clock.now += absl::Seconds(4);
   worker.Take(Step(2, {RowsOf(1, 5, 1)}));
   worker.Work();
   worker.Release(1);
@@ -157,11 +159,22 @@ TEST_P(ExpertCoreTest, TellsHowSequencesBeginAndEnd) {
   worker.Take(Step(3, {again}));
   worker.Work();
   worker.core->LinkDown(kDense);
-  EXPECT_EQ(worker.counts.life,
-            (std::map<std::uint64_t, std::string>{{1, "5++ OK"},
-                                                  {2, "3+ ABORTED"},
-                                                  {3, "4 UNAVAILABLE"},
-                                                  {4, "4+ UNAVAILABLE"}}));
+  EXPECT_EQ(worker.Counters().sequences, 4);
+  EXPECT_EQ(worker.Counters().running, 0);
+  for (const char* line :
+       {"apollo_requests_total{code=\"OK\",method=\"Sequence\"} 1",
+        "apollo_requests_total{code=\"ABORTED\",method=\"Sequence\"} 1",
+        "apollo_requests_total{code=\"UNAVAILABLE\",method=\"Sequence\"} 2",
+        "apollo_num_requests_running 0",
+        // Of 1, 2, 3, and of 2 again.
+        "apollo_prompt_tokens_total 16", "apollo_generation_tokens_total 4",
+        "apollo_time_to_first_token_seconds_count 3",
+        "apollo_inter_token_latency_seconds_count 1",
+        "apollo_inter_token_latency_seconds_sum 4",
+        "apollo_e2e_request_latency_seconds_count 4",
+        "apollo_e2e_request_latency_seconds_sum 12"}) {
+    EXPECT_TRUE(worker.HasMetric(line)) << line;
+  }
 }
 
 }  // namespace

@@ -27,8 +27,8 @@ TEST_P(ExpertCoreTest, SharedExpertsGiveTheSameResultBitForBit) {
     two.Work();
     ExpectSame(two.low.Result(), expected[i++]);
   }
-  EXPECT_GT(two.low.counts.sent, 0);
-  EXPECT_EQ(two.low.counts.sent, two.high.counts.served);
+  EXPECT_GT(two.low.Counters().rows_sent, 0);
+  EXPECT_EQ(two.low.Counters().rows_sent, two.high.Counters().rows_served);
 }
 
 TEST_P(ExpertCoreTest, WorkersThatWaitForEachOtherServeEachOther) {
@@ -303,7 +303,7 @@ TEST_P(ExpertCoreTest, APeerThatAnswersOwesNothing) {
   Two two(division.here, division.there);
   two.low.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
   two.Work();
-  EXPECT_EQ(two.low.counts.sent > 0, true);
+  EXPECT_EQ(two.low.Counters().rows_sent > 0, true);
   two.low.clock.now += absl::Hours(1);
   two.low.core->Tick(two.low.clock.now);
   EXPECT_FALSE(two.low.peer->closed);
@@ -317,13 +317,13 @@ TEST_P(ExpertCoreTest, GuestsAreComputedBetweenEvents) {
   const int layer = TestConfig().boundary;
   worker.Take(Guests(5, layer, 2, 3), kPeer);
   EXPECT_TRUE(worker.peer->frames.empty());
-  EXPECT_EQ(worker.counts.served, 0);
+  EXPECT_EQ(worker.Counters().rows_served, 0);
   ASSERT_TRUE(worker.core->HasWork());
   worker.Work();
   std::vector<float> outputs;
   EXPECT_EQ(worker.peer->Take<ExpertOutputs>(&outputs).ticket, 5u);
   EXPECT_EQ(outputs.size(), 3u * TestConfig().hidden_size);
-  EXPECT_EQ(worker.counts.served, 3);
+  EXPECT_EQ(worker.Counters().rows_served, 3);
 }
 
 // The outputs are the same alone, beside others, and beside the rows of a
@@ -378,12 +378,12 @@ TEST_P(ExpertCoreTest, NeitherGuestsNorTheBatchWaitForEver) {
     worker.Take(Guests(++ticket, last, 2, 600), kPeer);
     piece();
   }
-  EXPECT_GE(worker.counts.served, 600);
+  EXPECT_GE(worker.Counters().rows_served, 600);
   ExpectSame(worker.Result().outputs.at(0), ReferenceOf(RowsOf(1, 0, 3)));
   // Bounded pieces: 512 rows, or a single peer's.
-  const int before = worker.counts.served;
+  const std::int64_t before = worker.Counters().rows_served;
   piece();
-  EXPECT_EQ(worker.counts.served, before + 600);
+  EXPECT_EQ(worker.Counters().rows_served, before + 600);
 }
 
 TEST_P(ExpertCoreTest, AGuestOfALostPeerIsNotComputed) {
@@ -393,7 +393,7 @@ TEST_P(ExpertCoreTest, AGuestOfALostPeerIsNotComputed) {
   worker.core->LinkDown(kPeer);
   EXPECT_FALSE(worker.core->HasWork());
   worker.Work();
-  EXPECT_EQ(worker.counts.served, 0);
+  EXPECT_EQ(worker.Counters().rows_served, 0);
 }
 
 // What is not computed yet counts as not handled, so that it holds up whoever

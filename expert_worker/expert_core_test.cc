@@ -62,7 +62,8 @@ TEST_P(ExpertCoreTest, StepsOfSeveralDenseWorkersShareABatch) {
   worker.Take(Step(9, {Hybrid(RowsOf(1, 0, 4), 2)}), kOtherDense);
   worker.Take(Step(6, {RowsOf(1, 3, 2)}), kDense);
   worker.Work();
-  EXPECT_EQ(worker.counts.batches, std::vector<int>{9});
+  EXPECT_EQ(worker.Counters().batches, 1);
+  EXPECT_EQ(worker.Counters().rows, 9);
   EXPECT_EQ(worker.core->sequences(), 2);
   const auto alone =
       Reference(Frames(Step(5, {RowsOf(1, 0, 3)}), Step(6, {RowsOf(1, 3, 2)})));

@@ -39,12 +39,11 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
   process->registry_ = std::make_shared<prometheus::Registry>();
   process->request_metrics_ =
       std::make_unique<RequestMetrics>(*process->registry_);
-  ASSIGN_OR_RETURN(
-      process->role_,
-      ExpertRole::Start(
-          process->model_, families,
-          {flags.name, experts, threads, options.peers.answer_timeout},
-          *process->registry_, process->request_metrics_.get()));
+  ASSIGN_OR_RETURN(process->role_,
+                   ExpertRole::Start(process->model_, families,
+                                     {flags.name, experts, threads,
+                                      options.peers.answer_timeout},
+                                     process->request_metrics_.get()));
   ExpertWorker& worker = process->role_->worker();
   const WorkerInfo& self = process->role_->self();
   process->acceptor_ = std::make_unique<WorkerLinkAcceptor>(self, worker);
@@ -54,7 +53,7 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
       Server::Start(flags.server,
                     {{process->service_.get(),
                       internal::v1::LinkService::service_full_name()}},
-                    process->registry_));
+                    {process->registry_, process->role_->metrics()}));
   process->peers_ = std::make_unique<PeerSet>(
       MakeGrpcDialer(MakeClusterChannel), self, worker);
   process->peers_->Start();

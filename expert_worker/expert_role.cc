@@ -2,30 +2,22 @@
 
 #include <utility>
 
-#include "common/clock.h"
 #include "common/status_macros.h"
 #include "engine/cache_size.h"
 #include "engine/cpu/cpu_expert_stage.h"
 #include "engine/numerics.h"
+#include "expert_worker/expert_counters.h"
 #include "model/language/language_labels.h"
 #include "model/weights/load_progress.h"
+#include "serving/counter_collector.h"
 #include "serving/version.h"
 
 namespace apollo {
 
-ExpertRole::ExpertRole(const WorkerModel& model, const FamilyTable& families,
-                       int threads, prometheus::Registry& registry,
-                       RequestMetrics* requests)
-    : pool_(threads),
-      metrics_(registry, model.model.config, LanguageLabels(families), requests,
-               Clock::Real()) {}
-
 absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
     const WorkerModel& model, const FamilyTable& families,
-    const Options& options, prometheus::Registry& registry,
-    RequestMetrics* requests) {
-  std::unique_ptr<ExpertRole> role(
-      new ExpertRole(model, families, options.threads, registry, requests));
+    const Options& options, RequestMetrics* requests) {
+  std::unique_ptr<ExpertRole> role(new ExpertRole(options.threads));
   ASSIGN_OR_RETURN(
       std::unique_ptr<ExpertStage> stage,
       CpuExpertStage::Load(model.model.config, *model.model.weights,
@@ -40,8 +32,11 @@ absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
   self.cache_tokens = CacheTokens(stage->blocks());
   self.numerics = CpuNumerics(model.model.format, model.cache.type);
   role->worker_ = std::make_unique<ExpertWorker>(
-      ExpertCore::Options{options.answer_timeout, self}, std::move(stage),
-      role->metrics_);
+      ExpertCore::Options{options.answer_timeout, self,
+                          LanguageLabels(families), requests},
+      std::move(stage));
+  role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),
+                                                      kExpertMetrics);
   return role;
 }
 

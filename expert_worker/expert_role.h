@@ -2,7 +2,7 @@
 
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
-#include <prometheus/registry.h>
+#include <prometheus/collectable.h>
 
 #include <memory>
 #include <set>
@@ -11,7 +11,6 @@
 #include "common/thread_pool.h"
 #include "engine/worker_model.h"
 #include "expert_worker/expert_core.h"
-#include "expert_worker/expert_metrics.h"
 #include "expert_worker/expert_worker.h"
 #include "link/worker_info.h"
 #include "model/language/families.h"
@@ -30,26 +29,27 @@ class ExpertRole {
     absl::Duration answer_timeout = absl::Seconds(10);
   };
 
-  // Loads the resident experts and starts the engine's thread. The model, the
-  // registry and `requests` must outlive the role; `requests` may be null:
-  // then nothing is counted as a request here. Errors as the stage's Load.
+  // Loads the resident experts and starts the engine's thread. The model and
+  // `requests` must outlive the role; `requests` may be null: then nothing is
+  // counted as a request here. Errors as the stage's Load.
   static absl::StatusOr<std::unique_ptr<ExpertRole>> Start(
       const WorkerModel& model, const FamilyTable& families,
-      const Options& options, prometheus::Registry& registry,
-      RequestMetrics* requests);
+      const Options& options, RequestMetrics* requests);
 
   ExpertWorker& worker() { return *worker_; }
   // Describes the worker as it starts, for its links.
   const WorkerInfo& self() const { return self_; }
+  // What the worker counts of its own work. Not to be asked once the role is
+  // gone.
+  std::shared_ptr<prometheus::Collectable> metrics() const { return metrics_; }
 
  private:
-  ExpertRole(const WorkerModel& model, const FamilyTable& families, int threads,
-             prometheus::Registry& registry, RequestMetrics* requests);
+  explicit ExpertRole(int threads) : pool_(threads) {}
 
   ThreadPool pool_;
-  ExpertMetrics metrics_;
   WorkerInfo self_;
-  std::unique_ptr<ExpertWorker> worker_;  // Uses all of the above.
+  std::unique_ptr<ExpertWorker> worker_;              // Uses all of the above.
+  std::shared_ptr<prometheus::Collectable> metrics_;  // Uses the worker.
 };
 
 }  // namespace apollo

@@ -13,10 +13,9 @@ constexpr absl::Duration kStuck = absl::Seconds(30);
 constexpr absl::Duration kTick = absl::Milliseconds(250);
 
 ExpertWorker::ExpertWorker(ExpertCore::Options options,
-                           std::unique_ptr<ExpertStage> stage,
-                           ExpertObserver& observer)
+                           std::unique_ptr<ExpertStage> stage)
     : num_experts_(stage->config().num_experts),
-      core_(options, std::move(stage), observer),
+      core_(std::move(options), std::move(stage)),
       progress_(Clock::Real()),
       thread_([this] { return core_.HasWork(); },
               [this] {

@@ -10,7 +10,7 @@
 #include "common/ticker.h"
 #include "engine/expert_stage.h"
 #include "expert_worker/expert_core.h"
-#include "expert_worker/observer.h"
+#include "expert_worker/expert_counters.h"
 #include "expert_worker/progress_reporter.h"
 #include "link/link_session.h"
 
@@ -20,9 +20,8 @@ namespace apollo {
 // Thread-safe.
 class ExpertWorker final : public LinkEvents {
  public:
-  // `observer` must outlive the worker.
-  ExpertWorker(ExpertCore::Options options, std::unique_ptr<ExpertStage> stage,
-               ExpertObserver& observer);
+  // The options' `requests` must outlive the worker.
+  ExpertWorker(ExpertCore::Options options, std::unique_ptr<ExpertStage> stage);
   // All links must have ended.
   ~ExpertWorker() override;
 
@@ -44,6 +43,9 @@ class ExpertWorker final : public LinkEvents {
   // Whether every expert of the model is resident here or on a linked peer, and
   // the engine is not stuck.
   bool Ready() const;
+
+  // Valid as long as the worker.
+  const ExpertCounters& counters() const { return core_.counters(); }
 
   // Sequences in progress.
   int sequences() const { return sequences_.load(std::memory_order_relaxed); }

@@ -66,7 +66,7 @@ PeerExchange::Ticket PeerExchange::Dispatch(int layer, AbsentRows rows) {
   owed.peer = holders.front();
   owed.rows = rows.rows.rows();
   owed.width = rows.rows.width();
-  observer_.OnRowsSent(owed.rows);
+  counters_.rows_sent += owed.rows;
   answers_.Asked(owed.peer);
   peers_.at(owed.peer).link->Send(
       {ExpertRows{number, layer, rows.expert}, std::move(rows.rows)});

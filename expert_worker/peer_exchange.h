@@ -13,7 +13,7 @@
 #include "common/clock.h"
 #include "common/rows.h"
 #include "engine/expert_stage.h"
-#include "expert_worker/observer.h"
+#include "expert_worker/expert_counters.h"
 #include "link/answer_watch.h"
 #include "link/expert_directory.h"
 #include "link/link_session.h"
@@ -43,9 +43,9 @@ class PeerExchange {
 
   // Both must outlive the exchange. Peers whose numerics id is another one than
   // `numerics` are not asked.
-  PeerExchange(ExpertObserver& observer, const Clock& clock,
+  PeerExchange(ExpertCounters& counters, const Clock& clock,
                std::string numerics = "")
-      : observer_(observer), answers_(clock), directory_(std::move(numerics)) {}
+      : counters_(counters), answers_(clock), directory_(std::move(numerics)) {}
 
   // A link to a peer is up. It computes nothing until its engine says that it
   // is ready.
@@ -104,7 +104,7 @@ class PeerExchange {
   // Takes nothing from the process behind a link any more.
   void GiveUp(LinkId id);
 
-  ExpertObserver& observer_;
+  ExpertCounters& counters_;
   AnswerWatch answers_;
   ExpertDirectory directory_;
   std::map<LinkId, Peer> peers_;

@@ -6,7 +6,7 @@
 
 #include "common/fake_clock.h"
 #include "common/rows_testing.h"
-#include "expert_worker/quiet_observer.h"
+#include "expert_worker/expert_counters.h"
 #include "link/fake_link.h"
 
 namespace apollo {
@@ -50,11 +50,11 @@ class PeerExchangeTest : public testing::Test {
                      Rows::FromVector(std::move(numbers), 1))
         .code();
   }
-  QuietObserver observer_;
+  ExpertCounters counters_;
   FakeClock clock_;
   std::shared_ptr<FakeLink> first_ = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> second_ = std::make_shared<FakeLink>();
-  PeerExchange exchange_{observer_, clock_};
+  PeerExchange exchange_{counters_, clock_};
 };
 
 TEST_F(PeerExchangeTest, ATicketIsGoodForItsOutputs) {

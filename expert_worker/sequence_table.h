@@ -4,14 +4,17 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "common/clock.h"
 #include "engine/block_pool.h"
 #include "engine/sampler.h"
-#include "expert_worker/observer.h"
+#include "expert_worker/expert_counters.h"
 #include "link/frame.h"
 #include "link/link_session.h"
+#include "serving/metrics.h"
 
 namespace apollo {
 
@@ -35,11 +38,20 @@ class SequenceTable {
     // Tokens of the answer; counted only where penalties need it.
     TokenCounts generated;
     std::uint64_t opened = 0;  // In the order of opening.
+    // The sequence as a request; none if those are not counted here.
+    std::unique_ptr<RequestMetrics::Request> request;
   };
 
-  // Both must outlive the table.
-  SequenceTable(BlockPool& blocks, ExpertObserver& observer)
-      : blocks_(blocks), observer_(observer) {}
+  // Sequences are counted in `requests`, too, unless it is null: with code OK
+  // if their dense worker let go of them, ABORTED if they lost their place here
+  // or began again, UNAVAILABLE if their dense worker was lost. All must
+  // outlive the table.
+  SequenceTable(BlockPool& blocks, ExpertCounters& counters, const Clock& clock,
+                RequestMetrics* requests)
+      : blocks_(blocks),
+        counters_(counters),
+        clock_(clock),
+        requests_(requests) {}
 
   // Gives rows that are about to be computed their place: opens their sequence
   // at the first ones, extends its blocks, and moves its position behind them.
@@ -71,6 +83,7 @@ class SequenceTable {
  private:
   using Sequences = std::map<SequenceKey, Sequence>;
 
+  Sequences::iterator Open(const SequenceKey& key, const SequenceRows& rows);
   // Gives the sequence that many blocks. Where none are free, those that were
   // opened last lose theirs; false if this one is the last.
   bool MakeRoom(const SequenceKey& key, int blocks);
@@ -80,7 +93,9 @@ class SequenceTable {
   void CloseLater(const SequenceKey& key, absl::StatusCode code);
 
   BlockPool& blocks_;
-  ExpertObserver& observer_;
+  ExpertCounters& counters_;
+  const Clock& clock_;
+  RequestMetrics* const requests_;
   Sequences sequences_;
   // Attempts that lost their blocks, until their dense worker has let go of
   // them.

@@ -35,7 +35,7 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
       *process->model_, *process->pool_, options.router, *process->registry_);
   ASSIGN_OR_RETURN(
       process->server_,
-      process->role_->Listen(options.process.server, process->registry_));
+      process->role_->Listen(options.process.server, {process->registry_}));
   process->pool_->StartPolling();
   process->members_ = std::move(members);
   process->members_->Start(

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <prometheus/collectable.h>
 #include <prometheus/registry.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/ticker.h"
 #include "router/backend.h"
@@ -24,9 +26,11 @@ class RouterRole {
   RouterRole(const RouterModel& model, RouterBackend& backend,
              const RouterOptions& options, prometheus::Registry& registry);
 
-  // Serves. The role must outlive the server. Errors as Server::Start's.
+  // Serves, and `metrics` too. The role must outlive the server. Errors as
+  // Server::Start's.
   absl::StatusOr<std::unique_ptr<Server>> Listen(
-      ServerOptions options, std::shared_ptr<prometheus::Registry> registry);
+      ServerOptions options,
+      const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics);
 
  private:
   const RouterOptions options_;

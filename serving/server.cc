@@ -79,7 +79,7 @@ void SetUpPluginsOnce(bool reflection) {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, const std::vector<NamedService>& services,
-    std::shared_ptr<prometheus::Registry> registry) {
+    const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
   std::unique_ptr<Server> server(new Server());
   try {
     server->exposer_ = std::make_unique<prometheus::Exposer>(
@@ -88,7 +88,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     return absl::UnavailableError(
         absl::StrCat("cannot listen for /metrics on ", options.metrics_listen));
   }
-  server->exposer_->RegisterCollectable(registry, "/metrics");
+  for (const auto& collectable : metrics) {
+    server->exposer_->RegisterCollectable(collectable, "/metrics");
+  }
   server->metrics_address_ =
       absl::StrCat(Host(options.metrics_listen), ":",
                    server->exposer_->GetListeningPorts().front());

@@ -4,8 +4,8 @@
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 #include <grpcpp/grpcpp.h>
+#include <prometheus/collectable.h>
 #include <prometheus/exposer.h>
-#include <prometheus/registry.h>
 
 #include <functional>
 #include <memory>
@@ -40,7 +40,7 @@ struct NamedService {
 //
 //   BlockStopSignals();                  // first thing in main()
 //   ...load...
-//   server = Server::Start(options, services, registry);
+//   server = Server::Start(options, services, metrics);
 //   server->RunUntilStopped(ready);      // health follows ready()
 //   ...drain...
 //   server->Shutdown(grace);
@@ -49,14 +49,15 @@ struct NamedService {
 class Server {
  public:
   // Binds and starts. Health says NOT_SERVING at first: for each service by its
-  // name, and for the process under the empty name. The services and the
-  // registry must outlive the server. UNAVAILABLE naming the address if one
-  // cannot be bound. Writes the address file, in one piece, when both listen:
+  // name, and for the process under the empty name. /metrics serves what all of
+  // `metrics` collect. They and the services must outlive the server.
+  // UNAVAILABLE naming the address if one cannot be bound. Writes the address
+  // file, in one piece, when both listen:
   //   grpc HOST:PORT
   //   metrics HOST:PORT
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, const std::vector<NamedService>& services,
-      std::shared_ptr<prometheus::Registry> registry);
+      const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics);
   ~Server();
 
   // Sets health from ready() several times a second until SIGTERM or SIGINT

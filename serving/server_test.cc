@@ -24,7 +24,7 @@ class Nothing final : public grpc::Service {};
 std::unique_ptr<Server> StartServer(
     grpc::Service* service, std::shared_ptr<prometheus::Registry> registry) {
   auto server =
-      Server::Start({}, {{service, "test.v1.Nothing"}}, std::move(registry));
+      Server::Start({}, {{service, "test.v1.Nothing"}}, {std::move(registry)});
   EXPECT_TRUE(server.ok()) << server.status();
   return *std::move(server);
 }
@@ -107,6 +107,27 @@ TEST(ServerTest, IdleConnectionsDoNotBlindMetrics) {
   close(scrape);
 }
 
+TEST(ServerTest, ServesTheMetricsOfAll) {
+  Nothing service;
+  const auto first = std::make_shared<prometheus::Registry>();
+  const auto second = std::make_shared<prometheus::Registry>();
+  AddCounter(*first, "apollo_first_total", "First.");
+  AddCounter(*second, "apollo_second_total", "Second.");
+  const auto server =
+      Server::Start({}, {{&service, "test.v1.Nothing"}}, {first, second});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const int scrape = Connect((*server)->metrics_address());
+  ASSERT_GE(scrape, 0);
+  const std::string request =
+      "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  ASSERT_EQ(write(scrape, request.data(), request.size()),
+            static_cast<ssize_t>(request.size()));
+  const std::string answer = ReadAll(scrape);
+  EXPECT_NE(answer.find("\napollo_first_total 0\n"), std::string::npos);
+  EXPECT_NE(answer.find("\napollo_second_total 0\n"), std::string::npos);
+  close(scrape);
+}
+
 TEST(ServerTest, AnAddressThatIsTakenIsNamed) {
   Nothing service;
   const auto first =
@@ -114,8 +135,7 @@ TEST(ServerTest, AnAddressThatIsTakenIsNamed) {
   Nothing other;
   ServerOptions options;
   options.listen = first->address();
-  const auto second = Server::Start(options, {{&other, "test.v1.Nothing"}},
-                                    std::make_shared<prometheus::Registry>());
+  const auto second = Server::Start(options, {{&other, "test.v1.Nothing"}}, {});
   ASSERT_FALSE(second.ok());
   EXPECT_NE(second.status().message().find(first->address()),
             std::string::npos);

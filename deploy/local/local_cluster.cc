@@ -29,7 +29,9 @@ absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(
   RETURN_IF_ERROR(cluster->StartRoles(options));
   ASSIGN_OR_RETURN(
       cluster->server_,
-      cluster->router_->Listen(options.process.server, cluster->registry_));
+      cluster->router_->Listen(options.process.server,
+                               {cluster->registry_, cluster->dense_->metrics(),
+                                cluster->expert_->metrics()}));
   LogInfo("started", {{"address", cluster->server_->address()},
                       {"metrics", cluster->server_->metrics_address()},
                       {"model", cluster->router_model_->name},
@@ -61,9 +63,9 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   expert.threads = threads;
   ASSIGN_OR_RETURN(expert_,
                    ExpertRole::Start(model_, router_model_->families, expert,
-                                     *registry_, /*requests=*/nullptr));
+                                     /*requests=*/nullptr));
   ASSIGN_OR_RETURN(dense_, DenseRole::Start(model_, router_model_->families,
-                                            threads, options.core, *registry_));
+                                            threads, options.core));
   JoinWorkers();
   backend_ = std::make_unique<LocalBackend>(dense_->worker(), dense_->routing(),
                                             model_.model.hash);

@@ -38,16 +38,6 @@ const OpenModel& Model() {
 }
 const ModelConfig& Config() { return Model().config; }
 
-class NoObserver final : public DenseObserver {
- public:
-  void OnStep(int, int) override {}
-  void OnSequences(int, int) override {}
-  void OnCache(int, int) override {}
-  void OnRouted(const RoutedTokens&) override {}
-  void OnPrefix(int, int) override {}
-  void OnPreemption() override {}
-};
-
 // The test's end of the link between dense and expert worker. Thread-safe.
 class ExpertLink final : public Link {
  public:
@@ -97,7 +87,7 @@ std::unique_ptr<DenseStage> MakeStage(ThreadPool& pool) {
 class BackendContractTest : public testing::TestWithParam<Where> {
  protected:
   BackendContractTest()
-      : worker_(Options(), MakeStage(pool_), observer_),
+      : worker_(Options(), MakeStage(pool_), routing_),
         service_(worker_,
                  {"d",
                   "m",
@@ -198,7 +188,6 @@ class BackendContractTest : public testing::TestWithParam<Where> {
   }
 
   ThreadPool pool_{1};
-  NoObserver observer_;
   prometheus::Registry registry_;
   RequestMetrics metrics_{registry_};
   RoutingLog routing_{Config(), LanguageLabels(FamilyTable::Paper()),
@@ -336,8 +325,9 @@ TEST_P(BackendContractTest, APausedSequenceRestsUntilItMayGoOn) {
 // Not of a backend, but what tells routers that one hangs.
 TEST(DenseWorkerTest, AnIdleEngineMakesProgress) {
   ThreadPool pool(1);
-  NoObserver observer;
-  DenseWorker worker({}, MakeStage(pool), observer);
+  RoutingLog routing(Config(), LanguageLabels(FamilyTable::Paper()),
+                     Clock::Real());
+  DenseWorker worker({}, MakeStage(pool), routing);
   const std::uint64_t before = worker.progress();
   while (worker.progress() == before) std::this_thread::yield();
 }

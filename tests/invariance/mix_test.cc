@@ -16,14 +16,19 @@
 
 #include "common/fake_clock.h"
 #include "dense_worker/dense_core.h"
+#include "dense_worker/dense_counters.h"
+#include "dense_worker/routing_log.h"
 #include "engine/cpu/cpu_dense_stage.h"
 #include "engine/cpu/cpu_expert_stage.h"
 #include "engine/testing/async_dense_stage.h"
 #include "engine/testing/async_expert_stage.h"
 #include "engine/testing/later.h"
 #include "expert_worker/expert_core.h"
+#include "expert_worker/expert_counters.h"
 #include "kernels/cpu_level.h"
 #include "kernels/weight_format.h"
+#include "model/language/families.h"
+#include "model/language/language_labels.h"
 #include "model/weights/open_model.h"
 #include "model/weights/weight_names.h"
 
@@ -40,28 +45,6 @@ const OpenModel& Model(const std::string& weights) {
   return models->at(weights);
 }
 const ModelConfig& Config() { return Model("float32").config; }
-
-struct DenseCounts final : DenseObserver {
-  void OnStep(int, int) override {}
-  void OnSequences(int, int) override {}
-  void OnCache(int used, int blocks) override { EXPECT_LE(used, blocks); }
-  void OnRouted(const RoutedTokens&) override {}
-  void OnPrefix(int, int cached) override { hits += cached; }
-  void OnPreemption() override { ++preemptions; }
-  int hits = 0, preemptions = 0;
-};
-
-struct ExpertCounts final : ExpertObserver {
-  void OnOpened(std::uint64_t, int) override { ++open; }
-  void OnSampled(std::uint64_t) override {}
-  void OnClosed(std::uint64_t, absl::StatusCode) override { --open; }
-  void OnPreemption() override { ++preemptions; }
-  void OnBatch(int) override {}
-  void OnRouted(const RoutedRows&) override {}
-  void OnRowsSent(int) override {}
-  void OnRowsServed(int) override {}
-  int open = 0, preemptions = 0;
-};
 
 // All that a client sees of a sequence.
 class Sink final : public GenerationSink {
@@ -142,7 +125,7 @@ class Net {
       }
       caches_.push_back(&stage->blocks());
       dense_.push_back(std::make_unique<DenseCore>(options, std::move(stage),
-                                                   dense_counts, clock_));
+                                                   routing_, clock_));
     }
     for (int i = 0; i < layout.expert_workers; ++i) {
       pools_.push_back(std::make_unique<ThreadPool>(
@@ -163,8 +146,8 @@ class Net {
                          experts, layout.expert_blocks * kBlockTokens});
       ExpertCore::Options options;
       options.self = hellos_.back();
-      expert_.push_back(std::make_unique<ExpertCore>(options, std::move(stage),
-                                                     expert_counts));
+      expert_.push_back(
+          std::make_unique<ExpertCore>(options, std::move(stage)));
     }
     // The link between nodes a and b is called 100 a + b at a.
     for (int d = 0; d < layout.dense_workers; ++d) {
@@ -218,6 +201,8 @@ class Net {
       const int node = nodes[pick];
       if (node < layout_.dense_workers) {
         dense_[node]->Advance();
+        const DenseCounters& counters = dense_[node]->counters();
+        EXPECT_LE(counters.used_blocks, counters.blocks);
       } else {
         expert_[node - layout_.dense_workers]->Advance();
       }
@@ -241,15 +226,25 @@ class Net {
 
   void ExpectNothingLeft() {
     for (const auto& core : dense_) EXPECT_EQ(core->sequences(), 0);
+    for (const auto& core : dense_) EXPECT_EQ(core->counters().running, 0);
     for (const auto& core : expert_) EXPECT_EQ(core->sequences(), 0);
-    EXPECT_EQ(expert_counts.open, 0);
+    for (const auto& core : expert_) EXPECT_EQ(core->counters().running, 0);
     for (const BlockPool* pool : caches_) {
       EXPECT_EQ(pool->available(), pool->total());
     }
   }
 
-  DenseCounts dense_counts;
-  ExpertCounts expert_counts;
+  // A counter of all dense, or all expert workers together.
+  std::int64_t Sum(Count DenseCounters::*counter) const {
+    std::int64_t sum = 0;
+    for (const auto& core : dense_) sum += core->counters().*counter;
+    return sum;
+  }
+  std::int64_t Sum(Count ExpertCounters::*counter) const {
+    std::int64_t sum = 0;
+    for (const auto& core : expert_) sum += core->counters().*counter;
+    return sum;
+  }
 
  private:
   // Lets the pauses of sequences that found no room come to an end. Returns
@@ -275,6 +270,7 @@ class Net {
   }
 
   FakeClock clock_;
+  RoutingLog routing_{Config(), LanguageLabels(FamilyTable::Paper()), clock_};
   std::mt19937 random_;
   const Layout layout_;
   std::map<std::pair<int, int>, std::deque<Frame>> frames_;
@@ -404,9 +400,9 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
       }
     }
     net.ExpectNothingLeft();
-    hits += net.dense_counts.hits;
-    dense_preemptions += net.dense_counts.preemptions;
-    expert_preemptions += net.expert_counts.preemptions;
+    hits += net.Sum(&DenseCounters::prefix_hits);
+    dense_preemptions += net.Sum(&DenseCounters::preemptions);
+    expert_preemptions += net.Sum(&ExpertCounters::preemptions);
   }
   UseCpuLevel(BestCpuLevel());
   // It all happened. The dense workers' count has the expert workers' in it.
