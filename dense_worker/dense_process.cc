@@ -8,9 +8,7 @@
 #include "dense_worker/options_check.h"
 #include "kernels/cpu_level.h"
 #include "link/grpc_link.h"
-#include "model/config/fingerprint.h"
 #include "serving/flag_checks.h"
-#include "serving/version.h"
 
 namespace apollo {
 namespace {
@@ -45,7 +43,7 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
   process->service_ = std::make_unique<RunService>(
       worker,
       DenseWorkerFacts{
-          flags.name, model.hash, FingerprintOf(model.config, flags.model),
+          flags.name, model.hash, process->model_.fingerprint,
           [&worker] { return worker.Ready(); },
           [&worker] { return worker.sequences(); },
           [role = process->role_.get()] { return role->progress(); },
@@ -57,13 +55,8 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
       });
   ServerOptions server = flags.server;
   server.max_message_bytes = 16 << 20;
-  WorkerInfo self;
-  self.role = WorkerRole::kDense;
-  self.name = flags.name;
-  self.model_hash = model.hash;
-  self.version = kVersion;
   process->peers_ = std::make_unique<PeerSet>(
-      MakeGrpcDialer(MakeClusterChannel), self, worker);
+      MakeGrpcDialer(MakeClusterChannel), process->role_->self(), worker);
   ASSIGN_OR_RETURN(
       process->server_,
       Server::Start(server,

@@ -12,6 +12,7 @@
 #include "dense_worker/dense_worker.h"
 #include "dense_worker/routing_log.h"
 #include "engine/worker_model.h"
+#include "link/worker_info.h"
 #include "model/language/families.h"
 
 namespace apollo {
@@ -27,6 +28,8 @@ class DenseRole {
       const DenseCore::Options& options, prometheus::Registry& registry);
 
   DenseWorker& worker() { return *worker_; }
+  // Describes the worker as it starts, for its links.
+  const WorkerInfo& self() const { return self_; }
   const RoutingLog& routing() const { return routing_; }
   // Changes as long as the engine goes on: a long step makes progress loop by
   // loop. Any thread.
@@ -39,6 +42,7 @@ class DenseRole {
   ThreadPool pool_;
   RoutingLog routing_;
   DenseMetrics metrics_;
+  WorkerInfo self_;
   std::unique_ptr<DenseWorker> worker_;  // Uses all of the above.
 };
 

@@ -35,6 +35,8 @@ absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
   self.role = WorkerRole::kExpert;
   self.name = options.name;
   self.model_hash = model.model.hash;
+  self.config_hash = model.fingerprint.config;
+  self.tokenizer_hash = model.fingerprint.tokenizer;
   self.version = kVersion;
   self.resident = options.experts;
   self.cache_tokens = CacheTokens(stage->blocks());

@@ -56,7 +56,7 @@ struct WorkerInfo {
   // What decides on the bits of its results: engine/numerics.h. Empty: not
   // said.
   std::string numerics = {};
-  // Hashes of what routers have of the model, too (dense workers).
+  // Hashes of what routers have of the model, too: model/config/fingerprint.h.
   std::string config_hash = {};
   std::string tokenizer_hash = {};
 
