@@ -43,6 +43,29 @@ TEST_F(DenseCoreTest, ASequenceThatWaitsLeavesAWorkerThatIsAboutToStop) {
   EXPECT_FALSE(waiting->finished);
 }
 
+TEST_F(DenseCoreTest, SequencesGoToTheWorkerThatSaysToHaveTheLeastToDo) {
+  Start();
+  Up(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
+  Up(kSecond, {WorkerRole::kExpert, "e2", "m", "1", kAll}, second_);
+  infos_[kFirst].running_sequences = 40;  // Of other dense workers.
+  for (const LinkId id : {kFirst, kSecond}) SetReach(id, kAll);
+  std::vector<std::shared_ptr<FakeSink>> sinks;
+  for (SequenceId id = 1; id <= 5; ++id) {
+    sinks.push_back(Submit(id, Request(9, 2, 0)));  // 10 rows, all in all.
+  }
+  core_->Advance();
+  std::string texts;
+  for (const auto& sink : sinks) texts += sink->text + " ";
+  EXPECT_EQ(texts.substr(0, 20), "d>e2 d>e2 d>e2 d>e2 ");
+  // The report of the second has them, that of the first says it is free now.
+  infos_[kFirst].running_sequences = 0;
+  infos_[kSecond].running_sequences = 5;
+  for (const LinkId id : {kFirst, kSecond}) SetReach(id, kAll);
+  const auto next = Submit(6, Request(9, 2, 0));
+  core_->Advance();
+  EXPECT_EQ(next->text, "d>e1");
+}
+
 TEST_F(DenseCoreTest, AWorkerThatLeavesTheListKeepsItsLinkUntilItIsDone) {
   Start();
   LinkBoth();

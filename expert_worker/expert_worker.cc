@@ -15,8 +15,7 @@ constexpr absl::Duration kTick = absl::Milliseconds(250);
 ExpertWorker::ExpertWorker(ExpertCore::Options options,
                            std::unique_ptr<ExpertStage> stage,
                            ExpertObserver& observer)
-    : num_experts_(stage->config().num_experts),
-      core_(options, std::move(stage), observer),
+    : core_(options, std::move(stage), observer),
       progress_(Clock::Real()),
       thread_([this] { return core_.HasWork(); },
               [this] {
@@ -36,9 +35,7 @@ ExpertWorker::~ExpertWorker() { thread_.Stop(); }
 void ExpertWorker::Publish() {
   sequences_.store(core_.sequences(), std::memory_order_relaxed);
   peers_run_.store(core_.PeersRun(), std::memory_order_relaxed);
-  covered_.store(
-      static_cast<int>(core_.ReachableExperts().size()) >= num_experts_,
-      std::memory_order_relaxed);
+  covered_.store(core_.ReachesAll(), std::memory_order_relaxed);
 }
 
 void ExpertWorker::OnLinkUp(LinkId id, const WorkerInfo& peer,

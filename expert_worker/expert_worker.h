@@ -52,7 +52,6 @@ class ExpertWorker final : public LinkEvents {
   // Recomputes what other threads may ask. In the engine's thread.
   void Publish();
 
-  const int num_experts_;
   ExpertCore core_;
   ProgressReporter progress_;
   std::atomic<int> sequences_{0};
