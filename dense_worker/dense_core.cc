@@ -292,11 +292,11 @@ void DenseCore::LetGo(DenseSequence& held) {
 void DenseCore::MoveIfNeeded(DenseSequence& sequence) {
   const LinkId from = sequence.worker();
   if (workers_.Takes(from)) return;
-  const absl::StatusOr<LinkId> other = workers_.Choose(
-      {sequence.request().family, sequence.id(),
-       MaxPositions(sequence.request()),
-       static_cast<std::int64_t>(sequence.fed_tokens().size()),
-       sequence.numerics()});
+  const absl::StatusOr<LinkId> other =
+      workers_.Choose({sequence.request().family, sequence.id(),
+                       MaxPositions(sequence.request()),
+                       static_cast<std::int64_t>(sequence.fed_tokens().size()),
+                       sequence.numerics()});
   if (!other.ok()) return;  // It may end where it is.
   if (workers_.IsBusy(*other)) {
     workers_.Release(*other, sequence.id());

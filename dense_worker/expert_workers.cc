@@ -21,10 +21,6 @@ std::uint64_t Score(const std::string& name, std::uint64_t key) {
   return hash * 0x9e3779b97f4a7c15u;
 }
 
-std::string NumericsName(const std::string& numerics) {
-  return numerics.empty() ? "that they do not say" : numerics;
-}
-
 }  // namespace
 
 void ExpertWorkers::Add(LinkId id, const WorkerInfo& worker,
@@ -102,8 +98,8 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
     const int resident =
         wanted.family < 0 ? 0 : directory_.ResidentLayers(id, wanted.family);
     return std::tuple(!worker.busy(), resident,
-                      -directory_.Load(id, worker.sequences),
-                      -worker.sequences, Score(name(id), wanted.key));
+                      -directory_.Load(id, worker.sequences), -worker.sequences,
+                      Score(name(id), wanted.key));
   };
   for (const auto& [id, worker] : workers_) {
     const WorkerInfo& said = info(id);
@@ -125,27 +121,30 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
     return *best;
   }
   if (other_numerics) {
-    return absl::UnavailableError(absl::StrCat(
-        "the sequence runs with numerics ", NumericsName(*wanted.numerics),
-        ", but the expert workers that are left have ",
-        NumericsName(*other_numerics),
-        ", which may give other tokens; try again"));
+    return absl::UnavailableError(
+        absl::StrCat("the sequence runs with numerics ",
+                     wanted.numerics->empty() ? "that its worker does not say"
+                                              : *wanted.numerics,
+                     ", but the expert workers that are left have ",
+                     other_numerics->empty() ? "others, which they do not say"
+                                             : *other_numerics,
+                     ", which may give other tokens; try again"));
   }
   if (!large_enough.empty() || workers_.empty()) {
     return OutOfReach(large_enough);
   }
-  return absl::FailedPreconditionError(absl::StrCat(
-      "prompt and answer together may take ", wanted.tokens,
-      " tokens, but the cache of the expert workers holds ", most,
-      "; ask for fewer: trying again cannot help"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("prompt and answer together may take ", wanted.tokens,
+                   " tokens, but the cache of the expert workers holds ", most,
+                   "; ask for fewer: trying again cannot help"));
 }
 
 absl::Status ExpertWorkers::OutOfReach(
     const std::vector<LinkId>& large_enough) const {
   if (const auto missing = directory_.FirstMissing(large_enough)) {
-    return absl::UnavailableError(absl::StrCat(
-        "no live expert worker reaches expert ", missing->expert, " of layer ",
-        missing->layer, "; try again"));
+    return absl::UnavailableError(
+        absl::StrCat("no live expert worker reaches expert ", missing->expert,
+                     " of layer ", missing->layer, "; try again"));
   }
   // Each is reached by some worker, but none reaches all.
   LayerExpert furthest;
@@ -158,10 +157,11 @@ absl::Status ExpertWorkers::OutOfReach(
       who = name(id);
     }
   }
-  return absl::UnavailableError(absl::StrCat(
-      "no live expert worker reaches all experts, itself or through its peers: ",
-      "\"", who, "\" lacks expert ", furthest.expert, " of layer ",
-      furthest.layer, "; try again"));
+  return absl::UnavailableError(
+      absl::StrCat("no live expert worker reaches all experts, itself or "
+                   "through its peers: ",
+                   "\"", who, "\" lacks expert ", furthest.expert, " of layer ",
+                   furthest.layer, "; try again"));
 }
 
 std::int64_t ExpertWorkers::MostTokens() const {

@@ -14,8 +14,9 @@
 
 namespace apollo {
 
-// The expert workers that a dense worker is linked to, and the choice of one for
-// a sequence, by what they say of themselves (link/expert_directory.h). Weights are read-only and any worker can serve any sequence, so the choice is
+// The expert workers that a dense worker is linked to, and the choice of one
+// for a sequence, by what they say of themselves (link/expert_directory.h).
+// Weights are read-only and any worker can serve any sequence, so the choice is
 // affinity, not ownership: nothing has to be agreed on with others. One thread.
 class ExpertWorkers {
  public:
@@ -50,10 +51,10 @@ class ExpertWorkers {
 
   // What is wanted for a sequence.
   struct Wanted {
-    int family = -1;         // Whose expert it uses most; -1: not known.
-    std::uint64_t key = 0;   // Names it, and decides among equals.
+    int family = -1;          // Whose expert it uses most; -1: not known.
+    std::uint64_t key = 0;    // Names it, and decides among equals.
     std::int64_t tokens = 0;  // That the worker's cache must hold.
-    std::int64_t rows = 0;   // That it begins with.
+    std::int64_t rows = 0;    // That it begins with.
     // Of a sequence that has begun: what its bits depend on.
     std::optional<std::string> numerics = std::nullopt;
   };

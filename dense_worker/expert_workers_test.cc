@@ -46,7 +46,8 @@ TEST(ExpertWorkersTest, TheFamilysWorkerFirstHoweverBusy) {
   ExpertWorkers workers(Experts(3));
   AddReaching(workers, 1, Worker("a", {0, 1}), 3);
   AddReaching(workers, 2, Worker("b", {2}), 3);
-  for (std::uint64_t i = 0; i < 5; ++i) EXPECT_EQ(*workers.Choose({2, i, 10}), 2u);
+  for (std::uint64_t i = 0; i < 5; ++i)
+    EXPECT_EQ(*workers.Choose({2, i, 10}), 2u);
   EXPECT_EQ(*workers.Choose({-1, 9, 10}), 1u);  // The less busy one.
   workers.Remove(2);
   EXPECT_EQ(*workers.Choose({2, 9, 10}), 1u);  // It still reaches expert 2.
@@ -173,6 +174,29 @@ void SetLoad(ExpertWorkers& workers, LinkId id, int queued, int running) {
   workers.Update(id, info);
 }
 
+// Of the previous version of the wire, which never said its numerics.
+TEST(ExpertWorkersTest, WhatIsNotSaidEqualsOnlyWhatIsNotSaid) {
+  ExpertWorkers workers(Experts(1));
+  AddReaching(workers, 1, Worker("old", {0}));
+  WorkerInfo today = Worker("today", {0});
+  today.numerics = "cpu/int8/f16/1";
+  AddReaching(workers, 2, today);
+  for (std::uint64_t key = 0; key < 10; ++key) {
+    EXPECT_EQ(*workers.Choose({0, key, 10, 0, ""}), 1u);
+    EXPECT_EQ(*workers.Choose({0, key, 10, 0, "cpu/int8/f16/1"}), 2u);
+  }
+  AddReaching(workers, 3, Worker("older", {0}));
+  EXPECT_EQ(*workers.Choose({0, 99, 10, 0, ""}), 3u);
+  workers.Remove(1);
+  workers.Remove(3);
+  const absl::Status status = workers.Choose({0, 1, 10, 0, ""}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(),
+            "the sequence runs with numerics that its worker does not say, but "
+            "the expert workers that are left have cpu/int8/f16/1, which may "
+            "give other tokens; try again");
+}
+
 TEST(ExpertWorkersTest, TheLeastLoadedByWhatTheySay) {
   ExpertWorkers workers(Experts(1));
   AddReaching(workers, 1, Worker("a", {0}));
@@ -286,7 +310,8 @@ TEST(ExpertWorkersTest, ASilentWorkerIsTheLastResort) {
   AddReaching(workers, 1, Worker("a", {0}));
   AddReaching(workers, 2, Worker("b", {0}));
   workers.SetSilent(1, true);
-  for (std::uint64_t i = 0; i < 5; ++i) EXPECT_EQ(*workers.Choose({0, i, 10}), 2u);
+  for (std::uint64_t i = 0; i < 5; ++i)
+    EXPECT_EQ(*workers.Choose({0, i, 10}), 2u);
   workers.SetSilent(2, true);
   EXPECT_EQ(*workers.Choose({0, 9, 10}), 1u);
   workers.SetSilent(1, false);

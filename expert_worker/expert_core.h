@@ -80,8 +80,8 @@ class ExpertCore {
 
   // Sequences that hold cache blocks.
   int sequences() const { return sequences_.size(); }
-  // Returns the experts resident here or on peers that are not about to stop, by
-  // layer.
+  // Returns the experts resident here or on peers that are not about to stop,
+  // by layer.
   LayerExperts Reaches() const;
   // Returns true if that is every expert of every sparse layer.
   bool ReachesAll() const;

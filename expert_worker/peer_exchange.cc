@@ -60,9 +60,8 @@ PeerExchange::Ticket PeerExchange::Dispatch(int layer, AbsentRows rows) {
   const std::vector<LinkId> holders =
       directory_.Holders(layer, rows.expert, numerics_);
   if (holders.empty()) {
-    owed.answer = absl::UnavailableError(
-        absl::StrCat("no live worker has expert ", rows.expert, " of layer ",
-                     layer));
+    owed.answer = absl::UnavailableError(absl::StrCat(
+        "no live worker has expert ", rows.expert, " of layer ", layer));
     return Ticket(number);
   }
   owed.peer = holders.front();

@@ -48,8 +48,8 @@ std::int64_t ExpertDirectory::Load(LinkId id, int sequences) const {
   const Worker& worker = workers_.at(id);
   // What was assigned just before a report may be neither in it nor counted
   // any more.
-  const int running = std::max(
-      worker.info.running_sequences + worker.sum.sequences, sequences);
+  const int running =
+      std::max(worker.info.running_sequences + worker.sum.sequences, sequences);
   return worker.info.queued_rows + worker.sum.rows + running;
 }
 
@@ -79,8 +79,7 @@ std::vector<LinkId> ExpertDirectory::Holders(
 bool ExpertDirectory::Stays(int layer, int expert,
                             const std::string& numerics) const {
   return std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) {
-    return entry.second.stays() &&
-           Holds(entry.second, layer, expert, numerics);
+    return entry.second.stays() && Holds(entry.second, layer, expert, numerics);
   });
 }
 

@@ -90,9 +90,9 @@ class ExpertDirectory {
   // of every sparse layer, and stays.
   bool TakesSequences(LinkId id) const;
 
-  // Returns the first expert, by layer, that none of these workers reaches; none
-  // if each expert is reached by one of them. A worker that is about to stop
-  // reaches nothing for new sequences.
+  // Returns the first expert, by layer, that none of these workers reaches;
+  // none if each expert is reached by one of them. A worker that is about to
+  // stop reaches nothing for new sequences.
   std::optional<LayerExpert> FirstMissing(
       std::span<const LinkId> workers) const;
 
