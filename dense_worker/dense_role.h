@@ -31,9 +31,10 @@ class DenseRole {
   // Describes the worker as it starts, for its links.
   const WorkerInfo& self() const { return self_; }
   const RoutingLog& routing() const { return routing_; }
-  // Changes as long as the engine goes on: a long step makes progress loop by
-  // loop. Any thread.
-  std::uint64_t progress() const { return worker_->progress() + pool_.loops(); }
+  // Changes as long as the engine goes on, also within a long step. Any thread.
+  std::uint64_t progress() const {
+    return worker_->progress() + pool_.progress();
+  }
 
  private:
   DenseRole(const WorkerModel& model, const FamilyTable& families, int threads,

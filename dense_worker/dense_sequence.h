@@ -61,8 +61,8 @@ class DenseSequence {
 
   // While it waits: it will run at that worker.
   void MoveTo(LinkId worker);
-  // What its tokens depend on besides the model: those of its first worker; none
-  // before it has begun. See WorkerInfo.
+  // What its tokens depend on besides the model: those of its first worker;
+  // none before it has begun. See WorkerInfo.
   const std::optional<std::string>& numerics() const { return numerics_; }
   void SetNumerics(std::string numerics) { numerics_ = std::move(numerics); }
   // Tells the sink, unless it was told before; true if so.

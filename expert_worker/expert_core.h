@@ -77,6 +77,13 @@ class ExpertCore {
   bool HasWork() const { return NextPiece() != Piece::kNone; }
   // Does the next piece of work.
   void Advance();
+  // Whether the stage has not completed its last piece yet.
+  bool AtWork() const { return at_work_; }
+  // Whether something is under way or waits here, perhaps for peers.
+  bool Busy() const {
+    return at_work_ || batch_ != nullptr || !waiting_.empty() ||
+           !guests_.empty();
+  }
 
   // Sequences that hold cache blocks.
   int sequences() const { return sequences_.size(); }

@@ -234,6 +234,29 @@ TEST_P(ExpertCoreTest, ADrainingWorkerServesItsPeers) {
   EXPECT_TRUE(two.high.other->infos.back().draining);
 }
 
+// What the reporter of progress goes by.
+TEST_P(ExpertCoreTest, WaitingForAPeerIsBusyButNotAtWork) {
+  const Division division;
+  Worker worker(division.here);
+  worker.AddPeer(division.there);
+  EXPECT_FALSE(worker.core->Busy());
+  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  EXPECT_TRUE(worker.core->Busy());
+  EXPECT_FALSE(worker.core->AtWork());
+  worker.core->Advance();  // Begins the batch.
+  worker.core->Advance();  // Its first layer.
+  EXPECT_TRUE(worker.core->Busy());
+  EXPECT_EQ(worker.core->AtWork(), asynchronous_stages);
+  worker.Work();
+  ASSERT_FALSE(worker.peer->frames.empty());
+  EXPECT_TRUE(worker.core->Busy());
+  EXPECT_FALSE(worker.core->AtWork());
+  worker.core->LinkDown(kPeer);
+  worker.Work();
+  worker.Result();
+  EXPECT_FALSE(worker.core->Busy());
+}
+
 TEST_P(ExpertCoreTest, APeerThatDoesNotAnswerHoldsUpABatchForALimitedTime) {
   const Division division;
   Worker worker(division.here);

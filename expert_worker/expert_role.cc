@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
   self.numerics = CpuNumerics(model.model.format, model.cache.type);
   role->worker_ = std::make_unique<ExpertWorker>(
       ExpertCore::Options{options.answer_timeout, self}, std::move(stage),
-      role->metrics_);
+      role->metrics_, [pool = &role->pool_] { return pool->progress(); });
   return role;
 }
 
