@@ -11,13 +11,6 @@
 #include "serving/flag_checks.h"
 
 namespace apollo {
-namespace {
-
-// How long a router may take nothing of what its calls have for it.
-constexpr absl::Duration kStalledRouterTimeout = absl::Seconds(60);
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
     Options options) {
   const ProcessFlags& flags = options.process;
@@ -48,11 +41,10 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
           [&worker] { return worker.sequences(); },
           [role = process->role_.get()] { return role->progress(); },
           process->role_->routing()},
-      *process->request_metrics_, Clock::Real());
+      *process->request_metrics_, Clock::Real(), options.run);
   process->stalled_calls_ = std::make_unique<Ticker>(
-      absl::Seconds(1), [service = process->service_.get()] {
-        service->EndStalledCalls(kStalledRouterTimeout);
-      });
+      absl::Seconds(1),
+      [service = process->service_.get()] { service->EndStalledCalls(); });
   ServerOptions server = flags.server;
   server.max_message_bytes = 16 << 20;
   process->peers_ = std::make_unique<PeerSet>(
