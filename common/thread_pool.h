@@ -24,8 +24,13 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Loops begun so far: moves while the caller is at work. Any thread.
-  std::uint64_t loops() const { return loops_.load(std::memory_order_relaxed); }
+  // Returns a number that changes with every loop that begins and, if the loop
+  // is shared, with every range of it that is done: it moves while the caller
+  // and the team are at work. Any thread.
+  std::uint64_t progress() const {
+    return (loops_.load(std::memory_order_relaxed) << 16) +
+           done_.load(std::memory_order_relaxed);
+  }
 
   // Calls body(begin, end) on disjoint ranges that cover [0, count), each at
   // least `grain` long (or all of them), and waits for all. A thread takes the

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <set>
 #include <thread>
 #include <vector>
+
+#include "common/mutex.h"
 
 namespace apollo {
 namespace {
@@ -78,14 +81,28 @@ TEST(ThreadPoolTest, NoRangeIsShorterThanTheGrainUnlessAlwaysSplit) {
   }
 }
 
-TEST(ThreadPoolTest, CountsItsLoops) {
+TEST(ThreadPoolTest, EveryLoopIsProgress) {
   for (const int threads : {1, 3}) {
     ThreadPool pool(threads);
+    std::set<std::uint64_t> seen = {pool.progress()};
     for (int i = 0; i < 5; ++i) {
       pool.ParallelFor(100, 1, [](std::int64_t, std::int64_t) {});
+      seen.insert(pool.progress());
     }
-    EXPECT_EQ(pool.loops(), 5u) << threads;
+    EXPECT_EQ(seen.size(), 6u) << threads;
   }
+}
+
+TEST(ThreadPoolTest, EveryRangeOfALongLoopIsProgress) {
+  ThreadPool pool(2);
+  Mutex mutex;
+  std::set<std::uint64_t> seen;
+  pool.ParallelFor(1000, 1, [&](std::int64_t, std::int64_t) {
+    MutexLock lock(mutex);
+    seen.insert(pool.progress());
+  });
+  // Of eight ranges one of the threads runs four, and sees its own ones done.
+  EXPECT_GE(seen.size(), 4u);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
       prefixes_(stage_->blocks()),
       scheduler_(options_.scheduler, stage_->blocks(),
                  [this](SequenceId id) { return FindCached(id); }),
-      workers_(stage_->config().num_experts),
+      workers_({stage_->config().boundary, stage_->config().num_layers,
+                stage_->config().num_experts}),
       ledger_([this](LinkId id,
                      Frame frame) { workers_.Send(id, std::move(frame)); },
               clock) {
@@ -184,7 +185,8 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
     return absl::ResourceExhaustedError(
         "too many requests are waiting; try again later");
   }
-  return workers_.Choose(request.family, id, positions);
+  return workers_.Choose({request.family, id, positions,
+                          static_cast<std::int64_t>(request.prompt.size())});
 }
 
 void DenseCore::Submit(SequenceId id, GenerationRequest request,
@@ -228,7 +230,7 @@ void DenseCore::Finish(SequenceId id,
   DenseSequence& sequence = node.mapped();
   Release(sequence);
   scheduler_.Remove(id);
-  Leave(sequence.worker());
+  Leave(sequence.worker(), id);
   CountSequences();
   CountBlocks();
   sequence.Finish(std::move(result));
@@ -240,12 +242,11 @@ void DenseCore::Release(const DenseSequence& sequence) {
       {ReleaseSequences{{{sequence.id(), sequence.attempt()}}}, {}});
 }
 
-void DenseCore::Leave(LinkId worker) {
-  workers_.Release(worker);
-  for (auto& [id, sequence] : sequences_) {
-    if (sequence.state() == SequenceState::kHeld &&
-        sequence.worker() == worker) {
-      LetGo(sequence);
+void DenseCore::Leave(LinkId worker, SequenceId sequence) {
+  workers_.Release(worker, sequence);
+  for (auto& [id, held] : sequences_) {
+    if (held.state() == SequenceState::kHeld && held.worker() == worker) {
+      LetGo(held);
     }
   }
   if (workers_.HasLeft(worker)) workers_.Close(worker);  // LinkDown follows.
@@ -295,15 +296,17 @@ void DenseCore::MoveIfNeeded(DenseSequence& sequence) {
   const LinkId from = sequence.worker();
   if (workers_.Takes(from)) return;
   const absl::StatusOr<LinkId> other =
-      workers_.Choose(sequence.request().family, sequence.id(),
-                      MaxPositions(sequence.request()), sequence.numerics());
+      workers_.Choose({sequence.request().family, sequence.id(),
+                       MaxPositions(sequence.request()),
+                       static_cast<std::int64_t>(sequence.fed_tokens().size()),
+                       sequence.numerics()});
   if (!other.ok()) return;  // It may end where it is.
   if (workers_.IsBusy(*other)) {
-    workers_.Release(*other);
+    workers_.Release(*other, sequence.id());
     return;
   }
   sequence.MoveTo(*other);
-  Leave(from);
+  Leave(from, sequence.id());
 }
 
 // Steps.

@@ -125,9 +125,9 @@ class DenseCore {
   // The same for all that are held for a worker that takes none any more.
   void SetRetryFor(LinkId worker);
   void LetGo(DenseSequence& held);
-  // A sequence is no longer on the worker: there may be room for those that
+  // The sequence is no longer on the worker: there may be room for those that
   // wait for it.
-  void Leave(LinkId worker);
+  void Leave(LinkId worker, SequenceId sequence);
 
   // Tells the worker that the current attempt is over.
   void Release(const DenseSequence& sequence);

@@ -43,6 +43,53 @@ TEST_F(DenseCoreTest, ASequenceThatWaitsLeavesAWorkerThatIsAboutToStop) {
   EXPECT_FALSE(waiting->finished);
 }
 
+// Its worker does not say its numerics, as of the previous version: another one
+// that does might give other tokens.
+TEST_F(DenseCoreTest, ASequenceDoesNotMoveWhereItsBitsMightDiffer) {
+  Start();
+  Up(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
+  WorkerInfo second = {WorkerRole::kExpert, "e2", "m", "1", kAll};
+  second.numerics = "cpu/int8/f16/1";
+  second.running_sequences = 9;
+  Up(kSecond, second, second_);
+  for (const LinkId id : {kFirst, kSecond}) SetReach(id, kAll);
+  const auto begun = Submit(1, Request(4, 3, 0));
+  core_->Advance();
+  EXPECT_EQ(begun->text, "d>e1");
+  // It is refused there, and the worker is about to stop: it may only wait.
+  Refuse(first_->Take<StageStep>());
+  SetReach(kFirst, {});
+  Wait(absl::Minutes(1));
+  while (core_->HasWork()) core_->Advance();
+  EXPECT_TRUE(second_->frames.empty());
+  first_->KeepOnly<StageStep>();
+  Reply(Answer(first_->Take<StageStep>(), 100));
+  EXPECT_EQ(begun->text, "d>e1 0:100");
+}
+
+TEST_F(DenseCoreTest, SequencesGoToTheWorkerThatSaysToHaveTheLeastToDo) {
+  Start();
+  Up(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
+  Up(kSecond, {WorkerRole::kExpert, "e2", "m", "1", kAll}, second_);
+  infos_[kFirst].running_sequences = 40;  // Of other dense workers.
+  for (const LinkId id : {kFirst, kSecond}) SetReach(id, kAll);
+  std::vector<std::shared_ptr<FakeSink>> sinks;
+  for (SequenceId id = 1; id <= 5; ++id) {
+    sinks.push_back(Submit(id, Request(9, 2, 0)));  // 10 rows, all in all.
+  }
+  core_->Advance();
+  std::string texts;
+  for (const auto& sink : sinks) texts += sink->text + " ";
+  EXPECT_EQ(texts.substr(0, 20), "d>e2 d>e2 d>e2 d>e2 ");
+  // The report of the second has them, that of the first says it is free now.
+  infos_[kFirst].running_sequences = 0;
+  infos_[kSecond].running_sequences = 5;
+  for (const LinkId id : {kFirst, kSecond}) SetReach(id, kAll);
+  const auto next = Submit(6, Request(9, 2, 0));
+  core_->Advance();
+  EXPECT_EQ(next->text, "d>e1");
+}
+
 TEST_F(DenseCoreTest, AWorkerThatLeavesTheListKeepsItsLinkUntilItIsDone) {
   Start();
   LinkBoth();

@@ -8,18 +8,9 @@
 #include "dense_worker/options_check.h"
 #include "kernels/cpu_level.h"
 #include "link/grpc_link.h"
-#include "model/config/fingerprint.h"
 #include "serving/flag_checks.h"
-#include "serving/version.h"
 
 namespace apollo {
-namespace {
-
-// How long a router may take nothing of what its calls have for it.
-constexpr absl::Duration kStalledRouterTimeout = absl::Seconds(60);
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
     Options options) {
   const ProcessFlags& flags = options.process;
@@ -44,25 +35,19 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
   process->service_ = std::make_unique<RunService>(
       worker,
       DenseWorkerFacts{
-          flags.name, model.hash, FingerprintOf(model.config, flags.model),
+          flags.name, model.hash, process->model_.fingerprint,
           [&worker] { return worker.Ready(); },
           [&worker] { return worker.sequences(); },
           [role = process->role_.get()] { return role->progress(); },
           process->role_->routing()},
-      *process->request_metrics_, Clock::Real());
+      *process->request_metrics_, Clock::Real(), options.run);
   process->stalled_calls_ = std::make_unique<Ticker>(
-      absl::Seconds(1), [service = process->service_.get()] {
-        service->EndStalledCalls(kStalledRouterTimeout);
-      });
+      absl::Seconds(1),
+      [service = process->service_.get()] { service->EndStalledCalls(); });
   ServerOptions server = flags.server;
   server.max_message_bytes = 16 << 20;
-  WorkerInfo self;
-  self.role = WorkerRole::kDense;
-  self.name = flags.name;
-  self.model_hash = model.hash;
-  self.version = kVersion;
   process->peers_ = std::make_unique<PeerSet>(
-      MakeGrpcDialer(MakeClusterChannel), self, worker);
+      MakeGrpcDialer(MakeClusterChannel), process->role_->self(), worker);
   ASSIGN_OR_RETURN(
       process->server_,
       Server::Start(server,

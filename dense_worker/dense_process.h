@@ -6,6 +6,7 @@
 
 #include "common/ticker.h"
 #include "dense_worker/dense_role.h"
+#include "dense_worker/run_limits.h"
 #include "dense_worker/run_service.h"
 #include "engine/worker_flags.h"
 #include "link/peer_set.h"
@@ -26,6 +27,7 @@ class DenseProcess {
     WorkerFlags worker;
     PeerFlags peers;
     DenseCore::Options core;  // Its name is the process's.
+    RunLimits run;
   };
 
   // Loads the model, listens and dials. Errors name the flag or the file that

@@ -6,9 +6,11 @@
 #include "common/status_macros.h"
 #include "dense_worker/dense_counters.h"
 #include "engine/cpu/cpu_dense_stage.h"
+#include "engine/numerics.h"
 #include "model/language/language_labels.h"
 #include "model/weights/load_progress.h"
 #include "serving/counter_collector.h"
+#include "serving/version.h"
 
 namespace apollo {
 
@@ -25,6 +27,14 @@ absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
       std::unique_ptr<DenseStage> stage,
       CpuDenseStage::Load(model.model.config, *model.model.weights, model.cache,
                           role->pool_, LogLoadProgress()));
+  WorkerInfo& self = role->self_;
+  self.role = WorkerRole::kDense;
+  self.name = options.name;
+  self.model_hash = model.model.hash;
+  self.config_hash = model.fingerprint.config;
+  self.tokenizer_hash = model.fingerprint.tokenizer;
+  self.version = kVersion;
+  self.numerics = CpuNumerics(model.model.format, model.cache.type);
   role->worker_ =
       std::make_unique<DenseWorker>(options, std::move(stage), role->routing_);
   role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),

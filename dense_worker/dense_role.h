@@ -11,6 +11,7 @@
 #include "dense_worker/dense_worker.h"
 #include "dense_worker/routing_log.h"
 #include "engine/worker_model.h"
+#include "link/worker_info.h"
 #include "model/language/families.h"
 
 namespace apollo {
@@ -26,19 +27,23 @@ class DenseRole {
       const DenseCore::Options& options);
 
   DenseWorker& worker() { return *worker_; }
+  // Describes the worker as it starts, for its links.
+  const WorkerInfo& self() const { return self_; }
   const RoutingLog& routing() const { return routing_; }
   // What the worker counts of its own work. Not to be asked once the role is
   // gone.
   std::shared_ptr<prometheus::Collectable> metrics() const { return metrics_; }
-  // Changes as long as the engine goes on: a long step makes progress loop by
-  // loop. Any thread.
-  std::uint64_t progress() const { return worker_->progress() + pool_.loops(); }
+  // Changes as long as the engine goes on, also within a long step. Any thread.
+  std::uint64_t progress() const {
+    return worker_->progress() + pool_.progress();
+  }
 
  private:
   DenseRole(const WorkerModel& model, const FamilyTable& families, int threads);
 
   ThreadPool pool_;
   RoutingLog routing_;
+  WorkerInfo self_;
   std::unique_ptr<DenseWorker> worker_;               // Uses all of the above.
   std::shared_ptr<prometheus::Collectable> metrics_;  // Uses the worker.
 };

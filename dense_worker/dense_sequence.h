@@ -61,9 +61,9 @@ class DenseSequence {
 
   // While it waits: it will run at that worker.
   void MoveTo(LinkId worker);
-  // What its tokens depend on besides the model: those of its first worker,
-  // once it has begun. See WorkerInfo.
-  const std::string& numerics() const { return numerics_; }
+  // What its tokens depend on besides the model: those of its first worker;
+  // none before it has begun. See WorkerInfo.
+  const std::optional<std::string>& numerics() const { return numerics_; }
   void SetNumerics(std::string numerics) { numerics_ = std::move(numerics); }
   // Tells the sink, unless it was told before; true if so.
   bool Start(const GenerationStarted& started);
@@ -112,7 +112,7 @@ class DenseSequence {
   // Owned by the thread.
   SequenceState state_ = SequenceState::kWaiting;
   LinkId worker_;
-  std::string numerics_;
+  std::optional<std::string> numerics_;
   std::uint32_t attempt_ = 1;
   std::vector<std::int32_t> tokens_;       // Prompt and answer so far.
   std::vector<std::uint64_t> expert_use_;  // [sparse layers, experts]

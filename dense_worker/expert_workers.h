@@ -5,21 +5,22 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "link/expert_directory.h"
 #include "link/link_session.h"
 
 namespace apollo {
 
-// The expert workers that a dense worker is linked to: what each reaches, how
-// busy it is with sequences from here, and the choice of one for a sequence.
+// The expert workers that a dense worker is linked to, and the choice of one
+// for a sequence, by what they say of themselves (link/expert_directory.h).
 // Weights are read-only and any worker can serve any sequence, so the choice is
 // affinity, not ownership: nothing has to be agreed on with others. One thread.
 class ExpertWorkers {
  public:
-  explicit ExpertWorkers(int num_experts) : num_experts_(num_experts) {}
+  explicit ExpertWorkers(const SparseShape& shape) : directory_(shape) {}
 
   // A worker takes nothing until it says that it is ready: its first message
   // comes from a process whose engine may stand still.
@@ -48,24 +49,33 @@ class ExpertWorkers {
   // busy from now on, until SetWritable.
   std::vector<LinkId> FindFull();
 
-  // Of the workers that take sequences: of those that are not busy (of all, if
-  // all are), and of those of the workers that have the family's expert
-  // (of all, if family is -1 or none has it), the one with the fewest sequences
-  // from here; among equals by rendezvous hashing of `key` (Thaler and
-  // Ravishankar, 1998). Only workers whose cache holds `tokens` tokens count;
-  // FAILED_PRECONDITION with the reason if no cache is so large, UNAVAILABLE
-  // naming a missing expert if a worker's is that does not reach all now, or if
-  // there is none. Only workers that give the same bits as `numerics` count
-  // (all, if it is empty); UNAVAILABLE naming both ids if others would do. The
-  // sequence counts until Release.
-  absl::StatusOr<LinkId> Choose(int family, std::uint64_t key,
-                                std::int64_t tokens,
-                                const std::string& numerics = "");
-  void Release(LinkId id);
+  // What is wanted for a sequence.
+  struct Wanted {
+    int family = -1;          // Whose expert it uses most; -1: not known.
+    std::uint64_t key = 0;    // Names it, and decides among equals.
+    std::int64_t tokens = 0;  // That the worker's cache must hold.
+    std::int64_t rows = 0;    // That it begins with.
+    // Of a sequence that has begun: what its bits depend on.
+    std::optional<std::string> numerics = std::nullopt;
+  };
+  // Chooses among the workers that take sequences, whose cache holds the tokens
+  // and that give the bits that are wanted: of those that are not busy (of all,
+  // if all are), and of those that have the family's expert in memory in the
+  // most layers (of all, if family is -1 or none has it), the one with the
+  // least load (see ExpertDirectory), then that with the fewest sequences from
+  // here; among equals by rendezvous hashing of the key (Thaler and
+  // Ravishankar, 1998). The sequence counts until Release.
+  //
+  // FAILED_PRECONDITION with the reason if no cache is so large. UNAVAILABLE if
+  // there is no worker, naming an expert and its layer that is out of reach; or
+  // if others than those wanted would give other bits, naming both ids.
+  absl::StatusOr<LinkId> Choose(const Wanted& wanted);
+  // The sequence is no longer on the worker. Unknown ids are ignored.
+  void Release(LinkId id, std::uint64_t key);
 
   // Tells if a sequence may begin on that worker: it reaches every expert, and
   // is neither about to stop nor leaving. `id` must be added.
-  bool Takes(LinkId id) const { return Takes(workers_.at(id)); }
+  bool Takes(LinkId id) const { return directory_.TakesSequences(id); }
   // Tells if a worker is silent, or (for IsBusy) if nothing more is to be sent
   // to it now: it is silent, or its link is full. Unknown ids are not.
   bool IsSilent(LinkId id) const;
@@ -78,7 +88,7 @@ class ExpertWorkers {
   std::int64_t MostTokens() const;
 
   // What the worker said last. `id` must be added.
-  const WorkerInfo& info(LinkId id) const { return workers_.at(id).info; }
+  const WorkerInfo& info(LinkId id) const { return directory_.info(id); }
   const std::string& name(LinkId id) const { return info(id).name; }
 
   // Tells if some worker takes sequences.
@@ -86,22 +96,18 @@ class ExpertWorkers {
 
  private:
   struct Worker {
-    WorkerInfo info;
     std::shared_ptr<Link> link;
     int sequences = 0;
     bool silent = false;
     bool full = false;  // Its link has no room.
-    bool leaving = false;
     bool busy() const { return silent || full; }
   };
-  // An expert that the worker does not reach, or -1.
-  int FirstMissing(const Worker& worker) const;
-  bool Takes(const Worker& worker) const {
-    return !worker.leaving && !worker.info.draining && FirstMissing(worker) < 0;
-  }
+  // Says why there is no worker among these, whose caches are large enough.
+  absl::Status OutOfReach(const std::vector<LinkId>& large_enough) const;
 
-  const int num_experts_;
-  std::map<LinkId, Worker> workers_;  // Owned by the thread.
+  // Owned by the thread. Both have the same ids.
+  ExpertDirectory directory_;
+  std::map<LinkId, Worker> workers_;
 };
 
 }  // namespace apollo

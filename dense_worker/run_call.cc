@@ -55,10 +55,11 @@ class RunCall::Sink final : public GenerationSink {
 
 RunCall::RunCall(grpc::CallbackServerContext& context,
                  GenerationBackend& backend, RequestMetrics& metrics,
-                 const Clock& clock)
+                 const Clock& clock, const RunLimits& limits)
     : context_(context),
       backend_(backend),
       clock_(clock),
+      limits_(limits),
       metrics_(metrics, "Run", clock.Now()) {}
 
 void RunCall::Begin() {
@@ -117,7 +118,7 @@ void RunCall::StartSequence() {
 
 void RunCall::Send(pb::RunEvent event) {
   Push(std::move(event));
-  if (queued_bytes() < kPauseBytes) return;
+  if (static_cast<std::int64_t>(queued_bytes()) < limits_.output_bytes) return;
   MutexLock lock(mutex_);
   if (full_) return;
   full_ = clock_.Now();
@@ -125,7 +126,8 @@ void RunCall::Send(pb::RunEvent event) {
 }
 
 void RunCall::OnWritten() {
-  if (queued_bytes() > kResumeBytes) return;
+  if (static_cast<std::int64_t>(queued_bytes()) > limits_.output_bytes / 4)
+    return;
   MutexLock lock(mutex_);
   if (!full_) return;
   full_.reset();
@@ -139,7 +141,8 @@ void RunCall::UpdatePaused() {
   call_->SetPaused(pause);
 }
 
-void RunCall::EndIfStalled(absl::Duration limit) {
+void RunCall::EndIfStalled() {
+  const absl::Duration limit = limits_.stalled_router_timeout;
   MutexLock lock(mutex_);
   if (over_ || stalled_ || !full_ || clock_.Now() - *full_ <= limit) return;
   stalled_ = true;

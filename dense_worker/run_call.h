@@ -2,12 +2,12 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <cstddef>
 #include <memory>
 #include <optional>
 
 #include "common/clock.h"
 #include "common/mutex.h"
+#include "dense_worker/run_limits.h"
 #include "proto/apollo/internal/v1/generation.pb.h"
 #include "sequence/generation.h"
 #include "serving/metrics.h"
@@ -19,27 +19,23 @@ namespace apollo {
 // writes its events to the router. Made for each call; lives until gRPC and the
 // sequence are done with it.
 //
-// Events that the router has not taken are bounded: from kPauseBytes on the
-// sequence rests until kResumeBytes are left; a few tokens that were under way
-// still come. See EndIfStalled.
+// Events that the router has not taken are bounded by RunLimits; a few tokens
+// that were under way still come. See EndIfStalled.
 class RunCall final
     : public QueuedWriter<internal::v1::RunEvent,
                           grpc::ServerBidiReactor<internal::v1::RunRequest,
                                                   internal::v1::RunEvent>>,
       public std::enable_shared_from_this<RunCall> {
  public:
-  static constexpr std::size_t kPauseBytes = 256 << 10;
-  static constexpr std::size_t kResumeBytes = 64 << 10;
-
   // The context is gRPC's for the call; the others must outlive it.
   RunCall(grpc::CallbackServerContext& context, GenerationBackend& backend,
-          RequestMetrics& metrics, const Clock& clock);
+          RequestMetrics& metrics, const Clock& clock, const RunLimits& limits);
   // Reads the request, and keeps itself until the call is over.
   void Begin();
 
-  // Ends a call that has rested for longer than `limit` because the router
-  // takes nothing: the router sees CANCELLED, if it looks at all. Any thread.
-  void EndIfStalled(absl::Duration limit);
+  // Ends a call that has rested for too long because the router takes nothing:
+  // the router sees CANCELLED, if it looks at all. Any thread.
+  void EndIfStalled();
 
  private:
   class Sink;
@@ -58,6 +54,7 @@ class RunCall final
   grpc::CallbackServerContext& context_;  // Not after Over.
   GenerationBackend& backend_;
   const Clock& clock_;
+  const RunLimits limits_;
   // Of the read under way, or being taken.
   internal::v1::RunRequest message_;
   bool begun_ = false;  // The request has come. Only for reads.

@@ -37,15 +37,17 @@ class RunService final
     : public internal::v1::DenseWorkerService::CallbackService {
  public:
   RunService(GenerationBackend& backend, DenseWorkerFacts facts,
-             RequestMetrics& metrics, const Clock& clock)
+             RequestMetrics& metrics, const Clock& clock,
+             const RunLimits& limits = {})
       : backend_(backend),
         facts_(std::move(facts)),
         metrics_(metrics),
-        clock_(clock) {}
+        clock_(clock),
+        limits_(limits) {}
 
-  // Ends the calls whose routers have taken nothing for `limit`, though many
+  // Ends the calls whose routers have taken nothing for too long, though many
   // events wait for them. Call it about once a second. Any thread.
-  void EndStalledCalls(absl::Duration limit);
+  void EndStalledCalls();
 
   grpc::ServerBidiReactor<internal::v1::RunRequest, internal::v1::RunEvent>*
   Run(grpc::CallbackServerContext* context) override;
@@ -63,6 +65,7 @@ class RunService final
   const DenseWorkerFacts facts_;
   RequestMetrics& metrics_;
   const Clock& clock_;
+  const RunLimits limits_;
 
   Mutex mutex_;
   // Those that are over are dropped by EndStalledCalls.

@@ -161,7 +161,8 @@ class RunServiceTest : public testing::Test {
                        [this] { return progress_; },
                        routing_},
                       metrics_,
-                      clock_};
+                      clock_,
+                      {100 << 10, absl::Seconds(10)}};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<pb::DenseWorkerService::Stub> stub_;
@@ -254,10 +255,10 @@ TEST_F(RunServiceTest, ARouterThatReadsNothingLosesItsSequence) {
   stream->Write(ToProto(Request()));
   backend_.AwaitRequest();
   FillUp();
-  clock_.now += absl::Seconds(60);
-  service_.EndStalledCalls(absl::Seconds(60));
+  clock_.now += absl::Seconds(10);
+  service_.EndStalledCalls();
   clock_.now += absl::Milliseconds(1);
-  service_.EndStalledCalls(absl::Seconds(60));
+  service_.EndStalledCalls();
   backend_.AwaitCancel();
   backend_.Finish(absl::CancelledError("the request was cancelled"));
   EXPECT_NE(Metrics().find("apollo_requests_total{code=\"RESOURCE_EXHAUSTED\","
@@ -279,7 +280,7 @@ TEST_F(RunServiceTest, ARouterThatReadsIsNotTakenForStalled) {
   for (int i = 0; i < sent; ++i) ASSERT_TRUE(stream->Read(&event));
   backend_.AwaitPaused(false);
   clock_.now += absl::Hours(1);
-  service_.EndStalledCalls(absl::Seconds(60));
+  service_.EndStalledCalls();
   backend_.Finish(GenerationFinished());
   EXPECT_TRUE(stream->Read(&event));
   EXPECT_TRUE(stream->Finish().ok());

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/cache_size.h"
+#include "model/config/fingerprint.h"
 #include "model/weights/open_model.h"
 
 namespace apollo {
@@ -23,6 +24,7 @@ struct WorkerModelOptions {
 struct WorkerModel {
   OpenModel model;
   CacheOptions cache;
+  ModelFingerprint fingerprint;  // Of the directory.
 };
 
 // Chooses the instructions of the kernels (APOLLO_CPU_LEVEL) and opens the

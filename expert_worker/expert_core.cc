@@ -80,25 +80,36 @@ void ExpertCore::Drain() {
   SendInfo();
 }
 
-std::set<int> ExpertCore::ReachableExperts() const {
+LayerExperts ExpertCore::Reaches() const {
   const ModelConfig& config = stage_->config();
-  std::set<int> experts = stage_->experts();
+  LayerExperts reached = stage_->experts();
   for (int expert = 0; expert < config.num_experts; ++expert) {
-    bool everywhere = true;
+    if (reached.everywhere.contains(expert)) continue;
+    std::vector<int> layers;
     for (int layer = config.boundary; layer < config.num_layers; ++layer) {
-      everywhere = everywhere && exchange_.Reaches(layer, expert);
+      if (exchange_.Reaches(layer, expert)) layers.push_back(layer);
     }
-    if (everywhere) experts.insert(expert);
+    if (static_cast<int>(layers.size()) == config.num_sparse_layers()) {
+      reached.everywhere.insert(expert);
+      continue;
+    }
+    for (const int layer : layers) reached.in_layer[layer].insert(expert);
   }
-  return experts;
+  return reached;
 }
 
-void ExpertCore::SendInfo() {
+bool ExpertCore::ReachesAll() const {
+  return static_cast<int>(Reaches().everywhere.size()) >=
+         stage_->config().num_experts;
+}
+
+void ExpertCore::SendInfo(bool with_load) {
   WorkerInfo info = info_;
-  info.reaches = ReachableExperts();
+  info.reaches = Reaches();
+  info.draining = draining_;
+  if (!with_load && info == info_) return;
   info.running_sequences = sequences();
   info.queued_rows = waiting_.rows() + guests_.rows();
-  info.draining = draining_;
   if (info == info_) return;
   ++info.revision;
   info_ = info;
@@ -110,7 +121,7 @@ void ExpertCore::SendInfo() {
 void ExpertCore::Tick(absl::Duration now) {
   exchange_.CloseLeft(sequences_.oldest());
   exchange_.GiveUpOnSilent(options_.answer_timeout, now);
-  SendInfo();
+  SendInfo(/*with_load=*/true);
 }
 
 void ExpertCore::LinkFrame(LinkId id, Frame frame) {

@@ -84,14 +84,24 @@ class ExpertCore {
   bool HasWork() const { return NextPiece() != Piece::kNone; }
   // Does the next piece of work.
   void Advance();
+  // Whether the stage has not completed its last piece yet.
+  bool AtWork() const { return at_work_; }
+  // Whether something is under way or waits here, perhaps for peers.
+  bool Busy() const {
+    return at_work_ || batch_ != nullptr || !waiting_.empty() ||
+           !guests_.empty();
+  }
 
   // Any thread.
   const ExpertCounters& counters() const { return counters_; }
 
   // Sequences that hold cache blocks.
   int sequences() const { return sequences_.size(); }
-  // The experts resident here or on peers that are not about to stop.
-  std::set<int> ReachableExperts() const;
+  // Returns the experts resident here or on peers that are not about to stop,
+  // by layer.
+  LayerExperts Reaches() const;
+  // Returns true if that is every expert of every sparse layer.
+  bool ReachesAll() const;
   // True if some peer has sequences.
   bool PeersRun() const { return exchange_.PeersRun(); }
 
@@ -128,8 +138,10 @@ class ExpertCore {
   absl::Status Take(LinkId from, Frame frame);
   absl::Status AddGuest(LinkId from, Frame frame);
 
-  // Tells all neighbours how this worker is, if that has changed.
-  void SendInfo();
+  // Tells all neighbours how this worker is, if that has changed: at once what
+  // decides on new sequences, and only with Tick how busy it is, so that two
+  // busy workers that hear of each other do not answer with ever more news.
+  void SendInfo(bool with_load = false);
 
   // Constant after construction.
   const Options options_;

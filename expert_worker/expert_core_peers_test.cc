@@ -169,6 +169,39 @@ TEST_P(ExpertCoreTest, TellsHowBusyItIsWhenThatChanges) {
   EXPECT_TRUE(info.ready);
 }
 
+// Else two busy workers would tell each other ever more.
+TEST_P(ExpertCoreTest, NewsOfAPeerIsNotAnsweredWithHowBusyThisWorkerIs) {
+  Worker worker(kAll);
+  worker.AddPeer(kHigh);
+  worker.core->Tick(worker.clock.now);
+  const std::size_t told = worker.peer->infos.size();
+  worker.Take(Step(1, {RowsOf(1, 0, 3)}));
+  for (int i = 0; i < 10; ++i) {
+    WorkerInfo news = std::get<WorkerInfo>(PeerInfo(kHigh, 10 + i).body);
+    news.queued_rows = i;
+    worker.Take({news}, kPeer);
+  }
+  EXPECT_EQ(worker.peer->infos.size(), told);
+  worker.core->Tick(worker.clock.now);
+  ASSERT_EQ(worker.peer->infos.size(), told + 1);
+  EXPECT_EQ(worker.peer->infos.back().queued_rows, 3);
+}
+
+TEST_P(ExpertCoreTest, WhatPeersHaveInSomeLayersIsInReachThere) {
+  Worker worker(kLow);
+  worker.AddPeer(kHigh);
+  EXPECT_TRUE(worker.core->ReachesAll());
+  const int layer = TestConfig().num_layers - 1;
+  WorkerInfo half = std::get<WorkerInfo>(PeerInfo({4, 5}, 50).body);
+  half.resident.in_layer[layer] = {6};
+  worker.Take({half}, kPeer);
+  const LayerExperts& reaches = worker.dense->infos.back().reaches;
+  EXPECT_EQ(reaches.everywhere, (std::set<int>{0, 1, 2, 3, 4, 5}));
+  EXPECT_TRUE(reaches.Has(layer, 6));
+  EXPECT_FALSE(reaches.Has(layer - 1, 6));
+  EXPECT_FALSE(worker.core->ReachesAll());
+}
+
 TEST_P(ExpertCoreTest, ADrainingWorkerTakesNothingNewButGoesOn) {
   Worker worker(kAll);
   worker.Take(Step(1, {RowsOf(1, 0, 3)}));
@@ -199,6 +232,29 @@ TEST_P(ExpertCoreTest, ADrainingWorkerServesItsPeers) {
                         two.high.other);
   EXPECT_EQ(two.high.other->infos.back().resident.everywhere, kHigh);
   EXPECT_TRUE(two.high.other->infos.back().draining);
+}
+
+// What the reporter of progress goes by.
+TEST_P(ExpertCoreTest, WaitingForAPeerIsBusyButNotAtWork) {
+  const Division division;
+  Worker worker(division.here);
+  worker.AddPeer(division.there);
+  EXPECT_FALSE(worker.core->Busy());
+  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  EXPECT_TRUE(worker.core->Busy());
+  EXPECT_FALSE(worker.core->AtWork());
+  worker.core->Advance();  // Begins the batch.
+  worker.core->Advance();  // Its first layer.
+  EXPECT_TRUE(worker.core->Busy());
+  EXPECT_EQ(worker.core->AtWork(), asynchronous_stages);
+  worker.Work();
+  ASSERT_FALSE(worker.peer->frames.empty());
+  EXPECT_TRUE(worker.core->Busy());
+  EXPECT_FALSE(worker.core->AtWork());
+  worker.core->LinkDown(kPeer);
+  worker.Work();
+  worker.Result();
+  EXPECT_FALSE(worker.core->Busy());
 }
 
 TEST_P(ExpertCoreTest, APeerThatDoesNotAnswerHoldsUpABatchForALimitedTime) {

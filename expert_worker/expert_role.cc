@@ -27,6 +27,8 @@ absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
   self.role = WorkerRole::kExpert;
   self.name = options.name;
   self.model_hash = model.model.hash;
+  self.config_hash = model.fingerprint.config;
+  self.tokenizer_hash = model.fingerprint.tokenizer;
   self.version = kVersion;
   self.resident = options.experts;
   self.cache_tokens = CacheTokens(stage->blocks());
@@ -34,7 +36,7 @@ absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
   role->worker_ = std::make_unique<ExpertWorker>(
       ExpertCore::Options{options.answer_timeout, self,
                           LanguageLabels(families), requests},
-      std::move(stage));
+      std::move(stage), [pool = &role->pool_] { return pool->progress(); });
   role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),
                                                       kExpertMetrics);
   return role;

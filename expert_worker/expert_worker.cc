@@ -13,31 +13,42 @@ constexpr absl::Duration kStuck = absl::Seconds(30);
 constexpr absl::Duration kTick = absl::Milliseconds(250);
 
 ExpertWorker::ExpertWorker(ExpertCore::Options options,
-                           std::unique_ptr<ExpertStage> stage)
+                           std::unique_ptr<ExpertStage> stage,
+                           std::function<std::uint64_t()> inside)
     : num_experts_(stage->config().num_experts),
       core_(std::move(options), std::move(stage)),
-      progress_(Clock::Real()),
+      progress_(std::move(inside)),
       thread_([this] { return core_.HasWork(); },
               [this] {
                 core_.Advance();
-                progress_.WorkDone();
-                sequences_.store(core_.sequences(), std::memory_order_relaxed);
+                progress_.Advanced();
+                PublishLoad();
               }),
-      ticker_(kTick, [this] {
-        thread_.Post([this, now = Clock::Real().Now()] { core_.Tick(now); });
-      }) {
+      ticker_(kTick,
+              [this] {
+                thread_.Post([this, now = Clock::Real().Now()] {
+                  core_.Tick(now);
+                  // Whether a stage at work goes on, it must say itself.
+                  if (!core_.AtWork()) progress_.Advanced();
+                  PublishLoad();
+                });
+              }),
+      reports_(ProgressReporter::kInterval, [this] { progress_.Report(); }) {
   Publish();
   thread_.Start();
 }
 
 ExpertWorker::~ExpertWorker() { thread_.Stop(); }
 
-void ExpertWorker::Publish() {
+void ExpertWorker::PublishLoad() {
   sequences_.store(core_.sequences(), std::memory_order_relaxed);
+  progress_.SetBusy(core_.Busy());
+}
+
+void ExpertWorker::Publish() {
+  PublishLoad();
   peers_run_.store(core_.PeersRun(), std::memory_order_relaxed);
-  covered_.store(
-      static_cast<int>(core_.ReachableExperts().size()) >= num_experts_,
-      std::memory_order_relaxed);
+  covered_.store(core_.ReachesAll(), std::memory_order_relaxed);
 }
 
 void ExpertWorker::OnLinkUp(LinkId id, const WorkerInfo& peer,
@@ -64,7 +75,7 @@ void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
     if (info) {
       Publish();
     } else {
-      sequences_.store(core_.sequences(), std::memory_order_relaxed);
+      PublishLoad();
     }
   });
 }

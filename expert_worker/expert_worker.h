@@ -3,6 +3,8 @@
 #include <absl/time/time.h>
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,8 +22,10 @@ namespace apollo {
 // Thread-safe.
 class ExpertWorker final : public LinkEvents {
  public:
-  // The options' `requests` must outlive the worker.
-  ExpertWorker(ExpertCore::Options options, std::unique_ptr<ExpertStage> stage);
+  // The options' `requests` must outlive the worker. `inside`, if given, returns
+  // a number that changes while the stage is inside a piece of work; any thread.
+  ExpertWorker(ExpertCore::Options options, std::unique_ptr<ExpertStage> stage,
+               std::function<std::uint64_t()> inside = nullptr);
   // All links must have ended.
   ~ExpertWorker() override;
 
@@ -51,10 +55,11 @@ class ExpertWorker final : public LinkEvents {
   int sequences() const { return sequences_.load(std::memory_order_relaxed); }
 
  private:
-  // Recomputes what other threads may ask. In the engine's thread.
+  // In the engine's thread. Recompute what other threads may ask: all of it;
+  // what changes all the time.
   void Publish();
+  void PublishLoad();
 
-  const int num_experts_;
   ExpertCore core_;
   ProgressReporter progress_;
   std::atomic<int> sequences_{0};
@@ -63,6 +68,7 @@ class ExpertWorker final : public LinkEvents {
   std::atomic<std::int64_t> last_frame_nanos_{0};
   EngineThread thread_;
   Ticker ticker_;
+  Ticker reports_;
 };
 
 }  // namespace apollo

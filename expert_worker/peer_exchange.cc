@@ -57,10 +57,11 @@ bool PeerExchange::PeersRun() const {
 PeerExchange::Ticket PeerExchange::Dispatch(int layer, AbsentRows rows) {
   const std::uint64_t number = next_ticket_++;
   Owed& owed = owed_[number];
-  const std::vector<LinkId> holders = directory_.Holders(layer, rows.expert);
+  const std::vector<LinkId> holders =
+      directory_.Holders(layer, rows.expert, numerics_);
   if (holders.empty()) {
-    owed.answer = absl::UnavailableError(
-        absl::StrCat("no live worker has expert ", rows.expert));
+    owed.answer = absl::UnavailableError(absl::StrCat(
+        "no live worker has expert ", rows.expert, " of layer ", layer));
     return Ticket(number);
   }
   owed.peer = holders.front();
@@ -68,6 +69,7 @@ PeerExchange::Ticket PeerExchange::Dispatch(int layer, AbsentRows rows) {
   owed.width = rows.rows.width();
   counters_.rows_sent += owed.rows;
   answers_.Asked(owed.peer);
+  directory_.Assign(owed.peer, number, {0, owed.rows});
   peers_.at(owed.peer).link->Send(
       {ExpertRows{number, layer, rows.expert}, std::move(rows.rows)});
   return Ticket(number);
@@ -87,6 +89,7 @@ absl::Status PeerExchange::TakeOutputs(LinkId from,
                                        const ExpertOutputs& outputs,
                                        Rows payload) {
   answers_.Answered(from);
+  directory_.Withdraw(from, outputs.ticket);
   const auto it = owed_.find(outputs.ticket);
   if (it == owed_.end() || it->second.answer) return absl::OkStatus();
   Owed& owed = it->second;

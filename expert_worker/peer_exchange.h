@@ -45,7 +45,9 @@ class PeerExchange {
   // `numerics` are not asked.
   PeerExchange(ExpertCounters& counters, const Clock& clock,
                std::string numerics = "")
-      : counters_(counters), answers_(clock), directory_(std::move(numerics)) {}
+      : counters_(counters),
+        answers_(clock),
+        numerics_(std::move(numerics)) {}
 
   // A link to a peer is up. It computes nothing until its engine says that it
   // is ready.
@@ -62,7 +64,7 @@ class PeerExchange {
   bool Remove(LinkId id);
   // True if a peer that stays computes rows of the expert.
   bool Reaches(int layer, int expert) const {
-    return directory_.Stays(layer, expert);
+    return directory_.Stays(layer, expert, numerics_);
   }
   // True if some peer has sequences.
   bool PeersRun() const;
@@ -106,7 +108,8 @@ class PeerExchange {
 
   ExpertCounters& counters_;
   AnswerWatch answers_;
-  ExpertDirectory directory_;
+  const std::string numerics_;
+  ExpertDirectory directory_;  // For residency and load only: without a shape.
   std::map<LinkId, Peer> peers_;
   std::map<std::uint64_t, Owed> owed_;  // By ticket.
   std::uint64_t next_ticket_ = 1;

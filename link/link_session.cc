@@ -1,11 +1,11 @@
 #include "link/link_session.h"
 
-#include <absl/strings/str_cat.h>
-
 #include <atomic>
 #include <random>
 #include <utility>
 
+#include "common/log.h"
+#include "link/peer_check.h"
 #include "link/previous_wire.h"
 
 namespace apollo {
@@ -41,33 +41,15 @@ LinkSession::LinkSession(WorkerInfo self, LinkEvents& events,
       events_(events),
       ended_(std::move(ended)) {}
 
-absl::Status LinkSession::CheckPeer(const WorkerInfo& peer) const {
-  if (peer.role == self_.role && peer.name == self_.name) {
-    if (peer.instance == self_.instance) {
-      return absl::AlreadyExistsError("the peer is this process itself");
-    }
-    return absl::FailedPreconditionError(
-        absl::StrCat("another worker is named \"", peer.name,
-                     "\" too; give each its own --name"));
-  }
-  if (peer.wire_version < self_.oldest_wire_version ||
-      self_.wire_version < peer.oldest_wire_version) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "worker \"", peer.name, "\" speaks versions ", peer.oldest_wire_version,
-        " to ", peer.wire_version, " of the wire, this one ",
-        self_.oldest_wire_version, " to ", self_.wire_version));
-  }
-  if (peer.model_hash != self_.model_hash) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("worker \"", peer.name, "\" serves model ",
-                     peer.model_hash, ", this one serves ", self_.model_hash));
-  }
-  return absl::OkStatus();
-}
-
 void LinkSession::Announce() {
   if (up_ || closed_ || !refusal_.ok() || !link_ || !peer_) return;
   up_ = true;
+  if (peer_->wire_version > 0 &&
+      peer_->tokenizer_hash.empty() != self_.tokenizer_hash.empty()) {
+    LogWarning("tokenizers_not_compared",
+               {{"peer", peer_->name},
+                {"reason", "one of both has no tokenizer.json"}});
+  }
   events_.OnLinkUp(id_, *peer_,
                    peer_->wire_version == 0
                        ? MakePreviousWireLink(link_, peer_->role)
@@ -86,6 +68,9 @@ void LinkSession::PassOn(Frame frame) {
     info->role = peer_->role;
     info->name = peer_->name;
     info->model_hash = peer_->model_hash;
+    info->config_hash = peer_->config_hash;
+    info->tokenizer_hash = peer_->tokenizer_hash;
+    info->numerics = peer_->numerics;
     info->instance = peer_->instance;
   }
   events_.OnLinkFrame(id_, std::move(frame));
@@ -139,7 +124,7 @@ void LinkSession::OnFrame(Frame frame) {
     }
     const WorkerInfo* info = std::get_if<WorkerInfo>(&frame.body);
     refusal_ = info != nullptr && !peer_
-                   ? CheckPeer(*info)
+                   ? CheckPeer(self_, *info)
                    : absl::InvalidArgumentError(
                          "the peer's first frame does not say who it is");
     if (refusal_.ok()) {

@@ -38,15 +38,13 @@ class LinkEvents {
 };
 
 // One end of a link from its opening: says who this worker is and hears who the
-// peer is; refuses a peer that serves another model, speaks no common version
-// of the wire, or is this process itself; passes frames on.
+// peer is; refuses a peer that must not be joined (link/peer_check.h); passes
+// frames on.
 class LinkSession final : public FrameHandler {
  public:
   // `self`: an instance of 0 stands for this process's own. `events` must
   // outlive the session. `ended`, if given, is called once when the link is
-  // closed, up or not: FAILED_PRECONDITION for a peer with another model,
-  // without a common version of the wire or with this worker's name,
-  // ALREADY_EXISTS for this process itself.
+  // closed, up or not; with the error of CheckPeer for a peer that was refused.
   LinkSession(WorkerInfo self, LinkEvents& events,
               std::function<void(absl::Status)> ended);
 
@@ -66,7 +64,6 @@ class LinkSession final : public FrameHandler {
   void Announce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Hands a frame to `events`, in the form of today's wire.
   void PassOn(Frame frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status CheckPeer(const WorkerInfo& peer) const;
 
   const LinkId id_;
   const WorkerInfo self_;

@@ -56,7 +56,7 @@ struct WorkerInfo {
   // What decides on the bits of its results: engine/numerics.h. Empty: not
   // said.
   std::string numerics = {};
-  // Hashes of what routers have of the model, too (dense workers).
+  // Hashes of what routers have of the model, too: model/config/fingerprint.h.
   std::string config_hash = {};
   std::string tokenizer_hash = {};
 
@@ -74,10 +74,12 @@ struct WorkerInfo {
   bool operator==(const WorkerInfo&) const = default;
 };
 
-// Returns true if two workers give the same bits. One that did not say is taken
-// to be like any other, as all were before they said.
+// Returns true if two workers are known to give the same bits. Who does not say
+// is like nobody who does: version 0 of the wire never said, so that its
+// numerics might be any. Two who both do not say are of that version, in which
+// all workers of a cluster counted as equal.
 inline bool SameNumerics(const std::string& a, const std::string& b) {
-  return a.empty() || b.empty() || a == b;
+  return a == b;
 }
 
 }  // namespace apollo

@@ -139,6 +139,7 @@ void DensePool::Update(const std::string& address, Worker& worker,
   if (live) {
     worker.model_hash = response.model_hash();
     worker.fingerprint = {response.config_hash(), response.tokenizer_hash()};
+    WarnIfNotCompared(address, worker);
   }
   UpdateProgress(address, worker, answered, response);
   if (!answered) return;
@@ -154,6 +155,20 @@ void DensePool::Update(const std::string& address, Worker& worker,
          {"wire_versions_spoken", absl::StrCat(kGenerationWireVersion - 1, ",",
                                                kGenerationWireVersion)}});
   }
+}
+
+void DensePool::WarnIfNotCompared(const std::string& address, Worker& worker) {
+  const bool compared = !worker.fingerprint.config.empty() &&
+                        !own_.tokenizer.empty() &&
+                        !worker.fingerprint.tokenizer.empty();
+  if (!compared && worker.compared) {
+    LogWarning("dense_worker_not_compared",
+               {{"address", address},
+                {"reason",
+                 "it or the router does not say the hash of its config.json or "
+                 "tokenizer.json: its model may be another one"}});
+  }
+  worker.compared = compared;
 }
 
 void DensePool::UpdateProgress(const std::string& address, Worker& worker,
@@ -197,9 +212,11 @@ void DensePool::CompareModels() {
     if (!worker.model_hash.empty()) {
       problem = Difference(own_, worker.fingerprint);
       if (problem.empty() && worker.model_hash != model_hash_) {
-        problem = "its model hash is another one than that of most workers";
+        problem = absl::StrCat(
+            "its model hash is another one than that of most workers: ",
+            worker.model_hash, ", not ", model_hash_);
       } else if (!problem.empty()) {
-        problem = "compared with the router's, its " + problem;
+        problem = absl::StrCat("compared with the router's, its ", problem);
       }
     }
     if (problem == worker.problem) continue;
@@ -210,7 +227,10 @@ void DensePool::CompareModels() {
       LogError("dense_worker_serves_another_model",
                {{"address", address},
                 {"name", worker.name},
-                {"reason", worker.problem + "; it gets no requests"},
+                {"reason", absl::StrCat(worker.problem,
+                                        "; it gets no requests until all "
+                                        "serve copies of one model directory "
+                                        "with the same --weights")},
                 {"model_hash", worker.model_hash},
                 {"served_model_hash", model_hash_}});
     }

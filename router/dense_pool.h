@@ -76,7 +76,8 @@ class DensePool final : public RouterBackend {
     std::string name;          // Empty until it has answered.
     std::string model_hash;    // Empty until it was ready once.
     ModelFingerprint fingerprint;
-    std::string problem;  // Why it gets no sequences, if it does not.
+    bool compared = true;  // All of the fingerprint, as far as is known.
+    std::string problem;   // Why it gets no sequences, if it does not.
     std::uint32_t wire_version = kGenerationWireVersion;
     std::optional<std::uint64_t> progress;  // As it said last.
     absl::Duration progressed;              // When that was new.
@@ -95,6 +96,9 @@ class DensePool final : public RouterBackend {
   // Takes what a worker has answered, or that it has not.
   void Update(const std::string& address, Worker& worker, bool answered,
               const internal::v1::DescribeResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Logs it once if a live worker, or the router, does not say all hashes.
+  void WarnIfNotCompared(const std::string& address, Worker& worker)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void UpdateProgress(const std::string& address, Worker& worker, bool answered,
                       const internal::v1::DescribeResponse& response)

@@ -234,8 +234,23 @@ TEST_F(DensePoolTest, WhatAnotherModelCountedIsNotAddedUp) {
   EXPECT_EQ(other.routing_calls(), 0);
   EXPECT_EQ(routing.at("a").code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(Says(std::string(routing.at("a").message()),
-                   "its model hash is another one"))
+                   "its model hash is another one than that of most workers: "
+                   "m2, not m1"))
       << routing.at("a");
+}
+
+TEST_F(DensePoolTest, AWorkerThatSaysNoHashIsNotJoinedInSilence) {
+  Add("a", "m1");  // It says no hash of a tokenizer.
+  pb::DescribeResponse all;
+  all.set_tokenizer_hash("tokenizer");
+  Add("b", "m1").Change(all);
+  MakePool();
+  const std::string log = Poll();
+  EXPECT_TRUE(Says(log, "dense_worker_not_compared")) << log;
+  EXPECT_TRUE(Says(log, workers_[0]->address + "\",\"reason\":\"it or")) << log;
+  EXPECT_FALSE(Says(log, workers_[1]->address + "\",\"reason\":\"it or"))
+      << log;
+  EXPECT_EQ(Poll(), "");
 }
 
 TEST_F(DensePoolTest, NobodyIsAskedIfAllServeAnotherModel) {
@@ -298,8 +313,14 @@ TEST_F(DensePoolTest, TheRoutersOwnDirectoryDecidesFirst) {
   Add("b", "m1").Change(other_config);
   MakePool();
   const std::string log = Poll();
-  EXPECT_TRUE(Says(log, "its tokenizer.json is another one")) << log;
-  EXPECT_TRUE(Says(log, "its config.json is another one")) << log;
+  EXPECT_TRUE(Says(log,
+                   "its tokenizer.json is another one: its hash is another, "
+                   "not tokenizer"))
+      << log;
+  EXPECT_TRUE(Says(
+      log, "its config.json is another one: its hash is another, not config"))
+      << log;
+  EXPECT_TRUE(Says(log, "copies of one model directory")) << log;
   EXPECT_FALSE(pool_->Ready());
   EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
   EXPECT_EQ(pool_->ModelHash(), "");

@@ -3,10 +3,16 @@
 #include <absl/flags/flag.h>
 #include <absl/status/status.h>
 
+#include "common/status_macros.h"
+#include "serving/flag_checks.h"
+
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
 ABSL_FLAG(std::string, listen, "",
           "Where to serve gRPC, as host:port; port 0 takes any free one. "
           "Default: 127.0.0.1:50051 for what clients call, else 127.0.0.1:0.");
+ABSL_FLAG(int, max_connections, apollo::ServerOptions().max_connections,
+          "Most connections to the gRPC port at once, idle ones too; more are "
+          "closed at once. Each takes two open files (ulimit -n).");
 ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:0",
           "Where to serve /metrics over HTTP.");
 ABSL_FLAG(std::string, address_file, "",
@@ -20,6 +26,12 @@ ABSL_FLAG(std::string, families, "",
           "published ones.");
 
 namespace apollo {
+namespace {
+
+// Far beyond what one process serves; twice as many open files are possible.
+constexpr int kMostConnections = 100'000;
+
+}  // namespace
 
 absl::StatusOr<ProcessFlags> ReadProcessFlags(
     const std::string& default_name, const std::string& default_listen) {
@@ -34,6 +46,9 @@ absl::StatusOr<ProcessFlags> ReadProcessFlags(
   flags.families = absl::GetFlag(FLAGS_families);
   flags.server.listen = absl::GetFlag(FLAGS_listen);
   if (flags.server.listen.empty()) flags.server.listen = default_listen;
+  flags.server.max_connections = absl::GetFlag(FLAGS_max_connections);
+  RETURN_IF_ERROR(CheckFromTo("max_connections", flags.server.max_connections,
+                              1, kMostConnections));
   flags.server.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   flags.server.address_file = absl::GetFlag(FLAGS_address_file);
   return flags;

@@ -12,11 +12,16 @@
 #include <ctime>
 #include <exception>
 #include <mutex>
+#include <utility>
 
+#include "common/log.h"
 #include "common/status_macros.h"
+#include "serving/listener.h"
 
 namespace apollo {
 namespace {
+
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(20);
 
 sigset_t StopSignals() {
   sigset_t signals;
@@ -75,6 +80,29 @@ void SetUpPluginsOnce(bool reflection) {
   }
 }
 
+// What gRPC bounds, and how it notices peers that are gone.
+void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(options.max_message_bytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
+                             options.max_metadata_bytes);
+  // Peers may ping idle connections as often as MakeClusterChannel does.
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // A peer that vanished without a word is noticed on this side, too.
+  builder.AddChannelArgument(
+      GRPC_ARG_KEEPALIVE_TIME_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(options.keepalive_time)));
+  builder.AddChannelArgument(
+      GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(options.keepalive_timeout)));
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // A connection that does not even begin to speak HTTP/2.
+  builder.AddChannelArgument(
+      GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(kHandshakeTimeout)));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
@@ -95,38 +123,45 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       absl::StrCat(Host(options.metrics_listen), ":",
                    server->exposer_->GetListeningPorts().front());
 
+  ASSIGN_OR_RETURN(Listener listener,
+                   ListenOn(options.listen, options.keepalive_timeout));
+  server->address_ = absl::StrCat(Host(options.listen), ":", listener.port);
   SetUpPluginsOnce(options.reflection);
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(),
-                           &port);
-  builder.SetMaxReceiveMessageSize(options.max_message_bytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
-                             options.max_metadata_bytes);
-  // Peers may ping idle connections as often as MakeClusterChannel does.
-  builder.AddChannelArgument(
-      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  // A peer that vanished without a word is noticed on this side, too.
-  builder.AddChannelArgument(
-      GRPC_ARG_KEEPALIVE_TIME_MS,
-      static_cast<int>(absl::ToInt64Milliseconds(options.keepalive_time)));
-  builder.AddChannelArgument(
-      GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
-      static_cast<int>(absl::ToInt64Milliseconds(options.keepalive_timeout)));
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // gRPC has no bound of connections: the gate accepts them for it.
+  const std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor>
+      acceptor = builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::
+              FROM_FD,
+          grpc::InsecureServerCredentials());
+  SetLimits(options, builder);
   for (const NamedService& service : services) {
     builder.RegisterService(service.service);
     server->service_names_.push_back(service.name);
   }
   server->server_ = builder.BuildAndStart();
-  if (server->server_ == nullptr || port == 0) {
+  if (server->server_ == nullptr) {
     return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options.listen));
+        absl::StrCat("cannot serve gRPC on ", options.listen));
   }
-  server->address_ = absl::StrCat(Host(options.listen), ":", port);
   server->SetServing(false);
+  if (!AllowConnections(options.max_connections)) {
+    LogWarning("few_open_files",
+               {{"max_connections", options.max_connections},
+                {"reason",
+                 "the limit of open files (ulimit -n) allows fewer "
+                 "connections; each takes two"}});
+  }
+  const auto hand_over = [acceptor](int from, int connection) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+        handed;
+    handed.listener_fd = from;
+    handed.fd = connection;
+    acceptor->HandleNewConnection(&handed);
+  };
+  ASSIGN_OR_RETURN(server->gate_, ConnectionGate::Open(std::move(listener),
+                                                       options.max_connections,
+                                                       hand_over, *registry));
   if (!options.address_file.empty()) {
     RETURN_IF_ERROR(
         WriteAddressFile(options.address_file,
@@ -162,6 +197,7 @@ void Server::RunUntilStopped(const std::function<bool()>& ready) {
 }
 
 void Server::Shutdown(absl::Duration grace) {
+  gate_ = nullptr;
   server_->Shutdown(std::chrono::system_clock::now() +
                     absl::ToChronoMilliseconds(grace));
   server_->Wait();

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "serving/connection_gate.h"
+
 namespace apollo {
 
 struct ServerOptions {
@@ -19,6 +21,8 @@ struct ServerOptions {
   std::string metrics_listen = "127.0.0.1:0";  // HTTP, /metrics.
   std::string address_file;  // Where to write both addresses; empty: nowhere.
   bool reflection = false;
+  // Open at once to the gRPC port, idle ones too; more are closed at once.
+  int max_connections = 1000;
   int max_message_bytes = 4 << 20;
   int max_metadata_bytes = 8 << 10;  // Of the headers of one call.
   // After so long without a word from a peer it is asked whether it is there,
@@ -51,8 +55,8 @@ class Server {
   // Binds and starts. Health says NOT_SERVING at first: for each service by its
   // name, and for the process under the empty name. /metrics serves what all of
   // `metrics` collect. They and the services must outlive the server.
-  // UNAVAILABLE naming the address if one cannot be bound. Writes the address
-  // file, in one piece, when both listen:
+  // UNAVAILABLE or INVALID_ARGUMENT naming the address if one cannot be bound.
+  // Writes the address file, in one piece, when both listen:
   //   grpc HOST:PORT
   //   metrics HOST:PORT
   static absl::StatusOr<std::unique_ptr<Server>> Start(
@@ -67,8 +71,8 @@ class Server {
   // Sets what the health service says of the process and of each service.
   void SetServing(bool serving);
 
-  // No new calls; those in progress may take `grace` to end before they are
-  // cancelled.
+  // No new connections and calls; calls in progress may take `grace` to end
+  // before they are cancelled.
   void Shutdown(absl::Duration grace);
 
   const std::string& address() const { return address_; }
@@ -80,6 +84,7 @@ class Server {
   std::vector<std::string> service_names_;
 
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<ConnectionGate> gate_;  // Hands connections to server_.
   std::unique_ptr<prometheus::Exposer> exposer_;
   std::string address_;
   std::string metrics_address_;

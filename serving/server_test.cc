@@ -1,19 +1,15 @@
 #include "serving/server.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <prometheus/registry.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 #include "serving/single_metrics.h"
+#include "serving/tcp_client.h"
 
 namespace apollo {
 namespace {
@@ -29,30 +25,25 @@ std::unique_ptr<Server> StartServer(
   return *std::move(server);
 }
 
-// A connection to "127.0.0.1:port", or -1.
-int Connect(const std::string& address) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in to = {};
-  to.sin_family = AF_INET;
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  to.sin_port = htons(static_cast<std::uint16_t>(
-      std::atoi(address.c_str() + address.rfind(':') + 1)));
-  if (connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) !=
-      0) {
-    close(socket);
-    return -1;
+// Asks the health service over a connection of its own.
+class HealthClient {
+ public:
+  explicit HealthClient(const std::string& address) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    stub_ = grpc::health::v1::Health::NewStub(grpc::CreateCustomChannel(
+        address, grpc::InsecureChannelCredentials(), arguments));
   }
-  return socket;
-}
+  grpc::Status Check() {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    grpc::health::v1::HealthCheckResponse response;
+    return stub_->Check(&context, request, &response);
+  }
 
-std::string ReadAll(int socket) {
-  std::string text;
-  char buffer[4096];
-  for (ssize_t n; (n = read(socket, buffer, sizeof(buffer))) > 0;) {
-    text.append(buffer, static_cast<std::size_t>(n));
-  }
-  return text;
-}
+ private:
+  std::unique_ptr<grpc::health::v1::Health::Stub> stub_;
+};
 
 TEST(ServerTest, HealthAnswersByServiceName) {
   Nothing service;
@@ -90,21 +81,68 @@ TEST(ServerTest, IdleConnectionsDoNotBlindMetrics) {
   auto registry = std::make_shared<prometheus::Registry>();
   AddCounter(*registry, "apollo_test_total", "Counts nothing.");
   const auto server = StartServer(&service, registry);
-  std::vector<int> idle;
+  std::vector<TcpClient> idle;
   for (int i = 0; i < 8; ++i) {
-    idle.push_back(Connect(server->metrics_address()));
-    ASSERT_GE(idle.back(), 0);
+    idle.emplace_back(server->metrics_address());
+    ASSERT_TRUE(idle.back().ok());
   }
-  const int scrape = Connect(server->metrics_address());
-  ASSERT_GE(scrape, 0);
-  const std::string request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
-  ASSERT_EQ(write(scrape, request.data(), request.size()),
-            static_cast<ssize_t>(request.size()));
+  const TcpClient scrape(server->metrics_address());
+  ASSERT_TRUE(scrape.Write("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"));
   // Without a free thread the answer comes only when civetweb has lost its
   // patience with all of the idle connections, after this test's time.
-  EXPECT_NE(ReadAll(scrape).find("apollo_test_total"), std::string::npos);
-  for (const int socket : idle) close(socket);
-  close(scrape);
+  EXPECT_NE(scrape.ReadAll().find("apollo_test_total"), std::string::npos);
+}
+
+TEST(ServerTest, ConnectionsAreBoundedEvenIfTheyDoNothing) {
+  Nothing service;
+  auto registry = std::make_shared<prometheus::Registry>();
+  ServerOptions options;
+  options.max_connections = 3;
+  const auto server =
+      Server::Start(options, {{&service, "test.v1.Nothing"}}, registry);
+  ASSERT_TRUE(server.ok()) << server.status();
+  const std::string& address = (*server)->address();
+  HealthClient health(address);
+  EXPECT_TRUE(health.Check().ok());
+  // gRPC begins to speak by itself.
+  const TcpClient idle(address);
+  EXPECT_TRUE(idle.ReadByte());
+  TcpClient gone(address);
+  EXPECT_TRUE(gone.ReadByte());
+  EXPECT_FALSE(TcpClient(address).ReadByte());
+  HealthClient refused(address);
+  EXPECT_EQ(refused.Check().error_code(), grpc::StatusCode::UNAVAILABLE);
+  // Those that were accepted are not disturbed.
+  EXPECT_TRUE(health.Check().ok());
+  // The room of each that ends, in one way or another, is used again.
+  gone.Close();
+  const auto until_accepted = [&address] {
+    for (;;) {
+      TcpClient client(address);
+      if (client.ReadByte()) return client;
+    }
+  };
+  until_accepted().Abort();
+  TcpClient wrong = until_accepted();
+  wrong.Write("this is no HTTP/2\r\n\r\n");
+  wrong.ReadAll();  // Until gRPC closes it.
+  const TcpClient last = until_accepted();
+  EXPECT_FALSE(TcpClient(address).ReadByte());
+  EXPECT_TRUE(health.Check().ok());
+}
+
+TEST(ServerTest, ManyConnectionsComeAndGo) {
+  Nothing service;
+  ServerOptions options;
+  options.max_connections = 4;
+  const auto server = Server::Start(options, {{&service, "test.v1.Nothing"}},
+                                    std::make_shared<prometheus::Registry>());
+  ASSERT_TRUE(server.ok()) << server.status();
+  for (int i = 0; i < 200; ++i) {
+    HealthClient client((*server)->address());
+    // Those before may not be gone yet.
+    while (!client.Check().ok()) client = HealthClient((*server)->address());
+  }
 }
 
 TEST(ServerTest, ServesTheMetricsOfAll) {

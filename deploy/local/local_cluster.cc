@@ -13,7 +13,6 @@
 #include "link/link_session.h"
 #include "model/config/expert_list.h"
 #include "serving/flag_checks.h"
-#include "serving/version.h"
 
 namespace apollo {
 
@@ -75,12 +74,8 @@ absl::Status LocalCluster::StartRoles(Options& options) {
 }
 
 void LocalCluster::JoinWorkers() {
-  WorkerInfo self;
-  self.role = WorkerRole::kDense;
-  self.name = expert_->self().name;
-  self.model_hash = model_.model.hash;
-  self.version = kVersion;
-  auto dense = std::make_shared<LinkSession>(self, dense_->worker(), nullptr);
+  auto dense =
+      std::make_shared<LinkSession>(dense_->self(), dense_->worker(), nullptr);
   auto expert = std::make_shared<LinkSession>(expert_->self(),
                                               expert_->worker(), nullptr);
   const auto [dense_end, expert_end] = MakeInProcessLink(dense, expert);

@@ -31,12 +31,17 @@ TEST_F(FingerprintTest, DependsOnTheNumbersAndOnTheTokenizersBytes) {
   config_.prompt_format = PromptFormat::kChatMl;
   EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)), "");
   config_.eos_tokens = {1};
-  EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)),
-            "config.json is another one");
+  const ModelFingerprint other = FingerprintOf(config_, folder_);
+  EXPECT_EQ(Difference(own, other), "config.json is another one: its hash is " +
+                                        other.config + ", not " + own.config);
   config_.eos_tokens = {1, 2};
   WriteTokenizer("{ }");
-  EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)),
-            "tokenizer.json is another one");
+  const std::string difference =
+      Difference(own, FingerprintOf(config_, folder_));
+  // As sha256sum says of "{ }".
+  EXPECT_EQ(difference,
+            "tokenizer.json is another one: its hash is 257c1be96ae69f4b, not "
+            "44136fa355b3678a");
 }
 
 TEST_F(FingerprintTest, WhatIsAbsentIsNotCompared) {
