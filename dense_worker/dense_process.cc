@@ -5,7 +5,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
-#include "dense_worker/options_check.h"
 #include "kernels/cpu_level.h"
 #include "link/grpc_link.h"
 #include "model/config/fingerprint.h"
@@ -37,7 +36,6 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
       std::make_unique<RequestMetrics>(*process->registry_);
   options.core.name = flags.name;
   options.core.answer_timeout = options.peers.answer_timeout;
-  RETURN_IF_ERROR(CheckOptions(options.core, model.config));
   ASSIGN_OR_RETURN(process->role_,
                    DenseRole::Start(process->model_, families, threads,
                                     options.core, *process->registry_));

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/status_macros.h"
+#include "dense_worker/options_check.h"
 #include "engine/cpu/cpu_dense_stage.h"
 #include "model/language/language_labels.h"
 #include "model/weights/load_progress.h"
@@ -19,6 +20,7 @@ DenseRole::DenseRole(const WorkerModel& model, const FamilyTable& families,
 absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
     const WorkerModel& model, const FamilyTable& families, int threads,
     const DenseCore::Options& options, prometheus::Registry& registry) {
+  RETURN_IF_ERROR(CheckOptions(options, model.model.config));
   std::unique_ptr<DenseRole> role(
       new DenseRole(model, families, threads, registry));
   ASSIGN_OR_RETURN(

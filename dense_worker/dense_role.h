@@ -21,7 +21,8 @@ namespace apollo {
 class DenseRole {
  public:
   // Loads the weights and starts the engine's thread. The model and the
-  // registry must outlive the role. Errors as CpuDenseStage::Load's.
+  // registry must outlive the role. Errors as CpuDenseStage::Load's, and
+  // INVALID_ARGUMENT naming the flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<DenseRole>> Start(
       const WorkerModel& model, const FamilyTable& families, int threads,
       const DenseCore::Options& options, prometheus::Registry& registry);

@@ -8,7 +8,6 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "kernels/cpu_level.h"
-#include "model/config/expert_list.h"
 #include "serving/flag_checks.h"
 
 namespace apollo {
@@ -31,8 +30,6 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
   process->drain_timeout_ = options.drain_timeout;
   ASSIGN_OR_RETURN(process->model_, OpenWorkerModel(options.worker.model));
   const OpenModel& model = process->model_.model;
-  ASSIGN_OR_RETURN(const std::set<int> experts,
-                   ParseExperts(options.experts, model.config.num_experts));
   ASSIGN_OR_RETURN(const FamilyTable families,
                    FamilyTable::ForModel(flags.model, flags.families,
                                          model.config.num_experts));
@@ -43,7 +40,7 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
       process->role_,
       ExpertRole::Start(
           process->model_, families,
-          {flags.name, experts, threads, options.peers.answer_timeout},
+          {flags.name, options.experts, threads, options.peers.answer_timeout},
           *process->registry_, process->request_metrics_.get()));
   ExpertWorker& worker = process->role_->worker();
   const WorkerInfo& self = process->role_->self();
@@ -63,14 +60,15 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
       [peers = process->peers_.get()](const auto& addresses) {
         peers->SetMembers(addresses);
       });
-  LogInfo("started", {{"address", process->server_->address()},
-                      {"metrics", process->server_->metrics_address()},
-                      {"model_hash", model.hash},
-                      {"sparse_layers", model.config.num_sparse_layers()},
-                      {"experts", static_cast<int>(experts.size())},
-                      {"threads", threads},
-                      {"weights", options.worker.model.weights},
-                      {"cpu_level", CpuLevelName(CurrentCpuLevel())}});
+  LogInfo("started",
+          {{"address", process->server_->address()},
+           {"metrics", process->server_->metrics_address()},
+           {"model_hash", model.hash},
+           {"sparse_layers", model.config.num_sparse_layers()},
+           {"experts", static_cast<int>(self.resident.everywhere.size())},
+           {"threads", threads},
+           {"weights", options.worker.model.weights},
+           {"cpu_level", CpuLevelName(CurrentCpuLevel())}});
   return process;
 }
 

@@ -1,5 +1,6 @@
 #include "expert_worker/expert_role.h"
 
+#include <set>
 #include <utility>
 
 #include "common/clock.h"
@@ -7,6 +8,7 @@
 #include "engine/cache_size.h"
 #include "engine/cpu/cpu_expert_stage.h"
 #include "engine/numerics.h"
+#include "model/config/expert_list.h"
 #include "model/language/language_labels.h"
 #include "model/weights/load_progress.h"
 #include "serving/version.h"
@@ -24,19 +26,21 @@ absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
     const WorkerModel& model, const FamilyTable& families,
     const Options& options, prometheus::Registry& registry,
     RequestMetrics* requests) {
+  ASSIGN_OR_RETURN(
+      const std::set<int> experts,
+      ParseExperts(options.experts, model.model.config.num_experts));
   std::unique_ptr<ExpertRole> role(
       new ExpertRole(model, families, options.threads, registry, requests));
   ASSIGN_OR_RETURN(
       std::unique_ptr<ExpertStage> stage,
-      CpuExpertStage::Load(model.model.config, *model.model.weights,
-                           options.experts, model.cache, role->pool_,
-                           LogLoadProgress()));
+      CpuExpertStage::Load(model.model.config, *model.model.weights, experts,
+                           model.cache, role->pool_, LogLoadProgress()));
   WorkerInfo& self = role->self_;
   self.role = WorkerRole::kExpert;
   self.name = options.name;
   self.model_hash = model.model.hash;
   self.version = kVersion;
-  self.resident = options.experts;
+  self.resident = experts;
   self.cache_tokens = CacheTokens(stage->blocks());
   self.numerics = CpuNumerics(model.model.format, model.cache.type);
   role->worker_ = std::make_unique<ExpertWorker>(

@@ -5,7 +5,6 @@
 #include <prometheus/registry.h>
 
 #include <memory>
-#include <set>
 #include <string>
 
 #include "common/thread_pool.h"
@@ -25,14 +24,15 @@ class ExpertRole {
  public:
   struct Options {
     std::string name;
-    std::set<int> experts;  // Resident ones.
+    std::string experts = "all";  // Resident: see model/config/expert_list.h.
     int threads = 1;
     absl::Duration answer_timeout = absl::Seconds(10);
   };
 
   // Loads the resident experts and starts the engine's thread. The model, the
   // registry and `requests` must outlive the role; `requests` may be null:
-  // then nothing is counted as a request here. Errors as the stage's Load.
+  // then nothing is counted as a request here. Errors as the stage's Load, and
+  // INVALID_ARGUMENT naming the flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<ExpertRole>> Start(
       const WorkerModel& model, const FamilyTable& families,
       const Options& options, prometheus::Registry& registry,

@@ -11,7 +11,6 @@
 #include "kernels/cpu_level.h"
 #include "link/in_process_link.h"
 #include "link/link_session.h"
-#include "model/config/expert_list.h"
 #include "serving/flag_checks.h"
 #include "serving/version.h"
 
@@ -46,24 +45,21 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   ASSIGN_OR_RETURN(model_, OpenWorkerModel(options.worker.model));
   ASSIGN_OR_RETURN(router_model_,
                    RouterModel::Load(flags.model, options.router.model));
-  ASSIGN_OR_RETURN(const std::set<int> experts,
-                   ParseExperts("all", model_.model.config.num_experts));
   registry_ = std::make_shared<prometheus::Registry>();
   options.core.name = flags.name;
   // Both engines are this process: if one stands still, so does the other, and
   // nobody would dial again.
   options.core.silent_after = absl::InfiniteDuration();
   options.core.answer_timeout = absl::InfiniteDuration();
+  ASSIGN_OR_RETURN(dense_, DenseRole::Start(model_, router_model_->families,
+                                            threads, options.core, *registry_));
   // The requests are counted once, as the router's.
   ExpertRole::Options expert;
   expert.name = flags.name;
-  expert.experts = experts;
   expert.threads = threads;
   ASSIGN_OR_RETURN(expert_,
                    ExpertRole::Start(model_, router_model_->families, expert,
                                      *registry_, /*requests=*/nullptr));
-  ASSIGN_OR_RETURN(dense_, DenseRole::Start(model_, router_model_->families,
-                                            threads, options.core, *registry_));
   JoinWorkers();
   backend_ = std::make_unique<LocalBackend>(dense_->worker(), dense_->routing(),
                                             model_.model.hash);
