@@ -11,7 +11,9 @@
 
 #include "common/fake_clock.h"
 #include "dense_worker/dense_core.h"
-#include "engine/fake_dense_stage.h"
+#include "engine/testing/async_dense_stage.h"
+#include "engine/testing/fake_dense_stage.h"
+#include "engine/testing/later.h"
 #include "link/fake_link.h"
 
 // What the tests of DenseCore share.
@@ -139,9 +141,16 @@ class DenseCoreTest : public testing::Test {
   DenseCoreTest() { options_.name = "d"; }
 
   void Start(int blocks = 64) {
+    StartOver(std::make_unique<FakeDenseStage>(TinyConfig(), blocks));
+  }
+  // The same, but steps are done when the test delivers them (later_).
+  void StartAsync(int blocks = 64) {
+    StartOver(std::make_unique<AsyncDenseStage>(
+        std::make_unique<FakeDenseStage>(TinyConfig(), blocks), later_));
+  }
+  void StartOver(std::unique_ptr<DenseStage> stage) {
     core_.reset();
-    auto stage = std::make_unique<FakeDenseStage>(TinyConfig(), blocks);
-    stage_ = stage.get();
+    later_ = {};
     core_ = std::make_unique<DenseCore>(options_, std::move(stage), counts_,
                                         clock_);
   }
@@ -211,7 +220,7 @@ class DenseCoreTest : public testing::Test {
   FakeClock clock_;
   std::shared_ptr<FakeLink> first_ = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> second_ = std::make_shared<FakeLink>();
-  FakeDenseStage* stage_ = nullptr;  // The core's.
+  Later later_;  // What the core's stage has not done, if it is asynchronous.
   std::unique_ptr<DenseCore> core_;
 };
 
