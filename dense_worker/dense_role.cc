@@ -4,7 +4,7 @@
 
 #include "common/clock.h"
 #include "common/status_macros.h"
-#include "dense_worker/options_check.h"
+#include "dense_worker/token_budget_check.h"
 #include "engine/cpu/cpu_dense_stage.h"
 #include "model/language/language_labels.h"
 #include "model/weights/load_progress.h"
@@ -20,7 +20,8 @@ DenseRole::DenseRole(const WorkerModel& model, const FamilyTable& families,
 absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
     const WorkerModel& model, const FamilyTable& families, int threads,
     const DenseCore::Options& options, prometheus::Registry& registry) {
-  RETURN_IF_ERROR(CheckOptions(options, model.model.config));
+  RETURN_IF_ERROR(
+      CheckTokenBudget(options.scheduler.token_budget, model.model.config));
   std::unique_ptr<DenseRole> role(
       new DenseRole(model, families, threads, registry));
   ASSIGN_OR_RETURN(
