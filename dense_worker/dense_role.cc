@@ -11,22 +11,22 @@
 
 namespace apollo {
 
-DenseRole::DenseRole(const WorkerModel& model, const FamilyTable& families,
-                     int threads, prometheus::Registry& registry)
-    : pool_(threads),
-      routing_(model.model.config, LanguageLabels(families), Clock::Real()),
+DenseRole::DenseRole(const WorkerSetup& setup, prometheus::Registry& registry)
+    : pool_(setup.threads),
+      routing_(setup.model.model.config, LanguageLabels(setup.families),
+               Clock::Real()),
       metrics_(registry, routing_) {}
 
 absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
-    const WorkerModel& model, const FamilyTable& families, int threads,
-    const DenseCore::Options& options, prometheus::Registry& registry) {
+    const WorkerSetup& setup, const DenseCore::Options& options,
+    prometheus::Registry& registry) {
+  const OpenModel& model = setup.model.model;
   RETURN_IF_ERROR(
-      CheckTokenBudget(options.scheduler.token_budget, model.model.config));
-  std::unique_ptr<DenseRole> role(
-      new DenseRole(model, families, threads, registry));
+      CheckTokenBudget(options.scheduler.token_budget, model.config));
+  std::unique_ptr<DenseRole> role(new DenseRole(setup, registry));
   ASSIGN_OR_RETURN(
       std::unique_ptr<DenseStage> stage,
-      CpuDenseStage::Load(model.model.config, *model.model.weights, model.cache,
+      CpuDenseStage::Load(model.config, *model.weights, setup.model.cache,
                           role->pool_, LogLoadProgress()));
   role->worker_ =
       std::make_unique<DenseWorker>(options, std::move(stage), role->metrics_);

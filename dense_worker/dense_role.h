@@ -11,8 +11,7 @@
 #include "dense_worker/dense_metrics.h"
 #include "dense_worker/dense_worker.h"
 #include "dense_worker/routing_log.h"
-#include "engine/worker_model.h"
-#include "model/language/families.h"
+#include "engine/worker_setup.h"
 
 namespace apollo {
 
@@ -20,12 +19,12 @@ namespace apollo {
 // process of its own and a process with all roles have in common.
 class DenseRole {
  public:
-  // Loads the weights and starts the engine's thread. The model and the
+  // Loads the weights and starts the engine's thread. The setup and the
   // registry must outlive the role. Errors as CpuDenseStage::Load's, and
   // INVALID_ARGUMENT naming the flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<DenseRole>> Start(
-      const WorkerModel& model, const FamilyTable& families, int threads,
-      const DenseCore::Options& options, prometheus::Registry& registry);
+      const WorkerSetup& setup, const DenseCore::Options& options,
+      prometheus::Registry& registry);
 
   DenseWorker& worker() { return *worker_; }
   const RoutingLog& routing() const { return routing_; }
@@ -34,8 +33,7 @@ class DenseRole {
   std::uint64_t progress() const { return worker_->progress() + pool_.loops(); }
 
  private:
-  DenseRole(const WorkerModel& model, const FamilyTable& families, int threads,
-            prometheus::Registry& registry);
+  DenseRole(const WorkerSetup& setup, prometheus::Registry& registry);
 
   ThreadPool pool_;
   RoutingLog routing_;

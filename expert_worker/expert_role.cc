@@ -15,34 +15,31 @@
 
 namespace apollo {
 
-ExpertRole::ExpertRole(const WorkerModel& model, const FamilyTable& families,
-                       int threads, prometheus::Registry& registry,
+ExpertRole::ExpertRole(const WorkerSetup& setup, prometheus::Registry& registry,
                        RequestMetrics* requests)
-    : pool_(threads),
-      metrics_(registry, model.model.config, LanguageLabels(families), requests,
-               Clock::Real()) {}
+    : pool_(setup.threads),
+      metrics_(registry, setup.model.model.config,
+               LanguageLabels(setup.families), requests, Clock::Real()) {}
 
 absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
-    const WorkerModel& model, const FamilyTable& families,
-    const Options& options, prometheus::Registry& registry,
-    RequestMetrics* requests) {
-  ASSIGN_OR_RETURN(
-      const std::set<int> experts,
-      ParseExperts(options.experts, model.model.config.num_experts));
-  std::unique_ptr<ExpertRole> role(
-      new ExpertRole(model, families, options.threads, registry, requests));
+    const WorkerSetup& setup, const Options& options,
+    prometheus::Registry& registry, RequestMetrics* requests) {
+  const OpenModel& model = setup.model.model;
+  ASSIGN_OR_RETURN(const std::set<int> experts,
+                   ParseExperts(options.experts, model.config.num_experts));
+  std::unique_ptr<ExpertRole> role(new ExpertRole(setup, registry, requests));
   ASSIGN_OR_RETURN(
       std::unique_ptr<ExpertStage> stage,
-      CpuExpertStage::Load(model.model.config, *model.model.weights, experts,
-                           model.cache, role->pool_, LogLoadProgress()));
+      CpuExpertStage::Load(model.config, *model.weights, experts,
+                           setup.model.cache, role->pool_, LogLoadProgress()));
   WorkerInfo& self = role->self_;
   self.role = WorkerRole::kExpert;
   self.name = options.name;
-  self.model_hash = model.model.hash;
+  self.model_hash = model.hash;
   self.version = kVersion;
   self.resident = experts;
   self.cache_tokens = CacheTokens(stage->blocks());
-  self.numerics = CpuNumerics(model.model.format, model.cache.type);
+  self.numerics = CpuNumerics(model.format, setup.model.cache.type);
   role->worker_ = std::make_unique<ExpertWorker>(
       ExpertCore::Options{options.answer_timeout, self}, std::move(stage),
       role->metrics_);

@@ -8,12 +8,11 @@
 #include <string>
 
 #include "common/thread_pool.h"
-#include "engine/worker_model.h"
+#include "engine/worker_setup.h"
 #include "expert_worker/expert_core.h"
 #include "expert_worker/expert_metrics.h"
 #include "expert_worker/expert_worker.h"
 #include "link/worker_info.h"
-#include "model/language/families.h"
 #include "serving/metrics.h"
 
 namespace apollo {
@@ -25,26 +24,24 @@ class ExpertRole {
   struct Options {
     std::string name;
     std::string experts = "all";  // Resident: see model/config/expert_list.h.
-    int threads = 1;
     absl::Duration answer_timeout = absl::Seconds(10);
   };
 
-  // Loads the resident experts and starts the engine's thread. The model, the
+  // Loads the resident experts and starts the engine's thread. The setup, the
   // registry and `requests` must outlive the role; `requests` may be null:
   // then nothing is counted as a request here. Errors as the stage's Load, and
   // INVALID_ARGUMENT naming the flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<ExpertRole>> Start(
-      const WorkerModel& model, const FamilyTable& families,
-      const Options& options, prometheus::Registry& registry,
-      RequestMetrics* requests);
+      const WorkerSetup& setup, const Options& options,
+      prometheus::Registry& registry, RequestMetrics* requests);
 
   ExpertWorker& worker() { return *worker_; }
   // Describes the worker as it starts, for its links.
   const WorkerInfo& self() const { return self_; }
 
  private:
-  ExpertRole(const WorkerModel& model, const FamilyTable& families, int threads,
-             prometheus::Registry& registry, RequestMetrics* requests);
+  ExpertRole(const WorkerSetup& setup, prometheus::Registry& registry,
+             RequestMetrics* requests);
 
   ThreadPool pool_;
   ExpertMetrics metrics_;
