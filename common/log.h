@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace apollo {
 
@@ -40,6 +41,7 @@ using LogFields = std::initializer_list<LogField>;
 void SetLogProcess(std::string_view name);
 
 void LogInfo(const char* event, LogFields fields = {});
+void LogInfo(const char* event, const std::vector<LogField>& fields);
 void LogWarning(const char* event, LogFields fields = {});
 void LogError(const char* event, LogFields fields = {});
 

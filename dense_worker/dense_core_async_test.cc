@@ -17,8 +17,7 @@ namespace {
 class DenseCoreAsyncTest : public DenseCoreTest {
  protected:
   void StartLater(int blocks = 64) {
-    Start(blocks);
-    stage_->done_at_once = false;
+    StartAsync(blocks);
     LinkBoth();
   }
 };
@@ -32,15 +31,15 @@ TEST_F(DenseCoreAsyncTest, StepsThatAreBeingComputedAreInFlight) {
   core_->Advance();
   EXPECT_FALSE(core_->HasWork());
   EXPECT_TRUE(first_->frames.empty());
-  stage_->Complete(1);
+  later_.Deliver(1);
   EXPECT_TRUE(first_->frames.empty());  // The first one goes first.
   EXPECT_FALSE(core_->HasWork());
-  stage_->Complete(0);
+  later_.Deliver(0);
   ASSERT_EQ(first_->frames.size(), 2u);
   Reply(Answer(first_->Take<StageStep>(), 5));
   Reply(Answer(first_->Take<StageStep>(), 5));
   core_->Advance();
-  stage_->Complete(0);
+  later_.Deliver(0);
   Reply(Answer(first_->Take<StageStep>(), 5));
   EXPECT_EQ(sink->text, "d>e1 0:5 end");
 }
@@ -54,7 +53,7 @@ TEST_F(DenseCoreAsyncTest, ASequenceThatIsCancelledMeanwhileIsReleasedBehind) {
   EXPECT_EQ(cancelled->code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(first_->frames.empty());
   EXPECT_EQ(Counters().used_blocks, 1);
-  stage_->Complete(0);
+  later_.Deliver(0);
   // A release before the rows would leave the sequence there for ever.
   const auto step = first_->Take<StageStep>();
   EXPECT_EQ(step.sequences.size(), 2u);
@@ -70,7 +69,7 @@ TEST_F(DenseCoreAsyncTest, AWorkerThatIsLostMeanwhileGetsNothing) {
   core_->Advance();
   core_->LinkDown(kFirst);
   EXPECT_EQ(lost->code(), absl::StatusCode::kUnavailable);
-  stage_->Complete(0);
+  later_.Deliver(0);
   EXPECT_TRUE(first_->frames.empty());
   Reply(Answer(second_->Take<StageStep>(), 5), kSecond);
   EXPECT_EQ(other->text, "d>e2 0:5 end");
@@ -167,8 +166,8 @@ class DenseCoreMixTest : public DenseCoreAsyncTest {
     Worker& worker = workers_[Pick(2)];
     if (kind == 0 && sinks_.size() < requests_.size()) {
       sinks_.push_back(Submit(sinks_.size() + 1, requests_[sinks_.size()]));
-    } else if (kind == 1 && stage_->waiting() > 0) {
-      stage_->Complete(Pick(stage_->waiting()));
+    } else if (kind == 1 && !later_.empty()) {
+      later_.Deliver(Pick(static_cast<int>(later_.size())));
     } else if (kind <= 3 && !worker.link->frames.empty()) {
       Handle(worker, 5);
     } else if (kind == 4 && Pick(40) == 0 && !sinks_.empty() &&
@@ -190,7 +189,7 @@ class DenseCoreMixTest : public DenseCoreAsyncTest {
   }
 
   void ExpectNothingLeft() {
-    while (stage_->waiting() > 0) stage_->Complete(0);
+    while (!later_.empty()) later_.Deliver(0);
     for (Worker& worker : workers_) {
       while (!worker.link->frames.empty()) Handle(worker, 0);
       EXPECT_TRUE(worker.open.empty());

@@ -13,7 +13,9 @@
 #include "dense_worker/dense_core.h"
 #include "dense_worker/dense_counters.h"
 #include "dense_worker/routing_log.h"
-#include "engine/fake_dense_stage.h"
+#include "engine/testing/async_dense_stage.h"
+#include "engine/testing/fake_dense_stage.h"
+#include "engine/testing/later.h"
 #include "link/fake_link.h"
 #include "model/language/families.h"
 #include "model/language/language_labels.h"
@@ -122,11 +124,18 @@ class DenseCoreTest : public testing::Test {
   DenseCoreTest() { options_.name = "d"; }
 
   void Start(int blocks = 64) {
+    StartOver(std::make_unique<FakeDenseStage>(TinyConfig(), blocks));
+  }
+  // The same, but steps are done when the test delivers them (later_).
+  void StartAsync(int blocks = 64) {
+    StartOver(std::make_unique<AsyncDenseStage>(
+        std::make_unique<FakeDenseStage>(TinyConfig(), blocks), later_));
+  }
+  void StartOver(std::unique_ptr<DenseStage> stage) {
     core_.reset();
+    later_ = {};
     routing_ = std::make_unique<RoutingLog>(
         TinyConfig(), LanguageLabels(FamilyTable::Paper()), clock_);
-    auto stage = std::make_unique<FakeDenseStage>(TinyConfig(), blocks);
-    stage_ = stage.get();
     core_ = std::make_unique<DenseCore>(options_, std::move(stage), *routing_,
                                         clock_);
   }
@@ -199,7 +208,7 @@ class DenseCoreTest : public testing::Test {
   std::shared_ptr<FakeLink> first_ = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> second_ = std::make_shared<FakeLink>();
   std::unique_ptr<RoutingLog> routing_;  // The core's, like all below.
-  FakeDenseStage* stage_ = nullptr;
+  Later later_;  // What the core's stage has not done, if it is asynchronous.
   std::unique_ptr<DenseCore> core_;
 };
 

@@ -9,11 +9,12 @@
 #include "dense_worker/run_limits.h"
 #include "dense_worker/run_service.h"
 #include "engine/worker_flags.h"
+#include "engine/worker_setup.h"
 #include "link/peer_set.h"
-#include "serving/membership.h"
 #include "serving/metrics.h"
 #include "serving/peer_flags.h"
 #include "serving/process_flags.h"
+#include "serving/process_frame.h"
 #include "serving/server.h"
 
 namespace apollo {
@@ -34,23 +35,25 @@ class DenseProcess {
   // is wrong.
   static absl::StatusOr<std::unique_ptr<DenseProcess>> Start(Options options);
 
+  ~DenseProcess();
+
   // Serves until SIGTERM or SIGINT. Then sequences in progress may end for up
   // to 10 seconds, while new calls are refused.
   void RunUntilStopped();
 
  private:
-  DenseProcess() = default;
+  explicit DenseProcess(std::unique_ptr<ProcessFrame> frame);
+  absl::Status StartRole(Options& options);
+  absl::Status Serve(ServerOptions options);
 
-  // Each uses those above it.
-  WorkerModel model_;
-  std::shared_ptr<prometheus::Registry> registry_;
-  std::unique_ptr<RequestMetrics> request_metrics_;
+  // Each uses those above it, and the frame, until it is closed, all of them.
+  const std::unique_ptr<ProcessFrame> frame_;
+  RequestMetrics request_metrics_;
+  std::unique_ptr<WorkerSetup> setup_;
   std::unique_ptr<DenseRole> role_;
   std::unique_ptr<RunService> service_;
   std::unique_ptr<Ticker> stalled_calls_;
   std::unique_ptr<PeerSet> peers_;
-  std::unique_ptr<Membership> members_;
-  std::unique_ptr<Server> server_;
 };
 
 }  // namespace apollo

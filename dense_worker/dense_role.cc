@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/status_macros.h"
 #include "dense_worker/dense_counters.h"
+#include "dense_worker/token_budget_check.h"
 #include "engine/cpu/cpu_dense_stage.h"
 #include "engine/numerics.h"
 #include "model/language/language_labels.h"
@@ -14,27 +15,29 @@
 
 namespace apollo {
 
-DenseRole::DenseRole(const WorkerModel& model, const FamilyTable& families,
-                     int threads)
-    : pool_(threads),
-      routing_(model.model.config, LanguageLabels(families), Clock::Real()) {}
+DenseRole::DenseRole(const WorkerSetup& setup)
+    : pool_(setup.threads),
+      routing_(setup.model.model.config, LanguageLabels(setup.families),
+               Clock::Real()) {}
 
 absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
-    const WorkerModel& model, const FamilyTable& families, int threads,
-    const DenseCore::Options& options) {
-  std::unique_ptr<DenseRole> role(new DenseRole(model, families, threads));
+    const WorkerSetup& setup, const DenseCore::Options& options) {
+  const OpenModel& model = setup.model.model;
+  RETURN_IF_ERROR(
+      CheckTokenBudget(options.scheduler.token_budget, model.config));
+  std::unique_ptr<DenseRole> role(new DenseRole(setup));
   ASSIGN_OR_RETURN(
       std::unique_ptr<DenseStage> stage,
-      CpuDenseStage::Load(model.model.config, *model.model.weights, model.cache,
+      CpuDenseStage::Load(model.config, *model.weights, setup.model.cache,
                           role->pool_, LogLoadProgress()));
   WorkerInfo& self = role->self_;
   self.role = WorkerRole::kDense;
   self.name = options.name;
-  self.model_hash = model.model.hash;
-  self.config_hash = model.fingerprint.config;
-  self.tokenizer_hash = model.fingerprint.tokenizer;
+  self.model_hash = model.hash;
+  self.config_hash = setup.model.fingerprint.config;
+  self.tokenizer_hash = setup.model.fingerprint.tokenizer;
   self.version = kVersion;
-  self.numerics = CpuNumerics(model.model.format, model.cache.type);
+  self.numerics = CpuNumerics(model.format, setup.model.cache.type);
   role->worker_ =
       std::make_unique<DenseWorker>(options, std::move(stage), role->routing_);
   role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),

@@ -10,9 +10,8 @@
 #include "dense_worker/dense_core.h"
 #include "dense_worker/dense_worker.h"
 #include "dense_worker/routing_log.h"
-#include "engine/worker_model.h"
+#include "engine/worker_setup.h"
 #include "link/worker_info.h"
-#include "model/language/families.h"
 
 namespace apollo {
 
@@ -20,11 +19,11 @@ namespace apollo {
 // process of its own and a process with all roles have in common.
 class DenseRole {
  public:
-  // Loads the weights and starts the engine's thread. The model must outlive
-  // the role. Errors as CpuDenseStage::Load's.
+  // Loads the weights and starts the engine's thread. The setup must outlive
+  // the role. Errors as CpuDenseStage::Load's, and INVALID_ARGUMENT naming the
+  // flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<DenseRole>> Start(
-      const WorkerModel& model, const FamilyTable& families, int threads,
-      const DenseCore::Options& options);
+      const WorkerSetup& setup, const DenseCore::Options& options);
 
   DenseWorker& worker() { return *worker_; }
   // Describes the worker as it starts, for its links.
@@ -39,7 +38,7 @@ class DenseRole {
   }
 
  private:
-  DenseRole(const WorkerModel& model, const FamilyTable& families, int threads);
+  explicit DenseRole(const WorkerSetup& setup);
 
   ThreadPool pool_;
   RoutingLog routing_;

@@ -5,15 +5,13 @@
 #include <prometheus/collectable.h>
 
 #include <memory>
-#include <set>
 #include <string>
 
 #include "common/thread_pool.h"
-#include "engine/worker_model.h"
+#include "engine/worker_setup.h"
 #include "expert_worker/expert_core.h"
 #include "expert_worker/expert_worker.h"
 #include "link/worker_info.h"
-#include "model/language/families.h"
 #include "serving/metrics.h"
 
 namespace apollo {
@@ -24,17 +22,17 @@ class ExpertRole {
  public:
   struct Options {
     std::string name;
-    std::set<int> experts;  // Resident ones.
-    int threads = 1;
+    std::string experts = "all";  // Resident: see model/config/expert_list.h.
     absl::Duration answer_timeout = absl::Seconds(10);
   };
 
-  // Loads the resident experts and starts the engine's thread. The model and
+  // Loads the resident experts and starts the engine's thread. The setup and
   // `requests` must outlive the role; `requests` may be null: then nothing is
-  // counted as a request here. Errors as the stage's Load.
+  // counted as a request here. Errors as the stage's Load, and INVALID_ARGUMENT
+  // naming the flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<ExpertRole>> Start(
-      const WorkerModel& model, const FamilyTable& families,
-      const Options& options, RequestMetrics* requests);
+      const WorkerSetup& setup, const Options& options,
+      RequestMetrics* requests);
 
   ExpertWorker& worker() { return *worker_; }
   // Describes the worker as it starts, for its links.

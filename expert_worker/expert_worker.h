@@ -22,8 +22,9 @@ namespace apollo {
 // Thread-safe.
 class ExpertWorker final : public LinkEvents {
  public:
-  // The options' `requests` must outlive the worker. `inside`, if given, returns
-  // a number that changes while the stage is inside a piece of work; any thread.
+  // The options' `requests` must outlive the worker. `inside`, if given,
+  // returns a number that changes while the stage is inside a piece of work;
+  // any thread.
   ExpertWorker(ExpertCore::Options options, std::unique_ptr<ExpertStage> stage,
                std::function<std::uint64_t()> inside = nullptr);
   // All links must have ended.

@@ -45,9 +45,7 @@ class PeerExchange {
   // `numerics` are not asked.
   PeerExchange(ExpertCounters& counters, const Clock& clock,
                std::string numerics = "")
-      : counters_(counters),
-        answers_(clock),
-        numerics_(std::move(numerics)) {}
+      : counters_(counters), answers_(clock), numerics_(std::move(numerics)) {}
 
   // A link to a peer is up. It computes nothing until its engine says that it
   // is ready.

@@ -31,7 +31,7 @@ fail() {
   ((++failures))
 }
 ((code != 0)) || fail "expected the script to fail"
-grep -q "apollo failed (7)" "$work/errors" || fail "expected the client's failure to be named"
+grep -q "apollo health failed (7)" "$work/errors" || fail "expected the client's failure to be named"
 [[ -s $work/pids ]] || fail "expected a server to have been started"
 while read -r pid; do
   kill -0 "$pid" 2> /dev/null || continue

@@ -18,6 +18,7 @@
 
 #include "benchmarks/engine/runner.h"
 #include "common/status_macros.h"
+#include "common/thread_count.h"
 #include "kernels/cpu_level.h"
 #include "model/config/model_config.h"
 #include "model/weights/open_model.h"

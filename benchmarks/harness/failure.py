@@ -3,9 +3,7 @@
 import signal
 import sys
 
-
-class Failure(Exception):
-    """Ends the script with a message."""
+from launch.failure import Failure  # It ends the script with its message.
 
 
 def run(main):

@@ -242,7 +242,7 @@ for answer in ('noise\\n{"x": 1}', '{"x": 2}', '{"error": "no"}'):
             broken = cluster.Cluster(folder, "/nowhere", threads=1)
             with self.assertRaisesRegex(failure.Failure, "no such model"):
                 broken.__enter__()  # pylint: disable=unnecessary-dunder-call
-            self.assertTrue(all(p.poll() is not None for p in broken.processes))
+            self.assertEqual([pid for pid in broken.pids() if os.path.exists(f"/proc/{pid}")], [])
 
     def test_flags_of_a_binary(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -5,44 +5,16 @@ and stay stopped (LineProcess).
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
 import subprocess
 import tempfile
 
+from launch.processes import start, stop
+
 from . import memory
 from .failure import Failure
-
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-_libc = ctypes.CDLL(None)
-
-
-def _die_with_parent():
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def start(argv, **options):
-    """A program that gets no Ctrl-C of the terminal, and is killed should this script be."""
-    try:
-        return subprocess.Popen(argv, start_new_session=True, preexec_fn=_die_with_parent, **options)
-    except OSError as error:
-        raise Failure(f"cannot run {argv[0]}: {error.strerror}") from None
-
-
-def stop(process, seconds=15):
-    """Asks it to end; kills it if it does not, and then what it leaves behind."""
-    if process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # start() made it the leader of a group.
-
 
 def output(argv, environment=None):
     """Runs a program to its end; what it printed. Its standard error is shown if it fails."""

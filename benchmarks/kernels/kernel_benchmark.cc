@@ -18,6 +18,7 @@
 #include "benchmarks/kernels/peaks.h"
 #include "common/aligned_buffer.h"
 #include "common/status_macros.h"
+#include "common/thread_count.h"
 #include "kernels/cpu_level.h"
 #include "kernels/matmul.h"
 #include "kernels/weight_format.h"

@@ -54,7 +54,7 @@ class Ours:
         return load.prefill_rate(self.binaries, self.cluster.address, tokens)
 
     def pids(self):
-        return [process.pid for process in self.cluster.processes]
+        return self.cluster.pids()
 
     def close(self):
         self.cluster.__exit__()

@@ -24,6 +24,7 @@
 #include "benchmarks/quality/divergence.h"
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
+#include "common/thread_count.h"
 #include "kernels/cpu_level.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/open_model.h"

@@ -6,12 +6,13 @@
 
 #include "dense_worker/dense_role.h"
 #include "engine/worker_flags.h"
+#include "engine/worker_setup.h"
 #include "expert_worker/expert_role.h"
 #include "link/link.h"
 #include "router/backend.h"
 #include "router/router_role.h"
 #include "serving/process_flags.h"
-#include "serving/server.h"
+#include "serving/process_frame.h"
 
 namespace apollo {
 
@@ -36,20 +37,19 @@ class LocalCluster {
   void RunUntilStopped();
 
  private:
-  LocalCluster() = default;
+  explicit LocalCluster(std::unique_ptr<ProcessFrame> frame);
   absl::Status StartRoles(Options& options);
   void JoinWorkers();
 
-  // Each uses those above it.
-  WorkerModel model_;
+  // Each uses those above it, and the frame, until it is closed, all of them.
+  const std::unique_ptr<ProcessFrame> frame_;
+  std::unique_ptr<WorkerSetup> setup_;
   std::unique_ptr<RouterModel> router_model_;
-  std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<ExpertRole> expert_;
   std::unique_ptr<DenseRole> dense_;
   std::shared_ptr<Link> link_;  // Closed before either worker goes.
   std::unique_ptr<RouterBackend> backend_;
   std::unique_ptr<RouterRole> router_;
-  std::unique_ptr<Server> server_;
 };
 
 }  // namespace apollo

@@ -18,7 +18,7 @@ namespace {
 
 using VocabIndex = absl::flat_hash_map<std::string_view, TokenId>;
 
-absl::Status CheckOptions(const JsonField& model) {
+absl::Status CheckBpeVariant(const JsonField& model) {
   ASSIGN_OR_RETURN(const JsonField type, model.Member("type"));
   ASSIGN_OR_RETURN(const std::string name, type.String("BPE"));
   if (name != "BPE") return type.Unsupported("only BPE is supported");
@@ -131,7 +131,7 @@ absl::StatusOr<TokenId> ReadTokenId(const JsonField& field) {
 
 absl::Status ReadBpeModel(const JsonField& model, TokenizerTree* tree,
                           TokenizerSpec* spec) {
-  RETURN_IF_ERROR(CheckOptions(model));
+  RETURN_IF_ERROR(CheckBpeVariant(model));
   ASSIGN_OR_RETURN(const JsonField ignore_merges,
                    model.Member("ignore_merges"));
   ASSIGN_OR_RETURN(spec->ignore_merges, ignore_merges.Bool(false));

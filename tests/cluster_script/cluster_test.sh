@@ -45,7 +45,7 @@ expect_alive() { # NUMBER
 
 # Mistakes.
 run up; expect_code 2; expect "up needs --model"
-run sideways; expect_code 2; expect "unknown argument \"sideways\""
+run sideways; expect_code 2; expect "sideways"
 run up --port 65536; expect_code 2; expect "from 0 to 65535"
 run up --model "$work"; expect_code 1; expect "no config.json"
 run up --model "$work/model" --expert-workers 8; expect_code 2; expect "the model has 7 experts"
@@ -66,8 +66,8 @@ expect "expert-worker-0 with experts 0,3,6"; expect "expert-worker-2 with expert
 expect_alive 6
 [[ $(wc -l < "$state/expert_workers.list") == 3 ]] || fail "expected 3 expert workers listed"
 [[ $(wc -l < "$state/dense_workers.list") == 2 ]] || fail "expected 2 dense workers listed"
-grep -q -- "--weights int8" "$state/expert-worker-2.log" || fail "expected --weights to be passed on"
-grep -q -- "--threads 1" "$state/dense-worker-1.log" || fail "expected --threads to be passed on"
+grep -q -- "--weights=int8" "$state/expert-worker-2.log" || fail "expected --weights to be passed on"
+grep -q -- "--threads=1" "$state/dense-worker-1.log" || fail "expected --threads to be passed on"
 read -r first _ < "$state/router.pid"
 run status; expect_code 0; expect "dense-worker-1"; expect SERVING
 run up --model "$work/model"; expect_code 0; expect "already up"
@@ -111,6 +111,22 @@ alive "$first" && fail "expected the router to have ended"
 # A process that cannot start: its log is shown, and the others are stopped.
 FAKE_DIE=expert-worker-1 run up --model "$work/model" --port 0
 expect_code 1; expect "expert-worker-1 has ended during the start"; expect "cannot read the model"
+[[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
+
+# A process that does not listen in time; and a start that is interrupted.
+FAKE_SLOW=dense-worker-0 run up --model "$work/model" --port 0 --timeout 1
+expect_code 1; expect "dense-worker-0 is not listening"
+[[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
+FAKE_SLOW=router "$cluster" up --model "$work/model" --port 0 --state "$state" \
+  --bin "$work/bin" > "$work/interrupted" 2>&1 &
+starting=$!
+until [[ -s $state/router.pid && -e $state/dense-worker-0.address ]]; do sleep 0.01; done
+read -r slow _ < "$state/router.pid"
+kill -TERM "$starting"
+wait "$starting"; code=$?
+output=$(< "$work/interrupted")
+expect_code 1; expect "interrupted"
+alive "$slow" && fail "expected the router to have ended"
 [[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
 
 # A process that ignores SIGTERM is killed.

@@ -73,7 +73,9 @@ TEST(CacheTest, ASecondAskerFindsThePrompt) {
       cluster.Start();
       plain = Generate(*cluster.NewStub(), request);
       ExpectSame(plain, Generate(*cluster.NewStub(), request));
-      EXPECT_EQ(cluster.Metric("dense-0", "apollo_prefix_cache_hits_total"), 0);
+      EXPECT_EQ(
+          cluster.Metric("dense-worker-0", "apollo_prefix_cache_hits_total"),
+          0);
     }
     Cluster cluster(Model(),
                     {.expert_workers = 2,
@@ -90,10 +92,12 @@ TEST(CacheTest, ASecondAskerFindsThePrompt) {
     EXPECT_GT(tokens, 32u);
     EXPECT_EQ(second.started.cached_tokens(), tokens / 16 * 16);
     EXPECT_EQ(second.finished.usage().cached_tokens(), tokens / 16 * 16);
-    EXPECT_EQ(cluster.Metric("dense-0", "apollo_prefix_cache_queries_total"),
-              2 * tokens);
-    EXPECT_EQ(cluster.Metric("dense-0", "apollo_prefix_cache_hits_total"),
-              tokens / 16 * 16);
+    EXPECT_EQ(
+        cluster.Metric("dense-worker-0", "apollo_prefix_cache_queries_total"),
+        2 * tokens);
+    EXPECT_EQ(
+        cluster.Metric("dense-worker-0", "apollo_prefix_cache_hits_total"),
+        tokens / 16 * 16);
     cluster.StopAll();
   }
 }
@@ -113,7 +117,7 @@ TEST(CacheTest, AFullCacheOfTheDenseWorkerDelaysButChangesNothing) {
     SCOPED_TRACE(i);
     ExpectSame(answers[i], expected[i]);
   }
-  EXPECT_GT(small.Metric("dense-0", "apollo_num_preemptions_total"), 0);
+  EXPECT_GT(small.Metric("dense-worker-0", "apollo_num_preemptions_total"), 0);
   small.StopAll();
 }
 
@@ -131,7 +135,9 @@ TEST(CacheTest, AFullCacheOfTheExpertWorkerDelaysButChangesNothing) {
     SCOPED_TRACE(i);
     ExpectSame(answers[i], expected[i]);
   }
-  EXPECT_GT(small.Metric("expert-0", "apollo_num_expert_preemptions_total"), 0);
+  EXPECT_GT(
+      small.Metric("expert-worker-0", "apollo_num_expert_preemptions_total"),
+      0);
   small.StopAll();
 }
 

@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,17 +11,21 @@ namespace apollo {
 // goes away or when the test process dies. One thread.
 class ChildProcess {
  public:
+  // Descriptors that become the program's standard input and output; -1: those
+  // of the test. They stay the caller's, and should be close-on-exec.
+  struct Streams {
+    int in = -1;
+    int out = -1;
+  };
+
   // argv[0] is the path of the program. Its standard error goes to `log_file`.
   ChildProcess(const std::vector<std::string>& argv,
-               const std::string& log_file);
+               const std::string& log_file, Streams streams = {-1, -1});
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
   bool Running();
-
-  // Memory that it has in RAM; 0 if it has ended.
-  std::int64_t ResidentBytes();
 
   // Sends a signal, if it still runs.
   void Signal(int signal_number);

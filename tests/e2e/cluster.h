@@ -3,18 +3,21 @@
 #include <grpcpp/grpcpp.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "common/json.h"
 #include "proto/apollo/v1/inference.grpc.pb.h"
-#include "tests/e2e/child_process.h"
+#include "tests/e2e/json_process.h"
 #include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 
-// A cluster of real processes on free ports of 127.0.0.1, for one test. The
-// test fails if a process does not become healthy. One thread.
+// A cluster of real processes on free ports of 127.0.0.1, for one test, run by
+// deploy/local/cluster.py. The test fails if a process does not become healthy.
+// All end, at the latest, when the test process dies. One thread.
 class Cluster {
  public:
   struct Layout {
@@ -33,7 +36,7 @@ class Cluster {
   Cluster(std::string model, const Layout& layout);
   ~Cluster();
 
-  // Starts all processes and waits until the router is healthy.
+  // Starts all processes and waits until all are healthy.
   void Start();
 
   // Kills (SIGKILL) or starts again one worker; a new one has a new address.
@@ -41,7 +44,7 @@ class Cluster {
   void StartExpert(int index);
   // SIGTERM, and waits for the end; the exit status must be 0.
   void StopExpert(int index);
-  // For workers that are started from now on.
+  // For expert workers that are started from now on.
   void SetExpertFlags(std::vector<std::string> flags);
   // SIGSTOP and SIGCONT: a process that is there but does nothing.
   void FreezeExpert(int index);
@@ -58,13 +61,11 @@ class Cluster {
 
   // Of one of the routers.
   std::unique_ptr<v1::InferenceService::Stub> NewStub(int router = 0);
-  const std::string& address() const { return router_addresses_[0]; }
+  const std::string& address(int router = 0) const;
   // Of a dense worker, for what a router asks of it.
-  const std::string& dense_address(int index = 0) const {
-    return dense_addresses_[index];
-  }
-  // The "metrics" address of a process: "router", "router-1", "dense-0",
-  // "expert-1", "local".
+  const std::string& dense_address(int index = 0) const;
+  // The "metrics" address of a process: "router", "router-1", "dense-worker-0",
+  // "expert-worker-1", "local".
   std::string MetricsAddress(const std::string& name);
   // Memory that a router has in RAM.
   std::int64_t RouterBytes(int router = 0);
@@ -77,25 +78,30 @@ class Cluster {
   std::string Logs();
 
  private:
-  std::string File(const std::string& name) const {
-    return folder_.path() + "/" + name;
-  }
-  std::unique_ptr<ChildProcess> Launch(const std::string& binary,
-                                       const std::string& name,
-                                       std::vector<std::string> flags);
-  // The "grpc" or "metrics" address that a process wrote; waits for it.
-  std::string WaitForAddress(const std::string& name, const std::string& kind,
-                             ChildProcess* process);
-  void WriteMembers(const std::string& file,
-                    const std::vector<std::string>& list);
+  struct Process {
+    int pid = 0;
+    std::string address, metrics;
+  };
+
+  // Asks the program that runs the processes; the test fails if it refuses.
+  Json Ask(const Json& request);
+  // Takes over what it says of all processes.
+  void Learn(const Json& answer);
+  // Starts one again, with these flags from now on, if there are any.
+  void Restart(const std::string& name, const std::vector<std::string>* flags);
+  // SIGTERM, and waits for the end; the exit status must be 0.
+  void Stop(const std::string& name);
+  // A process by its name; the test fails if there is none.
+  const Process& Of(const std::string& name) const;
+  // The names of all whose name begins so.
+  std::vector<std::string> Named(const std::string& prefix) const;
 
   const std::string model_;
   Layout layout_;
   const TempFolder folder_;
-  int experts_ = 0;  // Of the model.
-  std::vector<std::string> dense_addresses_, expert_addresses_,
-      router_addresses_;
-  std::vector<std::unique_ptr<ChildProcess>> dense_, expert_, routers_;
+  bool new_expert_flags_ = false;
+  std::unique_ptr<JsonProcess> launcher_;
+  std::map<std::string, Process> processes_;
 };
 
 // Path of a file of this repository, or of a program built from it, in a test.

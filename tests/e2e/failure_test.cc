@@ -86,7 +86,7 @@ TEST(FailureTest, OneOfTwoDenseWorkersIsEnough) {
     EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   }
   EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
-  EXPECT_EQ(answer.started.workers().dense_worker(), "dense-1");
+  EXPECT_EQ(answer.started.workers().dense_worker(), "dense-worker-1");
 }
 
 // A request that runs is UNAVAILABLE once `harm` has been done to the cluster.
@@ -199,17 +199,17 @@ TEST(FailureTest, AClientThatLeavesFreesItsSequenceEverywhere) {
     }
     EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   }
-  for (const char* expert : {"expert-0", "expert-1"}) {
+  for (const char* expert : {"expert-worker-0", "expert-worker-1"}) {
     WaitForMetric(cluster, expert, "apollo_num_expert_sequences_running", 0);
   }
   // Cancelled, not run to their ends.
   const double generated =
-      cluster.Metric("dense-0", "apollo_generation_tokens_total");
+      cluster.Metric("dense-worker-0", "apollo_generation_tokens_total");
   EXPECT_GE(generated, 0);
   EXPECT_LT(generated, 5 * 480 / 2);
-  WaitForMetric(cluster, "dense-0", "apollo_num_sequences_running", 0);
-  WaitForMetric(cluster, "dense-0", "apollo_cache_blocks_used", 0);
-  WaitForMetric(cluster, "dense-0", "apollo_num_requests_running", 0);
+  WaitForMetric(cluster, "dense-worker-0", "apollo_num_sequences_running", 0);
+  WaitForMetric(cluster, "dense-worker-0", "apollo_cache_blocks_used", 0);
+  WaitForMetric(cluster, "dense-worker-0", "apollo_num_requests_running", 0);
   WaitForMetric(cluster, "router", "apollo_num_requests_running", 0);
   ExpectWorks(cluster);
 }
@@ -303,7 +303,8 @@ TEST(FailureTest, NothingOfARequestIsInAnyLogMetricOrMessage) {
   }
 
   std::string seen = cluster.Logs();
-  for (const char* process : {"router", "dense-0", "expert-0", "expert-1"}) {
+  for (const char* process :
+       {"router", "dense-worker-0", "expert-worker-0", "expert-worker-1"}) {
     const std::string metrics =
         HttpGet(cluster.MetricsAddress(process), "/metrics");
     EXPECT_NE(metrics.find("apollo_"), std::string::npos) << process;

@@ -72,7 +72,7 @@ TEST(MetricsTest, EveryProcessOfAClusterServesTheStems) {
   cluster.Start();
   int prompt_tokens = 0;
   ASSERT_NO_FATAL_FAILURE(AskOnce(cluster, prompt_tokens));
-  for (const char* process : {"router", "dense-0", "expert-0"}) {
+  for (const char* process : {"router", "dense-worker-0", "expert-worker-0"}) {
     CheckProcess(cluster, process, prompt_tokens);
   }
   cluster.StopAll();

@@ -66,7 +66,8 @@ TEST(SlowClientTest, ThoseThatReadNothingHoldLittleAndEnd) {
     std::this_thread::yield();
   }
   EXPECT_EQ(cluster.Metric("router", "apollo_num_requests_running"), 0);
-  EXPECT_EQ(cluster.Metric("dense-0", "apollo_num_sequences_running"), 0);
+  EXPECT_EQ(cluster.Metric("dense-worker-0", "apollo_num_sequences_running"),
+            0);
   for (const auto& reader : held) {
     v1::GenerateResponse response;
     while (reader->Read(&response)) continue;

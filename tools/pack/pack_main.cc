@@ -12,13 +12,13 @@
 
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/thread_count.h"
 #include "model/weights/hash_file.h"
 #include "model/weights/load_progress.h"
 #include "model/weights/open_model.h"
 #include "model/weights/packed_weights.h"
 #include "model/weights/packed_writer.h"
 #include "model/weights/weight_names.h"
-#include "serving/flag_checks.h"
 #include "tools/upcycle/output_directory.h"
 
 ABSL_FLAG(std::string, model, "", "Directory of the checkpoint (required).");

@@ -29,7 +29,7 @@ struct UpcycleOptions {
 };
 
 // INVALID_ARGUMENT naming the option, its value and what is valid.
-absl::Status CheckOptions(const UpcycleOptions& options,
-                          const BaseConfig& base);
+absl::Status CheckUpcycleOptions(const UpcycleOptions& options,
+                                 const BaseConfig& base);
 
 }  // namespace apollo

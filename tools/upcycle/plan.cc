@@ -13,8 +13,8 @@
 namespace apollo {
 namespace {
 
-// The sizes that tensors follow from; CheckBaseConfig and CheckOptions hold all
-// of them far below the largest int.
+// The sizes that tensors follow from; CheckBaseConfig and CheckUpcycleOptions
+// hold all of them far below the largest int.
 ModelConfig SizesOf(const BaseConfig& base, const UpcycleOptions& options) {
   ModelConfig sizes;
   sizes.hidden_size = static_cast<int>(base.hidden_size);

@@ -21,7 +21,8 @@ struct PlannedTensor {
 
 // Every tensor of the model in the order in which it is written: the embedding,
 // the layers, the final norm, and the head unless it is tied. Names and shapes
-// are those of the published format. `options` fits `base` (CheckOptions).
+// are those of the published format. `options` fits `base`
+// (CheckUpcycleOptions).
 std::vector<PlannedTensor> PlanTensors(const BaseConfig& base,
                                        const UpcycleOptions& options);
 

@@ -114,7 +114,7 @@ absl::Status Upcycle(const UpcycleOptions& options,
   ASSIGN_OR_RETURN(const std::unique_ptr<DenseBase> base,
                    OpenDenseBase(options.input));
   const BaseConfig& config = base->config();
-  RETURN_IF_ERROR(CheckOptions(options, config));
+  RETURN_IF_ERROR(CheckUpcycleOptions(options, config));
   const std::vector<PlannedTensor> plan = PlanTensors(config, options);
   RETURN_IF_ERROR(CheckSources(*base, plan));
   ASSIGN_OR_RETURN(const std::string tokenizer, base->TokenizerJson());

@@ -1,4 +1,4 @@
-#include "dense_worker/options_check.h"
+#include "dense_worker/token_budget_check.h"
 
 #include <absl/strings/str_cat.h>
 
@@ -8,15 +8,13 @@
 
 namespace apollo {
 
-absl::Status CheckOptions(const DenseCore::Options& options,
-                          const ModelConfig& config) {
+absl::Status CheckTokenBudget(int token_budget, const ModelConfig& config) {
   // All rows of a step may go to one expert worker, in one frame.
   const std::uint64_t row_bytes = sizeof(float) * config.hidden_size;
   const std::uint64_t most = kMaxPayloadBytes / row_bytes;
-  const int budget = options.scheduler.token_budget;
-  if (budget < 1 || static_cast<std::uint64_t>(budget) > most) {
+  if (token_budget < 1 || static_cast<std::uint64_t>(token_budget) > most) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "--token_budget is ", budget, "; it must be from 1 to ", most,
+        "--token_budget is ", token_budget, "; it must be from 1 to ", most,
         ", as many rows of this model as one frame between workers holds"));
   }
   return absl::OkStatus();
