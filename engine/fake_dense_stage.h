@@ -12,10 +12,10 @@
 
 namespace apollo {
 
-// A dense stage without a model, for tests of what is built on stages. A row is
-// a digest of all tokens up to it, which goes by what the blocks hold, as in a
-// real stage: a table that is wrong shows in the numbers. Steps are done at
-// once, or when and in the order that the test wants.
+// A dense stage without a model, for tests of code built on stages. A row is a
+// digest of all tokens up to it, computed from the contents of the blocks as in
+// a real stage, so that a wrong block table shows in the values. Steps complete
+// immediately, or when and in the order that the test chooses.
 class FakeDenseStage final : public DenseStage {
  public:
   FakeDenseStage(ModelConfig config, int blocks)
@@ -51,9 +51,9 @@ class FakeDenseStage final : public DenseStage {
     }
   }
 
-  // Steps that are not done.
+  // Steps that have not completed.
   int waiting() const { return static_cast<int>(waiting_.size()); }
-  // The index-th of them is done.
+  // Completes the pending step with this index.
   void Complete(int index) {
     Waiting step = std::move(waiting_.at(index));
     waiting_.erase(waiting_.begin() + index);
@@ -68,13 +68,13 @@ class FakeDenseStage final : public DenseStage {
     Done done;
   };
 
-  // What the block of a position holds for it.
+  // The content of a position's block for that position.
   float& Log(const DenseSlice& slice, int position) {
     const BlockId block = slice.blocks->at(position / kBlockTokens);
     return log_[{block, position % kBlockTokens}];
   }
 
-  // Integers below 2^20, so that they are exact.
+  // Returns integers below 2^20, which are exact in float.
   float Digest(const DenseSlice& slice, int position, std::int32_t token) {
     const auto before = static_cast<std::uint32_t>(
         position == 0 ? 1 : Log(slice, position - 1));
