@@ -238,7 +238,7 @@ TEST(ParseSafetensorsTest, RefusesADuplicateName) {
   const std::string x =
       R"("x": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]})";
   EXPECT_THAT(Parse(File("{" + x + ", " + x + "}", 4)).status().message(),
-              HasSubstr("m.safetensors: header: a key occurs twice"));
+              HasSubstr("m.safetensors: header: duplicate key"));
 }
 
 TEST(ParseSafetensorsTest, RefusesHeadersThatAreNotAnObject) {

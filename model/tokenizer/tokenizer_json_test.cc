@@ -198,10 +198,10 @@ TEST(TokenizerJsonTest, RefusesBrokenJson) {
   for (std::size_t size = 0; size < good.size(); size += 7) {
     const auto spec = ParseTokenizerJson(good.substr(0, size), "t.json");
     ASSERT_FALSE(spec.ok()) << size;
-    EXPECT_EQ(spec.status().message(), "t.json: broken JSON");
+    EXPECT_EQ(spec.status().message(), "t.json: malformed JSON");
   }
   EXPECT_EQ(ParseTokenizerJson(good + "x", "t.json").status().message(),
-            "t.json: broken JSON");
+            "t.json: malformed JSON");
   EXPECT_FALSE(ParseTokenizerJson(R"(["model"])", "t.json").ok());
   EXPECT_FALSE(ParseTokenizerJson("7", "t.json").ok());
   EXPECT_FALSE(

@@ -217,8 +217,8 @@ absl::StatusOr<TokenizerTree> ReadTokenizerTree(std::string_view text,
     return error(
         absl::StrCat("JSON nested deeper than ", JsonLimits().max_depth));
   }
-  if (!good) return error("broken JSON");
-  if (reader.duplicate) return error("a key occurs twice in one JSON object");
+  if (!good) return error("malformed JSON");
+  if (reader.duplicate) return error("duplicate key in a JSON object");
   return std::move(reader.tree);
 }
 

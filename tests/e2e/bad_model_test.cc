@@ -119,7 +119,7 @@ TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
        true},
       {"broken config",
        [](const std::string& f) { WriteAll(f + "/config.json", "{\"a\":"); },
-       {"config.json", "broken JSON"},
+       {"config.json", "malformed JSON"},
        true},
       {"deep config",
        [](const std::string& f) {

@@ -313,7 +313,7 @@ TEST_F(UpcycleHfTest, NamesAMissingOrBrokenTokenizerBeforeAnythingIsWritten) {
     return changed.dump();
   };
   const std::pair<std::string, std::string> cases[] = {
-      {"{", "broken JSON"},
+      {"{", "malformed JSON"},
       {"{}", "model"},
       {R"({"model": {"type": "BPE", "vocab": {"a": 0}}})", "vocab"},
       {with("/model/type", "WordPiece"), "only BPE is supported"},
