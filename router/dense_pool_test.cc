@@ -298,8 +298,8 @@ TEST_F(DensePoolTest, TheRoutersOwnDirectoryDecidesFirst) {
   Add("b", "m1").Change(other_config);
   MakePool();
   const std::string log = Poll();
-  EXPECT_TRUE(Says(log, "its tokenizer.json is another one")) << log;
-  EXPECT_TRUE(Says(log, "its config.json is another one")) << log;
+  EXPECT_TRUE(Says(log, "its tokenizer.json differs")) << log;
+  EXPECT_TRUE(Says(log, "its config.json differs")) << log;
   EXPECT_FALSE(pool_->Ready());
   EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
   EXPECT_EQ(pool_->ModelHash(), "");

@@ -17,7 +17,7 @@ void KvCache::Prefault(ThreadPool& pool) {
   volatile char* const bytes = buffer_.as<char>();
   const auto size = static_cast<std::int64_t>(block_bytes_) * pool_.total();
   // Logged first: if the system kills the process here, this is the last line.
-  LogInfo("cache_prefault", {{"megabytes", size >> 20}});
+  LogInfo("cache_prefault_started", {{"megabytes", size >> 20}});
   pool.ParallelFor((size + kPage - 1) / kPage, 512,
                    [bytes](std::int64_t begin, std::int64_t end) {
                      for (std::int64_t page = begin; page < end; ++page) {

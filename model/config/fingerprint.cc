@@ -30,9 +30,9 @@ std::string Difference(const ModelFingerprint& own,
   const auto differ = [](const std::string& a, const std::string& b) {
     return !a.empty() && !b.empty() && a != b;
   };
-  if (differ(own.config, other.config)) return "config.json is another one";
+  if (differ(own.config, other.config)) return "config.json differs";
   if (differ(own.tokenizer, other.tokenizer)) {
-    return "tokenizer.json is another one";
+    return "tokenizer.json differs";
   }
   return "";
 }

@@ -113,7 +113,7 @@ TEST(DetectionTest, ADetectorThatIsWrongKeepsTheRouterFromStarting) {
   } kCases[] = {
       {"--language_model=" + path + "/missing.ftz", path + "/missing.ftz"},
       {"--language_model=" + path + "/truncated.ftz", "truncated"},
-      {"--language_model=" + path + "/text.ftz", "does not begin like one"},
+      {"--language_model=" + path + "/text.ftz", "wrong magic number"},
       // No label is one of the table's languages.
       {"--families=" + path + "/klingon.txt", "none of its"},
       {"--language_model=" + path + "/labels.ftz", "tlh"},
