@@ -1,1 +1,1 @@
-"""What the benchmarks share: clusters, load, statistics, tables."""
+"""Common parts of the benchmarks: clusters, load, statistics, tables."""
