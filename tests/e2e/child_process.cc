@@ -19,7 +19,8 @@ int ExitCode(int status) {
 
 ChildProcess::ChildProcess(const std::vector<std::string>& argv,
                            const std::string& log_file) {
-  std::vector<char*> args;  // Made before fork: no allocation in the child.
+  // Created before fork, because the child must not allocate.
+  std::vector<char*> args;
   for (const std::string& arg : argv)
     args.push_back(const_cast<char*>(arg.c_str()));
   args.push_back(nullptr);
@@ -29,7 +30,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& argv,
   pid_ = fork();
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(127);  // The parent died meanwhile.
+    if (getppid() != parent) _exit(127);  // The parent has died meanwhile.
     dup2(log, STDERR_FILENO);
     execv(args[0], args.data());
     _exit(127);
