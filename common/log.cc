@@ -17,7 +17,7 @@ std::string& ProcessName() {
   return *name;
 }
 
-// The line is JSON already; the library adds nothing but order and flushing.
+// The line is already JSON; the library only serializes and flushes the writes.
 spdlog::logger& Logger() {
   static spdlog::logger* logger = [] {
     auto* created = new spdlog::logger(

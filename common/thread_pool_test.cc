@@ -39,7 +39,7 @@ TEST(ThreadPoolTest, ManyShortLoopsOneAfterTheOther) {
   EXPECT_EQ(total.load(), 8000);
 }
 
-// Far longer than a thread of the pool spins before it sleeps.
+// Waits much longer than a pool thread spins before it sleeps.
 void LetOthersFallAsleep() {
   for (int i = 0; i < 3000; ++i) std::this_thread::yield();
 }

@@ -1,4 +1,4 @@
-"""What the benchmarks share: clusters, load, statistics, tables."""
+"""Common parts of the benchmarks: clusters, load, statistics, tables."""
 
 import os
 import sys

@@ -1,7 +1,7 @@
-"""Programs that end when the script does.
+"""Programs that end together with the script.
 
-If the script is killed by SIGKILL, only what it started itself ends with it; what those programs started in turn may stay,
-and stay stopped (LineProcess).
+If the script is killed by SIGKILL, only its direct children end with it; their children may remain, and may remain
+stopped (LineProcess).
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from . import memory
 from .failure import Failure
 
 def output(argv, environment=None):
-    """Runs a program to its end; what it printed. Its standard error is shown if it fails."""
+    """Runs a program and returns its output. Shows its standard error if it fails."""
     with tempfile.TemporaryFile("w+") as errors:
         process = start(argv, stdout=subprocess.PIPE, stderr=errors, text=True,
                         env={**os.environ, **(environment or {})})
@@ -32,10 +32,10 @@ def output(argv, environment=None):
 
 
 class LineProcess:
-    """A program that answers each line on its standard input with one of JSON. First comes one unasked.
+    """A program that prints one line of JSON at start, and one in response to each line on its standard input.
 
-    With `stopped` it and all that it started are stopped (SIGSTOP) between its answers: some wait by spinning, and
-    would take processors from whoever is measured next.
+    With `stopped`, it and its descendants are stopped (SIGSTOP) between responses: some programs wait by spinning, and
+    would take CPU time from the next measurement.
     """
 
     def __init__(self, argv, environment=None, stopped=False):
@@ -70,7 +70,7 @@ class LineProcess:
     def ask(self, line):
         if self.stopped:
             self._signal(signal.SIGCONT)
-        with contextlib.suppress(BrokenPipeError):  # It has ended; reading tells why.
+        with contextlib.suppress(BrokenPipeError):  # It has ended; reading shows the reason.
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
         answer = self._read()
@@ -82,7 +82,7 @@ class LineProcess:
         if self.stopped and self.process.poll() is None:
             self._signal(signal.SIGCONT)
         stop(self.process)
-        with contextlib.suppress(BrokenPipeError):  # What it did not read any more.
+        with contextlib.suppress(BrokenPipeError):  # Unread input.
             self.process.stdin.close()
         self.process.stdout.close()
         self.errors.close()

@@ -11,10 +11,10 @@
 
 namespace apollo {
 
-// A dense stage without a model, for tests of what is built on stages. A row is
-// a digest of all tokens up to it, which goes by what the blocks hold, as in a
-// real stage: a table that is wrong shows in the numbers. Steps are done at
-// once; AsyncDenseStage around it lets the test say when.
+// A dense stage without a model, for tests of code built on stages. A row is a
+// digest of all tokens up to it, computed from the contents of the blocks as in
+// a real stage, so that a wrong block table shows in the values. Steps complete
+// immediately; AsyncDenseStage around it lets the test decide when.
 class FakeDenseStage final : public DenseStage {
  public:
   FakeDenseStage(ModelConfig config, int blocks)
@@ -53,7 +53,7 @@ class FakeDenseStage final : public DenseStage {
     return log_[{block, position % kBlockTokens}];
   }
 
-  // Integers below 2^20, so that they are exact.
+  // Returns integers below 2^20, which are exact in float.
   float Digest(const DenseSlice& slice, int position, std::int32_t token) {
     const auto before = static_cast<std::uint32_t>(
         position == 0 ? 1 : Log(slice, position - 1));

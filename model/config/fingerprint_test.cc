@@ -24,10 +24,10 @@ TEST_F(FingerprintTest, DependsOnTheNumbersAndOnTheTokenizersBytes) {
   WriteTokenizer("{}");
   const ModelFingerprint own = FingerprintOf(config_, folder_);
   EXPECT_EQ(own.config.size(), 16u);
-  // The first 8 bytes of sha256("{}"), as sha256sum says.
+  // The first 8 bytes of sha256("{}") according to sha256sum.
   EXPECT_EQ(own.tokenizer, "44136fa355b3678a");
   EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)), "");
-  // How a chat becomes a prompt is the router's own business.
+  // Only the router uses the prompt format.
   config_.prompt_format = PromptFormat::kChatMl;
   EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)), "");
   config_.eos_tokens = {1};

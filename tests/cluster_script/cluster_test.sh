@@ -1,5 +1,5 @@
 #!/bin/bash
-# deploy/local/cluster.sh with stand-ins for the programs.
+# Tests deploy/local/cluster.sh with stand-ins for the programs.
 #
 # Usage: cluster_test.sh CLUSTER_SH FAKE_PROCESS
 set -uo pipefail
@@ -18,7 +18,7 @@ mkdir "$work/model"
 echo '{"num_experts": 7}' > "$work/model/config.json"
 
 failures=0
-# Runs cluster.sh; $code and $output are what came of it.
+# Runs cluster.sh and stores the results in $code and $output.
 run() {
   output=$("$cluster" "$@" --state "$state" --bin "$work/bin" 2>&1)
   code=$?
@@ -28,7 +28,7 @@ fail() {
   echo "  exit code $code, output: $output" >&2
   ((++failures))
 }
-# A process that nobody has collected (Z) has ended.
+# A zombie (Z) counts as ended.
 alive() { # PID
   [[ -e /proc/$1 ]] && ! grep -q '^State:.[ZX]' "/proc/$1/status" 2> /dev/null
 }
@@ -43,7 +43,7 @@ expect_alive() { # NUMBER
   [[ $count == "$1" ]] || fail "expected $1 processes, not $count"
 }
 
-# Mistakes.
+# Usage errors.
 run up; expect_code 2; expect "up needs --model"
 run sideways; expect_code 2; expect "sideways"
 run up --port 65536; expect_code 2; expect "from 0 to 65535"
@@ -54,7 +54,7 @@ run up --model "$work/dense"; expect_code 1; expect "no num_experts"
 echo '{"num_experts": ' > "$work/dense/config.json"
 run up --model "$work/dense"; expect_code 1; expect "$work/dense/config.json"
 
-# Nothing runs.
+# Nothing is running.
 run status; expect_code 1; expect "not running"
 run down; expect_code 0; expect "not running"
 
@@ -74,7 +74,7 @@ run up --model "$work/model"; expect_code 0; expect "already up"
 read -r second _ < "$state/router.pid"
 [[ $first == "$second" ]] || fail "expected the same router"
 
-# Up again with options: those it runs with are fine, others are refused.
+# Up again with options: the current ones are accepted, others are rejected.
 router_port=$(awk '$1 == "grpc" { sub(".*:", "", $2); print $2 }' "$state/router.address")
 ln -s model "$work/same_model"
 run up --model "$work/same_model" --port 0 --expert-workers 3 --dense-workers 02 --threads 1
@@ -89,7 +89,7 @@ expect "--expert-workers 3 instead of 2, --threads 1 instead of 2"
 run up --port 1; expect_code 1; expect "--port $router_port instead of 1"
 expect_alive 6
 
-# The port is taken, by another cluster.
+# Another cluster uses the port.
 mine=$state
 state=$work/second_state
 run up --model "$work/model" --port "$router_port"
@@ -98,7 +98,7 @@ expect_code 1; expect "router has ended during the start"; expect "Address alrea
 state=$mine
 expect_alive 6
 
-# One of them dies.
+# A process dies.
 read -r victim _ < "$state/expert-worker-1.pid"
 kill -KILL "$victim"
 while alive "$victim"; do :; done
@@ -108,7 +108,7 @@ run down; expect_code 0; expect "stopped"
 [[ ! -e $state ]] || fail "expected no state"
 alive "$first" && fail "expected the router to have ended"
 
-# A process that cannot start: its log is shown, and the others are stopped.
+# A process fails to start: its log is shown, and the others are stopped.
 FAKE_DIE=expert-worker-1 run up --model "$work/model" --port 0
 expect_code 1; expect "expert-worker-1 has ended during the start"; expect "cannot read the model"
 [[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
@@ -138,7 +138,7 @@ expect "dense-worker-0 did not end within 1 s: killed"
 alive "$stubborn" && fail "expected dense-worker-0 to have ended"
 [[ ! -e $state ]] || fail "expected no state"
 
-# The process id belongs to another program by now: it is left alone.
+# The process id now belongs to another program, which must be left alone.
 run up --model "$work/model" --port 0; expect_code 0
 read -r router _ < "$state/router.pid"
 kill -KILL "$router"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Stands in for router, dense_worker, expert_worker and apollo, so that the test
-of cluster.sh takes no model and no time. Which one it is, its file's name says.
+of cluster.sh is fast and needs no model. The file name selects the program.
 
 A process listens, writes its address file and ends with SIGTERM. The client's
 `health` succeeds if somebody listens. FAKE_DIE=NAME: that process ends at once,

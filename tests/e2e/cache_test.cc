@@ -1,5 +1,5 @@
-// The caches of a real cluster: what is found there, what happens when they are
-// too small for all, and that none of it shows in an answer.
+// The caches of a real cluster: hits, behaviour when they are too small for all
+// requests, and unchanged answers in all cases.
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 std::string Model() { return Runfile("tests/golden/published"); }
 
-// A long answer to a prompt of its own.
+// Returns a request with its own prompt and a long answer.
 v1::GenerateRequest LongRequest(int number) {
   const std::string prompt(20 + number, static_cast<char>('a' + number));
   v1::GenerateRequest request = GreedyRequest(prompt, 440);
@@ -102,7 +102,7 @@ TEST(CacheTest, ASecondAskerFindsThePrompt) {
   }
 }
 
-// Answers that need more blocks together than there are.
+// Answers that together need more blocks than exist.
 TEST(CacheTest, AFullCacheOfTheDenseWorkerDelaysButChangesNothing) {
   constexpr int kRequests = 12;
   Cluster roomy(Model(), {});

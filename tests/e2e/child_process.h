@@ -7,8 +7,8 @@
 
 namespace apollo {
 
-// A program started by a test. It is killed, at the latest, when this object
-// goes away or when the test process dies. One thread.
+// A program started by a test. It is killed when this object is destroyed or
+// the test process dies, if it is still running. Single-threaded.
 class ChildProcess {
  public:
   // Descriptors that become the program's standard input and output; -1: those
@@ -27,18 +27,19 @@ class ChildProcess {
 
   bool Running();
 
-  // Sends a signal, if it still runs.
+  // Sends a signal if the program is running.
   void Signal(int signal_number);
 
-  // Waits for the end; the exit status, or 128 + the signal that ended it.
+  // Waits for the end. Returns the exit status, or 128 + the number of the
+  // signal that ended it.
   int Wait();
 
-  // SIGTERM, then Wait.
+  // Sends SIGTERM, then waits.
   int Stop();
 
  private:
   pid_t pid_ = -1;
-  int status_ = -1;  // Once it has ended.
+  int status_ = -1;  // Valid once it has ended.
 };
 
 }  // namespace apollo

@@ -1,5 +1,5 @@
-// Clusters that serve weights in fewer bits: the same answers however the work
-// is spread, and no mixture of formats.
+// Clusters with weights in fewer bits: answers are the same for any
+// distribution of the work, and formats cannot be mixed.
 
 #include <gtest/gtest.h>
 
@@ -70,7 +70,7 @@ TEST(PackedTest, ServesTogetherWithWorkersThatConvert) {
   const std::vector<std::string> int8 = {"--weights=int8"};
   Cluster converting(Model(), {.dense_flags = int8, .expert_flags = int8});
   converting.Start();
-  // The flag that comes last counts.
+  // The last flag wins.
   Cluster mixed(Model(),
                 {.dense_flags = {"--model=" + packed}, .expert_flags = int8});
   mixed.Start();
@@ -105,7 +105,8 @@ TEST(MixedFormatsTest, AreRefusedWithBothHashes) {
   EXPECT_TRUE(after.logprobs == before.logprobs);
 }
 
-// Shapes and almost all numbers are the same: a mixture would answer, wrongly.
+// Shapes and almost all numbers are the same, so a mixture would answer, but
+// wrongly.
 TEST(OtherWeightsTest, AModelWithOneOtherNumberIsRefused) {
   const TempFolder folder;
   const std::string other = folder.path() + "/other";

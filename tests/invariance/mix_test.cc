@@ -1,8 +1,11 @@
-// Random mixes of requests through real dense and expert cores: whatever shares
-// a step, however a prompt is cut, however small the caches are, with or
-// without prefix hits and preemptions, with any number of threads and workers,
-// in any order of events, in every format of weights, each request gets the
-// tokens and log-probabilities that it gets alone, to the last bit.
+// Random mixes of requests through real dense and expert cores. Each request
+// must get exactly the tokens and log-probabilities that it gets alone, to the
+// last bit, whatever
+// - the other rows in a step and the division of prompts into chunks;
+// - the size of the caches, prefix hits and preemptions;
+// - the number of threads and workers;
+// - the order of events;
+// - the format of the weights.
 
 #include <gtest/gtest.h>
 
@@ -49,7 +52,7 @@ const ModelConfig& Config() { return Model("float32").config; }
 // All that a client sees of a sequence.
 class Sink final : public GenerationSink {
  public:
-  // The first token is number `first` of the answer.
+  // The first token has index `first` in the answer.
   explicit Sink(int first = 0) : first_(first) {}
   void OnStarted(const GenerationStarted&) override {
     EXPECT_FALSE(started) << "started twice";
@@ -95,12 +98,12 @@ struct Layout {
   int threads = 1;
   CacheType cache_type = CacheType::kFloat32;
   const char* weights = "float32";
-  bool asynchronous = false;  // Stages' results come later, in any order.
+  bool asynchronous = false;  // Results of stages come later, in any order.
   DenseCore::Options options;
 };
 
-// Workers joined by queues. Frames and pieces of work happen in random order,
-// but frames of one direction of a link stay in theirs; asynchronous stages
+// Workers connected by queues. Frames and pieces of work run in random order,
+// but frames in one direction of a link keep theirs. Asynchronous stages
 // deliver their results in any order.
 class Net {
  public:
@@ -149,7 +152,7 @@ class Net {
       expert_.push_back(
           std::make_unique<ExpertCore>(options, std::move(stage)));
     }
-    // The link between nodes a and b is called 100 a + b at a.
+    // The id of the link between nodes a and b is 100 a + b at a.
     for (int d = 0; d < layout.dense_workers; ++d) {
       for (int e = 0; e < layout.expert_workers; ++e) {
         const int expert = layout.dense_workers + e;
@@ -166,7 +169,8 @@ class Net {
         }
       }
     }
-    while (Turn()) {  // Until the dense workers know what the others reach.
+    // Until the dense workers know the experts that the others reach.
+    while (Turn()) {
     }
   }
 
@@ -181,7 +185,7 @@ class Net {
     for (const auto& core : dense_) core->Cancel(id);
   }
 
-  // One random event. Returns false if nothing is left to do.
+  // Runs one random event. Returns false if none is left.
   bool Turn() {
     std::vector<int> nodes;
     for (int d = 0; d < layout_.dense_workers; ++d) {
@@ -247,8 +251,8 @@ class Net {
   }
 
  private:
-  // Lets the pauses of sequences that found no room come to an end. Returns
-  // false if that changes nothing.
+  // Ends the pauses of sequences that found no room. Returns false if that
+  // changes nothing.
   bool PassTime() {
     clock_.now += absl::Seconds(10);
     for (const auto& core : dense_) core->Tick(clock_.now);
@@ -276,8 +280,8 @@ class Net {
   std::map<std::pair<int, int>, std::deque<Frame>> frames_;
   std::vector<WorkerInfo> hellos_;
   std::vector<std::unique_ptr<ThreadPool>> pools_;
-  std::vector<const BlockPool*> caches_;  // Of all workers' stages.
-  Later later_;  // What asynchronous stages have not delivered.
+  std::vector<const BlockPool*> caches_;  // Of the stages of all workers.
+  Later later_;  // Undelivered results of asynchronous stages.
   std::vector<std::unique_ptr<ExpertCore>> expert_;
   std::vector<std::unique_ptr<DenseCore>> dense_;
 };
@@ -287,7 +291,7 @@ std::vector<GenerationRequest> SomeRequests(std::mt19937& random, int count) {
   std::vector<GenerationRequest> requests;
   for (int i = 0; i < count; ++i) {
     GenerationRequest request;
-    // Few beginnings, so that some are found in the cache.
+    // Few prefixes, so that some are found in the cache.
     const int beginning = pick(3), shared = pick(50), own = 1 + pick(30);
     for (int t = 0; t < shared; ++t) {
       request.prompt.push_back((t * 31 + beginning * 7) % 256);
@@ -323,7 +327,7 @@ void ExpectSame(const Sink& a, const Sink& b) {
   EXPECT_EQ(a.use, b.use);
 }
 
-// Of a request that was cancelled: as far as it came, and nothing else.
+// Checks a cancelled request: a prefix of the whole answer, and nothing else.
 void ExpectBeginning(const Sink& part, const Sink& whole) {
   EXPECT_TRUE(part.finished);
   ASSERT_LE(part.tokens.size(), whole.tokens.size());
@@ -405,15 +409,16 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
     expert_preemptions += net.Sum(&ExpertCounters::preemptions);
   }
   UseCpuLevel(BestCpuLevel());
-  // It all happened. The dense workers' count has the expert workers' in it.
+  // All cases occurred. The counts of the dense workers include those of the
+  // expert workers.
   EXPECT_GT(hits, 1000);
   EXPECT_GT(dense_preemptions - expert_preemptions, 50);
   EXPECT_GT(expert_preemptions, 50);
   EXPECT_GT(cancelled, 20);
 }
 
-// Of the answer to `request`, what comes after its first `cut` tokens, when it
-// goes on in another cluster.
+// Continues the answer to `request` after its first `cut` tokens in another
+// cluster.
 std::shared_ptr<Sink> Continue(GenerationRequest request,
                                const std::vector<std::int32_t>& answer, int cut,
                                const Layout& layout) {
@@ -462,7 +467,7 @@ TEST(ContinuationTest, AnAnswerThatGoesOnElsewhereIsTheSame) {
                                         whole->logprobs.end());
       EXPECT_TRUE(rest->logprobs == logprobs);
       EXPECT_EQ(rest->use, whole->use);
-      // Penalties do not count what is given as prompt.
+      // Penalties do not count tokens given as prompt.
       GenerationRequest prompt = request;
       prompt.prompt.insert(prompt.prompt.end(), whole->tokens.begin(),
                            whole->tokens.begin() + cut);

@@ -1,8 +1,7 @@
 """Text that is in no language (ISO 639: zxx), from Debian packages.
 
 Names of people, places, medicines and illnesses, code, logs, and values with
-units. What is written in other than Latin letters is left out: there names are
-told by their script.
+units. Only text in Latin letters: in other scripts, names show their script.
 """
 
 import ast
@@ -12,7 +11,7 @@ import json
 import os
 import re
 
-MOST_CODE_FILES = 60  # Of each kind and package.
+MOST_CODE_FILES = 60  # Per kind and package.
 
 UNITS = ("mg/dl", "g/dl", "mmol/l", "ng/ml", "pg/ml", "IU/l", "U/l", "mmHg", "%", "fl", "pg",
          "mg", "ml", "mcg", "kg", "cm", "µg/l", "x10^9/l", "mIU/l", "bpm", "mm/h", "C")
@@ -31,7 +30,7 @@ MESSAGES = ("connection refused", "timeout after", "cannot open", "started", "st
             "GET /index.html", "POST /api/v1/users", "exit status", "out of memory",
             "segfault at", "permission denied", "no such file or directory", "accepted publickey for",
             "device not found", "link is up", "retry", "usb: new device number")
-# Commands are not in programs' texts as people type them.
+# Programs do not contain commands as people type them.
 COMMANDS = ("git", "docker", "kubectl", "pip install", "npm install", "apt-get install", "sudo apt install",
             "cd", "ls -l", "grep -r", "find . -name", "tar -czf", "ssh", "scp", "curl -O", "wget", "cat",
             "python3", "make", "cmake", "systemctl restart", "chmod +x", "rm -rf", "mkdir -p", "echo")
@@ -46,7 +45,7 @@ def _latin(text):
 
 
 def people_and_places(root):
-    """From the providers of python3-fake-factory; lists of (first, last) and places."""
+    """Returns lists of (first, last) names and places from the providers of python3-fake-factory."""
     people, places = [], []
     for path in sorted(glob.glob(root + "/**/providers/*/*/__init__.py", recursive=True)):
         kind = path.split("/")[-3]
@@ -74,7 +73,7 @@ def people_and_places(root):
 
 
 def more_people(root):
-    """From ruby-ffaker, which has other countries than python3-fake-factory."""
+    """Like faker, from ruby-ffaker, which covers other countries."""
     people = []
     for folder in sorted(glob.glob(root + "/**/data/name_*/", recursive=True)):
         found = {"first": [], "last": []}
@@ -84,14 +83,14 @@ def more_people(root):
             for kind in found:
                 if kind + "_name" in path or kind == "last" and "surname" in path:
                     found[kind] += names
-        # A list of surnames only has those of the Philippines.
+        # The Philippines have a list of surnames only.
         if found["last"]:
             people.append((sorted(set(found["first"] or found["last"])), sorted(set(found["last"]))))
     return people
 
 
 def zones(root):
-    """The large towns of the world, from tzdata."""
+    """Returns the large cities of the world, from tzdata."""
     with open(root + "/usr/share/zoneinfo/zone1970.tab", encoding="utf-8") as file:
         names = re.findall(r"^[^#\t]+\t[^\t]+\t[^\t\n]*/([^/\t\n]+)", file.read(), re.M)
     with open(root + "/usr/share/zoneinfo/iso3166.tab", encoding="utf-8") as file:
@@ -100,20 +99,20 @@ def zones(root):
 
 
 def cities(root):
-    """From miscfiles."""
+    """Returns place names from miscfiles."""
     with gzip.open(root + "/usr/share/misc/cities.dat.gz", "rt", encoding="latin-1") as file:
         return sorted(set(re.findall(r"^Name\s+: (\S.*)$", file.read(), re.M)))
 
 
 def regions(root):
-    """Parts of countries, from iso-codes."""
+    """Returns parts of countries, from iso-codes."""
     with open(root + "/usr/share/iso-codes/json/iso_3166-2.json", encoding="utf-8") as file:
         names = {entry["name"] for entry in json.load(file)["3166-2"]}
     return sorted(name for name in names if _latin(name) and len(name) < 40)
 
 
 def wordnet_below(root, tops):
-    """The words of all kinds of some nouns, given by their places in WordNet's file."""
+    """Returns the hyponyms of some nouns, given by their offsets in WordNet's file."""
     synsets = {}
     with open(root + "/usr/share/wordnet/data.noun", encoding="utf-8") as file:
         for line in file:
@@ -141,7 +140,7 @@ MEDICINE, ILLNESS, BODY_PART, ORGANISM = "03740161", "14061805", "05220461", "00
 
 
 def terms(roots):
-    """Names of medicines, and international terms."""
+    """Returns names of medicines, and international terms."""
     drugs = [w for w in wordnet_below(roots["wordnet-base"], [MEDICINE])
              if " " not in w and w.isalpha() and len(w) > 4]
     illnesses = [w for w in wordnet_below(roots["wordnet-base"], [ILLNESS])
@@ -155,7 +154,7 @@ def terms(roots):
     with open(roots["hunspell-en-med"] + "/usr/share/hunspell/en_med_glut.dic", encoding="utf-8") as file:
         for line in file:
             word = line.strip().split("/")[0]
-            # Of Latin and Greek make, and so much the same in many languages.
+            # Derived from Latin and Greek, and therefore similar in many languages.
             if re.fullmatch(r"[A-Za-z]{5,20}(in|ine|ol|ide|ate|mab|nib|one|ium|osis|itis|emia|oma|pathy"
                             r"|cin|lin|zole|pril|tan|xin|mide|pam|zine|tin|il|an|us|um|ia)", word):
                 medical.append(word)
@@ -166,7 +165,7 @@ CODE = (".py", ".js", ".php", ".css", ".less", ".sql", ".sh", ".conf", ".rb", ".
 
 
 def code(roots, rng):
-    """Pieces of programs, line by line."""
+    """Yields pieces of programs, line by line."""
     lines = []
     for package in ("ruby-rouge", "python3-fake-factory", "python3-pygments", "fail2ban", "mediawiki"):
         by_kind = {}
@@ -184,7 +183,7 @@ def code(roots, rng):
                 with open(path, encoding="utf-8", errors="ignore") as file:
                     mine = [line.strip() for line in file.read(20000).split("\n")]
                 mine = [line for line in mine if 3 < len(line) < 300 and _latin(line)]
-                # Comments are often English prose, but for those that are short.
+                # Comments are often English prose, except short ones.
                 mine = [line for line in mine
                         if not re.match(r"[#*/\"'-]", line) or len(line) < 40 and kind == "demo"]
                 lines += mine[:60]
@@ -192,7 +191,7 @@ def code(roots, rng):
 
 
 def generated(pools, rng):
-    """One line of names, values or the like."""
+    """Returns a line of names, values or the like."""
     people, places, drugs, illnesses, medical, code_lines = pools
     number = lambda: rng.choice(("%d" % rng.randint(1, 999), "%.1f" % (rng.random() * 20),
                                  "%d/%d" % (rng.randint(80, 200), rng.randint(40, 120))))
@@ -243,7 +242,7 @@ def texts(roots, rng, count):
     """Yields `count` lines of names and values, and the lines of code."""
     people, places = people_and_places(roots["python3-fake-factory"])
     places.append(cities(roots["miscfiles"]))
-    # Lists of the whole world count as much as many of one country.
+    # A list of the whole world counts as much as many lists of one country.
     places += [regions(roots["iso-codes"])] * 6 + [zones(roots["tzdata"])] * 8
     people += more_people(roots["ruby-ffaker"])
     drugs, illnesses, medical = terms(roots)

@@ -65,7 +65,7 @@ absl::Status CheckSources(const DenseBase& base,
     if (shape != tensor.shape) {
       return absl::InvalidArgumentError(absl::StrCat(
           base.Where(tensor.source), ": shape ", ShapeToString(shape),
-          ", but the configuration asks for ", ShapeToString(tensor.shape)));
+          ", but the config requires ", ShapeToString(tensor.shape)));
     }
   }
   return absl::OkStatus();
