@@ -24,8 +24,8 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
                                                       options.router.model));
   if (members->NamesNobody()) {
     return absl::InvalidArgumentError(
-        "--dense_workers names no worker; it must be host:port,host:port or "
-        "file:/path with one address a line");
+        "--dense_workers names no worker; it must be host:port,host:port, or "
+        "file:/path for a file with one address per line");
   }
   process->registry_ = std::make_shared<prometheus::Registry>();
   process->pool_ = std::make_unique<DensePool>(

@@ -14,30 +14,30 @@
 
 namespace apollo {
 
-// A router as a process: the public service before a pool of dense workers.
-// Used by one thread.
+// A router as a process: the public service in front of a pool of dense
+// workers. Used by one thread.
 class RouterProcess {
  public:
   struct Options {
     ProcessFlags process;
     RouterOptions router;
-    std::string dense_workers;  // See serving/membership.h; names somebody.
+    std::string dense_workers;  // See serving/membership.h; not empty.
     absl::Duration dense_worker_timeout = absl::Seconds(10);
   };
 
-  // Loads tokenizer and detector, listens and begins to ask the dense
-  // workers. Errors name the flag or the file that is wrong.
+  // Loads the tokenizer and the language detector, starts to listen, and starts
+  // polling the dense workers. Errors name the flag or the file at fault.
   static absl::StatusOr<std::unique_ptr<RouterProcess>> Start(
       const Options& options);
 
-  // Serves until SIGTERM or SIGINT. Then calls in progress may end for up to
-  // 10 seconds, while new ones are refused.
+  // Serves until SIGTERM or SIGINT. Then refuses new calls and lets those in
+  // progress finish for up to 10 seconds.
   void RunUntilStopped();
 
  private:
   RouterProcess() = default;
 
-  // Each uses those above it.
+  // Each member uses some of those above it.
   std::unique_ptr<RouterModel> model_;
   std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<DensePool> pool_;

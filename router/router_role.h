@@ -16,15 +16,16 @@
 
 namespace apollo {
 
-// The public service before some backend, without a server: what a router's
-// process and a process with all roles have in common.
+// The public service in front of a backend, without a server: the part that a
+// router process and a process with all roles share.
 class RouterRole {
  public:
   // The model, the backend and the registry must outlive the role.
   RouterRole(const RouterModel& model, RouterBackend& backend,
              const RouterOptions& options, prometheus::Registry& registry);
 
-  // Serves. The role must outlive the server. Errors as Server::Start's.
+  // Starts a server for the service. The role must outlive it. Returns the
+  // errors of Server::Start.
   absl::StatusOr<std::unique_ptr<Server>> Listen(
       ServerOptions options, std::shared_ptr<prometheus::Registry> registry);
 

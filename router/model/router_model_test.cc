@@ -64,7 +64,7 @@ TEST(RouterModelTest, RefusesAnUnknownDefaultRouting) {
   EXPECT_THAT(model.status().message(), HasSubstr("\"best\""));
 }
 
-// What Load writes to the log.
+// Returns the log output of Load.
 std::string LogOfLoading(const RouterModel::Options& options) {
   testing::internal::CaptureStderr();
   const auto model =
@@ -85,7 +85,7 @@ TEST(RouterModelTest, WarnsOfLanguagesThatAreNeverDetected) {
   const std::string log = LogOfLoading(options);
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
   EXPECT_THAT(log, HasSubstr("\"level\":\"warning\""));
-  EXPECT_THAT(log, HasSubstr("languages_without_detection"));
+  EXPECT_THAT(log, HasSubstr("languages_not_covered"));
   EXPECT_THAT(log, HasSubstr("\"languages\":\"tlh yi\""));
   EXPECT_THAT(log, HasSubstr("--language_model"));
 

@@ -41,8 +41,9 @@ absl::Status CheckRequestId(const std::string& id,
            c == ':';
   });
   if (!plain) {
-    return FieldError("request_id",
-                      "may hold letters, digits and \"-_.:\" only");
+    return FieldError(
+        "request_id",
+        "has other characters than letters, digits and \"-_.:\"");
   }
   return absl::OkStatus();
 }
@@ -58,14 +59,14 @@ absl::Status CheckChat(const std::vector<ChatTurn>& chat,
                        const RequestLimits& limits) {
   if (chat.empty()) {
     return FieldError("chat.messages",
-                      "is empty; a chat needs a user's message");
+                      "is empty; a chat needs a message of the user");
   }
   RETURN_IF_ERROR(CheckCount("chat.messages",
                              static_cast<std::int64_t>(chat.size()),
                              limits.max_chat_messages));
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < chat.size(); ++i) {
-    // An answer may have been empty; nobody asks with an empty message.
+    // An earlier answer may be empty, but a question may not.
     if (chat[i].content.empty() && chat[i].role != ChatRole::kAssistant) {
       return FieldError(absl::StrCat("chat.messages[", i, "].content"),
                         "is empty");
@@ -91,7 +92,8 @@ absl::Status CheckInput(const PromptInput& input, const RequestLimits& limits,
       CheckRange("priority", input.priority, -kMaxPriority, kMaxPriority));
   if (!input.language.empty() && !families.ExpertOf(input.language)) {
     return FieldError("language",
-                      "is not a code of the families table; see GetModel");
+                      "is not a code of the families table; GetModel lists "
+                      "them");
   }
   return absl::OkStatus();
 }
@@ -157,8 +159,7 @@ absl::StatusOr<absl::Duration> CheckRoutingWindow(std::int64_t seconds) {
   if (seconds < 0 || seconds > longest) {
     return FieldError("window_seconds",
                       absl::StrCat("is ", seconds,
-                                   "; it must be from 0, which "
-                                   "means since the start, to ",
+                                   "; it must be from 0 (since the start) to ",
                                    longest));
   }
   return absl::Seconds(seconds);

@@ -18,8 +18,8 @@ void ExpectFieldError(const absl::Status& status, const std::string& field) {
   EXPECT_THAT(std::string(status.message()), StartsWith(field + " "));
 }
 
-// Each front's translation is tested beside it; these are numbers that only
-// another front than gRPC could let through.
+// The gRPC front cannot produce these numbers, but another front could. Each
+// front tests its own translation.
 TEST(CheckGenerateTest, RefusesNumbersThatNoMessageHolds) {
   const auto check = [](void (*spoil)(GenerateInput&)) {
     GenerateInput input;
