@@ -20,9 +20,8 @@ ABSL_FLAG(std::int64_t, call_output_bytes, apollo::CallLimits().output_bytes,
           "until no more than half of that is left.");
 ABSL_FLAG(absl::Duration, stalled_client_timeout,
           apollo::CallLimits().stalled_client_timeout,
-          "Time after which a call whose client reads nothing ends with "
-          "RESOURCE_EXHAUSTED, counted from the pause of its sequences or the "
-          "end of its answer.");
+          "Time without a read by the client after which a call that is paused "
+          "or has unsent output at its end fails with RESOURCE_EXHAUSTED.");
 ABSL_FLAG(int, max_metadata_bytes, apollo::RouterOptions().max_metadata_bytes,
           "Maximum size of a call's gRPC metadata in bytes; more is refused "
           "with RESOURCE_EXHAUSTED.");

@@ -29,8 +29,8 @@ absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
     return FieldError(
         field,
         absl::StrCat("has ", ids.size(), " tokens; it must have fewer than ",
-                     model.config.max_context,
-                     ", the context, to leave room for the answer"));
+                     "the context of ", model.config.max_context,
+                     " to leave room for the answer"));
   }
   return ids;
 }

@@ -8,7 +8,7 @@ namespace apollo {
 
 // Limits on one request.
 struct RequestLimits {
-  std::size_t max_text_bytes = 1 << 20;  // Per field: a prompt, a chat, ...
+  std::size_t max_text_bytes = 1 << 20;  // Prompt, chat, or all continuations.
   int max_new_tokens = 4096;             // The context may allow fewer.
   int max_choices = 8;
   int max_stops = 16;

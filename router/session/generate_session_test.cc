@@ -74,7 +74,7 @@ TEST_F(GenerateSessionTest, OnlyWhatNobodyAskedForIsShortened) {
   KeepingGenerateWriter a, b;
   GenerateInput input = Prompt("four");
   const auto first = Generate(input, a);
-  // As many as the context of 512 has room for.
+  // All tokens that the context of 512 has room for.
   EXPECT_EQ(Sequence(0).request.max_new_tokens, 508);
   EXPECT_TRUE(Sequence(0).request.shorten_to_cache);
   input.max_new_tokens = 508;
@@ -130,7 +130,7 @@ TEST_F(GenerateSessionTest, AStopStringEndsTheAnswerAndCancelsTheSequence) {
   EXPECT_EQ(writer.AllFinished()[0].reason, AnswerEnd::kStop);
   EXPECT_EQ(writer.AllFinished()[0].generated_tokens, 6);
   EXPECT_TRUE(Sequence(0).cancelled());
-  // Its end comes later, and changes nothing.
+  // The end of the sequence comes later and changes nothing.
   Sequence(0).Finish(absl::CancelledError("cancelled"));
   ASSERT_TRUE(writer.ended.has_value());
   EXPECT_TRUE(writer.ended->ok());
@@ -196,7 +196,7 @@ TEST_F(GenerateSessionTest, AlternativesHaveTheirBytes) {
   const auto session = Generate(input, writer);
   EXPECT_EQ(Sequence(0).request.top_logprobs, 2);
   Sequence(0).Started();
-  // The model has one row more than its tokenizer has tokens.
+  // The model has one token more than its tokenizer.
   Sequence(0).Token({0, 1, -0.5f, {{1, -0.5f}, {259, -2}}});
   ASSERT_EQ(writer.Deltas().size(), 1u);
   const AnswerDelta delta = writer.Deltas()[0];

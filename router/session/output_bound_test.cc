@@ -1,4 +1,4 @@
-// A call whose client does not read: its sequences pause, go on, or end.
+// A call whose client does not read: its sequences pause, resume, or end.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ class OutputBoundTest : public SessionTest {
     Sequence(0).Started();
   }
 
-  // The client reads until so many bytes are left.
+  // Makes the client read until `bytes` bytes are left.
   void ReadTo(std::size_t left) {
     writer_.unsent_bytes = left;
     session_->OnSent();
@@ -119,7 +119,7 @@ TEST_F(OutputBoundTest, AFailureStaysTheOutcomeOfAStalledCall) {
   EXPECT_EQ(*writer_.aborted, absl::InternalError("broken"));
 }
 
-// A backend that does not know how to pause.
+// The backend ignores the pause.
 TEST_F(OutputBoundTest, MuchMoreThanTheBoundEndsTheCall) {
   writer_.bytes_per_character = 100'000;
   Sequence(0).Say(std::string(100, 'x'));
@@ -130,7 +130,7 @@ TEST_F(OutputBoundTest, MuchMoreThanTheBoundEndsTheCall) {
 }
 
 TEST_F(OutputBoundTest, ASequenceThatStartsLateIsPausedToo) {
-  // The first says much at once, the second is started after that.
+  // The first sequence emits a lot at once, before the second is started.
   backend_->Play(
       [](ScriptedSequence& s) {
         s.Started();

@@ -35,7 +35,7 @@ absl::StatusOr<RoutingReport> MergeRouting(
   if (any) return report;
   std::string problem = "no dense worker answered";
   if (!report.origins.empty()) {
-    absl::StrAppend(&problem, ", of ", report.origins.size(), "; ",
+    absl::StrAppend(&problem, " (", report.origins.size(), " asked); ",
                     report.origins[0].dense_worker, ": ",
                     report.origins[0].reason);
   }
