@@ -21,7 +21,7 @@ class OutputBoundTest : public SessionTest {
     Sequence(0).Started();
   }
 
-  // Makes the client read until `bytes` bytes are left.
+  // Makes the client read until `left` bytes are unsent.
   void ReadTo(std::size_t left) {
     writer_.unsent_bytes = left;
     session_->OnSent();
@@ -30,7 +30,7 @@ class OutputBoundTest : public SessionTest {
     EXPECT_EQ(Sequence(0).paused(), Sequence(1).paused());
     return Sequence(0).paused();
   }
-  // Tokens of both, 10 bytes in all.
+  // Emits tokens of both sequences, 10 bytes in all.
   void Fill() {
     Sequence(0).Say("12345");
     Sequence(1).Say("12345");
