@@ -147,14 +147,13 @@ void DensePool::Update(const std::string& address, Worker& worker,
   const std::uint32_t before = worker.wire_version;
   worker.wire_version = std::max<std::uint32_t>(1, response.wire_version());
   if (worker.wire_version != before && !worker.speaks_our_wire()) {
-    LogError(
-        "dense_worker_refused",
-        {{"address", address},
-         {"name", worker.name},
-         {"wire_version", static_cast<int>(worker.wire_version)},
-         {"supported_wire_versions",
-          absl::StrCat(kGenerationWireVersion - 1, ",",
-                       kGenerationWireVersion)}});
+    LogError("dense_worker_refused",
+             {{"address", address},
+              {"name", worker.name},
+              {"wire_version", static_cast<int>(worker.wire_version)},
+              {"supported_wire_versions",
+               absl::StrCat(kGenerationWireVersion - 1, ",",
+                            kGenerationWireVersion)}});
   }
 }
 
@@ -238,8 +237,8 @@ std::unique_ptr<GenerationCall> DensePool::Start(
     }
   }
   if (client == nullptr) {
-    sink->OnFinished(absl::UnavailableError(
-        "no dense worker is ready; try again"));
+    sink->OnFinished(
+        absl::UnavailableError("no dense worker is ready; try again"));
     return nullptr;
   }
   return client->Start(std::move(request), std::move(sink));

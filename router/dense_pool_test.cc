@@ -234,8 +234,8 @@ TEST_F(DensePoolTest, WhatAnotherModelCountedIsNotAddedUp) {
   EXPECT_EQ(served.routing_calls(), 1);
   EXPECT_EQ(other.routing_calls(), 0);
   EXPECT_EQ(routing.at("a").code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(Says(std::string(routing.at("a").message()),
-                   "its model hash differs"))
+  EXPECT_TRUE(
+      Says(std::string(routing.at("a").message()), "its model hash differs"))
       << routing.at("a");
 }
 

@@ -104,9 +104,8 @@ void RunReactor::Take() {
   absl::StatusOr<GenerationEvent> event = FromProto(event_);
   if (!event.ok()) {
     MutexLock lock(end_mutex_);
-    Fail(absl::InternalError(
-        absl::StrCat("the dense worker sent an invalid event: ",
-                     event.status().message())));
+    Fail(absl::InternalError(absl::StrCat(
+        "the dense worker sent an invalid event: ", event.status().message())));
   } else if (auto* finished = std::get_if<GenerationFinished>(&*event)) {
     finished_ = std::move(*finished);
   } else if (auto* started = std::get_if<GenerationStarted>(&*event)) {

@@ -36,7 +36,7 @@ absl::StatusOr<int> ThreadCount(int asked) {
   if (asked < 0 || asked > cores) {
     return absl::InvalidArgumentError(
         absl::StrCat("--threads is ", asked, "; it must be from 0 (all) to ",
-                     cores, ", the processors of this machine"));
+                     cores, ", the number of processors of this machine"));
   }
   return asked == 0 ? cores : asked;
 }

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
-// Checks of the values of flags, for every program. Each is INVALID_ARGUMENT
-// naming the flag, its value and what would be right.
+// Checks of flag values, for every program. Each returns OK, or
+// INVALID_ARGUMENT naming the flag, its value and the valid range.
 namespace apollo {
 
 absl::Status CheckAtLeastOne(std::string_view flag, std::int64_t value);
@@ -15,8 +15,9 @@ absl::Status CheckFromTo(std::string_view flag, std::int64_t value,
                          std::int64_t least, std::int64_t most);
 absl::Status CheckAboveZero(std::string_view flag, absl::Duration value);
 
-// The flag --threads: returns `asked`, or as many as the machine has if 0.
-// Refuses a negative number and more than the machine has.
+// Returns the number of threads for a value of --threads: `asked`, or the
+// number of processors of the machine if 0. Rejects a negative number and more
+// than the machine has.
 absl::StatusOr<int> ThreadCount(int asked);
 
 }  // namespace apollo

@@ -5,19 +5,23 @@
 
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
 ABSL_FLAG(std::string, listen, "",
-          "Where to serve gRPC, as host:port; port 0 takes any free one. "
-          "Default: 127.0.0.1:50051 for what clients call, else 127.0.0.1:0.");
-ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:0",
-          "Where to serve /metrics over HTTP.");
+          "Address to serve gRPC on, as host:port; port 0 picks a free one. "
+          "Default: 127.0.0.1:50051 for programs that clients call, else "
+          "127.0.0.1:0.");
+ABSL_FLAG(
+    std::string, metrics_listen, "127.0.0.1:0",
+    "Address to serve /metrics on over HTTP, as host:port; port 0 picks a "
+    "free one.");
 ABSL_FLAG(std::string, address_file, "",
-          "File to write both addresses to once they listen.");
+          "File to write both addresses to once the process listens.");
 ABSL_FLAG(std::string, name, "",
-          "Name of this process, in logs and for its peers; unique in the "
-          "cluster. Default: that of its role.");
-ABSL_FLAG(std::string, families, "",
-          "File with the language families, the same for all processes; "
-          "default: families.txt in the model directory if there, else the "
-          "published ones.");
+          "Name of this process in logs and for its peers; must be unique in "
+          "the cluster. Default: the name of its role.");
+ABSL_FLAG(
+    std::string, families, "",
+    "File with the language families; must be the same for all processes. "
+    "Default: families.txt in the model directory if it exists, else the "
+    "published families.");
 
 namespace apollo {
 
@@ -27,7 +31,7 @@ absl::StatusOr<ProcessFlags> ReadProcessFlags(
   flags.model = absl::GetFlag(FLAGS_model);
   if (flags.model.empty()) {
     return absl::InvalidArgumentError(
-        "--model is missing; it must name a directory");
+        "--model is missing; it must be a model directory");
   }
   flags.name = absl::GetFlag(FLAGS_name);
   if (flags.name.empty()) flags.name = default_name;

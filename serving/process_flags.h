@@ -11,12 +11,12 @@ namespace apollo {
 struct ProcessFlags {
   std::string model;     // A directory; not empty.
   std::string name;      // Unique in the cluster.
-  std::string families;  // A file; empty: the model's or the published one.
+  std::string families;  // A file; empty: that of the model or the published.
   ServerOptions server;
 };
 
-// Reads them after absl::ParseCommandLine. An empty --name or --listen becomes
-// the one given. INVALID_ARGUMENT if --model is missing.
+// Reads the flags; call after absl::ParseCommandLine. The defaults replace an
+// empty --name or --listen. Returns INVALID_ARGUMENT if --model is missing.
 absl::StatusOr<ProcessFlags> ReadProcessFlags(
     const std::string& default_name,
     const std::string& default_listen = "127.0.0.1:0");

@@ -19,8 +19,8 @@ using GenerateStream =
                  std::string, ToByteBuffer>;
 
 // The gRPC reactor of one Generate call: reads the request and writes the
-// events of its session to the client's stream. Deletes itself when gRPC is done
-// with the call.
+// events of its session to the client's stream. Deletes itself when gRPC is
+// done with the call.
 class GenerateCall final : public GenerateStream, private GenerateWriter {
  public:
   // Starts a call by the tenant with the serialized request and returns its

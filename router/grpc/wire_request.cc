@@ -45,8 +45,9 @@ absl::Status FindBadText(const std::string& bytes, const Descriptor& type,
       const std::size_t valid = ValidUtf8Prefix(value);
       if (valid < value.size()) {
         return FieldError(
-            name, absl::StrCat("is not UTF-8: byte ", valid, " of ",
-                               value.size(), " does not start a valid character"));
+            name,
+            absl::StrCat("is not UTF-8: byte ", valid, " of ", value.size(),
+                         " does not start a valid character"));
       }
     } else if (known->type() == FieldDescriptor::TYPE_MESSAGE) {
       if (absl::Status bad =

@@ -41,9 +41,8 @@ absl::Status CheckRequestId(const std::string& id,
            c == ':';
   });
   if (!plain) {
-    return FieldError(
-        "request_id",
-        "has other characters than letters, digits and \"-_.:\"");
+    return FieldError("request_id",
+                      "has other characters than letters, digits and \"-_.:\"");
   }
   return absl::OkStatus();
 }
@@ -157,10 +156,10 @@ absl::Status CheckText(const std::string& text, const RequestLimits& limits) {
 absl::StatusOr<absl::Duration> CheckRoutingWindow(std::int64_t seconds) {
   const std::int64_t longest = absl::ToInt64Seconds(kMaxRoutingWindow);
   if (seconds < 0 || seconds > longest) {
-    return FieldError("window_seconds",
-                      absl::StrCat("is ", seconds,
-                                   "; it must be from 0 (since the start) to ",
-                                   longest));
+    return FieldError(
+        "window_seconds",
+        absl::StrCat("is ", seconds,
+                     "; it must be from 0 (since the start) to ", longest));
   }
   return absl::Seconds(seconds);
 }

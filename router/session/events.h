@@ -66,7 +66,7 @@ struct AnswerFinished {
   int cached_tokens = 0;
   int generated_tokens = 0;
   // Times since the request's arrival.
-  absl::Duration queue;                       // Until a dense worker started it.
+  absl::Duration queue;                       // Until it started.
   std::optional<absl::Duration> first_token;  // Absent if there was no token.
   absl::Duration total;
   std::vector<LayerUse> expert_use;  // One for each sparse layer.

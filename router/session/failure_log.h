@@ -40,7 +40,8 @@ class FailureLog {
     const char* method = "";
     std::string request_id;
     std::string reason;
-    absl::Duration written = -absl::InfiniteDuration();  // Time of the last line.
+    // Time of the last line.
+    absl::Duration written = -absl::InfiniteDuration();
   };
   static void Write(absl::StatusCode code, const Line& line);
 

@@ -35,10 +35,9 @@ absl::StatusOr<RoutingReport> MergeRouting(
   if (any) return report;
   std::string problem = "no dense worker is known";
   if (!report.origins.empty()) {
-    problem = absl::StrCat("none of ", report.origins.size(),
-                           " dense workers answered; ",
-                           report.origins[0].dense_worker, ": ",
-                           report.origins[0].reason);
+    problem = absl::StrCat(
+        "none of ", report.origins.size(), " dense workers answered; ",
+        report.origins[0].dense_worker, ": ", report.origins[0].reason);
   }
   return absl::UnavailableError(absl::StrCat(problem, "; try again"));
 }

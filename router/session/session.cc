@@ -115,8 +115,8 @@ void Session::Watch() {
     if (writer_ == nullptr || aborted_ || !(paused_ || ended_)) return;
     if (Now() - waiting_since_ < timeout) return;
     Abort(absl::ResourceExhaustedError(absl::StrCat(
-        "the client has read nothing for ", absl::FormatDuration(timeout),
-        "; ", writer_->unsent(), " bytes of the answer are unsent")));
+        "the client has read nothing for ", absl::FormatDuration(timeout), "; ",
+        writer_->unsent(), " bytes of the answer are unsent")));
   }
   Settle();
 }

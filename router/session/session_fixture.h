@@ -22,8 +22,8 @@
 
 namespace apollo {
 
-// A writer that records its calls. With `reading` off, output stays unsent until
-// the test changes `unsent_bytes`.
+// A writer that records its calls. With `reading` off, output stays unsent
+// until the test changes `unsent_bytes`.
 template <typename Writer>
 class KeepingWriter : public Writer {
  public:
@@ -79,8 +79,8 @@ class SessionTest : public testing::Test {
  protected:
   SessionTest();
 
-  // Replaces the table of calls. By default its destructor does not wait for the
-  // calls of sequences that a test leaves open.
+  // Replaces the table of calls. By default its destructor does not wait for
+  // the calls of sequences that a test leaves open.
   void SetLimits(const CallLimits& limits,
                  absl::Duration patience = absl::ZeroDuration());
   SessionContext Context();

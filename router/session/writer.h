@@ -28,7 +28,8 @@ class GenerateWriter : public SessionWriter {
  public:
   virtual void Started(const AnswerStarted& started) = 0;  // Once, first.
   virtual void Delta(const AnswerDelta& delta) = 0;
-  virtual void Finished(const AnswerFinished& finished) = 0;  // Once per choice.
+  virtual void Finished(
+      const AnswerFinished& finished) = 0;  // Once per choice.
 };
 
 class ScoreWriter : public SessionWriter {
