@@ -114,7 +114,7 @@ TEST_F(DenseClientTest, TheFirstTokenAfterAnAnswerBegunElsewhereHasItsIndex) {
   EXPECT_EQ(Start(0)->Await(), " INTERNAL");
 }
 
-TEST_F(DenseClientTest, AnEventThatCannotBeEndsTheSequenceNamingTheField) {
+TEST_F(DenseClientTest, AnInvalidEventEndsTheSequenceNamingTheField) {
   pb::RunEvent finished = Finished();
   finished.mutable_finished()->clear_reason();
   for (const auto& [event, field] :
@@ -128,10 +128,10 @@ TEST_F(DenseClientTest, AnEventThatCannotBeEndsTheSequenceNamingTheField) {
   }
 }
 
-TEST_F(DenseClientTest, WhatBreaksOffIsUnavailable) {
+TEST_F(DenseClientTest, ALostCallIsUnavailable) {
   Send({Started(), Token(0, 7)});
   EXPECT_EQ(Start()->Await(), "started by w 0:7 UNAVAILABLE");
-  // Nobody here has cancelled it.
+  // The client has not cancelled the call.
   Send({Token(0, 7)}, grpc::Status::CANCELLED);
   EXPECT_EQ(Start()->Await(), " 0:7 UNAVAILABLE");
 }
@@ -155,7 +155,7 @@ TEST_F(DenseClientTest, AbandonedSequencesEndWhateverTheWorkerDoes) {
   std::promise<void> go_on;
   Serve([&](grpc::ServerContext&, Stream& stream) {
     stream.Write(Started());
-    go_on.get_future().wait();  // It hangs.
+    go_on.get_future().wait();  // The worker hangs.
     return grpc::Status::OK;
   });
   const auto sink = Start();
@@ -166,7 +166,7 @@ TEST_F(DenseClientTest, AbandonedSequencesEndWhateverTheWorkerDoes) {
   go_on.set_value();
 }
 
-TEST_F(DenseClientTest, TheWorkerIsToldWhenTheSequenceShallRest) {
+TEST_F(DenseClientTest, PausesAreSentToTheWorker) {
   Serve([](grpc::ServerContext&, Stream& stream) {
     pb::RunRequest message;
     stream.Read(&message);
@@ -217,7 +217,7 @@ class OldService final : public grpc::Service {
   std::promise<void> go_on;
 };
 
-TEST_F(DenseClientTest, AWorkerOfTheVersionBeforeServesAndDoesNotPause) {
+TEST_F(DenseClientTest, AWorkerOfThePreviousVersionServesAndDoesNotPause) {
   auto service = std::make_unique<OldService>();
   OldService& old = *service;
   ServeAs(std::move(service));

@@ -222,7 +222,7 @@ TEST_F(DensePoolTest, AWorkerOfAnotherModelGetsNothingAndIsLoggedOnce) {
   EXPECT_EQ(Poll(), "");
 }
 
-TEST_F(DensePoolTest, WhatAnotherModelCountedIsNotAddedUp) {
+TEST_F(DensePoolTest, CountsOfAnotherModelAreNotAdded) {
   FakeWorker& other = Add("a", "m2");
   FakeWorker& served = Add("b", "m1");
   Add("c", "m1");
@@ -239,7 +239,7 @@ TEST_F(DensePoolTest, WhatAnotherModelCountedIsNotAddedUp) {
       << routing.at("a");
 }
 
-TEST_F(DensePoolTest, NobodyIsAskedIfAllServeAnotherModel) {
+TEST_F(DensePoolTest, NoWorkerIsAskedIfAllServeAnotherModel) {
   pb::DescribeResponse another;
   another.set_config_hash("another");
   FakeWorker& worker = Add("a", "m1");
@@ -252,7 +252,7 @@ TEST_F(DensePoolTest, NobodyIsAskedIfAllServeAnotherModel) {
   EXPECT_EQ(worker.routing_calls(), 0);
 }
 
-TEST_F(DensePoolTest, WhatWasServedIsKeptWhileTheOthersAreNotMore) {
+TEST_F(DensePoolTest, TheServedModelStaysWithoutANewMajority) {
   FakeWorker& other = Add("a", "m1");
   FakeWorker& served = Add("b", "m1");
   MakePool();
@@ -275,7 +275,7 @@ TEST_F(DensePoolTest, WhatWasServedIsKeptWhileTheOthersAreNotMore) {
   EXPECT_EQ(pool_->ModelHash(), "m2");
 }
 
-TEST_F(DensePoolTest, AWorkerThatStaysAwayHasNoVoteForEver) {
+TEST_F(DensePoolTest, AnAbsentWorkerLosesItsVote) {
   FakeWorker& other = Add("a", "m1");
   FakeWorker& served = Add("b", "m1");
   MakePool();
@@ -299,8 +299,8 @@ TEST_F(DensePoolTest, TheRoutersOwnDirectoryDecidesFirst) {
   Add("b", "m1").Change(other_config);
   MakePool();
   const std::string log = Poll();
-  EXPECT_TRUE(Says(log, "its tokenizer.json is another one")) << log;
-  EXPECT_TRUE(Says(log, "its config.json is another one")) << log;
+  EXPECT_TRUE(Says(log, "its tokenizer.json ")) << log;
+  EXPECT_TRUE(Says(log, "its config.json ")) << log;
   EXPECT_FALSE(pool_->Ready());
   EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
   EXPECT_EQ(pool_->ModelHash(), "");
@@ -351,7 +351,7 @@ TEST_F(DensePoolTest, AWorkerThatDoesNotSayItsProgressHangsOnlyIfSilent) {
   EXPECT_EQ(Answers(), Names{"a"});
 }
 
-TEST_F(DensePoolTest, ThisWireVersionAndTheOneBeforeAreTaken) {
+TEST_F(DensePoolTest, ThisWireVersionAndThePreviousAreAccepted) {
   FakeWorker& worker = Add("a", "m1");  // Reports no version: version 1.
   MakePool();
   Poll();

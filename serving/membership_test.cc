@@ -27,7 +27,7 @@ TEST(MembershipTest, ListsKeepTheirOrderWithoutRepeats) {
   EXPECT_EQ((*Membership::Parse(""))->Current(), Addresses{});
 }
 
-TEST(MembershipTest, WhatIsNoAddressIsNamed) {
+TEST(MembershipTest, AnInvalidAddressIsNamed) {
   for (const char* bad :
        {"host", "host:", ":80", "host:0", "host:65536", "host:x", "file:"}) {
     const auto membership = Membership::Parse(bad);
@@ -95,7 +95,7 @@ TEST(MembershipTest, AWrongFileIsLoggedOncePerChange) {
   EXPECT_GE(CountOf(log, path), 5) << log;
 }
 
-TEST(MembershipTest, AnEmptyListNamesNobodyAFileMay) {
+TEST(MembershipTest, OnlyAnEmptyFixedListNamesNobody) {
   EXPECT_TRUE((*Membership::Parse(""))->NamesNobody());
   EXPECT_TRUE((*Membership::Parse(" , ,"))->NamesNobody());
   EXPECT_FALSE((*Membership::Parse("a:1"))->NamesNobody());

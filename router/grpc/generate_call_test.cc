@@ -64,7 +64,7 @@ TEST_F(GenerateCallTest, TokensComeInOrder) {
   EXPECT_TRUE(run.shorten_to_cache);
 }
 
-TEST_F(GenerateCallTest, WhatNeverFitsIsNotToldToTryAgain) {
+TEST_F(GenerateCallTest, ARequestThatNeverFitsHasNoRetryDelay) {
   backend_->Play([](ScriptedSequence& s) {
     s.Finish(absl::FailedPreconditionError("the cache holds 16"));
   });
@@ -227,7 +227,7 @@ TEST_F(GenerateCallTest, RefusesBeforeAnythingIsStarted) {
   EXPECT_TRUE(backend_->sequences().empty());
 }
 
-TEST_F(GenerateCallTest, AnUnseededRequestIsToldItsSeedAndId) {
+TEST_F(GenerateCallTest, AnUnseededRequestGetsASeedAndAnId) {
   backend_->Play([](ScriptedSequence& s) {
     s.Started();
     s.Finish(FinishCause::kEos);

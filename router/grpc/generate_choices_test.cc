@@ -41,7 +41,7 @@ int ChoiceOf(const ScriptedSequence& sequence) {
 
 class GenerateChoicesTest : public ScriptedClusterTest {};
 
-TEST_F(GenerateChoicesTest, EveryChoiceIsTheTenants) {
+TEST_F(GenerateChoicesTest, EveryChoiceHasTheTenantsSalt) {
   backend_->Play([](ScriptedSequence& s) {
     s.Started();
     s.Finish(FinishCause::kEos);
@@ -121,7 +121,7 @@ TEST_F(GenerateChoicesTest, ABackendMayFailWithinStart) {
   const Answer answer = Generate(request);
   EXPECT_TRUE(answer.events.empty());
   EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(backend_->sequences().size(), 1u) << "the others are of no use";
+  EXPECT_EQ(backend_->sequences().size(), 1u) << "the others are not needed";
 }
 
 TEST_F(GenerateChoicesTest,

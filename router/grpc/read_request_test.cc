@@ -135,7 +135,7 @@ std::vector<Refusal<Request>> CommonRefusals() {
   };
 }
 
-TEST(ReadGenerateTest, RefusesWhatBothRequestsShare) {
+TEST(ReadGenerateTest, RefusesInvalidSharedFields) {
   for (const auto& [field, spoil] : CommonRefusals<G>()) {
     G request = FullRequest();
     spoil(request);
@@ -143,7 +143,7 @@ TEST(ReadGenerateTest, RefusesWhatBothRequestsShare) {
   }
 }
 
-TEST(ReadScoreTest, RefusesWhatBothRequestsShare) {
+TEST(ReadScoreTest, RefusesInvalidSharedFields) {
   for (const auto& [field, spoil] : CommonRefusals<S>()) {
     S request = FullScore();
     spoil(request);

@@ -66,7 +66,7 @@ TEST_F(ScoreCallTest, ScoresEachContinuationAndNamesTheBest) {
   EXPECT_EQ(backend_->sequences()[0]->request.score_tokens, 2);
 }
 
-TEST_F(ScoreCallTest, EveryContinuationIsTheTenants) {
+TEST_F(ScoreCallTest, EveryContinuationHasTheTenantsSalt) {
   backend_->Play(ScoreById);
   v1::ScoreResponse response;
   ASSERT_TRUE(Score({"a", "b"}, &response, "clinic-a").ok());

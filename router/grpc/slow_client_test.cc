@@ -146,7 +146,7 @@ TEST_F(SlowClientTest, OneThatDoesNotReadItsTokensIsGoneToo) {
   while (queue.Next(&tag, &ok)) continue;
 }
 
-TEST_F(SlowClientTest, MoreCallsThanMayRunAreToldWhenToTryAgain) {
+TEST_F(SlowClientTest, ExcessCallsAreRefusedWithARetryDelay) {
   SpeakUntilCancelled();
   grpc::ClientContext contexts[kMaxCalls];
   std::vector<std::unique_ptr<grpc::ClientReader<v1::GenerateResponse>>> held;

@@ -79,7 +79,7 @@ v1::GenerateRequest Sample() {
   return request;
 }
 
-TEST(ParseRequestTest, ReadsWhatWasWritten) {
+TEST(ParseRequestTest, ReadsASerializedRequest) {
   const v1::GenerateRequest request = Sample();
   v1::GenerateRequest read;
   const absl::Status status = ParseRequest(request.SerializeAsString(), read);
@@ -104,7 +104,7 @@ TEST(ParseRequestTest, RefusesTruncatedBytes) {
   }
 }
 
-TEST(ParseRequestTest, RefusesWhatIsNoMessage) {
+TEST(ParseRequestTest, RefusesBytesThatAreNotAMessage) {
   v1::ScoreRequest request;
   ExpectRefused("zebra zebra zebra", request,
                 "the request is not a apollo.v1.ScoreRequest");

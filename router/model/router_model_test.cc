@@ -23,7 +23,7 @@ std::string Read(const std::string& name) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// A model directory like the golden one, with something replaced in each file.
+// Returns a copy of the golden model directory, with a change in each file.
 std::string ModelWith(
     const std::pair<std::string, std::string>& config_change,
     const std::pair<std::string, std::string>& tokenizer_change) {

@@ -20,7 +20,7 @@ void ExpectFieldError(const absl::Status& status, const std::string& field) {
 
 // The gRPC front cannot produce these numbers, but another front could. Each
 // front tests its own translation.
-TEST(CheckGenerateTest, RefusesNumbersThatNoMessageHolds) {
+TEST(CheckGenerateTest, RefusesNumbersBeyondTheWireTypes) {
   const auto check = [](void (*spoil)(GenerateInput&)) {
     GenerateInput input;
     input.input.prompt = "x";

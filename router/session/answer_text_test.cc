@@ -140,7 +140,7 @@ TEST(AnswerTextTest, AStopMayBeOfCharactersOfSeveralBytes) {
             (Outcome{"a\u20acb", true}));
 }
 
-TEST(AnswerTextTest, AStopThatIsOnlyCompleteAtTheEndCounts) {
+TEST(AnswerTextTest, AStopCompletedAtTheEndCounts) {
   AnswerText answer(Bytes(), {"\ufffd"});
   EXPECT_EQ(answer.Append(Tokens("\u20ac")[0]), "");
   EXPECT_EQ(answer.Finish(), "");

@@ -56,7 +56,7 @@ TEST_F(GenerateSessionTest, AnAnswerWithoutTokensHasNoFirstOne) {
   EXPECT_EQ(writer.AllFinished()[0].first_token, std::nullopt);
 }
 
-TEST_F(GenerateSessionTest, EveryChoiceIsTheTenants) {
+TEST_F(GenerateSessionTest, EveryChoiceHasTheTenantsSalt) {
   KeepingGenerateWriter a, b;
   GenerateInput input = Prompt("four");
   input.choices = 2;
@@ -70,7 +70,7 @@ TEST_F(GenerateSessionTest, EveryChoiceIsTheTenants) {
                                           "clinic-b"));
 }
 
-TEST_F(GenerateSessionTest, OnlyWhatNobodyAskedForIsShortened) {
+TEST_F(GenerateSessionTest, OnlyADefaultLengthIsShortened) {
   KeepingGenerateWriter a, b;
   GenerateInput input = Prompt("four");
   const auto first = Generate(input, a);
@@ -208,7 +208,7 @@ TEST_F(GenerateSessionTest, AlternativesHaveTheirBytes) {
   EXPECT_EQ(delta.tokens[0].alternatives[1].bytes, "");
 }
 
-TEST_F(GenerateSessionTest, AnUnseededRequestIsToldItsSeedAndId) {
+TEST_F(GenerateSessionTest, AnUnseededRequestGetsASeedAndAnId) {
   KeepingGenerateWriter writer;
   GenerateInput input;
   input.input.prompt = "x";

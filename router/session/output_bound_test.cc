@@ -93,7 +93,7 @@ TEST_F(OutputBoundTest, AClientThatReadsAtAllIsNotStalled) {
   EXPECT_TRUE(writer_.aborted.has_value());
 }
 
-TEST_F(OutputBoundTest, BelowTheBoundNobodyIsHurried) {
+TEST_F(OutputBoundTest, BelowTheBoundThereIsNoTimeout) {
   Sequence(0).Say("1");
   clock_.now += absl::Hours(1);
   calls_->Tick();

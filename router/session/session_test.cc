@@ -84,7 +84,7 @@ TEST_F(SessionTest, AfterAFailureWithinStartNoOtherSequenceIsStarted) {
   EXPECT_TRUE(writer.events.empty());
   ASSERT_TRUE(writer.ended.has_value());
   EXPECT_EQ(writer.ended->code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(backend_->sequences().size(), 1u) << "the others are of no use";
+  EXPECT_EQ(backend_->sequences().size(), 1u) << "the others are not needed";
 }
 
 TEST_F(SessionTest, AWrongRequestEndsBeforeAnythingIsStarted) {
