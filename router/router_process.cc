@@ -33,8 +33,8 @@ absl::Status RouterProcess::Serve(const Options& options) {
       model_, RouterModel::Load(options.process.model, options.router.model));
   if (frame_->NamesNoWorker()) {
     return absl::InvalidArgumentError(
-        "--dense_workers names no worker; it must be host:port,host:port or "
-        "file:/path with one address a line");
+        "--dense_workers names no worker; it must be host:port,host:port, or "
+        "file:/path for a file with one address per line");
   }
   pool_ = std::make_unique<DensePool>(
       model_->fingerprint, DensePool::Options{options.dense_worker_timeout});

@@ -13,19 +13,19 @@
 
 namespace apollo {
 
-// A router as a process: the public service before a pool of dense workers.
-// Used by one thread.
+// A router as a process: the public service in front of a pool of dense
+// workers. Used by one thread.
 class RouterProcess {
  public:
   struct Options {
     ProcessFlags process;
     RouterOptions router;
-    std::string dense_workers;  // See serving/membership.h; names somebody.
+    std::string dense_workers;  // See serving/membership.h; not empty.
     absl::Duration dense_worker_timeout = absl::Seconds(10);
   };
 
-  // Loads tokenizer and detector, listens and begins to ask the dense
-  // workers. Errors name the flag or the file that is wrong.
+  // Loads the tokenizer and the language detector, starts to listen, and starts
+  // polling the dense workers. Errors name the flag or the file at fault.
   static absl::StatusOr<std::unique_ptr<RouterProcess>> Start(
       const Options& options);
 

@@ -18,8 +18,8 @@
 
 namespace apollo {
 
-// The public service before some backend, without a server: what a router's
-// process and a process with all roles have in common.
+// The public service in front of a backend, without a server: the part that a
+// router process and a process with all roles share.
 class RouterRole {
  public:
   // The model, the backend and the registry must outlive the role.

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
-// Checks of the values of flags, for every program. Each is INVALID_ARGUMENT
-// naming the flag, its value and what would be right.
+// Checks of flag values, for every program. Each returns OK, or
+// INVALID_ARGUMENT naming the flag, its value and the valid range.
 namespace apollo {
 
 absl::Status CheckAtLeastOne(std::string_view flag, std::int64_t value);

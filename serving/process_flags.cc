@@ -16,14 +16,15 @@ ABSL_FLAG(int, max_connections, apollo::ServerOptions().max_connections,
 ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:0",
           "Where to serve /metrics over HTTP.");
 ABSL_FLAG(std::string, address_file, "",
-          "File to write both addresses to once they listen.");
+          "File to write both addresses to once the process listens.");
 ABSL_FLAG(std::string, name, "",
-          "Name of this process, in logs and for its peers; unique in the "
-          "cluster. Default: that of its role.");
-ABSL_FLAG(std::string, families, "",
-          "File with the language families, the same for all processes; "
-          "default: families.txt in the model directory if there, else the "
-          "published ones.");
+          "Name of this process in logs and for its peers; must be unique in "
+          "the cluster. Default: the name of its role.");
+ABSL_FLAG(
+    std::string, families, "",
+    "File with the language families; must be the same for all processes. "
+    "Default: families.txt in the model directory if it exists, else the "
+    "published families.");
 
 namespace apollo {
 namespace {
@@ -39,7 +40,7 @@ absl::StatusOr<ProcessFlags> ReadProcessFlags(
   flags.model = absl::GetFlag(FLAGS_model);
   if (flags.model.empty()) {
     return absl::InvalidArgumentError(
-        "--model is missing; it must name a directory");
+        "--model is missing; it must be a model directory");
   }
   flags.name = absl::GetFlag(FLAGS_name);
   if (flags.name.empty()) flags.name = default_name;

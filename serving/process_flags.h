@@ -11,7 +11,7 @@ namespace apollo {
 struct ProcessFlags {
   std::string model;     // A directory; not empty.
   std::string name;      // Unique in the cluster.
-  std::string families;  // A file; empty: the model's or the published one.
+  std::string families;  // A file; empty: that of the model or the published.
   ServerOptions server;
 };
 

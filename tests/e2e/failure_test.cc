@@ -314,7 +314,7 @@ TEST(FailureTest, NothingOfARequestIsInAnyLogMetricOrMessage) {
     EXPECT_NE(metrics.find("apollo_"), std::string::npos) << process;
     seen += metrics;
   }
-  EXPECT_NE(seen.find("request_done"), std::string::npos);
+  EXPECT_NE(seen.find("request_finished"), std::string::npos);
   // A worker is lost in the middle of a request; every process logs its end.
   v1::GenerateRequest all = GreedyRequest(prompt, 480);
   all.set_ignore_eos(true);
