@@ -121,7 +121,7 @@ void ConnectionGate::AcceptAll(int listener) {
       continue;
     }
     if (errno == EMFILE || errno == ENFILE) {
-      RefuseWithReserve(listener);
+      if (!RefuseWithReserve(listener)) return;
     } else if (errno == ENOBUFS || errno == ENOMEM) {
       poll(nullptr, 0, 100);  // It would be readable again at once.
     } else if (errno != EINTR && errno != ECONNABORTED && errno != EPROTO) {
@@ -130,16 +130,18 @@ void ConnectionGate::AcceptAll(int listener) {
   }
 }
 
-void ConnectionGate::RefuseWithReserve(int listener) {
+bool ConnectionGate::RefuseWithReserve(int listener) {
   reserve_.Reset();
   FileDescriptor connection(
       accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (connection.ok()) {
+  const bool waited = connection.ok();
+  if (waited) {
     Refuse(std::move(connection));
   } else if (errno != EAGAIN) {
     poll(nullptr, 0, 100);  // Another thread took the descriptor.
   }
   reserve_ = OpenReserve();
+  return waited;
 }
 
 void ConnectionGate::Admit(int listener, FileDescriptor connection) {

@@ -58,8 +58,9 @@ class ConnectionGate {
   // A connection is over.
   void Forget(int second);
   void AcceptAll(int listener);
-  // The process has no descriptor left for a connection that waits.
-  void RefuseWithReserve(int listener);
+  // The process has no descriptor left for a connection that may wait. Returns
+  // true if one did, and was refused.
+  bool RefuseWithReserve(int listener);
   void Admit(int listener, FileDescriptor connection);
   void Refuse(FileDescriptor connection);
 

@@ -1,6 +1,7 @@
 #include "serving/listener.h"
 
 #include <absl/status/status.h>
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -21,9 +22,14 @@ using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
 absl::StatusOr<Addresses> Resolve(const std::string& address) {
   const std::size_t colon = address.rfind(':');
-  if (colon == std::string::npos || colon + 1 == address.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "\"", address, "\" is no address to listen on; it must be host:port"));
+  int port = -1;
+  if (colon == std::string::npos ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 ||
+      port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", address,
+                     "\" is no address to listen on; it must be host:port, "
+                     "with a port from 0 to 65535"));
   }
   std::string host = address.substr(0, colon);
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
@@ -34,7 +40,7 @@ absl::StatusOr<Addresses> Resolve(const std::string& address) {
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
   const int error = getaddrinfo(host.empty() ? nullptr : host.c_str(),
-                                address.c_str() + colon + 1, &hints, &found);
+                                std::to_string(port).c_str(), &hints, &found);
   if (error != 0) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", address, ": ", gai_strerror(error)));
