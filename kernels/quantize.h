@@ -43,7 +43,7 @@ struct WeightGroup {
 // numbers below 2^-25 become zero.
 WeightGroup QuantizeGroup(const float* x, int count, WeightFormat format);
 
-// Returns the largest magnitude that the format can store beside any other
+// Returns the largest magnitude that the format can store next to any other
 // values: 127 * 65504 in kInt8, and 65504, the largest f16, in kInt4.
 float LargestWeight(WeightFormat format);
 

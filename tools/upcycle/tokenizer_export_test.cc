@@ -120,7 +120,7 @@ TEST(ExportTokenizerTest, TheFirstTokenIsAsTheFileSays) {
   Tokens outside;
   outside.more.AddBool("tokenizer.ggml.add_bos_token", true);
   outside.more.AddU32("tokenizer.ggml.bos_token_id", 7);
-  EXPECT_THAT(outside.Error(), HasSubstr("tokenizer.ggml.bos_token_id, 7"));
+  EXPECT_THAT(outside.Error(), HasSubstr("tokenizer.ggml.bos_token_id 7"));
 
   Tokens without;
   without.pre = "llama-bpe";
