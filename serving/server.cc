@@ -119,6 +119,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   for (const auto& collectable : metrics) {
     server->exposer_->RegisterCollectable(collectable, "/metrics");
   }
+  server->exposer_->RegisterCollectable(server->registry_, "/metrics");
   server->metrics_address_ =
       absl::StrCat(Host(options.metrics_listen), ":",
                    server->exposer_->GetListeningPorts().front());
@@ -159,9 +160,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     handed.fd = connection;
     acceptor->HandleNewConnection(&handed);
   };
-  ASSIGN_OR_RETURN(server->gate_, ConnectionGate::Open(std::move(listener),
-                                                       options.max_connections,
-                                                       hand_over, *registry));
+  ASSIGN_OR_RETURN(
+      server->gate_,
+      ConnectionGate::Open(std::move(listener), options.max_connections,
+                           hand_over, *server->registry_));
   if (!options.address_file.empty()) {
     RETURN_IF_ERROR(
         WriteAddressFile(options.address_file,

@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 #include <prometheus/collectable.h>
 #include <prometheus/exposer.h>
+#include <prometheus/registry.h>
 
 #include <functional>
 #include <memory>
@@ -83,6 +84,9 @@ class Server {
 
   std::vector<std::string> service_names_;
 
+  // Metrics of the server itself.
+  const std::shared_ptr<prometheus::Registry> registry_ =
+      std::make_shared<prometheus::Registry>();
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<ConnectionGate> gate_;  // Hands connections to server_.
   std::unique_ptr<prometheus::Exposer> exposer_;
