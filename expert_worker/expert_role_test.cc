@@ -7,24 +7,24 @@ namespace {
 
 TEST(ExpertRoleTest, SaysWhichCheckpointItServes) {
   const std::string directory = "tests/golden/published";
-  WorkerModelOptions options;
-  options.model = directory;
-  options.cache_megabytes = 1;
-  const absl::StatusOr<WorkerModel> model = OpenWorkerModel(options);
-  ASSERT_TRUE(model.ok()) << model.status();
-  const absl::StatusOr<FamilyTable> families =
-      FamilyTable::ForModel(directory, "", model->model.config.num_experts);
-  ASSERT_TRUE(families.ok()) << families.status();
-  prometheus::Registry registry;
-  const auto role = ExpertRole::Start(*model, *families, {"e", {0, 2}},
-                                      registry, /*requests=*/nullptr);
+  WorkerFlags flags;
+  flags.model.model = directory;
+  flags.model.cache_megabytes = 1;
+  flags.threads = 1;
+  const auto setup = OpenWorkerSetup(flags, /*families_file=*/"");
+  ASSERT_TRUE(setup.ok()) << setup.status();
+  const OpenModel& model = (*setup)->model.model;
+  ExpertRole::Options options;
+  options.name = "e";
+  options.experts = "0,2";
+  const auto role = ExpertRole::Start(**setup, options, /*requests=*/nullptr);
   ASSERT_TRUE(role.ok()) << role.status();
   const WorkerInfo& self = (*role)->self();
   EXPECT_EQ(self.role, WorkerRole::kExpert);
   EXPECT_EQ(self.name, "e");
   EXPECT_EQ(self.resident.everywhere, (std::set<int>{0, 2}));
-  EXPECT_EQ(self.model_hash, model->model.hash);
-  const ModelFingerprint own = FingerprintOf(model->model.config, directory);
+  EXPECT_EQ(self.model_hash, model.hash);
+  const ModelFingerprint own = FingerprintOf(model.config, directory);
   EXPECT_EQ(own.config.size(), 16u);
   EXPECT_EQ(own.tokenizer.size(), 16u);
   EXPECT_EQ(self.config_hash, own.config);

@@ -15,8 +15,7 @@ constexpr absl::Duration kTick = absl::Milliseconds(250);
 ExpertWorker::ExpertWorker(ExpertCore::Options options,
                            std::unique_ptr<ExpertStage> stage,
                            std::function<std::uint64_t()> inside)
-    : num_experts_(stage->config().num_experts),
-      core_(std::move(options), std::move(stage)),
+    : core_(std::move(options), std::move(stage)),
       progress_(std::move(inside)),
       thread_([this] { return core_.HasWork(); },
               [this] {

@@ -67,7 +67,9 @@ int PortOf(int socket) {
 }
 
 // Returns a socket that listens, or one that is not ok, with errno.
-FileDescriptor Bind(const addrinfo& to, absl::Duration user_timeout) {
+// `only`: it is the only address of its host.
+FileDescriptor Bind(const addrinfo& to, bool only,
+                    absl::Duration user_timeout) {
   FileDescriptor socket(
       ::socket(to.ai_family, to.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.ok()) return socket;
@@ -80,8 +82,11 @@ FileDescriptor Bind(const addrinfo& to, absl::Duration user_timeout) {
   setsockopt(socket.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds,
              sizeof(milliseconds));
   if (to.ai_family == AF_INET6) {
-    // Another socket may listen on the same port of IPv4.
-    setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    // The wildcard [::] alone serves IPv4, too. Otherwise another socket may
+    // listen on the same port of IPv4.
+    const int v6_only = only ? 0 : 1;
+    setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only,
+               sizeof(v6_only));
   }
   if (bind(socket.get(), to.ai_addr, to.ai_addrlen) != 0 ||
       listen(socket.get(), SOMAXCONN) != 0) {
@@ -97,11 +102,12 @@ FileDescriptor Bind(const addrinfo& to, absl::Duration user_timeout) {
 absl::StatusOr<Listener> ListenOn(const std::string& address,
                                   absl::Duration user_timeout) {
   ASSIGN_OR_RETURN(const Addresses addresses, Resolve(address));
+  const bool only = addresses->ai_next == nullptr;
   Listener listener;
   int error = 0;
   for (addrinfo* to = addresses.get(); to != nullptr; to = to->ai_next) {
     if (listener.port > 0) SetPort(to->ai_addr, listener.port);
-    FileDescriptor socket = Bind(*to, user_timeout);
+    FileDescriptor socket = Bind(*to, only, user_timeout);
     if (!socket.ok()) {
       error = errno;
       if (error == EADDRINUSE) break;

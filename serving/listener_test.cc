@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "serving/tcp_client.h"
+
 namespace apollo {
 namespace {
 
@@ -26,6 +28,13 @@ TEST(ListenerTest, ANameIsAllItsAddressesOnOnePort) {
   ASSERT_TRUE(listener.ok()) << listener.status();
   EXPECT_GE(listener->sockets.size(), 1u);
   EXPECT_GT(listener->port, 0);
+}
+
+TEST(ListenerTest, TheWildcardOfIPv6ServesIPv4Too) {
+  const auto listener = ListenOn("[::]:0", absl::Seconds(1));
+  if (!listener.ok()) GTEST_SKIP() << "no IPv6 here: " << listener.status();
+  const TcpClient client(absl::StrCat("127.0.0.1:", listener->port));
+  EXPECT_TRUE(client.ok());
 }
 
 TEST(ListenerTest, WhatIsNoAddressIsNamed) {

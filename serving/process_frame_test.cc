@@ -21,7 +21,7 @@ class ProcessFrameTest : public testing::Test {
     ServerOptions options;
     options.listen = address;
     return Server::Start(options, {{&service_, "test.v1.Nothing"}},
-                         frame.registry());
+                         {frame.registry()});
   }
 
   Nothing service_;

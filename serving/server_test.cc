@@ -99,7 +99,7 @@ TEST(ServerTest, ConnectionsAreBoundedEvenIfTheyDoNothing) {
   ServerOptions options;
   options.max_connections = 3;
   const auto server =
-      Server::Start(options, {{&service, "test.v1.Nothing"}}, registry);
+      Server::Start(options, {{&service, "test.v1.Nothing"}}, {registry});
   ASSERT_TRUE(server.ok()) << server.status();
   const std::string& address = (*server)->address();
   HealthClient health(address);
@@ -135,8 +135,8 @@ TEST(ServerTest, ManyConnectionsComeAndGo) {
   Nothing service;
   ServerOptions options;
   options.max_connections = 4;
-  const auto server = Server::Start(options, {{&service, "test.v1.Nothing"}},
-                                    std::make_shared<prometheus::Registry>());
+  const auto server =
+      Server::Start(options, {{&service, "test.v1.Nothing"}}, {});
   ASSERT_TRUE(server.ok()) << server.status();
   for (int i = 0; i < 200; ++i) {
     HealthClient client((*server)->address());
@@ -154,16 +154,15 @@ TEST(ServerTest, ServesTheMetricsOfAll) {
   const auto server =
       Server::Start({}, {{&service, "test.v1.Nothing"}}, {first, second});
   ASSERT_TRUE(server.ok()) << server.status();
-  const int scrape = Connect((*server)->metrics_address());
-  ASSERT_GE(scrape, 0);
-  const std::string request =
-      "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-  ASSERT_EQ(write(scrape, request.data(), request.size()),
-            static_cast<ssize_t>(request.size()));
-  const std::string answer = ReadAll(scrape);
+  const TcpClient scrape((*server)->metrics_address());
+  ASSERT_TRUE(scrape.Write(
+      "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  const std::string answer = scrape.ReadAll();
   EXPECT_NE(answer.find("\napollo_first_total 0\n"), std::string::npos);
   EXPECT_NE(answer.find("\napollo_second_total 0\n"), std::string::npos);
-  close(scrape);
+  // The server's own, too.
+  EXPECT_NE(answer.find("\napollo_connections_refused_total 0\n"),
+            std::string::npos);
 }
 
 TEST(ServerTest, AnAddressThatIsTakenIsNamed) {
