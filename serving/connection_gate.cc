@@ -90,7 +90,6 @@ void ConnectionGate::Run() {
       if (events[i].data.fd == stop_.get()) return;
       if (events[i].events & EPOLLHUP) Forget(events[i].data.fd);
     }
-    open_metric_.Set(static_cast<double>(open_.size()));
     for (int i = 0; i < count; ++i) {
       const int file = events[i].data.fd;
       const bool listens =
@@ -100,7 +99,6 @@ void ConnectionGate::Run() {
                       });
       if (listens) AcceptAll(file);
     }
-    open_metric_.Set(static_cast<double>(open_.size()));
     if (2 * static_cast<int>(open_.size()) <= max_connections_) told_ = false;
   }
 }
@@ -109,6 +107,7 @@ void ConnectionGate::Forget(int second) {
   // Closing alone would not: the socket may still have its first descriptor.
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, second, nullptr);
   open_.erase(second);
+  open_metric_.Set(static_cast<double>(open_.size()));
 }
 
 void ConnectionGate::AcceptAll(int listener) {
@@ -158,12 +157,13 @@ void ConnectionGate::Admit(int listener, FileDescriptor connection) {
   }
   const int number = second.get();
   open_.emplace(number, std::move(second));
+  open_metric_.Set(static_cast<double>(open_.size()));
   hand_over_(listener, connection.Release());
 }
 
 void ConnectionGate::Refuse(FileDescriptor connection) {
+  refused_metric_.Increment();  // First: who sees the end finds it counted.
   connection.Reset();
-  refused_metric_.Increment();
   if (std::exchange(told_, true)) return;
   LogWarning("connections_refused", {{"open", static_cast<int>(open_.size())},
                                      {"max_connections", max_connections_}});

@@ -79,7 +79,7 @@ void Cluster::Start() {
       "--model=" + model_,
       "--bin=" + Runfile("."),
       "--state=" + folder_.path(),
-      "--timeout=120",
+      "--timeout=300",
       "--dense-workers=" + std::to_string(layout_.dense_workers),
       "--expert-workers=" + std::to_string(layout_.expert_workers),
       "--routers=" + std::to_string(layout_.routers)};
