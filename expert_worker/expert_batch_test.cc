@@ -170,6 +170,7 @@ TEST_F(ExpertBatchTest, EachStepIsAnsweredInItsOrder) {
 TEST_F(ExpertBatchTest, TokensWithoutAFamilyAreNotOffIt) {
   SequenceRows rows = RowsOf(1, 0, 3);
   rows.start->family = -1;
+  rows.start->hybrid = false;
   rows.start->language = "patient text";
   Add(1, 10, {rows}, 0);
   ExpertBatch batch = Batch();

@@ -167,10 +167,13 @@ TEST_F(TextTest, AMegabyteIsTokenizedAndTooLongForTheContext) {
         std::to_string(ids->size() + tokenizer_->prefix_ids().size());
     EXPECT_THAT(
         Violation(Generate(c.text).status),
-        HasSubstr("prompt: has " + tokens + " tokens; the context has 512"));
-    EXPECT_THAT(Violation(GenerateChat(c.text).status),
-                AllOf(HasSubstr("chat: has "),
-                      HasSubstr(" tokens; the context has 512")));
+        HasSubstr("prompt: has " + tokens +
+                  " tokens; it must have fewer than the context of 512"));
+    EXPECT_THAT(
+        Violation(GenerateChat(c.text).status),
+        AllOf(
+            HasSubstr("chat: has "),
+            HasSubstr(" tokens; it must have fewer than the context of 512")));
   }
 
   const std::string longer(kMegabyte + 1, 'a');
