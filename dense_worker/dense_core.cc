@@ -77,7 +77,7 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
   } else if (const auto* result = std::get_if<StageResult>(&frame.body)) {
     TakeResult(id, *result);
   } else if (!std::holds_alternative<Progress>(frame.body)) {
-    LogError("peer_broke_the_protocol", {{"peer", workers_.name(id)}});
+    LogError("protocol_violated", {{"peer", workers_.name(id)}});
     workers_.Close(id);
   }
 }
@@ -90,13 +90,14 @@ void DenseCore::TakeInfo(LinkId id, const WorkerInfo& info) {
 void DenseCore::TakeResult(LinkId id, const StageResult& result) {
   std::optional<StepLedger::Asked> asked = ledger_.TakeAnswer(id, result.step);
   if (!asked) {
-    LogError("peer_broke_the_protocol", {{"peer", workers_.name(id)}});
+    LogError("protocol_violated", {{"peer", workers_.name(id)}});
     workers_.Close(id);
     return;
   }
   for (const SequenceOutput& output : result.outputs) {
     const auto rows = asked->extract({output.sequence, output.attempt});
-    // What was not asked for is ignored: the sequence may not even be running.
+    // An output that was not requested is ignored: the sequence may not be
+    // running.
     if (rows.empty()) continue;
     routing_.Add({rows.mapped().language, rows.mapped().has_family,
                   output.expert_use, output.off_family});
@@ -109,16 +110,16 @@ void DenseCore::TakeResult(LinkId id, const StageResult& result) {
         it->second.worker() != id) {
       continue;
     }
-    // Nobody else would ever end it.
+    // Nothing else would end it.
     Finish(sequence_id,
            absl::InternalError(
-               "the expert worker's answer left out the sequence"));
+               "the expert worker's answer does not contain the sequence"));
   }
 }
 
 void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
   const auto it = sequences_.find(output.sequence);
-  // Late answers of sequences that are over, or of older attempts.
+  // Late answers for sequences that have ended, or for older attempts.
   if (it == sequences_.end() || it->second.attempt() != output.attempt ||
       it->second.worker() != from) {
     return;
@@ -146,11 +147,11 @@ void DenseCore::Tick(absl::Duration now) {
   }
   for (const LinkId id : ledger_.SilentFor(options_.silent_after, now)) {
     if (workers_.IsSilent(id)) continue;
-    LogWarning("expert_worker_silent", {{"peer", workers_.name(id)}});
+    LogWarning("expert_worker_stalled", {{"peer", workers_.name(id)}});
     SetSilent(id, true);
   }
   for (const LinkId id : ledger_.SilentFor(options_.answer_timeout, now)) {
-    LogError("expert_worker_does_not_answer",
+    LogError("expert_worker_timed_out",
              {{"peer", workers_.name(id)},
               {"seconds", absl::ToDoubleSeconds(options_.answer_timeout)}});
     ledger_.StopWatching(id);
@@ -272,8 +273,8 @@ void DenseCore::SetRetry(DenseSequence& held) {
         return entry.second.state() != SequenceState::kHeld &&
                entry.second.worker() == held.worker();
       });
-  // One of the others will make room. Without them, nobody tells when other
-  // dense workers do; and a worker that takes no sequences is best left.
+  // One of the others will make room. Without others, nothing reports room made
+  // by other dense workers. A worker that accepts no sequences is best left.
   if (others && workers_.Takes(held.worker())) return;
   held.SetRetryAt(clock_.Now() + held.NextPause());
 }
@@ -300,7 +301,7 @@ void DenseCore::MoveIfNeeded(DenseSequence& sequence) {
                        MaxPositions(sequence.request()),
                        static_cast<std::int64_t>(sequence.fed_tokens().size()),
                        sequence.numerics()});
-  if (!other.ok()) return;  // It may end where it is.
+  if (!other.ok()) return;  // It may finish where it is.
   if (workers_.IsBusy(*other)) {
     workers_.Release(*other, sequence.id());
     return;
@@ -372,7 +373,7 @@ void DenseCore::Advance() {
   CountBlocks();
   if (step.slices.empty()) return;
 
-  // Each worker's rows are together, and so its part of the result.
+  // Rows of one worker are contiguous, so its part of the result is, too.
   const auto worker = [this](const Scheduler::Slice& slice) {
     return sequences_.at(slice.sequence).worker();
   };

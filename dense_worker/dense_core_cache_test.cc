@@ -7,7 +7,7 @@ namespace {
 
 using absl::StatusCode;
 
-TEST_F(DenseCoreTest, WhatTheCacheHoldsIsSentAndNotComputed) {
+TEST_F(DenseCoreTest, CachedRowsAreSentAndNotComputed) {
   Start();
   LinkOne();
   Submit(1, Request(40, 1));
@@ -34,14 +34,14 @@ TEST_F(DenseCoreTest, WhatTheCacheHoldsIsSentAndNotComputed) {
   Round(6);
   EXPECT_EQ(sink->text, "d>e1 0:5 1:6 end");
   first_->Take<ReleaseSequences>();
-  // Only for the same salt.
+  // Prefixes are shared only under the same salt.
   GenerationRequest salted = Request(40, 1);
   salted.cache_salt = "other";
   const auto other = Submit(3, salted);
   Round(5);
   first_->Take<ReleaseSequences>();
   EXPECT_EQ(other->cached, 0);
-  // All of a prompt: the dense layers do nothing.
+  // A fully cached prompt: the dense layers compute nothing.
   GenerationRequest whole = Request(40, 1);
   whole.prompt.resize(32);
   const auto all = Submit(4, whole);
@@ -59,7 +59,7 @@ TEST_F(DenseCoreTest, WhatTheCacheHoldsIsSentAndNotComputed) {
   EXPECT_EQ(all->text, "d>e1 0:9 end");
 }
 
-TEST_F(DenseCoreTest, AnswersAreFoundAgainToo) {
+TEST_F(DenseCoreTest, AnswersAreCachedToo) {
   Start();
   LinkOne();
   Submit(1, Request(20, 14));
@@ -87,7 +87,7 @@ TEST_F(DenseCoreTest, WithoutPrefixCachingNothingIsShared) {
   }
 }
 
-TEST_F(DenseCoreTest, SequencesAtOnceShareTheBlocksOfAPrompt) {
+TEST_F(DenseCoreTest, ConcurrentSequencesShareTheBlocksOfAPrompt) {
   Start();
   LinkOne();
   for (int id = 1; id <= 4; ++id) Submit(id, Request(40, 3));
@@ -97,7 +97,7 @@ TEST_F(DenseCoreTest, SequencesAtOnceShareTheBlocksOfAPrompt) {
   EXPECT_EQ(Counters().used_blocks, 2 + 4);
 }
 
-TEST_F(DenseCoreTest, APreemptedSequenceGoesOnAsIfNothingHadBeen) {
+TEST_F(DenseCoreTest, PreemptionDoesNotChangeASequence) {
   for (const bool caching : {true, false}) {
     options_.prefix_caching = caching;
     Start(4);
@@ -106,7 +106,7 @@ TEST_F(DenseCoreTest, APreemptedSequenceGoesOnAsIfNothingHadBeen) {
                younger = Submit(2, Request(20, 20));
     std::string tokens;
     for (int i = 0; i < 20; ++i) absl::StrAppend(&tokens, " ", i, ":", 50 + i);
-    // Each position's boundary row, as it was sent first.
+    // The boundary row of each position, as first sent.
     std::map<std::pair<std::uint64_t, int>, std::vector<float>> sent;
     std::map<std::uint64_t, std::uint32_t> attempts;
     int fed_again = 0;

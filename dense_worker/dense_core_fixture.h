@@ -21,11 +21,11 @@
 #include "model/language/language_labels.h"
 #include "sequence/routing.h"
 
-// What the tests of DenseCore share.
+// The shared fixture of the tests of DenseCore.
 namespace apollo {
 
-// A model that FakeDenseStage takes for one: two dense and two sparse layers of
-// seven experts.
+// The config of a tiny model for FakeDenseStage: two dense and two sparse
+// layers of seven experts.
 inline const ModelConfig& TinyConfig() {
   static const ModelConfig* const config = [] {
     auto* c = new ModelConfig;
@@ -95,7 +95,7 @@ inline GenerationRequest Request(int prompt, int max_new_tokens,
   return request;
 }
 
-// What a correct expert worker answers, with the given token.
+// Returns the answer of a correct expert worker, with the given token.
 inline StageResult Answer(const StageStep& step, std::int32_t token) {
   StageResult result;
   result.step = step.step;
@@ -118,7 +118,7 @@ inline StageResult Answer(const StageStep& step, std::int32_t token) {
   return result;
 }
 
-// A core between a fake stage and two fake expert workers.
+// A core with a fake stage and two fake expert workers.
 class DenseCoreTest : public testing::Test {
  protected:
   DenseCoreTest() { options_.name = "d"; }
@@ -126,7 +126,7 @@ class DenseCoreTest : public testing::Test {
   void Start(int blocks = 64) {
     StartOver(std::make_unique<FakeDenseStage>(TinyConfig(), blocks));
   }
-  // The same, but steps are done when the test delivers them (later_).
+  // Does the same, but steps complete when the test delivers them (later_).
   void StartAsync(int blocks = 64) {
     StartOver(std::make_unique<AsyncDenseStage>(
         std::make_unique<FakeDenseStage>(TinyConfig(), blocks), later_));
@@ -140,7 +140,7 @@ class DenseCoreTest : public testing::Test {
                                         clock_);
   }
   const DenseCounters& Counters() const { return core_->counters(); }
-  // How tokens were routed since the start.
+  // Returns how tokens were routed since the start.
   RoutingCounts Routed() const { return routing_->Counts({}); }
   void LinkOne() {
     Up(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
@@ -157,7 +157,8 @@ class DenseCoreTest : public testing::Test {
     infos_[id] = info;
     core_->LinkUp(id, info, std::move(link));
   }
-  // The worker's engine says what it reaches; nothing: it is about to stop.
+  // Reports the experts that the worker reaches; with none, the worker is
+  // draining.
   void SetReach(LinkId id, std::set<int> experts) {
     WorkerInfo& info = infos_[id];
     info.draining = experts.empty();
@@ -166,7 +167,7 @@ class DenseCoreTest : public testing::Test {
     ++info.revision;
     core_->LinkFrame(id, {info});
   }
-  // Forgets the core and what it has sent.
+  // Destroys the core and drops the frames that it has sent.
   void Clear() {
     core_.reset();
     first_->frames.clear();
@@ -181,7 +182,7 @@ class DenseCoreTest : public testing::Test {
   void Reply(const StageResult& result, LinkId from = kFirst) {
     core_->LinkFrame(from, {result, {}});
   }
-  // Says that there is no room for the sequences of a step.
+  // Refuses the sequences of a step: the worker has no room.
   void Refuse(const StageStep& step) {
     StageResult result = Answer(step, 0);
     for (SequenceOutput& output : result.outputs) {
@@ -202,13 +203,13 @@ class DenseCoreTest : public testing::Test {
     core_->Tick(clock_.now);
   }
 
-  std::map<LinkId, WorkerInfo> infos_;  // What workers said last.
+  std::map<LinkId, WorkerInfo> infos_;  // As last reported.
   DenseCore::Options options_;
   FakeClock clock_;
   std::shared_ptr<FakeLink> first_ = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> second_ = std::make_shared<FakeLink>();
-  std::unique_ptr<RoutingLog> routing_;  // The core's, like all below.
-  Later later_;  // What the core's stage has not done, if it is asynchronous.
+  std::unique_ptr<RoutingLog> routing_;  // Used by the core.
+  Later later_;  // Pending completions of an asynchronous stage.
   std::unique_ptr<DenseCore> core_;
 };
 

@@ -76,7 +76,7 @@ TEST_F(DenseCoreTest, TokensCarryTheExpertUseSoFarIfAskedFor) {
                                      "=6,0/", boundary + 1, "=0,6 end"));
 }
 
-TEST_F(DenseCoreTest, RowsOfASequenceThatIsOverAreCountedOnce) {
+TEST_F(DenseCoreTest, RowsOfAnEndedSequenceAreCountedOnce) {
   Start();
   LinkOne();
   GenerationRequest request = Request(4, 5);
@@ -86,7 +86,8 @@ TEST_F(DenseCoreTest, RowsOfASequenceThatIsOverAreCountedOnce) {
   const auto step = first_->Take<StageStep>();
   core_->Cancel(7);
   StageResult answer = Answer(step, 100);
-  answer.outputs.push_back(answer.outputs[0]);  // As no correct worker does.
+  // A correct worker never repeats an output.
+  answer.outputs.push_back(answer.outputs[0]);
   answer.outputs.push_back(answer.outputs[0]);
   answer.outputs.back().sequence = 8;
   Reply(answer);
@@ -248,14 +249,14 @@ TEST_F(DenseCoreTest, ALostWorkerFailsOnlyItsSequences) {
   EXPECT_EQ(lost->code(), StatusCode::kUnavailable);
   SetReach(kSecond, {4, 5, 6});
   EXPECT_FALSE(core_->AllExpertsLive());
-  SetReach(kFirst, kAll);  // Of a link that is gone.
+  SetReach(kFirst, kAll);  // From a closed link.
   EXPECT_FALSE(core_->AllExpertsLive());
   for (int i = 0; i < 2; ++i) {
     Reply(Answer(second_->Take<StageStep>(), 8), kSecond);
     if (core_->HasWork()) core_->Advance();
   }
   EXPECT_EQ(kept->text, "d>e2 0:8 1:8 end");
-  // Frames of a link that is gone are ignored.
+  // Frames from a closed link are ignored.
   Reply({1, {}}, kFirst);
   // No step of the lost worker counts as in flight.
   LinkOne();
@@ -278,7 +279,7 @@ TEST_F(DenseCoreTest, SequencesWaitForBlocksUpToALimit) {
   EXPECT_EQ(waiting->text, "d>e1 0:6 end");
 }
 
-TEST_F(DenseCoreTest, AnAnswerBegunElsewhereGoesOn) {
+TEST_F(DenseCoreTest, AnAnswerBegunElsewhereContinues) {
   Start();
   LinkOne();
   GenerationRequest request = Request(6, 2);
@@ -291,7 +292,7 @@ TEST_F(DenseCoreTest, AnAnswerBegunElsewhereGoesOn) {
   EXPECT_EQ(sink->text, "d>e1 4:100 5:101 end");
 }
 
-TEST_F(DenseCoreTest, WhatIsLeftAtTheEndIsUnavailable) {
+TEST_F(DenseCoreTest, RemainingSequencesEndAsUnavailable) {
   Start();
   LinkOne();
   const auto sink = Submit(1, Request(3, 2));
@@ -299,7 +300,7 @@ TEST_F(DenseCoreTest, WhatIsLeftAtTheEndIsUnavailable) {
   EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
 }
 
-TEST_F(DenseCoreTest, RequestsThatCannotRunAreRefusedWithTheReason) {
+TEST_F(DenseCoreTest, ImpossibleRequestsAreRefusedWithTheReason) {
   Start(4);
   LinkOne();
   const auto expect = [this](const GenerationRequest& request, StatusCode code,
@@ -317,7 +318,7 @@ TEST_F(DenseCoreTest, RequestsThatCannotRunAreRefusedWithTheReason) {
   EXPECT_FALSE(Submit(2, Request(64, 1))->finished);  // Just fits.
 }
 
-TEST_F(DenseCoreTest, ALengthThatNobodyAskedForIsCutToTheCache) {
+TEST_F(DenseCoreTest, ADefaultLengthIsCutToTheCache) {
   Start(4);  // 64 tokens.
   LinkOne();
   GenerationRequest request = Request(62, 400);
@@ -328,7 +329,7 @@ TEST_F(DenseCoreTest, ALengthThatNobodyAskedForIsCutToTheCache) {
   EXPECT_EQ(sink->text, "d>e1 0:5 1:6 2:7 end");
   EXPECT_EQ(sink->result.cause, FinishCause::kLength);
   first_->Take<ReleaseSequences>();
-  // Where not even one fits, it is refused, not tried.
+  // If not even one token fits, the request is refused.
   request = Request(65, 400);
   request.shorten_to_cache = true;
   const auto refused = Submit(2, request);

@@ -4,8 +4,8 @@
 
 namespace apollo {
 
-// What a dense worker counts of its own work. How tokens are routed goes into a
-// RoutingLog; as metrics, expert workers publish it.
+// Counters of a dense worker's own work. The routing of tokens is counted in a
+// RoutingLog, and published as metrics by expert workers.
 struct DenseCounters {
   Count steps;
   // Rows of steps: the next token of a running sequence, or prompt.
@@ -13,7 +13,7 @@ struct DenseCounters {
   Level running;  // Sequences.
   Level waiting;  // Sequences, for cache blocks.
   Level used_blocks, blocks;
-  // Of a sequence that is admitted for the first time.
+  // Prompt tokens of sequences that are admitted for the first time.
   Count prefix_queries, prefix_hits;
   Count preemptions;
 };
@@ -31,13 +31,13 @@ inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
      &DenseCounters::waiting},
     {"apollo_cache_blocks_used", "Cache blocks in use.",
      &DenseCounters::used_blocks},
-    {"apollo_cache_blocks", "Cache blocks there are.", &DenseCounters::blocks},
+    {"apollo_cache_blocks", "Cache blocks in total.", &DenseCounters::blocks},
     {"apollo_prefix_cache_queries_total",
      "Prompt tokens looked for in the cache.", &DenseCounters::prefix_queries},
     {"apollo_prefix_cache_hits_total", "Prompt tokens found in the cache.",
      &DenseCounters::prefix_hits},
     {"apollo_num_preemptions_total",
-     "Times that a sequence lost its cache blocks and was fed again.",
+     "Times that a sequence lost its cache blocks and was computed again.",
      &DenseCounters::preemptions},
 };
 

@@ -19,8 +19,8 @@
 
 namespace apollo {
 
-// A dense worker as a process: the role, its links to expert workers, and the
-// service that routers call. Used by one thread.
+// A dense worker process: the role, its links to expert workers, and the
+// service that routers call. Single-threaded.
 class DenseProcess {
  public:
   struct Options {
@@ -31,14 +31,13 @@ class DenseProcess {
     RunLimits run;
   };
 
-  // Loads the model, listens and dials. Errors name the flag or the file that
-  // is wrong.
+  // Loads the model, listens and dials. Errors name the wrong flag or file.
   static absl::StatusOr<std::unique_ptr<DenseProcess>> Start(Options options);
 
   ~DenseProcess();
 
-  // Serves until SIGTERM or SIGINT. Then sequences in progress may end for up
-  // to 10 seconds, while new calls are refused.
+  // Serves until SIGTERM or SIGINT. Then refuses new calls and lets sequences
+  // in progress finish for up to 10 seconds.
   void RunUntilStopped();
 
  private:
@@ -46,7 +45,8 @@ class DenseProcess {
   absl::Status StartRole(Options& options);
   absl::Status Serve(ServerOptions options);
 
-  // Each uses those above it, and the frame, until it is closed, all of them.
+  // Each member uses those above it. The frame uses all of them until it is
+  // closed.
   const std::unique_ptr<ProcessFrame> frame_;
   RequestMetrics request_metrics_;
   std::unique_ptr<WorkerSetup> setup_;

@@ -15,24 +15,25 @@
 
 namespace apollo {
 
-// A dense worker with all that it owns, without links and servers: what a
-// process of its own and a process with all roles have in common.
+// A dense worker and everything it owns, without links and servers. Shared by a
+// dense worker process and a process with all roles.
 class DenseRole {
  public:
   // Loads the weights and starts the engine's thread. The setup must outlive
-  // the role. Errors as CpuDenseStage::Load's, and INVALID_ARGUMENT naming the
-  // flag if an option does not fit the model.
+  // the role. Returns the errors of CpuDenseStage::Load, or INVALID_ARGUMENT
+  // naming the flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<DenseRole>> Start(
       const WorkerSetup& setup, const DenseCore::Options& options);
 
   DenseWorker& worker() { return *worker_; }
-  // Describes the worker as it starts, for its links.
+  // The initial description of the worker, for its links.
   const WorkerInfo& self() const { return self_; }
   const RoutingLog& routing() const { return routing_; }
-  // What the worker counts of its own work. Not to be asked once the role is
-  // gone.
+  // Metrics of the worker's own work. Must not be collected after the role is
+  // destroyed.
   std::shared_ptr<prometheus::Collectable> metrics() const { return metrics_; }
-  // Changes as long as the engine goes on, also within a long step. Any thread.
+  // Returns a number that changes while the engine makes progress, also within
+  // a long step. Any thread.
   std::uint64_t progress() const {
     return worker_->progress() + pool_.progress();
   }

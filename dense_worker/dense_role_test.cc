@@ -5,7 +5,7 @@
 namespace apollo {
 namespace {
 
-TEST(DenseRoleTest, SaysWhichCheckpointItServes) {
+TEST(DenseRoleTest, ReportsTheCheckpointItServes) {
   const std::string directory = "tests/golden/published";
   WorkerFlags flags;
   flags.model.model = directory;

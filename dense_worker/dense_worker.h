@@ -16,14 +16,14 @@
 
 namespace apollo {
 
-// A running dense worker: DenseCore in a thread of its own, fed by links and by
-// whoever starts sequences. Thread-safe.
+// A running dense worker: a DenseCore in a thread of its own, fed by links and
+// by callers that start sequences. Thread-safe.
 class DenseWorker final : public LinkEvents, public GenerationBackend {
  public:
   // `routing` must outlive the worker.
   DenseWorker(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
               RoutingLog& routing);
-  // All links must have ended. Sequences that run finish with UNAVAILABLE.
+  // All links must have ended. Finishes running sequences with UNAVAILABLE.
   ~DenseWorker() override;
 
   std::unique_ptr<GenerationCall> Start(
@@ -36,14 +36,15 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   void OnLinkDown(LinkId id, absl::Status status) override;
   void OnLinkWritable(LinkId id) override;
 
-  // Whether live expert workers have every expert and the engine is not stuck.
+  // Returns true if live expert workers have every expert and the engine is not
+  // stuck.
   bool Ready() const;
 
-  // Changes several times a second, by the engine's thread alone, unless a step
-  // takes longer or the engine hangs.
+  // Returns a number that only the engine's thread changes, several times a
+  // second unless a step takes longer or the engine hangs.
   std::uint64_t progress() const;
 
-  // Valid as long as the worker.
+  // Valid during the lifetime of the worker.
   const DenseCounters& counters() const;
 
   // Sequences in progress.

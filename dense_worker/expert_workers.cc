@@ -10,8 +10,8 @@
 namespace apollo {
 namespace {
 
-// FNV-1a over the name, mixed with the key: the same in every process, so that
-// dense workers agree without talking.
+// FNV-1a over the name, mixed with the key. It is the same in every process, so
+// that dense workers agree without communication.
 std::uint64_t Score(const std::string& name, std::uint64_t key) {
   std::uint64_t hash = 0xcbf29ce484222325u ^ key;
   for (const char c : name) {
@@ -91,7 +91,8 @@ bool ExpertWorkers::HasLeft(LinkId id) const {
 absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
   std::int64_t most = 0;  // Of the caches that are too small.
   std::vector<LinkId> large_enough;
-  std::optional<std::string> other_numerics;  // Of one that would do otherwise.
+  // Of a worker that is suitable otherwise.
+  std::optional<std::string> other_numerics;
   std::optional<LinkId> best;
   const auto order = [&](LinkId id) {  // The largest is the best.
     const Worker& worker = workers_.at(id);
@@ -121,14 +122,13 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
     return *best;
   }
   if (other_numerics) {
-    return absl::UnavailableError(
-        absl::StrCat("the sequence runs with numerics ",
-                     wanted.numerics->empty() ? "that its worker does not say"
-                                              : *wanted.numerics,
-                     ", but the expert workers that are left have ",
-                     other_numerics->empty() ? "others, which they do not say"
-                                             : *other_numerics,
-                     ", which may give other tokens; try again"));
+    return absl::UnavailableError(absl::StrCat(
+        "the sequence runs with numerics ",
+        wanted.numerics->empty() ? "that its worker did not report"
+                                 : *wanted.numerics,
+        ", but the remaining expert workers have ",
+        other_numerics->empty() ? "unreported ones" : *other_numerics,
+        ", which may give other tokens; try again"));
   }
   if (!large_enough.empty() || workers_.empty()) {
     return OutOfReach(large_enough);
@@ -136,7 +136,7 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
   return absl::FailedPreconditionError(
       absl::StrCat("prompt and answer together may take ", wanted.tokens,
                    " tokens, but the cache of the expert workers holds ", most,
-                   "; ask for fewer: trying again cannot help"));
+                   "; request fewer tokens: a retry would fail too"));
 }
 
 absl::Status ExpertWorkers::OutOfReach(
@@ -146,7 +146,7 @@ absl::Status ExpertWorkers::OutOfReach(
         absl::StrCat("no live expert worker reaches expert ", missing->expert,
                      " of layer ", missing->layer, "; try again"));
   }
-  // Each is reached by some worker, but none reaches all.
+  // Every expert is reached by some worker, but no worker reaches all.
   LayerExpert furthest;
   std::string who;
   for (const LinkId id : large_enough) {

@@ -13,10 +13,11 @@ WorkerInfo Worker(const char* name, std::set<int> experts) {
   return {WorkerRole::kExpert, name, "hash", "1", std::move(experts)};
 }
 
-// Two sparse layers of so many experts.
+// Two sparse layers with that many experts each.
 SparseShape Experts(int count) { return {2, 4, count}; }
 
-// The worker's engine says what it reaches; nothing: it is about to stop.
+// Reports the experts that the worker reaches; with none, the worker is
+// draining.
 void SetReach(ExpertWorkers& workers, LinkId id, std::set<int> experts) {
   WorkerInfo info = workers.info(id);
   info.draining = experts.empty();
@@ -42,7 +43,7 @@ TEST(ExpertWorkersTest, NoWorkerIsUnavailable) {
   EXPECT_FALSE(workers.Covers());
 }
 
-TEST(ExpertWorkersTest, TheFamilysWorkerFirstHoweverBusy) {
+TEST(ExpertWorkersTest, TheWorkerOfTheFamilyFirstHoweverBusy) {
   ExpertWorkers workers(Experts(3));
   AddReaching(workers, 1, Worker("a", {0, 1}), 3);
   AddReaching(workers, 2, Worker("b", {2}), 3);
@@ -62,7 +63,7 @@ TEST(ExpertWorkersTest, FewestSequencesThenSpreadByHash) {
   EXPECT_NE(first, second);
   workers.Release(first, 5);
   EXPECT_EQ(*workers.Choose({0, 5, 10}), first);
-  // Among equals the key decides, and not always alike.
+  // The key breaks ties, and not always in favour of the same worker.
   std::map<LinkId, int> counts;
   for (std::uint64_t key = 0; key < 100; ++key) {
     ExpertWorkers fresh(Experts(1));
@@ -84,13 +85,13 @@ TEST(ExpertWorkersTest, OnlyWorkersWhoseCacheHoldsTheSequence) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(status.message(),
             "prompt and answer together may take 101 tokens, but the cache of "
-            "the expert workers holds 100; ask for fewer: trying again cannot "
-            "help");
-  AddReaching(workers, 2, Worker("b", {0}));  // Did not say.
+            "the expert workers holds 100; request fewer tokens: a retry would "
+            "fail too");
+  AddReaching(workers, 2, Worker("b", {0}));  // Did not report its capacity.
   EXPECT_EQ(*workers.Choose({0, 1, 101}), 2u);
 }
 
-TEST(ExpertWorkersTest, AWorkerThatIsLargeEnoughMayBeInReachAgain) {
+TEST(ExpertWorkersTest, ALargeEnoughWorkerMayReachEveryExpertLater) {
   ExpertWorkers workers(Experts(1));
   WorkerInfo worker = Worker("a", {0});
   worker.cache_tokens = 100;
@@ -108,7 +109,7 @@ TEST(ExpertWorkersTest, AWorkerThatIsLargeEnoughMayBeInReachAgain) {
   EXPECT_EQ(*workers.Choose({0, 1, 150}), 2u);
 }
 
-TEST(ExpertWorkersTest, TheLargestCacheIsKnownOnceAllHaveSaid) {
+TEST(ExpertWorkersTest, TheLargestCacheIsKnownOnceAllHaveReported) {
   ExpertWorkers workers(Experts(1));
   EXPECT_EQ(workers.MostTokens(), 0);
   WorkerInfo worker = Worker("a", {0});
@@ -125,9 +126,9 @@ TEST(ExpertWorkersTest, OnlyWorkersThatReachEveryExpert) {
   ExpertWorkers workers(Experts(3));
   workers.Add(1, Worker("a", {0, 2}), nullptr);
   workers.Add(2, Worker("b", {1}), nullptr);
-  EXPECT_FALSE(workers.Covers());  // Their engines have not spoken.
+  EXPECT_FALSE(workers.Covers());  // Their engines have not reported.
   EXPECT_FALSE(workers.Takes(1));
-  // They have, but have not found each other.
+  // They have reported, but have not found each other.
   SetReach(workers, 1, {0, 2});
   SetReach(workers, 2, {1});
   EXPECT_FALSE(workers.Covers());
@@ -136,14 +137,14 @@ TEST(ExpertWorkersTest, OnlyWorkersThatReachEveryExpert) {
   EXPECT_NE(status.message().find("expert 1"), std::string::npos) << status;
   SetReach(workers, 2, {0, 1, 2});
   EXPECT_TRUE(workers.Covers());
-  EXPECT_EQ(*workers.Choose({0, 1, 10}), 2u);  // Not where expert 0 is.
+  EXPECT_EQ(*workers.Choose({0, 1, 10}), 2u);  // The other one has expert 0.
   SetReach(workers, 1, {0, 1, 2});
   EXPECT_EQ(*workers.Choose({0, 1, 10}), 1u);
-  SetReach(workers, 1, {});  // About to stop.
+  SetReach(workers, 1, {});  // Draining.
   EXPECT_EQ(*workers.Choose({0, 1, 10}), 2u);
 }
 
-TEST(ExpertWorkersTest, OnlyWorkersThatGiveTheSameBits) {
+TEST(ExpertWorkersTest, OnlyWorkersWithTheSameNumerics) {
   ExpertWorkers workers(Experts(1));
   WorkerInfo cpu = Worker("a", {0});
   cpu.numerics = "cpu/int8/f16/1";
@@ -162,10 +163,10 @@ TEST(ExpertWorkersTest, OnlyWorkersThatGiveTheSameBits) {
   for (const char* id : {"cpu/int8/f16/1", "cuda/int8/f16/1"}) {
     EXPECT_NE(status.message().find(id), std::string::npos) << status;
   }
-  EXPECT_EQ(*workers.Choose({0, 1, 10}), 2u);  // A sequence that begins.
+  EXPECT_EQ(*workers.Choose({0, 1, 10}), 2u);  // A new sequence.
 }
 
-// The worker's engine says how busy it is.
+// Reports the load of the worker.
 void SetLoad(ExpertWorkers& workers, LinkId id, int queued, int running) {
   WorkerInfo info = workers.info(id);
   info.queued_rows = queued;
@@ -174,8 +175,8 @@ void SetLoad(ExpertWorkers& workers, LinkId id, int queued, int running) {
   workers.Update(id, info);
 }
 
-// Of the previous version of the wire, which never said its numerics.
-TEST(ExpertWorkersTest, WhatIsNotSaidEqualsOnlyWhatIsNotSaid) {
+// Workers of the previous wire version send no numerics id.
+TEST(ExpertWorkersTest, NoNumericsIdEqualsOnlyNoId) {
   ExpertWorkers workers(Experts(1));
   AddReaching(workers, 1, Worker("old", {0}));
   WorkerInfo today = Worker("today", {0});
@@ -191,13 +192,14 @@ TEST(ExpertWorkersTest, WhatIsNotSaidEqualsOnlyWhatIsNotSaid) {
   workers.Remove(3);
   const absl::Status status = workers.Choose({0, 1, 10, 0, ""}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(status.message(),
-            "the sequence runs with numerics that its worker does not say, but "
-            "the expert workers that are left have cpu/int8/f16/1, which may "
-            "give other tokens; try again");
+  EXPECT_EQ(
+      status.message(),
+      "the sequence runs with numerics that its worker did not report, but "
+      "the remaining expert workers have cpu/int8/f16/1, which may give "
+      "other tokens; try again");
 }
 
-TEST(ExpertWorkersTest, TheLeastLoadedByWhatTheySay) {
+TEST(ExpertWorkersTest, TheLeastReportedLoad) {
   ExpertWorkers workers(Experts(1));
   AddReaching(workers, 1, Worker("a", {0}));
   AddReaching(workers, 2, Worker("b", {0}));
@@ -222,15 +224,15 @@ TEST(ExpertWorkersTest, ABurstDoesNotAllLandOnTheLeastLoaded) {
   for (std::uint64_t key = 0; key < 8; ++key) {
     absl::StrAppend(&order, *workers.Choose({0, key, 100, 9}));
   }
-  // Each brings 10 rows: from the fourth on both have as many in turn.
+  // Each brings 10 rows: from the fourth on, both workers are equal in turn.
   EXPECT_EQ(order, "22212121");
-  // The report has them all: now the second is the busier one.
+  // The report includes them all: now the second worker is busier.
   SetLoad(workers, 1, 0, 1);
   SetLoad(workers, 2, 90, 3);
   EXPECT_EQ(*workers.Choose({0, 8, 100, 9}), 1u);
 }
 
-TEST(ExpertWorkersTest, WhatIsOverCountsNoMoreThoughNoReportCame) {
+TEST(ExpertWorkersTest, EndedSequencesDoNotCountEvenBeforeTheNextReport) {
   ExpertWorkers workers(Experts(1));
   AddReaching(workers, 1, Worker("a", {0}));
   AddReaching(workers, 2, Worker("b", {0}));
@@ -241,14 +243,14 @@ TEST(ExpertWorkersTest, WhatIsOverCountsNoMoreThoughNoReportCame) {
   }
 }
 
-TEST(ExpertWorkersTest, AReportThatMissesWhatIsUnderWayDoesNotHideIt) {
+TEST(ExpertWorkersTest, AReportWithoutWorkInFlightDoesNotHideIt) {
   ExpertWorkers workers(Experts(1));
   AddReaching(workers, 1, Worker("a", {0}));
   AddReaching(workers, 2, Worker("b", {0}));
   SetLoad(workers, 2, 0, 3);
   for (std::uint64_t key = 0; key < 3; ++key) {
     EXPECT_EQ(*workers.Choose({0, key, 10}), 1u);
-    SetLoad(workers, 1, 0, 0);  // Said before any of them came.
+    SetLoad(workers, 1, 0, 0);  // Sent before any of them arrived.
   }
   SetLoad(workers, 2, 0, 2);
   EXPECT_EQ(*workers.Choose({0, 9, 10}), 2u);
@@ -316,7 +318,7 @@ TEST(ExpertWorkersTest, ASilentWorkerIsTheLastResort) {
   EXPECT_EQ(*workers.Choose({0, 9, 10}), 1u);
   workers.SetSilent(1, false);
   EXPECT_EQ(*workers.Choose({0, 9, 10}), 1u);
-  workers.SetSilent(3, true);  // Not there.
+  workers.SetSilent(3, true);  // Unknown.
 }
 
 TEST(ExpertWorkersTest, ALeavingWorkerGetsNoNewSequences) {
@@ -335,7 +337,7 @@ TEST(ExpertWorkersTest, ALeavingWorkerGetsNoNewSequences) {
   workers.SetLeaving(1, false);
   EXPECT_FALSE(workers.HasLeft(1));
   EXPECT_EQ(*workers.Choose({0, 1, 10}), 1u);
-  workers.SetLeaving(3, true);  // Not there.
+  workers.SetLeaving(3, true);  // Unknown.
   EXPECT_FALSE(workers.HasLeft(3));
 }
 

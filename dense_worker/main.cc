@@ -1,4 +1,5 @@
-// Runs the layers that all languages share and owns the sequences.
+// The dense worker: runs the layers that all languages share and owns the
+// sequences.
 
 #include <memory>
 

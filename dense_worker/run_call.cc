@@ -20,7 +20,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
 }  // namespace
 
-// Writes one sequence's events to its call, which it shares.
+// Writes the events of one sequence to its call, of which it shares ownership.
 class RunCall::Sink final : public GenerationSink {
  public:
   explicit Sink(std::shared_ptr<RunCall> call) : call_(std::move(call)) {}
@@ -72,10 +72,10 @@ void RunCall::Begin() {
 
 void RunCall::OnReadDone(bool ok) {
   if (!ok) {
-    // The router has said all that it wants to.
+    // The router sends no more messages.
     if (!begun_) {
       End(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
-                       "the call ended before its request came"));
+                       "the call ended before its request arrived"));
     }
     return;
   }
@@ -147,7 +147,7 @@ void RunCall::EndIfStalled() {
   if (over_ || stalled_ || !full_ || clock_.Now() - *full_ <= limit) return;
   stalled_ = true;
   LogWarning("stalled_call_ended", {{"seconds", absl::ToDoubleSeconds(limit)}});
-  // What waits to be written keeps an ordinary end from being sent.
+  // Queued messages would delay an ordinary end.
   context_.TryCancel();
 }
 

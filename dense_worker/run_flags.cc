@@ -5,13 +5,14 @@
 #include "common/status_macros.h"
 #include "serving/flag_checks.h"
 
-ABSL_FLAG(std::int64_t, run_output_bytes, apollo::RunLimits().output_bytes,
-          "Events of one sequence that its router has not taken, in bytes, at "
-          "which the sequence rests until a quarter of them is left.");
+ABSL_FLAG(
+    std::int64_t, run_output_bytes, apollo::RunLimits().output_bytes,
+    "Bytes of unread events at which a sequence pauses until its router has "
+    "read all but a quarter of them.");
 ABSL_FLAG(absl::Duration, stalled_router_timeout,
           apollo::RunLimits().stalled_router_timeout,
-          "How long a sequence whose router takes nothing rests before it "
-          "ends.");
+          "Time after which a sequence ends if it is paused because its router "
+          "reads nothing.");
 
 namespace apollo {
 

@@ -6,9 +6,9 @@
 
 namespace apollo {
 
-// The flags of a dense worker that serves routers: --run_output_bytes and
-// --stalled_router_timeout. Reads them after absl::ParseCommandLine.
-// INVALID_ARGUMENT naming the flag whose value is out of range.
+// Reads the flags of a dense worker that serves routers: --run_output_bytes and
+// --stalled_router_timeout. Call it after absl::ParseCommandLine. Returns
+// INVALID_ARGUMENT naming a flag whose value is out of range.
 absl::StatusOr<RunLimits> ReadRunFlags();
 
 }  // namespace apollo

@@ -6,12 +6,12 @@
 
 namespace apollo {
 
-// Bounds of what waits for one sequence's router.
+// Bounds of the unread output of one sequence.
 struct RunLimits {
-  // Bytes of events that the router has not taken, as they travel, from which
-  // on the sequence rests until a quarter of them is left.
+  // Size on the wire, in bytes, of events not read by the router at which the
+  // sequence pauses. It resumes when a quarter of that is left.
   std::int64_t output_bytes = 256 << 10;
-  // How long it rests at most, before the call is ended.
+  // The longest pause before the call is ended.
   absl::Duration stalled_router_timeout = absl::Seconds(60);
 };
 

@@ -6,9 +6,9 @@
 
 namespace apollo {
 
-// Checks --token_budget of a dense worker of that model: all rows of a step may
-// have to go into one frame. INVALID_ARGUMENT names the flag, its value and
-// what would be right.
+// Checks --token_budget of a dense worker: all rows of a step may have to fit
+// into one frame. Returns INVALID_ARGUMENT with the flag, its value and the
+// valid range.
 absl::Status CheckTokenBudget(int token_budget, const ModelConfig& config);
 
 }  // namespace apollo

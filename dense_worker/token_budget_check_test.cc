@@ -17,9 +17,10 @@ TEST(TokenBudgetCheckTest, AStepFitsIntoOneFrame) {
     EXPECT_EQ(CheckTokenBudget(bad, config).code(),
               absl::StatusCode::kInvalidArgument);
   }
-  EXPECT_EQ(CheckTokenBudget(65537, config).message(),
-            "--token_budget is 65537; it must be from 1 to 65536, as many rows "
-            "of this model as one frame between workers holds");
+  EXPECT_EQ(
+      CheckTokenBudget(65537, config).message(),
+      "--token_budget is 65537; it must be from 1 to 65536, the rows of this "
+      "model that fit into one frame between workers");
 }
 
 }  // namespace
