@@ -242,7 +242,7 @@ Division::Division() {
   }
   std::set_difference(kAll.begin(), kAll.end(), here.begin(), here.end(),
                       std::inserter(there, there.end()));
-  EXPECT_TRUE(remote != 0) << "the test data has only one kind";
+  EXPECT_TRUE(remote != 0) << "the test data has sequences of one kind only";
 }
 
 std::vector<Frame> SomeSteps() {

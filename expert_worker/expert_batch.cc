@@ -9,7 +9,7 @@ int RowCount(const SequenceRows& rows) {
   return static_cast<int>(rows.tokens.size());
 }
 
-// Better no answer than one that is noise.
+// No answer is better than noise.
 absl::Status NotFinite() {
   return absl::InternalError(
       "the model's output is not finite: its weights may be damaged");
@@ -38,11 +38,11 @@ void ExpertBatch::Admit(SequenceTable& table) {
   }
 }
 
-// Only now is it known who has blocks: a later entry may have extended a table
-// again, or taken all of it.
+// Only now are the owners of blocks known: a later entry may have extended a
+// table, or evicted its sequence.
 void ExpertBatch::MakeSlices(const SequenceTable& table) {
   int step = -1;
-  int row = 0;  // In the step's rows.
+  int row = 0;  // Index into the step's rows.
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
     if (entry.step != step) row = 0;
@@ -65,7 +65,7 @@ void ExpertBatch::MakeSlices(const SequenceTable& table) {
     entry_of_slice_.push_back(static_cast<int>(i));
     rows_ += row - first;
   }
-  // The slices keep the rows as long as they are needed.
+  // The slices keep the rows alive.
   for (WaitingStep& waiting : steps_) {
     waiting.boundary = Rows();
     waiting.receipt = nullptr;

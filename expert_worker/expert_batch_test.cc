@@ -46,7 +46,7 @@ SequenceRows RowsOf(std::uint64_t sequence, int first, int count) {
 
 class ExpertBatchTest : public testing::Test {
  protected:
-  // A step whose rows are numbered from `first_number` on.
+  // A step whose rows are numbered from `first_number`.
   void Add(LinkId from, std::uint64_t step, std::vector<SequenceRows> sequences,
            int first_number) {
     std::vector<float> payload;
@@ -116,7 +116,7 @@ TEST_F(ExpertBatchTest, ALaterEntryCanTakeTheBlocksOfAnEarlierOne) {
   EXPECT_TRUE(answers[0].second.outputs.at(1).status.ok());
 }
 
-TEST_F(ExpertBatchTest, EachStepIsAnsweredInItsOrder) {
+TEST_F(ExpertBatchTest, StepsAreAnsweredInOrder) {
   Add(1, 10, {RowsOf(1, 0, 3), RowsOf(2, 5, 2)}, 0);
   Add(2, 20, {RowsOf(1, 0, 2)}, 0);
   ExpertBatch batch = Batch();
@@ -152,8 +152,8 @@ TEST_F(ExpertBatchTest, EachStepIsAnsweredInItsOrder) {
   EXPECT_EQ(refused.expert_use, (std::vector<std::uint32_t>(4)));
   EXPECT_EQ(answers[1].second.outputs.at(0).status,
             absl::UnavailableError("lost"));
-  // Those layers that were counted, of each slice: of both the first one, and
-  // the second one of the first slice.
+  // Counts of the layers of each slice: the first layer of both, and the second
+  // layer of the first slice.
   const int sw = labels_.Index("sw");
   const auto use = [this, sw](int layer) {
     const auto row = counters_.expert_tokens.Row({sw, layer});
@@ -186,7 +186,7 @@ TEST_F(ExpertBatchTest, TokensWithoutAFamilyAreNotOffIt) {
   EXPECT_EQ(counters_.off_family_tokens.Row({undetermined, 1})[0], 0);
 }
 
-TEST_F(ExpertBatchTest, NoNumbersAreNoAnswer) {
+TEST_F(ExpertBatchTest, NonFiniteNumbersAreNoAnswer) {
   Add(1, 10, {RowsOf(1, 0, 3)}, 0);
   ExpertBatch batch = Batch();
   std::vector<SliceOutcome> outcomes(1);

@@ -14,23 +14,23 @@
 namespace apollo {
 namespace {
 
-// Guests take no further rows along once they have so many.
+// Maximum number of guest rows in a piece, unless one guest has more.
 constexpr int kMaxGuestRows = 512;
 
 }  // namespace
 
-// The steps that go through the layers together, and how far they are.
+// The batch and its progress through the layers.
 struct ExpertCore::Batch {
-  // Rows of the current layer that a peer computes.
+  // Rows of the current layer that peers compute.
   struct Away {
     PeerExchange::Ticket ticket;
     std::vector<int> slices;
   };
 
   ExpertBatch rows;
-  std::unique_ptr<ExpertStep> step;  // None if there are no rows.
+  std::unique_ptr<ExpertStep> step;  // Null if there are no rows.
   int layer = 0;                     // The current one.
-  std::vector<Away> away = {};       // What the current layer waits for.
+  std::vector<Away> away = {};  // Outputs that the current layer waits for.
 };
 
 ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
@@ -131,9 +131,8 @@ void ExpertCore::LinkFrame(LinkId id, Frame frame) {
   if (std::holds_alternative<Progress>(frame.body)) return;
   const absl::Status status = Take(id, std::move(frame));
   if (status.ok()) return;
-  LogError("peer_broke_the_protocol",
-           {{"peer", it->second.info.name},
-            {"reason", std::string(status.message())}});
+  LogError("protocol_violated", {{"peer", it->second.info.name},
+                                 {"reason", std::string(status.message())}});
   it->second.link->Close();  // LinkDown follows.
 }
 
@@ -153,11 +152,12 @@ absl::Status ExpertCore::Take(LinkId from, Frame frame) {
     return exchange_.TakeOutputs(from, *outputs, std::move(frame.payload));
   }
   if (auto* info = std::get_if<WorkerInfo>(&frame.body)) {
-    // Of dense workers nothing is needed that changes.
+    // Changes of dense workers do not matter here.
     if (exchange_.Update(from, *info)) SendInfo();
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError("a frame that no expert worker expects");
+  return absl::InvalidArgumentError(
+      "unexpected kind of frame for an expert worker");
 }
 
 absl::Status ExpertCore::AddGuest(LinkId from, Frame frame) {
@@ -167,7 +167,7 @@ absl::Status ExpertCore::AddGuest(LinkId from, Frame frame) {
   if (rows.layer < config.boundary || rows.layer >= config.num_layers ||
       payload.empty() || payload.numbers() % config.hidden_size != 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("rows of an impossible layer or size: layer ", rows.layer,
+        absl::StrCat("rows of an invalid layer or size: layer ", rows.layer,
                      ", ", payload.numbers(), " numbers"));
   }
   if (!stage_->experts().contains(rows.expert)) {
@@ -206,7 +206,7 @@ ExpertCore::Piece ExpertCore::NextOfBatch() const {
 bool ExpertCore::GuestsGoFirst(Piece of_batch) const {
   if (guests_.empty()) return false;
   if (of_batch == Piece::kNone) return true;
-  // A layer takes its guests along.
+  // A layer includes its guests.
   if (of_batch == Piece::kLayer && guests_.oldest_layer() == batch_->layer) {
     return false;
   }
@@ -331,7 +331,7 @@ void ExpertCore::AnswerGuests(std::vector<Rows> outputs) {
   for (std::size_t i = 0; i < served.size(); ++i) {
     counters_.rows_served += outputs[i].rows();
     const auto neighbour = neighbours_.find(served[i].from);
-    if (neighbour == neighbours_.end()) continue;  // It was lost meanwhile.
+    if (neighbour == neighbours_.end()) continue;  // The link has ended.
     neighbour->second.link->Send(
         {ExpertOutputs{served[i].ticket, {}}, std::move(outputs[i])});
   }

@@ -1,4 +1,4 @@
-// The cache: who has blocks, who makes room, and when they are free again.
+// The cache: ownership, eviction and release of blocks.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -20,7 +20,7 @@ TEST_P(ExpertCoreTest, ReleaseFreesTheBlocks) {
   worker.Take(Step(1, {RowsOf(1, 0, 33), RowsOf(2, 0, 1)}));
   worker.Work();
   EXPECT_EQ(worker.core->free_blocks(), free - 4);
-  worker.Release(1, 2);  // Not the attempt that is here.
+  worker.Release(1, 2);  // Another attempt.
   worker.Release(9);
   EXPECT_EQ(worker.core->free_blocks(), free - 4);
   worker.Release(1);
@@ -66,8 +66,7 @@ TEST_P(ExpertCoreTest, ALaterAttemptReplacesTheEarlierOne) {
   const int free = worker.core->free_blocks();
   SequenceRows second = RowsOf(1, 0, 18);
   second.attempt = 2;
-  // Both wait at once; the first holds other numbers, of which nothing may
-  // stay.
+  // Both wait at once. The first has other numbers, which must not remain.
   worker.Take(Step(1, {Hybrid(RowsOf(1, 0, 40), 3)}));
   worker.Take(Step(2, {second}));
   worker.Work();
@@ -77,13 +76,13 @@ TEST_P(ExpertCoreTest, ALaterAttemptReplacesTheEarlierOne) {
   ExpectSame(result.outputs[0], ReferenceOf(second));
   EXPECT_EQ(worker.core->sequences(), 1);
   EXPECT_EQ(worker.core->free_blocks(), free - 2);
-  worker.Release(1, 1);  // Late.
+  worker.Release(1, 1);  // Too late.
   EXPECT_EQ(worker.core->sequences(), 1);
   worker.Release(1, 2);
   EXPECT_EQ(worker.core->free_blocks(), free);
 }
 
-TEST_P(ExpertCoreTest, AFullCacheTurnsAwayTheSequenceThatWasOpenedLast) {
+TEST_P(ExpertCoreTest, AFullCacheEvictsTheSequenceThatWasOpenedLast) {
   Worker worker(kAll, 3);
   worker.Take(Step(1, {RowsOf(1, 0, 32), RowsOf(2, 0, 20), RowsOf(3, 0, 5)}));
   worker.Work();
@@ -98,7 +97,7 @@ TEST_P(ExpertCoreTest, AFullCacheTurnsAwayTheSequenceThatWasOpenedLast) {
   worker.Take(Step(2, {RowsOf(2, 0, 48)}));
   worker.Work();
   EXPECT_TRUE(worker.Result().outputs.at(0).status.ok());
-  // Alone and still too large: that cannot be helped.
+  // A single sequence that is too large can never run.
   worker.Take(Step(3, {RowsOf(2, 48, 1)}));
   worker.Work();
   EXPECT_EQ(worker.Result().outputs.at(0).status.code(),
@@ -110,7 +109,7 @@ TEST_P(ExpertCoreTest, AnOlderSequenceTakesTheBlocksOfTheYoungest) {
   worker.Take(Step(1, {RowsOf(1, 0, 16), RowsOf(2, 0, 20)}));
   worker.Work();
   worker.Result();
-  // In one batch: what 2 had been given is taken back.
+  // In one batch: the blocks of 2 are taken back.
   worker.Take(Step(2, {RowsOf(2, 20, 1), RowsOf(1, 16, 1)}));
   worker.Take(Step(3, {RowsOf(2, 21, 1)}));
   worker.Work();
@@ -122,11 +121,11 @@ TEST_P(ExpertCoreTest, AnOlderSequenceTakesTheBlocksOfTheYoungest) {
   EXPECT_EQ(worker.Result().outputs.at(0).status.code(), StatusCode::kAborted);
   EXPECT_EQ(worker.core->free_blocks(), 1);
   EXPECT_EQ(worker.core->sequences(), 1);
-  // Rows of that attempt stay refused, also from its start.
+  // Rows of that attempt remain refused, even from its start.
   worker.Take(Step(4, {RowsOf(2, 0, 10)}));
   worker.Work();
   EXPECT_EQ(worker.Result().outputs.at(0).status.code(), StatusCode::kAborted);
-  // The next attempt is as if nothing had been.
+  // The next attempt gives the same result.
   worker.Release(2, 1);
   worker.Release(1, 1);
   SequenceRows again = RowsOf(2, 0, 22);
@@ -166,7 +165,7 @@ TEST_P(ExpertCoreTest, SequencesCountAsRequests) {
         "apollo_requests_total{code=\"ABORTED\",method=\"Sequence\"} 1",
         "apollo_requests_total{code=\"UNAVAILABLE\",method=\"Sequence\"} 2",
         "apollo_num_requests_running 0",
-        // Of 1, 2, 3, and of 2 again.
+        // Sequences 1, 2, 3, and 2 again.
         "apollo_prompt_tokens_total 16", "apollo_generation_tokens_total 4",
         "apollo_time_to_first_token_seconds_count 3",
         "apollo_inter_token_latency_seconds_count 1",

@@ -1,4 +1,4 @@
-// How routing is counted.
+// Counting of routing.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -19,7 +19,7 @@ INSTANTIATE_EXPERT_CORE_TEST();
 
 TEST_P(ExpertCoreTest, RowsThatFailedInAnEarlierLayerAreNotCounted) {
   const auto [local, remote, here, there] = Division();
-  Worker worker(here);  // Nobody has the experts of `there`.
+  Worker worker(here);  // No worker has the experts of `there`.
   worker.Take(Step(1, {In(RowsOf(remote, 0, 1), "de", 4),
                        In(RowsOf(local, 0, 1), "ar", 5)}));
   worker.Work();
@@ -41,7 +41,7 @@ TEST_P(ExpertCoreTest, CountsByLanguageAndLayer) {
   worker.Work();
   const StageResult result = worker.Result();
   ASSERT_EQ(result.outputs.size(), 4u);
-  // Sums of what the sequences' answers say.
+  // Sums of the answers of the sequences.
   const std::string languages[] = {"de", "ar", "", "de"};
   const int layers = TestConfig().num_sparse_layers();
   for (int layer = 0; layer < layers; ++layer) {
@@ -81,10 +81,10 @@ TEST_P(ExpertCoreTest, CountsByLanguageAndLayer) {
   }
 }
 
-// A row is off its family if its own top-k has not the family's expert: with
-// top-k routing those are the rows that did not use it, and with hybrid
-// routing, where every row uses it, those in which it replaced another.
-TEST_P(ExpertCoreTest, OffFamilyIsTheGatesOwnChoice) {
+// A row is off its family if its own top-k lacks the family's expert. With
+// top-k routing these are the rows that did not use it; with hybrid routing,
+// where every row uses it, those in which it replaced another expert.
+TEST_P(ExpertCoreTest, OffFamilyDependsOnTheGatesOwnChoice) {
   std::int64_t off = 0, on = 0;
   const int first = TestConfig().boundary;
   for (int family = 0; family < 7; ++family) {
@@ -98,12 +98,12 @@ TEST_P(ExpertCoreTest, OffFamilyIsTheGatesOwnChoice) {
     const std::int64_t own = OffFamilyRows(topk.Counters(), "de", first);
     EXPECT_EQ(own, rows - ExpertUse(topk.Counters(), "de", first).at(family));
     EXPECT_EQ(ExpertUse(hybrid.Counters(), "de", first).at(family), rows);
-    // Up to the first sparse layer's gate both compute the same.
+    // Both compute the same up to the gate of the first sparse layer.
     EXPECT_EQ(OffFamilyRows(hybrid.Counters(), "de", first), own);
     off += own;
     on += rows - own;
   }
-  // The test has both kinds.
+  // The test data has both kinds.
   EXPECT_GT(off, 0);
   EXPECT_GT(on, 0);
 }

@@ -9,10 +9,10 @@
 
 namespace apollo {
 
-// What an expert worker counts of its own work. How tokens were routed is
-// counted by language, numbered by LanguageLabels, and sparse layer, from 0.
+// Counters of an expert worker's own work. Routing is counted by language,
+// numbered as in LanguageLabels, and sparse layer, numbered from 0.
 struct ExpertCounters {
-  // Counts no routing.
+  // Has no routing counters.
   ExpertCounters() = default;
   ExpertCounters(const ModelConfig& config, const LanguageLabels& languages);
 
@@ -53,7 +53,7 @@ inline constexpr MetricRow<ExpertCounters> kExpertMetrics[] = {
      "language.",
      &ExpertCounters::family_tokens},
     {"apollo_off_family_tokens_total",
-     "Of apollo_family_tokens_total, tokens for which the gate did not choose "
+     "Tokens of apollo_family_tokens_total for which the gate did not choose "
      "the family's expert.",
      &ExpertCounters::off_family_tokens},
 };

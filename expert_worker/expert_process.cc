@@ -11,9 +11,9 @@
 namespace apollo {
 namespace {
 
-// Longer than a frame takes to come.
+// Longer than the delivery of a frame.
 constexpr absl::Duration kQuiet = absl::Milliseconds(300);
-// Longer than a peer's step takes that may need experts of this worker.
+// Longer than a step of a peer that may need experts of this worker.
 constexpr absl::Duration kQuietOfPeers = absl::Seconds(5);
 
 }  // namespace
@@ -74,8 +74,8 @@ void ExpertProcess::RunUntilStopped() {
 void ExpertProcess::Drain() {
   ExpertWorker& worker = role_->worker();
   worker.Drain();
-  // What is in progress, or was under way when dense workers and peers were
-  // told, may end before the links are cut.
+  // Work in progress, or in flight when dense workers and peers were told, may
+  // finish before the links are closed.
   const absl::Duration deadline = Clock::Real().Now() + drain_timeout_;
   const auto needed = [&worker] {
     const absl::Duration quiet = worker.QuietFor();

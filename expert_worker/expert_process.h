@@ -20,8 +20,8 @@
 
 namespace apollo {
 
-// An expert worker as a process: the role, the links that others open to it,
-// and those that it opens to its peers. Used by one thread.
+// An expert worker process: the role, the links that others open to it, and
+// those that it opens to its peers. Single-threaded.
 class ExpertProcess {
  public:
   struct Options {
@@ -32,16 +32,14 @@ class ExpertProcess {
     absl::Duration drain_timeout = absl::Seconds(30);
   };
 
-  // Loads the model, listens and dials. Errors name the flag or the file that
-  // is wrong.
+  // Loads the model, listens and dials. Errors name the wrong flag or file.
   static absl::StatusOr<std::unique_ptr<ExpertProcess>> Start(
       const Options& options);
 
   ~ExpertProcess();
 
-  // Serves until SIGTERM or SIGINT. Then sequences in progress, here and those
-  // that peers compute with experts of this worker, may end within the
-  // drain timeout.
+  // Serves until SIGTERM or SIGINT. Then lets sequences in progress, here and
+  // on peers that need experts of this worker, finish within the drain timeout.
   void RunUntilStopped();
 
  private:
@@ -51,7 +49,8 @@ class ExpertProcess {
   void Drain();
 
   absl::Duration drain_timeout_;
-  // Each uses those above it, and the frame, until it is closed, all of them.
+  // Each member uses those above it. The frame uses all of them until it is
+  // closed.
   const std::unique_ptr<ProcessFrame> frame_;
   RequestMetrics request_metrics_;
   std::unique_ptr<WorkerSetup> setup_;

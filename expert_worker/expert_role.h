@@ -16,8 +16,8 @@
 
 namespace apollo {
 
-// An expert worker with all that it owns, without links and servers: what a
-// process of its own and a process with all roles have in common.
+// An expert worker and everything it owns, without links and servers. Shared by
+// an expert worker process and a process with all roles.
 class ExpertRole {
  public:
   struct Options {
@@ -27,18 +27,18 @@ class ExpertRole {
   };
 
   // Loads the resident experts and starts the engine's thread. The setup and
-  // `requests` must outlive the role; `requests` may be null: then nothing is
-  // counted as a request here. Errors as the stage's Load, and INVALID_ARGUMENT
-  // naming the flag if an option does not fit the model.
+  // `requests` must outlive the role. If `requests` is null, sequences are not
+  // counted as requests. Returns the errors of the stage's Load, or
+  // INVALID_ARGUMENT naming the flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<ExpertRole>> Start(
       const WorkerSetup& setup, const Options& options,
       RequestMetrics* requests);
 
   ExpertWorker& worker() { return *worker_; }
-  // Describes the worker as it starts, for its links.
+  // The initial description of the worker, for its links.
   const WorkerInfo& self() const { return self_; }
-  // What the worker counts of its own work. Not to be asked once the role is
-  // gone.
+  // Metrics of the worker's own work. Must not be collected after the role is
+  // destroyed.
   std::shared_ptr<prometheus::Collectable> metrics() const { return metrics_; }
 
  private:

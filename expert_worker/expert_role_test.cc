@@ -5,7 +5,7 @@
 namespace apollo {
 namespace {
 
-TEST(ExpertRoleTest, SaysWhichCheckpointItServes) {
+TEST(ExpertRoleTest, ReportsTheCheckpointItServes) {
   const std::string directory = "tests/golden/published";
   WorkerFlags flags;
   flags.model.model = directory;

@@ -27,7 +27,8 @@ ExpertWorker::ExpertWorker(ExpertCore::Options options,
               [this] {
                 thread_.Post([this, now = Clock::Real().Now()] {
                   core_.Tick(now);
-                  // Whether a stage at work goes on, it must say itself.
+                  // While the stage is at work, only the stage itself can
+                  // report progress.
                   if (!core_.AtWork()) progress_.Advanced();
                   PublishLoad();
                 });
@@ -53,7 +54,7 @@ void ExpertWorker::Publish() {
 void ExpertWorker::OnLinkUp(LinkId id, const WorkerInfo& peer,
                             std::shared_ptr<Link> link) {
   thread_.Post([this, id, peer, link = std::move(link)]() mutable {
-    LogInfo("link_up",
+    LogInfo("link_opened",
             {{"peer", peer.name},
              {"experts", static_cast<int>(peer.resident.everywhere.size())}});
     progress_.Add(id, link);
@@ -63,7 +64,7 @@ void ExpertWorker::OnLinkUp(LinkId id, const WorkerInfo& peer,
 }
 
 void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
-  // What a peer says of itself wants nothing of this worker.
+  // A peer's description asks for no work.
   const bool info = std::holds_alternative<WorkerInfo>(frame.body);
   if (!info && !std::holds_alternative<Progress>(frame.body)) {
     last_frame_nanos_.store(absl::ToInt64Nanoseconds(Clock::Real().Now()),
@@ -81,19 +82,19 @@ void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
 
 void ExpertWorker::OnLinkLeaving(LinkId id, bool leaving) {
   thread_.Post([this, id, leaving] {
-    LogInfo(leaving ? "link_leaving" : "link_returning", {});
+    LogInfo(leaving ? "peer_unlisted" : "peer_relisted", {});
     core_.LinkLeaving(id, leaving);
     Publish();
   });
 }
 
 void ExpertWorker::OnLinkWritable(LinkId /*id*/) {
-  thread_.Post([] {});  // Work that waited for room may go on.
+  thread_.Post([] {});  // Work that waited for room may continue.
 }
 
 void ExpertWorker::OnLinkDown(LinkId id, absl::Status status) {
   thread_.Post([this, id, status = std::move(status)] {
-    LogInfo("link_down", {{"reason", std::string(status.message())}});
+    LogInfo("link_closed", {{"reason", std::string(status.message())}});
     progress_.Remove(id);
     core_.LinkDown(id);
     Publish();

@@ -18,7 +18,7 @@
 
 namespace apollo {
 
-// A running expert worker: ExpertCore in a thread of its own, fed by links.
+// A running expert worker: an ExpertCore in a thread of its own, fed by links.
 // Thread-safe.
 class ExpertWorker final : public LinkEvents {
  public:
@@ -37,27 +37,28 @@ class ExpertWorker final : public LinkEvents {
   void OnLinkDown(LinkId id, absl::Status status) override;
   void OnLinkWritable(LinkId id) override;
 
-  // Takes no new sequences from now on; what it has may end, and peers are
-  // served as before.
+  // Accepts no new sequences from now on. Current ones may finish, and peers
+  // are served as before.
   void Drain();
-  // Returns how long no frame has come with anything to compute or to let go.
+  // Returns the time since the last frame with rows to compute or sequences to
+  // release.
   absl::Duration QuietFor() const;
-  // Returns true if some linked expert worker has said that it has sequences.
+  // Returns true if some linked expert worker has reported sequences.
   bool PeersRun() const { return peers_run_.load(std::memory_order_relaxed); }
 
-  // Whether every expert of the model is resident here or on a linked peer, and
-  // the engine is not stuck.
+  // Returns true if every expert of the model is resident here or on a linked
+  // peer, and the engine is not stuck.
   bool Ready() const;
 
-  // Valid as long as the worker.
+  // Valid during the lifetime of the worker.
   const ExpertCounters& counters() const { return core_.counters(); }
 
   // Sequences in progress.
   int sequences() const { return sequences_.load(std::memory_order_relaxed); }
 
  private:
-  // In the engine's thread. Recompute what other threads may ask: all of it;
-  // what changes all the time.
+  // Update the values that other threads read: all of them, or those that
+  // change all the time. Run in the engine's thread.
   void Publish();
   void PublishLoad();
 

@@ -18,8 +18,8 @@ class NoLink final : public Link {
   void Close() override {}
 };
 
-// Events are handled in the worker's own thread: waits for it, at most until
-// the test's time is over.
+// Waits for the worker's own thread to handle events, at most until the test
+// times out.
 void WaitUntil(const ExpertWorker& worker, bool ready) {
   while (worker.Ready() != ready) std::this_thread::yield();
 }

@@ -94,7 +94,7 @@ absl::Status PeerExchange::TakeOutputs(LinkId from,
   if (it == owed_.end() || it->second.answer) return absl::OkStatus();
   Owed& owed = it->second;
   if (owed.peer != from) {
-    return absl::InvalidArgumentError("expert outputs that another peer owes");
+    return absl::InvalidArgumentError("expert outputs owed by another peer");
   }
   if (!outputs.status.ok()) {
     owed.answer = absl::UnavailableError(outputs.status.message());
@@ -103,7 +103,8 @@ absl::Status PeerExchange::TakeOutputs(LinkId from,
   const std::size_t numbers = static_cast<std::size_t>(owed.rows) *
                               static_cast<std::size_t>(owed.width);
   if (payload.numbers() != numbers) {
-    owed.answer = absl::UnavailableError("an expert worker broke the rules");
+    owed.answer =
+        absl::UnavailableError("an expert worker violated the protocol");
     return absl::InvalidArgumentError(
         absl::StrCat("expert outputs of ", payload.numbers(),
                      " numbers instead of ", numbers));
@@ -115,7 +116,7 @@ absl::Status PeerExchange::TakeOutputs(LinkId from,
 bool PeerExchange::GiveUpOnSilent(absl::Duration limit, absl::Duration now) {
   const std::vector<LinkId> silent = answers_.SilentFor(limit, now);
   for (const LinkId id : silent) {
-    LogError("expert_worker_does_not_answer",
+    LogError("expert_worker_timed_out",
              {{"peer", peers_.at(id).info.name},
               {"seconds", absl::ToDoubleSeconds(limit)}});
     GiveUp(id);

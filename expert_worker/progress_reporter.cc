@@ -28,7 +28,7 @@ void ProgressReporter::Report() {
     for (const auto& [id, link] : links_) links.push_back(link);
   }
   for (const auto& link : links) {
-    // Who does not read is not to be sent more and more.
+    // A peer that does not read must not be sent more and more.
     if (link->HasRoom()) link->Send({Progress{}});
   }
 }

@@ -13,15 +13,15 @@
 
 namespace apollo {
 
-// Tells the peers of an expert worker that its engine does not stand still, so
-// that nobody takes a long step for a silent worker. The engine's thread says
-// what it does, and a ticker's thread reports, so that no piece of work,
-// however long, keeps a report from being sent.
+// Tells the peers of an expert worker that its engine makes progress, so that
+// none of them mistakes a long step for a silent worker. The engine's thread
+// notes what it does, and a ticker's thread sends the reports, so that no piece
+// of work, however long, delays a report.
 //
-// A report needs a change since the last one: a piece of work that was done, a
-// tick that the engine handled while it waited for others, or a move inside a
-// piece. An engine that hangs changes nothing, so that the last report comes at
-// most kInterval after it began to hang.
+// A report is sent only after a change: a completed piece of work, a tick that
+// the engine handled while it waited for others, or progress within a piece. An
+// engine that hangs changes nothing, so its last report is sent at most
+// kInterval after it began to hang.
 class ProgressReporter {
  public:
   // Less than the shortest time after which a peer counts as silent.
@@ -32,12 +32,12 @@ class ProgressReporter {
   explicit ProgressReporter(std::function<std::uint64_t()> inside = nullptr)
       : inside_(std::move(inside)) {}
 
-  // Of these four, any thread.
+  // These four may be called from any thread.
   void Add(LinkId id, std::shared_ptr<Link> link);
   void Remove(LinkId id);
-  // The engine has done something.
+  // Notes that the engine has done something.
   void Advanced() { advances_.fetch_add(1, std::memory_order_relaxed); }
-  // Says whether the engine has work, or waits for others to go on with it. An
+  // Sets whether the engine has work or waits for others to continue it. An
   // idle worker reports nothing.
   void SetBusy(bool busy) { busy_.store(busy, std::memory_order_relaxed); }
 
@@ -49,7 +49,7 @@ class ProgressReporter {
   const std::function<std::uint64_t()> inside_;
   std::atomic<std::uint64_t> advances_{0};
   std::atomic<bool> busy_{false};
-  // Of Report's thread: what it saw last.
+  // Owned by Report's thread: the values at its last call.
   std::uint64_t seen_advances_ = 0;
   std::uint64_t seen_inside_ = 0;
 

@@ -9,7 +9,7 @@
 namespace apollo {
 namespace {
 
-TEST(ProgressReporterTest, TellsEveryLinkWhileTheEngineIsBusyAndAdvances) {
+TEST(ProgressReporterTest, ReportsOnEveryLinkWhileTheEngineIsBusyAndAdvances) {
   ProgressReporter reporter;
   const auto first = std::make_shared<FakeLink>();
   const auto second = std::make_shared<FakeLink>();
@@ -27,7 +27,7 @@ TEST(ProgressReporterTest, TellsEveryLinkWhileTheEngineIsBusyAndAdvances) {
   EXPECT_EQ(first->frames.size(), 1u);
   first->Take<Progress>();
   second->Take<Progress>();
-  reporter.Report();  // Nothing new.
+  reporter.Report();  // No change.
   EXPECT_TRUE(first->frames.empty());
   reporter.Remove(2);
   first->room = false;
@@ -41,7 +41,7 @@ TEST(ProgressReporterTest, TellsEveryLinkWhileTheEngineIsBusyAndAdvances) {
   EXPECT_TRUE(second->frames.empty());
 }
 
-// A worker, and somebody whom it owes an answer, on one clock.
+// A worker, and a peer to which it owes an answer, with one clock.
 class LongPieceTest : public testing::Test {
  protected:
   LongPieceTest() {
@@ -49,7 +49,7 @@ class LongPieceTest : public testing::Test {
     reporter_.SetBusy(true);
     watch_.Asked(1);
   }
-  // Lets the time pass for both; inside(), if given, is what the engine does.
+  // Advances the time for both. The engine runs inside(), if given.
   void Pass(absl::Duration time, const std::function<void()>& inside) {
     const absl::Duration end = clock_.now + time;
     while (clock_.now < end) {
@@ -71,7 +71,7 @@ class LongPieceTest : public testing::Test {
   const std::shared_ptr<FakeLink> link_ = std::make_shared<FakeLink>();
 };
 
-TEST_F(LongPieceTest, OnePieceThatMovesIsNoSilenceHoweverLongItTakes) {
+TEST_F(LongPieceTest, ALongPieceThatMakesProgressIsNotSilence) {
   for (int i = 0; i < 100; ++i) {
     Pass(absl::Seconds(1), [this] { ++loops_; });
     EXPECT_FALSE(Silent());
@@ -81,7 +81,7 @@ TEST_F(LongPieceTest, OnePieceThatMovesIsNoSilenceHoweverLongItTakes) {
 TEST_F(LongPieceTest, AnEngineThatHangsIsSilentWithinABoundedTime) {
   Pass(absl::Minutes(1), [this] { ++loops_; });
   Pass(absl::Seconds(1), nullptr);
-  EXPECT_FALSE(Silent());  // It said so at the last change.
+  EXPECT_FALSE(Silent());  // It reported the last change.
   Pass(ProgressReporter::kInterval, nullptr);
   EXPECT_TRUE(Silent());
   Pass(absl::Minutes(1), nullptr);
@@ -90,8 +90,8 @@ TEST_F(LongPieceTest, AnEngineThatHangsIsSilentWithinABoundedTime) {
   EXPECT_FALSE(Silent());  // It was only slow.
 }
 
-TEST_F(LongPieceTest, WaitingForASlowPeerIsNoSilence) {
-  // The engine has nothing to do but to handle its ticks.
+TEST_F(LongPieceTest, WaitingForASlowPeerIsNotSilence) {
+  // The engine only handles its ticks.
   int looks = 0;
   Pass(absl::Minutes(1), [&] {
     if (++looks % 3 == 0) reporter_.Advanced();

@@ -29,7 +29,7 @@ absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
   if (rows.start) {
     if (it != sequences_.end()) {
       if (it->second.attempt >= rows.attempt) {
-        return absl::FailedPreconditionError("a sequence began twice");
+        return absl::FailedPreconditionError("the sequence began twice");
       }
       Close(it, absl::StatusCode::kAborted);
     }
@@ -38,7 +38,7 @@ absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
   if (it == sequences_.end() || it->second.attempt != rows.attempt ||
       it->second.next_position != rows.first_position) {
     return absl::FailedPreconditionError(
-        "rows of a sequence that is not at this position here");
+        "the rows do not begin at the position of their sequence");
   }
   Sequence& sequence = it->second;
   if (!MakeRoom(key, BlocksFor(end))) {
@@ -46,7 +46,8 @@ absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
       return absl::FailedPreconditionError(absl::StrCat(
           "the sequence takes ", end,
           " tokens so far, but the cache of the expert worker holds ",
-          CacheTokens(blocks_), "; ask for fewer: trying again cannot help"));
+          CacheTokens(blocks_),
+          "; request fewer tokens: a retry would fail too"));
     }
     Evict(key);
     return NoRoom();

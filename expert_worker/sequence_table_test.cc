@@ -32,7 +32,7 @@ class SequenceTableTest : public testing::Test {
   StatusCode Admit(const SequenceRows& rows, LinkId from = kDense) {
     return table_.Admit(from, rows).code();
   }
-  // How many sequences were closed with a code.
+  // Returns the number of sequences that were closed with a code.
   int Closed(const std::string& code) const {
     for (const prometheus::MetricFamily& family : registry_.Collect()) {
       if (family.name != "apollo_requests_total") continue;
@@ -90,7 +90,7 @@ TEST_F(SequenceTableTest, RowsMustContinueTheirAttempt) {
   EXPECT_EQ(Admit(RowsOf(5, 3, 3, 3)), StatusCode::kFailedPrecondition);
   EXPECT_EQ(Admit(RowsOf(5, 2, 3, 3), kOther), StatusCode::kFailedPrecondition);
   EXPECT_EQ(Admit(RowsOf(5, 2, 3, 3)), StatusCode::kOk);
-  // A later attempt takes the place of the earlier one.
+  // A later attempt replaces the earlier one.
   EXPECT_EQ(Admit(RowsOf(5, 3, 0, 3)), StatusCode::kOk);
   EXPECT_EQ(table_.Find({kDense, 5}, 3)->opened, 2u);
   EXPECT_EQ(counters_.sequences, 2);
@@ -98,7 +98,7 @@ TEST_F(SequenceTableTest, RowsMustContinueTheirAttempt) {
   EXPECT_EQ(Closed("ABORTED"), 1);
 }
 
-TEST_F(SequenceTableTest, TheYoungestMakesRoomAndStaysOut) {
+TEST_F(SequenceTableTest, TheYoungestIsEvictedAndStaysOut) {
   EXPECT_EQ(Admit(RowsOf(1, 1, 0, 32)), StatusCode::kOk);
   EXPECT_EQ(Admit(RowsOf(1, 1, 0, 32), kOther), StatusCode::kOk);
   EXPECT_EQ(Admit(RowsOf(2, 1, 0, 1)), StatusCode::kAborted);
@@ -109,13 +109,13 @@ TEST_F(SequenceTableTest, TheYoungestMakesRoomAndStaysOut) {
   EXPECT_EQ(counters_.running, 1);
   EXPECT_EQ(counters_.preemptions, 2);
   EXPECT_EQ(Closed("ABORTED"), 2);
-  // Until it is let go of, nothing of that attempt is taken; the next one is.
+  // Until it is released, that attempt is refused; the next one is accepted.
   EXPECT_EQ(Admit(RowsOf(1, 1, 32, 1), kOther), StatusCode::kAborted);
   EXPECT_EQ(Admit(RowsOf(1, 1, 0, 1), kOther), StatusCode::kAborted);
   EXPECT_EQ(Admit(RowsOf(1, 2, 0, 1), kOther), StatusCode::kOk);
 }
 
-TEST_F(SequenceTableTest, MoreThanTheWholeCacheIsNoMatterOfWaiting) {
+TEST_F(SequenceTableTest, MoreThanTheWholeCacheIsRefused) {
   EXPECT_EQ(Admit(RowsOf(1, 1, 0, 64)), StatusCode::kOk);
   const absl::Status status = table_.Admit(kDense, RowsOf(1, 1, 64, 1));
   EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
@@ -156,7 +156,7 @@ TEST_F(SequenceTableTest, TokensOfTheAnswerAreCountedForPenalties) {
   EXPECT_EQ(Admit(rows), StatusCode::kOk);
   EXPECT_EQ(table_.Find({kDense, 1}, 1)->generated,
             (TokenCounts{{4, 1}, {9, 2}}));
-  // Not where nobody asks.
+  // Not if they are not needed.
   EXPECT_EQ(Admit(RowsOf(2, 1, 0, 3)), StatusCode::kOk);
   EXPECT_EQ(Admit(RowsOf(2, 1, 3, 3)), StatusCode::kOk);
   EXPECT_TRUE(table_.Find({kDense, 2}, 1)->generated.empty());
