@@ -46,8 +46,7 @@ void ExpertDirectory::Withdraw(LinkId id, std::uint64_t key) {
 
 std::int64_t ExpertDirectory::Load(LinkId id, int sequences) const {
   const Worker& worker = workers_.at(id);
-  // What was assigned just before a report may be neither in it nor counted
-  // any more.
+  // Work that was assigned just before a report may be missing from both.
   const int running =
       std::max(worker.info.running_sequences + worker.sum.sequences, sequences);
   return worker.info.queued_rows + worker.sum.rows + running;

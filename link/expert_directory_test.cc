@@ -17,7 +17,7 @@ WorkerInfo Ready(const std::string& name, std::set<int> experts) {
   return info;
 }
 
-TEST(ExpertDirectoryTest, NamesAllWhoHaveTheExpert) {
+TEST(ExpertDirectoryTest, ReturnsAllHoldersOfAnExpert) {
   ExpertDirectory directory;
   EXPECT_EQ(directory.Holders(3, 0, ""), Links{});
   directory.Update(1, Ready("a", {0, 1}));
@@ -56,7 +56,7 @@ TEST(ExpertDirectoryTest, TheLeastBusyComesFirstThenByName) {
   EXPECT_EQ(directory.Holders(0, 0, ""), (Links{6, 5, 1, 3, 2}));
 }
 
-TEST(ExpertDirectoryTest, WhoIsAboutToStopComesLastButIsNamed) {
+TEST(ExpertDirectoryTest, DrainingWorkersComeLast) {
   ExpertDirectory directory;
   WorkerInfo stopping = Ready("a", {0});
   stopping.draining = true;
@@ -90,7 +90,7 @@ TEST(ExpertDirectoryTest, AnOlderRevisionIsIgnored) {
   EXPECT_EQ(directory.Holders(0, 0, ""), Links{});
 }
 
-TEST(ExpertDirectoryTest, OnlyExpertWorkersWhoseEngineHasSpokenHoldAnything) {
+TEST(ExpertDirectoryTest, OnlyReadyExpertWorkersHoldAnything) {
   ExpertDirectory directory;
   WorkerInfo hello = Ready("a", {0});
   hello.ready = false;
@@ -104,7 +104,7 @@ TEST(ExpertDirectoryTest, OnlyExpertWorkersWhoseEngineHasSpokenHoldAnything) {
   EXPECT_EQ(directory.Holders(0, 0, ""), Links{1});
 }
 
-TEST(ExpertDirectoryTest, WhoseBitsMightDifferIsNotAsked) {
+TEST(ExpertDirectoryTest, OnlyWorkersWithTheSameNumerics) {
   ExpertDirectory directory;
   WorkerInfo other = Ready("a", {0});
   other.numerics = "cuda/int8/f16/1";
@@ -112,7 +112,7 @@ TEST(ExpertDirectoryTest, WhoseBitsMightDifferIsNotAsked) {
   WorkerInfo same = Ready("b", {0});
   same.numerics = "cpu/int8/f16/1";
   directory.Update(2, same);
-  directory.Update(3, Ready("c", {0}));  // Of the version that does not say.
+  directory.Update(3, Ready("c", {0}));  // Of the version without ids.
   EXPECT_EQ(directory.Holders(0, 0, "cpu/int8/f16/1"), Links{2});
   EXPECT_EQ(directory.Holders(0, 0, ""), Links{3});
   directory.Remove(2);
@@ -120,7 +120,7 @@ TEST(ExpertDirectoryTest, WhoseBitsMightDifferIsNotAsked) {
   EXPECT_TRUE(directory.Stays(0, 0, "cuda/int8/f16/1"));
 }
 
-TEST(ExpertDirectoryTest, WhatWasAssignedCountsUntilTheNextReport) {
+TEST(ExpertDirectoryTest, AssignedWorkCountsUntilTheNextReport) {
   ExpertDirectory directory;
   WorkerInfo a = Ready("a", {0});
   a.queued_rows = 3;
@@ -136,8 +136,8 @@ TEST(ExpertDirectoryTest, WhatWasAssignedCountsUntilTheNextReport) {
   directory.Withdraw(2, 7);
   EXPECT_EQ(directory.Load(2), 4);
   EXPECT_EQ(directory.Holders(0, 0, ""), (Links{2, 1}));
-  directory.Withdraw(2, 7);  // Not there any more.
-  directory.Withdraw(9, 8);  // Nor is this worker.
+  directory.Withdraw(2, 7);  // Withdrawn already.
+  directory.Withdraw(9, 8);  // An unknown worker.
   directory.Assign(9, 8, {1, 1});
   EXPECT_EQ(directory.Load(2), 4);
   WorkerInfo b = Ready("b", {0});
@@ -145,11 +145,11 @@ TEST(ExpertDirectoryTest, WhatWasAssignedCountsUntilTheNextReport) {
   b.queued_rows = 1;
   directory.Update(2, b);
   EXPECT_EQ(directory.Load(2), 1);
-  directory.Withdraw(2, 8);  // The report has it.
+  directory.Withdraw(2, 8);  // Included in the report.
   EXPECT_EQ(directory.Load(2), 1);
 }
 
-TEST(ExpertDirectoryTest, SequencesThatAreKnownToBeThereCountAtLeast) {
+TEST(ExpertDirectoryTest, TheCallersSequencesAreALowerBound) {
   ExpertDirectory directory;
   WorkerInfo info = Ready("a", {0});
   info.running_sequences = 2;
@@ -160,14 +160,14 @@ TEST(ExpertDirectoryTest, SequencesThatAreKnownToBeThereCountAtLeast) {
   EXPECT_EQ(directory.Load(1, 2), 3);
 }
 
-// A worker that reaches all of two layers with two experts each.
+// A worker that reaches all experts of two layers with two experts each.
 WorkerInfo Reaching(const std::string& name) {
   WorkerInfo info = Ready(name, {});
   info.reaches = std::set<int>{0, 1};
   return info;
 }
 
-TEST(ExpertDirectoryTest, WhoTakesSequencesReachesEveryExpertOfEveryLayer) {
+TEST(ExpertDirectoryTest, AcceptingSequencesNeedsEveryExpertOfEveryLayer) {
   ExpertDirectory directory({4, 6, 2});
   WorkerInfo info = Reaching("a");
   directory.Update(1, info);
@@ -194,7 +194,7 @@ TEST(ExpertDirectoryTest, WhoTakesSequencesReachesEveryExpertOfEveryLayer) {
   EXPECT_FALSE(takes(by_layer));
 }
 
-TEST(ExpertDirectoryTest, NamesTheLayerAndTheExpertThatNobodyReaches) {
+TEST(ExpertDirectoryTest, ReturnsTheExpertThatNoWorkerReaches) {
   ExpertDirectory directory({4, 6, 2});
   const Links both = {1, 2};
   WorkerInfo a = Reaching("a"), b = Reaching("b");
@@ -211,7 +211,7 @@ TEST(ExpertDirectoryTest, NamesTheLayerAndTheExpertThatNobodyReaches) {
   ++b.revision;
   directory.Update(2, b);
   EXPECT_EQ(directory.FirstMissing(both), std::nullopt);
-  EXPECT_FALSE(directory.TakesSequences(1));  // Nobody reaches all.
+  EXPECT_FALSE(directory.TakesSequences(1));  // No worker reaches all.
   directory.SetLeaving(2, true);
   EXPECT_EQ(directory.FirstMissing(both), (LayerExpert{5, 1}));
 }
@@ -220,7 +220,7 @@ TEST(ExpertDirectoryTest, CountsTheLayersThatHaveAnExpertInMemory) {
   ExpertDirectory directory({4, 6, 2});
   WorkerInfo info = Ready("a", {0});
   info.resident.in_layer[5] = {1};
-  info.resident.in_layer[9] = {1};  // No layer of the model.
+  info.resident.in_layer[9] = {1};  // Not a layer of the model.
   directory.Update(1, info);
   EXPECT_EQ(directory.ResidentLayers(1, 0), 2);
   EXPECT_EQ(directory.ResidentLayers(1, 1), 1);

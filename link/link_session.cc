@@ -11,7 +11,7 @@
 namespace apollo {
 namespace {
 
-// Frames that a peer may send between our hello and the announcement.
+// Maximum number of frames between our hello and the announcement.
 constexpr std::size_t kMaxEarlyFrames = 64;
 
 LinkId NextLinkId() {
@@ -48,7 +48,7 @@ void LinkSession::Announce() {
       peer_->tokenizer_hash.empty() != self_.tokenizer_hash.empty()) {
     LogWarning("tokenizers_not_compared",
                {{"peer", peer_->name},
-                {"reason", "one of both has no tokenizer.json"}});
+                {"reason", "one of the two has no tokenizer.json"}});
   }
   events_.OnLinkUp(id_, *peer_,
                    peer_->wire_version == 0
@@ -64,7 +64,7 @@ void LinkSession::PassOn(Frame frame) {
     *peer_ = InfoFromReach(std::move(*peer_), std::move(*reach));
     frame.body = *peer_;
   } else if (auto* const info = std::get_if<WorkerInfo>(&frame.body)) {
-    // Who it is does not change.
+    // The identity of a peer does not change.
     info->role = peer_->role;
     info->name = peer_->name;
     info->model_hash = peer_->model_hash;
@@ -77,8 +77,8 @@ void LinkSession::PassOn(Frame frame) {
 }
 
 void LinkSession::Begin(std::shared_ptr<Link> link) {
-  // Before the announcement: whoever learns of the link may send at once, and
-  // the peer takes nothing before the hello.
+  // Before the announcement, because its receiver may send at once, and the
+  // peer accepts nothing before the hello.
   link->Send({self_, {}});
   bool refused = false;
   {
@@ -104,7 +104,7 @@ void LinkSession::SetLeaving(bool leaving) {
     refusal_ = absl::CancelledError("the peer has left the list of workers");
     to_close = link_;
   }
-  // Without a link yet, Begin closes it.
+  // If there is no link yet, Begin closes it.
   if (to_close) to_close->Close();
 }
 
@@ -118,7 +118,7 @@ void LinkSession::OnFrame(Frame frame) {
       return;
     }
     if (peer_ && early_.size() < kMaxEarlyFrames) {
-      // Begin has sent our hello but not come to the announcement.
+      // Begin has sent our hello but has not reached the announcement.
       early_.push_back(std::move(frame));
       return;
     }
@@ -126,7 +126,7 @@ void LinkSession::OnFrame(Frame frame) {
     refusal_ = info != nullptr && !peer_
                    ? CheckPeer(self_, *info)
                    : absl::InvalidArgumentError(
-                         "the peer's first frame does not say who it is");
+                         "the peer's first frame is not a worker description");
     if (refusal_.ok()) {
       peer_ = *info;
       Announce();

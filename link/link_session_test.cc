@@ -7,7 +7,7 @@
 namespace apollo {
 namespace {
 
-// What happened, as text.
+// Records events as text.
 class Log final : public LinkEvents {
  public:
   void OnLinkUp(LinkId id, const WorkerInfo& peer,
@@ -55,7 +55,7 @@ WorkerInfo Named(const std::string& name, const std::string& hash = "m") {
   return {WorkerRole::kExpert, name, hash, "1", {}};
 }
 
-// Only notes what is sent.
+// Only records what is sent.
 class SilentLink final : public Link {
  public:
   void Send(Frame frame) override { sent.push_back(std::move(frame)); }
@@ -86,7 +86,7 @@ TEST(LinkSessionTest, UpThenFramesThenDown) {
   EXPECT_EQ(b.ended[0].code(), absl::StatusCode::kUnavailable);
 }
 
-TEST(LinkSessionTest, LeavingIsToldWhileTheLinkIsUp) {
+TEST(LinkSessionTest, LeavingIsReportedWhileTheLinkIsUp) {
   Side a(Named("a")), b(Named("b"));
   Connect(a, b);
   a.session->SetLeaving(true);
@@ -105,7 +105,7 @@ TEST(LinkSessionTest, APeerThatLeftBeforeItsHelloNeverComesUp) {
   EXPECT_EQ(a.ended[0].code(), absl::StatusCode::kCancelled);
 }
 
-// Neither side hears of the link, and one says why.
+// Neither side announces the link, and one reports the reason.
 void ExpectRefused(Side& a, Side& b, const std::string& why) {
   Connect(a, b);
   EXPECT_EQ(a.log.text + b.log.text, "");
@@ -138,7 +138,7 @@ TEST(LinkSessionTest, AnotherConfigOrTokenizerIsRefused) {
   ExpectRefused(a, b, "its hash of tokenizer.json is ");
 }
 
-TEST(LinkSessionTest, WhoAPeerIsDoesNotChange) {
+TEST(LinkSessionTest, TheIdentityOfAPeerDoesNotChange) {
   Side a(Named("a"));
   auto link = std::make_shared<SilentLink>();
   a.session->Begin(link);
@@ -165,7 +165,7 @@ TEST(LinkSessionTest, ThisProcessItselfIsRefused) {
 
 TEST(LinkSessionTest, AnotherProcessOfTheSameNameIsRefusedWithTheReason) {
   WorkerInfo other = Named("a");
-  other.instance = 1;  // Odds against: 2^63 to 1.
+  other.instance = 1;  // Almost surely not the random one.
   Side a(Named("a")), b(other);
   Connect(a, b);
   EXPECT_EQ(a.log.text + b.log.text, "");
@@ -192,7 +192,7 @@ TEST(LinkSessionTest, TheFirstFrameMustBeAHello) {
   EXPECT_EQ(a.ended[0].code(), absl::StatusCode::kInvalidArgument);
 }
 
-// Sends at once when it learns of a link, as an engine's thread may.
+// Sends at once when a link is announced, as an engine's thread may.
 class Hasty final : public LinkEvents {
  public:
   void OnLinkUp(LinkId, const WorkerInfo&,
@@ -204,7 +204,7 @@ class Hasty final : public LinkEvents {
   void OnLinkDown(LinkId, absl::Status) override {}
 };
 
-TEST(LinkSessionTest, TheHelloGoesFirstEvenIfThePeersWasFaster) {
+TEST(LinkSessionTest, TheHelloIsSentFirstEvenIfThePeersCameEarlier) {
   Hasty hasty;
   LinkSession session(Named("a"), hasty, nullptr);
   session.OnFrame({Named("b"), {}});  // Before Begin knows the link.
@@ -215,9 +215,9 @@ TEST(LinkSessionTest, TheHelloGoesFirstEvenIfThePeersWasFaster) {
   EXPECT_TRUE(std::holds_alternative<ExpertRows>(link->sent[1].body));
 }
 
-TEST(LinkSessionTest, ALinkThatEndsBeforeItIsUpOnlyEnds) {
+TEST(LinkSessionTest, ALinkThatEndsBeforeItIsUpIsNotAnnounced) {
   Side a(Named("a"));
-  a.session->OnClosed(absl::UnavailableError("nobody there"));
+  a.session->OnClosed(absl::UnavailableError("unreachable"));
   auto link = std::make_shared<SilentLink>();
   a.session->Begin(link);
   EXPECT_EQ(a.log.text, "");

@@ -15,8 +15,8 @@ absl::Status CheckIdentity(const WorkerInfo& self, const WorkerInfo& peer) {
     return absl::AlreadyExistsError("the peer is this process itself");
   }
   return absl::FailedPreconditionError(
-      absl::StrCat("another worker is named \"", peer.name,
-                   "\" too; give each its own --name"));
+      absl::StrCat("another worker is also named \"", peer.name,
+                   "\"; give each its own --name"));
 }
 
 absl::Status CheckWire(const WorkerInfo& self, const WorkerInfo& peer) {
@@ -51,7 +51,7 @@ absl::Status CheckPeer(const WorkerInfo& self, const WorkerInfo& peer) {
     return status;
   }
   if (absl::Status status = CheckWire(self, peer); !status.ok()) return status;
-  // The hash of the model depends on the config's: the part says more.
+  // The hash of the model covers the config; that of the config says more.
   if (Differ(peer.config_hash, self.config_hash)) {
     return OtherCheckpoint(peer.name, "config.json", peer.config_hash,
                            self.config_hash);

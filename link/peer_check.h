@@ -6,16 +6,17 @@
 
 namespace apollo {
 
-// Returns OK if two workers may be linked, from the first thing that the peer
-// says of itself. ALREADY_EXISTS if it is this process. FAILED_PRECONDITION,
-// naming what differs with both values and what to do, if it is another worker
-// of the same role and name, speaks no common version of the wire, or serves
-// another checkpoint: another hash of the model, of its config or of its
-// tokenizer.
+// Returns OK if two workers may be linked, from the peer's first description.
+// Returns ALREADY_EXISTS if the peer is this process. Returns
+// FAILED_PRECONDITION, with the differing values and advice, if the peer
+// - is another worker of the same role and name,
+// - has no wire version in common, or
+// - serves another checkpoint: the hash of its model, config or tokenizer
+//   differs.
 //
-// A hash that one side does not say is not compared: version 0 of the wire
-// says neither config nor tokenizer, and a model directory for workers alone
-// may have no tokenizer.json.
+// Hashes are compared only if both sides send them: wire version 0 has none of
+// the config and the tokenizer, and the model directory of a worker may have no
+// tokenizer.json.
 absl::Status CheckPeer(const WorkerInfo& self, const WorkerInfo& peer);
 
 }  // namespace apollo

@@ -22,7 +22,8 @@ class PeerCheckTest : public testing::Test {
  protected:
   PeerCheckTest() { peer_.instance = 2; }
 
-  // The peer is refused, by either side, with a message that says all of these.
+  // Expects that either side refuses the other with a message that contains all
+  // parts.
   void ExpectRefused(std::initializer_list<const char*> parts) {
     EXPECT_EQ(CheckPeer(peer_, self_).code(),
               absl::StatusCode::kFailedPrecondition);
@@ -38,7 +39,7 @@ class PeerCheckTest : public testing::Test {
   WorkerInfo peer_ = Named("peer");
 };
 
-TEST_F(PeerCheckTest, WorkersOfOneCheckpointAreJoined) {
+TEST_F(PeerCheckTest, WorkersOfOneCheckpointAreLinked) {
   EXPECT_TRUE(CheckPeer(self_, peer_).ok());
 }
 
@@ -61,17 +62,17 @@ TEST_F(PeerCheckTest, AnotherTokenizerIsRefusedWithBothHashes) {
                  "copies of one model directory"});
 }
 
-TEST_F(PeerCheckTest, WhatOneSideDoesNotSayIsNotCompared) {
+TEST_F(PeerCheckTest, MissingHashesAreNotCompared) {
   peer_.config_hash = "";
   peer_.tokenizer_hash = "";
   EXPECT_TRUE(CheckPeer(self_, peer_).ok());
   EXPECT_TRUE(CheckPeer(peer_, self_).ok());
-  // The hash of the model is always said.
+  // The hash of the model is always sent.
   peer_.model_hash = "";
   ExpectRefused({"the model"});
 }
 
-TEST_F(PeerCheckTest, TheProcessItselfIsNoPeer) {
+TEST_F(PeerCheckTest, TheProcessItselfIsNotAPeer) {
   peer_ = self_;
   EXPECT_EQ(CheckPeer(self_, peer_).code(), absl::StatusCode::kAlreadyExists);
   peer_.instance = 3;
