@@ -20,8 +20,8 @@
 namespace apollo {
 namespace {
 
-// Files that a process has open besides connections of clients: weights, links,
-// logs and what libraries use.
+// Allowance for open files other than client connections: weights, links, logs
+// and files of libraries.
 constexpr rlim_t kOtherFiles = 512;
 
 FileDescriptor OpenReserve() {
@@ -37,9 +37,9 @@ ConnectionGate::ConnectionGate(Listener listener, int max_connections,
       max_connections_(max_connections),
       hand_over_(std::move(hand_over)),
       open_metric_(AddGauge(registry, "apollo_connections",
-                            "Connections to the gRPC port that are open.")),
+                            "Open connections to the gRPC port.")),
       refused_metric_(AddCounter(registry, "apollo_connections_refused_total",
-                                 "Connections that were closed at once, as "
+                                 "Connections closed immediately because "
                                  "too many were open.")),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
@@ -85,7 +85,7 @@ void ConnectionGate::Run() {
   for (;;) {
     const int count = epoll_wait(epoll_.get(), events.data(),
                                  static_cast<int>(events.size()), -1);
-    // First what has ended, so that it makes room.
+    // Ended connections first, because they make room.
     for (int i = 0; i < count; ++i) {
       if (events[i].data.fd == stop_.get()) return;
       if (events[i].events & EPOLLHUP) Forget(events[i].data.fd);
@@ -104,14 +104,14 @@ void ConnectionGate::Run() {
 }
 
 void ConnectionGate::Forget(int second) {
-  // Closing alone would not: the socket may still have its first descriptor.
+  // Closing would not suffice: the socket may still have its first descriptor.
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, second, nullptr);
   open_.erase(second);
   open_metric_.Set(static_cast<double>(open_.size()));
 }
 
 void ConnectionGate::AcceptAll(int listener) {
-  // Others that wait are accepted after what has ended meanwhile was counted.
+  // Bounded, so that ended connections are counted before more are accepted.
   for (int i = 0; i < 64; ++i) {
     FileDescriptor connection(
         accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -122,7 +122,7 @@ void ConnectionGate::AcceptAll(int listener) {
     if (errno == EMFILE || errno == ENFILE) {
       if (!RefuseWithReserve(listener)) return;
     } else if (errno == ENOBUFS || errno == ENOMEM) {
-      poll(nullptr, 0, 100);  // It would be readable again at once.
+      poll(nullptr, 0, 100);  // The socket is still readable: wait.
     } else if (errno != EINTR && errno != ECONNABORTED && errno != EPROTO) {
       return;
     }
@@ -149,8 +149,8 @@ void ConnectionGate::Admit(int listener, FileDescriptor connection) {
     return;
   }
   FileDescriptor second(fcntl(connection.get(), F_DUPFD_CLOEXEC, 0));
-  // Only EPOLLHUP and EPOLLERR, which always come, and each change once: errors
-  // are the owner's to handle.
+  // Only EPOLLHUP and EPOLLERR, which are always reported, once for each
+  // change. The owner handles errors.
   if (!second.ok() || !Watch(second.get(), EPOLLET).ok()) {
     Refuse(std::move(connection));
     return;

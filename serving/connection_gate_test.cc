@@ -15,8 +15,8 @@
 namespace apollo {
 namespace {
 
-// A gate before a server that says one byte to each connection that it is
-// handed, and then does nothing by itself.
+// A gate before a server that sends one byte on each new connection, and then
+// nothing.
 class ConnectionGateTest : public testing::Test {
  protected:
   void Open(int max_connections) {
@@ -34,14 +34,14 @@ class ConnectionGateTest : public testing::Test {
     ASSERT_TRUE(gate.ok()) << gate.status();
     gate_ = *std::move(gate);
   }
-  // Connects again and again until there is room.
+  // Reconnects until there is room.
   TcpClient ConnectUntilAccepted() {
     for (;;) {
       TcpClient client(port_);
       if (client.ReadByte()) return client;
     }
   }
-  // The server's end of the oldest connection.
+  // Takes the server's end of the oldest connection.
   FileDescriptor TakeHanded() { return *handed_.Pop(); }
 
   double Metric(const std::string& name) {
@@ -81,7 +81,7 @@ TEST_F(ConnectionGateTest, AConnectionThatTheServerClosesMakesRoom) {
   Open(1);
   const TcpClient first(port_);
   EXPECT_TRUE(first.ReadByte());
-  // As gRPC does it.
+  // As in gRPC.
   FileDescriptor connection = TakeHanded();
   shutdown(connection.get(), SHUT_RDWR);
   connection.Reset();
@@ -103,7 +103,7 @@ TEST_F(ConnectionGateTest, AConnectionCountsUntilTheServerHasClosedItToo) {
   Open(1);
   TcpClient first(port_);
   EXPECT_TRUE(first.ReadByte());
-  first.Close();  // All has been read, so that this is no reset.
+  first.Close();  // Everything was read, so this is not a reset.
   for (int i = 0; i < 5; ++i) {
     const TcpClient more(port_);
     EXPECT_FALSE(more.ReadByte());
@@ -126,7 +126,7 @@ TEST_F(ConnectionGateTest, WithoutOpenFilesConnectionsAreRefusedForAWhile) {
     taken.push_back(std::move(one));
   }
   ASSERT_FALSE(taken.empty());
-  taken.pop_back();  // For this end of the connection.
+  taken.pop_back();  // Leaves one for this end of the connection.
   {
     const TcpClient client(port_);
     ASSERT_TRUE(client.ok());
@@ -139,7 +139,7 @@ TEST_F(ConnectionGateTest, WithoutOpenFilesConnectionsAreRefusedForAWhile) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
-TEST_F(ConnectionGateTest, AfterItsEndNobodyListensButConnectionsStay) {
+TEST_F(ConnectionGateTest, ItsEndStopsListeningButKeepsConnections) {
   Open(10);
   const TcpClient first(port_);
   EXPECT_TRUE(first.ReadByte());
@@ -150,7 +150,7 @@ TEST_F(ConnectionGateTest, AfterItsEndNobodyListensButConnectionsStay) {
   EXPECT_TRUE(first.ReadByte());
 }
 
-TEST(AllowConnectionsTest, RaisesTheSoftLimitAsFarAsTheHardOneAllows) {
+TEST(AllowConnectionsTest, RaisesTheSoftLimitWithinTheHardLimit) {
   rlimit limit = {};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
   ASSERT_GE(limit.rlim_max, 1024u) << "the machine allows too few open files";

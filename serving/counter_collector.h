@@ -11,12 +11,12 @@
 
 namespace apollo {
 
-// Publishes a worker's counters as its table of metrics says. Thread-safe, also
-// while another thread counts: each number is one that its counter had, but two
-// of them may be some events apart.
+// Publishes a worker's counters according to its metrics table. Thread-safe,
+// also while another thread counts: each value is one that its counter had, but
+// two values may be some events apart.
 class CounterCollector final : public prometheus::Collectable {
  public:
-  // Both must outlive this.
+  // Both must outlive the collector.
   template <typename Counters, std::size_t kRows>
   CounterCollector(const Counters& counters,
                    const MetricRow<Counters> (&table)[kRows]) {
@@ -30,7 +30,7 @@ class CounterCollector final : public prometheus::Collectable {
     }
   }
 
-  // A family without a number, as its tables have no row in use, is left out.
+  // Omits families without values, whose tables have no used rows.
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:

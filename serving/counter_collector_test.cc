@@ -36,7 +36,7 @@ std::string Text(const CounterCollector& collector) {
   return prometheus::TextSerializer().Serialize(collector.Collect());
 }
 
-TEST(CounterCollectorTest, PublishesWhatTheTableSays) {
+TEST(CounterCollectorTest, PublishesTheTable) {
   Numbers numbers;
   const CounterCollector collector(numbers, kTable);
   numbers.steps += 2;
@@ -72,9 +72,8 @@ TEST(CounterCollectorTest, RowsAppearWhenTheyAreUsed) {
   EXPECT_THAT(Text(collector), Not(HasSubstr("size=\"m\"")));
 }
 
-// While a thread counts, no series that is a counter ever goes down or is gone
-// again.
-TEST(CounterCollectorTest, CountersNeverGoDown) {
+// While a thread counts, no counter decreases or disappears.
+TEST(CounterCollectorTest, CountersNeverDecrease) {
   Numbers numbers;
   const CounterCollector collector(numbers, kTable);
   std::atomic<bool> stop{false};
@@ -87,7 +86,7 @@ TEST(CounterCollectorTest, CountersNeverGoDown) {
     }
   });
   std::map<std::string, double> last;
-  // Until there was something to see.
+  // Until the other thread has counted enough.
   while (last["apollo_steps_total"] < 1000) {
     std::map<std::string, double> now;
     for (const prometheus::MetricFamily& family : collector.Collect()) {

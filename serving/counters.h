@@ -12,14 +12,13 @@
 
 #include "common/check.h"
 
-// Numbers that a part of a worker keeps of what it does, and the rows of the
-// table under which they are published. A struct of them belongs to the one
-// thread that counts; any thread may read it meanwhile, or copy it. Counting
-// takes no lock and makes no system call: it is as cheap as with plain
-// integers.
+// Counters of a part of a worker, and the table rows that publish them as
+// metrics. A struct of counters is written by one thread; any thread may read
+// or copy it at the same time. Counting takes no lock and makes no system call,
+// and is as cheap as with plain integers.
 namespace apollo {
 
-// Only goes up.
+// A number that only increases.
 class Count {
  public:
   Count() = default;
@@ -27,10 +26,10 @@ class Count {
   Count& operator=(const Count&) = delete;
 
   Count& operator++() { return *this += 1; }
-  // Not negative.
+  // `n` must not be negative.
   Count& operator+=(std::int64_t n) {
     APOLLO_CHECK(n >= 0);
-    // Nobody else writes, so this needs no read-modify-write.
+    // There is only one writer, so this needs no read-modify-write.
     value_.store(*this + n, std::memory_order_relaxed);
     return *this;
   }
@@ -42,7 +41,7 @@ class Count {
   std::atomic<std::int64_t> value_{0};
 };
 
-// How many there are now: goes up and down.
+// A current number, which may increase and decrease.
 class Level {
  public:
   Level() = default;
@@ -61,15 +60,15 @@ class Level {
   std::atomic<std::int64_t> value_{0};
 };
 
-// A label of a metric, with one of its values.
+// A label of a metric with a value.
 struct MetricLabel {
   std::string name;
   std::string value;
 };
 
-// Counts for all combinations of the values that some labels can have: rows of
-// counts. A row is published, with all of its counts, once it is used. Nothing
-// is allocated after construction.
+// A table of counts: a row for each combination of label values. A row is
+// published, with all of its counts, once it has been used. Nothing is
+// allocated after construction.
 class CountTable {
  public:
   struct Axis {
@@ -77,20 +76,21 @@ class CountTable {
     std::vector<std::string> values;
   };
 
-  // No rows.
+  // Makes a table without rows.
   CountTable() = default;
-  // A row for each combination of values of `rows`, and in it one count for
-  // each value of `columns`; a single one, without a label, if there are none.
+  // Makes a table with a row for each combination of values of `rows`. Each row
+  // has one count for each value of `columns`, or a single one without a label
+  // if `columns` is empty.
   explicit CountTable(std::vector<Axis> rows, Axis columns = {});
 
-  // The counts of a row, which counts as used from now on. `at`: the number of
-  // a value of each axis. Only the thread that counts.
+  // Returns the counts of a row, which counts as used from now on. `at` has the
+  // index of a value of each axis. For the writing thread only.
   std::span<Count> Use(std::initializer_list<int> at);
-  // The same to read; empty if the row was never used.
+  // Returns the counts of a row for reading; empty if the row was never used.
   std::span<const Count> Row(std::initializer_list<int> at) const;
 
-  // Calls `visit` with the labels, in the order of the axes, and the number of
-  // each count of the rows in use.
+  // Calls `visit` with the labels, in the order of the axes, and the value of
+  // each count of the used rows.
   using Visit =
       std::function<void(std::vector<MetricLabel> labels, std::int64_t number)>;
   void ForEachUsed(const Visit& visit) const;
@@ -106,13 +106,13 @@ class CountTable {
   std::vector<Level> used_;    // [rows]: 1 if used.
 };
 
-// A row of the table of metrics that belongs to a struct of counters: under
-// which name a member is published. Its type is the member's: a Count is a
-// counter, a Level a gauge, a CountTable counters with the table's labels.
+// A row of the metrics table of a struct of counters: the metric of one member.
+// The type of the metric follows from that of the member: a Count is a counter,
+// a Level a gauge, a CountTable counters with the table's labels.
 template <typename Counters>
 struct MetricRow {
-  // "apollo_...". Rows of one name stand together, have the same help, and
-  // differ in the value of their label.
+  // Begins with "apollo_". Rows of one name are adjacent, have the same help,
+  // and differ in the value of their label.
   const char* name;
   const char* help;
   std::variant<Count Counters::*, Level Counters::*, CountTable Counters::*>

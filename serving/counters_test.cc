@@ -12,7 +12,7 @@
 namespace apollo {
 namespace {
 
-TEST(CountTest, GoesUpOnly) {
+TEST(CountTest, OnlyIncreases) {
   Count count;
   EXPECT_EQ(count, 0);
   ++count;
@@ -22,7 +22,7 @@ TEST(CountTest, GoesUpOnly) {
   EXPECT_DEATH(count += -1, "broken invariant");
 }
 
-TEST(CountTest, ACopyStaysAsItWas) {
+TEST(CountTest, ACopyDoesNotChange) {
   Count count;
   Level level;
   count += 3;
@@ -37,8 +37,8 @@ TEST(CountTest, ACopyStaysAsItWas) {
   EXPECT_EQ(level, 2);
 }
 
-// Meant for the thread sanitizer, too.
-TEST(CountTest, AnotherThreadSeesItGoUp) {
+// Also useful under the thread sanitizer.
+TEST(CountTest, AnotherThreadSeesItIncrease) {
   Count count;
   std::thread counting([&count] {
     for (int i = 0; i < 100000; ++i) ++count;
@@ -107,7 +107,7 @@ TEST(CountTableTest, EachRowIsItsOwn) {
   EXPECT_EQ(n, 18);
 }
 
-TEST(CountTableTest, RowsThatDoNotExistAreOurMistake) {
+TEST(CountTableTest, UnknownRowsAreABrokenInvariant) {
   CountTable table({Languages(), Layers()});
   EXPECT_DEATH(table.Use({3, 0}), "broken invariant");
   EXPECT_DEATH(table.Use({0, -1}), "broken invariant");
@@ -115,7 +115,7 @@ TEST(CountTableTest, RowsThatDoNotExistAreOurMistake) {
   EXPECT_DEATH(CountTable().Use({0}), "broken invariant");
 }
 
-// What ExpectWholeTable finds.
+// Tables for ExpectWholeTable.
 struct Three {
   Count a;
   Level b;
@@ -140,13 +140,13 @@ constexpr MetricRow<Three> kOtherHelp[] = {
     {"apollo_a", "C.", &Three::c, "k", "y"},
     {"apollo_b", "B.", &Three::b}};
 
-TEST(ExpectWholeTableTest, FindsWhatIsMissingAndWhatIsThereTwice) {
+TEST(ExpectWholeTableTest, FindsMissingAndRepeatedMembers) {
   ExpectWholeTable(kWhole);
   EXPECT_NONFATAL_FAILURE(ExpectWholeTable(kTwice), "the same member");
   EXPECT_NONFATAL_FAILURE(ExpectWholeTable(kNoMiddle),
-                          "before the one of apollo_c");
+                          "before that of apollo_c");
   EXPECT_NONFATAL_FAILURE(ExpectWholeTable(kNoEnd), "the last member");
-  EXPECT_NONFATAL_FAILURE(ExpectWholeTable(kApart), "together");
+  EXPECT_NONFATAL_FAILURE(ExpectWholeTable(kApart), "adjacent");
   EXPECT_NONFATAL_FAILURE(ExpectWholeTable(kOtherHelp), "help");
 }
 

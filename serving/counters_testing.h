@@ -14,13 +14,13 @@
 
 namespace apollo {
 
-// Expects a table of metrics to be whole: each member of the counters stands in
-// just one row, and rows of one name stand together, with the same help and
+// Expects a metrics table to be complete: each member of the counters is in
+// exactly one row, and rows of one name are adjacent, with the same help and
 // type and different values of the same label.
 //
-// Members of a struct have no list, but their places do: those of the rows must
-// follow each other without a gap or an overlap from the struct's beginning to
-// its end. All kinds of counters are aligned alike, so there is no padding.
+// The members of a struct cannot be listed. Instead, the members in the rows
+// must cover the struct from beginning to end without gaps and overlaps. All
+// kinds of counters have the same alignment, so there is no padding.
 template <typename Counters, std::size_t kRows>
 void ExpectWholeTable(const MetricRow<Counters> (&table)[kRows]) {
   static_assert(alignof(Count) == alignof(CountTable));
@@ -49,11 +49,11 @@ void ExpectWholeTable(const MetricRow<Counters> (&table)[kRows]) {
     EXPECT_EQ(std::string(row.name).rfind("apollo_", 0), 0u);
     EXPECT_STRNE(row.help, "");
     EXPECT_TRUE(series.insert({row.name, row.value}).second)
-        << "two rows of the same name and label";
+        << "two rows of the same name and label value";
     EXPECT_EQ(*row.label == '\0', *row.value == '\0');
     if (i == 0 || std::string(table[i - 1].name) != row.name) {
       EXPECT_TRUE(names.insert(row.name).second)
-          << "rows of one name do not stand together";
+          << "rows of one name are not adjacent";
       continue;
     }
     EXPECT_STREQ(table[i - 1].help, row.help);
@@ -62,7 +62,7 @@ void ExpectWholeTable(const MetricRow<Counters> (&table)[kRows]) {
   }
   std::size_t end = 0;
   for (const auto& [begin, member] : places) {
-    EXPECT_EQ(begin, end) << "no row reads the member before the one of "
+    EXPECT_EQ(begin, end) << "no row reads the member before that of "
                           << member.second;
     end = begin + member.first;
   }

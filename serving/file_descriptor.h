@@ -6,7 +6,7 @@
 
 namespace apollo {
 
-// Owns an open file of the system and closes it. Move-only.
+// Owns a file descriptor and closes it. Move-only.
 class FileDescriptor {
  public:
   FileDescriptor() = default;
@@ -19,12 +19,12 @@ class FileDescriptor {
   }
   ~FileDescriptor() { Reset(); }
 
-  // Below 0: none.
+  // The descriptor; negative if there is none.
   int get() const { return number_; }
   bool ok() const { return number_ >= 0; }
-  // Lets go of it: the caller closes it.
+  // Releases ownership: the caller must close the descriptor.
   int Release() { return std::exchange(number_, -1); }
-  // Closes it, and owns another one instead.
+  // Closes the descriptor and takes ownership of `number`.
   void Reset(int number = -1) {
     if (number_ >= 0) close(number_);
     number_ = number;

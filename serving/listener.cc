@@ -28,7 +28,7 @@ absl::StatusOr<Addresses> Resolve(const std::string& address) {
       port > 65535) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", address,
-                     "\" is no address to listen on; it must be host:port, "
+                     "\" is not an address to listen on; it must be host:port, "
                      "with a port from 0 to 65535"));
   }
   std::string host = address.substr(0, colon);
@@ -66,8 +66,8 @@ int PortOf(int socket) {
                    : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
 }
 
-// Returns a socket that listens, or one that is not ok, with errno.
-// `only`: it is the only address of its host.
+// Returns a listening socket, or one that is not ok, with errno set. `only` is
+// true if this is the only address of the host.
 FileDescriptor Bind(const addrinfo& to, bool only,
                     absl::Duration user_timeout) {
   FileDescriptor socket(
@@ -82,8 +82,8 @@ FileDescriptor Bind(const addrinfo& to, bool only,
   setsockopt(socket.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds,
              sizeof(milliseconds));
   if (to.ai_family == AF_INET6) {
-    // The wildcard [::] alone serves IPv4, too. Otherwise another socket may
-    // listen on the same port of IPv4.
+    // The wildcard [::] alone also serves IPv4. Otherwise another socket may
+    // listen on the same IPv4 port.
     const int v6_only = only ? 0 : 1;
     setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only,
                sizeof(v6_only));
@@ -111,7 +111,7 @@ absl::StatusOr<Listener> ListenOn(const std::string& address,
     if (!socket.ok()) {
       error = errno;
       if (error == EADDRINUSE) break;
-      continue;  // The machine may lack one of IPv4 and IPv6.
+      continue;  // The machine may lack IPv4 or IPv6.
     }
     listener.port = PortOf(socket.get());
     listener.sockets.push_back(std::move(socket));

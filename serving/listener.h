@@ -10,19 +10,19 @@
 
 namespace apollo {
 
-// Sockets that listen on one address: one socket for each address that the
-// host's name stands for. Nobody accepts yet; connections wait in the kernel.
+// Sockets that listen on one address: one for each address of the host name.
+// Until they are accepted, connections wait in the kernel.
 struct Listener {
-  std::vector<FileDescriptor> sockets;  // At least one; they do not block.
+  std::vector<FileDescriptor> sockets;  // At least one; non-blocking.
   int port = 0;
 };
 
-// Listens on "host:port", with brackets around the host if it is an IPv6
-// address; an empty host is all addresses of the machine, and port 0 any free
-// one, the same for all sockets. Connections send small messages at once, and
-// end when what they sent is not acknowledged for `user_timeout`.
-// INVALID_ARGUMENT if it is no such address, UNAVAILABLE naming it and the
-// reason if it cannot be listened on.
+// Listens on "host:port". An IPv6 address is in brackets; an empty host means
+// all addresses of the machine, and port 0 any free port, the same for all
+// sockets. Connections send small messages immediately (TCP_NODELAY), and end
+// when sent data is not acknowledged for `user_timeout`. Returns
+// INVALID_ARGUMENT for an invalid address, or UNAVAILABLE with the address and
+// the reason if listening fails.
 absl::StatusOr<Listener> ListenOn(const std::string& address,
                                   absl::Duration user_timeout);
 

@@ -10,7 +10,7 @@
 namespace apollo {
 namespace {
 
-TEST(ListenerTest, PortZeroIsAnyFreeOneAndIsThenTaken) {
+TEST(ListenerTest, PortZeroTakesAFreePort) {
   const auto first = ListenOn("127.0.0.1:0", absl::Seconds(1));
   ASSERT_TRUE(first.ok()) << first.status();
   EXPECT_EQ(first->sockets.size(), 1u);
@@ -23,7 +23,7 @@ TEST(ListenerTest, PortZeroIsAnyFreeOneAndIsThenTaken) {
   EXPECT_NE(message.find("in use"), std::string::npos) << message;
 }
 
-TEST(ListenerTest, ANameIsAllItsAddressesOnOnePort) {
+TEST(ListenerTest, ANameListensOnAllItsAddressesWithOnePort) {
   const auto listener = ListenOn("localhost:0", absl::Seconds(1));
   ASSERT_TRUE(listener.ok()) << listener.status();
   EXPECT_GE(listener->sockets.size(), 1u);
@@ -37,7 +37,7 @@ TEST(ListenerTest, TheWildcardOfIPv6ServesIPv4Too) {
   EXPECT_TRUE(client.ok());
 }
 
-TEST(ListenerTest, WhatIsNoAddressIsNamed) {
+TEST(ListenerTest, AnInvalidAddressIsNamed) {
   for (const char* address : {"", "localhost", "127.0.0.1:", "127.0.0.1:http",
                               "127.0.0.1:65536", "127.0.0.1:-1"}) {
     const auto listener = ListenOn(address, absl::Seconds(1));

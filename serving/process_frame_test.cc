@@ -11,7 +11,7 @@
 namespace apollo {
 namespace {
 
-// A service without methods that are ever called.
+// A service whose methods are never called.
 class Nothing final : public grpc::Service {};
 
 class ProcessFrameTest : public testing::Test {
@@ -27,7 +27,7 @@ class ProcessFrameTest : public testing::Test {
   Nothing service_;
 };
 
-TEST_F(ProcessFrameTest, WorkersAreToldAndAStopDrainsFirst) {
+TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
   BlockStopSignals();
   auto frame = ProcessFrame::Make("h:1,h:2");
   ASSERT_TRUE(frame.ok()) << frame.status();
@@ -51,7 +51,7 @@ TEST_F(ProcessFrameTest, WorkersAreToldAndAStopDrainsFirst) {
   EXPECT_TRUE(drained);
 }
 
-TEST_F(ProcessFrameTest, AListOrAnAddressThatCannotBeIsAnError) {
+TEST_F(ProcessFrameTest, AnInvalidListOrAddressIsAnError) {
   EXPECT_EQ(ProcessFrame::Make("nowhere").status().code(),
             absl::StatusCode::kInvalidArgument);
   auto frame = ProcessFrame::Make("");

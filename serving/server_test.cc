@@ -14,7 +14,7 @@
 namespace apollo {
 namespace {
 
-// A service without methods that are ever called.
+// A service whose methods are never called.
 class Nothing final : public grpc::Service {};
 
 std::unique_ptr<Server> StartServer(
@@ -25,7 +25,7 @@ std::unique_ptr<Server> StartServer(
   return *std::move(server);
 }
 
-// Asks the health service over a connection of its own.
+// Calls the health service over a connection of its own.
 class HealthClient {
  public:
   explicit HealthClient(const std::string& address) {
@@ -88,8 +88,8 @@ TEST(ServerTest, IdleConnectionsDoNotBlindMetrics) {
   }
   const TcpClient scrape(server->metrics_address());
   ASSERT_TRUE(scrape.Write("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"));
-  // Without a free thread the answer comes only when civetweb has lost its
-  // patience with all of the idle connections, after this test's time.
+  // Without a free thread the answer would come only after all idle connections
+  // have timed out, which exceeds the timeout of this test.
   EXPECT_NE(scrape.ReadAll().find("apollo_test_total"), std::string::npos);
 }
 
@@ -104,18 +104,18 @@ TEST(ServerTest, ConnectionsAreBoundedEvenIfTheyDoNothing) {
   const std::string& address = (*server)->address();
   HealthClient health(address);
   EXPECT_TRUE(health.Check().ok());
-  // gRPC begins to speak by itself.
+  // gRPC sends first.
   const TcpClient idle(address);
   EXPECT_TRUE(idle.ReadByte());
   TcpClient gone(address);
   EXPECT_TRUE(gone.ReadByte());
   EXPECT_FALSE(TcpClient(address).ReadByte());
-  // Gone at once: it would connect again, and take the room of others.
+  // Destroyed at once: it would reconnect and take the place of others.
   EXPECT_EQ(HealthClient(address).Check().error_code(),
             grpc::StatusCode::UNAVAILABLE);
-  // Those that were accepted are not disturbed.
+  // Accepted connections are not affected.
   EXPECT_TRUE(health.Check().ok());
-  // The room of each that ends, in one way or another, is used again.
+  // The place of each connection that ends, in any way, is reused.
   gone.Close();
   const auto until_accepted = [&address] {
     for (;;) {
@@ -141,12 +141,12 @@ TEST(ServerTest, ManyConnectionsComeAndGo) {
   ASSERT_TRUE(server.ok()) << server.status();
   for (int i = 0; i < 200; ++i) {
     HealthClient client((*server)->address());
-    // Those before may not be gone yet.
+    // Earlier connections may still be open.
     while (!client.Check().ok()) client = HealthClient((*server)->address());
   }
 }
 
-TEST(ServerTest, ServesTheMetricsOfAll) {
+TEST(ServerTest, ServesAllMetrics) {
   Nothing service;
   const auto first = std::make_shared<prometheus::Registry>();
   const auto second = std::make_shared<prometheus::Registry>();
@@ -161,12 +161,12 @@ TEST(ServerTest, ServesTheMetricsOfAll) {
   const std::string answer = scrape.ReadAll();
   EXPECT_NE(answer.find("\napollo_first_total 0\n"), std::string::npos);
   EXPECT_NE(answer.find("\napollo_second_total 0\n"), std::string::npos);
-  // The server's own, too.
+  // Also those of the server.
   EXPECT_NE(answer.find("\napollo_connections_refused_total 0\n"),
             std::string::npos);
 }
 
-TEST(ServerTest, AnAddressThatIsTakenIsNamed) {
+TEST(ServerTest, AnAddressInUseIsNamed) {
   Nothing service;
   const auto first =
       StartServer(&service, std::make_shared<prometheus::Registry>());

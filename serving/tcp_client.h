@@ -13,7 +13,7 @@
 
 namespace apollo {
 
-// A connection of a test to a port of 127.0.0.1. Calls wait.
+// A connection to a port of 127.0.0.1, for tests. Calls block.
 class TcpClient {
  public:
   explicit TcpClient(int port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
@@ -26,18 +26,17 @@ class TcpClient {
       socket_.Reset();
     }
   }
-  // To "127.0.0.1:port".
+  // Connects to "127.0.0.1:port".
   explicit TcpClient(const std::string& address)
       : TcpClient(std::atoi(address.c_str() + address.rfind(':') + 1)) {}
 
   bool ok() const { return socket_.ok(); }
-  // Returns false if the peer is gone.
+  // Writes the text. Returns false if the peer has closed the connection.
   bool Write(std::string_view text) const {
     return send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(text.size());
   }
-  // Returns false if the peer has closed the connection instead of sending
-  // something.
+  // Reads one byte. Returns false if the peer has closed the connection.
   bool ReadByte() const {
     char byte;
     return read(socket_.get(), &byte, 1) == 1;
@@ -51,7 +50,7 @@ class TcpClient {
     return text;
   }
   void Close() { socket_.Reset(); }
-  // Closes without the usual farewell: the peer hears of a reset.
+  // Resets the connection instead of closing it normally.
   void Abort() {
     const linger now = {1, 0};
     setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
