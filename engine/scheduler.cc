@@ -28,7 +28,7 @@ absl::Status Scheduler::CheckFits(std::int64_t max_tokens) const {
   return absl::FailedPreconditionError(
       absl::StrCat("prompt and answer together may take ", max_tokens,
                    " tokens, but the cache holds ", capacity(),
-                   "; ask for fewer: trying again cannot help"));
+                   "; request fewer tokens: a retry would fail too"));
 }
 
 void Scheduler::Add(SequenceId id, int tokens, int max_tokens, int priority) {

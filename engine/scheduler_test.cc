@@ -262,7 +262,7 @@ TEST(SchedulerTest, SaysWhatCanNeverFit) {
   EXPECT_EQ(
       status.message(),
       "prompt and answer together may take 33 tokens, but the cache holds "
-      "32; ask for fewer: trying again cannot help");
+      "32; request fewer tokens: a retry would fail too");
   EXPECT_EQ(scheduler.capacity(), 32);
 }
 

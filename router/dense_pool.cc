@@ -166,8 +166,8 @@ void DensePool::WarnIfNotCompared(const std::string& address, Worker& worker) {
     LogWarning("dense_worker_not_compared",
                {{"address", address},
                 {"reason",
-                 "it or the router does not say the hash of its config.json or "
-                 "tokenizer.json: its model may be another one"}});
+                 "it or the router does not report the hash of its config.json "
+                 "or tokenizer.json, so their models may differ"}});
   }
   worker.compared = compared;
 }
@@ -213,9 +213,9 @@ void DensePool::CompareModels() {
     if (!worker.model_hash.empty()) {
       problem = Difference(own_, worker.fingerprint);
       if (problem.empty() && worker.model_hash != model_hash_) {
-        problem = absl::StrCat(
-            "its model hash is another one than that of most workers: ",
-            worker.model_hash, ", not ", model_hash_);
+        problem =
+            absl::StrCat("its model hash differs from that of most workers: ",
+                         worker.model_hash, ", not ", model_hash_);
       } else if (!problem.empty()) {
         problem = absl::StrCat("compared with the router's, its ", problem);
       }

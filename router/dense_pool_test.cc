@@ -235,7 +235,7 @@ TEST_F(DensePoolTest, CountsOfAnotherModelAreNotAdded) {
   EXPECT_EQ(other.routing_calls(), 0);
   EXPECT_EQ(routing.at("a").code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(Says(std::string(routing.at("a").message()),
-                   "its model hash is another one than that of most workers: "
+                   "its model hash differs from that of most workers: "
                    "m2, not m1"))
       << routing.at("a");
 }
@@ -315,11 +315,11 @@ TEST_F(DensePoolTest, TheRoutersOwnDirectoryDecidesFirst) {
   MakePool();
   const std::string log = Poll();
   EXPECT_TRUE(Says(log,
-                   "its tokenizer.json is another one: its hash is another, "
+                   "its tokenizer.json differs: its hash is another, "
                    "not tokenizer"))
       << log;
-  EXPECT_TRUE(Says(
-      log, "its config.json is another one: its hash is another, not config"))
+  EXPECT_TRUE(
+      Says(log, "its config.json differs: its hash is another, not config"))
       << log;
   EXPECT_TRUE(Says(log, "copies of one model directory")) << log;
   EXPECT_FALSE(pool_->Ready());

@@ -32,8 +32,7 @@ std::string Difference(const ModelFingerprint& own,
   const auto compare = [](const char* file, const std::string& own,
                           const std::string& other) {
     if (own.empty() || other.empty() || own == other) return std::string();
-    return absl::StrCat(file, " is another one: its hash is ", other, ", not ",
-                        own);
+    return absl::StrCat(file, " differs: its hash is ", other, ", not ", own);
   };
   std::string difference = compare("config.json", own.config, other.config);
   if (!difference.empty()) return difference;

@@ -21,8 +21,8 @@ struct ModelFingerprint {
 ModelFingerprint FingerprintOf(const ModelConfig& config,
                                const std::string& directory);
 
-// Returns in words, with both hashes, how `other` differs in something that
-// both have; empty if it does not.
+// Describes, with both hashes, how `other` differs in a hash that both have.
+// Returns an empty string if it does not.
 std::string Difference(const ModelFingerprint& own,
                        const ModelFingerprint& other);
 

@@ -32,19 +32,19 @@ TEST_F(FingerprintTest, DependsOnTheNumbersAndOnTheTokenizersBytes) {
   EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)), "");
   config_.eos_tokens = {1};
   const ModelFingerprint other = FingerprintOf(config_, folder_);
-  EXPECT_EQ(Difference(own, other), "config.json is another one: its hash is " +
+  EXPECT_EQ(Difference(own, other), "config.json differs: its hash is " +
                                         other.config + ", not " + own.config);
   config_.eos_tokens = {1, 2};
   WriteTokenizer("{ }");
   const std::string difference =
       Difference(own, FingerprintOf(config_, folder_));
-  // As sha256sum says of "{ }".
+  // The same for "{ }".
   EXPECT_EQ(difference,
-            "tokenizer.json is another one: its hash is 257c1be96ae69f4b, not "
+            "tokenizer.json differs: its hash is 257c1be96ae69f4b, not "
             "44136fa355b3678a");
 }
 
-TEST_F(FingerprintTest, WhatIsAbsentIsNotCompared) {
+TEST_F(FingerprintTest, MissingHashesAreNotCompared) {
   WriteTokenizer("{}");
   const ModelFingerprint own = FingerprintOf(config_, folder_);
   EXPECT_EQ(FingerprintOf(config_, folder_ + "/nowhere").tokenizer, "");
