@@ -67,7 +67,7 @@ void ThreadPool::ParallelFor(
                std::memory_order_relaxed);
   if (split_ == Split::kAlways) grain = 1;
   const std::int64_t useful = count / std::max<std::int64_t>(1, grain);
-  // An equal number per thread, if there are enough ranges.
+  // An equal number of ranges per thread, if there are enough.
   const std::int64_t rounds =
       std::min<std::int64_t>(useful / threads(), kPartsPerThread);
   const std::int64_t parts =

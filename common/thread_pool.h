@@ -24,9 +24,9 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Returns a number that changes with every loop that begins and, if the loop
-  // is shared, with every range of it that is done: it moves while the caller
-  // and the team are at work. Any thread.
+  // Returns a number that changes when a loop begins and, if the loop is
+  // shared, when a range of it is complete. So it changes while the threads
+  // make progress. Any thread.
   std::uint64_t progress() const {
     return (loops_.load(std::memory_order_relaxed) << 16) +
            done_.load(std::memory_order_relaxed);

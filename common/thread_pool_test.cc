@@ -12,7 +12,7 @@
 namespace apollo {
 namespace {
 
-TEST(ThreadPoolTest, EveryIndexExactlyOnceForAnyCountAndSize) {
+TEST(ThreadPoolTest, RunsEveryIndexExactlyOnceForAnyCountAndSize) {
   for (const int threads : {1, 2, 3, 8}) {
     ThreadPool pool(threads);
     for (const int count : {0, 1, 2, 7, 64, 1001}) {
@@ -39,19 +39,19 @@ TEST(ThreadPoolTest, ManyShortLoopsOneAfterTheOther) {
   EXPECT_EQ(total.load(), 8000);
 }
 
-// Waits much longer than a pool thread spins before it sleeps.
+// Waits much longer than a pool thread spins before it blocks.
 void LetOthersFallAsleep() {
   for (int i = 0; i < 3000; ++i) std::this_thread::yield();
 }
 
-TEST(ThreadPoolTest, ThreadsThatSleepWakeForTheNextLoopAndForTheEnd) {
+TEST(ThreadPoolTest, BlockedThreadsWakeForTheNextLoopAndForTheEnd) {
   for (int round = 0; round < 8; ++round) {
     ThreadPool pool(3);
     for (int i = 0; i < 5; ++i) {
       LetOthersFallAsleep();
       std::vector<int> hits(6, 0);
       pool.ParallelFor(6, 1, [&](std::int64_t begin, std::int64_t end) {
-        // The caller, too, may have to sleep until the last range is done.
+        // The caller may also have to block until the last range is complete.
         if (begin == 5) LetOthersFallAsleep();
         for (std::int64_t j = begin; j < end; ++j) ++hits[j];
       });
@@ -101,7 +101,8 @@ TEST(ThreadPoolTest, EveryRangeOfALongLoopIsProgress) {
     MutexLock lock(mutex);
     seen.insert(pool.progress());
   });
-  // Of eight ranges one of the threads runs four, and sees its own ones done.
+  // One of the threads runs four of the eight ranges, and sees its own
+  // complete.
   EXPECT_GE(seen.size(), 4u);
 }
 

@@ -13,19 +13,20 @@
 
 namespace apollo {
 
-// What each program that computes opens before it has a role.
+// The model and settings that every computing process opens before it creates
+// its role.
 struct WorkerSetup {
   WorkerModel model;
   FamilyTable families;
   int threads = 1;
-  std::string weights;  // The flag, for the log.
+  std::string weights;  // The value of --weights, for the log.
 
-  // Facts of it that the "started" line of a worker shows.
+  // Returns the fields for the "started" log line of a worker.
   std::vector<LogField> LogFacts() const;
 };
 
-// Opens it all; no weight is read. `families_file` is the flag --families.
-// Errors name the flag or the file that is wrong.
+// Opens the model without reading weights. `families_file` is the flag
+// --families. Errors name the wrong flag or file.
 absl::StatusOr<std::unique_ptr<WorkerSetup>> OpenWorkerSetup(
     const WorkerFlags& flags, const std::string& families_file);
 

@@ -47,7 +47,7 @@ class FakeDenseStage final : public DenseStage {
   }
 
  private:
-  // What the block of a position holds for it.
+  // Returns the content of a position in its block.
   float& Log(const DenseSlice& slice, int position) {
     const BlockId block = slice.blocks->at(position / kBlockTokens);
     return log_[{block, position % kBlockTokens}];
