@@ -16,7 +16,7 @@ LocalCluster::LocalCluster(std::unique_ptr<ProcessFrame> frame)
     : frame_(std::move(frame)) {}
 
 LocalCluster::~LocalCluster() {
-  // Neither worker may send to one that is gone.
+  // Neither worker may send to a destroyed one.
   frame_->Close();
   if (link_ != nullptr) link_->Close();
 }
@@ -45,12 +45,12 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   ASSIGN_OR_RETURN(router_model_,
                    RouterModel::Load(flags.model, options.router.model));
   options.core.name = flags.name;
-  // Both engines are this process: if one stands still, so does the other, and
-  // nobody would dial again.
+  // Both engines are in this process: if one is stuck, so is the other, and
+  // nothing would redial.
   options.core.silent_after = absl::InfiniteDuration();
   options.core.answer_timeout = absl::InfiniteDuration();
   ASSIGN_OR_RETURN(dense_, DenseRole::Start(*setup_, options.core));
-  // The requests are counted once, as the router's.
+  // Requests are counted once, by the router.
   ExpertRole::Options expert;
   expert.name = flags.name;
   ASSIGN_OR_RETURN(expert_,

@@ -115,7 +115,7 @@ expect_code 1; expect "expert-worker-1 has ended during the start"; expect "cann
 
 # A process that does not listen in time; and a start that is interrupted.
 FAKE_SLOW=dense-worker-0 run up --model "$work/model" --port 0 --timeout 1
-expect_code 1; expect "dense-worker-0 is not listening"
+expect_code 1; expect "dense-worker-0 did not listen"
 [[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
 FAKE_SLOW=router "$cluster" up --model "$work/model" --port 0 --state "$state" \
   --bin "$work/bin" > "$work/interrupted" 2>&1 &

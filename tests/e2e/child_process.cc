@@ -27,7 +27,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& argv,
   pid_ = fork();
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(127);  // The parent died meanwhile.
+    if (getppid() != parent) _exit(127);  // The parent has died.
     if (streams.in >= 0) dup2(streams.in, STDIN_FILENO);
     if (streams.out >= 0) dup2(streams.out, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);

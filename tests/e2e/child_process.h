@@ -11,8 +11,8 @@ namespace apollo {
 // the test process dies, if it is still running. Single-threaded.
 class ChildProcess {
  public:
-  // Descriptors that become the program's standard input and output; -1: those
-  // of the test. They stay the caller's, and should be close-on-exec.
+  // Descriptors for the program's standard input and output; -1: those of the
+  // test. The caller keeps ownership. They should be close-on-exec.
   struct Streams {
     int in = -1;
     int out = -1;

@@ -27,7 +27,7 @@ std::string ReadAll(const std::string& path) {
 
 void Pause() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
 
-// Tries until done() or for a minute.
+// Polls done() until it returns true, for at most a minute.
 template <typename Done>
 bool Eventually(Done done) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);

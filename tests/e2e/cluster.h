@@ -15,17 +15,17 @@
 
 namespace apollo {
 
-// A cluster of real processes on free ports of 127.0.0.1, for one test, run by
+// A cluster of real processes on free ports of 127.0.0.1 for one test, run by
 // deploy/local/cluster.py. The test fails if a process does not become healthy.
-// All end, at the latest, when the test process dies. One thread.
+// The processes end at the latest when the test process dies. Single-threaded.
 class Cluster {
  public:
   struct Layout {
     int dense_workers = 1;
-    // Expert e is on worker e mod this, at most one for each expert.
+    // Expert e is on worker e mod this number; at most one worker per expert.
     // 0: apollo_local.
     int expert_workers = 1;
-    // All over the same dense workers. apollo_local has one.
+    // All use the same dense workers. apollo_local has one.
     int routers = 1;
     std::vector<std::string> dense_flags = {};   // For every dense worker.
     std::vector<std::string> expert_flags = {};  // For every expert worker.
@@ -39,42 +39,42 @@ class Cluster {
   // Starts all processes and waits until all are healthy.
   void Start();
 
-  // Kills (SIGKILL) or starts again one worker; a new one has a new address.
+  // Kill (SIGKILL) or restart one worker, which then has a new address.
   void KillExpert(int index);
   void StartExpert(int index);
-  // SIGTERM, and waits for the end; the exit status must be 0.
+  // Sends SIGTERM and waits for the end. The exit status must be 0.
   void StopExpert(int index);
-  // For expert workers that are started from now on.
+  // Sets the flags of expert workers that are started from now on.
   void SetExpertFlags(std::vector<std::string> flags);
-  // SIGSTOP and SIGCONT: a process that is there but does nothing.
+  // Stop (SIGSTOP) and continue (SIGCONT) a process.
   void FreezeExpert(int index);
   void ThawExpert(int index);
   void KillDense(int index);
   void StartDense(int index);
 
-  // Waits until all routers' health is as wanted and, if that is to serve,
-  // until every expert worker serves, too; fails the test after a minute.
+  // Waits until the health of all routers is as given and, if `serving`, until
+  // every expert worker serves, too. Fails the test after a minute.
   void WaitForHealth(bool serving);
 
   // Stops all with SIGTERM; every exit status must be 0.
   void StopAll();
 
-  // Of one of the routers.
+  // For one of the routers.
   std::unique_ptr<v1::InferenceService::Stub> NewStub(int router = 0);
   const std::string& address(int router = 0) const;
-  // Of a dense worker, for what a router asks of it.
+  // The address of a dense worker, for calls like those of a router.
   const std::string& dense_address(int index = 0) const;
   // The "metrics" address of a process: "router", "router-1", "dense-worker-0",
   // "expert-worker-1", "local".
   std::string MetricsAddress(const std::string& name);
-  // Memory that a router has in RAM.
+  // Returns the resident memory of a router in bytes.
   std::int64_t RouterBytes(int router = 0);
-  // Value of a metric of a process, with its labels if it has any; -1 if it is
-  // absent.
+  // Returns the value of a metric of a process; -1 if it is absent. `name`
+  // includes the labels, if any.
   double Metric(const std::string& process, const std::string& name);
-  // Waits until some log contains the text; false after a minute.
+  // Waits until some log contains the text. Returns false after a minute.
   bool WaitForLog(const std::string& text);
-  // All that the processes wrote to their logs.
+  // Returns the logs of all processes.
   std::string Logs();
 
  private:
@@ -83,17 +83,18 @@ class Cluster {
     std::string address, metrics;
   };
 
-  // Asks the program that runs the processes; the test fails if it refuses.
+  // Sends a request to the program that runs the processes. The test fails if
+  // it returns an error.
   Json Ask(const Json& request);
-  // Takes over what it says of all processes.
+  // Stores the processes in its answer.
   void Learn(const Json& answer);
-  // Starts one again, with these flags from now on, if there are any.
+  // Restarts a process, with new flags if `flags` is not null.
   void Restart(const std::string& name, const std::vector<std::string>* flags);
-  // SIGTERM, and waits for the end; the exit status must be 0.
+  // Sends SIGTERM and waits for the end. The exit status must be 0.
   void Stop(const std::string& name);
-  // A process by its name; the test fails if there is none.
+  // Returns a process by its name. The test fails if there is none.
   const Process& Of(const std::string& name) const;
-  // The names of all whose name begins so.
+  // Returns the names of all processes that begin with `prefix`.
   std::vector<std::string> Named(const std::string& prefix) const;
 
   const std::string model_;
@@ -104,11 +105,13 @@ class Cluster {
   std::map<std::string, Process> processes_;
 };
 
-// Path of a file of this repository, or of a program built from it, in a test.
+// Returns the path of a file of this repository, or of a program built from it,
+// in a test.
 std::string Runfile(const std::string& path);
 
-// The demo model that deploy/local/demo_model.sh made: $APOLLO_DEMO_MODEL, or
-// its usual place. The test fails, saying what to run, if it is not there.
+// Returns the directory of the demo model made by deploy/local/demo_model.sh:
+// $APOLLO_DEMO_MODEL, or the default one. If it is missing, the test fails with
+// instructions.
 std::string DemoModel();
 
 }  // namespace apollo

@@ -1,15 +1,15 @@
-"""A cluster for a program in any language, which talks to it by lines of JSON and whose end ends it.
+"""A cluster controlled by another program with lines of JSON. It ends with that program.
 
-First, once all processes serve, comes {"processes": [...]}, each with "name", "pid", "address" and "metrics", those
-first that others need. Then each line on standard input is a request, answered by one line:
+When all processes serve, prints {"processes": [...]}, each with "name", "pid", "address" and "metrics", in the order
+of their dependencies. Then each line of standard input is a request, answered by one line:
 
-  {"do": "kill", "name": N}                  SIGKILL, and waits for the end
-  {"do": "stop", "name": N}                  SIGTERM, and waits; answered by {"exit_code": C}, 128 + a signal if that
-                                             ended it
-  {"do": "start", "name": N, "flags": [F]}   starts one that has ended; with "flags" these replace those of its role
-                                             from now on. Answered by {"processes": [...]}
+  {"do": "kill", "name": N}                  sends SIGKILL and waits for the end
+  {"do": "stop", "name": N}                  sends SIGTERM and waits; answered by {"exit_code": C}, 128 + the signal if
+                                             one ended it
+  {"do": "start", "name": N, "flags": [F]}   restarts a process that has ended; "flags", if given, replace those of its
+                                             role from now on. Answered by {"processes": [...]}
 
-What fails is answered by {"error": WHY}. With the end of standard input all processes are killed.
+Failures are answered by {"error": REASON}. All processes are killed at the end of standard input.
 """
 
 import json
@@ -39,7 +39,7 @@ def run(options):
 
 
 def _expert_workers(options):
-    """A worker without any expert would be of no use."""
+    """Returns the number of expert workers, at most one per expert."""
     return min(options.expert_workers, layouts.num_experts(options.model))
 
 
@@ -68,7 +68,7 @@ def _handle(cluster, request):
         return {"exit_code": handle.exit_code}
     if do == "start":
         if handle.running():
-            raise ValueError(f"{name} runs already")
+            raise ValueError(f"{name} is already running")
         if "flags" in request:
             setattr(cluster.layout, layouts.role_of(name).partition("-")[0] + "_flags", request["flags"])
         cluster.start_one(name, 60)

@@ -1,4 +1,4 @@
-"""The processes of one cluster: starting them all, waiting until they serve, ending and starting one again."""
+"""The processes of one cluster: starting all, waiting until they serve, stopping and restarting one."""
 
 import contextlib
 import os
@@ -15,21 +15,22 @@ LOG_LINES = 15
 
 
 class Cluster:
-    """Processes of a layout, with their files in the folder `folder`. One thread.
+    """Processes of a layout, with their files in the folder `folder`. Single-threaded.
 
-    bound: they are killed, at the latest, when this process ends in any way; else they outlive it.
-    environment: variables for them, besides those of this process. report: called with a line about each start.
+    bound: they are killed at the latest when this process ends in any way; otherwise they outlive it.
+    environment: additional environment variables for them.
+    report: called with a line about each start.
     """
 
     def __init__(self, layout, folder, bound=True, environment=None, report=lambda line: None):
         self.layout, self.folder, self.bound, self.report = layout, os.path.abspath(folder), bound, report
         self.environment = {**os.environ, **(environment or {})}
-        self.handles = {}  # By name, those first that others need.
+        self.handles = {}  # By name, in the order of their dependencies.
 
     # --- Starting ---
 
     def start(self, seconds):
-        """Starts all and waits until all serve. After a Failure, stop_all or kill_all is due."""
+        """Starts all and waits until all serve. After a Failure, call stop_all or kill_all."""
         end = time.monotonic() + seconds
         os.makedirs(self.folder, exist_ok=True)
         self._write_list("expert_workers", [])
@@ -43,13 +44,13 @@ class Cluster:
         self._await_health(self.layout.names(), end)
 
     def start_one(self, name, seconds):
-        """Starts one again that has ended, and waits until it listens; its address is another one."""
+        """Restarts a process that has ended, and waits until it listens. It has a new address."""
         self._launch(name)
         self._await_addresses([name], time.monotonic() + seconds)
         self.publish()
 
     def publish(self):
-        """Tells the processes the addresses of all workers, as their address files say."""
+        """Writes the addresses of all workers, as in their address files, to the lists that the processes read."""
         if self.layout.expert_workers > 0 and not self.layout.dense_addresses:
             self._write_list("expert_workers", map(self.address, self.layout.expert_names()))
             self._write_list("dense_workers", map(self.address, self.layout.dense_names()))
@@ -74,7 +75,7 @@ class Cluster:
             while self.address(name) is None:
                 self._require_running(names)
                 if time.monotonic() >= end:
-                    raise self._failure(name, "is not listening in time")
+                    raise self._failure(name, "did not listen in time")
                 time.sleep(POLL_SECONDS)
 
     def _await_health(self, names, end):
@@ -100,7 +101,7 @@ class Cluster:
         os.remove(errors.name)
 
     def client(self, name, *arguments):
-        """The command of a client of a process."""
+        """Returns the command line of a client of a process."""
         return [os.path.join(self.layout.binaries, layouts.CLIENT), "--server", self.address(name), *arguments]
 
     def _require_running(self, names):
@@ -117,7 +118,7 @@ class Cluster:
     # --- Asking ---
 
     def address(self, name, kind="grpc"):
-        """The address of a process, as it wrote it; kind: grpc or metrics. None if it has written none."""
+        """Returns the address that a process has written, or None; kind: grpc or metrics."""
         return state.read_address(self.folder, name, kind)
 
     def pids(self):
@@ -126,7 +127,7 @@ class Cluster:
     # --- Ending ---
 
     def stop(self, names, seconds):
-        """Asks processes to end and waits; names of those that had to be killed, as they did not within `seconds`."""
+        """Stops processes, kills those that do not end within `seconds`, and returns the names of the killed ones."""
         handles = {name: self.handles[name] for name in names if name in self.handles}
         for handle in handles.values():
             handle.signal(signal.SIGTERM)
@@ -136,7 +137,7 @@ class Cluster:
         return stubborn
 
     def stop_all(self, seconds):
-        """The same for all. The fronts first: while they end their requests, they need the workers."""
+        """Does the same for all. Fronts go first, because they need the workers until their requests have ended."""
         fronts = [name for name in self.handles if layouts.role_of(name) in ("router", "local")]
         return self.stop(fronts, seconds) + self.stop([n for n in self.handles if n not in fronts], seconds)
 

@@ -1,4 +1,4 @@
-"""up, status and down: a cluster that goes on after the command."""
+"""The commands up, status and down, for a cluster that outlives the command."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ KEPT = ("model", "dense_workers", "expert_workers", "port", "threads", "weights"
 
 
 def up(options):
-    """Options are those of the command line, None where not given."""
+    """Starts a cluster. Options that are not given are None."""
     os.makedirs(options.state, exist_ok=True)
     with state.locked(options.state):
         handles = state.read_handles(options.state)
@@ -35,7 +35,7 @@ def _start(options):
     state.remove(options.state, logs=False)
     layout = _checked_layout(options)
     print(f"state: {options.state}")
-    for name in layout.names():  # Only this start's lines.
+    for name in layout.names():  # Logs have lines of this start only.
         with open(layouts.log_file(options.state, name), "w", encoding="utf-8"):
             pass
     cluster = Cluster(layout, options.state, bound=False, report=lambda line: print(line, flush=True))
@@ -44,7 +44,7 @@ def _start(options):
     try:
         cluster.start(_value(options, "timeout"))
     except BaseException:
-        for number in (signal.SIGINT, signal.SIGTERM):  # Another one must not keep what was started.
+        for number in (signal.SIGINT, signal.SIGTERM):  # A second signal must not prevent the cleanup.
             signal.signal(number, signal.SIG_IGN)
         _report_killed(cluster.stop_all(_value(options, "grace")), options)
         state.remove(options.state, logs=False)
@@ -58,7 +58,7 @@ def _checked_layout(options):
     if options.model is None:
         raise Mistake("up needs --model")
     if not os.path.isfile(os.path.join(options.model, "config.json")):
-        raise Failure(f"{options.model}: no config.json, so not a model")
+        raise Failure(f"{options.model}: no config.json, so it is not a model")
     for program in (layouts.ROUTER, layouts.DENSE_WORKER, layouts.EXPERT_WORKER, layouts.CLIENT):
         if not os.access(os.path.join(options.bin, program), os.X_OK):
             raise Failure(f"no {options.bin}/{program}: first run\n  bazel build {layouts.TARGETS}")
@@ -80,14 +80,14 @@ def _value(options, name):
 
 
 def _refuse_other_settings(options):
-    """Raises if an option was given that is not the running cluster's."""
+    """Raises Failure if a given option differs from that of the running cluster."""
     settings = state.read_settings(options.state)
     if not settings:
         return
     differ = []
     for name in KEPT:
         wanted, now = getattr(options, name), settings.get(name)
-        if wanted is None or (name == "port" and wanted == 0):  # Any port will do.
+        if wanted is None or (name == "port" and wanted == 0):  # Any port is fine.
             continue
         if name == "bin" and not options.bin_given:
             continue

@@ -1,9 +1,9 @@
-"""What is wrong, in words for the user."""
+"""Errors with messages for the user."""
 
 
 class Failure(Exception):
-    """Something did not work: a program, a model, a state."""
+    """A failure of a program, a model or a state."""
 
 
 class Mistake(Failure):
-    """Something was asked for that cannot be."""
+    """An invalid command or option."""

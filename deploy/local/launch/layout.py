@@ -1,4 +1,4 @@
-"""Which processes a cluster has, and with which flags they are started."""
+"""The processes of a cluster and their flags."""
 
 import json
 import os
@@ -16,21 +16,21 @@ TARGETS = "//router //dense_worker //expert_worker //tools/apollo"
 class Layout:
     """The processes of a cluster. Expert e is on expert worker e modulo their number.
 
-    With expert_workers 0 there is one process with all roles. `dense_addresses`: dense workers that somebody else
-    started, for the routers; the cluster then has routers only. Flags are lists of "--flag=value".
+    If expert_workers is 0, there is one process with all roles. If `dense_addresses` is given, the cluster has routers
+    only, which use the dense workers at these addresses. Flags are lists of "--flag=value".
     """
 
     def __init__(self, model, binaries, dense_workers=1, expert_workers=1, routers=1, port=0, worker_flags=(),
                  dense_flags=(), expert_flags=(), router_flags=(), local_flags=(), dense_addresses=()):
         self.model, self.binaries, self.port = model, binaries, port
         self.dense_workers, self.expert_workers, self.routers = dense_workers, expert_workers, routers
-        self.worker_flags = list(worker_flags)  # Of all that compute.
+        self.worker_flags = list(worker_flags)  # For all processes that compute.
         self.dense_flags, self.expert_flags = list(dense_flags), list(expert_flags)
         self.router_flags, self.local_flags = list(router_flags), list(local_flags)
         self.dense_addresses = list(dense_addresses)
 
     def names(self):
-        """Of all processes, those first that others need."""
+        """Returns the names of all processes in the order of their dependencies."""
         if self.dense_addresses:
             return self.router_names()
         if self.expert_workers == 0:
@@ -47,15 +47,15 @@ class Layout:
         return ["router" if i == 0 else f"router-{i}" for i in range(self.routers)]
 
     def fronts(self):
-        """Names of the processes that clients call."""
+        """Returns the names of the processes that clients call."""
         return ["local"] if self.expert_workers == 0 and not self.dense_addresses else self.router_names()
 
     def experts_of(self, name):
-        """Numbers of the experts that an expert worker holds."""
+        """Returns the numbers of the experts of an expert worker."""
         return list(range(int(name.rpartition("-")[2]), num_experts(self.model), self.expert_workers))
 
     def command(self, name, state):
-        """The program and the flags of a process whose files are in the folder `state`."""
+        """Returns the program and the flags of a process whose files are in the folder `state`."""
         role = role_of(name)
         listen = f"127.0.0.1:{self.port if name in ('router', 'local') else 0}"
         argv = [f"--model={self.model}", f"--name={name}", f"--listen={listen}", "--metrics_listen=127.0.0.1:0",
@@ -75,7 +75,7 @@ class Layout:
 
 
 def role_of(name):
-    """"router", "dense-worker", "expert-worker" or "local"."""
+    """Returns "router", "dense-worker", "expert-worker" or "local"."""
     stem, _, number = name.rpartition("-")
     return stem if number.isdigit() else name
 
@@ -89,12 +89,12 @@ def log_file(state, name):
 
 
 def list_file(state, which):
-    """The addresses of workers, which other processes watch: "expert_workers" or "dense_workers"."""
+    """Returns the file with the addresses of "expert_workers" or "dense_workers", which other processes watch."""
     return os.path.join(state, which + ".list")
 
 
 def num_experts(model):
-    """Raises Failure naming the file if it is no Apollo-MoE model."""
+    """Returns the number of experts of a model. Raises Failure naming the file if it is not an Apollo-MoE model."""
     path = os.path.join(model, "config.json")
     try:
         with open(path, encoding="utf-8") as file:
@@ -105,5 +105,5 @@ def num_experts(model):
     if count is None:
         raise Failure(f"{path}: no num_experts: not an Apollo-MoE model")
     if type(count) is not int or count < 1:  # pylint: disable=unidiomatic-typecheck
-        raise Failure(f"{path}: num_experts is {count!r}")
+        raise Failure(f"{path}: num_experts is {count!r}; it must be an integer of at least 1")
     return count

@@ -1,7 +1,7 @@
-"""One process: starting it, seeing whether it lives, ending it.
+"""One process: starting, observing and stopping it.
 
-A process is either bound to this one or detached. One that is bound is killed by the kernel as soon as this process
-ends in any way, SIGKILL included; what it started in turn may stay. One that is detached outlives this process.
+A process is either bound to this one or detached. The kernel kills a bound process as soon as this process ends in
+any way, including SIGKILL; its own children may remain. A detached process outlives this one.
 """
 
 import contextlib
@@ -18,15 +18,15 @@ _libc = ctypes.CDLL(None)
 
 
 def start(argv, bound=True, **options):
-    """Starts a program in a session of its own, so that it gets no Ctrl-C of the terminal; `options` are Popen's.
+    """Starts a program in its own session, so that it gets no Ctrl-C from the terminal; `options` are those of Popen.
 
-    Call it in the main thread: what is bound ends with the thread that started it.
+    Call it in the main thread: a bound process ends with the thread that started it.
     """
     parent = os.getpid()
 
     def bind():
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # It ended meanwhile.
+        if os.getppid() != parent:  # The parent has ended.
             os._exit(127)  # pylint: disable=protected-access
 
     try:
@@ -36,7 +36,7 @@ def start(argv, bound=True, **options):
 
 
 def stop(process, seconds=15):
-    """Asks what start() returned to end; kills it if it does not, and then what it leaves behind."""
+    """Stops a process of start(), kills it if it does not end, and then kills any remaining children."""
     if process.poll() is None:
         process.terminate()
     try:
@@ -49,10 +49,10 @@ def stop(process, seconds=15):
 
 
 def _stat(pid):
-    """State and start time of a process, or None if there is none."""
+    """Returns the state and start time of a process, or None if there is none."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            # After the program's name, which is in brackets and may hold anything.
+            # The fields after the program's name, which is in brackets and may contain anything.
             fields = file.read().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
@@ -60,9 +60,9 @@ def _stat(pid):
 
 
 class Handle:
-    """A process by its id and the time when it started, as the system may give the id to another program later.
+    """A process, identified by its id and start time, because the system may reuse the id.
 
-    `child`: what start() returned, if this process started it.
+    `child`: the result of start(), if this process started it.
     """
 
     def __init__(self, pid, started, child=None):
@@ -76,18 +76,18 @@ class Handle:
     def running(self):
         if self.child is not None:
             return self.child.poll() is None
-        # A zombie is no longer running; nobody may be there to collect it.
+        # A zombie is not running; there may be no parent to collect it.
         found = _stat(self.pid)
         return found is not None and found[1] == self.started and found[0] not in "ZX"
 
     def signal(self, number):
-        """Sends a signal, if it still runs."""
+        """Sends a signal if the process is running."""
         if self.running():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def wait(self, seconds=None):
-        """Waits for the end; False if it still runs after so long."""
+        """Waits for the end. Returns False if the process is still running after `seconds`."""
         if self.child is not None:
             try:
                 self.child.wait(seconds)
@@ -103,6 +103,6 @@ class Handle:
 
     @property
     def exit_code(self):
-        """Of one that this process started and that has ended; 128 + the signal that ended it."""
+        """The exit code of a child that has ended; 128 + the signal if one ended it."""
         code = self.child.returncode
         return code if code is None or code >= 0 else 128 - code

@@ -1,7 +1,7 @@
-"""The files of a cluster's folder: process ids, addresses, and the options of one that outlives its starter.
+"""The files of a cluster's folder: process ids, addresses, and the options of a cluster that outlives its starter.
 
-NAME.pid holds a process id and when that process started, NAME.address its addresses, NAME.log its log. What is here
-lets any later process find the cluster.
+NAME.pid has the id and start time of a process, NAME.address its addresses, NAME.log its log. With these files any
+later process can find the cluster.
 """
 
 import contextlib
@@ -24,20 +24,20 @@ def write_pid(folder, name, handle):
 
 
 def read_handles(folder):
-    """The processes of a folder by name, those first that others need."""
+    """Returns the processes of a folder by name, in the order of their dependencies."""
     found = {}
     for pattern in PROCESSES:
         for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern + ".pid"))):
             with open(path, encoding="utf-8") as file:
                 words = file.read().split()
             if len(words) != 2 or not words[0].isdigit():
-                raise Failure(f"{path}: no process id and start time")
+                raise Failure(f"{path}: it must contain a process id and a start time")
             found[os.path.basename(path)[:-len(".pid")]] = processes.Handle(int(words[0]), words[1])
     return found
 
 
 def read_address(folder, name, kind):
-    """None if the process has not written it yet."""
+    """Returns an address of a process, or None if the process has not written it yet."""
     with contextlib.suppress(FileNotFoundError):
         with open(layout.address_file(folder, name), encoding="utf-8") as file:
             for line in file:
@@ -57,7 +57,7 @@ def write_settings(folder, settings):
 
 
 def read_settings(folder):
-    """Options by name; none if the folder has no such file."""
+    """Returns the options by name; empty if the folder has no such file."""
     try:
         with open(settings_file(folder), encoding="utf-8") as file:
             return json.load(file)
@@ -68,20 +68,20 @@ def read_settings(folder):
 
 
 def remove(folder, logs):
-    """Removes what the cluster wrote there; its logs, and the folder if that was all, only on demand."""
+    """Removes the files of the cluster. With `logs`, also removes the logs, and the folder if it is empty then."""
     kinds = ("pid", "address", "log") if logs else ("pid", "address")
     patterns = [f"{process}.{kind}" for process in PROCESSES for kind in kinds]
     for pattern in [*patterns, "*_workers.list", "settings", "health.log"]:
         for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
             os.remove(path)
     if logs:
-        with contextlib.suppress(OSError):  # Somebody else's files are in it.
+        with contextlib.suppress(OSError):  # It contains other files.
             os.rmdir(folder)
 
 
 @contextlib.contextmanager
 def locked(folder):
-    """Nobody else changes the cluster of this folder meanwhile."""
+    """Locks the cluster of a folder against changes by other processes."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         end = time.monotonic() + LOCK_SECONDS
@@ -91,7 +91,7 @@ def locked(folder):
                 break
             except BlockingIOError:
                 if time.monotonic() >= end:
-                    raise Failure(f"another cluster.sh is at work on {folder}") from None
+                    raise Failure(f"another cluster.sh is using {folder}") from None
                 time.sleep(0.1)
         yield
     finally:
