@@ -89,9 +89,9 @@ bool ExpertWorkers::HasLeft(LinkId id) const {
 }
 
 absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
-  std::int64_t most = 0;  // Of the caches that are too small.
+  std::int64_t most = 0;  // The largest cache that is too small.
   std::vector<LinkId> large_enough;
-  // Of a worker that is suitable otherwise.
+  // The numerics id of a worker that is suitable otherwise.
   std::optional<std::string> other_numerics;
   std::optional<LinkId> best;
   const auto order = [&](LinkId id) {  // The largest is the best.

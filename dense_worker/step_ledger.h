@@ -41,7 +41,7 @@ class StepLedger {
   struct Part {
     LinkId worker = 0;
     std::vector<SequenceRows> sequences;
-    int rows = 0;  // Of all sequences.
+    int rows = 0;  // Total of all sequences.
     Asked asked;
   };
   using Send = std::function<void(LinkId, Frame)>;

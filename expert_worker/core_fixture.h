@@ -52,7 +52,7 @@ class ExpertCoreTest : public testing::TestWithParam<bool> {
   ExpertCoreTest() { asynchronous_stages = GetParam(); }
 
  public:
-  static inline bool asynchronous_stages = false;  // Of new workers.
+  static inline bool asynchronous_stages = false;  // For new workers.
 };
 
 #define INSTANTIATE_EXPERT_CORE_TEST()         \

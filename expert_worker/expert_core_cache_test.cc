@@ -66,7 +66,8 @@ TEST_P(ExpertCoreTest, ALaterAttemptReplacesTheEarlierOne) {
   const int free = worker.core->free_blocks();
   SequenceRows second = RowsOf(1, 0, 18);
   second.attempt = 2;
-  // Both wait at once. The first has other numbers, which must not remain.
+  // Both wait at the same time. The first has other numbers, which must not
+  // remain.
   worker.Take(Step(1, {Hybrid(RowsOf(1, 0, 40), 3)}));
   worker.Take(Step(2, {second}));
   worker.Work();

@@ -17,7 +17,7 @@ struct ExpertCounters {
   ExpertCounters(const ModelConfig& config, const LanguageLabels& languages);
 
   Count batches;
-  Count rows;                    // Of batches.
+  Count rows;                    // Rows of batches.
   Count rows_sent, rows_served;  // Computed by, and for, other workers.
   Count sequences;               // Opened.
   Level running;                 // Sequences that are open.

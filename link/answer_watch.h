@@ -25,7 +25,7 @@ class AnswerWatch {
   // Notes that the peer's engine did a piece of its work, or sent a frame other
   // than an answer. Ignores links that owe nothing.
   void Progressed(LinkId id);
-  // Notes that the link owes nothing any more.
+  // Notes that the link owes nothing.
   void Forget(LinkId id) { links_.erase(id); }
 
   // Returns the links that owe answers and, at the time `now`, have given no

@@ -104,7 +104,7 @@ class ExpertDirectory {
     bool leaving = false;
     bool reaches_all = false;
     std::map<std::uint64_t, Work> assigned = {};  // Since the last report.
-    Work sum = {};                                // Of all assigned work.
+    Work sum = {};                                // Total of `assigned`.
     bool stays() const { return !info.draining && !leaving; }
   };
   bool Holds(const Worker& worker, int layer, int expert,

@@ -71,7 +71,7 @@ struct StageStep {
 struct SequenceOutput {
   std::uint64_t sequence = 0;
   std::uint32_t attempt = 0;
-  int position = 0;  // Of the last computed row.
+  int position = 0;  // The last computed one.
   std::optional<TokenLogprob> sampled;
   std::vector<TokenLogprob> alternatives;
   std::vector<float> score_logprobs;

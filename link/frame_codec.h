@@ -35,8 +35,8 @@ class FrameDecoder {
 
   std::uint64_t next_number_ = 0;
   std::optional<Frame> partial_;     // Without its payload.
-  std::vector<float> numbers_;       // Of the partial frame's payload.
-  std::uint64_t payload_bytes_ = 0;  // Of the partial frame, in all.
+  std::vector<float> numbers_;       // Payload of the partial frame so far.
+  std::uint64_t payload_bytes_ = 0;  // Total of the partial frame.
   std::uint64_t received_bytes_ = 0;
 };
 

@@ -43,7 +43,7 @@ struct WorkerInfo {
   WorkerRole role = WorkerRole::kDense;
   std::string name = {};        // Unique in the cluster.
   std::string model_hash = {};  // Both sides must serve the same model.
-  std::string version = {};     // Of the program.
+  std::string version = {};     // Program version.
   // Experts whose weights are in memory (expert workers).
   LayerExperts resident = {};
   // Capacity of its cache in tokens (expert workers); 0: unknown.

@@ -162,7 +162,7 @@ void ConnectionGate::Admit(int listener, FileDescriptor connection) {
 }
 
 void ConnectionGate::Refuse(FileDescriptor connection) {
-  refused_metric_.Increment();  // First: who sees the end finds it counted.
+  refused_metric_.Increment();  // Before the close that peers see.
   connection.Reset();
   if (std::exchange(told_, true)) return;
   LogWarning("connections_refused", {{"open", static_cast<int>(open_.size())},
