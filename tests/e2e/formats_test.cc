@@ -94,7 +94,8 @@ TEST(MixedFormatsTest, AreRefusedWithBothHashes) {
   cluster.SetExpertFlags({"--weights=int4"});
   cluster.StartExpert(1);
   cluster.WaitForHealth(false);
-  EXPECT_TRUE(cluster.WaitForLog("+int4, this one serves"));
+  EXPECT_TRUE(cluster.WaitForLog(
+      "serves another checkpoint: its hash of the model is "));
   EXPECT_EQ(Ask(cluster, 1).status.error_code(), grpc::StatusCode::UNAVAILABLE);
   cluster.KillExpert(1);
   cluster.SetExpertFlags({"--weights=int8"});
@@ -129,7 +130,8 @@ TEST(OtherWeightsTest, AModelWithOneOtherNumberIsRefused) {
   cluster.KillExpert(0);
   cluster.SetExpertFlags({"--model=" + other});
   cluster.StartExpert(0);
-  EXPECT_TRUE(cluster.WaitForLog(", this one serves"));
+  EXPECT_TRUE(cluster.WaitForLog(
+      "serves another checkpoint: its hash of the model is "));
   EXPECT_EQ(Ask(cluster, 1).status.error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 

@@ -88,8 +88,9 @@ std::map<std::string, double> ExpertTokens(Cluster& cluster, int workers) {
   std::map<std::string, double> sums;
   const std::string name = "apollo_expert_tokens_total";
   for (int i = 0; i < workers; ++i) {
-    std::istringstream lines(HttpGet(
-        cluster.MetricsAddress("expert-" + std::to_string(i)), "/metrics"));
+    std::istringstream lines(
+        HttpGet(cluster.MetricsAddress("expert-worker-" + std::to_string(i)),
+                "/metrics"));
     for (std::string line; std::getline(lines, line);) {
       if (line.rfind(name + "{", 0) != 0) continue;
       const std::size_t end = line.find('}');
@@ -347,6 +348,9 @@ TEST_F(RoutingTest, AWorkerThatIsGoneIsNamedWithTheReason) {
                   {.dense_workers = 2, .expert_workers = 1});
   cluster.Start();
   const auto stub = cluster.NewStub();
+  // The router serves as soon as it has found one of the two.
+  ASSERT_TRUE(cluster.WaitForLog("\"dense_worker_found\",\"address\":\"" +
+                                 cluster.dense_address(1)));
   cluster.KillDense(1);
   ASSERT_TRUE(cluster.WaitForLog("dense_worker_lost"));
   const v1::GetRoutingResponse routing = GetRouting(*stub, 0);
