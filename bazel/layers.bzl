@@ -1,14 +1,14 @@
-"""Who may use whom: the one table of layers.
+"""The table of layers: which folder may use which.
 
-BUILD.bazel in the root turns it into visibility, so that a forbidden dependency
-does not build; tools/check_layers.py proves that, and checks includes, too.
-Plain data only: that script reads it as Python.
+The root BUILD.bazel derives visibility from it, so that a forbidden dependency
+does not build. tools/check_layers.py proves that, and also checks includes. Plain
+data only: that script reads this file as Python.
 """
 
-# Programs, tests and measurements, which may use everything.
+# Programs, tests and benchmarks, which may use everything.
 OUTER = ["benchmarks", "deploy", "tests", "tools"]
 
-# Folder: the folders that it may use, besides itself.
+# Maps each folder to the other folders that it may use.
 LAYERS = {
     "common": [],
     "dense_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving"],
@@ -23,14 +23,14 @@ LAYERS = {
     "serving": ["common", "proto"],
 }
 
-# Parts of a folder that more may use than the rest of it. Whoever may use the
-# folder may use the part.
+# Parts of a folder with more users than the folder. Users of the folder may
+# also use the part.
 PARTS = {
     "text": ["model/config", "model/language", "model/prompt", "model/tokenizer"],
 }
 
-# Library of third_party/system: how its headers begin, and the folders that may
-# use it directly, besides the outer ones.
+# Maps each library of third_party/system to the prefixes of its headers and the
+# folders that may use it directly, besides the outer ones.
 LIBRARIES = {
     "absl": (["absl/"], ["common", "dense_worker", "engine", "expert_worker", "kernels", "link", "model", "proto", "router", "sequence", "serving"]),
     "absl_flags": (["absl/flags/"], ["dense_worker", "engine", "expert_worker", "router", "serving"]),
@@ -51,7 +51,7 @@ LIBRARIES = {
 }
 
 def users_of(folder):
-    """The folders that may use a folder, or a part of one, without the outer ones.
+    """Returns the folders that may use a folder or part, without the outer ones.
 
     Args:
       folder: a key of LAYERS or of PARTS.

@@ -17,7 +17,7 @@ AlignedBuffer::AlignedBuffer(std::size_t bytes) : bytes_(bytes) {
     return;
   }
   data_ = data;
-  madvise(data_, bytes, MADV_HUGEPAGE);  // Only a wish.
+  madvise(data_, bytes, MADV_HUGEPAGE);  // Best effort.
 }
 
 AlignedBuffer::~AlignedBuffer() {
@@ -26,9 +26,8 @@ AlignedBuffer::~AlignedBuffer() {
 
 absl::Status NoMemory(std::size_t bytes, std::string_view what) {
   return absl::ResourceExhaustedError(absl::StrCat(
-      "the system gives no ", bytes, " bytes of memory for ", ToAbsl(what),
-      "; it needs more memory, or a higher limit of address space (ulimit "
-      "-v)"));
+      "cannot allocate ", bytes, " bytes of memory for ", ToAbsl(what),
+      "; free memory or raise the limit of address space (ulimit -v)"));
 }
 
 }  // namespace apollo

@@ -8,10 +8,10 @@
 
 namespace apollo {
 
-// Zero-filled memory of its own pages, aligned to 4096 bytes, in huge pages
-// where the system has them. Pages take memory only once they are written to.
-// Movable; the address stays. Where the system gives no memory, the buffer is
-// empty and its status says so.
+// Zero-filled memory with its own pages, aligned to 4096 bytes, in huge pages
+// where available. Physical memory is allocated when a page is first written.
+// Movable; the address does not change. If allocation fails, the buffer is
+// empty and its status tells why.
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
@@ -38,7 +38,7 @@ class AlignedBuffer {
   }
   std::size_t bytes() const { return bytes_; }
 
-  // RESOURCE_EXHAUSTED with the number of bytes if they could not be had.
+  // Returns RESOURCE_EXHAUSTED, with the number of bytes, if allocation failed.
   const absl::Status& status() const { return status_; }
 
  private:
@@ -47,7 +47,8 @@ class AlignedBuffer {
   absl::Status status_;
 };
 
-// "the system gives no N bytes of memory for <what>; ...", RESOURCE_EXHAUSTED.
+// Returns RESOURCE_EXHAUSTED: "cannot allocate N bytes of memory for <what>;
+// ...".
 absl::Status NoMemory(std::size_t bytes, std::string_view what);
 
 }  // namespace apollo

@@ -22,12 +22,12 @@ TEST(AlignedBufferTest, HoldsZerosAtAPageAndKeepsItsAddress) {
 }
 
 TEST(AlignedBufferTest, WithoutMemoryItIsEmptyAndSaysHowMuch) {
-  // More than the address space of any machine of today.
+  // More than the address space of any current machine.
   constexpr std::size_t kTooMany = std::size_t{1} << 60;
   AlignedBuffer buffer(kTooMany);
   EXPECT_EQ(buffer.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(std::string(buffer.status().message())
-                .find("no 1152921504606846976 bytes of memory"),
+                .find("cannot allocate 1152921504606846976 bytes of memory"),
             std::string::npos)
       << buffer.status();
   EXPECT_EQ(buffer.bytes(), 0u);

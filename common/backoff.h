@@ -6,21 +6,21 @@
 
 namespace apollo {
 
-// Pauses before tries of the same thing: each twice as long as the one before,
-// up to a longest one. One thread.
+// Exponentially growing pauses between retries, up to a maximum.
+// Single-threaded.
 class Backoff {
  public:
   Backoff(absl::Duration first, absl::Duration longest)
       : first_(first), longest_(longest), next_(first) {}
 
-  // The pause before the next try.
+  // Returns the pause before the next retry.
   absl::Duration Next() {
     const absl::Duration pause = next_;
     next_ = std::min(2 * next_, longest_);
     return pause;
   }
 
-  // A try succeeded: pauses are short again.
+  // Restarts with the first pause, after a success.
   void Reset() { next_ = first_; }
 
  private:

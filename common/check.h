@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-// Ends the process when an invariant of this program's own code is broken.
-// Never for input, files or the network: those get an absl::Status. The message
-// holds only source text, so no user data can reach it.
+// Ends the process if an invariant of this program is broken. Never use it for
+// input, files or the network: those get an absl::Status. The message contains
+// only source text, so it cannot leak user data.
 #define APOLLO_CHECK(condition)                                       \
   do {                                                                \
     if (!(condition)) [[unlikely]] {                                  \

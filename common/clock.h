@@ -4,14 +4,14 @@
 
 namespace apollo {
 
-// Monotonic time, as a seam for tests. Thread-safe.
+// Monotonic time, replaceable in tests. Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;
-  // Time since an arbitrary fixed point; never goes back.
+  // Returns the time since an arbitrary fixed point. Never decreases.
   virtual absl::Duration Now() const = 0;
 
-  // The machine's monotonic clock. Lives for the whole process.
+  // Returns the machine's monotonic clock, which lives as long as the process.
   static const Clock& Real();
 };
 

@@ -49,7 +49,7 @@ void EngineThread::Run() {
       Mark();
       (*event)();
     } else if (has_work_()) {
-      if (events_.closed()) return;  // Work that is left is dropped.
+      if (events_.closed()) return;  // Remaining work is dropped.
       Mark();
       advance_();
     } else {

@@ -13,34 +13,35 @@
 
 namespace apollo {
 
-// The one thread that owns a worker's state. Others post events; between
-// events, as long as there is work, the thread advances it piece by piece, so
-// that events never wait longer than one piece. An idle thread sleeps.
+// The thread that owns a worker's state. Other threads post events. Between
+// events, while there is work, the thread advances it piece by piece, so an
+// event never waits for more than one piece. Sleeps when idle.
 class EngineThread {
  public:
   using Event = absl::AnyInvocable<void()>;
 
-  // `has_work` and `advance` are called in the thread only.
+  // Both functions are called only in the thread.
   EngineThread(std::function<bool()> has_work, std::function<void()> advance,
                const Clock& clock = Clock::Real());
-  // Stops, if Stop was not called.
+  // Calls Stop unless it was called.
   ~EngineThread();
 
   void Start();
 
-  // Runs the event in the thread, in the order of posting. False, without
-  // running it, after Stop. `bytes`: about as many as the event takes up while
-  // it waits, where they are to be bounded. Any thread.
+  // Queues an event, which runs in the thread, in posting order. Returns false
+  // and drops the event after Stop. `bytes`: approximate memory of the event
+  // while it waits, for callers that bound it. Thread-safe.
   bool Post(Event event, std::size_t bytes = 0);
 
-  // Returns the bytes of the events that wait. Any thread.
+  // Returns the total bytes of the waiting events. Thread-safe.
   std::size_t waiting_bytes() { return events_.bytes(); }
 
-  // Runs the events posted so far, then ends the thread. Not from the thread.
+  // Runs the events posted so far, then ends the thread. Must not be called
+  // from the thread.
   void Stop();
 
-  // False if the thread has been at one event or piece of work for longer than
-  // `limit`: stuck. Any thread.
+  // Returns false if the thread is stuck: it has been running one event or
+  // piece of work for longer than `limit`. Thread-safe.
   bool Responsive(absl::Duration limit) const;
 
  private:
@@ -52,7 +53,7 @@ class EngineThread {
   const std::function<void()> advance_;
   const Clock& clock_;
   Queue<Event> events_;
-  std::atomic<std::int64_t> busy_since_nanos_{0};  // 0: not busy.
+  std::atomic<std::int64_t> busy_since_nanos_{0};  // 0: idle.
   std::thread thread_;
 };
 

@@ -17,7 +17,7 @@ class FakeClock final : public Clock {
   std::atomic<std::int64_t> nanos{0};
 };
 
-// Lets one thread wait for another.
+// A one-shot signal between threads.
 class Signal {
  public:
   void Set() {
@@ -55,7 +55,7 @@ TEST(EngineThreadTest, RunsEventsInTheirOrderAndThoseLeftWhenStopped) {
 }
 
 TEST(EngineThreadTest, EventsComeBetweenPiecesOfWork) {
-  // Work without end, of which each piece asks for an event.
+  // Endless work; each piece posts an event.
   std::vector<std::string> seen;
   Signal enough;
   EngineThread* self = nullptr;
@@ -71,7 +71,7 @@ TEST(EngineThreadTest, EventsComeBetweenPiecesOfWork) {
   self = &thread;
   thread.Start();
   enough.Wait();
-  thread.Stop();  // Although there is work left.
+  thread.Stop();  // Although work remains.
   ASSERT_GE(seen.size(), 7u);
   for (int i = 0; i < 6; ++i) EXPECT_EQ(seen[i], i % 2 == 0 ? "work" : "event");
 }

@@ -4,7 +4,7 @@
 
 namespace apollo {
 
-// A clock that a test moves. Not thread-safe.
+// A clock that the test sets. Not thread-safe.
 class FakeClock final : public Clock {
  public:
   absl::Duration Now() const override { return now; }

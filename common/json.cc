@@ -13,8 +13,8 @@ namespace apollo {
 
 namespace {
 
-// Looks for what a parser of values would not refuse, and stops at the first.
-// Nothing is built, so a hostile text costs no more than its length.
+// Detects errors that the JSON parser accepts, and stops at the first one.
+// Builds no values, so the cost of a hostile text is linear in its length.
 class Inspector final : public Json::json_sax_t {
  public:
   explicit Inspector(std::size_t max_depth) : max_depth_(max_depth) {}
@@ -62,7 +62,7 @@ class Inspector final : public Json::json_sax_t {
   std::size_t depth_ = 0;
   bool too_deep_ = false;
   bool duplicate_ = false;
-  // Of each object that is open, the keys seen.
+  // The keys seen so far in each open object.
   std::vector<absl::flat_hash_set<std::string>> keys_;
 };
 
@@ -79,21 +79,21 @@ absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view source,
       json = Json(Json::value_t::discarded);
     }
   } catch (...) {
-    // Even without exceptions the library throws when memory runs out.
+    // The library throws when memory runs out, even with exceptions disabled.
     return absl::InvalidArgumentError(
-        absl::StrCat(ToAbsl(source), ": broken JSON"));
+        absl::StrCat(ToAbsl(source), ": malformed JSON"));
   }
   if (inspector.too_deep()) {
     return absl::InvalidArgumentError(absl::StrCat(
         ToAbsl(source), ": JSON nested deeper than ", limits.max_depth));
   }
   if (inspector.duplicate()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        ToAbsl(source), ": a key occurs twice in one JSON object"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(ToAbsl(source), ": duplicate key in a JSON object"));
   }
   if (json.is_discarded()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(ToAbsl(source), ": broken JSON"));
+        absl::StrCat(ToAbsl(source), ": malformed JSON"));
   }
   return json;
 }

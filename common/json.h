@@ -15,10 +15,10 @@ struct JsonLimits {
   std::size_t max_depth = 32;  // Nested arrays and objects.
 };
 
-// Parses one JSON value. INVALID_ARGUMENT, starting with `source` (a file's
-// path or what the text is), for broken JSON, nesting deeper than the limit, a
-// key given twice in one object, or bytes that are not UTF-8. Never throws, and
-// never quotes the text.
+// Parses one JSON value. Never throws, and never quotes the text. Returns
+// INVALID_ARGUMENT, starting with `source` (a file path or another name of the
+// text), for malformed JSON, nesting deeper than the limit, a duplicate key in
+// an object, or invalid UTF-8.
 absl::StatusOr<Json> ParseJson(std::string_view text, std::string_view source,
                                const JsonLimits& limits = {});
 

@@ -17,7 +17,7 @@ TEST(ParseJsonTest, NamesTheSourceOfBrokenJson) {
   for (const char* text : {"", "{", "{\"a\":}", "[1,]", "nul", "{} x"}) {
     const auto json = ParseJson(text, "config.json");
     ASSERT_FALSE(json.ok()) << text;
-    EXPECT_EQ(json.status().message(), "config.json: broken JSON") << text;
+    EXPECT_EQ(json.status().message(), "config.json: malformed JSON") << text;
   }
 }
 
@@ -37,7 +37,7 @@ TEST(ParseJsonTest, RefusesDeepNestingWithoutRecursion) {
 }
 
 TEST(ParseJsonTest, ManyObjectsTakeTimeInProportion) {
-  // Quadratic work would take minutes here, and end in the test's time limit.
+  // Quadratic time would exceed the timeout of the test.
   std::string text = "[";
   for (int i = 0; i < 400'000; ++i) text += "{},";
   text += "{}]";

@@ -2,6 +2,7 @@
 
 #include <absl/time/clock.h>
 #include <absl/time/time.h>
+#include <absl/types/span.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -16,7 +17,7 @@ std::string& ProcessName() {
   return *name;
 }
 
-// The line is JSON already; the library adds nothing but order and flushing.
+// The line is already JSON; the library only serializes and flushes the writes.
 spdlog::logger& Logger() {
   static spdlog::logger* logger = [] {
     auto* created = new spdlog::logger(
@@ -29,7 +30,7 @@ spdlog::logger& Logger() {
 }
 
 void Log(spdlog::level::level_enum severity, const char* level,
-         const char* event, LogFields fields) {
+         const char* event, absl::Span<const LogField> fields) {
   nlohmann::ordered_json line;
   line["time"] = absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(),
                                   absl::UTCTimeZone());
@@ -49,14 +50,17 @@ void Log(spdlog::level::level_enum severity, const char* level,
 
 void SetLogProcess(std::string_view name) { ProcessName() = std::string(name); }
 
-void LogInfo(const char* event, LogFields fields) {
+void LogInfo(const char* event, const std::vector<LogField>& fields) {
   Log(spdlog::level::info, "info", event, fields);
 }
+void LogInfo(const char* event, LogFields fields) {
+  Log(spdlog::level::info, "info", event, {fields.begin(), fields.size()});
+}
 void LogWarning(const char* event, LogFields fields) {
-  Log(spdlog::level::warn, "warning", event, fields);
+  Log(spdlog::level::warn, "warning", event, {fields.begin(), fields.size()});
 }
 void LogError(const char* event, LogFields fields) {
-  Log(spdlog::level::err, "error", event, fields);
+  Log(spdlog::level::err, "error", event, {fields.begin(), fields.size()});
 }
 
 }  // namespace apollo

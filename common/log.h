@@ -6,15 +6,15 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace apollo {
 
-// Structured logs: one JSON object a line on standard error, for example
+// Structured logs: one JSON object per line on standard error, for example
 //   {"time":"2026-01-31T12:00:00.123Z","level":"info","process":"router",
 //    "event":"started","port":50051}
-// An event is a fixed word and fields are facts about the system. Never put a
-// text of a user, a token or anything derived from them into a field. Any
-// thread.
+// The event is a constant; the fields are facts about the system. A field must
+// never contain user text, tokens or anything derived from them. Thread-safe.
 using LogValue = std::variant<std::string, std::int64_t, double, bool>;
 
 struct LogField {
@@ -36,10 +36,12 @@ struct LogField {
 
 using LogFields = std::initializer_list<LogField>;
 
-// Names this process in every line. Call once, before threads start.
+// Sets the process name that appears in every line. Call once, before starting
+// threads.
 void SetLogProcess(std::string_view name);
 
 void LogInfo(const char* event, LogFields fields = {});
+void LogInfo(const char* event, const std::vector<LogField>& fields);
 void LogWarning(const char* event, LogFields fields = {});
 void LogError(const char* event, LogFields fields = {});
 

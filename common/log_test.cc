@@ -14,7 +14,7 @@
 namespace apollo {
 namespace {
 
-// The lines that `action` logs.
+// Returns the lines that `action` logs.
 template <typename Action>
 std::vector<Json> Lines(Action action) {
   testing::internal::CaptureStderr();

@@ -36,7 +36,7 @@ absl::StatusOr<FileIdentity> IdentityOf(const std::string& path) {
 }
 
 absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
-  // O_NONBLOCK: a pipe would otherwise be waited for, without end.
+  // O_NONBLOCK, because opening a pipe could block forever.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
@@ -97,7 +97,7 @@ void ReleasePages(std::span<const std::uint8_t> bytes) {
   const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
   const std::uintptr_t first = (begin + page - 1) / page * page;
   const std::uintptr_t last = (begin + bytes.size()) / page * page;
-  if (first < last) {  // Only a wish: failure changes nothing.
+  if (first < last) {  // Best effort.
     madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
   }
 }
@@ -106,14 +106,14 @@ void PopulatePages(std::span<const std::uint8_t> bytes) {
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
   const std::uintptr_t first = begin / page * page;
-  // Only a wish, as above.
+  // Best effort.
   madvise(reinterpret_cast<void*>(first), begin + bytes.size() - first,
           MADV_POPULATE_READ);
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      std::size_t max_bytes) {
-  // Not through a mapping: a file that shrinks meanwhile would be a SIGBUS.
+  // Reads instead of mapping: a file that shrinks meanwhile would raise SIGBUS.
   std::error_code error;
   const std::filesystem::file_status status =
       std::filesystem::status(path, error);

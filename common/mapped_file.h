@@ -9,26 +9,29 @@
 
 namespace apollo {
 
-// Facts that change whenever somebody writes into a file or puts another one in
-// its place, unless the clock is turned back.
+// Properties of a file that change whenever it is written or replaced, unless
+// the system clock is set back.
 struct FileIdentity {
   std::uint64_t size = 0;
   std::uint64_t inode = 0;
-  std::int64_t modified = 0;  // Nanoseconds since 1970, of the contents.
-  std::int64_t changed = 0;   // Likewise, of the file's entry too.
+  // Nanoseconds since 1970: last change of the content.
+  std::int64_t modified = 0;
+  // Nanoseconds since 1970: last change of content or metadata.
+  std::int64_t changed = 0;
 
   bool operator==(const FileIdentity&) const = default;
 };
 
-// NOT_FOUND or PERMISSION_DENIED, naming the path.
+// Returns NOT_FOUND or PERMISSION_DENIED, naming the path.
 absl::StatusOr<FileIdentity> IdentityOf(const std::string& path);
 
-// A whole file mapped read-only. Pages are read from disk when first touched.
-// Movable; the bytes stay where they are. Immutable, so safe from any thread.
+// A file mapped read-only as a whole. Pages are read from disk on first access.
+// Movable; the address of the bytes does not change. Immutable, therefore
+// thread-safe.
 class MappedFile {
  public:
-  // NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT (not a regular file), each
-  // naming the path. An empty file maps to an empty span.
+  // Returns NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT (not a regular
+  // file), each naming the path. An empty file maps to an empty span.
   static absl::StatusOr<MappedFile> Open(const std::string& path);
 
   MappedFile(MappedFile&& other) noexcept;
@@ -39,7 +42,7 @@ class MappedFile {
 
   std::span<const std::uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
-  // The identity of the file that is mapped, whatever is at the path now.
+  // The identity of the mapped file, even if the path now names another one.
   const FileIdentity& identity() const { return identity_; }
 
  private:
@@ -54,16 +57,15 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// Tells the system that these bytes of a mapping will hardly be read again:
-// whole pages among them leave memory, and come back from the file when
-// touched.
+// Advises the system that these bytes of a mapping will hardly be read again.
+// Whole pages in the range are evicted, and read from the file again on access.
 void ReleasePages(std::span<const std::uint8_t> bytes);
 
-// Tells the system that these bytes will be read soon, all of them.
+// Advises the system that all of these bytes will be read soon.
 void PopulatePages(std::span<const std::uint8_t> bytes);
 
-// The contents of a file of at most `max_bytes`; RESOURCE_EXHAUSTED beyond
-// that.
+// Returns the content of a file. Returns RESOURCE_EXHAUSTED if it is larger
+// than `max_bytes`.
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      std::size_t max_bytes);
 

@@ -58,7 +58,7 @@ TEST(MappedFileTest, KnowsItsFileFromAnotherAtThePath) {
   ASSERT_TRUE(IdentityOf(path).ok());
   EXPECT_EQ(*IdentityOf(path), file.identity());
   EXPECT_EQ(file.identity().size, 6u);
-  // Another file of the same size; the first one's number is still in use.
+  // Another file of the same size; the inode of the first one is still in use.
   const std::string other = Write("identity_other", "behind");
   ASSERT_EQ(std::rename(other.c_str(), path.c_str()), 0);
   EXPECT_NE(IdentityOf(path)->inode, file.identity().inode);

@@ -7,9 +7,9 @@
 
 namespace apollo {
 
-// A std::mutex that both checkers understand: clang's -Wthread-safety (which
-// knows nothing about std::mutex) and ThreadSanitizer (which cannot see into a
-// system-built absl::Mutex). Wait on it with CondVar.
+// A std::mutex for two checkers: clang's -Wthread-safety, which does not know
+// std::mutex, and ThreadSanitizer, which cannot see into the system's build of
+// absl::Mutex. Wait with CondVar.
 class ABSL_LOCKABLE Mutex {
  public:
   void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }

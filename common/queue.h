@@ -9,9 +9,9 @@
 
 namespace apollo {
 
-// A first-in first-out queue between threads. Any number of threads may push
-// and pop. It takes whatever is pushed, and counts the bytes that its users say
-// that values take up, so that they can bound them.
+// A FIFO queue between threads; any number of threads may push and pop. The
+// queue is unbounded. It sums the byte sizes that callers declare, so that they
+// can bound it.
 template <typename T>
 class Queue {
  public:
@@ -27,20 +27,21 @@ class Queue {
     return true;
   }
 
-  // Waits for a value. Empty once the queue is closed and drained.
+  // Waits for a value. Returns nullopt once the queue is closed and drained.
   std::optional<T> Pop() ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
     while (values_.empty() && !closed_) changed_.wait(mutex_);
     return TakeFront();
   }
 
-  // The next value, if there is one now.
+  // Returns the next value, or nullopt if the queue is empty.
   std::optional<T> TryPop() ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
     return TakeFront();
   }
 
-  // Later pushes are dropped; waiting pops return what is left, then nothing.
+  // Closes the queue. Later pushes are dropped. Pops return the remaining
+  // values, then nullopt.
   void Close() ABSL_LOCKS_EXCLUDED(mutex_) {
     {
       MutexLock lock(mutex_);
@@ -49,7 +50,7 @@ class Queue {
     changed_.notify_all();
   }
 
-  // Returns the bytes of the values that wait.
+  // Returns the total bytes of the queued values.
   std::size_t bytes() ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
     return bytes_;

@@ -27,7 +27,7 @@ TEST(QueueTest, CountsTheBytesThatWait) {
 }
 
 TEST(QueueTest, IsFirstInFirstOut) {
-  Queue<std::unique_ptr<int>> queue;  // Values need not be copied.
+  Queue<std::unique_ptr<int>> queue;  // Move-only values.
   EXPECT_FALSE(queue.TryPop().has_value());
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(queue.Push(std::make_unique<int>(i)));
   EXPECT_EQ(**queue.Pop(), 0);
@@ -78,7 +78,7 @@ TEST(QueueTest, LosesAndRepeatsNothingBetweenThreads) {
   for (std::thread& thread : poppers) thread.join();
   std::vector<int> seen(kThreads * kValues);
   for (const std::vector<int>& values : popped) {
-    // One pusher's values arrive in its order.
+    // Values of one thread arrive in the order of its pushes.
     std::vector<int> last(kThreads, -1);
     for (const int value : values) {
       ++seen[value];

@@ -12,31 +12,31 @@ namespace apollo {
 
 enum class RowType { kF32, kF16, kBf16 };
 
-// Bytes of one number.
+// Returns the bytes per number.
 constexpr std::size_t BytesOf(RowType type) {
   return type == RowType::kF32 ? 4 : 2;
 }
 
-// Where memory lies.
+// The location of memory.
 struct Device {
   enum class Kind { kHost, kCuda };
   Kind kind = Kind::kHost;
-  int index = 0;  // Among the devices of this kind.
+  int index = 0;  // Index among the devices of this kind.
   bool operator==(const Device&) const = default;
 };
 
-// A handle of a block of rows [rows, width] in the memory of some device, one
-// row after the other without gaps. Passing it on copies nothing. Several
-// handles can share the memory, which lives until the last of them is gone.
+// A handle to a contiguous block of rows [rows, width] in the memory of a
+// device. Moving a handle copies no data. Handles can share memory, which lives
+// as long as the last of them.
 //
-// Whoever makes the rows writes the numbers before passing the handle on;
-// afterwards they do not change. Move-only; a handle is used by one thread at a
-// time, and handles of the same memory by any threads.
+// The creator writes the numbers before it passes the handle on; afterwards
+// they are immutable. Move-only. A handle may be used by one thread at a time;
+// different handles of the same memory by any threads.
 class Rows {
  public:
-  // No rows.
+  // An empty block.
   Rows() = default;
-  // Rows in memory that `owner` keeps alive.
+  // Wraps memory that `owner` keeps alive.
   Rows(void* data, int rows, int width, RowType type, Device device,
        std::shared_ptr<void> owner)
       : data_(static_cast<std::byte*>(data)),
@@ -58,9 +58,10 @@ class Rows {
     return *this;
   }
 
-  // New float32 rows in host memory, with undefined numbers.
+  // Allocates uninitialized float32 rows in host memory.
   static Rows Host(int rows, int width);
-  // Float32 rows in host memory. The size must be a multiple of the width.
+  // Wraps float32 rows in host memory. The size must be a multiple of the
+  // width.
   static Rows FromVector(std::vector<float> numbers, int width);
 
   int rows() const { return rows_; }
@@ -73,11 +74,11 @@ class Rows {
   bool empty() const { return numbers() == 0; }
   RowType type() const { return type_; }
   Device device() const { return device_; }
-  // The address in the device's memory.
+  // The address in the memory of the device.
   void* data() { return data_; }
   const void* data() const { return data_; }
 
-  // The numbers. Only of float32 rows in host memory.
+  // The numbers. Requires float32 rows in host memory.
   std::span<float> host() {
     CheckHost();
     return {reinterpret_cast<float*>(data_), numbers()};
@@ -87,10 +88,11 @@ class Rows {
     return {reinterpret_cast<const float*>(data_), numbers()};
   }
 
-  // `count` rows from `first` on, in the same memory.
+  // Returns `count` rows starting at `first`, in the same memory.
   Rows Slice(int first, int count) const;
 
-  // The same numbers as rows of another width, which must divide them.
+  // Returns the same numbers as rows of another width, which must divide
+  // numbers().
   Rows Reshaped(int width) const;
 
  private:

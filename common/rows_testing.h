@@ -6,7 +6,7 @@
 
 namespace apollo {
 
-// A copy of the numbers, for comparing.
+// Returns a copy of the numbers for comparison.
 inline std::vector<float> Numbers(const Rows& rows) {
   return {rows.host().begin(), rows.host().end()};
 }

@@ -5,8 +5,8 @@
 
 namespace apollo {
 
-// SHA-256 (FIPS 180-4) of the bytes as 64 lower-case hexadecimal digits. Safe
-// from any thread.
+// Returns the SHA-256 digest (FIPS 180-4) as 64 lower-case hexadecimal digits.
+// Thread-safe.
 std::string Sha256Hex(std::string_view bytes);
 
 }  // namespace apollo

@@ -5,7 +5,7 @@
 namespace apollo {
 namespace {
 
-// The examples that NIST gives with FIPS 180-4.
+// Example values published by NIST with FIPS 180-4.
 TEST(Sha256Test, IsTheStandards) {
   EXPECT_EQ(Sha256Hex(""),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

@@ -15,8 +15,7 @@
       return apollo_status;                                             \
   } while (false)
 
-// ASSIGN_OR_RETURN(auto x, F()): declares or assigns the value, or returns the
-// error.
+// ASSIGN_OR_RETURN(auto x, F()): declares or assigns `x`, or returns the error.
 #define ASSIGN_OR_RETURN(target, expression)                                \
   ASSIGN_OR_RETURN_IMPL(APOLLO_STATUS_CONCAT(apollo_or_, __LINE__), target, \
                         expression)

@@ -6,8 +6,8 @@
 
 namespace apollo {
 
-// The system's Abseil is built with a string_view of its own, which StrCat and
-// StrSplit take; this project's interfaces use the standard one. Same bytes.
+// Conversions for the system's Abseil, whose StrCat and StrSplit take Abseil's
+// own string_view. The interfaces of this project use the standard one.
 inline absl::string_view ToAbsl(std::string_view s) {
   return {s.data(), s.size()};
 }

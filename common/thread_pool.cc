@@ -7,10 +7,10 @@
 namespace apollo {
 namespace {
 
-// Some 20 microseconds: longer than what the caller does between two loops of a
-// layer, much shorter than between two steps.
+// About 20 microseconds: longer than the caller's work between two loops of a
+// layer, and much shorter than the time between steps.
 constexpr int kSpins = 1000;
-// Ranges for each thread, so that none waits long for the last one.
+// Ranges per thread, so that the wait for the last range is short.
 constexpr int kPartsPerThread = 4;
 
 void Pause() {
@@ -48,7 +48,7 @@ void ThreadPool::RunParts(std::uint32_t number) {
                                      std::memory_order_acquire)) {
       continue;
     }
-    // The caller now waits for this range, so that body_ stays.
+    // The caller now waits for this range, so body_ stays valid.
     const std::int64_t part = Taken(loop);
     const std::int64_t parts = Parts(loop);
     (*body_)(count_ * part / parts, count_ * (part + 1) / parts);
@@ -67,7 +67,7 @@ void ThreadPool::ParallelFor(
                std::memory_order_relaxed);
   if (split_ == Split::kAlways) grain = 1;
   const std::int64_t useful = count / std::max<std::int64_t>(1, grain);
-  // As many for each thread, if there are enough.
+  // An equal number of ranges per thread, if there are enough.
   const std::int64_t rounds =
       std::min<std::int64_t>(useful / threads(), kPartsPerThread);
   const std::int64_t parts =

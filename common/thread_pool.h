@@ -8,15 +8,15 @@
 
 namespace apollo {
 
-// A fixed team of threads that share one loop at a time. The caller is one of
-// the team. Threads without work spin for a few microseconds, then sleep in the
-// kernel, so that an idle pool takes nothing from other processes.
+// A fixed set of threads, including the caller, that share one loop at a time.
+// Threads without work spin for a few microseconds, then block, so an idle pool
+// uses no CPU time.
 class ThreadPool {
  public:
-  // kAlways is for tests: loops are split however short they are.
+  // kAlways is for tests: splits loops however short they are.
   enum class Split { kByGrain, kAlways };
 
-  // `threads` >= 1 includes the caller: 1 starts no thread.
+  // `threads` >= 1 includes the caller; 1 starts no thread.
   explicit ThreadPool(int threads, Split split = Split::kByGrain);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -24,13 +24,18 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Loops begun so far: moves while the caller is at work. Any thread.
-  std::uint64_t loops() const { return loops_.load(std::memory_order_relaxed); }
+  // Returns a number that changes when a loop begins and, if the loop is
+  // shared, when a range of it is complete. So it changes while the threads
+  // make progress. Any thread.
+  std::uint64_t progress() const {
+    return (loops_.load(std::memory_order_relaxed) << 16) +
+           done_.load(std::memory_order_relaxed);
+  }
 
-  // Calls body(begin, end) on disjoint ranges that cover [0, count), each at
-  // least `grain` long (or all of them), and waits for all. A thread takes the
-  // next range when it is done with one, so that one that the machine holds up
-  // holds up nobody else; which thread gets which range is not defined. One
+  // Calls body(begin, end) on disjoint ranges that cover [0, count), and waits
+  // for all of them. Ranges have at least `grain` elements, unless count is
+  // smaller. Threads take ranges dynamically, so a delayed thread does not
+  // delay the others; the assignment of ranges to threads is unspecified. One
   // caller at a time; body must not call ParallelFor.
   void ParallelFor(std::int64_t count, std::int64_t grain,
                    const std::function<void(std::int64_t, std::int64_t)>& body);
@@ -44,15 +49,16 @@ class ThreadPool {
 
   std::atomic<std::uint64_t> loops_{0};  // Written by the caller.
 
-  // Written by the caller before loop_ moves, read by those who took a range.
+  // Written by the caller before loop_ changes; read by threads that took a
+  // range.
   const std::function<void(std::int64_t, std::int64_t)>* body_ = nullptr;
   std::int64_t count_ = 0;
 
-  // The loop's number in the upper 32 bits, how many ranges it has in the next
-  // 16, and how many were taken in the lowest: a range is taken by raising it,
-  // which fails once another loop has begun.
+  // The number of the loop in the upper 32 bits, its number of ranges in the
+  // next 16, and the number of ranges taken in the lowest 16. A thread takes a
+  // range by incrementing it, which fails once another loop has begun.
   std::atomic<std::uint64_t> loop_{0};
-  std::atomic<std::uint32_t> done_{0};  // Ranges of this loop.
+  std::atomic<std::uint32_t> done_{0};  // Completed ranges of this loop.
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
 };

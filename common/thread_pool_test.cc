@@ -3,13 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <set>
 #include <thread>
 #include <vector>
+
+#include "common/mutex.h"
 
 namespace apollo {
 namespace {
 
-TEST(ThreadPoolTest, EveryIndexExactlyOnceForAnyCountAndSize) {
+TEST(ThreadPoolTest, RunsEveryIndexExactlyOnceForAnyCountAndSize) {
   for (const int threads : {1, 2, 3, 8}) {
     ThreadPool pool(threads);
     for (const int count : {0, 1, 2, 7, 64, 1001}) {
@@ -36,19 +39,19 @@ TEST(ThreadPoolTest, ManyShortLoopsOneAfterTheOther) {
   EXPECT_EQ(total.load(), 8000);
 }
 
-// Far longer than a thread of the pool spins before it sleeps.
+// Waits much longer than a pool thread spins before it blocks.
 void LetOthersFallAsleep() {
   for (int i = 0; i < 3000; ++i) std::this_thread::yield();
 }
 
-TEST(ThreadPoolTest, ThreadsThatSleepWakeForTheNextLoopAndForTheEnd) {
+TEST(ThreadPoolTest, BlockedThreadsWakeForTheNextLoopAndForTheEnd) {
   for (int round = 0; round < 8; ++round) {
     ThreadPool pool(3);
     for (int i = 0; i < 5; ++i) {
       LetOthersFallAsleep();
       std::vector<int> hits(6, 0);
       pool.ParallelFor(6, 1, [&](std::int64_t begin, std::int64_t end) {
-        // The caller, too, may have to sleep until the last range is done.
+        // The caller may also have to block until the last range is complete.
         if (begin == 5) LetOthersFallAsleep();
         for (std::int64_t j = begin; j < end; ++j) ++hits[j];
       });
@@ -78,14 +81,29 @@ TEST(ThreadPoolTest, NoRangeIsShorterThanTheGrainUnlessAlwaysSplit) {
   }
 }
 
-TEST(ThreadPoolTest, CountsItsLoops) {
+TEST(ThreadPoolTest, EveryLoopIsProgress) {
   for (const int threads : {1, 3}) {
     ThreadPool pool(threads);
+    std::set<std::uint64_t> seen = {pool.progress()};
     for (int i = 0; i < 5; ++i) {
       pool.ParallelFor(100, 1, [](std::int64_t, std::int64_t) {});
+      seen.insert(pool.progress());
     }
-    EXPECT_EQ(pool.loops(), 5u) << threads;
+    EXPECT_EQ(seen.size(), 6u) << threads;
   }
+}
+
+TEST(ThreadPoolTest, EveryRangeOfALongLoopIsProgress) {
+  ThreadPool pool(2);
+  Mutex mutex;
+  std::set<std::uint64_t> seen;
+  pool.ParallelFor(1000, 1, [&](std::int64_t, std::int64_t) {
+    MutexLock lock(mutex);
+    seen.insert(pool.progress());
+  });
+  // One of the threads runs four of the eight ranges, and sees its own
+  // complete.
+  EXPECT_GE(seen.size(), 4u);
 }
 
 }  // namespace

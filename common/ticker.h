@@ -9,11 +9,11 @@
 
 namespace apollo {
 
-// Calls `tick` every `interval` from a thread of its own, until destroyed.
+// Calls `tick` every `interval` in its own thread, until destroyed.
 class Ticker {
  public:
   Ticker(absl::Duration interval, absl::AnyInvocable<void()> tick);
-  // Returns once no call is under way.
+  // Waits for a call in progress.
   ~Ticker();
   Ticker(const Ticker&) = delete;
   Ticker& operator=(const Ticker&) = delete;

@@ -1,6 +1,7 @@
 #include "dense_worker/dense_core.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -13,18 +14,21 @@
 namespace apollo {
 
 DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
-                     DenseObserver& observer, const Clock& clock)
+                     RoutingLog& routing, const Clock& clock)
     : options_(std::move(options)),
       stage_(std::move(stage)),
-      observer_(observer),
+      routing_(routing),
       clock_(clock),
       prefixes_(stage_->blocks()),
       scheduler_(options_.scheduler, stage_->blocks(),
                  [this](SequenceId id) { return FindCached(id); }),
-      workers_(stage_->config().num_experts),
+      workers_({stage_->config().boundary, stage_->config().num_layers,
+                stage_->config().num_experts}),
       ledger_([this](LinkId id,
                      Frame frame) { workers_.Send(id, std::move(frame)); },
-              clock) {}
+              clock) {
+  CountBlocks();
+}
 
 DenseCore::~DenseCore() {
   while (!sequences_.empty()) {
@@ -73,7 +77,7 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
   } else if (const auto* result = std::get_if<StageResult>(&frame.body)) {
     TakeResult(id, *result);
   } else if (!std::holds_alternative<Progress>(frame.body)) {
-    LogError("peer_broke_the_protocol", {{"peer", workers_.name(id)}});
+    LogError("protocol_violated", {{"peer", workers_.name(id)}});
     workers_.Close(id);
   }
 }
@@ -86,16 +90,17 @@ void DenseCore::TakeInfo(LinkId id, const WorkerInfo& info) {
 void DenseCore::TakeResult(LinkId id, const StageResult& result) {
   std::optional<StepLedger::Asked> asked = ledger_.TakeAnswer(id, result.step);
   if (!asked) {
-    LogError("peer_broke_the_protocol", {{"peer", workers_.name(id)}});
+    LogError("protocol_violated", {{"peer", workers_.name(id)}});
     workers_.Close(id);
     return;
   }
   for (const SequenceOutput& output : result.outputs) {
     const auto rows = asked->extract({output.sequence, output.attempt});
-    // What was not asked for is ignored: the sequence may not even be running.
+    // An output that was not requested is ignored: the sequence may not be
+    // running.
     if (rows.empty()) continue;
-    observer_.OnRouted({rows.mapped().language, rows.mapped().has_family,
-                        output.expert_use, output.off_family});
+    routing_.Add({rows.mapped().language, rows.mapped().has_family,
+                  output.expert_use, output.off_family});
     TakeOutput(id, output);
   }
   for (const auto& [key, rows] : *asked) {
@@ -105,16 +110,16 @@ void DenseCore::TakeResult(LinkId id, const StageResult& result) {
         it->second.worker() != id) {
       continue;
     }
-    // Nobody else would ever end it.
+    // Nothing else would end it.
     Finish(sequence_id,
            absl::InternalError(
-               "the expert worker's answer left out the sequence"));
+               "the expert worker's answer does not contain the sequence"));
   }
 }
 
 void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
   const auto it = sequences_.find(output.sequence);
-  // Late answers of sequences that are over, or of older attempts.
+  // Late answers for sequences that have ended, or for older attempts.
   if (it == sequences_.end() || it->second.attempt() != output.attempt ||
       it->second.worker() != from) {
     return;
@@ -142,11 +147,11 @@ void DenseCore::Tick(absl::Duration now) {
   }
   for (const LinkId id : ledger_.SilentFor(options_.silent_after, now)) {
     if (workers_.IsSilent(id)) continue;
-    LogWarning("expert_worker_silent", {{"peer", workers_.name(id)}});
+    LogWarning("expert_worker_stalled", {{"peer", workers_.name(id)}});
     SetSilent(id, true);
   }
   for (const LinkId id : ledger_.SilentFor(options_.answer_timeout, now)) {
-    LogError("expert_worker_does_not_answer",
+    LogError("expert_worker_timed_out",
              {{"peer", workers_.name(id)},
               {"seconds", absl::ToDoubleSeconds(options_.answer_timeout)}});
     ledger_.StopWatching(id);
@@ -181,7 +186,8 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
     return absl::ResourceExhaustedError(
         "too many requests are waiting; try again later");
   }
-  return workers_.Choose(request.family, id, positions);
+  return workers_.Choose({request.family, id, positions,
+                          static_cast<std::int64_t>(request.prompt.size())});
 }
 
 void DenseCore::Submit(SequenceId id, GenerationRequest request,
@@ -204,7 +210,7 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
   scheduler_.Add(id, static_cast<int>(it->second.fed_tokens().size()),
                  positions, priority);
   UpdatePaused(it->second);
-  ReportSequences();
+  CountSequences();
 }
 
 void DenseCore::Cancel(SequenceId id) {
@@ -225,9 +231,9 @@ void DenseCore::Finish(SequenceId id,
   DenseSequence& sequence = node.mapped();
   Release(sequence);
   scheduler_.Remove(id);
-  Leave(sequence.worker());
-  ReportSequences();
-  ReportCache();
+  Leave(sequence.worker(), id);
+  CountSequences();
+  CountBlocks();
   sequence.Finish(std::move(result));
 }
 
@@ -237,12 +243,11 @@ void DenseCore::Release(const DenseSequence& sequence) {
       {ReleaseSequences{{{sequence.id(), sequence.attempt()}}}, {}});
 }
 
-void DenseCore::Leave(LinkId worker) {
-  workers_.Release(worker);
-  for (auto& [id, sequence] : sequences_) {
-    if (sequence.state() == SequenceState::kHeld &&
-        sequence.worker() == worker) {
-      LetGo(sequence);
+void DenseCore::Leave(LinkId worker, SequenceId sequence) {
+  workers_.Release(worker, sequence);
+  for (auto& [id, held] : sequences_) {
+    if (held.state() == SequenceState::kHeld && held.worker() == worker) {
+      LetGo(held);
     }
   }
   if (workers_.HasLeft(worker)) workers_.Close(worker);  // LinkDown follows.
@@ -251,7 +256,7 @@ void DenseCore::Leave(LinkId worker) {
 void DenseCore::Preempt(DenseSequence& sequence) {
   Release(sequence);
   sequence.Preempt();
-  observer_.OnPreemption();
+  ++counters_.preemptions;
 }
 
 void DenseCore::Hold(DenseSequence& sequence) {
@@ -259,7 +264,7 @@ void DenseCore::Hold(DenseSequence& sequence) {
   scheduler_.Preempt(sequence.id(), /*hold=*/true);
   sequence.Hold();
   SetRetry(sequence);
-  observer_.OnPreemption();
+  ++counters_.preemptions;
 }
 
 void DenseCore::SetRetry(DenseSequence& held) {
@@ -268,8 +273,8 @@ void DenseCore::SetRetry(DenseSequence& held) {
         return entry.second.state() != SequenceState::kHeld &&
                entry.second.worker() == held.worker();
       });
-  // One of the others will make room. Without them, nobody tells when other
-  // dense workers do; and a worker that takes no sequences is best left.
+  // One of the others will make room. Without others, nothing reports room made
+  // by other dense workers. A worker that accepts no sequences is best left.
   if (others && workers_.Takes(held.worker())) return;
   held.SetRetryAt(clock_.Now() + held.NextPause());
 }
@@ -292,15 +297,17 @@ void DenseCore::MoveIfNeeded(DenseSequence& sequence) {
   const LinkId from = sequence.worker();
   if (workers_.Takes(from)) return;
   const absl::StatusOr<LinkId> other =
-      workers_.Choose(sequence.request().family, sequence.id(),
-                      MaxPositions(sequence.request()), sequence.numerics());
-  if (!other.ok()) return;  // It may end where it is.
+      workers_.Choose({sequence.request().family, sequence.id(),
+                       MaxPositions(sequence.request()),
+                       static_cast<std::int64_t>(sequence.fed_tokens().size()),
+                       sequence.numerics()});
+  if (!other.ok()) return;  // It may finish where it is.
   if (workers_.IsBusy(*other)) {
-    workers_.Release(*other);
+    workers_.Release(*other, sequence.id());
     return;
   }
   sequence.MoveTo(*other);
-  Leave(from);
+  Leave(from, sequence.id());
 }
 
 // Steps.
@@ -321,8 +328,8 @@ void DenseCore::Begin(const Scheduler::Admission& admission) {
                       admission.cached_tokens});
   if (!first) return;
   sequence.SetNumerics(workers_.info(sequence.worker()).numerics);
-  observer_.OnPrefix(static_cast<int>(sequence.fed_tokens().size()),
-                     admission.cached_tokens);
+  counters_.prefix_queries += std::ssize(sequence.fed_tokens());
+  counters_.prefix_hits += admission.cached_tokens;
 }
 
 void DenseCore::Publish(const Scheduler::Slice& slice) {
@@ -362,11 +369,11 @@ void DenseCore::Advance() {
   Scheduler::Step step = scheduler_.NextStep();
   for (const SequenceId id : step.preempted) Preempt(sequences_.at(id));
   for (const Scheduler::Admission& admission : step.admitted) Begin(admission);
-  ReportSequences();
-  ReportCache();
+  CountSequences();
+  CountBlocks();
   if (step.slices.empty()) return;
 
-  // Each worker's rows are together, and so its part of the result.
+  // Rows of one worker are contiguous, so its part of the result is, too.
   const auto worker = [this](const Scheduler::Slice& slice) {
     return sequences_.at(slice.sequence).worker();
   };
@@ -386,8 +393,9 @@ void DenseCore::Advance() {
     decode_rows += slice.rows == 1 && slice.cached == 0 &&
                    slice.first_position >= static_cast<int>(prompt);
   }
-  observer_.OnStep(decode_rows,
-                   static_cast<int>(dense.tokens.size()) - decode_rows);
+  ++counters_.steps;
+  counters_.decode_rows += decode_rows;
+  counters_.prompt_rows += std::ssize(dense.tokens) - decode_rows;
   const std::uint64_t number = ledger_.Open(std::move(parts));
   stage_->Forward(std::move(dense), [this, number](const Rows& boundary) {
     ledger_.Computed(number, boundary);
@@ -395,13 +403,15 @@ void DenseCore::Advance() {
   for (const Scheduler::Slice& slice : step.slices) Publish(slice);
 }
 
-void DenseCore::ReportSequences() {
-  observer_.OnSequences(scheduler_.running(), scheduler_.waiting());
+void DenseCore::CountSequences() {
+  counters_.running = scheduler_.running();
+  counters_.waiting = scheduler_.waiting();
 }
 
-void DenseCore::ReportCache() {
+void DenseCore::CountBlocks() {
   const BlockPool& pool = stage_->blocks();
-  observer_.OnCache(pool.total() - pool.available(), pool.total());
+  counters_.used_blocks = pool.total() - pool.available();
+  counters_.blocks = pool.total();
 }
 
 }  // namespace apollo

@@ -9,9 +9,10 @@
 #include <string>
 
 #include "common/clock.h"
+#include "dense_worker/dense_counters.h"
 #include "dense_worker/dense_sequence.h"
 #include "dense_worker/expert_workers.h"
-#include "dense_worker/observer.h"
+#include "dense_worker/routing_log.h"
 #include "dense_worker/step_ledger.h"
 #include "engine/dense_stage.h"
 #include "engine/prefix_cache.h"
@@ -21,128 +22,137 @@
 
 namespace apollo {
 
-// A dense worker as a state machine driven by events: owns sequences, forms
+// A dense worker as an event-driven state machine. It owns sequences, forms
 // steps, runs the dense layers, sends boundary activations to the expert worker
-// of each sequence and passes the tokens that come back to the sinks. It joins
+// of each sequence, and passes the returned tokens to the sinks. It combines
 // sequences (dense_sequence.h), the scheduler, the table of expert workers
 // (expert_workers.h) and the ledger of steps in flight (step_ledger.h).
 //
-// What the cache holds of a prompt is not computed again: its boundary
-// activations are sent from there. A sequence that is preempted, here or by its
-// expert worker, starts anew in the same way, with the next attempt number,
-// from its prompt and the tokens that its sink has seen; nothing of that shows
-// in its tokens.
+// Cached parts of a prompt are not computed again: their boundary activations
+// are sent from the cache. A sequence that is preempted, here or by its expert
+// worker, restarts in the same way, with the next attempt number, from its
+// prompt and the tokens that its sink has received. Preemption does not change
+// its tokens.
 //
 // Two steps may be in flight, so that the dense layers of one run while expert
-// workers compute the other. A worker whose engine keeps its link but gives no
-// sign of life delays the sequences of others for `silent_after` at most, and
-// its own fail after `answer_timeout`; however long a step takes, progress is a
-// sign of life. One thread. No gRPC, and no time but the clock that is given.
+// workers compute the other. A worker that keeps its link but gives no sign of
+// life delays the sequences of others for at most `silent_after`; its own fail
+// after `answer_timeout`. Progress is a sign of life, however long a step
+// takes. Single-threaded. Uses no gRPC, and reads time only from the given
+// clock.
 class DenseCore {
  public:
   struct Options {
-    std::string name;  // Of this process, for `started`.
+    std::string name;  // Name of this process, for `started`.
     Scheduler::Options scheduler;
-    int max_waiting = 1024;  // Sequences that wait for cache blocks.
+    int max_waiting = 1024;  // Sequences that may wait for cache blocks.
     int steps_in_flight = 2;
     bool prefix_caching =
-        true;  // Sequences share the blocks of equal beginnings.
+        true;  // Sequences share the blocks of equal prefixes.
     absl::Duration silent_after = absl::Seconds(1);
     absl::Duration answer_timeout = absl::Seconds(30);
   };
 
-  // `observer` and `clock` must outlive the core.
+  // Records in `routing` how tokens are routed. `routing` and `clock` must
+  // outlive the core.
   DenseCore(Options options, std::unique_ptr<DenseStage> stage,
-            DenseObserver& observer, const Clock& clock = Clock::Real());
-  // Sequences that are left finish with UNAVAILABLE.
+            RoutingLog& routing, const Clock& clock = Clock::Real());
+  // Finishes the remaining sequences with UNAVAILABLE.
   ~DenseCore();
 
   void LinkUp(LinkId id, const WorkerInfo& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
   void LinkDown(LinkId id);
-  // The peer has left the list of workers, or is there again. While it is
-  // leaving it gets no new sequences; once none of this core is left on it, the
-  // core closes the link. Unknown ids are ignored.
+  // Handles a peer that has left the list of workers, or is listed again. A
+  // leaving peer gets no new sequences, and the core closes its link when the
+  // last sequence of this core on it has ended. Ignores unknown ids.
   void LinkLeaving(LinkId id, bool leaving);
-  // The link has room for more frames again: see FrameHandler::OnWritable.
-  // Unknown ids are ignored.
+  // Handles a link that has room for frames again: see
+  // FrameHandler::OnWritable. Ignores unknown ids.
   void LinkWritable(LinkId id);
-  // Looks after workers that give no sign of life, and after sequences that are
-  // to try again; call it several times a second. Frames that came before `now`
-  // have been passed to LinkFrame.
+  // Checks for workers without a sign of life, and retries held sequences that
+  // are due. Call it several times a second. Frames that arrived before `now`
+  // must have been passed to LinkFrame.
   void Tick(absl::Duration now);
 
-  // Takes a sequence; `id` is new. Errors go to the sink.
+  // Starts a sequence. `id` must be new. Errors go to the sink.
   void Submit(SequenceId id, GenerationRequest request,
               std::shared_ptr<GenerationSink> sink);
-  // Of these two, ids of sequences that are over are ignored.
+  // These two ignore ids of sequences that have ended.
   void Cancel(SequenceId id);
-  // The caller's wish: see GenerationCall::SetPaused.
+  // Pauses or resumes for the caller: see GenerationCall::SetPaused.
   void SetPaused(SequenceId id, bool paused);
 
-  // Tells if Advance would run a step.
+  // Returns true if Advance would run a step.
   bool HasWork() const;
   // Forms and runs the next step.
   void Advance();
 
+  // Any thread.
+  const DenseCounters& counters() const { return counters_; }
+
   int sequences() const { return static_cast<int>(sequences_.size()); }
-  // Tells if some live expert worker reaches every expert of the model.
+  // Returns true if some live expert worker reaches every expert of the model.
   bool AllExpertsLive() const { return workers_.Covers(); }
 
  private:
-  // Chooses the worker of a new sequence, or says why it cannot run.
+  // Chooses the worker of a new sequence. The error states why it cannot run.
   absl::StatusOr<LinkId> Place(SequenceId id, const GenerationRequest& request);
 
-  // Frames, once it is known what they are.
+  // Handlers of each kind of frame.
   void TakeInfo(LinkId id, const WorkerInfo& info);
   void TakeResult(LinkId id, const StageResult& result);
   void TakeOutput(LinkId from, const SequenceOutput& output);
 
   // Steps.
   //
-  // The blocks that hold the start of a sequence's tokens.
+  // Returns the cached blocks of the longest prefix of a sequence's tokens.
   BlockTable FindCached(SequenceId id) const;
   void Begin(const Scheduler::Admission& admission);
-  // A sequence that begins anew leaves a worker that takes none.
+  // Moves a sequence that restarts if its worker accepts no sequences.
   void MoveIfNeeded(DenseSequence& sequence);
   void Preempt(DenseSequence& sequence);
   // Adds rows of a sequence to a step.
   void AddRows(const Scheduler::Slice& slice, DenseStep& step,
                StepLedger::Part& part);
-  // Lets others find the blocks that a step has filled.
+  // Makes the blocks that a step has filled available to other sequences.
   void Publish(const Scheduler::Slice& slice);
 
-  // Sequences for which their expert worker has no room now.
+  // Sequences whose expert worker currently has no room.
   //
   void Hold(DenseSequence& sequence);
-  // Says when a held sequence tries again, if not only after another one.
+  // Sets the time of a held sequence's next try, unless the end of another
+  // sequence on its worker triggers it.
   void SetRetry(DenseSequence& held);
-  // The same for all that are held for a worker that takes none any more.
+  // Does the same for all sequences held for a worker that no longer accepts
+  // any.
   void SetRetryFor(LinkId worker);
   void LetGo(DenseSequence& held);
-  // A sequence is no longer on the worker: there may be room for those that
-  // wait for it.
-  void Leave(LinkId worker);
+  // Removes the sequence from the worker, and retries sequences that are held
+  // for it.
+  void Leave(LinkId worker, SequenceId sequence);
 
-  // Tells the worker that the current attempt is over.
+  // Tells the worker that the current attempt has ended.
   void Release(const DenseSequence& sequence);
-  // A silent worker's steps do not count as in flight, and it gets no others.
+  // Marks a worker as silent or not. Its steps do not count as in flight while
+  // it is silent, and it gets no others.
   void SetSilent(LinkId id, bool silent);
-  // A sequence rests while its caller wants that, or its worker is busy.
+  // Pauses a sequence while its caller wants that or its worker is busy.
   void UpdatePaused(const DenseSequence& sequence);
   void UpdatePausedOn(LinkId worker);
   // Ends a sequence everywhere and tells its sink.
   void Finish(SequenceId id, absl::StatusOr<GenerationFinished> result);
-  void ReportSequences();
-  void ReportCache();
+  void CountSequences();
+  void CountBlocks();
 
   // Constant after construction.
   const Options options_;
   const std::unique_ptr<DenseStage> stage_;
-  DenseObserver& observer_;
+  RoutingLog& routing_;
   const Clock& clock_;
 
   // Owned by the thread.
+  DenseCounters counters_;
   PrefixCache prefixes_;
   Scheduler scheduler_;
   ExpertWorkers workers_;

@@ -7,7 +7,7 @@ namespace {
 
 using absl::StatusCode;
 
-TEST_F(DenseCoreTest, AnswersThatCannotBeFailTheSequence) {
+TEST_F(DenseCoreTest, InvalidAnswersFailTheSequence) {
   options_.scheduler.token_budget = 8;
   const auto expect = [this](const GenerationRequest& request, auto change) {
     Start();
@@ -19,7 +19,7 @@ TEST_F(DenseCoreTest, AnswersThatCannotBeFailTheSequence) {
     Reply(result);
     EXPECT_EQ(sink->text, "d>e1 error");
     EXPECT_EQ(sink->code(), StatusCode::kInternal) << sink->status;
-    EXPECT_EQ(counts_.used_blocks, 0);
+    EXPECT_EQ(Counters().used_blocks, 0);
     first_->frames.clear();
   };
   const GenerationRequest one_step = Request(8, 4), two_steps = Request(12, 4);
@@ -28,8 +28,7 @@ TEST_F(DenseCoreTest, AnswersThatCannotBeFailTheSequence) {
   expect(one_step, [](SequenceOutput& o) { o.sampled.reset(); });
   expect(one_step, [](SequenceOutput& o) { o.sampled->token = 260; });
   expect(one_step, [](SequenceOutput& o) { o.sampled->token = -1; });
-  // A token before the prompt was through, even with the position it would
-  // have.
+  // A token before the end of the prompt, even at the position it would have.
   expect(two_steps, [](SequenceOutput& o) { o.sampled = TokenLogprob{5, -1}; });
   expect(two_steps, [](SequenceOutput& o) {
     o.sampled = TokenLogprob{5, -1};
@@ -41,7 +40,7 @@ TEST_F(DenseCoreTest, AnswersThatCannotBeFailTheSequence) {
   expect(score, [](SequenceOutput& o) { o.score_logprobs.resize(1); });
 }
 
-TEST_F(DenseCoreTest, ErrorsOfTheExpertWorkerAreHandedOn) {
+TEST_F(DenseCoreTest, ErrorsOfTheExpertWorkerArePassedOn) {
   Start();
   LinkOne();
   const auto sink = Submit(1, Request(3, 2));
@@ -61,17 +60,17 @@ TEST_F(DenseCoreTest, OutputsOfOtherAttemptsOrWorkersAreDropped) {
   core_->Advance();
   StageResult first = Answer(first_->Take<StageStep>(), 5);
   StageResult second = Answer(second_->Take<StageStep>(), 6);
-  second.outputs.push_back(first.outputs[0]);  // Not its sequence.
+  second.outputs.push_back(first.outputs[0]);  // A sequence of another worker.
   ++first.outputs[0].attempt;
   Reply(second, kSecond);
   Reply(first, kFirst);
   EXPECT_EQ(sink->text,
-            "d>e1 error");  // The answer it waited for did not come.
+            "d>e1 error");  // The expected answer did not come.
   EXPECT_EQ(sink->code(), StatusCode::kInternal);
   EXPECT_EQ(other->text, "d>e2 0:6");
 }
 
-TEST_F(DenseCoreTest, ASequenceLeftOutOfAnAnswerFailsAndTheOthersGoOn) {
+TEST_F(DenseCoreTest, ASequenceMissingFromAnAnswerFailsAndTheOthersContinue) {
   Start();
   LinkOne();
   const auto left_out = Submit(1, Request(3, 2));
@@ -83,7 +82,7 @@ TEST_F(DenseCoreTest, ASequenceLeftOutOfAnAnswerFailsAndTheOthersGoOn) {
   Reply(result);
   EXPECT_EQ(left_out->text, "d>e1 error");
   EXPECT_EQ(left_out->code(), StatusCode::kInternal);
-  EXPECT_TRUE(left_out->Says("left out"));
+  EXPECT_TRUE(left_out->Says("does not contain the sequence"));
   EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 1u);
   Round(6);
   EXPECT_EQ(other->text, "d>e1 0:5 1:6 end");

@@ -13,12 +13,11 @@
 namespace apollo {
 namespace {
 
-// A stage whose steps are done later, in any order.
+// A stage whose steps complete later, in any order.
 class DenseCoreAsyncTest : public DenseCoreTest {
  protected:
   void StartLater(int blocks = 64) {
-    Start(blocks);
-    stage_->done_at_once = false;
+    StartAsync(blocks);
     LinkBoth();
   }
 };
@@ -32,20 +31,20 @@ TEST_F(DenseCoreAsyncTest, StepsThatAreBeingComputedAreInFlight) {
   core_->Advance();
   EXPECT_FALSE(core_->HasWork());
   EXPECT_TRUE(first_->frames.empty());
-  stage_->Complete(1);
+  later_.Deliver(1);
   EXPECT_TRUE(first_->frames.empty());  // The first one goes first.
   EXPECT_FALSE(core_->HasWork());
-  stage_->Complete(0);
+  later_.Deliver(0);
   ASSERT_EQ(first_->frames.size(), 2u);
   Reply(Answer(first_->Take<StageStep>(), 5));
   Reply(Answer(first_->Take<StageStep>(), 5));
   core_->Advance();
-  stage_->Complete(0);
+  later_.Deliver(0);
   Reply(Answer(first_->Take<StageStep>(), 5));
   EXPECT_EQ(sink->text, "d>e1 0:5 end");
 }
 
-TEST_F(DenseCoreAsyncTest, ASequenceThatIsCancelledMeanwhileIsReleasedBehind) {
+TEST_F(DenseCoreAsyncTest, ASequenceCancelledDuringAStepIsReleasedAfterIt) {
   StartLater();
   const auto cancelled = Submit(1, Request(10, 1, 0));
   const auto other = Submit(2, Request(10, 1, 0));
@@ -53,9 +52,9 @@ TEST_F(DenseCoreAsyncTest, ASequenceThatIsCancelledMeanwhileIsReleasedBehind) {
   core_->Cancel(1);
   EXPECT_EQ(cancelled->code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(first_->frames.empty());
-  EXPECT_EQ(counts_.used_blocks, 1);
-  stage_->Complete(0);
-  // A release before the rows would leave the sequence there for ever.
+  EXPECT_EQ(Counters().used_blocks, 1);
+  later_.Deliver(0);
+  // A release before the rows would leave the sequence there forever.
   const auto step = first_->Take<StageStep>();
   EXPECT_EQ(step.sequences.size(), 2u);
   EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 1u);
@@ -63,20 +62,20 @@ TEST_F(DenseCoreAsyncTest, ASequenceThatIsCancelledMeanwhileIsReleasedBehind) {
   EXPECT_EQ(other->text, "d>e1 0:5 end");
 }
 
-TEST_F(DenseCoreAsyncTest, AWorkerThatIsLostMeanwhileGetsNothing) {
+TEST_F(DenseCoreAsyncTest, AWorkerLostDuringAStepGetsNothing) {
   StartLater();
   const auto lost = Submit(1, Request(10, 1, 0));
   const auto other = Submit(2, Request(10, 1, 5));
   core_->Advance();
   core_->LinkDown(kFirst);
   EXPECT_EQ(lost->code(), absl::StatusCode::kUnavailable);
-  stage_->Complete(0);
+  later_.Deliver(0);
   EXPECT_TRUE(first_->frames.empty());
   Reply(Answer(second_->Take<StageStep>(), 5), kSecond);
   EXPECT_EQ(other->text, "d>e2 0:5 end");
 }
 
-TEST_F(DenseCoreAsyncTest, WhatIsNotDoneAtTheEndIsDropped) {
+TEST_F(DenseCoreAsyncTest, UnfinishedStepsAreDroppedAtTheEnd) {
   StartLater();
   const auto sink = Submit(1, Request(10, 1, 0));
   core_->Advance();
@@ -84,14 +83,14 @@ TEST_F(DenseCoreAsyncTest, WhatIsNotDoneAtTheEndIsDropped) {
   EXPECT_EQ(sink->code(), absl::StatusCode::kUnavailable);
 }
 
-// Random mixes of everything: sequences of both workers, few blocks, chunks,
-// refusals, cancellation, steps that are done in any order and answers that
-// come at any time. Each token is made from the row that it follows, so a wrong
-// row anywhere gives other tokens than the sequence gives alone.
+// Random mixes: sequences of both workers, few blocks, chunks, refusals,
+// cancellation, steps that complete in any order and answers that arrive at any
+// time. Each token depends on the row before it, so a wrong row anywhere gives
+// other tokens than the sequence gives when it runs alone.
 class DenseCoreMixTest : public DenseCoreAsyncTest {
  protected:
-  // Answers as a worker whose tokens depend on the rows, and checks the rules
-  // of the link on the way.
+  // Answers like a worker whose tokens depend on the rows, and checks that the
+  // rules of the link are followed.
   struct Worker {
     LinkId id;
     FakeLink* link;
@@ -126,7 +125,7 @@ class DenseCoreMixTest : public DenseCoreAsyncTest {
       row += rows.tokens.size();
       SequenceOutput& output = result.outputs[i];
       if (next < 0 || Pick(100) < refusals) {
-        next = -1;  // All of this attempt is refused from now on.
+        next = -1;  // The rest of this attempt is refused.
         output.sampled.reset();
         output.status = absl::AbortedError("no room");
         continue;
@@ -142,7 +141,7 @@ class DenseCoreMixTest : public DenseCoreAsyncTest {
     Reply(result, worker.id);
   }
 
-  // What each request gives alone.
+  // The tokens of each request when it runs alone.
   std::vector<std::string> Alone() {
     std::vector<std::string> texts;
     for (std::size_t i = 0; i < requests_.size(); ++i) {
@@ -167,8 +166,8 @@ class DenseCoreMixTest : public DenseCoreAsyncTest {
     Worker& worker = workers_[Pick(2)];
     if (kind == 0 && sinks_.size() < requests_.size()) {
       sinks_.push_back(Submit(sinks_.size() + 1, requests_[sinks_.size()]));
-    } else if (kind == 1 && stage_->waiting() > 0) {
-      stage_->Complete(Pick(stage_->waiting()));
+    } else if (kind == 1 && !later_.empty()) {
+      later_.Deliver(Pick(static_cast<int>(later_.size())));
     } else if (kind <= 3 && !worker.link->frames.empty()) {
       Handle(worker, 5);
     } else if (kind == 4 && Pick(40) == 0 && !sinks_.empty() &&
@@ -190,13 +189,13 @@ class DenseCoreMixTest : public DenseCoreAsyncTest {
   }
 
   void ExpectNothingLeft() {
-    while (stage_->waiting() > 0) stage_->Complete(0);
+    while (!later_.empty()) later_.Deliver(0);
     for (Worker& worker : workers_) {
       while (!worker.link->frames.empty()) Handle(worker, 0);
       EXPECT_TRUE(worker.open.empty());
       EXPECT_FALSE(worker.link->closed);
     }
-    EXPECT_EQ(counts_.used_blocks, 0);
+    EXPECT_EQ(Counters().used_blocks, 0);
     EXPECT_EQ(core_->sequences(), 0);
   }
 
@@ -211,7 +210,7 @@ class DenseCoreMixTest : public DenseCoreAsyncTest {
 TEST_F(DenseCoreMixTest, NoOrderChangesAToken) {
   for (int i = 0; i < 12; ++i) {
     requests_.push_back(Request(1 + i * 7 % 50, 1 + i * 5 % 13, i % 7));
-    // Some begin alike.
+    // Some share a prefix.
     if (i % 3 == 0) requests_[i].prompt[0] = 9;
     if (i % 4 == 0) requests_[i].prompt = Prompt(40);
   }

@@ -7,7 +7,7 @@ namespace {
 
 using absl::StatusCode;
 
-TEST_F(DenseCoreTest, WhatTheCacheHoldsIsSentAndNotComputed) {
+TEST_F(DenseCoreTest, CachedRowsAreSentAndNotComputed) {
   Start();
   LinkOne();
   Submit(1, Request(40, 1));
@@ -15,8 +15,9 @@ TEST_F(DenseCoreTest, WhatTheCacheHoldsIsSentAndNotComputed) {
   std::vector<float> expected, payload;
   Reply(Answer(first_->Take<StageStep>(&expected), 5));
   first_->Take<ReleaseSequences>();
-  EXPECT_EQ(counts_.used_blocks, 0);
+  EXPECT_EQ(Counters().used_blocks, 0);
   const auto sink = Submit(2, Request(40, 2));
+  const DenseCounters first = Counters();
   core_->Advance();
   const auto step = first_->Take<StageStep>(&payload);
   EXPECT_EQ(sink->cached, 32);
@@ -24,28 +25,33 @@ TEST_F(DenseCoreTest, WhatTheCacheHoldsIsSentAndNotComputed) {
   EXPECT_EQ(step.sequences[0].tokens.size(), 40u);
   EXPECT_TRUE(step.sequences[0].sample);
   EXPECT_TRUE(payload == expected);
-  EXPECT_EQ(counts_.steps.back(), (std::pair<int, int>{0, 8}));
-  EXPECT_EQ(counts_.queried, 80);
-  EXPECT_EQ(counts_.found, 32);
+  EXPECT_EQ(Counters().steps - first.steps, 1);
+  EXPECT_EQ(Counters().prompt_rows - first.prompt_rows, 8);
+  EXPECT_EQ(Counters().decode_rows, 0);
+  EXPECT_EQ(Counters().prefix_queries, 80);
+  EXPECT_EQ(Counters().prefix_hits, 32);
   Reply(Answer(step, 5));
   Round(6);
   EXPECT_EQ(sink->text, "d>e1 0:5 1:6 end");
   first_->Take<ReleaseSequences>();
-  // Only for the same salt.
+  // Prefixes are shared only under the same salt.
   GenerationRequest salted = Request(40, 1);
   salted.cache_salt = "other";
   const auto other = Submit(3, salted);
   Round(5);
   first_->Take<ReleaseSequences>();
   EXPECT_EQ(other->cached, 0);
-  // All of a prompt: the dense layers do nothing.
+  // A fully cached prompt: the dense layers compute nothing.
   GenerationRequest whole = Request(40, 1);
   whole.prompt.resize(32);
   const auto all = Submit(4, whole);
+  const DenseCounters before = Counters();
   core_->Advance();
   const auto last = first_->Take<StageStep>(&payload);
   EXPECT_EQ(all->cached, 32);
-  EXPECT_EQ(counts_.steps.back(), (std::pair<int, int>{0, 0}));
+  EXPECT_EQ(Counters().steps - before.steps, 1);
+  EXPECT_EQ(Counters().prompt_rows, before.prompt_rows);
+  EXPECT_EQ(Counters().decode_rows, before.decode_rows);
   EXPECT_TRUE(payload == std::vector<float>(
                              expected.begin(),
                              expected.begin() + 32 * TinyConfig().hidden_size));
@@ -53,7 +59,7 @@ TEST_F(DenseCoreTest, WhatTheCacheHoldsIsSentAndNotComputed) {
   EXPECT_EQ(all->text, "d>e1 0:9 end");
 }
 
-TEST_F(DenseCoreTest, AnswersAreFoundAgainToo) {
+TEST_F(DenseCoreTest, AnswersAreCachedToo) {
   Start();
   LinkOne();
   Submit(1, Request(20, 14));
@@ -71,28 +77,28 @@ TEST_F(DenseCoreTest, WithoutPrefixCachingNothingIsShared) {
   options_.prefix_caching = false;
   Start();
   LinkOne();
-  for (const SequenceId id : {1, 2}) {
+  for (const int id : {1, 2}) {
     const auto sink = Submit(id, Request(40, 1));
     Round(5);
     first_->Take<ReleaseSequences>();
     EXPECT_EQ(sink->cached, 0);
-    EXPECT_EQ(counts_.steps.back(), (std::pair<int, int>{0, 40}));
+    EXPECT_EQ(Counters().steps, id);
+    EXPECT_EQ(Counters().prompt_rows, 40 * id);
   }
 }
 
-TEST_F(DenseCoreTest, SequencesAtOnceShareTheBlocksOfAPrompt) {
+TEST_F(DenseCoreTest, ConcurrentSequencesShareTheBlocksOfAPrompt) {
   Start();
   LinkOne();
   for (int id = 1; id <= 4; ++id) Submit(id, Request(40, 3));
   core_->Advance();
   Reply(Answer(first_->Take<StageStep>(), 5));
   core_->Advance();
-  EXPECT_EQ(counts_.used_blocks, 2 + 4);
+  EXPECT_EQ(Counters().used_blocks, 2 + 4);
 }
 
-TEST_F(DenseCoreTest, APreemptedSequenceGoesOnAsIfNothingHadBeen) {
+TEST_F(DenseCoreTest, PreemptionDoesNotChangeASequence) {
   for (const bool caching : {true, false}) {
-    counts_ = {};
     options_.prefix_caching = caching;
     Start(4);
     LinkOne();
@@ -100,7 +106,7 @@ TEST_F(DenseCoreTest, APreemptedSequenceGoesOnAsIfNothingHadBeen) {
                younger = Submit(2, Request(20, 20));
     std::string tokens;
     for (int i = 0; i < 20; ++i) absl::StrAppend(&tokens, " ", i, ":", 50 + i);
-    // Each position's boundary row, as it was sent first.
+    // The boundary row of each position, as first sent.
     std::map<std::pair<std::uint64_t, int>, std::vector<float>> sent;
     std::map<std::uint64_t, std::uint32_t> attempts;
     int fed_again = 0;
@@ -143,7 +149,7 @@ TEST_F(DenseCoreTest, APreemptedSequenceGoesOnAsIfNothingHadBeen) {
     }
     EXPECT_EQ(older->text, "d>e1" + tokens + " end");
     EXPECT_EQ(younger->text, "d>e1" + tokens + " end");
-    EXPECT_GT(counts_.preemptions, 0);
+    EXPECT_GT(Counters().preemptions, 0);
     EXPECT_GT(fed_again, 0);
     EXPECT_EQ(attempts[1], 1u);
     EXPECT_GT(attempts[2], 1u);
@@ -152,7 +158,7 @@ TEST_F(DenseCoreTest, APreemptedSequenceGoesOnAsIfNothingHadBeen) {
       const std::uint64_t positions = sink == older ? 49 : 39;
       EXPECT_EQ(sink->result.expert_use[0].tokens_by_expert[3], positions);
     }
-    EXPECT_EQ(counts_.used_blocks, 0);
+    EXPECT_EQ(Counters().used_blocks, 0);
     Clear();
   }
 }

@@ -11,14 +11,21 @@
 
 #include "common/fake_clock.h"
 #include "dense_worker/dense_core.h"
-#include "engine/fake_dense_stage.h"
+#include "dense_worker/dense_counters.h"
+#include "dense_worker/routing_log.h"
+#include "engine/testing/async_dense_stage.h"
+#include "engine/testing/fake_dense_stage.h"
+#include "engine/testing/later.h"
 #include "link/fake_link.h"
+#include "model/language/families.h"
+#include "model/language/language_labels.h"
+#include "sequence/routing.h"
 
-// What the tests of DenseCore share.
+// The shared fixture of the tests of DenseCore.
 namespace apollo {
 
-// A model that FakeDenseStage takes for one: two dense and two sparse layers of
-// seven experts.
+// The config of a tiny model for FakeDenseStage: two dense and two sparse
+// layers of seven experts.
 inline const ModelConfig& TinyConfig() {
   static const ModelConfig* const config = [] {
     auto* c = new ModelConfig;
@@ -70,28 +77,6 @@ class FakeSink final : public GenerationSink {
   GenerationFinished result;
 };
 
-class DenseCounts final : public DenseObserver {
- public:
-  void OnStep(int decode, int prompt) override {
-    steps.push_back({decode, prompt});
-  }
-  void OnSequences(int r, int w) override { running = r, waiting = w; }
-  void OnCache(int used, int) override { used_blocks = used; }
-  void OnRouted(const RoutedTokens& tokens) override {
-    routed += absl::StrCat(std::string(tokens.language),
-                           tokens.has_family ? "+" : "-", tokens.use[3], "/",
-                           tokens.off_family[1], " ");
-  }
-  void OnPrefix(int tokens, int cached) override {
-    queried += tokens, found += cached;
-  }
-  void OnPreemption() override { ++preemptions; }
-  std::vector<std::pair<int, int>> steps;
-  std::string routed;  // Language, family, uses of an expert, off family.
-  int running = 0, waiting = 0, used_blocks = 0;
-  int queried = 0, found = 0, preemptions = 0;
-};
-
 inline constexpr LinkId kFirst = 11, kSecond = 12;
 inline const std::set<int> kAll = {0, 1, 2, 3, 4, 5, 6};
 
@@ -110,7 +95,7 @@ inline GenerationRequest Request(int prompt, int max_new_tokens,
   return request;
 }
 
-// What a correct expert worker answers, with the given token.
+// Returns the answer of a correct expert worker, with the given token.
 inline StageResult Answer(const StageStep& step, std::int32_t token) {
   StageResult result;
   result.step = step.step;
@@ -133,18 +118,30 @@ inline StageResult Answer(const StageStep& step, std::int32_t token) {
   return result;
 }
 
-// A core between a fake stage and two fake expert workers.
+// A core with a fake stage and two fake expert workers.
 class DenseCoreTest : public testing::Test {
  protected:
   DenseCoreTest() { options_.name = "d"; }
 
   void Start(int blocks = 64) {
+    StartOver(std::make_unique<FakeDenseStage>(TinyConfig(), blocks));
+  }
+  // Does the same, but steps complete when the test delivers them (later_).
+  void StartAsync(int blocks = 64) {
+    StartOver(std::make_unique<AsyncDenseStage>(
+        std::make_unique<FakeDenseStage>(TinyConfig(), blocks), later_));
+  }
+  void StartOver(std::unique_ptr<DenseStage> stage) {
     core_.reset();
-    auto stage = std::make_unique<FakeDenseStage>(TinyConfig(), blocks);
-    stage_ = stage.get();
-    core_ = std::make_unique<DenseCore>(options_, std::move(stage), counts_,
+    later_ = {};
+    routing_ = std::make_unique<RoutingLog>(
+        TinyConfig(), LanguageLabels(FamilyTable::Paper()), clock_);
+    core_ = std::make_unique<DenseCore>(options_, std::move(stage), *routing_,
                                         clock_);
   }
+  const DenseCounters& Counters() const { return core_->counters(); }
+  // Returns how tokens were routed since the start.
+  RoutingCounts Routed() const { return routing_->Counts({}); }
   void LinkOne() {
     Up(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
     SetReach(kFirst, kAll);
@@ -160,7 +157,8 @@ class DenseCoreTest : public testing::Test {
     infos_[id] = info;
     core_->LinkUp(id, info, std::move(link));
   }
-  // The worker's engine says what it reaches; nothing: it is about to stop.
+  // Reports the experts that the worker reaches; with none, the worker is
+  // draining.
   void SetReach(LinkId id, std::set<int> experts) {
     WorkerInfo& info = infos_[id];
     info.draining = experts.empty();
@@ -169,7 +167,7 @@ class DenseCoreTest : public testing::Test {
     ++info.revision;
     core_->LinkFrame(id, {info});
   }
-  // Forgets the core and what it has sent.
+  // Destroys the core and drops the frames that it has sent.
   void Clear() {
     core_.reset();
     first_->frames.clear();
@@ -184,7 +182,7 @@ class DenseCoreTest : public testing::Test {
   void Reply(const StageResult& result, LinkId from = kFirst) {
     core_->LinkFrame(from, {result, {}});
   }
-  // Says that there is no room for the sequences of a step.
+  // Refuses the sequences of a step: the worker has no room.
   void Refuse(const StageStep& step) {
     StageResult result = Answer(step, 0);
     for (SequenceOutput& output : result.outputs) {
@@ -205,13 +203,13 @@ class DenseCoreTest : public testing::Test {
     core_->Tick(clock_.now);
   }
 
-  std::map<LinkId, WorkerInfo> infos_;  // What workers said last.
+  std::map<LinkId, WorkerInfo> infos_;  // As last reported.
   DenseCore::Options options_;
-  DenseCounts counts_;
   FakeClock clock_;
   std::shared_ptr<FakeLink> first_ = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> second_ = std::make_shared<FakeLink>();
-  FakeDenseStage* stage_ = nullptr;  // The core's.
+  std::unique_ptr<RoutingLog> routing_;  // Used by the core.
+  Later later_;  // Pending completions of an asynchronous stage.
   std::unique_ptr<DenseCore> core_;
 };
 

@@ -7,7 +7,7 @@ namespace {
 
 using absl::StatusCode;
 
-TEST_F(DenseCoreTest, ASequenceThatItsWorkerHasNoRoomForBeginsAgain) {
+TEST_F(DenseCoreTest, ASequenceWithoutRoomAtItsWorkerRestarts) {
   Start();
   LinkOne();
   const auto sink = Submit(1, Request(5, 2)), other = Submit(2, Request(6, 2));
@@ -17,15 +17,15 @@ TEST_F(DenseCoreTest, ASequenceThatItsWorkerHasNoRoomForBeginsAgain) {
   result.outputs[0].status = absl::AbortedError("no room");
   Reply(result);
   EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 1u);
-  EXPECT_EQ(counts_.preemptions, 1);
-  // It waits until another one is done.
+  EXPECT_EQ(Counters().preemptions, 1);
+  // It waits until another sequence has ended.
   EXPECT_EQ(Round(9).sequences.size(), 1u);
   EXPECT_EQ(other->text, "d>e1 0:8 1:9 end");
   first_->Take<ReleaseSequences>();
   const auto step = Round(8);
   EXPECT_EQ(step.sequences.at(0).attempt, 2u);
   EXPECT_TRUE(step.sequences[0].start.has_value());
-  // Alone it tries again after a pause.
+  // Without other sequences it retries after a pause.
   core_->Advance();
   Refuse(first_->Take<StageStep>());
   first_->Take<ReleaseSequences>();
@@ -52,7 +52,7 @@ TEST_F(DenseCoreTest, PausesBetweenTriesGrowWhileOthersFillTheCache) {
   }
   EXPECT_GE(tries, 15);
   EXPECT_LE(tries, 25);
-  // Once there is room it goes on, and pauses are short again.
+  // Once there is room it continues, and pauses are short again.
   Wait(DenseSequence::kLongestPause);
   Round(40);
   core_->Advance();
@@ -65,7 +65,7 @@ TEST_F(DenseCoreTest, PausesBetweenTriesGrowWhileOthersFillTheCache) {
   EXPECT_EQ(sink->text, "d>e1 0:40 1:41 2:42 end");
 }
 
-TEST_F(DenseCoreTest, AHeldSequenceGoesOnWhenTheOneItWaitsForMovesAway) {
+TEST_F(DenseCoreTest, AHeldSequenceContinuesWhenTheOneItWaitsForMovesAway) {
   Start(4);
   LinkBoth();
   const auto moves = Submit(1, Request(20, 2, 0));
@@ -75,7 +75,7 @@ TEST_F(DenseCoreTest, AHeldSequenceGoesOnWhenTheOneItWaitsForMovesAway) {
   result.outputs.at(1).status = absl::AbortedError("no room");
   Reply(result);
   EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 2u);
-  // The first one loses its blocks here, while its worker stops.
+  // The first sequence loses its blocks here while its worker stops.
   GenerationRequest urgent = Request(60, 1, 5);
   urgent.priority = 1;
   Submit(3, urgent);
@@ -84,7 +84,7 @@ TEST_F(DenseCoreTest, AHeldSequenceGoesOnWhenTheOneItWaitsForMovesAway) {
   SetReach(kFirst, {});
   Reply(Answer(second_->Take<StageStep>(), 41), kSecond);
   second_->Take<ReleaseSequences>();
-  // So it begins again elsewhere.
+  // So it restarts elsewhere.
   core_->Advance();
   EXPECT_EQ(second_->Take<StageStep>().sequences.at(0).sequence, 1u);
   ASSERT_TRUE(core_->HasWork());
@@ -94,7 +94,7 @@ TEST_F(DenseCoreTest, AHeldSequenceGoesOnWhenTheOneItWaitsForMovesAway) {
   EXPECT_FALSE(moves->finished);
 }
 
-TEST_F(DenseCoreTest, AHeldSequenceLeavesAWorkerThatTakesNoneAnyMore) {
+TEST_F(DenseCoreTest, AHeldSequenceLeavesAWorkerThatAcceptsNone) {
   enum Kind { kStopsBefore, kStopsMeanwhile, kLeavesMeanwhile };
   for (const Kind kind : {kStopsBefore, kStopsMeanwhile, kLeavesMeanwhile}) {
     Start();
@@ -108,7 +108,7 @@ TEST_F(DenseCoreTest, AHeldSequenceLeavesAWorkerThatTakesNoneAnyMore) {
     Reply(result);
     if (kind == kStopsMeanwhile) SetReach(kFirst, {});
     if (kind == kLeavesMeanwhile) core_->LinkLeaving(kFirst, true);
-    core_->Advance();  // The other one goes on there.
+    core_->Advance();  // The other sequence continues there.
     EXPECT_FALSE(core_->HasWork());
     Wait(DenseSequence::kFirstPause);
     core_->Advance();

@@ -33,7 +33,7 @@ TEST_F(DenseCoreTest, StartsGeneratesAndFinishes) {
   EXPECT_EQ(step.sequences[0].tokens, std::vector<std::int32_t>{100});
   EXPECT_EQ(step.sequences[0].first_position, 5);
   EXPECT_FALSE(step.sequences[0].start.has_value());
-  EXPECT_GT(counts_.used_blocks, 0);
+  EXPECT_GT(Counters().used_blocks, 0);
   Round(102);
   EXPECT_EQ(sink->text, "d>e1 0:100 1:101 2:102 end");
   EXPECT_EQ(sink->result.cause, FinishCause::kLength);
@@ -43,14 +43,21 @@ TEST_F(DenseCoreTest, StartsGeneratesAndFinishes) {
   EXPECT_EQ(sink->result.expert_use[1].tokens_by_expert[2], 7u);
   EXPECT_EQ(sink->result.expert_use[0].off_family_tokens, 0u);
   EXPECT_EQ(sink->result.expert_use[1].off_family_tokens, 7u);
-  EXPECT_EQ(counts_.routed, "sw+5/5 sw+1/1 sw+1/1 ");
+  const RoutingCounts routed = Routed();
+  ASSERT_EQ(routed.languages.size(), 1u);
+  EXPECT_EQ(routed.languages[0].language, "sw");
+  EXPECT_GT(routed.languages[0].family_tokens, 0u);
+  EXPECT_EQ(routed.languages[0].layers.at(0).tokens_by_expert[3], 7u);
+  EXPECT_EQ(routed.languages[0].layers.at(1).off_family_tokens, 7u);
   const auto release = first_->Take<ReleaseSequences>();
   ASSERT_EQ(release.items.size(), 1u);
   EXPECT_EQ(release.items[0].sequence, 7u);
   EXPECT_EQ(release.items[0].attempt, step.sequences[0].attempt);
-  EXPECT_EQ(counts_.steps,
-            (std::vector<std::pair<int, int>>{{0, 5}, {1, 0}, {1, 0}}));
-  EXPECT_EQ(counts_.used_blocks, 0);
+  EXPECT_EQ(Counters().steps, 3);
+  EXPECT_EQ(Counters().prompt_rows, 5);
+  EXPECT_EQ(Counters().decode_rows, 2);
+  EXPECT_EQ(Counters().blocks, 64);
+  EXPECT_EQ(Counters().used_blocks, 0);
   EXPECT_EQ(core_->sequences(), 0);
   EXPECT_FALSE(core_->HasWork());
 }
@@ -69,7 +76,7 @@ TEST_F(DenseCoreTest, TokensCarryTheExpertUseSoFarIfAskedFor) {
                                      "=6,0/", boundary + 1, "=0,6 end"));
 }
 
-TEST_F(DenseCoreTest, RowsOfASequenceThatIsOverAreCountedOnce) {
+TEST_F(DenseCoreTest, RowsOfAnEndedSequenceAreCountedOnce) {
   Start();
   LinkOne();
   GenerationRequest request = Request(4, 5);
@@ -79,11 +86,17 @@ TEST_F(DenseCoreTest, RowsOfASequenceThatIsOverAreCountedOnce) {
   const auto step = first_->Take<StageStep>();
   core_->Cancel(7);
   StageResult answer = Answer(step, 100);
-  answer.outputs.push_back(answer.outputs[0]);  // As no correct worker does.
+  // A correct worker never repeats an output.
+  answer.outputs.push_back(answer.outputs[0]);
   answer.outputs.push_back(answer.outputs[0]);
   answer.outputs.back().sequence = 8;
   Reply(answer);
-  EXPECT_EQ(counts_.routed, "de-4/4 ");
+  const RoutingCounts routed = Routed();
+  ASSERT_EQ(routed.languages.size(), 1u);
+  EXPECT_EQ(routed.languages[0].language, "de");
+  EXPECT_EQ(routed.languages[0].family_tokens, 0u);
+  EXPECT_EQ(routed.languages[0].layers.at(0).tokens_by_expert[3], 4u);
+  EXPECT_EQ(routed.languages[0].layers.at(1).off_family_tokens, 4u);
 }
 
 TEST_F(DenseCoreTest, EachWorkerGetsTheRowsOfItsSequences) {
@@ -150,7 +163,7 @@ TEST_F(DenseCoreTest, CancelFreesEverythingAndLateAnswersAreDropped) {
   EXPECT_EQ(sink->code(), StatusCode::kCancelled);
   EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 1u);
   EXPECT_TRUE(first_->frames.empty());
-  EXPECT_EQ(counts_.used_blocks, 1);
+  EXPECT_EQ(Counters().used_blocks, 1);
   Reply(Answer(step, 50));
   EXPECT_FALSE(first_->closed);
   EXPECT_EQ(sink->text, "d>e1 error");
@@ -220,7 +233,7 @@ TEST_F(DenseCoreTest, ScoresComeInChunksAndInOrder) {
                 -static_cast<float>(request.prompt[20 - count + i]));
     }
     // The last token is never fed.
-    EXPECT_EQ(counts_.steps.back().second, 3);
+    EXPECT_EQ(Counters().prompt_rows, 19);
     Clear();
   }
 }
@@ -236,14 +249,14 @@ TEST_F(DenseCoreTest, ALostWorkerFailsOnlyItsSequences) {
   EXPECT_EQ(lost->code(), StatusCode::kUnavailable);
   SetReach(kSecond, {4, 5, 6});
   EXPECT_FALSE(core_->AllExpertsLive());
-  SetReach(kFirst, kAll);  // Of a link that is gone.
+  SetReach(kFirst, kAll);  // From a closed link.
   EXPECT_FALSE(core_->AllExpertsLive());
   for (int i = 0; i < 2; ++i) {
     Reply(Answer(second_->Take<StageStep>(), 8), kSecond);
     if (core_->HasWork()) core_->Advance();
   }
   EXPECT_EQ(kept->text, "d>e2 0:8 1:8 end");
-  // Frames of a link that is gone are ignored.
+  // Frames from a closed link are ignored.
   Reply({1, {}}, kFirst);
   // No step of the lost worker counts as in flight.
   LinkOne();
@@ -258,7 +271,7 @@ TEST_F(DenseCoreTest, SequencesWaitForBlocksUpToALimit) {
   const auto running = Submit(1, Request(40, 5));
   EXPECT_EQ(Round(5).sequences.size(), 1u);
   const auto waiting = Submit(2, Request(39, 1));
-  EXPECT_EQ(counts_.waiting, 1);
+  EXPECT_EQ(Counters().waiting, 1);
   EXPECT_EQ(Submit(3, Request(1, 1))->code(), StatusCode::kResourceExhausted);
   core_->Cancel(1);
   first_->Take<ReleaseSequences>();
@@ -266,7 +279,7 @@ TEST_F(DenseCoreTest, SequencesWaitForBlocksUpToALimit) {
   EXPECT_EQ(waiting->text, "d>e1 0:6 end");
 }
 
-TEST_F(DenseCoreTest, AnAnswerBegunElsewhereGoesOn) {
+TEST_F(DenseCoreTest, AnAnswerBegunElsewhereContinues) {
   Start();
   LinkOne();
   GenerationRequest request = Request(6, 2);
@@ -279,7 +292,7 @@ TEST_F(DenseCoreTest, AnAnswerBegunElsewhereGoesOn) {
   EXPECT_EQ(sink->text, "d>e1 4:100 5:101 end");
 }
 
-TEST_F(DenseCoreTest, WhatIsLeftAtTheEndIsUnavailable) {
+TEST_F(DenseCoreTest, RemainingSequencesEndAsUnavailable) {
   Start();
   LinkOne();
   const auto sink = Submit(1, Request(3, 2));
@@ -287,7 +300,7 @@ TEST_F(DenseCoreTest, WhatIsLeftAtTheEndIsUnavailable) {
   EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
 }
 
-TEST_F(DenseCoreTest, RequestsThatCannotRunAreRefusedWithTheReason) {
+TEST_F(DenseCoreTest, ImpossibleRequestsAreRefusedWithTheReason) {
   Start(4);
   LinkOne();
   const auto expect = [this](const GenerationRequest& request, StatusCode code,
@@ -305,7 +318,7 @@ TEST_F(DenseCoreTest, RequestsThatCannotRunAreRefusedWithTheReason) {
   EXPECT_FALSE(Submit(2, Request(64, 1))->finished);  // Just fits.
 }
 
-TEST_F(DenseCoreTest, ALengthThatNobodyAskedForIsCutToTheCache) {
+TEST_F(DenseCoreTest, ADefaultLengthIsCutToTheCache) {
   Start(4);  // 64 tokens.
   LinkOne();
   GenerationRequest request = Request(62, 400);
@@ -316,7 +329,7 @@ TEST_F(DenseCoreTest, ALengthThatNobodyAskedForIsCutToTheCache) {
   EXPECT_EQ(sink->text, "d>e1 0:5 1:6 2:7 end");
   EXPECT_EQ(sink->result.cause, FinishCause::kLength);
   first_->Take<ReleaseSequences>();
-  // Where not even one fits, it is refused, not tried.
+  // If not even one token fits, the request is refused.
   request = Request(65, 400);
   request.shorten_to_cache = true;
   const auto refused = Submit(2, request);

@@ -7,7 +7,7 @@ namespace {
 
 using absl::StatusCode;
 
-TEST_F(DenseCoreTest, AWorkerThatIsAboutToStopGetsNoNewSequences) {
+TEST_F(DenseCoreTest, ADrainingWorkerGetsNoNewSequences) {
   Start();
   LinkBoth();
   const auto running = Submit(1, Request(4, 2, 0));
@@ -20,14 +20,14 @@ TEST_F(DenseCoreTest, AWorkerThatIsAboutToStopGetsNoNewSequences) {
   core_->Advance();
   Reply(Answer(first_->Take<StageStep>(), 101));
   EXPECT_EQ(running->text, "d>e1 0:100 1:101 end");
-  // The other one without it reaches too little.
+  // The other worker alone does not reach every expert.
   SetReach(kSecond, {4, 5, 6});
   EXPECT_FALSE(core_->AllExpertsLive());
   const auto none = Submit(3, Request(4, 2, 0));
   EXPECT_EQ(none->code(), StatusCode::kUnavailable);
 }
 
-TEST_F(DenseCoreTest, ASequenceThatWaitsLeavesAWorkerThatIsAboutToStop) {
+TEST_F(DenseCoreTest, AWaitingSequenceLeavesADrainingWorker) {
   options_.scheduler.max_running = 1;
   Start();
   LinkBoth();
@@ -43,7 +43,57 @@ TEST_F(DenseCoreTest, ASequenceThatWaitsLeavesAWorkerThatIsAboutToStop) {
   EXPECT_FALSE(waiting->finished);
 }
 
-TEST_F(DenseCoreTest, AWorkerThatLeavesTheListKeepsItsLinkUntilItIsDone) {
+// Its worker has the previous wire version and sends no numerics id. A worker
+// with an id might give other tokens.
+TEST_F(DenseCoreTest, ASequenceDoesNotMoveWhereItsBitsMightDiffer) {
+  Start();
+  Up(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
+  WorkerInfo second = {WorkerRole::kExpert, "e2", "m", "1", kAll};
+  second.numerics = "cpu/int8/f16/1";
+  second.running_sequences = 9;
+  Up(kSecond, second, second_);
+  for (const LinkId id : {kFirst, kSecond}) SetReach(id, kAll);
+  const auto begun = Submit(1, Request(4, 3, 0));
+  core_->Advance();
+  EXPECT_EQ(begun->text, "d>e1");
+  // The sequence is refused there and the worker is draining, so it can only
+  // wait.
+  Refuse(first_->Take<StageStep>());
+  SetReach(kFirst, {});
+  Wait(absl::Minutes(1));
+  while (core_->HasWork()) core_->Advance();
+  EXPECT_TRUE(second_->frames.empty());
+  first_->KeepOnly<StageStep>();
+  Reply(Answer(first_->Take<StageStep>(), 100));
+  EXPECT_EQ(begun->text, "d>e1 0:100");
+}
+
+TEST_F(DenseCoreTest, SequencesGoToTheWorkerThatReportsTheLeastLoad) {
+  Start();
+  Up(kFirst, {WorkerRole::kExpert, "e1", "m", "1", kAll}, first_);
+  Up(kSecond, {WorkerRole::kExpert, "e2", "m", "1", kAll}, second_);
+  infos_[kFirst].running_sequences = 40;  // Sequences of other dense workers.
+  for (const LinkId id : {kFirst, kSecond}) SetReach(id, kAll);
+  std::vector<std::shared_ptr<FakeSink>> sinks;
+  for (SequenceId id = 1; id <= 5; ++id) {
+    sinks.push_back(Submit(id, Request(9, 2, 0)));  // 10 rows in all.
+  }
+  core_->Advance();
+  std::string texts;
+  for (const auto& sink : sinks) texts += sink->text + " ";
+  EXPECT_EQ(texts.substr(0, 20), "d>e2 d>e2 d>e2 d>e2 ");
+  // The second worker's report includes them; the first reports that it is
+  // idle.
+  infos_[kFirst].running_sequences = 0;
+  infos_[kSecond].running_sequences = 5;
+  for (const LinkId id : {kFirst, kSecond}) SetReach(id, kAll);
+  const auto next = Submit(6, Request(9, 2, 0));
+  core_->Advance();
+  EXPECT_EQ(next->text, "d>e1");
+}
+
+TEST_F(DenseCoreTest,
+       AWorkerThatLeavesTheListKeepsItsLinkUntilItsSequencesEnd) {
   Start();
   LinkBoth();
   const auto running = Submit(1, Request(4, 2, 0));
@@ -62,7 +112,7 @@ TEST_F(DenseCoreTest, AWorkerThatLeavesTheListKeepsItsLinkUntilItIsDone) {
   EXPECT_FALSE(second_->closed);
 }
 
-TEST_F(DenseCoreTest, AWorkerWithoutSequencesLeavesAtOnceUnlessItIsBack) {
+TEST_F(DenseCoreTest, AWorkerWithoutSequencesLeavesAtOnceUnlessListedAgain) {
   Start();
   LinkBoth();
   const auto sink = Submit(1, Request(4, 1, 0));
@@ -74,10 +124,10 @@ TEST_F(DenseCoreTest, AWorkerWithoutSequencesLeavesAtOnceUnlessItIsBack) {
   EXPECT_FALSE(first_->closed);
   core_->LinkLeaving(kFirst, true);
   EXPECT_TRUE(first_->closed);
-  core_->LinkLeaving(99, true);  // Not there.
+  core_->LinkLeaving(99, true);  // Unknown.
 }
 
-TEST_F(DenseCoreTest, ASequenceThatWaitsLeavesAWorkerThatLeaves) {
+TEST_F(DenseCoreTest, AWaitingSequenceLeavesALeavingWorker) {
   options_.scheduler.max_running = 1;
   Start();
   LinkBoth();
@@ -92,7 +142,7 @@ TEST_F(DenseCoreTest, ASequenceThatWaitsLeavesAWorkerThatLeaves) {
   EXPECT_TRUE(first_->closed);
 }
 
-TEST_F(DenseCoreTest, NobodyMovesToASilentWorkerNorCountsThere) {
+TEST_F(DenseCoreTest, NoSequenceMovesToASilentWorkerOrCountsThere) {
   options_.scheduler.max_running = 2;
   Start();
   LinkBoth();
@@ -112,7 +162,7 @@ TEST_F(DenseCoreTest, NobodyMovesToASilentWorkerNorCountsThere) {
   EXPECT_TRUE(second_->closed);
 }
 
-TEST_F(DenseCoreTest, NothingMoreIsBegunForAWorkerWhoseLinkIsFull) {
+TEST_F(DenseCoreTest, NoStepBeginsForAWorkerWhoseLinkIsFull) {
   Start();
   LinkBoth();
   const auto sink = Submit(1, Request(4, 2, 0));
@@ -134,17 +184,17 @@ TEST_F(DenseCoreTest, NothingMoreIsBegunForAWorkerWhoseLinkIsFull) {
   core_->Advance();
   Reply(Answer(first_->Take<StageStep>(), 103));
   EXPECT_EQ(sink->text, "d>e1 0:100 1:103 end");
-  core_->LinkWritable(99);  // Not there.
+  core_->LinkWritable(99);  // Unknown.
 }
 
-TEST_F(DenseCoreTest, APausedSequenceRestsAndTheOthersGoOn) {
+TEST_F(DenseCoreTest, APausedSequenceRestsAndTheOthersContinue) {
   Start();
   LinkOne();
   const auto paused = Submit(7, Request(5, 4));
   const auto other = Submit(8, Request(4, 3));
   core_->Advance();
   core_->SetPaused(7, true);
-  // What was under way still comes.
+  // Tokens in flight still arrive.
   Reply(Answer(first_->Take<StageStep>(), 100));
   EXPECT_EQ(paused->text, "d>e1 0:100");
   Round(101);
@@ -156,7 +206,7 @@ TEST_F(DenseCoreTest, APausedSequenceRestsAndTheOthersGoOn) {
   core_->SetPaused(7, false);
   for (const int token : {103, 104, 105}) Round(token);
   EXPECT_EQ(paused->text, "d>e1 0:100 1:103 2:104 3:105 end");
-  core_->SetPaused(7, true);  // It is over.
+  core_->SetPaused(7, true);  // It has ended.
 }
 
 TEST_F(DenseCoreTest, APausedSequenceIsNotAdmitted) {
@@ -170,8 +220,8 @@ TEST_F(DenseCoreTest, APausedSequenceIsNotAdmitted) {
   EXPECT_EQ(sink->text, "d>e1 0:100");
 }
 
-// Two workers of which the first never answers. Sequences of family 0 are the
-// first one's, those of family 5 the second one's.
+// Two workers, the first of which never answers. Sequences of family 0 go to
+// the first, those of family 5 to the second.
 class SilentWorkerTest : public DenseCoreTest,
                          public testing::WithParamInterface<int> {
  protected:
@@ -187,7 +237,7 @@ class SilentWorkerTest : public DenseCoreTest,
     });
     Reply(Answer(second_->Take<StageStep>(), token), kSecond);
   }
-  // As many steps as may be in flight wait for the first worker alone.
+  // The maximum number of steps in flight waits for the first worker alone.
   void FillUp() {
     for (int i = 0; i < options_.steps_in_flight; ++i) {
       stuck_.push_back(Submit(100 + i, Request(4, 3, 0)));
@@ -203,7 +253,7 @@ class SilentWorkerTest : public DenseCoreTest,
 INSTANTIATE_TEST_SUITE_P(StepsInFlight, SilentWorkerTest, testing::Values(1, 2),
                          testing::PrintToStringParamName());
 
-TEST_P(SilentWorkerTest, ItsUnansweredStepsHoldOthersUpForALimitedTime) {
+TEST_P(SilentWorkerTest, ItsUnansweredStepsDelayOthersForALimitedTime) {
   FillUp();
   const auto other = Submit(1, Request(4, 2, 5));
   EXPECT_FALSE(core_->HasWork());
@@ -229,7 +279,7 @@ TEST_P(SilentWorkerTest, ItGetsNoMoreStepsUntilItAnswers) {
   Wait(options_.silent_after * 2);
   while (core_->HasWork()) core_->Advance();
   EXPECT_EQ(static_cast<int>(first_->frames.size()), options_.steps_in_flight);
-  // Then it goes on as if nothing had been.
+  // Then it continues normally.
   for (int chunk = 0; chunk < 5; ++chunk) {
     Reply(Answer(first_->Take<StageStep>(), 90), kFirst);
     while (core_->HasWork()) core_->Advance();
@@ -240,7 +290,7 @@ TEST_P(SilentWorkerTest, ItGetsNoMoreStepsUntilItAnswers) {
 TEST_P(SilentWorkerTest, NewSequencesGoElsewhereAndItsOwnFail) {
   FillUp();
   Wait(options_.silent_after * 2);
-  for (int i = 0; i < 3; ++i) {  // Though e1 has their family.
+  for (int i = 0; i < 3; ++i) {  // Although e1 has their family.
     const auto next = Submit(10 + i, Request(4, 1, 0));
     ASSERT_TRUE(core_->HasWork());
     core_->Advance();
@@ -256,17 +306,17 @@ TEST_P(SilentWorkerTest, NewSequencesGoElsewhereAndItsOwnFail) {
   for (const auto& sink : stuck_) {
     EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
   }
-  EXPECT_EQ(counts_.used_blocks, 0);
+  EXPECT_EQ(Counters().used_blocks, 0);
 }
 
-TEST_P(SilentWorkerTest, AnAnswerMakesItOneOfThemAgain) {
+TEST_P(SilentWorkerTest, AnAnswerEndsItsSilence) {
   FillUp();
   Wait(options_.silent_after * 2);
   for (const auto& sink : stuck_) {
     Reply(Answer(first_->Take<StageStep>(), 90), kFirst);
     EXPECT_EQ(sink->text, "d>e1 0:90");
   }
-  Wait(options_.answer_timeout * 2);  // Nothing is owed.
+  Wait(options_.answer_timeout * 2);  // It owes no answer.
   EXPECT_FALSE(first_->closed);
   const auto next = Submit(3, Request(4, 1, 0));
   core_->Advance();
@@ -294,7 +344,7 @@ TEST_P(SilentWorkerTest, ItsPauseAndTheCallersDoNotEndEachOther) {
   EXPECT_TRUE(core_->HasWork());
 }
 
-TEST_P(SilentWorkerTest, HoweverLongAStepTakesProgressIsASignOfLife) {
+TEST_P(SilentWorkerTest, ProgressIsASignOfLifeHoweverLongAStepTakes) {
   FillUp();
   const auto other = Submit(1, Request(4, 1, 5));
   for (int i = 0; i < 100; ++i) {
@@ -303,7 +353,7 @@ TEST_P(SilentWorkerTest, HoweverLongAStepTakesProgressIsASignOfLife) {
     EXPECT_FALSE(core_->HasWork());  // Its steps are in flight.
   }
   EXPECT_FALSE(first_->closed);
-  Wait(options_.silent_after * 1.1);  // Now it stands still.
+  Wait(options_.silent_after * 1.1);  // Now it stops.
   EXPECT_TRUE(core_->HasWork());
   core_->LinkFrame(kFirst, {Progress{}, {}});
   EXPECT_FALSE(core_->HasWork());  // It was only slow.

@@ -8,21 +8,24 @@
 #include "serving/flag_checks.h"
 
 ABSL_FLAG(bool, prefix_caching, true,
-          "Share the cache blocks of prompts that begin alike.");
-ABSL_FLAG(int, max_running, 64, "Most sequences that run at once.");
-ABSL_FLAG(int, token_budget, 512, "Most rows of one step.");
+          "Share the cache blocks of prompts with the same prefix.");
+ABSL_FLAG(int, max_running, 64,
+          "Maximum number of sequences that run at once.");
+ABSL_FLAG(int, token_budget, 512, "Maximum number of rows in one step.");
 ABSL_FLAG(
     int, mixed_token_budget, 16,
-    "Most rows of prompts in one step while many more answers are being "
-    "generated than begun: fewer make their tokens come more steadily and "
-    "prompts take longer.");
-ABSL_FLAG(std::optional<int>, steps_in_flight, std::nullopt,
-          "Steps at once. 2 let dense and expert workers compute at the same "
-          "time; 1 is better where they share processors, as larger steps read "
-          "the weights less often. Default: 2, or 1 with all roles in one "
-          "process.");
-ABSL_FLAG(int, max_waiting, 1024,
-          "Most sequences that wait for cache space before more are refused.");
+    "Maximum number of prompt rows in one step while many more answers are "
+    "being generated than begun. A lower number makes tokens arrive more "
+    "steadily and prompts take longer.");
+ABSL_FLAG(
+    std::optional<int>, steps_in_flight, std::nullopt,
+    "Steps in flight. With 2, dense and expert workers compute at the same "
+    "time. 1 is better where they share processors, because larger steps "
+    "read the weights less often. Default: 2, or 1 with all roles in one "
+    "process.");
+ABSL_FLAG(
+    int, max_waiting, 1024,
+    "Maximum number of sequences that wait for cache space; more are refused.");
 
 namespace apollo {
 

@@ -6,19 +6,21 @@
 
 #include "common/ticker.h"
 #include "dense_worker/dense_role.h"
+#include "dense_worker/run_limits.h"
 #include "dense_worker/run_service.h"
 #include "engine/worker_flags.h"
+#include "engine/worker_setup.h"
 #include "link/peer_set.h"
-#include "serving/membership.h"
 #include "serving/metrics.h"
 #include "serving/peer_flags.h"
 #include "serving/process_flags.h"
+#include "serving/process_frame.h"
 #include "serving/server.h"
 
 namespace apollo {
 
-// A dense worker as a process: the role, its links to expert workers, and the
-// service that routers call. Used by one thread.
+// A dense worker process: the role, its links to expert workers, and the
+// service that routers call. Single-threaded.
 class DenseProcess {
  public:
   struct Options {
@@ -26,29 +28,32 @@ class DenseProcess {
     WorkerFlags worker;
     PeerFlags peers;
     DenseCore::Options core;  // Its name is the process's.
+    RunLimits run;
   };
 
-  // Loads the model, listens and dials. Errors name the flag or the file that
-  // is wrong.
+  // Loads the model, listens and dials. Errors name the wrong flag or file.
   static absl::StatusOr<std::unique_ptr<DenseProcess>> Start(Options options);
 
-  // Serves until SIGTERM or SIGINT. Then sequences in progress may end for up
-  // to 10 seconds, while new calls are refused.
+  ~DenseProcess();
+
+  // Serves until SIGTERM or SIGINT. Then refuses new calls and lets sequences
+  // in progress finish for up to 10 seconds.
   void RunUntilStopped();
 
  private:
-  DenseProcess() = default;
+  explicit DenseProcess(std::unique_ptr<ProcessFrame> frame);
+  absl::Status StartRole(Options& options);
+  absl::Status Serve(ServerOptions options);
 
-  // Each uses those above it.
-  WorkerModel model_;
-  std::shared_ptr<prometheus::Registry> registry_;
-  std::unique_ptr<RequestMetrics> request_metrics_;
+  // Each member uses those above it. The frame uses all of them until it is
+  // closed.
+  const std::unique_ptr<ProcessFrame> frame_;
+  RequestMetrics request_metrics_;
+  std::unique_ptr<WorkerSetup> setup_;
   std::unique_ptr<DenseRole> role_;
   std::unique_ptr<RunService> service_;
   std::unique_ptr<Ticker> stalled_calls_;
   std::unique_ptr<PeerSet> peers_;
-  std::unique_ptr<Membership> members_;
-  std::unique_ptr<Server> server_;
 };
 
 }  // namespace apollo

@@ -91,7 +91,7 @@ SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice) {
 void DenseSequence::BeginAnew() {
   ++attempt_;
   published_ = 0;
-  // All positions will be computed, and counted, again.
+  // All positions will be computed and counted again.
   std::fill(expert_use_.begin(), expert_use_.end(), 0);
   std::fill(off_family_.begin(), off_family_.end(), 0);
   score_logprobs_.clear();
@@ -133,11 +133,11 @@ Verdict DenseSequence::TakeScores(const SequenceOutput& output) {
                          output.score_logprobs.end());
   const int scored = static_cast<int>(score_logprobs_.size());
   if (scored > request_.score_tokens) {
-    return Broken("more scores came than were asked for");
+    return Broken("the expert worker returned more scores than requested");
   }
   if (scored == request_.score_tokens) return Complete(FinishCause::kScored);
   if (output.position + 2 >= static_cast<int>(tokens_.size())) {
-    return Broken("fewer scores came than were asked for");
+    return Broken("the expert worker returned fewer scores than requested");
   }
   return {};
 }
@@ -146,13 +146,15 @@ Verdict DenseSequence::TakeToken(const SequenceOutput& output) {
   const bool awaited =
       state_ == SequenceState::kAwaiting && output.position == awaited_;
   if (output.sampled.has_value() != awaited) {
-    return Broken(output.sampled ? "a token came for the wrong position"
-                                 : "a token that was asked for did not come");
+    return Broken(
+        output.sampled
+            ? "the expert worker returned a token for the wrong position"
+            : "the expert worker did not return a requested token");
   }
   if (!output.sampled) return {};
   const std::int32_t token = output.sampled->token;
   if (token < 0 || token >= config_.vocab_size) {
-    return Broken("a token came that is not in the vocabulary");
+    return Broken("the expert worker returned a token outside the vocabulary");
   }
   const std::vector<std::int32_t>& eos = config_.eos_tokens;
   if (!request_.ignore_eos &&

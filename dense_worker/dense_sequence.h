@@ -20,17 +20,19 @@
 
 namespace apollo {
 
-// One sequence of a dense worker: its tokens, its state, and what its expert
-// worker's answers mean for it. Knows no other sequences, blocks or links; the
-// core joins it with these. One thread.
+// One sequence of a dense worker: its tokens, its state, and the handling of
+// its expert worker's answers. Knows nothing of other sequences, blocks or
+// links; the core connects it with these. Single-threaded.
 class DenseSequence {
  public:
-  // How long a sequence waits that finds no room at its expert worker, where no
-  // other sequence of the core is that could make some: at first, and at most.
+  // The first and the longest pause before a retry of a sequence that found no
+  // room at its expert worker, when no other sequence of the core is there to
+  // make room.
   static constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
   static constexpr absl::Duration kLongestPause = absl::Seconds(2);
 
-  // The request has passed CheckRequest. `config` must outlive the sequence.
+  // The request must have passed CheckRequest. `config` must outlive the
+  // sequence.
   DenseSequence(SequenceId id, GenerationRequest request, LinkId worker,
                 std::shared_ptr<GenerationSink> sink,
                 const ModelConfig& config);
@@ -41,57 +43,60 @@ class DenseSequence {
   std::uint32_t attempt() const { return attempt_; }
   LinkId worker() const { return worker_; }
   std::span<const std::int32_t> tokens() const { return tokens_; }
-  // The known tokens that are run: the last one of a scored prompt is not.
+  // The known tokens to compute: all, but for the last one of a scored prompt.
   std::span<const std::int32_t> fed_tokens() const;
 
-  // Each of the following changes the state as its table says; where it says
-  // no, that is a broken invariant.
+  // Each of the following changes the state as in the table of
+  // sequence_state.h. An event that the table excludes is a broken invariant.
   //
-  // The sequence got blocks.
+  // Notes that the sequence got blocks.
   void Admit();
-  // Forms the message for rows that run now.
+  // Forms the message for rows of the current step.
   SequenceRows Feed(const Scheduler::Slice& slice);
-  // It lost its blocks here: what it computes from now on is a new attempt.
+  // Notes that it lost its blocks here, and begins a new attempt.
   void Preempt();
-  // The same, as its worker has no room. It is held until LetGo.
+  // Does the same because its worker has no room; the sequence is held until
+  // LetGo.
   void Hold();
   void LetGo();
-  // Tells the sink. The last call.
+  // Tells the sink how the sequence ended. Must be the last call.
   void Finish(absl::StatusOr<GenerationFinished> result);
 
-  // While it waits: it will run at that worker.
+  // Moves a waiting sequence to that worker.
   void MoveTo(LinkId worker);
-  // What its tokens depend on besides the model: those of its first worker,
-  // once it has begun. See WorkerInfo.
-  const std::string& numerics() const { return numerics_; }
+  // The numerics id of its first worker, on which its tokens depend besides the
+  // model; nullopt before it has begun. See WorkerInfo.
+  const std::optional<std::string>& numerics() const { return numerics_; }
   void SetNumerics(std::string numerics) { numerics_ = std::move(numerics); }
-  // Tells the sink, unless it was told before; true if so.
+  // Tells the sink that the sequence has started, and returns true, unless it
+  // was told before.
   bool Start(const GenerationStarted& started);
 
-  // A held sequence's time to try again, if it has one.
+  // The time of a held sequence's next try, if set.
   std::optional<absl::Duration> retry_at() const { return retry_at_; }
   void SetRetryAt(absl::Duration time) { retry_at_ = time; }
-  // The pause before the next try; pauses grow until something is computed.
+  // Returns the pause before the next try. Pauses grow until something is
+  // computed.
   absl::Duration NextPause() { return pauses_.Next(); }
 
-  // The answer to rows of the current attempt.
+  // The consequence of an answer to rows of the current attempt.
   struct Verdict {
     enum class Kind {
-      kGoesOn,  // More is to come.
-      kToken,   // The next token came; there will be more.
-      kNoRoom,  // Its worker gave its blocks to others.
-      kOver,    // To be finished with `result`.
+      kGoesOn,  // More answers will follow.
+      kToken,   // The next token came, and is not the last.
+      kNoRoom,  // Its worker gave its blocks to other sequences.
+      kOver,    // Ended: finish it with `result`.
     };
     Kind kind = Kind::kGoesOn;
     absl::StatusOr<GenerationFinished> result = GenerationFinished();
   };
-  // Takes it, and passes a token on to the sink.
+  // Handles an answer, and passes a token on to the sink.
   Verdict Take(const SequenceOutput& output);
 
-  // Blocks that others can find.
+  // Number of its blocks that other sequences can find.
   int published() const { return published_; }
   void SetPublished(int blocks) { published_ = blocks; }
-  // The caller wants the sequence to rest.
+  // True if the caller has paused the sequence.
   bool caller_paused() const { return caller_paused_; }
   void SetCallerPaused(bool paused) { caller_paused_ = paused; }
 
@@ -112,13 +117,13 @@ class DenseSequence {
   // Owned by the thread.
   SequenceState state_ = SequenceState::kWaiting;
   LinkId worker_;
-  std::string numerics_;
+  std::optional<std::string> numerics_;
   std::uint32_t attempt_ = 1;
   std::vector<std::int32_t> tokens_;       // Prompt and answer so far.
   std::vector<std::uint64_t> expert_use_;  // [sparse layers, experts]
   std::vector<std::uint64_t> off_family_;  // [sparse layers]
   std::vector<float> score_logprobs_;
-  int awaited_ = 0;  // While awaiting: the position before that token.
+  int awaited_ = 0;  // While awaiting a token: the position before it.
   int published_ = 0;
   bool caller_paused_ = false;
   bool started_ = false;  // The sink was told.

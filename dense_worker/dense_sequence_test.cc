@@ -14,7 +14,7 @@ class DenseSequenceTest : public testing::Test {
   DenseSequence Make(const GenerationRequest& request) {
     return DenseSequence(5, request, kFirst, sink_, TinyConfig());
   }
-  // Feeds all of the known tokens from a position on.
+  // Feeds all known tokens from a position.
   static SequenceRows Feed(DenseSequence& sequence, int first = 0) {
     const int rows = static_cast<int>(sequence.fed_tokens().size()) - first;
     return sequence.Feed({sequence.id(), first, rows, 0, true});
@@ -53,7 +53,7 @@ TEST_F(DenseSequenceTest, GoesThroughItsStates) {
   EXPECT_EQ(sink_->text, " 0:60 error");
 }
 
-TEST_F(DenseSequenceTest, ANewAttemptForgetsWhatWasComputedButNoToken) {
+TEST_F(DenseSequenceTest, ANewAttemptForgetsComputedRowsButNoTokens) {
   DenseSequence sequence = Make(Request(4, 3));
   sequence.Admit();
   sequence.Take(AnswerTo(Feed(sequence), 60));
@@ -71,8 +71,8 @@ TEST_F(DenseSequenceTest, ANewAttemptForgetsWhatWasComputedButNoToken) {
   EXPECT_EQ(verdict.result->expert_use.at(0).tokens_by_expert[3], 6u);
 }
 
-TEST_F(DenseSequenceTest, ATokenNobodyAskedForFailsIt) {
-  // Not even one for the position that it would be at.
+TEST_F(DenseSequenceTest, AnUnrequestedTokenFailsIt) {
+  // Even at the position that it would have.
   for (const int position : {-1, 0, 11}) {
     DenseSequence sequence = Make(Request(20, 9));
     sequence.Admit();
@@ -86,7 +86,7 @@ TEST_F(DenseSequenceTest, ATokenNobodyAskedForFailsIt) {
   EXPECT_EQ(sink_->text, "");
 }
 
-TEST_F(DenseSequenceTest, TheSinkIsToldOnceThatItStarted) {
+TEST_F(DenseSequenceTest, TheSinkIsToldOfTheStartOnce) {
   DenseSequence sequence = Make(Request(4, 3));
   EXPECT_TRUE(sequence.Start({"d", "e1", 0}));
   EXPECT_FALSE(sequence.Start({"d", "e2", 0}));

@@ -13,26 +13,26 @@ namespace apollo {
 namespace {
 
 constexpr absl::Duration kStuck = absl::Seconds(30);
-// No longer than the shortest pause of a sequence that is held.
+// At most the shortest pause of a held sequence.
 constexpr absl::Duration kTick = DenseSequence::kFirstPause;
-// Requests that the engine's thread has not seen yet: beyond that, more are
-// refused.
+// Limit on requests that the engine's thread has not seen yet. Beyond it, new
+// ones are refused.
 constexpr std::size_t kMaxUnseenBytes = std::size_t{64} << 20;
 
 }  // namespace
 
 struct DenseWorker::Engine {
   Engine(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
-         DenseObserver& observer, std::function<void()> publish)
-      : core(std::in_place, std::move(options), std::move(stage), observer),
+         RoutingLog& routing, std::function<void()> publish)
+      : core(std::in_place, std::move(options), std::move(stage), routing),
         thread([this] { return core->HasWork(); },
                [this, publish] {
                  core->Advance();
                  publish();
                }) {}
 
-  // Reset, by the thread that stops the engine, once the engine's thread is
-  // gone.
+  // Reset by the thread that stops the engine, after the engine's thread has
+  // ended.
   std::optional<DenseCore> core;
   std::atomic<std::uint64_t> progress{0};  // Written by the engine's thread.
   EngineThread thread;
@@ -60,10 +60,9 @@ class Call final : public GenerationCall {
 }  // namespace
 
 DenseWorker::DenseWorker(DenseCore::Options options,
-                         std::unique_ptr<DenseStage> stage,
-                         DenseObserver& observer)
+                         std::unique_ptr<DenseStage> stage, RoutingLog& routing)
     : engine_(std::make_shared<Engine>(std::move(options), std::move(stage),
-                                       observer, [this] { Publish(); })),
+                                       routing, [this] { Publish(); })),
       ticker_(kTick, [engine = engine_] {
         engine->thread.Post([engine = engine.get(), now = Clock::Real().Now()] {
           engine->core->Tick(now);
@@ -82,6 +81,10 @@ std::uint64_t DenseWorker::progress() const {
   return engine_->progress.load(std::memory_order_relaxed);
 }
 
+const DenseCounters& DenseWorker::counters() const {
+  return engine_->core->counters();
+}
+
 void DenseWorker::Publish() {
   sequences_.store(engine_->core->sequences(), std::memory_order_relaxed);
   covered_.store(engine_->core->AllExpertsLive(), std::memory_order_relaxed);
@@ -90,9 +93,10 @@ void DenseWorker::Publish() {
 std::unique_ptr<GenerationCall> DenseWorker::Start(
     GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
   if (engine_->thread.waiting_bytes() >= kMaxUnseenBytes) {
-    sink->OnFinished(absl::ResourceExhaustedError(
-        "too many requests wait for the dense worker's engine; try again"));
-    return std::make_unique<Call>([](const auto&) {}, 0);  // It is over.
+    sink->OnFinished(
+        absl::ResourceExhaustedError("too many requests are waiting for the "
+                                     "dense worker's engine; try again"));
+    return std::make_unique<Call>([](const auto&) {}, 0);  // It has ended.
   }
   const std::size_t bytes =
       sizeof(request) + request.prompt.size() * sizeof(request.prompt[0]);
@@ -109,7 +113,7 @@ std::unique_ptr<GenerationCall> DenseWorker::Start(
   }
   return std::make_unique<Call>(
       [engine = engine_](std::function<void(DenseCore&)> event) {
-        // A stopped engine drops it: it has finished every sequence itself.
+        // A stopped engine drops this: it has finished every sequence itself.
         engine->thread.Post([engine = engine.get(), event = std::move(event)] {
           event(*engine->core);
         });
@@ -120,7 +124,7 @@ std::unique_ptr<GenerationCall> DenseWorker::Start(
 void DenseWorker::OnLinkUp(LinkId id, const WorkerInfo& peer,
                            std::shared_ptr<Link> link) {
   engine_->thread.Post([this, id, peer, link = std::move(link)]() mutable {
-    LogInfo("link_up",
+    LogInfo("link_opened",
             {{"peer", peer.name},
              {"experts", static_cast<int>(peer.resident.everywhere.size())}});
     engine_->core->LinkUp(id, peer, std::move(link));
@@ -137,7 +141,7 @@ void DenseWorker::OnLinkFrame(LinkId id, Frame frame) {
 
 void DenseWorker::OnLinkLeaving(LinkId id, bool leaving) {
   engine_->thread.Post([this, id, leaving] {
-    LogInfo(leaving ? "link_leaving" : "link_returning", {});
+    LogInfo(leaving ? "peer_unlisted" : "peer_relisted", {});
     engine_->core->LinkLeaving(id, leaving);
     Publish();
   });
@@ -149,7 +153,7 @@ void DenseWorker::OnLinkWritable(LinkId id) {
 
 void DenseWorker::OnLinkDown(LinkId id, absl::Status status) {
   engine_->thread.Post([this, id, status = std::move(status)] {
-    LogInfo("link_down", {{"reason", std::string(status.message())}});
+    LogInfo("link_closed", {{"reason", std::string(status.message())}});
     engine_->core->LinkDown(id);
     Publish();
   });

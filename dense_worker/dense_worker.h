@@ -8,21 +8,22 @@
 #include "common/engine_thread.h"
 #include "common/ticker.h"
 #include "dense_worker/dense_core.h"
-#include "dense_worker/observer.h"
+#include "dense_worker/dense_counters.h"
+#include "dense_worker/routing_log.h"
 #include "engine/dense_stage.h"
 #include "link/link_session.h"
 #include "sequence/generation.h"
 
 namespace apollo {
 
-// A running dense worker: DenseCore in a thread of its own, fed by links and by
-// whoever starts sequences. Thread-safe.
+// A running dense worker: a DenseCore in a thread of its own, fed by links and
+// by callers that start sequences. Thread-safe.
 class DenseWorker final : public LinkEvents, public GenerationBackend {
  public:
-  // `observer` must outlive the worker.
+  // `routing` must outlive the worker.
   DenseWorker(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
-              DenseObserver& observer);
-  // All links must have ended. Sequences that run finish with UNAVAILABLE.
+              RoutingLog& routing);
+  // All links must have ended. Finishes running sequences with UNAVAILABLE.
   ~DenseWorker() override;
 
   std::unique_ptr<GenerationCall> Start(
@@ -35,12 +36,16 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   void OnLinkDown(LinkId id, absl::Status status) override;
   void OnLinkWritable(LinkId id) override;
 
-  // Whether live expert workers have every expert and the engine is not stuck.
+  // Returns true if live expert workers have every expert and the engine is not
+  // stuck.
   bool Ready() const;
 
-  // Changes several times a second, by the engine's thread alone, unless a step
-  // takes longer or the engine hangs.
+  // Returns a number that only the engine's thread changes, several times a
+  // second unless a step takes longer or the engine hangs.
   std::uint64_t progress() const;
+
+  // Valid during the lifetime of the worker.
+  const DenseCounters& counters() const;
 
   // Sequences in progress.
   int sequences() const { return sequences_.load(std::memory_order_relaxed); }

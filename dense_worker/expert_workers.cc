@@ -10,8 +10,8 @@
 namespace apollo {
 namespace {
 
-// FNV-1a over the name, mixed with the key: the same in every process, so that
-// dense workers agree without talking.
+// FNV-1a over the name, mixed with the key. It is the same in every process, so
+// that dense workers agree without communication.
 std::uint64_t Score(const std::string& name, std::uint64_t key) {
   std::uint64_t hash = 0xcbf29ce484222325u ^ key;
   for (const char c : name) {
@@ -25,10 +25,14 @@ std::uint64_t Score(const std::string& name, std::uint64_t key) {
 
 void ExpertWorkers::Add(LinkId id, const WorkerInfo& worker,
                         std::shared_ptr<Link> link) {
-  workers_[id] = {worker, std::move(link)};
+  directory_.Update(id, worker);
+  workers_[id] = {std::move(link)};
 }
 
-void ExpertWorkers::Remove(LinkId id) { workers_.erase(id); }
+void ExpertWorkers::Remove(LinkId id) {
+  directory_.Remove(id);
+  workers_.erase(id);
+}
 
 void ExpertWorkers::Send(LinkId id, Frame frame) const {
   const auto it = workers_.find(id);
@@ -46,13 +50,11 @@ void ExpertWorkers::SetSilent(LinkId id, bool silent) {
 }
 
 void ExpertWorkers::SetLeaving(LinkId id, bool leaving) {
-  const auto it = workers_.find(id);
-  if (it != workers_.end()) it->second.leaving = leaving;
+  directory_.SetLeaving(id, leaving);
 }
 
 void ExpertWorkers::Update(LinkId id, const WorkerInfo& info) {
-  WorkerInfo& known = workers_.at(id).info;
-  if (info.revision > known.revision) known = info;
+  directory_.Update(id, info);
 }
 
 bool ExpertWorkers::IsSilent(LinkId id) const {
@@ -82,86 +84,106 @@ void ExpertWorkers::SetWritable(LinkId id) {
 
 bool ExpertWorkers::HasLeft(LinkId id) const {
   const auto it = workers_.find(id);
-  return it != workers_.end() && it->second.leaving &&
+  return it != workers_.end() && directory_.leaving(id) &&
          it->second.sequences == 0;
 }
 
-absl::StatusOr<LinkId> ExpertWorkers::Choose(int family, std::uint64_t key,
-                                             std::int64_t tokens,
-                                             const std::string& numerics) {
-  std::int64_t most = 0;
-  bool out_of_reach = workers_.empty();  // A worker that is large enough.
-  int missing = 0;                       // An expert that it does not reach.
-  std::string other_numerics;            // Of one that would do otherwise.
-  Worker* best = nullptr;
-  LinkId best_id = 0;
-  const auto order = [&](const Worker& worker) {  // The largest is the best.
-    const bool resident =
-        family >= 0 && worker.info.resident.everywhere.contains(family);
-    return std::tuple(!worker.busy(), resident, -worker.sequences,
-                      Score(worker.info.name, key));
+absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
+  std::int64_t most = 0;  // The largest cache that is too small.
+  std::vector<LinkId> large_enough;
+  // The numerics id of a worker that is suitable otherwise.
+  std::optional<std::string> other_numerics;
+  std::optional<LinkId> best;
+  const auto order = [&](LinkId id) {  // The largest is the best.
+    const Worker& worker = workers_.at(id);
+    const int resident =
+        wanted.family < 0 ? 0 : directory_.ResidentLayers(id, wanted.family);
+    return std::tuple(!worker.busy(), resident,
+                      -directory_.Load(id, worker.sequences), -worker.sequences,
+                      Score(name(id), wanted.key));
   };
-  for (auto& [id, worker] : workers_) {
-    const std::int64_t holds = worker.info.cache_tokens;
-    if (holds > 0 && holds < tokens) {
-      most = std::max(most, holds);
-    } else if (!Takes(worker)) {
-      out_of_reach = true;
-      missing = std::max(missing, FirstMissing(worker));
-    } else if (!SameNumerics(worker.info.numerics, numerics)) {
-      other_numerics = worker.info.numerics;
-    } else if (best == nullptr || order(worker) > order(*best)) {
-      best = &worker;
-      best_id = id;
+  for (const auto& [id, worker] : workers_) {
+    const WorkerInfo& said = info(id);
+    if (said.cache_tokens > 0 && said.cache_tokens < wanted.tokens) {
+      most = std::max(most, said.cache_tokens);
+      continue;
+    }
+    large_enough.push_back(id);
+    if (!Takes(id)) continue;
+    if (wanted.numerics && !SameNumerics(said.numerics, *wanted.numerics)) {
+      other_numerics = said.numerics;
+    } else if (!best || order(id) > order(*best)) {
+      best = id;
     }
   }
-  if (best != nullptr) {
-    ++best->sequences;
-    return best_id;
+  if (best) {
+    ++workers_.at(*best).sequences;
+    directory_.Assign(*best, wanted.key, {1, wanted.rows});
+    return *best;
   }
-  if (!other_numerics.empty()) {
+  if (other_numerics) {
     return absl::UnavailableError(absl::StrCat(
-        "the sequence runs with numerics ", numerics,
-        ", but the expert workers that are left have ", other_numerics,
-        ", which would give other tokens; try again"));
+        "the sequence runs with numerics ",
+        wanted.numerics->empty() ? "that its worker did not report"
+                                 : *wanted.numerics,
+        ", but the remaining expert workers have ",
+        other_numerics->empty() ? "unreported ones" : *other_numerics,
+        ", which may give other tokens; try again"));
   }
-  if (out_of_reach) {
-    return absl::UnavailableError(absl::StrCat(
-        "no live expert worker reaches expert ", missing, "; try again"));
+  if (!large_enough.empty() || workers_.empty()) {
+    return OutOfReach(large_enough);
   }
   return absl::FailedPreconditionError(
-      absl::StrCat("prompt and answer together may take ", tokens,
+      absl::StrCat("prompt and answer together may take ", wanted.tokens,
                    " tokens, but the cache of the expert workers holds ", most,
-                   "; ask for fewer: trying again cannot help"));
+                   "; request fewer tokens: a retry would fail too"));
+}
+
+absl::Status ExpertWorkers::OutOfReach(
+    const std::vector<LinkId>& large_enough) const {
+  if (const auto missing = directory_.FirstMissing(large_enough)) {
+    return absl::UnavailableError(
+        absl::StrCat("no live expert worker reaches expert ", missing->expert,
+                     " of layer ", missing->layer, "; try again"));
+  }
+  // Every expert is reached by some worker, but no worker reaches all.
+  LayerExpert furthest;
+  std::string who;
+  for (const LinkId id : large_enough) {
+    const LinkId alone[] = {id};
+    const auto missing = directory_.FirstMissing(alone);
+    if (missing && (who.empty() || *missing > furthest)) {
+      furthest = *missing;
+      who = name(id);
+    }
+  }
+  return absl::UnavailableError(
+      absl::StrCat("no live expert worker reaches all experts, itself or "
+                   "through its peers: ",
+                   "\"", who, "\" lacks expert ", furthest.expert, " of layer ",
+                   furthest.layer, "; try again"));
 }
 
 std::int64_t ExpertWorkers::MostTokens() const {
   std::int64_t most = 0;
   for (const auto& [id, worker] : workers_) {
-    if (!Takes(worker)) continue;
-    if (worker.info.cache_tokens <= 0) return 0;
-    most = std::max<std::int64_t>(most, worker.info.cache_tokens);
+    if (!Takes(id)) continue;
+    if (info(id).cache_tokens <= 0) return 0;
+    most = std::max(most, info(id).cache_tokens);
   }
   return most;
 }
 
-void ExpertWorkers::Release(LinkId id) {
+void ExpertWorkers::Release(LinkId id, std::uint64_t key) {
   const auto it = workers_.find(id);
-  if (it != workers_.end()) --it->second.sequences;
-}
-
-int ExpertWorkers::FirstMissing(const Worker& worker) const {
-  for (int e = 0; e < num_experts_; ++e) {
-    if (!worker.info.ready || !worker.info.reaches.everywhere.contains(e)) {
-      return e;
-    }
-  }
-  return -1;
+  if (it == workers_.end()) return;
+  --it->second.sequences;
+  directory_.Withdraw(id, key);
 }
 
 bool ExpertWorkers::Covers() const {
   return std::any_of(workers_.begin(), workers_.end(),
-                     [this](const auto& w) { return Takes(w.second); });
+                     [this](const auto& w) { return Takes(w.first); });
 }
 
 }  // namespace apollo

@@ -5,103 +5,117 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "link/expert_directory.h"
 #include "link/link_session.h"
 
 namespace apollo {
 
-// The expert workers that a dense worker is linked to: what each reaches, how
-// busy it is with sequences from here, and the choice of one for a sequence.
-// Weights are read-only and any worker can serve any sequence, so the choice is
-// affinity, not ownership: nothing has to be agreed on with others. One thread.
+// The expert workers that a dense worker is linked to, and the choice of one
+// for each sequence from the descriptions that they send
+// (link/expert_directory.h). Weights are read-only and any worker can serve any
+// sequence, so the choice is affinity, not ownership, and needs no agreement
+// between dense workers. Single-threaded.
 class ExpertWorkers {
  public:
-  explicit ExpertWorkers(int num_experts) : num_experts_(num_experts) {}
+  explicit ExpertWorkers(const SparseShape& shape) : directory_(shape) {}
 
-  // A worker takes nothing until it says that it is ready: its first message
-  // comes from a process whose engine may stand still.
+  // Adds a worker. It gets no work until it reports that it is ready, because
+  // its first message comes from a process whose engine may be stuck.
   void Add(LinkId id, const WorkerInfo& worker, std::shared_ptr<Link> link);
   void Remove(LinkId id);
   bool Contains(LinkId id) const { return workers_.contains(id); }
 
-  // Of these five, unknown ids are ignored: a link may be gone already.
+  // These five ignore unknown ids: a link may have ended already.
   //
   // Sends the worker a frame.
   void Send(LinkId id, Frame frame) const;
-  // Closes the link to it; Remove follows.
+  // Closes the link to the worker; Remove follows.
   void Close(LinkId id) const;
-  // A silent worker has stopped answering, for now.
+  // Marks a worker as silent, or as answering again.
   void SetSilent(LinkId id, bool silent);
-  // A leaving worker gets no new sequences.
+  // Marks a worker as leaving, or as back. A leaving worker gets no new
+  // sequences.
   void SetLeaving(LinkId id, bool leaving);
-  // The link to the worker has room for more frames again.
+  // Notes that the link to the worker has room for frames again.
   void SetWritable(LinkId id);
 
-  // Takes what the worker says of itself, unless it said something newer
-  // before. `id` must be added.
+  // Takes the worker's description unless a newer one has come before. `id`
+  // must have been added.
   void Update(LinkId id, const WorkerInfo& info);
 
-  // Finds the workers whose links have got full since the last call: they are
-  // busy from now on, until SetWritable.
+  // Returns the workers whose links have become full since the last call. They
+  // are busy until SetWritable.
   std::vector<LinkId> FindFull();
 
-  // Of the workers that take sequences: of those that are not busy (of all, if
-  // all are), and of those of the workers that have the family's expert
-  // (of all, if family is -1 or none has it), the one with the fewest sequences
-  // from here; among equals by rendezvous hashing of `key` (Thaler and
-  // Ravishankar, 1998). Only workers whose cache holds `tokens` tokens count;
-  // FAILED_PRECONDITION with the reason if no cache is so large, UNAVAILABLE
-  // naming a missing expert if a worker's is that does not reach all now, or if
-  // there is none. Only workers that give the same bits as `numerics` count
-  // (all, if it is empty); UNAVAILABLE naming both ids if others would do. The
-  // sequence counts until Release.
-  absl::StatusOr<LinkId> Choose(int family, std::uint64_t key,
-                                std::int64_t tokens,
-                                const std::string& numerics = "");
-  void Release(LinkId id);
+  // Requirements of a sequence.
+  struct Wanted {
+    int family = -1;          // Its expert is used most; -1: unknown.
+    std::uint64_t key = 0;    // Identifies the sequence; breaks ties.
+    std::int64_t tokens = 0;  // The worker's cache must hold these.
+    std::int64_t rows = 0;    // Its first rows.
+    // The numerics id of a sequence that has begun.
+    std::optional<std::string> numerics = std::nullopt;
+  };
+  // Chooses a worker among those that accept sequences, whose cache holds the
+  // tokens, and that have the wanted numerics id. Prefers, in this order:
+  // - workers that are not busy;
+  // - those that have the family's expert in memory in the most layers;
+  // - the least load (see ExpertDirectory);
+  // - the fewest sequences from here;
+  // - the first by rendezvous hashing of the key (Thaler and Ravishankar,
+  //   1998).
+  // The sequence counts until Release.
+  //
+  // Returns FAILED_PRECONDITION with the reason if no cache is large enough.
+  // Returns UNAVAILABLE if there is no worker, naming an expert that is out of
+  // reach and its layer, or if the remaining workers have other numerics ids,
+  // naming both ids.
+  absl::StatusOr<LinkId> Choose(const Wanted& wanted);
+  // Removes the sequence from the worker. Ignores unknown ids.
+  void Release(LinkId id, std::uint64_t key);
 
-  // Tells if a sequence may begin on that worker: it reaches every expert, and
-  // is neither about to stop nor leaving. `id` must be added.
-  bool Takes(LinkId id) const { return Takes(workers_.at(id)); }
-  // Tells if a worker is silent, or (for IsBusy) if nothing more is to be sent
-  // to it now: it is silent, or its link is full. Unknown ids are not.
+  // Returns true if a sequence may begin on that worker: it reaches every
+  // expert, and is neither draining nor leaving. `id` must have been added.
+  bool Takes(LinkId id) const { return directory_.TakesSequences(id); }
+  // IsSilent returns true if a worker is silent. IsBusy returns true if no work
+  // should be sent to it now: it is silent, or its link is full. Both return
+  // false for unknown ids.
   bool IsSilent(LinkId id) const;
   bool IsBusy(LinkId id) const;
-  // Tells if the worker is leaving and has no sequence from here any more.
+  // Returns true if the worker is leaving and has no sequences from here.
   bool HasLeft(LinkId id) const;
 
-  // What the largest cache of workers that take sequences holds; 0: not
-  // known, as one of them did not say or there is none.
+  // Returns the capacity in tokens of the largest cache of workers that accept
+  // sequences; 0 if it is unknown, because one of them did not report it or
+  // there are none.
   std::int64_t MostTokens() const;
 
-  // What the worker said last. `id` must be added.
-  const WorkerInfo& info(LinkId id) const { return workers_.at(id).info; }
+  // The worker's last description. `id` must have been added.
+  const WorkerInfo& info(LinkId id) const { return directory_.info(id); }
   const std::string& name(LinkId id) const { return info(id).name; }
 
-  // Tells if some worker takes sequences.
+  // Returns true if some worker accepts sequences.
   bool Covers() const;
 
  private:
   struct Worker {
-    WorkerInfo info;
     std::shared_ptr<Link> link;
     int sequences = 0;
     bool silent = false;
     bool full = false;  // Its link has no room.
-    bool leaving = false;
     bool busy() const { return silent || full; }
   };
-  // An expert that the worker does not reach, or -1.
-  int FirstMissing(const Worker& worker) const;
-  bool Takes(const Worker& worker) const {
-    return !worker.leaving && !worker.info.draining && FirstMissing(worker) < 0;
-  }
+  // Returns the error if none of these workers, whose caches are large enough,
+  // accepts sequences.
+  absl::Status OutOfReach(const std::vector<LinkId>& large_enough) const;
 
-  const int num_experts_;
-  std::map<LinkId, Worker> workers_;  // Owned by the thread.
+  // Owned by the thread. Both have the same ids.
+  ExpertDirectory directory_;
+  std::map<LinkId, Worker> workers_;
 };
 
 }  // namespace apollo

@@ -1,8 +1,10 @@
 #include "dense_worker/expert_workers.h"
 
+#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
 #include <map>
+#include <string>
 
 namespace apollo {
 namespace {
@@ -11,7 +13,11 @@ WorkerInfo Worker(const char* name, std::set<int> experts) {
   return {WorkerRole::kExpert, name, "hash", "1", std::move(experts)};
 }
 
-// The worker's engine says what it reaches; nothing: it is about to stop.
+// Two sparse layers with that many experts each.
+SparseShape Experts(int count) { return {2, 4, count}; }
+
+// Reports the experts that the worker reaches; with none, the worker is
+// draining.
 void SetReach(ExpertWorkers& workers, LinkId id, std::set<int> experts) {
   WorkerInfo info = workers.info(id);
   info.draining = experts.empty();
@@ -31,79 +37,80 @@ void AddReaching(ExpertWorkers& workers, LinkId id, const WorkerInfo& worker,
 }
 
 TEST(ExpertWorkersTest, NoWorkerIsUnavailable) {
-  ExpertWorkers workers(2);
-  EXPECT_EQ(workers.Choose(0, 1, 10).status().code(),
+  ExpertWorkers workers(Experts(2));
+  EXPECT_EQ(workers.Choose({0, 1, 10}).status().code(),
             absl::StatusCode::kUnavailable);
   EXPECT_FALSE(workers.Covers());
 }
 
-TEST(ExpertWorkersTest, TheFamilysWorkerFirstHoweverBusy) {
-  ExpertWorkers workers(3);
+TEST(ExpertWorkersTest, TheWorkerOfTheFamilyFirstHoweverBusy) {
+  ExpertWorkers workers(Experts(3));
   AddReaching(workers, 1, Worker("a", {0, 1}), 3);
   AddReaching(workers, 2, Worker("b", {2}), 3);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(*workers.Choose(2, i, 10), 2u);
-  EXPECT_EQ(*workers.Choose(-1, 9, 10), 1u);  // The less busy one.
+  for (std::uint64_t i = 0; i < 5; ++i)
+    EXPECT_EQ(*workers.Choose({2, i, 10}), 2u);
+  EXPECT_EQ(*workers.Choose({-1, 9, 10}), 1u);  // The less busy one.
   workers.Remove(2);
-  EXPECT_EQ(*workers.Choose(2, 9, 10), 1u);  // It still reaches expert 2.
+  EXPECT_EQ(*workers.Choose({2, 9, 10}), 1u);  // It still reaches expert 2.
 }
 
 TEST(ExpertWorkersTest, FewestSequencesThenSpreadByHash) {
-  ExpertWorkers workers(1);
+  ExpertWorkers workers(Experts(1));
   AddReaching(workers, 1, Worker("a", {0}));
   AddReaching(workers, 2, Worker("b", {0}));
-  const LinkId first = *workers.Choose(0, 5, 10);
-  const LinkId second = *workers.Choose(0, 5, 10);
+  const LinkId first = *workers.Choose({0, 5, 10});
+  const LinkId second = *workers.Choose({0, 5, 10});
   EXPECT_NE(first, second);
-  workers.Release(first);
-  EXPECT_EQ(*workers.Choose(0, 5, 10), first);
-  // Among equals the key decides, and not always alike.
+  workers.Release(first, 5);
+  EXPECT_EQ(*workers.Choose({0, 5, 10}), first);
+  // The key breaks ties, and not always in favour of the same worker.
   std::map<LinkId, int> counts;
-  for (int key = 0; key < 100; ++key) {
-    ExpertWorkers fresh(1);
+  for (std::uint64_t key = 0; key < 100; ++key) {
+    ExpertWorkers fresh(Experts(1));
     AddReaching(fresh, 1, Worker("a", {0}));
     AddReaching(fresh, 2, Worker("b", {0}));
-    ++counts[*fresh.Choose(0, key, 10)];
+    ++counts[*fresh.Choose({0, key, 10})];
   }
   EXPECT_GT(counts[1], 20);
   EXPECT_GT(counts[2], 20);
 }
 
 TEST(ExpertWorkersTest, OnlyWorkersWhoseCacheHoldsTheSequence) {
-  ExpertWorkers workers(1);
+  ExpertWorkers workers(Experts(1));
   WorkerInfo small = Worker("a", {0});
   small.cache_tokens = 100;
   AddReaching(workers, 1, small);
-  EXPECT_EQ(*workers.Choose(0, 1, 100), 1u);
-  const absl::Status status = workers.Choose(0, 1, 101).status();
+  EXPECT_EQ(*workers.Choose({0, 1, 100}), 1u);
+  const absl::Status status = workers.Choose({0, 1, 101}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(status.message(),
             "prompt and answer together may take 101 tokens, but the cache of "
-            "the expert workers holds 100; ask for fewer: trying again cannot "
-            "help");
-  AddReaching(workers, 2, Worker("b", {0}));  // Did not say.
-  EXPECT_EQ(*workers.Choose(0, 1, 101), 2u);
+            "the expert workers holds 100; request fewer tokens: a retry would "
+            "fail too");
+  AddReaching(workers, 2, Worker("b", {0}));  // Did not report its capacity.
+  EXPECT_EQ(*workers.Choose({0, 1, 101}), 2u);
 }
 
-TEST(ExpertWorkersTest, AWorkerThatIsLargeEnoughMayBeInReachAgain) {
-  ExpertWorkers workers(1);
+TEST(ExpertWorkersTest, ALargeEnoughWorkerMayReachEveryExpertLater) {
+  ExpertWorkers workers(Experts(1));
   WorkerInfo worker = Worker("a", {0});
   worker.cache_tokens = 100;
   AddReaching(workers, 1, worker);
   worker.cache_tokens = 200;
   workers.Add(2, worker, nullptr);
   EXPECT_EQ(workers.MostTokens(), 100);
-  const absl::Status status = workers.Choose(0, 1, 150).status();
+  const absl::Status status = workers.Choose({0, 1, 150}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(status.message(),
-            "no live expert worker reaches expert 0; try again");
-  EXPECT_EQ(workers.Choose(0, 1, 250).status().code(),
+            "no live expert worker reaches expert 0 of layer 2; try again");
+  EXPECT_EQ(workers.Choose({0, 1, 250}).status().code(),
             absl::StatusCode::kFailedPrecondition);
   SetReach(workers, 2, {0});
-  EXPECT_EQ(*workers.Choose(0, 1, 150), 2u);
+  EXPECT_EQ(*workers.Choose({0, 1, 150}), 2u);
 }
 
-TEST(ExpertWorkersTest, TheLargestCacheIsKnownOnceAllHaveSaid) {
-  ExpertWorkers workers(1);
+TEST(ExpertWorkersTest, TheLargestCacheIsKnownOnceAllHaveReported) {
+  ExpertWorkers workers(Experts(1));
   EXPECT_EQ(workers.MostTokens(), 0);
   WorkerInfo worker = Worker("a", {0});
   worker.cache_tokens = 100;
@@ -116,51 +123,182 @@ TEST(ExpertWorkersTest, TheLargestCacheIsKnownOnceAllHaveSaid) {
 }
 
 TEST(ExpertWorkersTest, OnlyWorkersThatReachEveryExpert) {
-  ExpertWorkers workers(3);
+  ExpertWorkers workers(Experts(3));
   workers.Add(1, Worker("a", {0, 2}), nullptr);
   workers.Add(2, Worker("b", {1}), nullptr);
-  EXPECT_FALSE(workers.Covers());  // Their engines have not spoken.
+  EXPECT_FALSE(workers.Covers());  // Their engines have not reported.
   EXPECT_FALSE(workers.Takes(1));
-  // They have, but have not found each other.
+  // They have reported, but have not found each other.
   SetReach(workers, 1, {0, 2});
   SetReach(workers, 2, {1});
   EXPECT_FALSE(workers.Covers());
-  const absl::Status status = workers.Choose(0, 1, 10).status();
+  const absl::Status status = workers.Choose({0, 1, 10}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(status.message().find("expert 1"), std::string::npos) << status;
   SetReach(workers, 2, {0, 1, 2});
   EXPECT_TRUE(workers.Covers());
-  EXPECT_EQ(*workers.Choose(0, 1, 10), 2u);  // Not where expert 0 is.
+  EXPECT_EQ(*workers.Choose({0, 1, 10}), 2u);  // The other one has expert 0.
   SetReach(workers, 1, {0, 1, 2});
-  EXPECT_EQ(*workers.Choose(0, 1, 10), 1u);
-  SetReach(workers, 1, {});  // About to stop.
-  EXPECT_EQ(*workers.Choose(0, 1, 10), 2u);
+  EXPECT_EQ(*workers.Choose({0, 1, 10}), 1u);
+  SetReach(workers, 1, {});  // Draining.
+  EXPECT_EQ(*workers.Choose({0, 1, 10}), 2u);
 }
 
-TEST(ExpertWorkersTest, OnlyWorkersThatGiveTheSameBits) {
-  ExpertWorkers workers(1);
+TEST(ExpertWorkersTest, OnlyWorkersWithTheSameNumerics) {
+  ExpertWorkers workers(Experts(1));
   WorkerInfo cpu = Worker("a", {0});
   cpu.numerics = "cpu/int8/f16/1";
   WorkerInfo gpu = Worker("b", {0});
   gpu.numerics = "cuda/int8/f16/1";
   AddReaching(workers, 1, cpu);
   AddReaching(workers, 2, gpu);
-  for (int key = 0; key < 10; ++key) {
-    EXPECT_EQ(*workers.Choose(0, key, 10, "cpu/int8/f16/1"), 1u);
-    EXPECT_EQ(*workers.Choose(0, key, 10, "cuda/int8/f16/1"), 2u);
+  for (std::uint64_t key = 0; key < 10; ++key) {
+    EXPECT_EQ(*workers.Choose({0, key, 10, 0, "cpu/int8/f16/1"}), 1u);
+    EXPECT_EQ(*workers.Choose({0, key, 10, 0, "cuda/int8/f16/1"}), 2u);
   }
   workers.Remove(1);
   const absl::Status status =
-      workers.Choose(0, 1, 10, "cpu/int8/f16/1").status();
+      workers.Choose({0, 1, 10, 0, "cpu/int8/f16/1"}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   for (const char* id : {"cpu/int8/f16/1", "cuda/int8/f16/1"}) {
     EXPECT_NE(status.message().find(id), std::string::npos) << status;
   }
-  EXPECT_EQ(*workers.Choose(0, 1, 10), 2u);  // A sequence that begins.
+  EXPECT_EQ(*workers.Choose({0, 1, 10}), 2u);  // A new sequence.
+}
+
+// Reports the load of the worker.
+void SetLoad(ExpertWorkers& workers, LinkId id, int queued, int running) {
+  WorkerInfo info = workers.info(id);
+  info.queued_rows = queued;
+  info.running_sequences = running;
+  ++info.revision;
+  workers.Update(id, info);
+}
+
+// Workers of the previous wire version send no numerics id.
+TEST(ExpertWorkersTest, NoNumericsIdEqualsOnlyNoId) {
+  ExpertWorkers workers(Experts(1));
+  AddReaching(workers, 1, Worker("old", {0}));
+  WorkerInfo today = Worker("today", {0});
+  today.numerics = "cpu/int8/f16/1";
+  AddReaching(workers, 2, today);
+  for (std::uint64_t key = 0; key < 10; ++key) {
+    EXPECT_EQ(*workers.Choose({0, key, 10, 0, ""}), 1u);
+    EXPECT_EQ(*workers.Choose({0, key, 10, 0, "cpu/int8/f16/1"}), 2u);
+  }
+  AddReaching(workers, 3, Worker("older", {0}));
+  EXPECT_EQ(*workers.Choose({0, 99, 10, 0, ""}), 3u);
+  workers.Remove(1);
+  workers.Remove(3);
+  const absl::Status status = workers.Choose({0, 1, 10, 0, ""}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(
+      status.message(),
+      "the sequence runs with numerics that its worker did not report, but "
+      "the remaining expert workers have cpu/int8/f16/1, which may give "
+      "other tokens; try again");
+}
+
+TEST(ExpertWorkersTest, TheLeastReportedLoad) {
+  ExpertWorkers workers(Experts(1));
+  AddReaching(workers, 1, Worker("a", {0}));
+  AddReaching(workers, 2, Worker("b", {0}));
+  for (std::uint64_t key = 0; key < 20; ++key) {
+    SetLoad(workers, 1, 0, 3);  // Sequences of other dense workers.
+    SetLoad(workers, 2, 0, 2);
+    EXPECT_EQ(*workers.Choose({0, key, 10, 5}), 2u);
+    SetLoad(workers, 2, 4, 0);
+    EXPECT_EQ(*workers.Choose({0, key + 100, 10, 5}), 1u);
+    workers.Release(2, key);
+    workers.Release(1, key + 100);
+  }
+}
+
+TEST(ExpertWorkersTest, ABurstDoesNotAllLandOnTheLeastLoaded) {
+  ExpertWorkers workers(Experts(1));
+  AddReaching(workers, 1, Worker("a", {0}));
+  AddReaching(workers, 2, Worker("b", {0}));
+  SetLoad(workers, 1, 30, 0);
+  SetLoad(workers, 2, 0, 0);
+  std::string order;
+  for (std::uint64_t key = 0; key < 8; ++key) {
+    absl::StrAppend(&order, *workers.Choose({0, key, 100, 9}));
+  }
+  // Each brings 10 rows: from the fourth on, both workers are equal in turn.
+  EXPECT_EQ(order, "22212121");
+  // The report includes them all: now the second worker is busier.
+  SetLoad(workers, 1, 0, 1);
+  SetLoad(workers, 2, 90, 3);
+  EXPECT_EQ(*workers.Choose({0, 8, 100, 9}), 1u);
+}
+
+TEST(ExpertWorkersTest, EndedSequencesDoNotCountEvenBeforeTheNextReport) {
+  ExpertWorkers workers(Experts(1));
+  AddReaching(workers, 1, Worker("a", {0}));
+  AddReaching(workers, 2, Worker("b", {0}));
+  SetLoad(workers, 2, 0, 1);
+  for (std::uint64_t key = 0; key < 10; ++key) {
+    EXPECT_EQ(*workers.Choose({0, key, 10, 5}), 1u);
+    workers.Release(1, key);
+  }
+}
+
+TEST(ExpertWorkersTest, AReportWithoutWorkInFlightDoesNotHideIt) {
+  ExpertWorkers workers(Experts(1));
+  AddReaching(workers, 1, Worker("a", {0}));
+  AddReaching(workers, 2, Worker("b", {0}));
+  SetLoad(workers, 2, 0, 3);
+  for (std::uint64_t key = 0; key < 3; ++key) {
+    EXPECT_EQ(*workers.Choose({0, key, 10}), 1u);
+    SetLoad(workers, 1, 0, 0);  // Sent before any of them arrived.
+  }
+  SetLoad(workers, 2, 0, 2);
+  EXPECT_EQ(*workers.Choose({0, 9, 10}), 2u);
+}
+
+TEST(ExpertWorkersTest, ResidencyIsByLayer) {
+  ExpertWorkers workers(Experts(2));
+  WorkerInfo half = Worker("a", {});
+  half.resident.in_layer[3] = {1};
+  AddReaching(workers, 1, half, 2);
+  AddReaching(workers, 2, Worker("b", {1}), 2);
+  AddReaching(workers, 3, Worker("c", {0}), 2);
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(*workers.Choose({1, i, 10}), 2u);
+  }
+  workers.Remove(2);
+  EXPECT_EQ(*workers.Choose({1, 9, 10}), 1u);
+}
+
+TEST(ExpertWorkersTest, AnErrorNamesTheLayerAndTheExpertOutOfReach) {
+  ExpertWorkers workers(Experts(2));
+  const auto set_reach = [&](LinkId id, std::map<int, std::set<int>> layers) {
+    WorkerInfo info = workers.info(id);
+    info.ready = true;
+    info.reaches = LayerExperts();
+    info.reaches.in_layer = std::move(layers);
+    ++info.revision;
+    workers.Update(id, info);
+  };
+  workers.Add(1, Worker("a", {0}), nullptr);
+  set_reach(1, {{2, {0, 1}}, {3, {0}}});
+  absl::Status status = workers.Choose({0, 1, 10}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(),
+            "no live expert worker reaches expert 1 of layer 3; try again");
+  workers.Add(2, Worker("b", {1}), nullptr);
+  set_reach(2, {{2, {1}}, {3, {1}}});
+  status = workers.Choose({0, 1, 10}).status();
+  EXPECT_EQ(status.message(),
+            "no live expert worker reaches all experts, itself or through its "
+            "peers: \"a\" lacks expert 1 of layer 3; try again");
+  EXPECT_FALSE(workers.Covers());
+  set_reach(2, {{2, {0, 1}}, {3, {0, 1}}});
+  EXPECT_EQ(*workers.Choose({0, 1, 10}), 2u);
 }
 
 TEST(ExpertWorkersTest, AnOlderRevisionIsIgnored) {
-  ExpertWorkers workers(1);
+  ExpertWorkers workers(Experts(1));
   AddReaching(workers, 1, Worker("a", {0}));
   WorkerInfo late = workers.info(1);
   --late.revision;
@@ -170,35 +308,36 @@ TEST(ExpertWorkersTest, AnOlderRevisionIsIgnored) {
 }
 
 TEST(ExpertWorkersTest, ASilentWorkerIsTheLastResort) {
-  ExpertWorkers workers(1);
+  ExpertWorkers workers(Experts(1));
   AddReaching(workers, 1, Worker("a", {0}));
   AddReaching(workers, 2, Worker("b", {0}));
   workers.SetSilent(1, true);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(*workers.Choose(0, i, 10), 2u);
+  for (std::uint64_t i = 0; i < 5; ++i)
+    EXPECT_EQ(*workers.Choose({0, i, 10}), 2u);
   workers.SetSilent(2, true);
-  EXPECT_EQ(*workers.Choose(0, 9, 10), 1u);
+  EXPECT_EQ(*workers.Choose({0, 9, 10}), 1u);
   workers.SetSilent(1, false);
-  EXPECT_EQ(*workers.Choose(0, 9, 10), 1u);
-  workers.SetSilent(3, true);  // Not there.
+  EXPECT_EQ(*workers.Choose({0, 9, 10}), 1u);
+  workers.SetSilent(3, true);  // Unknown.
 }
 
 TEST(ExpertWorkersTest, ALeavingWorkerGetsNoNewSequences) {
-  ExpertWorkers workers(1);
+  ExpertWorkers workers(Experts(1));
   AddReaching(workers, 1, Worker("a", {0}));
-  EXPECT_EQ(*workers.Choose(0, 1, 10), 1u);
+  EXPECT_EQ(*workers.Choose({0, 1, 10}), 1u);
   workers.SetLeaving(1, true);
   EXPECT_FALSE(workers.Takes(1));
   EXPECT_FALSE(workers.Covers());
   EXPECT_EQ(workers.MostTokens(), 0);
-  EXPECT_EQ(workers.Choose(0, 1, 10).status().code(),
+  EXPECT_EQ(workers.Choose({0, 1, 10}).status().code(),
             absl::StatusCode::kUnavailable);
   EXPECT_FALSE(workers.HasLeft(1));
-  workers.Release(1);
+  workers.Release(1, 1);
   EXPECT_TRUE(workers.HasLeft(1));
   workers.SetLeaving(1, false);
   EXPECT_FALSE(workers.HasLeft(1));
-  EXPECT_EQ(*workers.Choose(0, 1, 10), 1u);
-  workers.SetLeaving(3, true);  // Not there.
+  EXPECT_EQ(*workers.Choose({0, 1, 10}), 1u);
+  workers.SetLeaving(3, true);  // Unknown.
   EXPECT_FALSE(workers.HasLeft(3));
 }
 

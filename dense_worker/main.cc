@@ -1,4 +1,5 @@
-// Runs the layers that all languages share and owns the sequences.
+// The dense worker: runs the layers that all languages share and owns the
+// sequences.
 
 #include <memory>
 
@@ -6,6 +7,7 @@
 #include "common/status_macros.h"
 #include "dense_worker/dense_flags.h"
 #include "dense_worker/dense_process.h"
+#include "dense_worker/run_flags.h"
 #include "serving/run_program.h"
 
 namespace apollo {
@@ -18,6 +20,7 @@ absl::Status Run() {
       ReadWorkerFlags(options.process.model, /*cache_megabytes=*/1024);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(30)));
   ASSIGN_OR_RETURN(options.core, ReadDenseFlags(/*steps_in_flight=*/2));
+  ASSIGN_OR_RETURN(options.run, ReadRunFlags());
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<DenseProcess> process,
                    DenseProcess::Start(std::move(options)));

@@ -14,7 +14,7 @@ absl::Status CheckPrompt(const GenerationRequest& request,
   for (const std::int32_t token : request.prompt) {
     if (token < 0 || token >= config.vocab_size) {
       return absl::InvalidArgumentError(
-          absl::StrCat("the prompt has a token outside the vocabulary of ",
+          absl::StrCat("the prompt contains a token outside the vocabulary of ",
                        config.vocab_size));
     }
   }
@@ -26,8 +26,9 @@ absl::Status CheckPrompt(const GenerationRequest& request,
   }
   if (request.score_tokens > 0) {
     if (request.score_tokens >= prompt) {
-      return absl::InvalidArgumentError(
-          "more tokens to score than the prompt has behind its first");
+      return absl::InvalidArgumentError(absl::StrCat(
+          "score_tokens is ", request.score_tokens,
+          "; it must be less than the prompt's ", prompt, " tokens"));
     }
   } else if (request.score_tokens < 0 || request.max_new_tokens < 1) {
     return absl::InvalidArgumentError(
@@ -65,15 +66,18 @@ absl::Status CheckRequest(const GenerationRequest& request,
   if (request.family < -1 || request.family >= config.num_experts ||
       (request.hybrid && request.family < 0)) {
     return absl::InvalidArgumentError(
-        "hybrid routing needs a family from 0 on");
+        absl::StrCat("family is ", request.family, "; it must be from ",
+                     request.hybrid ? 0 : -1, " to ", config.num_experts - 1));
   }
   if (request.priority < -kMaxPriority || request.priority > kMaxPriority) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the priority must be from ", -kMaxPriority, " to ", kMaxPriority));
+    return absl::InvalidArgumentError(
+        absl::StrCat("priority is ", request.priority, "; it must be from ",
+                     -kMaxPriority, " to ", kMaxPriority));
   }
   if (request.top_logprobs < 0 || request.top_logprobs > kMaxTopLogprobs) {
     return absl::InvalidArgumentError(
-        absl::StrCat("top_logprobs must be from 0 to ", kMaxTopLogprobs));
+        absl::StrCat("top_logprobs is ", request.top_logprobs,
+                     "; it must be from 0 to ", kMaxTopLogprobs));
   }
   return absl::OkStatus();
 }

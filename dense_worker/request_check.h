@@ -9,16 +9,16 @@
 
 namespace apollo {
 
-// Positions that a sequence will compute at most. The last token of an answer,
-// and of a scored prompt, is never fed.
+// Returns the maximum number of positions that a sequence will compute. The
+// last token of an answer or of a scored prompt is never fed.
 std::int64_t MaxPositions(const GenerationRequest& request);
 
-// Lowers max_new_tokens to what `cache_tokens` positions allow, but not below
-// 1, if the request allows that.
+// Lowers max_new_tokens to fit into `cache_tokens` positions, but not below 1,
+// if the request allows that.
 void ShortenToCache(GenerationRequest& request, std::int64_t cache_tokens);
 
-// Checks a request against the model. INVALID_ARGUMENT says what is wrong with
-// it, never which tokens.
+// Checks a request against the model. Returns INVALID_ARGUMENT with the reason,
+// which never contains token ids.
 absl::Status CheckRequest(const GenerationRequest& request,
                           const ModelConfig& config);
 

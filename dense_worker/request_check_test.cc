@@ -67,12 +67,12 @@ TEST(RequestCheckTest, Ranges) {
   for (const int priority : {-101, 101, INT_MIN}) {
     GenerationRequest ranked = Request(3, 1);
     ranked.priority = priority;
-    ExpectRefused(ranked, "priority must be from -100 to 100");
+    ExpectRefused(ranked, "it must be from -100 to 100");
   }
   for (const int logprobs : {-1, 21, INT_MAX}) {
     GenerationRequest curious = Request(3, 1);
     curious.top_logprobs = logprobs;
-    ExpectRefused(curious, "top_logprobs must be from 0 to 20");
+    ExpectRefused(curious, "it must be from 0 to 20");
   }
 }
 
@@ -83,14 +83,14 @@ TEST(RequestCheckTest, TheLastTokenIsNeverFed) {
   EXPECT_EQ(MaxPositions(score), 4);
 }
 
-TEST(RequestCheckTest, OnlyALengthThatNobodyAskedForIsCut) {
+TEST(RequestCheckTest, OnlyADefaultLengthIsCut) {
   GenerationRequest request = Request(62, 400);
   ShortenToCache(request, 64);
   EXPECT_EQ(request.max_new_tokens, 400);
   request.shorten_to_cache = true;
   ShortenToCache(request, 64);
   EXPECT_EQ(request.max_new_tokens, 3);
-  ShortenToCache(request, 10);  // Not even one fits.
+  ShortenToCache(request, 10);  // Not even one token fits.
   EXPECT_EQ(request.max_new_tokens, 1);
 }
 

@@ -33,7 +33,7 @@ std::int64_t RoutingLog::MinuteAt(absl::Duration time) const {
 void RoutingLog::AddTo(Table& table, int label,
                        const RoutedTokens& tokens) const {
   Cells& cells = table[label];
-  std::uint64_t choices = 0;  // Of one layer: k for each token.
+  std::uint64_t choices = 0;  // In one layer: k per token.
   for (int e = 0; e < experts_; ++e) choices += tokens.use[e];
   const std::uint64_t count = choices / experts_per_token_;
   cells.tokens += count;

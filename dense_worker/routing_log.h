@@ -5,33 +5,43 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "common/clock.h"
 #include "common/mutex.h"
-#include "dense_worker/observer.h"
 #include "model/config/model_config.h"
 #include "model/language/language_labels.h"
 #include "sequence/routing.h"
 
 namespace apollo {
 
-// Counts tokens by language, sparse layer and expert: all since it was made,
-// and by the minute for as far back as windows reach. Its memory is bounded: at
-// most 62 tables (61 minutes and the total) of at most one entry for each
-// label, each of sparse layers x (experts + 1) numbers. Thread-safe.
+// Routing of some rows of one sequence through all sparse layers.
+struct RoutedTokens {
+  std::string_view language;  // As in the request: any text, or empty.
+  bool has_family = false;
+  std::span<const std::uint32_t> use;         // [sparse layers, experts]
+  std::span<const std::uint32_t> off_family;  // [sparse layers]
+};
+
+// Counts tokens by language, sparse layer and expert, in total and by the
+// minute for the longest window. Memory is bounded: at most 62 tables (61
+// minutes and the total) with at most one entry for each label, each of sparse
+// layers x (experts + 1) numbers. Thread-safe.
 class RoutingLog {
  public:
-  // The clock must outlive it.
+  // `clock` must outlive the log.
   RoutingLog(const ModelConfig& config, LanguageLabels labels,
              const Clock& clock);
 
-  // Tokens whose use is not of the model's shape are not counted.
+  // Counts tokens. Ignores those whose use does not have the model's shape.
   void Add(const RoutedTokens& tokens);
 
-  // What was counted in the minutes that the window, which ends now, touches:
-  // up to a minute more than asked for, as `covered` says. Zero: since the log
-  // was made. Longer windows than kMaxRoutingWindow are cut to it.
+  // Returns the counts of all minutes that overlap the window, which ends now.
+  // The counts may cover up to a minute more than the window; `covered` is the
+  // exact duration. A window of zero means since the log was created. Windows
+  // are cut to kMaxRoutingWindow.
   RoutingCounts Counts(absl::Duration window) const;
 
  private:

@@ -10,7 +10,7 @@
 namespace apollo {
 namespace {
 
-// Two sparse layers, 3 and 4, of three experts; two for each token.
+// Two sparse layers, 3 and 4, with three experts, two of them for each token.
 ModelConfig Config() {
   ModelConfig config;
   config.num_layers = 5;
@@ -78,7 +78,7 @@ TEST_F(RoutingLogTest, UnknownLanguagesShareOneLabel) {
   EXPECT_EQ(counts.languages[0].tokens, 1001u);
 }
 
-TEST_F(RoutingLogTest, AWindowHoldsTheMinutesItTouches) {
+TEST_F(RoutingLogTest, AWindowCoversTheMinutesItOverlaps) {
   AddOne("de");  // Minute 0.
   clock_.now += absl::Seconds(90);
   AddOne("de");  // Minute 1, at 90 s.
@@ -93,7 +93,7 @@ TEST_F(RoutingLogTest, AWindowHoldsTheMinutesItTouches) {
   EXPECT_EQ(Tokens(absl::Seconds(31)), 2u);
   EXPECT_EQ(log_.Counts(absl::Seconds(31)).covered, absl::Seconds(90));
   EXPECT_EQ(Tokens(absl::Seconds(91)), 3u);
-  // No window reaches back before the start.
+  // No window begins before the start.
   EXPECT_EQ(Tokens(absl::Hours(1)), 3u);
   EXPECT_EQ(log_.Counts(absl::Hours(1)).covered, absl::Seconds(150));
 }
@@ -114,7 +114,7 @@ TEST_F(RoutingLogTest, OldMinutesAreForgottenButNotTheTotal) {
   EXPECT_EQ(Tokens(absl::ZeroDuration()), 200u);
 }
 
-TEST_F(RoutingLogTest, LeavesOutWhatUsedNoExpertOrHasAnotherShape) {
+TEST_F(RoutingLogTest, IgnoresTokensWithoutExpertsOrOfAnotherShape) {
   Add("de", {0, 0, 0, 0, 0, 0});
   Add("de", {1, 1, 0});
   Add("de", {1, 1, 0, 1, 1, 0}, {0});

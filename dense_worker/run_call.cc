@@ -20,7 +20,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
 }  // namespace
 
-// Writes one sequence's events to its call, which it shares.
+// Writes the events of one sequence to its call, of which it shares ownership.
 class RunCall::Sink final : public GenerationSink {
  public:
   explicit Sink(std::shared_ptr<RunCall> call) : call_(std::move(call)) {}
@@ -55,10 +55,11 @@ class RunCall::Sink final : public GenerationSink {
 
 RunCall::RunCall(grpc::CallbackServerContext& context,
                  GenerationBackend& backend, RequestMetrics& metrics,
-                 const Clock& clock)
+                 const Clock& clock, const RunLimits& limits)
     : context_(context),
       backend_(backend),
       clock_(clock),
+      limits_(limits),
       metrics_(metrics, "Run", clock.Now()) {}
 
 void RunCall::Begin() {
@@ -71,10 +72,10 @@ void RunCall::Begin() {
 
 void RunCall::OnReadDone(bool ok) {
   if (!ok) {
-    // The router has said all that it wants to.
+    // The router sends no more messages.
     if (!begun_) {
       End(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
-                       "the call ended before its request came"));
+                       "the call ended before its request arrived"));
     }
     return;
   }
@@ -117,7 +118,7 @@ void RunCall::StartSequence() {
 
 void RunCall::Send(pb::RunEvent event) {
   Push(std::move(event));
-  if (queued_bytes() < kPauseBytes) return;
+  if (static_cast<std::int64_t>(queued_bytes()) < limits_.output_bytes) return;
   MutexLock lock(mutex_);
   if (full_) return;
   full_ = clock_.Now();
@@ -125,7 +126,8 @@ void RunCall::Send(pb::RunEvent event) {
 }
 
 void RunCall::OnWritten() {
-  if (queued_bytes() > kResumeBytes) return;
+  if (static_cast<std::int64_t>(queued_bytes()) > limits_.output_bytes / 4)
+    return;
   MutexLock lock(mutex_);
   if (!full_) return;
   full_.reset();
@@ -139,12 +141,13 @@ void RunCall::UpdatePaused() {
   call_->SetPaused(pause);
 }
 
-void RunCall::EndIfStalled(absl::Duration limit) {
+void RunCall::EndIfStalled() {
+  const absl::Duration limit = limits_.stalled_router_timeout;
   MutexLock lock(mutex_);
   if (over_ || stalled_ || !full_ || clock_.Now() - *full_ <= limit) return;
   stalled_ = true;
   LogWarning("stalled_call_ended", {{"seconds", absl::ToDoubleSeconds(limit)}});
-  // What waits to be written keeps an ordinary end from being sent.
+  // Queued messages would delay an ordinary end.
   context_.TryCancel();
 }
 

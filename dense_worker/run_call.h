@@ -2,12 +2,12 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <cstddef>
 #include <memory>
 #include <optional>
 
 #include "common/clock.h"
 #include "common/mutex.h"
+#include "dense_worker/run_limits.h"
 #include "proto/apollo/internal/v1/generation.pb.h"
 #include "sequence/generation.h"
 #include "serving/metrics.h"
@@ -15,31 +15,27 @@
 
 namespace apollo {
 
-// One Run of a router: starts the sequence that the first message asks for and
-// writes its events to the router. Made for each call; lives until gRPC and the
-// sequence are done with it.
+// One call of Run: starts the sequence of the first message and writes its
+// events to the router. Lives until gRPC and the sequence have finished with
+// it.
 //
-// Events that the router has not taken are bounded: from kPauseBytes on the
-// sequence rests until kResumeBytes are left; a few tokens that were under way
-// still come. See EndIfStalled.
+// RunLimits bounds the events that the router has not read, except for a few
+// tokens in flight. See EndIfStalled.
 class RunCall final
     : public QueuedWriter<internal::v1::RunEvent,
                           grpc::ServerBidiReactor<internal::v1::RunRequest,
                                                   internal::v1::RunEvent>>,
       public std::enable_shared_from_this<RunCall> {
  public:
-  static constexpr std::size_t kPauseBytes = 256 << 10;
-  static constexpr std::size_t kResumeBytes = 64 << 10;
-
-  // The context is gRPC's for the call; the others must outlive it.
+  // `context` is gRPC's context of the call. The others must outlive the call.
   RunCall(grpc::CallbackServerContext& context, GenerationBackend& backend,
-          RequestMetrics& metrics, const Clock& clock);
-  // Reads the request, and keeps itself until the call is over.
+          RequestMetrics& metrics, const Clock& clock, const RunLimits& limits);
+  // Reads the request. The object keeps itself alive until the call has ended.
   void Begin();
 
-  // Ends a call that has rested for longer than `limit` because the router
-  // takes nothing: the router sees CANCELLED, if it looks at all. Any thread.
-  void EndIfStalled(absl::Duration limit);
+  // Ends a call that has been paused for too long because the router reads
+  // nothing. The router sees CANCELLED if it reads again. Any thread.
+  void EndIfStalled();
 
  private:
   class Sink;
@@ -50,26 +46,27 @@ class RunCall final
   void Over() override;
 
   void StartSequence();
-  // Makes the sequence rest if the router or the queue wants that.
+  // Pauses the sequence if the router wants that or the queue is full.
   void UpdatePaused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Queues the event, and makes the sequence rest if the queue is full.
+  // Queues the event, and pauses the sequence if the queue is full.
   void Send(internal::v1::RunEvent event);
 
-  grpc::CallbackServerContext& context_;  // Not after Over.
+  grpc::CallbackServerContext& context_;  // Invalid after Over.
   GenerationBackend& backend_;
   const Clock& clock_;
-  // Of the read under way, or being taken.
+  const RunLimits limits_;
+  // The message being read or handled.
   internal::v1::RunRequest message_;
-  bool begun_ = false;  // The request has come. Only for reads.
+  bool begun_ = false;  // The request has arrived. Used by reads only.
 
   Mutex mutex_;
   RequestMetrics::Request metrics_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<GenerationCall> call_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool paused_by_router_ ABSL_GUARDED_BY(mutex_) = false;
-  // Since when the queue is full.
+  // The time when the queue became full.
   std::optional<absl::Duration> full_ ABSL_GUARDED_BY(mutex_);
-  bool paused_ ABSL_GUARDED_BY(mutex_) = false;  // As the sequence was told.
+  bool paused_ ABSL_GUARDED_BY(mutex_) = false;  // As last set on the sequence.
   bool stalled_ ABSL_GUARDED_BY(mutex_) = false;
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<RunCall> self_ ABSL_GUARDED_BY(mutex_);

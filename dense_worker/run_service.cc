@@ -12,7 +12,8 @@ namespace pb = internal::v1;
 
 grpc::ServerBidiReactor<pb::RunRequest, pb::RunEvent>* RunService::Run(
     grpc::CallbackServerContext* context) {
-  auto call = std::make_shared<RunCall>(*context, backend_, metrics_, clock_);
+  auto call =
+      std::make_shared<RunCall>(*context, backend_, metrics_, clock_, limits_);
   {
     MutexLock lock(mutex_);
     calls_.push_back(call);
@@ -21,7 +22,7 @@ grpc::ServerBidiReactor<pb::RunRequest, pb::RunEvent>* RunService::Run(
   return call.get();
 }
 
-void RunService::EndStalledCalls(absl::Duration limit) {
+void RunService::EndStalledCalls() {
   std::vector<std::shared_ptr<RunCall>> calls;
   {
     MutexLock lock(mutex_);
@@ -31,7 +32,7 @@ void RunService::EndStalledCalls(absl::Duration limit) {
     });
   }
   for (const std::shared_ptr<RunCall>& call : calls) {
-    if (call != nullptr) call->EndIfStalled(limit);
+    if (call != nullptr) call->EndIfStalled();
   }
 }
 

@@ -20,32 +20,35 @@
 
 namespace apollo {
 
-// What Describe and Routing report. All functions: any thread.
+// The facts that Describe and Routing report. All functions may be called from
+// any thread.
 struct DenseWorkerFacts {
   std::string name;
   std::string model_hash;
   ModelFingerprint fingerprint;
   std::function<bool()> ready;
   std::function<int()> running;
-  // Changed by the engine's thread alone, and often while it lives.
+  // A number that only the engine's thread changes, often while it is alive.
   std::function<std::uint64_t()> progress;
   const RoutingLog& routing;
 };
 
-// Offers a backend to routers. Everything passed in must outlive the service.
+// Serves a backend to routers. Everything passed in must outlive the service.
 class RunService final
     : public internal::v1::DenseWorkerService::CallbackService {
  public:
   RunService(GenerationBackend& backend, DenseWorkerFacts facts,
-             RequestMetrics& metrics, const Clock& clock)
+             RequestMetrics& metrics, const Clock& clock,
+             const RunLimits& limits = {})
       : backend_(backend),
         facts_(std::move(facts)),
         metrics_(metrics),
-        clock_(clock) {}
+        clock_(clock),
+        limits_(limits) {}
 
-  // Ends the calls whose routers have taken nothing for `limit`, though many
-  // events wait for them. Call it about once a second. Any thread.
-  void EndStalledCalls(absl::Duration limit);
+  // Ends calls whose routers have read nothing for too long although many
+  // events are waiting. Call it about once a second. Any thread.
+  void EndStalledCalls();
 
   grpc::ServerBidiReactor<internal::v1::RunRequest, internal::v1::RunEvent>*
   Run(grpc::CallbackServerContext* context) override;
@@ -63,9 +66,10 @@ class RunService final
   const DenseWorkerFacts facts_;
   RequestMetrics& metrics_;
   const Clock& clock_;
+  const RunLimits limits_;
 
   Mutex mutex_;
-  // Those that are over are dropped by EndStalledCalls.
+  // EndStalledCalls removes calls that have ended.
   std::vector<std::weak_ptr<RunCall>> calls_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -17,7 +17,7 @@ namespace {
 
 namespace pb = internal::v1;
 
-// Something whose sequences do what the test does.
+// A backend whose sequences are driven by the test.
 class FakeBackend final : public GenerationBackend {
  public:
   std::unique_ptr<GenerationCall> Start(
@@ -47,7 +47,7 @@ class FakeBackend final : public GenerationBackend {
     MutexLock lock(mutex_);
     while (paused_ != paused) changed_.wait(mutex_);
   }
-  // Of each SetPaused.
+  // The calls of SetPaused.
   std::string told() {
     MutexLock lock(mutex_);
     return told_;
@@ -56,7 +56,7 @@ class FakeBackend final : public GenerationBackend {
     MutexLock lock(mutex_);
     while (!cancelled_) changed_.wait(mutex_);
   }
-  // As every backend does once the sequence is over.
+  // Like every backend once the sequence has ended.
   void Finish(absl::StatusOr<GenerationFinished> finished) {
     std::shared_ptr<GenerationSink> sink;
     {
@@ -78,7 +78,7 @@ class FakeBackend final : public GenerationBackend {
     void SetPaused(bool paused) override {
       MutexLock lock(backend_.mutex_);
       backend_.paused_ = paused;
-      backend_.told_ += paused ? "rest " : "go on ";
+      backend_.told_ += paused ? "pause " : "resume ";
       backend_.changed_.notify_all();
     }
 
@@ -95,7 +95,7 @@ class FakeBackend final : public GenerationBackend {
   std::string told_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Some 40 kB on the wire.
+// About 40 kB on the wire.
 GeneratedToken BigToken(int index) {
   GeneratedToken token;
   token.index = index;
@@ -131,12 +131,13 @@ class RunServiceTest : public testing::Test {
     message.mutable_control()->set_paused(paused);
     return message;
   }
-  // Tokens that nobody reads, until the sequence is told to rest. How many.
+  // Sends tokens that are not read until the sequence is paused. Returns their
+  // number.
   int FillUp() {
     int sent = 0;
     while (!backend_.paused()) {
       backend_.sink().OnToken(BigToken(sent++));
-      if (sent > 10000) ADD_FAILURE() << "never told to rest";
+      if (sent > 10000) ADD_FAILURE() << "never paused";
       if (sent > 10000) break;
     }
     return sent;
@@ -161,7 +162,8 @@ class RunServiceTest : public testing::Test {
                        [this] { return progress_; },
                        routing_},
                       metrics_,
-                      clock_};
+                      clock_,
+                      {100 << 10, absl::Seconds(10)}};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<pb::DenseWorkerService::Stub> stub_;
@@ -181,7 +183,7 @@ TEST_F(RunServiceTest, DescribesItsWorker) {
   EXPECT_EQ(response.progress(), 41u);
 }
 
-TEST_F(RunServiceTest, ARequestThatCannotBeIsRefusedNamingTheField) {
+TEST_F(RunServiceTest, AnInvalidRequestIsRefusedNamingTheField) {
   const auto stream = stub_->Run(&context_);
   pb::RunRequest request = ToProto(Request());
   request.set_priority(1000);
@@ -198,7 +200,7 @@ TEST_F(RunServiceTest, ACallWithoutARequestIsRefused) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-TEST_F(RunServiceTest, TheRouterMakesTheSequenceRest) {
+TEST_F(RunServiceTest, TheRouterPausesTheSequence) {
   const auto stream = stub_->Run(&context_);
   stream->Write(ToProto(Request()));
   stream->Write(Pause(true));
@@ -206,7 +208,7 @@ TEST_F(RunServiceTest, TheRouterMakesTheSequenceRest) {
   stream->Write(Pause(true));
   stream->Write(Pause(false));
   backend_.AwaitPaused(false);
-  EXPECT_EQ(backend_.told(), "rest go on ");
+  EXPECT_EQ(backend_.told(), "pause resume ");
   backend_.Finish(GenerationFinished());
   pb::RunEvent event;
   EXPECT_TRUE(stream->Read(&event));
@@ -214,12 +216,12 @@ TEST_F(RunServiceTest, TheRouterMakesTheSequenceRest) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
-TEST_F(RunServiceTest, ARouterThatReadsSlowlyMakesTheSequenceRest) {
+TEST_F(RunServiceTest, ARouterThatReadsSlowlyPausesTheSequence) {
   const auto stream = stub_->Run(&context_);
   stream->Write(ToProto(Request()));
   backend_.AwaitRequest();
   int sent = FillUp();
-  // What was under way still comes.
+  // Tokens in flight still arrive.
   backend_.sink().OnToken(BigToken(sent++));
   pb::RunEvent event;
   for (int i = 0; i < sent; ++i) {
@@ -227,25 +229,25 @@ TEST_F(RunServiceTest, ARouterThatReadsSlowlyMakesTheSequenceRest) {
     EXPECT_EQ(event.token().index(), static_cast<std::uint32_t>(i));
   }
   backend_.AwaitPaused(false);
-  EXPECT_EQ(backend_.told(), "rest go on ");
+  EXPECT_EQ(backend_.told(), "pause resume ");
   backend_.Finish(GenerationFinished());
   EXPECT_TRUE(stream->Read(&event));
   EXPECT_TRUE(stream->Finish().ok());
 }
 
-TEST_F(RunServiceTest, ItRestsAsLongAsTheRouterWantsThoughTheQueueIsEmpty) {
+TEST_F(RunServiceTest, ItStaysPausedByTheRouterWithAnEmptyQueue) {
   const auto stream = stub_->Run(&context_);
   stream->Write(ToProto(Request()));
   stream->Write(Pause(true));
   backend_.AwaitPaused(true);
-  constexpr int kTokens = 200;  // Much more than the queue's bound.
+  constexpr int kTokens = 200;  // Far beyond the bound of the queue.
   for (int i = 0; i < kTokens; ++i) backend_.sink().OnToken(BigToken(i));
   pb::RunEvent event;
   for (int i = 0; i < kTokens; ++i) ASSERT_TRUE(stream->Read(&event));
   EXPECT_TRUE(backend_.paused());
   stream->Write(Pause(false));
   backend_.AwaitPaused(false);
-  EXPECT_EQ(backend_.told(), "rest go on ");
+  EXPECT_EQ(backend_.told(), "pause resume ");
   backend_.Finish(GenerationFinished());
 }
 
@@ -254,10 +256,10 @@ TEST_F(RunServiceTest, ARouterThatReadsNothingLosesItsSequence) {
   stream->Write(ToProto(Request()));
   backend_.AwaitRequest();
   FillUp();
-  clock_.now += absl::Seconds(60);
-  service_.EndStalledCalls(absl::Seconds(60));
+  clock_.now += absl::Seconds(10);
+  service_.EndStalledCalls();
   clock_.now += absl::Milliseconds(1);
-  service_.EndStalledCalls(absl::Seconds(60));
+  service_.EndStalledCalls();
   backend_.AwaitCancel();
   backend_.Finish(absl::CancelledError("the request was cancelled"));
   EXPECT_NE(Metrics().find("apollo_requests_total{code=\"RESOURCE_EXHAUSTED\","
@@ -270,7 +272,7 @@ TEST_F(RunServiceTest, ARouterThatReadsNothingLosesItsSequence) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
-TEST_F(RunServiceTest, ARouterThatReadsIsNotTakenForStalled) {
+TEST_F(RunServiceTest, ARouterThatReadsIsNotStalled) {
   const auto stream = stub_->Run(&context_);
   stream->Write(ToProto(Request()));
   backend_.AwaitRequest();
@@ -279,14 +281,14 @@ TEST_F(RunServiceTest, ARouterThatReadsIsNotTakenForStalled) {
   for (int i = 0; i < sent; ++i) ASSERT_TRUE(stream->Read(&event));
   backend_.AwaitPaused(false);
   clock_.now += absl::Hours(1);
-  service_.EndStalledCalls(absl::Seconds(60));
+  service_.EndStalledCalls();
   backend_.Finish(GenerationFinished());
   EXPECT_TRUE(stream->Read(&event));
   EXPECT_TRUE(stream->Finish().ok());
 }
 
 // A router of wire version 1 sends one message and closes its side.
-TEST_F(RunServiceTest, ARouterOfTheVersionBeforeIsServed) {
+TEST_F(RunServiceTest, ARouterOfThePreviousVersionIsServed) {
   const auto stream = stub_->Run(&context_);
   stream->WriteLast(ToProto(Request()), {});
   EXPECT_TRUE(backend_.AwaitRequest() == Request());

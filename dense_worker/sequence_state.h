@@ -4,26 +4,27 @@
 
 namespace apollo {
 
-// Where a sequence of a dense worker is on its way.
+// The state of a sequence of a dense worker.
 enum class SequenceState {
-  kWaiting,   // For cache blocks here: it is new, was preempted or let go.
-  kFeeding,   // It has blocks; its known tokens are run, or are to be.
-  kAwaiting,  // All known tokens were run; the next one was asked for.
-  kHeld,  // Its expert worker has no room for it. It has no blocks anywhere.
-  kOver,  // Its sink was told how it ended.
+  kWaiting,   // Waits for cache blocks here: new, preempted or let go.
+  kFeeding,   // Has blocks; its known tokens are being computed.
+  kAwaiting,  // All known tokens are computed; the next is requested.
+  kHeld,      // Its expert worker has no room for it. Has no blocks anywhere.
+  kOver,      // Ended, and its sink was told.
 };
 
 enum class SequenceEvent {
   kAdmitted,   // It got blocks.
-  kAsked,      // The last known token was run, so the next one was asked for.
-  kToken,      // That token came, and is not the last one.
-  kPreempted,  // Others took its blocks here.
+  kAsked,      // The last known token was computed; the next is requested.
+  kToken,      // That token came, and is not the last.
+  kPreempted,  // Other sequences took its blocks here.
   kRefused,    // Its expert worker had no room.
-  kLetGo,      // It may try again.
-  kFinished,   // It is complete, has failed or was cancelled.
+  kLetGo,      // It may retry.
+  kFinished,   // It is complete, failed or cancelled.
 };
 
-// The state after an event; none: our own code is wrong, as this never happens.
+// Returns the state after an event; nullopt for an event that never happens in
+// that state (a broken invariant).
 //
 //            admitted  asked     token    preempted  refused  let go   finished
 //  waiting   feeding   -         -        -          -        -        over
@@ -32,8 +33,8 @@ enum class SequenceEvent {
 //  held      -         -         -        -          -        waiting  over
 //  over      -         -         -        -          -        -        -
 //
-// A sequence whose tokens are scored never awaits one. Preempted and refused
-// begin a new attempt: all tokens are run again, from position 0 on.
+// A sequence that is only scored never awaits a token. `preempted` and
+// `refused` begin a new attempt, which computes all tokens again.
 constexpr std::optional<SequenceState> NextState(SequenceState state,
                                                  SequenceEvent event) {
   using S = SequenceState;

@@ -7,8 +7,7 @@
 namespace apollo {
 namespace {
 
-// The table of the header: a row for each state, a letter for each event in
-// their order.
+// The table of the header: one row per state, one letter per event, in order.
 TEST(SequenceStateTest, EveryEventInEveryState) {
   const std::string letters =
       "wfaho";  // Waiting, feeding, awaiting, held, over.

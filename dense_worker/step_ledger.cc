@@ -37,7 +37,7 @@ void StepLedger::Computed(std::uint64_t number, const Rows& boundary) {
       workers.push_back(worker);
     }
   }
-  // All its workers may be gone.
+  // All of its workers may have gone.
   if (step.owed.empty()) steps_.erase(number);
   for (const LinkId worker : workers) Flush(worker);
 }

@@ -20,62 +20,65 @@
 
 namespace apollo {
 
-// The steps in flight: those that the dense stage is not done with, and those
-// that expert workers still owe answers to; who was asked for what; and since
-// when a worker gives no sign of life.
+// The steps in flight: those that the dense stage is computing, and those that
+// expert workers have not answered. Records what each worker must answer, and
+// the time since its last sign of life.
 //
-// The stage is done with steps in any order. Each worker gets its frames in the
-// order in which they were handed over here: what follows a step waits until
-// that has left. One thread.
+// The stage completes steps in any order. Each worker gets its frames in the
+// order in which they were passed to the ledger: frames after a step wait until
+// the step has been sent. Single-threaded.
 class StepLedger {
  public:
-  // What an answer is counted under, as the sequence may be over by then.
+  // Labels under which an answer is counted. The sequence may have ended by
+  // then.
   struct AskedRows {
     std::string language;
     bool has_family = false;
   };
-  // The sequences, with their attempts, that a worker must answer for.
+  // The sequences and attempts that a worker must answer for.
   using Asked = std::map<std::pair<SequenceId, std::uint32_t>, AskedRows>;
   // A worker's share of a step.
   struct Part {
     LinkId worker = 0;
     std::vector<SequenceRows> sequences;
-    int rows = 0;  // Of them all.
+    int rows = 0;  // Total of all sequences.
     Asked asked;
   };
   using Send = std::function<void(LinkId, Frame)>;
 
-  // `clock` must outlive the ledger. Frames leave by `send`, which may drop
-  // them if the link is gone.
+  // `clock` must outlive the ledger. Frames are sent with `send`, which may
+  // drop them if the link has ended.
   StepLedger(Send send, const Clock& clock)
       : send_(std::move(send)), answers_(clock) {}
 
-  // Begins a step, whose rows are those of its parts, in their order; one part
-  // for each worker. Returns its number.
+  // Begins a step whose rows are those of its parts, in order, with one part
+  // per worker. Returns its number.
   std::uint64_t Open(std::vector<Part> parts);
-  // The stage is done with a step: `boundary` are all of its rows.
+  // Handles the completion of a step by the stage. `boundary` has all of its
+  // rows.
   void Computed(std::uint64_t step, const Rows& boundary);
-  // Sends a worker a frame behind all that was handed over before.
+  // Sends a frame to a worker after all frames that were passed in before.
   void SendBehind(LinkId worker, Frame frame);
 
-  // A worker has answered a step. Returns what it had to answer for; none if it
-  // owes no such answer.
+  // Handles a worker's answer to a step. Returns the rows that it had to answer
+  // for; nullopt if it owes no such answer.
   std::optional<Asked> TakeAnswer(LinkId worker, std::uint64_t step);
-  // A worker's engine gave a sign of life.
+  // Notes a sign of life of a worker's engine.
   void Progressed(LinkId worker) { answers_.Progressed(worker); }
-  // Workers that owe answers and gave no sign of life for longer than `limit`
-  // at the time `now`; see AnswerWatch.
+  // Returns the workers that owe answers and, at the time `now`, have given no
+  // sign of life for longer than `limit`; see AnswerWatch.
   std::vector<LinkId> SilentFor(absl::Duration limit,
                                 absl::Duration now) const {
     return answers_.SilentFor(limit, now);
   }
-  // What was asked of a worker does not count any more for SilentFor.
+  // Excludes the unanswered steps of a worker from SilentFor.
   void StopWatching(LinkId worker) { answers_.Forget(worker); }
-  // The link is gone: nothing more is sent to the worker, and it owes nothing.
+  // Removes a worker whose link has ended: it gets no more frames and owes
+  // nothing.
   void Forget(LinkId worker);
 
-  // Steps in flight. Those that only workers to `except` still owe answers to
-  // do not count.
+  // Returns the number of steps in flight, without those for which only workers
+  // that match `except` owe answers.
   int InFlight(const std::function<bool(LinkId)>& except) const;
 
  private:
@@ -91,12 +94,12 @@ class StepLedger {
     Frame frame;
     std::uint64_t step = 0;  // 0: none.
     bool ready = true;
-    // The step's rows that are its payload.
+    // The rows of the step that form its payload.
     int first_row = 0;
     int rows = 0;
   };
 
-  // Sends what waits for nothing more.
+  // Sends the frames that no longer wait for a step.
   void Flush(LinkId worker);
 
   // Constant after construction.

@@ -23,7 +23,7 @@ Rows Boundary(int rows) {
 
 class StepLedgerTest : public testing::Test {
  protected:
-  // A part with one sequence of that many rows.
+  // Returns a part with one sequence of that many rows.
   static StepLedger::Part Part(LinkId worker, int rows) {
     StepLedger::Part part;
     part.worker = worker;
@@ -37,7 +37,7 @@ class StepLedgerTest : public testing::Test {
   void SendRelease(LinkId worker) {
     ledger_.SendBehind(worker, {ReleaseSequences{}, {}});
   }
-  // Takes what was sent: the worker, then a step with its rows or "release".
+  // Takes the sent frames: the worker, then a step with its rows, or "release".
   std::string Sent() { return std::exchange(sent_, {}); }
 
   FakeClock clock_;
@@ -74,13 +74,14 @@ TEST_F(StepLedgerTest, StepsLeaveInOrderWhateverTheOrderTheyAreComputedIn) {
   const std::uint64_t c = ledger_.Open({Part(kSecond, 1)});
   ledger_.Computed(b, Boundary(2));
   EXPECT_EQ(Sent(), "");
-  ledger_.Computed(c, Boundary(1));  // Nothing for that worker is before it.
+  // No earlier frame for that worker is pending.
+  ledger_.Computed(c, Boundary(1));
   EXPECT_EQ(Sent(), "2:3/72,0 ");
   ledger_.Computed(a, Boundary(1));
   EXPECT_EQ(Sent(), "1:1/71,0 1:2/71,0,1 ");
 }
 
-TEST_F(StepLedgerTest, AFrameBehindAStepWaitsForIt) {
+TEST_F(StepLedgerTest, AFrameAfterAStepWaitsForIt) {
   const std::uint64_t step = ledger_.Open({Part(kFirst, 1)});
   SendRelease(kFirst);
   SendRelease(kSecond);
@@ -89,7 +90,7 @@ TEST_F(StepLedgerTest, AFrameBehindAStepWaitsForIt) {
   EXPECT_EQ(Sent(), "1:1/71,0 1:release ");
 }
 
-TEST_F(StepLedgerTest, AnAnswerIsTakenOnceAndOnlyFromWhoWasAsked) {
+TEST_F(StepLedgerTest, AnAnswerIsTakenOnceAndOnlyFromTheAskedWorker) {
   const std::uint64_t step = ledger_.Open({Part(kFirst, 1), Part(kSecond, 1)});
   EXPECT_FALSE(ledger_.TakeAnswer(kFirst, step));  // It was not sent yet.
   ledger_.Computed(step, Boundary(2));
@@ -121,14 +122,14 @@ TEST_F(StepLedgerTest, StepsThatOnlyExemptWorkersOweDoNotCount) {
   EXPECT_EQ(ledger_.InFlight(first), 0);
 }
 
-TEST_F(StepLedgerTest, AWorkerThatIsGoneGetsAndOwesNothing) {
+TEST_F(StepLedgerTest, ARemovedWorkerGetsAndOwesNothing) {
   const std::uint64_t a = ledger_.Open({Part(kFirst, 1), Part(kSecond, 1)});
   const std::uint64_t b = ledger_.Open({Part(kFirst, 1)});
   const std::uint64_t c = ledger_.Open({Part(kFirst, 1)});
   ledger_.Computed(b, Boundary(1));
   SendRelease(kFirst);
   ledger_.Forget(kFirst);
-  EXPECT_EQ(ledger_.InFlight(kNobody), 2);  // Those that are being computed.
+  EXPECT_EQ(ledger_.InFlight(kNobody), 2);  // Steps that are being computed.
   ledger_.Computed(a, Boundary(2));
   EXPECT_EQ(Sent(), "2:1/72,1 ");
   ledger_.Computed(c, Boundary(1));
@@ -138,7 +139,7 @@ TEST_F(StepLedgerTest, AWorkerThatIsGoneGetsAndOwesNothing) {
   EXPECT_EQ(ledger_.InFlight(kNobody), 0);
 }
 
-TEST_F(StepLedgerTest, AWorkerIsSilentFromTheTimeItIsSentAStep) {
+TEST_F(StepLedgerTest, SilenceCountsFromTheTimeOfAStep) {
   using Links = std::vector<LinkId>;
   constexpr absl::Duration kLimit = absl::Seconds(1);
   const auto silent = [&](absl::Duration passed) {
@@ -146,7 +147,7 @@ TEST_F(StepLedgerTest, AWorkerIsSilentFromTheTimeItIsSentAStep) {
     return ledger_.SilentFor(kLimit, clock_.now);
   };
   const std::uint64_t step = ledger_.Open({Part(kFirst, 1)});
-  EXPECT_EQ(silent(kLimit * 5), Links());  // The stage takes its time.
+  EXPECT_EQ(silent(kLimit * 5), Links());  // The stage is still computing.
   ledger_.Computed(step, Boundary(1));
   EXPECT_EQ(silent(kLimit), Links());
   EXPECT_EQ(silent(kLimit * 0.1), Links{kFirst});

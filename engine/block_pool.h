@@ -10,46 +10,46 @@ namespace apollo {
 
 using BlockId = std::int32_t;
 
-// The blocks of one sequence, in the order of its positions.
+// The cache blocks of one sequence, in the order of its positions.
 using BlockTable = std::vector<BlockId>;
 
-// Hands out the blocks of a fixed-size paged cache and counts who uses them.
-// Knows nothing of what a block holds. One thread.
+// Allocates the blocks of a fixed-size paged cache and counts their references.
+// Independent of the content of the blocks. Single-threaded.
 //
-// A block whose content may be wanted again can be *kept*: when its last user
-// is gone it is idle instead of free, and can be taken up again. An idle block
-// is handed out anew only when no block is free, the one that became idle
-// first.
+// A block whose content may be reused can be *kept*: when its last reference is
+// released, it becomes idle instead of free, and can be referenced again. Idle
+// blocks are allocated only when no block is free, least recently idle first.
 class BlockPool {
  public:
   explicit BlockPool(int blocks);
 
-  // `evicted` is called with a kept block just before it is handed out for
-  // other content; it is not kept any more.
+  // Registers a callback that receives each kept block just before it is
+  // allocated for other content. The block is no longer kept.
   void OnEviction(std::function<void(BlockId)> evicted);
 
-  // A block with one reference, or nothing when all are in use.
+  // Returns a block with one reference, or nullopt if all blocks are in use.
   std::optional<BlockId> Allocate();
 
-  // Makes `table` hold at least `blocks` blocks. False, with nothing changed,
-  // when there are not enough.
+  // Grows `table` to at least `blocks` blocks. Returns false and changes
+  // nothing if too few are available.
   bool Extend(BlockTable& table, int blocks);
 
-  // One more user of a block that is in use or idle.
+  // Adds a reference to a block that is in use or idle.
   void AddReference(BlockId block);
 
-  // One user less; without any, the block is idle if it is kept, else free.
+  // Drops a reference. An unreferenced block becomes idle if it is kept, else
+  // free.
   void Release(BlockId block);
 
-  // Releases every block of the table, the last first, and empties it.
+  // Releases every block of the table, last to first, and empties it.
   void Release(BlockTable& table);
 
-  // From now on the block, which is in use, is kept.
+  // Marks a block, which must be in use, as kept.
   void Keep(BlockId block);
 
   int references(BlockId block) const { return states_.at(block).references; }
   int total() const { return static_cast<int>(states_.size()); }
-  // Blocks that can be handed out: free and idle ones.
+  // Blocks that can be allocated: free and idle ones.
   int available() const {
     return static_cast<int>(free_.size() + idle_.size());
   }
@@ -59,12 +59,12 @@ class BlockPool {
   struct State {
     int references = 0;
     bool kept = false;
-    std::list<BlockId>::iterator idle;  // Valid if kept without references.
+    std::list<BlockId>::iterator idle;  // Valid if kept and unreferenced.
   };
 
   std::vector<State> states_;  // Per block.
   std::vector<BlockId> free_;  // Taken from the back.
-  std::list<BlockId> idle_;    // The longest idle first.
+  std::list<BlockId> idle_;    // Least recently idle first.
   std::function<void(BlockId)> evicted_;
 };
 

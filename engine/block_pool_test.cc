@@ -51,7 +51,7 @@ TEST(BlockPoolTest, KeptBlocksAreHandedOutLastTheLongestIdleFirst) {
   const BlockTable blocks = table;
   pool.Keep(blocks[0]);
   pool.Keep(blocks[1]);
-  pool.Release(table);  // From the back: block 1 is idle before block 0.
+  pool.Release(table);  // Back to front: block 1 becomes idle before block 0.
   EXPECT_EQ(pool.available(), 3);
   EXPECT_EQ(pool.idle(), 2);
   EXPECT_EQ(pool.Allocate(), blocks[2]);
@@ -63,7 +63,7 @@ TEST(BlockPoolTest, KeptBlocksAreHandedOutLastTheLongestIdleFirst) {
   EXPECT_EQ(pool.Allocate(), blocks[1]);
   EXPECT_EQ(evicted, (std::vector<BlockId>{blocks[0], blocks[1]}));
   EXPECT_FALSE(pool.Allocate().has_value());
-  // What was handed out anew is not kept.
+  // A reallocated block is no longer kept.
   pool.Release(blocks[0]);
   EXPECT_EQ(pool.idle(), 0);
 }

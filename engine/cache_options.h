@@ -11,13 +11,13 @@
 
 namespace apollo {
 
-// The flag --cache_megabytes in bytes. INVALID_ARGUMENT unless it is from 1 to
-// 2^30 (a pebibyte).
+// Converts the flag --cache_megabytes to bytes. Returns INVALID_ARGUMENT unless
+// it is from 1 to 2^30 (a pebibyte).
 absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes);
 
-// The flags --cache_megabytes and --cache_dtype ("float32", "f16", "bf16", or
-// "auto": f16 beside weights that were rounded by choice, else float32).
-// INVALID_ARGUMENT naming the one that is wrong.
+// Parses the flags --cache_megabytes and --cache_dtype ("float32", "f16",
+// "bf16", or "auto": f16 if --weights rounds the weights, else float32).
+// Returns INVALID_ARGUMENT naming the flag that is wrong.
 absl::StatusOr<CacheOptions> ParseCacheOptions(
     std::int64_t megabytes, std::string_view dtype,
     std::optional<WeightFormat> weights);

@@ -9,25 +9,25 @@
 
 namespace apollo {
 
-// How large a stage's cache is, and what it stores.
+// The size of a stage's cache and the type of its keys and values.
 struct CacheOptions {
-  std::int64_t bytes = 0;  // The bound.
+  std::int64_t bytes = 0;  // Upper bound.
   CacheType type = CacheType::kFloat32;
-  bool prefault = false;  // Take all of the memory at the start.
+  bool prefault = false;  // Allocate all physical memory at start.
 };
 
-// Blocks that `tokens` tokens need.
+// Returns the number of blocks that `tokens` tokens need.
 inline int BlocksFor(std::int64_t tokens) {
   return static_cast<int>((tokens + kBlockTokens - 1) / kBlockTokens);
 }
 
-// Tokens that all blocks together hold.
+// Returns the capacity of all blocks together, in tokens.
 inline std::int64_t CacheTokens(const BlockPool& blocks) {
   return static_cast<std::int64_t>(blocks.total()) * kBlockTokens;
 }
 
-// How many blocks of block_bytes fit into cache_bytes. RESOURCE_EXHAUSTED,
-// naming both, if not even one.
+// Returns the number of blocks of block_bytes that fit into cache_bytes.
+// Returns RESOURCE_EXHAUSTED, naming both, if not even one fits.
 absl::StatusOr<int> BlocksInBytes(std::int64_t cache_bytes,
                                   std::int64_t block_bytes);
 

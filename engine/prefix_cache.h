@@ -14,40 +14,40 @@
 namespace apollo {
 
 // Finds the cache blocks that already hold the start of a prompt, so that
-// sequences share them. Only whole blocks are shared; they are never written
-// again. One thread.
+// sequences share them. Only full blocks are shared; they are immutable.
+// Single-threaded.
 //
-// A block is looked up by the block before it and its own tokens; the first one
-// by the salt, so that tenants with different salts share nothing. The hash
-// table compares these in full: no collision of hashes can find a wrong block.
+// The key of a block is the preceding block and its own tokens. The first block
+// is keyed by the salt, so tenants with different salts share nothing. The hash
+// table compares full keys, so a hash collision cannot return a wrong block.
 //
-// Published blocks are kept by the pool when their last user is gone, and
-// forgotten when it needs them for something else. Whoever uses a block uses
-// all blocks before it, and tables are released from the back; so a block is
-// always forgotten before the one it follows.
+// The pool keeps published blocks after their last release, until it needs them
+// for other content. A user of a block also uses all blocks before it, and
+// tables are released from the back. A block is therefore always forgotten
+// before its predecessor.
 class PrefixCache {
  public:
-  // The pool must outlive the cache; its OnEviction is taken.
+  // The pool must outlive the cache, which takes over its OnEviction.
   explicit PrefixCache(BlockPool& pool);
 
-  // The blocks that hold the longest run of whole blocks at the start of
-  // `tokens`. No reference is taken.
+  // Returns the blocks that hold the longest run of full blocks at the start of
+  // `tokens`. Adds no references.
   BlockTable Find(const std::string& salt,
                   std::span<const std::int32_t> tokens) const;
 
-  // Says that block `index` of a sequence's table now holds what `tokens` give,
-  // of which there are at least (index + 1) * kBlockTokens. The blocks before
-  // it must be published. If another block holds the same already, the table
-  // gets that one in its place.
+  // Declares that block `index` of a sequence's table now holds the result of
+  // `tokens`, which must number at least (index + 1) * kBlockTokens. The blocks
+  // before it must have been published. If another block already holds the same
+  // content, replaces the table's block with that one.
   void Publish(const std::string& salt, std::span<const std::int32_t> tokens,
                BlockTable& table, int index);
 
-  // Blocks that can be found.
+  // Number of published blocks.
   int size() const { return static_cast<int>(keys_.size()); }
 
  private:
   struct Key {
-    std::int64_t parent = 0;  // A block, or below 0 the number of a salt.
+    std::int64_t parent = 0;  // A block, or a negative salt number.
     std::array<std::int32_t, kBlockTokens> tokens;
     bool operator==(const Key&) const = default;
     template <typename H>
@@ -57,7 +57,7 @@ class PrefixCache {
   };
   struct Salt {
     std::int64_t number = 0;
-    int blocks = 0;  // That follow it.
+    int blocks = 0;  // Published first blocks under this salt.
   };
 
   static Key MakeKey(std::int64_t parent, std::span<const std::int32_t> tokens,
@@ -66,8 +66,9 @@ class PrefixCache {
 
   BlockPool& pool_;
   absl::flat_hash_map<Key, BlockId> blocks_;
-  absl::flat_hash_map<BlockId, Key> keys_;  // The same, from the other side.
-  absl::flat_hash_map<BlockId, int> followers_;  // Published blocks behind it.
+  absl::flat_hash_map<BlockId, Key> keys_;  // Inverse of blocks_.
+  // Number of published successors.
+  absl::flat_hash_map<BlockId, int> followers_;
   absl::flat_hash_map<std::string, Salt> salts_;
   absl::flat_hash_map<std::int64_t, std::string> salt_names_;
   std::int64_t last_salt_ = 0;

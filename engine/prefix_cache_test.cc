@@ -16,7 +16,7 @@ Tokens Count(int size, int first = 0) {
   return tokens;
 }
 
-// A table of new blocks for all whole blocks of the tokens, published.
+// Allocates and publishes blocks for all full blocks of the tokens.
 BlockTable Fill(BlockPool& pool, PrefixCache& cache, const Tokens& tokens,
                 const std::string& salt = "") {
   BlockTable table;
@@ -91,7 +91,7 @@ TEST(PrefixCacheTest, TheLeastRecentlyUsedGoesFirstAndEndsBeforeStarts) {
   pool.Release(a);
   pool.Release(b);
   EXPECT_EQ(pool.available(), 4);
-  // `a` is used once more, so `b` is the older one.
+  // `a` is used again, so `b` is the least recently used one.
   BlockTable again = cache.Find("", Count(32));
   ASSERT_EQ(again.size(), 2u);
   for (const BlockId block : again) pool.AddReference(block);
@@ -108,7 +108,8 @@ TEST(PrefixCacheTest, TheLeastRecentlyUsedGoesFirstAndEndsBeforeStarts) {
   EXPECT_FALSE(pool.Extend(other, 5));
 }
 
-// Random sequences over few prefixes, against what each block was filled with.
+// Runs random sequences with few prefixes and compares each found block with
+// its real content.
 TEST(PrefixCacheTest, RandomUseNeverFindsWrongContentNorLosesABlock) {
   for (int seed = 0; seed < 20; ++seed) {
     std::mt19937 random(seed);
@@ -118,7 +119,8 @@ TEST(PrefixCacheTest, RandomUseNeverFindsWrongContentNorLosesABlock) {
     constexpr int kBlocks = 24;
     BlockPool pool(kBlocks);
     PrefixCache cache(pool);
-    // What a published block holds: the salt and all tokens up to its end.
+    // The content of each published block: the salt and all tokens up to its
+    // end.
     std::map<BlockId, std::pair<std::string, Tokens>> content;
     std::vector<BlockTable> live;
     for (int turn = 0; turn < 2000; ++turn) {

@@ -6,7 +6,7 @@
 namespace apollo {
 namespace {
 
-// Shares rows among prompts of one priority and returns those that are left.
+// Divides rows among prompts of one priority. Returns the rows that are left.
 int ShareWithinPriority(std::span<const PromptLeft> prompts, int budget,
                         bool best_gets_odd_row, std::span<int> shares) {
   const auto left = [&](int i) { return prompts[i].rows - shares[i]; };

@@ -22,12 +22,12 @@ TEST(PromptSharesTest, PromptsOfOneLengthRunInOrder) {
 TEST(PromptSharesTest, ShortOnesGetHalfBesideALongOne) {
   EXPECT_EQ(SharePromptRows(Prompts{{0, 8000}, {0, 20}}, 16, true),
             (Shares{8, 8}));
-  // The shortest first; what they do not need is the long one's.
+  // Shortest first. The long prompt gets the rows that they do not need.
   EXPECT_EQ(SharePromptRows(Prompts{{0, 8000}, {0, 20}, {0, 5}}, 16, true),
             (Shares{8, 3, 5}));
   EXPECT_EQ(SharePromptRows(Prompts{{0, 8000}, {0, 2}, {0, 1}}, 16, true),
             (Shares{13, 2, 1}));
-  // Half as long counts as short, more does not.
+  // At most half as long counts as short.
   EXPECT_EQ(SharePromptRows(Prompts{{0, 100}, {0, 51}, {0, 50}}, 16, true),
             (Shares{8, 0, 8}));
 }
@@ -59,13 +59,13 @@ TEST(PromptSharesTest, NoPromptsAndNoRows) {
   EXPECT_EQ(SharePromptRows(Prompts{{0, 5}}, 0, true), Shares{0});
 }
 
-// Random prompts that come and go, of one priority: all rows are used, and both
+// Random prompts of one priority come and go. All rows are used, and both
 // bounds of the header hold for each prompt.
 TEST(PromptSharesTest, NoPromptWaitsLongerThanTheBounds) {
   struct Prompt {
     int rows = 0, left = 0, steps = 0;
-    int better_rows = 0;      // Of those before it.
-    int better_or_short = 0;  // How many.
+    int better_rows = 0;      // Rows of the prompts before it.
+    int better_or_short = 0;  // Number of prompts of better rank or shorter.
   };
   std::mt19937 random(5);
   const auto pick = [&random](int n) { return static_cast<int>(random() % n); };

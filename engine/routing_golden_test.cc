@@ -1,5 +1,5 @@
-// Which experts each token uses, and with which weights, beside the independent
-// implementation of tests/golden: TOPK, and HYBRID with every family's expert.
+// Compares the experts and weights of each token with the independent
+// implementation in tests/golden: TOPK, and HYBRID with every family's expert.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -13,8 +13,8 @@
 namespace apollo {
 namespace {
 
-// The record is rounded to 1e-6; a probability in float32, from a hidden state
-// some layers deep, errs by a few 1e-6 beside the oracle's float64.
+// The record is rounded to 1e-6. A float32 probability, from a hidden state
+// some layers deep, differs from the oracle's float64 by a few 1e-6.
 constexpr double kWeightTolerance = 1e-5;
 
 Json Expected(const std::string& name) {
@@ -28,8 +28,8 @@ Json Expected(const std::string& name) {
 
 class RoutingGoldenTest : public testing::TestWithParam<const char*> {
  protected:
-  // The tokens that went through the layers: the prompt's and all generated
-  // ones but the last.
+  // The tokens that went through the layers: the prompt and all generated
+  // tokens except the last.
   Sequence SequenceOf(const Json& routing) const {
     Sequence sequence;
     sequence.pinned = routing["expert"].get<int>();
@@ -87,8 +87,7 @@ TEST_P(RoutingGoldenTest, ExpertsAndWeightsAreTheOracles) {
     SCOPED_TRACE(testing::Message() << "expert " << routing["expert"]);
     Sequence sequence = SequenceOf(routing);
     pinned.insert(sequence.pinned);
-    // In pieces, as a scheduler cuts them: a prompt's chunks, then token by
-    // token.
+    // In pieces like those of the scheduler: prompt chunks, then single tokens.
     stages.Step({{&sequence, 11}});
     while (sequence.next < static_cast<int>(sequence.tokens.size())) {
       stages.Step({{&sequence, 1}});
@@ -96,12 +95,12 @@ TEST_P(RoutingGoldenTest, ExpertsAndWeightsAreTheOracles) {
     Compare(routing, sequence);
     stages.Release(sequence);
   }
-  // -1, which is TOPK, and every expert there is.
+  // -1 (TOPK) and every expert.
   EXPECT_EQ(static_cast<int>(pinned.size()), model_.config.num_experts + 1);
   EXPECT_GT(compared_, 0u);
 }
 
-// Sequences of different families in one batch keep each its own pinned expert.
+// Sequences of different families in one batch keep their own pinned experts.
 TEST_P(RoutingGoldenTest, AllFamiliesInOneBatch) {
   Stages stages(model_, 2);
   std::vector<Sequence> sequences;

@@ -18,14 +18,14 @@ std::uint64_t Mix(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// exp((logit - top) / temperature).
+// Returns exp((logit - top) / temperature).
 double Weight(float logit, float top, float temperature) {
   return std::exp((static_cast<double>(logit) - top) / temperature);
 }
 
-// A token that was drawn, or none if `order` is too short to tell.
+// Draws a token, or returns nullopt if `order` is too short to decide.
 // order: the tokens of the largest logits. `sum`: the mass of all tokens, or
-// none if that is the mass of `order`, or of its first top_k.
+// nullopt if `order` holds all of it or its first top_k tokens do.
 std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order,
                                       std::optional<double> sum,
                                       const float* logits, float top,
@@ -35,7 +35,7 @@ std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order,
     return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
   };
   if (sum) {
-    // Sorting would be in vain without the mass that is needed.
+    // Without enough mass, sorting would be wasted.
     double mass = 0;
     for (const std::int32_t token : order) {
       mass += Weight(logits[token], top, options.temperature);
@@ -57,7 +57,7 @@ std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order,
     p.push_back(Weight(logits[token], top, options.temperature));
   }
   const double all = sum ? *sum : std::accumulate(p.begin(), p.end(), 0.0);
-  // The smallest set that reaches top_p of the mass; then draw from its mass.
+  // Finds the smallest set that reaches top_p of the mass, then draws from it.
   double mass = options.top_p < 1 ? 0 : all;
   std::size_t kept = options.top_p < 1 ? 0 : p.size();
   if (options.top_p < 1) {
@@ -71,20 +71,20 @@ std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order,
     rest -= p[i];
     if (rest < 0) return order[i];
   }
-  // With all that there is, rounding only.
+  // Reached only through rounding errors.
   if (sum && options.top_p >= 1) return std::nullopt;
   return order[kept - 1];
 }
 
-// Draws among the top-k / top-p set of softmax(logits / temperature). Nearly
-// always a few tokens have nearly all of the mass, and only those are sorted.
+// Draws from the top-k / top-p set of softmax(logits / temperature). A few
+// tokens nearly always have most of the mass, and only those are sorted.
 std::int32_t Draw(const float* logits, int vocab,
                   const SamplingOptions& options, double uniform) {
   const float top = logits[ArgMax(logits, vocab)];
   const bool cut = options.top_k > 0 && options.top_k < vocab;
   std::optional<double> sum;
   if (!cut) {
-    // More overflows what 0 may be multiplied by, and means the same.
+    // Larger scales have the same effect, and an infinite one gives NaN for 0.
     const float scale = std::min(1.0f / options.temperature, 1e30f);
     sum = SumExp(logits, vocab, top, scale);
   }
@@ -107,7 +107,7 @@ std::int32_t Draw(const float* logits, int vocab,
 }  // namespace
 
 double UniformAt(std::uint64_t seed, std::uint64_t position) {
-  // Two rounds, so that neither neighbouring seeds nor positions are related.
+  // Two rounds decorrelate neighbouring seeds and positions.
   const std::uint64_t z = Mix(Mix(seed + 0x9e3779b97f4a7c15u) +
                               (position + 1) * 0x9e3779b97f4a7c15u);
   return static_cast<double>(z >> 11) * 0x1.0p-53;

@@ -8,27 +8,29 @@
 
 namespace apollo {
 
-// How often each token was generated.
+// Number of times each token was generated.
 using TokenCounts = std::map<std::int32_t, int>;
 
 struct SampledToken {
   std::int32_t token = 0;
-  // Under the model's own distribution: temperature 1, no penalties, all
-  // tokens.
+  // Under the model's own distribution: temperature 1, no penalties, full
+  // vocabulary.
   float logprob = 0;
-  std::vector<TokenLogprob> alternatives;  // The most probable, likewise.
+  // The most probable tokens, under the same distribution.
+  std::vector<TokenLogprob> alternatives;
 };
 
-// A number in [0, 1) that depends on seed and position only, the same on every
-// machine: the SplitMix64 finaliser (Steele, Lea and Flood, 2014).
+// Returns a number in [0, 1) that depends only on seed and position and is the
+// same on every machine: the SplitMix64 finaliser (Steele, Lea and Flood,
+// 2014).
 double UniformAt(std::uint64_t seed, std::uint64_t position);
 
-// Chooses the token at `position` of a sequence from its logits  // [vocab]
-// Penalties are subtracted first, then temperature, top-k and top-p in that
-// order. Equal logits are ordered by token. A function of its arguments alone:
-// a sequence continued elsewhere continues alike. `logits` is changed. Where
-// they define no probabilities (one is not a number, or infinite), nothing is
-// chosen and the logprob is not a number.
+// Samples the token at `position` of a sequence from its logits [vocab].
+// Applies penalties, temperature, top-k and top-p, in that order. Ties are
+// broken by token id. Depends on its arguments only, so a sequence resumed on
+// another worker continues identically. Modifies `logits`. If they define no
+// distribution (a logit is NaN or infinite), samples nothing and returns a NaN
+// logprob.
 SampledToken Sample(float* logits, int vocab, const SamplingOptions& options,
                     const TokenCounts& generated, std::uint64_t position,
                     int top_logprobs);

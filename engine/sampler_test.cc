@@ -61,7 +61,7 @@ TEST(SamplerTest, LogitsWithoutProbabilitiesGiveNoLogprob) {
 TEST(SamplerTest, FrequenciesFollowTheProbabilities) {
   const int draws = 16000;
   const auto counts = Histogram({.temperature = 1, .seed = 5}, draws);
-  // Five standard deviations of a binomial: below 5 * sqrt(16000) / 2 = 317.
+  // Five standard deviations of a binomial: 5 * sqrt(16000) / 2 = 316.2.
   EXPECT_NEAR(counts.at(2), draws / 2, 317);
   EXPECT_NEAR(counts.at(0), draws / 4, 317);
   EXPECT_NEAR(counts.at(1), draws / 8, 317);
@@ -81,7 +81,7 @@ TEST(SamplerTest, TopKAndTopPCutTheTail) {
   const auto two = Histogram({.temperature = 1, .top_k = 2}, 500);
   EXPECT_EQ(two.size(), 2u);
   EXPECT_TRUE(two.contains(2) && two.contains(0));
-  // Exactly half of the mass is token 2's alone; a bit more needs token 0.
+  // Token 2 alone has exactly half of the mass. A bit more needs token 0.
   EXPECT_EQ(Histogram({.temperature = 1, .top_p = 0.49f}, 500).size(), 1u);
   EXPECT_EQ(Histogram({.temperature = 1, .top_p = 0.6f}, 500).size(), 2u);
   EXPECT_EQ(Histogram({.temperature = 1, .top_p = 1e-9f}, 500).size(), 1u);
@@ -101,7 +101,7 @@ TEST(SamplerTest, DependsOnSeedAndPositionOnly) {
   EXPECT_NE(first, other_seed);
 }
 
-// What Sample draws, put plainly: all tokens sorted, in double.
+// A plain version of the draw in Sample: sorts all tokens, sums in double.
 std::int32_t PlainDraw(const std::vector<float>& logits,
                        const SamplingOptions& options, double uniform,
                        double top_p) {
@@ -132,7 +132,8 @@ std::int32_t PlainDraw(const std::vector<float>& logits,
   return order[kept - 1];
 }
 
-// What PlainDraw gives, and may give if sums are a little off, as Sample's are.
+// Returns the results of PlainDraw, including those within the rounding errors
+// of the sums in Sample.
 std::set<std::int32_t> PlainDraws(const std::vector<float>& logits,
                                   const SamplingOptions& options,
                                   std::uint64_t position) {
@@ -178,15 +179,15 @@ TEST(SamplerTest, DrawsAsIfAllTokensWereSorted) {
       }
     }
   });
-  EXPECT_LT(several, draws / 20);  // Or the test says little.
+  EXPECT_LT(several, draws / 20);  // Otherwise the test proves little.
 }
 
 TEST(SamplerTest, UniformNumbersAreTheSameOnEveryMachine) {
-  // Worked out with Python's integers, modulo 2^64, from the definition: with g
-  // = 0x9e3779b97f4a7c15 and mix the finaliser of SplitMix64 (Steele, Lea and
-  // Flood, 2014), the upper 53 bits of mix(mix(seed + g) + (position + 1) g).
-  // That mix is right was checked with SplitMix64's first output for seed 0,
-  // mix(g) = 0xe220a8397b1dcdaf.
+  // Computed with Python integers, modulo 2^64, from the definition: the upper
+  // 53 bits of mix(mix(seed + g) + (position + 1) g), where g =
+  // 0x9e3779b97f4a7c15 and mix is the finaliser of SplitMix64 (Steele, Lea and
+  // Flood, 2014). The Python mix was checked against SplitMix64's first output
+  // for seed 0, mix(g) = 0xe220a8397b1dcdaf.
   const struct {
     std::uint64_t seed, position;
     double value;

@@ -28,7 +28,7 @@ absl::Status Scheduler::CheckFits(std::int64_t max_tokens) const {
   return absl::FailedPreconditionError(
       absl::StrCat("prompt and answer together may take ", max_tokens,
                    " tokens, but the cache holds ", capacity(),
-                   "; ask for fewer: trying again cannot help"));
+                   "; request fewer tokens: a retry would fail too"));
 }
 
 void Scheduler::Add(SequenceId id, int tokens, int max_tokens, int priority) {
@@ -73,7 +73,7 @@ void Scheduler::SetPaused(SequenceId id, bool paused) {
   Dequeue(sequence);
   sequence.paused = paused;
   Enqueue(sequence);
-  // Whoever waited behind it need not any more.
+  // Sequences behind it need not wait any more.
   stuck_ = false;
 }
 
@@ -120,7 +120,7 @@ int Scheduler::Spare(bool others) const {
 }
 
 bool Scheduler::FitsNow(int blocks, const BlockTable& cached) const {
-  // Idle blocks that are found are not available any more once they are used.
+  // Shared idle blocks become unavailable once they are used.
   const auto shared = std::count_if(
       cached.begin(), cached.end(),
       [this](BlockId block) { return pool_.references(block) > 0; });
@@ -130,7 +130,7 @@ bool Scheduler::FitsNow(int blocks, const BlockTable& cached) const {
 
 bool Scheduler::FitsWithoutLower(const Rank& rank, int blocks,
                                  const BlockTable& cached) const {
-  std::map<BlockId, int> given;  // References that would go.
+  std::map<BlockId, int> given;  // References that the victims would release.
   int victims = 0;
   for (auto it = running_.rbegin();
        it != running_.rend() && it->lowness > rank.lowness; ++it, ++victims) {
@@ -156,7 +156,7 @@ bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
   APOLLO_CHECK(static_cast<int>(cached.size()) * kBlockTokens <=
                sequence.tokens);
   if (!FitsNow(blocks, cached)) {
-    // Only if it helps is anybody preempted.
+    // Preempts only if that frees enough blocks.
     if (!FitsWithoutLower(sequence.rank, blocks, cached)) return false;
     do {
       Evict(*running_.rbegin(), step, budget);
@@ -187,7 +187,7 @@ void Scheduler::TakeChunk(Sequence& sequence, Step& step, int rows) {
 }
 
 bool Scheduler::IsMixed() const {
-  // Who is past its prompt is ready or pending.
+  // Sequences past their prompt are ready or pending.
   const std::size_t generating = running_.size() - prefilling_.size();
   const std::size_t room = options_.max_running - running_.size();
   const std::size_t beginning =
@@ -216,7 +216,7 @@ Scheduler::Step Scheduler::NextStep() {
 }
 
 void Scheduler::TakePrompts(Step& step, int budget) {
-  // Nobody is let in who would take back what was just taken from him.
+  // Admits none after a preemption: it would take back the freed blocks.
   bool admit = step.preempted.empty();
   for (;;) {
     const std::vector<Rank> prompts = Prompts(admit);
@@ -227,12 +227,13 @@ void Scheduler::TakePrompts(Step& step, int budget) {
     }
     const std::vector<int> shares =
         SharePromptRows(left, budget, best_gets_odd_row_);
-    bool waits = false;  // Somebody that has a share.
+    bool waits = false;  // A waiting sequence has a share.
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       waits |= shares[i] > 0 && waiting_.contains(prompts[i]);
     }
     if (waits) {
-      // As none may overtake, the best is let in for those behind it, too.
+      // None may overtake, so the best is admitted even if only those behind it
+      // have a share.
       admit = Admit(sequences_.at(waiting_.begin()->id), step, budget);
       stuck_ = !admit;
       continue;
@@ -250,7 +251,7 @@ void Scheduler::TakePrompts(Step& step, int budget) {
 std::vector<Scheduler::Rank> Scheduler::Prompts(bool with_waiting) const {
   std::vector<Rank> prompts(prefilling_.begin(), prefilling_.end());
   if (!with_waiting) return prompts;
-  // More could not be let in.
+  // More could not be admitted.
   const std::size_t most = options_.max_running;
   const auto end = waiting_.size() > most ? std::next(waiting_.begin(), most)
                                           : waiting_.end();

@@ -15,116 +15,117 @@ namespace apollo {
 
 using SequenceId = std::uint64_t;
 
-// Decides which rows make up each step of a dense worker, and who holds cache
-// blocks: continuous batching with chunked prefill, priorities and preemption.
-// A pure state machine: no clock, no threads, no tensors.
+// Decides which rows make up each step of a dense worker, and which sequences
+// hold cache blocks: continuous batching with chunked prefill, priorities and
+// preemption. A pure state machine: no clock, no threads, no tensors.
 //
-// A sequence is waiting (no blocks), then prefilling (its known tokens go
-// through in chunks), then alternates between pending (its next token is being
-// computed elsewhere) and ready (it has a token to feed), until removed.
-// Sequences are ranked by priority, then by the order in which they were added.
+// A sequence is first waiting (no blocks), then prefilling (its known tokens
+// run in chunks). It then alternates between pending (its next token is being
+// computed by an expert worker) and ready (it has a token to feed), until it is
+// removed. Sequences are ranked by priority, then by order of arrival.
 //
-// Each step takes the ready sequences first, one row each, then as many rows of
-// prompts as the budgets leave: a long prompt delays no running sequence by
-// more than one mixed budget's worth of rows. Prompts share these rows so that
-// none waits for a much longer one (engine/prompt_shares.h states the rule and
-// the bounds). Waiting sequences are admitted in the order of rank, none before
-// a better one, once there are blocks for all their known tokens and rows for
-// them or for one behind them.
+// Each step takes the ready sequences first, one row each, then as many prompt
+// rows as the budgets allow. A long prompt thus delays running sequences by at
+// most mixed_token_budget rows per step. engine/prompt_shares.h states how
+// prompts share these rows. Waiting sequences are admitted in rank order, once
+// there are blocks for all their known tokens and rows for them or for a
+// sequence behind them.
 //
-// Blocks are taken as a sequence grows. If none is free, the running sequence
-// of the worst rank is preempted: it loses its blocks and waits, and all its
-// tokens, prompt and answer, are fed again later. To let in a waiting sequence,
-// only sequences of a lower priority are preempted. As the best sequence can
-// take blocks from all others, and none is added that would not fit alone,
-// there is always one that goes on.
+// Blocks are allocated as a sequence grows. If none is available, the running
+// sequence of the worst rank is preempted: it loses its blocks, waits, and all
+// its tokens (prompt and answer) are prefilled again later. To admit a waiting
+// sequence, only sequences of lower priority are preempted. The best sequence
+// can take blocks from all others, and every sequence fits alone, so some
+// sequence always makes progress.
 class Scheduler {
  public:
   struct Options {
-    int token_budget = 512;  // Rows of a step; at least 1.
-    // Rows of prompts in a step while at least four times as many sequences
-    // wait for their next token as for their first; at least 1. The smaller,
-    // the steadier tokens come, and the longer prompts take. (Where many are
-    // yet to begin, as after a burst, it is better for all that they do soon.)
+    int token_budget = 512;  // Rows per step; at least 1.
+    // Prompt rows per step while at least four times as many sequences wait for
+    // their next token as for their first; at least 1. Smaller values make
+    // token intervals steadier and prefill slower. The limit does not apply
+    // while many sequences have yet to begin, as after a burst, because
+    // starting them soon is then better for all.
     int mixed_token_budget = 512;
-    int max_running = 64;  // Sequences that hold blocks at once.
+    int max_running = 64;  // Maximum number of sequences that hold blocks.
   };
 
-  // Rows of one sequence in a step: tokens at positions first_position..
-  // first_position + rows - 1.
+  // Rows of one sequence in a step: the tokens at positions
+  // first_position..first_position + rows - 1.
   struct Slice {
     SequenceId sequence = 0;
     int first_position = 0;
     int rows = 0;
-    int cached = 0;  // Of these, the first ones are in the blocks already.
-    bool ends_prompt = false;  // The last row is that of the last known token.
+    int cached = 0;            // Leading rows whose content is already cached.
+    bool ends_prompt = false;  // The last row is the last known token.
   };
 
   struct Admission {
     SequenceId sequence = 0;
-    int cached_tokens = 0;  // At its start, found in blocks.
+    int cached_tokens = 0;  // Leading tokens found in the cache.
   };
 
-  // In the order in which things happen: sequences lose their blocks, others
-  // are admitted (possibly the same ones), then the rows are run.
+  // Applies in this order: sequences lose their blocks, others (possibly the
+  // same ones) are admitted, then the rows run.
   struct Step {
     std::vector<SequenceId> preempted;
     std::vector<Admission> admitted;
     std::vector<Slice> slices;
   };
 
-  // Blocks that already hold the start of a sequence's known tokens, in order
-  // and at most as many as those tokens fill. Called when it might be admitted.
+  // Returns the blocks that already hold the start of a sequence's known
+  // tokens, in order, and no more than those tokens fill. Called for candidates
+  // for admission.
   using FindCached = std::function<BlockTable(SequenceId)>;
 
   // The pool must outlive the scheduler. `find_cached` may be null.
   Scheduler(const Options& options, BlockPool& pool,
             FindCached find_cached = nullptr);
 
-  // Tokens of one sequence that the cache holds at most.
+  // Returns the cache capacity for one sequence, in tokens.
   std::int64_t capacity() const;
 
-  // Whether a sequence of that length could ever run. FAILED_PRECONDITION with
-  // the reason if not: waiting would not help.
+  // Returns FAILED_PRECONDITION, with the reason, if a sequence of `max_tokens`
+  // tokens could never run, even alone.
   absl::Status CheckFits(std::int64_t max_tokens) const;
 
-  // Adds a sequence. `id` is new; tokens >= 1 are known; max_tokens >= tokens
-  // is the most positions it will ever need, and fits. A higher priority goes
-  // first.
+  // Adds a sequence. `id` must be new. `tokens` >= 1 is the number of known
+  // tokens; `max_tokens` >= `tokens` is the maximum number of positions, which
+  // must pass CheckFits. Higher priorities run first.
   void Add(SequenceId id, int tokens, int max_tokens, int priority = 0);
 
-  // The next step. Its sequences are pending (or still prefilling) afterwards.
-  // Empty if there is nothing to run now.
+  // Returns the next step, or an empty one if nothing can run now. Its
+  // sequences are pending (or still prefilling) afterwards.
   Step NextStep();
 
-  // Whether NextStep could return something. Not after an empty step, until
-  // something changes.
+  // Returns true if NextStep might return a nonempty step. False after an empty
+  // step until something changes.
   bool HasWork() const;
 
-  // The next token of a pending sequence is known: it is ready.
+  // Makes a pending sequence ready: its next token is known.
   void TokenArrived(SequenceId id);
 
-  // Takes the blocks of a running sequence, which then waits again or, if
-  // `hold`, is left out until Resume.
+  // Takes the blocks of a running sequence. It then waits again or, with
+  // `hold`, is held until Resume.
   void Preempt(SequenceId id, bool hold);
-  // Lets a sequence that is held wait again; others are ignored.
+  // Returns a held sequence to the waiting ones. Ignores others.
   void Resume(SequenceId id);
 
-  // While a sequence is paused no rows of it are scheduled, nor is it admitted,
-  // and others do not wait for it. It keeps its blocks, unless others need
-  // them.
+  // Pauses or resumes a sequence. A paused sequence is not scheduled or
+  // admitted, and others do not wait for it. It keeps its blocks unless others
+  // need them.
   void SetPaused(SequenceId id, bool paused);
 
-  // Forgets a sequence in any state and releases its blocks. Unknown ids are
-  // ignored.
+  // Removes a sequence in any state and releases its blocks. Ignores unknown
+  // ids.
   void Remove(SequenceId id);
 
-  // Blocks of a sequence that runs. A block may be replaced by one with the
+  // The blocks of a running sequence. A block may be replaced by one with the
   // same content.
   BlockTable& blocks(SequenceId id) { return sequences_.at(id).blocks; }
 
   int running() const { return static_cast<int>(running_.size()); }
-  // All others, held ones among them.
+  // All others, including held ones.
   int waiting() const {
     return static_cast<int>(sequences_.size() - running_.size());
   }
@@ -132,8 +133,8 @@ class Scheduler {
  private:
   // Smaller is better.
   struct Rank {
-    int lowness = 0;           // The negative priority.
-    std::uint64_t number = 0;  // In the order of adding.
+    int lowness = 0;           // Negated priority.
+    std::uint64_t number = 0;  // Order of arrival.
     SequenceId id = 0;
     auto operator<=>(const Rank&) const = default;
   };
@@ -142,39 +143,41 @@ class Scheduler {
     Rank rank;
     State state = State::kWaiting;
     bool paused = false;
-    int tokens = 0;  // Known ones.
+    int tokens = 0;  // Known tokens.
     int max_tokens = 0;
-    int next_position = 0;  // First position that was not scheduled yet.
-    int cached = 0;         // Positions that were in the cache when admitted.
-    Rank turn;              // Among the ready ones.
+    int next_position = 0;  // First unscheduled position.
+    int cached = 0;         // Positions found in the cache at admission.
+    Rank turn;              // Position in ready_.
     BlockTable blocks;
   };
 
   bool IsRunning(const Sequence& sequence) const {
     return sequence.state != State::kWaiting && sequence.state != State::kHeld;
   }
-  // Puts a sequence into the set of its state, unless it is paused; or takes it
-  // out of all of them.
+  // Enqueue adds the sequence to the set of its state unless it is paused.
+  // Dequeue removes it from all sets.
   void Enqueue(const Sequence& sequence);
   void Dequeue(const Sequence& sequence);
-  // A sequence loses its blocks and leaves the step that is being made.
+  // Takes a sequence's blocks and removes it from the step under construction.
   void Evict(const Rank& rank, Step& step, int& budget);
-  // Gives the sequence one more block. False if it had to give up its own.
+  // Allocates one more block for the sequence. Returns false if the sequence
+  // itself was preempted.
   bool Grow(Sequence& sequence, Step& step, int& budget);
   bool Admit(Sequence& sequence, Step& step, int& budget);
-  // Blocks to leave free for the growth of others, so that a newcomer is not
-  // the cause of a preemption a moment later.
+  // Returns the number of blocks to leave free for the growth of others, so
+  // that admitting a sequence does not cause a preemption right away.
   int Spare(bool others) const;
-  // Whether a sequence with that many blocks, some of them found, fits now...
+  // Returns true if `blocks` blocks, some of them found in the cache, fit
+  // now...
   bool FitsNow(int blocks, const BlockTable& cached) const;
-  // ... or would without those of a priority below that of `rank`, if any.
+  // ... or would fit without the sequences of a priority below that of `rank`.
   bool FitsWithoutLower(const Rank& rank, int blocks,
                         const BlockTable& cached) const;
-  // Whether few prompts keep many sequences from their next tokens.
+  // Returns true if mixed_token_budget applies.
   bool IsMixed() const;
-  // Admits sequences and takes the rows of prompts.
+  // Admits sequences and schedules prompt rows.
   void TakePrompts(Step& step, int budget);
-  // Those that are prefilling, and maybe those that wait, in the order of rank.
+  // Returns the prefilling and optionally the waiting sequences, in rank order.
   std::vector<Rank> Prompts(bool with_waiting) const;
   void TakeChunk(Sequence& sequence, Step& step, int rows);
   void Stop(Sequence& sequence, State state);
@@ -184,7 +187,7 @@ class Scheduler {
   const FindCached find_cached_;
   std::map<SequenceId, Sequence> sequences_;
   std::set<Rank> running_;
-  // Of those that are not paused:
+  // Unpaused sequences only:
   std::set<Rank> waiting_, prefilling_;
   std::set<Rank> ready_;  // By turn.
   std::uint64_t added_ = 0, turns_ = 0;

@@ -16,8 +16,8 @@ namespace {
 
 using Step = Scheduler::Step;
 
-// A cluster of random sequences around the scheduler, with a prefix cache. What
-// each block holds is kept beside it, to see that rows said to be cached are.
+// Random sequences around the scheduler, with a prefix cache. The simulation
+// records the content of each block to check the rows reported as cached.
 class Simulation {
  public:
   explicit Simulation(int seed) : random_(seed) {
@@ -56,7 +56,7 @@ class Simulation {
       }
       if (testing::Test::HasFatalFailure()) return;
       CheckBlocks();
-      // Were nothing to happen any more, sequences would be lost.
+      // If nothing could happen any more, sequences would be stuck.
       ASSERT_TRUE(scheduler_->HasWork() || !pending_.empty() ||
                   !held_.empty() || sequences_.empty());
     }
@@ -160,7 +160,7 @@ class Simulation {
       sequences_.at(id).cached = cached;
       sequences_.at(id).published = cached / kBlockTokens;
     }
-    // Who lost his blocks is worse than all that have some.
+    // A preempted sequence ranks below all that keep blocks.
     for (const SequenceId id : step.preempted) {
       if (!waiting_.contains(id)) continue;
       for (const SequenceId other : running_) ASSERT_GT(Rank(id), Rank(other));
@@ -189,7 +189,7 @@ class Simulation {
         slots.resize(kBlockTokens);
         if (p < slice.first_position + slice.cached) {
           ASSERT_EQ(slots[p % kBlockTokens], upto)
-              << "not what it is said to be";
+              << "the cached rows hold other tokens";
           ++cached_rows_;
         } else {
           ASSERT_EQ(pool_->references(blocks[p / kBlockTokens]), 1)
@@ -234,7 +234,7 @@ class Simulation {
   int beginning_ = 0;
   std::map<SequenceId, Sequence> sequences_;
   std::set<SequenceId> waiting_, held_, running_, pending_;
-  // For each block and slot: the tokens up to that position.
+  // The tokens up to each position, by block and slot.
   std::map<BlockId, std::vector<std::vector<std::int32_t>>> content_;
   int added_ = 0, finished_ = 0, cancelled_ = 0, preemptions_ = 0,
       cached_rows_ = 0;

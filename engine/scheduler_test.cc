@@ -35,7 +35,7 @@ TEST(SchedulerTest, PromptThenOneRowForEachToken) {
   ASSERT_EQ(step.admitted.size(), 1u);
   EXPECT_EQ(step.admitted[0].sequence, 1u);
   EXPECT_EQ(step.admitted[0].cached_tokens, 0);
-  EXPECT_EQ(pool.available(), 8);     // No more than is known.
+  EXPECT_EQ(pool.available(), 8);     // Only for known tokens.
   EXPECT_FALSE(scheduler.HasWork());  // Pending.
   scheduler.TokenArrived(1);
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 31, 1, 1}}));
@@ -55,11 +55,13 @@ TEST(SchedulerTest, PromptsGetFewerRowsWhileOthersWaitForTokens) {
   for (const SequenceId id : {1, 2, 3, 4}) scheduler.Add(id, 5, 40);
   EXPECT_EQ(scheduler.NextStep().slices.size(), 4u);
   scheduler.Add(5, 30, 40);
-  // Pending: a step without their rows delays them, too.
+  // Pending sequences count as well: a long step without their rows delays
+  // them, too.
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{5, 0, 5, 0}}));
   scheduler.TokenArrived(1);
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 5, 1, 1}, {5, 5, 5, 0}}));
-  // Two that begin beside four: sooner is better for all.
+  // Two prompts begin beside four pending sequences: now the full budget
+  // applies.
   scheduler.Add(6, 8, 40);
   EXPECT_EQ(Rows(scheduler.NextStep()),
             (Numbers{{5, 10, 12, 0}, {6, 0, 8, 1}}));
@@ -84,9 +86,9 @@ TEST(SchedulerTest, AShortPromptDoesNotWaitForALongOne) {
   for (bool through = false; !through; ++steps) {
     ASSERT_LT(steps, 3);
     const Step step = next();
-    ASSERT_EQ(step.slices.size(), 10u);  // The answers go on.
+    ASSERT_EQ(step.slices.size(), 10u);  // The answers continue.
     EXPECT_EQ(step.slices[8].sequence, 9u);
-    EXPECT_GE(step.slices[8].rows, 8);  // Half is the first one's.
+    EXPECT_GE(step.slices[8].rows, 8);  // Half goes to the first prompt.
     EXPECT_EQ(step.slices[9].sequence, 10u);
     EXPECT_EQ(step.slices[8].rows + step.slices[9].rows, 16);
     through = step.slices[9].ends_prompt;
@@ -101,7 +103,7 @@ TEST(SchedulerTest, AShortPromptDoesNotOvertakeALongOneThatWaitsForBlocks) {
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 0, 8, 0}}));
   scheduler.Add(2, 800, 800);
   scheduler.Add(3, 8, 16);
-  // 2 does not fit beside 1 and the room for growth.
+  // 2 does not fit beside 1 and the reserve for growth.
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 8, 8, 0}}));
   EXPECT_EQ(scheduler.running(), 1);
   scheduler.Remove(2);
@@ -115,7 +117,7 @@ TEST(SchedulerTest, ALongPromptIsLetInForAShortOneBehindIt) {
   scheduler.NextStep();
   scheduler.Add(2, 800, 800);
   // It waits without blocks while it would get no rows: by then more of its
-  // beginning may be in the cache.
+  // beginning may be cached.
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 8, 8, 0}}));
   EXPECT_EQ(scheduler.running(), 1);
   scheduler.Add(3, 8, 16);
@@ -160,7 +162,7 @@ TEST(SchedulerTest, APausedSequenceIsLeftOutInEveryStateAndHoldsNobodyUp) {
   EXPECT_FALSE(scheduler.HasWork());
   scheduler.SetPaused(2, false);
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{2, 8, 4, 1}}));
-  scheduler.SetPaused(2, true);  // Pending: its token may come.
+  scheduler.SetPaused(2, true);  // Pending: its token may still arrive.
   scheduler.TokenArrived(2);
   EXPECT_FALSE(scheduler.HasWork());
   for (const SequenceId id : {1, 2, 3}) scheduler.SetPaused(id, false);
@@ -196,7 +198,7 @@ TEST(SchedulerTest, RunningSequencesGoBeforeTheChunksOfALongPrompt) {
   scheduler.Add(2, 20, 30);
   scheduler.TokenArrived(1);
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 3, 1, 1}, {2, 0, 7, 0}}));
-  // The next chunk does not wait for the first one's result.
+  // The next chunk does not wait for the result of the first.
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{2, 7, 8, 0}}));
   scheduler.TokenArrived(1);
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 4, 1, 1}, {2, 15, 5, 1}}));
@@ -215,7 +217,7 @@ TEST(SchedulerTest, WaitsForBlocksInOrderAndStartsWhenTheyAreFree) {
   BlockPool pool(4);
   Scheduler scheduler({.token_budget = 100, .max_running = 4}, pool);
   scheduler.Add(1, 48, 48);
-  scheduler.Add(2, 32, 32);  // Two blocks: only one is left.
+  scheduler.Add(2, 32, 32);  // Needs two blocks; only one is left.
   scheduler.Add(3, 1, 16);   // Would fit, but must not overtake.
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 0, 48, 1}}));
   EXPECT_EQ(scheduler.running(), 1);
@@ -248,7 +250,7 @@ TEST(SchedulerTest, RemovingAWaitingSequenceLetsTheNextOneIn) {
   EXPECT_FALSE(scheduler.HasWork());
   scheduler.Remove(2);
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{3, 0, 32, 1}}));
-  scheduler.Remove(99);  // Unknown: nothing happens.
+  scheduler.Remove(99);  // Unknown ids are ignored.
 }
 
 TEST(SchedulerTest, SaysWhatCanNeverFit) {
@@ -260,7 +262,7 @@ TEST(SchedulerTest, SaysWhatCanNeverFit) {
   EXPECT_EQ(
       status.message(),
       "prompt and answer together may take 33 tokens, but the cache holds "
-      "32; ask for fewer: trying again cannot help");
+      "32; request fewer tokens: a retry would fail too");
   EXPECT_EQ(scheduler.capacity(), 32);
 }
 
@@ -287,16 +289,17 @@ TEST(SchedulerTest, TheYoungestGivesItsBlocksAndIsFedAgain) {
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{2, 20, 1, 1}}));
   scheduler.TokenArrived(1);
   scheduler.TokenArrived(2);
-  // 1 needs a second block: 2, which is ready with 22 tokens, gives its two.
+  // 1 needs a second block: 2, which is ready with 22 tokens, gives up its two
+  // blocks.
   Step step = scheduler.NextStep();
   EXPECT_EQ(step.preempted, (Ids{2}));
   EXPECT_TRUE(step.admitted.empty());
   EXPECT_EQ(Rows(step), (Numbers{{1, 16, 1, 1}}));
   EXPECT_EQ(scheduler.waiting(), 1);
-  // It needs two blocks, and waits until they are there.
+  // It needs two blocks and waits for them.
   EXPECT_TRUE(scheduler.NextStep().slices.empty());
   EXPECT_FALSE(scheduler.HasWork());
-  scheduler.Add(3, 1, 1);  // Does not overtake.
+  scheduler.Add(3, 1, 1);  // Must not overtake.
   EXPECT_TRUE(scheduler.NextStep().slices.empty());
   scheduler.Remove(1);
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{2, 0, 22, 1}, {3, 0, 1, 1}}));
@@ -308,7 +311,7 @@ TEST(SchedulerTest, ARowThatWasTakenAlreadyLeavesTheStep) {
   scheduler.Add(1, 16, 40);
   scheduler.Add(2, 20, 48);
   scheduler.NextStep();
-  scheduler.TokenArrived(2);  // Its turn is first.
+  scheduler.TokenArrived(2);  // Its turn comes first.
   scheduler.TokenArrived(1);
   const Step step = scheduler.NextStep();
   EXPECT_EQ(step.preempted, (Ids{2}));
@@ -335,14 +338,14 @@ TEST(SchedulerTest, PrioritiesGoFirstAndTakeBlocksOnlyFromLowerOnes) {
   scheduler.Add(2, 48, 48, -1);
   EXPECT_EQ(Rows(scheduler.NextStep()),
             (Numbers{{1, 0, 16, 1}, {2, 0, 48, 1}}));
-  // The same priority waits; a higher one takes the place of the lowest.
+  // Equal priorities wait. A higher priority preempts the lowest.
   scheduler.Add(3, 16, 16, -1);
   EXPECT_TRUE(scheduler.NextStep().slices.empty());
   scheduler.Add(4, 32, 32, 5);
   Step step = scheduler.NextStep();
   EXPECT_EQ(step.preempted, (Ids{2}));
   EXPECT_EQ(Rows(step), (Numbers{{4, 0, 32, 1}}));
-  // Nobody is preempted where that would not make enough room.
+  // No sequence is preempted if that would not free enough blocks.
   scheduler.Add(5, 64, 64, 1);
   step = scheduler.NextStep();
   EXPECT_TRUE(step.preempted.empty() && step.slices.empty());
@@ -375,7 +378,7 @@ TEST(SchedulerTest, AHeldSequenceIsLeftOutUntilItMayGoOn) {
   scheduler.Preempt(1, /*hold=*/true);
   EXPECT_FALSE(scheduler.HasWork());
   EXPECT_EQ(pool.available(), 9);
-  scheduler.Resume(2);  // Not held: nothing happens.
+  scheduler.Resume(2);  // Not held, so ignored.
   EXPECT_FALSE(scheduler.HasWork());
   scheduler.Resume(1);
   EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 0, 5, 1}}));
@@ -398,7 +401,7 @@ TEST(SchedulerTest, FoundBlocksAreSharedAndTheirRowsAreMarked) {
   Step step = scheduler.NextStep();
   ASSERT_EQ(step.admitted.size(), 1u);
   EXPECT_EQ(step.admitted[0].cached_tokens, 32);
-  EXPECT_EQ(pool.available(), 2);  // One block of its own.
+  EXPECT_EQ(pool.available(), 2);  // One block is not shared.
   EXPECT_EQ(pool.references(found[0]), 2);
   ASSERT_EQ(step.slices.size(), 1u);
   EXPECT_EQ(step.slices[0].cached, 20);
@@ -408,7 +411,7 @@ TEST(SchedulerTest, FoundBlocksAreSharedAndTheirRowsAreMarked) {
   EXPECT_TRUE(step.slices[0].ends_prompt);
   scheduler.Remove(1);
   EXPECT_EQ(pool.available(), 3);
-  // All of a prompt may be found.
+  // A whole prompt may be cached.
   scheduler.Add(3, 32, 40);
   step = scheduler.NextStep();
   step = scheduler.NextStep();

@@ -1,5 +1,5 @@
-// The stages together, on tiny checkpoints: a sequence's numbers depend on
-// nothing but the sequence.
+// Both stages together, on tiny checkpoints: a sequence's results depend only
+// on the sequence.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -12,7 +12,7 @@ namespace {
 class StageTest
     : public testing::TestWithParam<std::tuple<std::string, CacheType>> {
  protected:
-  // The sequence alone, in one piece, with one thread.
+  // The results of the sequence alone, in one step, with one thread.
   std::vector<float> Reference(Sequence sequence) {
     Stages stages(model_, 1, type_);
     const int rows = static_cast<int>(sequence.tokens.size());
@@ -36,19 +36,20 @@ INSTANTIATE_TEST_SUITE_P(
                                                            : "");
     });
 
-// How far logits are from those with a float32 cache, as a share of them.
+// Returns the relative difference between the logits and those with a float32
+// cache.
 double ChangeBy(CacheType type) {
   const OpenModel model = OpenGolden("published");
   Stages exact(model, 1, CacheType::kFloat32), half(model, 1, type);
   EXPECT_EQ(half.expert->blocks().total(), 2 * exact.expert->blocks().total());
-  // The boundary activations stay as they are.
+  // The boundary activations are always float32.
   EXPECT_LT(half.dense->blocks().total(), 2 * exact.dense->blocks().total());
   EXPECT_GT(half.dense->blocks().total(), exact.dense->blocks().total());
   Sequence a = Make(40, 1), b = Make(40, 1);
   exact.Step({{&a, 40}});
   half.Step({{&b, 40}});
   EXPECT_FALSE(a.logits == b.logits);
-  // The measure is how far the logits are apart.
+  // The measure is the distance between the logits.
   double change = 0, size = 0;
   for (std::size_t i = 0; i < a.logits.size(); ++i) {
     change += std::pow(a.logits[i] - b.logits[i], 2);
@@ -58,14 +59,16 @@ double ChangeBy(CacheType type) {
 }
 
 TEST(CacheTypeTest, SixteenBitsHalveTheBlocksAndChangeLogitsALittle) {
-  // 8 bits of precision are 2^-9 at most for each number, 11 are 2^-12.
+  // The relative rounding error is at most 2^-9 with 8 bits of precision, and
+  // 2^-12 with 11.
   EXPECT_LT(ChangeBy(CacheType::kBf16), 0.02);
   EXPECT_LT(ChangeBy(CacheType::kF16), 0.0025);
 }
 
-// How far a model's logits in a format are from those in float32: the root mean
-// square of a row's difference, as a share of that of its logits; of the rows'
-// median, because a row whose gate turns to another expert is far off.
+// Returns the distance of a model's logits in a format from those in float32:
+// per row, the root mean square of the difference relative to that of the
+// logits; of these, the median, because a row whose gate chooses another expert
+// is far off.
 double Distance(const std::string& name, WeightFormat format) {
   const OpenModel exact =
       *OpenModelDirectory("tests/golden/" + name, WeightFormat::kF32);
@@ -94,10 +97,10 @@ TEST(WeightsFormatTest, FormatsChangeLogitsAsMuchAsTheyRound) {
     const double bf16 = Distance(name, WeightFormat::kBF16);
     const double int8 = Distance(name, WeightFormat::kInt8);
     const double int4 = Distance(name, WeightFormat::kInt4);
-    // A number is rounded by up to 2^-9 of itself in bf16; in int8 by half of
-    // 1/127 of its group's largest, weights and activations both; in int4 by
-    // half of 1/15 of its group's range. Errors of a few layers add up, as
-    // squares.
+    // bf16 rounds a number by up to 2^-9 of itself; int8 by half of 1/127 of
+    // the largest number of its group, for both weights and activations; int4
+    // by half of 1/15 of the range of its group. The errors of a few layers add
+    // up in squares.
     EXPECT_LT(bf16, 0.03);
     EXPECT_GT(int8, 0.0005);
     EXPECT_LT(int8, 0.1);
@@ -111,7 +114,7 @@ TEST_P(StageTest, TheReferenceDependsOnItsTokensAndItsExpert) {
   const std::vector<float> logits = Reference(Make(40, 1));
   ASSERT_EQ(logits.size(), 40 * vocab);
   for (const float x : logits) ASSERT_TRUE(std::isfinite(x));
-  // One token changed: what follows changes, what is before does not.
+  // A changed token changes the rows from there on, and none before.
   Sequence other = Make(40, 1);
   other.tokens[20] = (other.tokens[20] + 1) % 256;
   const std::vector<float> changed = Reference(other);
@@ -135,7 +138,7 @@ TEST_P(StageTest, LogitsDoNotDependOnChunksThreadsOrNeighbours) {
                                          Reference(third)};
   for (const int threads : {1, 2, 3}) {
     Stages stages(model_, threads, type_);
-    // Alone, in pieces that do and do not end with blocks.
+    // Alone, in chunks that do and do not end at block boundaries.
     for (const std::vector<int>& chunks :
          std::vector<std::vector<int>>{{40},
                                        {16, 16, 8},
@@ -147,7 +150,8 @@ TEST_P(StageTest, LogitsDoNotDependOnChunksThreadsOrNeighbours) {
       EXPECT_TRUE(alone.logits == expected[0])
           << threads << " threads, " << chunks.size() << " chunks";
     }
-    // Beside others: whole prompts, then pieces in changing company and order.
+    // With others: whole prompts, then chunks with changing neighbours and
+    // order.
     Sequence a = first, b = second, c = third;
     stages.Step({{&c, 18}, {&a, 40}, {&b, 37}});
     EXPECT_TRUE(a.logits == expected[0]) << threads;
@@ -171,7 +175,7 @@ TEST_P(StageTest, ReplayingTheLogGivesTheSameLogits) {
   stages.Step({{&other, 20}, {&sequence, 33}});
   for (int i = 0; i < 7; ++i) stages.Step({{&sequence, 1}});
 
-  // All rows, and some that others share a step with.
+  // All rows, and some that share a step with others.
   Rows log;
   stages.dense->Forward(
       {{{&other.dense, 0, 20, 20}, {&sequence.dense, 0, 40, 40}}, {}},

@@ -18,7 +18,7 @@
 #include "model/config/expert_list.h"
 #include "model/weights/open_model.h"
 
-// Both stages of a tiny checkpoint in one test, without workers and links.
+// Both stages of a tiny checkpoint, without workers and links, for tests.
 namespace apollo {
 
 inline constexpr std::int64_t kCacheBytes = 4 << 20;
@@ -33,7 +33,7 @@ inline std::set<int> AllExperts(const ModelConfig& config) {
   return *ParseExperts("all", config.num_experts);
 }
 
-// A sequence on its way through both stages.
+// A sequence that runs through both stages.
 struct Sequence {
   std::vector<std::int32_t> tokens;
   int pinned = -1;
@@ -64,7 +64,7 @@ class Stages {
                                    {kCacheBytes, type}, pool_, nullptr);
   }
 
-  // Feeds each sequence its next rows.
+  // Runs the next rows of each sequence.
   void Step(const std::vector<std::pair<Sequence*, int>>& parts) {
     DenseStep step;
     for (auto [sequence, rows] : parts) {
@@ -78,7 +78,7 @@ class Stages {
                    [&](Rows boundary) { Finish(parts, boundary); });
   }
 
-  // The sparse half, from boundary activations.
+  // Runs the sparse half on boundary activations.
   void Finish(const std::vector<std::pair<Sequence*, int>>& parts,
               const Rows& boundary) {
     const ModelConfig& config = expert->config();
@@ -118,7 +118,7 @@ class Stages {
     }
   }
 
-  // Gives back the sequence's cache blocks.
+  // Releases the sequence's cache blocks.
   void Release(Sequence& sequence) {
     dense->blocks().Release(sequence.dense);
     expert->blocks().Release(sequence.expert);

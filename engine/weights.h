@@ -41,9 +41,9 @@ struct DenseLayerWeights {
 struct SparseLayerWeights {
   AttentionWeights attention;
   std::vector<float> gate;            // [experts, hidden]
-  std::map<int, MlpWeights> experts;  // Those that are resident.
-  MlpWeights shared;                  // Only with a shared expert.
-  std::vector<float> shared_gate;     // [hidden], likewise.
+  std::map<int, MlpWeights> experts;  // Resident experts only.
+  MlpWeights shared;                  // Only if the model has a shared expert.
+  std::vector<float> shared_gate;     // [hidden]; only with a shared expert.
 };
 
 struct HeadWeights {
@@ -51,11 +51,12 @@ struct HeadWeights {
   PackedMatrix output;      // [vocab, hidden]
 };
 
-// Reads the weights of layers, reporting progress.
+// Loads the weights of layers and reports progress.
 class WeightLoader {
  public:
-  // Everything passed in must outlive the loader, and the source what was
-  // loaded. `total` is what progress reports as the sum.
+  // The arguments held by reference must outlive the loader, and the source
+  // must outlive the loaded weights. `total` is the total that progress
+  // reports.
   WeightLoader(const ModelConfig& config, const WeightSource& source,
                ThreadPool& pool, std::int64_t total, LoadProgress progress);
 
@@ -67,7 +68,7 @@ class WeightLoader {
  private:
   absl::StatusOr<AttentionWeights> Attention(int layer);
   absl::StatusOr<MlpWeights> Mlp(int layer, int expert);
-  // Loads the tensors of this kind, one after the other, as one weight.
+  // Loads tensors of one kind and stacks their rows into one matrix.
   absl::StatusOr<PackedMatrix> Matrix(std::span<const TensorInfo> tensors,
                                       WeightKind kind);
   absl::StatusOr<std::vector<float>> Vector(std::span<const TensorInfo> tensors,
@@ -82,7 +83,7 @@ class WeightLoader {
   std::int64_t done_ = 0;
 };
 
-// Returns the bytes that the tensors take in the source.
+// Returns the size of the tensors in the source, in bytes.
 std::int64_t SourceBytes(const WeightSource& source,
                          std::span<const TensorInfo> tensors);
 

@@ -6,19 +6,19 @@
 
 #include "model/weights/weight_names.h"
 
-ABSL_FLAG(int, threads, 0, "Threads for computing; 0: one for each processor.");
+ABSL_FLAG(int, threads, 0, "Compute threads; 0: one per CPU.");
 ABSL_FLAG(std::string, weights, "auto",
           "Weights in memory: " + apollo::WeightsHelp() +
               "; the same in all workers of a cluster.");
 ABSL_FLAG(std::optional<std::int64_t>, cache_megabytes, std::nullopt,
-          "Bound of the key/value cache (and, in a dense worker, of the replay "
-          "log), in MiB; default: 1024, or 512 in an expert worker.");
+          "Maximum size of the key/value cache (with the replay log of a dense "
+          "worker), in MiB. Default: 1024, or 512 in an expert worker.");
 ABSL_FLAG(std::string, cache_dtype, "auto",
-          "Keys and values in the cache: float32, f16, bf16, or auto: f16 with "
-          "--weights in fewer bits than float32, else float32.");
+          "Type of cached keys and values: float32, f16, bf16 or auto: f16 if "
+          "--weights has fewer bits than float32, else float32.");
 ABSL_FLAG(bool, cache_prefault, false,
-          "Take the cache's memory from the machine at the start, not as it is "
-          "first used: steadier, and sure to be there.");
+          "Allocate the cache's physical memory at start instead of on first "
+          "use: steadier latency, and no lack of memory later.");
 
 namespace apollo {
 

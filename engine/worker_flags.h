@@ -11,11 +11,12 @@ namespace apollo {
 // --cache_dtype and --cache_prefault.
 struct WorkerFlags {
   WorkerModelOptions model;
-  int threads = 0;  // As it was given; 0: one for each processor.
+  int threads = 0;  // Unresolved flag value; 0: one per CPU.
 };
 
-// Reads them after absl::ParseCommandLine, for a model directory.
-// `cache_megabytes` is the default. Checks nothing: whoever uses a value does.
+// Reads the flags, after absl::ParseCommandLine, for a model directory.
+// `cache_megabytes` is the default. Performs no checks; the users of the values
+// do.
 WorkerFlags ReadWorkerFlags(const std::string& model,
                             std::int64_t cache_megabytes);
 

@@ -19,6 +19,7 @@ absl::StatusOr<WorkerModel> OpenWorkerModel(const WorkerModelOptions& options) {
                    ParseCacheOptions(options.cache_megabytes,
                                      options.cache_dtype, opened.model.format));
   opened.cache.prefault = options.cache_prefault;
+  opened.fingerprint = FingerprintOf(opened.model.config, options.model);
   return opened;
 }
 

@@ -6,12 +6,12 @@
 #include <string>
 
 #include "engine/cache_size.h"
+#include "model/config/fingerprint.h"
 #include "model/weights/open_model.h"
 
 namespace apollo {
 
-// A model as a worker serves it: opened and checked, with the cache that fits
-// its weights. The flags that say so have the same names.
+// Options for serving a model in a worker. Each has the name of its flag.
 struct WorkerModelOptions {
   std::string model;  // A directory.
   std::string weights = "auto";
@@ -20,14 +20,17 @@ struct WorkerModelOptions {
   bool cache_prefault = false;
 };
 
+// A model that has been opened and checked, and the cache options for its
+// weights.
 struct WorkerModel {
   OpenModel model;
   CacheOptions cache;
+  ModelFingerprint fingerprint;  // Of the directory.
 };
 
-// Chooses the instructions of the kernels (APOLLO_CPU_LEVEL) and opens the
-// model; no weight is read. The errors name the flag, the variable or the file
-// that is wrong.
+// Selects the instruction set of the kernels (APOLLO_CPU_LEVEL) and opens the
+// model without reading weights. Errors name the flag, variable or file that is
+// wrong.
 absl::StatusOr<WorkerModel> OpenWorkerModel(const WorkerModelOptions& options);
 
 }  // namespace apollo

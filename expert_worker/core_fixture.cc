@@ -1,11 +1,15 @@
 #include "expert_worker/core_fixture.h"
 
+#include <prometheus/text_serializer.h>
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <span>
 
 #include "engine/cpu/cpu_expert_stage.h"
 #include "engine/testing/async_expert_stage.h"
+#include "model/language/families.h"
 
 namespace apollo {
 namespace {
@@ -35,32 +39,37 @@ std::unique_ptr<ExpertStage> LoadStage(const std::set<int>& experts, int blocks,
 
 const ModelConfig& TestConfig() { return Model().config; }
 
-void Counts::OnRouted(const RoutedRows& routed) {
-  Cell& cell = cells[{std::string(routed.language), routed.layer}];
-  cell.rows += routed.rows;
-  if (routed.has_family) cell.family += routed.rows;
-  cell.off_family += routed.off_family;
-  cell.use.resize(routed.by_expert.size());
-  for (std::size_t e = 0; e < routed.by_expert.size(); ++e) {
-    cell.use[e] += routed.by_expert[e];
-  }
+const LanguageLabels& TestLabels() {
+  static const auto* const labels = new LanguageLabels(FamilyTable::Paper());
+  return *labels;
 }
 
-void Counts::OnOpened(std::uint64_t sequence, int prompt_tokens) {
-  EXPECT_TRUE(life.emplace(sequence, absl::StrCat(prompt_tokens)).second);
-  ++open;
+std::vector<std::int64_t> ExpertUse(const ExpertCounters& counters,
+                                    const std::string& language, int layer) {
+  const std::span<const Count> use = counters.expert_tokens.Row(
+      {TestLabels().Index(language), layer - TestConfig().boundary});
+  return {use.begin(), use.end()};
 }
 
-void Counts::OnClosed(std::uint64_t sequence, absl::StatusCode code) {
-  absl::StrAppend(&life.at(sequence), " ", absl::StatusCodeToString(code));
-  --open;
+std::int64_t FamilyRows(const ExpertCounters& counters,
+                        const std::string& language, int layer) {
+  return counters.family_tokens.Row(
+      {TestLabels().Index(language), layer - TestConfig().boundary})[0];
+}
+
+std::int64_t OffFamilyRows(const ExpertCounters& counters,
+                           const std::string& language, int layer) {
+  return counters.off_family_tokens.Row(
+      {TestLabels().Index(language), layer - TestConfig().boundary})[0];
 }
 
 Worker::Worker(const std::set<int>& experts, int blocks, int threads)
     : pool(threads, ThreadPool::Split::kAlways) {
-  core = std::make_unique<ExpertCore>(ExpertCore::Options(),
-                                      LoadStage(experts, blocks, pool, later),
-                                      counts, clock);
+  ExpertCore::Options options;
+  options.languages = TestLabels();
+  options.requests = &requests;
+  core = std::make_unique<ExpertCore>(
+      options, LoadStage(experts, blocks, pool, later), clock);
   core->LinkUp(kDense, {WorkerRole::kDense, "d", "m", "1", {}}, dense);
   core->LinkUp(kOtherDense, {WorkerRole::kDense, "f", "m", "1", {}}, other);
 }
@@ -68,6 +77,12 @@ Worker::Worker(const std::set<int>& experts, int blocks, int threads)
 void Worker::AddPeer(const std::set<int>& experts) {
   core->LinkUp(kPeer, {WorkerRole::kExpert, "p", "m", "1", experts}, peer);
   Take(PeerInfo(experts), kPeer);
+}
+
+bool Worker::HasMetric(const std::string& line) const {
+  const std::string text =
+      prometheus::TextSerializer().Serialize(registry.Collect());
+  return text.find("\n" + line + "\n") != std::string::npos;
 }
 
 void Worker::Work() {
@@ -227,7 +242,7 @@ Division::Division() {
   }
   std::set_difference(kAll.begin(), kAll.end(), here.begin(), here.end(),
                       std::inserter(there, there.end()));
-  EXPECT_TRUE(remote != 0) << "the test data has only one kind";
+  EXPECT_TRUE(remote != 0) << "the test data has sequences of one kind only";
 }
 
 std::vector<Frame> SomeSteps() {

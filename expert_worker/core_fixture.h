@@ -1,7 +1,7 @@
 #pragma once
 
-#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
+#include <prometheus/registry.h>
 
 #include <cstdint>
 #include <map>
@@ -15,11 +15,14 @@
 #include "common/thread_pool.h"
 #include "engine/testing/later.h"
 #include "expert_worker/expert_core.h"
+#include "expert_worker/expert_counters.h"
 #include "link/fake_link.h"
+#include "model/language/language_labels.h"
 #include "model/weights/open_model.h"
+#include "serving/metrics.h"
 
-// What the tests of the expert worker's core share: cores of a tiny model whose
-// links end in the test.
+// The shared fixture of the tests of the expert worker's core: cores of a tiny
+// model whose links end in the test.
 namespace apollo {
 
 const ModelConfig& TestConfig();
@@ -28,37 +31,28 @@ constexpr LinkId kDense = 1, kPeer = 2, kOtherDense = 3;
 inline const std::set<int> kAll = {0, 1, 2, 3, 4, 5, 6};
 inline const std::set<int> kLow = {0, 1, 2, 3}, kHigh = {4, 5, 6};
 
-// Keeps what a core tells.
-class Counts final : public ExpertObserver {
- public:
-  void OnBatch(int rows) override { batches.push_back(rows); }
-  void OnRouted(const RoutedRows& routed) override;
-  void OnRowsSent(int rows) override { sent += rows; }
-  void OnRowsServed(int rows) override { served += rows; }
-  void OnOpened(std::uint64_t sequence, int prompt_tokens) override;
-  void OnSampled(std::uint64_t sequence) override { life.at(sequence) += "+"; }
-  void OnClosed(std::uint64_t sequence, absl::StatusCode code) override;
-  void OnPreemption() override { ++preemptions; }
+// The language labels under which workers in tests count.
+const LanguageLabels& TestLabels();
 
-  struct Cell {
-    int rows = 0, family = 0, off_family = 0;
-    std::vector<std::uint32_t> use;
-  };
-  std::map<std::pair<std::string, int>, Cell> cells;  // By language and layer.
-  // By number: prompt tokens, a "+" for each token, how it was closed.
-  std::map<std::uint64_t, std::string> life;
-  std::vector<int> batches;
-  int sent = 0, served = 0, open = 0, preemptions = 0;
-};
+// Returns the number of rows of a language that used each expert in a layer;
+// empty if there were no rows.
+std::vector<std::int64_t> ExpertUse(const ExpertCounters& counters,
+                                    const std::string& language, int layer);
+// FamilyRows returns the number of rows with a family, OffFamilyRows the number
+// of those for which its expert was not chosen. There must have been rows.
+std::int64_t FamilyRows(const ExpertCounters& counters,
+                        const std::string& language, int layer);
+std::int64_t OffFamilyRows(const ExpertCounters& counters,
+                           const std::string& language, int layer);
 
-// The tests of a core pass over a stage that is done at once, and over one
-// whose results come later.
+// Tests of a core run over a synchronous stage and over one whose results
+// arrive later.
 class ExpertCoreTest : public testing::TestWithParam<bool> {
  protected:
   ExpertCoreTest() { asynchronous_stages = GetParam(); }
 
  public:
-  static inline bool asynchronous_stages = false;  // Of workers made from now.
+  static inline bool asynchronous_stages = false;  // For new workers.
 };
 
 #define INSTANTIATE_EXPERT_CORE_TEST()         \
@@ -66,12 +60,12 @@ class ExpertCoreTest : public testing::TestWithParam<bool> {
       Stages, ExpertCoreTest, testing::Bool(), \
       [](const auto& info) { return info.param ? "Later" : "AtOnce"; })
 
-// A core with links to two dense workers, and one to a peer.
+// A core with links to two dense workers and to one peer.
 struct Worker {
   explicit Worker(const std::set<int>& experts, int blocks = 64,
                   int threads = 1);
   void AddPeer(const std::set<int>& experts);
-  // Does what there is to do until the core waits for others.
+  // Runs the core until it has no work or waits for others.
   void Work();
   void Take(Frame frame, LinkId from = kDense) {
     core->LinkFrame(from, std::move(frame));
@@ -79,31 +73,36 @@ struct Worker {
   void Release(std::uint64_t sequence, std::uint32_t attempt = 1) {
     Take({ReleaseSequences{{{sequence, attempt}}}, {}});
   }
-  // The oldest answer to a dense worker that was not taken yet.
+  const ExpertCounters& Counters() const { return core->counters(); }
+  // Returns true if the request metrics contain the line.
+  bool HasMetric(const std::string& line) const;
+  // Takes the oldest answer to the dense worker that was not taken yet.
   StageResult Result() { return dense->Take<StageResult>(); }
 
   ThreadPool pool;
-  Counts counts;
   FakeClock clock;
+  prometheus::Registry registry;
+  RequestMetrics requests{registry};
   std::shared_ptr<FakeLink> dense = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> peer = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> other = std::make_shared<FakeLink>();
-  Later later;  // What the stage has not delivered.
+  Later later;  // Pending completions of the stage.
   std::unique_ptr<ExpertCore> core;
 };
 
-// Two workers that share the experts.
+// Two workers with different experts, linked as peers.
 struct Two {
   explicit Two(const std::set<int>& low_experts = kLow,
                const std::set<int>& high_experts = kHigh);
-  // Delivers the frames under way. False if there are none.
+  // Delivers the frames in flight. Returns false if there are none.
   bool Deliver();
-  // Until nothing is left to do.
+  // Runs both workers until no work is left.
   void Work();
   Worker low, high;
 };
 
-// What a peer with these experts says once its engine runs.
+// Returns the description that a peer with these experts sends once its engine
+// runs.
 Frame PeerInfo(const std::set<int>& experts, std::uint64_t revision = 1,
                bool draining = false);
 
@@ -115,7 +114,7 @@ SequenceRows In(SequenceRows rows, const std::string& language, int family);
 // A step with boundary activations that depend on sequence and position only.
 Frame Step(std::uint64_t number, std::vector<SequenceRows> sequences);
 
-// Rows that a peer asks for, with numbers that depend on the ticket only.
+// Rows from a peer, with numbers that depend on the ticket only.
 Frame Guests(std::uint64_t ticket, int layer, int expert, int rows);
 
 template <typename... F>
@@ -125,23 +124,23 @@ std::vector<Frame> Frames(F... frames) {
   return result;
 }
 
-// Equal to the last bit.
+// Expects equality to the last bit.
 void ExpectSame(const SequenceOutput& a, const SequenceOutput& b);
 void ExpectSame(const StageResult& a, const StageResult& b);
 
-// What a worker with all experts answers to the frames alone.
+// Returns the answers of a worker with all experts that gets only these frames.
 std::vector<StageResult> Reference(const std::vector<Frame>& frames);
 SequenceOutput ReferenceOf(const SequenceRows& rows);
 
-// A division of the experts, and two sequences of one row: one that uses only
-// experts of the first part, and one that uses others too.
+// A split of the experts into two sets, and two sequences of one row: one that
+// uses experts of the first set only, and one that also uses others.
 struct Division {
   Division();
   std::uint64_t local = 0, remote = 0;
   std::set<int> here, there;
 };
 
-// Three steps with prompts, decoding and scores.
+// Returns three steps with prompts, decoding and scores.
 std::vector<Frame> SomeSteps();
 
 }  // namespace apollo

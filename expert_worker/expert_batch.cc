@@ -9,7 +9,7 @@ int RowCount(const SequenceRows& rows) {
   return static_cast<int>(rows.tokens.size());
 }
 
-// Better no answer than one that is noise.
+// No answer is better than noise.
 absl::Status NotFinite() {
   return absl::InternalError(
       "the model's output is not finite: its weights may be damaged");
@@ -38,11 +38,11 @@ void ExpertBatch::Admit(SequenceTable& table) {
   }
 }
 
-// Only now is it known who has blocks: a later entry may have extended a table
-// again, or taken all of it.
+// Only now are the owners of blocks known: a later entry may have extended a
+// table, or evicted its sequence.
 void ExpertBatch::MakeSlices(const SequenceTable& table) {
   int step = -1;
-  int row = 0;  // In the step's rows.
+  int row = 0;  // Index into the step's rows.
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
     if (entry.step != step) row = 0;
@@ -65,7 +65,7 @@ void ExpertBatch::MakeSlices(const SequenceTable& table) {
     entry_of_slice_.push_back(static_cast<int>(i));
     rows_ += row - first;
   }
-  // The slices keep the rows as long as they are needed.
+  // The slices keep the rows alive.
   for (WaitingStep& waiting : steps_) {
     waiting.boundary = Rows();
     waiting.receipt = nullptr;
@@ -98,7 +98,7 @@ std::vector<TokenRequest> ExpertBatch::Requests() const {
 }
 
 std::vector<ExpertBatch::Answer> ExpertBatch::Answers(
-    std::vector<SliceOutcome> outcomes, ExpertObserver& observer) const {
+    std::vector<SliceOutcome> outcomes, absl::Duration now) const {
   std::vector<Answer> answers;
   for (const WaitingStep& waiting : steps_) {
     answers.push_back({waiting.from, StageResult{waiting.step.step, {}}});
@@ -113,15 +113,14 @@ std::vector<ExpertBatch::Answer> ExpertBatch::Answers(
       outcome.off_family.resize(layers);
     }
     answers[entry.step].second.outputs.push_back(
-        Output(entry, std::move(outcome), observer));
+        Output(entry, std::move(outcome), now));
   }
   return answers;
 }
 
 SequenceOutput ExpertBatch::Output(const Entry& entry, SliceOutcome outcome,
-                                   ExpertObserver& observer) const {
+                                   absl::Duration now) const {
   const SequenceRows& rows = *entry.rows;
-  TellRouting(entry, outcome, observer);
   SequenceOutput output;
   output.sequence = rows.sequence;
   output.attempt = rows.attempt;
@@ -132,7 +131,7 @@ SequenceOutput ExpertBatch::Output(const Entry& entry, SliceOutcome outcome,
   output.expert_use = std::move(outcome.expert_use);
   output.off_family = std::move(outcome.off_family);
   if (outcome.sampled) {
-    observer.OnSampled(entry.sequence->opened);
+    if (entry.sequence->request != nullptr) entry.sequence->request->Token(now);
     output.sampled =
         TokenLogprob{outcome.sampled->token, outcome.sampled->logprob};
     output.alternatives = std::move(outcome.sampled->alternatives);
@@ -140,15 +139,26 @@ SequenceOutput ExpertBatch::Output(const Entry& entry, SliceOutcome outcome,
   return output;
 }
 
-void ExpertBatch::TellRouting(const Entry& entry, const SliceOutcome& outcome,
-                              ExpertObserver& observer) const {
-  const std::size_t experts = config_.num_experts;
-  for (int layer = 0; layer < outcome.layers; ++layer) {
+void ExpertBatch::CountRouting(std::span<const SliceOutcome> outcomes,
+                               const LanguageLabels& languages,
+                               ExpertCounters& counters) const {
+  const int experts = config_.num_experts;
+  for (std::size_t slice = 0; slice < outcomes.size(); ++slice) {
+    const SliceOutcome& outcome = outcomes[slice];
+    const Entry& entry = entries_[entry_of_slice_[slice]];
     const SequenceStart& start = entry.sequence->start;
-    observer.OnRouted(
-        {config_.boundary + layer, start.language, RowCount(*entry.rows),
-         std::span(outcome.expert_use).subspan(layer * experts, experts),
-         start.family >= 0, static_cast<int>(outcome.off_family[layer])});
+    const int language = languages.Index(start.language);
+    for (int layer = 0; layer < outcome.layers; ++layer) {
+      const auto use = counters.expert_tokens.Use({language, layer});
+      for (int e = 0; e < experts; ++e) {
+        use[e] += outcome.expert_use[layer * experts + e];
+      }
+      Count& family = counters.family_tokens.Use({language, layer})[0];
+      Count& off_family = counters.off_family_tokens.Use({language, layer})[0];
+      if (start.family < 0) continue;
+      family += RowCount(*entry.rows);
+      off_family += outcome.off_family[layer];
+    }
   }
 }
 

@@ -1,65 +1,70 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "engine/expert_stage.h"
-#include "expert_worker/observer.h"
+#include "expert_worker/expert_counters.h"
 #include "expert_worker/sequence_table.h"
 #include "expert_worker/step_queue.h"
 #include "link/frame.h"
 #include "link/link_session.h"
 #include "model/config/model_config.h"
+#include "model/language/language_labels.h"
 
 namespace apollo {
 
-// Steps that go through the layers together: which of their sequences take
-// part, as slices of one step of the stage, and what is answered in the end.
-// One thread.
+// Steps that go through the layers together. Selects the sequences that take
+// part, as slices of one step of the stage, and forms the answers.
+// Single-threaded.
 class ExpertBatch {
  public:
-  // Admits the sequences of the steps. `table` must outlive the batch, and
-  // `config` too.
+  // Admits the sequences of the steps. `table` and `config` must outlive the
+  // batch.
   ExpertBatch(std::vector<WaitingStep> steps, SequenceTable& table,
               const ModelConfig& config);
 
   int rows() const { return rows_; }
 
-  // The slices of the sequences that take part. Once.
+  // Takes the slices of the sequences that take part. Call once.
   std::vector<ExpertSlice> TakeSlices() { return std::move(slices_); }
 
-  // Slices of these numbers have failed; the first reason counts.
+  // Marks slices as failed. The first status of a slice counts.
   void Fail(std::span<const int> slices, const absl::Status& status);
 
-  // What is wanted of the slices that have not failed.
+  // Returns the token requests of the slices that have not failed.
   std::vector<TokenRequest> Requests() const;
 
-  // One answer for each step, in their order, and to whom; outcomes: of all
-  // slices. Tells the observer what the outcomes say.
+  // Returns one answer per step, in order, each with its recipient. `outcomes`
+  // has one entry per slice; the tokens were sampled at `now`.
   using Answer = std::pair<LinkId, StageResult>;
   std::vector<Answer> Answers(std::vector<SliceOutcome> outcomes,
-                              ExpertObserver& observer) const;
+                              absl::Duration now) const;
+  // Counts the routing of rows. Call it before Answers, which consumes the
+  // outcomes.
+  void CountRouting(std::span<const SliceOutcome> outcomes,
+                    const LanguageLabels& languages,
+                    ExpertCounters& counters) const;
 
  private:
-  // The rows of one sequence in one of the steps.
+  // The rows of one sequence in one step.
   struct Entry {
     int step = 0;                        // Index into steps_.
     const SequenceRows* rows = nullptr;  // In steps_.
-    // Only with a slice; stays while the table is in use.
+    // Set only with a slice. Valid while the table is in use.
     const SequenceTable::Sequence* sequence = nullptr;
-    int slice = -1;  // -1: refused at once.
+    int slice = -1;  // -1: refused.
     absl::Status status;
   };
 
   void Admit(SequenceTable& table);
   void MakeSlices(const SequenceTable& table);
   SequenceOutput Output(const Entry& entry, SliceOutcome outcome,
-                        ExpertObserver& observer) const;
-  void TellRouting(const Entry& entry, const SliceOutcome& outcome,
-                   ExpertObserver& observer) const;
+                        absl::Duration now) const;
 
   const ModelConfig& config_;
   std::vector<WaitingStep> steps_;

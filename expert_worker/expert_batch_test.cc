@@ -2,12 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <limits>
 #include <utility>
 #include <vector>
 
+#include "common/fake_clock.h"
 #include "common/rows_testing.h"
-#include "expert_worker/quiet_observer.h"
+#include "expert_worker/expert_counters.h"
+#include "expert_worker/sequence_table.h"
+#include "model/language/families.h"
+#include "model/language/language_labels.h"
 
 namespace apollo {
 namespace {
@@ -39,21 +44,9 @@ SequenceRows RowsOf(std::uint64_t sequence, int first, int count) {
   return rows;
 }
 
-// Keeps which layers were counted.
-class Layers final : public QuietObserver {
- public:
-  void OnRouted(const RoutedRows& routed) override {
-    layers.push_back(routed.layer);
-    EXPECT_EQ(routed.language, "sw");
-    EXPECT_EQ(routed.by_expert.size(), 2u);
-    EXPECT_TRUE(routed.has_family);
-  }
-  std::vector<int> layers;
-};
-
 class ExpertBatchTest : public testing::Test {
  protected:
-  // A step whose rows are numbered from `first_number` on.
+  // A step whose rows are numbered from `first_number`.
   void Add(LinkId from, std::uint64_t step, std::vector<SequenceRows> sequences,
            int first_number) {
     std::vector<float> payload;
@@ -73,8 +66,10 @@ class ExpertBatchTest : public testing::Test {
 
   const ModelConfig config_ = Config();
   BlockPool blocks_{4};
-  Layers observer_;
-  SequenceTable table_{blocks_, observer_};
+  FakeClock clock_;
+  const LanguageLabels labels_{FamilyTable::Paper()};
+  ExpertCounters counters_{config_, labels_};
+  SequenceTable table_{blocks_, counters_, clock_, /*requests=*/nullptr};
   StepQueue queue_;
 };
 
@@ -114,14 +109,14 @@ TEST_F(ExpertBatchTest, ALaterEntryCanTakeTheBlocksOfAnEarlierOne) {
   Add(1, 11, {RowsOf(2, 0, 48), RowsOf(1, 16, 1)}, 0);
   ExpertBatch batch = Batch();
   ASSERT_EQ(batch.TakeSlices().size(), 1u);
-  const auto answers = batch.Answers(std::vector<SliceOutcome>(1), observer_);
+  const auto answers = batch.Answers(std::vector<SliceOutcome>(1), clock_.now);
   ASSERT_EQ(answers.size(), 1u);
   EXPECT_EQ(answers[0].second.outputs.at(0).status.code(),
             StatusCode::kAborted);
   EXPECT_TRUE(answers[0].second.outputs.at(1).status.ok());
 }
 
-TEST_F(ExpertBatchTest, EachStepIsAnsweredInItsOrder) {
+TEST_F(ExpertBatchTest, StepsAreAnsweredInOrder) {
   Add(1, 10, {RowsOf(1, 0, 3), RowsOf(2, 5, 2)}, 0);
   Add(2, 20, {RowsOf(1, 0, 2)}, 0);
   ExpertBatch batch = Batch();
@@ -138,7 +133,8 @@ TEST_F(ExpertBatchTest, EachStepIsAnsweredInItsOrder) {
   outcomes[0].layers = 2;
   outcomes[1].layers = 1;
   outcomes[0].sampled = SampledToken{8, -0.5f, {{8, -0.5f}}};
-  const auto answers = batch.Answers(std::move(outcomes), observer_);
+  batch.CountRouting(outcomes, labels_, counters_);
+  const auto answers = batch.Answers(std::move(outcomes), clock_.now);
   ASSERT_EQ(answers.size(), 2u);
   EXPECT_EQ(answers[0].first, 1u);
   EXPECT_EQ(answers[0].second.step, 10u);
@@ -156,16 +152,46 @@ TEST_F(ExpertBatchTest, EachStepIsAnsweredInItsOrder) {
   EXPECT_EQ(refused.expert_use, (std::vector<std::uint32_t>(4)));
   EXPECT_EQ(answers[1].second.outputs.at(0).status,
             absl::UnavailableError("lost"));
-  // Those layers that were counted, of each slice.
-  EXPECT_EQ(observer_.layers, (std::vector<int>{4, 5, 4}));
+  // Counts of the layers of each slice: the first layer of both, and the second
+  // layer of the first slice.
+  const int sw = labels_.Index("sw");
+  const auto use = [this, sw](int layer) {
+    const auto row = counters_.expert_tokens.Row({sw, layer});
+    return std::vector<std::int64_t>(row.begin(), row.end());
+  };
+  EXPECT_EQ(use(0), (std::vector<std::int64_t>{2, 4}));
+  EXPECT_EQ(use(1), (std::vector<std::int64_t>{3, 4}));
+  EXPECT_EQ(counters_.family_tokens.Row({sw, 0})[0], 5);
+  EXPECT_EQ(counters_.family_tokens.Row({sw, 1})[0], 3);
+  EXPECT_EQ(counters_.off_family_tokens.Row({sw, 0})[0], 10);
+  EXPECT_EQ(counters_.off_family_tokens.Row({sw, 1})[0], 6);
 }
 
-TEST_F(ExpertBatchTest, NoNumbersAreNoAnswer) {
+TEST_F(ExpertBatchTest, TokensWithoutAFamilyAreNotOffIt) {
+  SequenceRows rows = RowsOf(1, 0, 3);
+  rows.start->family = -1;
+  rows.start->hybrid = false;
+  rows.start->language = "patient text";
+  Add(1, 10, {rows}, 0);
+  ExpertBatch batch = Batch();
+  std::vector<SliceOutcome> outcomes(1);
+  outcomes[0].expert_use = {3, 0, 0, 3};
+  outcomes[0].off_family = {3, 3};
+  outcomes[0].layers = 2;
+  batch.CountRouting(outcomes, labels_, counters_);
+  const int undetermined = labels_.Index("und");
+  EXPECT_EQ(counters_.expert_tokens.Row({undetermined, 1})[1], 3);
+  ASSERT_EQ(counters_.family_tokens.Row({undetermined, 1}).size(), 1u);
+  EXPECT_EQ(counters_.family_tokens.Row({undetermined, 1})[0], 0);
+  EXPECT_EQ(counters_.off_family_tokens.Row({undetermined, 1})[0], 0);
+}
+
+TEST_F(ExpertBatchTest, NonFiniteNumbersAreNoAnswer) {
   Add(1, 10, {RowsOf(1, 0, 3)}, 0);
   ExpertBatch batch = Batch();
   std::vector<SliceOutcome> outcomes(1);
   outcomes[0].finite = false;
-  const auto answers = batch.Answers(std::move(outcomes), observer_);
+  const auto answers = batch.Answers(std::move(outcomes), clock_.now);
   EXPECT_EQ(answers[0].second.outputs.at(0).status.code(),
             StatusCode::kInternal);
 }
@@ -176,7 +202,7 @@ TEST_F(ExpertBatchTest, ReleasedSequencesAreNotOpened) {
   ExpertBatch batch = Batch();
   EXPECT_EQ(batch.rows(), 0);
   EXPECT_EQ(table_.size(), 0);
-  const auto answers = batch.Answers({}, observer_);
+  const auto answers = batch.Answers({}, clock_.now);
   EXPECT_EQ(answers[0].second.outputs.at(0).status.code(),
             StatusCode::kCancelled);
 }

@@ -14,32 +14,33 @@
 namespace apollo {
 namespace {
 
-// Guests take no further rows along once they have so many.
+// Maximum number of guest rows in a piece, unless one guest has more.
 constexpr int kMaxGuestRows = 512;
 
 }  // namespace
 
-// The steps that go through the layers together, and how far they are.
+// The batch and its progress through the layers.
 struct ExpertCore::Batch {
-  // Rows of the current layer that a peer computes.
+  // Rows of the current layer that peers compute.
   struct Away {
     PeerExchange::Ticket ticket;
     std::vector<int> slices;
   };
 
   ExpertBatch rows;
-  std::unique_ptr<ExpertStep> step;  // None if there are no rows.
+  std::unique_ptr<ExpertStep> step;  // Null if there are no rows.
   int layer = 0;                     // The current one.
-  std::vector<Away> away = {};       // What the current layer waits for.
+  std::vector<Away> away = {};  // Outputs that the current layer waits for.
 };
 
 ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
-                       ExpertObserver& observer, const Clock& clock)
+                       const Clock& clock)
     : options_(std::move(options)),
-      observer_(observer),
+      clock_(clock),
       stage_(std::move(stage)),
-      sequences_(stage_->blocks(), observer),
-      exchange_(observer, clock, options_.self.numerics),
+      counters_(stage_->config(), options_.languages),
+      sequences_(stage_->blocks(), counters_, clock, options_.requests),
+      exchange_(counters_, clock, options_.self.numerics),
       info_(options_.self) {
   info_.role = WorkerRole::kExpert;
   info_.resident = stage_->experts();
@@ -79,25 +80,36 @@ void ExpertCore::Drain() {
   SendInfo();
 }
 
-std::set<int> ExpertCore::ReachableExperts() const {
+LayerExperts ExpertCore::Reaches() const {
   const ModelConfig& config = stage_->config();
-  std::set<int> experts = stage_->experts();
+  LayerExperts reached = stage_->experts();
   for (int expert = 0; expert < config.num_experts; ++expert) {
-    bool everywhere = true;
+    if (reached.everywhere.contains(expert)) continue;
+    std::vector<int> layers;
     for (int layer = config.boundary; layer < config.num_layers; ++layer) {
-      everywhere = everywhere && exchange_.Reaches(layer, expert);
+      if (exchange_.Reaches(layer, expert)) layers.push_back(layer);
     }
-    if (everywhere) experts.insert(expert);
+    if (static_cast<int>(layers.size()) == config.num_sparse_layers()) {
+      reached.everywhere.insert(expert);
+      continue;
+    }
+    for (const int layer : layers) reached.in_layer[layer].insert(expert);
   }
-  return experts;
+  return reached;
 }
 
-void ExpertCore::SendInfo() {
+bool ExpertCore::ReachesAll() const {
+  return static_cast<int>(Reaches().everywhere.size()) >=
+         stage_->config().num_experts;
+}
+
+void ExpertCore::SendInfo(bool with_load) {
   WorkerInfo info = info_;
-  info.reaches = ReachableExperts();
+  info.reaches = Reaches();
+  info.draining = draining_;
+  if (!with_load && info == info_) return;
   info.running_sequences = sequences();
   info.queued_rows = waiting_.rows() + guests_.rows();
-  info.draining = draining_;
   if (info == info_) return;
   ++info.revision;
   info_ = info;
@@ -109,7 +121,7 @@ void ExpertCore::SendInfo() {
 void ExpertCore::Tick(absl::Duration now) {
   exchange_.CloseLeft(sequences_.oldest());
   exchange_.GiveUpOnSilent(options_.answer_timeout, now);
-  SendInfo();
+  SendInfo(/*with_load=*/true);
 }
 
 void ExpertCore::LinkFrame(LinkId id, Frame frame) {
@@ -119,9 +131,8 @@ void ExpertCore::LinkFrame(LinkId id, Frame frame) {
   if (std::holds_alternative<Progress>(frame.body)) return;
   const absl::Status status = Take(id, std::move(frame));
   if (status.ok()) return;
-  LogError("peer_broke_the_protocol",
-           {{"peer", it->second.info.name},
-            {"reason", std::string(status.message())}});
+  LogError("protocol_violated", {{"peer", it->second.info.name},
+                                 {"reason", std::string(status.message())}});
   it->second.link->Close();  // LinkDown follows.
 }
 
@@ -141,11 +152,12 @@ absl::Status ExpertCore::Take(LinkId from, Frame frame) {
     return exchange_.TakeOutputs(from, *outputs, std::move(frame.payload));
   }
   if (auto* info = std::get_if<WorkerInfo>(&frame.body)) {
-    // Of dense workers nothing is needed that changes.
+    // Changes of dense workers do not matter here.
     if (exchange_.Update(from, *info)) SendInfo();
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError("a frame that no expert worker expects");
+  return absl::InvalidArgumentError(
+      "unexpected kind of frame for an expert worker");
 }
 
 absl::Status ExpertCore::AddGuest(LinkId from, Frame frame) {
@@ -155,7 +167,7 @@ absl::Status ExpertCore::AddGuest(LinkId from, Frame frame) {
   if (rows.layer < config.boundary || rows.layer >= config.num_layers ||
       payload.empty() || payload.numbers() % config.hidden_size != 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("rows of an impossible layer or size: layer ", rows.layer,
+        absl::StrCat("rows of an invalid layer or size: layer ", rows.layer,
                      ", ", payload.numbers(), " numbers"));
   }
   if (!stage_->experts().contains(rows.expert)) {
@@ -194,7 +206,7 @@ ExpertCore::Piece ExpertCore::NextOfBatch() const {
 bool ExpertCore::GuestsGoFirst(Piece of_batch) const {
   if (guests_.empty()) return false;
   if (of_batch == Piece::kNone) return true;
-  // A layer takes its guests along.
+  // A layer includes its guests.
   if (of_batch == Piece::kLayer && guests_.oldest_layer() == batch_->layer) {
     return false;
   }
@@ -225,7 +237,8 @@ void ExpertCore::BeginBatch() {
   batch_.reset(new Batch{ExpertBatch(waiting_.TakeBatch(), sequences_, config),
                          nullptr, config.boundary});
   sequences_.BeginUse();
-  observer_.OnBatch(batch_->rows.rows());
+  ++counters_.batches;
+  counters_.rows += batch_->rows.rows();
   if (batch_->rows.rows() > 0) {
     batch_->step = stage_->Begin(batch_->rows.TakeSlices());
   } else {
@@ -283,8 +296,9 @@ void ExpertCore::FinishBatch() {
 }
 
 void ExpertCore::AnswerBatch(std::vector<SliceOutcome> outcomes) {
+  batch_->rows.CountRouting(outcomes, options_.languages, counters_);
   std::vector<ExpertBatch::Answer> answers =
-      batch_->rows.Answers(std::move(outcomes), observer_);
+      batch_->rows.Answers(std::move(outcomes), clock_.Now());
   batch_.reset();
   for (auto& [to, result] : answers) {
     const auto neighbour = neighbours_.find(to);
@@ -315,9 +329,9 @@ void ExpertCore::AnswerGuests(std::vector<Rows> outputs) {
   const std::vector<Guest> served = std::exchange(served_, {});
   APOLLO_CHECK(outputs.size() == served.size());
   for (std::size_t i = 0; i < served.size(); ++i) {
-    observer_.OnRowsServed(outputs[i].rows());
+    counters_.rows_served += outputs[i].rows();
     const auto neighbour = neighbours_.find(served[i].from);
-    if (neighbour == neighbours_.end()) continue;  // It was lost meanwhile.
+    if (neighbour == neighbours_.end()) continue;  // The link has ended.
     neighbour->second.link->Send(
         {ExpertOutputs{served[i].ticket, {}}, std::move(outputs[i])});
   }

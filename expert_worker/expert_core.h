@@ -11,93 +11,115 @@
 #include "common/clock.h"
 #include "engine/expert_stage.h"
 #include "expert_worker/expert_batch.h"
+#include "expert_worker/expert_counters.h"
 #include "expert_worker/guest_queue.h"
-#include "expert_worker/observer.h"
 #include "expert_worker/peer_exchange.h"
 #include "expert_worker/sequence_table.h"
 #include "expert_worker/step_queue.h"
 #include "link/link_session.h"
+#include "model/language/families.h"
+#include "model/language/language_labels.h"
+#include "serving/metrics.h"
 
 namespace apollo {
 
-// What an expert worker does, as a state machine driven by events: merges the
-// steps that wait from all dense workers into one batch, takes it through the
-// sparse layers, sends rows of experts that live elsewhere to the worker that
-// has them, computes rows that others send, and answers.
+// An expert worker as an event-driven state machine. It merges the waiting
+// steps of all dense workers into one batch and runs it through the sparse
+// layers. It sends rows for experts that are not resident here to a peer that
+// has them, computes rows that peers send (guests), and answers.
 //
 // Its parts:
 // - StepQueue: steps that wait for a batch;
-// - SequenceTable: sequences, and who makes room when the cache is full;
+// - SequenceTable: sequences, and evictions when the cache is full;
 // - ExpertBatch: the steps that go through the layers together;
-// - PeerExchange: rows that are computed elsewhere;
+// - PeerExchange: rows that peers compute;
 // - GuestQueue: rows of peers that are computed here.
 //
-// Guests wait for one piece of the batch's work at most, and the batch for one
-// piece of theirs: a piece is one layer, with the guests of that layer among
-// its rows, or guests of one layer alone. While a batch waits for a peer,
-// guests go on: no two workers can wait for each other.
+// Work is done in pieces: one layer of the batch, together with the guests of
+// that layer, or guests of one layer alone. Guests wait for at most one piece
+// of the batch, and the batch for at most one piece of guests. While a batch
+// waits for a peer, guests continue, so no two workers can deadlock.
 //
-// A peer that keeps its links but does not answer holds up a batch for
-// `answer_timeout` at most; then the rows that wait for it fail, and it gets no
-// others until its engine speaks on a new link.
+// A peer that keeps its links but does not answer delays a batch for at most
+// `answer_timeout`. Then the rows that wait for it fail, and it gets no others
+// until its engine reports on a new link.
 //
-// One thread, which the stage never blocks: between the call of a function of
-// the stage and its completion, which may come later in the same thread,
-// events are handled as ever. No gRPC, and no time but the clock that is given.
+// Single-threaded. The stage never blocks the thread: its functions may
+// complete later, in the same thread, and events are handled meanwhile. Uses no
+// gRPC, and reads time only from the given clock.
 class ExpertCore {
  public:
   struct Options {
     absl::Duration answer_timeout = absl::Seconds(10);
-    // Who this worker is, and what of it never changes.
+    // The constant part of this worker's description.
     WorkerInfo self = {};
+    // Labels under which routing is counted.
+    LanguageLabels languages = LanguageLabels(FamilyTable::Paper());
+    // Metrics in which sequences count as requests; may be null.
+    RequestMetrics* requests = nullptr;
   };
 
-  // `observer` and `clock` must outlive the core.
+  // `clock` and the options' `requests` must outlive the core.
   ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
-             ExpertObserver& observer, const Clock& clock = Clock::Real());
+             const Clock& clock = Clock::Real());
   ~ExpertCore();
 
   void LinkUp(LinkId id, const WorkerInfo& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
-  // The peer has left the list of workers, or is on it again. It counts as out
-  // of reach, and its link is closed once the sequences that are here now,
-  // which may need its experts, are over.
+  // Handles a peer that has left the list of workers, or is listed again. A
+  // leaving peer counts as out of reach. Its link is closed when all current
+  // sequences, which may need its experts, have ended.
   void LinkLeaving(LinkId id, bool leaving);
   void LinkDown(LinkId id);
-  // Looks after peers that do not answer; call it several times a second.
-  // Frames that came before `now` have been passed to LinkFrame.
+  // Checks for peers that do not answer. Call it several times a second. Frames
+  // that arrived before `now` must have been passed to LinkFrame.
   void Tick(absl::Duration now);
 
-  // Tells all that this worker is about to stop: dense workers give it no new
-  // sequences, and peers place none that need it. What it has goes on, and so
-  // does what it computes for peers, whose sequences may need it.
+  // Tells all neighbours that this worker is about to stop: dense workers give
+  // it no new sequences, and its experts do not count for new sequences
+  // elsewhere. Its own sequences continue, and so does its work for peers,
+  // whose sequences may need it.
   void Drain();
 
-  // Whether Advance would do something.
+  // Returns true if Advance would do something.
   bool HasWork() const { return NextPiece() != Piece::kNone; }
   // Does the next piece of work.
   void Advance();
+  // Returns true while the stage has not completed its last piece.
+  bool AtWork() const { return at_work_; }
+  // Returns true if work is in progress or waiting here, perhaps for peers.
+  bool Busy() const {
+    return at_work_ || batch_ != nullptr || !waiting_.empty() ||
+           !guests_.empty();
+  }
+
+  // Any thread.
+  const ExpertCounters& counters() const { return counters_; }
 
   // Sequences that hold cache blocks.
   int sequences() const { return sequences_.size(); }
-  // The experts resident here or on peers that are not about to stop.
-  std::set<int> ReachableExperts() const;
-  // True if some peer has sequences.
+  // Returns, by layer, the experts resident here or on peers that are not
+  // draining.
+  LayerExperts Reaches() const;
+  // Returns true if Reaches() has every expert of every sparse layer.
+  bool ReachesAll() const;
+  // Returns true if some peer has sequences.
   bool PeersRun() const { return exchange_.PeersRun(); }
 
-  // Cache blocks free.
+  // Free cache blocks.
   int free_blocks() { return stage_->blocks().available(); }
 
  private:
   enum class Piece { kNone, kBegin, kLayer, kResume, kFinish, kGuests };
-  // What is linked: dense workers, and peers, which the exchange knows too.
+  // A linked worker: a dense worker, or a peer, which is also in exchange_.
   struct Neighbour {
     WorkerInfo info;
     std::shared_ptr<Link> link;
   };
   struct Batch;
 
-  // The piece that comes next; of the batch alone; and of guests beside it.
+  // NextPiece returns the next piece, NextOfBatch the next one of the batch
+  // alone. GuestsGoFirst returns true if guests precede that one.
   Piece NextPiece() const;
   Piece NextOfBatch() const;
   bool GuestsGoFirst(Piece of_batch) const;
@@ -114,30 +136,34 @@ class ExpertCore {
   void RunGuests();
   void AnswerGuests(std::vector<Rows> outputs);
 
-  // Takes what a peer sent. Not OK: the link is closed.
+  // Handles a frame. The link is closed if this fails.
   absl::Status Take(LinkId from, Frame frame);
   absl::Status AddGuest(LinkId from, Frame frame);
 
-  // Tells all neighbours how this worker is, if that has changed.
-  void SendInfo();
+  // Sends this worker's description to all neighbours if it has changed.
+  // Changes that affect new sequences are sent at once. Load is sent only by
+  // Tick; otherwise two busy workers would answer each other's reports
+  // endlessly.
+  void SendInfo(bool with_load = false);
 
   // Constant after construction.
   const Options options_;
-  ExpertObserver& observer_;
+  const Clock& clock_;
   const std::unique_ptr<ExpertStage> stage_;
 
   // Owned by the thread.
+  ExpertCounters counters_;
   std::map<LinkId, Neighbour> neighbours_;
   SequenceTable sequences_;
   StepQueue waiting_;
   PeerExchange exchange_;
   GuestQueue guests_;
   std::unique_ptr<Batch> batch_;
-  std::vector<Guest> served_;  // Their rows are in the stage.
+  std::vector<Guest> served_;  // Guests whose rows are in the stage.
   bool at_work_ = false;       // The stage has not completed the last call.
   bool guests_turn_ = false;   // The batch had the last piece.
   bool draining_ = false;
-  WorkerInfo info_;  // As last said.
+  WorkerInfo info_;  // As last sent.
 };
 
 }  // namespace apollo

@@ -1,4 +1,4 @@
-// The cache: who has blocks, who makes room, and when they are free again.
+// The cache: ownership, eviction and release of blocks.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -20,7 +20,7 @@ TEST_P(ExpertCoreTest, ReleaseFreesTheBlocks) {
   worker.Take(Step(1, {RowsOf(1, 0, 33), RowsOf(2, 0, 1)}));
   worker.Work();
   EXPECT_EQ(worker.core->free_blocks(), free - 4);
-  worker.Release(1, 2);  // Not the attempt that is here.
+  worker.Release(1, 2);  // Another attempt.
   worker.Release(9);
   EXPECT_EQ(worker.core->free_blocks(), free - 4);
   worker.Release(1);
@@ -29,7 +29,7 @@ TEST_P(ExpertCoreTest, ReleaseFreesTheBlocks) {
   worker.Release(2);
   EXPECT_EQ(worker.core->free_blocks(), free);
   EXPECT_EQ(worker.core->sequences(), 0);
-  EXPECT_EQ(worker.counts.open, 0);
+  EXPECT_EQ(worker.Counters().running, 0);
 }
 
 TEST_P(ExpertCoreTest, ReleaseWhileTheBatchWaitsForAPeer) {
@@ -66,8 +66,8 @@ TEST_P(ExpertCoreTest, ALaterAttemptReplacesTheEarlierOne) {
   const int free = worker.core->free_blocks();
   SequenceRows second = RowsOf(1, 0, 18);
   second.attempt = 2;
-  // Both wait at once; the first holds other numbers, of which nothing may
-  // stay.
+  // Both wait at the same time. The first has other numbers, which must not
+  // remain.
   worker.Take(Step(1, {Hybrid(RowsOf(1, 0, 40), 3)}));
   worker.Take(Step(2, {second}));
   worker.Work();
@@ -77,13 +77,13 @@ TEST_P(ExpertCoreTest, ALaterAttemptReplacesTheEarlierOne) {
   ExpectSame(result.outputs[0], ReferenceOf(second));
   EXPECT_EQ(worker.core->sequences(), 1);
   EXPECT_EQ(worker.core->free_blocks(), free - 2);
-  worker.Release(1, 1);  // Late.
+  worker.Release(1, 1);  // Too late.
   EXPECT_EQ(worker.core->sequences(), 1);
   worker.Release(1, 2);
   EXPECT_EQ(worker.core->free_blocks(), free);
 }
 
-TEST_P(ExpertCoreTest, AFullCacheTurnsAwayTheSequenceThatWasOpenedLast) {
+TEST_P(ExpertCoreTest, AFullCacheEvictsTheSequenceThatWasOpenedLast) {
   Worker worker(kAll, 3);
   worker.Take(Step(1, {RowsOf(1, 0, 32), RowsOf(2, 0, 20), RowsOf(3, 0, 5)}));
   worker.Work();
@@ -91,14 +91,14 @@ TEST_P(ExpertCoreTest, AFullCacheTurnsAwayTheSequenceThatWasOpenedLast) {
   ExpectSame(result.outputs.at(0), ReferenceOf(RowsOf(1, 0, 32)));
   EXPECT_EQ(result.outputs.at(1).status.code(), StatusCode::kAborted);
   ExpectSame(result.outputs.at(2), ReferenceOf(RowsOf(3, 0, 5)));
-  EXPECT_EQ(worker.counts.preemptions, 1);
+  EXPECT_EQ(worker.Counters().preemptions, 1);
   for (int s : {1, 2, 3}) worker.Release(s);
   EXPECT_EQ(worker.core->free_blocks(), 3);
   EXPECT_EQ(worker.core->sequences(), 0);
   worker.Take(Step(2, {RowsOf(2, 0, 48)}));
   worker.Work();
   EXPECT_TRUE(worker.Result().outputs.at(0).status.ok());
-  // Alone and still too large: that cannot be helped.
+  // A single sequence that is too large can never run.
   worker.Take(Step(3, {RowsOf(2, 48, 1)}));
   worker.Work();
   EXPECT_EQ(worker.Result().outputs.at(0).status.code(),
@@ -110,7 +110,7 @@ TEST_P(ExpertCoreTest, AnOlderSequenceTakesTheBlocksOfTheYoungest) {
   worker.Take(Step(1, {RowsOf(1, 0, 16), RowsOf(2, 0, 20)}));
   worker.Work();
   worker.Result();
-  // In one batch: what 2 had been given is taken back.
+  // In one batch: the blocks of 2 are taken back.
   worker.Take(Step(2, {RowsOf(2, 20, 1), RowsOf(1, 16, 1)}));
   worker.Take(Step(3, {RowsOf(2, 21, 1)}));
   worker.Work();
@@ -122,11 +122,11 @@ TEST_P(ExpertCoreTest, AnOlderSequenceTakesTheBlocksOfTheYoungest) {
   EXPECT_EQ(worker.Result().outputs.at(0).status.code(), StatusCode::kAborted);
   EXPECT_EQ(worker.core->free_blocks(), 1);
   EXPECT_EQ(worker.core->sequences(), 1);
-  // Rows of that attempt stay refused, also from its start.
+  // Rows of that attempt remain refused, even from its start.
   worker.Take(Step(4, {RowsOf(2, 0, 10)}));
   worker.Work();
   EXPECT_EQ(worker.Result().outputs.at(0).status.code(), StatusCode::kAborted);
-  // The next attempt is as if nothing had been.
+  // The next attempt gives the same result.
   worker.Release(2, 1);
   worker.Release(1, 1);
   SequenceRows again = RowsOf(2, 0, 22);
@@ -144,11 +144,13 @@ TEST_P(ExpertCoreTest, AnOlderSequenceTakesTheBlocksOfTheYoungest) {
             whole[1].outputs.at(0).sampled->logprob);
 }
 
-TEST_P(ExpertCoreTest, TellsHowSequencesBeginAndEnd) {
+TEST_P(ExpertCoreTest, SequencesCountAsRequests) {
   Worker worker(kAll);
   worker.Take(
       Step(1, {RowsOf(1, 0, 5), RowsOf(2, 0, 3), RowsOf(3, 0, 4, false)}));
   worker.Work();
+  EXPECT_TRUE(worker.HasMetric("apollo_num_requests_running 3"));
+  worker.clock.now += absl::Seconds(4);
   worker.Take(Step(2, {RowsOf(1, 5, 1)}));
   worker.Work();
   worker.Release(1);
@@ -157,11 +159,22 @@ TEST_P(ExpertCoreTest, TellsHowSequencesBeginAndEnd) {
   worker.Take(Step(3, {again}));
   worker.Work();
   worker.core->LinkDown(kDense);
-  EXPECT_EQ(worker.counts.life,
-            (std::map<std::uint64_t, std::string>{{1, "5++ OK"},
-                                                  {2, "3+ ABORTED"},
-                                                  {3, "4 UNAVAILABLE"},
-                                                  {4, "4+ UNAVAILABLE"}}));
+  EXPECT_EQ(worker.Counters().sequences, 4);
+  EXPECT_EQ(worker.Counters().running, 0);
+  for (const char* line :
+       {"apollo_requests_total{code=\"OK\",method=\"Sequence\"} 1",
+        "apollo_requests_total{code=\"ABORTED\",method=\"Sequence\"} 1",
+        "apollo_requests_total{code=\"UNAVAILABLE\",method=\"Sequence\"} 2",
+        "apollo_num_requests_running 0",
+        // Sequences 1, 2, 3, and 2 again.
+        "apollo_prompt_tokens_total 16", "apollo_generation_tokens_total 4",
+        "apollo_time_to_first_token_seconds_count 3",
+        "apollo_inter_token_latency_seconds_count 1",
+        "apollo_inter_token_latency_seconds_sum 4",
+        "apollo_e2e_request_latency_seconds_count 4",
+        "apollo_e2e_request_latency_seconds_sum 12"}) {
+    EXPECT_TRUE(worker.HasMetric(line)) << line;
+  }
 }
 
 }  // namespace

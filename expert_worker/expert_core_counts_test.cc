@@ -1,9 +1,12 @@
-// What the observer is told about routing.
+// Counting of routing.
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <cstdint>
+#include <map>
+#include <numeric>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "expert_worker/core_fixture.h"
 
@@ -16,7 +19,7 @@ INSTANTIATE_EXPERT_CORE_TEST();
 
 TEST_P(ExpertCoreTest, RowsThatFailedInAnEarlierLayerAreNotCounted) {
   const auto [local, remote, here, there] = Division();
-  Worker worker(here);  // Nobody has the experts of `there`.
+  Worker worker(here);  // No worker has the experts of `there`.
   worker.Take(Step(1, {In(RowsOf(remote, 0, 1), "de", 4),
                        In(RowsOf(local, 0, 1), "ar", 5)}));
   worker.Work();
@@ -25,8 +28,8 @@ TEST_P(ExpertCoreTest, RowsThatFailedInAnEarlierLayerAreNotCounted) {
   ASSERT_TRUE(result.outputs.at(1).status.ok());
   const int last = TestConfig().num_layers - 1;
   ASSERT_LT(TestConfig().boundary, last);
-  EXPECT_EQ(worker.counts.cells.count({"de", last}), 0u);
-  EXPECT_EQ(worker.counts.cells.count({"ar", last}), 1u);
+  EXPECT_TRUE(ExpertUse(worker.Counters(), "de", last).empty());
+  EXPECT_FALSE(ExpertUse(worker.Counters(), "ar", last).empty());
 }
 
 // One batch of sequences of different languages, with and without a family.
@@ -38,11 +41,11 @@ TEST_P(ExpertCoreTest, CountsByLanguageAndLayer) {
   worker.Work();
   const StageResult result = worker.Result();
   ASSERT_EQ(result.outputs.size(), 4u);
-  // Sums of what the sequences' answers say.
+  // Sums of the answers of the sequences.
   const std::string languages[] = {"de", "ar", "", "de"};
   const int layers = TestConfig().num_sparse_layers();
   for (int layer = 0; layer < layers; ++layer) {
-    std::map<std::string, std::vector<std::uint32_t>> use;
+    std::map<std::string, std::vector<std::int64_t>> use;
     std::map<std::string, int> off_family;
     for (int i = 0; i < 4; ++i) {
       const SequenceOutput& output = result.outputs[i];
@@ -58,24 +61,31 @@ TEST_P(ExpertCoreTest, CountsByLanguageAndLayer) {
       const char* language;
       int rows, family;
     };
+    const ExpertCounters& counters = worker.Counters();
+    const int number = TestConfig().boundary + layer;
     for (const auto& [language, rows, family] :
          {Expected{"de", 15, 15}, Expected{"ar", 5, 5}, Expected{"", 3, 0}}) {
-      const Counts::Cell& cell =
-          worker.counts.cells.at({language, TestConfig().boundary + layer});
-      EXPECT_EQ(cell.rows, rows);
-      EXPECT_EQ(cell.family, family);
-      EXPECT_EQ(cell.use, use[language]);
-      EXPECT_EQ(cell.off_family, off_family[language]);
+      const auto used = ExpertUse(counters, language, number);
+      EXPECT_EQ(used, use[language]);
+      EXPECT_EQ(std::accumulate(used.begin(), used.end(), std::int64_t{0}),
+                rows * TestConfig().experts_per_token);
+      EXPECT_EQ(FamilyRows(counters, language, number), family);
+      EXPECT_EQ(OffFamilyRows(counters, language, number),
+                family > 0 ? off_family[language] : 0);
+    }
+    for (int i = 0; i < TestLabels().size(); ++i) {
+      const std::string& name = TestLabels().name(i);
+      if (name == "de" || name == "ar" || name == "und") continue;
+      EXPECT_TRUE(ExpertUse(counters, name, number).empty()) << name;
     }
   }
-  EXPECT_EQ(worker.counts.cells.size(), 3u * layers);
 }
 
-// A row is off its family if its own top-k has not the family's expert: with
-// top-k routing those are the rows that did not use it, and with hybrid
-// routing, where every row uses it, those in which it replaced another.
-TEST_P(ExpertCoreTest, OffFamilyIsTheGatesOwnChoice) {
-  int off = 0, on = 0;
+// A row is off its family if its own top-k lacks the family's expert. With
+// top-k routing these are the rows that did not use it; with hybrid routing,
+// where every row uses it, those in which it replaced another expert.
+TEST_P(ExpertCoreTest, OffFamilyDependsOnTheGatesOwnChoice) {
+  std::int64_t off = 0, on = 0;
   const int first = TestConfig().boundary;
   for (int family = 0; family < 7; ++family) {
     const int rows = 20;
@@ -85,16 +95,15 @@ TEST_P(ExpertCoreTest, OffFamilyIsTheGatesOwnChoice) {
         Step(1, {Hybrid(In(RowsOf(1, 0, rows), "de", family), family)}));
     topk.Work();
     hybrid.Work();
-    const Counts::Cell& own = topk.counts.cells.at({"de", first});
-    const Counts::Cell& pinned = hybrid.counts.cells.at({"de", first});
-    EXPECT_EQ(own.off_family, rows - static_cast<int>(own.use[family]));
-    EXPECT_EQ(pinned.use[family], static_cast<std::uint32_t>(rows));
-    // Up to the first sparse layer's gate both compute the same.
-    EXPECT_EQ(pinned.off_family, own.off_family);
-    off += own.off_family;
-    on += rows - own.off_family;
+    const std::int64_t own = OffFamilyRows(topk.Counters(), "de", first);
+    EXPECT_EQ(own, rows - ExpertUse(topk.Counters(), "de", first).at(family));
+    EXPECT_EQ(ExpertUse(hybrid.Counters(), "de", first).at(family), rows);
+    // Both compute the same up to the gate of the first sparse layer.
+    EXPECT_EQ(OffFamilyRows(hybrid.Counters(), "de", first), own);
+    off += own;
+    on += rows - own;
   }
-  // The test has both kinds.
+  // The test data has both kinds.
   EXPECT_GT(off, 0);
   EXPECT_GT(on, 0);
 }

@@ -1,4 +1,4 @@
-// Experts that live elsewhere, and rows of others.
+// Experts of peers, and rows from peers.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -27,8 +27,8 @@ TEST_P(ExpertCoreTest, SharedExpertsGiveTheSameResultBitForBit) {
     two.Work();
     ExpectSame(two.low.Result(), expected[i++]);
   }
-  EXPECT_GT(two.low.counts.sent, 0);
-  EXPECT_EQ(two.low.counts.sent, two.high.counts.served);
+  EXPECT_GT(two.low.Counters().rows_sent, 0);
+  EXPECT_EQ(two.low.Counters().rows_sent, two.high.Counters().rows_served);
 }
 
 TEST_P(ExpertCoreTest, WorkersThatWaitForEachOtherServeEachOther) {
@@ -39,7 +39,7 @@ TEST_P(ExpertCoreTest, WorkersThatWaitForEachOtherServeEachOther) {
   two.high.Take(Copy(steps[0]));
   two.low.Work();
   two.high.Work();
-  // Both wait: nothing was delivered, nothing is left to do.
+  // Both wait: nothing was delivered, and no work is left.
   for (Worker* worker : {&two.low, &two.high}) {
     ASSERT_FALSE(worker->peer->frames.empty());
     ASSERT_TRUE(worker->dense->frames.empty());
@@ -64,7 +64,7 @@ TEST_P(ExpertCoreTest, ALostPeerFailsOnlyTheRowsThatNeedIt) {
   EXPECT_FALSE(result.outputs[0].sampled.has_value());
   ExpectSame(result.outputs.at(1), ReferenceOf(RowsOf(local, 0, 1)));
 
-  // Without a peer at all, the missing expert is named.
+  // Without any peer, the missing expert is named.
   SequenceRows again = RowsOf(remote, 0, 1);
   again.attempt = 2;
   low.Take(Step(2, {again}));
@@ -83,7 +83,7 @@ TEST_P(ExpertCoreTest, ALostPeerFailsOnlyTheRowsThatNeedIt) {
   ExpectSame(low.Result().outputs.at(0), ReferenceOf(RowsOf(remote, 0, 1)));
 }
 
-TEST_P(ExpertCoreTest, RowsOfAnExpertThatIsNotHereAreAnsweredSo) {
+TEST_P(ExpertCoreTest, RowsForANonresidentExpertAreAnsweredWithAnError) {
   Worker worker(kLow);
   for (const int expert : {4, 99, -1}) {
     worker.Take({ExpertRows{77, TestConfig().boundary, expert},
@@ -112,7 +112,7 @@ TEST_P(ExpertCoreTest, WrongOutputsOfAPeerFailItsRowsAlone) {
     worker.Take({ExpertOutputs{ask() + 1000, {}}, Rows::Host(1, 1)},
                 kPeer);  // Unknown.
     EXPECT_FALSE(worker.peer->closed);
-    // Another link answers in the peer's place: that one is closed.
+    // Another link answers instead of the peer: that link is closed.
     worker.Take(
         {ExpertOutputs{ask(), {}}, Copy(worker.peer->frames.front()).payload},
         kOtherDense);
@@ -138,7 +138,7 @@ TEST_P(ExpertCoreTest, WrongOutputsOfAPeerFailItsRowsAlone) {
   }
 }
 
-TEST_P(ExpertCoreTest, APeerOffersNothingUntilItsEngineSaysSo) {
+TEST_P(ExpertCoreTest, APeerOffersNothingUntilItsEngineIsReady) {
   Worker worker(kLow);
   worker.core->LinkUp(kPeer, {WorkerRole::kExpert, "p", "m", "1", kHigh},
                       worker.peer);
@@ -147,11 +147,11 @@ TEST_P(ExpertCoreTest, APeerOffersNothingUntilItsEngineSaysSo) {
   EXPECT_EQ(worker.dense->reach.back(), kAll);
   worker.Take(PeerInfo(kHigh, 2, /*draining=*/true), kPeer);
   EXPECT_EQ(worker.dense->reach.back(), kLow);
-  worker.Take(PeerInfo(kHigh, 1), kPeer);  // Late.
+  worker.Take(PeerInfo(kHigh, 1), kPeer);  // An old revision.
   EXPECT_EQ(worker.dense->reach.back(), kLow);
 }
 
-TEST_P(ExpertCoreTest, TellsHowBusyItIsWhenThatChanges) {
+TEST_P(ExpertCoreTest, ReportsItsLoadWhenThatChanges) {
   Worker worker(kAll);
   const std::size_t told = worker.dense->infos.size();
   worker.core->Tick(worker.clock.now);
@@ -169,7 +169,40 @@ TEST_P(ExpertCoreTest, TellsHowBusyItIsWhenThatChanges) {
   EXPECT_TRUE(info.ready);
 }
 
-TEST_P(ExpertCoreTest, ADrainingWorkerTakesNothingNewButGoesOn) {
+// Otherwise two busy workers would answer each other endlessly.
+TEST_P(ExpertCoreTest, ADescriptionOfAPeerIsNotAnsweredWithTheLoad) {
+  Worker worker(kAll);
+  worker.AddPeer(kHigh);
+  worker.core->Tick(worker.clock.now);
+  const std::size_t told = worker.peer->infos.size();
+  worker.Take(Step(1, {RowsOf(1, 0, 3)}));
+  for (int i = 0; i < 10; ++i) {
+    WorkerInfo news = std::get<WorkerInfo>(PeerInfo(kHigh, 10 + i).body);
+    news.queued_rows = i;
+    worker.Take({news}, kPeer);
+  }
+  EXPECT_EQ(worker.peer->infos.size(), told);
+  worker.core->Tick(worker.clock.now);
+  ASSERT_EQ(worker.peer->infos.size(), told + 1);
+  EXPECT_EQ(worker.peer->infos.back().queued_rows, 3);
+}
+
+TEST_P(ExpertCoreTest, ExpertsOfPeersInSomeLayersAreInReachThere) {
+  Worker worker(kLow);
+  worker.AddPeer(kHigh);
+  EXPECT_TRUE(worker.core->ReachesAll());
+  const int layer = TestConfig().num_layers - 1;
+  WorkerInfo half = std::get<WorkerInfo>(PeerInfo({4, 5}, 50).body);
+  half.resident.in_layer[layer] = {6};
+  worker.Take({half}, kPeer);
+  const LayerExperts& reaches = worker.dense->infos.back().reaches;
+  EXPECT_EQ(reaches.everywhere, (std::set<int>{0, 1, 2, 3, 4, 5}));
+  EXPECT_TRUE(reaches.Has(layer, 6));
+  EXPECT_FALSE(reaches.Has(layer - 1, 6));
+  EXPECT_FALSE(worker.core->ReachesAll());
+}
+
+TEST_P(ExpertCoreTest, ADrainingWorkerContinuesWithoutNewSequences) {
   Worker worker(kAll);
   worker.Take(Step(1, {RowsOf(1, 0, 3)}));
   worker.core->Drain();
@@ -179,7 +212,7 @@ TEST_P(ExpertCoreTest, ADrainingWorkerTakesNothingNewButGoesOn) {
   ExpectSame(worker.Result().outputs.at(0), ReferenceOf(RowsOf(1, 0, 3)));
 }
 
-// Sequences of its peers may need it: they would all fail at once.
+// Sequences of its peers may need it; without it they would all fail.
 TEST_P(ExpertCoreTest, ADrainingWorkerServesItsPeers) {
   const auto steps = SomeSteps();
   const auto expected = Reference(steps);
@@ -194,14 +227,37 @@ TEST_P(ExpertCoreTest, ADrainingWorkerServesItsPeers) {
   two.low.Take(Copy(steps[1]));
   two.Work();
   ExpectSame(two.low.Result(), expected[1]);
-  // Also a peer that is linked only now.
+  // A peer that is linked later is served, too.
   two.high.core->LinkUp(kPeer + 1, {WorkerRole::kExpert, "q", "m", "1", kLow},
                         two.high.other);
   EXPECT_EQ(two.high.other->infos.back().resident.everywhere, kHigh);
   EXPECT_TRUE(two.high.other->infos.back().draining);
 }
 
-TEST_P(ExpertCoreTest, APeerThatDoesNotAnswerHoldsUpABatchForALimitedTime) {
+// The state that the progress reporter uses.
+TEST_P(ExpertCoreTest, AWorkerThatWaitsForAPeerIsBusyButNotAtWork) {
+  const Division division;
+  Worker worker(division.here);
+  worker.AddPeer(division.there);
+  EXPECT_FALSE(worker.core->Busy());
+  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  EXPECT_TRUE(worker.core->Busy());
+  EXPECT_FALSE(worker.core->AtWork());
+  worker.core->Advance();  // Begins the batch.
+  worker.core->Advance();  // Its first layer.
+  EXPECT_TRUE(worker.core->Busy());
+  EXPECT_EQ(worker.core->AtWork(), asynchronous_stages);
+  worker.Work();
+  ASSERT_FALSE(worker.peer->frames.empty());
+  EXPECT_TRUE(worker.core->Busy());
+  EXPECT_FALSE(worker.core->AtWork());
+  worker.core->LinkDown(kPeer);
+  worker.Work();
+  worker.Result();
+  EXPECT_FALSE(worker.core->Busy());
+}
+
+TEST_P(ExpertCoreTest, APeerThatDoesNotAnswerDelaysABatchForALimitedTime) {
   const Division division;
   Worker worker(division.here);
   worker.AddPeer(division.there);
@@ -271,7 +327,7 @@ TEST_P(ExpertCoreTest, APeerThatDidNotAnswerIsNotAskedAgainInLaterLayers) {
   const Division division;
   Worker worker(division.here);
   worker.AddPeer(division.there);
-  // Both processes dialled: a second link to the same one.
+  // Both processes dialled each other: a second link to the same peer.
   const auto second = std::make_shared<FakeLink>();
   worker.core->LinkUp(kPeer + 100,
                       {WorkerRole::kExpert, "p", "m", "1", division.there},
@@ -289,7 +345,7 @@ TEST_P(ExpertCoreTest, APeerThatDidNotAnswerIsNotAskedAgainInLaterLayers) {
   EXPECT_EQ(worker.dense->reach.back(), division.here);
   worker.core->LinkDown(kPeer);
   worker.core->LinkDown(kPeer + 100);
-  // It is dialled again, its hello comes, and its engine still stands.
+  // It is redialled and its hello comes, but its engine is still stuck.
   const auto again = std::make_shared<FakeLink>();
   worker.core->LinkUp(
       kPeer + 200, {WorkerRole::kExpert, "p", "m", "1", division.there}, again);
@@ -303,30 +359,29 @@ TEST_P(ExpertCoreTest, APeerThatAnswersOwesNothing) {
   Two two(division.here, division.there);
   two.low.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
   two.Work();
-  EXPECT_EQ(two.low.counts.sent > 0, true);
+  EXPECT_EQ(two.low.Counters().rows_sent > 0, true);
   two.low.clock.now += absl::Hours(1);
   two.low.core->Tick(two.low.clock.now);
   EXPECT_FALSE(two.low.peer->closed);
 }
 
-// Rows of peers wait for a piece of work of their own: the event only queues
-// them.
+// Rows of peers wait for a piece of work: the event only queues them.
 TEST_P(ExpertCoreTest, GuestsAreComputedBetweenEvents) {
   Worker worker(kAll);
   worker.AddPeer(kAll);
   const int layer = TestConfig().boundary;
   worker.Take(Guests(5, layer, 2, 3), kPeer);
   EXPECT_TRUE(worker.peer->frames.empty());
-  EXPECT_EQ(worker.counts.served, 0);
+  EXPECT_EQ(worker.Counters().rows_served, 0);
   ASSERT_TRUE(worker.core->HasWork());
   worker.Work();
   std::vector<float> outputs;
   EXPECT_EQ(worker.peer->Take<ExpertOutputs>(&outputs).ticket, 5u);
   EXPECT_EQ(outputs.size(), 3u * TestConfig().hidden_size);
-  EXPECT_EQ(worker.counts.served, 3);
+  EXPECT_EQ(worker.Counters().rows_served, 3);
 }
 
-// The outputs are the same alone, beside others, and beside the rows of a
+// The outputs are the same alone, with other guests, and with the rows of a
 // batch.
 TEST_P(ExpertCoreTest, GuestsAreMergedWithTheBatch) {
   const int layer = TestConfig().boundary;
@@ -345,7 +400,7 @@ TEST_P(ExpertCoreTest, GuestsAreMergedWithTheBatch) {
   for (const std::uint64_t ticket : {1, 2, 3}) {
     worker.Take(Guests(ticket, layer, ticket == 3 ? 4 : 2, 3), kPeer);
   }
-  worker.core->Advance();  // One layer, all guests among its rows.
+  worker.core->Advance();  // One layer, including all guests.
   while (!worker.later.empty()) worker.later.Deliver();
   ASSERT_EQ(worker.peer->frames.size(), 3u);
   for (const std::uint64_t ticket : {1, 2, 3}) {
@@ -357,7 +412,7 @@ TEST_P(ExpertCoreTest, GuestsAreMergedWithTheBatch) {
   ExpectSame(worker.Result().outputs.at(0), ReferenceOf(RowsOf(1, 0, 20)));
 }
 
-TEST_P(ExpertCoreTest, NeitherGuestsNorTheBatchWaitForEver) {
+TEST_P(ExpertCoreTest, NeitherGuestsNorTheBatchWaitForever) {
   Worker worker(kAll);
   worker.AddPeer(kAll);
   const int last = TestConfig().num_layers - 1;
@@ -368,8 +423,8 @@ TEST_P(ExpertCoreTest, NeitherGuestsNorTheBatchWaitForEver) {
   };
   worker.Take(Step(1, {RowsOf(1, 0, 3)}));
   piece();  // Begins the batch, whose next layer is not the guests'.
-  // Each piece of the batch is followed by one of guests, although more of them
-  // come all the time.
+  // Each piece of the batch is followed by one of guests, although more guests
+  // keep arriving.
   std::uint64_t ticket = 0;
   int pieces = 0;
   while (worker.dense->frames.empty()) {
@@ -378,12 +433,12 @@ TEST_P(ExpertCoreTest, NeitherGuestsNorTheBatchWaitForEver) {
     worker.Take(Guests(++ticket, last, 2, 600), kPeer);
     piece();
   }
-  EXPECT_GE(worker.counts.served, 600);
+  EXPECT_GE(worker.Counters().rows_served, 600);
   ExpectSame(worker.Result().outputs.at(0), ReferenceOf(RowsOf(1, 0, 3)));
-  // Bounded pieces: 512 rows, or a single peer's.
-  const int before = worker.counts.served;
+  // A piece has at most 512 rows, or those of a single guest.
+  const std::int64_t before = worker.Counters().rows_served;
   piece();
-  EXPECT_EQ(worker.counts.served, before + 600);
+  EXPECT_EQ(worker.Counters().rows_served, before + 600);
 }
 
 TEST_P(ExpertCoreTest, AGuestOfALostPeerIsNotComputed) {
@@ -393,11 +448,11 @@ TEST_P(ExpertCoreTest, AGuestOfALostPeerIsNotComputed) {
   worker.core->LinkDown(kPeer);
   EXPECT_FALSE(worker.core->HasWork());
   worker.Work();
-  EXPECT_EQ(worker.counts.served, 0);
+  EXPECT_EQ(worker.Counters().rows_served, 0);
 }
 
-// What is not computed yet counts as not handled, so that it holds up whoever
-// sends too much.
+// Frames that are not computed yet count as unhandled, which slows down a peer
+// that sends too much.
 TEST_P(ExpertCoreTest, FramesAreHandledWhenTheirRowsAre) {
   Worker worker(kAll);
   worker.AddPeer(kAll);
@@ -418,7 +473,7 @@ TEST_P(ExpertCoreTest, FramesAreHandledWhenTheirRowsAre) {
   EXPECT_TRUE(guests_receipt.expired());
 }
 
-// In every order in which results and frames can come.
+// All orders in which results and frames can arrive.
 TEST_P(ExpertCoreTest, TwoWorkersFinishInAnyOrder) {
   const auto steps = SomeSteps();
   const auto expected = Reference(steps);

@@ -15,7 +15,7 @@ using absl::StatusCode;
 
 INSTANTIATE_EXPERT_CORE_TEST();
 
-TEST_P(ExpertCoreTest, AnswersWhatWasAskedFor) {
+TEST_P(ExpertCoreTest, AnswersTheRequestedOutputs) {
   const auto results = Reference(SomeSteps());
   const auto& outputs = results[0].outputs;
   ASSERT_EQ(outputs.size(), 3u);
@@ -25,7 +25,7 @@ TEST_P(ExpertCoreTest, AnswersWhatWasAskedFor) {
   EXPECT_EQ(outputs[2].score_logprobs.size(), 3u);
   EXPECT_EQ(results[1].outputs[1].score_logprobs.size(), 8u);
   for (const float p : outputs[2].score_logprobs) EXPECT_LT(p, 0);
-  // Two experts for each row and sparse layer; the pinned one for each row.
+  // Two experts per row and sparse layer; the pinned one for each row.
   std::uint32_t uses = 0;
   for (const auto n : outputs[0].expert_use) uses += n;
   EXPECT_EQ(uses, 20u * 2 * 2);
@@ -34,7 +34,7 @@ TEST_P(ExpertCoreTest, AnswersWhatWasAskedFor) {
   EXPECT_EQ(outputs[1].expert_use[12], 17u);
 }
 
-TEST_P(ExpertCoreTest, RowsThatAreNoNumbersFailTheirSequencesAlone) {
+TEST_P(ExpertCoreTest, NonFiniteRowsFailTheirSequencesAlone) {
   const SequenceOutput healthy = ReferenceOf(RowsOf(3, 0, 5));
   for (const int threads : {1, 3}) {
     Worker worker(kAll, 64, threads);
@@ -42,7 +42,7 @@ TEST_P(ExpertCoreTest, RowsThatAreNoNumbersFailTheirSequencesAlone) {
     scored.score_targets = {5, 6, 7};  // Of rows 6, 7 and 8.
     Frame step = Step(1, {scored, RowsOf(2, 0, 4), RowsOf(3, 0, 5)});
     for (const int row :
-         {7, 9}) {  // In the middle of one, the next one's first.
+         {7, 9}) {  // In the middle of a sequence; the first row of the next.
       step.payload.Slice(row, 1).host()[0] = NAN;
     }
     worker.Take(std::move(step));
@@ -62,7 +62,8 @@ TEST_P(ExpertCoreTest, StepsOfSeveralDenseWorkersShareABatch) {
   worker.Take(Step(9, {Hybrid(RowsOf(1, 0, 4), 2)}), kOtherDense);
   worker.Take(Step(6, {RowsOf(1, 3, 2)}), kDense);
   worker.Work();
-  EXPECT_EQ(worker.counts.batches, std::vector<int>{9});
+  EXPECT_EQ(worker.Counters().batches, 1);
+  EXPECT_EQ(worker.Counters().rows, 9);
   EXPECT_EQ(worker.core->sequences(), 2);
   const auto alone =
       Reference(Frames(Step(5, {RowsOf(1, 0, 3)}), Step(6, {RowsOf(1, 3, 2)})));
@@ -72,7 +73,7 @@ TEST_P(ExpertCoreTest, StepsOfSeveralDenseWorkersShareABatch) {
              ReferenceOf(Hybrid(RowsOf(1, 0, 4), 2)));
 }
 
-TEST_P(ExpertCoreTest, RowsAtAnotherPositionThanTheSequenceAreRefused) {
+TEST_P(ExpertCoreTest, RowsAtAWrongPositionAreRefused) {
   Worker worker(kAll);
   worker.Take(Step(1, {RowsOf(1, 0, 4)}));
   worker.Work();
@@ -97,7 +98,7 @@ TEST_P(ExpertCoreTest, RowsAtAnotherPositionThanTheSequenceAreRefused) {
                                                Step(3, {RowsOf(1, 4, 1)})))[1]);
 }
 
-TEST_P(ExpertCoreTest, ImpossibleFramesCloseTheLink) {
+TEST_P(ExpertCoreTest, InvalidFramesCloseTheLink) {
   std::vector<Frame> bad;
   const auto add = [&bad](auto change) {
     SequenceRows rows = RowsOf(1, 0, 3);
@@ -148,11 +149,11 @@ TEST_P(ExpertCoreTest, ImpossibleFramesCloseTheLink) {
     worker.core->LinkDown(id);
   }
   EXPECT_EQ(worker.core->free_blocks(), free);
-  worker.Take(Copy(bad[0]), 999);  // Of a link that is not there.
+  worker.Take(Copy(bad[0]), 999);  // From an unknown link.
   EXPECT_FALSE(worker.core->HasWork());
 }
 
-TEST_P(ExpertCoreTest, DenseWorkersLearnWhichExpertsAreInReach) {
+TEST_P(ExpertCoreTest, DenseWorkersLearnTheExpertsInReach) {
   Worker worker(kLow);
   const std::vector<std::set<int>> alone = {kLow};
   EXPECT_EQ(worker.dense->reach, alone);

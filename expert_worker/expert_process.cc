@@ -3,84 +3,79 @@
 #include <chrono>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/status_macros.h"
-#include "kernels/cpu_level.h"
-#include "model/config/expert_list.h"
-#include "serving/flag_checks.h"
 
 namespace apollo {
 namespace {
 
-// Longer than a frame takes to come.
+// Longer than the delivery of a frame.
 constexpr absl::Duration kQuiet = absl::Milliseconds(300);
-// Longer than a peer's step takes that may need experts of this worker.
+// Longer than a step of a peer that may need experts of this worker.
 constexpr absl::Duration kQuietOfPeers = absl::Seconds(5);
 
 }  // namespace
 
+ExpertProcess::ExpertProcess(std::unique_ptr<ProcessFrame> frame)
+    : frame_(std::move(frame)), request_metrics_(*frame_->registry()) {}
+
+ExpertProcess::~ExpertProcess() { frame_->Close(); }
+
 absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
     const Options& options) {
-  const ProcessFlags& flags = options.process;
-  ASSIGN_OR_RETURN(const int threads, ThreadCount(options.worker.threads));
-  ASSIGN_OR_RETURN(std::unique_ptr<Membership> members,
-                   Membership::Parse(options.peers.expert_workers));
-  std::unique_ptr<ExpertProcess> process(new ExpertProcess());
+  ASSIGN_OR_RETURN(std::unique_ptr<ProcessFrame> frame,
+                   ProcessFrame::Make(options.peers.expert_workers));
+  std::unique_ptr<ExpertProcess> process(new ExpertProcess(std::move(frame)));
   process->drain_timeout_ = options.drain_timeout;
-  ASSIGN_OR_RETURN(process->model_, OpenWorkerModel(options.worker.model));
-  const OpenModel& model = process->model_.model;
-  ASSIGN_OR_RETURN(const std::set<int> experts,
-                   ParseExperts(options.experts, model.config.num_experts));
-  ASSIGN_OR_RETURN(const FamilyTable families,
-                   FamilyTable::ForModel(flags.model, flags.families,
-                                         model.config.num_experts));
-  process->registry_ = std::make_shared<prometheus::Registry>();
-  process->request_metrics_ =
-      std::make_unique<RequestMetrics>(*process->registry_);
-  ASSIGN_OR_RETURN(
-      process->role_,
-      ExpertRole::Start(
-          process->model_, families,
-          {flags.name, experts, threads, options.peers.answer_timeout},
-          *process->registry_, process->request_metrics_.get()));
-  ExpertWorker& worker = process->role_->worker();
-  const WorkerInfo& self = process->role_->self();
-  process->acceptor_ = std::make_unique<WorkerLinkAcceptor>(self, worker);
-  process->service_ = std::make_unique<GrpcLinkService>(*process->acceptor_);
-  ASSIGN_OR_RETURN(
-      process->server_,
-      Server::Start(flags.server,
-                    {{process->service_.get(),
-                      internal::v1::LinkService::service_full_name()}},
-                    process->registry_));
-  process->peers_ = std::make_unique<PeerSet>(
-      MakeGrpcDialer(MakeClusterChannel), self, worker);
-  process->peers_->Start();
-  process->members_ = std::move(members);
-  process->members_->Start(
-      [peers = process->peers_.get()](const auto& addresses) {
-        peers->SetMembers(addresses);
-      });
-  LogInfo("started", {{"address", process->server_->address()},
-                      {"metrics", process->server_->metrics_address()},
-                      {"model_hash", model.hash},
-                      {"sparse_layers", model.config.num_sparse_layers()},
-                      {"experts", static_cast<int>(experts.size())},
-                      {"threads", threads},
-                      {"weights", options.worker.model.weights},
-                      {"cpu_level", CpuLevelName(CurrentCpuLevel())}});
+  RETURN_IF_ERROR(process->StartRole(options));
+  RETURN_IF_ERROR(process->Serve(options.process.server));
   return process;
+}
+
+absl::Status ExpertProcess::StartRole(const Options& options) {
+  const ProcessFlags& flags = options.process;
+  ASSIGN_OR_RETURN(setup_, OpenWorkerSetup(options.worker, flags.families));
+  ASSIGN_OR_RETURN(role_, ExpertRole::Start(*setup_,
+                                            {flags.name, options.experts,
+                                             options.peers.answer_timeout},
+                                            &request_metrics_));
+  ExpertWorker& worker = role_->worker();
+  acceptor_ = std::make_unique<WorkerLinkAcceptor>(role_->self(), worker);
+  service_ = std::make_unique<GrpcLinkService>(*acceptor_);
+  peers_ = std::make_unique<PeerSet>(MakeGrpcDialer(MakeClusterChannel),
+                                     role_->self(), worker);
+  return absl::OkStatus();
+}
+
+absl::Status ExpertProcess::Serve(const ServerOptions& options) {
+  auto server = Server::Start(
+      options,
+      {{service_.get(), internal::v1::LinkService::service_full_name()}},
+      {frame_->registry(), role_->metrics()});
+  peers_->Start();
+  std::vector<LogField> facts = setup_->LogFacts();
+  facts.emplace_back("sparse_layers",
+                     setup_->model.model.config.num_sparse_layers());
+  facts.emplace_back(
+      "experts", static_cast<int>(role_->self().resident.everywhere.size()));
+  return frame_->Begin(
+      std::move(server),
+      [this](const auto& addresses) { peers_->SetMembers(addresses); }, facts);
 }
 
 void ExpertProcess::RunUntilStopped() {
   ExpertWorker& worker = role_->worker();
-  server_->RunUntilStopped([&worker] { return worker.Ready(); });
-  LogInfo("stopping");
+  frame_->RunUntilStopped([&worker] { return worker.Ready(); },
+                          absl::ZeroDuration(), [this] { Drain(); });
+}
+
+void ExpertProcess::Drain() {
+  ExpertWorker& worker = role_->worker();
   worker.Drain();
-  // What is in progress, or was under way when dense workers and peers were
-  // told, may end before the links are cut.
+  // Work in progress, or in flight when dense workers and peers were told, may
+  // finish before the links are closed.
   const absl::Duration deadline = Clock::Real().Now() + drain_timeout_;
   const auto needed = [&worker] {
     const absl::Duration quiet = worker.QuietFor();
@@ -90,7 +85,6 @@ void ExpertProcess::RunUntilStopped() {
   while (needed() && Clock::Real().Now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-  server_->Shutdown(absl::ZeroDuration());
 }
 
 }  // namespace apollo

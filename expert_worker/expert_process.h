@@ -4,23 +4,24 @@
 #include <absl/time/time.h>
 
 #include <memory>
-#include <set>
 #include <string>
 
 #include "engine/worker_flags.h"
+#include "engine/worker_setup.h"
 #include "expert_worker/expert_role.h"
 #include "expert_worker/link_acceptor.h"
 #include "link/grpc_link.h"
 #include "link/peer_set.h"
-#include "serving/membership.h"
+#include "serving/metrics.h"
 #include "serving/peer_flags.h"
 #include "serving/process_flags.h"
+#include "serving/process_frame.h"
 #include "serving/server.h"
 
 namespace apollo {
 
-// An expert worker as a process: the role, the links that others open to it,
-// and those that it opens to its peers. Used by one thread.
+// An expert worker process: the role, the links that others open to it, and
+// those that it opens to its peers. Single-threaded.
 class ExpertProcess {
  public:
   struct Options {
@@ -31,30 +32,32 @@ class ExpertProcess {
     absl::Duration drain_timeout = absl::Seconds(30);
   };
 
-  // Loads the model, listens and dials. Errors name the flag or the file that
-  // is wrong.
+  // Loads the model, listens and dials. Errors name the wrong flag or file.
   static absl::StatusOr<std::unique_ptr<ExpertProcess>> Start(
       const Options& options);
 
-  // Serves until SIGTERM or SIGINT. Then sequences in progress, here and those
-  // that peers compute with experts of this worker, may end within the
-  // drain timeout.
+  ~ExpertProcess();
+
+  // Serves until SIGTERM or SIGINT. Then lets sequences in progress, here and
+  // on peers that need experts of this worker, finish within the drain timeout.
   void RunUntilStopped();
 
  private:
-  ExpertProcess() = default;
+  explicit ExpertProcess(std::unique_ptr<ProcessFrame> frame);
+  absl::Status StartRole(const Options& options);
+  absl::Status Serve(const ServerOptions& options);
+  void Drain();
 
   absl::Duration drain_timeout_;
-  // Each uses those above it.
-  WorkerModel model_;
-  std::shared_ptr<prometheus::Registry> registry_;
-  std::unique_ptr<RequestMetrics> request_metrics_;
+  // Each member uses those above it. The frame uses all of them until it is
+  // closed.
+  const std::unique_ptr<ProcessFrame> frame_;
+  RequestMetrics request_metrics_;
+  std::unique_ptr<WorkerSetup> setup_;
   std::unique_ptr<ExpertRole> role_;
   std::unique_ptr<WorkerLinkAcceptor> acceptor_;
   std::unique_ptr<GrpcLinkService> service_;
-  std::unique_ptr<Server> server_;
   std::unique_ptr<PeerSet> peers_;
-  std::unique_ptr<Membership> members_;
 };
 
 }  // namespace apollo

@@ -2,54 +2,52 @@
 
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
-#include <prometheus/registry.h>
+#include <prometheus/collectable.h>
 
 #include <memory>
-#include <set>
 #include <string>
 
 #include "common/thread_pool.h"
-#include "engine/worker_model.h"
+#include "engine/worker_setup.h"
 #include "expert_worker/expert_core.h"
-#include "expert_worker/expert_metrics.h"
 #include "expert_worker/expert_worker.h"
 #include "link/worker_info.h"
-#include "model/language/families.h"
 #include "serving/metrics.h"
 
 namespace apollo {
 
-// An expert worker with all that it owns, without links and servers: what a
-// process of its own and a process with all roles have in common.
+// An expert worker and everything it owns, without links and servers. Shared by
+// an expert worker process and a process with all roles.
 class ExpertRole {
  public:
   struct Options {
     std::string name;
-    std::set<int> experts;  // Resident ones.
-    int threads = 1;
+    std::string experts = "all";  // Resident: see model/config/expert_list.h.
     absl::Duration answer_timeout = absl::Seconds(10);
   };
 
-  // Loads the resident experts and starts the engine's thread. The model, the
-  // registry and `requests` must outlive the role; `requests` may be null:
-  // then nothing is counted as a request here. Errors as the stage's Load.
+  // Loads the resident experts and starts the engine's thread. The setup and
+  // `requests` must outlive the role. If `requests` is null, sequences are not
+  // counted as requests. Returns the errors of the stage's Load, or
+  // INVALID_ARGUMENT naming the flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<ExpertRole>> Start(
-      const WorkerModel& model, const FamilyTable& families,
-      const Options& options, prometheus::Registry& registry,
+      const WorkerSetup& setup, const Options& options,
       RequestMetrics* requests);
 
   ExpertWorker& worker() { return *worker_; }
-  // Describes the worker as it starts, for its links.
+  // The initial description of the worker, for its links.
   const WorkerInfo& self() const { return self_; }
+  // Metrics of the worker's own work. Must not be collected after the role is
+  // destroyed.
+  std::shared_ptr<prometheus::Collectable> metrics() const { return metrics_; }
 
  private:
-  ExpertRole(const WorkerModel& model, const FamilyTable& families, int threads,
-             prometheus::Registry& registry, RequestMetrics* requests);
+  explicit ExpertRole(int threads) : pool_(threads) {}
 
   ThreadPool pool_;
-  ExpertMetrics metrics_;
   WorkerInfo self_;
-  std::unique_ptr<ExpertWorker> worker_;  // Uses all of the above.
+  std::unique_ptr<ExpertWorker> worker_;              // Uses all of the above.
+  std::shared_ptr<prometheus::Collectable> metrics_;  // Uses the worker.
 };
 
 }  // namespace apollo

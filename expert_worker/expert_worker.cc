@@ -14,37 +14,47 @@ constexpr absl::Duration kTick = absl::Milliseconds(250);
 
 ExpertWorker::ExpertWorker(ExpertCore::Options options,
                            std::unique_ptr<ExpertStage> stage,
-                           ExpertObserver& observer)
-    : num_experts_(stage->config().num_experts),
-      core_(options, std::move(stage), observer),
-      progress_(Clock::Real()),
+                           std::function<std::uint64_t()> inside)
+    : core_(std::move(options), std::move(stage)),
+      progress_(std::move(inside)),
       thread_([this] { return core_.HasWork(); },
               [this] {
                 core_.Advance();
-                progress_.WorkDone();
-                sequences_.store(core_.sequences(), std::memory_order_relaxed);
+                progress_.Advanced();
+                PublishLoad();
               }),
-      ticker_(kTick, [this] {
-        thread_.Post([this, now = Clock::Real().Now()] { core_.Tick(now); });
-      }) {
+      ticker_(kTick,
+              [this] {
+                thread_.Post([this, now = Clock::Real().Now()] {
+                  core_.Tick(now);
+                  // While the stage is at work, only the stage itself can
+                  // report progress.
+                  if (!core_.AtWork()) progress_.Advanced();
+                  PublishLoad();
+                });
+              }),
+      reports_(ProgressReporter::kInterval, [this] { progress_.Report(); }) {
   Publish();
   thread_.Start();
 }
 
 ExpertWorker::~ExpertWorker() { thread_.Stop(); }
 
-void ExpertWorker::Publish() {
+void ExpertWorker::PublishLoad() {
   sequences_.store(core_.sequences(), std::memory_order_relaxed);
+  progress_.SetBusy(core_.Busy());
+}
+
+void ExpertWorker::Publish() {
+  PublishLoad();
   peers_run_.store(core_.PeersRun(), std::memory_order_relaxed);
-  covered_.store(
-      static_cast<int>(core_.ReachableExperts().size()) >= num_experts_,
-      std::memory_order_relaxed);
+  covered_.store(core_.ReachesAll(), std::memory_order_relaxed);
 }
 
 void ExpertWorker::OnLinkUp(LinkId id, const WorkerInfo& peer,
                             std::shared_ptr<Link> link) {
   thread_.Post([this, id, peer, link = std::move(link)]() mutable {
-    LogInfo("link_up",
+    LogInfo("link_opened",
             {{"peer", peer.name},
              {"experts", static_cast<int>(peer.resident.everywhere.size())}});
     progress_.Add(id, link);
@@ -54,7 +64,7 @@ void ExpertWorker::OnLinkUp(LinkId id, const WorkerInfo& peer,
 }
 
 void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
-  // What a peer says of itself wants nothing of this worker.
+  // A peer's description asks for no work.
   const bool info = std::holds_alternative<WorkerInfo>(frame.body);
   if (!info && !std::holds_alternative<Progress>(frame.body)) {
     last_frame_nanos_.store(absl::ToInt64Nanoseconds(Clock::Real().Now()),
@@ -65,26 +75,26 @@ void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
     if (info) {
       Publish();
     } else {
-      sequences_.store(core_.sequences(), std::memory_order_relaxed);
+      PublishLoad();
     }
   });
 }
 
 void ExpertWorker::OnLinkLeaving(LinkId id, bool leaving) {
   thread_.Post([this, id, leaving] {
-    LogInfo(leaving ? "link_leaving" : "link_returning", {});
+    LogInfo(leaving ? "peer_unlisted" : "peer_relisted", {});
     core_.LinkLeaving(id, leaving);
     Publish();
   });
 }
 
 void ExpertWorker::OnLinkWritable(LinkId /*id*/) {
-  thread_.Post([] {});  // Work that waited for room may go on.
+  thread_.Post([] {});  // Work that waited for room may continue.
 }
 
 void ExpertWorker::OnLinkDown(LinkId id, absl::Status status) {
   thread_.Post([this, id, status = std::move(status)] {
-    LogInfo("link_down", {{"reason", std::string(status.message())}});
+    LogInfo("link_closed", {{"reason", std::string(status.message())}});
     progress_.Remove(id);
     core_.LinkDown(id);
     Publish();

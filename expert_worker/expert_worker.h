@@ -3,6 +3,8 @@
 #include <absl/time/time.h>
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -10,19 +12,21 @@
 #include "common/ticker.h"
 #include "engine/expert_stage.h"
 #include "expert_worker/expert_core.h"
-#include "expert_worker/observer.h"
+#include "expert_worker/expert_counters.h"
 #include "expert_worker/progress_reporter.h"
 #include "link/link_session.h"
 
 namespace apollo {
 
-// A running expert worker: ExpertCore in a thread of its own, fed by links.
+// A running expert worker: an ExpertCore in a thread of its own, fed by links.
 // Thread-safe.
 class ExpertWorker final : public LinkEvents {
  public:
-  // `observer` must outlive the worker.
+  // The options' `requests` must outlive the worker. `inside`, if given,
+  // returns a number that changes while the stage is inside a piece of work;
+  // any thread.
   ExpertWorker(ExpertCore::Options options, std::unique_ptr<ExpertStage> stage,
-               ExpertObserver& observer);
+               std::function<std::uint64_t()> inside = nullptr);
   // All links must have ended.
   ~ExpertWorker() override;
 
@@ -33,26 +37,31 @@ class ExpertWorker final : public LinkEvents {
   void OnLinkDown(LinkId id, absl::Status status) override;
   void OnLinkWritable(LinkId id) override;
 
-  // Takes no new sequences from now on; what it has may end, and peers are
-  // served as before.
+  // Accepts no new sequences from now on. Current ones may finish, and peers
+  // are served as before.
   void Drain();
-  // Returns how long no frame has come with anything to compute or to let go.
+  // Returns the time since the last frame with rows to compute or sequences to
+  // release.
   absl::Duration QuietFor() const;
-  // Returns true if some linked expert worker has said that it has sequences.
+  // Returns true if some linked expert worker has reported sequences.
   bool PeersRun() const { return peers_run_.load(std::memory_order_relaxed); }
 
-  // Whether every expert of the model is resident here or on a linked peer, and
-  // the engine is not stuck.
+  // Returns true if every expert of the model is resident here or on a linked
+  // peer, and the engine is not stuck.
   bool Ready() const;
+
+  // Valid during the lifetime of the worker.
+  const ExpertCounters& counters() const { return core_.counters(); }
 
   // Sequences in progress.
   int sequences() const { return sequences_.load(std::memory_order_relaxed); }
 
  private:
-  // Recomputes what other threads may ask. In the engine's thread.
+  // Update the values that other threads read: all of them, or those that
+  // change all the time. Run in the engine's thread.
   void Publish();
+  void PublishLoad();
 
-  const int num_experts_;
   ExpertCore core_;
   ProgressReporter progress_;
   std::atomic<int> sequences_{0};
@@ -61,6 +70,7 @@ class ExpertWorker final : public LinkEvents {
   std::atomic<std::int64_t> last_frame_nanos_{0};
   EngineThread thread_;
   Ticker ticker_;
+  Ticker reports_;
 };
 
 }  // namespace apollo

@@ -18,20 +18,8 @@ class NoLink final : public Link {
   void Close() override {}
 };
 
-class NoObserver final : public ExpertObserver {
- public:
-  void OnBatch(int) override {}
-  void OnRouted(const RoutedRows&) override {}
-  void OnRowsSent(int) override {}
-  void OnRowsServed(int) override {}
-  void OnOpened(std::uint64_t, int) override {}
-  void OnSampled(std::uint64_t) override {}
-  void OnClosed(std::uint64_t, absl::StatusCode) override {}
-  void OnPreemption() override {}
-};
-
-// Events are handled in the worker's own thread: waits for it, at most until
-// the test's time is over.
+// Waits for the worker's own thread to handle events, at most until the test
+// times out.
 void WaitUntil(const ExpertWorker& worker, bool ready) {
   while (worker.Ready() != ready) std::this_thread::yield();
 }
@@ -52,8 +40,7 @@ TEST(ExpertWorkerTest, IsReadyWhileEveryExpertIsOfferedHereOrByAPeer) {
   auto stage = CpuExpertStage::Load(model->config, *model->weights,
                                     {0, 1, 2, 3}, {1 << 20}, pool, nullptr);
   ASSERT_TRUE(stage.ok()) << stage.status();
-  NoObserver observer;
-  ExpertWorker worker({}, std::move(*stage), observer);
+  ExpertWorker worker({}, std::move(*stage));
   EXPECT_FALSE(worker.Ready());
   const std::set<int> others = {4, 5, 6};
   worker.OnLinkUp(1, {WorkerRole::kExpert, "p", "m", "1", others},

@@ -10,33 +10,34 @@
 
 namespace apollo {
 
-// Rows that a peer wants computed by an expert of this worker.
+// Rows of a peer to be computed by an expert of this worker.
 struct Guest {
   LinkId from = 0;
-  std::uint64_t ticket = 0;  // The peer's.
+  std::uint64_t ticket = 0;  // Chosen by the peer.
   int layer = 0;
   GuestRows rows;
-  // Of the frame that brought it: the link counts what is not answered yet.
+  // Receipt of the frame that brought it: unanswered frames count against the
+  // link's bound.
   std::shared_ptr<void> receipt = {};
 };
 
-// Peers' rows that wait until the stage is free, in the order of arrival. A
-// peer waits for their outputs before it sends those of another layer, so it
-// has the rows of one layer of one batch here at most. One thread.
+// Rows of peers that wait until the stage is free, in the order of arrival. A
+// peer waits for the outputs before it sends rows of another layer, so it has
+// at most the rows of one layer of one batch here. Single-threaded.
 class GuestQueue {
  public:
   void Add(Guest guest) { guests_.push_back(std::move(guest)); }
-  // Nobody waits for these outputs any more.
+  // Drops the guests of a link that has ended.
   void DropLink(LinkId from);
 
   bool empty() const { return guests_.empty(); }
-  // Of all guests.
+  // Returns the number of rows of all guests.
   int rows() const;
-  // The layer of those that came first. Not if empty.
+  // The layer of the oldest guest. The queue must not be empty.
   int oldest_layer() const { return guests_.front().layer; }
 
-  // Takes those of one layer that came first: at least one if there is one, and
-  // no more once they have `max_rows` rows.
+  // Takes the oldest guests of one layer: at least one if there is one, and no
+  // further ones once they have `max_rows` rows.
   std::vector<Guest> Take(int layer, int max_rows);
 
  private:

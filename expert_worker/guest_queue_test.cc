@@ -20,7 +20,7 @@ std::vector<std::uint64_t> Tickets(const std::vector<Guest>& guests) {
 
 using Numbers = std::vector<std::uint64_t>;
 
-TEST(GuestQueueTest, TakesThoseOfOneLayerInOrder) {
+TEST(GuestQueueTest, TakesGuestsOfOneLayerInOrder) {
   GuestQueue queue;
   EXPECT_TRUE(queue.empty());
   queue.Add(Of(1, 10, 5, 1));

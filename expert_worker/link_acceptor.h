@@ -12,8 +12,9 @@
 
 namespace apollo {
 
-// Takes the links that other workers open: each gets a session that introduces
-// this worker. `events` must outlive the acceptor, and the acceptor all links.
+// Accepts the links that other workers open, with a session for each that
+// introduces this worker. `events` must outlive the acceptor, and the acceptor
+// all links.
 class WorkerLinkAcceptor final : public LinkAcceptor {
  public:
   WorkerLinkAcceptor(WorkerInfo self, LinkEvents& events)
@@ -22,7 +23,7 @@ class WorkerLinkAcceptor final : public LinkAcceptor {
   std::shared_ptr<FrameHandler> OnAccept(std::shared_ptr<Link> link) override {
     auto session = std::make_shared<LinkSession>(
         self_, events_, [this](const absl::Status& status) {
-          // The peer hears only that the link has ended.
+          // The peer learns only that the link has ended.
           if (status.code() == absl::StatusCode::kFailedPrecondition) {
             LogOnce(std::string(status.message()));
           }
@@ -32,7 +33,7 @@ class WorkerLinkAcceptor final : public LinkAcceptor {
   }
 
  private:
-  // A peer that is refused dials again and again.
+  // A refused peer redials again and again.
   void LogOnce(const std::string& reason) {
     {
       MutexLock lock(mutex_);

@@ -1,4 +1,4 @@
-// Runs the sparse layers with the experts it holds.
+// The expert worker: runs the sparse layers with the experts it holds.
 
 #include <absl/flags/flag.h>
 
@@ -12,10 +12,9 @@
 
 ABSL_FLAG(std::string, experts, "all",
           "Experts to hold in memory: \"all\", or numbers such as 0,3,4.");
-ABSL_FLAG(
-    absl::Duration, drain_timeout, absl::Seconds(30),
-    "When it is asked to stop: how long sequences here, and those of peers "
-    "that need its experts, may take to end.");
+ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
+          "Time that sequences here, and those of peers that need its experts, "
+          "may take to finish after SIGTERM or SIGINT.");
 
 namespace apollo {
 namespace {

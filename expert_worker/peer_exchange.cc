@@ -57,17 +57,19 @@ bool PeerExchange::PeersRun() const {
 PeerExchange::Ticket PeerExchange::Dispatch(int layer, AbsentRows rows) {
   const std::uint64_t number = next_ticket_++;
   Owed& owed = owed_[number];
-  const std::vector<LinkId> holders = directory_.Holders(layer, rows.expert);
+  const std::vector<LinkId> holders =
+      directory_.Holders(layer, rows.expert, numerics_);
   if (holders.empty()) {
-    owed.answer = absl::UnavailableError(
-        absl::StrCat("no live worker has expert ", rows.expert));
+    owed.answer = absl::UnavailableError(absl::StrCat(
+        "no live worker has expert ", rows.expert, " of layer ", layer));
     return Ticket(number);
   }
   owed.peer = holders.front();
   owed.rows = rows.rows.rows();
   owed.width = rows.rows.width();
-  observer_.OnRowsSent(owed.rows);
+  counters_.rows_sent += owed.rows;
   answers_.Asked(owed.peer);
+  directory_.Assign(owed.peer, number, {0, owed.rows});
   peers_.at(owed.peer).link->Send(
       {ExpertRows{number, layer, rows.expert}, std::move(rows.rows)});
   return Ticket(number);
@@ -87,11 +89,12 @@ absl::Status PeerExchange::TakeOutputs(LinkId from,
                                        const ExpertOutputs& outputs,
                                        Rows payload) {
   answers_.Answered(from);
+  directory_.Withdraw(from, outputs.ticket);
   const auto it = owed_.find(outputs.ticket);
   if (it == owed_.end() || it->second.answer) return absl::OkStatus();
   Owed& owed = it->second;
   if (owed.peer != from) {
-    return absl::InvalidArgumentError("expert outputs that another peer owes");
+    return absl::InvalidArgumentError("expert outputs owed by another peer");
   }
   if (!outputs.status.ok()) {
     owed.answer = absl::UnavailableError(outputs.status.message());
@@ -100,7 +103,8 @@ absl::Status PeerExchange::TakeOutputs(LinkId from,
   const std::size_t numbers = static_cast<std::size_t>(owed.rows) *
                               static_cast<std::size_t>(owed.width);
   if (payload.numbers() != numbers) {
-    owed.answer = absl::UnavailableError("an expert worker broke the rules");
+    owed.answer =
+        absl::UnavailableError("an expert worker violated the protocol");
     return absl::InvalidArgumentError(
         absl::StrCat("expert outputs of ", payload.numbers(),
                      " numbers instead of ", numbers));
@@ -112,7 +116,7 @@ absl::Status PeerExchange::TakeOutputs(LinkId from,
 bool PeerExchange::GiveUpOnSilent(absl::Duration limit, absl::Duration now) {
   const std::vector<LinkId> silent = answers_.SilentFor(limit, now);
   for (const LinkId id : silent) {
-    LogError("expert_worker_does_not_answer",
+    LogError("expert_worker_timed_out",
              {{"peer", peers_.at(id).info.name},
               {"seconds", absl::ToDoubleSeconds(limit)}});
     GiveUp(id);

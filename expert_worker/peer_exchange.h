@@ -13,19 +13,19 @@
 #include "common/clock.h"
 #include "common/rows.h"
 #include "engine/expert_stage.h"
-#include "expert_worker/observer.h"
+#include "expert_worker/expert_counters.h"
 #include "link/answer_watch.h"
 #include "link/expert_directory.h"
 #include "link/link_session.h"
 
 namespace apollo {
 
-// Rows that this worker sends to its peers, other expert workers, and their
-// outputs. Dispatching rows returns a ticket, which combining consumes. What
-// goes wrong at a peer fails its tickets and no others. One thread.
+// Rows that this worker sends to its peers, which are other expert workers, and
+// their outputs. Dispatch returns a ticket, which Combine consumes. A failure
+// of a peer fails its own tickets only. Single-threaded.
 class PeerExchange {
  public:
-  // Stands for the outputs of some rows that a peer owes. Move-only.
+  // A claim to the outputs that a peer owes for some rows. Move-only.
   class Ticket {
    public:
     Ticket(Ticket&& other) noexcept
@@ -41,50 +41,52 @@ class PeerExchange {
     std::uint64_t number_;  // 0: consumed.
   };
 
-  // Both must outlive the exchange. Peers whose numerics id is another one than
-  // `numerics` are not asked.
-  PeerExchange(ExpertObserver& observer, const Clock& clock,
+  // `counters` and `clock` must outlive the exchange. Only peers whose numerics
+  // id equals `numerics` are asked.
+  PeerExchange(ExpertCounters& counters, const Clock& clock,
                std::string numerics = "")
-      : observer_(observer), answers_(clock), directory_(std::move(numerics)) {}
+      : counters_(counters), answers_(clock), numerics_(std::move(numerics)) {}
 
-  // A link to a peer is up. It computes nothing until its engine says that it
-  // is ready.
+  // Adds a peer whose link is up. It gets no rows until its engine reports that
+  // it is ready.
   void AddPeer(LinkId id, const WorkerInfo& info, std::shared_ptr<Link> link);
-  // Takes what a peer says of itself. False if it is ignored: from others, from
-  // a peer that was given up, or older than what it said before.
+  // Takes a peer's description. Returns false if it is ignored: from a link
+  // that is no peer's, from a peer that was given up, or an old revision.
   bool Update(LinkId id, const WorkerInfo& info);
-  // A peer has left the list of workers: sequences up to that number may still
-  // need it, later ones find it out of reach. None: it is on the list again.
+  // Notes that a peer has left the list of workers: sequences up to that number
+  // may still need it, later ones cannot use it. nullopt: it is listed again.
   void SetLeaving(LinkId id, std::optional<std::uint64_t> last_sequence);
   // Closes the links to peers that have left and that no sequence needs.
   void CloseLeft(std::uint64_t oldest_sequence);
-  // A link is down: what its peer owes has failed. False if it was no peer's.
+  // Removes a peer whose link has ended, and fails the outputs that it owes.
+  // Returns false if the link was no peer's.
   bool Remove(LinkId id);
-  // True if a peer that stays computes rows of the expert.
+  // Returns true if a peer that stays computes rows of the expert.
   bool Reaches(int layer, int expert) const {
-    return directory_.Stays(layer, expert);
+    return directory_.Stays(layer, expert, numerics_);
   }
-  // True if some peer has sequences.
+  // Returns true if some peer has sequences.
   bool PeersRun() const;
 
   // Sends rows to the best peer that has their expert. Without such a peer the
-  // ticket has failed at once.
+  // ticket fails at once.
   Ticket Dispatch(int layer, AbsentRows rows);
-  // Whether Combine may be called.
+  // Returns true if Combine may be called.
   bool Answered(const Ticket& ticket) const;
-  // The outputs, [rows, hidden], or UNAVAILABLE.
+  // Returns the outputs, [rows, hidden], or UNAVAILABLE.
   absl::StatusOr<Rows> Combine(Ticket ticket);
 
-  // Takes what a link sent. Outputs that nobody waits for are ignored.
-  // INVALID_ARGUMENT for those that no correct peer sends.
+  // Takes outputs that came on a link. Ignores outputs that no ticket waits
+  // for. Returns INVALID_ARGUMENT for those that no correct peer sends.
   absl::Status TakeOutputs(LinkId from, const ExpertOutputs& outputs,
                            Rows payload);
 
-  // A link has sent something: its engine does not stand still.
+  // Notes a frame from a link as a sign of life of its engine.
   void Progressed(LinkId from) { answers_.Progressed(from); }
 
-  // Closes the links to peers that have owed outputs for longer than `limit` at
-  // the time `now`, and asks them nothing more. True if there was one.
+  // Closes the links to peers that owe outputs and, at the time `now`, have
+  // given no sign of life for longer than `limit`, and asks them nothing more.
+  // Returns true if there was one.
   bool GiveUpOnSilent(absl::Duration limit, absl::Duration now);
 
  private:
@@ -92,21 +94,23 @@ class PeerExchange {
     WorkerInfo info;
     std::shared_ptr<Link> link;
     bool given_up = false;
-    std::optional<std::uint64_t> leaving = {};  // The last sequence before.
+    // The last sequence that may need a leaving peer.
+    std::optional<std::uint64_t> leaving = {};
   };
   struct Owed {
-    LinkId peer = 0;  // 0: none, it has failed at once.
+    LinkId peer = 0;  // 0: none; it failed at once.
     int rows = 0;
     int width = 0;
     std::optional<absl::StatusOr<Rows>> answer;
   };
 
-  // Takes nothing from the process behind a link any more.
+  // Stops using the process behind a link.
   void GiveUp(LinkId id);
 
-  ExpertObserver& observer_;
+  ExpertCounters& counters_;
   AnswerWatch answers_;
-  ExpertDirectory directory_;
+  const std::string numerics_;
+  ExpertDirectory directory_;  // Residency and load only; has no shape.
   std::map<LinkId, Peer> peers_;
   std::map<std::uint64_t, Owed> owed_;  // By ticket.
   std::uint64_t next_ticket_ = 1;

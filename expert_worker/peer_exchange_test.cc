@@ -6,7 +6,7 @@
 
 #include "common/fake_clock.h"
 #include "common/rows_testing.h"
-#include "expert_worker/quiet_observer.h"
+#include "expert_worker/expert_counters.h"
 #include "link/fake_link.h"
 
 namespace apollo {
@@ -26,7 +26,7 @@ class PeerExchangeTest : public testing::Test {
     Add(kFirst, "a", {1, 2}, first_);
     Add(kSecond, "b", {3}, second_);
   }
-  // A peer whose engine has spoken.
+  // Adds a peer whose engine is ready.
   void Add(LinkId id, const char* name, std::set<int> experts,
            std::shared_ptr<Link> link) {
     WorkerInfo info = {WorkerRole::kExpert, name, "m", "1", std::move(experts)};
@@ -50,14 +50,14 @@ class PeerExchangeTest : public testing::Test {
                      Rows::FromVector(std::move(numbers), 1))
         .code();
   }
-  QuietObserver observer_;
+  ExpertCounters counters_;
   FakeClock clock_;
   std::shared_ptr<FakeLink> first_ = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> second_ = std::make_shared<FakeLink>();
-  PeerExchange exchange_{observer_, clock_};
+  PeerExchange exchange_{counters_, clock_};
 };
 
-TEST_F(PeerExchangeTest, ATicketIsGoodForItsOutputs) {
+TEST_F(PeerExchangeTest, ATicketGivesItsOutputs) {
   auto a = exchange_.Dispatch(5, Absent(2, {1, 2, 3, 4}));
   auto b = exchange_.Dispatch(5, Absent(3, {5, 6}));
   std::vector<float> sent;
@@ -67,7 +67,7 @@ TEST_F(PeerExchangeTest, ATicketIsGoodForItsOutputs) {
   EXPECT_EQ(sent, (std::vector<float>{1, 2, 3, 4}));
   const auto rows_b = second_->Take<ExpertRows>();
   EXPECT_FALSE(exchange_.Answered(a));
-  // In another order than they were asked for.
+  // In a different order from the requests.
   EXPECT_EQ(Answer(kSecond, rows_b.ticket, {50, 60}), StatusCode::kOk);
   EXPECT_EQ(Answer(kFirst, rows_a.ticket, {10, 20, 30, 40}), StatusCode::kOk);
   ASSERT_TRUE(exchange_.Answered(a) && exchange_.Answered(b));
@@ -79,7 +79,7 @@ TEST_F(PeerExchangeTest, ATicketIsGoodForItsOutputs) {
             (std::vector<float>{50, 60}));
 }
 
-TEST_F(PeerExchangeTest, WithoutAPeerATicketHasFailed) {
+TEST_F(PeerExchangeTest, WithoutAPeerATicketFails) {
   EXPECT_EQ(Offered(), (std::set<int>{1, 2, 3}));
   auto ticket = exchange_.Dispatch(5, Absent(7, {1, 2}));
   ASSERT_TRUE(exchange_.Answered(ticket));
@@ -112,7 +112,7 @@ TEST_F(PeerExchangeTest, ALeavingPeerIsTheLastChoiceAndClosedWhenNotNeeded) {
   EXPECT_EQ(Offered(), (std::set<int>{1, 3}));
   exchange_.Dispatch(5, Absent(1, {1, 2}));
   EXPECT_EQ(second_->frames.size(), 1u);
-  exchange_.Dispatch(5, Absent(2, {1, 2}));  // Nobody else has it.
+  exchange_.Dispatch(5, Absent(2, {1, 2}));  // No other peer has it.
   EXPECT_EQ(first_->frames.size(), 1u);
   exchange_.CloseLeft(7);
   EXPECT_FALSE(first_->closed);
@@ -125,12 +125,12 @@ TEST_F(PeerExchangeTest, ALeavingPeerIsTheLastChoiceAndClosedWhenNotNeeded) {
   EXPECT_FALSE(second_->closed);
 }
 
-TEST_F(PeerExchangeTest, OutputsThatNobodyWaitsForAreIgnored) {
+TEST_F(PeerExchangeTest, UnexpectedOutputsAreIgnored) {
   auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
   const std::uint64_t number = first_->Take<ExpertRows>().ticket;
   EXPECT_EQ(Answer(kFirst, number + 1, {1}), StatusCode::kOk);
   EXPECT_EQ(Answer(kFirst, number, {3, 4}), StatusCode::kOk);
-  EXPECT_EQ(Answer(kFirst, number, {5, 6}), StatusCode::kOk);  // Again.
+  EXPECT_EQ(Answer(kFirst, number, {5, 6}), StatusCode::kOk);  // A duplicate.
   EXPECT_EQ(Numbers(*exchange_.Combine(std::move(ticket))),
             (std::vector<float>{3, 4}));
   EXPECT_EQ(Answer(kFirst, number, {3, 4}), StatusCode::kOk);
@@ -141,7 +141,7 @@ TEST_F(PeerExchangeTest, BrokenOutputsFailTheirTicket) {
   auto b = exchange_.Dispatch(5, Absent(2, {1, 2}));
   const std::uint64_t number_a = first_->Take<ExpertRows>().ticket;
   const std::uint64_t number_b = first_->Take<ExpertRows>().ticket;
-  // In another peer's place.
+  // Instead of another peer.
   EXPECT_EQ(Answer(kSecond, number_a, {3, 4}), StatusCode::kInvalidArgument);
   EXPECT_FALSE(exchange_.Answered(a));
   EXPECT_EQ(Answer(kFirst, number_a, {3, 4, 5}), StatusCode::kInvalidArgument);
@@ -153,7 +153,7 @@ TEST_F(PeerExchangeTest, BrokenOutputsFailTheirTicket) {
             absl::UnavailableError("gone"));
 }
 
-TEST_F(PeerExchangeTest, ASilentPeerIsAskedNothingMore) {
+TEST_F(PeerExchangeTest, ASilentPeerGetsNoMoreRows) {
   const auto again = std::make_shared<FakeLink>();  // To the same process.
   Add(kSecond + 1, "a", {1}, again);
   auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
@@ -169,7 +169,7 @@ TEST_F(PeerExchangeTest, ASilentPeerIsAskedNothingMore) {
   EXPECT_TRUE(exchange_.Answered(ticket));
 }
 
-TEST_F(PeerExchangeTest, APeerAboutToStopIsAskedWhereNobodyElseHasTheExpert) {
+TEST_F(PeerExchangeTest, ADrainingPeerIsAskedIfNoOtherHasTheExpert) {
   WorkerInfo stopping = {WorkerRole::kExpert, "a", "m", "1",
                          std::set<int>{1, 2}};
   stopping.ready = stopping.draining = true;

@@ -2,47 +2,59 @@
 
 #include <absl/time/time.h>
 
+#include <atomic>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
-#include <utility>
 
-#include "common/clock.h"
+#include "common/mutex.h"
 #include "link/link_session.h"
 
 namespace apollo {
 
-// Tells the peers of an expert worker that its engine does not stand still, so
-// that nobody takes a long step for a silent worker. One thread, the engine's.
+// Tells the peers of an expert worker that its engine makes progress, so that
+// none of them mistakes a long step for a silent worker. The engine's thread
+// notes what it does, and a ticker's thread sends the reports, so that no piece
+// of work, however long, delays a report.
+//
+// A report is sent only after a change: a completed piece of work, a tick that
+// the engine handled while it waited for others, or progress within a piece. An
+// engine that hangs changes nothing, so its last report is sent at most
+// kInterval after it began to hang.
 class ProgressReporter {
  public:
   // Less than the shortest time after which a peer counts as silent.
   static constexpr absl::Duration kInterval = absl::Milliseconds(100);
 
-  // `clock` must outlive the reporter.
-  explicit ProgressReporter(const Clock& clock) : clock_(clock) {}
+  // `inside`, if given, returns a number that changes while the engine is
+  // inside a piece of its work; any thread.
+  explicit ProgressReporter(std::function<std::uint64_t()> inside = nullptr)
+      : inside_(std::move(inside)) {}
 
-  void Add(LinkId id, std::shared_ptr<Link> link) {
-    links_[id] = std::move(link);
-  }
-  void Remove(LinkId id) { links_.erase(id); }
+  // These four may be called from any thread.
+  void Add(LinkId id, std::shared_ptr<Link> link);
+  void Remove(LinkId id);
+  // Notes that the engine has done something.
+  void Advanced() { advances_.fetch_add(1, std::memory_order_relaxed); }
+  // Sets whether the engine has work or waits for others to continue it. An
+  // idle worker reports nothing.
+  void SetBusy(bool busy) { busy_.store(busy, std::memory_order_relaxed); }
 
-  // The engine did a piece of its work. Sends Progress, at most once in
-  // kInterval.
-  void WorkDone() {
-    const absl::Duration now = clock_.Now();
-    if (now - last_ < kInterval) return;
-    last_ = now;
-    for (const auto& [id, link] : links_) {
-      // Who does not read is not to be sent more and more.
-      if (link->HasRoom()) link->Send({Progress{}});
-    }
-  }
+  // Sends Progress on every link if the engine is busy and something has
+  // changed since the last call. One thread, every kInterval.
+  void Report();
 
  private:
-  const Clock& clock_;
-  // Owned by the thread.
-  std::map<LinkId, std::shared_ptr<Link>> links_;
-  absl::Duration last_ = -absl::InfiniteDuration();
+  const std::function<std::uint64_t()> inside_;
+  std::atomic<std::uint64_t> advances_{0};
+  std::atomic<bool> busy_{false};
+  // Owned by Report's thread: the values at its last call.
+  std::uint64_t seen_advances_ = 0;
+  std::uint64_t seen_inside_ = 0;
+
+  Mutex mutex_;
+  std::map<LinkId, std::shared_ptr<Link>> links_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace apollo

@@ -29,19 +29,16 @@ absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
   if (rows.start) {
     if (it != sequences_.end()) {
       if (it->second.attempt >= rows.attempt) {
-        return absl::FailedPreconditionError("a sequence began twice");
+        return absl::FailedPreconditionError("the sequence began twice");
       }
       Close(it, absl::StatusCode::kAborted);
     }
-    it = sequences_
-             .insert({key, {rows.attempt, *rows.start, {}, 0, {}, ++opened_}})
-             .first;
-    observer_.OnOpened(opened_, rows.start->prompt_tokens);
+    it = Open(key, rows);
   }
   if (it == sequences_.end() || it->second.attempt != rows.attempt ||
       it->second.next_position != rows.first_position) {
     return absl::FailedPreconditionError(
-        "rows of a sequence that is not at this position here");
+        "the rows do not begin at the position of their sequence");
   }
   Sequence& sequence = it->second;
   if (!MakeRoom(key, BlocksFor(end))) {
@@ -49,7 +46,8 @@ absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
       return absl::FailedPreconditionError(absl::StrCat(
           "the sequence takes ", end,
           " tokens so far, but the cache of the expert worker holds ",
-          CacheTokens(blocks_), "; ask for fewer: trying again cannot help"));
+          CacheTokens(blocks_),
+          "; request fewer tokens: a retry would fail too"));
     }
     Evict(key);
     return NoRoom();
@@ -63,6 +61,23 @@ absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
     }
   }
   return absl::OkStatus();
+}
+
+SequenceTable::Sequences::iterator SequenceTable::Open(
+    const SequenceKey& key, const SequenceRows& rows) {
+  const auto it = sequences_.try_emplace(key).first;
+  Sequence& sequence = it->second;
+  sequence.attempt = rows.attempt;
+  sequence.start = *rows.start;
+  sequence.opened = ++opened_;
+  ++counters_.sequences;
+  counters_.running = size();
+  if (requests_ != nullptr) {
+    sequence.request = std::make_unique<RequestMetrics::Request>(
+        *requests_, "Sequence", clock_.Now());
+    sequence.request->PromptTokens(rows.start->prompt_tokens);
+  }
+  return it;
 }
 
 const SequenceTable::Sequence* SequenceTable::Find(
@@ -97,13 +112,16 @@ void SequenceTable::Evict(const SequenceKey& key) {
   const auto it = sequences_.find(key);
   evicted_[key] = it->second.attempt;
   Close(it, absl::StatusCode::kAborted);
-  observer_.OnPreemption();
+  ++counters_.preemptions;
 }
 
 void SequenceTable::Close(Sequences::iterator it, absl::StatusCode code) {
-  blocks_.Release(it->second.blocks);
-  observer_.OnClosed(it->second.opened, code);
-  sequences_.erase(it);
+  auto closed = sequences_.extract(it);
+  blocks_.Release(closed.mapped().blocks);
+  counters_.running = size();
+  if (closed.mapped().request != nullptr) {
+    closed.mapped().request->End(absl::StatusCodeToString(code), clock_.Now());
+  }
 }
 
 void SequenceTable::CloseLater(const SequenceKey& key, absl::StatusCode code) {

@@ -4,27 +4,30 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "common/clock.h"
 #include "engine/block_pool.h"
 #include "engine/sampler.h"
-#include "expert_worker/observer.h"
+#include "expert_worker/expert_counters.h"
 #include "link/frame.h"
 #include "link/link_session.h"
+#include "serving/metrics.h"
 
 namespace apollo {
 
 // Sequences of different dense workers may have the same number.
 using SequenceKey = std::pair<LinkId, std::uint64_t>;
 
-// The sequences of an expert worker: the attempt at each, how far it is, and
-// its cache blocks.
+// The sequences of an expert worker, each with its attempt, position and cache
+// blocks.
 //
 // The cache may fill up, because dense workers do not know of each other. Then
-// the sequence that was opened last makes room: it is evicted, and its rows are
-// refused with ABORTED until its dense worker begins it again. The oldest
-// always goes on. One thread.
+// the sequence that was opened last is evicted, and its rows are refused with
+// ABORTED until its dense worker begins a new attempt. The oldest always
+// continues. Single-threaded.
 class SequenceTable {
  public:
   struct Sequence {
@@ -34,56 +37,69 @@ class SequenceTable {
     int next_position = 0;
     // Tokens of the answer; counted only where penalties need it.
     TokenCounts generated;
-    std::uint64_t opened = 0;  // In the order of opening.
+    std::uint64_t opened = 0;  // Number in the order of opening.
+    // The sequence as a request; null if requests are not counted.
+    std::unique_ptr<RequestMetrics::Request> request;
   };
 
-  // Both must outlive the table.
-  SequenceTable(BlockPool& blocks, ExpertObserver& observer)
-      : blocks_(blocks), observer_(observer) {}
+  // Unless `requests` is null, sequences are counted there, too: with code OK
+  // if their dense worker released them, ABORTED if they were evicted or
+  // restarted, UNAVAILABLE if their dense worker was lost. All arguments must
+  // outlive the table.
+  SequenceTable(BlockPool& blocks, ExpertCounters& counters, const Clock& clock,
+                RequestMetrics* requests)
+      : blocks_(blocks),
+        counters_(counters),
+        clock_(clock),
+        requests_(requests) {}
 
-  // Gives rows that are about to be computed their place: opens their sequence
-  // at the first ones, extends its blocks, and moves its position behind them.
-  // Not between BeginUse and EndUse.
-  // ABORTED: made, or has to make, room for older sequences.
-  // FAILED_PRECONDITION: not the position or attempt that is here, or more than
-  // the whole cache holds.
+  // Admits rows that are about to be computed: opens their sequence if they are
+  // its first ones, extends its blocks, and moves its position past them. Not
+  // between BeginUse and EndUse. Errors:
+  // - ABORTED: the sequence was or must be evicted for older ones.
+  // - FAILED_PRECONDITION: a wrong position or attempt, or more tokens than the
+  //   whole cache holds.
   absl::Status Admit(LinkId from, const SequenceRows& rows);
 
-  // The sequence, if that attempt at it is here; valid until it is gone.
+  // Returns the sequence if that attempt is here, or null. Valid until it is
+  // closed.
   const Sequence* Find(const SequenceKey& key, std::uint32_t attempt) const;
 
-  // Between the two, blocks are in use: sequences that are over stay until the
-  // end.
+  // Mark the time during which blocks are in use. Sequences that end meanwhile
+  // are closed by EndUse.
   void BeginUse() { in_use_ = true; }
   void EndUse();
 
-  // Its dense worker lets go of these.
+  // Closes sequences that their dense worker released.
   void Release(LinkId from, const ReleaseSequences& release);
-  // A dense worker was lost, and its sequences with it.
+  // Closes all sequences of a dense worker that was lost.
   void DropLink(LinkId from);
 
   int size() const { return static_cast<int>(sequences_.size()); }
-  // Sequences are numbered as they are opened, from 1. The last number that was
-  // given, and the lowest of those here (or the largest number there is).
+  // Sequences are numbered from 1 as they are opened. `newest` is the last
+  // number given, `oldest` the lowest of those here (or the maximum value if
+  // there are none).
   std::uint64_t newest() const { return opened_; }
   std::uint64_t oldest() const;
 
  private:
   using Sequences = std::map<SequenceKey, Sequence>;
 
-  // Gives the sequence that many blocks. Where none are free, those that were
-  // opened last lose theirs; false if this one is the last.
+  Sequences::iterator Open(const SequenceKey& key, const SequenceRows& rows);
+  // Gives the sequence that many blocks, if necessary by evicting those that
+  // were opened last. Returns false if this one is the last.
   bool MakeRoom(const SequenceKey& key, int blocks);
   void Evict(const SequenceKey& key);
   void Close(Sequences::iterator it, absl::StatusCode code);
-  // Closes it, or sees to that at EndUse.
+  // Closes it now, or at EndUse while blocks are in use.
   void CloseLater(const SequenceKey& key, absl::StatusCode code);
 
   BlockPool& blocks_;
-  ExpertObserver& observer_;
+  ExpertCounters& counters_;
+  const Clock& clock_;
+  RequestMetrics* const requests_;
   Sequences sequences_;
-  // Attempts that lost their blocks, until their dense worker has let go of
-  // them.
+  // Evicted attempts, until their dense worker releases them.
   std::map<SequenceKey, std::uint32_t> evicted_;
   bool in_use_ = false;
   std::vector<std::pair<SequenceKey, absl::StatusCode>> close_after_use_;

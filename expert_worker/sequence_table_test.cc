@@ -1,11 +1,13 @@
 #include "expert_worker/sequence_table.h"
 
-#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
+#include <prometheus/registry.h>
 
 #include <string>
 
-#include "expert_worker/quiet_observer.h"
+#include "common/fake_clock.h"
+#include "expert_worker/expert_counters.h"
+#include "serving/metrics.h"
 
 namespace apollo {
 namespace {
@@ -13,18 +15,6 @@ namespace {
 using absl::StatusCode;
 
 constexpr LinkId kDense = 1, kOther = 2;
-
-class Log final : public QuietObserver {
- public:
-  void OnOpened(std::uint64_t sequence, int) override {
-    absl::StrAppend(&text, "+", sequence, " ");
-  }
-  void OnClosed(std::uint64_t sequence, absl::StatusCode code) override {
-    absl::StrAppend(&text, "-", sequence, " ", absl::StatusCodeToString(code),
-                    " ");
-  }
-  std::string text;
-};
 
 SequenceRows RowsOf(std::uint64_t sequence, std::uint32_t attempt, int first,
                     int count) {
@@ -42,9 +32,25 @@ class SequenceTableTest : public testing::Test {
   StatusCode Admit(const SequenceRows& rows, LinkId from = kDense) {
     return table_.Admit(from, rows).code();
   }
+  // Returns the number of sequences that were closed with a code.
+  int Closed(const std::string& code) const {
+    for (const prometheus::MetricFamily& family : registry_.Collect()) {
+      if (family.name != "apollo_requests_total") continue;
+      for (const prometheus::ClientMetric& metric : family.metric) {
+        EXPECT_EQ(metric.label.at(1).value, "Sequence");
+        if (metric.label.at(0).value == code) {
+          return static_cast<int>(metric.counter.value);
+        }
+      }
+    }
+    return 0;
+  }
   BlockPool blocks_{4};  // 64 tokens.
-  Log log_;
-  SequenceTable table_{blocks_, log_};
+  FakeClock clock_;
+  prometheus::Registry registry_;
+  RequestMetrics requests_{registry_};
+  ExpertCounters counters_;
+  SequenceTable table_{blocks_, counters_, clock_, &requests_};
 };
 
 TEST_F(SequenceTableTest, OpensExtendsAndReleases) {
@@ -61,7 +67,18 @@ TEST_F(SequenceTableTest, OpensExtendsAndReleases) {
   table_.Release(kDense, {{{5, 1}}});
   EXPECT_EQ(table_.size(), 0);
   EXPECT_EQ(blocks_.available(), 4);
-  EXPECT_EQ(log_.text, "+1 -1 OK ");
+  EXPECT_EQ(counters_.sequences, 1);
+  EXPECT_EQ(counters_.running, 0);
+  EXPECT_EQ(Closed("OK"), 1);
+}
+
+TEST_F(SequenceTableTest, WithoutRequestMetricsOnlySequencesAreCounted) {
+  SequenceTable table(blocks_, counters_, clock_, /*requests=*/nullptr);
+  EXPECT_TRUE(table.Admit(kDense, RowsOf(5, 1, 0, 10)).ok());
+  EXPECT_EQ(table.Find({kDense, 5}, 1)->request, nullptr);
+  table.DropLink(kDense);
+  EXPECT_EQ(counters_.sequences, 1);
+  EXPECT_EQ(Closed("UNAVAILABLE"), 0);
 }
 
 TEST_F(SequenceTableTest, RowsMustContinueTheirAttempt) {
@@ -73,25 +90,32 @@ TEST_F(SequenceTableTest, RowsMustContinueTheirAttempt) {
   EXPECT_EQ(Admit(RowsOf(5, 3, 3, 3)), StatusCode::kFailedPrecondition);
   EXPECT_EQ(Admit(RowsOf(5, 2, 3, 3), kOther), StatusCode::kFailedPrecondition);
   EXPECT_EQ(Admit(RowsOf(5, 2, 3, 3)), StatusCode::kOk);
-  // A later attempt takes the place of the earlier one.
+  // A later attempt replaces the earlier one.
   EXPECT_EQ(Admit(RowsOf(5, 3, 0, 3)), StatusCode::kOk);
-  EXPECT_EQ(log_.text, "+1 -1 ABORTED +2 ");
+  EXPECT_EQ(table_.Find({kDense, 5}, 3)->opened, 2u);
+  EXPECT_EQ(counters_.sequences, 2);
+  EXPECT_EQ(counters_.running, 1);
+  EXPECT_EQ(Closed("ABORTED"), 1);
 }
 
-TEST_F(SequenceTableTest, TheYoungestMakesRoomAndStaysOut) {
+TEST_F(SequenceTableTest, TheYoungestIsEvictedAndStaysOut) {
   EXPECT_EQ(Admit(RowsOf(1, 1, 0, 32)), StatusCode::kOk);
   EXPECT_EQ(Admit(RowsOf(1, 1, 0, 32), kOther), StatusCode::kOk);
   EXPECT_EQ(Admit(RowsOf(2, 1, 0, 1)), StatusCode::kAborted);
   EXPECT_EQ(Admit(RowsOf(1, 1, 32, 1)), StatusCode::kOk);
   EXPECT_EQ(table_.Find({kOther, 1}, 1), nullptr);
-  EXPECT_EQ(log_.text, "+1 +2 +3 -3 ABORTED -2 ABORTED ");
-  // Until it is let go of, nothing of that attempt is taken; the next one is.
+  EXPECT_EQ(table_.Find({kDense, 2}, 1), nullptr);
+  EXPECT_EQ(counters_.sequences, 3);
+  EXPECT_EQ(counters_.running, 1);
+  EXPECT_EQ(counters_.preemptions, 2);
+  EXPECT_EQ(Closed("ABORTED"), 2);
+  // Until it is released, that attempt is refused; the next one is accepted.
   EXPECT_EQ(Admit(RowsOf(1, 1, 32, 1), kOther), StatusCode::kAborted);
   EXPECT_EQ(Admit(RowsOf(1, 1, 0, 1), kOther), StatusCode::kAborted);
   EXPECT_EQ(Admit(RowsOf(1, 2, 0, 1), kOther), StatusCode::kOk);
 }
 
-TEST_F(SequenceTableTest, MoreThanTheWholeCacheIsNoMatterOfWaiting) {
+TEST_F(SequenceTableTest, MoreThanTheWholeCacheIsRefused) {
   EXPECT_EQ(Admit(RowsOf(1, 1, 0, 64)), StatusCode::kOk);
   const absl::Status status = table_.Admit(kDense, RowsOf(1, 1, 64, 1));
   EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
@@ -113,7 +137,12 @@ TEST_F(SequenceTableTest, BlocksInUseAreKept) {
   table_.EndUse();
   EXPECT_EQ(table_.size(), 1);
   EXPECT_EQ(blocks_.available(), 3);
-  EXPECT_EQ(log_.text, "+1 +2 +3 -1 OK -3 UNAVAILABLE ");
+  EXPECT_EQ(table_.Find({kDense, 1}, 1), nullptr);
+  EXPECT_NE(table_.Find({kDense, 2}, 1), nullptr);
+  EXPECT_EQ(counters_.sequences, 3);
+  EXPECT_EQ(counters_.running, 1);
+  EXPECT_EQ(Closed("OK"), 1);
+  EXPECT_EQ(Closed("UNAVAILABLE"), 1);
 }
 
 TEST_F(SequenceTableTest, TokensOfTheAnswerAreCountedForPenalties) {
@@ -127,7 +156,7 @@ TEST_F(SequenceTableTest, TokensOfTheAnswerAreCountedForPenalties) {
   EXPECT_EQ(Admit(rows), StatusCode::kOk);
   EXPECT_EQ(table_.Find({kDense, 1}, 1)->generated,
             (TokenCounts{{4, 1}, {9, 2}}));
-  // Not where nobody asks.
+  // Not if they are not needed.
   EXPECT_EQ(Admit(RowsOf(2, 1, 0, 3)), StatusCode::kOk);
   EXPECT_EQ(Admit(RowsOf(2, 1, 3, 3)), StatusCode::kOk);
   EXPECT_TRUE(table_.Find({kDense, 2}, 1)->generated.empty());

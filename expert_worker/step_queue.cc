@@ -19,7 +19,8 @@ absl::Status CheckTokens(const SequenceRows& rows, const ModelConfig& config) {
   };
   if (std::any_of(rows.tokens.begin(), rows.tokens.end(), bad) ||
       std::any_of(rows.score_targets.begin(), rows.score_targets.end(), bad)) {
-    return absl::InvalidArgumentError("a step with an unknown token");
+    return absl::InvalidArgumentError(
+        "a step with a token outside the vocabulary");
   }
   return absl::OkStatus();
 }
@@ -30,7 +31,7 @@ absl::Status CheckRows(const SequenceRows& rows, const ModelConfig& config) {
       rows.first_position >
           config.max_context - static_cast<int>(rows.tokens.size()) ||
       rows.start.has_value() != (rows.first_position == 0)) {
-    return absl::InvalidArgumentError("a step with impossible rows");
+    return absl::InvalidArgumentError("a step with invalid rows");
   }
   if (rows.start &&
       (rows.start->family < -1 || rows.start->family >= config.num_experts ||
@@ -49,7 +50,7 @@ absl::Status StepQueue::Add(LinkId from, Frame frame,
   std::set<std::uint64_t> seen;
   for (const SequenceRows& sequence : step.sequences) {
     if (!seen.insert(sequence.sequence).second) {
-      return absl::InvalidArgumentError("a step with one sequence twice");
+      return absl::InvalidArgumentError("a step with a repeated sequence");
     }
     RETURN_IF_ERROR(CheckRows(sequence, config));
     rows += sequence.tokens.size();

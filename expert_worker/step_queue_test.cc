@@ -40,7 +40,7 @@ class StepQueueTest : public testing::Test {
              config_)
         .code();
   }
-  // The numbers of the next batch's steps.
+  // Takes the next batch and returns the numbers of its steps.
   std::vector<std::uint64_t> Batch() {
     std::vector<std::uint64_t> numbers;
     for (const WaitingStep& step : queue_.TakeBatch()) {
@@ -55,7 +55,7 @@ class StepQueueTest : public testing::Test {
 
 using Numbers = std::vector<std::uint64_t>;
 
-TEST_F(StepQueueTest, ABatchTakesWhatWaits) {
+TEST_F(StepQueueTest, ABatchTakesAllWaitingSteps) {
   EXPECT_TRUE(queue_.empty());
   EXPECT_EQ(Add(1, {RowsOf(1, 1, 3)}), absl::StatusCode::kOk);
   EXPECT_EQ(Add(2, {RowsOf(1, 2, 3)}), absl::StatusCode::kOk);
@@ -74,7 +74,7 @@ TEST_F(StepQueueTest, ABatchIsBounded) {
   Add(1, {RowsOf(3, 1, 1)});
   EXPECT_EQ(Batch(), (Numbers{1, 2}));
   EXPECT_EQ(Batch(), (Numbers{3}));
-  // One step is taken whatever its size.
+  // One step is taken, whatever its size.
   Add(1, {RowsOf(1, 1, 3000)});
   Add(1, {RowsOf(2, 1, 1)});
   EXPECT_EQ(Batch(), (Numbers{4}));
@@ -82,7 +82,7 @@ TEST_F(StepQueueTest, ABatchIsBounded) {
 
 TEST_F(StepQueueTest, AttemptsAtOneSequenceDoNotShareABatch) {
   Add(1, {RowsOf(1, 1, 3)});
-  Add(2, {RowsOf(1, 2, 3)});  // Another dense worker's.
+  Add(2, {RowsOf(1, 2, 3)});  // From another dense worker.
   Add(1, {RowsOf(1, 2, 3)});
   EXPECT_EQ(Batch(), (Numbers{1, 2}));
   EXPECT_EQ(Batch(), (Numbers{3}));
@@ -92,7 +92,7 @@ TEST_F(StepQueueTest, ReleasedSequencesAreMarked) {
   Add(1, {RowsOf(1, 1, 3), RowsOf(2, 1, 3)});
   Add(2, {RowsOf(1, 1, 3)});
   Add(1, {RowsOf(3, 1, 3)});
-  queue_.Cancel(1, {{{1, 1}, {2, 2}}});  // Of 2 another attempt.
+  queue_.Cancel(1, {{{1, 1}, {2, 2}}});  // Another attempt at 2.
   const std::vector<WaitingStep> batch = queue_.TakeBatch();
   ASSERT_EQ(batch.size(), 3u);
   EXPECT_EQ(batch[0].cancelled, (std::vector<char>{1, 0}));
@@ -106,7 +106,7 @@ TEST_F(StepQueueTest, ALostWorkersStepsAreDropped) {
   EXPECT_EQ(Batch(), (Numbers{2}));
 }
 
-TEST_F(StepQueueTest, ImpossibleStepsAreRefused) {
+TEST_F(StepQueueTest, InvalidStepsAreRefused) {
   constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
   EXPECT_EQ(Add(1, {RowsOf(1, 1, 3)}, 1), kInvalid);
   EXPECT_EQ(Add(1, {RowsOf(1, 1, 3)}, -1), kInvalid);

@@ -23,10 +23,10 @@
 namespace apollo {
 namespace {
 
-// Queries (rows times heads that share a kv head) of a tile.
+// Maximum number of queries (rows times heads that share a kv head) per tile.
 constexpr int kMostQueries = 24;
 
-// Neighbouring rows of one sequence.
+// Adjacent rows of one sequence.
 struct AttentionTile {
   const AttentionRow* first;
   int rows;
@@ -46,7 +46,7 @@ using V = hn::Vec<F32>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(F32()));
 constexpr int kVectors = kBlockTokens / kLanes;
 
-// kLanes values of the cache as float32.
+// Loads kLanes cache values as float32.
 HWY_INLINE V Load(const float* from) { return hn::LoadU(F32(), from); }
 HWY_INLINE V Load(const hwy::bfloat16_t* from) {
   const hn::Rebind<hwy::bfloat16_t, F32> d;
@@ -68,18 +68,18 @@ HWY_INLINE float LoadOne(const hwy::bfloat16_t* from) {
   return F32FromBf16Bits(half);
 }
 
-// Tiles whose sums stay in registers, of which there are 32 with AVX-512, where
-// a block of keys is one vector, and 16 otherwise.
-constexpr int kQueries = kVectors == 1 ? 6 : 3;       // Of a tile of scores.
-constexpr int kBlocks = kVectors == 1 ? 4 : 2;        // Likewise.
-constexpr int kValueQueries = 6;                      // Of a tile of values.
-constexpr int kValueVectors = kVectors == 1 ? 4 : 2;  // Likewise.
+// Tile sizes whose accumulators stay in registers. There are 32 registers with
+// AVX-512, where a block of keys is one vector, and 16 otherwise.
+constexpr int kQueries = kVectors == 1 ? 6 : 3;       // Tile of scores.
+constexpr int kBlocks = kVectors == 1 ? 4 : 2;        // Tile of scores.
+constexpr int kValueQueries = 6;                      // Tile of values.
+constexpr int kValueVectors = kVectors == 1 ? 4 : 2;  // Tile of values.
 
-// scores[q][t] = scale * q . key t, for Q queries and the tokens of B blocks,
-// the scores of one query `stride` apart. keys: [head_size, kBlockTokens] each,
-// so that lanes are tokens, no sum crosses lanes, and each is one chain over
-// the head's numbers. Meanwhile `ahead`, the keys of the blocks that come next,
-// is fetched into the cache: it lies where no hardware expects it.
+// scores[q][t] = scale * q . key t, for Q queries and the tokens of B blocks.
+// The scores of one query are `stride` apart. keys: [head_size, kBlockTokens]
+// each, so that lanes are tokens, no sum crosses lanes, and each sum is one
+// chain over the head. Also prefetches `ahead`, the keys of the next blocks,
+// whose location the hardware cannot predict.
 template <int Q, int B, typename T>
 HWY_INLINE void ScoreTile(const float* const* queries, const T* const* keys,
                           const T* const* ahead, int head_size, float scale,
@@ -133,9 +133,9 @@ HWY_INLINE void ScoreTiles(int count, const float* const* queries,
   }
 }
 
-// scores becomes exp(scores - max), zero beyond `count`; returns the sum, which
-// is no number if some score is none (or infinite): Max and Exp would lose it.
-// The buffer is padded to whole blocks.
+// Replaces scores by exp(scores - max), zero beyond `count`, and returns their
+// sum. The sum is NaN if a score is NaN or infinite, which Max and Exp would
+// hide. The buffer is padded to whole blocks.
 HWY_INLINE float Exponentials(float* scores, int count, int padded) {
   const F32 d;
   std::fill(scores + count, scores + padded,
@@ -146,7 +146,7 @@ HWY_INLINE float Exponentials(float* scores, int count, int padded) {
   }
   tops = hn::MaxOfLanes(d, tops);
   V sums = hn::Zero(d);
-  V poison = hn::Zero(d);  // 0 * score: zero, or not a number.
+  V poison = hn::Zero(d);  // 0 * score: zero, or NaN.
   for (int t = 0; t < padded; t += kLanes) {
     const V score = hn::LoadU(d, scores + t);
     poison = hn::MulAdd(score, hn::Zero(d), poison);
@@ -158,8 +158,8 @@ HWY_INLINE float Exponentials(float* scores, int count, int padded) {
 }
 
 // out[q] += weights[q] . values over the tokens [begin, end) in rising order,
-// for Q queries and D vectors of the head's numbers. values: [kBlockTokens,
-// head_size] each.
+// for Q queries and D vectors of the head. values: [kBlockTokens, head_size]
+// each.
 template <int Q, int D, typename T>
 HWY_INLINE void ValueTile(const float* weights, std::ptrdiff_t stride,
                           const void* const* values, std::ptrdiff_t offset,
@@ -177,7 +177,7 @@ HWY_INLINE void ValueTile(const float* weights, std::ptrdiff_t stride,
     const int stop = std::min(end, (block + 1) * kBlockTokens);
     const T* from = static_cast<const T*>(values[block]) + offset + first +
                     static_cast<std::ptrdiff_t>(t % kBlockTokens) * head_size;
-    // The same place in the next block; in this one again, if it is the last.
+    // The same place in the next block; in this block if it is the last.
     const T* ahead = static_cast<const T*>(values[block + (stop < end)]) +
                      (from - static_cast<const T*>(values[block]));
     for (; t < stop; ++t, from += head_size, ahead += head_size) {
@@ -248,7 +248,8 @@ HWY_INLINE void AddValues(int count, const float* weights,
   }
 }
 
-// Scores of some queries with all keys of the first `blocks` blocks.
+// Computes the scores of some queries with all keys of the first `blocks`
+// blocks.
 // scores: [queries, stride]
 template <typename T>
 HWY_INLINE void AllScores(const AttentionTile& tile, int blocks,
@@ -258,7 +259,7 @@ HWY_INLINE void AllScores(const AttentionTile& tile, int blocks,
   int b = 0;
   const T* keys[kBlocks];
   const T* ahead[kBlocks];
-  // Behind the last keys come the first values.
+  // The first values follow the last keys.
   const auto block_of = [&](int block) {
     const void* at =
         block < blocks
@@ -282,8 +283,8 @@ HWY_INLINE void AllScores(const AttentionTile& tile, int blocks,
   }
 }
 
-// Some query heads, which share a kv head, of some rows. T: float, bfloat16_t
-// or float16_t.
+// Attention of some query heads that share a kv head, for some rows. T: float,
+// bfloat16_t or float16_t.
 template <typename T>
 void AttendTileIn(const AttentionShape& shape, const AttentionTile& tile,
                   int first_head, int group, const float* q,
@@ -326,7 +327,8 @@ void AttendTileIn(const AttentionShape& shape, const AttentionTile& tile,
     sums[i] = Exponentials(scratch.data() + i * stride, count, padded);
     std::fill_n(to[i], size, 0.0f);
   }
-  // What all rows attend to, then what each row does beyond the first one.
+  // First the positions that all rows attend to, then those of each row after
+  // the first.
   const void* const* values = tile.first->values;
   AddValues<T>(queries, scratch.data(), stride, values, offset, 0, first_count,
                size, to);
@@ -412,12 +414,12 @@ void StoreKeyValue(const AttentionShape& shape, const float* key,
 void Attention(const AttentionShape& shape, std::span<const AttentionRow> rows,
                const float* q, int q_stride, float* out, int out_stride,
                ThreadPool& pool) {
-  // Heads that share a kv head go together, as many as fit into a tile.
+  // Heads that share a kv head are grouped, as many as fit into a tile.
   const int sharing = shape.heads / shape.kv_heads;
   const int parts = (sharing + kMostQueries - 1) / kMostQueries;
   const int group = (sharing + parts - 1) / parts;
-  // Neighbouring rows of one sequence share what they load of its keys and
-  // values. (Half as many scores as fit into the second-level cache, about.)
+  // Adjacent rows of one sequence share the loads of its keys and values. (The
+  // scores fill about half of the second-level cache.)
   std::vector<AttentionTile> tiles;
   std::int64_t work = 0;  // Multiply-adds.
   for (const AttentionRow& row : rows) {
@@ -439,12 +441,12 @@ void Attention(const AttentionShape& shape, std::span<const AttentionRow> rows,
   const auto count = static_cast<std::int64_t>(tiles.size());
   const std::int64_t items = count * shape.kv_heads * parts;
   if (items == 0) return;
-  // About 40,000 multiply-adds are worth a thread.
+  // Multiply-adds.
   pool.ParallelFor(items, 40000 / (work / items + 1) + 1,
                    [&](std::int64_t begin, std::int64_t end) {
                      static thread_local std::vector<float> scratch;
                      for (std::int64_t item = begin; item < end; ++item) {
-                       // Long rows first, so that threads end together.
+                       // Long rows first, so that threads finish together.
                        const AttentionTile& tile =
                            tiles[count - 1 - item % count];
                        const std::ptrdiff_t r = tile.first - rows.data();

@@ -8,24 +8,24 @@
 
 namespace apollo {
 
-// Tokens in one block of a paged key/value cache.
+// Tokens per block of a paged key/value cache.
 inline constexpr int kBlockTokens = 16;
 
-// How keys and values are stored. All arithmetic is in float32; both kinds of
-// 16 bits (rounded to nearest even) halve what is read. f16 keeps 11
-// significant bits and numbers up to 65504, to which larger ones are cut; bf16
-// keeps 8 and all numbers.
+// Storage type of keys and values. Arithmetic is always in float32; the 16-bit
+// types (rounded to nearest even) halve the memory traffic.
+// - f16 keeps 11 significant bits and saturates at 65504.
+// - bf16 keeps 8 significant bits and the full range.
 enum class CacheType { kFloat32, kBf16, kF16 };
 
 struct AttentionShape {
   int heads = 0;
-  int kv_heads =
-      0;  // Divides heads; query head h reads kv head h / (heads / kv_heads).
+  // Divides heads; query head h reads kv head h / (heads / kv_heads).
+  int kv_heads = 0;
   int head_size = 0;
   CacheType cache_type = CacheType::kFloat32;
 
   int kv_size() const { return kv_heads * head_size; }
-  // Bytes of one block's keys (or values).
+  // Returns the bytes of one block's keys (or values).
   std::size_t block_bytes() const {
     return static_cast<std::size_t>(kBlockTokens) * kv_size() *
            (cache_type == CacheType::kFloat32 ? sizeof(float)
@@ -33,10 +33,10 @@ struct AttentionShape {
   }
 };
 
-// One query row: where its sequence's keys and values lie. Position p of the
+// The location of the keys and values for one query row. Position p of the
 // sequence is in block p / kBlockTokens, slot p % kBlockTokens.
 struct AttentionRow {
-  // [blocks] pointers to a block's keys, laid out [kv_heads, head_size,
+  // [blocks] pointers to each block's keys, laid out [kv_heads, head_size,
   // kBlockTokens], and values, laid out [kv_heads, kBlockTokens, head_size], in
   // the shape's cache_type.
   const void* const* keys = nullptr;
@@ -44,16 +44,17 @@ struct AttentionRow {
   int position = 0;  // The row attends to positions 0..position.
 };
 
-// Puts one token's key and value (each [kv_heads, head_size]) into its slot.
+// Stores the key and value of one token (each [kv_heads, head_size]) in its
+// slot.
 void StoreKeyValue(const AttentionShape& shape, const float* key,
                    const float* value, int slot, void* block_keys,
                    void* block_values);
 
 // Causal attention with scale 1/sqrt(head_size):
 //   out[r][h] = softmax(q[r][h] . K / sqrt(head_size)) V
-// q, out: [rows, heads * head_size], q_stride and out_stride floats apart. A
-// row's result depends only on its query and its keys and values, in the order
-// of positions; not on the other rows or on threads.
+// q, out: [rows, heads * head_size], with row strides of q_stride and
+// out_stride floats. The result of a row depends only on its query and its keys
+// and values, in the order of positions; not on other rows or on threads.
 void Attention(const AttentionShape& shape, std::span<const AttentionRow> rows,
                const float* q, int q_stride, float* out, int out_stride,
                ThreadPool& pool);

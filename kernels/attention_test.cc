@@ -18,7 +18,7 @@
 namespace apollo {
 namespace {
 
-// A sequence in blocks and, for the reference, in plain arrays.
+// A sequence in cache blocks and, for the reference, in plain arrays.
 struct Sequence {
   Sequence(const AttentionShape& shape, int count, int seed) {
     std::mt19937 random(seed);
@@ -26,7 +26,8 @@ struct Sequence {
     const int kv = shape.kv_size();
     plain_keys.resize(count * kv);
     plain_values.resize(count * kv);
-    // Numbers that each type can hold, so that one reference serves both.
+    // Values that all cache types represent exactly, so that one reference
+    // serves all.
     for (auto* values : {&plain_keys, &plain_values}) {
       for (float& x : *values) {
         x = std::bit_cast<float>(std::bit_cast<std::uint32_t>(normal(random)) &
@@ -34,7 +35,7 @@ struct Sequence {
       }
     }
     const int blocks = (count + kBlockTokens - 1) / kBlockTokens;
-    // Slots past the end hold NaN: reading one would show.
+    // Slots past the end hold NaN, so that reading one would show.
     storage.assign(2 * blocks,
                    std::vector<std::uint16_t>(shape.block_bytes() / 2, 0x7fff));
     for (int b = 0; b < blocks; ++b) {
@@ -76,7 +77,8 @@ TEST(AttentionTest, AgreesWithTheReferenceAndIgnoresLaterSlotsAndOtherRows) {
       rows.push_back({sequences.back().keys.data(),
                       sequences.back().values.data(), count - 1});
     }
-    // The longest sequence again, in the middle: later positions do not count.
+    // The longest sequence again, at an earlier position: later positions must
+    // not count.
     rows.push_back({sequences[4].keys.data(), sequences[4].values.data(), 40});
     std::mt19937 random(1);
     std::normal_distribution<float> normal;
@@ -113,8 +115,8 @@ TEST(AttentionTest, AgreesWithTheReferenceAndIgnoresLaterSlotsAndOtherRows) {
 }
 
 TEST(AttentionTest, APromptsRowsAreWhatEachIsAloneAndInTheReference) {
-  // Rows that follow each other are computed together; 30 and 50 heads that
-  // share one kv head are more than fit into a tile.
+  // Consecutive rows are computed together. 30 or 50 heads that share one kv
+  // head exceed a tile.
   for (const AttentionShape shape : {AttentionShape{9, 3, 64},
                                      {14, 2, 64, CacheType::kBf16},
                                      {2, 2, 10},
@@ -169,7 +171,7 @@ TEST(AttentionTest, Bf16IsRoundedToNearestEven) {
   };
   EXPECT_EQ(stored(0x3f800000), 0x3f80);
   EXPECT_EQ(stored(0x3f807fff), 0x3f80);
-  EXPECT_EQ(stored(0x3f808000), 0x3f80);  // A tie: to the even one.
+  EXPECT_EQ(stored(0x3f808000), 0x3f80);  // A tie: to even.
   EXPECT_EQ(stored(0x3f818000), 0x3f82);
   EXPECT_EQ(stored(0x3f808001), 0x3f81);
   EXPECT_EQ(stored(0xbfffffff), 0xc000);
@@ -190,13 +192,14 @@ TEST(AttentionTest, F16IsRoundedToNearestEvenAndStaysFinite) {
   };
   EXPECT_EQ(stored(0.0f), 0);
   EXPECT_EQ(stored(-0.0f), 0x8000);
-  EXPECT_EQ(stored(1.0f + 0x1p-11f), 0x3c00);  // A tie: to the even one.
+  EXPECT_EQ(stored(1.0f + 0x1p-11f), 0x3c00);  // A tie: to even.
   EXPECT_EQ(stored(1.0f + 0x3p-11f), 0x3c02);
   EXPECT_EQ(stored(1.0f + 0x1.1p-11f), 0x3c01);
   EXPECT_EQ(stored(-1.99999f), 0xc000);
   EXPECT_EQ(stored(0x1p-14f), 0x0400);
-  EXPECT_EQ(stored(0x1p-14f - 0x1p-26f), 0x0400);  // Up into the normal ones.
-  EXPECT_EQ(stored(0x3p-25f), 2);  // Ties among the smallest ones.
+  // Rounds up to a normal number.
+  EXPECT_EQ(stored(0x1p-14f - 0x1p-26f), 0x0400);
+  EXPECT_EQ(stored(0x3p-25f), 2);  // Ties between the smallest numbers.
   EXPECT_EQ(stored(0x1p-25f), 0);
   EXPECT_EQ(stored(0x1.1p-25f), 1);
   for (const float large : {65504.0f, 65519.0f, 65520.0f, 1e30f}) {
@@ -206,12 +209,12 @@ TEST(AttentionTest, F16IsRoundedToNearestEvenAndStaysFinite) {
   EXPECT_EQ(stored(std::numeric_limits<float>::infinity()), 0x7c00);
   EXPECT_EQ(stored(NAN) & 0x7c00, 0x7c00);
   EXPECT_NE(stored(NAN) & 0x3ff, 0);
-  for (std::uint32_t bits = 0; bits < 0x7c00; ++bits) {  // All that are finite.
+  for (std::uint32_t bits = 0; bits < 0x7c00; ++bits) {  // All finite values.
     EXPECT_EQ(stored(F32FromF16Bits(bits)), bits);
   }
 }
 
-// Damaged weights must show in the end, not turn into plausible numbers.
+// Damaged weights must show in the end, not turn into plausible values.
 TEST(AttentionTest, AScoreThatIsNoNumberMakesTheResultNone) {
   const AttentionShape shape = {2, 1, 32};
   const int size = shape.heads * shape.head_size;
@@ -231,10 +234,11 @@ TEST(AttentionTest, AScoreThatIsNoNumberMakesTheResultNone) {
                                [](float x) { return std::isfinite(x); });
         };
         EXPECT_EQ(attend(), size);
-        // In the query of the first head: the second one is none the worse.
+        // A bad value in the query of the first head does not affect the second
+        // one.
         q[3] = bad;
         EXPECT_EQ(attend(), shape.head_size);
-        // In one key: both heads use it.
+        // A bad value in a key affects both heads.
         q[3] = 1;
         std::vector<float> key(shape.kv_size(), 0.5f);
         key[7] = bad;

@@ -18,7 +18,7 @@ namespace apollo {
 namespace {
 
 #if HWY_ARCH_X86_64
-// (clang 14's __builtin_cpu_supports does not know it.)
+// clang 14's __builtin_cpu_supports does not know F16C.
 bool HasF16c() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
@@ -27,8 +27,8 @@ bool HasF16c() {
 
 CpuLevel Detect() {
 #if HWY_ARCH_X86_64
-  // These look at what the operating system saves, too. (Not Highway's list of
-  // targets, which tests change.)
+  // These checks include operating system support. (hwy::SupportedTargets is
+  // not used because tests change it.)
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
       !HasF16c()) {
@@ -49,8 +49,8 @@ CpuLevel Detect() {
 #endif
 }
 
-// Highway's targets above the level. A target's bit is the lower the better it
-// is; Highway keeps its baseline whatever is disabled.
+// Returns Highway's targets above the level. Better targets have lower bits.
+// Highway always keeps its baseline.
 std::int64_t TargetsAbove(CpuLevel level) {
 #if HWY_ARCH_X86_64
   switch (level) {
@@ -102,12 +102,12 @@ absl::StatusOr<CpuLevel> ParseCpuLevel(std::string_view name) {
     if (level <= BestCpuLevel()) return level;
     return absl::InvalidArgumentError(
         absl::StrCat("the instruction set \"", ToAbsl(name),
-                     "\" is missing; this machine's best is ",
+                     "\" is not supported; this machine's best is ",
                      CpuLevelName(BestCpuLevel())));
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "\"", ToAbsl(name),
-      "\" is no instruction set; it must be generic, avx2, avx512, "
+      "\" is not an instruction set; it must be generic, avx2, avx512, "
       "avx512_vnni or avx512_bf16"));
 }
 

@@ -7,37 +7,38 @@
 
 namespace apollo {
 
-// Which instructions the kernels may use, each level with all of those before.
+// Instruction sets for the kernels. Each level includes all levels before it.
 enum class CpuLevel {
-  kGeneric,     // What every x86-64 has (on other machines, Highway's own).
+  kGeneric,     // Baseline x86-64 (elsewhere, Highway's baseline).
   kAvx2,        // AVX2, FMA and F16C.
   kAvx512,      // AVX-512 F, BW, CD, DQ and VL.
-  kAvx512Vnni,  // Dot products of bytes.
-  kAvx512Bf16,  // Dot products of bf16.
+  kAvx512Vnni,  // Adds byte dot products.
+  kAvx512Bf16,  // Adds bf16 dot products.
 };
 inline constexpr CpuLevel kCpuLevels[] = {
     CpuLevel::kGeneric, CpuLevel::kAvx2, CpuLevel::kAvx512,
     CpuLevel::kAvx512Vnni, CpuLevel::kAvx512Bf16};
 
-// "generic", "avx2", "avx512", "avx512_vnni" or "avx512_bf16".
+// Returns "generic", "avx2", "avx512", "avx512_vnni" or "avx512_bf16".
 const char* CpuLevelName(CpuLevel level);
 
-// The highest level of this machine.
+// Returns the highest level that this machine supports.
 CpuLevel BestCpuLevel();
 
-// The level of this name. INVALID_ARGUMENT if there is none, or if this machine
-// lacks it.
+// Parses a level name. Returns INVALID_ARGUMENT if the name is unknown or this
+// machine does not support the level.
 absl::StatusOr<CpuLevel> ParseCpuLevel(std::string_view name);
 
-// The level that kernels use: the best unless another was set.
+// Returns the level in use: the best one unless another was set.
 CpuLevel CurrentCpuLevel();
 
-// Sets the level of the whole process, Highway's kernels too. Not while a
-// kernel runs. The machine must have it.
+// Sets the level for the whole process, including Highway's kernels. The
+// machine must support it. Must not be called while a kernel runs.
 void UseCpuLevel(CpuLevel level);
 
-// Sets the level that the environment variable APOLLO_CPU_LEVEL names, if it is
-// there and not empty. Errors as ParseCpuLevel's, naming the variable.
+// Sets the level named by the environment variable APOLLO_CPU_LEVEL, if that is
+// set and not empty. Returns the errors of ParseCpuLevel, prefixed with the
+// name of the variable.
 absl::Status UseCpuLevelOfEnvironment();
 
 }  // namespace apollo

@@ -43,7 +43,7 @@ void SiluMulRow(const float* gate, const float* up, int size, float* out) {
   const F32 d;
   const int lanes = static_cast<int>(hn::Lanes(d));
   const auto one = hn::Set(d, 1.0f);
-  // Exp is defined up to 104; beyond 88 the result is zero in any case.
+  // Exp is defined up to 104. Beyond 88 the result is zero in any case.
   const auto limit = hn::Set(d, 88.0f);
   const auto silu = [&](auto g, auto u) {
     return hn::Mul(
@@ -53,7 +53,8 @@ void SiluMulRow(const float* gate, const float* up, int size, float* out) {
   for (; i + lanes <= size; i += lanes) {
     hn::StoreU(silu(hn::LoadU(d, gate + i), hn::LoadU(d, up + i)), d, out + i);
   }
-  if (i < size) {  // The last few in one padded vector: the same arithmetic.
+  // The remainder in one padded vector, with the same arithmetic.
+  if (i < size) {
     HWY_ALIGN float g[HWY_MAX_BYTES / sizeof(float)] = {};
     HWY_ALIGN float u[HWY_MAX_BYTES / sizeof(float)] = {};
     for (int j = i; j < size; ++j) {
@@ -90,7 +91,7 @@ HWY_EXPORT(AddScaledRow);
 
 namespace {
 
-// Rows that are worth a thread of their own: some 8,000 numbers.
+// Returns the minimum number of rows per thread: about 8,000 numbers.
 std::int64_t Grain(int size) { return 8192 / (size + 1) + 1; }
 
 }  // namespace

@@ -13,7 +13,7 @@ void RmsNorm(const float* x, int rows, int size, const float* weight, float eps,
 // The gated activation of a SwiGLU MLP, row by row:
 //   out[r][i] = silu(gate_up[r][i]) * gate_up[r][size + i],
 //   silu(z) = z / (1 + exp(-z))
-// gate_up: [rows, 2 * size]; out: [rows, size]; contiguous, no overlap.
+// gate_up: [rows, 2 * size]; out: [rows, size]; contiguous, not overlapping.
 void SiluMul(const float* gate_up, int rows, int size, float* out,
              ThreadPool& pool);
 

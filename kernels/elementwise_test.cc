@@ -52,7 +52,7 @@ TEST(SiluMulTest, AgreesWithTheReferenceAndSaturates) {
       std::vector<float> out(2 * size);
       SiluMul(gate_up.data(), 2, size, out.data(), pool);
       for (int i = 0; i < 2 * size; ++i) {
-        // Products up to 400, relative error of a few 2^-24.
+        // Products up to 400, with a relative error of a few 2^-24.
         ASSERT_NEAR(out[i], expected[i], 2e-4) << i;
       }
     });

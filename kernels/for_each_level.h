@@ -6,8 +6,7 @@
 
 namespace apollo {
 
-// Runs `test` once for each level that this machine has, with all kernels
-// forced to it.
+// Runs `test` once for each supported level, with all kernels forced to it.
 template <typename Test>
 void ForEachLevel(Test test) {
   for (const CpuLevel level : kCpuLevels) {

@@ -7,8 +7,8 @@
 
 namespace apollo {
 
-// Runs `test` once for each instruction set that this machine and this build
-// have, with the dispatcher forced to it.
+// Runs `test` once for each instruction set that this build and this machine
+// support, with Highway's dispatcher forced to it.
 template <typename Test>
 void ForEachTarget(Test test) {
   int runs = 0;

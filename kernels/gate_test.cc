@@ -65,7 +65,7 @@ TEST(ChooseExpertsTest, EqualProbabilitiesGoToTheLowerExpert) {
 
 TEST(ChooseExpertsTest, SaysWhetherThePinnedExpertReplacedOne) {
   std::vector<ExpertChoice> choices(2);
-  // The gate's own two are 3 and 1.
+  // The gate itself chooses 3 and 1.
   const std::vector<std::pair<int, bool>> kCases = {
       {-1, false}, {0, true}, {1, false}, {2, true}, {3, false}, {4, true}};
   for (const auto& [pinned, replaces] : kCases) {

@@ -3,14 +3,14 @@
 #include <bit>
 #include <cstdint>
 
-// IEEE 754 binary16 ("f16") and bf16, as bits.
+// Conversions of IEEE 754 binary16 ("f16") and bfloat16 bit patterns.
 namespace apollo {
 
 inline float F32FromBf16Bits(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
-// To nearest, ties to even. NaN stays NaN.
+// Rounds to nearest, ties to even. NaN stays NaN.
 inline std::uint16_t Bf16BitsFromF32(float value) {
   std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
   if ((bits & 0x7fffffffu) > 0x7f800000u) {
@@ -33,9 +33,8 @@ inline float F32FromF16Bits(std::uint16_t bits) {
   return std::bit_cast<float>(sign | widened << 23 | mantissa << 13);
 }
 
-// To nearest, ties to even; what is finite stays so: beyond 65504 it becomes
-// that. NaN stays NaN. Without branches, so that a loop of it is a loop of
-// vectors.
+// Rounds to nearest, ties to even. Finite values saturate at 65504. NaN stays
+// NaN. Branch-free, so that loops vectorize.
 inline std::uint16_t F16BitsFromF32(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = bits >> 31 << 15;
@@ -47,7 +46,7 @@ inline std::uint16_t F16BitsFromF32(float value) {
   magnitude = magnitude > 0x477fe000 ? 0x477fe000 : magnitude;
   const std::uint32_t normal =
       (magnitude + 0xfff + (magnitude >> 13 & 1) - (112u << 23)) >> 13;
-  // Below 2^-14 in units of 2^-24: the last bit of a float from 0.5 to 1.
+  // Below 2^-14, in units of 2^-24: the last bit of a float from 0.5 to 1.
   const std::uint32_t small =
       std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) -
       0x3f000000;
@@ -55,7 +54,7 @@ inline std::uint16_t F16BitsFromF32(float value) {
   return static_cast<std::uint16_t>(sign | (is_special ? special : finite));
 }
 
-// The f16 next to `value` towards zero; infinity from 65536, NaN for NaN.
+// Rounds to f16 towards zero. Returns infinity from 65536 and NaN for NaN.
 inline std::uint16_t F16BitsTowardsZero(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const auto sign = static_cast<std::uint16_t>(bits >> 31 << 15);
@@ -70,14 +69,14 @@ inline std::uint16_t F16BitsTowardsZero(float value) {
                     (magnitude - (std::uint32_t{112} << 23)) >> 13);
 }
 
-// The f16 next to `value` away from zero (infinity beyond 65504).
+// Rounds to f16 away from zero. Returns infinity beyond 65504.
 inline std::uint16_t F16BitsFromZero(float value) {
   const std::uint16_t bits = F16BitsTowardsZero(value);
   if ((bits & 0x7c00) == 0x7c00) return bits;
   return F32FromF16Bits(bits) == value ? bits : bits + 1;
 }
 
-// The largest f16 that is not above `value`.
+// Returns the largest f16 that is not above `value`.
 inline std::uint16_t F16BitsAtMost(float value) {
   return value < 0 ? F16BitsFromZero(value) : F16BitsTowardsZero(value);
 }

@@ -19,7 +19,7 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using F32 = hn::ScalableTag<float>;
 
-// The largest number that is not a NaN; minus infinity if there is none.
+// Returns the largest number that is not NaN, or minus infinity.
 float Largest(const float* x, int size) {
   const F32 d;
   const int lanes = static_cast<int>(hn::Lanes(d));
@@ -27,7 +27,8 @@ float Largest(const float* x, int size) {
   int i = 0;
   for (; i + lanes <= size; i += lanes) {
     const auto v = hn::LoadU(d, x + i);
-    best = hn::IfThenElse(hn::Gt(v, best), v, best);  // No NaN is greater.
+    // NaN never compares greater.
+    best = hn::IfThenElse(hn::Gt(v, best), v, best);
   }
   float top = hn::GetLane(hn::MaxOfLanes(d, best));
   for (; i < size; ++i) top = x[i] > top ? x[i] : top;
@@ -41,7 +42,8 @@ bool AllFinite(const float* x, int size) {
   int i = 0;
   for (; i + lanes <= size; i += lanes) {
     const auto v = hn::LoadU(d, x + i);
-    sums = hn::Add(sums, hn::Sub(v, v));  // Zero, or not a number for good.
+    // Stays zero, or becomes NaN for good.
+    sums = hn::Add(sums, hn::Sub(v, v));
   }
   float sum = hn::GetLane(hn::SumOfLanes(d, sums));
   for (; i < size; ++i) sum += x[i] - x[i];
@@ -61,7 +63,8 @@ int FirstEqual(const float* x, int size, float wanted) {
   return i;
 }
 
-// Tokens whose logits are at least `least`, in order; `out` has room for all.
+// Writes the tokens whose logits are at least `least`, in order, to `out`,
+// which has room for all. Returns their number.
 int TokensFrom(const float* x, int size, float least, std::int32_t* out) {
   const F32 d;
   const int lanes = static_cast<int>(hn::Lanes(d));
@@ -89,7 +92,7 @@ double SumExpOf(const float* x, int size, float top, float scale) {
   const int lanes = static_cast<int>(hn::Lanes(d));
   const auto tops = hn::Set(d, top);
   const auto scales = hn::Set(d, scale);
-  // In float only so far that nothing to speak of is lost.
+  // Sums in float over short chunks only, where the error is negligible.
   constexpr int kChunk = 512;
   double sum = 0;
   int i = 0;
@@ -103,7 +106,8 @@ double SumExpOf(const float* x, int size, float top, float scale) {
     }
     sum += hn::GetLane(hn::SumOfLanes(d, part));
   }
-  if (i < size) {  // The last few in one padded vector: the same arithmetic.
+  // The remainder in one padded vector, with the same arithmetic.
+  if (i < size) {
     HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)];
     std::fill(rest, rest + lanes, -1000.0f);
     for (int j = i; j < size; ++j) rest[j - i] = (x[j] - top) * scale;

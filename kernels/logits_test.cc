@@ -70,7 +70,7 @@ TEST(LogitsTest, OneBadLogitAnywhereLeavesNoSum) {
         EXPECT_TRUE(std::isnan(LogSumExp(logits.data(), 40))) << bad << at;
       }
     }
-    // As large as they get.
+    // The largest float32.
     const std::vector<float> large(40, std::numeric_limits<float>::max());
     EXPECT_FALSE(std::isnan(LogSumExp(large.data(), 40)));
   });

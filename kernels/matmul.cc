@@ -34,7 +34,7 @@ struct Problem {
   std::ptrdiff_t out_stride;
 };
 
-// Adds one input of R rows, of which `x` is the first, times its weights.
+// Adds the product of one input of R rows, starting at `x`, with its weights.
 template <int R, int kSums>
 HWY_INLINE void AddInput(const Problem& p, const float* x, const V* ws,
                          V (&sums)[R][kSums]) {
@@ -63,7 +63,8 @@ HWY_INLINE void AddAll(const Problem& p, const float* w, const float* x,
   }
 }
 
-// bf16 weights lie in pairs of inputs: the first in the lower half of 32 bits.
+// bf16 weights are stored in pairs of inputs: the first in the lower half of 32
+// bits.
 template <int R, int P>
 HWY_INLINE void AddAll(const Problem& p, const std::uint16_t* w, const float* x,
                        V (&sums)[R][P * kVectors]) {
@@ -88,7 +89,7 @@ HWY_INLINE void AddAll(const Problem& p, const std::uint16_t* w, const float* x,
   }
 }
 
-// R rows times P panels with all sums in registers.
+// Computes R rows times P panels with all accumulators in registers.
 template <int R, int P, typename W>
 HWY_INLINE void Tile(const Problem& p, const W* weights, int row, int panel) {
   constexpr int kSums = P * kVectors;
@@ -117,12 +118,13 @@ HWY_INLINE void Tile(const Problem& p, const W* weights, int row, int panel) {
   }
 }
 
-// All row tiles for panels [begin, end). R x P x kVectors sums must fit into
-// the registers: 16 with AVX2 (12 sums), 32 with AVX-512 (24).
+// Computes all row tiles for panels [begin, end). R x P x kVectors accumulators
+// must fit into the registers: 16 with AVX2 (12 accumulators), 32 with AVX-512
+// (24).
 template <typename W>
 void Panels(const Problem& p, const W* weights, int rows, int begin, int end) {
   constexpr int kTall = kVectors == 1 ? 12 : 6;  // Rows of the tall tile.
-  // Few rows: many panels at once, to hide the latency of the multiply-adds.
+  // Few rows: many panels at once hide the latency of the multiply-adds.
   if (rows < 4) {
     constexpr int kWide1 = kVectors == 1 ? 8 : 4;
     constexpr int kWide2 = kVectors == 1 ? 6 : 3;
@@ -219,11 +221,11 @@ void MatMulQuantized(const float* x, int rows, int x_stride,
                      const PackedMatrix& w, const float* bias, float* out,
                      int out_stride, ThreadPool& pool) {
   const QuantizedKernel kernel = KernelOf(w.format(), CurrentCpuLevel());
-  // Kept by the calling thread, so that no step asks for memory.
+  // Kept per thread, so that steps do not allocate memory.
   static thread_local QuantizedRows quantized;
   quantized.Quantize(x, rows, w.inputs(), x_stride, kernel.tile, pool);
   const QuantizedProblem problem = {quantized, w, bias, out, out_stride};
-  // Below some 50,000 multiply-adds, waking a thread costs more than it saves.
+  // Below about 50,000 multiply-adds, waking a thread costs more than it saves.
   const std::int64_t per_panel = static_cast<std::int64_t>(w.inputs()) *
                                  PackedMatrix::kQuantizedPanel * rows;
   pool.ParallelFor(w.panels(), 50000 / per_panel + 1,
@@ -242,7 +244,7 @@ void MatMul(const float* x, int rows, int x_stride, const PackedMatrix& w,
     MatMulQuantized(x, rows, x_stride, w, bias, out, out_stride, pool);
     return;
   }
-  // Below some 20,000 multiply-adds, waking a thread costs more than it saves.
+  // Below about 20,000 multiply-adds, waking a thread costs more than it saves.
   const std::int64_t per_panel =
       static_cast<std::int64_t>(w.inputs()) * PackedMatrix::kPanel * rows;
   const std::int64_t grain = 20000 / per_panel + 1;

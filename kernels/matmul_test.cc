@@ -45,7 +45,7 @@ TEST(MatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndInstructionSet) {
          {WeightFormat::kF32, WeightFormat::kBF16}) {
       const PackedMatrix packed =
           Pack(Random(outputs * inputs, 2), outputs, inputs, format);
-      // The weights as stored, so that rounding to bf16 is not at question.
+      // The weights as stored, to exclude the rounding to bf16.
       std::vector<float> w(outputs * inputs);
       for (int o = 0; o < outputs; ++o) packed.GetRow(o, &w[o * inputs]);
       std::vector<float> expected(rows * outputs);
@@ -60,8 +60,8 @@ TEST(MatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndInstructionSet) {
                  stride, pool);
           for (int r = 0; r < rows; ++r) {
             for (int o = 0; o < outputs; ++o) {
-              // Rounding of a chain of n adds of numbers below 1: about
-              // n * 2^-24 * n/4; 1e-4 is ample for n <= 100.
+              // The rounding error of a chain of n additions of numbers below 1
+              // is about n * 2^-24 * n/4; 1e-4 is ample for n <= 100.
               ASSERT_NEAR(out[r * stride + o], expected[r * outputs + o], 1e-4)
                   << rows << "x" << outputs << "x" << inputs << " at " << r
                   << "," << o;
@@ -103,7 +103,7 @@ TEST(MatMulTest, ARowIsBitIdenticalAloneInABatchAndForAnyThreads) {
 }
 
 TEST(PackedMatrixTest, Bf16RoundsToNearestEven) {
-  // 1 + 2^-8 is halfway between 1 and 1 + 2^-7: ties go to the even 1.
+  // 1 + 2^-8 is halfway between 1 and 1 + 2^-7; the tie goes to the even 1.
   const std::vector<float> w = {1.0f + 0x1p-8f, 1.0f + 3 * 0x1p-8f,
                                 1.0f + 0x1.2p-8f, -0.0f};
   const PackedMatrix packed = Pack(w, 1, 4, WeightFormat::kBF16);

@@ -17,7 +17,7 @@ std::size_t RoundUp(int value, int unit) {
   return static_cast<std::size_t>((value + unit - 1) / unit);
 }
 
-// Index of a number in kF32 and kBF16.
+// Returns the index of a number in kF32 and kBF16.
 std::size_t IndexF32(int output, int inputs, int i) {
   return (static_cast<std::size_t>(output / kPanel) * inputs + i) * kPanel +
          output % kPanel;
@@ -29,7 +29,7 @@ std::size_t IndexBf16(int output, int inputs, int i) {
          i % 2;
 }
 
-// Offset in a block of a quad of inputs of an output.
+// Returns the offset in a block of an output's quad of inputs.
 int QuadOffset(int quad, int output) {
   return (quad * kWide + output % kWide) * 4;
 }
@@ -43,7 +43,8 @@ std::uint16_t GetF16(const std::uint8_t* at) {
   return bits;
 }
 
-// The output's number among a block's scales or minima, which begin at `first`.
+// Returns the output's entry among a block's scales or minima, which begin at
+// `first`.
 template <typename Byte>
 Byte* FieldAt(Byte* block, int first, int output) {
   return block + first + output % kWide * 2;

@@ -8,9 +8,9 @@
 
 namespace apollo {
 
-// A weight matrix W [outputs, inputs], stored for MatMul in panels of
-// neighbouring outputs. What a panel lacks of outputs or a group of inputs is
-// padding that changes no result.
+// A weight matrix W [outputs, inputs], stored for MatMul in panels of adjacent
+// outputs. Incomplete panels and groups are padded, which does not change
+// results.
 //
 //   kF32   [panels of 16][inputs][16]
 //   kBF16  [panels of 16][pairs of inputs][16][2]
@@ -25,28 +25,29 @@ namespace apollo {
 // Fill it with SetRows, then treat it as immutable.
 class PackedMatrix {
  public:
-  // Outputs of a panel of kF32 and kBF16, and of one of kInt8 and kInt4.
+  // Outputs per panel: of kF32 and kBF16, and of kInt8 and kInt4.
   static constexpr int kPanel = 16;
   static constexpr int kQuantizedPanel = 32;
 
   PackedMatrix() = default;
   PackedMatrix(int outputs, int inputs, WeightFormat format);
 
-  // One that lies in memory of someone else, which must outlive it: Bytes()
-  // bytes aligned to 64, as data() of another one gave them. SetRows must not
-  // be called.
+  // Returns a matrix that refers to external memory, which must outlive it:
+  // Bytes() bytes, aligned to 64, with the content of another matrix's data().
+  // SetRows must not be called on it.
   static PackedMatrix View(int outputs, int inputs, WeightFormat format,
                            const void* data);
 
-  // Bytes that such a matrix takes.
+  // Returns the size of such a matrix in bytes.
   static std::size_t Bytes(int outputs, int inputs, WeightFormat format);
 
-  // Stores rows [first, first + count) of W from `rows`  // [count, inputs]
-  // rounding to the format (bf16: to nearest, ties to even; int8 and int4: see
-  // QuantizeGroup). Different rows may be set from different threads at once.
+  // Stores rows [first, first + count) of W from `rows` [count, inputs],
+  // rounded to the format (bf16: to nearest, ties to even; int8 and int4: see
+  // QuantizeGroup). Different rows may be set from different threads
+  // concurrently.
   void SetRows(int first, int count, const float* rows);
 
-  // The row as float32, as it is stored. `row` has room for `inputs` numbers.
+  // Writes the stored row to `row` [inputs] as float32.
   void GetRow(int output, float* row) const;
 
   int outputs() const { return outputs_; }
@@ -67,14 +68,15 @@ class PackedMatrix {
 
  private:
   void SetRow(int output, const float* row);
-  // Of an output's group in a quantised format.
+  // Returns the block that holds an output's group, in a quantized format.
   const std::uint8_t* block(int output, int group) const;
 
   int outputs_ = 0;
   int inputs_ = 0;
   WeightFormat format_ = WeightFormat::kF32;
-  AlignedBuffer buffer_;                // Empty in a view.
-  const std::uint8_t* data_ = nullptr;  // buffer_'s, or someone else's.
+  AlignedBuffer buffer_;  // Empty in a view.
+  // Points into buffer_, or to external memory.
+  const std::uint8_t* data_ = nullptr;
 };
 
 }  // namespace apollo

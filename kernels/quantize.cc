@@ -13,7 +13,8 @@ namespace {
 constexpr float kLess = 1.0f - 0x1p-20f;
 constexpr std::uint16_t kF16NaN = 0x7e00;
 
-// To a whole number, ties to even: at 1.5 * 2^23 a float32 has no fraction.
+// Rounds to an integer, ties to even: a float32 from 1.5 * 2^23 on has no
+// fraction.
 float ToNearest(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
 
 }  // namespace

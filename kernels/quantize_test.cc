@@ -14,10 +14,10 @@ namespace apollo {
 namespace {
 
 constexpr WeightFormat kFormats[] = {WeightFormat::kInt8, WeightFormat::kInt4};
-// The least f16 above zero.
+// The smallest positive f16.
 constexpr float kLeast = 0x1p-24f;
 
-// The largest size of a group's numbers: from what models have to nothing.
+// Returns magnitudes of group values, from typical weights down to zero.
 std::vector<float> Sizes() {
   std::vector<float> sizes;
   for (float size = 10; size > 1e-10f; size /= 3.1f) sizes.push_back(size);
@@ -30,8 +30,8 @@ std::vector<float> Sizes() {
   return sizes;
 }
 
-// Numbers of both signs, of one sign, and far from zero beside their spread;
-// the largest is of this size.
+// Returns groups with numbers of both signs, of one sign, and far from zero
+// compared with their range. `size` is the largest magnitude.
 std::vector<std::vector<float>> Groups(float size) {
   std::mt19937 random(1);
   std::uniform_real_distribution<float> any(-1, 1);
@@ -59,8 +59,8 @@ TEST(QuantizeTest, ErrorsAreAtMostHalfAStepHoweverSmallTheNumbers) {
         const WeightGroup group = QuantizeGroup(x.data(), count, format);
         const double scale = F32FromF16Bits(group.scale);
         const auto [low, high] = std::minmax_element(x.begin(), x.end());
-        // The step of the exact scale, and of an f16 from there on. An int4
-        // group without its minimum's rounding would have its zero included.
+        // The step of the exact scale, then that of the next f16. Without the
+        // rounding of the minimum, an int4 group would include zero.
         double step = 0;
         if (format == WeightFormat::kInt8) {
           step = std::max(std::abs(*low), std::abs(*high)) / 127.0;
@@ -70,8 +70,8 @@ TEST(QuantizeTest, ErrorsAreAtMostHalfAStepHoweverSmallTheNumbers) {
         }
         ASSERT_LE(scale, step * (1 + 0x1p-10) + kLeast) << size;
         for (int i = 0; i < count; ++i) {
-          // Half a step; a 2^-20th less than the whole range may be reached,
-          // and the division rounds.
+          // Half a step. The range may be exceeded by a 2^-20th, and the
+          // division rounds.
           const double bound = scale * (0.5 + 127 * 0x1p-19) +
                                std::numeric_limits<float>::denorm_min();
           ASSERT_NEAR(Dequantize(group, i, format), x[i], bound)
@@ -96,7 +96,7 @@ TEST(QuantizeTest, WhatIsBelowHalfTheLeastScaleBecomesZero) {
       }
     }
   }
-  // And what is more does not.
+  // Larger numbers do not.
   for (const WeightFormat format : kFormats) {
     const float x[] = {1.01f * kLeast / 2};
     EXPECT_EQ(Dequantize(QuantizeGroup(x, 1, format), 0, format), kLeast);
@@ -110,7 +110,7 @@ TEST(QuantizeTest, NumbersUpToTheLargestStayFinite) {
       for (const float high : {-most, 0.0f, most}) {
         std::vector<float> row = {low, high, 0, 1};
         RoundRow(row.data(), 4, format);
-        // Half a step of the widest group, and its f16 rounding.
+        // Half a step of the widest group, and the rounding to f16.
         const float step =
             format == WeightFormat::kInt8 ? most / 127 : most / 7;
         EXPECT_NEAR(row[0], low, step);

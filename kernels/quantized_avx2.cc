@@ -1,6 +1,6 @@
-// AVX2: tiles of 1 row by 32 outputs, 2 by 16, or 3 or 4 by 8, whose sums stay
-// in registers. With few rows reading the weights takes the time, and they are
-// read in their order.
+// AVX2: tiles of 1 row by 32 outputs, 2 by 16, or 3 or 4 by 8, whose
+// accumulators stay in registers. With few rows, reading the weights dominates,
+// so they are read sequentially.
 
 #include "kernels/quantized_panels.h"
 
@@ -25,8 +25,9 @@ constexpr int kPanel = PackedMatrix::kQuantizedPanel;
 HWY_INLINE __m256i Load(const std::uint8_t* at) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
 }
-// With one row memory is the limit, and the machine's own prefetching stays too
-// close behind. (What lies behind the weights' end is fetched in vain.)
+// With one row, memory bandwidth is the limit, and the hardware prefetcher does
+// not run far enough ahead. (Prefetches past the end of the weights are
+// harmless.)
 HWY_INLINE void Prefetch(const std::uint8_t* block, int bytes) {
   constexpr int kAhead = 4096;
 #pragma GCC unroll 32
@@ -46,7 +47,7 @@ HWY_INLINE __m256 Halves(const std::uint8_t* at) {
 }
 
 // dot[r][p] = w . x for the 8 outputs of part p. |w| <= 127 and |x| <= 127, so
-// that two products fit into 16 bits.
+// two products fit into 16 bits.
 template <int R, int P>
 HWY_INLINE void DotsInt8(const std::uint8_t* block, const std::int8_t* x,
                          __m256i (&dot)[R][P]) {
@@ -111,7 +112,7 @@ HWY_INLINE void DotsInt4(const std::uint8_t* block, const std::int8_t* x,
   }
 }
 
-// Adds outliers to the sums of 8 outputs, [row][8], in memory.
+// Adds outliers to the accumulators of 8 outputs, [row][8], in memory.
 template <bool kInt8>
 void AddOutliers(std::span<const QuantizedRows::Outlier> outliers,
                  const std::uint8_t* panel, int part, float* acc) {
@@ -142,7 +143,7 @@ void AddOutliers(std::span<const QuantizedRows::Outlier> outliers,
   }
 }
 
-// Outputs [8 * part, 8 * (part + P)) of a panel.
+// Computes outputs [8 * part, 8 * (part + P)) of a panel.
 template <int R, int P, bool kInt8>
 HWY_INLINE void TilePart(const QuantizedProblem& p, const std::uint8_t* block,
                          int panel, int part, int tile) {
@@ -208,7 +209,7 @@ HWY_INLINE void TilePart(const QuantizedProblem& p, const std::uint8_t* block,
   }
 }
 
-// A panel's outputs, P parts of 8 at a time.
+// Computes the outputs of a panel, P parts of 8 at a time.
 template <int R, int P, bool kInt8>
 void Tile(const QuantizedProblem& p, const std::uint8_t* block, int panel,
           int tile) {
@@ -255,7 +256,7 @@ template void QuantizedPanelsAvx2<false>(const QuantizedProblem&, int, int);
 }  // namespace apollo
 HWY_POP_ATTRIBUTES
 
-#else  // Never called: no such level.
+#else  // Never called: the level is not available.
 namespace apollo {
 template <bool kInt8>
 void QuantizedPanelsAvx2(const QuantizedProblem& p, int begin, int end) {

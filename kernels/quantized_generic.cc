@@ -1,4 +1,5 @@
-// Plain C++: for machines without AVX2, and what the other versions must equal.
+// Plain C++, for machines without AVX2. The other versions must give the same
+// results.
 
 #include <algorithm>
 #include <cmath>
@@ -46,7 +47,7 @@ int NumberAt(const std::uint8_t* block, int o, int input) {
   return input < 16 ? two & 15 : two >> 4;
 }
 
-// Output `o` of a panel for row `r` of a tile.
+// Computes output `o` of a panel for row `r` of a tile.
 template <bool kInt8>
 float Output(const QuantizedProblem& p, const std::uint8_t* panel, int o,
              int tile, int r) {

@@ -20,13 +20,14 @@ namespace {
 
 constexpr WeightFormat kFormats[] = {WeightFormat::kInt8, WeightFormat::kInt4};
 
-// Numbers with a few that are much larger than the rest.
+// Adds a few numbers that are much larger than the rest.
 std::vector<float> WithOutliers(std::vector<float> x) {
   for (std::size_t i = 5; i < x.size(); i += 37) x[i] *= 60;
   return x;
 }
 
-// As weights are: in groups of different size, not around zero.
+// Returns numbers like weights: groups of different magnitudes, not centred on
+// zero.
 std::vector<float> Random(int size, int seed) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;
@@ -58,8 +59,8 @@ std::vector<float> Unpack(const PackedMatrix& packed) {
   return w;
 }
 
-// The activations as the kernels see them, by the definition in
-// quantized_rows.h.
+// Returns the activations as rounded for the kernels, following the definition
+// in quantized_rows.h.
 std::vector<float> Rounded(const std::vector<float>& x, int inputs) {
   std::vector<float> rounded = x;
   for (std::size_t row = 0; row < x.size(); row += inputs) {
@@ -105,7 +106,7 @@ TEST(QuantizedMatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndLevel) {
       for (float& v : x_size) v = std::abs(v);
       for (float& v : w_size) v = std::abs(v);
       if (format == WeightFormat::kInt4) {
-        // A group's minimum, and what is above it, are at most so large.
+        // Upper bound of a group's minimum and of the offsets above it.
         const float top = *std::max_element(w_size.begin(), w_size.end());
         w_size.assign(w_size.size(), 3 * top);
       }
@@ -120,9 +121,9 @@ TEST(QuantizedMatMulTest, AgreesWithTheReferenceForEveryShapeFormatAndLevel) {
                  stride, pool);
           for (int r = 0; r < rows; ++r) {
             for (int o = 0; o < outputs; ++o) {
-              // Whole numbers are exact; what is rounded is the scales' product
-              // and the sum over the groups, 2 + groups times 2^-24 of the sum
-              // of sizes; four times as much is ample.
+              // Integers are exact. The product of the scales and the sum over
+              // the groups are rounded: 2 + groups times 2^-24 of the sum of
+              // magnitudes. Four times as much is ample.
               const float bound = 4 * (inputs / kGroup + 4) * 0x1p-24f *
                                   (sizes[r * outputs + o] + std::abs(bias[o]));
               ASSERT_NEAR(out[r * stride + o], expected[r * outputs + o], bound)
@@ -167,7 +168,7 @@ TEST(QuantizedMatMulTest, AllLevelsThreadsAndBatchesGiveTheSameBits) {
 }
 
 TEST(QuantizedMatMulTest, ManyRowsAndInputsGiveWhatEachRowGivesAlone) {
-  // More than one block of rows (see most in quantized_vnni.cc).
+  // More than one block of rows (see `most` in quantized_vnni.cc).
   const int rows = 150, outputs = 40, inputs = 2100;
   const std::vector<float> x = WithOutliers(Random(rows * inputs, 6));
   for (const WeightFormat format : kFormats) {
@@ -200,8 +201,9 @@ TEST(QuantizedMatMulTest, ZerosTinyNumbersAndNotFiniteOnesAreDefined) {
         Pack(Random(outputs * inputs, 8), outputs, inputs, format);
     ForEachLevel([&] {
       ThreadPool pool(1);
-      // Row 0 zeros, 1 the smallest numbers, then with one that is not finite,
-      // at the beginning and in the padded group; the largest; the last as any.
+      // Row 0 is zero. Row 1 has the smallest numbers. Then rows with a number
+      // that is not finite, at the beginning and in the padded group; then the
+      // largest numbers; the last row is ordinary.
       std::vector<float> x = Random(7 * inputs, 9);
       std::fill_n(&x[0], inputs, -0.0f);
       std::fill_n(&x[inputs], inputs, tiny);
@@ -224,7 +226,8 @@ TEST(QuantizedMatMulTest, ZerosTinyNumbersAndNotFiniteOnesAreDefined) {
 }
 
 TEST(QuantizedMatMulTest, TinyWeightsAreWhatTheirScalesSayAtEveryLevel) {
-  // Scales and minima below 2^-14 are subnormal f16, which must not be flushed.
+  // Scales and minima below 2^-14 are subnormal f16 and must not be flushed to
+  // zero.
   const int rows = 7, outputs = 40, inputs = 96;
   const std::vector<float> x = Random(rows * inputs, 10);
   const std::vector<float> seen = Rounded(x, inputs);
@@ -241,8 +244,8 @@ TEST(QuantizedMatMulTest, TinyWeightsAreWhatTheirScalesSayAtEveryLevel) {
       std::vector<float> expected(rows * outputs);
       reference::MatMul(seen.data(), rows, inputs, stored.data(), outputs,
                         nullptr, expected.data());
-      // As for any weights; a minimum and what is above it are as large as the
-      // largest number, or one unit of f16.
+      // As for any weights. A minimum and the offsets above it are as large as
+      // the largest number, or one unit of f16.
       float sizes = 0;
       for (const float v : seen) sizes = std::max(sizes, std::abs(v));
       const float bound = 4 * (inputs / kGroup + 4) * 0x1p-24f * inputs *
@@ -261,7 +264,7 @@ TEST(QuantizedMatMulTest, TinyWeightsAreWhatTheirScalesSayAtEveryLevel) {
 }
 
 TEST(QuantizedMatMulTest, ExtremeNumbersDoNotOverflow) {
-  // All products have the same sign and the largest size.
+  // All products have the same sign and the largest magnitude.
   const int outputs = 33, inputs = 64;
   for (const WeightFormat format : kFormats) {
     for (const float sign : {1.0f, -1.0f}) {
@@ -307,7 +310,7 @@ TEST(QuantizedRowsTest, OutliersAreKeptExactlyAndTheRestKeepsItsPrecision) {
     EXPECT_EQ(outliers[1].group, 3);
     EXPECT_EQ(outliers[1].input, 3);
     EXPECT_EQ(outliers[1].x, -777.7f);
-    // Group 1 of row 0: the largest of the others is 127, the outlier is zero.
+    // Group 1 of row 0: the largest other number is 127; the outlier is zero.
     EXPECT_LE(rows.scales(0)[1 * 2 + 0], 1.0f / 127);
     EXPECT_EQ(rows.numbers(0)[(1 * 2 + 0) * 32 + 8], 0);
   });
@@ -323,8 +326,8 @@ TEST(QuantizeTest, NoNumberIsCutOffAndTheErrorIsHalfAStep) {
         low = std::min(low, x[g * 32 + i]);
         high = std::max(high, x[g * 32 + i]);
       }
-      // An f16 has 11 bits, so the scale is at most 2^-10 larger than it need
-      // be; int4's minimum may add as much of its own size.
+      // An f16 has 11 bits, so the scale exceeds its optimum by at most 2^-10.
+      // The minimum of int4 may add as much of its own magnitude.
       const bool int8 = format == WeightFormat::kInt8;
       const float step =
           int8 ? std::max(-low, high) / 127 * (1 + 0x1p-9f)
@@ -377,7 +380,7 @@ TEST(QuantizeTest, OddGroupsAreDefined) {
     const float same[3] = {0.7f, 0.7f, 0.7f};
     const WeightGroup group = QuantizeGroup(same, 3, format);
     EXPECT_NEAR(Dequantize(group, 1, format), 0.7f, 1e-3f);
-    // RoundRow is what a matrix gives back.
+    // RoundRow equals what GetRow returns.
     std::vector<float> row = Random(75, 12);
     PackedMatrix packed = Pack(row, 1, 75, format);
     RoundRow(row.data(), 75, format);

@@ -5,8 +5,8 @@
 #include "kernels/packed_matrix.h"
 #include "kernels/quantized_rows.h"
 
-// Matrix products of kInt8 and kInt4 weights, by instruction set. For
-// matmul.cc.
+// Matrix products with kInt8 and kInt4 weights, by instruction set. Used by
+// matmul.cc only.
 namespace apollo {
 
 struct QuantizedProblem {
@@ -17,18 +17,18 @@ struct QuantizedProblem {
   std::ptrdiff_t out_stride;
 };
 
-// Computes all rows for the panels [begin, end) of w. For each output, over the
-// groups in rising order, from zero:
+// Computes all rows for the panels [begin, end) of w. Each output is
+// accumulated over the groups in rising order, from zero:
 //   acc = fma(dot, scale_w * scale_x, acc), and for int4
 //   acc = fma(minimum_w, scale_x * sum_x, acc)
-// and then, over the row's outliers x with rising inputs, from that acc:
+// then over the row's outliers x in rising order of inputs:
 //   acc = fma(w, scale_w * x, acc), and for int4 acc = fma(minimum_w, x, acc)
-// where dot is the exact whole number sum(w * x) and each product of scales is
-// rounded to float32. So all instruction sets give the same bits.
+// dot is the exact integer sum(w * x), and each product of scales is rounded to
+// float32. All instruction sets therefore give the same bits.
 using QuantizedPanels = void (*)(const QuantizedProblem& problem, int begin,
                                  int end);
 
-// Weights of kInt8, or of kInt4.
+// For weights of kInt8 if kInt8, else of kInt4.
 template <bool kInt8>
 void QuantizedPanelsGeneric(const QuantizedProblem& problem, int begin,
                             int end);

@@ -10,39 +10,41 @@
 
 namespace apollo {
 
-// Rows of activations in int8, in groups of 32 inputs with a float32 scale
-// each, laid out for tiles of neighbouring rows: rows are dealt out to as few
-// tiles of at most `tile` rows as there can be, tall ones first, and within a
-// tile all rows' numbers of one group lie together: [tiles][groups][rows of the
-// tile][32], scales and sums likewise without the 32.
+// Rows of activations quantized to int8, in groups of 32 inputs with one
+// float32 scale each.
 //
-// Numbers that are much larger than the rest of their row (10 times the mean of
-// |x|) would take the precision from all others in their group. There are few;
-// these outliers are kept as they are, beside the rest, where they are zeros.
+// Layout: rows are divided into the smallest number of tiles of at most `tile`
+// rows, larger tiles first. Within a tile, the numbers of all rows are
+// interleaved by group: [tiles][groups][rows of the tile][32]. Scales and sums
+// have the same layout without the 32.
 //
-// A group's scale is max|x| / 127 and its numbers are x / scale to nearest,
-// ties to even. Below 2^-100 max|x| counts as zero: scale and numbers are zero.
+// Outliers, which exceed 10 times the mean of |x| of their row, would cost the
+// other numbers of their group precision. They are few, and are stored
+// separately and unrounded; the groups hold zeros in their place.
+//
+// The scale of a group is max|x| / 127; its numbers are x / scale, rounded to
+// nearest, ties to even. If max|x| is below 2^-100, scale and numbers are zero.
 // If a number is not finite, the scale is NaN, and so is every product of the
-// row. Inputs that the last group lacks are zeros. The result depends on
-// nothing but the row's numbers, whatever the instruction set.
+// row. The last group is padded with zeros. The result depends only on the
+// numbers of the row, for any instruction set.
 class QuantizedRows {
  public:
   struct Outlier {
     std::int32_t group;
-    std::int16_t row;    // In its tile.
-    std::int16_t input;  // In its group.
+    std::int16_t row;    // Index in its tile.
+    std::int16_t input;  // Index in its group.
     float x;
   };
 
-  // x: [rows, inputs], rows x_stride floats apart. Overwrites what was there,
-  // keeping its memory.
+  // Quantizes x [rows, inputs], with a row stride of x_stride floats. Replaces
+  // the previous content and reuses its memory.
   void Quantize(const float* x, int rows, int inputs, std::ptrdiff_t x_stride,
                 int tile, ThreadPool& pool);
 
   int rows() const { return rows_; }
   int groups() const { return groups_; }
   int tiles() const { return tiles_; }
-  // Rows of a tile, and those before it.
+  // The number of rows of a tile, and of all rows before it.
   int tile_rows(int tile) const {
     return rows_ / tiles_ + (tile < rows_ % tiles_ ? 1 : 0);
   }
@@ -51,23 +53,21 @@ class QuantizedRows {
     return tile * (rows_ / tiles_) + (tile < extra ? tile : extra);
   }
 
-  // Group by group, and within a group row by row.
+  // Sorted by group, then by row.
   std::span<const Outlier> outliers(int tile) const { return outliers_[tile]; }
 
-  // Of a tile that begins with this row.
+  // The data of the tile that begins with this row.
   const std::int8_t* numbers(int first_row) const {
     return numbers_.get() + Index(first_row) * 32;
   }
   const float* scales(int first_row) const {
     return scales_.get() + Index(first_row);
   }
-  // -128 * (sum of the group's numbers): what a dot product with w + 128 has
-  // too much, the other way round.
+  // -128 * (sum of the group's numbers): corrects a dot product with w + 128.
   const std::int32_t* offsets(int first_row) const {
     return offsets_.get() + Index(first_row);
   }
-  // scale * (sum of the group's numbers): what a weight minimum is multiplied
-  // with.
+  // scale * (sum of the group's numbers): the factor of a weight minimum.
   const float* sums(int first_row) const {
     return sums_.get() + Index(first_row);
   }
@@ -80,12 +80,13 @@ class QuantizedRows {
   int rows_ = 0;
   int groups_ = 0;
   int tiles_ = 0;
-  std::size_t capacity_ = 0;  // Groups of rows that there is room for.
+  std::size_t capacity_ = 0;  // Capacity in groups, over all rows.
   std::unique_ptr<std::int8_t[]> numbers_;
   std::unique_ptr<float[]> scales_;
   std::unique_ptr<std::int32_t[]> offsets_;
   std::unique_ptr<float[]> sums_;
-  std::vector<std::vector<Outlier>> outliers_;  // [tiles], some more unused.
+  // [tiles]; further entries are unused.
+  std::vector<std::vector<Outlier>> outliers_;
 };
 
 }  // namespace apollo

@@ -1,10 +1,11 @@
-// AVX-512 with dot products of bytes: tiles of up to 6 rows by 32 outputs,
-// whose sums stay in registers.
+// AVX-512 with byte dot products: tiles of up to 6 rows by 32 outputs, whose
+// accumulators stay in registers.
 
 #include "kernels/quantized_panels.h"
 
 #if defined(__x86_64__)
-// gcc's own header: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105593
+// A false positive in gcc's own header:
+// https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105593
 #if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
@@ -73,7 +74,7 @@ HWY_INLINE void Dots(const std::uint8_t* block, const std::int8_t* x,
   }
 }
 
-// Adds outliers, whose sums, [row][32], are in memory.
+// Adds outliers to the accumulators, [row][32], in memory.
 template <bool kInt8>
 HWY_INLINE void AddOutliers(std::span<const QuantizedRows::Outlier> outliers,
                             const std::uint8_t* panel, float* acc) {
@@ -87,7 +88,7 @@ HWY_INLINE void AddOutliers(std::span<const QuantizedRows::Outlier> outliers,
     const int input = outlier.input;
     const std::uint8_t* quads =
         block + (kInt8 ? input / 4 : input % 16 / 4) * 128;
-    // A dot product with one 1 takes out the weight.
+    // A dot product with a single 1 extracts the weight.
     const __m512i one = _mm512_set1_epi32(1 << input % 4 * 8);
     const __m128i shift = _mm_cvtsi32_si128(input / 16 * 4);
     const __m512 x = _mm512_set1_ps(outlier.x);
@@ -210,7 +211,8 @@ template <bool kInt8>
 void QuantizedPanelsVnni(const QuantizedProblem& p, int begin, int end) {
   const std::size_t panel_bytes =
       static_cast<std::size_t>(p.x.groups()) * BlockBytes(p.w.format());
-  // Rows whose numbers stay in the second-level cache while panels pass by.
+  // Rows whose numbers stay in the second-level cache while the panels are
+  // processed.
   const int most = std::max(1, (256 << 10) / (p.x.groups() * kGroup * 6));
   for (int from = 0; from < p.x.tiles(); from += most) {
     const int to = std::min(p.x.tiles(), from + most);
@@ -230,7 +232,7 @@ template void QuantizedPanelsVnni<false>(const QuantizedProblem&, int, int);
 }  // namespace apollo
 HWY_POP_ATTRIBUTES
 
-#else  // Never called: no such level.
+#else  // Never called: the level is not available.
 namespace apollo {
 template <bool kInt8>
 void QuantizedPanelsVnni(const QuantizedProblem& p, int begin, int end) {

@@ -8,13 +8,14 @@ namespace apollo {
 // for j < head_size / 2, with angle = position * theta^(-2j / head_size),
 //   x'[j]            = x[j] cos(angle) - x[j + head_size/2] sin(angle)
 //   x'[j + head_size/2] = x[j + head_size/2] cos(angle) + x[j] sin(angle)
-// Angles are products of float32 numbers, as in the published model's code.
+// Angles are float32 products, as in the published model's code.
 class Rope {
  public:
-  // head_size is even; theta > 0.
+  // head_size must be even; theta > 0.
   Rope(int head_size, double theta);
 
-  // The cosines and then the sines of one position.  // [head_size]
+  // Computes the cosines, followed by the sines, of one position.  //
+  // [head_size]
   void Angles(int position, float* angles) const;
 
   // Rotates `heads` heads in place. x: [heads, head_size].

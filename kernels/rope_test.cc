@@ -22,7 +22,8 @@ TEST(RopeTest, RotatesPairsOfHalvesLikeComplexNumbers) {
         const std::complex<double> turned =
             std::complex<double>(before[h * 6 + j], before[h * 6 + j + 3]) *
             std::polar(1.0, angle);
-        // float32 angles near 4000 are off by up to 4000 * 2^-24 = 2.4e-4.
+        // float32 angles near 4000 have an error of up to 4000 * 2^-24 =
+        // 2.4e-4.
         EXPECT_NEAR(x[h * 6 + j], turned.real(), 3e-3);
         EXPECT_NEAR(x[h * 6 + j + 3], turned.imag(), 3e-3);
       }

@@ -10,33 +10,34 @@
 
 namespace apollo {
 
-// Notices peers that are connected but give no sign of life: keepalive sees
-// processes and networks that are gone, not a process whose engine stands
-// still. Progress counts, not the time that an answer takes. One thread.
+// Detects peers that are connected but give no sign of life. Keepalive detects
+// dead processes and networks, but not a process whose engine is stuck.
+// Progress counts, not the time until an answer. Single-threaded.
 class AnswerWatch {
  public:
   // `clock` must outlive the watch.
   explicit AnswerWatch(const Clock& clock) : clock_(clock) {}
 
-  // One answer more is owed by the link.
+  // Notes that the link owes one more answer.
   void Asked(LinkId id);
-  // An answer came. Links that owe nothing are ignored.
+  // Notes an answer. Ignores links that owe nothing.
   void Answered(LinkId id);
-  // The peer's engine did a piece of its work, or sent a frame other than an
-  // answer. Links that owe nothing are ignored.
+  // Notes that the peer's engine did a piece of its work, or sent a frame other
+  // than an answer. Ignores links that owe nothing.
   void Progressed(LinkId id);
-  // Nothing is owed any more.
+  // Notes that the link owes nothing.
   void Forget(LinkId id) { links_.erase(id); }
 
-  // The links that owed something for longer than `limit` at the time `now`
-  // without a sign of life. `now` may lie behind the clock: a frame that came
-  // in between, but was not handled yet, is no reason for blame.
+  // Returns the links that owe answers and, at the time `now`, have given no
+  // sign of life for longer than `limit`. `now` may be earlier than the clock's
+  // time, so that a frame that has arrived since, but is not handled yet, does
+  // not make its link look silent.
   std::vector<LinkId> SilentFor(absl::Duration limit, absl::Duration now) const;
 
  private:
   struct Owing {
     int answers = 0;
-    // The first of them was asked for, or a sign of life came.
+    // The time of the first request, or of the last sign of life.
     absl::Duration since;
   };
   const Clock& clock_;

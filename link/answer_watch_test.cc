@@ -31,7 +31,7 @@ TEST(AnswerWatchTest, EveryAnswerIsASignOfLife) {
   watch.Answered(1);
   clock.now += kLimit * 0.9;
   EXPECT_EQ(watch.SilentFor(kLimit, clock.now), Links());
-  watch.Asked(1);  // Being asked for more is none.
+  watch.Asked(1);  // A further request is not a sign of life.
   clock.now += kLimit * 0.2;
   EXPECT_EQ(watch.SilentFor(kLimit, clock.now), Links{1});
 }
@@ -60,13 +60,12 @@ TEST(AnswerWatchTest, TimeBeforeTheFirstQuestionDoesNotCount) {
   EXPECT_EQ(watch.SilentFor(kLimit, clock.now), Links());
 }
 
-TEST(AnswerWatchTest, WhoeverLooksLateBlamesNobodyForIt) {
+TEST(AnswerWatchTest, ALateCheckDoesNotMakeLinksSilent) {
   FakeClock clock;
   AnswerWatch watch(clock);
   watch.Asked(1);
   const absl::Duration looked = clock.now + kLimit;
-  clock.now +=
-      kLimit * 3;  // The answers of this time still wait to be handled.
+  clock.now += kLimit * 3;  // The answers since then are not handled yet.
   EXPECT_EQ(watch.SilentFor(kLimit, looked), Links());
 }
 

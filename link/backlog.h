@@ -9,27 +9,28 @@
 
 namespace apollo {
 
-// Bytes that wait to be taken, and when there is room for more: below `limit`,
-// and, once somebody was told that there is none, from half of it down.
-// Thread-safe.
+// A count of waiting bytes. There is room for more while they are below
+// `limit`; after HasRoom has returned false, only when they have fallen to half
+// of it. Thread-safe.
 class Backlog : public std::enable_shared_from_this<Backlog> {
  public:
-  // `room` is called when there is room again after HasRoom has said that there
-  // is none: once, from the thread that made it, with a lock held. It must
-  // return quickly and not use the backlog.
+  // `room` is called once when there is room again after HasRoom has returned
+  // false, by the thread that frees it and with a lock held. It must return
+  // quickly and not use the backlog.
   static std::shared_ptr<Backlog> Make(std::size_t limit,
                                        std::function<void()> room);
 
-  // Adds bytes, whether there is room or not. They are taken off when the
-  // handle is gone, which may outlive the backlog's owner. Null for no bytes.
+  // Adds bytes, whether there is room or not. They are removed when the
+  // returned handle is destroyed, which may outlive the backlog's owner.
+  // Returns null for no bytes.
   std::shared_ptr<void> Add(std::size_t bytes);
 
-  // Always true once stopped.
+  // Returns true if there is room. Always true after Stop.
   bool HasRoom();
   std::size_t bytes() const;
 
-  // `room` is not called any more, and no call is under way once this returns.
-  // Returns true if somebody was waiting for it.
+  // Stops calls of `room`; none is in progress when this returns. Returns true
+  // if a call was pending.
   bool Stop();
 
  private:

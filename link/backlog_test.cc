@@ -5,7 +5,7 @@
 namespace apollo {
 namespace {
 
-TEST(BacklogTest, SaysOnceThatThereIsRoomAgainAndOnlyIfItWasMissed) {
+TEST(BacklogTest, ReportsRoomOnceAndOnlyAfterItWasMissing) {
   int told = 0;
   const auto backlog = Backlog::Make(100, [&told] { ++told; });
   EXPECT_TRUE(backlog->HasRoom());
@@ -23,7 +23,7 @@ TEST(BacklogTest, SaysOnceThatThereIsRoomAgainAndOnlyIfItWasMissed) {
   third.reset();
   EXPECT_EQ(told, 1);
   EXPECT_EQ(backlog->bytes(), 0u);
-  // Nobody asks for room.
+  // Nothing has asked for room.
   first = backlog->Add(1000);
   first.reset();
   EXPECT_EQ(told, 1);
@@ -36,7 +36,7 @@ TEST(BacklogTest, ABlockLargerThanTheLimitFitsAlone) {
   EXPECT_FALSE(backlog->HasRoom());
 }
 
-TEST(BacklogTest, AStoppedOneTellsNobodyAndMayOutliveItsOwner) {
+TEST(BacklogTest, AStoppedBacklogCallsNothingAndMayOutliveItsOwner) {
   int told = 0;
   auto backlog = Backlog::Make(100, [&told] { ++told; });
   auto held = backlog->Add(100);

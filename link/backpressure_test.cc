@@ -1,5 +1,5 @@
-// That a receiver which does not handle its frames holds up the sender, over
-// both kinds of links, and that such a link still ends.
+// Backpressure: a receiver that does not handle its frames blocks the sender,
+// over both kinds of links. Such a link can still be closed.
 #include <gtest/gtest.h>
 
 #include "link/link_pair.h"
@@ -19,7 +19,7 @@ Frame LargeFrame() { return {ExpertRows{1, 0, 0}, Rows::Host(1 << 14, 1)}; }
 template <typename T>
 class Backpressure : public testing::Test {
  protected:
-  // Sends until the receiver, who keeps all frames, holds up the sender.
+  // Sends until the receiver, which keeps all frames, blocks the sender.
   void Fill(int from = 0) {
     pair_.link[from]->Send({ExpertRows{0, 0, 0}, {}});
     while (pair_.link[from]->HasRoom()) pair_.link[from]->Send(LargeFrame());
@@ -29,7 +29,7 @@ class Backpressure : public testing::Test {
 using Implementations = testing::Types<InProcessPair, GrpcPair>;
 TYPED_TEST_SUITE(Backpressure, Implementations);
 
-TYPED_TEST(Backpressure, GoesAwayWhenTheReceiverLetsGo) {
+TYPED_TEST(Backpressure, EndsWhenTheReceiverReleasesItsFrames) {
   Pair& pair = this->pair_;
   for (const int from : {0, 1}) {
     this->Fill(from);
@@ -40,7 +40,7 @@ TYPED_TEST(Backpressure, GoesAwayWhenTheReceiverLetsGo) {
   }
 }
 
-TYPED_TEST(Backpressure, AHeldUpLinkCanBeClosedFromEitherEnd) {
+TYPED_TEST(Backpressure, ABlockedLinkCanBeClosedFromEitherEnd) {
   for (const int closer : {0, 1}) {
     TypeParam pair(Small());
     for (const int from : {0, 1}) {
@@ -49,18 +49,18 @@ TYPED_TEST(Backpressure, AHeldUpLinkCanBeClosedFromEitherEnd) {
     }
     pair.link[closer]->Close();
     EXPECT_TRUE(pair.at[closer]->WaitForClosed().ok());
-    // The other end may hear of it only behind the frames that it still holds.
+    // The other end may learn of it only after the frames that it still holds.
     pair.at[1 - closer]->StopKeeping();
     EXPECT_FALSE(pair.at[1 - closer]->WaitForClosed().ok());
   }
 }
 
-TYPED_TEST(Backpressure, WhoSendsAllTheSameLosesTheLink) {
+TYPED_TEST(Backpressure, SendingWithoutRoomEndsTheLink) {
   LinkLimits limits = Small();
   limits.queue_bytes = 2 << 20;
   TypeParam pair(limits);
   pair.link[0]->Send({ExpertRows{0, 0, 0}, {}});
-  // The transport may take some more.
+  // The transport may accept some more.
   for (int i = 0; i < 100000 && pair.at[0]->times_closed() == 0; ++i) {
     pair.link[0]->Send(LargeFrame());
   }

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "link/link_session.h"
@@ -10,40 +12,108 @@
 
 namespace apollo {
 
-// Who can compute which expert, from what the workers say. One thread.
+// The sparse layers of a model, numbered as in the model, and the experts of
+// each.
+struct SparseShape {
+  int first_layer = 0;
+  int end_layer = 0;  // After the last.
+  int num_experts = 0;
+};
+
+// One expert of one layer.
+struct LayerExpert {
+  int layer = 0;
+  int expert = 0;
+  auto operator<=>(const LayerExpert&) const = default;
+};
+
+// The descriptions that expert workers send, and queries on them: which workers
+// can compute an expert, accept sequences, or have the least load. Dense
+// workers use it to place sequences, expert workers to choose the peer that
+// computes rows.
+//
+// The load of a worker is its last report plus the work assigned to it since.
+// Workers report their load a few times a second; without the second part, all
+// work between two reports would go to the same worker.
+//
+// Link ids must have been added by Update, unless a function says otherwise.
+// Single-threaded.
 class ExpertDirectory {
  public:
-  // Workers whose numerics id is another one than `numerics` are not known: an
-  // expert computed there might differ in its last bits.
-  explicit ExpertDirectory(std::string numerics)
-      : numerics_(std::move(numerics)) {}
+  // `shape` has the layers and experts that a worker must reach to accept
+  // sequences.
+  explicit ExpertDirectory(const SparseShape& shape = {}) : shape_(shape) {}
 
-  // Takes what a worker says; a revision that is not newer than the last is
-  // ignored. Workers that are not ready hold nothing. Returns true if it was
-  // taken.
+  // Takes a worker's description, unless its revision is not newer than the
+  // last. Workers that are not ready hold and reach nothing. Returns true if it
+  // was taken.
   bool Update(LinkId id, const WorkerInfo& info);
+  // These two ignore unknown ids.
   void Remove(LinkId id) { workers_.erase(id); }
-  // Says whether a worker has left the list of workers. It counts as one that
-  // is about to stop. Unknown ids are ignored.
+  // Sets whether a worker has left the list of workers. A leaving worker counts
+  // as draining.
   void SetLeaving(LinkId id, bool leaving);
 
-  // Returns the links to the workers that have the expert of the layer in
-  // memory, the best first: those that stay before those about to stop, then
-  // those with fewer rows and sequences, then by name.
-  std::vector<LinkId> Holders(int layer, int expert) const;
+  // Work that this process gives to a worker counts as its load from Assign
+  // until the worker's next report, or until Withdraw, when it is done or taken
+  // back. `key` identifies it among the work of this worker. Ignore unknown ids
+  // and keys.
+  struct Work {
+    int sequences = 0;
+    std::int64_t rows = 0;
+  };
+  void Assign(LinkId id, std::uint64_t key, const Work& work);
+  void Withdraw(LinkId id, std::uint64_t key);
 
-  // Returns true if a worker that stays has the expert of the layer.
-  bool Stays(int layer, int expert) const;
+  // Returns the worker's last description.
+  const WorkerInfo& info(LinkId id) const { return workers_.at(id).info; }
+  bool leaving(LinkId id) const { return workers_.at(id).leaving; }
+
+  // Estimates the rows that the worker computes before those of new work: its
+  // waiting rows, and one for each sequence. `sequences` is a lower bound on
+  // the number of its sequences, known to the caller.
+  std::int64_t Load(LinkId id, int sequences = 0) const;
+
+  // Returns the links to the workers that have the expert of the layer in
+  // memory and the numerics id `numerics`, the best first: those that stay
+  // before draining ones, then by load, then by name.
+  std::vector<LinkId> Holders(int layer, int expert,
+                              const std::string& numerics) const;
+
+  // Returns true if a worker that stays and has that numerics id has the expert
+  // of the layer in memory.
+  bool Stays(int layer, int expert, const std::string& numerics) const;
+
+  // Returns the number of sparse layers for which the worker has the expert in
+  // memory.
+  int ResidentLayers(LinkId id, int expert) const;
+
+  // Returns true if a sequence may begin on the worker: it reaches every expert
+  // of every sparse layer, and stays.
+  bool TakesSequences(LinkId id) const;
+
+  // Returns the first expert, by layer, that none of these workers reaches;
+  // nullopt if every expert is reached by one of them. A draining worker
+  // reaches nothing for new sequences.
+  std::optional<LayerExpert> FirstMissing(
+      std::span<const LinkId> workers) const;
 
  private:
   struct Worker {
     WorkerInfo info;
     bool leaving = false;
+    bool reaches_all = false;
+    std::map<std::uint64_t, Work> assigned = {};  // Since the last report.
+    Work sum = {};                                // Total of `assigned`.
     bool stays() const { return !info.draining && !leaving; }
   };
-  bool Holds(const Worker& worker, int layer, int expert) const;
+  bool Holds(const Worker& worker, int layer, int expert,
+             const std::string& numerics) const;
+  // Returns true if the worker is an expert worker that is ready and reaches
+  // the expert.
+  static bool Reaches(const WorkerInfo& info, int layer, int expert);
 
-  const std::string numerics_;
+  const SparseShape shape_;
   std::map<LinkId, Worker> workers_;
 };
 

@@ -13,13 +13,13 @@
 
 namespace apollo {
 
-// A copy that shares the payload.
+// Returns a copy that shares the payload.
 inline Frame Copy(const Frame& frame) {
   return {frame.body, frame.payload.Slice(0, frame.payload.rows())};
 }
 
-// The near end of a link in a test: keeps what was sent until it was closed.
-// One thread.
+// The near end of a link in a test. Keeps the frames that are sent before it is
+// closed. Single-threaded.
 class FakeLink final : public Link {
  public:
   void Send(Frame frame) override {
@@ -35,12 +35,12 @@ class FakeLink final : public Link {
   void Close() override { closed = true; }
   bool HasRoom() override { return room; }
 
-  // Takes the oldest frame that was not taken yet, which must be a T, and the
-  // numbers of its payload, if `payload` is given.
+  // Takes the oldest frame, which must be a T, and the numbers of its payload
+  // if `payload` is given.
   template <typename T>
   T Take(std::vector<float>* payload = nullptr) {
     if (frames.empty() || !std::holds_alternative<T>(frames.front().body)) {
-      ADD_FAILURE() << "not the frame that was expected";
+      ADD_FAILURE() << "not the expected frame";
       return {};
     }
     Frame frame = std::move(frames.front());
@@ -49,7 +49,7 @@ class FakeLink final : public Link {
     return std::get<T>(std::move(frame.body));
   }
 
-  // Drops all frames that are no T.
+  // Drops all frames other than T.
   template <typename T>
   void KeepOnly() {
     std::erase_if(frames, [](const Frame& frame) {
@@ -58,8 +58,8 @@ class FakeLink final : public Link {
   }
 
   std::deque<Frame> frames;       // All but WorkerInfo.
-  std::vector<WorkerInfo> infos;  // What the worker said of itself.
-  // The experts with which new sequences could run, by each of these.
+  std::vector<WorkerInfo> infos;  // The descriptions sent.
+  // The experts offered for new sequences by each of `infos`.
   std::vector<std::set<int>> reach;
   bool closed = false;
   bool room = true;

@@ -9,7 +9,7 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-// Adds the names of all fields of a type and of the types within it.
+// Adds the names of all fields of a type and of its nested types.
 void AddFields(const Descriptor& type, std::set<std::string>& names) {
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);

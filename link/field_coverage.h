@@ -8,16 +8,15 @@
 
 namespace apollo {
 
-// Notes which fields some messages set, and names those that none of them does:
-// a codec whose encoder forgets a field is found out by its fullest messages.
-// For tests of codecs. One thread.
+// Finds fields that are set in none of some messages, such as fields that an
+// encoder forgets. For tests of codecs. Single-threaded.
 class FieldCoverage {
  public:
-  // Notes the fields that are set in the message and in all messages within it.
+  // Notes the fields set in the message and in all nested messages.
   void Add(const google::protobuf::Message& message);
 
-  // Returns the full names of the fields of `type`, and of all types within it,
-  // that no message has set, in the order of their names.
+  // Returns the full names of the fields of `type`, and of all nested types,
+  // that are set in no message, sorted by name.
   std::vector<std::string> Missing(
       const google::protobuf::Descriptor& type) const;
 

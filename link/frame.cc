@@ -33,7 +33,7 @@ struct BodyBytes {
   std::size_t operator()(const ReleaseSequences& release) const {
     return VectorBytes(release.items);
   }
-  // The others are small and do not grow with what is asked.
+  // The others are small and of bounded size.
   template <typename T>
   std::size_t operator()(const T&) const {
     return 0;

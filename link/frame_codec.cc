@@ -18,11 +18,11 @@ namespace {
 
 namespace pb = internal::v1;
 
-// Room made at once for a payload that a peer announces.
+// The maximum memory reserved at once for an announced payload.
 constexpr std::uint64_t kReservedBytes = std::uint64_t{16} << 20;
 
 static_assert(std::endian::native == std::endian::little,
-              "payloads travel in little endian");
+              "payloads are little endian on the wire");
 
 absl::Status StatusFrom(int code, const std::string& message) {
   return absl::Status(static_cast<absl::StatusCode>(code), message);
@@ -173,7 +173,7 @@ StageResult ResultFrom(const pb::StageResult& in) {
 
 using Body = decltype(Frame::body);
 
-// The body of a frame's first message.
+// Decodes the body of a frame's first message.
 absl::StatusOr<Body> BodyFrom(const pb::LinkMessage& message) {
   switch (message.body_case()) {
     case pb::LinkMessage::kInfo:
@@ -243,7 +243,7 @@ absl::Status FrameDecoder::AddPiece(const pb::LinkMessage& message) {
                      " bytes it announced"));
   }
   if (piece.empty()) return absl::OkStatus();  // data() may be null.
-  // Memory is filled as pieces come, not as announced.
+  // Memory grows with the received pieces, not with the announced size.
   numbers_.resize((received_bytes_ + piece.size() + sizeof(float) - 1) /
                   sizeof(float));
   std::memcpy(reinterpret_cast<char*>(numbers_.data()) + received_bytes_,
@@ -256,17 +256,17 @@ absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
     const pb::LinkMessage& message) {
   if (message.frame() < next_number_) return std::nullopt;  // A duplicate.
   if (message.frame() > next_number_) {
-    return absl::DataLossError(absl::StrCat("frame ", message.frame(),
-                                            " came where frame ", next_number_,
-                                            " was due"));
+    return absl::DataLossError(absl::StrCat(
+        "frame ", message.frame(), " came instead of frame ", next_number_));
   }
   if (message.body_case() == pb::LinkMessage::kContinuation) {
     if (!partial_) {
-      return absl::InvalidArgumentError("more payload without a frame");
+      return absl::InvalidArgumentError("a piece of a payload without a frame");
     }
   } else {
     if (partial_) {
-      return absl::DataLossError("a frame began before the last was complete");
+      return absl::DataLossError(
+          "a frame began before the previous one was complete");
     }
     if (message.payload_bytes() > kMaxPayloadBytes ||
         message.payload_bytes() % sizeof(float) != 0) {

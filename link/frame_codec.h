@@ -11,22 +11,22 @@
 
 namespace apollo {
 
-// Largest piece of a payload in one message: larger gRPC messages are slow.
+// The largest piece of a payload in one message. Larger gRPC messages are slow.
 inline constexpr std::size_t kMaxPieceBytes = 1 << 20;
 
-// The frame as messages: one, or several if the payload needs pieces. `number`
-// counts the frames sent on this link before.
+// Encodes a frame as one message, or several if the payload is split into
+// pieces. `number` is the number of frames sent on this link before.
 std::vector<internal::v1::LinkMessage> EncodeFrame(const Frame& frame,
                                                    std::uint64_t number);
 
-// Puts frames together again. One thread; one object for each link and
+// Assembles frames from messages. Single-threaded; one object per link and
 // direction.
 class FrameDecoder {
  public:
-  // Takes the next message. Returns a frame when one is complete, nothing when
-  // pieces are missing or the message is a duplicate of a frame already seen.
-  // DATA_LOSS when frames are missing; INVALID_ARGUMENT for a message that no
-  // correct peer sends.
+  // Takes the next message. Returns a frame when one is complete, nullopt when
+  // pieces are missing or the message is a duplicate. Returns DATA_LOSS when
+  // frames are missing, INVALID_ARGUMENT for a message that no correct peer
+  // sends.
   absl::StatusOr<std::optional<Frame>> Add(
       const internal::v1::LinkMessage& message);
 
@@ -35,8 +35,8 @@ class FrameDecoder {
 
   std::uint64_t next_number_ = 0;
   std::optional<Frame> partial_;     // Without its payload.
-  std::vector<float> numbers_;       // Of the partial frame's payload.
-  std::uint64_t payload_bytes_ = 0;  // Of the partial frame, in all.
+  std::vector<float> numbers_;       // Payload of the partial frame so far.
+  std::uint64_t payload_bytes_ = 0;  // Total of the partial frame.
   std::uint64_t received_bytes_ = 0;
 };
 

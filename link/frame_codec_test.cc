@@ -18,7 +18,7 @@ absl::StatusCode CodeOf(const Message& message) {
   return FrameDecoder().Add(message).status().code();
 }
 
-TEST(FrameCodecTest, PiecesAreAtMostOneMegabyteAndComeTogetherAgain) {
+TEST(FrameCodecTest, PiecesAreAtMostOneMegabyteAndAreAssembled) {
   constexpr std::size_t kPiece = kMaxPieceBytes / sizeof(float);
   for (const auto& [floats, pieces] : std::map<std::size_t, std::size_t>{
            {0, 1}, {1, 1}, {kPiece, 1}, {kPiece + 1, 2}, {3 * kPiece, 3}}) {
@@ -54,14 +54,14 @@ TEST(FrameCodecTest, DuplicatesAreDropped) {
 TEST(FrameCodecTest, MissingFramesAreDataLoss) {
   EXPECT_EQ(CodeOf(EncodeFrame(WithPayload(1), 1)[0]),
             absl::StatusCode::kDataLoss);
-  // A frame that begins again before it was complete.
+  // A frame that restarts before it is complete.
   FrameDecoder decoder;
   const Message begin = EncodeFrame(WithPayload(kMaxPieceBytes / 4 + 1), 0)[0];
   ASSERT_TRUE(decoder.Add(begin).ok());
   EXPECT_EQ(decoder.Add(begin).status().code(), absl::StatusCode::kDataLoss);
 }
 
-TEST(FrameCodecTest, WhatNoCorrectPeerSendsIsRefused) {
+TEST(FrameCodecTest, InvalidMessagesAreRefused) {
   constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
   Message no_body;
   EXPECT_EQ(CodeOf(no_body), kInvalid);
@@ -71,16 +71,16 @@ TEST(FrameCodecTest, WhatNoCorrectPeerSendsIsRefused) {
   EXPECT_EQ(CodeOf(continuation), kInvalid);
 
   Message message = EncodeFrame(WithPayload(2), 0)[0];
-  message.set_payload_bytes(6);  // No whole number of floats.
+  message.set_payload_bytes(6);  // Not a multiple of 4 bytes.
   EXPECT_EQ(CodeOf(message), kInvalid);
-  message.set_payload_bytes(4);  // Less than comes.
+  message.set_payload_bytes(4);  // Less than is sent.
   EXPECT_EQ(CodeOf(message), kInvalid);
   message.set_payload_bytes(kMaxPayloadBytes + 4);
   EXPECT_EQ(CodeOf(message), kInvalid);
   message.set_payload_bytes(~std::uint64_t{3});
   EXPECT_EQ(CodeOf(message), kInvalid);
 
-  // The excess comes in a later piece.
+  // The excess is in a later piece.
   FrameDecoder decoder;
   auto pieces = EncodeFrame(WithPayload(kMaxPieceBytes / 4 + 1), 0);
   ASSERT_TRUE(decoder.Add(pieces[0]).ok());

@@ -1,5 +1,5 @@
-// That every field of every frame travels: none is missing from the structs'
-// fullest values, from what is encoded of them, or from what is decoded.
+// Tests that every field of every frame is transferred: none is missing from
+// the test values, the encoded messages or the decoded frames.
 #include <gtest/gtest.h>
 
 #include <tuple>
@@ -14,7 +14,7 @@ namespace {
 
 using Message = internal::v1::LinkMessage;
 
-// All members of each struct. One more or less does not compile: then FullX
+// All members of each struct. A new member fails to compile here; then FullX
 // below must set it, too.
 auto Members(const LayerExperts& x) {
   const auto& [a, b] = x;
@@ -73,8 +73,8 @@ auto Members(const ExpertOutputs& x) {
   return std::tie(a, b);
 }
 
-// Expects that no member has the value that decoding would leave it with if it
-// had not travelled.
+// Expects that no member has its default value, which it would keep if it were
+// not transferred.
 template <typename T>
 T EveryMemberSet(T full) {
   const T unset{};
@@ -124,8 +124,8 @@ StageStep FullStep() {
       EveryMemberSet(SamplingOptions{0.7f, 0.9f, 40, 1ull << 63, -1.5f, 2.f});
   const SequenceStart start =
       EveryMemberSet(SequenceStart{5, true, sampling, 77, 4, "sw"});
-  // No correct peer sends such a position beside a start; decoding does not
-  // mind.
+  // No correct peer sends such a position with a start, but decoding accepts
+  // it.
   const SequenceRows rows = EveryMemberSet(
       SequenceRows{1ull << 61, 3, 4095, {0, 259, 7}, start, true, {259, 7}});
   return EveryMemberSet(StageStep{
@@ -155,7 +155,7 @@ ReleaseSequences FullRelease() {
       {EveryMemberSet(ReleaseSequences::Item{1ull << 60, 9}), {7, 1}}});
 }
 
-// The fullest frame of each kind.
+// A frame of each kind with all fields set.
 std::vector<Frame> FullFrames() {
   std::vector<Frame> frames;
   frames.push_back({FullInfo()});
@@ -178,7 +178,7 @@ TEST(FrameFieldsTest, EveryFieldOfEveryMessageIsEncoded) {
   for (const Frame& frame : FullFrames()) {
     for (const Message& message : EncodeFrame(frame, 1)) coverage.Add(message);
   }
-  // How many answers there are is the router's matter alone.
+  // Only the router uses the number of choices.
   EXPECT_EQ(coverage.Missing(*Message::descriptor()),
             std::vector<std::string>{"apollo.v1.SamplingParams.choices"});
 }
@@ -189,7 +189,7 @@ TEST(FrameFieldsTest, EveryKindOfFrameIsTried) {
   EXPECT_EQ(kinds.size(), std::variant_size_v<decltype(Frame::body)>);
 }
 
-TEST(FrameFieldsTest, WhatIsDecodedEqualsWhatWasEncoded) {
+TEST(FrameFieldsTest, DecodingRestoresTheEncodedFrame) {
   FrameDecoder decoder;
   std::uint64_t number = 0;
   for (const Frame& frame : FullFrames()) {
@@ -207,7 +207,7 @@ TEST(FrameFieldsTest, WhatIsDecodedEqualsWhatWasEncoded) {
   }
 }
 
-TEST(FieldCoverageTest, NamesFieldsThatNobodySets) {
+TEST(FieldCoverageTest, NamesFieldsThatAreNeverSet) {
   Message message;
   message.mutable_rows()->set_ticket(1);
   FieldCoverage coverage;

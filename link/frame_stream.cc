@@ -87,7 +87,7 @@ bool FrameStream::WriteDone(bool ok) {
 absl::Status FrameStream::Received(const Message& message) {
   MutexLock lock(receive_mutex_);
   const std::size_t bytes = message.ByteSizeLong();
-  // The peer is not known yet: it gets no more memory than a hello takes.
+  // The peer is unknown so far: it gets no more memory than a hello takes.
   if (first_frame_ && (bytes > limits_.first_frame_bytes ||
                        message.payload_bytes() > limits_.first_frame_bytes)) {
     return absl::InvalidArgumentError(

@@ -19,18 +19,18 @@
 
 namespace apollo {
 
-// The state of one gRPC link that client and server share: frames waiting to be
-// written, one message at a time, and the messages that arrive. It calls back
-// to start writes and, where reading was held up, to read on; the reactor
-// around it reports when they are done. Thread-safe.
+// The part of a gRPC link that client and server have in common: the queue of
+// frames to write, one message at a time, and the assembly of received
+// messages. It calls back to start writes and to resume reading after it was
+// held up. The surrounding reactor reports when they are done. Thread-safe.
 class FrameStream {
  public:
   using Message = internal::v1::LinkMessage;
 
-  // `start_write` starts writing a message that stays valid until WriteDone. It
-  // is called with a lock held, and never after StopWriting or Stop has
-  // returned. `start_read` reads on after MayRead was false; it is called with
-  // a lock held, and never after StopReading has returned. `clock` must
+  // `start_write` starts writing a message, which stays valid until WriteDone.
+  // It is never called after StopWriting or Stop has returned. `start_read`
+  // resumes reading after MayRead has returned false. It is never called after
+  // StopReading has returned. Both are called with a lock held. `clock` must
   // outlive the stream.
   FrameStream(std::function<void(const Message*)> start_write,
               std::function<void()> start_read, LinkLimits limits = {},
@@ -39,39 +39,40 @@ class FrameStream {
   FrameStream(const FrameStream&) = delete;
   FrameStream& operator=(const FrameStream&) = delete;
 
-  // Who receives. Set before the first message arrives.
+  // Sets the receiver. Call it before the first message arrives.
   void SetHandler(std::shared_ptr<FrameHandler> handler);
 
-  // Queues a frame, unless stopped. RESOURCE_EXHAUSTED, dropping it, if too
-  // much waits already or the peer has stopped reading: the link must end.
+  // Queues a frame, unless stopped. Drops it and returns RESOURCE_EXHAUSTED if
+  // too much is queued or the peer has stopped reading; then the link must end.
   absl::Status Send(const Frame& frame);
 
   // See Link::HasRoom.
   bool HasRoom();
 
-  // A write ended; starts the next. Returns true if writing has come to rest.
-  // The handler may be called.
+  // Handles the end of a write and starts the next one. Returns true if no
+  // write is in progress then. May call the handler.
   bool WriteDone(bool ok);
 
-  // A message arrived. Not OK: the peer broke the rules, and the link must end.
+  // Handles a message. An error means that the peer violated the protocol and
+  // the link must end.
   absl::Status Received(const Message& message);
 
-  // Returns true if the next message may be read now; if not, start_read is
-  // called once it may.
+  // Returns true if the next message may be read now. Otherwise start_read is
+  // called when it may.
   bool MayRead() { return unhandled_->HasRoom(); }
 
-  // No writes are started any more. Returns true if none is under way.
+  // Prevents further writes. Returns true if none is in progress.
   bool StopWriting();
 
-  // Reading does not go on by itself any more. Returns true if it was held up:
-  // then no read is under way, and none will be.
+  // Prevents further calls of start_read. Returns true if reading was held up;
+  // then no read is in progress, and none will be.
   bool StopReading() { return unhandled_->Stop(); }
 
-  // Stops writing, and notes why the link ends; the first reason counts.
-  // Returns true if no write is under way.
+  // Stops writing, and stores the reason for the end of the link; the first
+  // reason counts. Returns true if no write is in progress.
   bool Stop(absl::Status reason);
 
-  // Tells the handler, once, with the reason.
+  // Tells the handler once that the link has ended, with the reason.
   void Closed();
 
  private:
@@ -79,12 +80,12 @@ class FrameStream {
   const std::function<void(const Message*)> start_write_;
   const LinkLimits limits_;
   const Clock& clock_;
-  const std::shared_ptr<Backlog> unhandled_;  // Frames that came.
+  const std::shared_ptr<Backlog> unhandled_;  // Received frames.
 
   Mutex mutex_;
   std::deque<Message> outgoing_ ABSL_GUARDED_BY(mutex_);
   std::size_t outgoing_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  // When the write under way began.
+  // The time when the current write began.
   absl::Duration write_began_ ABSL_GUARDED_BY(mutex_);
   bool room_wanted_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

@@ -22,18 +22,18 @@ class Recorder final : public FrameHandler {
   absl::Status closed;
 };
 
-// A stream between a reactor that only notes what it is to do, and a handler.
+// A stream between a handler and a reactor that only records its calls.
 class FrameStreamTest : public testing::Test {
  protected:
   FrameStreamTest() {
     stream_.SetHandler(recorder_);
-    // The first frame is not what these tests are about.
+    // Most tests here are not about the first frame.
     EXPECT_TRUE(Receive(SmallFrame()).ok());
     recorder_->frames.clear();
   }
 
   static Frame SmallFrame() { return {ExpertRows{1, 0, 0}, {}}; }
-  // About a kilobyte.
+  // Returns a frame of about a kilobyte.
   static Frame KilobyteFrame() {
     return {ExpertRows{1, 0, 0}, Rows::Host(250, 1)};
   }
@@ -63,7 +63,7 @@ class FrameStreamTest : public testing::Test {
                       [this] { ++reads_; }, Limits(), clock_};
 };
 
-TEST_F(FrameStreamTest, TellsTheSenderWhenTheQueueIsLongAndShortAgain) {
+TEST_F(FrameStreamTest, ReportsToTheSenderWhenTheQueueIsLongAndShortAgain) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_EQ(stream_.HasRoom(), i < 4) << i;
     EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
@@ -81,7 +81,7 @@ TEST_F(FrameStreamTest, TellsTheSenderWhenTheQueueIsLongAndShortAgain) {
   EXPECT_EQ(recorder_->writable, 1);
 }
 
-TEST_F(FrameStreamTest, NobodyWhoDidNotAskIsToldOfRoom) {
+TEST_F(FrameStreamTest, RoomIsNotReportedUnlessItWasMissing) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
   }
@@ -103,12 +103,12 @@ TEST_F(FrameStreamTest, AQueueBeyondItsBoundEndsTheLink) {
   EXPECT_EQ(recorder_->closed, status);
 }
 
-TEST_F(FrameStreamTest, APeerThatDoesNotReadForLongEndsTheLink) {
+TEST_F(FrameStreamTest, APeerThatStopsReadingEndsTheLink) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
   }
   clock_.now += Limits().stalled_after;
-  stream_.WriteDone(true);  // It reads, if slowly.
+  stream_.WriteDone(true);  // It reads, but slowly.
   clock_.now += Limits().stalled_after;
   EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
   clock_.now += absl::Seconds(1);
@@ -117,13 +117,13 @@ TEST_F(FrameStreamTest, APeerThatDoesNotReadForLongEndsTheLink) {
   EXPECT_NE(status.message().find("31s"), std::string::npos) << status;
 }
 
-TEST_F(FrameStreamTest, AShortQueueMayWaitForLong) {
+TEST_F(FrameStreamTest, AShortQueueMayWaitLong) {
   EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
   clock_.now += absl::Hours(1);
   EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
 }
 
-TEST_F(FrameStreamTest, ReadingIsHeldUpWhileTooMuchIsUnhandled) {
+TEST_F(FrameStreamTest, ReadingPausesWhileTooMuchIsUnhandled) {
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(stream_.MayRead()) << i;
     EXPECT_TRUE(Receive(KilobyteFrame()).ok());
@@ -131,7 +131,7 @@ TEST_F(FrameStreamTest, ReadingIsHeldUpWhileTooMuchIsUnhandled) {
   EXPECT_FALSE(stream_.MayRead());
   recorder_->frames.pop_back();
   EXPECT_EQ(reads_, 0);
-  // What was taken out of a frame does not count any more than the frame.
+  // Data taken out of a frame counts only as long as the frame.
   const auto payload = std::move(recorder_->frames.back().payload);
   recorder_->frames.pop_back();
   EXPECT_EQ(reads_, 1);
@@ -142,7 +142,8 @@ TEST_F(FrameStreamTest, FramesMayOutliveTheirStream) {
   std::vector<Frame> frames;
   {
     FrameStream stream([](const Message*) {},
-                       [] { FAIL() << "reads when it is gone"; }, Limits());
+                       [] { FAIL() << "reads after its destruction"; },
+                       Limits());
     const auto recorder = std::make_shared<Recorder>();
     stream.SetHandler(recorder);
     for (const Message& message : EncodeFrame(SmallFrame(), 0)) {
@@ -158,7 +159,7 @@ TEST_F(FrameStreamTest, FramesMayOutliveTheirStream) {
   frames.clear();
 }
 
-TEST_F(FrameStreamTest, AStrangersFirstFrameIsSmall) {
+TEST_F(FrameStreamTest, TheFirstFrameOfAPeerIsBounded) {
   const auto first = [](const Message& message) {
     FrameStream stream([](const Message*) {}, [] {}, Limits());
     return stream.Received(message);
@@ -167,7 +168,7 @@ TEST_F(FrameStreamTest, AStrangersFirstFrameIsSmall) {
   const absl::Status large = first(EncodeFrame(KilobyteFrame(), 0)[0]);
   EXPECT_EQ(large.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(large.message().find("at most 500"), std::string::npos) << large;
-  // One that only announces much.
+  // A frame that only announces a large payload.
   Message announcing = EncodeFrame(SmallFrame(), 0)[0];
   announcing.set_payload_bytes(1000);
   EXPECT_EQ(first(announcing).code(), absl::StatusCode::kInvalidArgument);

@@ -28,7 +28,7 @@ absl::Status CheckRange(const char* field, std::int64_t value, std::int64_t low,
                                    " to ", high));
 }
 
-// An int that travels without a sign.
+// An int that is unsigned on the wire.
 absl::Status Read(const char* field, std::uint32_t value, int& out) {
   RETURN_IF_ERROR(CheckRange(field, value, 0, INT_MAX));
   out = static_cast<int>(value);
@@ -143,7 +143,7 @@ pb::RunRequest ToProto(const GenerationRequest& request) {
 
 absl::StatusOr<GenerationRequest> FromProto(const pb::RunRequest& message) {
   if (message.has_control()) {
-    return Wrong("control", "is there; it must not be in a call's request");
+    return Wrong("control", "is set; it must not be in a call's request");
   }
   GenerationRequest out;
   out.request_id = message.request_id();

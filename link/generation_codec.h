@@ -11,14 +11,14 @@
 
 namespace apollo {
 
-// What routers and dense workers say to each other, on the wire and as plain
-// data. Decoding refuses with INVALID_ARGUMENT, naming the field, what the
-// plain data cannot hold or what is out of the range that its comments give; it
-// knows nothing of a model, so whether tokens and families exist is the
-// worker's to check. Fields that this version does not know are passed over.
+// Conversion of the messages between routers and dense workers to and from
+// plain data. Decoding returns INVALID_ARGUMENT, naming the field, for values
+// that the plain data cannot hold or that are out of the documented range. It
+// knows no model: the worker checks that tokens and families exist. Unknown
+// fields are ignored.
 
-// A router takes workers of this version and of the one before. Version 1 had
-// no number yet, and neither answer_tokens nor control.
+// A router supports workers of this version and the previous one. Version 1 had
+// no version number, no answer_tokens and no control.
 inline constexpr std::uint32_t kGenerationWireVersion = 2;
 
 internal::v1::RunRequest ToProto(const GenerationRequest& request);

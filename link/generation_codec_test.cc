@@ -21,11 +21,11 @@ using google::protobuf::Message;
 
 // --- Every member and every field -------------------------------------------
 //
-// A struct below has a value other than the default in each member, which
-// ExpectAllSet proves: it names all members, so that it does not compile when
-// one is added. Its message must then have every field set, which reflection
-// proves; and decoding must give an equal struct. So a member or a field that
-// the codec leaves out is found.
+// Each struct below has a non-default value in every member. ExpectAllSet
+// verifies this; it names all members, so that it does not compile when one is
+// added. Reflection verifies that every field of the message is set, and
+// decoding must give an equal struct. So any member or field that the codec
+// misses is found.
 
 template <typename T>
 void ExpectNone(const T& value, const T& fallback, int member) {
@@ -91,10 +91,10 @@ const T& AllSet(const T& value) {
   return value;
 }
 
-// Fields that the codec has no part in.
+// Fields that the codec does not handle.
 const std::set<std::string> kOthers = {
-    "apollo.v1.SamplingParams.choices",       // Of the router alone.
-    "apollo.internal.v1.RunRequest.control",  // Of later messages of a call.
+    "apollo.v1.SamplingParams.choices",       // Only in the router.
+    "apollo.internal.v1.RunRequest.control",  // Only in later messages.
 };
 
 void ExpectEveryField(const Message& message) {
@@ -111,7 +111,7 @@ void ExpectEveryField(const Message& message) {
       }
       continue;
     }
-    // One of an event's bodies.
+    // One of the bodies of an event.
     if (field.real_containing_oneof() != nullptr &&
         !reflection.HasField(message, &field)) {
       continue;
@@ -152,7 +152,7 @@ GenerationRequest Request() {
   return AllSet(request);
 }
 
-TEST(GenerationCodecTest, ARequestTravelsWhole) {
+TEST(GenerationCodecTest, ARequestIsTransferredInFull) {
   const pb::RunRequest message = ToProto(Request());
   ExpectEveryField(message);
   const auto request = FromProto(message);
@@ -170,7 +170,7 @@ void ExpectTravels(const Event& event) {
   EXPECT_TRUE(std::get<Event>(*back) == event);
 }
 
-TEST(GenerationCodecTest, EventsTravelWhole) {
+TEST(GenerationCodecTest, EventsAreTransferredInFull) {
   ExpectTravels(GenerationStarted{"dense-1", "expert-2", 48});
   ExpectTravels(GeneratedToken{
       5, 77, -0.25f, {AllSet(TokenLogprob{8, -1})}, {Use(12), Use(13)}});
@@ -182,7 +182,7 @@ TEST(GenerationCodecTest, EventsTravelWhole) {
   EXPECT_TRUE(std::get<GenerationFinished>(*FromProto(ToProto(eos))) == eos);
 }
 
-TEST(GenerationCodecTest, CountsTravelWhole) {
+TEST(GenerationCodecTest, CountsAreTransferredInFull) {
   const RoutingCounts counts{
       absl::Seconds(1.5),
       {AllSet(LanguageUse{"de", 10, 8, {Use(12), Use(13)}})}};
@@ -193,7 +193,7 @@ TEST(GenerationCodecTest, CountsTravelWhole) {
   EXPECT_TRUE(*back == counts);
 }
 
-// --- What cannot be ---------------------------------------------------------
+// --- Invalid messages -------------------------------------------------------
 
 template <typename Result>
 void ExpectRefused(const Result& result, const std::string& field) {
@@ -210,7 +210,7 @@ void ExpectRefused(const std::string& field,
   ExpectRefused(FromProto(message), field);
 }
 
-TEST(GenerationCodecTest, RequestsThatCannotBeAreRefusedNamingTheField) {
+TEST(GenerationCodecTest, InvalidRequestsAreRefusedNamingTheField) {
   constexpr std::uint32_t kTooMany = std::uint32_t{INT_MAX} + 1;
   ExpectRefused("answer_tokens",
                 [](auto& m) { m.set_answer_tokens(kTooMany); });
@@ -225,7 +225,7 @@ TEST(GenerationCodecTest, RequestsThatCannotBeAreRefusedNamingTheField) {
                 [](auto& m) { m.mutable_control()->set_paused(true); });
 }
 
-TEST(GenerationCodecTest, SamplingThatCannotBeIsRefusedNamingTheField) {
+TEST(GenerationCodecTest, InvalidSamplingIsRefusedNamingTheField) {
   const auto refused = [](const std::string& field,
                           void (v1::SamplingParams::*set)(float),
                           std::initializer_list<float> values) {
@@ -244,13 +244,13 @@ TEST(GenerationCodecTest, SamplingThatCannotBeIsRefusedNamingTheField) {
                 [](auto& m) { m.mutable_sampling()->set_top_k(1u << 31); });
 }
 
-TEST(GenerationCodecTest, TopPThatIsNotSaidIsOne) {
+TEST(GenerationCodecTest, AMissingTopPIsOne) {
   pb::RunRequest message = ToProto(Request());
   message.mutable_sampling()->clear_top_p();
   EXPECT_EQ(FromProto(message)->sampling.top_p, 1.0f);
 }
 
-TEST(GenerationCodecTest, EventsThatCannotBeAreRefusedNamingTheField) {
+TEST(GenerationCodecTest, InvalidEventsAreRefusedNamingTheField) {
   pb::RunEvent event;
   ExpectRefused(FromProto(event), "event");
   event.mutable_started()->set_cached_tokens(1u << 31);
@@ -267,7 +267,7 @@ TEST(GenerationCodecTest, EventsThatCannotBeAreRefusedNamingTheField) {
   ExpectRefused(FromProto(event), "finished.reason");
 }
 
-TEST(GenerationCodecTest, CountsThatCannotBeAreRefusedNamingTheField) {
+TEST(GenerationCodecTest, InvalidCountsAreRefusedNamingTheField) {
   for (const double seconds : {-1.0, double{NAN}}) {
     pb::RoutingResponse message;
     message.set_covered_seconds(seconds);
@@ -275,10 +275,10 @@ TEST(GenerationCodecTest, CountsThatCannotBeAreRefusedNamingTheField) {
   }
 }
 
-// --- The wire versions before this one --------------------------------------
+// --- Previous wire versions -------------------------------------------------
 //
-// As processes of these versions wrote them. They must be read for as long as
-// the version is taken, so no field's number or type may change.
+// Bytes written by processes of these versions. They must be readable as long
+// as the version is supported, so no field's number or type may change.
 
 template <typename T>
 T Bytes(const std::string& hex) {

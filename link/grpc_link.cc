@@ -17,7 +17,7 @@ absl::Status FromGrpc(const grpc::Status& status) {
                       status.error_message());
 }
 
-// The end that dialled. Keeps itself alive until gRPC is done with it.
+// The end that dialled. Keeps itself alive until gRPC has finished with it.
 class ClientLink final : public Link,
                          public grpc::ClientBidiReactor<Message, Message>,
                          public std::enable_shared_from_this<ClientLink> {
@@ -34,7 +34,7 @@ class ClientLink final : public Link,
     self_ = shared_from_this();
     stub_->async()->Connect(&context_, this);
     StartRead(&incoming_);
-    AddHold();  // Writes start from any thread, until reading has ended.
+    AddHold();  // Any thread may start writes until reading has ended.
     StartCall();
   }
 
@@ -57,7 +57,7 @@ class ClientLink final : public Link,
       stream_.Stop(status);
       context_.TryCancel();
     }
-    // Why a connection broke is known only in OnDone.
+    // The reason why a connection broke is known only in OnDone.
     stream_.StopWriting();
     RemoveHold();
   }
@@ -83,8 +83,8 @@ class ClientLink final : public Link,
     ReleaseIfHeldUp();
   }
 
-  // No read will tell that the call is over where reading is held up. Writing
-  // must have stopped.
+  // Removes the hold if reading is held up, because no read will report the end
+  // of the call. Writing must have stopped.
   void ReleaseIfHeldUp() {
     if (stream_.StopReading()) RemoveHold();
   }
@@ -127,7 +127,7 @@ class ServerReactor final : public grpc::ServerBidiReactor<Message, Message> {
     if (handler == nullptr) {
       End(absl::OkStatus(),
           grpc::Status(grpc::StatusCode::UNAVAILABLE,
-                       "this worker does not accept links now"));
+                       "this worker does not accept links at the moment"));
       return;
     }
     stream_.SetHandler(std::move(handler));
@@ -136,14 +136,14 @@ class ServerReactor final : public grpc::ServerBidiReactor<Message, Message> {
 
   FrameStream& stream() { return stream_; }
 
-  // OnCancel follows, or a read that fails.
+  // OnCancel or a failing read follows.
   void Close(absl::Status reason) {
     stream_.Stop(std::move(reason));
     context_->TryCancel();
   }
 
   void OnCancel() override {
-    // Otherwise the read that is under way, or the next, fails.
+    // Otherwise the current or the next read fails.
     if (stream_.StopReading()) {
       End(absl::UnavailableError("the peer ended the link"), grpc::Status::OK);
     }
@@ -170,7 +170,7 @@ class ServerReactor final : public grpc::ServerBidiReactor<Message, Message> {
         MutexLock lock(mutex_);
         finish = ending_;
       }
-      // A write may have begun since: then its end comes here again.
+      // A write may have begun since; then its end comes here again.
       if (finish && stream_.StopWriting()) FinishOnce(final_status_);
     }
   }
@@ -183,7 +183,7 @@ class ServerReactor final : public grpc::ServerBidiReactor<Message, Message> {
   }
 
  private:
-  // Finishes now, or when the write under way is done.
+  // Finishes now, or after the current write.
   void End(absl::Status reason, grpc::Status status) {
     {
       MutexLock lock(mutex_);

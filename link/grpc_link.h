@@ -11,26 +11,26 @@
 
 namespace apollo {
 
-// Links over gRPC: frames travel inline on one bidirectional stream, payloads
-// in pieces of at most 1 MB.
+// Links over gRPC: frames are sent on one bidirectional stream, payloads in
+// pieces of at most 1 MB.
 
-// Makes a channel, with the credentials and keepalive in use, to an address.
+// Makes a channel to an address, with credentials and keepalive set.
 using ChannelFactory =
     std::function<std::shared_ptr<grpc::Channel>(const std::string& address)>;
 Dialer MakeGrpcDialer(ChannelFactory channels, LinkLimits limits = {});
 
-// Decides about links that peers open.
+// Accepts or refuses the links that peers open.
 class LinkAcceptor {
  public:
   virtual ~LinkAcceptor() = default;
-  // A peer has opened `link`. Returns who receives its frames; null refuses it.
-  // Called from a thread of gRPC; must not block.
+  // Called when a peer has opened `link`, in a thread of gRPC; must not block.
+  // Returns the receiver of its frames, or null to refuse it.
   virtual std::shared_ptr<FrameHandler> OnAccept(
       std::shared_ptr<Link> link) = 0;
 };
 
-// The service to register with a server. The acceptor must outlive it. Shutting
-// the server down ends all links.
+// The gRPC service for links. The acceptor must outlive it. Shutting the server
+// down ends all links.
 class GrpcLinkService final
     : public internal::v1::LinkService::CallbackService {
  public:

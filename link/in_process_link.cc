@@ -13,16 +13,16 @@
 namespace apollo {
 namespace {
 
-// What both ends share: for each direction, who receives, and what waits.
-// Whoever finds nobody delivering delivers until nothing waits, without a lock,
-// so that handlers may use the link.
+// The shared state of both ends: for each direction, the receiver and the
+// waiting events. A thread that finds no other one delivering delivers until
+// nothing waits, without a lock, so that handlers may use the link.
 class Channel {
  public:
   Channel(std::shared_ptr<FrameHandler> first,
           std::shared_ptr<FrameHandler> second, LinkLimits limits)
       : limits_(limits) {
     for (const int receiver : {0, 1}) {
-      // The backlog is stopped before the sender's handler hears of the end.
+      // The backlog is stopped before the sender's handler is told of the end.
       FrameHandler* const sender = (receiver == 0 ? second : first).get();
       unhandled_[receiver] = Backlog::Make(limits.watermark_bytes,
                                            [sender] { sender->OnWritable(); });
@@ -70,15 +70,15 @@ class Channel {
     for (const auto& backlog : unhandled_) backlog->Stop();
   }
 
-  // Closes both ends for a reason.
+  // Closes both ends with a reason.
   void End(const absl::Status& reason) {
     StopBacklogs();
     for (const int receiver : {0, 1}) Deliver(receiver, Event(reason));
   }
 
   void AwaitHandlers() {
-    // Whoever closes may destroy what the handlers use. A handler that closes
-    // the link is itself one of those to wait for, and cannot.
+    // The caller may then destroy what the handlers use. A handler that closes
+    // the link cannot wait for itself.
     MutexLock lock(mutex_);
     const std::thread::id self = std::this_thread::get_id();
     if (to_[0].deliverer == self || to_[1].deliverer == self) return;
@@ -118,7 +118,7 @@ class Channel {
     }
   }
 
-  // Constant after construction. By receiver: frames that it has not let go of.
+  // Constant after construction. By receiver: frames that it still holds.
   const LinkLimits limits_;
   std::shared_ptr<Backlog> unhandled_[2];
 
@@ -132,8 +132,8 @@ class InProcessLink final : public Link {
   InProcessLink(std::shared_ptr<Channel> channel, int end)
       : channel_(std::move(channel)), end_(end) {}
 
-  // A handler may let go of the last pointer to this link while it is called,
-  // so each call holds the channel itself.
+  // A handler may drop the last pointer to this link while it is called, so
+  // each call holds the channel.
   void Send(Frame frame) override {
     const std::shared_ptr<Channel> channel = channel_;
     channel->Send(1 - end_, std::move(frame));

@@ -8,12 +8,11 @@
 
 namespace apollo {
 
-// Two ends of a link within one process: what one end sends, the other end's
-// handler gets, without copying the payload. Handlers are called in the thread
-// of one of those who send or close at the time, and may use the link
-// themselves, except OnWritable. Close returns when both handlers know, unless
-// a handler calls it. What was sent waits until the receiver has let go of the
-// frame.
+// Returns the two ends of a link within one process. The payload of a frame is
+// not copied. Handlers are called in a thread that is sending or closing, and
+// may use the link, except for OnWritable. Close returns after both handlers
+// have been told, unless a handler calls it. Sent bytes count as waiting until
+// the receiver has destroyed the frame.
 std::pair<std::shared_ptr<Link>, std::shared_ptr<Link>> MakeInProcessLink(
     std::shared_ptr<FrameHandler> first_handler,
     std::shared_ptr<FrameHandler> second_handler, LinkLimits limits = {});

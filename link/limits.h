@@ -7,20 +7,19 @@
 namespace apollo {
 
 // The bounds of one link, in each direction. docs/limits.md explains them.
-// Correct peers stay far below: they have few steps under way at once.
+// Correct peers stay far below: they have few steps in flight.
 struct LinkLimits {
-  // From this many bytes of frames to send on, Link::HasRoom is false.
+  // Link::HasRoom is false from this many bytes of queued frames.
   std::size_t watermark_bytes = std::size_t{32} << 20;
-  // A link that is to send while this many bytes wait already ends with
-  // RESOURCE_EXHAUSTED.
+  // A link ends with RESOURCE_EXHAUSTED if a frame is sent while this many
+  // bytes are queued.
   std::size_t queue_bytes = std::size_t{256} << 20;
-  // So does one with a watermark's worth of bytes of which its peer has taken
-  // none for so long.
+  // It also ends if at least `watermark_bytes` are queued and the peer has
+  // taken none of them for this long.
   absl::Duration stalled_after = absl::Seconds(30);
-  // While this many bytes of frames that came wait to be handled, no more are
-  // read.
+  // Reading pauses while this many bytes of received frames are unhandled.
   std::size_t unhandled_bytes = std::size_t{64} << 20;
-  // The first frame from a peer, which is not known yet.
+  // The maximum size of the first frame from a peer, which is unknown so far.
   std::size_t first_frame_bytes = std::size_t{64} << 10;
 };
 

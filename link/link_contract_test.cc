@@ -1,4 +1,4 @@
-// What every Link promises (link.h), checked alike for each implementation.
+// The contract of Link (link.h), tested for each implementation.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -46,7 +46,7 @@ TYPED_TEST(LinkContract, PayloadsArriveBitForBit) {
   for (const std::size_t size : sizes) {
     std::vector<float> payload(size);
     for (std::size_t i = 0; i < size; ++i) {
-      // Every kind of bits, NaN and denormal numbers too.
+      // All kinds of numbers, including NaN and denormals.
       const std::uint32_t bits = static_cast<std::uint32_t>(i) * 2654435761u;
       std::memcpy(&payload[i], &bits, sizeof(bits));
     }
@@ -68,7 +68,7 @@ TYPED_TEST(LinkContract, PayloadsArriveBitForBit) {
 TYPED_TEST(LinkContract, CloseTellsBothSidesOnceAndDropsLaterFrames) {
   for (int closer : {0, 1}) {
     TypeParam pair;
-    pair.link[0]->Send(Numbered(1));  // So that the link is surely open.
+    pair.link[0]->Send(Numbered(1));  // Makes sure that the link is open.
     pair.at[1]->WaitForFrames(1);
     pair.link[closer]->Close();
     EXPECT_TRUE(pair.at[closer]->WaitForClosed().ok());
@@ -107,7 +107,8 @@ TYPED_TEST(LinkContract, ManySendersLoseNothingAndKeepTheirOrder) {
   }
 }
 
-// Ends a link from inside OnFrame, as LinkSession does with a peer it refuses.
+// Closes a link within OnFrame, as LinkSession does with a peer that it
+// refuses.
 class Refuser final : public FrameHandler {
  public:
   void OnFrame(Frame) override { link->Close(); }
@@ -132,7 +133,7 @@ TEST(GrpcLinkTest, AnUnreachablePeerIsUnavailable) {
   std::string address;
   {
     LinkServer server(nullptr);
-    address = server.address();  // Nobody listens there any more.
+    address = server.address();  // Nothing listens there any more.
   }
   auto recorder = std::make_shared<Recorder>();
   const auto link = MakeGrpcDialer(Insecure)(address, recorder);

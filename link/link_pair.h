@@ -17,7 +17,7 @@ namespace apollo {
 
 // Open links for tests, of both kinds.
 
-// Keeps what it receives.
+// Keeps the frames that it receives.
 class Recorder final : public FrameHandler {
  public:
   void OnFrame(Frame frame) override {
@@ -47,7 +47,7 @@ class Recorder final : public FrameHandler {
     }
     return frames;
   }
-  // Lets go of all frames, and of those that come from now on.
+  // Drops all frames, and those that arrive from now on.
   void StopKeeping() {
     MutexLock lock(mutex_);
     keeping_ = false;
@@ -76,7 +76,7 @@ class Recorder final : public FrameHandler {
   int writable_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// An open link, and the recorder behind each end.
+// An open link, with a recorder at each end.
 class Pair {
  public:
   virtual ~Pair() = default;

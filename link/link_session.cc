@@ -1,17 +1,17 @@
 #include "link/link_session.h"
 
-#include <absl/strings/str_cat.h>
-
 #include <atomic>
 #include <random>
 #include <utility>
 
+#include "common/log.h"
+#include "link/peer_check.h"
 #include "link/previous_wire.h"
 
 namespace apollo {
 namespace {
 
-// Frames that a peer may send between our hello and the announcement.
+// Maximum number of frames between our hello and the announcement.
 constexpr std::size_t kMaxEarlyFrames = 64;
 
 LinkId NextLinkId() {
@@ -41,33 +41,15 @@ LinkSession::LinkSession(WorkerInfo self, LinkEvents& events,
       events_(events),
       ended_(std::move(ended)) {}
 
-absl::Status LinkSession::CheckPeer(const WorkerInfo& peer) const {
-  if (peer.role == self_.role && peer.name == self_.name) {
-    if (peer.instance == self_.instance) {
-      return absl::AlreadyExistsError("the peer is this process itself");
-    }
-    return absl::FailedPreconditionError(
-        absl::StrCat("another worker is named \"", peer.name,
-                     "\" too; give each its own --name"));
-  }
-  if (peer.wire_version < self_.oldest_wire_version ||
-      self_.wire_version < peer.oldest_wire_version) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "worker \"", peer.name, "\" speaks versions ", peer.oldest_wire_version,
-        " to ", peer.wire_version, " of the wire, this one ",
-        self_.oldest_wire_version, " to ", self_.wire_version));
-  }
-  if (peer.model_hash != self_.model_hash) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("worker \"", peer.name, "\" serves model ",
-                     peer.model_hash, ", this one serves ", self_.model_hash));
-  }
-  return absl::OkStatus();
-}
-
 void LinkSession::Announce() {
   if (up_ || closed_ || !refusal_.ok() || !link_ || !peer_) return;
   up_ = true;
+  if (peer_->wire_version > 0 &&
+      peer_->tokenizer_hash.empty() != self_.tokenizer_hash.empty()) {
+    LogWarning("tokenizers_not_compared",
+               {{"peer", peer_->name},
+                {"reason", "one of the two has no tokenizer.json"}});
+  }
   events_.OnLinkUp(id_, *peer_,
                    peer_->wire_version == 0
                        ? MakePreviousWireLink(link_, peer_->role)
@@ -82,18 +64,21 @@ void LinkSession::PassOn(Frame frame) {
     *peer_ = InfoFromReach(std::move(*peer_), std::move(*reach));
     frame.body = *peer_;
   } else if (auto* const info = std::get_if<WorkerInfo>(&frame.body)) {
-    // Who it is does not change.
+    // The identity of a peer does not change.
     info->role = peer_->role;
     info->name = peer_->name;
     info->model_hash = peer_->model_hash;
+    info->config_hash = peer_->config_hash;
+    info->tokenizer_hash = peer_->tokenizer_hash;
+    info->numerics = peer_->numerics;
     info->instance = peer_->instance;
   }
   events_.OnLinkFrame(id_, std::move(frame));
 }
 
 void LinkSession::Begin(std::shared_ptr<Link> link) {
-  // Before the announcement: whoever learns of the link may send at once, and
-  // the peer takes nothing before the hello.
+  // Before the announcement, because its receiver may send at once, and the
+  // peer accepts nothing before the hello.
   link->Send({self_, {}});
   bool refused = false;
   {
@@ -119,7 +104,7 @@ void LinkSession::SetLeaving(bool leaving) {
     refusal_ = absl::CancelledError("the peer has left the list of workers");
     to_close = link_;
   }
-  // Without a link yet, Begin closes it.
+  // If there is no link yet, Begin closes it.
   if (to_close) to_close->Close();
 }
 
@@ -133,15 +118,15 @@ void LinkSession::OnFrame(Frame frame) {
       return;
     }
     if (peer_ && early_.size() < kMaxEarlyFrames) {
-      // Begin has sent our hello but not come to the announcement.
+      // Begin has sent our hello but has not reached the announcement.
       early_.push_back(std::move(frame));
       return;
     }
     const WorkerInfo* info = std::get_if<WorkerInfo>(&frame.body);
     refusal_ = info != nullptr && !peer_
-                   ? CheckPeer(*info)
+                   ? CheckPeer(self_, *info)
                    : absl::InvalidArgumentError(
-                         "the peer's first frame does not say who it is");
+                         "the peer's first frame is not a worker description");
     if (refusal_.ok()) {
       peer_ = *info;
       Announce();

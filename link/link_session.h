@@ -13,48 +13,47 @@
 
 namespace apollo {
 
-// Names one link of this process for as long as it is open; never reused.
+// Identifies a link within this process; never reused.
 using LinkId = std::uint64_t;
 
-// What a worker sees of its links. Calls for one link come one at a time and in
-// this order: up, frames and leaving, down. They must return quickly and must
-// not send or close.
+// Receives the events of a worker's links. Calls for one link come one at a
+// time and in this order: up, frames and leaving, down. They must return
+// quickly and must not send or close.
 class LinkEvents {
  public:
   virtual ~LinkEvents() = default;
-  // The peer has said who it is, and serves the same model. That its engine
-  // runs, and all that changes later, comes as frames.
+  // The peer has identified itself and serves the same model. Frames report
+  // later that its engine runs, and all changes.
   virtual void OnLinkUp(LinkId id, const WorkerInfo& peer,
                         std::shared_ptr<Link> link) = 0;
   virtual void OnLinkFrame(LinkId id, Frame frame) = 0;
-  // The peer has left the list of workers, or is on it again. Nothing new is to
-  // be begun with a peer that leaves; its link is not dialled again, and
-  // whoever hears this closes it once nothing needs it any more.
+  // The peer has left the list of workers, or is listed again. A leaving peer
+  // must get no new work. Its link is not redialled, and the receiver of this
+  // call closes it when nothing needs it any more.
   virtual void OnLinkLeaving(LinkId id, bool leaving) = 0;
   virtual void OnLinkDown(LinkId id, absl::Status status) = 0;
-  // Link::HasRoom is true again. May come while other calls are under way, and
-  // after OnLinkDown.
+  // Link::HasRoom is true again. May be called during other calls and after
+  // OnLinkDown.
   virtual void OnLinkWritable(LinkId) {}
 };
 
-// One end of a link from its opening: says who this worker is and hears who the
-// peer is; refuses a peer that serves another model, speaks no common version
-// of the wire, or is this process itself; passes frames on.
+// One end of a link. Exchanges the descriptions of this worker and the peer,
+// refuses a peer that must not be linked (link/peer_check.h), and passes frames
+// on.
 class LinkSession final : public FrameHandler {
  public:
-  // `self`: an instance of 0 stands for this process's own. `events` must
+  // An instance of 0 in `self` stands for that of this process. `events` must
   // outlive the session. `ended`, if given, is called once when the link is
-  // closed, up or not: FAILED_PRECONDITION for a peer with another model,
-  // without a common version of the wire or with this worker's name,
-  // ALREADY_EXISTS for this process itself.
+  // closed, even if it was never up; for a refused peer with the error of
+  // CheckPeer.
   LinkSession(WorkerInfo self, LinkEvents& events,
               std::function<void(absl::Status)> ended);
 
-  // The link whose handler this is. Says who this worker is.
+  // Begins the session on its link: sends the description of this worker.
   void Begin(std::shared_ptr<Link> link);
 
-  // Says whether the peer's address has left the list of workers. A link that
-  // is not up yet is closed if it has.
+  // Sets whether the peer's address has left the list of workers. If so, closes
+  // a link that is not up yet.
   void SetLeaving(bool leaving);
 
   void OnFrame(Frame frame) override;
@@ -62,11 +61,10 @@ class LinkSession final : public FrameHandler {
   void OnClosed(absl::Status status) override;
 
  private:
-  // Says that the link is up once both sides are known.
+  // Announces the link if both sides are known.
   void Announce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Hands a frame to `events`, in the form of today's wire.
+  // Passes a frame to `events`, converted to the current wire version.
   void PassOn(Frame frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status CheckPeer(const WorkerInfo& peer) const;
 
   const LinkId id_;
   const WorkerInfo self_;
@@ -76,7 +74,7 @@ class LinkSession final : public FrameHandler {
   Mutex mutex_;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
   std::optional<WorkerInfo> peer_ ABSL_GUARDED_BY(mutex_);
-  // Came between the peer's hello and Begin's announcement.
+  // Frames that came between the peer's hello and the announcement.
   std::vector<Frame> early_ ABSL_GUARDED_BY(mutex_);
   bool up_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

@@ -7,7 +7,7 @@
 namespace apollo {
 namespace {
 
-// What happened, as text.
+// Records events as text.
 class Log final : public LinkEvents {
  public:
   void OnLinkUp(LinkId id, const WorkerInfo& peer,
@@ -18,6 +18,11 @@ class Log final : public LinkEvents {
   }
   void OnLinkFrame(LinkId id, Frame frame) override {
     EXPECT_EQ(id, this->id);
+    if (const auto* info = std::get_if<WorkerInfo>(&frame.body)) {
+      text += "info of " + info->name + ", " + info->config_hash + ", " +
+              info->numerics + "; ";
+      return;
+    }
     text += "frame " + std::to_string(std::get<ExpertRows>(frame.body).ticket) +
             "; ";
   }
@@ -50,6 +55,15 @@ WorkerInfo Named(const std::string& name, const std::string& hash = "m") {
   return {WorkerRole::kExpert, name, hash, "1", {}};
 }
 
+// Only records what is sent.
+class SilentLink final : public Link {
+ public:
+  void Send(Frame frame) override { sent.push_back(std::move(frame)); }
+  void Close() override { closed = true; }
+  std::vector<Frame> sent;
+  bool closed = false;
+};
+
 void Connect(Side& a, Side& b) {
   const auto [at_a, at_b] = MakeInProcessLink(a.session, b.session);
   a.session->Begin(at_a);
@@ -72,7 +86,7 @@ TEST(LinkSessionTest, UpThenFramesThenDown) {
   EXPECT_EQ(b.ended[0].code(), absl::StatusCode::kUnavailable);
 }
 
-TEST(LinkSessionTest, LeavingIsToldWhileTheLinkIsUp) {
+TEST(LinkSessionTest, LeavingIsReportedWhileTheLinkIsUp) {
   Side a(Named("a")), b(Named("b"));
   Connect(a, b);
   a.session->SetLeaving(true);
@@ -91,10 +105,10 @@ TEST(LinkSessionTest, APeerThatLeftBeforeItsHelloNeverComesUp) {
   EXPECT_EQ(a.ended[0].code(), absl::StatusCode::kCancelled);
 }
 
-TEST(LinkSessionTest, AnotherModelIsRefused) {
-  Side a(Named("a")), b(Named("b", "other"));
+// Neither side announces the link, and one reports the reason.
+void ExpectRefused(Side& a, Side& b, const std::string& why) {
   Connect(a, b);
-  EXPECT_EQ(a.log.text.find("up"), std::string::npos);
+  EXPECT_EQ(a.log.text + b.log.text, "");
   ASSERT_EQ(a.ended.size(), 1u);
   ASSERT_EQ(b.ended.size(), 1u);
   const bool a_refused =
@@ -102,7 +116,41 @@ TEST(LinkSessionTest, AnotherModelIsRefused) {
   EXPECT_TRUE(a_refused ||
               b.ended[0].code() == absl::StatusCode::kFailedPrecondition);
   const std::string reason((a_refused ? a : b).ended[0].message());
-  EXPECT_NE(reason.find("serves model"), std::string::npos) << reason;
+  EXPECT_NE(reason.find(why), std::string::npos) << reason;
+}
+
+TEST(LinkSessionTest, AnotherModelIsRefused) {
+  Side a(Named("a")), b(Named("b", "other"));
+  ExpectRefused(a, b, "its hash of the model is ");
+}
+
+TEST(LinkSessionTest, AnotherConfigOrTokenizerIsRefused) {
+  WorkerInfo info = Named("a"), other = Named("b");
+  info.config_hash = info.tokenizer_hash = "1";
+  other.config_hash = "2";
+  {
+    Side a(info), b(other);
+    ExpectRefused(a, b, "its hash of config.json is ");
+  }
+  other.config_hash = "1";
+  other.tokenizer_hash = "2";
+  Side a(info), b(other);
+  ExpectRefused(a, b, "its hash of tokenizer.json is ");
+}
+
+TEST(LinkSessionTest, TheIdentityOfAPeerDoesNotChange) {
+  Side a(Named("a"));
+  auto link = std::make_shared<SilentLink>();
+  a.session->Begin(link);
+  WorkerInfo peer = Named("b");
+  peer.config_hash = "1";
+  peer.numerics = "cpu/int8/f16/1";
+  a.session->OnFrame({peer, {}});
+  peer.name = "c";
+  peer.config_hash = "2";
+  peer.numerics = "cuda/int8/f16/1";
+  a.session->OnFrame({peer, {}});
+  EXPECT_EQ(a.log.text, "up b; info of b, 1, cpu/int8/f16/1; ");
 }
 
 TEST(LinkSessionTest, ThisProcessItselfIsRefused) {
@@ -117,7 +165,7 @@ TEST(LinkSessionTest, ThisProcessItselfIsRefused) {
 
 TEST(LinkSessionTest, AnotherProcessOfTheSameNameIsRefusedWithTheReason) {
   WorkerInfo other = Named("a");
-  other.instance = 1;  // Odds against: 2^63 to 1.
+  other.instance = 1;  // Almost surely not the random one.
   Side a(Named("a")), b(other);
   Connect(a, b);
   EXPECT_EQ(a.log.text + b.log.text, "");
@@ -130,15 +178,6 @@ TEST(LinkSessionTest, AnotherProcessOfTheSameNameIsRefusedWithTheReason) {
   const std::string reason((a_refused ? a : b).ended[0].message());
   EXPECT_NE(reason.find("named \"a\""), std::string::npos) << reason;
 }
-
-// Only notes what is sent.
-class SilentLink final : public Link {
- public:
-  void Send(Frame frame) override { sent.push_back(std::move(frame)); }
-  void Close() override { closed = true; }
-  std::vector<Frame> sent;
-  bool closed = false;
-};
 
 TEST(LinkSessionTest, TheFirstFrameMustBeAHello) {
   Side a(Named("a"));
@@ -153,7 +192,7 @@ TEST(LinkSessionTest, TheFirstFrameMustBeAHello) {
   EXPECT_EQ(a.ended[0].code(), absl::StatusCode::kInvalidArgument);
 }
 
-// Sends at once when it learns of a link, as an engine's thread may.
+// Sends at once when a link is announced, as an engine's thread may.
 class Hasty final : public LinkEvents {
  public:
   void OnLinkUp(LinkId, const WorkerInfo&,
@@ -165,7 +204,7 @@ class Hasty final : public LinkEvents {
   void OnLinkDown(LinkId, absl::Status) override {}
 };
 
-TEST(LinkSessionTest, TheHelloGoesFirstEvenIfThePeersWasFaster) {
+TEST(LinkSessionTest, TheHelloIsSentFirstEvenIfThePeersCameEarlier) {
   Hasty hasty;
   LinkSession session(Named("a"), hasty, nullptr);
   session.OnFrame({Named("b"), {}});  // Before Begin knows the link.
@@ -176,9 +215,9 @@ TEST(LinkSessionTest, TheHelloGoesFirstEvenIfThePeersWasFaster) {
   EXPECT_TRUE(std::holds_alternative<ExpertRows>(link->sent[1].body));
 }
 
-TEST(LinkSessionTest, ALinkThatEndsBeforeItIsUpOnlyEnds) {
+TEST(LinkSessionTest, ALinkThatEndsBeforeItIsUpIsNotAnnounced) {
   Side a(Named("a"));
-  a.session->OnClosed(absl::UnavailableError("nobody there"));
+  a.session->OnClosed(absl::UnavailableError("unreachable"));
   auto link = std::make_shared<SilentLink>();
   a.session->Begin(link);
   EXPECT_EQ(a.log.text, "");

@@ -61,7 +61,7 @@ void PeerSet::Start() {
 
 void PeerSet::Poll() {
   std::vector<std::pair<std::string, std::shared_ptr<LinkSession>>> to_dial;
-  // Links whose address has left the list, or is back.
+  // Links whose address has left the list or is listed again.
   std::vector<std::pair<std::shared_ptr<LinkSession>, bool>> to_tell;
   {
     MutexLock lock(mutex_);
@@ -103,7 +103,7 @@ void PeerSet::Dial(const std::string& address,
   {
     MutexLock lock(mutex_);
     const auto it = peers_.find(address);
-    // It may have ended already.
+    // The link may have ended already.
     if (it != peers_.end() && it->second.session == session) {
       it->second.link = link;
     }
@@ -130,7 +130,7 @@ void PeerSet::Ended(const std::string& address, const absl::Status& status) {
                              {"code", absl::StatusCodeToString(status.code())},
                              {"reason", std::string(status.message())}});
   }
-  // With the lock held: the destructor waits for this.
+  // With the lock held, because the destructor waits for this.
   changed_.notify_all();
 }
 

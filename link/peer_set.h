@@ -15,11 +15,10 @@
 
 namespace apollo {
 
-// Keeps one link open to every address of a list: dials new addresses, and
-// dials again after a loss, soon at first, then with growing pauses. Links
-// appear in LinkEvents. A link whose address leaves the list is not dialled
-// again; one that is up stays open until its owner, which OnLinkLeaving tells,
-// closes it. Thread-safe.
+// Keeps one link open to every address of a list. Dials new addresses, and
+// redials after a loss, with growing pauses. Reports links to LinkEvents. A
+// link whose address leaves the list is not redialled; one that is up stays
+// open until its owner, which is told by OnLinkLeaving, closes it. Thread-safe.
 class PeerSet {
  public:
   // `events` and `clock` must outlive the set.
@@ -30,14 +29,13 @@ class PeerSet {
   PeerSet(const PeerSet&) = delete;
   PeerSet& operator=(const PeerSet&) = delete;
 
-  // Sets the addresses to dial; none at first.
+  // Sets the addresses to dial. Initially there are none.
   void SetMembers(const std::vector<std::string>& addresses);
 
-  // Looks after the links every kPollInterval, and when the list changes, in a
-  // thread of its own.
+  // Starts a thread that polls every kPollInterval and when the list changes.
   void Start();
 
-  // One look: what the thread does. For tests, instead of Start.
+  // Polls once. For tests, instead of Start.
   void Poll();
 
   static constexpr absl::Duration kPollInterval = absl::Milliseconds(50);
@@ -47,10 +45,10 @@ class PeerSet {
  private:
   struct Peer {
     std::shared_ptr<LinkSession> session;  // Null while there is no link.
-    std::shared_ptr<Link> link;            // Null until dialling has returned.
-    bool is_self = false;                  // Never dialled again.
-    bool leaving = false;                  // The session was told.
-    int failures = 0;  // Since the link was last long-lived.
+    std::shared_ptr<Link> link;  // Null until the dialer has returned.
+    bool is_self = false;        // Never dialled again.
+    bool leaving = false;        // The session was told.
+    int failures = 0;            // Since the link was last long-lived.
     absl::Duration dialed_at;
     absl::Duration next_dial = -absl::InfiniteDuration();
   };

@@ -19,7 +19,7 @@ class NoEvents final : public LinkEvents {
   void OnLinkDown(LinkId, absl::Status) override { ++down; }
   std::atomic<int> up{0};
   std::atomic<int> down{0};
-  std::vector<bool> told;  // What OnLinkLeaving said.
+  std::vector<bool> told;  // Arguments of OnLinkLeaving.
 };
 
 class FakeLink final : public Link {
@@ -62,7 +62,7 @@ class PeerSetTest : public testing::Test {
     peers->SetMembers(members);
     return peers;
   }
-  // Moves time on in small steps until something is dialled.
+  // Advances the time in small steps until something is dialled.
   absl::Duration UntilNextDial(PeerSet& peers) {
     const std::size_t before = dialed_.size();
     const absl::Duration start = clock_.now;
@@ -104,7 +104,7 @@ TEST_F(PeerSetTest, PausesGrowWhileAPeerFails) {
   }
 }
 
-TEST_F(PeerSetTest, ALinkThatLivedLongIsDialledAgainSoon) {
+TEST_F(PeerSetTest, ALongLivedLinkIsRedialledSoon) {
   const auto peers = Make({"a:1"});
   fail_at_once_ = true;
   peers->Poll();
@@ -116,7 +116,7 @@ TEST_F(PeerSetTest, ALinkThatLivedLongIsDialledAgainSoon) {
   EXPECT_EQ(UntilNextDial(*peers), PeerSet::kFirstPause);
 }
 
-TEST_F(PeerSetTest, ALinkWhoseAddressLeavesIsKeptButNotDialledAgain) {
+TEST_F(PeerSetTest, ALinkWhoseAddressLeavesIsKeptButNotRedialled) {
   const auto peers = Make({"a:1", "b:2"});
   peers->Poll();
   links_[0]->Greet({WorkerRole::kExpert, "x", "m", "1", {}});
@@ -125,7 +125,7 @@ TEST_F(PeerSetTest, ALinkWhoseAddressLeavesIsKeptButNotDialledAgain) {
   peers->Poll();
   EXPECT_EQ(events_.told, std::vector<bool>{true});
   EXPECT_FALSE(links_[0]->closed);
-  links_[0]->Close();  // Its owner does not need it any more.
+  links_[0]->Close();  // Its owner no longer needs it.
   clock_.now += absl::Minutes(1);
   peers->Poll();
   EXPECT_EQ(dialed_.size(), 2u);
@@ -173,7 +173,7 @@ TEST_F(PeerSetTest, ThisProcessItselfIsDialledOnlyOnce) {
   EXPECT_EQ(events_.up, 0);
 }
 
-// Ends only later, from another thread, as links over a network do.
+// A link that ends later in another thread, like links over a network.
 class SlowLink final : public Link {
  public:
   explicit SlowLink(std::shared_ptr<FrameHandler> handler)

@@ -14,7 +14,7 @@ class PreviousWireLink final : public Link {
   void Send(Frame frame) override {
     if (std::holds_alternative<Progress>(frame.body)) return;
     if (auto* info = std::get_if<WorkerInfo>(&frame.body)) {
-      // Dense workers learned nothing from each other, nor experts from them.
+      // In version 0, only expert workers report what they offer.
       if (info->role != WorkerRole::kExpert) return;
       Reach reach;
       if (peer_ == WorkerRole::kExpert) {

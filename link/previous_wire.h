@@ -7,17 +7,17 @@
 
 namespace apollo {
 
-// What differs with peers that speak version 0 of the wire, so that nobody else
-// has to know: such a peer says its WorkerInfo once, and later only which
-// experts it offers (Reach). It knows no Progress.
+// Compatibility with peers of wire version 0, kept out of all other code. Such
+// a peer sends its WorkerInfo once, and later only the experts that it offers
+// (Reach). It does not know Progress.
 
-// Returns a link to such a peer that takes WorkerInfos, and sends them as the
-// peer, which has that role, expects.
+// Returns a link to such a peer that converts each WorkerInfo to the form that
+// a peer of that role expects.
 std::shared_ptr<Link> MakePreviousWireLink(std::shared_ptr<Link> link,
                                            WorkerRole peer);
 
-// Returns what the peer would say today, from what it said last and a Reach. A
-// worker that offers nothing is about to stop.
+// Returns the peer's current description from its last one and a Reach. A
+// worker that offers nothing is draining.
 WorkerInfo InfoFromReach(WorkerInfo last, Reach reach);
 
 }  // namespace apollo

@@ -1,5 +1,5 @@
-// Links with workers of the previous version of the wire, version 0, whose
-// bytes are kept here as they were.
+// Links with workers of the previous wire version, 0. The test keeps its
+// original bytes.
 #include "link/previous_wire.h"
 
 #include <gtest/gtest.h>
@@ -82,8 +82,8 @@ TEST(PreviousWireTest, APeersHelloIsUnderstood) {
   EXPECT_TRUE(std::get<WorkerInfo>(frame.body) == hello);
 }
 
-// What this version sends begins with what the previous one understands.
-TEST(PreviousWireTest, AHelloOfTodayHoldsTheOldOne) {
+// Messages of this version contain the fields of the previous one.
+TEST(PreviousWireTest, TheCurrentHelloContainsTheOldOne) {
   internal::v1::LinkMessage old;
   ASSERT_TRUE(old.ParseFromArray(kHello, sizeof(kHello)));
   FrameDecoder decoder;
@@ -98,7 +98,7 @@ TEST(PreviousWireTest, AHelloOfTodayHoldsTheOldOne) {
   EXPECT_EQ(today.SerializeAsString(), old.SerializeAsString());
 }
 
-TEST(PreviousWireTest, APeersReachComesAsWhatItSaysOfItself) {
+TEST(PreviousWireTest, APeersReachBecomesAWorkerInfo) {
   Recorder recorder;
   LinkSession session(Self(WorkerRole::kDense), recorder, nullptr);
   const auto link = std::make_shared<SentFrames>();
@@ -122,7 +122,8 @@ TEST(PreviousWireTest, APeersReachComesAsWhatItSaysOfItself) {
   EXPECT_FALSE(link->closed);
 }
 
-// What a worker of this version sends to one of the previous after its hello.
+// Frames that a worker of this version sends to one of the previous version
+// after its hello.
 std::vector<Reach> Sent(WorkerRole peer, bool draining) {
   const auto link = std::make_shared<SentFrames>();
   WorkerInfo info = Self(WorkerRole::kExpert);
@@ -137,16 +138,16 @@ std::vector<Reach> Sent(WorkerRole peer, bool draining) {
   return sent;
 }
 
-TEST(PreviousWireTest, APeerHearsWhatItUnderstands) {
+TEST(PreviousWireTest, APeerGetsWhatItUnderstands) {
   using List = std::vector<Reach>;
   EXPECT_TRUE(Sent(WorkerRole::kDense, false) == (List{{{0, 1, 3}}}));
   EXPECT_TRUE(Sent(WorkerRole::kDense, true) == List{{}});
   EXPECT_TRUE(Sent(WorkerRole::kExpert, false) == (List{{{0, 3}}}));
-  // Its rows are computed until its sequences are over.
+  // Its rows are computed until its sequences have ended.
   EXPECT_TRUE(Sent(WorkerRole::kExpert, true) == (List{{{0, 3}}}));
 }
 
-TEST(PreviousWireTest, APeerHearsNothingThatItDoesNotKnow) {
+TEST(PreviousWireTest, APeerGetsNothingUnknownToIt) {
   const auto link = std::make_shared<SentFrames>();
   const auto previous = MakePreviousWireLink(link, WorkerRole::kDense);
   previous->Send({Progress{}});
@@ -156,7 +157,7 @@ TEST(PreviousWireTest, APeerHearsNothingThatItDoesNotKnow) {
   EXPECT_EQ(link->sent.size(), 1u);
 }
 
-TEST(PreviousWireTest, OnlyVersionsInCommonAreSpoken) {
+TEST(PreviousWireTest, OnlyCommonVersionsAreAccepted) {
   struct Case {
     int oldest, newest;
     bool accepted;

@@ -7,11 +7,12 @@
 
 namespace apollo {
 
-// Sampling options on the wire: clients send them to routers, routers to dense
-// workers, dense workers to expert workers. `choices` is the router's own.
+// Conversion of sampling options to and from the wire: clients send them to
+// routers, routers to dense workers, dense workers to expert workers. `choices`
+// is left to the router.
 v1::SamplingParams ToProto(const SamplingOptions& options);
 
-// Sets `options`, or says which field is out of its range (CheckSampling).
+// Sets `options`, or returns the field that is out of range (CheckSampling).
 std::optional<WrongField> FromProto(const v1::SamplingParams& params,
                                     SamplingOptions& options);
 

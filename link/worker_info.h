@@ -9,8 +9,8 @@
 
 namespace apollo {
 
-// The versions of the wire between workers that this program speaks.
-// docs/link.md has what each of them changed.
+// The versions of the wire between workers that this program supports.
+// docs/link.md lists their changes.
 inline constexpr int kWireVersion = 1;
 inline constexpr int kOldestWireVersion = kWireVersion - 1;
 
@@ -19,7 +19,7 @@ enum class WorkerRole { kDense, kExpert };
 // Experts by sparse layer.
 struct LayerExperts {
   LayerExperts() = default;
-  // The same ones in every sparse layer.
+  // The same experts in every sparse layer.
   LayerExperts(std::set<int> experts)  // NOLINT: a set is meant to convert.
       : everywhere(std::move(experts)) {}
   LayerExperts(std::initializer_list<int> experts) : everywhere(experts) {}
@@ -32,52 +32,55 @@ struct LayerExperts {
   bool operator==(const LayerExperts&) const = default;
 
   std::set<int> everywhere;               // In every sparse layer.
-  std::map<int, std::set<int>> in_layer;  // Besides, by layer.
+  std::map<int, std::set<int>> in_layer;  // Further experts, by layer.
 };
 
-// Everything that a worker says of itself to others. It is the first message on
-// a link, said by the process, and comes again from the worker's engine
-// whenever it changes, with a higher revision.
+// A worker's description of itself. The process sends it as the first message
+// on a link. The worker's engine sends it again, with a higher revision,
+// whenever it changes.
 struct WorkerInfo {
-  // Who it is. These never change.
+  // Identity: these never change.
   WorkerRole role = WorkerRole::kDense;
   std::string name = {};        // Unique in the cluster.
   std::string model_hash = {};  // Both sides must serve the same model.
-  std::string version = {};     // Of the program.
+  std::string version = {};     // Program version.
   // Experts whose weights are in memory (expert workers).
   LayerExperts resident = {};
-  // Tokens that its cache holds at most (expert workers); 0: not said.
+  // Capacity of its cache in tokens (expert workers); 0: unknown.
   std::int64_t cache_tokens = 0;
-  // Drawn by each process at its start: tells two of one name apart.
+  // A random number of the process, which distinguishes two of one name.
   std::uint64_t instance = 0;
-  // The versions of the wire that it speaks, from the oldest on.
+  // The range of wire versions that it supports.
   int wire_version = kWireVersion;
   int oldest_wire_version = kOldestWireVersion;
-  // What decides on the bits of its results: engine/numerics.h. Empty: not
-  // said.
+  // Identifies everything besides the model that affects the bits of its
+  // results (engine/numerics.h). Empty: unknown.
   std::string numerics = {};
-  // Hashes of what routers have of the model, too (dense workers).
+  // Hashes of the files that routers also have: model/config/fingerprint.h.
   std::string config_hash = {};
   std::string tokenizer_hash = {};
 
-  // How it is.
-  // Experts that it has itself, or through peers that are not about to stop.
+  // State: these change.
+  //
+  // Experts that it has itself, or through peers that are not draining.
   LayerExperts reaches = {};
   int running_sequences = 0;
-  int queued_rows = 0;  // That wait to be computed.
-  // About to stop: wants nothing new, but goes on with what it has, and
-  // computes rows for peers until their sequences are over.
+  int queued_rows = 0;  // Waiting to be computed.
+  // About to stop: accepts no new sequences, but continues its own, and
+  // computes rows for peers until their sequences have ended.
   bool draining = false;
-  bool ready = false;  // Its engine runs: it has said this itself.
+  bool ready = false;  // Set by its engine: it runs.
   std::uint64_t revision = 0;
 
   bool operator==(const WorkerInfo&) const = default;
 };
 
-// Returns true if two workers give the same bits. One that did not say is taken
-// to be like any other, as all were before they said.
+// Returns true if workers with these numerics ids give the same bits. An empty
+// id equals only an empty id: workers of wire version 0 send none, so their
+// numerics are unknown, but in that version all workers of a cluster counted as
+// equal.
 inline bool SameNumerics(const std::string& a, const std::string& b) {
-  return a.empty() || b.empty() || a == b;
+  return a == b;
 }
 
 }  // namespace apollo

@@ -5,10 +5,11 @@
 
 namespace apollo {
 
-// Fills an empty message with what a worker says of itself.
+// Fills an empty message with a worker's description.
 void ToProto(const WorkerInfo& in, internal::v1::WorkerInfo* out);
 
-// Never fails: fields that are missing have no value.
+// Decodes a worker's description. Never fails: missing fields keep their
+// defaults.
 WorkerInfo FromProto(const internal::v1::WorkerInfo& in);
 
 }  // namespace apollo

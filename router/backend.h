@@ -12,22 +12,23 @@
 
 namespace apollo {
 
-// What one dense worker counted.
+// The routing counts of one dense worker.
 struct WorkerRouting {
-  std::string worker;  // Its name, or its address if its name is not known.
+  std::string worker;  // The name, or the address if the name is unknown.
   absl::StatusOr<RoutingCounts> counts;
 };
 
-// What a router needs of the cluster behind it.
+// The cluster behind a router, as the router sees it.
 class RouterBackend : public GenerationBackend {
  public:
-  // Whether a sequence could be started now.
+  // Returns true if a sequence could be started now.
   virtual bool Ready() = 0;
-  // Of the model served, as the workers report it; empty before any is known.
+  // Returns the hash of the served model as the workers report it; empty until
+  // a worker has reported one.
   virtual std::string ModelHash() = 0;
-  // Asks all dense workers how tokens were routed within the window (zero:
-  // since they started). Never blocks; `done` is called once, here or from
-  // another thread, within seconds, with an entry for each worker.
+  // Collects the routing counts of all dense workers within the window (zero:
+  // since they started). Never blocks. Calls `done` once, from this thread or
+  // another one, within seconds, with an entry for each worker.
   virtual void CollectRouting(
       absl::Duration window,
       std::function<void(std::vector<WorkerRouting>)> done) = 0;

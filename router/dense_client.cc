@@ -86,7 +86,7 @@ void DenseClient::CollectRouting(
         absl::StatusOr<RoutingCounts> counts = FromProto(question->response);
         if (!counts.ok()) {
           counts = absl::InternalError(
-              absl::StrCat("the dense worker sent counts that cannot be: ",
+              absl::StrCat("the dense worker sent invalid counts: ",
                            counts.status().message()));
         }
         done(std::move(counts));

@@ -20,7 +20,8 @@ namespace apollo {
 
 class RunReactor;
 
-// How long a dense worker may take to answer what it knows at once.
+// Deadline of the calls that a dense worker answers immediately (Describe,
+// Routing).
 inline constexpr auto kDenseAnswerLimit = std::chrono::seconds(2);
 
 // A dense worker in another process. Thread-safe.
@@ -31,12 +32,12 @@ class DenseClient final : public GenerationBackend {
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
 
-  // Ends all sequences that run at this worker with this error, whatever it
-  // does.
+  // Ends all sequences that run on this worker with the error, without waiting
+  // for the worker.
   void AbandonAll(const absl::Status& error);
 
-  // What the worker counted: see RouterBackend::CollectRouting. `done` is
-  // called once, from a thread of gRPC.
+  // Fetches the routing counts of the worker: see
+  // RouterBackend::CollectRouting. Calls `done` once, from a gRPC thread.
   void CollectRouting(absl::Duration window,
                       std::function<void(absl::StatusOr<RoutingCounts>)> done);
 

@@ -26,8 +26,8 @@ pb::RunEvent Finished() {
   return ToProto(GenerationFinished{FinishCause::kEos, {}, {}});
 }
 
-// A dense worker on a port of this process whose sequences do as they are told.
-// The client does what DenseWorkers never give it reason to do.
+// A dense worker on a port of this process whose sequences follow a script. It
+// shows the client events that a real DenseWorker never sends.
 class DenseClientTest : public testing::Test {
  protected:
   using Script = std::function<grpc::Status(grpc::ServerContext&, Stream&)>;
@@ -46,12 +46,12 @@ class DenseClientTest : public testing::Test {
                              &port);
     builder.RegisterService(service_.get());
     server_ = builder.BuildAndStart();
-    // No keepalive, which would end what this must.
+    // Without keepalive: the client itself must end the sequences.
     client_ = std::make_unique<DenseClient>(
         grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
                             grpc::InsecureChannelCredentials()));
   }
-  // The worker sends these events and ends with this status.
+  // Makes the worker send these events and end with this status.
   void Send(std::vector<pb::RunEvent> events,
             grpc::Status status = grpc::Status::OK) {
     Serve([events = std::move(events), status](grpc::ServerContext&,
@@ -114,7 +114,7 @@ TEST_F(DenseClientTest, TheFirstTokenAfterAnAnswerBegunElsewhereHasItsIndex) {
   EXPECT_EQ(Start(0)->Await(), " INTERNAL");
 }
 
-TEST_F(DenseClientTest, AnEventThatCannotBeEndsTheSequenceNamingTheField) {
+TEST_F(DenseClientTest, AnInvalidEventEndsTheSequenceNamingTheField) {
   pb::RunEvent finished = Finished();
   finished.mutable_finished()->clear_reason();
   for (const auto& [event, field] :
@@ -128,10 +128,10 @@ TEST_F(DenseClientTest, AnEventThatCannotBeEndsTheSequenceNamingTheField) {
   }
 }
 
-TEST_F(DenseClientTest, WhatBreaksOffIsUnavailable) {
+TEST_F(DenseClientTest, ALostCallIsUnavailable) {
   Send({Started(), Token(0, 7)});
   EXPECT_EQ(Start()->Await(), "started by w 0:7 UNAVAILABLE");
-  // Nobody here has cancelled it.
+  // The client has not cancelled the call.
   Send({Token(0, 7)}, grpc::Status::CANCELLED);
   EXPECT_EQ(Start()->Await(), " 0:7 UNAVAILABLE");
 }
@@ -155,7 +155,7 @@ TEST_F(DenseClientTest, AbandonedSequencesEndWhateverTheWorkerDoes) {
   std::promise<void> go_on;
   Serve([&](grpc::ServerContext&, Stream& stream) {
     stream.Write(Started());
-    go_on.get_future().wait();  // It hangs.
+    go_on.get_future().wait();  // The worker hangs.
     return grpc::Status::OK;
   });
   const auto sink = Start();
@@ -166,7 +166,7 @@ TEST_F(DenseClientTest, AbandonedSequencesEndWhateverTheWorkerDoes) {
   go_on.set_value();
 }
 
-TEST_F(DenseClientTest, TheWorkerIsToldWhenTheSequenceShallRest) {
+TEST_F(DenseClientTest, PausesAreSentToTheWorker) {
   Serve([](grpc::ServerContext&, Stream& stream) {
     pb::RunRequest message;
     stream.Read(&message);
@@ -185,13 +185,13 @@ TEST_F(DenseClientTest, TheWorkerIsToldWhenTheSequenceShallRest) {
   });
   const auto sink = Start();
   ASSERT_TRUE(sink->AwaitPart("started"));
-  call_->SetPaused(false);  // As it is.
+  call_->SetPaused(false);  // No change.
   call_->SetPaused(true);
   call_->SetPaused(true);
   ASSERT_TRUE(sink->AwaitPart("0:7"));
   call_->SetPaused(false);
   EXPECT_EQ(sink->Await(), "started by w 0:7 1:7 finished");
-  call_->SetPaused(true);  // It is over.
+  call_->SetPaused(true);  // The sequence has ended.
 }
 
 // A worker of wire version 1, whose Run takes one message.
@@ -217,7 +217,7 @@ class OldService final : public grpc::Service {
   std::promise<void> go_on;
 };
 
-TEST_F(DenseClientTest, AWorkerOfTheVersionBeforeServesAndDoesNotPause) {
+TEST_F(DenseClientTest, AWorkerOfThePreviousVersionServesAndDoesNotPause) {
   auto service = std::make_unique<OldService>();
   OldService& old = *service;
   ServeAs(std::move(service));

@@ -83,7 +83,8 @@ std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
 
 void DensePool::Poll() {
   const std::map<std::string, std::shared_ptr<DenseClient>> clients = Members();
-  // All are asked at once; one that hangs delays the round, not the requests.
+  // All workers are polled in parallel. A worker that hangs delays this round,
+  // but no request.
   std::map<std::string, std::unique_ptr<Answer>> answers;
   for (const auto& [address, client] : clients) {
     auto& answer = *(answers[address] = std::make_unique<Answer>());
@@ -112,11 +113,11 @@ void DensePool::Poll() {
       Update(address, it->second, answer->status.ok(), answer->response);
       if (it->second.hangs) hanging.push_back(it->second.client);
     }
-    // All at once: which model most serve must not depend on who is asked
-    // first.
+    // After all updates, so that the majority does not depend on their order.
     CompareModels();
   }
-  // At every poll, as some sequence may just have been on its way there.
+  // At every poll: a sequence may have been started on a hanging worker since
+  // the last one.
   for (const auto& client : hanging) {
     client->AbandonAll(
         absl::UnavailableError("the dense worker hangs; try again"));
@@ -128,7 +129,7 @@ void DensePool::Update(const std::string& address, Worker& worker,
                        const internal::v1::DescribeResponse& response) {
   const bool live = answered && response.ready();
   if (live != worker.live) {
-    LogInfo(live ? "dense_worker_live" : "dense_worker_lost",
+    LogInfo(live ? "dense_worker_found" : "dense_worker_lost",
             {{"address", address}});
   }
   worker.live = live;
@@ -139,34 +140,49 @@ void DensePool::Update(const std::string& address, Worker& worker,
   if (live) {
     worker.model_hash = response.model_hash();
     worker.fingerprint = {response.config_hash(), response.tokenizer_hash()};
+    WarnIfNotCompared(address, worker);
   }
   UpdateProgress(address, worker, answered, response);
   if (!answered) return;
   worker.name = response.name();
   const std::uint32_t before = worker.wire_version;
   worker.wire_version = std::max<std::uint32_t>(1, response.wire_version());
-  if (worker.wire_version != before && !worker.SpeaksOurs()) {
-    LogError(
-        "dense_worker_refused",
-        {{"address", address},
-         {"name", worker.name},
-         {"wire_version", static_cast<int>(worker.wire_version)},
-         {"wire_versions_spoken", absl::StrCat(kGenerationWireVersion - 1, ",",
-                                               kGenerationWireVersion)}});
+  if (worker.wire_version != before && !worker.speaks_our_wire()) {
+    LogError("dense_worker_refused",
+             {{"address", address},
+              {"name", worker.name},
+              {"wire_version", static_cast<int>(worker.wire_version)},
+              {"supported_wire_versions",
+               absl::StrCat(kGenerationWireVersion - 1, ",",
+                            kGenerationWireVersion)}});
   }
+}
+
+void DensePool::WarnIfNotCompared(const std::string& address, Worker& worker) {
+  const bool compared = !worker.fingerprint.config.empty() &&
+                        !own_.tokenizer.empty() &&
+                        !worker.fingerprint.tokenizer.empty();
+  if (!compared && worker.compared) {
+    LogWarning("dense_worker_not_compared",
+               {{"address", address},
+                {"reason",
+                 "it or the router does not report the hash of its config.json "
+                 "or tokenizer.json, so their models may differ"}});
+  }
+  worker.compared = compared;
 }
 
 void DensePool::UpdateProgress(const std::string& address, Worker& worker,
                                bool answered,
                                const internal::v1::DescribeResponse& response) {
-  // Version 1 does not say, so that its answer must do.
+  // Version 1 reports no progress: an answer counts as progress.
   if (answered &&
       (!response.has_progress() || worker.progress != response.progress())) {
     worker.progressed = clock_.Now();
     worker.progress = response.progress();
   }
   const bool hangs = clock_.Now() - worker.progressed > options_.worker_timeout;
-  // One that does not answer is known to be lost.
+  // A worker that does not answer has been logged as lost already.
   if (hangs && !worker.hangs && answered) {
     LogError("dense_worker_hung",
              {{"address", address},
@@ -179,7 +195,7 @@ void DensePool::UpdateProgress(const std::string& address, Worker& worker,
 }
 
 void DensePool::CompareModels() {
-  std::map<std::string, int> counts;  // By model hash; also of lost workers.
+  std::map<std::string, int> counts;  // By model hash; includes lost workers.
   for (const auto& [address, worker] : workers_) {
     if (worker.model_hash.empty()) continue;
     if (Difference(own_, worker.fingerprint).empty())
@@ -197,20 +213,25 @@ void DensePool::CompareModels() {
     if (!worker.model_hash.empty()) {
       problem = Difference(own_, worker.fingerprint);
       if (problem.empty() && worker.model_hash != model_hash_) {
-        problem = "its model hash is another one than that of most workers";
+        problem =
+            absl::StrCat("its model hash differs from that of most workers: ",
+                         worker.model_hash, ", not ", model_hash_);
       } else if (!problem.empty()) {
-        problem = "compared with the router's, its " + problem;
+        problem = absl::StrCat("compared with the router's, its ", problem);
       }
     }
     if (problem == worker.problem) continue;
     worker.problem = std::move(problem);
     if (worker.problem.empty()) {
-      LogInfo("dense_worker_serves_the_model", {{"address", address}});
+      LogInfo("dense_worker_model_accepted", {{"address", address}});
     } else {
-      LogError("dense_worker_serves_another_model",
+      LogError("dense_worker_model_rejected",
                {{"address", address},
                 {"name", worker.name},
-                {"reason", worker.problem + "; it gets no requests"},
+                {"reason", absl::StrCat(worker.problem,
+                                        "; it gets no requests until all "
+                                        "serve copies of one model directory "
+                                        "with the same --weights")},
                 {"model_hash", worker.model_hash},
                 {"served_model_hash", model_hash_}});
     }
@@ -236,8 +257,8 @@ std::unique_ptr<GenerationCall> DensePool::Start(
     }
   }
   if (client == nullptr) {
-    sink->OnFinished(absl::UnavailableError(
-        "no dense worker is ready to take requests; try again"));
+    sink->OnFinished(
+        absl::UnavailableError("no dense worker is ready; try again"));
     return nullptr;
   }
   return client->Start(std::move(request), std::move(sink));
@@ -267,9 +288,9 @@ void DensePool::CollectRouting(
   };
   auto collection = std::make_shared<Collection>();
   collection->done = std::move(done);
-  // Who is asked, with the answer's place.
+  // The workers that are asked, each with the index of its answer.
   std::vector<std::pair<std::size_t, std::shared_ptr<DenseClient>>> clients;
-  std::vector<WorkerRouting> unasked;  // All, if nobody is asked.
+  std::vector<WorkerRouting> unasked;  // All answers, if no worker is asked.
   {
     MutexLock lock(mutex_);
     MutexLock collecting(collection->mutex);

@@ -21,43 +21,46 @@
 
 namespace apollo {
 
-// The dense workers of a list: asks each one several times a second
-// how it is, and gives new sequences to the live one that runs the fewest.
+// A pool of dense workers. Polls each worker several times a second and starts
+// each new sequence on the live worker that runs the fewest.
 //
-// All must serve one model. A worker whose config or tokenizer is another one
-// than the router's, or whose model hash is another one than most workers' (if
-// none has more, than before), gets no sequences; an error is logged when that
-// is noticed. What a worker served that has not been live for kForgetPolls
-// counts no more. Nor does a worker get sequences that speaks neither this
-// version of the wire nor the one before (link/generation_codec.h).
+// All workers must serve one model. A worker gets no sequences, and an error is
+// logged when that is noticed, if
 //
-// A worker whose engine has made no progress for Options::worker_timeout, or
-// that has not said so for that long, is taken for lost: its sequences end with
-// UNAVAILABLE, and it gets no others until it makes progress again. How long a
-// step takes does not matter, as progress is made within one.
+// - its config or tokenizer differs from the router's,
+// - its model hash differs from that of most workers (on a tie, the hash served
+//   before wins; a worker that has not been live for kForgetPolls polls has no
+//   vote), or
+// - its wire version is neither this one nor the previous one
+//   (link/generation_codec.h).
+//
+// A worker is considered lost if its engine has made no progress for
+// Options::worker_timeout, or has reported none for that long. Its sequences
+// end with UNAVAILABLE, and it gets no others until it makes progress again.
+// The length of a step does not matter: an engine makes progress within a step.
 class DensePool final : public RouterBackend {
  public:
   struct Options {
     absl::Duration worker_timeout = absl::Seconds(10);
   };
 
-  // `own` is the router's model directory; nothing is compared with what it
-  // lacks. The clock must outlive the pool.
+  // `own` describes the router's model directory; empty parts of it are not
+  // compared. The clock must outlive the pool.
   DensePool(ModelFingerprint own, Options options,
             const Clock& clock = Clock::Real());
   ~DensePool() override;
 
   static constexpr int kForgetPolls = 150;  // Half a minute.
 
-  // Sets the addresses of the workers; none at first. Any thread.
+  // Sets the addresses of the workers; a new pool has none. Any thread.
   void SetMembers(const std::vector<std::string>& addresses);
 
-  // Asks every worker once and waits for the answers. The pool's own thread
-  // does this from StartPolling on.
+  // Polls every worker once and waits for the answers.
   void Poll();
+  // Starts a thread that calls Poll regularly until the pool is destroyed.
   void StartPolling();
 
-  // UNAVAILABLE to the sink if no worker is live.
+  // Finishes the sink with UNAVAILABLE if no worker can take the sequence.
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
   bool Ready() override;
@@ -70,31 +73,36 @@ class DensePool final : public RouterBackend {
   struct Worker {
     std::shared_ptr<DenseClient> client;
     bool live = false;
-    int absent_polls = 0;      // Since it was live.
-    int reported_running = 0;  // By the worker, at the last poll.
-    int started_since = 0;     // By this router, since then.
-    std::string name;          // Empty until it has answered.
-    std::string model_hash;    // Empty until it was ready once.
+    int absent_polls = 0;      // Polls since the worker was last live.
+    int reported_running = 0;  // Running sequences, at the last poll.
+    int started_since = 0;     // Sequences this router started since then.
+    std::string name;          // Empty until the first answer.
+    std::string model_hash;    // Empty until the worker was ready once.
     ModelFingerprint fingerprint;
-    std::string problem;  // Why it gets no sequences, if it does not.
+    bool compared = true;  // All of the fingerprint, as far as is known.
+    std::string problem;   // Why it gets no sequences, if it does not.
     std::uint32_t wire_version = kGenerationWireVersion;
-    std::optional<std::uint64_t> progress;  // As it said last.
-    absl::Duration progressed;              // When that was new.
+    std::optional<std::uint64_t> progress;  // The last number reported.
+    absl::Duration progressed;              // Time of its last change.
     bool hangs = false;
-    bool SpeaksOurs() const {
+    bool speaks_our_wire() const {
       return wire_version == kGenerationWireVersion ||
              wire_version + 1 == kGenerationWireVersion;
     }
     bool usable() const {
-      return live && !hangs && problem.empty() && SpeaksOurs();
+      return live && !hangs && problem.empty() && speaks_our_wire();
     }
   };
 
-  // The workers of the list as it is now, with their addresses.
+  // Brings `workers_` up to date with `members_` and returns the clients by
+  // address.
   std::map<std::string, std::shared_ptr<DenseClient>> Members();
-  // Takes what a worker has answered, or that it has not.
+  // Records a worker's answer, or that it has not answered.
   void Update(const std::string& address, Worker& worker, bool answered,
               const internal::v1::DescribeResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Logs it once if a live worker, or the router, does not say all hashes.
+  void WarnIfNotCompared(const std::string& address, Worker& worker)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void UpdateProgress(const std::string& address, Worker& worker, bool answered,
                       const internal::v1::DescribeResponse& response)
@@ -112,7 +120,7 @@ class DensePool final : public RouterBackend {
   std::vector<std::string> members_ ABSL_GUARDED_BY(mutex_);
   bool members_changed_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
-  std::string model_hash_ ABSL_GUARDED_BY(mutex_);  // What is served.
+  std::string model_hash_ ABSL_GUARDED_BY(mutex_);  // Of the model served.
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -17,8 +17,8 @@ namespace {
 
 namespace pb = internal::v1;
 
-// A dense worker on a port of this process that describes itself as it is told,
-// and answers every sequence with its name.
+// A dense worker on a port of this process with a scripted description. It
+// answers every sequence with its name.
 class FakeWorker final : public pb::DenseWorkerService::Service {
  public:
   FakeWorker(const std::string& name, const std::string& hash) {
@@ -51,7 +51,7 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
     *response = description_;
     return grpc::Status::OK;
   }
-  // From now on its sequences begin and get no further.
+  // Makes later sequences start and then hang.
   void Hang() {
     MutexLock lock(mutex_);
     hangs_ = true;
@@ -71,7 +71,7 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
     }
     finished.mutable_finished()->set_reason(pb::RunFinished::EOS);
     writer->Write(started);
-    // Until the call is cancelled.
+    // Blocks until the call is cancelled.
     if (hangs) return writer->Read(&request), grpc::Status::OK;
     writer->Write(finished);
     return grpc::Status::OK;
@@ -98,7 +98,7 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
   std::unique_ptr<grpc::Server> server_;
 };
 
-// Which worker answered, or the error.
+// Records the worker that answered, or the error.
 class Sink final : public GenerationSink {
  public:
   void OnStarted(const GenerationStarted& started) override {
@@ -149,7 +149,8 @@ class DensePoolTest : public testing::Test {
     pool_->Poll();
     return testing::internal::GetCapturedStderr();
   }
-  // Who answers; sequences since the last poll count, so all usable ones do.
+  // Returns the names of the workers that answer. Sequences started since the
+  // last poll count as running, so every usable worker answers.
   std::set<std::string> Answers() {
     std::set<std::string> names;
     for (std::size_t i = 0; i < 2 * workers_.size(); ++i) {
@@ -160,7 +161,7 @@ class DensePoolTest : public testing::Test {
     return names;
   }
 
-  // What GetRouting is made of, by the workers' names.
+  // Returns the status of each worker's routing counts, by name.
   std::map<std::string, absl::Status> Routing() {
     std::promise<std::vector<WorkerRouting>> all;
     pool_->CollectRouting(absl::ZeroDuration(),
@@ -174,7 +175,7 @@ class DensePoolTest : public testing::Test {
     return statuses;
   }
 
-  // The worker says so at the next poll.
+  // Sets the progress that the worker reports at the next poll.
   static void Progress(FakeWorker& worker, std::uint64_t progress) {
     pb::DescribeResponse now;
     now.set_progress(progress);
@@ -212,7 +213,7 @@ TEST_F(DensePoolTest, AWorkerOfAnotherModelGetsNothingAndIsLoggedOnce) {
   MakePool();
   const std::string log = Poll();
   EXPECT_TRUE(Says(log, "\"level\":\"error\"")) << log;
-  EXPECT_TRUE(Says(log, "dense_worker_serves_another_model")) << log;
+  EXPECT_TRUE(Says(log, "dense_worker_model_rejected")) << log;
   EXPECT_TRUE(Says(log, "\"address\":\"" + workers_[0]->address)) << log;
   EXPECT_TRUE(Says(log, "\"model_hash\":\"m2\"")) << log;
   EXPECT_TRUE(Says(log, "\"served_model_hash\":\"m1\"")) << log;
@@ -221,7 +222,7 @@ TEST_F(DensePoolTest, AWorkerOfAnotherModelGetsNothingAndIsLoggedOnce) {
   EXPECT_EQ(Poll(), "");
 }
 
-TEST_F(DensePoolTest, WhatAnotherModelCountedIsNotAddedUp) {
+TEST_F(DensePoolTest, CountsOfAnotherModelAreNotAdded) {
   FakeWorker& other = Add("a", "m2");
   FakeWorker& served = Add("b", "m1");
   Add("c", "m1");
@@ -234,8 +235,23 @@ TEST_F(DensePoolTest, WhatAnotherModelCountedIsNotAddedUp) {
   EXPECT_EQ(other.routing_calls(), 0);
   EXPECT_EQ(routing.at("a").code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(Says(std::string(routing.at("a").message()),
-                   "its model hash is another one"))
+                   "its model hash differs from that of most workers: "
+                   "m2, not m1"))
       << routing.at("a");
+}
+
+TEST_F(DensePoolTest, AWorkerThatSaysNoHashIsNotJoinedInSilence) {
+  Add("a", "m1");  // It says no hash of a tokenizer.
+  pb::DescribeResponse all;
+  all.set_tokenizer_hash("tokenizer");
+  Add("b", "m1").Change(all);
+  MakePool();
+  const std::string log = Poll();
+  EXPECT_TRUE(Says(log, "dense_worker_not_compared")) << log;
+  EXPECT_TRUE(Says(log, workers_[0]->address + "\",\"reason\":\"it or")) << log;
+  EXPECT_FALSE(Says(log, workers_[1]->address + "\",\"reason\":\"it or"))
+      << log;
+  EXPECT_EQ(Poll(), "");
 }
 
 TEST_F(DensePoolTest, NobodyIsAskedIfAllServeAnotherModel) {
@@ -251,7 +267,7 @@ TEST_F(DensePoolTest, NobodyIsAskedIfAllServeAnotherModel) {
   EXPECT_EQ(worker.routing_calls(), 0);
 }
 
-TEST_F(DensePoolTest, WhatWasServedIsKeptWhileTheOthersAreNotMore) {
+TEST_F(DensePoolTest, TheServedModelStaysWithoutANewMajority) {
   FakeWorker& other = Add("a", "m1");
   FakeWorker& served = Add("b", "m1");
   MakePool();
@@ -261,20 +277,20 @@ TEST_F(DensePoolTest, WhatWasServedIsKeptWhileTheOthersAreNotMore) {
   other.Change(changed);
   EXPECT_TRUE(Says(Poll(), workers_[0]->address));
   EXPECT_EQ(Answers(), Names{"b"});
-  // Nor does it come into use because the right one is away for a moment.
+  // A short absence of the right worker does not bring it into use either.
   served.SetReady(false);
   Poll();
   EXPECT_FALSE(pool_->Ready());
   EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
-  // The whole cluster was changed to the other one.
+  // The whole cluster has switched to the other model.
   served.SetReady(true);
   served.Change(changed);
-  EXPECT_TRUE(Says(Poll(), "dense_worker_serves_the_model"));
+  EXPECT_TRUE(Says(Poll(), "dense_worker_model_accepted"));
   EXPECT_EQ(Answers(), (Names{"a", "b"}));
   EXPECT_EQ(pool_->ModelHash(), "m2");
 }
 
-TEST_F(DensePoolTest, AWorkerThatStaysAwayHasNoVoteForEver) {
+TEST_F(DensePoolTest, AnAbsentWorkerLosesItsVote) {
   FakeWorker& other = Add("a", "m1");
   FakeWorker& served = Add("b", "m1");
   MakePool();
@@ -285,7 +301,7 @@ TEST_F(DensePoolTest, AWorkerThatStaysAwayHasNoVoteForEver) {
   served.SetReady(false);
   for (int i = 1; i < DensePool::kForgetPolls; ++i) Poll();
   EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
-  EXPECT_TRUE(Says(Poll(), "dense_worker_serves_the_model"));
+  EXPECT_TRUE(Says(Poll(), "dense_worker_model_accepted"));
   EXPECT_EQ(Answers(), Names{"a"});
   EXPECT_EQ(pool_->ModelHash(), "m2");
 }
@@ -298,8 +314,14 @@ TEST_F(DensePoolTest, TheRoutersOwnDirectoryDecidesFirst) {
   Add("b", "m1").Change(other_config);
   MakePool();
   const std::string log = Poll();
-  EXPECT_TRUE(Says(log, "its tokenizer.json is another one")) << log;
-  EXPECT_TRUE(Says(log, "its config.json is another one")) << log;
+  EXPECT_TRUE(Says(log,
+                   "its tokenizer.json differs: its hash is another, "
+                   "not tokenizer"))
+      << log;
+  EXPECT_TRUE(
+      Says(log, "its config.json differs: its hash is another, not config"))
+      << log;
+  EXPECT_TRUE(Says(log, "copies of one model directory")) << log;
   EXPECT_FALSE(pool_->Ready());
   EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
   EXPECT_EQ(pool_->ModelHash(), "");
@@ -314,7 +336,7 @@ TEST_F(DensePoolTest, AWorkerThatHangsLosesItsSequencesAndGetsNoOthers) {
   auto sink = std::make_shared<Sink>();
   const auto call = pool_->Start({}, sink);
   sink->AwaitStarted();
-  // Progress is what counts, however long it takes.
+  // Only progress counts, however long a step takes.
   for (const int progress : {1, 2, 2}) {
     Progress(worker, progress);
     clock_.now += absl::Seconds(5);
@@ -341,7 +363,7 @@ TEST_F(DensePoolTest, AWorkerThatDoesNotSayItsProgressHangsOnlyIfSilent) {
   clock_.now += absl::Seconds(60);
   EXPECT_EQ(Poll(), "");
   EXPECT_EQ(Answers(), Names{"a"});
-  // One that was down for long is taken at its first answer.
+  // A worker that was down for long is used from its first answer on.
   worker.SetReady(false);
   Poll();
   clock_.now += absl::Seconds(60);
@@ -350,8 +372,8 @@ TEST_F(DensePoolTest, AWorkerThatDoesNotSayItsProgressHangsOnlyIfSilent) {
   EXPECT_EQ(Answers(), Names{"a"});
 }
 
-TEST_F(DensePoolTest, ThisWireVersionAndTheOneBeforeAreTaken) {
-  FakeWorker& worker = Add("a", "m1");  // Says nothing: version 1.
+TEST_F(DensePoolTest, ThisWireVersionAndThePreviousAreAccepted) {
+  FakeWorker& worker = Add("a", "m1");  // Reports no version: version 1.
   MakePool();
   Poll();
   EXPECT_EQ(Answers(), Names{"a"});

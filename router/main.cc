@@ -1,5 +1,5 @@
-// The front of the cluster: takes requests, knows text and language, and hands
-// sequences to dense workers.
+// The entry point of the cluster: serves requests, tokenizes, detects the
+// language, and runs sequences on dense workers.
 
 #include <absl/flags/flag.h>
 
@@ -13,11 +13,13 @@
 #include "serving/run_program.h"
 
 ABSL_FLAG(std::string, dense_workers, "",
-          "Dense workers: host:port,host:port or file:/path with one address a "
-          "line, read again when it changes (required).");
+          "Addresses of the dense workers: host:port,host:port, or file:/path "
+          "for a file with one address per line, reloaded when it changes "
+          "(required).");
 ABSL_FLAG(absl::Duration, dense_worker_timeout, absl::Seconds(10),
-          "A dense worker whose engine makes no progress for longer is taken "
-          "for lost: its requests end and it gets no others.");
+          "Time without progress after which a dense worker is considered "
+          "lost: its requests fail, and it gets no others until it makes "
+          "progress again.");
 
 namespace apollo {
 namespace {

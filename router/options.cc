@@ -6,7 +6,7 @@
 namespace apollo {
 namespace {
 
-// gRPC counts in an int, and 16 MiB of headers are no request.
+// Far more than any request needs; gRPC keeps the limit in an int.
 constexpr int kMostMetadataBytes = 16 << 20;
 
 }  // namespace

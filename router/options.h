@@ -7,15 +7,18 @@
 
 namespace apollo {
 
-// The flags of a router, as each program that has one in it fills them in.
+// The options of a router, filled in from flags by each program that contains
+// one.
 struct RouterOptions {
   RouterModel::Options model;
   CallLimits calls;
-  // Of the headers of one gRPC call; gRPC refuses more with RESOURCE_EXHAUSTED.
+  // Limit on the headers of one gRPC call; gRPC rejects more with
+  // RESOURCE_EXHAUSTED.
   int max_metadata_bytes = 16 << 10;
 };
 
-// INVALID_ARGUMENT naming the flag whose value cannot be.
+// Returns INVALID_ARGUMENT naming the flag whose value is out of range, else
+// OK.
 absl::Status CheckRouterOptions(const RouterOptions& options);
 
 }  // namespace apollo

@@ -7,24 +7,24 @@
 #include "common/status_macros.h"
 
 ABSL_FLAG(std::string, default_routing, "topk",
-          "Routing of requests that do not say: topk or hybrid.");
+          "Routing of requests that do not choose one: topk or hybrid.");
 ABSL_FLAG(
     std::string, language_model, "",
-    "Language classifier: a fastText model file, or \"cld2\"; default: the "
-    "one that is compiled in.");
+    "Language classifier: a fastText model file, or \"cld2\". Default: the "
+    "built-in one.");
 ABSL_FLAG(int, max_calls, apollo::CallLimits().max_calls,
-          "Most Generate and Score calls at once; more are refused with "
-          "RESOURCE_EXHAUSTED.");
+          "Maximum number of concurrent calls, not counting GetRouting; more "
+          "are refused with RESOURCE_EXHAUSTED.");
 ABSL_FLAG(std::int64_t, call_output_bytes, apollo::CallLimits().output_bytes,
           "Unsent output of one call, in bytes, at which its sequences pause "
-          "until the client has read half of it.");
+          "until no more than half of that is left.");
 ABSL_FLAG(absl::Duration, stalled_client_timeout,
           apollo::CallLimits().stalled_client_timeout,
-          "How long a call whose client reads nothing stays paused before it "
-          "ends with RESOURCE_EXHAUSTED.");
+          "Time without a read by the client after which a call that is paused "
+          "or has unsent output at its end fails with RESOURCE_EXHAUSTED.");
 ABSL_FLAG(int, max_metadata_bytes, apollo::RouterOptions().max_metadata_bytes,
-          "Most bytes of a call's gRPC metadata; more is refused with "
-          "RESOURCE_EXHAUSTED.");
+          "Maximum size of a call's gRPC metadata in bytes; more is refused "
+          "with RESOURCE_EXHAUSTED.");
 
 namespace apollo {
 

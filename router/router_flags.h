@@ -8,10 +8,11 @@
 
 namespace apollo {
 
-// The flags of a router alone: --default_routing, --language_model,
+// Reads the flags that only routers have: --default_routing, --language_model,
 // --max_calls, --call_output_bytes, --stalled_client_timeout and
-// --max_metadata_bytes. Reads them after absl::ParseCommandLine; `families` is
-// that of ProcessFlags. INVALID_ARGUMENT naming the flag whose value cannot be.
+// --max_metadata_bytes. Call after absl::ParseCommandLine. `families` is
+// ProcessFlags::families. Returns INVALID_ARGUMENT naming the flag whose value
+// is out of range.
 absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families);
 
 }  // namespace apollo

@@ -4,10 +4,14 @@
 
 #include <utility>
 
-#include "common/log.h"
 #include "common/status_macros.h"
 
 namespace apollo {
+
+RouterProcess::RouterProcess(std::unique_ptr<ProcessFrame> frame)
+    : frame_(std::move(frame)) {}
+
+RouterProcess::~RouterProcess() { frame_->Close(); }
 
 absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
     const Options& options) {
@@ -17,41 +21,35 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
                      absl::FormatDuration(options.dense_worker_timeout),
                      "; it must be at least 1s"));
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<Membership> members,
-                   Membership::Parse(options.dense_workers));
-  std::unique_ptr<RouterProcess> process(new RouterProcess());
-  ASSIGN_OR_RETURN(process->model_, RouterModel::Load(options.process.model,
-                                                      options.router.model));
-  if (members->NamesNobody()) {
-    return absl::InvalidArgumentError(
-        "--dense_workers names no worker; it must be host:port,host:port or "
-        "file:/path with one address a line");
-  }
-  process->registry_ = std::make_shared<prometheus::Registry>();
-  process->pool_ = std::make_unique<DensePool>(
-      process->model_->fingerprint,
-      DensePool::Options{options.dense_worker_timeout});
-  process->role_ = std::make_unique<RouterRole>(
-      *process->model_, *process->pool_, options.router, *process->registry_);
-  ASSIGN_OR_RETURN(
-      process->server_,
-      process->role_->Listen(options.process.server, process->registry_));
-  process->pool_->StartPolling();
-  process->members_ = std::move(members);
-  process->members_->Start(
-      [pool = process->pool_.get()](const auto& addresses) {
-        pool->SetMembers(addresses);
-      });
-  LogInfo("started", {{"address", process->server_->address()},
-                      {"metrics", process->server_->metrics_address()},
-                      {"model", process->model_->name}});
+  ASSIGN_OR_RETURN(std::unique_ptr<ProcessFrame> frame,
+                   ProcessFrame::Make(options.dense_workers));
+  std::unique_ptr<RouterProcess> process(new RouterProcess(std::move(frame)));
+  RETURN_IF_ERROR(process->Serve(options));
   return process;
 }
 
+absl::Status RouterProcess::Serve(const Options& options) {
+  ASSIGN_OR_RETURN(
+      model_, RouterModel::Load(options.process.model, options.router.model));
+  if (frame_->NamesNoWorker()) {
+    return absl::InvalidArgumentError(
+        "--dense_workers names no worker; it must be host:port,host:port, or "
+        "file:/path for a file with one address per line");
+  }
+  pool_ = std::make_unique<DensePool>(
+      model_->fingerprint, DensePool::Options{options.dense_worker_timeout});
+  role_ = std::make_unique<RouterRole>(*model_, *pool_, options.router,
+                                       *frame_->registry());
+  auto server = role_->Listen(options.process.server, {frame_->registry()});
+  pool_->StartPolling();
+  return frame_->Begin(
+      std::move(server),
+      [this](const auto& addresses) { pool_->SetMembers(addresses); },
+      {{"model", model_->name}});
+}
+
 void RouterProcess::RunUntilStopped() {
-  server_->RunUntilStopped([this] { return pool_->Ready(); });
-  LogInfo("stopping");
-  server_->Shutdown(absl::Seconds(10));
+  frame_->RunUntilStopped([this] { return pool_->Ready(); }, absl::Seconds(10));
 }
 
 }  // namespace apollo

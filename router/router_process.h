@@ -8,42 +8,42 @@
 
 #include "router/dense_pool.h"
 #include "router/router_role.h"
-#include "serving/membership.h"
 #include "serving/process_flags.h"
-#include "serving/server.h"
+#include "serving/process_frame.h"
 
 namespace apollo {
 
-// A router as a process: the public service before a pool of dense workers.
-// Used by one thread.
+// A router as a process: the public service in front of a pool of dense
+// workers. Used by one thread.
 class RouterProcess {
  public:
   struct Options {
     ProcessFlags process;
     RouterOptions router;
-    std::string dense_workers;  // See serving/membership.h; names somebody.
+    std::string dense_workers;  // See serving/membership.h; not empty.
     absl::Duration dense_worker_timeout = absl::Seconds(10);
   };
 
-  // Loads tokenizer and detector, listens and begins to ask the dense
-  // workers. Errors name the flag or the file that is wrong.
+  // Loads the tokenizer and the language detector, starts to listen, and starts
+  // polling the dense workers. Errors name the flag or the file at fault.
   static absl::StatusOr<std::unique_ptr<RouterProcess>> Start(
       const Options& options);
+
+  ~RouterProcess();
 
   // Serves until SIGTERM or SIGINT. Then calls in progress may end for up to
   // 10 seconds, while new ones are refused.
   void RunUntilStopped();
 
  private:
-  RouterProcess() = default;
+  explicit RouterProcess(std::unique_ptr<ProcessFrame> frame);
+  absl::Status Serve(const Options& options);
 
-  // Each uses those above it.
+  // Each uses those above it, and the frame, until it is closed, all of them.
+  const std::unique_ptr<ProcessFrame> frame_;
   std::unique_ptr<RouterModel> model_;
-  std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<DensePool> pool_;
-  std::unique_ptr<Membership> members_;
   std::unique_ptr<RouterRole> role_;
-  std::unique_ptr<Server> server_;
 };
 
 }  // namespace apollo

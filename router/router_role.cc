@@ -16,15 +16,16 @@ RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
       ticker_(absl::Seconds(1), [this] { calls_.Tick(); }) {}
 
 absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
-    ServerOptions options, std::shared_ptr<prometheus::Registry> registry) {
+    ServerOptions options,
+    const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
   options.reflection = true;
   options.max_metadata_bytes = options_.max_metadata_bytes;
-  // A client that waits for nothing looks at its connection every 5 s only.
+  // An idle client looks at its connection only every 5 s.
   options.keepalive_time = absl::Seconds(20);
   options.keepalive_timeout = absl::Seconds(20);
   return Server::Start(options,
                        {{&service_, v1::InferenceService::service_full_name()}},
-                       std::move(registry));
+                       metrics);
 }
 
 }  // namespace apollo

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <prometheus/collectable.h>
 #include <prometheus/registry.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/ticker.h"
 #include "router/backend.h"
@@ -16,17 +18,19 @@
 
 namespace apollo {
 
-// The public service before some backend, without a server: what a router's
-// process and a process with all roles have in common.
+// The public service in front of a backend, without a server: the part that a
+// router process and a process with all roles share.
 class RouterRole {
  public:
   // The model, the backend and the registry must outlive the role.
   RouterRole(const RouterModel& model, RouterBackend& backend,
              const RouterOptions& options, prometheus::Registry& registry);
 
-  // Serves. The role must outlive the server. Errors as Server::Start's.
+  // Serves, and `metrics` too. The role must outlive the server. Errors as
+  // Server::Start's.
   absl::StatusOr<std::unique_ptr<Server>> Listen(
-      ServerOptions options, std::shared_ptr<prometheus::Registry> registry);
+      ServerOptions options,
+      const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics);
 
  private:
   const RouterOptions options_;

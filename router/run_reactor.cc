@@ -26,11 +26,10 @@ void RunReactor::Begin(std::shared_ptr<pb::DenseWorkerService::Stub> stub) {
     MutexLock lock(mutex_);
     self_ = shared_from_this();
   }
-  // In one piece with the request.
+  // Sent together with the request.
   context_.set_initial_metadata_corked(true);
   stub_->async()->Run(&context_, this);
-  // SetPaused writes from other threads than gRPC's until there is no more to
-  // read.
+  // Until the last read, SetPaused may write from threads other than gRPC's.
   AddHold();
   {
     MutexLock lock(write_mutex_);
@@ -62,12 +61,12 @@ void RunReactor::Fail(const absl::Status& error) {
 void RunReactor::SetPaused(bool paused) {
   MutexLock lock(write_mutex_);
   paused_ = paused;
-  SayPaused();
+  SendPaused();
 }
 
-void RunReactor::SayPaused() {
-  if (writing_ || ended_ || paused_ == said_paused_) return;
-  said_paused_ = paused_;
+void RunReactor::SendPaused() {
+  if (writing_ || ended_ || paused_ == sent_paused_) return;
+  sent_paused_ = paused_;
   message_.Clear();
   message_.mutable_control()->set_paused(paused_);
   writing_ = true;
@@ -78,7 +77,7 @@ void RunReactor::OnWriteDone(bool ok) {
   MutexLock lock(write_mutex_);
   writing_ = false;
   message_.Clear();  // A prompt may be large.
-  if (ok) SayPaused();
+  if (ok) SendPaused();
 }
 
 void RunReactor::OnReadDone(bool ok) {
@@ -105,9 +104,8 @@ void RunReactor::Take() {
   absl::StatusOr<GenerationEvent> event = FromProto(event_);
   if (!event.ok()) {
     MutexLock lock(end_mutex_);
-    Fail(absl::InternalError(
-        absl::StrCat("the dense worker sent an event that cannot be: ",
-                     event.status().message())));
+    Fail(absl::InternalError(absl::StrCat(
+        "the dense worker sent an invalid event: ", event.status().message())));
   } else if (auto* finished = std::get_if<GenerationFinished>(&*event)) {
     finished_ = std::move(*finished);
   } else if (auto* started = std::get_if<GenerationStarted>(&*event)) {
@@ -134,7 +132,8 @@ absl::StatusOr<GenerationFinished> RunReactor::Result(
           ? !finished_
           : status.error_code() == grpc::StatusCode::CANCELLED && !cancelled_;
   if (broke_off) {
-    return absl::UnavailableError("the dense worker broke off; try again");
+    return absl::UnavailableError(
+        "the connection to the dense worker was lost; try again");
   }
   if (!status.ok()) {
     return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
@@ -144,8 +143,8 @@ absl::StatusOr<GenerationFinished> RunReactor::Result(
 }
 
 void RunReactor::OnDone(const grpc::Status& status) {
-  // Both are released after the lock. The sink must be: it holds the call that
-  // holds this.
+  // Both are released after the lock. The sink must be: it holds the call,
+  // which holds this reactor.
   std::shared_ptr<RunReactor> self;
   std::shared_ptr<GenerationSink> sink;
   {

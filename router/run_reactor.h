@@ -13,25 +13,25 @@
 
 namespace apollo {
 
-// One sequence that runs at a dense worker, as gRPC sees it. Tokens come with
-// contiguous indices: a duplicate is dropped, a gap ends the sequence with
+// The gRPC reactor of one sequence that runs on a dense worker. Token indices
+// are contiguous: a duplicate is dropped, a gap ends the sequence with
 // INTERNAL. Lives until gRPC is done with it. Thread-safe.
 class RunReactor final
     : public grpc::ClientBidiReactor<internal::v1::RunRequest,
                                      internal::v1::RunEvent>,
       public std::enable_shared_from_this<RunReactor> {
  public:
-  // `over` is called once, after the sink's OnFinished.
+  // Calls `over` once, after the sink's OnFinished.
   RunReactor(const GenerationRequest& request,
              std::shared_ptr<GenerationSink> sink, std::function<void()> over);
 
-  // Once. The stub lives as long as this.
+  // Starts the call. Called once. Keeps the stub alive.
   void Begin(std::shared_ptr<internal::v1::DenseWorkerService::Stub> stub);
 
-  // As GenerationCall's.
+  // See GenerationCall.
   void Cancel();
   void SetPaused(bool paused);
-  // Ends the sequence with this error, whatever the worker does.
+  // Ends the sequence with this error, without waiting for the worker.
   void Abandon(const absl::Status& error);
 
  private:
@@ -39,23 +39,24 @@ class RunReactor final
   void OnWriteDone(bool ok) override;
   void OnDone(const grpc::Status& status) override;
 
+  // Passes the event just read to the sink.
   void Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Ends the call with this error of ours, unless it has one.
+  // Cancels the call and records this error of our side, unless there is one.
   void Fail(const absl::Status& error)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(end_mutex_);
-  // How the sequence ended, now that the call is over.
+  // Returns the outcome of the sequence, given the status of the call.
   absl::StatusOr<GenerationFinished> Result(const grpc::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void SayPaused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Sends `paused_` to the worker if it has changed and no write is under way.
+  void SendPaused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   std::shared_ptr<internal::v1::DenseWorkerService::Stub> stub_;
   grpc::ClientContext context_;
   const std::function<void()> over_;
-  internal::v1::RunEvent event_;  // Of the read under way, or being taken.
+  internal::v1::RunEvent event_;  // Being read, or passed to the sink.
 
-  // Held while the sink is called, so that what different threads of gRPC do
-  // comes one at a time. Whoever calls this may hold locks of the sink's, so
-  // only gRPC's threads take it.
+  // Serializes the calls of the sink from different gRPC threads. A caller of
+  // this class may hold locks of the sink, so only gRPC threads take it.
   Mutex mutex_;
   std::shared_ptr<GenerationSink> sink_ ABSL_GUARDED_BY(mutex_);
   int next_index_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -64,15 +65,15 @@ class RunReactor final
 
   Mutex end_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(end_mutex_) = false;
-  absl::Status error_ ABSL_GUARDED_BY(end_mutex_);  // Not OK: of this side.
+  absl::Status error_ ABSL_GUARDED_BY(end_mutex_);  // Raised on this side.
 
   Mutex write_mutex_;
-  // Of the write under way.
+  // The message being written.
   internal::v1::RunRequest message_ ABSL_GUARDED_BY(write_mutex_);
   bool writing_ ABSL_GUARDED_BY(write_mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(write_mutex_) = false;  // Nothing more to read.
   bool paused_ ABSL_GUARDED_BY(write_mutex_) = false;
-  bool said_paused_ ABSL_GUARDED_BY(write_mutex_) = false;  // To the worker.
+  bool sent_paused_ ABSL_GUARDED_BY(write_mutex_) = false;
 };
 
 }  // namespace apollo

@@ -20,71 +20,72 @@ struct TokenLogprob {
 inline constexpr int kMaxPriority = 100;
 inline constexpr int kMaxTopLogprobs = 20;
 
-// One sequence to run: what the router asks of a dense worker.
+// A sequence to generate or score: a router's request to a dense worker.
 struct GenerationRequest {
   std::string request_id;            // For logs only.
   std::vector<std::int32_t> prompt;  // At least one token.
-  // The last so many tokens of `prompt` are the beginning of the answer, fewer
-  // than it has: penalties count them, and new tokens have the indices from
-  // answer_tokens on. A sequence that is continued elsewhere with what it has
-  // generated so far goes on as if nothing had happened. 0 with score_tokens.
+  // The number of tokens at the end of `prompt` that already belong to the
+  // answer; less than the size of `prompt`. Penalties count them, and new
+  // tokens get indices from answer_tokens on, so a sequence that another worker
+  // resumes continues as if it had not been interrupted. Must be 0 with
+  // score_tokens.
   int answer_tokens = 0;
   int family = -1;      // Expert of the language family, or -1.
-  bool hybrid = false;  // Pin that expert. Needs a family.
+  bool hybrid = false;  // Pin that expert. Requires a family.
   SamplingOptions sampling;
-  // At least 1, unless scoring. The given answer_tokens do not count.
+  // At least 1, unless scoring. Excludes answer_tokens.
   int max_new_tokens = 0;
-  // Nobody asked for that many: where the caches hold fewer, generate fewer.
+  // The limit is a default, not the caller's: generate fewer tokens if the
+  // caches hold fewer.
   bool shorten_to_cache = false;
   // Alternatives to report with each token, from 0 to kMaxTopLogprobs.
   int top_logprobs = 0;
   bool ignore_eos = false;
-  // If above 0: generate nothing, report the log-probabilities of the prompt's
-  // last score_tokens tokens (fewer than the prompt has).
+  // If positive: generate nothing and report the log-probabilities of the
+  // prompt's last score_tokens tokens (less than the size of the prompt).
   int score_tokens = 0;
-  // For counting only: a code of the families table, or empty if it is not
-  // known.
+  // A code of the families table, or empty if unknown. Used for counting only.
   std::string language;
-  bool use_with_tokens = false;  // Report the expert use with each token.
-  // A higher one runs first. From -kMaxPriority to kMaxPriority.
+  bool use_with_tokens = false;  // Report expert use with each token.
+  // Higher priorities run first. From -kMaxPriority to kMaxPriority.
   int priority = 0;
-  // Sequences share cached prefixes only with the same salt: one for each
+  // Sequences share cached prefixes only if their salts are equal. Use one per
   // tenant.
   std::string cache_salt;
   bool operator==(const GenerationRequest&) const = default;
 };
 
-// Those of `prompt` that are no part of the answer.
+// Returns the number of tokens of `prompt` that precede the answer.
 inline int PromptTokens(const GenerationRequest& request) {
   return static_cast<int>(request.prompt.size()) - request.answer_tokens;
 }
 
 struct GenerationStarted {
-  std::string dense_worker;  // Names of processes.
+  std::string dense_worker;  // Process names.
   std::string expert_worker;
-  int cached_tokens = 0;  // Of those given, found in the cache.
+  int cached_tokens = 0;  // Leading tokens of the prompt found in the cache.
   bool operator==(const GenerationStarted&) const = default;
 };
 
-// How tokens were routed in one sparse layer.
+// The use of the experts of one sparse layer.
 struct LayerUse {
   int layer = 0;
   std::vector<std::uint64_t> tokens_by_expert;  // [experts]
-  // Tokens whose k experts, as the gate alone chose them, leave out the expert
-  // of the sequence's family. With hybrid routing that expert then took the
-  // place of the last of them. 0 without a family.
+  // Tokens whose k experts, as chosen by the gate alone, do not include the
+  // expert of the sequence's family. Hybrid routing then replaces the last of
+  // the k with that expert. 0 without a family.
   std::uint64_t off_family_tokens = 0;
   bool operator==(const LayerUse&) const = default;
 };
 
 struct GeneratedToken {
-  // Position in the answer, without gaps; the first is answer_tokens.
+  // Position in the answer, without gaps, starting at answer_tokens.
   int index = 0;
   std::int32_t token = 0;
   float logprob = 0;
   std::vector<TokenLogprob> alternatives;
-  // With use_with_tokens: one for each sparse layer, over all rows up to the
-  // one that gave this token.
+  // With use_with_tokens: one entry per sparse layer, over all rows up to the
+  // one that produced this token.
   std::vector<LayerUse> expert_use = {};
   bool operator==(const GeneratedToken&) const = default;
 };
@@ -93,16 +94,18 @@ enum class FinishCause { kEos, kLength, kScored };
 
 struct GenerationFinished {
   FinishCause cause = FinishCause::kEos;
-  std::vector<LayerUse> expert_use;   // One for each sparse layer.
+  std::vector<LayerUse> expert_use;   // One per sparse layer.
   std::vector<float> score_logprobs;  // [score_tokens]
   bool operator==(const GenerationFinished&) const = default;
 };
 
-// Receives one sequence's events: OnStarted once, OnToken for each token in
-// order (the end-of-text token is not reported), OnFinished once and last, with
-// an error if the sequence could not be completed. Calls come one at a time
-// from threads of the backend; they must return quickly and must not destroy
-// the call.
+// Receives the events of one sequence:
+// - OnStarted once.
+// - OnToken for each token in order, except the end-of-text token.
+// - OnFinished once and last, with an error if the sequence could not be
+//   completed.
+// Calls are serialized but come from threads of the backend. They must return
+// quickly and must not destroy the GenerationCall.
 class GenerationSink {
  public:
   virtual ~GenerationSink() = default;
@@ -111,27 +114,28 @@ class GenerationSink {
   virtual void OnFinished(absl::StatusOr<GenerationFinished> finished) = 0;
 };
 
-// A running sequence. Destroying it does not cancel it.
+// A handle to a running sequence. Destroying it does not cancel the sequence.
 class GenerationCall {
  public:
   virtual ~GenerationCall() = default;
-  // Frees all that the sequence holds. OnFinished follows with CANCELLED,
-  // unless it came or is coming with something else. Any thread, any number of
-  // times.
+  // Frees everything that the sequence holds. OnFinished follows with
+  // CANCELLED, unless it has been or is being called with another result.
+  // Thread-safe and idempotent.
   virtual void Cancel() = 0;
-  // While paused, the sequence is not computed further; it keeps what it holds
-  // unless others need the room. A few tokens that are under way may still
-  // come. Of several calls the last counts. Has no effect once the sequence is
-  // over. Never blocks and never calls the sink, so that whoever calls it may
-  // hold a lock that the sink takes. Any thread.
+  // Pauses or resumes computation. A paused sequence keeps its cache blocks
+  // unless others need them. A few tokens in flight may still arrive. The last
+  // call wins; calls have no effect after the end of the sequence. Never blocks
+  // and never calls the sink, so the caller may hold a lock that the sink
+  // acquires. Thread-safe.
   virtual void SetPaused(bool paused) = 0;
 };
 
-// Something that runs sequences: a dense worker, here or in another process.
+// Runs sequences: a dense worker in this or another process.
 class GenerationBackend {
  public:
   virtual ~GenerationBackend() = default;
-  // Never blocks. The sink is kept until OnFinished has returned. Thread-safe.
+  // Starts a sequence. Never blocks. Holds the sink until OnFinished returns.
+  // Thread-safe.
   virtual std::unique_ptr<GenerationCall> Start(
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) = 0;
 };

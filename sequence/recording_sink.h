@@ -10,8 +10,8 @@
 
 namespace apollo {
 
-// For tests: a sequence's events as text, and whether they come as
-// GenerationSink promises. Thread-safe.
+// A sink for tests that records a sequence's events as text and shows
+// violations of the GenerationSink contract. Thread-safe.
 class RecordingSink final : public GenerationSink {
  public:
   void OnStarted(const GenerationStarted& started) override {
@@ -30,14 +30,15 @@ class RecordingSink final : public GenerationSink {
     changed_.notify_all();
   }
 
-  // Waits until the sequence is over and returns all that came. For a sequence
-  // that never ends, the test's own time limit is the limit.
+  // Waits until the sequence has finished and returns all events. Relies on the
+  // test's own timeout.
   std::string Await() {
     MutexLock lock(mutex_);
     while (finishes_ == 0) changed_.wait(mutex_);
     return text_;
   }
-  // Waits until `part` has come; false if the sequence ends without it.
+  // Waits until the events contain `part`. Returns false if the sequence ends
+  // first.
   bool AwaitPart(const std::string& part) {
     MutexLock lock(mutex_);
     while (text_.find(part) == std::string::npos) {
@@ -54,7 +55,7 @@ class RecordingSink final : public GenerationSink {
     MutexLock lock(mutex_);
     return status_;
   }
-  // 1 is right, and nothing comes after it.
+  // Must be 1, with no event after it.
   int finishes() {
     MutexLock lock(mutex_);
     return finishes_;

@@ -5,7 +5,8 @@
 namespace apollo {
 namespace {
 
-// The entry with that key in a list sorted by it; made if there is none.
+// Returns the entry with this key in a list sorted by key, inserting it if
+// absent.
 template <typename T, typename Key>
 T& FindOrAdd(std::vector<T>& list, Key T::*key, const Key& wanted) {
   const auto at = std::lower_bound(

@@ -8,7 +8,7 @@
 
 namespace apollo {
 
-// How a token is chosen. CheckSampling checks the ranges noted.
+// Sampling parameters. CheckSampling enforces the ranges given here.
 struct SamplingOptions {
   float temperature = 0;  // 0: greedy. Else in (0, 100].
   float top_p = 1;        // (0, 1]
@@ -19,13 +19,13 @@ struct SamplingOptions {
   bool operator==(const SamplingOptions&) const = default;
 };
 
-// A field whose value cannot be.
+// An invalid field.
 struct WrongField {
   std::string name;    // As in SamplingOptions, and in the messages.
   std::string reason;  // "is 3; it must be from 0 to 1"
 };
 
-// Returns the first field that is out of its range; nothing if all are right.
+// Returns the first field that is out of range, or nullopt.
 inline std::optional<WrongField> CheckSampling(const SamplingOptions& options) {
   struct Range {
     const char* name;

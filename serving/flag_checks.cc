@@ -2,9 +2,6 @@
 
 #include <absl/strings/str_cat.h>
 
-#include <algorithm>
-#include <thread>
-
 #include "common/strings.h"
 
 namespace apollo {
@@ -28,17 +25,6 @@ absl::Status CheckAboveZero(std::string_view flag, absl::Duration value) {
   return absl::InvalidArgumentError(
       absl::StrCat("--", ToAbsl(flag), " is ", absl::FormatDuration(value),
                    "; it must be more than 0, for example 10s"));
-}
-
-absl::StatusOr<int> ThreadCount(int asked) {
-  const int cores =
-      std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  if (asked < 0 || asked > cores) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--threads is ", asked, "; it must be from 0 (all) to ",
-                     cores, ", the processors of this machine"));
-  }
-  return asked == 0 ? cores : asked;
 }
 
 }  // namespace apollo

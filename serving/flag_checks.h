@@ -1,22 +1,18 @@
 #pragma once
 
-#include <absl/status/statusor.h>
+#include <absl/status/status.h>
 #include <absl/time/time.h>
 
 #include <cstdint>
 #include <string_view>
 
-// Checks of the values of flags, for every program. Each is INVALID_ARGUMENT
-// naming the flag, its value and what would be right.
+// Checks of flag values, for every program. Each returns OK, or
+// INVALID_ARGUMENT naming the flag, its value and the valid range.
 namespace apollo {
 
 absl::Status CheckAtLeastOne(std::string_view flag, std::int64_t value);
 absl::Status CheckFromTo(std::string_view flag, std::int64_t value,
                          std::int64_t least, std::int64_t most);
 absl::Status CheckAboveZero(std::string_view flag, absl::Duration value);
-
-// The flag --threads: returns `asked`, or as many as the machine has if 0.
-// Refuses a negative number and more than the machine has.
-absl::StatusOr<int> ThreadCount(int asked);
 
 }  // namespace apollo

@@ -3,13 +3,8 @@
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <thread>
-
 namespace apollo {
 namespace {
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
 TEST(FlagChecksTest, BoundsNameTheFlagAndItsValue) {
   EXPECT_TRUE(CheckAtLeastOne("rows", 1).ok());
@@ -24,16 +19,6 @@ TEST(FlagChecksTest, BoundsNameTheFlagAndItsValue) {
   EXPECT_TRUE(CheckAboveZero("wait", absl::Milliseconds(1)).ok());
   EXPECT_EQ(CheckAboveZero("wait", absl::Seconds(-2)).message(),
             "--wait is -2s; it must be more than 0, for example 10s");
-}
-
-TEST(FlagChecksTest, ThreadsAreAtMostThoseOfTheMachine) {
-  const int cores =
-      std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  EXPECT_EQ(*ThreadCount(0), cores);
-  EXPECT_EQ(*ThreadCount(1), 1);
-  EXPECT_EQ(*ThreadCount(cores), cores);
-  EXPECT_EQ(ThreadCount(-1).status().code(), kInvalid);
-  EXPECT_EQ(ThreadCount(cores + 1).status().code(), kInvalid);
 }
 
 }  // namespace

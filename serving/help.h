@@ -2,9 +2,9 @@
 
 namespace apollo {
 
-// Sets what `--help` of this program says: the text, then the flags that files
-// called main.cc or ...flags.cc define. Abseil looks for them in "<program>.cc"
-// otherwise. Call before absl::ParseCommandLine.
+// Sets the output of `--help`: the usage text, then the flags defined in files
+// named main.cc or *flags.cc. By default, Abseil shows only those defined in
+// "<program>.cc". Call before absl::ParseCommandLine.
 void SetHelp(const char* usage);
 
 }  // namespace apollo

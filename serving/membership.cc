@@ -28,8 +28,8 @@ absl::Status CheckAddress(absl::string_view address) {
       port > 65535) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", address,
-                     "\" is not an address; write host:port with a port from "
-                     "1 to 65535"));
+                     "\" is not an address; it must be host:port with a port "
+                     "from 1 to 65535"));
   }
   return absl::OkStatus();
 }
@@ -50,11 +50,12 @@ absl::StatusOr<std::vector<std::string>> ParseAddresses(absl::string_view text,
   return addresses;
 }
 
-// An empty file is one that is just being written: a comment says "no one".
+// Reads the addresses in a file. Returns ABORTED for an empty file, which is
+// just being written; a list without workers consists of a comment.
 absl::StatusOr<std::vector<std::string>> ReadAddresses(
     const std::string& path) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxFileBytes));
-  if (text.empty()) return absl::AbortedError("just being written");
+  if (text.empty()) return absl::AbortedError("the file is being written");
   return ParseAddresses(text, '\n');
 }
 
@@ -66,7 +67,8 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Parse(
   if (list.substr(0, kFile.size()) == kFile) {
     std::string path(list.substr(kFile.size()));
     if (path.empty()) {
-      return absl::InvalidArgumentError("\"file:\" needs a path behind it");
+      return absl::InvalidArgumentError(
+          "\"file:\" has no path; it must be file:/path");
     }
     return std::make_unique<Membership>(path,
                                         [path] { return ReadAddresses(path); });
@@ -113,7 +115,7 @@ void Membership::Run() {
 void Membership::Refresh() {
   if (reader_ == nullptr) return;
   absl::StatusOr<Addresses> read = reader_();
-  if (absl::IsAborted(read.status())) return;  // Nothing to say yet.
+  if (absl::IsAborted(read.status())) return;  // To be read again later.
   bool changed = false;
   std::size_t kept = 0;
   {
@@ -131,13 +133,13 @@ void Membership::Report(const absl::Status& status, std::size_t kept) {
   if (status == last_status_) return;
   last_status_ = status;
   if (status.ok()) {
-    LogInfo("workers_file_right_again",
+    LogInfo("workers_file_recovered",
             {{"file", name_}, {"workers", static_cast<int>(kept)}});
     return;
   }
-  LogError("workers_file_wrong", {{"file", name_},
-                                  {"reason", std::string(status.message())},
-                                  {"workers_kept", static_cast<int>(kept)}});
+  LogError("workers_file_rejected", {{"file", name_},
+                                     {"reason", std::string(status.message())},
+                                     {"workers_kept", static_cast<int>(kept)}});
 }
 
 Membership::Addresses Membership::Current() const {

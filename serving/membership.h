@@ -15,48 +15,49 @@
 
 namespace apollo {
 
-// The addresses of a group of workers, and news of their changes: a fixed list,
-// or a source that is read again and again in a thread of its own, so that a
-// source that hangs holds up nobody else. Thread-safe.
+// The addresses of a group of workers: a fixed list, or a source that may
+// change. A source is read periodically by a thread of its own, so that a
+// source that hangs blocks nothing else. Thread-safe.
 class Membership {
  public:
   using Addresses = std::vector<std::string>;
-  // Reads the addresses now, each once. May block. ABORTED: they are just
-  // being written, which is no mistake. Called in one thread.
+  // Reads the current addresses, without duplicates. May block. Returns ABORTED
+  // while they are being written, which is not an error. Called by one thread.
   using Reader = absl::AnyInvocable<absl::StatusOr<Addresses>()>;
-  // Hears of the addresses. Calls come one at a time; they must return soon.
+  // Receives the addresses. Called by one thread at a time; must return soon.
   using Listener = std::function<void(const Addresses&)>;
 
-  // From a flag: "host:port,host:port", or "file:/path" for a file with one
-  // address a line, which may change while the process runs. Empty lines and
-  // lines that start with # are skipped. INVALID_ARGUMENT for an address
-  // without a port, naming it. A file need not exist yet.
+  // Parses the value of a flag: "host:port,host:port", or "file:/path" for a
+  // file with one address per line, which may change while the process runs and
+  // need not exist yet. Skips empty lines and lines that start with #. Returns
+  // INVALID_ARGUMENT naming an address without a valid port.
   static absl::StatusOr<std::unique_ptr<Membership>> Parse(
       std::string_view list);
 
-  // A fixed list.
+  // Creates a fixed list.
   explicit Membership(Addresses addresses);
-  // A source that changes. `name` is for the log.
+  // Creates a list that follows a source. `name` is for the log.
   Membership(std::string name, Reader reader);
-  // Waits for a reading that is under way. The listener hears nothing more.
+  // Waits for a read in progress. The listener is not called any more.
   ~Membership();
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;
 
-  // Tells the listener the addresses and then each change: of a fixed list at
-  // once, of a source from its thread, which reads every kInterval. Call it
-  // once at most. The listener must stay valid until the membership is gone.
+  // Passes the addresses to the listener: those of a fixed list immediately,
+  // those of a source from its thread, which reads every kInterval, at first
+  // and after each change. Call at most once. The listener must stay valid
+  // until the membership is destroyed.
   void Start(Listener listener);
 
-  // Reads the source once and tells the listener of a change, as the thread
-  // does. A reading that fails, or finds nothing, leaves the list as it was;
-  // the reason is logged once, until it changes. For tests, instead of Start.
+  // Reads the source once and passes a change to the listener, as the thread
+  // does. A read that fails leaves the list unchanged; the reason is logged
+  // once, until it changes. For tests, instead of Start.
   void Refresh();
 
-  // Returns the last addresses that were read. Never waits for a reading.
+  // Returns the addresses read last. Never waits for a read.
   Addresses Current() const;
 
-  // Returns true if it names no worker and never will.
+  // Returns true if the list is fixed and empty.
   bool NamesNobody() const { return reader_ == nullptr && Current().empty(); }
 
   static constexpr absl::Duration kInterval = absl::Milliseconds(100);
@@ -68,7 +69,7 @@ class Membership {
   // Constant after construction.
   const std::string name_;
 
-  // Of the thread that reads.
+  // Used by the reading thread only.
   Reader reader_;
   absl::Status last_status_;
 

@@ -14,7 +14,7 @@ namespace {
 
 using Addresses = std::vector<std::string>;
 
-// The list after one more reading.
+// Returns the list after one more read.
 Addresses Read(Membership& members) {
   members.Refresh();
   return members.Current();
@@ -27,7 +27,7 @@ TEST(MembershipTest, ListsKeepTheirOrderWithoutRepeats) {
   EXPECT_EQ((*Membership::Parse(""))->Current(), Addresses{});
 }
 
-TEST(MembershipTest, WhatIsNoAddressIsNamed) {
+TEST(MembershipTest, AnInvalidAddressIsNamed) {
   for (const char* bad :
        {"host", "host:", ":80", "host:0", "host:65536", "host:x", "file:"}) {
     const auto membership = Membership::Parse(bad);
@@ -80,7 +80,7 @@ TEST(MembershipTest, AWrongFileIsLoggedOncePerChange) {
   read("a:1\n");
   read("b:2\nno-port\n");
   read("other-mistake\n");
-  read("");  // Just being written.
+  read("");  // The file is being written.
   EXPECT_EQ(Read(members), Addresses{"a:1"});
   read("c:3\n");
   read("other-mistake\n");
@@ -88,21 +88,21 @@ TEST(MembershipTest, AWrongFileIsLoggedOncePerChange) {
   for (int i = 0; i < 3; ++i) members.Refresh();
   EXPECT_EQ(Read(members), Addresses{"c:3"});
   const std::string log = testing::internal::GetCapturedStderr();
-  EXPECT_EQ(CountOf(log, "workers_file_wrong"), 4) << log;
-  EXPECT_EQ(CountOf(log, "workers_file_right_again"), 1) << log;
+  EXPECT_EQ(CountOf(log, "workers_file_rejected"), 4) << log;
+  EXPECT_EQ(CountOf(log, "workers_file_recovered"), 1) << log;
   EXPECT_EQ(CountOf(log, "no-port"), 1) << log;
   EXPECT_EQ(CountOf(log, "other-mistake"), 2) << log;
   EXPECT_GE(CountOf(log, path), 5) << log;
 }
 
-TEST(MembershipTest, AnEmptyListNamesNobodyAFileMay) {
+TEST(MembershipTest, OnlyAnEmptyFixedListNamesNobody) {
   EXPECT_TRUE((*Membership::Parse(""))->NamesNobody());
   EXPECT_TRUE((*Membership::Parse(" , ,"))->NamesNobody());
   EXPECT_FALSE((*Membership::Parse("a:1"))->NamesNobody());
   EXPECT_FALSE((*Membership::Parse("file:/nowhere"))->NamesNobody());
 }
 
-// What a listener heard, one list a line.
+// Records the lists that a listener receives.
 class Heard {
  public:
   Membership::Listener listener() {
@@ -159,7 +159,7 @@ TEST(MembershipTest, ASourceThatHangsHoldsUpNobody) {
     });
     members.Start(heard.listener());
     reading.Pop();
-    // While the thread is at it.
+    // While the thread is reading.
     EXPECT_EQ(members.Current(), Addresses{});
     EXPECT_FALSE(members.NamesNobody());
     go_on.Push(1);

@@ -7,7 +7,8 @@
 namespace apollo {
 namespace {
 
-// Seconds; spans a token on a fast machine and a long answer on a slow one.
+// Returns bucket bounds in seconds, from a token on a fast machine to a long
+// answer on a slow one.
 const prometheus::Histogram::BucketBoundaries& Seconds() {
   static const prometheus::Histogram::BucketBoundaries bounds = {
       0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1,  0.15,
@@ -29,7 +30,7 @@ prometheus::Histogram& AddHistogram(prometheus::Registry& registry,
 RequestMetrics::RequestMetrics(prometheus::Registry& registry)
     : requests_(prometheus::BuildCounter()
                     .Name("apollo_requests_total")
-                    .Help("Requests that ended, by method and gRPC code.")
+                    .Help("Finished requests, by method and gRPC code.")
                     .Register(registry)),
       running_(AddGauge(registry, "apollo_num_requests_running",
                         "Requests in progress.")),
@@ -39,11 +40,11 @@ RequestMetrics::RequestMetrics(prometheus::Registry& registry)
                                     "Tokens generated.")),
       first_token_(
           AddHistogram(registry, "apollo_time_to_first_token_seconds",
-                       "From a request's arrival to its first token.")),
+                       "Time from a request's arrival to its first token.")),
       inter_token_(AddHistogram(registry, "apollo_inter_token_latency_seconds",
-                                "Between two tokens of one request.")),
+                                "Time between two tokens of one request.")),
       end_to_end_(AddHistogram(registry, "apollo_e2e_request_latency_seconds",
-                               "From a request's arrival to its end.")) {}
+                               "Time from a request's arrival to its end.")) {}
 
 RequestMetrics::Request::Request(RequestMetrics& metrics, const char* method,
                                  absl::Duration now)
@@ -53,7 +54,7 @@ RequestMetrics::Request::Request(RequestMetrics& metrics, const char* method,
 
 RequestMetrics::Request::~Request() {
   if (!ended_) End("CANCELLED", last_);
-  // Last: whoever sees that none runs finds it counted.
+  // Last: once the gauge has dropped, the request is counted as finished.
   metrics_.running_.Decrement();
 }
 

@@ -11,13 +11,13 @@
 
 namespace apollo {
 
-// The numbers that every process publishes about requests, under the names that
+// The metrics that every process publishes about requests, under the names that
 // dashboards for inference servers expect, with the prefix "apollo_":
 //
-//   requests_total{method,code}            requests that ended, by gRPC code
+//   requests_total{method,code}            finished requests, by gRPC code
 //   num_requests_running                   requests in progress
-//   prompt_tokens_total                    tokens read
-//   generation_tokens_total                tokens written
+//   prompt_tokens_total                    prompt tokens of accepted requests
+//   generation_tokens_total                tokens generated
 //   time_to_first_token_seconds            from arrival
 //   inter_token_latency_seconds            between tokens of one request
 //   e2e_request_latency_seconds            from arrival to the end
@@ -25,23 +25,27 @@ namespace apollo {
 // Thread-safe. Labels come from fixed sets, never from a request's content.
 class RequestMetrics {
  public:
-  // Registers them; the registry must outlive this.
+  // Registers the metrics; the registry must outlive them.
   explicit RequestMetrics(prometheus::Registry& registry);
 
-  // One request as it goes by; it runs until this is destroyed. Used by one
-  // thread at a time.
+  // Counts one request, which is in progress until this object is destroyed.
+  // Used by one thread at a time.
   class Request {
    public:
     // `now` is the time of arrival.
     Request(RequestMetrics& metrics, const char* method, absl::Duration now);
-    // Counts the request as ended with code "CANCELLED" unless End was called.
+    // Counts the request as finished with code "CANCELLED" unless End was
+    // called.
     ~Request();
     Request(const Request&) = delete;
     Request& operator=(const Request&) = delete;
 
+    // Adds prompt tokens.
     void PromptTokens(int count);
+    // Counts a token generated at `now`.
     void Token(absl::Duration now);
-    // Once. `code` is the name of a canonical code.
+    // Counts the request as finished; later calls have no effect. `code` is the
+    // name of a canonical code.
     void End(const std::string& code, absl::Duration now);
 
    private:

@@ -7,14 +7,15 @@
 #include "common/status_macros.h"
 #include "serving/flag_checks.h"
 
-ABSL_FLAG(std::string, expert_workers, "",
-          "All expert workers, this one may be among them: host:port,host:port "
-          "or file:/path with one address a line, read again when it changes. "
-          "Required for a dense worker, and for an expert worker that does not "
-          "hold all experts.");
+ABSL_FLAG(
+    std::string, expert_workers, "",
+    "Addresses of all expert workers; this one may be among them: "
+    "host:port,host:port, or file:/path for a file with one address per "
+    "line, reloaded when it changes. Required for a dense worker, and for "
+    "an expert worker that does not hold all experts.");
 ABSL_FLAG(std::optional<absl::Duration>, answer_timeout, std::nullopt,
-          "A worker that owes an answer and shows no progress for longer is "
-          "taken for lost; default: 30s in a dense worker, 10s in an expert "
+          "Time without progress after which a worker that owes an answer is "
+          "considered lost. Default: 30s in a dense worker, 10s in an expert "
           "worker.");
 
 namespace apollo {

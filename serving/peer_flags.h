@@ -13,8 +13,9 @@ struct PeerFlags {
   absl::Duration answer_timeout;
 };
 
-// Reads them after absl::ParseCommandLine. `answer_timeout` is the default.
-// INVALID_ARGUMENT naming the flag whose value is out of range.
+// Reads the flags; call after absl::ParseCommandLine. `answer_timeout` is the
+// default of --answer_timeout. Returns INVALID_ARGUMENT naming the flag whose
+// value is out of range.
 absl::StatusOr<PeerFlags> ReadPeerFlags(absl::Duration answer_timeout);
 
 }  // namespace apollo

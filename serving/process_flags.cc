@@ -3,23 +3,36 @@
 #include <absl/flags/flag.h>
 #include <absl/status/status.h>
 
+#include "common/status_macros.h"
+#include "serving/flag_checks.h"
+
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
 ABSL_FLAG(std::string, listen, "",
           "Where to serve gRPC, as host:port; port 0 takes any free one. "
           "Default: 127.0.0.1:50051 for what clients call, else 127.0.0.1:0.");
+ABSL_FLAG(int, max_connections, apollo::ServerOptions().max_connections,
+          "Most connections to the gRPC port at once, idle ones too; more are "
+          "closed at once. Each takes two open files (ulimit -n).");
 ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:0",
           "Where to serve /metrics over HTTP.");
 ABSL_FLAG(std::string, address_file, "",
-          "File to write both addresses to once they listen.");
+          "File to write both addresses to once the process listens.");
 ABSL_FLAG(std::string, name, "",
-          "Name of this process, in logs and for its peers; unique in the "
-          "cluster. Default: that of its role.");
-ABSL_FLAG(std::string, families, "",
-          "File with the language families, the same for all processes; "
-          "default: families.txt in the model directory if there, else the "
-          "published ones.");
+          "Name of this process in logs and for its peers; must be unique in "
+          "the cluster. Default: the name of its role.");
+ABSL_FLAG(
+    std::string, families, "",
+    "File with the language families; must be the same for all processes. "
+    "Default: families.txt in the model directory if it exists, else the "
+    "published families.");
 
 namespace apollo {
+namespace {
+
+// Far beyond what one process serves; twice as many open files are possible.
+constexpr int kMostConnections = 100'000;
+
+}  // namespace
 
 absl::StatusOr<ProcessFlags> ReadProcessFlags(
     const std::string& default_name, const std::string& default_listen) {
@@ -27,13 +40,16 @@ absl::StatusOr<ProcessFlags> ReadProcessFlags(
   flags.model = absl::GetFlag(FLAGS_model);
   if (flags.model.empty()) {
     return absl::InvalidArgumentError(
-        "--model is missing; it must name a directory");
+        "--model is missing; it must be a model directory");
   }
   flags.name = absl::GetFlag(FLAGS_name);
   if (flags.name.empty()) flags.name = default_name;
   flags.families = absl::GetFlag(FLAGS_families);
   flags.server.listen = absl::GetFlag(FLAGS_listen);
   if (flags.server.listen.empty()) flags.server.listen = default_listen;
+  flags.server.max_connections = absl::GetFlag(FLAGS_max_connections);
+  RETURN_IF_ERROR(CheckFromTo("max_connections", flags.server.max_connections,
+                              1, kMostConnections));
   flags.server.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   flags.server.address_file = absl::GetFlag(FLAGS_address_file);
   return flags;

@@ -12,13 +12,13 @@
 
 namespace apollo {
 
-// Memory that a message takes while it waits, in bytes: about what it takes on
-// the wire.
+// Returns the approximate memory that a queued message takes, in bytes: its
+// size on the wire.
 template <typename Message>
 std::size_t QueuedBytes(const Message& message) {
   return message.ByteSizeLong();
 }
-// Serialized already. Small ones count with what keeps them, besides.
+// The same for a serialized message, plus the overhead of the queue.
 inline std::size_t QueuedBytes(const std::string& message) {
   return message.size() + 64;
 }
@@ -28,16 +28,16 @@ Message Unchanged(Message message) {
   return message;
 }
 
-// The server's side of a streaming response, fed from any thread: messages
-// queue up and are written one after the other. They wait as `Queued`, and
-// kEncode makes of each what gRPC writes when its turn has come. Subclasses add
-// what the call is about, and bound the queue: see queued_bytes.
+// A queue of messages for a streaming response, fed from any thread and written
+// by gRPC one message at a time. Messages wait as `Queued`; kEncode converts
+// each one to a `Message` when it is written. Subclasses implement the call
+// itself and must bound the queue: see queued_bytes.
 template <
     typename Message, typename Reactor = grpc::ServerWriteReactor<Message>,
     typename Queued = Message, Message (*kEncode)(Queued) = Unchanged<Message>>
 class QueuedWriter : public Reactor {
  public:
-  // Queues a message; dropped after End.
+  // Queues a message, or drops it after End.
   void Push(Queued message) {
     MutexLock lock(mutex_);
     if (status_) return;
@@ -47,8 +47,8 @@ class QueuedWriter : public Reactor {
     if (!writing_) WriteFirst();
   }
 
-  // Ends the call once all that is queued has been written. The first call
-  // counts.
+  // Ends the call once all queued messages have been written. Later calls have
+  // no effect.
   void End(grpc::Status status) {
     MutexLock lock(mutex_);
     if (status_) return;
@@ -56,18 +56,18 @@ class QueuedWriter : public Reactor {
     if (!writing_) this->Finish(*status_);
   }
 
-  // Drops what is queued and ends the call. A write that is under way still
-  // has to end, for which the caller cancels the call.
+  // Drops all queued messages and ends the call. A write in progress must still
+  // end; the caller cancels the call for that.
   void Drop(grpc::Status status) {
     MutexLock lock(mutex_);
     while (queue_.size() > (writing_ ? 1 : 0)) PopBack();
-    if (status_ && !writing_) return;  // It has finished.
+    if (status_ && !writing_) return;  // Finish was called already.
     status_ = std::move(status);
     if (!writing_) this->Finish(*status_);
   }
 
-  // Messages that wait for a slow reader, with the one that is being written,
-  // and their memory.
+  // Return the number of queued messages, including the one being written, and
+  // their memory in bytes.
   std::size_t queued() {
     MutexLock lock(mutex_);
     return queue_.size();
@@ -109,23 +109,24 @@ class QueuedWriter : public Reactor {
         if (status_) this->Finish(*status_);
       }
     }
-    // Over comes after this has returned: gRPC counts callbacks.
+    // gRPC calls OnDone, and so Over, only after this has returned.
     OnWritten();
   }
 
   void OnDone() final {
-    { MutexLock lock(mutex_); }  // Whoever held it last is through.
+    { MutexLock lock(mutex_); }  // Waits for the last holder of the lock.
     Over();
   }
 
-  // The queue has become shorter. Not under a lock of this class.
+  // Called without locks when the queue has become shorter.
   virtual void OnWritten() {}
-  // The call is over and no other callback will come: delete this, or let go.
+  // Called last, when the call is over. May delete the object.
   virtual void Over() = 0;
 
   Mutex mutex_;
-  std::deque<Entry> queue_ ABSL_GUARDED_BY(mutex_);  // First: being written.
-  Message current_ ABSL_GUARDED_BY(mutex_);          // As gRPC writes it.
+  // While writing_, the first entry is the one being written.
+  std::deque<Entry> queue_ ABSL_GUARDED_BY(mutex_);
+  Message current_ ABSL_GUARDED_BY(mutex_);  // The message being written.
   std::size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<grpc::Status> status_ ABSL_GUARDED_BY(mutex_);

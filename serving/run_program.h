@@ -7,10 +7,10 @@
 
 namespace apollo {
 
-// The life of one of the cluster's programs: leaves stop signals to the server,
-// parses the command line (`usage` is what --help says above the flags), and
-// runs. Returns the exit code: 0, or 1 after printing "PROGRAM: why" to
-// standard error if `run` fails.
+// Runs one of the cluster's programs: leaves stop signals to the server, parses
+// the command line (`--help` prints `usage` above the flags), and calls `run`.
+// Returns the exit code: 0, or 1 if `run` fails, after printing
+// "PROGRAM: reason" to standard error.
 int RunProgram(int argc, char** argv, const std::string& program,
                const char* usage, const std::function<absl::Status()>& run);
 

@@ -12,11 +12,16 @@
 #include <ctime>
 #include <exception>
 #include <mutex>
+#include <utility>
 
+#include "common/log.h"
 #include "common/status_macros.h"
+#include "serving/listener.h"
 
 namespace apollo {
 namespace {
+
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(20);
 
 sigset_t StopSignals() {
   sigset_t signals;
@@ -46,8 +51,8 @@ absl::Status WriteAddressFile(const std::string& path,
   return absl::OkStatus();
 }
 
-// Each connection holds a thread of civetweb's until its request has come, so
-// that there are several, and a connection that sends nothing loses its own
+// Each connection occupies a thread of civetweb until its request has come. So
+// there are several threads, and a connection that sends nothing is closed
 // soon. (https://github.com/civetweb/civetweb/blob/master/docs/UserManual.md)
 std::vector<std::string> MetricsServerOptions(const std::string& listen) {
   return {"listening_ports",
@@ -65,7 +70,7 @@ std::vector<std::string> MetricsServerOptions(const std::string& listen) {
 }
 
 void SetUpPluginsOnce(bool reflection) {
-  // Both apply to every server of the process that is built afterwards.
+  // Both apply to all servers of the process that are built afterwards.
   static std::once_flag health, reflect;
   std::call_once(health, [] { grpc::EnableDefaultHealthCheckService(true); });
   if (reflection) {
@@ -75,11 +80,34 @@ void SetUpPluginsOnce(bool reflection) {
   }
 }
 
+// Sets the bounds of gRPC and the detection of dead peers.
+void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(options.max_message_bytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
+                             options.max_metadata_bytes);
+  // Peers may ping idle connections as often as MakeClusterChannel does.
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Detects on this side, too, a peer that vanished.
+  builder.AddChannelArgument(
+      GRPC_ARG_KEEPALIVE_TIME_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(options.keepalive_time)));
+  builder.AddChannelArgument(
+      GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(options.keepalive_timeout)));
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // Bounds connections that do not begin to speak HTTP/2.
+  builder.AddChannelArgument(
+      GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(kHandshakeTimeout)));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, const std::vector<NamedService>& services,
-    std::shared_ptr<prometheus::Registry> registry) {
+    const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
   std::unique_ptr<Server> server(new Server());
   try {
     server->exposer_ = std::make_unique<prometheus::Exposer>(
@@ -88,43 +116,54 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     return absl::UnavailableError(
         absl::StrCat("cannot listen for /metrics on ", options.metrics_listen));
   }
-  server->exposer_->RegisterCollectable(registry, "/metrics");
+  for (const auto& collectable : metrics) {
+    server->exposer_->RegisterCollectable(collectable, "/metrics");
+  }
+  server->exposer_->RegisterCollectable(server->registry_, "/metrics");
   server->metrics_address_ =
       absl::StrCat(Host(options.metrics_listen), ":",
                    server->exposer_->GetListeningPorts().front());
 
+  ASSIGN_OR_RETURN(Listener listener,
+                   ListenOn(options.listen, options.keepalive_timeout));
+  server->address_ = absl::StrCat(Host(options.listen), ":", listener.port);
   SetUpPluginsOnce(options.reflection);
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(),
-                           &port);
-  builder.SetMaxReceiveMessageSize(options.max_message_bytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
-                             options.max_metadata_bytes);
-  // Peers may ping idle connections as often as MakeClusterChannel does.
-  builder.AddChannelArgument(
-      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  // A peer that vanished without a word is noticed on this side, too.
-  builder.AddChannelArgument(
-      GRPC_ARG_KEEPALIVE_TIME_MS,
-      static_cast<int>(absl::ToInt64Milliseconds(options.keepalive_time)));
-  builder.AddChannelArgument(
-      GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
-      static_cast<int>(absl::ToInt64Milliseconds(options.keepalive_timeout)));
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // gRPC cannot limit connections, so the gate accepts them for it.
+  const std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor>
+      acceptor = builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::
+              FROM_FD,
+          grpc::InsecureServerCredentials());
+  SetLimits(options, builder);
   for (const NamedService& service : services) {
     builder.RegisterService(service.service);
     server->service_names_.push_back(service.name);
   }
   server->server_ = builder.BuildAndStart();
-  if (server->server_ == nullptr || port == 0) {
+  if (server->server_ == nullptr) {
     return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options.listen));
+        absl::StrCat("cannot serve gRPC on ", options.listen));
   }
-  server->address_ = absl::StrCat(Host(options.listen), ":", port);
   server->SetServing(false);
+  if (!AllowConnections(options.max_connections)) {
+    LogWarning("open_files_limited",
+               {{"max_connections", options.max_connections},
+                {"reason",
+                 "the limit of open files (ulimit -n) allows fewer "
+                 "connections; each takes two"}});
+  }
+  const auto hand_over = [acceptor](int from, int connection) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+        handed;
+    handed.listener_fd = from;
+    handed.fd = connection;
+    acceptor->HandleNewConnection(&handed);
+  };
+  ASSIGN_OR_RETURN(
+      server->gate_,
+      ConnectionGate::Open(std::move(listener), options.max_connections,
+                           hand_over, *server->registry_));
   if (!options.address_file.empty()) {
     RETURN_IF_ERROR(
         WriteAddressFile(options.address_file,
@@ -140,7 +179,7 @@ Server::~Server() {
 
 void Server::SetServing(bool serving) {
   if (auto* health = server_->GetHealthCheckService()) {
-    health->SetServingStatus(serving);  // The empty name, and all known ones.
+    health->SetServingStatus(serving);  // The empty name and all known ones.
     for (const std::string& name : service_names_) {
       health->SetServingStatus(name, serving);
     }
@@ -160,6 +199,7 @@ void Server::RunUntilStopped(const std::function<bool()>& ready) {
 }
 
 void Server::Shutdown(absl::Duration grace) {
+  gate_ = nullptr;
   server_->Shutdown(std::chrono::system_clock::now() +
                     absl::ToChronoMilliseconds(grace));
   server_->Wait();
@@ -186,18 +226,20 @@ std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  // Also how long a connection may take to be made.
+  // Also the maximum time for connecting.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 3000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  // Each link its own connection: one that breaks takes no other with it.
+  // Each link has its own connection, so that one that breaks does not affect
+  // others.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(4 << 20);
   std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(
       address, grpc::InsecureChannelCredentials(), arguments);
-  // All channels share one completion queue, which the last to go takes down,
-  // joining its threads. A call lets go of its channel in such a thread, which
-  // would join itself and go on with freed memory. So the last never goes.
-  // Volatile, or the compiler drops what is never read and leaves a leak.
+  // All channels share one completion queue. The last channel shuts it down and
+  // joins its threads. A call may destroy its channel in such a thread, which
+  // would join itself and continue with freed memory. So one channel is never
+  // destroyed. Volatile, because otherwise the compiler drops a pointer that is
+  // never read and leaves a leak.
   [[maybe_unused]] static const std::shared_ptr<
       grpc::Channel>* const volatile kept =
       new std::shared_ptr<grpc::Channel>(channel);

@@ -1,58 +1,49 @@
 #include "serving/server.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <prometheus/registry.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 #include "serving/single_metrics.h"
+#include "serving/tcp_client.h"
 
 namespace apollo {
 namespace {
 
-// A service without methods that are ever called.
+// A service whose methods are never called.
 class Nothing final : public grpc::Service {};
 
 std::unique_ptr<Server> StartServer(
     grpc::Service* service, std::shared_ptr<prometheus::Registry> registry) {
   auto server =
-      Server::Start({}, {{service, "test.v1.Nothing"}}, std::move(registry));
+      Server::Start({}, {{service, "test.v1.Nothing"}}, {std::move(registry)});
   EXPECT_TRUE(server.ok()) << server.status();
   return *std::move(server);
 }
 
-// A connection to "127.0.0.1:port", or -1.
-int Connect(const std::string& address) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in to = {};
-  to.sin_family = AF_INET;
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  to.sin_port = htons(static_cast<std::uint16_t>(
-      std::atoi(address.c_str() + address.rfind(':') + 1)));
-  if (connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) !=
-      0) {
-    close(socket);
-    return -1;
+// Calls the health service over a connection of its own.
+class HealthClient {
+ public:
+  explicit HealthClient(const std::string& address) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    stub_ = grpc::health::v1::Health::NewStub(grpc::CreateCustomChannel(
+        address, grpc::InsecureChannelCredentials(), arguments));
   }
-  return socket;
-}
+  grpc::Status Check() {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    grpc::health::v1::HealthCheckResponse response;
+    return stub_->Check(&context, request, &response);
+  }
 
-std::string ReadAll(int socket) {
-  std::string text;
-  char buffer[4096];
-  for (ssize_t n; (n = read(socket, buffer, sizeof(buffer))) > 0;) {
-    text.append(buffer, static_cast<std::size_t>(n));
-  }
-  return text;
-}
+ private:
+  std::unique_ptr<grpc::health::v1::Health::Stub> stub_;
+};
 
 TEST(ServerTest, HealthAnswersByServiceName) {
   Nothing service;
@@ -90,32 +81,99 @@ TEST(ServerTest, IdleConnectionsDoNotBlindMetrics) {
   auto registry = std::make_shared<prometheus::Registry>();
   AddCounter(*registry, "apollo_test_total", "Counts nothing.");
   const auto server = StartServer(&service, registry);
-  std::vector<int> idle;
+  std::vector<TcpClient> idle;
   for (int i = 0; i < 8; ++i) {
-    idle.push_back(Connect(server->metrics_address()));
-    ASSERT_GE(idle.back(), 0);
+    idle.emplace_back(server->metrics_address());
+    ASSERT_TRUE(idle.back().ok());
   }
-  const int scrape = Connect(server->metrics_address());
-  ASSERT_GE(scrape, 0);
-  const std::string request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
-  ASSERT_EQ(write(scrape, request.data(), request.size()),
-            static_cast<ssize_t>(request.size()));
-  // Without a free thread the answer comes only when civetweb has lost its
-  // patience with all of the idle connections, after this test's time.
-  EXPECT_NE(ReadAll(scrape).find("apollo_test_total"), std::string::npos);
-  for (const int socket : idle) close(socket);
-  close(scrape);
+  const TcpClient scrape(server->metrics_address());
+  ASSERT_TRUE(scrape.Write("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"));
+  // Without a free thread the answer would come only after all idle connections
+  // have timed out, which exceeds the timeout of this test.
+  EXPECT_NE(scrape.ReadAll().find("apollo_test_total"), std::string::npos);
 }
 
-TEST(ServerTest, AnAddressThatIsTakenIsNamed) {
+TEST(ServerTest, ConnectionsAreBoundedEvenIfTheyDoNothing) {
+  Nothing service;
+  auto registry = std::make_shared<prometheus::Registry>();
+  ServerOptions options;
+  options.max_connections = 3;
+  const auto server =
+      Server::Start(options, {{&service, "test.v1.Nothing"}}, {registry});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const std::string& address = (*server)->address();
+  HealthClient health(address);
+  EXPECT_TRUE(health.Check().ok());
+  // gRPC sends first.
+  const TcpClient idle(address);
+  EXPECT_TRUE(idle.ReadByte());
+  TcpClient gone(address);
+  EXPECT_TRUE(gone.ReadByte());
+  EXPECT_FALSE(TcpClient(address).ReadByte());
+  // Destroyed at once: it would reconnect and take the place of others.
+  EXPECT_EQ(HealthClient(address).Check().error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+  // Accepted connections are not affected.
+  EXPECT_TRUE(health.Check().ok());
+  // The place of each connection that ends, in any way, is reused.
+  gone.Close();
+  const auto until_accepted = [&address] {
+    for (;;) {
+      TcpClient client(address);
+      if (client.ReadByte()) return client;
+    }
+  };
+  until_accepted().Abort();
+  TcpClient wrong = until_accepted();
+  wrong.Write("this is no HTTP/2\r\n\r\n");
+  wrong.ReadAll();  // Until gRPC closes it.
+  const TcpClient last = until_accepted();
+  EXPECT_FALSE(TcpClient(address).ReadByte());
+  EXPECT_TRUE(health.Check().ok());
+}
+
+TEST(ServerTest, ManyConnectionsComeAndGo) {
+  Nothing service;
+  ServerOptions options;
+  options.max_connections = 4;
+  const auto server =
+      Server::Start(options, {{&service, "test.v1.Nothing"}}, {});
+  ASSERT_TRUE(server.ok()) << server.status();
+  for (int i = 0; i < 200; ++i) {
+    HealthClient client((*server)->address());
+    // Earlier connections may still be open.
+    while (!client.Check().ok()) client = HealthClient((*server)->address());
+  }
+}
+
+TEST(ServerTest, ServesAllMetrics) {
+  Nothing service;
+  const auto first = std::make_shared<prometheus::Registry>();
+  const auto second = std::make_shared<prometheus::Registry>();
+  AddCounter(*first, "apollo_first_total", "First.");
+  AddCounter(*second, "apollo_second_total", "Second.");
+  const auto server =
+      Server::Start({}, {{&service, "test.v1.Nothing"}}, {first, second});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const TcpClient scrape((*server)->metrics_address());
+  ASSERT_TRUE(scrape.Write(
+      "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  const std::string answer = scrape.ReadAll();
+  EXPECT_NE(answer.find("\napollo_first_total 0\n"), std::string::npos);
+  EXPECT_NE(answer.find("\napollo_second_total 0\n"), std::string::npos);
+  // Also those of the server.
+  EXPECT_NE(answer.find("\napollo_connections_refused_total 0\n"),
+            std::string::npos);
+}
+
+TEST(ServerTest, AnAddressInUseIsNamed) {
   Nothing service;
   const auto first =
       StartServer(&service, std::make_shared<prometheus::Registry>());
   Nothing other;
   ServerOptions options;
   options.listen = first->address();
-  const auto second = Server::Start(options, {{&other, "test.v1.Nothing"}},
-                                    std::make_shared<prometheus::Registry>());
+  const auto second = Server::Start(options, {{&other, "test.v1.Nothing"}}, {});
   ASSERT_FALSE(second.ok());
   EXPECT_NE(second.status().message().find(first->address()),
             std::string::npos);

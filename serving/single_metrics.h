@@ -6,7 +6,7 @@
 
 namespace apollo {
 
-// Metrics without labels. The registry owns them.
+// Adds a metric without labels, which the registry owns.
 inline prometheus::Counter& AddCounter(prometheus::Registry& registry,
                                        const char* name, const char* help) {
   return prometheus::BuildCounter()

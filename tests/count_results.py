@@ -3,9 +3,9 @@
 
 Usage: tests/count_results.py FILE...   (.txt: lines "PASSED name", "FAILED name")
 
-Prints the names of what failed, then "N passed, N failed". A test that could not
-be built counts as failed, one that does not apply to this machine does not count.
-Exit code 1 if one failed or there was none.
+Prints the names of failed targets, then "N passed, N failed". A test that could not
+be built counts as failed; one that does not apply to this machine does not count.
+The exit code is 1 if a target failed or there was none.
 """
 
 import json

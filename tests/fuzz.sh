@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs each libFuzzer target for a while with new inputs, beginning from its
-# committed corpus. Inputs that break something stay in /tmp/apollo-fuzz.
+# Runs each libFuzzer target for a while with new inputs, starting from its
+# committed corpus. Inputs that break a target stay in /tmp/apollo-fuzz.
 #
 # Usage: tests/fuzz.sh SECONDS [RESULTS_FILE]
 #   RESULTS_FILE gets a line "PASSED label" or "FAILED label" for each target.

@@ -1,21 +1,21 @@
 #!/bin/bash
-# Installs what is missing, checks the style, prepares the demo model and runs all
-# tests. The last line is "N passed, N failed", where N counts test targets and
-# checks; exit code 0 only if some passed and none failed.
+# Installs missing packages, checks the style, prepares the demo model and runs
+# all tests. The last line is "N passed, N failed", where N counts test targets
+# and checks. The exit code is 0 only if some passed and none failed.
 #
 # Usage: tests/run.sh [--full] [--fuzz SECONDS] [BAZEL ARGUMENT...]
-#   (nothing)       style, all tests (gcc, warnings are errors), layers
+#   (no option)     style, all tests (gcc, warnings are errors), layers
 #   --full          also all tests built by clang with its analysis of locks and
 #                   AddressSanitizer (and leaks, undefined behaviour), all tests
-#                   with ThreadSanitizer, and clang-tidy on what changed lately
-#   --fuzz SECONDS  also run each fuzz target for so long, with new inputs
-#   anything else   goes to `bazel test`, for example --config=cuda
+#                   with ThreadSanitizer, and clang-tidy on recent changes
+#   --fuzz SECONDS  also run each fuzz target for this time, with new inputs
+#   other arguments are passed to `bazel test`, for example --config=cuda
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# The home directory holds the demo model; some containers set none.
+# The demo model is in the home directory; some containers do not set HOME.
 export HOME=${HOME:-$(getent passwd "$EUID" | cut -d: -f6)}
 
-# What is tested, and how: "CONFIG TARGETS".
+# The tests to run: "CONFIG TARGETS".
 runs=("werror //...")
 tidy=false
 fuzz_seconds=0
@@ -42,11 +42,11 @@ say() { printf '\n=== [%d s] %s\n' "$SECONDS" "$*"; }
 results=$(mktemp -d)
 finish() {
   rm -rf "$results"
-  # A CI machine wants to end; a developer's keeps Bazel warm.
+  # On CI machines Bazel must end; for developers it stays warm.
   if [[ ${CI:-} == true ]]; then bazel shutdown > /dev/null 2>&1; fi
 }
 trap finish EXIT
-# Whatever goes wrong before a test has run is a failure with a last line, too.
+# Failures before the first test also end with the last line of results.
 broken() {
   echo "$1" >&2
   echo "0 passed, 1 failed"
@@ -60,7 +60,7 @@ say "demo model"
 model=$(deploy/local/demo_model.sh | tail -n 1) ||
   broken "deploy/local/demo_model.sh failed"
 [[ -f $model/config.json ]] || broken "deploy/local/demo_model.sh made no model: \"$model\""
-export APOLLO_DEMO_MODEL=$model # .bazelrc hands it on to the tests.
+export APOLLO_DEMO_MODEL=$model # .bazelrc passes it on to the tests.
 
 failed=0
 part() { # NAME COMMAND...
@@ -84,8 +84,9 @@ for run in "${runs[@]}"; do
   bazel test --config="$config" --keep_going \
     --build_event_json_file="$results/run-$config.json" "${arguments[@]}" -- $targets ||
     code=$?
-  # 3: a test failed, which its results say. Anything else may leave no results:
-  # a program that is not a test does not build, a BUILD file is wrong.
+  # 3: a test failed, and the results tell which. Other codes may leave no
+  # results: a program that is not a test does not build, or a BUILD file is
+  # wrong.
   if ((code != 0 && code != 3)); then
     echo "FAILED build-$config" >> "$results/parts.txt"
   fi

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""Proves that the table of layers in bazel/layers.bzl holds.
+"""Proves that the table of layers in bazel/layers.bzl is enforced.
 
-Tries every dependency that the table forbids, between folders and on libraries
-of the system, and expects Bazel to refuse it. Then looks at every #include: the
-compiler finds all headers of the system, so a missing dependency alone would
-not stop anybody. Changes nothing in the tree: the packages that try lie in a
-temporary folder.
+Tries every dependency that the table forbids, between folders and on system
+libraries, and expects Bazel to reject it. Then checks every #include, because
+the compiler finds all system headers even without a dependency. Changes nothing
+in the tree: the trial packages are in a temporary folder.
 
 Usage: tools/check_layers.py [--includes]
-  --includes  only look at the #includes, which needs no Bazel
+  --includes  only check the #includes, which does not need Bazel
 """
 
 import os
@@ -18,7 +17,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-STRANGER = "stranger"  # A folder that is on nobody's list.
+STRANGER = "stranger"  # A folder without permissions.
 
 
 def read_table():
@@ -31,7 +30,7 @@ def read_table():
 
 
 def run(*command):
-    """Returns what a command printed, on both outputs together."""
+    """Returns the combined standard output and error of a command."""
     done = subprocess.run(command, cwd=ROOT, text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return done.stdout
@@ -47,7 +46,7 @@ def libraries_of(folder):
 
 
 def forbidden_labels(table, user, libraries):
-    """Yields the labels that a folder must not use."""
+    """Yields the labels that a folder must not depend on."""
     parts = {path for name in table["PARTS"] if user in table["users_of"](name)
              for path in table["PARTS"][name]}
     for folder in table["LAYERS"]:
@@ -64,7 +63,7 @@ def forbidden_labels(table, user, libraries):
 
 
 def check_visibility(table):
-    """Returns (attempts, those that Bazel did not refuse)."""
+    """Returns (attempts, those that Bazel did not reject)."""
     libraries = {folder: libraries_of(folder) for folder in table["LAYERS"]}
     attempts, packages = [], []
     with tempfile.TemporaryDirectory() as overlay:
@@ -88,7 +87,7 @@ def check_visibility(table):
 
 
 def check_includes(table):
-    """Yields "file:line: what" for each header that its folder must not include."""
+    """Yields "file:line: message" for each header that its folder must not include."""
     include = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
     for path in run("git", "ls-files", "*.cc", "*.h", "*.cu", "*.cuh").split():
         folder = path.split("/")[0]
@@ -101,7 +100,7 @@ def check_includes(table):
             if not match:
                 continue
             header = match.group(1)
-            # The longest beginning decides: absl/flags/ before absl/.
+            # The longest prefix wins: absl/flags/ before absl/.
             owners = [(len(start), library)
                       for library, (starts, _) in table["LIBRARIES"].items()
                       for start in starts if header.startswith(start)]
@@ -125,7 +124,7 @@ def main():
     if not only_includes:
         attempts, accepted, output = check_visibility(table)
         for attempt in accepted:
-            print(f"WRONG: Bazel did not say: {attempt}", file=sys.stderr)
+            print(f"ERROR: Bazel did not report: {attempt}", file=sys.stderr)
         if accepted:
             errors = [line for line in output.splitlines() if "ERROR" in line]
             print("\n".join(errors[:5]), file=sys.stderr)
@@ -134,7 +133,7 @@ def main():
             return 1
         wrong += accepted
         if not wrong:
-            print(f"all {len(attempts)} forbidden dependencies are refused")
+            print(f"all {len(attempts)} forbidden dependencies are rejected")
     return 1 if wrong else 0
 
 

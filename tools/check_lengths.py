@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Finds C++ files and functions that are too long.
 
-A file may have 600 lines, a function in its body 70: past that, an idea wants a
-name of its own. Tests and data may be longer than that in one function, not in
-one file.
+A file may have 600 lines, and the body of a function 70. Functions of tests and
+data may be longer, files may not.
 
 Usage: tools/check_lengths.py [--longest N]
   --longest N  print the N longest functions instead
@@ -18,8 +17,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MOST_FILE_LINES = 600
 MOST_FUNCTION_LINES = 70
 
-# A body of clang-format's Google style begins with a line that ends in "{" and
-# does not begin with a blank or a closing mark, and ends with "}" at its margin.
+# In clang-format's Google style, a body begins with a line that ends in "{" and
+# does not begin with a space or a closing bracket, and ends with "}" at the margin.
 NOT_A_FUNCTION = re.compile(
     r"^(namespace|extern|struct|class|enum|union|template|#|//|\}|using|const|constexpr|"
     r"inline constexpr|static const|TEST|HWY_BEFORE)")

@@ -3,8 +3,8 @@
 
 Usage: tools/compile_commands.py [bazel flags, for example --config=cuda]
 
-Generated headers (*.pb.h) are only found by the tools after `bazel build //...`
-with the same flags.
+The tools find generated headers (*.pb.h) only after `bazel build //...` with the
+same flags.
 """
 
 import json
@@ -12,8 +12,8 @@ import os
 import subprocess
 import sys
 
-# Of no use to the tools: flags that only gcc knows, Bazel's fixed build time,
-# and the names of the files to write.
+# Useless for the tools: flags that only gcc knows, Bazel's fixed build time, and
+# the names of output files.
 DROP = ("-fno-canonical-system-headers", "-D__DATE__", "-D__TIME", "-MD")
 DROP_WITH_VALUE = ("-MF", "-o")
 
@@ -27,17 +27,16 @@ def main():
             ["bazel"] + list(args), cwd=root, check=True, stdout=subprocess.PIPE
         ).stdout.decode()
 
-    # Paths in Bazel's commands are relative to a folder of its own. From the
-    # workspace they work too, but for two: bazel-out, where generated headers
-    # are (here the link to it is .bazel/out, which may belong to another
-    # configuration), and external.
+    # Paths in Bazel's commands are relative to its execution root. They also work
+    # from the workspace, except external and bazel-out, which holds generated
+    # headers (the link .bazel/out may belong to another configuration).
     output_base = run("info", "output_base", *flags).strip()
     output_path = run("info", "output_path", *flags).strip()
 
     def absolute(argument):
         if argument.startswith("external/"):
             return os.path.join(output_base, argument)
-        # Alone ("bazel-out/x"), or with its option ("-Ibazel-out/x").
+        # Separate ("bazel-out/x"), or joined with its option ("-Ibazel-out/x").
         return argument.replace("bazel-out/", output_path + "/")
 
     actions = json.loads(
@@ -65,7 +64,7 @@ def main():
             elif not argument.startswith(DROP):
                 arguments.append(absolute(argument))
             previous = argument
-        # Only our own hand-written files; each once.
+        # Only hand-written files of this project, each once.
         if source and not source.startswith(("external/", "bazel-out/")):
             entries[source] = {
                 "directory": root,

@@ -1,17 +1,17 @@
 #!/bin/bash
-# Installs the Debian packages that this project builds with. Does nothing, at
-# once, if they are all there. Run as root, or as a user who may use sudo.
+# Installs the Debian packages that this project needs. Does nothing if all are
+# installed. Run it as root, or as a user who may use sudo.
 #
 # Usage: tools/install_packages.sh [--dev] [--plots] [--language] [--list]
-#   --dev   also what --config=clang, --config=fuzz, clang-tidy,
-#           clang-format and tests/style.sh need
-#   --plots also what tools/routing_map draws with
-#   --language  also what tools/language trains with
-#   --list  only print the names
+#   --dev       also packages for --config=clang, --config=fuzz, clang-tidy,
+#               clang-format and tests/style.sh
+#   --plots     also packages for tools/routing_map
+#   --language  also packages for tools/language
+#   --list      only print the names
 set -euo pipefail
 
 packages=(
-  # Bazel, Debian's own, and the rule sets that it asks for.
+  # Debian's Bazel, and the rule sets that it requires.
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
   g++
   # Libraries: third_party/system/BUILD.bazel names them one by one.
@@ -70,12 +70,12 @@ if $list; then
 fi
 
 if ! command -v dpkg-query > /dev/null; then
-  echo "$0: this is not a Debian system; install by hand what --list prints" >&2
+  echo "$0: this is not a Debian system; install the packages of --list by hand" >&2
   exit 1
 fi
 
-# dpkg-query prints one line for each package that dpkg knows of, and fails if
-# one is unknown: then that line is simply not there.
+# dpkg-query prints one line for each package that dpkg knows, and fails if one
+# is unknown; the line of an unknown package is missing.
 installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" \
   2> /dev/null || true)
 missing=()

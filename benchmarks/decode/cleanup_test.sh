@@ -1,6 +1,7 @@
 #!/bin/bash
-# decode_vs_transformers.py leaves no process behind when it fails: here the client
-# does, once the first server runs. And its peer gets as many threads and tokens.
+# decode_vs_transformers.py leaves no process behind when it fails, here because
+# the client fails while the first server runs. It passes its numbers of threads
+# and tokens on to the peer.
 #
 # Usage: cleanup_test.sh SCRIPT
 set -uo pipefail
@@ -31,7 +32,7 @@ fail() {
   ((++failures))
 }
 ((code != 0)) || fail "expected the script to fail"
-grep -q "apollo failed (7)" "$work/errors" || fail "expected the client's failure to be named"
+grep -q "apollo health failed (7)" "$work/errors" || fail "expected the client's failure to be named"
 [[ -s $work/pids ]] || fail "expected a server to have been started"
 while read -r pid; do
   kill -0 "$pid" 2> /dev/null || continue
@@ -39,7 +40,7 @@ while read -r pid; do
   kill "$pid"
 done < "$work/pids"
 
-# Now the client is content, and the peer writes down its arguments.
+# Now the client succeeds, and the peer records its arguments.
 printf '#!/bin/bash\nexit 0\n' > "$work/bin/tools/apollo/apollo"
 printf '{"num_experts": 1}\n' > "$work/config.json"
 for role in router/router dense_worker/dense_worker expert_worker/expert_worker; do

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""One stream of greedy decoding: this cluster beside Hugging Face transformers.
+"""Compares greedy decoding of one stream with Hugging Face transformers.
 
-Both run the demo model's weights in float32 on the same machine in the same run,
-turn by turn: this server answers one request, transformers answers one, and so on.
-Printed are the medians of tokens per second and their ratio.
+Both run the demo model's weights in float32 on the same machine, in turns: this
+server answers one request, transformers answers one, and so on. Prints the medians
+of tokens per second and their ratio.
 
   benchmarks/transformers/setup.sh            # once: a venv with transformers
   bazel build //deploy/local:apollo_local //router //dense_worker //expert_worker //tools/apollo //benchmarks/load
   benchmarks/decode/decode_vs_transformers.py --python VENV/bin/python [--rounds 5]
 
 Both decode from a prompt of 128 tokens. This server's time is measured by the client, from
-the first token of the answer to the last, so it includes gRPC and all processes.
+the first to the last token of the answer, so it includes gRPC and all processes.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--peer-arguments", default="", help="more for decode_transformers.py")
+    parser.add_argument("--peer-arguments", default="", help="additional arguments of decode_transformers.py")
     args = parser.parse_args()
     processors.keep(args.threads)
 
@@ -48,7 +48,7 @@ def main():
              *args.peer_arguments.split()], stopped=True)
         stack.callback(peer.close)
         print("peer:", peer.head, flush=True)
-        for round_number in range(args.rounds + 1):  # The first one warms up.
+        for round_number in range(args.rounds + 1):  # The first round warms up.
             row = {name: load.decode_rate(args.binaries, one.address, 1, args.tokens)
                    for name, one in clusters.items()}
             row[peer_name] = peer.ask("run")["decode_tokens_per_second"]

@@ -1,6 +1,6 @@
-// Tokens per second of the engine's arithmetic, by format of the weights:
+// Measures tokens per second of the engine's arithmetic by weight format:
 // prefill of one prompt, and decoding of 1, 8 and 32 streams after prompts of
-// 128 tokens. The cache is of the type that servers use beside the format.
+// 128 tokens. The cache has the default type for the format.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
@@ -18,6 +18,7 @@
 
 #include "benchmarks/engine/runner.h"
 #include "common/status_macros.h"
+#include "common/thread_count.h"
 #include "kernels/cpu_level.h"
 #include "model/config/model_config.h"
 #include "model/weights/open_model.h"
@@ -25,17 +26,18 @@
 #include "serving/flag_checks.h"
 
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
-ABSL_FLAG(std::string, weights, "int8,int4,bf16,float32",
-          "Formats to measure, as --weights of the workers, with commas.");
-ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
+ABSL_FLAG(
+    std::string, weights, "int8,int4,bf16,float32",
+    "Comma-separated formats to measure, as in --weights of the workers.");
+ABSL_FLAG(int, threads, 0, "Threads; 0: one per CPU.");
 ABSL_FLAG(int, repeats, 3, "Runs of each measurement; the median is printed.");
 ABSL_FLAG(int, prompt, 512, "Tokens of the prefilled prompt.");
-ABSL_FLAG(int, steps, 32, "Steps of decoding.");
-ABSL_FLAG(std::string, streams, "1,8,32", "Numbers of streams, with commas.");
-ABSL_FLAG(
-    bool, cpu_time, false,
-    "Seconds of the processor instead of the clock's, which with one thread "
-    "says more on a busy machine.");
+ABSL_FLAG(int, steps, 32, "Decoding steps.");
+ABSL_FLAG(std::string, streams, "1,8,32",
+          "Comma-separated numbers of streams.");
+ABSL_FLAG(bool, cpu_time, false,
+          "Measure CPU time instead of wall time; with one thread it is more "
+          "reliable on a busy machine.");
 
 namespace apollo {
 namespace {
@@ -61,7 +63,7 @@ std::vector<std::int32_t> Tokens(int count, int seed, int vocab) {
   return tokens;
 }
 
-constexpr int kDecodePrompt = 128;  // Tokens before a decoded stream.
+constexpr int kDecodePrompt = 128;  // Tokens before the decoded ones.
 
 absl::StatusOr<double> Prefill(Runner& runner, int length) {
   Runner::Sequence sequence;
@@ -83,7 +85,7 @@ absl::StatusOr<double> Decode(Runner& runner, int streams, int steps) {
   }
   double begin = 0;
   for (int step = 0; step <= steps; ++step) {
-    if (step == 1) begin = Seconds();  // The first one warms up.
+    if (step == 1) begin = Seconds();  // The first step warms up.
     std::vector<Runner::Part> parts;
     for (int s = 0; s < streams; ++s) {
       next[s] =
@@ -121,7 +123,7 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(const ModelConfig config, LoadModelConfig(directory));
   RETURN_IF_ERROR(
       CheckFromTo("repeats", absl::GetFlag(FLAGS_repeats), 1, 1000));
-  // Within the model's context, and within what a step's rows may take.
+  // Within the model's context and the maximum rows of a step.
   RETURN_IF_ERROR(
       CheckFromTo("prompt", prompt, 1, std::min(config.max_context, 1 << 15)));
   RETURN_IF_ERROR(CheckFromTo(
@@ -131,9 +133,9 @@ absl::Status Run() {
        absl::StrSplit(absl::GetFlag(FLAGS_streams), ',', absl::SkipEmpty())) {
     int count = 0;
     if (!absl::SimpleAtoi(part, &count) || count < 1 || count > 256) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--streams has \"", part,
-          "\"; it must be numbers from 1 to 256 with commas between"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("--streams has \"", part,
+                       "\"; it must be comma-separated numbers from 1 to 256"));
     }
     streams.push_back(count);
   }
@@ -172,7 +174,8 @@ absl::Status Run() {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
-      "Tokens per second of the engine's arithmetic by weights' format.\n"
+      "Measures tokens per second of the engine's arithmetic by weight "
+      "format.\n"
       "Example: engine_benchmark --model DIR --weights int8,int4");
   absl::ParseCommandLine(argc, argv);
   const absl::Status status = apollo::Run();

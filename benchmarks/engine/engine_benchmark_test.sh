@@ -1,18 +1,18 @@
 #!/bin/bash
-# A short run prints every format; flags that make no sense are refused by name.
+# A short run prints every format. Invalid flags are rejected by name.
 #
 # Usage: engine_benchmark_test.sh ENGINE_BENCHMARK MODEL
 set -uo pipefail
 
 benchmark=$PWD/$1
-model=$PWD/$2 # Has a context of 512 tokens.
+model=$PWD/$2 # Its context has 512 tokens.
 failures=0
 fail() {
   echo "$1" >&2
   ((++failures))
 }
 run() { "$benchmark" --model "$model" --threads 1 --repeats 1 --prompt 8 --steps 1 --streams 1 "$@" 2>&1; }
-# refuses FLAG VALUE: exit 1 and an error that names both.
+# refuses FLAG VALUE: expects exit code 1 and an error that names both.
 refuses() {
   local output status
   output=$(run "$1=$2")

@@ -45,7 +45,7 @@ absl::StatusOr<std::span<const float>> Runner::Step(
           "caches of ", cache_megabytes_, " MB hold ",
           std::min(CacheTokens(dense_->blocks()),
                    CacheTokens(expert_->blocks())),
-          " tokens, and the sequences are longer together: take fewer or "
+          " tokens, less than the sequences together; use fewer or "
           "shorter ones"));
     }
     dense.slices.push_back({&s.dense, s.length, rows, 0});

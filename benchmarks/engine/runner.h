@@ -15,7 +15,7 @@
 namespace apollo {
 
 // Both stages of a model in one process, without workers, links and scheduler:
-// what the arithmetic alone costs and gives. One thread.
+// the cost and the results of the arithmetic alone. Single-threaded.
 class Runner {
  public:
   struct Sequence {
@@ -26,17 +26,17 @@ class Runner {
   struct Part {
     Sequence* sequence;
     std::span<const std::int32_t> tokens;
-    bool all_logits = false;  // Of every row, not of the last only.
+    bool all_logits = false;  // Of every row, not only the last.
   };
 
-  // `model` must outlive the runner. Caches as large as cache_megabytes each,
-  // of the type that servers use by default.
+  // Creates a runner. `model` must outlive it. Each cache has cache_megabytes
+  // and the default type.
   static absl::StatusOr<std::unique_ptr<Runner>> Create(const OpenModel& model,
                                                         int threads,
                                                         int cache_megabytes);
 
-  // Runs one step. The logits [rows asked for, vocab] are valid until the next.
-  // RESOURCE_EXHAUSTED if a cache is too small for the sequences.
+  // Runs one step. The logits [requested rows, vocab] are valid until the next
+  // step. Returns RESOURCE_EXHAUSTED if a cache is too small for the sequences.
   absl::StatusOr<std::span<const float>> Step(const std::vector<Part>& parts);
 
   void Release(Sequence& sequence);

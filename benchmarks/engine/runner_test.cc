@@ -26,7 +26,7 @@ TEST(RunnerTest, SequencesBeyondTheCacheAreAnError) {
   EXPECT_NE(std::string(status.message()).find("caches of 1 MB hold"),
             std::string::npos)
       << status;
-  // And room again once they are gone.
+  // There is room again after their release.
   EXPECT_GT(fed, 1u);
   for (Runner::Sequence& sequence : sequences) (*runner)->Release(sequence);
   const auto logits = (*runner)->Step({{&sequences[0], tokens}});

@@ -6,14 +6,14 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 SWEEPS = {"streams": "streams at once", "prompt": "prompt tokens", "expert workers": "expert workers"}
-# Panels from above: axis, and the columns of the table in it.
+# Panels from top to bottom: axis, and the columns of the table in it.
 PANELS = (("tokens/s", ("decode tokens/s", "prompt tokens/s")),
           ("ms", ("gap p50 ms", "gap p99 ms", "first token p50 ms", "first token p99 ms")),
           ("MB", ("memory MB", "rss MB")))
 
 
 def draw(rows, title, paths):
-    """`rows`: dicts by column, with "at", the place on the sweep's axis. Into each of the files."""
+    """Draws `rows`, dicts by column with "at", the position on the axis, into each of the files."""
     # The same numbers give the same file.
     plt.rcParams.update({"svg.hashsalt": "apollo", "svg.fonttype": "none"})
     measured = [sweep for sweep in SWEEPS if any(row["sweep"] == sweep for row in rows)]

@@ -1,4 +1,4 @@
-"""Where cost is measured, and what is reported of each point."""
+"""The points at which cost is measured, and the figures reported for each."""
 
 import dataclasses
 
@@ -7,26 +7,26 @@ from harness import measure
 STREAMS = (1, 2, 4, 8, 16, 32, 64)
 PROMPTS = (128, 256, 512, 1024, 2048, 4096, 8192)
 EXPERT_WORKERS = (1, 2, 3, 7)
-# Streams where the number of expert workers changes: one alone would keep only one of them busy.
+# Streams in the sweep of expert workers: a single stream would keep only one of them busy.
 BUSY_STREAMS = 8
 PROMPT = 128
 
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    sweep: str  # What changes: "streams", "prompt" or "expert workers".
+    sweep: str  # The parameter that changes: "streams", "prompt" or "expert workers".
     streams: int
     prompt: int
     expert_workers: int
 
     @property
     def at(self):
-        """The value of what changes."""
+        """Returns the value of the parameter that changes."""
         return {"streams": self.streams, "prompt": self.prompt, "expert workers": self.expert_workers}[self.sweep]
 
 
 def sweeps(context, new_tokens, experts):
-    """All points, and why some are not what was wanted."""
+    """Returns all points, and notes on those that differ from the request."""
     notes = []
     points = [Point("streams", n, PROMPT, 1) for n in STREAMS]
     longest = context - new_tokens
@@ -50,7 +50,7 @@ HEAD = ["sweep", "streams", "prompt tokens", "expert workers", "decode tokens/s"
 
 
 def figures(streams):
-    """Of one run: the columns of HEAD between "expert workers" and "memory MB", in order."""
+    """Returns the columns of HEAD between "expert workers" and "memory MB" for one run, in order."""
     between = measure.all_gaps(streams)
     first = [measure.first_token(stream) for stream in streams]
     prompts = sum(stream["prompt_tokens"] for stream in streams)

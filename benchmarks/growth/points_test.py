@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of which points are measured and what is reported of one."""
+"""Tests of the selection of points and of the reported figures."""
 
 import pathlib
 import sys

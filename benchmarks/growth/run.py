@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""How throughput, latency and memory grow with streams, prompt length and expert workers.
+"""Measures throughput, latency and memory by numbers of streams and expert workers and by prompt length.
 
-    tools/routing_map/setup.sh                                      # once: what it draws with
+    tools/routing_map/setup.sh                                      # once: installs matplotlib
     bazel build -c opt //deploy/local:apollo_local //router //dense_worker //expert_worker //tools/apollo //benchmarks/load
     benchmarks/growth/run.py --out DIR [--weights int8]
 
-Each point gets a cluster of its own: a router, a dense worker, expert workers. Its first run warms up, and memory is
-read after it; the other figures are medians of the runs that follow. All prompts are new, so none is found in the
-cache. Written are DIR/growth.csv, growth.md, growth.svg and growth.png. docs/benchmarks.md explains the columns.
+Each point gets its own cluster: a router, a dense worker, expert workers. The first run warms up, and memory is read
+after it; the other figures are medians of the following runs. All prompts are new, so none is found in the cache.
+Writes DIR/growth.csv, growth.md, growth.svg and growth.png. docs/benchmarks.md explains the columns.
 """
 
 import argparse
@@ -29,14 +29,14 @@ def positive(text):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", required=True, metavar="DIR", help="made if it is not there")
+    parser.add_argument("--out", required=True, metavar="DIR", help="output directory; created if missing")
     parser.add_argument("--model", default=os.path.join(paths.CACHE, "demo"))
-    parser.add_argument("--weights", default="auto", help="format of the weights; auto: the checkpoint's own")
-    parser.add_argument("--threads", type=positive, default=2, help="of each worker")
-    parser.add_argument("--new_tokens", type=positive, default=64, help="of each answer")
+    parser.add_argument("--weights", default="auto", help="format of the weights; auto: as in the checkpoint")
+    parser.add_argument("--threads", type=positive, default=2, help="threads per worker")
+    parser.add_argument("--new_tokens", type=positive, default=64, help="tokens per answer")
     parser.add_argument("--rounds", type=positive, default=3)
-    parser.add_argument("--sweeps", default="streams,prompt,expert workers", help="some of these, with commas")
-    parser.add_argument("--most", type=positive, default=10**9, help="leave out points beyond, for a quick try")
+    parser.add_argument("--sweeps", default="streams,prompt,expert workers", help="comma-separated subset of the default")
+    parser.add_argument("--most", type=positive, default=10**9, help="skip points beyond this value, for a quick run")
     parser.add_argument("--binaries", default=paths.BINARIES)
     parser.add_argument("--no_plot", action="store_true", help="write the tables only")
     return parser.parse_args()
@@ -64,7 +64,7 @@ def main():
     processors.keep(args.threads)
     draw = None
     if not args.no_plot:
-        try:  # Before any work, so that it is not lost.
+        try:  # Before any work, so that no work is lost.
             import draw  # pylint: disable=import-outside-toplevel
         except ImportError:
             raise failure.Failure("matplotlib is missing: run tools/routing_map/setup.sh, or use --no_plot") from None

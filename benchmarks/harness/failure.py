@@ -1,15 +1,13 @@
-"""How the benchmark scripts end."""
+"""Error handling of the benchmark scripts."""
 
 import signal
 import sys
 
-
-class Failure(Exception):
-    """Ends the script with a message."""
+from launch.failure import Failure  # It ends the script with its message.
 
 
 def run(main):
-    """Runs main(). Ctrl-C, SIGTERM and errors all unwind it, so that what it started is ended."""
+    """Runs main(). Ctrl-C, SIGTERM and errors unwind it, so that all processes it started are ended."""
     def stop(number, frame):
         raise SystemExit(128 + number)
     signal.signal(signal.SIGTERM, stop)

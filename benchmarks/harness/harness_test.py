@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of what the benchmarks compute and print, and that no process is left behind."""
+"""Tests of the benchmarks' computations and output, and that no process is left behind."""
 
 import csv
 import os
@@ -11,7 +11,7 @@ import sys
 import tempfile
 import unittest
 
-# Not resolve(): Bazel's files are links to elsewhere.
+# Not resolve(), because Bazel's files are links.
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent.parent))
 
 from harness import cluster, failure, measure, memory, packed, processes, processors, table  # noqa: E402
@@ -37,7 +37,7 @@ class MeasureTest(unittest.TestCase):
             measure.percentile([1], 101)
 
     def test_decode_rate_counts_only_while_all_decode(self):
-        # From 2 to 4 both decode; three tokens of the first, two of the second.
+        # Both decode from 2 to 4: three tokens of the first, two of the second.
         both = [stream(0, 1, 2, 2.5, 3, 4), stream(0, 2, 3, 4, 5)]
         self.assertEqual(measure.decode_rate(both), 5 / 2)
 
@@ -57,7 +57,7 @@ class MeasureTest(unittest.TestCase):
     def test_gaps_of_mixed_load(self):
         streams = [
             stream(0, 1, 2, 3, 6, 10, 11),
-            # Alone before 2: not idle time of all.
+            # Before 2 it runs alone, so that is not idle time of all.
             stream(0, 2, 2.5, 7, 11),
             stream(5, 8, group="arriving"),
             stream(8, 9, group="arriving"),
@@ -211,7 +211,7 @@ for answer in ('noise\\n{"x": 1}', '{"x": 2}', '{"error": "no"}'):
 
     def test_what_a_program_leaves_behind_ends_too(self):
         for stopped in (False, True):
-            # Like a helper of Python's multiprocessing: no signal but SIGKILL ends it.
+            # Like a helper of Python's multiprocessing: only SIGKILL ends it.
             peer = processes.LineProcess(["bash", "-c", "(trap '' TERM; while true; do sleep 1000; done) & "
                                           "echo '{\"pid\": '$!'}'; read"], stopped=stopped)
             left = os.pidfd_open(peer.head["pid"])
@@ -242,7 +242,7 @@ for answer in ('noise\\n{"x": 1}', '{"x": 2}', '{"error": "no"}'):
             broken = cluster.Cluster(folder, "/nowhere", threads=1)
             with self.assertRaisesRegex(failure.Failure, "no such model"):
                 broken.__enter__()  # pylint: disable=unnecessary-dunder-call
-            self.assertTrue(all(p.poll() is not None for p in broken.processes))
+            self.assertEqual([pid for pid in broken.pids() if os.path.exists(f"/proc/{pid}")], [])
 
     def test_flags_of_a_binary(self):
         with tempfile.TemporaryDirectory() as folder:

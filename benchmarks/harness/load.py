@@ -8,7 +8,7 @@ from . import measure, processes
 
 def run(binaries, address, streams=1, prompt_tokens=128, new_tokens=64, arrivals=0, arrival_prompt_tokens=2048,
         arrivals_after=64):
-    """The streams, as the program prints them: group, start, prompt_tokens, tokens. All its prompts are new."""
+    """Returns the streams as printed by the program: group, start, prompt_tokens, tokens. All prompts are new."""
     out = processes.output([
         os.path.join(binaries, "benchmarks/load/load"), f"--server={address}", f"--streams={streams}",
         f"--prompt_tokens={prompt_tokens}", f"--new_tokens={new_tokens}", f"--arrivals={arrivals}",

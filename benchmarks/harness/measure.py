@@ -1,14 +1,14 @@
-"""Figures from the times at which tokens arrived."""
+"""Figures computed from the arrival times of tokens."""
 
 import statistics
 
 
 def percentile(values, percent):
-    """Linear between the two nearest values: 0 is the least, 100 the greatest."""
+    """Returns a percentile by linear interpolation: 0 is the minimum, 100 the maximum."""
     if not values:
         raise ValueError("no values")
     if not 0 <= percent <= 100:
-        raise ValueError(f"{percent} is no percentage")
+        raise ValueError(f"{percent} is not a percentage")
     ordered = sorted(values)
     at = (len(ordered) - 1) * percent / 100
     low = int(at)
@@ -17,7 +17,7 @@ def percentile(values, percent):
 
 
 def gaps(stream):
-    """Times between neighbouring tokens of one stream."""
+    """Returns the times between consecutive tokens of one stream."""
     tokens = stream["tokens"]
     return [after - before for before, after in zip(tokens, tokens[1:])]
 
@@ -31,34 +31,34 @@ def first_token(stream):
 
 
 def decode_rate(streams):
-    """Tokens a second while all streams decode: from the last first token to the first last one.
+    """Returns tokens per second while all streams decode: from the last first token to the first last token.
 
-    Prompts that are still computed do not count, nor do streams that wait for others to end.
+    Excludes prefill, and the time in which streams wait for others to end.
     """
     begin = max(stream["tokens"][0] for stream in streams)
     end = min(stream["tokens"][-1] for stream in streams)
     if end <= begin:
-        raise ValueError("there was no time when all streams decoded: let each generate more tokens")
-    # The token at the beginning came of earlier work.
+        raise ValueError("there was no time in which all streams decoded; generate more tokens per stream")
+    # The token at the beginning belongs to earlier work.
     return sum(begin < token <= end for stream in streams for token in stream["tokens"]) / (end - begin)
 
 
 def whole_rate(streams):
-    """Generated tokens a second, from the first request to the last token."""
+    """Returns generated tokens per second, from the first request to the last token."""
     begin = min(stream["start"] for stream in streams)
     end = max(stream["tokens"][-1] for stream in streams)
     return sum(len(stream["tokens"]) for stream in streams) / (end - begin)
 
 
 def prefill_rate(stream):
-    """Prompt tokens a second until the first token."""
+    """Returns prompt tokens per second until the first token."""
     return stream["prompt_tokens"] / first_token(stream)
 
 
 def idle_and_mixed_gaps(streams):
-    """Gaps of the running streams before the first arrival, and from then to the last arrival's first token.
+    """Returns the gaps of running streams before the first arrival, and from then to the last arrival's first token.
 
-    A gap belongs to the mixed time if any part of it does. Gaps before all streams run belong to neither.
+    A gap belongs to the second group if any part of it does. Gaps before all streams run belong to neither.
     """
     running = [s for s in streams if s["group"] == "running"]
     arriving = [s for s in streams if s["group"] == "arriving"]
@@ -76,7 +76,7 @@ def idle_and_mixed_gaps(streams):
 
 
 class Samples:
-    """Values by name, one from each round."""
+    """Values by name, one per round."""
 
     def __init__(self):
         self.values = {}
@@ -88,7 +88,7 @@ class Samples:
         return statistics.median(self.values[name])
 
     def best(self, names):
-        """Of the names that have values, the one with the highest median; None if none has."""
+        """Returns the name with the highest median, or None if there are no values."""
         known = [name for name in names if name in self.values]
         return max(known, key=self.median, default=None)
 

@@ -1,10 +1,10 @@
-"""Bytes: of processes, and of a model's weights."""
+"""Memory of processes and of a model's weights, in bytes."""
 
 import json
 import os
 
-# Bits of a weight in each format, scales and minima (f16, groups of 32) included: kernels/packed_matrix.h;
-# llama.cpp's own are Q8_0 8.5, Q4_0 4.5.
+# Bits per weight in each format, including scales and minima (f16, groups of 32); see kernels/packed_matrix.h. For
+# llama.cpp: Q8_0 8.5, Q4_0 4.5.
 FORMAT_BITS = {"float32": 32, "bf16": 16, "int8": 8.5, "int4": 5}
 HEAD_BITS = {**FORMAT_BITS, "int4": FORMAT_BITS["int8"]}  # The head of an int4 model is int8.
 
@@ -15,7 +15,7 @@ def read_config(model):
 
 
 def weights_per_token(config):
-    """Weights that a decoded token and, without the head, a prompt's token is multiplied with."""
+    """Returns the weights used per decoded token, and per prompt token (without the head)."""
     hidden, heads, kv = config["hidden_size"], config["num_attention_heads"], config["num_key_value_heads"]
     head = hidden // heads
     attention = 2 * hidden * hidden + 2 * hidden * kv * head
@@ -29,19 +29,19 @@ def weights_per_token(config):
 
 
 def bytes_per_token(weights, kind):
-    """Bytes that decoding a token reads of our weights in a format; `weights` as weights_per_token() gives them."""
+    """Returns the bytes of our weights in a format read to decode a token; `weights` is from weights_per_token()."""
     head = weights["decode"] - weights["prefill"]
     return (weights["prefill"] * FORMAT_BITS[kind] + head * HEAD_BITS[kind]) / 8
 
 
 def dense_weights_per_token(config):
-    """The same of the dense model that the sparse one was made from: what the peers run."""
+    """Returns the same for the dense base of the sparse model, which the peers run."""
     dense = {**config, "num_experts": 0, "num_experts_per_tok": 1, "moe_intermediate_size": config["intermediate_size"]}
     return weights_per_token(dense)
 
 
 def of_processes(pids):
-    """Sums over processes: rss counts memory that two of them share twice, pss once; peak is of rss."""
+    """Returns sums over processes: rss counts shared memory once per process, pss once; peak is of rss."""
     total = {"rss": 0, "pss": 0, "peak": 0}
     for pid in pids:
         total["rss"] += _field(f"/proc/{pid}/status", "VmRSS")
@@ -51,7 +51,7 @@ def of_processes(pids):
 
 
 def with_descendants(pids):
-    """The processes, those that they started, and so on, as far as they still run."""
+    """Returns the processes and their running descendants."""
     found = []
     for pid in pids:
         children = []

@@ -1,4 +1,4 @@
-"""Packed weights: tools/pack and what its files say of themselves."""
+"""Packed weights: tools/pack and the headers of its files."""
 
 import json
 import os
@@ -11,7 +11,7 @@ _MAGIC = "apollo-packed "
 
 
 def format_of(model):
-    """The format of a directory's packed weights; None if it has none. docs/kernels.md describes the file."""
+    """Returns the format of a directory's packed weights, or None. docs/kernels.md describes the file."""
     path = os.path.join(model, FILE)
     if not os.path.exists(path):
         return None

@@ -1,51 +1,23 @@
-"""Programs that end when the script does.
+"""Programs that end together with the script.
 
-If the script is killed by SIGKILL, only what it started itself ends with it; what those programs started in turn may stay,
-and stay stopped (LineProcess).
+If the script is killed by SIGKILL, only its direct children end with it; their children may remain, and may remain
+stopped (LineProcess).
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
 import subprocess
 import tempfile
 
+from launch.processes import start, stop
+
 from . import memory
 from .failure import Failure
 
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-_libc = ctypes.CDLL(None)
-
-
-def _die_with_parent():
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def start(argv, **options):
-    """A program that gets no Ctrl-C of the terminal, and is killed should this script be."""
-    try:
-        return subprocess.Popen(argv, start_new_session=True, preexec_fn=_die_with_parent, **options)
-    except OSError as error:
-        raise Failure(f"cannot run {argv[0]}: {error.strerror}") from None
-
-
-def stop(process, seconds=15):
-    """Asks it to end; kills it if it does not, and then what it leaves behind."""
-    if process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # start() made it the leader of a group.
-
-
 def output(argv, environment=None):
-    """Runs a program to its end; what it printed. Its standard error is shown if it fails."""
+    """Runs a program and returns its output. Shows its standard error if it fails."""
     with tempfile.TemporaryFile("w+") as errors:
         process = start(argv, stdout=subprocess.PIPE, stderr=errors, text=True,
                         env={**os.environ, **(environment or {})})
@@ -60,10 +32,10 @@ def output(argv, environment=None):
 
 
 class LineProcess:
-    """A program that answers each line on its standard input with one of JSON. First comes one unasked.
+    """A program that prints one line of JSON at start, and one in response to each line on its standard input.
 
-    With `stopped` it and all that it started are stopped (SIGSTOP) between its answers: some wait by spinning, and
-    would take processors from whoever is measured next.
+    With `stopped`, it and its descendants are stopped (SIGSTOP) between responses: some programs wait by spinning, and
+    would take CPU time from the next measurement.
     """
 
     def __init__(self, argv, environment=None, stopped=False):
@@ -98,7 +70,7 @@ class LineProcess:
     def ask(self, line):
         if self.stopped:
             self._signal(signal.SIGCONT)
-        with contextlib.suppress(BrokenPipeError):  # It has ended; reading tells why.
+        with contextlib.suppress(BrokenPipeError):  # It has ended; reading shows the reason.
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
         answer = self._read()
@@ -110,7 +82,7 @@ class LineProcess:
         if self.stopped and self.process.poll() is None:
             self._signal(signal.SIGCONT)
         stop(self.process)
-        with contextlib.suppress(BrokenPipeError):  # What it did not read any more.
+        with contextlib.suppress(BrokenPipeError):  # Unread input.
             self.process.stdin.close()
         self.process.stdout.close()
         self.errors.close()

@@ -1,4 +1,4 @@
-"""Which processors a benchmark may use."""
+"""Selection of the CPUs for a benchmark."""
 
 import os
 
@@ -6,9 +6,9 @@ from .failure import Failure
 
 
 def keep(threads):
-    """Keeps this script and all that it starts to the first `threads` of the processors that it may use.
+    """Restricts this script and its children to the first `threads` of the available CPUs, and returns their numbers.
 
-    So all whom it measures have the same ones, however many threads they start. Returns their numbers.
+    All measured programs therefore have the same CPUs, whatever number of threads they start.
     """
     allowed = sorted(os.sched_getaffinity(0))
     if threads > len(allowed):

@@ -4,7 +4,7 @@ import csv
 
 
 def number(value, digits=3):
-    """With so many digits that count, and no exponent; "-" for None."""
+    """Formats with this many significant digits and without exponent; "-" for None."""
     if value is None:
         return "-"
     if isinstance(value, str):
@@ -23,10 +23,10 @@ def number(value, digits=3):
 
 
 def markdown(head, rows):
-    """The first column is text, the others are numbers."""
+    """Returns a Markdown table. The first column is text, the others are numbers."""
     cells = [list(head), *([number(cell) for cell in row] for row in rows)]
     if any(len(row) != len(head) for row in cells):
-        raise ValueError("a row has another number of cells than the head")
+        raise ValueError("a row and the head have different numbers of cells")
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     def line(row):
         padded = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]

@@ -1,8 +1,8 @@
-// How fast a matrix product runs, by format of the weights, level of
-// instructions and number of rows, beside what the machine can do at most: GB/s
-// of weights read for one row, GOPS (multiplications and additions, in
-// thousands of millions a second) for more. Each product takes the next of many
-// matrices, so that weights come from memory, as they do while a model decodes.
+// Measures the speed of matrix products by weight format, instruction set and
+// number of rows, compared with the peaks of the machine: GB/s of weights read
+// for one row, GOPS (10^9 multiplications and additions per second) for more.
+// Each product uses the next of many matrices, so that weights come from
+// memory, as in decoding.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
@@ -18,22 +18,24 @@
 #include "benchmarks/kernels/peaks.h"
 #include "common/aligned_buffer.h"
 #include "common/status_macros.h"
+#include "common/thread_count.h"
 #include "kernels/cpu_level.h"
 #include "kernels/matmul.h"
 #include "kernels/weight_format.h"
 #include "serving/flag_checks.h"
 
-ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
+ABSL_FLAG(int, threads, 0, "Threads; 0: one per CPU.");
 ABSL_FLAG(int, outputs, 1536, "Outputs of a matrix.");
 ABSL_FLAG(int, inputs, 1536, "Inputs of a matrix.");
-ABSL_FLAG(int, megabytes, 256,
-          "Weights of a format, as they are stored, to go through: more than "
-          "caches hold.");
+ABSL_FLAG(
+    int, megabytes, 256,
+    "Total size of the matrices of a format, as stored; should exceed the "
+    "CPU caches.");
 ABSL_FLAG(int, repeats, 3, "Runs of each measurement; the median is printed.");
 ABSL_FLAG(
     bool, cpu_time, false,
-    "Seconds of the processor, summed over threads, instead of the clock's: "
-    "with one thread it says more on a busy machine.");
+    "Measure CPU time, summed over threads, instead of wall time; with one "
+    "thread it is more reliable on a busy machine.");
 
 namespace apollo {
 namespace {
@@ -49,7 +51,8 @@ double Seconds() {
          1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// Median seconds of one call, each measurement at least some milliseconds long.
+// Returns the median seconds of a call. Each measurement takes at least some
+// milliseconds.
 double Time(const std::function<void()>& work) {
   work();
   int calls = 1;
@@ -68,12 +71,12 @@ double Time(const std::function<void()>& work) {
   return seconds[seconds.size() / 2];
 }
 
-// As many as take --megabytes in this format, at least two.
+// Returns matrices of --megabytes in total in this format, at least two.
 absl::StatusOr<std::vector<PackedMatrix>> Matrices(WeightFormat format,
                                                    ThreadPool& pool) {
   const int outputs = absl::GetFlag(FLAGS_outputs);
   const int inputs = absl::GetFlag(FLAGS_inputs);
-  // Each has pages of its own.
+  // Each has its own pages.
   const std::int64_t one = std::max<std::int64_t>(
       4096, PackedMatrix::Bytes(outputs, inputs, format));
   const std::int64_t count = std::max<std::int64_t>(
@@ -111,12 +114,10 @@ absl::Status Run() {
       CheckFromTo("repeats", absl::GetFlag(FLAGS_repeats), 1, 1000));
   ThreadPool pool(threads);
   std::printf(
-      "%d threads, matrices of %d x %d, %d MB of them in each format, medians "
-      "of "
-      "%d\n",
+      "%d threads, matrices of %d x %d, %d MB per format, medians of %d\n",
       threads, outputs, inputs, absl::GetFlag(FLAGS_megabytes),
       absl::GetFlag(FLAGS_repeats));
-  std::printf("the machine's most: reading memory %.1f GB/s",
+  std::printf("peaks of the machine: reading memory %.1f GB/s",
               ReadPeak(pool, Time) / 1e9);
   for (const Peak& peak : ArithmeticPeaks()) {
     std::printf("; %s %.0f GOPS", peak.name, peak.Measure(pool, Time) / 1e9);
@@ -165,7 +166,7 @@ absl::Status Run() {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
-      "How fast matrix products run, by format, level and rows.\n"
+      "Measures the speed of matrix products by format, level and rows.\n"
       "Example: kernel_benchmark --threads 2");
   absl::ParseCommandLine(argc, argv);
   const absl::Status status = apollo::Run();

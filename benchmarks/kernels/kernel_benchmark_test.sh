@@ -1,5 +1,5 @@
 #!/bin/bash
-# A short run prints every format; flags that make no sense are refused by name.
+# A short run prints every format. Invalid flags are rejected by name.
 #
 # Usage: kernel_benchmark_test.sh KERNEL_BENCHMARK
 set -uo pipefail
@@ -9,7 +9,7 @@ fail() {
   echo "$1" >&2
   ((++failures))
 }
-# refuses FLAG VALUE: exit 1 and an error that names both.
+# refuses FLAG VALUE: expects exit code 1 and an error that names both.
 refuses() {
   local output status
   output=$("$benchmark" --threads 1 --repeats 1 "$1=$2" 2>&1)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Matrix products by oneDNN, for comparison with kernel_benchmark: same shapes, same table.
+"""Measures oneDNN matrix products, for comparison with kernel_benchmark: same shapes, same table.
 
-    benchmarks/transformers/setup.sh        # once; its last line is the Python that has PyTorch, and oneDNN in it
+    benchmarks/transformers/setup.sh        # once; its last line is the Python with PyTorch, which includes oneDNN
     PYTHON benchmarks/kernels/onednn.py [--threads 2] [--isa AVX2]
 
 float32 and bf16 are oneDNN's products of prepacked weights. int8 is its dynamically quantised linear layer: one scale
-for each output and one for all of the activations, where ours have one for 32 inputs of each.
+per output and one for all activations, where ours have one per 32 inputs of each.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import warnings
 
 
 def measure(function, matrices, seconds):
-    """Median time of a call; each uses the next matrix, so that weights come from memory."""
+    """Returns the median time of a call; each uses the next matrix, so that weights come from memory."""
     for matrix in matrices:
         function(matrix)
     times, begin = [], time.perf_counter()
@@ -31,10 +31,10 @@ def measure(function, matrices, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--size", type=int, default=1536, help="inputs, and outputs")
-    parser.add_argument("--megabytes", type=int, default=256, help="of matrices in each format")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
-    parser.add_argument("--isa", help="the most that oneDNN may use, as ONEDNN_MAX_CPU_ISA, for example AVX2")
+    parser.add_argument("--size", type=int, default=1536, help="inputs and outputs")
+    parser.add_argument("--megabytes", type=int, default=256, help="total size of the matrices per format")
+    parser.add_argument("--seconds", type=float, default=1.0, help="seconds per measurement")
+    parser.add_argument("--isa", help="highest instruction set for oneDNN, as in ONEDNN_MAX_CPU_ISA, for example AVX2")
     args = parser.parse_args()
     if min(args.threads, args.size, args.megabytes) < 1:
         parser.error("--threads, --size and --megabytes must be at least 1")
@@ -42,7 +42,7 @@ def main():
         os.environ["ONEDNN_MAX_CPU_ISA"] = args.isa
     import torch  # pylint: disable=import-error,import-outside-toplevel
     from torch.utils import mkldnn  # pylint: disable=import-error,import-outside-toplevel
-    warnings.filterwarnings("ignore")  # PyTorch will move its quantised layers to another package.
+    warnings.filterwarnings("ignore")  # PyTorch warns that its quantised layers will move to another package.
     torch.set_num_threads(args.threads)
     torch.backends.quantized.engine = "onednn"
     n = args.size
@@ -57,8 +57,8 @@ def main():
     formats = (("float32", 4, prepacked(torch.float32), torch.float32, True),
                ("bf16", 2, prepacked(torch.bfloat16), torch.bfloat16, True),
                ("int8", 1, quantised, torch.float32, False))
-    print(f"PyTorch {torch.__version__}, {args.threads} threads, matrices of {n} x {n}, {args.megabytes} MB of them "
-          f"in each format\n{'weights':<10}{'1 row GB/s':>12}{'8 rows GOPS':>14}{'32 rows GOPS':>14}{'512 rows GOPS':>15}")
+    print(f"PyTorch {torch.__version__}, {args.threads} threads, matrices of {n} x {n}, {args.megabytes} MB per "
+          f"format\n{'weights':<10}{'1 row GB/s':>12}{'8 rows GOPS':>14}{'32 rows GOPS':>14}{'512 rows GOPS':>15}")
     with torch.inference_mode():
         for name, width, make, dtype, dense in formats:
             matrices = [make() for _ in range(max(2, (args.megabytes << 20) // (n * n * width)))]
@@ -68,7 +68,7 @@ def main():
                 x = x.to_mkldnn() if dense else x
                 try:
                     seconds = measure(lambda matrix, x=x: matrix(x), matrices, args.seconds)
-                except RuntimeError:  # Not with these instructions.
+                except RuntimeError:  # Not supported with these instructions.
                     cells.append(float("nan"))
                     continue
                 cells.append(n * n * width / seconds / 1e9 if rows == 1 else 2 * rows * n * n / seconds / 1e9)

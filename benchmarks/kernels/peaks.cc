@@ -17,8 +17,8 @@ namespace {
 std::atomic<std::int64_t> sink{0};  // Keeps results alive.
 
 #if defined(__x86_64__)
-// Twelve sums, each in a register, hide the latency of the instruction. The asm
-// statements stop the compiler from computing the loop ahead.
+// Twelve accumulators in registers hide the latency of the instruction. The asm
+// statements prevent the compiler from precomputing the loop.
 #define APOLLO_PEAK(NAME, TARGET, TYPE, OPERATIONS, STEP)                      \
   __attribute__((target(TARGET))) double NAME(int rounds) {                    \
     TYPE a = {}, b = {}, s0 = {}, s1 = {}, s2 = {}, s3 = {}, s4 = {}, s5 = {}, \
@@ -56,8 +56,8 @@ double ReadPeak(ThreadPool& pool, const Timer& time) {
   const double seconds = time([&] {
     pool.ParallelFor(kBytes / 64, 1024,
                      [&](std::int64_t begin, std::int64_t end) {
-                       // One number of each cache line; eight sums, so that
-                       // loads overlap.
+                       // Reads one number per cache line. Eight accumulators
+                       // let loads overlap.
                        const std::int64_t* at = buffer.as<std::int64_t>();
                        std::int64_t sums[8] = {};
                        for (std::int64_t i = begin; i + 8 <= end; i += 8) {

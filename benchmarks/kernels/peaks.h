@@ -7,22 +7,22 @@
 
 namespace apollo {
 
-// Median seconds of a call.
+// Returns the median seconds of a call.
 using Timer = std::function<double(const std::function<void()>&)>;
 
-// Bytes a second that all threads together read from memory.
+// Returns the bytes per second that all threads together read from memory.
 double ReadPeak(ThreadPool& pool, const Timer& time);
 
-// One kind of multiply-add, with everything in registers.
+// A kind of multiply-add, with all operands in registers.
 struct Peak {
   const char* name;
-  double (*kernel)(int rounds);  // Returns operations done.
+  double (*kernel)(int rounds);  // Returns the number of operations.
 
-  // Operations a second of all threads together.
+  // Returns the operations per second of all threads together.
   double Measure(ThreadPool& pool, const Timer& time) const;
 };
 
-// Those that this machine has.
+// Returns the kinds that this machine supports.
 std::vector<Peak> ArithmeticPeaks();
 
 }  // namespace apollo

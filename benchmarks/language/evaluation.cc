@@ -102,8 +102,8 @@ std::vector<Sentence> ReadNeutral(const std::string& path) {
 }
 
 // E. B. Wilson, "Probable inference, the law of succession, and statistical
-// inference", J. Am. Stat. Assoc. 22 (1927); 1.96 is the normal distribution's
-// 97.5% point.
+// inference", J. Am. Stat. Assoc. 22 (1927). 1.96 is the 97.5% point of the
+// normal distribution.
 std::pair<double, double> WilsonInterval(int right, int all) {
   if (all == 0) return {0, 1};
   constexpr double z = 1.959964;

@@ -18,13 +18,13 @@ struct Sentence {
   std::string text;
 };
 
-// Lines <language> TAB <source> TAB <text>; those of a language that the table
-// does not have, and lines of another form, are left out. Empty if there is no
-// such file.
+// Reads lines of <language> TAB <source> TAB <text>. Skips lines of other forms
+// and of languages that are not in the table. Returns nothing if the file does
+// not exist.
 std::vector<Sentence> ReadSentences(const std::string& path,
                                     const FamilyTable& families);
 
-// The first `count` characters of UTF-8 text.
+// Returns the first `count` characters of UTF-8 text.
 std::string Cut(const std::string& text, int count);
 
 struct Tally {
@@ -33,42 +33,45 @@ struct Tally {
   int all = 0;
 };
 
-// Shares of right guesses, averaged over the languages: one with few sentences
-// counts as much as one with many.
+// Shares of right guesses, averaged over the languages with equal weights,
+// whatever their numbers of sentences.
 struct Score {
   double language = 0;
   double family = 0;
   std::map<std::string, Tally> by_language;
-  // How often a first language was taken for a second; "-" is no guess.
+  // Number of times the first language was taken for the second; "-" is no
+  // guess.
   std::map<std::pair<std::string, std::string>, int> confusions;
 };
 
-// A sentence and its place in the list to what the detector is shown.
+// Returns the text shown to the detector for a sentence and its index.
 using View = std::function<std::string(const Sentence&, std::size_t)>;
 
 Score Evaluate(const LanguageDetector& detector, const FamilyTable& families,
                const std::vector<Sentence>& sentences, const View& view);
 
-// How often a router would force the right family, none, or a wrong one.
+// Number of times a router would force the right family, none, or a wrong one.
 struct Choices {
   int right = 0;
   int undecided = 0;
   int wrong = 0;
-  std::vector<std::string> mistakes;  // All that is not right, as text.
+  // All results that are not right, as text.
+  std::vector<std::string> mistakes;
 };
 
-// A family is forced from `least_confidence` on. `language` of a sentence may
-// be "zxx" (none): then every family is wrong, and none is undecided.
+// Counts the families that a router forces from `least_confidence` on. For the
+// language "zxx" (none), every family counts as wrong and none as undecided.
 Choices CountChoices(const LanguageDetector& detector,
                      const FamilyTable& families,
                      const std::vector<Sentence>& sentences,
                      double least_confidence);
 
-// Lines <kind> TAB <text>, in which "\\n" is a line break: text in no language.
+// Reads lines of <kind> TAB <text>, where "\\n" is a line break: text in no
+// language.
 std::vector<Sentence> ReadNeutral(const std::string& path);
 
-// Wilson's interval for a share of which `right` of `all` were seen: with 95%
-// confidence the true share is in it. {0, 1} if nothing was seen.
+// Returns Wilson's 95% confidence interval for a share observed as `right` of
+// `all`; {0, 1} if `all` is 0.
 std::pair<double, double> WilsonInterval(int right, int all);
 
 }  // namespace apollo

@@ -8,7 +8,7 @@
 namespace apollo {
 namespace {
 
-// Takes every text for German, but an empty one for nothing.
+// Takes every text for German, except empty text.
 class German : public LanguageDetector {
  public:
   Detection Detect(std::string_view text) const override {
@@ -25,7 +25,7 @@ TEST(EvaluateTest, AveragesOverLanguagesNotOverSentences) {
       Evaluate(German(), FamilyTable::Paper(), sentences,
                [](const Sentence& s, std::size_t) { return s.text; });
   EXPECT_DOUBLE_EQ(score.language, 1.0 / 3);
-  // German and English are of one family.
+  // German and English belong to one family.
   EXPECT_DOUBLE_EQ(score.family, 2.0 / 3);
   EXPECT_EQ(score.by_language.at("de").right, 3);
   EXPECT_EQ(score.by_language.at("zh").all, 2);
@@ -39,10 +39,11 @@ TEST(CountChoicesTest, RightNoneAndWrong) {
                                            {"zxx", "x", "d"}, {"zxx", "x", ""}};
   const Choices sure =
       CountChoices(German(), FamilyTable::Paper(), sentences, 0.5);
-  EXPECT_EQ(sure.right, 2);  // English is of German's family.
+  EXPECT_EQ(sure.right, 2);  // English belongs to German's family.
   EXPECT_EQ(sure.undecided, 2);
   EXPECT_EQ(sure.wrong, 2);
-  ASSERT_EQ(sure.mistakes.size(), 3u);  // No family is right for no language.
+  // No family is right for text in no language.
+  ASSERT_EQ(sure.mistakes.size(), 3u);
   EXPECT_EQ(sure.mistakes[0], "WRONG zh c de 0.90 zxx 0.00");
   EXPECT_EQ(sure.mistakes[1], "undecided zh  zxx 0.00");
   EXPECT_EQ(CountChoices(German(), FamilyTable::Paper(), sentences, 0.95).right,
@@ -55,7 +56,7 @@ TEST(CutTest, KeepsCharactersWhole) {
   EXPECT_EQ(Cut("abc", 0), "");
 }
 
-// Against R's prop.test(right, all, correct = FALSE).
+// Compared with R's prop.test(right, all, correct = FALSE).
 TEST(WilsonIntervalTest, KnownValues) {
   EXPECT_NEAR(WilsonInterval(4, 4).first, 0.5101, 1e-4);
   EXPECT_NEAR(WilsonInterval(4, 4).second, 1.0, 1e-9);

@@ -1,11 +1,10 @@
-// Compares language detectors on held-out sentences, whole and cut short:
+// Compares language detectors on held-out sentences, whole and truncated:
 //
 //     language_benchmark --test SENTENCES.tsv --model MODEL [--help]
 //
 // tools/language makes the sentences. Prints accuracy by language and by
-// family, the same for harder text, the time for a question, ours by language
-// and, with
-// --calibration, how often guesses of each confidence are right.
+// family, accuracy on harder text, the time per question, our results by
+// language and, with --calibration, the accuracy of guesses by confidence.
 
 #include <fasttext/fasttext.h>
 
@@ -37,8 +36,8 @@ namespace {
 using Detectors =
     std::vector<std::pair<std::string, std::unique_ptr<LanguageDetector>>>;
 
-// The fastText library by itself, as its users call it: raw text in, the best
-// label that the table knows out.
+// The fastText library as commonly used: takes raw text, returns the best label
+// that the table knows.
 class PlainFastText : public LanguageDetector {
  public:
   PlainFastText(const std::string& path, const FamilyTable& families)
@@ -74,7 +73,7 @@ View CutTo(int count) {
   };
 }
 
-// An English term or two of about 20 characters behind the sentence.
+// Appends one or two English terms of about 20 characters.
 View WithEnglish(const std::vector<Sentence>& sentences) {
   std::vector<std::string> terms;
   for (const Sentence& s : sentences) {
@@ -98,7 +97,7 @@ std::string WithNoise(const Sentence& s, std::size_t i) {
   return Cut(s.text, 60) + kNoise[i % kNoise.size()];
 }
 
-// The median over the questions of the time that one takes, in microseconds.
+// Returns the median time of the questions, in microseconds.
 double MedianMicroseconds(const LanguageDetector& detector,
                           const std::vector<Sentence>& sentences) {
   using Clock = std::chrono::steady_clock;
@@ -124,7 +123,7 @@ double Load() {
   return load;
 }
 
-// Turn by turn, so that all detectors meet the same machine.
+// Measures in turns, so that all detectors see the same load of the machine.
 void PrintTimes(const Detectors& detectors,
                 const std::vector<Sentence>& sentences, int runs) {
   std::map<std::string, std::vector<double>> medians;
@@ -132,7 +131,8 @@ void PrintTimes(const Detectors& detectors,
   for (int run = 0; run <= runs; ++run) {
     for (const auto& [name, detector] : detectors) {
       const double median = MedianMicroseconds(*detector, sentences);
-      if (run > 0) medians[name].push_back(median);  // The first warms caches.
+      // The first run warms the caches.
+      if (run > 0) medians[name].push_back(median);
     }
   }
   std::printf(
@@ -199,7 +199,8 @@ void PrintCalibration(const LanguageDetector& detector,
   }
 }
 
-// Accuracy whole, at 60 and at 30 characters; returns the first detector's.
+// Prints the accuracy of whole sentences and of 60 and 30 characters. Returns
+// the scores of the first detector.
 std::vector<Score> PrintAccuracy(const Detectors& detectors,
                                  const FamilyTable& families,
                                  const std::vector<Sentence>& sentences) {
@@ -282,7 +283,7 @@ void PrintHarder(const Detectors& detectors, const FamilyTable& families,
   }
 }
 
-// The least confidence of a family that a router forces
+// The minimum confidence of a forced family
 // (RouterModel::min_family_confidence).
 constexpr double kForced = 0.5;
 
@@ -415,10 +416,10 @@ int main(int argc, char** argv) {
                  "lines <kind> TAB <text>, in no language; several files too");
   app.add_option("--romanised", options.romanised, "as --test, romanised");
   app.add_option("--second", options.second, "as --test: another kind of text");
-  app.add_option("--runs", options.runs, "how often the time is taken")
+  app.add_option("--runs", options.runs, "number of timing runs")
       ->check(CLI::Range(1, 1000));
   app.add_flag("--calibration", options.calibration,
-               "how often guesses of each confidence are right");
+               "print the accuracy of guesses by confidence");
   CLI11_PARSE(app, argc, argv);
   return apollo::Run(options);
 }

@@ -1,5 +1,5 @@
-// Sends requests to a cluster and prints, as one JSON object, when every token
-// of every stream arrived. See --help.
+// Sends requests to a cluster and prints the arrival time of every token of
+// every stream as one JSON object. See --help.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
@@ -20,19 +20,20 @@
 #include "serving/help.h"
 #include "serving/server.h"
 
-ABSL_FLAG(std::string, server, "127.0.0.1:50051", "The router.");
-ABSL_FLAG(int, streams, 1, "Requests that run at once, all started together.");
-ABSL_FLAG(int, prompt_tokens, 128, "Tokens of each one's prompt.");
-ABSL_FLAG(int, new_tokens, 64, "Tokens that each generates.");
+ABSL_FLAG(std::string, server, "127.0.0.1:50051", "Address of the router.");
+ABSL_FLAG(int, streams, 1, "Concurrent requests, started together.");
+ABSL_FLAG(int, prompt_tokens, 128, "Tokens of each prompt.");
+ABSL_FLAG(int, new_tokens, 64, "Tokens that each stream generates.");
 ABSL_FLAG(int, arrivals, 0,
           "Further requests for one token each, one after the other, while the "
-          "streams run; after the last one the streams are cancelled.");
+          "streams run. The streams are cancelled after the last one.");
 ABSL_FLAG(int, arrival_prompt_tokens, 2048, "Tokens of each arrival's prompt.");
 ABSL_FLAG(int, arrivals_after, 64,
-          "The arrivals begin when every stream has so many tokens.");
+          "The arrivals begin when every stream has this many tokens.");
 ABSL_FLAG(std::string, language, "",
-          "Code of the prompts' language; empty: the router detects it.");
-ABSL_FLAG(std::uint64_t, seed, 0, "Of the prompts; 0: another one each time.");
+          "Language code of the prompts; empty: detected by the router.");
+ABSL_FLAG(std::uint64_t, seed, 0,
+          "Random seed of the prompts; 0: a new one for each run.");
 
 namespace apollo::load {
 namespace {
@@ -46,7 +47,7 @@ class Progress {
     MutexLock lock(mutex_);
     if (++tokens_[stream] == wanted_) changed_.notify_all();
   }
-  // False if a minute passes without.
+  // Returns false after a minute.
   bool Wait() {
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     MutexLock lock(mutex_);
@@ -76,8 +77,8 @@ v1::GenerateRequest Request(Prompts& prompts, int prompt_tokens,
   return request;
 }
 
-// Adds the stream to `out`. Figures of a request that did not do the work that
-// was asked for would be worth nothing.
+// Adds the stream to `out`. Returns an error if the request did not do the
+// requested work, because its times would be meaningless.
 absl::Status Add(const char* group, int prompt_tokens, int new_tokens,
                  const StreamTimes& times, Json& out) {
   RETURN_IF_ERROR(times.status);
@@ -85,8 +86,8 @@ absl::Status Add(const char* group, int prompt_tokens, int new_tokens,
       static_cast<int>(times.tokens.size()) != new_tokens) {
     return absl::InternalError(
         absl::StrCat("a request had ", times.prompt_tokens, " tokens and got ",
-                     times.tokens.size(), "; wanted were ", prompt_tokens,
-                     " and ", new_tokens));
+                     times.tokens.size(), "; expected ", prompt_tokens, " and ",
+                     new_tokens));
   }
   if (times.cached_tokens != 0) {
     return absl::InternalError(
@@ -140,7 +141,7 @@ absl::Status Run() {
   absl::Status arrived;
   if (arrivals > 0) {
     if (!progress.Wait()) {
-      arrived = absl::DeadlineExceededError("the streams did not get going");
+      arrived = absl::DeadlineExceededError("the streams did not start");
     }
     for (int i = 0; i < arrivals && arrived.ok(); ++i) {
       Stream stream(Request(prompts, arrival_tokens, 1), epoch);
@@ -172,12 +173,10 @@ absl::Status Run() {
 
 int main(int argc, char** argv) {
   apollo::SetHelp(
-      "Sends requests to a cluster and prints when every token of every stream "
-      "arrived: {\"seed\", \"streams\": [{\"group\", \"start\", "
-      "\"prompt_tokens\", "
-      "\"tokens\"}]}, times in seconds.\nEvery prompt is another one, so that "
-      "none is "
-      "found in the cache; that is checked.\n"
+      "Sends requests to a cluster and prints the arrival times of all tokens "
+      "of all\nstreams, in seconds: {\"seed\", \"streams\": [{\"group\", "
+      "\"start\",\n\"prompt_tokens\", \"tokens\"}]}. All prompts are "
+      "different, and the\nprogram checks that none is found in the cache.\n"
       "Example: load --server 127.0.0.1:50051 --streams 8");
   absl::ParseCommandLine(argc, argv);
   if (const absl::Status status = apollo::load::Run(); !status.ok()) {

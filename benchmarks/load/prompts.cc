@@ -7,7 +7,7 @@
 namespace apollo::load {
 namespace {
 
-// Long enough a list that most vocabularies have most of them.
+// Long enough that most vocabularies contain most of the words.
 constexpr const char* kWords[] = {
     "heart", "blood", "body",  "water",  "air",    "hand",   "head",  "eye",
     "bone",  "skin",  "cell",  "time",   "year",   "day",    "week",  "month",

@@ -11,14 +11,14 @@
 
 namespace apollo::load {
 
-// Prompts of an exact number of tokens: plain English words that are one token
-// each for the model that is served, drawn at random. Two prompts of one seed
-// share their first 16 tokens (a block of the cache) with a chance below
-// 10^-16, so none is found in the cache. One thread.
+// Prompts of an exact number of tokens: random English words that are single
+// tokens of the served model. Two prompts of one seed share their first 16
+// tokens (a cache block) with probability below 10^-16, so none is found in the
+// cache. Single-threaded.
 class Prompts {
  public:
-  // Asks the server which words are one token. FAILED_PRECONDITION if fewer
-  // than 16 are; else the call's own error.
+  // Asks the server which words are single tokens. Returns FAILED_PRECONDITION
+  // if fewer than 16 are, or the error of the call.
   static absl::StatusOr<Prompts> Make(
       v1::InferenceService::StubInterface& service, std::uint64_t seed);
 
@@ -28,7 +28,7 @@ class Prompts {
   Prompts(std::vector<std::string> words, std::uint64_t seed)
       : words_(std::move(words)), random_(seed) {}
 
-  std::vector<std::string> words_;  // Each with a blank before it.
+  std::vector<std::string> words_;  // Each with a leading space.
   std::mt19937_64 random_;
 };
 

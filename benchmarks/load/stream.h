@@ -13,31 +13,30 @@
 
 namespace apollo::load {
 
-// What one request saw. Times are seconds since the epoch that the stream was
-// given.
+// The observations of one request. Times are in seconds since the epoch of the
+// stream.
 struct StreamTimes {
   double start = 0;
-  std::vector<double> tokens;  // Arrival of each one.
+  std::vector<double> tokens;  // Arrival times.
   int prompt_tokens = 0;
   int cached_tokens = 0;
   absl::Status status;  // CANCELLED after Cancel().
 };
 
-// One Generate call, which notes when each token arrives. Neither copied nor
-// moved once started; destroyed after Wait(). Thread-safe.
+// A Generate call that records the arrival time of each token. Must not be
+// copied or moved, and must be destroyed after Wait(). Thread-safe.
 class Stream : private grpc::ClientReadReactor<v1::GenerateResponse> {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  // `on_token`, if not null, is called from a thread of gRPC after each
-  // arrival.
+  // If `on_token` is not null, a gRPC thread calls it after each arrival.
   Stream(v1::GenerateRequest request, TimePoint epoch,
          std::function<void()> on_token = nullptr);
 
-  // Once. The service must outlive the stream.
+  // Starts the call. Call once. The service must outlive the stream.
   void Start(v1::InferenceService::StubInterface& service);
   void Cancel() { context_.TryCancel(); }
-  // Waits for the end of the call. Once.
+  // Waits for the end of the call. Call once.
   StreamTimes Wait();
 
  private:

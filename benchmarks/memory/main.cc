@@ -1,5 +1,5 @@
-// How fast all threads together read memory: the limit of decoding one stream.
-// The memory and the threads are of the kind that the kernels have.
+// Measures the memory bandwidth of all threads together, which limits the
+// decoding of one stream. Uses memory and threads like those of the kernels.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
@@ -18,13 +18,14 @@
 #include "serving/help.h"
 
 ABSL_FLAG(int, megabytes, 256,
-          "Of 10^6 bytes; what is read: a model's weights.");
-ABSL_FLAG(int, threads, 2, "Each reads its part.");
-ABSL_FLAG(int, rounds, 9, "The median of so many counts.");
+          "Size of the memory that is read, in 10^6 bytes; for example that of "
+          "a model's weights.");
+ABSL_FLAG(int, threads, 2, "Threads; each reads its part.");
+ABSL_FLAG(int, rounds, 9, "Number of measurements; the median is printed.");
 
 namespace {
 
-// Eight sums, so that no addition waits for the one before.
+// Eight accumulators, so that additions do not wait for each other.
 std::uint64_t Sum(const std::uint64_t* numbers, std::size_t count) {
   std::uint64_t sums[8] = {};
   for (std::size_t i = 0; i + 8 <= count; i += 8) {
@@ -39,8 +40,8 @@ std::uint64_t Sum(const std::uint64_t* numbers, std::size_t count) {
 
 int main(int argc, char** argv) {
   apollo::SetHelp(
-      "How fast all threads together read memory, as JSON: "
-      "{\"bytes_per_second\"}.\n"
+      "Measures the memory bandwidth of all threads together and prints it as "
+      "JSON:\n{\"bytes_per_second\"}.\n"
       "Example: memory_bandwidth --megabytes 136 --threads 2");
   absl::ParseCommandLine(argc, argv);
   const int threads = absl::GetFlag(FLAGS_threads);
@@ -62,7 +63,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   auto* const numbers = buffer.as<std::uint64_t>();
-  // So that the memory is really there.
+  // Allocates the physical memory.
   std::fill(numbers, numbers + count, 1);
   apollo::ThreadPool pool(threads);
   std::vector<double> speeds;

@@ -1,4 +1,4 @@
-"""What is compared with what, what is wanted, and the tables."""
+"""The comparisons with their targets, and the tables."""
 
 import dataclasses
 
@@ -42,7 +42,7 @@ COMPARISONS = {
 }
 
 
-READING = "bytes per second"  # Bytes that the threads read a second, of as many as a contender reads for a token.
+READING = "bytes per second"  # Bytes per second read by all threads, for as many bytes as a contender reads per token.
 
 
 def key(case, contender):
@@ -54,7 +54,7 @@ def contender_of(sample_key):
 
 
 def verdict(ratio, target, floor, absent=()):
-    """`absent`: peers that were not measured. Without them nothing counts as reached, but it can be missed."""
+    """`absent`: peers that were not measured. Without them a target cannot be reached, but it can be missed."""
     if ratio is None:
         return "not measured"
     if absent:
@@ -66,7 +66,7 @@ COMPARISON_HEAD = ["what", "ours", "tokens/s", "peer", "tokens/s", "ratio", "tar
 
 
 def comparison_rows(shape, samples):
-    """The ratio is that of the medians of the two sides' best."""
+    """Returns the rows. The ratio is that of the medians of the best contender on each side."""
     rows = []
     for c in COMPARISONS[shape]:
         ours = samples.best([key(c.case, name) for name in c.ours])
@@ -82,10 +82,10 @@ def comparison_rows(shape, samples):
 
 
 def limit(case, contender, bandwidth, peaks):
-    """Tokens a second that the machine allows at most; None if that is not known.
+    """Returns the upper limit of tokens per second on this machine, or None if unknown.
 
-    Decoding reads all weights of a token for each step, which serves all streams; and each weight is one
-    multiplication and one addition. `peaks`: operations a second by unit.
+    A decoding step reads all weights of a token once, for all streams, and each weight takes one multiplication and
+    one addition. `peaks`: operations per second by unit.
     """
     kind, number = CASES[case]
     peak = peaks.get(contender.unit)
@@ -101,7 +101,7 @@ LIMIT_HEAD = ["case", "who", "tokens/s", "lowest", "highest", "limit", "of the l
 
 
 def limit_rows(contenders, samples, bandwidths, peaks):
-    """`bandwidths`: bytes a second by contender."""
+    """Returns the rows of the limits. `bandwidths`: bytes per second by contender."""
     rows = []
     for case in CASES:
         for contender in contenders:

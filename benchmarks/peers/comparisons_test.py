@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of the comparison's tables."""
+"""Tests of the tables of comparisons."""
 
 import pathlib
 import sys

@@ -1,8 +1,9 @@
-"""Whoever is measured: this project in each of its formats, and the peers.
+"""The measured programs: this project in each of its formats, and the peers.
 
-Each has a name, decode(streams) and prefill(tokens) in tokens a second, pids() of what stays running, close(), and for the limits of the machine
-`weights` (per token, {"decode", "prefill"}), `bytes` read to decode one token, and `unit`, whose peak bounds its
-arithmetic. Decoding goes on from prompts of PROMPT tokens; prompts do not count. `args` are those of run.py.
+Each has a name, decode(streams) and prefill(tokens) in tokens per second, pids() of its persistent processes, and
+close(). For the limits of the machine it has `weights` (per token, {"decode", "prefill"}), `bytes` read to decode one
+token, and `unit`, whose peak bounds its arithmetic. Decoding starts after prompts of PROMPT tokens, which do not count.
+`args` are those of run.py.
 """
 
 import json
@@ -12,7 +13,7 @@ from harness import cluster, failure, load, measure, memory, paths, processes
 
 PROMPT = 128  # Tokens of the prompts before decoding.
 
-# What PyTorch and the libraries below it look at; llama.cpp is built twice instead.
+# Read by PyTorch and its libraries; llama.cpp is built twice instead.
 AVX2_ENVIRONMENT = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 
 
@@ -22,7 +23,7 @@ def environment(args):
 
 
 def dense_weights(args):
-    """Of the peers' model."""
+    """Returns the config of the peers' model."""
     return memory.dense_weights_per_token(memory.read_config(args.model))
 
 
@@ -36,12 +37,12 @@ class Ours:
         self.binaries, self.new = args.binaries, args.new_tokens
         config = memory.read_config(args.model)
         self.weights = memory.weights_per_token(config)
-        # "auto" keeps what the checkpoint has.
+        # "auto" keeps the format of the checkpoint.
         stored = "bf16" if config.get("torch_dtype") == "bfloat16" else "float32"
         kind = stored if weights_format == "auto" else weights_format
         self.bytes = memory.bytes_per_token(self.weights, kind)
         self.unit = self.UNITS[kind]
-        # Room for a round, which the prompts of earlier ones leave again.
+        # Room for one round; its prompts are evicted by the next ones.
         self.cluster = cluster.Cluster(args.binaries, args.model, args.threads, 0,
                                        [*worker_flags(args.binaries, weights_format), "--cache_megabytes=512"],
                                        args.cpu_level)
@@ -54,23 +55,23 @@ class Ours:
         return load.prefill_rate(self.binaries, self.cluster.address, tokens)
 
     def pids(self):
-        return [process.pid for process in self.cluster.processes]
+        return self.cluster.pids()
 
     def close(self):
         self.cluster.__exit__()
 
 
 def worker_flags(binaries, weights_format):
-    """Flags of a worker that computes in a format, and has its cache's memory from the start, as peers have.
+    """Returns the flags of a worker that computes in a format and preallocates its cache, as the peers do.
 
-    Binaries without the flag of the format know "auto" only, and need none.
+    Binaries without the flag of the format support only "auto", which needs no flag.
     """
     flags = {"weights": f"--weights={weights_format}", "cache_prefault": "--cache_prefault"}
     return [flag for name, flag in flags.items() if cluster.knows_flag(binaries, name)]
 
 
 class Llama:
-    """llama.cpp's own benchmarks on a GGUF file. They load it anew each time; that does not count."""
+    """llama.cpp's own benchmarks on a GGUF file. They load the file each time; that time does not count."""
 
     def __init__(self, args, kind):
         self.name = f"llama.cpp {kind}"
@@ -79,7 +80,7 @@ class Llama:
         self.file = os.path.join(args.models, kind.lower() + ".gguf")
         self.threads, self.new = str(args.threads), args.new_tokens
         self.weights = dense_weights(args)
-        # The embedding is the head, so all of the file is read for each token.
+        # The embedding is the head, so the whole file is read for each token.
         self.bytes = os.path.getsize(self.file)
         self.unit = "int8"
 
@@ -94,7 +95,7 @@ class Llama:
         argv = [os.path.join(self.programs, "llama-batched-bench"), "-m", self.file, "-t", self.threads,
                 "-c", str(streams * (PROMPT + self.new)), "-npp", str(PROMPT), "-ntg", str(self.new),
                 "-npl", str(streams), "--output-format", "jsonl"]
-        # Its log, which this is a line of, is not flushed at its end; now and then the line is lost.
+        # llama.cpp does not flush its log at the end, so this line is occasionally lost.
         for _ in range(5):
             for line in processes.output(argv).splitlines():
                 if line.startswith("{"):
@@ -112,7 +113,7 @@ class Llama:
 
 
 class Vllm:
-    """vLLM for CPUs, in bf16, in a process that stays."""
+    """vLLM for CPUs, in bf16, in a persistent process."""
 
     def __init__(self, args):
         self.name = "vLLM bf16"
@@ -120,7 +121,7 @@ class Vllm:
         self.weights = dense_weights(args)
         self.bytes, self.unit = 2 * self.weights["decode"], "bf16"
         venv = os.path.join(args.peers_folder, "venv-vllm")
-        # As its documentation advises; where the second is not installed, the loader goes on without it.
+        # As its documentation recommends. If the second library is not installed, the loader continues without it.
         preload = f"{venv}/lib/libiomp5.so:libtcmalloc_minimal.so.4"
         self.process = processes.LineProcess(
             [f"{venv}/bin/python", os.path.join(paths.ROOT, "benchmarks/peers/vllm_peer.py"),
@@ -144,7 +145,7 @@ class Vllm:
 
 
 class Transformers:
-    """Hugging Face transformers on the demo model's GGUF file, one stream; a bare loop around the model."""
+    """Hugging Face transformers on the demo model's GGUF file, one stream, in a bare loop around the model."""
 
     def __init__(self, args, kind):
         self.name = f"transformers {kind}"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes the dense model that a sparse one was upcycled from, as a Hugging Face directory for vLLM.
+"""Recovers the dense base of an upcycled sparse model, as a Hugging Face directory for vLLM.
 
     dense_twin.py MODEL DIR
 
-Each sparse layer gets the MLP of its expert 0: right after upcycling, all experts are that MLP. Needs ml_dtypes, numpy and
-safetensors.
+Each sparse layer gets the MLP of its expert 0: directly after upcycling, all experts equal that MLP. Needs ml_dtypes,
+numpy and safetensors.
 """
 
 import argparse
@@ -23,7 +23,7 @@ DROPPED_KEYS = ("mlp_only_layers", "moe_intermediate_size", "num_experts", "num_
 
 def dense_config(config):
     dense = {key: value for key, value in config.items() if key not in DROPPED_KEYS}
-    # Biases of q, k and v tell the two families apart.
+    # Biases of q, k and v distinguish the two families.
     if config.get("attention_bias", True):
         dense.update(architectures=["Qwen2ForCausalLM"], model_type="qwen2")
     else:
@@ -32,7 +32,7 @@ def dense_config(config):
 
 
 def dense_name(name):
-    """The tensor's name in the dense model; None if it has none there."""
+    """Returns the name of the tensor in the dense model, or None."""
     if ".mlp.gate.weight" in name or ".shared_expert" in name:
         return None
     if ".mlp.experts." in name:

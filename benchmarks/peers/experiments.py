@@ -1,4 +1,4 @@
-"""Figures of this project alone: links between processes, the router's share, mixed load, readiness and memory."""
+"""Measurements of this project alone: links between processes, router overhead, mixed load, startup and memory."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ def _median_gap(args, address):
 
 
 def process_rows(args, weights_format):
-    """Time per token of one stream with three processes against one, in turns; the ratio is of medians."""
+    """Compares the time per token of one stream in three processes and in one, in turns; the ratio is of medians."""
     flags = worker_flags(args.binaries, weights_format)
     samples = measure.Samples()
     with cluster.Cluster(args.binaries, args.model, args.threads, 0, flags, args.cpu_level) as one, \
@@ -41,7 +41,7 @@ PACKED_READY_SECONDS = 5
 
 
 def packed_rows(args):
-    """One process with packed weights (tools/pack) and one that converts them, decoding one stream in turns."""
+    """Compares a process with packed weights (tools/pack) and one that converts them, decoding one stream in turns."""
     rows = []
     for kind in ("int8", "int4"):
         samples = measure.Samples()
@@ -62,7 +62,7 @@ def packed_rows(args):
 
 
 def router_rows(args):
-    """What the router adds: percentiles by way of it minus the same without it. See benchmarks/router/main.cc."""
+    """Measures the router's delay: percentiles with it minus those without it. See benchmarks/router/main.cc."""
     peer = processes.LineProcess([os.path.join(args.binaries, "benchmarks/router/router_overhead"),
                                   f"--requests={args.router_requests}"])
     try:
@@ -84,7 +84,7 @@ def router_rows(args):
 
 
 def mixed_rows(args, weights_format):
-    """Gaps of running streams while long prompts arrive, one always in work, against those of the same streams before."""
+    """Compares gaps of running streams while long prompts arrive, one at a time, with those before."""
     with cluster.Cluster(args.binaries, args.model, args.threads, 0, worker_flags(args.binaries, weights_format),
                          args.cpu_level) as running:
         load.run(args.binaries, running.address, RUNNING_STREAMS, PROMPT, 16)  # Warms up.

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Makes a dense Qwen2 model of the published 0.5B shape with random weights, as a Hugging Face directory.
+"""Creates a dense Qwen2 model of the published 0.5B shape with random weights, as a Hugging Face directory.
 
     make_05b.py --tokenizer TOKENIZER.json DIR
 
-Speed does not depend on what the weights are. They are bf16, normal with a standard deviation of 0.02, norms 1,
-biases 0; the same every time. tools/upcycle makes the sparse model from it, with 7 experts in the last 2 layers
-like the published one. Needs ml_dtypes, numpy and safetensors.
+Speed does not depend on the values of the weights. They are bf16, normally distributed with a standard deviation of
+0.02; norms are 1, biases 0. Every run gives the same model. tools/upcycle makes the sparse model from it, with 7
+experts in the last 2 layers like the published one. Needs ml_dtypes, numpy and safetensors.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import ml_dtypes
 import numpy as np
 from safetensors.numpy import save_file
 
-# Of Apollo-MoE-0.5B's config.json, without what is sparse.
+# From Apollo-MoE-0.5B's config.json, without the sparse part.
 CONFIG = {
     "architectures": ["Qwen2ForCausalLM"],
     "model_type": "qwen2",
@@ -40,7 +40,7 @@ CONFIG = {
 
 
 def shapes(config):
-    """Name and shape of each tensor."""
+    """Yields the name and shape of each tensor."""
     hidden, width = config["hidden_size"], config["intermediate_size"]
     kv = hidden // config["num_attention_heads"] * config["num_key_value_heads"]
     yield "model.embed_tokens.weight", (config["vocab_size"], hidden)
@@ -70,7 +70,7 @@ def make(random, name, shape):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tokenizer", required=True, help="Qwen's: benchmarks/tokenizer/prepare.py makes it")
+    parser.add_argument("--tokenizer", required=True, help="Qwen's tokenizer, from benchmarks/tokenizer/prepare.py")
     parser.add_argument("directory")
     args = parser.parse_args()
     os.makedirs(args.directory, exist_ok=True)

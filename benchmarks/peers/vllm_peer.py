@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""vLLM's engine for benchmarks/peers: runs in its environment, answers each line of JSON with one.
+"""vLLM's engine for benchmarks/peers. Runs in its own environment and answers each line of JSON with one line.
 
     vllm_peer.py DIR                       a Hugging Face directory
     > {"streams": 8, "prompt": 128, "new": 64}
     < {"streams": [{"start": 0.0, "prompt_tokens": 128, "tokens": [times]}, ...]}
 
-All requests are handed to the engine at once; a token's time is when the step that made it returns. Prompts are
-random token ids, and its prefix cache is off. The first line that it prints says that it is ready.
+All requests are passed to the engine at once. The time of a token is that at which its step returns. Prompts are
+random token ids, and the prefix cache is off. The first line of output reports that the engine is ready.
 """
 
 import json
@@ -30,7 +30,7 @@ def main():
         streams = {}
         for _ in range(job["streams"]):
             serial += 1
-            # No special tokens: those are at one of the ends.
+            # Avoids special tokens, which are at either end of the vocabulary.
             ids = [random.randrange(1000, vocabulary - 1000) for _ in range(job["prompt"])]
             streams[str(serial)] = {"start": time.perf_counter() - begin, "prompt_tokens": len(ids), "tokens": []}
             llm.llm_engine.add_request(str(serial), {"prompt_token_ids": ids}, sampling)

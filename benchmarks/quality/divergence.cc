@@ -18,7 +18,7 @@ absl::Status Divergence::Add(const float* exact, const float* other,
   double kl = 0;
   for (int t = 0; t < vocab; ++t) {
     const double log_p = exact[t] - exact_sum;
-    if (log_p < -40) continue;  // Less than 1e-17 in all.
+    if (log_p < -40) continue;  // Contributes less than 1e-17 in total.
     kl += std::exp(log_p) * (log_p - (other[t] - other_sum));
   }
   if (!std::isfinite(kl) || !std::isfinite(other_sum)) {

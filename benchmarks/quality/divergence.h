@@ -6,21 +6,22 @@
 
 namespace apollo {
 
-// How far predictions are from others of the same tokens.
+// The divergence of predictions from those of an exact model.
 class Divergence {
  public:
   // Adds one prediction: logits [vocab] of the exact model and of the other
-  // one. Kullback-Leibler divergence, sum(p log(p / q)), in nats.
-  // INVALID_ARGUMENT if it is not a finite number, as of logits that are not.
+  // one. Measures the Kullback-Leibler divergence, sum(p log(p / q)), in nats.
+  // Returns INVALID_ARGUMENT if it is not finite, for example because the
+  // logits are not.
   absl::Status Add(const float* exact, const float* other, int vocab);
   void Add(const Divergence& other);
 
   int count() const { return static_cast<int>(kl_.size()); }
-  // Of these count() must not be 0.
+  // The following functions require count() > 0.
   double mean() const;
-  // What 99 of 100 predictions are below.
+  // The 99th percentile of the divergences.
   double percentile99() const;
-  // Predictions whose likeliest token is the same, of all.
+  // The share of predictions with the same most probable token.
   double same_choice() const;
 
  private:

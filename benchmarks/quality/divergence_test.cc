@@ -23,7 +23,7 @@ TEST(DivergenceTest, IsKullbackLeiblersInNats) {
   ASSERT_TRUE(divergence.Add(q, q, 2).ok());
   EXPECT_NEAR(divergence.mean(), expected / 2, 1e-6);
   EXPECT_NEAR(divergence.percentile99(), expected, 1e-6);
-  // The first is a tie that the lower token wins.
+  // The first is a tie, which the lower token wins.
   EXPECT_EQ(divergence.same_choice(), 0.5);
   Divergence all;
   all.Add(divergence);
@@ -50,7 +50,7 @@ TEST(DivergenceTest, WhatIsNotFiniteIsAnError) {
       EXPECT_EQ(divergence.count(), 0);
     }
   }
-  // A token that the other model holds for impossible, and the exact one not.
+  // A token that is impossible in the other model, but not in the exact one.
   const float none[] = {1, -kInfinity, 3};
   EXPECT_FALSE(Divergence().Add(good, none, 3).ok());
 }

@@ -1,7 +1,6 @@
-// How far each format of the weights moves the model's predictions from those
-// in float32, token by token of a text. The cache is of the type that servers
-// use beside the format (--cache_dtype=auto). Ends with 1 if a format is
-// further away than its limit.
+// Measures the divergence of the model's predictions in each weight format from
+// those in float32, token by token. The cache has the default type for the
+// format (--cache_dtype=auto). Exits with 1 if a format exceeds its limit.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
@@ -24,6 +23,7 @@
 #include "benchmarks/quality/divergence.h"
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
+#include "common/thread_count.h"
 #include "kernels/cpu_level.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/open_model.h"
@@ -33,24 +33,24 @@
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
 ABSL_FLAG(std::string, texts,
           "benchmarks/quality/text.txt,tests/golden/demo/text.txt",
-          "Text files, with commas.");
-ABSL_FLAG(int, tokens, 2048, "Most tokens of each text.");
-ABSL_FLAG(int, window, 512, "Tokens that are fed together, from nothing.");
+          "Comma-separated text files.");
+ABSL_FLAG(int, tokens, 2048, "Maximum tokens of each text.");
+ABSL_FLAG(int, window, 512,
+          "Tokens per window; each window starts with an empty context.");
 ABSL_FLAG(std::string, weights, "bf16,int8,int4",
-          "Formats to compare with float32, as --weights of the workers.");
+          "Formats to compare with float32, as in --weights of the workers.");
 ABSL_FLAG(int, min_tokens, 2000,
-          "Fewer than these in all texts together are an error.");
-ABSL_FLAG(
-    double, max_kl_int8, 0.003,
-    "Mean divergence of int8 over all texts beyond which the program ends "
-    "with 1; inf: none.");
-ABSL_FLAG(double, max_kl_int4, 0.06, "The same of int4.");
-ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
+          "Minimum number of tokens of all texts together.");
+ABSL_FLAG(double, max_kl_int8, 0.003,
+          "Maximum mean divergence of int8 over all texts; the program exits "
+          "with 1 if it is exceeded; inf: no limit.");
+ABSL_FLAG(double, max_kl_int4, 0.06, "The same for int4.");
+ABSL_FLAG(int, threads, 0, "Threads; 0: one per CPU.");
 
 namespace apollo {
 namespace {
 
-// Logits of every token of the window.  // [tokens, vocab]
+// Returns the logits of every token of the window.  // [tokens, vocab]
 absl::StatusOr<std::span<const float>> Feed(
     Runner& runner, std::span<const std::int32_t> tokens) {
   Runner::Sequence sequence;
@@ -73,7 +73,8 @@ struct Text {
   std::vector<std::int32_t> tokens;
 };
 
-// The texts of the flags, none of them empty and together long enough.
+// Reads the texts of the flags, which must not be empty and must have
+// --min_tokens together.
 absl::StatusOr<std::vector<Text>> ReadTexts(const Tokenizer& tokenizer) {
   std::vector<Text> texts;
   std::size_t total = 0;
@@ -99,14 +100,14 @@ absl::StatusOr<std::vector<Text>> ReadTexts(const Tokenizer& tokenizer) {
   if (total < static_cast<std::size_t>(least)) {
     return absl::InvalidArgumentError(
         absl::StrCat("the texts have ", total,
-                     " tokens together, too few for a mean that "
-                     "says something; they must have at least --min_tokens, ",
+                     " tokens together, too few for a "
+                     "meaningful mean; they must have at least --min_tokens, ",
                      least));
   }
   return texts;
 }
 
-// Of one text, window by window.
+// Measures one text, window by window.
 absl::StatusOr<Divergence> Measure(Runner& exact, Runner& runner,
                                    const Text& text) {
   const auto window = static_cast<std::size_t>(absl::GetFlag(FLAGS_window));
@@ -130,7 +131,7 @@ absl::StatusOr<Divergence> Measure(Runner& exact, Runner& runner,
   return divergence;
 }
 
-// A limit of the mean; infinite where there is none.
+// Returns the limit of the mean; infinity if there is none.
 double LimitOf(const std::string& format) {
   if (format == "int8") return absl::GetFlag(FLAGS_max_kl_int8);
   if (format == "int4") return absl::GetFlag(FLAGS_max_kl_int4);
@@ -138,7 +139,7 @@ double LimitOf(const std::string& format) {
 }
 
 absl::Status CheckLimit(const char* flag, double value) {
-  if (value >= 0) return absl::OkStatus();  // Not so of NaN.
+  if (value >= 0) return absl::OkStatus();  // False for NaN.
   return absl::InvalidArgumentError(absl::StrCat(
       "--", flag, " is ", value, "; it must be at least 0, or inf for none"));
 }
@@ -209,7 +210,8 @@ absl::Status Run() {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
-      "How far each format of the weights moves a model's predictions.\n"
+      "Measures the divergence of a model's predictions in each weight "
+      "format.\n"
       "Example: quality --model DIR --weights int8,int4");
   absl::ParseCommandLine(argc, argv);
   const absl::Status status = apollo::Run();

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Limits decide the exit code; texts that say nothing are refused.
+# Limits determine the exit code. Unsuitable texts are rejected.
 #
 # Usage: quality_test.sh QUALITY MODEL
 set -uo pipefail
@@ -15,7 +15,7 @@ fail() {
   ((++failures))
 }
 run() { "$quality" --model "$model" --threads 1 --texts "$text" "$@" > "$work/output" 2> "$work/errors"; }
-# fails TEXT FLAGS...: exit 1, and an error with the text.
+# fails TEXT FLAGS...: expects exit code 1 and an error with the text.
 fails() {
   local expected=$1 status
   shift

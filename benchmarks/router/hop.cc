@@ -48,7 +48,7 @@ absl::StatusOr<std::vector<double>> MeasureHop(int count,
     sent.push_back(SteadyClock::now());
     if (write(writer, "x", 1) != 1) break;
   }
-  shutdown(writer, SHUT_WR);  // The reader ends.
+  shutdown(writer, SHUT_WR);  // Ends the reader.
   reading.join();
   if (came.size() != sent.size()) {
     return absl::UnavailableError("the TCP connection to this machine broke");

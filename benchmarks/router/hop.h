@@ -7,10 +7,11 @@
 
 namespace apollo::load {
 
-// Seconds from one thread's write to another thread's read of it, through a TCP
-// connection of this machine, for `count` bytes at a pace: what the system
-// takes to wake a sleeping reader. No router can add less to a token. Blocks
-// until it is done. UNAVAILABLE if there is no such connection to be had.
+// Measures the seconds from a write in one thread to the read in another,
+// through a TCP connection on this machine, for `count` bytes at a given pace.
+// This is the time that the system takes to wake a sleeping reader, and the
+// minimum that a router can add to a token. Blocks until done. Returns
+// UNAVAILABLE if the connection cannot be established.
 absl::StatusOr<std::vector<double>> MeasureHop(int count,
                                                std::chrono::microseconds pace);
 

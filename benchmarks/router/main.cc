@@ -1,4 +1,4 @@
-// How much later a request and its tokens arrive because of the router. See
+// Measures the delay that the router adds to a request and its tokens. See
 // --help.
 
 #include <absl/flags/flag.h>
@@ -24,12 +24,12 @@
 #include "serving/help.h"
 #include "serving/server.h"
 
-ABSL_FLAG(int, requests, 200, "Requests by each way, in turns.");
+ABSL_FLAG(int, requests, 200, "Requests on each path, in turns.");
 ABSL_FLAG(int, prompt_tokens, 128, "Tokens of each prompt.");
 ABSL_FLAG(int, new_tokens, 32, "Tokens of each answer.");
-ABSL_FLAG(double, pace_ms, 5, "Time between two tokens.");
+ABSL_FLAG(double, pace_ms, 5, "Time between two tokens, in ms.");
 ABSL_FLAG(std::string, language, "",
-          "Code of the prompts' language; empty: the router detects it.");
+          "Language code of the prompts; empty: detected by the router.");
 
 namespace apollo::load {
 namespace {
@@ -41,15 +41,17 @@ double Seconds(SteadyClock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-// What one way took, in seconds.
+// Times of one path, in seconds.
 struct Way {
   std::vector<double> requests;  // From the call to the first token.
-  std::vector<double> tokens;  // Each later one, from the worker to the client.
+  // Each later token, from the worker to the client.
+  std::vector<double> tokens;
 
   Json ToJson() const { return {{"requests", requests}, {"tokens", tokens}}; }
 };
 
-// The measurement is the same for both ways; `is_token` tells the events apart.
+// The measurement is the same on both paths; `is_token` distinguishes the
+// events.
 template <typename Reader, typename Event, typename IsToken>
 absl::Status Follow(Reader& reader, SteadyClock::time_point start,
                     StandIn& worker, IsToken is_token, Event event, int warm_up,
@@ -89,7 +91,7 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(const std::unique_ptr<StandIn> worker,
                    StandIn::Start(std::chrono::microseconds(
                        static_cast<int>(pace_ms * 1000))));
-  // The parent starts a router with this worker and says where it is.
+  // The parent starts a router with this worker and passes its address.
   std::cout << Json{{"dense_worker", worker->address()}}.dump() << std::endl;
   std::string address;
   if (!std::getline(std::cin, address)) {
@@ -123,7 +125,7 @@ absl::Status Run() {
           v1::GenerateResponse(), -i, through));
     }
     pb::RunRequest run;
-    // Which tokens is all the same to the stand-in.
+    // The stand-in accepts any tokens.
     for (int t = 0; t < prompt_tokens; ++t) run.add_prompt(t);
     run.set_max_new_tokens(new_tokens);
     run.set_ignore_eos(true);
@@ -151,20 +153,15 @@ absl::Status Run() {
 
 int main(int argc, char** argv) {
   apollo::SetHelp(
-      "How much later a request and its tokens arrive because of the router. "
-      "This "
-      "program is client and dense worker in one, so one clock times both "
-      "ends: each "
-      "request goes once through a router and once straight to the worker, "
-      "whose "
-      "tokens come at a fixed pace.\nPrints {\"dense_worker\": ADDRESS}, reads "
-      "the "
-      "address of a router that was started with it, then prints the seconds "
-      "of each "
-      "request (from the call to the first token) and of each further token, "
-      "by both "
-      "ways, and of a byte from thread to thread through TCP. "
-      "benchmarks/peers/run.py uses it.");
+      "Measures the delay that the router adds to a request and its tokens. "
+      "This program is\nboth client and dense worker, so one clock times both "
+      "ends. Each request goes once\nthrough a router and once directly to the "
+      "worker, whose tokens come at a fixed pace.\n\n"
+      "Prints {\"dense_worker\": ADDRESS}, reads the address of a router that "
+      "was started with\nit, then prints the seconds of each request (from the "
+      "call to the first token) and of\neach further token on both paths, and "
+      "of a byte from thread to thread through TCP.\nUsed by "
+      "benchmarks/peers/run.py.");
   absl::ParseCommandLine(argc, argv);
   if (const absl::Status status = apollo::load::Run(); !status.ok()) {
     std::fprintf(stderr, "router_overhead: %s\n",

@@ -19,7 +19,7 @@ absl::StatusOr<std::unique_ptr<StandIn>> StandIn::Start(
       Server::Start(
           ServerOptions(),
           {{worker.get(), pb::DenseWorkerService::service_full_name()}},
-          std::make_shared<prometheus::Registry>()));
+          {std::make_shared<prometheus::Registry>()}));
   return worker;
 }
 

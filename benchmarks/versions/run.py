@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Two builds of this project beside each other: does a change cost speed or memory?
+"""Compares the speed and memory of two builds of this project.
 
     git worktree add ../old REVISION && (cd ../old && bazel build -c opt TARGETS)
     bazel build -c opt TARGETS        # TARGETS: deploy/local:apollo_local tools/apollo benchmarks/load
     benchmarks/versions/run.py --old ../old/.bazel/bin [--new .bazel/bin] [--rounds 7] [--weights int8]
 
-Both run the same cases in turns, round by round, the order changing each time, each with all roles in one process; the
-first round warms up and does not count. Printed are medians, ratios (above 1: the new one is faster) and the peak memory.
-Ends with 1 if a median is more than --tolerance (2) percent worse. Nothing else may run on the machine meanwhile.
+Both run the same cases in turns, in alternating order, each with all roles in one process. The first round warms up
+and does not count. Prints medians, ratios (above 1: the new build is faster) and the peak memory. Exits with 1 if a
+median is more than --tolerance (2) percent worse. Nothing else should run on the machine meanwhile.
 """
 
 import argparse
@@ -23,8 +23,8 @@ STREAMS = (1, 8, 32)
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--old", required=True, help="folder of the old build's programs (.bazel/bin of its checkout)")
-    parser.add_argument("--new", default=paths.BINARIES, help="the new one's; default: this checkout's")
+    parser.add_argument("--old", required=True, help="programs of the old build (.bazel/bin of its checkout)")
+    parser.add_argument("--new", default=paths.BINARIES, help="programs of the new build; default: this checkout")
     parser.add_argument("--model", default=os.path.join(paths.CACHE, "demo"))
     parser.add_argument("--weights", default="int8")
     parser.add_argument("--threads", type=int, default=2)
@@ -35,7 +35,7 @@ def parse():
 
 
 def one_round(binaries, address, options):
-    """Figures by case; more is better."""
+    """Returns figures by case; higher is better."""
     figures = {"prefill of 512": load.prefill_rate(binaries, address, 512)}
     for streams in STREAMS:
         figures[f"decode, {streams} streams"] = load.decode_rate(binaries, address, streams, options.new_tokens)
@@ -43,7 +43,7 @@ def one_round(binaries, address, options):
 
 
 def measure_both(options):
-    """Samples of every case, "old" or "new" before its name, and the memory of each at the end."""
+    """Returns samples of every case, named "old CASE" or "new CASE", and the memory of each build at the end."""
     builds = {"old": os.path.abspath(options.old), "new": os.path.abspath(options.new)}
     flags = [f"--weights={options.weights}", "--cache_megabytes=512", "--cache_prefault"]
     samples = measure.Samples()
@@ -52,7 +52,7 @@ def measure_both(options):
         servers = {"old": old, "new": new}
         for number in range(options.rounds + 1):
             for name in (("old", "new"), ("new", "old"))[number % 2]:
-                # The client is the new one's for both: only the servers differ.
+                # Both use the client of the new build, so only the servers differ.
                 for case, value in one_round(builds["new"], servers[name].address, options).items():
                     if number > 0:
                         samples.add(f"{name} {case}", value)

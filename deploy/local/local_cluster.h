@@ -6,50 +6,50 @@
 
 #include "dense_worker/dense_role.h"
 #include "engine/worker_flags.h"
+#include "engine/worker_setup.h"
 #include "expert_worker/expert_role.h"
 #include "link/link.h"
 #include "router/backend.h"
 #include "router/router_role.h"
 #include "serving/process_flags.h"
-#include "serving/server.h"
+#include "serving/process_frame.h"
 
 namespace apollo {
 
 // A whole cluster in one process: router, dense worker and one expert worker
-// with all experts, joined by an in-process link. Used by one thread.
+// with all experts, connected by an in-process link. Single-threaded.
 class LocalCluster {
  public:
   struct Options {
     ProcessFlags process;
-    WorkerFlags worker;  // Each stage gets so many threads and such a cache.
+    WorkerFlags worker;  // Threads and cache of each stage.
     DenseCore::Options core;
     RouterOptions router;
   };
 
-  // Loads everything and listens. Errors name the flag or the file that is
-  // wrong.
+  // Loads everything and listens. Errors name the wrong flag or file.
   static absl::StatusOr<std::unique_ptr<LocalCluster>> Start(Options options);
   ~LocalCluster();
 
-  // Serves until SIGTERM or SIGINT. Then calls in progress may end for up to 10
-  // seconds, while new ones are refused.
+  // Serves until SIGTERM or SIGINT. Then refuses new calls and lets those in
+  // progress finish for up to 10 seconds.
   void RunUntilStopped();
 
  private:
-  LocalCluster() = default;
+  explicit LocalCluster(std::unique_ptr<ProcessFrame> frame);
   absl::Status StartRoles(Options& options);
   void JoinWorkers();
 
-  // Each uses those above it.
-  WorkerModel model_;
+  // Each member uses those above it. The frame uses all of them until it is
+  // closed.
+  const std::unique_ptr<ProcessFrame> frame_;
+  std::unique_ptr<WorkerSetup> setup_;
   std::unique_ptr<RouterModel> router_model_;
-  std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<ExpertRole> expert_;
   std::unique_ptr<DenseRole> dense_;
-  std::shared_ptr<Link> link_;  // Closed before either worker goes.
+  std::shared_ptr<Link> link_;  // Closed before either worker is destroyed.
   std::unique_ptr<RouterBackend> backend_;
   std::unique_ptr<RouterRole> router_;
-  std::unique_ptr<Server> server_;
 };
 
 }  // namespace apollo

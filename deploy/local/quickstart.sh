@@ -1,15 +1,16 @@
 #!/bin/bash
-# From a fresh Debian 12 to an answer: installs what is missing, builds, prepares
+# Runs the demo on a fresh Debian 12: installs missing packages, builds, prepares
 # the demo model, starts a cluster of separate processes on this machine, asks it
 # a medical question, and stops it.
 #
 # Usage: deploy/local/quickstart.sh [--keep] [--port P]
 #   --keep     leave the cluster running; deploy/local/cluster.sh down stops it
-#   --port P   of the router; default: any free port, or 50051 with --keep
+#   --port P   port of the router; default: a free port, or 50051 with --keep
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-# The home directory holds the demo model and the state; some containers set none.
+# The home directory holds the demo model and the state; some containers do not
+# set HOME.
 export HOME=${HOME:-$(getent passwd "$EUID" | cut -d: -f6)}
 
 question="What are the first signs of a stroke, and what should I do?"
@@ -31,7 +32,7 @@ done
 
 say() { printf '\n[%3d s] %s\n' "$SECONDS" "$*"; }
 
-say "1/5  Installing what is missing"
+say "1/5  Installing missing packages"
 tools/install_packages.sh
 
 say "2/5  Building"
@@ -42,8 +43,8 @@ client=.bazel/bin/tools/apollo/apollo
 say "3/5  Preparing the demo model"
 model=$(deploy/local/demo_model.sh | tail -n 1)
 
-# With --keep the cluster is the one that `cluster.sh status` finds by itself;
-# otherwise one of its own, so that it gets in nobody's way.
+# With --keep the cluster uses the default state directory, where `cluster.sh`
+# finds it. Otherwise it uses a temporary one, so as not to disturb another cluster.
 state=()
 if ! $keep; then
   directory=$(mktemp -d)
@@ -70,11 +71,11 @@ say "5/5  Asking: $question"
 
 say "Done"
 cat << TEXT
-The demo model lies in $model
+The demo model is in $model
 It is a small general model (135 million parameters) whose last layers were copied
-into experts: it shows the cluster at work, and its answers are no medical advice.
+into experts. It demonstrates the cluster; its answers are not medical advice.
 
-To go on:
+Next steps:
 TEXT
 if $keep; then
   cat << TEXT
@@ -101,7 +102,7 @@ if $keep; then
 TEXT
 else
   cat << TEXT
-  deploy/local/cluster.sh status   # with each process's metrics address: curl http://ADDRESS/metrics
+  deploy/local/cluster.sh status   # lists metrics addresses; curl http://ADDRESS/metrics
   deploy/local/cluster.sh down
 TEXT
   say "Stopping the cluster"

@@ -26,7 +26,8 @@ Batch::Batch(std::vector<BatchSlice> slices, const Rope& rope, int head_size)
 
 namespace {
 
-// Rows that are worth a thread, if each takes so many operations.
+// Returns the minimum number of rows per thread for rows of this many
+// operations.
 std::int64_t RowGrain(int operations) { return 16384 / (operations + 1) + 1; }
 
 }  // namespace
@@ -58,7 +59,7 @@ void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
          weights.qkv_bias.empty() ? nullptr : weights.qkv_bias.data(), qkv,
          qkv_size, pool);
 
-  // All of the step's keys are stored before any row attends.
+  // All keys of the step are stored before any row attends.
   std::vector<std::vector<const void*>> keys, values;  // [slices][blocks]
   std::vector<AttentionRow> attention_rows;
   std::vector<BlockId> block_of_row;

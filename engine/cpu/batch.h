@@ -11,16 +11,16 @@ namespace apollo {
 
 // Consecutive rows of one sequence in a step.
 struct BatchSlice {
-  // Must hold blocks for positions 0..first_position + rows - 1, and outlive
-  // the step.
+  // Must hold blocks for positions 0..first_position + rows - 1, and must
+  // outlive the step.
   const BlockTable* blocks = nullptr;
   int first_position = 0;
   int rows = 0;
 };
 
-// The rows of one step through a stage: each row's position and cache slot, and
-// the rotary angles that all layers share. Slices follow each other without
-// gaps: row r of the batch is row r - (rows of the slices before) of its slice.
+// The rows of one step through a stage: the position and cache slot of each
+// row, and the rotary angles, which all layers share. Slices are contiguous:
+// row r of the batch is row r - (rows of the preceding slices) of its slice.
 class Batch {
  public:
   Batch(std::vector<BatchSlice> slices, const Rope& rope, int head_size);
@@ -37,7 +37,7 @@ class Batch {
   std::vector<float> angles_;   // [rows, head_size]
 };
 
-// Memory between the operations of a layer, kept from step to step.
+// Scratch memory for the operations of a layer, reused from step to step.
 struct Workspace {
   std::vector<float> normed;   // [rows, hidden]
   std::vector<float> qkv;      // [rows, q_size + 2 kv_size]
@@ -45,28 +45,28 @@ struct Workspace {
   std::vector<float> gate_up;  // [rows, 2 * inner]
   std::vector<float> active;   // [rows, inner]
 
-  // `buffer` with room for `size` floats; it never shrinks.
+  // Returns `buffer` grown to at least `size` floats; it never shrinks.
   static float* Room(std::vector<float>& buffer, std::size_t size) {
     if (buffer.size() < size) buffer.resize(size);
     return buffer.data();
   }
 };
 
-// The half of a layer that dense and sparse layers share:
+// The first half of a layer, common to dense and sparse layers:
 //   hidden += output(attention(norm(hidden)))
-// hidden: [batch.rows(), config.hidden_size]. Keys and values of the batch's
-// tokens go into `cache` as its layer `cache_layer`. One thread calls it;
-// `pool` helps.
+// hidden: [batch.rows(), config.hidden_size]. Appends the keys and values of
+// the batch to layer `cache_layer` of `cache`. Called by one thread, which
+// `pool` assists.
 void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
                   const Rope& rope, const Batch& batch, int cache_layer,
                   KvCache& cache, float* hidden, Workspace& workspace,
                   ThreadPool& pool);
 
-// out = mlp(x) for x [rows, hidden]; out [rows, hidden]; no overlap.
+// out = mlp(x). x, out: [rows, hidden]; they must not overlap.
 void RunMlp(const MlpWeights& weights, const float* x, int rows, float* out,
             Workspace& workspace, ThreadPool& pool);
 
-// hidden += x, [rows, size] each.
+// hidden += x. Both are [rows, size].
 void AddRows(const float* x, int rows, int size, float* hidden,
              ThreadPool& pool);
 

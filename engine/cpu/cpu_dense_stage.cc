@@ -22,7 +22,7 @@ CpuDenseStage::CpuDenseStage(const ModelConfig& config,
 std::int64_t CpuDenseStage::WeightBytes(const ModelConfig& config,
                                         const WeightSource& source) {
   std::vector<TensorInfo> tensors = DenseStageTensors(config);
-  // Rows of the embedding are read as they are needed.
+  // Rows of the embedding are read as needed.
   std::erase_if(tensors, [](const TensorInfo& tensor) {
     return tensor.kind == WeightKind::kEmbedding;
   });

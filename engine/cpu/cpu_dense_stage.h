@@ -16,18 +16,18 @@
 
 namespace apollo {
 
-// A dense stage on the processor: steps are done before Forward returns.
+// A dense stage on the CPU. Forward completes each step before it returns.
 class CpuDenseStage final : public DenseStage {
  public:
-  // Loads the weights. The source and the pool must outlive the stage:
-  // embeddings are read from it as needed. RESOURCE_EXHAUSTED if the cache does
-  // not hold one block.
+  // Loads the weights. The source and the pool must outlive the stage, which
+  // reads embeddings from the source as needed. Returns RESOURCE_EXHAUSTED if
+  // the cache cannot hold one block.
   static absl::StatusOr<std::unique_ptr<CpuDenseStage>> Load(
       const ModelConfig& config, const WeightSource& source,
       const CacheOptions& cache, ThreadPool& pool,
       const LoadProgress& progress);
 
-  // Bytes of weights that Load reads.
+  // Returns the bytes of weights that Load reads.
   static std::int64_t WeightBytes(const ModelConfig& config,
                                   const WeightSource& source);
 
@@ -38,20 +38,20 @@ class CpuDenseStage final : public DenseStage {
  private:
   CpuDenseStage(const ModelConfig& config, const WeightSource& source,
                 ThreadPool& pool);
-  // Runs rows through all layers and writes their boundary activations into the
-  // log.
+  // Runs rows through all layers and writes their boundary activations to the
+  // replay log.
   void Compute(std::vector<BatchSlice> slices,
                const std::vector<std::int32_t>& tokens);
-  // The boundary activation of a position.  // [hidden]
+  // Returns the boundary activation of a position.  // [hidden]
   float* LogRow(const BlockTable& blocks, int position);
 
   const ModelConfig config_;
-  const WeightSource& source_;  // Of embeddings.
+  const WeightSource& source_;  // For embeddings.
   ThreadPool& pool_;
   const Rope rope_;
   std::vector<DenseLayerWeights> layers_;
   std::unique_ptr<KvCache> cache_;
-  // Memory of a step, kept for the next.
+  // Scratch memory, reused from step to step.
   std::vector<float> hidden_, normed_, mlp_;  // [rows, hidden]
   Workspace workspace_;
 };

@@ -1,4 +1,4 @@
-// A stage serves no weights that their source refuses.
+// A stage refuses weights that their source cannot serve.
 
 #include "engine/cpu/cpu_dense_stage.h"
 
@@ -15,7 +15,7 @@
 namespace apollo {
 namespace {
 
-// Another source, with an embedding that cannot be served.
+// Wraps another source, with an embedding that cannot be served.
 class BadEmbedding final : public WeightSource {
  public:
   explicit BadEmbedding(const WeightSource& rest) : rest_(rest) {}
@@ -43,7 +43,8 @@ class BadEmbedding final : public WeightSource {
 };
 
 TEST(CpuDenseStageTest, ADenseStageChecksTheEmbedding) {
-  // It reads rows of it later, where an error could no longer be returned.
+  // The stage reads rows of the embedding later, when it could no longer return
+  // an error.
   const auto model = OpenModelDirectory("tests/golden/published");
   ASSERT_TRUE(model.ok()) << model.status();
   ThreadPool pool(1);

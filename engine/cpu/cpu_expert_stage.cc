@@ -13,7 +13,7 @@
 namespace apollo {
 namespace {
 
-// The plain dot product, in the order of the inputs.
+// Returns the dot product, summed in the order of the inputs.
 float Dot(const float* a, const float* b, int size) {
   float sum = 0;
   for (int i = 0; i < size; ++i) sum += a[i] * b[i];
@@ -28,7 +28,7 @@ struct CpuExpertStage::Step final : ExpertStep {
     int rows = 0;
     int family = -1;
     bool failed = false;
-    int layers = 0;                         // Whose use is counted.
+    int layers = 0;                         // Layers counted below.
     std::vector<std::uint32_t> use;         // [sparse layers, experts]
     std::vector<std::uint32_t> off_family;  // [sparse layers]
   };
@@ -36,7 +36,7 @@ struct CpuExpertStage::Step final : ExpertStep {
   Step(std::vector<BatchSlice> batch_slices, const Rope& rope, int head_size)
       : batch(std::move(batch_slices), rope, head_size) {}
   int rows() const { return batch.rows(); }
-  // The slice of a row.
+  // Returns the slice of a row.
   int SliceOf(int row) const {
     const auto next = std::upper_bound(
         slices.begin(), slices.end(), row,
@@ -50,14 +50,15 @@ struct CpuExpertStage::Step final : ExpertStep {
   std::vector<float> hidden;          // [rows, hidden]
   std::vector<float> normed;          // [rows, hidden]: the experts' input.
   std::vector<ExpertChoice> choices;  // [rows, k]
-  std::vector<float> outputs;         // [rows, k, hidden], as chosen.
-  // [rows]: whether the pinned expert took the place of one that the gate
-  // chose.
+  // [rows, k, hidden], in the order of the choices.
+  std::vector<float> outputs;
+  // [rows]: nonzero if the pinned expert replaced one chosen by the gate.
   std::vector<char> replaced;
-  std::vector<char> dropped;  // [rows] of slices that failed; empty: none.
-  int layer = 0;              // The one that runs, or ran last.
-  ExpertPlan plan;            // Of this layer.
-  std::vector<int> absent;    // Experts whose outputs the layer waits for.
+  // [rows]: rows of failed slices; empty if none failed.
+  std::vector<char> dropped;
+  int layer = 0;            // The current layer, or the last one.
+  ExpertPlan plan;          // The plan of the current layer.
+  std::vector<int> absent;  // Experts whose outputs the layer is waiting for.
 };
 
 CpuExpertStage::CpuExpertStage(const ModelConfig& config, std::set<int> experts,

@@ -22,18 +22,18 @@
 
 namespace apollo {
 
-// An expert stage on the processor: every function is done before it returns.
+// An expert stage on the CPU. Every function completes before it returns.
 class CpuExpertStage final : public ExpertStage {
  public:
-  // Loads the resident experts (each below config.num_experts) and all else
-  // that the stage needs. The source and the pool must outlive the stage.
-  // RESOURCE_EXHAUSTED if the cache does not hold one block.
+  // Loads the resident experts (each below config.num_experts) and the shared
+  // weights of the stage. The source and the pool must outlive the stage.
+  // Returns RESOURCE_EXHAUSTED if the cache cannot hold one block.
   static absl::StatusOr<std::unique_ptr<CpuExpertStage>> Load(
       const ModelConfig& config, const WeightSource& source,
       const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
       const LoadProgress& progress);
 
-  // Bytes of weights that Load reads.
+  // Returns the bytes of weights that Load reads.
   static std::int64_t WeightBytes(const ModelConfig& config,
                                   const WeightSource& source,
                                   const std::set<int>& experts);
@@ -51,9 +51,9 @@ class CpuExpertStage final : public ExpertStage {
   void Finish(ExpertStep& step, std::vector<TokenRequest> requests,
               Finished done) override;
 
-  // For tests and measurements, of a step of this stage: the logits of some
-  // rows behind the last layer, [rows.size(), vocab]; and the choices of the
-  // last layer that was run, [rows, k].
+  // For tests and measurements, on a step of this stage. Logits computes the
+  // logits of the given rows after the last layer, [rows.size(), vocab].
+  // Choices returns the expert choices of the layer that ran last, [rows, k].
   void Logits(const ExpertStep& step, std::span<const int> rows,
               float* logits) const;
   std::span<const ExpertChoice> Choices(const ExpertStep& step) const;
@@ -64,18 +64,18 @@ class CpuExpertStage final : public ExpertStage {
   CpuExpertStage(const ModelConfig& config, std::set<int> experts,
                  ThreadPool& pool);
   const SparseLayerWeights& weights(int layer) const;
-  // Attention of the layer, then the norm before its experts.
+  // Runs the layer's attention and the norm before its experts.
   void Attend(Step& step);
-  // Chooses every row's experts.
+  // Chooses the experts of every row.
   void Route(Step& step) const;
   void CountUse(Step& step) const;
   std::vector<AbsentRows> Gather(const Step& step) const;
-  // Runs the resident experts for the step's rows, if there is a step, and the
-  // guests; returns the guests' outputs.
+  // Runs the resident experts for the rows of `step` (which may be null) and
+  // the guests. Returns the outputs of the guests.
   std::vector<Rows> RunResident(Step* step, int layer,
                                 const std::vector<GuestRows>& guests);
-  // hidden += the experts' outputs by weight, and the shared expert's if the
-  // model has one.
+  // hidden += the weighted sum of the expert outputs, plus the shared expert's
+  // output if the model has one.
   void Combine(Step& step);
 
   const ModelConfig config_;
@@ -85,7 +85,7 @@ class CpuExpertStage final : public ExpertStage {
   std::vector<SparseLayerWeights> layers_;
   std::optional<CpuHead> head_;
   std::unique_ptr<KvCache> cache_;
-  // Memory of a layer, kept for the next.
+  // Scratch memory, reused from layer to layer.
   std::vector<float> shared_;  // [rows, hidden]
   Workspace workspace_;
   ExpertDispatch dispatch_;

@@ -24,7 +24,7 @@ const OpenModel& Model() {
 }
 const ModelConfig& Config() { return Model().config; }
 
-// Boundary activations that depend on the seed and the row only.
+// Returns boundary activations that depend only on the seed and the row.
 Rows Boundary(int seed, int rows) {
   Rows boundary = Rows::Host(rows, Config().hidden_size);
   for (std::size_t i = 0; i < boundary.numbers(); ++i) {
@@ -45,8 +45,8 @@ class CpuExpertStageTest : public testing::Test {
     for (int e = 0; e < Config().num_experts; ++e) all.insert(e);
     return Load(all);
   }
-  // A step of sequences that begin, with so many rows each, of which the second
-  // has a family.
+  // Begins a step of new sequences with these numbers of rows. The second
+  // sequence has a family.
   std::unique_ptr<ExpertStep> Begin(CpuExpertStage& stage,
                                     const std::vector<int>& rows,
                                     int seed = 0) {
@@ -87,7 +87,7 @@ class CpuExpertStageTest : public testing::Test {
   }
 
   ThreadPool pool_{2, ThreadPool::Split::kAlways};
-  std::vector<std::vector<BlockTable>> tables_;  // Outlive the steps.
+  std::vector<std::vector<BlockTable>> tables_;  // Must outlive the steps.
 };
 
 TEST_F(CpuExpertStageTest, RowsThatAreComputedElsewhereGiveTheSame) {
@@ -132,10 +132,10 @@ TEST_F(CpuExpertStageTest, RowsThatAreComputedElsewhereGiveTheSame) {
 }
 
 TEST_F(CpuExpertStageTest, RowsWithoutOutputsFailTheirSlicesAlone) {
-  constexpr int kSeed = 1;  // With which that is so.
+  constexpr int kSeed = 1;  // A seed for which the next comment holds.
   const auto stage = Load({0, 1, 2, 4, 5, 6});
-  // The second slice uses expert 3 in every row, the first does not in its
-  // first layer.
+  // The second slice uses expert 3 in every row. The first slice does not use
+  // it in its first layer.
   const auto step = Begin(*stage, {1, 7}, kSeed);
   const auto whole = LoadAll();
   const auto expected = Begin(*whole, {1, 7}, kSeed);
@@ -147,7 +147,7 @@ TEST_F(CpuExpertStageTest, RowsWithoutOutputsFailTheirSlicesAlone) {
         *step, l, {},
         [&](std::vector<AbsentRows> rows) { absent = std::move(rows); },
         NoGuests);
-    // In later layers nothing is asked for a slice that has failed.
+    // In later layers nothing is requested for a failed slice.
     std::vector<std::optional<Rows>> outputs(absent.size());
     if (l == first) {
       ASSERT_EQ(absent.size(), 1u);

@@ -11,7 +11,7 @@
 namespace apollo {
 namespace {
 
-// Rows whose logits are in memory at once.
+// Maximum number of rows whose logits are in memory.
 constexpr std::size_t kLogitRows = 16;
 
 }  // namespace

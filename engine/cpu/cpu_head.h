@@ -10,31 +10,32 @@
 
 namespace apollo {
 
-// The end of an expert stage on the processor: the final norm, the head, and
-// what is asked of the logits. One thread; the pool helps.
+// The end of an expert stage on the CPU: the final norm, the output head, and
+// sampling and scoring on the logits. Called by one thread, which the pool
+// assists.
 class CpuHead {
  public:
-  // What is passed must outlive the head.
+  // The arguments held by reference must outlive the head.
   CpuHead(const ModelConfig& config, HeadWeights weights, ThreadPool& pool)
       : config_(config), weights_(std::move(weights)), pool_(pool) {}
 
-  // Logits of some rows of hidden [rows, hidden].
+  // Computes the logits of the given rows of hidden [rows, hidden].
   // logits: [rows.size(), vocab]
   void Logits(const float* hidden, std::span<const int> rows,
               float* logits) const;
 
-  // Chooses and scores the tokens that are asked for. last_rows: the last row
-  // of each slice in hidden.
+  // Samples and scores the requested tokens. last_rows: the last row of each
+  // slice in hidden.
   void Answer(const float* hidden, std::span<const int> last_rows,
               std::span<const TokenRequest> requests,
               std::vector<SliceOutcome>& outcomes) const;
 
  private:
-  // One row whose logits are wanted.
+  // A row that needs logits.
   struct Wanted {
     const TokenRequest* request;
     int row;     // In hidden.
-    int target;  // Index into score_targets, or -1: choose a token.
+    int target;  // Index into score_targets, or -1 to sample a token.
   };
   SampledToken AnswerOne(const Wanted& wanted, float* logits) const;
 

@@ -18,7 +18,8 @@ void ExpertPlan::Assign(std::span<const ExpertChoice> choices, int num_experts,
   }
   for (int e = 0; e < num_experts; ++e) first_[e + 1] += first_[e];
   order_.resize(first_[num_experts]);
-  // first_[e] moves to the end of e's choices, which is where e + 1 begins.
+  // Advances first_[e] to the end of e's choices, which is the start of those
+  // of e + 1.
   for (int c = 0; c < count; ++c) {
     if (!is_dropped(c)) order_[first_[choices[c].expert]++] = c;
   }

@@ -11,16 +11,16 @@
 
 namespace apollo {
 
-// The rows of a step in one layer, sorted by the experts that they chose.
-// Choice c of [rows, k] is that of row c / k. One thread.
+// The choices of a step in one layer, grouped by expert. Choice c of [rows, k]
+// belongs to row c / k. Single-threaded.
 class ExpertPlan {
  public:
-  // Sorts the choices [rows, k]. Rows that are marked in `dropped` [rows] (or
-  // none, if it is empty) get no expert.
+  // Groups the choices [rows, k]. Rows marked in `dropped` ([rows], or empty
+  // for none) get no expert.
   void Assign(std::span<const ExpertChoice> choices, int num_experts, int k,
               std::span<const char> dropped);
 
-  // The choices of an expert, ascending.
+  // Returns the choices of an expert, in ascending order.
   std::span<const int> choices(int expert) const {
     return std::span(order_).subspan(first_[expert],
                                      first_[expert + 1] - first_[expert]);
@@ -28,26 +28,26 @@ class ExpertPlan {
 
  private:
   std::vector<int> order_;  // Choices by expert.
-  std::vector<int> first_;  // [experts + 1]: where each begins in order_.
+  std::vector<int> first_;  // [experts + 1]: first index in order_.
 };
 
-// Runs rows from different places through one expert together and puts its
-// outputs where they belong. Keeps its memory from call to call. One thread.
+// Runs rows from several sources through one expert as one batch and scatters
+// the outputs back. Reuses its memory from call to call. Single-threaded.
 class ExpertDispatch {
  public:
-  // y = expert(x), [rows, width] each; no row depends on another.
+  // y = expert(x). x, y: [rows, width]. Rows are independent.
   using Expert = absl::FunctionRef<void(const float* x, int rows, float* y)>;
 
   explicit ExpertDispatch(int width) : width_(width) {}
 
-  // Adds rows [rows, width], and where their outputs go. Both must stay until
-  // Run has returned.
+  // Adds rows [rows, width] and the destination of their outputs. Both must
+  // stay valid until Run returns.
   void Add(const float* x, int rows, float* y);
 
-  // Runs what was added, in pieces of at most kPieceRows rows, and forgets it.
+  // Runs the added rows, in pieces of at most kPieceRows, and clears them.
   void Run(Expert expert);
 
-  // Rows that are in memory twice at most.
+  // Maximum number of rows that are copied at a time.
   static constexpr int kPieceRows = 512;
 
  private:
@@ -55,8 +55,8 @@ class ExpertDispatch {
     const float* x;
     float* y;
   };
-  // Whether the inputs of such rows follow each other in memory, and the
-  // outputs.
+  // Returns true if the inputs of the rows are contiguous in memory, and so are
+  // the outputs.
   bool Contiguous(std::span<const Row> rows) const;
 
   const int width_;
@@ -64,11 +64,12 @@ class ExpertDispatch {
   std::vector<float> x_, y_;  // [kPieceRows, width] at most.
 };
 
-// The inputs of an expert's choices as rows of their own.
+// Copies the inputs of an expert's choices into contiguous rows.
 // x: [rows, width]
 Rows GatherRows(std::span<const int> choices, int k, const float* x, int width);
 
-// sum = sum over j of weight_j * output_j, in the order of choice, for one row.
+// Combines the expert outputs of one row: sum = sum over j of weight_j *
+// output_j, in the order of the choices.
 // choices: [k]; outputs: [k, width]; sum: [width]
 void SumOfExperts(std::span<const ExpertChoice> choices, const float* outputs,
                   int width, float* sum);

@@ -39,8 +39,9 @@ TEST(ExpertPlanTest, SortsChoicesByExpert) {
   EXPECT_EQ(of(plan, 3), (std::vector<int>{3, 6}));
 }
 
-// Rows of a step and of guests, some experts absent and computed elsewhere; the
-// sums beside naive ones. Sums are exact: small whole numbers.
+// Rows of a step and of guests, with some experts absent and computed
+// elsewhere. Compares the sums with naive ones. Sums are exact because all
+// values are small integers.
 class RoutingTest : public testing::TestWithParam<int> {
  protected:
   static constexpr int kExperts = 7, kChosen = 2, kWidth = 5;
@@ -76,7 +77,7 @@ TEST_P(RoutingTest, EveryRowGetsTheSumOfItsExperts) {
       RunExpert(e, in, count * kWidth, out);
     };
     if (!resident.contains(e)) {
-      // Another worker's: the rows travel, and their outputs come back.
+      // The rows go to another worker, and their outputs come back.
       Rows away = GatherRows(mine, kChosen, x.data(), kWidth);
       ASSERT_EQ(away.rows(), static_cast<int>(mine.size()));
       Rows back = Rows::Host(away.rows(), kWidth);
@@ -110,7 +111,8 @@ TEST_P(RoutingTest, EveryRowGetsTheSumOfItsExperts) {
       float expected = 0;
       for (int j = 0; j < kChosen; ++j) {
         const ExpertChoice& choice = choices[at + j];
-        // What nobody computed for a dropped row stays as it was.
+        // Outputs of a dropped row that no expert computed keep their old
+        // value.
         const float output = dropped[r]
                                  ? -1.0f
                                  : x[static_cast<std::size_t>(r) * kWidth + i] *
@@ -122,7 +124,7 @@ TEST_P(RoutingTest, EveryRowGetsTheSumOfItsExperts) {
   }
 }
 
-// One row, few, and more than a piece for each expert.
+// One row, a few rows, and more than one piece per expert.
 INSTANTIATE_TEST_SUITE_P(Rows, RoutingTest, testing::Values(1, 2, 40, 4000));
 
 TEST(ExpertDispatchTest, RowsThatLieTogetherAreNotCopied) {
@@ -138,7 +140,7 @@ TEST(ExpertDispatchTest, RowsThatLieTogetherAreNotCopied) {
     EXPECT_EQ(rows, 3);
     EXPECT_EQ(out, y.data());
   });
-  // The outputs are not in the inputs' order.
+  // The order of the outputs differs from that of the inputs.
   dispatch.Add(x.data(), 1, &y[2]);
   dispatch.Add(&x[2], 1, y.data());
   dispatch.Run([&](const float* in, int rows, float* out) {
@@ -147,7 +149,7 @@ TEST(ExpertDispatchTest, RowsThatLieTogetherAreNotCopied) {
   });
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(y, (std::vector<float>{6, 8, 2, 4, 0, 0}));
-  // Nothing is left over.
+  // A second run has nothing to do.
   dispatch.Run([&](const float*, int, float*) { ++calls; });
   EXPECT_EQ(calls, 2);
 }

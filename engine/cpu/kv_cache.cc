@@ -16,12 +16,12 @@ void KvCache::Prefault(ThreadPool& pool) {
   constexpr std::int64_t kPage = 4096;  // Or a multiple.
   volatile char* const bytes = buffer_.as<char>();
   const auto size = static_cast<std::int64_t>(block_bytes_) * pool_.total();
-  // The last line, should the system end the process for it.
-  LogInfo("cache_prefault", {{"megabytes", size >> 20}});
+  // Logged first: if the system kills the process here, this is the last line.
+  LogInfo("cache_prefault_started", {{"megabytes", size >> 20}});
   pool.ParallelFor((size + kPage - 1) / kPage, 512,
                    [bytes](std::int64_t begin, std::int64_t end) {
                      for (std::int64_t page = begin; page < end; ++page) {
-                       bytes[page * kPage] = 0;  // As it is.
+                       bytes[page * kPage] = 0;  // Writes the existing value.
                      }
                    });
 }

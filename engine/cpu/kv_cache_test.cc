@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 
-// Pages of the cache's memory that the machine has given.
+// Returns the number of resident pages of the cache's memory.
 std::int64_t PagesTaken(KvCache& cache, std::size_t bytes) {
   std::vector<unsigned char> pages((bytes + kPage - 1) / kPage);
   EXPECT_EQ(mincore(cache.keys(0, 0), bytes, pages.data()), 0);

@@ -8,8 +8,7 @@
 
 namespace apollo {
 
-// A dense stage that computes as another one does, but whose steps are done
-// when the test says so, in any order.
+// Wraps a dense stage. Steps complete when the test decides, in any order.
 class AsyncDenseStage final : public DenseStage {
  public:
   AsyncDenseStage(std::unique_ptr<DenseStage> stage, Later& later)

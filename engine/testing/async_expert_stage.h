@@ -12,8 +12,8 @@
 
 namespace apollo {
 
-// An expert stage that computes as another one does, but whose results come
-// when the test says so. Checks that one function is at work at a time.
+// Wraps an expert stage. Results arrive when the test decides. Checks that only
+// one function is in progress at a time.
 class AsyncExpertStage final : public ExpertStage {
  public:
   AsyncExpertStage(std::unique_ptr<ExpertStage> stage, Later& later)
@@ -93,7 +93,7 @@ class AsyncExpertStage final : public ExpertStage {
     APOLLO_CHECK(!at_work_);
     at_work_ = true;
   }
-  // Dropped with the stage.
+  // Pending events are dropped with the stage.
   void AddEvent(absl::AnyInvocable<void()> event) {
     later_.Add([alive = std::weak_ptr<void>(alive_),
                 event = std::move(event)]() mutable {

@@ -10,8 +10,8 @@
 
 namespace apollo {
 
-// What asynchronous stages have not delivered yet: the test decides when it
-// comes, and in what order. Must outlive the stages.
+// Pending completions of asynchronous stages. The test delivers them in any
+// order. Must outlive the stages.
 class Later {
  public:
   void Add(absl::AnyInvocable<void()> event) {
@@ -21,7 +21,7 @@ class Later {
   std::size_t size() const { return events_.size(); }
   bool empty() const { return events_.empty(); }
 
-  // Delivers one, counted from the oldest.
+  // Delivers one event; index 0 is the oldest.
   void Deliver(std::size_t index = 0) {
     APOLLO_CHECK(index < events_.size());
     absl::AnyInvocable<void()> event = std::move(events_[index]);

@@ -6,10 +6,10 @@
 
 namespace apollo {
 
-// Returns, as text, every number of a config that changes what a model
-// computes: equal exactly when those are. This is the only list of fields that
-// hashes cover. Not among them is what only a router uses: the architecture's
-// name and the prompt format.
+// Returns, as text, every number of a config that affects the model's results.
+// Equal texts mean equal numbers. This is the only list of fields that hashes
+// cover. It excludes what only a router uses: the architecture name and the
+// prompt format.
 std::string ConfigFacts(const ModelConfig& config);
 
 }  // namespace apollo

@@ -10,7 +10,7 @@ namespace {
 
 using Change = void (*)(ModelConfig&);
 
-// One for each field but the architecture's name and the prompt format.
+// One change for each field except the architecture name and the prompt format.
 constexpr Change kChanges[] = {
     [](ModelConfig& c) { ++c.hidden_size; },
     [](ModelConfig& c) { ++c.num_layers; },
@@ -33,8 +33,8 @@ constexpr Change kChanges[] = {
     [](ModelConfig& c) { c.eos_tokens.push_back(3); },
 };
 
-// What ModelConfig holds. A field that is added stops this from building: add
-// it to ConfigFacts, above and here.
+// Mirrors ModelConfig, so that adding a field breaks the build here: add it to
+// ConfigFacts, to kChanges and below.
 struct Known {
   std::string architecture;
   int sizes[10];

@@ -19,10 +19,10 @@ absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
     int expert = -1;
     if (!absl::SimpleAtoi(part, &expert) || expert < 0 ||
         expert >= num_experts) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--experts has \"", part,
-                       "\"; it must be \"all\" or numbers from 0 to ",
-                       num_experts - 1, " with commas between"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--experts has \"", part,
+          "\"; it must be \"all\" or comma-separated numbers from 0 to ",
+          num_experts - 1));
     }
     experts.insert(expert);
   }

@@ -7,8 +7,8 @@
 
 namespace apollo {
 
-// The flag --experts: "all" or "0,2,5", experts below num_experts.
-// INVALID_ARGUMENT naming the part that is wrong.
+// Parses the flag --experts: "all" or a list such as "0,2,5" of experts below
+// num_experts. Returns INVALID_ARGUMENT naming the part that is wrong.
 absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
                                            int num_experts);
 

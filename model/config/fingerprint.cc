@@ -1,5 +1,7 @@
 #include "model/config/fingerprint.h"
 
+#include <absl/strings/str_cat.h>
+
 #include "common/mapped_file.h"
 #include "common/sha256.h"
 #include "model/config/config_facts.h"
@@ -27,14 +29,14 @@ ModelFingerprint FingerprintOf(const ModelConfig& config,
 
 std::string Difference(const ModelFingerprint& own,
                        const ModelFingerprint& other) {
-  const auto differ = [](const std::string& a, const std::string& b) {
-    return !a.empty() && !b.empty() && a != b;
+  const auto compare = [](const char* file, const std::string& own,
+                          const std::string& other) {
+    if (own.empty() || other.empty() || own == other) return std::string();
+    return absl::StrCat(file, " differs: its hash is ", other, ", not ", own);
   };
-  if (differ(own.config, other.config)) return "config.json is another one";
-  if (differ(own.tokenizer, other.tokenizer)) {
-    return "tokenizer.json is another one";
-  }
-  return "";
+  std::string difference = compare("config.json", own.config, other.config);
+  if (!difference.empty()) return difference;
+  return compare("tokenizer.json", own.tokenizer, other.tokenizer);
 }
 
 }  // namespace apollo

@@ -6,23 +6,23 @@
 
 namespace apollo {
 
-// What processes tell each other of their model directories, to notice that
-// these are of different models. The fields are hashes of 16 hexadecimal
-// digits.
+// Hashes that processes exchange to notice that their model directories differ.
+// Each has 16 hexadecimal digits.
 struct ModelFingerprint {
-  // Of the config's numbers; not of what only a router uses.
+  // Covers the numbers of the config, without the fields that only a router
+  // uses.
   std::string config;
-  // Of tokenizer.json's bytes; empty if the directory has none.
+  // Covers the bytes of tokenizer.json; empty if the directory has none.
   std::string tokenizer;
 };
 
-// Immutable input, so safe from any thread. Never fails: what cannot be read
-// counts as absent.
+// Computes the fingerprint of a model directory. Never fails: unreadable files
+// count as absent. Thread-safe.
 ModelFingerprint FingerprintOf(const ModelConfig& config,
                                const std::string& directory);
 
-// In words, how `other` differs in something that both have; empty if it does
-// not.
+// Describes, with both hashes, how `other` differs in a hash that both have.
+// Returns an empty string if it does not.
 std::string Difference(const ModelFingerprint& own,
                        const ModelFingerprint& other);
 

@@ -24,22 +24,27 @@ TEST_F(FingerprintTest, DependsOnTheNumbersAndOnTheTokenizersBytes) {
   WriteTokenizer("{}");
   const ModelFingerprint own = FingerprintOf(config_, folder_);
   EXPECT_EQ(own.config.size(), 16u);
-  // The first 8 bytes of sha256("{}"), as sha256sum says.
+  // The first 8 bytes of sha256("{}") according to sha256sum.
   EXPECT_EQ(own.tokenizer, "44136fa355b3678a");
   EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)), "");
-  // How a chat becomes a prompt is the router's own business.
+  // Only the router uses the prompt format.
   config_.prompt_format = PromptFormat::kChatMl;
   EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)), "");
   config_.eos_tokens = {1};
-  EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)),
-            "config.json is another one");
+  const ModelFingerprint other = FingerprintOf(config_, folder_);
+  EXPECT_EQ(Difference(own, other), "config.json differs: its hash is " +
+                                        other.config + ", not " + own.config);
   config_.eos_tokens = {1, 2};
   WriteTokenizer("{ }");
-  EXPECT_EQ(Difference(own, FingerprintOf(config_, folder_)),
-            "tokenizer.json is another one");
+  const std::string difference =
+      Difference(own, FingerprintOf(config_, folder_));
+  // The same for "{ }".
+  EXPECT_EQ(difference,
+            "tokenizer.json differs: its hash is 257c1be96ae69f4b, not "
+            "44136fa355b3678a");
 }
 
-TEST_F(FingerprintTest, WhatIsAbsentIsNotCompared) {
+TEST_F(FingerprintTest, MissingHashesAreNotCompared) {
   WriteTokenizer("{}");
   const ModelFingerprint own = FingerprintOf(config_, folder_);
   EXPECT_EQ(FingerprintOf(config_, folder_ + "/nowhere").tokenizer, "");

@@ -20,7 +20,7 @@ constexpr std::size_t kMaxConfigBytes = 1 << 20;
 constexpr char kArchitecture[] = "UpcyclingQwen2MoeForCausalLM";
 constexpr char kModelType[] = "upcycling-qwen2-moe";
 
-// Reads typed values of one JSON object and names the file and key in errors.
+// Reads typed values of a JSON object. Errors name the file and the key.
 class Reader {
  public:
   Reader(const Json& json, std::string_view source)
@@ -35,7 +35,7 @@ class Reader {
       return Missing(key);
     }
     if (!it->is_number_integer()) return Wrong(key, *it, "an integer");
-    // An unsigned number above the signed range is out of any range here.
+    // An unsigned number above the signed range is out of every range here.
     const bool fits =
         !it->is_number_unsigned() || it->get<std::uint64_t>() <= INT64_MAX;
     if (!fits || it->get<std::int64_t>() < low ||
@@ -109,7 +109,7 @@ absl::Status CheckArchitecture(const Reader& reader, ModelConfig& config) {
   return absl::OkStatus();
 }
 
-// mlp_only_layers must be 0, 1, ..., B-1 in any order: then B is the boundary.
+// mlp_only_layers must be 0, 1, ..., B-1 in any order; B is the boundary.
 absl::Status ReadBoundary(const Reader& reader, ModelConfig& config) {
   const auto it = reader.json().find("mlp_only_layers");
   config.boundary = 0;

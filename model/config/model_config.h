@@ -9,16 +9,16 @@
 
 namespace apollo {
 
-// How a chat becomes the model's prompt (see model/prompt).
+// The format of a chat as a prompt (see model/prompt).
 enum class PromptFormat {
   kApollo,  // "User:{question}\nAssistant:"
   kChatMl,  // "<|im_start|>user\n{question}<|im_end|>\n..."
 };
 
-// A Post-MoE transformer, as its config.json describes it: layers
-// [0, boundary) have a dense MLP and are shared by all languages, layers
-// [boundary, num_layers) have experts. Parsed configs satisfy all the ranges
-// noted here, so that products of the sizes never overflow 64 bits.
+// The shape of a Post-MoE transformer, from its config.json. Layers [0,
+// boundary) have a dense MLP and are shared by all languages; layers [boundary,
+// num_layers) have experts. Parsed configs satisfy the ranges given here, so
+// products of the sizes do not overflow 64 bits.
 struct ModelConfig {
   std::string architecture;
   int hidden_size = 0;               // 1..65536
@@ -36,7 +36,7 @@ struct ModelConfig {
   bool attention_bias = true;        // q, k and v have biases.
   bool tie_word_embeddings = false;  // The head is the embedding.
   int vocab_size = 0;                // 1..2^24
-  int max_context = 0;               // Positions, prompt and answer together.
+  int max_context = 0;               // In tokens, prompt and answer together.
   double rope_theta = 0;             // > 0
   float rms_norm_eps = 0;            // > 0
   std::vector<std::int32_t> eos_tokens;  // Each below vocab_size; may be empty.
@@ -48,13 +48,13 @@ struct ModelConfig {
   int kv_size() const { return num_kv_heads * head_size; }
 };
 
-// Parses config.json. `source` is its path. INVALID_ARGUMENT naming the file,
-// the key, its value and what would be right; UNIMPLEMENTED for an architecture
-// that is not Apollo-MoE's or sparse layers that are not the last ones.
+// Parses config.json. `source` is its path. Returns INVALID_ARGUMENT naming the
+// file, the key, its value and the valid values, or UNIMPLEMENTED if the
+// architecture is not Apollo-MoE or the sparse layers are not the last ones.
 absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view json,
                                              std::string_view source);
 
-// Reads `directory`/config.json. NOT_FOUND when it is not there.
+// Reads `directory`/config.json. Returns NOT_FOUND if it does not exist.
 absl::StatusOr<ModelConfig> LoadModelConfig(const std::string& directory);
 
 }  // namespace apollo

@@ -12,7 +12,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// The published 0.5B config, with the keys that are read.
+// The published 0.5B config, reduced to the keys that are read.
 Json Published() {
   Json layers = Json::array();
   for (int i = 0; i < 22; ++i) layers.push_back(i);

@@ -9,23 +9,24 @@ namespace apollo {
 namespace {
 
 constexpr std::size_t kMostMessages = 4;
-// How much of the belief in the earlier messages' language carries over to the
-// next message; the rest is spread evenly, since people do change languages.
+// Fraction of the belief in the language of earlier messages that carries over
+// to the next message. The rest is spread evenly, since people do change
+// languages.
 constexpr double kCarriedOver = 0.5;
-// A message at least as clear as that needs nothing of what came before.
+// A message with at least this confidence needs no prior.
 constexpr double kClear = 0.8;
-// Languages that a short message can be in, for the evenly spread part.
+// Number of languages over which the rest is spread.
 constexpr double kLanguages = 50;
 
-// The share of candidates' confidences that each language gets.
+// The share of each language in the confidences of the candidates.
 using Belief = std::map<std::string, double>;
 
 struct State {
   Belief belief;
-  double neutral = 1;  // The probability that all of it is neutral.
+  double neutral = 1;  // Probability that all messages so far are neutral.
 };
 
-// The prior's probability of a language; even if there is no prior.
+// Returns the prior probability of a language; uniform without a prior.
 double Prior(const Belief& prior, const std::string& language) {
   if (prior.empty()) return 1.0 / kLanguages;
   const auto it = prior.find(language);
@@ -34,8 +35,8 @@ double Prior(const Belief& prior, const std::string& language) {
 }
 
 Belief Combine(const Belief& prior, const Detection& now) {
-  // The detector's confidences are its posterior under an even prior. Mass that
-  // it gave to none of the candidates stays with none.
+  // The detector's confidences are a posterior under a uniform prior. Mass
+  // outside the candidates stays there.
   double named = 0;
   for (const LanguageGuess& guess : now.candidates) named += guess.confidence;
   Belief belief;
@@ -51,10 +52,10 @@ Belief Combine(const Belief& prior, const Detection& now) {
   return belief;
 }
 
-// Both that the message is in no language, and so says nothing, and that it is
-// in one.
+// Combines two cases: the message is in no language and therefore carries no
+// evidence, or it is in one.
 State After(const State& before, const Detection& now) {
-  if (now.candidates.empty()) return before;  // Says nothing.
+  if (now.candidates.empty()) return before;  // No evidence.
   if (now.candidates.front().confidence >= kClear || before.belief.empty()) {
     return {Combine({}, now), now.neutral};
   }

@@ -8,7 +8,7 @@
 namespace apollo {
 namespace {
 
-// Says for each text what the test wrote down.
+// Returns the detection that the test has assigned to each text.
 class ScriptedDetector : public LanguageDetector {
  public:
   explicit ScriptedDetector(
@@ -81,7 +81,7 @@ TEST(DetectChatTest, ItIsNeutralIfAllMessagesAre) {
 
 TEST(DetectChatTest, WhatIsHalfNeutralMakesAnotherLanguageDoubtful) {
   const Detection other = DetectChat(Detector(), {"german", "merci docteur"});
-  // Not sure enough of either to act on it.
+  // Not confident enough in either to act on it.
   for (const LanguageGuess& guess : other.candidates) {
     EXPECT_LT(guess.confidence, 0.5) << guess.language;
   }
@@ -106,7 +106,7 @@ TEST(DetectChatTest, EarlierMessagesSettleWhatTheLastLeavesOpen) {
   EXPECT_EQ(Best(d), "de");
   EXPECT_GT(d.candidates[0].confidence, 0.8);
   EXPECT_EQ(Best(DetectChat(Detector(), {"french", "open"})), "fr");
-  // The nearer of two counts more.
+  // The more recent message counts more.
   EXPECT_EQ(Best(DetectChat(Detector(), {"german", "french", "open"})), "fr");
 }
 

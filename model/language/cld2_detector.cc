@@ -1,6 +1,6 @@
 #include "model/language/cld2_detector.h"
 
-// CLD2's header needs these two before it.
+// CLD2's header requires the two headers above.
 #include <cld2/public/compact_lang_det.h>
 #include <cld2/public/encodings.h>
 
@@ -19,9 +19,9 @@
 namespace apollo {
 namespace {
 
-// CLD2's code for a language, and the codes others use for it or for the
-// nearest one that CLD2 does not tell apart: nn is written Norwegian, CLD2's
-// Kurdish covers Sorani, its Bihari covers Maithili.
+// CLD2's code for a language, and other codes for it or for a language that
+// CLD2 does not distinguish from it: nn is written Norwegian, CLD2's Kurdish
+// covers Sorani, its Bihari covers Maithili.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 8>
     kAliases = {{
         {"iw", "he"},
@@ -83,7 +83,7 @@ class Cld2Detector : public LanguageDetector {
     for (int i = 0; i < 3; ++i) {
       const auto it = codes_.find(languages[i]);
       if (it == codes_.end() || percents[i] <= 0) continue;
-      // Half for what CLD2 itself calls unreliable.
+      // Halves results that CLD2 calls unreliable.
       const double confidence =
           std::min(percents[i], 100) / 100.0 * (reliable ? 1.0 : 0.5);
       Add(it->second, confidence, &detection);
@@ -96,7 +96,7 @@ class Cld2Detector : public LanguageDetector {
   }
 
  private:
-  // Two of CLD2's languages may be one of ours.
+  // Two languages of CLD2 may map to one of the table.
   static void Add(const std::string& language, double confidence,
                   Detection* detection) {
     for (LanguageGuess& guess : detection->candidates) {

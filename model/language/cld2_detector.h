@@ -7,11 +7,11 @@
 
 namespace apollo {
 
-// Chrome's Compact Language Detector 2: needs no model file, knows 47 of the
-// paper's 50 languages. CLD2 codes are mapped to the table's (zh-Hant to zh, iw
-// to he, ...); a guess whose language is not in the table is left out. CLD2's
-// own percentages are not probabilities, and the confidences made of them are
-// rough. Copies what it needs of the table.
+// A detector based on Chrome's Compact Language Detector 2. Needs no model file
+// and knows 47 of the 50 languages of the paper. CLD2 codes are mapped to those
+// of the table (zh-Hant to zh, iw to he, ...); languages outside the table are
+// dropped. Confidences are rough, because CLD2's percentages are not
+// probabilities. Does not keep a reference to the table.
 std::unique_ptr<LanguageDetector> MakeCld2Detector(const FamilyTable& families);
 
 }  // namespace apollo

@@ -34,7 +34,7 @@ TEST(Cld2DetectorTest, MapsItsCodesToTheTables) {
   EXPECT_EQ(Best(*detector, "고혈압의 증상은 무엇입니까?"), "ko");
 }
 
-// Chrome's small tables lack these.
+// Chrome's small tables lack these languages.
 TEST(Cld2DetectorTest, HasItsFullTables) {
   const auto detector = MakeCld2Detector(FamilyTable::Paper());
   EXPECT_EQ(
@@ -64,7 +64,8 @@ TEST(Cld2DetectorTest, LeavesOutLanguagesThatAreNotInTheTable) {
   EXPECT_EQ(Best(*detector, "Welche Beschwerden macht hoher Blutdruck?"), "de");
 }
 
-// What the table lacks is not given to a language that shares its letters.
+// Text in a language outside the table is not attributed to one with the same
+// script.
 TEST(Cld2DetectorTest, OneLanguageOfAScriptInASmallTable) {
   const struct {
     const char* table;
@@ -112,7 +113,7 @@ TEST(Cld2DetectorTest, AnyBytesAreHandled) {
   EXPECT_TRUE(detector->Detect(std::string(1, '\0')).candidates.empty());
   EXPECT_TRUE(detector->Detect("\xff\xfe\x80").candidates.empty());
   EXPECT_TRUE(detector->Detect("123 456 !!!").candidates.empty());
-  // Broken bytes in a sentence do not hide it.
+  // Invalid bytes do not hide a sentence.
   EXPECT_EQ(
       Best(*detector, "What are the \xff\xc3 symptoms of high blood pressure?"),
       "en");

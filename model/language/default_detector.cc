@@ -5,7 +5,8 @@
 
 #include "model/language/fasttext_detector.h"
 
-// Made by the linker from the file's bytes: see the genrule in BUILD.bazel.
+// Created by the linker from the bytes of the file; see the genrule in
+// BUILD.bazel.
 extern "C" const char _binary_classifier_ftz_start[];
 extern "C" const char _binary_classifier_ftz_end[];
 

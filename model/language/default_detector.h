@@ -9,8 +9,8 @@
 
 namespace apollo {
 
-// The detector with the classifier that is compiled in (classifier.ftz): needs
-// no file at run time. Errors as LoadFastTextDetector's.
+// Returns the detector with the built-in classifier (classifier.ftz), which
+// needs no file at run time. Returns the errors of LoadFastTextDetector.
 absl::StatusOr<std::unique_ptr<LanguageDetector>> MakeDefaultDetector(
     const FamilyTable& families);
 

@@ -8,34 +8,36 @@ namespace apollo {
 
 struct LanguageGuess {
   std::string language;  // A code of the families table.
-  double confidence;     // The probability that the text is in it, in [0, 1].
+  double confidence;     // The probability of the language, in [0, 1].
 };
 
-// Best first, each language at most once, confidences summing to at most 1.
-// What is missing to 1, but for `neutral`, is the chance that the language is
-// none of the candidates. Empty: the text says nothing about its language (no
-// letters, only code, ...).
+// The result of a detection. Candidates are sorted by falling confidence, each
+// language occurs at most once, and confidences plus `neutral` sum to at most
+// 1. The remainder is the probability of a language that is not a candidate. No
+// candidates: the text says nothing about its language (no letters, only code,
+// ...).
 struct Detection {
   std::vector<LanguageGuess> candidates;
-  // The probability that the text is in no language at all: names, of medicines
-  // or people, code, numbers. Whatever else tells the language then tells it
-  // better.
+  // The probability that the text is in no language: names of medicines or
+  // people, code, numbers. Other evidence of the language should then take
+  // precedence.
   double neutral = 0;
 };
 
-// Guesses the language of a text. Implementations are immutable after
-// construction: any number of threads may call Detect at once.
+// Detects the language of a text. Implementations are immutable after
+// construction and therefore thread-safe.
 class LanguageDetector {
  public:
   virtual ~LanguageDetector() = default;
 
-  // Takes any bytes, invalid UTF-8 and control characters included, of any
-  // length: at most a few kilobytes of a long text are looked at. Never fails;
-  // having no idea is an empty Detection. The text is neither kept nor logged.
+  // Accepts any bytes of any length, including invalid UTF-8 and control
+  // characters; reads at most a few kilobytes of a long text. Never fails: a
+  // text without evidence gives an empty Detection. The text is neither kept
+  // nor logged.
   virtual Detection Detect(std::string_view utf8_text) const = 0;
 
-  // Languages of the table that Detect never names, since nothing that the
-  // detector knows stands for them. In the table's order.
+  // Returns the languages of the table, in its order, that Detect never returns
+  // because the detector has no label for them.
   virtual std::vector<std::string> UndetectableLanguages() const { return {}; }
 };
 

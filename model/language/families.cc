@@ -37,7 +37,7 @@ bool IsName(absl::string_view name) {
          std::all_of(name.begin(), name.end(), IsNameCharacter);
 }
 
-// ISO 639-1 or 639-3, with subtags for those who need them ("zh-hant").
+// ISO 639-1 or 639-3, with optional subtags ("zh-hant").
 bool IsCode(absl::string_view code) {
   if (code.size() < 2 || code.size() > kMaxCode) return false;
   if (code.front() == '-' || code.back() == '-') return false;
@@ -46,7 +46,7 @@ bool IsCode(absl::string_view code) {
   });
 }
 
-// A piece of the file fit to stand in an error: short, and printable.
+// Returns a short, printable piece of the file for an error message.
 std::string Quote(absl::string_view piece) {
   std::string quoted = absl::StrCat("\"", piece.substr(0, 32),
                                     piece.size() > 32 ? "...\"" : "\"");
@@ -64,7 +64,8 @@ absl::Status ErrorAt(std::string_view source, int line,
 
 struct Line {
   int number;
-  absl::string_view text;  // Without comment and outer blanks; not empty.
+  // Without comment and surrounding white space; not empty.
+  absl::string_view text;
 };
 
 std::vector<Line> SplitLines(std::string_view text) {
@@ -78,7 +79,7 @@ std::vector<Line> SplitLines(std::string_view text) {
   return lines;
 }
 
-// "<expert> <name>: <language> ..."
+// Parses "<expert> <name>: <language> ...".
 absl::StatusOr<Family> ParseLine(const Line& line, std::string_view source) {
   const std::size_t colon = line.text.find(':');
   if (colon == absl::string_view::npos) {
@@ -146,7 +147,7 @@ absl::StatusOr<FamilyTable> FamilyTable::Load(const std::string& path) {
     return absl::NotFoundError(
         absl::StrCat(path, ": cannot open the families file"));
   }
-  // One byte more than allowed, so that Parse sees that there is too much.
+  // One byte more than allowed, so that Parse detects the excess.
   std::string text(kMaxBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad() || (file.gcount() == 0 && !file.eof())) {
@@ -187,7 +188,7 @@ absl::StatusOr<FamilyTable> FamilyTable::Parse(std::string_view text,
                    "no family; want \"<expert> <name>: <language> ...\"");
   }
 
-  std::map<int, std::pair<Family, int>> by_expert;  // With the line's number.
+  std::map<int, std::pair<Family, int>> by_expert;  // With the line number.
   std::map<std::string, int> line_of_language;
   std::map<std::string, int> line_of_name;
   for (const Line& line : lines) {

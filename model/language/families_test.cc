@@ -32,7 +32,7 @@ TEST(FamilyTableTest, PaperHasFiftyLanguagesAndSevenExperts) {
   EXPECT_EQ(std::set<std::string>(languages.begin(), languages.end()).size(),
             50u);
 
-  // By number: 1, 3, 3, 5, 27, 4 and 7 languages.
+  // By expert: 1, 3, 3, 5, 27, 4 and 7 languages.
   std::vector<std::size_t> sizes;
   for (const Family& family : paper.families()) {
     EXPECT_EQ(family.expert, static_cast<int>(sizes.size()));

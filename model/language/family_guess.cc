@@ -15,7 +15,7 @@ std::optional<FamilyGuess> GuessFamily(const Detection& detection,
   }
   for (const LanguageGuess& guess : detection.candidates) {
     const std::optional<int> expert = families.ExpertOf(guess.language);
-    // In the candidates' order, so that an exact tie goes to the likelier
+    // In the order of the candidates, so that a tie goes to the more probable
     // language.
     if (expert && (!best || sums[*expert] > best->confidence)) {
       best = FamilyGuess{*expert, sums[*expert]};

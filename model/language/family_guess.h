@@ -9,13 +9,12 @@ namespace apollo {
 
 struct FamilyGuess {
   int expert;
-  double
-      confidence;  // The probability that the language is one of the family's.
+  double confidence;  // Probability that the language belongs to the family.
 };
 
-// The most probable family: candidates of one family add up, so that a doubt
-// between Danish and Norwegian is no doubt about the family. Nothing if no
-// candidate is in the table.
+// Returns the most probable family, or nullopt if no candidate is in the table.
+// Adds up the candidates of each family, so uncertainty between Danish and
+// Norwegian does not reduce the confidence in their family.
 std::optional<FamilyGuess> GuessFamily(const Detection& detection,
                                        const FamilyTable& families);
 

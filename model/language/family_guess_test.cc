@@ -6,7 +6,8 @@ namespace apollo {
 namespace {
 
 TEST(GuessFamilyTest, LanguagesOfOneFamilyAddUp) {
-  // ha (family 6) is the likeliest language, family 4 the likeliest family.
+  // ha (family 6) is the most probable language, family 4 the most probable
+  // family.
   const Detection detection{{{"ha", 0.40}, {"da", 0.31}, {"no", 0.25}}};
   const auto guess = GuessFamily(detection, FamilyTable::Paper());
   ASSERT_TRUE(guess.has_value());

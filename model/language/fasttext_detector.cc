@@ -29,43 +29,44 @@ namespace apollo {
 namespace {
 
 constexpr std::size_t kMaxSettingsBytes = 1 << 20;
-// A script that only one language of the table uses, and none of the model's
-// others, settles the matter, but for text in a language that neither knows.
+// Confidence if the script alone decides: only one language of the table, and
+// no other language of the model, uses it. The rest is for languages unknown to
+// both.
 constexpr double kByScriptAlone = 0.99;
-// A single word in ASCII letters may be a name, and the classifier is too sure
-// of names: the most that it says is less than what the router acts on by
-// default (RouterModel::min_family_confidence).
+// Maximum confidence for a single word in ASCII letters. It may be a name, and
+// the classifier is overconfident about names. Below the router's default
+// threshold (RouterModel::min_family_confidence).
 constexpr double kPerhapsAName = 0.45;
-// Fewer Latin letters than that are in no language.
+// Fewer Latin letters than this are in no language.
 constexpr int kFewestLetters = 3;
-// The least probability that Latin letters stand for a language, whichever,
-// that is natively written in others.
+// Minimum probability that Latin letters are romanised text in any language
+// with another native script.
 constexpr double kProofOfRomanised = 0.8;
-// What the classifier's probabilities are multiplied with. Most people write in
-// a language of the table, and to take names or code for a family's language
-// does more harm than to leave a question to top-k.
+// Factors for the classifier's probabilities. Most users write in a language of
+// the table, and taking names or code for a language does more harm than
+// leaving a question to top-k.
 constexpr double kPriorOfOthers = 0.5;
 constexpr double kPriorOfNeutral = 6;
-// What Latin words weigh in a segment that has words in another script.
+// Weight factor of Latin words in a segment that also has another script.
 constexpr double kLatinTerms = 0.5;
-// ISO 639: no linguistic content. A label of the classifier.
+// ISO 639 code for no linguistic content; a label of the classifier.
 constexpr std::string_view kNoLanguage = "zxx";
-// Labels beyond these have next to no probability; sorting all of them takes
-// time.
+// Labels beyond these have negligible probability, and sorting all of them is
+// slow.
 constexpr std::size_t kMostLabels = 32;
 constexpr double kLeastConfidence = 1e-4;
 
-// An istream over bytes that somebody else owns: loading from memory makes sure
-// that what is loaded is what was checked.
+// An istream over external bytes. Loading from memory ensures that the loaded
+// bytes are the checked ones.
 class ViewBuffer : public std::streambuf {
  public:
   explicit ViewBuffer(std::string_view bytes) {
-    char* begin = const_cast<char*>(bytes.data());  // Only ever read.
+    char* begin = const_cast<char*>(bytes.data());  // Only read.
     setg(begin, begin, begin + bytes.size());
   }
 };
 
-// What others call languages of the table that ICU does not call the same.
+// Alternative codes for languages of the table that ICU does not map.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 12>
     kAliases = {{
         {"nb", "no"},
@@ -82,7 +83,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12>
         {"dgo", "doi"},
     }};
 
-// The language part of a label: "__label__srp_Cyrl" -> "sr".
+// Returns the language of a label: "__label__srp_Cyrl" -> "sr".
 std::string LanguageOfLabel(std::string label) {
   constexpr std::string_view kPrefix = "__label__";
   if (label.starts_with(kPrefix)) label.erase(0, kPrefix.size());
@@ -102,11 +103,11 @@ std::string LanguageInTable(const std::string& code,
   return "";
 }
 
-// The library keeps the check of a file's first two numbers, and with it the
-// format's number that its loader of streams goes by, to its loader of paths.
+// The library checks the magic number and the version, and sets the version
+// that its stream loader uses, only when it loads from a path.
 class StreamModel : public fasttext::FastText {
  public:
-  // Throws what the library throws.
+  // Throws the exceptions of the library.
   void Load(std::string_view checked) {
     ViewBuffer buffer(checked);
     std::istream stream(&buffer);
@@ -115,8 +116,7 @@ class StreamModel : public fasttext::FastText {
   }
 };
 
-// Whether it is one word, and one that has only letters that international
-// names have.
+// Returns true for a single word that has only letters of international names.
 bool IsPerhapsAName(std::string_view latin) {
   int words = 0;
   for (std::size_t i = 0; i < latin.size(); ++i) {
@@ -131,10 +131,10 @@ bool IsPerhapsAName(std::string_view latin) {
 class FastTextDetector : public LanguageDetector {
  public:
   struct Label {
-    int language;    // Index into languages; -1: not in the table.
-    bool neutral;    // The label of what is no language.
-    bool romanised;  // Stands for text in letters that are not native to it.
-    std::set<std::string> scripts;  // Of the text that it stands for.
+    int language;    // Index into languages_; -1: not in the table.
+    bool neutral;    // The label of text in no language.
+    bool romanised;  // Stands for text in a script that is not native to it.
+    std::set<std::string> scripts;  // Scripts of its texts.
   };
 
   FastTextDetector(std::unique_ptr<StreamModel> model,
@@ -154,8 +154,8 @@ class FastTextDetector : public LanguageDetector {
         by_script[script].push_back(static_cast<int>(i));
       }
     }
-    // Where the model knows others, Marathi beside Hindi, it can tell them
-    // apart.
+    // If the model also knows other languages of the script, as Marathi next to
+    // Hindi, it can distinguish them.
     std::set<std::string> scripts_of_others = {"Latn"};
     for (const Label& label : labels_) {
       if (label.language >= 0) continue;
@@ -187,7 +187,7 @@ class FastTextDetector : public LanguageDetector {
   }
 
   std::vector<std::string> UndetectableLanguages() const override {
-    std::set<int> known = {japanese_};  // By its kana.
+    std::set<int> known = {japanese_};  // Detected by its kana.
     for (const Label& label : labels_) known.insert(label.language);
     for (const auto& [script, language] : by_script_alone_) {
       known.insert(language);
@@ -202,20 +202,20 @@ class FastTextDetector : public LanguageDetector {
   }
 
  private:
-  // What a segment has in one script.
+  // The part of a segment in one script.
   struct Part {
     ScriptText text;
-    bool mixed;  // The segment has other scripts too.
+    bool mixed;  // The segment also has other scripts.
   };
 
-  // `kana`: of the whole text.
+  // `kana`: the number in the whole text.
   Vote VoteOf(const Part& part, int kana) const {
     const ScriptText& text = part.text;
     Vote vote;
     vote.weight = text.weight;
     if (text.script == "Hani" &&
         (kana >= 2 || (kana == 1 && text.letters < 6))) {
-      // Kana are Japanese; a single one may be a Chinese shop sign.
+      // Kana mean Japanese, but a single one may be on a Chinese shop sign.
       if (japanese_ < static_cast<int>(languages_.size())) {
         vote.shares = {{japanese_, kByScriptAlone}};
       }
@@ -236,7 +236,8 @@ class FastTextDetector : public LanguageDetector {
       for (auto& [language, share] : vote.shares) share *= kPerhapsAName;
       vote.neutral = 1 - kPerhapsAName * (1 - vote.neutral);
     }
-    // Latin terms in the text of another script are little doubt about it.
+    // Latin terms in the text of another script hardly reduce the confidence in
+    // it.
     if (part.mixed && text.script == "Latn" && vote.neutral < 1) {
       vote.weight *= kLatinTerms * (1 - vote.neutral);
       for (auto& [language, share] : vote.shares) share /= 1 - vote.neutral;
@@ -245,13 +246,13 @@ class FastTextDetector : public LanguageDetector {
     return vote;
   }
 
-  // Adds the shares that the classifier gives to languages that are written in
-  // the text's script.
+  // Adds the classifier's shares for languages that are written in the script
+  // of the text.
   void Classify(const ScriptText& text, Vote* vote) const {
     std::vector<int32_t> words;
-    fasttext::Predictions predictions;  // Logarithms of probabilities.
+    fasttext::Predictions predictions;  // Log probabilities.
     try {
-      // The line's end is a word to fastText, in training too.
+      // The line break is a word to fastText, in training too.
       const std::string line = text.text + "\n";
       ViewBuffer buffer(line);
       std::istream stream(&buffer);
@@ -262,7 +263,7 @@ class FastTextDetector : public LanguageDetector {
           static_cast<int32_t>(std::min(labels_.size(), kMostLabels)), words,
           predictions, 0.0);
     } catch (const std::exception&) {
-      return;  // The text is what it is; there is no guess for it.
+      return;  // No guess for this text.
     }
     const double inverse = 1.0 / settings_.TemperatureFor(text.letters);
     std::vector<std::pair<const Label*, double>> found;
@@ -282,7 +283,7 @@ class FastTextDetector : public LanguageDetector {
       sum += share;
       if (known.romanised) romanised += share;
     }
-    // Next to no one writes like that: in doubt it is something else.
+    // Romanised text is rare: in doubt the text is something else.
     const bool is_romanised = romanised >= kProofOfRomanised * sum;
     if (!is_romanised) sum -= romanised;
     if (sum <= 0) return;
@@ -299,14 +300,15 @@ class FastTextDetector : public LanguageDetector {
   const std::unique_ptr<StreamModel> model_;
   const std::shared_ptr<const fasttext::Dictionary> dictionary_;
   const FastTextSettings settings_;
-  const std::vector<std::string> languages_;  // All of the table's.
-  const std::vector<Label> labels_;           // In the model's order.
-  const int japanese_;  // Its index; the number of languages if it is none.
-  std::set<std::string> scripts_;  // Of the table's languages.
+  const std::vector<std::string> languages_;  // All languages of the table.
+  const std::vector<Label> labels_;           // In the order of the model.
+  // The index of Japanese; if it is not in the table, the number of languages.
+  const int japanese_;
+  std::set<std::string> scripts_;  // Scripts of the languages of the table.
   std::map<std::string, int> by_script_alone_;
 };
 
-// Empty if there is no such file.
+// Returns an empty string if the file does not exist.
 absl::StatusOr<std::string> ReadSettings(const std::string& path) {
   absl::StatusOr<std::string> text = ReadFile(path, kMaxSettingsBytes);
   if (absl::IsNotFound(text.status())) return "";
@@ -352,9 +354,9 @@ absl::StatusOr<std::unique_ptr<LanguageDetector>> ParseFastTextDetector(
     const std::string language = LanguageInTable(code, families);
     if (set != settings.languages.end() && !code.empty() && language.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(
-          source, ".settings: label ", label, " is given language ", code,
+          source, ".settings: label ", label, " is mapped to language ", code,
           ", which is not in the families table; use - for "
-          "a language that is none of the table's"));
+          "other languages"));
     }
     FastTextDetector::Label known{-1, code == kNoLanguage, false, {}};
     if (!language.empty()) {

@@ -58,7 +58,7 @@ struct Question {
   std::string language, text;
 };
 
-// Medical questions in all 50 languages.
+// Returns medical questions in all 50 languages.
 std::vector<Question> Questions() {
   std::ifstream file("model/language/testdata/questions.tsv");
   std::vector<Question> questions;
@@ -119,8 +119,8 @@ TEST(FastTextDetectorTest, TermsAndCodeDoNotSwingTheResult) {
             "es");
 }
 
-// Questions as people ask them, in languages whose words look like those of
-// others, each with everything around it that is in no language or in English.
+// Typical questions in languages with similar vocabularies, each with added
+// noise that is in no language or in English.
 TEST(FastTextDetectorTest, NoiseDoesNotSwingTheResultInAnyLanguage) {
   const char* const noise[] = {
       "",
@@ -157,7 +157,7 @@ TEST(FastTextDetectorTest, NoiseDoesNotSwingTheResultInAnyLanguage) {
   EXPECT_GE(same, all - 8) << swung;
 }
 
-// Lists, remarks, quoted words and the like, which code has too.
+// Lists, remarks, quoted words and other structures that also occur in code.
 TEST(FastTextDetectorTest, RealQuestionsAreNotLost) {
   const struct {
     const char* text;
@@ -192,8 +192,8 @@ TEST(FastTextDetectorTest, ShortQuestionsAboutInternationalTerms) {
   EXPECT_EQ(Best("Was ist Asthma?"), "de");
 }
 
-// Latin text is never in a language of another script, unless it is clearly
-// romanised, and then in that of a label for such text.
+// Latin text is detected as a language of another script only if it is clearly
+// romanised and there is a label for such text.
 TEST(FastTextDetectorTest, LatinTextIsInALanguageWithLatinLetters) {
   for (const char* text :
        {"What is hypothyroidism?", "What is asthma?", "Was ist Asthma?",
@@ -215,7 +215,7 @@ TEST(FastTextDetectorTest, NamesAndCodeAreNeutral) {
   EXPECT_EQ(Ours().Detect("").neutral, 1);
 }
 
-// One word may be a name, whatever the classifier thinks of it.
+// A single word may be a name, whatever the classifier says.
 TEST(FastTextDetectorTest, OneAsciiWordIsNotSureEnoughToActOn) {
   for (const char* text : {"Kopfschmerzen", "headache", "(febbre)", "umutwe"}) {
     const auto family = GuessFamily(Ours().Detect(text), FamilyTable::Paper());
@@ -225,7 +225,7 @@ TEST(FastTextDetectorTest, OneAsciiWordIsNotSureEnoughToActOn) {
   }
 }
 
-// Segments vote: code beside a question says nothing about it.
+// Segments vote: code next to a question is no evidence.
 TEST(FastTextDetectorTest, SegmentsVote) {
   const std::string question = "Warum funktioniert dieses Programm nicht?";
   const Detection alone = Ours().Detect(question);
@@ -281,7 +281,8 @@ TEST(FastTextDetectorTest, AnyBytesAnyLength) {
   while (text.size() < 1'000'000)
     text += "Was sind die Anzeichen einer Grippe? ";
   EXPECT_EQ(Best(text), "de");
-  // One word of a megabyte, and text that pretends to be fastText's own.
+  // A single word of a megabyte, and text that imitates fastText's special
+  // tokens.
   Ours().Detect(std::string(1'000'000, 'a'));
   EXPECT_EQ(Best("</s> </s> __label__ko Was sind die Anzeichen einer Grippe?"),
             "de");
@@ -328,7 +329,7 @@ TEST(FastTextDetectorTest, OtherTables) {
   EXPECT_EQ(d.candidates[0].language, "nl");
 }
 
-// A table of these languages only, one family.
+// Returns a detector for these languages only, in one family.
 std::unique_ptr<LanguageDetector> WithTable(const std::string& languages) {
   const auto families = FamilyTable::Parse("0 a: " + languages + "\n", "t");
   auto detector = LoadFastTextDetector(kModel, *families);
@@ -339,7 +340,7 @@ std::unique_ptr<LanguageDetector> WithTable(const std::string& languages) {
   return *std::move(detector);
 }
 
-// That the text is in the language; 0: it is no candidate.
+// Returns the confidence in the language; 0 if it is not a candidate.
 double Confidence(const LanguageDetector& detector, std::string_view language,
                   std::string_view text) {
   for (const LanguageGuess& guess : detector.Detect(text).candidates) {
@@ -348,8 +349,8 @@ double Confidence(const LanguageDetector& detector, std::string_view language,
   return 0;
 }
 
-// A script that only one language of the table uses says nothing if the model
-// knows others that are written in it.
+// A script that only one language of the table uses proves nothing if the model
+// knows others written in it.
 TEST(FastTextDetectorTest, OneLanguageOfAScriptInASmallTable) {
   const struct {
     const char* language;
@@ -391,7 +392,8 @@ TEST(FastTextDetectorTest, ScriptsDecideAloneInASmallTable) {
   EXPECT_GE(Confidence(*WithTable("he"), "he", "כאב"), 0.95);
   EXPECT_GE(Confidence(*WithTable("ko"), "ko", "두통"), 0.95);
   EXPECT_GE(Confidence(*WithTable("ja"), "ja", "かゆい"), 0.95);
-  // Nothing but Japanese has kana, nor is anything else of this table in Han.
+  // Only Japanese has kana, and no other language of this table is written in
+  // Han.
   EXPECT_TRUE(WithTable("zh")->Detect("かゆい").candidates.empty());
   EXPECT_TRUE(WithTable("de")->Detect("かゆい").candidates.empty());
   // A single kana in a longer text is left to the classifier.
@@ -404,7 +406,7 @@ TEST(FastTextDetectorTest, NamesTheLanguagesItCannotDetect) {
   using ::testing::ElementsAre;
   using ::testing::IsEmpty;
   EXPECT_THAT(Ours().UndetectableLanguages(), IsEmpty());
-  // Georgian and Japanese need no label; Yiddish and Tatar share their script
+  // Georgian and Japanese need no label. Yiddish and Tatar share their scripts
   // with languages that have one.
   EXPECT_THAT(WithTable("tlh de yi ka ja tt am")->UndetectableLanguages(),
               ElementsAre("tlh", "yi", "tt"));

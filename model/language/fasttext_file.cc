@@ -16,21 +16,21 @@ constexpr int32_t kSupervised = 3;
 constexpr int64_t kMaxLabels = 100'000;
 constexpr int64_t kMaxDim = 10'000;
 constexpr int64_t kCentroids = 256;
-constexpr std::size_t kMaxWord = 1024;  // Bytes.
-// The library keeps a number for each n-gram of each word.
+constexpr std::size_t kMaxWord = 1024;  // In bytes.
+// The library stores a number for each n-gram of each word.
 constexpr int64_t kMaxSubwords = int64_t{1} << 28;
-// No weight that training gives comes near. Two such weights and a norm
-// multiplied, summed over kMaxDim, stay finite: the library looks values up in
-// tables, and a NaN as an index ends the process.
+// Far above any trained weight. The product of two such weights and a norm,
+// summed over kMaxDim, stays finite. This matters because the library looks
+// values up in tables, and a NaN index crashes the process.
 constexpr float kMaxWeight = 1e6f;
-// Hierarchical softmax builds a tree by the labels' counts, for which 10^15 is
-// infinity, and walks it recursively; with counts from 1 its depth is
+// Hierarchical softmax builds a tree from the label counts, using 10^15 as
+// infinity, and walks it recursively. With counts of at least 1 its depth is
 // logarithmic.
 constexpr int kHierarchicalSoftmax = 1;
 constexpr int64_t kMaxCount = 1'000'000'000'000;
 
-// Reads values from the front of the bytes. After a failed read everything
-// reads as zero and ok() is false, so that a group of reads needs one check.
+// Reads values from the front of the bytes. After a failed read, all values are
+// zero and ok() is false, so one check suffices for a group of reads.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}
@@ -57,8 +57,7 @@ class Reader {
     }
   }
 
-  // count * size without overflow: no count above the file's own size is
-  // possible.
+  // Avoids overflow of count * size: no count can exceed the size of the file.
   void SkipArray(int64_t count, uint64_t size) {
     if (count < 0 || static_cast<uint64_t>(count) > rest_.size()) {
       ok_ = false;
@@ -68,14 +67,14 @@ class Reader {
     }
   }
 
-  // Returns its length.
+  // Returns the length of the string.
   std::size_t SkipString() {
     const std::size_t end = rest_.find('\0');
     Skip(end == std::string_view::npos ? rest_.size() + 1 : end + 1);
     return end;
   }
 
-  // `count` weights, each in bounds.
+  // Skips `count` weights and checks their bounds.
   void SkipWeights(int64_t count) {
     const std::string_view before = rest_;
     SkipArray(count, sizeof(float));
@@ -84,7 +83,7 @@ class Reader {
          i += sizeof(float)) {
       float weight;
       std::memcpy(&weight, before.data() + i, sizeof(float));
-      // Not the other way round: a NaN is in no bounds.
+      // Written so that NaN fails.
       if (!(weight >= -kMaxWeight && weight <= kMaxWeight)) {
         ok_ = false;
         return;
@@ -138,7 +137,7 @@ class Checker {
     const auto magic = reader_.Read<int32_t>();
     const auto version = reader_.Read<int32_t>();
     if (!reader_.ok() || magic != kMagic) {
-      return Error("does not begin like one; want a .bin or .ftz file");
+      return Error("wrong magic number; want a .bin or .ftz file");
     }
     if (version != 11 && version != 12) {
       return Error(absl::StrCat("format ", version, "; want 11 or 12"));
@@ -197,7 +196,7 @@ class Checker {
           (count < 1 || count > kMaxCount)) {
         return Error(absl::StrCat("a label's count is ", count));
       }
-      // The library takes the words to be first and the labels last.
+      // The library assumes that words come first and labels last.
       if (type != (i < words ? 0 : 1)) return Truncated("dictionary's order");
     }
     if (pruned > static_cast<int64_t>(reader_.left())) {
@@ -242,7 +241,7 @@ class Checker {
     return reader_.ok() ? absl::OkStatus() : Truncated(where.c_str());
   }
 
-  // A product quantizer; returns into how many parts it cuts a row.
+  // Checks a product quantizer. Returns the number of parts of a row.
   absl::StatusOr<int64_t> CheckQuantizer(const std::string& where,
                                          int64_t want_dim) {
     const int64_t dim = reader_.Read<int32_t>();

@@ -38,7 +38,7 @@ TEST(CheckFastTextFileTest, AcceptsOurs) {
 TEST(CheckFastTextFileTest, RefusesEveryTruncation) {
   const std::string& model = Model();
   ASSERT_GT(model.size(), 10'000u);
-  // Every length within the head and the dictionary, and many beyond.
+  // Every length within the header and the dictionary, and many beyond.
   for (std::size_t size = 0; size < model.size();
        size += size < 4'000 ? 1 : 9'973) {
     const absl::Status status =
@@ -59,8 +59,8 @@ TEST(CheckFastTextFileTest, RefusesMoreThanAModel) {
               HasSubstr("1 bytes after its end"));
 }
 
-// The first ten numbers of the file: magic, version, dim, ws, epoch, minCount,
-// neg, wordNgrams, loss, model, bucket, minn, maxn.
+// Returns our model with one of its first numbers changed: magic, version, dim,
+// ws, epoch, minCount, neg, wordNgrams, loss, model, bucket, minn, maxn.
 std::string WithNumber(int index, int32_t value) {
   std::string model = Model();
   std::memcpy(model.data() + 4 * index, &value, 4);
@@ -82,7 +82,8 @@ TEST(CheckFastTextFileTest, RefusesNumbersThatLie) {
   EXPECT_FALSE(CheckFastTextFile(WithNumber(12, 0x7fffffff), "m").ok());
 }
 
-// Our model's last matrix is not quantised: its last four bytes are a weight.
+// Our model's last matrix is not quantised, so its last four bytes are a
+// weight.
 TEST(CheckFastTextFileTest, RefusesWeightsThatAreNoNumbers) {
   for (const float weight : {std::numeric_limits<float>::quiet_NaN(),
                              std::numeric_limits<float>::infinity(), -3e38f}) {
@@ -96,7 +97,7 @@ TEST(CheckFastTextFileTest, RefusesWeightsThatAreNoNumbers) {
 TEST(CheckFastTextFileTest, RefusesCountsThatMakeADeepTree) {
   std::string model = WithNumber(8, 1);  // Hierarchical softmax.
   EXPECT_TRUE(CheckFastTextFile(model, "m").ok());
-  // The first label, whose count stands behind its name.
+  // The first label; its count follows its name.
   const std::size_t label = model.find("__label__");
   const std::size_t count = model.find('\0', label) + 1;
   for (const std::int64_t bad :
@@ -109,7 +110,7 @@ TEST(CheckFastTextFileTest, RefusesCountsThatMakeADeepTree) {
 
 TEST(CheckFastTextFileTest, OtherFiles) {
   EXPECT_THAT(std::string(CheckFastTextFile("", "m").status().message()),
-              HasSubstr("does not begin like one"));
+              HasSubstr("wrong magic number"));
   EXPECT_FALSE(CheckFastTextFile(std::string(5000, '\0'), "m").ok());
   EXPECT_FALSE(CheckFastTextFile("{\"model\": 1}", "m").ok());
 }

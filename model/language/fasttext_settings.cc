@@ -53,7 +53,7 @@ absl::StatusOr<FastTextSettings> FastTextSettings::Parse(
       return error("the temperature is not a number from 0.05 to 20");
     }
     if (!settings.temperatures.emplace(letters, temperature).second) {
-      return error("a temperature for so many letters is already given");
+      return error("a temperature for this number of letters is already given");
     }
   }
   return settings;

@@ -9,23 +9,23 @@
 
 namespace apollo {
 
-// What a fastText model does not say about itself; see docs/languages.md.
-// Lines:
+// Additional facts about a fastText model; see docs/languages.md. Lines:
 //
-//     label <the model's label> <language code, or - for none>
+//     label <label of the model> <language code, or - for none>
 //     temperature <letters> <T>
 //
-// A temperature holds for texts of at least that many letters, up to the next
-// one. The classifier's probabilities p become p^(1/T), normalised: T above 1
-// makes it more modest.
+// A temperature applies to texts of at least that many letters, up to the next
+// threshold. It replaces the classifier's probabilities p by p^(1/T),
+// normalised: T above 1 lowers the confidences.
 struct FastTextSettings {
-  std::map<std::string, std::string> languages;  // By label; empty value: none.
-  std::map<int, double> temperatures;  // By the least number of letters.
+  // By label; empty: no language.
+  std::map<std::string, std::string> languages;
+  std::map<int, double> temperatures;  // By minimum number of letters.
 
-  // 1 if none is set for so short a text.
+  // Returns the temperature for a text; 1 if none is set for its length.
   double TemperatureFor(int letters) const;
 
-  // INVALID_ARGUMENT naming `source` and the line.
+  // Returns INVALID_ARGUMENT naming `source` and the line.
   static absl::StatusOr<FastTextSettings> Parse(std::string_view text,
                                                 std::string_view source);
 };

@@ -9,18 +9,18 @@
 
 namespace apollo {
 
-// The names under which tokens are counted by language: the codes of a families
-// table, and "und" (ISO 639: undetermined) for everything else. So whatever a
-// request says, there are never more names than the table has languages, plus
-// one. Immutable: any thread may use it.
+// The language labels of token counts: the codes of a families table, and "und"
+// (ISO 639: undetermined) for everything else. The number of labels is
+// therefore bounded, whatever requests contain. Immutable, therefore
+// thread-safe.
 class LanguageLabels {
  public:
   explicit LanguageLabels(const FamilyTable& families);
 
-  // The number of a language, in [0, size()); that of "und" if it is not in the
-  // table.
+  // Returns the index of a language, in [0, size()), or that of "und" if it is
+  // not in the table.
   int Index(std::string_view language) const;
-  // By number, in rising order.
+  // Returns the label of an index. Labels are sorted.
   const std::string& name(int index) const { return names_[index]; }
   int size() const { return static_cast<int>(names_.size()); }
 

@@ -11,15 +11,15 @@
 namespace apollo {
 namespace {
 
-// A sentence ends a segment if it has that many letters; Han, Hangul and Kana
-// count for three.
+// Minimum letters of a sentence that forms a segment. Han, Hangul and kana
+// count three.
 constexpr int kLettersOfSentence = 24;
 
 bool IsAsciiLetter(UChar32 c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// Letters, and the marks that carry vowels in many scripts.
+// Returns true for letters, and for marks, which carry vowels in many scripts.
 bool IsWordPart(UChar32 c) {
   if (c < 0x80) return IsAsciiLetter(c);
   const int8_t type = u_charType(c);
@@ -41,10 +41,10 @@ bool IsBlank(UChar32 c) {
          (c >= 0x80 && (u_isUWhiteSpace(c) || u_iscntrl(c)));
 }
 
-// Apostrophes are part of words (gn, ha, fr).
+// Apostrophes are parts of words (gn, ha, fr).
 bool IsApostrophe(UChar32 c) { return c == '\'' || c == 0x2019 || c == 0x02BC; }
 
-// Joiners and soft hyphens stand inside words and are not letters.
+// Joiners and soft hyphens occur inside words and are not letters.
 bool IsJoiner(UChar32 c) { return c == 0x200C || c == 0x200D || c == 0xAD; }
 
 bool IsSentenceEnd(UChar32 c) {
@@ -57,10 +57,10 @@ bool IsOneOf(UChar32 c, std::string_view characters) {
          characters.find(static_cast<char>(c)) != std::string_view::npos;
 }
 
-// Symbols that code has more of than prose.
+// Symbols that are more frequent in code than in prose.
 bool IsSymbol(UChar32 c) { return IsOneOf(c, "{}()[];=<>|&$@#%^~\\_/*+`"); }
 
-// Part of a symbol behind another one: "->", "!=", "):".
+// Returns true for the continuation of a symbol: "->", "!=", "):".
 bool ContinuesSymbol(UChar32 c) { return IsOneOf(c, ":-!\""); }
 
 // Builds segments character by character.
@@ -76,7 +76,7 @@ class Writer {
     if (IsAsciiLetter(c) || u_isalpha(c)) letters_ += c >= 0x2E80 ? 3 : 1;
   }
 
-  // A digit: a run of these, "." and "," between them included, is one "0".
+  // Adds a digit. A run of digits, "." and "," becomes one "0".
   void Digit() {
     if (kind_ == Kind::kNumber) return;
     if (kind_ != Kind::kAscii && !(kind_ == Kind::kSymbol && code_)) Break();
@@ -85,8 +85,9 @@ class Writer {
     kind_ = Kind::kNumber;
   }
 
-  // Right behind a word it makes that a token of code, "f(x)", which goes on
-  // to the next blank; but for brackets that close what stood before the word.
+  // Directly after a word, a symbol makes it a token of code, "f(x)", which
+  // extends to the next space. Exception: closing brackets that were opened
+  // before the word.
   void Symbol(UChar32 c) {
     const bool word = kind_ == Kind::kAscii || kind_ == Kind::kNumber;
     if (word && !IsOneOf(c, ")]}>")) code_ = true;
@@ -100,7 +101,7 @@ class Writer {
     if (in_word()) segment_.push_back('\'');
   }
 
-  // Ends a token.
+  // Ends the current token.
   void Break() {
     while (in_word() && !segment_.empty() && segment_.back() == '\'') {
       segment_.pop_back();
@@ -133,7 +134,7 @@ class Writer {
   }
 
  private:
-  // Of the token that goes on.
+  // The kind of the current token.
   enum class Kind { kNone, kAscii, kOther, kNumber, kSymbol };
 
   void Start() {
@@ -150,12 +151,12 @@ class Writer {
   std::vector<std::string> segments_;
   std::string segment_;
   Kind kind_ = Kind::kNone;
-  bool code_ = false;  // The token has symbols behind letters.
-  int letters_ = 0;    // In the segment.
+  bool code_ = false;  // The token has symbols after letters.
+  int letters_ = 0;    // In the current segment.
 };
 
-// Of long text the two ends, joined by a line break. A cut character counts as
-// invalid and so as a blank.
+// Returns the two ends of a long text, joined by a line break. A character cut
+// in two counts as invalid and therefore as a space.
 std::string Ends(std::string_view text) {
   if (text.size() <= kMaxProseBytes) return std::string(text);
   constexpr std::size_t half = kMaxProseBytes / 2;
@@ -165,7 +166,7 @@ std::string Ends(std::string_view text) {
   return ends;
 }
 
-// Blanks out ``` blocks (to the end if not closed) and `code` within one line.
+// Blanks out ``` blocks (to the end if unclosed) and `code` within one line.
 void BlankBackticks(std::string* text) {
   std::size_t open = 0;
   while ((open = text->find('`', open)) != std::string::npos) {
@@ -187,8 +188,8 @@ void BlankBackticks(std::string* text) {
   }
 }
 
-// Blanks out "http:...", "https:..." and "www...." up to a blank, or to what is
-// written behind a URL without one in letters that are not ASCII.
+// Blanks out "http:...", "https:..." and "www...." up to a space, or up to
+// non-ASCII letters, which can follow a URL without a space.
 void BlankUrls(std::string* text) {
   const auto blank = [text](std::size_t begin) {
     std::size_t end = begin;
@@ -234,12 +235,12 @@ std::vector<std::string> SplitSegments(std::string_view text) {
     } else if (IsApostrophe(c)) {
       writer.Apostrophe();
     } else if (writer.in_number() && IsOneOf(c, ".,:") && IsDigit(next)) {
-      // Goes on.
+      // Continues the token.
     } else if (IsSymbol(c) || (writer.in_symbol() && ContinuesSymbol(c)) ||
                (c == '.' && writer.in_word() && IsAsciiLetter(next)) ||
                (c == '-' && writer.between_tokens() &&
                 (next == '-' || IsAsciiLetter(next)))) {
-      writer.Symbol(c);  // "os.path" and "-rf" are signs of code too.
+      writer.Symbol(c);  // "os.path" and "-rf" also indicate code.
     } else {
       writer.Break();
       if (c >= 0x80 && IsSentenceEnd(c)) writer.EndSentence();

@@ -6,21 +6,21 @@
 
 namespace apollo {
 
-// Splits a text into the segments that are judged one by one: its lines, and
-// the sentences of a line if they are long enough to tell their language.
+// Splits a text into segments for detection: its lines, and the sentences of a
+// line if they are long enough for detection.
 //
-// Left out are code in backticks (fenced or within a line), URLs, punctuation,
-// and what is not valid UTF-8. The rest becomes tokens between single blanks:
-// words in lower case, numbers as "0" ("HbA1c 7.2" is "hba0c 0"), and the
-// symbols that code has, which tell it from prose: "f(x); (why)" is
-// "f(x); ( why )". The classifier is trained on the same tokens.
+// Omits code in backticks (fenced or inline), URLs, punctuation and invalid
+// UTF-8. The rest becomes tokens separated by single spaces: words in lower
+// case, numbers as "0" ("HbA1c 7.2" is "hba0c 0"), and the symbols that
+// distinguish code from prose: "f(x); (why)" is "f(x); ( why )". The classifier
+// is trained on the same tokens.
 //
-// Any bytes may come in. Of a text above kMaxProseBytes only the beginning and
-// the end are looked at, which is where questions stand. The segments are valid
-// UTF-8, have no blanks at their ends, and none is empty.
+// Accepts any bytes. Reads only the beginning and the end of a text above
+// kMaxProseBytes, where questions usually are. Segments are valid UTF-8, not
+// empty, and have no spaces at their ends.
 std::vector<std::string> SplitSegments(std::string_view text);
 
-// The segments of a text, joined with blanks.
+// Returns the segments of a text, joined with spaces.
 std::string ExtractProse(std::string_view text);
 
 inline constexpr int kMaxProseBytes = 4096;

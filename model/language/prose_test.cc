@@ -100,7 +100,7 @@ TEST(ExtractProseTest, LongTextsKeepTheirEnds) {
               static_cast<std::size_t>(2 * kMaxProseBytes))
         << part;
   }
-  // A character cut in two is no character.
+  // A character cut in two is invalid.
   std::string han;
   while (han.size() < 300'000) han += "痛";
   for (const char* end : {"", "x", "xy"}) {

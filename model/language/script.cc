@@ -29,7 +29,8 @@ UScriptCode Fold(UScriptCode script) {
   }
 }
 
-// How much a letter says compared to a Latin one, which takes five to a word.
+// Returns the weight of a letter relative to a Latin one; a Latin word has
+// about five letters.
 int Weight(UScriptCode script) {
   switch (script) {
     case USCRIPT_LATIN:
@@ -43,14 +44,15 @@ int Weight(UScriptCode script) {
   }
 }
 
-// Scripts below this number are all that Unicode has.
+// Upper bound of Unicode's script codes.
 constexpr int kMaxScripts = 256;
 
 bool IsAsciiLetter(UChar32 c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// ASCII first, here and below: most text is, and ICU's look-ups take longer.
+// ASCII first, here and below: it is the most frequent, and ICU's lookups are
+// slower.
 bool IsLetter(UChar32 c) { return c < 0x80 ? IsAsciiLetter(c) : u_isalpha(c); }
 
 UScriptCode ScriptOf(UChar32 c) {
@@ -63,7 +65,7 @@ UScriptCode ScriptOf(UChar32 c) {
   return script;
 }
 
-// How much there is of each script.
+// The amount of text in each script.
 using Weights = std::array<int, kMaxScripts>;
 
 Weights WeighScripts(std::string_view segment) {
@@ -80,7 +82,7 @@ Weights WeighScripts(std::string_view segment) {
   return weights;
 }
 
-// What `segment` has in a script.
+// Returns the part of `segment` in a script.
 ScriptText TextIn(UScriptCode wanted, int weight, std::string_view segment) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(segment.data());
   const auto size = static_cast<int32_t>(segment.size());
@@ -88,7 +90,7 @@ ScriptText TextIn(UScriptCode wanted, int weight, std::string_view segment) {
   result.script = uscript_getShortName(wanted);
   result.weight = weight;
   result.text.reserve(segment.size());
-  bool kept_before = false;  // Whether a mark here belongs to a kept letter.
+  bool kept_before = false;  // A mark here belongs to a kept letter.
   for (int32_t i = 0; i < size;) {
     const int32_t start = i;
     UChar32 c;
@@ -98,7 +100,8 @@ ScriptText TextIn(UScriptCode wanted, int weight, std::string_view segment) {
     if (Fold(script) == wanted) {
       keep = true;
     } else if (script == USCRIPT_INHERITED || c == '\'' || c == 0x30FC) {
-      keep = kept_before;  // Marks, apostrophes, the Japanese long vowel.
+      // Marks, apostrophes, and the Japanese prolonged sound mark.
+      keep = kept_before;
     } else {
       keep = wanted == USCRIPT_LATIN && c > ' ' && c < 0x80;
     }
@@ -153,7 +156,8 @@ std::vector<std::string> NativeScripts(const std::string& language) {
     if (U_SUCCESS(error) && script[0] != '\0') {
       const auto code = static_cast<UScriptCode>(
           u_getPropertyValueEnum(UCHAR_SCRIPT, script));
-      // Hans, Hant, Jpan and Kore are not values of the property.
+      // Hans, Hant, Jpan and Kore are not values of the Unicode script
+      // property.
       if (code > USCRIPT_INHERITED) {
         add(code);
       } else {
@@ -164,7 +168,7 @@ std::vector<std::string> NativeScripts(const std::string& language) {
       }
     }
   }
-  // Written in two scripts by the same people.
+  // Written in two scripts.
   if (language == "sr") add(USCRIPT_LATIN);
   if (scripts.empty()) add(USCRIPT_LATIN);
   return scripts;

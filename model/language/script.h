@@ -6,26 +6,26 @@
 
 namespace apollo {
 
-// What a segment has in one writing system. The Han, Hiragana and Katakana of
-// Chinese and Japanese count as one: "Hani".
+// The part of a segment in one writing system. Han, Hiragana and Katakana count
+// as one, "Hani".
 struct ScriptText {
-  std::string script;  // Its ISO 15924 code: "Latn", "Cyrl", "Hani", ...
-  // The words in that script, between single blanks. Numbers and symbols are
-  // part of Latin text.
+  std::string script;  // ISO 15924 code: "Latn", "Cyrl", "Hani", ...
+  // The words in that script, separated by single spaces. Numbers and symbols
+  // count as Latin.
   std::string text;
-  int letters = 0;  // In `text`, marks not counted.
-  int kana = 0;     // Of these Hiragana or Katakana.
-  // How much it says beside other scripts. Latin letters weigh less: people put
-  // Latin terms into text of other scripts, seldom the other way round.
+  int letters = 0;  // In `text`, without marks.
+  int kana = 0;     // Of these, Hiragana or Katakana.
+  // Weight compared with other scripts. Latin letters weigh less, because Latin
+  // terms are common in text of other scripts, but seldom the reverse.
   int weight = 0;
 };
 
-// Takes a segment (as from SplitSegments) apart by scripts, the one with the
-// most weight first. Empty if it has no letters.
+// Splits a segment (from SplitSegments) by script, sorted by falling weight.
+// Returns nothing if it has no letters.
 std::vector<ScriptText> SplitByScript(std::string_view segment);
 
-// The scripts that a language is natively written in, in the same codes, by
-// Unicode's likely subtags: "sr" -> Cyrl, Latn; "ja" -> Hani.
+// Returns the native scripts of a language, in the same codes, by Unicode's
+// likely subtags: "sr" -> Cyrl, Latn; "ja" -> Hani.
 std::vector<std::string> NativeScripts(const std::string& language);
 
 }  // namespace apollo

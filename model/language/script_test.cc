@@ -17,7 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
 
-// Of the script with the most weight; empty if there is none.
+// Returns the script with the most weight, or an empty one.
 ScriptText First(std::string_view segment) {
   const std::vector<ScriptText> texts = SplitByScript(segment);
   return texts.empty() ? ScriptText{} : texts[0];
@@ -49,7 +49,7 @@ TEST(SplitByScriptTest, TakesMixedTextApart) {
 TEST(SplitByScriptTest, LatinLettersWeighLess) {
   EXPECT_EQ(First("можно ли ibuprofen").script, "Cyrl");
   EXPECT_EQ(First("이 약은 augmentin").script, "Hang");
-  // One foreign word does not change an English question.
+  // One foreign word does not change the script of an English question.
   EXPECT_EQ(First("what does the word 痛 mean in english please").script,
             "Latn");
 }
@@ -67,7 +67,7 @@ TEST(SplitByScriptTest, MarksStayWithTheirLetters) {
 TEST(SplitByScriptTest, CountsKana) {
   const ScriptText text = First("高血圧のコーヒー");
   EXPECT_EQ(text.text, "高血圧のコーヒー");
-  EXPECT_EQ(text.kana, 3);  // The long vowel belongs to no script.
+  EXPECT_EQ(text.kana, 3);  // The prolonged sound mark belongs to no script.
   EXPECT_EQ(First("高血压").kana, 0);
 }
 

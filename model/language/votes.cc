@@ -7,8 +7,8 @@ namespace apollo {
 namespace {
 
 constexpr double kClearlyNeutral = 0.7;
-// Beside clearly neutral votes, the least confidence of the best language for
-// which they do not count.
+// Minimum confidence of the best language at which clearly neutral votes do not
+// count.
 constexpr double kSureBesideNeutral = 0.8;
 constexpr double kLeastConfidence = 1e-4;
 

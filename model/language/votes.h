@@ -8,19 +8,19 @@
 
 namespace apollo {
 
-// What a part of a text says about its language.
+// The evidence of a part of a text about its language.
 struct Vote {
-  double weight = 0;   // Its length, in letters of some sort.
-  double neutral = 0;  // The probability that it is in no language.
-  // The probabilities of languages, by their numbers. What is missing to 1
-  // beside `neutral` is in other languages.
+  double weight = 0;   // Length in weighted letters.
+  double neutral = 0;  // Probability of no language.
+  // Probabilities of languages, by index. The remainder to 1, after `neutral`,
+  // belongs to other languages.
   std::vector<std::pair<int, double>> shares;
 };
 
-// Adds up votes by their weights. Those that are clearly neutral do not count
-// if the others are sure of a language: code beside a question says nothing
-// about it, while a comment within code says little. `languages` are the names
-// of all numbers. No votes give no candidates.
+// Averages votes by weight. Clearly neutral votes do not count if the others
+// are confident of a language: code next to a question is no evidence against
+// it, but a comment within code is weak evidence. `languages` holds the names
+// of all indices. Without votes there are no candidates.
 Detection CountVotes(const std::vector<Vote>& votes,
                      const std::vector<std::string>& languages);
 

@@ -56,7 +56,7 @@ TEST(CountVotesTest, TheyDoBesideADoubtfulOne) {
   EXPECT_DOUBLE_EQ(d.candidates[1].confidence, 0.06);
 }
 
-// Two labels of the classifier may stand for one language.
+// Two labels of the classifier may map to one language.
 TEST(CountVotesTest, SharesOfOneLanguageAddUp) {
   const Detection d =
       CountVotes({{1, 0, {{0, 0.3}, {1, 0.4}, {0, 0.3}}}}, Languages());

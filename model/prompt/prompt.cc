@@ -10,8 +10,8 @@
 namespace apollo {
 namespace {
 
-// Builds token ids from text, which is encoded in one piece up to the next
-// control token, as it would be had the whole prompt been one text.
+// Builds token ids from text. Text is encoded in one piece up to the next
+// control token, as if the whole prompt were encoded at once.
 class Builder {
  public:
   explicit Builder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {

@@ -17,21 +17,21 @@ struct ChatTurn {
   std::string content;  // UTF-8
 };
 
-// The model's prompt for a chat whose last turn is the user's, ending where the
-// answer begins. Text of turns never becomes a control token, whatever it says.
+// Encodes a chat whose last turn is the user's as a prompt that ends where the
+// answer begins. The text of a turn never becomes a control token.
 //
-//   kApollo: system texts on lines of their own, then for each turn
+//   kApollo: system texts on separate lines, then for each turn
 //            "User:{content}\n" or "Assistant:{content}\n", then "Assistant:".
 //   kChatMl: for each turn "<|im_start|>{role}\n{content}<|im_end|>\n", then
 //            "<|im_start|>assistant\n".
 //
-// FAILED_PRECONDITION if the tokenizer lacks the format's control tokens;
-// errors of Tokenizer::Encode.
+// Returns FAILED_PRECONDITION if the tokenizer lacks the control tokens of the
+// format, and the errors of Tokenizer::Encode.
 absl::StatusOr<std::vector<TokenId>> EncodeChat(
     PromptFormat format, const std::vector<ChatTurn>& turns,
     const Tokenizer& tokenizer);
 
-// "apollo" or "chatml".
+// Returns "apollo" or "chatml".
 const char* PromptFormatName(PromptFormat format);
 
 }  // namespace apollo

@@ -7,8 +7,8 @@
 namespace apollo {
 namespace {
 
-// Byte-level tokens, with <|endoftext|>, <|im_start|> and <|im_end|> as special
-// tokens.
+// Returns a tokenizer of byte-level tokens, with <|endoftext|>, <|im_start|>
+// and <|im_end|> as special tokens.
 std::unique_ptr<const Tokenizer> Load() {
   auto tokenizer = Tokenizer::Load("tests/golden/published/tokenizer.json");
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status();

@@ -27,7 +27,7 @@ bool Exists(const std::string& path) {
   return std::filesystem::exists(path, ignored);
 }
 
-// An index may come from anywhere: it must not lead out of its directory.
+// An index may be untrusted: it must not refer to files outside its directory.
 bool IsPlainFileName(const std::string& name) {
   constexpr std::size_t kMaxLength = 255;
   return name.size() <= kMaxLength &&

@@ -14,29 +14,28 @@
 namespace apollo {
 
 // The tensors of a Hugging Face model directory: one model.safetensors, or the
-// shards that model.safetensors.index.json lists. Immutable, so safe from any
-// thread. Movable; owns the mappings that its views point into.
+// shards listed in model.safetensors.index.json. Immutable, therefore
+// thread-safe. Movable. Owns the mappings that its views point into.
 class Checkpoint {
  public:
-  // Opens and checks every file. Of an index, "weight_map" (tensor name ->
-  // plain file name in the same directory) decides where a tensor comes from;
-  // tensors of a shard that it does not list are not seen. model.safetensors
-  // wins if both are there. NOT_FOUND without either; INVALID_ARGUMENT for a
-  // broken index, a listed tensor that its shard does not have, or a broken
-  // file.
+  // Opens and checks every file. In an index, "weight_map" (tensor name ->
+  // plain file name in the same directory) assigns tensors to shards; other
+  // tensors in a shard are ignored. model.safetensors takes precedence if both
+  // exist. Returns NOT_FOUND without either, or INVALID_ARGUMENT for an invalid
+  // index, a listed tensor that its shard lacks, or an invalid file.
   static absl::StatusOr<Checkpoint> Open(const std::string& directory);
 
-  // Null when there is none of that name.
+  // Returns null if there is no tensor of that name.
   const TensorView* Find(std::string_view name) const;
 
-  // Like Find, but NOT_FOUND, naming the directory and the tensor. The pointer
-  // is never null and lives as long as the checkpoint.
+  // Like Find, but returns NOT_FOUND, naming the directory and the tensor,
+  // instead of null. The pointer is valid as long as the checkpoint.
   absl::StatusOr<const TensorView*> Get(std::string_view name) const;
 
   // In alphabetical order.
   std::vector<std::string> names() const;
   const std::string& directory() const { return directory_; }
-  // The files that hold tensors, in the order in which they were opened.
+  // The files that hold tensors, in the order of opening.
   const std::vector<std::unique_ptr<SafetensorsFile>>& files() const {
     return files_;
   }

@@ -25,8 +25,8 @@ class CheckpointTest : public testing::Test {
     std::filesystem::create_directories(directory_);
   }
 
-  // A file with one-element float32 tensors of these names, counting from
-  // `first`.
+  // Writes one-element float32 tensors with these names and consecutive values
+  // from `first`.
   void WriteTensors(const std::string& file,
                     const std::vector<std::string>& names, float first) {
     std::vector<TensorSpec> specs;
@@ -60,7 +60,7 @@ float Value(const TensorView& view) {
 
 TEST_F(CheckpointTest, OpensASingleFile) {
   WriteTensors("model.safetensors", {"a", "b"}, 1);
-  WriteIndex("3");  // Not looked at.
+  WriteIndex("3");  // Ignored.
   auto opened = Checkpoint::Open(directory_);
   ASSERT_TRUE(opened.ok()) << opened.status();
   const Checkpoint checkpoint = std::move(*opened);  // Views survive a move.

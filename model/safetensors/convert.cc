@@ -20,7 +20,7 @@ std::uint16_t Load16(const std::uint8_t* bytes) {
   return bits;
 }
 
-// `bytes` may be unaligned. `dtype` is not kOther.
+// Widens `bytes`, which may be unaligned. `dtype` must not be kOther.
 void Widen(const std::uint8_t* bytes, std::size_t count, DType dtype,
            float* out) {
   switch (dtype) {
@@ -55,8 +55,8 @@ absl::Status CheckUsable(const TensorView& tensor) {
 std::uint16_t BF16FromF32(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if (std::isnan(value)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
-  // Adds just under one half, and the rest of it if that makes an odd result
-  // even. A carry out of the mantissa rightly raises the exponent.
+  // Adds just under one half, and the rest of it if the result would otherwise
+  // be odd. A carry out of the mantissa correctly increments the exponent.
   return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
@@ -68,7 +68,7 @@ float F32FromF16(std::uint16_t bits) {
     const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) | sign);
   }
-  // 112 is the difference of the two exponent biases, 127 and 15.
+  // 112 is the difference between the exponent biases, 127 and 15.
   const std::uint32_t widened = exponent == 0x1f ? 0xff : exponent + 112;
   return std::bit_cast<float>(sign | widened << 23 | mantissa << 13);
 }
@@ -108,7 +108,7 @@ absl::Status RowsToFloat32(const TensorView& tensor, std::int64_t first_row,
       num_rows > rows - first_row) {
     return absl::OutOfRangeError(absl::StrCat(
         tensor.Where(), ": ", num_rows, " rows from ", first_row,
-        " were asked for; shape is ", ShapeToString(tensor.shape)));
+        " were requested; the shape is ", ShapeToString(tensor.shape)));
   }
   if (num_rows == 0) return absl::OkStatus();
   const auto row_bytes = tensor.data.size() / static_cast<std::size_t>(rows);

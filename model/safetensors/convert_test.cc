@@ -13,7 +13,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-// The value of a small binary format by its definition.
+// Returns the value of a small binary format by its definition.
 double NaiveValue(std::uint16_t bits, int exponent_bits, int mantissa_bits) {
   const int bias = (1 << (exponent_bits - 1)) - 1;
   const int exponent = bits >> mantissa_bits & ((1 << exponent_bits) - 1);
@@ -58,8 +58,8 @@ TEST(ConvertTest, EveryBFloat16WidensExactlyAndComesBack) {
   }
 }
 
-// Between each two neighbours: just below the middle goes down, just above goes
-// up, and the middle goes to the even one.
+// Between two neighbours, values just below the middle round down, values just
+// above round up, and the middle rounds to even.
 template <typename Widen, typename Narrow>
 void ExpectNearestEven(std::uint16_t largest_finite, Widen widen,
                        Narrow narrow) {

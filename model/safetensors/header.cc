@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::size_t kMaxRank = 16;
 
-// A safetensors header nests three levels deep: file, tensor, shape.
+// A safetensors header has three levels: file, tensor, shape.
 constexpr JsonLimits kJsonLimits = {.max_depth = 3};
 
 std::uint64_t ReadLittleEndian64(const std::uint8_t* bytes) {
@@ -29,7 +29,7 @@ std::uint64_t ReadLittleEndian64(const std::uint8_t* bytes) {
   return value;
 }
 
-// What a JSON value is, without quoting text of any length.
+// Describes a JSON value without quoting long text.
 std::string Describe(const Json& value) {
   if (value.is_number()) return value.dump();
   return absl::StrCat("a value of type ", value.type_name());
@@ -121,7 +121,7 @@ class TensorParser {
                      ParseSize((*offsets)[1], "data_offsets"));
     const std::string shown =
         absl::StrCat("data_offsets [", begin, ", ", end, "]");
-    if (begin > end) return Error(shown, ": the end is before the begin");
+    if (begin > end) return Error(shown, ": the end is before the beginning");
     if (static_cast<std::size_t>(end) > data_.size()) {
       return Error(shown, " reach beyond the ", data_.size(),
                    " bytes of data in the file");
@@ -165,14 +165,15 @@ absl::Status CheckMetadata(const Json& metadata, std::string_view path) {
   return absl::OkStatus();
 }
 
-// Every tensor lies inside `data`; do they fill it without overlap or gap?
+// All tensors lie inside `data`. Checks that they fill it without overlap or
+// gap.
 absl::Status CheckLayout(const TensorMap& tensors,
                          std::span<const std::uint8_t> data,
                          std::string_view path) {
   std::vector<const TensorView*> order;
   order.reserve(tensors.size());
   for (const auto& [unused, view] : tensors) order.push_back(&view);
-  // An empty tensor comes before the one that begins at the same place.
+  // An empty tensor precedes the one that begins at the same offset.
   std::sort(order.begin(), order.end(),
             [](const TensorView* a, const TensorView* b) {
               return std::pair(a->data.data(), a->data.size()) <

@@ -13,7 +13,7 @@
 
 namespace apollo {
 
-// By name. The views point into the bytes that were parsed.
+// Tensors by name. The views point into the parsed bytes.
 using TensorMap = std::map<std::string, TensorView, std::less<>>;
 
 // The largest header accepted, as in the reference implementation.
@@ -23,11 +23,11 @@ inline constexpr std::size_t kMaxSafetensorsHeader = 100'000'000;
 //   8 bytes     length N of the header, little-endian
 //   N bytes     JSON: {"<name>": {"dtype": "F32", "shape": [2, 3],
 //               "data_offsets": [begin, end]}, ..., "__metadata__": {...}}
-//   the rest    the tensors' bytes; offsets count from here
-// and proves that every tensor lies inside `file`, has as many bytes as its
-// shape and type say, and that the tensors fill the rest exactly: no overlap,
-// no gap. INVALID_ARGUMENT otherwise, starting with `path` and, where there is
-// one, the tensor's name. Memory is bounded by the header's size.
+//   the rest    the bytes of the tensors; offsets are relative to here
+// Checks that every tensor lies inside `file`, that its size matches its shape
+// and type, and that the tensors fill the rest exactly, without overlap or gap.
+// Returns INVALID_ARGUMENT otherwise, starting with `path` and, if applicable,
+// the name of the tensor. Memory is bounded by the size of the header.
 absl::StatusOr<TensorMap> ParseSafetensors(std::span<const std::uint8_t> file,
                                            std::string_view path);
 

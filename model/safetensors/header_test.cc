@@ -24,7 +24,7 @@ std::string File(const std::string& header, std::size_t data_bytes) {
 }
 
 absl::StatusOr<TensorMap> Parse(const std::string& file) {
-  // A buffer of exactly this size, so that AddressSanitizer sees any overrun.
+  // A buffer of exactly this size, so that AddressSanitizer detects an overrun.
   const std::vector<std::uint8_t> bytes(file.begin(), file.end());
   absl::StatusOr<TensorMap> tensors = ParseSafetensors(bytes, "m.safetensors");
   if (tensors.ok()) {
@@ -89,7 +89,7 @@ TEST(ParseSafetensorsTest, RefusesALyingHeaderLength) {
   EXPECT_FALSE(Parse(LengthOf(1) + header).ok());
 }
 
-// One broken description of tensor "x" before 16 bytes of data.
+// An invalid description of tensor "x", followed by 16 bytes of data.
 struct BrokenTensor {
   const char* json;
   const char* message;  // After `m.safetensors: tensor "x"`.
@@ -172,7 +172,7 @@ INSTANTIATE_TEST_SUITE_P(
             "data_offsets must hold whole numbers from 0, holds -16"},
         BrokenTensor{
             R"({"dtype": "F32", "shape": [1], "data_offsets": [8, 4]})",
-            "data_offsets [8, 4]: the end is before the begin"},
+            "data_offsets [8, 4]: the end is before the beginning"},
         BrokenTensor{
             R"({"dtype": "F32", "shape": [4], "data_offsets": [4, 20]})",
             "data_offsets [4, 20] reach beyond the 16 bytes of data in "
@@ -238,7 +238,7 @@ TEST(ParseSafetensorsTest, RefusesADuplicateName) {
   const std::string x =
       R"("x": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]})";
   EXPECT_THAT(Parse(File("{" + x + ", " + x + "}", 4)).status().message(),
-              HasSubstr("m.safetensors: header: a key occurs twice"));
+              HasSubstr("m.safetensors: header: duplicate key"));
 }
 
 TEST(ParseSafetensorsTest, RefusesHeadersThatAreNotAnObject) {

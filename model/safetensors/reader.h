@@ -13,17 +13,17 @@
 
 namespace apollo {
 
-// One .safetensors file, mapped read-only: opening it reads only the header,
-// and a tensor's pages come from disk when they are first touched. Immutable,
-// so safe from any thread. Movable; views stay valid as long as the object they
-// came from or moved into. The file must not be shortened while it is open.
+// A .safetensors file, mapped read-only. Opening it reads only the header;
+// pages of tensors are read from disk on first access. Immutable, therefore
+// thread-safe. Movable: views stay valid as long as the object that holds the
+// mapping. The file must not be truncated while it is open.
 class SafetensorsFile {
  public:
-  // Checks the whole header (model/safetensors/header.h). NOT_FOUND,
+  // Checks the whole header (model/safetensors/header.h). Returns NOT_FOUND,
   // PERMISSION_DENIED or INVALID_ARGUMENT, naming the file and the tensor.
   static absl::StatusOr<SafetensorsFile> Open(const std::string& path);
 
-  // Null when there is none of that name.
+  // Returns null if there is no tensor of that name.
   const TensorView* Find(std::string_view name) const;
 
   // In alphabetical order.

@@ -11,7 +11,7 @@
 namespace apollo {
 namespace {
 
-// The types of version 0.8 of the format whose elements fill whole bytes.
+// The types of version 0.8 of the format with a whole number of bytes.
 constexpr std::pair<std::string_view, std::size_t> kSizes[] = {
     {"BOOL", 1},    {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1},
     {"F8_E8M0", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},     {"BF16", 2},

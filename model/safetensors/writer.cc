@@ -31,11 +31,11 @@ absl::StatusOr<std::size_t> NumBytes(const TensorSpec& spec,
   return static_cast<std::size_t>(bytes);
 }
 
-// The length and the JSON, padded with spaces so that the data starts at a
-// multiple of 64 bytes, a cache line.
+// Returns the length and the JSON, padded with spaces so that the data starts
+// at a multiple of 64 bytes, a cache line.
 absl::StatusOr<std::string> MakeHeader(const std::vector<TensorSpec>& tensors,
                                        const std::string& path) {
-  // "format": the convention that tells other readers which library's layout.
+  // By convention, "format" tells readers which library's layout is used.
   nlohmann::ordered_json header = {{"__metadata__", {{"format", "pt"}}}};
   std::size_t offset = 0;
   for (const TensorSpec& spec : tensors) {
@@ -124,8 +124,8 @@ absl::Status SafetensorsWriter::Append(std::string_view name,
   }
   if (data.empty()) return absl::OkStatus();
   if (current_ == tensors_.size() || tensors_[current_].spec.name != name) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        DescribeTensor(path_, name), ": it is not this tensor's turn"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(DescribeTensor(path_, name), ": another tensor is due"));
   }
   if (data.size() > tensors_[current_].bytes - written_) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -142,7 +142,7 @@ absl::Status SafetensorsWriter::Append(std::string_view name,
 
 absl::Status SafetensorsWriter::AppendFloats(std::string_view name,
                                              std::span<const float> values) {
-  // Past the last tensor Append refuses whatever it gets.
+  // After the last tensor, Append rejects all data.
   const DType dtype =
       current_ < tensors_.size() ? tensors_[current_].spec.dtype : DType::kF32;
   constexpr std::size_t kChunk = 1 << 16;

@@ -16,23 +16,23 @@
 
 namespace apollo {
 
-// What a file shall hold: declared before any data is written.
+// Declares a tensor before its data is written.
 struct TensorSpec {
   std::string name;
   DType dtype = DType::kF32;        // Not kOther.
   std::vector<std::int64_t> shape;  // Empty for a scalar.
 };
 
-// Writes one .safetensors file without holding it in memory: all tensors are
-// declared first, then their data is appended in that order, each in one or
+// Writes a .safetensors file without holding it in memory. All tensors are
+// declared first; then their data is appended in that order, each in one or
 // more parts. The data goes to `<path>.partial`, which Finish() renames to
-// `path`, so a file of that name is always complete. Without Finish() the
-// partial file is removed. Movable; used by one thread.
+// `path`, so a file of that name is always complete. Without Finish(), the
+// partial file is removed. Movable. Single-threaded.
 class SafetensorsWriter {
  public:
-  // INVALID_ARGUMENT for a name that is empty, repeated or not UTF-8, a
-  // negative or overflowing shape, or dtype kOther; otherwise errors of the
-  // file system.
+  // Returns INVALID_ARGUMENT for a name that is empty, repeated or not UTF-8,
+  // for a negative or overflowing shape, and for dtype kOther; otherwise errors
+  // of the file system.
   static absl::StatusOr<SafetensorsWriter> Create(
       const std::string& path, std::vector<TensorSpec> tensors);
 
@@ -40,17 +40,17 @@ class SafetensorsWriter {
   SafetensorsWriter& operator=(SafetensorsWriter&&) noexcept = delete;
   ~SafetensorsWriter();
 
-  // The next part of tensor `name`, as it stands in the file (little-endian).
-  // FAILED_PRECONDITION if it is not that tensor's turn or it would get too
-  // long.
+  // Appends the next part of tensor `name`, as stored in the file
+  // (little-endian). Returns FAILED_PRECONDITION if another tensor is due or
+  // the data is too long.
   absl::Status Append(std::string_view name,
                       std::span<const std::uint8_t> data);
 
-  // The same from floats, narrowed to the declared dtype.
+  // Like Append, for floats narrowed to the declared dtype.
   absl::Status AppendFloats(std::string_view name,
                             std::span<const float> values);
 
-  // Checks that every tensor is complete, brings the file to disk and renames
+  // Checks that every tensor is complete, syncs the file to disk and renames
   // it.
   absl::Status Finish();
 
@@ -70,8 +70,8 @@ class SafetensorsWriter {
   std::string path_;
   std::vector<Tensor> tensors_;
   std::unique_ptr<std::FILE, Closer> file_;  // Null after Finish or a move.
-  std::size_t current_ = 0;                  // The tensor whose turn it is.
-  std::size_t written_ = 0;                  // Bytes of it that are written.
+  std::size_t current_ = 0;                  // The tensor that is due.
+  std::size_t written_ = 0;                  // Bytes of it written so far.
 };
 
 }  // namespace apollo

@@ -29,7 +29,7 @@ TEST(SafetensorsWriterTest, WritesWhatTheReaderReads) {
              {"scalar \"q\" \xc3\xa9", DType::kBF16, {}},
              {"h", DType::kF16, {3}}});
   ASSERT_TRUE(writer.ok()) << writer.status();
-  // In parts, and partly as bytes.
+  // In parts, some of them as bytes.
   ASSERT_TRUE(writer->AppendFloats("z", std::vector<float>{1, 2, 3}).ok());
   const std::vector<std::uint8_t> four = {0, 0, 0x80, 0x40};
   ASSERT_TRUE(writer->Append("z", four).ok());

@@ -20,7 +20,7 @@ UChar32 FirstCharacter(std::string_view text) {
   return c;
 }
 
-// The last character; its length is taken off `text`.
+// Removes the last character from `text` and returns it.
 UChar32 TakeLast(std::string_view* text) {
   UChar32 c;
   auto i = static_cast<std::int32_t>(text->size());
@@ -29,7 +29,7 @@ UChar32 TakeLast(std::string_view* text) {
   return c;
 }
 
-// \w as Unicode's annex on regular expressions (UTS #18, C) has it.
+// Matches \w as defined by UTS #18, Annex C.
 bool IsWordCharacter(UChar32 c) {
   constexpr std::uint32_t kMask = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
   return u_isUAlphabetic(c) || (U_GET_GC_MASK(c) & kMask) != 0 ||
@@ -102,7 +102,7 @@ int AddedTokenFinder::Longest(std::string_view text) const {
 void AddedTokenFinder::Find(std::string_view text, bool special_is_plain,
                             std::vector<Segment>* segments) const {
   segments->clear();
-  std::size_t done = 0;  // Everything before is in `segments`.
+  std::size_t done = 0;  // All text before this is in `segments`.
   for (std::size_t at = 0; at < text.size();) {
     if (!first_bytes_[static_cast<unsigned char>(text[at])]) {
       ++at;
@@ -116,7 +116,7 @@ void AddedTokenFinder::Find(std::string_view text, bool special_is_plain,
     const AddedToken& token = tokens_[found];
     std::size_t start = at;
     std::size_t stop = at + token.content.size();
-    at = stop;  // A token that is not accepted still hides those inside it.
+    at = stop;  // A rejected token still hides those inside it.
     if (special_is_plain && token.special) continue;
     if (token.single_word &&
         TouchesWord(text.substr(0, start), text.substr(stop))) {

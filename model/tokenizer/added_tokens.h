@@ -10,12 +10,12 @@
 
 namespace apollo {
 
-// Finds added tokens in text: leftmost first, of those the longest, none inside
-// another, then each accepted or not by its flags, as the `tokenizers` library
-// does it. Immutable, so safe from any thread.
+// Finds added tokens in text like the `tokenizers` library: leftmost first,
+// longest at each position, not nested, then accepted or rejected by their
+// flags. Immutable, therefore thread-safe.
 class AddedTokenFinder {
  public:
-  // Copies what it needs. Contents must be unique and not empty.
+  // Copies the tokens. Contents must be unique and not empty.
   explicit AddedTokenFinder(std::span<const AddedToken> tokens);
 
   struct Segment {
@@ -23,7 +23,7 @@ class AddedTokenFinder {
     std::string_view text;  // Never empty.
   };
 
-  // Cuts `text` (UTF-8) into added tokens and what lies between them. With
+  // Splits `text` (UTF-8) into added tokens and the text between them. With
   // `special_is_plain`, special tokens are left as text.
   void Find(std::string_view text, bool special_is_plain,
             std::vector<Segment>* segments) const;
@@ -41,7 +41,8 @@ class AddedTokenFinder {
     int token = -1;  // Index into tokens_ of the token that ends here.
   };
 
-  // Index into tokens_ of the longest token at the start of `text`, or -1.
+  // Returns the index into tokens_ of the longest token at the start of `text`,
+  // or -1.
   int Longest(std::string_view text) const;
 
   std::vector<AddedToken> tokens_;

@@ -12,11 +12,12 @@
 namespace apollo {
 namespace {
 
-// The search takes time in proportion to the longest token. (Qwen2's has 128
-// bytes.)
+// Limits the time of the search, which is proportional to the longest token.
+// (Qwen2's longest has 128 bytes.)
 constexpr std::size_t kMaxTokenBytes = 512;
 
-// Whether every token is made only by merges before those that use it.
+// Returns true if every merge that makes a token precedes all merges that use
+// it.
 bool IsOrderly(std::span<const Merge> merges, std::size_t tokens) {
   std::vector<std::size_t> last_made(tokens, 0);  // Rank + 1.
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
@@ -63,7 +64,7 @@ void Bpe::FindSoundTokens(const TokenizerSpec& spec,
   Merging::Scratch scratch;
   std::vector<TokenId> ids;
   for (const auto& [spelling, id] : spec.vocab) {
-    // A token that is not spelled in bytes is out of any text's reach.
+    // A token that is not spelled in bytes cannot occur in text.
     const std::string& bytes = token_bytes[id];
     if (special.contains(id) || bytes.empty() ||
         bytes != BytesOfByteLevel(spelling)) {
@@ -98,15 +99,16 @@ void Bpe::Encode(std::string_view piece, Scratch* scratch,
   merging_.Encode(piece, &scratch->merging_, out);
 }
 
-// The only merges across the border are of a last part x of `a` and a first
-// part y of `b`, and only while both exist: from when they are made until they
-// are merged into the next larger part. Merges happen in order of rank, so the
-// merge (x, y) happens if its rank comes before both ends. At the same rank the
-// merge further left is first: that of x with what stands before it wins over
-// (x, y), and (x, y) over that of y with what follows. Goes through these pairs
-// from the last to the first; that x and y may not exist at the same time does
-// no harm, for then the rank of (x, y), which is greater than those that made x
-// and y, comes too late.
+// Merges across the border can only join a suffix token x of `a` with a prefix
+// token y of `b`, while both exist: from the merge that makes each until the
+// merge of each into the next larger part. Merges happen in order of rank, so
+// (x, y) is merged if its rank precedes both of those ends. At equal rank the
+// leftmost merge comes first: that of x with the part before it precedes (x,
+// y), and (x, y) precedes that of y with the part after it.
+//
+// The loop visits these pairs from the last to the first. Pairs whose parts
+// never exist at the same time do no harm: the rank of (x, y) is greater than
+// the ranks that made x and y, and comes too late.
 bool Bpe::Compatible(TokenId a, TokenId b) const {
   constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
   std::int64_t x_end = kNever;
@@ -129,7 +131,7 @@ bool Bpe::Compatible(TokenId a, TokenId b) const {
   }
 }
 
-// False, with `out` as it was, if the piece has bytes without a token.
+// Returns false, with `out` unchanged, if the piece has bytes without a token.
 bool Bpe::Search(std::string_view piece, Scratch* scratch,
                  std::vector<TokenId>* out) const {
   const std::size_t start = out->size();

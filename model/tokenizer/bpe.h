@@ -14,53 +14,53 @@
 
 namespace apollo {
 
-// Byte-pair encoding of single pieces: what Merging computes, but without
+// Byte-pair encoding of single pieces. Gives the result of Merging without
 // merging.
 //
 // Call a token *sound* if merging its own bytes gives just that token, and two
-// tokens *compatible* if merging the bytes of both gives these two. Then a
-// sequence of sound tokens, each compatible with the next, is the encoding of
-// its bytes, and the only one: as long as no merge has crossed one of the
-// sequence's borders, what happens between two of them is what happens in that
-// pair alone, so no first crossing can come about. (The converse holds for the
-// same reason.) So encoding is a search: take the longest sound token that is
-// compatible with the one before; where there is none, go back one token and
-// take a shorter one there. As every prefix of the piece has only one encoding
-// too, a place that was a dead end once always is one, which keeps the search
+// tokens *compatible* if merging the bytes of both gives these two. A sequence
+// of sound tokens, each compatible with the next, is then the only encoding of
+// its bytes. Proof: as long as no merge has crossed a border of the sequence,
+// the merges on both sides of a border are those of the pair alone, so a first
+// crossing cannot occur. The converse holds for the same reason.
+//
+// Encoding is therefore a search: take the longest sound token that is
+// compatible with the one before. If there is none, go back one token and take
+// a shorter one there. Every prefix of the piece also has only one encoding, so
+// a position that was a dead end once always is one. This keeps the search
 // linear.
 //
-// Whether two tokens are compatible follows from how each of them is made (see
-// Compatible). That takes a list of merges in which no merge uses a token that
-// a later merge makes: true for every trained list. For others, and for
-// vocabularies with huge tokens, Encode merges.
+// The compatibility of two tokens follows from the merges that make each of
+// them (see Compatible). This requires a list of merges in which no merge uses
+// a token made by a later merge, as in every trained list. For other lists, and
+// for vocabularies with huge tokens, Encode merges.
 //
-// Immutable, so safe from any thread.
+// Immutable, therefore thread-safe.
 class Bpe {
  public:
-  // `token_bytes[id]` is what a token stands for; it must outlive this. Special
-  // tokens never come out.
+  // `token_bytes[id]` holds the bytes of a token and must outlive this object.
+  // Special tokens are never produced.
   Bpe(const TokenizerSpec& spec, const std::vector<std::string>& token_bytes);
 
-  // Memory that calls can share to save allocations. One per thread.
+  // Memory that calls can share to avoid allocations. One per thread.
   class Scratch;
 
-  // Appends the tokens of `piece`. Bytes that have no token are dropped, before
-  // anything else.
+  // Appends the tokens of `piece`. Bytes without a token are removed first.
   void Encode(std::string_view piece, Scratch* scratch,
               std::vector<TokenId>* out) const;
 
-  // Whether Encode searches; else it merges. For tests.
+  // Returns true if Encode searches, false if it merges. For tests.
   bool searches() const { return trie_.has_value(); }
 
  private:
-  // How a sound token is made, and what else the search needs.
+  // The derivation of a sound token, and data for the search.
   struct Token {
     // The rank of the last merge and its sides; -1 for single bytes.
     std::int32_t rank = -1;
     TokenId left = kNoToken, right = kNoToken;
     std::int32_t size = 0;  // Bytes.
-    TokenId shorter =
-        kNoToken;  // The longest sound token that starts this one.
+    // The longest sound token that is a proper prefix of this one.
+    TokenId shorter = kNoToken;
   };
 
   void FindSoundTokens(const TokenizerSpec& spec,
@@ -70,7 +70,7 @@ class Bpe {
               std::vector<TokenId>* out) const;
 
   Merging merging_;
-  std::vector<Token> tokens_;  // By id; those that are not sound have size 0.
+  std::vector<Token> tokens_;      // By id; size 0: not sound.
   std::optional<TokenTrie> trie_;  // The sound tokens.
   // With ignore_merges: the tokens that are not sound.
   absl::flat_hash_map<std::string_view, TokenId> whole_;
@@ -78,15 +78,15 @@ class Bpe {
 
 class Bpe::Scratch {
  public:
-  // How many tokens all calls so far have tried, or pairs they have looked at
-  // where they merged: what the time is in proportion to. For tests.
+  // Returns the number of tokens tried so far in all calls, or of pairs
+  // examined where they merged: a measure of the running time. For tests.
   std::uint64_t steps() const { return steps_ + merging_.steps(); }
 
  private:
   friend class Bpe;
   std::uint64_t steps_ = 0;
   Merging::Scratch merging_;
-  std::vector<bool> dead_;  // By place in the piece.
+  std::vector<bool> dead_;  // By position in the piece.
 };
 
 }  // namespace apollo

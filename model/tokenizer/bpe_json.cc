@@ -18,7 +18,7 @@ namespace {
 
 using VocabIndex = absl::flat_hash_map<std::string_view, TokenId>;
 
-absl::Status CheckOptions(const JsonField& model) {
+absl::Status CheckBpeVariant(const JsonField& model) {
   ASSIGN_OR_RETURN(const JsonField type, model.Member("type"));
   ASSIGN_OR_RETURN(const std::string name, type.String("BPE"));
   if (name != "BPE") return type.Unsupported("only BPE is supported");
@@ -60,8 +60,8 @@ void FindByteTokens(const VocabIndex& index, TokenizerSpec* spec) {
   }
 }
 
-// SmolLM2 has no tokens for some control characters, and the `tokenizers`
-// library drops those. With an unknown-token it would put that in their place.
+// SmolLM2 has no tokens for some control characters, which the `tokenizers`
+// library drops. With an unk_token it would replace them instead.
 absl::Status CheckByteTokens(const JsonField& model,
                              const TokenizerSpec& spec) {
   int missing = 0;
@@ -107,7 +107,7 @@ absl::Status ReadMerges(const JsonField& field, const TokenizerTree& tree,
       return invalid(merge.place, "uses a token that is not in model.vocab");
     }
     if (!seen.emplace(left->second, right->second).second) {
-      return invalid(merge.place, "the same pair as an earlier merge");
+      return invalid(merge.place, "duplicate of an earlier merge");
     }
     spec->merges.push_back({left->second, right->second, merged->second});
   }
@@ -131,7 +131,7 @@ absl::StatusOr<TokenId> ReadTokenId(const JsonField& field) {
 
 absl::Status ReadBpeModel(const JsonField& model, TokenizerTree* tree,
                           TokenizerSpec* spec) {
-  RETURN_IF_ERROR(CheckOptions(model));
+  RETURN_IF_ERROR(CheckBpeVariant(model));
   ASSIGN_OR_RETURN(const JsonField ignore_merges,
                    model.Member("ignore_merges"));
   ASSIGN_OR_RETURN(spec->ignore_merges, ignore_merges.Bool(false));

@@ -9,12 +9,12 @@
 
 namespace apollo {
 
-// Fills vocab, byte_tokens, merges and ignore_merges. `model` is the field of
-// that name; takes vocabulary and merges out of the tree.
+// Fills vocab, byte_tokens, merges and ignore_merges from the field `model`.
+// Moves the vocabulary and the merges out of the tree.
 absl::Status ReadBpeModel(const JsonField& model, TokenizerTree* tree,
                           TokenizerSpec* spec);
 
-// An integer from 0 to below kMaxTokens.
+// Reads an integer in [0, kMaxTokens).
 absl::StatusOr<TokenId> ReadTokenId(const JsonField& field);
 
 }  // namespace apollo

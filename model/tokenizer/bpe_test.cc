@@ -1,4 +1,5 @@
-// The search of Bpe against Merging, which is byte-pair encoding as defined.
+// Compares the search of Bpe with Merging, the definition of byte-pair
+// encoding.
 #include "model/tokenizer/bpe.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +15,7 @@ namespace {
 
 using Ids = std::vector<TokenId>;
 
-// A vocabulary over the letters a, b, ... and how to build on it.
+// A vocabulary over the letters a, b, ..., with functions to extend it.
 struct TestVocabulary {
   TokenizerSpec spec;
   std::vector<std::string> bytes;
@@ -62,7 +63,7 @@ std::string RandomText(std::mt19937& random, int letters, int max_size) {
   return text;
 }
 
-// Merging, written down as simply as can be.
+// The simplest implementation of merging.
 Ids NaiveMerged(const TokenizerSpec& spec, std::string_view piece) {
   Ids ids;
   for (const char c : piece) {
@@ -93,7 +94,7 @@ TEST(MergingTest, EqualsTheDefinition) {
     for (int i = 0; i < 20; ++i) {
       v.AddMerge(random() % v.bytes.size(), random() % v.bytes.size());
     }
-    // Any order, not only one that training could give.
+    // In any order, including orders that training cannot produce.
     std::shuffle(v.spec.merges.begin(), v.spec.merges.end(), random);
     for (int i = 0; i < 20; ++i) {
       const std::string text = RandomText(random, 3, 150);
@@ -102,7 +103,7 @@ TEST(MergingTest, EqualsTheDefinition) {
   }
 }
 
-// Checks Bpe on many texts.
+// Compares Bpe with Merging on many texts.
 void ExpectSameAsMerging(const TestVocabulary& v, std::mt19937& random,
                          int letters, bool searches) {
   const Bpe bpe(v.spec, v.bytes);
@@ -110,7 +111,7 @@ void ExpectSameAsMerging(const TestVocabulary& v, std::mt19937& random,
   Bpe::Scratch scratch;
   for (int i = 0; i < 60; ++i) {
     const std::string text = RandomText(random, letters, i < 50 ? 30 : 200);
-    Ids ids = {-7};  // What is there stays.
+    Ids ids = {-7};  // Existing ids must stay.
     bpe.Encode(text, &scratch, &ids);
     Ids expected = Merged(v.spec, text);
     expected.insert(expected.begin(), -7);
@@ -125,9 +126,8 @@ TEST(BpeTest, EqualsMergingForRandomOrderlyMerges) {
     TestVocabulary v(letters);
     const int merges = random() % 60;
     for (int i = 0; i < merges; ++i) {
-      // Tokens that no merge has made yet are single letters only; a token may
-      // be made by several merges, as in Llama 3's list, if none used it
-      // before.
+      // Tokens not made by a merge yet are single letters. A token may be made
+      // by several merges, as in Llama 3's list, if none used it before.
       const TokenId left = random() % v.bytes.size();
       const TokenId right = random() % v.bytes.size();
       const std::string both = v.bytes[left] + v.bytes[right];
@@ -189,9 +189,9 @@ std::string Repeat(std::string_view unit, std::size_t size) {
 
 constexpr std::size_t kMegabyte = std::size_t{1} << 20;
 
-// A megabyte without a blank. Quadratic would be 10^12 steps. The five tokens
-// a, aa, aaaa, aaaaaa and aaaaaaa start at each place, and each is tried there
-// at most once.
+// A megabyte without spaces. Quadratic time would take 10^12 steps. Five tokens
+// (a, aa, aaaa, aaaaaa and aaaaaaa) start at each position, and each is tried
+// there at most once.
 TEST(BpeTest, OneLetterTakesAtMostOneStepForEachByteAndToken) {
   TestVocabulary v(1);
   const TokenId a = 0;
@@ -205,7 +205,7 @@ TEST(BpeTest, OneLetterTakesAtMostOneStepForEachByteAndToken) {
   EXPECT_LE(StepsFor(bpe, Repeat("a", kMegabyte + 1)), 5 * (kMegabyte + 1));
 }
 
-// Each place is tried with each token that starts there at most once.
+// Each token is tried at most once at each position where it starts.
 TEST(BpeTest, StepsOfASearchAreInProportionForAnyVocabulary) {
   std::mt19937 random(8);
   for (int round = 0; round < 300; ++round) {
@@ -240,7 +240,7 @@ TEST(BpeTest, MergingTakesAFewStepsForEachByte) {
   v.AddMerge(0, 1);
   const Bpe bpe(v.spec, v.bytes);
   ASSERT_FALSE(bpe.searches());
-  // Each merge makes at most two new pairs, and there are fewer merges than
+  // Each merge creates at most two new pairs, and there are fewer merges than
   // bytes.
   for (const char* unit : {"a", "ab", "aab", "aaaaaaaab"}) {
     EXPECT_LE(StepsFor(bpe, Repeat(unit, kMegabyte)), 3 * (kMegabyte + 16));

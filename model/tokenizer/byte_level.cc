@@ -8,11 +8,11 @@
 namespace apollo {
 namespace {
 
-constexpr int kCharacters = 0x100 + 68;  // All are below this code point.
+constexpr int kCharacters = 0x100 + 68;  // All code points are below this.
 
 struct Tables {
   std::array<std::string, 256> characters;
-  std::array<std::int16_t, kCharacters> bytes;  // -1: stands for no byte.
+  std::array<std::int16_t, kCharacters> bytes;  // -1: no byte.
 
   Tables() {
     bytes.fill(-1);

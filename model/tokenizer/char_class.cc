@@ -15,8 +15,8 @@ struct Range {
   std::int32_t first, last;
 };
 
-// Letters and numbers that Unicode 15.1 and 16.0 added, for versions of ICU
-// that do not know them yet (Debian 12 has ICU 72 with Unicode 15.0).
+// Letters and numbers added by Unicode 15.1 and 16.0, for older versions of ICU
+// (Debian 12 has ICU 72 with Unicode 15.0).
 constexpr Range kNewLetters[] = {
     {0x1C89, 0x1C8A},   {0xA7CB, 0xA7CD},   {0xA7DA, 0xA7DC},
     {0x105C0, 0x105F3}, {0x10D4A, 0x10D65}, {0x10D6F, 0x10D85},
@@ -32,10 +32,10 @@ constexpr Range kNewNumbers[] = {
     {0x16130, 0x16139}, {0x16D70, 0x16D79}, {0x1CCF0, 0x1CCF9},
     {0x1E5F1, 0x1E5FA},
 };
-// Numbers that Unicode 17.0 added.
+// Numbers added by Unicode 17.0.
 constexpr Range kNewestNumbers[] = {{0x11DE0, 0x11DE9}, {0x16FF4, 0x16FF6}};
 
-// Called by ICU for each range of one general category.
+// Called by ICU for each range of a general category.
 UBool AddRange(const void* context, UChar32 start, UChar32 limit,
                UCharCategory category) {
   auto& classes =
@@ -45,7 +45,7 @@ UBool AddRange(const void* context, UChar32 start, UChar32 limit,
   if ((mask & U_GC_L_MASK) != 0) value = kLetter;
   if ((mask & U_GC_N_MASK) != 0) value = kNumber;
   std::fill(classes.begin() + start, classes.begin() + limit, value);
-  // White space is separators and some control characters.
+  // White space consists of separators and some control characters.
   if ((mask & (U_GC_Z_MASK | U_GC_CC_MASK)) != 0) {
     for (UChar32 c = start; c < limit; ++c) {
       if (u_isUWhiteSpace(c)) classes[c] = kSpace;

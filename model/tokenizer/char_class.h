@@ -8,8 +8,8 @@
 
 namespace apollo {
 
-// What the splitters must know about a character. Unicode 16.0 for letters and
-// numbers, as in the Oniguruma that the `tokenizers` library uses.
+// The character classes that splitters use. Letters and numbers follow Unicode
+// 16.0, like the Oniguruma used by the `tokenizers` library.
 enum CharClass : std::uint8_t {
   kOther = 0,
   kLetter = 1,   // General category L.
@@ -18,8 +18,8 @@ enum CharClass : std::uint8_t {
   kNewline = 8,  // CR or LF; always together with kSpace.
 };
 
-// Looks classes up in one table for all of Unicode (built from ICU on first
-// use).
+// A lookup table of the classes of all Unicode characters, built from ICU on
+// first use.
 class CharClasses {
  public:
   static const CharClasses& Get();
@@ -29,8 +29,8 @@ class CharClasses {
                   [code_point & (kBlockSize - 1)];
   }
 
-  // The class of the character at the start of `text` (UTF-8, not empty), and
-  // its length in bytes.
+  // The class and the length in bytes of the character at the start of `text`
+  // (UTF-8, not empty).
   struct Character {
     std::uint8_t char_class;
     std::uint8_t size;
@@ -44,9 +44,9 @@ class CharClasses {
     return {Of((s[0] & 0x07u) << 18 | low << 6 | (s[3] & 0x3Fu)), 4};
   }
 
-  // Whether the character at the start of `text` is a number (N) as the
-  // "Digits" step of the `tokenizers` library sees it, which is Rust's with
-  // Unicode 17.0.
+  // Returns true if the character at the start of `text` is a number (N) for
+  // the "Digits" step of the `tokenizers` library, which uses Rust with Unicode
+  // 17.0.
   bool IsRustNumber(const char* text, Character character) const {
     return character.char_class == kNumber ||
            (character.size == 4 && IsNewestNumber(text));
@@ -62,7 +62,7 @@ class CharClasses {
 
   CharClasses();
 
-  // Block 0 is the one of the first 256 code points; equal blocks are shared.
+  // Block 0 holds the first 256 code points. Equal blocks are shared.
   std::vector<Block> blocks_;
   std::array<std::uint8_t, kCodePoints / kBlockSize> block_of_;
 };

@@ -1,4 +1,4 @@
-// The demo model's own tokenizer against the ids of Hugging Face `tokenizers`;
+// Compares the demo model's tokenizer with ids from Hugging Face `tokenizers`;
 // see testdata/make_testdata.py.
 #include <gtest/gtest.h>
 
@@ -17,8 +17,8 @@ namespace {
 
 using Ids = std::vector<TokenId>;
 
-// The folder of $APOLLO_DEMO_MODEL, or where deploy/local/demo_model.sh puts
-// it.
+// Uses the directory in $APOLLO_DEMO_MODEL, or the default of
+// deploy/local/demo_model.sh.
 std::string DemoTokenizer() {
   const char* given = std::getenv("APOLLO_DEMO_MODEL");
   const char* home = std::getenv("HOME");
@@ -61,7 +61,7 @@ TEST(DemoGoldenTest, IdsAreThoseOfHuggingFace) {
       came_back += *back == text;
     }
     // SmolLM2 has no token for the first byte of characters beyond U+3FFFF,
-    // which one of the texts has.
+    // which occur in one of the texts.
     EXPECT_EQ(came_back, static_cast<int>(texts.size()) - 1);
   }
 }

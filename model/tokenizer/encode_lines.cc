@@ -1,9 +1,9 @@
 // encode_lines TOKENIZER_JSON [--parse-special]
 //
-// Reads one JSON string a line from standard input and writes one JSON object a
-// line: {"ids": [...], "same": true}, where "same" says whether decoding the
-// ids gives the text back, at once and as a stream; or {"error": "..."}. For
-// tests against other tokenizers.
+// Reads one JSON string per line from standard input and writes one JSON object
+// per line: {"ids": [...], "same": true}, where "same" tells if decoding the
+// ids, at once and as a stream, restores the text; or {"error": "..."}. For
+// comparisons with other tokenizers.
 
 #include <absl/status/status.h>
 

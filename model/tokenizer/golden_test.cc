@@ -1,5 +1,5 @@
-// Ids that Hugging Face `tokenizers` gave for testdata/golden.json; see
-// testdata/make_testdata.py.
+// Compares ids with those of Hugging Face `tokenizers` in testdata/golden.json;
+// see testdata/make_testdata.py.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -59,7 +59,7 @@ TEST_P(GoldenTest, DecodingGivesTheTextBack) {
     std::string wanted = text.get<std::string>();
     if (GetParam() == std::string("gpt2_small") &&
         wanted.find("<right>") != std::string::npos) {
-      continue;  // Its added tokens take white space along.
+      continue;  // Its added tokens absorb white space.
     }
     std::string storage;
     if (GetParam() == std::string("qwen_small")) {
@@ -82,8 +82,8 @@ TEST_P(GoldenTest, DecodingGivesTheTextBack) {
   }
 }
 
-// Every code point, assigned or not. Where a block differs,
-// tests/differential/tokenizer_diff.py says which text it is.
+// Every code point, assigned or not. If a block differs,
+// tests/differential/tokenizer_diff.py finds the text.
 TEST_P(GoldenTest, AllOfUnicodeIsThatOfHuggingFace) {
   const Json golden = Golden("golden_unicode.json");
   ASSERT_TRUE(golden.contains(GetParam()));

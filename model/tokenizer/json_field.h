@@ -11,27 +11,27 @@
 
 namespace apollo {
 
-// One value of a JSON file together with its place, so that every error can
-// name both. Only refers to the JSON and the source, which must outlive it.
+// A value of a JSON file and its path in the file, for error messages. Refers
+// to the JSON and the source, which must outlive it.
 class JsonField {
  public:
   JsonField(const Json& value, std::string_view source, std::string path = "")
       : value_(&value), source_(source), path_(std::move(path)) {}
 
   const Json& value() const { return *value_; }
-  // Absent or null: HF writes and reads both for "none".
+  // True if absent or null. HF writes and reads both for "none".
   bool absent() const { return value_->is_null(); }
 
-  // A member of an object. A missing one reads as null. INVALID_ARGUMENT if
-  // this is no object.
+  // Returns a member of an object; a missing one reads as null. Returns
+  // INVALID_ARGUMENT if this is not an object.
   absl::StatusOr<JsonField> Member(std::string_view key) const;
-  // An element of an array; `index` must be in range.
+  // Returns an element of an array. `index` must be in range.
   JsonField Element(std::size_t index) const;
-  // The same place with null as its value: to name it in an error.
+  // Returns the path of an element with a null value, for errors.
   JsonField At(std::size_t index) const;
 
-  // INVALID_ARGUMENT for values of another type. A value to fall back on is
-  // used if the field is absent.
+  // Return INVALID_ARGUMENT for values of another type. `otherwise` is the
+  // value if the field is absent.
   absl::StatusOr<bool> Bool(std::optional<bool> otherwise = {}) const;
   absl::StatusOr<std::string> String(
       std::optional<std::string> otherwise = {}) const;

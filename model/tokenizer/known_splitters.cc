@@ -1,5 +1,5 @@
 // Hand-written scanners for the patterns in known_patterns.h. Each Next() below
-// follows the alternatives of its pattern in order; known_splitters_test.cc
+// tries the alternatives of its pattern in order; known_splitters_test.cc
 // compares them with the regular expression over all of Unicode.
 #include "model/tokenizer/known_splitters.h"
 
@@ -13,8 +13,8 @@ namespace {
 
 using Character = CharClasses::Character;
 
-// What the patterns have in common. All positions are pointers into the text,
-// and no function reads at or behind `end`.
+// The common parts of the patterns. All positions are pointers into the text,
+// and no function reads at or after `end`.
 class Scanner {
  public:
   explicit Scanner(const char* end) : classes_(CharClasses::Get()), end_(end) {}
@@ -22,7 +22,7 @@ class Scanner {
  protected:
   Character At(const char* p) const { return classes_.First(p); }
 
-  // Where the run of characters with one of the classes in `mask` ends.
+  // Returns the end of the run of characters with a class in `mask`.
   const char* SkipClass(const char* p, std::uint8_t mask) const {
     while (p < end_) {
       const Character c = At(p);
@@ -43,7 +43,7 @@ class Scanner {
   }
 
   // \s+(?!\S)|\s+ : the whole run if it ends the text, else all but its last
-  // character, which goes to the word behind it, else the one there is.
+  // character, which belongs to the next word; a single character is kept.
   const char* Spaces(const char* p) const {
     const char* last = p;
     const char* q = p;
@@ -56,7 +56,7 @@ class Scanner {
     return q == end_ || last == p ? q : last;
   }
 
-  // 's|'t|'re|'ve|'m|'ll|'d : the end of the one at p (a '), or p.
+  // 's|'t|'re|'ve|'m|'ll|'d : returns the end of the match at p (a '), or p.
   template <bool kIgnoreCase>
   const char* Contraction(const char* p) const {
     if (end_ - p < 2) return p;
@@ -72,7 +72,7 @@ class Scanner {
         (a == 'l' && b == 'l')) {
       return p + 3;
     }
-    // U+017F, the long s, is an s when case is ignored.
+    // U+017F, the long s, equals s if case is ignored.
     if (kIgnoreCase && p[1] == '\xC5' && p[2] == '\xBF') return p + 3;
     return p;
   }
@@ -85,7 +85,7 @@ class Gpt2Scanner : public Scanner {
  public:
   using Scanner::Scanner;
 
-  // The end of the match at p, which is before the end of the text.
+  // Returns the end of the match at p, which is before the end of the text.
   const char* Next(const char* p) const {
     if (*p == '\'') {
       const char* q = Contraction<false>(p);
@@ -146,7 +146,7 @@ class Qwen2Scanner : public Scanner {
     return SkipClass(SkipOther(p), kNewline);
   }
 
-  // \s*[\r\n]+|\s+(?!\S)|\s+ : up to the last line end of the run, if it has
+  // \s*[\r\n]+|\s+(?!\S)|\s+ : up to the last line break of the run, if it has
   // one.
   const char* SpacesOrNewlines(const char* p) const {
     const char* line_end = nullptr;
@@ -190,8 +190,8 @@ class DigitsSplitter final : public Splitter {
     const CharClasses& classes = CharClasses::Get();
     const char* p = text.data();
     const char* const end = p + text.size();
-    const char* start = p;  // Of the piece that is being read.
-    bool digits = false;    // Whether that piece is digits.
+    const char* start = p;  // Start of the current piece.
+    bool digits = false;    // The current piece consists of digits.
     while (p < end) {
       const Character c = classes.First(p);
       const bool digit = classes.IsRustNumber(p, c);

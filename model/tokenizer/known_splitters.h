@@ -7,8 +7,8 @@
 
 namespace apollo {
 
-// The hand-written splitter for one of the patterns in known_patterns.h, or
-// null for another pattern. About ten times as fast as MakeRegexSplitter's.
+// Returns the hand-written splitter for a pattern of known_patterns.h, or null
+// for other patterns. About ten times as fast as that of MakeRegexSplitter.
 std::unique_ptr<const Splitter> MakeKnownSplitter(std::string_view pattern);
 
 }  // namespace apollo

@@ -22,8 +22,8 @@ std::string Utf8(UChar32 c) {
   return std::string(buffer, length);
 }
 
-// The system's PCRE2 knows Unicode 14.0; characters assigned later are checked
-// against the `tokenizers` library by tests/differential/tokenizer_diff.py.
+// The system's PCRE2 knows Unicode 14.0. tests/differential/tokenizer_diff.py
+// compares characters assigned later with the `tokenizers` library.
 bool KnownToPcre2(UChar32 c) {
   if (U_IS_SURROGATE(c)) return false;
   UVersionInfo age;
@@ -60,7 +60,7 @@ TEST_P(KnownSplittersTest, EqualsTheRegexForEveryCharacter) {
   ASSERT_GT(characters.size(), 280'000u);
   for (const UChar32 c : characters) {
     const std::string s = Utf8(c);
-    // One text, so that this takes seconds; each part ends a piece for certain.
+    // One text, for speed; each part is certain to end a piece.
     const std::string text = s + "x" + s + s + "1\n x " + s + "'" + s + "'S" +
                              s + "\n " + s + " \n" + s + "  " + s;
     ExpectSame(text);

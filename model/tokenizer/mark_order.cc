@@ -12,19 +12,19 @@
 namespace apollo {
 namespace {
 
-// All characters below U+0300 are starters; their UTF-8 begins below this.
+// All characters below U+0300 are starters. Their UTF-8 begins below this byte.
 constexpr unsigned char kFirstMarkByte = 0xCC;
 
-// Whether it is a mark or decomposes into marks only: U+0F73, U+0F75 and U+0F81
-// are of class 0, but what they decompose into is ordered with the marks
-// around.
+// Returns true for marks, and for characters that decompose into marks only:
+// U+0F73, U+0F75 and U+0F81 have class 0, but their decompositions are ordered
+// with the surrounding marks.
 bool IsMark(UChar32 c, const icu::UnicodeSet& known) {
   return u_getIntPropertyValue(c, UCHAR_LEAD_CANONICAL_COMBINING_CLASS) != 0 &&
          known.contains(c);
 }
 
-// Whether there may be a long run: one has two bytes a mark at least, so that
-// some character at a multiple of that many bytes lies in it.
+// Returns true if the text may contain a long run. A mark has at least two
+// bytes, so a long run covers a multiple of that many bytes.
 bool MayHoldLongRun(std::string_view text, const icu::UnicodeSet& known) {
   constexpr std::int32_t kStep = 2 * kLongMarkRun;
   const auto size = static_cast<std::int32_t>(text.size());
@@ -92,8 +92,10 @@ std::string_view OrderLongMarkRuns(std::string_view text,
   if (U_FAILURE(error) || !MayHoldLongRun(text, known)) return text;
   storage->clear();
   const auto size = static_cast<std::int32_t>(text.size());
-  std::int32_t copied = 0;     // Of `text`, so much is in `storage`.
-  std::int32_t run_start = 0;  // Of the run that ends at the next starter.
+  // Bytes of `text` that have been copied to `storage`.
+  std::int32_t copied = 0;
+  // Start of the run that ends at the next starter.
+  std::int32_t run_start = 0;
   int run_length = 0;
   const auto end_run = [&](std::int32_t end) {
     if (run_length > kLongMarkRun) {
@@ -107,7 +109,7 @@ std::string_view OrderLongMarkRuns(std::string_view text,
     const std::int32_t start = at;
     bool mark = false;
     if (static_cast<unsigned char>(text[at]) < kFirstMarkByte) {
-      // A continuation byte here is in no character.
+      // A continuation byte outside a character.
       ++at;
     } else {
       UChar32 c;

@@ -7,14 +7,15 @@
 
 namespace apollo {
 
-// `text` (UTF-8) with each run of more than kLongMarkRun combining marks of
-// `known` decomposed and put into canonical order, marks of one class keeping
-// theirs: text that is canonically equivalent, so that every normalisation form
-// of it is the same. If it changes nothing, returns `text`; else the result,
-// which lies in `storage`. Takes O(n log n).
+// Puts each run of more than kLongMarkRun combining marks of `known` in `text`
+// (UTF-8) into decomposed canonical order, keeping the order of marks of one
+// class. The result is canonically equivalent, so all its normalisation forms
+// are the same. Returns `text` if nothing changes, else the result, which is
+// stored in `storage`. Takes O(n log n).
 //
-// For ICU, which inserts each mark that is out of order by walking back over
-// those of higher classes: quadratic in the length of a run, 100 s for 1 MB.
+// This works around ICU, which inserts each mark that is out of order by
+// walking back over those of higher classes: quadratic in the length of a run,
+// 100 s for 1 MB.
 inline constexpr int kLongMarkRun = 32;
 std::string_view OrderLongMarkRuns(std::string_view text,
                                    const icu::UnicodeSet& known,

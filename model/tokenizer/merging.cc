@@ -5,7 +5,7 @@
 namespace apollo {
 namespace {
 
-// Up to here, looking through all pairs for the best beats a heap.
+// Up to this size, a linear scan for the best pair is faster than a heap.
 constexpr std::size_t kShort = 64;
 
 }  // namespace
@@ -30,7 +30,7 @@ std::int32_t Merging::Encode(std::string_view piece, Scratch* scratch,
 std::int32_t Merging::EncodeShort(std::string_view piece,
                                   std::vector<TokenId>* out) const {
   TokenId tokens[kShort];
-  std::uint32_t ranks[kShort];  // Of token i with the next.
+  std::uint32_t ranks[kShort];  // Rank of tokens i and i + 1.
   std::size_t size = 0;
   for (const char c : piece) {
     const TokenId token = byte_tokens_[static_cast<unsigned char>(c)];
@@ -65,7 +65,7 @@ std::int32_t Merging::EncodeLong(std::string_view piece, Scratch* scratch,
   const auto worse = [](const Candidate& a, const Candidate& b) {
     return a.rank != b.rank ? a.rank > b.rank : a.left > b.left;
   };
-  // The candidate of symbol `left` and the one behind it, if they are a pair.
+  // Finds the candidate of symbol `left` and its successor, if they are a pair.
   const auto candidate = [&](std::int32_t left, Candidate* result) {
     const Symbol& a = symbols[left];
     if (a.behind < 0) return false;

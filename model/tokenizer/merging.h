@@ -11,27 +11,26 @@
 
 namespace apollo {
 
-// Byte-pair encoding (Sennrich et al., arXiv 1508.07909) as it is defined:
-// starts with one token per byte; then, as long as any two neighbours are a
-// pair of the merges, merges the pair that comes first in the list, the
-// leftmost if it occurs several times. Bpe computes the same faster. Immutable,
-// so safe from any thread.
+// Byte-pair encoding (Sennrich et al., arXiv 1508.07909) by its definition.
+// Starts with one token per byte. As long as two neighbours are a pair in the
+// list of merges, merges the pair that comes first in the list, leftmost
+// occurrence first. Bpe computes the same faster. Immutable, therefore
+// thread-safe.
 class Merging {
  public:
-  // Pairs must be unique; bytes with kNoToken are dropped before anything else.
+  // Pairs must be unique. Bytes with kNoToken are removed first.
   Merging(const std::array<TokenId, 256>& byte_tokens,
           std::span<const Merge> merges);
 
-  // Memory that calls can share to save allocations. One per thread.
+  // Memory that calls can share to avoid allocations. One per thread.
   class Scratch;
 
-  // Appends the tokens of `piece`, in time O(n log n) in its length. Returns
-  // the rank of the merge that was done last, or -1.
+  // Appends the tokens of `piece` in O(n log n). Returns the rank of the last
+  // merge, or -1.
   std::int32_t Encode(std::string_view piece, Scratch* scratch,
                       std::vector<TokenId>* out) const;
 
-  // Where in the list of merges the pair stands; PairTable::kNone if it does
-  // not.
+  // Returns the rank of a pair in the list of merges, or PairTable::kNone.
   std::uint32_t Rank(TokenId left, TokenId right) const {
     return pairs_.Find(left, right);
   }
@@ -49,13 +48,13 @@ class Merging {
 
 class Merging::Scratch {
  public:
-  // How many pairs of pieces above 64 bytes were looked at. For tests.
+  // Returns the number of pairs examined in pieces above 64 bytes. For tests.
   std::uint64_t steps() const { return steps_; }
 
  private:
   friend class Merging;
 
-  // A list of tokens, linked so that merging takes constant time.
+  // A linked list of tokens, so that a merge takes constant time.
   struct Symbol {
     TokenId token;
     std::int32_t before, behind;  // Indices, or -1.
@@ -63,7 +62,7 @@ class Merging::Scratch {
   struct Candidate {
     std::uint32_t rank;
     std::int32_t left;  // Index of the left symbol.
-    // What the symbols were: the candidate is out of date if they changed.
+    // The tokens of the symbols: the candidate is stale if they have changed.
     TokenId left_token, right_token;
   };
   std::vector<Symbol> symbols_;

@@ -11,13 +11,13 @@ namespace apollo {
 namespace {
 
 constexpr char kKnownCharacters[] =
-    "[:age=9.0:]";  // Assigned in 9.0 or before.
+    "[:age=9.0:]";  // Assigned in 9.0 or earlier.
 
 struct Normalizers {
   UErrorCode error = U_ZERO_ERROR;
   const icu::Normalizer2* newest;
   icu::UnicodeSet known;
-  // Leaves characters outside `known` alone and takes them for starters.
+  // Leaves characters outside `known` unchanged and treats them as starters.
   icu::FilteredNormalizer2 filtered;
 
   Normalizers()
@@ -44,8 +44,9 @@ absl::StatusOr<std::string_view> NormalizeNfc(std::string_view text,
   std::string ordered;
   const std::string_view input =
       OrderLongMarkRuns(text, normalizers.known, &ordered);
-  // The quick way first: text that is normalised by the newest data is
-  // normalised by the older data too, for marks unknown to those only separate.
+  // Fast path: text that is normalized under the newest data is normalized
+  // under the older data too, because marks unknown to the older data only
+  // separate.
   const auto piece = [](std::string_view s) {
     return icu::StringPiece(s.data(), static_cast<int32_t>(s.size()));
   };

@@ -7,12 +7,11 @@
 
 namespace apollo {
 
-// Unicode normalisation form C of `text` (UTF-8), by ICU. If it changes
-// nothing, returns `text`; else the result, which lies in `storage`.
+// Normalizes `text` (UTF-8) to Unicode form C with ICU. Returns `text` if
+// nothing changes, else the result, which is stored in `storage`.
 //
-// The `tokenizers` library normalises with the data of Unicode 9.0, in which
-// later combining marks are not known to be any. To give the same ids, so does
-// this.
+// The `tokenizers` library normalizes with Unicode 9.0 data and does not know
+// later combining marks. This function does the same, to give the same ids.
 absl::StatusOr<std::string_view> NormalizeNfc(std::string_view text,
                                               std::string* storage);
 

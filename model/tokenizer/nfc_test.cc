@@ -1,4 +1,5 @@
-// Normalisation against plain ICU, and the order of marks that keeps it linear.
+// Compares normalization with plain ICU, and tests the ordering of marks that
+// keeps it linear.
 #include "model/tokenizer/nfc.h"
 
 #include <gtest/gtest.h>
@@ -41,7 +42,7 @@ std::string Repeated(const std::string& unit, std::size_t bytes) {
   return text;
 }
 
-// What NormalizeNfc is, without the ordering of long runs.
+// NormalizeNfc without the ordering of long runs.
 std::string PlainIcu(const std::string& text) {
   static const icu::UnicodeSet* known = new icu::UnicodeSet(Set("[:age=9.0:]"));
   UErrorCode error = U_ZERO_ERROR;
@@ -62,8 +63,9 @@ TEST(NfcTest, RandomRunsOfMarksAreAsInIcu) {
     }
   }
   ASSERT_GT(marks.size(), 800);
-  // Composing, decomposing (U+0F73 into marks, of class 0 itself), Hangul,
-  // later than Unicode 9.0 (U+1ABF, U+0898, U+08D3).
+  // Characters that compose or decompose (U+0F73 into marks, with class 0
+  // itself), Hangul, and characters newer than Unicode 9.0 (U+1ABF, U+0898,
+  // U+08D3).
   const std::vector<UChar32> special = {
       0x300,  0x301,  0x302,  0x308, 0x316, 0x323, 0x338,   0x340,  0x343,
       0x344,  0x345,  0xF71,  0xF72, 0xF73, 0xF75, 0xF81,   0x93C,  0x94D,
@@ -79,7 +81,7 @@ TEST(NfcTest, RandomRunsOfMarksAreAsInIcu) {
     for (int runs = 1 + random() % 3; runs > 0; --runs) {
       if (random() % 8 != 0) Append(bases[random() % bases.size()], &text);
       const int length = random() % 201;
-      const int few = 1 + random() % 6;  // Of few kinds, more compose.
+      const int few = 1 + random() % 6;  // Fewer kinds compose more often.
       UChar32 some[6];
       for (UChar32& c : some) {
         c = random() % 2 == 0 ? special[random() % special.size()]
@@ -100,7 +102,7 @@ TEST(NfcTest, RandomRunsOfMarksAreAsInIcu) {
   EXPECT_GT(long_runs, 2500);
 }
 
-// The steps that inserting each mark of the decomposed text takes.
+// Returns the number of steps of inserting each mark of the decomposed text.
 std::uint64_t InsertionSteps(std::string_view text) {
   UErrorCode error = U_ZERO_ERROR;
   const icu::Normalizer2* nfd = icu::Normalizer2::getNFDInstance(error);
@@ -148,8 +150,9 @@ TEST(NfcTest, LeavesOrdinaryTextWhereItIs) {
   }
 }
 
-// Took 100 s, more than a small test may. (How many steps it takes is above;
-// that it is called in time, before ICU looks at the text at all, shows here.)
+// Without the ordering this takes 100 s, more than the test's timeout. (The
+// number of steps is tested above; this test shows that the ordering precedes
+// all use of ICU.)
 TEST(NfcTest, EncodesAMegabyteOfMarksOutOfOrder) {
   Json json = TestTokenizerJson();
   json["normalizer"] = {{"type", "NFC"}};
@@ -160,7 +163,7 @@ TEST(NfcTest, EncodesAMegabyteOfMarksOutOfOrder) {
   ASSERT_TRUE(ids.ok()) << ids.status();
   const auto back = (*tokenizer)->Decode(*ids, false);
   ASSERT_TRUE(back.ok()) << back.status();
-  // Of all the marks, the first U+0301 alone composes with the letter.
+  // Only the first U+0301 composes with the letter.
   const std::size_t pairs = (text.size() - 1) / 4;
   std::string expected = "\u00e1";
   for (std::size_t i = 0; i < pairs; ++i) expected += "\u0316";

@@ -9,17 +9,17 @@
 
 namespace apollo {
 
-// The rank of each pair of tokens that can be merged: a hash table with linear
-// probing. An entry is 8 bytes (20 bits for each token, 24 for the rank), so
-// that the 151,387 merges of Qwen2 take 4 MB and most of what is used stays in
-// the cache. Immutable once filled, so safe from any thread.
+// The ranks of the pairs of tokens that can be merged: a hash table with linear
+// probing. An entry has 8 bytes (20 bits per token, 24 for the rank), so the
+// 151,387 merges of Qwen2 take 4 MB and the hot part stays in the cache.
+// Immutable once filled, therefore thread-safe.
 class PairTable {
  public:
   static constexpr std::uint32_t kNone =
       (1u << 24) - 1;  // Also the rank limit.
   static constexpr TokenId kTokenLimit = 1 << 20;
 
-  // Room for `pairs` pairs.
+  // Reserves room for `pairs` pairs.
   explicit PairTable(std::size_t pairs) {
     while ((std::size_t{1} << bits_) < 2 * pairs) ++bits_;
     slots_.assign(std::size_t{1} << bits_, kEmpty);
@@ -37,7 +37,7 @@ class PairTable {
     slots_[slot] = key << 24 | rank;
   }
 
-  // kNone if the pair cannot be merged.
+  // Returns kNone if the pair cannot be merged.
   std::uint32_t Find(TokenId left, TokenId right) const {
     const std::uint64_t key = Key(left, right);
     const std::size_t bit = FilterBit(key);
@@ -52,14 +52,15 @@ class PairTable {
   }
 
  private:
-  // Its rank is kNone, so a pair that equals its key is not found either.
+  // Its rank is kNone, so looking up a pair equal to its key also returns
+  // kNone.
   static constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
 
   static std::uint64_t Key(TokenId left, TokenId right) {
     return static_cast<std::uint64_t>(left) << 20 |
            static_cast<std::uint64_t>(right);
   }
-  // Fibonacci hashing: the high bits of a product with 2^64 / golden ratio.
+  // Fibonacci hashing: the high bits of the product with 2^64 / golden ratio.
   static std::uint64_t Hash(std::uint64_t key) {
     return key * 0x9E3779B97F4A7C15;
   }
@@ -70,11 +71,10 @@ class PairTable {
     return Hash(key) >> (64 - bits_ - kFilterShift);
   }
 
-  // Most pairs that are looked up are not there. One bit for each hash value
-  // says so, from memory that is an eighth of the table's.
+  // Most lookups find nothing. A filter with one bit per hash value detects
+  // that with an eighth of the table's memory.
   static constexpr int kFilterShift = 3;
-  static constexpr std::size_t kFilterBits = 1
-                                             << kFilterShift;  // For each slot.
+  static constexpr std::size_t kFilterBits = 1 << kFilterShift;  // Per slot.
 
   int bits_ = 4;
   std::vector<std::uint64_t> slots_;

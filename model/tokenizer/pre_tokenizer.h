@@ -15,15 +15,14 @@
 
 namespace apollo {
 
-// The steps of "pre_tokenizer", up to but without the change of alphabet.
-// Immutable, so safe from any thread.
+// The steps of "pre_tokenizer", except the final byte-level spelling.
+// Immutable, therefore thread-safe.
 class PreTokenizer {
  public:
   static absl::StatusOr<PreTokenizer> Create(
       std::span<const PreTokenizerStep> steps);
 
-  // Pieces point into the text, or into `extended` where a space was put in
-  // front.
+  // Pieces point into the text, or into `extended` if a space was prepended.
   struct Pieces {
     std::vector<std::string_view> pieces;
     std::deque<std::string> extended;  // Never moves its elements.
@@ -31,7 +30,7 @@ class PreTokenizer {
   };
 
   // Replaces the contents of `out`. Pieces are valid as long as `text` and
-  // `out`, until the next call. Errors as in Splitter.
+  // `out`, until the next call. Returns the errors of Splitter.
   absl::Status Split(std::string_view text, Pieces* out) const;
 
  private:

@@ -1,4 +1,4 @@
-// The general splitter: PCRE2, compiled to machine code where it can be.
+// The general splitter: PCRE2, compiled to machine code where possible.
 #define PCRE2_CODE_UNIT_WIDTH 8
 
 #include <absl/strings/str_cat.h>
@@ -28,8 +28,8 @@ using MatchData =
 using MatchContext =
     std::unique_ptr<pcre2_match_context, Freer<pcre2_match_context_free>>;
 
-// Backtracking steps for one match. Patterns that need more on a piece of text
-// are exponential, or the text is an attack.
+// Maximum backtracking steps per match. If a piece of text needs more, the
+// pattern is exponential or the text is an attack.
 constexpr std::uint32_t kMatchLimit = 100'000'000;
 constexpr std::uint32_t kHeapLimitKib = 64 << 10;
 
@@ -50,7 +50,7 @@ class RegexSplitter final : public Splitter {
         pcre2_match_data_create_from_pattern_8(code_.get(), nullptr));
     if (match == nullptr) return absl::ResourceExhaustedError("out of memory");
     const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer_8(match.get());
-    std::size_t done = 0;  // Everything before is in `pieces`.
+    std::size_t done = 0;  // All text before this is in `pieces`.
     while (done < text.size()) {
       ASSIGN_OR_RETURN(const bool found, Match(text, done, match.get()));
       if (!found) break;
@@ -104,8 +104,8 @@ absl::StatusOr<std::unique_ptr<const Splitter>> MakeRegexSplitter(
     return absl::InvalidArgumentError(
         absl::StrCat("regular expression: ", ErrorText(error)));
   }
-  // Oniguruma cuts at every empty match; no published tokenizer has such a
-  // pattern.
+  // Oniguruma splits at every empty match, but no published tokenizer has such
+  // a pattern.
   std::uint32_t may_be_empty = 0;
   pcre2_pattern_info_8(code.get(), PCRE2_INFO_MATCHEMPTY, &may_be_empty);
   if (may_be_empty != 0) {
@@ -113,7 +113,7 @@ absl::StatusOr<std::unique_ptr<const Splitter>> MakeRegexSplitter(
         "regular expression: patterns that can match nothing are not "
         "supported");
   }
-  // Where there is no JIT (or no right to make code), the interpreter is used.
+  // Falls back to the interpreter if the JIT is missing or not permitted.
   pcre2_jit_compile_8(code.get(), PCRE2_JIT_COMPLETE);
   MatchContext limits(pcre2_match_context_create_8(nullptr));
   if (limits == nullptr) return absl::ResourceExhaustedError("out of memory");

@@ -27,8 +27,7 @@ TEST(RegexSplitterTest, KeepsMatchesAndWhatLiesBetween) {
 }
 
 TEST(RegexSplitterTest, WhiteSpaceIsThatOfOniguruma) {
-  // To PCRE2 alone, U+180E would be white space; U+0085 and U+3000 are for
-  // both.
+  // U+180E is white space only for PCRE2; U+0085 and U+3000 for both.
   EXPECT_EQ(Split("\\s+", "a\u180E\u0085\u3000b"),
             Pieces({"a\u180E", "\u0085\u3000", "b"}));
   EXPECT_EQ(Split("[^\\s]+", "\u180E\u0085"), Pieces({"\u180E", "\u0085"}));
@@ -85,7 +84,7 @@ TEST(RegexSplitterTest, LongTextNeedsNoStack) {
   const std::string text(3'000'000, 'a');
   EXPECT_EQ(Split("\\p{L}+", text).size(), 1u);
   EXPECT_EQ(Split("[^\\s]+x|\\p{L}*a", text).size(), 1u);
-  // One that remembers each step has its memory limited.
+  // A pattern that remembers each step hits the memory limit.
   const auto splitter = MakeRegexSplitter("(?:a|b)+");
   ASSERT_TRUE(splitter.ok());
   Pieces pieces;

@@ -9,7 +9,7 @@
 namespace apollo {
 namespace {
 
-// White space as Oniguruma has it: Unicode's White_Space. To stand in a set.
+// Oniguruma's white space, which is Unicode's White_Space, for use in a set.
 constexpr char kSpaces[] = R"(\t-\r\x{85}\p{Z})";
 
 class Translator {

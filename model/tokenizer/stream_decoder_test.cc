@@ -24,7 +24,7 @@ constexpr char kManyLanguages[] =
 
 class StreamDecoderTest : public testing::Test {
  protected:
-  // Its tokens 0 to 255 are the bytes.
+  // Tokens 0 to 255 are the bytes.
   const std::unique_ptr<const Tokenizer> tokenizer_ =
       Tokenizer::Parse(TestTokenizerJson().dump(), "t").value();
 };
@@ -42,7 +42,7 @@ TEST_F(StreamDecoderTest, NeverCutsLosesOrRepeatsACharacter) {
         decoder.Append(static_cast<unsigned char>(text[i]));
     EXPECT_TRUE(IsUtf8(piece));
     all += piece;
-    // What is out is the longest run of whole characters so far.
+    // The output is the longest prefix of whole characters so far.
     const std::size_t whole = ValidUtf8Prefix(text.substr(0, i + 1));
     EXPECT_EQ(all, text.substr(0, whole));
   }
@@ -50,7 +50,7 @@ TEST_F(StreamDecoderTest, NeverCutsLosesOrRepeatsACharacter) {
   EXPECT_EQ(all, text);
 }
 
-// Tokens of any length: every way to cut a text into three tokens.
+// Tokens of any length: splits a text into three tokens in every way.
 TEST_F(StreamDecoderTest, EverySplitIntoTokensGivesTheText) {
   const std::string text = "é头👍\u0301ก";
   for (std::size_t i = 1; i < text.size(); ++i) {
@@ -60,7 +60,8 @@ TEST_F(StreamDecoderTest, EverySplitIntoTokensGivesTheText) {
       int id = 300;
       for (const std::string& part :
            {text.substr(0, i), text.substr(i, j - i), text.substr(j)}) {
-        std::string spelling = "x";  // So that parts are unique and no bytes.
+        // Makes the parts unique, and distinct from single bytes.
+        std::string spelling = "x";
         for (const char c : part) {
           spelling += ByteLevelCharacter(static_cast<unsigned char>(c));
         }
@@ -93,8 +94,8 @@ Json GoldenTexts() {
   return json.ok() ? (*json)["texts"] : Json::array();
 }
 
-// Sentences in the fifty languages and the hard cases, cut into tokens of 1 to
-// 9 bytes at random places.
+// Sentences in the fifty languages and hard cases, split into tokens of 1 to 9
+// bytes at random positions.
 TEST(StreamDecoderPropertyTest, AnyTokensInAnyLanguage) {
   std::mt19937 random(11);
   const Json texts = GoldenTexts();
@@ -129,7 +130,7 @@ TEST(StreamDecoderPropertyTest, AnyTokensInAnyLanguage) {
         const std::string piece = decoder.Append(id);
         ASSERT_TRUE(IsUtf8(piece));
         all += piece;
-        // Nothing is held back that is whole.
+        // No complete character is held back.
         ASSERT_EQ(all, bytes.substr(0, ValidUtf8Prefix(bytes)));
       }
       ASSERT_EQ(decoder.Flush(), "");
@@ -138,8 +139,7 @@ TEST(StreamDecoderPropertyTest, AnyTokensInAnyLanguage) {
   }
 }
 
-// The replacements are those of Python's bytes.decode("utf-8",
-// errors="replace").
+// Replacements equal those of Python's bytes.decode("utf-8", errors="replace").
 TEST_F(StreamDecoderTest, ReplacesInvalidBytesAsPythonDoes) {
   const struct {
     std::string bytes;
@@ -186,8 +186,8 @@ TEST_F(StreamDecoderTest, ReplacesInvalidBytesAsPythonDoes) {
   }
 }
 
-// All sequences of four bytes from a set with every kind of byte: the stream
-// must say the same as decoding at once.
+// All sequences of four bytes from a set with every kind of byte. The stream
+// must give the same text as decoding at once.
 TEST_F(StreamDecoderTest, ByteByByteEqualsAllAtOnce) {
   const unsigned char kinds[] = {'a',  0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0,
                                  0xbf, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xed,

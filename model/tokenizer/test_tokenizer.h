@@ -7,15 +7,15 @@
 
 namespace apollo {
 
-// One entry of "added_tokens".
+// Returns an entry of "added_tokens".
 inline Json TestAddedToken(int id, const std::string& content, bool special) {
   return {{"id", id},           {"content", content}, {"special", special},
           {"lstrip", false},    {"rstrip", false},    {"single_word", false},
           {"normalized", false}};
 }
 
-// A small tokenizer.json to start from: each byte is its own id, then 256 "ab",
-// 257 "abc", 258 " a", 259 "bc", 260 <|end|> (special), 261 <tool>.
+// Returns a small tokenizer.json: each byte is its own id, then 256 "ab", 257
+// "abc", 258 " a", 259 "bc", 260 <|end|> (special), 261 <tool>.
 inline Json TestTokenizerJson() {
   Json vocab = Json::object();
   for (int byte = 0; byte < 256; ++byte) {

@@ -6,7 +6,8 @@
 
 namespace apollo {
 
-// Places nodes in order of depth, so that the upper ones lie together.
+// Places nodes in order of depth, so that the upper levels are adjacent in
+// memory.
 class TokenTrieBuilder {
  public:
   using Tokens = std::vector<std::pair<std::string_view, TokenId>>;
@@ -69,8 +70,8 @@ class TokenTrieBuilder {
     return true;
   }
 
-  // A base, not 0 and not used yet, where all children find a free cell. Tries
-  // the first free cells, then goes to the end.
+  // Returns an unused nonzero base at which the cells of all children are free.
+  // Tries the first free cells, then the end.
   std::size_t FindBase(const unsigned char* label, int labels) {
     std::size_t cell = first_free_;
     for (int tries = 0; tries < kTries && cell != kNone; ++tries) {
@@ -85,7 +86,7 @@ class TokenTrieBuilder {
       }
       cell = next_[cell];
     }
-    // A cell that so many nodes could not use is not worth trying again.
+    // A cell that so many nodes could not use is not tried again.
     if (cell != kNone && labels == 1) Take(first_free_);
     const std::size_t base = trie_.cells_.size();
     Grow(base + 256);
@@ -107,7 +108,7 @@ class TokenTrieBuilder {
     }
   }
 
-  // Takes a cell off the list of free ones.
+  // Removes a cell from the list of free ones.
   void Take(std::size_t cell) {
     free_[cell] = false;
     const std::size_t before = before_[cell];

@@ -11,17 +11,17 @@
 
 namespace apollo {
 
-// Finds the longest token that text starts with: a trie over bytes in a double
-// array (Aoe 1989), 8 bytes a node, so that one step reads one cache line.
-// Immutable, so safe from any thread.
+// Finds the longest token that is a prefix of a text: a trie over bytes in a
+// double array (Aoe 1989) with 8 bytes per node, so that one step reads one
+// cache line. Immutable, therefore thread-safe.
 class TokenTrie {
  public:
-  // Bytes must be unique and not empty; ids below 2^20. Nothing if it would get
-  // too large (2^24 cells).
+  // Builds a trie. Bytes must be unique and not empty, ids below 2^20. Returns
+  // nullopt if the trie would exceed 2^24 cells.
   static std::optional<TokenTrie> Build(
       std::vector<std::pair<std::string_view, TokenId>> tokens);
 
-  // kNoToken if no token matches.
+  // Returns kNoToken if no token matches.
   TokenId Longest(std::string_view text) const {
     std::uint64_t cell = cells_[0];
     TokenId longest = -1;
@@ -36,11 +36,11 @@ class TokenTrie {
   }
 
  private:
-  // A cell, from the low bits up: the byte that leads to it (8), whether it is
-  // in use (1), the token that ends here plus 1 or 0 (21), and its base (24):
-  // the child for byte b is at base + b, if that cell says so. No two nodes
-  // share a base, so the byte alone tells whose child a cell is. Base 0: no
-  // children.
+  // A cell consists of, from the low bits up: the byte that leads to it (8
+  // bits), an in-use flag (1), the token that ends here plus 1, or 0 (21), and
+  // its base (24). The child for byte b is the cell at base + b, if that cell's
+  // byte is b. No two nodes share a base, so the byte alone identifies the
+  // parent. Base 0: no children.
   static constexpr std::uint64_t kUsed = 1 << 8;
   static constexpr int kTokenShift = 9;
   static constexpr std::uint64_t kTokenMask = (1 << 21) - 1;

@@ -23,8 +23,9 @@ namespace {
 // The largest published tokenizer.json has 33 MB.
 constexpr std::size_t kMaxFileBytes = std::size_t{128} << 20;
 
-// What each token stands for, by id. The `tokenizers` library takes added
-// tokens for byte-level spelling too where all their characters allow it.
+// Returns the bytes of each token, by id. Like the `tokenizers` library, also
+// decodes added tokens from byte-level spelling if all their characters allow
+// it.
 std::vector<std::string> BytesOfTokens(const TokenizerSpec& spec) {
   std::vector<std::string> bytes;
   const auto set = [&bytes](const std::string& spelling, TokenId id) {
@@ -86,7 +87,7 @@ struct Tokenizer::Parts {
       special[token.id] = true;
       special_ids.emplace(token.content, token.id);
     }
-    spec.vocab = {};  // No longer needed, and large.
+    spec.vocab = {};  // Large, and no longer needed.
     spec.merges = {};
   }
 
@@ -106,7 +107,7 @@ struct Tokenizer::Parts {
     return absl::OkStatus();
   }
 
-  // A part of the text that holds none of `in_raw_text`.
+  // Encodes a part of the text without tokens of `in_raw_text`.
   absl::Status EncodeSegment(std::string_view text, bool special_is_plain,
                              Scratch* scratch,
                              std::vector<TokenId>* ids) const {
@@ -204,7 +205,7 @@ absl::StatusOr<std::string> Tokenizer::Decode(std::span<const TokenId> ids,
     if (id < 0 || static_cast<std::size_t>(id) >= parts_->known.size() ||
         !parts_->known[id]) {
       return absl::InvalidArgumentError(
-          absl::StrCat("the id at place ", i, " is not in the vocabulary of ",
+          absl::StrCat("the id at index ", i, " is not in the vocabulary of ",
                        parts_->known.size(), " tokens"));
     }
     if (skip_special && parts_->special[id]) continue;

@@ -14,29 +14,30 @@
 
 namespace apollo {
 
-// What text that looks like a special token ("<|endoftext|>") is.
+// The treatment of text that looks like a special token ("<|endoftext|>").
 enum class SpecialText {
-  kPlain,  // Ordinary text: no special token can come out. For users' text.
-  kParse,  // That token. For prompts that this program builds.
+  kPlain,  // Ordinary text; gives no special token. For user text.
+  kParse,  // The special token. For prompts built by this program.
 };
 
-// A byte-level byte-pair encoding read from a Hugging Face tokenizer.json, with
-// the same ids as the `tokenizers` library: kParse is its encode(), kPlain its
-// encode() with encode_special_tokens set, both without the post-processor (see
-// prefix_ids). What of the format is supported stands in tokenizer_json.h.
+// A byte-level byte-pair encoding, read from a Hugging Face tokenizer.json,
+// with the same ids as the `tokenizers` library: kParse equals its encode(),
+// kPlain its encode() with encode_special_tokens set, both without the
+// post-processor (see prefix_ids). tokenizer_json.h lists the supported parts
+// of the format.
 //
-// Immutable, so safe from any thread. No error holds any of the text.
+// Immutable, therefore thread-safe. Errors never contain the text.
 class Tokenizer {
  public:
-  // Longest text that Encode takes, in bytes.
+  // Maximum length of a text for Encode, in bytes.
   static constexpr std::size_t kMaxTextBytes = std::size_t{256} << 20;
 
-  // NOT_FOUND or PERMISSION_DENIED for the file, INVALID_ARGUMENT for a broken
-  // one, UNIMPLEMENTED for a kind of tokenizer this is not; all name the file
-  // and the field.
+  // Returns NOT_FOUND or PERMISSION_DENIED for the file, INVALID_ARGUMENT for
+  // an invalid one, or UNIMPLEMENTED for an unsupported kind of tokenizer. All
+  // errors name the file and the field.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Load(
       const std::string& path);
-  // The same for the file's contents. Errors start with `source`.
+  // Parses the content of such a file. Errors start with `source`.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Parse(
       std::string_view json, std::string_view source);
 
@@ -44,34 +45,34 @@ class Tokenizer {
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
 
-  // INVALID_ARGUMENT for text that is not UTF-8 (with the offset of the first
-  // wrong byte) or longer than kMaxTextBytes; RESOURCE_EXHAUSTED if a regular
-  // expression of the file takes too many steps on this text.
+  // Returns INVALID_ARGUMENT for text that is not UTF-8 (with the offset of the
+  // first invalid byte) or longer than kMaxTextBytes, or RESOURCE_EXHAUSTED if
+  // a regular expression of the file takes too many steps on the text.
   absl::StatusOr<std::vector<TokenId>> Encode(std::string_view text,
                                               SpecialText special) const;
 
-  // The bytes of the tokens, one after the other: the text that was encoded,
-  // after normalisation (and without bytes that have no token: SmolLM2 lacks
-  // some control characters). Special tokens are left out if `skip_special`.
-  // Any ids are accepted in any order, so the bytes need not be UTF-8.
-  // INVALID_ARGUMENT for an unknown id.
+  // Returns the concatenated bytes of the tokens: the encoded text after
+  // normalization, without bytes that have no token (SmolLM2 lacks some control
+  // characters). Omits special tokens if `skip_special`. Accepts any ids in any
+  // order, so the result need not be valid UTF-8. Returns INVALID_ARGUMENT for
+  // an unknown id.
   absl::StatusOr<std::string> Decode(std::span<const TokenId> ids,
                                      bool skip_special) const;
 
-  // What the file's post-processor puts around one text, such as a
+  // The ids that the post-processor puts around a text, such as a
   // begin-of-sequence token. Encode does not add them.
   std::span<const TokenId> prefix_ids() const;
   std::span<const TokenId> suffix_ids() const;
 
-  // The id of the special token written `content`, if there is one.
+  // Returns the id of the special token spelled `content`, if it exists.
   std::optional<TokenId> SpecialTokenId(std::string_view content) const;
   bool IsSpecial(TokenId id) const;
 
-  // The raw bytes of one token; empty for ids that are not in the vocabulary.
+  // Returns the raw bytes of a token; empty for ids outside the vocabulary.
   // Valid as long as the tokenizer.
   std::string_view TokenBytes(TokenId id) const;
 
-  // The largest id + 1. A model may have more rows than that.
+  // Returns the largest id + 1. A model may have more rows.
   std::size_t vocab_size() const;
 
  private:

@@ -31,7 +31,7 @@ absl::StatusOr<bool> Flag(const JsonField& field, std::string_view key,
   return flag.Bool(otherwise);
 }
 
-// The elements of the array `key` of a "Sequence"; else the field itself.
+// Returns the elements of the array `key` of a "Sequence", or the field itself.
 absl::StatusOr<std::vector<JsonField>> Steps(const JsonField& field,
                                              std::string_view key) {
   ASSIGN_OR_RETURN(const std::string type, Type(field));
@@ -143,16 +143,16 @@ absl::Status ReadAddedTokens(const JsonField& field, TokenizerSpec* spec) {
     ASSIGN_OR_RETURN(const JsonField id, entry.Member("id"));
     ASSIGN_OR_RETURN(token.id, ReadTokenId(id));
     if (!contents.insert(token.content).second) {
-      return content.Invalid("the same token as an earlier one");
+      return content.Invalid("duplicate of an earlier token");
     }
-    // The `tokenizers` library numbers added tokens itself: one that is in the
-    // vocabulary keeps its id, the others follow the vocabulary in order.
-    // Another id in the file would mean that file and library disagree.
+    // The `tokenizers` library assigns the ids of added tokens itself: one that
+    // is in the vocabulary keeps its id, the others follow the vocabulary in
+    // order. With another id in the file, file and library would disagree.
     const auto known = vocab.find(token.content);
     const TokenId expected = known != vocab.end() ? known->second : next;
     if (token.id != expected) {
-      return id.Invalid(
-          absl::StrCat("is ", token.id, ", but its place gives it ", expected));
+      return id.Invalid(absl::StrCat("is ", token.id,
+                                     ", but its position implies ", expected));
     }
     if (known == vocab.end() && used[token.id]) {
       return id.Invalid(absl::StrCat(token.id, " belongs to another token"));
@@ -186,7 +186,7 @@ absl::Status CheckSpecialTokensStandApart(const JsonField& root,
   return absl::OkStatus();
 }
 
-// The ids that the template `name` stands for.
+// Appends the ids of the template `name`.
 absl::Status AppendTemplateIds(const JsonField& processor,
                                const JsonField& item, const TokenizerSpec& spec,
                                std::vector<TokenId>* out) {
@@ -245,7 +245,7 @@ absl::Status ReadPostProcessor(const JsonField& field, TokenizerSpec* spec) {
                    Steps(field, "processors"));
   for (const JsonField& step : steps) {
     ASSIGN_OR_RETURN(const std::string type, Type(step));
-    if (type == "ByteLevel") continue;  // Moves offsets only.
+    if (type == "ByteLevel") continue;  // Changes only offsets.
     if (type != "TemplateProcessing") {
       return Unknown(step, type,
                      "ByteLevel, TemplateProcessing, Sequence of those");

@@ -1,4 +1,4 @@
-// Files that are wrong or not supported: one clear error each, never a crash.
+// Invalid or unsupported files: each gives one clear error, never a crash.
 #include "model/tokenizer/tokenizer_json.h"
 
 #include <gtest/gtest.h>
@@ -30,7 +30,8 @@ TEST(TokenizerJsonTest, MergesMayBeStringsOrPairsInAnyPlace) {
   Json json = TestTokenizerJson();
   json["model"]["merges"] = {
       "#version: 0.2", "\u0120 a", {"a", "b"}, "b c", {"ab", "c"}};
-  // "a_first" sorts before "model": merges may be read before the vocabulary.
+  // "a_first" sorts before "model", so merges may be read before the
+  // vocabulary.
   const auto spec = ParseTokenizerJson(json.dump(), "t.json");
   ASSERT_TRUE(spec.ok()) << spec.status();
   EXPECT_EQ(spec->merges.size(), 4u);
@@ -94,7 +95,7 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
        [](Json& j) {
          j["model"]["merges"][2] = {"ab", "zz"};
        }},
-      {"t.json: model.merges[2]: the same pair as an earlier merge",
+      {"t.json: model.merges[2]: duplicate of an earlier merge",
        [](Json& j) { j["model"]["merges"][2] = "a b"; }},
       {"t.json: model.merges[0]: expected [\"a\", \"b\"] or \"a b\"",
        [](Json& j) { j["model"]["merges"][0] = "a b c"; }},
@@ -172,11 +173,11 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
        [](Json& j) { j["added_tokens"][0].erase("special"); }},
       {"t.json: added_tokens[0].content: must have 1 to 1024 bytes",
        [](Json& j) { j["added_tokens"][0]["content"] = ""; }},
-      {"t.json: added_tokens[0].id: is 5, but its place gives it 260",
+      {"t.json: added_tokens[0].id: is 5, but its position implies 260",
        [](Json& j) { j["added_tokens"][0]["id"] = 5; }},
-      {"t.json: added_tokens[1].id: is 262, but its place gives it 261",
+      {"t.json: added_tokens[1].id: is 262, but its position implies 261",
        [](Json& j) { j["added_tokens"][1]["id"] = 262; }},
-      {"t.json: added_tokens[1].content: the same token as an earlier one",
+      {"t.json: added_tokens[1].content: duplicate of an earlier token",
        [](Json& j) {
          j["added_tokens"][1] = TestAddedToken(260, "<|end|>", true);
        }},
@@ -198,10 +199,10 @@ TEST(TokenizerJsonTest, RefusesBrokenJson) {
   for (std::size_t size = 0; size < good.size(); size += 7) {
     const auto spec = ParseTokenizerJson(good.substr(0, size), "t.json");
     ASSERT_FALSE(spec.ok()) << size;
-    EXPECT_EQ(spec.status().message(), "t.json: broken JSON");
+    EXPECT_EQ(spec.status().message(), "t.json: malformed JSON");
   }
   EXPECT_EQ(ParseTokenizerJson(good + "x", "t.json").status().message(),
-            "t.json: broken JSON");
+            "t.json: malformed JSON");
   EXPECT_FALSE(ParseTokenizerJson(R"(["model"])", "t.json").ok());
   EXPECT_FALSE(ParseTokenizerJson("7", "t.json").ok());
   EXPECT_FALSE(

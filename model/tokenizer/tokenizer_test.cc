@@ -34,8 +34,8 @@ std::string Decode(const Tokenizer& tokenizer, const Ids& ids,
   return text.value_or("");
 }
 
-// In TestTokenizerJson a byte is its own id; 256 "ab", 257 "abc", 258 " a",
-// 259 "bc", 260 <|end|> (special), 261 <tool>.
+// In TestTokenizerJson a byte is its own id; 256 "ab", 257 "abc", 258 " a", 259
+// "bc", 260 <|end|> (special), 261 <tool>.
 TEST(TokenizerTest, MergesInTheOrderOfTheList) {
   const auto tokenizer = Small();
   EXPECT_EQ(Encode(*tokenizer, "abc"), Ids({257}));
@@ -51,7 +51,7 @@ TEST(TokenizerTest, SpecialTextIsPlainUnlessAskedFor) {
   const Ids plain = Encode(*tokenizer, "a<|end|>b");
   EXPECT_EQ(plain.size(), 9u);
   for (const TokenId id : plain) EXPECT_FALSE(tokenizer->IsSpecial(id));
-  // Added tokens that are not special are tokens either way.
+  // Added tokens that are not special are tokens in both modes.
   EXPECT_EQ(Encode(*tokenizer, "<tool>"), Ids({261}));
   EXPECT_EQ(Encode(*tokenizer, "<tool>", SpecialText::kParse), Ids({261}));
 }
@@ -87,7 +87,7 @@ TEST(TokenizerTest, DecodesBytesAndChecksIds) {
   EXPECT_EQ(Decode(*tokenizer, {258, 260, 0xC3}, true), " a\xC3");
   for (const TokenId bad : {-1, 262, 1 << 30}) {
     EXPECT_EQ(tokenizer->Decode(Ids({65, bad}), false).status().message(),
-              "the id at place 1 is not in the vocabulary of 262 tokens");
+              "the id at index 1 is not in the vocabulary of 262 tokens");
     EXPECT_EQ(tokenizer->TokenBytes(bad), "");
     EXPECT_FALSE(tokenizer->IsSpecial(bad));
   }
@@ -146,7 +146,7 @@ TEST(TokenizerTest, BytesWithoutATokenAreDropped) {
   const auto tokenizer = Small(json);
   EXPECT_EQ(Encode(*tokenizer, "\x01"), Ids());
   EXPECT_EQ(Encode(*tokenizer, "x\x01"), Ids({'x'}));
-  // What is left is merged.
+  // The rest is merged.
   EXPECT_EQ(Encode(*tokenizer, "xa\u00E9b"), Ids({'x', 256}));
   EXPECT_EQ(Encode(*tokenizer, "xab\u00E9"), Ids({'x', 256}));
   json["model"]["unk_token"] = "ab";
@@ -155,7 +155,7 @@ TEST(TokenizerTest, BytesWithoutATokenAreDropped) {
 }
 
 TEST(TokenizerTest, LongPiecesTakeAboutLinearTime) {
-  // At n^2 steps this would take hours.
+  // n^2 steps would take hours.
   const auto tokenizer = Small();
   for (const char* unit : {"a", "ab", "abc", "bca", " "}) {
     std::string text;

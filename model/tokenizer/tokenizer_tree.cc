@@ -11,8 +11,8 @@
 namespace apollo {
 namespace {
 
-// Takes the parser's events. Every value goes to one of three places: the tree,
-// the vocabulary or the merges.
+// Receives the parser's events. Each value goes to the tree, the vocabulary or
+// the merges.
 class Reader final : public nlohmann::json_sax<Json> {
  public:
   TokenizerTree tree;
@@ -98,7 +98,7 @@ class Reader final : public nlohmann::json_sax<Json> {
     return Value(value);
   }
 
-  // A value that is no object or array; in the large parts, a wrong one.
+  // A scalar value; inside the large parts, an invalid one.
   template <typename T>
   bool Value(T&& value) {
     if (part_ == Part::kTree) {
@@ -140,7 +140,7 @@ class Reader final : public nlohmann::json_sax<Json> {
     Json* const place = Put(Json(kind));
     open_.push_back(place);
     if (is_model) model_ = place;
-    // A second one is a duplicate key, an error anyhow.
+    // A second one is a duplicate key, which is an error anyway.
     if (is_part) {
       part_ = part;
       part_depth_ = depth_;
@@ -164,7 +164,7 @@ class Reader final : public nlohmann::json_sax<Json> {
   void AddMerge(std::string& text) {
     const std::size_t place = merge_place_;
     const std::size_t space = text.find(' ');
-    // "#version" is left over from merges.txt; the `tokenizers` library skips
+    // "#version" is left over from merges.txt. The `tokenizers` library skips
     // it.
     if (!text.starts_with("#version")) {
       if (space == text.npos || text.find(' ', space + 1) != text.npos) {
@@ -190,10 +190,10 @@ class Reader final : public nlohmann::json_sax<Json> {
   Part part_ = Part::kTree;
   std::size_t part_depth_ = 0;  // Depth inside the large part.
 
-  std::string key_;          // The last one read.
-  std::vector<Json*> open_;  // The tree's containers around the next value.
+  std::string key_;          // The most recent key.
+  std::vector<Json*> open_;  // The open containers of the tree.
   const Json* model_ = nullptr;
-  std::vector<absl::flat_hash_set<std::string>> keys_;  // Of each open object.
+  std::vector<absl::flat_hash_set<std::string>> keys_;  // Per open object.
 
   std::size_t merge_place_ = 0;
   std::vector<std::string> sides_;
@@ -217,8 +217,8 @@ absl::StatusOr<TokenizerTree> ReadTokenizerTree(std::string_view text,
     return error(
         absl::StrCat("JSON nested deeper than ", JsonLimits().max_depth));
   }
-  if (!good) return error("broken JSON");
-  if (reader.duplicate) return error("a key occurs twice in one JSON object");
+  if (!good) return error("malformed JSON");
+  if (reader.duplicate) return error("duplicate key in a JSON object");
   return std::move(reader.tree);
 }
 

@@ -11,9 +11,9 @@
 
 namespace apollo {
 
-// For each block of 4096 code points, surrogates left out: how many ids the
-// texts have that hold one code point each in several surroundings, and the sum
-// of each id + 1 times its place, from 1, within the block. The same as
+// For each block of 4096 code points without surrogates, returns the number of
+// ids of texts that contain one code point each in several contexts, and the
+// sum of (id + 1) times its 1-based position within the block. Equals
 // unicode_sums() of testdata/make_testdata.py.
 inline std::vector<std::vector<std::uint64_t>> UnicodeSums(
     const Tokenizer& tokenizer) {

@@ -8,7 +8,8 @@
 namespace apollo {
 namespace {
 
-// Where the run of ASCII that starts at `i` ends, give or take 7 bytes.
+// Returns the end of the ASCII run that starts at `i`, or up to 7 bytes before
+// it.
 std::size_t SkipAscii(std::string_view text, std::size_t i) {
   while (i + 8 <= text.size()) {
     std::uint64_t bytes;

@@ -17,8 +17,8 @@ absl::Status CheckTensors(const ModelConfig& config,
   return VisitTensors(config, [&](TensorInfo spec) -> absl::Status {
     ASSIGN_OR_RETURN(const TensorView* tensor, checkpoint.Get(spec.name));
     const TensorView& view = *tensor;
-    // A width of 0 stands for the shared experts' width, which the first of
-    // their tensors sets.
+    // A width of 0 stands for that of the shared experts, which the first of
+    // their tensors determines.
     for (std::size_t d = 0; d < spec.shape.size(); ++d) {
       if (spec.shape[d] != 0) continue;
       if (shared_width == 0 && view.shape.size() == spec.shape.size()) {
@@ -29,7 +29,7 @@ absl::Status CheckTensors(const ModelConfig& config,
     if (view.shape != spec.shape) {
       return absl::InvalidArgumentError(
           absl::StrCat(view.Where(), ": shape is ", ShapeToString(view.shape),
-                       "; the config asks for ", ShapeToString(spec.shape)));
+                       "; the config requires ", ShapeToString(spec.shape)));
     }
     if (view.dtype == DType::kOther) {
       return absl::InvalidArgumentError(

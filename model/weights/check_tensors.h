@@ -7,11 +7,11 @@
 
 namespace apollo {
 
-// Checks every tensor that the config asks for (tensor_registry.h): there, of
-// the right shape, and of a type that can be read (float32, float16, bfloat16).
-// Looks at headers only, so that a wrong checkpoint is refused before any
-// weight is used. NOT_FOUND or INVALID_ARGUMENT naming the file, the tensor and
-// what was expected.
+// Checks that every tensor required by the config (tensor_registry.h) exists,
+// with the right shape and a readable type (float32, float16, bfloat16). Reads
+// only headers, so a wrong checkpoint is rejected before any weight is used.
+// Returns NOT_FOUND or INVALID_ARGUMENT naming the file, the tensor and the
+// expectation.
 absl::Status CheckTensors(const ModelConfig& config,
                           const Checkpoint& checkpoint);
 

@@ -74,7 +74,8 @@ TEST_F(CheckTensorsTest, RefusesAnotherRank) {
 }
 
 TEST_F(CheckTensorsTest, RefusesATypeThatCannotBeRead) {
-  // The writer has none: turn "F32" into "I32", which is as wide.
+  // The writer cannot write I32: replaces "F32" by "I32", which has the same
+  // size.
   Write();
   const std::string path = directory_ + "/model.safetensors";
   auto bytes = ReadFile(path, 1 << 20);

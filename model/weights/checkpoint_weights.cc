@@ -23,12 +23,12 @@ namespace {
 
 bool AllWithin(std::span<const float> values, float most) {
   bool within = true;
-  for (const float x : values) within &= std::abs(x) <= most;  // Not so of NaN.
+  for (const float x : values) within &= std::abs(x) <= most;  // False for NaN.
   return within;
 }
 
 // Returns an error about the first of `values` that is not within `most`.
-// `what` names the part of the tensor that they are.
+// `what` names the part of the tensor that they belong to.
 absl::Status Outside(const TensorView& tensor, std::string_view what,
                      std::span<const float> values, float most) {
   const float value = *std::find_if(values.begin(), values.end(), [&](float x) {
@@ -41,7 +41,7 @@ absl::Status Outside(const TensorView& tensor, std::string_view what,
   }
   return absl::InvalidArgumentError(absl::StrCat(
       tensor.Where(), ": ", ToAbsl(what), " holds ", value,
-      ", which is too large for these --weights; the most is ", most));
+      ", which is too large for these --weights; the maximum is ", most));
 }
 
 void Lower(std::atomic<std::int64_t>& least, std::int64_t value) {
@@ -121,7 +121,7 @@ absl::StatusOr<PackedMatrix> CheckpointWeights::Matrix(
     return std::upper_bound(first_rows.begin(), first_rows.end(), r) -
            first_rows.begin() - 1;
   };
-  // Every type was checked and every row is in range, so that nothing can fail.
+  // All types have been checked and all rows are in range, so nothing can fail.
   pool.ParallelFor(
       matrix.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
         std::vector<float> row(inputs);

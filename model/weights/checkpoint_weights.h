@@ -16,18 +16,18 @@ struct MatrixShape {
   WeightFormat format = WeightFormat::kF32;
 };
 
-// The weights of a checkpoint, converted as they are asked for, one matrix at a
-// time; pages of the checkpoint that were read are given back to the system.
+// The weights of a checkpoint, converted on request, one matrix at a time.
+// Pages of the checkpoint are returned to the system after reading.
 class CheckpointWeights final : public WeightSource {
  public:
-  // Takes a checkpoint that CheckTensors has approved of. Without a format,
-  // weights keep the checkpoint's precision: bf16 tensors stay bf16, f16 and
-  // f32 become f32. Vectors are float32 in any case.
+  // Takes a checkpoint that has passed CheckTensors. Without a format, weights
+  // keep the precision of the checkpoint: bf16 tensors stay bf16, f16 and f32
+  // become f32. Vectors are always float32.
   static absl::StatusOr<std::unique_ptr<CheckpointWeights>> Create(
       std::unique_ptr<Checkpoint> checkpoint,
       std::optional<WeightFormat> format);
 
-  // Returns the shape and the format of Matrix(names); errors as there.
+  // Returns the shape and the format of Matrix(names), and the same errors.
   absl::StatusOr<MatrixShape> Shape(
       const std::vector<std::string>& names) const;
 
@@ -37,7 +37,7 @@ class CheckpointWeights final : public WeightSource {
   absl::StatusOr<std::vector<float>> Vector(
       const std::string& name) const override;
   absl::Status CheckEmbedding(ThreadPool& pool) const override;
-  // Rounds the row to the format, as the rows of the head are.
+  // Rounds the row to the format, like the rows of the head.
   void Embedding(std::int32_t token, float* row) const override;
 
  private:
@@ -48,8 +48,8 @@ class CheckpointWeights final : public WeightSource {
         format_(format),
         embedding_(embedding) {}
 
-  // Returns the format of a matrix that begins with this tensor. `bf16`: true
-  // if all of its tensors are.
+  // Returns the format of a matrix whose first tensor is `name`. `bf16`: all of
+  // its tensors are bf16.
   WeightFormat FormatOf(std::string_view name, bool bf16) const;
 
   const std::unique_ptr<Checkpoint> checkpoint_;
@@ -57,8 +57,8 @@ class CheckpointWeights final : public WeightSource {
   const TensorView& embedding_;  // [vocab, hidden]
 };
 
-// Returns the format of a matrix in a model that is served in `format`: the
-// embedding and the head may have one of their own (WeightFormatInfo::head).
+// Returns the format of a matrix in a model served in `format`. The embedding
+// and the head may have their own (WeightFormatInfo::head).
 WeightFormat MatrixFormat(WeightFormat format, std::string_view tensor);
 
 }  // namespace apollo

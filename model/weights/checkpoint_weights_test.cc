@@ -1,4 +1,4 @@
-// Weights that no worker can serve are refused when they are loaded, by name.
+// Loading rejects weights that no worker can serve, and names them.
 
 #include "model/weights/checkpoint_weights.h"
 
@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 constexpr std::uint16_t kBf16NaN = 0x7fc0, kBf16Infinity = 0x7f80,
                         kBf16MinusInfinity = 0xff80;
 
-// A copy of a golden checkpoint in which one number is another one.
+// Copies a golden checkpoint with one number changed.
 template <typename Number>
 std::string Spoiled(const std::string& name, const std::string& file,
                     const std::string& tensor, std::size_t at, Number number) {
@@ -47,7 +47,7 @@ std::string Spoiled(const std::string& name, const std::string& file,
     ADD_FAILURE() << path << " has no " << tensor;
     return directory;
   }
-  std::ptrdiff_t end = 0;  // From the tensor to the file's end.
+  std::ptrdiff_t end = 0;  // Distance from the tensor to the end of the file.
   for (const auto& [unused, other] : opened->tensors()) {
     end = std::max<std::ptrdiff_t>(
         end, other.data.data() + other.data.size() - view->data.data());
@@ -84,7 +84,7 @@ TEST(CheckpointWeightsTest, NumbersThatAreNotFiniteAreRefusedByTensor) {
     std::uint16_t number;
     const char* says;
   };
-  // Matrices of 32 inputs, alone and stacked; vectors.
+  // Matrices of 32 inputs, single and stacked; vectors.
   for (const Case& c : std::vector<Case>{
            {"model.embed_tokens.weight", 32 * 200 + 1, kBf16NaN,
             "row 200 holds nan"},
@@ -136,14 +136,14 @@ TEST(CheckpointWeightsTest, NumbersTooLargeForAFormatAreRefusedInIt) {
   EXPECT_TRUE(load(-3.4e38f, std::nullopt).ok());
   EXPECT_TRUE(load(-3.4e38f, WeightFormat::kF32).ok());
   ExpectRefused(load(-3.4e38f, WeightFormat::kBF16),
-                {name, "row 0 holds -3.4e+38", "the most is 3.38953e+38"});
+                {name, "row 0 holds -3.4e+38", "the maximum is 3.38953e+38"});
   EXPECT_TRUE(load(3.3e38f, WeightFormat::kBF16).ok());
   EXPECT_TRUE(load(8e6f, WeightFormat::kInt8).ok());
   ExpectRefused(load(9e6f, WeightFormat::kInt8),
-                {name, "row 0 holds 9e+06", "the most is 8.31901e+06"});
+                {name, "row 0 holds 9e+06", "the maximum is 8.31901e+06"});
   EXPECT_TRUE(load(-65504, WeightFormat::kInt4).ok());
   ExpectRefused(load(-65600, WeightFormat::kInt4),
-                {name, "row 0 holds -65600", "the most is 65504"});
+                {name, "row 0 holds -65600", "the maximum is 65504"});
 }
 
 }  // namespace

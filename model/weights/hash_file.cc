@@ -26,8 +26,8 @@ namespace {
 constexpr char kVersion[] = "apollo-weights-hash 1\n";
 constexpr std::size_t kDigits = 64;
 
-// All of the file but the digest: the identity of each file, and which of them
-// the index takes each tensor from.
+// Returns the file content without the digest: the identity of each file, and
+// the assignment of tensors to files in the index.
 std::string Facts(const Checkpoint& checkpoint) {
   std::string facts = kVersion;
   for (const auto& file : checkpoint.files()) {
@@ -45,7 +45,8 @@ std::string Facts(const Checkpoint& checkpoint) {
   return facts;
 }
 
-// The digest behind the facts; empty if they are not those of the text.
+// Returns the digest that follows the facts, or an empty string if the facts
+// differ.
 std::string DigestIn(std::string_view text, std::string_view facts) {
   if (!text.starts_with(facts)) return "";
   text.remove_prefix(facts.size());
@@ -54,7 +55,7 @@ std::string DigestIn(std::string_view text, std::string_view facts) {
   return whole ? std::string(text.substr(0, kDigits)) : "";
 }
 
-// True if no file was replaced or written to since it was opened.
+// Returns true if no file has been replaced or modified since it was opened.
 bool Unchanged(const Checkpoint& checkpoint) {
   return std::ranges::all_of(checkpoint.files(), [](const auto& file) {
     const auto now = IdentityOf(file->path());
@@ -62,7 +63,7 @@ bool Unchanged(const Checkpoint& checkpoint) {
   });
 }
 
-// Written beside it and renamed: a reader sees all of it or nothing.
+// Writes a temporary file and renames it, so that readers see all or nothing.
 bool Write(const std::string& path, std::string_view text) {
   const std::string partial = absl::StrCat(path, ".partial-", getpid());
   std::ofstream file(partial, std::ios::binary);
@@ -99,7 +100,7 @@ std::string WeightsDigestOf(const Checkpoint& checkpoint,
     }
   }
   const absl::Duration begin = Clock::Real().Now();
-  // Threads only where they have some pieces each.
+  // Uses threads only if each has several pieces.
   const std::int64_t threads = std::clamp<std::int64_t>(
       bytes / (4 * static_cast<std::int64_t>(kHashPiece)), 1,
       std::max(1u, std::thread::hardware_concurrency()));

@@ -22,7 +22,7 @@ class HashFileTest : public WrittenTest {
  protected:
   std::string path() const { return directory_ + "/" + kHashFile; }
 
-  // Keeps it however small the checkpoint is.
+  // Caches the digest for checkpoints of any size.
   static std::string Kept(const Checkpoint& checkpoint) {
     return WeightsDigestOf(checkpoint, 0);
   }
@@ -31,7 +31,7 @@ class HashFileTest : public WrittenTest {
     return WeightsDigest(checkpoint, pool);
   }
 
-  // Puts another digest into the file, which shows who reads it.
+  // Puts a different digest into the file, to detect its use.
   std::string Forge() {
     const std::string text = *ReadFile(path(), 1 << 20);
     const std::string digest = text.substr(text.size() - 65, 64);

@@ -14,7 +14,7 @@ LoadProgress LogLoadProgress() {
     if (done < total && now - last < absl::Seconds(1)) return;
     last = now;
     LogInfo(
-        "loading",
+        "weights_loaded",
         {{"percent", static_cast<int>(total > 0 ? done * 100 / total : 100)},
          {"megabytes", done >> 20},
          {"of", total >> 20}});

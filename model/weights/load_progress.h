@@ -5,11 +5,11 @@
 
 namespace apollo {
 
-// Called as loading or packing goes on, from the thread that does it: bytes of
-// weights done, and in all.
+// Receives the progress of loading or packing, in the loading thread: bytes of
+// weights done, and in total.
 using LoadProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
-// Logs "loading" with the share done, at most about once a second.
+// Logs "weights_loaded" with the fraction done, at most about once per second.
 LoadProgress LogLoadProgress();
 
 }  // namespace apollo

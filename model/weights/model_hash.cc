@@ -43,8 +43,8 @@ std::string WeightsDigest(const Checkpoint& checkpoint, ThreadPool& pool) {
                        sums[i] = SumOf(pieces[i]);
                      }
                    });
-  // Each tensor's facts and the sums of its pieces; the name's length before
-  // it, so that no name can pass for something else.
+  // The facts of each tensor and the hashes of its pieces. The length of the
+  // name precedes it, so that no name can imitate other data.
   std::string text;
   auto sum = sums.begin();
   for (const std::string& name : names) {

@@ -10,17 +10,17 @@
 
 namespace apollo {
 
-// Bytes of a tensor that are hashed in one go, by one thread.
+// Bytes of a tensor that one thread hashes at a time.
 inline constexpr std::size_t kHashPiece = 8 << 20;
 
-// Returns SHA-256, in hexadecimal, over name, type, shape and every byte of all
-// tensors, whatever files they are in and in which order. (Strictly: over the
-// sums of pieces of kHashPiece bytes, so that all threads of the pool can work
-// on them.) Reads the whole checkpoint: about 0.7 s a GB and thread.
+// Returns the SHA-256, in hexadecimal, over name, type, shape and bytes of all
+// tensors, independent of their files and order. (More precisely, over the
+// hashes of pieces of kHashPiece bytes, so that all threads of the pool can
+// share the work.) Reads the whole checkpoint: about 0.7 s per GB and thread.
 std::string WeightsDigest(const Checkpoint& checkpoint, ThreadPool& pool);
 
-// Returns a fingerprint of what is served, 16 hexadecimal digits of a SHA-256:
-// equal exactly when two workers may serve one sequence together.
+// Returns the hash of a served model, 16 hexadecimal digits of a SHA-256. Two
+// workers may serve one sequence together only if their hashes are equal.
 std::string ModelHash(const ModelConfig& config,
                       std::string_view weights_digest);
 

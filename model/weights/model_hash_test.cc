@@ -44,7 +44,7 @@ TEST_F(ModelHashTest, DependsOnEveryTensorsNameShapeTypeAndData) {
   };
   for (TensorSpec& spec : specs_) {
     const TensorSpec old = spec;
-    // Its last number.
+    // The last number of the tensor.
     expect_another(Write(spec.name, 0.5f), old.name);
     spec.name += "s";
     expect_another(Write(), old.name);
@@ -93,7 +93,7 @@ TEST_F(ModelHashTest, DependsOnTheConfig) {
   const std::string digest = Digest(Write());
   ModelConfig config = Tiny();
   const std::string hash = ModelHash(config, digest);
-  config.rope_theta *= 2;  // config_facts_test goes through all fields.
+  config.rope_theta *= 2;  // config_facts_test covers all fields.
   EXPECT_NE(ModelHash(config, digest), hash);
 }
 

@@ -11,22 +11,22 @@
 
 namespace apollo {
 
-// A model directory that was opened and whose every tensor was checked against
-// its config. No weight has been converted.
+// An opened model directory. Every tensor has been checked against the config;
+// no weight has been converted.
 struct OpenModel {
   ModelConfig config;
   std::unique_ptr<WeightSource> weights;
-  // The format of choice, or none: as in the checkpoint.
+  // The chosen format, or nullopt if the weights are kept as in the checkpoint.
   std::optional<WeightFormat> format;
-  // ModelHash (model_hash.h), with "+int8" behind it, say, if the weights are
-  // served in a format of choice. Workers compare it when they link.
+  // ModelHash (model_hash.h), followed by the format, such as "+int8", if one
+  // was chosen. Workers compare it when they link.
   std::string hash;
 };
 
-// Opens a checkpoint, to be served in the format (or its own, if none), or
-// packed weights (PackModel), which are in one format for good. A checkpoint
-// without a kept hash is read once for it (hash_file.h). NOT_FOUND,
-// INVALID_ARGUMENT or UNIMPLEMENTED naming the file and what is wrong.
+// Opens a checkpoint, to be served in `format` (or its own if nullopt), or
+// packed weights (PackModel), whose format is fixed. A checkpoint without a
+// cached hash is read once to compute it (hash_file.h). Returns NOT_FOUND,
+// INVALID_ARGUMENT or UNIMPLEMENTED naming the file and the error.
 absl::StatusOr<OpenModel> OpenModelDirectory(
     const std::string& directory,
     std::optional<WeightFormat> format = std::nullopt);

@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// One number in the middle of the file, far from where its tensor begins.
+// Changes a number in the middle of the file, far from the start of its tensor.
 TEST(OpenModelTest, OneOtherWeightIsAnotherModel) {
   const std::string golden = "tests/golden/published";
   const std::string directory = testing::TempDir() + "/one_other_weight";

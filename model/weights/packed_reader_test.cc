@@ -1,5 +1,5 @@
-// Files of packed weights that are cut off, or say what is not so: each is
-// refused with an error that names it.
+// Truncated or inconsistent files of packed weights: each is rejected with an
+// error that names the file.
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
@@ -72,7 +72,7 @@ class PackedReaderTest : public testing::Test {
     data_at_ += header_size_;
   }
 
-  // The good file after `change` on its parts.
+  // Writes the good file after applying `change` to its parts.
   void Write(const std::function<void(std::vector<Part>&)>& change) {
     std::vector<Part> parts = parts_;
     change(parts);
@@ -90,7 +90,7 @@ class PackedReaderTest : public testing::Test {
     ASSERT_TRUE(writer->Finish().ok());
   }
 
-  // Gives the only part whose name begins and ends so another name.
+  // Renames the only part whose name has this prefix and suffix.
   void Rename(const std::string& begin, const std::string& end,
               const std::string& name) {
     Write(
@@ -131,7 +131,7 @@ TEST_F(PackedReaderTest, WhatTheTestWritesIsReadAsItStands) {
 
 TEST_F(PackedReaderTest, AFileThatIsCutOffAnywhereIsRefused) {
   std::set<std::size_t> sizes = {0, 1, 7, 8, 9, 8 + header_size_ / 2};
-  // The ends of all sections: of the header and of each tensor.
+  // The ends of all sections: the header and each tensor.
   std::size_t end = data_at_;
   const auto around = [&](std::size_t at) {
     for (const std::size_t size : {at - 1, at, at + 1}) sizes.insert(size);
@@ -160,7 +160,7 @@ TEST_F(PackedReaderTest, AFileThatIsCutOffAnywhereIsRefused) {
 }
 
 TEST_F(PackedReaderTest, MoreBytesThanThereAreAreRefused) {
-  // The last tensor of the data: its end is raised by one digit.
+  // The last tensor of the data: its end gets one more digit.
   const std::string header = good_.substr(8, header_size_);
   const std::string end = absl::StrCat(good_.size() - data_at_, "]");
   const std::size_t at = header.find(end);
@@ -170,7 +170,7 @@ TEST_F(PackedReaderTest, MoreBytesThanThereAreAreRefused) {
   fs::remove(path_);
   WriteAll(path_, bytes);
   ExpectRefused("reach beyond");
-  // A header of almost 2^64 bytes, and one of more than the file has.
+  // A header of almost 2^64 bytes, and one larger than the file.
   bytes = good_;
   for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(0xff);
   WriteAll(path_, bytes);
@@ -183,9 +183,9 @@ TEST_F(PackedReaderTest, MoreBytesThanThereAreAreRefused) {
 
 TEST_F(PackedReaderTest, ImpossibleSizesAreRefused) {
   const std::string norm = "model.norm.weight";
-  // The most that a size may be is 2^30.
+  // The largest valid size is 2^30.
   Rename("vector|", norm, "vector|1073741824|" + norm);
-  ExpectRefused("128 bytes in place of 4294967296");
+  ExpectRefused("128 bytes instead of 4294967296");
   for (const char* size :
        {"1073741825", "2147483648", "4294967328", "18446744073709551648",
         "99999999999999999999999", "0", "-32", "32.0", "3e1", "0x20", ""}) {
@@ -202,12 +202,13 @@ TEST_F(PackedReaderTest, ImpossibleSizesAreRefused) {
     Rename(begin, head, absl::StrCat(begin, size, "|", head));
     ExpectRefused("an impossible size");
   }
-  // 2^40 numbers, the most: no overflow on the way to what is wrong with them.
+  // 2^40 numbers, the maximum: sizes must not overflow before the error is
+  // found.
   Rename(begin, head, absl::StrCat(begin, "1073741824|1024|", head));
-  ExpectRefused("bytes in place of 1168231104512");
+  ExpectRefused("bytes instead of 1168231104512");
   Rename(begin, head, absl::StrCat(begin, "1|1073741824|", head));
-  ExpectRefused("bytes in place of 36507222016");
-  // Fields that are missing.
+  ExpectRefused("bytes instead of 36507222016");
+  // Missing fields.
   Rename(begin, head, begin + "260|32");
   ExpectRefused("an unknown kind of data");
   Rename("vector|", norm, "vector|32");
@@ -220,16 +221,16 @@ TEST_F(PackedReaderTest, DataOfAnotherSizeIsRefused) {
       Part& part = Find(parts, "matrix|", "model.embed_tokens.weight");
       part.data.resize(part.data.size() + (longer ? 64 : -64));
     });
-    ExpectRefused("bytes in place of");
+    ExpectRefused("bytes instead of");
   }
-  // Data that begins between two units of 64 bytes.
+  // Data that is not aligned to 64 bytes.
   std::string bytes = good_;
   bytes.insert(data_at_, 8, ' ');
   bytes[0] = static_cast<char>(bytes[0] + 8);
   ASSERT_LT(static_cast<std::uint8_t>(good_[0]), 248);
   fs::remove(path_);
   WriteAll(path_, bytes);
-  ExpectRefused("data that is not aligned");
+  ExpectRefused("unaligned data");
 }
 
 TEST_F(PackedReaderTest, ATensorThatIsMissingIsNamed) {
@@ -244,8 +245,8 @@ TEST_F(PackedReaderTest, ATensorThatIsMissingIsNamed) {
 }
 
 TEST_F(PackedReaderTest, AConfigThatAsksForMoreIsRefused) {
-  // The config and what the file says of it agree; what is in the file does
-  // not. One layer or some 10^9 experts too many.
+  // The config matches the description in the file, but not its tensors: one
+  // layer, or about 10^9 experts, too many.
   const std::string config = ReadAll(directory_ + "/config.json");
   for (const auto& [from, to] :
        std::vector<std::pair<std::string, std::string>>{
@@ -268,14 +269,14 @@ TEST_F(PackedReaderTest, AConfigThatAsksForMoreIsRefused) {
 }
 
 TEST_F(PackedReaderTest, TheEmbeddingStandsAlone) {
-  // Stacked behind another tensor, its rows would be looked for in that one's.
+  // If stacked behind another tensor, its rows would be looked up in that one.
   Write([](std::vector<Part>& parts) {
     Part& part = Find(parts, "matrix|", "model.embed_tokens.weight");
     part.name = absl::StrReplaceAll(
         part.name, {{"model.embed_tokens.weight",
                      "something.else|model.embed_tokens.weight"}});
   });
-  ExpectRefused("an embedding that is not alone");
+  ExpectRefused("an embedding stacked with other tensors");
 }
 
 TEST_F(PackedReaderTest, ChangedBytesOfTheHeaderAreRefusedOrHarmless) {

@@ -22,17 +22,17 @@
 namespace apollo {
 namespace {
 
-// More numbers than any matrix has; far from where sizes overflow.
+// More numbers than any matrix has, and far below an overflow of sizes.
 constexpr std::int64_t kMostNumbers = std::int64_t{1} << 40;
 
-absl::Status Lie(const TensorView& tensor, std::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      tensor.file, ": not as a packed file says it is: ", ToAbsl(what),
-      " in \"", tensor.name, "\""));
+absl::Status Inconsistent(const TensorView& tensor, std::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(tensor.file, ": invalid packed weights: ", ToAbsl(what),
+                   " in \"", tensor.name, "\""));
 }
 
-// A positive whole number up to 2^30, so that rounding it up overflows nothing,
-// or 0.
+// Parses an integer from 1 to 2^30, so that padding cannot overflow. Returns 0
+// for other text.
 std::int64_t Size(absl::string_view text) {
   std::int64_t size = 0;
   const bool ok =
@@ -86,8 +86,8 @@ absl::Status PackedWeights::ReadInfo(std::string_view name,
   }
   if (!hash_.empty() || fields.size() != 4 || fields[1].empty() ||
       !WeightsByName(fields[2]).ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file_.path(), ": not as a packed file describes itself"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        file_.path(), ": invalid packed weights: malformed description"));
   }
   hash_ = fields[1];
   format_ = fields[2];
@@ -98,7 +98,7 @@ absl::Status PackedWeights::ReadInfo(std::string_view name,
            0)) {
     return absl::InvalidArgumentError(
         absl::StrCat(file_.path(),
-                     ": not as a packed file describes itself: "
+                     ": invalid packed weights: "
                      "its hash does not end in \"",
                      ending, "\""));
   }
@@ -106,7 +106,7 @@ absl::Status PackedWeights::ReadInfo(std::string_view name,
                    FileHash(directory + "/config.json"));
   if (config != fields[3]) {
     return absl::InvalidArgumentError(
-        absl::StrCat(directory, "/config.json is not the one that ",
+        absl::StrCat(directory, "/config.json differs from the one that ",
                      kPackedFile, " was packed with: pack again"));
   }
   return absl::OkStatus();
@@ -119,42 +119,45 @@ absl::Status PackedWeights::AddEntry(const TensorView& tensor) {
   std::size_t bytes = 0;
   if (fields[0] == "matrix" && fields.size() >= 5) {
     const auto format = WeightsByName(fields[1]);
-    if (!format.ok() || !*format) return Lie(tensor, "an unknown format");
+    if (!format.ok() || !*format)
+      return Inconsistent(tensor, "an unknown format");
     entry.format = **format;
     entry.rows = Size(fields[2]);
     entry.columns = Size(fields[3]);
     if (entry.rows * entry.columns == 0 ||
         entry.rows * entry.columns > kMostNumbers) {
-      return Lie(tensor, "an impossible size");
+      return Inconsistent(tensor, "an impossible size");
     }
     entry.names.assign(fields.begin() + 4, fields.end());
     bytes = PackedMatrix::Bytes(static_cast<int>(entry.rows),
                                 static_cast<int>(entry.columns), *entry.format);
   } else if (fields[0] == "vector" && fields.size() == 3) {
     entry.rows = Size(fields[1]);
-    if (entry.rows == 0) return Lie(tensor, "an impossible size");
+    if (entry.rows == 0) return Inconsistent(tensor, "an impossible size");
     entry.names = {fields[2]};
     bytes = static_cast<std::size_t>(entry.rows) * sizeof(float);
   } else {
-    return Lie(tensor, "an unknown kind of data");
+    return Inconsistent(tensor, "an unknown kind of data");
   }
   if (tensor.data.size() != PaddedBytes(bytes)) {
-    return Lie(tensor, absl::StrCat(tensor.data.size(), " bytes in place of ",
-                                    PaddedBytes(bytes)));
+    return Inconsistent(tensor,
+                        absl::StrCat(tensor.data.size(), " bytes instead of ",
+                                     PaddedBytes(bytes)));
   }
   if (reinterpret_cast<std::uintptr_t>(tensor.data.data()) % kPackedUnit != 0) {
-    return Lie(tensor, "data that is not aligned");
+    return Inconsistent(tensor, "unaligned data");
   }
   if (entry.format.has_value()) {
     ASSIGN_OR_RETURN(const auto of_file, WeightsByName(format_));
     if (of_file && *entry.format != MatrixFormat(*of_file, entry.names[0])) {
-      return Lie(tensor, absl::StrCat("another format than those of a file of ",
-                                      format_));
+      return Inconsistent(
+          tensor,
+          absl::StrCat("a format that cannot occur in a file of ", format_));
     }
   }
   for (const std::string& name : entry.names) {
     if (!entry_of_.emplace(name, entries_.size()).second) {
-      return Lie(tensor, "a tensor that is there twice");
+      return Inconsistent(tensor, "a duplicate tensor");
     }
   }
   entries_.push_back(std::move(entry));
@@ -162,17 +165,18 @@ absl::Status PackedWeights::AddEntry(const TensorView& tensor) {
 }
 
 absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
-  // A short config may announce millions of experts: first of all, the number.
+  // Compares the number of tensors first, because a small config may declare
+  // millions of experts.
   std::int64_t least = config.num_layers;
   for (int i = 0; i < config.num_layers; ++i) {
     if (config.IsSparse(i)) least += std::int64_t{3} * config.num_experts;
     if (least > static_cast<std::int64_t>(entry_of_.size())) {
       return absl::NotFoundError(
           absl::StrCat(file_.path(), ": has ", entry_of_.size(),
-                       " tensors, and the config asks for more"));
+                       " tensors, but the config requires more"));
     }
   }
-  // The shared expert is as wide as it says, the same in all its matrices.
+  // The width of the shared expert must be the same in all its matrices.
   std::int64_t shared_width = 0;
   const std::vector<TensorInfo> expected = AllTensors(config);
   for (const TensorInfo& tensor : expected) {
@@ -180,13 +184,13 @@ absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
     if (entry == nullptr) {
       return absl::NotFoundError(absl::StrCat(file_.path(), ": no tensor \"",
                                               tensor.name,
-                                              "\", which the config asks for"));
+                                              "\", which the config requires"));
     }
     if (shared_width == 0 && tensor.shape.size() == 2 && tensor.shape[1] == 0) {
       shared_width = entry->columns;
     }
   }
-  // Rows that the config asks for, summed up for each entry.
+  // Rows required by the config, per entry.
   std::map<const Entry*, std::int64_t> rows;
   for (const TensorInfo& tensor : expected) {
     const Entry* entry = Find(tensor.name);
@@ -195,7 +199,8 @@ absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
     };
     if (entry->format.has_value()) {
       if (tensor.shape.size() != 2 || entry->columns != size(1)) {
-        return Lie(*entry->data, "another number of inputs than the config's");
+        return Inconsistent(*entry->data,
+                            "a number of inputs that differs from the config");
       }
       rows[entry] += size(0);
     } else {
@@ -204,15 +209,17 @@ absl::Status PackedWeights::CheckAgainst(const ModelConfig& config) const {
   }
   for (const auto& [entry, count] : rows) {
     if (entry->rows != count) {
-      return Lie(*entry->data, "another number of rows than the config's");
+      return Inconsistent(*entry->data,
+                          "a number of rows that differs from the config");
     }
   }
   const Entry& embedding = *Find(kEmbeddingTensor);
   if (!embedding.format.has_value()) {
-    return Lie(*embedding.data, "an embedding that is no matrix");
+    return Inconsistent(*embedding.data, "an embedding that is not a matrix");
   }
   if (embedding.names.size() != 1) {
-    return Lie(*embedding.data, "an embedding that is not alone");
+    return Inconsistent(*embedding.data,
+                        "an embedding stacked with other tensors");
   }
   return absl::OkStatus();
 }
@@ -223,7 +230,7 @@ const PackedWeights::Entry* PackedWeights::Find(std::string_view name) const {
 }
 
 std::int64_t PackedWeights::Bytes(std::string_view name) const {
-  // All of an entry counts for the first of its tensors.
+  // The whole entry is attributed to its first tensor.
   const Entry* entry = Find(name);
   if (entry == nullptr || entry->names[0] != name) return 0;
   return static_cast<std::int64_t>(entry->data->data.size());
@@ -234,7 +241,8 @@ absl::StatusOr<PackedMatrix> PackedWeights::Matrix(
   const Entry* entry = Find(names[0]);
   if (entry == nullptr || !entry->format.has_value() || entry->names != names) {
     return absl::NotFoundError(absl::StrCat(file_.path(), ": no matrix of \"",
-                                            names[0], "\" as it is needed"));
+                                            names[0],
+                                            "\" with the required tensors"));
   }
   PopulatePages(entry->data->data);
   return PackedMatrix::View(static_cast<int>(entry->rows),

@@ -16,21 +16,22 @@ namespace apollo {
 // Name of the file of packed weights in a model directory.
 inline constexpr char kPackedFile[] = "weights.packed";
 
-// Weights as the kernels read them, in a file that is mapped and used in place.
-// The file is a safetensors file whose tensors' names say what they hold
+// Weights in the layout of the kernels, in a file that is mapped and used in
+// place. It is a safetensors file whose tensor names describe the content
 // (docs/kernels.md).
 class PackedWeights final : public WeightSource {
  public:
-  // Maps the file in `directory` and checks all of it but the weights' own
-  // numbers: that it is such a file, complete, made from this config.json, and
-  // holds every tensor that the config asks for, in the right size. NOT_FOUND,
-  // INVALID_ARGUMENT or UNIMPLEMENTED (another version), naming the file.
+  // Maps the file in `directory` and checks everything except the weight
+  // values: that it is a complete file of this format, made from this
+  // config.json, with every tensor of the config in the right size. Returns
+  // NOT_FOUND, INVALID_ARGUMENT or UNIMPLEMENTED (another version), naming the
+  // file.
   static absl::StatusOr<std::unique_ptr<PackedWeights>> Open(
       const std::string& directory, const ModelConfig& config);
 
-  // The model's hash with the format behind it, as OpenModel has it.
+  // The hash of the model, followed by the format, as in OpenModel.
   const std::string& hash() const { return hash_; }
-  // The format's name, as --weights takes it.
+  // The name of the format, as in --weights.
   const std::string& format() const { return format_; }
 
   std::int64_t Bytes(std::string_view name) const override;
@@ -41,11 +42,11 @@ class PackedWeights final : public WeightSource {
   void Embedding(std::int32_t token, float* row) const override;
 
  private:
-  // One matrix or vector.
+  // A matrix or a vector.
   struct Entry {
     std::vector<std::string> names;      // The tensors stacked in it.
-    std::optional<WeightFormat> format;  // None: a vector of float32.
-    std::int64_t rows = 0;               // Or the numbers of a vector.
+    std::optional<WeightFormat> format;  // Nullopt: a float32 vector.
+    std::int64_t rows = 0;               // For a vector: its size.
     std::int64_t columns = 1;
     const TensorView* data = nullptr;
   };
@@ -59,7 +60,7 @@ class PackedWeights final : public WeightSource {
   const SafetensorsFile file_;
   std::string hash_, format_;
   std::vector<Entry> entries_;
-  std::map<std::string, std::size_t, std::less<>> entry_of_;  // By tensor.
+  std::map<std::string, std::size_t, std::less<>> entry_of_;  // By tensor name.
   PackedMatrix embedding_;
 };
 

@@ -32,7 +32,7 @@ void WriteAll(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-// A fresh directory with the case's config.json and its packed weights.
+// Creates a directory with the case's config.json and its packed weights.
 std::string Packed(const std::string& name,
                    std::optional<WeightFormat> format) {
   const std::string directory =
@@ -70,7 +70,7 @@ TEST(PackedWeightsTest, ServesWhatTheCheckpointServesToTheLastBit) {
   }
 }
 
-// All that follows the header of a safetensors file.
+// Returns the content of a safetensors file after the header.
 std::string DataOf(const std::string& file) {
   std::size_t header = 0;
   for (int i = 7; i >= 0; --i) {
@@ -79,13 +79,13 @@ std::string DataOf(const std::string& file) {
   return file.substr(8 + header);
 }
 
-// Files of weights outlive the program that packed them: bytes that change
-// without another version would be served as other numbers.
+// Packed files outlive the program that made them. If the bytes changed without
+// a new version, old files would be served with wrong numbers.
 TEST(PackedWeightsTest, TheBytesOfAVersionStayWhatTheyAre) {
   struct Sums {
     WeightFormat format;
     const char* file;
-    const char* data;  // Those of version 1, too.
+    const char* data;  // Also those of version 1.
   };
   const Sums all_sums[] = {
       {WeightFormat::kInt8,
@@ -104,10 +104,11 @@ TEST(PackedWeightsTest, TheBytesOfAVersionStayWhatTheyAre) {
       const std::string file =
           ReadAll(Packed("published", sums.format) + "/" + kPackedFile);
       EXPECT_EQ(Sha256Hex(DataOf(file)), sums.data)
-          << "changed? Then raise kPackedVersion "
-             "(model/weights/packed_format.h), so that files of before are "
-             "refused, and put the new sums here.";
-      EXPECT_EQ(Sha256Hex(file), sums.file) << "of the header, if not of both";
+          << "The bytes of the format have changed: increment kPackedVersion "
+             "(model/weights/packed_format.h), so that older files are "
+             "rejected, and update the sums here.";
+      EXPECT_EQ(Sha256Hex(file), sums.file)
+          << "Only the header has changed if the data sum matches.";
     }
   }
   UseCpuLevel(before);
@@ -129,7 +130,8 @@ TEST(PackedWeightsTest, TheFormatIsTheFiles) {
             absl::StatusCode::kInvalidArgument);
 }
 
-// Opens the directory and expects an error that names the file and has `words`.
+// Opens the directory and expects an error that names the file and contains
+// `words`.
 void ExpectRefused(const std::string& directory, const std::string& words) {
   const absl::Status status = OpenModelDirectory(directory).status();
   ASSERT_FALSE(status.ok()) << words;
@@ -152,13 +154,13 @@ TEST(PackedWeightsTest, TruncatedAndForeignFilesAreRefused) {
   ExpectRefused(directory, "not a file of packed weights");
   WriteAll(path, good);
   EXPECT_TRUE(OpenModelDirectory(directory).ok());
-  // The config says other things now.
+  // The config has changed.
   std::string config = ReadAll(directory + "/config.json");
   WriteAll(directory + "/config.json", config + "\n");
   ExpectRefused(directory, "pack again");
 }
 
-// Puts another text of the same length into the header.
+// Replaces text in the header by other text of the same length.
 void Replace(std::string& bytes, const std::string& from,
              const std::string& to) {
   ASSERT_EQ(from.size(), to.size());
@@ -183,13 +185,13 @@ TEST(PackedWeightsTest, LyingHeadersAreRefused) {
                 "pack again (the hash of that version does not cover every "
                 "weight)");
   with("matrix|int8|", "matrix|int4|");
-  ExpectRefused(directory, "bytes in place of");
+  ExpectRefused(directory, "bytes instead of");
   with("matrix|int8|", "matrix|int9|");
   ExpectRefused(directory, "an unknown format");
   with("+int8|int8|", "+int8|int4|");
   ExpectRefused(directory, "its hash does not end in \"+int4\"");
   with("+int8|int8|", "+int4|int4|");
-  ExpectRefused(directory, "another format than those of a file of int4");
+  ExpectRefused(directory, "a format that cannot occur in a file of int4");
   with("matrix|int8|", "metrix|int8|");
   ExpectRefused(directory, "an unknown kind");
   with("vector|", "vector,");
@@ -201,7 +203,7 @@ TEST(PackedWeightsTest, LyingHeadersAreRefused) {
 }
 
 TEST(PackedWeightsTest, SizesThatAreNotTheConfigsAreRefused) {
-  // A file whose parts agree with each other, but not with the config.
+  // A file that is consistent in itself, but does not match the config.
   const std::string directory = Packed("published", WeightFormat::kF32);
   const std::string path = directory + "/" + kPackedFile;
   auto file = SafetensorsFile::Open(path);
@@ -226,7 +228,7 @@ TEST(PackedWeightsTest, SizesThatAreNotTheConfigsAreRefused) {
   }
   ASSERT_TRUE(writer->Finish().ok());
   fs::rename(other, path);
-  ExpectRefused(directory, "another number of rows");
+  ExpectRefused(directory, "a number of rows that differs");
 }
 
 }  // namespace

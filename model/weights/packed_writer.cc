@@ -20,7 +20,7 @@
 namespace apollo {
 namespace {
 
-// Data of a tensor in the file: so many units of 64 bytes.
+// Returns the spec of a tensor in the file, padded to whole units of 64 bytes.
 TensorSpec Spec(std::string name, std::size_t bytes) {
   return {std::move(name),
           DType::kF32,
@@ -35,8 +35,8 @@ absl::Status AppendPadded(SafetensorsWriter& writer, const std::string& name,
   return writer.Append(name, zeros);
 }
 
-// `hash` and `format`: what the file says of itself. `config_json`: the file
-// that the packed weights will lie beside.
+// `hash` and `format` describe the file. `config_json` is the file next to
+// which the packed weights will be stored.
 absl::Status WritePackedWeights(const ModelConfig& config,
                                 const CheckpointWeights& source,
                                 const std::string& hash,
@@ -44,7 +44,7 @@ absl::Status WritePackedWeights(const ModelConfig& config,
                                 const std::string& config_json,
                                 const std::string& path, ThreadPool& pool,
                                 const LoadProgress& progress) {
-  // The embedding comes last: the head, where they are tied.
+  // The embedding comes last; with tied embeddings it is the head.
   std::vector<TensorInfo> tensors = AllTensors(config);
   std::rotate(tensors.begin(), tensors.begin() + 1, tensors.end());
   const std::vector<std::vector<std::string>> matrices =

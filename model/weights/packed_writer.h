@@ -11,9 +11,9 @@
 
 namespace apollo {
 
-// Writes the packed weights (model/weights/packed_weights.h) of a checkpoint's
-// directory to the file `path`, matrix by matrix: no more than one is in memory
-// at a time. Errors as OpenModelDirectory's, and those of the file system.
+// Writes the packed weights (model/weights/packed_weights.h) of a checkpoint
+// directory to the file `path`. Holds at most one matrix in memory. Returns the
+// errors of OpenModelDirectory and of the file system.
 absl::Status PackModel(const std::string& directory,
                        std::optional<WeightFormat> format,
                        const std::string& path, ThreadPool& pool,

@@ -22,7 +22,7 @@ void Append(std::vector<TensorInfo> from, std::vector<TensorInfo>& to) {
   for (TensorInfo& tensor : from) to.push_back(std::move(tensor));
 }
 
-// Everything of a layer but its MLPs.
+// Returns all tensors of a layer except its MLPs.
 std::vector<TensorInfo> LayerTensors(const ModelConfig& config, int layer) {
   std::vector<TensorInfo> tensors = AttentionTensors(config, layer);
   if (config.IsSparse(layer)) Append(RouterTensors(config, layer), tensors);
@@ -104,7 +104,7 @@ std::vector<TensorInfo> MlpTensors(const ModelConfig& c, int layer,
   std::int64_t inner = c.intermediate_size;
   if (expert == kTheSharedExpert) {
     prefix += "shared_expert.";
-    inner = 0;  // As wide as its tensors say: the config has no key.
+    inner = 0;  // Given by the tensors, because the config has no key for it.
   } else if (expert != kNoExpert) {
     absl::StrAppend(&prefix, "experts.", expert, ".");
     inner = c.moe_intermediate_size;
@@ -183,7 +183,7 @@ absl::Status VisitTensors(const ModelConfig& config,
     }
   }
   for (TensorInfo& tensor : HeadTensors(config)) {
-    if (tensor.name == kEmbeddingTensor) continue;  // Tied: it was the first.
+    if (tensor.name == kEmbeddingTensor) continue;  // Tied: visited first.
     RETURN_IF_ERROR(visit(std::move(tensor)));
   }
   return absl::OkStatus();

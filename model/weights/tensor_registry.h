@@ -12,17 +12,16 @@
 
 #include "model/config/model_config.h"
 
-// Names, shapes and purposes of all tensors of a model, which follow from its
-// config alone. Whoever checks, loads, packs, counts or writes tensors asks
-// here; nothing else knows their names.
+// Names, shapes and uses of all tensors of a model, derived from its config.
+// Code that checks, loads, packs, counts or writes tensors uses this registry;
+// no other code knows their names.
 namespace apollo {
 
-// Tensor of the embedding, which also is the head where they are tied.
+// Tensor of the embedding, and of the head if they are tied.
 inline constexpr char kEmbeddingTensor[] = "model.embed_tokens.weight";
 
-// The weight, as a stage uses it, that a tensor is a part of. Tensors of the
-// same kind, layer and expert are stacked, row after row, in the order in which
-// the registry lists them.
+// The weight of a stage that a tensor is part of. Tensors of the same kind,
+// layer and expert are stacked by rows, in the order of the registry.
 enum class WeightKind {
   kEmbedding,        // [vocab, hidden]
   kAttentionNorm,    // [hidden]
@@ -39,7 +38,7 @@ enum class WeightKind {
 };
 
 // Returns true for weights that are matrices of a format
-// (kernels/weight_format.h); the others are float32 in every format.
+// (kernels/weight_format.h). All others are always float32.
 bool IsMatrix(WeightKind kind);
 
 inline constexpr int kNoLayer = -1;          // The embedding and the head.
@@ -47,16 +46,16 @@ inline constexpr int kNoExpert = -1;         // Used by all tokens.
 inline constexpr int kTheSharedExpert = -2;  // Also used by all tokens.
 
 struct TensorInfo {
-  std::string name;                 // In the checkpoint.
-  std::vector<std::int64_t> shape;  // 0: the shared expert's width.
+  std::string name;                 // As in the checkpoint.
+  std::vector<std::int64_t> shape;  // 0: the width of the shared expert.
   WeightKind kind = WeightKind::kEmbedding;
   int layer = kNoLayer;
-  int expert = kNoExpert;  // Or kTheSharedExpert, or below num_experts.
+  int expert = kNoExpert;  // kTheSharedExpert or an index below num_experts.
 };
 
-// Each returns the tensors of one part of a model. A layer's MLP is that of
-// `expert`, kNoExpert in a dense layer; only sparse layers have a router. With
-// tied embeddings the head lists the embedding's tensor, as kHead.
+// Return the tensors of one part of a model. MlpTensors takes kNoExpert for the
+// MLP of a dense layer. Only sparse layers have a router. With tied embeddings
+// the head lists the tensor of the embedding, as kHead.
 TensorInfo EmbeddingTensor(const ModelConfig& config);
 std::vector<TensorInfo> AttentionTensors(const ModelConfig& config, int layer);
 std::vector<TensorInfo> RouterTensors(const ModelConfig& config, int layer);
@@ -64,23 +63,24 @@ std::vector<TensorInfo> MlpTensors(const ModelConfig& config, int layer,
                                    int expert);
 std::vector<TensorInfo> HeadTensors(const ModelConfig& config);
 
-// Each returns the tensors that a stage needs: the dense stage needs the
-// embedding and the dense layers, the expert stage the sparse layers, with the
-// experts that it holds, and the head.
+// Return the tensors that a stage needs. The dense stage needs the embedding
+// and the dense layers; the expert stage needs the sparse layers, with its
+// resident experts, and the head.
 std::vector<TensorInfo> DenseStageTensors(const ModelConfig& config);
 std::vector<TensorInfo> ExpertStageTensors(const ModelConfig& config,
                                            const std::set<int>& experts);
 
 // Calls `visit` with every tensor of a checkpoint, in the order of the forward
-// pass, up to the first error, which it returns: a short config may announce
-// millions of tensors that are not there.
+// pass, and returns the first error. Stops there, because a small config may
+// declare millions of tensors that do not exist.
 absl::Status VisitTensors(const ModelConfig& config,
                           absl::FunctionRef<absl::Status(TensorInfo)> visit);
 
-// All of VisitTensors. Of a config whose tensors are known to exist.
+// Returns all tensors of VisitTensors. For configs whose tensors are known to
+// exist.
 std::vector<TensorInfo> AllTensors(const ModelConfig& config);
 
-// Returns the names of the tensors of that kind, in their order.
+// Returns the names of the tensors of a kind, in order.
 std::vector<std::string> NamesOf(std::span<const TensorInfo> tensors,
                                  WeightKind kind);
 
@@ -89,8 +89,7 @@ std::vector<std::string> NamesOf(std::span<const TensorInfo> tensors,
 std::vector<std::vector<std::string>> StackedMatrices(
     std::span<const TensorInfo> tensors);
 
-// Returns true for the tensors with a row for each token: the embedding and the
-// head.
+// Returns true for tensors with one row per token: the embedding and the head.
 bool HasRowForEachToken(std::string_view tensor);
 
 }  // namespace apollo

@@ -14,8 +14,8 @@
 namespace apollo {
 namespace {
 
-// Of a layer: norms 2, weights of q, k, v and o 4, biases 3, a dense MLP 3, or
-// a gate 1 and 3 for each of 7 experts.
+// Tensors of a layer: 2 norms; 4 weights of q, k, v and o; 3 biases; and a
+// dense MLP of 3, or a gate and 3 for each of 7 experts.
 constexpr int kDense = 2 + 4 + 3 + 3;
 constexpr int kSparse = 2 + 4 + 3 + 1 + 7 * 3;
 
@@ -23,7 +23,7 @@ struct Case {
   const char* name;
   ModelConfig config;
   int tensors;
-  std::int64_t parameters;  // But for the shared expert's MLP.
+  std::int64_t parameters;  // Without the shared expert's MLP.
   std::map<std::string, Shape> some;
   std::vector<std::string> absent;
 };
@@ -35,8 +35,8 @@ ModelConfig With(void (*change)(ModelConfig&)) {
 }
 
 std::vector<Case> Cases() {
-  // Qwen2-0.5B's 494,032,768 and Qwen2-7B's 7,615,616,512 plus, in each of two
-  // layers, six more MLPs and a gate.
+  // The 494,032,768 of Qwen2-0.5B and the 7,615,616,512 of Qwen2-7B, plus six
+  // more MLPs and a gate in each of two layers.
   const std::int64_t small = 494'032'768 + 2 * (6 * 3 * 896 * 4864 + 7 * 896);
   const std::int64_t large =
       7'615'616'512 + 2 * (6 * 3 * std::int64_t{3584} * 18944 + 7 * 3584);
@@ -190,7 +190,7 @@ TEST(TensorRegistryTest, OnlyTheEmbeddingAndTheHeadHaveARowForEachToken) {
 
 TEST(TensorRegistryTest, AVisitEndsAtTheFirstError) {
   ModelConfig config = Published();
-  config.num_layers = config.num_experts = 1 << 30;  // Would take for ever.
+  config.num_layers = config.num_experts = 1 << 30;  // Would take forever.
   int visited = 0;
   const absl::Status status = VisitTensors(config, [&](TensorInfo) {
     return ++visited < 5 ? absl::OkStatus() : absl::NotFoundError("the fifth");

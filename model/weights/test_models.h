@@ -14,12 +14,12 @@
 #include "model/safetensors/writer.h"
 #include "model/weights/tensor_registry.h"
 
-// Configs of models, and checkpoints of one that is small enough to be written.
+// Model configs for tests, and small checkpoints.
 namespace apollo {
 
 using Shape = std::vector<std::int64_t>;
 
-// The published 0.5B checkpoint's shape.
+// The shape of the published 0.5B checkpoint.
 inline ModelConfig Published() {
   ModelConfig c;
   c.hidden_size = 896;
@@ -41,7 +41,7 @@ inline ModelConfig Published() {
   return c;
 }
 
-// The published 7B checkpoint's shape.
+// The shape of the published 7B checkpoint.
 inline ModelConfig Published7B() {
   ModelConfig c = Published();
   c.hidden_size = 3584;
@@ -57,7 +57,7 @@ inline ModelConfig Published7B() {
   return c;
 }
 
-// Small enough to be written.
+// Small enough to write in a test.
 inline ModelConfig Tiny() {
   ModelConfig c = Published();
   c.hidden_size = 4;
@@ -75,7 +75,7 @@ inline ModelConfig Tiny() {
   return c;
 }
 
-// Writes a checkpoint whose tensors a test may change before.
+// Writes a checkpoint whose tensors a test can change first.
 class WrittenTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -104,7 +104,7 @@ class WrittenTest : public testing::Test {
     return *it;
   }
 
-  // All numbers are 1, but for the last of one tensor.
+  // All numbers are 1, except the last one of tensor `changed`.
   Checkpoint Write(const std::string& changed = "", float number = 1) {
     const std::string path = directory_ + "/model.safetensors";
     auto writer = SafetensorsWriter::Create(path, specs_);

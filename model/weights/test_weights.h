@@ -25,8 +25,8 @@ inline std::vector<std::optional<WeightFormat>> AllFormats() {
   return formats;
 }
 
-// Reads everything that both stages would, and returns its bytes as kernels get
-// them: matrices, vectors, then the embedding's rows.
+// Reads all weights of both stages and returns their bytes as the kernels get
+// them: matrices, vectors, then the rows of the embedding.
 inline absl::StatusOr<std::string> ReadWeights(const OpenModel& model) {
   ThreadPool pool(2);
   std::string bytes;

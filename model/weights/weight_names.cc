@@ -11,7 +11,7 @@ namespace {
 
 constexpr char kAuto[] = "auto";
 
-// "auto", what is said of it, and the formats.
+// Returns "auto", followed by `of_auto`, and the formats.
 std::string Names(const char* of_auto) {
   std::string names = absl::StrCat(kAuto, of_auto);
   for (const WeightFormatInfo& info : kWeightFormats) {

@@ -10,19 +10,21 @@
 
 namespace apollo {
 
-// The name of the format (kernels/weight_format.h); "auto" for none.
+// Returns the name of the format (kernels/weight_format.h), or "auto".
 const char* WeightsName(std::optional<WeightFormat> format);
 
-// All names, for the help of a flag: "auto (as in the checkpoint), float32,
-// bf16, int8 or int4".
+// Returns all names for the help of a flag: "auto (as in the checkpoint),
+// float32, bf16, int8 or int4".
 std::string WeightsHelp();
 
-// The format of that name. INVALID_ARGUMENT, saying which there are.
+// Returns the format with this name, or INVALID_ARGUMENT listing the valid
+// names.
 absl::StatusOr<std::optional<WeightFormat>> WeightsByName(
     std::string_view name);
 
-// The flag --weights: "auto" (nothing, the checkpoint's own precision) or the
-// name of a format. INVALID_ARGUMENT for any other, naming the flag.
+// Parses the flag --weights: "auto" (nullopt, the precision of the checkpoint)
+// or the name of a format. Returns INVALID_ARGUMENT for any other, naming the
+// flag.
 absl::StatusOr<std::optional<WeightFormat>> ParseWeights(std::string_view name);
 
 }  // namespace apollo

@@ -12,29 +12,29 @@
 
 namespace apollo {
 
-// Gives a stage its weights: the tensors of a model, by the names that they
-// have in its checkpoint (tensor_registry.h), in the formats that kernels use.
-// Immutable, so safe from any thread. Must outlive the matrices it returned.
+// Provides the weights of a model to a stage: tensors by their names in the
+// checkpoint (tensor_registry.h), in the formats of the kernels. Immutable,
+// therefore thread-safe. Must outlive the matrices that it returns.
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
 
-  // Returns the bytes that the tensor takes in the source; 0 if there is none
-  // of that name.
+  // Returns the size of the tensor in the source, in bytes; 0 if it does not
+  // exist.
   virtual std::int64_t Bytes(std::string_view name) const = 0;
 
-  // Returns the rows of the tensors, one after the other, as one matrix;
-  // Vector, a tensor as float32. All threads of the pool work on it. NOT_FOUND
-  // names a tensor that is missing, INVALID_ARGUMENT one with a number that is
-  // not finite or too large for its format.
+  // Matrix returns the stacked rows of the tensors as one matrix, using all
+  // threads of the pool. Vector returns a tensor as float32. Errors: NOT_FOUND
+  // names a missing tensor; INVALID_ARGUMENT one with a number that is not
+  // finite or too large for its format.
   virtual absl::StatusOr<PackedMatrix> Matrix(
       const std::vector<std::string>& names, ThreadPool& pool) const = 0;
   virtual absl::StatusOr<std::vector<float>> Vector(
       const std::string& name) const = 0;
 
-  // Checks every number of the embedding; errors as Matrix's. Call it before
-  // Embedding, which cannot return one. Packed weights were checked when they
-  // were packed, and are not read again.
+  // Checks every number of the embedding, with the errors of Matrix. Call it
+  // before Embedding, which cannot return errors. Packed weights were checked
+  // when they were packed and are not read again.
   virtual absl::Status CheckEmbedding(ThreadPool& /*pool*/) const {
     return absl::OkStatus();
   }

@@ -7,16 +7,16 @@
 
 namespace apollo {
 
-// Tells why gRPC cancelled a call: DEADLINE_EXCEEDED where the client's
-// deadline has passed, else CANCELLED. `arrived`, `deadline` and `now` are of
-// the same clock; `deadline` is as the server knows it.
+// Returns the reason for which gRPC cancelled a call: DEADLINE_EXCEEDED if the
+// client's deadline has passed, else CANCELLED. `deadline` is the deadline as
+// the server knows it.
 absl::Status CancelReason(std::chrono::system_clock::time_point arrived,
                           std::chrono::system_clock::time_point deadline,
                           std::chrono::system_clock::time_point now);
 
-// Ends a call at once, with the status, though its client may not be reading:
-// unsent output does not hold up the status. The call's reactor must finish it
-// all the same.
+// Ends a call with the status immediately, even if its client does not read:
+// the status does not wait for unsent output. The reactor must still finish the
+// call.
 void CancelCall(grpc::CallbackServerContext& context,
                 const grpc::Status& status);
 

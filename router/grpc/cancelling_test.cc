@@ -26,7 +26,7 @@ TEST(CancelReasonTest, BeforeTheDeadlineTheClientCancelled) {
   EXPECT_EQ(After(seconds(9), seconds(10)), absl::StatusCode::kCancelled);
 }
 
-// The client's clock starts earlier, and its timeout is rounded up on the way.
+// The client's timer starts earlier, and its timeout is rounded up on the wire.
 TEST(CancelReasonTest, AClientMayEndTheCallALittleEarly) {
   EXPECT_EQ(After(milliseconds(9901), seconds(10)),
             absl::StatusCode::kDeadlineExceeded);

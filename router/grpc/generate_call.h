@@ -13,18 +13,18 @@
 
 namespace apollo {
 
-// Serialized messages take less memory while they wait.
+// Responses are queued in serialized form, which takes less memory.
 using GenerateStream =
     QueuedWriter<grpc::ByteBuffer, grpc::ServerWriteReactor<grpc::ByteBuffer>,
                  std::string, ToByteBuffer>;
 
-// One Generate call of gRPC: reads the request, and writes what its session
-// tells to the client's stream. Made for each call; deletes itself when gRPC is
-// done with it.
+// The gRPC reactor of one Generate call: reads the request and writes the
+// events of its session to the client's stream. Deletes itself when gRPC is
+// done with the call.
 class GenerateCall final : public GenerateStream, private GenerateWriter {
  public:
-  // Starts the tenant's call with the request as it came. The reactor for gRPC,
-  // whose `server_context` lives as long as that.
+  // Starts a call by the tenant with the serialized request and returns its
+  // reactor. `server_context` belongs to gRPC and lives until the call is over.
   static GenerateCall* Start(const SessionContext& context,
                              grpc::CallbackServerContext* server_context,
                              std::string tenant,
@@ -34,12 +34,12 @@ class GenerateCall final : public GenerateStream, private GenerateWriter {
   GenerateCall(const SessionContext& context,
                grpc::CallbackServerContext* server_context, std::string tenant);
 
-  // Of the reactor.
+  // GenerateStream:
   void OnCancel() override;
   void OnWritten() override;
   void Over() override;
 
-  // Of the session.
+  // GenerateWriter:
   void Started(const AnswerStarted& started) override;
   void Delta(const AnswerDelta& delta) override;
   void Finished(const AnswerFinished& finished) override;

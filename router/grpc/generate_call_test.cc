@@ -59,12 +59,12 @@ TEST_F(GenerateCallTest, TokensComeInOrder) {
   EXPECT_EQ(run.family, model_->families.ExpertOf("de"));
   EXPECT_EQ(run.sampling.seed, 5u);
   EXPECT_EQ(run.priority, -7);
-  // As many as the context of 512 has room for.
+  // All tokens that the context of 512 has room for.
   EXPECT_EQ(run.max_new_tokens, 508);
   EXPECT_TRUE(run.shorten_to_cache);
 }
 
-TEST_F(GenerateCallTest, WhatNeverFitsIsNotToldToTryAgain) {
+TEST_F(GenerateCallTest, ARequestThatNeverFitsHasNoRetryDelay) {
   backend_->Play([](ScriptedSequence& s) {
     s.Finish(absl::FailedPreconditionError("the cache holds 16"));
   });
@@ -136,7 +136,7 @@ TEST_F(GenerateCallTest, TheClientsCancellationReachesTheBackend) {
   context.TryCancel();
   while (reader->Read(&response)) continue;
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
-  backend_->Join();  // Only ends if both sequences are cancelled.
+  backend_->Join();  // Returns only if both sequences are cancelled.
 }
 
 TEST_F(GenerateCallTest, ADeadlineThatPassesIsNoCancellation) {
@@ -178,7 +178,7 @@ TEST_F(GenerateCallTest, AnErrorOfTheBackendEndsTheStream) {
 TEST_F(GenerateCallTest, LogprobsAreReportedOnlyIfAskedFor) {
   backend_->Play([](ScriptedSequence& s) {
     s.Started();
-    // The model has one row more than its tokenizer has tokens.
+    // The model has one token more than its tokenizer.
     s.Token({0, 1, -0.5f, {{1, -0.5f}, {259, -2}}});
     s.Finish(FinishCause::kEos);
   });
@@ -227,7 +227,7 @@ TEST_F(GenerateCallTest, RefusesBeforeAnythingIsStarted) {
   EXPECT_TRUE(backend_->sequences().empty());
 }
 
-TEST_F(GenerateCallTest, AnUnseededRequestIsToldItsSeedAndId) {
+TEST_F(GenerateCallTest, AnUnseededRequestGetsASeedAndAnId) {
   backend_->Play([](ScriptedSequence& s) {
     s.Started();
     s.Finish(FinishCause::kEos);

@@ -1,4 +1,4 @@
-// Several answers to one request, through the service and with a thread each.
+// Several answers to one request, through the service, each on its own thread.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ namespace {
 
 using Where = ScriptedBackend::Where;
 
-// Whose turn it is, between scripts.
+// Lets scripts take turns.
 struct Turn {
   void Await(int turn) {
     MutexLock lock(mutex);
@@ -32,7 +32,7 @@ struct Turn {
   int now ABSL_GUARDED_BY(mutex) = 0;
 };
 
-// Which choice of a request with seed 5 a sequence is.
+// Returns the choice that a sequence of a request with seed 5 is.
 int ChoiceOf(const ScriptedSequence& sequence) {
   int choice = 0;
   while (ChoiceSeed(5, choice) != sequence.request.sampling.seed) ++choice;
@@ -41,7 +41,7 @@ int ChoiceOf(const ScriptedSequence& sequence) {
 
 class GenerateChoicesTest : public ScriptedClusterTest {};
 
-TEST_F(GenerateChoicesTest, EveryChoiceIsTheTenants) {
+TEST_F(GenerateChoicesTest, EveryChoiceHasTheTenantsSalt) {
   backend_->Play([](ScriptedSequence& s) {
     s.Started();
     s.Finish(FinishCause::kEos);
@@ -121,7 +121,7 @@ TEST_F(GenerateChoicesTest, ABackendMayFailWithinStart) {
   const Answer answer = Generate(request);
   EXPECT_TRUE(answer.events.empty());
   EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(backend_->sequences().size(), 1u) << "the others are of no use";
+  EXPECT_EQ(backend_->sequences().size(), 1u) << "the others are not needed";
 }
 
 TEST_F(GenerateChoicesTest,

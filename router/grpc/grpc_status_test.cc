@@ -36,7 +36,7 @@ TEST(ToGrpcStatusTest, AFieldErrorCarriesABadRequest) {
   EXPECT_EQ(bad.field_violations(0).description(), "is 2; it must be 1");
 }
 
-TEST(ToGrpcStatusTest, WhatMayBeRetriedSaysWhen) {
+TEST(ToGrpcStatusTest, RetriableErrorsCarryARetryDelay) {
   for (const absl::Status& error :
        {absl::UnavailableError("gone"), absl::ResourceExhaustedError("full")}) {
     const grpc::Status status = ToGrpcStatus(error);

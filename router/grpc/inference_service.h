@@ -9,12 +9,12 @@
 
 namespace apollo {
 
-// Tells the tenant that a call comes from. Thread-safe.
+// Returns the tenant that made a call. Thread-safe.
 using TenantOf = std::function<std::string(const grpc::ServerContextBase&)>;
 
-// The public service. Requests come as raw bytes, so that a field that is not
-// UTF-8 can be named (see wire_request.h); GetModel and GetRouting have no such
-// field. The context must outlive the service.
+// The public service. Receives requests as raw bytes, so that errors can name a
+// field that is not UTF-8 (see wire_request.h); the requests of GetModel and
+// GetRouting have no text fields. The context must outlive the service.
 class InferenceService final
     : public v1::InferenceService::WithRawCallbackMethod_Generate<
           v1::InferenceService::WithRawCallbackMethod_Score<
@@ -24,8 +24,8 @@ class InferenceService final
                           v1::InferenceService::WithCallbackMethod_GetRouting<
                               v1::InferenceService::Service>>>>>> {
  public:
-  // Tenants share no cached prefix (GenerationRequest::cache_salt). Without
-  // `tenant_of` no caller is known from another, and all are one tenant.
+  // Different tenants share no cached prefixes (GenerationRequest::cache_salt).
+  // Without `tenant_of`, all callers are one tenant.
   explicit InferenceService(const SessionContext& context,
                             TenantOf tenant_of = nullptr)
       : context_(context), tenant_of_(std::move(tenant_of)) {}

@@ -1,5 +1,5 @@
-// What a request's language decides, through the router's service: `started`,
-// and what the dense worker is asked for.
+// Effects of a request's language, through the router's service: on `started`
+// and on the request to the dense worker.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -33,7 +33,7 @@ class LanguageChoiceTest : public ScriptedClusterTest {
     });
   }
 
-  // No call runs yet, so the detector can still be another.
+  // Replaces the detector; must be called before the first call.
   void Detected(std::vector<LanguageGuess> guesses) {
     model_->detector = std::make_unique<FixedDetector>(std::move(guesses));
   }
@@ -50,8 +50,8 @@ class LanguageChoiceTest : public ScriptedClusterTest {
     return backend_->sequences().back()->request;
   }
 
-  // A family below the threshold: no expert is forced, and none is preferred,
-  // so that the least busy worker takes it (dense_worker/expert_workers.h).
+  // Expects a family below the threshold: no expert is forced or preferred, so
+  // that the least busy worker serves it (dense_worker/expert_workers.h).
   void ExpectNoFamily(const v1::GenerateStarted& started) {
     EXPECT_EQ(started.routing(), v1::ROUTING_MODE_TOPK);
     EXPECT_EQ(started.family(), -1);
@@ -85,7 +85,7 @@ TEST_F(LanguageChoiceTest, AConfidentFamilyIsForced) {
 TEST_F(LanguageChoiceTest, BelowTheThresholdItIsTopk) {
   Detected({{"ne", 0.49}, {"hi", 0.45}});
   const v1::GenerateStarted started = Start(Hybrid("x"));
-  EXPECT_EQ(started.language(), "ne");  // The guess is told all the same.
+  EXPECT_EQ(started.language(), "ne");  // The guess is reported nevertheless.
   EXPECT_NEAR(started.confidence(), 0.49, 1e-6);
   ExpectNoFamily(started);
 }
@@ -116,7 +116,7 @@ TEST_F(LanguageChoiceTest, AGivenLanguageIsNotDoubted) {
   EXPECT_EQ(Asked().language, "sw");
 }
 
-// DetectLanguage tells what Generate would do.
+// DetectLanguage reports the choice that Generate would make.
 TEST_F(LanguageChoiceTest, DetectLanguageHasTheSameThreshold) {
   const auto detect = [this] {
     v1::DetectLanguageRequest request;
@@ -157,7 +157,7 @@ TEST_F(LanguageChoiceTest, AChatIsJudgedByTheUsersLastMessage) {
                         "¿Qué medicamento le puedo dar a mi hijo?"}))
                 .language(),
             "es");
-  // What says nothing by itself is in the language of what came before.
+  // A message without a language of its own takes that of the chat before it.
   EXPECT_EQ(Start(Chat({"Nina maumivu ya kichwa na homa kwa siku tatu.",
                         english, "20 mg?"}))
                 .language(),

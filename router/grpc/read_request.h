@@ -9,8 +9,8 @@
 
 namespace apollo {
 
-// Translate a request and check it (request/request_checks.h). Not OK: a
-// FieldError. `default_hybrid` is what ROUTING_MODE_UNSPECIFIED means.
+// Translate and check a request (request/request_checks.h). Errors are
+// FieldErrors. `default_hybrid` is the meaning of ROUTING_MODE_UNSPECIFIED.
 absl::StatusOr<GenerateInput> ReadGenerate(const v1::GenerateRequest& request,
                                            const RequestLimits& limits,
                                            const FamilyTable& families,

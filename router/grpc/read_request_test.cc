@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-// Stands in every text of the requests below; no error may quote it.
+// Contained in every text of the requests below; no error may quote it.
 constexpr char kPatient[] = "zebra";
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -29,7 +29,7 @@ void AddMessage(v1::Chat& chat, v1::Role role,
   message->set_content(content);
 }
 
-// Every text field is set, and every field is valid.
+// Returns a valid request with every text field set.
 v1::GenerateRequest FullRequest() {
   v1::GenerateRequest request;
   request.set_request_id("zebra-1_2.3:4");
@@ -72,7 +72,7 @@ struct Refusal {
 using G = v1::GenerateRequest;
 using S = v1::ScoreRequest;
 
-// What Generate and Score check alike.
+// Checks that Generate and Score share.
 template <typename Request>
 std::vector<Refusal<Request>> CommonRefusals() {
   return {
@@ -135,7 +135,7 @@ std::vector<Refusal<Request>> CommonRefusals() {
   };
 }
 
-TEST(ReadGenerateTest, RefusesWhatBothRequestsShare) {
+TEST(ReadGenerateTest, RefusesInvalidSharedFields) {
   for (const auto& [field, spoil] : CommonRefusals<G>()) {
     G request = FullRequest();
     spoil(request);
@@ -143,7 +143,7 @@ TEST(ReadGenerateTest, RefusesWhatBothRequestsShare) {
   }
 }
 
-TEST(ReadScoreTest, RefusesWhatBothRequestsShare) {
+TEST(ReadScoreTest, RefusesInvalidSharedFields) {
   for (const auto& [field, spoil] : CommonRefusals<S>()) {
     S request = FullScore();
     spoil(request);
@@ -252,7 +252,7 @@ TEST(ReadGenerateTest, FillsInTheDefaults) {
   EXPECT_EQ(input->input.request_id, "");
   EXPECT_EQ(input->input.language, "");
   EXPECT_EQ(input->sampling.temperature, 0);
-  EXPECT_EQ(input->sampling.top_p, 1);  // 0 stands for it.
+  EXPECT_EQ(input->sampling.top_p, 1);  // 0 means 1.
   EXPECT_EQ(input->sampling.top_k, 0);
   EXPECT_FALSE(input->has_seed);
   EXPECT_EQ(input->choices, 1);
@@ -304,7 +304,7 @@ TEST(ReadGenerateTest, TakesAChatInItsOrder) {
   AddMessage(*request.mutable_chat(), v1::ROLE_SYSTEM, "s");
   AddMessage(*request.mutable_chat(), v1::ROLE_USER, "u");
   AddMessage(*request.mutable_chat(), v1::ROLE_ASSISTANT,
-             "");  // It said nothing.
+             "");  // An empty answer.
   AddMessage(*request.mutable_chat(), v1::ROLE_USER, "v");
   const auto input = Validate(request);
   ASSERT_TRUE(input.ok()) << input.status();

@@ -7,9 +7,9 @@
 
 namespace apollo {
 
-// Serves one GetRouting call: asks all dense workers and finishes the reactor
-// when all have answered or their time is up. `request` and `response` belong
-// to gRPC and live until the reactor is finished.
+// Serves one GetRouting call: collects the counts of all dense workers and
+// finishes the reactor when all have answered or timed out. `request` and
+// `response` belong to gRPC and live until the reactor is finished.
 void StartRoutingCall(const SessionContext& context,
                       const v1::GetRoutingRequest& request,
                       v1::GetRoutingResponse* response,

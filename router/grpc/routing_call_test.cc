@@ -79,7 +79,7 @@ TEST_F(RoutingCallTest, NoAnswerAtAllIsAnError) {
   const grpc::Status status = GetRouting(0);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(status.error_message(),
-            "no dense worker answered, of 2; dense-0: gone; try again");
+            "none of 2 dense workers answered; dense-0: gone; try again");
 }
 
 TEST_F(RoutingCallTest, ABadWindowIsRefusedByName) {

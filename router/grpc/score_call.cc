@@ -59,7 +59,7 @@ void ScoreCall::End(const absl::Status& status) {
 }
 
 void ScoreCall::Abort(const absl::Status& status) {
-  // After End, as nothing is written before.
+  // End has been called: there is no output before it.
   CancelCall(*server_context_, ToGrpcStatus(status));
 }
 

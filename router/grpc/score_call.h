@@ -10,12 +10,13 @@
 
 namespace apollo {
 
-// One Score call of gRPC: reads the request, and answers with the result of its
-// session. Deletes itself when gRPC is done with it.
+// The gRPC reactor of one Score call: reads the request and responds with the
+// result of its session. Deletes itself when gRPC is done with the call.
 class ScoreCall final : public grpc::ServerUnaryReactor, private ScoreWriter {
  public:
-  // Starts the tenant's call. `response` and `server_context` belong to gRPC
-  // and live until the call is over.
+  // Starts a call by the tenant with the serialized request and returns its
+  // reactor. `response` and `server_context` belong to gRPC and live until the
+  // call is over.
   static ScoreCall* Start(const SessionContext& context,
                           grpc::CallbackServerContext* server_context,
                           std::string tenant, const grpc::ByteBuffer& request,
@@ -26,11 +27,11 @@ class ScoreCall final : public grpc::ServerUnaryReactor, private ScoreWriter {
             grpc::CallbackServerContext* server_context, std::string tenant,
             grpc::ByteBuffer* response);
 
-  // Of the reactor.
+  // grpc::ServerUnaryReactor:
   void OnCancel() override;
   void OnDone() override;
 
-  // Of the session.
+  // ScoreWriter:
   void Scored(const ScoreResult& result) override;
   void End(const absl::Status& status) override;
   void Abort(const absl::Status& status) override;

@@ -30,7 +30,7 @@ GenerationFinished Scored(std::vector<float> logprobs) {
   return {FinishCause::kScored, {}, std::move(logprobs)};
 }
 
-// Each token's log-probability is minus its id.
+// Scores each token with minus its id.
 void ScoreById(ScriptedSequence& s) {
   s.Started();
   std::vector<float> logprobs;
@@ -53,7 +53,7 @@ TEST_F(ScoreCallTest, ScoresEachContinuationAndNamesTheBest) {
     EXPECT_EQ(response.scores(1).logprob(), -2);
     EXPECT_EQ(response.scores(2).logprob(), -2);
     EXPECT_EQ(response.scores(3).logprob(), -2);
-    EXPECT_EQ(response.best(), 1u);  // The lowest index among equals.
+    EXPECT_EQ(response.best(), 1u);  // The lowest index on a tie.
     ASSERT_EQ(response.scores(3).token_ids_size(), 3);
     ASSERT_EQ(response.scores(3).token_logprobs_size(), 3);
     EXPECT_EQ(response.scores(3).token_ids(2), 2);
@@ -66,7 +66,7 @@ TEST_F(ScoreCallTest, ScoresEachContinuationAndNamesTheBest) {
   EXPECT_EQ(backend_->sequences()[0]->request.score_tokens, 2);
 }
 
-TEST_F(ScoreCallTest, EveryContinuationIsTheTenants) {
+TEST_F(ScoreCallTest, EveryContinuationHasTheTenantsSalt) {
   backend_->Play(ScoreById);
   v1::ScoreResponse response;
   ASSERT_TRUE(Score({"a", "b"}, &response, "clinic-a").ok());

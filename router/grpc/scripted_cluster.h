@@ -20,7 +20,7 @@
 
 namespace apollo {
 
-// A request with seed 5.
+// Returns a request with seed 5.
 v1::GenerateRequest Prompt(const std::string& prompt);
 
 // Returns the text of one answer; the test fails if its events are out of
@@ -28,7 +28,7 @@ v1::GenerateRequest Prompt(const std::string& prompt);
 std::string TextOf(const std::vector<v1::GenerateResponse>& events,
                    unsigned choice = 0);
 
-// A clock that a test moves. Thread-safe.
+// A clock that a test advances. Thread-safe.
 class MovedClock final : public Clock {
  public:
   absl::Duration Now() const override {
@@ -42,8 +42,8 @@ class MovedClock final : public Clock {
   std::atomic<std::int64_t> nanoseconds_ = 1'000'000'000'000;
 };
 
-// The router's service on a port of this process, before a scripted cluster. It
-// takes the metadata "test-tenant" for the caller's tenant.
+// The router's service on a port of this process, in front of a scripted
+// cluster. The metadata "test-tenant" names the caller's tenant.
 class ScriptedClusterTest : public testing::Test {
  protected:
   explicit ScriptedClusterTest(const CallLimits& limits = {});
@@ -56,16 +56,16 @@ class ScriptedClusterTest : public testing::Test {
   Answer Generate(const v1::GenerateRequest& request,
                   const std::string& tenant = "");
 
-  // As /metrics serves them.
+  // Returns the metrics in the format of /metrics.
   std::string Metrics();
 
-  // Calls that run, by the metric; AwaitRunning waits until they are `wanted`,
-  // or half a minute.
+  // Returns the number of running calls according to the metric. AwaitRunning
+  // first waits until it is `wanted`, for at most half a minute.
   int Running();
   int AwaitRunning(int wanted);
 
-  // Sessions outlive their calls where a sequence of the backend holds them, so
-  // it is destroyed before what they use.
+  // A session that is held by a sequence of the backend outlives its call, so
+  // the backend is destroyed before the members that sessions use.
   MovedClock clock_;
   std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<RequestMetrics> metrics_;

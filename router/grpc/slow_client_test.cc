@@ -1,4 +1,4 @@
-// Clients that send and do not read, or are too many, through the service.
+// Clients that send but do not read, and too many clients, through the service.
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ class SlowClientTest : public ScriptedClusterTest {
                              .output_bytes = 16 << 10,
                              .stalled_client_timeout = absl::Seconds(60)}) {}
 
-  // Plays sequences that speak without an end, but for pauses.
+  // Plays sequences that emit tokens forever, except while paused.
   void SpeakUntilCancelled() {
     backend_->Play([this](ScriptedSequence& s) {
       s.Started();
@@ -44,8 +44,8 @@ class SlowClientTest : public ScriptedClusterTest {
   void AwaitPaused() {
     while (!paused_) std::this_thread::yield();
   }
-  // Lets the time-out pass until no call runs. Not once: what the transport
-  // still takes counts as read.
+  // Lets the timeout pass repeatedly until no call runs. Once is not enough:
+  // bytes that the transport still accepts count as read.
   void PassTimeouts() {
     const auto forever =
         std::chrono::steady_clock::now() + std::chrono::seconds(30);
@@ -69,7 +69,7 @@ TEST_F(SlowClientTest, OneThatReadsNothingIsPausedAndThenEnds) {
   calls_->Tick();
   EXPECT_FALSE(backend_->sequences()[0]->cancelled());
   PassTimeouts();
-  // All is freed though the client has not read a byte.
+  // Everything is freed although the client has not read a byte.
   EXPECT_TRUE(backend_->sequences()[0]->cancelled());
   EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"RESOURCE_EXHAUSTED\""));
   v1::GenerateResponse response;
@@ -79,7 +79,7 @@ TEST_F(SlowClientTest, OneThatReadsNothingIsPausedAndThenEnds) {
 }
 
 TEST_F(SlowClientTest, OneThatReadsLateGetsAllOfItsAnswer) {
-  // Far more than the transport takes without being read.
+  // Far more than the transport buffers.
   constexpr int kTokens = 30'000;
   backend_->Play([this](ScriptedSequence& s) {
     s.Started();
@@ -107,7 +107,7 @@ TEST_F(SlowClientTest, OneThatReadsLateGetsAllOfItsAnswer) {
 TEST_F(SlowClientTest, OneThatDoesNotReadTheEndIsGoneToo) {
   backend_->Play([](ScriptedSequence& s) {
     s.Started();
-    // More than the transport takes without being read.
+    // More than the transport buffers.
     for (int i = 0; i < 12'000; ++i) s.Say("0");
     s.Finish(FinishCause::kEos);
   });
@@ -121,12 +121,12 @@ TEST_F(SlowClientTest, OneThatDoesNotReadTheEndIsGoneToo) {
   context.TryCancel();
 }
 
-// A text of 1 MB has an answer of several.
+// The response to a text of 1 MB has several MB.
 TEST_F(SlowClientTest, OneThatDoesNotReadItsTokensIsGoneToo) {
   v1::TokenizeRequest request;
   request.set_text(std::string(1 << 20, 'x'));
   grpc::ClientContext context;
-  // A stream whose end is never asked for: nothing is read.
+  // A stream that is never read.
   grpc::GenericStub stub(channel_);
   grpc::CompletionQueue queue;
   const auto call = stub.PrepareCall(
@@ -146,7 +146,7 @@ TEST_F(SlowClientTest, OneThatDoesNotReadItsTokensIsGoneToo) {
   while (queue.Next(&tag, &ok)) continue;
 }
 
-TEST_F(SlowClientTest, MoreCallsThanMayRunAreToldWhenToTryAgain) {
+TEST_F(SlowClientTest, ExcessCallsAreRefusedWithARetryDelay) {
   SpeakUntilCancelled();
   grpc::ClientContext contexts[kMaxCalls];
   std::vector<std::unique_ptr<grpc::ClientReader<v1::GenerateResponse>>> held;

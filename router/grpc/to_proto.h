@@ -10,7 +10,7 @@
 
 namespace apollo {
 
-// Translate plain structs into the messages of apollo.v1.
+// Convert plain structs into messages of apollo.v1.
 v1::GenerateStarted ToProto(const AnswerStarted& started);
 v1::GenerateDelta ToProto(const AnswerDelta& delta);
 v1::GenerateFinished ToProto(const AnswerFinished& finished);

@@ -39,7 +39,7 @@ void UnaryCall::Watch() {
     return;
   }
   outcome_ =
-      absl::ResourceExhaustedError("the client does not read its answer");
+      absl::ResourceExhaustedError("the client does not read the response");
   CancelCall(*server_context_, ToGrpcStatus(outcome_));
 }
 

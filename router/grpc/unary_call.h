@@ -14,14 +14,15 @@
 
 namespace apollo {
 
-// A call of a method that answers at once. Counts as running until its client
-// has the answer, or is gone, or has not read it for too long.
+// The gRPC reactor of a method that responds immediately. Counts as running
+// until its client has received the response, has disconnected, or has not read
+// for too long.
 class UnaryCall final : public grpc::ServerUnaryReactor,
                         public WatchedCall,
                         public std::enable_shared_from_this<UnaryCall> {
  public:
-  // Runs `answer`, unless the router is too busy, and finishes with its status.
-  // The reactor for gRPC. `method` is a literal.
+  // Runs `answer`, unless the router is too busy, finishes with its status, and
+  // returns the reactor. `method` is a string literal.
   static UnaryCall* Start(const SessionContext& context, const char* method,
                           grpc::CallbackServerContext* server_context,
                           absl::FunctionRef<absl::Status()> answer);
@@ -37,7 +38,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
 
   Mutex mutex_;
   std::shared_ptr<UnaryCall> self_ ABSL_GUARDED_BY(mutex_);
-  // Null: gRPC is done with the call.
+  // Null once gRPC is done with the call.
   grpc::CallbackServerContext* server_context_ ABSL_GUARDED_BY(mutex_);
   RequestMetrics::Request metrics_ ABSL_GUARDED_BY(mutex_);
   absl::Status outcome_ ABSL_GUARDED_BY(mutex_);

@@ -20,7 +20,8 @@ using google::protobuf::UnknownFieldSet;
 
 constexpr int kMaxDepth = 16;
 
-// The first string field, at any depth, that is not UTF-8.
+// Returns a FieldError for the first string field, at any depth, that is not
+// UTF-8, or OK.
 absl::Status FindBadText(const std::string& bytes, const Descriptor& type,
                          const std::string& path, int depth) {
   UnknownFieldSet fields;
@@ -44,8 +45,9 @@ absl::Status FindBadText(const std::string& bytes, const Descriptor& type,
       const std::size_t valid = ValidUtf8Prefix(value);
       if (valid < value.size()) {
         return FieldError(
-            name, absl::StrCat("is not UTF-8: byte ", valid, " of ",
-                               value.size(), " begins no valid character"));
+            name,
+            absl::StrCat("is not UTF-8: byte ", valid, " of ", value.size(),
+                         " does not start a valid character"));
       }
     } else if (known->type() == FieldDescriptor::TYPE_MESSAGE) {
       if (absl::Status bad =
@@ -62,7 +64,7 @@ absl::Status FindBadText(const std::string& bytes, const Descriptor& type,
 
 absl::Status ParseRequest(const std::string& bytes,
                           google::protobuf::Message& request) {
-  // Looked for first: the library would also write a line to the log.
+  // Checked first, since the library would also write a line to the log.
   if (absl::Status bad = FindBadText(bytes, *request.GetDescriptor(), "", 0);
       !bad.ok()) {
     return bad;

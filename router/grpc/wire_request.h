@@ -8,18 +8,18 @@
 
 namespace apollo {
 
-// Parses a request as it came. The protobuf library refuses a message whose
-// strings are not UTF-8 without saying which one; this finds it: a FieldError
-// naming the field and the offset of the first wrong byte. INVALID_ARGUMENT
-// also for bytes that are no message at all.
+// Parses a serialized request. The protobuf library rejects a message with a
+// string that is not UTF-8, but does not name the field; this returns a
+// FieldError with the field and the offset of the first invalid byte. Returns
+// INVALID_ARGUMENT for bytes that are not a message at all.
 absl::Status ParseRequest(const std::string& bytes,
                           google::protobuf::Message& request);
 
-// The same for what gRPC hands to a raw method.
+// The same for the buffer that gRPC passes to a raw method.
 absl::Status ParseRequest(const grpc::ByteBuffer& buffer,
                           google::protobuf::Message& request);
 
-// The bytes of a message, or a message, as gRPC sends them.
+// Return the bytes of a message, or a message, as the buffer that gRPC sends.
 grpc::ByteBuffer ToByteBuffer(std::string bytes);
 grpc::ByteBuffer SerializeResponse(const google::protobuf::Message& response);
 

@@ -18,7 +18,8 @@ constexpr char kWireString = 2;
 constexpr char kGroupStart = 3;
 constexpr char kGroupEnd = 4;
 
-// A length-delimited field of fewer than 16 (number) and 128 (bytes).
+// Returns a length-delimited field; its number must be below 16 and its size
+// below 128.
 std::string Field(int number, const std::string& value) {
   return std::string{static_cast<char>(number << 3 | kWireString),
                      static_cast<char>(value.size())} +
@@ -52,8 +53,8 @@ TEST(ParseRequestTest, NamesTheFieldThatIsNotUtf8) {
 }
 
 TEST(ParseRequestTest, RefusesEveryKindOfWrongUtf8) {
-  // A lone continuation, a cut character, an overlong one, a surrogate, and one
-  // beyond U+10FFFF.
+  // A lone continuation byte, a truncated character, an overlong one, a
+  // surrogate, and one beyond U+10FFFF.
   for (const char* bad :
        {"\x80", "\xe2\x82", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
     v1::GenerateRequest request;
@@ -78,7 +79,7 @@ v1::GenerateRequest Sample() {
   return request;
 }
 
-TEST(ParseRequestTest, ReadsWhatWasWritten) {
+TEST(ParseRequestTest, ReadsASerializedRequest) {
   const v1::GenerateRequest request = Sample();
   v1::GenerateRequest read;
   const absl::Status status = ParseRequest(request.SerializeAsString(), read);
@@ -103,7 +104,7 @@ TEST(ParseRequestTest, RefusesTruncatedBytes) {
   }
 }
 
-TEST(ParseRequestTest, RefusesWhatIsNoMessage) {
+TEST(ParseRequestTest, RefusesBytesThatAreNotAMessage) {
   v1::ScoreRequest request;
   ExpectRefused("zebra zebra zebra", request,
                 "the request is not a apollo.v1.ScoreRequest");

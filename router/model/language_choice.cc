@@ -9,7 +9,8 @@
 namespace apollo {
 namespace {
 
-// Returns the family to act on; nothing if none is likely enough.
+// Returns the most likely family, or nothing if its confidence is below the
+// threshold.
 std::optional<FamilyGuess> ChooseFamily(const RouterModel& model,
                                         const Detection& detection) {
   std::optional<FamilyGuess> guess = GuessFamily(detection, model.families);

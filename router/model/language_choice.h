@@ -9,20 +9,20 @@
 
 namespace apollo {
 
-// The language of a request and what follows from it.
+// The language of a request, its family and its routing.
 struct LanguageChoice {
-  std::string language;  // Empty: could not be told.
-  // Under which its tokens are counted. Empty: a guess that was too doubtful to
-  // choose a family by.
+  std::string language;  // Empty if no language was detected.
+  // The language to count the tokens under. Empty if the detection was not
+  // confident enough to choose a family.
   std::string counted_language;
-  double confidence = 0;  // 1 if it was given.
-  int family = -1;        // Expert of its family, or -1.
-  bool hybrid = false;    // Asked for, and a family is known.
+  double confidence = 0;  // 1 for a language given by the client.
+  int family = -1;        // Expert of the language's family; -1 if none.
+  bool hybrid = false;    // Requested, and a family is known.
 };
 
-// Chooses the language given, or the detected one: that of the user's last
-// message in a chat. A family needs min_family_confidence; without one hybrid
-// routing becomes top-k.
+// Returns the language given by the client, or else the detected one (in a
+// chat, of the user's last message). A detected family needs
+// min_family_confidence; without a family, hybrid routing falls back to top-k.
 LanguageChoice ChooseLanguage(const RouterModel& model,
                               const PromptInput& input);
 
@@ -32,10 +32,10 @@ struct LanguageCandidate {
   int family = -1;
 };
 
-// The languages that a text may be in.
+// The candidate languages of a text.
 struct LanguageReport {
   std::vector<LanguageCandidate> candidates;  // Best first.
-  // The one that ChooseLanguage would choose for it; -1 if none.
+  // The family that ChooseLanguage would choose for the text; -1 if none.
   int family = -1;
   std::string family_name;
 };
@@ -43,7 +43,7 @@ struct LanguageReport {
 LanguageReport DetectLanguage(const RouterModel& model,
                               const std::string& text);
 
-// Returns the name of an expert's family; empty if it has none.
+// Returns the name of the family that `expert` serves; empty if there is none.
 std::string FamilyName(const FamilyTable& families, int expert);
 
 }  // namespace apollo

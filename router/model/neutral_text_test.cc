@@ -1,6 +1,6 @@
-// Names and code alone force next to no family, with the detector and the
-// threshold that a router has by default; questions do, short ones and those
-// with names or code in them too.
+// With the default detector and threshold, names and code alone force hardly
+// any family; questions do, even short ones and those that contain names or
+// code.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -17,8 +17,9 @@ namespace apollo {
 namespace {
 
 constexpr char kFolder[] = "model/language/testdata/";
-// Of 134 names, 58 snippets and 60 held-out texts, those that force a family
-// all the same. A new classifier may do better, but no worse.
+// Maximum numbers of texts that still force a family, out of 134 names, 58
+// snippets and 60 held-out texts. A new classifier may do better, but not
+// worse.
 constexpr int kForcedNames = 4;
 constexpr int kForcedSnippets = 3;
 constexpr int kForcedHeldOut = 4;      // Of 60.
@@ -53,8 +54,8 @@ std::vector<std::string> Lines(const std::string& name) {
   return lines;
 }
 
-// How many of the texts force a family; the rest must say so consistently.
-// Their names are added to `forced`.
+// Returns the number of texts that force a family, and appends those texts to
+// `forced`. For the others, the choice must consistently be "no family".
 int CountForced(const std::vector<std::string>& texts, std::string* forced) {
   int count = 0;
   for (const std::string& text : texts) {
@@ -97,7 +98,8 @@ TEST(NeutralTextTest, LittleCodeForcesAFamily) {
   EXPECT_LE(CountForced(snippets, &forced), kForcedSnippets) << forced;
 }
 
-// What must force no family, from a file of lines <kind> TAB <text>.
+// Returns the texts of a file of lines <kind> TAB <text>. None may force a
+// family.
 std::vector<std::string> NeutralTexts(const std::string& name) {
   std::vector<std::string> texts;
   for (const std::string& line : Lines(name)) {

@@ -27,9 +27,10 @@ absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
   if (ids.empty()) return FieldError(field, "has no tokens");
   if (ids.size() >= static_cast<std::size_t>(model.config.max_context)) {
     return FieldError(
-        field, absl::StrCat("has ", ids.size(), " tokens; the context has ",
-                            model.config.max_context,
-                            ", and the answer needs room in it too"));
+        field,
+        absl::StrCat("has ", ids.size(), " tokens; it must have fewer than ",
+                     "the context of ", model.config.max_context,
+                     " to leave room for the answer"));
   }
   return ids;
 }

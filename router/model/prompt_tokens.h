@@ -11,13 +11,14 @@
 
 namespace apollo {
 
-// Returns the prompt's tokens. FieldError if there are none or they leave no
-// room in the context for one more token.
+// Returns the prompt's tokens. Returns a FieldError if there are none or they
+// leave no room in the context for one more token.
 absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
     const RouterModel& model, const PromptInput& input);
 
-// Returns how many tokens may be generated: the number asked for, or all that
-// the limits and the context allow if that is 0. FieldError if they do not fit.
+// Returns the maximum number of tokens to generate: `asked`, or if that is 0,
+// as many as the limits and the context allow. Returns a FieldError if `asked`
+// tokens do not fit.
 absl::StatusOr<int> AllowedNewTokens(const RouterModel& model, int asked,
                                      std::size_t prompt_tokens);
 

@@ -20,12 +20,12 @@ namespace {
 void WarnOfUndetectable(const LanguageDetector& detector) {
   const std::vector<std::string> languages = detector.UndetectableLanguages();
   if (languages.empty()) return;
-  LogWarning("languages_without_detection",
+  LogWarning("languages_not_covered",
              {{"languages", absl::StrJoin(languages, " ")},
               {"reason",
-               "the language model has no label for them: requests must name "
-               "them in `language`; or give --language_model one that knows "
-               "them, or map its labels in MODEL.settings"}});
+               "the language model has no label for them; requests must set "
+               "`language`, or --language_model must name a model that has, or "
+               "its labels must be mapped in MODEL.settings"}});
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
         directory, "/tokenizer.json: has ", model->tokenizer->vocab_size(),
         " tokens, but config.json says vocab_size ", model->config.vocab_size));
   }
-  // A chat's control tokens are there, or no chat could ever be answered.
+  // Without the control tokens of the format, no chat could be answered.
   const auto chat = EncodeChat(model->config.prompt_format,
                                {{ChatRole::kUser, ""}}, *model->tokenizer);
   if (!chat.ok()) {

@@ -14,8 +14,8 @@
 
 namespace apollo {
 
-// A model as a router knows it: everything about text and language, nothing
-// about weights. Immutable, so safe from any thread.
+// The router's view of a model: everything about text and language, nothing
+// about weights. Immutable, hence thread-safe.
 struct RouterModel {
   std::string name;  // For GetModel.
   ModelConfig config;
@@ -25,18 +25,18 @@ struct RouterModel {
   std::unique_ptr<const LanguageDetector> detector;
   RequestLimits limits;
   bool default_hybrid = false;
-  // Below this confidence no family is forced.
+  // Minimum confidence of a detected family for the router to use it.
   double min_family_confidence = 0.5;
 
   struct Options {
     std::string families_file;             // Empty: see Load.
     std::string default_routing = "topk";  // or "hybrid"
-    // A fastText model, or "cld2"; empty: the classifier that is compiled in.
+    // A fastText model file, or "cld2"; empty: the built-in classifier.
     std::string language_model;
   };
-  // Reads config.json and tokenizer.json of a model directory. The families
-  // come from the file named, else from families.txt in the directory, else
-  // they are the paper's.
+  // Loads config.json and tokenizer.json of a model directory. The families
+  // come from `families_file`, else from families.txt in the directory, else
+  // they are those of the paper.
   static absl::StatusOr<std::unique_ptr<RouterModel>> Load(
       const std::string& directory, const Options& options);
 };

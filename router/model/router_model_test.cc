@@ -23,7 +23,7 @@ std::string Read(const std::string& name) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// A model directory like the golden one, with something replaced in each file.
+// Returns a copy of the golden model directory, with a change in each file.
 std::string ModelWith(
     const std::pair<std::string, std::string>& config_change,
     const std::pair<std::string, std::string>& tokenizer_change) {
@@ -64,7 +64,7 @@ TEST(RouterModelTest, RefusesAnUnknownDefaultRouting) {
   EXPECT_THAT(model.status().message(), HasSubstr("\"best\""));
 }
 
-// What Load writes to the log.
+// Returns the log output of Load.
 std::string LogOfLoading(const RouterModel::Options& options) {
   testing::internal::CaptureStderr();
   const auto model =
@@ -85,7 +85,7 @@ TEST(RouterModelTest, WarnsOfLanguagesThatAreNeverDetected) {
   const std::string log = LogOfLoading(options);
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
   EXPECT_THAT(log, HasSubstr("\"level\":\"warning\""));
-  EXPECT_THAT(log, HasSubstr("languages_without_detection"));
+  EXPECT_THAT(log, HasSubstr("languages_not_covered"));
   EXPECT_THAT(log, HasSubstr("\"languages\":\"tlh yi\""));
   EXPECT_THAT(log, HasSubstr("--language_model"));
 

@@ -8,12 +8,12 @@
 
 namespace apollo {
 
-// Makes an INVALID_ARGUMENT about one field of a request, for example
+// Returns an INVALID_ARGUMENT about one field of a request, for example
 // FieldError("sampling.temperature", "is -1; it must be from 0 to 100").
-// Never put text of the request into `problem`.
+// `problem` must never contain text of the request.
 absl::Status FieldError(std::string_view field, std::string_view problem);
 
-// The parts of a FieldError, for fronts that send them apart.
+// The parts of a FieldError, for fronts that send them separately.
 struct FieldProblem {
   std::string field;
   std::string problem;

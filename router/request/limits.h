@@ -6,10 +6,10 @@
 
 namespace apollo {
 
-// What one request may ask for.
+// Limits on one request.
 struct RequestLimits {
-  std::size_t max_text_bytes = 1 << 20;  // Of all its texts together.
-  int max_new_tokens = 4096;             // The server's, if the context allows.
+  std::size_t max_text_bytes = 1 << 20;  // Prompt, chat, or all continuations.
+  int max_new_tokens = 4096;             // The context may allow fewer.
   int max_choices = 8;
   int max_stops = 16;
   std::size_t max_stop_bytes = 256;

@@ -9,17 +9,17 @@
 
 namespace apollo {
 
-// A request of a client as plain data, whatever front it came by. The numbers
-// are as wide as a client may send them; request_checks.h says which are right.
+// A client's request as plain data, independent of the front that received it.
+// The numbers are as wide as on the wire; request_checks.h checks their ranges.
 
-// Fields that GenerateInput and ScoreInput share.
+// The fields that GenerateInput and ScoreInput share.
 struct PromptInput {
-  std::string request_id;  // Empty: none was given.
+  std::string request_id;  // Empty if none was given.
   bool is_chat = false;
   std::string prompt;          // If not a chat.
   std::vector<ChatTurn> chat;  // If a chat; the last turn is the user's.
   bool parse_special_tokens = false;
-  std::string language;  // Empty: detect. Else in the families.
+  std::string language;  // A code of the families table; empty: detect.
   bool hybrid = false;
   int priority = 0;
 };
@@ -29,7 +29,7 @@ struct GenerateInput {
   SamplingOptions sampling;
   bool has_seed = false;
   std::int64_t choices = 1;
-  std::int64_t max_new_tokens = 0;  // 0: as many as allowed.
+  std::int64_t max_new_tokens = 0;  // 0: the maximum allowed.
   std::vector<std::string> stops;
   bool wants_logprobs = false;
   std::int64_t top_logprobs = 0;

@@ -42,7 +42,7 @@ absl::Status CheckRequestId(const std::string& id,
   });
   if (!plain) {
     return FieldError("request_id",
-                      "may hold letters, digits and \"-_.:\" only");
+                      "has other characters than letters, digits and \"-_.:\"");
   }
   return absl::OkStatus();
 }
@@ -58,14 +58,14 @@ absl::Status CheckChat(const std::vector<ChatTurn>& chat,
                        const RequestLimits& limits) {
   if (chat.empty()) {
     return FieldError("chat.messages",
-                      "is empty; a chat needs a user's message");
+                      "is empty; a chat needs a message of the user");
   }
   RETURN_IF_ERROR(CheckCount("chat.messages",
                              static_cast<std::int64_t>(chat.size()),
                              limits.max_chat_messages));
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < chat.size(); ++i) {
-    // An answer may have been empty; nobody asks with an empty message.
+    // An earlier answer may be empty, but a question may not.
     if (chat[i].content.empty() && chat[i].role != ChatRole::kAssistant) {
       return FieldError(absl::StrCat("chat.messages[", i, "].content"),
                         "is empty");
@@ -91,7 +91,8 @@ absl::Status CheckInput(const PromptInput& input, const RequestLimits& limits,
       CheckRange("priority", input.priority, -kMaxPriority, kMaxPriority));
   if (!input.language.empty() && !families.ExpertOf(input.language)) {
     return FieldError("language",
-                      "is not a code of the families table; see GetModel");
+                      "is not a code of the families table; GetModel lists "
+                      "them");
   }
   return absl::OkStatus();
 }
@@ -155,11 +156,10 @@ absl::Status CheckText(const std::string& text, const RequestLimits& limits) {
 absl::StatusOr<absl::Duration> CheckRoutingWindow(std::int64_t seconds) {
   const std::int64_t longest = absl::ToInt64Seconds(kMaxRoutingWindow);
   if (seconds < 0 || seconds > longest) {
-    return FieldError("window_seconds",
-                      absl::StrCat("is ", seconds,
-                                   "; it must be from 0, which "
-                                   "means since the start, to ",
-                                   longest));
+    return FieldError(
+        "window_seconds",
+        absl::StrCat("is ", seconds,
+                     "; it must be from 0 (since the start) to ", longest));
   }
   return absl::Seconds(seconds);
 }

@@ -13,18 +13,19 @@
 
 namespace apollo {
 
-// Check everything about a request that can be told without tokens. Not OK: a
-// FieldError that names the field as apollo.v1 does.
+// Check everything about a request that can be checked without tokenizing it.
+// Return OK, or a FieldError that names the field as apollo.v1 does.
 absl::Status CheckGenerate(const GenerateInput& input,
                            const RequestLimits& limits,
                            const FamilyTable& families);
 absl::Status CheckScore(const ScoreInput& input, const RequestLimits& limits,
                         const FamilyTable& families);
 
-// For requests about a text only.
+// Checks a request that consists of one text.
 absl::Status CheckText(const std::string& text, const RequestLimits& limits);
 
-// Returns the window of a question about routing: 0 to kMaxRoutingWindow.
+// Returns the window of a GetRouting request, from 0 to kMaxRoutingWindow, or
+// a FieldError.
 absl::StatusOr<absl::Duration> CheckRoutingWindow(std::int64_t seconds);
 
 }  // namespace apollo

@@ -18,9 +18,9 @@ void ExpectFieldError(const absl::Status& status, const std::string& field) {
   EXPECT_THAT(std::string(status.message()), StartsWith(field + " "));
 }
 
-// Each front's translation is tested beside it; these are numbers that only
-// another front than gRPC could let through.
-TEST(CheckGenerateTest, RefusesNumbersThatNoMessageHolds) {
+// The gRPC front cannot produce these numbers, but another front could. Each
+// front tests its own translation.
+TEST(CheckGenerateTest, RefusesNumbersBeyondTheWireTypes) {
   const auto check = [](void (*spoil)(GenerateInput&)) {
     GenerateInput input;
     input.input.prompt = "x";

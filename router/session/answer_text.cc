@@ -18,8 +18,8 @@ std::string AnswerText::Finish() {
 }
 
 std::string AnswerText::Release(bool all) {
-  // The stop string that is complete first wins, and of those the longest: then
-  // it makes no difference how the text is cut into tokens.
+  // The stop string that is completed first wins; among several, the longest.
+  // So the result does not depend on how the text is cut into tokens.
   std::size_t begin = std::string::npos;
   std::size_t end = std::string::npos;
   for (const std::string& stop : stops_) {
@@ -34,7 +34,7 @@ std::string AnswerText::Release(bool all) {
     stopped_ = true;
     return held_.substr(0, begin);
   }
-  // Keep the longest end that a stop string begins with.
+  // Keep the longest suffix that is a prefix of a stop string.
   std::size_t keep = 0;
   if (!all) {
     for (const std::string& stop : stops_) {

@@ -8,19 +8,19 @@
 
 namespace apollo {
 
-// The text of one answer as its tokens come: whole characters only, and nothing
-// that is, or may turn out to be, part of a stop string. One thread at a time.
+// Turns the tokens of one answer into text: whole characters only, and nothing
+// that is, or may become, part of a stop string. One thread at a time.
 class AnswerText {
  public:
-  // The tokenizer must outlive it. Stops are not empty.
+  // The tokenizer must outlive the object. Stop strings must not be empty.
   AnswerText(const Tokenizer& tokenizer, std::vector<std::string> stops)
       : decoder_(tokenizer, /*skip_special=*/true), stops_(std::move(stops)) {}
 
-  // The text that is certain now and was not before. Sets stopped() when a stop
-  // string is complete; what follows it is dropped.
+  // Appends a token and returns the text that has become final. When a stop
+  // string is complete, sets stopped() and drops all that follows.
   std::string Append(TokenId token);
 
-  // The rest, at the end of the answer.
+  // Returns the rest of the text, at the end of the answer.
   std::string Finish();
 
   bool stopped() const { return stopped_; }
@@ -30,7 +30,7 @@ class AnswerText {
 
   StreamDecoder decoder_;
   const std::vector<std::string> stops_;
-  std::string held_;  // May be the beginning of a stop string.
+  std::string held_;  // Possibly the beginning of a stop string.
   bool stopped_ = false;
 };
 

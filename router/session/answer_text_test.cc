@@ -29,7 +29,7 @@ std::vector<TokenId> Tokens(const std::string& text) {
   return *ids;
 }
 
-// What Append returned for each byte, then what Finish did.
+// Returns the results of Append for each byte, then that of Finish.
 std::vector<std::string> Pieces(AnswerText& answer, const std::string& text) {
   std::vector<std::string> pieces;
   for (const TokenId id : Tokens(text)) pieces.push_back(answer.Append(id));
@@ -112,11 +112,11 @@ TEST(AnswerTextTest, AStopThatIsThePrefixOfAnotherEndsFirst) {
 
 TEST(AnswerTextTest, AStopInsideAnotherEndsTheAnswerFirst) {
   EXPECT_EQ(Answer({"abc", "b"}, "xabc"), (Outcome{"xa", true}));
-  // Complete at the same byte: the longer one is cut off.
+  // Both are completed by the same byte: the longer one is cut off.
   EXPECT_EQ(Answer({"c", "abc"}, "xabc"), (Outcome{"x", true}));
 }
 
-// Which one is complete first does not depend on how the text is cut.
+// The winning stop string does not depend on how the text is cut into tokens.
 TEST(AnswerTextTest, AStopInsideAnotherEndsTheAnswerFirstWithinOneToken) {
   const auto tokenizer =
       Tokenizer::Parse(TestTokenizerJson().dump(), "tokenizer.json");
@@ -140,7 +140,7 @@ TEST(AnswerTextTest, AStopMayBeOfCharactersOfSeveralBytes) {
             (Outcome{"a\u20acb", true}));
 }
 
-TEST(AnswerTextTest, AStopThatIsOnlyCompleteAtTheEndCounts) {
+TEST(AnswerTextTest, AStopCompletedAtTheEndCounts) {
   AnswerText answer(Bytes(), {"\ufffd"});
   EXPECT_EQ(answer.Append(Tokens("\u20ac")[0]), "");
   EXPECT_EQ(answer.Finish(), "");
@@ -156,8 +156,8 @@ TEST(AnswerTextTest, ControlTokensAndUnknownIdsHaveNoText) {
   EXPECT_TRUE(answer.stopped());
 }
 
-// By definition: the text before the stop string that is complete first, and of
-// those that are complete at the same byte, the longest.
+// Returns the expected text by definition: all before the stop string that is
+// completed first, and of those completed by the same byte, the longest.
 Outcome Slow(const Strings& stops, const std::string& text) {
   for (std::size_t end = 1; end <= text.size(); ++end) {
     std::size_t longest = 0;

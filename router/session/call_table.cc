@@ -17,7 +17,7 @@ CallTable::~CallTable() {
   MutexLock lock(mutex_);
   while (!calls_.empty()) {
     if (left_.wait_until(mutex_, end) == std::cv_status::timeout) {
-      LogError("calls_left", {{"calls", static_cast<int>(calls_.size())}});
+      LogError("calls_abandoned", {{"calls", static_cast<int>(calls_.size())}});
       return;
     }
   }
@@ -27,8 +27,8 @@ absl::Status CallTable::Enter(const std::shared_ptr<WatchedCall>& call) {
   MutexLock lock(mutex_);
   if (calls_.size() >= static_cast<std::size_t>(limits_.max_calls)) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the router runs ", limits_.max_calls,
-                     " calls, as many as it may; try again"));
+        absl::StrCat("the router runs its maximum of ", limits_.max_calls,
+                     " calls; try again"));
   }
   calls_.emplace(call.get(), call);
   return absl::OkStatus();
@@ -37,7 +37,7 @@ absl::Status CallTable::Enter(const std::shared_ptr<WatchedCall>& call) {
 void CallTable::Leave(WatchedCall* call) {
   MutexLock lock(mutex_);
   calls_.erase(call);
-  left_.notify_all();  // Under the lock: the table may go after that.
+  left_.notify_all();  // Under the lock: the table may be destroyed after it.
 }
 
 void CallTable::Tick() {

@@ -13,19 +13,21 @@
 
 namespace apollo {
 
-// Bounds of what the clients of a router can make it hold.
+// Limits on the resources that clients can make a router hold.
 struct CallLimits {
   int max_calls = 1024;
-  // Unsent output of one call at which its sequences pause; they go on below
-  // half of it. The default is 30 s of 8 answers of 40 tokens a second.
+  // Unsent output of one call, in bytes, at which its sequences pause; they
+  // resume at half of it. The default is 30 s of 8 answers of 40 tokens a
+  // second.
   std::int64_t output_bytes = 1 << 20;
-  // How long a call whose client reads nothing stays paused before it ends.
+  // Time without a read by the client after which a paused or finished call is
+  // aborted.
   absl::Duration stalled_client_timeout = absl::Seconds(60);
 };
 
 class CallTable;
 
-// A call that a CallTable looks after, until it has been destroyed whole.
+// A call that a CallTable watches until the call has been destroyed.
 class WatchedCall {
  public:
   explicit WatchedCall(CallTable& table) : table_(table) {}
@@ -39,30 +41,30 @@ class WatchedCall {
   CallTable& table_;
 };
 
-// The calls of a router that run, by whatever front they came: admits them up
-// to a bound and looks after those whose clients do not read. Thread-safe.
+// The running calls of a router, from any front: admits calls up to a limit and
+// ends those whose clients do not read. Thread-safe.
 class CallTable {
  public:
-  // Longer than any backend takes to let go of what was cancelled.
+  // Longer than any backend takes to release cancelled sequences.
   static constexpr absl::Duration kPatience = absl::Seconds(10);
 
-  // The clock must outlive it. `patience`: see the destructor.
+  // The clock must outlive the table. `patience`: see the destructor.
   CallTable(const CallLimits& limits, const Clock& clock,
             absl::Duration patience = kPatience)
       : limits_(limits), patience_(patience), failures_(clock) {}
-  // Waits until the last call has left, but not beyond the patience: a backend
-  // may let go of cancelled sequences a little later. What calls use must
-  // outlive the table.
+  // Waits for at most `patience` until all calls have been destroyed: a backend
+  // may release cancelled sequences with a delay. Everything that calls use
+  // must outlive the table.
   ~CallTable();
   CallTable(const CallTable&) = delete;
   CallTable& operator=(const CallTable&) = delete;
 
-  // RESOURCE_EXHAUSTED if as many run as may. Else the call counts until it has
-  // been destroyed.
+  // Admits a call, which then counts as running until it has been destroyed.
+  // Returns RESOURCE_EXHAUSTED if max_calls are running.
   absl::Status Enter(const std::shared_ptr<WatchedCall>& call);
 
   // Ends the calls whose clients have read nothing for too long, and writes
-  // what is due to the log. To be called about once a second.
+  // the log lines that are due. Must be called about once a second.
   void Tick();
 
   const CallLimits& limits() const { return limits_; }

@@ -3,9 +3,8 @@
 namespace apollo {
 namespace {
 
-// Two multiplications and three shifts that spread every bit over all others
-// (MurmurHash3's finaliser). The draw itself mixes with other constants, so
-// that the two cannot undo each other.
+// Spreads every bit over all others (MurmurHash3's finalizer). The sampler
+// mixes with other constants, so that the two cannot undo each other.
 std::uint64_t Mix(std::uint64_t z) {
   z = (z ^ (z >> 33)) * 0xff51afd7ed558ccdu;
   z = (z ^ (z >> 33)) * 0xc4ceb9fe1a85ec53u;

@@ -28,7 +28,7 @@ TEST(ChoiceSeedTest, NoChoiceRepeatsOneOfASeedNearBy) {
   EXPECT_EQ(static_cast<int>(seeds.size()), count);
 }
 
-// Requests keep their choices when they are sent again to another version.
+// A request must give the same choices in every version.
 TEST(ChoiceSeedTest, TheSeedsStayAsTheyAre) {
   EXPECT_EQ(ChoiceSeed(0, 1), 0x69e8f18a06b0129bu);
   EXPECT_EQ(ChoiceSeed(5, 7), 0x89057c744c9e4ddbu);

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Fails if a session depends on gRPC, protobuf or generated messages, at any
-# distance.
+# Fails if a session depends on gRPC, protobuf or generated messages, directly or
+# indirectly.
 set -euo pipefail
 forbidden='^//(proto|link|router/grpc)[/:]|^//third_party/system:(grpc|protobuf)'
 
-# The front is built on them: else the pattern or the query is wrong.
+# The front does depend on them; otherwise the pattern or the query is wrong.
 for what in //proto/ //third_party/system:grpc //third_party/system:protobuf; do
   grep -E "$forbidden" router/session/front_deps | grep -q "^$what" || {
     echo "the front does not depend on $what: this test would find nothing" >&2

@@ -15,21 +15,21 @@
 
 namespace apollo {
 
-// The events that a session tells its front, as plain data.
+// The events that a session reports to its front, as plain data.
 
-// A request was accepted and runs.
+// A request was accepted and is running.
 struct AnswerStarted {
   std::string request_id;
   LanguageChoice language;
   std::string family_name;
   int prompt_tokens = 0;
-  int cached_tokens = 0;  // Of these, found in the cache.
+  int cached_tokens = 0;  // Prompt tokens found in the cache.
   std::string dense_worker;
   std::string expert_worker;
   std::uint64_t seed = 0;  // Of choice 0.
 };
 
-// Fills in all but workers and cached_tokens.
+// Returns an AnswerStarted with all fields but the workers and cached_tokens.
 AnswerStarted MakeStarted(const RouterModel& model,
                           const std::string& request_id,
                           const LanguageChoice& language,
@@ -37,7 +37,7 @@ AnswerStarted MakeStarted(const RouterModel& model,
 
 struct AnswerAlternative {
   std::int32_t token = 0;
-  std::string_view bytes;  // Of the model's tokenizer.
+  std::string_view bytes;  // Owned by the model's tokenizer.
   float logprob = 0;
 };
 
@@ -51,9 +51,9 @@ struct AnswerToken {
 struct AnswerDelta {
   int choice = 0;
   int index = 0;     // Position of the first of `tokens` in the answer, from 0.
-  std::string text;  // Whole characters that are certain; may be empty.
+  std::string text;  // Final text, whole characters only; may be empty.
   std::vector<AnswerToken> tokens;
-  bool with_logprobs = false;  // They were asked for.
+  bool with_logprobs = false;  // The client asked for log-probabilities.
 };
 
 enum class AnswerEnd { kEos, kStop, kLength };
@@ -65,15 +65,15 @@ struct AnswerFinished {
   int prompt_tokens = 0;
   int cached_tokens = 0;
   int generated_tokens = 0;
-  // From the request's arrival.
-  absl::Duration queue;                       // Until a dense worker took it.
-  std::optional<absl::Duration> first_token;  // None came: nothing.
+  // Times since the request's arrival.
+  absl::Duration queue;                       // Until it started.
+  std::optional<absl::Duration> first_token;  // Absent if there was no token.
   absl::Duration total;
   std::vector<LayerUse> expert_use;  // One for each sparse layer.
 };
 
 struct ScoredContinuation {
-  double logprob = 0;  // Sum of the tokens'.
+  double logprob = 0;  // Sum of token_logprobs.
   std::vector<std::int32_t> tokens;
   std::vector<float> token_logprobs;
 };
@@ -81,7 +81,7 @@ struct ScoredContinuation {
 struct ScoreResult {
   AnswerStarted started;
   std::vector<ScoredContinuation> scores;  // In the order of the request.
-  int best = 0;  // Index of the highest sum; the lowest among equals.
+  int best = 0;  // Index of the highest logprob; the lowest index on a tie.
 };
 
 }  // namespace apollo

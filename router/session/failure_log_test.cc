@@ -15,7 +15,7 @@ namespace {
 
 class FailureLogTest : public testing::Test {
  protected:
-  // The lines that `action` writes.
+  // Returns the lines that `action` writes.
   template <typename Action>
   std::vector<Json> Lines(Action action) {
     testing::internal::CaptureStderr();
@@ -58,7 +58,7 @@ TEST_F(FailureLogTest, ABurstIsOneLineASecondWithItsNumber) {
   clock_.now += absl::Seconds(1);
   const auto next = Lines([&] { Refuse("b"); });
   ASSERT_EQ(next.size(), 1u);
-  EXPECT_EQ(next[0]["requests"], 1000);  // 999 of before and this one.
+  EXPECT_EQ(next[0]["requests"], 1000);  // The 999 pending ones and this one.
   EXPECT_EQ(next[0]["request_id"], "b");
 }
 

@@ -49,7 +49,7 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
   if (!input.has_seed) run.sampling.seed = NewSeed();
   run.top_logprobs = static_cast<int>(input.top_logprobs);
   run.ignore_eos = input.ignore_eos;
-  // Where a stop string ends the answer, no summary comes from the backend.
+  // If a stop string ends the answer, the backend sends no summary.
   run.use_with_tokens = !input.stops.empty();
   const int choices = static_cast<int>(input.choices);
   {
@@ -124,7 +124,7 @@ absl::Status GenerateSession::OnFinished(int index,
     delta.text = rest;
     out_.Delta(delta);
   }
-  // The held-back end of the text may complete a stop string only here.
+  // Finish() above may have completed a stop string.
   WriteFinished(index,
                 choice.text.stopped()                 ? AnswerEnd::kStop
                 : finished.cause == FinishCause::kEos ? AnswerEnd::kEos

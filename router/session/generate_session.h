@@ -14,17 +14,18 @@
 
 namespace apollo {
 
-// Answers a request: tokenizes it, tells its language, runs one sequence for
-// each choice, and writes their events as text that may be shown.
+// A Generate call: tokenizes the prompt, detects its language, runs one
+// sequence for each choice, and writes their events with their text.
 class GenerateSession final : public Session {
  public:
-  // The tenant's call. The writer lives until Close.
+  // Creates the session of a call by the tenant. The writer must live until
+  // Close.
   static std::shared_ptr<GenerateSession> Make(const SessionContext& context,
                                                std::string tenant,
                                                GenerateWriter& writer);
 
-  // Once. `read` gives the request, checked, or what is wrong with it; it is
-  // not called if the router is too busy.
+  // Starts the call. Called once. `read` returns the checked request, or its
+  // error; it is not called if the router is too busy.
   void Start(absl::FunctionRef<absl::StatusOr<GenerateInput>()> read);
 
  private:
@@ -33,7 +34,8 @@ class GenerateSession final : public Session {
     AnswerText text;
     int generated = 0;
     int cached_tokens = 0;
-    std::vector<LayerUse> use;  // Up to the last token, if a stop may end it.
+    // Expert use up to the last token, if there are stop strings.
+    std::vector<LayerUse> use;
   };
 
   GenerateSession(const SessionContext& context, std::string tenant,
@@ -57,7 +59,8 @@ class GenerateSession final : public Session {
   bool with_logprobs_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Choice> choices_ ABSL_GUARDED_BY(mutex_);
   bool wrote_started_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Duration taken_ ABSL_GUARDED_BY(mutex_);  // By a dense worker.
+  // Time at which a dense worker started the first sequence.
+  absl::Duration taken_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Duration> first_token_ ABSL_GUARDED_BY(mutex_);
 };
 

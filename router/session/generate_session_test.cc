@@ -56,7 +56,7 @@ TEST_F(GenerateSessionTest, AnAnswerWithoutTokensHasNoFirstOne) {
   EXPECT_EQ(writer.AllFinished()[0].first_token, std::nullopt);
 }
 
-TEST_F(GenerateSessionTest, EveryChoiceIsTheTenants) {
+TEST_F(GenerateSessionTest, EveryChoiceHasTheTenantsSalt) {
   KeepingGenerateWriter a, b;
   GenerateInput input = Prompt("four");
   input.choices = 2;
@@ -70,11 +70,11 @@ TEST_F(GenerateSessionTest, EveryChoiceIsTheTenants) {
                                           "clinic-b"));
 }
 
-TEST_F(GenerateSessionTest, OnlyWhatNobodyAskedForIsShortened) {
+TEST_F(GenerateSessionTest, OnlyADefaultLengthIsShortened) {
   KeepingGenerateWriter a, b;
   GenerateInput input = Prompt("four");
   const auto first = Generate(input, a);
-  // As many as the context of 512 has room for.
+  // All tokens that the context of 512 has room for.
   EXPECT_EQ(Sequence(0).request.max_new_tokens, 508);
   EXPECT_TRUE(Sequence(0).request.shorten_to_cache);
   input.max_new_tokens = 508;
@@ -130,7 +130,7 @@ TEST_F(GenerateSessionTest, AStopStringEndsTheAnswerAndCancelsTheSequence) {
   EXPECT_EQ(writer.AllFinished()[0].reason, AnswerEnd::kStop);
   EXPECT_EQ(writer.AllFinished()[0].generated_tokens, 6);
   EXPECT_TRUE(Sequence(0).cancelled());
-  // Its end comes later, and changes nothing.
+  // The end of the sequence comes later and changes nothing.
   Sequence(0).Finish(absl::CancelledError("cancelled"));
   ASSERT_TRUE(writer.ended.has_value());
   EXPECT_TRUE(writer.ended->ok());
@@ -196,7 +196,7 @@ TEST_F(GenerateSessionTest, AlternativesHaveTheirBytes) {
   const auto session = Generate(input, writer);
   EXPECT_EQ(Sequence(0).request.top_logprobs, 2);
   Sequence(0).Started();
-  // The model has one row more than its tokenizer has tokens.
+  // The model has one token more than its tokenizer.
   Sequence(0).Token({0, 1, -0.5f, {{1, -0.5f}, {259, -2}}});
   ASSERT_EQ(writer.Deltas().size(), 1u);
   const AnswerDelta delta = writer.Deltas()[0];
@@ -208,7 +208,7 @@ TEST_F(GenerateSessionTest, AlternativesHaveTheirBytes) {
   EXPECT_EQ(delta.tokens[0].alternatives[1].bytes, "");
 }
 
-TEST_F(GenerateSessionTest, AnUnseededRequestIsToldItsSeedAndId) {
+TEST_F(GenerateSessionTest, AnUnseededRequestGetsASeedAndAnId) {
   KeepingGenerateWriter writer;
   GenerateInput input;
   input.input.prompt = "x";

@@ -1,4 +1,4 @@
-// A call whose client does not read: its sequences pause, go on, or end.
+// A call whose client does not read: its sequences pause, resume, or end.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ class OutputBoundTest : public SessionTest {
     Sequence(0).Started();
   }
 
-  // The client reads until so many bytes are left.
+  // Makes the client read until `left` bytes are unsent.
   void ReadTo(std::size_t left) {
     writer_.unsent_bytes = left;
     session_->OnSent();
@@ -30,7 +30,7 @@ class OutputBoundTest : public SessionTest {
     EXPECT_EQ(Sequence(0).paused(), Sequence(1).paused());
     return Sequence(0).paused();
   }
-  // Tokens of both, 10 bytes in all.
+  // Emits tokens of both sequences, 10 bytes in all.
   void Fill() {
     Sequence(0).Say("12345");
     Sequence(1).Say("12345");
@@ -93,7 +93,7 @@ TEST_F(OutputBoundTest, AClientThatReadsAtAllIsNotStalled) {
   EXPECT_TRUE(writer_.aborted.has_value());
 }
 
-TEST_F(OutputBoundTest, BelowTheBoundNobodyIsHurried) {
+TEST_F(OutputBoundTest, BelowTheBoundThereIsNoTimeout) {
   Sequence(0).Say("1");
   clock_.now += absl::Hours(1);
   calls_->Tick();
@@ -119,7 +119,7 @@ TEST_F(OutputBoundTest, AFailureStaysTheOutcomeOfAStalledCall) {
   EXPECT_EQ(*writer_.aborted, absl::InternalError("broken"));
 }
 
-// A backend that does not know how to pause.
+// The backend ignores the pause.
 TEST_F(OutputBoundTest, MuchMoreThanTheBoundEndsTheCall) {
   writer_.bytes_per_character = 100'000;
   Sequence(0).Say(std::string(100, 'x'));
@@ -130,7 +130,7 @@ TEST_F(OutputBoundTest, MuchMoreThanTheBoundEndsTheCall) {
 }
 
 TEST_F(OutputBoundTest, ASequenceThatStartsLateIsPausedToo) {
-  // The first says much at once, the second is started after that.
+  // The first sequence emits a lot at once, before the second is started.
   backend_->Play(
       [](ScriptedSequence& s) {
         s.Started();

@@ -33,11 +33,11 @@ absl::StatusOr<RoutingReport> MergeRouting(
       std::any_of(report.origins.begin(), report.origins.end(),
                   [](const RoutingOrigin& origin) { return origin.answered; });
   if (any) return report;
-  std::string problem = "no dense worker answered";
+  std::string problem = "no dense worker is known";
   if (!report.origins.empty()) {
-    absl::StrAppend(&problem, ", of ", report.origins.size(), "; ",
-                    report.origins[0].dense_worker, ": ",
-                    report.origins[0].reason);
+    problem = absl::StrCat(
+        "none of ", report.origins.size(), " dense workers answered; ",
+        report.origins[0].dense_worker, ": ", report.origins[0].reason);
   }
   return absl::UnavailableError(absl::StrCat(problem, "; try again"));
 }

@@ -11,21 +11,21 @@
 
 namespace apollo {
 
-// Where counts of routing come from, or why they are missing.
+// The origin of a part of the routing counts, or the reason for its absence.
 struct RoutingOrigin {
   std::string dense_worker;
   bool answered = false;
   absl::Duration covered;
-  std::string reason;  // Why it has not answered.
+  std::string reason;  // Reason for the missing answer, if it is missing.
 };
 
-// The counts of all dense workers that answered, as one.
+// The sum of the counts of all dense workers that answered.
 struct RoutingReport {
   RoutingCounts counts;
   std::vector<RoutingOrigin> origins;  // In the order of the workers.
 };
 
-// UNAVAILABLE if none of the workers answered.
+// Adds up the counts of the workers. Returns UNAVAILABLE if none answered.
 absl::StatusOr<RoutingReport> MergeRouting(
     const std::vector<WorkerRouting>& workers);
 

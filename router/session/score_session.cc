@@ -14,7 +14,7 @@
 namespace apollo {
 namespace {
 
-// Returns the tokens of a continuation behind a prompt of so many tokens.
+// Returns the tokens of a continuation of a prompt of `prompt_tokens` tokens.
 absl::StatusOr<std::vector<std::int32_t>> EncodeContinuation(
     const RouterModel& model, const ScoreInput& input, std::size_t index,
     std::size_t prompt_tokens) {
@@ -26,9 +26,9 @@ absl::StatusOr<std::vector<std::int32_t>> EncodeContinuation(
   if (prompt_tokens + ids.size() >
       static_cast<std::size_t>(model.config.max_context)) {
     return FieldError(
-        field, absl::StrCat("has ", ids.size(), " tokens, which do not fit ",
-                            "behind the prompt's ", prompt_tokens,
-                            " into the context of ", model.config.max_context));
+        field, absl::StrCat("has ", ids.size(), " tokens; with the prompt's ",
+                            prompt_tokens, " it must fit into the context of ",
+                            model.config.max_context));
   }
   return ids;
 }
@@ -101,7 +101,9 @@ absl::Status ScoreSession::OnFinished(int index,
                                       const GenerationFinished& finished) {
   ScoredContinuation& score = result_.scores[index];
   if (finished.score_logprobs.size() != score.tokens.size()) {
-    return absl::InternalError("scores of the continuation are missing");
+    return absl::InternalError(absl::StrCat(
+        "the dense worker sent ", finished.score_logprobs.size(),
+        " scores for ", score.tokens.size(), " tokens of a continuation"));
   }
   for (const float logprob : finished.score_logprobs) score.logprob += logprob;
   score.token_logprobs = finished.score_logprobs;

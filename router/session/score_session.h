@@ -11,17 +11,18 @@
 
 namespace apollo {
 
-// Scores continuations of a prompt: runs each as a sequence of its own and
-// writes one result when all are done.
+// A Score call: runs each continuation of the prompt as a sequence of its own
+// and writes one result when all are done.
 class ScoreSession final : public Session {
  public:
-  // The tenant's call. The writer lives until Close.
+  // Creates the session of a call by the tenant. The writer must live until
+  // Close.
   static std::shared_ptr<ScoreSession> Make(const SessionContext& context,
                                             std::string tenant,
                                             ScoreWriter& writer);
 
-  // Once. `read` gives the request, checked, or what is wrong with it; it is
-  // not called if the router is too busy.
+  // Starts the call. Called once. `read` returns the checked request, or its
+  // error; it is not called if the router is too busy.
   void Start(absl::FunctionRef<absl::StatusOr<ScoreInput>()> read);
 
  private:

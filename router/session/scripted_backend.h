@@ -16,9 +16,9 @@
 
 namespace apollo {
 
-// One sequence of the stand-in for a cluster: a script decides what it does.
-// All methods from any thread, the events from one at a time; Finish may come
-// in between. Keeps its sink until then.
+// A sequence of a ScriptedBackend, controlled by a script. All methods may be
+// called from any thread, the events by one thread at a time; Finish may
+// interrupt them. Keeps its sink until Finish.
 class ScriptedSequence {
  public:
   ScriptedSequence(const Tokenizer& tokenizer, GenerationRequest request,
@@ -28,7 +28,7 @@ class ScriptedSequence {
         sink_(std::move(sink)) {}
 
   void Started(int cached_tokens = 0);
-  // A token for each byte.
+  // Emits one token for each byte of the text.
   void Say(const std::string& text);
   void Token(GeneratedToken token);  // Fills in the index.
   void Finish(absl::StatusOr<GenerationFinished> finished);
@@ -36,7 +36,7 @@ class ScriptedSequence {
 
   void AwaitCancel();
   bool cancelled();
-  // What Cancel does besides; set before it can come.
+  // Sets an additional action of Cancel. Call it before Cancel can be called.
   void OnCancel(std::function<void()> action);
   void Cancel();
   void SetPaused(bool paused);
@@ -57,6 +57,7 @@ class ScriptedSequence {
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
+// A stand-in for a cluster whose sequences follow a script.
 class ScriptedBackend final : public RouterBackend {
  public:
   using Script = std::function<void(ScriptedSequence&)>;
@@ -65,17 +66,18 @@ class ScriptedBackend final : public RouterBackend {
   explicit ScriptedBackend(const Tokenizer& tokenizer)
       : tokenizer_(tokenizer) {}
 
-  // What each sequence does from now on: on a thread of its own, or within
-  // Start.
+  // Sets the script of later sequences, which runs on a thread of its own or
+  // within Start.
   void Play(Script script, Where where = Where::kThread);
-  // Waits for all scripts.
+  // Waits for all scripts to return.
   void Join();
-  // Waits until so many have been started; false if that takes forever.
+  // Waits until `count` sequences have been started; returns false after half a
+  // minute.
   bool AwaitSequences(std::size_t count);
-  // Waits until all that Start returned was destroyed; false if that takes
-  // forever.
+  // Waits until all calls that Start returned have been destroyed; returns
+  // false after half a minute.
   bool AwaitNoHandles();
-  // All sequences started so far.
+  // Returns all sequences started so far.
   std::vector<std::shared_ptr<ScriptedSequence>> sequences();
 
   std::unique_ptr<GenerationCall> Start(
@@ -86,8 +88,9 @@ class ScriptedBackend final : public RouterBackend {
       absl::Duration window,
       std::function<void(std::vector<WorkerRouting>)> done) override;
 
-  // What CollectRouting answers, and the window it was asked for.
+  // Sets the answer of CollectRouting.
   void SetRouting(std::vector<WorkerRouting> routing);
+  // Returns the window of the last CollectRouting.
   absl::Duration routing_window();
 
  private:

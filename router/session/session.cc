@@ -11,13 +11,13 @@
 namespace apollo {
 namespace {
 
-// How far a call's unsent output may exceed the bound at which its sequences
-// pause: twice that, and some room for what is on its way.
-constexpr std::int64_t kRoomForTokensOnTheirWay = 1 << 20;
+// A call ends when its unsent output exceeds twice the limit at which its
+// sequences pause, plus this room for tokens in flight.
+constexpr std::int64_t kInFlightBytes = 1 << 20;
 
 }  // namespace
 
-// Passes one sequence's events to its session.
+// Passes the events of one sequence to its session.
 class Session::Sink final : public GenerationSink {
  public:
   Sink(std::shared_ptr<Session> session, int index)
@@ -65,7 +65,7 @@ void Session::RunSequences(std::vector<GenerationRequest> requests) {
   }
   for (std::size_t i = 0; i < requests.size(); ++i) {
     {
-      // An earlier one may have failed at once.
+      // An earlier sequence may have failed within Start.
       MutexLock lock(mutex_);
       if (ended_) return;
     }
@@ -115,20 +115,20 @@ void Session::Watch() {
     if (writer_ == nullptr || aborted_ || !(paused_ || ended_)) return;
     if (Now() - waiting_since_ < timeout) return;
     Abort(absl::ResourceExhaustedError(absl::StrCat(
-        "the client has read nothing for ", absl::FormatDuration(timeout),
-        " while ", writer_->unsent(), " bytes of the answer wait for it")));
+        "the client has read nothing for ", absl::FormatDuration(timeout), "; ",
+        writer_->unsent(), " bytes of the answer are unsent")));
   }
   Settle();
 }
 
 void Session::Close() {
-  // Destroyed after the lock is released: a backend's calls may hold their
-  // sinks, and those hold this.
+  // Destroyed after the lock is released: the calls of a backend may hold their
+  // sinks, which hold this session.
   std::vector<std::shared_ptr<GenerationCall>> calls;
   {
     MutexLock lock(mutex_);
     if (writer_ == nullptr) return;
-    if (!ended_) outcome_ = absl::CancelledError("the client is gone");
+    if (!ended_) outcome_ = absl::CancelledError("the client disconnected");
     ended_ = true;
     writer_ = nullptr;
   }
@@ -166,7 +166,7 @@ void Session::SequenceFinished(int index,
     if (ended_ || sequences_[index].stopped) return;
     absl::Status status = finished.status();
     if (status.ok()) status = OnFinished(index, *finished);
-    // One answer is of no use without the others.
+    // One failed sequence fails the whole call.
     if (!status.ok()) End(status);
     EndIfAllFinished();
     if (!unsettled_) return;
@@ -182,10 +182,10 @@ void Session::Stop(int index) {
 void Session::LimitOutput() {
   const std::int64_t bound = context_.calls.limits().output_bytes;
   const auto unsent = static_cast<std::int64_t>(writer_->unsent());
-  if (unsent > 2 * bound + kRoomForTokensOnTheirWay) {
+  if (unsent > 2 * bound + kInFlightBytes) {
     Abort(absl::ResourceExhaustedError(
-        absl::StrCat("the client reads too slowly: ", unsent,
-                     " bytes of the answer wait for it")));
+        absl::StrCat("the client reads too slowly; ", unsent,
+                     " bytes of the answer are unsent")));
   } else if (unsent >= bound && !paused_) {
     paused_ = true;
     waiting_since_ = Now();
@@ -223,7 +223,7 @@ void Session::Abort(const absl::Status& status) {
 void Session::Settle() {
   {
     MutexLock lock(mutex_);
-    if (settling_) return;  // That thread looks again.
+    if (settling_) return;  // The other thread will look again.
     settling_ = true;
   }
   for (;;) {
@@ -256,7 +256,7 @@ void Session::Settle() {
 
 void Session::LogOutcome() const {
   if (outcome_.ok()) {
-    LogInfo("request_done",
+    LogInfo("request_finished",
             {{"request_id", started_.request_id},
              {"method", method_},
              {"language", started_.language.language},

@@ -30,35 +30,36 @@ struct SessionContext {
   CallTable& calls;
 };
 
-// One call of a client from its arrival to its end, whatever front it came by:
-// the part that all methods share. It
+// One call of a client, from its arrival to its end, independent of the front
+// that received it. The base class does the work that all methods share. A
+// session
 //
 // - enters the table of calls, or is refused;
 // - runs sequences and passes on their events, one at a time;
-// - ends once: when all sequences have, when one fails, when the client
-// cancels;
-//   then it cancels what still runs;
+// - ends once: when all sequences have ended, when one fails, or when the
+//   client cancels; then it cancels the remaining sequences;
 // - pauses its sequences while the client does not read, and ends if that takes
 //   too long (CallLimits);
-// - counts as running (metrics, table of calls) until it is destroyed, which is
-//   when the front and all sequences have let go of it.
+// - counts as running (in the metrics and the table of calls) until it is
+//   destroyed, that is, until the front and all sequences have released it.
 //
-// Thread-safe. A front makes one, calls Start of the subclass, and Close at
-// last.
+// Thread-safe. A front creates a session, calls Start of the subclass, and
+// finally Close.
 class Session : public WatchedCall,
                 public std::enable_shared_from_this<Session> {
  public:
-  // The client is gone. `reason` is CANCELLED or DEADLINE_EXCEEDED.
+  // Ends the call because its client has gone. `reason` is CANCELLED or
+  // DEADLINE_EXCEEDED.
   void Cancel(const absl::Status& reason);
-  // Some of the output was sent.
+  // Called by the front when some of the output has been sent.
   void OnSent();
-  // The front is done with the call: the writer is not used any more. Counts
-  // and logs the outcome.
+  // Called by the front when it is done with the call. Counts and logs the
+  // outcome; the writer is not used any more.
   void Close();
   void Watch() override;
 
  protected:
-  // `method` is a literal. The writer lives until Close.
+  // `method` is a string literal. The writer must live until Close.
   Session(const SessionContext& context, const char* method, std::string tenant,
           SessionWriter& writer);
 
@@ -72,15 +73,17 @@ class Session : public WatchedCall,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
   virtual void OnToken(int index, const GeneratedToken& token)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
-  // Without an error. An error that is returned ends the call.
+  // Called if the sequence finished without an error. A returned error ends the
+  // call.
   virtual absl::Status OnFinished(int index, const GenerationFinished& finished)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
-  // The last sequence is over or stopped; the call ends with OK after this.
+  // Called when the last sequence has finished or was stopped; the call then
+  // ends with OK.
   virtual void OnAllFinished() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {}
 
-  // No more is wanted of a sequence: it is cancelled, without an error.
+  // Cancels a sequence that is no longer needed, without an error.
   void Stop(int index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Pauses the sequences if much is unsent. Call it after writing.
+  // Pauses the sequences if too much output is unsent. Call it after writing.
   void LimitOutput() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Duration Now() const { return context_.clock.Now(); }
@@ -97,11 +100,11 @@ class Session : public WatchedCall,
  private:
   class Sink;
   struct Sequence {
-    std::shared_ptr<GenerationCall> call;  // None before it was started.
-    bool over = false;                     // Its last event has come.
-    bool stopped = false;                  // Nothing more is wanted of it.
-    bool cancelled = false;                // It was told so.
-    bool paused = false;                   // What it was told last.
+    std::shared_ptr<GenerationCall> call;  // Null until it is started.
+    bool over = false;                     // Has sent its last event.
+    bool stopped = false;                  // Is no longer needed.
+    bool cancelled = false;                // Cancel was called.
+    bool paused = false;                   // The last value of SetPaused.
   };
 
   void SequenceStarted(int index, const GenerationStarted& started);
@@ -111,21 +114,23 @@ class Session : public WatchedCall,
   void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Abort(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndIfAllFinished() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Tells the sequences what has been decided about them. Not under the lock: a
-  // backend may answer at once. If several threads come, one of them does it.
+  // Cancels, pauses and resumes the sequences as has been decided under the
+  // lock. It must not be held, since a backend may call back immediately. If
+  // several threads call this, one of them does the work for all.
   void Settle() ABSL_LOCKS_EXCLUDED(mutex_);
   void LogOutcome() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const char* const method_;
 
   CondVar settled_;
-  SessionWriter* writer_ ABSL_GUARDED_BY(mutex_);  // Null: closed.
+  SessionWriter* writer_ ABSL_GUARDED_BY(mutex_);  // Null after Close.
   std::vector<Sequence> sequences_ ABSL_GUARDED_BY(mutex_);
-  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // The writer was told so.
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // The writer has been told.
   absl::Status outcome_ ABSL_GUARDED_BY(mutex_);
   bool aborted_ ABSL_GUARDED_BY(mutex_) = false;
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
-  // Since when the client is to read: the pause, the end, or the last progress.
+  // Time since which the client owes a read: of the pause, the end, or the last
+  // output sent.
   absl::Duration waiting_since_ ABSL_GUARDED_BY(mutex_);
   bool unsettled_ ABSL_GUARDED_BY(mutex_) = false;
   bool settling_ ABSL_GUARDED_BY(mutex_) = false;

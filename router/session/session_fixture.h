@@ -22,8 +22,8 @@
 
 namespace apollo {
 
-// A client's end that keeps what it is told. It reads at once, or, with
-// `reading` off, when the test says so.
+// A writer that records its calls. With `reading` off, output stays unsent
+// until the test changes `unsent_bytes`.
 template <typename Writer>
 class KeepingWriter : public Writer {
  public:
@@ -50,13 +50,13 @@ class KeepingGenerateWriter final : public KeepingWriter<GenerateWriter> {
   }
   void Finished(const AnswerFinished& finished) override { Keep(finished); }
 
-  // Of one choice.
+  // Returns the text of one choice.
   std::string Text(int choice = 0) const;
   std::vector<AnswerFinished> AllFinished() const;
   std::vector<AnswerDelta> Deltas() const;
 
   std::vector<Event> events;
-  std::size_t bytes_per_character = 1;  // As if the front wrote so many.
+  std::size_t bytes_per_character = 1;  // Counted in unsent_bytes.
 
  private:
   void Keep(Event event) {
@@ -74,32 +74,31 @@ class KeepingScoreWriter final : public KeepingWriter<ScoreWriter> {
   std::optional<ScoreResult> result;
 };
 
-// Sessions before a cluster whose sequences the test plays itself, in one
-// thread and with a clock of its own.
+// Sessions in front of a scripted cluster, in one thread and with a fake clock.
 class SessionTest : public testing::Test {
  protected:
   SessionTest();
 
-  // The parts that sessions use, with bounds of the test's. Sequences that a
-  // test leaves open keep their calls, for which nobody waits by default.
+  // Replaces the table of calls. By default its destructor does not wait for
+  // the calls of sequences that a test leaves open.
   void SetLimits(const CallLimits& limits,
                  absl::Duration patience = absl::ZeroDuration());
   SessionContext Context();
 
-  // Starts a call. Its sequences have begun when this returns, but said
-  // nothing.
+  // Start a call. When these return, its sequences have been started but have
+  // emitted nothing.
   std::shared_ptr<GenerateSession> Generate(const GenerateInput& input,
                                             KeepingGenerateWriter& writer,
                                             const std::string& tenant = "");
   std::shared_ptr<ScoreSession> Score(
       const std::vector<std::string>& continuations,
       KeepingScoreWriter& writer);
-  // A prompt with seed 5.
+  // Returns a request with the prompt and seed 5.
   static GenerateInput Prompt(const std::string& prompt);
 
-  // The sequence that was started as number `index`.
+  // Returns the sequence that was started as number `index`.
   ScriptedSequence& Sequence(std::size_t index);
-  // As /metrics serves them.
+  // Returns the metrics in the format of /metrics.
   std::string Metrics();
 
   FakeClock clock_;

@@ -27,7 +27,7 @@ TEST_F(SessionTest, CancellingReachesEverySequenceAndEndsTheCallAtOnce) {
   EXPECT_EQ(writer.ended->code(), absl::StatusCode::kCancelled);
   EXPECT_TRUE(Sequence(0).cancelled());
   EXPECT_TRUE(Sequence(1).cancelled());
-  // Tokens on their way are dropped, and nothing ends twice.
+  // Tokens in flight are dropped, and nothing ends twice.
   Sequence(0).Say("late");
   Sequence(0).Finish(absl::CancelledError("cancelled"));
   session->Cancel(absl::CancelledError("again"));
@@ -39,7 +39,7 @@ TEST_F(SessionTest, AFailedChoiceEndsTheCallAndCancelsTheOthers) {
   GenerateInput input = Prompt("x");
   input.choices = 3;
   const auto session = Generate(input, writer);
-  // Sequences that answer at once when they are cancelled.
+  // The sequences finish within Cancel.
   for (const int i : {0, 2}) {
     ScriptedSequence& other = Sequence(i);
     other.OnCancel([&other] { other.Finish(absl::CancelledError("")); });
@@ -84,7 +84,7 @@ TEST_F(SessionTest, AfterAFailureWithinStartNoOtherSequenceIsStarted) {
   EXPECT_TRUE(writer.events.empty());
   ASSERT_TRUE(writer.ended.has_value());
   EXPECT_EQ(writer.ended->code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(backend_->sequences().size(), 1u) << "the others are of no use";
+  EXPECT_EQ(backend_->sequences().size(), 1u) << "the others are not needed";
 }
 
 TEST_F(SessionTest, AWrongRequestEndsBeforeAnythingIsStarted) {
@@ -159,7 +159,7 @@ TEST_F(SessionTest, MoreCallsThanMayRunAreRefusedUntilOneIsGone) {
   }
   EXPECT_FALSE(read) << "a refused call must cost nothing";
   EXPECT_EQ(backend_->sequences().size(), 2u);
-  // Over, but not gone yet.
+  // Ended, but not destroyed yet.
   Sequence(0).Finish(FinishCause::kEos);
   first->Close();
   first.reset();
@@ -198,7 +198,7 @@ TEST_F(SessionTest, FailuresAreLoggedWithTheirNumberAndSuccessesByOne) {
   Sequence(10).Finish(FinishCause::kEos);
   session->Close();
   const std::string done = testing::internal::GetCapturedStderr();
-  EXPECT_THAT(done, HasSubstr("\"event\":\"request_done\""));
+  EXPECT_THAT(done, HasSubstr("\"event\":\"request_finished\""));
   EXPECT_THAT(done, HasSubstr("\"method\":\"Generate\""));
   EXPECT_THAT(done, HasSubstr("\"prompt_tokens\":4"));
   EXPECT_THAT(done, Not(HasSubstr("four")));

@@ -8,27 +8,28 @@
 
 namespace apollo {
 
-// The client's end of a session; a front implements it. A session calls one
-// method at a time, holding its lock, from any thread: they must not block, nor
-// call the session. It calls nothing after Session::Close has returned.
+// The output of a session, implemented by a front. A session calls one method
+// at a time, from any thread and holding its lock, so the methods must neither
+// block nor call the session. It calls none after Session::Close has returned.
 class SessionWriter {
  public:
   virtual ~SessionWriter() = default;
-  // The call is over, with this status, once all that was written before has
-  // been sent. Called once.
+  // Ends the call with the status once all output has been sent. Called at most
+  // once.
   virtual void End(const absl::Status& status) = 0;
-  // The call is over now: unsent output is dropped and the client is told the
-  // status without waiting until it reads. At most once, also after End.
+  // Ends the call with the status immediately: drops unsent output and does not
+  // wait for the client to read. Called at most once, possibly after End.
   virtual void Abort(const absl::Status& status) = 0;
-  // Memory that unsent output takes, in bytes.
+  // Returns the memory that unsent output takes, in bytes.
   virtual std::size_t unsent() = 0;
 };
 
 class GenerateWriter : public SessionWriter {
  public:
-  virtual void Started(const AnswerStarted& started) = 0;  // Once and first.
+  virtual void Started(const AnswerStarted& started) = 0;  // Once, first.
   virtual void Delta(const AnswerDelta& delta) = 0;
-  virtual void Finished(const AnswerFinished& finished) = 0;  // Of each choice.
+  virtual void Finished(
+      const AnswerFinished& finished) = 0;  // Once per choice.
 };
 
 class ScoreWriter : public SessionWriter {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# deploy/local/cluster.sh with stand-ins for the programs.
+# Tests deploy/local/cluster.sh with stand-ins for the programs.
 #
 # Usage: cluster_test.sh CLUSTER_SH FAKE_PROCESS
 set -uo pipefail
@@ -18,7 +18,7 @@ mkdir "$work/model"
 echo '{"num_experts": 7}' > "$work/model/config.json"
 
 failures=0
-# Runs cluster.sh; $code and $output are what came of it.
+# Runs cluster.sh and stores the results in $code and $output.
 run() {
   output=$("$cluster" "$@" --state "$state" --bin "$work/bin" 2>&1)
   code=$?
@@ -28,7 +28,7 @@ fail() {
   echo "  exit code $code, output: $output" >&2
   ((++failures))
 }
-# A process that nobody has collected (Z) has ended.
+# A zombie (Z) counts as ended.
 alive() { # PID
   [[ -e /proc/$1 ]] && ! grep -q '^State:.[ZX]' "/proc/$1/status" 2> /dev/null
 }
@@ -43,9 +43,9 @@ expect_alive() { # NUMBER
   [[ $count == "$1" ]] || fail "expected $1 processes, not $count"
 }
 
-# Mistakes.
+# Usage errors.
 run up; expect_code 2; expect "up needs --model"
-run sideways; expect_code 2; expect "unknown argument \"sideways\""
+run sideways; expect_code 2; expect "sideways"
 run up --port 65536; expect_code 2; expect "from 0 to 65535"
 run up --model "$work"; expect_code 1; expect "no config.json"
 run up --model "$work/model" --expert-workers 8; expect_code 2; expect "the model has 7 experts"
@@ -54,7 +54,7 @@ run up --model "$work/dense"; expect_code 1; expect "no num_experts"
 echo '{"num_experts": ' > "$work/dense/config.json"
 run up --model "$work/dense"; expect_code 1; expect "$work/dense/config.json"
 
-# Nothing runs.
+# Nothing is running.
 run status; expect_code 1; expect "not running"
 run down; expect_code 0; expect "not running"
 
@@ -66,15 +66,15 @@ expect "expert-worker-0 with experts 0,3,6"; expect "expert-worker-2 with expert
 expect_alive 6
 [[ $(wc -l < "$state/expert_workers.list") == 3 ]] || fail "expected 3 expert workers listed"
 [[ $(wc -l < "$state/dense_workers.list") == 2 ]] || fail "expected 2 dense workers listed"
-grep -q -- "--weights int8" "$state/expert-worker-2.log" || fail "expected --weights to be passed on"
-grep -q -- "--threads 1" "$state/dense-worker-1.log" || fail "expected --threads to be passed on"
+grep -q -- "--weights=int8" "$state/expert-worker-2.log" || fail "expected --weights to be passed on"
+grep -q -- "--threads=1" "$state/dense-worker-1.log" || fail "expected --threads to be passed on"
 read -r first _ < "$state/router.pid"
 run status; expect_code 0; expect "dense-worker-1"; expect SERVING
 run up --model "$work/model"; expect_code 0; expect "already up"
 read -r second _ < "$state/router.pid"
 [[ $first == "$second" ]] || fail "expected the same router"
 
-# Up again with options: those it runs with are fine, others are refused.
+# Up again with options: the current ones are accepted, others are rejected.
 router_port=$(awk '$1 == "grpc" { sub(".*:", "", $2); print $2 }' "$state/router.address")
 ln -s model "$work/same_model"
 run up --model "$work/same_model" --port 0 --expert-workers 3 --dense-workers 02 --threads 1
@@ -89,7 +89,7 @@ expect "--expert-workers 3 instead of 2, --threads 1 instead of 2"
 run up --port 1; expect_code 1; expect "--port $router_port instead of 1"
 expect_alive 6
 
-# The port is taken, by another cluster.
+# Another cluster uses the port.
 mine=$state
 state=$work/second_state
 run up --model "$work/model" --port "$router_port"
@@ -98,7 +98,7 @@ expect_code 1; expect "router has ended during the start"; expect "Address alrea
 state=$mine
 expect_alive 6
 
-# One of them dies.
+# A process dies.
 read -r victim _ < "$state/expert-worker-1.pid"
 kill -KILL "$victim"
 while alive "$victim"; do :; done
@@ -108,9 +108,25 @@ run down; expect_code 0; expect "stopped"
 [[ ! -e $state ]] || fail "expected no state"
 alive "$first" && fail "expected the router to have ended"
 
-# A process that cannot start: its log is shown, and the others are stopped.
+# A process fails to start: its log is shown, and the others are stopped.
 FAKE_DIE=expert-worker-1 run up --model "$work/model" --port 0
 expect_code 1; expect "expert-worker-1 has ended during the start"; expect "cannot read the model"
+[[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
+
+# A process that does not listen in time; and a start that is interrupted.
+FAKE_SLOW=dense-worker-0 run up --model "$work/model" --port 0 --timeout 1
+expect_code 1; expect "dense-worker-0 did not listen"
+[[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
+FAKE_SLOW=router "$cluster" up --model "$work/model" --port 0 --state "$state" \
+  --bin "$work/bin" > "$work/interrupted" 2>&1 &
+starting=$!
+until [[ -s $state/router.pid && -e $state/dense-worker-0.address ]]; do sleep 0.01; done
+read -r slow _ < "$state/router.pid"
+kill -TERM "$starting"
+wait "$starting"; code=$?
+output=$(< "$work/interrupted")
+expect_code 1; expect "interrupted"
+alive "$slow" && fail "expected the router to have ended"
 [[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
 
 # A process that ignores SIGTERM is killed.
@@ -122,7 +138,7 @@ expect "dense-worker-0 did not end within 1 s: killed"
 alive "$stubborn" && fail "expected dense-worker-0 to have ended"
 [[ ! -e $state ]] || fail "expected no state"
 
-# The process id belongs to another program by now: it is left alone.
+# The process id now belongs to another program, which must be left alone.
 run up --model "$work/model" --port 0; expect_code 0
 read -r router _ < "$state/router.pid"
 kill -KILL "$router"

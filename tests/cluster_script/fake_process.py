@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Stands in for router, dense_worker, expert_worker and apollo, so that the test
-of cluster.sh takes no model and no time. Which one it is, its file's name says.
+of cluster.sh is fast and needs no model. The file name selects the program.
 
 A process listens, writes its address file and ends with SIGTERM. The client's
 `health` succeeds if somebody listens. FAKE_DIE=NAME: that process ends at once,
-with a line in its log. FAKE_STUBBORN=NAME: that process ignores SIGTERM.
+with a line in its log. FAKE_SLOW=NAME: that process never listens.
+FAKE_STUBBORN=NAME: that process ignores SIGTERM.
 """
 
 import os
@@ -27,6 +28,8 @@ def server(arguments):
     print(" ".join(sys.argv[1:]), file=sys.stderr, flush=True)
     if os.environ.get("FAKE_DIE") == name:
         sys.exit("cannot read the model")
+    if os.environ.get("FAKE_SLOW") == name:
+        signal.pause()
     stubborn = os.environ.get("FAKE_STUBBORN") == name
     signal.signal(
         signal.SIGTERM, signal.SIG_IGN if stubborn else lambda *_: sys.exit(0)
@@ -43,5 +46,7 @@ def server(arguments):
 
 
 if __name__ == "__main__":
-    pairs = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-    (client if "--server" in pairs else server)(pairs)
+    if "--server" in sys.argv:
+        client(dict(zip(sys.argv[1::2], sys.argv[2::2])))
+    else:
+        server(dict(argument.split("=", 1) for argument in sys.argv[1:]))

@@ -1,13 +1,13 @@
 #!/bin/bash
-# Compares our tokenizer with Hugging Face `tokenizers`, id by id, over every code
-# point, 50 languages, random mixtures and long runs:
+# Compares our tokenizer with Hugging Face `tokenizers`, id by id, over every
+# code point, 50 languages, random mixtures and long runs:
 #
 #     tests/differential/run.sh [WORK_FOLDER] [OPTION OF tokenizer_diff.py...]
 #
-# for the demo model's tokenizer, Qwen's vocabulary with Qwen2's pattern and NFC
-# (built by benchmarks/tokenizer/prepare.py), and the small ones of
+# Covers the demo model's tokenizer, Qwen's vocabulary with Qwen2's pattern and
+# NFC (built by benchmarks/tokenizer/prepare.py), and the small tokenizers in
 # model/tokenizer/testdata. Needs the network for PyPI and about 20 minutes on
-# two processors; --step 16 --mixtures 5000 takes two. The ordinary tests check
+# two CPUs; with --step 16 --mixtures 5000 about two. The ordinary tests check
 # sums of the same ids (golden_unicode.json).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

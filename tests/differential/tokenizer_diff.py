@@ -5,13 +5,13 @@
     tests/differential/tokenizer_diff.py --encode-lines .bazel/bin/model/tokenizer/encode_lines \
         model/tokenizer/testdata/qwen_small.json [more tokenizer.json files]
 
-Texts: every Unicode code point (assigned or not, surrogates excepted) in several
-surroundings; sentences in 50 languages with every kind of line end between them; runs of
-one character or word without a blank, up to 100,000 bytes; then random mixtures of scripts,
-emoji, combining marks, white space of all kinds, digits of all scripts, code, contractions
-and special-token look-alikes. Each text is encoded with special tokens as plain text and as
-tokens, and decoded, at once and as a stream. run.sh beside this does it all.
-Needs `pip install tokenizers`. Ends with 1 if anything differs.
+Texts: every Unicode code point (assigned or not, without surrogates) in several contexts;
+sentences in 50 languages with every kind of line end between them; runs of one character or
+word without spaces, up to 100,000 bytes; then random mixtures of scripts, emoji, combining
+marks, white space of all kinds, digits of all scripts, code, contractions and special-token
+look-alikes. Each text is encoded with special tokens as plain text and as tokens, and
+decoded, at once and as a stream. run.sh in this folder runs all comparisons.
+Needs `pip install tokenizers`. Exits with 1 if anything differs.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def surrounded(step):
 
 
 def languages():
-    """The fifty sentences and the hard cases of the committed golden file, apart, in pairs and in parts."""
+    """Yields the fifty sentences and the hard cases of the committed golden file, singly, in pairs and in parts."""
     golden = pathlib.Path(__file__).parents[2] / "model/tokenizer/testdata/golden.json"
     texts = json.loads(golden.read_text())["texts"]
     yield from texts
@@ -102,7 +102,7 @@ def batches(texts, size=2000):
 
 
 class Ours:
-    """One running encode_lines process."""
+    """A running encode_lines process."""
 
     def __init__(self, program, path, parse):
         command = [program, path] + (["--parse-special"] if parse else [])
@@ -134,11 +134,11 @@ def compare(program, path, parse, texts):
     theirs.no_truncation()
     theirs.no_padding()
     vocabulary = theirs.get_vocab(with_added_tokens=False)
-    # Bytes without a token are dropped; then the text cannot come back.
+    # Bytes without a token are dropped, so such a text cannot be restored.
     from tokenizers.pre_tokenizers import ByteLevel
     complete = all(c in vocabulary for c in ByteLevel.alphabet())
-    # Other reasons why it cannot: a space in front, white space taken along, added tokens that the library
-    # itself decodes to something else.
+    # Other reasons why a text cannot be restored: a prepended space, absorbed
+    # white space, and added tokens that the library itself decodes differently.
     description = json.loads(theirs.to_str())
     prefix_space = '"add_prefix_space": true' in json.dumps(description["pre_tokenizer"])
     exact = complete and not prefix_space and not any(

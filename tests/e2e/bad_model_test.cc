@@ -1,5 +1,5 @@
-// Model directories that are wrong: every server says what is wrong in one line
-// that names the file, and ends with a status that is not 0. It never crashes.
+// Invalid model directories: every server reports the error in one line that
+// names the file, and exits with a nonzero status. It never crashes.
 
 #include <gtest/gtest.h>
 
@@ -41,13 +41,13 @@ void Replace(const std::string& path, const std::string& from,
 struct Case {
   const char* name;
   std::function<void(const std::string& folder)> spoil;
-  std::vector<const char*> says;  // What the message must hold.
+  std::vector<const char*> says;  // Required parts of the message.
   bool router_too = false;
 };
 
 class BadModelTest : public ::testing::Test {
  protected:
-  // Runs a server on the model until it ends; returns what it said.
+  // Runs a server on the model until it ends. Returns its log.
   std::string RunServer(const std::string& binary, const std::string& model,
                         int& status) {
     const std::string log = folder_ + "/log";
@@ -83,7 +83,7 @@ TEST_F(BadModelTest, ARouterWithoutDenseWorkersDoesNotStart) {
   }
 }
 
-// A sanitizer's own memory would not fit under the limit.
+// Sanitizers need more memory than the limit.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;
 #else
@@ -96,7 +96,7 @@ TEST_F(BadModelTest, AWorkerWithoutMemorySaysHowMuchItNeeds) {
   for (const char* binary :
        {"dense_worker/dense_worker", "expert_worker/expert_worker"}) {
     fs::remove(log);
-    // The caches' 16 GiB do not fit into 8 GiB of address space.
+    // The 16 GiB of the caches exceed 8 GiB of address space.
     ChildProcess process(
         {"/bin/bash", "-c", "ulimit -v 8388608 && exec \"$@\"", "bash",
          Runfile(binary), "--model=" + Runfile("tests/golden/published"),
@@ -119,7 +119,7 @@ TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
        true},
       {"broken config",
        [](const std::string& f) { WriteAll(f + "/config.json", "{\"a\":"); },
-       {"config.json", "broken JSON"},
+       {"config.json", "malformed JSON"},
        true},
       {"deep config",
        [](const std::string& f) {
@@ -269,6 +269,10 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
        "--steps_in_flight is 0"},
       {"dense_worker/dense_worker", "--mixed_token_budget=0",
        "--mixed_token_budget is 0"},
+      {"dense_worker/dense_worker", "--token_budget=2000000000",
+       "--token_budget is 2000000000; it must be from 1 to "},
+      {"deploy/local/apollo_local", "--token_budget=2000000000",
+       "--token_budget is 2000000000; it must be from 1 to "},
       {"deploy/local/apollo_local", "--steps_in_flight=0",
        "--steps_in_flight is 0"},
       {"dense_worker/dense_worker", "--expert_workers=nowhere", "nowhere"},
@@ -289,13 +293,13 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
   for (const char* server : {"router/router", "dense_worker/dense_worker",
                              "expert_worker/expert_worker"}) {
     fs::remove(log);
-    // Help is on the standard output; the log takes the standard error.
+    // Help goes to standard output, but the log only captures standard error.
     ChildProcess process(
         {"/bin/sh", "-c", "exec \"$0\" --help >&2", Runfile(server)}, log);
     process.Wait();
     for (const char* flag : {"--model ", "--listen ", "--metrics_listen "}) {
       EXPECT_NE(ReadAll(log).find(flag), std::string::npos)
-          << server << " --help does not tell of " << flag << ReadAll(log);
+          << server << " --help does not mention " << flag << ReadAll(log);
     }
   }
 }

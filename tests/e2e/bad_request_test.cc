@@ -1,5 +1,5 @@
-// Requests that are wrong, through a real cluster: INVALID_ARGUMENT that says
-// which field and why, and the cluster goes on.
+// Invalid requests through a real cluster: each gives INVALID_ARGUMENT with the
+// field and the reason, and the cluster continues.
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-// The caches of a real cluster: what is found there, what happens when they are
-// too small for all, and that none of it shows in an answer.
+// The caches of a real cluster: hits, behaviour when they are too small for all
+// requests, and unchanged answers in all cases.
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 std::string Model() { return Runfile("tests/golden/published"); }
 
-// A long answer to a prompt of its own.
+// Returns a request with its own prompt and a long answer.
 v1::GenerateRequest LongRequest(int number) {
   const std::string prompt(20 + number, static_cast<char>('a' + number));
   v1::GenerateRequest request = GreedyRequest(prompt, 440);
@@ -73,7 +73,9 @@ TEST(CacheTest, ASecondAskerFindsThePrompt) {
       cluster.Start();
       plain = Generate(*cluster.NewStub(), request);
       ExpectSame(plain, Generate(*cluster.NewStub(), request));
-      EXPECT_EQ(cluster.Metric("dense-0", "apollo_prefix_cache_hits_total"), 0);
+      EXPECT_EQ(
+          cluster.Metric("dense-worker-0", "apollo_prefix_cache_hits_total"),
+          0);
     }
     Cluster cluster(Model(),
                     {.expert_workers = 2,
@@ -90,15 +92,17 @@ TEST(CacheTest, ASecondAskerFindsThePrompt) {
     EXPECT_GT(tokens, 32u);
     EXPECT_EQ(second.started.cached_tokens(), tokens / 16 * 16);
     EXPECT_EQ(second.finished.usage().cached_tokens(), tokens / 16 * 16);
-    EXPECT_EQ(cluster.Metric("dense-0", "apollo_prefix_cache_queries_total"),
-              2 * tokens);
-    EXPECT_EQ(cluster.Metric("dense-0", "apollo_prefix_cache_hits_total"),
-              tokens / 16 * 16);
+    EXPECT_EQ(
+        cluster.Metric("dense-worker-0", "apollo_prefix_cache_queries_total"),
+        2 * tokens);
+    EXPECT_EQ(
+        cluster.Metric("dense-worker-0", "apollo_prefix_cache_hits_total"),
+        tokens / 16 * 16);
     cluster.StopAll();
   }
 }
 
-// Answers that need more blocks together than there are.
+// Answers that together need more blocks than exist.
 TEST(CacheTest, AFullCacheOfTheDenseWorkerDelaysButChangesNothing) {
   constexpr int kRequests = 12;
   Cluster roomy(Model(), {});
@@ -113,7 +117,7 @@ TEST(CacheTest, AFullCacheOfTheDenseWorkerDelaysButChangesNothing) {
     SCOPED_TRACE(i);
     ExpectSame(answers[i], expected[i]);
   }
-  EXPECT_GT(small.Metric("dense-0", "apollo_num_preemptions_total"), 0);
+  EXPECT_GT(small.Metric("dense-worker-0", "apollo_num_preemptions_total"), 0);
   small.StopAll();
 }
 
@@ -131,7 +135,9 @@ TEST(CacheTest, AFullCacheOfTheExpertWorkerDelaysButChangesNothing) {
     SCOPED_TRACE(i);
     ExpectSame(answers[i], expected[i]);
   }
-  EXPECT_GT(small.Metric("expert-0", "apollo_num_expert_preemptions_total"), 0);
+  EXPECT_GT(
+      small.Metric("expert-worker-0", "apollo_num_expert_preemptions_total"),
+      0);
   small.StopAll();
 }
 

@@ -6,8 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <fstream>
-
 namespace apollo {
 namespace {
 
@@ -18,7 +16,7 @@ int ExitCode(int status) {
 }  // namespace
 
 ChildProcess::ChildProcess(const std::vector<std::string>& argv,
-                           const std::string& log_file) {
+                           const std::string& log_file, Streams streams) {
   std::vector<char*> args;  // Made before fork: no allocation in the child.
   for (const std::string& arg : argv)
     args.push_back(const_cast<char*>(arg.c_str()));
@@ -29,7 +27,9 @@ ChildProcess::ChildProcess(const std::vector<std::string>& argv,
   pid_ = fork();
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(127);  // The parent died meanwhile.
+    if (getppid() != parent) _exit(127);  // The parent has died.
+    if (streams.in >= 0) dup2(streams.in, STDIN_FILENO);
+    if (streams.out >= 0) dup2(streams.out, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
     execv(args[0], args.data());
     _exit(127);
@@ -40,14 +40,6 @@ ChildProcess::ChildProcess(const std::vector<std::string>& argv,
 ChildProcess::~ChildProcess() {
   Signal(SIGKILL);
   Wait();
-}
-
-std::int64_t ChildProcess::ResidentBytes() {
-  if (!Running()) return 0;
-  std::ifstream file("/proc/" + std::to_string(pid_) + "/statm");
-  std::int64_t all = 0, resident = 0;
-  file >> all >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
 }
 
 bool ChildProcess::Running() {

@@ -1,9 +1,8 @@
 #include "tests/e2e/cluster.h"
 
-#include <grpc/grpc.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -11,10 +10,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <sstream>
 #include <thread>
+#include <utility>
 
-#include "model/config/model_config.h"
 #include "tests/e2e/health.h"
 #include "tests/e2e/http.h"
 
@@ -29,7 +27,7 @@ std::string ReadAll(const std::string& path) {
 
 void Pause() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
 
-// Tries until done() or for a minute.
+// Polls done() until it returns true, for at most a minute.
 template <typename Done>
 bool Eventually(Done done) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
@@ -38,6 +36,10 @@ bool Eventually(Done done) {
     Pause();
   }
   return false;
+}
+
+std::string Worker(const std::string& role, int index) {
+  return role + "-worker-" + std::to_string(index);
 }
 
 }  // namespace
@@ -61,169 +63,161 @@ std::string DemoModel() {
 }
 
 Cluster::Cluster(std::string model, const Layout& layout)
-    : model_(std::move(model)), layout_(layout) {
-  const auto config = LoadModelConfig(model_);
-  EXPECT_TRUE(config.ok()) << config.status();
-  if (config.ok()) experts_ = config->num_experts;
-  // A worker without any expert would be of no use.
-  layout_.expert_workers = std::min(layout_.expert_workers, experts_);
-}
+    : model_(std::move(model)), layout_(layout) {}
 
 Cluster::~Cluster() {
   if (::testing::Test::HasFailure()) {
     std::fprintf(stderr, "--- logs of the cluster ---\n%s", Logs().c_str());
   }
-  routers_.clear();
-  dense_.clear();
-  expert_.clear();
-}
-
-std::unique_ptr<ChildProcess> Cluster::Launch(const std::string& binary,
-                                              const std::string& name,
-                                              std::vector<std::string> flags) {
-  std::filesystem::remove(File(name));
-  std::vector<std::string> argv = {
-      Runfile(binary), "--model=" + model_, "--listen=127.0.0.1:0",
-      "--metrics_listen=127.0.0.1:0", "--address_file=" + File(name)};
-  argv.insert(argv.end(), flags.begin(), flags.end());
-  return std::make_unique<ChildProcess>(argv, File(name + ".log"));
-}
-
-std::string Cluster::WaitForAddress(const std::string& name,
-                                    const std::string& kind,
-                                    ChildProcess* process) {
-  std::string found;
-  const bool ok = Eventually([&] {
-    std::istringstream lines(ReadAll(File(name)));
-    std::string word, address;
-    while (lines >> word >> address) {
-      if (word == kind) found = address;
-    }
-    return !found.empty() || (process != nullptr && !process->Running());
-  });
-  EXPECT_TRUE(ok && !found.empty()) << name << " did not start:\n"
-                                    << ReadAll(File(name + ".log"));
-  return found;
-}
-
-void Cluster::WriteMembers(const std::string& file,
-                           const std::vector<std::string>& list) {
-  {
-    std::ofstream out(File(file + ".new"));
-    for (const std::string& address : list) out << address << "\n";
-  }
-  std::filesystem::rename(File(file + ".new"), File(file));
-}
-
-void Cluster::StartExpert(int index) {
-  std::string experts;
-  for (int e = index; e < experts_; e += layout_.expert_workers) {
-    experts += (experts.empty() ? "" : ",") + std::to_string(e);
-  }
-  const std::string name = "expert-" + std::to_string(index);
-  std::vector<std::string> flags = {"--name=" + name, "--experts=" + experts,
-                                    "--expert_workers=file:" + File("experts")};
-  flags.insert(flags.end(), layout_.expert_flags.begin(),
-               layout_.expert_flags.end());
-  expert_[index] = Launch("expert_worker/expert_worker", name, flags);
-  expert_addresses_[index] = WaitForAddress(name, "grpc", expert_[index].get());
-  WriteMembers("experts", expert_addresses_);
-}
-
-void Cluster::StartDense(int index) {
-  const std::string name = "dense-" + std::to_string(index);
-  std::vector<std::string> flags = {"--name=" + name,
-                                    "--expert_workers=file:" + File("experts")};
-  flags.insert(flags.end(), layout_.dense_flags.begin(),
-               layout_.dense_flags.end());
-  dense_[index] = Launch("dense_worker/dense_worker", name, flags);
-  dense_addresses_[index] = WaitForAddress(name, "grpc", dense_[index].get());
-  WriteMembers("denses", dense_addresses_);
 }
 
 void Cluster::Start() {
-  if (layout_.expert_workers == 0) {
-    routers_.push_back(
-        Launch("deploy/local/apollo_local", "local", layout_.local_flags));
-    router_addresses_ = {WaitForAddress("local", "grpc", routers_[0].get())};
-  } else {
-    expert_.resize(layout_.expert_workers);
-    expert_addresses_.resize(layout_.expert_workers);
-    dense_.resize(layout_.dense_workers);
-    dense_addresses_.resize(layout_.dense_workers);
-    for (int i = 0; i < layout_.expert_workers; ++i) StartExpert(i);
-    for (int i = 0; i < layout_.dense_workers; ++i) StartDense(i);
-    for (int i = 0; i < layout_.routers; ++i) {
-      const std::string name =
-          i == 0 ? "router" : "router-" + std::to_string(i);
-      std::vector<std::string> flags = {"--dense_workers=file:" +
-                                        File("denses")};
-      flags.insert(flags.end(), layout_.router_flags.begin(),
-                   layout_.router_flags.end());
-      routers_.push_back(Launch("router/router", name, flags));
-      router_addresses_.push_back(
-          WaitForAddress(name, "grpc", routers_[i].get()));
+  std::vector<std::string> argv = {
+      "/usr/bin/python3",
+      Runfile("deploy/local/cluster.py"),
+      "attached",
+      "--model=" + model_,
+      "--bin=" + Runfile("."),
+      "--state=" + folder_.path(),
+      "--timeout=300",
+      "--dense-workers=" + std::to_string(layout_.dense_workers),
+      "--expert-workers=" + std::to_string(layout_.expert_workers),
+      "--routers=" + std::to_string(layout_.routers)};
+  const std::pair<const char*, const std::vector<std::string>*> kFlags[] = {
+      {"dense", &layout_.dense_flags},
+      {"expert", &layout_.expert_flags},
+      {"router", &layout_.router_flags},
+      {"local", &layout_.local_flags}};
+  for (const auto& [role, flags] : kFlags) {
+    for (const std::string& flag : *flags) {
+      argv.push_back("--" + std::string(role) + "-flag=" + flag);
     }
   }
-  WaitForHealth(true);
+  launcher_ =
+      std::make_unique<JsonProcess>(argv, folder_.path() + "/launcher.log");
+  Learn(launcher_->Read());
+}
+
+Json Cluster::Ask(const Json& request) {
+  const Json answer = launcher_->Ask(request);
+  EXPECT_FALSE(answer.contains("error")) << request << ": " << answer;
+  return answer;
+}
+
+void Cluster::Learn(const Json& answer) {
+  EXPECT_TRUE(answer.contains("processes")) << answer;
+  for (const Json& process : answer.value("processes", Json::array())) {
+    processes_[process["name"]] = {process["pid"], process["address"],
+                                   process["metrics"]};
+  }
+}
+
+const Cluster::Process& Cluster::Of(const std::string& name) const {
+  static const Process* const none = new Process();
+  const auto found = processes_.find(name);
+  EXPECT_NE(found, processes_.end()) << "no process " << name;
+  return found == processes_.end() ? *none : found->second;
+}
+
+std::vector<std::string> Cluster::Named(const std::string& prefix) const {
+  std::vector<std::string> names;
+  for (const auto& [name, process] : processes_) {
+    if (name.rfind(prefix, 0) == 0) names.push_back(name);
+  }
+  return names;
+}
+
+void Cluster::Restart(const std::string& name,
+                      const std::vector<std::string>* flags) {
+  Json request = {{"do", "start"}, {"name", name}};
+  if (flags != nullptr) request["flags"] = *flags;
+  Learn(Ask(request));
+}
+
+void Cluster::Stop(const std::string& name) {
+  EXPECT_EQ(Ask({{"do", "stop"}, {"name", name}}).value("exit_code", -1), 0)
+      << name;
+}
+
+void Cluster::StartExpert(int index) {
+  Restart(Worker("expert", index),
+          new_expert_flags_ ? &layout_.expert_flags : nullptr);
+}
+
+void Cluster::StartDense(int index) {
+  Restart(Worker("dense", index), /*flags=*/nullptr);
 }
 
 void Cluster::KillExpert(int index) {
-  expert_[index]->Signal(SIGKILL);
-  expert_[index]->Wait();
+  Ask({{"do", "kill"}, {"name", Worker("expert", index)}});
+}
+
+void Cluster::KillDense(int index) {
+  Ask({{"do", "kill"}, {"name", Worker("dense", index)}});
 }
 
 void Cluster::SetExpertFlags(std::vector<std::string> flags) {
   layout_.expert_flags = std::move(flags);
+  new_expert_flags_ = true;
 }
 
-void Cluster::StopExpert(int index) {
-  EXPECT_EQ(expert_[index]->Stop(), 0) << "expert-" << index;
+void Cluster::StopExpert(int index) { Stop(Worker("expert", index)); }
+
+void Cluster::FreezeExpert(int index) {
+  kill(Of(Worker("expert", index)).pid, SIGSTOP);
 }
 
-void Cluster::FreezeExpert(int index) { expert_[index]->Signal(SIGSTOP); }
-
-void Cluster::ThawExpert(int index) { expert_[index]->Signal(SIGCONT); }
-
-void Cluster::KillDense(int index) {
-  dense_[index]->Signal(SIGKILL);
-  dense_[index]->Wait();
+void Cluster::ThawExpert(int index) {
+  kill(Of(Worker("expert", index)).pid, SIGCONT);
 }
 
 void Cluster::WaitForHealth(bool serving) {
-  for (const std::string& address : router_addresses_) {
-    const auto channel =
-        grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-    EXPECT_TRUE(Eventually([&] { return IsServing(channel) == serving; }))
-        << "the router's health did not become "
-        << (serving ? "SERVING" : "NOT_SERVING");
+  std::vector<std::string> names =
+      Named(layout_.expert_workers == 0 ? "local" : "router");
+  if (serving) {
+    for (const std::string& name : Named("expert")) names.push_back(name);
   }
-  if (!serving) return;
-  for (const std::string& address : expert_addresses_) {
-    const auto channel =
-        grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-    EXPECT_TRUE(Eventually([&] { return IsServing(channel); }))
-        << "an expert worker's health did not become SERVING";
+  for (const std::string& name : names) {
+    const auto channel = grpc::CreateChannel(
+        Of(name).address, grpc::InsecureChannelCredentials());
+    EXPECT_TRUE(Eventually([&] { return IsServing(channel) == serving; }))
+        << "the health of " << name << " did not become "
+        << (serving ? "SERVING" : "NOT_SERVING");
   }
 }
 
 void Cluster::StopAll() {
-  for (auto& process : routers_) EXPECT_EQ(process->Stop(), 0);
-  for (auto& process : dense_) EXPECT_EQ(process->Stop(), 0);
-  for (auto& process : expert_) EXPECT_EQ(process->Stop(), 0);
+  for (const char* role : {"router", "local", "dense", "expert"}) {
+    for (const std::string& name : Named(role)) Stop(name);
+  }
+}
+
+const std::string& Cluster::address(int router) const {
+  if (layout_.expert_workers == 0) return Of("local").address;
+  return Of(router == 0 ? "router" : "router-" + std::to_string(router))
+      .address;
+}
+
+const std::string& Cluster::dense_address(int index) const {
+  return Of(Worker("dense", index)).address;
 }
 
 std::unique_ptr<v1::InferenceService::Stub> Cluster::NewStub(int router) {
-  return v1::InferenceService::NewStub(grpc::CreateChannel(
-      router_addresses_[router], grpc::InsecureChannelCredentials()));
+  return v1::InferenceService::NewStub(
+      grpc::CreateChannel(address(router), grpc::InsecureChannelCredentials()));
 }
 
 std::string Cluster::MetricsAddress(const std::string& name) {
-  return WaitForAddress(name, "metrics", nullptr);
+  return Of(name).metrics;
 }
 
 std::int64_t Cluster::RouterBytes(int router) {
-  return routers_[router]->ResidentBytes();
+  const std::string name =
+      router == 0 ? "router" : "router-" + std::to_string(router);
+  std::ifstream file("/proc/" + std::to_string(Of(name).pid) + "/statm");
+  std::int64_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
 }
 
 double Cluster::Metric(const std::string& process, const std::string& name) {

@@ -3,26 +3,29 @@
 #include <grpcpp/grpcpp.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "common/json.h"
 #include "proto/apollo/v1/inference.grpc.pb.h"
-#include "tests/e2e/child_process.h"
+#include "tests/e2e/json_process.h"
 #include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 
-// A cluster of real processes on free ports of 127.0.0.1, for one test. The
-// test fails if a process does not become healthy. One thread.
+// A cluster of real processes on free ports of 127.0.0.1 for one test, run by
+// deploy/local/cluster.py. The test fails if a process does not become healthy.
+// The processes end at the latest when the test process dies. Single-threaded.
 class Cluster {
  public:
   struct Layout {
     int dense_workers = 1;
-    // Expert e is on worker e mod this, at most one for each expert.
+    // Expert e is on worker e mod this number; at most one worker per expert.
     // 0: apollo_local.
     int expert_workers = 1;
-    // All over the same dense workers. apollo_local has one.
+    // All use the same dense workers. apollo_local has one.
     int routers = 1;
     std::vector<std::string> dense_flags = {};   // For every dense worker.
     std::vector<std::string> expert_flags = {};  // For every expert worker.
@@ -33,76 +36,82 @@ class Cluster {
   Cluster(std::string model, const Layout& layout);
   ~Cluster();
 
-  // Starts all processes and waits until the router is healthy.
+  // Starts all processes and waits until all are healthy.
   void Start();
 
-  // Kills (SIGKILL) or starts again one worker; a new one has a new address.
+  // Kill (SIGKILL) or restart one worker, which then has a new address.
   void KillExpert(int index);
   void StartExpert(int index);
-  // SIGTERM, and waits for the end; the exit status must be 0.
+  // Sends SIGTERM and waits for the end. The exit status must be 0.
   void StopExpert(int index);
-  // For workers that are started from now on.
+  // Sets the flags of expert workers that are started from now on.
   void SetExpertFlags(std::vector<std::string> flags);
-  // SIGSTOP and SIGCONT: a process that is there but does nothing.
+  // Stop (SIGSTOP) and continue (SIGCONT) a process.
   void FreezeExpert(int index);
   void ThawExpert(int index);
   void KillDense(int index);
   void StartDense(int index);
 
-  // Waits until all routers' health is as wanted and, if that is to serve,
-  // until every expert worker serves, too; fails the test after a minute.
+  // Waits until the health of all routers is as given and, if `serving`, until
+  // every expert worker serves, too. Fails the test after a minute.
   void WaitForHealth(bool serving);
 
   // Stops all with SIGTERM; every exit status must be 0.
   void StopAll();
 
-  // Of one of the routers.
+  // For one of the routers.
   std::unique_ptr<v1::InferenceService::Stub> NewStub(int router = 0);
-  const std::string& address() const { return router_addresses_[0]; }
-  // Of a dense worker, for what a router asks of it.
-  const std::string& dense_address(int index = 0) const {
-    return dense_addresses_[index];
-  }
-  // The "metrics" address of a process: "router", "router-1", "dense-0",
-  // "expert-1", "local".
+  const std::string& address(int router = 0) const;
+  // The address of a dense worker, for calls like those of a router.
+  const std::string& dense_address(int index = 0) const;
+  // The "metrics" address of a process: "router", "router-1", "dense-worker-0",
+  // "expert-worker-1", "local".
   std::string MetricsAddress(const std::string& name);
-  // Memory that a router has in RAM.
+  // Returns the resident memory of a router in bytes.
   std::int64_t RouterBytes(int router = 0);
-  // Value of a metric of a process, with its labels if it has any; -1 if it is
-  // absent.
+  // Returns the value of a metric of a process; -1 if it is absent. `name`
+  // includes the labels, if any.
   double Metric(const std::string& process, const std::string& name);
-  // Waits until some log contains the text; false after a minute.
+  // Waits until some log contains the text. Returns false after a minute.
   bool WaitForLog(const std::string& text);
-  // All that the processes wrote to their logs.
+  // Returns the logs of all processes.
   std::string Logs();
 
  private:
-  std::string File(const std::string& name) const {
-    return folder_.path() + "/" + name;
-  }
-  std::unique_ptr<ChildProcess> Launch(const std::string& binary,
-                                       const std::string& name,
-                                       std::vector<std::string> flags);
-  // The "grpc" or "metrics" address that a process wrote; waits for it.
-  std::string WaitForAddress(const std::string& name, const std::string& kind,
-                             ChildProcess* process);
-  void WriteMembers(const std::string& file,
-                    const std::vector<std::string>& list);
+  struct Process {
+    int pid = 0;
+    std::string address, metrics;
+  };
+
+  // Sends a request to the program that runs the processes. The test fails if
+  // it returns an error.
+  Json Ask(const Json& request);
+  // Stores the processes in its answer.
+  void Learn(const Json& answer);
+  // Restarts a process, with new flags if `flags` is not null.
+  void Restart(const std::string& name, const std::vector<std::string>* flags);
+  // Sends SIGTERM and waits for the end. The exit status must be 0.
+  void Stop(const std::string& name);
+  // Returns a process by its name. The test fails if there is none.
+  const Process& Of(const std::string& name) const;
+  // Returns the names of all processes that begin with `prefix`.
+  std::vector<std::string> Named(const std::string& prefix) const;
 
   const std::string model_;
   Layout layout_;
   const TempFolder folder_;
-  int experts_ = 0;  // Of the model.
-  std::vector<std::string> dense_addresses_, expert_addresses_,
-      router_addresses_;
-  std::vector<std::unique_ptr<ChildProcess>> dense_, expert_, routers_;
+  bool new_expert_flags_ = false;
+  std::unique_ptr<JsonProcess> launcher_;
+  std::map<std::string, Process> processes_;
 };
 
-// Path of a file of this repository, or of a program built from it, in a test.
+// Returns the path of a file of this repository, or of a program built from it,
+// in a test.
 std::string Runfile(const std::string& path);
 
-// The demo model that deploy/local/demo_model.sh made: $APOLLO_DEMO_MODEL, or
-// its usual place. The test fails, saying what to run, if it is not there.
+// Returns the directory of the demo model made by deploy/local/demo_model.sh:
+// $APOLLO_DEMO_MODEL, or the default one. If it is missing, the test fails with
+// instructions.
 std::string DemoModel();
 
 }  // namespace apollo

@@ -1,6 +1,6 @@
-// The upcycled demo model gives what its dense base gives: tokens and
-// log-probabilities of Hugging Face transformers in float32, and ids of Hugging
-// Face tokenizers, through a real cluster.
+// The upcycled demo model equals its dense base: tokens and log-probabilities
+// match Hugging Face transformers in float32, and ids match Hugging Face
+// tokenizers, through a real cluster.
 
 #include <gtest/gtest.h>
 
@@ -71,7 +71,7 @@ TEST(DemoTest, TokenizerGivesTheIdsOfHuggingFaceAndTheTextBack) {
   const auto back = (*tokenizer)->Decode(*whole, /*skip_special=*/false);
   ASSERT_TRUE(back.ok());
   EXPECT_TRUE(*back == *text) << "decoding did not give the text back";
-  // Line by line too, with the text of control tokens as text and as tokens.
+  // Also line by line, with the text of control tokens as text and as tokens.
   std::size_t begin = 0;
   ASSERT_GT(expected["lines"].size(), 100u);
   for (const Json& line : expected["lines"]) {
@@ -100,8 +100,8 @@ TEST(DemoTest, ACacheTooSmallForARequestRefusesIt) {
             std::string::npos)
       << answer.status.error_message();
   EXPECT_TRUE(Generate(*stub, GreedyRequest("What", 4)).status.ok());
-  // Without a length the answer is as long as the cache allows: its last token
-  // takes no room in it.
+  // Without a length limit, the answer is as long as the cache allows. Its last
+  // token needs no room.
   v1::GenerateRequest unbounded = GreedyRequest("What", 0);
   unbounded.set_ignore_eos(true);
   const Answer longest = Generate(*stub, unbounded);

@@ -1,5 +1,5 @@
-// Language detection through real processes: texts of all sizes, text that is
-// in no language, and detectors that are wrong.
+// Language detection through real processes: texts of all sizes, text in no
+// language, and invalid detectors.
 
 #include <gtest/gtest.h>
 
@@ -74,7 +74,7 @@ TEST(DetectionTest, AnyTextHasADefinedResult) {
     EXPECT_LE(response.confidence(), 1);
   }
 
-  // More than that, and nothing, are refused.
+  // Longer and empty texts are rejected.
   for (const std::string& text :
        {std::string(), Repeated("a", kMegabyte + 1)}) {
     grpc::ClientContext context;
@@ -85,7 +85,7 @@ TEST(DetectionTest, AnyTextHasADefinedResult) {
               grpc::StatusCode::INVALID_ARGUMENT);
   }
 
-  // What is in no language is answered with topk, and `started` says so.
+  // Text in no language is answered with topk, and `started` reports that.
   v1::GenerateRequest request = GreedyRequest("120/80, 20 mg?", 1);
   request.set_routing(v1::ROUTING_MODE_HYBRID);
   const Answer answer = Generate(*stub, request);
@@ -113,8 +113,8 @@ TEST(DetectionTest, ADetectorThatIsWrongKeepsTheRouterFromStarting) {
   } kCases[] = {
       {"--language_model=" + path + "/missing.ftz", path + "/missing.ftz"},
       {"--language_model=" + path + "/truncated.ftz", "truncated"},
-      {"--language_model=" + path + "/text.ftz", "does not begin like one"},
-      // No label is one of the table's languages.
+      {"--language_model=" + path + "/text.ftz", "wrong magic number"},
+      // No label is a language of the table.
       {"--families=" + path + "/klingon.txt", "none of its"},
       {"--language_model=" + path + "/labels.ftz", "tlh"},
   };

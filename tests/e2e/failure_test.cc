@@ -1,6 +1,6 @@
-// What clients see when workers are not there, and that everything works again
-// when they are back; that a client who leaves frees what it held; that no text
-// and no token of a request is in any log, metric or message.
+// The behaviour seen by clients when workers are lost and when they return; the
+// release of resources when a client leaves; and the absence of text and tokens
+// of a request in all logs, metrics and messages.
 
 #include <gtest/gtest.h>
 
@@ -41,8 +41,9 @@ void ExpectWorks(Cluster& cluster) {
   EXPECT_EQ(answer.ids.size(), 4u);
 }
 
-// Asks again until the answer is UNAVAILABLE, which must come within seconds; a
-// request caught in the middle of the loss may fail with the same code.
+// Repeats a request until it fails with UNAVAILABLE, which must happen within
+// seconds. A request that is interrupted by the loss may fail with the same
+// code.
 void ExpectUnavailable(Cluster& cluster) {
   cluster.WaitForHealth(false);
   const auto begin = std::chrono::steady_clock::now();
@@ -78,7 +79,8 @@ TEST(FailureTest, OneOfTwoDenseWorkersIsEnough) {
   Cluster cluster(Model(), {.dense_workers = 2, .expert_workers = 1});
   cluster.Start();
   cluster.KillDense(0);
-  // Until the router has noticed, a request may still be sent to the lost one.
+  // Until the router notices the loss, it may still send requests to the lost
+  // worker.
   Answer answer;
   for (int i = 0; i < 200; ++i) {
     answer = Generate(*cluster.NewStub(), GreedyRequest(kPrompt, 4));
@@ -86,15 +88,16 @@ TEST(FailureTest, OneOfTwoDenseWorkersIsEnough) {
     EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   }
   EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
-  EXPECT_EQ(answer.started.workers().dense_worker(), "dense-1");
+  EXPECT_EQ(answer.started.workers().dense_worker(), "dense-worker-1");
 }
 
-// A request that runs is UNAVAILABLE once `harm` has been done to the cluster.
+// Expects a running request to fail with UNAVAILABLE after `harm` is done to
+// the cluster.
 template <typename Harm>
 void ExpectFailsOnce(Cluster& cluster, Harm harm) {
   v1::GenerateRequest request = GreedyRequest(kPrompt, 480);
   request.set_ignore_eos(true);
-  // Far more work than can be done before the signal arrives.
+  // Far more work than possible before the signal arrives.
   request.mutable_sampling()->set_choices(8);
   grpc::ClientContext context;
   const auto stub = cluster.NewStub();
@@ -134,7 +137,7 @@ TEST(FailureTest, StoppingOneExpertWorkerEndsNoAnswer) {
     calls[i].stub = cluster.NewStub();
     calls[i].stream = calls[i].stub->Generate(&calls[i].context, request(i));
   }
-  // All run, and the last has far to go.
+  // All are running, and the last has far to go.
   v1::GenerateResponse response;
   for (Call& call : calls) {
     ASSERT_TRUE(call.stream->Read(&response));
@@ -159,7 +162,7 @@ TEST(FailureTest, StoppingOneExpertWorkerEndsNoAnswer) {
     EXPECT_TRUE(status.ok()) << status.error_message();
     EXPECT_EQ(calls[i].ids, expected[i].ids) << i;
   }
-  // Nobody else has its experts.
+  // No other worker has its experts.
   ExpectUnavailable(cluster);
   cluster.StartExpert(1);
   cluster.WaitForHealth(true);
@@ -175,7 +178,7 @@ TEST(FailureTest, RunningRequestsFailWhenTheirExpertWorkerIsLost) {
 TEST(FailureTest, AFrozenExpertWorkerIsNoticedAndComesBack) {
   Cluster cluster(Model(), {.expert_workers = 2});
   cluster.Start();
-  // Its connections stay open, but nobody answers pings on them any more.
+  // Its connections stay open, but pings are no longer answered.
   ExpectFailsOnce(cluster, [&] { cluster.FreezeExpert(1); });
   ExpectUnavailable(cluster);
   cluster.ThawExpert(1);
@@ -199,22 +202,22 @@ TEST(FailureTest, AClientThatLeavesFreesItsSequenceEverywhere) {
     }
     EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   }
-  for (const char* expert : {"expert-0", "expert-1"}) {
+  for (const char* expert : {"expert-worker-0", "expert-worker-1"}) {
     WaitForMetric(cluster, expert, "apollo_num_expert_sequences_running", 0);
   }
-  // Cancelled, not run to their ends.
+  // Cancelled instead of completed.
   const double generated =
-      cluster.Metric("dense-0", "apollo_generation_tokens_total");
+      cluster.Metric("dense-worker-0", "apollo_generation_tokens_total");
   EXPECT_GE(generated, 0);
   EXPECT_LT(generated, 5 * 480 / 2);
-  WaitForMetric(cluster, "dense-0", "apollo_num_sequences_running", 0);
-  WaitForMetric(cluster, "dense-0", "apollo_cache_blocks_used", 0);
-  WaitForMetric(cluster, "dense-0", "apollo_num_requests_running", 0);
+  WaitForMetric(cluster, "dense-worker-0", "apollo_num_sequences_running", 0);
+  WaitForMetric(cluster, "dense-worker-0", "apollo_cache_blocks_used", 0);
+  WaitForMetric(cluster, "dense-worker-0", "apollo_num_requests_running", 0);
   WaitForMetric(cluster, "router", "apollo_num_requests_running", 0);
   ExpectWorks(cluster);
 }
 
-// All numbers of some digits in a row, in a text.
+// Returns all decimal numbers in a text, in order.
 std::vector<std::int32_t> NumbersIn(const std::string& text) {
   std::vector<std::int32_t> numbers;
   std::string digits;
@@ -229,8 +232,8 @@ std::vector<std::int32_t> NumbersIn(const std::string& text) {
   return numbers;
 }
 
-// Whether some of the ids, `run` of them in a row, stand in the text in
-// decimal, whatever is between them.
+// Returns true if the text contains `run` consecutive ids in decimal, with
+// anything between them.
 bool HoldsIds(const std::string& text, const std::vector<std::int32_t>& ids,
               std::size_t run) {
   const std::vector<std::int32_t> numbers = NumbersIn(text);
@@ -244,7 +247,7 @@ bool HoldsIds(const std::string& text, const std::vector<std::int32_t>& ids,
 }
 
 TEST(FailureTest, NothingOfARequestIsInAnyLogMetricOrMessage) {
-  // Three token ids in a row stand nowhere by accident.
+  // Three consecutive token ids do not occur by accident.
   constexpr std::size_t kRun = 3;
   EXPECT_TRUE(HoldsIds("ids [7, 250,31,4]", {9, 250, 31, 4}, kRun));
   EXPECT_FALSE(HoldsIds("ids [7, 250,4,31]", {9, 250, 31, 4}, kRun));
@@ -254,7 +257,8 @@ TEST(FailureTest, NothingOfARequestIsInAnyLogMetricOrMessage) {
   const auto stub = cluster.NewStub();
   const std::string secret = "Zyxwvuts";
   const std::string prompt = "User:" + secret + "\nAssistant:";
-  // What clients are told besides the answer; never empty where it must fail.
+  // Messages received by clients besides the answer. Never empty after a
+  // failure.
   std::string messages;
   const auto expect_error = [&messages](const grpc::Status& status) {
     EXPECT_FALSE(status.ok());
@@ -303,14 +307,15 @@ TEST(FailureTest, NothingOfARequestIsInAnyLogMetricOrMessage) {
   }
 
   std::string seen = cluster.Logs();
-  for (const char* process : {"router", "dense-0", "expert-0", "expert-1"}) {
+  for (const char* process :
+       {"router", "dense-worker-0", "expert-worker-0", "expert-worker-1"}) {
     const std::string metrics =
         HttpGet(cluster.MetricsAddress(process), "/metrics");
     EXPECT_NE(metrics.find("apollo_"), std::string::npos) << process;
     seen += metrics;
   }
-  EXPECT_NE(seen.find("request_done"), std::string::npos);
-  // A worker that is lost in the middle, whose end everybody writes about.
+  EXPECT_NE(seen.find("request_finished"), std::string::npos);
+  // A worker is lost in the middle of a request; every process logs its end.
   v1::GenerateRequest all = GreedyRequest(prompt, 480);
   all.set_ignore_eos(true);
   all.mutable_sampling()->set_choices(8);

@@ -1,5 +1,5 @@
-// Clusters that serve weights in fewer bits: the same answers however the work
-// is spread, and no mixture of formats.
+// Clusters with weights in fewer bits: answers are the same for any
+// distribution of the work, and formats cannot be mixed.
 
 #include <gtest/gtest.h>
 
@@ -70,7 +70,7 @@ TEST(PackedTest, ServesTogetherWithWorkersThatConvert) {
   const std::vector<std::string> int8 = {"--weights=int8"};
   Cluster converting(Model(), {.dense_flags = int8, .expert_flags = int8});
   converting.Start();
-  // The flag that comes last counts.
+  // The last flag wins.
   Cluster mixed(Model(),
                 {.dense_flags = {"--model=" + packed}, .expert_flags = int8});
   mixed.Start();
@@ -94,7 +94,8 @@ TEST(MixedFormatsTest, AreRefusedWithBothHashes) {
   cluster.SetExpertFlags({"--weights=int4"});
   cluster.StartExpert(1);
   cluster.WaitForHealth(false);
-  EXPECT_TRUE(cluster.WaitForLog("+int4, this one serves"));
+  EXPECT_TRUE(cluster.WaitForLog(
+      "serves another checkpoint: its hash of the model is "));
   EXPECT_EQ(Ask(cluster, 1).status.error_code(), grpc::StatusCode::UNAVAILABLE);
   cluster.KillExpert(1);
   cluster.SetExpertFlags({"--weights=int8"});
@@ -105,7 +106,8 @@ TEST(MixedFormatsTest, AreRefusedWithBothHashes) {
   EXPECT_TRUE(after.logprobs == before.logprobs);
 }
 
-// Shapes and almost all numbers are the same: a mixture would answer, wrongly.
+// Shapes and almost all numbers are the same, so a mixture would answer, but
+// wrongly.
 TEST(OtherWeightsTest, AModelWithOneOtherNumberIsRefused) {
   const TempFolder folder;
   const std::string other = folder.path() + "/other";
@@ -128,7 +130,8 @@ TEST(OtherWeightsTest, AModelWithOneOtherNumberIsRefused) {
   cluster.KillExpert(0);
   cluster.SetExpertFlags({"--model=" + other});
   cluster.StartExpert(0);
-  EXPECT_TRUE(cluster.WaitForLog(", this one serves"));
+  EXPECT_TRUE(cluster.WaitForLog(
+      "serves another checkpoint: its hash of the model is "));
   EXPECT_EQ(Ask(cluster, 1).status.error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 

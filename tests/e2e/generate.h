@@ -10,25 +10,25 @@
 
 namespace apollo {
 
-// What came back from one Generate call of one choice.
+// The results of a Generate call with one choice.
 struct Answer {
   grpc::Status status;
   v1::GenerateStarted started;
   std::string text;
   std::vector<std::int32_t> ids;
   std::vector<float> logprobs;
-  // For each token, those that were asked for besides, best first.
+  // The requested alternatives of each token, best first.
   std::vector<std::vector<v1::TokenAlternative>> alternatives;
   v1::GenerateFinished finished;
   int started_events = 0, finished_events = 0;
-  bool contiguous = true;  // Whether every delta had the index that was due.
+  bool contiguous = true;  // All deltas had the expected indices.
 };
 
-// Calls Generate and reads all of the stream, for at most two minutes.
+// Calls Generate and reads the whole stream, for at most two minutes.
 Answer Generate(v1::InferenceService::Stub& stub,
                 const v1::GenerateRequest& request);
 
-// A request for greedy tokens behind a verbatim prompt, with log-probabilities.
+// Returns a greedy request with a verbatim prompt and log-probabilities.
 v1::GenerateRequest GreedyRequest(const std::string& prompt,
                                   int max_new_tokens);
 

@@ -1,6 +1,6 @@
-// Every tiny checkpoint through a real cluster: greedy tokens equal an
-// independent implementation's and log-probabilities agree, in each routing
-// mode, with the experts in one process or spread over several.
+// Every tiny checkpoint through a real cluster: greedy tokens equal those of an
+// independent implementation, and log-probabilities agree, in each routing
+// mode, with the experts in one process or several.
 
 #include <gtest/gtest.h>
 
@@ -21,12 +21,12 @@
 namespace apollo {
 namespace {
 
-// The tolerance that exactness is held to; float32 differs from the oracle's
-// float64 by about 1e-5.
+// The tolerance of log-probabilities; float32 differs from the oracle's float64
+// by about 1e-5.
 constexpr double kLogprobTolerance = 1e-3;
 constexpr int kClients = 6;
 
-// A language of the family of each expert of a case.
+// Returns a language for the expert of each family of a case.
 std::map<int, std::string> LanguageOfExpert(v1::InferenceService::Stub& stub) {
   grpc::ClientContext context;
   v1::GetModelResponse model;
@@ -52,9 +52,10 @@ std::string Name(const Json& run) {
          std::to_string(run["expert"].get<int>());
 }
 
-// One token's alternatives against the oracle's best, [id, log-probability],
-// best first. Where two of the oracle's are as good as equal, either may come
-// first, and in the last place there may be one that the oracle just left out.
+// Compares the alternatives of a token with the oracle's best, [id,
+// log-probability], best first. Where two of the oracle's are nearly equal,
+// either may come first, and the last one may be one that the oracle just
+// excluded.
 void CheckTop(const std::vector<v1::TokenAlternative>& got, const Json& best) {
   ASSERT_EQ(got.size(), best.size());
   std::map<std::int32_t, double> oracle;
@@ -94,7 +95,7 @@ void CheckRun(const Json& run, const Json& prompt,
   auto expected = run["ids"].get<std::vector<std::int32_t>>();
   const auto logprobs = run["logprobs"].get<std::vector<double>>();
   const bool stops = run["finish"] == "stop";
-  if (stops) expected.pop_back();  // The end token is not reported.
+  if (stops) expected.pop_back();  // The end-of-text token is not reported.
   EXPECT_EQ(answer.finished.reason(),
             stops ? v1::FINISH_REASON_EOS : v1::FINISH_REASON_LENGTH);
   ASSERT_EQ(answer.ids, expected);
@@ -146,7 +147,7 @@ void CheckScore(const Json& score, const Json& prompt,
   EXPECT_NEAR(response.scores(0).logprob(), sum, expected.size() * 1e-3);
 }
 
-// What a finished request says of its experts must be the oracle's count.
+// Checks that the expert use reported by a request equals the oracle's count.
 void CheckUse(const Json& routing, const Json& prompt,
               const std::map<int, std::string>& languages,
               v1::InferenceService::Stub& stub) {
@@ -183,13 +184,13 @@ TEST_P(GoldenTest, TokensLogprobsAndExpertsAreTheOracles) {
   for (const Json& prompt : expected["prompts"]) {
     prompts[prompt["name"].get<std::string>()] = prompt;
   }
-  // A small token budget cuts the long prompts into chunks.
+  // A small token budget splits the long prompts into chunks.
   Cluster cluster(folder, {.expert_workers = expert_workers,
                            .dense_flags = {"--token_budget=48"}});
   cluster.Start();
   const auto languages = LanguageOfExpert(*cluster.NewStub());
 
-  // Several clients at once, so that sequences share steps.
+  // Several concurrent clients, so that sequences share steps.
   std::atomic<std::size_t> next_run{0}, next_score{0}, next_use{0};
   std::vector<std::thread> clients;
   for (int c = 0; c < kClients; ++c) {

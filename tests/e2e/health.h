@@ -6,7 +6,7 @@
 
 namespace apollo {
 
-// Whether the server at the other end says that it is SERVING, within a second.
+// Returns true if the server reports SERVING within a second.
 bool IsServing(const std::shared_ptr<grpc::Channel>& channel);
 
 }  // namespace apollo

@@ -4,8 +4,8 @@
 
 namespace apollo {
 
-// Sends one GET request to "host:port" of this machine and returns all that the
-// server answers; empty if it cannot be reached.
+// Sends a GET request to "host:port" on this machine. Returns the whole
+// response, or an empty string if the server cannot be reached.
 std::string HttpGet(const std::string& address, const std::string& path);
 
 }  // namespace apollo

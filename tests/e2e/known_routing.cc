@@ -33,14 +33,14 @@ constexpr char kConfig[] = R"({
  "use_sliding_window": false, "vocab_size": 260
 })";
 
-// The dimensions in which a token's embedding is 2 and 1; never the same.
+// Returns the dimensions in which a token's embedding is 2 and 1; they differ.
 std::pair<int, int> Dimensions(int token) {
   const int first = token % kKnownExperts;
   const int distance = 1 + token / kKnownExperts % (kKnownExperts - 1);
   return {first, (first + distance) % kKnownExperts};
 }
 
-// The tokenizer's number of a printable ASCII character: GPT-2 orders the bytes
+// Returns the token id of a printable ASCII character: GPT-2 orders the bytes
 // from "!" to "~" first, and the space as the 221st.
 int TokenOf(char c) { return c == ' ' ? 220 : c - '!'; }
 

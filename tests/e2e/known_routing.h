@@ -7,24 +7,24 @@
 
 namespace apollo {
 
-// A checkpoint whose gate sends known tokens to known experts, and what it must
-// do with a text, by a formula that shares nothing with the gate.
+// A checkpoint whose gate sends known tokens to known experts, and its expected
+// routing of a text, by a formula that is independent of the gate.
 //
-// Attention and all MLPs add nothing, so that a token's hidden state is its
+// Attention and all MLPs add nothing, so the hidden state of a token is its
 // embedding in every layer: 2 in one of seven dimensions, 1 in another. The
-// gate of layer l has, for expert e, a 1 in dimension (e + l) mod 7. So the
-// token's first expert is its first dimension minus l, its second expert its
+// gate of layer l has, for expert e, a 1 in dimension (e + l) mod 7. The first
+// expert of a token is therefore its first dimension minus l, the second its
 // second dimension minus l (mod 7), and the others are far behind.
 inline constexpr int kKnownExperts = 7;
 inline constexpr int kKnownBoundary = 1;
 inline constexpr int kKnownLayers = 3;
 inline constexpr int kKnownSparse = kKnownLayers - kKnownBoundary;
 
-// Writes it to a folder that is there. Its tokenizer has one token for each
+// Writes the checkpoint to an existing folder. Its tokenizer has one token per
 // byte.
 void WriteKnownModel(const std::string& folder);
 
-// Uses of one language's tokens; layers from kKnownBoundary on.
+// Expert use by the tokens of one language, in layers from kKnownBoundary on.
 struct KnownUse {
   std::uint64_t tokens = 0;
   std::array<std::array<std::uint64_t, kKnownExperts>, kKnownSparse> by_expert =

@@ -1,5 +1,5 @@
-// Every process serves the metrics that dashboards for inference servers look
-// for, under their names.
+// Every process serves the metrics that dashboards for inference servers use,
+// under their names.
 
 #include <gtest/gtest.h>
 
@@ -27,8 +27,8 @@ constexpr const char* kStems[] = {
     "apollo_e2e_request_latency_seconds",
 };
 
-// Waits until no request runs in the process: behind the client's last word, a
-// process may still have to hear of the end.
+// Waits until no request runs in the process: it may learn of the end later
+// than the client.
 void WaitForEnd(Cluster& cluster, const std::string& process) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (cluster.Metric(process, "apollo_num_requests_running") != 0 &&
@@ -72,7 +72,7 @@ TEST(MetricsTest, EveryProcessOfAClusterServesTheStems) {
   cluster.Start();
   int prompt_tokens = 0;
   ASSERT_NO_FATAL_FAILURE(AskOnce(cluster, prompt_tokens));
-  for (const char* process : {"router", "dense-0", "expert-0"}) {
+  for (const char* process : {"router", "dense-worker-0", "expert-worker-0"}) {
     CheckProcess(cluster, process, prompt_tokens);
   }
   cluster.StopAll();

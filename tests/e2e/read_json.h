@@ -6,8 +6,8 @@
 
 namespace apollo {
 
-// A file of golden data as JSON. The test fails, naming the file, if it cannot
-// be read or is broken; then the result is an empty object.
+// Returns a golden file as JSON. If it cannot be read or parsed, fails the
+// test, naming the file, and returns an empty object.
 Json ReadJson(const std::string& path);
 
 }  // namespace apollo

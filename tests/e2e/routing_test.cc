@@ -1,6 +1,6 @@
 // A checkpoint whose gate sends known tokens to known experts, through real
-// clusters: what requests report, what GetRouting says, what the expert workers
-// publish and what tools/routing_map writes are exactly that.
+// clusters. Checks the exact counts in the reports of requests, in GetRouting,
+// in the metrics of the expert workers and in the files of tools/routing_map.
 
 #include <gtest/gtest.h>
 
@@ -29,11 +29,12 @@ namespace fs = std::filesystem;
 
 struct Text {
   const char* language;
-  int family;  // In the paper's table.
+  int family;  // In the table of the paper.
   std::string text;
 };
 
-// Words of eight letters, each different, so that the map can cut them out.
+// Words of eight letters, all different, so that the map tool can split the
+// text into words.
 const std::vector<Text>& Texts() {
   static const auto* const texts =
       new std::vector<Text>{{"zh", 0, "abcdefgh ABCDEFGH qrstuvwx"},
@@ -82,13 +83,14 @@ class RoutingTest : public ::testing::Test {
   const std::string folder_ = temp_.path();
 };
 
-// The sums of apollo_expert_tokens_total over all expert workers.
+// Returns the sums of apollo_expert_tokens_total over all expert workers.
 std::map<std::string, double> ExpertTokens(Cluster& cluster, int workers) {
   std::map<std::string, double> sums;
   const std::string name = "apollo_expert_tokens_total";
   for (int i = 0; i < workers; ++i) {
-    std::istringstream lines(HttpGet(
-        cluster.MetricsAddress("expert-" + std::to_string(i)), "/metrics"));
+    std::istringstream lines(
+        HttpGet(cluster.MetricsAddress("expert-worker-" + std::to_string(i)),
+                "/metrics"));
     for (std::string line; std::getline(lines, line);) {
       if (line.rfind(name + "{", 0) != 0) continue;
       const std::size_t end = line.find('}');
@@ -108,7 +110,7 @@ v1::GetRoutingResponse GetRouting(v1::InferenceService::Stub& stub,
   v1::GetRoutingResponse routing;
   const grpc::Status status = stub.GetRouting(&context, request, &routing);
   EXPECT_TRUE(status.ok()) << status.error_message();
-  // Time goes on between two answers.
+  // The covered time differs between two answers.
   for (auto& source : *routing.mutable_sources())
     source.clear_covered_seconds();
   return routing;
@@ -121,10 +123,10 @@ TEST_F(RoutingTest, RequestsGetRoutingAndMetricsCountTheSame) {
   const auto stub = cluster.NewStub();
   std::map<std::string, KnownUse> known;
   for (const bool hybrid : {false, true}) {
-    // Several times, so that both dense workers serve some.
+    // Several times, so that both dense workers serve some requests.
     for (int round = 0; round < 4; ++round) {
       for (const Text& text : Texts()) {
-        // Each prompt is new, so that none is found in a cache.
+        // Each prompt is new, so none is found in a cache.
         const std::string prompt =
             std::to_string(round) + (hybrid ? "h" : "t") + text.text;
         v1::GenerateRequest request = GreedyRequest(prompt, 1);
@@ -185,7 +187,7 @@ TEST_F(RoutingTest, TwoRoutersGiveTheSameMap) {
   const auto one = cluster.NewStub(0);
   const auto other = cluster.NewStub(1);
   KnownUse known;
-  // One router takes most of the requests.
+  // One router gets most of the requests.
   for (int round = 0; round < 8; ++round) {
     const std::string prompt = std::to_string(round) + "abcdefgh IJKLMNOP";
     v1::GenerateRequest request = GreedyRequest(prompt, 1);
@@ -199,7 +201,7 @@ TEST_F(RoutingTest, TwoRoutersGiveTheSameMap) {
     const v1::GetRoutingResponse mine = GetRouting(*one, window);
     const v1::GetRoutingResponse theirs = GetRouting(*other, window);
     EXPECT_EQ(mine.DebugString(), theirs.DebugString());
-    // Both have what went through either of them.
+    // Both routers report the tokens of both.
     ASSERT_EQ(mine.languages_size(), 1);
     EXPECT_EQ(mine.languages(0).tokens(), known.tokens);
     ExpectUse(mine.languages(0).layers(), known);
@@ -221,7 +223,7 @@ TEST_F(RoutingTest, AStopStringLeavesTheUseOfWhatWasDelivered) {
     ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
     EXPECT_EQ(answer.finished.reason(), v1::FINISH_REASON_STOP);
     EXPECT_EQ(answer.finished.usage().generated_tokens(), 3u);
-    // The third "!" never went through the layers, as far as the answer knows.
+    // The third "!" is sampled, but does not go through the layers.
     KnownUse use;
     use.Add("abcK!!", 4, /*hybrid=*/false);
     ExpectUse(answer.finished.expert_use(), use);
@@ -229,7 +231,7 @@ TEST_F(RoutingTest, AStopStringLeavesTheUseOfWhatWasDelivered) {
   }
 }
 
-// What the map's files must hold for the texts' tokens.
+// Checks the files of the map tool against the tokens of the texts.
 void ExpectFiles(const std::string& folder,
                  const std::vector<std::pair<Text, KnownUse>>& known) {
   std::ostringstream routing, off;
@@ -291,13 +293,13 @@ TEST_F(RoutingTest, TheMapIsExactlyWhatTheGateDoes) {
   for (const bool hybrid : {false, true}) {
     SCOPED_TRACE(hybrid ? "hybrid" : "topk");
     const std::string mode = hybrid ? "hybrid" : "topk";
-    // Other prompts in each mode, so that none is found in a cache.
+    // Different prompts in each mode, so that none is found in a cache.
     std::vector<Text> texts = Texts();
     for (std::size_t i = 0; i < texts.size(); ++i) {
       if (hybrid) std::reverse(texts[i].text.begin(), texts[i].text.end());
       std::ofstream(files[i]) << texts[i].text << "\n";
     }
-    // In one piece, with the spaces.
+    // In one piece, with spaces.
     std::string out = folder_ + "/" + mode;
     ASSERT_EQ(run(all({"--no_plot", "--routing", mode, "--out", out})), 0)
         << ReadAll(log);
@@ -307,7 +309,7 @@ TEST_F(RoutingTest, TheMapIsExactlyWhatTheGateDoes) {
       known.back().second.Add(text.text, text.family, hybrid);
     }
     ExpectFiles(out, known);
-    // In pieces of a word each, without them.
+    // In pieces of one word each, without spaces.
     out = folder_ + "/pieces_" + mode;
     ASSERT_EQ(run(all({"--no_plot", "--routing", mode, "--piece_bytes", "8",
                        "--out", out})),
@@ -322,7 +324,7 @@ TEST_F(RoutingTest, TheMapIsExactlyWhatTheGateDoes) {
     ExpectFiles(out, known);
   }
 
-  // What is wrong is said, and never with the text.
+  // Errors are reported, but never with the text.
   const std::string out = "--out=" + folder_ + "/bad";
   std::ofstream(folder_ + "/fi.txt") << "secret\n";
   std::ofstream(folder_ + "/ar.txt") << " \n";
@@ -346,6 +348,9 @@ TEST_F(RoutingTest, AWorkerThatIsGoneIsNamedWithTheReason) {
                   {.dense_workers = 2, .expert_workers = 1});
   cluster.Start();
   const auto stub = cluster.NewStub();
+  // The router serves as soon as it has found one of the two.
+  ASSERT_TRUE(cluster.WaitForLog("\"dense_worker_found\",\"address\":\"" +
+                                 cluster.dense_address(1)));
   cluster.KillDense(1);
   ASSERT_TRUE(cluster.WaitForLog("dense_worker_lost"));
   const v1::GetRoutingResponse routing = GetRouting(*stub, 0);
@@ -370,7 +375,7 @@ TEST_F(RoutingTest, AWorkerThatIsGoneIsNamedWithTheReason) {
       << ReadAll(log);
 }
 
-// What was counted is not lost if the cluster cannot be asked who took part.
+// The counts are not lost if the cluster cannot be asked for its workers.
 TEST_F(RoutingTest, TheMapIsWrittenWithoutTheListOfWorkers) {
   Cluster cluster(folder_ + "/model", {.expert_workers = 0});
   cluster.Start();
@@ -388,7 +393,7 @@ TEST_F(RoutingTest, TheMapIsWrittenWithoutTheListOfWorkers) {
        "--out=" + folder_ + "/out", folder_ + "/de.txt"},
       log);
   ASSERT_EQ(process.Wait(), 0) << ReadAll(log);
-  EXPECT_NE(ReadAll(log).find("note: cannot ask"), std::string::npos)
+  EXPECT_NE(ReadAll(log).find("note: cannot determine"), std::string::npos)
       << ReadAll(log);
   EXPECT_NE(ReadAll(log).find("busy"), std::string::npos) << ReadAll(log);
   EXPECT_NE(ReadAll(folder_ + "/out/routing.csv").find("de,4,"),

@@ -1,5 +1,5 @@
-// Clients that send and do not read: what they make a router hold is bounded,
-// and they end while others go on.
+// Clients that send but do not read: the router's memory for them is bounded,
+// and they end while others continue.
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kCalls = 16;
 
-// Some 1 MB of answer.
+// Returns a request for about 1 MB of answer.
 v1::GenerateRequest LongAnswer() {
   v1::GenerateRequest request = GreedyRequest("fever", 480);
   request.set_ignore_eos(true);
@@ -35,7 +35,7 @@ TEST(SlowClientTest, ThoseThatReadNothingHoldLittleAndEnd) {
                    .router_flags = {"--call_output_bytes=32768",
                                     "--stalled_client_timeout=3s"}});
   cluster.Start();
-  // The client's side takes no more than 64 KB ahead.
+  // The client reads at most 64 KB ahead.
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   const auto stub = v1::InferenceService::NewStub(grpc::CreateCustomChannel(
@@ -48,7 +48,7 @@ TEST(SlowClientTest, ThoseThatReadNothingHoldLittleAndEnd) {
   for (grpc::ClientContext& context : contexts) {
     held.push_back(stub->Generate(&context, LongAnswer()));
   }
-  // All come, and all go, though nobody has read a byte.
+  // All requests start and end, although the client has not read a byte.
   const std::string kEnded =
       "apollo_requests_total{code=\"RESOURCE_EXHAUSTED\",method=\"Generate\"}";
   const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(2);
@@ -59,14 +59,15 @@ TEST(SlowClientTest, ThoseThatReadNothingHoldLittleAndEnd) {
     std::this_thread::yield();
   }
   EXPECT_EQ(cluster.Metric("router", kEnded), kCalls);
-  // The answers are 17 MB, and more with what keeps them; the bounds are 0.5.
+  // The answers take 17 MB plus overhead; the bounds are 0.5 MB.
   EXPECT_LT(peak - before, 8 << 20);
   while (cluster.Metric("router", "apollo_num_requests_running") > 0 &&
          std::chrono::steady_clock::now() < end) {
     std::this_thread::yield();
   }
   EXPECT_EQ(cluster.Metric("router", "apollo_num_requests_running"), 0);
-  EXPECT_EQ(cluster.Metric("dense-0", "apollo_num_sequences_running"), 0);
+  EXPECT_EQ(cluster.Metric("dense-worker-0", "apollo_num_sequences_running"),
+            0);
   for (const auto& reader : held) {
     v1::GenerateResponse response;
     while (reader->Read(&response)) continue;

@@ -9,14 +9,14 @@
 
 namespace apollo {
 
-// A new folder, removed with all that is in it.
+// A new folder that is removed with its content.
 class TempFolder {
  public:
   TempFolder()
       : path_((std::filesystem::temp_directory_path() / "apollo_XXXXXX")
                   .string()) {
     if (mkdtemp(path_.data()) == nullptr) {
-      throw std::runtime_error("cannot make a folder like " + path_);
+      throw std::runtime_error("cannot create a folder like " + path_);
     }
   }
   ~TempFolder() {

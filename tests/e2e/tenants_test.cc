@@ -1,5 +1,5 @@
-// What a router asks of a real dense worker for different tenants: equal
-// prompts of two of them share nothing in its cache.
+// The requests of a router to a real dense worker for different tenants: equal
+// prompts of two tenants share nothing in the cache.
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@
 namespace apollo {
 namespace {
 
-// Keeps what a sequence tells until it is over.
+// Records the events of a sequence until it ends.
 class Events final : public GenerationSink {
  public:
   void OnStarted(const GenerationStarted& started) override {
@@ -35,7 +35,8 @@ class Events final : public GenerationSink {
     changed_.notify_all();
   }
 
-  // Waits for the end. Prompt tokens that were found in the cache.
+  // Waits for the end and returns the number of prompt tokens found in the
+  // cache.
   int Cached() {
     MutexLock lock(mutex_);
     while (!over_) changed_.wait(mutex_);
@@ -78,7 +79,7 @@ TEST(TenantsTest, ShareNoBlocksOfTheCache) {
   EXPECT_EQ(cached("clinic-a"), 0);
   EXPECT_EQ(cached("clinic-b"), 0);
   EXPECT_EQ(cached(""), 0);
-  // Each finds its own, of 16 tokens a block.
+  // Each tenant finds its own blocks, of 16 tokens each.
   EXPECT_EQ(cached("clinic-a"), 32);
   EXPECT_EQ(cached("clinic-b"), 32);
   EXPECT_EQ(cached(""), 32);

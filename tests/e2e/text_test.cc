@@ -1,5 +1,5 @@
-// Texts of every size and kind through a real cluster: what Tokenize and
-// Generate make of them, or why they refuse them.
+// Texts of every size and kind through a real cluster: the results of Tokenize
+// and Generate, or the reasons of their refusals.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ std::string Repeated(const std::string& text, std::size_t bytes) {
   return all;
 }
 
-// The field and the reason of an INVALID_ARGUMENT: "prompt: is empty".
+// Returns the field and the reason of an INVALID_ARGUMENT: "prompt: is empty".
 std::string Violation(const grpc::Status& status) {
   google::rpc::Status details;
   google::rpc::BadRequest bad;
@@ -54,15 +54,15 @@ class TextTest : public ::testing::Test {
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
     tokenizer_ = *std::move(tokenizer);
     cluster_.Start();
-    // A megabyte of text may be a million tokens, which is more than the four
-    // megabytes that gRPC takes unless it is told otherwise.
+    // A megabyte of text may be a million tokens, more than gRPC's default
+    // limit of four megabytes.
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(64 << 20);
     stub_ = v1::InferenceService::NewStub(grpc::CreateCustomChannel(
         cluster_.address(), grpc::InsecureChannelCredentials(), arguments));
   }
   void TearDown() override {
-    stub_.reset();  // An open connection delays the end.
+    stub_.reset();  // An open connection would delay the shutdown.
     cluster_.StopAll();
   }
 
@@ -125,12 +125,12 @@ TEST_F(TextTest, ShortTextsAreTokenizedAndAnswered) {
 }
 
 TEST_F(TextTest, AMegabyteIsTokenizedAndTooLongForTheContext) {
-  // Marks in the order that NFC puts right, all behind one letter.
+  // Marks that NFC must reorder, all after one letter.
   const std::size_t pairs = (kMegabyte - 1) / 4;
   const struct {
     const char* name;
     std::string text;
-    std::string normalized;  // Empty: as it is.
+    std::string normalized;  // Empty: unchanged.
   } kCases[] = {
       {"one letter", Repeated("a", kMegabyte), ""},
       {"blanks", Repeated(" ", kMegabyte), ""},
@@ -160,17 +160,20 @@ TEST_F(TextTest, AMegabyteIsTokenizedAndTooLongForTheContext) {
       joined += response.tokens(i);
     }
     EXPECT_TRUE(same);
-    // Not EXPECT_EQ, which would print both.
+    // EXPECT_EQ would print both texts.
     EXPECT_TRUE(joined == (c.normalized.empty() ? c.text : c.normalized));
 
     const std::string tokens =
         std::to_string(ids->size() + tokenizer_->prefix_ids().size());
     EXPECT_THAT(
         Violation(Generate(c.text).status),
-        HasSubstr("prompt: has " + tokens + " tokens; the context has 512"));
-    EXPECT_THAT(Violation(GenerateChat(c.text).status),
-                AllOf(HasSubstr("chat: has "),
-                      HasSubstr(" tokens; the context has 512")));
+        HasSubstr("prompt: has " + tokens +
+                  " tokens; it must have fewer than the context of 512"));
+    EXPECT_THAT(
+        Violation(GenerateChat(c.text).status),
+        AllOf(
+            HasSubstr("chat: has "),
+            HasSubstr(" tokens; it must have fewer than the context of 512")));
   }
 
   const std::string longer(kMegabyte + 1, 'a');
@@ -206,7 +209,7 @@ TEST_F(TextTest, LanguagesOfTextsOfAnySize) {
             "text: has 1048577 bytes; at most 1048576 are allowed");
 }
 
-// C++ clients send what is not UTF-8; the router says where it begins.
+// C++ clients can send invalid UTF-8; the router reports its offset.
 TEST_F(TextTest, WhatIsNotUtf8IsRefusedWithItsPlace) {
   const struct {
     const char* name;

@@ -1,6 +1,6 @@
-// What every GenerationBackend promises (sequence/generation.h), of both: a
-// dense worker in this process, and one behind gRPC. The test is the expert
-// worker, so that it owns the order of events.
+// Tests the GenerationBackend contract (sequence/generation.h) on a dense
+// worker in this process and on one behind gRPC. The test acts as the expert
+// worker, so it controls the order of events.
 
 #include <absl/strings/match.h>
 #include <gtest/gtest.h>
@@ -37,16 +37,6 @@ const OpenModel& Model() {
   return *model;
 }
 const ModelConfig& Config() { return Model().config; }
-
-class NoObserver final : public DenseObserver {
- public:
-  void OnStep(int, int) override {}
-  void OnSequences(int, int) override {}
-  void OnCache(int, int) override {}
-  void OnRouted(const RoutedTokens&) override {}
-  void OnPrefix(int, int) override {}
-  void OnPreemption() override {}
-};
 
 // The test's end of the link between dense and expert worker. Thread-safe.
 class ExpertLink final : public Link {
@@ -97,7 +87,7 @@ std::unique_ptr<DenseStage> MakeStage(ThreadPool& pool) {
 class BackendContractTest : public testing::TestWithParam<Where> {
  protected:
   BackendContractTest()
-      : worker_(Options(), MakeStage(pool_), observer_),
+      : worker_(Options(), MakeStage(pool_), routing_),
         service_(worker_,
                  {"d",
                   "m",
@@ -153,7 +143,7 @@ class BackendContractTest : public testing::TestWithParam<Where> {
                                      : worker_;
     return backend.Start(std::move(request), std::move(sink));
   }
-  // Answers a step as a correct expert worker does.
+  // Answers a step like a correct expert worker.
   void Answer(const StageStep& step, std::int32_t token,
               const absl::Status& status = absl::OkStatus()) {
     StageResult result;
@@ -169,7 +159,7 @@ class BackendContractTest : public testing::TestWithParam<Where> {
     }
     worker_.OnLinkFrame(kExpert, {std::move(result), {}});
   }
-  // The next step, answered.
+  // Waits for the next step and answers it.
   StageStep Round(std::int32_t token) {
     StageStep step = link_->AwaitStep();
     Answer(step, token);
@@ -180,8 +170,8 @@ class BackendContractTest : public testing::TestWithParam<Where> {
         step.sequences.begin(), step.sequences.end(),
         [id](const SequenceRows& rows) { return rows.sequence == id; });
   }
-  // Runs a sequence of three tokens from beginning to end; whether steps
-  // meanwhile had rows of another one.
+  // Runs a sequence of three tokens from start to end. Returns true if steps
+  // meanwhile had rows of the other sequence.
   bool ProbeSees(SequenceId other) {
     const auto sink = std::make_shared<RecordingSink>();
     const auto call = Start(Request(3), sink);
@@ -198,7 +188,6 @@ class BackendContractTest : public testing::TestWithParam<Where> {
   }
 
   ThreadPool pool_{1};
-  NoObserver observer_;
   prometheus::Registry registry_;
   RequestMetrics metrics_{registry_};
   RoutingLog routing_{Config(), LanguageLabels(FamilyTable::Paper()),
@@ -286,7 +275,7 @@ TEST_P(BackendContractTest, ErrorsComeWithCodeAndMessage) {
   EXPECT_EQ(sink->status(), absl::DataLossError("no expert"));
 }
 
-// Says when it is destroyed.
+// Reports its destruction.
 class TransientSink final : public GenerationSink {
  public:
   explicit TransientSink(std::promise<void> gone) : gone_(std::move(gone)) {}
@@ -324,7 +313,7 @@ TEST_P(BackendContractTest, APausedSequenceRestsUntilItMayGoOn) {
   const SequenceId id = Round(100).sequences[0].sequence;
   ASSERT_TRUE(sink->AwaitPart("0:100"));
   call->SetPaused(true);
-  // Soon; while it is not, its own tokens are used up.
+  // The pause takes effect soon; until then the sequence consumes its tokens.
   while (ProbeSees(id)) ASSERT_EQ(sink->finishes(), 0) << "never paused";
   EXPECT_FALSE(ProbeSees(id));
   call->SetPaused(false);
@@ -333,11 +322,12 @@ TEST_P(BackendContractTest, APausedSequenceRestsUntilItMayGoOn) {
   sink->Await();
 }
 
-// Not of a backend, but what tells routers that one hangs.
+// Not part of the backend contract; tells routers if a worker hangs.
 TEST(DenseWorkerTest, AnIdleEngineMakesProgress) {
   ThreadPool pool(1);
-  NoObserver observer;
-  DenseWorker worker({}, MakeStage(pool), observer);
+  RoutingLog routing(Config(), LanguageLabels(FamilyTable::Paper()),
+                     Clock::Real());
+  DenseWorker worker({}, MakeStage(pool), routing);
   const std::uint64_t before = worker.progress();
   while (worker.progress() == before) std::this_thread::yield();
 }

@@ -1,4 +1,4 @@
-"""The tiny checkpoints of the golden tests: their shapes and their random weights."""
+"""The tiny checkpoints of the golden tests: shapes and random weights."""
 
 import dataclasses
 import json
@@ -12,8 +12,8 @@ END_TOKEN = 256
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]  # ids 256, 257, 258
 VOCAB = 260  # one more row than the tokenizer has tokens, as in the published checkpoints
 
-# The pre-tokenizer of Qwen2. Without merges it cannot change the ids; the files carry it so that
-# a loader meets what the published tokenizer.json holds.
+# The pre-tokenizer of Qwen2. Without merges it cannot change the ids. The files
+# contain it so that loaders meet the content of the published tokenizer.json.
 QWEN2_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -30,7 +30,7 @@ class Case:
     heads: int
     kv_heads: int
     layers: int
-    sparse: int  # how many trailing layers are sparse
+    sparse: int  # number of trailing sparse layers
     intermediate: int
     moe_intermediate: int
     experts: int
@@ -40,7 +40,7 @@ class Case:
     attention_bias: bool = True
     tied: bool = True
     shards: int = 1
-    qwen_tokenizer: bool = True  # False: the GPT-2 / Llama kind, no NFC
+    qwen_tokenizer: bool = True  # False: like GPT-2 / Llama, without NFC
     rope_theta: float = 1e6
     eps: float = 1e-6
 
@@ -108,14 +108,14 @@ def config_json(case):
 
 
 def random_weights(case):
-    """Float32 weights, scaled so that no part of the model is idle.
+    """Returns float32 weights, scaled so that every part of the model has an effect.
 
-    The residual stream is dominated by the layers and not by the embedding, attention scores and
-    gate logits spread over a few units, and the signs of the final norm are random: with a tied
-    head and positive signs a random model mostly repeats the last token.
+    The layers dominate the residual stream, not the embedding. Attention scores and gate logits
+    spread over a few units. The signs of the final norm are random: with a tied head and positive
+    signs, a random model mostly repeats the last token.
     """
     c = case
-    # RandomState: NumPy promises that its stream never changes.
+    # NumPy guarantees that the stream of RandomState never changes.
     random = np.random.RandomState(c.seed)
     tensors = {}
 
@@ -149,7 +149,8 @@ def random_weights(case):
             continue
         linear(layer + ".mlp.gate", c.experts, c.hidden, 1.6)
         for e in range(c.experts):
-            # A token's experts share out a total weight near one: give each a louder voice.
+            # The experts of a token share a total weight near one, so each is
+            # scaled up.
             mlp(f"{layer}.mlp.experts.{e}", c.moe_intermediate)
             tensors[f"{layer}.mlp.experts.{e}.down_proj.weight"] *= np.float32(1.5)
         if c.share_flag:
@@ -159,7 +160,8 @@ def random_weights(case):
     tensors["model.norm.weight"] *= random.choice(np.float32([-1, 1]), c.hidden)
     if not c.tied:
         normal("lm_head.weight", (VOCAB, c.hidden), 0.6)
-    # Ids beyond the tokenizer's have no text: too quiet to be generated.
+    # Ids beyond the tokenizer have no text: scaled down so that they are never
+    # generated.
     tensors["model.embed_tokens.weight" if c.tied else "lm_head.weight"][END_TOKEN + 3 :] *= np.float32(0.2)
     return tensors
 
@@ -188,7 +190,8 @@ def _write_weights(directory, case):
     if case.shards == 1:
         _write_safetensors(os.path.join(directory, "model.safetensors"), tensors, case.stored)
         return
-    # Cut in the middle of the list of tensors, so that one layer lies in both files.
+    # Split in the middle of the list of tensors, so that one layer is in both
+    # files.
     names = list(tensors)
     per_shard = -(-len(names) // case.shards)
     weight_map, total = {}, 0
@@ -209,9 +212,9 @@ def _write_json(path, value):
 
 
 def byte_characters():
-    """GPT-2's characters for the bytes 0..255, in the order of their token ids.
+    """Returns GPT-2's characters for the bytes 0..255, in the order of their token ids.
 
-    Printable bytes stand for themselves and come first; the others follow, as U+0100 onwards.
+    Printable bytes stand for themselves and come first; the others follow, from U+0100 on.
     """
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
     others = [b for b in range(256) if b not in printable]
@@ -236,7 +239,7 @@ def _write_tokenizer(path, case):
 
 
 def _families(case):
-    """The 50 languages dealt out over this case's experts, in the form of a families file."""
+    """Returns a families file that distributes the 50 languages over this case's experts."""
     lines = ["# Families for a test checkpoint that does not have seven experts."]
     for e in range(case.experts):
         start, end = (len(_LANGUAGES) * j // case.experts for j in (e, e + 1))

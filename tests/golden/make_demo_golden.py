@@ -1,6 +1,6 @@
-"""Makes demo/: what the demo model's dense base says, and what its tokenizer says (see README.md).
+"""Creates demo/: the results of the demo model's dense base and of its tokenizer (see README.md).
 
-The upcycled demo model must compute what its dense base computes, so the base, run by Hugging Face
+The upcycled demo model must compute the same as its dense base, so the base, run by Hugging Face
 transformers in float32, is the oracle. Needs the packages of benchmarks/transformers/setup.sh.
 
     python3 make_demo_golden.py [--only tokenizer|model]
@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(HERE, "demo")
 NEW_TOKENS = 32
 MIN_LOGIT_GAP = 1e-3  # between the best and the second best logit; a prompt with less is dropped
-PLAIN, CHATS = 5, 7  # how many prompts are kept of each kind, in the order below
+PLAIN, CHATS = 5, 7  # number of prompts kept of each kind, in the order below
 
 PLAIN_PROMPTS = [
     "Anaemia is a condition in which",
@@ -57,7 +57,7 @@ CHAT_PROMPTS = [
 
 
 def render_chatml(messages):
-    """No system message is added where there is none, unlike the template inside the GGUF file."""
+    """Adds no system message, unlike the template in the GGUF file."""
     turns = [f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages]
     return "".join(turns) + "<|im_start|>assistant\n"
 
@@ -141,7 +141,7 @@ def make_tokenizer_golden(path, tokenizer):
 
 
 def _write(path, head, name, entries):
-    """JSON with one entry per line, so that a change shows in a diff."""
+    """Writes JSON with one entry per line, so that diffs are readable."""
 
     def compact(value):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,11 +1,10 @@
-"""Makes the golden checkpoints and their expected.json (see README.md). Deterministic.
+"""Creates the golden checkpoints and their expected.json (see README.md). Deterministic.
 
-    python3 make_golden.py [CASE...]      write them beside this script
+    python3 make_golden.py [CASE...]      write them to this folder
     python3 make_golden.py --check DIR    write to DIR and compare with the committed files
 
-Prompts are searched, not just written: words are drawn at random and kept only if, in every
-routing mode, no decision of the model is close. Otherwise two correct float32 implementations
-could rightly disagree and the test would be unfair.
+Prompts are the result of a search: random words are kept only if no decision of the model is close
+in any routing mode. Otherwise two correct float32 implementations could disagree.
 """
 
 import argparse
@@ -14,7 +13,7 @@ import json
 import os
 import sys
 
-# One thread: the matrices are tiny, and the order of additions stays the same.
+# One thread: the matrices are tiny, and the order of additions stays fixed.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
@@ -39,8 +38,8 @@ WORDS = {
         "Herz dolor niño febre cœur fièvre боль врач रक्त cuore jetra dolž srdce coração сърце кроў "
         "حمى قلب تا دڵ deni qalb חום לב bolɔzi သွေး homa mgonjwa obi zazzabi umuriro 💊 🩺 été ß ñ"
     ).split(),
-    # Not in NFC: letters followed by combining marks, Hangul as single jamo, and the ohm sign,
-    # which NFC replaces.
+    # Not in NFC: letters followed by combining marks, Hangul as single jamo,
+    # and the ohm sign, which NFC replaces.
     "decomposed": (
         "fie\u0300vre sa\u0323\u0302t nin\u0303o \u1112\u1167\u11af A\u030angst cafe\u0301 \u2126 "
         "\u0438\u0306od u\u0308ber c\u0327a s\u0323\u0307 \u1103\u1161\u11bc"
@@ -49,7 +48,7 @@ WORDS = {
 
 
 class Slot:
-    """A kind of prompt: where its words come from and how it is put together."""
+    """A kind of prompt: the source of its words and their composition."""
 
     def __init__(self, name, pools, tokens, new_tokens, prefix="", suffix="", ends=False):
         self.name, self.pools, self.tokens, self.new_tokens = name, pools, tokens, new_tokens
@@ -69,11 +68,11 @@ CONTINUATIONS = ["A", " B", " fever", " 심장", "\n", "-> 5mg!", " Fieber", "�
 
 
 class Unclear(Exception):
-    """A decision is too close, or the run is not of the wanted kind."""
+    """A decision is too close, or the run is not of the required kind."""
 
 
 class Searcher:
-    """Finds one case's prompts. Holds a sequence per routing mode, fed with the prompt so far."""
+    """Searches the prompts of one case. Holds a sequence per routing mode with the prompt so far."""
 
     def __init__(self, case, directory):
         self.case = case
@@ -90,7 +89,7 @@ class Searcher:
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
     def _try(self, action):
-        """Runs action on every sequence; on Unclear puts all of them back and returns None."""
+        """Runs action on every sequence; on Unclear restores all of them and returns None."""
         length = self.sequences[None].length
         try:
             return {mode: action(s) for mode, s in self.sequences.items()}
@@ -112,7 +111,7 @@ class Searcher:
         sequence.truncate(length)
         wanted = cases.END_TOKEN not in result.ids
         if slot.ends:
-            # TOPK has to end after a few tokens; the other modes may do as they like.
+            # TOPK must end after a few tokens; the other modes need not.
             wanted = sequence.family is not None or (result.finish == "stop" and len(result.ids) >= 4)
         elif sequence.family is None:
             wanted = wanted and len(set(result.ids)) >= 6
@@ -133,7 +132,7 @@ class Searcher:
                 separator = " " if text and text != slot.prefix else ""
                 last = len(ids) + len(self.encode(separator + word)) >= slot.tokens
                 piece = separator + word + (slot.suffix if last else "")
-                # The last token of the prompt is fed by generate().
+                # generate() feeds the last token of the prompt.
                 new = self.encode(piece)
                 if self._try(lambda s: self._feed(s, new[:-1] if last else new)) is None:
                     continue
@@ -151,7 +150,7 @@ class Searcher:
         raise RuntimeError(f"{self.case.name}: no prompt {slot.name} found; try another seed")
 
     def continuations(self, ids, count):
-        """Scores of the first continuations whose every decision is clear, per mode."""
+        """Returns the scores, per mode, of the first continuations whose decisions are all clear."""
         found = []
         for text in CONTINUATIONS:
             extra = self.encode(text)
@@ -177,7 +176,7 @@ def _mode(mode):
 
 
 def _check_float32(directory, prompts):
-    """Runs everything again in float32: same tokens and experts, and how far the numbers are off."""
+    """Repeats everything in float32. Checks tokens and experts, and returns the largest error."""
     model = oracle.Model(directory, np.float32)
     reference = oracle.Model(directory)
     worst = 0.0
@@ -198,7 +197,7 @@ def _check_float32(directory, prompts):
 
 
 def _check_variety(case, model, prompts):
-    """The case can tell a right implementation from a wrong one."""
+    """Checks that the case can distinguish right implementations from wrong ones."""
     experts_used = {layer: set() for layer in model.config.sparse_layers}
     for slot, _, ids, _ in prompts:
         sequence = oracle.Sequence(model)
@@ -249,7 +248,7 @@ def expected(case, directory):
 
 
 def _write_expected(path, head, lines):
-    """JSON with one entry per line, so that a change shows in a diff."""
+    """Writes JSON with one entry per line, so that diffs are readable."""
 
     def compact(value):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -271,7 +270,7 @@ def _same_files(left, right):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cases", nargs="*", help="names of cases; default: all")
-    parser.add_argument("--check", metavar="DIR", help="write there and compare with the committed files")
+    parser.add_argument("--check", metavar="DIR", help="write to DIR and compare with the committed files")
     args = parser.parse_args()
     known = {c.name: c for c in cases.CASES}
     unknown = [n for n in args.cases if n not in known]

@@ -1,13 +1,13 @@
 """NumPy reference of the Apollo-MoE forward pass: the oracle of the golden tests.
 
-Written from the model's description alone and kept as plain as possible: no batching across
-sequences, no fusion, one loop over experts. Nothing here is shared with the C++ sources.
+Written from the description of the model only, and as simple as possible: no batching across
+sequences, no fusion, one loop over experts. Shares nothing with the C++ sources.
 
-Numbers. Weights are read exactly as stored (bf16, f16 or f32) and everything is computed in
-float64. A float32 implementation may add in any order, so float32 results scatter around the true
-value; float64 gives that true value to far more digits than any of them has, which makes it the
-fairest reference: the distance of a float32 implementation to it is its own rounding error and not
-the sum of two. Pass dtype=numpy.float32 to see how far plain float32 is off.
+Precision: weights are read exactly as stored (bf16, f16 or f32), and everything is computed in
+float64. float32 implementations add in different orders, so their results scatter around the true
+value. float64 is far more precise than that, so the distance of a float32 implementation to it is
+the implementation's own rounding error, not the sum of two. Pass dtype=numpy.float32 to measure the
+error of plain float32.
 
 Use as a library (Model, Sequence, generate, score) or on any checkpoint directory:
 
@@ -137,11 +137,11 @@ class Model:
         return self.linear(name + ".down_proj", gate * sigmoid(gate) * self.linear(name + ".up_proj", x))
 
     def route(self, layer, x, family):
-        """Returns experts [n, k], weights [n, k] and, per row, how clear the choice was.
+        """Returns experts [n, k], weights [n, k] and, per row, the clearness of the choice.
 
-        family is None for TOPK and the language family's expert for HYBRID. The last value is the
+        family is None for TOPK and the language family's expert for HYBRID. The clearness is the
         smallest difference between neighbours among the k + 1 largest probabilities: if it is
-        small, another order of additions could have chosen or ordered the experts otherwise.
+        small, another order of additions could change the choice or the order of the experts.
         """
         c = self.config
         p = softmax(self.linear(f"model.layers.{layer}.mlp.gate", x))
@@ -173,7 +173,7 @@ class Model:
 
 
 class Sequence:
-    """One sequence with its keys and values. Not shared between threads."""
+    """A sequence with its keys and values. Single-threaded."""
 
     def __init__(self, model, family=None):
         c = model.config
@@ -185,13 +185,14 @@ class Sequence:
         empty = np.zeros((0, c.kv_heads, c.head_size), dtype=model.dtype)
         self.keys = [empty] * c.layers
         self.values = [empty] * c.layers
-        # One (experts, weights, clearness) triple per sparse layer, a row per token.
+        # One (experts, weights, clearness) triple per sparse layer, with one
+        # row per token.
         self.routes = {
             i: (np.zeros((0, c.top_k), int), np.zeros((0, c.top_k)), np.zeros(0)) for i in c.sparse_layers
         }
 
     def truncate(self, length):
-        """Forgets every token from position `length` on."""
+        """Removes every token from position `length` on."""
         self.length = length
         self.keys = [k[:length] for k in self.keys]
         self.values = [v[:length] for v in self.values]
@@ -244,14 +245,14 @@ class Sequence:
         return m.linear(name + ".o_proj", out.reshape(n, c.hidden))
 
     def routing_record(self, digits=6):
-        """Per sparse layer: experts [token][k] and weights [token][k], in the order of selection."""
+        """Returns, per sparse layer, experts [token][k] and weights [token][k], in order of selection."""
         return [
             {"layer": i, "experts": e.tolist(), "weights": np.round(w.astype(np.float64), digits).tolist()}
             for i, (e, w, _) in self.routes.items()
         ]
 
     def clearness(self):
-        """The least clear choice of experts so far (see Model.route)."""
+        """Returns the smallest clearness of a choice of experts so far (see Model.route)."""
         return min((float(r[2].min()) for r in self.routes.values() if len(r[2])), default=np.inf)
 
 
@@ -295,8 +296,8 @@ def score(sequence, prompt_ids, continuation_ids):
 def main():
     parser = argparse.ArgumentParser(description="Runs the reference on a checkpoint directory.")
     parser.add_argument("directory")
-    parser.add_argument("--prompt", help="text, put through the directory's tokenizer.json")
-    parser.add_argument("--prompt-ids", help="token ids, separated by commas, instead of text")
+    parser.add_argument("--prompt", help="text, encoded with the tokenizer.json of the directory")
+    parser.add_argument("--prompt-ids", help="comma-separated token ids instead of text")
     parser.add_argument("--expert", type=int, help="HYBRID with this family expert; without it TOPK")
     parser.add_argument("--max-new-tokens", type=int, default=16)
     parser.add_argument("--score", help="text: score this continuation instead of generating")

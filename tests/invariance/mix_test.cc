@@ -1,8 +1,11 @@
-// Random mixes of requests through real dense and expert cores: whatever shares
-// a step, however a prompt is cut, however small the caches are, with or
-// without prefix hits and preemptions, with any number of threads and workers,
-// in any order of events, in every format of weights, each request gets the
-// tokens and log-probabilities that it gets alone, to the last bit.
+// Random mixes of requests through real dense and expert cores. Each request
+// must get exactly the tokens and log-probabilities that it gets alone, to the
+// last bit, whatever
+// - the other rows in a step and the division of prompts into chunks;
+// - the size of the caches, prefix hits and preemptions;
+// - the number of threads and workers;
+// - the order of events;
+// - the format of the weights.
 
 #include <gtest/gtest.h>
 
@@ -16,14 +19,19 @@
 
 #include "common/fake_clock.h"
 #include "dense_worker/dense_core.h"
+#include "dense_worker/dense_counters.h"
+#include "dense_worker/routing_log.h"
 #include "engine/cpu/cpu_dense_stage.h"
 #include "engine/cpu/cpu_expert_stage.h"
 #include "engine/testing/async_dense_stage.h"
 #include "engine/testing/async_expert_stage.h"
 #include "engine/testing/later.h"
 #include "expert_worker/expert_core.h"
+#include "expert_worker/expert_counters.h"
 #include "kernels/cpu_level.h"
 #include "kernels/weight_format.h"
+#include "model/language/families.h"
+#include "model/language/language_labels.h"
 #include "model/weights/open_model.h"
 #include "model/weights/weight_names.h"
 
@@ -41,32 +49,10 @@ const OpenModel& Model(const std::string& weights) {
 }
 const ModelConfig& Config() { return Model("float32").config; }
 
-struct DenseCounts final : DenseObserver {
-  void OnStep(int, int) override {}
-  void OnSequences(int, int) override {}
-  void OnCache(int used, int blocks) override { EXPECT_LE(used, blocks); }
-  void OnRouted(const RoutedTokens&) override {}
-  void OnPrefix(int, int cached) override { hits += cached; }
-  void OnPreemption() override { ++preemptions; }
-  int hits = 0, preemptions = 0;
-};
-
-struct ExpertCounts final : ExpertObserver {
-  void OnOpened(std::uint64_t, int) override { ++open; }
-  void OnSampled(std::uint64_t) override {}
-  void OnClosed(std::uint64_t, absl::StatusCode) override { --open; }
-  void OnPreemption() override { ++preemptions; }
-  void OnBatch(int) override {}
-  void OnRouted(const RoutedRows&) override {}
-  void OnRowsSent(int) override {}
-  void OnRowsServed(int) override {}
-  int open = 0, preemptions = 0;
-};
-
 // All that a client sees of a sequence.
 class Sink final : public GenerationSink {
  public:
-  // The first token is number `first` of the answer.
+  // The first token has index `first` in the answer.
   explicit Sink(int first = 0) : first_(first) {}
   void OnStarted(const GenerationStarted&) override {
     EXPECT_FALSE(started) << "started twice";
@@ -112,12 +98,12 @@ struct Layout {
   int threads = 1;
   CacheType cache_type = CacheType::kFloat32;
   const char* weights = "float32";
-  bool asynchronous = false;  // Stages' results come later, in any order.
+  bool asynchronous = false;  // Results of stages come later, in any order.
   DenseCore::Options options;
 };
 
-// Workers joined by queues. Frames and pieces of work happen in random order,
-// but frames of one direction of a link stay in theirs; asynchronous stages
+// Workers connected by queues. Frames and pieces of work run in random order,
+// but frames in one direction of a link keep theirs. Asynchronous stages
 // deliver their results in any order.
 class Net {
  public:
@@ -142,7 +128,7 @@ class Net {
       }
       caches_.push_back(&stage->blocks());
       dense_.push_back(std::make_unique<DenseCore>(options, std::move(stage),
-                                                   dense_counts, clock_));
+                                                   routing_, clock_));
     }
     for (int i = 0; i < layout.expert_workers; ++i) {
       pools_.push_back(std::make_unique<ThreadPool>(
@@ -163,10 +149,10 @@ class Net {
                          experts, layout.expert_blocks * kBlockTokens});
       ExpertCore::Options options;
       options.self = hellos_.back();
-      expert_.push_back(std::make_unique<ExpertCore>(options, std::move(stage),
-                                                     expert_counts));
+      expert_.push_back(
+          std::make_unique<ExpertCore>(options, std::move(stage)));
     }
-    // The link between nodes a and b is called 100 a + b at a.
+    // The id of the link between nodes a and b is 100 a + b at a.
     for (int d = 0; d < layout.dense_workers; ++d) {
       for (int e = 0; e < layout.expert_workers; ++e) {
         const int expert = layout.dense_workers + e;
@@ -183,7 +169,8 @@ class Net {
         }
       }
     }
-    while (Turn()) {  // Until the dense workers know what the others reach.
+    // Until the dense workers know the experts that the others reach.
+    while (Turn()) {
     }
   }
 
@@ -198,7 +185,7 @@ class Net {
     for (const auto& core : dense_) core->Cancel(id);
   }
 
-  // One random event. Returns false if nothing is left to do.
+  // Runs one random event. Returns false if none is left.
   bool Turn() {
     std::vector<int> nodes;
     for (int d = 0; d < layout_.dense_workers; ++d) {
@@ -218,6 +205,8 @@ class Net {
       const int node = nodes[pick];
       if (node < layout_.dense_workers) {
         dense_[node]->Advance();
+        const DenseCounters& counters = dense_[node]->counters();
+        EXPECT_LE(counters.used_blocks, counters.blocks);
       } else {
         expert_[node - layout_.dense_workers]->Advance();
       }
@@ -241,19 +230,29 @@ class Net {
 
   void ExpectNothingLeft() {
     for (const auto& core : dense_) EXPECT_EQ(core->sequences(), 0);
+    for (const auto& core : dense_) EXPECT_EQ(core->counters().running, 0);
     for (const auto& core : expert_) EXPECT_EQ(core->sequences(), 0);
-    EXPECT_EQ(expert_counts.open, 0);
+    for (const auto& core : expert_) EXPECT_EQ(core->counters().running, 0);
     for (const BlockPool* pool : caches_) {
       EXPECT_EQ(pool->available(), pool->total());
     }
   }
 
-  DenseCounts dense_counts;
-  ExpertCounts expert_counts;
+  // A counter of all dense, or all expert workers together.
+  std::int64_t Sum(Count DenseCounters::*counter) const {
+    std::int64_t sum = 0;
+    for (const auto& core : dense_) sum += core->counters().*counter;
+    return sum;
+  }
+  std::int64_t Sum(Count ExpertCounters::*counter) const {
+    std::int64_t sum = 0;
+    for (const auto& core : expert_) sum += core->counters().*counter;
+    return sum;
+  }
 
  private:
-  // Lets the pauses of sequences that found no room come to an end. Returns
-  // false if that changes nothing.
+  // Ends the pauses of sequences that found no room. Returns false if that
+  // changes nothing.
   bool PassTime() {
     clock_.now += absl::Seconds(10);
     for (const auto& core : dense_) core->Tick(clock_.now);
@@ -275,13 +274,14 @@ class Net {
   }
 
   FakeClock clock_;
+  RoutingLog routing_{Config(), LanguageLabels(FamilyTable::Paper()), clock_};
   std::mt19937 random_;
   const Layout layout_;
   std::map<std::pair<int, int>, std::deque<Frame>> frames_;
   std::vector<WorkerInfo> hellos_;
   std::vector<std::unique_ptr<ThreadPool>> pools_;
-  std::vector<const BlockPool*> caches_;  // Of all workers' stages.
-  Later later_;  // What asynchronous stages have not delivered.
+  std::vector<const BlockPool*> caches_;  // Of the stages of all workers.
+  Later later_;  // Undelivered results of asynchronous stages.
   std::vector<std::unique_ptr<ExpertCore>> expert_;
   std::vector<std::unique_ptr<DenseCore>> dense_;
 };
@@ -291,7 +291,7 @@ std::vector<GenerationRequest> SomeRequests(std::mt19937& random, int count) {
   std::vector<GenerationRequest> requests;
   for (int i = 0; i < count; ++i) {
     GenerationRequest request;
-    // Few beginnings, so that some are found in the cache.
+    // Few prefixes, so that some are found in the cache.
     const int beginning = pick(3), shared = pick(50), own = 1 + pick(30);
     for (int t = 0; t < shared; ++t) {
       request.prompt.push_back((t * 31 + beginning * 7) % 256);
@@ -327,7 +327,7 @@ void ExpectSame(const Sink& a, const Sink& b) {
   EXPECT_EQ(a.use, b.use);
 }
 
-// Of a request that was cancelled: as far as it came, and nothing else.
+// Checks a cancelled request: a prefix of the whole answer, and nothing else.
 void ExpectBeginning(const Sink& part, const Sink& whole) {
   EXPECT_TRUE(part.finished);
   ASSERT_LE(part.tokens.size(), whole.tokens.size());
@@ -404,20 +404,21 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
       }
     }
     net.ExpectNothingLeft();
-    hits += net.dense_counts.hits;
-    dense_preemptions += net.dense_counts.preemptions;
-    expert_preemptions += net.expert_counts.preemptions;
+    hits += net.Sum(&DenseCounters::prefix_hits);
+    dense_preemptions += net.Sum(&DenseCounters::preemptions);
+    expert_preemptions += net.Sum(&ExpertCounters::preemptions);
   }
   UseCpuLevel(BestCpuLevel());
-  // It all happened. The dense workers' count has the expert workers' in it.
+  // All cases occurred. The counts of the dense workers include those of the
+  // expert workers.
   EXPECT_GT(hits, 1000);
   EXPECT_GT(dense_preemptions - expert_preemptions, 50);
   EXPECT_GT(expert_preemptions, 50);
   EXPECT_GT(cancelled, 20);
 }
 
-// Of the answer to `request`, what comes after its first `cut` tokens, when it
-// goes on in another cluster.
+// Continues the answer to `request` after its first `cut` tokens in another
+// cluster.
 std::shared_ptr<Sink> Continue(GenerationRequest request,
                                const std::vector<std::int32_t>& answer, int cut,
                                const Layout& layout) {
@@ -466,7 +467,7 @@ TEST(ContinuationTest, AnAnswerThatGoesOnElsewhereIsTheSame) {
                                         whole->logprobs.end());
       EXPECT_TRUE(rest->logprobs == logprobs);
       EXPECT_EQ(rest->use, whole->use);
-      // Penalties do not count what is given as prompt.
+      // Penalties do not count tokens given as prompt.
       GenerationRequest prompt = request;
       prompt.prompt.insert(prompt.prompt.end(), whole->tokens.begin(),
                            whole->tokens.begin() + cut);

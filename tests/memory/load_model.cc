@@ -1,4 +1,4 @@
-// Loads all weights of a model as workers do, and ends.
+// Loads all weights of a model like a worker, then exits.
 //
 // Usage: load_model DIRECTORY WEIGHTS
 

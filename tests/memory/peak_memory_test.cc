@@ -1,11 +1,10 @@
-// Converting a checkpoint takes at most the packed size, two tensors and 200
-// MB.
+// Checks that converting a checkpoint takes at most the packed size, two
+// tensors and 200 MB.
 //
-// What is counted is the process's peak resident size as the kernel tells it to
-// whoever waits for its end: everything, the mapped checkpoint's pages
-// included. That is the strictest reading; pages of a mapping could be dropped
-// under pressure, but until then they are taken from whoever else is on the
-// machine.
+// Measures the peak resident size that the kernel reports when a process ends.
+// It includes everything, even the pages of the mapped checkpoint. That is the
+// strictest measure: the kernel could drop mapped pages under memory pressure,
+// but until then other processes cannot use them.
 //
 // Usage: peak_memory_test LOAD_MODEL PACK
 
@@ -35,9 +34,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string load_model, pack;  // The programs.
+std::string load_model, pack;  // Paths of the programs.
 
-// About 110 million numbers: held in float32, all of them are beyond the bound.
+// About 110 million weights: as float32, they would exceed the bound.
 constexpr char kConfig[] = R"({
   "architectures": ["UpcyclingQwen2MoeForCausalLM"],
   "model_type": "upcycling-qwen2-moe",
@@ -49,7 +48,7 @@ constexpr char kConfig[] = R"({
   "vocab_size": 4096, "max_position_embeddings": 512, "rms_norm_eps": 1e-06,
   "rope_theta": 10000.0, "torch_dtype": "float32", "eos_token_id": 0})";
 
-// Bytes of memory that the program took at most, which must end well.
+// Returns the peak memory in bytes of a program, which must succeed.
 std::int64_t Peak(const std::vector<std::string>& command) {
   std::vector<char*> argv;
   for (const std::string& word : command) {
@@ -87,7 +86,7 @@ class PeakMemoryTest : public testing::TestWithParam<DType> {
     auto writer =
         SafetensorsWriter::Create(folder_ + "/model/model.safetensors", specs);
     ASSERT_TRUE(writer.ok()) << writer.status();
-    // What the numbers are does not matter, only that no page is all zeros.
+    // The values do not matter, but no page may be all zeros.
     std::vector<float> row(1024);
     std::uint32_t state = 1;
     for (const TensorSpec& spec : specs) {
@@ -114,15 +113,15 @@ class PeakMemoryTest : public testing::TestWithParam<DType> {
   }
 
   std::string folder_;
-  std::int64_t largest_ = 0;  // Bytes of the largest tensor.
-  std::int64_t numbers_ = 0;  // Weights in all.
+  std::int64_t largest_ = 0;  // Size of the largest tensor in bytes.
+  std::int64_t numbers_ = 0;  // Total number of weights.
 };
 
 TEST_P(PeakMemoryTest, IsThePackedSizeTwoTensorsAnd200Megabytes) {
   const std::int64_t rest = 2 * largest_ + 200'000'000;
   for (const char* weights : {"int8", "int4"}) {
     const std::string packed = absl::StrCat(folder_, "/", weights);
-    // The tool needs no room for what it has written already.
+    // The tool needs no memory for data that it has written.
     const std::int64_t packing =
         Peak({pack, "--model", folder_ + "/model", "--output", packed,
               "--weights", weights, "--threads", "2"});
@@ -132,8 +131,8 @@ TEST_P(PeakMemoryTest, IsThePackedSizeTwoTensorsAnd200Megabytes) {
     const std::int64_t loading =
         Peak({load_model, folder_ + "/model", weights});
     EXPECT_LE(loading, size + rest) << "load as " << weights;
-    // It counts what it should: what is served is in memory, and converting to
-    // all of the numbers in float32 first would be noticed.
+    // Proves the measurement: the served weights are in memory, and a
+    // conversion of all weights to float32 would be noticed.
     EXPECT_GE(loading, size);
     EXPECT_GT(4 * numbers_ + size, size + rest);
     std::printf(

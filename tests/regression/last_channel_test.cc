@@ -1,7 +1,7 @@
-// A link whose peer is not there ends in a thread of gRPC's, and its channel
-// with it. Were that the process's last channel, gRPC would take down its
-// completion queue, and with it that very thread: a double free, which
-// --config=asan sees.
+// A link whose peer is unreachable ends in a gRPC thread, and its channel with
+// it. If that were the last channel of the process, gRPC would destroy its
+// completion queue and that very thread: a double free, which --config=asan
+// detects.
 
 #include <gtest/gtest.h>
 

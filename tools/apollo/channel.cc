@@ -8,13 +8,13 @@ namespace apollo::client {
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
   grpc::ChannelArguments arguments;
-  // The token list of the longest text that the server takes.
+  // Enough for the token list of the longest text that the server accepts.
   arguments.SetMaxReceiveMessageSize(64 << 20);
-  // `health --wait` tries again soon.
+  // `health --wait` reconnects quickly.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  // An address on this machine or network is not reached through a proxy.
+  // Addresses in the local network are not reached through a proxy.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(),
                                    arguments);

@@ -7,8 +7,8 @@
 
 namespace apollo::client {
 
-// A channel to `server` ("host:port"). Connects with the first call; a server
-// that is not there fails that call at once.
+// Returns a channel to `server` ("host:port"). Connects with the first call,
+// which fails at once if the server is unreachable.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server);
 
 }  // namespace apollo::client

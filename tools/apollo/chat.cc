@@ -19,7 +19,7 @@ v1::Chat NewChat(const Options& options) {
   return chat;
 }
 
-// Next line that says something; false at the end of the input.
+// Reads the next nonblank line. Returns false at the end of the input.
 bool ReadLine(Session& session, std::string& line) {
   do {
     if (session.in_is_terminal) session.err << "> " << std::flush;
@@ -31,7 +31,7 @@ bool ReadLine(Session& session, std::string& line) {
 
 }  // namespace
 
-// A person at a terminal may go on after a failed message; for input from a
+// At a terminal, the user may continue after a failed message. For input from a
 // pipe or a file, the first failure ends the run.
 int RunChat(Session& session) {
   v1::Chat chat = NewChat(session.options);

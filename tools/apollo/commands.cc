@@ -15,7 +15,8 @@
 namespace apollo::client {
 namespace {
 
-// The command's text; none if it cannot be used, which has been reported.
+// Returns the text of the command. If it is unusable, reports that and returns
+// nullopt.
 std::optional<std::string> TextOrComplaint(Session& session) {
   absl::StatusOr<std::string> text = ReadText(session.options, session.in);
   if (text.ok()) return *std::move(text);
@@ -23,8 +24,8 @@ std::optional<std::string> TextOrComplaint(Session& session) {
   return std::nullopt;
 }
 
-// Makes one call with one answer. 0, or the exit code of the failure, which has
-// been reported.
+// Makes a call with one response. Reports failures. Returns 0 or the exit code
+// of the failure.
 template <typename Request, typename Response>
 int Call(Session& session,
          grpc::Status (v1::InferenceService::StubInterface::*method)(
@@ -38,7 +39,7 @@ int Call(Session& session,
   return status.ok() ? kOk : ReportFailure(session, status);
 }
 
-// Prints a successful answer.
+// Prints a successful response.
 int Print(Session& session, const google::protobuf::Message& message,
           const std::string& lines) {
   if (session.options.json) {
@@ -146,7 +147,7 @@ int RunRouting(Session& session) {
   for (const v1::RoutingSource& source : response.sources()) {
     if (source.answered()) continue;
     session.err << "apollo: dense worker " << ForTerminal(source.dense_worker())
-                << " did not answer, what it counted is missing: "
+                << " did not answer; its counts are missing: "
                 << ForTerminal(source.reason()) << std::endl;
   }
   return Print(session, response, RoutingLines(response));

@@ -4,10 +4,11 @@
 
 namespace apollo::client {
 
-// Runs the command that the options name. Returns the exit code (see parse.h).
+// Runs the command selected by the options. Returns the exit code (see
+// parse.h).
 int RunCommand(Session& session);
 
-// The commands, one by one, as RunCommand calls them.
+// The individual commands, called by RunCommand.
 int RunAsk(Session& session);
 int RunChat(Session& session);
 int RunScore(Session& session);

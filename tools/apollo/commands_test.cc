@@ -167,14 +167,14 @@ TEST(AskTest, ATerminalGetsNoControlCharacters) {
   EXPECT_EQ(fake.out.str(), "\xef\xbf\xbd[2Jx\n");
 }
 
-// Calls back with each write.
+// Calls back on each write.
 class Watcher : public std::stringbuf {
  public:
   std::function<bool(const std::string& written)> on_write;
 
  protected:
   std::streamsize xsputn(const char* data, std::streamsize size) override {
-    if (!on_write(std::string(data, size))) return 0;  // As a closed pipe does.
+    if (!on_write(std::string(data, size))) return 0;  // Like a closed pipe.
     return std::stringbuf::xsputn(data, size);
   }
 };
@@ -190,7 +190,7 @@ grpc::Status Endless(grpc::ServerContext* context, const v1::GenerateRequest&,
 TEST(AskTest, AnInterruptCancelsTheCall) {
   FakeServer fake;
   fake.service.generate = Endless;
-  EXPECT_FALSE(fake.interrupt.Cancel());  // There is none yet.
+  EXPECT_FALSE(fake.interrupt.Cancel());  // There is no call yet.
   Watcher watcher;
   watcher.on_write = [&](const std::string& written) {
     if (written == "more ") fake.interrupt.Cancel();
@@ -199,7 +199,7 @@ TEST(AskTest, AnInterruptCancelsTheCall) {
   std::ostream out(&watcher);
   EXPECT_EQ(fake.Run(Ask("?"), out), kInterrupted);
   EXPECT_THAT(fake.err.str(), HasSubstr("Cancelled."));
-  EXPECT_FALSE(fake.interrupt.Cancel());  // It is over.
+  EXPECT_FALSE(fake.interrupt.Cancel());  // The call is over.
 }
 
 TEST(AskTest, AClosedOutputCancelsTheCall) {
@@ -325,7 +325,7 @@ TEST(RoutingTest, PassesTheWindowOnAndSaysWhoIsMissing) {
   missing->set_reason("it serves another model");
   Options options;
   options.command = Command::kRouting;
-  options.window = -5;  // For the server to refuse.
+  options.window = -5;  // The server rejects it.
   EXPECT_EQ(fake.Run(options), kOk);
   EXPECT_EQ(fake.service.routing_request().window_seconds(), -5);
   EXPECT_THAT(fake.err.str(), HasSubstr("dense worker dense-1 did not answer"));

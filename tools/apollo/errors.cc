@@ -17,7 +17,7 @@ struct Details {
   std::optional<double> retry_after_seconds;
 };
 
-// Details that cannot be read are left out: the message still stands.
+// Omits details that cannot be parsed; the message remains.
 Details ReadDetails(const grpc::Status& status) {
   Details details;
   google::rpc::Status packed;
@@ -85,7 +85,7 @@ std::string ErrorText(const grpc::Status& status, const std::string& server) {
                                   ": ", status.error_message(), "\n");
   const Details details = ReadDetails(status);
   for (const auto& violation : details.violations) {
-    // With a single violation, the message may say it all.
+    // A single violation may repeat the message.
     if (status.error_message() ==
         absl::StrCat(violation.field(), " ", violation.description())) {
       continue;
@@ -98,8 +98,8 @@ std::string ErrorText(const grpc::Status& status, const std::string& server) {
                     " s.\n");
   }
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    absl::StrAppend(&text, "  The server asked was ", server,
-                    " (--server or APOLLO_SERVER name another).\n");
+    absl::StrAppend(&text, "  The server is ", server,
+                    " (change it with --server or APOLLO_SERVER).\n");
   }
   return ForTerminal(text);
 }
@@ -116,7 +116,7 @@ std::string ErrorJson(const grpc::Status& status) {
   if (details.retry_after_seconds) {
     error["retry_after_seconds"] = *details.retry_after_seconds;
   }
-  // A message from the network may hold anything.
+  // A message from the network may contain any bytes.
   return Json{{"error", std::move(error)}}.dump(-1, ' ', false,
                                                 Json::error_handler_t::replace);
 }

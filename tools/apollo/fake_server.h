@@ -16,8 +16,8 @@
 #include "tools/apollo/channel.h"
 #include "tools/apollo/commands.h"
 
-// For tests of the client: a server inside the process whose answers the test
-// sets, and a run of a command against it.
+// For tests of the client: an in-process server with responses set by the test,
+// and a helper that runs a command against it.
 namespace apollo::client {
 
 class FakeService final : public v1::InferenceService::Service {
@@ -33,7 +33,7 @@ class FakeService final : public v1::InferenceService::Service {
   v1::DetectLanguageResponse language;
   v1::GetModelResponse model;
   v1::GetRoutingResponse routing;
-  grpc::Status status;  // Of every call but Generate.
+  grpc::Status status;  // Of every call except Generate.
 
   std::vector<v1::GenerateRequest> generate_requests() {
     MutexLock lock(mutex_);
@@ -100,7 +100,7 @@ class FakeService final : public v1::InferenceService::Service {
 
 class FakeHealth final : public grpc::health::v1::Health::Service {
  public:
-  // The answers to the first calls; the last one is repeated.
+  // The responses to the first calls; the last one repeats.
   std::vector<grpc::health::v1::HealthCheckResponse::ServingStatus> answers;
 
   grpc::Status Check(grpc::ServerContext*,
@@ -138,8 +138,8 @@ class FakeServer {
       grpc::ServerBuilder builder;
       builder.RegisterService(&service);
       builder.RegisterService(&health);
-      // A port, not an in-process channel: ThreadSanitizer, which cannot see
-      // gRPC's locks, would call the buffers that such a channel shares a race.
+      // A port instead of an in-process channel: ThreadSanitizer, which cannot
+      // see gRPC's locks, would report races on the buffers of such a channel.
       builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
                                &port_);
       server_ = builder.BuildAndStart();
@@ -165,7 +165,7 @@ class FakeServer {
   std::unique_ptr<grpc::Server> server_;
 };
 
-// INVALID_ARGUMENT with a BadRequest in its details.
+// Returns INVALID_ARGUMENT with a BadRequest in its details.
 inline grpc::Status BadRequest(const std::string& message,
                                const std::string& field,
                                const std::string& description) {

@@ -12,7 +12,7 @@
 namespace apollo::client {
 namespace {
 
-// Prints the events of one answer for a person.
+// Prints the events of an answer for people.
 class Printer {
  public:
   explicit Printer(Session& session) : session_(session) {}
@@ -30,11 +30,11 @@ class Printer {
             FinishedLine(response.finished());
         break;
       case v1::GenerateResponse::EVENT_NOT_SET:
-        break;  // An event of a later version of the API.
+        break;  // An event of a later API version.
     }
   }
 
-  // The end of the stream: what was held back.
+  // Prints the held-back text at the end of the stream.
   void Close() {
     EndLine();
     for (const auto& [choice, text] : texts_) {
@@ -53,7 +53,7 @@ class Printer {
  private:
   void PrintDelta(const v1::GenerateDelta& delta) {
     if (const std::string lines = LogprobLines(delta); !lines.empty()) {
-      // Before the summary, which has no line feed at its end.
+      // Precedes the summary, which has no line feed at its end.
       absl::StrAppend(&notes_[delta.choice()], lines);
     }
     if (delta.choice() != 0) {

@@ -37,7 +37,7 @@ Health Check(Session& session) {
 }  // namespace
 
 int RunHealth(Session& session) {
-  // More than a year is as good as for ever.
+  // More than a year is as good as forever.
   const double asked = session.options.wait;
   const double wait = asked > 0 ? std::min(asked, 3e7) : 0;
   const auto end =
@@ -46,7 +46,7 @@ int RunHealth(Session& session) {
   Health health = Check(session);
   while (!health.serving() && steady_clock::now() < end &&
          health.status.error_code() != grpc::StatusCode::CANCELLED) {
-    // A starting process is not even listening yet, so it cannot call back.
+    // A starting process does not listen yet, so it cannot notify the client.
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     health = Check(session);
   }

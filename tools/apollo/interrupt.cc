@@ -37,15 +37,15 @@ void CancelOnSigint(Interrupt& interrupt) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
-  // Threads started from now on inherit this, so that only the one below gets
-  // the signal, outside of a signal handler, where locks may be taken.
+  // Threads inherit this mask, so only the thread below receives the signal,
+  // outside of a signal handler, where it may take locks.
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::thread([signals, &interrupt] {
     while (true) {
       int signal = 0;
       if (sigwait(&signals, &signal) != 0) return;
       if (!interrupt.Cancel()) {
-        // Straight out: the main thread may be waiting for input.
+        // Exits directly: the main thread may be waiting for input.
         _exit(kInterrupted);
       }
     }

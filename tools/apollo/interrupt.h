@@ -6,12 +6,12 @@
 
 namespace apollo::client {
 
-// Lets one thread (the one that waits for signals) cancel the call that another
-// one is making. Thread-safe.
+// Lets one thread (which waits for signals) cancel the call in progress of
+// another. Thread-safe.
 class Interrupt {
  public:
-  // While it lives, Cancel() cancels `context`'s call. One at a time. Both must
-  // outlive it.
+  // Registers the call of `context` for Cancel() during its lifetime. One at a
+  // time. Both arguments must outlive it.
   class Scope {
    public:
     Scope(Interrupt& interrupt, grpc::ClientContext& context);
@@ -23,10 +23,11 @@ class Interrupt {
     Interrupt& interrupt_;
   };
 
-  // Cancels the call in progress. False if there is none.
+  // Cancels the call in progress. Returns false if there is none.
   bool Cancel() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Whether Cancel() has cancelled a call since the last time this was asked.
+  // Returns true if Cancel() has cancelled a call since the previous call of
+  // this function.
   bool TakeCancelled() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -35,9 +36,10 @@ class Interrupt {
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// Starts a thread that lives as long as the process: SIGINT cancels the call in
+// Starts a thread that lives as long as the process. SIGINT cancels the call in
 // progress; without one, or the second time, it ends the process with code 130.
-// Call it before any other thread exists. `interrupt` must live for ever.
+// Must be called before any other thread exists. `interrupt` must live as long
+// as the process.
 void CancelOnSigint(Interrupt& interrupt);
 
 }  // namespace apollo::client

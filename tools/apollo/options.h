@@ -20,18 +20,18 @@ enum class Command {
   kHealth
 };
 
-// What the command line says. The values of the request's fields are passed on
-// as they are: the server is the one to judge them, and names the field.
+// The parsed command line. Values of request fields are passed on unchecked:
+// the server checks them and names the field.
 struct Options {
   Command command = Command::kModel;
 
   std::string server = "127.0.0.1:50051";
   bool json = false;
-  // Seconds; 0: the command's own default (see DefaultTimeout in call.h).
+  // In seconds; 0: the default of the command (see DefaultTimeout in call.h).
   double timeout = 0;
 
-  // The question, the prompt or the text of ask, score, detect and tokenize.
-  // "-" means standard input.
+  // The question, prompt or text of ask, score, detect and tokenize. "-" reads
+  // standard input.
   std::string text;
   std::vector<std::string> continuations;  // score
 
@@ -50,10 +50,10 @@ struct Options {
   std::optional<std::uint32_t> logprobs;
   bool ignore_eos = false;
 
-  // routing: seconds back from now; 0: since the start.
+  // routing: in seconds; 0: since the start.
   std::int64_t window = 0;
 
-  // health: seconds to wait until the server is ready.
+  // health: maximum seconds to wait for the server to be ready.
   double wait = 0;
 };
 

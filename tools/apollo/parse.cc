@@ -19,11 +19,11 @@ Examples:
   apollo --server 10.0.0.5:50051 health --wait 30
   apollo COMMAND --help            all options of one command
 
-Exit codes: 0 done, 1 the request failed, 2 wrong usage, 130 interrupted.
-An argument that begins with "-" goes after "--":  apollo ask -- "-5 C: safe?")";
+Exit codes: 0 success, 1 failed request, 2 wrong usage, 130 interrupted.
+Put an argument that begins with "-" after "--":  apollo ask -- "-5 C: safe?")";
 
 constexpr char kAskExamples[] = R"(
-The answer goes to standard output as it is made; what serves it and the
+The answer goes to standard output as it is generated; serving details and a
 summary go to standard error.
 
 Examples:
@@ -35,16 +35,16 @@ Examples:
   apollo ask --json "What is insulin?" | jq -r 'select(.delta) | .delta.text')";
 
 constexpr char kChatExamples[] = R"(
-One line of input is one message. The conversation so far goes along with every
-message. /reset forgets it, /quit (or the end of the input) ends.
+Each line of input is a message, sent with the conversation so far. /reset
+clears the conversation; /quit (or the end of the input) ends the program.
 
 Examples:
   apollo chat --language fr
   printf 'What is asthma?\nHow is it treated?\n' | apollo chat)";
 
 constexpr char kScoreExamples[] = R"(
-Prints the log-probability of each continuation as what follows the prompt
-directly; "*" marks the best. Mind the space between prompt and continuation.
+Prints the log-probability of each continuation directly after the prompt;
+"*" marks the best. Mind the space between prompt and continuation.
 
 Examples:
   apollo score --raw "User:Which vitamin prevents scurvy? A) A B) C
@@ -57,16 +57,16 @@ Examples:
   apollo detect - < letter.txt)";
 
 constexpr char kTokenizeExamples[] = R"(
-Prints one token a line: its id and its bytes, quoted.
+Prints one token per line: its id and its bytes, quoted.
 
 Examples:
   apollo tokenize "Paracetamol 500 mg"
   apollo tokenize --parse_special_tokens "<|endoftext|>")";
 
 constexpr char kRoutingExamples[] = R"(
-For each sparse layer and language: the share of its choices that each expert
-got, and of its tokens those that the gate alone led past the language's family
-("off family"). With --json: the counts.
+For each sparse layer and language, prints the share of the expert choices that
+went to each expert, and the share of tokens for which the gate did not choose
+the expert of the language's family ("off family"). --json prints the counts.
 
 Examples:
   apollo routing
@@ -74,13 +74,13 @@ Examples:
   apollo routing --json | jq '.languages[] | {language, tokens}')";
 
 constexpr char kHealthExamples[] = R"(
-Works on every process of a cluster, not only on the router.
+Works with every process of a cluster, not only the router.
 
 Examples:
   apollo health
   apollo --server 127.0.0.1:50061 health --wait 60)";
 
-// Breaks lines between words: CLI11 indents them, but breaks none itself.
+// Breaks lines between words: CLI11 indents lines but does not break them.
 std::string Wrap(const std::string& text) {
   constexpr std::size_t kWidth = 50;
   std::istringstream words(text);
@@ -101,11 +101,11 @@ std::string Wrap(const std::string& text) {
   return result;
 }
 
-// CLI11 takes -1 for a huge unsigned number.
+// CLI11 would accept -1 as a huge unsigned number.
 std::string RequireDigits(const std::string& value) {
   const bool digits =
       value.find_first_not_of("0123456789") == std::string::npos;
-  return digits ? "" : "\"" + value + "\" is not a number from 0";
+  return digits ? "" : "\"" + value + "\" is not a nonnegative integer";
 }
 
 void AddTextOption(CLI::App& app, const std::string& name, Options& options) {
@@ -113,11 +113,11 @@ void AddTextOption(CLI::App& app, const std::string& name, Options& options) {
       ->required();
 }
 
-// What ask, chat and score have in common.
+// Adds the common options of ask, chat and score.
 void AddRequestOptions(CLI::App& app, Options& options) {
   app.add_option(
       "--language", options.language,
-      Wrap("Code of the text's language, such as de; else it is detected"));
+      Wrap("Language code of the text, such as de (default: detected)"));
   app.add_option_function<std::string>(
          "--routing",
          [&options](const std::string& mode) {
@@ -130,27 +130,26 @@ void AddRequestOptions(CLI::App& app, Options& options) {
                  "--routing", "\"" + mode + "\" is neither topk nor hybrid");
            }
          },
-         Wrap("topk: the experts that the gate prefers; hybrid: the expert of "
-              "the language's family always among them; else the server's "
-              "default"))
+         Wrap(
+             "topk: the experts that the gate chooses; hybrid: always includes "
+             "the expert of the language's family (default: set by the server"
+             ")"))
       ->type_name("topk|hybrid");
   app.add_option("--system", options.system,
                  Wrap("System message of the chat"));
   app.add_option("--request_id", options.request_id,
-                 Wrap("Name of the request in the server's logs"));
+                 Wrap("Identifier of the request in the server's logs"));
 }
 
 void AddRawOptions(CLI::App& app, Options& options) {
-  app.add_flag(
-      "--raw", options.raw,
-      Wrap("The text is the prompt as it stands: no chat format around it"));
-  app.add_flag(
-      "--parse_special_tokens", options.parse_special_tokens,
-      Wrap("With --raw: names of control tokens in the text become those "
-           "tokens"));
+  app.add_flag("--raw", options.raw,
+               Wrap("The text is the whole prompt, without chat format"));
+  app.add_flag("--parse_special_tokens", options.parse_special_tokens,
+               Wrap("With --raw: parse control tokens in the "
+                    "text"));
 }
 
-// An option that sets a field of the request's sampling.
+// Adds an option that sets a field of the sampling parameters.
 template <typename T>
 CLI::Option* AddSampling(CLI::App& app, Options& options,
                          const std::string& name,
@@ -165,37 +164,38 @@ void AddSamplingOptions(CLI::App& app, Options& options) {
   using Params = v1::SamplingParams;
   app.add_option(
          "--max_new_tokens", options.max_new_tokens,
-         Wrap("Most tokens to generate; 0: as many as the server allows"))
+         Wrap("Maximum tokens to generate; 0: as many as the server allows"))
       ->check(RequireDigits);
   AddSampling(app, options, "--temperature", &Params::set_temperature,
               "0: always the most probable token");
   AddSampling(app, options, "--top_p", &Params::set_top_p,
-              "Sample among the fewest tokens that have this probability "
-              "together; 0: all");
+              "Sample from the smallest set of tokens with this total "
+              "probability; 0: all");
   AddSampling(app, options, "--top_k", &Params::set_top_k,
-              "Sample among this many tokens; 0: all")
+              "Sample from this many most probable tokens; 0: all")
       ->check(RequireDigits);
   AddSampling(app, options, "--seed", &Params::set_seed,
-              "The same seed gives the same answer")
+              "Random seed; the same seed gives the same answer")
       ->check(RequireDigits);
   AddSampling(app, options, "--presence_penalty", &Params::set_presence_penalty,
-              "Makes tokens that occurred less probable, -2 to 2");
+              "Penalty for tokens that have occurred, -2 to 2");
   AddSampling(app, options, "--frequency_penalty",
               &Params::set_frequency_penalty,
-              "The same, for each time they occurred");
-  // One value each, because a stop string may hold commas and spaces.
+              "Penalty for each occurrence of a token, -2 to 2");
+  // One value per option, because a stop string may contain commas and spaces.
   app.add_option("--stop", options.stop,
-                 Wrap("End before this text; may be given up to 16 times"))
+                 Wrap("Stop before this text; may be given up to 16 times"))
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--logprobs", options.logprobs,
-                 Wrap("Report each token's log-probability and this many "
-                      "alternatives"))
+  app.add_option(
+         "--logprobs", options.logprobs,
+         Wrap("Report the log-probability of each token and of this many "
+              "alternatives"))
       ->check(RequireDigits);
   app.add_flag(
       "--ignore_eos", options.ignore_eos,
-      Wrap("Go on after the end of the answer, up to --max_new_tokens"));
+      Wrap("Continue after the end-of-text token, up to --max_new_tokens"));
 }
 
 CLI::App* AddCommand(CLI::App& app, Options& options, Command command,
@@ -203,7 +203,7 @@ CLI::App* AddCommand(CLI::App& app, Options& options, Command command,
                      const std::string& footer) {
   CLI::App* sub = app.add_subcommand(name, description);
   sub->footer(footer);
-  sub->fallthrough();  // --json and --server may also stand after the command.
+  sub->fallthrough();  // --json and --server may also follow the command.
   sub->callback([&options, command] { options.command = command; });
   return sub;
 }
@@ -216,11 +216,11 @@ void AddCommands(CLI::App& app, Options& options) {
   AddRawOptions(*ask, options);
   AddSamplingOptions(*ask, options);
   AddSampling(*ask, options, "--choices", &v1::SamplingParams::set_choices,
-              "Number of answers, each with a seed of its own")
+              "Number of answers, each with its own seed")
       ->check(RequireDigits);
 
   CLI::App* chat = AddCommand(app, options, Command::kChat, "chat",
-                              "Talk, line by line", kChatExamples);
+                              "Chat interactively", kChatExamples);
   AddRequestOptions(*chat, options);
   AddSamplingOptions(*chat, options);
 
@@ -235,31 +235,33 @@ void AddCommands(CLI::App& app, Options& options) {
   AddRequestOptions(*score, options);
   AddRawOptions(*score, options);
 
-  CLI::App* detect = AddCommand(app, options, Command::kDetect, "detect",
-                                "Tell a text's language", kDetectExamples);
+  CLI::App* detect =
+      AddCommand(app, options, Command::kDetect, "detect",
+                 "Detect the language of a text", kDetectExamples);
   AddTextOption(*detect, "text", options);
 
   CLI::App* tokenize =
       AddCommand(app, options, Command::kTokenize, "tokenize",
-                 "Show the model's tokens of a text", kTokenizeExamples);
+                 "Show the tokens of a text", kTokenizeExamples);
   AddTextOption(*tokenize, "text", options);
   tokenize->add_flag("--parse_special_tokens", options.parse_special_tokens,
-                     Wrap("Names of control tokens become those tokens"));
+                     Wrap("Parse control tokens in the text"));
 
-  AddCommand(app, options, Command::kModel, "model", "Show what is served", "");
+  AddCommand(app, options, Command::kModel, "model", "Show the served model",
+             "");
 
   CLI::App* routing =
       AddCommand(app, options, Command::kRouting, "routing",
-                 "Show which experts each language uses", kRoutingExamples);
+                 "Show the expert use of each language", kRoutingExamples);
   routing->add_option("--window", options.window,
-                      Wrap("Only the last so many seconds, at most 3600; 0: "
+                      Wrap("Length of the window in seconds, at most 3600; 0: "
                            "since the dense workers started"));
 
   CLI::App* health =
       AddCommand(app, options, Command::kHealth, "health",
-                 "Tell whether a process can do its work", kHealthExamples);
+                 "Check that a process is ready", kHealthExamples);
   health->add_option("--wait", options.wait,
-                     Wrap("Wait up to this many seconds until it can"));
+                     Wrap("Wait up to this many seconds until it is ready"));
 }
 
 }  // namespace
@@ -287,15 +289,16 @@ Parsed ParseCommandLine(const std::vector<std::string>& arguments) {
       ->envname("APOLLO_SERVER")
       ->type_name("HOST:PORT");
   app.add_flag("--json", options.json,
-               Wrap("One JSON object a line for each event, also for an error; "
-                    "names and meaning as in proto/apollo/v1/inference.proto"));
-  app.add_option("--timeout", options.timeout,
-                 Wrap("Most seconds for one request (default: none for ask and "
-                      "chat, 60 for score, 10 for the others)"))
+               Wrap("Print one JSON object per line for each event or error; "
+                    "fields as in proto/apollo/v1/inference.proto"));
+  app.add_option(
+         "--timeout", options.timeout,
+         Wrap("Timeout of a request in seconds (default: none for ask and "
+              "chat, 60 for score, 10 for the others)"))
       ->check(CLI::NonNegativeNumber);
   AddCommands(app, options);
 
-  // CLI11 takes the arguments in reverse, without the program's name.
+  // CLI11 expects the arguments in reverse, without the program name.
   std::vector<std::string> rest;
   if (!arguments.empty()) rest.assign(arguments.rbegin(), arguments.rend() - 1);
   try {
@@ -314,7 +317,7 @@ Parsed ParseCommandLine(const std::vector<std::string>& arguments) {
                      (no_command ? "unknown command \"" + unknown[0] + "\""
                                  : std::string(error.what())) +
                      "\n\"apollo --help\" and \"apollo COMMAND --help\" "
-                     "describe the usage.\n";
+                     "show the usage.\n";
   }
   return parsed;
 }

@@ -17,7 +17,7 @@
 namespace apollo::client {
 namespace {
 
-// ROUTING_MODE_TOPK -> "topk"; a number this client does not know stays one.
+// Returns "topk" for ROUTING_MODE_TOPK. Unknown values stay numbers.
 std::string ShortName(const std::string& name, const char* prefix, int value) {
   if (name.empty()) return absl::StrCat("value ", value);
   return absl::AsciiStrToLower(absl::StripPrefix(name, prefix));
@@ -45,7 +45,7 @@ std::string JsonLine(const google::protobuf::Message& message) {
   options.always_print_primitive_fields = true;
   options.preserve_proto_field_names = true;
   std::string line;
-  // Fails only for malformed google.protobuf.Any, which the API does not use.
+  // Fails only for a malformed google.protobuf.Any, which the API does not use.
   if (!google::protobuf::util::MessageToJsonString(message, &line, options)
            .ok()) {
     return "{}";
@@ -82,7 +82,7 @@ std::string FinishedLine(const v1::GenerateFinished& finished) {
     absl::StrAppendFormat(&line, ", the first after %.2f s",
                           timings.first_token_seconds());
   }
-  // The first token is the prompt's work, not the decoder's.
+  // The first token belongs to prefill, not to decoding.
   const double decoding =
       timings.total_seconds() - timings.first_token_seconds();
   if (tokens > 1 && decoding > 0) {
@@ -157,9 +157,9 @@ std::string ModelLines(const v1::GetModelResponse& model) {
       model.boundary(), "\n", "hidden size      ", model.hidden_size(), "\n",
       "vocabulary       ", model.vocab_size(), "\n");
   absl::StrAppend(
-      &lines, "experts          ", model.experts(), ", of which ",
-      model.experts_per_token(), " for each token\n", "context          ",
-      model.max_context_tokens(), " tokens, of which ", model.max_new_tokens(),
+      &lines, "experts          ", model.experts(), ", ",
+      model.experts_per_token(), " per token\n", "context          ",
+      model.max_context_tokens(), " tokens, up to ", model.max_new_tokens(),
       " new\n", "default routing  ", RoutingName(model.default_routing()), "\n",
       "prompt format    ", model.prompt_format(), "\n", "server version   ",
       model.server_version(), "\n", "families\n");
@@ -184,8 +184,8 @@ std::string RoutingLines(const v1::GetRoutingResponse& routing) {
     covered = std::max(covered, source.covered_seconds());
   }
   std::string lines = absl::StrFormat(
-      "the last %.0f s on %d dense worker%s, %d expert%s for each token\n",
-      covered, routing.sources_size(), routing.sources_size() == 1 ? "" : "s",
+      "the last %.0f s on %d dense worker%s, %d expert%s per token\n", covered,
+      routing.sources_size(), routing.sources_size() == 1 ? "" : "s",
       routing.experts_per_token(), routing.experts_per_token() == 1 ? "" : "s");
   if (layers.empty()) absl::StrAppend(&lines, "no tokens yet\n");
   for (const std::uint32_t layer : layers) {

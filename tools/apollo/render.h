@@ -7,48 +7,49 @@
 
 #include "proto/apollo/v1/inference.pb.h"
 
-// Messages as text for people, and as JSON for programs. Pure functions.
+// Pure functions that format messages as text for people and JSON for programs.
 namespace apollo::client {
 
-// One line of JSON without a line feed: names as in the .proto file, fields
-// with default values included. 64-bit integers are strings and bytes are
-// Base64, as protobuf's JSON mapping has it.
+// Returns a message as one line of JSON without a line feed. Names are those of
+// the .proto file; fields with default values are included. As in protobuf's
+// JSON mapping, 64-bit integers are strings and bytes are Base64.
 std::string JsonLine(const google::protobuf::Message& message);
 
-// "language de (0.98), family 4 (...), topk, served by a and b, 12 prompt
-// tokens"
+// Returns for example "language de (0.98), family 4 (...), routing topk, dense
+// worker a, expert worker b, 12 prompt tokens".
 std::string StartedLine(const v1::GenerateStarted& started);
 
-// "128 tokens in 3.2 s, the first after 0.21 s, 41.2 tokens/s, ended: eos"
+// Returns for example "128 tokens in 3.20 s, the first after 0.21 s, then 41.2
+// tokens/s, ended by eos".
 std::string FinishedLine(const v1::GenerateFinished& finished);
 
-// A line for each token of the delta: position, id, log-probability and the
+// Returns a line for each token of the delta: position, id, log-probability and
 // alternatives. Empty if the delta has no log-probabilities.
 std::string LogprobLines(const v1::GenerateDelta& delta);
 
-// A line for each continuation: "*" before the best, the sum, the number of
-// tokens, and the continuation, quoted.
+// Returns a line for each continuation: "*" for the best, the sum, the number
+// of tokens, and the quoted continuation.
 std::string ScoreLines(const v1::ScoreRequest& request,
                        const v1::ScoreResponse& response);
 
-// A line for each token: id, tab, bytes, quoted.
+// Returns a line for each token: id, tab, quoted bytes.
 std::string TokenLines(const v1::TokenizeResponse& response);
 
-// The best candidate first, then the others.
+// Returns the best candidate, followed by the others.
 std::string LanguageLines(const v1::DetectLanguageResponse& response);
 
 std::string ModelLines(const v1::GetModelResponse& model);
 
-// A table for each sparse layer: a line for each language, with the share of
-// its choices that went to each expert and, of its tokens with a family, the
-// share that the gate led past the family's expert.
+// Returns a table for each sparse layer with a line for each language: the
+// share of its choices that each expert received and, of its tokens with a
+// family, the share for which the gate did not choose the family's expert.
 std::string RoutingLines(const v1::GetRoutingResponse& routing);
 
-// In double quotes; quotes, backslashes and control characters escaped, UTF-8
-// kept, bytes that are not UTF-8 as \xNN.
+// Returns the bytes in double quotes. Escapes quotes, backslashes and control
+// characters, keeps UTF-8, and writes other bytes as \xNN.
 std::string Quoted(std::string_view bytes);
 
-// Faint on a terminal.
+// Returns faint text for a terminal, else the text.
 std::string Dim(const std::string& text, bool is_terminal);
 
 }  // namespace apollo::client

@@ -130,7 +130,7 @@ TEST(RenderTest, ModelShowsFamilies) {
 TEST(Utf8Test, FindsTheFirstBadByte) {
   EXPECT_EQ(FirstInvalidUtf8("h\xc3\xa9\xf0\x9f\x98\x80"), kAllValid);
   EXPECT_EQ(FirstInvalidUtf8(std::string_view("a\0b", 3)), kAllValid);
-  EXPECT_EQ(FirstInvalidUtf8("a\xc3"), 1u);               // Cut short.
+  EXPECT_EQ(FirstInvalidUtf8("a\xc3"), 1u);               // Truncated.
   EXPECT_EQ(FirstInvalidUtf8("\xc0\xaf"), 0u);            // Overlong.
   EXPECT_EQ(FirstInvalidUtf8("ab\xf4\x90\x80\x80"), 2u);  // Beyond Unicode.
 }
@@ -168,8 +168,8 @@ TEST(ErrorsTest, UnavailableNamesTheServerAndWhenToTryAgain) {
   EXPECT_EQ(ErrorText(status, "h:1"),
             "error: UNAVAILABLE: no worker\n"
             "  Try again in 1.5 s.\n"
-            "  The server asked was h:1 (--server or APOLLO_SERVER name "
-            "another).\n");
+            "  The server is h:1 (change it with --server or "
+            "APOLLO_SERVER).\n");
   EXPECT_THAT(ErrorJson(status), HasSubstr("\"retry_after_seconds\":1.5"));
 }
 
@@ -202,7 +202,7 @@ TEST(RenderTest, RoutingHasATableForEachLayer) {
   und.add_layers()->set_layer(23);
   und.mutable_layers(0)->add_tokens_by_expert(2);
   EXPECT_EQ(RoutingLines(routing),
-            "the last 12 s on 1 dense worker, 2 experts for each token\n"
+            "the last 12 s on 1 dense worker, 2 experts per token\n"
             "layer 22  family      tokens  exp 0   exp 1   exp 2   off family\n"
             "  de      1               10   10.0%   65.0%   25.0%   25.0%\n"
             "layer 23  family      tokens  exp 0   exp 1   exp 2   off family\n"

@@ -9,7 +9,7 @@
 namespace apollo::client {
 namespace {
 
-// A server takes messages of 4 MiB; the rest of the request is small.
+// The server accepts messages of 4 MiB; the rest of the request is small.
 constexpr std::size_t kMaxTextBytes = 4'000'000;
 
 v1::Chat OneMessage(const Options& options, const std::string& text) {

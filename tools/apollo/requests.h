@@ -10,15 +10,16 @@
 
 namespace apollo::client {
 
-// The text of the command: as given, or, for "-", all of `in` without the line
-// feeds at its end. INVALID_ARGUMENT if it is not UTF-8 or too long to send.
+// Returns the text of the command: the argument or, for "-", all of `in`
+// without trailing line feeds. Returns INVALID_ARGUMENT if it is not UTF-8 or
+// too long to send.
 absl::StatusOr<std::string> ReadText(const Options& options, std::istream& in);
 
-// Everything of a generation but its input.
+// Returns a generation request with all options but without input.
 v1::GenerateRequest GenerateRequestWithoutInput(const Options& options);
 
-// One question: a chat of one message (after the system's, if there is one), or
-// with --raw the prompt.
+// Returns the request for one question: a chat of one message (after the system
+// message, if there is one), or with --raw the prompt.
 v1::GenerateRequest AskRequest(const Options& options, const std::string& text);
 
 v1::ScoreRequest MakeScoreRequest(const Options& options,

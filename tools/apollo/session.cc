@@ -8,7 +8,7 @@
 namespace apollo::client {
 namespace {
 
-// Seconds; 0: none.
+// In seconds; 0: none.
 double TimeLimit(const Options& options) {
   if (options.timeout > 0) return options.timeout;
   switch (options.command) {
@@ -27,7 +27,7 @@ double TimeLimit(const Options& options) {
 void SetDeadline(const Options& options, grpc::ClientContext& context) {
   const double limit = TimeLimit(options);
   if (limit <= 0) return;
-  // More than a year is as good as for ever, and a clock cannot count it all.
+  // More than a year is as good as forever, and the clock would overflow.
   const auto seconds = std::chrono::duration<double>(std::min(limit, 3e7));
   context.set_deadline(
       std::chrono::system_clock::now() +

@@ -12,8 +12,8 @@
 
 namespace apollo::client {
 
-// What a command works with. Nothing is owned; all of it outlives the command.
-// Used by one thread.
+// The context of a command. References only; everything outlives the command.
+// Single-threaded.
 struct Session {
   const Options& options;
   v1::InferenceService::StubInterface& service;
@@ -22,17 +22,17 @@ struct Session {
 
   std::istream& in;
   std::ostream& out;  // The result.
-  std::ostream& err;  // All else.
+  std::ostream& err;  // Everything else.
   bool in_is_terminal = false;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
 };
 
-// Gives `context` the command's time limit.
+// Sets the deadline of the command.
 void SetDeadline(const Options& options, grpc::ClientContext& context);
 
-// Reports a failed call on `err` (and, with --json, also as a JSON line on
-// `out`) and returns the exit code: 130 if the user cancelled the call, else 1.
+// Reports a failed call on `err` and, with --json, also as a JSON line on
+// `out`. Returns the exit code: 130 if the user cancelled the call, else 1.
 int ReportFailure(Session& session, const grpc::Status& status);
 
 }  // namespace apollo::client

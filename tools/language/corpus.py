@@ -3,12 +3,12 @@
 
     corpus.py --families FILE --out DIR [--cache DIR]
 
-Downloads the packages that sources.py lists (with apt-get, nothing is installed),
-and writes DIR/train.tsv, DIR/test.tsv and DIR/declaration.tsv, each line being
-<language> TAB <package> TAB <text>. The text is as in the package, less markup
-and placeholders; normalize (normalize.cc) does the rest. The output depends on
-the packages' versions only; all of these go to DIR/packages.txt, with what each is
-used for.
+Downloads the packages that sources.py lists (with apt-get, without installing
+them), and writes DIR/train.tsv, DIR/test.tsv and DIR/declaration.tsv with lines of
+<language> TAB <package> TAB <text>. The text is that of the package without markup
+and placeholders; normalize (normalize.cc) does the rest. The output depends only
+on the versions of the packages, which are listed in DIR/packages.txt with the use
+of each.
 """
 
 import argparse
@@ -28,12 +28,12 @@ import questions
 import sources
 
 MAX_LINE = 600
-NEUTRAL_LINES = 72_000  # Of names and values; the code comes on top.
+NEUTRAL_LINES = 72_000  # Names and values, without code.
 QUESTIONS_PER_LANGUAGE = 5_000
 
 
 def fetch(package, cache):
-    """Unpacks a package below the cache; returns where."""
+    """Unpacks a package in the cache and returns its path."""
     root = os.path.join(cache, package)
     if os.path.isdir(root):
         return root
@@ -58,11 +58,11 @@ def version(package, cache):
 
 
 def fetch_source(package, cache):
-    """Unpacks a source package below the cache; returns where."""
+    """Unpacks a source package in the cache and returns its path."""
     root = os.path.join(cache, package + "-source")
     if os.path.isdir(root):
         return root
-    # Most machines have no sources in apt's lists: these are apart from the machine's.
+    # Most machines have no sources in apt's lists, so this uses separate lists.
     apt = os.path.join(cache, "apt")
     for folder in ("lists/partial", "cache/archives/partial", package):
         os.makedirs(os.path.join(apt, folder), exist_ok=True)
@@ -86,7 +86,7 @@ def fetch_source(package, cache):
 
 
 def source_version(package, cache):
-    """Of a source package that fetch_source unpacked."""
+    """Returns the version of a source package that fetch_source unpacked."""
     dsc = glob.glob(os.path.join(cache, "apt", package, package + "_*.dsc"))[0]
     with open(dsc, encoding="utf-8") as file:
         return re.search(r"^Version: (\S+)", file.read(), re.M).group(1)
@@ -137,12 +137,12 @@ def from_mo(path):
     try:
         with open(path, "rb") as file:
             catalog = gettext.GNUTranslations(file)._catalog
-    except (OSError, UnicodeDecodeError, ValueError, IndexError):  # Broken files exist.
+    except (OSError, UnicodeDecodeError, ValueError, IndexError):  # Some packages have invalid files.
         return
     for key, text in sorted(catalog.items(), key=str):
         original = key[0] if isinstance(key, tuple) else key
         if original and text:
-            # Contexts stand before the original; Qt's old ones before the text too.
+            # Contexts precede the original; old contexts of Qt precede the text, too.
             yield original.split("\x04")[-1].split("|")[-1], text
 
 
@@ -236,7 +236,7 @@ def declaration(wanted, cache):
 
 
 def made_up(folder, cache):
-    """Yields (language, source, text): what is in no language, and short questions."""
+    """Yields (language, source, text): text in no language, and short questions."""
     rng = random.Random(1)
     roots = {package: fetch(package, cache) for package in sources.NEUTRAL + ["mediawiki"]}
     seen = set()

@@ -1,8 +1,7 @@
 """Text that is in no language (ISO 639: zxx), from Debian packages.
 
 Names of people, places, medicines and illnesses, code, logs, and values with
-units. What is written in other than Latin letters is left out: there names are
-told by their script.
+units. Only text in Latin letters: in other scripts, names show their script.
 """
 
 import ast
@@ -12,7 +11,7 @@ import json
 import os
 import re
 
-MOST_CODE_FILES = 60  # Of each kind and package.
+MOST_CODE_FILES = 60  # Per kind and package.
 
 UNITS = ("mg/dl", "g/dl", "mmol/l", "ng/ml", "pg/ml", "IU/l", "U/l", "mmHg", "%", "fl", "pg",
          "mg", "ml", "mcg", "kg", "cm", "µg/l", "x10^9/l", "mIU/l", "bpm", "mm/h", "C")
@@ -31,7 +30,7 @@ MESSAGES = ("connection refused", "timeout after", "cannot open", "started", "st
             "GET /index.html", "POST /api/v1/users", "exit status", "out of memory",
             "segfault at", "permission denied", "no such file or directory", "accepted publickey for",
             "device not found", "link is up", "retry", "usb: new device number")
-# Commands are not in programs' texts as people type them.
+# Programs do not contain commands as people type them.
 COMMANDS = ("git", "docker", "kubectl", "pip install", "npm install", "apt-get install", "sudo apt install",
             "cd", "ls -l", "grep -r", "find . -name", "tar -czf", "ssh", "scp", "curl -O", "wget", "cat",
             "python3", "make", "cmake", "systemctl restart", "chmod +x", "rm -rf", "mkdir -p", "echo")
@@ -59,7 +58,7 @@ def _latin(text):
 
 
 def people_and_places(root):
-    """From the providers of python3-fake-factory; lists of (first, last) and places."""
+    """Returns lists of (first, last) names and places from the providers of python3-fake-factory."""
     people, places = [], []
     for path in sorted(glob.glob(root + "/**/providers/*/*/__init__.py", recursive=True)):
         kind = path.split("/")[-3]
@@ -87,7 +86,7 @@ def people_and_places(root):
 
 
 def more_people(root):
-    """From ruby-ffaker, which has other countries than python3-fake-factory."""
+    """Like faker, from ruby-ffaker, which covers other countries."""
     people = []
     for folder in sorted(glob.glob(root + "/**/data/name_*/", recursive=True)):
         found = {"first": [], "last": []}
@@ -97,21 +96,21 @@ def more_people(root):
             for kind in found:
                 if kind + "_name" in path or kind == "last" and "surname" in path:
                     found[kind] += names
-        # A list of surnames only has those of the Philippines.
+        # The Philippines have a list of surnames only.
         if found["last"]:
             people.append((sorted(set(found["first"] or found["last"])), sorted(set(found["last"]))))
     return people
 
 
 def countries(root):
-    """From tzdata."""
+    """Returns the names of countries, from tzdata."""
     with open(root + "/usr/share/zoneinfo/iso3166.tab", encoding="utf-8") as file:
         names = re.findall(r"^[A-Z]{2}\t(.*)$", file.read(), re.M)
     return sorted({name for name in names if _latin(name)})
 
 
 def towns(root):
-    """Those of GeoNames with 15,000 people or more, the larger ones more often; libtimezonemap-data."""
+    """Returns the towns of GeoNames with 15,000 people or more, larger ones repeatedly, from libtimezonemap-data."""
     names = []
     with open(root + "/usr/share/libtimezonemap/ui/cities15000.txt", encoding="utf-8") as file:
         for line in file:
@@ -122,14 +121,14 @@ def towns(root):
 
 
 def regions(root):
-    """Parts of countries, from iso-codes."""
+    """Returns parts of countries, from iso-codes."""
     with open(root + "/usr/share/iso-codes/json/iso_3166-2.json", encoding="utf-8") as file:
         names = {entry["name"] for entry in json.load(file)["3166-2"]}
     return sorted(name for name in names if _latin(name) and len(name) < 40)
 
 
 def wordnet_below(root, tops):
-    """The words of all kinds of some nouns, given by their places in WordNet's file."""
+    """Returns the hyponyms of some nouns, given by their offsets in WordNet's file."""
     synsets = {}
     with open(root + "/usr/share/wordnet/data.noun", encoding="utf-8") as file:
         for line in file:
@@ -159,7 +158,7 @@ ENTITY = "00001740"  # Above all other nouns.
 
 
 def terms(roots):
-    """Names of medicines, and international terms."""
+    """Returns names of medicines, and international terms."""
     drugs = [w for w in wordnet_below(roots["wordnet-base"], [MEDICINE])
              if " " not in w and w.isalpha() and len(w) > 4]
     illnesses = [w for w in wordnet_below(roots["wordnet-base"], [ILLNESS])
@@ -173,7 +172,7 @@ def terms(roots):
     with open(roots["hunspell-en-med"] + "/usr/share/hunspell/en_med_glut.dic", encoding="utf-8") as file:
         for line in file:
             word = line.strip().split("/")[0]
-            # Of Latin and Greek make, and so much the same in many languages.
+            # Derived from Latin and Greek, and therefore similar in many languages.
             if re.fullmatch(r"[A-Za-z]{5,20}(in|ine|ol|ide|ate|mab|nib|one|ium|osis|itis|emia|oma|pathy"
                             r"|cin|lin|zole|pril|tan|xin|mide|pam|zine|tin|il|an|us|um|ia)", word):
                 medical.append(word)
@@ -184,7 +183,7 @@ CODE = (".py", ".js", ".php", ".css", ".less", ".sql", ".sh", ".conf", ".rb", ".
 
 
 def code(roots, rng):
-    """Pieces of programs, line by line."""
+    """Yields pieces of programs, line by line."""
     lines = []
     for package in ("ruby-rouge", "python3-fake-factory", "python3-pygments", "fail2ban", "mediawiki"):
         by_kind = {}
@@ -202,7 +201,7 @@ def code(roots, rng):
                 with open(path, encoding="utf-8", errors="ignore") as file:
                     mine = [line.strip() for line in file.read(20000).split("\n")]
                 mine = [line for line in mine if 3 < len(line) < 300 and _latin(line)]
-                # Comments are often English prose, but for those that are short.
+                # Comments are often English prose, except short ones.
                 mine = [line for line in mine
                         if not re.match(r"[#*/\"'-]", line) or len(line) < 40 and kind == "demo"]
                 lines += mine[:60]
@@ -210,7 +209,7 @@ def code(roots, rng):
 
 
 def statements(root):
-    """Statements of SQL, and some C, in the examples of PostgreSQL's manual."""
+    """Returns SQL statements, and some C, from the examples of PostgreSQL's manual."""
     result = []
     for path in sorted(glob.glob(root + "/usr/share/doc/postgresql-doc-*/html/*.html")):
         with open(path, encoding="utf-8") as file:
@@ -225,7 +224,7 @@ def statements(root):
 
 
 def logs(roots):
-    """Lines of logs, from tests of fail2ban and patterns of logcheck."""
+    """Returns lines of logs, from the tests of fail2ban and the patterns of logcheck."""
     result = set()
     for path in sorted(glob.glob(roots["fail2ban"] + "/**/tests/files/logs/**/*", recursive=True)):
         if os.path.isfile(path):
@@ -243,7 +242,7 @@ def logs(roots):
 
 
 def bare(line, rng):
-    """Some words of a line of code, with few or none of its symbols."""
+    """Returns some words of a line of code, with few or none of its symbols."""
     tokens = re.sub(r"[^\w,.*= -]" if rng.random() < 0.3 else r"[^\w]", " ", line).split()
     count = rng.randint(2, 7)
     start = rng.randint(0, max(0, len(tokens) - count)) if rng.random() < 0.3 else 0
@@ -251,7 +250,7 @@ def bare(line, rng):
 
 
 def generated(pools, rng):
-    """One line of names, values or the like."""
+    """Returns a line of names, values or the like."""
     people, famous, places, world, drugs, illnesses, medical, code_lines, nouns, queries, log_lines = pools
     number = lambda: rng.choice(("%d" % rng.randint(1, 999), "%.1f" % (rng.random() * 20),
                                  "%d/%d" % (rng.randint(80, 200), rng.randint(40, 120))))

@@ -1,16 +1,18 @@
-// Turns the lines that corpus.py extracts into what the detector will show to
-// the classifier, by the detector's own code:
+// Converts the lines of corpus.py into the classifier's input, with the code of
+// the detector:
 //
 //     normalize [--romanise | --raw | --romanised] < in.tsv > out.tsv
 //
 // Lines are <language> TAB <source> TAB <text>. Each segment of a text becomes
-// a line. Dropped: text without letters, and text whose script is not one that
-// its language is written in (untranslated). With --raw what is kept comes out
-// as it went in. With --romanise every fifth line of some languages comes out
-// once more in Latin letters, as people without the right keyboard write; with
-// --romanised only those come out, all of them; the source of such a line is
-// "romanised". Serbian is written in both scripts: with --romanise every second
-// line in Cyrillic comes out in Latin letters too, as Serbian like any other.
+// a line. Text without letters is dropped, and so is text whose script is not
+// one of its language's (untranslated).
+//
+// - --raw writes the accepted texts unchanged.
+// - --romanise also writes every fifth line of some languages in Latin letters,
+//   as people write without the right keyboard. The source of such a line is
+//   "romanised". It also writes every second Cyrillic line of Serbian, which
+//   uses both scripts, in Latin letters, as ordinary Serbian.
+// - --romanised writes only romanised lines, of all lines.
 
 #include <unicode/translit.h>
 #include <unicode/unistr.h>
@@ -34,7 +36,7 @@ constexpr int kSerbianEvery = 2;
 
 std::unique_ptr<icu::Transliterator> MakeTransliterator(
     const std::string& language) {
-  // Spoken Indic languages drop the a that ends a word; Sanskrit does not.
+  // Spoken Indic languages drop a final a; Sanskrit does not.
   static const std::map<std::string, const char*> kRules = {
       {"hi", "Any-Latin; Latin-ASCII; Lower"},
       {"ne", "Any-Latin; Latin-ASCII; Lower"},
@@ -61,7 +63,8 @@ std::unique_ptr<icu::Transliterator> MakeTransliterator(
   return made;
 }
 
-// "dharda" -> "dhard": an a at the end, after a consonant, in longer words.
+// Returns for example "dhard" for "dharda": drops a final a after a consonant
+// in longer words.
 std::string DropFinalA(const std::string& text) {
   constexpr std::string_view kVowels = "aeiou ";
   std::string result;
@@ -83,7 +86,7 @@ struct Options {
   bool only_romanised = false;
 };
 
-// What the detector's steps leave of lines, language by language.
+// Applies the steps of the detector to lines, by language.
 class Normalizer {
  public:
   explicit Normalizer(const Options& options) : options_(options) {}

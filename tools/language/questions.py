@@ -3,9 +3,9 @@
 A file has sections:
 
     [<language>]
-    t: <illness>, <illness>, ...       what {t} stands for
-    b: ...                             a part of the body, {b}
-    d: ...                             a medicine, {d}
+    t: <illness>, <illness>, ...       values of {t}
+    b: ...                             parts of the body, {b}
+    d: ...                             medicines, {d}
     <a question or complaint, with or without slots>
 """
 
@@ -15,7 +15,7 @@ import re
 
 
 def load(folder):
-    """Language -> (slots, frames)."""
+    """Returns a mapping of language -> (slots, frames)."""
     result = {}
     for path in sorted(glob.glob(os.path.join(folder, "*.txt"))):
         with open(path, encoding="utf-8") as file:
@@ -34,7 +34,7 @@ def load(folder):
 
 
 def texts(slots, frames, latin, international, drugs, rng, count):
-    """Yields `count` questions. Those in Latin letters may ask for what has no name of its own."""
+    """Yields `count` questions. Those in Latin letters may use international terms and drugs."""
     for _ in range(count):
         text = rng.choice(frames)
         for slot, others in (("t", international), ("b", None), ("d", drugs)):

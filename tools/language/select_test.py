@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Chooses the sentences that the detectors are compared on.
+"""Selects the sentences for the comparison of detectors.
 
     select_test.py --test TEST.tsv --train TRAIN.tsv --families FILE --out OUT.tsv
 
-TEST.tsv and TRAIN.tsv are raw text that `normalize --raw` let through. Takes up to
---most sentences of each language of the table (a hash of the text decides which,
-so the choice is the same everywhere), evenly over the packages, none of which is
-part of the training text.
+TEST.tsv and TRAIN.tsv are raw text accepted by `normalize --raw`. Takes up to
+--most sentences of each language of the table, evenly from the packages, and none
+that is part of the training text. The selection uses a hash of the text, so it is
+the same on every machine.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main():
                 table += line.split(":")[1].split()
 
     def key(text):
-        # Letters, and the marks that are vowels in many scripts.
+        # Letters, and marks, which are vowels in many scripts.
         return "".join(c for c in text.lower() if unicodedata.category(c)[0] in "LM")
 
     trained = set()
@@ -42,7 +42,7 @@ def main():
             if language in table:
                 trained.add((language, key(text)))
 
-    # A text that several languages have is not translated, or tells nothing.
+    # A text that occurs in several languages is untranslated or uninformative.
     owners = collections.defaultdict(set)
     with open(arguments.test, encoding="utf-8") as file:
         for line in file:
@@ -63,7 +63,7 @@ def main():
                 continue
             if len(owners[letters]) > 1 and language != "en":
                 continue
-            # Lists, code and untranslated technical text are no sentences.
+            # Lists, code and untranslated technical text are not sentences.
             if len(letters) < 0.6 * len(text):
                 if not any(ord(c) > 0x900 for c in text):
                     continue

@@ -1,7 +1,7 @@
-"""Which Debian packages the language classifier learns from, and which test it.
+"""The Debian packages for training and testing the language classifier.
 
 Languages are the codes of model/language/default_families.txt. A package is
-either for training or for testing, never for both; the exception is SPLIT_PACKAGE.
+either for training or for testing, except SPLIT_PACKAGE, which is for both.
 """
 
 TRAIN = [
@@ -50,7 +50,7 @@ TEST = [
     "wordpress-l10n",
 ]
 
-# What is in no language (neutral.py): names, code, terms.
+# Text in no language (neutral.py): names, code, terms.
 NEUTRAL = [
     "fail2ban",
     "hunspell-en-med",
@@ -66,13 +66,13 @@ NEUTRAL = [
     "wordnet-base",
 ]
 
-# A source package whose own test texts are the Universal Declaration of Human
-# Rights in many languages: prose, and a second test. No part of it is in TRAIN.
+# A source package whose test texts are the Universal Declaration of Human Rights
+# in many languages: prose, for a second test. No part of it is in TRAIN.
 DECLARATION = "libexttextcat"
 
-# No other package has these languages: they are tested on these parts of
-# mediawiki (projects of their own, with other translators), which are then left
-# out of their training. Of Cebuano there is little but mediawiki's core.
+# No other package has these languages. They are tested on these parts of mediawiki
+# (separate projects with other translators), which are excluded from training.
+# Cebuano has little beyond mediawiki's core.
 SPLIT_PACKAGE = "mediawiki"
 _PROJECTS = [
     "extensions-core/VisualEditor",
@@ -88,16 +88,16 @@ SPLIT = {
     "mt": _PROJECTS,
 }
 
-# What normalize.cc writes as the source of a line that it romanised.
+# The source that normalize.cc writes for romanised lines.
 ROMANISED = "romanised"
-# The source of what neutral.py and questions.py make.
+# The source of lines from neutral.py and questions.py.
 NEUTRAL_TEXT = "neutral"
 QUESTIONS = "questions"
 # ISO 639: no linguistic content.
 NO_LANGUAGE = "zxx"
 
-# Languages outside the table that people may write in. They are labels of their
-# own, so that their text does not count as one of the table's languages.
+# Languages outside the table that people may write in. They have separate labels,
+# so that their text does not count as a language of the table.
 OTHERS = (
     "af ast az be br ca cy et eu fa fi fo fy ga hu id is jv kk lt lv mk mn mr ms "
     "nds nl oc pl ps ro sco sl so sv tl tr ur uz xh yo zu"

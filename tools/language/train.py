@@ -6,7 +6,7 @@
 TRAIN.tsv comes from corpus.py and normalize. The fasttext program (apt: fasttext)
 trains in one thread with a fixed seed, so the same text gives the same model. The
 features are n-grams of characters, hashed into buckets whose vectors are then
-quantised; whole words are no features.
+quantised. Whole words are not features.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import sources
 
 
 def load(path):
-    """Texts by label; short questions apart."""
+    """Returns texts by label, and short questions separately."""
     texts = collections.defaultdict(list)
     owners = collections.defaultdict(set)
     with open(path, encoding="utf-8") as file:
@@ -33,20 +33,20 @@ def load(path):
             texts[label, source == sources.QUESTIONS].append(text)
             if source != sources.QUESTIONS:
                 owners[text].add(language)
-    # What three languages share is English, a name or a term in most of them.
+    # Text shared by three languages is English, a name or a term in most of them.
     return {key: [t for t in lines if key[1] or key[0] == "en" or len(owners[t]) < 3]
             for key, lines in texts.items()}
 
 
-# So much alike that it takes more text to tell them apart.
+# Similar languages, which need more text to be distinguished.
 SERBO_CROATIAN = ("bs", "hr", "sr_Latn")
 ALIKE = ("da", "no") + SERBO_CROATIAN
-# Languages without blanks between words.
+# Languages without spaces between words.
 DENSE = ("zh", "ja", "th", "lo")
 
 
 def cut(piece, language, rng):
-    """Two to six words out of a text, or as much without blanks."""
+    """Returns two to six words of a text, or as much text without spaces."""
     if language in DENSE:
         length = rng.randint(4, 14)
         start = rng.randint(0, max(0, len(piece) - length))
@@ -58,10 +58,10 @@ def cut(piece, language, rng):
 
 
 def samples(lines, size, rng):
-    """Pieces of text of many lengths, about `size` characters in all.
+    """Returns pieces of text of many lengths, about `size` characters in total.
 
-    Interface texts are short and alike; a third of the samples joins some, half
-    are cut, since questions are short too.
+    Interface texts are short and similar. A third of the samples joins several, and
+    half are cut, since questions are short too.
     """
     result = []
     total = 0
@@ -76,7 +76,7 @@ def samples(lines, size, rng):
             if kind > 0.5 and len(piece) > 24:
                 length = rng.randint(16, 90)
                 start = rng.randint(0, max(0, len(piece) - length))
-                # To the borders of words, where there are any near.
+                # Moves to word boundaries if any are near.
                 space = piece.find(" ", start)
                 if start > 0 and 0 <= space - start < 12:
                     start = space + 1
@@ -92,7 +92,7 @@ def samples(lines, size, rng):
 
 
 def short_samples(lines, language, size, rng):
-    """Cut to a few words."""
+    """Returns samples cut to a few words."""
     result = []
     total = 0
     lines = [t for t in lines if len(t) >= 12]
@@ -105,7 +105,7 @@ def short_samples(lines, language, size, rng):
 
 
 def take(lines, size, rng):
-    """Some of the texts, as they are; all of them again if there are too few."""
+    """Returns some of the texts unchanged; repeats them if there are too few."""
     result = []
     total = 0
     while lines and total < size:
@@ -116,7 +116,7 @@ def take(lines, size, rng):
 
 
 def with_neutral(piece, neutral, rng):
-    """A text with a name, a number or some code before, behind or in it."""
+    """Returns the text with a name, a number or some code before, after or inside it."""
     other = rng.choice(neutral).split(" ")
     other = other[:rng.randint(1, 5)]
     words = piece.split(" ")
@@ -141,7 +141,7 @@ def main():
     parser.add_argument("--lr", type=float, default=0.25)
     parser.add_argument("--bucket", type=int, default=200_000)
     parser.add_argument("--cutoff", type=int, default=0,
-                        help="keep only so many n-grams; 0: all buckets")
+                        help="maximum number of n-grams to keep; 0: all buckets")
     parser.add_argument("--maxn", type=int, default=4)
     parser.add_argument("--dsub", type=int, default=3, help="numbers per quantised code")
     parser.add_argument("--keep", help="keep the training text in this file")
@@ -158,7 +158,7 @@ def main():
         elif label == sources.NO_LANGUAGE:
             pieces = take(mine, arguments.neutral, rng)
         else:
-            # Whatever the packages' order was.
+            # Independent of the order of the packages.
             mine = sorted(t for t in set(mine) if len(t) >= 4)
             have = sum(map(len, mine)) * arguments.repeat
             if label in ALIKE:

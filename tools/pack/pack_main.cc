@@ -1,4 +1,4 @@
-// Makes a directory of packed weights from a model directory. See --help.
+// Creates a directory of packed weights from a model directory. See --help.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
@@ -12,28 +12,29 @@
 
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "common/thread_count.h"
 #include "model/weights/hash_file.h"
 #include "model/weights/load_progress.h"
 #include "model/weights/open_model.h"
 #include "model/weights/packed_weights.h"
 #include "model/weights/packed_writer.h"
 #include "model/weights/weight_names.h"
-#include "serving/flag_checks.h"
 #include "tools/upcycle/output_directory.h"
 
 ABSL_FLAG(std::string, model, "", "Directory of the checkpoint (required).");
-ABSL_FLAG(std::string, output, "", "The directory to make (required).");
+ABSL_FLAG(std::string, output, "", "The directory to create (required).");
 ABSL_FLAG(std::string, weights, "int8",
           "Weights in the file: " + apollo::WeightsHelp() + ".");
 ABSL_FLAG(bool, overwrite, false, "Replace the output directory if it exists.");
-ABSL_FLAG(int, threads, 0, "Threads; 0: one for each processor.");
+ABSL_FLAG(int, threads, 0, "Threads; 0: one per CPU.");
 
 namespace apollo {
 namespace {
 
 namespace fs = std::filesystem;
 
-// All but the checkpoint itself: config, tokenizer, families and the like.
+// Copies all files except the checkpoint: config, tokenizer, families and so
+// on.
 absl::Status CopyRest(const std::string& from, const OutputDirectory& to) {
   std::error_code error;
   for (fs::directory_iterator file(from, error), end; !error && file != end;
@@ -58,7 +59,7 @@ absl::Status Run() {
       absl::GetFlag(FLAGS_output).empty()) {
     return absl::InvalidArgumentError("--model and --output are required");
   }
-  // The last two are removed on the way (OutputDirectory).
+  // OutputDirectory removes the last two.
   std::string name = absl::GetFlag(FLAGS_output);
   while (name.size() > 1 && name.back() == '/') name.pop_back();
   for (const char* ending : {"", ".partial", ".replaced"}) {
@@ -73,7 +74,7 @@ absl::Status Run() {
                    ParseWeights(absl::GetFlag(FLAGS_weights)));
   ASSIGN_OR_RETURN(const int threads,
                    ThreadCount(absl::GetFlag(FLAGS_threads)));
-  // Before anything is made.
+  // Before creating anything.
   RETURN_IF_ERROR(
       OpenModelDirectory(absl::GetFlag(FLAGS_model), format).status());
   ASSIGN_OR_RETURN(OutputDirectory output,
@@ -83,7 +84,7 @@ absl::Status Run() {
   RETURN_IF_ERROR(PackModel(absl::GetFlag(FLAGS_model), format,
                             output.PathOf(kPackedFile), pool,
                             LogLoadProgress()));
-  // Workers map the file: whoever writes into it changes what they serve.
+  // Workers map the file: writing to it would change the served weights.
   std::error_code error;
   fs::permissions(
       output.PathOf(kPackedFile),
@@ -103,8 +104,8 @@ absl::Status Run() {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
-      "Makes a directory of packed weights, which workers map and serve at "
-      "once.\n"
+      "Creates a directory of packed weights, which workers map and serve "
+      "at once.\n"
       "Example: pack --model DIR --output DIR-int8 --weights int8");
   absl::ParseCommandLine(argc, argv);
   apollo::SetLogProcess("pack");

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The tool packs, refuses what would destroy something, and replaces a directory.
+# Tests that pack packs, refuses to destroy data, and replaces a directory.
 #
 # Usage: pack_test.sh PACK MODEL/config.json
 set -uo pipefail
@@ -14,7 +14,7 @@ fail() {
   ((++failures))
 }
 packs() { "$pack" --threads 1 "$@" 2> "$work/errors"; }
-# refuses TEXT FLAGS...: an error with the text, and the model stays.
+# refuses TEXT FLAGS...: expects an error that contains TEXT, and the model to stay.
 refuses() {
   local text=$1
   shift

@@ -1,4 +1,4 @@
-"""Draws what routing_map.py counted, with matplotlib."""
+"""Draws the counts of routing_map.py with matplotlib."""
 
 import dataclasses
 import math
@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle  # noqa: E402
 from matplotlib.ticker import PercentFormatter  # noqa: E402
 
 COLUMNS = 7
-# More numbers than this in one panel cannot be read.
+# More numbers than this in one panel are illegible.
 MAX_LABELLED_CELLS = 30
 
 
@@ -43,9 +43,9 @@ def _draw_panel(axes, panel, layers, highest):
 
 
 def heat_maps(panels, layers, title, paths):
-    """One heat map of layer x expert for each panel, all in one colour scale, into each of the files."""
+    """Draws a heat map of layer x expert for each panel, with one colour scale, into each of the files."""
     rows = math.ceil(len(panels) / COLUMNS)
-    columns = math.ceil(len(panels) / rows)  # The last row is as full as can be.
+    columns = math.ceil(len(panels) / rows)  # Fills the last row as far as possible.
     experts = len(panels[0].shares[0])
     width = columns * max(1.5, 0.22 * experts) + 1
     height = rows * (0.6 + 0.22 * len(layers)) + 0.8

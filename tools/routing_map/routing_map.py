@@ -1,24 +1,25 @@
 #!/usr/bin/python3
-"""Shows which experts each language uses, by sending texts through a running cluster.
+"""Measures the expert use of languages by sending texts through a running cluster.
 
-    tools/routing_map/setup.sh                                      # once: what it draws with
+    tools/routing_map/setup.sh                                      # once: installs matplotlib
     tools/routing_map/routing_map.py --out DIR TEXTS/*.txt
 
-Each file is one language's text, called after its code (de.txt). The texts go through the public
-API as prompts, in pieces, and what each request reports of its own expert use is added up: other
-traffic makes no difference. Every token of the text counts once in each sparse layer, and there
-once for each of its k experts. Written are
+Each file contains the text of one language and is named by its code (de.txt). The texts are sent
+in pieces as prompts through the public API, and the expert use reported by each request is summed,
+so other traffic does not matter. Every token of the text counts once in each sparse layer, and
+there once for each of its k experts. Output:
 
     DIR/routing.csv      language,family,layer,expert,tokens,share
     DIR/off_family.csv   language,family,layer,tokens,off_family_tokens,token_rate,choice_rate
     DIR/routing.svg, DIR/routing.png     a heat map for each language, and for their average
 
-`tokens` are those that used the expert; `share` is their part of all uses in that layer. The
-language `average` is the mean of the languages' shares: each counts alike, however long its text.
-Each run of blanks and line ends is sent as one blank. A token that the tokenizer puts before each
-text (BOS) counts once for each piece. A dense worker that takes no part is named, with the reason.
-Off family is what the gate alone would do: a token whose own k experts leave out its family's
-expert, whether or not hybrid routing then puts that one in. docs/routing.md has the definitions.
+`tokens` is the number of tokens that used the expert; `share` is their share of all uses in that
+layer. The language `average` is the mean of the shares of the languages: all have the same weight,
+whatever the length of their texts. Each run of white space is sent as one space. A token that the
+tokenizer puts before each text (BOS) counts once per piece. Dense workers that do not take part are
+named, with the reason. Off family describes the gate alone: a token is off family if its k experts
+do not include its family's expert, even if hybrid routing then adds that one. docs/routing.md has
+the definitions.
 """
 
 import argparse
@@ -34,11 +35,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 class Failure(Exception):
-    """Ends the program with a message. Never holds any of the text."""
+    """Ends the program with a message, which never contains the text."""
 
 
 def call(args, command, text=None):
-    """Runs the client; returns its JSON lines."""
+    """Runs the client and returns its JSON lines."""
     argv = [args.apollo, "--server", args.server, "--json", *command]
     try:
         done = subprocess.run(
@@ -63,13 +64,13 @@ def read_text(path):
 
 
 def pieces(text, max_bytes):
-    """The text in pieces of at most max_bytes, cut between words where there are any."""
+    """Splits the text into pieces of at most max_bytes, between words if possible."""
     result, piece, size = [], [], 0
     for line in text.splitlines():
         for word in line.split(" "):
             word = word.strip()
             while word:
-                # The longest beginning that fits into a piece; a character needs 4 bytes at most.
+                # The longest prefix that fits into a piece; a character has at most 4 bytes.
                 head = word.encode()[:max_bytes].decode(errors="ignore")
                 length = len(head.encode()) + (1 if piece else 0)
                 if size + length > max_bytes and piece:
@@ -85,7 +86,7 @@ def pieces(text, max_bytes):
 
 
 class Use:
-    """Uses of the experts of every sparse layer."""
+    """Counts of expert use in every sparse layer."""
 
     def __init__(self):
         self.tokens_by_expert = {}  # layer -> [experts]
@@ -116,7 +117,7 @@ def send(args, language, text):
 
 
 def collect(args, texts, clients):
-    """Language -> Use. Says how many tokens were counted."""
+    """Returns a mapping of language -> Use. Prints the number of counted tokens."""
     uses = {language: Use() for language in texts}
     cached = 0
     with concurrent.futures.ThreadPoolExecutor(clients) as pool:
@@ -138,12 +139,12 @@ def collect(args, texts, clients):
 
 
 def print_missing(args):
-    """Names the dense workers that take no part, or cannot be asked. What was counted stands even if
-    nobody says which."""
+    """Prints the dense workers that do not take part or cannot be asked. The counts remain valid even if
+    this fails."""
     try:
         sources = call(args, ["routing"])[0]["sources"]
     except Failure as failure:
-        print(f"note: cannot ask which dense workers take part: {failure}", file=sys.stderr)
+        print(f"note: cannot determine which dense workers take part: {failure}", file=sys.stderr)
         return
     for source in sources:
         if not source["answered"]:
@@ -183,7 +184,7 @@ def off_family_rows(uses, family_of, k):
     for language, use in uses.items():
         for layer, off in sorted(use.off_family.items()):
             tokens = sum(use.tokens_by_expert[layer]) // k
-            # Of a token's k choices one is the family's expert, unless the token is off family.
+            # One of a token's k choices is the family's expert, unless the token is off family.
             on_family_choices = tokens - off
             rows.append([language, family_of[language], layer, tokens, off, f"{off / tokens:.6f}",
                          f"{1 - on_family_choices / (k * tokens):.6f}"])
@@ -202,14 +203,14 @@ def parse():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", metavar="CODE.txt")
-    parser.add_argument("--out", required=True, metavar="DIR", help="made if it is not there")
+    parser.add_argument("--out", required=True, metavar="DIR", help="output directory; created if missing")
     parser.add_argument("--server", default=os.environ.get("APOLLO_SERVER", "127.0.0.1:50051"))
     parser.add_argument("--apollo", default=os.path.join(ROOT, ".bazel/bin/tools/apollo/apollo"),
                         help="the client (default: %(default)s)")
     parser.add_argument("--routing", choices=["topk", "hybrid"], default="topk")
-    parser.add_argument("--piece_bytes", type=int, default=800, help="of text in one request "
+    parser.add_argument("--piece_bytes", type=int, default=800, help="bytes of text per request "
                         "(default: %(default)s); must fit into the model's context")
-    parser.add_argument("--clients", type=int, default=4, help="requests at once")
+    parser.add_argument("--clients", type=int, default=4, help="concurrent requests")
     parser.add_argument("--no_plot", action="store_true", help="write the CSV files only")
     args = parser.parse_args()
     if args.piece_bytes < 4:
@@ -221,7 +222,7 @@ def parse():
 
 def run(args):
     if not args.no_plot:
-        # Before any work, so that it is not lost.
+        # Before any work, so that no work is lost.
         try:
             import matplotlib  # noqa: F401, pylint: disable=unused-import,import-outside-toplevel
         except ImportError:
@@ -238,7 +239,7 @@ def run(args):
         if language in texts:
             raise Failure(f"{path}: a second file for \"{language}\"")
         texts[language] = read_text(path)
-    # Family by family, as the table has them.
+    # By family, in the order of the table.
     texts = dict(sorted(texts.items(), key=lambda item: (family_of[item[0]], item[0])))
     uses = collect(args, texts, args.clients)
     print_missing(args)

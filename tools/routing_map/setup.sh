@@ -1,5 +1,4 @@
 #!/bin/bash
-# Installs what routing_map.py draws with (Debian's matplotlib). Does nothing, at
-# once, if it is there.
+# Installs Debian's matplotlib for routing_map.py. Does nothing if it is installed.
 set -euo pipefail
 exec "$(dirname "${BASH_SOURCE[0]}")/../install_packages.sh" --plots

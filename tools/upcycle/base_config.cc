@@ -18,7 +18,7 @@ absl::Status CheckBaseConfig(const BaseConfig& config,
     std::int64_t value;
     std::int64_t max;
   };
-  // Far above any real model; their products stay below 2^63.
+  // Far above any real model; the products stay below 2^63.
   for (const Bound& bound :
        {Bound{"the hidden size", config.hidden_size, 1 << 20},
         Bound{"the MLP's size", config.intermediate_size, 1 << 22},
@@ -51,14 +51,15 @@ absl::Status CheckBaseConfig(const BaseConfig& config,
     return id >= 0 && id < config.vocab_size;
   };
   if (config.bos_token_id != -1 && !valid_id(config.bos_token_id)) {
-    return error("the first token's id, ", config.bos_token_id,
-                 ", is not in the vocabulary of ", config.vocab_size);
+    return error("the begin-of-text token id ", config.bos_token_id,
+                 " is not in the vocabulary of ", config.vocab_size);
   }
-  if (config.eos_token_ids.empty()) return error("the end token is not given");
+  if (config.eos_token_ids.empty())
+    return error("no end-of-text token is given");
   for (const std::int64_t id : config.eos_token_ids) {
     if (!valid_id(id)) {
-      return error("the end token's id, ", id, ", is not in the vocabulary of ",
-                   config.vocab_size);
+      return error("the end-of-text token id ", id,
+                   " is not in the vocabulary of ", config.vocab_size);
     }
   }
   return absl::OkStatus();

@@ -8,9 +8,10 @@
 
 namespace apollo {
 
-// The config.json of the upcycled model, in the published format (architecture
-// UpcyclingQwen2MoeForCausalLM), with this project's optional keys
-// attention_bias and prompt_format. `dtype` is that of the weights written.
+// Returns the config.json of the upcycled model in the published format
+// (architecture UpcyclingQwen2MoeForCausalLM), with this project's optional
+// keys attention_bias and prompt_format. `dtype` is the type of the written
+// weights.
 std::string ExportConfig(const BaseConfig& base, const UpcycleOptions& options,
                          DType dtype);
 

@@ -17,8 +17,8 @@ absl::StatusOr<std::unique_ptr<DenseBase>> OpenDenseBase(
   if (!std::filesystem::exists(path, ignored)) {
     return absl::NotFoundError(
         absl::StrCat(path,
-                     " does not exist; a GGUF file or a Hugging Face "
-                     "directory is wanted"));
+                     " does not exist; expected a GGUF file or a Hugging Face "
+                     "directory"));
   }
   return OpenGgufBase(path);
 }

@@ -13,7 +13,7 @@
 
 namespace apollo {
 
-// What a dense Llama or Qwen2 checkpoint says about itself.
+// The configuration of a dense Llama or Qwen2 checkpoint.
 struct BaseConfig {
   std::int64_t hidden_size = 0;
   std::int64_t intermediate_size = 0;
@@ -29,41 +29,42 @@ struct BaseConfig {
   bool chatml = false;             // Its chat template is ChatML.
   std::int64_t bos_token_id = -1;  // -1: none.
   std::vector<std::int64_t> eos_token_ids;
-  DType dtype = DType::kF32;  // To write unless another is asked for.
+  DType dtype = DType::kF32;  // Type of the output unless another is requested.
 
   std::int64_t head_size() const { return hidden_size / num_heads; }
 };
 
-// INVALID_ARGUMENT starting with `source` unless all sizes are positive and fit
-// each other (and are small enough that no shape overflows).
+// Returns INVALID_ARGUMENT, starting with `source`, unless all sizes are
+// positive, consistent, and small enough that no shape overflows.
 absl::Status CheckBaseConfig(const BaseConfig& config, std::string_view source);
 
-// A dense checkpoint opened for reading, whatever its file format. Tensors have
-// the names and the layout of a Hugging Face checkpoint
+// An open dense checkpoint of any file format. Tensors have the names and the
+// layout of a Hugging Face checkpoint
 // ("model.layers.0.self_attn.q_proj.weight", rotary halves one after the
-// other). Used by one thread.
+// other). Single-threaded.
 class DenseBase {
  public:
   virtual ~DenseBase() = default;
 
   virtual const BaseConfig& config() const = 0;
 
-  // The shape; NOT_FOUND, naming file and tensor, if there is none of that
-  // name, INVALID_ARGUMENT if it is stored in a way that cannot be read.
+  // Returns the shape of a tensor. Returns NOT_FOUND, naming file and tensor,
+  // if it does not exist, or INVALID_ARGUMENT if its storage type is not
+  // readable.
   virtual absl::StatusOr<std::vector<std::int64_t>> Shape(
       std::string_view name) const = 0;
 
-  // Rows [first_row, first_row + num_rows) as floats; a row is everything below
-  // the first dimension. The tensor exists and has those rows.
+  // Reads rows [first_row, first_row + num_rows) along the first dimension as
+  // floats. The tensor and the rows must exist.
   virtual absl::Status ReadRows(std::string_view name, std::int64_t first_row,
                                 std::int64_t num_rows, float* out) const = 0;
 
-  // The contents of a Hugging Face tokenizer.json. INVALID_ARGUMENT or
-  // UNIMPLEMENTED, naming the file, if it cannot be loaded or has more tokens
-  // than the embedding has rows.
+  // Returns the content of a Hugging Face tokenizer.json. Returns
+  // INVALID_ARGUMENT or UNIMPLEMENTED, naming the file, if it cannot be loaded
+  // or has more tokens than the embedding has rows.
   virtual absl::StatusOr<std::string> TokenizerJson() const = 0;
 
-  // "<path>: tensor \"<name in the file>\"", for messages.
+  // Returns "<path>: tensor \"<name in the file>\"", for messages.
   virtual std::string Where(std::string_view name) const = 0;
 };
 

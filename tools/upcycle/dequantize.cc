@@ -7,7 +7,7 @@
 #include "common/check.h"
 #include "model/safetensors/convert.h"
 
-// The layouts, all little-endian. A float16 scale d (and offset m) stands for
+// Block layouts, all little-endian. A float16 scale d (and offset m) applies to
 // the whole block; q are small integers.
 //   Q4_0  d, 16 bytes        x = d * (q - 8)
 //   Q4_1  d, m, 16 bytes     x = d * q + m
@@ -17,13 +17,12 @@
 //         element j + 16; bit i of the 4 bytes is the fifth bit of element i.
 //   Q8_0  d, 32 bytes        x = d * q, q signed
 //   Q4_K  d, m, 12, 128 bytes: eight groups of 32, each with a 6-bit scale s
-//   and a
-//         6-bit offset o packed into the 12 bytes: x = (d * s) * q - (m * o).
-//         Each 32 bytes hold two groups, the low halves the first.
+//         and a 6-bit offset o packed into the 12 bytes:
+//         x = (d * s) * q - (m * o). Each 32 bytes hold two groups, the low
+//         halves first.
 //   Q6_K  128, 64, 16 bytes, d: x = (d * s) * (q - 32) with a signed 8-bit s
-//   for
-//         every 16 elements; 4 low bits of q in the first field, 2 high bits in
-//         the second, laid out by halves of 128 elements.
+//         for every 16 elements; 4 low bits of q in the first field, 2 high
+//         bits in the second, arranged in halves of 128 elements.
 
 namespace apollo {
 namespace {
@@ -67,7 +66,7 @@ void BlockQ4_1(const std::uint8_t* block, float* out) {
   }
 }
 
-// The 32 five-bit integers of a Q5_0 or Q5_1 block.
+// Unpacks the 32 five-bit integers of a Q5_0 or Q5_1 block.
 void UnpackFiveBits(const std::uint8_t* high, const std::uint8_t* low, int* q) {
   const std::uint32_t fifth = Load32(high);
   for (int j = 0; j < 16; ++j) {
@@ -109,7 +108,7 @@ void BlockQ4_K(const std::uint8_t* block, float* out) {
     if (group < 4) {
       scale = packed[group] & 63;
       offset = packed[group + 4] & 63;
-    } else {  // Four low bits in the last bytes, two high bits from the first.
+    } else {  // Four low bits in the last bytes, two high bits in the first.
       scale = (packed[group + 4] & 15) | packed[group - 4] >> 6 << 4;
       offset = packed[group + 4] >> 4 | packed[group] >> 6 << 4;
     }
@@ -130,7 +129,7 @@ void BlockQ6_K(const std::uint8_t* block, float* out) {
   const float d = LoadF16(block + 208);
   for (int i = 0; i < 256; ++i) {
     const int half = i / 128;
-    const int row = i % 128 / 32;  // Which 32 of the half.
+    const int row = i % 128 / 32;  // Group of 32 within the half.
     const int column = i % 32;
     const int low_byte = low[half * 64 + row % 2 * 32 + column];
     const int low_bits = row < 2 ? low_byte & 15 : low_byte >> 4;

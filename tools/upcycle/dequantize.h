@@ -7,10 +7,10 @@
 
 namespace apollo {
 
-// Turns stored blocks into floats. `type` is readable, `blocks` (at any
-// address) holds a whole number of blocks, and `out` has block_elements floats
-// for each. Each value is computed in float32 in the order that the formulas in
-// the .cc file show, so the result is the same everywhere.
+// Dequantizes stored blocks. `type` must be readable; `blocks`, at any
+// alignment, holds a whole number of blocks; `out` has room for block_elements
+// floats per block. Each value is computed in float32 in the order of the
+// formulas in the .cc file, so the result is the same on every machine.
 void Dequantize(const GgmlType& type, std::span<const std::uint8_t> blocks,
                 float* out);
 

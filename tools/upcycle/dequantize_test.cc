@@ -12,7 +12,7 @@
 namespace apollo {
 namespace {
 
-// The same bytes as the program that made the golden values.
+// Returns the bytes used by the program that computed the golden values.
 std::vector<std::uint8_t> PseudoRandomBytes(std::size_t count,
                                             std::uint64_t seed) {
   std::vector<std::uint8_t> bytes(count);
@@ -45,14 +45,14 @@ std::vector<float> Values(std::uint32_t type,
   return values;
 }
 
-// Four blocks of pseudo-random bytes, dequantised by version 0.19 of the Python
-// package "gguf" (gguf.quants.dequantize). In place of the random scales and
-// offsets stand 0.0123 and -0.0456, times the number of the block, as float16;
-// in the unquantised types a high exponent bit is cleared so that all are
-// finite.
+// Golden values: four blocks of pseudo-random bytes, dequantised by version
+// 0.19 of the Python package "gguf" (gguf.quants.dequantize). The random scales
+// and offsets are replaced by the float16 values of 0.0123 and -0.0456 times
+// the number of the block. In unquantised types a high exponent bit is cleared,
+// so that all values are finite.
 struct Golden {
   std::uint32_t type;
-  std::vector<std::size_t> halves;  // Where in a block scale and offset stand.
+  std::vector<std::size_t> halves;  // Offsets of scale and offset in a block.
   std::uint64_t hash;               // FNV-1a over the bits of all values.
   float first;
   float last;
@@ -61,7 +61,7 @@ struct Golden {
 class GoldenTest : public testing::TestWithParam<Golden> {};
 
 TEST_P(GoldenTest, EqualsTheReferenceBitForBit) {
-  // 0.0123 and -0.0456 times 1 to 4 as float16.
+  // 0.0123 and -0.0456 times 1 to 4, as float16.
   constexpr std::uint16_t kScales[2][4] = {{0x224c, 0x264c, 0x28b9, 0x2a4c},
                                            {0xa9d6, 0xadd6, 0xb061, 0xb1d6}};
   const GgmlType* type = FindGgmlType(GetParam().type);
@@ -114,7 +114,7 @@ TEST(DequantizeTest, EveryReadableTypeHasAGoldenCase) {
             "F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q6_K, BF16");
 }
 
-// Blocks whose values are easy to say by hand.
+// Blocks whose values are easy to compute by hand.
 TEST(DequantizeTest, LowHalvesAreTheFirstSixteenElements) {
   std::vector<std::uint8_t> block = {0x00, 0x38};  // d = 0.5
   for (int j = 0; j < 16; ++j) {

@@ -6,7 +6,7 @@ namespace apollo {
 namespace {
 
 // The finaliser of SplitMix64 (Steele, Lea and Flood, 2014): a bijection that
-// turns a counter into well-mixed bits.
+// mixes the bits of a counter.
 std::uint64_t Mix(std::uint64_t x) {
   x += 0x9e3779b97f4a7c15;
   x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
@@ -14,9 +14,9 @@ std::uint64_t Mix(std::uint64_t x) {
   return x ^ x >> 31;
 }
 
-// The sum of twelve uniform numbers has variance 1 and is nearly normal (Irwin
-// and Hall). Summed as integers in units of 2^-32, hence exact; logarithms and
-// cosines would differ between mathematical libraries.
+// The sum of twelve uniform numbers has variance 1 and is approximately normal
+// (Irwin-Hall). Summed exactly as integers in units of 2^-32, because
+// logarithms and cosines differ between math libraries.
 double NearlyNormal(std::uint64_t key, std::uint64_t counter) {
   std::int64_t sum = 0;
   for (std::uint64_t i = 0; i < 6; ++i) {

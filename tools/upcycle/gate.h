@@ -5,10 +5,10 @@
 
 namespace apollo {
 
-// The gate of a freshly upcycled layer: [experts, hidden] random numbers, about
-// normal with mean 0 and the given standard deviation. Element i is a function
-// of (seed, layer, i) alone, computed with exactly rounded operations only, so
-// every machine and compiler makes the same bits.
+// Returns the gate of an upcycled layer: [experts, hidden] random numbers,
+// approximately normal with mean 0 and the given standard deviation. Element i
+// depends only on (seed, layer, i) and uses only exactly rounded operations, so
+// the bits are the same on every machine and compiler.
 std::vector<float> MakeGate(std::uint64_t seed, std::int64_t layer,
                             std::int64_t experts, std::int64_t hidden,
                             double standard_deviation);

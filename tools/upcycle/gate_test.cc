@@ -18,8 +18,8 @@ TEST(MakeGateTest, DependsOnlyOnSeedLayerAndPlace) {
   EXPECT_EQ(fewer, std::vector<float>(gate.begin(), gate.begin() + 3 * 64));
 }
 
-// Computed once with Python's exact integers; guards "the same on every
-// machine".
+// Computed with Python's exact integers; guards the promise of equal bits on
+// every machine.
 TEST(MakeGateTest, HasTheseValues) {
   const std::vector<float> gate = MakeGate(1, 28, 1, 4, 0.02);
   EXPECT_EQ(gate[0], 0x1.317926p-7f);
@@ -39,7 +39,8 @@ TEST(MakeGateTest, HasTheMeanAndDeviationAskedFor) {
     fourth += std::pow(value / 0.5, 4);
   }
   // The standard error of the mean is 0.5 / sqrt(100,000) = 0.0016, that of the
-  // deviation 0.0011, and a normal's fourth moment is 3 (Irwin-Hall: 2.9).
+  // deviation 0.0011, and the fourth moment of a normal distribution is 3
+  // (Irwin-Hall: 2.9).
   EXPECT_NEAR(sum / kCount, 0, 0.008);
   EXPECT_NEAR(std::sqrt(squares / kCount), 0.5, 0.006);
   EXPECT_NEAR(fourth / kCount, 2.9, 0.15);

@@ -3,8 +3,8 @@
 namespace apollo {
 namespace {
 
-// Sizes from the block layouts described in tools/upcycle/dequantize.cc. Types
-// without a size are known by name only, for a good error message.
+// Sizes follow the block layouts in tools/upcycle/dequantize.cc. Types without
+// a size are listed for the sake of error messages.
 constexpr GgmlType kTypes[] = {
     {kGgmlF32, "F32", 1, 4},
     {kGgmlF16, "F16", 1, 2},

@@ -6,14 +6,13 @@
 
 namespace apollo {
 
-// How a tensor of a GGUF file is stored: its elements, taken along the
-// innermost dimension, form blocks of `block_elements`, each stored in
-// `block_bytes`.
+// The storage type of a GGUF tensor. Elements along the innermost dimension
+// form blocks of `block_elements`, each stored in `block_bytes`.
 struct GgmlType {
-  std::uint32_t id = 0;  // As written in the file.
+  std::uint32_t id = 0;  // As in the file.
   std::string_view name;
   std::int64_t block_elements = 0;
-  std::int64_t block_bytes = 0;  // 0: a type that this program cannot read.
+  std::int64_t block_bytes = 0;  // 0: this program cannot read the type.
 
   bool readable() const { return block_bytes > 0; }
   bool quantized() const { return block_elements > 1; }
@@ -31,10 +30,10 @@ inline constexpr std::uint32_t kGgmlQ4_K = 12;
 inline constexpr std::uint32_t kGgmlQ6_K = 14;
 inline constexpr std::uint32_t kGgmlBF16 = 30;
 
-// The type of that id; null for an id that the specification does not have.
+// Returns the type with this id, or null if the specification does not have it.
 const GgmlType* FindGgmlType(std::uint32_t id);
 
-// "F32, F16, ...": the types that can be read.
+// Returns the readable types: "F32, F16, ...".
 std::string ReadableGgmlTypes();
 
 }  // namespace apollo

@@ -22,8 +22,8 @@
 namespace apollo {
 namespace {
 
-// One Hugging Face name and the GGUF name of the same tensor; for those of a
-// layer, what follows "model.layers.<i>." and "blk.<i>.".
+// The Hugging Face name and the GGUF name of a tensor; in layers, the parts
+// after "model.layers.<i>." and "blk.<i>.".
 struct NamePair {
   std::string_view hugging_face;
   std::string_view gguf;
@@ -50,7 +50,7 @@ constexpr NamePair kLayerNames[] = {
     {"mlp.down_proj.weight", "ffn_down.weight"},
 };
 
-// The GGUF name; empty if there is none.
+// Returns the GGUF name, or an empty string if there is none.
 std::string GgufName(std::string_view name) {
   for (const NamePair& pair : kGlobalNames) {
     if (pair.hugging_face == name) return std::string(pair.gguf);
@@ -69,7 +69,7 @@ std::string GgufName(std::string_view name) {
   return "";
 }
 
-// A float32 written with the fewest digits that give it back, read as a double:
+// Converts a float32 to the double with its shortest decimal representation:
 // 1e-05, where widening would give 9.999999747378752e-06.
 double Shortest(double value) {
   char digits[32];
@@ -91,7 +91,7 @@ class GgufBase final : public DenseBase {
     if (architecture != "llama" && architecture != "qwen2") {
       return Error(
           "general.architecture is neither \"llama\" nor \"qwen2\", the "
-          "two that can be converted");
+          "supported ones");
     }
     architecture_ = std::string(architecture);
     RETURN_IF_ERROR(ReadConfig());
@@ -235,10 +235,10 @@ class GgufBase final : public DenseBase {
     return absl::OkStatus();
   }
 
-  // How many heads' rows are stored in another order; 0 for most tensors. For
-  // the architecture "llama", the converters of llama.cpp interleave the two
-  // halves of each head of q and k, so that its rotary kernel can turn
-  // neighbours.
+  // Returns the number of heads whose rows are interleaved; 0 for most tensors.
+  // For the architecture "llama", the converters of llama.cpp interleave the
+  // two halves of each head of q and k, so that its rotary kernel can rotate
+  // adjacent elements.
   std::int64_t Heads(std::string_view name) const {
     if (architecture_ != "llama") return 0;
     if (name.find(".q_proj.") != std::string_view::npos)
@@ -249,8 +249,8 @@ class GgufBase final : public DenseBase {
     return 0;
   }
 
-  // Where row `row` of the half-split layout is stored: half h, place i of a
-  // head lies at place 2i + h.
+  // Returns the stored index of row `row` of the half-split layout: half h,
+  // position i of a head is stored at position 2i + h.
   std::int64_t StoredRow(std::int64_t row, std::int64_t heads) const {
     if (heads == 0) return row;
     const std::int64_t size = config_.head_size();
@@ -259,7 +259,7 @@ class GgufBase final : public DenseBase {
     return row - place + place % (size / 2) * 2 + half;
   }
 
-  // A vector (norm or bias) is one stored row, of which elements are asked for.
+  // Reads elements of a vector (norm or bias), which is stored as one row.
   absl::Status ReadVector(const GgufTensor& tensor, std::int64_t heads,
                           std::int64_t first, std::int64_t count,
                           float* out) const {

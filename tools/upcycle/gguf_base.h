@@ -9,10 +9,10 @@
 
 namespace apollo {
 
-// Opens a GGUF file of architecture "llama" or "qwen2". INVALID_ARGUMENT for
-// another one, or for features that the published format has no place for
-// (scaled rotary positions, experts, a head size of its own), naming file and
-// key.
+// Opens a GGUF file of architecture "llama" or "qwen2". Returns
+// INVALID_ARGUMENT, naming file and key, for other architectures and for
+// features that the published format does not support (scaled rotary positions,
+// experts, a separate head size).
 absl::StatusOr<std::unique_ptr<DenseBase>> OpenGgufBase(
     const std::string& path);
 

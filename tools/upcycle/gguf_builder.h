@@ -6,12 +6,12 @@
 
 namespace apollo {
 
-// Makes GGUF files for tests. The public members let a test lie.
+// Builds GGUF files for tests. Public members allow inconsistent files.
 class GgufBuilder {
  public:
   std::uint32_t version = 3;
-  std::uint64_t extra_keys = 0;     // Added to the true count.
-  std::uint64_t extra_tensors = 0;  // Added to the true count.
+  std::uint64_t extra_keys = 0;     // Added to the real count.
+  std::uint64_t extra_tensors = 0;  // Added to the real count.
 
   void AddString(const std::string& key, const std::string& value);
   void AddU32(const std::string& key, std::uint32_t value);
@@ -21,15 +21,15 @@ class GgufBuilder {
   void AddStrings(const std::string& key,
                   const std::vector<std::string>& values);
   void AddI32s(const std::string& key, const std::vector<std::int32_t>& values);
-  // Any bytes as the value of a key.
+  // Adds a key with arbitrary bytes as value.
   void AddRaw(const std::string& key, std::uint32_t type,
               const std::string& bytes);
 
-  // `dimensions` innermost first, as in the file.
+  // Adds a tensor. `dimensions` are innermost first, as in the file.
   void AddTensor(const std::string& name,
                  const std::vector<std::uint64_t>& dimensions,
                  std::uint32_t type, const std::string& data);
-  // The same at an offset of the caller's choice, without data of its own.
+  // Adds a tensor at the given offset, without data.
   void AddTensorAt(const std::string& name,
                    const std::vector<std::uint64_t>& dimensions,
                    std::uint32_t type, std::uint64_t offset);

@@ -10,7 +10,8 @@
 namespace apollo {
 namespace {
 
-// Bytes of a value of fixed size; 0 for strings, arrays and unknown types.
+// Returns the size in bytes of a fixed-size value; 0 for strings, arrays and
+// unknown types.
 std::uint64_t FixedSize(std::uint32_t type) {
   switch (type) {
     case kGgufUint8:
@@ -121,7 +122,8 @@ absl::StatusOr<GgufValue> GgufCursor::ReadArray() {
   ASSIGN_OR_RETURN(array.count, ReadU64());
   const std::size_t start = position_;
   if (array.type == kGgufString) {
-    // Each string takes at least 8 bytes, so a lying count soon ends this loop.
+    // Each string takes at least 8 bytes, so a false count ends this loop
+    // early.
     for (std::uint64_t i = 0; i < array.count; ++i) {
       RETURN_IF_ERROR(ReadString().status());
     }

@@ -12,7 +12,7 @@
 
 namespace apollo {
 
-// The types of metadata values, as written in a GGUF file.
+// Ids of the types of metadata values in a GGUF file.
 inline constexpr std::uint32_t kGgufUint8 = 0;
 inline constexpr std::uint32_t kGgufInt8 = 1;
 inline constexpr std::uint32_t kGgufUint16 = 2;
@@ -27,8 +27,8 @@ inline constexpr std::uint32_t kGgufUint64 = 10;
 inline constexpr std::uint32_t kGgufInt64 = 11;
 inline constexpr std::uint32_t kGgufFloat64 = 12;
 
-// Reads the elementary values of a GGUF file one after the other, never beyond
-// the end. OUT_OF_RANGE "the file ends too early" when it would.
+// Reads the elementary values of a GGUF file sequentially. Returns OUT_OF_RANGE
+// "the file ends too early" instead of reading beyond the end.
 class GgufCursor {
  public:
   explicit GgufCursor(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
@@ -40,9 +40,9 @@ class GgufCursor {
   absl::StatusOr<std::string_view> ReadString();
   absl::StatusOr<std::span<const std::uint8_t>> ReadBytes(std::uint64_t count);
 
-  // A value of that type, arrays included. INVALID_ARGUMENT for an unknown
-  // type, a bool other than 0 or 1, a uint64 beyond int64, or an array of
-  // arrays.
+  // Reads a value of this type, including arrays. Returns INVALID_ARGUMENT for
+  // an unknown type, a bool other than 0 or 1, a uint64 beyond int64, or an
+  // array of arrays.
   absl::StatusOr<GgufValue> ReadValue(std::uint32_t type);
 
  private:

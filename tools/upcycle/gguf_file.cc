@@ -27,7 +27,7 @@ std::string DescribeKey(std::string_view path, std::string_view key) {
                       absl::CHexEscape(ToAbsl(key.substr(0, kMaxShown))), "\"");
 }
 
-// The same error, with what it is about in front of it.
+// Prefixes an error with its location.
 absl::Status In(const std::string& where, const absl::Status& status) {
   return absl::InvalidArgumentError(
       absl::StrCat(where, ": ", status.message()));
@@ -41,7 +41,7 @@ std::int64_t GgufTensor::num_rows() const {
   return rows;
 }
 
-// Fills a GgufFile.
+// Parses into a GgufFile.
 class GgufFile::Parser {
  public:
   Parser(std::span<const std::uint8_t> bytes, GgufFile& file)

@@ -16,21 +16,21 @@
 
 namespace apollo {
 
-// An array of a GGUF file's metadata, not yet decoded.
+// An undecoded array in the metadata of a GGUF file.
 struct GgufArray {
-  std::uint32_t type = 0;  // Of the elements, as in the file; never an array.
+  std::uint32_t type = 0;  // Element type id as in the file; never an array.
   std::uint64_t count = 0;
-  std::span<const std::uint8_t> bytes;  // Exactly the elements.
+  std::span<const std::uint8_t> bytes;  // The bytes of all elements.
 };
 
-// Integers of all widths as int64 (a uint64 beyond its range is refused), both
-// kinds of floats as double. A string points into the file.
+// Integers of all widths are int64 (larger uint64 values are rejected), floats
+// of both widths are double. Strings point into the file.
 using GgufValue =
     std::variant<std::int64_t, double, bool, std::string_view, GgufArray>;
 
 struct GgufTensor {
   std::string name;
-  const GgmlType* type = nullptr;      // Never null; may not be readable.
+  const GgmlType* type = nullptr;      // Never null, but may not be readable.
   std::vector<std::int64_t> shape;     // Outermost first, unlike in the file.
   std::span<const std::uint8_t> data;  // Empty if the type is not readable.
 
@@ -40,20 +40,21 @@ struct GgufTensor {
 };
 
 // The directory of a GGUF file (versions 2 and 3, little-endian). Points into
-// the bytes it was parsed from, which must outlive it. Immutable.
+// the parsed bytes, which must outlive it. Immutable.
 //
 // Format: "GGUF", u32 version, u64 tensor count, u64 key count; the keys
 // (string, u32 type, value); for each tensor its name, u32 number of
-// dimensions, the u64 dimensions (innermost first), u32 type, u64 offset; then
-// the data, which starts at the next multiple of the alignment (key
-// general.alignment, else 32) and from which offsets count. A string is a u64
-// length and its bytes.
+// dimensions, u64 dimensions (innermost first), u32 type, u64 offset; then the
+// data. The data starts at the next multiple of the alignment (key
+// general.alignment, else 32), and offsets are relative to it. A string is a
+// u64 length and its bytes.
 class GgufFile {
  public:
-  // Checks every count, length, type, dimension and offset against the bytes
-  // there are; names and keys must be unique and tensors must not overlap.
-  // INVALID_ARGUMENT starting with `path`, naming the key or tensor. Memory is
-  // bounded by the file's size, whatever its counts say.
+  // Checks every count, length, type, dimension and offset against the
+  // available bytes. Names and keys must be unique and tensors must not
+  // overlap. Returns INVALID_ARGUMENT, starting with `path` and naming the key
+  // or tensor. Memory is bounded by the size of the file, whatever its counts
+  // are.
   static absl::StatusOr<GgufFile> Parse(std::span<const std::uint8_t> file,
                                         std::string_view path);
 
@@ -61,13 +62,13 @@ class GgufFile {
   const std::map<std::string, GgufTensor, std::less<>>& tensors() const {
     return tensors_;
   }
-  // Null when there is none of that name.
+  // Returns null if there is no tensor of that name.
   const GgufTensor* FindTensor(std::string_view name) const;
 
   bool Has(std::string_view key) const { return keys_.contains(key); }
 
-  // NOT_FOUND for a missing key, INVALID_ARGUMENT for one of another type; each
-  // names the file and the key. GetNumber takes integers and floats.
+  // Return NOT_FOUND for a missing key and INVALID_ARGUMENT for one of another
+  // type, naming the file and the key. GetNumber accepts integers and floats.
   absl::StatusOr<std::int64_t> GetInt(std::string_view key) const;
   absl::StatusOr<double> GetNumber(std::string_view key) const;
   absl::StatusOr<bool> GetBool(std::string_view key) const;

@@ -15,8 +15,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Keeps the bytes in a buffer of exactly their size, so that AddressSanitizer
-// sees any overrun.
+// Holds the bytes in a buffer of exactly their size, so that AddressSanitizer
+// detects an overrun.
 class Parsed {
  public:
   explicit Parsed(const std::string& file) : bytes_(file.begin(), file.end()) {
@@ -134,7 +134,7 @@ TEST(GgufFileTest, NeverReadsPastATruncatedFile) {
   builder.AddString("s", "hello");
   builder.AddStrings("words", {"a", "b"});
   builder.AddI32s("ints", {1, 2});
-  // Exactly to the end: 32 bytes need no padding.
+  // Ends exactly at the end of the file: 32 bytes need no padding.
   builder.AddTensor("w", {8}, kGgmlF32, std::string(32, '\1'));
   const std::string whole = builder.Build();
   ASSERT_TRUE(Parsed(whole).ok());

@@ -24,8 +24,8 @@ namespace {
 constexpr std::size_t kMaxConfigBytes = 1 << 20;
 constexpr std::size_t kMaxTokenizerBytes = 256 << 20;
 
-// Does a chat template that stands in one of the usual files speak ChatML? Read
-// as plain text: the marker is the same inside JSON.
+// Returns true if a chat template in one of the usual files uses ChatML.
+// Searches plain text: the marker is the same inside JSON.
 absl::StatusOr<bool> SpeaksChatMl(const std::string& directory) {
   for (const char* name : {"chat_template.jinja", "chat_template.json"}) {
     const std::string path = absl::StrCat(directory, "/", name);
@@ -54,7 +54,8 @@ class HfBase final : public DenseBase {
   absl::StatusOr<std::vector<std::int64_t>> Shape(
       std::string_view name) const override {
     ASSIGN_OR_RETURN(const TensorView* view, checkpoint_.Get(name));
-    RETURN_IF_ERROR(RowsToFloat32(*view, 0, 0, nullptr));  // Is it readable?
+    // Checks that it is readable.
+    RETURN_IF_ERROR(RowsToFloat32(*view, 0, 0, nullptr));
     return view->shape;
   }
 
@@ -67,8 +68,8 @@ class HfBase final : public DenseBase {
   absl::StatusOr<std::string> TokenizerJson() const override {
     const std::string path = checkpoint_.directory() + "/tokenizer.json";
     ASSIGN_OR_RETURN(std::string text, ReadFile(path, kMaxTokenizerBytes));
-    // A tokenizer that no server can load, or that has tokens without an
-    // embedding, would else only be noticed when the model is served.
+    // Otherwise a tokenizer that no server can load, or that has tokens without
+    // an embedding, would be noticed only when the model is served.
     ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Parse(text, path));
     if (tokenizer->vocab_size() >
         static_cast<std::size_t>(config_.vocab_size)) {

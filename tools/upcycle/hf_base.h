@@ -10,10 +10,10 @@
 namespace apollo {
 
 // Opens a Hugging Face directory with config.json (LlamaForCausalLM or
-// Qwen2ForCausalLM), safetensors and tokenizer.json. INVALID_ARGUMENT for
-// another architecture, or for features that the published format has no place
-// for (scaled rotary positions, sliding windows, other activations), naming the
-// key.
+// Qwen2ForCausalLM), safetensors and tokenizer.json. Returns INVALID_ARGUMENT,
+// naming the key, for other architectures and for features that the published
+// format does not support (scaled rotary positions, sliding windows, other
+// activations).
 absl::StatusOr<std::unique_ptr<DenseBase>> OpenHfBase(
     const std::string& directory);
 

@@ -109,25 +109,25 @@ class ConfigReader {
     if (name == "LlamaForCausalLM" || name == "llama") return false;
     return Error(
         "the architecture is neither LlamaForCausalLM nor "
-        "Qwen2ForCausalLM, the two that can be converted");
+        "Qwen2ForCausalLM, the supported ones");
   }
 
   absl::Status RefuseOtherFeatures() const {
     for (const char* key :
          {"use_sliding_window", "mlp_bias", "attention_bias"}) {
-      // Llama's attention_bias also means a bias of o_proj, which the published
-      // format does not have.
+      // In Llama, attention_bias also implies a bias of o_proj, which the
+      // published format does not have.
       ASSIGN_OR_RETURN(const bool on, Bool(key, false));
       if (on)
         return Error(key,
-                     " is true, which the published format has no place for");
+                     " is true, which the published format does not support");
     }
     if (Present(json_, "hidden_act") && json_["hidden_act"] != "silu") {
       return Error("hidden_act must be \"silu\"");
     }
     if (Present(json_, "quantization_config")) {
       return Error(
-          "quantization_config is present; only unquantised directories "
+          "quantization_config is present; only unquantised checkpoints "
           "can be converted");
     }
     for (const char* key : {"rope_scaling", "rope_parameters"}) {

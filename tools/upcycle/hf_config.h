@@ -9,9 +9,9 @@
 
 namespace apollo {
 
-// Reads the config.json of a LlamaForCausalLM or Qwen2ForCausalLM, of versions
-// 4 and 5 of transformers. Errors start with `source`. `chatml` and `dtype` are
-// left for the caller.
+// Parses the config.json of a LlamaForCausalLM or Qwen2ForCausalLM, as written
+// by versions 4 and 5 of transformers. Errors start with `source`. Leaves
+// `chatml` and `dtype` to the caller.
 absl::StatusOr<BaseConfig> ParseHfConfig(const Json& json,
                                          std::string_view source);
 

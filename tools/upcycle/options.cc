@@ -6,8 +6,8 @@
 
 namespace apollo {
 
-absl::Status CheckOptions(const UpcycleOptions& options,
-                          const BaseConfig& base) {
+absl::Status CheckUpcycleOptions(const UpcycleOptions& options,
+                                 const BaseConfig& base) {
   constexpr std::int64_t kMaxExperts = 1024;
   const auto check = [](const char* name, std::int64_t value, std::int64_t max,
                         const char* what) {

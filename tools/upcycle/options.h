@@ -13,23 +13,23 @@ namespace apollo {
 
 enum class PromptFormatChoice { kAuto, kApollo, kChatMl };
 
-// How a dense model becomes a Post-MoE model.
+// Options of the conversion of a dense model into a Post-MoE model.
 struct UpcycleOptions {
   std::string input;   // A GGUF file or a Hugging Face directory.
-  std::string output;  // The directory to make.
+  std::string output;  // The directory to create.
   std::int64_t experts = 7;
-  std::int64_t sparse_layers = 2;  // The last ones.
+  std::int64_t sparse_layers = 2;  // Counted from the last layer.
   std::int64_t top_k = 2;
   bool norm_topk_prob = false;
   std::uint64_t seed = 0;
-  std::optional<DType> dtype;  // Empty: the base's own, F32 if quantised.
+  std::optional<DType> dtype;  // Empty: the type of the base, F32 if quantised.
   double gate_std = 0.02;
   PromptFormatChoice prompt_format = PromptFormatChoice::kAuto;
   bool overwrite = false;
 };
 
 // INVALID_ARGUMENT naming the option, its value and what is valid.
-absl::Status CheckOptions(const UpcycleOptions& options,
-                          const BaseConfig& base);
+absl::Status CheckUpcycleOptions(const UpcycleOptions& options,
+                                 const BaseConfig& base);
 
 }  // namespace apollo

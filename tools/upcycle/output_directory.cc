@@ -84,7 +84,7 @@ absl::Status OutputDirectory::Commit() {
   fs::rename(partial_, path_, error);
   if (error) {
     std::error_code ignored;
-    fs::rename(old, path_, ignored);  // What was there, if anything, stays.
+    fs::rename(old, path_, ignored);  // An existing directory stays.
     return FileError("cannot rename " + partial_, error);
   }
   fs::remove_all(old, error);

@@ -7,13 +7,14 @@
 
 namespace apollo {
 
-// A directory that appears under its name only when it is complete: files are
-// written into `<path>.partial`, which Commit() renames. Without Commit() the
-// partial directory is removed; one that a killed run left is replaced.
+// Creates a directory atomically: files are written to `<path>.partial`, which
+// Commit() renames. Without Commit(), the partial directory is removed. One
+// left by a killed run is replaced.
 class OutputDirectory {
  public:
-  // ALREADY_EXISTS if `path` exists, unless `overwrite` and it is an empty
-  // directory or holds a model (a config.json): nothing else is ever replaced.
+  // Returns ALREADY_EXISTS if `path` exists, unless `overwrite` is set and it
+  // is an empty directory or contains a model (a config.json). Nothing else is
+  // ever replaced.
   static absl::StatusOr<OutputDirectory> Create(const std::string& path,
                                                 bool overwrite);
 
@@ -21,17 +22,17 @@ class OutputDirectory {
   OutputDirectory& operator=(OutputDirectory&&) = delete;
   ~OutputDirectory();
 
-  // Where to write the file of that name.
+  // Returns the path at which to write the file of that name.
   std::string PathOf(const std::string& name) const;
 
-  // Writes a whole file.
+  // Writes a complete file.
   absl::Status Write(const std::string& name, const std::string& text) const;
 
   absl::Status Commit();
 
  private:
   explicit OutputDirectory(std::string path);
-  std::string path_;  // Empty once committed or moved from.
+  std::string path_;  // Empty after Commit or a move.
   std::string partial_;
 };
 

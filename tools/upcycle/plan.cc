@@ -13,8 +13,8 @@
 namespace apollo {
 namespace {
 
-// The sizes that tensors follow from; CheckBaseConfig and CheckOptions hold all
-// of them far below the largest int.
+// The sizes that tensors follow from; CheckBaseConfig and CheckUpcycleOptions
+// hold all of them far below the largest int.
 ModelConfig SizesOf(const BaseConfig& base, const UpcycleOptions& options) {
   ModelConfig sizes;
   sizes.hidden_size = static_cast<int>(base.hidden_size);
@@ -65,7 +65,7 @@ absl::Status CheckSources(const DenseBase& base,
     if (shape != tensor.shape) {
       return absl::InvalidArgumentError(absl::StrCat(
           base.Where(tensor.source), ": shape ", ShapeToString(shape),
-          ", but the configuration asks for ", ShapeToString(tensor.shape)));
+          ", but the config requires ", ShapeToString(tensor.shape)));
     }
   }
   return absl::OkStatus();

@@ -11,22 +11,23 @@
 
 namespace apollo {
 
-// One tensor of the model to be made.
+// A tensor of the output model.
 struct PlannedTensor {
   std::string name;
   std::vector<std::int64_t> shape;
-  std::string source;       // The base's tensor it copies; empty for a gate.
-  std::int64_t layer = -1;  // -1 for those outside the layers.
+  std::string source;       // Copied tensor of the base; empty for a gate.
+  std::int64_t layer = -1;  // -1: outside the layers.
 };
 
 // Every tensor of the model in the order in which it is written: the embedding,
 // the layers, the final norm, and the head unless it is tied. Names and shapes
-// are those of the published format. `options` fits `base` (CheckOptions).
+// are those of the published format. `options` fits `base`
+// (CheckUpcycleOptions).
 std::vector<PlannedTensor> PlanTensors(const BaseConfig& base,
                                        const UpcycleOptions& options);
 
-// OK if the base has every source, readable and of the planned shape. Otherwise
-// an error that names the file, the tensor and both shapes.
+// Checks that the base has every source, readable and with the planned shape.
+// Errors name the file, the tensor and both shapes.
 absl::Status CheckSources(const DenseBase& base,
                           const std::vector<PlannedTensor>& plan);
 

@@ -5,7 +5,7 @@ namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-// The two differ in how many digits make one piece: {1,3} or one.
+// The two differ in the number of digits in a piece: one, or {1,3}.
 constexpr char kQwen2Pattern[] =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr char kLlama3Pattern[] =

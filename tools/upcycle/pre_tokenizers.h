@@ -7,20 +7,20 @@
 
 namespace apollo {
 
-// How text is prepared and cut before BPE, in the form of tokenizer.json.
+// The normalizer and pre-tokenizer before BPE, in the form of tokenizer.json.
 struct PreTokenizer {
   nlohmann::ordered_json normalizer;  // Null for none.
   nlohmann::ordered_json pre_tokenizer;
-  bool ignore_merges =
-      false;  // Whole pieces found in the vocabulary stay whole.
-  bool adds_first_token = false;  // Unless tokenizer.ggml.add_bos_token says.
+  bool ignore_merges = false;     // Pieces in the vocabulary are not split.
+  bool adds_first_token = false;  // Default of tokenizer.ggml.add_bos_token.
 };
 
-// Of the name in "tokenizer.ggml.pre"; empty if it is not known. The regular
-// expressions and settings are those that the models' own tokenizers publish.
+// Returns the pre-tokenizer of this name in "tokenizer.ggml.pre", or nullopt if
+// it is unknown. The regular expressions and settings are those of the models'
+// published tokenizers.
 std::optional<PreTokenizer> FindPreTokenizer(std::string_view name);
 
-// "gpt-2, smollm, ...", for messages.
+// Returns the known names for messages: "gpt-2, smollm, ...".
 std::string KnownPreTokenizers();
 
 }  // namespace apollo

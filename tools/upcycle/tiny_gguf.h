@@ -17,7 +17,7 @@ inline constexpr std::uint64_t kHidden = 32;
 inline constexpr std::uint64_t kMlp = 64;
 inline constexpr std::uint64_t kVocabulary = 5;
 
-// A GGUF model for tests; what a test may change before the file is built.
+// A GGUF model for tests. Members can be changed before Build.
 struct TinyModel {
   std::string architecture = "llama";
   bool biases = false;
@@ -25,12 +25,13 @@ struct TinyModel {
   std::string chat_template;
   std::uint32_t kv_heads = 1;
   std::uint32_t mlp_type = kGgmlF32;
-  std::string left_out;               // A tensor that is missing.
-  std::vector<std::uint64_t> odd_up;  // Another shape for blk.1.ffn_up.
+  std::string left_out;               // A tensor to omit.
+  std::vector<std::uint64_t> odd_up;  // A different shape for blk.1.ffn_up.
   float poison = 0;                   // Added to one weight.
-  GgufBuilder builder;                // With further keys, tensors.
+  GgufBuilder builder;                // For additional keys and tensors.
 
-  std::map<std::string, std::vector<float>> values;  // Of F32 tensors, filled.
+  // F32 tensors; filled by Build.
+  std::map<std::string, std::vector<float>> values;
 
   void Floats(const std::string& name,
               const std::vector<std::uint64_t>& dimensions) {
@@ -38,7 +39,7 @@ struct TinyModel {
     std::size_t count = 1;
     for (const std::uint64_t size : dimensions) count *= size;
     std::vector<float> numbers(count);
-    // Different in every tensor, and in a tensor for 1024 places.
+    // Different in every tensor, and at 1024 consecutive positions of a tensor.
     const auto base = static_cast<float>(values.size());
     for (std::size_t i = 0; i < count; ++i) {
       numbers[i] = base + static_cast<float>(i % 1024) / 1024;

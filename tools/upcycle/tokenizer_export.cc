@@ -21,12 +21,12 @@ namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-// The token types of a GGUF file.
+// Token types of a GGUF file.
 constexpr std::int64_t kNormal = 1;
 constexpr std::int64_t kUnknown = 2;
 constexpr std::int64_t kControl = 3;
 constexpr std::int64_t kUserDefined = 4;
-constexpr std::int64_t kUnused = 5;  // Fills the vocabulary up; never made.
+constexpr std::int64_t kUnused = 5;  // Fills up the vocabulary; never produced.
 constexpr std::int64_t kByte = 6;
 
 class Exporter {
@@ -38,8 +38,8 @@ class Exporter {
                      file_.GetString("tokenizer.ggml.model"));
     if (model != "gpt2") {
       return Error(
-          "tokenizer.ggml.model is not \"gpt2\" (byte-level BPE), the one "
-          "kind that can be converted");
+          "tokenizer.ggml.model is not \"gpt2\" (byte-level BPE), the "
+          "only supported kind");
     }
     ASSIGN_OR_RETURN(const std::string_view pre,
                      file_.GetString("tokenizer.ggml.pre"));
@@ -95,8 +95,8 @@ class Exporter {
       return Error("tokenizer.ggml.token_type has ", types.size(),
                    " entries, tokenizer.ggml.tokens ", tokens_.size());
     }
-    // Straight into the vector behind the object: an ordered object looks for
-    // an equal key one by one, and the table below has done that already.
+    // Appends directly to the underlying vector: an ordered object would search
+    // linearly for an equal key, and the table below has done that already.
     auto& vocab = json["model"]["vocab"].get_ref<OrderedJson::object_t&>();
     for (std::size_t id = 0; id < tokens_.size(); ++id) {
       if (types[id] == kUnused) continue;
@@ -124,7 +124,7 @@ class Exporter {
     return absl::OkStatus();
   }
 
-  // A merge is two tokens with a space between; byte-level tokens have none.
+  // A merge is two tokens separated by a space; byte-level tokens contain none.
   absl::Status AddMerges(OrderedJson& merges) const {
     ASSIGN_OR_RETURN(const std::vector<std::string_view> pairs,
                      file_.GetStrings("tokenizer.ggml.merges"));
@@ -133,14 +133,14 @@ class Exporter {
       if (space == std::string_view::npos ||
           pairs[i].find(' ', space + 1) != std::string_view::npos) {
         return Error("tokenizer.ggml.merges ", i,
-                     " is not two tokens with a space between");
+                     " is not two tokens separated by a space");
       }
       const absl::string_view left = ToAbsl(pairs[i].substr(0, space));
       const absl::string_view right = ToAbsl(pairs[i].substr(space + 1));
       if (!ids_.contains(left) || !ids_.contains(right) ||
           !ids_.contains(absl::StrCat(left, right))) {
         return Error("tokenizer.ggml.merges ", i,
-                     " has a part or a result that is no token");
+                     " has a part or a result that is not a token");
       }
       merges.push_back(std::string(pairs[i]));
     }
@@ -157,7 +157,7 @@ class Exporter {
     ASSIGN_OR_RETURN(const std::int64_t id,
                      file_.GetInt("tokenizer.ggml.bos_token_id"));
     if (id < 0 || static_cast<std::size_t>(id) >= tokens_.size()) {
-      return Error("tokenizer.ggml.bos_token_id, ", id, ", is no token");
+      return Error("tokenizer.ggml.bos_token_id ", id, " is not a token");
     }
     const std::string text(tokens_[static_cast<std::size_t>(id)]);
     const OrderedJson first = {

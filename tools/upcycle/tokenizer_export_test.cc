@@ -23,7 +23,7 @@ struct Tokens {
                                      "\xc4\xa0", "<tool>", "[PAD]"};
   std::vector<std::int32_t> types = {3, 1, 1, 1, 1, 4, 5};
   std::vector<std::string> merges = {"a b"};
-  GgufBuilder more;  // Further keys.
+  GgufBuilder more;  // Additional keys.
 
   absl::StatusOr<std::string> Export() const {
     GgufBuilder builder = more;
@@ -120,7 +120,7 @@ TEST(ExportTokenizerTest, TheFirstTokenIsAsTheFileSays) {
   Tokens outside;
   outside.more.AddBool("tokenizer.ggml.add_bos_token", true);
   outside.more.AddU32("tokenizer.ggml.bos_token_id", 7);
-  EXPECT_THAT(outside.Error(), HasSubstr("tokenizer.ggml.bos_token_id, 7"));
+  EXPECT_THAT(outside.Error(), HasSubstr("tokenizer.ggml.bos_token_id 7"));
 
   Tokens without;
   without.pre = "llama-bpe";
@@ -156,7 +156,7 @@ TEST(ExportTokenizerTest, RefusesTablesThatDoNotFit) {
     Tokens tokens;
     tokens.merges = {merge};
     EXPECT_THAT(tokens.Error(),
-                HasSubstr("a part or a result that is no token"));
+                HasSubstr("a part or a result that is not a token"));
   }
   {
     Tokens tokens;

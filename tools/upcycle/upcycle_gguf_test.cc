@@ -110,8 +110,8 @@ TEST_F(UpcycleGgufTest, ExpertsAreCopiesOfTheLastLayersMlp) {
     EXPECT_EQ(file.Find(mlp + "gate_proj.weight"), nullptr);
   }
   EXPECT_EQ(file.Find("lm_head.weight"), nullptr);
-  // 2 outside, 6 attention and norm tensors a layer, 3 of the dense MLP, and in
-  // the sparse layers a gate and 7 x 3 of the experts.
+  // 2 tensors outside the layers, 6 attention and norm tensors per layer, 3 of
+  // the dense MLP, and in the sparse layers a gate and 7 x 3 of the experts.
   EXPECT_EQ(file.tensors().size(), 2u + 3 * 6 + 3 + 2 * (1 + 21));
   EXPECT_THAT(progress_,
               HasSubstr("layer 1 of 3, dense\nlayer 2 of 3, 7 experts"));
@@ -156,8 +156,8 @@ TEST_F(UpcycleGgufTest, LlamaQueriesAndKeysGetTheirHalvesBack) {
   model.biases = true;
   ASSERT_TRUE(Run(model).ok());
   const SafetensorsFile file = Weights();
-  // In the file, rows 2i and 2i + 1 of a head (of 16 rows) are those that the
-  // half-split layout has at i and i + 8.
+  // Rows 2i and 2i + 1 of a head (of 16 rows) in the file are rows i and i + 8
+  // of the half-split layout.
   const auto stored_row = [](std::size_t head, std::size_t place) {
     return head * 16 + (place < 8 ? 2 * place : 2 * (place - 8) + 1);
   };
@@ -269,7 +269,7 @@ TEST_F(UpcycleGgufTest, NamesABrokenTensor) {
   EXPECT_EQ(Error(shape),
             where +
                 "\"blk.1.ffn_up.weight\": shape [65, 32], but the "
-                "configuration asks for [64, 32]");
+                "config requires [64, 32]");
   TinyModel flat;
   flat.odd_up = {kHidden * kMlp};
   EXPECT_THAT(Error(flat), HasSubstr("\"blk.1.ffn_up.weight\": shape [2048]"));

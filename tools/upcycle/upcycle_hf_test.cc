@@ -29,7 +29,7 @@ using ::testing::HasSubstr;
 
 constexpr int kVocab = 262;  // Tokens of TestTokenizerJson.
 
-// An exact number in 16 bits.
+// Returns a number that is exact in 16 bits.
 float Number(std::size_t tensor, std::size_t i) {
   return static_cast<float>((tensor * 3 + i) % 251);
 }
@@ -99,8 +99,8 @@ class UpcycleHfTest : public testing::Test {
         [&](const TensorSpec& spec) { return spec.name == name; });
   }
 
-  // Tensors [begin, end) of the list with numbers that differ in every place
-  // and are exact in 16 bits.
+  // Writes tensors [begin, end) of the list. Their numbers are all different
+  // and exact in 16 bits.
   void WriteTensors(const std::string& file, std::size_t begin,
                     std::size_t end) {
     const std::vector<TensorSpec> specs(
@@ -176,7 +176,7 @@ class UpcycleHfTest : public testing::Test {
         ++compared;
       }
     }
-    EXPECT_EQ(output->tensors().size(), compared + 1);  // And the gate.
+    EXPECT_EQ(output->tensors().size(), compared + 1);  // Plus the gate.
   }
 
   std::string directory_;
@@ -185,7 +185,7 @@ class UpcycleHfTest : public testing::Test {
   const DType dtype_ = DType::kBF16;
   std::vector<TensorSpec> tensors_;
   bool sharded_ = false;
-  std::string infinite_;  // A tensor with an infinity in the last place.
+  std::string infinite_;  // A tensor whose last number is infinite.
   Json tokenizer_;
 };
 
@@ -251,7 +251,7 @@ TEST_F(UpcycleHfTest, NamesABrokenTensor) {
       Error(),
       options_.input +
           "/model.safetensors: tensor \"model.layers.1.mlp.up_proj.weight\": "
-          "shape [8, 12], but the configuration asks for [12, 8]");
+          "shape [8, 12], but the config requires [12, 8]");
   Spec("model.layers.1.mlp.up_proj.weight").name = "x";
   EXPECT_EQ(Error(),
             options_.input +
@@ -283,10 +283,10 @@ TEST_F(UpcycleHfTest, RefusesConfigsThatTheFormatCannotSay) {
       {{{"num_hidden_layers", 1000000}}, "the number of layers is 1000000"},
       {{{"num_key_value_heads", 0}}, "the number of key/value heads is 0"},
       {{{"rms_norm_eps", 0}}, "both must be positive"},
-      {{{"eos_token_id", 262}}, "the end token's id, 262"},
+      {{{"eos_token_id", 262}}, "the end-of-text token id 262"},
       {{{"eos_token_id", nullptr}}, "eos_token_id is missing"},
-      {{{"eos_token_id", Json::array()}}, "the end token is not given"},
-      {{{"bos_token_id", 262}}, "the first token's id, 262"}};
+      {{{"eos_token_id", Json::array()}}, "no end-of-text token is given"},
+      {{{"bos_token_id", 262}}, "the begin-of-text token id 262"}};
   for (const auto& [change, message] : cases) {
     config_ = kept;
     config_.update(change);
@@ -313,7 +313,7 @@ TEST_F(UpcycleHfTest, NamesAMissingOrBrokenTokenizerBeforeAnythingIsWritten) {
     return changed.dump();
   };
   const std::pair<std::string, std::string> cases[] = {
-      {"{", "broken JSON"},
+      {"{", "malformed JSON"},
       {"{}", "model"},
       {R"({"model": {"type": "BPE", "vocab": {"a": 0}}})", "vocab"},
       {with("/model/type", "WordPiece"), "only BPE is supported"},

@@ -1,4 +1,4 @@
-// Turns a dense checkpoint into a Post-MoE model directory. See --help.
+// Converts a dense checkpoint into a Post-MoE model directory. See --help.
 
 #include <absl/flags/flag.h>
 #include <absl/flags/parse.h>
@@ -20,25 +20,25 @@ ABSL_FLAG(
     std::string, input, "",
     "The dense model: a GGUF file, or a Hugging Face directory with "
     "config.json, safetensors and tokenizer.json (Llama or Qwen2). Required.");
-ABSL_FLAG(std::string, output, "", "The directory to make. Required.");
-ABSL_FLAG(std::int64_t, experts, 7, "Experts of each sparse layer.");
+ABSL_FLAG(std::string, output, "", "The directory to create. Required.");
+ABSL_FLAG(std::int64_t, experts, 7, "Experts per sparse layer.");
 ABSL_FLAG(std::int64_t, sparse_layers, 2,
-          "How many layers, counted from the last, become sparse.");
-ABSL_FLAG(std::int64_t, top_k, 2, "Experts that compute each token.");
+          "Number of layers, counted from the last, that become sparse.");
+ABSL_FLAG(std::int64_t, top_k, 2, "Experts per token.");
 ABSL_FLAG(
     bool, norm_topk_prob, false,
     "Divide the weights of a token's experts by their sum. The new model then "
-    "computes exactly what the dense one does.");
-ABSL_FLAG(std::uint64_t, seed, 0, "Decides the random numbers of the gates.");
-ABSL_FLAG(double, gate_std, 0.02, "Standard deviation of the gates' numbers.");
+    "computes the same function as the dense one.");
+ABSL_FLAG(std::uint64_t, seed, 0, "Random seed of the gates.");
+ABSL_FLAG(double, gate_std, 0.02, "Standard deviation of the gate weights.");
 ABSL_FLAG(
     std::string, dtype, "auto",
-    "f32, bf16 or f16; auto is the base's own type, or f32 for a quantised "
+    "f32, bf16 or f16; auto is the type of the base, or f32 for a quantised "
     "GGUF file.");
 ABSL_FLAG(
     std::string, prompt_format, "auto",
-    "apollo (User:...\\nAssistant:) or chatml; auto is chatml if the base's "
-    "chat template is, else apollo.");
+    "apollo (User:...\\nAssistant:) or chatml; auto is chatml if the base "
+    "has a ChatML template, else apollo.");
 ABSL_FLAG(bool, overwrite, false, "Replace the output directory if it exists.");
 
 namespace apollo {
@@ -52,10 +52,9 @@ constexpr const char* kFlags[] = {"input",         "output",   "experts",
 void PrintHelp() {
   std::printf(
       "upcycle --input MODEL --output DIRECTORY [options]\n\n"
-      "Makes a Post-MoE model from a dense one: in its last layers, the MLP "
-      "is\n"
-      "copied into several experts and a gate of small random numbers is "
-      "added.\n"
+      "Converts a dense model into a Post-MoE model: in its last layers, the\n"
+      "MLP is copied into several experts and a gate of small random numbers\n"
+      "is added.\n"
       "Writes config.json, model.safetensors and tokenizer.json.\n\n");
   for (const char* name : kFlags) {
     const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
@@ -71,7 +70,8 @@ void PrintHelp() {
       "--sparse-layers 2 \\\n    --top-k 2 --norm-topk-prob --seed 1\n");
 }
 
-// --sparse-layers=2 means --sparse_layers=2: Abseil's names have no hyphens.
+// Accepts --sparse-layers=2 for --sparse_layers=2: Abseil's names have no
+// hyphens.
 std::vector<std::string> WithUnderscores(int argc, char** argv) {
   std::vector<std::string> arguments(argv, argv + argc);
   for (std::string& argument : arguments) {

@@ -29,8 +29,8 @@ namespace {
 
 constexpr std::int64_t kChunkElements = 4 << 20;
 
-// Weights that are not numbers, or that the narrower type cannot hold, would
-// only be noticed when the model talks nonsense.
+// Otherwise weights that are not finite, or too large for the narrower type,
+// would show only in the output of the model.
 absl::Status CheckFinite(std::span<const float> values, DType dtype,
                          const DenseBase& base, const PlannedTensor& tensor) {
   constexpr float kLargestF16 = 65504;
@@ -114,7 +114,7 @@ absl::Status Upcycle(const UpcycleOptions& options,
   ASSIGN_OR_RETURN(const std::unique_ptr<DenseBase> base,
                    OpenDenseBase(options.input));
   const BaseConfig& config = base->config();
-  RETURN_IF_ERROR(CheckOptions(options, config));
+  RETURN_IF_ERROR(CheckUpcycleOptions(options, config));
   const std::vector<PlannedTensor> plan = PlanTensors(config, options);
   RETURN_IF_ERROR(CheckSources(*base, plan));
   ASSIGN_OR_RETURN(const std::string tokenizer, base->TokenizerJson());

@@ -9,14 +9,15 @@
 
 namespace apollo {
 
-// Turns the dense model `options.input` into a Post-MoE model in the new
+// Converts the dense model `options.input` into a Post-MoE model in the new
 // directory `options.output`: config.json, model.safetensors, tokenizer.json.
-// The experts of a sparse layer are exact copies of its dense MLP; its gate is
-// small random numbers (tools/upcycle/gate.h). Everything about the input is
-// checked before the first weight is written, and the output appears only when
-// it is complete. Weights are streamed: memory does not grow with the model.
+// The experts of a sparse layer are exact copies of its dense MLP; its gate
+// consists of small random numbers (tools/upcycle/gate.h). The input is checked
+// completely before the first weight is written, and the output appears only
+// when it is complete. Weights are streamed, so memory does not grow with the
+// model.
 //
-// `progress` gets one line at a time, without a line break. Errors name the
+// `progress` receives one line at a time, without a line break. Errors name the
 // file and the tensor, key or option.
 absl::Status Upcycle(const UpcycleOptions& options,
                      const std::function<void(const std::string&)>& progress);

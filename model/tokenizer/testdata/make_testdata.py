@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Makes the files beside it, with Hugging Face `tokenizers` (pip install tokenizers) as the oracle.
+"""Makes the files in this folder, with Hugging Face `tokenizers` (pip install tokenizers) as the oracle.
 
-  qwen_small.json    a tokenizer of Qwen2's kind, trained on TEXTS below
-  gpt2_small.json    one of SmolLM2's kind: digits apart, GPT-2's pattern, no normaliser, a template, and
+  qwen_small.json    a tokenizer like Qwen2's, trained on TEXTS below
+  gpt2_small.json    a tokenizer like SmolLM2's: separate digits, GPT-2's pattern, no normalizer, a template, and
                      added tokens with every flag
-  llama3_small.json  one of Llama 3's kind: three digits, ignore_merges, begin-of-text
+  llama3_small.json  a tokenizer like Llama 3's: groups of three digits, ignore_merges, begin-of-text
   golden.json        for each tokenizer and text: ids with special tokens as text ("plain") and as tokens
                      ("parse")
-  golden_unicode.json  for each tokenizer and block of 4096 code points: how many ids the texts with each of
-                     them have, and the sum of each id + 1 times its place from 1
+  golden_unicode.json  for each tokenizer and block of 4096 code points: the number of ids of the texts with
+                     each code point, and the sum of (id + 1) times its 1-based position
 
-and, with the path of the demo model's tokenizer.json (see deploy/local/demo_model.sh) as argument,
+With the path of the demo model's tokenizer.json (see deploy/local/demo_model.sh) as argument, also
 
-  golden_demo.json   both for that tokenizer, which is too large to lie here
+  golden_demo.json   both for that tokenizer, which is too large to commit
 
 The output is the same on every run with the same version of tokenizers.
 """
@@ -82,7 +82,7 @@ SENTENCES = {
     "ha": "Kwana uku ina fama da ciwon kai da zazzaɓi. Me ya kamata in yi?",
 }
 
-# What goes wrong when it goes wrong. Written with escapes where a character cannot be seen.
+# Difficult texts. Invisible characters are written as escapes.
 HARD = [
     "",
     " ",
@@ -173,7 +173,7 @@ def llama3_small():
 
 
 def legacy_merges(path):
-    """Rewrites merges as "a b", the way older files have them."""
+    """Rewrites merges as "a b", as in older files."""
     content = json.loads(path.read_text())
     content["model"]["merges"] = [" ".join(pair) for pair in content["model"]["merges"]]
     path.write_text(json.dumps(content, ensure_ascii=False))
@@ -193,7 +193,7 @@ def around(c):
 
 
 def unicode_sums(tokenizer):
-    """For each block [count, sum]; together they change if any id does."""
+    """Returns [count, sum] for each block. Any change of an id changes them."""
     tokenizer.encode_special_tokens = True
     result = []
     for start in range(0, 0x110000, 4096):

@@ -1,5 +1,5 @@
-// A config.json of any bytes is either refused, naming the file, or satisfies
-// the ranges that model_config.h promises.
+// A config.json of any bytes is either rejected, naming the file, or satisfies
+// the ranges promised by model_config.h.
 
 #include <absl/strings/match.h>
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes corpus/: config.json files, good and bad, made from the published kind."""
+"""Writes corpus/: valid and invalid config.json files, derived from the published one."""
 
 import json
 import pathlib

@@ -1,5 +1,5 @@
 // Any bytes as a fastText model: loading must end with a detector or an error
-// that names the source, and a detector must give an answer in order for any
+// that names the source, and a detector must return a valid result for any
 // text.
 
 #include <cmath>

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes corpus/: small fastText models of every kind that the detector loads, and broken ones.
+"""Writes corpus/: small fastText models of every kind that the detector loads, and invalid ones.
 
 The layout is that of fastText 0.9.2 (Args::save, Dictionary::save, DenseMatrix::save, QuantMatrix::save).
 """

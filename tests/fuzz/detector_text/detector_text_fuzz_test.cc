@@ -1,5 +1,5 @@
-// Any bytes as a question: both detectors must give an answer in order, alone
-// and as a chat of which each line is one message.
+// Any bytes as a question: both detectors must return a valid result, for the
+// whole text and for a chat with one message per line.
 
 #include <cstddef>
 #include <cstdint>

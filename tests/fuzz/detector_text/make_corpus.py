@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes corpus/: questions in several scripts, and what looks like none."""
+"""Writes corpus/: questions in several scripts, and texts that are not questions."""
 
 import pathlib
 

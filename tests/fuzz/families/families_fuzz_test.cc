@@ -1,5 +1,5 @@
-// Any bytes as a families file, and as the settings of a classifier: a table
-// whose promises hold, or an error that names file and line.
+// Any bytes as a families file, and as the settings of a classifier: the result
+// must be a valid table, or an error that names file and line.
 
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +34,8 @@ void CheckTable(const apollo::FamilyTable& table) {
   Expect(!table.Validate(experts - 1).ok());
 }
 
-// "f:" and a line, or what is wrong with the whole; printable.
+// Checks for "f:" and a line number, or an error about the whole file; all
+// printable.
 void CheckError(std::string_view message) {
   Expect(message.starts_with("f:"));
   for (const char c : message) Expect(c >= ' ' && c <= '~');

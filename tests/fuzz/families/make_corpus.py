@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes corpus/: families files and classifier settings, right and wrong."""
+"""Writes corpus/: valid and invalid families files and classifier settings."""
 
 import pathlib
 

@@ -1,5 +1,5 @@
-// A GGUF file of any bytes is either refused or gives tensors that lie inside
-// it and can be dequantised; its tokenizer is refused or exported.
+// A GGUF file of any bytes is either rejected or gives tensors that lie inside
+// it and can be dequantised. Its tokenizer is rejected or exported.
 
 #include <cstddef>
 #include <cstdint>

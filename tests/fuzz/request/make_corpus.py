@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes corpus/: GenerateRequest and ScoreRequest messages, good and bad, byte by byte: what a protobuf
-library would refuse to write is wanted too. The numbers are those of proto/apollo/v1/inference.proto."""
+"""Writes corpus/: valid and invalid GenerateRequest and ScoreRequest messages. They are assembled from bytes, because
+protobuf libraries refuse to write invalid ones. Field numbers follow proto/apollo/v1/inference.proto."""
 
 import pathlib
 import struct

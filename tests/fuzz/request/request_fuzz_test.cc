@@ -1,5 +1,5 @@
-// A request of any bytes is either refused with INVALID_ARGUMENT or, once
-// checked, satisfies the ranges that the cluster relies on.
+// A request of any bytes is either rejected with INVALID_ARGUMENT or satisfies
+// the ranges that the cluster relies on.
 
 #include <cstddef>
 #include <cstdint>

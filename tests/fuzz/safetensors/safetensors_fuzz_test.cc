@@ -1,4 +1,4 @@
-// A safetensors file of any bytes is either refused or gives tensors that lie
+// A safetensors file of any bytes is either rejected or gives tensors that lie
 // inside it and can be read.
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes corpus/: small tokenizer.json files of every supported kind, each with a text, and broken ones."""
+"""Writes corpus/: small tokenizer.json files of every supported kind, each with a text, and invalid ones."""
 
 import copy
 import json
@@ -18,7 +18,8 @@ def added(token_id, content, **flags):
 
 
 def base():
-    # Printable ASCII only: small inputs are worth more to a fuzzer than complete ones.
+    # Printable ASCII only: small inputs are more useful to a fuzzer than
+    # complete ones.
     characters = [c for c in alphabet() if c < "\x7f" or c in "\u0120\u010a\u00c3\u00a9\u00e2\u0124\u0122"]
     vocab = {c: i for i, c in enumerate(characters)}
     for token in ("ab", "abc", "\u0120a", "bc"):

@@ -1,8 +1,8 @@
 // Any bytes as tokenizer.json: parsing must end with a tokenizer or an error,
-// and a tokenizer must encode and decode whatever valid text the rest of the
-// input holds.
+// and a tokenizer must encode and decode any valid text in the rest of the
+// input.
 //
-// Input: the JSON, and after a zero byte (which JSON cannot hold) the text.
+// Input: the JSON, then a zero byte (which JSON cannot contain), then the text.
 
 #include <algorithm>
 #include <cstdint>

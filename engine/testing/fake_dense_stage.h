@@ -5,17 +5,16 @@
 #include <cstdint>
 #include <map>
 #include <utility>
-#include <vector>
 
 #include "engine/cache_size.h"
 #include "engine/dense_stage.h"
 
 namespace apollo {
 
-// A dense stage without a model, for tests of what is built on stages. A row is
-// a digest of all tokens up to it, which goes by what the blocks hold, as in a
-// real stage: a table that is wrong shows in the numbers. Steps are done at
-// once, or when and in the order that the test wants.
+// A dense stage without a model, for tests of code built on stages. A row is a
+// digest of all tokens up to it, computed from the contents of the blocks as in
+// a real stage, so that a wrong block table shows in the values. Steps complete
+// immediately; AsyncDenseStage around it lets the test decide when.
 class FakeDenseStage final : public DenseStage {
  public:
   FakeDenseStage(ModelConfig config, int blocks)
@@ -44,37 +43,17 @@ class FakeDenseStage final : public DenseStage {
       }
     }
     EXPECT_EQ(token, step.tokens.end());
-    if (done_at_once) {
-      done(std::move(result));
-    } else {
-      waiting_.push_back({std::move(result), std::move(done)});
-    }
+    done(std::move(result));
   }
-
-  // Steps that are not done.
-  int waiting() const { return static_cast<int>(waiting_.size()); }
-  // The index-th of them is done.
-  void Complete(int index) {
-    Waiting step = std::move(waiting_.at(index));
-    waiting_.erase(waiting_.begin() + index);
-    step.done(std::move(step.rows));
-  }
-
-  bool done_at_once = true;
 
  private:
-  struct Waiting {
-    Rows rows;
-    Done done;
-  };
-
-  // What the block of a position holds for it.
+  // Returns the content of a position in its block.
   float& Log(const DenseSlice& slice, int position) {
     const BlockId block = slice.blocks->at(position / kBlockTokens);
     return log_[{block, position % kBlockTokens}];
   }
 
-  // Integers below 2^20, so that they are exact.
+  // Returns integers below 2^20, which are exact in float.
   float Digest(const DenseSlice& slice, int position, std::int32_t token) {
     const auto before = static_cast<std::uint32_t>(
         position == 0 ? 1 : Log(slice, position - 1));
@@ -86,7 +65,6 @@ class FakeDenseStage final : public DenseStage {
   const ModelConfig config_;
   BlockPool blocks_;
   std::map<std::pair<BlockId, int>, float> log_;
-  std::vector<Waiting> waiting_;
 };
 
 }  // namespace apollo

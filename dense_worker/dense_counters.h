@@ -1,0 +1,44 @@
+#pragma once
+
+#include "serving/counters.h"
+
+namespace apollo {
+
+// Counters of a dense worker's own work. The routing of tokens is counted in a
+// RoutingLog, and published as metrics by expert workers.
+struct DenseCounters {
+  Count steps;
+  // Rows of steps: the next token of a running sequence, or prompt.
+  Count decode_rows, prompt_rows;
+  Level running;  // Sequences.
+  Level waiting;  // Sequences, for cache blocks.
+  Level used_blocks, blocks;
+  // Prompt tokens of sequences that are admitted for the first time.
+  Count prefix_queries, prefix_hits;
+  Count preemptions;
+};
+
+inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
+    {"apollo_dense_steps_total", "Passes of a batch through the dense layers.",
+     &DenseCounters::steps},
+    {"apollo_dense_rows_total", "Rows through the dense layers, by kind.",
+     &DenseCounters::decode_rows, "kind", "decode"},
+    {"apollo_dense_rows_total", "Rows through the dense layers, by kind.",
+     &DenseCounters::prompt_rows, "kind", "prompt"},
+    {"apollo_num_sequences_running", "Sequences that hold cache blocks.",
+     &DenseCounters::running},
+    {"apollo_num_requests_waiting", "Sequences that wait for cache blocks.",
+     &DenseCounters::waiting},
+    {"apollo_cache_blocks_used", "Cache blocks in use.",
+     &DenseCounters::used_blocks},
+    {"apollo_cache_blocks", "Cache blocks in total.", &DenseCounters::blocks},
+    {"apollo_prefix_cache_queries_total",
+     "Prompt tokens looked for in the cache.", &DenseCounters::prefix_queries},
+    {"apollo_prefix_cache_hits_total", "Prompt tokens found in the cache.",
+     &DenseCounters::prefix_hits},
+    {"apollo_num_preemptions_total",
+     "Times that a sequence lost its cache blocks and was computed again.",
+     &DenseCounters::preemptions},
+};
+
+}  // namespace apollo

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Runs a cluster of real processes on this machine, all on 127.0.0.1.
+
+Users call it as deploy/local/cluster.sh: up, status, down. `attached` is for tests: see launch/attached.py.
+"""
+
+import argparse
+import os
+import signal
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from launch import attached, commands  # noqa: E402
+from launch.failure import Failure, Mistake  # noqa: E402
+
+UP = """starts one router, dense workers and expert workers, waits until all are healthy, and prints the router's
+address. If the cluster is running already, fails if a given option differs from that of the running cluster"""
+STATUS = "shows each process; exit code 1 unless all are healthy"
+DOWN = "stops the processes and removes the state"
+ATTACHED = "runs a cluster for a test, which controls it with lines of JSON; ends with the test (launch/attached.py)"
+
+
+def number(least, most):
+    def parse(text):
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f'is "{text}"; it must be a number from {least} to {most}')
+        return int(text)
+    return parse
+
+
+def default_state():
+    home = os.environ.get("HOME") or f"/tmp/apollo-{os.geteuid()}"
+    return os.path.join(os.environ.get("XDG_STATE_HOME") or os.path.join(home, ".local/state"), "apollo-moe/cluster")
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        prog="cluster.sh", description="Runs a cluster of real processes on this machine, all on 127.0.0.1.",
+        epilog="cluster.sh COMMAND --help shows the options of a command.")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--state", metavar="DIR", default=default_state(), type=os.path.abspath,
+                        help="directory for logs, process ids and addresses; default ~/.local/state/apollo-moe/cluster")
+    common.add_argument("--bin", metavar="DIR", type=os.path.abspath,
+                        help="directory of the built programs; default .bazel/bin of this checkout")
+    common.add_argument("--grace", metavar="S", type=number(1, 86400), help="seconds until a process that does "
+                        "not stop is killed; default 15, because requests get up to 10 s")
+    start = argparse.ArgumentParser(add_help=False)
+    start.add_argument("--model", metavar="DIR", help="checkpoint to serve")
+    start.add_argument("--dense-workers", metavar="N", type=number(1, 64), help="number of dense workers; default 1")
+    start.add_argument("--timeout", metavar="S", type=number(1, 86400), help="seconds for the start; default 300")
+    several = parser.add_subparsers(dest="command", required=True, metavar="up|status|down")
+    up = several.add_parser("up", allow_abbrev=False, help=UP, description="up " + UP, parents=[start, common])
+    up.add_argument("--expert-workers", metavar="N", type=number(1, 1024), help="number of expert workers, at most "
+                    "the number of experts; default 2; expert E is on worker E modulo N")
+    up.add_argument("--port", metavar="P", type=number(0, 65535),
+                    help="port of the router; default 50051; 0: any free port")
+    up.add_argument("--weights", metavar="FORMAT",
+                    help="format of the weights: auto (default), float32, bf16, int8 or int4")
+    up.add_argument("--threads", metavar="N", type=number(1, 1024),
+                    help="threads of each worker; default: chosen by the worker")
+    several.add_parser("status", allow_abbrev=False, help=STATUS, description="status " + STATUS, parents=[common])
+    several.add_parser("down", allow_abbrev=False, help=DOWN, description="down " + DOWN, parents=[common])
+    test = several.add_parser("attached", allow_abbrev=False, description=ATTACHED, parents=[start, common])
+    test.add_argument("--expert-workers", metavar="N", type=number(0, 1024), default=1,
+                      help="at most the number of experts; 0: all roles in one process")
+    test.add_argument("--routers", metavar="N", type=number(1, 64), default=1)
+    for role in ("worker", "dense", "expert", "router", "local"):
+        test.add_argument(f"--{role}-flag", metavar="FLAG", action="append", default=[])
+    return parser.parse_args()
+
+
+def main():
+    def stop(number_, frame):
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, stop)
+    options = parse()
+    options.bin_given = options.bin is not None
+    if not options.bin_given:
+        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+        options.bin = os.path.join(root, ".bazel/bin")
+    run = {"up": commands.up, "status": commands.status, "down": commands.down, "attached": attached.run}
+    try:
+        return run[options.command](options)
+    except Mistake as mistake:
+        print(f"cluster.sh: {mistake} (see --help)", file=sys.stderr)
+        return 2
+    except Failure as failure:
+        print(f"cluster.sh: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("cluster.sh: interrupted", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""The processes of one cluster: starting all, waiting until they serve, stopping and restarting one."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+from . import layout as layouts
+from . import processes, state
+from .failure import Failure
+
+POLL_SECONDS = 0.02
+LOG_LINES = 15
+
+
+class Cluster:
+    """Processes of a layout, with their files in the folder `folder`. Single-threaded.
+
+    bound: they are killed at the latest when this process ends in any way; otherwise they outlive it.
+    environment: additional environment variables for them.
+    report: called with a line about each start.
+    """
+
+    def __init__(self, layout, folder, bound=True, environment=None, report=lambda line: None):
+        self.layout, self.folder, self.bound, self.report = layout, os.path.abspath(folder), bound, report
+        self.environment = {**os.environ, **(environment or {})}
+        self.handles = {}  # By name, in the order of their dependencies.
+
+    # --- Starting ---
+
+    def start(self, seconds):
+        """Starts all and waits until all serve. After a Failure, call stop_all or kill_all."""
+        end = time.monotonic() + seconds
+        os.makedirs(self.folder, exist_ok=True)
+        self._write_list("expert_workers", [])
+        self._write_list("dense_workers", self.layout.dense_addresses)
+        for name in self.layout.names():
+            experts = layouts.role_of(name) == "expert-worker" and self.layout.experts_of(name)
+            self.report(f"starting {name}" + (f" with experts {','.join(map(str, experts))}" if experts else ""))
+            self._launch(name)
+        self._await_addresses(self.layout.names(), end)
+        self.publish()
+        self._await_health(self.layout.names(), end)
+
+    def start_one(self, name, seconds):
+        """Restarts a process that has ended, and waits until it listens. It has a new address."""
+        self._launch(name)
+        self._await_addresses([name], time.monotonic() + seconds)
+        self.publish()
+
+    def publish(self):
+        """Writes the addresses of all workers, as in their address files, to the lists that the processes read."""
+        if self.layout.expert_workers > 0 and not self.layout.dense_addresses:
+            self._write_list("expert_workers", map(self.address, self.layout.expert_names()))
+            self._write_list("dense_workers", map(self.address, self.layout.dense_names()))
+
+    def _launch(self, name):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(layouts.address_file(self.folder, name))
+        with open(layouts.log_file(self.folder, name), "ab") as log:
+            child = processes.start(self.layout.command(name, self.folder), self.bound, stdin=subprocess.DEVNULL,
+                                    stdout=log, stderr=log, env=self.environment)
+        self.handles[name] = processes.Handle.of_child(child)
+        state.write_pid(self.folder, name, self.handles[name])
+
+    def _write_list(self, which, addresses):
+        path = layouts.list_file(self.folder, which)
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.writelines(address + "\n" for address in addresses if address)
+        os.rename(path + ".new", path)
+
+    def _await_addresses(self, names, end):
+        for name in names:
+            while self.address(name) is None:
+                self._require_running(names)
+                if time.monotonic() >= end:
+                    raise self._failure(name, "did not listen in time")
+                time.sleep(POLL_SECONDS)
+
+    def _await_health(self, names, end):
+        wait = str(max(1, round(end - time.monotonic())))
+        with open(os.path.join(self.folder, "health.log"), "w+", encoding="utf-8") as errors:
+            clients = {name: processes.start(self.client(name, "health", "--wait", wait), stdout=errors, stderr=errors)
+                       for name in names}
+            try:
+                while clients:
+                    self._require_running(names)
+                    for name, client in list(clients.items()):
+                        if client.poll() is None:
+                            continue
+                        if client.returncode != 0:
+                            errors.seek(0)
+                            raise self._failure(name, f"is not healthy: {layouts.CLIENT} health failed "
+                                                f"({client.returncode}): {errors.read().strip()}")
+                        del clients[name]
+                    time.sleep(POLL_SECONDS if clients else 0)
+            finally:
+                for client in clients.values():
+                    processes.stop(client, 0)
+        os.remove(errors.name)
+
+    def client(self, name, *arguments):
+        """Returns the command line of a client of a process."""
+        return [os.path.join(self.layout.binaries, layouts.CLIENT), "--server", self.address(name), *arguments]
+
+    def _require_running(self, names):
+        for name in names:
+            if not self.handles[name].running():
+                raise self._failure(name, "has ended during the start")
+
+    def _failure(self, name, what):
+        path = layouts.log_file(self.folder, name)
+        with open(path, encoding="utf-8", errors="replace") as log:
+            lines = log.read().splitlines()[-LOG_LINES:]
+        return Failure("\n".join([f"{name} {what}", f"last lines of {path}:", *(f"  {line}" for line in lines)]))
+
+    # --- Asking ---
+
+    def address(self, name, kind="grpc"):
+        """Returns the address that a process has written, or None; kind: grpc or metrics."""
+        return state.read_address(self.folder, name, kind)
+
+    def pids(self):
+        return [handle.pid for handle in self.handles.values()]
+
+    # --- Ending ---
+
+    def stop(self, names, seconds):
+        """Stops processes, kills those that do not end within `seconds`, and returns the names of the killed ones."""
+        handles = {name: self.handles[name] for name in names if name in self.handles}
+        for handle in handles.values():
+            handle.signal(signal.SIGTERM)
+        end = time.monotonic() + seconds
+        stubborn = [name for name, handle in handles.items() if not handle.wait(max(0, end - time.monotonic()))]
+        self.kill(stubborn)
+        return stubborn
+
+    def stop_all(self, seconds):
+        """Does the same for all. Fronts go first, because they need the workers until their requests have ended."""
+        fronts = [name for name in self.handles if layouts.role_of(name) in ("router", "local")]
+        return self.stop(fronts, seconds) + self.stop([n for n in self.handles if n not in fronts], seconds)
+
+    def kill(self, names):
+        for name in names:
+            self.handles[name].signal(signal.SIGKILL)
+        for name in names:
+            self.handles[name].wait(5)
+
+    def kill_all(self):
+        self.kill(list(self.handles))

@@ -1,0 +1,109 @@
+"""The processes of a cluster and their flags."""
+
+import json
+import os
+
+from .failure import Failure
+
+ROUTER = "router/router"
+DENSE_WORKER = "dense_worker/dense_worker"
+EXPERT_WORKER = "expert_worker/expert_worker"
+ALL_ROLES = "deploy/local/apollo_local"
+CLIENT = "tools/apollo/apollo"
+TARGETS = "//router //dense_worker //expert_worker //tools/apollo"
+
+
+class Layout:
+    """The processes of a cluster. Expert e is on expert worker e modulo their number.
+
+    If expert_workers is 0, there is one process with all roles. If `dense_addresses` is given, the cluster has routers
+    only, which use the dense workers at these addresses. Flags are lists of "--flag=value".
+    """
+
+    def __init__(self, model, binaries, dense_workers=1, expert_workers=1, routers=1, port=0, worker_flags=(),
+                 dense_flags=(), expert_flags=(), router_flags=(), local_flags=(), dense_addresses=()):
+        self.model, self.binaries, self.port = model, binaries, port
+        self.dense_workers, self.expert_workers, self.routers = dense_workers, expert_workers, routers
+        self.worker_flags = list(worker_flags)  # For all processes that compute.
+        self.dense_flags, self.expert_flags = list(dense_flags), list(expert_flags)
+        self.router_flags, self.local_flags = list(router_flags), list(local_flags)
+        self.dense_addresses = list(dense_addresses)
+
+    def names(self):
+        """Returns the names of all processes in the order of their dependencies."""
+        if self.dense_addresses:
+            return self.router_names()
+        if self.expert_workers == 0:
+            return ["local"]
+        return self.expert_names() + self.dense_names() + self.router_names()
+
+    def expert_names(self):
+        return [f"expert-worker-{i}" for i in range(self.expert_workers)]
+
+    def dense_names(self):
+        return [f"dense-worker-{i}" for i in range(self.dense_workers)]
+
+    def router_names(self):
+        return ["router" if i == 0 else f"router-{i}" for i in range(self.routers)]
+
+    def fronts(self):
+        """Returns the names of the processes that clients call."""
+        return ["local"] if self.expert_workers == 0 and not self.dense_addresses else self.router_names()
+
+    def experts_of(self, name):
+        """Returns the numbers of the experts of an expert worker."""
+        return list(range(int(name.rpartition("-")[2]), num_experts(self.model), self.expert_workers))
+
+    def command(self, name, state):
+        """Returns the program and the flags of a process whose files are in the folder `state`."""
+        role = role_of(name)
+        listen = f"127.0.0.1:{self.port if name in ('router', 'local') else 0}"
+        argv = [f"--model={self.model}", f"--name={name}", f"--listen={listen}", "--metrics_listen=127.0.0.1:0",
+                f"--address_file={address_file(state, name)}"]
+        experts = f"--expert_workers=file:{list_file(state, 'expert_workers')}"
+        if role == "local":
+            program, more = ALL_ROLES, [*self.worker_flags, *self.local_flags]
+        elif role == "expert-worker":
+            own = ",".join(map(str, self.experts_of(name)))
+            program, more = EXPERT_WORKER, [f"--experts={own}", experts, *self.worker_flags, *self.expert_flags]
+        elif role == "dense-worker":
+            program, more = DENSE_WORKER, [experts, *self.worker_flags, *self.dense_flags]
+        else:
+            program = ROUTER
+            more = [f"--dense_workers=file:{list_file(state, 'dense_workers')}", *self.router_flags]
+        return [os.path.join(self.binaries, program), *argv, *more]
+
+
+def role_of(name):
+    """Returns "router", "dense-worker", "expert-worker" or "local"."""
+    stem, _, number = name.rpartition("-")
+    return stem if number.isdigit() else name
+
+
+def address_file(state, name):
+    return os.path.join(state, name + ".address")
+
+
+def log_file(state, name):
+    return os.path.join(state, name + ".log")
+
+
+def list_file(state, which):
+    """Returns the file with the addresses of "expert_workers" or "dense_workers", which other processes watch."""
+    return os.path.join(state, which + ".list")
+
+
+def num_experts(model):
+    """Returns the number of experts of a model. Raises Failure naming the file if it is not an Apollo-MoE model."""
+    path = os.path.join(model, "config.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            config = json.load(file)
+        count = config.get("num_experts") if isinstance(config, dict) else None
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path}: {error}") from None
+    if count is None:
+        raise Failure(f"{path}: no num_experts: not an Apollo-MoE model")
+    if type(count) is not int or count < 1:  # pylint: disable=unidiomatic-typecheck
+        raise Failure(f"{path}: num_experts is {count!r}; it must be an integer of at least 1")
+    return count

@@ -1,0 +1,127 @@
+#include "serving/listener.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "common/status_macros.h"
+
+namespace apollo {
+namespace {
+
+using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
+
+absl::StatusOr<Addresses> Resolve(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  int port = -1;
+  if (colon == std::string::npos ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 ||
+      port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", address,
+                     "\" is not an address to listen on; it must be host:port, "
+                     "with a port from 0 to 65535"));
+  }
+  std::string host = address.substr(0, colon);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.empty() ? nullptr : host.c_str(),
+                                std::to_string(port).c_str(), &hints, &found);
+  if (error != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", address, ": ", gai_strerror(error)));
+  }
+  return Addresses(found, freeaddrinfo);
+}
+
+void SetPort(sockaddr* address, int port) {
+  const auto number = htons(static_cast<std::uint16_t>(port));
+  if (address->sa_family == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(address)->sin6_port = number;
+  } else {
+    reinterpret_cast<sockaddr_in*>(address)->sin_port = number;
+  }
+}
+
+int PortOf(int socket) {
+  sockaddr_storage bound = {};
+  socklen_t size = sizeof(bound);
+  getsockname(socket, reinterpret_cast<sockaddr*>(&bound), &size);
+  return ntohs(bound.ss_family == AF_INET6
+                   ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
+                   : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+}
+
+// Returns a listening socket, or one that is not ok, with errno set. `only` is
+// true if this is the only address of the host.
+FileDescriptor Bind(const addrinfo& to, bool only,
+                    absl::Duration user_timeout) {
+  FileDescriptor socket(
+      ::socket(to.ai_family, to.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.ok()) return socket;
+  const int on = 1;
+  const auto milliseconds =
+      static_cast<unsigned>(absl::ToInt64Milliseconds(user_timeout));
+  setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  // Connections inherit these two.
+  setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  setsockopt(socket.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds,
+             sizeof(milliseconds));
+  if (to.ai_family == AF_INET6) {
+    // The wildcard [::] alone also serves IPv4. Otherwise another socket may
+    // listen on the same IPv4 port.
+    const int v6_only = only ? 0 : 1;
+    setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only,
+               sizeof(v6_only));
+  }
+  if (bind(socket.get(), to.ai_addr, to.ai_addrlen) != 0 ||
+      listen(socket.get(), SOMAXCONN) != 0) {
+    const int error = errno;
+    socket.Reset();
+    errno = error;
+  }
+  return socket;
+}
+
+}  // namespace
+
+absl::StatusOr<Listener> ListenOn(const std::string& address,
+                                  absl::Duration user_timeout) {
+  ASSIGN_OR_RETURN(const Addresses addresses, Resolve(address));
+  const bool only = addresses->ai_next == nullptr;
+  Listener listener;
+  int error = 0;
+  for (addrinfo* to = addresses.get(); to != nullptr; to = to->ai_next) {
+    if (listener.port > 0) SetPort(to->ai_addr, listener.port);
+    FileDescriptor socket = Bind(*to, only, user_timeout);
+    if (!socket.ok()) {
+      error = errno;
+      if (error == EADDRINUSE) break;
+      continue;  // The machine may lack IPv4 or IPv6.
+    }
+    listener.port = PortOf(socket.get());
+    listener.sockets.push_back(std::move(socket));
+  }
+  if (listener.sockets.empty() || error == EADDRINUSE) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", address, ": ",
+                     absl::ErrnoToStatus(error, "").message()));
+  }
+  return listener;
+}
+
+}  // namespace apollo

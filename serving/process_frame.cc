@@ -1,0 +1,48 @@
+#include "serving/process_frame.h"
+
+#include <utility>
+
+#include "common/status_macros.h"
+
+namespace apollo {
+
+absl::StatusOr<std::unique_ptr<ProcessFrame>> ProcessFrame::Make(
+    std::string_view workers) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Membership> members,
+                   Membership::Parse(workers));
+  return std::unique_ptr<ProcessFrame>(new ProcessFrame(std::move(members)));
+}
+
+ProcessFrame::ProcessFrame(std::unique_ptr<Membership> members)
+    : registry_(std::make_shared<prometheus::Registry>()),
+      members_(std::move(members)) {}
+
+ProcessFrame::~ProcessFrame() { Close(); }
+
+absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,
+                                 Membership::Listener workers,
+                                 const std::vector<LogField>& facts) {
+  ASSIGN_OR_RETURN(server_, std::move(server));
+  if (workers != nullptr) members_->Start(std::move(workers));
+  std::vector<LogField> fields = {{"address", server_->address()},
+                                  {"metrics", server_->metrics_address()}};
+  fields.insert(fields.end(), facts.begin(), facts.end());
+  LogInfo("started", fields);
+  return absl::OkStatus();
+}
+
+void ProcessFrame::RunUntilStopped(const std::function<bool()>& ready,
+                                   absl::Duration grace,
+                                   const std::function<void()>& drain) {
+  server_->RunUntilStopped(ready);
+  LogInfo("stopping");
+  if (drain != nullptr) drain();
+  server_->Shutdown(grace);
+}
+
+void ProcessFrame::Close() {
+  members_.reset();
+  server_.reset();
+}
+
+}  // namespace apollo

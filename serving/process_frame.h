@@ -1,0 +1,63 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+#include <prometheus/registry.h>
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "common/log.h"
+#include "serving/membership.h"
+#include "serving/server.h"
+
+namespace apollo {
+
+// The parts that every process of the cluster has around its role: metrics, the
+// list of the workers that it calls, and the server. A process makes the frame,
+// then its role, calls Begin and RunUntilStopped, and closes the frame before
+// its services and the listener are destroyed. Single-threaded.
+class ProcessFrame {
+ public:
+  // `workers` is the flag that lists the workers to call
+  // (serving/membership.h); empty: none. Nothing is served or read yet. Returns
+  // the errors of Membership::Parse.
+  static absl::StatusOr<std::unique_ptr<ProcessFrame>> Make(
+      std::string_view workers);
+  ~ProcessFrame();
+
+  // The registry for metrics of the process. Outlives everything in the frame.
+  const std::shared_ptr<prometheus::Registry>& registry() const {
+    return registry_;
+  }
+  // Returns true if the list names no worker and never will.
+  bool NamesNoWorker() const { return members_->NamesNobody(); }
+
+  // Takes the running server, calls `workers` (may be null) with the list and
+  // on each change, and logs "started" with the addresses and `facts`. Call
+  // once. Everything that the listener and the services use must live until
+  // Close. Returns the error if `server` is one.
+  absl::Status Begin(absl::StatusOr<std::unique_ptr<Server>> server,
+                     Membership::Listener workers,
+                     const std::vector<LogField>& facts);
+
+  // Serves until SIGTERM or SIGINT. Health follows ready(), which must not
+  // block. Then calls drain(), if given, and stops the server: calls in
+  // progress may take `grace` to finish.
+  void RunUntilStopped(const std::function<bool()>& ready, absl::Duration grace,
+                       const std::function<void()>& drain = nullptr);
+
+  // Ends serving: neither the listener nor a service is called again.
+  void Close();
+
+ private:
+  explicit ProcessFrame(std::unique_ptr<Membership> members);
+
+  const std::shared_ptr<prometheus::Registry> registry_;
+  std::unique_ptr<Membership> members_;
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace apollo

@@ -1,0 +1,66 @@
+#include "serving/process_frame.h"
+
+#include <grpcpp/impl/service_type.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+namespace apollo {
+namespace {
+
+// A service whose methods are never called.
+class Nothing final : public grpc::Service {};
+
+class ProcessFrameTest : public testing::Test {
+ protected:
+  absl::StatusOr<std::unique_ptr<Server>> Listen(
+      const ProcessFrame& frame, const std::string& address = "127.0.0.1:0") {
+    ServerOptions options;
+    options.listen = address;
+    return Server::Start(options, {{&service_, "test.v1.Nothing"}},
+                         {frame.registry()});
+  }
+
+  Nothing service_;
+};
+
+TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
+  BlockStopSignals();
+  auto frame = ProcessFrame::Make("h:1,h:2");
+  ASSERT_TRUE(frame.ok()) << frame.status();
+  EXPECT_FALSE((*frame)->NamesNoWorker());
+  std::vector<std::string> told;
+  const absl::Status begun = (*frame)->Begin(
+      Listen(**frame),
+      [&](const Membership::Addresses& addresses) { told = addresses; },
+      {{"threads", 1}});
+  ASSERT_TRUE(begun.ok()) << begun;
+  EXPECT_EQ(told, (std::vector<std::string>{"h:1", "h:2"}));
+  bool asked = false, drained = false;
+  kill(getpid(), SIGTERM);
+  (*frame)->RunUntilStopped(
+      [&] {
+        EXPECT_FALSE(drained);
+        return asked = true;
+      },
+      absl::ZeroDuration(), [&] { drained = true; });
+  EXPECT_TRUE(asked);
+  EXPECT_TRUE(drained);
+}
+
+TEST_F(ProcessFrameTest, AnInvalidListOrAddressIsAnError) {
+  EXPECT_EQ(ProcessFrame::Make("nowhere").status().code(),
+            absl::StatusCode::kInvalidArgument);
+  auto frame = ProcessFrame::Make("");
+  ASSERT_TRUE(frame.ok()) << frame.status();
+  EXPECT_TRUE((*frame)->NamesNoWorker());
+  const absl::Status begun = (*frame)->Begin(Listen(**frame, "999.1.1.1:0"),
+                                             /*workers=*/nullptr, {});
+  EXPECT_EQ(begun.code(), absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace apollo
