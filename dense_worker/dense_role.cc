@@ -38,8 +38,9 @@ absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
   self.tokenizer_hash = setup.model.fingerprint.tokenizer;
   self.version = kVersion;
   self.numerics = CpuNumerics(model.format, setup.model.cache.type);
-  role->worker_ =
-      std::make_unique<DenseWorker>(options, std::move(stage), role->routing_);
+  role->worker_ = std::make_unique<DenseWorker>(
+      options, std::move(stage), role->routing_,
+      [pool = &role->pool_] { return pool->progress(); });
   role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),
                                                       kDenseMetrics);
   return role;

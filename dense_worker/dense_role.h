@@ -34,9 +34,7 @@ class DenseRole {
   std::shared_ptr<prometheus::Collectable> metrics() const { return metrics_; }
   // Returns a number that changes while the engine makes progress, also within
   // a long step. Any thread.
-  std::uint64_t progress() const {
-    return worker_->progress() + pool_.progress();
-  }
+  std::uint64_t progress() const { return worker_->progress(); }
 
  private:
   explicit DenseRole(const WorkerSetup& setup);

@@ -60,9 +60,12 @@ class Call final : public GenerationCall {
 }  // namespace
 
 DenseWorker::DenseWorker(DenseCore::Options options,
-                         std::unique_ptr<DenseStage> stage, RoutingLog& routing)
+                         std::unique_ptr<DenseStage> stage, RoutingLog& routing,
+                         std::function<std::uint64_t()> inside)
     : engine_(std::make_shared<Engine>(std::move(options), std::move(stage),
                                        routing, [this] { Publish(); })),
+      inside_(std::move(inside)),
+      watch_(kStuck),
       ticker_(kTick, [engine = engine_] {
         engine->thread.Post([engine = engine.get(), now = Clock::Real().Now()] {
           engine->core->Tick(now);
@@ -78,7 +81,8 @@ DenseWorker::~DenseWorker() {
 }
 
 std::uint64_t DenseWorker::progress() const {
-  return engine_->progress.load(std::memory_order_relaxed);
+  return engine_->progress.load(std::memory_order_relaxed) +
+         (inside_ ? inside_() : 0);
 }
 
 const DenseCounters& DenseWorker::counters() const {
@@ -160,8 +164,9 @@ void DenseWorker::OnLinkDown(LinkId id, absl::Status status) {
 }
 
 bool DenseWorker::Ready() const {
+  const bool moves = watch_.Moves(progress());
   return covered_.load(std::memory_order_relaxed) &&
-         engine_->thread.Responsive(kStuck);
+         (moves || engine_->thread.Responsive(kStuck));
 }
 
 }  // namespace apollo

@@ -2,10 +2,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "common/engine_thread.h"
+#include "common/progress_watch.h"
 #include "common/ticker.h"
 #include "dense_worker/dense_core.h"
 #include "dense_worker/dense_counters.h"
@@ -20,9 +22,11 @@ namespace apollo {
 // by callers that start sequences. Thread-safe.
 class DenseWorker final : public LinkEvents, public GenerationBackend {
  public:
-  // `routing` must outlive the worker.
+  // `routing` must outlive the worker. `inside`, if given, returns a number
+  // that changes while the stage is inside a piece of work; any thread.
   DenseWorker(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
-              RoutingLog& routing);
+              RoutingLog& routing,
+              std::function<std::uint64_t()> inside = nullptr);
   // All links must have ended. Finishes running sequences with UNAVAILABLE.
   ~DenseWorker() override;
 
@@ -37,11 +41,11 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   void OnLinkWritable(LinkId id) override;
 
   // Returns true if live expert workers have every expert and the engine is not
-  // stuck.
+  // stuck: a long step that makes progress is not.
   bool Ready() const;
 
-  // Returns a number that only the engine's thread changes, several times a
-  // second unless a step takes longer or the engine hangs.
+  // Returns a number that changes several times a second unless the engine
+  // hangs: with every tick of its thread, and as `inside` does.
   std::uint64_t progress() const;
 
   // Valid during the lifetime of the worker.
@@ -59,6 +63,8 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   std::atomic<SequenceId> next_sequence_{1};
   std::atomic<int> sequences_{0};
   std::atomic<bool> covered_{false};
+  const std::function<std::uint64_t()> inside_;
+  mutable ProgressWatch watch_;
   Ticker ticker_;
 };
 

@@ -118,18 +118,21 @@ void RunCall::StartSequence() {
 
 void RunCall::Send(pb::RunEvent event) {
   Push(std::move(event));
-  if (static_cast<std::int64_t>(queued_bytes()) < limits_.output_bytes) return;
+  // Under the lock, so that a write which makes room after the test finds
+  // full_ set.
   MutexLock lock(mutex_);
+  if (static_cast<std::int64_t>(queued_bytes()) < limits_.output_bytes) return;
   if (full_) return;
   full_ = clock_.Now();
   UpdatePaused();
 }
 
 void RunCall::OnWritten() {
-  if (static_cast<std::int64_t>(queued_bytes()) > limits_.output_bytes / 4)
-    return;
   MutexLock lock(mutex_);
   if (!full_) return;
+  if (static_cast<std::int64_t>(queued_bytes()) > limits_.output_bytes / 4) {
+    return;
+  }
   full_.reset();
   UpdatePaused();
 }

@@ -110,7 +110,10 @@ void ExpertCore::SendInfo(bool with_load) {
   if (!with_load && info == info_) return;
   info.running_sequences = sequences();
   info.queued_rows = waiting_.rows() + guests_.rows();
-  if (info == info_) return;
+  // Equal numbers are news, too, if work has come: others count what they have
+  // sent until the next report.
+  const bool took_work = with_load && std::exchange(took_work_, false);
+  if (info == info_ && !took_work) return;
   ++info.revision;
   info_ = info;
   for (const auto& [id, neighbour] : neighbours_) {
@@ -138,6 +141,7 @@ void ExpertCore::LinkFrame(LinkId id, Frame frame) {
 
 absl::Status ExpertCore::Take(LinkId from, Frame frame) {
   if (std::holds_alternative<StageStep>(frame.body)) {
+    took_work_ = true;
     return waiting_.Add(from, std::move(frame), stage_->config());
   }
   if (const auto* release = std::get_if<ReleaseSequences>(&frame.body)) {
@@ -146,6 +150,7 @@ absl::Status ExpertCore::Take(LinkId from, Frame frame) {
     return absl::OkStatus();
   }
   if (std::holds_alternative<ExpertRows>(frame.body)) {
+    took_work_ = true;
     return AddGuest(from, std::move(frame));
   }
   if (const auto* outputs = std::get_if<ExpertOutputs>(&frame.body)) {

@@ -169,6 +169,25 @@ TEST_P(ExpertCoreTest, ReportsItsLoadWhenThatChanges) {
   EXPECT_TRUE(info.ready);
 }
 
+// Those who sent the work count it until they hear of a report.
+TEST_P(ExpertCoreTest, ReportsEqualLoadAfterNewWork) {
+  Worker worker(kAll);
+  worker.Take(Step(1, {RowsOf(1, 0, 3)}));
+  worker.Work();
+  worker.core->Tick(worker.clock.now);
+  const std::size_t told = worker.dense->infos.size();
+  const std::uint64_t revision = worker.dense->infos.back().revision;
+  worker.core->Tick(worker.clock.now);
+  EXPECT_EQ(worker.dense->infos.size(), told);
+  worker.Take(Step(2, {RowsOf(1, 3, 1)}));
+  worker.Work();
+  worker.core->Tick(worker.clock.now);
+  ASSERT_EQ(worker.dense->infos.size(), told + 1);
+  EXPECT_EQ(worker.dense->infos.back().running_sequences, 1);
+  EXPECT_EQ(worker.dense->infos.back().queued_rows, 0);
+  EXPECT_GT(worker.dense->infos.back().revision, revision);
+}
+
 // Otherwise two busy workers would answer each other endlessly.
 TEST_P(ExpertCoreTest, ADescriptionOfAPeerIsNotAnsweredWithTheLoad) {
   Worker worker(kAll);

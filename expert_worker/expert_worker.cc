@@ -17,6 +17,7 @@ ExpertWorker::ExpertWorker(ExpertCore::Options options,
                            std::function<std::uint64_t()> inside)
     : core_(std::move(options), std::move(stage)),
       progress_(std::move(inside)),
+      watch_(kStuck),
       thread_([this] { return core_.HasWork(); },
               [this] {
                 core_.Advance();
@@ -111,7 +112,9 @@ absl::Duration ExpertWorker::QuietFor() const {
 }
 
 bool ExpertWorker::Ready() const {
-  return covered_.load(std::memory_order_relaxed) && thread_.Responsive(kStuck);
+  const bool moves = watch_.Moves(progress_.progress());
+  return covered_.load(std::memory_order_relaxed) &&
+         (moves || thread_.Responsive(kStuck));
 }
 
 }  // namespace apollo

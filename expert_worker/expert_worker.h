@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/engine_thread.h"
+#include "common/progress_watch.h"
 #include "common/ticker.h"
 #include "engine/expert_stage.h"
 #include "expert_worker/expert_core.h"
@@ -47,7 +48,8 @@ class ExpertWorker final : public LinkEvents {
   bool PeersRun() const { return peers_run_.load(std::memory_order_relaxed); }
 
   // Returns true if every expert of the model is resident here or on a linked
-  // peer, and the engine is not stuck.
+  // peer, and the engine is not stuck: a long
+  // piece of work that makes progress is not.
   bool Ready() const;
 
   // Valid during the lifetime of the worker.
@@ -64,6 +66,7 @@ class ExpertWorker final : public LinkEvents {
 
   ExpertCore core_;
   ProgressReporter progress_;
+  mutable ProgressWatch watch_;
   std::atomic<int> sequences_{0};
   std::atomic<bool> covered_{false};
   std::atomic<bool> peers_run_{false};

@@ -88,14 +88,14 @@ absl::StatusOr<Rows> PeerExchange::Combine(Ticket ticket) {
 absl::Status PeerExchange::TakeOutputs(LinkId from,
                                        const ExpertOutputs& outputs,
                                        Rows payload) {
-  answers_.Answered(from);
-  directory_.Withdraw(from, outputs.ticket);
   const auto it = owed_.find(outputs.ticket);
   if (it == owed_.end() || it->second.answer) return absl::OkStatus();
   Owed& owed = it->second;
   if (owed.peer != from) {
     return absl::InvalidArgumentError("expert outputs owed by another peer");
   }
+  answers_.Answered(from);
+  directory_.Withdraw(from, outputs.ticket);
   if (!outputs.status.ok()) {
     owed.answer = absl::UnavailableError(outputs.status.message());
     return absl::OkStatus();

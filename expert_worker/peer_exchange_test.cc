@@ -136,6 +136,15 @@ TEST_F(PeerExchangeTest, UnexpectedOutputsAreIgnored) {
   EXPECT_EQ(Answer(kFirst, number, {3, 4}), StatusCode::kOk);
 }
 
+TEST_F(PeerExchangeTest, UnexpectedOutputsDoNotHideAHang) {
+  auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  const std::uint64_t number = first_->Take<ExpertRows>().ticket;
+  EXPECT_EQ(Answer(kFirst, number + 1, {1}), StatusCode::kOk);
+  clock_.now += absl::Seconds(11);
+  EXPECT_TRUE(exchange_.GiveUpOnSilent(absl::Seconds(10), clock_.now));
+  EXPECT_TRUE(first_->closed);
+}
+
 TEST_F(PeerExchangeTest, BrokenOutputsFailTheirTicket) {
   auto a = exchange_.Dispatch(5, Absent(1, {1, 2}));
   auto b = exchange_.Dispatch(5, Absent(2, {1, 2}));

@@ -32,11 +32,16 @@ class ProgressReporter {
   explicit ProgressReporter(std::function<std::uint64_t()> inside = nullptr)
       : inside_(std::move(inside)) {}
 
-  // These four may be called from any thread.
+  // These may be called from any thread.
   void Add(LinkId id, std::shared_ptr<Link> link);
   void Remove(LinkId id);
   // Notes that the engine has done something.
   void Advanced() { advances_.fetch_add(1, std::memory_order_relaxed); }
+  // Returns a number that changes with all that Report looks at.
+  std::uint64_t progress() const {
+    return advances_.load(std::memory_order_relaxed) +
+           (inside_ ? inside_() : 0);
+  }
   // Sets whether the engine has work or waits for others to continue it. An
   // idle worker reports nothing.
   void SetBusy(bool busy) { busy_.store(busy, std::memory_order_relaxed); }

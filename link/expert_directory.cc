@@ -45,11 +45,21 @@ void ExpertDirectory::Withdraw(LinkId id, std::uint64_t key) {
 }
 
 std::int64_t ExpertDirectory::Load(LinkId id, int sequences) const {
-  const Worker& worker = workers_.at(id);
+  const WorkerInfo& info = workers_.at(id).info;
+  Work assigned;
+  // Two processes may be joined by two links, as each has dialled the other.
+  for (const auto& [other, worker] : workers_) {
+    if (worker.info.name != info.name ||
+        worker.info.instance != info.instance) {
+      continue;
+    }
+    assigned.sequences += worker.sum.sequences;
+    assigned.rows += worker.sum.rows;
+  }
   // Work that was assigned just before a report may be missing from both.
   const int running =
-      std::max(worker.info.running_sequences + worker.sum.sequences, sequences);
-  return worker.info.queued_rows + worker.sum.rows + running;
+      std::max(info.running_sequences + assigned.sequences, sequences);
+  return info.queued_rows + assigned.rows + running;
 }
 
 bool ExpertDirectory::Holds(const Worker& worker, int layer, int expert,

@@ -149,6 +149,23 @@ TEST(ExpertDirectoryTest, AssignedWorkCountsUntilTheNextReport) {
   EXPECT_EQ(directory.Load(2), 1);
 }
 
+TEST(ExpertDirectoryTest, WorkOnEitherLinkOfAProcessCounts) {
+  ExpertDirectory directory;
+  directory.Update(1, Ready("b", {0}));
+  directory.Update(2, Ready("b", {0}));
+  directory.Update(3, Ready("c", {0}));
+  directory.Assign(1, /*key=*/7, {0, 6});
+  EXPECT_EQ(directory.Load(2), 6);
+  EXPECT_EQ(directory.Holders(0, 0, ""), (Links{3, 1, 2}));
+  // Another process that has taken its name over is another one.
+  WorkerInfo successor = Ready("b", {0});
+  successor.instance = 9;
+  directory.Update(4, successor);
+  EXPECT_EQ(directory.Load(4), 0);
+  directory.Withdraw(1, 7);
+  EXPECT_EQ(directory.Load(2), 0);
+}
+
 TEST(ExpertDirectoryTest, TheCallersSequencesAreALowerBound) {
   ExpertDirectory directory;
   WorkerInfo info = Ready("a", {0});

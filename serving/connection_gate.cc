@@ -99,7 +99,9 @@ void ConnectionGate::Run() {
                       });
       if (listens) AcceptAll(file);
     }
-    if (2 * static_cast<int>(open_.size()) <= max_connections_) told_ = false;
+    if (told_at_ && 2 * static_cast<int>(open_.size()) < *told_at_) {
+      told_at_.reset();
+    }
   }
 }
 
@@ -164,18 +166,24 @@ void ConnectionGate::Admit(int listener, FileDescriptor connection) {
 void ConnectionGate::Refuse(FileDescriptor connection) {
   refused_metric_.Increment();  // Before the close that peers see.
   connection.Reset();
-  if (std::exchange(told_, true)) return;
-  LogWarning("connections_refused", {{"open", static_cast<int>(open_.size())},
-                                     {"max_connections", max_connections_}});
+  if (told_at_) return;
+  told_at_ = static_cast<int>(open_.size());
+  LogWarning("connections_refused",
+             {{"open", *told_at_}, {"max_connections", max_connections_}});
 }
 
-bool AllowConnections(int max_connections) {
+int AllowConnections(int wanted) {
   rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
-  const rlim_t wanted = 2 * static_cast<rlim_t>(max_connections) + kOtherFiles;
-  if (limit.rlim_cur >= wanted) return true;
-  limit.rlim_cur = std::min(wanted, limit.rlim_max);
-  return setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= wanted;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  const rlim_t files = 2 * static_cast<rlim_t>(wanted) + kOtherFiles;
+  if (limit.rlim_cur >= files) return wanted;
+  rlimit raised = limit;
+  raised.rlim_cur = std::min(files, limit.rlim_max);
+  if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  if (limit.rlim_cur >= files) return wanted;
+  const rlim_t spare =
+      limit.rlim_cur > kOtherFiles ? limit.rlim_cur - kOtherFiles : 0;
+  return std::max(1, static_cast<int>(spare / 2));
 }
 
 }  // namespace apollo

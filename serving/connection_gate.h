@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 
@@ -76,14 +77,17 @@ class ConnectionGate {
   // Owned by the thread.
   std::unordered_map<int, FileDescriptor> open_;  // Second descriptors.
   FileDescriptor reserve_;  // Closed when a descriptor is needed.
-  bool told_ = false;       // Refusals have been logged.
+  // Connections that were open at the refusal that was logged last, until half
+  // of them have ended: refusals come in crowds.
+  std::optional<int> told_at_;
 
   std::thread thread_;
 };
 
 // Raises the soft limit of the process's open files, if necessary, for that
-// many connections. Returns false if the hard limit does not allow it; then
-// connections beyond the limit are refused, too.
-bool AllowConnections(int max_connections);
+// many connections. Returns the number of connections, at least 1, for which
+// the limit suffices beside the other files of the process: `wanted`, or fewer
+// if the hard limit is too low.
+int AllowConnections(int wanted);
 
 }  // namespace apollo

@@ -9,7 +9,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -17,6 +19,9 @@
 
 namespace apollo {
 namespace {
+
+// Attempts to find a port that is free for all addresses of a name.
+constexpr int kAttempts = 16;
 
 using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
@@ -57,13 +62,31 @@ void SetPort(sockaddr* address, int port) {
   }
 }
 
+int PortOf(const sockaddr& address) {
+  return ntohs(address.sa_family == AF_INET6
+                   ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
+                   : reinterpret_cast<const sockaddr_in&>(address).sin_port);
+}
+
 int PortOf(int socket) {
   sockaddr_storage bound = {};
   socklen_t size = sizeof(bound);
   getsockname(socket, reinterpret_cast<sockaddr*>(&bound), &size);
-  return ntohs(bound.ss_family == AF_INET6
-                   ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
-                   : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+  return PortOf(reinterpret_cast<const sockaddr&>(bound));
+}
+
+// /etc/hosts may give a name the same address twice.
+std::vector<const addrinfo*> Distinct(const addrinfo* addresses) {
+  std::vector<const addrinfo*> distinct;
+  for (const addrinfo* a = addresses; a != nullptr; a = a->ai_next) {
+    const bool known =
+        std::any_of(distinct.begin(), distinct.end(), [a](const addrinfo* b) {
+          return a->ai_addrlen == b->ai_addrlen &&
+                 std::memcmp(a->ai_addr, b->ai_addr, a->ai_addrlen) == 0;
+        });
+    if (!known) distinct.push_back(a);
+  }
+  return distinct;
 }
 
 // Returns a listening socket, or one that is not ok, with errno set. `only` is
@@ -97,29 +120,54 @@ FileDescriptor Bind(const addrinfo& to, bool only,
   return socket;
 }
 
+// Listens on all addresses with one port. On failure returns an error and sets
+// `error` to errno.
+absl::StatusOr<Listener> TryListen(
+    const std::vector<const addrinfo*>& addresses, absl::Duration user_timeout,
+    int& error) {
+  Listener listener;
+  for (const addrinfo* to : addresses) {
+    sockaddr_storage address = {};
+    std::memcpy(&address, to->ai_addr, to->ai_addrlen);
+    addrinfo with_port = *to;
+    with_port.ai_addr = reinterpret_cast<sockaddr*>(&address);
+    if (listener.port > 0) SetPort(with_port.ai_addr, listener.port);
+    FileDescriptor socket =
+        Bind(with_port, addresses.size() == 1, user_timeout);
+    if (!socket.ok()) {
+      error = errno;
+      if (error == EADDRINUSE) return absl::UnavailableError("in use");
+      continue;  // The machine may lack one of IPv4 and IPv6.
+    }
+    listener.port = PortOf(socket.get());
+    listener.sockets.push_back(std::move(socket));
+  }
+  if (listener.sockets.empty()) return absl::UnavailableError("no address");
+  return listener;
+}
+
 }  // namespace
 
 absl::StatusOr<Listener> ListenOn(const std::string& address,
                                   absl::Duration user_timeout) {
   ASSIGN_OR_RETURN(const Addresses addresses, Resolve(address));
-  const bool only = addresses->ai_next == nullptr;
-  Listener listener;
-  int error = 0;
-  for (addrinfo* to = addresses.get(); to != nullptr; to = to->ai_next) {
-    if (listener.port > 0) SetPort(to->ai_addr, listener.port);
-    FileDescriptor socket = Bind(*to, only, user_timeout);
-    if (!socket.ok()) {
-      error = errno;
-      if (error == EADDRINUSE) break;
-      continue;  // The machine may lack IPv4 or IPv6.
-    }
-    listener.port = PortOf(socket.get());
-    listener.sockets.push_back(std::move(socket));
-  }
-  if (listener.sockets.empty() || error == EADDRINUSE) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", address, ": ",
-                     absl::ErrnoToStatus(error, "").message()));
+  return ListenOnAll(addresses.get(), address, user_timeout);
+}
+
+absl::StatusOr<Listener> ListenOnAll(const addrinfo* addresses,
+                                     const std::string& address,
+                                     absl::Duration user_timeout) {
+  const std::vector<const addrinfo*> distinct = Distinct(addresses);
+  absl::StatusOr<Listener> listener = absl::UnknownError("");
+  // A port that is free for one address may be taken for another; then the next
+  // attempt gets another one.
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    int error = 0;
+    listener = TryListen(distinct, user_timeout, error);
+    if (listener.ok()) return listener;
+    listener = absl::UnavailableError(
+        absl::StrCat("cannot listen on ", address, ": ", std::strerror(error)));
+    if (error != EADDRINUSE || PortOf(*distinct.front()->ai_addr) != 0) break;
   }
   return listener;
 }

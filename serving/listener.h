@@ -2,6 +2,7 @@
 
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
+#include <netdb.h>
 
 #include <string>
 #include <vector>
@@ -25,5 +26,11 @@ struct Listener {
 // the reason if listening fails.
 absl::StatusOr<Listener> ListenOn(const std::string& address,
                                   absl::Duration user_timeout);
+
+// The same for resolved addresses, of which repeated ones count once. `address`
+// is for errors.
+absl::StatusOr<Listener> ListenOnAll(const addrinfo* addresses,
+                                     const std::string& address,
+                                     absl::Duration user_timeout);
 
 }  // namespace apollo

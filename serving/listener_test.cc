@@ -2,7 +2,10 @@
 
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <cstdint>
 #include <string>
 
 #include "serving/tcp_client.h"
@@ -21,13 +24,51 @@ TEST(ListenerTest, PortZeroTakesAFreePort) {
   const std::string message(second.status().message());
   EXPECT_NE(message.find(address), std::string::npos) << message;
   EXPECT_NE(message.find("in use"), std::string::npos) << message;
+  EXPECT_EQ(message.find(": :"), std::string::npos) << message;
 }
 
 TEST(ListenerTest, ANameListensOnAllItsAddressesWithOnePort) {
   const auto listener = ListenOn("localhost:0", absl::Seconds(1));
   ASSERT_TRUE(listener.ok()) << listener.status();
-  EXPECT_GE(listener->sockets.size(), 1u);
+  ASSERT_GE(listener->sockets.size(), 1u);
   EXPECT_GT(listener->port, 0);
+  for (const FileDescriptor& socket : listener->sockets) {
+    sockaddr_in6 bound = {};  // Its port is where that of IPv4 is.
+    socklen_t size = sizeof(bound);
+    ASSERT_EQ(getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound),
+                          &size),
+              0);
+    EXPECT_EQ(ntohs(bound.sin6_port), listener->port);
+  }
+}
+
+// /etc/hosts may say so.
+TEST(ListenerTest, AnAddressThatComesTwiceIsUsedOnce) {
+  for (const bool free_port : {true, false}) {
+    // For a fixed port, one that was free just now.
+    int port = 0;
+    if (!free_port) {
+      const auto other = ListenOn("127.0.0.1:0", absl::Seconds(1));
+      ASSERT_TRUE(other.ok()) << other.status();
+      port = other->port;
+    }
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    sockaddr_in same = address;
+    addrinfo second = {};
+    second.ai_family = AF_INET;
+    second.ai_socktype = SOCK_STREAM;
+    second.ai_addrlen = sizeof(same);
+    second.ai_addr = reinterpret_cast<sockaddr*>(&same);
+    addrinfo first = second;
+    first.ai_addr = reinterpret_cast<sockaddr*>(&address);
+    first.ai_next = &second;
+    const auto listener = ListenOnAll(&first, "name", absl::Seconds(1));
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    EXPECT_EQ(listener->sockets.size(), 1u);
+  }
 }
 
 TEST(ListenerTest, TheWildcardOfIPv6ServesIPv4Too) {

@@ -146,9 +146,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
         absl::StrCat("cannot serve gRPC on ", options.listen));
   }
   server->SetServing(false);
-  if (!AllowConnections(options.max_connections)) {
+  const int max_connections = AllowConnections(options.max_connections);
+  if (max_connections < options.max_connections) {
     LogWarning("open_files_limited",
                {{"max_connections", options.max_connections},
+                {"possible", max_connections},
                 {"reason",
                  "the limit of open files (ulimit -n) allows fewer "
                  "connections; each takes two"}});
@@ -160,10 +162,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     handed.fd = connection;
     acceptor->HandleNewConnection(&handed);
   };
-  ASSIGN_OR_RETURN(
-      server->gate_,
-      ConnectionGate::Open(std::move(listener), options.max_connections,
-                           hand_over, *server->registry_));
+  ASSIGN_OR_RETURN(server->gate_,
+                   ConnectionGate::Open(std::move(listener), max_connections,
+                                        hand_over, *server->registry_));
   if (!options.address_file.empty()) {
     RETURN_IF_ERROR(
         WriteAddressFile(options.address_file,
