@@ -41,9 +41,10 @@ std::size_t ValidUtf8Prefix(std::string_view text) {
 
 std::size_t WithoutUnfinishedUtf8(std::string_view text) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
-  std::size_t length = text.size();
+  // Signed: the macro subtracts up to 3 before it compares with the start.
+  auto length = static_cast<std::ptrdiff_t>(text.size());
   U8_TRUNCATE_IF_INCOMPLETE(bytes, 0, length);
-  return length;
+  return static_cast<std::size_t>(length);
 }
 
 void AppendAsUtf8(std::string_view bytes, std::string* text) {
