@@ -51,6 +51,13 @@ void ScriptedSequence::Finish(absl::StatusOr<GenerationFinished> finished) {
   if (to != nullptr) to->OnFinished(std::move(finished));
 }
 
+void ScriptedSequence::DropSink() {
+  std::shared_ptr<GenerationSink> dropped;
+  MutexLock lock(mutex_);
+  dropped.swap(sink_);
+  // `dropped` is destroyed after `lock`: see the order above.
+}
+
 std::shared_ptr<GenerationSink> ScriptedSequence::sink() {
   MutexLock lock(mutex_);
   return sink_;
@@ -90,6 +97,11 @@ void ScriptedSequence::SetPaused(bool paused) {
 bool ScriptedSequence::paused() {
   MutexLock lock(mutex_);
   return paused_;
+}
+
+ScriptedBackend::~ScriptedBackend() {
+  Join();
+  for (const auto& sequence : sequences()) sequence->DropSink();
 }
 
 void ScriptedBackend::Play(Script script, Where where) {

@@ -33,6 +33,9 @@ class ScriptedSequence {
   void Token(GeneratedToken token);  // Fills in the index.
   void Finish(absl::StatusOr<GenerationFinished> finished);
   void Finish(FinishCause cause) { Finish(GenerationFinished{cause, {}, {}}); }
+  // Destroys the sink, which hears nothing of it. A sink and the calls of its
+  // session own each other until one of them ends.
+  void DropSink();
 
   void AwaitCancel();
   bool cancelled();
@@ -65,6 +68,8 @@ class ScriptedBackend final : public RouterBackend {
 
   explicit ScriptedBackend(const Tokenizer& tokenizer)
       : tokenizer_(tokenizer) {}
+  // Waits for all scripts, and drops the sinks of unfinished sequences.
+  ~ScriptedBackend() override;
 
   // Sets the script of later sequences, which runs on a thread of its own or
   // within Start.
