@@ -28,6 +28,12 @@ ABSL_FLAG(
     "Maximum number of sequences that wait for cache space; more are refused.");
 
 namespace apollo {
+namespace {
+
+// More would only add latency: two already keep both sides busy.
+constexpr int kMostStepsInFlight = 16;
+
+}  // namespace
 
 absl::StatusOr<DenseCore::Options> ReadDenseFlags(int steps_in_flight) {
   DenseCore::Options options;
@@ -45,7 +51,8 @@ absl::StatusOr<DenseCore::Options> ReadDenseFlags(int steps_in_flight) {
       CheckAtLeastOne("token_budget", options.scheduler.token_budget));
   RETURN_IF_ERROR(CheckAtLeastOne("mixed_token_budget",
                                   options.scheduler.mixed_token_budget));
-  RETURN_IF_ERROR(CheckAtLeastOne("steps_in_flight", options.steps_in_flight));
+  RETURN_IF_ERROR(CheckFromTo("steps_in_flight", options.steps_in_flight, 1,
+                              kMostStepsInFlight));
   RETURN_IF_ERROR(CheckAtLeastOne("max_waiting", options.max_waiting));
   return options;
 }

@@ -15,8 +15,9 @@ DenseProcess::~DenseProcess() { frame_->Close(); }
 
 absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
     Options options) {
-  ASSIGN_OR_RETURN(std::unique_ptr<ProcessFrame> frame,
-                   ProcessFrame::Make(options.peers.expert_workers));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<ProcessFrame> frame,
+      ProcessFrame::Make("expert_workers", options.peers.expert_workers));
   std::unique_ptr<DenseProcess> process(new DenseProcess(std::move(frame)));
   RETURN_IF_ERROR(process->StartRole(options));
   RETURN_IF_ERROR(process->Serve(options.process.server));
@@ -26,6 +27,7 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
 absl::Status DenseProcess::StartRole(Options& options) {
   const ProcessFlags& flags = options.process;
   ASSIGN_OR_RETURN(setup_, OpenWorkerSetup(options.worker, flags.families));
+  RETURN_IF_ERROR(frame_->CheckNamesWorkers());
   options.core.name = flags.name;
   options.core.answer_timeout = options.peers.answer_timeout;
   ASSIGN_OR_RETURN(role_, DenseRole::Start(*setup_, options.core));

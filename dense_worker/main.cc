@@ -15,7 +15,7 @@ namespace {
 
 absl::Status Run() {
   DenseProcess::Options options;
-  ASSIGN_OR_RETURN(options.process, ReadProcessFlags("dense-0"));
+  ASSIGN_OR_RETURN(options.process, ReadProcessFlags("dense-worker-0"));
   options.worker =
       ReadWorkerFlags(options.process.model, /*cache_megabytes=*/1024);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(30)));

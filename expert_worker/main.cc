@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "expert_worker/expert_process.h"
+#include "serving/flag_checks.h"
 #include "serving/run_program.h"
 
 ABSL_FLAG(std::string, experts, "all",
@@ -21,12 +22,13 @@ namespace {
 
 absl::Status Run() {
   ExpertProcess::Options options;
-  ASSIGN_OR_RETURN(options.process, ReadProcessFlags("expert-0"));
+  ASSIGN_OR_RETURN(options.process, ReadProcessFlags("expert-worker-0"));
   options.worker =
       ReadWorkerFlags(options.process.model, /*cache_megabytes=*/512);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(10)));
   options.experts = absl::GetFlag(FLAGS_experts);
   options.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
+  RETURN_IF_ERROR(CheckNotNegative("drain_timeout", options.drain_timeout));
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<ExpertProcess> process,
                    ExpertProcess::Start(options));
@@ -41,7 +43,10 @@ int main(int argc, char** argv) {
   return apollo::RunProgram(
       argc, argv, "expert_worker",
       "An expert worker of an Apollo-MoE cluster: runs the sparse layers.\n"
-      "Example: expert_worker --model DIR --experts 0,1,2,3 --expert_workers "
-      "127.0.0.1:7101,127.0.0.1:7102 --listen 127.0.0.1:7101",
+      "Example of two:\n"
+      "  expert_worker --model DIR --experts 0,1,2,3 --name expert-worker-0 "
+      "--listen 127.0.0.1:7101 --expert_workers 127.0.0.1:7102\n"
+      "  expert_worker --model DIR --experts 4,5,6 --name expert-worker-1 "
+      "--listen 127.0.0.1:7102 --expert_workers 127.0.0.1:7101",
       apollo::Run);
 }

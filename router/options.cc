@@ -6,6 +6,8 @@
 namespace apollo {
 namespace {
 
+// A call without metadata of the client's own needs about 600 bytes.
+constexpr int kLeastMetadataBytes = 1 << 10;
 // Far more than any request needs; gRPC keeps the limit in an int.
 constexpr int kMostMetadataBytes = 16 << 20;
 
@@ -17,8 +19,8 @@ absl::Status CheckRouterOptions(const RouterOptions& options) {
       CheckAtLeastOne("call_output_bytes", options.calls.output_bytes));
   RETURN_IF_ERROR(CheckAboveZero("stalled_client_timeout",
                                  options.calls.stalled_client_timeout));
-  return CheckFromTo("max_metadata_bytes", options.max_metadata_bytes, 1,
-                     kMostMetadataBytes);
+  return CheckFromTo("max_metadata_bytes", options.max_metadata_bytes,
+                     kLeastMetadataBytes, kMostMetadataBytes);
 }
 
 }  // namespace apollo

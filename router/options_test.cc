@@ -25,7 +25,7 @@ TEST(RouterOptionsTest, NamesTheFlagThatIsWrong) {
          o.calls.stalled_client_timeout = absl::ZeroDuration();
        }},
       {"--max_metadata_bytes",
-       [](RouterOptions& o) { o.max_metadata_bytes = 0; }},
+       [](RouterOptions& o) { o.max_metadata_bytes = 1023; }},
   };
   for (const auto& [flag, spoil] : kCases) {
     RouterOptions options;

@@ -22,7 +22,7 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
                      "; it must be at least 1s"));
   }
   ASSIGN_OR_RETURN(std::unique_ptr<ProcessFrame> frame,
-                   ProcessFrame::Make(options.dense_workers));
+                   ProcessFrame::Make("dense_workers", options.dense_workers));
   std::unique_ptr<RouterProcess> process(new RouterProcess(std::move(frame)));
   RETURN_IF_ERROR(process->Serve(options));
   return process;
@@ -31,11 +31,7 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
 absl::Status RouterProcess::Serve(const Options& options) {
   ASSIGN_OR_RETURN(
       model_, RouterModel::Load(options.process.model, options.router.model));
-  if (frame_->NamesNoWorker()) {
-    return absl::InvalidArgumentError(
-        "--dense_workers names no worker; it must be host:port,host:port, or "
-        "file:/path for a file with one address per line");
-  }
+  RETURN_IF_ERROR(frame_->CheckNamesWorkers());
   pool_ = std::make_unique<DensePool>(
       model_->fingerprint, DensePool::Options{options.dense_worker_timeout});
   role_ = std::make_unique<RouterRole>(*model_, *pool_, options.router,

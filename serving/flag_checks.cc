@@ -1,5 +1,6 @@
 #include "serving/flag_checks.h"
 
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
 #include "common/strings.h"
@@ -25,6 +26,26 @@ absl::Status CheckAboveZero(std::string_view flag, absl::Duration value) {
   return absl::InvalidArgumentError(
       absl::StrCat("--", ToAbsl(flag), " is ", absl::FormatDuration(value),
                    "; it must be more than 0, for example 10s"));
+}
+
+absl::Status CheckNotNegative(std::string_view flag, absl::Duration value) {
+  if (value >= absl::ZeroDuration()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", ToAbsl(flag), " is ", absl::FormatDuration(value),
+                   "; it must be at least 0, for example 10s"));
+}
+
+absl::Status CheckListenAddress(std::string_view flag, std::string_view value) {
+  const std::size_t colon = value.rfind(':');
+  int port = -1;
+  if (colon != std::string_view::npos &&
+      absl::SimpleAtoi(ToAbsl(value.substr(colon + 1)), &port) && port >= 0 &&
+      port <= 65535) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--", ToAbsl(flag), " is \"", ToAbsl(value),
+      "\"; it must be host:port with a port from 0 (any) to 65535"));
 }
 
 }  // namespace apollo

@@ -14,5 +14,8 @@ absl::Status CheckAtLeastOne(std::string_view flag, std::int64_t value);
 absl::Status CheckFromTo(std::string_view flag, std::int64_t value,
                          std::int64_t least, std::int64_t most);
 absl::Status CheckAboveZero(std::string_view flag, absl::Duration value);
+absl::Status CheckNotNegative(std::string_view flag, absl::Duration value);
+// Checks only the form: host:port with a port from 0 to 65535.
+absl::Status CheckListenAddress(std::string_view flag, std::string_view value);
 
 }  // namespace apollo

@@ -19,6 +19,23 @@ TEST(FlagChecksTest, BoundsNameTheFlagAndItsValue) {
   EXPECT_TRUE(CheckAboveZero("wait", absl::Milliseconds(1)).ok());
   EXPECT_EQ(CheckAboveZero("wait", absl::Seconds(-2)).message(),
             "--wait is -2s; it must be more than 0, for example 10s");
+  EXPECT_TRUE(CheckNotNegative("wait", absl::ZeroDuration()).ok());
+  EXPECT_EQ(CheckNotNegative("wait", absl::Seconds(-2)).message(),
+            "--wait is -2s; it must be at least 0, for example 10s");
+}
+
+TEST(FlagChecksTest, AnAddressToListenOnHasAPort) {
+  for (const char* right :
+       {"127.0.0.1:0", "localhost:65535", "[::1]:50051", ":80"}) {
+    EXPECT_TRUE(CheckListenAddress("listen", right).ok()) << right;
+  }
+  for (const char* wrong : {"", "9090", "localhost", "localhost:",
+                            "localhost:http", "localhost:65536", "h:-1"}) {
+    EXPECT_EQ(CheckListenAddress("listen", wrong).message(),
+              absl::StrCat("--listen is \"", wrong,
+                           "\"; it must be host:port with a port from 0 (any) "
+                           "to 65535"));
+  }
 }
 
 }  // namespace

@@ -11,8 +11,8 @@ ABSL_FLAG(
     std::string, expert_workers, "",
     "Addresses of all expert workers; this one may be among them: "
     "host:port,host:port, or file:/path for a file with one address per "
-    "line, reloaded when it changes. Required for a dense worker, and for "
-    "an expert worker that does not hold all experts.");
+    "line, reloaded when it changes. Required for a dense worker. An expert "
+    "worker needs the addresses of those that hold the experts it lacks.");
 ABSL_FLAG(std::optional<absl::Duration>, answer_timeout, std::nullopt,
           "Time without progress after which a worker that owes an answer is "
           "considered lost. Default: 30s in a dense worker, 10s in an expert "

@@ -2,6 +2,10 @@
 
 #include <absl/flags/flag.h>
 #include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+
+#include <filesystem>
+#include <system_error>
 
 #include "common/status_macros.h"
 #include "serving/flag_checks.h"
@@ -10,16 +14,21 @@ ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
 ABSL_FLAG(std::string, listen, "",
           "Where to serve gRPC, as host:port; port 0 takes any free one. "
           "Default: 127.0.0.1:50051 for what clients call, else 127.0.0.1:0.");
-ABSL_FLAG(int, max_connections, apollo::ServerOptions().max_connections,
-          "Most connections to the gRPC port at once, idle ones too; more are "
-          "closed at once. Each takes two open files (ulimit -n).");
+ABSL_FLAG(
+    int, max_connections, apollo::ServerOptions().max_connections,
+    "Maximum number of open connections to the gRPC port, including idle "
+    "ones; further ones are closed immediately. Each takes two open files "
+    "(ulimit -n).");
 ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:0",
-          "Where to serve /metrics over HTTP.");
+          "Where to serve /metrics over HTTP, as host:port; port 0 takes any "
+          "free one.");
 ABSL_FLAG(std::string, address_file, "",
           "File to write both addresses to once the process listens.");
 ABSL_FLAG(std::string, name, "",
           "Name of this process in logs and for its peers; must be unique in "
-          "the cluster. Default: the name of its role.");
+          "the cluster. Default: router, local, dense-worker-0 or "
+          "expert-worker-0, so all but the first worker of a role need a "
+          "name.");
 ABSL_FLAG(
     std::string, families, "",
     "File with the language families; must be the same for all processes. "
@@ -31,6 +40,21 @@ namespace {
 
 // Far beyond what one process serves; twice as many open files are possible.
 constexpr int kMostConnections = 100'000;
+
+// Checks --address_file early: the file is written only after the model is
+// loaded.
+absl::Status CheckFolderOf(const std::string& address_file) {
+  const std::filesystem::path folder =
+      std::filesystem::path(address_file).parent_path();
+  std::error_code ignored;
+  if (folder.empty() || std::filesystem::is_directory(folder, ignored)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--address_file is \"", address_file,
+                   "\"; it must be in a directory that exists, but \"",
+                   folder.string(), "\" is none"));
+}
 
 }  // namespace
 
@@ -47,11 +71,15 @@ absl::StatusOr<ProcessFlags> ReadProcessFlags(
   flags.families = absl::GetFlag(FLAGS_families);
   flags.server.listen = absl::GetFlag(FLAGS_listen);
   if (flags.server.listen.empty()) flags.server.listen = default_listen;
+  RETURN_IF_ERROR(CheckListenAddress("listen", flags.server.listen));
   flags.server.max_connections = absl::GetFlag(FLAGS_max_connections);
   RETURN_IF_ERROR(CheckFromTo("max_connections", flags.server.max_connections,
                               1, kMostConnections));
   flags.server.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
+  RETURN_IF_ERROR(
+      CheckListenAddress("metrics_listen", flags.server.metrics_listen));
   flags.server.address_file = absl::GetFlag(FLAGS_address_file);
+  RETURN_IF_ERROR(CheckFolderOf(flags.server.address_file));
   return flags;
 }
 

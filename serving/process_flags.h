@@ -1,5 +1,7 @@
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <string>
 
 #include "serving/server.h"
@@ -16,8 +18,8 @@ struct ProcessFlags {
 };
 
 // Reads them after absl::ParseCommandLine. An empty --name or --listen becomes
-// the one given. INVALID_ARGUMENT if --model is missing
-// or another flag's value cannot be.
+// the one given. Returns INVALID_ARGUMENT naming the flag if --model is missing
+// or the value of another flag is out of range.
 absl::StatusOr<ProcessFlags> ReadProcessFlags(
     const std::string& default_name,
     const std::string& default_listen = "127.0.0.1:0");

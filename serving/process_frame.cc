@@ -1,23 +1,41 @@
 #include "serving/process_frame.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <utility>
 
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace apollo {
 
 absl::StatusOr<std::unique_ptr<ProcessFrame>> ProcessFrame::Make(
-    std::string_view workers) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Membership> members,
-                   Membership::Parse(workers));
-  return std::unique_ptr<ProcessFrame>(new ProcessFrame(std::move(members)));
+    std::string_view flag, std::string_view workers) {
+  auto members = Membership::Parse(workers);
+  if (!members.ok()) {
+    return absl::Status(
+        members.status().code(),
+        absl::StrCat("--", ToAbsl(flag), ": ", members.status().message()));
+  }
+  return std::unique_ptr<ProcessFrame>(
+      new ProcessFrame(flag, *std::move(members)));
 }
 
-ProcessFrame::ProcessFrame(std::unique_ptr<Membership> members)
-    : registry_(std::make_shared<prometheus::Registry>()),
+ProcessFrame::ProcessFrame(std::string_view flag,
+                           std::unique_ptr<Membership> members)
+    : flag_(flag),
+      registry_(std::make_shared<prometheus::Registry>()),
       members_(std::move(members)) {}
 
 ProcessFrame::~ProcessFrame() { Close(); }
+
+absl::Status ProcessFrame::CheckNamesWorkers() const {
+  if (!members_->NamesNobody()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--", flag_,
+      " names no worker; it must be host:port,host:port, or file:/path for a "
+      "file with one address per line"));
+}
 
 absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,
                                  Membership::Listener workers,

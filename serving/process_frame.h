@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,19 +22,20 @@ namespace apollo {
 // its services and the listener are destroyed. Single-threaded.
 class ProcessFrame {
  public:
-  // `workers` is the flag that lists the workers to call
+  // `workers` is the value of `flag`, which lists the workers to call
   // (serving/membership.h); empty: none. Nothing is served or read yet. Returns
-  // the errors of Membership::Parse.
+  // the errors of Membership::Parse, which then name the flag.
   static absl::StatusOr<std::unique_ptr<ProcessFrame>> Make(
-      std::string_view workers);
+      std::string_view flag, std::string_view workers);
   ~ProcessFrame();
 
   // The registry for metrics of the process. Outlives everything in the frame.
   const std::shared_ptr<prometheus::Registry>& registry() const {
     return registry_;
   }
-  // Returns true if the list names no worker and never will.
-  bool NamesNoWorker() const { return members_->NamesNobody(); }
+  // Returns INVALID_ARGUMENT naming the flag if the list names no worker and
+  // never will.
+  absl::Status CheckNamesWorkers() const;
 
   // Takes the running server, calls `workers` (may be null) with the list and
   // on each change, and logs "started" with the addresses and `facts`. Call
@@ -53,8 +55,9 @@ class ProcessFrame {
   void Close();
 
  private:
-  explicit ProcessFrame(std::unique_ptr<Membership> members);
+  ProcessFrame(std::string_view flag, std::unique_ptr<Membership> members);
 
+  const std::string flag_;  // Lists the members.
   const std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<Membership> members_;
   std::unique_ptr<Server> server_;

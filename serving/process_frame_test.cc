@@ -29,9 +29,9 @@ class ProcessFrameTest : public testing::Test {
 
 TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
   BlockStopSignals();
-  auto frame = ProcessFrame::Make("h:1,h:2");
+  auto frame = ProcessFrame::Make("workers", "h:1,h:2");
   ASSERT_TRUE(frame.ok()) << frame.status();
-  EXPECT_FALSE((*frame)->NamesNoWorker());
+  EXPECT_TRUE((*frame)->CheckNamesWorkers().ok());
   std::vector<std::string> told;
   const absl::Status begun = (*frame)->Begin(
       Listen(**frame),
@@ -52,11 +52,19 @@ TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
 }
 
 TEST_F(ProcessFrameTest, AnInvalidListOrAddressIsAnError) {
-  EXPECT_EQ(ProcessFrame::Make("nowhere").status().code(),
-            absl::StatusCode::kInvalidArgument);
-  auto frame = ProcessFrame::Make("");
+  const auto invalid = ProcessFrame::Make("workers", "nowhere");
+  EXPECT_EQ(invalid.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(invalid.status().message())
+                .rfind("--workers: \"nowhere\" is not an address", 0),
+            0u)
+      << invalid.status();
+  auto frame = ProcessFrame::Make("workers", "");
   ASSERT_TRUE(frame.ok()) << frame.status();
-  EXPECT_TRUE((*frame)->NamesNoWorker());
+  const absl::Status empty = (*frame)->CheckNamesWorkers();
+  EXPECT_EQ(empty.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(empty.message()).rfind("--workers names no worker", 0),
+            0u)
+      << empty;
   const absl::Status begun = (*frame)->Begin(Listen(**frame, "999.1.1.1:0"),
                                              /*workers=*/nullptr, {});
   EXPECT_EQ(begun.code(), absl::StatusCode::kUnavailable);

@@ -1,8 +1,10 @@
 #include "serving/run_program.h"
 
 #include <absl/flags/parse.h>
+#include <absl/strings/str_cat.h>
 
 #include <cstdio>
+#include <vector>
 
 #include "common/log.h"
 #include "serving/help.h"
@@ -14,9 +16,14 @@ int RunProgram(int argc, char** argv, const std::string& program,
                const char* usage, const std::function<absl::Status()>& run) {
   BlockStopSignals();
   SetHelp(usage);
-  absl::ParseCommandLine(argc, argv);
+  // The first is the program itself.
+  const std::vector<char*> left = absl::ParseCommandLine(argc, argv);
   SetLogProcess(program);
-  const absl::Status status = run();
+  const absl::Status status =
+      left.size() > 1
+          ? absl::InvalidArgumentError(absl::StrCat(
+                "\"", left[1], "\" is not a flag; flags are --name=value"))
+          : run();
   if (status.ok()) return 0;
   std::fprintf(stderr, "%s: %s\n", program.c_str(),
                std::string(status.message()).c_str());

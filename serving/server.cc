@@ -40,13 +40,15 @@ absl::Status WriteAddressFile(const std::string& path,
   const std::string partial = absl::StrCat(path, ".partial");
   std::FILE* file = std::fopen(partial.c_str(), "w");
   if (file == nullptr) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", partial));
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("--address_file: cannot write ", partial));
   }
   const bool written =
       std::fwrite(text.data(), 1, text.size(), file) == text.size();
   if (std::fclose(file) != 0 || !written ||
       std::rename(partial.c_str(), path.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("--address_file: cannot write ", path));
   }
   return absl::OkStatus();
 }
@@ -112,9 +114,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   try {
     server->exposer_ = std::make_unique<prometheus::Exposer>(
         MetricsServerOptions(options.metrics_listen));
-  } catch (const std::exception&) {
+  } catch (const std::exception& error) {
     return absl::UnavailableError(
-        absl::StrCat("cannot listen for /metrics on ", options.metrics_listen));
+        absl::StrCat("--metrics_listen: cannot listen on ",
+                     options.metrics_listen, ": ", error.what()));
   }
   for (const auto& collectable : metrics) {
     server->exposer_->RegisterCollectable(collectable, "/metrics");

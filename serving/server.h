@@ -57,7 +57,8 @@ class Server {
   // name, and for the process under the empty name. /metrics serves everything
   // that `metrics` collect. They and the services must outlive the server.
   // Returns UNAVAILABLE or INVALID_ARGUMENT naming the address if one cannot be
-  // bound. When both ports listen, writes the address file atomically:
+  // bound. When both ports listen, writes the address file atomically, or
+  // returns an error naming the file:
   //   grpc HOST:PORT
   //   metrics HOST:PORT
   static absl::StatusOr<std::unique_ptr<Server>> Start(

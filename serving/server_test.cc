@@ -179,5 +179,33 @@ TEST(ServerTest, AnAddressInUseIsNamed) {
             std::string::npos);
 }
 
+TEST(ServerTest, AMetricsAddressInUseIsNamedWithItsFlag) {
+  Nothing service;
+  const auto first =
+      StartServer(&service, std::make_shared<prometheus::Registry>());
+  Nothing other;
+  ServerOptions options;
+  options.metrics_listen = first->metrics_address();
+  const auto second = Server::Start(options, {{&other, "test.v1.Nothing"}}, {});
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+  const std::string start =
+      "--metrics_listen: cannot listen on " + first->metrics_address() + ": ";
+  const std::string message(second.status().message());
+  EXPECT_EQ(message.rfind(start, 0), 0u) << message;
+  EXPECT_GT(message.size(), start.size());  // The reason.
+}
+
+TEST(ServerTest, AnAddressFileThatCannotBeWrittenIsNamedWithItsFlag) {
+  Nothing service;
+  ServerOptions options;
+  options.address_file = "/nonexistent/addresses";
+  const auto server =
+      Server::Start(options, {{&service, "test.v1.Nothing"}}, {});
+  ASSERT_FALSE(server.ok());
+  const std::string message(server.status().message());
+  EXPECT_EQ(message.rfind("--address_file: cannot write /nonexistent/", 0), 0u)
+      << message;
+}
+
 }  // namespace
 }  // namespace apollo

@@ -15,7 +15,7 @@ STOP_SECONDS = 15
 
 
 class Cluster:
-    """With `expert_workers` 0 all roles in one process; else a router, a dense worker and so many expert workers.
+    """With `expert_workers` 0 all roles in one process; else a router, a dense worker and that many expert workers.
 
     A context manager: leaving it ends all its processes. `flags` go to all processes that compute.
     `cpu` limits the kernels' instructions (APOLLO_CPU_LEVEL).
@@ -50,7 +50,7 @@ class Cluster:
         return self._cluster.pids()
 
     def memory(self):
-        """Bytes of all processes together; see memory.py."""
+        """Returns the bytes of all processes together; see memory.py."""
         return memory.of_processes(self.pids())
 
 
@@ -63,7 +63,7 @@ class StandInRouter(Cluster):
 
 
 def knows_flag(binaries, flag):
-    """Whether the workers of these binaries have a flag."""
+    """Returns whether the workers of these binaries have a flag."""
     program = os.path.join(binaries, layout.ALL_ROLES)
     try:
         # Abseil's --helpfull ends with exit status 1.

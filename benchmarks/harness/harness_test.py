@@ -168,6 +168,17 @@ class TableTest(unittest.TestCase):
                 self.assertEqual(list(csv.reader(file)), [["a", "b"], ["x,y", ""]])
 
 
+class ImportTest(unittest.TestCase):
+    def test_another_package_called_launch_does_not_matter(self):
+        with tempfile.TemporaryDirectory() as folder:
+            other = pathlib.Path(folder, "launch")
+            other.mkdir()
+            (other / "__init__.py").write_text("raise ImportError('the wrong package')\n")
+            subprocess.run([sys.executable, "-c", "from harness import cluster"], check=True,
+                           env={**os.environ, "PYTHONPATH": folder},
+                           cwd=pathlib.Path(__file__).absolute().parent.parent)
+
+
 SLEEPER = "import time\nprint('{}', flush=True)\ntime.sleep(1000)\n"
 
 

@@ -6,12 +6,11 @@ Users call it as deploy/local/cluster.sh: up, status, down. `attached` is for te
 
 import argparse
 import os
-import signal
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from launch import attached, commands  # noqa: E402
+from launch import attached, commands, signals  # noqa: E402
 from launch.failure import Failure, Mistake  # noqa: E402
 
 UP = """starts one router, dense workers and expert workers, waits until all are healthy, and prints the router's
@@ -29,19 +28,33 @@ def number(least, most):
     return parse
 
 
+def directory(text):
+    if not text:
+        raise argparse.ArgumentTypeError('is ""; it must be a directory')
+    return os.path.abspath(text)
+
+
 def default_state():
     home = os.environ.get("HOME") or f"/tmp/apollo-{os.geteuid()}"
     return os.path.join(os.environ.get("XDG_STATE_HOME") or os.path.join(home, ".local/state"), "apollo-moe/cluster")
 
 
-def parse():
+def command_first(arguments):
+    """Moves options before the command behind it. All of them have values."""
+    at = 0
+    while at < len(arguments) and arguments[at].startswith("--") and arguments[at] != "--help":
+        at += 1 if "=" in arguments[at] else 2
+    return arguments[at:at + 1] + arguments[:at] + arguments[at + 1:] if at < len(arguments) else []
+
+
+def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="cluster.sh", description="Runs a cluster of real processes on this machine, all on 127.0.0.1.",
         epilog="cluster.sh COMMAND --help shows the options of a command.")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--state", metavar="DIR", default=default_state(), type=os.path.abspath,
+    common.add_argument("--state", metavar="DIR", default=default_state(), type=directory,
                         help="directory for logs, process ids and addresses; default ~/.local/state/apollo-moe/cluster")
-    common.add_argument("--bin", metavar="DIR", type=os.path.abspath,
+    common.add_argument("--bin", metavar="DIR", type=directory,
                         help="directory of the built programs; default .bazel/bin of this checkout")
     common.add_argument("--grace", metavar="S", type=number(1, 86400), help="seconds until a process that does "
                         "not stop is killed; default 15, because requests get up to 10 s")
@@ -61,20 +74,23 @@ def parse():
                     help="threads of each worker; default: chosen by the worker")
     several.add_parser("status", allow_abbrev=False, help=STATUS, description="status " + STATUS, parents=[common])
     several.add_parser("down", allow_abbrev=False, help=DOWN, description="down " + DOWN, parents=[common])
-    test = several.add_parser("attached", allow_abbrev=False, description=ATTACHED, parents=[start, common])
+    # Not among the commands, which are for users.
+    test = argparse.ArgumentParser(prog="cluster.py attached", allow_abbrev=False, description=ATTACHED,
+                                   parents=[start, common])
     test.add_argument("--expert-workers", metavar="N", type=number(0, 1024), default=1,
                       help="at most the number of experts; 0: all roles in one process")
     test.add_argument("--routers", metavar="N", type=number(1, 64), default=1)
     for role in ("worker", "dense", "expert", "router", "local"):
         test.add_argument(f"--{role}-flag", metavar="FLAG", action="append", default=[])
-    return parser.parse_args()
+    test.set_defaults(command="attached")
+    if arguments[:1] == ["attached"]:
+        return test.parse_args(arguments[1:])
+    return parser.parse_args(command_first(arguments))
 
 
 def main():
-    def stop(number_, frame):
-        raise KeyboardInterrupt
-    signal.signal(signal.SIGTERM, stop)
-    options = parse()
+    signals.interrupt()
+    options = parse(sys.argv[1:])
     options.bin_given = options.bin is not None
     if not options.bin_given:
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -87,6 +103,9 @@ def main():
         return 2
     except Failure as failure:
         print(f"cluster.sh: {failure}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"cluster.sh: {f'{error.filename}: {error.strerror}' if error.filename else error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("cluster.sh: interrupted", file=sys.stderr)

@@ -24,7 +24,7 @@ LocalCluster::~LocalCluster() {
 absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(
     Options options) {
   ASSIGN_OR_RETURN(std::unique_ptr<ProcessFrame> frame,
-                   ProcessFrame::Make(/*workers=*/""));
+                   ProcessFrame::Make(/*flag=*/"", /*workers=*/""));
   std::unique_ptr<LocalCluster> cluster(new LocalCluster(std::move(frame)));
   RETURN_IF_ERROR(cluster->StartRoles(options));
   std::vector<LogField> facts = cluster->setup_->LogFacts();

@@ -97,6 +97,12 @@ class AttachedTest(unittest.TestCase):
         for wrong in ({"do": "kill", "name": "x"}, {"do": "dance", "name": "router"}, {}):
             self.assertIn("error", self.ask(process, **wrong))
 
+    def test_a_process_that_does_not_stop(self):
+        process, answer = self.start("--grace=1", environment={"FAKE_STUBBORN": "router"})
+        stopped = lambda: self.assertEqual(  # noqa: E731
+            self.ask(process, do="stop", name="router"), {"error": "router did not end within 1 s: killed"})
+        self.expect_end_of({"processes": answer["processes"][-1:]}, stopped)
+
     def test_the_end_of_the_input_ends_all(self):
         process, answer = self.start(environment={"FAKE_STUBBORN": "dense-worker-0"})
         self.expect_end_of(answer, process.stdin.close)

@@ -33,6 +33,7 @@ alive() { # PID
   [[ -e /proc/$1 ]] && ! grep -q '^State:.[ZX]' "/proc/$1/status" 2> /dev/null
 }
 expect_code() { [[ $code == "$1" ]] || fail "expected exit code $1"; }
+expect_not() { grep -qF -- "$1" <<< "$output" && fail "expected no \"$1\""; }
 expect() { grep -qF -- "$1" <<< "$output" || fail "expected \"$1\""; }
 expect_alive() { # NUMBER
   local count=0 file pid
@@ -43,9 +44,37 @@ expect_alive() { # NUMBER
   [[ $count == "$1" ]] || fail "expected $1 processes, not $count"
 }
 
+# Starts a cluster in the background, as process $starting.
+begin() {
+  : > "$work/begun"
+  "$cluster" up --model "$work/model" --port 0 --state "$state" --bin "$work/bin" "$@" \
+    > "$work/begun" 2>&1 &
+  starting=$!
+}
+# Waits until a command succeeds, or the start has ended.
+await() { until "$@" || ! kill -0 "$starting" 2> /dev/null; do sleep 0.01; done; }
+# Waits for the end of the start, like run.
+finish() {
+  wait "$starting"; code=$?
+  output=$(< "$work/begun")
+} 2> /dev/null
+router_waits() { [[ -s $state/router.pid && -e $state/dense-worker-0.address ]]; }
+# No process has files in $state. Brackets, so that grep does not find itself.
+expect_none_left() {
+  local pid
+  while read -r pid; do
+    kill -KILL "$pid"
+    fail "expected no process $pid"
+  done < <(grep -lsE "address[_]file=$state/" /proc/[0-9]*/cmdline | cut -d / -f 3)
+}
+
 # Usage errors.
 run up; expect_code 2; expect "up needs --model"
-run sideways; expect_code 2; expect "sideways"
+run sideways; expect_code 2; expect "sideways"; expect_not attached
+output=$("$cluster" status --state "" 2>&1); code=$?; expect_code 2; expect "it must be a directory"
+output=$("$cluster" --state "$state" --bin="$work/bin" status 2>&1); code=$?
+expect_code 1; expect "not running"
+output=$("$cluster" --state "$state" 2>&1); code=$?; expect_code 2; expect "required: up|status|down"
 run up --port 65536; expect_code 2; expect "from 0 to 65535"
 run up --model "$work"; expect_code 1; expect "no config.json"
 run up --model "$work/model" --expert-workers 8; expect_code 2; expect "the model has 7 experts"
@@ -57,6 +86,24 @@ run up --model "$work/dense"; expect_code 1; expect "$work/dense/config.json"
 # Nothing is running.
 run status; expect_code 1; expect "not running"
 run down; expect_code 0; expect "not running"
+
+# A folder that is no state, or cannot be one.
+mine=$state
+state=$work/project
+mkdir "$state"
+for file in settings local.log health.log router.log router-foo.log my_workers.list; do
+  echo "my file" > "$state/$file"
+done
+run down; expect_code 0; expect "not running"
+run up; expect_code 2
+run up --model "$work/model" --port 0; expect_code 1; expect "$state/settings"; expect "another --state"
+[[ $(grep -l "my file" "$state"/* | wc -l) == 6 ]] || fail "expected all files"
+for state in "$work/model/config.json" /proc/none; do
+  run down; expect_not Traceback
+  run status; expect_code 1; expect_not Traceback
+  run up --model "$work/model" --port 0; expect_code 1; expect "cluster.sh: $state: "
+done
+state=$mine
 
 # Up, twice, and down.
 run up --model "$work/model" --port 0 --expert-workers 3 --dense-workers 2 --threads 1 \
@@ -113,21 +160,47 @@ FAKE_DIE=expert-worker-1 run up --model "$work/model" --port 0
 expect_code 1; expect "expert-worker-1 has ended during the start"; expect "cannot read the model"
 [[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
 
-# A process that does not listen in time; and a start that is interrupted.
-FAKE_SLOW=dense-worker-0 run up --model "$work/model" --port 0 --timeout 1
-expect_code 1; expect "dense-worker-0 did not listen"
+# A process that does not listen in time: the first one, because they are awaited in turn.
+FAKE_SLOW=expert-worker-0 run up --model "$work/model" --port 0 --timeout 1
+expect_code 1; expect "expert-worker-0 did not listen"
 [[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
-FAKE_SLOW=router "$cluster" up --model "$work/model" --port 0 --state "$state" \
-  --bin "$work/bin" > "$work/interrupted" 2>&1 &
-starting=$!
-until [[ -s $state/router.pid && -e $state/dense-worker-0.address ]]; do sleep 0.01; done
-read -r slow _ < "$state/router.pid"
-kill -TERM "$starting"
-wait "$starting"; code=$?
-output=$(< "$work/interrupted")
-expect_code 1; expect "interrupted"
-alive "$slow" && fail "expected the router to have ended"
-[[ -z $(find "$state" -name '*.pid') ]] || fail "expected no processes"
+
+# Starts that are interrupted while they wait, and while they start processes.
+for signal in TERM HUP; do
+  FAKE_SLOW=router begin
+  await router_waits
+  kill -$signal "$starting"
+  finish; expect_code 1; expect "interrupted"
+  expect_none_left
+  [[ -z $(find "$state" -name '*.pid') ]] || fail "expected no process ids"
+done
+for signal in TERM HUP TERM HUP; do
+  begin --expert-workers 7 --dense-workers 8
+  await grep -q starting "$work/begun"
+  kill -$signal "$starting"
+  finish; expect_code 1; expect "interrupted"
+  expect_none_left
+done
+
+# A start that is killed.
+FAKE_SLOW=router begin
+await router_waits
+kill -KILL "$starting"
+finish
+run up --model "$work/model"; expect_code 1; expect 'a start was interrupted: run "down" first'
+touch "$state/router.address.partial" "$state/expert_workers.list.new"
+run down --grace 1; expect_code 0; expect stopped
+expect_none_left
+[[ ! -e $state ]] || fail "expected no state"
+
+# Settings of the script's first version, and a broken file.
+run up --model "$work/model" --port 0; expect_code 0
+echo "--model $work/model" > "$state/settings"
+run up --model "$work/model"; expect_code 1; expect 'another version'; expect 'run "down" first'
+: > "$state/router-7.pid"
+run up --model "$work/model"; expect_code 1; expect "$state/router-7.pid"; expect 'run "down" first'
+run down; expect_code 0; expect "$state/router-7.pid: no process id"; expect stopped
+[[ ! -e $state ]] || fail "expected no state"
 
 # A process that ignores SIGTERM is killed.
 FAKE_STUBBORN=dense-worker-0 run up --model "$work/model" --port 0; expect_code 0

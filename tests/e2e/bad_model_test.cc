@@ -45,6 +45,15 @@ struct Case {
   bool router_too = false;
 };
 
+// Returns the flag that lists the workers of a program.
+std::string WorkersOf(const std::string& binary) {
+  if (binary.find("router") == 0) return "--dense_workers=127.0.0.1:1";
+  if (binary.find("worker") != std::string::npos) {
+    return "--expert_workers=127.0.0.1:1";
+  }
+  return "--threads=1";  // It has all roles.
+}
+
 class BadModelTest : public ::testing::Test {
  protected:
   // Runs a server on the model until it ends. Returns its log.
@@ -54,9 +63,7 @@ class BadModelTest : public ::testing::Test {
     fs::remove(log);
     ChildProcess process(
         {Runfile(binary), "--model=" + model, "--listen=127.0.0.1:0",
-         "--metrics_listen=127.0.0.1:0",
-         binary.find("router") == 0 ? "--dense_workers=127.0.0.1:1"
-                                    : "--threads=1"},
+         "--metrics_listen=127.0.0.1:0", WorkersOf(binary)},
         log);
     status = process.Wait();
     return ReadAll(log);
@@ -66,20 +73,27 @@ class BadModelTest : public ::testing::Test {
   const std::string folder_ = temp_.path();
 };
 
-TEST_F(BadModelTest, ARouterWithoutDenseWorkersDoesNotStart) {
-  for (const char* flag :
-       {"--name=r", "--dense_workers=", "--dense_workers= ,"}) {
-    const std::string log = folder_ + "/log";
-    fs::remove(log);
-    ChildProcess process(
-        {Runfile("router/router"),
-         "--model=" + Runfile("tests/golden/published"), "--listen=127.0.0.1:0",
-         "--metrics_listen=127.0.0.1:0", flag},
-        log);
-    EXPECT_EQ(process.Wait(), 1) << flag;
-    EXPECT_NE(ReadAll(log).find("router: --dense_workers names no worker"),
-              std::string::npos)
-        << flag << ": " << ReadAll(log);
+TEST_F(BadModelTest, AProcessThatNeedsWorkersDoesNotStartWithoutAny) {
+  const struct {
+    const char* binary;
+    const char* flag;
+  } kPrograms[] = {{"router/router", "--dense_workers"},
+                   {"dense_worker/dense_worker", "--expert_workers"}};
+  for (const auto& [binary, flag] : kPrograms) {
+    const std::string list = flag;
+    for (const std::string& given :
+         {std::string("--name=n"), list + "=", list + "= ,"}) {
+      const std::string log = folder_ + "/log";
+      fs::remove(log);
+      ChildProcess process(
+          {Runfile(binary), "--model=" + Runfile("tests/golden/published"),
+           "--listen=127.0.0.1:0", "--metrics_listen=127.0.0.1:0", given},
+          log);
+      EXPECT_EQ(process.Wait(), 1) << binary << " " << given;
+      EXPECT_NE(ReadAll(log).find(": " + list + " names no worker"),
+                std::string::npos)
+          << binary << " " << given << ": " << ReadAll(log);
+    }
   }
 }
 
@@ -101,7 +115,7 @@ TEST_F(BadModelTest, AWorkerWithoutMemorySaysHowMuchItNeeds) {
         {"/bin/bash", "-c", "ulimit -v 8388608 && exec \"$@\"", "bash",
          Runfile(binary), "--model=" + Runfile("tests/golden/published"),
          "--listen=127.0.0.1:0", "--metrics_listen=127.0.0.1:0", "--threads=1",
-         "--cache_megabytes=16384"},
+         "--cache_megabytes=16384", WorkersOf(binary)},
         log);
     EXPECT_EQ(process.Wait(), 1) << binary << ": " << ReadAll(log);
     EXPECT_NE(ReadAll(log).find("bytes of memory for the cache"),
@@ -275,7 +289,22 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
        "--token_budget is 2000000000; it must be from 1 to "},
       {"deploy/local/apollo_local", "--steps_in_flight=0",
        "--steps_in_flight is 0"},
-      {"dense_worker/dense_worker", "--expert_workers=nowhere", "nowhere"},
+      {"dense_worker/dense_worker", "--steps_in_flight=1000000",
+       "--steps_in_flight is 1000000; it must be from 1 to 16"},
+      {"dense_worker/dense_worker", "--expert_workers=nowhere",
+       "--expert_workers: \"nowhere\" is not an address"},
+      {"expert_worker/expert_worker", "--expert_workers=nowhere",
+       "--expert_workers: \"nowhere\" is not an address"},
+      {"expert_worker/expert_worker", "--drain_timeout=-1s",
+       "--drain_timeout is -1s; it must be at least 0"},
+      {"router/router", "--dense_workers=nowhere",
+       "--dense_workers: \"nowhere\" is not an address"},
+      {"router/router", "--max_metadata_bytes=1",
+       "--max_metadata_bytes is 1; it must be from 1024 to "},
+      {"router/router", "stray", "router: \"stray\" is not a flag"},
+      {"router/router", "--listen=nowhere", "--listen is \"nowhere\""},
+      {"dense_worker/dense_worker", "--metrics_listen=999.1.1.1:0",
+       "--metrics_listen: cannot listen on 999.1.1.1:0: "},
       {"router/router", "--default_routing=best", "best"},
       {"router/router", "--families=/nonexistent", "/nonexistent"},
       {"dense_worker/dense_worker", "--families=/nonexistent", "/nonexistent"},
@@ -285,7 +314,9 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
   };
   for (const auto& c : kFlags) {
     fs::remove(log);
-    ChildProcess process({Runfile(c.binary), model, c.flag}, log);
+    // The last flag wins.
+    ChildProcess process(
+        {Runfile(c.binary), model, WorkersOf(c.binary), c.flag}, log);
     EXPECT_EQ(process.Wait(), 1) << c.flag << ReadAll(log);
     EXPECT_NE(ReadAll(log).find(c.says), std::string::npos)
         << c.flag << ReadAll(log);

@@ -79,7 +79,7 @@ void Cluster::Start() {
       "--model=" + model_,
       "--bin=" + Runfile("."),
       "--state=" + folder_.path(),
-      "--timeout=300",
+      "--timeout=120",
       "--dense-workers=" + std::to_string(layout_.dense_workers),
       "--expert-workers=" + std::to_string(layout_.expert_workers),
       "--routers=" + std::to_string(layout_.routers)};
@@ -164,11 +164,16 @@ void Cluster::SetExpertFlags(std::vector<std::string> flags) {
 void Cluster::StopExpert(int index) { Stop(Worker("expert", index)); }
 
 void Cluster::FreezeExpert(int index) {
-  kill(Of(Worker("expert", index)).pid, SIGSTOP);
+  Signal(Worker("expert", index), SIGSTOP);
 }
 
 void Cluster::ThawExpert(int index) {
-  kill(Of(Worker("expert", index)).pid, SIGCONT);
+  Signal(Worker("expert", index), SIGCONT);
+}
+
+void Cluster::Signal(const std::string& name, int signal) {
+  const int pid = Of(name).pid;
+  if (pid > 0) kill(pid, signal);  // 0 would be all processes of the test.
 }
 
 void Cluster::WaitForHealth(bool serving) {
@@ -225,6 +230,16 @@ double Cluster::Metric(const std::string& process, const std::string& name) {
   const std::size_t at = text.find("\n" + name + " ");
   if (at == std::string::npos) return -1;
   return std::stod(text.substr(at + name.size() + 2));
+}
+
+void Cluster::WaitForMetric(const std::string& process, const std::string& name,
+                            double wanted) {
+  double value = -1;
+  EXPECT_TRUE(Eventually([&] {
+    value = Metric(process, name);
+    return value == wanted;
+  })) << name
+      << " of " << process << " is " << value << ", not " << wanted;
 }
 
 bool Cluster::WaitForLog(const std::string& text) {

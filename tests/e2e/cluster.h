@@ -72,6 +72,9 @@ class Cluster {
   // Returns the value of a metric of a process; -1 if it is absent. `name`
   // includes the labels, if any.
   double Metric(const std::string& process, const std::string& name);
+  // Waits until a metric has this value. Fails the test after a minute.
+  void WaitForMetric(const std::string& process, const std::string& name,
+                     double wanted);
   // Waits until some log contains the text. Returns false after a minute.
   bool WaitForLog(const std::string& text);
   // Returns the logs of all processes.
@@ -92,7 +95,10 @@ class Cluster {
   void Restart(const std::string& name, const std::vector<std::string>* flags);
   // Sends SIGTERM and waits for the end. The exit status must be 0.
   void Stop(const std::string& name);
-  // Returns a process by its name. The test fails if there is none.
+  // Sends a signal. The test fails if there is no such process.
+  void Signal(const std::string& name, int signal);
+  // Returns a process by its name. The test fails if there is none; its pid is
+  // then 0.
   const Process& Of(const std::string& name) const;
   // Returns the names of all processes that begin with `prefix`.
   std::vector<std::string> Named(const std::string& prefix) const;

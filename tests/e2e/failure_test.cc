@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -23,34 +22,19 @@ const char kPrompt[] = "User:fever\nAssistant:";
 
 std::string Model() { return Runfile("tests/golden/published"); }
 
-void WaitForMetric(Cluster& cluster, const std::string& process,
-                   const std::string& name, double wanted) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  double value = -1;
-  while (std::chrono::steady_clock::now() < end) {
-    value = cluster.Metric(process, name);
-    if (value == wanted) return;
-    std::this_thread::yield();
-  }
-  FAIL() << name << " of " << process << " is " << value << ", not " << wanted;
-}
-
 void ExpectWorks(Cluster& cluster) {
   const Answer answer = Generate(*cluster.NewStub(), GreedyRequest(kPrompt, 4));
   EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
   EXPECT_EQ(answer.ids.size(), 4u);
 }
 
-// Repeats a request until it fails with UNAVAILABLE, which must happen within
-// seconds. A request that is interrupted by the loss may fail with the same
-// code.
+// Expects a request to fail with UNAVAILABLE once the router has noticed a
+// loss. A request that hangs ends with another code.
 void ExpectUnavailable(Cluster& cluster) {
   cluster.WaitForHealth(false);
-  const auto begin = std::chrono::steady_clock::now();
   const Answer answer = Generate(*cluster.NewStub(), GreedyRequest(kPrompt, 4));
   EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNAVAILABLE)
       << answer.status.error_message();
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
 TEST(FailureTest, ALostExpertWorkerIsUnavailableUntilItIsBack) {
@@ -203,17 +187,17 @@ TEST(FailureTest, AClientThatLeavesFreesItsSequenceEverywhere) {
     EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   }
   for (const char* expert : {"expert-worker-0", "expert-worker-1"}) {
-    WaitForMetric(cluster, expert, "apollo_num_expert_sequences_running", 0);
+    cluster.WaitForMetric(expert, "apollo_num_expert_sequences_running", 0);
   }
   // Cancelled instead of completed.
   const double generated =
       cluster.Metric("dense-worker-0", "apollo_generation_tokens_total");
   EXPECT_GE(generated, 0);
   EXPECT_LT(generated, 5 * 480 / 2);
-  WaitForMetric(cluster, "dense-worker-0", "apollo_num_sequences_running", 0);
-  WaitForMetric(cluster, "dense-worker-0", "apollo_cache_blocks_used", 0);
-  WaitForMetric(cluster, "dense-worker-0", "apollo_num_requests_running", 0);
-  WaitForMetric(cluster, "router", "apollo_num_requests_running", 0);
+  cluster.WaitForMetric("dense-worker-0", "apollo_num_sequences_running", 0);
+  cluster.WaitForMetric("dense-worker-0", "apollo_cache_blocks_used", 0);
+  cluster.WaitForMetric("dense-worker-0", "apollo_num_requests_running", 0);
+  cluster.WaitForMetric("router", "apollo_num_requests_running", 0);
   ExpectWorks(cluster);
 }
 

@@ -96,6 +96,8 @@ TEST(MixedFormatsTest, AreRefusedWithBothHashes) {
   cluster.WaitForHealth(false);
   EXPECT_TRUE(cluster.WaitForLog(
       "serves another checkpoint: its hash of the model is "));
+  // The end of its hash, and the beginning of the other.
+  EXPECT_TRUE(cluster.WaitForLog("+int4, that of this worker "));
   EXPECT_EQ(Ask(cluster, 1).status.error_code(), grpc::StatusCode::UNAVAILABLE);
   cluster.KillExpert(1);
   cluster.SetExpertFlags({"--weights=int8"});

@@ -20,7 +20,7 @@ JsonProcess::JsonProcess(const std::vector<std::string>& argv,
   close(out[1]);
   to_ = fdopen(in[1], "w");
   from_ = fdopen(out[0], "r");
-  signal(SIGPIPE, SIG_IGN);  // Reading tells that the program has ended.
+  signal(SIGPIPE, SIG_IGN);  // Reading shows that the program has ended.
 }
 
 JsonProcess::~JsonProcess() {
@@ -35,7 +35,7 @@ Json JsonProcess::Read() {
   const ssize_t size = getline(&line, &capacity, from_);
   const std::string text(line != nullptr && size > 0 ? line : "");
   std::free(line);
-  auto json = ParseJson(text, "the line of a program that is to say JSON");
+  auto json = ParseJson(text, "a line of the program's output");
   if (!json.ok()) return {{"error", std::string(json.status().message())}};
   return *std::move(json);
 }

@@ -10,12 +10,12 @@
 
 namespace apollo {
 
-// A program that writes lines of JSON to its standard output, one unasked and
-// then one for each line on its standard input, and ends with that. It is
-// killed, at the latest, when the test process dies. One thread.
+// A program that writes lines of JSON to its standard output: one at its start,
+// then one for each line on its standard input. It ends at the end of its input
+// and is killed, at the latest, when the test process dies. Single-threaded.
 class JsonProcess {
  public:
-  // As ChildProcess. The test fails if there is no pipe to be had.
+  // As ChildProcess. The test fails if no pipe can be created.
   JsonProcess(const std::vector<std::string>& argv,
               const std::string& log_file);
   // Ends the program's input and waits for its end.
@@ -23,8 +23,8 @@ class JsonProcess {
   JsonProcess(const JsonProcess&) = delete;
   JsonProcess& operator=(const JsonProcess&) = delete;
 
-  // Returns the next answer. If the program has ended, or says no JSON,
-  // {"error": why}.
+  // Returns the next answer, or {"error": reason} if the program has ended or
+  // its line is not JSON.
   Json Read();
   // Sends a request and returns its answer.
   Json Ask(const Json& request);

@@ -5,20 +5,22 @@ of their dependencies. Then each line of standard input is a request, answered b
 
   {"do": "kill", "name": N}                  sends SIGKILL and waits for the end
   {"do": "stop", "name": N}                  sends SIGTERM and waits; answered by {"exit_code": C}, 128 + the signal if
-                                             one ended it
+                                             one ended it. Kills it after --grace seconds, which is a failure
   {"do": "start", "name": N, "flags": [F]}   restarts a process that has ended; "flags", if given, replace those of its
                                              role from now on. Answered by {"processes": [...]}
 
-Failures are answered by {"error": REASON}. All processes are killed at the end of standard input.
+Starts fail after --timeout seconds. Failures are answered by {"error": REASON}. All processes are killed at the end of
+standard input.
 """
 
 import json
-import signal
 import sys
 
 from . import layout as layouts
 from .cluster import Cluster
 from .failure import Failure, Mistake
+
+DEFAULT_SECONDS = 120  # For --timeout and --grace.
 
 
 def run(options):
@@ -29,10 +31,11 @@ def run(options):
                             expert_flags=options.expert_flag, router_flags=options.router_flag,
                             local_flags=options.local_flag)
     cluster = Cluster(layout, options.state)
+    timeout, grace = options.timeout or DEFAULT_SECONDS, options.grace or DEFAULT_SECONDS
     try:
-        _answer(lambda: (cluster.start(options.timeout or 60), _processes(cluster))[1])
+        _answer(lambda: (cluster.start(timeout), _processes(cluster))[1])
         for line in sys.stdin:
-            _answer(lambda: _handle(cluster, json.loads(line)))  # pylint: disable=cell-var-from-loop
+            _answer(lambda: _handle(cluster, json.loads(line), timeout, grace))  # pylint: disable=cell-var-from-loop
     finally:
         cluster.kill_all()
     return 0
@@ -46,7 +49,7 @@ def _expert_workers(options):
 def _answer(action):
     try:
         answer = action()
-    except (Failure, ValueError, KeyError) as error:
+    except (Failure, OSError, ValueError, KeyError) as error:
         answer = {"error": str(error)}
     print(json.dumps(answer), flush=True)
 
@@ -56,21 +59,21 @@ def _processes(cluster):
                            "metrics": cluster.address(name, "metrics")} for name, handle in cluster.handles.items()]}
 
 
-def _handle(cluster, request):
+def _handle(cluster, request, timeout, grace):
     do, name = request["do"], request["name"]
     handle = cluster.handles[name]
     if do == "kill":
         cluster.kill([name])
         return {}
     if do == "stop":
-        handle.signal(signal.SIGTERM)
-        handle.wait()
+        if cluster.stop([name], grace):
+            raise Failure(f"{name} did not end within {grace} s: killed")
         return {"exit_code": handle.exit_code}
     if do == "start":
         if handle.running():
             raise ValueError(f"{name} is already running")
         if "flags" in request:
             setattr(cluster.layout, layouts.role_of(name).partition("-")[0] + "_flags", request["flags"])
-        cluster.start_one(name, 60)
+        cluster.start_one(name, timeout)
         return _processes(cluster)
     raise ValueError(f'"do" is "{do}"; it must be kill, stop or start')

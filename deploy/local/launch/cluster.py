@@ -4,10 +4,11 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import time
 
 from . import layout as layouts
-from . import processes, state
+from . import processes, signals, state
 from .failure import Failure
 
 POLL_SECONDS = 0.02
@@ -58,17 +59,15 @@ class Cluster:
     def _launch(self, name):
         with contextlib.suppress(FileNotFoundError):
             os.remove(layouts.address_file(self.folder, name))
-        with open(layouts.log_file(self.folder, name), "ab") as log:
+        # An exception between the start and these records would leave a process that nobody stops.
+        with open(layouts.log_file(self.folder, name), "ab") as log, signals.deferred():
             child = processes.start(self.layout.command(name, self.folder), self.bound, stdin=subprocess.DEVNULL,
                                     stdout=log, stderr=log, env=self.environment)
-        self.handles[name] = processes.Handle.of_child(child)
-        state.write_pid(self.folder, name, self.handles[name])
+            self.handles[name] = processes.Handle.of_child(child)
+            state.write_pid(self.folder, name, self.handles[name])
 
     def _write_list(self, which, addresses):
-        path = layouts.list_file(self.folder, which)
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            file.writelines(address + "\n" for address in addresses if address)
-        os.rename(path + ".new", path)
+        state.write(layouts.list_file(self.folder, which), "".join(a + "\n" for a in addresses if a))
 
     def _await_addresses(self, names, end):
         for name in names:
@@ -80,7 +79,7 @@ class Cluster:
 
     def _await_health(self, names, end):
         wait = str(max(1, round(end - time.monotonic())))
-        with open(os.path.join(self.folder, "health.log"), "w+", encoding="utf-8") as errors:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
             clients = {name: processes.start(self.client(name, "health", "--wait", wait), stdout=errors, stderr=errors)
                        for name in names}
             try:
@@ -98,7 +97,6 @@ class Cluster:
             finally:
                 for client in clients.values():
                     processes.stop(client, 0)
-        os.remove(errors.name)
 
     def client(self, name, *arguments):
         """Returns the command line of a client of a process."""

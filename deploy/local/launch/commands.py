@@ -1,11 +1,10 @@
 """The commands up, status and down, for a cluster that outlives the command."""
 
 import os
-import signal
 import subprocess
 
 from . import layout as layouts
-from . import state
+from . import signals, state
 from .cluster import Cluster
 from .failure import Failure, Mistake
 
@@ -16,36 +15,40 @@ KEPT = ("model", "dense_workers", "expert_workers", "port", "threads", "weights"
 
 def up(options):
     """Starts a cluster. Options that are not given are None."""
-    os.makedirs(options.state, exist_ok=True)
-    with state.locked(options.state):
+    with state.locked(options.state, create=True):
         handles = state.read_handles(options.state)
         running = sum(handle.running() for handle in handles.values())
         if running == 0:
-            return _start(options)
+            return _start(options, handles)
         if running < len(handles):
             raise Failure(f"only {running} of {len(handles)} processes of {options.state} are alive: "
                           'run "down" first')
-        _refuse_other_settings(options)
+        _refuse_other_settings(options, handles)
         print(f"already up (state: {options.state})")
         print(f"router {state.read_address(options.state, 'router', 'grpc')}")
         return 0
 
 
-def _start(options):
-    state.remove(options.state, logs=False)
+def _start(options, ended):
+    """Starts a cluster; `ended` are the processes of an earlier one in the same folder."""
     layout = _checked_layout(options)
+    settings = state.read_settings(options.state)
+    if settings is None and not ended:
+        raise Failure(f"{options.state}/settings: it is not a file of cluster.sh: use another --state")
+    if settings or ended:
+        state.remove(options.state, logs=False)
     print(f"state: {options.state}")
     for name in layout.names():  # Logs have lines of this start only.
         with open(layouts.log_file(options.state, name), "w", encoding="utf-8"):
             pass
     cluster = Cluster(layout, options.state, bound=False, report=lambda line: print(line, flush=True))
-    state.write_settings(options.state, {**{name: _value(options, name) for name in KEPT}, "model": layout.model,
-                                         "expert_workers": layout.expert_workers})
     try:
         cluster.start(_value(options, "timeout"))
+        state.write_settings(options.state, cluster.handles, {
+            **{name: _value(options, name) for name in KEPT}, "model": layout.model,
+            "expert_workers": layout.expert_workers})
     except BaseException:
-        for number in (signal.SIGINT, signal.SIGTERM):  # A second signal must not prevent the cleanup.
-            signal.signal(number, signal.SIG_IGN)
+        signals.ignore()  # They must not prevent the cleanup.
         _report_killed(cluster.stop_all(_value(options, "grace")), options)
         state.remove(options.state, logs=False)
         raise
@@ -79,11 +82,13 @@ def _value(options, name):
     return DEFAULTS.get(name) if given is None else given
 
 
-def _refuse_other_settings(options):
-    """Raises Failure if a given option differs from that of the running cluster."""
+def _refuse_other_settings(options, handles):
+    """Raises Failure if the running processes are not a whole cluster, or a given option differs from the cluster's."""
     settings = state.read_settings(options.state)
-    if not settings:
-        return
+    if settings is None:
+        raise Failure(f'{options.state}: another version of cluster.sh has started this cluster: run "down" first')
+    if set(settings.get("processes", ())) != set(handles):
+        raise Failure(f'{options.state}: a start was interrupted: run "down" first')
     differ = []
     for name in KEPT:
         wanted, now = getattr(options, name), settings.get(name)
@@ -135,16 +140,15 @@ def _health(binaries, address):
 
 
 def down(options):
-    if not os.path.isdir(options.state):
-        print(f"not running (no state in {options.state})")
-        return 0
-    with state.locked(options.state):
+    with state.locked(options.state, create=False):
         cluster = Cluster(None, options.state, bound=False)
-        cluster.handles = state.read_handles(options.state)
+        cluster.handles = state.read_handles(
+            options.state, broken=lambda path: print(f"{path}: no process id and start time: ignored"))
         if cluster.handles:
             _report_killed(cluster.stop_all(_value(options, "grace")), options)
             print("stopped")
         else:
             print(f"not running (no state in {options.state})")
-        state.remove(options.state, logs=True)
+        if cluster.handles or state.read_settings(options.state):
+            state.remove(options.state, logs=True)
     return 0

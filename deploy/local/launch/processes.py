@@ -5,7 +5,6 @@ any way, including SIGKILL; its own children may remain. A detached process outl
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -14,7 +13,6 @@ import time
 from .failure import Failure
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-_libc = ctypes.CDLL(None)
 
 
 def start(argv, bound=True, **options):
@@ -22,17 +20,22 @@ def start(argv, bound=True, **options):
 
     Call it in the main thread: a bound process ends with the thread that started it.
     """
-    parent = os.getpid()
-
-    def bind():
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # The parent has ended.
-            os._exit(127)  # pylint: disable=protected-access
-
     try:
-        return subprocess.Popen(argv, start_new_session=True, preexec_fn=bind if bound else None, **options)
+        return subprocess.Popen(argv, start_new_session=True, preexec_fn=_binder() if bound else None, **options)
     except OSError as error:
         raise Failure(f"cannot run {argv[0]}: {error.strerror}") from None
+
+
+def _binder():
+    """Returns a function that a new process calls, before it runs its program, to bind itself to this one."""
+    import ctypes  # Only bound processes need it. pylint: disable=import-outside-toplevel
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def bind():
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # The parent has ended.
+            os._exit(127)  # pylint: disable=protected-access
+    return bind
 
 
 def stop(process, seconds=15):

@@ -1,39 +1,69 @@
 """The files of a cluster's folder: process ids, addresses, and the options of a cluster that outlives its starter.
 
 NAME.pid has the id and start time of a process, NAME.address its addresses, NAME.log its log. With these files any
-later process can find the cluster.
+later process can find the cluster. "settings" exists once all processes have been healthy.
 """
 
 import contextlib
 import fcntl
-import glob
 import json
 import os
+import re
 import time
 
 from . import layout, processes
 from .failure import Failure
 
-PROCESSES = ("expert-worker-*", "dense-worker-*", "router*", "local")
+ROLES = ("expert-worker", "dense-worker", "router", "local")  # In the order of their dependencies.
+_NAME = r"((?:expert|dense)-worker-[0-9]+|router(?:-[0-9]+)?|local)"
+_PID = re.compile(_NAME + r"\.pid")
+_LOG = re.compile(_NAME + r"\.log")
+# With those that were being written when their writer was killed.
+_OTHERS = re.compile(_NAME + r"\.(pid|address)(\.new|\.partial)?|(expert|dense)_workers\.list(\.new)?|settings(\.new)?")
 LOCK_SECONDS = 60
 
 
+def write(path, text):
+    """Replaces a file. No reader ever finds a part of it."""
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.rename(path + ".new", path)
+
+
 def write_pid(folder, name, handle):
-    with open(os.path.join(folder, name + ".pid"), "w", encoding="utf-8") as file:
-        file.write(f"{handle.pid} {handle.started}\n")
+    write(os.path.join(folder, name + ".pid"), f"{handle.pid} {handle.started}\n")
 
 
-def read_handles(folder):
-    """Returns the processes of a folder by name, in the order of their dependencies."""
-    found = {}
-    for pattern in PROCESSES:
-        for path in sorted(glob.glob(os.path.join(glob.escape(folder), pattern + ".pid"))):
-            with open(path, encoding="utf-8") as file:
+def read_handles(folder, broken=None):
+    """Returns the processes of a folder by name, in the order of their dependencies.
+
+    `broken` is called with the path of each file that has no process id and start time. Without it, they are a Failure.
+    """
+    names = [found[1] for found in map(_PID.fullmatch, _files(folder)) if found]
+    handles = {}
+    for name in sorted(names, key=lambda name: (ROLES.index(layout.role_of(name)), len(name), name)):
+        path = os.path.join(folder, name + ".pid")
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
                 words = file.read().split()
-            if len(words) != 2 or not words[0].isdigit():
-                raise Failure(f"{path}: it must contain a process id and a start time")
-            found[os.path.basename(path)[:-len(".pid")]] = processes.Handle(int(words[0]), words[1])
-    return found
+        except FileNotFoundError:  # The cluster has been stopped meanwhile.
+            continue
+        if len(words) == 2 and words[0].isdigit():
+            handles[name] = processes.Handle(int(words[0]), words[1])
+        elif broken is not None:
+            broken(path)
+        else:
+            raise Failure(f'{path}: it must contain a process id and a start time: run "down" first, '
+                          "or remove this file")
+    return handles
+
+
+def _files(folder):
+    """Returns the names of the files in a folder; none if there is no such folder."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def read_address(folder, name, kind):
@@ -47,52 +77,69 @@ def read_address(folder, name, kind):
     return None
 
 
-def settings_file(folder):
-    return os.path.join(folder, "settings")
-
-
-def write_settings(folder, settings):
-    with open(settings_file(folder), "w", encoding="utf-8") as file:
-        json.dump(settings, file, indent=1)
+def write_settings(folder, names, options):
+    """Records the names of a cluster's processes and the options that it was started with."""
+    write(os.path.join(folder, "settings"), json.dumps({**options, "processes": list(names)}, indent=1))
 
 
 def read_settings(folder):
-    """Returns the options by name; empty if the folder has no such file."""
+    """Returns the options by name, and the names as "processes".
+
+    Returns {} if there is no file "settings", and None if this version of cluster.sh has not written it.
+    """
     try:
-        with open(settings_file(folder), encoding="utf-8") as file:
-            return json.load(file)
+        with open(os.path.join(folder, "settings"), encoding="utf-8") as file:
+            settings = json.load(file)
     except FileNotFoundError:
         return {}
-    except ValueError as error:
-        raise Failure(f"{settings_file(folder)}: {error}") from None
+    except ValueError:
+        return None
+    return settings if isinstance(settings, dict) and isinstance(settings.get("processes"), list) else None
 
 
 def remove(folder, logs):
     """Removes the files of the cluster. With `logs`, also removes the logs, and the folder if it is empty then."""
-    kinds = ("pid", "address", "log") if logs else ("pid", "address")
-    patterns = [f"{process}.{kind}" for process in PROCESSES for kind in kinds]
-    for pattern in [*patterns, "*_workers.list", "settings", "health.log"]:
-        for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
-            os.remove(path)
+    for name in _files(folder):
+        if _OTHERS.fullmatch(name) or (logs and _LOG.fullmatch(name)):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(folder, name))
     if logs:
         with contextlib.suppress(OSError):  # It contains other files.
             os.rmdir(folder)
 
 
 @contextlib.contextmanager
-def locked(folder):
-    """Locks the cluster of a folder against changes by other processes."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def locked(folder, create):
+    """Locks the cluster of a folder against changes by other processes.
+
+    If there is no such folder, creates it, or, without `create`, does nothing.
+    """
+    descriptor = _lock(folder, create)
     try:
-        end = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    raise Failure(f"another cluster.sh is using {folder}") from None
-                time.sleep(0.1)
         yield
     finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _lock(folder, create):
+    end = time.monotonic() + LOCK_SECONDS
+    while time.monotonic() < end:
+        if create:
+            os.makedirs(folder, exist_ok=True)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            if create:  # Another process has removed it since.
+                continue
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+                return descriptor
+        except FileNotFoundError:  # This descriptor locks a removed folder.
+            pass
+        except BlockingIOError:
+            time.sleep(0.1)
         os.close(descriptor)
+    raise Failure(f"another cluster.sh is using {folder}")
