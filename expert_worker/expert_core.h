@@ -164,7 +164,7 @@ class ExpertCore {
   bool guests_turn_ = false;   // The batch had the last piece.
   bool draining_ = false;
   bool took_work_ = false;  // Since the last report of the load.
-  WorkerInfo info_;  // As last sent.
+  WorkerInfo info_;         // As last sent.
 };
 
 }  // namespace apollo

@@ -35,9 +35,9 @@ TEST(ListenerTest, ANameListensOnAllItsAddressesWithOnePort) {
   for (const FileDescriptor& socket : listener->sockets) {
     sockaddr_in6 bound = {};  // Its port is where that of IPv4 is.
     socklen_t size = sizeof(bound);
-    ASSERT_EQ(getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound),
-                          &size),
-              0);
+    ASSERT_EQ(
+        getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size),
+        0);
     EXPECT_EQ(ntohs(bound.sin6_port), listener->port);
   }
 }

@@ -1,11 +1,11 @@
-// Shows ThreadSanitizer the order that Debian's Abseil and gRPC make, which are not
-// built for it: gRPC hands messages and calls from thread to thread under Abseil's
-// locks and through its completion queues, and without these every handover would
-// be reported as a race in our code. Defined here, these functions stand before the
-// libraries' own, note the order and call on. All locks and queues count as one,
-// because what joins them inside gRPC cannot be seen: so two accesses of ours with a
-// call into gRPC between them may count as ordered when they are not. Compiled to
-// nothing without --config=tsan.
+// Shows ThreadSanitizer the order that Debian's Abseil and gRPC make, which are
+// not built for it: gRPC hands messages and calls from thread to thread under
+// Abseil's locks and through its completion queues, and without these every
+// handover would be reported as a race in our code. Defined here, these
+// functions stand before the libraries' own, note the order and call on. All
+// locks and queues count as one, because what joins them inside gRPC cannot be
+// seen: so two accesses of ours with a call into gRPC between them may count as
+// ordered when they are not. Compiled to nothing without --config=tsan.
 
 #if defined(__SANITIZE_THREAD__)
 
