@@ -47,6 +47,11 @@ class Recorder final : public FrameHandler {
     }
     return frames;
   }
+  // Drops the frames that have arrived.
+  void Forget() {
+    MutexLock lock(mutex_);
+    frames_.clear();
+  }
   // Drops all frames, and those that arrive from now on.
   void StopKeeping() {
     MutexLock lock(mutex_);
