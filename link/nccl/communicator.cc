@@ -26,11 +26,12 @@ absl::Status Communicator::Call(
       return absl::CancelledError("the communicator was aborted");
     }
     comm = comm_;
-    call_began_ = clock_.Now();
+    ++calls_;
+    in_call_ = true;
   }
   const NcclResult result = call(comm);
   MutexLock lock(mutex_);
-  call_began_.reset();
+  in_call_ = false;
   if (aborted_) {
     return absl::DeadlineExceededError(
         absl::StrCat(name,
@@ -90,9 +91,22 @@ void Communicator::Abort() {
   if (comm != nullptr) api_->abort(comm);
 }
 
-std::optional<absl::Duration> Communicator::CallBegan() {
+std::optional<std::uint64_t> Communicator::CallUnderWay() {
   MutexLock lock(mutex_);
-  return call_began_;
+  if (!in_call_) return std::nullopt;
+  return calls_;
+}
+
+void Communicator::AbortDuring(std::uint64_t call) {
+  NcclComm* comm = nullptr;
+  {
+    MutexLock lock(mutex_);
+    if (!in_call_ || calls_ != call) return;
+    // From here on no other call begins.
+    aborted_ = true;
+    comm = std::exchange(comm_, nullptr);
+  }
+  if (comm != nullptr) api_->abort(comm);
 }
 
 }  // namespace apollo

@@ -1,30 +1,25 @@
 #pragma once
 
 #include <absl/status/statusor.h>
-#include <absl/time/time.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
 
-#include "common/clock.h"
 #include "common/mutex.h"
 #include "link/nccl/nccl_api.h"
 
 namespace apollo {
 
-// One communicator of two ranks, aborted when destroyed. One thread, the user;
-// Abort and CallBegan any.
-//
-// The user aborts it like everything else that it does with it. Another thread
-// must do so only when the user is stuck inside a call: NCCL ends such a call,
-// but a call that begins at that moment would use freed memory.
+// One communicator of two ranks, aborted when destroyed. One thread, except for
+// CallUnderWay and AbortDuring.
 class Communicator {
  public:
-  Communicator(std::shared_ptr<const NcclApi> api, const Clock& clock)
-      : api_(std::move(api)), clock_(clock) {}
+  explicit Communicator(std::shared_ptr<const NcclApi> api)
+      : api_(std::move(api)) {}
   ~Communicator() { Abort(); }
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
@@ -43,21 +38,26 @@ class Communicator {
   // Ends all operations. Later calls return CANCELLED.
   void Abort();
 
-  // Returns when the call under way began; nothing if there is none.
-  std::optional<absl::Duration> CallBegan();
+  // Returns the number of the call of NCCL under way; nothing if there is none.
+  std::optional<std::uint64_t> CallUnderWay();
+
+  // Aborts if this call is still under way, which then fails. Only for one that
+  // hangs: NCCL frees the communicator, which the call must not be using
+  // otherwise. Later calls return CANCELLED.
+  void AbortDuring(std::uint64_t call);
 
  private:
   absl::Status Call(const char* name,
                     const std::function<NcclResult(NcclComm*)>& call);
 
   const std::shared_ptr<const NcclApi> api_;
-  const Clock& clock_;
   int rank_ = 0;
 
   Mutex mutex_;
   NcclComm* comm_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool aborted_ ABSL_GUARDED_BY(mutex_) = false;
-  std::optional<absl::Duration> call_began_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool in_call_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace apollo

@@ -51,8 +51,7 @@ absl::Status DeviceReceiver::Begin(const DeviceOpen& open) {
       ReceiveRing::Make(*context_.device, context_.limits.ring_bytes, freed_));
   state_ = State::kOpening;
   idle_ = false;
-  const auto communicator =
-      std::make_shared<Communicator>(context_.api, *context_.clock);
+  const auto communicator = std::make_shared<Communicator>(context_.api);
   SetCommunicator(communicator);
   return communicator->Open(open.id, 1, context_.limits.max_channels);
 }

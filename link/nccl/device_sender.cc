@@ -66,8 +66,7 @@ void DeviceSender::Open() {
   ring_ = RingLayout();
   // The peer must know the id before this side can be ready.
   context_.send_now({open});
-  const auto communicator =
-      std::make_shared<Communicator>(context_.api, *context_.clock);
+  const auto communicator = std::make_shared<Communicator>(context_.api);
   SetCommunicator(communicator);
   const absl::Status status =
       communicator->Open(open.id, 0, context_.limits.max_channels);

@@ -206,14 +206,19 @@ void NcclLink::EnableIfKnown() {
 }
 
 bool NcclLink::TakeDeviceFrame(Frame& frame) {
+  // Held by the job: until it has run, the frame counts as not handled.
+  const std::shared_ptr<void> receipt = frame.receipt;
   if (auto* const open = std::get_if<DeviceOpen>(&frame.body)) {
-    Post([this, open = *open] { return receiver_.OnOpen(open); });
+    Post([this, receipt, open = *open] { return receiver_.OnOpen(open); });
   } else if (auto* const credit = std::get_if<DeviceCredit>(&frame.body)) {
-    Post([this, credit = *credit] { return sender_.OnCredit(credit); });
+    Post(
+        [this, receipt, credit = *credit] { return sender_.OnCredit(credit); });
   } else if (auto* const failed = std::get_if<DeviceFailed>(&frame.body)) {
-    Post([this, failed = *failed] { return receiver_.OnFailed(failed); });
+    Post([this, receipt, failed = *failed] {
+      return receiver_.OnFailed(failed);
+    });
   } else if (auto* const ended = std::get_if<DeviceEnded>(&frame.body)) {
-    Post([this, ended = *ended] { return sender_.OnEnded(ended); });
+    Post([this, receipt, ended = *ended] { return sender_.OnEnded(ended); });
   } else if (auto* const resend = std::get_if<DeviceResend>(&frame.body)) {
     Post([this, resend = *resend, frame = std::move(frame)]() mutable {
       return receiver_.OnResend(resend, std::move(frame.payload));
@@ -291,14 +296,9 @@ void NcclLink::Drop() {
 
 void NcclLink::Watch() {
   const absl::Duration now = options_.clock->Now();
-  for (const auto& communicator :
-       {sender_.communicator(), receiver_.communicator()}) {
-    if (communicator == nullptr) continue;
-    const std::optional<absl::Duration> began = communicator->CallBegan();
-    if (began && now - *began > options_.nccl_limits.stuck_after) {
-      communicator->Abort();
-    }
-  }
+  const absl::Duration limit = options_.nccl_limits.stuck_after;
+  hang_watches_[0].Check(sender_.communicator(), now, limit);
+  hang_watches_[1].Check(receiver_.communicator(), now, limit);
   if (tick_posted_.exchange(true)) return;
   jobs_->Post([this] {
     tick_posted_ = false;

@@ -18,6 +18,7 @@
 #include "link/link.h"
 #include "link/nccl/device_receiver.h"
 #include "link/nccl/device_sender.h"
+#include "link/nccl/hang_watch.h"
 #include "link/nccl/in_order.h"
 #include "link/nccl/link_device.h"
 #include "link/nccl/nccl_api.h"
@@ -124,6 +125,7 @@ class NcclLink final : public Link, public FrameHandler {
   std::atomic<bool> closed_ = false;
   std::atomic<bool> ended_ = false;
   std::atomic<bool> tick_posted_ = false;
+  HangWatch hang_watches_[2];  // Only for Watch: of the sender, the receiver.
 
   // Of the payload of the next frame. Only for the carrier's thread.
   std::optional<DevicePayload> announced_;

@@ -19,6 +19,8 @@ NcclLinks::~NcclLinks() {
     while (watchdog_ && !links_.empty()) changed_.wait(mutex_);
   }
   watchdog_ = nullptr;
+  MutexLock lock(mutex_);
+  for (const auto& link : links_) link->Join();
 }
 
 std::shared_ptr<NcclLink> NcclLinks::NewLink() {

@@ -151,7 +151,9 @@ class NcclPair : public Pair {
     for (const int end : {0, 1}) {
       link[end] = nullptr;
       at[end]->StopKeeping();
-      core[end] = nullptr;
+      // The carrier may have a handle for a moment longer.
+      core[end]->Stop();
+      core[end]->Join();
     }
     EXPECT_EQ(nccl.violations(), 0);
     EXPECT_EQ(nccl.communicators_open(), 0);
