@@ -6,9 +6,9 @@
 
 namespace apollo {
 
-// That a receiver which does not handle its frames holds up the sender, and
-// that such a link still ends: checked alike for each implementation that is
-// made from LinkLimits.
+// Tests that a receiver which does not handle its frames holds up the sender,
+// and that such a link still ends. For every implementation that is made from
+// LinkLimits.
 
 inline LinkLimits SmallLimits() {
   LinkLimits limits;

@@ -12,7 +12,7 @@
 
 namespace apollo {
 
-// What every Link promises (link.h), checked alike for each implementation:
+// Tests of the contract of Link (link.h), for every implementation:
 // INSTANTIATE_TYPED_TEST_SUITE_P(Name, LinkContract, testing::Types<...>) with
 // kinds of Pair.
 

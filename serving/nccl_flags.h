@@ -18,8 +18,7 @@ struct NcclFlags {
 // they do not fit together or there is no such interface.
 absl::StatusOr<NcclFlags> ReadNcclFlags();
 
-// What ReadNcclFlags does with values of the flags, in a program with or
-// without CUDA.
+// Does the same with given values, for a program with or without CUDA.
 absl::StatusOr<NcclFlags> CheckNcclFlags(bool across_hosts,
                                          const std::string& interface,
                                          bool has_cuda);

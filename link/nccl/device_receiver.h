@@ -18,8 +18,8 @@ namespace apollo {
 
 // The receiving end of the device path of one direction: posts a receive for
 // each payload that is announced, grants credit, and completes frames in order.
-// What had not arrived when the path ended, the sender sends again inline. One
-// thread, except for communicator().
+// The sender sends payloads again inline that had not arrived when the path
+// ended. One thread, except for communicator().
 class DeviceReceiver {
  public:
   // `complete` is called with the place given to OnPayload and the frame with

@@ -15,7 +15,7 @@
 
 namespace apollo {
 
-// What the two directions of a link (link/nccl/device_sender.h,
+// The parts of a link that its two directions (link/nccl/device_sender.h,
 // device_receiver.h) share. Both live in the thread of the link's Submitter.
 struct DirectionContext {
   std::shared_ptr<const NcclApi> api;

@@ -4,7 +4,7 @@
 
 namespace apollo {
 
-// Where to look; for tests.
+// The files to read; others in tests.
 struct HostIdPaths {
   std::string boot_id = "/proc/sys/kernel/random/boot_id";
   std::string shared_memory = "/dev/shm";

@@ -29,7 +29,7 @@ class DeviceStream {
   virtual absl::StatusOr<std::unique_ptr<DeviceEvent>> Record() = 0;
 };
 
-// What links need of the device whose rows they carry. Thread-safe.
+// The device whose rows links carry. Thread-safe.
 class LinkDevice {
  public:
   virtual ~LinkDevice() = default;

@@ -1,5 +1,5 @@
-// That the structs and numbers in nccl_abi.h and nccl_api.h are NCCL's. Only
-// with --config=cuda; needs no GPU.
+// Compares the structs and numbers in nccl_abi.h and nccl_api.h with NCCL's
+// header. Only with --config=cuda; needs no GPU.
 #include "link/nccl/nccl_abi.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// That a link survives what happens to NCCL: frames arrive in order, each once
-// and bit for bit, by the device or inline; or the link ends and says why.
+// Tests that a link survives failures of NCCL: frames arrive in order, each
+// once and bit for bit, by the device or inline; or the link ends and says why.
 #include <gtest/gtest.h>
 
 #include <string>

@@ -28,7 +28,7 @@
 
 namespace apollo {
 
-// What the links of a process share.
+// The settings that all links of a process share.
 struct NcclLinkOptions {
   // Null: rows are always copied to the host.
   std::shared_ptr<const NcclApi> api;
@@ -56,8 +56,9 @@ class NcclLink final : public Link, public FrameHandler {
   explicit NcclLink(NcclLinkOptions options);
   ~NcclLink() override;
 
-  // Who receives, and what brings the frames: each once, before the first
-  // frame arrives or is sent. Frames may arrive before the carrier is set.
+  // Sets the receiver, and the link that brings the frames: each once, before
+  // the first frame arrives or is sent. Frames may arrive before the carrier is
+  // set.
   void SetHandler(std::shared_ptr<FrameHandler> handler);
   void SetCarrier(std::shared_ptr<Link> carrier);
 

@@ -1,4 +1,4 @@
-// What decides whether NCCL is used: the library, the host, and both workers.
+// Tests of the conditions for NCCL: the library, the host, and both workers.
 #include "link/nccl/nccl_setup.h"
 
 #include <gtest/gtest.h>
