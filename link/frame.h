@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/rows.h"
+#include "link/device_frames.h"
 #include "link/worker_info.h"
 #include "sequence/generation.h"
 
@@ -121,9 +122,11 @@ struct ExpertOutputs {
 
 struct Frame {
   std::variant<WorkerInfo, Reach, Progress, StageStep, StageResult,
-               ReleaseSequences, ExpertRows, ExpertOutputs>
+               ReleaseSequences, ExpertRows, ExpertOutputs, DeviceOpen,
+               DeviceCredit, DevicePayload, DeviceFailed, DeviceEnded,
+               DeviceResend>
       body;
-  // A link between processes delivers the numbers as one row; the receiver
+  // A link between processes delivers inline numbers as one row; the receiver
   // knows their width.
   Rows payload = {};
   // Set for a received frame. Until it is destroyed, the frame counts as

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "link/device_codec.h"
 #include "link/sampling_codec.h"
 #include "link/worker_info_codec.h"
 
@@ -206,8 +207,11 @@ absl::StatusOr<Body> BodyFrom(const pb::LinkMessage& message) {
                            StatusFrom(message.outputs().error_code(),
                                       message.outputs().error_message())};
     default:
-      return absl::InvalidArgumentError("a frame without a known body");
+      break;
   }
+  Body device;
+  if (DeviceBodyFrom(message, device)) return device;
+  return absl::InvalidArgumentError("a frame without a known body");
 }
 
 }  // namespace

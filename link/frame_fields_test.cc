@@ -21,8 +21,36 @@ auto Members(const LayerExperts& x) {
   return std::tie(a, b);
 }
 auto Members(const WorkerInfo& x) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r] = x;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s);
+}
+auto Members(const DeviceTransport& x) {
+  const auto& [a, b, c, d] = x;
+  return std::tie(a, b, c, d);
+}
+auto Members(const DeviceOpen& x) {
+  const auto& [a, b] = x;
+  return std::tie(a, b);
+}
+auto Members(const DeviceCredit& x) {
+  const auto& [a, b, c, d] = x;
+  return std::tie(a, b, c, d);
+}
+auto Members(const DevicePayload& x) {
+  const auto& [a, b, c, d, e] = x;
+  return std::tie(a, b, c, d, e);
+}
+auto Members(const DeviceFailed& x) {
+  const auto& [a, b] = x;
+  return std::tie(a, b);
+}
+auto Members(const DeviceEnded& x) {
+  const auto& [a, b, c] = x;
+  return std::tie(a, b, c);
+}
+auto Members(const DeviceResend& x) {
+  const auto& [a, b] = x;
+  return std::tie(a, b);
 }
 auto Members(const Reach& x) {
   const auto& [a] = x;
@@ -116,6 +144,8 @@ WorkerInfo FullInfo() {
   info.draining = true;
   info.ready = true;
   info.revision = 1ull << 40;
+  info.device_transport =
+      EveryMemberSet(DeviceTransport{22809, "host", "gpu", true});
   return EveryMemberSet(info);
 }
 
@@ -170,6 +200,15 @@ std::vector<Frame> FullFrames() {
   frames.push_back(
       {EveryMemberSet(ExpertOutputs{4, absl::NotFoundError("gone")}),
        Rows::FromVector(std::move(large), 1)});
+  frames.push_back({EveryMemberSet(DeviceOpen{1ull << 40, {0, 1, 2}})});
+  frames.push_back({EveryMemberSet(
+      DeviceCredit{1ull << 41, 1ull << 42, 1ull << 43, 1ull << 44})});
+  frames.push_back({EveryMemberSet(
+      DevicePayload{1ull << 45, 1ull << 46, 512, 4096, RowType::kBf16})});
+  frames.push_back({EveryMemberSet(DeviceFailed{1ull << 47, "late"})});
+  frames.push_back({EveryMemberSet(DeviceEnded{1ull << 48, 5, "dead"})});
+  frames.push_back({EveryMemberSet(DeviceResend{1ull << 49, 1ull << 50}),
+                    Rows::FromVector({4, 5}, 1)});
   return frames;
 }
 

@@ -47,6 +47,11 @@ class Recorder final : public FrameHandler {
     }
     return frames;
   }
+  // Drops the frames that have arrived.
+  void Forget() {
+    MutexLock lock(mutex_);
+    frames_.clear();
+  }
   // Drops all frames, and those that arrive from now on.
   void StopKeeping() {
     MutexLock lock(mutex_);
@@ -92,8 +97,15 @@ class InProcessPair final : public Pair {
   }
 };
 
+// Keeps one channel for ever: a link may let go of its own in a thread of gRPC,
+// which the last channel of a process must not (serving/server.cc).
 inline std::shared_ptr<grpc::Channel> Insecure(const std::string& address) {
-  return grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  std::shared_ptr<grpc::Channel> channel =
+      grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  [[maybe_unused]] static const std::shared_ptr<
+      grpc::Channel>* const volatile kept =
+      new std::shared_ptr<grpc::Channel>(channel);
+  return channel;
 }
 
 // A server that accepts links, or refuses them.

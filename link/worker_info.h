@@ -35,6 +35,16 @@ struct LayerExperts {
   std::map<int, std::set<int>> in_layer;  // Further experts, by layer.
 };
 
+// The ways in which rows in the memory of a worker's device can travel to that
+// of a peer.
+struct DeviceTransport {
+  int nccl_version = 0;     // As NCCL codes it; 0: none.
+  std::string host = {};    // See link/nccl/host_id.h.
+  std::string device = {};  // Identifies the device on its host.
+  bool across_hosts = false;
+  bool operator==(const DeviceTransport&) const = default;
+};
+
 // A worker's description of itself. The process sends it as the first message
 // on a link. The worker's engine sends it again, with a higher revision,
 // whenever it changes.
@@ -59,6 +69,8 @@ struct WorkerInfo {
   // Hashes of the files that routers also have: model/config/fingerprint.h.
   std::string config_hash = {};
   std::string tokenizer_hash = {};
+  // Set by the link itself.
+  DeviceTransport device_transport = {};
 
   // State: these change.
   //

@@ -50,6 +50,13 @@ void ToProto(const WorkerInfo& in, pb::WorkerInfo* out) {
   out->set_draining(in.draining);
   out->set_ready(in.ready);
   out->set_revision(in.revision);
+  if (in.device_transport != DeviceTransport{}) {
+    pb::DeviceTransport* transport = out->mutable_device_transport();
+    transport->set_nccl_version(in.device_transport.nccl_version);
+    transport->set_host(in.device_transport.host);
+    transport->set_device(in.device_transport.device);
+    transport->set_across_hosts(in.device_transport.across_hosts);
+  }
 }
 
 WorkerInfo FromProto(const pb::WorkerInfo& in) {
@@ -73,6 +80,10 @@ WorkerInfo FromProto(const pb::WorkerInfo& in) {
   out.draining = in.draining();
   out.ready = in.ready();
   out.revision = in.revision();
+  const pb::DeviceTransport& transport = in.device_transport();
+  out.device_transport = {static_cast<int>(transport.nccl_version()),
+                          transport.host(), transport.device(),
+                          transport.across_hosts()};
   return out;
 }
 

@@ -26,6 +26,7 @@ absl::StatusOr<PeerFlags> ReadPeerFlags(absl::Duration answer_timeout) {
   flags.answer_timeout =
       absl::GetFlag(FLAGS_answer_timeout).value_or(answer_timeout);
   RETURN_IF_ERROR(CheckAboveZero("answer_timeout", flags.answer_timeout));
+  ASSIGN_OR_RETURN(flags.nccl, ReadNcclFlags());
   return flags;
 }
 

@@ -5,17 +5,21 @@
 
 #include <string>
 
+#include "serving/nccl_flags.h"
+
 namespace apollo {
 
-// The flags of workers that have peers: --expert_workers and --answer_timeout.
+// The flags of workers that have peers: --expert_workers, --answer_timeout and
+// those of serving/nccl_flags.h.
 struct PeerFlags {
   std::string expert_workers;  // See serving/membership.h.
   absl::Duration answer_timeout;
+  NcclFlags nccl;
 };
 
 // Reads the flags; call after absl::ParseCommandLine. `answer_timeout` is the
 // default of --answer_timeout. Returns INVALID_ARGUMENT naming the flag whose
-// value is out of range.
+// value is out of range, or the error of ReadNcclFlags.
 absl::StatusOr<PeerFlags> ReadPeerFlags(absl::Duration answer_timeout);
 
 }  // namespace apollo

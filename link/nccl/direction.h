@@ -1,0 +1,33 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "common/clock.h"
+#include "link/frame.h"
+#include "link/nccl/link_device.h"
+#include "link/nccl/nccl_api.h"
+#include "link/nccl/nccl_limits.h"
+
+namespace apollo {
+
+// The parts of a link that its two directions (link/nccl/device_sender.h,
+// device_receiver.h) share. Both live in the thread of the link's Submitter.
+struct DirectionContext {
+  std::shared_ptr<const NcclApi> api;
+  std::shared_ptr<LinkDevice> device;
+  NcclLimits limits;
+  const Clock* clock = nullptr;
+  // Sends one of the frames that only links see, past those that wait.
+  std::function<void(Frame)> send_now;
+  // Ends the link.
+  std::function<void(absl::Status)> fail;
+  // See NcclLinkOptions.
+  std::function<void(bool open)> path_changed = [](bool) {};
+};
+
+}  // namespace apollo
