@@ -31,6 +31,8 @@ template <typename Free>
 class Buffer {
  public:
   Buffer() = default;
+  // Takes ownership of `bytes` bytes at `data`.
+  Buffer(void* data, std::size_t bytes) : data_(data), bytes_(bytes) {}
 
   std::size_t bytes() const { return bytes_; }
   template <typename T>
@@ -39,9 +41,6 @@ class Buffer {
   }
 
  private:
-  template <typename F>
-  friend absl::StatusOr<Buffer<F>> Allocate(std::size_t, std::string_view);
-
   std::unique_ptr<void, Free> data_;
   std::size_t bytes_ = 0;
 };
