@@ -1,11 +1,11 @@
 #include "kernels/cuda/device.h"
 
-#include <absl/strings/match.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
 
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace apollo::cuda {
 namespace {
@@ -21,7 +21,7 @@ std::string Megabytes(std::size_t bytes) {
 absl::Status CudaStatus(cudaError_t error, std::string_view what) {
   if (error == cudaSuccess) return absl::OkStatus();
   const std::string message =
-      absl::StrCat(what, ": ", cudaGetErrorString(error), " (",
+      absl::StrCat(ToAbsl(what), ": ", cudaGetErrorString(error), " (",
                    cudaGetErrorName(error), ")");
   switch (error) {
     case cudaErrorMemoryAllocation:
@@ -39,7 +39,7 @@ absl::Status CudaStatus(cudaError_t error, std::string_view what) {
 }
 
 absl::StatusOr<int> ParseDevice(std::string_view text) {
-  std::string_view rest = text;
+  absl::string_view rest = ToAbsl(text);
   int index = 0;
   if (absl::ConsumePrefix(&rest, "cuda") &&
       (rest.empty() ||
@@ -49,7 +49,7 @@ absl::StatusOr<int> ParseDevice(std::string_view text) {
     return index;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("device \"", text,
+      absl::StrCat("device \"", ToAbsl(text),
                    "\" is not valid; use \"cuda\" or \"cuda:N\", with N "
                    "from 0"));
 }

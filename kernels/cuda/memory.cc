@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "common/status_macros.h"
+#include "common/strings.h"
 #include "kernels/cuda/device.h"
 
 namespace apollo::cuda {
@@ -17,13 +18,13 @@ absl::StatusOr<DeviceBuffer> AllocateDevice(std::size_t bytes,
   std::size_t free = 0, total = 0;
   if (error != cudaErrorMemoryAllocation ||
       cudaMemGetInfo(&free, &total) != cudaSuccess) {
-    return CudaStatus(
-        error, absl::StrCat("allocating ", bytes, " bytes for ", purpose));
+    return CudaStatus(error, absl::StrCat("allocating ", bytes, " bytes for ",
+                                          ToAbsl(purpose)));
   }
   return absl::ResourceExhaustedError(
-      absl::StrCat("no room on the GPU for ", purpose, ": ", bytes / 1000000,
-                   " MB are needed, ", free / 1000000, " MB of ",
-                   total / 1000000, " MB are free"));
+      absl::StrCat("no room on the GPU for ", ToAbsl(purpose), ": ",
+                   bytes / 1000000, " MB are needed, ", free / 1000000,
+                   " MB of ", total / 1000000, " MB are free"));
 }
 
 absl::StatusOr<PinnedBuffer> AllocatePinned(std::size_t bytes,
@@ -33,8 +34,9 @@ absl::StatusOr<PinnedBuffer> AllocatePinned(std::size_t bytes,
   const cudaError_t error = cudaMallocHost(&data, bytes);
   if (error == cudaSuccess) return PinnedBuffer(data, bytes);
   cudaGetLastError();
-  return CudaStatus(error, absl::StrCat("allocating ", bytes,
-                                        " page-locked bytes for ", purpose));
+  return CudaStatus(
+      error, absl::StrCat("allocating ", bytes, " page-locked bytes for ",
+                          ToAbsl(purpose)));
 }
 
 absl::StatusOr<Stream> CreateStream() {
