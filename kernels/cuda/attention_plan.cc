@@ -25,7 +25,9 @@ AttentionTask TaskOf(const AttentionSlice& slice, int first_pair, int pairs) {
 }
 
 void AddDirect(const AttentionSlice& slice, int pairs, AttentionPlan& plan) {
-  for (int p = 0; p < pairs; p += kDirectPairs) {
+  // The last pairs have the most keys, so they start first.
+  for (int p = (pairs - 1) / kDirectPairs * kDirectPairs; p >= 0;
+       p -= kDirectPairs) {
     plan.direct.push_back(TaskOf(slice, p, std::min(kDirectPairs, pairs - p)));
   }
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cuda/host_device.h"
 #include "kernels/cuda/types.h"
 
 namespace apollo::cuda {
@@ -15,13 +16,13 @@ struct HeadShape {
   int kv_heads = 0;  // Divides heads; at most 65535.
   int head_size = 0;
 
-  int group() const { return heads / kv_heads; }
-  int q_size() const { return heads * head_size; }
-  int kv_size() const { return kv_heads * head_size; }
-  int qkv_size() const { return q_size() + 2 * kv_size(); }
+  APOLLO_HOST_DEVICE int group() const { return heads / kv_heads; }
+  APOLLO_HOST_DEVICE int q_size() const { return heads * head_size; }
+  APOLLO_HOST_DEVICE int kv_size() const { return kv_heads * head_size; }
+  APOLLO_HOST_DEVICE int qkv_size() const { return q_size() + 2 * kv_size(); }
   // Numbers of a block's keys (or values): [kv_heads][16 tokens, head_size] in
   // the order of cache_index.h.
-  std::size_t block_numbers() const {
+  APOLLO_HOST_DEVICE std::size_t block_numbers() const {
     return std::size_t{16} * static_cast<std::size_t>(kv_size());
   }
 };

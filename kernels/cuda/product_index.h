@@ -16,6 +16,13 @@ APOLLO_HOST_DEVICE constexpr int SliceBegin(int slice, int groups) {
   return static_cast<int>(static_cast<std::int64_t>(slice) * groups / kSlices);
 }
 
+// Returns the first group after the slice of `group`.
+APOLLO_HOST_DEVICE constexpr int SliceEnd(int group, int groups) {
+  int slice = 1;
+  while (SliceBegin(slice, groups) <= group) ++slice;
+  return SliceBegin(slice, groups);
+}
+
 // Adjacent rows of one expert.
 struct RowTile {
   int expert = -1;  // -1: no such tile.

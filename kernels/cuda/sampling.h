@@ -35,6 +35,7 @@ struct SampleRequest {
 struct Penalty {
   std::int32_t token = 0;
   std::int32_t count = 0;
+  float logit = 0;  // Scratch of the kernel: the logit before the penalty.
 };
 
 struct SampleResult {
@@ -58,7 +59,7 @@ struct Sample {
   int rows = 0;
   int vocab = 0;
   const SampleRequest* requests = nullptr;  // [rows]
-  const Penalty* penalties = nullptr;
+  Penalty* penalties = nullptr;
   SampleResult* results = nullptr;  // [rows]; also page-locked host memory.
 };
 absl::Status Run(const Sample& sample, cudaStream_t stream);
