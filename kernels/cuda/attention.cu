@@ -4,29 +4,29 @@
 #include "kernels/cuda/attention_direct.cuh"
 #include "kernels/cuda/attention_split.cuh"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/launch.h"
 
 namespace apollo::cuda {
 namespace {
 
 template <int kHead>
-absl::Status Launch(const Attention& args, cudaStream_t stream) {
+absl::Status RunTasks(const Attention& args, cudaStream_t stream) {
   const auto kv_heads = static_cast<unsigned>(args.shape.kv_heads);
   if (args.direct > 0) {
-    AttentionDirectKernel<kHead><<<dim3(args.direct, kv_heads), kDirectThreads,
-                                   DirectShape<kHead>::kShared, stream>>>(args);
-    RETURN_IF_ERROR(LaunchStatus("attention (direct)"));
+    RETURN_IF_ERROR(Launch("attention (direct)", AttentionDirectKernel<kHead>,
+                           dim3(args.direct, kv_heads), kDirectThreads,
+                           DirectShape<kHead>::kShared, stream, args));
   }
   if (args.split > 0) {
     constexpr int kWarps = kSplitThreads / 32;
-    AttentionSplitKernel<kHead>
-        <<<dim3((args.split + kWarps - 1) / kWarps, kv_heads), kSplitThreads, 0,
-           stream>>>(args);
-    RETURN_IF_ERROR(LaunchStatus("attention (split)"));
+    RETURN_IF_ERROR(Launch("attention (split)", AttentionSplitKernel<kHead>,
+                           dim3((args.split + kWarps - 1) / kWarps, kv_heads),
+                           kSplitThreads, 0, stream, args));
   }
   if (args.merge > 0) {
-    AttentionMergeKernel<kHead>
-        <<<dim3(args.merge, kv_heads), kMergeThreads, 0, stream>>>(args);
-    RETURN_IF_ERROR(LaunchStatus("attention (merge)"));
+    RETURN_IF_ERROR(Launch("attention (merge)", AttentionMergeKernel<kHead>,
+                           dim3(args.merge, kv_heads), kMergeThreads, 0, stream,
+                           args));
   }
   return absl::OkStatus();
 }
@@ -52,13 +52,13 @@ absl::Status Run(const Attention& attention, cudaStream_t stream) {
   APOLLO_CHECK(attention.cache.stride % 8 == 0);
   switch (attention.shape.head_size) {
     case 32:
-      return Launch<32>(attention, stream);
+      return RunTasks<32>(attention, stream);
     case 64:
-      return Launch<64>(attention, stream);
+      return RunTasks<64>(attention, stream);
     case 96:
-      return Launch<96>(attention, stream);
+      return RunTasks<96>(attention, stream);
     default:
-      return Launch<128>(attention, stream);
+      return RunTasks<128>(attention, stream);
   }
 }
 

@@ -93,7 +93,7 @@ template <int kHead>
 __global__ void __launch_bounds__(kDirectThreads, kHead <= 64 ? 2 : 1)
     AttentionDirectKernel(const __grid_constant__ Attention args) {
   using Shape = DirectShape<kHead>;
-  extern __shared__ __align__(128) Bf16 stages[];
+  Bf16* const stages = DynamicShared<Bf16>();
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int kv_head = static_cast<int>(blockIdx.y);

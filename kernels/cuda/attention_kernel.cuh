@@ -4,7 +4,7 @@
 
 #include "kernels/cuda/attention.h"
 #include "kernels/cuda/cache_index.h"
-#include "kernels/cuda/mma.cuh"
+#include "kernels/cuda/simt.cuh"
 
 // Attention of one warp: a tile of 16 pairs (attention_plan.h) over the blocks
 // of one kv head. Lane 4g + t holds numbers of the pairs g and g + 8.

@@ -4,7 +4,8 @@
 #include "kernels/cuda/cache.h"
 #include "kernels/cuda/cache_index.h"
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/mma.cuh"
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/simt.cuh"
 
 namespace apollo::cuda {
 namespace {
@@ -111,9 +112,8 @@ absl::Status RotaryAngles(const std::int32_t* positions, int rows,
   const int half = head_size / 2;
   const std::int64_t count = static_cast<std::int64_t>(rows) * half;
   const auto blocks = static_cast<unsigned>((count + kThreads - 1) / kThreads);
-  RotaryAnglesKernel<<<blocks, kThreads, 0, stream>>>(
-      positions, rows, inverse_frequency, half, angles);
-  return LaunchStatus("rotary angles");
+  return Launch("rotary angles", RotaryAnglesKernel, blocks, kThreads, 0,
+                stream, positions, rows, inverse_frequency, half, angles);
 }
 
 absl::Status RotateAndStore(const HeadShape& shape, const float* qkv,
@@ -123,9 +123,8 @@ absl::Status RotateAndStore(const HeadShape& shape, const float* qkv,
                             cudaStream_t stream) {
   APOLLO_CHECK(rows >= 0 && cache.stride % 8 == 0);
   if (rows == 0) return absl::OkStatus();
-  RotateAndStoreKernel<<<rows, kThreads, 0, stream>>>(shape, qkv, bias, angles,
-                                                      slots, cache, q);
-  return LaunchStatus("rotation and storing of keys");
+  return Launch("storing of keys", RotateAndStoreKernel, rows, kThreads, 0,
+                stream, shape, qkv, bias, angles, slots, cache, q);
 }
 
 }  // namespace apollo::cuda

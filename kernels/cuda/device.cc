@@ -91,8 +91,4 @@ absl::StatusOr<DeviceInfo> OpenDevice(int index, std::size_t bytes_needed) {
   return info;
 }
 
-absl::Status LaunchStatus(std::string_view kernel) {
-  return CudaStatus(cudaGetLastError(), kernel);
-}
-
 }  // namespace apollo::cuda

@@ -40,7 +40,4 @@ absl::StatusOr<int> ParseDevice(std::string_view text);
 // - RESOURCE_EXHAUSTED if fewer than `bytes_needed` bytes are free.
 absl::StatusOr<DeviceInfo> OpenDevice(int index, std::size_t bytes_needed);
 
-// Returns the last error of a launch as CudaStatus and clears it.
-absl::Status LaunchStatus(std::string_view kernel);
-
 }  // namespace apollo::cuda

@@ -5,7 +5,8 @@
 #include "common/check.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/experts.h"
-#include "kernels/cuda/mma.cuh"
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/simt.cuh"
 
 namespace apollo::cuda {
 namespace {
@@ -231,22 +232,21 @@ absl::Status CheckGate(const GateOptions& options) {
 absl::Status Run(const Gate& gate, cudaStream_t stream) {
   APOLLO_CHECK(CheckGate(gate.options).ok() && gate.hidden % 8 == 0);
   if (gate.rows == 0) return absl::OkStatus();
-  GateKernel<<<gate.rows, kThreads, 0, stream>>>(gate);
-  return LaunchStatus("the gate");
+  return Launch("the gate", GateKernel, gate.rows, kThreads, 0, stream, gate);
 }
 
 absl::Status Run(const GroupByExpert& group, cudaStream_t stream) {
   APOLLO_CHECK(group.num_experts >= 1 && group.num_experts <= kMaxExperts);
   APOLLO_CHECK(group.choices <= group.assignments && group.top_k >= 1);
-  GroupKernel<<<1, kGroupThreads, 0, stream>>>(group);
-  return LaunchStatus("grouping rows by expert");
+  return Launch("grouping rows by expert", GroupKernel, 1, kGroupThreads, 0,
+                stream, group);
 }
 
 absl::Status Run(const CombineExperts& combine, cudaStream_t stream) {
   APOLLO_CHECK(combine.hidden % 8 == 0);
   if (combine.rows == 0) return absl::OkStatus();
-  CombineKernel<<<combine.rows, kThreads, 0, stream>>>(combine);
-  return LaunchStatus("combining experts");
+  return Launch("combining experts", CombineKernel, combine.rows, kThreads, 0,
+                stream, combine);
 }
 
 }  // namespace apollo::cuda

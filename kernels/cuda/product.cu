@@ -1,6 +1,7 @@
 #include "common/check.h"
 #include "common/status_macros.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/launch.h"
 #include "kernels/cuda/product.h"
 #include "kernels/cuda/product_kernel.cuh"
 #include "kernels/cuda/skinny_kernel.cuh"
@@ -40,51 +41,49 @@ ProductKernel Choose(int rows, int outputs) {
 }
 
 template <int kM, typename Kernel>
-void LaunchSkinny(Kernel kernel, int row_tiles, const ProductArguments& args,
-                  cudaStream_t stream) {
+absl::Status RunSkinny(Kernel* kernel, int row_tiles,
+                       const ProductArguments& args, cudaStream_t stream) {
   const dim3 grid(row_tiles, Ceil(CountTiles(args.outputs), kM));
-  kernel<<<grid, kSkinnyThreads, 0, stream>>>(args);
+  return Launch("a product of few rows", kernel, grid, kSkinnyThreads, 0,
+                stream, args);
 }
 
 template <WeightFormat kFormat>
-void Launch(ProductKernel kernel, int row_tiles, const ProductArguments& args,
-            cudaStream_t stream) {
+absl::Status RunKernel(ProductKernel kernel, int row_tiles,
+                       const ProductArguments& args, cudaStream_t stream) {
   switch (kernel) {
     case ProductKernel::kRows8:
-      return LaunchSkinny<1>(SkinnyKernel<kFormat, 1, 1, 4, 2>, row_tiles, args,
-                             stream);
+      return RunSkinny<1>(SkinnyKernel<kFormat, 1, 1, 4, 2>, row_tiles, args,
+                          stream);
     case ProductKernel::kRows16:
-      return LaunchSkinny<1>(SkinnyKernel<kFormat, 1, 2, 4, 2>, row_tiles, args,
-                             stream);
+      return RunSkinny<1>(SkinnyKernel<kFormat, 1, 2, 4, 2>, row_tiles, args,
+                          stream);
     case ProductKernel::kRows32:
-      return LaunchSkinny<2>(SkinnyKernel<kFormat, 2, 4, 2, 1>, row_tiles, args,
-                             stream);
+      return RunSkinny<2>(SkinnyKernel<kFormat, 2, 4, 2, 1>, row_tiles, args,
+                          stream);
     case ProductKernel::kRows64:
-      return LaunchSkinny<2>(SkinnyKernel<kFormat, 2, 8, 2, 1>, row_tiles, args,
-                             stream);
+      return RunSkinny<2>(SkinnyKernel<kFormat, 2, 8, 2, 1>, row_tiles, args,
+                          stream);
     default:
       const dim3 grid(row_tiles, Ceil(CountTiles(args.outputs), kTileM));
-      TileKernel<kFormat>
-          <<<grid, kTileThreads, TileShape<kFormat>::kShared, stream>>>(args);
+      return Launch("a product of many rows", TileKernel<kFormat>, grid,
+                    kTileThreads, TileShape<kFormat>::kShared, stream, args);
   }
 }
 
-absl::Status LaunchFormat(WeightFormat format, ProductKernel kernel,
-                          int row_tiles, const ProductArguments& args,
-                          cudaStream_t stream) {
+absl::Status RunFormat(WeightFormat format, ProductKernel kernel, int row_tiles,
+                       const ProductArguments& args, cudaStream_t stream) {
   if (row_tiles == 0) return absl::OkStatus();
   switch (format) {
     case WeightFormat::kBF16:
-      Launch<WeightFormat::kBF16>(kernel, row_tiles, args, stream);
-      break;
+      return RunKernel<WeightFormat::kBF16>(kernel, row_tiles, args, stream);
     case WeightFormat::kInt8:
-      Launch<WeightFormat::kInt8>(kernel, row_tiles, args, stream);
-      break;
+      return RunKernel<WeightFormat::kInt8>(kernel, row_tiles, args, stream);
     case WeightFormat::kF32:
     case WeightFormat::kInt4:
-      APOLLO_CHECK(false);
+      break;
   }
-  return LaunchStatus("a matrix product");
+  NoSuchFormat();
 }
 
 // Returns the arguments that both products have.
@@ -115,8 +114,8 @@ absl::Status RunWith(ProductKernel kernel, const Product& product,
   if (kernel == ProductKernel::kAutomatic) {
     kernel = Choose(product.rows, product.w.outputs);
   }
-  return LaunchFormat(product.w.format, kernel,
-                      Ceil(product.rows, RowsOf(kernel)), args, stream);
+  return RunFormat(product.w.format, kernel, Ceil(product.rows, RowsOf(kernel)),
+                   args, stream);
 }
 
 absl::Status RunWith(ProductKernel kernel, const GroupedProduct& product,
@@ -132,7 +131,7 @@ absl::Status RunWith(ProductKernel kernel, const GroupedProduct& product,
     // The rows of each expert are known to the device only.
     kernel = Choose(Ceil(product.max_rows, product.experts), product.w.outputs);
   }
-  return LaunchFormat(
+  return RunFormat(
       product.w.format, kernel,
       MaxRowTiles(product.max_rows, product.experts, RowsOf(kernel)), args,
       stream);

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/mma.cuh"
 #include "kernels/cuda/product.h"
 #include "kernels/cuda/product_index.h"
+#include "kernels/cuda/simt.cuh"
 #include "kernels/cuda/weight_index.h"
 
 // The parts that all kernels of products share: their arguments, the fragments
@@ -99,11 +99,7 @@ struct Fragment<WeightFormat::kInt8> {
   static __device__ __forceinline__ std::uint32_t Widen(std::uint32_t word) {
     const std::uint32_t spread =
         __byte_perm(word, 0x43434343u, kLow == 0 ? 0x4140 : 0x4342);
-    std::uint32_t low = spread & 0xff7fff7fu;
-    std::uint32_t sign = spread & 0xff80ff80u;
-    const __nv_bfloat162 q = __hsub2(*reinterpret_cast<__nv_bfloat162*>(&low),
-                                     *reinterpret_cast<__nv_bfloat162*>(&sign));
-    return *reinterpret_cast<const std::uint32_t*>(&q);
+    return SubtractBf16(spread & 0xff7fff7fu, spread & 0xff80ff80u);
   }
   __device__ __forceinline__ void Multiply(const uint4& x,
                                            float (&c)[4]) const {
@@ -112,8 +108,7 @@ struct Fragment<WeightFormat::kInt8> {
         Widen<2>(numbers.y), x.x, x.y);
     Mma(sum, Widen<0>(numbers.z), Widen<2>(numbers.z), Widen<0>(numbers.w),
         Widen<2>(numbers.w), x.z, x.w);
-    const __half2 pair = *reinterpret_cast<const __half2*>(&scales);
-    const float low = __low2float(pair), high = __high2float(pair);
+    const float low = LowF16(scales), high = HighF16(scales);
     c[0] = __fmaf_rn(sum[0], low, c[0]);
     c[1] = __fmaf_rn(sum[1], low, c[1]);
     c[2] = __fmaf_rn(sum[2], high, c[2]);

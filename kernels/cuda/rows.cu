@@ -2,8 +2,9 @@
 
 #include "common/check.h"
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/mma.cuh"
+#include "kernels/cuda/launch.h"
 #include "kernels/cuda/rows.h"
+#include "kernels/cuda/simt.cuh"
 
 namespace apollo::cuda {
 namespace {
@@ -86,8 +87,8 @@ absl::Status CopyRows(const From* x, const std::int32_t* source, int rows,
                       cudaStream_t stream) {
   APOLLO_CHECK(rows >= 0 && size % 8 == 0);
   if (rows == 0) return absl::OkStatus();
-  CopyRowsKernel<<<rows, kThreads, 0, stream>>>(x, source, size, target, out);
-  return LaunchStatus("copying rows");
+  return Launch("copying rows", CopyRowsKernel<From, To>, rows, kThreads, 0,
+                stream, x, source, size, target, out);
 }
 
 template <typename From, typename To>
@@ -97,8 +98,8 @@ absl::Status Convert(const From* x, std::int64_t count, To* out,
   if (count == 0) return absl::OkStatus();
   constexpr std::int64_t kBlock = kThreads * 8;
   const auto blocks = static_cast<unsigned>((count + kBlock - 1) / kBlock);
-  ConvertKernel<<<blocks, kThreads, 0, stream>>>(x, count, out);
-  return LaunchStatus("converting numbers");
+  return Launch("converting numbers", ConvertKernel<From, To>, blocks, kThreads,
+                0, stream, x, count, out);
 }
 
 }  // namespace
@@ -120,9 +121,8 @@ absl::Status RmsNorm(const float* x, const std::int32_t* source, int rows,
                      cudaStream_t stream) {
   APOLLO_CHECK(rows >= 0 && size % 8 == 0);
   if (rows == 0) return absl::OkStatus();
-  RmsNormKernel<<<rows, kThreads, 0, stream>>>(x, source, size, weight, eps,
-                                               out);
-  return LaunchStatus("normalisation");
+  return Launch("normalisation", RmsNormKernel, rows, kThreads, 0, stream, x,
+                source, size, weight, eps, out);
 }
 
 absl::Status GatherRows(const Bf16* x, const std::int32_t* source, int rows,

@@ -2,6 +2,7 @@
 
 #include "common/check.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/launch.h"
 #include "kernels/cuda/sampling.h"
 #include "kernels/cuda/token_search.cuh"
 
@@ -75,7 +76,7 @@ __device__ void ApplyPenalties(const SampleRequest& request, Penalty* penalties,
   __syncthreads();
 }
 
-// Returns the token's logit before penalties, in the thread that finds it.
+// Writes the token and its log-probability, from the logit before penalties.
 __device__ void WriteToken(const SampleRequest& request,
                            const Penalty* penalties, const float* logits,
                            int token, float log_sum, SampleResult* result) {
@@ -136,8 +137,8 @@ __global__ void __launch_bounds__(kSampleThreads)
     }
     return;
   }
-  const int first = TokenOf(BlockMax(ThreadBest(row, ~0ull)));
-  row.top = logits[first];
+  unsigned long long best = BlockMax(ThreadBest(row, ~0ull));
+  row.top = logits[TokenOf(best)];
   const float log_sum = LogSum(row);
   if (request.target >= 0) {
     if (threadIdx.x == 0) {
@@ -149,8 +150,10 @@ __global__ void __launch_bounds__(kSampleThreads)
   }
   FindAlternatives(row, request.alternatives, log_sum, result);
   __syncthreads();
-  ApplyPenalties(request, sample.penalties, logits);
-  unsigned long long best = BlockMax(ThreadBest(row, ~0ull));
+  if (request.penalties > 0) {
+    ApplyPenalties(request, sample.penalties, logits);
+    best = BlockMax(ThreadBest(row, ~0ull));
+  }
   int token = TokenOf(best);
   if (request.temperature > 0) {
     row.top = logits[token];
@@ -172,8 +175,8 @@ absl::Status CheckVocabulary(int vocab) {
 absl::Status Run(const Sample& sample, cudaStream_t stream) {
   APOLLO_CHECK(CheckVocabulary(sample.vocab).ok());
   if (sample.rows == 0) return absl::OkStatus();
-  SampleKernel<<<sample.rows, kSampleThreads, 0, stream>>>(sample);
-  return LaunchStatus("sampling");
+  return Launch("sampling", SampleKernel, sample.rows, kSampleThreads, 0,
+                stream, sample);
 }
 
 }  // namespace apollo::cuda

@@ -49,7 +49,7 @@ template <WeightFormat kFormat>
 __global__ void __launch_bounds__(kTileThreads, 1)
     TileKernel(const __grid_constant__ ProductArguments args) {
   using Shape = TileShape<kFormat>;
-  extern __shared__ __align__(128) std::byte stages[];
+  std::byte* const stages = DynamicShared<std::byte>();
   RowTile rows;
   const auto* w = static_cast<const std::byte*>(
       args.Find(static_cast<int>(blockIdx.x), kTileRows, &rows));

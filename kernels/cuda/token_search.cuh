@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "kernels/cuda/logit_keys.h"
-#include "kernels/cuda/mma.cuh"
+#include "kernels/cuda/simt.cuh"
 
 // Searches of a thread block in the logits of one row, without sorting them.
 namespace apollo::cuda {

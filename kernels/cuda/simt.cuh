@@ -1,11 +1,14 @@
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
+#include <cstddef>
 #include <cstdint>
 
 // Instructions that CUDA C++ does not offer, and small helpers of the kernels.
+// Tests without a GPU use emulation/simt.h instead of CUDA.
+#ifdef __CUDACC__
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
 namespace apollo::cuda {
 
 // c += a * b with mma.m16n8k16: a [16, 16], b [16, 8], c [16, 8]. Lane 4g + t
@@ -60,6 +63,35 @@ __device__ __forceinline__ float LowBf16(std::uint32_t pair) {
 __device__ __forceinline__ float HighBf16(std::uint32_t pair) {
   return __uint_as_float(pair & 0xffff0000u);
 }
+
+// Subtracts pairs of bf16.
+__device__ __forceinline__ std::uint32_t SubtractBf16(std::uint32_t a,
+                                                      std::uint32_t b) {
+  const __nv_bfloat162 difference =
+      __hsub2(*reinterpret_cast<const __nv_bfloat162*>(&a),
+              *reinterpret_cast<const __nv_bfloat162*>(&b));
+  return *reinterpret_cast<const std::uint32_t*>(&difference);
+}
+__device__ __forceinline__ float LowF16(std::uint32_t pair) {
+  return __low2float(*reinterpret_cast<const __half2*>(&pair));
+}
+__device__ __forceinline__ float HighF16(std::uint32_t pair) {
+  return __high2float(*reinterpret_cast<const __half2*>(&pair));
+}
+
+// Returns the block's dynamic shared memory.
+template <typename T>
+__device__ __forceinline__ T* DynamicShared() {
+  extern __shared__ __align__(128) std::byte dynamic_shared[];
+  return reinterpret_cast<T*>(dynamic_shared);
+}
+
+}  // namespace apollo::cuda
+#else
+#include "kernels/cuda/emulation/simt.h"
+#endif
+
+namespace apollo::cuda {
 
 // Sums over the lanes of a warp, in a fixed order, in all lanes.
 __device__ __forceinline__ float WarpSum(float x) {
