@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "kernels/cuda/cache_index.h"
 #include "kernels/cuda/testing.h"
@@ -43,11 +44,11 @@ class AttentionTest : public GpuTest {
       blocks += count;
     }
     // Blocks in no particular order, with unused ones between.
-    for (std::int32_t& block : table) block = block * 7 % (blocks * 2 + 1);
+    std::vector<std::int32_t> order(2 * blocks + 1);
+    std::iota(order.begin(), order.end(), 0);
+    std::shuffle(order.begin(), order.end(), random_);
+    for (std::int32_t& block : table) block = order[block];
     table_ = Device<std::int32_t>(table);
-    std::vector<int> used(table.begin(), table.end());
-    std::sort(used.begin(), used.end());
-    ASSERT_TRUE(std::unique(used.begin(), used.end()) == used.end());
     const std::size_t stride = 2 * shape.block_numbers() + 8;
     cache_ = Device<Bf16>(stride * (blocks * 2 + 1));
     layer_ = {cache_.get(), cache_.get() + shape.block_numbers(), stride};
@@ -167,7 +168,7 @@ class AttentionTest : public GpuTest {
       rope.Angles(p, angles.data());
       rope.Rotate(angles.data(), shape_.heads + shape_.kv_heads, row);
       const float* const key = row + shape_.q_size();
-      expected_q.insert(expected_q.end(), row, key);
+      expected_q.insert(expected_q.end(), row, row + shape_.q_size());
       expected_keys.insert(expected_keys.end(), key, key + kv_size);
       expected_values.insert(expected_values.end(), key + kv_size,
                              key + 2 * kv_size);

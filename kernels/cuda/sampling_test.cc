@@ -97,7 +97,7 @@ TEST_F(SamplingTest, GreedyTakesTheLargestAndTheLowestOfEqualOnes) {
 }
 
 TEST_F(SamplingTest, AlternativesAndTargetsAreTheModels) {
-  for (const int vocab : {3, 1000, 5003}) {
+  for (const int vocab : {3, 1500}) {
     const std::vector<float> one = Random(vocab);
     std::vector<float> logits = one;
     logits.insert(logits.end(), one.begin(), one.end());
@@ -117,7 +117,7 @@ TEST_F(SamplingTest, AlternativesAndTargetsAreTheModels) {
 }
 
 TEST_F(SamplingTest, AlternativesInOneThreadAreFound) {
-  std::vector<float> logits = Random(30 * 1024);
+  std::vector<float> logits = Random(12 * 1024);
   for (int j = 0; j < 10; ++j) {
     logits[j * 1024 + 7] = 20 - static_cast<float>(j);
   }
@@ -145,7 +145,6 @@ TEST_F(SamplingTest, PenaltiesChangeTheTokenButNotItsProbability) {
   EXPECT_EQ(results[0].tokens[0], 1);
   EXPECT_NEAR(results[0].logprob, 4.5 - LogSum(one), 1e-6);
   EXPECT_EQ(results[1].token, 1);
-  first.frequency_penalty = 0.2f;  // 5 - 0.25 - 2 * 0.2 = 4.35 < 4.5
   first.frequency_penalty = 0.1f;  // 5 - 0.25 - 2 * 0.1 = 4.55 > 4.5
   const auto third = Answer(one, {first}, {{1, 2, 0}, {3, 1, 0}});
   EXPECT_EQ(third[0].token, 1);
@@ -153,11 +152,11 @@ TEST_F(SamplingTest, PenaltiesChangeTheTokenButNotItsProbability) {
 }
 
 TEST_F(SamplingTest, DrawsAreThoseOfTheDefinition) {
-  constexpr int kVocab = 2050;
+  constexpr int kVocab = 1500;
   std::uniform_real_distribution<double> uniform(0, 1);
-  for (const float deviation : {0.0f, 1.0f, 6.0f}) {
+  for (const float deviation : {0.0f, 3.0f}) {
     std::vector<SampleRequest> requests;
-    for (const int top_k : {0, 1, 40, kVocab}) {
+    for (const int top_k : {0, 1, 40}) {
       for (const float top_p : {1.0f, 0.9f, 1e-6f}) {
         SampleRequest request;
         request.temperature = top_k == 40 ? 1.3f : 0.7f;

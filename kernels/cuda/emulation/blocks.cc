@@ -1,5 +1,6 @@
 #include "kernels/cuda/emulation/blocks.h"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cstring>
@@ -20,8 +21,12 @@ constexpr std::size_t kStackBytes = 128 << 10;
 
 enum class State { kReady, kAtBarrier, kEnded };
 
+// Contexts start fibers, and jumps switch between them: a jump makes no system
+// call.
 struct Fiber {
   ucontext_t context;
+  jmp_buf resume;
+  bool started = false;
   std::unique_ptr<char[]> stack;
   State state = State::kReady;
 };
@@ -39,7 +44,7 @@ struct Block {
   std::vector<Warp> warps;
   std::vector<std::byte> shared;
   const std::function<void()>* body = nullptr;
-  ucontext_t scheduler;
+  jmp_buf scheduler;
   unsigned running = 0;
 };
 
@@ -47,8 +52,9 @@ Block block;
 
 // Suspends the running thread.
 void Suspend() {
-  const unsigned self = block.running;
-  swapcontext(&block.fibers[self].context, &block.scheduler);
+  if (_setjmp(block.fibers[block.running].resume) == 0) {
+    _longjmp(block.scheduler, 1);
+  }
 }
 
 void FiberMain() {
@@ -57,10 +63,22 @@ void FiberMain() {
   Suspend();
 }
 
+// Runs a thread until it suspends itself.
+void Resume(unsigned thread) {
+  Fiber& fiber = block.fibers[thread];
+  block.running = thread;
+  thread_index = {thread, 0};
+  if (_setjmp(block.scheduler) != 0) return;
+  if (fiber.started) _longjmp(fiber.resume, 1);
+  fiber.started = true;
+  setcontext(&fiber.context);
+}
+
 void Start(unsigned thread) {
   Fiber& fiber = block.fibers[thread];
   if (!fiber.stack) fiber.stack.reset(new char[kStackBytes]);
   fiber.state = State::kReady;
+  fiber.started = false;
   getcontext(&fiber.context);
   fiber.context.uc_stack.ss_sp = fiber.stack.get();
   fiber.context.uc_stack.ss_size = kStackBytes;
@@ -75,9 +93,7 @@ void RunWarp(unsigned first, unsigned end) {
     for (unsigned t = first; t < end; ++t) {
       if (block.fibers[t].state != State::kReady) continue;
       ready = true;
-      block.running = t;
-      thread_index = {t, 0};
-      swapcontext(&block.scheduler, &block.fibers[t].context);
+      Resume(t);
     }
   }
 }
