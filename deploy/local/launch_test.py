@@ -11,7 +11,7 @@ import unittest
 from unittest import mock
 
 # Not resolve(), because Bazel's files are links.
-PARENT = str(pathlib.Path(__file__).absolute().parent.parent)
+PARENT = str(pathlib.Path(__file__).absolute().parent)
 sys.path.insert(0, PARENT)
 
 from launch import cluster, layout, processes, signals, state  # noqa: E402
