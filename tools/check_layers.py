@@ -81,7 +81,9 @@ def check_visibility(table):
                 with open(path, "w", encoding="utf-8") as file:
                     file.write("\n".join(lines) + "\n")
                 packages.append(f"//{user}/layer_check:all")
-        output = run("bazel", "build", "--nobuild", "--keep_going",
+        # Without --config=cuda, Bazel skips CUDA targets before it looks at
+        # their visibility. Nothing is compiled.
+        output = run("bazel", "build", "--nobuild", "--keep_going", "--config=cuda",
                      f"--package_path=%workspace%:{overlay}", *packages)
     return attempts, [a for a in attempts if a not in output], output
 
