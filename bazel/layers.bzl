@@ -38,6 +38,7 @@ LIBRARIES = {
     "cld2": (["cld2/"], ["model"]),
     "cli11": (["CLI/"], []),
     "crypto": (["openssl/"], ["common"]),
+    "cuda": (["cuda_", "cublas"], ["engine", "kernels", "link"]),
     "fasttext": (["fasttext/"], ["model"]),
     "grpc": (["grpc/", "grpcpp/"], ["dense_worker", "expert_worker", "link", "proto", "router", "serving"]),
     "grpc_reflection": (["grpcpp/ext/"], ["serving"]),
