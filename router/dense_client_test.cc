@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "link/generation_codec.h"
 #include "sequence/recording_sink.h"
@@ -47,9 +48,15 @@ class DenseClientTest : public testing::Test {
     builder.RegisterService(service_.get());
     server_ = builder.BuildAndStart();
     // Without keepalive: the client itself must end the sequences.
-    client_ = std::make_unique<DenseClient>(
+    std::shared_ptr<grpc::Channel> channel =
         grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
-                            grpc::InsecureChannelCredentials()));
+                            grpc::InsecureChannelCredentials());
+    // One channel is kept: a call may destroy its channel in a thread of gRPC,
+    // which the last one must not be (MakeClusterChannel).
+    [[maybe_unused]] static const std::shared_ptr<
+        grpc::Channel>* const volatile kept =
+        new std::shared_ptr<grpc::Channel>(channel);
+    client_ = std::make_unique<DenseClient>(std::move(channel));
   }
   // Makes the worker send these events and end with this status.
   void Send(std::vector<pb::RunEvent> events,
