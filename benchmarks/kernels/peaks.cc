@@ -58,12 +58,12 @@ double ReadPeak(ThreadPool& pool, const Timer& time) {
                      [&](std::int64_t begin, std::int64_t end) {
                        // Reads one number per cache line. Eight accumulators
                        // let loads overlap.
-                       const std::int64_t* at = buffer.as<std::int64_t>();
-                       std::int64_t sums[8] = {};
+                       const std::uint64_t* at = buffer.as<std::uint64_t>();
+                       std::uint64_t sums[8] = {};
                        for (std::int64_t i = begin; i + 8 <= end; i += 8) {
                          for (int j = 0; j < 8; ++j) sums[j] += at[(i + j) * 8];
                        }
-                       for (const std::int64_t sum : sums) sink += sum;
+                       for (const std::uint64_t sum : sums) sink += sum;
                      });
   });
   return static_cast<double>(kBytes) / seconds;

@@ -182,9 +182,13 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
          j["added_tokens"][1] = TestAddedToken(260, "<|end|>", true);
        }},
       {"t.json: model.merges make token 256, which is special",
-       [](Json& j) { j["added_tokens"] = {TestAddedToken(256, "ab", true)}; }},
+       [](Json& j) {
+         j["added_tokens"] = Json::array({TestAddedToken(256, "ab", true)});
+       }},
       {"t.json: model.vocab: token 120 is a single byte and special",
-       [](Json& j) { j["added_tokens"] = {TestAddedToken('x', "x", true)}; }},
+       [](Json& j) {
+         j["added_tokens"] = Json::array({TestAddedToken('x', "x", true)});
+       }},
   };
   for (const Case& c : cases) {
     Json json = TestTokenizerJson();

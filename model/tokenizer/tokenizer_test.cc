@@ -61,7 +61,7 @@ TEST(TokenizerTest, IgnoreMergesStillGivesNoSpecialToken) {
   json["model"]["ignore_merges"] = true;
   json["model"]["vocab"]["zz"] = 260;  // No merge makes it.
   json["model"]["vocab"]["end"] = 261;
-  json["added_tokens"] = {TestAddedToken(261, "end", true)};
+  json["added_tokens"] = Json::array({TestAddedToken(261, "end", true)});
   const auto tokenizer = Small(json);
   EXPECT_EQ(Encode(*tokenizer, "zz"), Ids({260}));
   EXPECT_EQ(Encode(*tokenizer, "zzz"), Ids({'z', 'z', 'z'}));
