@@ -1,6 +1,7 @@
 // Invalid model directories: every server reports the error in one line that
 // names the file, and exits with a nonzero status. It never crashes.
 
+#include <absl/base/config.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -98,7 +99,7 @@ TEST_F(BadModelTest, AProcessThatNeedsWorkersDoesNotStartWithoutAny) {
 }
 
 // Sanitizers need more memory than the limit.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

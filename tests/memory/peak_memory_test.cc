@@ -8,6 +8,7 @@
 //
 // Usage: peak_memory_test LOAD_MODEL PACK
 
+#include <absl/base/config.h>
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
@@ -70,7 +71,7 @@ std::int64_t Peak(const std::vector<std::string>& command) {
 class PeakMemoryTest : public testing::TestWithParam<DType> {
  protected:
   void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
     GTEST_SKIP() << "a sanitizer keeps memory of its own";
 #endif
     folder_ = testing::TempDir() + "/peak_memory";
