@@ -25,6 +25,8 @@ class SlowClientTest : public ScriptedClusterTest {
       : ScriptedClusterTest({.max_calls = kMaxCalls,
                              .output_bytes = 16 << 10,
                              .stalled_client_timeout = absl::Seconds(60)}) {}
+  // The scripts use this object.
+  ~SlowClientTest() override { backend_->Join(); }
 
   // Plays sequences that emit tokens forever, except while paused.
   void SpeakUntilCancelled() {

@@ -67,12 +67,12 @@ inline cudaError_t cudaFreeHost(void* data) { return cudaFree(data); }
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from,
                                    std::size_t bytes, cudaMemcpyKind,
                                    cudaStream_t) {
-  std::memcpy(to, from, bytes);
+  if (bytes > 0) std::memcpy(to, from, bytes);
   return cudaSuccess;
 }
 inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes,
                                    cudaStream_t) {
-  std::memset(to, value, bytes);
+  if (bytes > 0) std::memset(to, value, bytes);
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
