@@ -12,6 +12,7 @@
 #include "common/mutex.h"
 #include "link/grpc_link.h"
 #include "link/in_process_link.h"
+#include "link/insecure_channel.h"
 
 namespace apollo {
 
@@ -96,17 +97,6 @@ class InProcessPair final : public Pair {
     std::tie(link[0], link[1]) = MakeInProcessLink(at[0], at[1], limits);
   }
 };
-
-// Keeps one channel for ever: a link may let go of its own in a thread of gRPC,
-// which the last channel of a process must not (serving/server.cc).
-inline std::shared_ptr<grpc::Channel> Insecure(const std::string& address) {
-  std::shared_ptr<grpc::Channel> channel =
-      grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  [[maybe_unused]] static const std::shared_ptr<
-      grpc::Channel>* const volatile kept =
-      new std::shared_ptr<grpc::Channel>(channel);
-  return channel;
-}
 
 // A server that accepts links, or refuses them.
 class LinkServer final : private LinkAcceptor {

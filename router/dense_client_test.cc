@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "link/generation_codec.h"
+#include "link/insecure_channel.h"
 #include "sequence/recording_sink.h"
 
 namespace apollo {
@@ -48,15 +49,8 @@ class DenseClientTest : public testing::Test {
     builder.RegisterService(service_.get());
     server_ = builder.BuildAndStart();
     // Without keepalive: the client itself must end the sequences.
-    std::shared_ptr<grpc::Channel> channel =
-        grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
-                            grpc::InsecureChannelCredentials());
-    // One channel is kept: a call may destroy its channel in a thread of gRPC,
-    // which the last one must not be (MakeClusterChannel).
-    [[maybe_unused]] static const std::shared_ptr<
-        grpc::Channel>* const volatile kept =
-        new std::shared_ptr<grpc::Channel>(channel);
-    client_ = std::make_unique<DenseClient>(std::move(channel));
+    client_ = std::make_unique<DenseClient>(
+        Insecure("127.0.0.1:" + std::to_string(port)));
   }
   // Makes the worker send these events and end with this status.
   void Send(std::vector<pb::RunEvent> events,

@@ -1,9 +1,9 @@
 #include "serving/flag_checks.h"
 
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
 #include "common/strings.h"
+#include "serving/host_port.h"
 
 namespace apollo {
 
@@ -36,13 +36,7 @@ absl::Status CheckNotNegative(std::string_view flag, absl::Duration value) {
 }
 
 absl::Status CheckListenAddress(std::string_view flag, std::string_view value) {
-  const std::size_t colon = value.rfind(':');
-  int port = -1;
-  if (colon != std::string_view::npos &&
-      absl::SimpleAtoi(ToAbsl(value.substr(colon + 1)), &port) && port >= 0 &&
-      port <= 65535) {
-    return absl::OkStatus();
-  }
+  if (ParseHostPort(ToAbsl(value))) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "--", ToAbsl(flag), " is \"", ToAbsl(value),
       "\"; it must be host:port with a port from 0 (any) to 65535"));

@@ -1,7 +1,6 @@
 #include "serving/listener.h"
 
 #include <absl/status/status.h>
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -13,9 +12,11 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "common/status_macros.h"
+#include "serving/host_port.h"
 
 namespace apollo {
 namespace {
@@ -26,17 +27,14 @@ constexpr int kAttempts = 16;
 using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
 absl::StatusOr<Addresses> Resolve(const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  int port = -1;
-  if (colon == std::string::npos ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 ||
-      port > 65535) {
+  const std::optional<HostPort> parsed = ParseHostPort(address);
+  if (!parsed) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", address,
                      "\" is not an address to listen on; it must be host:port, "
                      "with a port from 0 to 65535"));
   }
-  std::string host = address.substr(0, colon);
+  std::string host = parsed->host;
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
   }
@@ -44,8 +42,9 @@ absl::StatusOr<Addresses> Resolve(const std::string& address) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.empty() ? nullptr : host.c_str(),
-                                std::to_string(port).c_str(), &hints, &found);
+  const int error =
+      getaddrinfo(host.empty() ? nullptr : host.c_str(),
+                  std::to_string(parsed->port).c_str(), &hints, &found);
   if (error != 0) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", address, ": ", gai_strerror(error)));

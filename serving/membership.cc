@@ -2,18 +2,19 @@
 
 #include <absl/status/status.h>
 #include <absl/strings/ascii.h>
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "common/log.h"
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "serving/host_port.h"
 
 namespace apollo {
 namespace {
@@ -21,11 +22,8 @@ namespace {
 constexpr std::size_t kMaxFileBytes = 1 << 20;
 
 absl::Status CheckAddress(absl::string_view address) {
-  const std::size_t colon = address.rfind(':');
-  int port = 0;
-  if (colon == absl::string_view::npos || colon == 0 ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 ||
-      port > 65535) {
+  const std::optional<HostPort> parsed = ParseHostPort(address);
+  if (!parsed || parsed->host.empty() || parsed->port == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", address,
                      "\" is not an address; it must be host:port with a port "
