@@ -7,6 +7,7 @@
 
 #include "common/rows.h"
 #include "engine/block_pool.h"
+#include "engine/post_event.h"
 #include "model/config/model_config.h"
 
 namespace apollo {
@@ -42,6 +43,11 @@ class DenseStage {
 
   // Drops unfinished steps; their Done is never called.
   virtual ~DenseStage() = default;
+
+  // Called once, before the first step: how the stage posts its events. `post`
+  // stays callable as long as the stage exists. A stage that completes
+  // everything within its calls needs none.
+  virtual void SetPost(PostEvent /*post*/) {}
 
   // The allocation of the cache. Block contents change in the order of the
   // Forward calls, so a block may be given to another sequence, or read by a

@@ -11,6 +11,7 @@
 
 #include "common/rows.h"
 #include "engine/block_pool.h"
+#include "engine/post_event.h"
 #include "engine/sampler.h"
 #include "model/config/model_config.h"
 #include "sequence/generation.h"
@@ -93,6 +94,11 @@ class ExpertStage {
  public:
   // Drops pending work; no callback is called afterwards.
   virtual ~ExpertStage() = default;
+
+  // Called once, before the first step: how the stage posts its events. `post`
+  // stays callable as long as the stage exists. A stage that completes
+  // everything within its calls needs none.
+  virtual void SetPost(PostEvent /*post*/) {}
 
   virtual BlockPool& blocks() = 0;
   virtual const ModelConfig& config() const = 0;
