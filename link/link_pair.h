@@ -21,6 +21,7 @@ namespace apollo {
 // Keeps the frames that it receives.
 class Recorder final : public FrameHandler {
  public:
+  // A frame that is not kept ends after the lock.
   void OnFrame(Frame frame) override {
     MutexLock lock(mutex_);
     EXPECT_TRUE(closed_.empty()) << "a frame after OnClosed";
@@ -50,14 +51,16 @@ class Recorder final : public FrameHandler {
   }
   // Drops the frames that have arrived.
   void Forget() {
+    std::vector<Frame> frames;  // A frame's end may call the other recorder.
     MutexLock lock(mutex_);
-    frames_.clear();
+    frames.swap(frames_);
   }
   // Drops all frames, and those that arrive from now on.
   void StopKeeping() {
+    std::vector<Frame> frames;
     MutexLock lock(mutex_);
     keeping_ = false;
-    frames_.clear();
+    frames.swap(frames_);
   }
   void WaitForWritable() {
     MutexLock lock(mutex_);
