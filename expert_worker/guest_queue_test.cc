@@ -45,6 +45,15 @@ TEST(GuestQueueTest, RowsAreBoundedButOneGuestIsAlwaysTaken) {
   EXPECT_EQ(Tickets(queue.Take(5, 100)), (Numbers{13}));
 }
 
+TEST(GuestQueueTest, RowsThatFillTheBoundAreTheLast) {
+  GuestQueue queue;
+  queue.Add(Of(1, 10, 5, 60));
+  queue.Add(Of(1, 11, 5, 40));
+  queue.Add(Of(1, 12, 5, 1));
+  EXPECT_EQ(Tickets(queue.Take(5, 100)), (Numbers{10, 11}));
+  EXPECT_EQ(Tickets(queue.Take(5, 100)), (Numbers{12}));
+}
+
 TEST(GuestQueueTest, ALostPeersGuestsAreDropped) {
   GuestQueue queue;
   queue.Add(Of(1, 10, 5, 1));

@@ -180,6 +180,36 @@ TEST_F(PeerExchangeTest, ASilentPeerGetsNoMoreRows) {
   EXPECT_TRUE(exchange_.Answered(ticket));
 }
 
+TEST_F(PeerExchangeTest, ANewProcessIsNotGivenUpWithTheOldOneOfItsName) {
+  const auto restarted = std::make_shared<FakeLink>();
+  WorkerInfo info = {WorkerRole::kExpert, "a", "m", "1", std::set<int>{1}};
+  info.instance = 17;
+  info.ready = true;
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  exchange_.AddPeer(kSecond + 1, info, restarted);
+  clock_.now += absl::Seconds(11);
+  EXPECT_TRUE(exchange_.GiveUpOnSilent(absl::Seconds(10), clock_.now));
+  EXPECT_TRUE(first_->closed);
+  EXPECT_FALSE(restarted->closed);
+  EXPECT_EQ(Offered(), (std::set<int>{1, 3}));
+}
+
+TEST_F(PeerExchangeTest, AnsweredRowsAreLoadNoMore) {
+  const auto third = std::make_shared<FakeLink>();
+  Add(kSecond + 1, "z", {1}, third);
+  // The first of two peers without load is asked each time.
+  for (int i = 0; i < 2; ++i) {
+    auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
+    const std::uint64_t number = first_->Take<ExpertRows>().ticket;
+    EXPECT_EQ(Answer(kFirst, number, {3, 4}), StatusCode::kOk);
+    EXPECT_TRUE(exchange_.Combine(std::move(ticket)).ok());
+  }
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  EXPECT_EQ(first_->frames.size(), 1u);
+  EXPECT_EQ(third->frames.size(), 1u);
+}
+
 TEST_F(PeerExchangeTest, ADrainingPeerIsAskedIfNoOtherHasTheExpert) {
   WorkerInfo stopping = {WorkerRole::kExpert, "a", "m", "1",
                          std::set<int>{1, 2}};

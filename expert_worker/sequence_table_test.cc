@@ -115,6 +115,15 @@ TEST_F(SequenceTableTest, TheYoungestIsEvictedAndStaysOut) {
   EXPECT_EQ(Admit(RowsOf(1, 2, 0, 1), kOther), StatusCode::kOk);
 }
 
+TEST_F(SequenceTableTest, TheReleaseOfAnEarlierAttemptReadmitsNothing) {
+  EXPECT_EQ(Admit(RowsOf(1, 1, 0, 64)), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(2, 2, 0, 1)), StatusCode::kAborted);  // Evicted.
+  table_.Release(kDense, {{{2, 1}}});
+  table_.Release(kDense, {{{1, 1}}});
+  EXPECT_EQ(Admit(RowsOf(2, 2, 0, 1)), StatusCode::kAborted);
+  EXPECT_EQ(Admit(RowsOf(2, 3, 0, 1)), StatusCode::kOk);
+}
+
 TEST_F(SequenceTableTest, MoreThanTheWholeCacheIsRefused) {
   EXPECT_EQ(Admit(RowsOf(1, 1, 0, 64)), StatusCode::kOk);
   const absl::Status status = table_.Admit(kDense, RowsOf(1, 1, 64, 1));
