@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 namespace apollo {
 namespace {
@@ -120,6 +121,21 @@ TEST(ExpertWorkersTest, TheLargestCacheIsKnownOnceAllHaveReported) {
   EXPECT_EQ(workers.MostTokens(), 300);
   AddReaching(workers, 3, Worker("c", {1}));
   EXPECT_EQ(workers.MostTokens(), 0);
+}
+
+TEST(ExpertWorkersTest, TheErrorNamesTheLargestCacheWhicheverWorkerHasIt) {
+  for (const auto& [first, second] : {std::pair(300, 100), {100, 300}}) {
+    ExpertWorkers workers(Experts(1));
+    WorkerInfo worker = Worker("a", {0});
+    worker.cache_tokens = first;
+    AddReaching(workers, 1, worker);
+    worker.name = "b";
+    worker.cache_tokens = second;
+    AddReaching(workers, 2, worker);
+    const absl::Status refused = workers.Choose({0, 1, 400}).status();
+    EXPECT_NE(refused.message().find("holds 300"), absl::string_view::npos)
+        << refused;
+  }
 }
 
 TEST(ExpertWorkersTest, OnlyWorkersThatReachEveryExpert) {
