@@ -98,17 +98,18 @@ void ReleasePages(std::span<const std::uint8_t> bytes) {
   const std::uintptr_t first = (begin + page - 1) / page * page;
   const std::uintptr_t last = (begin + bytes.size()) / page * page;
   if (first < last) {  // Best effort.
-    madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    madvise(const_cast<std::uint8_t*>(bytes.data()) + (first - begin),
+            last - first, MADV_DONTNEED);
   }
 }
 
 void PopulatePages(std::span<const std::uint8_t> bytes) {
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
-  const std::uintptr_t first = begin / page * page;
+  const std::uintptr_t before = begin % page;
   // Best effort.
-  madvise(reinterpret_cast<void*>(first), begin + bytes.size() - first,
-          MADV_POPULATE_READ);
+  madvise(const_cast<std::uint8_t*>(bytes.data()) - before,
+          before + bytes.size(), MADV_POPULATE_READ);
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path,

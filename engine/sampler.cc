@@ -53,6 +53,7 @@ std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order,
     std::sort(order.begin(), order.end(), falling);
   }
   std::vector<double> p;
+  p.reserve(order.size());
   for (const std::int32_t token : order) {
     p.push_back(Weight(logits[token], top, options.temperature));
   }

@@ -116,6 +116,7 @@ const SparseLayerWeights& CpuExpertStage::weights(int layer) const {
 std::unique_ptr<ExpertStep> CpuExpertStage::Begin(
     std::vector<ExpertSlice> slices) {
   std::vector<BatchSlice> batch;
+  batch.reserve(slices.size());
   for (const ExpertSlice& slice : slices) {
     batch.push_back(
         {slice.blocks, slice.first_position, slice.boundary.rows()});
