@@ -1,6 +1,4 @@
 // Devices read rows of matrices to pack them: the numbers are those of Matrix.
-#include <absl/base/thread_annotations.h>
-#include <absl/synchronization/mutex.h>
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -10,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/mutex.h"
 #include "common/thread_pool.h"
 #include "kernels/quantize.h"
 #include "model/weights/open_model.h"
@@ -49,7 +48,7 @@ class Collected {
 
  private:
   void Add(int row, RowNumbers numbers) {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     const std::size_t r = static_cast<std::size_t>(row - first_);
     ASSERT_LT(r, seen_.size());
     ++seen_[r];
@@ -64,7 +63,7 @@ class Collected {
   }
 
   const int first_, inputs_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<int> seen_;
   std::vector<std::vector<float>> rows_;
   int bf16_rows_ = 0;
