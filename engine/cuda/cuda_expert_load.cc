@@ -27,8 +27,8 @@ absl::Status CheckExperts(const ModelConfig& config,
         absl::StrCat("expert ", e, " does not exist; this model has experts 0",
                      " to ", config.num_experts - 1));
   }
-  return cuda::CheckGate({config.num_experts, config.experts_per_token,
-                          config.norm_topk_prob});
+  return cuda::CheckGate(
+      {config.num_experts, config.experts_per_token, config.norm_topk_prob});
 }
 
 // Returns the width of the widest shared expert, or 0.
@@ -126,14 +126,13 @@ absl::StatusOr<std::unique_ptr<CudaExpertStage>> CudaExpertStage::Load(
       SparseLayers::Create(stage->config_, sizes, limits, std::move(layers),
                            std::move(frequencies), *stage->cache_,
                            *stage->device_));
-  ASSIGN_OR_RETURN(stage->head_, cuda::CudaHead::Create(
-                                     stage->config_, std::move(head),
-                                     head_limits));
-  ASSIGN_OR_RETURN(stage->rows_,
-                   cuda::RowPool::Create(stage->device_->device(), block,
-                                         kRowBlocks));
-  ASSIGN_OR_RETURN(auto memory, cuda::StepMemory::Allocate(
-                                    sizes, limits.batch, sizes.piece_rows));
+  ASSIGN_OR_RETURN(
+      stage->head_,
+      cuda::CudaHead::Create(stage->config_, std::move(head), head_limits));
+  ASSIGN_OR_RETURN(stage->rows_, cuda::RowPool::Create(stage->device_->device(),
+                                                       block, kRowBlocks));
+  ASSIGN_OR_RETURN(auto memory, cuda::StepMemory::Allocate(sizes, limits.batch,
+                                                           sizes.piece_rows));
   stage->unused_.push_back(std::move(memory));
   return stage;
 }
