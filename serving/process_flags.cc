@@ -13,7 +13,9 @@
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
 ABSL_FLAG(std::string, listen, "",
           "Where to serve gRPC, as host:port; port 0 takes any free one. "
-          "Default: 127.0.0.1:50051 for what clients call, else 127.0.0.1:0.");
+          "[::]:PORT serves all addresses of the machine, 0.0.0.0:PORT those "
+          "of IPv4. Default: 127.0.0.1:50051 for what clients call, else "
+          "127.0.0.1:0.");
 ABSL_FLAG(
     int, max_connections, apollo::ServerOptions().max_connections,
     "Maximum number of open connections to the gRPC port, including idle "

@@ -34,7 +34,8 @@ std::vector<AbsentChoices> FindAbsent(std::span<const std::int32_t> assignments,
     if (place[e] >= 0) absent[place[e]].first = position;
     position += counts[e];
   }
-  std::erase_if(absent, [](const AbsentChoices& a) { return a.choices.empty(); });
+  std::erase_if(absent,
+                [](const AbsentChoices& a) { return a.choices.empty(); });
   return absent;
 }
 

@@ -6,8 +6,8 @@ namespace apollo::cuda {
 namespace {
 
 // Four rows with two of five experts, and three guests.
-const std::vector<std::int32_t> kAssignments = {0, 3, 1, 3, 4, 0, 3, 4,
-                                                2, 0, 2};
+const std::vector<std::int32_t> kAssignments = {0, 3, 1, 3, 4, 0,
+                                                3, 4, 2, 0, 2};
 
 std::vector<AbsentChoices> Find(const std::set<int>& resident,
                                 std::vector<std::uint8_t> dropped = {}) {

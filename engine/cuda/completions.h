@@ -1,9 +1,7 @@
 #pragma once
 
-#include <absl/base/thread_annotations.h>
 #include <absl/functional/any_invocable.h>
 #include <absl/status/status.h>
-#include <absl/synchronization/mutex.h>
 
 #include <deque>
 #include <functional>
@@ -11,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/mutex.h"
 #include "kernels/cuda/memory.h"
 
 namespace apollo::cuda {
@@ -20,13 +19,13 @@ namespace apollo::cuda {
 class Completions {
  public:
   // Calls `reached` with each callback of Add, and `failed` with an error of
-  // the device, both in the thread of this object. After an error it drops all
-  // callbacks. `device` is the index of the device.
+  // the device, both in the thread of this object. After an error, callbacks
+  // are kept until the end. `device` is the index of the device.
   Completions(int device,
               std::function<void(absl::AnyInvocable<void()>)> reached,
               std::function<void(absl::Status)> failed);
-  // Drops the callbacks that have not been passed on, and ends the thread once
-  // the device has reached the point that the thread waits for.
+  // Ends the thread once the device has reached the point that the thread waits
+  // for. Destroys the callbacks that have not been passed on.
   ~Completions();
   Completions(const Completions&) = delete;
   Completions& operator=(const Completions&) = delete;
@@ -42,13 +41,15 @@ class Completions {
   };
 
   void Run();
-  // Waits for a point; nothing if the thread should end.
+  // Waits until there is a point, and takes it; nothing if the thread should
+  // end.
   std::optional<Point> Next();
 
   const int device_;
   const std::function<void(absl::AnyInvocable<void()>)> reached_;
   const std::function<void(absl::Status)> failed_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
+  CondVar changed_;
   std::deque<Point> points_ ABSL_GUARDED_BY(mutex_);
   std::vector<Event> unused_ ABSL_GUARDED_BY(mutex_);  // To be used again.
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -37,9 +37,9 @@ std::size_t Divide(const ModelConfig& config,
 TokenQuestions::Limits CudaHead::LimitsFor(const ModelConfig& config,
                                            int max_rows) {
   // A sequence has no more tokens than its context, and each once.
-  return {std::min(max_rows, kLogitRows),
-          std::max(std::min(config.vocab_size, config.max_context),
-                   kPenalties)};
+  return {
+      std::min(max_rows, kLogitRows),
+      std::max(std::min(config.vocab_size, config.max_context), kPenalties)};
 }
 
 std::size_t CudaHead::Bytes(const ModelConfig& config,

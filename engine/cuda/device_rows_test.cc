@@ -54,9 +54,9 @@ TEST_F(RowPoolTest, HandlesOutliveThePool) {
   std::optional<RowPool> pool = *RowPool::Create(kDevice, 1024, 1);
   const Rows rows = *pool->Take(1, 64, RowType::kF32);
   pool.reset();
-  ExpectOk(CudaStatus(cudaMemsetAsync(const_cast<void*>(rows.data()), 0,
-                                      rows.bytes(), nullptr),
-                      "writing"));
+  ExpectOk(CudaStatus(
+      cudaMemsetAsync(const_cast<void*>(rows.data()), 0, rows.bytes(), nullptr),
+      "writing"));
 }
 
 TEST_F(RowPoolTest, NoRoomIsAnError) {

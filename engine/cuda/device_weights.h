@@ -14,6 +14,7 @@
 #include "common/thread_pool.h"
 #include "engine/cuda/matrix_stager.h"
 #include "engine/cuda/stage_device.h"
+#include "engine/cuda/weight_bytes.h"  // IWYU pragma: export
 #include "kernels/cuda/memory.h"
 #include "kernels/cuda/types.h"
 #include "model/config/model_config.h"
@@ -87,16 +88,6 @@ struct DeviceEmbedding {
   DeviceBuffer memory;
   const Bf16* get() const { return memory.as<Bf16>(); }  // [vocab, hidden]
 };
-
-// Return the bytes of device memory of a stage's weights, after checking that
-// the operations can use all of them. Matrices keep the format of the source
-// (WeightSource::Shape), which must be bf16 or int8. Errors: INVALID_ARGUMENT
-// names what cannot be used, and what could; those of WeightSource::Shape.
-absl::StatusOr<std::size_t> DenseStageBytes(const ModelConfig& config,
-                                            const WeightSource& source);
-absl::StatusOr<std::size_t> ExpertStageBytes(const ModelConfig& config,
-                                             const WeightSource& source,
-                                             const std::set<int>& experts);
 
 // Loads the weights of layers and reports progress. Matrices are packed by the
 // threads of the pool, some rows at a time, so little memory of the host is

@@ -22,9 +22,17 @@ class MatrixStager {
  public:
   // The arguments held by reference must outlive the stager. Copies are
   // enqueued in `stream`.
+  // `stage_bytes`: page-locked memory of a piece; more for longer rows.
   MatrixStager(const WeightSource& source, ThreadPool& pool,
-               cudaStream_t stream)
-      : source_(source), pool_(pool), stream_(stream) {}
+               cudaStream_t stream, std::size_t stage_bytes = 32 << 20)
+      : source_(source),
+        pool_(pool),
+        stream_(stream),
+        stage_bytes_(stage_bytes) {}
+
+  ~MatrixStager();  // Waits until the device has read the memory.
+  MatrixStager(const MatrixStager&) = delete;
+  MatrixStager& operator=(const MatrixStager&) = delete;
 
   // Packs the stacked rows of the tensors as `shape` to `to`, in device memory
   // [PackedBytes(shape)]. The format of `shape` may be another than the
@@ -34,6 +42,8 @@ class MatrixStager {
   // Copies the rows of a tensor as bf16 to `to` [outputs, inputs].
   absl::Status CopyBf16(const std::string& name, int outputs, int inputs,
                         void* to);
+  // Copies other data.
+  absl::Status Copy(const void* data, std::size_t bytes, void* to);
 
  private:
   // Page-locked memory, and when the device has read it.
@@ -52,6 +62,7 @@ class MatrixStager {
   const WeightSource& source_;
   ThreadPool& pool_;
   const cudaStream_t stream_;
+  const std::size_t stage_bytes_;
   std::array<Stage, 2> stages_;
   std::size_t next_ = 0;
 };

@@ -36,6 +36,9 @@ namespace cuda {
 // that loads the stage, then the engine thread.
 class StageDevice {
  public:
+  // Returns the bytes of device memory that a StageDevice allocates.
+  static std::size_t Bytes(int max_rows);
+
   // Opens the device, makes it current for the calling thread, and prepares the
   // kernels. Returns the errors of OpenDevice (kernels/cuda/device.h).
   static absl::StatusOr<std::unique_ptr<StageDevice>> Open(

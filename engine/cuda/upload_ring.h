@@ -37,9 +37,10 @@ class UploadRing {
 
   UploadRing(std::size_t slot_bytes, cudaStream_t stream)
       : slot_bytes_(slot_bytes), stream_(stream) {}
+  // Adds a free slot in front.
   absl::Status AddSlot();
-  // Returns true if the device has read the slot.
-  static absl::StatusOr<bool> Free(const Slot& slot);
+  // Makes the first slot one that the device has read.
+  absl::Status FreeFront();
 
   const std::size_t slot_bytes_;
   const cudaStream_t stream_;

@@ -19,11 +19,11 @@ struct MatrixShape {
   WeightFormat format = WeightFormat::kF32;
 };
 
-// The numbers of a row of a matrix: either float32, or bf16 if the source holds
-// them like that. One of the pointers is null.
+// The numbers of a row of a matrix, as float32 or as the bits of bf16. The
+// other pointer is null.
 struct RowNumbers {
   const float* f32 = nullptr;
-  const std::uint16_t* bf16 = nullptr;  // Bit patterns.
+  const std::uint16_t* bf16 = nullptr;
 };
 
 // Provides the weights of a model to a stage: tensors by their names in the
@@ -53,10 +53,11 @@ class WeightSource {
 
   // Passes rows [first, first + count) of the stacked tensors to `visit`, with
   // their indices, in the precision of the source: for devices that pack
-  // matrices themselves. Calls come from all threads of the pool, in any order;
-  // the numbers are valid during the call. Errors: those of Matrix, for numbers
-  // that are too large for `format`, too; UNIMPLEMENTED if the source holds the
-  // matrix only in integers. On an error, rows may have been passed before.
+  // matrices themselves, in `format`. The numbers are bf16 if both the source
+  // and the format are, else float32, and valid during the call. Calls come
+  // from all threads of the pool, in any order. Errors are those of Matrix, and
+  // UNIMPLEMENTED if the source holds the matrix only in integers; some rows
+  // may have been passed before.
   using RowVisitor = absl::FunctionRef<void(int row, RowNumbers numbers)>;
   virtual absl::Status ReadRows(const std::vector<std::string>& names,
                                 int first, int count, WeightFormat format,

@@ -1,7 +1,12 @@
 #include "kernels/cuda/emulation/blocks.h"
 
+#include <absl/base/config.h>
 #include <setjmp.h>
 #include <ucontext.h>
+
+#ifdef ABSL_HAVE_THREAD_SANITIZER
+#include <sanitizer/tsan_interface.h>
+#endif
 
 #include <cstring>
 #include <memory>
@@ -21,14 +26,19 @@ constexpr std::size_t kStackBytes = 128 << 10;
 
 enum class State { kReady, kAtBarrier, kEnded };
 
-// Contexts start fibers, and jumps switch between them: a jump makes no system
-// call.
+// Runs the body once for each block, and suspends itself in between.
 struct Fiber {
   ucontext_t context;
-  jmp_buf resume;
-  bool started = false;
-  std::unique_ptr<char[]> stack;
+  std::unique_ptr<char[]> stack;  // Null until the fiber is first resumed.
   State state = State::kReady;
+#ifdef ABSL_HAVE_THREAD_SANITIZER
+  ~Fiber() {
+    if (fiber != nullptr) __tsan_destroy_fiber(fiber);
+  }
+  void* fiber = nullptr;
+#else
+  jmp_buf resume;
+#endif
 };
 
 // The exchanges of a warp. Values of even and odd exchanges are apart: a lane
@@ -44,23 +54,53 @@ struct Block {
   std::vector<Warp> warps;
   std::vector<std::byte> shared;
   const std::function<void()>* body = nullptr;
+#ifdef ABSL_HAVE_THREAD_SANITIZER
+  ucontext_t scheduler;
+  void* scheduler_fiber = nullptr;
+#else
   jmp_buf scheduler;
+#endif
   unsigned running = 0;
 };
 
 Block block;
 
-// Suspends the running thread.
+#ifdef ABSL_HAVE_THREAD_SANITIZER
+// ThreadSanitizer is told of each switch.
+void Switch(void* to_fiber, ucontext_t& from, ucontext_t& to) {
+  __tsan_switch_to_fiber(to_fiber, 0);
+  swapcontext(&from, &to);
+}
+void Suspend() {
+  Switch(block.scheduler_fiber, block.fibers[block.running].context,
+         block.scheduler);
+}
+void Enter(Fiber& fiber, bool first) {
+  if (first) fiber.fiber = __tsan_create_fiber(0);
+  block.scheduler_fiber = __tsan_get_current_fiber();
+  Switch(fiber.fiber, block.scheduler, fiber.context);
+}
+#else
+// The context starts the fiber; afterwards jumps switch between fibers, which
+// make no system call.
 void Suspend() {
   if (_setjmp(block.fibers[block.running].resume) == 0) {
     _longjmp(block.scheduler, 1);
   }
 }
+void Enter(Fiber& fiber, bool first) {
+  if (_setjmp(block.scheduler) != 0) return;
+  if (!first) _longjmp(fiber.resume, 1);
+  setcontext(&fiber.context);
+}
+#endif
 
 void FiberMain() {
-  (*block.body)();
-  block.fibers[block.running].state = State::kEnded;
-  Suspend();
+  for (;;) {
+    (*block.body)();
+    block.fibers[block.running].state = State::kEnded;
+    Suspend();
+  }
 }
 
 // Runs a thread until it suspends itself.
@@ -68,22 +108,16 @@ void Resume(unsigned thread) {
   Fiber& fiber = block.fibers[thread];
   block.running = thread;
   thread_index = {thread, 0};
-  if (_setjmp(block.scheduler) != 0) return;
-  if (fiber.started) _longjmp(fiber.resume, 1);
-  fiber.started = true;
-  setcontext(&fiber.context);
-}
-
-void Start(unsigned thread) {
-  Fiber& fiber = block.fibers[thread];
-  if (!fiber.stack) fiber.stack.reset(new char[kStackBytes]);
-  fiber.state = State::kReady;
-  fiber.started = false;
-  getcontext(&fiber.context);
-  fiber.context.uc_stack.ss_sp = fiber.stack.get();
-  fiber.context.uc_stack.ss_size = kStackBytes;
-  fiber.context.uc_link = nullptr;
-  makecontext(&fiber.context, FiberMain, 0);
+  const bool first = !fiber.stack;
+  if (first) {
+    fiber.stack.reset(new char[kStackBytes]);
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack.get();
+    fiber.context.uc_stack.ss_size = kStackBytes;
+    fiber.context.uc_link = nullptr;
+    makecontext(&fiber.context, FiberMain, 0);
+  }
+  Enter(fiber, first);
 }
 
 // Runs the threads of a warp until all wait at the barrier or have ended.
@@ -111,7 +145,7 @@ bool ReleaseBarrier(unsigned threads) {
 }
 
 void RunBlock(unsigned threads) {
-  for (unsigned t = 0; t < threads; ++t) Start(t);
+  for (unsigned t = 0; t < threads; ++t) block.fibers[t].state = State::kReady;
   for (Warp& warp : block.warps) warp = Warp();
   do {
     for (unsigned t = 0; t < threads; t += kLanes) RunWarp(t, t + kLanes);
