@@ -100,10 +100,10 @@ TEST_F(CudaDenseStageTest, BoundaryRowsAreThoseOfTheCpu) {
           Distance(&sequence.boundary[r * size], &expected[r * size], size),
           kRounding)
           << "row " << r;
-      // The rows of other positions are far off.
+      // Rows of other positions are farther off, even with the same token.
       EXPECT_GT(Distance(&sequence.boundary[r * size],
                          &expected[(r + 1) % 37 * size], size),
-                10 * kRounding);
+                4 * kRounding);
     }
   }
 }

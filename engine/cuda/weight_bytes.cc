@@ -21,17 +21,18 @@ class Sum {
 
   // Adds the weights of tensors in which all of a kind are one weight.
   absl::Status Add(std::span<const TensorInfo> part) {
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      const WeightKind kind = part[i].kind;
+    std::set<WeightKind> kinds;
+    for (const TensorInfo& tensor : part) kinds.insert(tensor.kind);
+    for (const WeightKind kind : kinds) {
       if (!IsMatrix(kind)) {
-        AddBytes(Numbers(part[i]) * sizeof(float));
+        AddBytes(Numbers(part, kind) * sizeof(float));
         continue;
       }
-      if (i > 0 && part[i - 1].kind == kind) continue;  // The same matrix.
       ASSIGN_OR_RETURN(const PackedShape shape,
                        PackedShapeOf(source_, part, kind));
-      AddBytes(kind == WeightKind::kEmbedding ? Numbers(part[i]) * sizeof(Bf16)
-                                              : PackedBytes(shape));
+      AddBytes(kind == WeightKind::kEmbedding
+                   ? Numbers(part, kind) * sizeof(Bf16)
+                   : PackedBytes(shape));
     }
     return absl::OkStatus();
   }
@@ -41,12 +42,18 @@ class Sum {
   std::size_t bytes() const { return bytes_; }
 
  private:
-  static std::size_t Numbers(const TensorInfo& tensor) {
-    std::size_t numbers = 1;
-    for (const std::int64_t n : tensor.shape) {
-      numbers *= static_cast<std::size_t>(n);
+  static std::size_t Numbers(std::span<const TensorInfo> part,
+                             WeightKind kind) {
+    std::size_t all = 0;
+    for (const TensorInfo& tensor : part) {
+      if (tensor.kind != kind) continue;
+      std::size_t numbers = 1;
+      for (const std::int64_t n : tensor.shape) {
+        numbers *= static_cast<std::size_t>(n);
+      }
+      all += numbers;
     }
-    return numbers;
+    return all;
   }
 
   const WeightSource& source_;
