@@ -127,8 +127,8 @@ absl::Status CudaExpertStage::EnqueueDivided(Step& step, Layer layer) {
   RETURN_IF_ERROR(layers_->Route(rows, layer.index, guests));
   std::vector<Rows> gathered;
   for (const SparseStep::Piece& piece : rows.pieces()) {
-    ASSIGN_OR_RETURN(Rows inputs, layers_->Gather(rows, layer.index, piece,
-                                                  guests, *rows_));
+    ASSIGN_OR_RETURN(Rows inputs,
+                     layers_->Gather(rows, layer.index, piece, guests, *rows_));
     gathered.push_back(std::move(inputs));
   }
   const std::size_t at =
@@ -184,7 +184,8 @@ absl::Status CudaExpertStage::Divide(Step& step, Absent& absent,
       assignments.insert(assignments.end(), guests.begin(), guests.end());
     }
     std::span<const std::uint8_t> dropped = rows.dropped();
-    if (!dropped.empty()) dropped = dropped.subspan(piece.first_row, piece.rows);
+    if (!dropped.empty())
+      dropped = dropped.subspan(piece.first_row, piece.rows);
     const Rows& inputs = gathered[piece_index++];
     for (AbsentChoices& found :
          cuda::FindAbsent(assignments, piece.rows * k, k, config_.num_experts,
@@ -283,8 +284,8 @@ void CudaExpertStage::Finish(ExpertStep& opaque,
                              Finished done) {
   if (device_->failed()) return;
   device_->Use();
-  device_->Check(EnqueueAnswers(static_cast<Step&>(opaque), requests,
-                                std::move(done)));
+  device_->Check(
+      EnqueueAnswers(static_cast<Step&>(opaque), requests, std::move(done)));
 }
 
 absl::Status CudaExpertStage::EnqueueAnswers(
@@ -334,8 +335,8 @@ std::vector<SliceOutcome> CudaExpertStage::Outcomes(
                    {slice.first_row, slice.rows, slice.family, slice.layers},
                    outcomes[i]);
   }
-  questions.Answer(
-      {memory.results, static_cast<std::size_t>(questions.size())}, outcomes);
+  questions.Answer({memory.results, static_cast<std::size_t>(questions.size())},
+                   outcomes);
   return outcomes;
 }
 

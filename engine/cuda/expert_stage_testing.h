@@ -82,9 +82,9 @@ class CudaExpertStageTest : public cuda::GpuTest {
     options.on_failure = [this](const absl::Status& status) {
       failures_.push_back(status);
     };
-    auto stage = CudaExpertStage::Load(
-        config_, *weights_, experts, {kTestCacheBytes, CacheType::kBf16},
-        pool_, std::move(options), nullptr);
+    auto stage = CudaExpertStage::Load(config_, *weights_, experts,
+                                       {kTestCacheBytes, CacheType::kBf16},
+                                       pool_, std::move(options), nullptr);
     EXPECT_TRUE(stage.ok()) << stage.status();
     (*stage)->SetPost(events_.post());
     return *std::move(stage);
@@ -231,8 +231,7 @@ class CudaExpertStageTest : public cuda::GpuTest {
       TestSequence& sequence = *parts[i].sequence;
       EXPECT_TRUE(outcome.finite);
       EXPECT_EQ(outcome.layers, config_.num_sparse_layers());
-      ASSERT_EQ(static_cast<int>(outcome.score_logprobs.size()),
-                parts[i].rows);
+      ASSERT_EQ(static_cast<int>(outcome.score_logprobs.size()), parts[i].rows);
       sequence.logprobs.insert(sequence.logprobs.end(),
                                outcome.score_logprobs.begin(),
                                outcome.score_logprobs.end());

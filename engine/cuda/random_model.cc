@@ -106,8 +106,7 @@ absl::StatusOr<MatrixShape> RandomWeights::Shape(
     shape.outputs += tensor->outputs;
     shape.inputs = tensor->inputs;
   }
-  shape.format =
-      HasRowForEachToken(names[0]) ? InfoOf(format_).head : format_;
+  shape.format = HasRowForEachToken(names[0]) ? InfoOf(format_).head : format_;
   return shape;
 }
 
@@ -116,14 +115,14 @@ absl::StatusOr<PackedMatrix> RandomWeights::Matrix(
   ASSIGN_OR_RETURN(const MatrixShape shape, Shape(names));
   std::vector<float> rows(static_cast<std::size_t>(shape.outputs) *
                           shape.inputs);
-  RETURN_IF_ERROR(ReadRows(names, 0, shape.outputs, shape.format, pool,
-                           [&](int row, RowNumbers numbers) {
-                             for (int i = 0; i < shape.inputs; ++i) {
-                               rows[static_cast<std::size_t>(row) *
-                                        shape.inputs +
-                                    i] = F32FromBf16Bits(numbers.bf16[i]);
-                             }
-                           }));
+  RETURN_IF_ERROR(
+      ReadRows(names, 0, shape.outputs, shape.format, pool,
+               [&](int row, RowNumbers numbers) {
+                 for (int i = 0; i < shape.inputs; ++i) {
+                   rows[static_cast<std::size_t>(row) * shape.inputs + i] =
+                       F32FromBf16Bits(numbers.bf16[i]);
+                 }
+               }));
   PackedMatrix matrix(shape.outputs, shape.inputs, shape.format);
   matrix.SetRows(0, shape.outputs, rows.data());
   return matrix;
@@ -149,8 +148,9 @@ absl::Status RandomWeights::ReadRows(const std::vector<std::string>& names,
     ASSIGN_OR_RETURN(const Tensor* tensor, Get(name));
     for (int r = 0; r < tensor->outputs; ++r, ++row) {
       if (row < first || row >= first + count) continue;
-      visit(row, {nullptr, &tensor->numbers[static_cast<std::size_t>(r) *
-                                            tensor->inputs]});
+      visit(row,
+            {nullptr,
+             &tensor->numbers[static_cast<std::size_t>(r) * tensor->inputs]});
     }
   }
   return absl::OkStatus();

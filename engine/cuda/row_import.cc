@@ -28,7 +28,7 @@ struct RowRun {
 };
 
 std::vector<RowRun> Adjacent(const std::vector<Rows>& all,
-                          const StageDevice& device) {
+                             const StageDevice& device) {
   std::vector<RowRun> runs;
   for (const Rows& rows : all) {
     if (rows.empty()) continue;

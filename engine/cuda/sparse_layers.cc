@@ -59,10 +59,9 @@ absl::StatusOr<std::unique_ptr<SparseLayers>> SparseLayers::Create(
   ASSIGN_OR_RETURN(
       made->layer_scratch_,
       LayerScratch::Allocate(config, limits.batch, limits.shared_inner));
-  ASSIGN_OR_RETURN(
-      made->memory_,
-      AllocateDevice(Divide(sizes, limits, nullptr, made->scratch_),
-                     "the experts"));
+  ASSIGN_OR_RETURN(made->memory_, AllocateDevice(Divide(sizes, limits, nullptr,
+                                                        made->scratch_),
+                                                 "the experts"));
   Divide(sizes, limits, made->memory_.as<std::byte>(), made->scratch_);
   return made;
 }
@@ -78,9 +77,8 @@ absl::Status SparseLayers::Begin(SparseStep& step,
   const HeadShape heads = HeadShapeOf(config_);
   for (std::size_t i = 0; i < step.pieces().size(); ++i) {
     SparseStep::Piece& piece = step.pieces()[i];
-    const BatchPlan plan =
-        PlanBatch(step.BatchSlices(slices, piece), heads.group(),
-                  batch_limits_.max_slots);
+    const BatchPlan plan = PlanBatch(step.BatchSlices(slices, piece),
+                                     heads.group(), batch_limits_.max_slots);
     piece.batch =
         memory.batches[i].Set(plan, inverse_frequencies_.get(), device_);
   }
@@ -126,8 +124,8 @@ absl::Status SparseLayers::RunGate(SparseStep& step, int layer,
   gate.rows = piece.rows;
   gate.hidden = sizes_.hidden;
   gate.pinned = memory.pinned + first;
-  gate.experts = memory.choices + index * step.choice_stride() +
-                 first * sizes_.top_k;
+  gate.experts =
+      memory.choices + index * step.choice_stride() + first * sizes_.top_k;
   gate.weights = memory.weights + first * sizes_.top_k;
   gate.replaced = memory.replaced + index * step.row_stride() + first;
   return Run(gate, device_.stream());

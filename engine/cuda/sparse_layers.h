@@ -85,7 +85,8 @@ class SparseLayers {
   };
 
   SparseLayers(const ModelConfig& config, const SparseSizes& sizes,
-               const BatchLimits& batch_limits, std::vector<DeviceSparseLayer> layers,
+               const BatchLimits& batch_limits,
+               std::vector<DeviceSparseLayer> layers,
                DeviceVector inverse_frequencies, DeviceCache& cache,
                StageDevice& device);
   static std::size_t Divide(const SparseSizes& sizes, const Limits& limits,

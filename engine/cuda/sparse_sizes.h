@@ -11,8 +11,8 @@ struct SparseSizes {
   int hidden = 0;
   int top_k = 0;
   int experts = 0;
-  int layers = 0;      // Sparse layers.
-  int inner = 0;       // The width of an expert.
+  int layers = 0;  // Sparse layers.
+  int inner = 0;   // The width of an expert.
   int head_size = 0;
   // Rows of a step that are computed at a time, and guests that go along with
   // them: a multiple of kRowUnit.

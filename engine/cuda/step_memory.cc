@@ -28,8 +28,8 @@ std::size_t StepMemory::DivideDevice(const SparseSizes& sizes,
   source = layout.Array<std::int32_t>(assignments);
   target = layout.Array<std::int32_t>(assignments);
   scatter = layout.Array<std::int32_t>(choice_count);
-  offsets = layout.Array<std::int32_t>(count / sizes.piece_rows *
-                                       offset_stride);
+  offsets =
+      layout.Array<std::int32_t>(count / sizes.piece_rows * offset_stride);
   return layout.bytes();
 }
 
@@ -37,8 +37,7 @@ std::size_t StepMemory::DivideHost(const SparseSizes& sizes,
                                    std::byte* memory) {
   const auto count = static_cast<std::size_t>(rows);
   MemoryLayout layout(memory);
-  host_choices =
-      layout.Array<std::int32_t>(count * sizes.top_k * sizes.layers);
+  host_choices = layout.Array<std::int32_t>(count * sizes.top_k * sizes.layers);
   host_replaced = layout.Array<std::uint8_t>(count * sizes.layers);
   // A row has at most one target, and the last one of a slice may be sampled.
   results = layout.Array<SampleResult>(2 * count);
