@@ -2,6 +2,12 @@
 
 load("//bazel:cuda.bzl", "CUDA_ONLY")
 
+# For tests that change the state of the emulated device.
+EMULATED_ONLY = select({
+    "//bazel:cuda_on": ["@platforms//:incompatible"],
+    "//conditions:default": [],
+})
+
 def stage_library(name, parts = [], deps = [], **kwargs):
     """Declares `name`, with --config=cuda only, and `name`_emulated, for tests.
 
