@@ -2,7 +2,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <string>
+#include <array>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -54,26 +54,6 @@ std::size_t RowBlockBytes(const SparseSizes& sizes, bool all_resident) {
   return std::max(outputs, inputs) * sizes.hidden;
 }
 
-// The parts of the memory that a stage needs.
-struct Needs {
-  std::size_t weights = 0;
-  std::size_t cache = 0;
-  std::size_t scratch = 0;
-  std::size_t total() const { return weights + cache + scratch; }
-};
-
-absl::StatusOr<std::unique_ptr<cuda::StageDevice>> Open(
-    StageDeviceOptions options, const Needs& needs) {
-  auto device = cuda::StageDevice::Open(std::move(options), needs.total());
-  if (device.status().code() != absl::StatusCode::kResourceExhausted) {
-    return device;
-  }
-  return absl::ResourceExhaustedError(absl::StrCat(
-      device.status().message(), ": ", needs.weights / 1000000,
-      " MB for the weights, ", needs.cache / 1000000, " MB for the cache and ",
-      needs.scratch / 1000000, " MB for scratch memory"));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CudaExpertStage>> CudaExpertStage::Load(
@@ -86,24 +66,29 @@ absl::StatusOr<std::unique_ptr<CudaExpertStage>> CudaExpertStage::Load(
       cuda::RoundUp(std::max(device.max_rows, 1), SparseSizes::kRowUnit);
   const SparseSizes sizes = stage->sizes_ =
       SparseSizes::Of(config, device.max_rows);
-  Needs needs;
-  ASSIGN_OR_RETURN(needs.weights,
+  ASSIGN_OR_RETURN(const std::size_t weight_bytes,
                    cuda::ExpertStageBytes(config, source, experts));
   ASSIGN_OR_RETURN(
       const cuda::DeviceCache::Size size,
       cuda::DeviceCache::SizeFor(config, sizes.layers, /*log=*/false, cache));
-  needs.cache = size.bytes;
   SparseLayers::Limits limits;
   limits.batch = cuda::BatchLimitsOf(config, sizes.piece_rows, size.blocks);
   ASSIGN_OR_RETURN(limits.shared_inner, SharedInner(config, source));
   stage->batch_limits_ = limits.batch;
   const auto head_limits = cuda::CudaHead::LimitsFor(config, sizes.piece_rows);
   const std::size_t block = RowBlockBytes(sizes, stage->AllResident());
-  needs.scratch =
+  const std::size_t scratch =
+      cuda::StageDevice::Bytes(sizes.piece_rows) +
       SparseLayers::Bytes(config, sizes, limits) +
       cuda::StepMemory::Bytes(sizes, limits.batch, sizes.piece_rows) +
       cuda::CudaHead::Bytes(config, head_limits) + kRowBlocks * block;
-  ASSIGN_OR_RETURN(stage->device_, Open(std::move(device), needs));
+  ASSIGN_OR_RETURN(stage->device_,
+                   cuda::StageDevice::Open(std::move(device), 0));
+  const std::array<cuda::MemoryNeed, 3> needs = {
+      {{"the weights", weight_bytes},
+       {"the cache (--cache_megabytes)", size.bytes},
+       {"steps", scratch}}};
+  RETURN_IF_ERROR(cuda::CheckRoom(stage->device_->info(), needs));
 
   ASSIGN_OR_RETURN(stage->cache_, cuda::DeviceCache::Create(
                                       config, sizes.layers, false, size));

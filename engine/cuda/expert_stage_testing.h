@@ -13,8 +13,8 @@
 #include "common/thread_pool.h"
 #include "engine/cpu/cpu_expert_stage.h"
 #include "engine/cuda/cuda_expert_stage.h"
+#include "engine/cuda/event_queue.h"
 #include "engine/cuda/random_model.h"
-#include "engine/cuda/stage_events.h"
 #include "kernels/cuda/testing.h"
 #include "kernels/half.h"
 
@@ -82,9 +82,9 @@ class CudaExpertStageTest : public cuda::GpuTest {
     options.on_failure = [this](const absl::Status& status) {
       failures_.push_back(status);
     };
-    auto stage = CudaExpertStage::Load(
-        config_, *weights_, experts, {kTestCacheBytes, CacheType::kBf16},
-        pool_, std::move(options), nullptr);
+    auto stage = CudaExpertStage::Load(config_, *weights_, experts,
+                                       {kTestCacheBytes, CacheType::kBf16},
+                                       pool_, std::move(options), nullptr);
     EXPECT_TRUE(stage.ok()) << stage.status();
     (*stage)->SetPost(events_.post());
     return *std::move(stage);
@@ -98,6 +98,11 @@ class CudaExpertStageTest : public cuda::GpuTest {
                                       pool_, nullptr);
     EXPECT_TRUE(stage.ok()) << stage.status();
     return *std::move(stage);
+  }
+
+  // Waits for events, and runs them.
+  void RunUntil(const bool& done) {
+    while (!done) events_.RunOne();
   }
 
   // Changes the model; before stages are loaded.
@@ -134,7 +139,7 @@ class CudaExpertStageTest : public cuda::GpuTest {
           result.outputs = std::move(outputs);
           done = true;
         });
-    events_.RunUntil(done);
+    RunUntil(done);
     return result;
   }
   std::vector<Rows> RunExperts(ExpertStage& stage, int layer,
@@ -145,14 +150,14 @@ class CudaExpertStageTest : public cuda::GpuTest {
       outputs = std::move(rows);
       done = true;
     });
-    events_.RunUntil(done);
+    RunUntil(done);
     return outputs;
   }
   void Resume(ExpertStage& stage, ExpertStep& step,
               std::vector<std::optional<Rows>> outputs) {
     bool done = false;
     stage.Resume(step, std::move(outputs), [&] { done = true; });
-    events_.RunUntil(done);
+    RunUntil(done);
   }
   std::vector<SliceOutcome> Finish(ExpertStage& stage, ExpertStep& step,
                                    std::vector<TokenRequest> requests) {
@@ -162,7 +167,7 @@ class CudaExpertStageTest : public cuda::GpuTest {
       outcomes = std::move(o);
       done = true;
     });
-    events_.RunUntil(done);
+    RunUntil(done);
     return outcomes;
   }
 
@@ -231,8 +236,7 @@ class CudaExpertStageTest : public cuda::GpuTest {
       TestSequence& sequence = *parts[i].sequence;
       EXPECT_TRUE(outcome.finite);
       EXPECT_EQ(outcome.layers, config_.num_sparse_layers());
-      ASSERT_EQ(static_cast<int>(outcome.score_logprobs.size()),
-                parts[i].rows);
+      ASSERT_EQ(static_cast<int>(outcome.score_logprobs.size()), parts[i].rows);
       sequence.logprobs.insert(sequence.logprobs.end(),
                                outcome.score_logprobs.begin(),
                                outcome.score_logprobs.end());
@@ -295,7 +299,7 @@ class CudaExpertStageTest : public cuda::GpuTest {
   std::unique_ptr<RandomWeights> weights_ =
       std::make_unique<RandomWeights>(config_);
   ThreadPool pool_{2};
-  StageEvents events_;
+  EventQueue events_;
   std::vector<absl::Status> failures_;
   TokenCounts generated_;
 
