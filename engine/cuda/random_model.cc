@@ -116,7 +116,7 @@ absl::StatusOr<PackedMatrix> RandomWeights::Matrix(
   std::vector<float> rows(static_cast<std::size_t>(shape.outputs) *
                           shape.inputs);
   RETURN_IF_ERROR(
-      ReadRows(names, 0, shape.outputs, shape.format, pool,
+      ReadRows(names, 0, shape.outputs, WeightFormat::kBF16, pool,
                [&](int row, RowNumbers numbers) {
                  for (int i = 0; i < shape.inputs; ++i) {
                    rows[static_cast<std::size_t>(row) * shape.inputs + i] =
@@ -139,18 +139,24 @@ absl::StatusOr<std::vector<float>> RandomWeights::Vector(
 }
 
 absl::Status RandomWeights::ReadRows(const std::vector<std::string>& names,
-                                     int first, int count,
-                                     WeightFormat /*format*/,
+                                     int first, int count, WeightFormat format,
                                      ThreadPool& /*pool*/,
                                      RowVisitor visit) const {
+  std::vector<float> f32;
   int row = 0;
   for (const std::string& name : names) {
     ASSIGN_OR_RETURN(const Tensor* tensor, Get(name));
     for (int r = 0; r < tensor->outputs; ++r, ++row) {
       if (row < first || row >= first + count) continue;
-      visit(row,
-            {nullptr,
-             &tensor->numbers[static_cast<std::size_t>(r) * tensor->inputs]});
+      const std::uint16_t* const bf16 =
+          &tensor->numbers[static_cast<std::size_t>(r) * tensor->inputs];
+      if (format == WeightFormat::kBF16) {
+        visit(row, {nullptr, bf16});
+        continue;
+      }
+      f32.resize(tensor->inputs);
+      std::transform(bf16, bf16 + tensor->inputs, f32.begin(), F32FromBf16Bits);
+      visit(row, {f32.data(), nullptr});
     }
   }
   return absl::OkStatus();
