@@ -14,41 +14,66 @@ namespace {
 // Log-probabilities may differ by the rounding of operands to bf16 (2^-9 of
 // each, of either sign). A row goes through about 15 roundings in two layers
 // and the head, which add up in squares: sqrt(15) * 2^-9 / sqrt(3) = 0.0044 of
-// the logits, whose standard deviation is about 1. The largest of a hundred
-// rows is within 5 deviations.
+// the deviation of the logits. The largest error of a hundred numbers is within
+// 5 deviations; a half more for values that are larger than the others.
 constexpr float kTolerance = 5 * 0.0044f * 1.5f;
 
 class AgainstTheCpuTest : public CudaExpertStageTest {
  protected:
-  void Compare() {
+  // deviation: the standard deviation of the logits.
+  void Compare(float deviation = 1) {
     const auto gpu = LoadAll();
     const auto cpu = LoadCpu();
-    TestSequence a = MakeSequence(1, 30), b = MakeSequence(2, 9, 3),
-                 c = MakeSequence(1, 30), d = MakeSequence(2, 9, 3);
-    Run(*gpu, {{&a, 30}, {&b, 9}}, nullptr, SamplingOptions());
-    Run(*cpu, {{&c, 30}, {&d, 9}}, nullptr, SamplingOptions());
-    ExpectClose(a, c);
-    ExpectClose(b, d);
+    std::vector<TestSequence> ours = Sequences(), theirs = Sequences();
+    Run(*gpu, PartsOf(ours), nullptr, SamplingOptions());
+    Run(*cpu, PartsOf(theirs), nullptr, SamplingOptions());
+    int equal = 0;
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      // Where two experts are nearly equal, another one may be chosen.
+      if (ours[i].use != theirs[i].use) continue;
+      ++equal;
+      SCOPED_TRACE(i);
+      ExpectClose(ours[i], theirs[i], kTolerance * deviation);
+    }
+    // One row in a few dozen has experts that are closer than the rounding.
+    EXPECT_GE(equal, 14);
   }
-  static void ExpectClose(const TestSequence& gpu, const TestSequence& cpu) {
+
+ private:
+  static std::vector<TestSequence> Sequences() {
+    std::vector<TestSequence> sequences;
+    for (int i = 0; i < 17; ++i) {
+      sequences.push_back(
+          MakeSequence(i, i == 0 ? 18 : 1 + i % 3, i % 4 == 1 ? 3 : -1));
+    }
+    return sequences;
+  }
+  static std::vector<Part> PartsOf(std::vector<TestSequence>& sequences) {
+    std::vector<Part> parts;
+    for (TestSequence& sequence : sequences) {
+      parts.push_back({&sequence, sequence.boundary.rows()});
+    }
+    return parts;
+  }
+  static void ExpectClose(const TestSequence& gpu, const TestSequence& cpu,
+                          float tolerance) {
     ASSERT_EQ(gpu.logprobs.size(), cpu.logprobs.size());
     for (std::size_t i = 0; i < cpu.logprobs.size(); ++i) {
-      EXPECT_NEAR(gpu.logprobs[i], cpu.logprobs[i], kTolerance) << i;
+      EXPECT_NEAR(gpu.logprobs[i], cpu.logprobs[i], tolerance) << i;
     }
-    EXPECT_EQ(gpu.use, cpu.use);
     EXPECT_EQ(gpu.off_family, cpu.off_family);
     const SampledToken& ours = gpu.sampled.at(0);
     const SampledToken& theirs = cpu.sampled.at(0);
-    EXPECT_NEAR(ours.logprob, theirs.logprob, kTolerance);
+    EXPECT_NEAR(ours.logprob, theirs.logprob, tolerance);
     ASSERT_EQ(ours.alternatives.size(), 3u);
     // Equal unless the two best are close.
     if (theirs.alternatives[0].logprob - theirs.alternatives[1].logprob >
-        2 * kTolerance) {
+        2 * tolerance) {
       EXPECT_EQ(ours.token, theirs.token);
     }
     for (int i = 0; i < 3; ++i) {
       EXPECT_NEAR(ours.alternatives[i].logprob, theirs.alternatives[i].logprob,
-                  kTolerance);
+                  tolerance);
     }
   }
 };
@@ -71,7 +96,8 @@ TEST_F(AgainstTheCpuTest, SharedExpertAndTiedHead) {
   config.tie_word_embeddings = true;
   config.experts_per_token = 1;
   UseModel(config);
-  Compare();
+  // Numbers of the embedding, unlike those of a head, have a deviation of 1.
+  Compare(std::sqrt(static_cast<float>(config.hidden_size)));
 }
 
 TEST_F(AgainstTheCpuTest, OnlySparseLayers) {
