@@ -8,7 +8,7 @@
 #include <tuple>
 #include <utility>
 
-#include "common/clock.h"
+#include "common/fake_clock.h"
 #include "common/mutex.h"
 #include "link/in_process_link.h"
 #include "link/link_pair.h"
@@ -18,23 +18,6 @@
 namespace apollo {
 
 // Links with a device path over the fake NCCL, for tests.
-
-// A clock that the test moves. Thread-safe.
-class SharedClock final : public Clock {
- public:
-  absl::Duration Now() const override {
-    MutexLock lock(mutex_);
-    return now_;
-  }
-  void Pass(absl::Duration time) {
-    MutexLock lock(mutex_);
-    now_ += time;
-  }
-
- private:
-  mutable Mutex mutex_;
-  absl::Duration now_ ABSL_GUARDED_BY(mutex_) = absl::Seconds(1000);
-};
 
 // Sends rows from the memory of a fake device, as a stage on a GPU would.
 class UploadingLink final : public Link {
