@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "engine/worker_device.h"
 #include "expert_worker/expert_process.h"
 #include "serving/flag_checks.h"
 #include "serving/run_program.h"
@@ -23,8 +24,9 @@ namespace {
 absl::Status Run() {
   ExpertProcess::Options options;
   ASSIGN_OR_RETURN(options.process, ReadProcessFlags("expert-worker-0"));
-  options.worker =
-      ReadWorkerFlags(options.process.model, /*cache_megabytes=*/512);
+  ASSIGN_OR_RETURN(options.worker, ReadWorkerFlags(options.process.model,
+                                                   /*cache_megabytes=*/512));
+  PrepareDevice(options.worker.model.device);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(10)));
   options.experts = absl::GetFlag(FLAGS_experts);
   options.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
