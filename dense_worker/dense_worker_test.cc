@@ -1,5 +1,5 @@
-// A dense worker over a stage whose results come from a thread of a device. What
-// callers see of a worker is tested in tests/generation.
+// A dense worker over a stage whose results come from a thread of a device.
+// What callers see of a worker is tested in tests/generation.
 
 #include "dense_worker/dense_worker.h"
 
@@ -41,11 +41,11 @@ class DenseWorkerTest : public testing::Test {
   DenseWorkerTest() {
     DenseCore::Options options;
     options.name = "d";
-    worker_.emplace(options,
-                    std::make_unique<AsyncDenseStage>(
-                        std::make_unique<FakeDenseStage>(TinyConfig(), 64),
-                        device_),
-                    routing_, nullptr, clock_);
+    worker_.emplace(
+        options,
+        std::make_unique<AsyncDenseStage>(
+            std::make_unique<FakeDenseStage>(TinyConfig(), 64), device_),
+        routing_, nullptr, clock_);
     WorkerInfo expert = {WorkerRole::kExpert, "e", "m", "1", kAll};
     worker_->OnLinkUp(kFirst, expert, link_);
     expert.reaches = kAll;

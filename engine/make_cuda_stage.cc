@@ -23,8 +23,8 @@ absl::StatusOr<std::string> NumericsOf(const WorkerSetup& setup) {
                       setup.model.cache.type);
 }
 
-cuda::StageDeviceOptions OptionsOf(const WorkerSetup& setup, int max_rows) {
-  cuda::StageDeviceOptions options;
+StageDeviceOptions OptionsOf(const WorkerSetup& setup, int max_rows) {
+  StageDeviceOptions options;
   options.index = setup.device.index;
   options.max_rows = max_rows;
   options.on_failure = [device = setup.device](const absl::Status& status) {
@@ -39,11 +39,10 @@ absl::StatusOr<MadeStage<DenseStage>> MakeCudaDenseStage(
     const WorkerSetup& setup, int max_rows, ThreadPool& pool) {
   const OpenModel& model = setup.model.model;
   ASSIGN_OR_RETURN(std::string numerics, NumericsOf(setup));
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<DenseStage> stage,
-      CudaDenseStage::Load(model.config, *model.weights, setup.model.weights,
-                           setup.model.cache, pool, OptionsOf(setup, max_rows),
-                           LogLoadProgress()));
+  ASSIGN_OR_RETURN(std::unique_ptr<DenseStage> stage,
+                   CudaDenseStage::Load(
+                       model.config, *model.weights, setup.model.cache, pool,
+                       OptionsOf(setup, max_rows), LogLoadProgress()));
   return MadeStage<DenseStage>{std::move(stage), std::move(numerics)};
 }
 
@@ -52,11 +51,10 @@ absl::StatusOr<MadeStage<ExpertStage>> MakeCudaExpertStage(
     ThreadPool& pool) {
   const OpenModel& model = setup.model.model;
   ASSIGN_OR_RETURN(std::string numerics, NumericsOf(setup));
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<ExpertStage> stage,
-      CudaExpertStage::Load(model.config, *model.weights, experts,
-                            setup.model.weights, setup.model.cache, pool,
-                            OptionsOf(setup, max_rows), LogLoadProgress()));
+  ASSIGN_OR_RETURN(std::unique_ptr<ExpertStage> stage,
+                   CudaExpertStage::Load(
+                       model.config, *model.weights, experts, setup.model.cache,
+                       pool, OptionsOf(setup, max_rows), LogLoadProgress()));
   return MadeStage<ExpertStage>{std::move(stage), std::move(numerics)};
 }
 
