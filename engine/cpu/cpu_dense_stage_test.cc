@@ -31,6 +31,15 @@ class BadEmbedding final : public WeightSource {
       const std::string& name) const override {
     return rest_.Vector(name);
   }
+  absl::StatusOr<MatrixShape> Shape(
+      const std::vector<std::string>& names) const override {
+    return rest_.Shape(names);
+  }
+  absl::Status ReadRows(const std::vector<std::string>& names, int first,
+                        int count, WeightFormat format, ThreadPool& pool,
+                        RowVisitor visit) const override {
+    return rest_.ReadRows(names, first, count, format, pool, visit);
+  }
   absl::Status CheckEmbedding(ThreadPool& /*pool*/) const override {
     return absl::InvalidArgumentError("row 7 holds nan");
   }

@@ -140,6 +140,11 @@ absl::Status ScatterRows(const float* x, const std::int32_t* target, int rows,
   return CopyRows(x, nullptr, rows, size, target, out, stream);
 }
 
+absl::Status RoundRows(const float* x, const std::int32_t* target, int rows,
+                       int size, Bf16* out, cudaStream_t stream) {
+  return CopyRows(x, nullptr, rows, size, target, out, stream);
+}
+
 absl::Status Widen(const Bf16* x, std::int64_t count, float* out,
                    cudaStream_t stream) {
   return Convert(x, count, out, stream);

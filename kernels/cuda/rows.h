@@ -33,6 +33,10 @@ absl::Status GatherRows(const float* x, const std::int32_t* source, int rows,
 absl::Status ScatterRows(const float* x, const std::int32_t* target, int rows,
                          int size, float* out, cudaStream_t stream);
 
+// out[target[r]] = bf16(x[r]), rounded to nearest even. x: [rows, size]
+absl::Status RoundRows(const float* x, const std::int32_t* target, int rows,
+                       int size, Bf16* out, cudaStream_t stream);
+
 // Conversions of `count` numbers, a multiple of 8; to bf16 to nearest even.
 absl::Status Widen(const Bf16* x, std::int64_t count, float* out,
                    cudaStream_t stream);

@@ -46,6 +46,24 @@ TEST_F(RowsTest, EmbeddingAndCopiesAreExact) {
   }
 }
 
+TEST_F(RowsTest, RoundedRowsGoToTheirTargets) {
+  for (const int size : kSizes) {
+    const std::vector<std::int32_t> target = {3, 0, 6, 1, 4};
+    const Device<std::int32_t> index(target);
+    const std::vector<float> x = Random(kRows * size);
+    const Device<float> device_x(x);
+    const Device<Bf16> out(7 * size);
+    ExpectOk(RoundRows(device_x.get(), index.get(), kRows, size, out.get(),
+                       nullptr));
+    // Rows that are no targets stay as they are.
+    std::vector<Bf16> expected(7 * size, 0xffff);
+    for (int i = 0; i < kRows * size; ++i) {
+      expected[target[i / size] * size + i % size] = Bf16BitsFromF32(x[i]);
+    }
+    EXPECT_TRUE(out.Read() == expected);
+  }
+}
+
 TEST_F(RowsTest, ScatteringIsTheInverseOfGathering) {
   constexpr int kSize = 16;
   const Device<std::int32_t> index(std::vector<std::int32_t>{3, 0, 4, 1, 2});

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -58,6 +59,87 @@ absl::Status RowOutside(const TensorView& tensor, std::int64_t row,
   return Outside(tensor, absl::StrCat("row ", row), values, most);
 }
 
+// The rows of stacked tensors.
+class Stack {
+ public:
+  struct Row {
+    const TensorView& tensor;
+    std::int64_t row;
+  };
+
+  // The tensors must be matrices with the same number of columns.
+  static absl::StatusOr<Stack> Of(const Checkpoint& checkpoint,
+                                  const std::vector<std::string>& names) {
+    Stack stack;
+    for (const std::string& name : names) {
+      ASSIGN_OR_RETURN(const TensorView* tensor, checkpoint.Get(name));
+      stack.tensors_.push_back(tensor);
+      stack.first_rows_.push_back(stack.rows() + tensor->shape[0]);
+    }
+    return stack;
+  }
+
+  std::int64_t rows() const { return first_rows_.back(); }
+  int inputs() const { return static_cast<int>(tensors_[0]->shape[1]); }
+  Row at(std::int64_t r) const {
+    const auto t = std::upper_bound(first_rows_.begin(), first_rows_.end(), r) -
+                   first_rows_.begin() - 1;
+    return {*tensors_[t], r - first_rows_[t]};
+  }
+
+  // Returns the pages of rows [first, end) to the system.
+  void Release(std::int64_t first, std::int64_t end) const {
+    for (std::size_t t = 0; t < tensors_.size(); ++t) {
+      const std::int64_t from = std::max(first, first_rows_[t]);
+      const std::int64_t to = std::min(end, first_rows_[t + 1]);
+      if (from >= to) continue;
+      const std::size_t row_bytes =
+          tensors_[t]->data.size() /
+          static_cast<std::size_t>(tensors_[t]->shape[0]);
+      ReleasePages(tensors_[t]->data.subspan(
+          static_cast<std::size_t>(from - first_rows_[t]) * row_bytes,
+          static_cast<std::size_t>(to - from) * row_bytes));
+    }
+  }
+
+ private:
+  std::vector<const TensorView*> tensors_;
+  std::vector<std::int64_t> first_rows_ = {0};  // Of each tensor; then the end.
+};
+
+// Room for the numbers of one row.
+struct RowBuffer {
+  explicit RowBuffer(int inputs) : f32(inputs), bf16(inputs) {}
+  std::vector<float> f32;
+  std::vector<std::uint16_t> bf16;
+};
+
+// Returns a row, which may be copied to `buffer`.
+RowNumbers ReadRow(const Stack::Row& row, WeightFormat format,
+                   RowBuffer& buffer) {
+  if (format != WeightFormat::kBF16 || row.tensor.dtype != DType::kBF16) {
+    APOLLO_CHECK(RowsToFloat32(row.tensor, row.row, 1, buffer.f32.data()).ok());
+    return {buffer.f32.data(), nullptr};
+  }
+  const std::size_t bytes = 2 * buffer.bf16.size();
+  const std::uint8_t* const data =
+      row.tensor.data.data() + static_cast<std::size_t>(row.row) * bytes;
+  if (reinterpret_cast<std::uintptr_t>(data) % 2 == 0) {
+    return {nullptr, reinterpret_cast<const std::uint16_t*>(data)};
+  }
+  std::memcpy(buffer.bf16.data(), data, bytes);
+  return {nullptr, buffer.bf16.data()};
+}
+
+bool AllFinite(std::span<const std::uint16_t> bf16) {
+  constexpr std::uint16_t kExponent = 0x7f80;
+  bool finite = true;
+  for (const std::uint16_t bits : bf16) {
+    finite &= (bits & kExponent) != kExponent;
+  }
+  return finite;
+}
+
 }  // namespace
 
 WeightFormat MatrixFormat(WeightFormat format, std::string_view tensor) {
@@ -101,14 +183,7 @@ WeightFormat CheckpointWeights::FormatOf(std::string_view name,
 absl::StatusOr<PackedMatrix> CheckpointWeights::Matrix(
     const std::vector<std::string>& names, ThreadPool& pool) const {
   ASSIGN_OR_RETURN(const MatrixShape shape, Shape(names));
-  std::vector<const TensorView*> tensors;
-  std::vector<int> first_rows = {0};
-  for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(const TensorView* tensor, checkpoint_->Get(name));
-    tensors.push_back(tensor);
-    first_rows.push_back(first_rows.back() +
-                         static_cast<int>(tensor->shape[0]));
-  }
+  ASSIGN_OR_RETURN(const Stack stack, Stack::Of(*checkpoint_, names));
   const int inputs = shape.inputs;
   PackedMatrix matrix(shape.outputs, inputs, shape.format);
   if (matrix.data() == nullptr) {
@@ -117,30 +192,52 @@ absl::StatusOr<PackedMatrix> CheckpointWeights::Matrix(
   const int panel = matrix.panel_size();
   const float most = LargestWeight(shape.format);
   std::atomic<std::int64_t> outside = shape.outputs;  // The first such row.
-  const auto tensor_of = [&](std::int64_t r) {
-    return std::upper_bound(first_rows.begin(), first_rows.end(), r) -
-           first_rows.begin() - 1;
-  };
   // All types have been checked and all rows are in range, so nothing can fail.
   pool.ParallelFor(
       matrix.panels(), 1, [&](std::int64_t begin, std::int64_t end) {
         std::vector<float> row(inputs);
         const int last = std::min<std::int64_t>(end * panel, matrix.outputs());
         for (int r = static_cast<int>(begin) * panel; r < last; ++r) {
-          const auto t = tensor_of(r);
-          APOLLO_CHECK(
-              RowsToFloat32(*tensors[t], r - first_rows[t], 1, row.data())
-                  .ok());
+          const Stack::Row at = stack.at(r);
+          APOLLO_CHECK(RowsToFloat32(at.tensor, at.row, 1, row.data()).ok());
           if (!AllWithin(row, most)) Lower(outside, r);
           matrix.SetRows(r, 1, row.data());
         }
       });
   if (outside < shape.outputs) {
-    const auto t = tensor_of(outside);
-    return RowOutside(*tensors[t], outside - first_rows[t], most);
+    const Stack::Row at = stack.at(outside);
+    return RowOutside(at.tensor, at.row, most);
   }
-  for (const TensorView* tensor : tensors) ReleasePages(tensor->data);
+  stack.Release(0, stack.rows());
   return matrix;
+}
+
+absl::Status CheckpointWeights::ReadRows(const std::vector<std::string>& names,
+                                         int first, int count,
+                                         WeightFormat format, ThreadPool& pool,
+                                         RowVisitor visit) const {
+  ASSIGN_OR_RETURN(const Stack stack, Stack::Of(*checkpoint_, names));
+  const std::int64_t last = std::int64_t{first} + count;
+  APOLLO_CHECK(first >= 0 && count >= 0 && last <= stack.rows());
+  const float most = LargestWeight(format);
+  std::atomic<std::int64_t> outside = last;  // The first such row.
+  pool.ParallelFor(count, 8, [&](std::int64_t begin, std::int64_t end) {
+    RowBuffer buffer(stack.inputs());
+    for (std::int64_t r = first + begin; r < first + end; ++r) {
+      const RowNumbers numbers = ReadRow(stack.at(r), format, buffer);
+      const bool within = numbers.f32 != nullptr
+                              ? AllWithin(buffer.f32, most)
+                              : AllFinite({numbers.bf16, buffer.bf16.size()});
+      if (!within) Lower(outside, r);
+      visit(static_cast<int>(r), numbers);
+    }
+  });
+  if (outside < last) {
+    const Stack::Row at = stack.at(outside);
+    return RowOutside(at.tensor, at.row, most);
+  }
+  stack.Release(first, last);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<float>> CheckpointWeights::Vector(

@@ -10,12 +10,6 @@
 
 namespace apollo {
 
-struct MatrixShape {
-  int outputs = 0;
-  int inputs = 0;
-  WeightFormat format = WeightFormat::kF32;
-};
-
 // The weights of a checkpoint, converted on request, one matrix at a time.
 // Pages of the checkpoint are returned to the system after reading.
 class CheckpointWeights final : public WeightSource {
@@ -27,15 +21,16 @@ class CheckpointWeights final : public WeightSource {
       std::unique_ptr<Checkpoint> checkpoint,
       std::optional<WeightFormat> format);
 
-  // Returns the shape and the format of Matrix(names), and the same errors.
-  absl::StatusOr<MatrixShape> Shape(
-      const std::vector<std::string>& names) const;
-
   std::int64_t Bytes(std::string_view name) const override;
   absl::StatusOr<PackedMatrix> Matrix(const std::vector<std::string>& names,
                                       ThreadPool& pool) const override;
   absl::StatusOr<std::vector<float>> Vector(
       const std::string& name) const override;
+  absl::StatusOr<MatrixShape> Shape(
+      const std::vector<std::string>& names) const override;
+  absl::Status ReadRows(const std::vector<std::string>& names, int first,
+                        int count, WeightFormat format, ThreadPool& pool,
+                        RowVisitor visit) const override;
   absl::Status CheckEmbedding(ThreadPool& pool) const override;
   // Rounds the row to the format, like the rows of the head.
   void Embedding(std::int32_t token, float* row) const override;

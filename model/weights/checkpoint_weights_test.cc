@@ -127,6 +127,37 @@ TEST(CheckpointWeightsTest, TheEmbeddingIsCheckedByItself) {
                 {"\"model.embed_tokens.weight\": row 0 holds nan"});
 }
 
+TEST(CheckpointWeightsTest, RowsAreCheckedLikeMatrices) {
+  const std::string name = "model.layers.1.mlp.down_proj.weight";
+  const auto model = OpenModelDirectory(
+      Spoiled("published", "model.safetensors", name, 39, kBf16MinusInfinity));
+  ASSERT_TRUE(model.ok()) << model.status();
+  ThreadPool pool(2, ThreadPool::Split::kAlways);
+  const auto read = [&](int first, int count, WeightFormat format) {
+    return model->weights->ReadRows({name}, first, count, format, pool,
+                                    [](int, RowNumbers) {});
+  };
+  for (const WeightFormat format : {WeightFormat::kBF16, WeightFormat::kInt8}) {
+    ExpectRefused(read(0, 32, format),
+                  {absl::StrCat("\"", name, "\": row 0 holds -inf")});
+    EXPECT_TRUE(read(1, 31, format).ok());
+  }
+}
+
+TEST(CheckpointWeightsTest, RowsTooLargeForAFormatAreRefusedInIt) {
+  const std::string name = "model.layers.0.mlp.gate_proj.weight";
+  const auto model = OpenModelDirectory(Spoiled(
+      "sharded_f32", "model-00001-of-00002.safetensors", name, 3, 9e6f));
+  ASSERT_TRUE(model.ok()) << model.status();
+  ThreadPool pool(1);
+  const auto read = [&](WeightFormat format) {
+    return model->weights->ReadRows({name}, 0, 1, format, pool,
+                                    [](int, RowNumbers) {});
+  };
+  EXPECT_TRUE(read(WeightFormat::kBF16).ok());
+  ExpectRefused(read(WeightFormat::kInt8), {name, "row 0 holds 9e+06"});
+}
+
 TEST(CheckpointWeightsTest, NumbersTooLargeForAFormatAreRefusedInIt) {
   const std::string file = "model-00001-of-00002.safetensors";
   const std::string name = "model.layers.0.mlp.gate_proj.weight";

@@ -236,18 +236,58 @@ std::int64_t PackedWeights::Bytes(std::string_view name) const {
   return static_cast<std::int64_t>(entry->data->data.size());
 }
 
-absl::StatusOr<PackedMatrix> PackedWeights::Matrix(
-    const std::vector<std::string>& names, ThreadPool& /*pool*/) const {
+absl::StatusOr<const PackedWeights::Entry*> PackedWeights::FindMatrix(
+    const std::vector<std::string>& names) const {
   const Entry* entry = Find(names[0]);
   if (entry == nullptr || !entry->format.has_value() || entry->names != names) {
     return absl::NotFoundError(absl::StrCat(file_.path(), ": no matrix of \"",
                                             names[0],
                                             "\" with the required tensors"));
   }
+  return entry;
+}
+
+absl::StatusOr<MatrixShape> PackedWeights::Shape(
+    const std::vector<std::string>& names) const {
+  ASSIGN_OR_RETURN(const Entry* entry, FindMatrix(names));
+  return MatrixShape{static_cast<int>(entry->rows),
+                     static_cast<int>(entry->columns), *entry->format};
+}
+
+absl::StatusOr<PackedMatrix> PackedWeights::Matrix(
+    const std::vector<std::string>& names, ThreadPool& /*pool*/) const {
+  ASSIGN_OR_RETURN(const Entry* entry, FindMatrix(names));
   PopulatePages(entry->data->data);
   return PackedMatrix::View(static_cast<int>(entry->rows),
                             static_cast<int>(entry->columns), *entry->format,
                             entry->data->data.data());
+}
+
+absl::Status PackedWeights::ReadRows(const std::vector<std::string>& names,
+                                     int first, int count,
+                                     WeightFormat /*format*/, ThreadPool& pool,
+                                     RowVisitor visit) const {
+  ASSIGN_OR_RETURN(const Entry* entry, FindMatrix(names));
+  if (IsQuantized(*entry->format)) {
+    return absl::UnimplementedError(absl::StrCat(
+        file_.path(), ": \"", names[0], "\" is packed as ",
+        InfoOf(*entry->format).name,
+        " for processors, and GPUs cannot use it; give them the checkpoint "
+        "that the file was made from"));
+  }
+  APOLLO_CHECK(first >= 0 && count >= 0 &&
+               std::int64_t{first} + count <= entry->rows);
+  const PackedMatrix matrix = PackedMatrix::View(
+      static_cast<int>(entry->rows), static_cast<int>(entry->columns),
+      *entry->format, entry->data->data.data());
+  pool.ParallelFor(count, 8, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> row(static_cast<std::size_t>(entry->columns));
+    for (std::int64_t r = first + begin; r < first + end; ++r) {
+      matrix.GetRow(static_cast<int>(r), row.data());
+      visit(static_cast<int>(r), {row.data(), nullptr});
+    }
+  });
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<float>> PackedWeights::Vector(

@@ -39,6 +39,13 @@ class PackedWeights final : public WeightSource {
                                       ThreadPool& pool) const override;
   absl::StatusOr<std::vector<float>> Vector(
       const std::string& name) const override;
+  absl::StatusOr<MatrixShape> Shape(
+      const std::vector<std::string>& names) const override;
+  // float32 and bf16 only: int8 and int4 have the groups of the processors'
+  // format, which would be rounded once more elsewhere.
+  absl::Status ReadRows(const std::vector<std::string>& names, int first,
+                        int count, WeightFormat format, ThreadPool& pool,
+                        RowVisitor visit) const override;
   void Embedding(std::int32_t token, float* row) const override;
 
  private:
@@ -56,6 +63,8 @@ class PackedWeights final : public WeightSource {
   absl::Status AddEntry(const TensorView& tensor);
   absl::Status CheckAgainst(const ModelConfig& config) const;
   const Entry* Find(std::string_view name) const;
+  absl::StatusOr<const Entry*> FindMatrix(
+      const std::vector<std::string>& names) const;
 
   const SafetensorsFile file_;
   std::string hash_, format_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/statusor.h>
 
 #include <cstdint>
@@ -11,6 +12,19 @@
 #include "kernels/packed_matrix.h"
 
 namespace apollo {
+
+struct MatrixShape {
+  int outputs = 0;
+  int inputs = 0;
+  WeightFormat format = WeightFormat::kF32;
+};
+
+// The numbers of a row of a matrix, as float32 or as the bits of bf16. The
+// other pointer is null.
+struct RowNumbers {
+  const float* f32 = nullptr;
+  const std::uint16_t* bf16 = nullptr;
+};
 
 // Provides the weights of a model to a stage: tensors by their names in the
 // checkpoint (tensor_registry.h), in the formats of the kernels. Immutable,
@@ -31,6 +45,23 @@ class WeightSource {
       const std::vector<std::string>& names, ThreadPool& pool) const = 0;
   virtual absl::StatusOr<std::vector<float>> Vector(
       const std::string& name) const = 0;
+
+  // Returns the shape and the format of Matrix(names). NOT_FOUND names a
+  // missing tensor.
+  virtual absl::StatusOr<MatrixShape> Shape(
+      const std::vector<std::string>& names) const = 0;
+
+  // Passes rows [first, first + count) of the stacked tensors to `visit`, with
+  // their indices, in the precision of the source: for devices that pack
+  // matrices themselves, in `format`. The numbers are bf16 if both the source
+  // and the format are, else float32, and valid during the call. Calls come
+  // from all threads of the pool, in any order. Errors are those of Matrix, and
+  // UNIMPLEMENTED if the source holds the matrix only in integers; some rows
+  // may have been passed before.
+  using RowVisitor = absl::FunctionRef<void(int row, RowNumbers numbers)>;
+  virtual absl::Status ReadRows(const std::vector<std::string>& names,
+                                int first, int count, WeightFormat format,
+                                ThreadPool& pool, RowVisitor visit) const = 0;
 
   // Checks every number of the embedding, with the errors of Matrix. Call it
   // before Embedding, which cannot return errors. Packed weights were checked

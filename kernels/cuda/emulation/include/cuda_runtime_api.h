@@ -1,11 +1,14 @@
 #pragma once
 
-// The part of the CUDA runtime that kernels/cuda uses, on the host: "device"
-// memory is memory of the process, and streams execute immediately. For tests
-// without a GPU (kernels/cuda/emulation/simt.h).
+// The part of the CUDA runtime that is used, on the host: "device" memory is
+// memory of the process, and streams execute immediately. For tests without a
+// GPU (kernels/cuda/emulation/simt.h). kernels/cuda/emulation/device_state.h
+// lets it fail and be slow.
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+
+#include "kernels/cuda/emulation/device_state.h"
 
 using cudaStream_t = struct EmulatedStream*;
 using cudaEvent_t = struct EmulatedEvent*;
@@ -19,12 +22,20 @@ enum cudaError_t {
   cudaErrorSystemDriverMismatch,
   cudaErrorSystemNotReady,
   cudaErrorInitializationError,
+  cudaErrorNotReady,
+  cudaErrorIllegalAddress,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 inline constexpr unsigned cudaStreamNonBlocking = 1;
 inline constexpr unsigned cudaEventDefault = 0;
 inline constexpr unsigned cudaEventDisableTiming = 2;
+
+// Returns the error of the device, if it has failed.
+inline cudaError_t EmulatedError() {
+  return static_cast<cudaError_t>(
+      apollo::cuda::emulation::device_state.error());
+}
 
 struct cudaDeviceProp {
   char name[256];
@@ -34,7 +45,7 @@ struct cudaDeviceProp {
 
 inline const char* cudaGetErrorString(cudaError_t) { return "an error"; }
 inline const char* cudaGetErrorName(cudaError_t) { return "emulated"; }
-inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+inline cudaError_t cudaGetLastError() { return EmulatedError(); }
 inline cudaError_t cudaGetDeviceCount(int* count) {
   *count = 1;
   return cudaSuccess;
@@ -43,7 +54,7 @@ inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   *properties = {"emulated", 232448, 9, 0, 132, 50 << 20};
   return cudaSuccess;
 }
-inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+inline cudaError_t cudaSetDevice(int) { return EmulatedError(); }
 inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   *free = *total = std::size_t{1} << 34;
   return cudaSuccess;
@@ -51,6 +62,7 @@ inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 
 // Memory starts with bytes of 0xff, which are NaN as numbers.
 inline cudaError_t cudaMalloc(void** data, std::size_t bytes) {
+  if (EmulatedError() != cudaSuccess) return EmulatedError();
   if (bytes > std::size_t{1} << 34) return cudaErrorMemoryAllocation;
   *data = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   std::memset(*data, 0xff, bytes);
@@ -68,24 +80,39 @@ inline cudaError_t cudaMemcpyAsync(void* to, const void* from,
                                    std::size_t bytes, cudaMemcpyKind,
                                    cudaStream_t) {
   if (bytes > 0) std::memcpy(to, from, bytes);
-  return cudaSuccess;
+  return EmulatedError();
 }
 inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes,
                                    cudaStream_t) {
   if (bytes > 0) std::memset(to, value, bytes);
-  return cudaSuccess;
+  return EmulatedError();
 }
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = nullptr;
   return cudaSuccess;
 }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  apollo::cuda::emulation::device_state.Release();
+  return EmulatedError();
+}
 inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = nullptr;
   return cudaSuccess;
 }
 inline cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
+inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+  return EmulatedError();
+}
+inline cudaError_t cudaEventQuery(cudaEvent_t) {
+  if (EmulatedError() != cudaSuccess) return EmulatedError();
+  return apollo::cuda::emulation::device_state.held() ? cudaErrorNotReady
+                                                      : cudaSuccess;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+  apollo::cuda::emulation::device_state.Wait();
+  return EmulatedError();
+}
 template <typename Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
   return cudaSuccess;

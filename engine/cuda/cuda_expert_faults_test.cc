@@ -1,0 +1,135 @@
+// An expert stage on a slow and on a failing device, emulated.
+#include <future>
+
+#include "engine/cuda/expert_stage_testing.h"
+#include "kernels/cuda/emulation/device_state.h"
+
+namespace apollo {
+namespace {
+
+using cuda::emulation::device_state;
+
+class CudaExpertFaultsTest : public CudaExpertStageTest {
+ protected:
+  ~CudaExpertFaultsTest() override {
+    device_state.Release();
+    device_state.Fail(cudaSuccess);
+  }
+  std::vector<GuestRows> Guest() {
+    std::vector<GuestRows> guests;
+    guests.push_back({0, BoundaryRows(9, 2, config_.hidden_size)});
+    return guests;
+  }
+  static void NoneAbsent(const std::vector<AbsentRows>&) {
+    ADD_FAILURE() << "an absent expert";
+  }
+};
+
+TEST_F(CudaExpertFaultsTest, ResultsWaitForTheDevice) {
+  const auto stage = LoadAll();
+  TestSequence sequence = MakeSequence(1, 4);
+  const std::vector<Part> parts = {{&sequence, 4}};
+  const auto step = Begin(*stage, parts);
+  device_state.Hold();
+  bool layers_done = false, guests_done = false, finished = false;
+  stage->RunLayer(*step, 1, {}, NoneAbsent,
+                  [&](const std::vector<Rows>&) { layers_done = true; });
+  EXPECT_TRUE(layers_done);  // Nobody needs anything of the device.
+  stage->RunLayer(*step, 2, Guest(), NoneAbsent,
+                  [&](const std::vector<Rows>&) { guests_done = true; });
+  EXPECT_TRUE(events_.empty() && !guests_done);
+  device_state.Release();
+  RunUntil(guests_done);
+  device_state.Hold();
+  stage->Finish(*step, Requests(parts),
+                [&](const std::vector<SliceOutcome>&) { finished = true; });
+  EXPECT_TRUE(!finished);
+  device_state.Release();
+  RunUntil(finished);
+}
+
+TEST_F(CudaExpertFaultsTest, AbsentRowsWaitForTheDevice) {
+  const auto stage = Load({});
+  TestSequence sequence = MakeSequence(1, 4);
+  const auto step = Begin(*stage, {{&sequence, 4}});
+  device_state.Hold();
+  bool absent = false, done = false;
+  stage->RunLayer(
+      *step, 1, {},
+      [&](const std::vector<AbsentRows>& rows) { absent = !rows.empty(); },
+      [&](const std::vector<Rows>&) { done = true; });
+  EXPECT_TRUE(!absent && !done);
+  device_state.Release();
+  RunUntil(done);
+  EXPECT_TRUE(absent);
+}
+
+TEST_F(CudaExpertFaultsTest, PendingWorkIsDroppedWithItsStep) {
+  const auto stage = Load({});
+  TestSequence sequence = MakeSequence(1, 4);
+  const auto called = std::make_shared<bool>(false);
+  auto step = Begin(*stage, {{&sequence, 4}});
+  device_state.Hold();
+  stage->RunLayer(
+      *step, 1, {},
+      [called](const std::vector<AbsentRows>&) { *called = true; },
+      [called](const std::vector<Rows>&) { *called = true; });
+  step.reset();
+  device_state.Release();
+  // The stage continues.
+  TestSequence other = MakeSequence(1, 4), expected = MakeSequence(1, 4);
+  const auto whole = LoadAll();
+  Run(*stage, {{&other, 4}}, whole.get());
+  Run(*whole, {{&expected, 4}});
+  ExpectSame(other, expected);
+  EXPECT_FALSE(*called);
+  EXPECT_EQ(called.use_count(), 1);
+}
+
+TEST_F(CudaExpertFaultsTest, PendingWorkIsDroppedWithTheStage) {
+  auto stage = LoadAll();
+  TestSequence sequence = MakeSequence(1, 4);
+  const auto called = std::make_shared<bool>(false);
+  auto step = Begin(*stage, {{&sequence, 4}});
+  stage->RunLayer(*step, 1, Guest(), NoneAbsent,
+                  [called](const std::vector<Rows>&) { *called = true; });
+  events_.Wait();  // Posted, but not run.
+  device_state.Hold();
+  stage->RunExperts(1, Guest(),
+                    [called](const std::vector<Rows>&) { *called = true; });
+  step.reset();
+  stage.reset();
+  events_.RunPosted();
+  EXPECT_FALSE(*called);
+  EXPECT_EQ(called.use_count(), 1);
+}
+
+TEST_F(CudaExpertFaultsTest, AFailureIsReportedOnceAndNothingIsCalled) {
+  std::promise<absl::Status> failure;
+  StageDeviceOptions options;
+  options.max_rows = 16;
+  options.on_failure = [&](const absl::Status& status) {
+    failure.set_value(status);  // Throws the second time.
+  };
+  const auto stage = CudaExpertStage::Load(config_, *weights_, {0},
+                                           {kTestCacheBytes, CacheType::kBf16},
+                                           pool_, std::move(options), nullptr);
+  ASSERT_TRUE(stage.ok()) << stage.status();
+  (*stage)->SetPost(events_.post());
+  const auto fail = [](const auto&) { ADD_FAILURE(); };
+  TestSequence sequence = MakeSequence(1, 4), other = MakeSequence(1, 4);
+  const auto step = Begin(**stage, {{&sequence, 4}});
+  device_state.Hold();
+  (*stage)->RunLayer(*step, 1, Guest(), fail, fail);
+  device_state.Fail(cudaErrorIllegalAddress);
+  EXPECT_EQ(failure.get_future().get().code(), absl::StatusCode::kInternal);
+  (*stage)->RunExperts(1, Guest(), fail);
+  (*stage)->Resume(*step, {}, [] { ADD_FAILURE(); });
+  (*stage)->Finish(*step, {}, fail);
+  const auto late = Begin(**stage, {{&other, 4}});
+  (*stage)->RunLayer(*late, 1, {}, fail, fail);
+  events_.RunPosted();
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,127 @@
+// A slow and a failing device, emulated.
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "engine/cuda/event_queue.h"
+#include "engine/cuda/stage_device.h"
+#include "engine/cuda/upload_ring.h"
+#include "kernels/cuda/emulation/device_state.h"
+#include "kernels/cuda/testing.h"
+
+namespace apollo::cuda {
+namespace {
+
+using emulation::device_state;
+
+class FaultsTest : public testing::Test {
+ protected:
+  ~FaultsTest() override {
+    device_state.Release();
+    device_state.Fail(cudaSuccess);
+  }
+
+  std::unique_ptr<StageDevice> Open() {
+    StageDeviceOptions options;
+    options.max_rows = 4;
+    options.on_failure = [this](const absl::Status& status) {
+      failure_.set_value(status);  // Throws the second time.
+    };
+    auto device = StageDevice::Open(std::move(options), 0);
+    EXPECT_TRUE(device.ok()) << device.status();
+    (*device)->SetPost(queue_.post());
+    return *std::move(device);
+  }
+
+  EventQueue queue_;
+  std::promise<absl::Status> failure_;
+};
+
+TEST_F(FaultsTest, CallbacksWaitForTheDevice) {
+  const auto device = Open();
+  device_state.Hold();
+  bool called = false;
+  device->WhenDone([&] { called = true; });
+  EXPECT_TRUE(queue_.empty());
+  device_state.Release();
+  queue_.RunOne();
+  EXPECT_TRUE(called);
+}
+
+TEST_F(FaultsTest, CallbacksThatWaitAreDroppedAtTheEnd) {
+  auto device = Open();
+  device_state.Hold();
+  const auto owned = std::make_shared<bool>(false);
+  for (int i = 0; i < 3; ++i) {
+    device->WhenDone([owned] { *owned = true; });
+  }
+  device.reset();
+  queue_.RunPosted();
+  EXPECT_FALSE(*owned);
+  EXPECT_EQ(owned.use_count(), 1);  // All of them have been destroyed.
+}
+
+TEST_F(FaultsTest, UploadsDoNotWaitForTheDevice) {
+  auto ring = *UploadRing::Create(2, 64, nullptr);
+  std::vector<Device<std::uint8_t>> places;
+  device_state.Hold();
+  for (std::uint8_t i = 0; i < 5; ++i) {
+    places.emplace_back(64);
+    const std::vector<std::uint8_t> data(64, i);
+    ExpectOk(ring->Copy(places.back().get(), data.data(), 64));
+  }
+  EXPECT_EQ(ring->slots(), 5);
+  device_state.Release();
+  for (int round = 0; round < 10; ++round) {
+    const std::vector<std::uint8_t> data(100, 99);
+    const Device<std::uint8_t> place(100);
+    ExpectOk(ring->Copy(place.get(), data.data(), 100));
+    EXPECT_TRUE(place.Read() == data);
+  }
+  EXPECT_EQ(ring->slots(), 5);
+  for (std::uint8_t i = 0; i < 5; ++i) {
+    EXPECT_TRUE(places[i].Read() == std::vector<std::uint8_t>(64, i));
+  }
+}
+
+TEST_F(FaultsTest, AFailureIsReportedOnceAndEndsAllCallbacks) {
+  const auto device = Open();
+  bool called = false;
+  device->WhenDone([&] { called = true; });
+  queue_.Wait();  // Posted, but not run before the failure.
+  device_state.Hold();
+  device->WhenDone([&] { called = true; });
+  device_state.Fail(cudaErrorIllegalAddress);
+  // By the thread of completions, which waits for the device.
+  const absl::Status status = failure_.get_future().get();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << status;
+  EXPECT_TRUE(device->failed());
+  EXPECT_FALSE(device->Check(absl::InternalError("another one")));
+  device->Use();
+  const std::int32_t number = 1;
+  device->Upload(&number, 4);
+  device->WhenDone([&] { called = true; });
+  EXPECT_EQ(queue_.RunPosted(), 1);
+  EXPECT_FALSE(called);
+}
+
+TEST_F(FaultsTest, AFailedOperationIsReported) {
+  const auto device = Open();
+  EXPECT_TRUE(device->Check(absl::OkStatus()));
+  EXPECT_FALSE(device->failed());
+  EXPECT_FALSE(device->Check(absl::InternalError("no launch")));
+  EXPECT_EQ(failure_.get_future().get().message(), "no launch");
+}
+
+TEST_F(FaultsTest, ADeviceThatFailsAtOnceIsNotOpened) {
+  device_state.Fail(cudaErrorIllegalAddress);
+  StageDeviceOptions options;
+  options.max_rows = 1;
+  EXPECT_EQ(StageDevice::Open(std::move(options), 0).status().code(),
+            absl::StatusCode::kInternal);
+}
+
+}  // namespace
+}  // namespace apollo::cuda

@@ -1,0 +1,66 @@
+#include "engine/cuda/upload_ring.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "common/check.h"
+#include "common/status_macros.h"
+#include "kernels/cuda/device.h"
+
+namespace apollo::cuda {
+
+absl::StatusOr<std::unique_ptr<UploadRing>> UploadRing::Create(
+    int slots, std::size_t slot_bytes, cudaStream_t stream) {
+  APOLLO_CHECK(slots > 0 && slot_bytes > 0);
+  std::unique_ptr<UploadRing> ring(new UploadRing(slot_bytes, stream));
+  for (int i = 0; i < slots; ++i) RETURN_IF_ERROR(ring->AddSlot());
+  return ring;
+}
+
+absl::Status UploadRing::AddSlot() {
+  Slot slot;
+  ASSIGN_OR_RETURN(slot.memory, AllocatePinned(slot_bytes_, "uploads"));
+  ASSIGN_OR_RETURN(slot.read, CreateEvent());
+  slots_.push_front(std::move(slot));
+  return absl::OkStatus();
+}
+
+absl::Status UploadRing::FreeFront() {
+  const Slot& slot = slots_.front();
+  if (!slot.used) return absl::OkStatus();
+  cudaError_t error = cudaEventQuery(slot.read.get());
+  if (error == cudaErrorNotReady) {
+    // Without memory for another slot, waiting is better than failing.
+    if (AddSlot().ok()) return absl::OkStatus();
+    error = cudaEventSynchronize(slot.read.get());
+  }
+  return CudaStatus(error, "reading uploads");
+}
+
+absl::Status UploadRing::Copy(void* to, const void* data, std::size_t bytes) {
+  auto* target = static_cast<std::byte*>(to);
+  const auto* source = static_cast<const std::byte*>(data);
+  while (bytes > 0) {
+    RETURN_IF_ERROR(FreeFront());
+    Slot slot = std::move(slots_.front());
+    slots_.pop_front();
+    const std::size_t part = std::min(bytes, slot_bytes_);
+    std::memcpy(slot.memory.as<std::byte>(), source, part);
+    absl::Status status =
+        CopyToDevice(target, slot.memory.as<std::byte>(), part, stream_);
+    if (status.ok()) {
+      status = CudaStatus(cudaEventRecord(slot.read.get(), stream_),
+                          "marking an upload");
+    }
+    slot.used = true;
+    slots_.push_back(std::move(slot));
+    RETURN_IF_ERROR(status);
+    target += part;
+    source += part;
+    bytes -= part;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace apollo::cuda
