@@ -26,9 +26,10 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
 
 absl::Status DenseProcess::StartRole(Options& options) {
   const ProcessFlags& flags = options.process;
-  ASSIGN_OR_RETURN(links_, WorkerLinks::Open(options.worker.model.device,
-                                             options.peers.nccl));
   ASSIGN_OR_RETURN(setup_, OpenWorkerSetup(options.worker, flags.families));
+  // Before there are threads: the role has some.
+  ASSIGN_OR_RETURN(links_,
+                   WorkerLinks::Open(setup_->device, options.peers.nccl));
   RETURN_IF_ERROR(frame_->CheckNamesWorkers());
   options.core.name = flags.name;
   options.core.answer_timeout = options.peers.answer_timeout;

@@ -37,9 +37,10 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
 
 absl::Status ExpertProcess::StartRole(const Options& options) {
   const ProcessFlags& flags = options.process;
-  ASSIGN_OR_RETURN(links_, WorkerLinks::Open(options.worker.model.device,
-                                             options.peers.nccl));
   ASSIGN_OR_RETURN(setup_, OpenWorkerSetup(options.worker, flags.families));
+  // Before there are threads: the role has some.
+  ASSIGN_OR_RETURN(links_,
+                   WorkerLinks::Open(setup_->device, options.peers.nccl));
   ASSIGN_OR_RETURN(role_, ExpertRole::Start(*setup_,
                                             {flags.name, options.experts,
                                              options.peers.answer_timeout},

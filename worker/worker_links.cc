@@ -1,10 +1,11 @@
 #include "worker/worker_links.h"
 
+#include <absl/strings/str_cat.h>
 #include <absl/time/time.h>
 
 #include <utility>
 
-#include "common/status_macros.h"
+#include "engine/worker_device.h"
 #include "link/nccl/cuda_device.h"
 #include "link/nccl/nccl_setup.h"
 #include "serving/counter_collector.h"
@@ -19,15 +20,18 @@ constexpr absl::Duration kWatchInterval = absl::Milliseconds(50);
 
 absl::StatusOr<std::unique_ptr<WorkerLinks>> WorkerLinks::Open(
     Device device, const NcclFlags& flags) {
-  if (device.kind == Device::Kind::kHost) {
-    return std::make_unique<WorkerLinks>(std::nullopt);
+  if (!IsGpu(device)) return std::make_unique<WorkerLinks>(std::nullopt);
+  absl::StatusOr<std::shared_ptr<LinkDevice>> gpu =
+      MakeCudaDevice(device.index);
+  if (!gpu.ok()) {
+    return absl::Status(gpu.status().code(),
+                        absl::StrCat("--device=", DeviceName(device), ": ",
+                                     gpu.status().message()));
   }
-  ASSIGN_OR_RETURN(std::shared_ptr<LinkDevice> gpu,
-                   MakeCudaDevice(device.index));
   NcclLibraryOptions library;
   library.interface = flags.interface;
   return std::make_unique<WorkerLinks>(
-      SetUpNccl(std::move(gpu), library, flags.across_hosts));
+      SetUpNccl(*std::move(gpu), library, flags.across_hosts));
 }
 
 WorkerLinks::WorkerLinks(std::optional<NcclLinkOptions> gpu)
