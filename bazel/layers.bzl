@@ -11,9 +11,9 @@ OUTER = ["benchmarks", "deploy", "tests", "tools"]
 # Maps each folder to the other folders that it may use.
 LAYERS = {
     "common": [],
-    "dense_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving"],
+    "dense_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving", "worker"],
     "engine": ["common", "kernels", "model", "sequence"],
-    "expert_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving"],
+    "expert_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving", "worker"],
     "kernels": ["common"],
     "link": ["common", "proto", "sequence"],
     "model": ["common", "kernels"],
@@ -21,6 +21,7 @@ LAYERS = {
     "router": ["common", "link", "proto", "sequence", "serving", "text"],
     "sequence": ["common"],
     "serving": ["common", "proto"],
+    "worker": ["common", "engine", "kernels", "link", "model", "sequence", "serving"],
 }
 
 # Parts of a folder with more users than the folder. Users of the folder may
@@ -32,7 +33,7 @@ PARTS = {
 # Maps each library of third_party/system to the prefixes of its headers and the
 # folders that may use it directly, besides the outer ones.
 LIBRARIES = {
-    "absl": (["absl/"], ["common", "dense_worker", "engine", "expert_worker", "kernels", "link", "model", "proto", "router", "sequence", "serving"]),
+    "absl": (["absl/"], ["common", "dense_worker", "engine", "expert_worker", "kernels", "link", "model", "proto", "router", "sequence", "serving", "worker"]),
     "absl_flags": (["absl/flags/"], ["dense_worker", "engine", "expert_worker", "router", "serving"]),
     "absl_random": (["absl/random/"], ["router"]),
     "cld2": (["cld2/"], ["model"]),
@@ -46,7 +47,7 @@ LIBRARIES = {
     "icu": (["unicode/"], ["model"]),
     "json": (["nlohmann/"], ["common", "model"]),
     "pcre2": (["pcre2"], ["model"]),
-    "prometheus": (["prometheus/"], ["dense_worker", "expert_worker", "router", "serving"]),
+    "prometheus": (["prometheus/"], ["dense_worker", "expert_worker", "router", "serving", "worker"]),
     "protobuf": (["google/protobuf/"], ["link", "proto", "router"]),
     "spdlog": (["spdlog/", "fmt/"], ["common"]),
 }

@@ -1,14 +1,12 @@
 #pragma once
 
 #include <absl/functional/any_invocable.h>
-#include <absl/time/time.h>
 
-#include <atomic>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <thread>
 
-#include "common/clock.h"
 #include "common/queue.h"
 
 namespace apollo {
@@ -21,8 +19,7 @@ class EngineThread {
   using Event = absl::AnyInvocable<void()>;
 
   // Both functions are called only in the thread.
-  EngineThread(std::function<bool()> has_work, std::function<void()> advance,
-               const Clock& clock = Clock::Real());
+  EngineThread(std::function<bool()> has_work, std::function<void()> advance);
   // Calls Stop unless it was called.
   ~EngineThread();
 
@@ -33,27 +30,24 @@ class EngineThread {
   // while it waits, for callers that bound it. Thread-safe.
   bool Post(Event event, std::size_t bytes = 0);
 
+  // Returns Post as a function that may outlive this object.
+  std::function<bool(Event)> poster() const;
+
   // Returns the total bytes of the waiting events. Thread-safe.
-  std::size_t waiting_bytes() { return events_.bytes(); }
+  std::size_t waiting_bytes() { return events_->bytes(); }
 
   // Runs the events posted so far, then ends the thread. Must not be called
   // from the thread.
   void Stop();
 
-  // Returns false if the thread is stuck: it has been running one event or
-  // piece of work for longer than `limit`. Thread-safe.
-  bool Responsive(absl::Duration limit) const;
-
  private:
   void Run();
-  void Mark();
-  void Unmark();
 
   const std::function<bool()> has_work_;
   const std::function<void()> advance_;
-  const Clock& clock_;
-  Queue<Event> events_;
-  std::atomic<std::int64_t> busy_since_nanos_{0};  // 0: idle.
+  // Shared with the posters.
+  const std::shared_ptr<Queue<Event>> events_ =
+      std::make_shared<Queue<Event>>();
   std::thread thread_;
 };
 

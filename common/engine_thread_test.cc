@@ -2,20 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "common/mutex.h"
 
 namespace apollo {
 namespace {
-
-class FakeClock final : public Clock {
- public:
-  absl::Duration Now() const override {
-    return absl::Nanoseconds(nanos.load());
-  }
-  std::atomic<std::int64_t> nanos{0};
-};
 
 // A one-shot signal between threads.
 class Signal {
@@ -91,26 +85,20 @@ TEST(EngineThreadTest, WorkThatAnEventBringsIsDone) {
   EXPECT_EQ(left, 0);
 }
 
-TEST(EngineThreadTest, IsUnresponsiveOnlyWhileOneEventTakesTooLong) {
-  FakeClock clock;
-  EngineThread thread([] { return false; }, [] {}, clock);
-  thread.Start();
-  clock.nanos = absl::ToInt64Nanoseconds(absl::Hours(1));
-  EXPECT_TRUE(thread.Responsive(absl::Seconds(10)));  // Idle is not stuck.
-  Signal begun, go_on;
-  thread.Post([&] {
-    begun.Set();
-    go_on.Wait();
-  });
-  begun.Wait();
-  EXPECT_TRUE(thread.Responsive(absl::Seconds(10)));
-  clock.nanos += absl::ToInt64Nanoseconds(absl::Seconds(10));
-  EXPECT_TRUE(thread.Responsive(absl::Seconds(10)));
-  clock.nanos += 1;
-  EXPECT_FALSE(thread.Responsive(absl::Seconds(10)));
-  go_on.Set();
-  thread.Stop();
-  EXPECT_TRUE(thread.Responsive(absl::Seconds(10)));
+TEST(EngineThreadTest, APosterOutlivesTheThread) {
+  std::function<bool(EngineThread::Event)> post;
+  int ran = 0;
+  {
+    EngineThread thread([] { return false; }, [] {});
+    post = thread.poster();
+    EXPECT_TRUE(post([&ran] { ++ran; }));
+    thread.Start();
+    thread.Stop();
+    EXPECT_EQ(ran, 1);
+    EXPECT_FALSE(post([&ran] { ++ran; }));
+  }
+  EXPECT_FALSE(post([&ran] { ++ran; }));
+  EXPECT_EQ(ran, 1);
 }
 
 }  // namespace

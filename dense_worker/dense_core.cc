@@ -397,7 +397,9 @@ void DenseCore::Advance() {
   counters_.decode_rows += decode_rows;
   counters_.prompt_rows += std::ssize(dense.tokens) - decode_rows;
   const std::uint64_t number = ledger_.Open(std::move(parts));
+  ++steps_begun_;
   stage_->Forward(std::move(dense), [this, number](const Rows& boundary) {
+    ++steps_computed_;
     ledger_.Computed(number, boundary);
   });
   for (const Scheduler::Slice& slice : step.slices) Publish(slice);

@@ -88,6 +88,11 @@ class DenseCore {
   // Forms and runs the next step.
   void Advance();
 
+  // Returns the steps that the stage has completed.
+  std::uint64_t steps_computed() const { return steps_computed_; }
+  // Returns true while the stage has not completed all of its steps.
+  bool AtWork() const { return steps_computed_ < steps_begun_; }
+
   // Any thread.
   const DenseCounters& counters() const { return counters_; }
 
@@ -157,6 +162,8 @@ class DenseCore {
   Scheduler scheduler_;
   ExpertWorkers workers_;
   StepLedger ledger_;
+  std::uint64_t steps_begun_ = 0;
+  std::uint64_t steps_computed_ = 0;
   std::map<SequenceId, DenseSequence> sequences_;
 };
 

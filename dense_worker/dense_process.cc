@@ -27,6 +27,9 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
 absl::Status DenseProcess::StartRole(Options& options) {
   const ProcessFlags& flags = options.process;
   ASSIGN_OR_RETURN(setup_, OpenWorkerSetup(options.worker, flags.families));
+  // Before there are threads: the role has some.
+  ASSIGN_OR_RETURN(links_,
+                   WorkerLinks::Open(setup_->device, options.peers.nccl));
   RETURN_IF_ERROR(frame_->CheckNamesWorkers());
   options.core.name = flags.name;
   options.core.answer_timeout = options.peers.answer_timeout;
@@ -44,8 +47,8 @@ absl::Status DenseProcess::StartRole(Options& options) {
   stalled_calls_ = std::make_unique<Ticker>(
       absl::Seconds(1),
       [service = service_.get()] { service->EndStalledCalls(); });
-  peers_ = std::make_unique<PeerSet>(MakeGrpcDialer(MakeClusterChannel),
-                                     role_->self(), worker);
+  peers_ = std::make_unique<PeerSet>(
+      links_->Wrap(MakeGrpcDialer(MakeClusterChannel)), role_->self(), worker);
   return absl::OkStatus();
 }
 
@@ -54,7 +57,7 @@ absl::Status DenseProcess::Serve(ServerOptions options) {
   auto server = Server::Start(
       options,
       {{service_.get(), internal::v1::DenseWorkerService::service_full_name()}},
-      {frame_->registry(), role_->metrics()});
+      {frame_->registry(), role_->metrics(), links_->metrics()});
   peers_->Start();
   std::vector<LogField> facts = setup_->LogFacts();
   facts.emplace_back("dense_layers", setup_->model.model.config.boundary);

@@ -16,6 +16,7 @@
 #include "serving/process_flags.h"
 #include "serving/process_frame.h"
 #include "serving/server.h"
+#include "worker/worker_links.h"
 
 namespace apollo {
 
@@ -51,6 +52,7 @@ class DenseProcess {
   RequestMetrics request_metrics_;
   std::unique_ptr<WorkerSetup> setup_;
   std::unique_ptr<DenseRole> role_;
+  std::unique_ptr<WorkerLinks> links_;
   std::unique_ptr<RunService> service_;
   std::unique_ptr<Ticker> stalled_calls_;
   std::unique_ptr<PeerSet> peers_;

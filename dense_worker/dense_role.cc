@@ -6,12 +6,10 @@
 #include "common/status_macros.h"
 #include "dense_worker/dense_counters.h"
 #include "dense_worker/token_budget_check.h"
-#include "engine/cpu/cpu_dense_stage.h"
-#include "engine/numerics.h"
+#include "engine/make_stage.h"
 #include "model/language/language_labels.h"
-#include "model/weights/load_progress.h"
 #include "serving/counter_collector.h"
-#include "serving/version.h"
+#include "worker/describe_worker.h"
 
 namespace apollo {
 
@@ -22,24 +20,16 @@ DenseRole::DenseRole(const WorkerSetup& setup)
 
 absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
     const WorkerSetup& setup, const DenseCore::Options& options) {
-  const OpenModel& model = setup.model.model;
-  RETURN_IF_ERROR(
-      CheckTokenBudget(options.scheduler.token_budget, model.config));
+  RETURN_IF_ERROR(CheckTokenBudget(options.scheduler.token_budget,
+                                   setup.model.model.config));
   std::unique_ptr<DenseRole> role(new DenseRole(setup));
   ASSIGN_OR_RETURN(
-      std::unique_ptr<DenseStage> stage,
-      CpuDenseStage::Load(model.config, *model.weights, setup.model.cache,
-                          role->pool_, LogLoadProgress()));
-  WorkerInfo& self = role->self_;
-  self.role = WorkerRole::kDense;
-  self.name = options.name;
-  self.model_hash = model.hash;
-  self.config_hash = setup.model.fingerprint.config;
-  self.tokenizer_hash = setup.model.fingerprint.tokenizer;
-  self.version = kVersion;
-  self.numerics = CpuNumerics(model.format, setup.model.cache.type);
+      MadeStage<DenseStage> made,
+      MakeDenseStage(setup, options.scheduler.token_budget, role->pool_));
+  role->self_ = DescribeWorker(setup, WorkerRole::kDense, options.name,
+                               std::move(made.numerics));
   role->worker_ = std::make_unique<DenseWorker>(
-      options, std::move(stage), role->routing_,
+      options, std::move(made.stage), role->routing_,
       [pool = &role->pool_] { return pool->progress(); });
   role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),
                                                       kDenseMetrics);

@@ -20,8 +20,8 @@ namespace apollo {
 class DenseRole {
  public:
   // Loads the weights and starts the engine's thread. The setup must outlive
-  // the role. Returns the errors of CpuDenseStage::Load, or INVALID_ARGUMENT
-  // naming the flag if an option does not fit the model.
+  // the role. Returns the errors of MakeDenseStage, or INVALID_ARGUMENT naming
+  // the flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<DenseRole>> Start(
       const WorkerSetup& setup, const DenseCore::Options& options);
 

@@ -5,7 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "dense_worker/dense_sequence.h"
 
@@ -23,19 +22,28 @@ constexpr std::size_t kMaxUnseenBytes = std::size_t{64} << 20;
 
 struct DenseWorker::Engine {
   Engine(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
-         RoutingLog& routing, std::function<void()> publish)
-      : core(std::in_place, std::move(options), std::move(stage), routing),
-        thread([this] { return core->HasWork(); },
+         RoutingLog& routing, const Clock& clock,
+         const std::function<void()>& publish)
+      : thread([this] { return core->HasWork(); },
                [this, publish] {
                  core->Advance();
                  publish();
-               }) {}
+               }) {
+    // May be called after the thread has stopped, which drops the event.
+    stage->SetPost(
+        [post = thread.poster(), publish](absl::AnyInvocable<void()> event) {
+          return post([publish, event = std::move(event)]() mutable {
+            event();
+            publish();
+          });
+        });
+    core.emplace(std::move(options), std::move(stage), routing, clock);
+  }
 
+  EngineThread thread;
   // Reset by the thread that stops the engine, after the engine's thread has
   // ended.
   std::optional<DenseCore> core;
-  std::atomic<std::uint64_t> progress{0};  // Written by the engine's thread.
-  EngineThread thread;
 };
 
 namespace {
@@ -61,17 +69,14 @@ class Call final : public GenerationCall {
 
 DenseWorker::DenseWorker(DenseCore::Options options,
                          std::unique_ptr<DenseStage> stage, RoutingLog& routing,
-                         std::function<std::uint64_t()> inside)
-    : engine_(std::make_shared<Engine>(std::move(options), std::move(stage),
-                                       routing, [this] { Publish(); })),
+                         std::function<std::uint64_t()> inside,
+                         const Clock& clock)
+    : clock_(clock),
+      engine_(std::make_shared<Engine>(std::move(options), std::move(stage),
+                                       routing, clock, [this] { Publish(); })),
       inside_(std::move(inside)),
-      watch_(kStuck),
-      ticker_(kTick, [engine = engine_] {
-        engine->thread.Post([engine = engine.get(), now = Clock::Real().Now()] {
-          engine->core->Tick(now);
-          engine->progress.fetch_add(1, std::memory_order_relaxed);
-        });
-      }) {
+      watch_(kStuck, clock),
+      ticker_(kTick, [this] { Tick(); }) {
   engine_->thread.Start();
 }
 
@@ -80,8 +85,19 @@ DenseWorker::~DenseWorker() {
   engine_->core.reset();
 }
 
+void DenseWorker::Tick() {
+  engine_->thread.Post([this, now = clock_.Now()] {
+    engine_->core->Tick(now);
+    // A stage that hangs does not keep the engine from its ticks.
+    if (!engine_->core->AtWork()) {
+      idle_ticks_.fetch_add(1, std::memory_order_relaxed);
+    }
+  });
+}
+
 std::uint64_t DenseWorker::progress() const {
-  return engine_->progress.load(std::memory_order_relaxed) +
+  return idle_ticks_.load(std::memory_order_relaxed) +
+         steps_computed_.load(std::memory_order_relaxed) +
          (inside_ ? inside_() : 0);
 }
 
@@ -92,6 +108,8 @@ const DenseCounters& DenseWorker::counters() const {
 void DenseWorker::Publish() {
   sequences_.store(engine_->core->sequences(), std::memory_order_relaxed);
   covered_.store(engine_->core->AllExpertsLive(), std::memory_order_relaxed);
+  steps_computed_.store(engine_->core->steps_computed(),
+                        std::memory_order_relaxed);
 }
 
 std::unique_ptr<GenerationCall> DenseWorker::Start(
@@ -165,8 +183,7 @@ void DenseWorker::OnLinkDown(LinkId id, absl::Status status) {
 
 bool DenseWorker::Ready() const {
   const bool moves = watch_.Moves(progress());
-  return covered_.load(std::memory_order_relaxed) &&
-         (moves || engine_->thread.Responsive(kStuck));
+  return moves && covered_.load(std::memory_order_relaxed);
 }
 
 }  // namespace apollo

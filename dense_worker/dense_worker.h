@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "common/clock.h"
 #include "common/engine_thread.h"
 #include "common/progress_watch.h"
 #include "common/ticker.h"
@@ -22,11 +23,13 @@ namespace apollo {
 // by callers that start sequences. Thread-safe.
 class DenseWorker final : public LinkEvents, public GenerationBackend {
  public:
-  // `routing` must outlive the worker. `inside`, if given, returns a number
-  // that changes while the stage is inside a piece of work; any thread.
+  // `routing` and `clock` must outlive the worker. `inside`, if given, returns
+  // a number that changes while the stage is inside a piece of work; any
+  // thread.
   DenseWorker(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
               RoutingLog& routing,
-              std::function<std::uint64_t()> inside = nullptr);
+              std::function<std::uint64_t()> inside = nullptr,
+              const Clock& clock = Clock::Real());
   // All links must have ended. Finishes running sequences with UNAVAILABLE.
   ~DenseWorker() override;
 
@@ -40,13 +43,19 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   void OnLinkDown(LinkId id, absl::Status status) override;
   void OnLinkWritable(LinkId id) override;
 
-  // Returns true if live expert workers have every expert and the engine is not
-  // stuck: a long step that makes progress is not.
+  // Returns true if live expert workers have every expert and the engine makes
+  // progress: a long step that does is not stuck.
   bool Ready() const;
 
-  // Returns a number that changes several times a second unless the engine
-  // hangs: with every tick of its thread, and as `inside` does.
+  // Returns a number that changes several times a second unless the engine or
+  // its stage hangs: with every step that the stage completes, as `inside`
+  // does, and, while no step is in the stage, with every tick of the engine's
+  // thread.
   std::uint64_t progress() const;
+
+  // Lets time-outs and pauses end that are due. The worker does so by itself,
+  // several times a second; tests may do it when it suits them.
+  void Tick();
 
   // Valid during the lifetime of the worker.
   const DenseCounters& counters() const;
@@ -55,14 +64,18 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   int sequences() const { return sequences_.load(std::memory_order_relaxed); }
 
  private:
+  // Updates what other threads read. Runs in the engine's thread.
   void Publish();
 
+  const Clock& clock_;
   // Shared with the calls, which may outlive the worker.
   struct Engine;
   const std::shared_ptr<Engine> engine_;
   std::atomic<SequenceId> next_sequence_{1};
   std::atomic<int> sequences_{0};
   std::atomic<bool> covered_{false};
+  std::atomic<std::uint64_t> steps_computed_{0};
+  std::atomic<std::uint64_t> idle_ticks_{0};
   const std::function<std::uint64_t()> inside_;
   mutable ProgressWatch watch_;
   Ticker ticker_;

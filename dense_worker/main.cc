@@ -8,6 +8,7 @@
 #include "dense_worker/dense_flags.h"
 #include "dense_worker/dense_process.h"
 #include "dense_worker/run_flags.h"
+#include "engine/worker_device.h"
 #include "serving/run_program.h"
 
 namespace apollo {
@@ -16,8 +17,9 @@ namespace {
 absl::Status Run() {
   DenseProcess::Options options;
   ASSIGN_OR_RETURN(options.process, ReadProcessFlags("dense-worker-0"));
-  options.worker =
-      ReadWorkerFlags(options.process.model, /*cache_megabytes=*/1024);
+  ASSIGN_OR_RETURN(options.worker, ReadWorkerFlags(options.process.model,
+                                                   /*cache_megabytes=*/1024));
+  PrepareDevice(options.worker.model.device);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(30)));
   ASSIGN_OR_RETURN(options.core, ReadDenseFlags(/*steps_in_flight=*/2));
   ASSIGN_OR_RETURN(options.run, ReadRunFlags());

@@ -4,6 +4,7 @@
 
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "engine/worker_device.h"
 
 namespace apollo {
 
@@ -16,22 +17,35 @@ absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes) {
   return megabytes << 20;
 }
 
+namespace {
+
+absl::StatusOr<CacheType> ParseType(std::string_view dtype, CacheType of_auto) {
+  if (dtype == "auto") return of_auto;
+  if (dtype == "float32") return CacheType::kFloat32;
+  if (dtype == "f16") return CacheType::kF16;
+  if (dtype == "bf16") return CacheType::kBf16;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--cache_dtype is \"", ToAbsl(dtype),
+                   "\"; it must be auto, float32, f16 or bf16"));
+}
+
+}  // namespace
+
 absl::StatusOr<CacheOptions> ParseCacheOptions(
     std::int64_t megabytes, std::string_view dtype,
-    std::optional<WeightFormat> weights) {
+    std::optional<WeightFormat> weights, Device device) {
   CacheOptions options;
   ASSIGN_OR_RETURN(options.bytes, CacheBytes(megabytes));
-  if (dtype == "auto") {
-    const bool rounded = weights && *weights != WeightFormat::kF32;
-    options.type = rounded ? CacheType::kF16 : CacheType::kFloat32;
-  } else if (dtype == "f16") {
-    options.type = CacheType::kF16;
-  } else if (dtype == "bf16") {
-    options.type = CacheType::kBf16;
-  } else if (dtype != "float32") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--cache_dtype is \"", ToAbsl(dtype),
-                     "\"; it must be auto, float32, f16 or bf16"));
+  const bool gpu = IsGpu(device);
+  const bool rounded = weights && *weights != WeightFormat::kF32;
+  ASSIGN_OR_RETURN(options.type,
+                   ParseType(dtype, gpu       ? CacheType::kBf16
+                                    : rounded ? CacheType::kF16
+                                              : CacheType::kFloat32));
+  if (gpu && options.type != CacheType::kBf16) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--cache_dtype is ", ToAbsl(dtype),
+        "; with --device=", DeviceName(device), " it must be auto or bf16"));
   }
   return options;
 }

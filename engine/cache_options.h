@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "common/rows.h"
 #include "engine/cache_size.h"
 #include "kernels/weight_format.h"
 
@@ -16,10 +17,11 @@ namespace apollo {
 absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes);
 
 // Parses the flags --cache_megabytes and --cache_dtype ("float32", "f16",
-// "bf16", or "auto": f16 if --weights rounds the weights, else float32).
-// Returns INVALID_ARGUMENT naming the flag that is wrong.
+// "bf16", or "auto": f16 if --weights rounds the weights, else float32). On a
+// GPU the type is bf16, and only "auto" and "bf16" are accepted. Returns
+// INVALID_ARGUMENT naming the flag that is wrong.
 absl::StatusOr<CacheOptions> ParseCacheOptions(
     std::int64_t megabytes, std::string_view dtype,
-    std::optional<WeightFormat> weights);
+    std::optional<WeightFormat> weights, Device device = {});
 
 }  // namespace apollo

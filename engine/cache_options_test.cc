@@ -47,5 +47,25 @@ TEST(CacheOptionsTest, CacheOptionsNameTheFlagThatIsWrong) {
             kInvalid);
 }
 
+TEST(CacheOptionsTest, AGpuCachesInBf16) {
+  const Device gpu = {Device::Kind::kCuda, 1};
+  for (const char* right : {"auto", "bf16"}) {
+    for (const WeightFormat weights :
+         {WeightFormat::kBF16, WeightFormat::kInt8}) {
+      const auto options = ParseCacheOptions(2, right, weights, gpu);
+      ASSERT_TRUE(options.ok()) << options.status();
+      EXPECT_EQ(options->type, CacheType::kBf16);
+    }
+  }
+  for (const std::string wrong : {"float32", "f16"}) {
+    const absl::Status status =
+        ParseCacheOptions(2, wrong, WeightFormat::kInt8, gpu).status();
+    EXPECT_EQ(status.code(), kInvalid);
+    EXPECT_EQ(std::string(status.message()),
+              "--cache_dtype is " + wrong +
+                  "; with --device=cuda:1 it must be auto or bf16");
+  }
+}
+
 }  // namespace
 }  // namespace apollo

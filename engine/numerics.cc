@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "kernels/weight_format.h"
 #include "model/weights/weight_names.h"
 
 namespace apollo {
@@ -24,6 +25,12 @@ const char* CacheName(CacheType type) {
 std::string CpuNumerics(std::optional<WeightFormat> weights, CacheType cache) {
   return absl::StrCat("cpu/", WeightsName(weights), "/", CacheName(cache), "/",
                       kCpuSums);
+}
+
+std::string CudaNumerics(int major, int minor, WeightFormat weights,
+                         CacheType cache) {
+  return absl::StrCat("cuda/sm_", major, minor, "/", InfoOf(weights).name, "/",
+                      CacheName(cache), "/", kCudaSums);
 }
 
 }  // namespace apollo

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <string>
 
@@ -7,17 +9,17 @@
 
 namespace apollo {
 
-// The flags of programs that compute: --threads, --weights, --cache_megabytes,
-// --cache_dtype and --cache_prefault.
+// The flags of programs that compute: --device, --threads, --weights,
+// --cache_megabytes, --cache_dtype and --cache_prefault.
 struct WorkerFlags {
   WorkerModelOptions model;
   int threads = 0;  // Unresolved flag value; 0: one per CPU.
 };
 
 // Reads the flags, after absl::ParseCommandLine, for a model directory.
-// `cache_megabytes` is the default. Performs no checks; the users of the values
-// do.
-WorkerFlags ReadWorkerFlags(const std::string& model,
-                            std::int64_t cache_megabytes);
+// `cache_megabytes` is the default. Returns the errors of ParseDevice; the
+// users of the other values check them.
+absl::StatusOr<WorkerFlags> ReadWorkerFlags(const std::string& model,
+                                            std::int64_t cache_megabytes);
 
 }  // namespace apollo

@@ -3,8 +3,10 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "common/rows.h"
 #include "engine/cache_size.h"
 #include "model/config/fingerprint.h"
 #include "model/weights/open_model.h"
@@ -14,6 +16,7 @@ namespace apollo {
 // Options for serving a model in a worker. Each has the name of its flag.
 struct WorkerModelOptions {
   std::string model;  // A directory.
+  Device device = {};
   std::string weights = "auto";
   std::int64_t cache_megabytes = 1024;
   std::string cache_dtype = "auto";
@@ -24,13 +27,16 @@ struct WorkerModelOptions {
 // weights.
 struct WorkerModel {
   OpenModel model;
+  // The format of all matrices, or nullopt if it is that of the checkpoint for
+  // each; never on a GPU.
+  std::optional<WeightFormat> weights;
   CacheOptions cache;
   ModelFingerprint fingerprint;  // Of the directory.
 };
 
 // Selects the instruction set of the kernels (APOLLO_CPU_LEVEL) and opens the
 // model without reading weights. Errors name the flag, variable or file that is
-// wrong.
+// wrong, or that does not go with the device.
 absl::StatusOr<WorkerModel> OpenWorkerModel(const WorkerModelOptions& options);
 
 }  // namespace apollo

@@ -4,12 +4,14 @@
 
 #include "common/status_macros.h"
 #include "common/thread_count.h"
+#include "engine/worker_device.h"
 #include "kernels/cpu_level.h"
 
 namespace apollo {
 
 std::vector<LogField> WorkerSetup::LogFacts() const {
   return {{"model_hash", model.model.hash},
+          {"device", DeviceName(device)},
           {"threads", threads},
           {"weights", weights},
           {"cpu_level", CpuLevelName(CurrentCpuLevel())}};
@@ -22,8 +24,9 @@ absl::StatusOr<std::unique_ptr<WorkerSetup>> OpenWorkerSetup(
   ASSIGN_OR_RETURN(FamilyTable families,
                    FamilyTable::ForModel(flags.model.model, families_file,
                                          model.model.config.num_experts));
-  return std::make_unique<WorkerSetup>(WorkerSetup{
-      std::move(model), std::move(families), threads, flags.model.weights});
+  return std::make_unique<WorkerSetup>(
+      WorkerSetup{std::move(model), std::move(families), threads,
+                  flags.model.weights, flags.model.device});
 }
 
 }  // namespace apollo

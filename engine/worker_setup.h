@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/log.h"
+#include "common/rows.h"
 #include "engine/worker_flags.h"
 #include "engine/worker_model.h"
 #include "model/language/families.h"
@@ -20,6 +21,7 @@ struct WorkerSetup {
   FamilyTable families;
   int threads = 1;
   std::string weights;  // The value of --weights, for the log.
+  Device device;
 
   // Returns the fields for the "started" log line of a worker.
   std::vector<LogField> LogFacts() const;

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 
 namespace apollo {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 WorkerFlags Flags() {
@@ -33,6 +35,51 @@ TEST(WorkerSetupTest, OpensAModelForItsFlags) {
   EXPECT_EQ((*setup)->weights, "int8");
   EXPECT_EQ((*setup)->model.model.config.num_experts, 7);
   EXPECT_EQ((*setup)->families.families().size(), 7u);
+}
+
+// The tensors of tests/golden/published are in bf16, those of sharded_f32 in
+// float32 and those of shared_expert_f16 in f16.
+WorkerFlags GpuFlags(const std::string& model, const std::string& weights) {
+  WorkerFlags flags = Flags();
+  flags.model.model = "tests/golden/" + model;
+  flags.model.device = {Device::Kind::kCuda, 2};
+  flags.model.weights = weights;
+  return flags;
+}
+
+TEST(WorkerSetupTest, AGpuGetsBf16OrInt8) {
+  for (const auto& [model, weights, format] :
+       {std::tuple("published", "auto", WeightFormat::kBF16),
+        std::tuple("published", "bf16", WeightFormat::kBF16),
+        std::tuple("published", "int8", WeightFormat::kInt8),
+        std::tuple("sharded_f32", "bf16", WeightFormat::kBF16)}) {
+    const auto setup = OpenWorkerSetup(GpuFlags(model, weights), "");
+    ASSERT_TRUE(setup.ok()) << setup.status();
+    EXPECT_EQ((*setup)->model.weights, format);
+    EXPECT_EQ((*setup)->model.cache.type, CacheType::kBf16);
+    EXPECT_EQ((*setup)->device, (Device{Device::Kind::kCuda, 2}));
+  }
+}
+
+TEST(WorkerSetupTest, WhatAGpuCannotDoIsRefusedByName) {
+  for (const char* weights : {"float32", "int4"}) {
+    EXPECT_THAT(ErrorOf(GpuFlags("published", weights), ""),
+                AllOf(HasSubstr("--weights is " + std::string(weights)),
+                      HasSubstr("--device=cuda:2"),
+                      HasSubstr("it must be bf16 or int8")));
+  }
+  for (const char* model : {"sharded_f32", "shared_expert_f16"}) {
+    EXPECT_THAT(ErrorOf(GpuFlags(model, "auto"), ""),
+                AllOf(HasSubstr("--weights is auto"),
+                      HasSubstr("model.embed_tokens.weight"),
+                      HasSubstr("it must be bf16 or int8")));
+  }
+  WorkerFlags flags = GpuFlags("published", "auto");
+  flags.model.cache_dtype = "f16";
+  EXPECT_THAT(ErrorOf(flags, ""), HasSubstr("--cache_dtype is f16"));
+  flags = GpuFlags("published", "auto");
+  flags.model.cache_prefault = true;
+  EXPECT_THAT(ErrorOf(flags, ""), HasSubstr("--cache_prefault"));
 }
 
 TEST(WorkerSetupTest, NamesTheFlagOrFileThatIsWrong) {

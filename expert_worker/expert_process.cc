@@ -38,15 +38,18 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
 absl::Status ExpertProcess::StartRole(const Options& options) {
   const ProcessFlags& flags = options.process;
   ASSIGN_OR_RETURN(setup_, OpenWorkerSetup(options.worker, flags.families));
+  // Before there are threads: the role has some.
+  ASSIGN_OR_RETURN(links_,
+                   WorkerLinks::Open(setup_->device, options.peers.nccl));
   ASSIGN_OR_RETURN(role_, ExpertRole::Start(*setup_,
                                             {flags.name, options.experts,
                                              options.peers.answer_timeout},
                                             &request_metrics_));
   ExpertWorker& worker = role_->worker();
   acceptor_ = std::make_unique<WorkerLinkAcceptor>(role_->self(), worker);
-  service_ = std::make_unique<GrpcLinkService>(*acceptor_);
-  peers_ = std::make_unique<PeerSet>(MakeGrpcDialer(MakeClusterChannel),
-                                     role_->self(), worker);
+  service_ = std::make_unique<GrpcLinkService>(links_->Wrap(*acceptor_));
+  peers_ = std::make_unique<PeerSet>(
+      links_->Wrap(MakeGrpcDialer(MakeClusterChannel)), role_->self(), worker);
   return absl::OkStatus();
 }
 
@@ -54,7 +57,7 @@ absl::Status ExpertProcess::Serve(const ServerOptions& options) {
   auto server = Server::Start(
       options,
       {{service_.get(), internal::v1::LinkService::service_full_name()}},
-      {frame_->registry(), role_->metrics()});
+      {frame_->registry(), role_->metrics(), links_->metrics()});
   peers_->Start();
   std::vector<LogField> facts = setup_->LogFacts();
   facts.emplace_back("sparse_layers",

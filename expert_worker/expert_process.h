@@ -17,6 +17,7 @@
 #include "serving/process_flags.h"
 #include "serving/process_frame.h"
 #include "serving/server.h"
+#include "worker/worker_links.h"
 
 namespace apollo {
 
@@ -56,6 +57,7 @@ class ExpertProcess {
   std::unique_ptr<WorkerSetup> setup_;
   std::unique_ptr<ExpertRole> role_;
   std::unique_ptr<WorkerLinkAcceptor> acceptor_;
+  std::unique_ptr<WorkerLinks> links_;
   std::unique_ptr<GrpcLinkService> service_;
   std::unique_ptr<PeerSet> peers_;
 };

@@ -28,7 +28,7 @@ class ExpertRole {
 
   // Loads the resident experts and starts the engine's thread. The setup and
   // `requests` must outlive the role. If `requests` is null, sequences are not
-  // counted as requests. Returns the errors of the stage's Load, or
+  // counted as requests. Returns the errors of MakeExpertStage, or
   // INVALID_ARGUMENT naming the flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<ExpertRole>> Start(
       const WorkerSetup& setup, const Options& options,

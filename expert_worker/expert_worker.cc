@@ -4,7 +4,6 @@
 #include <utility>
 #include <variant>
 
-#include "common/clock.h"
 #include "common/log.h"
 
 namespace apollo {
@@ -14,32 +13,49 @@ constexpr absl::Duration kTick = absl::Milliseconds(250);
 
 ExpertWorker::ExpertWorker(ExpertCore::Options options,
                            std::unique_ptr<ExpertStage> stage,
-                           std::function<std::uint64_t()> inside)
-    : core_(std::move(options), std::move(stage)),
-      progress_(std::move(inside)),
-      watch_(kStuck),
+                           std::function<std::uint64_t()> inside,
+                           const Clock& clock)
+    : clock_(clock),
       thread_([this] { return core_.HasWork(); },
               [this] {
                 core_.Advance();
-                progress_.Advanced();
-                PublishLoad();
+                Worked();
               }),
-      ticker_(kTick,
-              [this] {
-                thread_.Post([this, now = Clock::Real().Now()] {
-                  core_.Tick(now);
-                  // While the stage is at work, only the stage itself can
-                  // report progress.
-                  if (!core_.AtWork()) progress_.Advanced();
-                  PublishLoad();
-                });
-              }),
+      core_(std::move(options), Connected(std::move(stage)), clock),
+      progress_(std::move(inside)),
+      watch_(kStuck, clock),
+      ticker_(kTick, [this] { Tick(); }),
       reports_(ProgressReporter::kInterval, [this] { progress_.Report(); }) {
   Publish();
   thread_.Start();
 }
 
+std::unique_ptr<ExpertStage> ExpertWorker::Connected(
+    std::unique_ptr<ExpertStage> stage) {
+  // May be called after the thread has stopped, which drops the event.
+  stage->SetPost(
+      [this, post = thread_.poster()](absl::AnyInvocable<void()> event) {
+        return post([this, event = std::move(event)]() mutable {
+          event();
+          Worked();
+        });
+      });
+  return stage;
+}
+
 ExpertWorker::~ExpertWorker() { thread_.Stop(); }
+
+void ExpertWorker::Tick() {
+  thread_.Post([this, now = clock_.Now()] {
+    core_.Tick(now);
+    Worked();
+  });
+}
+
+void ExpertWorker::Worked() {
+  if (!core_.AtWork()) progress_.Advanced();
+  PublishLoad();
+}
 
 void ExpertWorker::PublishLoad() {
   sequences_.store(core_.sequences(), std::memory_order_relaxed);
@@ -68,7 +84,7 @@ void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
   // A peer's description asks for no work.
   const bool info = std::holds_alternative<WorkerInfo>(frame.body);
   if (!info && !std::holds_alternative<Progress>(frame.body)) {
-    last_frame_nanos_.store(absl::ToInt64Nanoseconds(Clock::Real().Now()),
+    last_frame_nanos_.store(absl::ToInt64Nanoseconds(clock_.Now()),
                             std::memory_order_relaxed);
   }
   thread_.Post([this, id, info, frame = std::move(frame)]() mutable {
@@ -107,14 +123,13 @@ void ExpertWorker::Drain() {
 }
 
 absl::Duration ExpertWorker::QuietFor() const {
-  return Clock::Real().Now() -
+  return clock_.Now() -
          absl::Nanoseconds(last_frame_nanos_.load(std::memory_order_relaxed));
 }
 
 bool ExpertWorker::Ready() const {
   const bool moves = watch_.Moves(progress_.progress());
-  return covered_.load(std::memory_order_relaxed) &&
-         (moves || thread_.Responsive(kStuck));
+  return moves && covered_.load(std::memory_order_relaxed);
 }
 
 }  // namespace apollo

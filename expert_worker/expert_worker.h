@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "common/clock.h"
 #include "common/engine_thread.h"
 #include "common/progress_watch.h"
 #include "common/ticker.h"
@@ -23,11 +24,12 @@ namespace apollo {
 // Thread-safe.
 class ExpertWorker final : public LinkEvents {
  public:
-  // The options' `requests` must outlive the worker. `inside`, if given,
-  // returns a number that changes while the stage is inside a piece of work;
-  // any thread.
+  // The options' `requests` and `clock` must outlive the worker. `inside`, if
+  // given, returns a number that changes while the stage is inside a piece of
+  // work; any thread.
   ExpertWorker(ExpertCore::Options options, std::unique_ptr<ExpertStage> stage,
-               std::function<std::uint64_t()> inside = nullptr);
+               std::function<std::uint64_t()> inside = nullptr,
+               const Clock& clock = Clock::Real());
   // All links must have ended.
   ~ExpertWorker() override;
 
@@ -48,9 +50,19 @@ class ExpertWorker final : public LinkEvents {
   bool PeersRun() const { return peers_run_.load(std::memory_order_relaxed); }
 
   // Returns true if every expert of the model is resident here or on a linked
-  // peer, and the engine is not stuck: a long
-  // piece of work that makes progress is not.
+  // peer, and the engine makes progress: a long piece of work that does is not
+  // stuck.
   bool Ready() const;
+
+  // Returns a number that changes several times a second unless the engine or
+  // its stage hangs: with every piece of work that the stage completes, as
+  // `inside` does, and, while the stage is idle, with every tick of the
+  // engine's thread.
+  std::uint64_t progress() const { return progress_.progress(); }
+
+  // Lets time-outs end that are due. The worker does so by itself, several
+  // times a second; tests may do it when it suits them.
+  void Tick();
 
   // Valid during the lifetime of the worker.
   const ExpertCounters& counters() const { return core_.counters(); }
@@ -59,11 +71,19 @@ class ExpertWorker final : public LinkEvents {
   int sequences() const { return sequences_.load(std::memory_order_relaxed); }
 
  private:
+  // Tells the stage how to post its events.
+  std::unique_ptr<ExpertStage> Connected(std::unique_ptr<ExpertStage> stage);
+  // Updates the values that other threads read and that change all the time,
+  // and notes progress unless the stage is at work: only the stage itself can
+  // make any then. Runs in the engine's thread.
+  void Worked();
   // Update the values that other threads read: all of them, or those that
   // change all the time. Run in the engine's thread.
   void Publish();
   void PublishLoad();
 
+  const Clock& clock_;
+  EngineThread thread_;  // Stopped before the core and its stage go.
   ExpertCore core_;
   ProgressReporter progress_;
   mutable ProgressWatch watch_;
@@ -71,7 +91,6 @@ class ExpertWorker final : public LinkEvents {
   std::atomic<bool> covered_{false};
   std::atomic<bool> peers_run_{false};
   std::atomic<std::int64_t> last_frame_nanos_{0};
-  EngineThread thread_;
   Ticker ticker_;
   Ticker reports_;
 };

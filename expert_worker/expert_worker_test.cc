@@ -3,10 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <thread>
+#include <utility>
+#include <variant>
 
+#include "common/fake_clock.h"
+#include "common/queue.h"
 #include "engine/cpu/cpu_expert_stage.h"
+#include "engine/testing/async_expert_stage.h"
+#include "engine/testing/device_thread.h"
+#include "expert_worker/core_fixture.h"
 #include "model/weights/open_model.h"
 
 namespace apollo {
@@ -16,6 +24,22 @@ class NoLink final : public Link {
  public:
   void Send(Frame) override {}
   void Close() override {}
+};
+
+// Takes the results that a worker sends. Thread-safe.
+class DenseLink final : public Link {
+ public:
+  void Send(Frame frame) override {
+    if (auto* result = std::get_if<StageResult>(&frame.body)) {
+      results_.Push(std::move(*result));
+    }
+  }
+  void Close() override {}
+  StageResult AwaitResult() { return *results_.Pop(); }
+  bool HasResult() { return results_.TryPop().has_value(); }
+
+ private:
+  Queue<StageResult> results_;
 };
 
 // Waits for the worker's own thread to handle events, at most until the test
@@ -58,6 +82,99 @@ TEST(ExpertWorkerTest, IsReadyWhileEveryExpertIsOfferedHereOrByAPeer) {
   WaitUntil(worker, true);
   worker.OnLinkDown(1, absl::OkStatus());
   WaitUntil(worker, false);
+}
+
+// A worker with all experts over a stage whose results come from a thread of a
+// device.
+class ExpertWorkerOnDeviceTest : public testing::Test {
+ protected:
+  ExpertWorkerOnDeviceTest() {
+    EXPECT_TRUE(model_.ok()) << model_.status();
+    auto stage = CpuExpertStage::Load(model_->config, *model_->weights, kAll,
+                                      {1 << 20}, pool_, nullptr);
+    EXPECT_TRUE(stage.ok()) << stage.status();
+    worker_.emplace(
+        ExpertCore::Options(),
+        std::make_unique<AsyncExpertStage>(std::move(*stage), device_), nullptr,
+        clock_);
+    worker_->OnLinkUp(kDense, {WorkerRole::kDense, "d", "m", "1", {}}, link_);
+    WaitUntil(*worker_, true);
+  }
+
+  // Waits until the engine has handled all events so far: this link is let go
+  // by the last of them.
+  void WaitForEvents() {
+    auto link = std::make_shared<NoLink>();
+    const std::weak_ptr<Link> gone = link;
+    worker_->OnLinkUp(kOtherDense, {WorkerRole::kDense, "f", "m", "1", {}},
+                      std::move(link));
+    worker_->OnLinkDown(kOtherDense, absl::OkStatus());
+    while (!gone.expired()) std::this_thread::yield();
+  }
+
+  SharedClock clock_;
+  const absl::StatusOr<OpenModel> model_ =
+      OpenModelDirectory("tests/golden/published");
+  ThreadPool pool_{1};
+  const std::shared_ptr<DenseLink> link_ = std::make_shared<DenseLink>();
+  DeviceThread device_;
+  std::optional<ExpertWorker> worker_;
+};
+
+TEST_F(ExpertWorkerOnDeviceTest, ResultsComeFromTheThreadOfTheDevice) {
+  worker_->OnLinkFrame(kDense, Step(1, {RowsOf(5, 0, 3)}));
+  ExpectSame(link_->AwaitResult(),
+             Reference(Frames(Step(1, {RowsOf(5, 0, 3)})))[0]);
+}
+
+TEST_F(ExpertWorkerOnDeviceTest, AStageThatHangsMakesNoProgress) {
+  device_.Hang();
+  worker_->OnLinkFrame(kDense, Step(1, {RowsOf(5, 0, 3)}));
+  device_.WaitForHeld(1);
+  const std::uint64_t hung = worker_->progress();
+  worker_->Tick();
+  WaitForEvents();  // The engine itself is well.
+  EXPECT_EQ(worker_->progress(), hung);
+  EXPECT_TRUE(worker_->Ready());  // It may be a long piece of work.
+
+  clock_.Pass(absl::Minutes(1));
+  worker_->Tick();
+  WaitForEvents();
+  EXPECT_EQ(worker_->progress(), hung);
+  EXPECT_FALSE(worker_->Ready());
+
+  device_.Pass();
+  device_.WaitForHeld(1);  // The next piece.
+  WaitForEvents();
+  EXPECT_EQ(worker_->progress(), hung + 1);
+  EXPECT_TRUE(worker_->Ready());
+  device_.GoOn();
+  EXPECT_EQ(link_->AwaitResult().step, 1u);
+}
+
+TEST_F(ExpertWorkerOnDeviceTest, AnIdleWorkerMakesProgress) {
+  const std::uint64_t before = worker_->progress();
+  worker_->Tick();
+  WaitForEvents();
+  EXPECT_NE(worker_->progress(), before);
+}
+
+TEST_F(ExpertWorkerOnDeviceTest, AStageMayPostUntilItIsGone) {
+  device_.Hang();
+  worker_->OnLinkFrame(kDense, Step(1, {RowsOf(5, 0, 3)}));
+  device_.WaitForHeld(1);
+  worker_.reset();  // The stage posts what is left as it goes.
+  EXPECT_EQ(device_.refused(), 1);
+  EXPECT_FALSE(link_->HasResult());
+}
+
+TEST_F(ExpertWorkerOnDeviceTest, AStageMayPostWhileTheWorkerStops) {
+  device_.Hang();
+  worker_->OnLinkFrame(kDense, Step(1, {RowsOf(5, 0, 3)}));
+  device_.WaitForHeld(1);
+  device_.GoOn();
+  worker_.reset();
+  EXPECT_LE(device_.refused(), 1);  // Either in time or too late.
 }
 
 }  // namespace

@@ -7,12 +7,16 @@
 
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "engine/worker_device.h"
 #include "expert_worker/expert_process.h"
 #include "serving/flag_checks.h"
 #include "serving/run_program.h"
 
-ABSL_FLAG(std::string, experts, "all",
-          "Experts to hold in memory: \"all\", or numbers such as 0,3,4.");
+ABSL_FLAG(
+    std::string, experts, "all",
+    "Experts to hold in memory: \"all\", or numbers such as 0,4. Expert N "
+    "serves language family N, whose name and languages are in the line "
+    "of the families file (--families) that begins with N.");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
           "Time that sequences here, and those of peers that need its experts, "
           "may take to finish after SIGTERM or SIGINT.");
@@ -23,8 +27,9 @@ namespace {
 absl::Status Run() {
   ExpertProcess::Options options;
   ASSIGN_OR_RETURN(options.process, ReadProcessFlags("expert-worker-0"));
-  options.worker =
-      ReadWorkerFlags(options.process.model, /*cache_megabytes=*/512);
+  ASSIGN_OR_RETURN(options.worker, ReadWorkerFlags(options.process.model,
+                                                   /*cache_megabytes=*/512));
+  PrepareDevice(options.worker.model.device);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(10)));
   options.experts = absl::GetFlag(FLAGS_experts);
   options.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);

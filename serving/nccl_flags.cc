@@ -4,6 +4,8 @@
 #include <absl/strings/str_cat.h>
 #include <net/if.h>
 
+#include "common/has_cuda.h"
+
 ABSL_FLAG(bool, nccl_across_hosts, false,
           "Rows also travel by NCCL between GPUs of different hosts, "
           "UNENCRYPTED: hidden states of patients' text. Needs "
@@ -15,15 +17,6 @@ ABSL_FLAG(std::string, nccl_interface, "",
           "Only with --nccl_across_hosts.");
 
 namespace apollo {
-namespace {
-
-#ifdef APOLLO_CUDA
-constexpr bool kHasCuda = true;
-#else
-constexpr bool kHasCuda = false;
-#endif
-
-}  // namespace
 
 absl::StatusOr<NcclFlags> CheckNcclFlags(bool across_hosts,
                                          const std::string& interface,

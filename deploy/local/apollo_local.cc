@@ -7,6 +7,7 @@
 #include "common/status_macros.h"
 #include "dense_worker/dense_flags.h"
 #include "deploy/local/local_cluster.h"
+#include "engine/worker_device.h"
 #include "router/router_flags.h"
 #include "serving/run_program.h"
 
@@ -17,8 +18,9 @@ absl::Status Run() {
   LocalCluster::Options options;
   ASSIGN_OR_RETURN(options.process,
                    ReadProcessFlags("local", "127.0.0.1:50051"));
-  options.worker =
-      ReadWorkerFlags(options.process.model, /*cache_megabytes=*/1024);
+  ASSIGN_OR_RETURN(options.worker, ReadWorkerFlags(options.process.model,
+                                                   /*cache_megabytes=*/1024));
+  PrepareDevice(options.worker.model.device);
   ASSIGN_OR_RETURN(options.core, ReadDenseFlags(/*steps_in_flight=*/1));
   ASSIGN_OR_RETURN(options.router, ReadRouterFlags(options.process.families));
   SetLogProcess(options.process.name);

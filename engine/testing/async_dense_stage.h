@@ -4,23 +4,28 @@
 #include <utility>
 
 #include "engine/dense_stage.h"
-#include "engine/testing/later.h"
+#include "engine/testing/completions.h"
 
 namespace apollo {
 
-// Wraps a dense stage. Steps complete when the test decides, in any order.
+// Wraps a dense stage. Steps complete when `completions` decides, in any order.
 class AsyncDenseStage final : public DenseStage {
  public:
-  AsyncDenseStage(std::unique_ptr<DenseStage> stage, Later& later)
-      : stage_(std::move(stage)), later_(later) {}
+  AsyncDenseStage(std::unique_ptr<DenseStage> stage, Completions& completions)
+      : stage_(std::move(stage)), completions_(completions) {}
+  ~AsyncDenseStage() override { completions_.Stop(); }
 
+  void SetPost(PostEvent post) override {
+    completions_.SetPost(std::move(post));
+  }
   BlockPool& blocks() override { return stage_->blocks(); }
   const ModelConfig& config() const override { return stage_->config(); }
 
   void Forward(DenseStep step, Done done) override {
     stage_->Forward(std::move(step), [&](Rows boundary) {
-      later_.Add([alive = std::weak_ptr<void>(alive_), done = std::move(done),
-                  boundary = std::move(boundary)]() mutable {
+      completions_.Add([alive = std::weak_ptr<void>(alive_),
+                        done = std::move(done),
+                        boundary = std::move(boundary)]() mutable {
         if (!alive.expired()) done(std::move(boundary));
       });
     });
@@ -28,7 +33,7 @@ class AsyncDenseStage final : public DenseStage {
 
  private:
   const std::unique_ptr<DenseStage> stage_;
-  Later& later_;
+  Completions& completions_;
   const std::shared_ptr<void> alive_ = std::make_shared<int>();
 };
 

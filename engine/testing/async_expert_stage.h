@@ -8,17 +8,21 @@
 
 #include "common/check.h"
 #include "engine/expert_stage.h"
-#include "engine/testing/later.h"
+#include "engine/testing/completions.h"
 
 namespace apollo {
 
-// Wraps an expert stage. Results arrive when the test decides. Checks that only
-// one function is in progress at a time.
+// Wraps an expert stage. Results arrive when `completions` decides. Checks that
+// only one function is in progress at a time.
 class AsyncExpertStage final : public ExpertStage {
  public:
-  AsyncExpertStage(std::unique_ptr<ExpertStage> stage, Later& later)
-      : stage_(std::move(stage)), later_(later) {}
+  AsyncExpertStage(std::unique_ptr<ExpertStage> stage, Completions& completions)
+      : stage_(std::move(stage)), completions_(completions) {}
+  ~AsyncExpertStage() override { completions_.Stop(); }
 
+  void SetPost(PostEvent post) override {
+    completions_.SetPost(std::move(post));
+  }
   BlockPool& blocks() override { return stage_->blocks(); }
   const ModelConfig& config() const override { return stage_->config(); }
   const std::set<int>& experts() const override { return stage_->experts(); }
@@ -95,14 +99,14 @@ class AsyncExpertStage final : public ExpertStage {
   }
   // Pending events are dropped with the stage.
   void AddEvent(absl::AnyInvocable<void()> event) {
-    later_.Add([alive = std::weak_ptr<void>(alive_),
-                event = std::move(event)]() mutable {
+    completions_.Add([alive = std::weak_ptr<void>(alive_),
+                      event = std::move(event)]() mutable {
       if (!alive.expired()) event();
     });
   }
 
   const std::unique_ptr<ExpertStage> stage_;
-  Later& later_;
+  Completions& completions_;
   bool at_work_ = false;
   const std::shared_ptr<void> alive_ = std::make_shared<int>();
 };

@@ -7,14 +7,15 @@
 #include <utility>
 
 #include "common/check.h"
+#include "engine/testing/completions.h"
 
 namespace apollo {
 
 // Pending completions of asynchronous stages. The test delivers them in any
 // order. Must outlive the stages.
-class Later {
+class Later final : public Completions {
  public:
-  void Add(absl::AnyInvocable<void()> event) {
+  void Add(absl::AnyInvocable<void()> event) override {
     events_.push_back(std::move(event));
   }
 

@@ -1,8 +1,6 @@
 #include "kernels/cuda/device.h"
 
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/strip.h>
 
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -36,22 +34,6 @@ absl::Status CudaStatus(cudaError_t error, std::string_view what) {
     default:
       return absl::InternalError(message);
   }
-}
-
-absl::StatusOr<int> ParseDevice(std::string_view text) {
-  absl::string_view rest = ToAbsl(text);
-  int index = 0;
-  if (absl::ConsumePrefix(&rest, "cuda") &&
-      (rest.empty() ||
-       (absl::ConsumePrefix(&rest, ":") && !rest.empty() &&
-        rest.find_first_not_of("0123456789") == std::string_view::npos &&
-        absl::SimpleAtoi(rest, &index)))) {
-    return index;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("device \"", ToAbsl(text),
-                   "\" is not valid; use \"cuda\" or \"cuda:N\", with N "
-                   "from 0"));
 }
 
 absl::StatusOr<DeviceInfo> OpenDevice(int index, std::size_t bytes_needed) {

@@ -27,10 +27,6 @@ struct DeviceInfo {
   std::size_t free_bytes = 0;  // At the time of the call.
 };
 
-// Parses "cuda" (the first device) or "cuda:N". Returns INVALID_ARGUMENT for
-// other text. Does not need a device.
-absl::StatusOr<int> ParseDevice(std::string_view text);
-
 // Makes device `index` the current one of the calling thread and returns its
 // properties. Returns
 // - UNAVAILABLE if there is no driver or device, or if the device is in use

@@ -9,19 +9,6 @@
 namespace apollo::cuda {
 namespace {
 
-TEST(DeviceNameTest, NamesAreParsed) {
-  EXPECT_EQ(*ParseDevice("cuda"), 0);
-  EXPECT_EQ(*ParseDevice("cuda:0"), 0);
-  EXPECT_EQ(*ParseDevice("cuda:12"), 12);
-  for (const char* const text :
-       {"", "cpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1 ", "cuda1", "gpu:0",
-        "cuda:99999999999"}) {
-    EXPECT_EQ(ParseDevice(text).status().code(),
-              absl::StatusCode::kInvalidArgument)
-        << text;
-  }
-}
-
 class DeviceTest : public GpuTest {};
 
 TEST_F(DeviceTest, ErrorsSayWhatIsMissing) {

@@ -105,6 +105,7 @@ absl::Status DeviceSender::OnCredit(const DeviceCredit& credit) {
 
 void DeviceSender::Acknowledge(std::uint64_t received) {
   for (; acknowledged_ < received; ++acknowledged_) {
+    context_.rows_sent(RowsPath::kNccl, unacknowledged_.front().rows.bytes());
     unacknowledged_.pop_front();
     backoff_.Reset();  // The path works.
   }
@@ -125,6 +126,7 @@ absl::Status DeviceSender::OnEnded(const DeviceEnded& ended) {
   while (!unacknowledged_.empty()) {
     ASSIGN_OR_RETURN(Rows rows,
                      context_.device->ToHost(unacknowledged_.front().rows));
+    context_.rows_sent(RowsPath::kCopy, unacknowledged_.front().rows.bytes());
     append_({DeviceResend{epoch_, acknowledged_}, std::move(rows)});
     ++acknowledged_;
     unacknowledged_.pop_front();
@@ -225,6 +227,7 @@ void DeviceSender::SendInline(Waiting waiting) {
     context_.fail(rows.status());
     return;
   }
+  context_.rows_sent(RowsPath::kCopy, waiting.frame.payload.bytes());
   waiting.frame.payload = *std::move(rows);
   std::vector<Frame> frames;
   frames.push_back(std::move(waiting.frame));

@@ -2,6 +2,7 @@
 
 #include <absl/status/status.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,6 +16,9 @@
 
 namespace apollo {
 
+// The ways of rows in the memory of a device.
+enum class RowsPath { kNccl, kCopy };
+
 // The parts of a link that its two directions (link/nccl/device_sender.h,
 // device_receiver.h) share. Both live in the thread of the link's Submitter.
 struct DirectionContext {
@@ -26,8 +30,11 @@ struct DirectionContext {
   std::function<void(Frame)> send_now;
   // Ends the link.
   std::function<void(absl::Status)> fail;
-  // See NcclLinkOptions.
+  // The path has opened; or has ended by a fault, or could not be opened.
   std::function<void(bool open)> path_changed = [](bool) {};
+  // See NcclLinkOptions.
+  std::function<void(RowsPath, std::size_t bytes)> rows_sent =
+      [](RowsPath, std::size_t) {};
 };
 
 }  // namespace apollo

@@ -18,6 +18,8 @@ Frame Numbered(std::uint64_t number) {
           Rows::FromVector({static_cast<float>(number), 0.5f}, 2)};
 }
 
+constexpr std::size_t kRowBytes = 2 * sizeof(float);
+
 // Expects frames with the numbers from 0 on, and their payloads.
 void ExpectAll(const std::vector<Frame>& frames, std::size_t count) {
   ASSERT_EQ(frames.size(), count);
@@ -41,6 +43,8 @@ TEST_F(FaultTest, WithoutFaultsAllTravelByNccl) {
   SendNumbers(0, 20);
   ExpectAll(pair_.at[1]->WaitForFrames(20), 20);
   EXPECT_EQ(pair_.handler[1]->by_device(), 20);
+  pair_.paths.WaitForBytes(0, 20 * kRowBytes);
+  EXPECT_EQ(pair_.paths.bytes(0, RowsPath::kCopy), 0u);
 }
 
 // A fault of the third operation, while five are under way.
@@ -60,7 +64,7 @@ TEST_P(OperationFaultTest, NothingIsLostAndANewPathOpens) {
     pair_.core[0]->Watch();
   }
   ExpectAll(pair_.at[1]->WaitForFrames(5), 5);
-  pair_.paths.WaitFor(0, true, false);
+  pair_.paths.WaitFor(0, true, PathChange::kFailed);
   SendNumbers(5, 7);
   ExpectAll(pair_.at[1]->WaitForFrames(7), 7);
   EXPECT_GE(pair_.handler[1]->by_host(), 2);
@@ -68,10 +72,13 @@ TEST_P(OperationFaultTest, NothingIsLostAndANewPathOpens) {
 
   const int by_device = pair_.handler[1]->by_device();
   pair_.Pass(absl::Minutes(1));
-  pair_.paths.WaitFor(0, true, true, 2);
+  pair_.paths.WaitFor(0, true, PathChange::kOpened, 2);
   SendNumbers(7, 9);
   ExpectAll(pair_.at[1]->WaitForFrames(9), 9);
   EXPECT_EQ(pair_.handler[1]->by_device(), by_device + 2);
+  // Each row once, whatever became of it.
+  pair_.paths.WaitForBytes(0, 9 * kRowBytes);
+  EXPECT_GE(pair_.paths.bytes(0, RowsPath::kCopy), 2 * kRowBytes);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, OperationFaultTest,

@@ -44,11 +44,7 @@ NcclLink::NcclLink(NcclLinkOptions options)
             const bool receiving = receiver_.Poll();
             return sender_.Poll() || receiving;
           },
-          [this] {
-            sender_.Close();
-            receiver_.Close();
-            ended_ = true;
-          }) {}
+          [this] { CloseDirections(); }) {}
 
 NcclLink::~NcclLink() { unsent_->Stop(); }
 
@@ -59,9 +55,29 @@ DirectionContext NcclLink::Context(bool outgoing) {
           options_.clock,
           [this](Frame frame) { SendNow(std::move(frame)); },
           [this](absl::Status status) { Fail(std::move(status)); },
-          [this, outgoing](bool open) {
-            if (options_.path_changed) options_.path_changed(outgoing, open);
+          [this, outgoing](bool open) { PathChanged(outgoing, open); },
+          [this](RowsPath path, std::size_t bytes) {
+            if (options_.rows_sent) options_.rows_sent(path, bytes);
           }};
+}
+
+void NcclLink::PathChanged(bool outgoing, bool open) {
+  const bool was_open = std::exchange(path_open_[outgoing], open);
+  if (!options_.path_changed) return;
+  options_.path_changed(outgoing, open       ? PathChange::kOpened
+                                  : was_open ? PathChange::kFailed
+                                             : PathChange::kNotOpened);
+}
+
+void NcclLink::CloseDirections() {
+  sender_.Close();
+  receiver_.Close();
+  for (const bool outgoing : {false, true}) {
+    if (path_open_[outgoing] && options_.path_changed) {
+      options_.path_changed(outgoing, PathChange::kClosed);
+    }
+  }
+  ended_ = true;
 }
 
 void NcclLink::SetHandler(std::shared_ptr<FrameHandler> handler) {

@@ -4,6 +4,7 @@
 #include <absl/status/status.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -28,6 +29,14 @@
 
 namespace apollo {
 
+// Changes of the path of a direction.
+enum class PathChange {
+  kOpened,
+  kFailed,     // One that was open has ended by a fault.
+  kNotOpened,  // One could not be opened.
+  kClosed,     // One that was open has ended with its link.
+};
+
 // The settings that all links of a process share.
 struct NcclLinkOptions {
   // Null: rows are always copied to the host.
@@ -38,9 +47,11 @@ struct NcclLinkOptions {
   NcclLimits nccl_limits;
   LinkLimits limits;
   const Clock* clock = &Clock::Real();
-  // Called when the path of a direction has opened, and when one has ended or
-  // could not be opened, from a thread of the link. May be empty.
-  std::function<void(bool outgoing, bool open)> path_changed;
+  // Both are called from a thread of each link, and may be empty. `rows_sent`
+  // is called for rows in the device's memory, with their bytes there: once the
+  // peer has them, or when they have been copied to the host.
+  std::function<void(bool outgoing, PathChange change)> path_changed;
+  std::function<void(RowsPath path, std::size_t bytes)> rows_sent;
 };
 
 // A link over another one, the carrier, which brings the frames. Rows in the
@@ -89,6 +100,11 @@ class NcclLink final : public Link, public FrameHandler {
   using Incoming = std::variant<Frame, absl::Status>;  // A status is the last.
 
   DirectionContext Context(bool outgoing);
+  // Notes that the path of a direction has opened, or has ended or could not be
+  // opened.
+  void PathChanged(bool outgoing, bool open);
+  // Ends both directions.
+  void CloseDirections();
   std::shared_ptr<Link> carrier();
   std::shared_ptr<FrameHandler> handler();
   // Sends a frame past those that wait.
@@ -132,6 +148,7 @@ class NcclLink final : public Link, public FrameHandler {
   std::optional<DevicePayload> announced_;
 
   // Only for the submitter's thread.
+  bool path_open_[2] = {false, false};  // Of the direction in, of that out.
   DeviceSender sender_;
   DeviceReceiver receiver_;
   Submitter submitter_;  // Last: its thread uses the others.

@@ -41,9 +41,7 @@ class NcclLinksTest : public testing::Test {
     options.device = nccl_.NewDevice(end);
     options.transport = {22809, "host", options.device->id(), false};
     options.clock = &clock_;
-    options.path_changed = [this, end](bool outgoing, bool open) {
-      paths_.Note(end, outgoing, open);
-    };
+    paths_.Watch(end, options);
     return options;
   }
   void Serve(LinkAcceptor& acceptor) {
@@ -79,12 +77,14 @@ TEST_F(NcclLinksTest, DialledAndAcceptedLinksOpenTheirPaths) {
   link->Send({WorkerInfo{}});
   other->Send({WorkerInfo{}});
   at_[0]->WaitForFrames(1);
-  paths_.WaitFor(0, true, true);
+  paths_.WaitFor(0, true, PathChange::kOpened);
   UploadingLink(link, {Device::Kind::kCuda, 0})
       .Send({ExpertRows{1, 2, 3}, Rows::FromVector({4, 5}, 2)});
   EXPECT_EQ(Numbers(at_[1]->WaitForFrames(2)[1].payload),
             (std::vector<float>{4, 5}));
   EXPECT_EQ(nccl_.ended(), 1);
+  paths_.WaitForBytes(0, 8);
+  EXPECT_EQ(paths_.bytes(0, RowsPath::kNccl), 8u);
   // An id that the link has set.
   const Frame hello = std::move(at_[1]->WaitForFrames(2)[0]);
   EXPECT_EQ(std::get<WorkerInfo>(hello.body).device_transport,
@@ -94,6 +94,7 @@ TEST_F(NcclLinksTest, DialledAndAcceptedLinksOpenTheirPaths) {
   at_[0]->WaitForClosed().IgnoreError();
   at_[1]->WaitForClosed().IgnoreError();
   at_[1]->StopKeeping();
+  paths_.WaitFor(0, true, PathChange::kClosed);
   dialling.Watch();  // Lets go of links that have ended.
 }
 

@@ -8,7 +8,7 @@
 #include <tuple>
 #include <utility>
 
-#include "common/clock.h"
+#include "common/fake_clock.h"
 #include "common/mutex.h"
 #include "link/in_process_link.h"
 #include "link/link_pair.h"
@@ -18,23 +18,6 @@
 namespace apollo {
 
 // Links with a device path over the fake NCCL, for tests.
-
-// A clock that the test moves. Thread-safe.
-class SharedClock final : public Clock {
- public:
-  absl::Duration Now() const override {
-    MutexLock lock(mutex_);
-    return now_;
-  }
-  void Pass(absl::Duration time) {
-    MutexLock lock(mutex_);
-    now_ += time;
-  }
-
- private:
-  mutable Mutex mutex_;
-  absl::Duration now_ ABSL_GUARDED_BY(mutex_) = absl::Seconds(1000);
-};
 
 // Sends rows from the memory of a fake device, as a stage on a GPU would.
 class UploadingLink final : public Link {
@@ -98,23 +81,46 @@ class DownloadingHandler final : public FrameHandler {
   int inline_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// Counts how often paths opened and ended, by end and direction.
+// Counts the changes of paths, by end and direction, and the bytes of rows that
+// each end has sent.
 class PathLog {
  public:
-  void Note(int end, bool outgoing, bool open) {
-    MutexLock lock(mutex_);
-    ++count_[end][outgoing][open];
-    changed_.notify_all();
+  // Has the links of an end report here.
+  void Watch(int end, NcclLinkOptions& options) {
+    options.path_changed = [this, end](bool outgoing, PathChange change) {
+      MutexLock lock(mutex_);
+      ++count_[end][outgoing][static_cast<int>(change)];
+      changed_.notify_all();
+    };
+    options.rows_sent = [this, end](RowsPath path, std::size_t bytes) {
+      MutexLock lock(mutex_);
+      bytes_[end][static_cast<int>(path)] += bytes;
+      changed_.notify_all();
+    };
   }
-  void WaitFor(int end, bool outgoing, bool open, int times = 1) {
+  void WaitFor(int end, bool outgoing, PathChange change, int times = 1) {
     MutexLock lock(mutex_);
-    while (count_[end][outgoing][open] < times) changed_.wait(mutex_);
+    while (count_[end][outgoing][static_cast<int>(change)] < times) {
+      changed_.wait(mutex_);
+    }
+  }
+  // Waits until an end has sent so many bytes, on either path, and expects no
+  // more.
+  void WaitForBytes(int end, std::size_t bytes) {
+    MutexLock lock(mutex_);
+    while (bytes_[end][0] + bytes_[end][1] < bytes) changed_.wait(mutex_);
+    EXPECT_EQ(bytes_[end][0] + bytes_[end][1], bytes);
+  }
+  std::size_t bytes(int end, RowsPath path) {
+    MutexLock lock(mutex_);
+    return bytes_[end][static_cast<int>(path)];
   }
 
  private:
   Mutex mutex_;
   CondVar changed_;
-  int count_[2][2][2] ABSL_GUARDED_BY(mutex_) = {};
+  int count_[2][2][4] ABSL_GUARDED_BY(mutex_) = {};
+  std::size_t bytes_[2][2] ABSL_GUARDED_BY(mutex_) = {};
 };
 
 struct NcclPairOptions {
@@ -137,9 +143,7 @@ class NcclPair : public Pair {
       made.nccl_limits = options.nccl_limits;
       made.limits = options.limits;
       made.clock = &clock;
-      made.path_changed = [this, end](bool outgoing, bool open) {
-        paths.Note(end, outgoing, open);
-      };
+      paths.Watch(end, made);
       core[end] = std::make_shared<NcclLink>(std::move(made));
       handler[end] = std::make_shared<DownloadingHandler>(at[end]);
       core[end]->SetHandler(handler[end]);
@@ -182,7 +186,7 @@ class NcclPair : public Pair {
   void WaitForPaths() {
     for (const int end : {0, 1}) {
       for (const bool outgoing : {false, true}) {
-        paths.WaitFor(end, outgoing, true);
+        paths.WaitFor(end, outgoing, PathChange::kOpened);
       }
     }
   }

@@ -12,9 +12,29 @@
 #include "model/weights/hash_file.h"
 #include "model/weights/model_hash.h"
 #include "model/weights/packed_weights.h"
+#include "model/weights/tensor_registry.h"
 #include "model/weights/weight_names.h"
 
 namespace apollo {
+namespace {
+
+// Returns the name of the first matrix that is not in bf16, or "". The tensors
+// must have been checked.
+std::string FirstNotInBf16(const ModelConfig& config,
+                           const Checkpoint& checkpoint) {
+  std::string first;
+  VisitTensors(config, [&](const TensorInfo& tensor) {
+    if (!IsMatrix(tensor.kind) ||
+        checkpoint.Find(tensor.name)->dtype == DType::kBF16) {
+      return absl::OkStatus();
+    }
+    first = tensor.name;
+    return absl::CancelledError("found");
+  }).IgnoreError();
+  return first;
+}
+
+}  // namespace
 
 absl::StatusOr<OpenModel> OpenModelDirectory(
     const std::string& directory, std::optional<WeightFormat> format) {
@@ -41,6 +61,7 @@ absl::StatusOr<OpenModel> OpenModelDirectory(
   auto checkpoint = std::make_unique<Checkpoint>(std::move(opened));
   RETURN_IF_ERROR(CheckTensors(model.config, *checkpoint));
   model.format = format;
+  if (!format) model.float32_matrix = FirstNotInBf16(model.config, *checkpoint);
   model.hash = ModelHash(model.config, WeightsDigestOf(*checkpoint));
   if (format) absl::StrAppend(&model.hash, "+", WeightsName(format));
   ASSIGN_OR_RETURN(model.weights,

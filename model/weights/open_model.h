@@ -18,6 +18,9 @@ struct OpenModel {
   std::unique_ptr<WeightSource> weights;
   // The chosen format, or nullopt if the weights are kept as in the checkpoint.
   std::optional<WeightFormat> format;
+  // Without a chosen format: the first matrix that is not in bf16, so that it
+  // is kept in float32. Empty if there is none.
+  std::string float32_matrix;
   // ModelHash (model_hash.h), followed by the format, such as "+int8", if one
   // was chosen. Workers compare it when they link.
   std::string hash;

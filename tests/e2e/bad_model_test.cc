@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "common/has_cuda.h"
 #include "tests/e2e/child_process.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/temp_folder.h"
@@ -267,6 +268,8 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
   }
   const std::string log = folder_ + "/log";
   const std::string model = "--model=" + Runfile("tests/golden/published");
+  const char* const kNoSuchGpu =
+      kHasCuda ? "there is no GPU 999" : "built without CUDA; build it with";
   const struct {
     const char* binary;
     const char* flag;
@@ -277,6 +280,12 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
       {"expert_worker/expert_worker", "--threads=100000",
        "--threads is 100000"},
       {"dense_worker/dense_worker", "--threads=-1", "--threads is -1"},
+      {"dense_worker/dense_worker", "--device=gpu",
+       "--device is \"gpu\"; it must be cpu, or cuda:N"},
+      {"deploy/local/apollo_local", "--device=gpu",
+       "--device is \"gpu\"; it must be cpu, or cuda:N"},
+      {"dense_worker/dense_worker", "--device=cuda:999", kNoSuchGpu},
+      {"expert_worker/expert_worker", "--device=cuda:999", kNoSuchGpu},
       {"dense_worker/dense_worker", "--cache_megabytes=0", "--cache_megabytes"},
       {"dense_worker/dense_worker", "--cache_dtype=fp16", "\"fp16\""},
       {"expert_worker/expert_worker", "--cache_dtype=fp16", "\"fp16\""},

@@ -1,0 +1,161 @@
+// A dense worker over a stage whose results come from a thread of a device.
+// What callers see of a worker is tested in tests/generation.
+
+#include "dense_worker/dense_worker.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include "common/fake_clock.h"
+#include "common/queue.h"
+#include "dense_worker/dense_core_fixture.h"
+#include "engine/testing/device_thread.h"
+#include "sequence/recording_sink.h"
+
+namespace apollo {
+namespace {
+
+// The expert worker's end of a link. Thread-safe.
+class ExpertLink final : public Link {
+ public:
+  void Send(Frame frame) override {
+    if (std::holds_alternative<StageStep>(frame.body)) {
+      steps_.Push(std::move(frame));
+    }
+  }
+  void Close() override {}
+  Frame AwaitStep() { return *steps_.Pop(); }
+  bool HasStep() { return steps_.TryPop().has_value(); }
+
+ private:
+  Queue<Frame> steps_;
+};
+
+class DenseWorkerTest : public testing::Test {
+ protected:
+  DenseWorkerTest() {
+    DenseCore::Options options;
+    options.name = "d";
+    worker_.emplace(
+        options,
+        std::make_unique<AsyncDenseStage>(
+            std::make_unique<FakeDenseStage>(TinyConfig(), 64), device_),
+        routing_, nullptr, clock_);
+    WorkerInfo expert = {WorkerRole::kExpert, "e", "m", "1", kAll};
+    worker_->OnLinkUp(kFirst, expert, link_);
+    expert.reaches = kAll;
+    expert.ready = true;
+    expert.revision = 1;
+    worker_->OnLinkFrame(kFirst, {expert});
+    WaitForEvents();
+  }
+
+  std::shared_ptr<RecordingSink> Start(GenerationRequest request) {
+    auto sink = std::make_shared<RecordingSink>();
+    worker_->Start(std::move(request), sink);
+    return sink;
+  }
+  // Waits until the engine has handled all events so far.
+  void WaitForEvents() { Start(Request(0, 1))->Await(); }
+
+  // Takes the next step from the link and answers it.
+  void Round(std::int32_t token) {
+    const Frame frame = link_->AwaitStep();
+    worker_->OnLinkFrame(kFirst,
+                         {Answer(std::get<StageStep>(frame.body), token)});
+  }
+
+  SharedClock clock_;
+  RoutingLog routing_{TinyConfig(), LanguageLabels(FamilyTable::Paper()),
+                      clock_};
+  const std::shared_ptr<ExpertLink> link_ = std::make_shared<ExpertLink>();
+  DeviceThread device_;
+  std::optional<DenseWorker> worker_;
+};
+
+TEST_F(DenseWorkerTest, ResultsComeFromTheThreadOfTheDevice) {
+  const auto sink = Start(Request(3, 2));
+  for (const int token : {7, 8}) Round(token);
+  EXPECT_EQ(sink->Await(), "started by d 0:7 1:8 finished");
+}
+
+TEST_F(DenseWorkerTest, AStageThatHangsMakesNoProgress) {
+  EXPECT_TRUE(worker_->Ready());
+  device_.Hang();
+  const auto first = Start(Request(3, 1));
+  device_.WaitForHeld(1);
+  const std::uint64_t hung = worker_->progress();
+  worker_->Tick();
+  WaitForEvents();  // The engine itself is well.
+  EXPECT_EQ(worker_->progress(), hung);
+  EXPECT_TRUE(worker_->Ready());  // It may be a long step.
+
+  clock_.Pass(absl::Minutes(1));
+  worker_->Tick();
+  WaitForEvents();
+  EXPECT_EQ(worker_->progress(), hung);
+  EXPECT_FALSE(worker_->Ready());
+
+  device_.GoOn();
+  Round(7);
+  EXPECT_EQ(first->Await(), "started by d 0:7 finished");
+  EXPECT_NE(worker_->progress(), hung);
+  EXPECT_TRUE(worker_->Ready());
+}
+
+TEST_F(DenseWorkerTest, AStepIsProgressThoughTheStageHasAnother) {
+  device_.Hang();
+  const auto first = Start(Request(3, 1));
+  device_.WaitForHeld(1);
+  const auto second = Start(Request(4, 1));
+  device_.WaitForHeld(2);
+  const std::uint64_t hung = worker_->progress();
+  device_.Pass();
+  Round(7);
+  EXPECT_EQ(first->Await(), "started by d 0:7 finished");
+  EXPECT_EQ(worker_->progress(), hung + 1);
+  worker_->Tick();
+  WaitForEvents();
+  EXPECT_EQ(worker_->progress(), hung + 1);
+  device_.GoOn();
+  Round(8);
+  EXPECT_EQ(second->Await(), "started by d 0:8 finished");
+}
+
+TEST_F(DenseWorkerTest, AnIdleWorkerMakesProgress) {
+  const std::uint64_t before = worker_->progress();
+  worker_->Tick();
+  WaitForEvents();
+  EXPECT_NE(worker_->progress(), before);
+}
+
+TEST_F(DenseWorkerTest, AStageMayPostUntilItIsGone) {
+  device_.Hang();
+  const auto sink = Start(Request(3, 1));
+  device_.WaitForHeld(1);
+  worker_.reset();  // The stage posts what is left as it goes.
+  EXPECT_EQ(device_.refused(), 1);
+  EXPECT_EQ(sink->Await(), "started by d UNAVAILABLE");
+  EXPECT_FALSE(link_->HasStep());
+}
+
+TEST_F(DenseWorkerTest, AStageMayPostWhileTheWorkerStops) {
+  device_.Hang();
+  const auto first = Start(Request(3, 1));
+  const auto second = Start(Request(4, 1));
+  device_.WaitForHeld(1);
+  device_.GoOn();
+  worker_.reset();
+  // Either in time or too late.
+  EXPECT_EQ(first->Await(), "started by d UNAVAILABLE");
+  EXPECT_EQ(second->finishes(), 1);
+  EXPECT_LE(device_.refused(), 2);
+}
+
+}  // namespace
+}  // namespace apollo
