@@ -31,6 +31,8 @@ class Cluster {
     std::vector<std::string> expert_flags = {};  // For every expert worker.
     std::vector<std::string> router_flags = {};  // For every router.
     std::vector<std::string> local_flags = {};   // For apollo_local.
+    // Each process gets its own NCCL_HOSTID, so that several may share a GPU.
+    bool own_host_ids = false;
   };
 
   Cluster(std::string model, const Layout& layout);

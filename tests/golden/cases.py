@@ -43,6 +43,11 @@ class Case:
     qwen_tokenizer: bool = True  # False: like GPT-2 / Llama, without NFC
     rope_theta: float = 1e6
     eps: float = 1e-6
+    # Between neighbours among the k + 1 largest gate probabilities.
+    min_gate_gap: float = 1e-4
+    # Also compared with implementations that round operands to bf16: all runs
+    # have the five best tokens.
+    bf16: bool = False
 
 
 CASES = [
@@ -66,6 +71,9 @@ CASES = [
     Case("every_expert", "four experts, all four chosen for every token, shared expert, untied",
          seed=66, stored="bfloat16", hidden=32, heads=4, kv_heads=4, layers=5, sparse=2,
          intermediate=40, moe_intermediate=40, experts=4, top_k=4, share_flag=True, tied=False),
+    Case("wide", "shapes that GPUs accept: inputs of products are multiples of 32, heads have 32",
+         seed=77, stored="bfloat16", hidden=64, heads=2, kv_heads=1, layers=4, sparse=2,
+         intermediate=96, moe_intermediate=64, experts=7, top_k=2, min_gate_gap=4e-3, bf16=True),
 ]
 
 _LANGUAGES = (
