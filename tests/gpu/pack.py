@@ -107,9 +107,9 @@ def revision():
     return out.stdout.strip() or "unknown"
 
 
-def pack(folder, out, most):
+def pack(folder, out, most, preset):
     """Writes the file, and returns its size in megabytes. Raises Mistake, and removes it, if it is too large."""
-    with tarfile.open(out, "w:xz") as archive:
+    with tarfile.open(out, "w:xz", preset=preset) as archive:
         archive.add(folder, arcname=".")
     megabytes = os.path.getsize(out) / 1e6
     if megabytes >= most:
@@ -124,6 +124,7 @@ def main():
     parser.add_argument("--out", required=True, metavar="FILE", help="a name that ends with .tar.xz")
     parser.add_argument("--events", metavar="FILE", help="build events of Bazel, as JSON")
     parser.add_argument("--most", type=float, default=48, metavar="MB")
+    parser.add_argument("--preset", type=int, default=6, choices=range(10), metavar="N", help="of xz; 0 is fastest")
     parser.add_argument("programs", nargs="*", metavar="PROGRAM")
     args = parser.parse_args()
     if bool(args.programs) == bool(args.events):
@@ -138,7 +139,7 @@ def main():
         manifest = collect(args.bin, programs, folder)
         with open(os.path.join(folder, MANIFEST), "w", encoding="utf-8") as file:
             json.dump(manifest, file, indent=1)
-        megabytes = pack(folder, args.out, args.most)
+        megabytes = pack(folder, args.out, args.most, args.preset)
     print(f"{args.out}: {megabytes:.1f} MB, {len(programs)} programs, needs glibc "
           f"{'.'.join(map(str, manifest['glibc']))}, revision {manifest['revision']}")
 
