@@ -22,9 +22,9 @@ import tokenizers  # noqa: E402
 import cases  # noqa: E402
 import oracle  # noqa: E402
 
-MIN_LOGIT_GAP = 2e-3  # between the best and the second best logit of every generated token
 MAX_FLOAT32_DISTANCE = 2e-4  # of log-probabilities, between the oracle in float64 and in float32
-MAX_BF16_DISTANCE = 0.15  # the same, with the operands of products rounded to bf16
+# The same with the operands of products rounded to bf16: generated tokens, scores.
+MAX_BF16_DISTANCE = (0.04, 0.1)
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 WORDS = {
@@ -116,7 +116,7 @@ class Searcher:
     def _generate(self, sequence, last_id, slot):
         length = sequence.length
         result = oracle.generate(sequence, [last_id], slot.new_tokens)
-        clear = result.logit_gap >= MIN_LOGIT_GAP and sequence.clearness() >= self.case.min_gate_gap
+        clear = result.logit_gap >= self.case.min_logit_gap and sequence.clearness() >= self.case.min_gate_gap
         sequence.truncate(length)
         wanted = cases.END_TOKEN not in result.ids
         if slot.ends:
@@ -205,24 +205,35 @@ def _check_float32(directory, prompts):
     return worst
 
 
-def _check_bf16(directory, prompts):
-    """Repeats everything with operands in bf16. Checks the experts, and returns the largest error.
+def _check_bf16(directory, prompts, lines):
+    """Repeats everything with operands in bf16, and checks tokens and experts.
 
-    The tokens are those of the reference: they may differ where the two best are nearly equal.
+    Returns the largest errors of generated tokens and of scores.
     """
     model, reference = Bf16Model(directory), oracle.Model(directory)
-    worst = 0.0
+    worst = [0.0, 0.0]
+
+    def note(kind, logprobs, expected):
+        worst[kind] = max(worst[kind], float(np.max(np.abs(np.array(logprobs) - np.array(expected)))))
+
     for slot, _, ids, runs in prompts:
         for mode, run in runs.items():
             sequence, exact = oracle.Sequence(model, mode), oracle.Sequence(reference, mode)
-            logprobs = oracle.score(sequence, ids, run.ids)
-            oracle.score(exact, ids, run.ids)
+            other = oracle.generate(sequence, ids, slot.new_tokens)
+            oracle.generate(exact, ids, slot.new_tokens)
+            if other.ids != run.ids:
+                raise RuntimeError(f"{directory}, {slot.name}: bf16 generates other tokens")
             for layer, route in exact.routes.items():
                 if not np.array_equal(route[0], sequence.routes[layer][0]):
                     raise RuntimeError(f"{directory}, {slot.name}: bf16 chooses other experts")
-            worst = max(worst, float(np.max(np.abs(np.array(logprobs) - np.array(run.logprobs)))))
-    if worst > MAX_BF16_DISTANCE:
-        raise RuntimeError(f"{directory}: bf16 is off by {worst}")
+            note(0, other.logprobs, run.logprobs)
+    prompt_ids = {slot.name: ids for slot, _, ids, _ in prompts}
+    for entry in lines["scores"]:
+        sequence = oracle.Sequence(model, None if entry["expert"] < 0 else entry["expert"])
+        note(1, oracle.score(sequence, prompt_ids[entry["prompt"]], entry["ids"]), entry["logprobs"])
+    for actual, most in zip(worst, MAX_BF16_DISTANCE):
+        if actual > most:
+            raise RuntimeError(f"{directory}: bf16 is off by {worst}; it may be by {MAX_BF16_DISTANCE}")
     return worst
 
 
@@ -275,7 +286,7 @@ def expected(case, directory):
     summary = (f"{case.name}: smallest logit gap {gap:.4f}, float32 off by {worst:.1e}, "
                f"{len(lines['runs'])} runs, {len(lines['scores'])} scores")
     if case.bf16:
-        summary += f", bf16 off by {_check_bf16(directory, prompts):.3f}"
+        summary += ", bf16 off by %.3f (tokens), %.3f (scores)" % tuple(_check_bf16(directory, prompts, lines))
     return {"case": case.name, "what": case.what}, lines, summary
 
 

@@ -10,13 +10,13 @@ namespace {
 // Returns an error if a log-probability is too far from the oracle's, or is not
 // finite, and keeps the largest distance.
 std::string CompareLogprob(std::size_t token, double actual, double expected,
-                           double& distance) {
+                           double tolerance, double& distance) {
   const double d = std::abs(actual - expected);
-  if (!(d <= kBf16LogprobTolerance)) {
+  if (!(d <= tolerance)) {
     return "the log-probability of token " + std::to_string(token) + " is " +
            std::to_string(actual) + ", the oracle's " +
            std::to_string(expected) + "; they may differ by " +
-           std::to_string(kBf16LogprobTolerance);
+           std::to_string(tolerance);
   }
   distance = std::max(distance, d);
   return "";
@@ -64,7 +64,8 @@ GoldenResult CompareRun(const Json& run, const std::vector<std::int32_t>& ids,
   }
   const std::size_t same = FirstDifference(ids, expected);
   for (std::size_t i = 0; i < same; ++i) {
-    result.error = CompareLogprob(i, logprobs[i], oracle[i], result.distance);
+    result.error = CompareLogprob(i, logprobs[i], oracle[i],
+                                  kBf16TokenTolerance, result.distance);
     if (!result.error.empty()) return result;
   }
   if (ids == expected) return result;
@@ -96,7 +97,8 @@ GoldenResult CompareScore(const Json& score,
     return result;
   }
   for (std::size_t i = 0; i < oracle.size() && result.error.empty(); ++i) {
-    result.error = CompareLogprob(i, logprobs[i], oracle[i], result.distance);
+    result.error = CompareLogprob(i, logprobs[i], oracle[i],
+                                  kBf16ScoreTolerance, result.distance);
   }
   return result;
 }

@@ -26,12 +26,12 @@ TEST(CompareRunTest, TheSameAnswerIsRight) {
 }
 
 TEST(CompareRunTest, LogprobsMayMoveByTheTolerance) {
-  const float moved = -0.5f + 0.9f * kBf16LogprobTolerance;
+  const float moved = -0.5f + 0.9f * kBf16TokenTolerance;
   const GoldenResult result =
       CompareRun(Expected(), {7, 8, 9}, {moved, -1, -0.2f});
   EXPECT_EQ(result.error, "");
-  EXPECT_NEAR(result.distance, 0.9 * kBf16LogprobTolerance, 1e-6);
-  const float far = -0.5f + 1.1f * kBf16LogprobTolerance;
+  EXPECT_NEAR(result.distance, 0.9 * kBf16TokenTolerance, 1e-6);
+  const float far = -0.5f + 1.1f * kBf16TokenTolerance;
   EXPECT_NE(CompareRun(Expected(), {7, 8, 9}, {far, -1, -0.2f}).error, "");
 }
 
@@ -88,7 +88,10 @@ TEST(CompareScoreTest, EachTokenIsCompared) {
   const Json score = {{"logprobs", {-1.0, -2.0}}};
   EXPECT_EQ(CompareScore(score, {-1.05, -2.05}).error, "");
   EXPECT_NEAR(CompareScore(score, {-1.05, -2}).distance, 0.05, 1e-9);
-  EXPECT_NE(CompareScore(score, {-1, -2.5}).error, "");
+  EXPECT_EQ(CompareScore(score, {-1, -2 - 0.9 * kBf16ScoreTolerance}).error,
+            "");
+  EXPECT_NE(CompareScore(score, {-1, -2 - 1.1 * kBf16ScoreTolerance}).error,
+            "");
   EXPECT_NE(CompareScore(score, {-1}).error, "");
 }
 

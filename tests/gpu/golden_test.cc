@@ -137,8 +137,8 @@ TEST_P(GpuGoldenTest, AnswersAreTheOraclesWithinTheRounding) {
   EXPECT_LE(tally.near_ties(), ties);
   EXPECT_EQ(tally.compared(),
             static_cast<int>(runs.size() + golden.expected["scores"].size()));
-  // Of a case whose tokens are all near ties, every answer would be right.
-  EXPECT_LT(2 * ties, static_cast<int>(runs.size()));
+  // Rounding the same operands in the oracle changes no token at all.
+  EXPECT_LE(4 * tally.near_ties(), static_cast<int>(runs.size()));
   RecordProperty("compared", tally.compared());
   RecordProperty("errors", static_cast<int>(tally.errors().size()));
   RecordProperty("near_ties", tally.near_ties());
