@@ -1,7 +1,7 @@
 // Measures and tests the link between two processes that share a GPU: 64 rows
 // of the 7B model (459 KB in bf16) to the other process and back, over the host
 // and by NCCL; the memory of a link with NCCL; and the loss of the other
-// process. Prints lines of JSON. Usage: link_hop [--device=cuda:N]
+// process. Prints lines of JSON. Usage: link_hop [--gpu=N]
 //
 // With --far=FILE it is the other process, which writes its address to FILE.
 #include <absl/flags/flag.h>
@@ -32,7 +32,7 @@
 #include "tests/e2e/temp_folder.h"
 #include "tests/gpu/row_hop.h"
 
-ABSL_FLAG(std::string, device, "cuda:0", "The GPU that both processes use.");
+ABSL_FLAG(int, gpu, 0, "Index of the GPU that both processes use.");
 ABSL_FLAG(std::string, far, "", "Only for the other process.");
 
 namespace apollo {
@@ -93,9 +93,8 @@ UploadRows MakeUpload(const std::shared_ptr<LinkDevice>& device) {
 }
 
 absl::StatusOr<std::shared_ptr<LinkDevice>> OpenLinkDevice() {
-  ASSIGN_OR_RETURN(const int index,
-                   cuda::ParseDevice(absl::GetFlag(FLAGS_device)));
-  ASSIGN_OR_RETURN(std::shared_ptr<LinkDevice> device, MakeCudaDevice(index));
+  ASSIGN_OR_RETURN(std::shared_ptr<LinkDevice> device,
+                   MakeCudaDevice(absl::GetFlag(FLAGS_gpu)));
   RETURN_IF_ERROR(device->Use());
   // The context's memory must not count as that of a link.
   RETURN_IF_ERROR(cuda::CudaStatus(cudaFree(nullptr), "the context"));
@@ -134,33 +133,6 @@ absl::StatusOr<std::string> WaitForAddress(const std::string& path,
   }
   return address;
 }
-
-// The paths of one link, from path_changed.
-class Paths {
- public:
-  std::function<void(bool, bool)> Note() {
-    return [this](bool outgoing, bool open) {
-      MutexLock lock(mutex_);
-      open_[outgoing] = open;
-      changed_.notify_all();
-    };
-  }
-  bool WaitForBoth() {
-    const auto end = SteadyClock::now() + absl::ToChronoNanoseconds(kPatience);
-    MutexLock lock(mutex_);
-    while (!open_[0] || !open_[1]) {
-      if (changed_.wait_until(mutex_, end) == std::cv_status::timeout) {
-        return false;
-      }
-    }
-    return true;
-  }
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  bool open_[2] ABSL_GUARDED_BY(mutex_) = {};
-};
 
 // Rows that differ everywhere, exact in bf16.
 std::vector<std::uint16_t> Pattern() {
@@ -221,6 +193,20 @@ absl::Status Measure(LinkDevice& device, RowHop& hop, bool wants_inline,
   return absl::OkStatus();
 }
 
+// Sends rows until they come back by NCCL, at most for kPatience.
+absl::Status WaitForNccl(RowHop& hop) {
+  const auto begin = SteadyClock::now();
+  do {
+    if (MillisecondsSince(begin) > absl::ToDoubleMilliseconds(kPatience)) {
+      return absl::DeadlineExceededError(
+          "no path of NCCL has opened; the log has the reason");
+    }
+    RETURN_IF_ERROR(
+        hop.ThereAndBack(Rows::Host(kRows, kWidth), kPatience).status());
+  } while (hop.came_inline());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::size_t> FreeBytes() {
   std::size_t free = 0, total = 0;
   RETURN_IF_ERROR(
@@ -273,8 +259,6 @@ absl::Status MeasureNccl(NcclLinkOptions options, const std::string& address,
     return absl::FailedPreconditionError(
         "NCCL cannot be used; the log has the reason");
   }
-  Paths paths;
-  options.path_changed = paths.Note();
   ASSIGN_OR_RETURN(const std::size_t before, FreeBytes());
   NcclLinks links(std::move(options), absl::Milliseconds(100));
   const auto hop = std::make_shared<RowHop>(MakeUpload(device));
@@ -282,10 +266,7 @@ absl::Status MeasureNccl(NcclLinkOptions options, const std::string& address,
       links.Wrap(MakeGrpcDialer(Insecure))(address, hop);
   const auto begin = SteadyClock::now();
   hop->Begin(link);
-  if (!paths.WaitForBoth()) {
-    return absl::DeadlineExceededError(
-        "no path of NCCL has opened; the log has the reason");
-  }
+  RETURN_IF_ERROR(WaitForNccl(*hop));
   Print({{"paths of NCCL open after, ms", MillisecondsSince(begin)}});
   RETURN_IF_ERROR(Measure(*device, *hop, /*wants_inline=*/false, "by NCCL"));
   ASSIGN_OR_RETURN(const std::size_t after, FreeBytes());
@@ -302,9 +283,9 @@ absl::Status RunNear(const std::string& program) {
   const std::string file = folder.path() + "/address";
   // NCCL refuses two processes of one host on one GPU. Before any thread.
   setenv("NCCL_HOSTID", "far", 1);
-  ChildProcess far(
-      {program, "--far=" + file, "--device=" + absl::GetFlag(FLAGS_device)},
-      "/dev/stderr");
+  ChildProcess far({program, "--far=" + file,
+                    "--gpu=" + std::to_string(absl::GetFlag(FLAGS_gpu))},
+                   "/dev/stderr");
   setenv("NCCL_HOSTID", "near", 1);
   ASSIGN_OR_RETURN(const std::shared_ptr<LinkDevice> device, OpenLinkDevice());
   const NcclLinkOptions options = SetUpNccl(device, {}, /*across_hosts=*/true);

@@ -53,7 +53,8 @@ def cluster(shape, gigabytes, limit):
 
 def links(context):
     """Rows from one process to another and back, their time and memory; a process that is killed."""
-    return _measure(context, "links", [context.program("tests/gpu/link_hop"), f"--device={context.device}"], 60)
+    return _measure(context, "links", [context.program("tests/gpu/link_hop"),
+                                       f"--gpu={context.device.removeprefix('cuda:')}"], 60)
 
 
 def transformers(shape):
