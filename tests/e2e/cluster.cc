@@ -244,6 +244,11 @@ void Cluster::WaitForMetric(const std::string& process, const std::string& name,
       << " of " << process << " is " << value << ", not " << wanted;
 }
 
+bool Cluster::WaitForMetricAtLeast(const std::string& process,
+                                   const std::string& name, double least) {
+  return Eventually([&] { return Metric(process, name) >= least; });
+}
+
 bool Cluster::WaitForLog(const std::string& text) {
   return Eventually([&] { return Logs().find(text) != std::string::npos; });
 }

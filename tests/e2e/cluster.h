@@ -77,6 +77,9 @@ class Cluster {
   // Waits until a metric has this value. Fails the test after a minute.
   void WaitForMetric(const std::string& process, const std::string& name,
                      double wanted);
+  // Waits until a metric is at least so much. Returns false after a minute.
+  bool WaitForMetricAtLeast(const std::string& process, const std::string& name,
+                            double least);
   // Waits until some log contains the text. Returns false after a minute.
   bool WaitForLog(const std::string& text);
   // Returns the logs of all processes.

@@ -44,9 +44,35 @@ void StartGpuCluster(Cluster& cluster) {
       << TestDevice() << "; it must be host or, on a GPU, nccl";
   cluster.Start();
   if (TestRows() == "nccl") {
-    // Fields of a line may be in any order.
-    EXPECT_TRUE(cluster.WaitForLog("device_path_open"))
-        << "no path of NCCL has opened; the log has the reason";
+    for (const char* const worker : {"dense-worker-0", "expert-worker-0"}) {
+      EXPECT_TRUE(cluster.WaitForMetricAtLeast(
+          worker, "apollo_device_paths_open{direction=\"out\"}", 1))
+          << "no path of NCCL has opened; the log of " << worker
+          << " has the reason";
+    }
+  }
+}
+
+void ExpectRowsTravelled(Cluster& cluster) {
+  if (TestDevice() == "cpu") return;
+  const auto metric = [&cluster](const std::string& name) {
+    return cluster.Metric("dense-worker-0", name);
+  };
+  const double nccl = metric("apollo_device_bytes_sent_total{path=\"nccl\"}");
+  const double copied = metric("apollo_device_bytes_sent_total{path=\"copy\"}");
+  if (TestRows() == "nccl") {
+    EXPECT_GT(nccl, 0);
+  } else {
+    EXPECT_EQ(nccl, 0);
+    EXPECT_GT(copied, 0);
+  }
+  testing::Test::RecordProperty("bytes_by_nccl", std::to_string(nccl));
+  testing::Test::RecordProperty("bytes_copied", std::to_string(copied));
+  for (const std::string direction : {"in", "out"}) {
+    EXPECT_EQ(metric("apollo_device_path_faults_total{direction=\"" +
+                     direction + "\"}"),
+              0)
+        << direction;
   }
 }
 

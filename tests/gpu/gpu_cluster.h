@@ -19,8 +19,11 @@ std::string TestRows();
 // own NCCL_HOSTID, because NCCL refuses two processes of one host on one GPU.
 Cluster::Layout GpuLayout(int expert_workers);
 
-// Starts the cluster. With "nccl" waits until a path for rows has opened in
-// each direction; without, expects none.
+// Starts the cluster. With "nccl" waits until paths for rows have opened.
 void StartGpuCluster(Cluster& cluster);
+
+// Expects that the dense worker has sent rows as they should travel, and none
+// otherwise, and that no path has failed.
+void ExpectRowsTravelled(Cluster& cluster);
 
 }  // namespace apollo
