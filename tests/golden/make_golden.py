@@ -24,7 +24,7 @@ import oracle  # noqa: E402
 
 MAX_FLOAT32_DISTANCE = 2e-4  # of log-probabilities, between the oracle in float64 and in float32
 # The same with the operands of products rounded to bf16: generated tokens, scores.
-MAX_BF16_DISTANCE = (0.04, 0.1)
+MAX_BF16_DISTANCE = (0.06, 0.1)
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 WORDS = {
@@ -206,12 +206,13 @@ def _check_float32(directory, prompts):
 
 
 def _check_bf16(directory, prompts, lines):
-    """Repeats everything with operands in bf16, and checks tokens and experts.
+    """Repeats everything with operands in bf16, and checks the experts.
 
-    Returns the largest errors of generated tokens and of scores.
+    Returns how many runs get another token somewhere, and the largest errors of log-probabilities: of generated tokens
+    (those of the reference, whatever bf16 would choose) and of scored ones.
     """
     model, reference = Bf16Model(directory), oracle.Model(directory)
-    worst = [0.0, 0.0]
+    differ, worst = 0, [0.0, 0.0]
 
     def note(kind, logprobs, expected):
         worst[kind] = max(worst[kind], float(np.max(np.abs(np.array(logprobs) - np.array(expected)))))
@@ -219,22 +220,20 @@ def _check_bf16(directory, prompts, lines):
     for slot, _, ids, runs in prompts:
         for mode, run in runs.items():
             sequence, exact = oracle.Sequence(model, mode), oracle.Sequence(reference, mode)
-            other = oracle.generate(sequence, ids, slot.new_tokens)
-            oracle.generate(exact, ids, slot.new_tokens)
-            if other.ids != run.ids:
-                raise RuntimeError(f"{directory}, {slot.name}: bf16 generates other tokens")
+            note(0, oracle.score(sequence, ids, run.ids), run.logprobs)
+            oracle.score(exact, ids, run.ids)
             for layer, route in exact.routes.items():
                 if not np.array_equal(route[0], sequence.routes[layer][0]):
                     raise RuntimeError(f"{directory}, {slot.name}: bf16 chooses other experts")
-            note(0, other.logprobs, run.logprobs)
+            differ += oracle.generate(oracle.Sequence(model, mode), ids, slot.new_tokens).ids != run.ids
     prompt_ids = {slot.name: ids for slot, _, ids, _ in prompts}
     for entry in lines["scores"]:
         sequence = oracle.Sequence(model, None if entry["expert"] < 0 else entry["expert"])
         note(1, oracle.score(sequence, prompt_ids[entry["prompt"]], entry["ids"]), entry["logprobs"])
-    for actual, most in zip(worst, MAX_BF16_DISTANCE):
-        if actual > most:
-            raise RuntimeError(f"{directory}: bf16 is off by {worst}; it may be by {MAX_BF16_DISTANCE}")
-    return worst
+    if differ > len(lines["runs"]) / 8 or any(actual > most for actual, most in zip(worst, MAX_BF16_DISTANCE)):
+        raise RuntimeError(f"{directory}: bf16 changes {differ} of {len(lines['runs'])} runs and is off by {worst}; it "
+                           f"may change an eighth and be off by {MAX_BF16_DISTANCE}")
+    return differ, *worst
 
 
 def _check_variety(case, model, prompts):
@@ -286,7 +285,8 @@ def expected(case, directory):
     summary = (f"{case.name}: smallest logit gap {gap:.4f}, float32 off by {worst:.1e}, "
                f"{len(lines['runs'])} runs, {len(lines['scores'])} scores")
     if case.bf16:
-        summary += ", bf16 off by %.3f (tokens), %.3f (scores)" % tuple(_check_bf16(directory, prompts, lines))
+        summary += (", bf16 changes %d runs and is off by %.3f (tokens), %.3f (scores)"
+                    % _check_bf16(directory, prompts, lines))
     return {"case": case.name, "what": case.what}, lines, summary
 
 

@@ -14,11 +14,11 @@ namespace apollo {
 // the five best tokens of every run (tests/golden/README.md).
 
 // The largest distances of log-probabilities to the oracle's. If the oracle
-// rounds the same operands, those of generated tokens move by at most 0.04, and
+// rounds the same operands, those of generated tokens move by at most 0.06, and
 // those of scored ones, which are less probable, by 0.1 (make_golden.py checks
 // it). A GPU adds in another order, so it rounds other numbers up and down;
 // hence twice that.
-inline constexpr double kBf16TokenTolerance = 0.08;
+inline constexpr double kBf16TokenTolerance = 0.12;
 inline constexpr double kBf16ScoreTolerance = 0.2;
 // Two tokens whose log-probabilities differ by less in the oracle may change
 // places, because each may move by the tolerance.

@@ -40,7 +40,11 @@ def nccl_version(path):
 
 def _places(name):
     """Returns the paths of a library: of the linker, of toolkits, of Python's packages."""
-    cache = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=False).stdout
+    linker = shutil.which("ldconfig") or "/sbin/ldconfig"
+    try:
+        cache = subprocess.run([linker, "-p"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        cache = ""
     found = re.findall(rf"^\s*{re.escape(name)} .*=> (\S+)$", cache, re.MULTILINE)
     for pattern in ("/usr/local/cuda*/lib64/", "/usr/local/cuda*/targets/x86_64-linux/lib/"):
         found += sorted(glob.glob(pattern + name))
