@@ -122,7 +122,8 @@ TEST_P(RoutingGoldenTest, AllFamiliesInOneBatch) {
 INSTANTIATE_TEST_SUITE_P(Cases, RoutingGoldenTest,
                          testing::Values("all_sparse", "every_expert",
                                          "published", "shared_expert_f16",
-                                         "sharded_f32", "twelve_experts"),
+                                         "sharded_f32", "twelve_experts",
+                                         "wide"),
                          [](const auto& info) {
                            return std::string(info.param);
                          });

@@ -21,6 +21,8 @@ constexpr std::size_t kFewest = 16;
 
 }  // namespace
 
+std::span<const char* const> Prompts::Words() { return kWords; }
+
 absl::StatusOr<Prompts> Prompts::Make(
     v1::InferenceService::StubInterface& service, std::uint64_t seed) {
   v1::TokenizeRequest request;

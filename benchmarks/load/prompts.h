@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ class Prompts {
       v1::InferenceService::StubInterface& service, std::uint64_t seed);
 
   std::string Next(int tokens);
+
+  // The words that may occur, most of which most vocabularies contain.
+  static std::span<const char* const> Words();
 
  private:
   Prompts(std::vector<std::string> words, std::uint64_t seed)

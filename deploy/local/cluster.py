@@ -82,6 +82,7 @@ def parse(arguments):
     test.add_argument("--routers", metavar="N", type=number(1, 64), default=1)
     for role in ("worker", "dense", "expert", "router", "local"):
         test.add_argument(f"--{role}-flag", metavar="FLAG", action="append", default=[])
+    test.add_argument("--own-host-ids", action="store_true", help="each process gets its own NCCL_HOSTID")
     test.set_defaults(command="attached")
     if arguments[:1] == ["attached"]:
         return test.parse_args(arguments[1:])

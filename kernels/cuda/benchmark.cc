@@ -1,7 +1,8 @@
 // Times the operations on a GPU, for the shapes of the published models, and
 // prints how close each is to its bound: the larger of its bytes over the
 // measured copy bandwidth and its operations over the measured peak of bf16
-// products. Usage: benchmark [0.5B | 7B]. Takes about a minute per model.
+// products. Usage: benchmark [0.5B | 7B | bounds]; "bounds" measures only those
+// two. Takes about a minute per model. tests/gpu/run.sh runs it.
 #include <cublas_v2.h>
 #include <cuda_runtime_api.h>
 
@@ -301,6 +302,12 @@ void TimeModel(const Bounds& bounds, const Model& model, std::size_t l2_bytes) {
 }
 
 int Main(int argc, char** argv) {
+  const std::string_view only = argc > 1 ? argv[1] : "";
+  if (!only.empty() && only != "0.5B" && only != "7B" && only != "bounds") {
+    std::fprintf(stderr, "benchmark: \"%s\"; it must be 0.5B, 7B or bounds\n",
+                 argv[1]);
+    return 2;
+  }
   const auto device = OpenDevice(0, std::size_t{8} << 30);
   Require(device.status());
   std::printf("%s, %d multiprocessors\n", device->name.c_str(),
@@ -309,7 +316,7 @@ int Main(int argc, char** argv) {
   Require(PrepareAttention());
   const Bounds bounds = MeasureBounds();
   for (const Model& model : kModels) {
-    if (argc > 1 && std::string_view(argv[1]) != model.name) continue;
+    if (!only.empty() && only != model.name) continue;
     TimeModel(bounds, model, device->l2_bytes);
   }
   return 0;

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <fstream>
 
 #include "common/sha256.h"
@@ -25,7 +26,10 @@ std::string HostId(const HostIdPaths& paths) {
   const std::string memory = Identity(paths.shared_memory);
   const std::string network = Identity(paths.network);
   if (boot.empty() || memory.empty() || network.empty()) return "";
-  return Sha256Hex(absl::StrCat(boot, "/", memory, "/", network));
+  const char* const given = std::getenv("NCCL_HOSTID");
+  return Sha256Hex(absl::StrCat(boot, "/", memory, "/", network,
+                                given != nullptr ? "/" : "",
+                                given != nullptr ? given : ""));
 }
 
 }  // namespace apollo

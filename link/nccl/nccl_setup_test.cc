@@ -77,6 +77,10 @@ TEST(HostIdTest, DiffersWithEachOfItsParts) {
   EXPECT_NE(HostId(other), id);
   other.network = "/not/there";
   EXPECT_EQ(HostId(other), "");
+  setenv("NCCL_HOSTID", "another", 1);
+  EXPECT_NE(HostId(paths), id);
+  EXPECT_EQ(HostId(other), "");
+  unsetenv("NCCL_HOSTID");
 }
 
 TEST(HostIdTest, ThisHostHasOne) { EXPECT_EQ(HostId().size(), 64u); }

@@ -75,6 +75,15 @@ class AttachedTest(unittest.TestCase):
         listed = (self.folder / "state/dense_workers.list").read_text().split()
         self.assertEqual(listed, [addresses["dense-worker-0"], addresses["dense-worker-1"]])
 
+    def test_processes_that_share_a_gpu_have_their_own_host_ids(self):
+        self.start("--own-host-ids")
+        for name in ("expert-worker-0", "dense-worker-0"):
+            self.assertIn(f"NCCL_HOSTID: {name}\n", self.log(name))
+
+    def test_host_ids_are_those_of_the_machine(self):
+        self.start(environment={"NCCL_HOSTID": "x"})
+        self.assertIn("NCCL_HOSTID: x\n", self.log("dense-worker-0"))
+
     def test_all_roles_in_one_process(self):
         _, answer = self.start("--expert-workers=0", "--local-flag=--x=1")
         self.assertEqual([process["name"] for process in answer["processes"]], ["local"])

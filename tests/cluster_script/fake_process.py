@@ -26,6 +26,7 @@ def client(arguments):
 def server(arguments):
     name = arguments["--name"]
     print(" ".join(sys.argv[1:]), file=sys.stderr, flush=True)
+    print("NCCL_HOSTID:", os.environ.get("NCCL_HOSTID"), file=sys.stderr, flush=True)
     if os.environ.get("FAKE_DIE") == name:
         sys.exit("cannot read the model")
     if os.environ.get("FAKE_SLOW") == name:

@@ -72,8 +72,9 @@ Cluster::~Cluster() {
 }
 
 void Cluster::Start() {
+  const char* const python = std::getenv("APOLLO_PYTHON");
   std::vector<std::string> argv = {
-      "/usr/bin/python3",
+      python != nullptr ? python : "/usr/bin/python3",
       Runfile("deploy/local/cluster.py"),
       "attached",
       "--model=" + model_,
@@ -93,6 +94,7 @@ void Cluster::Start() {
       argv.push_back("--" + std::string(role) + "-flag=" + flag);
     }
   }
+  if (layout_.own_host_ids) argv.push_back("--own-host-ids");
   launcher_ =
       std::make_unique<JsonProcess>(argv, folder_.path() + "/launcher.log");
   Learn(launcher_->Read());
@@ -240,6 +242,11 @@ void Cluster::WaitForMetric(const std::string& process, const std::string& name,
     return value == wanted;
   })) << name
       << " of " << process << " is " << value << ", not " << wanted;
+}
+
+bool Cluster::WaitForMetricAtLeast(const std::string& process,
+                                   const std::string& name, double least) {
+  return Eventually([&] { return Metric(process, name) >= least; });
 }
 
 bool Cluster::WaitForLog(const std::string& text) {

@@ -31,6 +31,8 @@ class Cluster {
     std::vector<std::string> expert_flags = {};  // For every expert worker.
     std::vector<std::string> router_flags = {};  // For every router.
     std::vector<std::string> local_flags = {};   // For apollo_local.
+    // Each process gets its own NCCL_HOSTID, so that several may share a GPU.
+    bool own_host_ids = false;
   };
 
   Cluster(std::string model, const Layout& layout);
@@ -75,6 +77,9 @@ class Cluster {
   // Waits until a metric has this value. Fails the test after a minute.
   void WaitForMetric(const std::string& process, const std::string& name,
                      double wanted);
+  // Waits until a metric is at least so much. Returns false after a minute.
+  bool WaitForMetricAtLeast(const std::string& process, const std::string& name,
+                            double least);
   // Waits until some log contains the text. Returns false after a minute.
   bool WaitForLog(const std::string& text);
   // Returns the logs of all processes.

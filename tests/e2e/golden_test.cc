@@ -219,9 +219,9 @@ TEST_P(GoldenTest, TokensLogprobsAndExpertsAreTheOracles) {
   cluster.StopAll();
 }
 
-constexpr const char* kCases[] = {"all_sparse",  "every_expert",
-                                  "published",   "shared_expert_f16",
-                                  "sharded_f32", "twelve_experts"};
+constexpr const char* kCases[] = {
+    "all_sparse",  "every_expert",   "published", "shared_expert_f16",
+    "sharded_f32", "twelve_experts", "wide"};
 
 INSTANTIATE_TEST_SUITE_P(
     Layouts, GoldenTest,

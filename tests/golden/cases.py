@@ -43,6 +43,15 @@ class Case:
     qwen_tokenizer: bool = True  # False: like GPT-2 / Llama, without NFC
     rope_theta: float = 1e6
     eps: float = 1e-6
+    # Between neighbours among the k + 1 largest gate probabilities.
+    min_gate_gap: float = 1e-4
+    # Between the best and the second best logit of every generated token.
+    min_logit_gap: float = 2e-3
+    # Also compared with implementations that round operands to bf16: experts
+    # are chosen clearly (_make_gates_clear), and all runs have the five best
+    # tokens.
+    bf16: bool = False
+    gain: float = 1.0  # Of all matrices except the embedding and the head.
 
 
 CASES = [
@@ -66,6 +75,10 @@ CASES = [
     Case("every_expert", "four experts, all four chosen for every token, shared expert, untied",
          seed=66, stored="bfloat16", hidden=32, heads=4, kv_heads=4, layers=5, sparse=2,
          intermediate=40, moe_intermediate=40, experts=4, top_k=4, share_flag=True, tied=False),
+    Case("wide", "shapes that GPUs accept: inputs of products are multiples of 32, heads have 32",
+         seed=77, stored="bfloat16", hidden=64, heads=2, kv_heads=1, layers=4, sparse=2,
+         intermediate=96, moe_intermediate=64, experts=7, top_k=2, min_gate_gap=0.04, min_logit_gap=0.02,
+         bf16=True, gain=0.7),
 ]
 
 _LANGUAGES = (
@@ -123,7 +136,7 @@ def random_weights(case):
         tensors[name] = (random.standard_normal(shape) * std).astype(np.float32)
 
     def linear(name, rows, columns, gain):
-        normal(name + ".weight", (rows, columns), gain / np.sqrt(columns))
+        normal(name + ".weight", (rows, columns), c.gain * gain / np.sqrt(columns))
 
     def norm(name):
         tensors[name + ".weight"] = (1 + 0.2 * random.standard_normal(c.hidden)).astype(np.float32)
@@ -160,10 +173,34 @@ def random_weights(case):
     tensors["model.norm.weight"] *= random.choice(np.float32([-1, 1]), c.hidden)
     if not c.tied:
         normal("lm_head.weight", (VOCAB, c.hidden), 0.6)
+    if c.bf16:
+        _make_gates_clear(c, tensors, random)
     # Ids beyond the tokenizer have no text: scaled down so that they are never
     # generated.
     tensors["model.embed_tokens.weight" if c.tied else "lm_head.weight"][END_TOKEN + 3 :] *= np.float32(0.2)
     return tensors
+
+
+def _make_gates_clear(case, tensors, random):
+    """Lets the token alone choose its experts, by a margin that rounding to bf16 cannot bridge.
+
+    The embedding has one number for each expert, in steps of 0.4, in dimensions that no layer changes. Gates read
+    little else.
+    """
+    c, own = case, slice(0, case.experts)
+    steps = (np.arange(c.experts) - c.experts // 2) * 0.4
+    for row in tensors["model.embed_tokens.weight"]:
+        row[own] = random.permutation(steps)
+    tensors["model.embed_tokens.weight"][END_TOKEN] *= np.float32(1.35)  # So that some answer ends.
+    for name, tensor in tensors.items():
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            tensor[own] = 0
+    for layer in range(c.layers - c.sparse, c.layers):
+        tensors[f"model.layers.{layer}.post_attention_layernorm.weight"][own] = 1
+        gate = tensors[f"model.layers.{layer}.mlp.gate.weight"]
+        gate *= np.float32(0.1)
+        for e in range(c.experts):
+            gate[e, (e + layer) % c.experts] = 8
 
 
 def _to_stored(array, stored):

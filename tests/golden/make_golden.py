@@ -22,9 +22,9 @@ import tokenizers  # noqa: E402
 import cases  # noqa: E402
 import oracle  # noqa: E402
 
-MIN_LOGIT_GAP = 2e-3  # between the best and the second best logit of every generated token
-MIN_GATE_GAP = 1e-4  # between neighbours among the k + 1 largest gate probabilities
 MAX_FLOAT32_DISTANCE = 2e-4  # of log-probabilities, between the oracle in float64 and in float32
+# The same with the operands of products rounded to bf16: generated tokens, scores.
+MAX_BF16_DISTANCE = (0.06, 0.1)
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 WORDS = {
@@ -67,6 +67,15 @@ SLOTS = [
 CONTINUATIONS = ["A", " B", " fever", " 심장", "\n", "-> 5mg!", " Fieber", "医", "C.", " no", "é", "?"]
 
 
+class Bf16Model(oracle.Model):
+    """Rounds the operands of products to bf16, as stages on GPUs do."""
+
+    def operand(self, x):
+        bits = x.astype(np.float32).view(np.uint32)  # To nearest, ties to even.
+        bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+        return bits.astype(np.uint32).view(np.float32).astype(self.dtype)
+
+
 class Unclear(Exception):
     """A decision is too close, or the run is not of the required kind."""
 
@@ -101,13 +110,13 @@ class Searcher:
     def _feed(self, sequence, ids):
         if ids:
             sequence.feed(ids)
-        if sequence.clearness() < MIN_GATE_GAP:
+        if sequence.clearness() < self.case.min_gate_gap:
             raise Unclear
 
     def _generate(self, sequence, last_id, slot):
         length = sequence.length
         result = oracle.generate(sequence, [last_id], slot.new_tokens)
-        clear = result.logit_gap >= MIN_LOGIT_GAP and sequence.clearness() >= MIN_GATE_GAP
+        clear = result.logit_gap >= self.case.min_logit_gap and sequence.clearness() >= self.case.min_gate_gap
         sequence.truncate(length)
         wanted = cases.END_TOKEN not in result.ids
         if slot.ends:
@@ -158,7 +167,7 @@ class Searcher:
             for mode in self.modes:
                 sequence = oracle.Sequence(self.model, mode)
                 scores[mode] = oracle.score(sequence, ids, extra)
-                if sequence.clearness() < MIN_GATE_GAP:
+                if sequence.clearness() < self.case.min_gate_gap:
                     break
             else:
                 found.append((text, extra, scores))
@@ -196,6 +205,37 @@ def _check_float32(directory, prompts):
     return worst
 
 
+def _check_bf16(directory, prompts, lines):
+    """Repeats everything with operands in bf16, and checks the experts.
+
+    Returns how many runs get another token somewhere, and the largest errors of log-probabilities: of generated tokens
+    (those of the reference, whatever bf16 would choose) and of scored ones.
+    """
+    model, reference = Bf16Model(directory), oracle.Model(directory)
+    differ, worst = 0, [0.0, 0.0]
+
+    def note(kind, logprobs, expected):
+        worst[kind] = max(worst[kind], float(np.max(np.abs(np.array(logprobs) - np.array(expected)))))
+
+    for slot, _, ids, runs in prompts:
+        for mode, run in runs.items():
+            sequence, exact = oracle.Sequence(model, mode), oracle.Sequence(reference, mode)
+            note(0, oracle.score(sequence, ids, run.ids), run.logprobs)
+            oracle.score(exact, ids, run.ids)
+            for layer, route in exact.routes.items():
+                if not np.array_equal(route[0], sequence.routes[layer][0]):
+                    raise RuntimeError(f"{directory}, {slot.name}: bf16 chooses other experts")
+            differ += oracle.generate(oracle.Sequence(model, mode), ids, slot.new_tokens).ids != run.ids
+    prompt_ids = {slot.name: ids for slot, _, ids, _ in prompts}
+    for entry in lines["scores"]:
+        sequence = oracle.Sequence(model, None if entry["expert"] < 0 else entry["expert"])
+        note(1, oracle.score(sequence, prompt_ids[entry["prompt"]], entry["ids"]), entry["logprobs"])
+    if differ > len(lines["runs"]) / 8 or any(actual > most for actual, most in zip(worst, MAX_BF16_DISTANCE)):
+        raise RuntimeError(f"{directory}: bf16 changes {differ} of {len(lines['runs'])} runs and is off by {worst}; it "
+                           f"may change an eighth and be off by {MAX_BF16_DISTANCE}")
+    return differ, *worst
+
+
 def _check_variety(case, model, prompts):
     """Checks that the case can distinguish right implementations from wrong ones."""
     experts_used = {layer: set() for layer in model.config.sparse_layers}
@@ -225,7 +265,7 @@ def expected(case, directory):
         for mode, run in runs.items():
             entry = {"prompt": slot.name, **_mode(mode), "ids": run.ids,
                      "logprobs": _rounded(run.logprobs), "finish": run.finish}
-            if mode is None and slot.name == "short":
+            if case.bf16 or (mode is None and slot.name == "short"):
                 entry["top"] = [[[t, round(p, 6)] for t, p in best] for best in run.top]
             lines["runs"].append(entry)
             if slot.name == "languages":
@@ -244,6 +284,9 @@ def expected(case, directory):
     gap = min(run.logit_gap for _, _, _, runs in prompts for run in runs.values())
     summary = (f"{case.name}: smallest logit gap {gap:.4f}, float32 off by {worst:.1e}, "
                f"{len(lines['runs'])} runs, {len(lines['scores'])} scores")
+    if case.bf16:
+        summary += (", bf16 changes %d runs and is off by %.3f (tokens), %.3f (scores)"
+                    % _check_bf16(directory, prompts, lines))
     return {"case": case.name, "what": case.what}, lines, summary
 
 

@@ -124,8 +124,12 @@ class Model:
     def weight(self, name):
         return self.tensors[name + ".weight"]
 
+    def operand(self, x):
+        """Returns x as an operand of a product. A subclass may round it."""
+        return x
+
     def linear(self, name, x, bias=False):
-        y = x @ self.weight(name).T
+        y = self.operand(x) @ self.weight(name).T
         return y + self.tensors[name + ".bias"] if bias else y
 
     def rmsnorm(self, name, x):
@@ -204,6 +208,8 @@ class Sequence:
         positions = np.arange(self.length, self.length + len(ids))
         x = m.weight("model.embed_tokens")[np.asarray(ids)]
         for i in range(c.layers):
+            if i in self.routes and i - 1 not in self.routes:
+                x = m.operand(x)  # The boundary, where rows go from one worker to another.
             name = f"model.layers.{i}"
             x = x + self._attention(i, m.rmsnorm(name + ".input_layernorm", x), positions)
             h = m.rmsnorm(name + ".post_attention_layernorm", x)
@@ -233,7 +239,8 @@ class Sequence:
         q = m.linear(name + ".q_proj", x, c.attention_bias).reshape(n, c.heads, c.head_size)
         k = m.linear(name + ".k_proj", x, c.attention_bias).reshape(n, c.kv_heads, c.head_size)
         v = m.linear(name + ".v_proj", x, c.attention_bias).reshape(n, c.kv_heads, c.head_size)
-        q, k = self._rotate(q, positions), self._rotate(k, positions)
+        q, k = m.operand(self._rotate(q, positions)), m.operand(self._rotate(k, positions))
+        v = m.operand(v)
         self.keys[layer] = np.concatenate([self.keys[layer], k])
         self.values[layer] = np.concatenate([self.values[layer], v])
         future = np.arange(len(self.keys[layer]))[None, :] > positions[:, None]
@@ -241,7 +248,7 @@ class Sequence:
         for head in range(c.heads):
             kv = head // (c.heads // c.kv_heads)
             scores = q[:, head] @ self.keys[layer][:, kv].T / m.dtype(np.sqrt(c.head_size))
-            out[:, head] = softmax(np.where(future, -np.inf, scores)) @ self.values[layer][:, kv]
+            out[:, head] = m.operand(softmax(np.where(future, -np.inf, scores))) @ self.values[layer][:, kv]
         return m.linear(name + ".o_proj", out.reshape(n, c.hidden))
 
     def routing_record(self, digits=6):

@@ -30,7 +30,7 @@ def run(options):
                             options.routers, worker_flags=options.worker_flag, dense_flags=options.dense_flag,
                             expert_flags=options.expert_flag, router_flags=options.router_flag,
                             local_flags=options.local_flag)
-    cluster = Cluster(layout, options.state)
+    cluster = Cluster(layout, options.state, own_host_ids=options.own_host_ids)
     timeout, grace = options.timeout or DEFAULT_SECONDS, options.grace or DEFAULT_SECONDS
     try:
         _answer(lambda: (cluster.start(timeout), _processes(cluster))[1])

@@ -20,11 +20,14 @@ class Cluster:
 
     bound: they are killed at the latest when this process ends in any way; otherwise they outlive it.
     environment: additional environment variables for them.
+    own_host_ids: each gets its own NCCL_HOSTID, so that NCCL takes them for different hosts. Otherwise it refuses two
+    processes on one GPU.
     report: called with a line about each start.
     """
 
-    def __init__(self, layout, folder, bound=True, environment=None, report=lambda line: None):
+    def __init__(self, layout, folder, bound=True, environment=None, report=lambda line: None, own_host_ids=False):
         self.layout, self.folder, self.bound, self.report = layout, os.path.abspath(folder), bound, report
+        self.own_host_ids = own_host_ids
         self.environment = {**os.environ, **(environment or {})}
         self.handles = {}  # By name, in the order of their dependencies.
 
@@ -59,10 +62,11 @@ class Cluster:
     def _launch(self, name):
         with contextlib.suppress(FileNotFoundError):
             os.remove(layouts.address_file(self.folder, name))
+        environment = {**self.environment, "NCCL_HOSTID": name} if self.own_host_ids else self.environment
         # An exception between the start and these records would leave a process that nobody stops.
         with open(layouts.log_file(self.folder, name), "ab") as log, signals.deferred():
             child = processes.start(self.layout.command(name, self.folder), self.bound, stdin=subprocess.DEVNULL,
-                                    stdout=log, stderr=log, env=self.environment)
+                                    stdout=log, stderr=log, env=environment)
             self.handles[name] = processes.Handle.of_child(child)
             state.write_pid(self.folder, name, self.handles[name])
 

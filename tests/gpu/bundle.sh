@@ -1,0 +1,54 @@
+#!/bin/bash
+# Builds everything that tests/gpu/run.sh runs on a machine with a GPU, and packs
+# it into OUT_DIR/bundle.tar.xz, for a machine without Bazel, sources and Debian's
+# libraries (tests/gpu/pack.py). Needs the CUDA toolkit in /usr/local/cuda, but no
+# GPU.
+#
+# Usage: tests/gpu/bundle.sh [--cpu] OUT_DIR
+#   --cpu  without CUDA: only what `tests/gpu/run.sh --device=cpu` runs
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+usage() {
+  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"
+  exit "$1"
+}
+
+config=(--config=cuda)
+targets=(
+  //router //dense_worker //expert_worker //tools/apollo //benchmarks/load
+  //benchmarks/gpu:random_model //tests/gpu:golden_test //tests/gpu:faults_test
+)
+# Folders are patterns: targets that need no CUDA, or only the emulation, are
+# skipped without an error.
+cuda_targets=(
+  //kernels/cuda:attention_test //kernels/cuda:device_test //kernels/cuda:experts_test
+  //kernels/cuda:product_test //kernels/cuda:rows_test //kernels/cuda:sampling_test
+  //kernels/cuda:benchmark //tests/gpu:link_hop //engine/cuda/...
+)
+out=
+while (($# > 0)); do
+  case "$1" in
+    --cpu)
+      config=()
+      cuda_targets=()
+      ;;
+    -h | --help) usage 0 ;;
+    -*) usage 2 ;;
+    *) out=$1 ;;
+  esac
+  shift
+done
+[[ -n $out ]] || usage 2
+mkdir -p "$out"
+
+# Libraries are beside the programs: in lib/, one to three folders up. Not
+# runpath, which the libraries' own libraries do not inherit.
+# shellcheck disable=SC2016 # $ORIGIN is for the dynamic linker.
+rpath='$ORIGIN/../lib:$ORIGIN/../../lib:$ORIGIN/../../../lib'
+events=$(mktemp)
+trap 'rm -f "$events"' EXIT
+bazel build -c opt "${config[@]}" --build_event_json_file="$events" \
+  --linkopt=-Wl,--disable-new-dtags --linkopt="-Wl,-rpath,$rpath" \
+  -- "${targets[@]}" "${cuda_targets[@]}"
+python3 tests/gpu/pack.py --bin .bazel/bin --events "$events" --out "$out/bundle.tar.xz"
