@@ -5,12 +5,14 @@
 
 #include <cstddef>
 #include <string_view>
+#include <tuple>
 
 #include "kernels/cuda/device.h"
 
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
 #else
+#include "kernels/cuda/emulation/device_state.h"
 #include "kernels/cuda/emulation/simt.h"
 #endif
 
@@ -33,8 +35,11 @@ absl::Status Launch(std::string_view what, void (*kernel)(Parameters...),
                     what);
 #else
   static_cast<void>(stream);
-  emulation::RunGrid({grid.x, grid.y}, threads, shared,
-                     [&] { kernel(arguments...); });
+  emulation::device_state.Do(
+      [=, all = std::tuple<Parameters...>(arguments...)] {
+        emulation::RunGrid({grid.x, grid.y}, threads, shared,
+                           [&] { std::apply(kernel, all); });
+      });
   return CudaStatus(cudaGetLastError(), what);
 #endif
 }

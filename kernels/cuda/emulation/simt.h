@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "common/check.h"
 #include "kernels/cuda/emulation/blocks.h"
 #include "kernels/half.h"
 
@@ -22,13 +23,13 @@
 #define __grid_constant__
 #define __shared__ static
 
-struct uint4 {
+struct alignas(16) uint4 {
   std::uint32_t x, y, z, w;
 };
-struct float2 {
+struct alignas(8) float2 {
   float x, y;
 };
-struct float4 {
+struct alignas(16) float4 {
   float x, y, z, w;
 };
 struct dim3 {
@@ -75,9 +76,15 @@ inline bool __any_sync(unsigned mask, bool predicate) {
   return __ballot_sync(mask, predicate) != 0;
 }
 
+// A GPU faults if the address is no multiple of the size.
+template <typename T>
+const T* Aligned(const void* p) {
+  APOLLO_CHECK(reinterpret_cast<std::uintptr_t>(p) % sizeof(T) == 0);
+  return static_cast<const T*>(p);
+}
 template <typename T>
 T __ldg(const T* p) {
-  return *p;
+  return *Aligned<T>(p);
 }
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline float __fmul_rn(float a, float b) { return a * b; }
@@ -150,9 +157,10 @@ inline void Mma(float (&c)[4], std::uint32_t a0, std::uint32_t a1,
   }
 }
 
-inline uint4 LoadOnce(const void* p) { return *static_cast<const uint4*>(p); }
+inline uint4 LoadOnce(const void* p) { return *Aligned<uint4>(p); }
 inline void CopyAsync(void* shared, const void* global) {
-  std::memcpy(shared, global, 16);
+  std::memcpy(const_cast<uint4*>(Aligned<uint4>(shared)),
+              Aligned<uint4>(global), 16);
 }
 inline void CommitCopies() {}
 template <int>

@@ -1,9 +1,9 @@
 #pragma once
 
 // The part of the CUDA runtime that is used, on the host: "device" memory is
-// memory of the process, and streams execute immediately. For tests without a
-// GPU (kernels/cuda/emulation/simt.h). kernels/cuda/emulation/device_state.h
-// lets it fail and be slow.
+// memory of the process, and streams execute immediately, unless
+// kernels/cuda/emulation/device_state.h makes the device slow, or fail. For
+// tests without a GPU (kernels/cuda/emulation/simt.h).
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -69,22 +69,38 @@ inline cudaError_t cudaMalloc(void** data, std::size_t bytes) {
   return cudaSuccess;
 }
 inline cudaError_t cudaMallocHost(void** data, std::size_t bytes) {
-  return cudaMalloc(data, bytes);
+  const cudaError_t error = cudaMalloc(data, bytes);
+  if (error == cudaSuccess) {
+    apollo::cuda::emulation::device_state.Pin(*data, bytes);
+  }
+  return error;
 }
 inline cudaError_t cudaFree(void* data) {
   std::free(data);
   return cudaSuccess;
 }
-inline cudaError_t cudaFreeHost(void* data) { return cudaFree(data); }
+inline cudaError_t cudaFreeHost(void* data) {
+  apollo::cuda::emulation::device_state.Unpin(data);
+  return cudaFree(data);
+}
+// Memory of the host that is not page-locked makes the call wait, as it may on
+// a GPU: a stage that must not wait does not use it.
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from,
-                                   std::size_t bytes, cudaMemcpyKind,
+                                   std::size_t bytes, cudaMemcpyKind kind,
                                    cudaStream_t) {
-  if (bytes > 0) std::memcpy(to, from, bytes);
+  if (bytes == 0) return EmulatedError();
+  auto& state = apollo::cuda::emulation::device_state;
+  if (!state.IsPinned(kind == cudaMemcpyHostToDevice ? from : to, bytes)) {
+    state.Release();
+  }
+  state.Do([=] { std::memcpy(to, from, bytes); });
   return EmulatedError();
 }
 inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes,
                                    cudaStream_t) {
-  if (bytes > 0) std::memset(to, value, bytes);
+  if (bytes == 0) return EmulatedError();
+  apollo::cuda::emulation::device_state.Do(
+      [=] { std::memset(to, value, bytes); });
   return EmulatedError();
 }
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
