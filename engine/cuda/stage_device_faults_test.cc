@@ -66,12 +66,13 @@ TEST_F(FaultsTest, CallbacksThatWaitAreDroppedAtTheEnd) {
 TEST_F(FaultsTest, UploadsDoNotWaitForTheDevice) {
   auto ring = *UploadRing::Create(2, 64, nullptr);
   std::vector<Device<std::uint8_t>> places;
+  for (int i = 0; i < 5; ++i) places.emplace_back(64);
   device_state.Hold();
   for (std::uint8_t i = 0; i < 5; ++i) {
-    places.emplace_back(64);
     const std::vector<std::uint8_t> data(64, i);
-    ExpectOk(ring->Copy(places.back().get(), data.data(), 64));
+    ExpectOk(ring->Copy(places[i].get(), data.data(), 64));
   }
+  EXPECT_TRUE(device_state.held());
   EXPECT_EQ(ring->slots(), 5);
   device_state.Release();
   for (int round = 0; round < 10; ++round) {

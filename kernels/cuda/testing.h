@@ -34,10 +34,13 @@ class Device {
     ExpectOk(CudaStatus(
         cudaMemsetAsync(buffer_.as<T>(), 0xff, size * sizeof(T), nullptr),
         "filling"));
+    // Other streams do not wait for the default one.
+    ExpectOk(CudaStatus(cudaStreamSynchronize(nullptr), "filling"));
   }
   explicit Device(const std::vector<T>& values) : Device(values.size()) {
     ExpectOk(CopyToDevice(buffer_.template as<T>(), values.data(),
                           size_ * sizeof(T), nullptr));
+    ExpectOk(CudaStatus(cudaStreamSynchronize(nullptr), "copying"));
   }
 
   T* get() const { return buffer_.template as<T>(); }
