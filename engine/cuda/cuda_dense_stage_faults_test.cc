@@ -36,6 +36,27 @@ TEST_F(CudaDenseStageFaultsTest, StepsCompleteWithTheDevice) {
   EXPECT_EQ(completed, 2);
 }
 
+// Nothing that a step uses may change or be used again before the device has
+// passed it. The steps together upload more than the ring has slots.
+TEST_F(CudaDenseStageFaultsTest, ASlowDeviceComputesTheSame) {
+  DenseStageRun run(config_, source_);
+  DenseSequence expected(40), slow(40);
+  run.Step({{&expected, 40}});
+  std::vector<cuda::Bf16> boundary;
+  device_state.Hold();
+  constexpr int kSteps = 10;
+  for (int i = 0; i < kSteps; ++i) {
+    run.Start({{&slow, 4}}, [&](const Rows& rows) {
+      const std::vector<cuda::Bf16> numbers = ReadRows(rows);
+      boundary.insert(boundary.end(), numbers.begin(), numbers.end());
+    });
+  }
+  EXPECT_TRUE(device_state.held());  // Nothing has waited for it.
+  device_state.Release();
+  for (int i = 0; i < kSteps; ++i) run.queue.RunOne();
+  EXPECT_TRUE(boundary == expected.boundary);
+}
+
 TEST_F(CudaDenseStageFaultsTest, UnfinishedStepsAreDropped) {
   DenseStageRun run(config_, source_);
   DenseSequence sequence(8);

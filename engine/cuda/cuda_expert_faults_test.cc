@@ -1,4 +1,5 @@
 // An expert stage on a slow and on a failing device, emulated.
+#include <cstring>
 #include <future>
 
 #include "engine/cuda/expert_stage_testing.h"
@@ -19,6 +20,18 @@ class CudaExpertFaultsTest : public CudaExpertStageTest {
     std::vector<GuestRows> guests;
     guests.push_back({0, BoundaryRows(9, 2, config_.hidden_size)});
     return guests;
+  }
+  // Returns a copy of host rows on the device, whose memory is overwritten as
+  // soon as nobody holds it, as that of a link.
+  static Rows Lent(const Rows& host, RowType type) {
+    auto* const copy = new Rows(OnDevice(host, type));
+    const std::shared_ptr<void> owner(copy, [](void* data) {
+      auto* const rows = static_cast<Rows*>(data);
+      std::memset(rows->data(), 0xff, rows->bytes());
+      delete rows;
+    });
+    return Rows(copy->data(), copy->rows(), copy->width(), type, copy->device(),
+                owner);
   }
   static void NoneAbsent(const std::vector<AbsentRows>&) {
     ADD_FAILURE() << "an absent expert";
@@ -62,6 +75,89 @@ TEST_F(CudaExpertFaultsTest, AbsentRowsWaitForTheDevice) {
   device_state.Release();
   RunUntil(done);
   EXPECT_TRUE(absent);
+}
+
+// Nothing that steps use may change or be used again before the device has
+// passed it.
+TEST_F(CudaExpertFaultsTest, ASlowDeviceComputesTheSame) {
+  const auto stage = LoadAll(/*max_rows=*/16);
+  TestSequence a = MakeSequence(1, 20), b = MakeSequence(2, 7, 3),
+               c = MakeSequence(3, 9), x = MakeSequence(1, 20),
+               y = MakeSequence(2, 7, 3), z = MakeSequence(3, 9);
+  Run(*stage, {{&a, 20}, {&b, 7}});
+  Run(*stage, {{&c, 9}});
+  const std::vector<Part> parts = {{&x, 20}, {&y, 7}}, others = {{&z, 9}};
+  device_state.Hold();
+  const auto step = Begin(*stage, parts), other = Begin(*stage, others);
+  int layers = 0;
+  for (int l = config_.boundary; l < config_.num_layers; ++l) {
+    for (ExpertStep* const s : {step.get(), other.get()}) {
+      stage->RunLayer(*s, l, {}, NoneAbsent,
+                      [&](const std::vector<Rows>&) { ++layers; });
+    }
+  }
+  EXPECT_EQ(layers, 4);
+  bool finished = false;
+  std::vector<SliceOutcome> outcomes;
+  stage->Finish(*step, Requests(parts), [&](std::vector<SliceOutcome> o) {
+    outcomes = std::move(o);
+    finished = true;
+  });
+  EXPECT_TRUE(device_state.held());
+  device_state.Release();
+  RunUntil(finished);
+  Record(parts, outcomes);
+  Record(others, Finish(*stage, *other, Requests(others)));
+  ExpectSame(x, a);
+  ExpectSame(y, b);
+  ExpectSame(z, c);
+}
+
+TEST_F(CudaExpertFaultsTest, RowsOfOthersAreKeptUntilTheyHaveBeenRead) {
+  const auto whole = LoadAll();
+  TestSequence expected = MakeSequence(2, 7, 3);
+  Run(*whole, {{&expected, 7}});
+  for (const RowType type : {RowType::kBf16, RowType::kF32}) {
+    // Every row uses expert 3.
+    const auto here = Load({0, 1, 2, 4, 5, 6});
+    TestSequence sequence = MakeSequence(2, 7, 3);
+    sequence.boundary = Lent(sequence.boundary, type);
+    const std::vector<Part> parts = {{&sequence, 7}};
+    device_state.Hold();
+    const auto step = Begin(*here, parts);
+    sequence.boundary = Rows();
+    EXPECT_TRUE(device_state.held());
+    device_state.Release();
+    for (int l = config_.boundary; l < config_.num_layers; ++l) {
+      LayerResult result = RunLayer(*here, *step, l);
+      ASSERT_EQ(result.absent.size(), 1u);
+      auto outputs = ComputeAbsent(*whole, l, std::move(result.absent));
+      outputs[0] =
+          Lent(Rows::FromVector(Numbers(*outputs[0]), config_.hidden_size),
+               RowType::kF32);
+      device_state.Hold();
+      Resume(*here, *step, std::move(outputs));
+      EXPECT_TRUE(device_state.held());
+      device_state.Release();
+    }
+    Record(parts, Finish(*here, *step, Requests(parts)));
+    ExpectSame(sequence, expected);
+    // Guests.
+    const std::vector<Rows> alone = RunExperts(*here, 1, Guest());
+    std::vector<GuestRows> guests = Guest();
+    guests[0].rows = Lent(guests[0].rows, type);
+    device_state.Hold();
+    bool done = false;
+    std::vector<Rows> outputs;
+    here->RunExperts(1, std::move(guests), [&](std::vector<Rows> rows) {
+      outputs = std::move(rows);
+      done = true;
+    });
+    EXPECT_TRUE(device_state.held() && !done);
+    device_state.Release();
+    RunUntil(done);
+    EXPECT_EQ(Numbers(outputs[0]), Numbers(alone[0]));
+  }
 }
 
 TEST_F(CudaExpertFaultsTest, PendingWorkIsDroppedWithItsStep) {
