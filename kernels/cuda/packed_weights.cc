@@ -12,6 +12,9 @@
 namespace apollo::cuda {
 namespace {
 
+// A grid has at most 65535 tiles of outputs (product.cu).
+constexpr int kMaxOutputs = 65535 * kTileOutputs;
+
 std::size_t PackedBlockBytes(WeightFormat format) {
   APOLLO_CHECK(format == WeightFormat::kBF16 || format == WeightFormat::kInt8);
   return format == WeightFormat::kBF16 ? kBf16Block : kInt8Block;
@@ -62,12 +65,14 @@ absl::Status CheckPackedShape(const PackedShape& shape) {
         absl::StrCat("a matrix has ", shape.inputs,
                      " inputs; on GPUs it must be a multiple of 32"));
   }
-  if (shape.outputs <= 0 || (shape.paired && shape.outputs % 16 != 0)) {
+  if (shape.outputs <= 0 || shape.outputs > kMaxOutputs ||
+      (shape.paired && shape.outputs % 16 != 0)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a matrix has ", shape.outputs, " outputs; on GPUs it must be ",
         shape.paired ? "a positive multiple of 16, because it holds gates and "
-                       "ups of an MLP"
-                     : "at least 1"));
+                       "ups of an MLP, of at most "
+                     : "from 1 to ",
+        kMaxOutputs));
   }
   return absl::OkStatus();
 }

@@ -24,7 +24,8 @@ struct PackedShape {
 
 // Returns INVALID_ARGUMENT, with the number and its limits, if the products
 // cannot use a matrix of this shape: inputs must be a multiple of 32, outputs
-// positive (with `paired`, a multiple of 16), and the format bf16 or int8.
+// from 1 to 1048560 (with `paired`, a multiple of 16), and the format bf16 or
+// int8.
 absl::Status CheckPackedShape(const PackedShape& shape);
 
 // Returns the bytes of the packed matrix. Requires a valid shape.

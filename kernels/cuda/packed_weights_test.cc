@@ -82,9 +82,10 @@ TEST(PackedWeightsTest, Bf16RowsAreStoredUnchanged) {
 TEST(PackedWeightsTest, ShapesThatTheProductsCannotDoAreRefused) {
   EXPECT_TRUE(CheckPackedShape({1, 32}).ok());
   EXPECT_TRUE(CheckPackedShape({48, 64, WeightFormat::kInt8, true}).ok());
+  EXPECT_TRUE(CheckPackedShape({1048560, 32}).ok());
   for (const PackedShape& shape :
-       {PackedShape{0, 32}, PackedShape{8, 0}, PackedShape{8, 40},
-        PackedShape{40, 32, WeightFormat::kBF16, true},
+       {PackedShape{0, 32}, PackedShape{1048561, 32}, PackedShape{8, 0},
+        PackedShape{8, 40}, PackedShape{40, 32, WeightFormat::kBF16, true},
         PackedShape{8, 32, WeightFormat::kF32},
         PackedShape{8, 32, WeightFormat::kInt4}}) {
     EXPECT_EQ(CheckPackedShape(shape).code(),
