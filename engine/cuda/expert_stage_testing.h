@@ -79,8 +79,8 @@ class CudaExpertStageTest : public cuda::GpuTest {
                                         int max_rows = 64) {
     StageDeviceOptions options;
     options.max_rows = max_rows;
-    options.on_failure = [this](const absl::Status& status) {
-      failures_.push_back(status);
+    options.on_failure = [](const absl::Status& status) {
+      ADD_FAILURE() << status;
     };
     auto stage = CudaExpertStage::Load(config_, *weights_, experts,
                                        {kTestCacheBytes, CacheType::kBf16},
@@ -300,7 +300,6 @@ class CudaExpertStageTest : public cuda::GpuTest {
       std::make_unique<RandomWeights>(config_);
   ThreadPool pool_{2};
   EventQueue events_;
-  std::vector<absl::Status> failures_;
   TokenCounts generated_;
 
  private:

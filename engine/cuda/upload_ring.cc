@@ -31,6 +31,7 @@ absl::Status UploadRing::FreeFront() {
   if (!slot.used) return absl::OkStatus();
   cudaError_t error = cudaEventQuery(slot.read.get());
   if (error == cudaErrorNotReady) {
+    cudaGetLastError();  // The runtime keeps it, but it is none.
     // Without memory for another slot, waiting is better than failing.
     if (AddSlot().ok()) return absl::OkStatus();
     error = cudaEventSynchronize(slot.read.get());
