@@ -184,8 +184,9 @@ absl::Status CudaExpertStage::Divide(Step& step, Absent& absent,
       assignments.insert(assignments.end(), guests.begin(), guests.end());
     }
     std::span<const std::uint8_t> dropped = rows.dropped();
-    if (!dropped.empty())
+    if (!dropped.empty()) {
       dropped = dropped.subspan(piece.first_row, piece.rows);
+    }
     const Rows& inputs = gathered[piece_index++];
     for (AbsentChoices& found :
          cuda::FindAbsent(assignments, piece.rows * k, k, config_.num_experts,
