@@ -1,8 +1,8 @@
 #!/bin/bash
 # Runs the checks that need no build: the layout of C++ code (clang-format), the
-# scripts (shellcheck, Python's compiler), the includes allowed in each folder
-# (tools/check_layers.py), and the length of files and functions. Prints each
-# finding, then "N checks passed, N failed". The exit code is 0 only if none
+# scripts (shellcheck, Python's compiler), images (hadolint), the includes allowed
+# in each folder (tools/check_layers.py), and the length of files and functions.
+# Prints each finding, then "N checks passed, N failed". The exit code is 0 only if none
 # failed.
 #
 # Usage: tests/style.sh [--tidy [SINCE]]
@@ -54,6 +54,11 @@ sources() { git ls-files '*.cc' '*.h' '*.cu' '*.cuh' ':!third_party/'; }
 
 format() { sources | xargs clang-format --dry-run -Werror; }
 shell() { git ls-files '*.sh' .ci/run | xargs shellcheck --exclude=SC2317; }
+# tools/install_packages.sh --dev installs it.
+images() {
+  git ls-files '*Dockerfile' |
+    xargs "${XDG_CACHE_HOME:-$HOME/.cache}/apollo-moe/style-tools/bin/hadolint"
+}
 python() {
   local file
   while read -r file; do
@@ -88,6 +93,7 @@ clang_tidy() {
 
 check "clang-format" format
 check "shellcheck" shell
+check "hadolint" images
 check "Python" python
 check "includes" includes
 check "lengths" lengths

@@ -1,0 +1,15 @@
+#!/bin/bash
+# Makes a base image like Docker Hub's debian:12-slim from Debian's packages, for machines that do
+# not reach that registry. Needs root, and the packages of tools/install_packages.sh --images.
+#
+# Usage: deploy/images/base.sh NAME
+set -euo pipefail
+(($# == 1)) || { echo "usage: $0 NAME" >&2; exit 2; }
+options=()
+for folder in doc info lintian locale man; do
+  options+=("--dpkgopt=path-exclude=/usr/share/$folder/*")
+done
+options+=("--dpkgopt=path-include=/usr/share/doc/*/copyright")
+
+mmdebstrap --quiet --mode=root --variant=minbase "${options[@]}" bookworm - |
+  podman import --quiet --change 'CMD ["bash"]' - "$1" > /dev/null

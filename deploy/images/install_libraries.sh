@@ -1,0 +1,10 @@
+#!/bin/bash
+# Installs the Debian packages of lists in libraries/. Runs in an image that is being built.
+#
+# Usage: /images/install_libraries.sh LIST...
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/libraries"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+grep -hv '^#' "${@/%/.txt}" | xargs apt-get install -qy --no-install-recommends
+rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log
