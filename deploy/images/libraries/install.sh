@@ -1,9 +1,9 @@
 #!/bin/bash
-# Installs the Debian packages of lists in libraries/. Runs in an image that is being built.
+# Installs the Debian packages of lists in this folder. Runs in an image that is being built.
 #
-# Usage: /images/install_libraries.sh LIST...
+# Usage: /opt/libraries/install.sh LIST...
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/libraries"
+cd "$(dirname "${BASH_SOURCE[0]}")"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 grep -hv '^#' "${@/%/.txt}" | xargs apt-get install -qy --no-install-recommends
