@@ -41,7 +41,11 @@ check_libraries() {
   inside "$1" sh -c 'ldd /usr/local/bin/* $(find /usr/local/lib -name "*.so*")' > "$work/ldd.txt" &&
     ! grep -F 'not found' "$work/ldd.txt"
 }
-check_help() { inside "$1" "$2" --help | grep -F -e "$3"; } # IMAGE PROGRAM TEXT
+# Ignores the exit code, because Debian's Abseil ends --help with 1.
+check_help() { # IMAGE PROGRAM TEXT
+  inside "$1" "$2" --help > "$work/help.txt"
+  grep -F -e "$3" "$work/help.txt"
+}
 # The loader prints a message if it does not find the library, or cannot load it.
 check_nccl() { [[ -z $(inside cuda-worker sh -c 'LD_PRELOAD=libnccl.so.2 true' 2>&1) ]]; }
 check_nvcc() {

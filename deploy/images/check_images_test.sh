@@ -40,7 +40,9 @@ podman_returns=0
 expect passes "the user and the file system are right" check_user router
 
 podman_prints=$'usage\n    --dense_workers (Addresses'
+podman_returns=1
 expect passes "the help has the flag" check_help router router --dense_workers
+podman_returns=0
 podman_prints="error while loading shared libraries"
 expect fails "the program does not start" check_help router router --dense_workers
 
