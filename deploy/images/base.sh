@@ -11,5 +11,8 @@ for folder in doc info lintian locale man; do
 done
 options+=("--dpkgopt=path-include=/usr/share/doc/*/copyright")
 
-mmdebstrap --quiet --mode=root --variant=minbase "${options[@]}" bookworm - |
-  podman import --quiet --change 'CMD ["bash"]' - "$1" > /dev/null
+# A file, not a pipe: of an interrupted archive, podman would make an image, too.
+archive=$(mktemp --suffix=.tar)
+trap 'rm -f "$archive"' EXIT
+mmdebstrap --quiet --mode=root --variant=minbase "${options[@]}" bookworm "$archive"
+podman import --quiet --change 'CMD ["bash"]' "$archive" "$1" > /dev/null
