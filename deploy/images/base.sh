@@ -14,5 +14,7 @@ options+=("--dpkgopt=path-include=/usr/share/doc/*/copyright")
 # A file, not a pipe: of an interrupted archive, podman would make an image, too.
 archive=$(mktemp --suffix=.tar)
 trap 'rm -f "$archive"' EXIT
-mmdebstrap --quiet --mode=root --variant=minbase "${options[@]}" bookworm "$archive"
+# mmdebstrap mounts this machine's /dev/shm. In a mount namespace of its own, nothing stays mounted
+# in a folder that an interrupted run leaves behind.
+unshare --mount mmdebstrap --quiet --mode=root --variant=minbase "${options[@]}" bookworm "$archive"
 podman import --quiet --change 'CMD ["bash"]' "$archive" "$1" > /dev/null
