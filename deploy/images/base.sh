@@ -5,7 +5,8 @@
 # Usage: deploy/images/base.sh NAME
 set -euo pipefail
 (($# == 1)) || { echo "usage: $0 NAME" >&2; exit 2; }
-options=()
+# usr-is-merged takes the place of usrmerge, which needs Perl.
+options=(--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --include=usr-is-merged)
 for folder in doc info lintian locale man; do
   options+=("--dpkgopt=path-exclude=/usr/share/$folder/*")
 done

@@ -4,7 +4,7 @@
 
 passed=0
 failed=0
-check() { # NAME COMMAND...
+check() { # NAME COMMAND...; returns whether it passed
   local name=$1
   shift
   if "$@" > "$work/check.log" 2>&1; then
@@ -14,6 +14,7 @@ check() { # NAME COMMAND...
     tail -n 20 "$work/check.log" >&2
     echo "FAILED: $name" >&2
     ((++failed))
+    return 1
   fi
 }
 
@@ -22,7 +23,7 @@ check() { # NAME COMMAND...
 readonly CONFINED=(--pull never --read-only --read-only-tmpfs=false --cap-drop all
   --security-opt no-new-privileges)
 inside() { # IMAGE COMMAND...
-  podman run --rm --network none "${CONFINED[@]}" "localhost/apollo/$1" "${@:2}"
+  podman run --rm --no-healthcheck --network none "${CONFINED[@]}" "localhost/apollo/$1" "${@:2}"
 }
 setting() { podman image inspect --format "$2" "localhost/apollo/$1"; } # IMAGE FORMAT
 
@@ -47,9 +48,12 @@ check_help() { # IMAGE PROGRAM TEXT
   grep -F -e "$3" "$work/help.txt"
 }
 # The loader prints a message if it does not find the library, or cannot load it.
-check_nccl() { [[ -z $(inside cuda-worker sh -c 'LD_PRELOAD=libnccl.so.2 true' 2>&1) ]]; }
+check_nccl() {
+  inside cuda-worker sh -c 'LD_PRELOAD=libnccl.so.2 /bin/true 2>&1' > "$work/loader.txt" &&
+    [[ ! -s $work/loader.txt ]]
+}
 check_nvcc() {
-  podman run --rm --network none --volume "$root:/src:ro" localhost/apollo/cuda \
+  podman run --rm --pull never --network none --volume "$root:/src:ro" localhost/apollo/cuda \
     /usr/local/cuda/bin/nvcc -std=c++20 -O1 -arch=sm_90 -I/src -lib -o /tmp/rows.a /src/kernels/cuda/rows.cu
 }
 
@@ -80,7 +84,7 @@ start() { # NAME IMAGE PORT COMMAND...
   if ((${#containers[@]} > 0)); then network=container:${containers[0]}; fi
   podman run --detach --name "$name" --network "$network" "${CONFINED[@]}" \
     --volume "$model:/model:ro" --env "APOLLO_SERVER=127.0.0.1:$3" "localhost/apollo/$2" "${@:4}" \
-    --model=/model "--name=$1" "--listen=:$3" "--metrics_listen=:$(($3 + 1000))" || return
+    --model=/model "--name=$1" "--listen=0.0.0.0:$3" "--metrics_listen=0.0.0.0:$(($3 + 1000))" || return
   containers+=("$name")
 }
 stop_cluster() {
@@ -106,12 +110,13 @@ start_cluster() {
     start dense-worker-0 cpu-worker 7001 dense_worker --weights=int8 --expert_workers=$peers &&
     start router router 50051 router --dense_workers=127.0.0.1:7001
 }
+running() { [[ $(podman inspect --format '{{.State.Running}}' "$1") == true ]]; }
 # Runs the health check of each image.
 check_health() {
   local name end=$((SECONDS + 120))
   for name in "${containers[@]}"; do
     until podman healthcheck run "$name"; do
-      if ((SECONDS >= end)); then
+      if ((SECONDS >= end)) || ! running "$name"; then
         logs
         return 1
       fi
@@ -137,12 +142,12 @@ check_stop() { # NAME
 
 check_cluster() {
   local name
-  check "cluster: start" start_cluster
-  check "cluster: health" check_health
-  check "cluster: answer" check_answer
-  check "cluster: metrics" check_metrics router 51051
-  for name in router dense-worker-0 expert-worker-1 expert-worker-0; do
-    check "cluster: $name stops" check_stop "$name"
-  done
+  if check "cluster: start" start_cluster && check "cluster: health" check_health; then
+    check "cluster: answer" check_answer
+    check "cluster: metrics" check_metrics router 51051
+    for name in router dense-worker-0 expert-worker-1 expert-worker-0; do
+      check "cluster: $name stops" check_stop "$name"
+    done
+  fi
   stop_cluster
 }

@@ -50,6 +50,10 @@ podman_prints=
 expect passes "NCCL is found" check_nccl
 podman_prints="ERROR: ld.so: object 'libnccl.so.2' from LD_PRELOAD cannot be preloaded"
 expect fails "NCCL is missing" check_nccl
+podman_prints=
+podman_returns=1
+expect fails "the container does not start" check_nccl
+podman_returns=0
 
 # The settings of an image, which one wrong setting must spoil.
 declare -A settings
@@ -76,7 +80,7 @@ expect fails "the user is root" check_settings router
 
 # Every container of the cluster is confined, and joins the network of the first.
 start_cluster > /dev/null
-count=$(grep -c -- '--read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges' "$work/calls.txt")
+count=$(grep -cF -- '--read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges' "$work/calls.txt")
 ((count == 4)) || { echo "FAILED: $count of 4 containers are confined" >&2; wrong=1; }
 expect passes "the containers share a network" called "--network container:$CLUSTER-expert-worker-0"
 podman_prints=1

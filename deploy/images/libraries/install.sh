@@ -7,4 +7,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 grep -hv '^#' "${@/%/.txt}" | xargs apt-get install -qy --no-install-recommends
+apt-get clean
 rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log
