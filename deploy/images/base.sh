@@ -12,10 +12,11 @@ for folder in doc info lintian locale man; do
 done
 options+=("--dpkgopt=path-include=/usr/share/doc/*/copyright")
 
-# A file, not a pipe: of an interrupted archive, podman would make an image, too.
-archive=$(mktemp --suffix=.tar)
-trap 'rm -f "$archive"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf --one-file-system "$work"' EXIT
 # mmdebstrap mounts this machine's /dev/shm. In a mount namespace of its own, nothing stays mounted
-# in a folder that an interrupted run leaves behind.
-unshare --mount mmdebstrap --quiet --mode=root --variant=minbase "${options[@]}" bookworm "$archive"
-podman import --quiet --change 'CMD ["bash"]' "$archive" "$1" > /dev/null
+# in a folder that an interrupted run leaves behind. The archive is a file, not a pipe, because
+# podman would also make an image of half an archive.
+unshare --mount mmdebstrap --quiet --mode=root --variant=minbase "${options[@]}" bookworm \
+  "$work/base.tar" > "$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; exit 1; }
+podman import --quiet --change 'CMD ["bash"]' "$work/base.tar" "$1" > /dev/null
