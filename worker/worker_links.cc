@@ -20,7 +20,14 @@ constexpr absl::Duration kWatchInterval = absl::Milliseconds(50);
 
 absl::StatusOr<std::unique_ptr<WorkerLinks>> WorkerLinks::Open(
     Device device, const NcclFlags& flags) {
-  if (!IsGpu(device)) return std::make_unique<WorkerLinks>(std::nullopt);
+  if (!IsGpu(device)) {
+    if (flags.across_hosts) {
+      return absl::InvalidArgumentError(
+          "--nccl_across_hosts is set with --device=cpu, which never uses "
+          "NCCL; the flag needs --device=cuda:N");
+    }
+    return std::make_unique<WorkerLinks>(std::nullopt);
+  }
   absl::StatusOr<std::shared_ptr<LinkDevice>> gpu =
       MakeCudaDevice(device.index);
   if (!gpu.ok()) {

@@ -25,7 +25,8 @@ namespace apollo {
 class WorkerLinks {
  public:
   // Opens the GPU and loads NCCL; without NCCL, all rows are copied. Call it
-  // before the process has threads. Returns the errors of MakeCudaDevice.
+  // before the process has threads. Returns the errors of MakeCudaDevice, and
+  // INVALID_ARGUMENT for flags of NCCL without a GPU; all name the flag.
   static absl::StatusOr<std::unique_ptr<WorkerLinks>> Open(
       Device device, const NcclFlags& flags);
 

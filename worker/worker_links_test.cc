@@ -155,7 +155,19 @@ TEST_F(WorkerLinksTest, AGpuThatDoesNotExistIsRefused) {
       WorkerLinks::Open({Device::Kind::kCuda, 1000}, NcclFlags()).status();
   EXPECT_EQ(status.code(), kHasCuda ? absl::StatusCode::kNotFound
                                     : absl::StatusCode::kFailedPrecondition);
-  EXPECT_NE(status.message().find("1000"), std::string::npos) << status;
+  EXPECT_NE(status.message().find("--device=cuda:1000: "), std::string::npos)
+      << status;
+}
+
+TEST_F(WorkerLinksTest, FlagsOfNcclNeedAGpu) {
+  NcclFlags flags;
+  flags.across_hosts = true;
+  flags.interface = "eth1";
+  const absl::Status status = WorkerLinks::Open(Device(), flags).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("--nccl_across_hosts is set"),
+            std::string::npos)
+      << status;
 }
 
 }  // namespace
