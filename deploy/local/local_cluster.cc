@@ -75,8 +75,14 @@ void LocalCluster::JoinWorkers() {
 }
 
 void LocalCluster::RunUntilStopped() {
-  frame_->RunUntilStopped([this] { return dense_->worker().Ready(); },
-                          absl::Seconds(10));
+  frame_->RunUntilStopped(
+      [this] {
+        // While the dense worker waits for an expert stage that hangs, its own
+        // stage is idle.
+        const bool expert = expert_->worker().Ready();
+        return dense_->worker().Ready() && expert;
+      },
+      absl::Seconds(10));
 }
 
 }  // namespace apollo
