@@ -42,7 +42,7 @@ die() {
   exit 1
 }
 
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
 # Writes the settings of podman and pip for this machine.

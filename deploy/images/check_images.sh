@@ -82,10 +82,10 @@ containers=()
 start() { # NAME IMAGE PORT COMMAND...
   local name=$CLUSTER-$1 network=none
   if ((${#containers[@]} > 0)); then network=container:${containers[0]}; fi
+  containers+=("$name") # Even if it does not start, it has been created.
   podman run --detach --name "$name" --network "$network" "${CONFINED[@]}" \
     --volume "$model:/model:ro" --env "APOLLO_SERVER=127.0.0.1:$3" "localhost/apollo/$2" "${@:4}" \
-    --model=/model "--name=$1" "--listen=0.0.0.0:$3" "--metrics_listen=0.0.0.0:$(($3 + 1000))" || return
-  containers+=("$name")
+    --model=/model "--name=$1" "--listen=0.0.0.0:$3" "--metrics_listen=0.0.0.0:$(($3 + 1000))"
 }
 stop_cluster() {
   local name
