@@ -126,7 +126,7 @@ install_style_tools() {
   fi
   echo "installing the tools of $list"
   rm -rf "$folder"
-  python3 -m pip install --quiet --no-deps --target "$folder" --requirement "$list" \
+  python3 -m pip install --quiet --no-deps --require-hashes --target "$folder" --requirement "$list" \
     > "$log" 2>&1 || fail "pip failed"
   cp "$list" "$folder/installed.txt"
 }
