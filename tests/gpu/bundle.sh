@@ -7,10 +7,10 @@
 # Usage: tests/gpu/bundle.sh [--cpu] OUT_DIR
 #   --cpu  without CUDA: only what `tests/gpu/run.sh --device=cpu` runs
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+script=$(realpath "${BASH_SOURCE[0]}")
 
 usage() {
-  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"
+  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$script"
   exit "$1"
 }
 
@@ -35,12 +35,16 @@ while (($# > 0)); do
       ;;
     -h | --help) usage 0 ;;
     -*) usage 2 ;;
-    *) out=$1 ;;
+    *)
+      [[ -z $out ]] || usage 2
+      out=$(realpath -m -- "$1")
+      ;;
   esac
   shift
 done
 [[ -n $out ]] || usage 2
 mkdir -p "$out"
+cd "$(dirname "$script")/../.."
 
 # Libraries are beside the programs: in lib/, one to three folders up. Not
 # runpath, which the libraries' own libraries do not inherit.

@@ -9,6 +9,7 @@ import tempfile
 import time
 import types
 import unittest
+import unittest.mock
 
 # Not resolve(), because Bazel's files are links.
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent))
@@ -78,8 +79,18 @@ signal.pause()
         names = ("APOLLO_TEST_DEVICE", "LD_LIBRARY_PATH", "REQUIRE_GPU", "MORE")
         outcome = running.run("x", [sys.executable, "-c", f"import os; print([os.environ[n] for n in {names}])"], 30,
                               MORE="m")
-        self.assertIn("['cuda:1', '/a:/b", outcome.text)
+        self.assertIn("['cuda:0', '/a:/b", outcome.text)
         self.assertIn("'1', 'm']", outcome.text)
+
+    def test_programs_see_only_the_chosen_gpu(self):
+        for shown, device, expected in ((None, "cuda:2", "2"), ("4,GPU-a,6", "cuda:1", "GPU-a"), ("4", "cuda:1", ""),
+                                        ("4,5", "cuda:0", "4,5"), ("4,5", "cpu", "4,5")):
+            with unittest.mock.patch.dict(os.environ, clear=False):
+                os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+                if shown:
+                    os.environ["CUDA_VISIBLE_DEVICES"] = shown
+                variables = self.context(device=device).environment()
+            self.assertEqual(variables["CUDA_VISIBLE_DEVICES"], expected)
 
     def test_no_time_is_left(self):
         self.assertEqual(self.context(seconds=0).left, 0)
@@ -140,9 +151,10 @@ class ProgramsTest(FolderTest):
         wrong = self.run_test([RAN, WRONG], code=1)
         self.assertEqual((wrong.status, wrong.note), (FAILED, "1 of 2 tests failed"))
 
-    def test_a_program_that_tests_nothing_has_not_passed(self):
-        self.assertEqual(self.run_test([SKIP]).status, SKIPPED)
-        self.assertEqual(self.run_test([]).status, SKIPPED)
+    def test_a_program_that_tests_nothing_has_failed(self):
+        for cases in ([SKIP], []):
+            result = self.run_test(cases)
+            self.assertEqual((result.status, result.note), (FAILED, "no test ran"))
 
     def test_a_program_that_crashes_has_failed(self):
         self.script("tests/x", "import os; os.abort()")
@@ -155,14 +167,17 @@ class ProgramsTest(FolderTest):
         result = programs.run_all(self.context(), ["tests/a", "tests/b", "tests/c"], 30)
         self.assertEqual((result.status, result.note), (FAILED, "b: FAILED, 1 of 1 tests failed"))
         self.assertEqual(programs.run_all(self.context(), ["tests/a", "tests/c"], 30).status, PASSED)
-        self.assertEqual(programs.run_all(self.context(), [], 30).status, SKIPPED)
+        self.assertEqual(programs.run_all(self.context(), [], 30).status, FAILED)
 
 
 class SanitizerTest(unittest.TestCase):
     def test_verdicts(self):
         for code, text, status in (
                 (0, "========= ERROR SUMMARY: 0 errors", PASSED), (99, "========= Error: x", FAILED), (1, "", FAILED),
-                (None, "", TIMEOUT), (1, "========= Error: Device not supported. Please", SKIPPED)):
+                (None, "========= COMPUTE-SANITIZER\n", TIMEOUT),
+                (None, "========= Invalid __global__ read of size 4 bytes\n", FAILED),
+                (None, "x\n========= Error: Race reported between Write access\n", FAILED),
+                (1, "========= Error: Device not supported. Please", SKIPPED)):
             self.assertEqual(sanitizer.verdict(code, text)[0], status, text)
 
 

@@ -89,10 +89,12 @@ def chosen(options):
 
 
 def unpack(bundle, folder, on_gpu):
-    """Returns the folder of a bundle. Builds one if none is given."""
+    """Returns the folder of a bundle and its manifest. Builds one if none is given."""
     if bundle is None:
         subprocess.run([os.path.join(HERE, "bundle.sh"), *([] if on_gpu else ["--cpu"]), folder], check=True)
         bundle = os.path.join(folder, "bundle.tar.xz")
+    if not os.path.exists(bundle):
+        raise Mistake(f"--bundle is {bundle}, which does not exist")
     if os.path.isdir(bundle):
         root = os.path.abspath(bundle)
     else:
@@ -156,8 +158,10 @@ def main(arguments):
     if options.device != "cpu" and (reason := machine.missing_gpu()):
         return no_gpu(reason)
     with tempfile.TemporaryDirectory() as folder:
+        begin = time.monotonic()
         root, manifest = unpack(options.bundle, folder, options.device != "cpu")
-        context = Context(root, folder, options.device, options.seconds, manifest)
+        unpacking = time.monotonic() - begin if options.bundle else 0  # To build one may take as long as it wants.
+        context = Context(root, folder, options.device, options.seconds - unpacking, manifest)
         prepare(context)
         entries = run_parts(context, parts)
         print("\n" + report.text(entries), flush=True)

@@ -83,7 +83,8 @@ class WithoutGpuTest(unittest.TestCase):
 
 class UsageTest(unittest.TestCase):
     def test_wrong_usage(self):
-        for arguments in (["--device=gpu"], ["--parts=x"], ["--device=cpu", "--bundle=/"], ["--x"]):
+        for arguments in (["--device=gpu"], ["--parts=x"], ["--device=cpu", "--bundle=/"],
+                          ["--device=cpu", "--bundle=/not/there"], ["--x"]):
             self.assertEqual(run(*arguments).returncode, 2, arguments)
 
     def test_help(self):

@@ -38,11 +38,25 @@ def failure(outcome):
     return Result(FAILED, f"exit code {outcome.code}: {outcome.last_line}")
 
 
+def _show_only(device):
+    """Returns the variables with which programs see a GPU as their first one, the only one that some of them use."""
+    index = 0 if device == "cpu" else int(device.removeprefix("cuda:"))
+    if index == 0:
+        return {}
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = shown.split(",")[index:] if shown else [str(index)]
+    return {"CUDA_VISIBLE_DEVICES": names[0] if names else ""}
+
+
 class Context:
-    """root: the unpacked bundle. folder: where logs and temporary files go. device: "cpu" or "cuda:N"."""
+    """root: the unpacked bundle. folder: where logs and temporary files go.
+
+    `device` is as programs see it: "cpu", or "cuda:0" for each "cuda:N".
+    """
 
     def __init__(self, root, folder, device, seconds, manifest):
-        self.root, self.folder, self.device, self.manifest = root, folder, device, manifest
+        self.root, self.folder, self.manifest = root, folder, manifest
+        self.device, self._shown = "cpu" if device == "cpu" else "cuda:0", _show_only(device)
         self.end = time.monotonic() + seconds
         self.libraries = []  # Folders with CUDA's libraries.
         self.figures = {}  # Of the parts that have run.
@@ -65,7 +79,8 @@ class Context:
     def environment(self, **more):
         paths = [*self.libraries, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
         return {**os.environ, "REQUIRE_GPU": "1", "APOLLO_TEST_DEVICE": self.device, "APOLLO_PYTHON": sys.executable,
-                "TEST_TMPDIR": self.folder, **({"LD_LIBRARY_PATH": ":".join(paths)} if paths else {}), **more}
+                "TEST_TMPDIR": self.folder, "TMPDIR": self.folder, **self._shown,
+                **({"LD_LIBRARY_PATH": ":".join(paths)} if paths else {}), **more}
 
     def run(self, name, argv, limit, **environment):
         """Runs a program in the bundle's root, with all that it starts, for at most `limit` seconds. Keeps its log."""

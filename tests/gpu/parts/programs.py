@@ -3,7 +3,7 @@
 import json
 import os
 
-from .context import FAILED, PASSED, SKIPPED, TIMEOUT, Result, failure
+from .context import FAILED, PASSED, TIMEOUT, Result, failure
 
 # Fields of GoogleTest's files that are not properties recorded by a test.
 STANDARD = {"name", "value_param", "type_param", "file", "line", "status", "result", "timestamp", "time", "classname",
@@ -26,7 +26,7 @@ def read_report(path):
 
 
 def run_test(context, name, program, limit, flags=(), **environment):
-    """Runs one program of tests. One that was skipped, or had no test, has not passed."""
+    """Runs one program of tests. One whose tests were all skipped, or that has none, has failed."""
     report = os.path.join(context.folder, name + ".json")
     outcome = context.run(name, [context.program(program), f"--gtest_output=json:{report}", *flags], limit,
                           **environment)
@@ -40,7 +40,7 @@ def run_test(context, name, program, limit, flags=(), **environment):
     elif outcome.code != 0:
         result.status, result.note = FAILED, f"{counts['failed']} of {counts['run']} tests failed"
     elif counts["run"] == 0:
-        result.status, result.note = SKIPPED, "no test ran"
+        result.status, result.note = FAILED, "no test ran"
     elif counts["skipped"]:
         result.note += f", {counts['skipped']} skipped"
     return result
@@ -49,7 +49,7 @@ def run_test(context, name, program, limit, flags=(), **environment):
 def run_all(context, programs, limit):
     """Runs several programs of tests, and returns one result for all."""
     if not programs:
-        return Result(SKIPPED, "the bundle has none")
+        return Result(FAILED, "the bundle has none")
     notes, figures, bad = [], {}, []
     end = context.left - limit
     for program in programs:

@@ -35,7 +35,7 @@ def text(entries):
 
 
 def write(out, entries, head, logs):
-    """Writes the files of --out: few and small, because a lent machine returns no others."""
+    """Writes the files of --out: few and small, so that they are easily copied from the machine."""
     os.makedirs(out, exist_ok=True)
     with open(os.path.join(out, REPORT), "w", encoding="utf-8") as file:
         file.write(text(entries))

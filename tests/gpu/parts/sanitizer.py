@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import shutil
 
 from .context import FAILED, PASSED, SKIPPED, TIMEOUT, Result
@@ -10,6 +11,8 @@ LIMIT = 60
 FOUND = 99  # The exit code for errors that it found.
 REFUSALS = ("Device not supported", "not supported on this", "Unable to find injection", "requires a debugger",
             "ERR_NVGPUCTRPERM")
+# The first lines of what it finds, which it prints at once, while the exit code comes at the end.
+FINDINGS = re.compile(r"^=+ (Error: Race|Invalid|Misaligned|Out-of-range|Program hit|Uninitialized)", re.MULTILINE)
 # The tools that find races are slow: only where threads of a block share memory.
 RUNS = [("memcheck", "rows_test"), ("memcheck", "sampling_test"), ("memcheck", "experts_test"),
         ("racecheck", "rows_test"), ("memcheck", "product_test"), ("memcheck", "attention_test"),
@@ -29,7 +32,7 @@ def verdict(code, text):
     if refusal:
         return SKIPPED, f"refused: {refusal}"
     if code is None:
-        return TIMEOUT, "no error until it was stopped" if "========= Error" not in text else "errors"
+        return (FAILED, "errors found") if FINDINGS.search(text) else (TIMEOUT, "no error until it was stopped")
     if code == 0:
         return PASSED, ""
     return FAILED, "errors found" if code == FOUND else f"exit code {code}"
