@@ -146,7 +146,7 @@ TEST_F(ExpertWorkerOnDeviceTest, AStageThatHangsMakesNoProgress) {
   device_.Pass();
   device_.WaitForHeld(1);  // The next piece.
   WaitForEvents();
-  EXPECT_EQ(worker_->progress(), hung + 1);
+  EXPECT_GT(worker_->progress(), hung);  // A tick between pieces counts, too.
   EXPECT_TRUE(worker_->Ready());
   device_.GoOn();
   EXPECT_EQ(link_->AwaitResult().step, 1u);
