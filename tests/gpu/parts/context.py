@@ -87,16 +87,16 @@ class Context:
         limit = min(limit, self.left)
         begin = time.monotonic()
         path = os.path.join(self.folder, "logs", name + ".log")
-        with open(path, "wb") as log, subprocess.Popen(
+        with open(path, "wb") as log:
+            # Not a context manager, which would wait for ever for a program that hangs in the driver.
+            process = subprocess.Popen(  # pylint: disable=consider-using-with
                 argv, cwd=self.root, env=self.environment(**environment), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True) as process:
-            try:
-                code = process.wait(limit)
-            except subprocess.TimeoutExpired:
-                code = None
-            except BaseException:
-                _end(process)
-                raise
+                stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            code = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
             _end(process)
         with open(path, encoding="utf-8", errors="replace") as log:
             return Outcome(code, log.read(), time.monotonic() - begin)
