@@ -18,23 +18,20 @@ class Cluster:
     """With `expert_workers` 0 all roles in one process; else a router, a dense worker and that many expert workers.
 
     A context manager: leaving it ends all its processes. `flags` go to all processes that compute.
-    `cpu` limits the kernels' instructions (APOLLO_CPU_LEVEL). `own_host_ids` is for workers that share a GPU:
-    launch/cluster.py explains it.
+    `cpu` limits the kernels' instructions (APOLLO_CPU_LEVEL).
     """
 
-    def __init__(self, binaries, model, threads, expert_workers=0, flags=(), cpu=None, own_host_ids=False):
+    def __init__(self, binaries, model, threads, expert_workers=0, flags=(), cpu=None):
         self._layout = layout.Layout(model, binaries, expert_workers=expert_workers,
                                      worker_flags=[f"--threads={threads}", *flags])
         self._environment = {"APOLLO_CPU_LEVEL": cpu} if cpu else {}
-        self._own_host_ids = own_host_ids
         self._folder = self._cluster = None
         self.address = None
         self.ready_seconds = None
 
     def __enter__(self):
         self._folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
-        self._cluster = cluster.Cluster(self._layout, self._folder.name, environment=self._environment,
-                                        own_host_ids=self._own_host_ids)
+        self._cluster = cluster.Cluster(self._layout, self._folder.name, environment=self._environment)
         try:
             begin = time.monotonic()
             self._cluster.start(START_SECONDS)
