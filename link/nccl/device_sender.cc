@@ -68,7 +68,7 @@ void DeviceSender::Open() {
   context_.send_now({open});
   const auto communicator = std::make_shared<Communicator>(context_.api);
   SetCommunicator(communicator);
-  const absl::Status status =
+  absl::Status status =
       communicator->Open(open.id, 0, context_.limits.max_channels);
   if (!status.ok()) GiveUp(status);
 }
@@ -209,7 +209,7 @@ absl::Status DeviceSender::SendByDevice(Waiting& waiting) {
                              rows.type()};
   // Only the receiver's operation, which waits for the header, may complete
   // this one: so its progress is not waited for.
-  const absl::Status status =
+  absl::Status status =
       communicator()->Send(rows.data(), rows.bytes(), stream_->handle());
   busy_ = true;
   ++sent_;
