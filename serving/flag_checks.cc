@@ -1,6 +1,10 @@
 #include "serving/flag_checks.h"
 
 #include <absl/strings/str_cat.h>
+#include <arpa/inet.h>
+
+#include <optional>
+#include <string>
 
 #include "common/strings.h"
 #include "serving/host_port.h"
@@ -35,8 +39,22 @@ absl::Status CheckNotNegative(std::string_view flag, absl::Duration value) {
                    "; it must be at least 0, for example 10s"));
 }
 
+namespace {
+
+// Returns false for what can only be an IPv4 address but is none, such as
+// 999.1.1.1.
+bool CouldBeHost(const std::string& host) {
+  if (host.empty()) return true;
+  if (host.find_first_not_of("0123456789.") != std::string::npos) return true;
+  in_addr address;
+  return inet_pton(AF_INET, host.c_str(), &address) == 1;
+}
+
+}  // namespace
+
 absl::Status CheckListenAddress(std::string_view flag, std::string_view value) {
-  if (ParseHostPort(ToAbsl(value))) return absl::OkStatus();
+  const std::optional<HostPort> address = ParseHostPort(ToAbsl(value));
+  if (address && CouldBeHost(address->host)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "--", ToAbsl(flag), " is \"", ToAbsl(value),
       "\"; it must be host:port with a port from 0 (any) to 65535"));

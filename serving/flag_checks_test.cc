@@ -29,8 +29,9 @@ TEST(FlagChecksTest, AnAddressToListenOnHasAPort) {
        {"127.0.0.1:0", "localhost:65535", "[::1]:50051", ":80"}) {
     EXPECT_TRUE(CheckListenAddress("listen", right).ok()) << right;
   }
-  for (const char* wrong : {"", "9090", "localhost", "localhost:",
-                            "localhost:http", "localhost:65536", "h:-1"}) {
+  for (const char* wrong :
+       {"", "9090", "localhost", "localhost:", "localhost:http",
+        "localhost:65536", "h:-1", "999.1.1.1:9090", "10.1:9090"}) {
     EXPECT_EQ(CheckListenAddress("listen", wrong).message(),
               absl::StrCat("--listen is \"", wrong,
                            "\"; it must be host:port with a port from 0 (any) "

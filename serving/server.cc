@@ -12,10 +12,12 @@
 #include <ctime>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "serving/host_port.h"
 #include "serving/listener.h"
 
 namespace apollo {
@@ -56,9 +58,19 @@ absl::Status WriteAddressFile(const std::string& path,
 // Each connection occupies a thread of civetweb until its request has come. So
 // there are several threads, and a connection that sends nothing is closed
 // soon. (https://github.com/civetweb/civetweb/blob/master/docs/UserManual.md)
+// Returns an address as the server of metrics spells it: all addresses of the
+// machine are "+port" there.
+std::string MetricsPort(const std::string& listen) {
+  const std::optional<HostPort> address = ParseHostPort(listen);
+  if (address && (address->host.empty() || address->host == "[::]")) {
+    return absl::StrCat("+", address->port);
+  }
+  return listen;
+}
+
 std::vector<std::string> MetricsServerOptions(const std::string& listen) {
   return {"listening_ports",
-          listen,
+          MetricsPort(listen),
           "num_threads",
           "16",
           "request_timeout_ms",

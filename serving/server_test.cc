@@ -166,6 +166,22 @@ TEST(ServerTest, ServesAllMetrics) {
             std::string::npos);
 }
 
+TEST(ServerTest, MetricsOfAllAddressesOfTheMachine) {
+  for (const char* all : {":0", "[::]:0", "0.0.0.0:0"}) {
+    Nothing service;
+    ServerOptions options;
+    options.metrics_listen = all;
+    const auto server =
+        Server::Start(options, {{&service, "test.v1.Nothing"}}, {});
+    ASSERT_TRUE(server.ok()) << server.status();
+    const std::string& address = (*server)->metrics_address();
+    const TcpClient scrape("127.0.0.1" + address.substr(address.rfind(':')));
+    ASSERT_TRUE(scrape.Write(
+        "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    EXPECT_NE(scrape.ReadAll().find("\napollo_"), std::string::npos) << all;
+  }
+}
+
 TEST(ServerTest, AnAddressInUseIsNamed) {
   Nothing service;
   const auto first =
