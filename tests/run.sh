@@ -4,10 +4,11 @@
 # and checks. The exit code is 0 only if some passed and none failed.
 #
 # Usage: tests/run.sh [--full] [--fuzz SECONDS] [BAZEL ARGUMENT...]
-#   (no option)     style, all tests (gcc, warnings are errors), layers
-#   --full          also all tests built by clang with its analysis of locks and
-#                   AddressSanitizer (and leaks, undefined behaviour), all tests
-#                   with ThreadSanitizer, and clang-tidy on recent changes
+#   (no option)     style, all tests (gcc, warnings are errors), layers; the tests
+#                   of threads and links also built by clang with its analysis
+#                   of locks and AddressSanitizer (and leaks, undefined
+#                   behaviour), and with ThreadSanitizer
+#   --full          these two for all tests, and clang-tidy on recent changes
 #   --fuzz SECONDS  also run each fuzz target for this time, with new inputs
 #   other arguments are passed to `bazel test`, for example --config=cuda
 set -euo pipefail
@@ -16,14 +17,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export HOME=${HOME:-$(getent passwd "$EUID" | cut -d: -f6)}
 
 # The tests to run: "CONFIG TARGETS".
-runs=("werror //...")
+threads="//common/... //link/... //serving/..."
+runs=("werror //..." "clang_asan $threads" "tsan $threads")
 tidy=false
 fuzz_seconds=0
 arguments=()
 while (($# > 0)); do
   case "$1" in
     --full)
-      runs+=("clang_asan //..." "tsan //...")
+      runs=("werror //..." "clang_asan //..." "tsan //...")
       tidy=true
       ;;
     --fuzz)
