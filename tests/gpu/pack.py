@@ -124,7 +124,8 @@ def main():
     parser.add_argument("--out", required=True, metavar="FILE", help="a name that ends with .tar.xz")
     parser.add_argument("--events", metavar="FILE", help="build events of Bazel, as JSON")
     parser.add_argument("--most", type=float, default=48, metavar="MB")
-    parser.add_argument("--preset", type=int, default=6, choices=range(10), metavar="N", help="of xz; 0 is fastest")
+    parser.add_argument("--preset", type=int, default=9, choices=range(10), metavar="N",
+                        help="of xz; 0 is fastest; 9 finds kernels that several programs have")
     parser.add_argument("programs", nargs="*", metavar="PROGRAM")
     args = parser.parse_args()
     if bool(args.programs) == bool(args.events):
