@@ -22,12 +22,11 @@ pb::DevicePayload::Type ToProto(RowType type) {
   return pb::DevicePayload::TYPE_UNSPECIFIED;
 }
 
+// Returns the type of rows that stages take; f16 is none of them.
 std::optional<RowType> TypeFrom(pb::DevicePayload::Type type) {
   switch (type) {
     case pb::DevicePayload::F32:
       return RowType::kF32;
-    case pb::DevicePayload::F16:
-      return RowType::kF16;
     case pb::DevicePayload::BF16:
       return RowType::kBf16;
     default:

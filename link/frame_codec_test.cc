@@ -88,6 +88,19 @@ TEST(FrameCodecTest, InvalidMessagesAreRefused) {
   EXPECT_EQ(decoder.Add(pieces[1]).status().code(), kInvalid);
 }
 
+// Stages take rows of these types only: others must not get as far as them.
+TEST(FrameCodecTest, DevicePayloadsThatNoStageTakesAreRefused) {
+  for (const RowType type : {RowType::kF32, RowType::kBf16}) {
+    const auto frame = FrameDecoder().Add(
+        EncodeFrame({DevicePayload{1, 0, 2, 64, type}, {}}, 0)[0]);
+    ASSERT_TRUE(frame.ok() && frame->has_value()) << frame.status();
+    EXPECT_EQ(std::get<DevicePayload>((*frame)->body).type, type);
+  }
+  EXPECT_EQ(CodeOf(EncodeFrame({DevicePayload{1, 0, 2, 64, RowType::kF16}, {}},
+                               0)[0]),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(FrameCodecTest, AnUnknownErrorCodeIsStillAnError) {
   Message message = EncodeFrame({ExpertOutputs{1, {}}, {}}, 0)[0];
   message.mutable_outputs()->set_error_code(12345);
