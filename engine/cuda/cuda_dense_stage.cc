@@ -17,6 +17,8 @@ namespace {
 // Boundary rows of this many steps are on their way as a rule: steps in flight,
 // and some that links still send.
 constexpr int kRowBlocks = 4;
+// Steps that the device may not have begun (--steps_in_flight).
+constexpr int kWaitingSteps = 4;
 
 std::size_t RowBytes(const ModelConfig& config, int rows, std::size_t number) {
   return static_cast<std::size_t>(rows) *
@@ -31,6 +33,15 @@ std::size_t ScratchBytes(const ModelConfig& config,
          cuda::LayerScratch::Bytes(config, limits, config.intermediate_size) +
          RowBytes(config, limits.rows, sizeof(float)) +
          kRowBlocks * RowBytes(config, limits.rows, sizeof(cuda::Bf16));
+}
+
+// Returns what waiting steps bring from the host, at most: their plans, and a
+// token and a slot for each row.
+std::size_t HostBytes(const ModelConfig& config,
+                      const cuda::BatchLimits& limits) {
+  return kWaitingSteps *
+         (cuda::BatchMemory::Bytes(limits, config.head_size) +
+          2 * static_cast<std::size_t>(limits.rows) * sizeof(std::int32_t));
 }
 
 }  // namespace
@@ -48,7 +59,8 @@ absl::StatusOr<std::unique_ptr<CudaDenseStage>> CudaDenseStage::Load(
   stage->limits_ =
       cuda::BatchLimitsOf(config, device.max_rows, cache_size.blocks);
   ASSIGN_OR_RETURN(stage->device_,
-                   cuda::StageDevice::Open(std::move(device), 0));
+                   cuda::StageDevice::Open(std::move(device),
+                                           HostBytes(config, stage->limits_)));
   const std::array<cuda::MemoryNeed, 3> needs = {
       {{"the weights", weight_bytes},
        {"the cache (--cache_megabytes)", cache_size.bytes},

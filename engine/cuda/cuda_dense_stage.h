@@ -49,6 +49,10 @@ class CudaDenseStage final : public DenseStage {
   void Forward(DenseStep step, Done done) override;
   const ModelConfig& config() const override { return config_; }
 
+  // Returns how often memory was allocated after Load: for more steps in flight
+  // than expected, or rows that others hold for long.
+  int grown() const { return rows_->grown() + device_->grown(); }
+
  private:
   explicit CudaDenseStage(const ModelConfig& config) : config_(config) {}
 

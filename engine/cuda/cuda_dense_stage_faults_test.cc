@@ -37,7 +37,7 @@ TEST_F(CudaDenseStageFaultsTest, StepsCompleteWithTheDevice) {
 }
 
 // Nothing that a step uses may change or be used again before the device has
-// passed it. The steps together upload more than the ring has slots.
+// passed it.
 TEST_F(CudaDenseStageFaultsTest, ASlowDeviceComputesTheSame) {
   DenseStageRun run(config_, source_);
   DenseSequence expected(40), slow(40);

@@ -113,6 +113,46 @@ TEST_F(CudaExpertFaultsTest, ASlowDeviceComputesTheSame) {
   ExpectSame(z, c);
 }
 
+// Rows from the host, of many sequences, on a device that is far behind.
+TEST_F(CudaExpertFaultsTest, StepsFromTheHostAllocateNothing) {
+  ModelConfig config = RandomModelConfig();
+  config.hidden_size = 2048;
+  UseModel(config);
+  constexpr int kSequences = 40, kRows = 16;
+  const auto stage = LoadAll(/*max_rows=*/kSequences * kRows);
+  std::vector<TestSequence> sequences(kSequences);
+  std::vector<Part> parts;
+  for (TestSequence& sequence : sequences) {
+    sequence.boundary = BoundaryRows(1, kRows, config.hidden_size);
+    parts.push_back({&sequence, kRows});
+  }
+  device_state.Hold();
+  const auto step = Begin(*stage, parts);
+  EXPECT_TRUE(device_state.held());
+  EXPECT_EQ(stage->grown(), 0);
+}
+
+// The outputs of absent experts need more memory than their inputs.
+TEST_F(CudaExpertFaultsTest, StepsWithAbsentExpertsAllocateNothing) {
+  const auto none = Load({}, /*max_rows=*/16), all = LoadAll();
+  TestSequence sequence = MakeSequence(1, 16);
+  const std::vector<Part> parts = {{&sequence, 16}};
+  const auto step = Begin(*none, parts);
+  for (int l = config_.boundary; l < config_.num_layers; ++l) {
+    std::vector<GuestRows> guests;
+    std::vector<std::optional<Rows>> outputs;
+    for (AbsentRows& absent : RunLayer(*none, *step, l).absent) {
+      guests.push_back({absent.expert, std::move(absent.rows)});
+    }
+    for (const Rows& rows : RunExperts(*all, l, std::move(guests))) {
+      outputs.push_back(Rows::FromVector(Numbers(rows), rows.width()));
+    }
+    Resume(*none, *step, std::move(outputs));
+  }
+  Record(parts, Finish(*none, *step, Requests(parts)));
+  EXPECT_EQ(none->grown(), 0);
+}
+
 TEST_F(CudaExpertFaultsTest, RowsOfOthersAreKeptUntilTheyHaveBeenRead) {
   const auto whole = LoadAll();
   TestSequence expected = MakeSequence(2, 7, 3);

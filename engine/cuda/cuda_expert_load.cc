@@ -16,8 +16,13 @@ namespace {
 using cuda::SparseLayers;
 using cuda::SparseSizes;
 
-// Blocks of memory for rows that are on their way to other workers.
-constexpr int kRowBlocks = 4;
+// Blocks of memory for guests: the rows and the outputs of a layer's, and the
+// outputs of layers before that are on their way to other workers.
+constexpr int kGuestBlocks = 4;
+// Blocks for the choices of a step, if experts are absent: the inputs of a
+// layer, those of the layer before, which may still be on their way, and the
+// outputs that come back.
+constexpr int kChoiceBlocks = 3;
 
 absl::Status CheckExperts(const ModelConfig& config,
                           const std::set<int>& experts) {
@@ -45,13 +50,36 @@ absl::StatusOr<int> SharedInner(const ModelConfig& config,
   return inner;
 }
 
-// Returns the bytes of a block of rows: the outputs of as many guests as fit
-// into a piece, or the inputs of all assignments of a piece.
-std::size_t RowBlockBytes(const SparseSizes& sizes, bool all_resident) {
-  const std::size_t outputs = sizes.piece_rows * sizeof(float);
-  const std::size_t inputs =
-      all_resident ? 0 : sizes.piece_assignments() * sizeof(cuda::Bf16);
-  return std::max(outputs, inputs) * sizes.hidden;
+std::size_t GuestBlockBytes(const SparseSizes& sizes) {
+  return sizes.piece_rows * sizeof(float) * sizes.hidden;
+}
+
+// Returns the bytes of a block of choices: the inputs of all assignments of a
+// piece in bf16, or the outputs of all choices of its rows in float32.
+std::size_t ChoiceBlockBytes(const SparseSizes& sizes) {
+  const std::size_t inputs = sizes.piece_assignments() * sizeof(cuda::Bf16);
+  const std::size_t outputs =
+      sizes.piece_rows * sizeof(float) * static_cast<std::size_t>(sizes.top_k);
+  return std::max(inputs, outputs) * sizes.hidden;
+}
+
+// Returns what a step brings from the host before the device has read it, at
+// most: its plan, three numbers for each choice of a layer (guests' experts,
+// dropped rows and places of outputs), two questions for each row, rows of a
+// layer's guests, and boundary rows or the outputs of absent experts: when
+// those come, the device has read the boundary rows.
+std::size_t HostBytes(const SparseSizes& sizes, const cuda::BatchLimits& limits,
+                      const cuda::TokenQuestions::Limits& head,
+                      bool all_resident) {
+  const std::size_t rows = sizes.piece_rows;
+  const std::size_t arriving =
+      1 + (all_resident ? 1 : static_cast<std::size_t>(sizes.top_k));
+  const std::size_t questions =
+      2 * rows * (sizeof(std::int32_t) + sizeof(cuda::SampleRequest)) +
+      head.penalties * sizeof(cuda::Penalty);
+  return cuda::BatchMemory::Bytes(limits, sizes.head_size) +
+         3 * sizes.piece_assignments() * sizeof(std::int32_t) +
+         arriving * rows * sizes.hidden * sizeof(float) + questions;
 }
 
 }  // namespace
@@ -76,14 +104,19 @@ absl::StatusOr<std::unique_ptr<CudaExpertStage>> CudaExpertStage::Load(
   ASSIGN_OR_RETURN(limits.shared_inner, SharedInner(config, source));
   stage->batch_limits_ = limits.batch;
   const auto head_limits = cuda::CudaHead::LimitsFor(config, sizes.piece_rows);
-  const std::size_t block = RowBlockBytes(sizes, stage->AllResident());
+  const int choice_blocks = stage->AllResident() ? 0 : kChoiceBlocks;
   const std::size_t scratch =
       cuda::StageDevice::Bytes(sizes.piece_rows) +
       SparseLayers::Bytes(config, sizes, limits) +
       cuda::StepMemory::Bytes(sizes, limits.batch, sizes.piece_rows) +
-      cuda::CudaHead::Bytes(config, head_limits) + kRowBlocks * block;
-  ASSIGN_OR_RETURN(stage->device_,
-                   cuda::StageDevice::Open(std::move(device), 0));
+      cuda::CudaHead::Bytes(config, head_limits) +
+      kGuestBlocks * GuestBlockBytes(sizes) +
+      choice_blocks * ChoiceBlockBytes(sizes);
+  ASSIGN_OR_RETURN(
+      stage->device_,
+      cuda::StageDevice::Open(
+          std::move(device),
+          HostBytes(sizes, limits.batch, head_limits, stage->AllResident())));
   const std::array<cuda::MemoryNeed, 3> needs = {
       {{"the weights", weight_bytes},
        {"the cache (--cache_megabytes)", size.bytes},
@@ -114,8 +147,10 @@ absl::StatusOr<std::unique_ptr<CudaExpertStage>> CudaExpertStage::Load(
   ASSIGN_OR_RETURN(
       stage->head_,
       cuda::CudaHead::Create(stage->config_, std::move(head), head_limits));
-  ASSIGN_OR_RETURN(stage->rows_, cuda::RowPool::Create(stage->device_->device(),
-                                                       block, kRowBlocks));
+  ASSIGN_OR_RETURN(stage->rows_,
+                   cuda::RowPool::Create(stage->device_->device(),
+                                         GuestBlockBytes(sizes), kGuestBlocks));
+  RETURN_IF_ERROR(stage->rows_->Add(ChoiceBlockBytes(sizes), choice_blocks));
   ASSIGN_OR_RETURN(auto memory, cuda::StepMemory::Allocate(sizes, limits.batch,
                                                            sizes.piece_rows));
   stage->unused_.push_back(std::move(memory));

@@ -72,9 +72,9 @@ class CudaExpertStage final : public ExpertStage {
               Finished done) override;
 
   // Returns how often memory was allocated after Load: for steps that are
-  // larger than max_rows or exist at the same time, and for rows that others
-  // hold for long.
-  int grown() const { return grown_ + rows_->grown(); }
+  // larger than max_rows or exist at the same time, for more guests in a layer
+  // than max_rows, and for rows that others hold for long.
+  int grown() const { return grown_ + rows_->grown() + device_->grown(); }
 
  private:
   struct Step;

@@ -31,7 +31,7 @@ class BatchMemory {
  public:
   BatchMemory() = default;
 
-  // Returns the size of the memory.
+  // Returns the size of the memory, which is also a bound of what Set copies.
   static std::size_t Bytes(const BatchLimits& limits, int head_size);
   static absl::StatusOr<BatchMemory> Allocate(const BatchLimits& limits,
                                               int head_size);

@@ -41,12 +41,17 @@ RowPool::~RowPool() = default;
 absl::StatusOr<RowPool> RowPool::Create(Device device, std::size_t block_bytes,
                                         int blocks) {
   RowPool pool(device, block_bytes);
+  RETURN_IF_ERROR(pool.Add(block_bytes, blocks));
+  return pool;
+}
+
+absl::Status RowPool::Add(std::size_t block_bytes, int blocks) {
   for (int i = 0; i < blocks; ++i) {
     ASSIGN_OR_RETURN(DeviceBuffer buffer,
                      AllocateDevice(block_bytes, "rows between workers"));
-    pool.blocks_->Return(std::move(buffer));
+    blocks_->Return(std::move(buffer));
   }
-  return pool;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Rows> RowPool::Take(int rows, int width, RowType type) {

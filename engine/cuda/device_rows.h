@@ -1,5 +1,6 @@
 #pragma once
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include <cstddef>
@@ -28,12 +29,16 @@ class RowPool {
   RowPool& operator=(RowPool&&) = default;
   ~RowPool();
 
+  // Adds `blocks` free blocks of `block_bytes` each, for rows of another size.
+  // Rows take the smallest free block that has room for them.
+  absl::Status Add(std::size_t block_bytes, int blocks);
+
   // Returns uninitialized rows, aligned to 256 bytes. If no free block is large
   // enough, allocates one, which then stays in the pool: consumers hold more
   // rows than expected. RESOURCE_EXHAUSTED if there is no room for it.
   absl::StatusOr<Rows> Take(int rows, int width, RowType type);
 
-  // Blocks that were allocated after Create.
+  // Blocks that Take allocated.
   int grown() const { return grown_; }
 
  private:

@@ -50,6 +50,14 @@ TEST_F(RowPoolTest, LargerRowsGetLargerBlocksOnce) {
   EXPECT_EQ(pool.grown(), 1);
 }
 
+TEST_F(RowPoolTest, BlocksOfAnotherSizeAreUsedForRowsThatNeedThem) {
+  RowPool pool = *RowPool::Create(kDevice, 1024, 1);
+  ExpectOk(pool.Add(4096, 1));
+  const Rows small = *pool.Take(4, 64, RowType::kF32);
+  const Rows large = *pool.Take(16, 64, RowType::kF32);
+  EXPECT_EQ(pool.grown(), 0);
+}
+
 TEST_F(RowPoolTest, HandlesOutliveThePool) {
   std::optional<RowPool> pool = *RowPool::Create(kDevice, 1024, 1);
   const Rows rows = *pool->Take(1, 64, RowType::kF32);

@@ -11,10 +11,15 @@
 namespace apollo::cuda {
 namespace {
 
-// Page-locked memory: large enough for what a few steps bring.
-constexpr int kRingSlots = 16;
+// Page-locked memory: small arrays of some steps come on top of what the stage
+// asks for, and the slot that is being filled.
 constexpr std::size_t kRingSlotBytes = 256 << 10;
+constexpr std::size_t kSmallArrayBytes = 1 << 20;
 constexpr std::size_t kUploadBytesPerRow = 256;
+
+int RingSlots(std::size_t host_bytes) {
+  return static_cast<int>((host_bytes + kSmallArrayBytes) / kRingSlotBytes) + 2;
+}
 
 }  // namespace
 
@@ -34,19 +39,20 @@ std::size_t StageDevice::Bytes(int max_rows) {
 }
 
 absl::StatusOr<std::unique_ptr<StageDevice>> StageDevice::Open(
-    StageDeviceOptions options, std::size_t bytes_needed) {
+    StageDeviceOptions options, std::size_t host_bytes) {
   APOLLO_CHECK(options.max_rows > 0);
   std::unique_ptr<StageDevice> device(new StageDevice(std::move(options)));
   ASSIGN_OR_RETURN(device->info_,
-                   OpenDevice(device->options_.index, bytes_needed));
+                   OpenDevice(device->options_.index, /*bytes_needed=*/0));
   RETURN_IF_ERROR(PrepareProducts());
   RETURN_IF_ERROR(PrepareAttention());
   ASSIGN_OR_RETURN(device->stream_, CreateStream());
   ASSIGN_OR_RETURN(
       device->upload_memory_,
       AllocateDevice(Bytes(device->options_.max_rows), "small arrays"));
-  ASSIGN_OR_RETURN(device->ring_, UploadRing::Create(kRingSlots, kRingSlotBytes,
-                                                     device->stream()));
+  ASSIGN_OR_RETURN(device->ring_,
+                   UploadRing::Create(RingSlots(host_bytes), kRingSlotBytes,
+                                      device->stream()));
   // Used by the thread of completions, and by events that may run after the
   // device has gone.
   device->completions_ = std::make_unique<Completions>(

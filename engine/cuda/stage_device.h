@@ -40,9 +40,11 @@ class StageDevice {
   static std::size_t Bytes(int max_rows);
 
   // Opens the device, makes it current for the calling thread, and prepares the
-  // kernels. Returns the errors of OpenDevice (kernels/cuda/device.h).
+  // kernels. host_bytes: what the steps in flight bring from the host, at most;
+  // so much page-locked memory is allocated, and some more. Returns the errors
+  // of OpenDevice (kernels/cuda/device.h).
   static absl::StatusOr<std::unique_ptr<StageDevice>> Open(
-      StageDeviceOptions options, std::size_t bytes_needed);
+      StageDeviceOptions options, std::size_t host_bytes);
   ~StageDevice();  // Stops.
   StageDevice(const StageDevice&) = delete;
   StageDevice& operator=(const StageDevice&) = delete;
@@ -63,8 +65,12 @@ class StageDevice {
   }
 
   // Enqueues a copy of `bytes` bytes of host memory to `to`, in memory of the
-  // device. `data` may change when this returns. Never waits.
+  // device. `data` may change when this returns. Never waits: if the device has
+  // not read host_bytes bytes yet, more page-locked memory is allocated.
   void UploadTo(void* to, const void* data, std::size_t bytes);
+
+  // Returns how often page-locked memory was allocated after Open.
+  int grown() const { return ring_->grown(); }
 
   // Copies up to upload_bytes() bytes of host memory to the device, and returns
   // their address there, aligned to 256 bytes. The memory is used again by the

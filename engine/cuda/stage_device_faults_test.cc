@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <future>
 #include <memory>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -23,13 +24,13 @@ class FaultsTest : public testing::Test {
     device_state.Fail(cudaSuccess);
   }
 
-  std::unique_ptr<StageDevice> Open() {
+  std::unique_ptr<StageDevice> Open(std::size_t host_bytes = 0) {
     StageDeviceOptions options;
     options.max_rows = 4;
     options.on_failure = [this](const absl::Status& status) {
       failure_.set_value(status);  // Throws the second time.
     };
-    auto device = StageDevice::Open(std::move(options), 0);
+    auto device = StageDevice::Open(std::move(options), host_bytes);
     EXPECT_TRUE(device.ok()) << device.status();
     (*device)->SetPost(queue_.post());
     return *std::move(device);
@@ -74,6 +75,7 @@ TEST_F(FaultsTest, UploadsDoNotWaitForTheDevice) {
   }
   EXPECT_TRUE(device_state.held());
   EXPECT_EQ(ring->slots(), 5);
+  EXPECT_EQ(ring->grown(), 3);
   device_state.Release();
   for (int round = 0; round < 10; ++round) {
     const std::vector<std::uint8_t> data(100, 99);
@@ -85,6 +87,44 @@ TEST_F(FaultsTest, UploadsDoNotWaitForTheDevice) {
   for (std::uint8_t i = 0; i < 5; ++i) {
     EXPECT_TRUE(places[i].Read() == std::vector<std::uint8_t>(64, i));
   }
+}
+
+TEST_F(FaultsTest, SmallUploadsShareMemory) {
+  auto ring = *UploadRing::Create(2, 64, nullptr);
+  const Device<std::uint8_t> place(128);
+  std::vector<std::uint8_t> data(128);
+  std::iota(data.begin(), data.end(), std::uint8_t{0});
+  device_state.Hold();
+  for (int i = 0; i < 16; ++i) {
+    ExpectOk(ring->Copy(place.get() + 8 * i, data.data() + 8 * i, 8));
+  }
+  EXPECT_EQ(ring->grown(), 0);
+  // The device has not even read the first of them.
+  const std::uint8_t last = 1;
+  ExpectOk(ring->Copy(place.get(), &last, 1));
+  EXPECT_EQ(ring->grown(), 1);
+  device_state.Release();
+  data[0] = last;
+  EXPECT_TRUE(place.Read() == data);
+}
+
+TEST_F(FaultsTest, WhatStepsBringIsUploadedWithoutAllocations) {
+  constexpr std::size_t kHostBytes = 6 << 20;
+  const auto device = Open(kHostBytes);
+  const std::vector<std::uint8_t> rows(kHostBytes / 4);
+  const Device<std::uint8_t> place(rows.size());
+  device_state.Hold();
+  for (int i = 0; i < 4; ++i) {
+    device->UploadTo(place.get(), rows.data(), rows.size());
+    device->Upload(&i, sizeof(i));
+  }
+  EXPECT_EQ(device->grown(), 0);
+  for (int i = 0; i < 4; ++i) {
+    device->UploadTo(place.get(), rows.data(), rows.size());
+  }
+  EXPECT_GT(device->grown(), 0);
+  EXPECT_TRUE(device_state.held());
+  device_state.Release();
 }
 
 TEST_F(FaultsTest, AFailureIsReportedOnceAndEndsAllCallbacks) {

@@ -33,30 +33,39 @@ absl::Status UploadRing::FreeFront() {
   if (error == cudaErrorNotReady) {
     cudaGetLastError();  // The runtime keeps it, but it is none.
     // Without memory for another slot, waiting is better than failing.
-    if (AddSlot().ok()) return absl::OkStatus();
+    if (AddSlot().ok()) {
+      ++grown_;
+      return absl::OkStatus();
+    }
     error = cudaEventSynchronize(slot.read.get());
   }
   return CudaStatus(error, "reading uploads");
+}
+
+absl::Status UploadRing::NextSlot() {
+  RETURN_IF_ERROR(FreeFront());
+  Slot slot = std::move(slots_.front());
+  slots_.pop_front();
+  slots_.push_back(std::move(slot));
+  filled_ = 0;
+  return absl::OkStatus();
 }
 
 absl::Status UploadRing::Copy(void* to, const void* data, std::size_t bytes) {
   auto* target = static_cast<std::byte*>(to);
   const auto* source = static_cast<const std::byte*>(data);
   while (bytes > 0) {
-    RETURN_IF_ERROR(FreeFront());
-    Slot slot = std::move(slots_.front());
-    slots_.pop_front();
-    const std::size_t part = std::min(bytes, slot_bytes_);
-    std::memcpy(slot.memory.as<std::byte>(), source, part);
-    absl::Status status =
-        CopyToDevice(target, slot.memory.as<std::byte>(), part, stream_);
-    if (status.ok()) {
-      status = CudaStatus(cudaEventRecord(slot.read.get(), stream_),
-                          "marking an upload");
-    }
+    if (filled_ == slot_bytes_) RETURN_IF_ERROR(NextSlot());
+    Slot& slot = slots_.back();
+    std::byte* const place = slot.memory.as<std::byte>() + filled_;
+    const std::size_t part = std::min(bytes, slot_bytes_ - filled_);
+    std::memcpy(place, source, part);
+    filled_ += part;
     slot.used = true;
-    slots_.push_back(std::move(slot));
-    RETURN_IF_ERROR(status);
+    RETURN_IF_ERROR(CopyToDevice(target, place, part, stream_));
+    // Again for each copy from the slot: the last one counts.
+    RETURN_IF_ERROR(CudaStatus(cudaEventRecord(slot.read.get(), stream_),
+                               "marking an upload"));
     target += part;
     source += part;
     bytes -= part;
