@@ -70,7 +70,7 @@ absl::StatusOr<std::unique_ptr<CudaDenseStage>> CudaDenseStage::Load(
                    cuda::DeviceCache::Create(config, config.boundary,
                                              /*log=*/true, cache_size));
   RETURN_IF_ERROR(stage->AllocateScratch());
-  RETURN_IF_ERROR(stage->LoadWeights(source, pool, progress));
+  RETURN_IF_ERROR(stage->LoadWeights(source, weight_bytes, pool, progress));
   return stage;
 }
 
@@ -95,9 +95,9 @@ absl::Status CudaDenseStage::AllocateScratch() {
 }
 
 absl::Status CudaDenseStage::LoadWeights(const WeightSource& source,
-                                         ThreadPool& pool,
+                                         std::size_t bytes, ThreadPool& pool,
                                          const LoadProgress& progress) {
-  cuda::DeviceWeightLoader loader(config_, source, pool, *device_,
+  cuda::DeviceWeightLoader loader(config_, source, pool, *device_, bytes,
                                   DenseStageTensors(config_), progress);
   ASSIGN_OR_RETURN(inverse_frequencies_,
                    loader.Numbers(cuda::InverseFrequencies(config_)));

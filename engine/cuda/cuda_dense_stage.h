@@ -35,8 +35,9 @@ class CudaDenseStage final : public DenseStage {
   // used only during the call. Errors: those of OpenDevice
   // (kernels/cuda/device.h) and of the source; INVALID_ARGUMENT for weights or
   // a type of cache that GPUs cannot use; RESOURCE_EXHAUSTED, with all sizes,
-  // if weights, cache and scratch memory exceed the free memory, or if the
-  // cache cannot hold one block.
+  // if weights, cache, scratch memory and a reserve (MemoryReserve in
+  // weight_bytes.h) exceed the free memory, or if the cache cannot hold one
+  // block.
   static absl::StatusOr<std::unique_ptr<CudaDenseStage>> Load(
       const ModelConfig& config, const WeightSource& source,
       const CacheOptions& cache, ThreadPool& pool, StageDeviceOptions device,
@@ -58,8 +59,8 @@ class CudaDenseStage final : public DenseStage {
 
   // The memory that steps use, one after the other.
   absl::Status AllocateScratch();
-  absl::Status LoadWeights(const WeightSource& source, ThreadPool& pool,
-                           const LoadProgress& progress);
+  absl::Status LoadWeights(const WeightSource& source, std::size_t bytes,
+                           ThreadPool& pool, const LoadProgress& progress);
   // Enqueues the layers for rows that are not in the log, and adds them to it.
   absl::Status Compute(const cuda::BatchPlan& plan,
                        const std::vector<std::int32_t>& tokens);

@@ -82,6 +82,18 @@ std::size_t HostBytes(const SparseSizes& sizes, const cuda::BatchLimits& limits,
          arriving * rows * sizes.hidden * sizeof(float) + questions;
 }
 
+absl::StatusOr<std::vector<cuda::DeviceSparseLayer>> LoadLayers(
+    const ModelConfig& config, const std::set<int>& experts,
+    cuda::DeviceWeightLoader& loader) {
+  std::vector<cuda::DeviceSparseLayer> layers;
+  for (int layer = config.boundary; layer < config.num_layers; ++layer) {
+    ASSIGN_OR_RETURN(cuda::DeviceSparseLayer weights,
+                     loader.SparseLayer(layer, experts));
+    layers.push_back(std::move(weights));
+  }
+  return layers;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CudaExpertStage>> CudaExpertStage::Load(
@@ -125,15 +137,11 @@ absl::StatusOr<std::unique_ptr<CudaExpertStage>> CudaExpertStage::Load(
 
   ASSIGN_OR_RETURN(stage->cache_, cuda::DeviceCache::Create(
                                       config, sizes.layers, false, size));
-  cuda::DeviceWeightLoader loader(config, source, pool, *stage->device_,
-                                  ExpertStageTensors(config, experts),
-                                  progress);
-  std::vector<cuda::DeviceSparseLayer> layers;
-  for (int layer = config.boundary; layer < config.num_layers; ++layer) {
-    ASSIGN_OR_RETURN(cuda::DeviceSparseLayer weights,
-                     loader.SparseLayer(layer, experts));
-    layers.push_back(std::move(weights));
-  }
+  cuda::DeviceWeightLoader loader(
+      config, source, pool, *stage->device_, weight_bytes,
+      ExpertStageTensors(config, experts), progress);
+  ASSIGN_OR_RETURN(std::vector<cuda::DeviceSparseLayer> layers,
+                   LoadLayers(config, experts, loader));
   ASSIGN_OR_RETURN(cuda::DeviceHead head, loader.Head());
   ASSIGN_OR_RETURN(cuda::DeviceVector frequencies,
                    loader.Numbers(cuda::InverseFrequencies(config)));

@@ -47,9 +47,9 @@ class CudaExpertStage final : public ExpertStage {
   // used only during the call. Errors: those of OpenDevice
   // (kernels/cuda/device.h); INVALID_ARGUMENT for an expert that the model does
   // not have, and for weights or a cache type that GPUs cannot use;
-  // RESOURCE_EXHAUSTED, with all sizes, if weights, cache and scratch memory
-  // exceed the free memory, or if the cache cannot hold one block; those of the
-  // source.
+  // RESOURCE_EXHAUSTED, with all sizes, if weights, cache, scratch memory and
+  // a reserve (MemoryReserve in weight_bytes.h) exceed the free memory, or if
+  // the cache cannot hold one block; those of the source.
   static absl::StatusOr<std::unique_ptr<CudaExpertStage>> Load(
       const ModelConfig& config, const WeightSource& source,
       const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,

@@ -12,12 +12,14 @@ namespace apollo::cuda {
 DeviceWeightLoader::DeviceWeightLoader(const ModelConfig& config,
                                        const WeightSource& source,
                                        ThreadPool& pool, StageDevice& device,
+                                       std::size_t bytes,
                                        std::span<const TensorInfo> tensors,
                                        LoadProgress progress)
     : config_(config),
       source_(source),
       device_(device),
       stager_(source, pool, device.stream()),
+      memory_(bytes),
       progress_(std::move(progress)) {
   for (const TensorInfo& tensor : tensors) total_ += source.Bytes(tensor.name);
 }
@@ -33,7 +35,7 @@ absl::StatusOr<OwnedMatrix> DeviceWeightLoader::Matrix(
   ASSIGN_OR_RETURN(const PackedShape shape,
                    PackedShapeOf(source_, tensors, kind));
   OwnedMatrix matrix;
-  ASSIGN_OR_RETURN(matrix.memory, AllocateDevice(PackedBytes(shape), names[0]));
+  ASSIGN_OR_RETURN(matrix.memory, memory_.Take(PackedBytes(shape), names[0]));
   RETURN_IF_ERROR(stager_.Pack(names, shape, matrix.memory.as<void>()));
   matrix.matrix = {matrix.memory.as<void>(), shape.outputs, shape.inputs,
                    shape.format, shape.paired};
@@ -45,8 +47,7 @@ absl::StatusOr<DeviceVector> DeviceWeightLoader::Numbers(
     std::span<const float> values) {
   DeviceVector vector;
   if (values.empty()) return vector;
-  ASSIGN_OR_RETURN(vector.memory,
-                   AllocateDevice(values.size_bytes(), "weights"));
+  ASSIGN_OR_RETURN(vector.memory, memory_.Take(values.size_bytes(), "weights"));
   RETURN_IF_ERROR(stager_.Copy(values.data(), values.size_bytes(),
                                vector.memory.as<void>()));
   return vector;
@@ -70,11 +71,10 @@ absl::StatusOr<DeviceEmbedding> DeviceWeightLoader::Embedding() {
   const int vocab = config_.vocab_size;
   const int hidden = config_.hidden_size;
   DeviceEmbedding embedding;
-  ASSIGN_OR_RETURN(
-      embedding.memory,
-      AllocateDevice(sizeof(Bf16) * static_cast<std::size_t>(vocab) *
-                         static_cast<std::size_t>(hidden),
-                     "the embedding"));
+  ASSIGN_OR_RETURN(embedding.memory,
+                   memory_.Take(sizeof(Bf16) * static_cast<std::size_t>(vocab) *
+                                    static_cast<std::size_t>(hidden),
+                                "the embedding"));
   RETURN_IF_ERROR(stager_.CopyBf16(tensor.name, vocab, hidden,
                                    embedding.memory.as<void>()));
   Report(tensor.name);
@@ -125,7 +125,7 @@ absl::StatusOr<DeviceExperts> DeviceWeightLoader::Experts(
   w.gate_up.data = nullptr;
   w.down.data = nullptr;
   const std::size_t bytes = addresses.size() * sizeof(void*);
-  ASSIGN_OR_RETURN(w.tables, AllocateDevice(bytes, "addresses of experts"));
+  ASSIGN_OR_RETURN(w.tables, memory_.Take(bytes, "addresses of experts"));
   RETURN_IF_ERROR(stager_.Copy(addresses.data(), bytes, w.tables.as<void>()));
   w.gate_up_of = w.tables.as<const void*>();
   w.down_of = w.gate_up_of + count;

@@ -15,26 +15,26 @@
 #include "engine/cuda/matrix_stager.h"
 #include "engine/cuda/stage_device.h"
 #include "engine/cuda/weight_bytes.h"  // IWYU pragma: export
-#include "kernels/cuda/memory.h"
+#include "engine/cuda/weight_memory.h"
 #include "kernels/cuda/types.h"
 #include "model/config/model_config.h"
 #include "model/weights/load_progress.h"
 #include "model/weights/tensor_registry.h"
 #include "model/weights/weight_source.h"
 
-// The weights of layers in the memory of a device. The structs own the memory
-// that their pointers refer to.
+// The weights of layers in the memory of a device. The structs keep the
+// memory that their pointers refer to.
 namespace apollo::cuda {
 
 // Float32 numbers; null if there are none.
 struct DeviceVector {
-  DeviceBuffer memory;
+  WeightPart memory;
   const float* get() const { return memory.as<float>(); }
 };
 
 // A packed matrix.
 struct OwnedMatrix {
-  DeviceBuffer memory;
+  WeightPart memory;
   DeviceMatrix matrix;
 };
 
@@ -67,7 +67,7 @@ struct DeviceExperts {
   // Addresses in device memory, [num_experts] each; null for absent experts.
   const void* const* gate_up_of = nullptr;
   const void* const* down_of = nullptr;
-  DeviceBuffer tables;  // Holds them.
+  WeightPart tables;  // Holds them.
 };
 
 struct DeviceSparseLayer {
@@ -85,7 +85,7 @@ struct DeviceHead {
 
 // The embedding, in bf16 whatever the format of the weights.
 struct DeviceEmbedding {
-  DeviceBuffer memory;
+  WeightPart memory;
   const Bf16* get() const { return memory.as<Bf16>(); }  // [vocab, hidden]
 };
 
@@ -94,10 +94,12 @@ struct DeviceEmbedding {
 // used. Everything is complete on the device when Finish returns OK.
 class DeviceWeightLoader {
  public:
-  // The arguments held by reference must outlive the loader. `tensors` are all
-  // that will be loaded: progress is relative to their bytes in the source.
+  // The arguments held by reference must outlive the loader. `bytes`: the
+  // memory of all weights (weight_bytes.h), which is allocated at once.
+  // `tensors` are all that will be loaded: progress is relative to their bytes
+  // in the source.
   DeviceWeightLoader(const ModelConfig& config, const WeightSource& source,
-                     ThreadPool& pool, StageDevice& device,
+                     ThreadPool& pool, StageDevice& device, std::size_t bytes,
                      std::span<const TensorInfo> tensors,
                      LoadProgress progress);
 
@@ -131,6 +133,7 @@ class DeviceWeightLoader {
   const WeightSource& source_;
   StageDevice& device_;
   MatrixStager stager_;
+  WeightMemory memory_;
   const LoadProgress progress_;
   std::int64_t total_ = 0;
   std::int64_t done_ = 0;

@@ -105,7 +105,7 @@ class DeviceWeightsTest : public GpuTest {
     Count(layer.experts.tables);
   }
 
-  void Count(const DeviceBuffer& memory) {
+  void Count(const WeightPart& memory) {
     bytes_ += (memory.bytes() + 255) / 256 * 256;
   }
 
@@ -129,8 +129,8 @@ class DeviceWeightsTest : public GpuTest {
 
 TEST_F(DeviceWeightsTest, ADenseStageHasTheWeightsOfItsSource) {
   const std::vector<TensorInfo> tensors = DenseStageTensors(config_);
-  DeviceWeightLoader loader(config_, *source_, pool_, *device_, tensors,
-                            Progress());
+  DeviceWeightLoader loader(config_, *source_, pool_, *device_, 1 << 20,
+                            tensors, Progress());
   WeightLoader expected(config_, *source_, pool_, 0, nullptr);
   const auto embedding = loader.Embedding();
   const auto layer = loader.DenseLayer(0);
@@ -156,8 +156,8 @@ TEST_F(DeviceWeightsTest, ADenseStageHasTheWeightsOfItsSource) {
 TEST_F(DeviceWeightsTest, AnExpertStageHasTheWeightsOfItsSource) {
   const std::set<int> experts = {0, 3, 6};
   const std::vector<TensorInfo> tensors = ExpertStageTensors(config_, experts);
-  DeviceWeightLoader loader(config_, *source_, pool_, *device_, tensors,
-                            Progress());
+  DeviceWeightLoader loader(config_, *source_, pool_, *device_, 1 << 20,
+                            tensors, Progress());
   WeightLoader expected(config_, *source_, pool_, 0, nullptr);
   for (int l = config_.boundary; l < config_.num_layers; ++l) {
     SCOPED_TRACE(l);
@@ -180,7 +180,7 @@ TEST_F(DeviceWeightsTest, AModelWithoutBiasesAndSharedExpertsHasNone) {
   config_.shared_expert = false;
   config_.attention_bias = false;
   const RandomWeights source(config_);
-  DeviceWeightLoader loader(config_, source, pool_, *device_, {}, nullptr);
+  DeviceWeightLoader loader(config_, source, pool_, *device_, 0, {}, nullptr);
   const auto layer = loader.SparseLayer(1, {});
   ASSERT_TRUE(layer.ok()) << layer.status();
   EXPECT_EQ(layer->attention.qkv_bias.get(), nullptr);
@@ -221,21 +221,49 @@ TEST_F(DeviceWeightsTest, WhatGpusCannotUseIsRefusedByName) {
   }
 }
 
+TEST_F(DeviceWeightsTest, WeightsAreInOneBlock) {
+  const std::size_t bytes = *DenseStageBytes(config_, *source_);
+  DeviceWeightLoader loader(config_, *source_, pool_, *device_, bytes, {},
+                            nullptr);
+  const auto embedding = loader.Embedding();
+  const auto layer = loader.DenseLayer(0);
+  ASSERT_TRUE(embedding.ok() && layer.ok()) << layer.status();
+  ExpectOk(loader.Finish());
+  const auto* const first = embedding->memory.as<std::byte>();
+  for (const WeightPart* part :
+       {&layer->attention.norm.memory, &layer->attention.qkv.memory,
+        &layer->attention.mlp_norm.memory, &layer->mlp.gate_up.memory,
+        &layer->mlp.down.memory}) {
+    EXPECT_GT(part->as<std::byte>(), first);
+    EXPECT_LE(part->as<std::byte>() + part->bytes(), first + bytes);
+  }
+}
+
 TEST_F(DeviceWeightsTest, MemoryThatDoesNotFitIsListed) {
   DeviceInfo info;
   info.index = 1;
   info.name = "a GPU";
-  info.free_bytes = 70'000'000;
   info.total_bytes = 80'000'000;
   std::array<MemoryNeed, 2> needs = {
       {{"the weights", 30'000'000}, {"the cache", 40'000'000}}};
+  const std::size_t reserve = MemoryReserve(info);
+  info.free_bytes = 70'000'000 + reserve;
   ExpectOk(CheckRoom(info, needs));
   needs[1].bytes += 1'000'000;
   const absl::Status status = CheckRoom(info, needs);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(status.message(),
-            "device cuda:1 (a GPU) has 70 MB free of 80 MB; 71 MB are needed: "
-            "the weights 30 MB, the cache 41 MB");
+            "device cuda:1 (a GPU) has 338 MB free of 80 MB; 339 MB are "
+            "needed: the weights 30 MB, the cache 41 MB, a reserve for links "
+            "and growth 268 MB");
+}
+
+TEST_F(DeviceWeightsTest, AReserveIsKeptOnEveryGpu) {
+  DeviceInfo info;
+  info.total_bytes = std::size_t{8} << 30;
+  EXPECT_EQ(MemoryReserve(info), std::size_t{256} << 20);
+  info.total_bytes = std::size_t{100} << 30;
+  EXPECT_EQ(MemoryReserve(info), std::size_t{2} << 30);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -121,11 +122,17 @@ absl::StatusOr<std::size_t> ExpertStageBytes(const ModelConfig& config,
   return sum.bytes();
 }
 
+std::size_t MemoryReserve(const DeviceInfo& device) {
+  return std::max(std::size_t{256} << 20, device.total_bytes / 50);
+}
+
 absl::Status CheckRoom(const DeviceInfo& device,
                        std::span<const MemoryNeed> needs) {
   std::size_t bytes = 0;
   std::string parts;
-  for (const MemoryNeed& need : needs) {
+  std::vector<MemoryNeed> all(needs.begin(), needs.end());
+  all.push_back({"a reserve for links and growth", MemoryReserve(device)});
+  for (const MemoryNeed& need : all) {
     bytes += need.bytes;
     absl::StrAppend(&parts, parts.empty() ? "" : ", ", ToAbsl(need.purpose),
                     " ", Megabytes(need.bytes));

@@ -39,8 +39,15 @@ struct MemoryNeed {
   std::size_t bytes = 0;
 };
 
-// Returns RESOURCE_EXHAUSTED, with all sizes, if the needs together exceed the
-// device's free memory.
+// Returns the bytes of the device's memory that a stage leaves free: 256 MiB,
+// or 2% of all if that is more. They are for what comes after loading (the
+// rings and buffers of links between GPUs, and memory that grows), and for what
+// the needs do not count (the runtime rounds large allocations up to 2 MiB, and
+// loads kernels).
+std::size_t MemoryReserve(const DeviceInfo& device);
+
+// Returns RESOURCE_EXHAUSTED, with all sizes, if the needs and the reserve
+// together exceed the device's free memory.
 absl::Status CheckRoom(const DeviceInfo& device,
                        std::span<const MemoryNeed> needs);
 
