@@ -273,7 +273,8 @@ void TimeNorm(const Bounds& bounds, const Model& model, int rows) {
 void TimeModel(const Bounds& bounds, const Model& model, std::size_t l2_bytes) {
   std::printf("--- %s\n", model.name);
   const int kv = model.kv_heads * model.head_size;
-  for (const WeightFormat format : {WeightFormat::kBF16, WeightFormat::kInt8}) {
+  for (const WeightFormat format :
+       {WeightFormat::kBF16, WeightFormat::kInt8, WeightFormat::kInt4}) {
     const std::string suffix = std::string(" ") + InfoOf(format).name;
     const auto time = [&](const char* name, int outputs, int inputs,
                           bool paired) {

@@ -14,20 +14,36 @@ namespace apollo::cuda {
 namespace {
 
 TEST(WeightIndexTest, ABlockHasAPlaceForEveryNumber) {
-  std::set<int> bf16, int8, scales;
+  std::set<int> bf16, int8, int4, scales, int4_f16;
   for (int r = 0; r < kTileOutputs; ++r) {
     scales.insert(ScaleIndex(r));
+    int4_f16.insert(Int4ScaleIndex(r));
+    int4_f16.insert(Int4MinimumIndex(r));
     for (int i = 0; i < kGroupInputs; ++i) {
       bf16.insert(Bf16Index(r, i));
       int8.insert(Int8Index(r, i));
+      int4.insert(Int4Index(r, i));
     }
   }
-  for (const auto& places : {bf16, int8}) {
+  for (const auto& places : {bf16, int8, int4}) {
     EXPECT_EQ(places.size(), 512u);
     EXPECT_EQ(*places.rbegin(), 511);
   }
   EXPECT_EQ(scales.size(), 16u);
   EXPECT_EQ(*scales.rbegin(), 15);
+  EXPECT_EQ(int4_f16.size(), 32u);
+  EXPECT_EQ(*int4_f16.rbegin(), 31);
+}
+
+// Threads set different outputs of a block, and a byte holds two numbers.
+TEST(WeightIndexTest, TheNumbersOfAByteAreOfTheSameOutput) {
+  for (int r = 0; r < kTileOutputs; ++r) {
+    for (int i = 0; i < kGroupInputs; ++i) {
+      if (i % 4 >= 2) continue;
+      EXPECT_EQ(Int4Index(r, i) % 2, 0);
+      EXPECT_EQ(Int4Index(r, i + 2), Int4Index(r, i) + 1);
+    }
+  }
 }
 
 // A lane must have the same inputs in both operands: 8t to 8t + 7.

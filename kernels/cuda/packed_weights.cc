@@ -16,8 +16,17 @@ namespace {
 constexpr int kMaxOutputs = 65535 * kTileOutputs;
 
 std::size_t PackedBlockBytes(WeightFormat format) {
-  APOLLO_CHECK(format == WeightFormat::kBF16 || format == WeightFormat::kInt8);
-  return format == WeightFormat::kBF16 ? kBf16Block : kInt8Block;
+  switch (format) {
+    case WeightFormat::kBF16:
+      return kBf16Block;
+    case WeightFormat::kInt8:
+      return kInt8Block;
+    case WeightFormat::kInt4:
+      return kInt4Block;
+    case WeightFormat::kF32:
+      break;
+  }
+  NoSuchFormat();
 }
 
 int Groups(const PackedShape& shape) { return shape.inputs / kGroupInputs; }
@@ -34,8 +43,14 @@ const std::byte* Block(const PackedShape& shape, int packed_row, int group,
   return Block(shape, packed_row, group, const_cast<void*>(packed));
 }
 
-void SetScale(std::byte* block, int row, std::uint16_t scale) {
-  std::memcpy(block + kInt8Numbers + 2 * ScaleIndex(row), &scale, 2);
+// Return and set number `index` of the f16 that follow a block's integers.
+std::uint16_t GetF16(const std::byte* f16, int index) {
+  std::uint16_t bits;
+  std::memcpy(&bits, f16 + 2 * index, 2);
+  return bits;
+}
+void SetF16(std::byte* f16, int index, std::uint16_t bits) {
+  std::memcpy(f16 + 2 * index, &bits, 2);
 }
 
 void SetBf16(std::byte* block, int row, const std::uint16_t* numbers) {
@@ -48,17 +63,59 @@ void SetInt8(std::byte* block, int row, const WeightGroup& group) {
   for (int i = 0; i < kGroupInputs; ++i) {
     block[Int8Index(row, i)] = static_cast<std::byte>(group.w[i]);
   }
-  SetScale(block, row, group.scale);
+  SetF16(block + kInt8Numbers, ScaleIndex(row), group.scale);
+}
+
+WeightGroup GetInt8(const std::byte* block, int row) {
+  WeightGroup group;
+  for (int i = 0; i < kGroupInputs; ++i) {
+    group.w[i] = static_cast<std::int8_t>(block[Int8Index(row, i)]);
+  }
+  group.scale = GetF16(block + kInt8Numbers, ScaleIndex(row));
+  return group;
+}
+
+void SetInt4(std::byte* block, int row, const WeightGroup& group) {
+  for (int i = 0; i < kGroupInputs; ++i) {
+    if (i % 4 >= 2) continue;  // In the high half of the byte of i - 2.
+    block[Int4Index(row, i) / 2] =
+        static_cast<std::byte>(group.w[i] | group.w[i + 2] << 4);
+  }
+  std::byte* const f16 = block + kInt4Numbers;
+  SetF16(f16, Int4ScaleIndex(row), group.scale);
+  SetF16(f16, Int4MinimumIndex(row), group.minimum);
+}
+
+WeightGroup GetInt4(const std::byte* block, int row) {
+  WeightGroup group;
+  for (int i = 0; i < kGroupInputs; ++i) {
+    const int index = Int4Index(row, i);
+    const std::byte number = block[index / 2] >> index % 2 * 4;
+    group.w[i] = static_cast<std::int8_t>(number & std::byte{0xf});
+  }
+  const std::byte* const f16 = block + kInt4Numbers;
+  group.scale = GetF16(f16, Int4ScaleIndex(row));
+  group.minimum = GetF16(f16, Int4MinimumIndex(row));
+  return group;
+}
+
+// Sets a group of an integer format.
+void SetGroup(std::byte* block, int row, const WeightGroup& group,
+              WeightFormat format) {
+  if (format == WeightFormat::kInt8) {
+    SetInt8(block, row, group);
+  } else {
+    SetInt4(block, row, group);
+  }
 }
 
 }  // namespace
 
 absl::Status CheckPackedShape(const PackedShape& shape) {
-  if (shape.format != WeightFormat::kBF16 &&
-      shape.format != WeightFormat::kInt8) {
+  if (shape.format == WeightFormat::kF32) {
     return absl::InvalidArgumentError(
         absl::StrCat("weights of format ", InfoOf(shape.format).name,
-                     " are not supported on GPUs; use bf16 or int8"));
+                     " are not supported on GPUs; use bf16, int8 or int4"));
   }
   if (shape.inputs <= 0 || shape.inputs % kGroupInputs != 0) {
     return absl::InvalidArgumentError(
@@ -91,7 +148,7 @@ void ClearPadding(const PackedShape& shape, void* packed) {
       if (shape.format == WeightFormat::kBF16) {
         SetBf16(block, row % kTileOutputs, kZeros);
       } else {
-        SetInt8(block, row % kTileOutputs, {});
+        SetGroup(block, row % kTileOutputs, {}, shape.format);
       }
     }
   }
@@ -104,9 +161,9 @@ void PackRows(const PackedShape& shape, int first, int count, const float* rows,
     const int row = PackedRow(first + r, shape.outputs, shape.paired);
     for (int g = 0; g < Groups(shape); ++g, rows += kGroupInputs) {
       std::byte* const block = Block(shape, row, g, packed);
-      if (shape.format == WeightFormat::kInt8) {
-        SetInt8(block, row % kTileOutputs,
-                QuantizeGroup(rows, kGroupInputs, shape.format));
+      if (IsQuantized(shape.format)) {
+        SetGroup(block, row % kTileOutputs,
+                 QuantizeGroup(rows, kGroupInputs, shape.format), shape.format);
         continue;
       }
       std::uint16_t rounded[kGroupInputs];
@@ -136,17 +193,16 @@ void UnpackRow(const PackedShape& shape, const void* packed, int output,
   const int r = packed_row % kTileOutputs;
   for (int g = 0; g < Groups(shape); ++g, row += kGroupInputs) {
     const std::byte* const block = Block(shape, packed_row, g, packed);
-    std::uint16_t scale = 0;
-    if (shape.format == WeightFormat::kInt8) {
-      std::memcpy(&scale, block + kInt8Numbers + 2 * ScaleIndex(r), 2);
+    if (IsQuantized(shape.format)) {
+      const WeightGroup group = shape.format == WeightFormat::kInt8
+                                    ? GetInt8(block, r)
+                                    : GetInt4(block, r);
+      for (int i = 0; i < kGroupInputs; ++i) {
+        row[i] = Dequantize(group, i, shape.format);
+      }
+      continue;
     }
     for (int i = 0; i < kGroupInputs; ++i) {
-      if (shape.format == WeightFormat::kInt8) {
-        row[i] = static_cast<float>(
-                     static_cast<std::int8_t>(block[Int8Index(r, i)])) *
-                 F32FromF16Bits(scale);
-        continue;
-      }
       std::uint16_t bits;
       std::memcpy(&bits, block + 2 * Bf16Index(r, i), 2);
       row[i] = F32FromBf16Bits(bits);

@@ -24,8 +24,8 @@ struct PackedShape {
 
 // Returns INVALID_ARGUMENT, with the number and its limits, if the products
 // cannot use a matrix of this shape: inputs must be a multiple of 32, outputs
-// from 1 to 1048560 (with `paired`, a multiple of 16), and the format bf16 or
-// int8.
+// from 1 to 1048560 (with `paired`, a multiple of 16), and the format bf16,
+// int8 or int4.
 absl::Status CheckPackedShape(const PackedShape& shape);
 
 // Returns the bytes of the packed matrix. Requires a valid shape.
@@ -36,8 +36,8 @@ std::size_t PackedBytes(const PackedShape& shape);
 void ClearPadding(const PackedShape& shape, void* packed);
 
 // Stores rows [first, first + count) of W, given as `rows` [count, inputs].
-// Float32 rows are rounded to the format (bf16 to nearest even; int8 as
-// QuantizeGroup does); bf16 rows are stored unchanged in a bf16 matrix.
+// Float32 rows are rounded to the format (bf16 to nearest even; int8 and int4
+// as QuantizeGroup does); bf16 rows are stored unchanged in a bf16 matrix.
 // Different rows may be set from different threads concurrently.
 void PackRows(const PackedShape& shape, int first, int count, const float* rows,
               void* packed);

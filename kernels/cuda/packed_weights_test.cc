@@ -32,11 +32,7 @@ TEST_P(PackedWeightsTest, RowsComeBackRounded) {
     PackRows(shape, 5, 43, w.data() + 5 * 96, packed.data());
     for (int r = 0; r < 48; ++r) {
       std::vector<float> expected(w.begin() + r * 96, w.begin() + r * 96 + 96);
-      if (GetParam() == WeightFormat::kInt8) {
-        RoundRow(expected.data(), 96, WeightFormat::kInt8);
-      } else {
-        for (float& x : expected) x = F32FromBf16Bits(Bf16BitsFromF32(x));
-      }
+      RoundRow(expected.data(), 96, GetParam());
       std::vector<float> row(96);
       UnpackRow(shape, packed.data(), r, row.data());
       EXPECT_EQ(row, expected) << "row " << r;
@@ -60,7 +56,36 @@ TEST_P(PackedWeightsTest, PaddingIsZero) {
 
 INSTANTIATE_TEST_SUITE_P(Formats, PackedWeightsTest,
                          testing::Values(WeightFormat::kBF16,
-                                         WeightFormat::kInt8));
+                                         WeightFormat::kInt8,
+                                         WeightFormat::kInt4));
+
+TEST(PackedWeightsTest, ABlockHasTheBitsOfItsFormat) {
+  for (const WeightFormat format :
+       {WeightFormat::kBF16, WeightFormat::kInt8, WeightFormat::kInt4}) {
+    const PackedShape shape = {16, 32, format, false};
+    EXPECT_EQ(8.0 * static_cast<double>(PackedBytes(shape)),
+              16 * 32 * BitsPerWeight(format));
+  }
+}
+
+// The 16 numbers, an f16 scale and an f16 minimum of a group come back exactly.
+TEST(PackedWeightsTest, EveryInt4NumberIsKept) {
+  const PackedShape shape = {16, 32, WeightFormat::kInt4, false};
+  std::vector<float> w(16 * 32);
+  for (int r = 0; r < 16; ++r) {
+    for (int i = 0; i < 32; ++i) {
+      const int number = i < 2 ? i * 15 : (i * 7 + r * 5) % 16;
+      w[r * 32 + i] = static_cast<float>(number * (r + 1) - 3 * r);
+    }
+  }
+  std::vector<std::byte> packed(PackedBytes(shape), std::byte{0xff});
+  PackRows(shape, 0, 16, w.data(), packed.data());
+  std::vector<float> unpacked(w.size());
+  for (int r = 0; r < 16; ++r) {
+    UnpackRow(shape, packed.data(), r, &unpacked[r * 32]);
+  }
+  EXPECT_EQ(unpacked, w);
+}
 
 TEST(PackedWeightsTest, Bf16RowsAreStoredUnchanged) {
   const PackedShape shape = {3, 32, WeightFormat::kBF16, false};
@@ -82,16 +107,24 @@ TEST(PackedWeightsTest, Bf16RowsAreStoredUnchanged) {
 TEST(PackedWeightsTest, ShapesThatTheProductsCannotDoAreRefused) {
   EXPECT_TRUE(CheckPackedShape({1, 32}).ok());
   EXPECT_TRUE(CheckPackedShape({48, 64, WeightFormat::kInt8, true}).ok());
+  EXPECT_TRUE(CheckPackedShape({8, 32, WeightFormat::kInt4}).ok());
+  EXPECT_TRUE(CheckPackedShape({48, 96, WeightFormat::kInt4, true}).ok());
   EXPECT_TRUE(CheckPackedShape({1048560, 32}).ok());
   for (const PackedShape& shape :
        {PackedShape{0, 32}, PackedShape{1048561, 32}, PackedShape{8, 0},
         PackedShape{8, 40}, PackedShape{40, 32, WeightFormat::kBF16, true},
         PackedShape{8, 32, WeightFormat::kF32},
-        PackedShape{8, 32, WeightFormat::kInt4}}) {
+        PackedShape{8, 48, WeightFormat::kInt4},
+        PackedShape{40, 32, WeightFormat::kInt4, true}}) {
     EXPECT_EQ(CheckPackedShape(shape).code(),
               absl::StatusCode::kInvalidArgument);
   }
   EXPECT_NE(CheckPackedShape({8, 40}).message().find("40"),
+            absl::string_view::npos);
+  EXPECT_NE(CheckPackedShape({8, 32, WeightFormat::kF32})
+                .message()
+                .find("float32 are not supported on GPUs; use bf16, int8 or "
+                      "int4"),
             absl::string_view::npos);
 }
 

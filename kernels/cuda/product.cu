@@ -48,13 +48,18 @@ absl::Status RunSkinny(Kernel* kernel, int row_tiles,
                 stream, args);
 }
 
+// Groups of weights in flight per warp, of up to 8 rows: those of int4 are
+// small.
+template <WeightFormat kFormat>
+constexpr int kAheadOf8 = kFormat == WeightFormat::kInt4 ? 8 : 4;
+
 template <WeightFormat kFormat>
 absl::Status RunKernel(ProductKernel kernel, int row_tiles,
                        const ProductArguments& args, cudaStream_t stream) {
   switch (kernel) {
     case ProductKernel::kRows8:
-      return RunSkinny<1>(SkinnyKernel<kFormat, 1, 1, 4, 2>, row_tiles, args,
-                          stream);
+      return RunSkinny<1>(SkinnyKernel<kFormat, 1, 1, kAheadOf8<kFormat>, 2>,
+                          row_tiles, args, stream);
     case ProductKernel::kRows16:
       return RunSkinny<1>(SkinnyKernel<kFormat, 1, 2, 4, 2>, row_tiles, args,
                           stream);
@@ -79,11 +84,22 @@ absl::Status RunFormat(WeightFormat format, ProductKernel kernel, int row_tiles,
       return RunKernel<WeightFormat::kBF16>(kernel, row_tiles, args, stream);
     case WeightFormat::kInt8:
       return RunKernel<WeightFormat::kInt8>(kernel, row_tiles, args, stream);
-    case WeightFormat::kF32:
     case WeightFormat::kInt4:
+      return RunKernel<WeightFormat::kInt4>(kernel, row_tiles, args, stream);
+    case WeightFormat::kF32:
       break;
   }
   NoSuchFormat();
+}
+
+// Raises the limit of shared memory of a format's kernel.
+template <WeightFormat kFormat>
+absl::Status PrepareTiles() {
+  return CudaStatus(
+      cudaFuncSetAttribute(TileKernel<kFormat>,
+                           cudaFuncAttributeMaxDynamicSharedMemorySize,
+                           TileShape<kFormat>::kShared),
+      "preparing products");
 }
 
 // Returns the arguments that both products have.
@@ -146,16 +162,9 @@ absl::Status Run(const GroupedProduct& product, cudaStream_t stream) {
 }
 
 absl::Status PrepareProducts() {
-  RETURN_IF_ERROR(CudaStatus(
-      cudaFuncSetAttribute(TileKernel<WeightFormat::kBF16>,
-                           cudaFuncAttributeMaxDynamicSharedMemorySize,
-                           TileShape<WeightFormat::kBF16>::kShared),
-      "preparing products of bf16"));
-  return CudaStatus(
-      cudaFuncSetAttribute(TileKernel<WeightFormat::kInt8>,
-                           cudaFuncAttributeMaxDynamicSharedMemorySize,
-                           TileShape<WeightFormat::kInt8>::kShared),
-      "preparing products of int8");
+  RETURN_IF_ERROR(PrepareTiles<WeightFormat::kBF16>());
+  RETURN_IF_ERROR(PrepareTiles<WeightFormat::kInt8>());
+  return PrepareTiles<WeightFormat::kInt4>();
 }
 
 }  // namespace apollo::cuda

@@ -21,8 +21,9 @@ enum class Epilogue {
 // sum[r][o] = sum over i of x[r][i] * w[o][i]. The inputs are divided into 8
 // slices of whole groups of 32 (product_index.h); a slice is a chain of
 // mma.m16n8k16 in rising order from zero, and the slices are added in rising
-// order. All kernels, for any number of rows, follow this order, so that they
-// return the same bits.
+// order. With integers a slice is a chain of groups, in rising order, too: each
+// adds scale * (integers * x), then in int4 minimum * (sum of x). All kernels,
+// for any number of rows, follow this order, so that they return the same bits.
 struct Product {
   DeviceMatrix w;
   const Bf16* x = nullptr;  // [rows, w.inputs]

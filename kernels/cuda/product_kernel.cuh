@@ -48,6 +48,28 @@ struct ProductArguments {
   }
 };
 
+// The sums of inputs that a format's Multiply takes: none, except in int4.
+template <WeightFormat kFormat>
+struct InputSums {
+  __device__ __forceinline__ explicit InputSums(const uint4&) {}
+};
+
+// The sums of a group's 32 inputs, for the two rows whose products the lane
+// holds. `x`: a lane's 8 inputs of one row.
+template <>
+struct InputSums<WeightFormat::kInt4> {
+  float first, second;
+
+  __device__ __forceinline__ explicit InputSums(const uint4& x) {
+    constexpr std::uint32_t kOnes = 0x3f803f80u;
+    float sums[4] = {};
+    Mma(sums, kOnes, kOnes, kOnes, kOnes, x.x, x.y);
+    Mma(sums, kOnes, kOnes, kOnes, kOnes, x.z, x.w);
+    first = sums[0];
+    second = sums[1];
+  }
+};
+
 // The weights of 16 outputs and 32 inputs, as a lane needs them.
 template <WeightFormat kFormat>
 struct Fragment;
@@ -66,8 +88,9 @@ struct Fragment<WeightFormat::kBF16> {
     step[1] = *reinterpret_cast<const uint4*>(block + 512 + lane * 16);
   }
   // c += w * x, where x holds a lane's 8 inputs of one row.
-  __device__ __forceinline__ void Multiply(const uint4& x,
-                                           float (&c)[4]) const {
+  __device__ __forceinline__ void Multiply(
+      const uint4& x, const InputSums<WeightFormat::kBF16>&,
+      float (&c)[4]) const {
     Mma(c, step[0].x, step[0].y, step[0].z, step[0].w, x.x, x.y);
     Mma(c, step[1].x, step[1].y, step[1].z, step[1].w, x.z, x.w);
   }
@@ -101,8 +124,9 @@ struct Fragment<WeightFormat::kInt8> {
         __byte_perm(word, 0x43434343u, kLow == 0 ? 0x4140 : 0x4342);
     return SubtractBf16(spread & 0xff7fff7fu, spread & 0xff80ff80u);
   }
-  __device__ __forceinline__ void Multiply(const uint4& x,
-                                           float (&c)[4]) const {
+  __device__ __forceinline__ void Multiply(
+      const uint4& x, const InputSums<WeightFormat::kInt8>&,
+      float (&c)[4]) const {
     float sum[4] = {};
     Mma(sum, Widen<0>(numbers.x), Widen<2>(numbers.x), Widen<0>(numbers.y),
         Widen<2>(numbers.y), x.x, x.y);
@@ -113,6 +137,56 @@ struct Fragment<WeightFormat::kInt8> {
     c[1] = __fmaf_rn(sum[1], low, c[1]);
     c[2] = __fmaf_rn(sum[2], high, c[2]);
     c[3] = __fmaf_rn(sum[3], high, c[3]);
+  }
+};
+
+// As in int8, the numbers 0 to 15 are exact in bf16, and neither scales nor
+// minima are rounded: c = fma(sum, scale, c), then
+// c = fma(minimum, sum of x, c).
+template <>
+struct Fragment<WeightFormat::kInt4> {
+  static constexpr int kBlock = kInt4Block;
+  uint2 numbers;  // Of the two instructions.
+  uint2 f16;      // Two scales and two minima.
+
+  __device__ __forceinline__ void LoadGlobal(const std::byte* block, int lane) {
+    numbers = LoadOnce8(block + lane * 8);
+    f16 =
+        __ldg(reinterpret_cast<const uint2*>(block + kInt4Numbers) + lane / 4);
+  }
+  __device__ __forceinline__ void LoadShared(const std::byte* block, int lane) {
+    numbers = reinterpret_cast<const uint2*>(block)[lane];
+    f16 = reinterpret_cast<const uint2*>(block + kInt4Numbers)[lane / 4];
+  }
+  // Returns the numbers in the low bits of the halves of a word as bf16: with
+  // 0x43 as the high byte they are 128 + the number.
+  static __device__ __forceinline__ std::uint32_t Widen(std::uint32_t word) {
+    constexpr std::uint32_t k128 = 0x43004300u;
+    return SubtractBf16((word & 0x000f000fu) | k128, k128);
+  }
+  static __device__ __forceinline__ void MultiplyStep(std::uint32_t word,
+                                                      std::uint32_t x0,
+                                                      std::uint32_t x1,
+                                                      float (&sum)[4]) {
+    Mma(sum, Widen(word), Widen(word >> 8), Widen(word >> 4), Widen(word >> 12),
+        x0, x1);
+  }
+  __device__ __forceinline__ void Multiply(
+      const uint4& x, const InputSums<WeightFormat::kInt4>& x_sums,
+      float (&c)[4]) const {
+    float sum[4] = {};
+    MultiplyStep(numbers.x, x.x, x.y, sum);
+    MultiplyStep(numbers.y, x.z, x.w, sum);
+    const float low = LowF16(f16.x), high = HighF16(f16.x);
+    c[0] = __fmaf_rn(sum[0], low, c[0]);
+    c[1] = __fmaf_rn(sum[1], low, c[1]);
+    c[2] = __fmaf_rn(sum[2], high, c[2]);
+    c[3] = __fmaf_rn(sum[3], high, c[3]);
+    const float low_minimum = LowF16(f16.y), high_minimum = HighF16(f16.y);
+    c[0] = __fmaf_rn(low_minimum, x_sums.first, c[0]);
+    c[1] = __fmaf_rn(low_minimum, x_sums.second, c[1]);
+    c[2] = __fmaf_rn(high_minimum, x_sums.first, c[2]);
+    c[3] = __fmaf_rn(high_minimum, x_sums.second, c[3]);
   }
 };
 

@@ -56,48 +56,56 @@ class ProductTest : public GpuTest {
   }
 };
 
+class ProductFormatTest : public ProductTest,
+                          public testing::WithParamInterface<WeightFormat> {};
+INSTANTIATE_TEST_SUITE_P(Formats, ProductFormatTest,
+                         testing::Values(WeightFormat::kBF16,
+                                         WeightFormat::kInt8,
+                                         WeightFormat::kInt4),
+                         [](const auto& format) {
+                           return InfoOf(format.param).name;
+                         });
+
 // Sums of `inputs` products of numbers of deviation 1 in float32 differ from
 // the exact ones by at most about inputs * 2^-24 * sqrt(inputs).
 double Tolerance(int inputs) {
   return 1e-6 + inputs * 6e-8 * std::sqrt(static_cast<double>(inputs));
 }
 
-TEST_F(ProductTest, AllKernelsEqualTheReferenceAndEachOtherBitByBit) {
-  for (const WeightFormat format : {WeightFormat::kBF16, WeightFormat::kInt8}) {
-    for (const auto& [outputs, inputs] :
-         {std::pair(40, 32), std::pair(144, 96), std::pair(16, 544)}) {
-      const Matrix m = RandomMatrix({outputs, inputs, format});
-      for (const int rows : {1, 9, 65, 130}) {
-        const std::vector<Bf16> x = RandomBf16(rows * inputs);
-        const Device<Bf16> device_x(Spread(x, inputs));
-        const std::vector<float> bias = Random(outputs);
-        const Device<float> device_bias(bias);
-        std::vector<float> expected(rows * outputs);
-        reference::MatMul(Widened(x).data(), rows, inputs, m.w.data(), outputs,
-                          bias.data(), expected.data());
-        std::vector<float> first;
-        for (const ProductKernel kernel : kKernels) {
-          const Device<float> out(rows * outputs);
-          Product product{m.matrix, device_x.get(), inputs + 8, rows};
-          product.bias = device_bias.get();
-          product.out = out.get();
-          product.out_stride = outputs;
-          ExpectOk(RunWith(kernel, product, nullptr));
-          const std::vector<float> actual = out.Read();
-          ExpectNear(actual, expected, Tolerance(inputs), 1e-6);
-          if (first.empty()) first = actual;
-          EXPECT_TRUE(first == actual)
-              << "kernel " << static_cast<int>(kernel) << ", " << rows
-              << " rows, " << outputs << " x " << inputs;
-        }
+TEST_P(ProductFormatTest, AllKernelsEqualTheReferenceAndEachOtherBitByBit) {
+  for (const auto& [outputs, inputs] :
+       {std::pair(40, 32), std::pair(144, 96), std::pair(16, 544)}) {
+    const Matrix m = RandomMatrix({outputs, inputs, GetParam()});
+    for (const int rows : {1, 9, 65, 130}) {
+      const std::vector<Bf16> x = RandomBf16(rows * inputs);
+      const Device<Bf16> device_x(Spread(x, inputs));
+      const std::vector<float> bias = Random(outputs);
+      const Device<float> device_bias(bias);
+      std::vector<float> expected(rows * outputs);
+      reference::MatMul(Widened(x).data(), rows, inputs, m.w.data(), outputs,
+                        bias.data(), expected.data());
+      std::vector<float> first;
+      for (const ProductKernel kernel : kKernels) {
+        const Device<float> out(rows * outputs);
+        Product product{m.matrix, device_x.get(), inputs + 8, rows};
+        product.bias = device_bias.get();
+        product.out = out.get();
+        product.out_stride = outputs;
+        ExpectOk(RunWith(kernel, product, nullptr));
+        const std::vector<float> actual = out.Read();
+        ExpectNear(actual, expected, Tolerance(inputs), 1e-6);
+        if (first.empty()) first = actual;
+        EXPECT_TRUE(first == actual)
+            << "kernel " << static_cast<int>(kernel) << ", " << rows
+            << " rows, " << outputs << " x " << inputs;
       }
     }
   }
 }
 
-TEST_F(ProductTest, ARowDependsOnItselfOnly) {
+TEST_P(ProductFormatTest, ARowDependsOnItselfOnly) {
   constexpr int kInputs = 288, kOutputs = 48, kRows = 37;
-  const Matrix m = RandomMatrix({kOutputs, kInputs});
+  const Matrix m = RandomMatrix({kOutputs, kInputs, GetParam()});
   const std::vector<Bf16> x = RandomBf16(kRows * kInputs);
   const Device<Bf16> device_x(x);
   const Device<float> all(kRows * kOutputs);
@@ -118,13 +126,48 @@ TEST_F(ProductTest, ARowDependsOnItselfOnly) {
   }
 }
 
-TEST_F(ProductTest, EpiloguesAddRoundAndActivate) {
+// Sums of small integers are exact in any order, so nothing may be rounded: not
+// the numbers 0 to 15, not the scales, not the minima.
+TEST_F(ProductTest, NothingOfAnInt4MatrixIsRounded) {
+  constexpr int kInputs = 96, kOutputs = 19, kRows = 11;
+  std::vector<float> numbers(kOutputs * kInputs);
+  for (int o = 0; o < kOutputs; ++o) {
+    for (int i = 0; i < kInputs; ++i) {
+      const int group = i / 32;
+      const int number = i % 32 < 2 ? i % 32 * 15 : (i * 7 + o * 5) % 16;
+      // Scales and minima have more bits than fit into bf16.
+      numbers[o * kInputs + i] =
+          static_cast<float>(number * (257 + 2 * o + group) - 1023 + 4 * o);
+    }
+  }
+  std::vector<Bf16> x(kRows * kInputs);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x[i] = Bf16BitsFromF32(static_cast<float>(static_cast<int>(i * 5 % 9) - 4));
+  }
+  const Matrix m({kOutputs, kInputs, WeightFormat::kInt4}, numbers);
+  ASSERT_TRUE(m.w == numbers);
+  std::vector<float> expected(kRows * kOutputs);
+  reference::MatMul(Widened(x).data(), kRows, kInputs, numbers.data(), kOutputs,
+                    nullptr, expected.data());
+  const Device<Bf16> device_x(x);
+  for (const ProductKernel kernel : kKernels) {
+    const Device<float> out(kRows * kOutputs);
+    Product product{m.matrix, device_x.get(), kInputs, kRows};
+    product.out = out.get();
+    product.out_stride = kOutputs;
+    ExpectOk(RunWith(kernel, product, nullptr));
+    EXPECT_TRUE(out.Read() == expected)
+        << "kernel " << static_cast<int>(kernel);
+  }
+}
+
+TEST_P(ProductFormatTest, EpiloguesAddRoundAndActivate) {
   constexpr int kInputs = 64, kOutputs = 48, kRows = 11;
   const std::vector<float> numbers = Random(kOutputs * kInputs, 0.2f);
   const std::vector<Bf16> x = RandomBf16(kRows * kInputs);
   const Device<Bf16> device_x(x);
-  const Matrix plain({kOutputs, kInputs}, numbers);
-  const Matrix paired({kOutputs, kInputs, WeightFormat::kBF16, true}, numbers);
+  const Matrix plain({kOutputs, kInputs, GetParam()}, numbers);
+  const Matrix paired({kOutputs, kInputs, GetParam(), true}, numbers);
   ASSERT_TRUE(plain.w == paired.w);
   std::vector<float> sums(kRows * kOutputs);
   reference::MatMul(Widened(x).data(), kRows, kInputs, plain.w.data(), kOutputs,
@@ -169,12 +212,12 @@ TEST_F(ProductTest, EpiloguesAddRoundAndActivate) {
   }
 }
 
-TEST_F(ProductTest, GroupedRowsUseTheirExpertsAndAbsentOnesAreLeft) {
+TEST_P(ProductFormatTest, GroupedRowsUseTheirExpertsAndAbsentOnesAreLeft) {
   constexpr int kInputs = 96, kOutputs = 40, kExperts = 4, kRows = 20;
   std::vector<Matrix> matrices;
   std::vector<const void*> weights;
   for (int e = 0; e < kExperts; ++e) {
-    matrices.push_back(RandomMatrix({kOutputs, kInputs}));
+    matrices.push_back(RandomMatrix({kOutputs, kInputs, GetParam()}));
     weights.push_back(e == 2 ? nullptr : matrices.back().data.get());
   }
   // Expert 1 has no rows; expert 2 is absent.

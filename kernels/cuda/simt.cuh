@@ -33,6 +33,15 @@ __device__ __forceinline__ uint4 LoadOnce(const void* p) {
   return v;
 }
 
+// The same with 8 bytes.
+__device__ __forceinline__ uint2 LoadOnce8(const void* p) {
+  uint2 v;
+  asm("ld.global.nc.L1::no_allocate.L2::256B.v2.u32 {%0, %1}, [%2];"
+      : "=r"(v.x), "=r"(v.y)
+      : "l"(p));
+  return v;
+}
+
 // Copies 16 bytes from global to shared memory in the background.
 __device__ __forceinline__ void CopyAsync(void* shared, const void* global) {
   const auto to = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));

@@ -9,8 +9,8 @@ inline constexpr int kSkinnyThreads = 32 * kSlices;
 // A product of few rows, bound by reading the weights. A block computes kM
 // tiles of outputs for kN * 8 rows, and its warp s the slice s of the inputs.
 // Weights go from memory to the registers of the lane that needs them, kAhead
-// groups at a time: with 8 warps, that keeps 32 KB and more in flight per
-// block. grid: [tiles of rows, output tiles / kM]
+// groups at a time: with 8 warps, that keeps 32 KB and more of bf16 in flight
+// per block. grid: [tiles of rows, output tiles / kM]
 template <WeightFormat kFormat, int kM, int kN, int kAhead, int kBlocks>
 __global__ void __launch_bounds__(kSkinnyThreads, kBlocks)
     SkinnyKernel(const __grid_constant__ ProductArguments args) {
@@ -62,10 +62,11 @@ __global__ void __launch_bounds__(kSkinnyThreads, kBlocks)
     for (int a = 0; a < kAhead; ++a) {
       if (first + a >= end) continue;
 #pragma unroll
-      for (int m = 0; m < kM; ++m) {
+      for (int n = 0; n < kN; ++n) {
+        const InputSums<kFormat> x_sums(x[a][n]);
 #pragma unroll
-        for (int n = 0; n < kN; ++n) {
-          fragments[a][m].Multiply(x[a][n], sums[m][n]);
+        for (int m = 0; m < kM; ++m) {
+          fragments[a][m].Multiply(x[a][n], x_sums, sums[m][n]);
         }
       }
     }

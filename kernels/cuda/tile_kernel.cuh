@@ -93,13 +93,18 @@ __global__ void __launch_bounds__(kTileThreads, 1)
           stage + Shape::kWeights + (warp_n + n * 8) * kGroupInputs * 2 +
           lane * 16);
     }
+    const InputSums<kFormat> x_sums[4] = {
+        InputSums<kFormat>(x[0]), InputSums<kFormat>(x[1]),
+        InputSums<kFormat>(x[2]), InputSums<kFormat>(x[3])};
 #pragma unroll
     for (int m = 0; m < 4; ++m) {
       Fragment<kFormat> fragment;
       fragment.LoadShared(stage + (warp_m + m) * Fragment<kFormat>::kBlock,
                           lane);
 #pragma unroll
-      for (int n = 0; n < 4; ++n) fragment.Multiply(x[n], sums[m][n]);
+      for (int n = 0; n < 4; ++n) {
+        fragment.Multiply(x[n], x_sums[n], sums[m][n]);
+      }
     }
     if (group + 1 != slice_end) continue;
     if (group + 1 < args.groups) slice_end = SliceEnd(group + 1, args.groups);

@@ -7,7 +7,7 @@
 // The layout of packed weights: [tiles of 16 outputs][groups of 32 inputs] of
 // blocks. A block holds the fragments of two mma.m16n8k16 (the weights are its
 // operand A), in the order of the lanes, so that a lane loads 16 bytes at once
-// and a warp 512 adjacent bytes.
+// (8 in int4) and a warp 512 adjacent bytes (256).
 //
 // The sum over inputs may pair them with the k of the instruction in any order,
 // as long as both operands agree. Lane 4g + t (g < 8, t < 4) takes the inputs
@@ -18,6 +18,15 @@
 //   bf16  [2 instructions][32 lanes][8]            1024 bytes
 //   int8  [32 lanes][2 instructions][8]             512 bytes, then
 //         scales, f16 [8][2]: of outputs g and g + 8  32 bytes
+//   int4  [32 lanes][2 instructions] words          256 bytes, then
+//         f16 [8][4]: scales, then minima, of outputs
+//         g and g + 8                                 64 bytes
+//
+// A lane loads 8 bytes of an int4 block: it has only 16 numbers of a group, and
+// slices of the inputs (product_index.h) may begin at any group. Shifting a
+// word and masking it leaves the two numbers of a register of the fragment in
+// the low bits of its halves. The two numbers of a byte are of the same output,
+// so that threads can set different outputs.
 namespace apollo::cuda {
 
 inline constexpr int kTileOutputs = 16;
@@ -25,6 +34,8 @@ inline constexpr int kGroupInputs = 32;
 inline constexpr int kBf16Block = 1024;
 inline constexpr int kInt8Numbers = 512;
 inline constexpr int kInt8Block = kInt8Numbers + 32;
+inline constexpr int kInt4Numbers = 256;
+inline constexpr int kInt4Block = kInt4Numbers + 64;
 
 APOLLO_HOST_DEVICE constexpr int CountTiles(int outputs) {
   return (outputs + kTileOutputs - 1) / kTileOutputs;
@@ -61,9 +72,24 @@ APOLLO_HOST_DEVICE constexpr int Int8Index(int row, int input) {
   const FragmentPlace place = PlaceOf(row, input);
   return (place.lane * 2 + place.instruction) * 8 + place.index;
 }
+// Returns the index of a number of 4 bits in an int4 block. Byte i holds number
+// 2i in its low half and 2i + 1 in its high half.
+APOLLO_HOST_DEVICE constexpr int Int4Index(int row, int input) {
+  const FragmentPlace place = PlaceOf(row, input);
+  return (place.lane * 2 + place.instruction) * 8 + place.index % 2 * 4 +
+         row / 8 * 2 + input % 4 / 2;
+}
 // Returns the index of the scale of a row among the 16 scales of an int8 block.
 APOLLO_HOST_DEVICE constexpr int ScaleIndex(int row) {
   return row % 8 * 2 + row / 8;
+}
+// Return the indices of the scale and the minimum of a row among the 32 of an
+// int4 block.
+APOLLO_HOST_DEVICE constexpr int Int4ScaleIndex(int row) {
+  return row % 8 * 4 + row / 8;
+}
+APOLLO_HOST_DEVICE constexpr int Int4MinimumIndex(int row) {
+  return Int4ScaleIndex(row) + 2;
 }
 
 // Returns the packed row of a row of W. In a paired matrix, a tile holds 8

@@ -26,6 +26,9 @@
 struct alignas(16) uint4 {
   std::uint32_t x, y, z, w;
 };
+struct alignas(8) uint2 {
+  std::uint32_t x, y;
+};
 struct alignas(8) float2 {
   float x, y;
 };
@@ -158,6 +161,7 @@ inline void Mma(float (&c)[4], std::uint32_t a0, std::uint32_t a1,
 }
 
 inline uint4 LoadOnce(const void* p) { return *Aligned<uint4>(p); }
+inline uint2 LoadOnce8(const void* p) { return *Aligned<uint2>(p); }
 inline void CopyAsync(void* shared, const void* global) {
   std::memcpy(const_cast<uint4*>(Aligned<uint4>(shared)),
               Aligned<uint4>(global), 16);
