@@ -18,6 +18,8 @@ TEST(NumericsTest, IdsHaveTheDocumentedForm) {
             "cuda/sm_90/bf16/bf16/1");
   EXPECT_EQ(CudaNumerics(12, 1, WeightFormat::kInt8, CacheType::kBf16),
             "cuda/sm_121/int8/bf16/1");
+  EXPECT_EQ(CudaNumerics(9, 0, WeightFormat::kInt4, CacheType::kBf16),
+            "cuda/sm_90/int4/bf16/1");
 }
 
 TEST(NumericsTest, WhateverDiffersShows) {

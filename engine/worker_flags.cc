@@ -10,8 +10,8 @@
 
 ABSL_FLAG(std::string, device, "cpu",
           "Device that computes: cpu, or cuda:N for the GPU with index N (with "
-          "weights in bf16 or int8, and a cache in bf16). GPUs need a program "
-          "built with --config=cuda.");
+          "weights in bf16, int8 or int4, and a cache in bf16). GPUs need a "
+          "program built with --config=cuda.");
 ABSL_FLAG(int, threads, 0, "Compute threads; 0: one per CPU.");
 ABSL_FLAG(std::string, weights, "auto",
           "Weights in memory: " + apollo::WeightsHelp() +

@@ -16,7 +16,7 @@ namespace {
 // Returns the format of the matrices on a GPU, whose products take only some.
 absl::StatusOr<WeightFormat> WeightsOnGpu(const OpenModel& model,
                                           Device device) {
-  constexpr char kRight[] = "; it must be bf16 or int8";
+  constexpr char kRight[] = "; it must be bf16, int8 or int4";
   if (!model.format) {
     if (model.float32_matrix.empty()) return WeightFormat::kBF16;
     return absl::InvalidArgumentError(absl::StrCat(
@@ -28,9 +28,9 @@ absl::StatusOr<WeightFormat> WeightsOnGpu(const OpenModel& model,
   switch (*model.format) {
     case WeightFormat::kBF16:
     case WeightFormat::kInt8:
+    case WeightFormat::kInt4:
       return *model.format;
     case WeightFormat::kF32:
-    case WeightFormat::kInt4:
       return absl::InvalidArgumentError(absl::StrCat(
           "--weights is ", WeightsName(model.format), ", which --device=",
           DeviceName(device), " does not support", kRight));

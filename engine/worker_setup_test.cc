@@ -47,11 +47,12 @@ WorkerFlags GpuFlags(const std::string& model, const std::string& weights) {
   return flags;
 }
 
-TEST(WorkerSetupTest, AGpuGetsBf16OrInt8) {
+TEST(WorkerSetupTest, AGpuGetsBf16OrIntegers) {
   for (const auto& [model, weights, format] :
        {std::tuple("published", "auto", WeightFormat::kBF16),
         std::tuple("published", "bf16", WeightFormat::kBF16),
         std::tuple("published", "int8", WeightFormat::kInt8),
+        std::tuple("published", "int4", WeightFormat::kInt4),
         std::tuple("sharded_f32", "bf16", WeightFormat::kBF16)}) {
     const auto setup = OpenWorkerSetup(GpuFlags(model, weights), "");
     ASSERT_TRUE(setup.ok()) << setup.status();
@@ -62,17 +63,15 @@ TEST(WorkerSetupTest, AGpuGetsBf16OrInt8) {
 }
 
 TEST(WorkerSetupTest, WhatAGpuCannotDoIsRefusedByName) {
-  for (const char* weights : {"float32", "int4"}) {
-    EXPECT_THAT(ErrorOf(GpuFlags("published", weights), ""),
-                AllOf(HasSubstr("--weights is " + std::string(weights)),
-                      HasSubstr("--device=cuda:2"),
-                      HasSubstr("it must be bf16 or int8")));
-  }
+  EXPECT_THAT(
+      ErrorOf(GpuFlags("published", "float32"), ""),
+      AllOf(HasSubstr("--weights is float32"), HasSubstr("--device=cuda:2"),
+            HasSubstr("it must be bf16, int8 or int4")));
   for (const char* model : {"sharded_f32", "shared_expert_f16"}) {
     EXPECT_THAT(ErrorOf(GpuFlags(model, "auto"), ""),
                 AllOf(HasSubstr("--weights is auto"),
                       HasSubstr("model.embed_tokens.weight"),
-                      HasSubstr("it must be bf16 or int8")));
+                      HasSubstr("it must be bf16, int8 or int4")));
   }
   WorkerFlags flags = GpuFlags("published", "auto");
   flags.model.cache_dtype = "f16";

@@ -182,14 +182,17 @@ TEST_F(CudaExpertRowsTest, RowsOfAnyKindGiveTheSame) {
   ExpectSame(bf16, expected);
 }
 
-TEST_F(CudaExpertRowsTest, Int8WeightsFollowTheSameRules) {
-  UseModel(RandomModelConfig(), WeightFormat::kInt8);
-  const TestSequence a = Alone(1, 20);
-  const auto stage = LoadAll(16);
-  TestSequence x = MakeSequence(1, 20), y = MakeSequence(2, 3);
-  Run(*stage, {{&y, 2}, {&x, 9}});
-  Run(*stage, {{&x, 11}, {&y, 1}});
-  ExpectSame(x, a);
+TEST_F(CudaExpertRowsTest, IntegerWeightsFollowTheSameRules) {
+  for (const WeightFormat format : {WeightFormat::kInt8, WeightFormat::kInt4}) {
+    SCOPED_TRACE(InfoOf(format).name);
+    UseModel(RandomModelConfig(), format);
+    const TestSequence a = Alone(1, 20);
+    const auto stage = LoadAll(16);
+    TestSequence x = MakeSequence(1, 20), y = MakeSequence(2, 3);
+    Run(*stage, {{&y, 2}, {&x, 9}});
+    Run(*stage, {{&x, 11}, {&y, 1}});
+    ExpectSame(x, a);
+  }
 }
 
 // --- Tokens ----------------------------------------------------------------

@@ -176,6 +176,31 @@ TEST_F(DeviceWeightsTest, AnExpertStageHasTheWeightsOfItsSource) {
   EXPECT_EQ(*ExpertStageBytes(config_, *source_, experts), bytes_);
 }
 
+TEST_F(DeviceWeightsTest, AnInt4ModelHasAnInt8Head) {
+  const RandomWeights source(config_, WeightFormat::kInt4);
+  const std::set<int> experts = {1, 4};
+  const std::vector<TensorInfo> tensors = ExpertStageTensors(config_, experts);
+  DeviceWeightLoader loader(config_, source, pool_, *device_, 1 << 20, tensors,
+                            nullptr);
+  WeightLoader expected(config_, source, pool_, 0, nullptr);
+  for (int l = config_.boundary; l < config_.num_layers; ++l) {
+    SCOPED_TRACE(l);
+    const auto layer = loader.SparseLayer(l, experts);
+    const auto expected_layer = expected.SparseLayer(l, experts);
+    ASSERT_TRUE(layer.ok() && expected_layer.ok()) << layer.status();
+    EXPECT_EQ(layer->experts.gate_up.format, WeightFormat::kInt4);
+    Expect(*layer, *expected_layer);
+  }
+  const auto head = loader.Head();
+  const auto expected_head = expected.Head();
+  ASSERT_TRUE(head.ok() && expected_head.ok()) << head.status();
+  ExpectOk(loader.Finish());
+  EXPECT_EQ(head->output.matrix.format, WeightFormat::kInt8);
+  Expect(head->norm, expected_head->norm);
+  Expect(head->output, expected_head->output);
+  EXPECT_EQ(*ExpertStageBytes(config_, source, experts), bytes_);
+}
+
 TEST_F(DeviceWeightsTest, AModelWithoutBiasesAndSharedExpertsHasNone) {
   config_.shared_expert = false;
   config_.attention_bias = false;
@@ -199,10 +224,7 @@ TEST_F(DeviceWeightsTest, WhatGpusCannotUseIsRefusedByName) {
            {WeightFormat::kF32,
             [](ModelConfig&) {},
             {"\"model.embed_tokens.weight\"", "--weights", "float32",
-             "bf16 or int8"}},
-           {WeightFormat::kInt4,
-            [](ModelConfig&) {},
-            {"q_proj.weight\"", "--weights", "int4", "bf16 or int8"}},
+             "bf16, int8 or int4"}},
            {WeightFormat::kBF16,
             [](ModelConfig& config) { config.head_size = 48; },
             {"48"}},

@@ -65,19 +65,22 @@ TEST_F(MatrixStagerTest, MatricesHaveTheNumbersOfTheirSource) {
   }
 }
 
-TEST_F(MatrixStagerTest, Int8IsRoundedOnceFromTheCheckpoint) {
-  const auto model =
-      OpenModelDirectory("tests/golden/published", WeightFormat::kInt8);
-  ASSERT_TRUE(model.ok()) << model.status();
-  for (const std::size_t bytes : kStageBytes) {
-    SCOPED_TRACE(bytes);
+TEST_F(MatrixStagerTest, IntegersAreRoundedOnceFromTheCheckpoint) {
+  for (const WeightFormat format : {WeightFormat::kInt8, WeightFormat::kInt4}) {
+    SCOPED_TRACE(InfoOf(format).name);
+    const auto model = OpenModelDirectory("tests/golden/published", format);
+    ASSERT_TRUE(model.ok()) << model.status();
     const std::vector<TensorInfo> mlp = MlpTensors(model->config, 0, kNoExpert);
-    ExpectPacked(*model->weights, NamesOf(mlp, WeightKind::kGateUp), true,
-                 bytes);
-    ExpectPacked(*model->weights,
-                 NamesOf(AttentionTensors(model->config, 0),
-                         WeightKind::kAttentionOutput),
-                 false, bytes);
+    const std::vector<TensorInfo> attention =
+        AttentionTensors(model->config, 0);
+    for (const std::size_t bytes : kStageBytes) {
+      SCOPED_TRACE(bytes);
+      ExpectPacked(*model->weights, NamesOf(mlp, WeightKind::kGateUp), true,
+                   bytes);
+      ExpectPacked(*model->weights,
+                   NamesOf(attention, WeightKind::kAttentionOutput), false,
+                   bytes);
+    }
   }
 }
 
@@ -85,9 +88,9 @@ TEST_F(MatrixStagerTest, AnEmbeddingIsCopiedAsBf16) {
   const std::string name = kEmbeddingTensor;
   for (const char* const checkpoint : {"published", "sharded_f32"}) {
     SCOPED_TRACE(checkpoint);
-    // Even where the other weights are int8.
+    // Even where the other weights are integers.
     const std::string directory = std::string("tests/golden/") + checkpoint;
-    const auto model = OpenModelDirectory(directory, WeightFormat::kInt8);
+    const auto model = OpenModelDirectory(directory, WeightFormat::kInt4);
     const auto bf16 = OpenModelDirectory(directory, WeightFormat::kBF16);
     ASSERT_TRUE(model.ok() && bf16.ok()) << model.status();
     const int vocab = model->config.vocab_size;

@@ -18,8 +18,8 @@ namespace apollo::cuda {
 
 // Returns the shape in which the matrix of the tensors of a kind is packed: it
 // keeps the format of the source (WeightSource::Shape). INVALID_ARGUMENT names
-// the first tensor if the operations cannot use it: the format must be bf16 or
-// int8.
+// the first tensor if the operations cannot use it: the format must be bf16,
+// int8 or int4.
 absl::StatusOr<PackedShape> PackedShapeOf(const WeightSource& source,
                                           std::span<const TensorInfo> tensors,
                                           WeightKind kind);
