@@ -5,6 +5,10 @@
 #include <absl/strings/match.h>
 #include <absl/strings/string_view.h>
 
+#include <string>
+
+#include "serving/version.h"
+
 namespace apollo {
 
 void SetHelp(const char* usage) {
@@ -13,6 +17,8 @@ void SetHelp(const char* usage) {
   config.contains_help_flags = [](absl::string_view file) {
     return absl::EndsWith(file, "/main.cc") || absl::EndsWith(file, "flags.cc");
   };
+  config.contains_helpshort_flags = config.contains_help_flags;
+  config.version_string = [] { return std::string(kVersion) + "\n"; };
   absl::SetFlagsUsageConfig(config);
 }
 

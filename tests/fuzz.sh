@@ -5,6 +5,9 @@
 # Usage: tests/fuzz.sh SECONDS [RESULTS_FILE]
 #   RESULTS_FILE gets a line "PASSED label" or "FAILED label" for each target.
 set -euo pipefail
+case ${1:-} in
+  -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || { echo "usage: $0 SECONDS [RESULTS_FILE]" >&2; exit 2; }
 seconds=$1

@@ -21,6 +21,9 @@ DROP_WITH_VALUE = ("-MF", "-o")
 def main():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     flags = sys.argv[1:]
+    if flags and flags[0] in ("-h", "--help"):
+        print(__doc__.strip())
+        return
 
     def run(*args):
         return subprocess.run(

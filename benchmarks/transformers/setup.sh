@@ -11,6 +11,10 @@
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu benchmarks/transformers/setup.sh
 set -euo pipefail
 
+case ${1:-} in
+  -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+  -*) echo "$0: unknown option \"$1\" (see --help)" >&2; exit 2 ;;
+esac
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 venv=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/apollo-moe/venv-transformers}
 # Without its dependencies, which are for the `llm` command line; only the model file is needed.

@@ -70,6 +70,8 @@ def parse(arguments):
                     help="port of the router; default 50051; 0: any free port")
     up.add_argument("--weights", metavar="FORMAT",
                     help="format of the weights: auto (default), float32, bf16, int8 or int4")
+    up.add_argument("--device", metavar="DEVICE",
+                    help="device of the workers: cpu (default) or cuda:N; GPUs need a build with --config=cuda")
     up.add_argument("--threads", metavar="N", type=number(1, 1024),
                     help="threads of each worker; default: chosen by the worker")
     several.add_parser("status", allow_abbrev=False, help=STATUS, description="status " + STATUS, parents=[common])

@@ -32,6 +32,10 @@ die() {
   say "error: $*"
   exit 1
 }
+misuse() {
+  say "error: $*; see --help"
+  exit 2
+}
 usage() { sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0"; }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -45,15 +49,15 @@ while (($# > 0)); do
       exit 0
       ;;
     --upcycle | --gguf)
-      (($# > 1)) || die "$1 needs a path"
+      (($# > 1)) || misuse "$1 needs a path"
       if [[ $1 == --upcycle ]]; then upcycle=$2; else gguf=$2; fi
       shift 2
       ;;
     --upcycle=*) upcycle=${1#*=} && shift ;;
     --gguf=*) gguf=${1#*=} && shift ;;
-    -*) die "unknown option $1; see --help" ;;
+    -*) misuse "unknown option $1" ;;
     *)
-      [[ -z $directory ]] || die "more than one directory; see --help"
+      [[ -z $directory ]] || misuse "more than one directory"
       directory=$1
       shift
       ;;

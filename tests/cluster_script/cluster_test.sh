@@ -107,16 +107,19 @@ state=$mine
 
 # Up, twice, and down.
 run up --model "$work/model" --port 0 --expert-workers 3 --dense-workers 2 --threads 1 \
-  --weights int8
+  --weights int8 --device cuda:1
 expect_code 0; expect "all 6 processes are healthy"; expect "router 127.0.0.1:"
 expect "expert-worker-0 with experts 0,3,6"; expect "expert-worker-2 with experts 2,5"
 expect_alive 6
 [[ $(wc -l < "$state/expert_workers.list") == 3 ]] || fail "expected 3 expert workers listed"
 [[ $(wc -l < "$state/dense_workers.list") == 2 ]] || fail "expected 2 dense workers listed"
 grep -q -- "--weights=int8" "$state/expert-worker-2.log" || fail "expected --weights to be passed on"
+grep -q -- "--device=cuda:1" "$state/dense-worker-0.log" || fail "expected --device to be passed on"
 grep -q -- "--threads=1" "$state/dense-worker-1.log" || fail "expected --threads to be passed on"
 read -r first _ < "$state/router.pid"
 run status; expect_code 0; expect "dense-worker-1"; expect SERVING
+output=$("$cluster" status --state "$state" 2>&1); code=$?  # With the programs that `up` was given.
+expect_code 0; expect SERVING
 run up --model "$work/model"; expect_code 0; expect "already up"
 read -r second _ < "$state/router.pid"
 [[ $first == "$second" ]] || fail "expected the same router"

@@ -9,9 +9,9 @@
 set -euo pipefail
 script=$(realpath "${BASH_SOURCE[0]}")
 
-usage() {
-  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$script"
-  exit "$1"
+misuse() {
+  echo "$0: $1 (see --help)" >&2
+  exit 2
 }
 
 config=(--config=cuda)
@@ -33,16 +33,16 @@ while (($# > 0)); do
       config=()
       cuda_targets=()
       ;;
-    -h | --help) usage 0 ;;
-    -*) usage 2 ;;
+    -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$script"; exit 0 ;;
+    -*) misuse "unknown option \"$1\"" ;;
     *)
-      [[ -z $out ]] || usage 2
+      [[ -z $out ]] || misuse "more than one OUT_DIR"
       out=$(realpath -m -- "$1")
       ;;
   esac
   shift
 done
-[[ -n $out ]] || usage 2
+[[ -n $out ]] || misuse "OUT_DIR is missing"
 mkdir -p "$out"
 cd "$(dirname "$script")/../.."
 

@@ -108,6 +108,18 @@ std::string RequireDigits(const std::string& value) {
   return digits ? "" : "\"" + value + "\" is not a nonnegative integer";
 }
 
+// gRPC accepts an address without a port, and fails with an error that does not
+// mention ports.
+std::string RequirePort(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  const bool port =
+      colon != std::string::npos && colon + 1 < address.size() &&
+      address.find_first_not_of("0123456789", colon + 1) == std::string::npos;
+  return port || address.rfind("unix:", 0) == 0
+             ? ""
+             : "\"" + address + "\" is not host:port";
+}
+
 void AddTextOption(CLI::App& app, const std::string& name, Options& options) {
   app.add_option(name, options.text, "Text, or - for standard input")
       ->required();
@@ -287,6 +299,7 @@ Parsed ParseCommandLine(const std::vector<std::string>& arguments) {
   app.add_option("--server", options.server,
                  Wrap("Address of the router (default 127.0.0.1:50051)"))
       ->envname("APOLLO_SERVER")
+      ->check(RequirePort)
       ->type_name("HOST:PORT");
   app.add_flag("--json", options.json,
                Wrap("Print one JSON object per line for each event or error; "

@@ -14,10 +14,17 @@
 # in one thread. Only the model and the versions are written to the repository.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+case ${1:-} in
+  -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+esac
 check=false
 if [[ ${1:-} == --check ]]; then
   check=true
   shift
+fi
+if (($# > 1)) || [[ ${1:-} == -* ]]; then
+  echo "$0: unexpected argument \"${*: -1}\" (see --help)" >&2
+  exit 2
 fi
 work=$(realpath -m "${1:-$HOME/.cache/apollo-moe/language}")
 families=model/language/default_families.txt

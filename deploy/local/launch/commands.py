@@ -8,9 +8,9 @@ from . import signals, state
 from .cluster import Cluster
 from .failure import Failure, Mistake
 
-DEFAULTS = {"dense_workers": 1, "port": 50051, "weights": "auto", "timeout": 300, "grace": 15}
+DEFAULTS = {"dense_workers": 1, "port": 50051, "weights": "auto", "device": "cpu", "timeout": 300, "grace": 15}
 # Options that a running cluster keeps.
-KEPT = ("model", "dense_workers", "expert_workers", "port", "threads", "weights", "bin")
+KEPT = ("model", "dense_workers", "expert_workers", "port", "threads", "weights", "device", "bin")
 
 
 def up(options):
@@ -70,7 +70,7 @@ def _checked_layout(options):
     expert_workers = min(2, experts) if options.expert_workers is None else options.expert_workers
     if expert_workers > experts:
         raise Mistake(f"--expert-workers is {expert_workers}, but the model has {experts} experts")
-    flags = [f"--weights={_value(options, 'weights')}"]
+    flags = [f"--weights={_value(options, 'weights')}", f"--device={_value(options, 'device')}"]
     if options.threads is not None:
         flags.append(f"--threads={options.threads}")
     return layouts.Layout(model, options.bin, _value(options, "dense_workers"), expert_workers,
@@ -117,12 +117,15 @@ def status(options):
     if not handles:
         print(f"not running (no state in {options.state})")
         return 1
+    binaries = options.bin
+    if not options.bin_given:  # Those that `up` was given.
+        binaries = (state.read_settings(options.state) or {}).get("bin") or binaries
     result = 0
     print(f"{'ROLE':<18} {'PID':<8} {'ADDRESS':<22} {'METRICS':<22} HEALTH")
     for name, handle in handles.items():
         address = state.read_address(options.state, name, "grpc") or ""
         metrics = state.read_address(options.state, name, "metrics") or ""
-        health = _health(options.bin, address) if handle.running() else "dead"
+        health = _health(binaries, address) if handle.running() else "dead"
         if health != "SERVING":
             result = 1
         print(f"{name:<18} {handle.pid:<8} {address:<22} {metrics:<22} {health}")
