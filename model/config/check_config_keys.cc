@@ -69,13 +69,15 @@ absl::Status CheckObject(const Json& object, const std::string& prefix,
                          const ConfigReader& reader,
                          std::vector<std::string>& unknown) {
   for (const auto& [name, value] : object.items()) {
+    if (value.is_null()) continue;
     const std::string path = prefix + name;
-    const ConfigKey* key = FindKey(path);
+    // A dot in a name does not mean a key within an object.
+    const ConfigKey* key =
+        name.find('.') == std::string::npos ? FindKey(path) : nullptr;
     if (key == nullptr) {
       unknown.push_back(path);
       continue;
     }
-    if (value.is_null()) continue;
     switch (key->use) {
       case KeyUse::kRead:
       case KeyUse::kHarmless:

@@ -138,11 +138,15 @@ TEST(CheckConfigKeysTest, UnknownKeysAreOneWarning) {
   const Result result = Check({{"hidden_size", 8},
                                {"new_gate", 2},
                                {"rope_scaling", {{"new_factor", 2}}},
+                               {"rope_scaling.rope_theta", 2},
+                               {"unset", nullptr},
                                {"zeta", {{"inner", 1}}}});
   EXPECT_TRUE(result.status.ok()) << result.status;
   EXPECT_THAT(result.warnings,
               ElementsAre("dir/config.json: unknown keys \"new_gate\", "
-                          "\"rope_scaling.new_factor\", \"zeta\" are ignored"));
+                          "\"rope_scaling.new_factor\", "
+                          "\"rope_scaling.rope_theta\", \"zeta\" are "
+                          "ignored"));
 }
 
 }  // namespace
