@@ -19,6 +19,7 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(options.process, ReadProcessFlags("dense-worker-0"));
   ASSIGN_OR_RETURN(options.worker, ReadWorkerFlags(options.process.model,
                                                    /*cache_megabytes=*/1024));
+  options.worker.model.strict_model = options.process.strict_model;
   PrepareDevice(options.worker.model.device);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(30)));
   ASSIGN_OR_RETURN(options.core, ReadDenseFlags(/*steps_in_flight=*/2));

@@ -8,6 +8,7 @@
 #include "engine/cache_options.h"
 #include "engine/worker_device.h"
 #include "kernels/cpu_level.h"
+#include "model/config/model_warnings.h"
 #include "model/weights/weight_names.h"
 
 namespace apollo {
@@ -60,6 +61,8 @@ absl::StatusOr<WorkerModel> OpenWorkerModel(const WorkerModelOptions& options) {
                    ParseWeights(options.weights));
   WorkerModel opened;
   ASSIGN_OR_RETURN(opened.model, OpenModelDirectory(options.model, weights));
+  RETURN_IF_ERROR(
+      ReportModelWarnings(opened.model.warnings, options.strict_model));
   ASSIGN_OR_RETURN(
       opened.cache,
       ParseCacheOptions(options.cache_megabytes, options.cache_dtype,

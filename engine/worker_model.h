@@ -16,6 +16,7 @@ namespace apollo {
 // Options for serving a model in a worker. Each has the name of its flag.
 struct WorkerModelOptions {
   std::string model;  // A directory.
+  bool strict_model = false;
   Device device = {};
   std::string weights = "auto";
   std::int64_t cache_megabytes = 1024;
@@ -35,7 +36,8 @@ struct WorkerModel {
 };
 
 // Selects the instruction set of the kernels (APOLLO_CPU_LEVEL) and opens the
-// model without reading weights. Errors name the flag, variable or file that is
+// model without reading weights. Logs the warnings about the model, or refuses
+// it for them if `strict_model`. Errors name the flag, variable or file that is
 // wrong, or that does not go with the device.
 absl::StatusOr<WorkerModel> OpenWorkerModel(const WorkerModelOptions& options);
 

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <tuple>
 
@@ -79,6 +82,28 @@ TEST(WorkerSetupTest, WhatAGpuCannotDoIsRefusedByName) {
   flags = GpuFlags("published", "auto");
   flags.model.cache_prefault = true;
   EXPECT_THAT(ErrorOf(flags, ""), HasSubstr("--cache_prefault"));
+}
+
+TEST(WorkerSetupTest, DoubtsAboutAModelAreLoggedOrRefused) {
+  namespace fs = std::filesystem;
+  WorkerFlags flags = Flags();
+  flags.model.model = testing::TempDir() + "/doubtful";
+  fs::remove_all(flags.model.model);
+  fs::create_directories(flags.model.model);
+  fs::copy_file("tests/golden/published/model.safetensors",
+                flags.model.model + "/model.safetensors");
+  std::ifstream config("tests/golden/published/config.json");
+  std::string text{std::istreambuf_iterator<char>(config), {}};
+  std::ofstream(flags.model.model + "/config.json")
+      << text.insert(text.find('{') + 1, "\"new_gate\": 1,");
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(OpenWorkerSetup(flags, "").ok());
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("model_doubtful"), HasSubstr("new_gate")));
+  flags.model.strict_model = true;
+  EXPECT_THAT(ErrorOf(flags, ""),
+              AllOf(HasSubstr("config.json: unknown keys \"new_gate\""),
+                    HasSubstr("--strict_model")));
 }
 
 TEST(WorkerSetupTest, NamesTheFlagOrFileThatIsWrong) {

@@ -29,6 +29,7 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(options.process, ReadProcessFlags("expert-worker-0"));
   ASSIGN_OR_RETURN(options.worker, ReadWorkerFlags(options.process.model,
                                                    /*cache_megabytes=*/512));
+  options.worker.model.strict_model = options.process.strict_model;
   PrepareDevice(options.worker.model.device);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(10)));
   options.experts = absl::GetFlag(FLAGS_experts);

@@ -29,6 +29,7 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(options.process,
                    ReadProcessFlags("router", "127.0.0.1:50051"));
   ASSIGN_OR_RETURN(options.router, ReadRouterFlags(options.process.families));
+  options.router.model.strict_model = options.process.strict_model;
   options.dense_workers = absl::GetFlag(FLAGS_dense_workers);
   options.dense_worker_timeout = absl::GetFlag(FLAGS_dense_worker_timeout);
   SetLogProcess(options.process.name);

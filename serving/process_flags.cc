@@ -36,6 +36,9 @@ ABSL_FLAG(
     "File with the language families; must be the same for all processes. "
     "Default: families.txt in the model directory if it exists, else the "
     "published families.");
+ABSL_FLAG(bool, strict_model, false,
+          "Refuse a model directory with keys of config.json or tensors that "
+          "are not known, or that contradict each other, instead of warning.");
 
 namespace apollo {
 namespace {
@@ -71,6 +74,7 @@ absl::StatusOr<ProcessFlags> ReadProcessFlags(
   flags.name = absl::GetFlag(FLAGS_name);
   if (flags.name.empty()) flags.name = default_name;
   flags.families = absl::GetFlag(FLAGS_families);
+  flags.strict_model = absl::GetFlag(FLAGS_strict_model);
   flags.server.listen = absl::GetFlag(FLAGS_listen);
   if (flags.server.listen.empty()) flags.server.listen = default_listen;
   RETURN_IF_ERROR(CheckListenAddress("listen", flags.server.listen));

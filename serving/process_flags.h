@@ -9,11 +9,13 @@
 namespace apollo {
 
 // The flags that every program of the cluster has: --model, --listen,
-// --max_connections, --metrics_listen, --address_file, --name and --families.
+// --max_connections, --metrics_listen, --address_file, --name, --families and
+// --strict_model.
 struct ProcessFlags {
   std::string model;     // A directory; not empty.
   std::string name;      // Unique in the cluster.
   std::string families;  // A file; empty: that of the model or the published.
+  bool strict_model = false;  // Refuse what would be a warning.
   ServerOptions server;
 };
 

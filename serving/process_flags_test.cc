@@ -14,6 +14,7 @@ ABSL_DECLARE_FLAG(int, max_connections);
 ABSL_DECLARE_FLAG(std::string, metrics_listen);
 ABSL_DECLARE_FLAG(std::string, address_file);
 ABSL_DECLARE_FLAG(std::string, name);
+ABSL_DECLARE_FLAG(bool, strict_model);
 
 namespace apollo {
 namespace {
@@ -41,6 +42,7 @@ TEST_F(ProcessFlagsTest, EmptyFlagsHaveTheDefaultsOfTheProgram) {
   EXPECT_EQ(flags->server.listen, "127.0.0.1:7");
   EXPECT_EQ(flags->server.metrics_listen, "127.0.0.1:0");
   EXPECT_EQ(flags->server.address_file, "");
+  EXPECT_FALSE(flags->strict_model);
 }
 
 TEST_F(ProcessFlagsTest, GivenFlagsAreUsed) {
@@ -50,6 +52,7 @@ TEST_F(ProcessFlagsTest, GivenFlagsAreUsed) {
   absl::SetFlag(&FLAGS_metrics_listen, "h:2");
   absl::SetFlag(&FLAGS_address_file, file);
   absl::SetFlag(&FLAGS_max_connections, 3);
+  absl::SetFlag(&FLAGS_strict_model, true);
   const auto flags = ReadProcessFlags("worker-0");
   ASSERT_TRUE(flags.ok()) << flags.status();
   EXPECT_EQ(flags->name, "n");
@@ -57,6 +60,7 @@ TEST_F(ProcessFlagsTest, GivenFlagsAreUsed) {
   EXPECT_EQ(flags->server.metrics_listen, "h:2");
   EXPECT_EQ(flags->server.address_file, file);
   EXPECT_EQ(flags->server.max_connections, 3);
+  EXPECT_TRUE(flags->strict_model);
 }
 
 TEST_F(ProcessFlagsTest, AModelIsRequired) {

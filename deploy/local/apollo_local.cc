@@ -20,9 +20,11 @@ absl::Status Run() {
                    ReadProcessFlags("local", "127.0.0.1:50051"));
   ASSIGN_OR_RETURN(options.worker, ReadWorkerFlags(options.process.model,
                                                    /*cache_megabytes=*/1024));
+  options.worker.model.strict_model = options.process.strict_model;
   PrepareDevice(options.worker.model.device);
   ASSIGN_OR_RETURN(options.core, ReadDenseFlags(/*steps_in_flight=*/1));
   ASSIGN_OR_RETURN(options.router, ReadRouterFlags(options.process.families));
+  options.router.model.strict_model = options.process.strict_model;
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<LocalCluster> cluster,
                    LocalCluster::Start(std::move(options)));

@@ -5,13 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
-#include <utility>
 
 #include "common/json.h"
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "model/config/check_config_keys.h"
+#include "model/config/config_reader.h"
+#include "model/config/rope_base.h"
 
 namespace apollo {
 namespace {
@@ -20,97 +21,37 @@ constexpr std::size_t kMaxConfigBytes = 1 << 20;
 constexpr char kArchitecture[] = "UpcyclingQwen2MoeForCausalLM";
 constexpr char kModelType[] = "upcycling-qwen2-moe";
 
-// Reads typed values of a JSON object. Errors name the file and the key.
-class Reader {
- public:
-  Reader(const Json& json, std::string_view source)
-      : json_(json), source_(source) {}
-
-  absl::StatusOr<std::int64_t> Int(
-      const char* key, std::int64_t low, std::int64_t high,
-      std::optional<std::int64_t> fallback = {}) const {
-    const auto it = json_.find(key);
-    if (it == json_.end() || it->is_null()) {
-      if (fallback) return *fallback;
-      return Missing(key);
-    }
-    if (!it->is_number_integer()) return Wrong(key, *it, "an integer");
-    // An unsigned number above the signed range is out of every range here.
-    const bool fits =
-        !it->is_number_unsigned() || it->get<std::uint64_t>() <= INT64_MAX;
-    if (!fits || it->get<std::int64_t>() < low ||
-        it->get<std::int64_t>() > high) {
-      return Wrong(key, *it, absl::StrCat("from ", low, " to ", high));
-    }
-    return it->get<std::int64_t>();
-  }
-
-  absl::StatusOr<bool> Bool(const char* key, bool fallback) const {
-    const auto it = json_.find(key);
-    if (it == json_.end() || it->is_null()) return fallback;
-    if (!it->is_boolean()) return Wrong(key, *it, "true or false");
-    return it->get<bool>();
-  }
-
-  absl::StatusOr<double> Positive(const char* key) const {
-    const auto it = json_.find(key);
-    if (it == json_.end() || it->is_null()) return Missing(key);
-    if (!it->is_number()) return Wrong(key, *it, "a number above 0");
-    const double value = it->get<double>();
-    if (!std::isfinite(value) || !(value > 0)) {
-      return Wrong(key, *it, "a finite number above 0");
-    }
-    return value;
-  }
-
-  absl::Status Missing(const char* key) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat(ToAbsl(source_), ": key \"", key, "\" is missing"));
-  }
-
-  absl::Status Wrong(const char* key, const Json& value,
-                     const std::string& right) const {
-    std::string shown =
-        value.dump(-1, ' ', true, Json::error_handler_t::replace);
-    if (shown.size() > 80) shown = shown.substr(0, 77) + "...";
-    return absl::InvalidArgumentError(absl::StrCat(
-        ToAbsl(source_), ": \"", key, "\" is ", shown, "; it must be ", right));
-  }
-
-  const Json& json() const { return json_; }
-  std::string_view source() const { return source_; }
-
- private:
-  const Json& json_;
-  std::string_view source_;
-};
-
-absl::Status CheckArchitecture(const Reader& reader, ModelConfig& config) {
-  const Json& json = reader.json();
-  const auto it = json.find("architectures");
-  if (it == json.end()) return reader.Missing("architectures");
-  if (!it->is_array() || it->size() != 1 || !it->front().is_string()) {
-    return reader.Wrong("architectures", *it, "a list of one name");
-  }
-  config.architecture = it->front().get<std::string>();
-  if (config.architecture != kArchitecture) {
+// A list of architectures may be missing if the type of the model is known.
+absl::Status CheckArchitecture(const ConfigReader& reader,
+                               ModelConfig& config) {
+  const auto not_served = [&reader](const char* key, const Json& value,
+                                    const std::string& right) {
     return absl::UnimplementedError(
-        absl::StrCat(reader
-                         .Wrong("architectures", *it,
-                                absl::StrCat("[\"", kArchitecture, "\"]"))
-                         .message()));
+        absl::StrCat(reader.Wrong(key, value, right).message()));
+  };
+  const Json* type = reader.Find("model_type");
+  if (type != nullptr && *type != kModelType) {
+    return not_served("model_type", *type,
+                      absl::StrCat("\"", kModelType, "\""));
   }
-  if (const auto type = json.find("model_type");
-      type != json.end() && *type != kModelType) {
-    return absl::UnimplementedError(absl::StrCat(
-        reader.Wrong("model_type", *type, absl::StrCat("\"", kModelType, "\""))
-            .message()));
+  config.architecture = kArchitecture;
+  const Json* names = reader.Find("architectures");
+  if (names == nullptr) {
+    if (type != nullptr) return absl::OkStatus();
+    return reader.Missing("architectures");
+  }
+  if (!names->is_array() || names->size() != 1 || !names->front().is_string()) {
+    return reader.Wrong("architectures", *names, "a list of one name");
+  }
+  if (names->front() != kArchitecture) {
+    return not_served("architectures", *names,
+                      absl::StrCat("[\"", kArchitecture, "\"]"));
   }
   return absl::OkStatus();
 }
 
 // mlp_only_layers must be 0, 1, ..., B-1 in any order; B is the boundary.
-absl::Status ReadBoundary(const Reader& reader, ModelConfig& config) {
+absl::Status ReadBoundary(const ConfigReader& reader, ModelConfig& config) {
   const auto it = reader.json().find("mlp_only_layers");
   config.boundary = 0;
   if (it == reader.json().end() || it->is_null()) return absl::OkStatus();
@@ -144,22 +85,32 @@ absl::Status ReadBoundary(const Reader& reader, ModelConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status ReadEosTokens(const Reader& reader, ModelConfig& config) {
-  const auto it = reader.json().find("eos_token_id");
-  if (it == reader.json().end() || it->is_null()) return absl::OkStatus();
-  const Json list = it->is_array() ? *it : Json::array({*it});
+absl::Status ReadEosTokens(const ConfigReader& reader, ModelConfig& config,
+                           std::vector<std::string>& warnings) {
+  const std::string right = absl::StrCat("a token id below ", config.vocab_size,
+                                         " or a list of them");
+  const Json* value = reader.Find("eos_token_id");
+  if (value == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(reader.Missing("eos_token_id").message(),
+                     ", so that no answer would end; it must be ", right));
+  }
+  const Json list = value->is_array() ? *value : Json::array({*value});
   for (const Json& entry : list) {
     if (!entry.is_number_integer() || entry < 0 || entry >= config.vocab_size) {
-      return reader.Wrong("eos_token_id", *it,
-                          absl::StrCat("a token id below ", config.vocab_size,
-                                       " or a list of them"));
+      return reader.Wrong("eos_token_id", *value, right);
     }
     config.eos_tokens.push_back(entry.get<std::int32_t>());
+  }
+  if (config.eos_tokens.empty()) {
+    warnings.push_back(absl::StrCat(
+        ToAbsl(reader.source()),
+        ": \"eos_token_id\" is [], so that answers end only at their limits"));
   }
   return absl::OkStatus();
 }
 
-absl::Status ReadPromptFormat(const Reader& reader, ModelConfig& config) {
+absl::Status ReadPromptFormat(const ConfigReader& reader, ModelConfig& config) {
   const auto it = reader.json().find("prompt_format");
   if (it == reader.json().end() || it->is_null() || *it == "apollo") {
     config.prompt_format = PromptFormat::kApollo;
@@ -171,40 +122,33 @@ absl::Status ReadPromptFormat(const Reader& reader, ModelConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status RefuseWhatIsNotServed(const Reader& reader) {
-  const Json& json = reader.json();
-  if (const auto it = json.find("hidden_act");
-      it != json.end() && *it != "silu") {
-    return reader.Wrong("hidden_act", *it, "\"silu\"");
-  }
-  if (const auto it = json.find("rope_scaling");
-      it != json.end() && !it->is_null()) {
-    return reader.Wrong("rope_scaling", *it, "null: scaling is not served");
-  }
-  if (const auto it = json.find("use_sliding_window");
-      it != json.end() && *it != false) {
-    return reader.Wrong("use_sliding_window", *it, "false");
-  }
-  if (const auto it = json.find("decoder_sparse_step");
-      it != json.end() && *it != 1) {
-    return reader.Wrong("decoder_sparse_step", *it, "1");
+// Two names of one fact: whether q, k and v have biases.
+absl::Status ReadAttentionBias(const ConfigReader& reader,
+                               ModelConfig& config) {
+  ASSIGN_OR_RETURN(const bool qkv, reader.Bool("qkv_bias", true));
+  ASSIGN_OR_RETURN(config.attention_bias, reader.Bool("attention_bias", qkv));
+  const Json* value = reader.Find("qkv_bias");
+  if (value != nullptr && qkv != config.attention_bias) {
+    return reader.Wrong("qkv_bias", *value,
+                        absl::StrCat("that of \"attention_bias\", ",
+                                     config.attention_bias ? "true" : "false"));
   }
   return absl::OkStatus();
 }
 
-}  // namespace
+// A window counts only with use_sliding_window, which must not be true
+// (config_keys.h). A config that says neither may have meant a window.
+void WarnOfWindow(const ConfigReader& reader,
+                  std::vector<std::string>& warnings) {
+  const Json* window = reader.Find("sliding_window");
+  if (window == nullptr || reader.Find("use_sliding_window") != nullptr) return;
+  warnings.push_back(absl::StrCat(
+      ToAbsl(reader.source()), ": \"sliding_window\" is ", ShowJson(*window),
+      " without \"use_sliding_window\"; it is taken as not in use"));
+}
 
-absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view text,
-                                             std::string_view source) {
-  ASSIGN_OR_RETURN(const Json json, ParseJson(text, source));
-  if (!json.is_object()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(ToAbsl(source), ": must be a JSON object"));
-  }
-  const Reader reader(json, source);
-  ModelConfig config;
-  RETURN_IF_ERROR(CheckArchitecture(reader, config));
-  RETURN_IF_ERROR(RefuseWhatIsNotServed(reader));
+// Reads the numbers that need no others.
+absl::Status ReadSizes(const ConfigReader& reader, ModelConfig& config) {
   ASSIGN_OR_RETURN(config.hidden_size, reader.Int("hidden_size", 1, 65536));
   ASSIGN_OR_RETURN(config.num_layers, reader.Int("num_hidden_layers", 1, 1024));
   ASSIGN_OR_RETURN(config.intermediate_size,
@@ -222,18 +166,18 @@ absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view text,
   ASSIGN_OR_RETURN(config.vocab_size, reader.Int("vocab_size", 1, 1 << 24));
   ASSIGN_OR_RETURN(config.max_context,
                    reader.Int("max_position_embeddings", 1, 1 << 24));
-  ASSIGN_OR_RETURN(config.norm_topk_prob, reader.Bool("norm_topk_prob", false));
-  ASSIGN_OR_RETURN(config.shared_expert, reader.Bool("share_flag", false));
-  ASSIGN_OR_RETURN(config.attention_bias, reader.Bool("attention_bias", true));
-  ASSIGN_OR_RETURN(config.tie_word_embeddings,
-                   reader.Bool("tie_word_embeddings", false));
-  ASSIGN_OR_RETURN(config.rope_theta, reader.Positive("rope_theta"));
   ASSIGN_OR_RETURN(const double eps, reader.Positive("rms_norm_eps"));
   config.rms_norm_eps = static_cast<float>(eps);
   if (!std::isfinite(config.rms_norm_eps) || !(config.rms_norm_eps > 0)) {
-    return reader.Wrong("rms_norm_eps", json["rms_norm_eps"],
+    return reader.Wrong("rms_norm_eps", reader.json()["rms_norm_eps"],
                         "finite and above 0 in float32");
   }
+  return absl::OkStatus();
+}
+
+// Reads the heads, whose size follows from the others.
+absl::Status ReadHeads(const ConfigReader& reader, ModelConfig& config) {
+  const Json& json = reader.json();
   if (config.num_heads % config.num_kv_heads != 0) {
     return reader.Wrong(
         "num_key_value_heads", json["num_key_value_heads"],
@@ -252,16 +196,47 @@ absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view text,
         "head_dim", json["head_dim"],
         absl::StrCat("hidden_size / num_attention_heads = ", config.head_size));
   }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ModelConfig> ParseModelConfig(
+    std::string_view text, std::string_view source,
+    std::vector<std::string>* warnings) {
+  ASSIGN_OR_RETURN(const Json json, ParseJson(text, source));
+  if (!json.is_object()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(ToAbsl(source), ": must be a JSON object"));
+  }
+  const ConfigReader reader(json, source);
+  ModelConfig config;
+  std::vector<std::string> doubts;
+  RETURN_IF_ERROR(CheckArchitecture(reader, config));
+  RETURN_IF_ERROR(CheckConfigKeys(json, source, doubts));
+  RETURN_IF_ERROR(ReadSizes(reader, config));
+  RETURN_IF_ERROR(ReadHeads(reader, config));
+  RETURN_IF_ERROR(ReadAttentionBias(reader, config));
+  ASSIGN_OR_RETURN(config.norm_topk_prob, reader.Bool("norm_topk_prob", false));
+  ASSIGN_OR_RETURN(config.shared_expert, reader.Bool("share_flag", false));
+  ASSIGN_OR_RETURN(config.tie_word_embeddings,
+                   reader.Bool("tie_word_embeddings", false));
+  ASSIGN_OR_RETURN(config.rope_theta, ReadRopeBase(json, source, doubts));
   RETURN_IF_ERROR(ReadBoundary(reader, config));
-  RETURN_IF_ERROR(ReadEosTokens(reader, config));
+  RETURN_IF_ERROR(ReadEosTokens(reader, config, doubts));
   RETURN_IF_ERROR(ReadPromptFormat(reader, config));
+  WarnOfWindow(reader, doubts);
+  if (warnings != nullptr) {
+    warnings->insert(warnings->end(), doubts.begin(), doubts.end());
+  }
   return config;
 }
 
-absl::StatusOr<ModelConfig> LoadModelConfig(const std::string& directory) {
+absl::StatusOr<ModelConfig> LoadModelConfig(
+    const std::string& directory, std::vector<std::string>* warnings) {
   const std::string path = directory + "/config.json";
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxConfigBytes));
-  return ParseModelConfig(text, path);
+  return ParseModelConfig(text, path, warnings);
 }
 
 }  // namespace apollo

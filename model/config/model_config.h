@@ -49,12 +49,17 @@ struct ModelConfig {
 };
 
 // Parses config.json. `source` is its path. Returns INVALID_ARGUMENT naming the
-// file, the key, its value and the valid values, or UNIMPLEMENTED if the
-// architecture is not Apollo-MoE or the sparse layers are not the last ones.
-absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view json,
-                                             std::string_view source);
+// file, the key, its value and the valid values, also if a key asks for another
+// computation (config_keys.h), or UNIMPLEMENTED if the architecture is not
+// Apollo-MoE or the sparse layers are not the last ones. Appends sentences
+// about unknown keys and contradictions to `warnings`, unless it is null; see
+// ReportModelWarnings.
+absl::StatusOr<ModelConfig> ParseModelConfig(
+    std::string_view json, std::string_view source,
+    std::vector<std::string>* warnings = nullptr);
 
 // Reads `directory`/config.json. Returns NOT_FOUND if it does not exist.
-absl::StatusOr<ModelConfig> LoadModelConfig(const std::string& directory);
+absl::StatusOr<ModelConfig> LoadModelConfig(
+    const std::string& directory, std::vector<std::string>* warnings = nullptr);
 
 }  // namespace apollo

@@ -4,13 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "common/json.h"
 
 namespace apollo {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // The published 0.5B config, reduced to the keys that are read.
 Json Published() {
@@ -81,10 +84,10 @@ TEST(ModelConfigTest, AcceptsAListOfEosTokensAndALlamaBase) {
 
 TEST(ModelConfigTest, EveryRequiredKeyIsNamedWhenMissing) {
   for (const char* key :
-       {"architectures", "hidden_size", "intermediate_size",
-        "moe_intermediate_size", "num_hidden_layers", "num_attention_heads",
-        "num_experts", "num_experts_per_tok", "rope_theta", "rms_norm_eps",
-        "vocab_size", "max_position_embeddings"}) {
+       {"hidden_size", "intermediate_size", "moe_intermediate_size",
+        "num_hidden_layers", "num_attention_heads", "num_experts",
+        "num_experts_per_tok", "rope_theta", "rms_norm_eps", "vocab_size",
+        "max_position_embeddings", "eos_token_id"}) {
     Json json = Published();
     json.erase(key);
     const auto config = Parse(json);
@@ -127,10 +130,12 @@ TEST(ModelConfigTest, RefusesValuesOutOfRange) {
       {"mlp_only_layers", {24}},
       {"mlp_only_layers", {"0"}},
       {"hidden_act", "gelu"},
-      {"rope_scaling", {{"type", "yarn"}}},
+      {"rope_scaling", "yarn"},
       {"use_sliding_window", true},
       {"head_dim", 128},
       {"prompt_format", "alpaca"},
+      {"qkv_bias", "no"},
+      {"mlp_bias", true},
   };
   for (const auto& c : kCases) {
     Json json = Published();
@@ -140,6 +145,116 @@ TEST(ModelConfigTest, RefusesValuesOutOfRange) {
     EXPECT_THAT(std::string(config.status().message()),
                 HasSubstr(std::string("dir/config.json: \"") + c.key + "\""));
   }
+}
+
+TEST(ModelConfigTest, TheTypeOfTheModelIsEnough) {
+  for (const bool missing : {false, true}) {
+    Json json = Published();
+    json["architectures"] = nullptr;
+    if (missing) json.erase("architectures");
+    const auto config = Parse(json);
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->architecture, "UpcyclingQwen2MoeForCausalLM");
+    json.erase("model_type");
+    EXPECT_THAT(std::string(Parse(json).status().message()),
+                HasSubstr("dir/config.json: key \"architectures\""));
+  }
+}
+
+TEST(ModelConfigTest, WithoutEndTokensNoAnswerWouldEnd) {
+  Json json = Published();
+  json["eos_token_id"] = nullptr;
+  EXPECT_THAT(std::string(Parse(json).status().message()),
+              HasSubstr("key \"eos_token_id\" is missing, so that no answer "
+                        "would end; it must be a token id below 151936"));
+  json["eos_token_id"] = Json::array();  // Said, hence allowed.
+  std::vector<std::string> warnings;
+  const auto config = ParseModelConfig(json.dump(), "c", &warnings);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->eos_tokens, IsEmpty());
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("\"eos_token_id\" is []")));
+}
+
+TEST(ModelConfigTest, BothNamesOfTheBiasesCount) {
+  Json json = Published();
+  json["qkv_bias"] = false;
+  EXPECT_FALSE(Parse(json)->attention_bias);
+  json["attention_bias"] = true;
+  EXPECT_THAT(std::string(Parse(json).status().message()),
+              HasSubstr("\"qkv_bias\" is false; it must be that of "
+                        "\"attention_bias\", true"));
+  json["qkv_bias"] = true;
+  EXPECT_TRUE(Parse(json)->attention_bias);
+}
+
+// All keys of the published 0.5B file.
+TEST(ModelConfigTest, PublishedFilesGiveNoWarning) {
+  Json json = Published();
+  json.update({{"_name_or_path", "/path"},
+               {"attention_dropout", 0.0},
+               {"auto_map", {{"AutoConfig", "configuration.Config"}}},
+               {"attn_init_change", false},
+               {"decoder_sparse_step", 1},
+               {"initializer_range", 0.02},
+               {"max_window_layers", 24},
+               {"output_router_logits", false},
+               {"router_aux_loss_coef", 0.0},
+               {"shared_expert_intermediate_size", 4864},
+               {"sliding_window", 131072},
+               {"use_sliding_window", false},
+               {"torch_dtype", "bfloat16"},
+               {"transformers_version", "4.41.2"},
+               {"use_cache", true}});
+  std::vector<std::string> warnings;
+  const auto config = ParseModelConfig(json.dump(), "c", &warnings);
+  EXPECT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(warnings, IsEmpty());
+}
+
+// As transformers 5 writes it.
+TEST(ModelConfigTest, NewerFilesGiveTheSameConfig) {
+  Json json = Published();
+  json.erase("rope_theta");
+  json.update(
+      {{"rope_parameters", {{"rope_theta", 1e6}, {"rope_type", "default"}}},
+       {"dtype", "bfloat16"},
+       {"torch_dtype", "bfloat16"},
+       {"layer_types", Json::array({"full_attention", "full_attention"})},
+       {"sliding_window", nullptr},
+       {"use_sliding_window", false},
+       {"qkv_bias", true},
+       {"pad_token_id", nullptr},
+       {"transformers_version", "5.0.0"}});
+  std::vector<std::string> warnings;
+  const auto config = ParseModelConfig(json.dump(), "c", &warnings);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->rope_theta, 1e6);
+  EXPECT_TRUE(config->attention_bias);
+  EXPECT_THAT(warnings, IsEmpty());
+}
+
+TEST(ModelConfigTest, WarnsOfWhatIsIgnored) {
+  Json json = Published();
+  json["sliding_window"] = 4096;
+  json["new_gate"] = 1;
+  json["rope_parameters"] = {{"rope_theta", 10000}};
+  std::vector<std::string> warnings;
+  const auto config = ParseModelConfig(json.dump(), "c", &warnings);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->rope_theta, 10000);
+  EXPECT_THAT(warnings,
+              ElementsAre("c: unknown keys \"new_gate\" are ignored",
+                          HasSubstr("\"rope_parameters.rope_theta\" is 10000"),
+                          HasSubstr("\"sliding_window\" is 4096 without")));
+}
+
+// Infinity and NaN are not JSON, though Python writes them.
+TEST(ModelConfigTest, RefusesNumbersThatAreNotJson) {
+  std::string text = Published().dump();
+  text.insert(1, "\"router_aux_loss_coef\": Infinity, ");
+  EXPECT_THAT(
+      std::string(ParseModelConfig(text, "dir/config.json").status().message()),
+      HasSubstr("dir/config.json: malformed JSON"));
 }
 
 TEST(ModelConfigTest, RefusesAnotherArchitecture) {

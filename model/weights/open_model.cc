@@ -13,6 +13,7 @@
 #include "model/weights/model_hash.h"
 #include "model/weights/packed_weights.h"
 #include "model/weights/tensor_registry.h"
+#include "model/weights/unread_tensors.h"
 #include "model/weights/weight_names.h"
 
 namespace apollo {
@@ -42,7 +43,7 @@ absl::StatusOr<OpenModel> OpenModelDirectory(
     return absl::InvalidArgumentError("--model is missing: name a directory");
   }
   OpenModel model;
-  ASSIGN_OR_RETURN(model.config, LoadModelConfig(directory));
+  ASSIGN_OR_RETURN(model.config, LoadModelConfig(directory, &model.warnings));
   if (std::error_code error;
       std::filesystem::exists(directory + "/" + kPackedFile, error)) {
     ASSIGN_OR_RETURN(std::unique_ptr<PackedWeights> packed,
@@ -60,6 +61,8 @@ absl::StatusOr<OpenModel> OpenModelDirectory(
   ASSIGN_OR_RETURN(Checkpoint opened, Checkpoint::Open(directory));
   auto checkpoint = std::make_unique<Checkpoint>(std::move(opened));
   RETURN_IF_ERROR(CheckTensors(model.config, *checkpoint));
+  RETURN_IF_ERROR(
+      CheckUnreadTensors(model.config, *checkpoint, model.warnings));
   model.format = format;
   if (!format) model.float32_matrix = FirstNotInBf16(model.config, *checkpoint);
   model.hash = ModelHash(model.config, WeightsDigestOf(*checkpoint));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/config/model_config.h"
 #include "model/weights/weight_source.h"
@@ -24,6 +25,9 @@ struct OpenModel {
   // ModelHash (model_hash.h), followed by the format, such as "+int8", if one
   // was chosen. Workers compare it when they link.
   std::string hash;
+  // Sentences about unknown keys and tensors and about contradictions. Pass
+  // them to ReportModelWarnings.
+  std::vector<std::string> warnings;
 };
 
 // Opens a checkpoint, to be served in `format` (or its own if nullopt), or

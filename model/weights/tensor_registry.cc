@@ -12,8 +12,6 @@
 namespace apollo {
 namespace {
 
-constexpr char kHeadName[] = "lm_head.weight";
-
 std::string Layer(int layer) {
   return absl::StrCat("model.layers.", layer, ".");
 }
@@ -129,7 +127,7 @@ std::vector<TensorInfo> MlpTensors(const ModelConfig& c, int layer,
 
 std::vector<TensorInfo> HeadTensors(const ModelConfig& c) {
   return {{"model.norm.weight", {c.hidden_size}, WeightKind::kFinalNorm},
-          {c.tie_word_embeddings ? kEmbeddingTensor : kHeadName,
+          {c.tie_word_embeddings ? kEmbeddingTensor : kHeadTensor,
            {c.vocab_size, c.hidden_size},
            WeightKind::kHead}};
 }
@@ -223,7 +221,7 @@ std::vector<std::vector<std::string>> StackedMatrices(
 }
 
 bool HasRowForEachToken(std::string_view tensor) {
-  return tensor == kEmbeddingTensor || tensor == kHeadName;
+  return tensor == kEmbeddingTensor || tensor == kHeadTensor;
 }
 
 }  // namespace apollo

@@ -19,6 +19,8 @@ namespace apollo {
 
 // Tensor of the embedding, and of the head if they are tied.
 inline constexpr char kEmbeddingTensor[] = "model.embed_tokens.weight";
+// Tensor of the head, unless it is tied to the embedding.
+inline constexpr char kHeadTensor[] = "lm_head.weight";
 
 // The weight of a stage that a tensor is part of. Tensors of the same kind,
 // layer and expert are stacked by rows, in the order of the registry.

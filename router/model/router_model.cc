@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "model/config/model_warnings.h"
 #include "model/language/cld2_detector.h"
 #include "model/language/default_detector.h"
 #include "model/language/fasttext_detector.h"
@@ -42,7 +43,9 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
   const std::filesystem::path path(directory);
   model->name =
       (path.has_filename() ? path : path.parent_path()).filename().string();
-  ASSIGN_OR_RETURN(model->config, LoadModelConfig(directory));
+  std::vector<std::string> warnings;
+  ASSIGN_OR_RETURN(model->config, LoadModelConfig(directory, &warnings));
+  RETURN_IF_ERROR(ReportModelWarnings(warnings, options.strict_model));
   ASSIGN_OR_RETURN(model->tokenizer,
                    Tokenizer::Load(directory + "/tokenizer.json"));
   if (model->tokenizer->vocab_size() >

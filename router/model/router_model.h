@@ -33,10 +33,12 @@ struct RouterModel {
     std::string default_routing = "topk";  // or "hybrid"
     // A fastText model file, or "cld2"; empty: the built-in classifier.
     std::string language_model;
+    bool strict_model = false;
   };
   // Loads config.json and tokenizer.json of a model directory. The families
   // come from `families_file`, else from families.txt in the directory, else
-  // they are those of the paper.
+  // they are those of the paper. Logs the warnings about config.json, or
+  // returns INVALID_ARGUMENT for them if `strict_model`.
   static absl::StatusOr<std::unique_ptr<RouterModel>> Load(
       const std::string& directory, const Options& options);
 };

@@ -64,6 +64,23 @@ TEST(RouterModelTest, RefusesAnUnknownDefaultRouting) {
   EXPECT_THAT(model.status().message(), HasSubstr("\"best\""));
 }
 
+TEST(RouterModelTest, WarnsOfUnknownKeysOrRefusesThem) {
+  const std::string directory = ModelWith(
+      {"\"model_type\"", "\"new_gate\": 1, \"model_type\""}, {"{", "{"});
+  testing::internal::CaptureStderr();
+  const auto model = RouterModel::Load(directory, {});
+  const std::string log = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(log, HasSubstr("model_doubtful"));
+  EXPECT_THAT(log, HasSubstr("new_gate"));
+  RouterModel::Options strict;
+  strict.strict_model = true;
+  const auto refused = RouterModel::Load(directory, strict);
+  EXPECT_THAT(refused.status().message(),
+              HasSubstr("config.json: unknown keys \"new_gate\""));
+  EXPECT_THAT(refused.status().message(), HasSubstr("--strict_model"));
+}
+
 // Returns the log output of Load.
 std::string LogOfLoading(const RouterModel::Options& options) {
   testing::internal::CaptureStderr();

@@ -161,6 +161,19 @@ TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
        },
        {"config.json", "sparse layers must be the last ones"},
        true},
+      {"a key that asks for another computation",
+       [](const std::string& f) {
+         Replace(f + "/config.json", "\"language_gate\": true",
+                 "\"partial_rotary_factor\": 0.5");
+       },
+       {"config.json", "partial_rotary_factor", "0.5", "must be 1 or null"},
+       true},
+      {"biases that the config denies",
+       [](const std::string& f) {
+         Replace(f + "/config.json", "\"attention_bias\": true",
+                 "\"attention_bias\": false");
+       },
+       {"model.safetensors", "_proj.bias", "is not read", "attention_bias"}},
       {"missing weights",
        [](const std::string& f) { fs::remove(f + "/model.safetensors"); },
        {"model.safetensors"}},

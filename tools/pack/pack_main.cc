@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/thread_count.h"
+#include "model/config/model_warnings.h"
 #include "model/weights/hash_file.h"
 #include "model/weights/load_progress.h"
 #include "model/weights/open_model.h"
@@ -25,6 +26,9 @@ ABSL_FLAG(std::string, model, "", "Directory of the checkpoint (required).");
 ABSL_FLAG(std::string, output, "", "The directory to create (required).");
 ABSL_FLAG(std::string, weights, "int8",
           "Weights in the file: " + apollo::WeightsHelp() + ".");
+ABSL_FLAG(bool, strict_model, false,
+          "Refuse a checkpoint with keys of config.json or tensors that are "
+          "not known, or that contradict each other, instead of warning.");
 ABSL_FLAG(bool, overwrite, false, "Replace the output directory if it exists.");
 ABSL_FLAG(int, threads, 0, "Threads; 0: one per CPU.");
 
@@ -75,8 +79,12 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(const int threads,
                    ThreadCount(absl::GetFlag(FLAGS_threads)));
   // Before creating anything.
-  RETURN_IF_ERROR(
-      OpenModelDirectory(absl::GetFlag(FLAGS_model), format).status());
+  {
+    ASSIGN_OR_RETURN(const OpenModel model,
+                     OpenModelDirectory(absl::GetFlag(FLAGS_model), format));
+    RETURN_IF_ERROR(
+        ReportModelWarnings(model.warnings, absl::GetFlag(FLAGS_strict_model)));
+  }
   ASSIGN_OR_RETURN(OutputDirectory output,
                    OutputDirectory::Create(absl::GetFlag(FLAGS_output),
                                            absl::GetFlag(FLAGS_overwrite)));

@@ -32,6 +32,12 @@ CHANGED = {
     "null_vocab": {"vocab_size": None},
     "chatml": {"prompt_format": "chatml"},
     "scaling": {"rope_scaling": {"type": "yarn"}},
+    "rope_parameters": {"rope_theta": None, "rope_parameters": {"rope_type": "default", "rope_theta": 1e4}},
+    "two_bases": {"rope_scaling": {"rope_theta": 1e5}, "rope_parameters": {"rope_theta": 1e4}},
+    "layer_types": {"layer_types": ["full_attention", 1]},
+    "unknown_keys": {"\x00\u00e9": [], "rope_parameters": {"x": {"y": 1}}},
+    "model_type_only": {"architectures": None, "qkv_bias": True},
+    "eos_empty": {"eos_token_id": []},
 }
 RAW = {
     "overflow_theta": json.dumps(BASE).replace("1000000.0", "1e999").encode(),
