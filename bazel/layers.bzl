@@ -21,7 +21,7 @@ LAYERS = {
     "router": ["common", "link", "proto", "sequence", "serving", "text"],
     "sequence": ["common"],
     "serving": ["common", "proto"],
-    "worker": ["common", "engine", "kernels", "link", "model", "sequence", "serving"],
+    "worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving"],
 }
 
 # Parts of a folder with more users than the folder. Users of the folder may

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
@@ -109,7 +110,7 @@ TEST_F(SlowClientTest, OneThatReadsLateGetsAllOfItsAnswer) {
 // Nothing is paused, because the whole answer may wait for the client.
 class UnreadEndTest : public SlowClientTest {
  protected:
-  UnreadEndTest() : SlowClientTest(16 << 20) {}
+  UnreadEndTest() : SlowClientTest(std::int64_t{1} << 40) {}
 };
 
 TEST_F(UnreadEndTest, OneThatDoesNotReadTheEndIsGoneToo) {
