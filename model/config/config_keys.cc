@@ -27,6 +27,8 @@ constexpr std::string_view kBias = "biases other than those of q, k and v";
 constexpr std::string_view kSoftCap = "soft caps";
 constexpr std::string_view kMultiplier = "multipliers";
 constexpr std::string_view kScoring = "another choice of experts";
+constexpr std::string_view kSharedExperts =
+    "shared experts by another key than share_flag";
 constexpr std::string_view kLayout = "another layout of layers";
 constexpr std::string_view kAttention = "another attention";
 constexpr std::string_view kQuantised = "quantised weights";
@@ -154,8 +156,8 @@ constexpr ConfigKey kKeys[] = {
     {"decoder_sparse_step", kFixed, kLayout, "[1]"},
     {"moe_layer_freq", kFixed, kLayout, "[1]"},
     {"first_k_dense_replace", kFixed, kLayout, "[]"},
-    {"n_shared_experts", kFixed, "shared experts without share_flag", "[0]"},
-    {"num_shared_experts", kFixed, "shared experts without share_flag", "[0]"},
+    {"n_shared_experts", kFixed, kSharedExperts, "[0]"},
+    {"num_shared_experts", kFixed, kSharedExperts, "[0]"},
     {"scoring_func", kFixed, kScoring, R"(["softmax"])"},
     {"score_function", kFixed, kScoring, R"(["softmax"])"},
     {"score_func", kFixed, kScoring, R"(["softmax"])"},
