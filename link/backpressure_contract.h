@@ -59,6 +59,23 @@ TYPED_TEST_P(Backpressure, ABlockedLinkCanBeClosedFromEitherEnd) {
   }
 }
 
+// Nobody handles the frames that hold up the reading, and a write of the other
+// end fails: that must be enough.
+TYPED_TEST_P(Backpressure, ABlockedLinkLearnsThatItsPeerHasEnded) {
+  for (const int closer : {0, 1}) {
+    TypeParam pair(SmallLimits());
+    for (const int from : {0, 1}) {
+      pair.link[from]->Send({ExpertRows{0, 0, 0}, {}});
+      // More than a transport accepts.
+      for (int i = 0; i < 1000; ++i) pair.link[from]->Send(LargeFrame());
+    }
+    for (const int end : {0, 1}) pair.at[end]->WaitForFrames(17);
+    pair.link[closer]->Close();
+    EXPECT_TRUE(pair.at[closer]->WaitForClosed().ok());
+    EXPECT_FALSE(pair.at[1 - closer]->WaitForClosed().ok());
+  }
+}
+
 TYPED_TEST_P(Backpressure, SendingWithoutRoomEndsTheLink) {
   LinkLimits limits = SmallLimits();
   limits.queue_bytes = 2 << 20;
@@ -76,6 +93,7 @@ TYPED_TEST_P(Backpressure, SendingWithoutRoomEndsTheLink) {
 
 REGISTER_TYPED_TEST_SUITE_P(Backpressure, EndsWhenTheReceiverReleasesItsFrames,
                             ABlockedLinkCanBeClosedFromEitherEnd,
+                            ABlockedLinkLearnsThatItsPeerHasEnded,
                             SendingWithoutRoomEndsTheLink);
 
 }  // namespace apollo

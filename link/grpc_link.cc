@@ -66,7 +66,13 @@ class ClientLink final : public Link,
     stream_.WriteDone(ok);
     if (ok) return;
     stream_.StopWriting();
-    ReleaseIfHeldUp();
+    // Otherwise a read tells the end.
+    if (!stream_.StopReading()) return;
+    stream_.Stop(absl::UnavailableError(
+        "a write failed: the peer ended the link, or the connection broke"));
+    // gRPC withholds the status of a call while messages wait to be read.
+    context_.TryCancel();
+    RemoveHold();
   }
 
   void OnDone(const grpc::Status& status) override {
@@ -80,12 +86,7 @@ class ClientLink final : public Link,
   void End(absl::Status reason) {
     stream_.Stop(std::move(reason));
     context_.TryCancel();
-    ReleaseIfHeldUp();
-  }
-
-  // Removes the hold if reading is held up, because no read will report the end
-  // of the call. Writing must have stopped.
-  void ReleaseIfHeldUp() {
+    // If reading is held up, no read will tell the end of the call.
     if (stream_.StopReading()) RemoveHold();
   }
 
