@@ -1,24 +1,31 @@
 #include "kernels/rope.h"
 
 #include <cmath>
+#include <utility>
 
 #include "common/check.h"
 
 namespace apollo {
 
-Rope::Rope(int head_size, double theta) : half_(head_size / 2) {
+RopeFrequencies PlainRopeFrequencies(int head_size, double theta) {
   APOLLO_CHECK(head_size % 2 == 0 && theta > 0);
-  for (int j = 0; j < half_; ++j) {
-    inverse_frequency_.push_back(
+  RopeFrequencies frequencies;
+  for (int j = 0; j < head_size / 2; ++j) {
+    frequencies.inverse.push_back(
         static_cast<float>(1.0 / std::pow(theta, 2.0 * j / head_size)));
   }
+  return frequencies;
 }
+
+Rope::Rope(RopeFrequencies frequencies)
+    : frequencies_(std::move(frequencies)),
+      half_(static_cast<int>(frequencies_.inverse.size())) {}
 
 void Rope::Angles(int position, float* angles) const {
   for (int j = 0; j < half_; ++j) {
-    const float angle = static_cast<float>(position) * inverse_frequency_[j];
-    angles[j] = std::cos(angle);
-    angles[half_ + j] = std::sin(angle);
+    const float angle = static_cast<float>(position) * frequencies_.inverse[j];
+    angles[j] = std::cos(angle) * frequencies_.scale;
+    angles[half_ + j] = std::sin(angle) * frequencies_.scale;
   }
 }
 

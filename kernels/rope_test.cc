@@ -9,7 +9,7 @@ namespace apollo {
 namespace {
 
 TEST(RopeTest, RotatesPairsOfHalvesLikeComplexNumbers) {
-  const Rope rope(6, 10000.0);
+  const Rope rope(PlainRopeFrequencies(6, 10000.0));
   float angles[6];
   for (const int position : {0, 1, 7, 4000}) {
     rope.Angles(position, angles);
@@ -29,6 +29,28 @@ TEST(RopeTest, RotatesPairsOfHalvesLikeComplexNumbers) {
       }
     }
   }
+}
+
+TEST(RopeTest, TheScaleCountsForCosinesAndSines) {
+  RopeFrequencies frequencies = PlainRopeFrequencies(4, 100.0);
+  EXPECT_EQ(frequencies.scale, 1.0f);
+  const Rope plain(frequencies);
+  frequencies.scale = 1.25f;
+  frequencies.inverse[1] = 0.5f;
+  const Rope scaled(frequencies);
+  float before[4], after[4];
+  plain.Angles(3, before);
+  scaled.Angles(3, after);
+  EXPECT_EQ(after[0], before[0] * 1.25f);
+  EXPECT_EQ(after[2], before[2] * 1.25f);
+  EXPECT_EQ(after[1], std::cos(1.5f) * 1.25f);
+  EXPECT_EQ(after[3], std::sin(1.5f) * 1.25f);
+  float x[4] = {3, 1, 4, 2};
+  scaled.Rotate(after, 1, x);
+  // A rotation keeps the length of (x[j], x[j + 2]), and the scale multiplies
+  // it.
+  EXPECT_NEAR(std::hypot(x[0], x[2]), 5 * 1.25, 1e-5);
+  EXPECT_NEAR(std::hypot(x[1], x[3]), std::sqrt(5.0) * 1.25, 1e-5);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "common/check.h"
 #include "common/status_macros.h"
 #include "engine/cache_size.h"
+#include "engine/rope_frequencies.h"
 #include "kernels/elementwise.h"
 
 namespace apollo {
@@ -17,7 +18,7 @@ CpuDenseStage::CpuDenseStage(const ModelConfig& config,
     : config_(config),
       source_(source),
       pool_(pool),
-      rope_(config.head_size, config.rope_theta) {}
+      rope_(RopeFrequenciesOf(config)) {}
 
 std::int64_t CpuDenseStage::WeightBytes(const ModelConfig& config,
                                         const WeightSource& source) {

@@ -8,6 +8,7 @@
 #include "common/check.h"
 #include "common/status_macros.h"
 #include "engine/cache_size.h"
+#include "engine/rope_frequencies.h"
 #include "kernels/elementwise.h"
 
 namespace apollo {
@@ -66,7 +67,7 @@ CpuExpertStage::CpuExpertStage(const ModelConfig& config, std::set<int> experts,
     : config_(config),
       experts_(std::move(experts)),
       pool_(pool),
-      rope_(config.head_size, config.rope_theta),
+      rope_(RopeFrequenciesOf(config)),
       dispatch_(config.hidden_size) {}
 
 std::int64_t CpuExpertStage::WeightBytes(const ModelConfig& config,

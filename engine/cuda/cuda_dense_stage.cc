@@ -99,8 +99,7 @@ absl::Status CudaDenseStage::LoadWeights(const WeightSource& source,
                                          const LoadProgress& progress) {
   cuda::DeviceWeightLoader loader(config_, source, pool, *device_, bytes,
                                   DenseStageTensors(config_), progress);
-  ASSIGN_OR_RETURN(inverse_frequencies_,
-                   loader.Numbers(cuda::InverseFrequencies(config_)));
+  ASSIGN_OR_RETURN(rope_, loader.Rope());
   ASSIGN_OR_RETURN(embedding_, loader.Embedding());
   for (int layer = 0; layer < config_.boundary; ++layer) {
     ASSIGN_OR_RETURN(cuda::DeviceDenseLayer weights, loader.DenseLayer(layer));
@@ -144,8 +143,7 @@ absl::Status CudaDenseStage::Compute(const cuda::BatchPlan& plan,
   const int hidden = config_.hidden_size;
   const cudaStream_t stream = device_->stream();
   float* const residual = residual_.as<float>();
-  const cuda::DeviceBatch batch =
-      batch_.Set(plan, inverse_frequencies_.get(), *device_);
+  const cuda::DeviceBatch batch = batch_.Set(plan, rope_.get(), *device_);
   RETURN_IF_ERROR(cuda::Embed(embedding_.get(),
                               device_->UploadVector(std::span(tokens)), rows,
                               hidden, residual, stream));

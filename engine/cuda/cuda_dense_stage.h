@@ -72,7 +72,7 @@ class CudaDenseStage final : public DenseStage {
   cuda::BatchLimits limits_;
   std::unique_ptr<cuda::DeviceCache> cache_;
   cuda::DeviceEmbedding embedding_;
-  cuda::DeviceVector inverse_frequencies_;
+  cuda::DeviceRope rope_;
   std::vector<cuda::DeviceDenseLayer> layers_;
   cuda::BatchMemory batch_;
   cuda::LayerScratch scratch_;

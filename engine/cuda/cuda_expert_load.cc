@@ -143,15 +143,13 @@ absl::StatusOr<std::unique_ptr<CudaExpertStage>> CudaExpertStage::Load(
   ASSIGN_OR_RETURN(std::vector<cuda::DeviceSparseLayer> layers,
                    LoadLayers(config, experts, loader));
   ASSIGN_OR_RETURN(cuda::DeviceHead head, loader.Head());
-  ASSIGN_OR_RETURN(cuda::DeviceVector frequencies,
-                   loader.Numbers(cuda::InverseFrequencies(config)));
+  ASSIGN_OR_RETURN(cuda::DeviceRope rope, loader.Rope());
   RETURN_IF_ERROR(loader.Finish());
 
   ASSIGN_OR_RETURN(
       stage->layers_,
       SparseLayers::Create(stage->config_, sizes, limits, std::move(layers),
-                           std::move(frequencies), *stage->cache_,
-                           *stage->device_));
+                           std::move(rope), *stage->cache_, *stage->device_));
   ASSIGN_OR_RETURN(
       stage->head_,
       cuda::CudaHead::Create(stage->config_, std::move(head), head_limits));

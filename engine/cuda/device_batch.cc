@@ -8,7 +8,6 @@
 #include "common/check.h"
 #include "common/status_macros.h"
 #include "engine/cuda/memory_layout.h"
-#include "kernels/cuda/cache.h"
 
 namespace apollo::cuda {
 namespace {
@@ -56,7 +55,7 @@ absl::StatusOr<BatchMemory> BatchMemory::Allocate(const BatchLimits& limits,
 }
 
 DeviceBatch BatchMemory::Set(const BatchPlan& plan,
-                             const float* inverse_frequency,
+                             const RotaryFrequencies& frequencies,
                              StageDevice& device) {
   const AttentionPlan& attention = plan.attention;
   APOLLO_CHECK(plan.rows() > 0 && plan.rows() <= limits_.rows);
@@ -74,7 +73,7 @@ DeviceBatch BatchMemory::Set(const BatchPlan& plan,
   std::copy(plan.slots.begin(), plan.slots.end(), on_host.slots);
   std::copy(plan.tables.begin(), plan.tables.end(), on_host.tables);
   device.UploadTo(memory_.as<void>(), host.data(), host.size());
-  device.Check(RotaryAngles(on_device.positions, plan.rows(), inverse_frequency,
+  device.Check(RotaryAngles(on_device.positions, plan.rows(), frequencies,
                             head_size_, on_device.angles, device.stream()));
   DeviceBatch batch;
   batch.rows = plan.rows();

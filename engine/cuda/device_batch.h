@@ -8,6 +8,7 @@
 #include "engine/cuda/batch_plan.h"
 #include "engine/cuda/stage_device.h"
 #include "kernels/cuda/attention_plan.h"
+#include "kernels/cuda/cache.h"
 #include "kernels/cuda/memory.h"
 
 namespace apollo::cuda {
@@ -37,9 +38,8 @@ class BatchMemory {
                                               int head_size);
 
   // Enqueues the copy of a plan to the device, and the computation of its
-  // angles. inverse_frequency: [head_size / 2] in device memory
-  // (InverseFrequencies). The result is valid until the next Set.
-  DeviceBatch Set(const BatchPlan& plan, const float* inverse_frequency,
+  // angles. The result is valid until the next Set.
+  DeviceBatch Set(const BatchPlan& plan, const RotaryFrequencies& frequencies,
                   StageDevice& device);
 
  private:

@@ -4,8 +4,10 @@
 
 #include "common/check.h"
 #include "common/status_macros.h"
+#include "engine/rope_frequencies.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/packed_weights.h"
+#include "kernels/rope.h"
 
 namespace apollo::cuda {
 
@@ -51,6 +53,14 @@ absl::StatusOr<DeviceVector> DeviceWeightLoader::Numbers(
   RETURN_IF_ERROR(stager_.Copy(values.data(), values.size_bytes(),
                                vector.memory.as<void>()));
   return vector;
+}
+
+absl::StatusOr<DeviceRope> DeviceWeightLoader::Rope() {
+  const RopeFrequencies frequencies = RopeFrequenciesOf(config_);
+  DeviceRope rope;
+  ASSIGN_OR_RETURN(rope.inverse, Numbers(frequencies.inverse));
+  rope.scale = frequencies.scale;
+  return rope;
 }
 
 absl::StatusOr<DeviceVector> DeviceWeightLoader::Vector(

@@ -16,6 +16,7 @@
 #include "engine/cuda/stage_device.h"
 #include "engine/cuda/weight_bytes.h"  // IWYU pragma: export
 #include "engine/cuda/weight_memory.h"
+#include "kernels/cuda/cache.h"
 #include "kernels/cuda/types.h"
 #include "model/config/model_config.h"
 #include "model/weights/load_progress.h"
@@ -30,6 +31,13 @@ namespace apollo::cuda {
 struct DeviceVector {
   WeightPart memory;
   const float* get() const { return memory.as<float>(); }
+};
+
+// The frequencies of the rotation.
+struct DeviceRope {
+  DeviceVector inverse;  // [head_size / 2]
+  float scale = 1;
+  RotaryFrequencies get() const { return {inverse.get(), scale}; }
 };
 
 // A packed matrix.
@@ -111,14 +119,14 @@ class DeviceWeightLoader {
                                                 const std::set<int>& experts);
   absl::StatusOr<DeviceHead> Head();
 
-  // Copies numbers that are no weights to the device, for example the inverse
-  // frequencies of the rotation.
-  absl::StatusOr<DeviceVector> Numbers(std::span<const float> values);
+  // Computes the frequencies (engine/rope_frequencies.h) and copies them.
+  absl::StatusOr<DeviceRope> Rope();
 
   // Waits until all copies are complete.
   absl::Status Finish();
 
  private:
+  absl::StatusOr<DeviceVector> Numbers(std::span<const float> values);
   absl::StatusOr<DeviceAttention> Attention(int layer);
   absl::StatusOr<DeviceMlp> Mlp(int layer, int expert);
   absl::StatusOr<DeviceExperts> Experts(int layer,

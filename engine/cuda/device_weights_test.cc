@@ -8,9 +8,12 @@
 #include <vector>
 
 #include "engine/cuda/random_model.h"
+#include "engine/rope_frequencies.h"
 #include "engine/weights.h"
 #include "kernels/cuda/packed_weights.h"
 #include "kernels/cuda/testing.h"
+#include "kernels/rope.h"
+#include "model/config/rope_scaling.h"
 
 namespace apollo::cuda {
 namespace {
@@ -126,6 +129,23 @@ class DeviceWeightsTest : public GpuTest {
   std::size_t bytes_ = 0;
   std::int64_t done_ = 0, left_ = -1;
 };
+
+TEST_F(DeviceWeightsTest, TheRotationIsThatOfTheProcessors) {
+  config_.rope_scaling.type = RopeType::kYarn;
+  config_.rope_scaling.factor = 4;
+  config_.rope_scaling.original_context = 128;
+  config_.rope_scaling.attention_factor = 1.25;
+  DeviceWeightLoader loader(config_, *source_, pool_, *device_, 1 << 20, {},
+                            nullptr);
+  const auto rope = loader.Rope();
+  ASSERT_TRUE(rope.ok()) << rope.status();
+  ExpectOk(loader.Finish());
+  const RopeFrequencies expected = RopeFrequenciesOf(config_);
+  ASSERT_EQ(expected.inverse.size(), 16u);
+  Expect(rope->inverse, expected.inverse);
+  EXPECT_EQ(rope->get().inverse, rope->inverse.get());
+  EXPECT_EQ(rope->get().scale, 1.25f);
+}
 
 TEST_F(DeviceWeightsTest, ADenseStageHasTheWeightsOfItsSource) {
   const std::vector<TensorInfo> tensors = DenseStageTensors(config_);

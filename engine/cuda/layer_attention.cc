@@ -1,7 +1,6 @@
 #include "engine/cuda/layer_attention.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "common/status_macros.h"
 #include "engine/cache_size.h"
@@ -38,15 +37,6 @@ std::size_t Divide(const ModelConfig& config, const BatchLimits& limits,
 }
 
 }  // namespace
-
-std::vector<float> InverseFrequencies(const ModelConfig& config) {
-  std::vector<float> frequencies;
-  for (int j = 0; j < config.head_size / 2; ++j) {
-    frequencies.push_back(static_cast<float>(
-        1.0 / std::pow(config.rope_theta, 2.0 * j / config.head_size)));
-  }
-  return frequencies;
-}
 
 BatchLimits BatchLimitsOf(const ModelConfig& config, int rows, int blocks) {
   const HeadShape shape = HeadShapeOf(config);

@@ -4,7 +4,6 @@
 #include <absl/status/statusor.h>
 
 #include <cstddef>
-#include <vector>
 
 #include "engine/cuda/batch_plan.h"
 #include "engine/cuda/device_batch.h"
@@ -17,10 +16,6 @@
 #include "model/config/model_config.h"
 
 namespace apollo::cuda {
-
-// Returns the inverse frequencies of the rotation, as kernels/rope.cc computes
-// them. [head_size / 2]
-std::vector<float> InverseFrequencies(const ModelConfig& config);
 
 // Returns the limits of a stage's batches: `rows` rows per step, `blocks`
 // blocks in its cache.

@@ -1,33 +1,16 @@
 #include "engine/cuda/layer_attention.h"
 
-#include <cmath>
 #include <cstddef>
-#include <vector>
 
 #include "engine/cuda/random_model.h"
 #include "kernels/cuda/attention.h"
 #include "kernels/cuda/testing.h"
-#include "kernels/rope.h"
 
 // The stages' tests compare the results of whole layers.
 namespace apollo::cuda {
 namespace {
 
 class LayerAttentionTest : public GpuTest {};
-
-TEST_F(LayerAttentionTest, FrequenciesAreThoseOfTheProcessors) {
-  ModelConfig config = RandomModelConfig();
-  config.rope_theta = 1e6;
-  const std::vector<float> frequencies = InverseFrequencies(config);
-  ASSERT_EQ(frequencies.size(), 16u);
-  std::vector<float> angles(32);
-  for (const int position : {0, 1, 1000}) {
-    Rope(config.head_size, config.rope_theta).Angles(position, angles.data());
-    for (int j = 0; j < 16; ++j) {
-      EXPECT_EQ(angles[j], std::cos(position * frequencies[j]));
-    }
-  }
-}
 
 TEST_F(LayerAttentionTest, LimitsFollowTheModelAndTheCache) {
   ModelConfig config = RandomModelConfig();  // 512 positions.

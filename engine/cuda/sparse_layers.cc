@@ -38,24 +38,24 @@ std::size_t SparseLayers::Bytes(const ModelConfig& config,
 SparseLayers::SparseLayers(const ModelConfig& config, const SparseSizes& sizes,
                            const BatchLimits& batch_limits,
                            std::vector<DeviceSparseLayer> layers,
-                           DeviceVector inverse_frequencies, DeviceCache& cache,
+                           DeviceRope rope, DeviceCache& cache,
                            StageDevice& device)
     : config_(config),
       sizes_(sizes),
       batch_limits_(batch_limits),
       layers_(std::move(layers)),
-      inverse_frequencies_(std::move(inverse_frequencies)),
+      rope_(std::move(rope)),
       cache_(cache),
       device_(device) {}
 
 absl::StatusOr<std::unique_ptr<SparseLayers>> SparseLayers::Create(
     const ModelConfig& config, const SparseSizes& sizes, const Limits& limits,
-    std::vector<DeviceSparseLayer> layers, DeviceVector inverse_frequencies,
-    DeviceCache& cache, StageDevice& device) {
+    std::vector<DeviceSparseLayer> layers, DeviceRope rope, DeviceCache& cache,
+    StageDevice& device) {
   APOLLO_CHECK(static_cast<int>(layers.size()) == sizes.layers);
   std::unique_ptr<SparseLayers> made(
       new SparseLayers(config, sizes, limits.batch, std::move(layers),
-                       std::move(inverse_frequencies), cache, device));
+                       std::move(rope), cache, device));
   ASSIGN_OR_RETURN(
       made->layer_scratch_,
       LayerScratch::Allocate(config, limits.batch, limits.shared_inner));
@@ -79,8 +79,7 @@ absl::Status SparseLayers::Begin(SparseStep& step,
     SparseStep::Piece& piece = step.pieces()[i];
     const BatchPlan plan = PlanBatch(step.BatchSlices(slices, piece),
                                      heads.group(), batch_limits_.max_slots);
-    piece.batch =
-        memory.batches[i].Set(plan, inverse_frequencies_.get(), device_);
+    piece.batch = memory.batches[i].Set(plan, rope_.get(), device_);
   }
   std::vector<std::int32_t> pinned;
   std::vector<Rows> boundary;

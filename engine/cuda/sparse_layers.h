@@ -41,10 +41,10 @@ class SparseLayers {
   static std::size_t Bytes(const ModelConfig& config, const SparseSizes& sizes,
                            const Limits& limits);
   // The arguments held by reference must outlive this object. `layers`: the
-  // weights of all sparse layers. inverse_frequencies: of the rotation.
+  // weights of all sparse layers.
   static absl::StatusOr<std::unique_ptr<SparseLayers>> Create(
       const ModelConfig& config, const SparseSizes& sizes, const Limits& limits,
-      std::vector<DeviceSparseLayer> layers, DeviceVector inverse_frequencies,
+      std::vector<DeviceSparseLayer> layers, DeviceRope rope,
       DeviceCache& cache, StageDevice& device);
 
   // Copies the slices' boundary rows and plans to the device.
@@ -86,9 +86,8 @@ class SparseLayers {
 
   SparseLayers(const ModelConfig& config, const SparseSizes& sizes,
                const BatchLimits& batch_limits,
-               std::vector<DeviceSparseLayer> layers,
-               DeviceVector inverse_frequencies, DeviceCache& cache,
-               StageDevice& device);
+               std::vector<DeviceSparseLayer> layers, DeviceRope rope,
+               DeviceCache& cache, StageDevice& device);
   static std::size_t Divide(const SparseSizes& sizes, const Limits& limits,
                             std::byte* memory, Scratch& scratch);
   const DeviceSparseLayer& weights(int layer) const;
@@ -103,7 +102,7 @@ class SparseLayers {
   const SparseSizes sizes_;
   const BatchLimits batch_limits_;
   const std::vector<DeviceSparseLayer> layers_;
-  const DeviceVector inverse_frequencies_;
+  const DeviceRope rope_;
   DeviceCache& cache_;
   StageDevice& device_;
   LayerScratch layer_scratch_;

@@ -108,6 +108,13 @@ class AttentionTest : public GpuTest {
   std::vector<std::vector<float>> keys_, values_, queries_;
 
  private:
+  // Has a scale other than 1, as YaRN has.
+  static RopeFrequencies FrequenciesOf(int head_size) {
+    RopeFrequencies frequencies = PlainRopeFrequencies(head_size, kTheta);
+    frequencies.scale = 1.125f;
+    return frequencies;
+  }
+
   void Store(const Sequence& s, const AttentionSlice& slice,
              const std::vector<std::int32_t>& table) {
     const int count = s.first_position + s.rows;
@@ -120,19 +127,15 @@ class AttentionTest : public GpuTest {
     for (int p = 0; p < count; ++p) {
       slots[p] = table[slice.table + p / 16] * 16 + p % 16;
     }
-    std::vector<float> frequencies;
-    for (int j = 0; j < size / 2; ++j) {
-      frequencies.push_back(static_cast<float>(
-          1.0 / std::pow(static_cast<double>(kTheta), 2.0 * j / size)));
-    }
+    const RopeFrequencies frequencies = FrequenciesOf(size);
     const Device<float> device_qkv(qkv), device_bias(bias),
-        device_frequencies(frequencies),
+        device_frequencies(frequencies.inverse),
         angles(static_cast<std::size_t>(count) * size);
     const Device<std::int32_t> device_positions(positions), device_slots(slots);
     const Device<Bf16> q(static_cast<std::size_t>(count) * shape_.q_size());
     ExpectOk(RotaryAngles(device_positions.get(), count,
-                          device_frequencies.get(), size, angles.get(),
-                          nullptr));
+                          {device_frequencies.get(), frequencies.scale}, size,
+                          angles.get(), nullptr));
     ExpectOk(RotateAndStore(shape_, device_qkv.get(), device_bias.get(),
                             angles.get(), device_slots.get(), count, layer_,
                             q.get(), nullptr));
@@ -157,7 +160,7 @@ class AttentionTest : public GpuTest {
                      const std::vector<float>& bias, const std::vector<Bf16>& q,
                      const std::vector<std::int32_t>& slots) {
     const int size = shape_.head_size, kv_size = shape_.kv_size();
-    const Rope rope(size, kTheta);
+    const Rope rope(FrequenciesOf(size));
     const std::vector<Bf16> cache = cache_.Read();
     std::vector<float> angles(size), keys, values, expected_keys,
         expected_values, expected_q;

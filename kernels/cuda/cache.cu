@@ -14,7 +14,7 @@ constexpr int kThreads = 256;
 
 __global__ void __launch_bounds__(kThreads)
     RotaryAnglesKernel(const std::int32_t* positions, int rows,
-                       const float* inverse_frequency, int half,
+                       const RotaryFrequencies frequencies, int half,
                        float* angles) {
   const std::int64_t i =
       static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
@@ -22,11 +22,11 @@ __global__ void __launch_bounds__(kThreads)
   const std::int64_t r = i / half;
   const int j = static_cast<int>(i % half);
   const float angle =
-      __fmul_rn(static_cast<float>(positions[r]), inverse_frequency[j]);
+      __fmul_rn(static_cast<float>(positions[r]), frequencies.inverse[j]);
   float sine, cosine;
   sincosf(angle, &sine, &cosine);
-  angles[r * 2 * half + j] = cosine;
-  angles[r * 2 * half + half + j] = sine;
+  angles[r * 2 * half + j] = __fmul_rn(cosine, frequencies.scale);
+  angles[r * 2 * half + half + j] = __fmul_rn(sine, frequencies.scale);
 }
 
 // Two elements of a head, `half` apart, with their bias.
@@ -105,7 +105,7 @@ absl::Status CheckHeadShape(const HeadShape& shape) {
 }
 
 absl::Status RotaryAngles(const std::int32_t* positions, int rows,
-                          const float* inverse_frequency, int head_size,
+                          const RotaryFrequencies& frequencies, int head_size,
                           float* angles, cudaStream_t stream) {
   APOLLO_CHECK(rows >= 0 && head_size % 2 == 0);
   if (rows == 0) return absl::OkStatus();
@@ -113,7 +113,7 @@ absl::Status RotaryAngles(const std::int32_t* positions, int rows,
   const std::int64_t count = static_cast<std::int64_t>(rows) * half;
   const auto blocks = static_cast<unsigned>((count + kThreads - 1) / kThreads);
   return Launch("rotary angles", RotaryAnglesKernel, blocks, kThreads, 0,
-                stream, positions, rows, inverse_frequency, half, angles);
+                stream, positions, rows, frequencies, half, angles);
 }
 
 absl::Status RotateAndStore(const HeadShape& shape, const float* qkv,

@@ -39,12 +39,17 @@ struct CacheLayer {
   std::size_t stride = 0;  // In numbers, a multiple of 8.
 };
 
+// The numbers of a rotation (kernels/rope.h) in device memory.
+struct RotaryFrequencies {
+  const float* inverse = nullptr;  // [head_size / 2]
+  float scale = 1;
+};
+
 // Computes the rotary angles of rows, which all layers share: the cosines of
-// positions[r] * inverse_frequency[j], then the sines.
-// positions: [rows]; inverse_frequency: [head_size / 2], computed as in
-// kernels/rope.cc; angles: [rows, head_size]
+// positions[r] * inverse[j], then the sines, both times the scale.
+// positions: [rows]; angles: [rows, head_size]
 absl::Status RotaryAngles(const std::int32_t* positions, int rows,
-                          const float* inverse_frequency, int head_size,
+                          const RotaryFrequencies& frequencies, int head_size,
                           float* angles, cudaStream_t stream);
 
 // Adds the bias to rows of queries, keys and values, rotates queries and keys

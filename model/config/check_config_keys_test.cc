@@ -101,13 +101,16 @@ TEST(CheckConfigKeysTest, NamesTheKeyTheValueAndWhatWouldBeRight) {
     Json config;
     const char* says;
   } kCases[] = {
-      {{{"rope_theta", 1e6},
-        {"rope_parameters", {{"rope_type", "yarn"}, {"factor", 4.0}}}},
-       "\"rope_parameters.factor\" is 4.0; it must be 1 or null"},
-      {{{"rope_parameters", {{"rope_type", "yarn"}}}},
-       "\"rope_parameters.rope_type\" is \"yarn\"; it must be \"default\" or "
-       "null, because scaled rotary positions cannot be served"},
-      {{{"rope_scaling", {{"factor", 2}}}}, "\"rope_scaling.factor\" is 2"},
+      {{{"rope_scaling", {{"mrope_section", {1, 2}}}}},
+       "\"rope_scaling.mrope_section\" is [1,2]; it must be null, because "
+       "another kind of rotary positions cannot be served"},
+      {{{"rope_parameters",
+         {{"rope_type", "longrope"}, {"long_factor", {1, 2}}}}},
+       "\"rope_parameters.long_factor\" is [1,2]; it must be null, because "
+       "factors that depend on the length of the sequence cannot be served"},
+      {{{"rope_parameters", {{"full_attention", {{"rope_theta", 1}}}}}},
+       "\"rope_parameters.full_attention\" is {\"rope_theta\":1}; it must be "
+       "null, because rotary positions by layer cannot be served"},
       {{{"rope_scaling", "yarn"}},
        "\"rope_scaling\" is \"yarn\"; it must be an object or null"},
       {{{"partial_rotary_factor", 0.5}}, "\"partial_rotary_factor\" is 0.5"},

@@ -29,6 +29,7 @@ constexpr Change kChanges[] = {
     [](ModelConfig& c) { ++c.vocab_size; },
     [](ModelConfig& c) { ++c.max_context; },
     [](ModelConfig& c) { c.rope_theta += 1e-9; },
+    [](ModelConfig& c) { c.rope_scaling.type = RopeType::kLinear; },
     [](ModelConfig& c) { c.rms_norm_eps = 1.0000001e-6f; },
     [](ModelConfig& c) { c.eos_tokens.push_back(3); },
 };
@@ -41,6 +42,7 @@ struct Known {
   bool flags[4];
   int vocab_size, max_context;
   double rope_theta;
+  RopeScaling rope_scaling;  // rope_scaling_test covers its fields.
   float rms_norm_eps;
   std::vector<std::int32_t> eos_tokens;
   PromptFormat prompt_format;

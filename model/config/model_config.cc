@@ -12,6 +12,7 @@
 #include "common/strings.h"
 #include "model/config/check_config_keys.h"
 #include "model/config/config_reader.h"
+#include "model/config/read_rope_scaling.h"
 #include "model/config/rope_base.h"
 
 namespace apollo {
@@ -222,6 +223,11 @@ absl::StatusOr<ModelConfig> ParseModelConfig(
   ASSIGN_OR_RETURN(config.tie_word_embeddings,
                    reader.Bool("tie_word_embeddings", false));
   ASSIGN_OR_RETURN(config.rope_theta, ReadRopeBase(json, source, doubts));
+  ASSIGN_OR_RETURN(const ScaledRope rope,
+                   ReadRopeScaling(json, source, config.rope_theta,
+                                   config.max_context, doubts));
+  config.rope_scaling = rope.scaling;
+  config.max_context = rope.max_context;
   RETURN_IF_ERROR(ReadBoundary(reader, config));
   RETURN_IF_ERROR(ReadEosTokens(reader, config, doubts));
   RETURN_IF_ERROR(ReadPromptFormat(reader, config));

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "model/config/rope_scaling.h"
+
 namespace apollo {
 
 // The format of a chat as a prompt (see model/prompt).
@@ -38,7 +40,8 @@ struct ModelConfig {
   int vocab_size = 0;                // 1..2^24
   int max_context = 0;               // In tokens, prompt and answer together.
   double rope_theta = 0;             // > 0
-  float rms_norm_eps = 0;            // > 0
+  RopeScaling rope_scaling;
+  float rms_norm_eps = 0;                // > 0
   std::vector<std::int32_t> eos_tokens;  // Each below vocab_size; may be empty.
   PromptFormat prompt_format = PromptFormat::kApollo;
 

@@ -233,6 +233,26 @@ TEST(ModelConfigTest, NewerFilesGiveTheSameConfig) {
   EXPECT_THAT(warnings, IsEmpty());
 }
 
+TEST(ModelConfigTest, ReadsTheScalingOfPositionsAndItsContext) {
+  Json json = Published();
+  json["max_position_embeddings"] = 32768;
+  json["rope_scaling"] = {{"type", "yarn"},
+                          {"factor", 4.0},
+                          {"original_max_position_embeddings", 32768}};
+  std::vector<std::string> warnings;
+  const auto config = ParseModelConfig(json.dump(), "c", &warnings);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->rope_scaling.type, RopeType::kYarn);
+  EXPECT_EQ(config->rope_scaling.factor, 4);
+  EXPECT_EQ(config->rope_scaling.original_context, 32768);
+  EXPECT_EQ(config->max_context, 131072);
+  EXPECT_THAT(warnings, IsEmpty());
+  json["rope_scaling"]["type"] = "longrope";
+  EXPECT_THAT(
+      std::string(ParseModelConfig(json.dump(), "c").status().message()),
+      HasSubstr("c: \"rope_scaling.type\" is \"longrope\""));
+}
+
 TEST(ModelConfigTest, WarnsOfWhatIsIgnored) {
   Json json = Published();
   json["sliding_window"] = 4096;

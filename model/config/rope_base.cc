@@ -30,11 +30,17 @@ absl::StatusOr<double> ReadRopeBase(const Json& config, std::string_view source,
   std::string place;
   for (const char* object : {"rope_parameters", "rope_scaling"}) {
     const Json* rope = reader.Find(object);
-    if (rope == nullptr) continue;
+    if (rope == nullptr || rope->empty()) continue;
     const std::string prefix = absl::StrCat(object, ".");
     ASSIGN_OR_RETURN(const std::optional<double> own,
                      BaseOf(ConfigReader(*rope, source, prefix)));
-    if (!own) continue;
+    if (!own) {
+      // transformers ignores rope_parameters beside rope_scaling.
+      if (!base || base == plain) continue;
+      return absl::InvalidArgumentError(absl::StrCat(
+          ToAbsl(source), ": key \"", prefix, kKey,
+          "\" is missing; it must be that of \"", place, "\", ", *base));
+    }
     if (base && *own != *base) {
       return absl::InvalidArgumentError(
           absl::StrCat(ToAbsl(source), ": \"", prefix, kKey, "\" is ", *own,

@@ -15,7 +15,8 @@ namespace apollo {
 // the config itself, as transformers does. Appends a warning if two places
 // differ. Returns INVALID_ARGUMENT, naming the file and the key, if there is no
 // base, if it is not a number above 0, or if the two objects have different
-// bases. `config` must have passed CheckConfigKeys.
+// bases, or only "rope_parameters" has one, beside which transformers would
+// take that of the config. `config` must have passed CheckConfigKeys.
 absl::StatusOr<double> ReadRopeBase(const Json& config, std::string_view source,
                                     std::vector<std::string>& warnings);
 

@@ -30,7 +30,13 @@ TEST_F(RopeBaseTest, IsInTheConfigOrInAnObject) {
         Json{{"rope_theta", nullptr}, {"rope_parameters", object}},
         Json{{"rope_theta", 5e5}, {"rope_scaling", nullptr}},
         Json{{"rope_theta", 5e5}, {"rope_parameters", Json::object()}},
-        Json{{"rope_parameters", object}, {"rope_scaling", object}}}) {
+        Json{{"rope_parameters", object}, {"rope_scaling", object}},
+        Json{{"rope_parameters", object}, {"rope_scaling", Json::object()}},
+        Json{{"rope_theta", 5e5},
+             {"rope_parameters", object},
+             {"rope_scaling", {{"rope_type", "default"}}}},
+        Json{{"rope_scaling", object},
+             {"rope_parameters", {{"rope_type", "default"}}}}}) {
     const auto base = Read(config);
     ASSERT_TRUE(base.ok()) << config << base.status();
     EXPECT_EQ(*base, 5e5) << config;
@@ -64,6 +70,10 @@ TEST_F(RopeBaseTest, MissingWrongAndContradictoryBasesAreNamed) {
       {{{"rope_parameters", {{"rope_theta", 1e4}}},
         {"rope_scaling", {{"rope_theta", 2e4}}}},
        "\"rope_scaling.rope_theta\" is 20000; it must be that of "
+       "\"rope_parameters.rope_theta\", 10000"},
+      {{{"rope_parameters", {{"rope_theta", 1e4}}},
+        {"rope_scaling", {{"type", "yarn"}}}},
+       "key \"rope_scaling.rope_theta\" is missing; it must be that of "
        "\"rope_parameters.rope_theta\", 10000"},
   };
   for (const auto& c : kCases) {

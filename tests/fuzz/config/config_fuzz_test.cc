@@ -37,8 +37,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
   APOLLO_CHECK(within(c.num_experts, 1, 1024));
   APOLLO_CHECK(within(c.experts_per_token, 1, c.num_experts));
   APOLLO_CHECK(within(c.vocab_size, 1, 1 << 24));
-  APOLLO_CHECK(c.max_context >= 1);
+  APOLLO_CHECK(within(c.max_context, 1, 1 << 24));
   APOLLO_CHECK(std::isfinite(c.rope_theta) && c.rope_theta > 0);
+  const apollo::RopeScaling& rope = c.rope_scaling;
+  APOLLO_CHECK(rope.factor >= 1 && rope.factor <= 1e6);
+  APOLLO_CHECK(within(rope.original_context, 0, 1 << 24));
+  APOLLO_CHECK(rope.beta_slow > 0 && rope.beta_fast >= rope.beta_slow);
+  APOLLO_CHECK(std::isfinite(rope.attention_factor) &&
+               rope.attention_factor > 0);
+  APOLLO_CHECK(rope.low_freq_factor > 0 &&
+               rope.high_freq_factor > rope.low_freq_factor);
   APOLLO_CHECK(std::isfinite(c.rms_norm_eps) && c.rms_norm_eps > 0);
   for (const std::int32_t token : c.eos_tokens) {
     APOLLO_CHECK(within(token, 0, c.vocab_size - 1));
