@@ -50,6 +50,7 @@ std::string ExportConfig(const BaseConfig& base, const UpcycleOptions& options,
   json["tie_word_embeddings"] = base.tied_embeddings;
   json["hidden_act"] = "silu";
   json["rope_theta"] = base.rope_theta;
+  if (!base.rope_scaling.is_null()) json["rope_scaling"] = base.rope_scaling;
   json["rms_norm_eps"] = base.rms_norm_eps;
   json["vocab_size"] = base.vocab_size;
   json["max_position_embeddings"] = base.max_positions;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/json.h"
 #include "model/safetensors/tensor_view.h"
 
 namespace apollo {
@@ -23,6 +24,7 @@ struct BaseConfig {
   std::int64_t vocab_size = 0;
   std::int64_t max_positions = 0;
   double rope_theta = 0;
+  Json rope_scaling;  // As in config.json (RopeScalingJson); null: none.
   double rms_norm_eps = 0;
   bool attention_bias = false;     // q, k and v have biases.
   bool tied_embeddings = false;    // The LM head is the embedding.

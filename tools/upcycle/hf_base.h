@@ -12,8 +12,8 @@ namespace apollo {
 // Opens a Hugging Face directory with config.json (LlamaForCausalLM or
 // Qwen2ForCausalLM), safetensors and tokenizer.json. Returns INVALID_ARGUMENT,
 // naming the key, for other architectures and for features that the published
-// format does not support (scaled rotary positions, sliding windows, other
-// activations).
+// format does not support (scaling of rotary positions that is not served,
+// sliding windows, other activations).
 absl::StatusOr<std::unique_ptr<DenseBase>> OpenHfBase(
     const std::string& directory);
 

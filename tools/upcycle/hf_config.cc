@@ -6,9 +6,14 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "model/config/check_config_keys.h"
+#include "model/config/read_rope_scaling.h"
+#include "model/config/rope_base.h"
+#include "model/config/rope_scaling.h"
 
 namespace apollo {
 namespace {
@@ -33,7 +38,7 @@ class ConfigReader {
     ASSIGN_OR_RETURN(config.vocab_size, Int("vocab_size"));
     ASSIGN_OR_RETURN(config.max_positions, Int("max_position_embeddings"));
     ASSIGN_OR_RETURN(config.rms_norm_eps, Number(json_, "rms_norm_eps"));
-    ASSIGN_OR_RETURN(config.rope_theta, RopeTheta());
+    RETURN_IF_ERROR(ReadRope(config));
     ASSIGN_OR_RETURN(config.tied_embeddings,
                      Bool("tie_word_embeddings", false));
     config.attention_bias = qwen2;
@@ -130,28 +135,43 @@ class ConfigReader {
           "quantization_config is present; only unquantised checkpoints "
           "can be converted");
     }
-    for (const char* key : {"rope_scaling", "rope_parameters"}) {
-      if (!Present(json_, key)) continue;
-      const Json& rope = json_[key];
-      if (!rope.is_object()) return Error(key, " must be an object");
-      for (const char* type : {"rope_type", "type"}) {
-        if (Present(rope, type) && rope[type] != "default") {
-          return Error(key, ".", type,
-                       " must be \"default\"; scaled rotary "
-                       "positions cannot be converted");
-        }
-      }
-    }
     return absl::OkStatus();
   }
 
-  absl::StatusOr<double> RopeTheta() const {
-    if (Present(json_, "rope_theta")) return Number(json_, "rope_theta");
-    if (Present(json_, "rope_parameters") &&
-        Present(json_["rope_parameters"], "rope_theta")) {
-      return Number(json_["rope_parameters"], "rope_theta");
+  // Warnings are those of the served model, whose config has the same numbers.
+  absl::Status ReadRope(BaseConfig& config) const {
+    std::vector<std::string> warnings;
+    bool theta = Present(json_, "rope_theta");
+    for (const char* key : {"rope_parameters", "rope_scaling"}) {
+      if (!Present(json_, key)) continue;
+      RETURN_IF_ERROR(CheckConfigKeys({{key, json_[key]}}, source_, warnings));
+      theta = theta || Present(json_[key], "rope_theta");
     }
-    return 10000.0;  // The default of both architectures.
+    config.rope_theta = 10000.0;  // The default of both architectures.
+    if (theta) {
+      ASSIGN_OR_RETURN(config.rope_theta,
+                       ReadRopeBase(json_, source_, warnings));
+    }
+    if (config.max_positions < 1 || config.max_positions > 1 << 24) {
+      return Error("max_position_embeddings is ", config.max_positions,
+                   "; it must be from 1 to ", 1 << 24);
+    }
+    ASSIGN_OR_RETURN(
+        const ScaledRope rope,
+        ReadRopeScaling(json_, source_, config.rope_theta,
+                        static_cast<int>(config.max_positions), warnings));
+    if (rope.scaling.type == RopeType::kDefault) return absl::OkStatus();
+    const char* key =
+        Present(json_, "rope_scaling") && !json_["rope_scaling"].empty()
+            ? "rope_scaling"
+            : "rope_parameters";
+    config.rope_scaling = json_[key];
+    config.rope_scaling.erase("rope_theta");
+    constexpr char kOriginal[] = "original_max_position_embeddings";
+    if (Present(json_, kOriginal) && rope.scaling.type != RopeType::kLinear) {
+      config.rope_scaling[kOriginal] = rope.scaling.original_context;
+    }
+    return absl::OkStatus();
   }
 
   absl::Status ReadEndTokens(BaseConfig& config) const {

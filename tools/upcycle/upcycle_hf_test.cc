@@ -245,6 +245,30 @@ TEST_F(UpcycleHfTest, ReadsLlamaAndTheNewerWayToWriteTheConfig) {
   EXPECT_EQ(config["prompt_format"], "chatml");
 }
 
+TEST_F(UpcycleHfTest, KeepsTheScalingOfPositions) {
+  const Json yarn = {{"rope_type", "yarn"},
+                     {"factor", 4.0},
+                     {"original_max_position_embeddings", 16}};
+  config_["rope_scaling"] = yarn;
+  config_["rope_scaling"]["rope_theta"] = 500.0;
+  ASSERT_TRUE(Run().ok());
+  Json config = OutputConfig();
+  EXPECT_EQ(config["rope_theta"], 500.0);  // That of the object wins.
+  EXPECT_EQ(config["rope_scaling"], yarn);
+
+  config_["rope_scaling"] = nullptr;
+  config_["rope_parameters"] = {{"type", "yarn"}, {"factor", 4.0}};
+  config_["original_max_position_embeddings"] = 16;
+  options_.output += "2";
+  ASSERT_TRUE(Run().ok());
+  config = OutputConfig();
+  EXPECT_EQ(config["rope_theta"], 1000000.0);
+  EXPECT_EQ(config["rope_scaling"],
+            Json({{"type", "yarn"},
+                  {"factor", 4.0},
+                  {"original_max_position_embeddings", 16}}));
+}
+
 TEST_F(UpcycleHfTest, NamesABrokenTensor) {
   Spec("model.layers.1.mlp.up_proj.weight").shape = {8, 12};
   EXPECT_EQ(
@@ -265,9 +289,13 @@ TEST_F(UpcycleHfTest, RefusesConfigsThatTheFormatCannotSay) {
        "the architecture is neither"},
       {{{"architectures", "Qwen2ForCausalLM"}},
        "architectures must be an array"},
-      {{{"rope_scaling", {{"type", "linear"}}}}, "rope_scaling.type must be"},
-      {{{"rope_parameters", {{"rope_type", "llama3"}}}},
-       "rope_parameters.rope_type must be"},
+      {{{"rope_scaling", {{"type", "linear"}}}},
+       "key \"rope_scaling.factor\" is missing"},
+      {{{"rope_parameters", {{"rope_type", "dynamic"}, {"factor", 2}}}},
+       "\"rope_parameters.rope_type\" is \"dynamic\"; it must be"},
+      {{{"rope_scaling", {{"type", "mrope"}, {"mrope_section", {1, 1, 2}}}}},
+       "\"rope_scaling.mrope_section\" is [1,1,2]; it must be null"},
+      {{{"rope_scaling", "linear"}}, "it must be an object or null"},
       {{{"use_sliding_window", true}}, "use_sliding_window is true"},
       {{{"attention_bias", true}}, "attention_bias is true"},
       {{{"mlp_bias", true}}, "mlp_bias is true"},
