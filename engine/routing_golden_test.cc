@@ -119,14 +119,12 @@ TEST_P(RoutingGoldenTest, AllFamiliesInOneBatch) {
   EXPECT_GT(compared_, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, RoutingGoldenTest,
-                         testing::Values("all_sparse", "every_expert",
-                                         "published", "shared_expert_f16",
-                                         "sharded_f32", "twelve_experts",
-                                         "wide"),
-                         [](const auto& info) {
-                           return std::string(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Cases, RoutingGoldenTest,
+    testing::Values("all_sparse", "every_expert", "published", "rope_linear",
+                    "rope_llama3", "rope_yarn", "shared_expert_f16",
+                    "sharded_f32", "twelve_experts", "wide"),
+    [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace apollo

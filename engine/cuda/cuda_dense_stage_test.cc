@@ -109,6 +109,34 @@ TEST_F(CudaDenseStageTest, BoundaryRowsAreThoseOfTheCpu) {
   }
 }
 
+TEST_F(CudaDenseStageTest, ScaledPositionsAreThoseOfTheCpu) {
+  const int size = config_.hidden_size;
+  DenseSequence sequence(37);
+  const std::vector<float> plain = OnCpu(config_, source_, sequence);
+  for (const RopeType type :
+       {RopeType::kLinear, RopeType::kYarn, RopeType::kLlama3}) {
+    SCOPED_TRACE(RopeTypeName(type));
+    ModelConfig config = config_;
+    config.rope_scaling.type = type;
+    config.rope_scaling.factor = 16;
+    config.rope_scaling.original_context = 8;
+    if (type == RopeType::kYarn) config.rope_scaling.attention_factor = 1.5;
+    DenseSequence scaled(37);
+    DenseStageRun run(config, source_);
+    run.Step({{&scaled, 37}});
+    const std::vector<float> expected = OnCpu(config, source_, scaled);
+    ASSERT_EQ(scaled.boundary.size(), expected.size());
+    double largest = 0;  // Of the distances from rows that are not scaled.
+    for (int r = 0; r < 37; ++r) {
+      const Bf16* const row = &scaled.boundary[r * size];
+      EXPECT_LT(Distance(row, &expected[r * size], size), kRounding)
+          << "row " << r;
+      largest = std::max(largest, Distance(row, &plain[r * size], size));
+    }
+    EXPECT_GT(largest, 2 * kRounding);
+  }
+}
+
 TEST_F(CudaDenseStageTest, Int8WeightsAreServed) {
   // Weights are rounded to multiples of 1/127 of the largest of 32, which is
   // about twice their deviation: by 0.005 of it in the mean. That is 8 matrices

@@ -100,6 +100,16 @@ TEST_F(AgainstTheCpuTest, SharedExpertAndTiedHead) {
   Compare(std::sqrt(static_cast<float>(config.hidden_size)));
 }
 
+TEST_F(AgainstTheCpuTest, ScaledPositions) {
+  ModelConfig config = RandomModelConfig();
+  config.rope_scaling.type = RopeType::kYarn;
+  config.rope_scaling.factor = 16;
+  config.rope_scaling.original_context = 8;
+  config.rope_scaling.attention_factor = 1.5;
+  UseModel(config);
+  Compare();
+}
+
 TEST_F(AgainstTheCpuTest, OnlySparseLayers) {
   ModelConfig config = RandomModelConfig();
   config.boundary = 0;

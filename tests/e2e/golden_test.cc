@@ -220,8 +220,9 @@ TEST_P(GoldenTest, TokensLogprobsAndExpertsAreTheOracles) {
 }
 
 constexpr const char* kCases[] = {
-    "all_sparse",  "every_expert",   "published", "shared_expert_f16",
-    "sharded_f32", "twelve_experts", "wide"};
+    "all_sparse",     "every_expert", "published",         "rope_linear",
+    "rope_llama3",    "rope_yarn",    "shared_expert_f16", "sharded_f32",
+    "twelve_experts", "wide"};
 
 INSTANTIATE_TEST_SUITE_P(
     Layouts, GoldenTest,

@@ -52,7 +52,15 @@ class Case:
     # tokens.
     bf16: bool = False
     gain: float = 1.0  # Of all matrices except the embedding and the head.
+    # The scaling of rotary positions, and max_position_embeddings.
+    rope_scaling: dict | None = None
+    positions: int = 512
 
+
+# Small, in shapes that GPUs accept, with clear choices (see "wide").
+_ROPE = dict(
+    stored="bfloat16", hidden=64, heads=2, kv_heads=1, layers=2, sparse=1, intermediate=64, moe_intermediate=32,
+    experts=2, top_k=1, rope_theta=1e4, min_gate_gap=0.04, min_logit_gap=0.02, bf16=True, gain=0.7)
 
 CASES = [
     Case("published", "the published kind: bf16, tied, q/k/v bias, weights not renormalised",
@@ -79,6 +87,14 @@ CASES = [
          seed=77, stored="bfloat16", hidden=64, heads=2, kv_heads=1, layers=4, sparse=2,
          intermediate=96, moe_intermediate=64, experts=7, top_k=2, min_gate_gap=0.04, min_logit_gap=0.02,
          bf16=True, gain=0.7),
+    Case("rope_linear", "linear scaling of positions, with the old name of the type's key",
+         seed=88, rope_scaling={"type": "linear", "factor": 4.0}, **_ROPE),
+    Case("rope_yarn", "YaRN, a context of eight times the original one",
+         seed=99, positions=64, rope_scaling={"rope_type": "yarn", "factor": 8.0, "beta_fast": 8.0,
+                                              "original_max_position_embeddings": 64}, **_ROPE),
+    Case("rope_llama3", "the scaling of Llama 3.1",
+         seed=110, rope_scaling={"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+                                 "high_freq_factor": 4.0, "original_max_position_embeddings": 128}, **_ROPE),
 ]
 
 _LANGUAGES = (
@@ -89,7 +105,7 @@ _LANGUAGES = (
 
 def config_json(case):
     c = case
-    return {
+    config = {
         "architectures": ["UpcyclingQwen2MoeForCausalLM"],
         "model_type": "upcycling-qwen2-moe",
         "attention_bias": c.attention_bias,
@@ -101,7 +117,7 @@ def config_json(case):
         "initializer_range": 0.02,
         "intermediate_size": c.intermediate,
         "language_gate": True,
-        "max_position_embeddings": 512,
+        "max_position_embeddings": c.positions,
         "mlp_only_layers": list(range(c.layers - c.sparse)),
         "moe_intermediate_size": c.moe_intermediate,
         "norm_topk_prob": c.norm_topk_prob,
@@ -118,6 +134,9 @@ def config_json(case):
         "use_sliding_window": False,
         "vocab_size": VOCAB,
     }
+    if c.rope_scaling:
+        config["rope_scaling"] = c.rope_scaling
+    return config
 
 
 def random_weights(case):

@@ -53,7 +53,7 @@ def load(directory):
         num_attention_heads=c["num_attention_heads"], num_key_value_heads=c["num_key_value_heads"],
         max_position_embeddings=c["max_position_embeddings"], rms_norm_eps=c["rms_norm_eps"],
         tie_word_embeddings=c["tie_word_embeddings"],
-        rope_parameters={"rope_type": "default", "rope_theta": c["rope_theta"]},
+        rope_theta=c["rope_theta"], rope_scaling=c.get("rope_scaling"),
         moe_intermediate_size=c["moe_intermediate_size"],
         shared_expert_intermediate_size=c["moe_intermediate_size"],
         num_experts=c["num_experts"], num_experts_per_tok=c["num_experts_per_tok"],

@@ -66,6 +66,7 @@ class Config:
     attention_bias: bool
     tied: bool
     rope_theta: float
+    rope_scaling: dict
     eps: float
     vocab: int
     end_tokens: tuple
@@ -93,6 +94,7 @@ class Config:
             attention_bias=c.get("attention_bias", True),
             tied=c["tie_word_embeddings"],
             rope_theta=float(c["rope_theta"]),
+            rope_scaling=c.get("rope_scaling") or {},
             eps=float(c["rms_norm_eps"]),
             vocab=c["vocab_size"],
             end_tokens=tuple(end) if isinstance(end, list) else (end,),
@@ -113,12 +115,53 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+def rope_frequencies(config):
+    """Returns the frequency of each pair of dimensions, and the factor of cosines and sines.
+
+    Written from the papers: position interpolation (Chen et al., 2023), and YaRN (Peng et al., 2023: section 3.2,
+    "NTK-by-parts", and 3.4); and from the description of Llama 3.1. Only the keys of the golden cases are known.
+    """
+    scaling, size = config.rope_scaling, config.head_size
+    kind = scaling.get("rope_type", scaling.get("type", "default"))
+    unknown = set(scaling) - {"type", "rope_type", "factor", "original_max_position_embeddings", "beta_fast",
+                              "beta_slow", "low_freq_factor", "high_freq_factor"}
+    if unknown:
+        raise ValueError(f"rope_scaling has the unknown keys {sorted(unknown)}")
+    dimension = np.arange(size // 2)
+    plain = config.rope_theta ** (-2.0 * dimension / size)
+    if kind == "default":
+        return plain, 1.0
+    divided = plain / scaling["factor"]
+    if kind == "linear":
+        return divided, 1.0
+    context = scaling["original_max_position_embeddings"]
+    if kind == "llama3":
+        # The number of turns within the original context decides.
+        turns = context * plain / (2 * np.pi)
+        low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
+        kept = np.clip((turns - low) / (high - low), 0, 1)
+        return divided * (1 - kept) + plain * kept, 1.0
+    if kind != "yarn":
+        raise ValueError(f"rope_type {kind}: expected default, linear, yarn or llama3")
+
+    def dimension_with(turns):
+        return size * np.log(context / (2 * np.pi * turns)) / (2 * np.log(config.rope_theta))
+
+    first = max(np.floor(dimension_with(scaling.get("beta_fast", 32))), 0)
+    last = min(np.ceil(dimension_with(scaling.get("beta_slow", 1))), size - 1)
+    if not first < last:
+        raise ValueError(f"YaRN's ramp is from {first} to {last}")
+    interpolated = np.clip((dimension - first) / (last - first), 0, 1)
+    return divided * interpolated + plain * (1 - interpolated), 1 + 0.1 * np.log(scaling["factor"])
+
+
 class Model:
     """A checkpoint. Constant after construction."""
 
     def __init__(self, directory, dtype=np.float64):
         self.config = Config.load(directory)
         self.dtype = dtype
+        self.frequencies, self.rope_factor = rope_frequencies(self.config)
         self.tensors = {k: v.astype(dtype) for k, v in _read_tensors(directory).items()}
 
     def weight(self, name):
@@ -223,12 +266,11 @@ class Sequence:
         return m.linear("model.embed_tokens" if c.tied else "lm_head", m.rmsnorm("model.norm", x))
 
     def _rotate(self, x, positions):
-        c = self.model.config
-        half = c.head_size // 2
-        frequency = c.rope_theta ** (-2.0 * np.arange(half) / c.head_size)
-        angle = positions[:, None] * frequency[None, :]
-        cos = np.cos(angle).astype(self.model.dtype)[:, None, :]
-        sin = np.sin(angle).astype(self.model.dtype)[:, None, :]
+        m = self.model
+        half = m.config.head_size // 2
+        angle = positions[:, None] * m.frequencies[None, :]
+        cos = (m.rope_factor * np.cos(angle)).astype(m.dtype)[:, None, :]
+        sin = (m.rope_factor * np.sin(angle)).astype(m.dtype)[:, None, :]
         x1, x2 = x[..., :half], x[..., half:]
         return np.concatenate([x1 * cos - x2 * sin, x2 * cos + x1 * sin], axis=-1)
 

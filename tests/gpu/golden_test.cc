@@ -1,6 +1,6 @@
 // A cluster of real processes on one device gives the oracle's answers to the
-// golden case "wide", within what rounding to bf16 can change: see
-// golden_comparison.h. Without a GPU, on processors with bf16 weights and
+// golden cases "wide" and "rope_yarn", within what rounding to bf16 can change:
+// see golden_comparison.h. Without a GPU, on processors with bf16 weights and
 // cache.
 
 #include <gtest/gtest.h>
@@ -120,12 +120,19 @@ GoldenTally AskAll(const Case& golden, Cluster& cluster) {
   return tally;
 }
 
-class GpuGoldenTest : public testing::TestWithParam<int> {};
+// A golden case and the number of expert workers.
+struct Layout {
+  const char* golden;
+  int expert_workers;
+};
+
+class GpuGoldenTest : public testing::TestWithParam<Layout> {};
 
 TEST_P(GpuGoldenTest, AnswersAreTheOraclesWithinTheRounding) {
-  const std::string folder = Runfile("tests/golden/wide");
+  const std::string folder =
+      Runfile(std::string("tests/golden/") + GetParam().golden);
   Case golden(folder);
-  Cluster cluster(folder, GpuLayout(GetParam()));
+  Cluster cluster(folder, GpuLayout(GetParam().expert_workers));
   StartGpuCluster(cluster);
   ASSERT_FALSE(HasFailure());
   golden.Learn(*cluster.NewStub());
@@ -149,7 +156,13 @@ TEST_P(GpuGoldenTest, AnswersAreTheOraclesWithinTheRounding) {
 }
 
 // Two expert workers also send rows to each other.
-INSTANTIATE_TEST_SUITE_P(ExpertWorkers, GpuGoldenTest, testing::Values(1, 2));
+INSTANTIATE_TEST_SUITE_P(Layouts, GpuGoldenTest,
+                         testing::Values(Layout{"wide", 1}, Layout{"wide", 2},
+                                         Layout{"rope_yarn", 1}),
+                         [](const auto& info) {
+                           return std::string(info.param.golden) + "_" +
+                                  std::to_string(info.param.expert_workers);
+                         });
 
 }  // namespace
 }  // namespace apollo

@@ -21,8 +21,8 @@ import tarfile
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DATA = ["tests/golden/wide/*", "tests/gpu/*.py", "tests/gpu/parts/*.py", "tests/gpu/run.sh", "deploy/local/cluster.py",
-        "deploy/local/launch/*.py", "benchmarks/harness/*.py", "benchmarks/gpu/*.py"]
+DATA = ["tests/golden/wide/*", "tests/golden/rope_yarn/*", "tests/gpu/*.py", "tests/gpu/parts/*.py",
+        "tests/gpu/run.sh", "deploy/local/cluster.py", "deploy/local/launch/*.py", "benchmarks/harness/*.py", "benchmarks/gpu/*.py"]
 GLIBC = re.compile(r"(ld-linux-x86-64|lib(c|m|dl|pthread|rt|resolv|util|nsl|anl|BrokenLocale))\.so\.\d+")
 CUDA = re.compile(r"lib(cuda|cudart|cublas\w*|nccl|nv\w*)\.so\.\d+")
 MANIFEST = "manifest.json"
