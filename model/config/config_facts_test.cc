@@ -25,6 +25,7 @@ constexpr Change kChanges[] = {
     [](ModelConfig& c) { c.norm_topk_prob = !c.norm_topk_prob; },
     [](ModelConfig& c) { c.shared_expert = !c.shared_expert; },
     [](ModelConfig& c) { c.attention_bias = !c.attention_bias; },
+    [](ModelConfig& c) { c.qk_norm = !c.qk_norm; },
     [](ModelConfig& c) { c.tie_word_embeddings = !c.tie_word_embeddings; },
     [](ModelConfig& c) { ++c.vocab_size; },
     [](ModelConfig& c) { ++c.max_context; },
@@ -38,7 +39,7 @@ constexpr Change kChanges[] = {
 struct Known {
   std::string architecture;
   int sizes[10];
-  bool flags[4];
+  bool flags[5];
   int vocab_size, max_context;
   double rope_theta;
   float rms_norm_eps;

@@ -40,6 +40,8 @@ bool IsMatrix(WeightKind kind) {
       return true;
     case WeightKind::kAttentionNorm:
     case WeightKind::kQkvBias:
+    case WeightKind::kQNorm:
+    case WeightKind::kKNorm:
     case WeightKind::kMlpNorm:
     case WeightKind::kGate:
     case WeightKind::kSharedGate:
@@ -71,6 +73,10 @@ std::vector<TensorInfo> AttentionTensors(const ModelConfig& c, int layer) {
     if (c.attention_bias) {
       add(attention + name + ".bias", {size}, WeightKind::kQkvBias);
     }
+  }
+  if (c.qk_norm) {
+    add(attention + "q_norm.weight", {c.head_size}, WeightKind::kQNorm);
+    add(attention + "k_norm.weight", {c.head_size}, WeightKind::kKNorm);
   }
   add(attention + "o_proj.weight", {c.hidden_size, c.q_size()},
       WeightKind::kAttentionOutput);
@@ -146,6 +152,10 @@ std::vector<TensorInfo> ExpertStageTensors(const ModelConfig& config,
   std::vector<TensorInfo> tensors;
   for (int layer = config.boundary; layer < config.num_layers; ++layer) {
     Append(LayerTensors(config, layer), tensors);
+    if (!config.IsSparse(layer)) {
+      Append(MlpTensors(config, layer, kNoExpert), tensors);
+      continue;
+    }
     for (const int expert : experts) {
       Append(MlpTensors(config, layer, expert), tensors);
     }
