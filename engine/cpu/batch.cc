@@ -30,6 +30,13 @@ namespace {
 // operations.
 std::int64_t RowGrain(int operations) { return 16384 / (operations + 1) + 1; }
 
+// Normalises each of `heads` heads, if the model does so.
+void NormHeads(const std::vector<float>& weight, const ModelConfig& config,
+               int heads, float* x) {
+  if (weight.empty()) return;
+  RmsNorm(x, heads, config.head_size, weight.data(), config.rms_norm_eps, x);
+}
+
 }  // namespace
 
 void AddRows(const float* x, int rows, int size, float* hidden,
@@ -83,6 +90,8 @@ void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
       [&](std::int64_t begin, std::int64_t end) {
         for (int row = static_cast<int>(begin); row < end; ++row) {
           float* q = qkv + static_cast<std::size_t>(row) * qkv_size;
+          NormHeads(weights.q_norm, config, config.num_heads, q);
+          NormHeads(weights.k_norm, config, config.num_kv_heads, q + q_size);
           rope.Rotate(batch.angles(row), config.num_heads, q);
           rope.Rotate(batch.angles(row), config.num_kv_heads, q + q_size);
           StoreKeyValue(shape, q + q_size, q + q_size + kv_size,
