@@ -49,6 +49,8 @@ struct DeviceAttention {
   DeviceVector norm;      // [hidden], before attention.
   OwnedMatrix qkv;        // [q_size + 2 kv_size, hidden]
   DeviceVector qkv_bias;  // [q_size + 2 kv_size], or null.
+  DeviceVector q_norm;    // [head_size], or null.
+  DeviceVector k_norm;    // [head_size], or null.
   OwnedMatrix output;     // [hidden, q_size]
   DeviceVector mlp_norm;  // [hidden], before the MLP.
 };

@@ -73,6 +73,8 @@ class DeviceWeightsTest : public GpuTest {
     Expect(attention.norm, expected.norm);
     Expect(attention.qkv, expected.qkv);
     Expect(attention.qkv_bias, expected.qkv_bias);
+    Expect(attention.q_norm, expected.q_norm);
+    Expect(attention.k_norm, expected.k_norm);
     Expect(attention.output, expected.output);
     Expect(attention.mlp_norm, expected.mlp_norm);
   }
