@@ -121,9 +121,9 @@ TEST_P(RoutingGoldenTest, AllFamiliesInOneBatch) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, RoutingGoldenTest,
                          testing::Values("all_sparse", "every_expert",
-                                         "published", "shared_expert_f16",
-                                         "sharded_f32", "twelve_experts",
-                                         "wide"),
+                                         "published", "qwen3_experts",
+                                         "shared_expert_f16", "sharded_f32",
+                                         "twelve_experts", "wide"),
                          [](const auto& info) {
                            return std::string(info.param);
                          });

@@ -189,9 +189,9 @@ TEST_F(UnreadTensorsTest, CountsTensorsThatTheIndexDoesNotList) {
 
 TEST(GoldenTensorsTest, NothingInValidDirectoriesIsUnread) {
   for (const char* name :
-       {"all_sparse", "dense_llama", "dense_qwen2", "dense_qwen3",
-        "every_expert", "published", "qwen3_experts", "sharded_f32",
-        "shared_expert_f16", "twelve_experts", "wide"}) {
+       {"all_sparse", "dense_llama", "dense_one_layer", "dense_qwen2",
+        "dense_qwen3", "every_expert", "published", "qwen3_experts",
+        "sharded_f32", "shared_expert_f16", "twelve_experts", "wide"}) {
     SCOPED_TRACE(name);
     const std::string directory = std::string("tests/golden/") + name;
     std::vector<std::string> warnings;
