@@ -30,6 +30,10 @@ namespace {
 // operations.
 std::int64_t RowGrain(int operations) { return 16384 / (operations + 1) + 1; }
 
+const float* BiasOf(const std::vector<float>& bias) {
+  return bias.empty() ? nullptr : bias.data();
+}
+
 // Normalises each of `heads` heads, if the model does so.
 void NormHeads(const std::vector<float>& weight, const ModelConfig& config,
                int heads, float* x) {
@@ -63,8 +67,7 @@ void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
           config.rms_norm_eps, normed, pool);
   float* qkv = Workspace::Room(workspace.qkv, rows * qkv_size);
   MatMul(normed, batch.rows(), config.hidden_size, weights.qkv,
-         weights.qkv_bias.empty() ? nullptr : weights.qkv_bias.data(), qkv,
-         qkv_size, pool);
+         BiasOf(weights.qkv_bias), qkv, qkv_size, pool);
 
   // All keys of the step are stored before any row attends.
   std::vector<std::vector<const void*>> keys, values;  // [slices][blocks]
@@ -103,8 +106,8 @@ void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
 
   float* mixed = Workspace::Room(workspace.mixed, rows * q_size);
   Attention(shape, attention_rows, qkv, qkv_size, mixed, q_size, pool);
-  MatMul(mixed, batch.rows(), q_size, weights.output, nullptr, normed,
-         config.hidden_size, pool);
+  MatMul(mixed, batch.rows(), q_size, weights.output,
+         BiasOf(weights.output_bias), normed, config.hidden_size, pool);
   AddRows(normed, batch.rows(), config.hidden_size, hidden, pool);
 }
 

@@ -86,6 +86,8 @@ TEST_F(CudaDenseStageTest, BoundaryRowsAreThoseOfTheCpu) {
               config.hidden_size = 128;
               config.head_size = 64;
             }},
+           {"a bias of the output",
+            [](ModelConfig& config) { config.output_bias = true; }},
            {"norms of queries and keys",
             [](ModelConfig& config) { config.qk_norm = true; }},
            {"heads of their own size, with norms", [](ModelConfig& config) {

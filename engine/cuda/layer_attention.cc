@@ -119,6 +119,10 @@ absl::Status RunAttention(const ModelConfig& config,
   output.out = residual;
   output.out_stride = hidden;
   RETURN_IF_ERROR(Run(output, stream));
+  if (weights.output_bias.get() != nullptr) {
+    RETURN_IF_ERROR(AddBias(weights.output_bias.get(), batch.rows, hidden,
+                            residual, stream));
+  }
   return RmsNorm(residual, nullptr, batch.rows, hidden, weights.mlp_norm.get(),
                  config.rms_norm_eps, normed, stream);
 }

@@ -26,6 +26,7 @@ std::pair<float, float> Distribution(WeightKind kind, int inputs) {
     case WeightKind::kEmbedding:
       return {0.0f, 1.0f};
     case WeightKind::kQkvBias:
+    case WeightKind::kOutputBias:
       return {0.0f, 0.5f};
     case WeightKind::kGate:
       // Wide, so that few choices are close.

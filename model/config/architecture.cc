@@ -14,8 +14,7 @@ namespace apollo {
 namespace {
 
 // The configurations of transformers 5 (models/*/configuration_*.py) and the
-// layers beside them. In Llama and Qwen3, attention_bias would also give o_proj
-// a bias.
+// layers beside them.
 constexpr Architecture kArchitectures[] = {
     {"UpcyclingQwen2MoeForCausalLM", "upcycling-qwen2-moe", true, "{}", "{}"},
     {"Qwen2ForCausalLM", "qwen2", false,
@@ -23,13 +22,13 @@ constexpr Architecture kArchitectures[] = {
          "qk_norm": false})",
      R"({"rope_theta": 10000.0})"},
     {"Qwen3ForCausalLM", "qwen3", false,
-     R"({"attention_bias": false, "qkv_bias": false, "use_qk_norm": true,
-         "qk_norm": true})",
-     R"({"rope_theta": 10000.0, "head_dim": 128})"},
+     R"({"use_qk_norm": true, "qk_norm": true})",
+     R"({"rope_theta": 10000.0, "head_dim": 128, "attention_bias": false})",
+     /*output_bias=*/true},
     {"LlamaForCausalLM", "llama", false,
-     R"({"attention_bias": false, "qkv_bias": false, "use_qk_norm": false,
-         "qk_norm": false})",
-     R"({"rope_theta": 10000.0})"},
+     R"({"use_qk_norm": false, "qk_norm": false})",
+     R"({"rope_theta": 10000.0, "attention_bias": false})",
+     /*output_bias=*/true},
 };
 
 // Keys without a meaning in a model without experts.

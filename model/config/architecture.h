@@ -23,6 +23,7 @@ struct Architecture {
   // keys that are missing, as in that code.
   std::string_view fixed;
   std::string_view defaults;
+  bool output_bias = false;  // "attention_bias" also gives o_proj a bias.
 };
 
 // Returns all architectures.

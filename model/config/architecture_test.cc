@@ -137,13 +137,10 @@ TEST(ArchitectureTest, KeysThatTheCodeDoesNotHaveMustNotDiffer) {
     Json json;
     const char* key;
     bool right;
-  } kCases[] = {
-      {Qwen2(), "attention_bias", true},  {Qwen2(), "qkv_bias", true},
-      {Qwen2(), "use_qk_norm", false},    {Qwen2(), "qk_norm", false},
-      {Qwen3(), "attention_bias", false}, {Qwen3(), "qkv_bias", false},
-      {Qwen3(), "use_qk_norm", true},     {Qwen3(), "qk_norm", true},
-      {Llama(), "attention_bias", false}, {Llama(), "qkv_bias", false},
-      {Llama(), "use_qk_norm", false},    {Llama(), "qk_norm", false}};
+  } kCases[] = {{Qwen2(), "attention_bias", true}, {Qwen2(), "qkv_bias", true},
+                {Qwen2(), "use_qk_norm", false},   {Qwen2(), "qk_norm", false},
+                {Qwen3(), "use_qk_norm", true},    {Qwen3(), "qk_norm", true},
+                {Llama(), "use_qk_norm", false},   {Llama(), "qk_norm", false}};
   for (const auto& c : kCases) {
     Json json = c.json;
     json[c.key] = c.right;
@@ -157,6 +154,20 @@ TEST(ArchitectureTest, KeysThatTheCodeDoesNotHaveMustNotDiffer) {
         AllOf(HasSubstr(std::string("dir/config.json: \"") + c.key + "\" is "),
               HasSubstr("or null, because model_type is \"")));
   }
+}
+
+TEST(ArchitectureTest, BiasesOfLlamaAndQwen3AreThoseOfAllFourProjections) {
+  for (Json json : {Qwen3(), Llama()}) {
+    EXPECT_FALSE(Parse(json)->output_bias);
+    json["attention_bias"] = true;
+    EXPECT_TRUE(Parse(json)->attention_bias);
+    EXPECT_TRUE(Parse(json)->output_bias);
+    json.erase("attention_bias");
+    json["qkv_bias"] = true;
+    EXPECT_THAT(ErrorOf(json), HasSubstr("\"qkv_bias\" is true; it must be "
+                                         "that of \"attention_bias\", false"));
+  }
+  EXPECT_FALSE(Parse(Qwen2())->output_bias);
 }
 
 TEST(ArchitectureTest, DenseModelsHaveNoKeysOfExperts) {

@@ -16,6 +16,7 @@ std::string ConfigFacts(const ModelConfig& c) {
       c.rope_theta, c.rms_norm_eps, absl::StrJoin(c.eos_tokens, ","));
   // Only if set, so that models without have the facts of older versions.
   if (c.qk_norm) absl::StrAppend(&facts, " qk_norm");
+  if (c.output_bias) absl::StrAppend(&facts, " output_bias");
   return facts;
 }
 

@@ -208,6 +208,7 @@ absl::StatusOr<ModelConfig> ParseModelConfig(
   RETURN_IF_ERROR(ReadSizes(reader, config));
   RETURN_IF_ERROR(ReadHeads(reader, config));
   RETURN_IF_ERROR(ReadAttention(reader, config));
+  config.output_bias = config.attention_bias && architecture->output_bias;
   ASSIGN_OR_RETURN(config.tie_word_embeddings,
                    reader.Bool("tie_word_embeddings", false));
   ASSIGN_OR_RETURN(config.rope_theta, ReadRopeBase(json, source, doubts));

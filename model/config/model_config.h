@@ -35,6 +35,7 @@ struct ModelConfig {
   bool norm_topk_prob = false;       // Divide the k weights by their sum.
   bool shared_expert = false;        // "share_flag"
   bool attention_bias = true;        // q, k and v have biases.
+  bool output_bias = false;          // The output of attention has one, too.
   bool qk_norm = false;              // Each head of q and k has an RMSNorm.
   bool tie_word_embeddings = false;  // The head is the embedding.
   int vocab_size = 0;                // 1..2^24

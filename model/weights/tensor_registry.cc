@@ -40,6 +40,7 @@ bool IsMatrix(WeightKind kind) {
       return true;
     case WeightKind::kAttentionNorm:
     case WeightKind::kQkvBias:
+    case WeightKind::kOutputBias:
     case WeightKind::kQNorm:
     case WeightKind::kKNorm:
     case WeightKind::kMlpNorm:
@@ -80,6 +81,9 @@ std::vector<TensorInfo> AttentionTensors(const ModelConfig& c, int layer) {
   }
   add(attention + "o_proj.weight", {c.hidden_size, c.q_size()},
       WeightKind::kAttentionOutput);
+  if (c.output_bias) {
+    add(attention + "o_proj.bias", {c.hidden_size}, WeightKind::kOutputBias);
+  }
   add(prefix + "post_attention_layernorm.weight", {c.hidden_size},
       WeightKind::kMlpNorm);
   return tensors;

@@ -32,6 +32,7 @@ enum class WeightKind {
   kQNorm,            // [head_size], of each head of the queries
   kKNorm,            // [head_size], of each head of the keys
   kAttentionOutput,  // [hidden, q_size]
+  kOutputBias,       // [hidden], of the output of attention
   kMlpNorm,          // [hidden]
   kGate,             // [experts, hidden]
   kSharedGate,       // [1, hidden]

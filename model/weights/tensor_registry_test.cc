@@ -94,6 +94,12 @@ std::vector<Case> Cases() {
         {"model.layers.0.self_attn.k_proj.bias", {256}},
         {"model.layers.23.self_attn.o_proj.weight", {896, 1792}}},
        {}},
+      {"with a bias of the output of attention",
+       With([](ModelConfig& c) { c.output_bias = true; }),
+       1 + 22 * (kDense + 1) + 2 * (kSparse + 1) + 1,
+       small + 24 * 896,
+       {{"model.layers.23.self_attn.o_proj.bias", {896}}},
+       {}},
       {"without experts",
        With([](ModelConfig& c) {
          c.boundary = 23;

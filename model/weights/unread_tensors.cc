@@ -121,15 +121,16 @@ std::string Right(const ModelConfig& config, std::string_view name) {
     return "norms must have no biases, because they are not computed";
   }
   if (Has(name, ".self_attn.") && name.ends_with("_proj.bias")) {
+    if (config.is_dense()) {
+      return "\"attention_bias\" of config.json must be true for biases of "
+             "attention, which Llama and Qwen3 have in all projections and "
+             "Qwen2 in all but o_proj";
+    }
     if (Has(name, ".o_proj.")) {
       return "only q_proj, k_proj and v_proj may have biases";
     }
-    return config.is_dense()
-               ? "\"model_type\" of config.json must be \"qwen2\" for biases "
-                 "of "
-                 "q, k and v"
-               : "\"attention_bias\" of config.json must be true for biases of "
-                 "q, k and v";
+    return "\"attention_bias\" of config.json must be true for biases of q, k "
+           "and v";
   }
   return "it must not be there, because no computation reads it";
 }

@@ -114,9 +114,9 @@ TEST_F(UnreadTensorsTest, RefusesWhatDenseModelsDoNotHave) {
       {"model.layers.1.self_attn.q_norm.weight",
        "\"model_type\" of config.json must be \"qwen3\""},
       {"model.layers.1.self_attn.v_proj.bias",
-       "\"model_type\" of config.json must be \"qwen2\""},
+       "\"attention_bias\" of config.json must be true"},
       {"model.layers.1.self_attn.o_proj.bias",
-       "only q_proj, k_proj and v_proj may have biases"},
+       "\"attention_bias\" of config.json must be true"},
       {"model.layers.2.mlp.up_proj.weight", "\"num_hidden_layers\""},
   };
   for (const auto& c : kCases) ExpectRefused(config, c.name, c.right);

@@ -101,10 +101,9 @@ CASES = [
          seed=124, stored="float16", hidden=32, heads=2, kv_heads=1, layers=4, sparse=0,
          intermediate=56, moe_intermediate=0, experts=0, top_k=0, model_type="llama",
          attention_bias=False, tied=False, shards=2, qwen_tokenizer=False, rope_theta=1e4, eps=1e-5),
-    Case("dense_one_layer", "a Llama model of one layer, none of which is before the boundary",
+    Case("dense_one_layer", "a Llama model of one layer, none of which is before the boundary, with q/k/v/o bias",
          seed=133, stored="bfloat16", hidden=32, heads=4, kv_heads=4, layers=1, sparse=0,
-         intermediate=64, moe_intermediate=0, experts=0, top_k=0, model_type="llama",
-         attention_bias=False, tied=False),
+         intermediate=64, moe_intermediate=0, experts=0, top_k=0, model_type="llama", tied=False),
 ]
 
 # The architecture of each type of model without experts.
@@ -182,11 +181,11 @@ def _dense_config_json(case):
         "vocab_size": VOCAB,
     }
     if c.model_type == "llama":
-        config |= {"attention_bias": False, "mlp_bias": False, "pretraining_tp": 1}
+        config |= {"attention_bias": c.attention_bias, "mlp_bias": False, "pretraining_tp": 1}
     else:
         config |= {"max_window_layers": c.layers, "sliding_window": None, "use_sliding_window": False}
     if c.model_type == "qwen3":
-        config |= {"attention_bias": False, "head_dim": c.head_dim}
+        config |= {"attention_bias": c.attention_bias, "head_dim": c.head_dim}
     return config
 
 
@@ -229,6 +228,8 @@ def random_weights(case):
             norm(layer + ".self_attn.q_norm", head_size)
             norm(layer + ".self_attn.k_norm", head_size)
         linear(layer + ".self_attn.o_proj", c.hidden, c.heads * head_size, 1.4)
+        if c.attention_bias and c.model_type in ("llama", "qwen3"):
+            normal(layer + ".self_attn.o_proj.bias", c.hidden, 0.4)
         norm(layer + ".post_attention_layernorm")
         if i < c.layers - c.sparse:
             mlp(layer + ".mlp", c.intermediate)

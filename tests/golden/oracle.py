@@ -64,6 +64,7 @@ class Config:
     normalise_weights: bool  # norm_topk_prob
     shared_expert: bool  # share_flag
     attention_bias: bool
+    output_bias: bool  # of o_proj
     qk_norm: bool  # each head of queries and keys is normalised
     head_size: int
     tied: bool
@@ -96,6 +97,7 @@ class Config:
             normalise_weights=has_experts and c["norm_topk_prob"],
             shared_expert=has_experts and c["share_flag"],
             attention_bias=c.get("attention_bias", kind not in ("qwen3", "llama")),
+            output_bias=kind in ("qwen3", "llama") and c.get("attention_bias", False),
             qk_norm=c.get("use_qk_norm", kind == "qwen3"),
             head_size=c.get("head_dim", c["hidden_size"] // c["num_attention_heads"]),
             tied=c["tie_word_embeddings"],
@@ -258,7 +260,7 @@ class Sequence:
             kv = head // (c.heads // c.kv_heads)
             scores = q[:, head] @ self.keys[layer][:, kv].T / m.dtype(np.sqrt(c.head_size))
             out[:, head] = m.operand(softmax(np.where(future, -np.inf, scores))) @ self.values[layer][:, kv]
-        return m.linear(name + ".o_proj", out.reshape(n, c.heads * c.head_size))
+        return m.linear(name + ".o_proj", out.reshape(n, c.heads * c.head_size), c.output_bias)
 
     def routing_record(self, digits=6):
         """Returns, per sparse layer, experts [token][k] and weights [token][k], in order of selection."""
