@@ -146,6 +146,10 @@ absl::Status ExpertWorkers::OutOfReach(
         absl::StrCat("no live expert worker reaches expert ", missing->expert,
                      " of layer ", missing->layer, "; try again"));
   }
+  if (directory_.experts() == 0) {
+    return absl::UnavailableError(
+        "no expert worker is ready for new sequences; try again");
+  }
   // Every expert is reached by some worker, but no worker reaches all.
   LayerExpert furthest;
   std::string who;

@@ -44,6 +44,26 @@ TEST(ExpertWorkersTest, NoWorkerIsUnavailable) {
   EXPECT_FALSE(workers.Covers());
 }
 
+TEST(ExpertWorkersTest, WithoutExpertsSequencesAreShared) {
+  ExpertWorkers workers(Experts(0));
+  workers.Add(1, Worker("a", {}), nullptr);
+  workers.Add(2, Worker("b", {}), nullptr);
+  const absl::Status none = workers.Choose({-1, 1, 10}).status();
+  EXPECT_EQ(none.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(none.message(),
+            "no expert worker is ready for new sequences; try again");
+  EXPECT_FALSE(workers.Covers());
+  for (const LinkId id : {1, 2}) {
+    WorkerInfo info = workers.info(id);
+    info.ready = true;
+    ++info.revision;
+    workers.Update(id, info);
+  }
+  EXPECT_TRUE(workers.Covers());
+  const LinkId first = *workers.Choose({-1, 5, 10});
+  EXPECT_NE(*workers.Choose({-1, 5, 10}), first);
+}
+
 TEST(ExpertWorkersTest, TheWorkerOfTheFamilyFirstHoweverBusy) {
   ExpertWorkers workers(Experts(3));
   AddReaching(workers, 1, Worker("a", {0, 1}), 3);

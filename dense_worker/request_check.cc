@@ -63,6 +63,13 @@ absl::Status CheckRequest(const GenerationRequest& request,
   if (absl::Status status = CheckPrompt(request, config); !status.ok()) {
     return status;
   }
+  if (config.is_dense() && (request.family != -1 || request.hybrid)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("family is ", request.family, " and hybrid routing ",
+                     request.hybrid ? "on" : "off",
+                     "; they must be -1 and off, because the model has no "
+                     "experts"));
+  }
   if (request.family < -1 || request.family >= config.num_experts ||
       (request.hybrid && request.family < 0)) {
     return absl::InvalidArgumentError(

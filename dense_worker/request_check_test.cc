@@ -55,6 +55,21 @@ TEST(RequestCheckTest, AnAnswerBegunElsewhereHasAPrompt) {
   ExpectRefused(scored, "must be from 0 to 0");
 }
 
+TEST(RequestCheckTest, ADenseModelHasNoFamilies) {
+  ModelConfig config = TinyConfig();
+  config.num_experts = 0;
+  GenerationRequest request = Request(3, 1);
+  EXPECT_TRUE(CheckRequest(request, config).ok());
+  request.hybrid = true;
+  EXPECT_EQ(CheckRequest(request, config).message(),
+            "family is -1 and hybrid routing on; they must be -1 and off, "
+            "because the model has no experts");
+  request.hybrid = false;
+  request.family = 0;
+  EXPECT_EQ(CheckRequest(request, config).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(RequestCheckTest, Ranges) {
   for (const int family : {-2, 7}) {
     ExpectRefused(Request(3, 1, family), "family");

@@ -121,9 +121,10 @@ TEST_P(RoutingGoldenTest, AllFamiliesInOneBatch) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, RoutingGoldenTest,
-    testing::Values("all_sparse", "every_expert", "published", "rope_linear",
-                    "rope_llama3", "rope_yarn", "shared_expert_f16",
-                    "sharded_f32", "twelve_experts", "wide"),
+    testing::Values("all_sparse", "every_expert", "published", "qwen3_experts",
+                    "rope_linear", "rope_llama3", "rope_yarn",
+                    "shared_expert_f16", "sharded_f32", "twelve_experts",
+                    "wide"),
     [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

@@ -26,7 +26,9 @@ class StageTest
 INSTANTIATE_TEST_SUITE_P(
     Cases, StageTest,
     testing::Combine(testing::Values("published", "all_sparse", "every_expert",
-                                     "twelve_experts"),
+                                     "twelve_experts", "qwen3_experts",
+                                     "dense_qwen2", "dense_qwen3",
+                                     "dense_one_layer"),
                      testing::Values(CacheType::kFloat32, CacheType::kBf16,
                                      CacheType::kF16)),
     [](const auto& info) {
@@ -92,7 +94,8 @@ double Distance(const std::string& name, WeightFormat format) {
 }
 
 TEST(WeightsFormatTest, FormatsChangeLogitsAsMuchAsTheyRound) {
-  for (const char* name : {"published", "shared_expert_f16", "sharded_f32"}) {
+  for (const char* name : {"published", "shared_expert_f16", "sharded_f32",
+                           "qwen3_experts", "dense_qwen3"}) {
     SCOPED_TRACE(name);
     const double bf16 = Distance(name, WeightFormat::kBF16);
     const double int8 = Distance(name, WeightFormat::kInt8);
@@ -186,11 +189,11 @@ TEST_P(StageTest, ReplayingTheLogGivesTheSameLogits) {
   EXPECT_TRUE(replayed.logits == sequence.logits);
 }
 
-TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
-  const ModelConfig& config = model_.config;
+void ExpectOnlyExpertsAskedFor(const OpenModel& model) {
+  const ModelConfig& config = model.config;
   ThreadPool pool(1);
   const auto bytes = [&](const std::set<int>& experts) {
-    return CpuExpertStage::WeightBytes(config, *model_.weights, experts);
+    return CpuExpertStage::WeightBytes(config, *model.weights, experts);
   };
   EXPECT_LT(bytes({}), bytes({1}));
   EXPECT_LT(bytes({1}), bytes({1, 3}));
@@ -199,7 +202,7 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
 
   std::int64_t done = 0, total = 0;
   const auto stage = CpuExpertStage::Load(
-      config, *model_.weights, {1, 3}, {kCacheBytes}, pool,
+      config, *model.weights, {1, 3}, {kCacheBytes}, pool,
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(stage.ok()) << stage.status();
   for (int e = 0; e < config.num_experts; ++e) {
@@ -209,30 +212,57 @@ TEST_P(StageTest, OnlyTheExpertsAskedForAreLoaded) {
   EXPECT_EQ(total, done);
 
   const auto dense = CpuDenseStage::Load(
-      config, *model_.weights, {kCacheBytes}, pool,
+      config, *model.weights, {kCacheBytes}, pool,
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(dense.ok());
   if (config.boundary > 0) {
-    EXPECT_EQ(done, CpuDenseStage::WeightBytes(config, *model_.weights));
+    EXPECT_EQ(done, CpuDenseStage::WeightBytes(config, *model.weights));
     EXPECT_EQ(total, done);
   }
 }
 
-TEST_P(StageTest, WhatCannotBeLoadedIsNamed) {
+TEST(LoadTest, OnlyTheExpertsAskedForAreLoaded) {
+  for (const char* name : {"published", "all_sparse", "every_expert",
+                           "twelve_experts", "qwen3_experts"}) {
+    SCOPED_TRACE(name);
+    ExpectOnlyExpertsAskedFor(OpenGolden(name));
+  }
+}
+
+TEST(LoadTest, ADenseModelHasItsLastLayerInTheExpertStage) {
+  const OpenModel model = OpenGolden("dense_qwen2");
   ThreadPool pool(1);
-  const int n = model_.config.num_experts;
-  const auto unknown = CpuExpertStage::Load(model_.config, *model_.weights, {n},
+  std::int64_t done = 0, total = 0;
+  const auto stage = CpuExpertStage::Load(
+      model.config, *model.weights, {}, {kCacheBytes}, pool,
+      [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
+  ASSERT_TRUE(stage.ok()) << stage.status();
+  EXPECT_EQ(done,
+            CpuExpertStage::WeightBytes(model.config, *model.weights, {}));
+  EXPECT_EQ(total, done);
+  EXPECT_EQ(CpuExpertStage::Load(model.config, *model.weights, {0},
+                                 {kCacheBytes}, pool, nullptr)
+                .status()
+                .message(),
+            "expert 0 does not exist; this model has no experts");
+}
+
+TEST(LoadTest, WhatCannotBeLoadedIsNamed) {
+  const OpenModel model = OpenGolden("published");
+  ThreadPool pool(1);
+  const int n = model.config.num_experts;
+  const auto unknown = CpuExpertStage::Load(model.config, *model.weights, {n},
                                             {kCacheBytes}, pool, nullptr);
   EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(std::string(unknown.status().message()).find(std::to_string(n)),
             std::string::npos);
   EXPECT_EQ(
-      CpuDenseStage::Load(model_.config, *model_.weights, {100}, pool, nullptr)
+      CpuDenseStage::Load(model.config, *model.weights, {100}, pool, nullptr)
           .status()
           .code(),
       absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(CpuExpertStage::Load(model_.config, *model_.weights, {0}, {100},
-                                 pool, nullptr)
+  EXPECT_EQ(CpuExpertStage::Load(model.config, *model.weights, {0}, {100}, pool,
+                                 nullptr)
                 .status()
                 .code(),
             absl::StatusCode::kResourceExhausted);

@@ -46,7 +46,10 @@ absl::StatusOr<AttentionWeights> WeightLoader::Attention(int layer) {
   ASSIGN_OR_RETURN(w.norm, Vector(tensors, WeightKind::kAttentionNorm));
   ASSIGN_OR_RETURN(w.qkv, Matrix(tensors, WeightKind::kQkv));
   ASSIGN_OR_RETURN(w.qkv_bias, Vector(tensors, WeightKind::kQkvBias));
+  ASSIGN_OR_RETURN(w.q_norm, Vector(tensors, WeightKind::kQNorm));
+  ASSIGN_OR_RETURN(w.k_norm, Vector(tensors, WeightKind::kKNorm));
   ASSIGN_OR_RETURN(w.output, Matrix(tensors, WeightKind::kAttentionOutput));
+  ASSIGN_OR_RETURN(w.output_bias, Vector(tensors, WeightKind::kOutputBias));
   ASSIGN_OR_RETURN(w.mlp_norm, Vector(tensors, WeightKind::kMlpNorm));
   return w;
 }

@@ -26,11 +26,14 @@ struct MlpWeights {
 };
 
 struct AttentionWeights {
-  std::vector<float> norm;      // [hidden], before attention.
-  PackedMatrix qkv;             // [q_size + 2 kv_size, hidden]
-  std::vector<float> qkv_bias;  // [q_size + 2 kv_size], or empty.
-  PackedMatrix output;          // [hidden, q_size]
-  std::vector<float> mlp_norm;  // [hidden], before the MLP.
+  std::vector<float> norm;         // [hidden], before attention.
+  PackedMatrix qkv;                // [q_size + 2 kv_size, hidden]
+  std::vector<float> qkv_bias;     // [q_size + 2 kv_size], or empty.
+  std::vector<float> q_norm;       // [head_size], or empty.
+  std::vector<float> k_norm;       // [head_size], or empty.
+  PackedMatrix output;             // [hidden, q_size]
+  std::vector<float> output_bias;  // [hidden], or empty.
+  std::vector<float> mlp_norm;     // [hidden], before the MLP.
 };
 
 struct DenseLayerWeights {

@@ -16,7 +16,8 @@ ABSL_FLAG(
     std::string, experts, "all",
     "Experts to hold in memory: \"all\", or numbers such as 0,4. Expert N "
     "serves language family N, whose name and languages are in the line "
-    "of the families file (--families) that begins with N.");
+    "of the families file (--families) that begins with N. A model without "
+    "experts takes only \"all\".");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
           "Time that sequences here, and those of peers that need its experts, "
           "may take to finish after SIGTERM or SIGINT.");

@@ -107,6 +107,14 @@ void RmsNorm(const float* x, int rows, int size, const float* weight, float eps,
                    });
 }
 
+void RmsNorm(const float* x, int rows, int size, const float* weight, float eps,
+             float* out) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    HWY_DYNAMIC_DISPATCH(RmsNormRow)
+    (x + r * size, size, weight, eps, out + r * size);
+  }
+}
+
 void SiluMul(const float* gate_up, int rows, int size, float* out,
              ThreadPool& pool) {
   pool.ParallelFor(rows, Grain(size),

@@ -10,6 +10,10 @@ namespace apollo {
 void RmsNorm(const float* x, int rows, int size, const float* weight, float eps,
              float* out, ThreadPool& pool);
 
+// The same in the calling thread alone, for the heads of a row.
+void RmsNorm(const float* x, int rows, int size, const float* weight, float eps,
+             float* out);
+
 // The gated activation of a SwiGLU MLP, row by row:
 //   out[r][i] = silu(gate_up[r][i]) * gate_up[r][size + i],
 //   silu(z) = z / (1 + exp(-z))

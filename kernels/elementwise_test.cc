@@ -37,6 +37,10 @@ TEST(RmsNormTest, AgreesWithTheReference) {
       RmsNorm(out.data(), 3, size, weight.data(), 1e-5f, out.data(), pool);
       for (int i = 0; i < 3 * size; ++i)
         ASSERT_NEAR(out[i], expected[i], 2e-6 * 8);
+      // By one thread, in place.
+      std::vector<float> alone = x;
+      RmsNorm(alone.data(), 3, size, weight.data(), 1e-5f, alone.data());
+      EXPECT_EQ(alone, out);
     });
   }
 }

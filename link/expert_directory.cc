@@ -12,7 +12,8 @@ bool ExpertDirectory::Update(LinkId id, const WorkerInfo& info) {
   worker.info = info;
   worker.assigned.clear();
   worker.sum = {};
-  worker.reaches_all = true;
+  // Without experts there is nothing more to reach.
+  worker.reaches_all = info.role == WorkerRole::kExpert && info.ready;
   for (int layer = shape_.first_layer; layer < shape_.end_layer; ++layer) {
     for (int expert = 0; expert < shape_.num_experts; ++expert) {
       worker.reaches_all &= Reaches(info, layer, expert);

@@ -12,8 +12,8 @@
 
 namespace apollo {
 
-// The sparse layers of a model, numbered as in the model, and the experts of
-// each.
+// The layers after the boundary, numbered as in the model, and the experts of
+// each: none in a dense model.
 struct SparseShape {
   int first_layer = 0;
   int end_layer = 0;  // After the last.
@@ -43,6 +43,9 @@ class ExpertDirectory {
   // `shape` has the layers and experts that a worker must reach to accept
   // sequences.
   explicit ExpertDirectory(const SparseShape& shape = {}) : shape_(shape) {}
+
+  // Returns the number of experts of each layer.
+  int experts() const { return shape_.num_experts; }
 
   // Takes a worker's description, unless its revision is not newer than the
   // last. Workers that are not ready hold and reach nothing. Returns true if it
@@ -88,8 +91,8 @@ class ExpertDirectory {
   // memory.
   int ResidentLayers(LinkId id, int expert) const;
 
-  // Returns true if a sequence may begin on the worker: it reaches every expert
-  // of every sparse layer, and stays.
+  // Returns true if a sequence may begin on the worker: it is an expert worker
+  // that is ready, reaches every expert of every sparse layer, and stays.
   bool TakesSequences(LinkId id) const;
 
   // Returns the first expert, by layer, that none of these workers reaches;

@@ -29,6 +29,24 @@ TEST(ExpertDirectoryTest, ReturnsAllHoldersOfAnExpert) {
   EXPECT_EQ(directory.Holders(3, 0, ""), Links{});
 }
 
+TEST(ExpertDirectoryTest, WithoutExpertsEveryReadyExpertWorkerTakesSequences) {
+  ExpertDirectory directory(SparseShape{3, 4, 0});
+  WorkerInfo worker = Ready("a", {}), starting = Ready("b", {}),
+             dense = Ready("c", {}), draining = Ready("d", {});
+  starting.ready = false;
+  dense.role = WorkerRole::kDense;
+  draining.draining = true;
+  directory.Update(1, worker);
+  directory.Update(2, starting);
+  directory.Update(3, dense);
+  directory.Update(4, draining);
+  EXPECT_TRUE(directory.TakesSequences(1));
+  EXPECT_FALSE(directory.TakesSequences(2));
+  EXPECT_FALSE(directory.TakesSequences(3));
+  EXPECT_FALSE(directory.TakesSequences(4));
+  EXPECT_EQ(directory.FirstMissing({}), std::nullopt);
+}
+
 TEST(ExpertDirectoryTest, ExpertsMayDifferByLayer) {
   ExpertDirectory directory;
   WorkerInfo info = Ready("a", {0});

@@ -6,7 +6,11 @@ BYTES = 2  # bf16: weights, keys and values.
 
 
 def _kv_size(config):
-    return config["hidden_size"] // config["num_attention_heads"] * config["num_key_value_heads"]
+    return memory.head_size(config) * config["num_key_value_heads"]
+
+
+def _q_size(config):
+    return memory.head_size(config) * config["num_attention_heads"]
 
 
 def distinct_experts(config, rows):
@@ -28,7 +32,7 @@ def decode_step(config, streams, context):
     per_token = memory.weights_per_token(config)
     head = per_token["decode"] - per_token["prefill"]
     kv = streams * context * config["num_hidden_layers"] * 2 * _kv_size(config)
-    attention = 4 * streams * context * config["hidden_size"] * config["num_hidden_layers"]
+    attention = 4 * streams * context * _q_size(config) * config["num_hidden_layers"]
     return BYTES * (weights_used(config, streams) + head + kv), 2 * streams * per_token["decode"] + attention
 
 
@@ -37,7 +41,7 @@ def prompt(config, tokens):
     per_token = memory.weights_per_token(config)
     head = per_token["decode"] - per_token["prefill"]
     kv = tokens * config["num_hidden_layers"] * 2 * _kv_size(config)
-    attention = 4 * config["hidden_size"] * config["num_hidden_layers"] * tokens * (tokens + 1) / 2
+    attention = 4 * _q_size(config) * config["num_hidden_layers"] * tokens * (tokens + 1) / 2
     return (BYTES * (weights_used(config, tokens) + head + kv),
             2 * tokens * per_token["prefill"] + 2 * head + attention)
 

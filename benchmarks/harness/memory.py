@@ -14,11 +14,15 @@ def read_config(model):
         return json.load(file)
 
 
+def head_size(config):
+    return config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+
+
 def weights_per_token(config):
     """Returns the weights used per decoded token, and per prompt token (without the head)."""
     hidden, heads, kv = config["hidden_size"], config["num_attention_heads"], config["num_key_value_heads"]
-    head = hidden // heads
-    attention = 2 * hidden * hidden + 2 * hidden * kv * head
+    head = head_size(config)
+    attention = 2 * hidden * heads * head + 2 * hidden * kv * head
     layers = config["num_hidden_layers"]
     dense = len(config["mlp_only_layers"])
     total = layers * attention + 3 * hidden * (

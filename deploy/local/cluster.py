@@ -65,7 +65,8 @@ def parse(arguments):
     several = parser.add_subparsers(dest="command", required=True, metavar="up|status|down")
     up = several.add_parser("up", allow_abbrev=False, help=UP, description="up " + UP, parents=[start, common])
     up.add_argument("--expert-workers", metavar="N", type=number(1, 1024), help="number of expert workers, at most "
-                    "the number of experts; default 2; expert E is on worker E modulo N")
+                    "the number of experts; default 2; expert E is on worker E modulo N; any number for a model without "
+                    "experts, default 1")
     up.add_argument("--port", metavar="P", type=number(0, 65535),
                     help="port of the router; default 50051; 0: any free port")
     up.add_argument("--weights", metavar="FORMAT",

@@ -30,6 +30,17 @@ namespace {
 // operations.
 std::int64_t RowGrain(int operations) { return 16384 / (operations + 1) + 1; }
 
+const float* BiasOf(const std::vector<float>& bias) {
+  return bias.empty() ? nullptr : bias.data();
+}
+
+// Normalises each of `heads` heads, if the model does so.
+void NormHeads(const std::vector<float>& weight, const ModelConfig& config,
+               int heads, float* x) {
+  if (weight.empty()) return;
+  RmsNorm(x, heads, config.head_size, weight.data(), config.rms_norm_eps, x);
+}
+
 }  // namespace
 
 void AddRows(const float* x, int rows, int size, float* hidden,
@@ -56,8 +67,7 @@ void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
           config.rms_norm_eps, normed, pool);
   float* qkv = Workspace::Room(workspace.qkv, rows * qkv_size);
   MatMul(normed, batch.rows(), config.hidden_size, weights.qkv,
-         weights.qkv_bias.empty() ? nullptr : weights.qkv_bias.data(), qkv,
-         qkv_size, pool);
+         BiasOf(weights.qkv_bias), qkv, qkv_size, pool);
 
   // All keys of the step are stored before any row attends.
   std::vector<std::vector<const void*>> keys, values;  // [slices][blocks]
@@ -83,6 +93,8 @@ void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
       [&](std::int64_t begin, std::int64_t end) {
         for (int row = static_cast<int>(begin); row < end; ++row) {
           float* q = qkv + static_cast<std::size_t>(row) * qkv_size;
+          NormHeads(weights.q_norm, config, config.num_heads, q);
+          NormHeads(weights.k_norm, config, config.num_kv_heads, q + q_size);
           rope.Rotate(batch.angles(row), config.num_heads, q);
           rope.Rotate(batch.angles(row), config.num_kv_heads, q + q_size);
           StoreKeyValue(shape, q + q_size, q + q_size + kv_size,
@@ -94,8 +106,8 @@ void RunAttention(const ModelConfig& config, const AttentionWeights& weights,
 
   float* mixed = Workspace::Room(workspace.mixed, rows * q_size);
   Attention(shape, attention_rows, qkv, qkv_size, mixed, q_size, pool);
-  MatMul(mixed, batch.rows(), q_size, weights.output, nullptr, normed,
-         config.hidden_size, pool);
+  MatMul(mixed, batch.rows(), q_size, weights.output,
+         BiasOf(weights.output_bias), normed, config.hidden_size, pool);
   AddRows(normed, batch.rows(), config.hidden_size, hidden, pool);
 }
 

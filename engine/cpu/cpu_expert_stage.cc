@@ -14,6 +14,21 @@
 namespace apollo {
 namespace {
 
+absl::Status CheckExperts(const ModelConfig& config,
+                          const std::set<int>& experts) {
+  for (const int e : experts) {
+    if (e >= 0 && e < config.num_experts) continue;
+    if (config.is_dense()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "expert ", e, " does not exist; this model has no experts"));
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("expert ", e, " does not exist; this model has experts 0",
+                     " to ", config.num_experts - 1));
+  }
+  return absl::OkStatus();
+}
+
 // Returns the dot product, summed in the order of the inputs.
 float Dot(const float* a, const float* b, int size) {
   float sum = 0;
@@ -80,18 +95,12 @@ absl::StatusOr<std::unique_ptr<CpuExpertStage>> CpuExpertStage::Load(
     const ModelConfig& config, const WeightSource& source,
     const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
     const LoadProgress& progress) {
-  for (const int e : experts) {
-    if (e < 0 || e >= config.num_experts) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "expert ", e, " does not exist; this model has experts 0", " to ",
-          config.num_experts - 1));
-    }
-  }
+  RETURN_IF_ERROR(CheckExperts(config, experts));
   std::unique_ptr<CpuExpertStage> stage(
       new CpuExpertStage(config, experts, pool));
   const AttentionShape shape = {config.num_heads, config.num_kv_heads,
                                 config.head_size, cache.type};
-  const int layers = config.num_sparse_layers();
+  const int layers = config.num_layers_after();
   ASSIGN_OR_RETURN(
       const int blocks,
       BlocksInBytes(cache.bytes, KvCache::BlockBytes(shape, layers, 0)));
@@ -100,18 +109,33 @@ absl::StatusOr<std::unique_ptr<CpuExpertStage>> CpuExpertStage::Load(
   if (cache.prefault) stage->cache_->Prefault(pool);
   WeightLoader loader(config, source, pool,
                       WeightBytes(config, source, experts), progress);
-  for (int layer = config.boundary; layer < config.num_layers; ++layer) {
-    ASSIGN_OR_RETURN(SparseLayerWeights w, loader.SparseLayer(layer, experts));
-    stage->layers_.push_back(std::move(w));
-  }
+  RETURN_IF_ERROR(stage->LoadLayers(loader));
   ASSIGN_OR_RETURN(HeadWeights head, loader.Head());
   stage->head_.emplace(stage->config_, std::move(head), pool);
   return stage;
 }
 
+absl::Status CpuExpertStage::LoadLayers(WeightLoader& loader) {
+  for (int layer = config_.boundary; layer < config_.num_layers; ++layer) {
+    if (config_.is_dense()) {
+      ASSIGN_OR_RETURN(DenseLayerWeights w, loader.DenseLayer(layer));
+      dense_layers_.push_back(std::move(w));
+      continue;
+    }
+    ASSIGN_OR_RETURN(SparseLayerWeights w, loader.SparseLayer(layer, experts_));
+    layers_.push_back(std::move(w));
+  }
+  return absl::OkStatus();
+}
+
 const SparseLayerWeights& CpuExpertStage::weights(int layer) const {
   APOLLO_CHECK(config_.IsSparse(layer) && layer < config_.num_layers);
   return layers_[layer - config_.boundary];
+}
+
+const AttentionWeights& CpuExpertStage::attention(int layer) const {
+  if (!config_.is_dense()) return weights(layer).attention;
+  return dense_layers_[layer - config_.boundary].attention;
 }
 
 std::unique_ptr<ExpertStep> CpuExpertStage::Begin(
@@ -154,6 +178,12 @@ void CpuExpertStage::RunLayer(ExpertStep& opaque, int layer,
   Step& step = static_cast<Step&>(opaque);
   step.layer = layer;
   Attend(step);
+  if (config_.is_dense()) {
+    APOLLO_CHECK(guests.empty());  // There is no expert to visit.
+    RunDenseMlp(step);
+    done({});
+    return;
+  }
   Route(step);
   CountUse(step);
   step.plan.Assign(step.choices, config_.num_experts, config_.experts_per_token,
@@ -233,11 +263,18 @@ std::span<const ExpertChoice> CpuExpertStage::Choices(
 }
 
 void CpuExpertStage::Attend(Step& step) {
-  const AttentionWeights& w = weights(step.layer).attention;
+  const AttentionWeights& w = attention(step.layer);
   RunAttention(config_, w, rope_, step.batch, step.layer - config_.boundary,
                *cache_, step.hidden.data(), workspace_, pool_);
   RmsNorm(step.hidden.data(), step.rows(), config_.hidden_size,
           w.mlp_norm.data(), config_.rms_norm_eps, step.normed.data(), pool_);
+}
+
+void CpuExpertStage::RunDenseMlp(Step& step) {
+  const MlpWeights& mlp = dense_layers_[step.layer - config_.boundary].mlp;
+  float* out = Workspace::Room(shared_, step.normed.size());
+  RunMlp(mlp, step.normed.data(), step.rows(), out, workspace_, pool_);
+  AddRows(out, step.rows(), config_.hidden_size, step.hidden.data(), pool_);
 }
 
 void CpuExpertStage::Route(Step& step) const {

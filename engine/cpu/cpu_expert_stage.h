@@ -63,9 +63,13 @@ class CpuExpertStage final : public ExpertStage {
 
   CpuExpertStage(const ModelConfig& config, std::set<int> experts,
                  ThreadPool& pool);
+  absl::Status LoadLayers(WeightLoader& loader);
   const SparseLayerWeights& weights(int layer) const;
+  const AttentionWeights& attention(int layer) const;
   // Runs the layer's attention and the norm before its experts.
   void Attend(Step& step);
+  // hidden += the MLP's output, in a layer without experts.
+  void RunDenseMlp(Step& step);
   // Chooses the experts of every row.
   void Route(Step& step) const;
   void CountUse(Step& step) const;
@@ -83,10 +87,11 @@ class CpuExpertStage final : public ExpertStage {
   ThreadPool& pool_;
   const Rope rope_;
   std::vector<SparseLayerWeights> layers_;
+  std::vector<DenseLayerWeights> dense_layers_;  // Instead, in a dense model.
   std::optional<CpuHead> head_;
   std::unique_ptr<KvCache> cache_;
   // Scratch memory, reused from layer to layer.
-  std::vector<float> shared_;  // [rows, hidden]
+  std::vector<float> shared_;  // [rows, hidden]; also of a dense MLP.
   Workspace workspace_;
   ExpertDispatch dispatch_;
 };

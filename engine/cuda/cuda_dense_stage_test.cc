@@ -81,9 +81,18 @@ TEST_F(CudaDenseStageTest, BoundaryRowsAreThoseOfTheCpu) {
             [](ModelConfig& config) { config.attention_bias = false; }},
            {"a key head per query head",
             [](ModelConfig& config) { config.num_kv_heads = 2; }},
-           {"heads of 64", [](ModelConfig& config) {
+           {"heads of 64",
+            [](ModelConfig& config) {
               config.hidden_size = 128;
               config.head_size = 64;
+            }},
+           {"a bias of the output",
+            [](ModelConfig& config) { config.output_bias = true; }},
+           {"norms of queries and keys",
+            [](ModelConfig& config) { config.qk_norm = true; }},
+           {"heads of their own size, with norms", [](ModelConfig& config) {
+              config.qk_norm = true;
+              config.head_size = 96;
             }}}) {
     SCOPED_TRACE(c.name);
     ModelConfig config = TwoDenseLayers();

@@ -28,10 +28,15 @@ absl::Status CheckExperts(const ModelConfig& config,
                           const std::set<int>& experts) {
   for (const int e : experts) {
     if (e >= 0 && e < config.num_experts) continue;
+    if (config.is_dense()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "expert ", e, " does not exist; this model has no experts"));
+    }
     return absl::InvalidArgumentError(
         absl::StrCat("expert ", e, " does not exist; this model has experts 0",
                      " to ", config.num_experts - 1));
   }
+  if (config.is_dense()) return absl::OkStatus();
   return cuda::CheckGate(
       {config.num_experts, config.experts_per_token, config.norm_topk_prob});
 }
@@ -82,14 +87,20 @@ std::size_t HostBytes(const SparseSizes& sizes, const cuda::BatchLimits& limits,
          arriving * rows * sizes.hidden * sizeof(float) + questions;
 }
 
-absl::StatusOr<std::vector<cuda::DeviceSparseLayer>> LoadLayers(
-    const ModelConfig& config, const std::set<int>& experts,
-    cuda::DeviceWeightLoader& loader) {
-  std::vector<cuda::DeviceSparseLayer> layers;
+absl::StatusOr<cuda::LateLayers> LoadLayers(const ModelConfig& config,
+                                            const std::set<int>& experts,
+                                            cuda::DeviceWeightLoader& loader) {
+  cuda::LateLayers layers;
   for (int layer = config.boundary; layer < config.num_layers; ++layer) {
+    if (config.is_dense()) {
+      ASSIGN_OR_RETURN(cuda::DeviceDenseLayer weights,
+                       loader.DenseLayer(layer));
+      layers.dense.push_back(std::move(weights));
+      continue;
+    }
     ASSIGN_OR_RETURN(cuda::DeviceSparseLayer weights,
                      loader.SparseLayer(layer, experts));
-    layers.push_back(std::move(weights));
+    layers.sparse.push_back(std::move(weights));
   }
   return layers;
 }
@@ -108,12 +119,13 @@ absl::StatusOr<std::unique_ptr<CudaExpertStage>> CudaExpertStage::Load(
       SparseSizes::Of(config, device.max_rows);
   ASSIGN_OR_RETURN(const std::size_t weight_bytes,
                    cuda::ExpertStageBytes(config, source, experts));
-  ASSIGN_OR_RETURN(
-      const cuda::DeviceCache::Size size,
-      cuda::DeviceCache::SizeFor(config, sizes.layers, /*log=*/false, cache));
+  ASSIGN_OR_RETURN(const cuda::DeviceCache::Size size,
+                   cuda::DeviceCache::SizeFor(config, config.num_layers_after(),
+                                              /*log=*/false, cache));
   SparseLayers::Limits limits;
   limits.batch = cuda::BatchLimitsOf(config, sizes.piece_rows, size.blocks);
   ASSIGN_OR_RETURN(limits.shared_inner, SharedInner(config, source));
+  if (config.is_dense()) limits.dense_inner = config.intermediate_size;
   stage->batch_limits_ = limits.batch;
   const auto head_limits = cuda::CudaHead::LimitsFor(config, sizes.piece_rows);
   const int choice_blocks = stage->AllResident() ? 0 : kChoiceBlocks;
@@ -135,12 +147,13 @@ absl::StatusOr<std::unique_ptr<CudaExpertStage>> CudaExpertStage::Load(
        {"steps", scratch}}};
   RETURN_IF_ERROR(cuda::CheckRoom(stage->device_->info(), needs));
 
-  ASSIGN_OR_RETURN(stage->cache_, cuda::DeviceCache::Create(
-                                      config, sizes.layers, false, size));
+  ASSIGN_OR_RETURN(stage->cache_,
+                   cuda::DeviceCache::Create(config, config.num_layers_after(),
+                                             /*log=*/false, size));
   cuda::DeviceWeightLoader loader(
       config, source, pool, *stage->device_, weight_bytes,
       ExpertStageTensors(config, experts), progress);
-  ASSIGN_OR_RETURN(std::vector<cuda::DeviceSparseLayer> layers,
+  ASSIGN_OR_RETURN(cuda::LateLayers layers,
                    LoadLayers(config, experts, loader));
   ASSIGN_OR_RETURN(cuda::DeviceHead head, loader.Head());
   ASSIGN_OR_RETURN(cuda::DeviceRope rope, loader.Rope());

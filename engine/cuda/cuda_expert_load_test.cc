@@ -49,6 +49,30 @@ TEST_F(CudaExpertLoadTest, WhatCannotBeLoadedIsNamed) {
               absl::StatusCode::kResourceExhausted, "the weights");
 }
 
+TEST_F(CudaExpertLoadTest, ADenseModelHasItsLastLayer) {
+  UseModel(DenseModelConfig());
+  ExpectError(StatusOf({0}), absl::StatusCode::kInvalidArgument,
+              "expert 0 does not exist; this model has no experts");
+  std::int64_t done = 0, total = 0;
+  StageDeviceOptions options;
+  options.max_rows = 1;
+  const auto stage = CudaExpertStage::Load(
+      config_, *weights_, {}, {kTestCacheBytes, CacheType::kBf16}, pool_,
+      std::move(options),
+      [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
+  ASSERT_TRUE(stage.ok()) << stage.status();
+  EXPECT_EQ(done, CpuExpertStage::WeightBytes(config_, *weights_, {}));
+  EXPECT_EQ(total, done);
+}
+
+TEST_F(CudaExpertLoadTest, ShapesOfHeadsThatGpusCannotUseAreRefused) {
+  ModelConfig config = RandomModelConfig();
+  config.head_size = 48;
+  UseModel(config);
+  ExpectError(StatusOf({0}), absl::StatusCode::kInvalidArgument,
+              "head_size is 48; on GPUs it must be 32, 64, 96 or 128");
+}
+
 TEST_F(CudaExpertLoadTest, FormatsOfOtherDevicesAreRefused) {
   UseModel(config_, WeightFormat::kF32);
   ExpectError(StatusOf({0}), absl::StatusCode::kInvalidArgument, "bf16");

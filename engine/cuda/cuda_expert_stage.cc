@@ -85,7 +85,7 @@ void CudaExpertStage::RunLayer(ExpertStep& opaque, int index,
   Step& step = static_cast<Step&>(opaque);
   step.layer = index;
   for (SparseStep::Slice& slice : step.rows.slices()) {
-    if (!slice.failed) ++slice.layers;
+    if (!slice.failed && config_.IsSparse(index)) ++slice.layers;
   }
   for (const GuestRows& guest : guests) {
     APOLLO_CHECK(experts_.contains(guest.expert));
@@ -102,6 +102,12 @@ void CudaExpertStage::RunLayer(ExpertStep& opaque, int index,
 absl::Status CudaExpertStage::EnqueueWhole(Step& step, Layer layer) {
   GuestBatch& guests = layer.guests;
   RETURN_IF_ERROR(layers_->Attend(step.rows, layer.index));
+  if (config_.is_dense()) {
+    APOLLO_CHECK(guests.empty());  // There is no expert to visit.
+    RETURN_IF_ERROR(layers_->RunDenseMlp(step.rows, layer.index));
+    if (!device_->failed()) layer.done({});
+    return absl::OkStatus();
+  }
   RETURN_IF_ERROR(layers_->Route(step.rows, layer.index, guests));
   RETURN_IF_ERROR(layers_->RunResident(step.rows, layer.index, guests));
   if (guests.empty()) {

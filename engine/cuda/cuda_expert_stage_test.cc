@@ -118,6 +118,20 @@ TEST_F(AgainstTheCpuTest, OnlySparseLayers) {
   Compare();
 }
 
+TEST_F(AgainstTheCpuTest, NormsOfQueriesAndKeysAndLargerHeads) {
+  ModelConfig config = RandomModelConfig();
+  config.qk_norm = true;
+  config.attention_bias = false;
+  config.head_size = 64;  // Twice the hidden size over the heads.
+  UseModel(config);
+  Compare();
+}
+
+TEST_F(AgainstTheCpuTest, TheLastLayerOfADenseModel) {
+  UseModel(DenseModelConfig());
+  Compare();
+}
+
 // --- A row depends only on its sequence ------------------------------------
 
 class CudaExpertRowsTest : public CudaExpertStageTest {

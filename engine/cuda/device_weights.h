@@ -54,11 +54,14 @@ struct DeviceMlp {
 };
 
 struct DeviceAttention {
-  DeviceVector norm;      // [hidden], before attention.
-  OwnedMatrix qkv;        // [q_size + 2 kv_size, hidden]
-  DeviceVector qkv_bias;  // [q_size + 2 kv_size], or null.
-  OwnedMatrix output;     // [hidden, q_size]
-  DeviceVector mlp_norm;  // [hidden], before the MLP.
+  DeviceVector norm;         // [hidden], before attention.
+  OwnedMatrix qkv;           // [q_size + 2 kv_size, hidden]
+  DeviceVector qkv_bias;     // [q_size + 2 kv_size], or null.
+  DeviceVector q_norm;       // [head_size], or null.
+  DeviceVector k_norm;       // [head_size], or null.
+  OwnedMatrix output;        // [hidden, q_size]
+  DeviceVector output_bias;  // [hidden], or null.
+  DeviceVector mlp_norm;     // [hidden], before the MLP.
 };
 
 struct DeviceDenseLayer {

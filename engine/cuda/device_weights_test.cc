@@ -76,7 +76,10 @@ class DeviceWeightsTest : public GpuTest {
     Expect(attention.norm, expected.norm);
     Expect(attention.qkv, expected.qkv);
     Expect(attention.qkv_bias, expected.qkv_bias);
+    Expect(attention.q_norm, expected.q_norm);
+    Expect(attention.k_norm, expected.k_norm);
     Expect(attention.output, expected.output);
+    Expect(attention.output_bias, expected.output_bias);
     Expect(attention.mlp_norm, expected.mlp_norm);
   }
   void Expect(const DeviceSparseLayer& layer,

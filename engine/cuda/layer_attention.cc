@@ -83,9 +83,11 @@ absl::Status RunAttention(const ModelConfig& config,
   qkv.out = scratch.qkv;
   qkv.out_stride = shape.qkv_size();
   RETURN_IF_ERROR(Run(qkv, stream));
+  const HeadNorms norms = {weights.q_norm.get(), weights.k_norm.get(),
+                           config.rms_norm_eps};
   RETURN_IF_ERROR(RotateAndStore(shape, scratch.qkv, weights.qkv_bias.get(),
-                                 batch.angles, batch.slots, batch.rows, cache,
-                                 scratch.q, stream));
+                                 norms, batch.angles, batch.slots, batch.rows,
+                                 cache, scratch.q, stream));
   Attention attention;
   attention.shape = shape;
   attention.q = scratch.q;
@@ -107,6 +109,10 @@ absl::Status RunAttention(const ModelConfig& config,
   output.out = residual;
   output.out_stride = hidden;
   RETURN_IF_ERROR(Run(output, stream));
+  if (weights.output_bias.get() != nullptr) {
+    RETURN_IF_ERROR(AddBias(weights.output_bias.get(), batch.rows, hidden,
+                            residual, stream));
+  }
   return RmsNorm(residual, nullptr, batch.rows, hidden, weights.mlp_norm.get(),
                  config.rms_norm_eps, normed, stream);
 }

@@ -18,12 +18,15 @@ namespace {
 std::pair<float, float> Distribution(WeightKind kind, int inputs) {
   switch (kind) {
     case WeightKind::kAttentionNorm:
+    case WeightKind::kQNorm:
+    case WeightKind::kKNorm:
     case WeightKind::kMlpNorm:
     case WeightKind::kFinalNorm:
       return {1.0f, 0.1f};
     case WeightKind::kEmbedding:
       return {0.0f, 1.0f};
     case WeightKind::kQkvBias:
+    case WeightKind::kOutputBias:
       return {0.0f, 0.5f};
     case WeightKind::kGate:
       // Wide, so that few choices are close.
@@ -52,6 +55,15 @@ ModelConfig RandomModelConfig() {
   config.max_context = 512;
   config.rope_theta = 10000;
   config.rms_norm_eps = 1e-6f;
+  return config;
+}
+
+ModelConfig DenseModelConfig() {
+  ModelConfig config = RandomModelConfig();
+  config.boundary = config.num_layers - 1;
+  config.moe_intermediate_size = 0;
+  config.num_experts = 0;
+  config.experts_per_token = 0;
   return config;
 }
 

@@ -18,6 +18,9 @@ namespace apollo {
 // heads of 32.
 ModelConfig RandomModelConfig();
 
+// The same without experts: two layers before the boundary and one after it.
+ModelConfig DenseModelConfig();
+
 // Random weights of a config. Each tensor depends on its name, shape and the
 // seed only. All numbers are bf16, so that a bf16 model holds them exactly.
 class RandomWeights final : public WeightSource {

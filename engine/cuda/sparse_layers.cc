@@ -32,12 +32,11 @@ std::size_t SparseLayers::Bytes(const ModelConfig& config,
                                 const Limits& limits) {
   Scratch none;
   return Divide(sizes, limits, nullptr, none) +
-         LayerScratch::Bytes(config, limits.batch, limits.shared_inner);
+         LayerScratch::Bytes(config, limits.batch, limits.mlp_inner());
 }
 
 SparseLayers::SparseLayers(const ModelConfig& config, const SparseSizes& sizes,
-                           const BatchLimits& batch_limits,
-                           std::vector<DeviceSparseLayer> layers,
+                           const BatchLimits& batch_limits, LateLayers layers,
                            DeviceRope rope, DeviceCache& cache,
                            StageDevice& device)
     : config_(config),
@@ -50,15 +49,17 @@ SparseLayers::SparseLayers(const ModelConfig& config, const SparseSizes& sizes,
 
 absl::StatusOr<std::unique_ptr<SparseLayers>> SparseLayers::Create(
     const ModelConfig& config, const SparseSizes& sizes, const Limits& limits,
-    std::vector<DeviceSparseLayer> layers, DeviceRope rope, DeviceCache& cache,
+    LateLayers layers, DeviceRope rope, DeviceCache& cache,
     StageDevice& device) {
-  APOLLO_CHECK(static_cast<int>(layers.size()) == sizes.layers);
+  APOLLO_CHECK(static_cast<int>(layers.sparse.size()) == sizes.layers);
+  APOLLO_CHECK(static_cast<int>(layers.sparse.size() + layers.dense.size()) ==
+               config.num_layers_after());
   std::unique_ptr<SparseLayers> made(
       new SparseLayers(config, sizes, limits.batch, std::move(layers),
                        std::move(rope), cache, device));
   ASSIGN_OR_RETURN(
       made->layer_scratch_,
-      LayerScratch::Allocate(config, limits.batch, limits.shared_inner));
+      LayerScratch::Allocate(config, limits.batch, limits.mlp_inner()));
   ASSIGN_OR_RETURN(made->memory_, AllocateDevice(Divide(sizes, limits, nullptr,
                                                         made->scratch_),
                                                  "the experts"));
@@ -68,7 +69,12 @@ absl::StatusOr<std::unique_ptr<SparseLayers>> SparseLayers::Create(
 
 const DeviceSparseLayer& SparseLayers::weights(int layer) const {
   APOLLO_CHECK(config_.IsSparse(layer) && layer < config_.num_layers);
-  return layers_[layer - config_.boundary];
+  return layers_.sparse[layer - config_.boundary];
+}
+
+const DeviceAttention& SparseLayers::attention(int layer) const {
+  if (!config_.is_dense()) return weights(layer).attention;
+  return layers_.dense[layer - config_.boundary].attention;
 }
 
 absl::Status SparseLayers::Begin(SparseStep& step,
@@ -98,7 +104,7 @@ int SparseLayers::CanTake(const GuestBatch& guests) const {
 }
 
 absl::Status SparseLayers::Attend(SparseStep& step, int layer) {
-  const DeviceAttention& w = weights(layer).attention;
+  const DeviceAttention& w = attention(layer);
   const CacheLayer cache = cache_.layer(layer - config_.boundary);
   for (const SparseStep::Piece& piece : step.pieces()) {
     const std::size_t at =
@@ -106,6 +112,18 @@ absl::Status SparseLayers::Attend(SparseStep& step, int layer) {
     RETURN_IF_ERROR(RunAttention(config_, w, piece.batch, cache,
                                  step.memory().residual + at, layer_scratch_,
                                  step.memory().normed + at, device_.stream()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SparseLayers::RunDenseMlp(SparseStep& step, int layer) {
+  const DeviceMlp& mlp = layers_.dense[layer - config_.boundary].mlp;
+  for (const SparseStep::Piece& piece : step.pieces()) {
+    const std::size_t at =
+        static_cast<std::size_t>(piece.first_row) * sizes_.hidden;
+    RETURN_IF_ERROR(RunMlp(mlp, step.memory().normed + at, piece.rows,
+                           layer_scratch_.active, Epilogue::kAdd,
+                           step.memory().residual + at, device_.stream()));
   }
   return absl::OkStatus();
 }

@@ -3,6 +3,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -24,10 +25,19 @@
 
 namespace apollo::cuda {
 
-// The operations of the sparse layers on the rows of a step and on guests. They
-// only enqueue. A layer is
+// The weights of the layers after the boundary: those of a dense model if it
+// is one, else sparse ones.
+struct LateLayers {
+  std::vector<DeviceSparseLayer> sparse;
+  std::vector<DeviceDenseLayer> dense;
+};
+
+// The operations of the layers after the boundary on the rows of a step and on
+// guests. They only enqueue. A layer is
 //
 //   Attend; Route; [Gather;] RunResident; [ScatterAbsent;] Combine
+//
+// or, in a dense model, Attend; RunDenseMlp
 //
 // in this order. Guests of the layer go along with the last piece of the step
 // (CanTake); others run by themselves. Called by one thread.
@@ -37,15 +47,16 @@ class SparseLayers {
   struct Limits {
     BatchLimits batch;     // Of a piece.
     int shared_inner = 0;  // The width of the shared expert; 0: there is none.
+    int dense_inner = 0;   // That of the MLPs of a dense model; else 0.
+    int mlp_inner() const { return std::max(shared_inner, dense_inner); }
   };
   static std::size_t Bytes(const ModelConfig& config, const SparseSizes& sizes,
                            const Limits& limits);
-  // The arguments held by reference must outlive this object. `layers`: the
-  // weights of all sparse layers.
+  // The arguments held by reference must outlive this object.
   static absl::StatusOr<std::unique_ptr<SparseLayers>> Create(
       const ModelConfig& config, const SparseSizes& sizes, const Limits& limits,
-      std::vector<DeviceSparseLayer> layers, DeviceRope rope,
-      DeviceCache& cache, StageDevice& device);
+      LateLayers layers, DeviceRope rope, DeviceCache& cache,
+      StageDevice& device);
 
   // Copies the slices' boundary rows and plans to the device.
   absl::Status Begin(SparseStep& step, std::vector<ExpertSlice> slices);
@@ -55,6 +66,8 @@ class SparseLayers {
 
   // `layer` is the index of the layer in the model.
   absl::Status Attend(SparseStep& step, int layer);
+  // residual += the output of the layer's MLP.
+  absl::Status RunDenseMlp(SparseStep& step, int layer);
   // Chooses the experts of every row, and groups rows and guests by expert.
   absl::Status Route(SparseStep& step, int layer, const GuestBatch& guests);
   // Copies the inputs of all assignments of a piece, grouped by expert, to rows
@@ -85,12 +98,12 @@ class SparseLayers {
   };
 
   SparseLayers(const ModelConfig& config, const SparseSizes& sizes,
-               const BatchLimits& batch_limits,
-               std::vector<DeviceSparseLayer> layers, DeviceRope rope,
-               DeviceCache& cache, StageDevice& device);
+               const BatchLimits& batch_limits, LateLayers layers,
+               DeviceRope rope, DeviceCache& cache, StageDevice& device);
   static std::size_t Divide(const SparseSizes& sizes, const Limits& limits,
                             std::byte* memory, Scratch& scratch);
   const DeviceSparseLayer& weights(int layer) const;
+  const DeviceAttention& attention(int layer) const;
   // Returns the assignments of a piece, with the guests that go along.
   GroupedRows RowsOf(const SparseStep& step, int layer,
                      const SparseStep::Piece& piece,
@@ -101,7 +114,7 @@ class SparseLayers {
   const ModelConfig& config_;
   const SparseSizes sizes_;
   const BatchLimits batch_limits_;
-  const std::vector<DeviceSparseLayer> layers_;
+  const LateLayers layers_;
   const DeviceRope rope_;
   DeviceCache& cache_;
   StageDevice& device_;

@@ -107,6 +107,10 @@ absl::StatusOr<std::size_t> ExpertStageBytes(const ModelConfig& config,
   Sum sum(source);
   for (int layer = config.boundary; layer < config.num_layers; ++layer) {
     RETURN_IF_ERROR(sum.Add(AttentionTensors(config, layer)));
+    if (!config.IsSparse(layer)) {
+      RETURN_IF_ERROR(sum.Add(MlpTensors(config, layer, kNoExpert)));
+      continue;
+    }
     RETURN_IF_ERROR(sum.Add(RouterTensors(config, layer)));
     for (const int expert : experts) {
       RETURN_IF_ERROR(sum.Add(MlpTensors(config, layer, expert)));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "kernels/cuda/cache_index.h"
@@ -29,9 +30,13 @@ class AttentionTest : public GpuTest {
   }
 
   // Stores keys and values of all positions of the sequences through
-  // RotateAndStore, and keeps the queries of their rows.
-  void Fill(const HeadShape& shape, const std::vector<Sequence>& sequences) {
+  // RotateAndStore, with norms or without, and keeps the queries of their rows.
+  void Fill(const HeadShape& shape, const std::vector<Sequence>& sequences,
+            bool norms = false) {
     shape_ = shape;
+    q_norm_.clear(), k_norm_.clear();
+    if (norms) q_norm_ = Random(shape.head_size, 2);
+    if (norms) k_norm_ = Random(shape.head_size, 3);
     keys_.clear(), values_.clear(), queries_.clear(), slices_.clear();
     std::vector<std::int32_t> table;
     int rows = 0, blocks = 0;
@@ -106,6 +111,8 @@ class AttentionTest : public GpuTest {
   std::vector<AttentionSlice> slices_;
   // By sequence: [positions, kv_size], and [rows, q_size].
   std::vector<std::vector<float>> keys_, values_, queries_;
+  std::vector<float> q_norm_, k_norm_;  // Weights, or empty.
+  static constexpr float kEps = 1e-2f;  // Not without effect.
 
  private:
   // Has a scale other than 1, as YaRN has.
@@ -131,12 +138,18 @@ class AttentionTest : public GpuTest {
     const Device<float> device_qkv(qkv), device_bias(bias),
         device_frequencies(frequencies.inverse),
         angles(static_cast<std::size_t>(count) * size);
+    std::optional<Device<float>> q_norm, k_norm;
+    HeadNorms norms;
+    if (!q_norm_.empty()) {
+      q_norm.emplace(q_norm_), k_norm.emplace(k_norm_);
+      norms = {q_norm->get(), k_norm->get(), kEps};
+    }
     const Device<std::int32_t> device_positions(positions), device_slots(slots);
     const Device<Bf16> q(static_cast<std::size_t>(count) * shape_.q_size());
     ExpectOk(RotaryAngles(device_positions.get(), count,
                           {device_frequencies.get(), frequencies.scale}, size,
                           angles.get(), nullptr));
-    ExpectOk(RotateAndStore(shape_, device_qkv.get(), device_bias.get(),
+    ExpectOk(RotateAndStore(shape_, device_qkv.get(), device_bias.get(), norms,
                             angles.get(), device_slots.get(), count, layer_,
                             q.get(), nullptr));
     KeepReference(s, qkv, bias, q.Read(), slots);
@@ -155,7 +168,13 @@ class AttentionTest : public GpuTest {
         rows.data(), rows.size() * sizeof(Bf16), nullptr);
   }
 
-  // Checks what RotateAndStore wrote against kernels/rope.h, and keeps it.
+  void NormHeads(const std::vector<float>& weight, int heads, float* x) const {
+    if (weight.empty()) return;
+    reference::RmsNorm(x, heads, shape_.head_size, weight.data(), kEps, x);
+  }
+
+  // Checks what RotateAndStore wrote against the reference of norms and
+  // kernels/rope.h, and keeps it.
   void KeepReference(const Sequence& s, std::vector<float> qkv,
                      const std::vector<float>& bias, const std::vector<Bf16>& q,
                      const std::vector<std::int32_t>& slots) {
@@ -168,6 +187,8 @@ class AttentionTest : public GpuTest {
     for (int p = 0; p < count; ++p) {
       float* const row = &qkv[static_cast<std::size_t>(p) * shape_.qkv_size()];
       for (int i = 0; i < shape_.qkv_size(); ++i) row[i] += bias[i];
+      NormHeads(q_norm_, shape_.heads, row);
+      NormHeads(k_norm_, shape_.kv_heads, row + shape_.q_size());
       rope.Angles(p, angles.data());
       rope.Rotate(angles.data(), shape_.heads + shape_.kv_heads, row);
       const float* const key = row + shape_.q_size();
@@ -224,6 +245,14 @@ TEST_F(AttentionTest, ARowDependsNeitherOnTheChunkNorOnTheOthers) {
   }
   EXPECT_TRUE(whole == Attend(chunks, 0));
   EXPECT_TRUE(whole == Attend(chunks, 1000));
+}
+
+TEST_F(AttentionTest, QueriesAndKeysAreNormalisedByHead) {
+  for (const HeadShape& shape : {HeadShape{6, 2, 32}, HeadShape{7, 1, 64},
+                                 HeadShape{2, 2, 96}, HeadShape{4, 1, 128}}) {
+    Fill(shape, {{0, 1}, {30, 21}}, /*norms=*/true);
+    ExpectNear(Widened(Attend(slices_, 0)), Expected(), kTolerance, 0);
+  }
 }
 
 TEST_F(AttentionTest, ShapesWithoutKernelsAreRefused) {

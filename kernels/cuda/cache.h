@@ -52,14 +52,23 @@ absl::Status RotaryAngles(const std::int32_t* positions, int rows,
                           const RotaryFrequencies& frequencies, int head_size,
                           float* angles, cudaStream_t stream);
 
-// Adds the bias to rows of queries, keys and values, rotates queries and keys
+// Weights of the norms of each head of queries and keys, [head_size] each. Both
+// are null if there are no norms.
+struct HeadNorms {
+  const float* q = nullptr;
+  const float* k = nullptr;
+  float eps = 0;
+};
+
+// Adds the bias to rows of queries, keys and values, normalises each head of
+// queries and keys (x * weight / sqrt(mean(x^2) + eps)), rotates them
 // (kernels/rope.h), rounds all to bf16, and stores keys and values in the
 // cache. qkv: [rows, qkv_size]; bias: [qkv_size] or null; angles: [rows,
 // head_size]; slots: [rows]: block * 16 + position % 16; q: [rows, q_size]
 absl::Status RotateAndStore(const HeadShape& shape, const float* qkv,
-                            const float* bias, const float* angles,
-                            const std::int32_t* slots, int rows,
-                            const CacheLayer& cache, Bf16* q,
+                            const float* bias, const HeadNorms& norms,
+                            const float* angles, const std::int32_t* slots,
+                            int rows, const CacheLayer& cache, Bf16* q,
                             cudaStream_t stream);
 
 }  // namespace apollo::cuda

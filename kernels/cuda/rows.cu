@@ -81,6 +81,19 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+// One block per row.
+__global__ void __launch_bounds__(kThreads)
+    AddBiasKernel(const float* bias, int size, float* x) {
+  float* const row = x + static_cast<std::size_t>(blockIdx.x) * size;
+  for (int i = static_cast<int>(threadIdx.x) * 8; i < size; i += kThreads * 8) {
+    Eight v = Load(row + i);
+    const Eight b = Load(bias + i);
+#pragma unroll
+    for (int j = 0; j < 8; ++j) v.x[j] += b.x[j];
+    Store(v, row + i);
+  }
+}
+
 template <typename From, typename To>
 absl::Status CopyRows(const From* x, const std::int32_t* source, int rows,
                       int size, const std::int32_t* target, To* out,
@@ -114,6 +127,14 @@ absl::Status CheckRowSize(int size) {
 absl::Status Embed(const Bf16* table, const std::int32_t* tokens, int rows,
                    int size, float* out, cudaStream_t stream) {
   return CopyRows(table, tokens, rows, size, nullptr, out, stream);
+}
+
+absl::Status AddBias(const float* bias, int rows, int size, float* x,
+                     cudaStream_t stream) {
+  APOLLO_CHECK(rows >= 0 && size % 8 == 0);
+  if (rows == 0) return absl::OkStatus();
+  return Launch("addition of a bias", AddBiasKernel, rows, kThreads, 0, stream,
+                bias, size, x);
 }
 
 absl::Status RmsNorm(const float* x, const std::int32_t* source, int rows,

@@ -25,6 +25,10 @@ absl::Status RmsNorm(const float* x, const std::int32_t* source, int rows,
                      int size, const float* weight, float eps, Bf16* out,
                      cudaStream_t stream);
 
+// x[r] += bias. x: [rows, size]; bias: [size]
+absl::Status AddBias(const float* bias, int rows, int size, float* x,
+                     cudaStream_t stream);
+
 // out[r] = x[source[r]] and out[target[r]] = x[r].
 absl::Status GatherRows(const Bf16* x, const std::int32_t* source, int rows,
                         int size, Bf16* out, cudaStream_t stream);

@@ -111,6 +111,17 @@ TEST_F(RowsTest, NormalisationEqualsTheReference) {
   }
 }
 
+TEST_F(RowsTest, ABiasIsAddedToEveryRow) {
+  for (const int size : kSizes) {
+    std::vector<float> x = Random(kRows * size);
+    const std::vector<float> bias = Random(size);
+    const Device<float> device_x(x), device_bias(bias);
+    ExpectOk(AddBias(device_bias.get(), kRows, size, device_x.get(), nullptr));
+    for (int i = 0; i < kRows * size; ++i) x[i] += bias[i % size];
+    EXPECT_EQ(device_x.Read(), x);
+  }
+}
+
 TEST_F(RowsTest, SizesThatAreNoMultiplesOfEightAreRefused) {
   EXPECT_TRUE(CheckRowSize(896).ok());
   for (const int size : {0, -8, 12}) {

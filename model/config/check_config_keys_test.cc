@@ -121,7 +121,7 @@ TEST(CheckConfigKeysTest, NamesTheKeyTheValueAndWhatWouldBeRight) {
       {{{"quantization_config", {{"bits", 4}}}},
        "\"quantization_config\" is {\"bits\":4}; it must be null, because "
        "quantised weights cannot be served"},
-      {{{"use_qk_norm", true}}, "norms of queries and keys"},
+      {{{"qk_layernorm", true}}, "other norms of queries and keys"},
       {{{"mlp_bias", true}}, "biases other than those of q, k and v"},
       {{{"scoring_func", "sigmoid"}}, "it must be \"softmax\" or null"},
       {{{"final_logit_softcapping", 30}}, "soft caps"},

@@ -25,6 +25,8 @@ constexpr Change kChanges[] = {
     [](ModelConfig& c) { c.norm_topk_prob = !c.norm_topk_prob; },
     [](ModelConfig& c) { c.shared_expert = !c.shared_expert; },
     [](ModelConfig& c) { c.attention_bias = !c.attention_bias; },
+    [](ModelConfig& c) { c.qk_norm = !c.qk_norm; },
+    [](ModelConfig& c) { c.output_bias = !c.output_bias; },
     [](ModelConfig& c) { c.tie_word_embeddings = !c.tie_word_embeddings; },
     [](ModelConfig& c) { ++c.vocab_size; },
     [](ModelConfig& c) { ++c.max_context; },
@@ -39,7 +41,7 @@ constexpr Change kChanges[] = {
 struct Known {
   std::string architecture;
   int sizes[10];
-  bool flags[4];
+  bool flags[6];
   int vocab_size, max_context;
   double rope_theta;
   RopeScaling rope_scaling;  // rope_scaling_test covers its fields.

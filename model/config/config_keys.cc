@@ -23,7 +23,7 @@ constexpr std::string_view kPartial = "rotary positions in part of each head";
 constexpr std::string_view kOtherRotary = "another kind of rotary positions";
 constexpr std::string_view kRotaryByLayer = "rotary positions by layer";
 constexpr std::string_view kWindow = "attention within a window";
-constexpr std::string_view kQkNorm = "norms of queries and keys";
+constexpr std::string_view kQkNorm = "other norms of queries and keys";
 constexpr std::string_view kBias = "biases other than those of q, k and v";
 constexpr std::string_view kSoftCap = "soft caps";
 constexpr std::string_view kMultiplier = "multipliers";
@@ -54,6 +54,8 @@ constexpr ConfigKey kKeys[] = {
     {"share_flag", kRead, "", ""},
     {"attention_bias", kRead, "", ""},
     {"qkv_bias", kRead, "", ""},
+    {"use_qk_norm", kRead, "", ""},
+    {"qk_norm", kRead, "", ""},
     {"tie_word_embeddings", kRead, "", ""},
     {"vocab_size", kRead, "", ""},
     {"max_position_embeddings", kRead, "", ""},
@@ -123,8 +125,6 @@ constexpr ConfigKey kKeys[] = {
     {"sliding_window_pattern", kFixed, kWindow, "[]"},
     {"layer_types", kFixedEach, kWindow, R"(["full_attention"])"},
     {"attention_chunk_size", kFixed, kWindow, "[]"},
-    {"use_qk_norm", kFixed, kQkNorm, "[false]"},
-    {"qk_norm", kFixed, kQkNorm, "[false]"},
     {"qk_layernorm", kFixed, kQkNorm, "[false]"},
     {"clip_qkv", kFixed, kAttention, "[]"},
     {"attn_output_gate", kFixed, kAttention, "[false]"},

@@ -15,6 +15,11 @@ absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
     for (int e = 0; e < num_experts; ++e) experts.insert(e);
     return experts;
   }
+  if (num_experts == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--experts is \"", ToAbsl(list),
+                     "\"; it must be \"all\", because the model has none"));
+  }
   for (const absl::string_view part : absl::StrSplit(ToAbsl(list), ',')) {
     int expert = -1;
     if (!absl::SimpleAtoi(part, &expert) || expert < 0 ||

@@ -8,7 +8,8 @@
 namespace apollo {
 
 // Parses the flag --experts: "all" or a list such as "0,2,5" of experts below
-// num_experts. Returns INVALID_ARGUMENT naming the part that is wrong.
+// num_experts. A dense model has none: "all" is then the only right value.
+// Returns INVALID_ARGUMENT naming the part that is wrong.
 absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
                                            int num_experts);
 

@@ -16,5 +16,14 @@ TEST(ExpertListTest, ExpertsAreAllOrAList) {
   }
 }
 
+TEST(ExpertListTest, ADenseModelHasOnlyAll) {
+  EXPECT_EQ(*ParseExperts("all", 0), std::set<int>{});
+  for (const char* wrong : {"", "0", "0,1"}) {
+    EXPECT_EQ(ParseExperts(wrong, 0).status().message(),
+              std::string("--experts is \"") + wrong +
+                  "\"; it must be \"all\", because the model has none");
+  }
+}
+
 }  // namespace
 }  // namespace apollo

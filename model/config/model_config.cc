@@ -10,6 +10,7 @@
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "model/config/architecture.h"
 #include "model/config/check_config_keys.h"
 #include "model/config/config_reader.h"
 #include "model/config/read_rope_scaling.h"
@@ -19,37 +20,7 @@ namespace apollo {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = 1 << 20;
-constexpr char kArchitecture[] = "UpcyclingQwen2MoeForCausalLM";
-constexpr char kModelType[] = "upcycling-qwen2-moe";
-
-// A list of architectures may be missing if the type of the model is known.
-absl::Status CheckArchitecture(const ConfigReader& reader,
-                               ModelConfig& config) {
-  const auto not_served = [&reader](const char* key, const Json& value,
-                                    const std::string& right) {
-    return absl::UnimplementedError(
-        absl::StrCat(reader.Wrong(key, value, right).message()));
-  };
-  const Json* type = reader.Find("model_type");
-  if (type != nullptr && *type != kModelType) {
-    return not_served("model_type", *type,
-                      absl::StrCat("\"", kModelType, "\""));
-  }
-  config.architecture = kArchitecture;
-  const Json* names = reader.Find("architectures");
-  if (names == nullptr) {
-    if (type != nullptr) return absl::OkStatus();
-    return reader.Missing("architectures");
-  }
-  if (!names->is_array() || names->size() != 1 || !names->front().is_string()) {
-    return reader.Wrong("architectures", *names, "a list of one name");
-  }
-  if (names->front() != kArchitecture) {
-    return not_served("architectures", *names,
-                      absl::StrCat("[\"", kArchitecture, "\"]"));
-  }
-  return absl::OkStatus();
-}
+constexpr int kMaxHeadSize = 65536;
 
 // mlp_only_layers must be 0, 1, ..., B-1 in any order; B is the boundary.
 absl::Status ReadBoundary(const ConfigReader& reader, ModelConfig& config) {
@@ -123,17 +94,26 @@ absl::Status ReadPromptFormat(const ConfigReader& reader, ModelConfig& config) {
   return absl::OkStatus();
 }
 
-// Two names of one fact: whether q, k and v have biases.
-absl::Status ReadAttentionBias(const ConfigReader& reader,
-                               ModelConfig& config) {
-  ASSIGN_OR_RETURN(const bool qkv, reader.Bool("qkv_bias", true));
-  ASSIGN_OR_RETURN(config.attention_bias, reader.Bool("attention_bias", qkv));
-  const Json* value = reader.Find("qkv_bias");
-  if (value != nullptr && qkv != config.attention_bias) {
-    return reader.Wrong("qkv_bias", *value,
-                        absl::StrCat("that of \"attention_bias\", ",
-                                     config.attention_bias ? "true" : "false"));
+// Reads a fact that has two names, which must not differ.
+absl::StatusOr<bool> ReadTwoNames(const ConfigReader& reader, const char* key,
+                                  const char* other, bool fallback) {
+  ASSIGN_OR_RETURN(const bool second, reader.Bool(other, fallback));
+  ASSIGN_OR_RETURN(const bool first, reader.Bool(key, second));
+  const Json* value = reader.Find(other);
+  if (value != nullptr && second != first) {
+    return reader.Wrong(
+        other, *value,
+        absl::StrCat("that of \"", key, "\", ", first ? "true" : "false"));
   }
+  return first;
+}
+
+// Reads the further computations of attention.
+absl::Status ReadAttention(const ConfigReader& reader, ModelConfig& config) {
+  ASSIGN_OR_RETURN(config.attention_bias,
+                   ReadTwoNames(reader, "attention_bias", "qkv_bias", true));
+  ASSIGN_OR_RETURN(config.qk_norm,
+                   ReadTwoNames(reader, "use_qk_norm", "qk_norm", false));
   return absl::OkStatus();
 }
 
@@ -154,16 +134,11 @@ absl::Status ReadSizes(const ConfigReader& reader, ModelConfig& config) {
   ASSIGN_OR_RETURN(config.num_layers, reader.Int("num_hidden_layers", 1, 1024));
   ASSIGN_OR_RETURN(config.intermediate_size,
                    reader.Int("intermediate_size", 1, 1 << 20));
-  ASSIGN_OR_RETURN(config.moe_intermediate_size,
-                   reader.Int("moe_intermediate_size", 1, 1 << 20));
   ASSIGN_OR_RETURN(config.num_heads,
                    reader.Int("num_attention_heads", 1, 1024));
   ASSIGN_OR_RETURN(
       config.num_kv_heads,
       reader.Int("num_key_value_heads", 1, config.num_heads, config.num_heads));
-  ASSIGN_OR_RETURN(config.num_experts, reader.Int("num_experts", 1, 1024));
-  ASSIGN_OR_RETURN(config.experts_per_token,
-                   reader.Int("num_experts_per_tok", 1, config.num_experts));
   ASSIGN_OR_RETURN(config.vocab_size, reader.Int("vocab_size", 1, 1 << 24));
   ASSIGN_OR_RETURN(config.max_context,
                    reader.Int("max_position_embeddings", 1, 1 << 24));
@@ -176,7 +151,7 @@ absl::Status ReadSizes(const ConfigReader& reader, ModelConfig& config) {
   return absl::OkStatus();
 }
 
-// Reads the heads, whose size follows from the others.
+// Reads the heads. Their size follows from the others if it is not given.
 absl::Status ReadHeads(const ConfigReader& reader, ModelConfig& config) {
   const Json& json = reader.json();
   if (config.num_heads % config.num_kv_heads != 0) {
@@ -184,20 +159,34 @@ absl::Status ReadHeads(const ConfigReader& reader, ModelConfig& config) {
         "num_key_value_heads", json["num_key_value_heads"],
         absl::StrCat("a divisor of num_attention_heads = ", config.num_heads));
   }
-  if (config.hidden_size % (2 * config.num_heads) != 0) {
-    return reader.Wrong("hidden_size", json["hidden_size"],
-                        absl::StrCat("a multiple of 2 x num_attention_heads = ",
-                                     2 * config.num_heads));
+  const Json* given = reader.Find("head_dim");
+  if (given == nullptr) {
+    if (config.hidden_size % (2 * config.num_heads) != 0) {
+      return reader.Wrong(
+          "hidden_size", json["hidden_size"],
+          absl::StrCat("a multiple of 2 x num_attention_heads = ",
+                       2 * config.num_heads, ", unless there is a head_dim"));
+    }
+    config.head_size = config.hidden_size / config.num_heads;
+    return absl::OkStatus();
   }
-  config.head_size = config.hidden_size / config.num_heads;
-  ASSIGN_OR_RETURN(const std::int64_t head_dim,
-                   reader.Int("head_dim", 1, 1 << 20, config.head_size));
-  if (head_dim != config.head_size) {
-    return reader.Wrong(
-        "head_dim", json["head_dim"],
-        absl::StrCat("hidden_size / num_attention_heads = ", config.head_size));
+  ASSIGN_OR_RETURN(config.head_size, reader.Int("head_dim", 2, kMaxHeadSize));
+  if (config.head_size % 2 != 0) {
+    return reader.Wrong("head_dim", *given, "even");
   }
   return absl::OkStatus();
+}
+
+// Reads the experts of a model that has some.
+absl::Status ReadExperts(const ConfigReader& reader, ModelConfig& config) {
+  ASSIGN_OR_RETURN(config.moe_intermediate_size,
+                   reader.Int("moe_intermediate_size", 1, 1 << 20));
+  ASSIGN_OR_RETURN(config.num_experts, reader.Int("num_experts", 1, 1024));
+  ASSIGN_OR_RETURN(config.experts_per_token,
+                   reader.Int("num_experts_per_tok", 1, config.num_experts));
+  ASSIGN_OR_RETURN(config.norm_topk_prob, reader.Bool("norm_topk_prob", false));
+  ASSIGN_OR_RETURN(config.shared_expert, reader.Bool("share_flag", false));
+  return ReadBoundary(reader, config);
 }
 
 }  // namespace
@@ -205,7 +194,7 @@ absl::Status ReadHeads(const ConfigReader& reader, ModelConfig& config) {
 absl::StatusOr<ModelConfig> ParseModelConfig(
     std::string_view text, std::string_view source,
     std::vector<std::string>* warnings) {
-  ASSIGN_OR_RETURN(const Json json, ParseJson(text, source));
+  ASSIGN_OR_RETURN(Json json, ParseJson(text, source));
   if (!json.is_object()) {
     return absl::InvalidArgumentError(
         absl::StrCat(ToAbsl(source), ": must be a JSON object"));
@@ -213,13 +202,14 @@ absl::StatusOr<ModelConfig> ParseModelConfig(
   const ConfigReader reader(json, source);
   ModelConfig config;
   std::vector<std::string> doubts;
-  RETURN_IF_ERROR(CheckArchitecture(reader, config));
+  ASSIGN_OR_RETURN(const Architecture* architecture, ReadArchitecture(reader));
+  config.architecture = std::string(architecture->name);
   RETURN_IF_ERROR(CheckConfigKeys(json, source, doubts));
+  RETURN_IF_ERROR(Complete(*architecture, source, json));
   RETURN_IF_ERROR(ReadSizes(reader, config));
   RETURN_IF_ERROR(ReadHeads(reader, config));
-  RETURN_IF_ERROR(ReadAttentionBias(reader, config));
-  ASSIGN_OR_RETURN(config.norm_topk_prob, reader.Bool("norm_topk_prob", false));
-  ASSIGN_OR_RETURN(config.shared_expert, reader.Bool("share_flag", false));
+  RETURN_IF_ERROR(ReadAttention(reader, config));
+  config.output_bias = config.attention_bias && architecture->output_bias;
   ASSIGN_OR_RETURN(config.tie_word_embeddings,
                    reader.Bool("tie_word_embeddings", false));
   ASSIGN_OR_RETURN(config.rope_theta, ReadRopeBase(json, source, doubts));
@@ -228,7 +218,11 @@ absl::StatusOr<ModelConfig> ParseModelConfig(
                                    config.max_context, doubts));
   config.rope_scaling = rope.scaling;
   config.max_context = rope.max_context;
-  RETURN_IF_ERROR(ReadBoundary(reader, config));
+  if (architecture->sparse) {
+    RETURN_IF_ERROR(ReadExperts(reader, config));
+  } else {
+    config.boundary = config.num_layers - 1;
+  }
   RETURN_IF_ERROR(ReadEosTokens(reader, config, doubts));
   RETURN_IF_ERROR(ReadPromptFormat(reader, config));
   WarnOfWindow(reader, doubts);

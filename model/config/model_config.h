@@ -19,23 +19,26 @@ enum class PromptFormat {
 
 // The shape of a Post-MoE transformer, from its config.json. Layers [0,
 // boundary) have a dense MLP and are shared by all languages; layers [boundary,
-// num_layers) have experts. Parsed configs satisfy the ranges given here, so
-// products of the sizes do not overflow 64 bits.
+// num_layers) have experts. In a dense model no layer has experts, and the
+// boundary is before the last layer. Parsed configs satisfy the ranges given
+// here, so products of the sizes do not overflow 64 bits.
 struct ModelConfig {
   std::string architecture;
   int hidden_size = 0;               // 1..65536
   int num_layers = 0;                // 1..1024
-  int boundary = 0;                  // First sparse layer, 0..num_layers-1.
+  int boundary = 0;                  // 0..num_layers-1.
   int intermediate_size = 0;         // MLP width of dense layers, 1..1048576
-  int moe_intermediate_size = 0;     // MLP width of each expert, 1..1048576
+  int moe_intermediate_size = 0;     // Of each expert, 1..1048576; dense: 0.
   int num_heads = 0;                 // 1..1024
   int num_kv_heads = 0;              // Divides num_heads.
-  int head_size = 0;                 // hidden_size / num_heads, even.
-  int num_experts = 0;               // 1..1024
-  int experts_per_token = 0;         // 1..num_experts
+  int head_size = 0;                 // 2..65536, even.
+  int num_experts = 0;               // 1..1024; dense: 0.
+  int experts_per_token = 0;         // 1..num_experts; dense: 0.
   bool norm_topk_prob = false;       // Divide the k weights by their sum.
   bool shared_expert = false;        // "share_flag"
   bool attention_bias = true;        // q, k and v have biases.
+  bool output_bias = false;          // The output of attention has one, too.
+  bool qk_norm = false;              // Each head of q and k has an RMSNorm.
   bool tie_word_embeddings = false;  // The head is the embedding.
   int vocab_size = 0;                // 1..2^24
   int max_context = 0;               // In tokens, prompt and answer together.
@@ -45,18 +48,21 @@ struct ModelConfig {
   std::vector<std::int32_t> eos_tokens;  // Each below vocab_size; may be empty.
   PromptFormat prompt_format = PromptFormat::kApollo;
 
-  bool IsSparse(int layer) const { return layer >= boundary; }
-  int num_sparse_layers() const { return num_layers - boundary; }
+  bool is_dense() const { return num_experts == 0; }
+  bool IsSparse(int layer) const { return !is_dense() && layer >= boundary; }
+  int num_sparse_layers() const { return is_dense() ? 0 : num_layers_after(); }
+  // The layers after the boundary, which expert workers run.
+  int num_layers_after() const { return num_layers - boundary; }
   int q_size() const { return num_heads * head_size; }
   int kv_size() const { return num_kv_heads * head_size; }
 };
 
 // Parses config.json. `source` is its path. Returns INVALID_ARGUMENT naming the
 // file, the key, its value and the valid values, also if a key asks for another
-// computation (config_keys.h), or UNIMPLEMENTED if the architecture is not
-// Apollo-MoE or the sparse layers are not the last ones. Appends sentences
-// about unknown keys and contradictions to `warnings`, unless it is null; see
-// ReportModelWarnings.
+// computation (config_keys.h), or UNIMPLEMENTED if the architecture is not one
+// of architecture.h or the sparse layers are not the last ones. Appends
+// sentences about unknown keys and contradictions to `warnings`, unless it is
+// null; see ReportModelWarnings.
 absl::StatusOr<ModelConfig> ParseModelConfig(
     std::string_view json, std::string_view source,
     std::vector<std::string>* warnings = nullptr);

@@ -132,7 +132,13 @@ TEST(ModelConfigTest, RefusesValuesOutOfRange) {
       {"hidden_act", "gelu"},
       {"rope_scaling", "yarn"},
       {"use_sliding_window", true},
-      {"head_dim", 128},
+      {"head_dim", 0},
+      {"head_dim", -64},
+      {"head_dim", 63},
+      {"head_dim", 65538},
+      {"head_dim", "64"},
+      {"use_qk_norm", 1},
+      {"qk_norm", "yes"},
       {"prompt_format", "alpaca"},
       {"qkv_bias", "no"},
       {"mlp_bias", true},
@@ -185,6 +191,38 @@ TEST(ModelConfigTest, BothNamesOfTheBiasesCount) {
                         "\"attention_bias\", true"));
   json["qkv_bias"] = true;
   EXPECT_TRUE(Parse(json)->attention_bias);
+}
+
+TEST(ModelConfigTest, BothNamesOfTheNormsOfQueriesAndKeysCount) {
+  Json json = Published();
+  EXPECT_FALSE(Parse(json)->qk_norm);
+  json["qk_norm"] = true;
+  EXPECT_TRUE(Parse(json)->qk_norm);
+  json["use_qk_norm"] = false;
+  EXPECT_THAT(std::string(Parse(json).status().message()),
+              HasSubstr("\"qk_norm\" is true; it must be that of "
+                        "\"use_qk_norm\", false"));
+  json["use_qk_norm"] = true;
+  EXPECT_TRUE(Parse(json)->qk_norm);
+}
+
+TEST(ModelConfigTest, HeadsMayHaveASizeOfTheirOwn) {
+  Json json = Published();
+  json["head_dim"] = 128;
+  auto config = Parse(json);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->head_size, 128);
+  EXPECT_EQ(config->q_size(), 1792);
+  EXPECT_EQ(config->kv_size(), 256);
+  json["hidden_size"] = 1000;  // No multiple of the number of heads.
+  config = Parse(json);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->head_size, 128);
+  json["head_dim"] = nullptr;
+  EXPECT_THAT(std::string(Parse(json).status().message()),
+              HasSubstr("\"hidden_size\" is 1000; it must be a multiple of 2 "
+                        "x num_attention_heads = 28, unless there is a "
+                        "head_dim"));
 }
 
 // All keys of the published 0.5B file.

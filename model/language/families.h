@@ -37,8 +37,9 @@ class FamilyTable {
   static absl::StatusOr<FamilyTable> Load(const std::string& path);
 
   // Returns the table for a model: `file` if not empty, else families.txt in
-  // the model's directory, else Paper(). Validates it for num_experts. Every
-  // process of a cluster finds its table this way.
+  // the model's directory, else Paper(). Validates it for num_experts, unless
+  // that is 0: families then only group languages. Every process of a cluster
+  // finds its table this way.
   static absl::StatusOr<FamilyTable> ForModel(const std::string& directory,
                                               const std::string& file,
                                               int num_experts);

@@ -150,6 +150,8 @@ TEST(FamilyTableTest, AModelsTableIsTheFileNamedOrItsOwnOrThePapers) {
   const auto paper = FamilyTable::ForModel(folder, "", 7);
   ASSERT_TRUE(paper.ok()) << paper.status();
   EXPECT_EQ(paper->families().size(), 7u);
+  // A model without experts.
+  EXPECT_EQ(FamilyTable::ForModel(folder, "", 0)->families().size(), 7u);
   // Too few experts for the table.
   EXPECT_FALSE(FamilyTable::ForModel(folder, "", 6).ok());
 

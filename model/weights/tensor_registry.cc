@@ -40,6 +40,9 @@ bool IsMatrix(WeightKind kind) {
       return true;
     case WeightKind::kAttentionNorm:
     case WeightKind::kQkvBias:
+    case WeightKind::kOutputBias:
+    case WeightKind::kQNorm:
+    case WeightKind::kKNorm:
     case WeightKind::kMlpNorm:
     case WeightKind::kGate:
     case WeightKind::kSharedGate:
@@ -72,8 +75,15 @@ std::vector<TensorInfo> AttentionTensors(const ModelConfig& c, int layer) {
       add(attention + name + ".bias", {size}, WeightKind::kQkvBias);
     }
   }
+  if (c.qk_norm) {
+    add(attention + "q_norm.weight", {c.head_size}, WeightKind::kQNorm);
+    add(attention + "k_norm.weight", {c.head_size}, WeightKind::kKNorm);
+  }
   add(attention + "o_proj.weight", {c.hidden_size, c.q_size()},
       WeightKind::kAttentionOutput);
+  if (c.output_bias) {
+    add(attention + "o_proj.bias", {c.hidden_size}, WeightKind::kOutputBias);
+  }
   add(prefix + "post_attention_layernorm.weight", {c.hidden_size},
       WeightKind::kMlpNorm);
   return tensors;
@@ -146,6 +156,10 @@ std::vector<TensorInfo> ExpertStageTensors(const ModelConfig& config,
   std::vector<TensorInfo> tensors;
   for (int layer = config.boundary; layer < config.num_layers; ++layer) {
     Append(LayerTensors(config, layer), tensors);
+    if (!config.IsSparse(layer)) {
+      Append(MlpTensors(config, layer, kNoExpert), tensors);
+      continue;
+    }
     for (const int expert : experts) {
       Append(MlpTensors(config, layer, expert), tensors);
     }

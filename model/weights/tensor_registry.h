@@ -29,7 +29,10 @@ enum class WeightKind {
   kAttentionNorm,    // [hidden]
   kQkv,              // [q_size + 2 kv_size, hidden]
   kQkvBias,          // [q_size + 2 kv_size]
+  kQNorm,            // [head_size], of each head of the queries
+  kKNorm,            // [head_size], of each head of the keys
   kAttentionOutput,  // [hidden, q_size]
+  kOutputBias,       // [hidden], of the output of attention
   kMlpNorm,          // [hidden]
   kGate,             // [experts, hidden]
   kSharedGate,       // [1, hidden]
@@ -66,8 +69,8 @@ std::vector<TensorInfo> MlpTensors(const ModelConfig& config, int layer,
 std::vector<TensorInfo> HeadTensors(const ModelConfig& config);
 
 // Return the tensors that a stage needs. The dense stage needs the embedding
-// and the dense layers; the expert stage needs the sparse layers, with its
-// resident experts, and the head.
+// and the layers before the boundary; the expert stage needs those after it,
+// with its resident experts, and the head.
 std::vector<TensorInfo> DenseStageTensors(const ModelConfig& config);
 std::vector<TensorInfo> ExpertStageTensors(const ModelConfig& config,
                                            const std::set<int>& experts);

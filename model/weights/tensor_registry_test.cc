@@ -81,6 +81,34 @@ std::vector<Case> Cases() {
        {{"model.layers.22.mlp.shared_expert_gate.weight", {1, 896}},
         {"model.layers.23.mlp.shared_expert.down_proj.weight", {896, 0}}},
        {"model.layers.21.mlp.shared_expert.down_proj.weight"}},
+      {"with norms of queries and keys, and heads of 128",
+       With([](ModelConfig& c) {
+         c.qk_norm = true;
+         c.head_size = 128;
+       }),
+       1 + 22 * (kDense + 2) + 2 * (kSparse + 2) + 1,
+       small + 24 * ((2 * 14 + 2 * 2) * 64 * 896 + (14 + 2 * 2) * 64 + 2 * 128),
+       {{"model.layers.0.self_attn.q_norm.weight", {128}},
+        {"model.layers.23.self_attn.k_norm.weight", {128}},
+        {"model.layers.0.self_attn.q_proj.weight", {1792, 896}},
+        {"model.layers.0.self_attn.k_proj.bias", {256}},
+        {"model.layers.23.self_attn.o_proj.weight", {896, 1792}}},
+       {}},
+      {"with a bias of the output of attention",
+       With([](ModelConfig& c) { c.output_bias = true; }),
+       1 + 22 * (kDense + 1) + 2 * (kSparse + 1) + 1,
+       small + 24 * 896,
+       {{"model.layers.23.self_attn.o_proj.bias", {896}}},
+       {}},
+      {"without experts",
+       With([](ModelConfig& c) {
+         c.boundary = 23;
+         c.num_experts = c.experts_per_token = c.moe_intermediate_size = 0;
+       }),
+       1 + 24 * kDense + 1,
+       494'032'768,
+       {{"model.layers.23.mlp.gate_proj.weight", {4864, 896}}},
+       {"model.layers.23.mlp.gate.weight"}},
       {"without dense layers",
        With([](ModelConfig& c) { c.boundary = 0; }),
        1 + 24 * kSparse + 1,
@@ -162,6 +190,17 @@ TEST(TensorRegistryTest, AnExpertIsNeededWhereItIsHeld) {
   EXPECT_TRUE(more.contains("model.layers.23.mlp.experts.5.down_proj.weight"));
   EXPECT_FALSE(DenseStageTensors(config).back().name.find("layers.21.") ==
                std::string::npos);
+}
+
+TEST(TensorRegistryTest, TheExpertStageOfADenseModelHasItsLastLayer) {
+  const ModelConfig config = TinyDense();
+  const auto names = Names(ExpertStageTensors(config, {}));
+  for (const TensorInfo& t : MlpTensors(config, 1, kNoExpert)) {
+    EXPECT_TRUE(names.contains(t.name)) << t.name;
+  }
+  EXPECT_TRUE(names.contains("model.layers.1.self_attn.q_proj.weight"));
+  EXPECT_TRUE(names.contains("model.norm.weight"));
+  EXPECT_FALSE(names.contains("model.layers.0.mlp.up_proj.weight"));
 }
 
 TEST(TensorRegistryTest, TensorsOfAMatrixAreStackedInTheirOrder) {

@@ -75,6 +75,16 @@ inline ModelConfig Tiny() {
   return c;
 }
 
+// The same without experts, as a Llama model.
+inline ModelConfig TinyDense() {
+  ModelConfig c = Tiny();
+  c.moe_intermediate_size = 0;
+  c.num_experts = 0;
+  c.experts_per_token = 0;
+  c.attention_bias = false;
+  return c;
+}
+
 // Writes a checkpoint whose tensors a test can change first.
 class WrittenTest : public testing::Test {
  protected:

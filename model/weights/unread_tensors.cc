@@ -67,6 +67,10 @@ std::string RightMlp(const ModelConfig& config, std::string_view name,
   if (!config.IsSparse(layer)) {
     if (Has(name, ".mlp.gate.") || Has(name, ".mlp.experts.") ||
         Has(name, ".shared_expert")) {
+      if (config.is_dense()) {
+        return "\"model_type\" of config.json must be that of a model with "
+               "experts";
+      }
       return "\"mlp_only_layers\" of config.json must not list the layer if it "
              "has experts";
     }
@@ -106,12 +110,22 @@ std::string Right(const ModelConfig& config, std::string_view name) {
         config.num_layers);
   }
   if (Has(name, ".mlp.")) return RightMlp(config, name, layer);
-  if (Has(name, ".q_norm.") || Has(name, ".k_norm.") ||
-      Has(name, "_layernorm.bias")) {
-    return "only input_layernorm and post_attention_layernorm are computed, "
-           "without biases";
+  if (name.ends_with(".q_norm.weight") || name.ends_with(".k_norm.weight")) {
+    return config.is_dense()
+               ? "\"model_type\" of config.json must be \"qwen3\" for norms of "
+                 "queries and keys"
+               : "\"use_qk_norm\" of config.json must be true for norms of "
+                 "queries and keys";
+  }
+  if (name.ends_with("norm.bias")) {
+    return "norms must have no biases, because they are not computed";
   }
   if (Has(name, ".self_attn.") && name.ends_with("_proj.bias")) {
+    if (config.is_dense()) {
+      return "\"attention_bias\" of config.json must be true for biases of "
+             "attention, which Llama and Qwen3 have in all projections and "
+             "Qwen2 in all but o_proj";
+    }
     if (Has(name, ".o_proj.")) {
       return "only q_proj, k_proj and v_proj may have biases";
     }

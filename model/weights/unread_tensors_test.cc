@@ -54,9 +54,12 @@ TEST_F(UnreadTensorsTest, RefusesWhatLayersWouldCompute) {
     const char* name;
     const char* right;
   } kCases[] = {
-      {"model.layers.0.self_attn.q_norm.weight", "only input_layernorm"},
-      {"model.layers.1.self_attn.k_norm.weight", "only input_layernorm"},
-      {"model.layers.0.input_layernorm.bias", "only input_layernorm"},
+      {"model.layers.0.self_attn.q_norm.weight",
+       "\"use_qk_norm\" of config.json must be true"},
+      {"model.layers.1.self_attn.k_norm.weight",
+       "\"use_qk_norm\" of config.json must be true"},
+      {"model.layers.0.self_attn.q_norm.bias", "norms must have no biases"},
+      {"model.layers.0.input_layernorm.bias", "norms must have no biases"},
       {"model.layers.0.self_attn.o_proj.bias",
        "only q_proj, k_proj and v_proj may have biases"},
       {"model.layers.0.mlp.up_proj.bias", "MLPs must have no biases"},
@@ -84,6 +87,39 @@ TEST_F(UnreadTensorsTest, RefusesWhatLayersWouldCompute) {
       {"lm_head.bias", "no computation reads it"},
   };
   for (const auto& c : kCases) ExpectRefused(Tiny(), c.name, c.right);
+}
+
+TEST_F(UnreadTensorsTest, TakesNormsOfQueriesAndKeys) {
+  ModelConfig config = Tiny();
+  config.qk_norm = true;
+  Declare(config);
+  EXPECT_EQ(CheckUnreadTensors(config, Write(), warnings_), absl::OkStatus());
+  EXPECT_THAT(warnings_, IsEmpty());
+}
+
+TEST_F(UnreadTensorsTest, RefusesWhatDenseModelsDoNotHave) {
+  const ModelConfig config = TinyDense();
+  Declare(config);
+  EXPECT_EQ(CheckUnreadTensors(config, Write(), warnings_), absl::OkStatus());
+  const struct {
+    const char* name;
+    const char* right;
+  } kCases[] = {
+      {"model.layers.1.mlp.gate.weight",
+       "must be that of a model with experts"},
+      {"model.layers.0.mlp.experts.0.up_proj.weight",
+       "must be that of a model with experts"},
+      {"model.layers.1.mlp.shared_expert.up_proj.weight",
+       "must be that of a model with experts"},
+      {"model.layers.1.self_attn.q_norm.weight",
+       "\"model_type\" of config.json must be \"qwen3\""},
+      {"model.layers.1.self_attn.v_proj.bias",
+       "\"attention_bias\" of config.json must be true"},
+      {"model.layers.1.self_attn.o_proj.bias",
+       "\"attention_bias\" of config.json must be true"},
+      {"model.layers.2.mlp.up_proj.weight", "\"num_hidden_layers\""},
+  };
+  for (const auto& c : kCases) ExpectRefused(config, c.name, c.right);
 }
 
 TEST_F(UnreadTensorsTest, RefusesBiasesThatTheConfigDenies) {
@@ -153,8 +189,9 @@ TEST_F(UnreadTensorsTest, CountsTensorsThatTheIndexDoesNotList) {
 
 TEST(GoldenTensorsTest, NothingInValidDirectoriesIsUnread) {
   for (const char* name :
-       {"all_sparse", "every_expert", "published", "sharded_f32",
-        "shared_expert_f16", "twelve_experts", "wide"}) {
+       {"all_sparse", "dense_llama", "dense_one_layer", "dense_qwen2",
+        "dense_qwen3", "every_expert", "published", "qwen3_experts",
+        "sharded_f32", "shared_expert_f16", "twelve_experts", "wide"}) {
     SCOPED_TRACE(name);
     const std::string directory = std::string("tests/golden/") + name;
     std::vector<std::string> warnings;

@@ -55,7 +55,8 @@ LanguageChoice ChooseLanguage(const RouterModel& model,
       choice.counted_language = choice.language;
     }
   }
-  choice.hybrid = input.hybrid && choice.family >= 0;
+  if (!model.config.is_dense()) choice.expert = choice.family;
+  choice.hybrid = input.hybrid && choice.expert >= 0;
   return choice;
 }
 

@@ -16,13 +16,15 @@ struct LanguageChoice {
   // confident enough to choose a family.
   std::string counted_language;
   double confidence = 0;  // 1 for a language given by the client.
-  int family = -1;        // Expert of the language's family; -1 if none.
-  bool hybrid = false;    // Requested, and a family is known.
+  int family = -1;        // The language's family; -1 if none.
+  int expert = -1;        // That of the family; -1 if the model has no experts.
+  bool hybrid = false;    // Requested, and there is an expert.
 };
 
 // Returns the language given by the client, or else the detected one (in a
 // chat, of the user's last message). A detected family needs
-// min_family_confidence; without a family, hybrid routing falls back to top-k.
+// min_family_confidence; without a family, or without experts, hybrid routing
+// falls back to top-k.
 LanguageChoice ChooseLanguage(const RouterModel& model,
                               const PromptInput& input);
 

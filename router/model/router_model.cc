@@ -65,6 +65,11 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
   }
   model->fingerprint = FingerprintOf(model->config, directory);
   model->default_hybrid = options.default_routing == "hybrid";
+  if (model->default_hybrid && model->config.is_dense()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--default_routing is \"hybrid\"; it must be topk, because ", directory,
+        " has no experts"));
+  }
   ASSIGN_OR_RETURN(model->families,
                    FamilyTable::ForModel(directory, options.families_file,
                                          model->config.num_experts));

@@ -11,6 +11,8 @@
 #include <string>
 #include <utility>
 
+#include "router/model/language_choice.h"
+
 namespace apollo {
 namespace {
 
@@ -62,6 +64,25 @@ TEST(RouterModelTest, RefusesAnUnknownDefaultRouting) {
   const auto model =
       RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), options);
   EXPECT_THAT(model.status().message(), HasSubstr("\"best\""));
+}
+
+TEST(RouterModelTest, ADenseModelHasFamiliesButNoHybridRouting) {
+  const std::string directory = "tests/golden/dense_qwen2";
+  const auto model = RouterModel::Load(directory, {});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->families.families().size(), 7u);
+  PromptInput input;
+  input.language = "sw";
+  input.hybrid = true;
+  const LanguageChoice choice = ChooseLanguage(**model, input);
+  EXPECT_EQ(choice.family, 6);
+  EXPECT_EQ(choice.expert, -1);
+  EXPECT_FALSE(choice.hybrid);
+  RouterModel::Options hybrid;
+  hybrid.default_routing = "hybrid";
+  EXPECT_EQ(RouterModel::Load(directory, hybrid).status().message(),
+            "--default_routing is \"hybrid\"; it must be topk, because "
+            "tests/golden/dense_qwen2 has no experts");
 }
 
 TEST(RouterModelTest, WarnsOfUnknownKeysOrRefusesThem) {

@@ -40,7 +40,7 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
                        run.prompt.size()));
   run.shorten_to_cache = input.max_new_tokens == 0;
   const LanguageChoice language = ChooseLanguage(model, input.input);
-  run.family = language.family;
+  run.family = language.expert;
   run.hybrid = language.hybrid;
   run.language = language.counted_language;
   run.priority = input.input.priority;

@@ -61,7 +61,7 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
   GenerationRequest run;
   run.request_id =
       input.input.request_id.empty() ? NewRequestId() : input.input.request_id;
-  run.family = language.family;
+  run.family = language.expert;
   run.hybrid = language.hybrid;
   run.language = language.counted_language;
   run.priority = input.input.priority;

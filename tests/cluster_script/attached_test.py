@@ -75,6 +75,12 @@ class AttachedTest(unittest.TestCase):
         listed = (self.folder / "state/dense_workers.list").read_text().split()
         self.assertEqual(listed, [addresses["dense-worker-0"], addresses["dense-worker-1"]])
 
+    def test_a_dense_model_may_have_any_number_of_expert_workers(self):
+        (self.folder / "config.json").write_text('{"model_type": "qwen3"}')
+        _, answer = self.start("--expert-workers=5")
+        self.assertEqual(len(answer["processes"]), 7)
+        self.assertIn("--experts=all ", self.log("expert-worker-4"))
+
     def test_processes_that_share_a_gpu_have_their_own_host_ids(self):
         self.start("--own-host-ids")
         for name in ("expert-worker-0", "dense-worker-0"):

@@ -79,7 +79,7 @@ run up --port 65536; expect_code 2; expect "from 0 to 65535"
 run up --model "$work"; expect_code 1; expect "no config.json"
 run up --model "$work/model" --expert-workers 8; expect_code 2; expect "the model has 7 experts"
 mkdir "$work/dense"; echo '{}' > "$work/dense/config.json"
-run up --model "$work/dense"; expect_code 1; expect "no num_experts"
+run up --model "$work/dense"; expect_code 1; expect "no num_experts"; expect "not a model"
 echo '{"num_experts": ' > "$work/dense/config.json"
 run up --model "$work/dense"; expect_code 1; expect "$work/dense/config.json"
 

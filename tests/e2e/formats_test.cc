@@ -60,6 +60,45 @@ std::vector<const char*> Names() {
 
 INSTANTIATE_TEST_SUITE_P(Formats, FormatsTest, testing::ValuesIn(Names()));
 
+class PackedKindTest
+    : public testing::TestWithParam<std::tuple<const char*, const char*>> {};
+
+// Kinds of models that are not like the published ones.
+TEST_P(PackedKindTest, AnswersAreThoseOfAWorkerThatConverts) {
+  const auto& [name, weights] = GetParam();
+  const std::string model = Runfile(std::string("tests/golden/") + name);
+  const std::vector<std::string> flags = {std::string("--weights=") + weights};
+  const TempFolder folder;
+  const std::string packed = folder.path() + "/packed";
+  ChildProcess pack({Runfile("tools/pack/pack"), "--model=" + model,
+                     "--output=" + packed, flags[0]},
+                    folder.path() + "/log");
+  ASSERT_EQ(pack.Wait(), 0);
+  Cluster converting(model, {.expert_workers = 0, .local_flags = flags});
+  converting.Start();
+  Cluster many(packed, {.expert_workers = 2});
+  many.Start();
+  for (int i = 0; i < 3; ++i) {
+    const Answer a = Ask(converting, i), b = Ask(many, i);
+    EXPECT_TRUE(b.status.ok()) << b.status.error_message();
+    EXPECT_EQ(b.ids.size(), 40u);
+    EXPECT_EQ(a.ids, b.ids);
+    EXPECT_TRUE(a.logprobs == b.logprobs);
+  }
+  converting.StopAll();
+  many.StopAll();
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, PackedKindTest,
+                         testing::Combine(testing::Values("qwen3_experts",
+                                                          "dense_qwen3",
+                                                          "dense_llama"),
+                                          testing::Values("int8", "int4")),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)) + "_" +
+                                  std::get<1>(info.param);
+                         });
+
 TEST(PackedTest, ServesTogetherWithWorkersThatConvert) {
   const TempFolder folder;
   const std::string packed = folder.path() + "/packed";

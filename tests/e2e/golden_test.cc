@@ -220,9 +220,11 @@ TEST_P(GoldenTest, TokensLogprobsAndExpertsAreTheOracles) {
 }
 
 constexpr const char* kCases[] = {
-    "all_sparse",     "every_expert", "published",         "rope_linear",
-    "rope_llama3",    "rope_yarn",    "shared_expert_f16", "sharded_f32",
-    "twelve_experts", "wide"};
+    "all_sparse",        "dense_llama",    "dense_one_layer",
+    "dense_qwen2",       "dense_qwen3",    "every_expert",
+    "published",         "qwen3_experts",  "rope_linear",
+    "rope_llama3",       "rope_yarn",      "sharded_f32",
+    "shared_expert_f16", "twelve_experts", "wide"};
 
 INSTANTIATE_TEST_SUITE_P(
     Layouts, GoldenTest,

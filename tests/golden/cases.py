@@ -39,6 +39,9 @@ class Case:
     share_flag: bool = False
     attention_bias: bool = True
     tied: bool = True
+    model_type: str = "upcycling-qwen2-moe"  # Others are dense: no experts.
+    qk_norm: bool = False
+    head_dim: int = 0  # 0: hidden / heads
     shards: int = 1
     qwen_tokenizer: bool = True  # False: like GPT-2 / Llama, without NFC
     rope_theta: float = 1e6
@@ -55,6 +58,10 @@ class Case:
     # The scaling of rotary positions, and max_position_embeddings.
     rope_scaling: dict | None = None
     positions: int = 512
+
+    @property
+    def head_size(self):
+        return self.head_dim or self.hidden // self.heads
 
 
 # Small, in shapes that GPUs accept, with clear choices (see "wide").
@@ -95,7 +102,28 @@ CASES = [
     Case("rope_llama3", "the scaling of Llama 3.1",
          seed=110, rope_scaling={"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
                                  "high_freq_factor": 4.0, "original_max_position_embeddings": 128}, **_ROPE),
+    Case("qwen3_experts", "norms of queries and keys, heads of 20 instead of 8, no q/k/v bias",
+         seed=88, stored="bfloat16", hidden=32, heads=4, kv_heads=2, layers=4, sparse=2,
+         intermediate=40, moe_intermediate=24, experts=7, top_k=2, norm_topk_prob=True,
+         attention_bias=False, qk_norm=True, head_dim=20),
+    Case("dense_qwen2", "a Qwen2 model without experts: tied, q/k/v bias",
+         seed=99, stored="bfloat16", hidden=32, heads=4, kv_heads=2, layers=3, sparse=0,
+         intermediate=40, moe_intermediate=0, experts=0, top_k=0, model_type="qwen2"),
+    Case("dense_qwen3", "a Qwen3 model without experts: norms of queries and keys, heads of 16 instead of 8, untied",
+         seed=111, stored="float32", hidden=24, heads=3, kv_heads=1, layers=4, sparse=0,
+         intermediate=40, moe_intermediate=0, experts=0, top_k=0, model_type="qwen3",
+         attention_bias=False, qk_norm=True, head_dim=16, tied=False),
+    Case("dense_llama", "a Llama model without experts: f16, two files, GPT-2 tokenizer",
+         seed=124, stored="float16", hidden=32, heads=2, kv_heads=1, layers=4, sparse=0,
+         intermediate=56, moe_intermediate=0, experts=0, top_k=0, model_type="llama",
+         attention_bias=False, tied=False, shards=2, qwen_tokenizer=False, rope_theta=1e4, eps=1e-5),
+    Case("dense_one_layer", "a Llama model of one layer, none of which is before the boundary, with q/k/v/o bias",
+         seed=133, stored="bfloat16", hidden=32, heads=4, kv_heads=4, layers=1, sparse=0,
+         intermediate=64, moe_intermediate=0, experts=0, top_k=0, model_type="llama", tied=False),
 ]
+
+# The architecture of each type of model without experts.
+_DENSE = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
 
 _LANGUAGES = (
     "zh ko ja ne th vi lo mg ceb su ilo doi en de pt es fr ru hi it hr gl cs co la lb uk bs bg eo"
@@ -105,6 +133,8 @@ _LANGUAGES = (
 
 def config_json(case):
     c = case
+    if c.model_type in _DENSE:
+        return _dense_config_json(c)
     config = {
         "architectures": ["UpcyclingQwen2MoeForCausalLM"],
         "model_type": "upcycling-qwen2-moe",
@@ -136,6 +166,44 @@ def config_json(case):
     }
     if c.rope_scaling:
         config["rope_scaling"] = c.rope_scaling
+    if c.qk_norm:
+        config["use_qk_norm"] = True
+    if c.head_dim:
+        config["head_dim"] = c.head_dim
+    return config
+
+
+def _dense_config_json(case):
+    """Returns what Hugging Face transformers writes for such a model."""
+    c = case
+    config = {
+        "architectures": [_DENSE[c.model_type]],
+        "model_type": c.model_type,
+        "attention_dropout": 0.0,
+        "bos_token_id": END_TOKEN,
+        "eos_token_id": END_TOKEN,
+        "hidden_act": "silu",
+        "hidden_size": c.hidden,
+        "initializer_range": 0.02,
+        "intermediate_size": c.intermediate,
+        "max_position_embeddings": 512,
+        "num_attention_heads": c.heads,
+        "num_hidden_layers": c.layers,
+        "num_key_value_heads": c.kv_heads,
+        "rms_norm_eps": c.eps,
+        "rope_scaling": None,
+        "rope_theta": c.rope_theta,
+        "tie_word_embeddings": c.tied,
+        "torch_dtype": c.stored,
+        "use_cache": True,
+        "vocab_size": VOCAB,
+    }
+    if c.model_type == "llama":
+        config |= {"attention_bias": c.attention_bias, "mlp_bias": False, "pretraining_tp": 1}
+    else:
+        config |= {"max_window_layers": c.layers, "sliding_window": None, "use_sliding_window": False}
+    if c.model_type == "qwen3":
+        config |= {"attention_bias": c.attention_bias, "head_dim": c.head_dim}
     return config
 
 
@@ -157,15 +225,15 @@ def random_weights(case):
     def linear(name, rows, columns, gain):
         normal(name + ".weight", (rows, columns), c.gain * gain / np.sqrt(columns))
 
-    def norm(name):
-        tensors[name + ".weight"] = (1 + 0.2 * random.standard_normal(c.hidden)).astype(np.float32)
+    def norm(name, size=c.hidden):
+        tensors[name + ".weight"] = (1 + 0.2 * random.standard_normal(size)).astype(np.float32)
 
     def mlp(name, width):
         linear(name + ".gate_proj", width, c.hidden, 1.5)
         linear(name + ".up_proj", width, c.hidden, 1.5)
         linear(name + ".down_proj", c.hidden, width, 1.5)
 
-    head_size = c.hidden // c.heads
+    head_size = c.head_size
     normal("model.embed_tokens.weight", (VOCAB, c.hidden), 0.6)
     for i in range(c.layers):
         layer = f"model.layers.{i}"
@@ -174,7 +242,12 @@ def random_weights(case):
             linear(f"{layer}.self_attn.{part}_proj", heads * head_size, c.hidden, gain)
             if c.attention_bias:
                 normal(f"{layer}.self_attn.{part}_proj.bias", heads * head_size, 0.4)
-        linear(layer + ".self_attn.o_proj", c.hidden, c.hidden, 1.4)
+        if c.qk_norm:
+            norm(layer + ".self_attn.q_norm", head_size)
+            norm(layer + ".self_attn.k_norm", head_size)
+        linear(layer + ".self_attn.o_proj", c.hidden, c.heads * head_size, 1.4)
+        if c.attention_bias and c.model_type in ("llama", "qwen3"):
+            normal(layer + ".self_attn.o_proj.bias", c.hidden, 0.4)
         norm(layer + ".post_attention_layernorm")
         if i < c.layers - c.sparse:
             mlp(layer + ".mlp", c.intermediate)
@@ -308,6 +381,6 @@ def write_checkpoint(directory, case):
     _write_json(os.path.join(directory, "config.json"), config_json(case))
     _write_weights(directory, case)
     _write_tokenizer(os.path.join(directory, "tokenizer.json"), case)
-    if case.experts != 7:
+    if case.experts not in (0, 7):
         with open(os.path.join(directory, "families.txt"), "w", encoding="utf-8", newline="\n") as f:
             f.write(_families(case))

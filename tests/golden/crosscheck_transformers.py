@@ -1,8 +1,9 @@
 """Checks the golden files against Hugging Face transformers, a second, independent implementation.
 
 Qwen2-MoE is the same architecture with a shared expert in every sparse layer; a case without one
-gets a shared expert with zero weights. HYBRID is implemented by replacing the router's forward.
-Needs torch and transformers (benchmarks/transformers/setup.sh installs them).
+gets a shared expert with zero weights. Qwen3-MoE is that of cases with norms of queries and keys.
+HYBRID is implemented by replacing the router's forward. Cases without experts are loaded as they
+are, by their own architecture. Needs torch and transformers (benchmarks/transformers/setup.sh installs them).
 
     python3 crosscheck_transformers.py [CASE...]
 """
@@ -14,8 +15,6 @@ import sys
 
 import torch
 import transformers
-from transformers.models.qwen2_moe import modeling_qwen2_moe
-
 import cases
 import oracle
 
@@ -23,8 +22,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOLERANCE = 2e-4  # of log-probabilities and routing weights, float32 against the oracle
 
 
-class Router(modeling_qwen2_moe.Qwen2MoeTopKRouter):
-    """The router of Qwen2-MoE, with the replacement of the last expert under HYBRID."""
+class Router(torch.nn.Module):
+    """The router of Qwen2-MoE and Qwen3-MoE, with the replacement of the last expert under HYBRID.
+
+    Takes over the members of the original.
+    """
 
     family = -1
     record = None
@@ -44,10 +46,9 @@ class Router(modeling_qwen2_moe.Qwen2MoeTopKRouter):
         return logits, weights, indices
 
 
-def load(directory):
-    with open(os.path.join(directory, "config.json"), encoding="utf-8") as f:
-        c = json.load(f)
-    config = transformers.Qwen2MoeConfig(
+def _moe_model(c):
+    """Returns a model of random weights for a config of a case with experts."""
+    common = dict(
         vocab_size=c["vocab_size"], hidden_size=c["hidden_size"],
         intermediate_size=c["intermediate_size"], num_hidden_layers=c["num_hidden_layers"],
         num_attention_heads=c["num_attention_heads"], num_key_value_heads=c["num_key_value_heads"],
@@ -55,11 +56,24 @@ def load(directory):
         tie_word_embeddings=c["tie_word_embeddings"],
         rope_theta=c["rope_theta"], rope_scaling=c.get("rope_scaling"),
         moe_intermediate_size=c["moe_intermediate_size"],
-        shared_expert_intermediate_size=c["moe_intermediate_size"],
         num_experts=c["num_experts"], num_experts_per_tok=c["num_experts_per_tok"],
         norm_topk_prob=c["norm_topk_prob"], mlp_only_layers=c["mlp_only_layers"],
-        qkv_bias=c["attention_bias"], attn_implementation="eager")
-    model = transformers.Qwen2MoeForCausalLM(config).float().eval()
+        attn_implementation="eager")
+    if c.get("use_qk_norm"):
+        return transformers.Qwen3MoeForCausalLM(transformers.Qwen3MoeConfig(
+            head_dim=c["head_dim"], attention_bias=c["attention_bias"], **common))
+    return transformers.Qwen2MoeForCausalLM(transformers.Qwen2MoeConfig(
+        shared_expert_intermediate_size=c["moe_intermediate_size"], qkv_bias=c["attention_bias"], **common))
+
+
+def load(directory):
+    """Returns the model and its routers."""
+    with open(os.path.join(directory, "config.json"), encoding="utf-8") as f:
+        c = json.load(f)
+    if "num_experts" not in c:
+        return transformers.AutoModelForCausalLM.from_pretrained(
+            directory, dtype=torch.float32, attn_implementation="eager").eval(), []
+    model = _moe_model(c).float().eval()
     stored = {k: torch.from_numpy(v.copy()) for k, v in oracle._read_tensors(directory).items()}
     state, used = {}, set()
 

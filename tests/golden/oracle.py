@@ -64,6 +64,9 @@ class Config:
     normalise_weights: bool  # norm_topk_prob
     shared_expert: bool  # share_flag
     attention_bias: bool
+    output_bias: bool  # of o_proj
+    qk_norm: bool  # each head of queries and keys is normalised
+    head_size: int
     tied: bool
     rope_theta: float
     rope_scaling: dict
@@ -72,26 +75,32 @@ class Config:
     end_tokens: tuple
 
     @property
-    def head_size(self):
-        return self.hidden // self.heads
+    def boundary(self):
+        """The first layer of the expert workers: the first sparse one, or the last one if all are dense."""
+        return self.sparse_layers[0] if self.sparse_layers else self.layers - 1
 
     @staticmethod
     def load(directory):
         with open(os.path.join(directory, "config.json"), encoding="utf-8") as f:
             c = json.load(f)
-        dense = set(c["mlp_only_layers"])
+        kind = c["model_type"]
+        has_experts = kind == "upcycling-qwen2-moe"
+        dense = set(c["mlp_only_layers"] if has_experts else range(c["num_hidden_layers"]))
         end = c["eos_token_id"]
         return Config(
             hidden=c["hidden_size"],
             layers=c["num_hidden_layers"],
             heads=c["num_attention_heads"],
             kv_heads=c["num_key_value_heads"],
-            experts=c["num_experts"],
-            top_k=c["num_experts_per_tok"],
+            experts=c["num_experts"] if has_experts else 0,
+            top_k=c["num_experts_per_tok"] if has_experts else 0,
             sparse_layers=tuple(i for i in range(c["num_hidden_layers"]) if i not in dense),
-            normalise_weights=c["norm_topk_prob"],
-            shared_expert=c["share_flag"],
-            attention_bias=c.get("attention_bias", True),
+            normalise_weights=has_experts and c["norm_topk_prob"],
+            shared_expert=has_experts and c["share_flag"],
+            attention_bias=c.get("attention_bias", kind not in ("qwen3", "llama")),
+            output_bias=kind in ("qwen3", "llama") and c.get("attention_bias", False),
+            qk_norm=c.get("use_qk_norm", kind == "qwen3"),
+            head_size=c.get("head_dim", c["hidden_size"] // c["num_attention_heads"]),
             tied=c["tie_word_embeddings"],
             rope_theta=float(c["rope_theta"]),
             rope_scaling=c.get("rope_scaling") or {},
@@ -251,7 +260,7 @@ class Sequence:
         positions = np.arange(self.length, self.length + len(ids))
         x = m.weight("model.embed_tokens")[np.asarray(ids)]
         for i in range(c.layers):
-            if i in self.routes and i - 1 not in self.routes:
+            if i == c.boundary:
                 x = m.operand(x)  # The boundary, where rows go from one worker to another.
             name = f"model.layers.{i}"
             x = x + self._attention(i, m.rmsnorm(name + ".input_layernorm", x), positions)
@@ -281,6 +290,8 @@ class Sequence:
         q = m.linear(name + ".q_proj", x, c.attention_bias).reshape(n, c.heads, c.head_size)
         k = m.linear(name + ".k_proj", x, c.attention_bias).reshape(n, c.kv_heads, c.head_size)
         v = m.linear(name + ".v_proj", x, c.attention_bias).reshape(n, c.kv_heads, c.head_size)
+        if c.qk_norm:
+            q, k = m.rmsnorm(name + ".q_norm", q), m.rmsnorm(name + ".k_norm", k)
         q, k = m.operand(self._rotate(q, positions)), m.operand(self._rotate(k, positions))
         v = m.operand(v)
         self.keys[layer] = np.concatenate([self.keys[layer], k])
@@ -291,7 +302,7 @@ class Sequence:
             kv = head // (c.heads // c.kv_heads)
             scores = q[:, head] @ self.keys[layer][:, kv].T / m.dtype(np.sqrt(c.head_size))
             out[:, head] = m.operand(softmax(np.where(future, -np.inf, scores))) @ self.values[layer][:, kv]
-        return m.linear(name + ".o_proj", out.reshape(n, c.hidden))
+        return m.linear(name + ".o_proj", out.reshape(n, c.heads * c.head_size), c.output_bias)
 
     def routing_record(self, digits=6):
         """Returns, per sparse layer, experts [token][k] and weights [token][k], in order of selection."""

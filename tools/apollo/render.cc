@@ -153,16 +153,22 @@ std::string ModelLines(const v1::GetModelResponse& model) {
   std::string lines = absl::StrCat(
       "name             ", model.name(), "\n", "architecture     ",
       model.architecture(), "\n", "model hash       ", model.model_hash(), "\n",
-      "layers           ", model.layers(), ", the first sparse one is ",
+      "layers           ", model.layers(),
+      model.experts() > 0 ? ", the first sparse one is "
+                          : ", the first on expert workers is ",
       model.boundary(), "\n", "hidden size      ", model.hidden_size(), "\n",
       "vocabulary       ", model.vocab_size(), "\n");
-  absl::StrAppend(
-      &lines, "experts          ", model.experts(), ", ",
-      model.experts_per_token(), " per token\n", "context          ",
-      model.max_context_tokens(), " tokens, up to ", model.max_new_tokens(),
-      " new\n", "default routing  ", RoutingName(model.default_routing()), "\n",
-      "prompt format    ", model.prompt_format(), "\n", "server version   ",
-      model.server_version(), "\n", "families\n");
+  absl::StrAppend(&lines, "experts          ",
+                  model.experts() > 0
+                      ? absl::StrCat(model.experts(), ", ",
+                                     model.experts_per_token(), " per token")
+                      : "none",
+                  "\n", "context          ", model.max_context_tokens(),
+                  " tokens, up to ", model.max_new_tokens(), " new\n",
+                  "default routing  ", RoutingName(model.default_routing()),
+                  "\n", "prompt format    ", model.prompt_format(), "\n",
+                  "server version   ", model.server_version(), "\n",
+                  "families\n");
   for (const v1::FamilyInfo& family : model.families()) {
     absl::StrAppend(&lines, "  expert ", family.expert(), "  ", family.name(),
                     ": ", absl::StrJoin(family.languages(), " "), "\n");
@@ -187,7 +193,11 @@ std::string RoutingLines(const v1::GetRoutingResponse& routing) {
       "the last %.0f s on %d dense worker%s, %d expert%s per token\n", covered,
       routing.sources_size(), routing.sources_size() == 1 ? "" : "s",
       routing.experts_per_token(), routing.experts_per_token() == 1 ? "" : "s");
-  if (layers.empty()) absl::StrAppend(&lines, "no tokens yet\n");
+  if (layers.empty()) {
+    absl::StrAppend(&lines, routing.experts_per_token() > 0
+                                ? "no tokens yet\n"
+                                : "the model has no sparse layers\n");
+  }
   for (const std::uint32_t layer : layers) {
     absl::StrAppendFormat(&lines, "layer %-3d family      tokens", layer);
     for (int e = 0; e < experts; ++e)

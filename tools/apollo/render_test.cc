@@ -127,6 +127,22 @@ TEST(RenderTest, ModelShowsFamilies) {
   EXPECT_THAT(ModelLines(model), HasSubstr("  expert 2  Mainland: th vi\n"));
 }
 
+TEST(ModelTest, AModelMayHaveNoExperts) {
+  v1::GetModelResponse model;
+  model.set_layers(24);
+  model.set_boundary(23);
+  EXPECT_THAT(
+      ModelLines(model),
+      HasSubstr("layers           24, the first on expert workers is 23\n"));
+  EXPECT_THAT(ModelLines(model), HasSubstr("experts          none\n"));
+  model.set_experts(7);
+  model.set_experts_per_token(2);
+  EXPECT_THAT(ModelLines(model), HasSubstr("the first sparse one is 23\n"));
+  EXPECT_THAT(ModelLines(model),
+              HasSubstr("experts          7, 2 per token\n"));
+  EXPECT_THAT(RoutingLines({}), HasSubstr("the model has no sparse layers\n"));
+}
+
 TEST(Utf8Test, FindsTheFirstBadByte) {
   EXPECT_EQ(FirstInvalidUtf8("h\xc3\xa9\xf0\x9f\x98\x80"), kAllValid);
   EXPECT_EQ(FirstInvalidUtf8(std::string_view("a\0b", 3)), kAllValid);

@@ -228,6 +228,8 @@ def run(args):
         except ImportError:
             raise Failure("matplotlib is missing: run tools/routing_map/setup.sh, or use --no_plot") from None
     model = call(args, ["model"])[0]
+    if model["experts_per_token"] == 0:
+        raise Failure(f"the model {model['name']} has no experts: there is no routing to draw")
     names = {f["expert"]: f["name"] for f in model["families"]}
     family_of = {code: f["expert"] for f in model["families"] for code in f["languages"]}
     texts = {}

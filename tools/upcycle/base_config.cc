@@ -32,8 +32,15 @@ absl::Status CheckBaseConfig(const BaseConfig& config,
                    bound.max);
     }
   }
-  if (config.hidden_size % config.num_heads != 0 ||
-      config.head_size() % 2 != 0) {
+  constexpr int kMaxHeadSize = 65536;  // As in model/config.
+  if (config.head_dim != 0) {
+    if (config.head_dim < 2 || config.head_dim > kMaxHeadSize ||
+        config.head_dim % 2 != 0) {
+      return error("head_dim is ", config.head_dim, "; it must be even, from 2",
+                   " to ", kMaxHeadSize);
+    }
+  } else if (config.hidden_size % config.num_heads != 0 ||
+             config.head_size() % 2 != 0) {
     return error("hidden size ", config.hidden_size, " over ", config.num_heads,
                  " heads must give an even head size");
   }

@@ -40,7 +40,11 @@ std::string ExportConfig(const BaseConfig& base, const UpcycleOptions& options,
   json["mlp_only_layers"] = dense_layers;
   json["num_attention_heads"] = base.num_heads;
   json["num_key_value_heads"] = base.num_kv_heads;
+  if (base.head_size() * base.num_heads != base.hidden_size) {
+    json["head_dim"] = base.head_size();
+  }
   json["attention_bias"] = base.attention_bias;
+  if (base.qk_norm) json["use_qk_norm"] = true;
   json["num_experts"] = options.experts;
   json["num_experts_per_tok"] = options.top_k;
   json["norm_topk_prob"] = options.norm_topk_prob;

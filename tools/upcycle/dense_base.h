@@ -14,7 +14,7 @@
 
 namespace apollo {
 
-// The configuration of a dense Llama or Qwen2 checkpoint.
+// The configuration of a dense Llama, Qwen2 or Qwen3 checkpoint.
 struct BaseConfig {
   std::int64_t hidden_size = 0;
   std::int64_t intermediate_size = 0;
@@ -26,14 +26,18 @@ struct BaseConfig {
   double rope_theta = 0;
   Json rope_scaling;  // As in config.json (RopeScalingJson); null: none.
   double rms_norm_eps = 0;
+  std::int64_t head_dim = 0;       // 0: hidden_size / num_heads.
   bool attention_bias = false;     // q, k and v have biases.
+  bool qk_norm = false;            // Each head of q and k has an RMSNorm.
   bool tied_embeddings = false;    // The LM head is the embedding.
   bool chatml = false;             // Its chat template is ChatML.
   std::int64_t bos_token_id = -1;  // -1: none.
   std::vector<std::int64_t> eos_token_ids;
   DType dtype = DType::kF32;  // Type of the output unless another is requested.
 
-  std::int64_t head_size() const { return hidden_size / num_heads; }
+  std::int64_t head_size() const {
+    return head_dim > 0 ? head_dim : hidden_size / num_heads;
+  }
 };
 
 // Returns INVALID_ARGUMENT, starting with `source`, unless all sizes are

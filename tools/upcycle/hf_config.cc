@@ -18,13 +18,25 @@
 namespace apollo {
 namespace {
 
+// An architecture of transformers, with the facts that no key says.
+struct Kind {
+  const char* name;
+  const char* type;
+  bool attention_bias;
+  bool qk_norm;
+  std::int64_t head_dim;  // Where the key is missing; 0: from the others.
+};
+constexpr Kind kKinds[] = {{"LlamaForCausalLM", "llama", false, false, 0},
+                           {"Qwen2ForCausalLM", "qwen2", true, false, 0},
+                           {"Qwen3ForCausalLM", "qwen3", false, true, 128}};
+
 class ConfigReader {
  public:
   ConfigReader(const Json& json, std::string_view source)
       : json_(json), source_(source) {}
 
   absl::StatusOr<BaseConfig> Read() const {
-    ASSIGN_OR_RETURN(const bool qwen2, IsQwen2());
+    ASSIGN_OR_RETURN(const Kind kind, ReadKind());
     RETURN_IF_ERROR(RefuseOtherFeatures());
     BaseConfig config;
     ASSIGN_OR_RETURN(config.hidden_size, Int("hidden_size"));
@@ -41,20 +53,18 @@ class ConfigReader {
     RETURN_IF_ERROR(ReadRope(config));
     ASSIGN_OR_RETURN(config.tied_embeddings,
                      Bool("tie_word_embeddings", false));
-    config.attention_bias = qwen2;
+    config.attention_bias = kind.attention_bias;
+    config.qk_norm = kind.qk_norm;
+    config.head_dim = kind.head_dim;
+    if (Present(json_, "head_dim")) {
+      ASSIGN_OR_RETURN(config.head_dim, Int("head_dim"));
+      if (config.head_dim == 0) return Error("head_dim is 0");
+    }
     if (Present(json_, "bos_token_id")) {
       ASSIGN_OR_RETURN(config.bos_token_id, Int("bos_token_id"));
     }
     RETURN_IF_ERROR(ReadEndTokens(config));
     RETURN_IF_ERROR(CheckBaseConfig(config, source_));
-    if (Present(json_, "head_dim")) {
-      ASSIGN_OR_RETURN(const std::int64_t head_size, Int("head_dim"));
-      if (head_size != config.head_size()) {
-        return Error("head_dim is ", head_size,
-                     "; it must be the hidden size over the heads, ",
-                     config.head_size());
-      }
-    }
     return config;
   }
 
@@ -97,7 +107,7 @@ class ConfigReader {
     return json_[key].get<bool>();
   }
 
-  absl::StatusOr<bool> IsQwen2() const {
+  absl::StatusOr<Kind> ReadKind() const {
     if (!json_.is_object()) return Error("must be a JSON object");
     std::string name;
     if (Present(json_, "architectures")) {
@@ -110,18 +120,19 @@ class ConfigReader {
                json_["model_type"].is_string()) {
       name = json_["model_type"].get<std::string>();
     }
-    if (name == "Qwen2ForCausalLM" || name == "qwen2") return true;
-    if (name == "LlamaForCausalLM" || name == "llama") return false;
+    for (const Kind& kind : kKinds) {
+      if (name == kind.name || name == kind.type) return kind;
+    }
     return Error(
-        "the architecture is neither LlamaForCausalLM nor "
-        "Qwen2ForCausalLM, the supported ones");
+        "the architecture is neither LlamaForCausalLM, Qwen2ForCausalLM nor "
+        "Qwen3ForCausalLM, the supported ones");
   }
 
   absl::Status RefuseOtherFeatures() const {
     for (const char* key :
          {"use_sliding_window", "mlp_bias", "attention_bias"}) {
-      // In Llama, attention_bias also implies a bias of o_proj, which the
-      // published format does not have.
+      // In Llama and Qwen3, attention_bias also implies a bias of o_proj, which
+      // the published format does not have.
       ASSIGN_OR_RETURN(const bool on, Bool(key, false));
       if (on)
         return Error(key,

@@ -28,6 +28,7 @@ ModelConfig SizesOf(const BaseConfig& base, const UpcycleOptions& options) {
   sizes.num_experts = static_cast<int>(options.experts);
   sizes.experts_per_token = static_cast<int>(options.top_k);
   sizes.attention_bias = base.attention_bias;
+  sizes.qk_norm = base.qk_norm;
   sizes.tie_word_embeddings = base.tied_embeddings;
   sizes.vocab_size = static_cast<int>(base.vocab_size);
   return sizes;

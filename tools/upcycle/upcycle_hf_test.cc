@@ -204,6 +204,8 @@ TEST_F(UpcycleHfTest, KeepsTypeTensorsAndTokenizer) {
   EXPECT_EQ(config["num_experts"], 3);
   EXPECT_EQ(config["eos_token_id"], 5);
   EXPECT_EQ(config["prompt_format"], "apollo");
+  EXPECT_FALSE(config.contains("head_dim"));  // It follows from the others.
+  EXPECT_FALSE(config.contains("use_qk_norm"));
 }
 
 TEST_F(UpcycleHfTest, ReadsShards) {
@@ -269,6 +271,36 @@ TEST_F(UpcycleHfTest, KeepsTheScalingOfPositions) {
                   {"original_max_position_embeddings", 16}}));
 }
 
+TEST_F(UpcycleHfTest, ReadsQwen3WithItsNormsAndHeadSize) {
+  config_["architectures"] = {"Qwen3ForCausalLM"};
+  config_["head_dim"] = 6;
+  config_["attention_bias"] = false;
+  std::erase_if(tensors_, [](const TensorSpec& spec) {
+    return spec.name.ends_with("bias");
+  });
+  for (const std::string layer : {"0", "1"}) {
+    const std::string attention = "model.layers." + layer + ".self_attn.";
+    Spec(attention + "q_proj.weight").shape = {12, 8};
+    Spec(attention + "k_proj.weight").shape = {6, 8};
+    Spec(attention + "v_proj.weight").shape = {6, 8};
+    Spec(attention + "o_proj.weight").shape = {8, 12};
+    tensors_.push_back({attention + "q_norm.weight", dtype_, {6}});
+    tensors_.push_back({attention + "k_norm.weight", dtype_, {6}});
+  }
+  const absl::Status status = Run();
+  ASSERT_TRUE(status.ok()) << status;
+  ExpectSameTensors();
+  const Json config = OutputConfig();
+  EXPECT_EQ(config["use_qk_norm"], true);
+  EXPECT_EQ(config["head_dim"], 6);
+  EXPECT_EQ(config["attention_bias"], false);
+  config_["head_dim"] = nullptr;  // The default of Qwen3 is 128.
+  options_.overwrite = true;
+  EXPECT_THAT(Run().message(), HasSubstr("the config requires [256, 8]"));
+  config_["attention_bias"] = true;
+  EXPECT_THAT(Run().message(), HasSubstr("attention_bias is true"));
+}
+
 TEST_F(UpcycleHfTest, NamesABrokenTensor) {
   Spec("model.layers.1.mlp.up_proj.weight").shape = {8, 12};
   EXPECT_EQ(
@@ -302,7 +334,11 @@ TEST_F(UpcycleHfTest, RefusesConfigsThatTheFormatCannotSay) {
       {{{"hidden_act", "gelu"}}, "hidden_act must be"},
       {{{"quantization_config", Json::object()}},
        "quantization_config is present"},
-      {{{"head_dim", 64}}, "head_dim is 64"},
+      {{{"head_dim", 63}}, "head_dim is 63; it must be even"},
+      {{{"head_dim", 65538}}, "head_dim is 65538; it must be even, from 2 to"},
+      {{{"head_dim", 0}}, "head_dim is 0"},
+      {{{"head_dim", -4}}, "head_dim is -4"},
+      {{{"head_dim", "4"}}, "head_dim must be a whole number"},
       {{{"hidden_size", "8"}}, "hidden_size must be a whole number"},
       {{{"hidden_size", 8.5}}, "hidden_size must be a whole number"},
       {{{"hidden_size", -8}}, "the hidden size is -8"},

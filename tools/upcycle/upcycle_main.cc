@@ -19,7 +19,8 @@
 ABSL_FLAG(
     std::string, input, "",
     "The dense model: a GGUF file, or a Hugging Face directory with "
-    "config.json, safetensors and tokenizer.json (Llama or Qwen2). Required.");
+    "config.json, safetensors and tokenizer.json (Llama, Qwen2 or Qwen3). "
+    "Required.");
 ABSL_FLAG(std::string, output, "", "The directory to create. Required.");
 ABSL_FLAG(std::int64_t, experts, 7, "Experts per sparse layer.");
 ABSL_FLAG(std::int64_t, sparse_layers, 2,

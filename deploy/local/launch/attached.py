@@ -42,8 +42,8 @@ def run(options):
 
 
 def _expert_workers(options):
-    """Returns the number of expert workers, at most one per expert."""
-    return min(options.expert_workers, layouts.num_experts(options.model))
+    """Returns the number of expert workers, at most one per expert, if there are experts."""
+    return min(options.expert_workers, layouts.num_experts(options.model) or options.expert_workers)
 
 
 def _answer(action):

@@ -67,8 +67,10 @@ def _checked_layout(options):
             raise Failure(f"no {options.bin}/{program}: first run\n  bazel build {layouts.TARGETS}")
     model = os.path.realpath(options.model)
     experts = layouts.num_experts(model)
-    expert_workers = min(2, experts) if options.expert_workers is None else options.expert_workers
-    if expert_workers > experts:
+    expert_workers = options.expert_workers
+    if expert_workers is None:  # Those of a dense model would all hold the same layer.
+        expert_workers = min(2, experts) or 1
+    if expert_workers > experts > 0:
         raise Mistake(f"--expert-workers is {expert_workers}, but the model has {experts} experts")
     flags = [f"--weights={_value(options, 'weights')}", f"--device={_value(options, 'device')}"]
     if options.threads is not None:

@@ -64,7 +64,7 @@ class Layout:
         if role == "local":
             program, more = ALL_ROLES, [*self.worker_flags, *self.local_flags]
         elif role == "expert-worker":
-            own = ",".join(map(str, self.experts_of(name)))
+            own = ",".join(map(str, self.experts_of(name))) or "all"  # Of none, if the model has none.
             program, more = EXPERT_WORKER, [f"--experts={own}", experts, *self.worker_flags, *self.expert_flags]
         elif role == "dense-worker":
             program, more = DENSE_WORKER, [experts, *self.worker_flags, *self.dense_flags]
@@ -94,16 +94,22 @@ def list_file(state, which):
 
 
 def num_experts(model):
-    """Returns the number of experts of a model. Raises Failure naming the file if it is not an Apollo-MoE model."""
+    """Returns the number of experts of a model; 0 for a dense one. Raises Failure naming the file if it is not a model.
+
+    The programs check which models they serve.
+    """
     path = os.path.join(model, "config.json")
     try:
         with open(path, encoding="utf-8") as file:
             config = json.load(file)
-        count = config.get("num_experts") if isinstance(config, dict) else None
+        config = config if isinstance(config, dict) else {}
+        count = config.get("num_experts")
     except (OSError, ValueError) as error:
         raise Failure(f"{path}: {error}") from None
     if count is None:
-        raise Failure(f"{path}: no num_experts: not an Apollo-MoE model")
+        if config.get("model_type") or config.get("architectures"):
+            return 0
+        raise Failure(f"{path}: no num_experts, and no model_type: not a model")
     if type(count) is not int or count < 1:  # pylint: disable=unidiomatic-typecheck
         raise Failure(f"{path}: num_experts is {count!r}; it must be an integer of at least 1")
     return count

@@ -28,14 +28,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
   APOLLO_CHECK(within(c.num_layers, 1, 1024));
   APOLLO_CHECK(within(c.boundary, 0, c.num_layers - 1));
   APOLLO_CHECK(within(c.intermediate_size, 1, 1 << 20));
-  APOLLO_CHECK(within(c.moe_intermediate_size, 1, 1 << 20));
   APOLLO_CHECK(within(c.num_heads, 1, 1024));
   APOLLO_CHECK(within(c.num_kv_heads, 1, c.num_heads));
   APOLLO_CHECK(c.num_heads % c.num_kv_heads == 0);
-  APOLLO_CHECK(c.head_size > 0 && c.head_size % 2 == 0);
-  APOLLO_CHECK(c.head_size * c.num_heads == c.hidden_size);
-  APOLLO_CHECK(within(c.num_experts, 1, 1024));
-  APOLLO_CHECK(within(c.experts_per_token, 1, c.num_experts));
+  APOLLO_CHECK(within(c.head_size, 2, 65536) && c.head_size % 2 == 0);
+  if (c.is_dense()) {
+    APOLLO_CHECK(c.boundary == c.num_layers - 1);
+    APOLLO_CHECK(c.moe_intermediate_size == 0 && c.experts_per_token == 0);
+  } else {
+    APOLLO_CHECK(within(c.moe_intermediate_size, 1, 1 << 20));
+    APOLLO_CHECK(within(c.num_experts, 1, 1024));
+    APOLLO_CHECK(within(c.experts_per_token, 1, c.num_experts));
+  }
   APOLLO_CHECK(within(c.vocab_size, 1, 1 << 24));
   APOLLO_CHECK(within(c.max_context, 1, 1 << 24));
   APOLLO_CHECK(std::isfinite(c.rope_theta) && c.rope_theta > 0);

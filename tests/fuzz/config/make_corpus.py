@@ -45,6 +45,10 @@ CHANGED = {
     "unknown_keys": {"\x00\u00e9": [], "rope_parameters": {"x": {"y": 1}}},
     "model_type_only": {"architectures": None, "qkv_bias": True},
     "eos_empty": {"eos_token_id": []},
+    "own_head_size": {"head_dim": 20, "use_qk_norm": True},
+    "odd_head_dim": {"head_dim": 7},
+    "huge_head_dim": {"head_dim": 2**63},
+    "two_norms": {"use_qk_norm": True, "qk_norm": False},
 }
 RAW = {
     "overflow_theta": json.dumps(BASE).replace("1000000.0", "1e999").encode(),
@@ -53,6 +57,13 @@ RAW = {
     "deep": b"[" * 500,
     "not_utf8": b'{"architectures": ["\xff"]}',
 }
+
+# Models without experts, and one that has keys of experts nevertheless.
+for kind in ("qwen2", "qwen3", "llama"):
+    RAW["dense_" + kind] = (HERE / f"../../golden/dense_{kind}/config.json").read_bytes()
+RAW["dense_with_experts"] = json.dumps({**json.loads(RAW["dense_qwen3"]), "num_experts": 7}).encode()
+RAW["dense_defaults"] = json.dumps(
+    {key: value for key, value in json.loads(RAW["dense_qwen3"]).items() if key not in ("head_dim", "rope_theta")}).encode()
 
 for name, change in CHANGED.items():
     RAW[name] = json.dumps({**BASE, **change}).encode()
