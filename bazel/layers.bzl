@@ -49,6 +49,7 @@ LIBRARIES = {
     "pcre2": (["pcre2"], ["model"]),
     "prometheus": (["prometheus/"], ["dense_worker", "expert_worker", "router", "serving", "worker"]),
     "protobuf": (["google/protobuf/"], ["link", "proto", "router"]),
+    "rapidjson": (["rapidjson/"], ["common"]),
     "spdlog": (["spdlog/", "fmt/"], ["common"]),
 }
 

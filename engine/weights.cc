@@ -1,8 +1,8 @@
 #include "engine/weights.h"
 
+#include <string>
 #include <utility>
 
-#include "common/check.h"
 #include "common/status_macros.h"
 
 namespace apollo {
@@ -10,96 +10,38 @@ namespace apollo {
 WeightLoader::WeightLoader(const ModelConfig& config,
                            const WeightSource& source, ThreadPool& pool,
                            std::int64_t total, LoadProgress progress)
-    : config_(config),
+    : LayerLoader(config),
       source_(source),
       pool_(pool),
-      total_(total),
-      progress_(std::move(progress)) {}
-
-void WeightLoader::Report(const std::string& name) {
-  done_ += source_.Bytes(name);
-  if (progress_) progress_(done_, total_);
-}
+      count_(source, total, std::move(progress)) {}
 
 absl::StatusOr<PackedMatrix> WeightLoader::Matrix(
     std::span<const TensorInfo> tensors, WeightKind kind) {
   const std::vector<std::string> names = NamesOf(tensors, kind);
   ASSIGN_OR_RETURN(PackedMatrix matrix, source_.Matrix(names, pool_));
-  for (const std::string& name : names) Report(name);
+  count_.Loaded(names);
   return matrix;
 }
 
 absl::StatusOr<std::vector<float>> WeightLoader::Vector(
     std::span<const TensorInfo> tensors, WeightKind kind) {
+  const std::vector<std::string> names = NamesOf(tensors, kind);
   std::vector<float> values;
-  for (const std::string& name : NamesOf(tensors, kind)) {
+  for (const std::string& name : names) {
     ASSIGN_OR_RETURN(const std::vector<float> part, source_.Vector(name));
     values.insert(values.end(), part.begin(), part.end());
-    Report(name);
   }
+  count_.Loaded(names);
   return values;
 }
 
-absl::StatusOr<AttentionWeights> WeightLoader::Attention(int layer) {
-  const std::vector<TensorInfo> tensors = AttentionTensors(config_, layer);
-  AttentionWeights w;
-  ASSIGN_OR_RETURN(w.norm, Vector(tensors, WeightKind::kAttentionNorm));
-  ASSIGN_OR_RETURN(w.qkv, Matrix(tensors, WeightKind::kQkv));
-  ASSIGN_OR_RETURN(w.qkv_bias, Vector(tensors, WeightKind::kQkvBias));
-  ASSIGN_OR_RETURN(w.q_norm, Vector(tensors, WeightKind::kQNorm));
-  ASSIGN_OR_RETURN(w.k_norm, Vector(tensors, WeightKind::kKNorm));
-  ASSIGN_OR_RETURN(w.output, Matrix(tensors, WeightKind::kAttentionOutput));
-  ASSIGN_OR_RETURN(w.output_bias, Vector(tensors, WeightKind::kOutputBias));
-  ASSIGN_OR_RETURN(w.mlp_norm, Vector(tensors, WeightKind::kMlpNorm));
-  return w;
-}
-
-absl::StatusOr<MlpWeights> WeightLoader::Mlp(int layer, int expert) {
-  const std::vector<TensorInfo> tensors = MlpTensors(config_, layer, expert);
-  MlpWeights w;
-  ASSIGN_OR_RETURN(w.gate_up, Matrix(tensors, WeightKind::kGateUp));
-  ASSIGN_OR_RETURN(w.down, Matrix(tensors, WeightKind::kDown));
-  return w;
-}
-
-absl::StatusOr<DenseLayerWeights> WeightLoader::DenseLayer(int layer) {
-  APOLLO_CHECK(!config_.IsSparse(layer));
-  DenseLayerWeights w;
-  ASSIGN_OR_RETURN(w.attention, Attention(layer));
-  ASSIGN_OR_RETURN(w.mlp, Mlp(layer, kNoExpert));
-  return w;
-}
-
-absl::StatusOr<SparseLayerWeights> WeightLoader::SparseLayer(
+absl::StatusOr<std::map<int, MlpWeights>> WeightLoader::Experts(
     int layer, const std::set<int>& experts) {
-  APOLLO_CHECK(config_.IsSparse(layer));
-  const std::vector<TensorInfo> router = RouterTensors(config_, layer);
-  SparseLayerWeights w;
-  ASSIGN_OR_RETURN(w.attention, Attention(layer));
-  ASSIGN_OR_RETURN(w.gate, Vector(router, WeightKind::kGate));
+  std::map<int, MlpWeights> mlps;
   for (const int e : experts) {
-    ASSIGN_OR_RETURN(w.experts[e], Mlp(layer, e));
+    ASSIGN_OR_RETURN(mlps[e], LoadMlp(layer, e));
   }
-  if (config_.shared_expert) {
-    ASSIGN_OR_RETURN(w.shared, Mlp(layer, kTheSharedExpert));
-    ASSIGN_OR_RETURN(w.shared_gate, Vector(router, WeightKind::kSharedGate));
-  }
-  return w;
-}
-
-absl::StatusOr<HeadWeights> WeightLoader::Head() {
-  const std::vector<TensorInfo> tensors = HeadTensors(config_);
-  HeadWeights w;
-  ASSIGN_OR_RETURN(w.norm, Vector(tensors, WeightKind::kFinalNorm));
-  ASSIGN_OR_RETURN(w.output, Matrix(tensors, WeightKind::kHead));
-  return w;
-}
-
-std::int64_t SourceBytes(const WeightSource& source,
-                         std::span<const TensorInfo> tensors) {
-  std::int64_t bytes = 0;
-  for (const TensorInfo& tensor : tensors) bytes += source.Bytes(tensor.name);
-  return bytes;
+  return mlps;
 }
 
 }  // namespace apollo

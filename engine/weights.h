@@ -6,10 +6,11 @@
 #include <map>
 #include <set>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "common/thread_pool.h"
+#include "engine/layer_loader.h"
+#include "engine/load_count.h"  // IWYU pragma: export
 #include "kernels/packed_matrix.h"
 #include "model/config/model_config.h"
 #include "model/weights/load_progress.h"
@@ -54,8 +55,17 @@ struct HeadWeights {
   PackedMatrix output;      // [vocab, hidden]
 };
 
+// The structs above, for LayerLoader.
+struct HostWeights {
+  using Attention = AttentionWeights;
+  using Mlp = MlpWeights;
+  using DenseLayer = DenseLayerWeights;
+  using SparseLayer = SparseLayerWeights;
+  using Head = HeadWeights;
+};
+
 // Loads the weights of layers and reports progress.
-class WeightLoader {
+class WeightLoader final : public LayerLoader<WeightLoader, HostWeights> {
  public:
   // The arguments held by reference must outlive the loader, and the source
   // must outlive the loaded weights. `total` is the total that progress
@@ -63,31 +73,20 @@ class WeightLoader {
   WeightLoader(const ModelConfig& config, const WeightSource& source,
                ThreadPool& pool, std::int64_t total, LoadProgress progress);
 
-  absl::StatusOr<DenseLayerWeights> DenseLayer(int layer);
-  absl::StatusOr<SparseLayerWeights> SparseLayer(int layer,
-                                                 const std::set<int>& experts);
-  absl::StatusOr<HeadWeights> Head();
-
  private:
-  absl::StatusOr<AttentionWeights> Attention(int layer);
-  absl::StatusOr<MlpWeights> Mlp(int layer, int expert);
+  friend class LayerLoader<WeightLoader, HostWeights>;
+
   // Loads tensors of one kind and stacks their rows into one matrix.
   absl::StatusOr<PackedMatrix> Matrix(std::span<const TensorInfo> tensors,
                                       WeightKind kind);
   absl::StatusOr<std::vector<float>> Vector(std::span<const TensorInfo> tensors,
                                             WeightKind kind);
-  void Report(const std::string& name);
+  absl::StatusOr<std::map<int, MlpWeights>> Experts(
+      int layer, const std::set<int>& experts);
 
-  const ModelConfig& config_;
   const WeightSource& source_;
   ThreadPool& pool_;
-  const std::int64_t total_;
-  const LoadProgress progress_;
-  std::int64_t done_ = 0;
+  LoadCount count_;
 };
-
-// Returns the size of the tensors in the source, in bytes.
-std::int64_t SourceBytes(const WeightSource& source,
-                         std::span<const TensorInfo> tensors);
 
 }  // namespace apollo

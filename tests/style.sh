@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs the checks that need no build: the layout of C++ code (clang-format), the
 # scripts (shellcheck, Python's compiler), images (hadolint), the includes allowed
-# in each folder (tools/check_layers.py), and the length of files and functions.
+# in each folder (tools/check_layers.py), the length of files and functions, and the
+# tests that docs/models.md names.
 # Prints each finding, then "N checks passed, N failed". The exit code is 0 only if none
 # failed.
 #
@@ -68,6 +69,7 @@ python() {
 }
 includes() { tools/check_layers.py --includes; }
 lengths() { tools/check_lengths.py; }
+named_tests() { tools/check_named_tests.py; }
 
 changed_sources() {
   local base=$since
@@ -97,6 +99,7 @@ check "hadolint" images
 check "Python" python
 check "includes" includes
 check "lengths" lengths
+check "named tests" named_tests
 if $tidy; then check "clang-tidy" clang_tidy; fi
 echo "$passed checks passed, $failed failed"
 ((failed == 0))

@@ -34,6 +34,7 @@ packages=(
   prometheus-cpp-dev
   protobuf-compiler
   protobuf-compiler-grpc
+  rapidjson-dev
   # The scripts: deploy/local/ and tests/.
   ca-certificates
   curl

@@ -42,6 +42,7 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   const ProcessFlags& flags = options.process;
   prometheus::Registry& registry = *frame_->registry();
   ASSIGN_OR_RETURN(setup_, OpenWorkerSetup(options.worker, flags.families));
+  options.router.model.warnings_reported = true;
   ASSIGN_OR_RETURN(router_model_,
                    RouterModel::Load(flags.model, options.router.model));
   options.core.name = flags.name;

@@ -4,11 +4,8 @@
 #include <absl/status/statusor.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <set>
 #include <span>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "common/thread_pool.h"
@@ -16,6 +13,8 @@
 #include "engine/cuda/stage_device.h"
 #include "engine/cuda/weight_bytes.h"  // IWYU pragma: export
 #include "engine/cuda/weight_memory.h"
+#include "engine/layer_loader.h"
+#include "engine/load_count.h"
 #include "kernels/cuda/cache.h"
 #include "kernels/cuda/types.h"
 #include "model/config/model_config.h"
@@ -100,10 +99,20 @@ struct DeviceEmbedding {
   const Bf16* get() const { return memory.as<Bf16>(); }  // [vocab, hidden]
 };
 
+// The structs above, for LayerLoader.
+struct DeviceWeights {
+  using Attention = DeviceAttention;
+  using Mlp = DeviceMlp;
+  using DenseLayer = DeviceDenseLayer;
+  using SparseLayer = DeviceSparseLayer;
+  using Head = DeviceHead;
+};
+
 // Loads the weights of layers and reports progress. Matrices are packed by the
 // threads of the pool, some rows at a time, so little memory of the host is
 // used. Everything is complete on the device when Finish returns OK.
-class DeviceWeightLoader {
+class DeviceWeightLoader final
+    : public LayerLoader<DeviceWeightLoader, DeviceWeights> {
  public:
   // The arguments held by reference must outlive the loader. `bytes`: the
   // memory of all weights (weight_bytes.h), which is allocated at once.
@@ -114,13 +123,9 @@ class DeviceWeightLoader {
                      std::span<const TensorInfo> tensors,
                      LoadProgress progress);
 
-  // Errors: those of the source, which name a tensor; RESOURCE_EXHAUSTED
-  // without memory; an error of the device.
+  // Errors, also of the layers and the head: those of the source, which name a
+  // tensor; RESOURCE_EXHAUSTED without memory; an error of the device.
   absl::StatusOr<DeviceEmbedding> Embedding();
-  absl::StatusOr<DeviceDenseLayer> DenseLayer(int layer);
-  absl::StatusOr<DeviceSparseLayer> SparseLayer(int layer,
-                                                const std::set<int>& experts);
-  absl::StatusOr<DeviceHead> Head();
 
   // Computes the frequencies (engine/rope_frequencies.h) and copies them.
   absl::StatusOr<DeviceRope> Rope();
@@ -129,25 +134,21 @@ class DeviceWeightLoader {
   absl::Status Finish();
 
  private:
+  friend class LayerLoader<DeviceWeightLoader, DeviceWeights>;
+
   absl::StatusOr<DeviceVector> Numbers(std::span<const float> values);
-  absl::StatusOr<DeviceAttention> Attention(int layer);
-  absl::StatusOr<DeviceMlp> Mlp(int layer, int expert);
-  absl::StatusOr<DeviceExperts> Experts(int layer,
-                                        const std::set<int>& experts);
   absl::StatusOr<OwnedMatrix> Matrix(std::span<const TensorInfo> tensors,
                                      WeightKind kind);
   absl::StatusOr<DeviceVector> Vector(std::span<const TensorInfo> tensors,
                                       WeightKind kind);
-  void Report(const std::string& name);
+  absl::StatusOr<DeviceExperts> Experts(int layer,
+                                        const std::set<int>& experts);
 
-  const ModelConfig& config_;
   const WeightSource& source_;
   StageDevice& device_;
   MatrixStager stager_;
   WeightMemory memory_;
-  const LoadProgress progress_;
-  std::int64_t total_ = 0;
-  std::int64_t done_ = 0;
+  LoadCount count_;
 };
 
 }  // namespace apollo::cuda

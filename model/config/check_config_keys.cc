@@ -4,19 +4,21 @@
 #include <absl/strings/str_join.h>
 
 #include <algorithm>
+#include <span>
 
 #include "common/check.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "model/config/config_keys.h"
 #include "model/config/config_reader.h"
+#include "model/config/generation_keys.h"
 #include "model/config/some_names.h"
 
 namespace apollo {
 namespace {
 
-const ConfigKey* FindKey(std::string_view path) {
-  const auto keys = ConfigKeys();
+const ConfigKey* FindKey(std::span<const ConfigKey> keys,
+                         std::string_view path) {
   const auto it =
       std::find_if(keys.begin(), keys.end(),
                    [path](const ConfigKey& key) { return key.path == path; });
@@ -65,15 +67,15 @@ absl::Status CheckValue(const ConfigKey& key, const Json& value,
 }
 
 // Appends the paths of unknown keys of an object.
-absl::Status CheckObject(const Json& object, const std::string& prefix,
-                         const ConfigReader& reader,
+absl::Status CheckObject(std::span<const ConfigKey> keys, const Json& object,
+                         const std::string& prefix, const ConfigReader& reader,
                          std::vector<std::string>& unknown) {
   for (const auto& [name, value] : object.items()) {
     if (value.is_null()) continue;
     const std::string path = prefix + name;
     // A dot in a name does not mean a key within an object.
     const ConfigKey* key =
-        name.find('.') == std::string::npos ? FindKey(path) : nullptr;
+        name.find('.') == std::string::npos ? FindKey(keys, path) : nullptr;
     if (key == nullptr) {
       unknown.push_back(path);
       continue;
@@ -90,9 +92,22 @@ absl::Status CheckObject(const Json& object, const std::string& prefix,
         if (!value.is_object()) {
           return reader.Wrong(path.c_str(), value, "an object or null");
         }
-        RETURN_IF_ERROR(CheckObject(value, path + ".", reader, unknown));
+        RETURN_IF_ERROR(CheckObject(keys, value, path + ".", reader, unknown));
         break;
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckKeys(std::span<const ConfigKey> keys, const Json& config,
+                       std::string_view source,
+                       std::vector<std::string>& warnings) {
+  std::vector<std::string> unknown;
+  RETURN_IF_ERROR(
+      CheckObject(keys, config, "", ConfigReader(config, source), unknown));
+  if (!unknown.empty()) {
+    warnings.push_back(absl::StrCat(ToAbsl(source), ": unknown keys ",
+                                    SomeNames(unknown), " are ignored"));
   }
   return absl::OkStatus();
 }
@@ -101,14 +116,12 @@ absl::Status CheckObject(const Json& object, const std::string& prefix,
 
 absl::Status CheckConfigKeys(const Json& config, std::string_view source,
                              std::vector<std::string>& warnings) {
-  std::vector<std::string> unknown;
-  RETURN_IF_ERROR(
-      CheckObject(config, "", ConfigReader(config, source), unknown));
-  if (!unknown.empty()) {
-    warnings.push_back(absl::StrCat(ToAbsl(source), ": unknown keys ",
-                                    SomeNames(unknown), " are ignored"));
-  }
-  return absl::OkStatus();
+  return CheckKeys(ConfigKeys(), config, source, warnings);
+}
+
+absl::Status CheckGenerationKeys(const Json& config, std::string_view source,
+                                 std::vector<std::string>& warnings) {
+  return CheckKeys(GenerationKeys(), config, source, warnings);
 }
 
 }  // namespace apollo

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/config/config_keys.h"
+#include "model/config/generation_keys.h"
 
 namespace apollo {
 namespace {
@@ -51,6 +52,44 @@ TEST(ConfigKeysTest, TheTableIsComplete) {
       EXPECT_TRUE(paths.contains(key.path.substr(0, dot)));
     }
   }
+}
+
+TEST(GenerationKeysTest, EveryKeyButTheEndsIsHarmless) {
+  std::set<std::string_view> paths;
+  for (const ConfigKey& key : GenerationKeys()) {
+    SCOPED_TRACE(key.path);
+    EXPECT_TRUE(paths.insert(key.path).second);
+    if (key.path == "eos_token_id") continue;
+    EXPECT_EQ(key.use, KeyUse::kHarmless);
+    EXPECT_FALSE(key.about.empty());
+  }
+  EXPECT_TRUE(paths.contains("temperature"));
+}
+
+// As transformers 5 writes it, and with sampling defaults.
+TEST(GenerationKeysTest, KnownKeysAreSilentAndOthersAreOneWarning) {
+  const Json known = {{"_from_model_config", true},
+                      {"do_sample", true},
+                      {"eos_token_id", {151645, 151643}},
+                      {"output_attentions", false},
+                      {"output_hidden_states", false},
+                      {"pad_token_id", 151643},
+                      {"repetition_penalty", 1.1},
+                      {"temperature", 0.7},
+                      {"top_k", 20},
+                      {"top_p", 0.8},
+                      {"transformers_version", "5.24.0"},
+                      {"use_cache", true}};
+  std::vector<std::string> warnings;
+  EXPECT_EQ(CheckGenerationKeys(known, "d/generation_config.json", warnings),
+            absl::OkStatus());
+  EXPECT_THAT(warnings, IsEmpty());
+  Json more = known;
+  more["new_filter"] = 1;
+  EXPECT_EQ(CheckGenerationKeys(more, "d/generation_config.json", warnings),
+            absl::OkStatus());
+  EXPECT_THAT(warnings, ElementsAre("d/generation_config.json: unknown keys "
+                                    "\"new_filter\" are ignored"));
 }
 
 TEST(CheckConfigKeysTest, EveryFixedKeyTakesOnlyWhatIsComputed) {

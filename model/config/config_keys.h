@@ -14,7 +14,7 @@ enum class KeyUse {
   kObject,     // An object, or null: its keys are rows of their own.
 };
 
-// A key of config.json.
+// A key of config.json or generation_config.json.
 struct ConfigKey {
   std::string_view path;  // Keys within an object are joined by dots.
   KeyUse use;
@@ -23,7 +23,7 @@ struct ConfigKey {
   std::string_view right;  // kFixed, kFixedEach: JSON list of values.
 };
 
-// The table of all known keys. docs/models.md explains it.
+// The table of all known keys of config.json. docs/models.md explains it.
 std::span<const ConfigKey> ConfigKeys();
 
 }  // namespace apollo

@@ -8,8 +8,33 @@
 
 namespace apollo {
 
+namespace {
+
+// Returns the number as Python writes it, or null if it is finite.
+const char* NameOfSpecial(const Json& value) {
+  if (!value.is_number_float()) return nullptr;
+  const double number = value.get<double>();
+  if (std::isnan(number)) return "NaN";
+  if (std::isfinite(number)) return nullptr;
+  return number > 0 ? "Infinity" : "-Infinity";
+}
+
+// Replaces numbers that the library would write as null by their names.
+void NameSpecials(Json& value) {
+  if (const char* name = NameOfSpecial(value); name != nullptr) {
+    value = name;
+  } else if (value.is_structured()) {
+    for (Json& part : value) NameSpecials(part);
+  }
+}
+
+}  // namespace
+
 std::string ShowJson(const Json& value, std::size_t most) {
-  std::string shown = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  if (const char* name = NameOfSpecial(value); name != nullptr) return name;
+  Json named = value;
+  NameSpecials(named);
+  std::string shown = named.dump(-1, ' ', true, Json::error_handler_t::replace);
   if (shown.size() > most) shown = shown.substr(0, most - 3) + "...";
   return shown;
 }

@@ -13,6 +13,8 @@
 namespace apollo {
 
 // Returns a value as JSON in ASCII, truncated to `most` bytes, for messages.
+// Numbers that are not finite are shown as Python writes them; within arrays
+// and objects, as strings.
 std::string ShowJson(const Json& value, std::size_t most = 80);
 
 // Reads typed values of a JSON object. Errors are INVALID_ARGUMENT and name

@@ -34,8 +34,12 @@ std::string Difference(const ModelFingerprint& own,
     if (own.empty() || other.empty() || own == other) return std::string();
     return absl::StrCat(file, " differs: its hash is ", other, ", not ", own);
   };
-  std::string difference = compare("config.json", own.config, other.config);
-  if (!difference.empty()) return difference;
+  const std::string difference =
+      compare("config.json", own.config, other.config);
+  if (!difference.empty()) {
+    return absl::StrCat(difference, " (of its numbers, with the ends that ",
+                        kGenerationFile, " adds)");
+  }
   return compare("tokenizer.json", own.tokenizer, other.tokenizer);
 }
 

@@ -10,7 +10,7 @@ namespace apollo {
 // Each has 16 hexadecimal digits.
 struct ModelFingerprint {
   // Covers the numbers of the config, without the fields that only a router
-  // uses.
+  // uses, and the ends that generation_config.json adds.
   std::string config;
   // Covers the bytes of tokenizer.json; empty if the directory has none.
   std::string tokenizer;

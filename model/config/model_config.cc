@@ -5,14 +5,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
 
 #include "common/json.h"
 #include "common/mapped_file.h"
+#include "common/python_json.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "model/config/architecture.h"
 #include "model/config/check_config_keys.h"
 #include "model/config/config_reader.h"
+#include "model/config/end_tokens.h"
 #include "model/config/read_rope_scaling.h"
 #include "model/config/rope_base.h"
 
@@ -21,6 +27,14 @@ namespace {
 
 constexpr std::size_t kMaxConfigBytes = 1 << 20;
 constexpr int kMaxHeadSize = 65536;
+
+absl::StatusOr<Json> ParseObject(std::string_view text,
+                                 std::string_view source) {
+  ASSIGN_OR_RETURN(Json json, ParsePythonJson(text, source));
+  if (json.is_object()) return json;
+  return absl::InvalidArgumentError(
+      absl::StrCat(ToAbsl(source), ": must be a JSON object"));
+}
 
 // mlp_only_layers must be 0, 1, ..., B-1 in any order; B is the boundary.
 absl::Status ReadBoundary(const ConfigReader& reader, ModelConfig& config) {
@@ -57,28 +71,21 @@ absl::Status ReadBoundary(const ConfigReader& reader, ModelConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status ReadEosTokens(const ConfigReader& reader, ModelConfig& config,
-                           std::vector<std::string>& warnings) {
-  const std::string right = absl::StrCat("a token id below ", config.vocab_size,
-                                         " or a list of them");
-  const Json* value = reader.Find("eos_token_id");
-  if (value == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(reader.Missing("eos_token_id").message(),
-                     ", so that no answer would end; it must be ", right));
+// `generation` may be null.
+absl::Status ReadEnds(const ConfigReader& reader, const ConfigFile* generation,
+                      ModelConfig& config, std::vector<std::string>& warnings) {
+  Json json;
+  std::optional<ConfigReader> more;
+  if (generation != nullptr) {
+    ASSIGN_OR_RETURN(json, ParseObject(generation->text, generation->source));
+    RETURN_IF_ERROR(CheckGenerationKeys(json, generation->source, warnings));
+    more.emplace(json, generation->source);
   }
-  const Json list = value->is_array() ? *value : Json::array({*value});
-  for (const Json& entry : list) {
-    if (!entry.is_number_integer() || entry < 0 || entry >= config.vocab_size) {
-      return reader.Wrong("eos_token_id", *value, right);
-    }
-    config.eos_tokens.push_back(entry.get<std::int32_t>());
-  }
-  if (config.eos_tokens.empty()) {
-    warnings.push_back(absl::StrCat(
-        ToAbsl(reader.source()),
-        ": \"eos_token_id\" is [], so that answers end only at their limits"));
-  }
+  ASSIGN_OR_RETURN(EndTokens ends,
+                   ReadEndTokens(reader, more ? &*more : nullptr,
+                                 config.vocab_size, warnings));
+  config.eos_tokens = std::move(ends.all);
+  config.added_ends = std::move(ends.added);
   return absl::OkStatus();
 }
 
@@ -191,14 +198,11 @@ absl::Status ReadExperts(const ConfigReader& reader, ModelConfig& config) {
 
 }  // namespace
 
-absl::StatusOr<ModelConfig> ParseModelConfig(
-    std::string_view text, std::string_view source,
-    std::vector<std::string>* warnings) {
-  ASSIGN_OR_RETURN(Json json, ParseJson(text, source));
-  if (!json.is_object()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(ToAbsl(source), ": must be a JSON object"));
-  }
+absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view text,
+                                             std::string_view source,
+                                             std::vector<std::string>* warnings,
+                                             const ConfigFile* generation) {
+  ASSIGN_OR_RETURN(Json json, ParseObject(text, source));
   const ConfigReader reader(json, source);
   ModelConfig config;
   std::vector<std::string> doubts;
@@ -223,7 +227,7 @@ absl::StatusOr<ModelConfig> ParseModelConfig(
   } else {
     config.boundary = config.num_layers - 1;
   }
-  RETURN_IF_ERROR(ReadEosTokens(reader, config, doubts));
+  RETURN_IF_ERROR(ReadEnds(reader, generation, config, doubts));
   RETURN_IF_ERROR(ReadPromptFormat(reader, config));
   WarnOfWindow(reader, doubts);
   if (warnings != nullptr) {
@@ -236,7 +240,15 @@ absl::StatusOr<ModelConfig> LoadModelConfig(
     const std::string& directory, std::vector<std::string>* warnings) {
   const std::string path = directory + "/config.json";
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxConfigBytes));
-  return ParseModelConfig(text, path, warnings);
+  const std::string more_path = absl::StrCat(directory, "/", kGenerationFile);
+  std::error_code ignored;
+  if (!std::filesystem::exists(more_path, ignored)) {
+    return ParseModelConfig(text, path, warnings);
+  }
+  ASSIGN_OR_RETURN(const std::string more,
+                   ReadFile(more_path, kMaxConfigBytes));
+  const ConfigFile generation = {more, more_path};
+  return ParseModelConfig(text, path, warnings, &generation);
 }
 
 }  // namespace apollo

@@ -46,6 +46,8 @@ struct ModelConfig {
   RopeScaling rope_scaling;
   float rms_norm_eps = 0;                // > 0
   std::vector<std::int32_t> eos_tokens;  // Each below vocab_size; may be empty.
+  // Those of eos_tokens that only generation_config.json names.
+  std::vector<std::int32_t> added_ends;
   PromptFormat prompt_format = PromptFormat::kApollo;
 
   bool is_dense() const { return num_experts == 0; }
@@ -57,17 +59,29 @@ struct ModelConfig {
   int kv_size() const { return num_kv_heads * head_size; }
 };
 
+// Name of the optional file in a model directory with defaults of generation.
+inline constexpr char kGenerationFile[] = "generation_config.json";
+
+struct ConfigFile {
+  std::string_view text;
+  std::string_view source;  // Its path, for messages.
+};
+
 // Parses config.json. `source` is its path. Returns INVALID_ARGUMENT naming the
 // file, the key, its value and the valid values, also if a key asks for another
 // computation (config_keys.h), or UNIMPLEMENTED if the architecture is not one
 // of architecture.h or the sparse layers are not the last ones. Appends
 // sentences about unknown keys and contradictions to `warnings`, unless it is
-// null; see ReportModelWarnings.
+// null; see ReportModelWarnings. `generation` is generation_config.json, or
+// null; it is read for ends only (end_tokens.h), and named by the errors about
+// it.
 absl::StatusOr<ModelConfig> ParseModelConfig(
     std::string_view json, std::string_view source,
-    std::vector<std::string>* warnings = nullptr);
+    std::vector<std::string>* warnings = nullptr,
+    const ConfigFile* generation = nullptr);
 
-// Reads `directory`/config.json. Returns NOT_FOUND if it does not exist.
+// Reads config.json in the directory, and generation_config.json if there is
+// one. Returns NOT_FOUND without a config.json.
 absl::StatusOr<ModelConfig> LoadModelConfig(
     const std::string& directory, std::vector<std::string>* warnings = nullptr);
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -306,13 +308,107 @@ TEST(ModelConfigTest, WarnsOfWhatIsIgnored) {
                           HasSubstr("\"sliding_window\" is 4096 without")));
 }
 
+std::string Error(const std::string& text) {
+  return std::string(
+      ParseModelConfig(text, "dir/config.json").status().message());
+}
+
 // Infinity and NaN are not JSON, though Python writes them.
-TEST(ModelConfigTest, RefusesNumbersThatAreNotJson) {
+TEST(ModelConfigTest, NumbersThatAreNotFiniteLoadInUnusedKeys) {
+  for (const char* number : {"Infinity", "-Infinity", "NaN"}) {
+    std::string text = Published().dump();
+    text.insert(1, std::string("\"router_aux_loss_coef\": ") + number + ", ");
+    std::vector<std::string> warnings;
+    const auto config = ParseModelConfig(text, "c", &warnings);
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->rope_theta, Parse(Published())->rope_theta);
+    EXPECT_THAT(warnings, IsEmpty());
+  }
+}
+
+TEST(ModelConfigTest, NumbersThatAreNotFiniteAreNamedInUsedKeys) {
+  for (const char* key : {"rms_norm_eps", "rope_theta", "hidden_size",
+                          "eos_token_id", "partial_rotary_factor"}) {
+    for (const char* number : {"Infinity", "-Infinity", "NaN"}) {
+      Json json = Published();
+      json.erase(key);
+      std::string text = json.dump();
+      text.insert(1, std::string("\"") + key + "\": " + number + ", ");
+      EXPECT_THAT(Error(text),
+                  HasSubstr(std::string("dir/config.json: \"") + key +
+                            "\" is " + number + "; it must be "));
+    }
+  }
+}
+
+// Python takes the last; which of them was meant is not clear.
+TEST(ModelConfigTest, NamesAKeyThatOccursTwice) {
   std::string text = Published().dump();
-  text.insert(1, "\"router_aux_loss_coef\": Infinity, ");
-  EXPECT_THAT(
-      std::string(ParseModelConfig(text, "dir/config.json").status().message()),
-      HasSubstr("dir/config.json: malformed JSON"));
+  text.insert(1, "\"rms_norm_eps\": 0.001, ");
+  EXPECT_THAT(Error(text), HasSubstr("dir/config.json: duplicate key "
+                                     "\"rms_norm_eps\""));
+}
+
+TEST(ModelConfigTest, TheTypeOfTheFileMayBeAnything) {
+  for (const Json& value : {Json("float8_e4m3fn"), Json("torch.bfloat16"),
+                            Json(nullptr), Json(16), Json({{"", "float32"}})}) {
+    Json json = Published();
+    json["dtype"] = value;
+    json["torch_dtype"] = "float16";
+    std::vector<std::string> warnings;
+    EXPECT_TRUE(ParseModelConfig(json.dump(), "c", &warnings).ok());
+    EXPECT_THAT(warnings, IsEmpty());
+  }
+}
+
+class ModelDirectoryTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+    Write("config.json", Published().dump());
+  }
+  void Write(const std::string& name, const std::string& text) {
+    std::ofstream(directory_ + "/" + name) << text;
+  }
+  const std::string directory_ = testing::TempDir() + "/model_directory";
+};
+
+TEST_F(ModelDirectoryTest, GenerationConfigAddsEnds) {
+  EXPECT_THAT(LoadModelConfig(directory_)->eos_tokens, ElementsAre(151643));
+  Write("generation_config.json",
+        R"({"eos_token_id": [151645, 151643], "temperature": Infinity})");
+  std::vector<std::string> warnings;
+  const auto config = LoadModelConfig(directory_, &warnings);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->eos_tokens, ElementsAre(151643, 151645));
+  EXPECT_THAT(config->added_ends, ElementsAre(151645));
+  EXPECT_THAT(warnings, IsEmpty());
+  Json json = Published();
+  json.erase("eos_token_id");
+  Write("config.json", json.dump());
+  EXPECT_THAT(LoadModelConfig(directory_)->eos_tokens,
+              ElementsAre(151645, 151643));
+}
+
+TEST_F(ModelDirectoryTest, NamesAWrongGenerationConfig) {
+  const struct {
+    const char* text;
+    const char* error;
+  } kCases[] = {
+      {"", ": malformed JSON"},
+      {"{\"eos_token_id\": 1", ": malformed JSON"},
+      {"[]", ": must be a JSON object"},
+      {"{\"eos_token_id\": 151936}", ": \"eos_token_id\" is 151936; it must"},
+      {"{\"eos_token_id\": NaN}", ": \"eos_token_id\" is NaN; it must be"},
+      {"{\"top_k\": 1, \"top_k\": 2}", ": duplicate key \"top_k\""},
+  };
+  for (const auto& c : kCases) {
+    Write("generation_config.json", c.text);
+    EXPECT_THAT(std::string(LoadModelConfig(directory_).status().message()),
+                HasSubstr(directory_ + "/generation_config.json" + c.error))
+        << c.text;
+  }
 }
 
 TEST(ModelConfigTest, RefusesAnotherArchitecture) {

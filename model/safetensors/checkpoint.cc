@@ -1,7 +1,6 @@
 #include "model/safetensors/checkpoint.h"
 
 #include <absl/status/status.h>
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
 #include <cstddef>
@@ -9,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "common/check.h"
 #include "common/json.h"
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
@@ -27,14 +27,20 @@ bool Exists(const std::string& path) {
   return std::filesystem::exists(path, ignored);
 }
 
+// Returns a file name of an index without the "./" that some tools write.
+std::string_view WithoutDot(std::string_view name) {
+  while (name.starts_with("./")) name.remove_prefix(2);
+  return name;
+}
+
 // An index may be untrusted: it must not refer to files outside its directory.
-bool IsPlainFileName(const std::string& name) {
+bool IsPlainFileName(std::string_view name) {
   constexpr std::size_t kMaxLength = 255;
   return name.size() <= kMaxLength &&
          name.find_first_of(std::string_view("/\\\0", 3)) ==
-             std::string::npos &&
-         name.find("..") == std::string::npos &&
-         absl::EndsWith(name, ".safetensors");
+             std::string_view::npos &&
+         name.find("..") == std::string_view::npos &&
+         name.ends_with(".safetensors");
 }
 
 }  // namespace
@@ -83,40 +89,50 @@ absl::Status Checkpoint::AddShards(const std::string& index_path) {
         "tensor "
         "to its file");
   }
-  std::map<std::string, const SafetensorsFile*> shards;
+  std::map<std::string, const SafetensorsFile*> shards;  // Null: no such file.
   for (const auto& [name, file] : index["weight_map"].items()) {
     const std::string where = DescribeTensor(index_path, name);
     if (!file.is_string()) {
       return absl::InvalidArgumentError(
           absl::StrCat(where, ": the file must be a string"));
     }
-    const std::string file_name = file.get<std::string>();
+    const std::string file_name(WithoutDot(file.get_ref<const std::string&>()));
     if (!IsPlainFileName(file_name)) {
       return absl::InvalidArgumentError(absl::StrCat(
           where,
           ": the file must be a plain name ending in .safetensors, in the "
           "same directory"));
     }
-    const SafetensorsFile*& shard = shards[file_name];
-    if (shard == nullptr) {
-      if (shards.size() > kMaxShards) {
+    auto shard = shards.find(file_name);
+    if (shard == shards.end()) {
+      if (shards.size() == kMaxShards) {
         return error("lists more than ", kMaxShards, " files");
       }
-      ASSIGN_OR_RETURN(
-          SafetensorsFile opened,
-          SafetensorsFile::Open(absl::StrCat(directory_, "/", file_name)));
-      files_.push_back(std::make_unique<SafetensorsFile>(std::move(opened)));
-      shard = files_.back().get();
+      ASSIGN_OR_RETURN(const SafetensorsFile* opened, OpenShard(file_name));
+      shard = shards.emplace(file_name, opened).first;
     }
-    const TensorView* view = shard->Find(name);
-    if (view == nullptr) {
-      return absl::InvalidArgumentError(
+    const TensorView* view =
+        shard->second == nullptr ? nullptr : shard->second->Find(name);
+    if (view != nullptr) {
+      tensors_.emplace(name, view);
+    } else {
+      absent_.emplace(
+          name,
           absl::StrCat(where, " is listed as part of ", file_name,
-                       ", which does not have it"));
+                       shard->second == nullptr ? ", which does not exist"
+                                                : ", which does not have it"));
     }
-    tensors_.emplace(name, view);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<const SafetensorsFile*> Checkpoint::OpenShard(
+    const std::string& file_name) {
+  const std::string path = absl::StrCat(directory_, "/", file_name);
+  if (!Exists(path)) return nullptr;
+  ASSIGN_OR_RETURN(SafetensorsFile opened, SafetensorsFile::Open(path));
+  files_.push_back(std::make_unique<SafetensorsFile>(std::move(opened)));
+  return files_.back().get();
 }
 
 const TensorView* Checkpoint::Find(std::string_view name) const {
@@ -126,11 +142,23 @@ const TensorView* Checkpoint::Find(std::string_view name) const {
 
 absl::StatusOr<const TensorView*> Checkpoint::Get(std::string_view name) const {
   const TensorView* view = Find(name);
-  if (view == nullptr) {
-    return absl::NotFoundError(
-        absl::StrCat(DescribeTensor(directory_, name), " is missing"));
+  if (view != nullptr) return view;
+  if (const auto absent = absent_.find(name); absent != absent_.end()) {
+    return absl::NotFoundError(absent->second);
   }
-  return view;
+  return absl::NotFoundError(
+      absl::StrCat(DescribeTensor(directory_, name), " is missing"));
+}
+
+void Checkpoint::Replace(
+    const std::string& name,
+    std::vector<std::pair<std::string, TensorView>> parts) {
+  APOLLO_CHECK(tensors_.erase(name) == 1);
+  for (auto& [part, view] : parts) {
+    parts_.push_back(std::make_unique<TensorView>(std::move(view)));
+    APOLLO_CHECK(tensors_.emplace(part, parts_.back().get()).second);
+  }
+  replaced_.insert(name);
 }
 
 std::vector<std::string> Checkpoint::names() const {

@@ -84,28 +84,65 @@ TEST_F(CheckpointTest, OpensShards) {
   EXPECT_EQ(checkpoint->Find("unlisted"), nullptr);
 }
 
-TEST_F(CheckpointTest, NamesATensorThatItsShardDoesNotHave) {
+TEST_F(CheckpointTest, AListedTensorThatIsNotThereIsNoObstacle) {
   WriteTensors("one.safetensors", {"a"}, 1);
-  WriteIndex(R"({"a": "one.safetensors", "b": "one.safetensors"})");
-  EXPECT_EQ(
-      Checkpoint::Open(directory_).status().message(),
-      directory_ +
-          "/model.safetensors.index.json: tensor \"b\" is listed as part of "
-          "one.safetensors, which does not have it");
+  WriteIndex(R"({"a": "one.safetensors", "b": "one.safetensors",
+                 "c": "two.safetensors"})");
+  const auto checkpoint = Checkpoint::Open(directory_);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ(checkpoint->names(), std::vector<std::string>{"a"});
+  EXPECT_EQ(checkpoint->absent().size(), 2u);
+  const std::string index = directory_ + "/model.safetensors.index.json";
+  EXPECT_EQ(checkpoint->Get("b").status().message(),
+            index +
+                ": tensor \"b\" is listed as part of one.safetensors, which "
+                "does not have it");
+  EXPECT_EQ(checkpoint->Get("c").status().message(),
+            index +
+                ": tensor \"c\" is listed as part of two.safetensors, which "
+                "does not exist");
+  EXPECT_EQ(checkpoint->Get("d").status().message(),
+            directory_ + ": tensor \"d\" is missing");
 }
 
-TEST_F(CheckpointTest, NamesAMissingShard) {
+TEST_F(CheckpointTest, NamesABrokenShard) {
+  WriteText("one.safetensors", "garbage");
   WriteIndex(R"({"a": "one.safetensors"})");
   EXPECT_THAT(Checkpoint::Open(directory_).status().message(),
-              HasSubstr(directory_ + "/one.safetensors"));
+              HasSubstr(directory_ + "/one.safetensors: has 7 bytes"));
+}
+
+TEST_F(CheckpointTest, FileNamesMayBeginWithADot) {
+  WriteTensors("one.safetensors", {"a", "b", "c"}, 1);
+  WriteIndex(R"({"a": "./one.safetensors", "b": "././one.safetensors",
+                 "c": "one.safetensors"})");
+  const auto checkpoint = Checkpoint::Open(directory_);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ(Value(**checkpoint->Get("b")), 2);
+  EXPECT_EQ(checkpoint->files().size(), 1u);
+}
+
+TEST_F(CheckpointTest, PartsTakeThePlaceOfATensor) {
+  WriteTensors("model.safetensors", {"a", "b"}, 1);
+  auto opened = Checkpoint::Open(directory_);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const TensorView whole = *opened->Find("a");
+  opened->Replace("a", {{"c", whole}, {"d", whole}});
+  const Checkpoint checkpoint = std::move(*opened);  // Parts survive a move.
+  EXPECT_EQ(checkpoint.names(), (std::vector<std::string>{"b", "c", "d"}));
+  EXPECT_EQ(checkpoint.Find("c")->data.data(), whole.data.data());
+  EXPECT_EQ(checkpoint.Find("a"), nullptr);
+  EXPECT_TRUE(checkpoint.WasReplaced("a"));
+  EXPECT_FALSE(checkpoint.WasReplaced("b"));
 }
 
 TEST_F(CheckpointTest, RefusesShardsOutsideTheDirectory) {
   WriteTensors("one.safetensors", {"a"}, 1);
   for (const char* name :
-       {"../one.safetensors", "/one.safetensors", "./one.safetensors",
-        "x/one.safetensors", "..", "", "..safetensors",
-        "one\\u0000.safetensors", "x\\\\one.safetensors", "one.bin"}) {
+       {"../one.safetensors", "/one.safetensors", "./../one.safetensors",
+        ".//one.safetensors", "./x/one.safetensors", "x/one.safetensors", "..",
+        "", "..safetensors", "one\\u0000.safetensors", "x\\\\one.safetensors",
+        "one.bin"}) {
     WriteIndex(std::string("{\"a\": \"") + name + "\"}");
     EXPECT_THAT(Checkpoint::Open(directory_).status().message(),
                 HasSubstr("tensor \"a\": the file must be a plain name"))

@@ -1,6 +1,7 @@
 #include "model/safetensors/header.h"
 
 #include <absl/status/status.h>
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -53,9 +54,9 @@ class TensorParser {
     TensorView view;
     view.name = name_;
     view.file = std::string(path_);
-    ASSIGN_OR_RETURN(const std::size_t element_bytes, ParseDType(json, view));
-    ASSIGN_OR_RETURN(const std::size_t bytes,
-                     ParseShape(json, element_bytes, view));
+    RETURN_IF_ERROR(ParseDType(json, view));
+    RETURN_IF_ERROR(ParseShape(json, view));
+    ASSIGN_OR_RETURN(const std::optional<std::size_t> bytes, BytesOf(view));
     RETURN_IF_ERROR(ParseOffsets(json, bytes, view));
     return view;
   }
@@ -67,26 +68,27 @@ class TensorParser {
         absl::StrCat(DescribeTensor(path_, name_), ": ", parts...));
   }
 
-  absl::StatusOr<std::size_t> ParseDType(const Json& json,
-                                         TensorView& view) const {
+  // Types that are not known may occur in tensors that nobody reads.
+  absl::Status ParseDType(const Json& json, TensorView& view) const {
+    constexpr std::size_t kMaxName = 32;
     const auto dtype = json.find("dtype");
     if (dtype == json.end()) return Error("dtype is missing");
     if (!dtype->is_string()) {
       return Error("dtype must be a string, is ", Describe(*dtype));
     }
     view.dtype_name = dtype->get<std::string>();
-    view.dtype = DTypeFromName(view.dtype_name);
-    const std::optional<std::size_t> size = DTypeSizeByName(view.dtype_name);
-    if (!size.has_value()) {
-      return Error("unknown dtype; F32, F16 and BF16 can be used");
+    if (view.dtype_name.empty() || view.dtype_name.size() > kMaxName ||
+        !std::all_of(
+            view.dtype_name.begin(), view.dtype_name.end(),
+            [](char c) { return absl::ascii_isalnum(c) || c == '_'; })) {
+      return Error(
+          "dtype is not the name of a type; F32, F16 and BF16 can be used");
     }
-    return *size;
+    view.dtype = DTypeFromName(view.dtype_name);
+    return absl::OkStatus();
   }
 
-  // Returns the number of bytes that the shape needs.
-  absl::StatusOr<std::size_t> ParseShape(const Json& json,
-                                         std::size_t element_bytes,
-                                         TensorView& view) const {
+  absl::Status ParseShape(const Json& json, TensorView& view) const {
     const auto shape = json.find("shape");
     if (shape == json.end()) return Error("shape is missing");
     if (!shape->is_array()) {
@@ -96,18 +98,34 @@ class TensorParser {
       return Error("shape has ", shape->size(), " dimensions; at most ",
                    kMaxRank, " are accepted");
     }
-    std::int64_t bytes = static_cast<std::int64_t>(element_bytes);
     for (const Json& size : *shape) {
       ASSIGN_OR_RETURN(const std::int64_t value, ParseSize(size, "shape"));
       view.shape.push_back(value);
-      if (__builtin_mul_overflow(bytes, value, &bytes)) {
-        return Error("shape is too large: its size in bytes overflows");
-      }
     }
-    return static_cast<std::size_t>(bytes);
+    return absl::OkStatus();
   }
 
-  absl::Status ParseOffsets(const Json& json, std::size_t bytes,
+  // Returns the number of bytes that the shape needs; nullopt if the size of
+  // the type is not known.
+  absl::StatusOr<std::optional<std::size_t>> BytesOf(
+      const TensorView& view) const {
+    const std::optional<std::size_t> bits = DTypeBitsByName(view.dtype_name);
+    auto all = static_cast<std::int64_t>(bits.value_or(8));
+    for (const std::int64_t size : view.shape) {
+      if (__builtin_mul_overflow(all, size, &all)) {
+        return Error("shape is too large: its size overflows");
+      }
+    }
+    if (!bits) return std::nullopt;
+    if (all % 8 != 0) {
+      return Error("shape ", ShapeToString(view.shape), " of ", view.dtype_name,
+                   " needs ", all, " bits, which are not whole bytes");
+    }
+    return static_cast<std::size_t>(all / 8);
+  }
+
+  // `bytes`: those of the shape, if they are known.
+  absl::Status ParseOffsets(const Json& json, std::optional<std::size_t> bytes,
                             TensorView& view) const {
     const auto offsets = json.find("data_offsets");
     if (offsets == json.end()) return Error("data_offsets is missing");
@@ -127,10 +145,10 @@ class TensorParser {
                    " bytes of data in the file");
     }
     const std::size_t length = static_cast<std::size_t>(end - begin);
-    if (length != bytes) {
+    if (bytes && length != *bytes) {
       return Error(shown, " hold ", length, " bytes, but shape ",
                    ShapeToString(view.shape), " of ", view.dtype_name,
-                   " needs ", bytes);
+                   " needs ", *bytes);
     }
     view.data = data_.subspan(static_cast<std::size_t>(begin), length);
     return absl::OkStatus();

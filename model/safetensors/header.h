@@ -25,7 +25,9 @@ inline constexpr std::size_t kMaxSafetensorsHeader = 100'000'000;
 //               "data_offsets": [begin, end]}, ..., "__metadata__": {...}}
 //   the rest    the bytes of the tensors; offsets are relative to here
 // Checks that every tensor lies inside `file`, that its size matches its shape
-// and type, and that the tensors fill the rest exactly, without overlap or gap.
+// and type (if the size of the type is known: types of newer versions may occur
+// in tensors that nobody reads), and that the tensors fill the rest exactly,
+// without overlap or gap.
 // Returns INVALID_ARGUMENT otherwise, starting with `path` and, if applicable,
 // the name of the tensor. Memory is bounded by the size of the header.
 absl::StatusOr<TensorMap> ParseSafetensors(std::span<const std::uint8_t> file,

@@ -60,6 +60,43 @@ TEST(ParseSafetensorsTest, ReadsTensorsAndMetadata) {
   EXPECT_EQ(tensors->at("c").dtype_name, "I64");
 }
 
+// Sizes according to version 0.8 of the Python package.
+TEST(ParseSafetensorsTest, KnowsTheSizesOfAllTypes) {
+  const struct {
+    const char* dtype;
+    std::size_t bytes;  // Of eight elements.
+  } kCases[] = {
+      {"F4", 4},          {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"BOOL", 8},
+      {"F8_E5M2", 8},     {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
+      {"F8_E5M2FNUZ", 8}, {"I8", 8},      {"U8", 8},      {"I16", 16},
+      {"U16", 16},        {"F16", 16},    {"BF16", 16},   {"I32", 32},
+      {"U32", 32},        {"F32", 32},    {"I64", 64},    {"U64", 64},
+      {"F64", 64},        {"C64", 64}};
+  for (const auto& c : kCases) {
+    for (const int more : {0, 1}) {
+      const std::size_t bytes = c.bytes + static_cast<std::size_t>(more);
+      const auto tensors =
+          Parse(File(std::string(R"({"x": {"dtype": ")") + c.dtype +
+                         R"(", "shape": [2, 4], "data_offsets": [0, )" +
+                         std::to_string(bytes) + "]}}",
+                     bytes));
+      EXPECT_EQ(tensors.ok(), more == 0) << c.dtype << tensors.status();
+    }
+  }
+}
+
+// Of another version of the format, whose sizes are not known.
+TEST(ParseSafetensorsTest, AnUnknownTypeIsNoObstacle) {
+  const auto tensors = Parse(
+      File(R"({"x": {"dtype": "F3_E1M1", "shape": [8], "data_offsets": [0, 3]},
+               "y": {"dtype": "F16", "shape": [2], "data_offsets": [3, 7]}})",
+           7));
+  ASSERT_TRUE(tensors.ok()) << tensors.status();
+  EXPECT_EQ(tensors->at("x").dtype, DType::kOther);
+  EXPECT_EQ(tensors->at("x").dtype_name, "F3_E1M1");
+  EXPECT_EQ(tensors->at("y").data.size(), 4u);
+}
+
 TEST(ParseSafetensorsTest, AnEmptyHeaderHasNoTensors) {
   const auto tensors = Parse(File("{}", 0));
   ASSERT_TRUE(tensors.ok()) << tensors.status();
@@ -116,8 +153,17 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenTensor{R"({"dtype": 4, "shape": [4], "data_offsets": [0, 16]})",
                      "dtype must be a string, is 4"},
         BrokenTensor{
-            R"({"dtype": "F33", "shape": [4], "data_offsets": [0, 16]})",
-            "unknown dtype; F32, F16 and BF16 can be used"},
+            R"({"dtype": "F 3", "shape": [4], "data_offsets": [0, 16]})",
+            "dtype is not the name of a type; F32, F16 and BF16 can be used"},
+        BrokenTensor{R"({"dtype": "", "shape": [4], "data_offsets": [0, 16]})",
+                     "dtype is not the name of a type"},
+        BrokenTensor{
+            R"({"dtype": "F4", "shape": [5], "data_offsets": [0, 3]})",
+            "shape [5] of F4 needs 20 bits, which are not whole bytes"},
+        BrokenTensor{
+            R"({"dtype": "F6_E2M3", "shape": [8], "data_offsets": [0, 8]})",
+            "data_offsets [0, 8] hold 8 bytes, but shape [8] of F6_E2M3 needs "
+            "6"},
         BrokenTensor{R"({"dtype": "F32", "data_offsets": [0, 16]})",
                      "shape is missing"},
         BrokenTensor{R"({"dtype": "F32", "shape": [4]})",
@@ -139,13 +185,13 @@ INSTANTIATE_TEST_SUITE_P(
             "string"},
         BrokenTensor{R"({"dtype": "F32", "shape": [4611686018427387904, 8],
                          "data_offsets": [0, 16]})",
-                     "shape is too large: its size in bytes overflows"},
+                     "shape is too large: its size overflows"},
         BrokenTensor{R"({"dtype": "F32", "shape": [4294967296, 4294967296],
                          "data_offsets": [0, 0]})",
-                     "shape is too large: its size in bytes overflows"},
+                     "shape is too large: its size overflows"},
         BrokenTensor{R"({"dtype": "F32", "shape": [4611686018427387904],
                          "data_offsets": [0, 0]})",
-                     "shape is too large: its size in bytes overflows"},
+                     "shape is too large: its size overflows"},
         BrokenTensor{R"({"dtype": "F32", "shape": [18446744073709551615],
                          "data_offsets": [0, 16]})",
                      "shape holds 18446744073709551615, which is too large"},

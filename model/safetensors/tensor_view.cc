@@ -11,12 +11,14 @@
 namespace apollo {
 namespace {
 
-// The types of version 0.8 of the format with a whole number of bytes.
-constexpr std::pair<std::string_view, std::size_t> kSizes[] = {
-    {"BOOL", 1},    {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1},
-    {"F8_E8M0", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},     {"BF16", 2},
-    {"I32", 4},     {"U32", 4}, {"F32", 4}, {"I64", 8},     {"U64", 8},
-    {"F64", 8},     {"C64", 8}};
+// The types of version 0.8 of the format, and the bits of an element.
+constexpr std::pair<std::string_view, std::size_t> kBits[] = {
+    {"F4", 4},          {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"BOOL", 8},
+    {"U8", 8},          {"I8", 8},      {"F8_E5M2", 8},     {"F8_E4M3", 8},
+    {"F8_E8M0", 8},     {"I16", 16},    {"F8_E4M3FNUZ", 8}, {"U16", 16},
+    {"F8_E5M2FNUZ", 8}, {"F16", 16},    {"BF16", 16},       {"I32", 32},
+    {"U32", 32},        {"F32", 32},    {"I64", 64},        {"U64", 64},
+    {"F64", 64},        {"C64", 64}};
 
 }  // namespace
 
@@ -47,9 +49,9 @@ std::size_t DTypeSize(DType dtype) {
   return 0;
 }
 
-std::optional<std::size_t> DTypeSizeByName(std::string_view name) {
-  for (const auto& [known, size] : kSizes) {
-    if (known == name) return size;
+std::optional<std::size_t> DTypeBitsByName(std::string_view name) {
+  for (const auto& [known, bits] : kBits) {
+    if (known == name) return bits;
   }
   return std::nullopt;
 }

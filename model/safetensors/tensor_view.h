@@ -21,9 +21,9 @@ std::string_view DTypeName(DType dtype);
 // dtype_name.
 std::size_t DTypeSize(DType dtype);
 
-// Returns the bytes per element of any type of the format ("I64", "F8_E4M3",
-// ...), or nullopt for an unknown name.
-std::optional<std::size_t> DTypeSizeByName(std::string_view name);
+// Returns the bits per element of any type of the format ("I64", "F8_E4M3",
+// "F4", ...), or nullopt for an unknown name.
+std::optional<std::size_t> DTypeBitsByName(std::string_view name);
 
 // Returns kF32, kF16, kBF16, or kOther for any other name.
 DType DTypeFromName(std::string_view name);
@@ -35,7 +35,7 @@ struct TensorView {
   std::string name;
   DType dtype = DType::kOther;
   std::vector<std::int64_t> shape;     // Empty for a scalar.
-  std::span<const std::uint8_t> data;  // Product of shape x element size bytes.
+  std::span<const std::uint8_t> data;  // The elements, without gaps.
   std::string dtype_name;              // As written in the file.
   std::string file;                    // Path, for messages.
 

@@ -12,6 +12,7 @@
 #include "model/weights/hash_file.h"
 #include "model/weights/model_hash.h"
 #include "model/weights/packed_weights.h"
+#include "model/weights/stored_forms.h"
 #include "model/weights/tensor_registry.h"
 #include "model/weights/unread_tensors.h"
 #include "model/weights/weight_names.h"
@@ -60,6 +61,7 @@ absl::StatusOr<OpenModel> OpenModelDirectory(
   }
   ASSIGN_OR_RETURN(Checkpoint opened, Checkpoint::Open(directory));
   auto checkpoint = std::make_unique<Checkpoint>(std::move(opened));
+  RETURN_IF_ERROR(UnifyTensors(model.config, *checkpoint));
   RETURN_IF_ERROR(CheckTensors(model.config, *checkpoint));
   RETURN_IF_ERROR(
       CheckUnreadTensors(model.config, *checkpoint, model.warnings));

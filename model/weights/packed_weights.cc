@@ -2,6 +2,7 @@
 
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
 
 #include <algorithm>
@@ -42,8 +43,13 @@ std::int64_t Size(absl::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<std::string> FileHash(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, 64 << 20));
+absl::StatusOr<std::string> ConfigHash(const std::string& directory,
+                                       const ModelConfig& config) {
+  ASSIGN_OR_RETURN(std::string bytes,
+                   ReadFile(directory + "/config.json", 64 << 20));
+  if (!config.added_ends.empty()) {
+    absl::StrAppend(&bytes, "|", absl::StrJoin(config.added_ends, ","));
+  }
   return Sha256Hex(bytes);
 }
 
@@ -54,7 +60,7 @@ absl::StatusOr<std::unique_ptr<PackedWeights>> PackedWeights::Open(
   std::unique_ptr<PackedWeights> weights(new PackedWeights(std::move(file)));
   for (const auto& [name, tensor] : weights->file_.tensors()) {
     if (name.rfind(kPackedMagic, 0) == 0) {
-      RETURN_IF_ERROR(weights->ReadInfo(name, directory));
+      RETURN_IF_ERROR(weights->ReadInfo(name, directory, config));
     }
   }
   if (weights->hash_.empty()) {
@@ -74,7 +80,8 @@ absl::StatusOr<std::unique_ptr<PackedWeights>> PackedWeights::Open(
 }
 
 absl::Status PackedWeights::ReadInfo(std::string_view name,
-                                     const std::string& directory) {
+                                     const std::string& directory,
+                                     const ModelConfig& config) {
   const std::vector<std::string> fields = absl::StrSplit(ToAbsl(name), '|');
   if (fields[0] != kPackedVersion) {
     return absl::UnimplementedError(absl::StrCat(
@@ -102,12 +109,12 @@ absl::Status PackedWeights::ReadInfo(std::string_view name,
                      "its hash does not end in \"",
                      ending, "\""));
   }
-  ASSIGN_OR_RETURN(const std::string config,
-                   FileHash(directory + "/config.json"));
-  if (config != fields[3]) {
+  ASSIGN_OR_RETURN(const std::string hash, ConfigHash(directory, config));
+  if (hash != fields[3]) {
     return absl::InvalidArgumentError(
         absl::StrCat(directory, "/config.json differs from the one that ",
-                     kPackedFile, " was packed with: pack again"));
+                     kPackedFile, " was packed with, or the ends of ",
+                     kGenerationFile, " do: pack again"));
   }
   return absl::OkStatus();
 }

@@ -23,7 +23,8 @@ class PackedWeights final : public WeightSource {
  public:
   // Maps the file in `directory` and checks everything except the weight
   // values: that it is a complete file of this format, made from this
-  // config.json, with every tensor of the config in the right size. Returns
+  // config.json and these ends, with every tensor of the config in the right
+  // size. Returns
   // NOT_FOUND, INVALID_ARGUMENT or UNIMPLEMENTED (another version), naming the
   // file.
   static absl::StatusOr<std::unique_ptr<PackedWeights>> Open(
@@ -59,7 +60,8 @@ class PackedWeights final : public WeightSource {
   };
 
   explicit PackedWeights(SafetensorsFile file) : file_(std::move(file)) {}
-  absl::Status ReadInfo(std::string_view name, const std::string& directory);
+  absl::Status ReadInfo(std::string_view name, const std::string& directory,
+                        const ModelConfig& config);
   absl::Status AddEntry(const TensorView& tensor);
   absl::Status CheckAgainst(const ModelConfig& config) const;
   const Entry* Find(std::string_view name) const;

@@ -160,6 +160,50 @@ TEST(PackedWeightsTest, TruncatedAndForeignFilesAreRefused) {
   ExpectRefused(directory, "pack again");
 }
 
+// config.json is the same.
+TEST(PackedWeightsTest, OtherEndsAreAnotherModel) {
+  const std::string directory = Packed("published", WeightFormat::kInt8);
+  const std::string file = directory + "/generation_config.json";
+  WriteAll(file, R"({"eos_token_id": [256], "temperature": 0.5})");
+  EXPECT_TRUE(OpenModelDirectory(directory).ok());
+  WriteAll(file, R"({"eos_token_id": [256, 257]})");
+  ExpectRefused(directory, "the ends of generation_config.json");
+  const std::string resaved = Packed("resaved", WeightFormat::kInt8);
+  ExpectRefused(resaved, "the ends of generation_config.json");
+  fs::copy_file(kGolden + std::string("resaved/generation_config.json"),
+                resaved + "/generation_config.json");
+  const auto packed = OpenModelDirectory(resaved);
+  ASSERT_TRUE(packed.ok()) << packed.status();
+  EXPECT_EQ(packed->hash, OpenModelDirectory(kGolden + std::string("resaved"),
+                                             WeightFormat::kInt8)
+                              ->hash);
+}
+
+// A packed directory has the config.json of the checkpoint.
+TEST(PackedWeightsTest, KeysOfTheConfigAreChecked) {
+  const std::string from = testing::TempDir() + "/doubtful";
+  fs::remove_all(from);
+  fs::create_directories(from);
+  fs::copy_file(kGolden + std::string("published/model.safetensors"),
+                from + "/model.safetensors");
+  std::string config = ReadAll(kGolden + std::string("published/config.json"));
+  config.insert(1, "\"new_gate\": 1, ");
+  WriteAll(from + "/config.json", config);
+  const std::string directory = testing::TempDir() + "/doubtful_packed";
+  fs::remove_all(directory);
+  fs::create_directories(directory);
+  fs::copy_file(from + "/config.json", directory + "/config.json");
+  ThreadPool pool(1);
+  ASSERT_TRUE(PackModel(from, WeightFormat::kInt8,
+                        directory + "/" + kPackedFile, pool, nullptr)
+                  .ok());
+  const auto packed = OpenModelDirectory(directory);
+  ASSERT_TRUE(packed.ok()) << packed.status();
+  ASSERT_EQ(packed->warnings.size(), 1u);
+  EXPECT_NE(packed->warnings[0].find("unknown keys \"new_gate\""),
+            std::string::npos);
+}
+
 // Replaces text in the header by other text of the same length.
 void Replace(std::string& bytes, const std::string& from,
              const std::string& to) {

@@ -35,24 +35,21 @@ absl::Status AppendPadded(SafetensorsWriter& writer, const std::string& name,
   return writer.Append(name, zeros);
 }
 
-// `hash` and `format` describe the file. `config_json` is the file next to
-// which the packed weights will be stored.
-absl::Status WritePackedWeights(const ModelConfig& config,
+// `source` has the weights of the model.
+absl::Status WritePackedWeights(const OpenModel& model,
                                 const CheckpointWeights& source,
-                                const std::string& hash,
-                                const std::string& format,
-                                const std::string& config_json,
+                                const std::string& config_hash,
                                 const std::string& path, ThreadPool& pool,
                                 const LoadProgress& progress) {
   // The embedding comes last; with tied embeddings it is the head.
-  std::vector<TensorInfo> tensors = AllTensors(config);
+  std::vector<TensorInfo> tensors = AllTensors(model.config);
   std::rotate(tensors.begin(), tensors.begin() + 1, tensors.end());
   const std::vector<std::vector<std::string>> matrices =
       StackedMatrices(tensors);
   std::erase_if(tensors, [](const TensorInfo& t) { return IsMatrix(t.kind); });
-  ASSIGN_OR_RETURN(const std::string config_hash, FileHash(config_json));
   std::vector<TensorSpec> specs = {
-      {absl::StrCat(kPackedVersion, "|", hash, "|", format, "|", config_hash),
+      {absl::StrCat(kPackedVersion, "|", model.hash, "|",
+                    WeightsName(model.format), "|", config_hash),
        DType::kF32,
        {0}}};
   std::int64_t total = 0, done = 0;
@@ -94,20 +91,27 @@ absl::Status WritePackedWeights(const ModelConfig& config,
 
 }  // namespace
 
+absl::Status PackModel(const OpenModel& model, const std::string& directory,
+                       const std::string& path, ThreadPool& pool,
+                       const LoadProgress& progress) {
+  const auto* checkpoint =
+      dynamic_cast<const CheckpointWeights*>(model.weights.get());
+  if (checkpoint == nullptr) {
+    return absl::InvalidArgumentError(directory + " is packed already");
+  }
+  ASSIGN_OR_RETURN(const std::string config_hash,
+                   ConfigHash(directory, model.config));
+  return WritePackedWeights(model, *checkpoint, config_hash, path, pool,
+                            progress);
+}
+
 absl::Status PackModel(const std::string& directory,
                        std::optional<WeightFormat> format,
                        const std::string& path, ThreadPool& pool,
                        const LoadProgress& progress) {
   ASSIGN_OR_RETURN(const OpenModel model,
                    OpenModelDirectory(directory, format));
-  const auto* checkpoint =
-      dynamic_cast<const CheckpointWeights*>(model.weights.get());
-  if (checkpoint == nullptr) {
-    return absl::InvalidArgumentError(directory + " is packed already");
-  }
-  return WritePackedWeights(model.config, *checkpoint, model.hash,
-                            WeightsName(format), directory + "/config.json",
-                            path, pool, progress);
+  return PackModel(model, directory, path, pool, progress);
 }
 
 }  // namespace apollo

@@ -4,16 +4,15 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
-#include <algorithm>
 #include <set>
 #include <string_view>
 #include <utility>
 
-#include "common/mapped_file.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "model/config/some_names.h"
 #include "model/weights/tensor_registry.h"
+#include "model/weights/tied_head.h"
 
 namespace apollo {
 namespace {
@@ -49,16 +48,6 @@ int NumberAfter(std::string_view name, std::string_view part) {
   digits = digits.substr(0, digits.find('.'));
   int number = -1;
   return absl::SimpleAtoi(ToAbsl(digits), &number) ? number : -1;
-}
-
-// Compares without keeping the pages in memory.
-bool AreEqual(const TensorView& a, const TensorView& b) {
-  if (a.dtype_name != b.dtype_name || a.shape != b.shape) return false;
-  const bool equal =
-      std::equal(a.data.begin(), a.data.end(), b.data.begin(), b.data.end());
-  ReleasePages(a.data);
-  ReleasePages(b.data);
-  return equal;
 }
 
 // Returns what would be right instead of a tensor of the MLP of a layer.
@@ -97,10 +86,6 @@ std::string RightMlp(const ModelConfig& config, std::string_view name,
 // Returns what would be right instead of a tensor that is not read.
 std::string Right(const ModelConfig& config, std::string_view name) {
   const int layer = NumberAfter(name, kLayers);
-  if (name == kHeadTensor) {  // The embeddings are tied.
-    return "it must be equal to model.embed_tokens.weight, or "
-           "\"tie_word_embeddings\" of config.json must be false";
-  }
   if (!name.starts_with(kLayers) || layer < 0) {
     return "it must not be there, because no computation reads it";
   }
@@ -135,37 +120,70 @@ std::string Right(const ModelConfig& config, std::string_view name) {
   return "it must not be there, because no computation reads it";
 }
 
+// The tensors that the config does not name.
+class Others {
+ public:
+  explicit Others(const ModelConfig& config) : config_(config) {}
+
+  // Lists the tensors that are read.
+  absl::Status Begin() {
+    return VisitTensors(config_, [this](TensorInfo tensor) {
+      read_.insert(std::move(tensor.name));
+      return absl::OkStatus();
+    });
+  }
+
+  // Returns true for a tensor that asks for a computation; notes those of other
+  // parts.
+  bool AsksForMore(const std::string& name) {
+    if (read_.contains(name) || FollowsFromConfig(name)) return false;
+    if (IsOfComputedPart(name)) return true;
+    ignored_.insert(name);
+    return false;
+  }
+
+  // Returns the error about a tensor at `where`.
+  absl::Status NotRead(const std::string& where, std::string_view name) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, " is not read; ", Right(config_, name)));
+  }
+
+  std::vector<std::string> ignored() const {
+    return {ignored_.begin(), ignored_.end()};
+  }
+
+ private:
+  const ModelConfig& config_;
+  absl::flat_hash_set<std::string> read_;
+  std::set<std::string> ignored_;  // Each once, in a fixed order.
+};
+
 }  // namespace
 
 absl::Status CheckUnreadTensors(const ModelConfig& config,
                                 const Checkpoint& checkpoint,
                                 std::vector<std::string>& warnings) {
-  absl::flat_hash_set<std::string> read;
-  RETURN_IF_ERROR(VisitTensors(config, [&read](TensorInfo tensor) {
-    read.insert(std::move(tensor.name));
-    return absl::OkStatus();
-  }));
-  std::set<std::string> others;  // Each once, in a fixed order.
+  Others others(config);
+  RETURN_IF_ERROR(others.Begin());
   // Also tensors that an index does not list: they are in the model's files.
   for (const auto& file : checkpoint.files()) {
     for (const auto& [name, view] : file->tensors()) {
-      if (read.contains(name) || FollowsFromConfig(name)) continue;
-      if (!IsOfComputedPart(name)) {
-        others.insert(name);
+      if (checkpoint.WasReplaced(name) || !others.AsksForMore(name)) continue;
+      if (config.tie_word_embeddings && name == kHeadTensor) {
+        RETURN_IF_ERROR(CheckTiedHead(checkpoint));
         continue;
       }
-      if (config.tie_word_embeddings && name == kHeadTensor &&
-          AreEqual(view, *checkpoint.Find(kEmbeddingTensor))) {
-        continue;
-      }
-      return absl::InvalidArgumentError(
-          absl::StrCat(view.Where(), " is not read; ", Right(config, name)));
+      return others.NotRead(view.Where(), name);
     }
   }
-  if (!others.empty()) {
-    const std::vector<std::string> names(others.begin(), others.end());
+  // An index of a model with tied embeddings may list a head.
+  for (const auto& [name, sentence] : checkpoint.absent()) {
+    if (!others.AsksForMore(name) || name == kHeadTensor) continue;
+    return others.NotRead(sentence, name);
+  }
+  if (const auto ignored = others.ignored(); !ignored.empty()) {
     warnings.push_back(absl::StrCat(checkpoint.directory(), ": tensors ",
-                                    SomeNames(names), " are ignored"));
+                                    SomeNames(ignored), " are ignored"));
   }
   return absl::OkStatus();
 }

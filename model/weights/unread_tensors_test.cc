@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/mapped_file.h"
 #include "model/weights/test_models.h"
 
 namespace apollo {
@@ -143,8 +144,80 @@ TEST_F(UnreadTensorsTest, AHeadBesideTiedEmbeddingsMustBeEqual) {
               AllOf(HasSubstr("\"lm_head.weight\" is not read; it must be "
                               "equal to model.embed_tokens.weight"),
                     HasSubstr("\"tie_word_embeddings\"")));
+  EXPECT_THAT(std::string(other.message()), HasSubstr("transformers"));
   EXPECT_FALSE(CheckWith(Tiny(), {head.name, DType::kF32, {4, 6}}).ok());
-  EXPECT_FALSE(CheckWith(Tiny(), {head.name, DType::kBF16, {6, 4}}).ok());
+  // The same numbers in another type, and others.
+  EXPECT_EQ(CheckWith(Tiny(), {head.name, DType::kBF16, {6, 4}}),
+            absl::OkStatus());
+  EXPECT_FALSE(CheckUnreadTensors(Tiny(), Write(head.name, 2), warnings_).ok());
+}
+
+// As tools write it that list the head though it is tied.
+TEST_F(UnreadTensorsTest, ListedTensorsThatAreNotThere) {
+  Write();
+  std::filesystem::rename(directory_ + "/model.safetensors",
+                          directory_ + "/one.safetensors");
+  const auto check = [this](const std::string& more, const std::string& file) {
+    std::ofstream index(directory_ + "/model.safetensors.index.json");
+    index << "{\"weight_map\": {\"" << more << "\": \"" << file << "\"";
+    for (const TensorInfo& tensor : AllTensors(Tiny())) {
+      index << ", \"" << tensor.name << "\": \"one.safetensors\"";
+    }
+    index << "}}";
+    index.close();
+    const auto checkpoint = Checkpoint::Open(directory_);
+    EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
+    warnings_.clear();
+    return CheckUnreadTensors(Tiny(), *checkpoint, warnings_);
+  };
+  EXPECT_EQ(check("lm_head.weight", "./one.safetensors"), absl::OkStatus());
+  EXPECT_EQ(check("model.rotary_emb.inv_freq", "two.safetensors"),
+            absl::OkStatus());
+  EXPECT_THAT(warnings_, IsEmpty());
+  EXPECT_EQ(check("visual.proj.weight", "two.safetensors"), absl::OkStatus());
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("\"visual.proj.weight\"")));
+  EXPECT_THAT(
+      std::string(
+          check("model.layers.0.self_attn.o_proj.bias", "two.safetensors")
+              .message()),
+      AllOf(HasSubstr("index.json: tensor \"model.layers.0.self_attn.o_proj."
+                      "bias\" is listed as part of two.safetensors, which "
+                      "does not exist is not read"),
+            HasSubstr("only q_proj, k_proj and v_proj may have biases")));
+}
+
+TEST_F(UnreadTensorsTest, FusedExpertsBeyondTheConfigAreNamed) {
+  ExpectRefused(Tiny(), "model.layers.0.mlp.experts.gate_up_proj",
+                "\"mlp_only_layers\" of config.json must not list the layer");
+  ExpectRefused(Tiny(), "model.layers.2.mlp.experts.down_proj",
+                "\"num_hidden_layers\" of config.json must count its layer");
+  ExpectRefused(Tiny(), "model.layers.1.mlp.experts.gate_up_proj_bias",
+                "no computation reads it");
+}
+
+// Also of types that are not known.
+TEST_F(UnreadTensorsTest, TypesOfIgnoredTensorsDoNotMatter) {
+  specs_.push_back({"visual.scale", DType::kF32, {8}});
+  const std::string path = directory_ + "/model.safetensors";
+  for (const std::string type :
+       {R"("F4","shape":[64)", R"("C64","shape":[4)", R"("F9","shape":[99)"}) {
+    Write();
+    auto bytes = ReadFile(path, 1 << 20);
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    const std::string written = R"("F32","shape":[8)";
+    const std::size_t at =
+        bytes->find(written, bytes->find("\"visual.scale\""));
+    ASSERT_NE(at, std::string::npos);
+    ASSERT_EQ(written.size(), type.size());
+    std::ofstream(path, std::ios::binary)
+        << bytes->replace(at, type.size(), type);
+    const auto checkpoint = Checkpoint::Open(directory_);
+    ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+    warnings_.clear();
+    EXPECT_EQ(CheckUnreadTensors(Tiny(), *checkpoint, warnings_),
+              absl::OkStatus());
+    EXPECT_THAT(warnings_, ElementsAre(HasSubstr("\"visual.scale\"")));
+  }
 }
 
 TEST_F(UnreadTensorsTest, BuffersThatFollowFromTheConfigAreHarmless) {

@@ -45,7 +45,9 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
       (path.has_filename() ? path : path.parent_path()).filename().string();
   std::vector<std::string> warnings;
   ASSIGN_OR_RETURN(model->config, LoadModelConfig(directory, &warnings));
-  RETURN_IF_ERROR(ReportModelWarnings(warnings, options.strict_model));
+  if (!options.warnings_reported) {
+    RETURN_IF_ERROR(ReportModelWarnings(warnings, options.strict_model));
+  }
   ASSIGN_OR_RETURN(model->tokenizer,
                    Tokenizer::Load(directory + "/tokenizer.json"));
   if (model->tokenizer->vocab_size() >

@@ -34,6 +34,9 @@ struct RouterModel {
     // A fastText model file, or "cld2"; empty: the built-in classifier.
     std::string language_model;
     bool strict_model = false;
+    // Another role of the process has opened the model and reported the
+    // warnings about config.json, so that Load need not.
+    bool warnings_reported = false;
   };
   // Loads config.json and tokenizer.json of a model directory. The families
   // come from `families_file`, else from families.txt in the directory, else

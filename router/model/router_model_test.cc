@@ -102,6 +102,17 @@ TEST(RouterModelTest, WarnsOfUnknownKeysOrRefusesThem) {
   EXPECT_THAT(refused.status().message(), HasSubstr("--strict_model"));
 }
 
+TEST(RouterModelTest, WarnsOnlyOnceInAProcess) {
+  const std::filesystem::path directory = ModelWith(
+      {"\"model_type\"", "\"new_gate\": 1, \"model_type\""}, {"{", "{"});
+  RouterModel::Options options;
+  options.warnings_reported = true;
+  testing::internal::CaptureStderr();
+  const auto model = RouterModel::Load(directory, options);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_TRUE(model.ok()) << model.status();
+}
+
 // Returns the log output of Load.
 std::string LogOfLoading(const RouterModel::Options& options) {
   testing::internal::CaptureStderr();

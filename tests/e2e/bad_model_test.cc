@@ -269,6 +269,25 @@ TEST_F(BadModelTest, EveryServerNamesWhatIsWrong) {
   }
 }
 
+// Both a worker and the router read config.json. Without a tokenizer the
+// process ends when the router has read it.
+TEST_F(BadModelTest, ADoubtIsSaidOnceInAProcess) {
+  const std::string model = folder_ + "/model";
+  fs::create_directory(model);
+  fs::copy_file(Runfile("tests/golden/published/model.safetensors"),
+                model + "/model.safetensors");
+  std::string config = ReadAll(Runfile("tests/golden/published/config.json"));
+  WriteAll(model + "/config.json", config.insert(1, "\"new_gate\": 1, "));
+  int status = 0;
+  const std::string said =
+      RunServer("deploy/local/apollo_local", model, status);
+  EXPECT_EQ(status, 1) << said;
+  EXPECT_NE(said.find("tokenizer.json"), std::string::npos) << said;
+  const std::size_t first = said.find("model_doubtful");
+  ASSERT_NE(first, std::string::npos) << said;
+  EXPECT_EQ(said.find("model_doubtful", first + 1), std::string::npos) << said;
+}
+
 TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
   for (const char* server :
        {"dense_worker/dense_worker", "expert_worker/expert_worker",

@@ -79,17 +79,15 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(const int threads,
                    ThreadCount(absl::GetFlag(FLAGS_threads)));
   // Before creating anything.
-  {
-    ASSIGN_OR_RETURN(const OpenModel model,
-                     OpenModelDirectory(absl::GetFlag(FLAGS_model), format));
-    RETURN_IF_ERROR(
-        ReportModelWarnings(model.warnings, absl::GetFlag(FLAGS_strict_model)));
-  }
+  ASSIGN_OR_RETURN(const OpenModel model,
+                   OpenModelDirectory(absl::GetFlag(FLAGS_model), format));
+  RETURN_IF_ERROR(
+      ReportModelWarnings(model.warnings, absl::GetFlag(FLAGS_strict_model)));
   ASSIGN_OR_RETURN(OutputDirectory output,
                    OutputDirectory::Create(absl::GetFlag(FLAGS_output),
                                            absl::GetFlag(FLAGS_overwrite)));
   ThreadPool pool(threads);
-  RETURN_IF_ERROR(PackModel(absl::GetFlag(FLAGS_model), format,
+  RETURN_IF_ERROR(PackModel(model, absl::GetFlag(FLAGS_model),
                             output.PathOf(kPackedFile), pool,
                             LogLoadProgress()));
   // Workers map the file: writing to it would change the served weights.

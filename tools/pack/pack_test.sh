@@ -52,4 +52,18 @@ packs --model "$model" --output "$work/out" --weights int4 --overwrite ||
 grep -qa "+int4|int4|" "$work/out/weights.packed" || fail "expected int4"
 refuses "packed already" --model "$work/out" --output "$work/again" --weights int4
 [[ ! -e $work/out.replaced && ! -e $work/again ]] || fail "something was left"
+
+# A doubt is a warning, said once, or with --strict_model an error.
+sed -i '0,/{/s//{ "new_gate": 1,/' "$model/config.json"
+refuses "unknown keys \"new_gate\" are ignored; --strict_model is set" \
+  --model "$model" --output "$work/doubt" --strict_model
+[[ ! -e $work/doubt && ! -e $work/doubt.partial ]] || fail "something was made"
+packs --model "$model" --output "$work/doubt" || fail "expected it to pack"
+[[ $(grep -c model_doubtful "$work/errors") == 1 ]] || fail "expected one warning"
+
+# As transformers 5 saves: fused experts, and ends in generation_config.json, which is copied.
+cp -rL "$(dirname "$2")/../resaved" "$work/resaved"
+packs --model "$work/resaved" --output "$work/of_resaved" --strict_model || fail "expected it to pack"
+cmp -s "$work/resaved/generation_config.json" "$work/of_resaved/generation_config.json" ||
+  fail "expected the ends"
 exit $((failures > 0))

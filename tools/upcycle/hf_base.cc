@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -12,10 +14,13 @@
 #include "common/check.h"
 #include "common/json.h"
 #include "common/mapped_file.h"
+#include "common/python_json.h"
 #include "common/status_macros.h"
+#include "model/config/model_config.h"
 #include "model/safetensors/checkpoint.h"
 #include "model/safetensors/convert.h"
 #include "model/tokenizer/tokenizer.h"
+#include "model/weights/tied_head.h"
 #include "tools/upcycle/hf_config.h"
 
 namespace apollo {
@@ -42,6 +47,26 @@ absl::StatusOr<bool> SpeaksChatMl(const std::string& directory) {
   ASSIGN_OR_RETURN(const Json json, ParseJson(text, path));
   return json.is_object() && json.contains("chat_template") &&
          json["chat_template"].dump().find("<|im_start|>") != std::string::npos;
+}
+
+absl::StatusOr<Json> ReadJson(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxConfigBytes));
+  return ParsePythonJson(text, path);
+}
+
+// Returns nullopt without a generation_config.json.
+absl::StatusOr<std::optional<GenerationJson>> ReadGeneration(
+    const std::string& directory) {
+  GenerationJson generation;
+  generation.source = absl::StrCat(directory, "/", kGenerationFile);
+  std::error_code ignored;
+  if (!std::filesystem::exists(generation.source, ignored)) return std::nullopt;
+  ASSIGN_OR_RETURN(generation.json, ReadJson(generation.source));
+  if (!generation.json.is_object()) {
+    return absl::InvalidArgumentError(generation.source +
+                                      ": must be a JSON object");
+  }
+  return generation;
 }
 
 class HfBase final : public DenseBase {
@@ -97,12 +122,17 @@ class HfBase final : public DenseBase {
 absl::StatusOr<std::unique_ptr<DenseBase>> OpenHfBase(
     const std::string& directory) {
   const std::string config_path = directory + "/config.json";
-  ASSIGN_OR_RETURN(const std::string text,
-                   ReadFile(config_path, kMaxConfigBytes));
-  ASSIGN_OR_RETURN(const Json json, ParseJson(text, config_path));
-  ASSIGN_OR_RETURN(BaseConfig config, ParseHfConfig(json, config_path));
+  ASSIGN_OR_RETURN(const Json json, ReadJson(config_path));
+  ASSIGN_OR_RETURN(const auto generation, ReadGeneration(directory));
+  ASSIGN_OR_RETURN(
+      BaseConfig config,
+      ParseHfConfig(json, config_path, generation ? &*generation : nullptr));
   ASSIGN_OR_RETURN(config.chatml, SpeaksChatMl(directory));
   ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(directory));
+  if (config.tied_embeddings) {
+    NameTiedEmbedding(checkpoint);
+    RETURN_IF_ERROR(CheckTiedHead(checkpoint));
+  }
   const TensorView* mlp =
       checkpoint.Find("model.layers.0.mlp.gate_proj.weight");
   if (mlp != nullptr && mlp->dtype != DType::kOther) config.dtype = mlp->dtype;

@@ -3,6 +3,8 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -18,6 +20,7 @@
 namespace apollo {
 namespace {
 
+constexpr char kEnds[] = "eos_token_id";
 // An architecture of transformers, with the facts that no key says.
 struct Kind {
   const char* name;
@@ -32,8 +35,9 @@ constexpr Kind kKinds[] = {{"LlamaForCausalLM", "llama", false, false, 0},
 
 class ConfigReader {
  public:
-  ConfigReader(const Json& json, std::string_view source)
-      : json_(json), source_(source) {}
+  ConfigReader(const Json& json, std::string_view source,
+               const GenerationJson* generation)
+      : json_(json), source_(source), generation_(generation) {}
 
   absl::StatusOr<BaseConfig> Read() const {
     ASSIGN_OR_RETURN(const Kind kind, ReadKind());
@@ -64,6 +68,7 @@ class ConfigReader {
       ASSIGN_OR_RETURN(config.bos_token_id, Int("bos_token_id"));
     }
     RETURN_IF_ERROR(ReadEndTokens(config));
+    RETURN_IF_ERROR(AddGenerationEnds(config));
     RETURN_IF_ERROR(CheckBaseConfig(config, source_));
     return config;
   }
@@ -98,7 +103,9 @@ class ConfigReader {
   absl::StatusOr<double> Number(const Json& object, const char* key) const {
     if (!object.contains(key)) return Error(key, " is missing");
     if (!object[key].is_number()) return Error(key, " must be a number");
-    return object[key].get<double>();
+    const double number = object[key].get<double>();
+    if (!std::isfinite(number)) return Error(key, " must be finite");
+    return number;
   }
 
   absl::StatusOr<bool> Bool(const char* key, bool otherwise) const {
@@ -186,30 +193,59 @@ class ConfigReader {
   }
 
   absl::Status ReadEndTokens(BaseConfig& config) const {
-    constexpr char kKey[] = "eos_token_id";
-    if (!Present(json_, kKey)) return Error(kKey, " is missing");
-    const Json& value = json_[kKey];
-    if (!value.is_array()) {
-      ASSIGN_OR_RETURN(const std::int64_t id, AsInt(value, kKey));
-      config.eos_token_ids = {id};
+    if (!Present(json_, kEnds)) {
+      if (generation_ != nullptr && Present(generation_->json, kEnds)) {
+        return absl::OkStatus();
+      }
+      return Error(kEnds, " is missing");
+    }
+    ASSIGN_OR_RETURN(config.eos_token_ids, Ids(json_[kEnds]));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<std::int64_t>> Ids(const Json& value) const {
+    std::vector<std::int64_t> ids;
+    const Json list = value.is_array() ? value : Json::array({value});
+    for (const Json& element : list) {
+      ASSIGN_OR_RETURN(const std::int64_t id, AsInt(element, kEnds));
+      ids.push_back(id);
+    }
+    return ids;
+  }
+
+  // Answers end at the ends of both files.
+  absl::Status AddGenerationEnds(BaseConfig& config) const {
+    if (generation_ == nullptr || !Present(generation_->json, kEnds)) {
       return absl::OkStatus();
     }
-    for (const Json& element : value) {
-      ASSIGN_OR_RETURN(const std::int64_t id, AsInt(element, kKey));
-      config.eos_token_ids.push_back(id);
+    const ConfigReader reader(generation_->json, generation_->source, nullptr);
+    ASSIGN_OR_RETURN(const std::vector<std::int64_t> ids,
+                     reader.Ids(generation_->json[kEnds]));
+    for (const std::int64_t id : ids) {
+      if (id < 0 || id >= config.vocab_size) {
+        return reader.Error(kEnds, " holds ", id,
+                            ", which is not in the vocabulary of ",
+                            config.vocab_size);
+      }
+      std::vector<std::int64_t>& ends = config.eos_token_ids;
+      if (std::find(ends.begin(), ends.end(), id) == ends.end()) {
+        ends.push_back(id);
+      }
     }
     return absl::OkStatus();
   }
 
   const Json& json_;
   const std::string_view source_;
+  const GenerationJson* const generation_;  // May be null.
 };
 
 }  // namespace
 
 absl::StatusOr<BaseConfig> ParseHfConfig(const Json& json,
-                                         std::string_view source) {
-  return ConfigReader(json, source).Read();
+                                         std::string_view source,
+                                         const GenerationJson* generation) {
+  return ConfigReader(json, source, generation).Read();
 }
 
 }  // namespace apollo

@@ -301,6 +301,44 @@ TEST_F(UpcycleHfTest, ReadsQwen3WithItsNormsAndHeadSize) {
   EXPECT_THAT(Run().message(), HasSubstr("attention_bias is true"));
 }
 
+TEST_F(UpcycleHfTest, TakesTheEndsOfBothFiles) {
+  Write("generation_config.json",
+        R"({"eos_token_id": [7, 5], "temperature": Infinity})");
+  ASSERT_EQ(Run(), absl::OkStatus());
+  EXPECT_EQ(OutputConfig()["eos_token_id"], Json({5, 7}));
+  config_["eos_token_id"] = nullptr;
+  options_.overwrite = true;
+  ASSERT_EQ(Run(), absl::OkStatus());
+  EXPECT_EQ(OutputConfig()["eos_token_id"], Json({7, 5}));
+}
+
+TEST_F(UpcycleHfTest, NamesAWrongGenerationConfig) {
+  for (const auto& [text, error] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"{", ": malformed JSON"},
+           {"[]", ": must be a JSON object"},
+           {R"({"eos_token_id": 262})", ": eos_token_id holds 262"},
+           {R"({"eos_token_id": "x"})", ": eos_token_id must be a whole"}}) {
+    Write("generation_config.json", text);
+    EXPECT_THAT(Error(), HasSubstr("/generation_config.json" + error));
+  }
+}
+
+TEST_F(UpcycleHfTest, TiedEmbeddingsMayHaveTheNameOfTheHead) {
+  config_["tie_word_embeddings"] = true;
+  tensors_.erase(tensors_.begin() + 2);
+  Spec("model.embed_tokens.weight").name = "lm_head.weight";
+  ASSERT_EQ(Run(), absl::OkStatus());
+  Spec("lm_head.weight").name = "model.embed_tokens.weight";
+  ExpectSameTensors();
+}
+
+TEST_F(UpcycleHfTest, RefusesATiedHeadThatIsNotTheEmbedding) {
+  config_["tie_word_embeddings"] = true;
+  EXPECT_THAT(Error(), HasSubstr("\"lm_head.weight\" is not read; it must be "
+                                 "equal to model.embed_tokens.weight"));
+}
+
 TEST_F(UpcycleHfTest, NamesABrokenTensor) {
   Spec("model.layers.1.mlp.up_proj.weight").shape = {8, 12};
   EXPECT_EQ(
@@ -312,6 +350,20 @@ TEST_F(UpcycleHfTest, NamesABrokenTensor) {
   EXPECT_EQ(Error(),
             options_.input +
                 ": tensor \"model.layers.1.mlp.up_proj.weight\" is missing");
+}
+
+TEST_F(UpcycleHfTest, NumbersThatAreNotFiniteMatterInUsedKeysOnly) {
+  WriteTensors("model.safetensors", 0, tensors_.size());
+  const auto run = [this](const std::string& more) {
+    std::string text = config_.dump();
+    Write("config.json", text.insert(1, more));
+    return Upcycle(options_, [](const std::string&) {});
+  };
+  EXPECT_EQ(run("\"attention_dropout\": NaN, "), absl::OkStatus());
+  config_.erase("rms_norm_eps");
+  options_.overwrite = true;
+  EXPECT_THAT(std::string(run("\"rms_norm_eps\": Infinity, ").message()),
+              HasSubstr("config.json: rms_norm_eps must be finite"));
 }
 
 TEST_F(UpcycleHfTest, RefusesConfigsThatTheFormatCannotSay) {
