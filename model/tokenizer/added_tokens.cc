@@ -103,10 +103,12 @@ int AddedTokenFinder::Longest(std::string_view text, std::size_t room) const {
 }
 
 void AddedTokenFinder::Find(std::string_view text,
-                            std::span<const TextRange> parsed,
+                            std::span<const TextRange> ordinary,
                             std::vector<Segment>* segments) const {
   segments->clear();
-  if (tokens_.empty() || (only_control_ && parsed.empty())) {
+  const bool all_ordinary = !ordinary.empty() && ordinary[0].begin == 0 &&
+                            ordinary[0].end == text.size();
+  if (tokens_.empty() || (only_control_ && all_ordinary)) {
     if (!text.empty()) segments->push_back({kNoToken, text});
     return;
   }
@@ -116,12 +118,12 @@ void AddedTokenFinder::Find(std::string_view text,
       ++at;
       continue;
     }
-    while (!parsed.empty() && parsed.front().end <= at) {
-      parsed = parsed.subspan(1);
+    while (!ordinary.empty() && ordinary.front().end <= at) {
+      ordinary = ordinary.subspan(1);
     }
-    const bool inside = !parsed.empty() && parsed.front().begin <= at;
-    const int found =
-        Longest(text.substr(at), inside ? parsed.front().end - at : 0);
+    const std::size_t next =
+        ordinary.empty() ? text.size() : ordinary.front().begin;
+    const int found = Longest(text.substr(at), next > at ? next - at : 0);
     if (found < 0) {
       ++at;
       continue;

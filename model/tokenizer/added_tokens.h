@@ -25,10 +25,10 @@ class AddedTokenFinder {
   };
 
   // Splits `text` (UTF-8) into added tokens and the text between them. Control
-  // tokens are found only inside one of the ranges `parsed` (ascending,
-  // disjoint); elsewhere their text is left as if they did not exist. Tokens
-  // that are not control tokens are found everywhere.
-  void Find(std::string_view text, std::span<const TextRange> parsed,
+  // tokens (AddedToken::IsControl) that would touch the ranges `ordinary`
+  // (ascending, disjoint) are left as text, as if they did not exist, so they
+  // hide no other token.
+  void Find(std::string_view text, std::span<const TextRange> ordinary,
             std::vector<Segment>* segments) const;
 
   bool empty() const { return tokens_.empty(); }

@@ -90,8 +90,9 @@ bool NormalizerCanMake(const TokenizerSpec& spec, const std::string& content) {
              });
     }
     const auto* replace = std::get_if<ReplaceStep>(&step);
-    const std::string& made =
-        replace != nullptr ? replace->content : std::get<PrependStep>(step).text;
+    const std::string& made = replace != nullptr
+                                  ? replace->content
+                                  : std::get<PrependStep>(step).text;
     return content.find_first_of(made) != content.npos;
   };
   return std::any_of(spec.normalizer.begin(), spec.normalizer.end(), can_make);
@@ -127,7 +128,8 @@ absl::Status RemoveMergesOfControlTokens(const JsonField& root,
     if (!made.contains(id) && !whole.contains(id)) continue;
     if (IsAlwaysFound(*spec, *token)) continue;
     return root.Unsupported(absl::StrCat(
-        "added_tokens: token ", id, " is also made by model.merges or "
+        "added_tokens: token ", id,
+        " is also made by model.merges or "
         "ignore_merges, and is not always found before them (it is "
         "single_word, or the normalizer can make it)"));
   }
@@ -158,9 +160,9 @@ absl::Status CheckFirstTokens(const JsonField& root,
   }
   for (const AddedToken& token : spec.added_tokens) {
     if (!token.IsControl() || !first.contains(token.id)) continue;
-    return root.Unsupported(absl::StrCat(
-        "added_tokens: token ", token.id, " is a single byte or character of "
-        "model.vocab"));
+    return root.Unsupported(absl::StrCat("added_tokens: token ", token.id,
+                                         " is a single byte or character of "
+                                         "model.vocab"));
   }
   return absl::OkStatus();
 }

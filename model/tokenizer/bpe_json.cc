@@ -53,9 +53,9 @@ absl::Status CheckVocab(const JsonField& field, const TokenizerSpec& spec) {
 void FindByteTokens(const VocabIndex& index, TokenizerSpec* spec) {
   for (int byte = 0; byte < 256; ++byte) {
     const auto c = static_cast<unsigned char>(byte);
-    const auto found = index.find(
-        spec->byte_level ? std::string(ByteLevelCharacter(c))
-                         : absl::StrFormat("<0x%02X>", c));
+    const auto found =
+        index.find(spec->byte_level ? std::string(ByteLevelCharacter(c))
+                                    : absl::StrFormat("<0x%02X>", c));
     spec->byte_tokens[byte] = found == index.end() ? kNoToken : found->second;
   }
 }
@@ -78,14 +78,14 @@ absl::Status CheckByteLevel(const JsonField& model, const TokenizerSpec& spec) {
   ASSIGN_OR_RETURN(const bool byte_fallback, fallback.Bool(false));
   ASSIGN_OR_RETURN(const JsonField unknown, model.Member("unk_token"));
   if (missing > 0 && byte_fallback) {
-    return fallback.Refused(absl::StrCat(
-        "it must be false, as model.vocab lacks tokens for ", missing,
-        " bytes"));
+    return fallback.Refused(
+        absl::StrCat("it must be false, as model.vocab lacks tokens for ",
+                     missing, " bytes"));
   }
   if (missing > 0 && !unknown.absent()) {
-    return unknown.Refused(absl::StrCat(
-        "it must be null, as model.vocab lacks tokens for ", missing,
-        " bytes"));
+    return unknown.Refused(
+        absl::StrCat("it must be null, as model.vocab lacks tokens for ",
+                     missing, " bytes"));
   }
   return absl::OkStatus();
 }

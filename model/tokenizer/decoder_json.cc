@@ -63,8 +63,8 @@ class DecoderReader {
         place == Place::kByteLevel ? place_ == Place::kStart
         : place == Place::kReplace
             ? place_ <= Place::kReplace
-            : place > place_ && !(place_ == Place::kByteLevel &&
-                                  place != Place::kFuse);
+            : place > place_ &&
+                  !(place_ == Place::kByteLevel && place != Place::kFuse);
     if (!in_order) {
       return step.Unsupported(absl::StrCat(
           "is ", type,
@@ -88,6 +88,9 @@ class DecoderReader {
   absl::Status ReadStrip(const JsonField& step) {
     ASSIGN_OR_RETURN(const JsonField content, step.Member("content"));
     ASSIGN_OR_RETURN(spec_.strip, OneCharacter(content));
+    if (spec_.strip == "\uFFFD") {
+      return content.Refused("it would remove what stands for invalid bytes");
+    }
     ASSIGN_OR_RETURN(const JsonField start, step.Member("start"));
     const Json& count = start.value();
     if (!count.is_number_integer() || count.get<std::int64_t>() < 0 ||
@@ -121,9 +124,8 @@ absl::Status ReadDecoder(const JsonField& field, TokenizerSpec* spec) {
   for (const JsonField& step : steps) RETURN_IF_ERROR(reader.Read(step));
   if (spec->decoder.byte_level != spec->byte_level) {
     return field.Unsupported(
-        spec->byte_level
-            ? "has no ByteLevel, but pre_tokenizer has"
-            : "has a ByteLevel, but pre_tokenizer has not");
+        spec->byte_level ? "has no ByteLevel, but pre_tokenizer has"
+                         : "has a ByteLevel, but pre_tokenizer has not");
   }
   return absl::OkStatus();
 }

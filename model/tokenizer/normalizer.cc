@@ -27,8 +27,8 @@ absl::StatusOr<std::string_view> Apply(const NormalizerStep& step, bool start,
   }
   const auto& replace = std::get<ReplaceStep>(step);
   if (text.find(replace.pattern) == text.npos) return text;
-  *storage = absl::StrReplaceAll(ToAbsl(text),
-                                 {{replace.pattern, replace.content}});
+  *storage =
+      absl::StrReplaceAll(ToAbsl(text), {{replace.pattern, replace.content}});
   return *storage;
 }
 

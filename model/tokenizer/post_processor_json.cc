@@ -70,8 +70,7 @@ absl::Status ReadTemplate(const JsonField& processor, TokenizerSpec* spec) {
 
 // Reads a pair of a token and its id.
 absl::Status AppendEndId(const JsonField& processor, std::string_view key,
-                         const TokenizerSpec& spec,
-                         std::vector<TokenId>* out) {
+                         const TokenizerSpec& spec, std::vector<TokenId>* out) {
   ASSIGN_OR_RETURN(const JsonField pair, processor.Member(key));
   if (!pair.value().is_array() || pair.value().size() != 2) {
     return pair.Invalid("expected a token and its id");
@@ -92,7 +91,8 @@ absl::Status ReadPostProcessor(const JsonField& field, TokenizerSpec* spec) {
     ASSIGN_OR_RETURN(const std::string type, TypeOf(step));
     if (type == "ByteLevel") continue;  // Changes only offsets.
     const bool ends = type == "RobertaProcessing" || type == "BertProcessing";
-    if (type != "TemplateProcessing" && !ends) return UnknownType(step, type, kKnown);
+    if (type != "TemplateProcessing" && !ends)
+      return UnknownType(step, type, kKnown);
     if (around) {
       return step.Unsupported(absl::StrCat(
           "is a second step that puts tokens around the text: ", type));

@@ -7,9 +7,9 @@
 namespace apollo {
 
 // Decodes the tokens of a stream into text incrementally. The results of Append
-// and Flush, concatenated, are the UTF-8 of Tokenizer::Decode of all tokens, with
-// each maximal invalid sequence replaced by U+FFFD. No character is split, lost
-// or repeated.
+// and Flush, concatenated, are the UTF-8 of Tokenizer::Decode of all tokens,
+// with each maximal invalid sequence replaced by U+FFFD. No character is split,
+// lost or repeated.
 //
 // If a token ends inside a character, its bytes (at most three) wait for the
 // next token.
@@ -38,7 +38,7 @@ class StreamDecoder {
   const Tokenizer& tokenizer_;
   const bool skip_special_;
   const Tokenizer::Leading leading_;
-  int may_remove_;  // Characters that may still be removed.
+  int may_remove_;       // Characters that may still be removed.
   std::string pending_;  // An incomplete character, at most 3 bytes.
 };
 

@@ -127,6 +127,7 @@ struct Tokenizer::Parts {
       special[token.id] = token.special;
       control[token.id] = token.IsControl();
       added_ids.emplace(token.content, token.id);
+      added_contents.emplace(token.id, token.content);
     }
     spec.vocab = {};  // Large, and no longer needed.
     spec.merges = {};
@@ -155,52 +156,51 @@ struct Tokenizer::Parts {
     return absl::OkStatus();
   }
 
-  // Returns the ranges `parsed` of `text` as ranges of its normalized form. If a
-  // character was made across a border of one, there are none: then it cannot be
-  // told which text is whose.
+  // Returns the ranges `ordinary` of `text` as ranges of its normalized form.
+  // If a character was made across a border of one, all of it is ordinary: then
+  // it cannot be told which text is whose.
   absl::StatusOr<std::vector<TextRange>> NormalizedRanges(
       std::string_view text, std::string_view normalized,
-      std::span<const TextRange> parsed) const {
+      std::span<const TextRange> ordinary) const {
     std::vector<TextRange> ranges;
-    if (parsed.empty()) return ranges;
-    if (parsed[0].begin == 0 && parsed[0].end == text.size()) {
-      ranges.push_back({0, normalized.size()});
-      return ranges;
-    }
+    if (ordinary.empty()) return ranges;
     std::string joined, storage;
     std::size_t done = 0;
     const auto append = [&](std::size_t end) -> absl::Status {
-      ASSIGN_OR_RETURN(
-          const std::string_view part,
-          normalizer.Normalize(text.substr(done, end - done),
-                               /*start=*/done == 0, &storage));
+      ASSIGN_OR_RETURN(const std::string_view part,
+                       normalizer.Normalize(text.substr(done, end - done),
+                                            /*start=*/done == 0, &storage));
       joined.append(part);
       done = end;
       return absl::OkStatus();
     };
-    for (const TextRange& range : parsed) {
-      RETURN_IF_ERROR(append(range.begin));
-      const std::size_t begin = joined.size();
-      RETURN_IF_ERROR(append(range.end));
-      ranges.push_back({begin, joined.size()});
+    const bool whole = ordinary[0].begin == 0 && ordinary[0].end == text.size();
+    if (!whole) {
+      for (const TextRange& range : ordinary) {
+        RETURN_IF_ERROR(append(range.begin));
+        const std::size_t begin = joined.size();
+        RETURN_IF_ERROR(append(range.end));
+        ranges.push_back({begin, joined.size()});
+      }
+      RETURN_IF_ERROR(append(text.size()));
     }
-    RETURN_IF_ERROR(append(text.size()));
-    if (joined != normalized) ranges.clear();
+    if (joined != normalized) ranges = {{0, normalized.size()}};
     return ranges;
   }
 
   // Encodes a part of the text without tokens of `in_raw_text`.
   absl::Status EncodeSegment(std::string_view text, bool start,
-                             std::span<const TextRange> parsed, Scratch* scratch,
+                             std::span<const TextRange> ordinary,
+                             Scratch* scratch,
                              std::vector<TokenId>* ids) const {
-    ASSIGN_OR_RETURN(const std::string_view normalized,
-                     normalizer.Normalize(text, /*start=*/true,
-                                          &scratch->normalized));
+    ASSIGN_OR_RETURN(
+        const std::string_view normalized,
+        normalizer.Normalize(text, /*start=*/true, &scratch->normalized));
     if (in_normalized_text.empty()) {
       return EncodePlain(normalized, start, scratch, ids);
     }
     ASSIGN_OR_RETURN(const std::vector<TextRange> ranges,
-                     NormalizedRanges(text, normalized, parsed));
+                     NormalizedRanges(text, normalized, ordinary));
     in_normalized_text.Find(normalized, ranges, &scratch->segments);
     for (const auto& segment : scratch->segments) {
       if (segment.token != kNoToken) {
@@ -219,10 +219,11 @@ struct Tokenizer::Parts {
   AddedTokenFinder in_raw_text, in_normalized_text;
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
-  std::optional<Bpe> bpe;  // Of a byte-level vocabulary,
+  std::optional<Bpe> bpe;                     // Of a byte-level vocabulary,
   std::optional<CharacterBpe> character_bpe;  // or of one of characters.
   std::vector<bool> special, control, known;  // By id.
   absl::flat_hash_map<std::string, TokenId> added_ids;
+  absl::flat_hash_map<TokenId, std::string_view> added_contents;
 };
 
 Tokenizer::Tokenizer(std::unique_ptr<const Parts> parts)
@@ -261,38 +262,20 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Parse(
 
 absl::StatusOr<std::vector<TokenId>> Tokenizer::Encode(
     std::string_view text, SpecialText special) const {
-  const TextPart part{text, special};
-  return Encode({&part, 1});
+  const TextRange all = {0, text.size()};
+  if (special == SpecialText::kParse || text.empty()) {
+    return EncodeMixed(text, {});
+  }
+  return EncodeMixed(text, {&all, 1});
 }
 
-absl::StatusOr<std::vector<TokenId>> Tokenizer::Encode(
-    std::span<const TextPart> parts) const {
-  std::size_t size = 0;
-  std::vector<TextRange> parsed;
-  for (const TextPart& part : parts) {
-    const std::size_t begin = size;
-    size += part.text.size();
-    if (part.special == SpecialText::kPlain || part.text.empty()) continue;
-    if (!parsed.empty() && parsed.back().end == begin) {
-      parsed.back().end = size;
-    } else {
-      parsed.push_back({begin, size});
-    }
-  }
-  if (size > kMaxTextBytes) {
+absl::StatusOr<std::vector<TokenId>> Tokenizer::EncodeMixed(
+    std::string_view text, std::span<const TextRange> ordinary) const {
+  if (text.size() > kMaxTextBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the text has ", size, " bytes; at most ", kMaxTextBytes,
-                     " can be encoded"));
+        absl::StrCat("the text has ", text.size(), " bytes; at most ",
+                     kMaxTextBytes, " can be encoded"));
   }
-  if (parts.size() == 1) return EncodeText(parts[0].text, parsed);
-  std::string text;
-  text.reserve(size);
-  for (const TextPart& part : parts) text.append(part.text);
-  return EncodeText(text, parsed);
-}
-
-absl::StatusOr<std::vector<TokenId>> Tokenizer::EncodeText(
-    std::string_view text, std::span<const TextRange> parsed) const {
   const std::size_t valid = ValidUtf8Prefix(text);
   if (valid != text.size()) {
     return absl::InvalidArgumentError(
@@ -302,18 +285,22 @@ absl::StatusOr<std::vector<TokenId>> Tokenizer::EncodeText(
   Parts::Scratch scratch;
   std::vector<AddedTokenFinder::Segment> segments;
   std::vector<TextRange> inside;  // The ranges of one segment.
-  parts_->in_raw_text.Find(text, parsed, &segments);
+  parts_->in_raw_text.Find(text, ordinary, &segments);
   for (const auto& segment : segments) {
+    const std::size_t begin = segment.text.data() - text.data();
+    const std::size_t end = begin + segment.text.size();
+    while (!ordinary.empty() && ordinary.front().end <= begin) {
+      ordinary = ordinary.subspan(1);
+    }
     if (segment.token != kNoToken) {
       ids.push_back(segment.token);
       continue;
     }
-    const std::size_t begin = segment.text.data() - text.data();
-    const std::size_t end = begin + segment.text.size();
     inside.clear();
-    for (const TextRange& range : parsed) {
+    for (const TextRange& range : ordinary) {
       const std::size_t first = std::max(range.begin, begin);
       const std::size_t last = std::min(range.end, end);
+      if (range.begin >= end) break;
       if (first < last) inside.push_back({first - begin, last - begin});
     }
     RETURN_IF_ERROR(parts_->EncodeSegment(segment.text, begin == 0, inside,
@@ -367,6 +354,11 @@ std::optional<TokenId> Tokenizer::AddedTokenId(std::string_view content) const {
   return found->second;
 }
 
+std::string_view Tokenizer::AddedTokenContent(TokenId id) const {
+  const auto found = parts_->added_contents.find(id);
+  return found == parts_->added_contents.end() ? "" : found->second;
+}
+
 bool Tokenizer::IsSpecial(TokenId id) const {
   return id >= 0 && static_cast<std::size_t>(id) < parts_->special.size() &&
          parts_->special[id];
@@ -375,6 +367,19 @@ bool Tokenizer::IsSpecial(TokenId id) const {
 bool Tokenizer::IsControl(TokenId id) const {
   return id >= 0 && static_cast<std::size_t>(id) < parts_->control.size() &&
          parts_->control[id];
+}
+
+std::vector<std::string> Tokenizer::ControlTokens() const {
+  std::vector<const AddedToken*> tokens;
+  for (const AddedToken& token : parts_->spec.added_tokens) {
+    if (token.IsControl()) tokens.push_back(&token);
+  }
+  std::sort(
+      tokens.begin(), tokens.end(),
+      [](const AddedToken* a, const AddedToken* b) { return a->id < b->id; });
+  std::vector<std::string> spellings;
+  for (const AddedToken* token : tokens) spellings.push_back(token->content);
+  return spellings;
 }
 
 Tokenizer::Leading Tokenizer::leading() const {

@@ -23,12 +23,6 @@ enum class SpecialText {
   kParse,  // The token. For prompts built by this program.
 };
 
-// A part of a text.
-struct TextPart {
-  std::string_view text;
-  SpecialText special = SpecialText::kPlain;
-};
-
 // A byte-pair encoding, read from a Hugging Face tokenizer.json, with the same
 // ids as the `tokenizers` library: kParse equals its encode(), kPlain its
 // encode() without the control tokens, both without the post-processor (see
@@ -59,11 +53,12 @@ class Tokenizer {
   absl::StatusOr<std::vector<TokenId>> Encode(std::string_view text,
                                               SpecialText special) const;
 
-  // Encodes the concatenation of the parts, as if it were one text, except that
-  // control tokens are found only inside the parts, or adjacent parts, that are
-  // kParse. Returns the same errors; offsets are those in the concatenation.
-  absl::StatusOr<std::vector<TokenId>> Encode(
-      std::span<const TextPart> parts) const;
+  // Encodes a text that is partly ours and partly a user's. Like kParse, but no
+  // control token touches a byte of the ranges `ordinary` (ascending, disjoint,
+  // within the text): there its spelling is encoded as text, together with what
+  // is around it. Has the errors of Encode.
+  absl::StatusOr<std::vector<TokenId>> EncodeMixed(
+      std::string_view text, std::span<const TextRange> ordinary) const;
 
   // Returns the concatenated bytes of the tokens: the encoded text after
   // normalization, without bytes that have no token (SmolLM2 lacks some control
@@ -82,10 +77,15 @@ class Tokenizer {
   std::optional<TokenId> SpecialTokenId(std::string_view content) const;
   // Returns the id of the added token spelled `content`, special or not.
   std::optional<TokenId> AddedTokenId(std::string_view content) const;
+  // Returns the spelling of an added token; empty for other ids. Valid as long
+  // as the tokenizer.
+  std::string_view AddedTokenContent(TokenId id) const;
   // Returns true for tokens that have no text in an answer.
   bool IsSpecial(TokenId id) const;
   // Returns true for tokens that plain text never gives.
   bool IsControl(TokenId id) const;
+  // Returns the spellings of all control tokens, by id.
+  std::vector<std::string> ControlTokens() const;
 
   // What the decoder removes at the start of a decoded text: up to `count` of
   // the character.
@@ -104,10 +104,6 @@ class Tokenizer {
 
  private:
   struct Parts;
-
-  // Control tokens are found only inside the ranges `parsed`.
-  absl::StatusOr<std::vector<TokenId>> EncodeText(
-      std::string_view text, std::span<const TextRange> parsed) const;
   explicit Tokenizer(std::unique_ptr<const Parts> parts);
 
   std::unique_ptr<const Parts> parts_;

@@ -39,7 +39,7 @@ using NormalizerStep = std::variant<UnicodeStep, PrependStep, ReplaceStep>;
 
 // Steps of "pre_tokenizer".
 struct SplitStep {
-  std::string pattern;   // Literal, or a regular expression in Oniguruma syntax.
+  std::string pattern;  // Literal, or a regular expression in Oniguruma syntax.
   bool literal = false;  // Then not empty.
   SplitBehavior behavior = SplitBehavior::kIsolated;
   bool invert = false;

@@ -63,6 +63,8 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
                      "; config.json says prompt_format \"",
                      PromptFormatName(model->config.prompt_format), "\""));
   }
+  model->ends = FindAnswerEnds(model->config.prompt_format,
+                               /*chat_template=*/"", *model->tokenizer);
   model->fingerprint = FingerprintOf(model->config, directory);
   model->default_hybrid = options.default_routing == "hybrid";
   ASSIGN_OR_RETURN(model->families,
