@@ -1,7 +1,6 @@
 #include "model/tokenizer/tokenizer.h"
 
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
 
@@ -77,22 +76,21 @@ absl::StatusOr<std::vector<AddedToken>> TokensToFind(const TokenizerSpec& spec,
                                                      bool after_normalizer) {
   const Normalizer normalizer(spec.normalizer);
   std::vector<AddedToken> tokens;
-  absl::flat_hash_set<std::string> contents;
-  for (AddedToken token : spec.added_tokens) {
+  for (const AddedToken& token : spec.added_tokens) {
     if (token.normalized != after_normalizer) continue;
     if (after_normalizer) {
       std::string storage;
       ASSIGN_OR_RETURN(
           const std::string_view content,
           normalizer.Normalize(token.content, /*start=*/true, &storage));
-      token.content = std::string(content);
+      if (content != token.content) {
+        return absl::UnimplementedError(absl::StrCat(
+            "added_tokens: token ", token.id,
+            " is normalized, and the normalizer changes its name, with which "
+            "it would be decoded"));
+      }
     }
-    if (!contents.insert(token.content).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("added_tokens: token ", token.id,
-                       " equals another after normalisation"));
-    }
-    tokens.push_back(std::move(token));
+    tokens.push_back(token);
   }
   return tokens;
 }

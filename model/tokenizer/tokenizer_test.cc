@@ -8,6 +8,7 @@
 
 #include "common/json.h"
 #include "model/tokenizer/test_tokenizer.h"
+#include "model/tokenizer/text_range.h"
 
 namespace apollo {
 namespace {
@@ -52,8 +53,7 @@ TEST(TokenizerTest, SpecialTextIsPlainUnlessAskedFor) {
   EXPECT_EQ(plain.size(), 9u);
   for (const TokenId id : plain) EXPECT_FALSE(tokenizer->IsSpecial(id));
   // Added tokens that are not special, too.
-  EXPECT_EQ(Encode(*tokenizer, "<tool>"),
-            Ids({'<', 't', 'o', 'o', 'l', '>'}));
+  EXPECT_EQ(Encode(*tokenizer, "<tool>"), Ids({'<', 't', 'o', 'o', 'l', '>'}));
   EXPECT_EQ(Encode(*tokenizer, "<tool>", SpecialText::kParse), Ids({261}));
 }
 

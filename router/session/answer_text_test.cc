@@ -205,8 +205,7 @@ TEST(AnswerTextTest, AStopMayNameSpecialTokensAmongText) {
 }
 
 TEST(AnswerTextTest, OtherStopsDoNotSeeSpecialTokens) {
-  EXPECT_EQ(EndOf({"<|x|>", "bc"}, {'a', 'b', 260, 'c', 'd'}),
-            (Ended{"a", 1}));
+  EXPECT_EQ(EndOf({"<|x|>", "bc"}, {'a', 'b', 260, 'c', 'd'}), (Ended{"a", 1}));
   EXPECT_EQ(EndOf({"bc", "b<|x|>"}, {'a', 'b', 262, 'c'}), (Ended{"a", 1}));
   // "end" is no part of the answer.
   EXPECT_EQ(EndOf({"<|x|>", "end"}, {'a', 260}), (Ended{"a", -1}));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "router/model/answer_ends.h"
 #include "router/session/choice_seed.h"
 #include "router/session/session_fixture.h"
 

@@ -194,6 +194,25 @@ def byte_cases(base):
                     "pad_token": "!"}}
 
 
+def normalized_tokens(number):
+    return [added(i, name, True, normalized=True) for i, name in enumerate(("<unk>", "<s>", "</s>"))] + [
+        added(number, "<tool_call>", rstrip=True, normalized=True), added(number + 1, " <left>")]
+
+
+def used_by_merges(base):
+    """Returns an ASCII token that merges make and use."""
+    merges = base["model"]["merges"]
+    used = {side for merge in merges for side in merge}
+    return next(a + b for a, b in merges if a + b in used and (a + b).isascii() and (a + b).isalpha())
+
+
+def numbered(base, *names):
+    """Returns added tokens with the ids that the library gives: those of the vocabulary, then the next ones."""
+    vocab = base["model"]["vocab"]
+    following = itertools.count(len(vocab))
+    return [added(vocab[name] if name in vocab else next(following), name) for name in names]
+
+
 def lacking(base):
     """Returns a patch of the vocabulary that removes the tokens of three bytes; others get their ids."""
     removed = ["\u0100", "\u0101", "\u0121"]
@@ -214,7 +233,7 @@ def character_cases(base):
     yield "like Gemma", gemma
     number = len(base["model"]["vocab"])
     yield "like Gemma, with tokens of white space", {**gemma, **tokens(
-        added(number, "\n\n"), added(number + 1, "\u2581\u2581"), added(number + 2, "\n\n\n"), base=base)}
+        *numbered(base, "\n\n", "\u2581\u2581", "\n\n\n"), base=base)}
     for scheme, parts in itertools.product(("always", "first", "never"), (False, True)):
         yield f"pre_tokenizer Metaspace {scheme} split {parts}", {
             "normalizer": None, "pre_tokenizer": metaspace(prepend_scheme=scheme, split=parts)}
@@ -225,9 +244,7 @@ def character_cases(base):
     yield "normalizer null, no prefix", {"normalizer": None}
     yield "normalizer NFKC", normalizers({"type": "NFKC"}, prepend("\u2581"), replace(" ", "\u2581"))
     yield "model ignore_merges", model(ignore_merges=True, merges=base["model"]["merges"][:20])
-    yield "added tokens, normalized", {"added_tokens": [
-        added(i, name, i < 3, normalized=True) for i, name in enumerate(("<unk>", "<s>", "</s>"))] + [
-            added(number, "<tool_call>", rstrip=True, normalized=True), added(number + 1, " <left>")]}
+    yield "like Gemma, added tokens normalized", {**gemma, "added_tokens": normalized_tokens(number)}
     yield "decoder without ByteFallback", decoders(replace("\u2581", " "), FUSE)
     yield "decoder of one step", {"decoder": replace("\u2581", "")}
     yield "decoder of no steps", decoders()
@@ -280,8 +297,12 @@ def refused_cases(base):
            "added_tokens[5].id: is 420, but its position implies 405")
     yield ("bytes", "added token twice", tokens(added(405, "<x>"), added(405, "<x>", True), base=b),
            "added_tokens[6].content: duplicate of an earlier token")
-    yield ("bytes", "added token that other merges use", tokens(added(b["model"]["vocab"]["er"], "er"), base=b),
-           f"model.merges make token {b['model']['vocab']['er']}, an added token, and make others from it")
+    used = used_by_merges(b)
+    yield ("bytes", "added token that other merges use", tokens(added(b["model"]["vocab"][used], used), base=b),
+           f"model.merges make token {b['model']['vocab'][used]}, an added token, and make others from it")
+    yield ("characters", "added tokens whose names the normalizer changes",
+           {"added_tokens": normalized_tokens(len(c["model"]["vocab"]))},
+           "added_tokens: token 0 is normalized, and the normalizer changes its name, with which it would be decoded")
     yield ("bytes", "added token of one byte", tokens(added(b["model"]["vocab"]["x"], "x", True), base=b),
            f"added_tokens: token {b['model']['vocab']['x']} is a single byte or character of model.vocab")
     word = longest_last(b)
