@@ -212,6 +212,26 @@ TEST_F(DenseCoreTest, TheEndTokenEndsTheAnswerUnlessIgnored) {
   EXPECT_EQ(ignoring->result.cause, FinishCause::kLength);
 }
 
+TEST_F(DenseCoreTest, EndTokensOfTheRequestEndTheAnswerToo) {
+  Start();
+  LinkOne();
+  GenerationRequest request = Request(3, 9);
+  request.end_tokens = {8, 11};
+  const auto sink = Submit(1, request);
+  Round(7);
+  Round(11);
+  EXPECT_EQ(sink->text, "d>e1 0:7 end");
+  EXPECT_EQ(sink->result.cause, FinishCause::kEos);
+  first_->frames.clear();
+  request.max_new_tokens = 2;
+  request.ignore_eos = true;
+  const auto ignoring = Submit(2, request);
+  Round(11);
+  Round(8);
+  EXPECT_EQ(ignoring->text, "d>e1 0:11 1:8 end");
+  EXPECT_EQ(ignoring->result.cause, FinishCause::kLength);
+}
+
 TEST_F(DenseCoreTest, ScoresComeInChunksAndInOrder) {
   options_.scheduler.token_budget = 8;
   for (const int count : {19, 12, 1}) {

@@ -156,9 +156,11 @@ Verdict DenseSequence::TakeToken(const SequenceOutput& output) {
   if (token < 0 || token >= config_.vocab_size) {
     return Broken("the expert worker returned a token outside the vocabulary");
   }
-  const std::vector<std::int32_t>& eos = config_.eos_tokens;
+  const auto ends = [token](const std::vector<std::int32_t>& tokens) {
+    return std::find(tokens.begin(), tokens.end(), token) != tokens.end();
+  };
   if (!request_.ignore_eos &&
-      std::find(eos.begin(), eos.end(), token) != eos.end()) {
+      (ends(config_.eos_tokens) || ends(request_.end_tokens))) {
     return Complete(FinishCause::kEos);
   }
   const int index = static_cast<int>(tokens_.size()) - PromptTokens(request_);

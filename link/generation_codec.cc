@@ -132,6 +132,8 @@ pb::RunRequest ToProto(const GenerationRequest& request) {
   out.set_max_new_tokens(request.max_new_tokens);
   out.set_shorten_to_cache(request.shorten_to_cache);
   out.set_top_logprobs(request.top_logprobs);
+  out.mutable_end_tokens()->Add(request.end_tokens.begin(),
+                                request.end_tokens.end());
   out.set_ignore_eos(request.ignore_eos);
   out.set_score_tokens(request.score_tokens);
   out.set_language(request.language);
@@ -162,6 +164,13 @@ absl::StatusOr<GenerationRequest> FromProto(const pb::RunRequest& message) {
   RETURN_IF_ERROR(
       CheckRange("top_logprobs", message.top_logprobs(), 0, kMaxTopLogprobs));
   out.top_logprobs = static_cast<int>(message.top_logprobs());
+  if (message.end_tokens_size() > kMaxEndTokens) {
+    return Wrong("end_tokens",
+                 absl::StrCat("has ", message.end_tokens_size(),
+                              " tokens; it must have at most ", kMaxEndTokens));
+  }
+  out.end_tokens.assign(message.end_tokens().begin(),
+                        message.end_tokens().end());
   out.ignore_eos = message.ignore_eos();
   RETURN_IF_ERROR(
       Read("score_tokens", message.score_tokens(), out.score_tokens));

@@ -56,8 +56,8 @@ auto Members(const TokenLogprob& in) {
   return std::tie(a, b);
 }
 auto Members(const GenerationRequest& in) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = in;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = in;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
 }
 auto Members(const GenerationStarted& in) {
   const auto& [a, b, c] = in;
@@ -143,6 +143,7 @@ GenerationRequest Request() {
   request.max_new_tokens = INT_MAX;
   request.shorten_to_cache = true;
   request.top_logprobs = kMaxTopLogprobs;
+  request.end_tokens = {0, INT_MAX};
   request.ignore_eos = true;
   request.score_tokens = 1;
   request.language = "sw";
@@ -217,6 +218,9 @@ TEST(GenerationCodecTest, InvalidRequestsAreRefusedNamingTheField) {
   ExpectRefused("family", [](auto& m) { m.set_family(-2); });
   ExpectRefused("max_new_tokens",
                 [](auto& m) { m.set_max_new_tokens(kTooMany); });
+  ExpectRefused("end_tokens", [](auto& m) {
+    for (int i = 0; i <= kMaxEndTokens; ++i) m.add_end_tokens(i);
+  });
   ExpectRefused("top_logprobs", [](auto& m) { m.set_top_logprobs(21); });
   ExpectRefused("score_tokens", [](auto& m) { m.set_score_tokens(kTooMany); });
   ExpectRefused("priority", [](auto& m) { m.set_priority(101); });

@@ -19,6 +19,7 @@ struct TokenLogprob {
 
 inline constexpr int kMaxPriority = 100;
 inline constexpr int kMaxTopLogprobs = 20;
+inline constexpr int kMaxEndTokens = 16;
 
 // A sequence to generate or score: a router's request to a dense worker.
 struct GenerationRequest {
@@ -40,7 +41,10 @@ struct GenerationRequest {
   bool shorten_to_cache = false;
   // Alternatives to report with each token, from 0 to kMaxTopLogprobs.
   int top_logprobs = 0;
-  bool ignore_eos = false;
+  // Tokens that end the answer, besides those of the model's config; at most
+  // kMaxEndTokens.
+  std::vector<std::int32_t> end_tokens;
+  bool ignore_eos = false;  // No token ends the answer.
   // If positive: generate nothing and report the log-probabilities of the
   // prompt's last score_tokens tokens (less than the size of the prompt).
   int score_tokens = 0;

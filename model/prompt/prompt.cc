@@ -22,7 +22,7 @@ class Builder {
 
   absl::Status Control(const char* name) {
     RETURN_IF_ERROR(EndText());
-    const std::optional<TokenId> id = tokenizer_.SpecialTokenId(name);
+    const std::optional<TokenId> id = tokenizer_.AddedTokenId(name);
     if (!id) {
       return absl::FailedPreconditionError(
           absl::StrCat("the prompt format needs the control token ", name,

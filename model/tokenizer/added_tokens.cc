@@ -62,6 +62,8 @@ std::size_t SpacesAtStart(std::string_view text) {
 AddedTokenFinder::AddedTokenFinder(std::span<const AddedToken> tokens)
     : tokens_(tokens.begin(), tokens.end()), nodes_(1) {
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    control_.push_back(tokens_[i].IsControl());
+    if (!control_.back()) only_control_ = false;
     first_bytes_[static_cast<unsigned char>(tokens_[i].content[0])] = true;
     int node = 0;
     for (const char c : tokens_[i].content) {
@@ -83,32 +85,45 @@ AddedTokenFinder::AddedTokenFinder(std::span<const AddedToken> tokens)
   }
 }
 
-int AddedTokenFinder::Longest(std::string_view text) const {
+int AddedTokenFinder::Longest(std::string_view text, std::size_t room) const {
   int node = 0;
   int longest = -1;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
     const auto& edges = nodes_[node].edges;
     const auto edge =
         std::find_if(edges.begin(), edges.end(),
                      [byte](const Edge& e) { return e.byte == byte; });
     if (edge == edges.end()) break;
     node = edge->node;
-    if (nodes_[node].token >= 0) longest = nodes_[node].token;
+    const int token = nodes_[node].token;
+    if (token >= 0 && (i < room || !control_[token])) longest = token;
   }
   return longest;
 }
 
-void AddedTokenFinder::Find(std::string_view text, bool special_is_plain,
+void AddedTokenFinder::Find(std::string_view text,
+                            std::span<const TextRange> ordinary,
                             std::vector<Segment>* segments) const {
   segments->clear();
+  const bool all_ordinary = !ordinary.empty() && ordinary[0].begin == 0 &&
+                            ordinary[0].end == text.size();
+  if (tokens_.empty() || (only_control_ && all_ordinary)) {
+    if (!text.empty()) segments->push_back({kNoToken, text});
+    return;
+  }
   std::size_t done = 0;  // All text before this is in `segments`.
   for (std::size_t at = 0; at < text.size();) {
     if (!first_bytes_[static_cast<unsigned char>(text[at])]) {
       ++at;
       continue;
     }
-    const int found = Longest(text.substr(at));
+    while (!ordinary.empty() && ordinary.front().end <= at) {
+      ordinary = ordinary.subspan(1);
+    }
+    const std::size_t next =
+        ordinary.empty() ? text.size() : ordinary.front().begin;
+    const int found = Longest(text.substr(at), next > at ? next - at : 0);
     if (found < 0) {
       ++at;
       continue;
@@ -117,7 +132,6 @@ void AddedTokenFinder::Find(std::string_view text, bool special_is_plain,
     std::size_t start = at;
     std::size_t stop = at + token.content.size();
     at = stop;  // A rejected token still hides those inside it.
-    if (special_is_plain && token.special) continue;
     if (token.single_word &&
         TouchesWord(text.substr(0, start), text.substr(stop))) {
       continue;

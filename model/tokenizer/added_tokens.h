@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/tokenizer/text_range.h"
 #include "model/tokenizer/tokenizer_json.h"
 
 namespace apollo {
@@ -23,9 +24,11 @@ class AddedTokenFinder {
     std::string_view text;  // Never empty.
   };
 
-  // Splits `text` (UTF-8) into added tokens and the text between them. With
-  // `special_is_plain`, special tokens are left as text.
-  void Find(std::string_view text, bool special_is_plain,
+  // Splits `text` (UTF-8) into added tokens and the text between them. Control
+  // tokens (AddedToken::IsControl) that would touch the ranges `ordinary`
+  // (ascending, disjoint) are left as text, as if they did not exist, so they
+  // hide no other token.
+  void Find(std::string_view text, std::span<const TextRange> ordinary,
             std::vector<Segment>* segments) const;
 
   bool empty() const { return tokens_.empty(); }
@@ -42,12 +45,14 @@ class AddedTokenFinder {
   };
 
   // Returns the index into tokens_ of the longest token at the start of `text`,
-  // or -1.
-  int Longest(std::string_view text) const;
+  // or -1. Control tokens must not be longer than `room`.
+  int Longest(std::string_view text, std::size_t room) const;
 
   std::vector<AddedToken> tokens_;
   std::vector<Node> nodes_;
+  std::vector<bool> control_;  // By index.
   std::array<bool, 256> first_bytes_ = {};
+  bool only_control_ = true;
 };
 
 }  // namespace apollo

@@ -57,16 +57,16 @@ Bpe::Bpe(const TokenizerSpec& spec, const std::vector<std::string>& token_bytes)
 
 void Bpe::FindSoundTokens(const TokenizerSpec& spec,
                           const std::vector<std::string>& token_bytes) {
-  absl::flat_hash_set<TokenId> special;
+  absl::flat_hash_set<TokenId> control;
   for (const AddedToken& token : spec.added_tokens) {
-    if (token.special) special.insert(token.id);
+    if (token.IsControl()) control.insert(token.id);
   }
   Merging::Scratch scratch;
   std::vector<TokenId> ids;
   for (const auto& [spelling, id] : spec.vocab) {
     // A token that is not spelled in bytes cannot occur in text.
     const std::string& bytes = token_bytes[id];
-    if (special.contains(id) || bytes.empty() ||
+    if (control.contains(id) || bytes.empty() ||
         bytes != BytesOfByteLevel(spelling)) {
       continue;
     }

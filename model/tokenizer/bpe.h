@@ -39,7 +39,7 @@ namespace apollo {
 class Bpe {
  public:
   // `token_bytes[id]` holds the bytes of a token and must outlive this object.
-  // Special tokens are never produced.
+  // Control tokens are never produced. The vocabulary must be byte-level.
   Bpe(const TokenizerSpec& spec, const std::vector<std::string>& token_bytes);
 
   // Memory that calls can share to avoid allocations. One per thread.

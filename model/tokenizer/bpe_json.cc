@@ -3,6 +3,7 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 
 #include <cstdint>
 #include <string>
@@ -21,18 +22,15 @@ using VocabIndex = absl::flat_hash_map<std::string_view, TokenId>;
 absl::Status CheckBpeVariant(const JsonField& model) {
   ASSIGN_OR_RETURN(const JsonField type, model.Member("type"));
   ASSIGN_OR_RETURN(const std::string name, type.String("BPE"));
-  if (name != "BPE") return type.Unsupported("only BPE is supported");
+  if (name != "BPE") return type.Refused("only BPE is supported");
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     ASSIGN_OR_RETURN(const JsonField field, model.Member(key));
     ASSIGN_OR_RETURN(const std::string value, field.String(""));
-    if (!value.empty()) return field.Unsupported("must be null or empty");
+    if (!value.empty()) return field.Refused("it must be null or empty");
   }
-  ASSIGN_OR_RETURN(const JsonField fallback, model.Member("byte_fallback"));
-  ASSIGN_OR_RETURN(const bool byte_fallback, fallback.Bool(false));
-  if (byte_fallback) return fallback.Unsupported("is not supported");
   ASSIGN_OR_RETURN(const JsonField dropout, model.Member("dropout"));
   if (!dropout.absent() && dropout.value() != 0) {
-    return dropout.Unsupported("must be null: it makes encoding random");
+    return dropout.Refused("it must be null: it makes encoding random");
   }
   return absl::OkStatus();
 }
@@ -54,16 +52,18 @@ absl::Status CheckVocab(const JsonField& field, const TokenizerSpec& spec) {
 
 void FindByteTokens(const VocabIndex& index, TokenizerSpec* spec) {
   for (int byte = 0; byte < 256; ++byte) {
+    const auto c = static_cast<unsigned char>(byte);
     const auto found =
-        index.find(ByteLevelCharacter(static_cast<unsigned char>(byte)));
+        index.find(spec->byte_level ? std::string(ByteLevelCharacter(c))
+                                    : absl::StrFormat("<0x%02X>", c));
     spec->byte_tokens[byte] = found == index.end() ? kNoToken : found->second;
   }
 }
 
-// SmolLM2 has no tokens for some control characters, which the `tokenizers`
-// library drops. With an unk_token it would replace them instead.
-absl::Status CheckByteTokens(const JsonField& model,
-                             const TokenizerSpec& spec) {
+// Checks a vocabulary of byte-level spellings. SmolLM2 has no tokens for some
+// control characters, which the `tokenizers` library drops. With an unk_token
+// it would replace them instead, with byte_fallback perhaps spell them.
+absl::Status CheckByteLevel(const JsonField& model, const TokenizerSpec& spec) {
   int missing = 0;
   int missing_printable = 0;
   for (int byte = 0; byte < 256; ++byte) {
@@ -71,13 +71,40 @@ absl::Status CheckByteTokens(const JsonField& model,
     ++missing;
     missing_printable += byte >= 0x20 && byte < 0x7F;
   }
-  ASSIGN_OR_RETURN(const JsonField unknown, model.Member("unk_token"));
-  if (missing > 0 && !unknown.absent()) {
-    return unknown.Unsupported(absl::StrCat(
-        "must be null, as model.vocab lacks tokens for ", missing, " bytes"));
-  }
   if (missing_printable > 0) {
     return model.Invalid("vocab lacks printable ASCII characters");
+  }
+  ASSIGN_OR_RETURN(const JsonField fallback, model.Member("byte_fallback"));
+  ASSIGN_OR_RETURN(const bool byte_fallback, fallback.Bool(false));
+  ASSIGN_OR_RETURN(const JsonField unknown, model.Member("unk_token"));
+  if (missing > 0 && byte_fallback) {
+    return fallback.Refused(
+        absl::StrCat("it must be false, as model.vocab lacks tokens for ",
+                     missing, " bytes"));
+  }
+  if (missing > 0 && !unknown.absent()) {
+    return unknown.Refused(
+        absl::StrCat("it must be null, as model.vocab lacks tokens for ",
+                     missing, " bytes"));
+  }
+  return absl::OkStatus();
+}
+
+// Checks a vocabulary of characters: with a token for each byte, no text needs
+// the unk_token.
+absl::Status CheckByteFallback(const JsonField& model,
+                               const TokenizerSpec& spec) {
+  ASSIGN_OR_RETURN(const JsonField fallback, model.Member("byte_fallback"));
+  ASSIGN_OR_RETURN(const bool byte_fallback, fallback.Bool(false));
+  if (!byte_fallback) {
+    return fallback.Refused(
+        "it must be true, unless pre_tokenizer ends with ByteLevel, so that "
+        "every text has tokens");
+  }
+  for (int byte = 0; byte < 256; ++byte) {
+    if (spec.byte_tokens[byte] != kNoToken) continue;
+    return fallback.Refused(
+        absl::StrFormat("model.vocab lacks the token <0x%02X>", byte));
   }
   return absl::OkStatus();
 }
@@ -143,7 +170,8 @@ absl::Status ReadBpeModel(const JsonField& model, TokenizerTree* tree,
     return vocab.Invalid("the same token occurs twice");
   }
   FindByteTokens(index, spec);
-  RETURN_IF_ERROR(CheckByteTokens(model, *spec));
+  RETURN_IF_ERROR(spec->byte_level ? CheckByteLevel(model, *spec)
+                                   : CheckByteFallback(model, *spec));
   ASSIGN_OR_RETURN(const JsonField merges, model.Member("merges"));
   return ReadMerges(merges, *tree, index, spec);
 }

@@ -10,7 +10,7 @@
 namespace apollo {
 
 // Fills vocab, byte_tokens, merges and ignore_merges from the field `model`.
-// Moves the vocabulary and the merges out of the tree.
+// Needs byte_level. Moves the vocabulary and the merges out of the tree.
 absl::Status ReadBpeModel(const JsonField& model, TokenizerTree* tree,
                           TokenizerSpec* spec);
 

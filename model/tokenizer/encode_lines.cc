@@ -1,9 +1,10 @@
 // encode_lines TOKENIZER_JSON [--parse-special]
 //
 // Reads one JSON string per line from standard input and writes one JSON object
-// per line: {"ids": [...], "same": true}, where "same" tells if decoding the
-// ids, at once and as a stream, restores the text; or {"error": "..."}. For
-// comparisons with other tokenizers.
+// per line: {"ids": [...], "text": "...", "same": true}, where "text" is the
+// decoded text, and "same" tells if decoding, at once and as a stream, restores
+// the text of the line; or {"error": "..."}. For comparisons with other
+// tokenizers.
 
 #include <absl/status/status.h>
 
@@ -33,7 +34,7 @@ Json Encode(const Tokenizer& tokenizer, const std::string& line,
   for (const TokenId id : *ids) streamed += decoder.Append(id);
   streamed += decoder.Flush();
   const bool same = decoded.ok() && *decoded == content && streamed == content;
-  return {{"ids", *ids}, {"same", same}};
+  return {{"ids", *ids}, {"text", streamed}, {"same", same}};
 }
 
 int Main(int argc, char** argv) {

@@ -7,6 +7,8 @@
 namespace apollo {
 namespace {
 
+constexpr std::size_t kMaxValueBytes = 60;
+
 const Json& Null() {
   static const Json null;
   return null;
@@ -52,6 +54,15 @@ absl::StatusOr<std::string> JsonField::String(
 
 absl::Status JsonField::ExpectArray() const {
   return value_->is_array() ? absl::OkStatus() : Invalid("expected an array");
+}
+
+absl::Status JsonField::Refused(std::string_view what) const {
+  std::string value = value_->dump(-1, ' ', /*ensure_ascii=*/true);
+  if (value.size() > kMaxValueBytes) {
+    value.resize(kMaxValueBytes);
+    value += "...";
+  }
+  return Unsupported(absl::StrCat("is ", value, "; ", ToAbsl(what)));
 }
 
 absl::Status JsonField::Invalid(std::string_view what) const {

@@ -37,6 +37,10 @@ class JsonField {
       std::optional<std::string> otherwise = {}) const;
   absl::Status ExpectArray() const;
 
+  // "FILE: FIELD: is VALUE; what", with at most 60 bytes of the value. For
+  // values that are understood but not supported.
+  absl::Status Refused(std::string_view what) const;
+
   // "FILE: FIELD: what"
   absl::Status Invalid(std::string_view what) const;
   absl::Status Unsupported(std::string_view what) const;

@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace apollo {
-namespace {
-
-// Up to this size, a linear scan for the best pair is faster than a heap.
-constexpr std::size_t kShort = 64;
-
-}  // namespace
 
 Merging::Merging(const std::array<TokenId, 256>& byte_tokens,
                  std::span<const Merge> merges)
@@ -21,21 +15,45 @@ Merging::Merging(const std::array<TokenId, 256>& byte_tokens,
   }
 }
 
-std::int32_t Merging::Encode(std::string_view piece, Scratch* scratch,
-                             std::vector<TokenId>* out) const {
-  return piece.size() <= kShort ? EncodeShort(piece, out)
-                                : EncodeLong(piece, scratch, out);
+void Merging::Scratch::Append(TokenId token) {
+  const auto i = static_cast<std::int32_t>(symbols_.size());
+  symbols_.push_back({token, i - 1, i + 1});
 }
 
-std::int32_t Merging::EncodeShort(std::string_view piece,
-                                  std::vector<TokenId>* out) const {
-  TokenId tokens[kShort];
-  std::uint32_t ranks[kShort];  // Rank of tokens i and i + 1.
-  std::size_t size = 0;
+std::int32_t Merging::Encode(std::string_view piece, Scratch* scratch,
+                             std::vector<TokenId>* out) const {
+  if (piece.size() <= kShort) {
+    TokenId tokens[kShort];
+    std::size_t size = 0;
+    for (const char c : piece) {
+      const TokenId token = byte_tokens_[static_cast<unsigned char>(c)];
+      if (token != kNoToken) tokens[size++] = token;
+    }
+    return MergeShort(tokens, size, out);
+  }
+  scratch->symbols_.clear();
   for (const char c : piece) {
     const TokenId token = byte_tokens_[static_cast<unsigned char>(c)];
-    if (token != kNoToken) tokens[size++] = token;
+    if (token != kNoToken) scratch->Append(token);
   }
+  return MergeLong(scratch, out);
+}
+
+std::int32_t Merging::Encode(std::span<const TokenId> tokens, Scratch* scratch,
+                             std::vector<TokenId>* out) const {
+  if (tokens.size() <= kShort) {
+    TokenId copy[kShort];
+    std::copy(tokens.begin(), tokens.end(), copy);
+    return MergeShort(copy, tokens.size(), out);
+  }
+  scratch->symbols_.clear();
+  for (const TokenId token : tokens) scratch->Append(token);
+  return MergeLong(scratch, out);
+}
+
+std::int32_t Merging::MergeShort(TokenId* tokens, std::size_t size,
+                                 std::vector<TokenId>* out) const {
+  std::uint32_t ranks[kShort];  // Rank of tokens i and i + 1.
   for (std::size_t i = 0; i + 1 < size; ++i) {
     ranks[i] = Rank(tokens[i], tokens[i + 1]);
   }
@@ -56,8 +74,8 @@ std::int32_t Merging::EncodeShort(std::string_view piece,
   return last;
 }
 
-std::int32_t Merging::EncodeLong(std::string_view piece, Scratch* scratch,
-                                 std::vector<TokenId>* out) const {
+std::int32_t Merging::MergeLong(Scratch* scratch,
+                                std::vector<TokenId>* out) const {
   using Symbol = Scratch::Symbol;
   using Candidate = Scratch::Candidate;
   std::vector<Symbol>& symbols = scratch->symbols_;
@@ -75,13 +93,7 @@ std::int32_t Merging::EncodeLong(std::string_view piece, Scratch* scratch,
     return rank != PairTable::kNone;
   };
 
-  symbols.clear();
   heap.clear();
-  for (const char c : piece) {
-    const TokenId token = byte_tokens_[static_cast<unsigned char>(c)];
-    const auto i = static_cast<std::int32_t>(symbols.size());
-    if (token != kNoToken) symbols.push_back({token, i - 1, i + 1});
-  }
   if (symbols.empty()) return -1;
   symbols.back().behind = -1;
   const auto size = static_cast<std::int32_t>(symbols.size());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -30,16 +31,24 @@ class Merging {
   std::int32_t Encode(std::string_view piece, Scratch* scratch,
                       std::vector<TokenId>* out) const;
 
+  // Does the same for a sequence that starts with these tokens.
+  std::int32_t Encode(std::span<const TokenId> tokens, Scratch* scratch,
+                      std::vector<TokenId>* out) const;
+
   // Returns the rank of a pair in the list of merges, or PairTable::kNone.
   std::uint32_t Rank(TokenId left, TokenId right) const {
     return pairs_.Find(left, right);
   }
 
  private:
-  std::int32_t EncodeShort(std::string_view piece,
-                           std::vector<TokenId>* out) const;
-  std::int32_t EncodeLong(std::string_view piece, Scratch* scratch,
+  // Merge a sequence of at most kShort tokens, which is overwritten, or the
+  // scratch's symbols.
+  std::int32_t MergeShort(TokenId* tokens, std::size_t size,
                           std::vector<TokenId>* out) const;
+  std::int32_t MergeLong(Scratch* scratch, std::vector<TokenId>* out) const;
+
+  // Up to this size, a linear scan for the best pair is faster than a heap.
+  static constexpr std::size_t kShort = 64;
 
   std::array<TokenId, 256> byte_tokens_;
   PairTable pairs_;
@@ -53,6 +62,8 @@ class Merging::Scratch {
 
  private:
   friend class Merging;
+
+  void Append(TokenId token);
 
   // A linked list of tokens, so that a merge takes constant time.
   struct Symbol {

@@ -13,6 +13,7 @@ namespace {
 constexpr char kKnownCharacters[] =
     "[:age=9.0:]";  // Assigned in 9.0 or earlier.
 
+// The normalizers of one form.
 struct Normalizers {
   UErrorCode error = U_ZERO_ERROR;
   const icu::Normalizer2* newest;
@@ -20,14 +21,31 @@ struct Normalizers {
   // Leaves characters outside `known` unchanged and treats them as starters.
   icu::FilteredNormalizer2 filtered;
 
-  Normalizers()
-      : newest(icu::Normalizer2::getNFCInstance(error)),
+  explicit Normalizers(const icu::Normalizer2* (*get)(UErrorCode&))
+      : newest(get(error)),
         known(icu::UnicodeString(kKnownCharacters, -1, US_INV), error),
         filtered(*newest, *known.freeze()) {}
 
-  static const Normalizers& Get() {
-    static const Normalizers normalizers;
-    return normalizers;
+  static const Normalizers& Get(UnicodeForm form) {
+    using icu::Normalizer2;
+    switch (form) {
+      case UnicodeForm::kNfd: {
+        static const Normalizers nfd(&Normalizer2::getNFDInstance);
+        return nfd;
+      }
+      case UnicodeForm::kNfkc: {
+        static const Normalizers nfkc(&Normalizer2::getNFKCInstance);
+        return nfkc;
+      }
+      case UnicodeForm::kNfkd: {
+        static const Normalizers nfkd(&Normalizer2::getNFKDInstance);
+        return nfkd;
+      }
+      case UnicodeForm::kNfc:
+        break;
+    }
+    static const Normalizers nfc(&Normalizer2::getNFCInstance);
+    return nfc;
   }
 };
 
@@ -35,7 +53,13 @@ struct Normalizers {
 
 absl::StatusOr<std::string_view> NormalizeNfc(std::string_view text,
                                               std::string* storage) {
-  const Normalizers& normalizers = Normalizers::Get();
+  return NormalizeUnicode(UnicodeForm::kNfc, text, storage);
+}
+
+absl::StatusOr<std::string_view> NormalizeUnicode(UnicodeForm form,
+                                                  std::string_view text,
+                                                  std::string* storage) {
+  const Normalizers& normalizers = Normalizers::Get(form);
   UErrorCode error = normalizers.error;
   if (U_FAILURE(error)) {
     return absl::InternalError(

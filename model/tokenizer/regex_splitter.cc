@@ -46,28 +46,42 @@ class RegexSplitter final : public Splitter {
 
   absl::Status Split(std::string_view text,
                      std::vector<std::string_view>* pieces) const override {
+    return Find(text, [pieces](std::string_view piece, bool) {
+      pieces->push_back(piece);
+    });
+  }
+
+  absl::Status Match(std::string_view text,
+                     std::vector<Part>* parts) const override {
+    return Find(text, [parts](std::string_view piece, bool match) {
+      parts->push_back({piece, match});
+    });
+  }
+
+ private:
+  template <typename Add>
+  absl::Status Find(std::string_view text, Add add) const {
     const MatchData match(
         pcre2_match_data_create_from_pattern_8(code_.get(), nullptr));
     if (match == nullptr) return absl::ResourceExhaustedError("out of memory");
     const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer_8(match.get());
     std::size_t done = 0;  // All text before this is in `pieces`.
     while (done < text.size()) {
-      ASSIGN_OR_RETURN(const bool found, Match(text, done, match.get()));
+      ASSIGN_OR_RETURN(const bool found, Next(text, done, match.get()));
       if (!found) break;
       const std::size_t start = bounds[0];
       const std::size_t end = bounds[1];
       APOLLO_CHECK(start >= done && end > start);
-      if (start > done) pieces->push_back(text.substr(done, start - done));
-      pieces->push_back(text.substr(start, end - start));
+      if (start > done) add(text.substr(done, start - done), false);
+      add(text.substr(start, end - start), true);
       done = end;
     }
-    if (done < text.size()) pieces->push_back(text.substr(done));
+    if (done < text.size()) add(text.substr(done), false);
     return absl::OkStatus();
   }
 
- private:
-  absl::StatusOr<bool> Match(std::string_view text, std::size_t from,
-                             pcre2_match_data* match) const {
+  absl::StatusOr<bool> Next(std::string_view text, std::size_t from,
+                            pcre2_match_data* match) const {
     const auto* subject = reinterpret_cast<PCRE2_SPTR8>(text.data());
     std::uint32_t options = PCRE2_NO_UTF_CHECK;
     int result = pcre2_match_8(code_.get(), subject, text.size(), from, options,

@@ -10,21 +10,23 @@
 #include <string_view>
 #include <vector>
 
+#include "model/tokenizer/text_range.h"
 #include "model/tokenizer/token_id.h"
 
 namespace apollo {
 
-// The treatment of text that looks like a special token ("<|endoftext|>").
+// The treatment of text that looks like a control token: any added token, such
+// as "<|endoftext|>" or "<tool_call>", special or not, except those of white
+// space that are not special (AddedToken::IsControl).
 enum class SpecialText {
-  kPlain,  // Ordinary text; gives no special token. For user text.
-  kParse,  // The special token. For prompts built by this program.
+  kPlain,  // Ordinary text, as if the token did not exist. For user text.
+  kParse,  // The token. For prompts built by this program.
 };
 
-// A byte-level byte-pair encoding, read from a Hugging Face tokenizer.json,
-// with the same ids as the `tokenizers` library: kParse equals its encode(),
-// kPlain its encode() with encode_special_tokens set, both without the
-// post-processor (see prefix_ids). tokenizer_json.h lists the supported parts
-// of the format.
+// A byte-pair encoding, read from a Hugging Face tokenizer.json, with the same
+// ids as the `tokenizers` library: kParse equals its encode(), kPlain its
+// encode() without the control tokens, both without the post-processor (see
+// prefix_ids). docs/tokenizer.md lists the supported parts of the format.
 //
 // Immutable, therefore thread-safe. Errors never contain the text.
 class Tokenizer {
@@ -51,11 +53,18 @@ class Tokenizer {
   absl::StatusOr<std::vector<TokenId>> Encode(std::string_view text,
                                               SpecialText special) const;
 
+  // Encodes a text that is partly ours and partly a user's. Like kParse, but no
+  // control token touches a byte of the ranges `ordinary` (ascending, disjoint,
+  // within the text): there its spelling is encoded as text, together with what
+  // is around it. Has the errors of Encode.
+  absl::StatusOr<std::vector<TokenId>> EncodeMixed(
+      std::string_view text, std::span<const TextRange> ordinary) const;
+
   // Returns the concatenated bytes of the tokens: the encoded text after
   // normalization, without bytes that have no token (SmolLM2 lacks some control
-  // characters). Omits special tokens if `skip_special`. Accepts any ids in any
-  // order, so the result need not be valid UTF-8. Returns INVALID_ARGUMENT for
-  // an unknown id.
+  // characters), and without the `leading` characters. Omits special tokens if
+  // `skip_special`. Accepts any ids in any order, so the result need not be
+  // valid UTF-8. Returns INVALID_ARGUMENT for an unknown id.
   absl::StatusOr<std::string> Decode(std::span<const TokenId> ids,
                                      bool skip_special) const;
 
@@ -66,10 +75,28 @@ class Tokenizer {
 
   // Returns the id of the special token spelled `content`, if it exists.
   std::optional<TokenId> SpecialTokenId(std::string_view content) const;
+  // Returns the id of the added token spelled `content`, special or not.
+  std::optional<TokenId> AddedTokenId(std::string_view content) const;
+  // Returns the spelling of an added token; empty for other ids. Valid as long
+  // as the tokenizer.
+  std::string_view AddedTokenContent(TokenId id) const;
+  // Returns true for tokens that have no text in an answer.
   bool IsSpecial(TokenId id) const;
+  // Returns true for tokens that plain text never gives.
+  bool IsControl(TokenId id) const;
+  // Returns the spellings of all control tokens, by id.
+  std::vector<std::string> ControlTokens() const;
 
-  // Returns the raw bytes of a token; empty for ids outside the vocabulary.
-  // Valid as long as the tokenizer.
+  // What the decoder removes at the start of a decoded text: up to `count` of
+  // the character.
+  struct Leading {
+    std::string character;
+    int count = 0;
+  };
+  Leading leading() const;
+
+  // Returns the raw bytes of a token, as they are inside of a decoded text;
+  // empty for ids outside the vocabulary. Valid as long as the tokenizer.
   std::string_view TokenBytes(TokenId id) const;
 
   // Returns the largest id + 1. A model may have more rows.

@@ -65,13 +65,15 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
        [](Json& j) { j["model"].erase("merges"); }},
       {"t.json: model.merges: expected an array",
        [](Json& j) { j["model"]["merges"] = Json::object(); }},
-      {"t.json: model.type: only BPE is supported",
+      {"t.json: model.type: is \"Unigram\"; only BPE is supported",
        [](Json& j) { j["model"]["type"] = "Unigram"; }},
-      {"t.json: model.byte_fallback: is not supported",
-       [](Json& j) { j["model"]["byte_fallback"] = true; }},
-      {"t.json: model.dropout: must be null: it makes encoding random",
+      {"t.json: model.byte_fallback: expected true or false",
+       [](Json& j) { j["model"]["byte_fallback"] = 1; }},
+      {"t.json: model.dropout: is 0.1; it must be null: it makes encoding "
+       "random",
        [](Json& j) { j["model"]["dropout"] = 0.1; }},
-      {"t.json: model.end_of_word_suffix: must be null or empty",
+      {"t.json: model.end_of_word_suffix: is \"</w>\"; it must be null or "
+       "empty",
        [](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }},
       {"t.json: model.ignore_merges: expected true or false",
        [](Json& j) { j["model"]["ignore_merges"] = 1; }},
@@ -112,40 +114,67 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
          j["model"]["merges"][0] = "ab ";
          j["model"]["vocab"][""] = 300;
        }},
-      {"t.json: normalizer: type NFKC is not supported; known: NFC, Sequence "
-       "of "
-       "NFC",
+      {"t.json: normalizer.normalizers[0].pattern.String: must have 1 to 4096 "
+       "bytes",
        [](Json& j) {
-         j["normalizer"] = {{"type", "NFKC"}};
+         const Json step = {{"type", "Replace"},
+                            {"pattern", {{"String", ""}}},
+                            {"content", "x"}};
+         j["normalizer"] = {{"type", "Sequence"}, {"normalizers", {step}}};
+       }},
+      {"t.json: normalizer.prepend: expected a string",
+       [](Json& j) {
+         j["normalizer"] = {{"type", "Prepend"}};
        }},
       {"t.json: normalizer.type: expected a string",
        [](Json& j) { j["normalizer"] = Json::object(); }},
-      {"t.json: pre_tokenizer: only byte-level ones are supported",
-       [](Json& j) { j["pre_tokenizer"] = nullptr; }},
-      {"t.json: pre_tokenizer: type Metaspace is not supported; known: Split, "
-       "Digits, ByteLevel, Sequence of those",
-       [](Json& j) {
-         j["pre_tokenizer"] = {{"type", "Metaspace"}};
-       }},
-      {"t.json: pre_tokenizer: does not end with ByteLevel",
+      {"t.json: model.byte_fallback: is null; it must be true, unless "
+       "pre_tokenizer ends with ByteLevel, so that every text has tokens",
        [](Json& j) {
          j["pre_tokenizer"] = {{"type", "Digits"}, {"individual_digits", true}};
        }},
-      {"t.json: pre_tokenizer.pretokenizers[1]: nothing may follow ByteLevel",
+      {"t.json: model.byte_fallback: is true; model.vocab lacks the token "
+       "<0x00>",
        [](Json& j) {
-         const Json step = j["pre_tokenizer"];
-         j["pre_tokenizer"] = {{"type", "Sequence"},
-                               {"pretokenizers", {step, step}}};
+         j["pre_tokenizer"] = nullptr;
+         j["model"]["byte_fallback"] = true;
        }},
-      {"t.json: pre_tokenizer.pretokenizers[0].behavior: only Isolated is "
-       "supported",
+      {"t.json: pre_tokenizer.replacement: expected a string of one character",
+       [](Json& j) {
+         j["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "ab"}};
+       }},
+      {"t.json: pre_tokenizer.prepend_scheme: is \"last\"; known: always, "
+       "first, never",
+       [](Json& j) {
+         j["pre_tokenizer"] = {{"type", "Metaspace"},
+                               {"replacement", "_"},
+                               {"prepend_scheme", "last"}};
+       }},
+      {"t.json: pre_tokenizer: add_prefix_space is false, but prepend_scheme "
+       "is first",
+       [](Json& j) {
+         j["pre_tokenizer"] = {{"type", "Metaspace"},
+                               {"replacement", "_"},
+                               {"prepend_scheme", "first"},
+                               {"add_prefix_space", false}};
+       }},
+      {"t.json: pre_tokenizer.pretokenizers[0].behavior: is \"removed\"; "
+       "known: Isolated, Removed, MergedWithPrevious, MergedWithNext, "
+       "Contiguous",
        [](Json& j) {
          const Json split = {{"type", "Split"},
                              {"pattern", {{"Regex", "a"}}},
-                             {"behavior", "Removed"},
+                             {"behavior", "removed"},
                              {"invert", false}};
          j["pre_tokenizer"] = {{"type", "Sequence"},
                                {"pretokenizers", {split, j["pre_tokenizer"]}}};
+       }},
+      {"t.json: pre_tokenizer: more than 64 steps",
+       [](Json& j) {
+         const Json step = {{"type", "Digits"}, {"individual_digits", true}};
+         Json steps = Json::array();
+         for (int i = 0; i < 65; ++i) steps.push_back(step);
+         j["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", steps}};
        }},
       {"t.json: pre_tokenizer: regular expression: missing closing parenthesis",
        [](Json& j) {
@@ -156,16 +185,24 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
          j["pre_tokenizer"] = {{"type", "Sequence"},
                                {"pretokenizers", {split, j["pre_tokenizer"]}}};
        }},
-      {"t.json: decoder: only ByteLevel is supported",
-       [](Json& j) { j["decoder"] = nullptr; }},
-      {"t.json: decoder: type WordPiece is not supported; known: ByteLevel",
+      {"t.json: decoder.decoders[1].start: expected an integer from 0 to 1024",
        [](Json& j) {
-         j["decoder"] = {{"type", "WordPiece"}};
+         const Json strip = {
+             {"type", "Strip"}, {"content", " "}, {"start", -1}, {"stop", 0}};
+         j["decoder"] = {{"type", "Sequence"},
+                         {"decoders", {j["decoder"], strip}}};
        }},
-      {"t.json: post_processor: type BertProcessing is not supported; known: "
-       "ByteLevel, TemplateProcessing, Sequence of those",
+      {"t.json: post_processor.cls[1]: is not the id of an added token",
        [](Json& j) {
-         j["post_processor"] = {{"type", "BertProcessing"}};
+         j["post_processor"] = {{"type", "BertProcessing"},
+                                {"cls", {"x", 120}},
+                                {"sep", {"<|end|>", 260}}};
+       }},
+      {"t.json: post_processor.sep: expected a token and its id",
+       [](Json& j) {
+         j["post_processor"] = {{"type", "RobertaProcessing"},
+                                {"cls", {"<|end|>", 260}},
+                                {"sep", "<|end|>"}};
        }},
       {"t.json: added_tokens: expected an array",
        [](Json& j) { j["added_tokens"] = 1; }},
@@ -181,11 +218,20 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
        [](Json& j) {
          j["added_tokens"][1] = TestAddedToken(260, "<|end|>", true);
        }},
-      {"t.json: model.merges make token 256, which is special",
+      {"t.json: model.merges make token 256, an added token, and make others "
+       "from it",
        [](Json& j) {
          j["added_tokens"] = Json::array({TestAddedToken(256, "ab", true)});
        }},
-      {"t.json: model.vocab: token 120 is a single byte and special",
+      {"t.json: added_tokens: token 257 is also made by model.merges or "
+       "ignore_merges, and is not always found before them (it is single_word, "
+       "or the normalizer can make it)",
+       [](Json& j) {
+         j["added_tokens"] = Json::array({TestAddedToken(257, "abc", true)});
+         j["normalizer"] = {{"type", "NFKC"}};
+       }},
+      {"t.json: added_tokens: token 120 is a single byte or character of "
+       "model.vocab",
        [](Json& j) {
          j["added_tokens"] = Json::array({TestAddedToken('x', "x", true)});
        }},

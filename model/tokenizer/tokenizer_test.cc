@@ -8,6 +8,7 @@
 
 #include "common/json.h"
 #include "model/tokenizer/test_tokenizer.h"
+#include "model/tokenizer/text_range.h"
 
 namespace apollo {
 namespace {
@@ -51,9 +52,98 @@ TEST(TokenizerTest, SpecialTextIsPlainUnlessAskedFor) {
   const Ids plain = Encode(*tokenizer, "a<|end|>b");
   EXPECT_EQ(plain.size(), 9u);
   for (const TokenId id : plain) EXPECT_FALSE(tokenizer->IsSpecial(id));
-  // Added tokens that are not special are tokens in both modes.
-  EXPECT_EQ(Encode(*tokenizer, "<tool>"), Ids({261}));
+  // Added tokens that are not special, too.
+  EXPECT_EQ(Encode(*tokenizer, "<tool>"), Ids({'<', 't', 'o', 'o', 'l', '>'}));
   EXPECT_EQ(Encode(*tokenizer, "<tool>", SpecialText::kParse), Ids({261}));
+}
+
+TEST(TokenizerTest, PlainTextIsEncodedAsIfControlTokensDidNotExist) {
+  Json json = TestTokenizerJson();
+  json["added_tokens"].push_back(TestAddedToken(262, "<|en", true));
+  json["added_tokens"].push_back(TestAddedToken(263, "\n\n", false));
+  json["added_tokens"].push_back(TestAddedToken(264, "\t\t", true));
+  json["added_tokens"].push_back(TestAddedToken(265, "|>\n\n", true));
+  const auto tokenizer = Small(json);
+  // A token of white space controls nothing, and none hides it.
+  EXPECT_EQ(Encode(*tokenizer, "<|end|>\n\nabc").size(), 7 + 1 + 1u);
+  EXPECT_EQ(Encode(*tokenizer, "\n\n"), Ids({263}));
+  EXPECT_EQ(Encode(*tokenizer, "\t\t"), Ids({'\t', '\t'}));
+  for (TokenId id = 0; id < 266; ++id) {
+    EXPECT_EQ(tokenizer->IsControl(id), id >= 260 && id != 263) << id;
+  }
+  EXPECT_EQ(tokenizer->AddedTokenId("<tool>"), 261);
+  EXPECT_EQ(tokenizer->AddedTokenId("\n\n"), 263);
+  EXPECT_EQ(tokenizer->AddedTokenId("abc"), std::nullopt);
+  EXPECT_EQ(tokenizer->AddedTokenContent(261), "<tool>");
+  EXPECT_EQ(tokenizer->AddedTokenContent(257), "");
+}
+
+// Text of the vocabulary, for which nothing but the token exists.
+TEST(TokenizerTest, MergesMakeNoControlToken) {
+  Json json = TestTokenizerJson();
+  json["added_tokens"] = {TestAddedToken(257, "abc", false)};
+  const auto tokenizer = Small(json);
+  EXPECT_EQ(Encode(*tokenizer, "abc"), Ids({256, 'c'}));
+  EXPECT_EQ(Encode(*tokenizer, "abc", SpecialText::kParse), Ids({257}));
+}
+
+TEST(TokenizerTest, EncodeMixedFindsControlTokensOutsideOfOrdinaryText) {
+  const auto tokenizer = Small();
+  const auto mixed = [&](std::string_view text,
+                         const std::vector<TextRange>& ordinary) {
+    return tokenizer->EncodeMixed(text, ordinary).value();
+  };
+  const std::string text = "<|end|>abc<|end|><tool>";
+  EXPECT_EQ(mixed(text, {}), Encode(*tokenizer, text, SpecialText::kParse));
+  // A single byte is enough, and other tokens are found all the same.
+  for (std::size_t byte = 10; byte < 17; ++byte) {
+    const Ids ids = mixed(text, {{byte, byte + 1}});
+    EXPECT_EQ(ids.front(), 260);
+    EXPECT_EQ(ids[1], 257);
+    EXPECT_EQ(ids.back(), 261);
+    EXPECT_EQ(ids.size(), 1 + 1 + 7 + 1u);
+    EXPECT_EQ(Decode(*tokenizer, ids), text);
+  }
+  EXPECT_EQ(mixed("<tool>", {{0, 6}}).size(), 6u);
+  EXPECT_EQ(mixed("<tool>", {{6, 9}}), Ids({261}));
+  // Text is encoded together with what is around it.
+  EXPECT_EQ(mixed("abc", {{1, 2}}), Ids({257}));
+  EXPECT_EQ(mixed("<<|end|>", {{0, 1}}), Ids({'<', 260}));
+  EXPECT_FALSE(tokenizer->EncodeMixed("\xFF", {}).ok());
+}
+
+TEST(TokenizerTest, EncodeMixedTriesShorterTokens) {
+  Json json = TestTokenizerJson();
+  json["added_tokens"].push_back(TestAddedToken(262, "<|end|><|", true));
+  json["added_tokens"].push_back(TestAddedToken(263, "   ", false));
+  const auto tokenizer = Small(json);
+  EXPECT_EQ(*tokenizer->EncodeMixed("<|end|><|", {}), Ids({262}));
+  const std::vector<TextRange> ordinary = {{7, 9}};
+  EXPECT_EQ(*tokenizer->EncodeMixed("<|end|><|", ordinary),
+            Ids({260, '<', '|'}));
+  // White space controls nothing.
+  const std::vector<TextRange> all = {{0, 3}};
+  EXPECT_EQ(*tokenizer->EncodeMixed("   ", all), Ids({263}));
+  EXPECT_EQ(tokenizer->ControlTokens(),
+            std::vector<std::string>({"<|end|>", "<tool>", "<|end|><|"}));
+}
+
+// Tokens that are found after normalization are told apart by their places in
+// the normalized text, unless a character was made across a border.
+TEST(TokenizerTest, EncodeMixedFollowsNormalization) {
+  Json json = TestTokenizerJson();
+  json["normalizer"] = {{"type", "NFC"}};
+  json["added_tokens"][0]["normalized"] = true;
+  const auto tokenizer = Small(json);
+  const std::vector<TextRange> first = {{0, 1}};
+  const std::vector<TextRange> both = {{0, 3}};
+  EXPECT_EQ(*tokenizer->EncodeMixed("a<|end|>", first), Ids({'a', 260}));
+  EXPECT_EQ(tokenizer->EncodeMixed("e\u0301<|end|>", both)->size(), 3u);
+  EXPECT_EQ(tokenizer->EncodeMixed("e\u0301<|end|>", first)->size(), 9u);
+  EXPECT_EQ(tokenizer->EncodeMixed("e\u0301<|end|>", {})->size(), 3u);
+  const std::vector<TextRange> inside = {{3, 10}};
+  EXPECT_EQ(tokenizer->EncodeMixed("e\u0301<|end|><|end|>", inside)->size(),
+            2 + 7 + 1u);
 }
 
 TEST(TokenizerTest, IgnoreMergesStillGivesNoSpecialToken) {

@@ -39,6 +39,13 @@ std::size_t ValidUtf8Prefix(std::string_view text) {
   return size;
 }
 
+std::size_t FirstCharacterBytes(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
+  std::size_t size = 0;
+  U8_FWD_1(bytes, size, text.size());
+  return size;
+}
+
 std::size_t WithoutUnfinishedUtf8(std::string_view text) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
   // Signed: the macro subtracts up to 3 before it compares with the start.

@@ -9,6 +9,10 @@ namespace apollo {
 // Returns the length of the longest prefix that is valid UTF-8.
 std::size_t ValidUtf8Prefix(std::string_view text);
 
+// Returns the length of the character at the start of `text`, which must be
+// UTF-8 and not empty.
+std::size_t FirstCharacterBytes(std::string_view text);
+
 // Returns the length of `text` without a trailing incomplete character that
 // later bytes could still complete.
 std::size_t WithoutUnfinishedUtf8(std::string_view text);

@@ -65,6 +65,8 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
                      "; config.json says prompt_format \"",
                      PromptFormatName(model->config.prompt_format), "\""));
   }
+  model->ends = FindAnswerEnds(model->config.prompt_format,
+                               /*chat_template=*/"", *model->tokenizer);
   model->fingerprint = FingerprintOf(model->config, directory);
   model->default_hybrid = options.default_routing == "hybrid";
   if (model->default_hybrid && model->config.is_dense()) {

@@ -10,6 +10,7 @@
 #include "model/language/detector.h"
 #include "model/language/families.h"
 #include "model/tokenizer/tokenizer.h"
+#include "router/model/answer_ends.h"
 #include "router/request/limits.h"
 
 namespace apollo {
@@ -21,6 +22,7 @@ struct RouterModel {
   ModelConfig config;
   ModelFingerprint fingerprint;
   std::unique_ptr<const Tokenizer> tokenizer;
+  AnswerEnds ends;
   FamilyTable families = FamilyTable::Paper();
   std::unique_ptr<const LanguageDetector> detector;
   RequestLimits limits;

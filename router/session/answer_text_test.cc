@@ -156,6 +156,91 @@ TEST(AnswerTextTest, ControlTokensAndUnknownIdsHaveNoText) {
   EXPECT_TRUE(answer.stopped());
 }
 
+// Returns a tokenizer with 260 <|end|>, which is special, and 262 <|x|>, which
+// is too; bytes are their own tokens.
+const Tokenizer& WithEnds() {
+  static const Tokenizer* tokenizer = [] {
+    Json json = TestTokenizerJson();
+    json["added_tokens"].push_back(TestAddedToken(262, "<|x|>", true));
+    auto loaded = Tokenizer::Parse(json.dump(), "tokenizer.json");
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    return loaded->release();
+  }();
+  return *tokenizer;
+}
+
+struct Ended {
+  std::string text;
+  int matched;
+  bool operator==(const Ended&) const = default;
+};
+
+void PrintTo(const Ended& e, std::ostream* out) {
+  *out << '"' << e.text << "\" " << e.matched;
+}
+
+Ended EndOf(const Strings& stops, const std::vector<TokenId>& tokens) {
+  AnswerText answer(WithEnds(), stops);
+  std::string all;
+  for (const TokenId token : tokens) all += answer.Append(token);
+  all += answer.Finish();
+  return {all, answer.matched_stop()};
+}
+
+TEST(AnswerTextTest, AStopThatNamesASpecialTokenMatchesTheToken) {
+  EXPECT_EQ(EndOf({"<|end|>"}, {'a', 260, 'b'}), (Ended{"a", 0}));
+  EXPECT_EQ(EndOf({"q", "<|end|>"}, {'a', 262, 'b', 260}), (Ended{"ab", 1}));
+  // And text that spells it.
+  EXPECT_EQ(EndOf({"<|end|>"}, {'a', '<', '|', 'e', 'n', 'd', '|', '>', 'b'}),
+            (Ended{"a", 0}));
+  EXPECT_EQ(EndOf({"<|end|>"}, {'a', 262, 'b'}), (Ended{"ab", -1}));
+}
+
+TEST(AnswerTextTest, AStopMayNameSpecialTokensAmongText) {
+  EXPECT_EQ(EndOf({"b<|end|>"}, {'a', 'b', 260}), (Ended{"a", 0}));
+  EXPECT_EQ(EndOf({"b<|end|>"}, {'a', 260, 'b'}), (Ended{"ab", -1}));
+  EXPECT_EQ(EndOf({"<|end|>b<|x|>"}, {'a', 260, 'b', 260, 'b', 262}),
+            (Ended{"ab", 0}));
+  EXPECT_EQ(EndOf({"<|end|>c"}, {'a', 260, 'b', 260}), (Ended{"ab", -1}));
+}
+
+TEST(AnswerTextTest, OtherStopsDoNotSeeSpecialTokens) {
+  EXPECT_EQ(EndOf({"<|x|>", "bc"}, {'a', 'b', 260, 'c', 'd'}), (Ended{"a", 1}));
+  EXPECT_EQ(EndOf({"bc", "b<|x|>"}, {'a', 'b', 262, 'c'}), (Ended{"a", 1}));
+  // "end" is no part of the answer.
+  EXPECT_EQ(EndOf({"<|x|>", "end"}, {'a', 260}), (Ended{"a", -1}));
+}
+
+TEST(AnswerTextTest, NamesOfSpecialTokensAreNeverReturned) {
+  AnswerText answer(WithEnds(), {"b<|end|>c"});
+  EXPECT_EQ(answer.Append('a'), "a");
+  EXPECT_EQ(answer.Append('b'), "");
+  EXPECT_EQ(answer.Append(260), "");
+  EXPECT_EQ(answer.Append('d'), "bd");
+  EXPECT_EQ(answer.Append('b'), "");
+  EXPECT_EQ(answer.Append(260), "");
+  EXPECT_EQ(answer.Finish(), "b");
+  EXPECT_FALSE(answer.stopped());
+}
+
+TEST(AnswerTextTest, AnotherTurnEndsTheText) {
+  AnswerText answer(WithEnds(), {"!"}, {"\nU:"});
+  std::string text;
+  for (const char c : std::string("a\nU \nU:x!")) {
+    text += answer.Append(static_cast<TokenId>(c));
+  }
+  EXPECT_EQ(text + answer.Finish(), "a\nU ");
+  EXPECT_TRUE(answer.stopped());
+  EXPECT_TRUE(answer.turn_ended());
+  EXPECT_EQ(answer.matched_stop(), -1);
+
+  AnswerText other(WithEnds(), {"!"}, {"\nU:"});
+  EXPECT_EQ(other.Append('!'), "");
+  EXPECT_TRUE(other.stopped());
+  EXPECT_FALSE(other.turn_ended());
+  EXPECT_EQ(other.matched_stop(), 0);
+}
+
 // Returns the expected text by definition: all before the stop string that is
 // completed first, and of those completed by the same byte, the longest.
 Outcome Slow(const Strings& stops, const std::string& text) {

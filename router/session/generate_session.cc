@@ -9,6 +9,14 @@
 #include "router/session/new_ids.h"
 
 namespace apollo {
+namespace {
+
+// Returns why a text ended that a stop string has ended.
+AnswerEnd EndOfText(const AnswerText& text) {
+  return text.turn_ended() ? AnswerEnd::kEos : AnswerEnd::kStop;
+}
+
+}  // namespace
 
 GenerateSession::GenerateSession(const SessionContext& context,
                                  std::string tenant, GenerateWriter& writer)
@@ -49,8 +57,11 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
   if (!input.has_seed) run.sampling.seed = NewSeed();
   run.top_logprobs = static_cast<int>(input.top_logprobs);
   run.ignore_eos = input.ignore_eos;
+  run.end_tokens = model.ends.tokens;
+  std::vector<std::string> turns;
+  if (input.input.is_chat && !input.ignore_eos) turns = model.ends.chat_stops;
   // If a stop string ends the answer, the backend sends no summary.
-  run.use_with_tokens = !input.stops.empty();
+  run.use_with_tokens = !input.stops.empty() || !turns.empty();
   const int choices = static_cast<int>(input.choices);
   {
     MutexLock lock(mutex_);
@@ -59,7 +70,7 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
     with_logprobs_ = input.wants_logprobs;
     metrics_.PromptTokens(static_cast<int>(run.prompt.size()));
     for (int i = 0; i < choices; ++i) {
-      choices_.emplace_back(AnswerText(*model.tokenizer, input.stops));
+      choices_.emplace_back(AnswerText(*model.tokenizer, input.stops, turns));
     }
   }
   std::vector<GenerationRequest> runs(choices, run);
@@ -96,7 +107,7 @@ void GenerateSession::OnToken(int index, const GeneratedToken& token) {
   delta.tokens.push_back(Describe(token));
   out_.Delta(delta);
   if (choice.text.stopped()) {
-    WriteFinished(index, AnswerEnd::kStop, choice.use);
+    WriteFinished(index, EndOfText(choice.text), choice.use);
     Stop(index);
   }
   LimitOutput();
@@ -126,7 +137,7 @@ absl::Status GenerateSession::OnFinished(int index,
   }
   // Finish() above may have completed a stop string.
   WriteFinished(index,
-                choice.text.stopped()                 ? AnswerEnd::kStop
+                choice.text.stopped()                 ? EndOfText(choice.text)
                 : finished.cause == FinishCause::kEos ? AnswerEnd::kEos
                                                       : AnswerEnd::kLength,
                 finished.expert_use);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "router/model/answer_ends.h"
 #include "router/session/choice_seed.h"
 #include "router/session/session_fixture.h"
 
@@ -186,6 +187,67 @@ TEST_F(GenerateSessionTest, AnAnswerThatAStopStringEndsHasItsExpertUseToo) {
   EXPECT_EQ(finished.expert_use[0].layer, 3);
   EXPECT_EQ(finished.expert_use[0].tokens_by_expert[0], 6u);
   EXPECT_EQ(finished.expert_use[0].off_family_tokens, 1u);
+}
+
+GenerateInput Chat(const std::string& question) {
+  GenerateInput input;
+  input.input.is_chat = true;
+  input.input.chat = {{ChatRole::kUser, question}};
+  return input;
+}
+
+TEST_F(GenerateSessionTest, AnInventedTurnOfTheUserEndsAChat) {
+  KeepingGenerateWriter writer;
+  const auto session = Generate(Chat("x"), writer);
+  EXPECT_TRUE(Sequence(0).request.use_with_tokens);
+  Sequence(0).Started();
+  Sequence(0).Say("Yes.\nUsers: all.\nUser: and");
+  EXPECT_EQ(writer.Text(), "Yes.\nUsers: all.");
+  ASSERT_EQ(writer.AllFinished().size(), 1u);
+  EXPECT_EQ(writer.AllFinished()[0].reason, AnswerEnd::kEos);
+  EXPECT_TRUE(Sequence(0).cancelled());
+}
+
+TEST_F(GenerateSessionTest, PromptsAndUnendedChatsMayHaveTurns) {
+  for (GenerateInput input : {Prompt("x"), Chat("x")}) {
+    KeepingGenerateWriter writer;
+    input.ignore_eos = input.input.is_chat;
+    const auto session = Generate(input, writer);
+    ScriptedSequence& sequence = *backend_->sequences().back();
+    EXPECT_FALSE(sequence.request.use_with_tokens);
+    sequence.Started();
+    sequence.Say("Yes.\nUser: and");
+    sequence.Finish(FinishCause::kLength);
+    EXPECT_EQ(writer.Text(), "Yes.\nUser: and");
+    EXPECT_EQ(writer.AllFinished()[0].reason, AnswerEnd::kLength);
+  }
+}
+
+TEST_F(GenerateSessionTest, TheEndOfATurnIsAnEndTokenOfEachRequest) {
+  const TokenId end = *model_->tokenizer->AddedTokenId("<|im_end|>");
+  KeepingGenerateWriter a, b, c;
+  const auto apollo = Generate(Chat("x"), a);
+  EXPECT_THAT(Sequence(0).request.end_tokens, testing::IsEmpty());
+  model_->ends = FindAnswerEnds(PromptFormat::kChatMl, "", *model_->tokenizer);
+  const auto chat = Generate(Chat("x"), b);
+  EXPECT_THAT(Sequence(1).request.end_tokens, testing::ElementsAre(end));
+  EXPECT_FALSE(Sequence(1).request.use_with_tokens);
+  const auto prompt = Generate(Prompt("x"), c);
+  EXPECT_THAT(Sequence(2).request.end_tokens, testing::ElementsAre(end));
+}
+
+TEST_F(GenerateSessionTest, AStopStringMayNameAControlToken) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.stops = {"<|im_end|>"};
+  const auto session = Generate(input, writer);
+  Sequence(0).Started();
+  Sequence(0).Say("ab");
+  const TokenId end = *model_->tokenizer->SpecialTokenId("<|im_end|>");
+  Sequence(0).Token({2, end, -1, {}});
+  ASSERT_EQ(writer.AllFinished().size(), 1u);
+  EXPECT_EQ(writer.AllFinished()[0].reason, AnswerEnd::kStop);
+  EXPECT_EQ(writer.Text(), "ab");
 }
 
 TEST_F(GenerateSessionTest, AlternativesHaveTheirBytes) {

@@ -5,8 +5,9 @@
 #     tests/differential/run.sh [WORK_FOLDER] [OPTION OF tokenizer_diff.py...]
 #
 # Covers the demo model's tokenizer, Qwen's vocabulary with Qwen2's pattern and
-# NFC (built by benchmarks/tokenizer/prepare.py), and the small tokenizers in
-# model/tokenizer/testdata. Needs the network for PyPI and about 20 minutes on
+# NFC (built by benchmarks/tokenizer/prepare.py), the small tokenizers in
+# model/tokenizer/testdata, and with fewer texts each form of a file that is
+# served (make_forms.py there). Needs the network for PyPI and about 20 minutes on
 # two CPUs; with --step 16 --mixtures 5000 about two. The ordinary tests check
 # sums of the same ids (golden_unicode.json).
 set -euo pipefail
@@ -27,6 +28,9 @@ if [[ ! -f $work/qwen2.json ]]; then
 fi
 demo=$(deploy/local/demo_model.sh | tail -n 1)/tokenizer.json
 bazel build //model/tokenizer:encode_lines
+"$work/venv/bin/python" model/tokenizer/testdata/make_forms.py "$work/forms"
+"$work/venv/bin/python" tests/differential/tokenizer_diff.py --step 64 --mixtures 500 \
+  --encode-lines .bazel/bin/model/tokenizer/encode_lines "$work"/forms/*.json
 "$work/venv/bin/python" tests/differential/tokenizer_diff.py "$@" \
   --encode-lines .bazel/bin/model/tokenizer/encode_lines \
   "$work/qwen2.json" "$demo" model/tokenizer/testdata/{qwen,gpt2,llama3}_small.json

@@ -5,8 +5,8 @@
   gpt2_small.json    a tokenizer like SmolLM2's: separate digits, GPT-2's pattern, no normalizer, a template, and
                      added tokens with every flag
   llama3_small.json  a tokenizer like Llama 3's: groups of three digits, ignore_merges, begin-of-text
-  golden.json        for each tokenizer and text: ids with special tokens as text ("plain") and as tokens
-                     ("parse")
+  golden.json        for each tokenizer and text: ids with control tokens as text ("plain", see plain_text.py) and
+                     as tokens ("parse")
   golden_unicode.json  for each tokenizer and block of 4096 code points: the number of ids of the texts with
                      each code point, and the sum of (id + 1) times its 1-based position
 
@@ -23,6 +23,8 @@ import sys
 
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors,
                         trainers)
+
+import plain_text
 
 QWEN2 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
          r"|\s*[\r\n]+|\s+(?!\S)|\s+")
@@ -179,11 +181,14 @@ def legacy_merges(path):
     path.write_text(json.dumps(content, ensure_ascii=False))
 
 
+def plain(tokenizer):
+    return plain_text.without_control_tokens(json.loads(tokenizer.to_str()))
+
+
 def golden(tokenizer):
     entry = {}
-    for name, plain in (("plain", True), ("parse", False)):
-        tokenizer.encode_special_tokens = plain
-        entry[name] = [tokenizer.encode(t, add_special_tokens=False).ids for t in texts()]
+    for name, one in (("plain", plain(tokenizer)), ("parse", tokenizer)):
+        entry[name] = [one.encode(t, add_special_tokens=False).ids for t in texts()]
     entry["around"] = tokenizer.encode("", add_special_tokens=True).ids
     return entry
 
@@ -194,7 +199,7 @@ def around(c):
 
 def unicode_sums(tokenizer):
     """Returns [count, sum] for each block. Any change of an id changes them."""
-    tokenizer.encode_special_tokens = True
+    tokenizer = plain(tokenizer)
     result = []
     for start in range(0, 0x110000, 4096):
         points = [c for c in range(start, start + 4096) if not 0xD800 <= c < 0xE000]

@@ -36,6 +36,26 @@ def base():
     }
 
 
+def replace(pattern, content):
+    return {"type": "Replace", "pattern": {"String": pattern}, "content": content}
+
+
+def characters():
+    """Returns a file like that of Llama 2."""
+    names = ["<unk>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)] + ["\u2581", "a", "b", "c", "ab", "\u2581a"]
+    return {
+        "added_tokens": [added(0, "<unk>"), added(1, "</s>")],
+        "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "Prepend", "prepend": "\u2581"}, replace(" ", "\u2581")]},
+        "pre_tokenizer": None,
+        "decoder": {"type": "Sequence", "decoders": [
+            replace("\u2581", " "), {"type": "ByteFallback"}, {"type": "Fuse"},
+            {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+        "model": {"type": "BPE", "byte_fallback": True, "fuse_unk": True, "unk_token": "<unk>",
+                  "vocab": {name: i for i, name in enumerate(names)}, "merges": [["a", "b"], ["\u2581", "a"]]},
+    }
+
+
 def main():
     folder = pathlib.Path(__file__).parent / "corpus"
     folder.mkdir(exist_ok=True)
@@ -71,6 +91,22 @@ def main():
         {"SpecialToken": {"id": "<|end|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
         "special_tokens": {"<|end|>": {"id": "<|end|>", "ids": [end], "tokens": ["<|end|>"]}}}
     write("template", template)
+    behaviors = copy.deepcopy(good)
+    behaviors["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [
+        {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": invert}
+        for pattern, behavior, invert in (
+            ({"Regex": r"\p{N}+"}, "Removed", False), ({"String": "b"}, "MergedWithPrevious", False),
+            ({"String": " "}, "MergedWithNext", True), ({"Regex": "[a-c]"}, "Contiguous", False))] + [good["pre_tokenizer"]]}
+    behaviors["normalizer"] = {"type": "Sequence", "normalizers": [
+        {"type": "NFKD"}, {"type": "Prepend", "prepend": "x"}, replace("bc", "a")]}
+    behaviors["added_tokens"].append(added(end + 2, "\r\n", special=False))
+    write("behaviors", behaviors)
+    pieces = characters()
+    write("characters", pieces)
+    pieces["normalizer"] = None
+    pieces["pre_tokenizer"] = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": True}
+    pieces["model"]["ignore_merges"] = True
+    write("metaspace", pieces)
 
     wrong = copy.deepcopy(good)
     wrong["model"]["vocab"]["q"] = 18446744073709551615

@@ -12,6 +12,7 @@
 
 #include "model/tokenizer/stream_decoder.h"
 #include "model/tokenizer/tokenizer.h"
+#include "model/tokenizer/utf8.h"
 
 namespace {
 
@@ -32,10 +33,16 @@ void Use(const apollo::Tokenizer& tokenizer, std::string_view text) {
       Expect(static_cast<std::size_t>(id) < tokenizer.vocab_size());
       // The promise to users: their text never becomes a control token.
       if (special == apollo::SpecialText::kPlain)
-        Expect(!tokenizer.IsSpecial(id));
+        Expect(!tokenizer.IsControl(id));
       streamed += decoder.Append(id);
     }
     streamed += decoder.Flush();
+    // Decoding as a stream is decoding at once.
+    const auto answer = tokenizer.Decode(*ids, /*skip_special=*/true);
+    Expect(answer.ok());
+    std::string at_once;
+    apollo::AppendAsUtf8(*answer, &at_once);
+    Expect(streamed == at_once);
   }
 }
 
