@@ -99,8 +99,9 @@ int AddedTokenFinder::Longest(std::string_view text) const {
   return longest;
 }
 
-void AddedTokenFinder::Find(std::string_view text, bool special_is_plain,
-                            std::vector<Segment>* segments) const {
+template <typename Judge>
+void AddedTokenFinder::Split(std::string_view text, const Judge& judge,
+                             std::vector<Segment>* segments) const {
   segments->clear();
   std::size_t done = 0;  // All text before this is in `segments`.
   for (std::size_t at = 0; at < text.size();) {
@@ -108,7 +109,14 @@ void AddedTokenFinder::Find(std::string_view text, bool special_is_plain,
       ++at;
       continue;
     }
-    const int found = Longest(text.substr(at));
+    int found = Longest(text.substr(at));
+    Verdict verdict = Verdict::kShorten;
+    while (found >= 0) {
+      const std::size_t size = tokens_[found].content.size();
+      verdict = judge(tokens_[found], at, at + size);
+      if (verdict != Verdict::kShorten) break;
+      found = Longest(text.substr(at, size - 1));
+    }
     if (found < 0) {
       ++at;
       continue;
@@ -117,7 +125,7 @@ void AddedTokenFinder::Find(std::string_view text, bool special_is_plain,
     std::size_t start = at;
     std::size_t stop = at + token.content.size();
     at = stop;  // A rejected token still hides those inside it.
-    if (special_is_plain && token.special) continue;
+    if (verdict == Verdict::kHide) continue;
     if (token.single_word &&
         TouchesWord(text.substr(0, start), text.substr(stop))) {
       continue;
@@ -132,6 +140,32 @@ void AddedTokenFinder::Find(std::string_view text, bool special_is_plain,
     done = stop;
   }
   if (done < text.size()) segments->push_back({kNoToken, text.substr(done)});
+}
+
+void AddedTokenFinder::Find(std::string_view text, bool special_is_plain,
+                            std::vector<Segment>* segments) const {
+  const auto judge = [special_is_plain](const AddedToken& token, std::size_t,
+                                        std::size_t) {
+    return special_is_plain && token.special ? Verdict::kHide : Verdict::kTake;
+  };
+  Split(text, judge, segments);
+}
+
+void AddedTokenFinder::FindBetween(std::string_view text, std::size_t offset,
+                                   std::span<const TextRange> ordinary,
+                                   std::vector<Segment>* segments) const {
+  const auto judge = [offset, ordinary](const AddedToken& token,
+                                        std::size_t start, std::size_t stop) {
+    return ControlsChat(token) &&
+                   Touches(ordinary, {offset + start, offset + stop})
+               ? Verdict::kShorten
+               : Verdict::kTake;
+  };
+  Split(text, judge, segments);
+}
+
+bool ControlsChat(const AddedToken& token) {
+  return token.special || SpacesAtStart(token.content) < token.content.size();
 }
 
 }  // namespace apollo

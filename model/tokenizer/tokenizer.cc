@@ -62,6 +62,20 @@ absl::StatusOr<std::vector<AddedToken>> TokensToFind(const TokenizerSpec& spec,
   return tokens;
 }
 
+absl::Status CheckText(std::string_view text) {
+  if (text.size() > Tokenizer::kMaxTextBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the text has ", text.size(), " bytes; at most ",
+                     Tokenizer::kMaxTextBytes, " can be encoded"));
+  }
+  const std::size_t valid = ValidUtf8Prefix(text);
+  if (valid != text.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the text is not valid UTF-8 at byte ", valid));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status InFile(std::string_view source, const absl::Status& status) {
   return absl::Status(status.code(),
                       absl::StrCat(ToAbsl(source), ": ", status.message()));
@@ -126,6 +140,34 @@ struct Tokenizer::Parts {
     return absl::OkStatus();
   }
 
+  // Encodes a part of a text without tokens of `in_raw_text`. If normalization
+  // changes it, its tokens can no longer be located, and none is a control
+  // token if it touches the ranges `ordinary`.
+  absl::Status EncodeMixedSegment(std::string_view text, std::size_t offset,
+                                  std::span<const TextRange> ordinary,
+                                  Scratch* scratch,
+                                  std::vector<TokenId>* ids) const {
+    const std::string_view raw = text;
+    if (spec.nfc) {
+      ASSIGN_OR_RETURN(text, NormalizeNfc(text, &scratch->normalized));
+    }
+    if (in_normalized_text.empty()) return EncodePlain(text, scratch, ids);
+    TextRange whole = {offset, offset + raw.size()};
+    if (text != raw && Touches(ordinary, whole)) {
+      whole.end = offset + text.size();
+      ordinary = {&whole, 1};
+    }
+    in_normalized_text.FindBetween(text, offset, ordinary, &scratch->segments);
+    for (const auto& segment : scratch->segments) {
+      if (segment.token != kNoToken) {
+        ids->push_back(segment.token);
+      } else {
+        RETURN_IF_ERROR(EncodePlain(segment.text, scratch, ids));
+      }
+    }
+    return absl::OkStatus();
+  }
+
   TokenizerSpec spec;
   std::vector<std::string> token_bytes;  // By id.
   AddedTokenFinder in_raw_text, in_normalized_text;
@@ -171,16 +213,7 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Parse(
 
 absl::StatusOr<std::vector<TokenId>> Tokenizer::Encode(
     std::string_view text, SpecialText special) const {
-  if (text.size() > kMaxTextBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the text has ", text.size(), " bytes; at most ",
-                     kMaxTextBytes, " can be encoded"));
-  }
-  const std::size_t valid = ValidUtf8Prefix(text);
-  if (valid != text.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the text is not valid UTF-8 at byte ", valid));
-  }
+  RETURN_IF_ERROR(CheckText(text));
   const bool special_is_plain = special == SpecialText::kPlain;
   std::vector<TokenId> ids;
   Parts::Scratch scratch;
@@ -193,6 +226,26 @@ absl::StatusOr<std::vector<TokenId>> Tokenizer::Encode(
     }
     RETURN_IF_ERROR(
         parts_->EncodeSegment(segment.text, special_is_plain, &scratch, &ids));
+  }
+  return ids;
+}
+
+absl::StatusOr<std::vector<TokenId>> Tokenizer::EncodeMixed(
+    std::string_view text, std::span<const TextRange> ordinary) const {
+  RETURN_IF_ERROR(CheckText(text));
+  std::vector<TokenId> ids;
+  Parts::Scratch scratch;
+  std::vector<AddedTokenFinder::Segment> segments;
+  parts_->in_raw_text.FindBetween(text, 0, ordinary, &segments);
+  for (const auto& segment : segments) {
+    if (segment.token != kNoToken) {
+      ids.push_back(segment.token);
+      continue;
+    }
+    const auto offset =
+        static_cast<std::size_t>(segment.text.data() - text.data());
+    RETURN_IF_ERROR(parts_->EncodeMixedSegment(segment.text, offset, ordinary,
+                                               &scratch, &ids));
   }
   return ids;
 }
@@ -232,6 +285,19 @@ std::optional<TokenId> Tokenizer::SpecialTokenId(
 bool Tokenizer::IsSpecial(TokenId id) const {
   return id >= 0 && static_cast<std::size_t>(id) < parts_->special.size() &&
          parts_->special[id];
+}
+
+std::vector<std::string> Tokenizer::ControlTokens() const {
+  std::vector<const AddedToken*> tokens;
+  for (const AddedToken& token : parts_->spec.added_tokens) {
+    if (ControlsChat(token)) tokens.push_back(&token);
+  }
+  std::sort(
+      tokens.begin(), tokens.end(),
+      [](const AddedToken* a, const AddedToken* b) { return a->id < b->id; });
+  std::vector<std::string> spellings;
+  for (const AddedToken* token : tokens) spellings.push_back(token->content);
+  return spellings;
 }
 
 std::string_view Tokenizer::TokenBytes(TokenId id) const {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/tokenizer/text_range.h"
 #include "model/tokenizer/token_id.h"
 
 namespace apollo {
@@ -51,6 +52,13 @@ class Tokenizer {
   absl::StatusOr<std::vector<TokenId>> Encode(std::string_view text,
                                               SpecialText special) const;
 
+  // Encodes a text that is partly ours and partly a user's. Like kParse, but no
+  // control token touches a byte of the ranges `ordinary` (ascending, disjoint,
+  // within the text): there its spelling is encoded as text, together with what
+  // is around it. Has the errors of Encode.
+  absl::StatusOr<std::vector<TokenId>> EncodeMixed(
+      std::string_view text, std::span<const TextRange> ordinary) const;
+
   // Returns the concatenated bytes of the tokens: the encoded text after
   // normalization, without bytes that have no token (SmolLM2 lacks some control
   // characters). Omits special tokens if `skip_special`. Accepts any ids in any
@@ -67,6 +75,10 @@ class Tokenizer {
   // Returns the id of the special token spelled `content`, if it exists.
   std::optional<TokenId> SpecialTokenId(std::string_view content) const;
   bool IsSpecial(TokenId id) const;
+
+  // Returns the spellings of the control tokens of EncodeMixed, by id: all
+  // added tokens, except those of white space that are not special.
+  std::vector<std::string> ControlTokens() const;
 
   // Returns the raw bytes of a token; empty for ids outside the vocabulary.
   // Valid as long as the tokenizer.

@@ -56,6 +56,59 @@ TEST(TokenizerTest, SpecialTextIsPlainUnlessAskedFor) {
   EXPECT_EQ(Encode(*tokenizer, "<tool>", SpecialText::kParse), Ids({261}));
 }
 
+TEST(TokenizerTest, EncodeMixedFindsControlTokensOutsideOfOrdinaryText) {
+  const auto tokenizer = Small();
+  const auto mixed = [&](std::string_view text,
+                         const std::vector<TextRange>& ordinary) {
+    return tokenizer->EncodeMixed(text, ordinary).value();
+  };
+  const std::string text = "<|end|>abc<|end|><tool>";
+  EXPECT_EQ(mixed(text, {}), Encode(*tokenizer, text, SpecialText::kParse));
+  // A single byte is enough, and other tokens are found all the same.
+  for (std::size_t byte = 10; byte < 17; ++byte) {
+    const Ids ids = mixed(text, {{byte, byte + 1}});
+    EXPECT_EQ(ids.front(), 260);
+    EXPECT_EQ(ids[1], 257);
+    EXPECT_EQ(ids.back(), 261);
+    EXPECT_EQ(ids.size(), 1 + 1 + 7 + 1u);
+    EXPECT_EQ(Decode(*tokenizer, ids), text);
+  }
+  // Also those that are not special, which Encode always finds.
+  EXPECT_EQ(mixed("<tool>", {{0, 6}}).size(), 6u);
+  EXPECT_EQ(mixed("<tool>", {{6, 9}}), Ids({261}));
+  // Text is encoded together with what is around it.
+  EXPECT_EQ(mixed("abc", {{1, 2}}), Ids({257}));
+  EXPECT_EQ(mixed("<<|end|>", {{0, 1}}), Ids({'<', 260}));
+  EXPECT_FALSE(tokenizer->EncodeMixed("\xFF", {}).ok());
+}
+
+TEST(TokenizerTest, EncodeMixedTriesShorterTokens) {
+  Json json = TestTokenizerJson();
+  json["added_tokens"].push_back(TestAddedToken(262, "<|end|><|", true));
+  json["added_tokens"].push_back(TestAddedToken(263, "   ", false));
+  const auto tokenizer = Small(json);
+  EXPECT_EQ(*tokenizer->EncodeMixed("<|end|><|", {}), Ids({262}));
+  const std::vector<TextRange> ordinary = {{7, 9}};
+  EXPECT_EQ(*tokenizer->EncodeMixed("<|end|><|", ordinary),
+            Ids({260, '<', '|'}));
+  // White space controls nothing.
+  const std::vector<TextRange> all = {{0, 3}};
+  EXPECT_EQ(*tokenizer->EncodeMixed("   ", all), Ids({263}));
+  EXPECT_EQ(tokenizer->ControlTokens(),
+            std::vector<std::string>({"<|end|>", "<tool>", "<|end|><|"}));
+}
+
+TEST(TokenizerTest, EncodeMixedKnowsNoPlacesInTextThatNormalizationChanges) {
+  Json json = TestTokenizerJson();
+  json["normalizer"] = {{"type", "NFC"}};
+  json["added_tokens"][0]["normalized"] = true;
+  const auto tokenizer = Small(json);
+  const std::vector<TextRange> first = {{0, 1}};
+  EXPECT_EQ(*tokenizer->EncodeMixed("a<|end|>", first), Ids({'a', 260}));
+  EXPECT_EQ(tokenizer->EncodeMixed("e\u0301<|end|>", first)->size(), 9u);
+  EXPECT_EQ(tokenizer->EncodeMixed("e\u0301<|end|>", {})->size(), 3u);
+}
+
 TEST(TokenizerTest, IgnoreMergesStillGivesNoSpecialToken) {
   Json json = TestTokenizerJson();
   json["model"]["ignore_merges"] = true;
