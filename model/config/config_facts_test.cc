@@ -44,6 +44,7 @@ struct Known {
   float rms_norm_eps;
   std::vector<std::int32_t> eos_tokens;
   PromptFormat prompt_format;
+  bool names_prompt_format;
 };
 static_assert(sizeof(Known) == sizeof(ModelConfig));
 
@@ -65,6 +66,7 @@ TEST(ConfigFactsTest, WhatOnlyARouterUsesDoesNotCount) {
   ModelConfig config, changed;
   changed.architecture = "another";
   changed.prompt_format = PromptFormat::kChatMl;
+  changed.names_prompt_format = true;
   EXPECT_EQ(ConfigFacts(config), ConfigFacts(changed));
 }
 

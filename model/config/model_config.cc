@@ -112,6 +112,7 @@ absl::Status ReadEosTokens(const ConfigReader& reader, ModelConfig& config,
 
 absl::Status ReadPromptFormat(const ConfigReader& reader, ModelConfig& config) {
   const auto it = reader.json().find("prompt_format");
+  config.names_prompt_format = it != reader.json().end() && !it->is_null();
   if (it == reader.json().end() || it->is_null() || *it == "apollo") {
     config.prompt_format = PromptFormat::kApollo;
   } else if (*it == "chatml") {

@@ -41,6 +41,7 @@ struct ModelConfig {
   float rms_norm_eps = 0;            // > 0
   std::vector<std::int32_t> eos_tokens;  // Each below vocab_size; may be empty.
   PromptFormat prompt_format = PromptFormat::kApollo;
+  bool names_prompt_format = false;  // The file has "prompt_format".
 
   bool IsSparse(int layer) const { return layer >= boundary; }
   int num_sparse_layers() const { return num_layers - boundary; }

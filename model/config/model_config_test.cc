@@ -60,6 +60,7 @@ TEST(ModelConfigTest, ReadsThePublishedConfig) {
   EXPECT_FALSE(config->norm_topk_prob);
   EXPECT_EQ(config->eos_tokens, std::vector<std::int32_t>{151643});
   EXPECT_EQ(config->prompt_format, PromptFormat::kApollo);
+  EXPECT_FALSE(config->names_prompt_format);
 }
 
 TEST(ModelConfigTest, SparseThroughoutHasBoundaryZero) {
@@ -80,6 +81,7 @@ TEST(ModelConfigTest, AcceptsAListOfEosTokensAndALlamaBase) {
   EXPECT_EQ(config->eos_tokens, (std::vector<std::int32_t>{2, 0}));
   EXPECT_FALSE(config->attention_bias);
   EXPECT_EQ(config->prompt_format, PromptFormat::kChatMl);
+  EXPECT_TRUE(config->names_prompt_format);
 }
 
 TEST(ModelConfigTest, EveryRequiredKeyIsNamedWhenMissing) {
