@@ -12,6 +12,10 @@ ABSL_FLAG(
     std::string, language_model, "",
     "Language classifier: a fastText model file, or \"cld2\". Default: the "
     "built-in one.");
+ABSL_FLAG(std::string, chat_template, "",
+          "Format of chats: a file with a Jinja template, or \"apollo\" or "
+          "\"chatml\". Default: prompt_format of config.json; if that is "
+          "missing, the model's own template; if there is none, apollo.");
 ABSL_FLAG(int, max_calls, apollo::CallLimits().max_calls,
           "Maximum number of concurrent calls, not counting GetRouting; more "
           "are refused with RESOURCE_EXHAUSTED.");
@@ -33,6 +37,7 @@ absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
   options.model.families_file = families;
   options.model.default_routing = absl::GetFlag(FLAGS_default_routing);
   options.model.language_model = absl::GetFlag(FLAGS_language_model);
+  options.model.chat_template = absl::GetFlag(FLAGS_chat_template);
   options.calls.max_calls = absl::GetFlag(FLAGS_max_calls);
   options.calls.output_bytes = absl::GetFlag(FLAGS_call_output_bytes);
   options.calls.stalled_client_timeout =

@@ -1,8 +1,10 @@
 #!/bin/bash
-# Installs the Debian packages that this project needs. Does nothing if all are
-# installed. Run it as root, or as a user who may use sudo.
+# Installs the Debian packages that this project needs, and minja, which Debian 12
+# lacks. Does nothing if all are installed. Run it as root, or as a user who may
+# use sudo.
 #
 # Usage: tools/install_packages.sh [--dev] [--images] [--plots] [--language] [--list]
+#                                  [--minja FILE]
 #   --dev       also packages for --config=clang, --config=fuzz, clang-tidy,
 #               clang-format, tests/style.sh and deploy/images/libraries_test.py,
 #               and the tools of tools/style_tools.txt, which are on PyPI, into
@@ -10,7 +12,8 @@
 #   --images    also packages for deploy/images
 #   --plots     also packages for tools/routing_map
 #   --language  also packages for tools/language
-#   --list      only print the names of the Debian packages
+#   --list      only print the names of the Debian packages, without minja
+#   --minja FILE  a libminja-dev_*.deb, of any version, instead of a download
 set -euo pipefail
 
 packages=(
@@ -63,10 +66,27 @@ language_packages=(
   fasttext
 )
 
+# The library that renders chat templates: two header files, the same for every release of Debian.
+# Debian removes a version from its pool once it has a newer one: then its archive still has it, and a
+# package on PyPI includes nearly the same files.
+readonly MINJA_DEB=libminja-dev_0~git20250922.021c2293c187-2_all.deb
+readonly MINJA_SHA256=6e01352bfa31c663c8edb8b98e550db6d525e7cfc432f2e655eb4286e1dfdf7a
+readonly MINJA_FOLDERS=(
+  http://deb.debian.org/debian/pool/main/m/minja
+  https://snapshot.debian.org/archive/debian/20260701T000000Z/pool/main/m/minja
+)
+readonly MINJA_PYPI=xllamacpp==0.2.6
+readonly MINJA_PYPI_SHA256=bda2081edf5cd0001e3304838f2d0f12ffef3a9dd73ddbe245284cdcdd5c68e6
+
 list=false
 style_tools=false
-for argument in "$@"; do
+minja_file=
+while (($# > 0)); do
+  argument=$1
+  shift
   case "$argument" in
+    --minja) (($# > 0)) || { echo "$0: --minja needs a file" >&2; exit 2; }
+      minja_file=$1 && shift ;;
     --dev) packages+=("${dev_packages[@]}") && style_tools=true ;;
     --images) packages+=("${image_packages[@]}") ;;
     --plots) packages+=("${plot_packages[@]}") ;;
@@ -86,6 +106,9 @@ if ! command -v dpkg-query > /dev/null; then
   exit 1
 fi
 
+may_be_root() { ((EUID == 0)) || command -v sudo > /dev/null; }
+as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }
+
 install_debian_packages() {
   # dpkg-query prints one line for each package that dpkg knows, and fails if one
   # is unknown; the line of an unknown package is missing.
@@ -99,22 +122,61 @@ install_debian_packages() {
     return
   fi
 
-  local as_root=()
-  if ((EUID != 0)); then
-    if ! command -v sudo > /dev/null; then
-      echo "$0: not root and no sudo; as root, run:" >&2
-      echo "  apt-get install -y --no-install-recommends ${missing[*]}" >&2
-      exit 1
-    fi
-    as_root=(sudo)
+  if ! may_be_root; then
+    echo "$0: not root and no sudo; as root, run:" >&2
+    echo "  apt-get install -y --no-install-recommends ${missing[*]}" >&2
+    exit 1
   fi
 
   echo "installing ${#missing[@]} packages: ${missing[*]}"
-  local apt_get=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q
+  local apt_get=(as_root env DEBIAN_FRONTEND=noninteractive apt-get -q
     -o Dpkg::Use-Pty=0 -o Acquire::Retries=3)
   if ! { "${apt_get[@]}" update &&
     "${apt_get[@]}" install -y --no-install-recommends "${missing[@]}"; } > "$log" 2>&1; then
     fail "apt-get failed"
+  fi
+}
+
+# Downloads the package from the first folder that has it, and prints its path.
+download_minja() {
+  local folder
+  for folder in "${MINJA_FOLDERS[@]}"; do
+    if curl -fsSL --retry 3 -o "$work/$MINJA_DEB" "$folder/$MINJA_DEB" 2>> "$log" &&
+      sha256sum --check --status <<< "$MINJA_SHA256  $work/$MINJA_DEB"; then
+      printf '%s\n' "$work/$MINJA_DEB"
+      return
+    fi
+    echo "$folder does not have $MINJA_DEB with SHA-256 $MINJA_SHA256" >> "$log"
+  done
+  return 1
+}
+
+# Takes the headers from a source package on PyPI. Slow: pip installs what could build it.
+install_minja_from_pypi() {
+  printf '%s --hash=sha256:%s\n' "$MINJA_PYPI" "$MINJA_PYPI_SHA256" > "$work/minja.txt"
+  {
+    python3 -m pip download --quiet --no-deps --no-binary :all: --require-hashes \
+      --requirement "$work/minja.txt" --dest "$work" &&
+      tar -xzf "$work"/xllamacpp-*.tar.gz -C "$work" --wildcards '*/vendor/minja/*.hpp' &&
+      as_root install -D -m 644 -t /usr/local/include/minja "$work"/xllamacpp-*/*/llama.cpp/vendor/minja/*.hpp
+  } >> "$log" 2>&1
+}
+
+install_minja() {
+  if [[ -f /usr/include/minja/minja.hpp || -f /usr/local/include/minja/minja.hpp ]]; then
+    return
+  fi
+  if ! may_be_root; then
+    echo "$0: not root and no sudo; as root, run $0" >&2
+    exit 1
+  fi
+  echo "installing minja"
+  local file=$minja_file
+  if [[ -n $file ]] || file=$(download_minja); then
+    as_root dpkg --install "$file" >> "$log" 2>&1 || fail "dpkg could not install $file"
+  elif ! install_minja_from_pypi; then
+    fail "no mirror has $MINJA_DEB, and pip could not get $MINJA_PYPI; get any libminja-dev_*.deb \
+from Debian (packages.debian.org/libminja-dev) and give it with --minja FILE"
   fi
 }
 
@@ -133,7 +195,8 @@ install_style_tools() {
 }
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$log" "$work"' EXIT
 fail() { # WHAT
   tail -n 30 "$log" >&2
   echo "$0: $1; its last lines are above" >&2
@@ -141,4 +204,5 @@ fail() { # WHAT
 }
 
 install_debian_packages
+install_minja
 if $style_tools; then install_style_tools; fi

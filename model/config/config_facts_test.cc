@@ -48,6 +48,7 @@ struct Known {
   float rms_norm_eps;
   std::vector<std::int32_t> eos_tokens;
   PromptFormat prompt_format;
+  ChatTemplateUse chat_template_use;
 };
 static_assert(sizeof(Known) == sizeof(ModelConfig));
 
@@ -69,6 +70,7 @@ TEST(ConfigFactsTest, WhatOnlyARouterUsesDoesNotCount) {
   ModelConfig config, changed;
   changed.architecture = "another";
   changed.prompt_format = PromptFormat::kChatMl;
+  changed.chat_template_use = ChatTemplateUse::kAlways;
   EXPECT_EQ(ConfigFacts(config), ConfigFacts(changed));
 }
 

@@ -89,14 +89,20 @@ absl::Status ReadEnds(const ConfigReader& reader, const ConfigFile* generation,
   return absl::OkStatus();
 }
 
-absl::Status ReadPromptFormat(const ConfigReader& reader, ModelConfig& config) {
-  const auto it = reader.json().find("prompt_format");
-  if (it == reader.json().end() || it->is_null() || *it == "apollo") {
-    config.prompt_format = PromptFormat::kApollo;
-  } else if (*it == "chatml") {
+absl::Status ReadPromptFormat(const ConfigReader& reader, ModelConfig& config,
+                              bool sparse) {
+  const Json* format = reader.Find("prompt_format");
+  config.prompt_format = PromptFormat::kApollo;
+  config.chat_template_use = ChatTemplateUse::kNever;
+  if (format == nullptr) {
+    if (!sparse) config.chat_template_use = ChatTemplateUse::kIfPresent;
+  } else if (*format == "chatml") {
     config.prompt_format = PromptFormat::kChatMl;
-  } else {
-    return reader.Wrong("prompt_format", *it, "\"apollo\" or \"chatml\"");
+  } else if (*format == "template") {
+    config.chat_template_use = ChatTemplateUse::kAlways;
+  } else if (*format != "apollo") {
+    return reader.Wrong("prompt_format", *format,
+                        "\"apollo\", \"chatml\" or \"template\"");
   }
   return absl::OkStatus();
 }
@@ -228,7 +234,7 @@ absl::StatusOr<ModelConfig> ParseModelConfig(std::string_view text,
     config.boundary = config.num_layers - 1;
   }
   RETURN_IF_ERROR(ReadEnds(reader, generation, config, doubts));
-  RETURN_IF_ERROR(ReadPromptFormat(reader, config));
+  RETURN_IF_ERROR(ReadPromptFormat(reader, config, architecture->sparse));
   WarnOfWindow(reader, doubts);
   if (warnings != nullptr) {
     warnings->insert(warnings->end(), doubts.begin(), doubts.end());

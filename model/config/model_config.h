@@ -17,6 +17,15 @@ enum class PromptFormat {
   kChatMl,  // "<|im_start|>user\n{question}<|im_end|>\n..."
 };
 
+// The use of the chat template that a model directory has (model/prompt), which
+// then counts instead of PromptFormat. Published checkpoints with experts have
+// that of their base, which is not the format that they were trained with.
+enum class ChatTemplateUse {
+  kNever,      // The format is named, or the model has experts.
+  kIfPresent,  // No format is named, and the model has no experts.
+  kAlways,     // "prompt_format" is "template".
+};
+
 // The shape of a Post-MoE transformer, from its config.json. Layers [0,
 // boundary) have a dense MLP and are shared by all languages; layers [boundary,
 // num_layers) have experts. In a dense model no layer has experts, and the
@@ -49,6 +58,7 @@ struct ModelConfig {
   // Those of eos_tokens that only generation_config.json names.
   std::vector<std::int32_t> added_ends;
   PromptFormat prompt_format = PromptFormat::kApollo;
+  ChatTemplateUse chat_template_use = ChatTemplateUse::kNever;
 
   bool is_dense() const { return num_experts == 0; }
   bool IsSparse(int layer) const { return !is_dense() && layer >= boundary; }

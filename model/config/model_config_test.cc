@@ -62,6 +62,7 @@ TEST(ModelConfigTest, ReadsThePublishedConfig) {
   EXPECT_FALSE(config->norm_topk_prob);
   EXPECT_EQ(config->eos_tokens, std::vector<std::int32_t>{151643});
   EXPECT_EQ(config->prompt_format, PromptFormat::kApollo);
+  EXPECT_EQ(config->chat_template_use, ChatTemplateUse::kNever);
 }
 
 TEST(ModelConfigTest, SparseThroughoutHasBoundaryZero) {
@@ -82,6 +83,27 @@ TEST(ModelConfigTest, AcceptsAListOfEosTokensAndALlamaBase) {
   EXPECT_EQ(config->eos_tokens, (std::vector<std::int32_t>{2, 0}));
   EXPECT_FALSE(config->attention_bias);
   EXPECT_EQ(config->prompt_format, PromptFormat::kChatMl);
+  EXPECT_EQ(config->chat_template_use, ChatTemplateUse::kNever);
+}
+
+TEST(ModelConfigTest, TheTemplateOfAModelWithExpertsMustBeAskedFor) {
+  Json json = Published();
+  json["prompt_format"] = "template";
+  EXPECT_EQ(Parse(json)->chat_template_use, ChatTemplateUse::kAlways);
+  json["prompt_format"] = nullptr;
+  EXPECT_EQ(Parse(json)->chat_template_use, ChatTemplateUse::kNever);
+  json["architectures"] = {"LlamaForCausalLM"};
+  json["model_type"] = "llama";
+  for (const char* key : {"num_experts", "num_experts_per_tok",
+                          "moe_intermediate_size", "mlp_only_layers"}) {
+    json.erase(key);
+  }
+  const auto dense = Parse(json);
+  ASSERT_TRUE(dense.ok()) << dense.status();
+  EXPECT_EQ(dense->chat_template_use, ChatTemplateUse::kIfPresent);
+  json["prompt_format"] = "jinja";
+  EXPECT_THAT(Parse(json).status().message(),
+              HasSubstr("\"chatml\" or \"template\""));
 }
 
 TEST(ModelConfigTest, EveryRequiredKeyIsNamedWhenMissing) {

@@ -4,6 +4,8 @@
 #include <absl/strings/str_cat.h>
 
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "common/status_macros.h"
 
@@ -51,18 +53,6 @@ class Builder {
   std::vector<TokenId> ids_;
 };
 
-const char* RoleName(ChatRole role) {
-  switch (role) {
-    case ChatRole::kSystem:
-      return "system";
-    case ChatRole::kUser:
-      return "user";
-    case ChatRole::kAssistant:
-      return "assistant";
-  }
-  return "";
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<TokenId>> EncodeChat(
@@ -72,7 +62,7 @@ absl::StatusOr<std::vector<TokenId>> EncodeChat(
   for (const ChatTurn& turn : turns) {
     if (format == PromptFormat::kChatMl) {
       RETURN_IF_ERROR(builder.Control("<|im_start|>"));
-      builder.Text(absl::StrCat(RoleName(turn.role), "\n", turn.content));
+      builder.Text(absl::StrCat(ChatRoleName(turn.role), "\n", turn.content));
       RETURN_IF_ERROR(builder.Control("<|im_end|>"));
       builder.Text("\n");
     } else {

@@ -2,20 +2,13 @@
 
 #include <absl/status/statusor.h>
 
-#include <string>
 #include <vector>
 
 #include "model/config/model_config.h"
+#include "model/prompt/chat_turn.h"
 #include "model/tokenizer/tokenizer.h"
 
 namespace apollo {
-
-enum class ChatRole { kSystem, kUser, kAssistant };
-
-struct ChatTurn {
-  ChatRole role = ChatRole::kUser;
-  std::string content;  // UTF-8
-};
 
 // Encodes a chat whose last turn is the user's as a prompt that ends where the
 // answer begins. The text of a turn never becomes a control token.

@@ -2,6 +2,10 @@
 
 #include <absl/time/time.h>
 
+#include <filesystem>
+#include <string>
+
+#include "model/prompt/chat_template.h"
 #include "model/prompt/prompt.h"
 #include "serving/version.h"
 
@@ -163,7 +167,15 @@ v1::GetModelResponse ToProto(const RouterModel& model,
   out.set_max_context_tokens(c.max_context);
   out.set_max_new_tokens(model.limits.max_new_tokens);
   out.set_default_routing(ModeOf(model.default_hybrid));
-  out.set_prompt_format(PromptFormatName(c.prompt_format));
+  if (const ChatTemplate* own = model.chat_template.get(); own != nullptr) {
+    out.set_prompt_format("template");
+    // Not the path: clients need not know it.
+    out.set_chat_template_file(
+        std::filesystem::path(own->file()).filename().string());
+    out.set_chat_template_hash(own->hash());
+  } else {
+    out.set_prompt_format(PromptFormatName(c.prompt_format));
+  }
   for (const Family& family : model.families.families()) {
     v1::FamilyInfo* info = out.add_families();
     info->set_expert(family.expert);

@@ -5,14 +5,34 @@
 #include <algorithm>
 
 #include "common/status_macros.h"
+#include "common/strings.h"
+#include "model/prompt/prompt.h"
 #include "router/request/field_error.h"
 
 namespace apollo {
+namespace {
+
+absl::StatusOr<std::vector<std::int32_t>> EncodeWithTemplate(
+    const ChatTemplate& chat_template, const std::vector<ChatTurn>& chat) {
+  auto ids = chat_template.Encode(chat);
+  // The chat is at fault, also if it is only too much for the template: a
+  // client must not repeat it.
+  if (const auto code = ids.status().code();
+      code == absl::StatusCode::kInvalidArgument ||
+      code == absl::StatusCode::kResourceExhausted) {
+    return FieldError("chat", ToStd(ids.status().message()));
+  }
+  return ids;
+}
+
+}  // namespace
 
 absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
     const RouterModel& model, const PromptInput& input) {
   std::vector<std::int32_t> ids;
-  if (input.is_chat) {
+  if (input.is_chat && model.chat_template != nullptr) {
+    ASSIGN_OR_RETURN(ids, EncodeWithTemplate(*model.chat_template, input.chat));
+  } else if (input.is_chat) {
     ASSIGN_OR_RETURN(ids, EncodeChat(model.config.prompt_format, input.chat,
                                      *model.tokenizer));
   } else {

@@ -11,8 +11,9 @@
 
 namespace apollo {
 
-// Returns the prompt's tokens. Returns a FieldError if there are none or they
-// leave no room in the context for one more token.
+// Returns the prompt's tokens. Returns a FieldError if there are none, if they
+// leave no room in the context for one more token, or if the chat template
+// refuses the chat; INTERNAL if the template fails.
 absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
     const RouterModel& model, const PromptInput& input);
 

@@ -4,6 +4,7 @@
 #include <absl/strings/str_join.h>
 
 #include <filesystem>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,9 @@
 #include "model/language/cld2_detector.h"
 #include "model/language/default_detector.h"
 #include "model/language/fasttext_detector.h"
+#include "model/prompt/chat_template.h"
 #include "model/prompt/prompt.h"
+#include "model/prompt/template_source.h"
 
 namespace apollo {
 namespace {
@@ -27,6 +30,49 @@ void WarnOfUndetectable(const LanguageDetector& detector) {
                "the language model has no label for them; requests must set "
                "`language`, or --language_model must name a model that has, or "
                "its labels must be mapped in MODEL.settings"}});
+}
+
+// Without the control tokens of the format, no chat could be answered.
+absl::Status CheckFormat(const std::string& directory, const std::string& asker,
+                         const RouterModel& model) {
+  const PromptFormat format = model.config.prompt_format;
+  const auto chat =
+      EncodeChat(format, {{ChatRole::kUser, ""}}, *model.tokenizer);
+  if (chat.ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(directory, "/tokenizer.json: ", chat.status().message(),
+                   "; ", asker, " \"", PromptFormatName(format), "\""));
+}
+
+// Sets config.prompt_format or chat_template.
+absl::Status LoadChatFormat(const std::string& directory,
+                            const std::string& option, RouterModel& model) {
+  ModelConfig& config = model.config;
+  if (option == "apollo" || option == "chatml") {
+    config.prompt_format =
+        option == "apollo" ? PromptFormat::kApollo : PromptFormat::kChatMl;
+    return CheckFormat(directory, "the option is --chat_template", model);
+  }
+  std::optional<TemplateSource> source;
+  if (!option.empty()) {
+    ASSIGN_OR_RETURN(source, ReadChatTemplate(option, directory));
+  } else if (config.chat_template_use != ChatTemplateUse::kNever) {
+    ASSIGN_OR_RETURN(source, FindChatTemplate(directory));
+  }
+  if (!source && config.chat_template_use == ChatTemplateUse::kAlways) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        directory,
+        "/config.json: prompt_format is \"template\", but there is neither "
+        "chat_template.jinja nor a template in tokenizer_config.json"));
+  }
+  if (!source) {
+    return CheckFormat(directory, "config.json says prompt_format", model);
+  }
+  ASSIGN_OR_RETURN(model.chat_template,
+                   ChatTemplate::Make(*std::move(source), *model.tokenizer));
+  LogInfo("chat_template_read", {{"file", model.chat_template->file()},
+                                 {"hash", model.chat_template->hash()}});
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -56,17 +102,11 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
         directory, "/tokenizer.json: has ", model->tokenizer->vocab_size(),
         " tokens, but config.json says vocab_size ", model->config.vocab_size));
   }
-  // Without the control tokens of the format, no chat could be answered.
-  const auto chat = EncodeChat(model->config.prompt_format,
-                               {{ChatRole::kUser, ""}}, *model->tokenizer);
-  if (!chat.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(directory, "/tokenizer.json: ", chat.status().message(),
-                     "; config.json says prompt_format \"",
-                     PromptFormatName(model->config.prompt_format), "\""));
-  }
-  model->ends = FindAnswerEnds(model->config.prompt_format,
-                               /*chat_template=*/"", *model->tokenizer);
+  RETURN_IF_ERROR(LoadChatFormat(directory, options.chat_template, *model));
+  model->ends =
+      FindAnswerEnds(model->config.prompt_format,
+                     model->chat_template ? model->chat_template->text() : "",
+                     *model->tokenizer);
   model->fingerprint = FingerprintOf(model->config, directory);
   model->default_hybrid = options.default_routing == "hybrid";
   if (model->default_hybrid && model->config.is_dense()) {

@@ -9,6 +9,7 @@
 #include "model/config/model_config.h"
 #include "model/language/detector.h"
 #include "model/language/families.h"
+#include "model/prompt/chat_template.h"
 #include "model/tokenizer/tokenizer.h"
 #include "router/model/answer_ends.h"
 #include "router/request/limits.h"
@@ -23,6 +24,8 @@ struct RouterModel {
   ModelFingerprint fingerprint;
   std::unique_ptr<const Tokenizer> tokenizer;
   AnswerEnds ends;
+  // Null: chats have the format config.prompt_format. Refers to `tokenizer`.
+  std::unique_ptr<const ChatTemplate> chat_template;
   FamilyTable families = FamilyTable::Paper();
   std::unique_ptr<const LanguageDetector> detector;
   RequestLimits limits;
@@ -35,15 +38,19 @@ struct RouterModel {
     std::string default_routing = "topk";  // or "hybrid"
     // A fastText model file, or "cld2"; empty: the built-in classifier.
     std::string language_model;
+    // The file of a chat template, "apollo" or "chatml"; empty: see Load.
+    std::string chat_template;
     bool strict_model = false;
     // Another role of the process has opened the model and reported the
     // warnings about config.json, so that Load need not.
     bool warnings_reported = false;
   };
-  // Loads config.json and tokenizer.json of a model directory. The families
-  // come from `families_file`, else from families.txt in the directory, else
-  // they are those of the paper. Logs the warnings about config.json, or
-  // returns INVALID_ARGUMENT for them if `strict_model`.
+  // Loads config.json, tokenizer.json and the chat template of a model
+  // directory. Without an option, chats have the format that config.json names
+  // as "prompt_format", else that of the template (template_source.h), else
+  // Apollo's. The families come from `families_file`, else from families.txt in
+  // the directory, else they are those of the paper. Logs the warnings about
+  // config.json, or returns INVALID_ARGUMENT for them if `strict_model`.
   static absl::StatusOr<std::unique_ptr<RouterModel>> Load(
       const std::string& directory, const Options& options);
 };

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "model/prompt/prompt.h"
 #include "router/model/language_choice.h"
 
 namespace apollo {
@@ -56,6 +57,58 @@ TEST(RouterModelTest, RefusesAPromptFormatWhoseControlTokensAreNotThere) {
   EXPECT_THAT(model.status().message(), HasSubstr("tokenizer.json"));
   EXPECT_THAT(model.status().message(), HasSubstr("<|im_start|>"));
   EXPECT_THAT(model.status().message(), HasSubstr("\"chatml\""));
+}
+
+const std::pair<std::string, std::string> kTemplate = {
+    "\"model_type\"", "\"prompt_format\": \"template\", \"model_type\""};
+
+TEST(RouterModelTest, ReadsTheModelsChatTemplate) {
+  const std::string directory = ModelWith(kTemplate, {"{", "{"});
+  const auto without = RouterModel::Load(directory, {});
+  EXPECT_THAT(without.status().message(),
+              HasSubstr("prompt_format is \"template\", but there is neither"));
+  std::ofstream(directory + "/chat_template.jinja")
+      << "{{ messages[0].content }}";
+  testing::internal::CaptureStderr();
+  const auto model = RouterModel::Load(directory, {});
+  const std::string log = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(model.ok()) << model.status();
+  ASSERT_NE((*model)->chat_template, nullptr);
+  EXPECT_EQ((*model)->chat_template->file(),
+            directory + "/chat_template.jinja");
+  EXPECT_THAT(log, HasSubstr("chat_template_read"));
+  EXPECT_THAT(log, HasSubstr((*model)->chat_template->hash()));
+}
+
+TEST(RouterModelTest, RefusesAChatTemplateThatCannotBeUsed) {
+  const std::string directory = ModelWith(kTemplate, {"{", "{"});
+  std::ofstream(directory + "/chat_template.jinja") << "{% if %}";
+  const auto model = RouterModel::Load(directory, {});
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(model.status().message(),
+              HasSubstr(directory + "/chat_template.jinja: "));
+  for (const char* option : {"apollo", "chatml"}) {
+    RouterModel::Options options;
+    options.chat_template = option;
+    const auto other = RouterModel::Load(directory, options);
+    ASSERT_TRUE(other.ok()) << other.status();
+    EXPECT_EQ((*other)->chat_template, nullptr);
+    EXPECT_STREQ(PromptFormatName((*other)->config.prompt_format), option);
+  }
+}
+
+// Published checkpoints have the template of their base.
+TEST(RouterModelTest, AModelWithExpertsHasItsTemplateOnlyIfItSaysSo) {
+  const std::string directory = ModelWith({"{", "{"}, {"{", "{"});
+  const std::string file = directory + "/chat_template.jinja";
+  std::ofstream(file) << "{{ messages[0].content }}";
+  EXPECT_EQ((*RouterModel::Load(directory, {}))->chat_template, nullptr);
+  RouterModel::Options options;
+  options.chat_template = file;
+  EXPECT_NE((*RouterModel::Load(directory, options))->chat_template, nullptr);
+  options.chat_template = directory + "/none.jinja";
+  EXPECT_EQ(RouterModel::Load(directory, options).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST(RouterModelTest, RefusesAnUnknownDefaultRouting) {

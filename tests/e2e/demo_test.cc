@@ -23,7 +23,7 @@ v1::GenerateRequest RequestFor(const Json& run) {
   v1::GenerateRequest request;
   request.set_max_new_tokens(static_cast<int>(run["ids"].size()));
   request.set_logprobs(0);
-  if (run["kind"] == "chatml") {
+  if (run["kind"] != "plain") {
     for (const Json& message : run["messages"]) {
       v1::ChatMessage* out = request.mutable_chat()->add_messages();
       const std::string role = message["role"];
@@ -38,13 +38,17 @@ v1::GenerateRequest RequestFor(const Json& run) {
   return request;
 }
 
-TEST(DemoTest, UpcycledModelAnswersLikeItsDenseBase) {
+// Checks the runs that are of the kind "template", or those that are not.
+void CheckRuns(bool templates, const std::vector<std::string>& router_flags) {
   const Json expected = ReadJson(Runfile("tests/golden/demo/expected.json"));
-  ASSERT_GE(expected["runs"].size(), 8u);
-  Cluster cluster(DemoModel(), {.expert_workers = 2});
+  Cluster cluster(DemoModel(),
+                  {.expert_workers = 2, .router_flags = router_flags});
   cluster.Start();
   const auto stub = cluster.NewStub();
+  int runs = 0;
   for (const Json& run : expected["runs"]) {
+    if ((run["kind"] == "template") != templates) continue;
+    ++runs;
     const Answer answer = Generate(*stub, RequestFor(run));
     ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
     EXPECT_EQ(answer.started.prompt_tokens(), run["prompt_ids"].size());
@@ -55,7 +59,19 @@ TEST(DemoTest, UpcycledModelAnswersLikeItsDenseBase) {
       EXPECT_NEAR(answer.logprobs[i], logprobs[i], 1e-3);
     }
   }
+  EXPECT_GE(runs, 3);
   cluster.StopAll();
+}
+
+TEST(DemoTest, UpcycledModelAnswersLikeItsDenseBase) {
+  CheckRuns(/*templates=*/false, {"--chat_template=chatml"});
+}
+
+TEST(DemoTest, ChatsHaveTheModelsOwnTemplate) {
+  if (ReadJson(DemoModel() + "/config.json").contains("prompt_format")) {
+    GTEST_SKIP() << "a demo model of an older kind, without its template";
+  }
+  CheckRuns(/*templates=*/true, {});
 }
 
 TEST(DemoTest, TokenizerGivesTheIdsOfHuggingFaceAndTheTextBack) {

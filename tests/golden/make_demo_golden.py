@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(HERE, "demo")
 NEW_TOKENS = 32
 MIN_LOGIT_GAP = 1e-3  # between the best and the second best logit; a prompt with less is dropped
-PLAIN, CHATS = 5, 7  # number of prompts kept of each kind, in the order below
+PLAIN, CHATS, TEMPLATED = 5, 7, 3  # number of prompts kept of each kind, in the order below
 
 PLAIN_PROMPTS = [
     "Anaemia is a condition in which",
@@ -62,6 +62,16 @@ def render_chatml(messages):
     return "".join(turns) + "<|im_start|>assistant\n"
 
 
+def render_template(path, tokenizer, messages):
+    """Renders with the template in the GGUF file, as transformers does."""
+    import gguf
+    import transformers
+
+    template = gguf.GGUFReader(path).fields["tokenizer.chat_template"].contents()
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer).apply_chat_template(
+        messages, chat_template=template, tokenize=False, add_generation_prompt=True)
+
+
 def greedy(model, ids):
     """Returns ids, logprobs, finish and the smallest distance between best and second best logit."""
     import torch
@@ -91,11 +101,12 @@ def make_model_golden(path, tokenizer):
         attn_implementation="eager").eval()
     candidates = [("plain", t, None) for t in PLAIN_PROMPTS]
     candidates += [("chatml", render_chatml(m), m) for m in CHAT_PROMPTS]
-    wanted, kept, dropped = {"plain": PLAIN, "chatml": CHATS}, [], 0
+    candidates += [("template", render_template(path, tokenizer, m), m) for m in CHAT_PROMPTS]
+    wanted, kept, dropped = {"plain": PLAIN, "chatml": CHATS, "template": TEMPLATED}, [], 0
     for kind, text, messages in candidates:
         if sum(run["kind"] == kind for run in kept) == wanted[kind]:
             continue
-        ids = demo_tokenizer.encode(tokenizer, text, parse_special=kind == "chatml")
+        ids = demo_tokenizer.encode(tokenizer, text, parse_special=kind != "plain")
         generated, logprobs, finish, gap = greedy(model, ids)
         if gap < MIN_LOGIT_GAP:
             dropped += 1
