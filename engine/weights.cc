@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "common/status_macros.h"
+#include "common/stop_request.h"
 
 namespace apollo {
 
@@ -23,6 +24,9 @@ void WeightLoader::Report(const std::string& name) {
 
 absl::StatusOr<PackedMatrix> WeightLoader::Matrix(
     std::span<const TensorInfo> tensors, WeightKind kind) {
+  if (StopRequested()) {
+    return absl::CancelledError("stopped while weights were loaded");
+  }
   const std::vector<std::string> names = NamesOf(tensors, kind);
   ASSIGN_OR_RETURN(PackedMatrix matrix, source_.Matrix(names, pool_));
   for (const std::string& name : names) Report(name);
