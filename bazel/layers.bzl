@@ -48,7 +48,7 @@ LIBRARIES = {
     "json": (["nlohmann/"], ["common", "model"]),
     "pcre2": (["pcre2"], ["model"]),
     "prometheus": (["prometheus/"], ["dense_worker", "expert_worker", "router", "serving", "worker"]),
-    "protobuf": (["google/protobuf/"], ["link", "proto", "router"]),
+    "protobuf": (["google/protobuf/"], ["link", "proto", "router", "serving"]),
     "spdlog": (["spdlog/", "fmt/"], ["common"]),
 }
 
