@@ -49,8 +49,8 @@ LIBRARIES = {
     "minja": (["minja/"], ["model"]),
     "pcre2": (["pcre2"], ["model"]),
     "prometheus": (["prometheus/"], ["dense_worker", "expert_worker", "router", "serving", "worker"]),
-    "protobuf": (["google/protobuf/"], ["link", "proto", "router"]),
     "rapidjson": (["rapidjson/"], ["common"]),
+    "protobuf": (["google/protobuf/"], ["link", "proto", "router", "serving"]),
     "spdlog": (["spdlog/", "fmt/"], ["common"]),
 }
 

@@ -56,6 +56,9 @@ void LogInfo(const char* event, const std::vector<LogField>& fields) {
 void LogInfo(const char* event, LogFields fields) {
   Log(spdlog::level::info, "info", event, {fields.begin(), fields.size()});
 }
+void LogWarning(const char* event, const std::vector<LogField>& fields) {
+  Log(spdlog::level::warn, "warning", event, fields);
+}
 void LogWarning(const char* event, LogFields fields) {
   Log(spdlog::level::warn, "warning", event, {fields.begin(), fields.size()});
 }

@@ -43,6 +43,7 @@ void SetLogProcess(std::string_view name);
 void LogInfo(const char* event, LogFields fields = {});
 void LogInfo(const char* event, const std::vector<LogField>& fields);
 void LogWarning(const char* event, LogFields fields = {});
+void LogWarning(const char* event, const std::vector<LogField>& fields);
 void LogError(const char* event, LogFields fields = {});
 
 }  // namespace apollo

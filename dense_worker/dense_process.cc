@@ -66,10 +66,10 @@ absl::Status DenseProcess::Serve(ServerOptions options) {
       [this](const auto& addresses) { peers_->SetMembers(addresses); }, facts);
 }
 
-void DenseProcess::RunUntilStopped() {
+absl::Status DenseProcess::RunUntilStopped() {
   DenseWorker& worker = role_->worker();
-  frame_->RunUntilStopped([&worker] { return worker.Ready(); },
-                          absl::Seconds(10));
+  return frame_->RunUntilStopped([&worker] { return worker.Ready(); },
+                                 absl::Seconds(10));
 }
 
 }  // namespace apollo

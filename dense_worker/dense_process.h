@@ -39,7 +39,8 @@ class DenseProcess {
 
   // Serves until SIGTERM or SIGINT. Then refuses new calls and lets sequences
   // in progress finish for up to 10 seconds.
-  void RunUntilStopped();
+  // Returns OK, or an error if a port takes no connections any more.
+  absl::Status RunUntilStopped();
 
  private:
   explicit DenseProcess(std::unique_ptr<ProcessFrame> frame);

@@ -70,7 +70,8 @@ SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice) {
   if (slice.first_position == 0) {
     rows.start = SequenceStart{request_.family,       request_.hybrid,
                                request_.sampling,     PromptTokens(request_),
-                               request_.top_logprobs, request_.language};
+                               request_.top_logprobs, request_.language,
+                               request_.request_id};
   }
   const int end = slice.first_position + slice.rows;
   if (request_.score_tokens > 0) {

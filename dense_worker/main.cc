@@ -27,8 +27,7 @@ absl::Status Run() {
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<DenseProcess> process,
                    DenseProcess::Start(std::move(options)));
-  process->RunUntilStopped();
-  return absl::OkStatus();
+  return process->RunUntilStopped();
 }
 
 }  // namespace

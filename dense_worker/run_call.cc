@@ -4,6 +4,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/log.h"
 #include "link/generation_codec.h"
@@ -26,6 +27,10 @@ class RunCall::Sink final : public GenerationSink {
   explicit Sink(std::shared_ptr<RunCall> call) : call_(std::move(call)) {}
 
   void OnStarted(const GenerationStarted& started) override {
+    {
+      MutexLock lock(call_->mutex_);
+      call_->expert_worker_ = started.expert_worker;
+    }
     call_->Send(ToProto(started));
   }
 
@@ -33,18 +38,13 @@ class RunCall::Sink final : public GenerationSink {
     {
       MutexLock lock(call_->mutex_);
       call_->metrics_.Token(call_->clock_.Now());
+      ++call_->tokens_;
     }
     call_->Send(ToProto(token));
   }
 
   void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
-    {
-      MutexLock lock(call_->mutex_);
-      const absl::StatusCode code = call_->stalled_
-                                        ? absl::StatusCode::kResourceExhausted
-                                        : finished.status().code();
-      call_->metrics_.End(absl::StatusCodeToString(code), call_->clock_.Now());
-    }
+    call_->Count(finished.status());
     if (finished.ok()) call_->Push(ToProto(*finished));
     call_->End(ToGrpc(finished.status()));
   }
@@ -55,12 +55,15 @@ class RunCall::Sink final : public GenerationSink {
 
 RunCall::RunCall(grpc::CallbackServerContext& context,
                  GenerationBackend& backend, RequestMetrics& metrics,
-                 const Clock& clock, const RunLimits& limits)
+                 const Clock& clock, const RunLimits& limits,
+                 LogBudget& log_budget)
     : context_(context),
       backend_(backend),
       clock_(clock),
       limits_(limits),
-      metrics_(metrics, "Run", clock.Now()) {}
+      log_budget_(log_budget),
+      arrived_(clock.Now()),
+      metrics_(metrics, "Run", arrived_) {}
 
 void RunCall::Begin() {
   {
@@ -94,15 +97,14 @@ void RunCall::StartSequence() {
   absl::StatusOr<GenerationRequest> request = FromProto(message_);
   message_.Clear();  // A prompt may be large.
   if (!request.ok()) {
+    Count(request.status());
     End(ToGrpc(request.status()));
-    MutexLock lock(mutex_);
-    metrics_.End(absl::StatusCodeToString(request.status().code()),
-                 clock_.Now());
     return;
   }
   {
     MutexLock lock(mutex_);
     metrics_.PromptTokens(PromptTokens(*request));
+    request_id_ = request->request_id;
   }
   std::shared_ptr<GenerationCall> call = backend_.Start(
       *std::move(request), std::make_shared<Sink>(shared_from_this()));
@@ -114,6 +116,31 @@ void RunCall::StartSequence() {
     UpdatePaused();
   }
   if (cancelled && call != nullptr) call->Cancel();
+}
+
+void RunCall::Count(const absl::Status& status) {
+  std::vector<LogField> fields;
+  absl::StatusCode code = status.code();
+  {
+    MutexLock lock(mutex_);
+    if (stalled_) code = absl::StatusCode::kResourceExhausted;
+    const absl::Duration now = clock_.Now();
+    metrics_.End(absl::StatusCodeToString(code), now);
+    fields = {{"request_id", request_id_},
+              {"code", absl::StatusCodeToString(code)},
+              {"reason", std::string(status.message())},
+              {"expert_worker", expert_worker_},
+              {"tokens", tokens_},
+              {"seconds", absl::ToDoubleSeconds(now - arrived_)}};
+  }
+  const std::optional<std::int64_t> held_back = log_budget_.Take();
+  if (!held_back) return;
+  if (*held_back > 0) fields.emplace_back("held_back", *held_back);
+  if (code == absl::StatusCode::kOk || code == absl::StatusCode::kCancelled) {
+    LogInfo("sequence_finished", fields);
+  } else {
+    LogWarning("sequence_finished", fields);
+  }
 }
 
 void RunCall::Send(pb::RunEvent event) {

@@ -2,10 +2,13 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "common/clock.h"
+#include "common/log_budget.h"
 #include "common/mutex.h"
 #include "dense_worker/run_limits.h"
 #include "proto/apollo/internal/v1/generation.pb.h"
@@ -28,8 +31,10 @@ class RunCall final
       public std::enable_shared_from_this<RunCall> {
  public:
   // `context` is gRPC's context of the call. The others must outlive the call.
+  // The end of the sequence is logged with its request id, within `log_budget`.
   RunCall(grpc::CallbackServerContext& context, GenerationBackend& backend,
-          RequestMetrics& metrics, const Clock& clock, const RunLimits& limits);
+          RequestMetrics& metrics, const Clock& clock, const RunLimits& limits,
+          LogBudget& log_budget);
   // Reads the request. The object keeps itself alive until the call has ended.
   void Begin();
 
@@ -46,6 +51,8 @@ class RunCall final
   void Over() override;
 
   void StartSequence();
+  // Counts and logs the end of the sequence.
+  void Count(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   // Pauses the sequence if the router wants that or the queue is full.
   void UpdatePaused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Queues the event, and pauses the sequence if the queue is full.
@@ -55,12 +62,17 @@ class RunCall final
   GenerationBackend& backend_;
   const Clock& clock_;
   const RunLimits limits_;
+  LogBudget& log_budget_;
+  const absl::Duration arrived_;
   // The message being read or handled.
   internal::v1::RunRequest message_;
   bool begun_ = false;  // The request has arrived. Used by reads only.
 
   Mutex mutex_;
   RequestMetrics::Request metrics_ ABSL_GUARDED_BY(mutex_);
+  std::string request_id_ ABSL_GUARDED_BY(mutex_);
+  std::string expert_worker_ ABSL_GUARDED_BY(mutex_);
+  std::int64_t tokens_ ABSL_GUARDED_BY(mutex_) = 0;  // Sent.
   std::shared_ptr<GenerationCall> call_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool paused_by_router_ ABSL_GUARDED_BY(mutex_) = false;

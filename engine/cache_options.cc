@@ -17,6 +17,15 @@ absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes) {
   return megabytes << 20;
 }
 
+absl::Status CheckCacheFits(std::int64_t bytes,
+                            std::optional<std::int64_t> free_bytes) {
+  if (!free_bytes || bytes <= *free_bytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--cache_megabytes is ", bytes >> 20, ", but only ", *free_bytes >> 20,
+      " MB of memory are free; it must be less, since the weights "
+      "need memory, too"));
+}
+
 namespace {
 
 absl::StatusOr<CacheType> ParseType(std::string_view dtype, CacheType of_auto) {

@@ -16,6 +16,13 @@ namespace apollo {
 // it is from 1 to 2^30 (a pebibyte).
 absl::StatusOr<std::int64_t> CacheBytes(std::int64_t megabytes);
 
+// Returns INVALID_ARGUMENT, naming --cache_megabytes and both numbers, if a
+// cache of that many bytes is larger than the free memory
+// (common/free_memory.h; nullopt: unknown). It is not allocated at start, but
+// would end the process when it fills up.
+absl::Status CheckCacheFits(std::int64_t bytes,
+                            std::optional<std::int64_t> free_bytes);
+
 // Parses the flags --cache_megabytes and --cache_dtype ("float32", "f16",
 // "bf16", or "auto": f16 if --weights rounds the weights, else float32). On a
 // GPU the type is bf16, and only "auto" and "bf16" are accepted. Returns

@@ -47,6 +47,17 @@ TEST(CacheOptionsTest, CacheOptionsNameTheFlagThatIsWrong) {
             kInvalid);
 }
 
+TEST(CacheOptionsTest, ACacheBeyondTheFreeMemoryIsRefusedWithBothNumbers) {
+  constexpr std::int64_t kMb = 1 << 20;
+  EXPECT_TRUE(CheckCacheFits(100 * kMb, 100 * kMb).ok());
+  EXPECT_TRUE(CheckCacheFits(100 * kMb, std::nullopt).ok());
+  const absl::Status status = CheckCacheFits(4096 * kMb, 100 * kMb);
+  EXPECT_EQ(status.code(), kInvalid);
+  EXPECT_EQ(status.message(),
+            "--cache_megabytes is 4096, but only 100 MB of memory are free; it "
+            "must be less, since the weights need memory, too");
+}
+
 TEST(CacheOptionsTest, AGpuCachesInBf16) {
   const Device gpu = {Device::Kind::kCuda, 1};
   for (const char* right : {"auto", "bf16"}) {

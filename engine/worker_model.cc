@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "common/free_memory.h"
 #include "common/status_macros.h"
 #include "engine/cache_options.h"
 #include "engine/worker_device.h"
@@ -43,7 +44,9 @@ absl::StatusOr<WeightFormat> WeightsOnGpu(const OpenModel& model,
 absl::Status FitToDevice(const WorkerModelOptions& options,
                          WorkerModel& opened) {
   opened.weights = opened.model.format;
-  if (!IsGpu(options.device)) return absl::OkStatus();
+  if (!IsGpu(options.device)) {
+    return CheckCacheFits(opened.cache.bytes, FreeMemory());
+  }
   ASSIGN_OR_RETURN(opened.weights, WeightsOnGpu(opened.model, options.device));
   if (options.cache_prefault) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -84,6 +84,14 @@ TEST(WorkerSetupTest, WhatAGpuCannotDoIsRefusedByName) {
   EXPECT_THAT(ErrorOf(flags, ""), HasSubstr("--cache_prefault"));
 }
 
+TEST(WorkerSetupTest, ACacheLargerThanTheMachineIsRefused) {
+  WorkerFlags flags = Flags();
+  flags.model.cache_megabytes = std::int64_t{1} << 30;  // A pebibyte.
+  EXPECT_THAT(ErrorOf(flags, ""),
+              AllOf(HasSubstr("--cache_megabytes is 1073741824, but only "),
+                    HasSubstr(" MB of memory are free")));
+}
+
 TEST(WorkerSetupTest, DoubtsAboutAModelAreLoggedOrRefused) {
   namespace fs = std::filesystem;
   WorkerFlags flags = Flags();

@@ -171,8 +171,8 @@ TEST_P(ExpertCoreTest, SequencesCountAsRequests) {
         "apollo_time_to_first_token_seconds_count 3",
         "apollo_inter_token_latency_seconds_count 1",
         "apollo_inter_token_latency_seconds_sum 4",
-        "apollo_e2e_request_latency_seconds_count 4",
-        "apollo_e2e_request_latency_seconds_sum 12"}) {
+        "apollo_e2e_request_latency_seconds_count{method=\"Sequence\"} 4",
+        "apollo_e2e_request_latency_seconds_sum{method=\"Sequence\"} 12"}) {
     EXPECT_TRUE(worker.HasMetric(line)) << line;
   }
 }

@@ -69,10 +69,10 @@ absl::Status ExpertProcess::Serve(const ServerOptions& options) {
       [this](const auto& addresses) { peers_->SetMembers(addresses); }, facts);
 }
 
-void ExpertProcess::RunUntilStopped() {
+absl::Status ExpertProcess::RunUntilStopped() {
   ExpertWorker& worker = role_->worker();
-  frame_->RunUntilStopped([&worker] { return worker.Ready(); },
-                          absl::ZeroDuration(), [this] { Drain(); });
+  return frame_->RunUntilStopped([&worker] { return worker.Ready(); },
+                                 absl::ZeroDuration(), [this] { Drain(); });
 }
 
 void ExpertProcess::Drain() {

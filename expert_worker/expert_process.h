@@ -41,7 +41,8 @@ class ExpertProcess {
 
   // Serves until SIGTERM or SIGINT. Then lets sequences in progress, here and
   // on peers that need experts of this worker, finish within the drain timeout.
-  void RunUntilStopped();
+  // Returns OK, or an error if a port takes no connections any more.
+  absl::Status RunUntilStopped();
 
  private:
   explicit ExpertProcess(std::unique_ptr<ProcessFrame> frame);

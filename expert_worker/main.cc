@@ -39,8 +39,7 @@ absl::Status Run() {
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<ExpertProcess> process,
                    ExpertProcess::Start(options));
-  process->RunUntilStopped();
-  return absl::OkStatus();
+  return process->RunUntilStopped();
 }
 
 }  // namespace

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
+#include <string>
 
 #include "common/check.h"
+#include "common/log.h"
 #include "engine/cache_size.h"
 
 namespace apollo {
@@ -119,9 +122,19 @@ void SequenceTable::Close(Sequences::iterator it, absl::StatusCode code) {
   auto closed = sequences_.extract(it);
   blocks_.Release(closed.mapped().blocks);
   counters_.running = size();
-  if (closed.mapped().request != nullptr) {
-    closed.mapped().request->End(absl::StatusCodeToString(code), clock_.Now());
-  }
+  if (requests_ != nullptr) Count(closed.mapped(), code);
+}
+
+void SequenceTable::Count(const Sequence& sequence, absl::StatusCode code) {
+  const std::string name = absl::StatusCodeToString(code);
+  sequence.request->End(name, clock_.Now());
+  const std::optional<std::int64_t> held_back = log_budget_.Take();
+  if (!held_back) return;
+  LogInfo("sequence_closed", {{"request_id", sequence.start.request_id},
+                              {"code", name},
+                              {"attempt", std::int64_t{sequence.attempt}},
+                              {"positions", sequence.next_position},
+                              {"held_back", *held_back}});
 }
 
 void SequenceTable::CloseLater(const SequenceKey& key, absl::StatusCode code) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/log_budget.h"
 #include "engine/block_pool.h"
 #include "engine/sampler.h"
 #include "expert_worker/expert_counters.h"
@@ -42,7 +43,8 @@ class SequenceTable {
     std::unique_ptr<RequestMetrics::Request> request;
   };
 
-  // Unless `requests` is null, sequences are counted there, too: with code OK
+  // Unless `requests` is null, the end of each sequence is logged with its
+  // request id, within a LogBudget, and counted there, too: with code OK
   // if their dense worker released them, ABORTED if they were evicted or
   // restarted, UNAVAILABLE if their dense worker was lost. All arguments must
   // outlive the table.
@@ -51,7 +53,8 @@ class SequenceTable {
       : blocks_(blocks),
         counters_(counters),
         clock_(clock),
-        requests_(requests) {}
+        requests_(requests),
+        log_budget_(clock) {}
 
   // Admits rows that are about to be computed: opens their sequence if they are
   // its first ones, extends its blocks, and moves its position past them. Not
@@ -90,6 +93,8 @@ class SequenceTable {
   // were opened last. Returns false if this one is the last.
   bool MakeRoom(const SequenceKey& key, int blocks);
   void Evict(const SequenceKey& key);
+  // Counts and logs the end of a sequence.
+  void Count(const Sequence& sequence, absl::StatusCode code);
   void Close(Sequences::iterator it, absl::StatusCode code);
   // Closes it now, or at EndUse while blocks are in use.
   void CloseLater(const SequenceKey& key, absl::StatusCode code);
@@ -98,6 +103,7 @@ class SequenceTable {
   ExpertCounters& counters_;
   const Clock& clock_;
   RequestMetrics* const requests_;
+  LogBudget log_budget_;
   Sequences sequences_;
   // Evicted attempts, until their dense worker releases them.
   std::map<SequenceKey, std::uint32_t> evicted_;

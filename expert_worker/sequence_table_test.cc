@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include <algorithm>
 #include <string>
 
 #include "common/fake_clock.h"
@@ -52,6 +53,25 @@ class SequenceTableTest : public testing::Test {
   ExpertCounters counters_;
   SequenceTable table_{blocks_, counters_, clock_, &requests_};
 };
+
+TEST_F(SequenceTableTest, TheEndOfASequenceIsLoggedWithItsRequest) {
+  testing::internal::CaptureStderr();
+  SequenceRows rows = RowsOf(5, 1, 0, 10);
+  rows.start->request_id = "follow-me";
+  EXPECT_EQ(Admit(rows), StatusCode::kOk);
+  table_.Release(kDense, {{{5, 1}}});
+  // A flood is held back.
+  for (std::uint64_t i = 10; i < 110; ++i) {
+    EXPECT_EQ(Admit(RowsOf(i, 1, 0, 1)), StatusCode::kOk);
+    table_.Release(kDense, {{{i, 1}}});
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("\"event\":\"sequence_closed\",\"request_id\":"
+                     "\"follow-me\",\"code\":\"OK\""),
+            std::string::npos)
+      << log;
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), LogBudget::kLines);
+}
 
 TEST_F(SequenceTableTest, OpensExtendsAndReleases) {
   EXPECT_EQ(Admit(RowsOf(5, 1, 0, 10)), StatusCode::kOk);

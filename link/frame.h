@@ -30,7 +30,8 @@ struct SequenceStart {
   SamplingOptions sampling;
   int prompt_tokens = 0;
   int top_logprobs = 0;
-  std::string language = {};  // For counting only; empty: unknown.
+  std::string language = {};    // For counting only; empty: unknown.
+  std::string request_id = {};  // For logs only.
   bool operator==(const SequenceStart&) const = default;
 };
 

@@ -59,6 +59,7 @@ void ToProto(const StageStep& in, pb::LinkMessage* message) {
       start->set_prompt_tokens(rows.start->prompt_tokens);
       start->set_top_logprobs(rows.start->top_logprobs);
       start->set_language(rows.start->language);
+      start->set_request_id(rows.start->request_id);
     }
     to->set_sample(rows.sample);
     to->mutable_score_targets()->Add(rows.score_targets.begin(),
@@ -138,7 +139,8 @@ absl::StatusOr<StageStep> StepFrom(const pb::StageStep& in) {
                                  sampling,
                                  static_cast<int>(from.start().prompt_tokens()),
                                  static_cast<int>(from.start().top_logprobs()),
-                                 from.start().language()};
+                                 from.start().language(),
+                                 from.start().request_id()};
     }
     rows.sample = from.sample();
     rows.score_targets.assign(from.score_targets().begin(),

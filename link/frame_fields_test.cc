@@ -61,8 +61,8 @@ auto Members(const SamplingOptions& x) {
   return std::tie(a, b, c, d, e, f);
 }
 auto Members(const SequenceStart& x) {
-  const auto& [a, b, c, d, e, f] = x;
-  return std::tie(a, b, c, d, e, f);
+  const auto& [a, b, c, d, e, f, g] = x;
+  return std::tie(a, b, c, d, e, f, g);
 }
 auto Members(const SequenceRows& x) {
   const auto& [a, b, c, d, e, f, g] = x;
@@ -153,7 +153,7 @@ StageStep FullStep() {
   const SamplingOptions sampling =
       EveryMemberSet(SamplingOptions{0.7f, 0.9f, 40, 1ull << 63, -1.5f, 2.f});
   const SequenceStart start =
-      EveryMemberSet(SequenceStart{5, true, sampling, 77, 4, "sw"});
+      EveryMemberSet(SequenceStart{5, true, sampling, 77, 4, "sw", "r-1"});
   // No correct peer sends such a position with a start, but decoding accepts
   // it.
   const SequenceRows rows = EveryMemberSet(
@@ -161,7 +161,7 @@ StageStep FullStep() {
   return EveryMemberSet(StageStep{
       1ull << 62,
       {rows,
-       {9, 1, 0, {5}, SequenceStart{-1, false, {}, 1, 0, ""}, true, {}},
+       {9, 1, 0, {5}, SequenceStart{-1, false, {}, 1, 0, "", ""}, true, {}},
        {8, 1, 1, {5}, {}, false, {}}}});
 }
 

@@ -35,8 +35,7 @@ absl::Status Run() {
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<RouterProcess> process,
                    RouterProcess::Start(options));
-  process->RunUntilStopped();
-  return absl::OkStatus();
+  return process->RunUntilStopped();
 }
 
 }  // namespace

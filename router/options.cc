@@ -19,6 +19,8 @@ absl::Status CheckRouterOptions(const RouterOptions& options) {
       CheckAtLeastOne("call_output_bytes", options.calls.output_bytes));
   RETURN_IF_ERROR(CheckAboveZero("stalled_client_timeout",
                                  options.calls.stalled_client_timeout));
+  RETURN_IF_ERROR(
+      CheckAboveZero("silent_client_timeout", options.silent_client_timeout));
   return CheckFromTo("max_metadata_bytes", options.max_metadata_bytes,
                      kLeastMetadataBytes, kMostMetadataBytes);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 
 #include "router/model/router_model.h"
 #include "router/session/call_table.h"
@@ -15,6 +16,10 @@ struct RouterOptions {
   // Limit on the headers of one gRPC call; gRPC rejects more with
   // RESOURCE_EXHAUSTED.
   int max_metadata_bytes = 16 << 10;
+  // Time after which a client is considered gone whose machine or process has
+  // given no sign of life. A client may be a suspended laptop, or a program
+  // that a debugger has stopped.
+  absl::Duration silent_client_timeout = absl::Minutes(3);
 };
 
 // Returns INVALID_ARGUMENT naming the flag whose value is out of range, else

@@ -24,6 +24,10 @@ TEST(RouterOptionsTest, NamesTheFlagThatIsWrong) {
        [](RouterOptions& o) {
          o.calls.stalled_client_timeout = absl::ZeroDuration();
        }},
+      {"--silent_client_timeout",
+       [](RouterOptions& o) {
+         o.silent_client_timeout = absl::ZeroDuration();
+       }},
       {"--max_metadata_bytes",
        [](RouterOptions& o) { o.max_metadata_bytes = 1023; }},
   };
@@ -34,6 +38,11 @@ TEST(RouterOptionsTest, NamesTheFlagThatIsWrong) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << flag;
     EXPECT_THAT(std::string(status.message()), testing::HasSubstr(flag));
   }
+}
+
+// A laptop that is closed for a minute, or a user who thinks, loses no answer.
+TEST(RouterOptionsTest, ClientsMayBeSilentForMinutes) {
+  EXPECT_GE(RouterOptions().silent_client_timeout, absl::Minutes(2));
 }
 
 }  // namespace

@@ -26,6 +26,10 @@ ABSL_FLAG(absl::Duration, stalled_client_timeout,
           apollo::CallLimits().stalled_client_timeout,
           "Time without a read by the client after which a call that is paused "
           "or has unsent output at its end fails with RESOURCE_EXHAUSTED.");
+ABSL_FLAG(absl::Duration, silent_client_timeout,
+          apollo::RouterOptions().silent_client_timeout,
+          "Time after which a client that has given no sign of life, not even "
+          "answers to HTTP/2 pings, is considered gone, and its calls end.");
 ABSL_FLAG(int, max_metadata_bytes, apollo::RouterOptions().max_metadata_bytes,
           "Maximum size of a call's gRPC metadata in bytes; more is refused "
           "with RESOURCE_EXHAUSTED.");
@@ -42,6 +46,7 @@ absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
   options.calls.output_bytes = absl::GetFlag(FLAGS_call_output_bytes);
   options.calls.stalled_client_timeout =
       absl::GetFlag(FLAGS_stalled_client_timeout);
+  options.silent_client_timeout = absl::GetFlag(FLAGS_silent_client_timeout);
   options.max_metadata_bytes = absl::GetFlag(FLAGS_max_metadata_bytes);
   RETURN_IF_ERROR(CheckRouterOptions(options));
   return options;

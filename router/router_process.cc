@@ -44,8 +44,9 @@ absl::Status RouterProcess::Serve(const Options& options) {
       {{"model", model_->name}});
 }
 
-void RouterProcess::RunUntilStopped() {
-  frame_->RunUntilStopped([this] { return pool_->Ready(); }, absl::Seconds(10));
+absl::Status RouterProcess::RunUntilStopped() {
+  return frame_->RunUntilStopped([this] { return pool_->Ready(); },
+                                 absl::Seconds(10));
 }
 
 }  // namespace apollo

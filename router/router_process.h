@@ -33,7 +33,8 @@ class RouterProcess {
 
   // Serves until SIGTERM or SIGINT. Then calls in progress may end for up to
   // 10 seconds, while new ones are refused.
-  void RunUntilStopped();
+  // Returns OK, or an error if a port takes no connections any more.
+  absl::Status RunUntilStopped();
 
  private:
   explicit RouterProcess(std::unique_ptr<ProcessFrame> frame);

@@ -20,9 +20,10 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
     const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
   options.reflection = true;
   options.max_metadata_bytes = options_.max_metadata_bytes;
-  // An idle client looks at its connection only every 5 s.
-  options.keepalive_time = absl::Seconds(20);
-  options.keepalive_timeout = absl::Seconds(20);
+  // Not the short times of workers: a client may pause.
+  options.keepalive_time = options_.silent_client_timeout / 3;
+  options.keepalive_timeout =
+      options_.silent_client_timeout - options.keepalive_time;
   return Server::Start(options,
                        {{&service_, v1::InferenceService::service_full_name()}},
                        metrics);

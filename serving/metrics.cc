@@ -43,8 +43,11 @@ RequestMetrics::RequestMetrics(prometheus::Registry& registry)
                        "Time from a request's arrival to its first token.")),
       inter_token_(AddHistogram(registry, "apollo_inter_token_latency_seconds",
                                 "Time between two tokens of one request.")),
-      end_to_end_(AddHistogram(registry, "apollo_e2e_request_latency_seconds",
-                               "Time from a request's arrival to its end.")) {}
+      end_to_end_(prometheus::BuildHistogram()
+                      .Name("apollo_e2e_request_latency_seconds")
+                      .Help("Time from a request's arrival to its end, by "
+                            "method.")
+                      .Register(registry)) {}
 
 RequestMetrics::Request::Request(RequestMetrics& metrics, const char* method,
                                  absl::Duration now)
@@ -74,7 +77,8 @@ void RequestMetrics::Request::End(const std::string& code, absl::Duration now) {
   if (ended_) return;
   ended_ = true;
   metrics_.requests_.Add({{"method", method_}, {"code", code}}).Increment();
-  metrics_.end_to_end_.Observe(absl::ToDoubleSeconds(now - start_));
+  metrics_.end_to_end_.Add({{"method", method_}}, Seconds())
+      .Observe(absl::ToDoubleSeconds(now - start_));
 }
 
 }  // namespace apollo

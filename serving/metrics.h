@@ -20,7 +20,7 @@ namespace apollo {
 //   generation_tokens_total                tokens generated
 //   time_to_first_token_seconds            from arrival
 //   inter_token_latency_seconds            between tokens of one request
-//   e2e_request_latency_seconds            from arrival to the end
+//   e2e_request_latency_seconds{method}    from arrival to the end
 //
 // Thread-safe. Labels come from fixed sets, never from a request's content.
 class RequestMetrics {
@@ -64,7 +64,7 @@ class RequestMetrics {
   prometheus::Counter& generation_tokens_;
   prometheus::Histogram& first_token_;
   prometheus::Histogram& inter_token_;
-  prometheus::Histogram& end_to_end_;
+  prometheus::Family<prometheus::Histogram>& end_to_end_;
 };
 
 }  // namespace apollo

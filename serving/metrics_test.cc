@@ -35,7 +35,8 @@ TEST(RequestMetricsTest, FollowsOneRequest) {
   EXPECT_THAT(text, HasSubstr("apollo_time_to_first_token_seconds_sum 2\n"));
   EXPECT_THAT(text, HasSubstr("apollo_inter_token_latency_seconds_sum 1\n"));
   EXPECT_THAT(text, HasSubstr("apollo_inter_token_latency_seconds_count 2\n"));
-  EXPECT_THAT(text, HasSubstr("apollo_e2e_request_latency_seconds_sum 4\n"));
+  EXPECT_THAT(text, HasSubstr("apollo_e2e_request_latency_seconds_sum{method="
+                              "\"Generate\"} 4\n"));
   EXPECT_THAT(text, HasSubstr("code=\"OK\""));
   EXPECT_THAT(text, ::testing::Not(HasSubstr("INTERNAL")));
 }
@@ -47,6 +48,18 @@ TEST(RequestMetricsTest, ARequestThatIsDroppedCountsAsCancelled) {
   const std::string text = Text(registry);
   EXPECT_THAT(text, HasSubstr("code=\"CANCELLED\""));
   EXPECT_THAT(text, HasSubstr("apollo_num_requests_running 0"));
+}
+
+TEST(RequestMetricsTest, MethodsHaveLatenciesOfTheirOwn) {
+  prometheus::Registry registry;
+  RequestMetrics metrics(registry);
+  RequestMetrics::Request slow(metrics, "Generate", absl::Seconds(1));
+  slow.End("OK", absl::Seconds(9));
+  RequestMetrics::Request fast(metrics, "Tokenize", absl::Seconds(1));
+  fast.End("OK", absl::Seconds(2));
+  const std::string text = Text(registry);
+  EXPECT_THAT(text, HasSubstr("latency_seconds_sum{method=\"Generate\"} 8\n"));
+  EXPECT_THAT(text, HasSubstr("latency_seconds_sum{method=\"Tokenize\"} 1\n"));
 }
 
 }  // namespace

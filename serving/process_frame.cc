@@ -49,13 +49,14 @@ absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,
   return absl::OkStatus();
 }
 
-void ProcessFrame::RunUntilStopped(const std::function<bool()>& ready,
-                                   absl::Duration grace,
-                                   const std::function<void()>& drain) {
-  server_->RunUntilStopped(ready);
+absl::Status ProcessFrame::RunUntilStopped(const std::function<bool()>& ready,
+                                           absl::Duration grace,
+                                           const std::function<void()>& drain) {
+  absl::Status status = server_->RunUntilStopped(ready);
   LogInfo("stopping");
   if (drain != nullptr) drain();
   server_->Shutdown(grace);
+  return status;
 }
 
 void ProcessFrame::Close() {

@@ -47,9 +47,11 @@ class ProcessFrame {
 
   // Serves until SIGTERM or SIGINT. Health follows ready(), which must not
   // block. Then calls drain(), if given, and stops the server: calls in
-  // progress may take `grace` to finish.
-  void RunUntilStopped(const std::function<bool()>& ready, absl::Duration grace,
-                       const std::function<void()>& drain = nullptr);
+  // progress may take `grace` to finish. Returns OK, or the error of
+  // Server::RunUntilStopped.
+  absl::Status RunUntilStopped(const std::function<bool()>& ready,
+                               absl::Duration grace,
+                               const std::function<void()>& drain = nullptr);
 
   // Ends serving: neither the listener nor a service is called again.
   void Close();

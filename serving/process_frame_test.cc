@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "common/stop_request.h"
+
 namespace apollo {
 namespace {
 
@@ -41,12 +43,13 @@ TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
   EXPECT_EQ(told, (std::vector<std::string>{"h:1", "h:2"}));
   bool asked = false, drained = false;
   kill(getpid(), SIGTERM);
-  (*frame)->RunUntilStopped(
+  const absl::Status stopped = (*frame)->RunUntilStopped(
       [&] {
         EXPECT_FALSE(drained);
         return asked = true;
       },
       absl::ZeroDuration(), [&] { drained = true; });
+  EXPECT_TRUE(stopped.ok()) << stopped;
   EXPECT_TRUE(asked);
   EXPECT_TRUE(drained);
 }

@@ -15,8 +15,10 @@
 #include <optional>
 #include <utility>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "proto/grpc/health/v1/health.grpc.pb.h"
 #include "serving/host_port.h"
 #include "serving/listener.h"
 
@@ -94,6 +96,18 @@ void SetUpPluginsOnce(bool reflection) {
   }
 }
 
+// Returns the names of all services of a server with reflection.
+std::vector<std::string> AllNames(std::vector<std::string> names) {
+  names.emplace_back(grpc::health::v1::Health::service_full_name());
+  names.emplace_back(
+      grpc::reflection::v1::ServerReflection::service_full_name());
+  names.emplace_back("grpc.reflection.v1alpha.ServerReflection");
+  // Names the health protocol's descriptor, too, which gRPC itself lacks.
+  google::protobuf::LinkMessageReflection<
+      grpc::health::v1::HealthCheckRequest>();
+  return names;
+}
+
 // Sets the bounds of gRPC and the detection of dead peers.
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
@@ -119,26 +133,30 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
 
 }  // namespace
 
+absl::Status Server::ServeMetrics(
+    const std::string& listen,
+    const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
+  try {
+    exposer_ =
+        std::make_unique<prometheus::Exposer>(MetricsServerOptions(listen));
+  } catch (const std::exception& error) {
+    return absl::UnavailableError(absl::StrCat(
+        "--metrics_listen: cannot listen on ", listen, ": ", error.what()));
+  }
+  for (const auto& collectable : metrics) {
+    exposer_->RegisterCollectable(collectable, "/metrics");
+  }
+  exposer_->RegisterCollectable(registry_, "/metrics");
+  metrics_address_ =
+      absl::StrCat(Host(listen), ":", exposer_->GetListeningPorts().front());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, const std::vector<NamedService>& services,
     const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
   std::unique_ptr<Server> server(new Server());
-  try {
-    server->exposer_ = std::make_unique<prometheus::Exposer>(
-        MetricsServerOptions(options.metrics_listen));
-  } catch (const std::exception& error) {
-    return absl::UnavailableError(
-        absl::StrCat("--metrics_listen: cannot listen on ",
-                     options.metrics_listen, ": ", error.what()));
-  }
-  for (const auto& collectable : metrics) {
-    server->exposer_->RegisterCollectable(collectable, "/metrics");
-  }
-  server->exposer_->RegisterCollectable(server->registry_, "/metrics");
-  server->metrics_address_ =
-      absl::StrCat(Host(options.metrics_listen), ":",
-                   server->exposer_->GetListeningPorts().front());
-
+  RETURN_IF_ERROR(server->ServeMetrics(options.metrics_listen, metrics));
   ASSIGN_OR_RETURN(Listener listener,
                    ListenOn(options.listen, options.keepalive_timeout));
   server->address_ = absl::StrCat(Host(options.listen), ":", listener.port);
@@ -154,6 +172,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   for (const NamedService& service : services) {
     builder.RegisterService(service.service);
     server->service_names_.push_back(service.name);
+  }
+  if (options.reflection) {
+    server->reflection_ =
+        std::make_unique<ReflectionService>(AllNames(server->service_names_));
+    builder.RegisterService(server->reflection_.get());
   }
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
@@ -180,6 +203,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   ASSIGN_OR_RETURN(server->gate_,
                    ConnectionGate::Open(std::move(listener), max_connections,
                                         hand_over, *server->registry_));
+  server->WatchPorts();
   if (!options.address_file.empty()) {
     RETURN_IF_ERROR(
         WriteAddressFile(options.address_file,
@@ -187,6 +211,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
                                       server->metrics_address_, "\n")));
   }
   return server;
+}
+
+void Server::WatchPorts() {
+  watches_.push_back(std::make_unique<PortWatch>(
+      "listen", address_, /*greeting=*/"", Clock::Real()));
+  watches_.push_back(
+      std::make_unique<PortWatch>("metrics_listen", metrics_address_,
+                                  "HEAD / HTTP/1.0\r\n\r\n", Clock::Real()));
 }
 
 Server::~Server() {
@@ -202,16 +234,22 @@ void Server::SetServing(bool serving) {
   }
 }
 
-void Server::RunUntilStopped(const std::function<bool()>& ready) {
+absl::Status Server::RunUntilStopped(const std::function<bool()>& ready) {
   const sigset_t signals = StopSignals();
   const timespec interval = {0, 100'000'000};
   bool serving = false;
-  for (;;) {
+  absl::Status status;
+  while (status.ok()) {
     const bool now = ready();
     if (now != serving) SetServing(serving = now);
     if (sigtimedwait(&signals, nullptr, &interval) > 0) break;
+    for (const auto& watch : watches_) status.Update(watch->Look());
   }
   SetServing(false);
+  if (!status.ok()) {
+    LogError("port_lost", {{"reason", std::string(status.message())}});
+  }
+  return status;
 }
 
 void Server::Shutdown(absl::Duration grace) {
@@ -220,19 +258,6 @@ void Server::Shutdown(absl::Duration grace) {
                     absl::ToChronoMilliseconds(grace));
   server_->Wait();
   server_ = nullptr;
-}
-
-void BlockStopSignals() {
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-}
-
-bool StopRequested() {
-  sigset_t pending;
-  sigpending(&pending);
-  return sigismember(&pending, SIGTERM) == 1 ||
-         sigismember(&pending, SIGINT) == 1;
 }
 
 std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address) {

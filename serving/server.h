@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "serving/connection_gate.h"
+#include "serving/port_watch.h"
+#include "serving/reflection.h"
 
 namespace apollo {
 
@@ -42,12 +44,12 @@ struct NamedService {
 };
 
 // The endpoints of a process: a gRPC server with health checking (and
-// reflection), and /metrics over HTTP. The life of a process is
+// reflection, v1 and v1alpha), and /metrics over HTTP. The life of a process is
 //
-//   BlockStopSignals();                  // first thing in main()
+//   BlockStopSignals();  // common/stop_request.h; first thing in main()
 //   ...load...
 //   server = Server::Start(options, services, metrics);
-//   server->RunUntilStopped(ready);      // health follows ready()
+//   status = server->RunUntilStopped(ready);  // health follows ready()
 //   ...drain...
 //   server->Shutdown(grace);
 // Single-threaded.
@@ -67,8 +69,10 @@ class Server {
   ~Server();
 
   // Sets health from ready() several times a second until SIGTERM or SIGINT,
-  // then to NOT_SERVING. ready() must not block.
-  void RunUntilStopped(const std::function<bool()>& ready);
+  // then to NOT_SERVING. ready() must not block. Returns OK, or UNAVAILABLE if
+  // it ended because a port takes no connections any more (PortWatch), which
+  // has been logged; then the process should end, to be started again.
+  absl::Status RunUntilStopped(const std::function<bool()>& ready);
 
   // Sets the health of the process and of each service.
   void SetServing(bool serving);
@@ -83,25 +87,24 @@ class Server {
  private:
   Server() = default;
 
+  absl::Status ServeMetrics(
+      const std::string& listen,
+      const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics);
+  void WatchPorts();
+
   std::vector<std::string> service_names_;
 
   // Metrics of the server itself.
   const std::shared_ptr<prometheus::Registry> registry_ =
       std::make_shared<prometheus::Registry>();
+  std::unique_ptr<ReflectionService> reflection_;  // Used by server_.
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<ConnectionGate> gate_;  // Hands connections to server_.
   std::unique_ptr<prometheus::Exposer> exposer_;
   std::string address_;
   std::string metrics_address_;
+  std::vector<std::unique_ptr<PortWatch>> watches_;
 };
-
-// Blocks SIGTERM and SIGINT for RunUntilStopped, and ignores SIGPIPE. Call it
-// before any thread starts.
-void BlockStopSignals();
-
-// Returns true if SIGTERM or SIGINT has come since, without waiting, so that a
-// long load can stop.
-bool StopRequested();
 
 // Returns a channel to another process of the cluster. Keepalive ends dead
 // connections within seconds, and reconnection is quick.

@@ -4,10 +4,12 @@
 #include <prometheus/registry.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "proto/grpc/health/v1/health.grpc.pb.h"
+#include "proto/grpc/reflection/v1/reflection.grpc.pb.h"
 #include "serving/single_metrics.h"
 #include "serving/tcp_client.h"
 
@@ -76,6 +78,76 @@ TEST(ServerTest, HealthAnswersByServiceName) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST(ServerTest, HealthIsWatchedByServiceName) {
+  using grpc::health::v1::HealthCheckResponse;
+  Nothing service;
+  const auto server =
+      StartServer(&service, std::make_shared<prometheus::Registry>());
+  const auto stub = grpc::health::v1::Health::NewStub(grpc::CreateChannel(
+      server->address(), grpc::InsecureChannelCredentials()));
+  for (const std::string name : {"", "test.v1.Nothing"}) {
+    server->SetServing(false);
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(name);
+    const auto watch = stub->Watch(&context, request);
+    HealthCheckResponse response;
+    ASSERT_TRUE(watch->Read(&response));
+    EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING) << name;
+    server->SetServing(true);
+    ASSERT_TRUE(watch->Read(&response));
+    EXPECT_EQ(response.status(), HealthCheckResponse::SERVING) << name;
+    context.TryCancel();
+    watch->Finish();
+  }
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service("test.v1.Unknown");
+  const auto watch = stub->Watch(&context, request);
+  HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVICE_UNKNOWN);
+  context.TryCancel();
+  watch->Finish();
+}
+
+TEST(ServerTest, ReflectionListsAndDescribesAllServices) {
+  namespace reflection = grpc::reflection::v1;
+  Nothing service;
+  ServerOptions options;
+  options.reflection = true;
+  const auto server =
+      Server::Start(options, {{&service, "test.v1.Nothing"}}, {});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto stub = reflection::ServerReflection::NewStub(grpc::CreateChannel(
+      (*server)->address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  const auto stream = stub->ServerReflectionInfo(&context);
+  reflection::ServerReflectionRequest request;
+  reflection::ServerReflectionResponse response;
+  request.set_list_services("");
+  ASSERT_TRUE(stream->Write(request) && stream->Read(&response));
+  std::set<std::string> names;
+  for (const auto& listed : response.list_services_response().service()) {
+    names.insert(listed.name());
+  }
+  EXPECT_EQ(names, (std::set<std::string>{
+                       "test.v1.Nothing", "grpc.health.v1.Health",
+                       "grpc.reflection.v1.ServerReflection",
+                       "grpc.reflection.v1alpha.ServerReflection"}));
+  for (const std::string& name : names) {
+    if (name == "test.v1.Nothing") continue;  // Has no descriptor.
+    request.set_file_containing_symbol(name);
+    ASSERT_TRUE(stream->Write(request) && stream->Read(&response));
+    EXPECT_EQ(response.file_descriptor_response().file_descriptor_proto_size(),
+              1)
+        << name;
+  }
+  stream->WritesDone();
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
 TEST(ServerTest, IdleConnectionsDoNotBlindMetrics) {
   Nothing service;
   auto registry = std::make_shared<prometheus::Registry>();
@@ -130,6 +202,25 @@ TEST(ServerTest, ConnectionsAreBoundedEvenIfTheyDoNothing) {
   const TcpClient last = until_accepted();
   EXPECT_FALSE(TcpClient(address).ReadByte());
   EXPECT_TRUE(health.Check().ok());
+}
+
+// The frames that open a connection: the preface and empty settings.
+const std::string kPreface(
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    "\0\0\0\x4\0\0\0\0\0",
+    33);
+
+TEST(ServerTest, APeerThatAnswersNoPingIsDroppedAfterTheGivenTime) {
+  Nothing service;
+  ServerOptions options;
+  options.keepalive_time = absl::Milliseconds(100);
+  options.keepalive_timeout = absl::Milliseconds(100);
+  const auto server =
+      Server::Start(options, {{&service, "test.v1.Nothing"}}, {});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const TcpClient silent((*server)->address());
+  ASSERT_TRUE(silent.Write(kPreface));
+  silent.ReadAll();  // Ends.
 }
 
 TEST(ServerTest, ManyConnectionsComeAndGo) {

@@ -28,8 +28,7 @@ absl::Status Run() {
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<LocalCluster> cluster,
                    LocalCluster::Start(std::move(options)));
-  cluster->RunUntilStopped();
-  return absl::OkStatus();
+  return cluster->RunUntilStopped();
 }
 
 }  // namespace

@@ -75,8 +75,8 @@ void LocalCluster::JoinWorkers() {
   expert->Begin(expert_end);
 }
 
-void LocalCluster::RunUntilStopped() {
-  frame_->RunUntilStopped(
+absl::Status LocalCluster::RunUntilStopped() {
+  return frame_->RunUntilStopped(
       [this] {
         // While the dense worker waits for an expert stage that hangs, its own
         // stage is idle.

@@ -33,7 +33,8 @@ class LocalCluster {
 
   // Serves until SIGTERM or SIGINT. Then refuses new calls and lets those in
   // progress finish for up to 10 seconds.
-  void RunUntilStopped();
+  // Returns OK, or an error if a port takes no connections any more.
+  absl::Status RunUntilStopped();
 
  private:
   explicit LocalCluster(std::unique_ptr<ProcessFrame> frame);

@@ -44,7 +44,7 @@ absl::StatusOr<std::unique_ptr<CpuDenseStage>> CpuDenseStage::Load(
                                             config.hidden_size, blocks);
   RETURN_IF_ERROR(stage->cache_->status());
   RETURN_IF_ERROR(source.CheckEmbedding(pool));
-  if (cache.prefault) stage->cache_->Prefault(pool);
+  if (cache.prefault) RETURN_IF_ERROR(stage->cache_->Prefault(pool));
   WeightLoader loader(config, source, pool, WeightBytes(config, source),
                       progress);
   for (int layer = 0; layer < config.boundary; ++layer) {

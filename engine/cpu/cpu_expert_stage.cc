@@ -106,7 +106,7 @@ absl::StatusOr<std::unique_ptr<CpuExpertStage>> CpuExpertStage::Load(
       BlocksInBytes(cache.bytes, KvCache::BlockBytes(shape, layers, 0)));
   stage->cache_ = std::make_unique<KvCache>(shape, layers, 0, blocks);
   RETURN_IF_ERROR(stage->cache_->status());
-  if (cache.prefault) stage->cache_->Prefault(pool);
+  if (cache.prefault) RETURN_IF_ERROR(stage->cache_->Prefault(pool));
   WeightLoader loader(config, source, pool,
                       WeightBytes(config, source, experts), progress);
   RETURN_IF_ERROR(stage->LoadLayers(loader));

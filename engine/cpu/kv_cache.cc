@@ -1,6 +1,9 @@
 #include "engine/cpu/kv_cache.h"
 
+#include <algorithm>
+
 #include "common/log.h"
+#include "common/stop_request.h"
 
 namespace apollo {
 
@@ -12,18 +15,28 @@ KvCache::KvCache(const AttentionShape& shape, int layers, int boundary_size,
       buffer_(block_bytes_ * blocks),
       pool_(blocks) {}
 
-void KvCache::Prefault(ThreadPool& pool) {
+absl::Status KvCache::Prefault(ThreadPool& pool) {
   constexpr std::int64_t kPage = 4096;  // Or a multiple.
+  // A fraction of a second, after which it looks for a signal.
+  constexpr std::int64_t kChunk = (std::int64_t{256} << 20) / kPage;
   volatile char* const bytes = buffer_.as<char>();
   const auto size = static_cast<std::int64_t>(block_bytes_) * pool_.total();
+  const std::int64_t pages = (size + kPage - 1) / kPage;
   // Logged first: if the system kills the process here, this is the last line.
   LogInfo("cache_prefault_started", {{"megabytes", size >> 20}});
-  pool.ParallelFor((size + kPage - 1) / kPage, 512,
-                   [bytes](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t page = begin; page < end; ++page) {
-                       bytes[page * kPage] = 0;  // Writes the existing value.
-                     }
-                   });
+  for (std::int64_t first = 0; first < pages; first += kChunk) {
+    if (StopRequested()) {
+      return absl::CancelledError("stopped while the cache was allocated");
+    }
+    pool.ParallelFor(std::min(kChunk, pages - first), 512,
+                     [bytes, first](std::int64_t begin, std::int64_t end) {
+                       for (std::int64_t page = first + begin;
+                            page < first + end; ++page) {
+                         bytes[page * kPage] = 0;  // Writes the existing value.
+                       }
+                     });
+  }
+  return absl::OkStatus();
 }
 
 std::size_t KvCache::BlockBytes(const AttentionShape& shape, int layers,

@@ -37,8 +37,9 @@ class KvCache {
   }
 
   // Allocates all physical memory now, so that the first use of a block neither
-  // takes extra time nor runs out of memory.
-  void Prefault(ThreadPool& pool);
+  // takes extra time nor runs out of memory. Returns CANCELLED if the process
+  // is asked to stop meanwhile (StopRequested).
+  absl::Status Prefault(ThreadPool& pool);
 
   // Returns the size of a block in bytes.
   static std::size_t BlockBytes(const AttentionShape& shape, int layers,

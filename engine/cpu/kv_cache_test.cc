@@ -1,10 +1,14 @@
 #include "engine/cpu/kv_cache.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <vector>
+
+#include "common/stop_request.h"
 
 namespace apollo {
 namespace {
@@ -28,8 +32,24 @@ TEST(KvCacheTest, TakesItsMemoryWhenUsedOrAllAtOnce) {
   const auto pages = static_cast<std::int64_t>((bytes + kPage - 1) / kPage);
   EXPECT_EQ(PagesTaken(cache, bytes), 0);
   ThreadPool pool(3);
-  cache.Prefault(pool);
+  EXPECT_TRUE(cache.Prefault(pool).ok());
   EXPECT_EQ(PagesTaken(cache, bytes), pages);
+}
+
+TEST(KvCacheTest, ASignalStopsTheAllocation) {
+  BlockStopSignals();
+  const AttentionShape shape = {4, 2, 64};
+  KvCache cache(shape, 3, 32, 1000);
+  ThreadPool pool(1);
+  kill(getpid(), SIGINT);
+  EXPECT_EQ(cache.Prefault(pool).code(), absl::StatusCode::kCancelled);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  int got = 0;
+  sigwait(&signals, &got);  // It is still there for others.
+  EXPECT_EQ(got, SIGINT);
+  EXPECT_TRUE(cache.Prefault(pool).ok());
 }
 
 }  // namespace

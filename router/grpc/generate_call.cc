@@ -23,25 +23,34 @@ absl::StatusOr<GenerateInput> Read(const RouterModel& model,
 
 GenerateCall::GenerateCall(const SessionContext& context,
                            grpc::CallbackServerContext* server_context,
-                           std::string tenant)
+                           std::string tenant, std::string request_id)
     : server_context_(server_context),
       arrived_(std::chrono::system_clock::now()),
-      session_(GenerateSession::Make(context, std::move(tenant), *this)) {}
+      session_(GenerateSession::Make(context, std::move(tenant), *this)),
+      request_id_(request_id.empty() ? session_->request_id()
+                                     : std::move(request_id)) {
+  session_->SetRequestId(request_id_);
+}
 
 GenerateCall* GenerateCall::Start(const SessionContext& context,
                                   grpc::CallbackServerContext* server_context,
                                   std::string tenant,
                                   const grpc::ByteBuffer& request) {
-  auto* const call =
-      new GenerateCall(context, server_context, std::move(tenant));
-  call->session_->Start([&] { return Read(context.model, request); });
+  auto* const call = new GenerateCall(
+      context, server_context, std::move(tenant), PeekRequestId(request));
+  call->session_->Start([&]() -> absl::StatusOr<GenerateInput> {
+    if (!request.Valid()) return call->WhyCancelled();
+    return Read(context.model, request);
+  });
   return call;
 }
 
-void GenerateCall::OnCancel() {
-  session_->Cancel(CancelReason(arrived_, server_context_->deadline(),
-                                std::chrono::system_clock::now()));
+absl::Status GenerateCall::WhyCancelled() const {
+  return CancelReason(arrived_, server_context_->deadline(),
+                      std::chrono::system_clock::now());
 }
+
+void GenerateCall::OnCancel() { session_->Cancel(WhyCancelled()); }
 
 void GenerateCall::OnWritten() { session_->OnSent(); }
 
@@ -73,7 +82,8 @@ void GenerateCall::Write(const v1::GenerateResponse& response) {
 }
 
 void GenerateCall::End(const absl::Status& status) {
-  GenerateStream::End(ToGrpcStatus(status));
+  AddTrailers(status, request_id_, *server_context_);
+  GenerateStream::End(ToGrpcStatus(status, request_id_));
 }
 
 void GenerateCall::Abort(const absl::Status& status) {

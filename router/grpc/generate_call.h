@@ -32,7 +32,8 @@ class GenerateCall final : public GenerateStream, private GenerateWriter {
 
  private:
   GenerateCall(const SessionContext& context,
-               grpc::CallbackServerContext* server_context, std::string tenant);
+               grpc::CallbackServerContext* server_context, std::string tenant,
+               std::string request_id);
 
   // GenerateStream:
   void OnCancel() override;
@@ -48,10 +49,12 @@ class GenerateCall final : public GenerateStream, private GenerateWriter {
   std::size_t unsent() override;
 
   void Write(const v1::GenerateResponse& response);
+  absl::Status WhyCancelled() const;
 
   grpc::CallbackServerContext* const server_context_;
   const std::chrono::system_clock::time_point arrived_;
   const std::shared_ptr<GenerateSession> session_;
+  const std::string request_id_;  // In trailers; usually that of the session.
 };
 
 }  // namespace apollo

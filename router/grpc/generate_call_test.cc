@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "proto/google/rpc/error_details.pb.h"
+#include "proto/apollo/rpc/details.pb.h"
+#include "proto/apollo/rpc/packing.h"
 #include "router/grpc/scripted_cluster.h"
 
 namespace apollo {
@@ -167,11 +168,11 @@ TEST_F(GenerateCallTest, AnErrorOfTheBackendEndsTheStream) {
   EXPECT_EQ(answer.events.size(), 2u);
   EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(answer.status.error_message(), "the dense worker is gone");
-  google::rpc::Status details;
+  rpc::Status details;
   ASSERT_TRUE(details.ParseFromString(answer.status.error_details()));
   ASSERT_EQ(details.details_size(), 1);
-  google::rpc::RetryInfo retry;
-  ASSERT_TRUE(details.details(0).UnpackTo(&retry));
+  rpc::RetryInfo retry;
+  ASSERT_TRUE(rpc::Unpack(details.details(0), &retry));
   EXPECT_GT(retry.retry_delay().seconds(), 0);
 }
 
@@ -216,11 +217,11 @@ TEST_F(GenerateCallTest, RefusesBeforeAnythingIsStarted) {
     const Answer answer = Generate(request);
     EXPECT_TRUE(answer.events.empty());
     EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-    google::rpc::Status details;
+    rpc::Status details;
     ASSERT_TRUE(details.ParseFromString(answer.status.error_details()));
     ASSERT_EQ(details.details_size(), 1);
-    google::rpc::BadRequest bad;
-    ASSERT_TRUE(details.details(0).UnpackTo(&bad));
+    rpc::BadRequest bad;
+    ASSERT_TRUE(rpc::Unpack(details.details(0), &bad));
     ASSERT_EQ(bad.field_violations_size(), 1);
     EXPECT_EQ(bad.field_violations(0).field(), field);
   }

@@ -1,17 +1,20 @@
 #include "router/grpc/grpc_status.h"
 
+#include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 
-#include "proto/google/rpc/error_details.pb.h"
+#include "proto/apollo/rpc/details.pb.h"
+#include "proto/apollo/rpc/packing.h"
 #include "router/request/field_error.h"
 
 namespace apollo {
 namespace {
 
-google::rpc::Status Details(const grpc::Status& status) {
-  google::rpc::Status details;
+rpc::Status Details(const grpc::Status& status) {
+  rpc::Status details;
   EXPECT_TRUE(details.ParseFromString(status.error_details()));
   EXPECT_EQ(details.code(), static_cast<int>(status.error_code()));
   EXPECT_EQ(details.message(), status.error_message());
@@ -25,12 +28,12 @@ TEST(ToGrpcStatusTest, AFieldErrorCarriesABadRequest) {
   const grpc::Status status = ToGrpcStatus(error);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(status.error_message(), "sampling.top_p is 2; it must be 1");
-  const google::rpc::Status details = Details(status);
+  const rpc::Status details = Details(status);
   ASSERT_EQ(details.details_size(), 1);
   EXPECT_EQ(details.details(0).type_url(),
             "type.googleapis.com/google.rpc.BadRequest");
-  google::rpc::BadRequest bad;
-  ASSERT_TRUE(details.details(0).UnpackTo(&bad));
+  rpc::BadRequest bad;
+  ASSERT_TRUE(rpc::Unpack(details.details(0), &bad));
   ASSERT_EQ(bad.field_violations_size(), 1);
   EXPECT_EQ(bad.field_violations(0).field(), "sampling.top_p");
   EXPECT_EQ(bad.field_violations(0).description(), "is 2; it must be 1");
@@ -42,10 +45,10 @@ TEST(ToGrpcStatusTest, RetriableErrorsCarryARetryDelay) {
     const grpc::Status status = ToGrpcStatus(error);
     EXPECT_EQ(static_cast<int>(status.error_code()),
               static_cast<int>(error.code()));
-    const google::rpc::Status details = Details(status);
+    const rpc::Status details = Details(status);
     ASSERT_EQ(details.details_size(), 1);
-    google::rpc::RetryInfo retry;
-    ASSERT_TRUE(details.details(0).UnpackTo(&retry));
+    rpc::RetryInfo retry;
+    ASSERT_TRUE(rpc::Unpack(details.details(0), &retry));
     EXPECT_GT(retry.retry_delay().seconds(), 0);
   }
 }
@@ -60,6 +63,38 @@ TEST(ToGrpcStatusTest, OtherErrorsKeepCodeAndMessage) {
     EXPECT_EQ(status.error_message(), error.message());
     EXPECT_EQ(status.error_details(), "");
   }
+}
+
+// A program may contain Google's own generated code beside ours: a second
+// definition of the same name would end it at start.
+TEST(ToGrpcStatusTest, ThisProgramDefinesNoMessagesOfGoogle) {
+  const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+  ASSERT_NE(pool->FindMessageTypeByName("apollo.rpc.RetryInfo"), nullptr);
+  for (const char* name :
+       {"google.rpc.Status", "google.rpc.BadRequest", "google.rpc.RetryInfo"}) {
+    EXPECT_EQ(pool->FindMessageTypeByName(name), nullptr) << name;
+  }
+  for (const char* file :
+       {"google/rpc/status.proto", "google/rpc/error_details.proto"}) {
+    EXPECT_EQ(pool->FindFileByName(file), nullptr) << file;
+  }
+}
+
+// Clients that were refused together must not come back together.
+TEST(RetryDelayTest, IsSpreadByTheRequest) {
+  const absl::Status full = absl::ResourceExhaustedError("full");
+  std::set<absl::Duration> delays;
+  for (int i = 0; i < 1000; ++i) {
+    const auto delay = RetryDelay(full, "r-" + std::to_string(i));
+    ASSERT_TRUE(delay.has_value());
+    EXPECT_GE(*delay, absl::Seconds(1));
+    EXPECT_LE(*delay, absl::Seconds(2));
+    delays.insert(*delay);
+  }
+  EXPECT_GT(delays.size(), 500u);
+  EXPECT_EQ(RetryDelay(full, "a"), RetryDelay(full, "a"));
+  EXPECT_EQ(RetryDelay(full, ""), absl::Seconds(1));
+  EXPECT_EQ(RetryDelay(absl::InternalError("broken"), "a"), std::nullopt);
 }
 
 TEST(ToGrpcStatusTest, OkIsOk) {

@@ -95,7 +95,7 @@ grpc::ServerUnaryReactor* InferenceService::GetRouting(
     grpc::CallbackServerContext* server_context,
     const v1::GetRoutingRequest* request, v1::GetRoutingResponse* response) {
   grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
-  StartRoutingCall(context_, *request, response, reactor);
+  StartRoutingCall(context_, server_context, *request, response, reactor);
   return reactor;
 }
 

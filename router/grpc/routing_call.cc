@@ -7,20 +7,26 @@
 #include "router/grpc/grpc_status.h"
 #include "router/grpc/to_proto.h"
 #include "router/request/request_checks.h"
+#include "router/session/new_ids.h"
 #include "router/session/routing_report.h"
 
 namespace apollo {
 
 void StartRoutingCall(const SessionContext& context,
+                      grpc::CallbackServerContext* server_context,
                       const v1::GetRoutingRequest& request,
                       v1::GetRoutingResponse* response,
                       grpc::ServerUnaryReactor* reactor) {
   auto metrics = std::make_shared<RequestMetrics::Request>(
       context.metrics, "GetRouting", context.clock.Now());
-  const auto end = [metrics, &clock = context.clock,
+  const std::string request_id = NewRequestId();
+  const auto end = [metrics, request_id, &clock = context.clock,
+                    &failures = context.calls.failures(), server_context,
                     reactor](const absl::Status& status) {
     metrics->End(absl::StatusCodeToString(status.code()), clock.Now());
-    reactor->Finish(ToGrpcStatus(status));
+    if (!status.ok()) failures.Report("GetRouting", request_id, status);
+    AddTrailers(status, request_id, *server_context);
+    reactor->Finish(ToGrpcStatus(status, request_id));
   };
   const absl::StatusOr<absl::Duration> window =
       CheckRoutingWindow(request.window_seconds());

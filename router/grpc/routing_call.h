@@ -8,9 +8,11 @@
 namespace apollo {
 
 // Serves one GetRouting call: collects the counts of all dense workers and
-// finishes the reactor when all have answered or timed out. `request` and
-// `response` belong to gRPC and live until the reactor is finished.
+// finishes the reactor of the call when all have answered or timed out.
+// `server_context`, `request` and `response` belong to gRPC and live until the
+// reactor is finished.
 void StartRoutingCall(const SessionContext& context,
+                      grpc::CallbackServerContext* server_context,
                       const v1::GetRoutingRequest& request,
                       v1::GetRoutingResponse* response,
                       grpc::ServerUnaryReactor* reactor);

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "proto/google/rpc/error_details.pb.h"
+#include "proto/apollo/rpc/details.pb.h"
+#include "proto/apollo/rpc/packing.h"
 #include "router/grpc/scripted_cluster.h"
 
 namespace apollo {
@@ -86,11 +87,11 @@ TEST_F(RoutingCallTest, ABadWindowIsRefusedByName) {
   for (const std::int64_t seconds : {-1, 3601}) {
     const grpc::Status status = GetRouting(seconds);
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-    google::rpc::Status details;
+    rpc::Status details;
     ASSERT_TRUE(details.ParseFromString(status.error_details()));
-    google::rpc::BadRequest bad;
+    rpc::BadRequest bad;
     ASSERT_EQ(details.details_size(), 1);
-    ASSERT_TRUE(details.details(0).UnpackTo(&bad));
+    ASSERT_TRUE(rpc::Unpack(details.details(0), &bad));
     EXPECT_EQ(bad.field_violations(0).field(), "window_seconds");
   }
 }

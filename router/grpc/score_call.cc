@@ -24,26 +24,36 @@ absl::StatusOr<ScoreInput> Read(const RouterModel& model,
 
 ScoreCall::ScoreCall(const SessionContext& context,
                      grpc::CallbackServerContext* server_context,
-                     std::string tenant, grpc::ByteBuffer* response)
+                     std::string tenant, std::string request_id,
+                     grpc::ByteBuffer* response)
     : server_context_(server_context),
       response_(response),
       arrived_(std::chrono::system_clock::now()),
-      session_(ScoreSession::Make(context, std::move(tenant), *this)) {}
+      session_(ScoreSession::Make(context, std::move(tenant), *this)),
+      request_id_(request_id.empty() ? session_->request_id()
+                                     : std::move(request_id)) {
+  session_->SetRequestId(request_id_);
+}
 
 ScoreCall* ScoreCall::Start(const SessionContext& context,
                             grpc::CallbackServerContext* server_context,
                             std::string tenant, const grpc::ByteBuffer& request,
                             grpc::ByteBuffer* response) {
-  auto* const call =
-      new ScoreCall(context, server_context, std::move(tenant), response);
-  call->session_->Start([&] { return Read(context.model, request); });
+  auto* const call = new ScoreCall(context, server_context, std::move(tenant),
+                                   PeekRequestId(request), response);
+  call->session_->Start([&]() -> absl::StatusOr<ScoreInput> {
+    if (!request.Valid()) return call->WhyCancelled();
+    return Read(context.model, request);
+  });
   return call;
 }
 
-void ScoreCall::OnCancel() {
-  session_->Cancel(CancelReason(arrived_, server_context_->deadline(),
-                                std::chrono::system_clock::now()));
+absl::Status ScoreCall::WhyCancelled() const {
+  return CancelReason(arrived_, server_context_->deadline(),
+                      std::chrono::system_clock::now());
 }
+
+void ScoreCall::OnCancel() { session_->Cancel(WhyCancelled()); }
 
 void ScoreCall::OnDone() {
   session_->Close();
@@ -55,7 +65,8 @@ void ScoreCall::Scored(const ScoreResult& result) {
 }
 
 void ScoreCall::End(const absl::Status& status) {
-  Finish(ToGrpcStatus(status));
+  AddTrailers(status, request_id_, *server_context_);
+  Finish(ToGrpcStatus(status, request_id_));
 }
 
 void ScoreCall::Abort(const absl::Status& status) {

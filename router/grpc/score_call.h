@@ -25,7 +25,7 @@ class ScoreCall final : public grpc::ServerUnaryReactor, private ScoreWriter {
  private:
   ScoreCall(const SessionContext& context,
             grpc::CallbackServerContext* server_context, std::string tenant,
-            grpc::ByteBuffer* response);
+            std::string request_id, grpc::ByteBuffer* response);
 
   // grpc::ServerUnaryReactor:
   void OnCancel() override;
@@ -37,10 +37,13 @@ class ScoreCall final : public grpc::ServerUnaryReactor, private ScoreWriter {
   void Abort(const absl::Status& status) override;
   std::size_t unsent() override { return 0; }
 
+  absl::Status WhyCancelled() const;
+
   grpc::CallbackServerContext* const server_context_;
   grpc::ByteBuffer* const response_;
   const std::chrono::system_clock::time_point arrived_;
   const std::shared_ptr<ScoreSession> session_;
+  const std::string request_id_;  // In trailers; usually that of the session.
 };
 
 }  // namespace apollo

@@ -61,8 +61,8 @@ ScriptedClusterTest::ScriptedClusterTest(const CallLimits& limits)
   builder.RegisterService(service_.get());
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) throw std::runtime_error("the server did not start");
-  channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
-                                 grpc::InsecureChannelCredentials());
+  address_ = "127.0.0.1:" + std::to_string(port);
+  channel_ = grpc::CreateChannel(address_, grpc::InsecureChannelCredentials());
   stub_ = v1::InferenceService::NewStub(channel_);
 }
 

@@ -72,6 +72,7 @@ class ScriptedClusterTest : public testing::Test {
   std::unique_ptr<CallTable> calls_;
   std::unique_ptr<RouterModel> model_;
   std::unique_ptr<ScriptedBackend> backend_;
+  std::string address_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::InferenceService::Stub> stub_;
 

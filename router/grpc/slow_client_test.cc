@@ -11,7 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "proto/google/rpc/error_details.pb.h"
+#include "proto/apollo/rpc/details.pb.h"
+#include "proto/apollo/rpc/packing.h"
 #include "router/grpc/scripted_cluster.h"
 #include "router/grpc/wire_request.h"
 
@@ -166,11 +167,11 @@ TEST_F(SlowClientTest, ExcessCallsAreRefusedWithARetryDelay) {
   ASSERT_TRUE(backend_->AwaitSequences(kMaxCalls));
   const Answer refused = Generate(Prompt("x"));
   EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  google::rpc::Status details;
+  rpc::Status details;
   ASSERT_TRUE(details.ParseFromString(refused.status.error_details()));
   ASSERT_EQ(details.details_size(), 1);
-  google::rpc::RetryInfo retry;
-  ASSERT_TRUE(details.details(0).UnpackTo(&retry));
+  rpc::RetryInfo retry;
+  ASSERT_TRUE(rpc::Unpack(details.details(0), &retry));
   EXPECT_GT(retry.retry_delay().seconds(), 0);
   contexts[0].TryCancel();
   ASSERT_EQ(AwaitRunning(kMaxCalls - 1), kMaxCalls - 1);

@@ -4,6 +4,7 @@
 
 #include "router/grpc/cancelling.h"
 #include "router/grpc/grpc_status.h"
+#include "router/session/new_ids.h"
 
 namespace apollo {
 
@@ -11,6 +12,8 @@ UnaryCall::UnaryCall(const SessionContext& context, const char* method,
                      grpc::CallbackServerContext* server_context)
     : WatchedCall(context.calls),
       context_(context),
+      method_(method),
+      request_id_(NewRequestId()),
       server_context_(server_context),
       metrics_(context.metrics, method, context.clock.Now()) {}
 
@@ -27,7 +30,8 @@ UnaryCall* UnaryCall::Start(const SessionContext& context, const char* method,
     call->outcome_ = status;
     call->answered_ = context.clock.Now();
   }
-  call->Finish(ToGrpcStatus(status));
+  AddTrailers(status, call->request_id_, *server_context);
+  call->Finish(ToGrpcStatus(status, call->request_id_));
   return call.get();
 }
 
@@ -49,6 +53,9 @@ void UnaryCall::OnDone() {
   self = std::move(self_);
   server_context_ = nullptr;
   metrics_.End(absl::StatusCodeToString(outcome_.code()), context_.clock.Now());
+  if (!outcome_.ok()) {
+    context_.calls.failures().Report(method_, request_id_, outcome_);
+  }
 }
 
 }  // namespace apollo

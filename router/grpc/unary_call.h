@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <string>
 
 #include "common/mutex.h"
 #include "router/session/call_table.h"
@@ -35,6 +36,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
   void OnDone() override;
 
   const SessionContext context_;
+  const char* const method_;
+  const std::string request_id_;  // New: requests of these methods have none.
 
   Mutex mutex_;
   std::shared_ptr<UnaryCall> self_ ABSL_GUARDED_BY(mutex_);

@@ -1,14 +1,20 @@
 #include "router/grpc/wire_request.h"
 
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/unknown_field_set.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <map>
 #include <vector>
 
 #include "model/tokenizer/utf8.h"
+#include "proto/apollo/v1/inference.pb.h"
 #include "router/request/field_error.h"
+#include "router/request/limits.h"
 
 namespace apollo {
 namespace {
@@ -78,6 +84,10 @@ absl::Status ParseRequest(const std::string& bytes,
 
 absl::Status ParseRequest(const grpc::ByteBuffer& buffer,
                           google::protobuf::Message& request) {
+  if (!buffer.Valid()) {
+    return absl::CancelledError(
+        "the client cancelled the request before it had arrived");
+  }
   std::vector<grpc::Slice> slices;
   if (!buffer.Dump(&slices).ok()) {
     return absl::InvalidArgumentError("the request could not be read");
@@ -87,6 +97,34 @@ absl::Status ParseRequest(const grpc::ByteBuffer& buffer,
     bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
   }
   return ParseRequest(bytes, request);
+}
+
+std::string PeekRequestId(const grpc::ByteBuffer& buffer) {
+  static_assert(v1::GenerateRequest::kRequestIdFieldNumber == 1 &&
+                v1::ScoreRequest::kRequestIdFieldNumber == 1);
+  constexpr char kField = 1 << 3 | 2;  // A string.
+  constexpr std::size_t kMost = RequestLimits().max_request_id_bytes;
+  std::vector<grpc::Slice> slices;
+  if (!buffer.Valid() || !buffer.Dump(&slices).ok()) return "";
+  std::string begin;
+  for (const grpc::Slice& slice : slices) {
+    begin.append(reinterpret_cast<const char*>(slice.begin()),
+                 std::min(slice.size(), kMost + 3 - begin.size()));
+  }
+  google::protobuf::io::CodedInputStream in(
+      reinterpret_cast<const std::uint8_t*>(begin.data()),
+      static_cast<int>(begin.size()));
+  std::uint32_t size = 0;
+  std::string id;
+  if (in.ReadTag() != kField || !in.ReadVarint32(&size) || size > kMost ||
+      !in.ReadString(&id, static_cast<int>(size))) {
+    return "";
+  }
+  const bool plain = std::all_of(id.begin(), id.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' ||
+           c == ':';
+  });
+  return plain ? id : "";
 }
 
 grpc::ByteBuffer ToByteBuffer(std::string bytes) {

@@ -15,9 +15,17 @@ namespace apollo {
 absl::Status ParseRequest(const std::string& bytes,
                           google::protobuf::Message& request);
 
-// The same for the buffer that gRPC passes to a raw method.
+// The same for the buffer that gRPC passes to a raw method. Returns CANCELLED
+// if there is no buffer: gRPC passes none if the client left before its request
+// had arrived.
 absl::Status ParseRequest(const grpc::ByteBuffer& buffer,
                           google::protobuf::Message& request);
+
+// Returns the field `request_id` (field 1) of a serialized request without
+// parsing the rest, for calls that may be refused before. Returns "" if it is
+// not the first field, as every protobuf library writes it, or not valid
+// (request/request_checks.h).
+std::string PeekRequestId(const grpc::ByteBuffer& buffer);
 
 // Return the bytes of a message, or a message, as the buffer that gRPC sends.
 grpc::ByteBuffer ToByteBuffer(std::string bytes);

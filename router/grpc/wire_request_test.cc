@@ -142,6 +142,37 @@ TEST(ParseRequestTest, ReadsABufferOfSeveralSlices) {
   EXPECT_EQ(read.SerializeAsString(), bytes);
 }
 
+TEST(ParseRequestTest, ARequestThatNeverArrivedWasCancelled) {
+  v1::GenerateRequest request;
+  EXPECT_EQ(ParseRequest(grpc::ByteBuffer(), request).code(),
+            absl::StatusCode::kCancelled);
+}
+
+TEST(PeekRequestIdTest, FindsItBeforeTheRequestIsParsed) {
+  v1::GenerateRequest request;
+  request.set_request_id("a-1_b.2:c");
+  request.set_prompt(std::string(100'000, 'x'));
+  EXPECT_EQ(PeekRequestId(SerializeResponse(request)), "a-1_b.2:c");
+  const std::string bytes = request.SerializeAsString();
+  const grpc::Slice slices[] = {grpc::Slice(bytes.substr(0, 4)),
+                                grpc::Slice(bytes.substr(4))};
+  EXPECT_EQ(PeekRequestId(grpc::ByteBuffer(slices, 2)), "a-1_b.2:c");
+  request.set_request_id(std::string(128, 'x'));
+  EXPECT_EQ(PeekRequestId(SerializeResponse(request)), request.request_id());
+}
+
+TEST(PeekRequestIdTest, IsEmptyUnlessThereIsAValidOne) {
+  EXPECT_EQ(PeekRequestId(grpc::ByteBuffer()), "");
+  EXPECT_EQ(PeekRequestId(ToByteBuffer("")), "");
+  EXPECT_EQ(PeekRequestId(ToByteBuffer(Field(2, "a prompt"))), "");
+  EXPECT_EQ(PeekRequestId(ToByteBuffer(Field(1, "with space"))), "");
+  EXPECT_EQ(PeekRequestId(ToByteBuffer(Field(1, "line\n"))), "");
+  EXPECT_EQ(PeekRequestId(ToByteBuffer(Field(1, "cut").substr(0, 3))), "");
+  v1::GenerateRequest request;
+  request.set_request_id(std::string(129, 'x'));
+  EXPECT_EQ(PeekRequestId(SerializeResponse(request)), "");
+}
+
 TEST(SerializeResponseTest, CanBeReadAgain) {
   v1::TokenizeResponse response;
   response.add_tokens("\xff");

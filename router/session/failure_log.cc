@@ -6,17 +6,22 @@
 #include "common/log.h"
 
 namespace apollo {
-namespace {
-
-constexpr absl::Duration kInterval = absl::Seconds(1);
-
-}  // namespace
 
 FailureLog::~FailureLog() {
   MutexLock lock(mutex_);
   for (const auto& [code, line] : lines_) {
     if (line.calls > 0) Write(code, line);
   }
+}
+
+bool FailureLog::MayWrite(Line& line, absl::Duration now) {
+  if (now - line.second >= absl::Seconds(1)) {
+    line.second = now;
+    line.written = 0;
+  }
+  if (line.written >= kLines) return false;
+  ++line.written;
+  return true;
 }
 
 void FailureLog::Report(const char* method, const std::string& request_id,
@@ -30,10 +35,9 @@ void FailureLog::Report(const char* method, const std::string& request_id,
     line.method = method;
     line.request_id = request_id;
     line.reason = std::string(error.message());
-    if (now - line.written < kInterval) return;
+    if (!MayWrite(line, now)) return;
     due = line;
     line.calls = 0;
-    line.written = now;
   }
   Write(error.code(), due);
 }
@@ -44,21 +48,28 @@ void FailureLog::WriteDue() {
   {
     MutexLock lock(mutex_);
     for (auto& [code, line] : lines_) {
-      if (line.calls == 0 || now - line.written < kInterval) continue;
+      if (line.calls == 0 || !MayWrite(line, now)) continue;
       due.emplace_back(code, line);
       line.calls = 0;
-      line.written = now;
     }
   }
   for (const auto& [code, line] : due) Write(code, line);
 }
 
 void FailureLog::Write(absl::StatusCode code, const Line& line) {
-  LogWarning("request_failed", {{"request_id", line.request_id},
-                                {"method", line.method},
-                                {"code", absl::StatusCodeToString(code)},
-                                {"reason", line.reason},
-                                {"requests", line.calls}});
+  const bool cancelled = code == absl::StatusCode::kCancelled;
+  const char* const event = cancelled ? "request_cancelled" : "request_failed";
+  const std::vector<LogField> fields = {
+      {"request_id", line.request_id},
+      {"method", line.method},
+      {"code", absl::StatusCodeToString(code)},
+      {"reason", line.reason},
+      {"requests", line.calls}};
+  if (cancelled || code == absl::StatusCode::kInvalidArgument) {
+    LogInfo(event, fields);
+  } else {
+    LogWarning(event, fields);
+  }
 }
 
 }  // namespace apollo

@@ -12,11 +12,15 @@
 
 namespace apollo {
 
-// Logs failed calls: at most one line a second for each status code, with the
-// number of calls since the previous line. Thread-safe; never writes under its
-// own lock.
+// Logs calls that did not end with OK: a line for each, "request_cancelled" or
+// "request_failed", but at most kLines a second for each status code. The next
+// line then counts the calls without a line of their own, too. Lines about what
+// a client did itself (CANCELLED, INVALID_ARGUMENT) are of level info, others
+// warnings. Thread-safe; never writes under its own lock.
 class FailureLog {
  public:
+  static constexpr int kLines = 20;
+
   // The clock must outlive the log.
   explicit FailureLog(const Clock& clock) : clock_(clock) {}
   // Writes all pending lines.
@@ -24,8 +28,7 @@ class FailureLog {
   FailureLog(const FailureLog&) = delete;
   FailureLog& operator=(const FailureLog&) = delete;
 
-  // Reports that a call of the method failed. Writes a line immediately unless
-  // the last one with this code is less than a second old.
+  // Reports the end of a call of the method. `error` is not OK.
   void Report(const char* method, const std::string& request_id,
               const absl::Status& error);
 
@@ -40,9 +43,12 @@ class FailureLog {
     const char* method = "";
     std::string request_id;
     std::string reason;
-    // Time of the last line.
-    absl::Duration written = -absl::InfiniteDuration();
+    // The lines written within the second that began at `second`.
+    absl::Duration second = -absl::InfiniteDuration();
+    int written = 0;
   };
+  // Returns true, and counts the line, if one may be written now.
+  static bool MayWrite(Line& line, absl::Duration now);
   static void Write(absl::StatusCode code, const Line& line);
 
   const Clock& clock_;

@@ -50,15 +50,43 @@ TEST_F(FailureLogTest, TheFirstFailureIsWrittenAtOnce) {
   EXPECT_EQ(lines[0]["requests"], 1);
 }
 
-TEST_F(FailureLogTest, ABurstIsOneLineASecondWithItsNumber) {
-  const auto burst = Lines([&] {
+TEST_F(FailureLogTest, EachFailureHasALine) {
+  const auto lines = Lines([&] {
+    Refuse("a");
+    Refuse("b");
+  });
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[1]["request_id"], "b");
+  EXPECT_EQ(lines[1]["requests"], 1);
+}
+
+TEST_F(FailureLogTest, TheDoingsOfAClientAreNoWarnings) {
+  const auto lines = Lines([&] {
+    log_->Report("Generate", "a", absl::CancelledError("the client left"));
+    log_->Report("Score", "b", absl::InvalidArgumentError("wrong"));
+    log_->Report("Score", "c", absl::DeadlineExceededError("late"));
+  });
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0]["event"], "request_cancelled");
+  EXPECT_EQ(lines[0]["level"], "info");
+  EXPECT_EQ(lines[0]["code"], "CANCELLED");
+  EXPECT_EQ(lines[0]["reason"], "the client left");
+  EXPECT_EQ(lines[1]["event"], "request_failed");
+  EXPECT_EQ(lines[1]["level"], "info");
+  EXPECT_EQ(lines[2]["code"], "DEADLINE_EXCEEDED");
+  EXPECT_EQ(lines[2]["level"], "warning");
+}
+
+TEST_F(FailureLogTest, AFloodIsCountedInTheNextLine) {
+  const auto flood = Lines([&] {
     for (int i = 0; i < 1000; ++i) Refuse("a");
   });
-  EXPECT_EQ(burst.size(), 1u);
+  EXPECT_EQ(flood.size(), static_cast<std::size_t>(FailureLog::kLines));
   clock_.now += absl::Seconds(1);
   const auto next = Lines([&] { Refuse("b"); });
   ASSERT_EQ(next.size(), 1u);
-  EXPECT_EQ(next[0]["requests"], 1000);  // The 999 pending ones and this one.
+  // The pending ones and this one.
+  EXPECT_EQ(next[0]["requests"], 1000 - FailureLog::kLines + 1);
   EXPECT_EQ(next[0]["request_id"], "b");
 }
 
@@ -73,7 +101,7 @@ TEST_F(FailureLogTest, CodesDoNotWaitForEachOther) {
 
 TEST_F(FailureLogTest, TheEndOfABurstIsWrittenWhenItIsDue) {
   Lines([&] {
-    for (int i = 0; i < 3; ++i) Refuse("a");
+    for (int i = 0; i < FailureLog::kLines + 2; ++i) Refuse("a");
   });
   EXPECT_TRUE(Lines([&] { log_->WriteDue(); }).empty());
   clock_.now += absl::Seconds(1);
@@ -86,7 +114,7 @@ TEST_F(FailureLogTest, TheEndOfABurstIsWrittenWhenItIsDue) {
 
 TEST_F(FailureLogTest, NothingIsLostAtTheEnd) {
   Lines([&] {
-    for (int i = 0; i < 3; ++i) Refuse("a");
+    for (int i = 0; i < FailureLog::kLines + 2; ++i) Refuse("a");
   });
   const auto lines = Lines([&] { log_.reset(); });
   ASSERT_EQ(lines.size(), 1u);

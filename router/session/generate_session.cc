@@ -40,7 +40,7 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
   const RouterModel& model = context_.model;
   GenerationRequest run;
   run.request_id =
-      input.input.request_id.empty() ? NewRequestId() : input.input.request_id;
+      input.input.request_id.empty() ? request_id() : input.input.request_id;
   ASSIGN_OR_RETURN(run.prompt, EncodePrompt(model, input.input));
   ASSIGN_OR_RETURN(
       run.max_new_tokens,

@@ -9,7 +9,6 @@
 #include "router/model/language_choice.h"
 #include "router/model/prompt_tokens.h"
 #include "router/request/field_error.h"
-#include "router/session/new_ids.h"
 
 namespace apollo {
 namespace {
@@ -60,7 +59,7 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
   const LanguageChoice language = ChooseLanguage(model, input.input);
   GenerationRequest run;
   run.request_id =
-      input.input.request_id.empty() ? NewRequestId() : input.input.request_id;
+      input.input.request_id.empty() ? request_id() : input.input.request_id;
   run.family = language.expert;
   run.hybrid = language.hybrid;
   run.language = language.counted_language;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "router/session/new_ids.h"
 
 namespace apollo {
 namespace {
@@ -45,7 +46,20 @@ Session::Session(const SessionContext& context, const char* method,
       arrived_(context.clock.Now()),
       metrics_(context.metrics, method, arrived_),
       method_(method),
-      writer_(&writer) {}
+      writer_(&writer) {
+  MutexLock lock(mutex_);
+  started_.request_id = NewRequestId();
+}
+
+void Session::SetRequestId(std::string id) {
+  MutexLock lock(mutex_);
+  started_.request_id = std::move(id);
+}
+
+std::string Session::request_id() {
+  MutexLock lock(mutex_);
+  return started_.request_id;
+}
 
 void Session::Begin(absl::FunctionRef<absl::Status()> begin) {
   absl::Status status = context_.calls.Enter(shared_from_this());
@@ -264,8 +278,7 @@ void Session::LogOutcome() const {
              {"prompt_tokens", started_.prompt_tokens},
              {"sequences", static_cast<int>(sequences_.size())},
              {"seconds", absl::ToDoubleSeconds(Now() - arrived_)}});
-  } else if (outcome_.code() != absl::StatusCode::kCancelled &&
-             outcome_.code() != absl::StatusCode::kInvalidArgument) {
+  } else {
     context_.calls.failures().Report(method_, started_.request_id, outcome_);
   }
 }

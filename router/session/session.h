@@ -48,6 +48,12 @@ struct SessionContext {
 class Session : public WatchedCall,
                 public std::enable_shared_from_this<Session> {
  public:
+  // The name of the call in the logs of all processes: a new one, unless the
+  // front sets that of the client before it starts the call. A call that is
+  // refused before its request has been read has a name, too.
+  void SetRequestId(std::string id);
+  std::string request_id();
+
   // Ends the call because its client has gone. `reason` is CANCELLED or
   // DEADLINE_EXCEEDED.
   void Cancel(const absl::Status& reason);

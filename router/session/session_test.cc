@@ -97,6 +97,31 @@ TEST_F(SessionTest, AWrongRequestEndsBeforeAnythingIsStarted) {
   EXPECT_TRUE(backend_->sequences().empty());
 }
 
+TEST_F(SessionTest, WhateverEndsACallIsLoggedWithItsRequest) {
+  KeepingGenerateWriter wrong, cancelled;
+  testing::internal::CaptureStderr();
+  const auto refused = GenerateSession::Make(Context(), "", wrong);
+  refused->SetRequestId("refused-1");
+  refused->Start([]() -> absl::StatusOr<GenerateInput> {
+    return absl::InvalidArgumentError("wrong");
+  });
+  refused->Close();
+  const auto session = Generate(Prompt("x"), cancelled);
+  const std::string id = session->request_id();
+  session->Cancel(absl::CancelledError("the client cancelled the request"));
+  session->Close();
+  Sequence(0).Finish(absl::CancelledError("cancelled"));
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("\"request_id\":\"refused-1\",\"method\":"
+                             "\"Generate\",\"code\":\"INVALID_ARGUMENT\","
+                             "\"reason\":\"wrong\""));
+  EXPECT_FALSE(id.empty());
+  EXPECT_THAT(log,
+              HasSubstr("\"request_cancelled\",\"request_id\":\"" + id +
+                        "\",\"method\":\"Generate\",\"code\":"
+                        "\"CANCELLED\",\"reason\":\"the client cancelled"));
+}
+
 TEST_F(SessionTest, CountsAsRunningUntilItIsGone) {
   KeepingGenerateWriter writer;
   auto session = Generate(Prompt("four"), writer);
@@ -126,7 +151,8 @@ TEST_F(SessionTest, TheOutcomeIsCountedOnceTheFrontIsDone) {
   session->Close();
   EXPECT_THAT(Metrics(), HasSubstr("code=\"OK\",method=\"Generate\"} 1\n"));
   EXPECT_THAT(Metrics(),
-              HasSubstr("apollo_e2e_request_latency_seconds_sum 3\n"));
+              HasSubstr("apollo_e2e_request_latency_seconds_sum{method="
+                        "\"Generate\"} 3\n"));
 }
 
 TEST_F(SessionTest, AFrontThatIsDoneEarlyCancels) {
@@ -179,9 +205,10 @@ TEST_F(SessionTest, TheTableWaitsForCallsThatTheBackendStillHolds) {
   later.join();
 }
 
-TEST_F(SessionTest, FailuresAreLoggedWithTheirNumberAndSuccessesByOne) {
+TEST_F(SessionTest, FailuresAreLoggedUpToANumberAndSuccessesByOne) {
   testing::internal::CaptureStderr();
-  for (int i = 0; i < 10; ++i) {
+  constexpr int kFailures = FailureLog::kLines + 9;
+  for (int i = 0; i < kFailures; ++i) {
     KeepingGenerateWriter writer;
     const auto session = Generate(Prompt("x"), writer);
     Sequence(i).Finish(absl::UnavailableError("gone"));
@@ -190,12 +217,14 @@ TEST_F(SessionTest, FailuresAreLoggedWithTheirNumberAndSuccessesByOne) {
   clock_.now += absl::Seconds(1);
   calls_->Tick();
   const std::string failed = testing::internal::GetCapturedStderr();
-  EXPECT_EQ(std::count(failed.begin(), failed.end(), '\n'), 2) << failed;
+  EXPECT_EQ(std::count(failed.begin(), failed.end(), '\n'),
+            FailureLog::kLines + 1)
+      << failed;
   EXPECT_THAT(failed, HasSubstr("\"requests\":9"));
   testing::internal::CaptureStderr();
   KeepingGenerateWriter writer;
   const auto session = Generate(Prompt("four"), writer);
-  Sequence(10).Finish(FinishCause::kEos);
+  Sequence(kFailures).Finish(FinishCause::kEos);
   session->Close();
   const std::string done = testing::internal::GetCapturedStderr();
   EXPECT_THAT(done, HasSubstr("\"event\":\"request_finished\""));

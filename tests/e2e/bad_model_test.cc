@@ -120,8 +120,8 @@ TEST_F(BadModelTest, AWorkerWithoutMemorySaysHowMuchItNeeds) {
          "--cache_megabytes=16384", WorkersOf(binary)},
         log);
     EXPECT_EQ(process.Wait(), 1) << binary << ": " << ReadAll(log);
-    EXPECT_NE(ReadAll(log).find("bytes of memory for the cache"),
-              std::string::npos)
+    // Or the machine has less memory than the cache.
+    EXPECT_NE(ReadAll(log).find("--cache_megabytes"), std::string::npos)
         << binary << ": " << ReadAll(log);
   }
 }
@@ -369,7 +369,7 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
     // Help goes to standard output, but the log only captures standard error.
     ChildProcess process(
         {"/bin/sh", "-c", "exec \"$0\" --help >&2", Runfile(server)}, log);
-    process.Wait();
+    EXPECT_EQ(process.Wait(), 0);
     for (const char* flag : {"--model ", "--listen ", "--metrics_listen "}) {
       EXPECT_NE(ReadAll(log).find(flag), std::string::npos)
           << server << " --help does not mention " << flag << ReadAll(log);

@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "proto/google/rpc/error_details.pb.h"
+#include "proto/apollo/rpc/details.pb.h"
+#include "proto/apollo/rpc/packing.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
 
@@ -18,10 +19,10 @@ namespace {
 using Spoil = std::function<void(v1::GenerateRequest&)>;
 
 std::string ViolatedField(const grpc::Status& status) {
-  google::rpc::Status details;
-  google::rpc::BadRequest bad;
+  rpc::Status details;
+  rpc::BadRequest bad;
   if (!details.ParseFromString(status.error_details()) ||
-      details.details_size() == 0 || !details.details(0).UnpackTo(&bad) ||
+      details.details_size() == 0 || !rpc::Unpack(details.details(0), &bad) ||
       bad.field_violations_size() == 0) {
     return "";
   }

@@ -38,7 +38,7 @@ void WaitForEnd(Cluster& cluster, const std::string& process) {
 }
 
 void CheckProcess(Cluster& cluster, const std::string& process,
-                  int prompt_tokens) {
+                  const std::string& method, int prompt_tokens) {
   SCOPED_TRACE(process);
   WaitForEnd(cluster, process);
   const std::string text = HttpGet(cluster.MetricsAddress(process), "/metrics");
@@ -55,7 +55,9 @@ void CheckProcess(Cluster& cluster, const std::string& process,
             1);
   EXPECT_EQ(cluster.Metric(process, "apollo_inter_token_latency_seconds_count"),
             kTokens - 1);
-  EXPECT_EQ(cluster.Metric(process, "apollo_e2e_request_latency_seconds_count"),
+  EXPECT_EQ(cluster.Metric(
+                process, "apollo_e2e_request_latency_seconds_count{method=\"" +
+                             method + "\"}"),
             1);
 }
 
@@ -72,9 +74,25 @@ TEST(MetricsTest, EveryProcessOfAClusterServesTheStems) {
   cluster.Start();
   int prompt_tokens = 0;
   ASSERT_NO_FATAL_FAILURE(AskOnce(cluster, prompt_tokens));
-  for (const char* process : {"router", "dense-worker-0", "expert-worker-0"}) {
-    CheckProcess(cluster, process, prompt_tokens);
-  }
+  CheckProcess(cluster, "router", "Generate", prompt_tokens);
+  CheckProcess(cluster, "dense-worker-0", "Run", prompt_tokens);
+  CheckProcess(cluster, "expert-worker-0", "Sequence", prompt_tokens);
+  cluster.StopAll();
+}
+
+TEST(MetricsTest, ARequestCanBeFollowedInTheLogsOfAllProcesses) {
+  Cluster cluster(Runfile("tests/golden/published"), {.expert_workers = 1});
+  cluster.Start();
+  v1::GenerateRequest request = GreedyRequest("fever", kTokens);
+  request.set_request_id("follow-me");
+  ASSERT_TRUE(Generate(*cluster.NewStub(), request).status.ok());
+  const auto line = [](const std::string& process, const std::string& event) {
+    return "\"process\":\"" + process + "\",\"event\":\"" + event +
+           "\",\"request_id\":\"follow-me\"";
+  };
+  EXPECT_TRUE(cluster.WaitForLog(line("router", "request_finished")));
+  EXPECT_TRUE(cluster.WaitForLog(line("dense-worker-0", "sequence_finished")));
+  EXPECT_TRUE(cluster.WaitForLog(line("expert-worker-0", "sequence_closed")));
   cluster.StopAll();
 }
 
@@ -83,7 +101,7 @@ TEST(MetricsTest, OneProcessCountsARequestOnce) {
   cluster.Start();
   int prompt_tokens = 0;
   ASSERT_NO_FATAL_FAILURE(AskOnce(cluster, prompt_tokens));
-  CheckProcess(cluster, "local", prompt_tokens);
+  CheckProcess(cluster, "local", "Generate", prompt_tokens);
   cluster.StopAll();
 }
 

@@ -8,7 +8,8 @@
 #include <string>
 
 #include "model/tokenizer/tokenizer.h"
-#include "proto/google/rpc/error_details.pb.h"
+#include "proto/apollo/rpc/details.pb.h"
+#include "proto/apollo/rpc/packing.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
 
@@ -30,11 +31,11 @@ std::string Repeated(const std::string& text, std::size_t bytes) {
 
 // Returns the field and the reason of an INVALID_ARGUMENT: "prompt: is empty".
 std::string Violation(const grpc::Status& status) {
-  google::rpc::Status details;
-  google::rpc::BadRequest bad;
+  rpc::Status details;
+  rpc::BadRequest bad;
   if (status.error_code() != grpc::StatusCode::INVALID_ARGUMENT ||
       !details.ParseFromString(status.error_details()) ||
-      details.details_size() == 0 || !details.details(0).UnpackTo(&bad) ||
+      details.details_size() == 0 || !rpc::Unpack(details.details(0), &bad) ||
       bad.field_violations_size() == 0) {
     return "code " + std::to_string(status.error_code()) + ": " +
            status.error_message();

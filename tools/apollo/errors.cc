@@ -6,30 +6,31 @@
 #include <vector>
 
 #include "common/json.h"
-#include "proto/google/rpc/error_details.pb.h"
+#include "proto/apollo/rpc/details.pb.h"
+#include "proto/apollo/rpc/packing.h"
 #include "tools/apollo/utf8.h"
 
 namespace apollo::client {
 namespace {
 
 struct Details {
-  std::vector<google::rpc::BadRequest::FieldViolation> violations;
+  std::vector<rpc::BadRequest::FieldViolation> violations;
   std::optional<double> retry_after_seconds;
 };
 
 // Omits details that cannot be parsed; the message remains.
 Details ReadDetails(const grpc::Status& status) {
   Details details;
-  google::rpc::Status packed;
+  rpc::Status packed;
   if (!packed.ParseFromString(status.error_details())) return details;
   for (const google::protobuf::Any& any : packed.details()) {
-    google::rpc::BadRequest bad_request;
-    google::rpc::RetryInfo retry;
-    if (any.UnpackTo(&bad_request)) {
+    rpc::BadRequest bad_request;
+    rpc::RetryInfo retry;
+    if (rpc::Unpack(any, &bad_request)) {
       details.violations.insert(details.violations.end(),
                                 bad_request.field_violations().begin(),
                                 bad_request.field_violations().end());
-    } else if (any.UnpackTo(&retry)) {
+    } else if (rpc::Unpack(any, &retry)) {
       details.retry_after_seconds =
           retry.retry_delay().seconds() + retry.retry_delay().nanos() * 1e-9;
     }

@@ -10,8 +10,9 @@
 #include <string>
 
 #include "common/mutex.h"
+#include "proto/apollo/rpc/details.pb.h"
+#include "proto/apollo/rpc/packing.h"
 #include "proto/apollo/v1/inference.grpc.pb.h"
-#include "proto/google/rpc/error_details.pb.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 #include "tools/apollo/channel.h"
 #include "tools/apollo/commands.h"
@@ -169,14 +170,14 @@ class FakeServer {
 inline grpc::Status BadRequest(const std::string& message,
                                const std::string& field,
                                const std::string& description) {
-  google::rpc::BadRequest bad_request;
+  rpc::BadRequest bad_request;
   auto& violation = *bad_request.add_field_violations();
   violation.set_field(field);
   violation.set_description(description);
-  google::rpc::Status details;
+  rpc::Status details;
   details.set_code(grpc::StatusCode::INVALID_ARGUMENT);
   details.set_message(message);
-  details.add_details()->PackFrom(bad_request);
+  rpc::Pack(bad_request, details.add_details());
   return {grpc::StatusCode::INVALID_ARGUMENT, message,
           details.SerializeAsString()};
 }

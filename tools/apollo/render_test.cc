@@ -174,11 +174,11 @@ TEST(ErrorsTest, AMessageIsNotRepeated) {
 }
 
 TEST(ErrorsTest, UnavailableNamesTheServerAndWhenToTryAgain) {
-  google::rpc::RetryInfo retry;
+  rpc::RetryInfo retry;
   retry.mutable_retry_delay()->set_seconds(1);
   retry.mutable_retry_delay()->set_nanos(500'000'000);
-  google::rpc::Status details;
-  details.add_details()->PackFrom(retry);
+  rpc::Status details;
+  rpc::Pack(retry, details.add_details());
   const grpc::Status status(grpc::StatusCode::UNAVAILABLE, "no worker",
                             details.SerializeAsString());
   EXPECT_EQ(ErrorText(status, "h:1"),

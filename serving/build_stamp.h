@@ -1,0 +1,8 @@
+#pragma once
+
+namespace apollo {
+
+// The commit of the build, or "unknown".
+extern const char kBuildCommit[];
+
+}  // namespace apollo

@@ -1,0 +1,135 @@
+#include "serving/port_watch.h"
+
+#include <absl/strings/str_cat.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/fake_clock.h"
+#include "serving/listener.h"
+
+namespace apollo {
+namespace {
+
+// A port whose server is the test: it accepts only when the test does.
+class PortWatchTest : public testing::Test {
+ protected:
+  void SetUp() override { Listen("127.0.0.1:0"); }
+  void Listen(const std::string& address) {
+    auto listener = ListenOn(address, absl::Seconds(5));
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    listener_ = *std::move(listener);
+    watch_ = std::make_unique<PortWatch>(
+        "listen", absl::StrCat("127.0.0.1:", listener_.port), greeting_,
+        clock_);
+  }
+  FileDescriptor Accept() {
+    return FileDescriptor(
+        accept(listener_.sockets.front().get(), nullptr, nullptr));
+  }
+  // Begins a trial.
+  absl::Status Begin() {
+    clock_.now += PortWatch::kInterval;
+    return watch_->Look();
+  }
+  // Makes a trial in which nobody reacts.
+  absl::Status Fail() {
+    if (absl::Status status = Begin(); !status.ok()) return status;
+    clock_.now += PortWatch::kPatience;
+    return watch_->Look();
+  }
+  bool Works() {
+    for (int i = 0; i < PortWatch::kFailures - 1; ++i) {
+      if (!Fail().ok()) return false;
+    }
+    return true;
+  }
+
+  FakeClock clock_;
+  std::string greeting_;
+  Listener listener_;
+  std::unique_ptr<PortWatch> watch_;
+};
+
+TEST_F(PortWatchTest, APortThatNobodyServesIsLost) {
+  for (int i = 1; i < PortWatch::kFailures; ++i) EXPECT_TRUE(Fail().ok());
+  const absl::Status lost = Fail();
+  EXPECT_EQ(lost.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(lost.message(),
+            absl::StrCat("--listen: 127.0.0.1:", listener_.port,
+                         " takes no connections: ", PortWatch::kFailures,
+                         " trials in a row failed"));
+}
+
+TEST_F(PortWatchTest, ItsFirstFailureIsLogged) {
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(Fail().ok());
+  EXPECT_TRUE(Fail().ok());
+  const std::string log = testing::internal::GetCapturedStderr();
+  const std::size_t first = log.find("port_silent");
+  ASSERT_NE(first, std::string::npos) << log;
+  EXPECT_EQ(log.find("port_silent", first + 1), std::string::npos) << log;
+}
+
+TEST_F(PortWatchTest, AServerThatSpeaksOrRefusesIsThere) {
+  for (const bool speaks : {true, false}) {
+    EXPECT_TRUE(Works());
+    EXPECT_TRUE(Begin().ok());
+    {
+      FileDescriptor connection = Accept();
+      // Those of the failed trials wait in front of it.
+      for (int i = 1; i < PortWatch::kFailures; ++i) connection = Accept();
+      ASSERT_TRUE(connection.ok());
+      if (speaks) {
+        ASSERT_EQ(send(connection.get(), ".", 1, MSG_NOSIGNAL), 1);
+        EXPECT_TRUE(watch_->Look().ok());
+      }
+    }
+    EXPECT_TRUE(watch_->Look().ok());
+  }
+  // Not a failure in a row.
+  EXPECT_TRUE(Works());
+}
+
+TEST_F(PortWatchTest, AClosedPortIsLost) {
+  listener_.sockets.clear();
+  for (int i = 1; i < PortWatch::kFailures; ++i) EXPECT_TRUE(Begin().ok());
+  EXPECT_FALSE(Begin().ok());
+}
+
+TEST_F(PortWatchTest, AGreetingIsSentFirst) {
+  greeting_ = "hello";
+  Listen("127.0.0.1:0");
+  EXPECT_TRUE(Begin().ok());
+  const FileDescriptor connection = Accept();
+  EXPECT_TRUE(watch_->Look().ok());
+  std::string heard(5, ' ');
+  ASSERT_EQ(recv(connection.get(), heard.data(), heard.size(), MSG_WAITALL), 5);
+  EXPECT_EQ(heard, "hello");
+}
+
+TEST_F(PortWatchTest, AProcessWithoutDescriptorsKnowsNothing) {
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit limit = before;
+  limit.rlim_cur = 3;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  for (int i = 0; i < 2 * PortWatch::kFailures; ++i) EXPECT_TRUE(Fail().ok());
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+TEST_F(PortWatchTest, AllAddressesAreTriedByThatOfTheMachine) {
+  Listen("0.0.0.0:0");
+  for (const char* host : {"0.0.0.0", "[::]", ""}) {
+    watch_ = std::make_unique<PortWatch>(
+        "listen", absl::StrCat(host, ":", listener_.port), "", clock_);
+    EXPECT_TRUE(Begin().ok());
+    EXPECT_TRUE(Accept().ok()) << host;
+  }
+}
+
+}  // namespace
+}  // namespace apollo
