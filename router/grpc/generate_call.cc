@@ -9,17 +9,14 @@
 #include "router/grpc/to_proto.h"
 
 namespace apollo {
-namespace {
 
-absl::StatusOr<GenerateInput> Read(const RouterModel& model,
-                                   const grpc::ByteBuffer& buffer) {
+absl::StatusOr<GenerateInput> ParseGenerate(const RouterModel& model,
+                                            const grpc::ByteBuffer& buffer) {
   v1::GenerateRequest request;
   RETURN_IF_ERROR(ParseRequest(buffer, request));
   return ReadGenerate(request, model.limits, model.families,
                       model.default_hybrid);
 }
-
-}  // namespace
 
 GenerateCall::GenerateCall(const SessionContext& context,
                            grpc::CallbackServerContext* server_context,
@@ -34,7 +31,7 @@ GenerateCall* GenerateCall::Start(const SessionContext& context,
                                   const grpc::ByteBuffer& request) {
   auto* const call =
       new GenerateCall(context, server_context, std::move(tenant));
-  call->session_->Start([&] { return Read(context.model, request); });
+  call->session_->Start([&] { return ParseGenerate(context.model, request); });
   return call;
 }
 
@@ -53,6 +50,12 @@ void GenerateCall::Over() {
 void GenerateCall::Started(const AnswerStarted& started) {
   v1::GenerateResponse response;
   *response.mutable_started() = ToProto(started);
+  Write(response);
+}
+
+void GenerateCall::Prompt(const AnswerPrompt& prompt) {
+  v1::GenerateResponse response;
+  *response.mutable_prompt_logprobs() = ToProto(prompt);
   Write(response);
 }
 

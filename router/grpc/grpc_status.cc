@@ -10,11 +10,13 @@ namespace apollo {
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   google::rpc::Status details;
-  if (const auto field = FieldProblemOf(status)) {
+  if (const auto problems = FieldProblemsOf(status); !problems.empty()) {
     google::rpc::BadRequest bad;
-    auto* violation = bad.add_field_violations();
-    violation->set_field(field->field);
-    violation->set_description(field->problem);
+    for (const FieldProblem& problem : problems) {
+      auto* violation = bad.add_field_violations();
+      violation->set_field(problem.field);
+      violation->set_description(problem.problem);
+    }
     details.add_details()->PackFrom(bad);
   } else if (status.code() == absl::StatusCode::kUnavailable ||
              status.code() == absl::StatusCode::kResourceExhausted) {

@@ -64,6 +64,7 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
                      PromptFormatName(model->config.prompt_format), "\""));
   }
   model->fingerprint = FingerprintOf(model->config, directory);
+  model->limits.vocab_size = model->config.vocab_size;
   model->default_hybrid = options.default_routing == "hybrid";
   ASSIGN_OR_RETURN(model->families,
                    FamilyTable::ForModel(directory, options.families_file,

@@ -6,13 +6,13 @@
 namespace apollo {
 
 std::string AnswerText::Append(TokenId token) {
-  if (stopped_) return "";
+  if (stopped()) return "";
   held_ += decoder_.Append(token);
   return Release(/*all=*/false);
 }
 
 std::string AnswerText::Finish() {
-  if (stopped_) return "";
+  if (stopped()) return "";
   held_ += decoder_.Flush();
   return Release(/*all=*/true);
 }
@@ -22,16 +22,19 @@ std::string AnswerText::Release(bool all) {
   // So the result does not depend on how the text is cut into tokens.
   std::size_t begin = std::string::npos;
   std::size_t end = std::string::npos;
-  for (const std::string& stop : stops_) {
+  int first = -1;  // Of equal strings, the first.
+  for (std::size_t i = 0; i < stops_.size(); ++i) {
+    const std::string& stop = stops_[i];
     const std::size_t at = held_.find(stop);
     if (at == std::string::npos) continue;
     if (std::pair(at + stop.size(), at) < std::pair(end, begin)) {
       begin = at;
       end = at + stop.size();
+      first = static_cast<int>(i);
     }
   }
   if (begin != std::string::npos) {
-    stopped_ = true;
+    matched_stop_ = first;
     return held_.substr(0, begin);
   }
   // Keep the longest suffix that is a prefix of a stop string.

@@ -23,7 +23,9 @@ class AnswerText {
   // Returns the rest of the text, at the end of the answer.
   std::string Finish();
 
-  bool stopped() const { return stopped_; }
+  bool stopped() const { return matched_stop_ >= 0; }
+  // The index of the stop string that ended the text; -1 if none has.
+  int matched_stop() const { return matched_stop_; }
 
  private:
   std::string Release(bool all);
@@ -31,7 +33,7 @@ class AnswerText {
   StreamDecoder decoder_;
   const std::vector<std::string> stops_;
   std::string held_;  // Possibly the beginning of a stop string.
-  bool stopped_ = false;
+  int matched_stop_ = -1;
 };
 
 }  // namespace apollo
