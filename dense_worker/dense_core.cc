@@ -180,6 +180,8 @@ void DenseCore::UpdatePaused(const DenseSequence& sequence) {
 absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
                                         const GenerationRequest& request) {
   RETURN_IF_ERROR(CheckRequest(request, stage_->config()));
+  RETURN_IF_ERROR(
+      CheckPromptLogprobsFit(request, options_.scheduler.token_budget));
   const std::int64_t positions = MaxPositions(request);
   RETURN_IF_ERROR(scheduler_.CheckFits(positions));
   if (scheduler_.waiting() >= options_.max_waiting) {
@@ -187,7 +189,8 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
         "too many requests are waiting; try again later");
   }
   return workers_.Choose({request.family, id, positions,
-                          static_cast<std::int64_t>(request.prompt.size())});
+                          static_cast<std::int64_t>(request.prompt.size()),
+                          std::nullopt, NeedsNewOptions(request)});
 }
 
 void DenseCore::Submit(SequenceId id, GenerationRequest request,
@@ -296,11 +299,11 @@ void DenseCore::LetGo(DenseSequence& held) {
 void DenseCore::MoveIfNeeded(DenseSequence& sequence) {
   const LinkId from = sequence.worker();
   if (workers_.Takes(from)) return;
-  const absl::StatusOr<LinkId> other =
-      workers_.Choose({sequence.request().family, sequence.id(),
-                       MaxPositions(sequence.request()),
-                       static_cast<std::int64_t>(sequence.fed_tokens().size()),
-                       sequence.numerics()});
+  const absl::StatusOr<LinkId> other = workers_.Choose(
+      {sequence.request().family, sequence.id(),
+       MaxPositions(sequence.request()),
+       static_cast<std::int64_t>(sequence.fed_tokens().size()),
+       sequence.numerics(), NeedsNewOptions(sequence.request())});
   if (!other.ok()) return;  // It may finish where it is.
   if (workers_.IsBusy(*other)) {
     workers_.Release(*other, sequence.id());

@@ -194,5 +194,35 @@ TEST_F(DenseCoreTest, APreemptedScoreIsCompleteAndCountedOnce) {
   }
 }
 
+TEST_F(DenseCoreTest, RowsFromTheCacheAreScoredToo) {
+  Start();
+  LinkOne();
+  for (const int id : {1, 2}) {
+    GenerationRequest request = Request(40, 1);
+    request.prompt_logprobs = 0;
+    const auto sink = Submit(id, request);
+    Round(5);
+    first_->Take<ReleaseSequences>();
+    EXPECT_EQ(sink->cached, id == 1 ? 0 : 32);
+    ASSERT_EQ(sink->prompts.size(), 1u);
+    EXPECT_EQ(sink->prompts[0].index, 1);
+    ASSERT_EQ(sink->prompts[0].tokens.size(), 39u);
+    for (int i = 0; i < 39; ++i) {
+      EXPECT_EQ(sink->prompts[0].tokens[i].token, request.prompt[i + 1]);
+    }
+  }
+}
+
+TEST_F(DenseCoreTest, AlternativesOfAStepFitIntoOneMessage) {
+  options_.scheduler.token_budget = 20000;
+  Start();
+  LinkOne();
+  GenerationRequest request = Request(4, 1);
+  request.prompt_logprobs = 10;
+  EXPECT_EQ(Submit(1, request)->code(), absl::StatusCode::kFailedPrecondition);
+  request.prompt_logprobs = 9;
+  EXPECT_FALSE(Submit(2, request)->finished);
+}
+
 }  // namespace
 }  // namespace apollo

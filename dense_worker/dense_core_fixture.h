@@ -50,6 +50,10 @@ class FakeSink final : public GenerationSink {
     text += s.dense_worker + ">" + s.expert_worker;
     cached = s.cached_tokens;
   }
+  void OnPrompt(const PromptLogprobs& p) override {
+    EXPECT_FALSE(finished);
+    prompts.push_back(p);
+  }
   void OnToken(const GeneratedToken& t) override {
     EXPECT_FALSE(finished);
     EXPECT_EQ(t.logprob, -0.5f);
@@ -71,6 +75,7 @@ class FakeSink final : public GenerationSink {
     return std::string(status.message()).find(part) != std::string::npos;
   }
   std::string text;
+  std::vector<PromptLogprobs> prompts;
   int cached = -1;
   bool finished = false;
   absl::Status status = absl::UnknownError("not finished");

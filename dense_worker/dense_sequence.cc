@@ -68,10 +68,11 @@ SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice) {
   const auto first = tokens_.begin() + slice.first_position;
   rows.tokens.assign(first, first + slice.rows);
   if (slice.first_position == 0) {
-    rows.start = SequenceStart{request_.family,       request_.hybrid,
-                               request_.sampling,     PromptTokens(request_),
-                               request_.top_logprobs, request_.language,
-                               request_.request_id};
+    rows.start = SequenceStart{
+        request_.family,       request_.hybrid,
+        request_.sampling,     PromptTokens(request_),
+        request_.top_logprobs, request_.language,
+        request_.request_id,   request_.prompt_logprobs.value_or(0)};
   }
   const int end = slice.first_position + slice.rows;
   if (request_.score_tokens > 0) {
@@ -81,7 +82,18 @@ SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice) {
     for (int p = std::max(slice.first_position, first_scored); p < end; ++p) {
       rows.score_targets.push_back(tokens_[p + 1]);
     }
-  } else if (slice.ends_prompt) {
+    return rows;
+  }
+  if (request_.prompt_logprobs) {
+    // Answer tokens in these rows are there only once the prompt is scored.
+    const int last = std::min(end, PromptTokens(request_) - 1);
+    for (int p = std::max(slice.first_position, prompt_scored_); p < last;
+         ++p) {
+      rows.score_targets.push_back(tokens_[p + 1]);
+    }
+    if (!rows.score_targets.empty()) rows.unscored_rows = end - last;
+  }
+  if (slice.ends_prompt) {
     rows.sample = true;
     awaited_ = end - 1;
     Apply(SequenceEvent::kAsked);
@@ -126,7 +138,39 @@ Verdict DenseSequence::Take(const SequenceOutput& output) {
   pauses_.Reset();
   AddTo(expert_use_, output.expert_use);
   AddTo(off_family_, output.off_family);
-  return request_.score_tokens > 0 ? TakeScores(output) : TakeToken(output);
+  if (request_.score_tokens > 0) return TakeScores(output);
+  if (request_.prompt_logprobs) {
+    if (absl::Status status = TakePrompt(output); !status.ok()) {
+      return {Verdict::Kind::kOver, std::move(status)};
+    }
+  }
+  return TakeToken(output);
+}
+
+absl::Status DenseSequence::TakePrompt(const SequenceOutput& output) {
+  const int scored = std::min(output.position + 1, PromptTokens(request_) - 1);
+  const int count = std::max(scored - prompt_scored_, 0);
+  const auto each = static_cast<std::size_t>(
+      std::min(*request_.prompt_logprobs, config_.vocab_size));
+  if (static_cast<int>(output.score_logprobs.size()) != count ||
+      output.score_alternatives.size() != count * each) {
+    return absl::InternalError(
+        "the expert worker returned other log-probabilities of the prompt than "
+        "requested");
+  }
+  PromptLogprobs prompt;
+  auto first = output.score_alternatives.begin();
+  for (const float logprob : output.score_logprobs) {
+    if (prompt.tokens.empty()) prompt.index = prompt_scored_ + 1;
+    prompt.tokens.push_back(
+        {tokens_[++prompt_scored_], logprob, {first, first + each}});
+    first += static_cast<std::ptrdiff_t>(each);
+    if (prompt.tokens.size() < kMaxPromptPiece && prompt_scored_ < scored) {
+      continue;
+    }
+    sink_->OnPrompt(std::exchange(prompt, {}));
+  }
+  return absl::OkStatus();
 }
 
 Verdict DenseSequence::TakeScores(const SequenceOutput& output) {

@@ -31,6 +31,10 @@ class DenseSequence {
   static constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
   static constexpr absl::Duration kLongestPause = absl::Seconds(2);
 
+  // The most prompt tokens that the sink gets at a time, so that the messages
+  // to routers and clients are small.
+  static constexpr std::size_t kMaxPromptPiece = 256;
+
   // The request must have passed CheckRequest. `config` must outlive the
   // sequence.
   DenseSequence(SequenceId id, GenerationRequest request, LinkId worker,
@@ -104,6 +108,9 @@ class DenseSequence {
   void Apply(SequenceEvent event);
   void BeginAnew();
   Verdict TakeScores(const SequenceOutput& output);
+  // Passes the log-probabilities of prompt tokens on to the sink. Returns an
+  // error unless they are those that were asked for.
+  absl::Status TakePrompt(const SequenceOutput& output);
   Verdict TakeToken(const SequenceOutput& output);
   std::vector<LayerUse> Use() const;
   Verdict Complete(FinishCause cause) const;
@@ -123,6 +130,9 @@ class DenseSequence {
   std::vector<std::uint64_t> expert_use_;  // [sparse layers, experts]
   std::vector<std::uint64_t> off_family_;  // [sparse layers]
   std::vector<float> score_logprobs_;
+  // With prompt_logprobs: the sink has those of tokens 1 to prompt_scored_. A
+  // new attempt does not ask for them again.
+  int prompt_scored_ = 0;
   int awaited_ = 0;  // While awaiting a token: the position before it.
   int published_ = 0;
   bool caller_paused_ = false;

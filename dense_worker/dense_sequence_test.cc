@@ -86,6 +86,122 @@ TEST_F(DenseSequenceTest, AnUnrequestedTokenFailsIt) {
   EXPECT_EQ(sink_->text, "");
 }
 
+// The tokens with their positions, from all pieces.
+std::string Scored(const FakeSink& sink) {
+  std::string text;
+  for (const PromptLogprobs& piece : sink.prompts) {
+    int position = piece.index;
+    for (const PromptLogprobs::Token& token : piece.tokens) {
+      EXPECT_EQ(token.logprob, -static_cast<float>(token.token));
+      absl::StrAppend(&text, " ", position++, ":", token.token);
+    }
+  }
+  return text;
+}
+
+TEST_F(DenseSequenceTest, PromptLogprobsCoverAllTokensButTheFirst) {
+  GenerationRequest request = Request(0, 2);
+  request.prompt = {10, 11, 12, 13, 14};
+  request.prompt_logprobs = 0;
+  DenseSequence sequence = Make(request);
+  sequence.Admit();
+  SequenceRows rows = sequence.Feed({5, 0, 2, 0, false});
+  EXPECT_EQ(rows.score_targets, (std::vector<std::int32_t>{11, 12}));
+  EXPECT_EQ(rows.unscored_rows, 0);
+  EXPECT_EQ(rows.start->score_alternatives, 0);
+  // Fed before the answer to the first part has come.
+  const SequenceRows last = Feed(sequence, 2);
+  EXPECT_EQ(last.score_targets, (std::vector<std::int32_t>{13, 14}));
+  EXPECT_EQ(last.unscored_rows, 1);
+  EXPECT_TRUE(last.sample);
+  EXPECT_EQ(sequence.Take(AnswerTo(rows, 0)).kind, Kind::kGoesOn);
+  EXPECT_EQ(Scored(*sink_), " 1:11 2:12");
+  EXPECT_EQ(sequence.Take(AnswerTo(last, 60)).kind, Kind::kToken);
+  EXPECT_EQ(Scored(*sink_), " 1:11 2:12 3:13 4:14");
+  // The rows of the answer have none.
+  rows = Feed(sequence, 5);
+  EXPECT_TRUE(rows.score_targets.empty());
+  EXPECT_EQ(rows.unscored_rows, 0);
+  EXPECT_EQ(sequence.Take(AnswerTo(rows, 61)).kind, Kind::kOver);
+  EXPECT_EQ(sink_->prompts.size(), 2u);
+}
+
+TEST_F(DenseSequenceTest, ANewAttemptDoesNotScoreThePromptAgain) {
+  GenerationRequest request = Request(0, 5);
+  request.prompt = {10, 11, 12, 13, 14};
+  request.prompt_logprobs = 0;
+  DenseSequence sequence = Make(request);
+  sequence.Admit();
+  sequence.Take(AnswerTo(sequence.Feed({5, 0, 2, 0, false}), 0));
+  sequence.Preempt();
+  sequence.Admit();
+  // Larger parts than before, so that the first has scored rows.
+  SequenceRows rows = sequence.Feed({5, 0, 4, 0, false});
+  EXPECT_EQ(rows.score_targets, (std::vector<std::int32_t>{13, 14}));
+  EXPECT_EQ(rows.unscored_rows, 0);
+  sequence.Take(AnswerTo(rows, 0));
+  sequence.Take(AnswerTo(Feed(sequence, 4), 60));
+  EXPECT_EQ(Scored(*sink_), " 1:11 2:12 3:13 4:14");
+  sequence.Preempt();
+  sequence.Admit();
+  rows = Feed(sequence);
+  EXPECT_EQ(rows.tokens.size(), 6u);
+  EXPECT_TRUE(rows.score_targets.empty());
+  EXPECT_EQ(sequence.Take(AnswerTo(rows, 61)).kind, Kind::kToken);
+  EXPECT_EQ(Scored(*sink_), " 1:11 2:12 3:13 4:14");
+}
+
+TEST_F(DenseSequenceTest, PromptLogprobsHaveTheirAlternativesInSmallPieces) {
+  GenerationRequest request = Request(400, 1);
+  request.prompt_logprobs = 2;
+  DenseSequence sequence = Make(request);
+  sequence.Admit();
+  const SequenceRows rows = Feed(sequence);
+  EXPECT_EQ(rows.start->score_alternatives, 2);
+  SequenceOutput output = AnswerTo(rows, 60);
+  for (int i = 0; i < 399 * 2; ++i) {
+    output.score_alternatives.push_back({i % 260, -1});
+  }
+  sequence.Take(output);
+  ASSERT_EQ(sink_->prompts.size(), 2u);
+  EXPECT_EQ(sink_->prompts[0].tokens.size(), DenseSequence::kMaxPromptPiece);
+  EXPECT_EQ(sink_->prompts[1].index, 257);
+  EXPECT_EQ(sink_->prompts[1].tokens.size(), 399u - 256);
+  EXPECT_EQ(sink_->prompts[0].tokens[1].alternatives,
+            (std::vector<TokenLogprob>{{2, -1}, {3, -1}}));
+}
+
+TEST_F(DenseSequenceTest, OtherPromptLogprobsThanRequestedFailIt) {
+  const auto expect_broken = [this](auto change) {
+    GenerationRequest request = Request(5, 2);
+    request.prompt_logprobs = 1;
+    DenseSequence sequence = Make(request);
+    sequence.Admit();
+    SequenceOutput output = AnswerTo(Feed(sequence), 60);
+    output.score_alternatives.resize(4);
+    change(output);
+    const DenseSequence::Verdict verdict = sequence.Take(output);
+    ASSERT_EQ(verdict.kind, Kind::kOver);
+    EXPECT_EQ(verdict.result.status().code(), absl::StatusCode::kInternal);
+  };
+  expect_broken([](SequenceOutput& o) { o.score_logprobs.resize(3); });
+  expect_broken([](SequenceOutput& o) { o.score_logprobs.resize(5); });
+  expect_broken([](SequenceOutput& o) { o.score_alternatives.resize(3); });
+  expect_broken([](SequenceOutput& o) { o.score_alternatives.clear(); });
+  EXPECT_TRUE(sink_->prompts.empty());
+}
+
+TEST_F(DenseSequenceTest, APromptOfOneTokenHasNoLogprobs) {
+  GenerationRequest request = Request(1, 1);
+  request.prompt_logprobs = 3;
+  DenseSequence sequence = Make(request);
+  sequence.Admit();
+  const SequenceRows rows = Feed(sequence);
+  EXPECT_TRUE(rows.score_targets.empty());
+  EXPECT_EQ(sequence.Take(AnswerTo(rows, 60)).kind, Kind::kOver);
+  EXPECT_TRUE(sink_->prompts.empty());
+}
+
 TEST_F(DenseSequenceTest, TheSinkIsToldOfTheStartOnce) {
   DenseSequence sequence = Make(Request(4, 3));
   EXPECT_TRUE(sequence.Start({"d", "e1", 0}));

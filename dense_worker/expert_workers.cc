@@ -93,6 +93,7 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
   std::vector<LinkId> large_enough;
   // The numerics id of a worker that is suitable otherwise.
   std::optional<std::string> other_numerics;
+  bool outdated = false;  // Such a worker does not know the options.
   std::optional<LinkId> best;
   const auto order = [&](LinkId id) {  // The largest is the best.
     const Worker& worker = workers_.at(id);
@@ -110,6 +111,10 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
     }
     large_enough.push_back(id);
     if (!Takes(id)) continue;
+    if (wanted.new_options && said.sequence_options < 1) {
+      outdated = true;
+      continue;
+    }
     if (wanted.numerics && !SameNumerics(said.numerics, *wanted.numerics)) {
       other_numerics = said.numerics;
     } else if (!best || order(id) > order(*best)) {
@@ -129,6 +134,11 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
         ", but the remaining expert workers have ",
         other_numerics->empty() ? "unreported ones" : *other_numerics,
         ", which may give other tokens; try again"));
+  }
+  if (outdated) {
+    return absl::UnavailableError(
+        "the live expert workers are of an older version, which does not know "
+        "sampling.min_p, sampling.logit_bias and prompt_logprobs; try again");
   }
   if (!large_enough.empty() || workers_.empty()) {
     return OutOfReach(large_enough);

@@ -59,9 +59,11 @@ class ExpertWorkers {
     std::int64_t rows = 0;    // Its first rows.
     // The numerics id of a sequence that has begun.
     std::optional<std::string> numerics = std::nullopt;
+    bool new_options = false;  // See NeedsNewOptions.
   };
-  // Chooses a worker among those that accept sequences, whose cache holds the
-  // tokens, and that have the wanted numerics id. Prefers, in this order:
+  // Chooses a worker among those that accept sequences, know the options of the
+  // sequence, whose cache holds the tokens, and that have the wanted numerics
+  // id. Prefers, in this order:
   // - workers that are not busy;
   // - those that have the family's expert in memory in the most layers;
   // - the least load (see ExpertDirectory);
@@ -73,7 +75,7 @@ class ExpertWorkers {
   // Returns FAILED_PRECONDITION with the reason if no cache is large enough.
   // Returns UNAVAILABLE if there is no worker, naming an expert that is out of
   // reach and its layer, or if the remaining workers have other numerics ids,
-  // naming both ids.
+  // naming both ids, or do not know the options.
   absl::StatusOr<LinkId> Choose(const Wanted& wanted);
   // Removes the sequence from the worker. Ignores unknown ids.
   void Release(LinkId id, std::uint64_t key);

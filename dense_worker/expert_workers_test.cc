@@ -235,6 +235,21 @@ TEST(ExpertWorkersTest, NoNumericsIdEqualsOnlyNoId) {
       "other tokens; try again");
 }
 
+TEST(ExpertWorkersTest, NewOptionsGoToWorkersThatKnowThem) {
+  ExpertWorkers workers(Experts(1));
+  WorkerInfo old = Worker("a", {0});
+  old.sequence_options = 0;
+  AddReaching(workers, 1, old);
+  ExpertWorkers::Wanted wanted = {0, 5, 10};
+  EXPECT_EQ(*workers.Choose(wanted), 1u);
+  wanted.new_options = true;
+  const absl::Status status = workers.Choose(wanted).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("older version"), std::string::npos);
+  AddReaching(workers, 2, Worker("b", {0}));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(*workers.Choose(wanted), 2u);
+}
+
 TEST(ExpertWorkersTest, TheLeastReportedLoad) {
   ExpertWorkers workers(Experts(1));
   AddReaching(workers, 1, Worker("a", {0}));

@@ -42,7 +42,39 @@ absl::Status CheckPrompt(const GenerationRequest& request,
   return absl::OkStatus();
 }
 
+absl::Status CheckPromptLogprobs(const GenerationRequest& request) {
+  if (!request.prompt_logprobs) return absl::OkStatus();
+  if (request.score_tokens > 0 || request.answer_tokens > 0) {
+    return absl::InvalidArgumentError(
+        "prompt_logprobs is set; it must not be with score_tokens or "
+        "answer_tokens");
+  }
+  if (*request.prompt_logprobs < 0 ||
+      *request.prompt_logprobs > kMaxTopLogprobs) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("prompt_logprobs is ", *request.prompt_logprobs,
+                     "; it must be from 0 to ", kMaxTopLogprobs));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::Status CheckPromptLogprobsFit(const GenerationRequest& request,
+                                    int token_budget) {
+  // A message has at most 4 MiB; 1 MiB is left for all else in it. An
+  // alternative takes at most 16 bytes.
+  constexpr int kMostAlternatives = (3 << 20) / 16;
+  const int each = request.prompt_logprobs.value_or(0);
+  if (each == 0 || token_budget <= kMostAlternatives / each) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("prompt_logprobs is ", each, "; it must be at most ",
+                   kMostAlternatives / token_budget,
+                   " with this cluster's --token_budget of ", token_budget,
+                   ": a retry would fail too"));
+}
 
 std::int64_t MaxPositions(const GenerationRequest& request) {
   const std::int64_t prompt = request.prompt.size();
@@ -69,6 +101,14 @@ absl::Status CheckRequest(const GenerationRequest& request,
                      request.hybrid ? "on" : "off",
                      "; they must be -1 and off, because the model has no "
                      "experts"));
+  }
+  if (absl::Status status = CheckPromptLogprobs(request); !status.ok()) {
+    return status;
+  }
+  if (!BiasFits(request.sampling.logit_bias, config.vocab_size)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "sampling.logit_bias contains a token outside the vocabulary of ",
+        config.vocab_size));
   }
   if (request.family < -1 || request.family >= config.num_experts ||
       (request.hybrid && request.family < 0)) {

@@ -22,4 +22,10 @@ void ShortenToCache(GenerationRequest& request, std::int64_t cache_tokens);
 absl::Status CheckRequest(const GenerationRequest& request,
                           const ModelConfig& config);
 
+// Checks that the alternatives of all rows of a step fit into one message
+// between workers, if they are prompt rows of requests such as this one.
+// Returns FAILED_PRECONDITION with both numbers.
+absl::Status CheckPromptLogprobsFit(const GenerationRequest& request,
+                                    int token_budget);
+
 }  // namespace apollo

@@ -91,6 +91,32 @@ TEST(RequestCheckTest, Ranges) {
   }
 }
 
+TEST(RequestCheckTest, PromptLogprobs) {
+  GenerationRequest request = Request(6, 2);
+  for (const int alternatives : {0, 20}) {
+    request.prompt_logprobs = alternatives;
+    EXPECT_TRUE(CheckRequest(request, TinyConfig()).ok());
+  }
+  for (const int alternatives : {-1, 21}) {
+    request.prompt_logprobs = alternatives;
+    ExpectRefused(request, "prompt_logprobs is");
+  }
+  request.prompt_logprobs = 0;
+  request.answer_tokens = 2;
+  ExpectRefused(request, "prompt_logprobs is set");
+  request.answer_tokens = 0;
+  request.score_tokens = 2;
+  ExpectRefused(request, "prompt_logprobs is set");
+}
+
+TEST(RequestCheckTest, ABiasIsOfTokensOfTheVocabulary) {
+  GenerationRequest request = Request(3, 1);
+  request.sampling.logit_bias = {{0, 1}, {259, 1}};
+  EXPECT_TRUE(CheckRequest(request, TinyConfig()).ok());
+  request.sampling.logit_bias.push_back({260, 1});
+  ExpectRefused(request, "sampling.logit_bias");
+}
+
 TEST(RequestCheckTest, TheLastTokenIsNeverFed) {
   EXPECT_EQ(MaxPositions(Request(5, 3)), 7);
   GenerationRequest score = Request(5, 0);

@@ -34,6 +34,10 @@ class RunCall::Sink final : public GenerationSink {
     call_->Send(ToProto(started));
   }
 
+  void OnPrompt(const PromptLogprobs& prompt) override {
+    call_->Send(ToProto(prompt));
+  }
+
   void OnToken(const GeneratedToken& token) override {
     {
       MutexLock lock(call_->mutex_);

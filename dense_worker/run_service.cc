@@ -47,6 +47,7 @@ grpc::ServerUnaryReactor* RunService::Describe(
   response->set_running_sequences(facts_.running());
   response->set_ready(facts_.ready());
   response->set_wire_version(kGenerationWireVersion);
+  response->set_sequence_options(kSequenceOptions);
   response->set_progress(facts_.progress());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);

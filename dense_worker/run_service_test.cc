@@ -180,6 +180,8 @@ TEST_F(RunServiceTest, DescribesItsWorker) {
   EXPECT_EQ(response.running_sequences(), 3u);
   EXPECT_TRUE(response.ready());
   EXPECT_EQ(response.wire_version(), kGenerationWireVersion);
+  EXPECT_EQ(response.sequence_options(),
+            static_cast<std::uint32_t>(kSequenceOptions));
   EXPECT_EQ(response.progress(), 41u);
 }
 

@@ -46,9 +46,12 @@ struct AbsentRows {
 // Pointers must stay valid until the step is finished.
 struct TokenRequest {
   int slice = 0;
-  // Tokens that follow the slice's last score_targets.size() rows. Their
-  // log-probabilities are computed.
+  // Tokens that follow the slice's last score_targets.size() rows, but for
+  // `unscored_rows` after them. Their log-probabilities are computed, and those
+  // of this many of the most probable tokens, at most kMaxTopLogprobs.
   std::span<const std::int32_t> score_targets;
+  int unscored_rows = 0;
+  int score_alternatives = 0;
   // Sample the token after the last row, with the options below.
   bool sample = false;
   SamplingOptions sampling;
@@ -60,6 +63,9 @@ struct TokenRequest {
 struct SliceOutcome {
   std::optional<SampledToken> sampled;
   std::vector<float> score_logprobs;
+  // [score targets, alternatives], the best first; fewer alternatives than
+  // asked for with a smaller vocabulary.
+  std::vector<TokenLogprob> score_alternatives;
   // False if the logits are not finite. There is no result then.
   bool finite = true;
   // Layers covered by the counts below: all, or those before the slice failed.

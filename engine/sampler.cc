@@ -24,8 +24,9 @@ double Weight(float logit, float top, float temperature) {
 }
 
 // Draws a token, or returns nullopt if `order` is too short to decide.
-// order: the tokens of the largest logits. `sum`: the mass of all tokens, or
-// nullopt if `order` holds all of it or its first top_k tokens do.
+// order: the tokens of the largest logits. `sum`: the mass of all tokens that
+// min_p leaves, or nullopt if `order` holds all of it or its first top_k tokens
+// do.
 std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order,
                                       std::optional<double> sum,
                                       const float* logits, float top,
@@ -77,11 +78,30 @@ std::optional<std::int32_t> DrawAmong(std::vector<std::int32_t> order,
   return order[kept - 1];
 }
 
-// Draws from the top-k / top-p set of softmax(logits / temperature). A few
-// tokens nearly always have most of the mass, and only those are sorted.
+// Returns the tokens that pass min_p.
+std::vector<std::int32_t> TokensOfMinP(const float* logits, int vocab,
+                                       float top,
+                                       const SamplingOptions& options) {
+  const double margin = MinPMargin(options);
+  // A little less, since the sum is rounded; the exact test follows.
+  const double least = top + margin - 1e-6 * (std::abs(top) - margin);
+  std::vector<std::int32_t> tokens =
+      TokensAtLeast(logits, vocab, static_cast<float>(least));
+  std::erase_if(tokens, [=](std::int32_t token) {
+    return static_cast<double>(logits[token]) - top < margin;
+  });
+  return tokens;
+}
+
+// Draws from the min-p / top-k / top-p set of softmax(logits / temperature). A
+// few tokens nearly always have most of the mass, and only those are sorted.
 std::int32_t Draw(const float* logits, int vocab,
                   const SamplingOptions& options, double uniform) {
   const float top = logits[ArgMax(logits, vocab)];
+  if (options.min_p > 0) {
+    return *DrawAmong(TokensOfMinP(logits, vocab, top, options), std::nullopt,
+                      logits, top, options, uniform);
+  }
   const bool cut = options.top_k > 0 && options.top_k < vocab;
   std::optional<double> sum;
   if (!cut) {
@@ -107,6 +127,12 @@ std::int32_t Draw(const float* logits, int vocab,
 
 }  // namespace
 
+double MinPMargin(const SamplingOptions& options) {
+  return options.min_p > 0 ? options.temperature *
+                                 std::log(static_cast<double>(options.min_p))
+                           : -std::numeric_limits<double>::infinity();
+}
+
 double UniformAt(std::uint64_t seed, std::uint64_t position) {
   // Two rounds decorrelate neighbouring seeds and positions.
   const std::uint64_t z = Mix(Mix(seed + 0x9e3779b97f4a7c15u) +
@@ -129,9 +155,13 @@ SampledToken Sample(float* logits, int vocab, const SamplingOptions& options,
     }
   }
   std::map<std::int32_t, float> before;
+  for (const auto& [token, bias] : options.logit_bias) {
+    before[token] = logits[token];
+    logits[token] += bias;
+  }
   if (options.presence_penalty != 0 || options.frequency_penalty != 0) {
     for (const auto& [token, count] : generated) {
-      before[token] = logits[token];
+      before.try_emplace(token, logits[token]);
       logits[token] -= options.presence_penalty +
                        options.frequency_penalty * static_cast<float>(count);
     }

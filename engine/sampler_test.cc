@@ -101,6 +101,74 @@ TEST(SamplerTest, DependsOnSeedAndPositionOnly) {
   EXPECT_NE(first, other_seed);
 }
 
+TEST(SamplerTest, MinPKeepsTokensOfAPartOfTheLargestProbability) {
+  // Relative to token 2: 1, 1/2, 1/4, 1/4 for tokens 2, 0, 1, 3.
+  const auto kept = [](float min_p, float temperature, int top_k = 0,
+                       float top_p = 1) {
+    return Histogram({.temperature = temperature,
+                      .top_p = top_p,
+                      .top_k = top_k,
+                      .min_p = min_p},
+                     500)
+        .size();
+  };
+  EXPECT_EQ(kept(0.24f, 1), 4u);
+  EXPECT_EQ(kept(0.26f, 1), 2u);
+  EXPECT_EQ(kept(0.49f, 1), 2u);
+  EXPECT_EQ(kept(0.51f, 1), 1u);
+  EXPECT_EQ(kept(1, 1), 1u);
+  // After temperature: half of it squares the ratios, twice takes their roots.
+  EXPECT_EQ(kept(0.26f, 0.5f), 1u);
+  EXPECT_EQ(kept(0.49f, 2), 4u);
+  // top_k and top_p choose among what it has left: tokens 2 and 0 have 2/3 and
+  // 1/3 of that.
+  EXPECT_EQ(kept(0.26f, 1, 3), 2u);
+  EXPECT_EQ(kept(0.26f, 1, 1), 1u);
+  EXPECT_EQ(kept(0.26f, 1, 0, 0.66f), 1u);
+  EXPECT_EQ(kept(0.26f, 1, 0, 0.67f), 2u);
+  // Without it token 2 has only half of the mass.
+  EXPECT_EQ(kept(0, 1, 0, 0.66f), 2u);
+}
+
+TEST(SamplerTest, MinPOfOneKeepsEqualTokens) {
+  std::vector<float> logits(1000, -3.0f);
+  std::set<std::int32_t> drawn;
+  for (const int token : {5, 500, 999}) logits[token] = 7;
+  for (int position = 0; position < 200; ++position) {
+    std::vector<float> copy = logits;
+    drawn.insert(Sample(copy.data(), 1000, {.temperature = 1, .min_p = 1}, {},
+                        position, 0)
+                     .token);
+  }
+  EXPECT_EQ(drawn, (std::set<std::int32_t>{5, 500, 999}));
+}
+
+TEST(SamplerTest, ABiasChangesTheTokenButNotItsProbability) {
+  const SampledToken sampled =
+      SampleOnce({.logit_bias = {{0, 0.6f}, {3, 1.5f}}}, 0, {}, 4);
+  EXPECT_EQ(sampled.token, 3);  // 1.5 against log 2 + 0.6 and log 4.
+  EXPECT_NEAR(sampled.logprob, std::log(0.125), 1e-6);
+  EXPECT_EQ(sampled.alternatives[0].token, 2);
+  EXPECT_NEAR(sampled.alternatives[0].logprob, std::log(0.5), 1e-6);
+  EXPECT_EQ(SampleOnce({.logit_bias = {{2, -100}}}, 0).token, 0);
+  for (const auto& [token, count] : Histogram(
+           {.temperature = 1, .logit_bias = {{1, -100}, {2, -100}}}, 500)) {
+    EXPECT_TRUE(token == 0 || token == 3);
+  }
+}
+
+TEST(SamplerTest, ABiasAndPenaltiesAdd) {
+  // Token 2 leads token 0 by log 2 = 0.69.
+  SamplingOptions options = {.presence_penalty = 1.5f, .logit_bias = {{2, 1}}};
+  SampledToken sampled = SampleOnce(options, 0, {{2, 1}});
+  EXPECT_EQ(sampled.token, 2);
+  EXPECT_NEAR(sampled.logprob, std::log(0.5), 1e-6);
+  options.presence_penalty = 1.75f;
+  sampled = SampleOnce(options, 0, {{2, 1}});
+  EXPECT_EQ(sampled.token, 0);
+  EXPECT_NEAR(sampled.logprob, std::log(0.25), 1e-6);
+}
+
 // A plain version of the draw in Sample: sorts all tokens, sums in double.
 std::int32_t PlainDraw(const std::vector<float>& logits,
                        const SamplingOptions& options, double uniform,

@@ -88,9 +88,9 @@ std::vector<TokenRequest> ExpertBatch::Requests() const {
     if (!entry.status.ok()) continue;
     if (!rows.sample && rows.score_targets.empty()) continue;
     const SequenceStart& start = entry.sequence->start;
-    requests.push_back({entry.slice, rows.score_targets, rows.sample,
-                        start.sampling, start.top_logprobs,
-                        &entry.sequence->generated,
+    requests.push_back({entry.slice, rows.score_targets, rows.unscored_rows,
+                        start.score_alternatives, rows.sample, start.sampling,
+                        start.top_logprobs, &entry.sequence->generated,
                         static_cast<std::uint64_t>(rows.first_position) +
                             static_cast<std::uint64_t>(RowCount(rows))});
   }
@@ -128,6 +128,7 @@ SequenceOutput ExpertBatch::Output(const Entry& entry, SliceOutcome outcome,
   output.status =
       entry.status.ok() && !outcome.finite ? NotFinite() : entry.status;
   output.score_logprobs = std::move(outcome.score_logprobs);
+  output.score_alternatives = std::move(outcome.score_alternatives);
   output.expert_use = std::move(outcome.expert_use);
   output.off_family = std::move(outcome.off_family);
   if (outcome.sampled) {

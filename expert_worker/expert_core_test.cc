@@ -109,6 +109,17 @@ TEST_P(ExpertCoreTest, InvalidFramesCloseTheLink) {
   add([](SequenceRows& r) { r.tokens[2] = -1; });
   add([](SequenceRows& r) { r.score_targets = {TestConfig().vocab_size}; });
   add([](SequenceRows& r) { r.score_targets = {1, 2, 3, 4}; });
+  add([](SequenceRows& r) {
+    r.score_targets = {1, 2, 3};
+    r.unscored_rows = 1;
+  });
+  add([](SequenceRows& r) { r.unscored_rows = -1; });
+  add([](SequenceRows& r) { r.start->score_alternatives = 21; });
+  add([](SequenceRows& r) { r.start->score_alternatives = -1; });
+  add([](SequenceRows& r) { r.start->top_logprobs = 21; });
+  add([](SequenceRows& r) {
+    r.start->sampling.logit_bias = {{TestConfig().vocab_size, 1}};
+  });
   add([](SequenceRows& r) { r.tokens.clear(); });
   add([](SequenceRows& r) { r.start.reset(); });
   add([](SequenceRows& r) { r.first_position = 5; });

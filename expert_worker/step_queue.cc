@@ -26,7 +26,8 @@ absl::Status CheckTokens(const SequenceRows& rows, const ModelConfig& config) {
 }
 
 absl::Status CheckRows(const SequenceRows& rows, const ModelConfig& config) {
-  if (rows.tokens.empty() || rows.score_targets.size() > rows.tokens.size() ||
+  if (rows.tokens.empty() || rows.unscored_rows < 0 ||
+      rows.score_targets.size() + rows.unscored_rows > rows.tokens.size() ||
       rows.first_position < 0 ||
       rows.first_position >
           config.max_context - static_cast<int>(rows.tokens.size()) ||
@@ -37,6 +38,18 @@ absl::Status CheckRows(const SequenceRows& rows, const ModelConfig& config) {
       (rows.start->family < -1 || rows.start->family >= config.num_experts ||
        (rows.start->hybrid && rows.start->family < 0))) {
     return absl::InvalidArgumentError("a sequence with an unknown family");
+  }
+  if (rows.start && (rows.start->score_alternatives < 0 ||
+                     rows.start->score_alternatives > kMaxTopLogprobs ||
+                     rows.start->top_logprobs < 0 ||
+                     rows.start->top_logprobs > kMaxTopLogprobs)) {
+    return absl::InvalidArgumentError(
+        "a sequence with too many alternatives of its tokens");
+  }
+  if (rows.start &&
+      !BiasFits(rows.start->sampling.logit_bias, config.vocab_size)) {
+    return absl::InvalidArgumentError(
+        "a sequence with a bias of a token outside the vocabulary");
   }
   return CheckTokens(rows, config);
 }

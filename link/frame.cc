@@ -16,7 +16,8 @@ std::size_t Bytes(const SequenceRows& rows) {
 std::size_t Bytes(const SequenceOutput& output) {
   return sizeof(output) + VectorBytes(output.alternatives) +
          VectorBytes(output.score_logprobs) + VectorBytes(output.expert_use) +
-         VectorBytes(output.off_family);
+         VectorBytes(output.off_family) +
+         VectorBytes(output.score_alternatives);
 }
 
 struct BodyBytes {

@@ -32,6 +32,7 @@ struct SequenceStart {
   int top_logprobs = 0;
   std::string language = {};    // For counting only; empty: unknown.
   std::string request_id = {};  // For logs only.
+  int score_alternatives = 0;   // Reported with each score target.
   bool operator==(const SequenceStart&) const = default;
 };
 
@@ -43,9 +44,10 @@ struct SequenceRows {
   std::vector<std::int32_t> tokens;    // [rows], at least one.
   std::optional<SequenceStart> start;  // Exactly when first_position is 0.
   bool sample = false;                 // Choose the token after the last row.
-  // For each of the last score_targets.size() rows: the following token, whose
-  // log-probability is wanted.
+  // For each of the last score_targets.size() rows, but for `unscored_rows`
+  // after them: the following token, whose log-probability is wanted.
   std::vector<std::int32_t> score_targets;
+  int unscored_rows = 0;
   bool operator==(const SequenceRows&) const = default;
 };
 
@@ -83,6 +85,8 @@ struct SequenceOutput {
   absl::Status status;
   // [sparse layers]: see LayerUse::off_family_tokens.
   std::vector<std::uint32_t> off_family;
+  // [score targets, alternatives], the best first: with score_alternatives.
+  std::vector<TokenLogprob> score_alternatives = {};
   bool operator==(const SequenceOutput&) const = default;
 };
 

@@ -60,10 +60,12 @@ void ToProto(const StageStep& in, pb::LinkMessage* message) {
       start->set_top_logprobs(rows.start->top_logprobs);
       start->set_language(rows.start->language);
       start->set_request_id(rows.start->request_id);
+      start->set_score_alternatives(rows.start->score_alternatives);
     }
     to->set_sample(rows.sample);
     to->mutable_score_targets()->Add(rows.score_targets.begin(),
                                      rows.score_targets.end());
+    to->set_unscored_rows(rows.unscored_rows);
   }
 }
 
@@ -91,6 +93,11 @@ void ToProto(const StageResult& in, pb::LinkMessage* message) {
                                   output.expert_use.end());
     to->mutable_off_family()->Add(output.off_family.begin(),
                                   output.off_family.end());
+    for (const TokenLogprob& a : output.score_alternatives) {
+      pb::Alternative* alternative = to->add_score_alternatives();
+      alternative->set_token(a.token);
+      alternative->set_logprob(a.logprob);
+    }
     to->set_error_code(static_cast<int>(output.status.code()));
     to->set_error_message(std::string(output.status.message()));
   }
@@ -130,21 +137,25 @@ absl::StatusOr<StageStep> StepFrom(const pb::StageStep& in) {
     rows.tokens.assign(from.tokens().begin(), from.tokens().end());
     if (from.has_start()) {
       SamplingOptions sampling;
-      if (const auto wrong = FromProto(from.start().sampling(), sampling)) {
+      if (const auto wrong = FromProto(from.start().sampling(), sampling);
+          !wrong.empty()) {
         return absl::InvalidArgumentError(
-            absl::StrCat("sampling.", wrong->name, " ", wrong->reason));
+            absl::StrCat("sampling.", wrong[0].name, " ", wrong[0].reason));
       }
-      rows.start = SequenceStart{from.start().family(),
-                                 from.start().hybrid(),
-                                 sampling,
-                                 static_cast<int>(from.start().prompt_tokens()),
-                                 static_cast<int>(from.start().top_logprobs()),
-                                 from.start().language(),
-                                 from.start().request_id()};
+      rows.start =
+          SequenceStart{from.start().family(),
+                        from.start().hybrid(),
+                        sampling,
+                        static_cast<int>(from.start().prompt_tokens()),
+                        static_cast<int>(from.start().top_logprobs()),
+                        from.start().language(),
+                        from.start().request_id(),
+                        static_cast<int>(from.start().score_alternatives())};
     }
     rows.sample = from.sample();
     rows.score_targets.assign(from.score_targets().begin(),
                               from.score_targets().end());
+    rows.unscored_rows = static_cast<int>(from.unscored_rows());
   }
   return out;
 }
@@ -169,6 +180,9 @@ StageResult ResultFrom(const pb::StageResult& in) {
                              from.expert_use().end());
     output.off_family.assign(from.off_family().begin(),
                              from.off_family().end());
+    for (const pb::Alternative& a : from.score_alternatives()) {
+      output.score_alternatives.push_back({a.token(), a.logprob()});
+    }
     output.status = StatusFrom(from.error_code(), from.error_message());
   }
   return out;

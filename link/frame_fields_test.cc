@@ -21,8 +21,8 @@ auto Members(const LayerExperts& x) {
   return std::tie(a, b);
 }
 auto Members(const WorkerInfo& x) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s] = x;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t);
 }
 auto Members(const DeviceTransport& x) {
   const auto& [a, b, c, d] = x;
@@ -56,17 +56,21 @@ auto Members(const Reach& x) {
   const auto& [a] = x;
   return std::tie(a);
 }
+auto Members(const LogitBias& x) {
+  const auto& [a, b] = x;
+  return std::tie(a, b);
+}
 auto Members(const SamplingOptions& x) {
-  const auto& [a, b, c, d, e, f] = x;
-  return std::tie(a, b, c, d, e, f);
+  const auto& [a, b, c, d, e, f, g, h] = x;
+  return std::tie(a, b, c, d, e, f, g, h);
 }
 auto Members(const SequenceStart& x) {
   const auto& [a, b, c, d, e, f, g] = x;
   return std::tie(a, b, c, d, e, f, g);
 }
 auto Members(const SequenceRows& x) {
-  const auto& [a, b, c, d, e, f, g] = x;
-  return std::tie(a, b, c, d, e, f, g);
+  const auto& [a, b, c, d, e, f, g, h] = x;
+  return std::tie(a, b, c, d, e, f, g, h);
 }
 auto Members(const StageStep& x) {
   const auto& [a, b] = x;
@@ -77,8 +81,8 @@ auto Members(const TokenLogprob& x) {
   return std::tie(a, b);
 }
 auto Members(const SequenceOutput& x) {
-  const auto& [a, b, c, d, e, f, g, h, i] = x;
-  return std::tie(a, b, c, d, e, f, g, h, i);
+  const auto& [a, b, c, d, e, f, g, h, i, j] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j);
 }
 auto Members(const StageResult& x) {
   const auto& [a, b] = x;
@@ -144,25 +148,33 @@ WorkerInfo FullInfo() {
   info.draining = true;
   info.ready = true;
   info.revision = 1ull << 40;
+  info.sequence_options = 5;
   info.device_transport =
       EveryMemberSet(DeviceTransport{22809, "host", "gpu", true});
   return EveryMemberSet(info);
 }
 
 StageStep FullStep() {
-  const SamplingOptions sampling =
-      EveryMemberSet(SamplingOptions{0.7f, 0.9f, 40, 1ull << 63, -1.5f, 2.f});
+  const SamplingOptions sampling = EveryMemberSet(
+      SamplingOptions{0.7f,
+                      0.9f,
+                      40,
+                      1ull << 63,
+                      -1.5f,
+                      2.f,
+                      0.25f,
+                      {EveryMemberSet(LogitBias{1, -100.f}), {259, 0.5f}}});
   const SequenceStart start =
-      EveryMemberSet(SequenceStart{5, true, sampling, 77, 4, "sw", "r-1"});
+      EveryMemberSet(SequenceStart{5, true, sampling, 77, 4, "sw", "r-1", 20});
   // No correct peer sends such a position with a start, but decoding accepts
   // it.
   const SequenceRows rows = EveryMemberSet(
-      SequenceRows{1ull << 61, 3, 4095, {0, 259, 7}, start, true, {259, 7}});
+      SequenceRows{1ull << 61, 3, 4095, {0, 259, 7}, start, true, {259, 7}, 1});
   return EveryMemberSet(StageStep{
       1ull << 62,
       {rows,
-       {9, 1, 0, {5}, SequenceStart{-1, false, {}, 1, 0, "", ""}, true, {}},
-       {8, 1, 1, {5}, {}, false, {}}}});
+       {9, 1, 0, {5}, SequenceStart{-1, false, {}, 1, 0, "", ""}, true, {}, 0},
+       {8, 1, 1, {5}, {}, false, {}, 0}}});
 }
 
 StageResult FullResult() {
@@ -175,7 +187,8 @@ StageResult FullResult() {
                                     {-1.f, -2.f},
                                     {4, 0, 0xffffffffu},
                                     absl::ResourceExhaustedError("full"),
-                                    {7, 0xfffffffeu}});
+                                    {7, 0xfffffffeu},
+                                    {{3, -1.f}, {0, -2.f}}});
   return EveryMemberSet(
       StageResult{1ull << 59, {output, {2, 1, 0, {}, {}, {}, {}, {}, {}}}});
 }

@@ -70,14 +70,41 @@ absl::StatusOr<GenerationEvent> Decode(const pb::RunStarted& message) {
   return started;
 }
 
+std::vector<TokenLogprob> ReadAll(
+    const google::protobuf::RepeatedPtrField<pb::Alternative>& messages) {
+  std::vector<TokenLogprob> out;
+  out.reserve(messages.size());
+  for (const pb::Alternative& message : messages) {
+    out.push_back({message.token(), message.logprob()});
+  }
+  return out;
+}
+
+void Write(const std::vector<TokenLogprob>& alternatives,
+           google::protobuf::RepeatedPtrField<pb::Alternative>* out) {
+  for (const TokenLogprob& alternative : alternatives) {
+    pb::Alternative& to = *out->Add();
+    to.set_token(alternative.token);
+    to.set_logprob(alternative.logprob);
+  }
+}
+
+absl::StatusOr<GenerationEvent> Decode(const pb::RunPrompt& message) {
+  PromptLogprobs prompt;
+  RETURN_IF_ERROR(Read("prompt.index", message.index(), prompt.index));
+  for (const pb::RunPrompt::Token& token : message.tokens()) {
+    prompt.tokens.push_back(
+        {token.token(), token.logprob(), ReadAll(token.alternatives())});
+  }
+  return prompt;
+}
+
 absl::StatusOr<GenerationEvent> Decode(const pb::RunToken& message) {
   GeneratedToken token;
   RETURN_IF_ERROR(Read("token.index", message.index(), token.index));
   token.token = message.token();
   token.logprob = message.logprob();
-  for (const pb::Alternative& alternative : message.alternatives()) {
-    token.alternatives.push_back({alternative.token(), alternative.logprob()});
-  }
+  token.alternatives = ReadAll(message.alternatives());
   RETURN_IF_ERROR(
       ReadAll("token.expert_use", message.expert_use(), token.expert_use));
   return token;
@@ -136,6 +163,9 @@ pb::RunRequest ToProto(const GenerationRequest& request) {
                                 request.end_tokens.end());
   out.set_ignore_eos(request.ignore_eos);
   out.set_score_tokens(request.score_tokens);
+  if (request.prompt_logprobs) {
+    out.set_prompt_logprobs(*request.prompt_logprobs);
+  }
   out.set_language(request.language);
   out.set_use_with_tokens(request.use_with_tokens);
   out.set_priority(request.priority);
@@ -155,8 +185,9 @@ absl::StatusOr<GenerationRequest> FromProto(const pb::RunRequest& message) {
   RETURN_IF_ERROR(CheckRange("family", message.family(), -1, INT_MAX));
   out.family = message.family();
   out.hybrid = message.hybrid();
-  if (const auto wrong = FromProto(message.sampling(), out.sampling)) {
-    return Wrong("sampling." + wrong->name, wrong->reason);
+  if (const auto wrong = FromProto(message.sampling(), out.sampling);
+      !wrong.empty()) {
+    return Wrong("sampling." + wrong[0].name, wrong[0].reason);
   }
   RETURN_IF_ERROR(
       Read("max_new_tokens", message.max_new_tokens(), out.max_new_tokens));
@@ -174,6 +205,11 @@ absl::StatusOr<GenerationRequest> FromProto(const pb::RunRequest& message) {
   out.ignore_eos = message.ignore_eos();
   RETURN_IF_ERROR(
       Read("score_tokens", message.score_tokens(), out.score_tokens));
+  if (message.has_prompt_logprobs()) {
+    RETURN_IF_ERROR(CheckRange("prompt_logprobs", message.prompt_logprobs(), 0,
+                               kMaxTopLogprobs));
+    out.prompt_logprobs = static_cast<int>(message.prompt_logprobs());
+  }
   out.language = message.language();
   out.use_with_tokens = message.use_with_tokens();
   RETURN_IF_ERROR(
@@ -192,17 +228,26 @@ pb::RunEvent ToProto(const GenerationStarted& started) {
   return event;
 }
 
+pb::RunEvent ToProto(const PromptLogprobs& prompt) {
+  pb::RunEvent event;
+  pb::RunPrompt& out = *event.mutable_prompt();
+  out.set_index(prompt.index);
+  for (const PromptLogprobs::Token& token : prompt.tokens) {
+    pb::RunPrompt::Token& to = *out.add_tokens();
+    to.set_token(token.token);
+    to.set_logprob(token.logprob);
+    Write(token.alternatives, to.mutable_alternatives());
+  }
+  return event;
+}
+
 pb::RunEvent ToProto(const GeneratedToken& token) {
   pb::RunEvent event;
   pb::RunToken& out = *event.mutable_token();
   out.set_index(token.index);
   out.set_token(token.token);
   out.set_logprob(token.logprob);
-  for (const TokenLogprob& alternative : token.alternatives) {
-    pb::Alternative& to = *out.add_alternatives();
-    to.set_token(alternative.token);
-    to.set_logprob(alternative.logprob);
-  }
+  Write(token.alternatives, out.mutable_alternatives());
   for (const LayerUse& use : token.expert_use) Write(use, out.add_expert_use());
   return event;
 }
@@ -223,6 +268,8 @@ absl::StatusOr<GenerationEvent> FromProto(const pb::RunEvent& message) {
   switch (message.event_case()) {
     case pb::RunEvent::kStarted:
       return Decode(message.started());
+    case pb::RunEvent::kPrompt:
+      return Decode(message.prompt());
     case pb::RunEvent::kToken:
       return Decode(message.token());
     case pb::RunEvent::kFinished:
@@ -230,7 +277,8 @@ absl::StatusOr<GenerationEvent> FromProto(const pb::RunEvent& message) {
     case pb::RunEvent::EVENT_NOT_SET:
       break;
   }
-  return Wrong("event", "is missing; it must be started, token or finished");
+  return Wrong("event",
+               "is missing; it must be started, prompt, token or finished");
 }
 
 pb::RoutingResponse ToProto(const RoutingCounts& counts) {

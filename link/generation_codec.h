@@ -18,16 +18,18 @@ namespace apollo {
 // fields are ignored.
 
 // A router supports workers of this version and the previous one. Version 1 had
-// no version number, no answer_tokens and no control.
+// no version number, no answer_tokens and no control. Newer options of requests
+// have a version of their own: kSequenceOptions.
 inline constexpr std::uint32_t kGenerationWireVersion = 2;
 
 internal::v1::RunRequest ToProto(const GenerationRequest& request);
 absl::StatusOr<GenerationRequest> FromProto(
     const internal::v1::RunRequest& message);
 
-using GenerationEvent =
-    std::variant<GenerationStarted, GeneratedToken, GenerationFinished>;
+using GenerationEvent = std::variant<GenerationStarted, PromptLogprobs,
+                                     GeneratedToken, GenerationFinished>;
 internal::v1::RunEvent ToProto(const GenerationStarted& started);
+internal::v1::RunEvent ToProto(const PromptLogprobs& prompt);
 internal::v1::RunEvent ToProto(const GeneratedToken& token);
 internal::v1::RunEvent ToProto(const GenerationFinished& finished);
 absl::StatusOr<GenerationEvent> FromProto(

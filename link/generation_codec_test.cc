@@ -47,9 +47,21 @@ void ExpectAllDiffer(const std::tuple<const T&...>& set,
       set);
 }
 
+auto Members(const LogitBias& in) {
+  const auto& [a, b] = in;
+  return std::tie(a, b);
+}
 auto Members(const SamplingOptions& in) {
-  const auto& [a, b, c, d, e, f] = in;
-  return std::tie(a, b, c, d, e, f);
+  const auto& [a, b, c, d, e, f, g, h] = in;
+  return std::tie(a, b, c, d, e, f, g, h);
+}
+auto Members(const PromptLogprobs::Token& in) {
+  const auto& [a, b, c] = in;
+  return std::tie(a, b, c);
+}
+auto Members(const PromptLogprobs& in) {
+  const auto& [a, b] = in;
+  return std::tie(a, b);
 }
 auto Members(const TokenLogprob& in) {
   const auto& [a, b] = in;
@@ -124,8 +136,14 @@ void ExpectEveryField(const Message& message) {
 }
 
 SamplingOptions Sampling() {
-  return AllSet(
-      SamplingOptions{0.5f, 0.25f, 7, ~std::uint64_t{6}, -1.5f, 1.25f});
+  return AllSet(SamplingOptions{0.5f,
+                                0.25f,
+                                7,
+                                ~std::uint64_t{6},
+                                -1.5f,
+                                1.25f,
+                                0.125f,
+                                {AllSet(LogitBias{3, 100}), {INT_MAX, -100}}});
 }
 
 LayerUse Use(int layer) {
@@ -146,6 +164,7 @@ GenerationRequest Request() {
   request.end_tokens = {0, INT_MAX};
   request.ignore_eos = true;
   request.score_tokens = 1;
+  request.prompt_logprobs = kMaxTopLogprobs;
   request.language = "sw";
   request.use_with_tokens = true;
   request.priority = -kMaxPriority;
@@ -173,6 +192,10 @@ void ExpectTravels(const Event& event) {
 
 TEST(GenerationCodecTest, EventsAreTransferredInFull) {
   ExpectTravels(GenerationStarted{"dense-1", "expert-2", 48});
+  ExpectTravels(PromptLogprobs{
+      1,
+      {AllSet(PromptLogprobs::Token{77, -0.25f, {AllSet(TokenLogprob{8, -1})}}),
+       {78, -0.5f, {{8, -1}, {9, -2}}}}});
   ExpectTravels(GeneratedToken{
       5, 77, -0.25f, {AllSet(TokenLogprob{8, -1})}, {Use(12), Use(13)}});
   for (const FinishCause cause : {FinishCause::kLength, FinishCause::kScored}) {
@@ -223,6 +246,7 @@ TEST(GenerationCodecTest, InvalidRequestsAreRefusedNamingTheField) {
   });
   ExpectRefused("top_logprobs", [](auto& m) { m.set_top_logprobs(21); });
   ExpectRefused("score_tokens", [](auto& m) { m.set_score_tokens(kTooMany); });
+  ExpectRefused("prompt_logprobs", [](auto& m) { m.set_prompt_logprobs(21); });
   ExpectRefused("priority", [](auto& m) { m.set_priority(101); });
   ExpectRefused("priority", [](auto& m) { m.set_priority(-101); });
   ExpectRefused("control",
@@ -244,8 +268,30 @@ TEST(GenerationCodecTest, InvalidSamplingIsRefusedNamingTheField) {
   refused("top_p", &P::set_top_p, {-0.1f, 1.1f, NAN});
   refused("presence_penalty", &P::set_presence_penalty, {-2.1f, 2.1f, NAN});
   refused("frequency_penalty", &P::set_frequency_penalty, {-2.1f, 2.1f, NAN});
+  refused("min_p", &P::set_min_p, {-0.1f, 1.1f, NAN});
   ExpectRefused("sampling.top_k",
                 [](auto& m) { m.mutable_sampling()->set_top_k(1u << 31); });
+  for (const auto& [token, bias] :
+       {std::pair(-1, 1.0f), {7, 100.5f}, {7, -100.5f}, {7, NAN}}) {
+    pb::RunRequest message = ToProto(Request());
+    (*message.mutable_sampling()->mutable_logit_bias())[token] = bias;
+    const absl::Status status = FromProto(message).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(status.message().find("sampling.logit_bias has "), 0u) << status;
+  }
+}
+
+TEST(GenerationCodecTest, OnlyRequestsWithNewOptionsNeedNewWorkers) {
+  GenerationRequest request = Request();
+  EXPECT_TRUE(NeedsNewOptions(request));
+  request.prompt_logprobs.reset();
+  EXPECT_TRUE(NeedsNewOptions(request));
+  request.sampling.logit_bias.clear();
+  EXPECT_TRUE(NeedsNewOptions(request));
+  request.sampling.min_p = 0;
+  EXPECT_FALSE(NeedsNewOptions(request));
+  request.prompt_logprobs = 0;
+  EXPECT_TRUE(NeedsNewOptions(request));
 }
 
 TEST(GenerationCodecTest, AMissingTopPIsOne) {
@@ -261,6 +307,8 @@ TEST(GenerationCodecTest, InvalidEventsAreRefusedNamingTheField) {
   ExpectRefused(FromProto(event), "started.cached_tokens");
   event.mutable_token()->set_index(1u << 31);
   ExpectRefused(FromProto(event), "token.index");
+  event.mutable_prompt()->set_index(1u << 31);
+  ExpectRefused(FromProto(event), "prompt.index");
   event = ToProto(GeneratedToken{0, 1, -1, {}, {Use(1), Use(2)}});
   event.mutable_token()->mutable_expert_use(1)->set_layer(1u << 31);
   ExpectRefused(FromProto(event), "token.expert_use[1].layer");
@@ -293,7 +341,10 @@ T Bytes(const std::string& hex) {
 
 TEST(GenerationCodecTest, RequestsOfVersionOneAreRead) {
   GenerationRequest request = Request();
-  request.answer_tokens = 0;  // Version 1 did not have it.
+  request.answer_tokens = 0;  // Version 1 did not have it, nor these options.
+  request.prompt_logprobs.reset();
+  request.sampling.min_p = 0;
+  request.sampling.logit_bias.clear();
   const auto read = FromProto(Bytes<pb::RunRequest>(
       "0a03722d3112070300ffffffff07180620012a210d0000003f150000803e"
       "180720f9ffffffffffffffff012d0000c0bf350000a03f30ffffffff0738"

@@ -79,6 +79,7 @@ TEST(PreviousWireTest, APeersHelloIsUnderstood) {
   hello.instance = 9223372036854775809u;
   hello.wire_version = 0;
   hello.oldest_wire_version = 0;
+  hello.sequence_options = 0;
   EXPECT_TRUE(std::get<WorkerInfo>(frame.body) == hello);
 }
 
@@ -91,10 +92,12 @@ TEST(PreviousWireTest, TheCurrentHelloContainsTheOldOne) {
   info.wire_version = kWireVersion;
   info.numerics = "cpu/int8/f16/1";
   info.ready = true;
+  info.sequence_options = kSequenceOptions;
   internal::v1::LinkMessage today = EncodeFrame({info}, 0)[0];
   today.mutable_info()->clear_wire_version();
   today.mutable_info()->clear_numerics();
   today.mutable_info()->clear_ready();
+  today.mutable_info()->clear_sequence_options();
   EXPECT_EQ(today.SerializeAsString(), old.SerializeAsString());
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <vector>
 
 #include "proto/apollo/v1/sampling.pb.h"
 #include "sequence/sampling.h"
@@ -12,8 +12,8 @@ namespace apollo {
 // is left to the router.
 v1::SamplingParams ToProto(const SamplingOptions& options);
 
-// Sets `options`, or returns the field that is out of range (CheckSampling).
-std::optional<WrongField> FromProto(const v1::SamplingParams& params,
-                                    SamplingOptions& options);
+// Sets `options`, or returns the fields that are out of range (CheckSampling).
+std::vector<WrongField> FromProto(const v1::SamplingParams& params,
+                                  SamplingOptions& options);
 
 }  // namespace apollo

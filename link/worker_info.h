@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "sequence/generation.h"
+
 namespace apollo {
 
 // The versions of the wire between workers that this program supports.
@@ -71,6 +73,7 @@ struct WorkerInfo {
   std::string tokenizer_hash = {};
   // Set by the link itself.
   DeviceTransport device_transport = {};
+  int sequence_options = kSequenceOptions;
 
   // State: these change.
   //

@@ -50,6 +50,7 @@ void ToProto(const WorkerInfo& in, pb::WorkerInfo* out) {
   out->set_draining(in.draining);
   out->set_ready(in.ready);
   out->set_revision(in.revision);
+  out->set_sequence_options(in.sequence_options);
   if (in.device_transport != DeviceTransport{}) {
     pb::DeviceTransport* transport = out->mutable_device_transport();
     transport->set_nccl_version(in.device_transport.nccl_version);
@@ -80,6 +81,7 @@ WorkerInfo FromProto(const pb::WorkerInfo& in) {
   out.draining = in.draining();
   out.ready = in.ready();
   out.revision = in.revision();
+  out.sequence_options = static_cast<int>(in.sequence_options());
   const pb::DeviceTransport& transport = in.device_transport();
   out.device_transport = {static_cast<int>(transport.nccl_version()),
                           transport.host(), transport.device(),

@@ -109,6 +109,28 @@ TEST_F(DenseClientTest, AGapEndsTheSequenceHereAndThere) {
   cancelled.get_future().wait();
 }
 
+pb::RunEvent Prompt(std::uint32_t index, std::vector<int> tokens) {
+  pb::RunEvent event;
+  event.mutable_prompt()->set_index(index);
+  for (const int token : tokens) {
+    event.mutable_prompt()->add_tokens()->set_token(token);
+  }
+  return event;
+}
+
+TEST_F(DenseClientTest, PiecesOfThePromptComeWithoutGaps) {
+  Send({Started(), Prompt(1, {5, 6}), Prompt(3, {7}), Token(0, 9), Finished()});
+  EXPECT_EQ(Start()->Await(),
+            "started by w prompt 1:5=0/0 prompt 2:6=0/0 prompt 3:7=0/0 0:9 "
+            "finished");
+  Send({Started(), Prompt(1, {5, 6}), Prompt(4, {7}), Finished()});
+  const auto sink = Start();
+  EXPECT_EQ(sink->Await(),
+            "started by w prompt 1:5=0/0 prompt 2:6=0/0 INTERNAL");
+  EXPECT_EQ(sink->status().message(),
+            "log-probabilities of the prompt are missing");
+}
+
 TEST_F(DenseClientTest, TheFirstTokenAfterAnAnswerBegunElsewhereHasItsIndex) {
   Send({Token(1, 7), Token(2, 8), Token(3, 9), Finished()});
   EXPECT_EQ(Start(2)->Await(), " 2:8 3:9 finished");

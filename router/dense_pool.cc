@@ -145,6 +145,7 @@ void DensePool::Update(const std::string& address, Worker& worker,
   UpdateProgress(address, worker, answered, response);
   if (!answered) return;
   worker.name = response.name();
+  worker.sequence_options = static_cast<int>(response.sequence_options());
   const std::uint32_t before = worker.wire_version;
   worker.wire_version = std::max<std::uint32_t>(1, response.wire_version());
   if (worker.wire_version != before && !worker.speaks_our_wire()) {
@@ -241,11 +242,16 @@ void DensePool::CompareModels() {
 std::unique_ptr<GenerationCall> DensePool::Start(
     GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
   std::shared_ptr<DenseClient> client;
+  bool outdated = false;
   {
     MutexLock lock(mutex_);
     Worker* best = nullptr;
     for (auto& [address, worker] : workers_) {
       if (!worker.usable()) continue;
+      if (NeedsNewOptions(request) && worker.sequence_options < 1) {
+        outdated = true;
+        continue;
+      }
       if (best == nullptr || worker.reported_running + worker.started_since <
                                  best->reported_running + best->started_since) {
         best = &worker;
@@ -257,8 +263,11 @@ std::unique_ptr<GenerationCall> DensePool::Start(
     }
   }
   if (client == nullptr) {
-    sink->OnFinished(
-        absl::UnavailableError("no dense worker is ready; try again"));
+    sink->OnFinished(absl::UnavailableError(
+        outdated ? "the dense workers that are ready are of an older version, "
+                   "which does not know sampling.min_p, sampling.logit_bias "
+                   "and prompt_logprobs; try again"
+                 : "no dense worker is ready; try again"));
     return nullptr;
   }
   return client->Start(std::move(request), std::move(sink));

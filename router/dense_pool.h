@@ -82,6 +82,7 @@ class DensePool final : public RouterBackend {
     bool compared = true;  // All of the fingerprint, as far as is known.
     std::string problem;   // Why it gets no sequences, if it does not.
     std::uint32_t wire_version = kGenerationWireVersion;
+    int sequence_options = 0;               // See kSequenceOptions.
     std::optional<std::uint64_t> progress;  // The last number reported.
     absl::Duration progressed;              // Time of its last change.
     bool hangs = false;

@@ -151,11 +151,11 @@ class DensePoolTest : public testing::Test {
   }
   // Returns the names of the workers that answer. Sequences started since the
   // last poll count as running, so every usable worker answers.
-  std::set<std::string> Answers() {
+  std::set<std::string> Answers(const GenerationRequest& request = {}) {
     std::set<std::string> names;
     for (std::size_t i = 0; i < 2 * workers_.size(); ++i) {
       auto sink = std::make_shared<Sink>();
-      const auto call = pool_->Start({}, sink);
+      const auto call = pool_->Start(request, sink);
       names.insert(sink->Await());
     }
     return names;
@@ -390,6 +390,23 @@ TEST_F(DensePoolTest, ThisWireVersionAndThePreviousAreAccepted) {
   EXPECT_EQ(Poll(), "");
   EXPECT_FALSE(pool_->Ready());
   EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
+}
+
+TEST_F(DensePoolTest, RequestsWithNewOptionsGoToWorkersThatKnowThem) {
+  Add("a", "m1");  // Reports no version of the options.
+  FakeWorker& other = Add("b", "m1");
+  MakePool();
+  Poll();
+  GenerationRequest request;
+  request.sampling.min_p = 0.5f;
+  EXPECT_EQ(Answers(request), Names{"UNAVAILABLE"});
+  EXPECT_EQ(Answers(), (Names{"a", "b"}));
+  pb::DescribeResponse options;
+  options.set_sequence_options(kSequenceOptions);
+  other.Change(options);
+  Poll();
+  EXPECT_EQ(Answers(request), Names{"b"});
+  EXPECT_EQ(Answers(), (Names{"a", "b"}));
 }
 
 }  // namespace

@@ -110,6 +110,14 @@ void RunReactor::Take() {
     finished_ = std::move(*finished);
   } else if (auto* started = std::get_if<GenerationStarted>(&*event)) {
     sink_->OnStarted(*started);
+  } else if (auto* prompt = std::get_if<PromptLogprobs>(&*event)) {
+    if (prompt->index != next_prompt_index_) {
+      MutexLock lock(end_mutex_);
+      Fail(absl::InternalError("log-probabilities of the prompt are missing"));
+      return;
+    }
+    next_prompt_index_ += static_cast<int>(prompt->tokens.size());
+    sink_->OnPrompt(*prompt);
   } else {
     const auto& token = std::get<GeneratedToken>(*event);
     if (token.index < next_index_) return;  // A duplicate.

@@ -60,6 +60,7 @@ class RunReactor final
   Mutex mutex_;
   std::shared_ptr<GenerationSink> sink_ ABSL_GUARDED_BY(mutex_);
   int next_index_ ABSL_GUARDED_BY(mutex_) = 0;
+  int next_prompt_index_ ABSL_GUARDED_BY(mutex_) = 1;
   std::optional<GenerationFinished> finished_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<RunReactor> self_ ABSL_GUARDED_BY(mutex_);
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,10 @@ struct GenerationRequest {
   // If positive: generate nothing and report the log-probabilities of the
   // prompt's last score_tokens tokens (less than the size of the prompt).
   int score_tokens = 0;
+  // If set: report the log-probability of each token of the prompt but the
+  // first, with this many alternatives, from 0 to kMaxTopLogprobs. Must be
+  // unset with score_tokens or answer_tokens.
+  std::optional<int> prompt_logprobs;
   // A code of the families table, or empty if unknown. Used for counting only.
   std::string language;
   bool use_with_tokens = false;  // Report expert use with each token.
@@ -62,6 +67,19 @@ struct GenerationRequest {
 // Returns the number of tokens of `prompt` that precede the answer.
 inline int PromptTokens(const GenerationRequest& request) {
   return static_cast<int>(request.prompt.size()) - request.answer_tokens;
+}
+
+// The version of the options of sequences that a worker knows; workers tell it.
+// An older worker would ignore a newer option, so it gets no request with one.
+//
+// 0: not told by the worker.
+// 1: min_p, logit_bias, prompt_logprobs.
+inline constexpr int kSequenceOptions = 1;
+
+// Returns true if the request uses an option of version 1.
+inline bool NeedsNewOptions(const GenerationRequest& request) {
+  return request.sampling.min_p != 0 || !request.sampling.logit_bias.empty() ||
+         request.prompt_logprobs.has_value();
 }
 
 struct GenerationStarted {
@@ -80,6 +98,20 @@ struct LayerUse {
   // the k with that expert. 0 without a family.
   std::uint64_t off_family_tokens = 0;
   bool operator==(const LayerUse&) const = default;
+};
+
+// Log-probabilities of consecutive tokens of a prompt, in the model's own
+// distribution.
+struct PromptLogprobs {
+  struct Token {
+    std::int32_t token = 0;
+    float logprob = 0;
+    std::vector<TokenLogprob> alternatives = {};  // Best first.
+    bool operator==(const Token&) const = default;
+  };
+  int index = 0;  // Position of the first of `tokens` in the prompt.
+  std::vector<Token> tokens = {};
+  bool operator==(const PromptLogprobs&) const = default;
 };
 
 struct GeneratedToken {
@@ -105,6 +137,8 @@ struct GenerationFinished {
 
 // Receives the events of one sequence:
 // - OnStarted once.
+// - With prompt_logprobs, OnPrompt for the tokens of the prompt from position 1
+//   on, in pieces, in order and without gaps, before the first OnToken.
 // - OnToken for each token in order, except the end-of-text token.
 // - OnFinished once and last, with an error if the sequence could not be
 //   completed.
@@ -114,6 +148,7 @@ class GenerationSink {
  public:
   virtual ~GenerationSink() = default;
   virtual void OnStarted(const GenerationStarted& started) = 0;
+  virtual void OnPrompt(const PromptLogprobs& /*prompt*/) {}
   virtual void OnToken(const GeneratedToken& token) = 0;
   virtual void OnFinished(absl::StatusOr<GenerationFinished> finished) = 0;
 };

@@ -17,6 +17,13 @@ class RecordingSink final : public GenerationSink {
   void OnStarted(const GenerationStarted& started) override {
     Add(absl::StrCat("started by ", started.dense_worker));
   }
+  void OnPrompt(const PromptLogprobs& prompt) override {
+    int position = prompt.index;
+    for (const PromptLogprobs::Token& token : prompt.tokens) {
+      Add(absl::StrCat(" prompt ", position++, ":", token.token, "=",
+                       token.logprob, "/", token.alternatives.size()));
+    }
+  }
   void OnToken(const GeneratedToken& token) override {
     Add(absl::StrCat(" ", token.index, ":", token.token));
   }

@@ -229,6 +229,41 @@ TEST_F(CpuExpertStageTest, TokensAndScoresAreThoseOfTheLogits) {
   EXPECT_EQ(outcomes[1].sampled->token, ArgMax(last, vocab));
   EXPECT_EQ(outcomes[1].sampled->alternatives.size(), 2u);
   EXPECT_TRUE(outcomes[1].finite);
+  EXPECT_TRUE(outcomes[0].score_alternatives.empty());
+}
+
+TEST_F(CpuExpertStageTest, ScoresBeforeTheSampledRowHaveAlternatives) {
+  const auto stage = LoadAll();
+  const auto step = Begin(*stage, {20});
+  for (int l = Config().boundary; l < Config().num_layers; ++l) {
+    stage->RunLayer(*step, l, {}, NoneAbsent, NoGuests);
+  }
+  const int vocab = Config().vocab_size;
+  const std::vector<float> logits = LogitsOf(*stage, *step, 0, 20);
+  const std::vector<std::int32_t> targets = {4, 9};
+  const TokenCounts none;
+  TokenRequest request;
+  request.score_targets = targets;
+  request.unscored_rows = 1;
+  request.score_alternatives = 3;
+  request.sample = true;
+  request.generated = &none;
+  request.position = 20;
+  const auto outcomes = Finish(*stage, *step, {request});
+  ASSERT_EQ(outcomes[0].score_logprobs.size(), 2u);
+  ASSERT_EQ(outcomes[0].score_alternatives.size(), 6u);
+  for (int t = 0; t < 2; ++t) {
+    const float* row = &logits[static_cast<std::size_t>(17 + t) * vocab];
+    const float log_sum = LogSumExp(row, vocab);
+    EXPECT_EQ(outcomes[0].score_logprobs[t], row[targets[t]] - log_sum);
+    const auto best = TopTokens(row, vocab, 3);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(outcomes[0].score_alternatives[3 * t + i],
+                (TokenLogprob{best[i], row[best[i]] - log_sum}));
+    }
+  }
+  const float* last = &logits[static_cast<std::size_t>(19) * vocab];
+  EXPECT_EQ(outcomes[0].sampled->token, ArgMax(last, vocab));
 }
 
 }  // namespace

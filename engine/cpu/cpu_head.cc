@@ -39,7 +39,14 @@ SampledToken CpuHead::AnswerOne(const Wanted& wanted, float* logits) const {
   }
   SampledToken score;
   score.token = request.score_targets[wanted.target];
-  score.logprob = logits[score.token] - LogSumExp(logits, config_.vocab_size);
+  const float log_sum = LogSumExp(logits, config_.vocab_size);
+  score.logprob = logits[score.token] - log_sum;
+  if (request.score_alternatives > 0 && std::isfinite(log_sum)) {
+    for (const std::int32_t token :
+         TopTokens(logits, config_.vocab_size, request.score_alternatives)) {
+      score.alternatives.push_back({token, logits[token] - log_sum});
+    }
+  }
   return score;
 }
 
@@ -51,7 +58,8 @@ void CpuHead::Answer(const float* hidden, std::span<const int> last_rows,
     const int last = last_rows[request.slice];
     const int targets = static_cast<int>(request.score_targets.size());
     for (int t = 0; t < targets; ++t) {
-      wanted.push_back({&request, last + 1 - targets + t, t});
+      wanted.push_back(
+          {&request, last + 1 - request.unscored_rows - targets + t, t});
     }
     if (request.sample) wanted.push_back({&request, last, -1});
   }
@@ -78,6 +86,9 @@ void CpuHead::Answer(const float* hidden, std::span<const int> last_rows,
         outcome.finite = false;
       } else if (w.target >= 0) {
         outcome.score_logprobs.push_back(tokens[i].logprob);
+        outcome.score_alternatives.insert(outcome.score_alternatives.end(),
+                                          tokens[i].alternatives.begin(),
+                                          tokens[i].alternatives.end());
       } else {
         outcome.sampled = std::move(tokens[i]);
       }

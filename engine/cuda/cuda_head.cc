@@ -13,9 +13,9 @@ namespace {
 
 // Rows of logits in memory, at most.
 constexpr int kLogitRows = 256;
-// Penalties in memory, at least: those of a step in which many sequences have
+// Adjustments in memory, at least: those of a step in which many sequences have
 // generated a few hundred tokens.
-constexpr int kPenalties = 1 << 16;
+constexpr int kAdjustments = 1 << 16;
 
 // Divides `memory`, or counts its bytes.
 template <typename Arrays>
@@ -26,7 +26,7 @@ std::size_t Divide(const ModelConfig& config,
   MemoryLayout layout(memory);
   arrays.rows = layout.Array<std::int32_t>(rows);
   arrays.requests = layout.Array<SampleRequest>(rows);
-  arrays.penalties = layout.Array<Penalty>(limits.penalties);
+  arrays.adjustments = layout.Array<Adjustment>(limits.adjustments);
   arrays.normed = layout.Array<Bf16>(rows * config.hidden_size);
   arrays.logits = layout.Array<float>(rows * config.vocab_size);
   return layout.bytes();
@@ -36,10 +36,11 @@ std::size_t Divide(const ModelConfig& config,
 
 TokenQuestions::Limits CudaHead::LimitsFor(const ModelConfig& config,
                                            int max_rows) {
-  // A sequence has no more tokens than its context, and each once.
-  return {
-      std::min(max_rows, kLogitRows),
-      std::max(std::min(config.vocab_size, config.max_context), kPenalties)};
+  // A sequence has no more tokens than its context, and some with a bias, and
+  // each once.
+  const int most = std::min(
+      config.vocab_size, config.max_context + static_cast<int>(kMaxLogitBias));
+  return {std::min(max_rows, kLogitRows), std::max(most, kAdjustments)};
 }
 
 std::size_t CudaHead::Bytes(const ModelConfig& config,
@@ -81,11 +82,12 @@ absl::Status CudaHead::AskPiece(const TokenQuestions& questions,
                                 StageDevice& device) const {
   const auto rows = questions.rows().subspan(piece.first, piece.count);
   const auto requests = questions.requests().subspan(piece.first, piece.count);
-  const auto penalties =
-      questions.penalties().subspan(piece.first_penalty, piece.penalties);
+  const auto adjustments = questions.adjustments().subspan(
+      piece.first_adjustment, piece.adjustments);
   device.UploadTo(arrays_.rows, rows.data(), rows.size_bytes());
   device.UploadTo(arrays_.requests, requests.data(), requests.size_bytes());
-  device.UploadTo(arrays_.penalties, penalties.data(), penalties.size_bytes());
+  device.UploadTo(arrays_.adjustments, adjustments.data(),
+                  adjustments.size_bytes());
   RETURN_IF_ERROR(RmsNorm(residual, arrays_.rows, piece.count,
                           config_->hidden_size, weights_.norm.get(),
                           config_->rms_norm_eps, arrays_.normed,
@@ -103,7 +105,7 @@ absl::Status CudaHead::AskPiece(const TokenQuestions& questions,
   sample.rows = piece.count;
   sample.vocab = config_->vocab_size;
   sample.requests = arrays_.requests;
-  sample.penalties = arrays_.penalties;
+  sample.adjustments = arrays_.adjustments;
   sample.results = results + piece.first;
   return Run(sample, device.stream());
 }

@@ -47,7 +47,7 @@ class CudaHead {
   struct Arrays {
     std::int32_t* rows = nullptr;       // [limits.rows]
     SampleRequest* requests = nullptr;  // [limits.rows]
-    Penalty* penalties = nullptr;       // [limits.penalties]
+    Adjustment* adjustments = nullptr;  // [limits.adjustments]
     Bf16* normed = nullptr;             // [limits.rows, hidden]
     float* logits = nullptr;            // [limits.rows, vocab]
   };

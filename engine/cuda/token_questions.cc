@@ -1,6 +1,8 @@
 #include "engine/cuda/token_questions.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <utility>
 
 #include "common/check.h"
@@ -11,7 +13,7 @@ namespace {
 
 static_assert(kMaxTopLogprobs <= kMaxAlternatives);
 
-// Returns the question that samples a token, without its penalties.
+// Returns the question that samples a token, without its adjustments.
 SampleRequest Sampling(const TokenRequest& token) {
   const SamplingOptions& options = token.sampling;
   SampleRequest request;
@@ -23,20 +25,33 @@ SampleRequest Sampling(const TokenRequest& token) {
   }
   request.presence_penalty = options.presence_penalty;
   request.frequency_penalty = options.frequency_penalty;
+  request.min_p_margin = MinPMargin(options);
   request.alternatives = token.top_logprobs;
   return request;
 }
 
-std::vector<Penalty> PenaltiesOf(const TokenRequest& token) {
-  std::vector<Penalty> penalties;
-  if (token.sampling.presence_penalty == 0 &&
-      token.sampling.frequency_penalty == 0) {
-    return penalties;
+std::vector<Adjustment> AdjustmentsOf(const TokenRequest& token) {
+  const SamplingOptions& options = token.sampling;
+  std::vector<Adjustment> adjustments;
+  for (const auto& [id, bias] : options.logit_bias) {
+    adjustments.push_back({id, 0, bias});
   }
+  if (options.presence_penalty == 0 && options.frequency_penalty == 0) {
+    return adjustments;
+  }
+  const auto biased = static_cast<std::ptrdiff_t>(adjustments.size());
   for (const auto& [id, count] : *token.generated) {
-    penalties.push_back({id, count, 0});
+    const auto end = adjustments.begin() + biased;
+    const auto found = std::lower_bound(
+        adjustments.begin(), end, id,
+        [](const Adjustment& a, std::int32_t key) { return a.token < key; });
+    if (found != end && found->token == id) {
+      found->count = count;
+    } else {
+      adjustments.push_back({id, count});
+    }
   }
-  return penalties;
+  return adjustments;
 }
 
 SampledToken TokenOf(const SampleResult& result) {
@@ -60,32 +75,35 @@ TokenQuestions::TokenQuestions(std::span<const TokenRequest> requests,
     for (int t = 0; t < targets; ++t) {
       SampleRequest request;
       request.target = token.score_targets[t];
-      Add(token.slice, last + 1 - targets + t, request, {}, limits);
+      request.alternatives = token.score_alternatives;
+      Add(token.slice, last + 1 - token.unscored_rows - targets + t, request,
+          {}, limits);
     }
     if (token.sample) {
-      Add(token.slice, last, Sampling(token), PenaltiesOf(token), limits);
+      Add(token.slice, last, Sampling(token), AdjustmentsOf(token), limits);
     }
   }
 }
 
 void TokenQuestions::Add(int slice, int row, SampleRequest request,
-                         std::span<const Penalty> penalties,
+                         std::span<const Adjustment> adjustments,
                          const Limits& limits) {
-  const int count = static_cast<int>(penalties.size());
-  APOLLO_CHECK(limits.rows >= 1 && count <= limits.penalties);
+  const int count = static_cast<int>(adjustments.size());
+  APOLLO_CHECK(limits.rows >= 1 && count <= limits.adjustments);
   if (pieces_.empty() || pieces_.back().count == limits.rows ||
-      pieces_.back().penalties + count > limits.penalties) {
-    pieces_.push_back({size(), 0, static_cast<int>(penalties_.size()), 0});
+      pieces_.back().adjustments + count > limits.adjustments) {
+    pieces_.push_back({size(), 0, static_cast<int>(adjustments_.size()), 0});
   }
   Piece& piece = pieces_.back();
-  request.first_penalty = piece.penalties;
-  request.penalties = count;
+  request.first_adjustment = piece.adjustments;
+  request.adjustments = count;
   ++piece.count;
-  piece.penalties += count;
+  piece.adjustments += count;
   slices_.push_back(slice);
   rows_.push_back(row);
   requests_.push_back(request);
-  penalties_.insert(penalties_.end(), penalties.begin(), penalties.end());
+  adjustments_.insert(adjustments_.end(), adjustments.begin(),
+                      adjustments.end());
 }
 
 void TokenQuestions::Answer(std::span<const SampleResult> results,
@@ -97,6 +115,11 @@ void TokenQuestions::Answer(std::span<const SampleResult> results,
       outcome.finite = false;
     } else if (requests_[i].target >= 0) {
       outcome.score_logprobs.push_back(results[i].logprob);
+      const std::vector<TokenLogprob> alternatives =
+          TokenOf(results[i]).alternatives;
+      outcome.score_alternatives.insert(outcome.score_alternatives.end(),
+                                        alternatives.begin(),
+                                        alternatives.end());
     } else {
       outcome.sampled = TokenOf(results[i]);
     }
@@ -105,6 +128,7 @@ void TokenQuestions::Answer(std::span<const SampleResult> results,
     if (outcomes[slice].finite) continue;
     outcomes[slice].sampled.reset();
     outcomes[slice].score_logprobs.clear();
+    outcomes[slice].score_alternatives.clear();
   }
 }
 

@@ -15,15 +15,15 @@ class TokenQuestions {
  public:
   // Upper bounds of what the device holds at a time.
   struct Limits {
-    int rows = 0;       // Rows of logits, at least 1.
-    int penalties = 0;  // At least the penalties of one request.
+    int rows = 0;         // Rows of logits, at least 1.
+    int adjustments = 0;  // At least those of one request.
   };
   // Consecutive questions within the limits.
   struct Piece {
     int first = 0;  // The first question.
     int count = 0;
-    int first_penalty = 0;  // In penalties(); requests count from here.
-    int penalties = 0;
+    int first_adjustment = 0;  // In adjustments(); requests count from here.
+    int adjustments = 0;
   };
 
   // last_rows: the last row of each slice. Draws the numbers that choose the
@@ -35,7 +35,7 @@ class TokenQuestions {
   // The row of the step that each question is about. [size()]
   std::span<const std::int32_t> rows() const { return rows_; }
   std::span<const SampleRequest> requests() const { return requests_; }
-  std::span<const Penalty> penalties() const { return penalties_; }
+  std::span<const Adjustment> adjustments() const { return adjustments_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
 
   // Sets the results of the slices that had requests. results: [size()]
@@ -45,12 +45,12 @@ class TokenQuestions {
  private:
   // Adds a question, and begins a piece if the last one is full.
   void Add(int slice, int row, SampleRequest request,
-           std::span<const Penalty> penalties, const Limits& limits);
+           std::span<const Adjustment> adjustments, const Limits& limits);
 
   std::vector<int> slices_;  // [size()]
   std::vector<std::int32_t> rows_;
   std::vector<SampleRequest> requests_;
-  std::vector<Penalty> penalties_;
+  std::vector<Adjustment> adjustments_;
   std::vector<Piece> pieces_;
 };
 

@@ -52,19 +52,72 @@ TEST(TokenQuestionsTest, RowsPrecedeTheirTokens) {
   EXPECT_EQ(sample.uniform, UniformAt(1234, 40));
   EXPECT_EQ(sample.presence_penalty, 0.25f);
   EXPECT_EQ(sample.alternatives, 2);
-  ASSERT_EQ(sample.penalties, 2);
-  EXPECT_EQ(questions.penalties()[1].token, 5);
-  EXPECT_EQ(questions.penalties()[0].count, 2);
+  ASSERT_EQ(sample.adjustments, 2);
+  EXPECT_EQ(questions.adjustments()[1].token, 5);
+  EXPECT_EQ(questions.adjustments()[0].count, 2);
 }
 
 TEST(TokenQuestionsTest, TokensWithoutPenaltiesBringNone) {
   std::vector<TokenRequest> requests = Requests();
   requests[1].sampling.presence_penalty = 0;
   const TokenQuestions questions(requests, kLastRows, {16, 16});
-  EXPECT_TRUE(questions.penalties().empty());
+  EXPECT_TRUE(questions.adjustments().empty());
   requests[1].sampling.frequency_penalty = 1;
-  EXPECT_EQ(TokenQuestions(requests, kLastRows, {16, 16}).penalties().size(),
+  EXPECT_EQ(TokenQuestions(requests, kLastRows, {16, 16}).adjustments().size(),
             2u);
+}
+
+TEST(TokenQuestionsTest, ABiasAndPenaltiesOfATokenAreOneAdjustment) {
+  std::vector<TokenRequest> requests = Requests();
+  requests[1].sampling.logit_bias = {{1, -100}, {5, 2.5f}};
+  const TokenQuestions both(requests, kLastRows, {16, 16});
+  ASSERT_EQ(both.requests()[3].adjustments, 3);
+  const auto adjustments = both.adjustments();
+  EXPECT_EQ(adjustments[0].token, 1);
+  EXPECT_EQ(adjustments[0].count, 0);
+  EXPECT_EQ(adjustments[0].bias, -100);
+  EXPECT_EQ(adjustments[1].token, 5);
+  EXPECT_EQ(adjustments[1].count, 1);
+  EXPECT_EQ(adjustments[1].bias, 2.5f);
+  EXPECT_EQ(adjustments[2].token, 3);
+  EXPECT_EQ(adjustments[2].count, 2);
+  EXPECT_EQ(adjustments[2].bias, 0);
+  requests[1].sampling.presence_penalty = 0;
+  const TokenQuestions bias(requests, kLastRows, {16, 16});
+  ASSERT_EQ(bias.requests()[3].adjustments, 2);
+  EXPECT_EQ(bias.adjustments()[1].count, 0);
+}
+
+TEST(TokenQuestionsTest, MinPIsADistanceOfLogits) {
+  std::vector<TokenRequest> requests = Requests();
+  EXPECT_EQ(
+      TokenQuestions(requests, kLastRows, {16, 16}).requests()[3].min_p_margin,
+      -std::numeric_limits<double>::infinity());
+  requests[1].sampling.min_p = 0.25f;
+  EXPECT_NEAR(
+      TokenQuestions(requests, kLastRows, {16, 16}).requests()[3].min_p_margin,
+      0.5 * std::log(0.25), 1e-12);
+}
+
+TEST(TokenQuestionsTest, ScoresMayLeaveOutRowsAndHaveAlternatives) {
+  std::vector<TokenRequest> requests = Requests();
+  requests[0].unscored_rows = 1;
+  requests[0].score_alternatives = 2;
+  const TokenQuestions questions(requests, kLastRows, {16, 16});
+  EXPECT_EQ(RowsOfPieces(questions), (std::vector<Rows32>{{6, 7, 8, 12}}));
+  EXPECT_EQ(questions.requests()[0].alternatives, 2);
+  std::vector<SampleResult> results(4);
+  for (int i = 0; i < 4; ++i) {
+    results[i].count = 2;
+    results[i].tokens[0] = i;
+    results[i].logprobs[1] = static_cast<float>(-i);
+  }
+  std::vector<SliceOutcome> outcomes(2);
+  questions.Answer(results, outcomes);
+  ASSERT_EQ(outcomes[0].score_alternatives.size(), 6u);
+  EXPECT_EQ(outcomes[0].score_alternatives[2], (TokenLogprob{1, 0}));
+  EXPECT_EQ(outcomes[0].score_alternatives[5], (TokenLogprob{0, -2}));
+  EXPECT_TRUE(outcomes[1].score_alternatives.empty());
 }
 
 TEST(TokenQuestionsTest, PiecesKeepTheLimits) {
@@ -77,10 +130,10 @@ TEST(TokenQuestionsTest, PiecesKeepTheLimits) {
   ASSERT_EQ(many.pieces().size(), 2u);
   EXPECT_EQ(many.pieces()[0].count, 2);
   EXPECT_EQ(many.pieces()[1].first, 2);
-  EXPECT_EQ(many.pieces()[1].first_penalty, 4);
-  EXPECT_EQ(many.pieces()[1].penalties, 2);
-  EXPECT_EQ(many.requests()[1].first_penalty, 2);
-  EXPECT_EQ(many.requests()[2].first_penalty, 0);
+  EXPECT_EQ(many.pieces()[1].first_adjustment, 4);
+  EXPECT_EQ(many.pieces()[1].adjustments, 2);
+  EXPECT_EQ(many.requests()[1].first_adjustment, 2);
+  EXPECT_EQ(many.requests()[2].first_adjustment, 0);
   EXPECT_TRUE(TokenQuestions({}, {}, {2, 2}).pieces().empty());
 }
 

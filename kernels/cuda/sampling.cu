@@ -61,43 +61,51 @@ __device__ void FindAlternatives(const TokenRow& row, int wanted, float log_sum,
   if (threadIdx.x == 0) result->count = count;
 }
 
-__device__ void ApplyPenalties(const SampleRequest& request, Penalty* penalties,
-                               float* logits) {
-  for (int i = static_cast<int>(threadIdx.x); i < request.penalties;
+__device__ void Adjust(const SampleRequest& request, Adjustment* adjustments,
+                       float* logits) {
+  for (int i = static_cast<int>(threadIdx.x); i < request.adjustments;
        i += kSampleThreads) {
-    Penalty& penalty = penalties[request.first_penalty + i];
-    const float logit = logits[penalty.token];
-    penalty.logit = logit;
-    const float amount = __fadd_rn(
-        request.presence_penalty, __fmul_rn(request.frequency_penalty,
-                                            static_cast<float>(penalty.count)));
-    logits[penalty.token] = __fsub_rn(logit, amount);
+    Adjustment& adjustment = adjustments[request.first_adjustment + i];
+    const float logit = logits[adjustment.token];
+    adjustment.logit = logit;
+    // Adding 0 could change the sign of a zero.
+    const float biased =
+        adjustment.bias != 0 ? __fadd_rn(logit, adjustment.bias) : logit;
+    const float amount =
+        __fadd_rn(request.presence_penalty,
+                  __fmul_rn(request.frequency_penalty,
+                            static_cast<float>(adjustment.count)));
+    logits[adjustment.token] =
+        adjustment.count > 0 ? __fsub_rn(biased, amount) : biased;
   }
   __syncthreads();
 }
 
-// Writes the token and its log-probability, from the logit before penalties.
+// Writes the token and its log-probability, from the logit before adjustments.
 __device__ void WriteToken(const SampleRequest& request,
-                           const Penalty* penalties, const float* logits,
+                           const Adjustment* adjustments, const float* logits,
                            int token, float log_sum, SampleResult* result) {
   if (threadIdx.x == 0) {
     result->token = token;
     result->logprob = logits[token] - log_sum;
   }
   __syncthreads();
-  for (int i = static_cast<int>(threadIdx.x); i < request.penalties;
+  for (int i = static_cast<int>(threadIdx.x); i < request.adjustments;
        i += kSampleThreads) {
-    const Penalty& penalty = penalties[request.first_penalty + i];
-    if (penalty.token == token) result->logprob = penalty.logit - log_sum;
+    const Adjustment& adjustment = adjustments[request.first_adjustment + i];
+    if (adjustment.token == token) result->logprob = adjustment.logit - log_sum;
   }
 }
 
-// Draws from the top-k / top-p set: the tokens up to `cut`, in falling order.
+// Draws from the min-p / top-k / top-p set: the tokens up to `cut`, in falling
+// order.
 __device__ int Draw(const TokenRow& row, const SampleRequest& request,
                     unsigned long long best) {
   unsigned long long least = ~0ull;
   for (int i = static_cast<int>(threadIdx.x); i < row.vocab;
        i += kSampleThreads) {
+    const double difference = static_cast<double>(row.logits[i]) - row.top;
+    if (difference < request.min_p_margin) continue;
     const unsigned long long key = row.Key(i);
     if (key < least) least = key;
   }
@@ -140,18 +148,21 @@ __global__ void __launch_bounds__(kSampleThreads)
   unsigned long long best = BlockMax(ThreadBest(row, ~0ull));
   row.top = logits[TokenOf(best)];
   const float log_sum = LogSum(row);
+  if (request.alternatives > 0) {
+    FindAlternatives(row, request.alternatives, log_sum, result);
+  } else if (threadIdx.x == 0) {
+    result->count = 0;
+  }
   if (request.target >= 0) {
     if (threadIdx.x == 0) {
       result->token = request.target;
       result->logprob = logits[request.target] - log_sum;
-      result->count = 0;
     }
     return;
   }
-  FindAlternatives(row, request.alternatives, log_sum, result);
   __syncthreads();
-  if (request.penalties > 0) {
-    ApplyPenalties(request, sample.penalties, logits);
+  if (request.adjustments > 0) {
+    Adjust(request, sample.adjustments, logits);
     best = BlockMax(ThreadBest(row, ~0ull));
   }
   int token = TokenOf(best);
@@ -160,7 +171,7 @@ __global__ void __launch_bounds__(kSampleThreads)
     row.temperature = request.temperature;
     token = Draw(row, request, best);
   }
-  WriteToken(request, sample.penalties, logits, token, log_sum, result);
+  WriteToken(request, sample.adjustments, logits, token, log_sum, result);
 }
 
 }  // namespace

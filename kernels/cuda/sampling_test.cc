@@ -17,16 +17,16 @@ class SamplingTest : public GpuTest {
   static std::vector<SampleResult> Answer(
       const std::vector<float>& logits,
       const std::vector<SampleRequest>& requests,
-      const std::vector<Penalty>& penalties = {}) {
+      const std::vector<Adjustment>& adjustments = {}) {
     const int rows = static_cast<int>(requests.size());
     const Device<float> device_logits(logits);
     const Device<SampleRequest> device_requests(requests);
-    const Device<Penalty> device_penalties(penalties);
+    const Device<Adjustment> device_adjustments(adjustments);
     const Device<SampleResult> results(rows);
     ExpectOk(cuda::Run(
         Sample{device_logits.get(), rows,
                static_cast<int>(logits.size()) / rows, device_requests.get(),
-               device_penalties.get(), results.get()},
+               device_adjustments.get(), results.get()},
         nullptr));
     return results.Read();
   }
@@ -51,6 +51,10 @@ class SamplingTest : public GpuTest {
   static std::vector<int> Drawn(const std::vector<float>& logits,
                                 const SampleRequest& request) {
     std::vector<int> order = Falling(logits);
+    const double largest = logits[order[0]];
+    std::erase_if(order, [&](int token) {
+      return logits[token] - largest < request.min_p_margin;
+    });
     if (request.top_k > 0 && request.top_k < static_cast<int>(order.size())) {
       order.resize(request.top_k);
     }
@@ -134,11 +138,11 @@ TEST_F(SamplingTest, PenaltiesChangeTheTokenButNotItsProbability) {
   SampleRequest first, second;
   first.presence_penalty = 0.25f;
   first.frequency_penalty = 0.5f;
-  first.penalties = 2;
+  first.adjustments = 2;
   first.alternatives = 1;
   second = first;
-  second.first_penalty = 2;
-  second.penalties = 1;
+  second.first_adjustment = 2;
+  second.adjustments = 1;
   const auto results =
       Answer(logits, {first, second}, {{1, 2, 0}, {3, 1, 0}, {2, 1, 0}});
   EXPECT_EQ(results[0].token, 2);  // 5 - 0.25 - 2 * 0.5 = 3.75.
@@ -149,6 +153,36 @@ TEST_F(SamplingTest, PenaltiesChangeTheTokenButNotItsProbability) {
   const auto third = Answer(one, {first}, {{1, 2, 0}, {3, 1, 0}});
   EXPECT_EQ(third[0].token, 1);
   EXPECT_NEAR(third[0].logprob, 5 - LogSum(one), 1e-6);
+}
+
+TEST_F(SamplingTest, ABiasChangesTheTokenButNotItsProbability) {
+  const std::vector<float> one = {1, 5, 4.5f, 0};
+  SampleRequest request;
+  request.presence_penalty = 0.25f;
+  request.adjustments = 2;
+  request.alternatives = 1;
+  // 5 - 0.25 + 0.5 against 0 + 5.5.
+  auto results = Answer(one, {request}, {{1, 1, 0.5f}, {3, 0, 5.5f}});
+  EXPECT_EQ(results[0].token, 3);
+  EXPECT_EQ(results[0].tokens[0], 1);
+  EXPECT_NEAR(results[0].logprob, -LogSum(one), 1e-6);
+  results = Answer(one, {request}, {{1, 1, 1}, {3, 0, 5.5f}});
+  EXPECT_EQ(results[0].token, 1);
+  EXPECT_NEAR(results[0].logprob, 5 - LogSum(one), 1e-6);
+}
+
+TEST_F(SamplingTest, ATargetMayHaveAlternatives) {
+  const std::vector<float> logits = Random(1500);
+  SampleRequest request;
+  request.target = 77;
+  request.alternatives = 3;
+  const auto results = Answer(logits, {request});
+  EXPECT_EQ(results[0].token, 77);
+  EXPECT_NEAR(results[0].logprob, logits[77] - LogSum(logits), 1e-5);
+  ASSERT_EQ(results[0].count, 3);
+  for (int j = 0; j < 3; ++j) {
+    EXPECT_EQ(results[0].tokens[j], Falling(logits)[j]);
+  }
 }
 
 TEST_F(SamplingTest, DrawsAreThoseOfTheDefinition) {
@@ -164,6 +198,11 @@ TEST_F(SamplingTest, DrawsAreThoseOfTheDefinition) {
         request.top_p = top_p;
         request.uniform = uniform(random_);
         requests.push_back(request);
+        for (const double min_p : {0.05, 0.5, 1.0}) {
+          request.min_p_margin = request.temperature * std::log(min_p);
+          request.uniform = uniform(random_);
+          requests.push_back(request);
+        }
       }
     }
     SampleRequest edge;

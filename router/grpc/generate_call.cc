@@ -9,17 +9,14 @@
 #include "router/grpc/to_proto.h"
 
 namespace apollo {
-namespace {
 
-absl::StatusOr<GenerateInput> Read(const RouterModel& model,
-                                   const grpc::ByteBuffer& buffer) {
+absl::StatusOr<GenerateInput> ParseGenerate(const RouterModel& model,
+                                            const grpc::ByteBuffer& buffer) {
   v1::GenerateRequest request;
   RETURN_IF_ERROR(ParseRequest(buffer, request));
   return ReadGenerate(request, model.limits, model.families,
                       model.default_hybrid);
 }
-
-}  // namespace
 
 GenerateCall::GenerateCall(const SessionContext& context,
                            grpc::CallbackServerContext* server_context,
@@ -40,7 +37,7 @@ GenerateCall* GenerateCall::Start(const SessionContext& context,
       context, server_context, std::move(tenant), PeekRequestId(request));
   call->session_->Start([&]() -> absl::StatusOr<GenerateInput> {
     if (!request.Valid()) return call->WhyCancelled();
-    return Read(context.model, request);
+    return ParseGenerate(context.model, request);
   });
   return call;
 }
@@ -62,6 +59,12 @@ void GenerateCall::Over() {
 void GenerateCall::Started(const AnswerStarted& started) {
   v1::GenerateResponse response;
   *response.mutable_started() = ToProto(started);
+  Write(response);
+}
+
+void GenerateCall::Prompt(const AnswerPrompt& prompt) {
+  v1::GenerateResponse response;
+  *response.mutable_prompt_logprobs() = ToProto(prompt);
   Write(response);
 }
 

@@ -13,6 +13,10 @@
 
 namespace apollo {
 
+// Reads a serialized request. Returns a FieldError with all wrong fields.
+absl::StatusOr<GenerateInput> ParseGenerate(const RouterModel& model,
+                                            const grpc::ByteBuffer& buffer);
+
 // Responses are queued in serialized form, which takes less memory.
 using GenerateStream =
     QueuedWriter<grpc::ByteBuffer, grpc::ServerWriteReactor<grpc::ByteBuffer>,
@@ -42,6 +46,7 @@ class GenerateCall final : public GenerateStream, private GenerateWriter {
 
   // GenerateWriter:
   void Started(const AnswerStarted& started) override;
+  void Prompt(const AnswerPrompt& prompt) override;
   void Delta(const AnswerDelta& delta) override;
   void Finished(const AnswerFinished& finished) override;
   void End(const absl::Status& status) override;

@@ -201,6 +201,72 @@ TEST_F(GenerateCallTest, LogprobsAreReportedOnlyIfAskedFor) {
   EXPECT_EQ(backend_->sequences()[1]->request.top_logprobs, 2);
 }
 
+TEST_F(GenerateCallTest, LogprobsOfThePromptAreEventsBeforeTheAnswer) {
+  backend_->Play([](ScriptedSequence& s) {
+    s.Started();
+    s.Prompt({1, {{1, -0.5f, {{2, -0.25f}}}, {3, -2, {{4, -1}}}}});
+    s.Prompt({3, {{5, -3, {{6, -1}}}}});
+    s.Say("a");
+    s.Finish(FinishCause::kEos);
+  });
+  v1::GenerateRequest request = Prompt("four");
+  request.set_prompt_logprobs(1);
+  const Answer answer = Generate(request);
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  ASSERT_EQ(answer.events.size(), 5u);
+  ASSERT_TRUE(answer.events[1].has_prompt_logprobs());
+  const v1::PromptLogprobs& first = answer.events[1].prompt_logprobs();
+  EXPECT_EQ(first.index(), 1u);
+  ASSERT_EQ(first.token_ids_size(), 2);
+  EXPECT_EQ(first.token_ids(1), 3);
+  ASSERT_EQ(first.logprobs_size(), 2);
+  EXPECT_EQ(first.logprobs(1).logprob(), -2);
+  ASSERT_EQ(first.logprobs(1).alternatives_size(), 1);
+  EXPECT_EQ(first.logprobs(1).alternatives(0).token_id(), 4);
+  EXPECT_EQ(answer.events[2].prompt_logprobs().index(), 3u);
+  EXPECT_TRUE(answer.events[3].has_delta());
+}
+
+TEST_F(GenerateCallTest, TheEndTellsWhatMatched) {
+  backend_->Play([](ScriptedSequence& s) {
+    s.Started();
+    s.Say("abc");
+    s.AwaitCancel();
+    s.Finish(absl::CancelledError("cancelled"));
+  });
+  v1::GenerateRequest request = Prompt("x");
+  request.add_stop("b");
+  Answer answer = Generate(request);
+  EXPECT_EQ(answer.events.back().finished().matched_stop_case(),
+            v1::GenerateFinished::kMatchedStopIndex);
+  EXPECT_EQ(answer.events.back().finished().matched_stop_index(), 0u);
+  const std::int32_t b =
+      answer.events[2].delta().token_ids(0);  // The tokens are bytes.
+  request.clear_stop();
+  request.add_stop_token_ids(b);
+  answer = Generate(request);
+  EXPECT_EQ(TextOf(answer.events), "a");
+  EXPECT_EQ(answer.events.back().finished().reason(), v1::FINISH_REASON_STOP);
+  EXPECT_EQ(answer.events.back().finished().matched_stop_case(),
+            v1::GenerateFinished::kMatchedTokenId);
+  EXPECT_EQ(answer.events.back().finished().matched_token_id(), b);
+}
+
+TEST_F(GenerateCallTest, TokenIdsOutsideTheVocabularyAreRefused) {
+  v1::GenerateRequest request;
+  request.mutable_tokenized()->add_input_ids(model_->config.vocab_size);
+  request.add_stop_token_ids(model_->config.vocab_size);
+  (*request.mutable_sampling()
+        ->mutable_logit_bias())[model_->config.vocab_size] = 1;
+  const Answer answer = Generate(request);
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(answer.status.error_details()));
+  google::rpc::BadRequest bad;
+  ASSERT_TRUE(details.details(0).UnpackTo(&bad));
+  EXPECT_EQ(bad.field_violations_size(), 3);
+}
+
 TEST_F(GenerateCallTest, RefusesBeforeAnythingIsStarted) {
   backend_->Play([](ScriptedSequence&) { FAIL(); }, Where::kCaller);
   v1::GenerateRequest no_room = Prompt("four");

@@ -36,11 +36,13 @@ grpc::Status ToGrpcStatus(const absl::Status& status,
                           const std::string& request_id) {
   if (status.ok()) return grpc::Status::OK;
   rpc::Status details;
-  if (const auto field = FieldProblemOf(status)) {
+  if (const auto problems = FieldProblemsOf(status); !problems.empty()) {
     rpc::BadRequest bad;
-    auto* violation = bad.add_field_violations();
-    violation->set_field(field->field);
-    violation->set_description(field->problem);
+    for (const FieldProblem& problem : problems) {
+      auto* violation = bad.add_field_violations();
+      violation->set_field(problem.field);
+      violation->set_description(problem.problem);
+    }
     rpc::Pack(bad, details.add_details());
   } else if (const auto delay = RetryDelay(status, request_id)) {
     rpc::RetryInfo retry;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "common/status_macros.h"
+#include "router/grpc/complete_call.h"
 #include "router/grpc/generate_call.h"
 #include "router/grpc/grpc_status.h"
 #include "router/grpc/routing_call.h"
@@ -57,6 +58,13 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* InferenceService::Generate(
     const grpc::ByteBuffer* request) {
   return GenerateCall::Start(context_, server_context, Tenant(*server_context),
                              *request);
+}
+
+grpc::ServerUnaryReactor* InferenceService::Complete(
+    grpc::CallbackServerContext* server_context,
+    const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return CompleteCall::Start(context_, server_context, Tenant(*server_context),
+                             *request, response);
 }
 
 grpc::ServerUnaryReactor* InferenceService::Score(

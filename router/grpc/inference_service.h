@@ -17,12 +17,15 @@ using TenantOf = std::function<std::string(const grpc::ServerContextBase&)>;
 // GetRouting have no text fields. The context must outlive the service.
 class InferenceService final
     : public v1::InferenceService::WithRawCallbackMethod_Generate<
-          v1::InferenceService::WithRawCallbackMethod_Score<
-              v1::InferenceService::WithRawCallbackMethod_Tokenize<
-                  v1::InferenceService::WithRawCallbackMethod_DetectLanguage<
-                      v1::InferenceService::WithCallbackMethod_GetModel<
-                          v1::InferenceService::WithCallbackMethod_GetRouting<
-                              v1::InferenceService::Service>>>>>> {
+          v1::InferenceService::WithRawCallbackMethod_Complete<
+              v1::InferenceService::WithRawCallbackMethod_Score<
+                  v1::InferenceService::WithRawCallbackMethod_Tokenize<
+                      v1::InferenceService::
+                          WithRawCallbackMethod_DetectLanguage<
+                              v1::InferenceService::WithCallbackMethod_GetModel<
+                                  v1::InferenceService::
+                                      WithCallbackMethod_GetRouting<
+                                          v1::InferenceService::Service>>>>>>> {
  public:
   // Different tenants share no cached prefixes (GenerationRequest::cache_salt).
   // Without `tenant_of`, all callers are one tenant.
@@ -33,6 +36,9 @@ class InferenceService final
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Generate(
       grpc::CallbackServerContext* server_context,
       const grpc::ByteBuffer* request) override;
+  grpc::ServerUnaryReactor* Complete(
+      grpc::CallbackServerContext* server_context,
+      const grpc::ByteBuffer* request, grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* Score(grpc::CallbackServerContext* server_context,
                                   const grpc::ByteBuffer* request,
                                   grpc::ByteBuffer* response) override;

@@ -13,7 +13,7 @@
 namespace apollo {
 namespace {
 
-absl::StatusOr<std::vector<ChatTurn>> ReadChat(const v1::Chat& chat) {
+std::vector<ChatTurn> ReadChat(const v1::Chat& chat, FieldErrors& errors) {
   std::vector<ChatTurn> turns;
   for (const v1::ChatMessage& message : chat.messages()) {
     ChatTurn& turn = turns.emplace_back();
@@ -29,11 +29,10 @@ absl::StatusOr<std::vector<ChatTurn>> ReadChat(const v1::Chat& chat) {
         turn.role = ChatRole::kAssistant;
         break;
       default:
-        return FieldError(
-            absl::StrCat("chat.messages[", turns.size() - 1, "].role"),
-            absl::StrCat("is ", static_cast<int>(message.role()),
-                         "; it must be ROLE_SYSTEM, ROLE_USER or "
-                         "ROLE_ASSISTANT"));
+        errors.Add(absl::StrCat("chat.messages[", turns.size() - 1, "].role"),
+                   absl::StrCat("is ", static_cast<int>(message.role()),
+                                "; it must be ROLE_SYSTEM, ROLE_USER or "
+                                "ROLE_ASSISTANT"));
     }
   }
   return turns;
@@ -41,17 +40,21 @@ absl::StatusOr<std::vector<ChatTurn>> ReadChat(const v1::Chat& chat) {
 
 // Reads the fields that GenerateRequest and ScoreRequest share by name.
 template <typename Request>
-absl::StatusOr<PromptInput> ReadInput(const Request& request,
-                                      bool default_hybrid) {
+PromptInput ReadInput(const Request& request, bool default_hybrid,
+                      FieldErrors& errors) {
   PromptInput input;
   input.request_id = request.request_id();
   if (request.has_chat()) {
     input.is_chat = true;
-    ASSIGN_OR_RETURN(input.chat, ReadChat(request.chat()));
+    input.chat = ReadChat(request.chat(), errors);
+  } else if (request.has_tokenized()) {
+    input.is_tokens = true;
+    input.tokens.assign(request.tokenized().input_ids().begin(),
+                        request.tokenized().input_ids().end());
   } else if (request.has_prompt()) {
     input.prompt = request.prompt();
   } else {
-    return FieldError("prompt", "is missing; give a prompt or a chat");
+    errors.Add("prompt", "is missing; give a prompt, a chat or token ids");
   }
   input.parse_special_tokens = request.parse_special_tokens();
   input.priority = request.priority();
@@ -66,10 +69,10 @@ absl::StatusOr<PromptInput> ReadInput(const Request& request,
       input.hybrid = true;
       break;
     default:
-      return FieldError("routing",
-                        absl::StrCat("is ", static_cast<int>(request.routing()),
-                                     "; it must be ROUTING_MODE_TOPK or "
-                                     "ROUTING_MODE_HYBRID"));
+      errors.Add("routing",
+                 absl::StrCat("is ", static_cast<int>(request.routing()),
+                              "; it must be ROUTING_MODE_TOPK or "
+                              "ROUTING_MODE_HYBRID"));
   }
   return input;
 }
@@ -81,10 +84,11 @@ absl::StatusOr<GenerateInput> ReadGenerate(const v1::GenerateRequest& request,
                                            const FamilyTable& families,
                                            bool default_hybrid) {
   GenerateInput out;
-  ASSIGN_OR_RETURN(out.input, ReadInput(request, default_hybrid));
+  FieldErrors errors;
+  out.input = ReadInput(request, default_hybrid, errors);
   const v1::SamplingParams& s = request.sampling();
-  if (const auto wrong = FromProto(s, out.sampling)) {
-    return FieldError("sampling." + wrong->name, wrong->reason);
+  for (const WrongField& wrong : FromProto(s, out.sampling)) {
+    errors.Add("sampling." + wrong.name, wrong.reason);
   }
   out.has_seed = s.has_seed();
   out.choices = s.choices() == 0 ? 1 : s.choices();
@@ -93,7 +97,12 @@ absl::StatusOr<GenerateInput> ReadGenerate(const v1::GenerateRequest& request,
   out.wants_logprobs = request.has_logprobs();
   out.top_logprobs = request.logprobs();
   out.ignore_eos = request.ignore_eos();
-  RETURN_IF_ERROR(CheckGenerate(out, limits, families));
+  out.stop_tokens.assign(request.stop_token_ids().begin(),
+                         request.stop_token_ids().end());
+  out.wants_prompt_logprobs = request.has_prompt_logprobs();
+  out.prompt_logprobs = request.prompt_logprobs();
+  CheckGenerate(out, limits, families, errors);
+  RETURN_IF_ERROR(errors.status());
   return out;
 }
 
@@ -102,10 +111,12 @@ absl::StatusOr<ScoreInput> ReadScore(const v1::ScoreRequest& request,
                                      const FamilyTable& families,
                                      bool default_hybrid) {
   ScoreInput out;
-  ASSIGN_OR_RETURN(out.input, ReadInput(request, default_hybrid));
+  FieldErrors errors;
+  out.input = ReadInput(request, default_hybrid, errors);
   out.continuations.assign(request.continuations().begin(),
                            request.continuations().end());
-  RETURN_IF_ERROR(CheckScore(out, limits, families));
+  CheckScore(out, limits, families, errors);
+  RETURN_IF_ERROR(errors.status());
   return out;
 }
 

@@ -10,7 +10,8 @@
 namespace apollo {
 
 // Translate and check a request (request/request_checks.h). Errors are
-// FieldErrors. `default_hybrid` is the meaning of ROUTING_MODE_UNSPECIFIED.
+// FieldErrors with all wrong fields: first those that cannot be translated.
+// `default_hybrid` is the meaning of ROUTING_MODE_UNSPECIFIED.
 absl::StatusOr<GenerateInput> ReadGenerate(const v1::GenerateRequest& request,
                                            const RequestLimits& limits,
                                            const FamilyTable& families,

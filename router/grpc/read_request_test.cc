@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "router/request/field_error.h"
+
 namespace apollo {
 namespace {
 
@@ -47,14 +49,19 @@ v1::ScoreRequest FullScore() {
   return request;
 }
 
+RequestLimits Limits() {
+  RequestLimits limits;
+  limits.vocab_size = 1000;
+  return limits;
+}
+
 absl::StatusOr<GenerateInput> Validate(const v1::GenerateRequest& request,
                                        bool default_hybrid = false) {
-  return ReadGenerate(request, RequestLimits(), FamilyTable::Paper(),
-                      default_hybrid);
+  return ReadGenerate(request, Limits(), FamilyTable::Paper(), default_hybrid);
 }
 
 absl::StatusOr<ScoreInput> Validate(const v1::ScoreRequest& request) {
-  return ReadScore(request, RequestLimits(), FamilyTable::Paper(), false);
+  return ReadScore(request, Limits(), FamilyTable::Paper(), false);
 }
 
 void ExpectFieldError(const absl::Status& status, const std::string& field) {
@@ -123,6 +130,14 @@ std::vector<Refusal<Request>> CommonRefusals() {
          AddMessage(*r.mutable_chat(), v1::ROLE_SYSTEM);
          AddMessage(*r.mutable_chat(), v1::ROLE_USER, "");
        }},
+      {"tokenized.input_ids", [](auto& r) { r.mutable_tokenized(); }},
+      {"tokenized.input_ids[1]",
+       [](auto& r) {
+         r.mutable_tokenized()->add_input_ids(999);
+         r.mutable_tokenized()->add_input_ids(1000);
+       }},
+      {"tokenized.input_ids[0]",
+       [](auto& r) { r.mutable_tokenized()->add_input_ids(-1); }},
       {"priority", [](auto& r) { r.set_priority(101); }},
       {"priority", [](auto& r) { r.set_priority(-101); }},
       {"priority", [](auto& r) { r.set_priority(INT32_MIN); }},
@@ -169,6 +184,9 @@ TEST(ReadGenerateTest, RefusesNumbersOutOfRange) {
       {"sampling.frequency_penalty",
        &v1::SamplingParams::set_frequency_penalty,
        {-2.1f, 2.1f, kNan, kInfinity, -kInfinity}},
+      {"sampling.min_p",
+       &v1::SamplingParams::set_min_p,
+       {-0.1f, 1.0001f, kNan, kInfinity, -kInfinity}},
   };
   for (const auto& c : kCases) {
     for (const float value : c.values) {
@@ -190,6 +208,17 @@ TEST(ReadGenerateTest, RefusesCountsAndStopsOutOfRange) {
       {"max_new_tokens", [](G& r) { r.set_max_new_tokens(UINT32_MAX); }},
       {"logprobs", [](G& r) { r.set_logprobs(21); }},
       {"logprobs", [](G& r) { r.set_logprobs(UINT32_MAX); }},
+      {"prompt_logprobs", [](G& r) { r.set_prompt_logprobs(21); }},
+      {"stop_token_ids",
+       [](G& r) {
+         for (int i = 0; i < 65; ++i) r.add_stop_token_ids(i);
+       }},
+      {"stop_token_ids[0]", [](G& r) { r.add_stop_token_ids(-1); }},
+      {"stop_token_ids[1]",
+       [](G& r) {
+         r.add_stop_token_ids(999);
+         r.add_stop_token_ids(1000);
+       }},
       {"stop[1]", [](G& r) { r.add_stop(""); }},
       {"stop[1]", [](G& r) { r.add_stop(std::string(257, 'z')); }},
       {"stop",
@@ -204,6 +233,75 @@ TEST(ReadGenerateTest, RefusesCountsAndStopsOutOfRange) {
   }
 }
 
+TEST(ReadGenerateTest, RefusesAWrongBiasWithoutNamingTheToken) {
+  for (const auto& [token, bias] : {std::pair(777, 100.1f),
+                                    {777, -100.1f},
+                                    {777, kNan},
+                                    {-777, 1.0f},
+                                    {1777, 1.0f}}) {
+    G request = FullRequest();
+    (*request.mutable_sampling()->mutable_logit_bias())[token] = bias;
+    const absl::Status status = Validate(request).status();
+    ExpectFieldError(status, "sampling.logit_bias");
+    EXPECT_THAT(std::string(status.message()), Not(HasSubstr("777")));
+  }
+  G many = FullRequest();
+  for (int i = 0; i < 301; ++i) {
+    (*many.mutable_sampling()->mutable_logit_bias())[i] = 1;
+  }
+  ExpectFieldError(Validate(many).status(), "sampling.logit_bias");
+}
+
+TEST(ReadGenerateTest, ErrorsNeverQuoteTokenIds) {
+  G request = FullRequest();
+  request.mutable_tokenized()->add_input_ids(12345);
+  request.add_stop_token_ids(54321);
+  const absl::Status status = Validate(request).status();
+  EXPECT_EQ(status.message(),
+            "tokenized.input_ids[0] is outside the vocabulary; it must be from "
+            "0 to 999; stop_token_ids[0] is outside the vocabulary; it must be "
+            "from 0 to 999");
+}
+
+TEST(ReadGenerateTest, NamesAllWrongFieldsAtOnce) {
+  G request;
+  request.set_request_id("zebra 1");
+  request.set_routing(static_cast<v1::RoutingMode>(9));
+  request.set_priority(101);
+  request.set_language("zebra");
+  request.mutable_sampling()->set_temperature(-1);
+  request.mutable_sampling()->set_top_k(1u << 31);
+  request.mutable_sampling()->set_choices(9);
+  request.add_stop("");
+  request.set_logprobs(21);
+  std::vector<std::string> fields;
+  for (const auto& problem : FieldProblemsOf(Validate(request).status())) {
+    fields.push_back(problem.field);
+  }
+  EXPECT_THAT(fields,
+              testing::ElementsAre("prompt", "routing", "sampling.temperature",
+                                   "sampling.top_k", "request_id", "priority",
+                                   "language", "sampling.choices", "stop[0]",
+                                   "logprobs"));
+}
+
+TEST(ReadGenerateTest, TakesTokenIds) {
+  G request;
+  for (const int id : {0, 999, 7}) {
+    request.mutable_tokenized()->add_input_ids(id);
+  }
+  const auto input = Validate(request);
+  ASSERT_TRUE(input.ok()) << input.status();
+  EXPECT_TRUE(input->input.is_tokens);
+  EXPECT_EQ(input->input.tokens, (std::vector<std::int32_t>{0, 999, 7}));
+  S score;
+  *score.mutable_tokenized() = request.tokenized();
+  score.add_continuations("x");
+  const auto scored = Validate(score);
+  ASSERT_TRUE(scored.ok()) << scored.status();
+  EXPECT_EQ(scored->input.tokens, input->input.tokens);
+}
+
 TEST(ReadGenerateTest, TakesTheLimitsThemselves) {
   G request = FullRequest();
   request.set_request_id(std::string(128, 'a'));
@@ -215,6 +313,12 @@ TEST(ReadGenerateTest, TakesTheLimitsThemselves) {
   s.set_presence_penalty(-2);
   s.set_frequency_penalty(2);
   s.set_choices(8);
+  s.set_min_p(1);
+  for (int i = 0; i < 300; ++i) {
+    (*s.mutable_logit_bias())[999 - i] = i % 2 == 0 ? 100 : -100;
+  }
+  for (int i = 0; i < 64; ++i) request.add_stop_token_ids(936 + i);
+  request.set_prompt_logprobs(20);
   s.set_seed(UINT64_MAX);
   request.set_max_new_tokens(4096);
   request.set_logprobs(20);
@@ -231,6 +335,14 @@ TEST(ReadGenerateTest, TakesTheLimitsThemselves) {
   EXPECT_EQ(input->sampling.frequency_penalty, 2);
   EXPECT_EQ(input->sampling.seed, UINT64_MAX);
   EXPECT_TRUE(input->has_seed);
+  EXPECT_EQ(input->sampling.min_p, 1);
+  ASSERT_EQ(input->sampling.logit_bias.size(), 300u);
+  // In the order of the tokens.
+  EXPECT_EQ(input->sampling.logit_bias[0], (LogitBias{700, -100}));
+  EXPECT_EQ(input->sampling.logit_bias[299], (LogitBias{999, 100}));
+  EXPECT_EQ(input->stop_tokens.size(), 64u);
+  EXPECT_TRUE(input->wants_prompt_logprobs);
+  EXPECT_EQ(input->prompt_logprobs, 20);
   EXPECT_EQ(input->choices, 8);
   EXPECT_EQ(input->max_new_tokens, 4096);
   EXPECT_TRUE(input->wants_logprobs);
@@ -254,6 +366,10 @@ TEST(ReadGenerateTest, FillsInTheDefaults) {
   EXPECT_EQ(input->sampling.temperature, 0);
   EXPECT_EQ(input->sampling.top_p, 1);  // 0 means 1.
   EXPECT_EQ(input->sampling.top_k, 0);
+  EXPECT_EQ(input->sampling.min_p, 0);
+  EXPECT_TRUE(input->sampling.logit_bias.empty());
+  EXPECT_TRUE(input->stop_tokens.empty());
+  EXPECT_FALSE(input->wants_prompt_logprobs);
   EXPECT_FALSE(input->has_seed);
   EXPECT_EQ(input->choices, 1);
   EXPECT_EQ(input->max_new_tokens, 0);

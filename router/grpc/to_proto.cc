@@ -63,6 +63,16 @@ v1::GenerateStarted ToProto(const AnswerStarted& started) {
   return out;
 }
 
+v1::PromptLogprobs ToProto(const AnswerPrompt& prompt) {
+  v1::PromptLogprobs out;
+  out.set_index(prompt.index);
+  for (const AnswerToken& token : prompt.tokens) {
+    out.add_token_ids(token.token);
+    AddLogprobs(token, out.add_logprobs());
+  }
+  return out;
+}
+
 v1::GenerateDelta ToProto(const AnswerDelta& delta) {
   v1::GenerateDelta out;
   out.set_choice(delta.choice);
@@ -79,6 +89,10 @@ v1::GenerateFinished ToProto(const AnswerFinished& finished) {
   v1::GenerateFinished out;
   out.set_choice(finished.choice);
   out.set_reason(ReasonOf(finished.reason));
+  if (finished.matched_stop) out.set_matched_stop_index(*finished.matched_stop);
+  if (finished.matched_token) {
+    out.set_matched_token_id(*finished.matched_token);
+  }
   out.mutable_usage()->set_prompt_tokens(finished.prompt_tokens);
   out.mutable_usage()->set_cached_tokens(finished.cached_tokens);
   out.mutable_usage()->set_generated_tokens(finished.generated_tokens);
@@ -185,6 +199,12 @@ v1::GetModelResponse ToProto(const RouterModel& model,
     }
   }
   out.set_server_version(kVersion);
+  out.mutable_eos_token_ids()->Add(c.eos_tokens.begin(), c.eos_tokens.end());
+  for (const std::int32_t end : model.ends.tokens) {
+    if (!std::count(c.eos_tokens.begin(), c.eos_tokens.end(), end)) {
+      out.add_eos_token_ids(end);
+    }
+  }
   return out;
 }
 

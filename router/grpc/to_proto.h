@@ -12,6 +12,7 @@ namespace apollo {
 
 // Convert plain structs into messages of apollo.v1.
 v1::GenerateStarted ToProto(const AnswerStarted& started);
+v1::PromptLogprobs ToProto(const AnswerPrompt& prompt);
 v1::GenerateDelta ToProto(const AnswerDelta& delta);
 v1::GenerateFinished ToProto(const AnswerFinished& finished);
 v1::ScoreResponse ToProto(const ScoreResult& result);

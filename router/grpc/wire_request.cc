@@ -11,6 +11,7 @@
 #include <map>
 #include <vector>
 
+#include "common/status_macros.h"
 #include "model/tokenizer/utf8.h"
 #include "proto/apollo/v1/inference.pb.h"
 #include "router/request/field_error.h"
@@ -26,14 +27,11 @@ using google::protobuf::UnknownFieldSet;
 
 constexpr int kMaxDepth = 16;
 
-// Returns a FieldError for the first string field, at any depth, that is not
-// UTF-8, or OK.
-absl::Status FindBadText(const std::string& bytes, const Descriptor& type,
-                         const std::string& path, int depth) {
+// Finds the string fields, at any depth, that are not UTF-8.
+void FindBadText(const std::string& bytes, const Descriptor& type,
+                 const std::string& path, int depth, FieldErrors& errors) {
   UnknownFieldSet fields;
-  if (depth > kMaxDepth || !fields.ParseFromString(bytes)) {
-    return absl::OkStatus();
-  }
+  if (depth > kMaxDepth || !fields.ParseFromString(bytes)) return;
   std::map<int, int> seen;  // Elements of a repeated field, by its number.
   for (int i = 0; i < fields.field_count(); ++i) {
     const UnknownField& field = fields.field(i);
@@ -50,20 +48,14 @@ absl::Status FindBadText(const std::string& bytes, const Descriptor& type,
     if (known->type() == FieldDescriptor::TYPE_STRING) {
       const std::size_t valid = ValidUtf8Prefix(value);
       if (valid < value.size()) {
-        return FieldError(
-            name,
-            absl::StrCat("is not UTF-8: byte ", valid, " of ", value.size(),
-                         " does not start a valid character"));
+        errors.Add(name, absl::StrCat("is not UTF-8: byte ", valid, " of ",
+                                      value.size(),
+                                      " does not start a valid character"));
       }
     } else if (known->type() == FieldDescriptor::TYPE_MESSAGE) {
-      if (absl::Status bad =
-              FindBadText(value, *known->message_type(), name + ".", depth + 1);
-          !bad.ok()) {
-        return bad;
-      }
+      FindBadText(value, *known->message_type(), name + ".", depth + 1, errors);
     }
   }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -71,10 +63,9 @@ absl::Status FindBadText(const std::string& bytes, const Descriptor& type,
 absl::Status ParseRequest(const std::string& bytes,
                           google::protobuf::Message& request) {
   // Checked first, since the library would also write a line to the log.
-  if (absl::Status bad = FindBadText(bytes, *request.GetDescriptor(), "", 0);
-      !bad.ok()) {
-    return bad;
-  }
+  FieldErrors errors;
+  FindBadText(bytes, *request.GetDescriptor(), "", 0, errors);
+  RETURN_IF_ERROR(errors.status());
   if (!request.ParseFromString(bytes)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the request is not a ", request.GetDescriptor()->full_name()));

@@ -10,7 +10,8 @@ namespace apollo {
 
 // Parses a serialized request. The protobuf library rejects a message with a
 // string that is not UTF-8, but does not name the field; this returns a
-// FieldError with the field and the offset of the first invalid byte. Returns
+// FieldError with all such fields and the offset of the first invalid byte of
+// each. Returns
 // INVALID_ARGUMENT for bytes that are not a message at all.
 absl::Status ParseRequest(const std::string& bytes,
                           google::protobuf::Message& request);

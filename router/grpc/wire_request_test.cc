@@ -52,6 +52,15 @@ TEST(ParseRequestTest, NamesTheFieldThatIsNotUtf8) {
   ExpectRefused(Field(1, bad), tokenize, "text" + problem);
 }
 
+TEST(ParseRequestTest, NamesAllFieldsThatAreNotUtf8) {
+  v1::GenerateRequest request;
+  const std::string problem =
+      " is not UTF-8: byte 0 of 1 does not start a "
+      "valid character";
+  ExpectRefused(Field(1, "\xff") + Field(8, "\xff"), request,
+                "request_id" + problem + "; stop[0]" + problem);
+}
+
 TEST(ParseRequestTest, RefusesEveryKindOfWrongUtf8) {
   // A lone continuation byte, a truncated character, an overlong one, a
   // surrogate, and one beyond U+10FFFF.

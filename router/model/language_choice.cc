@@ -5,6 +5,7 @@
 
 #include "model/language/chat_detection.h"
 #include "model/language/family_guess.h"
+#include "model/tokenizer/stream_decoder.h"
 
 namespace apollo {
 namespace {
@@ -16,6 +17,14 @@ std::optional<FamilyGuess> ChooseFamily(const RouterModel& model,
   std::optional<FamilyGuess> guess = GuessFamily(detection, model.families);
   if (guess && guess->confidence < model.min_family_confidence) guess.reset();
   return guess;
+}
+
+std::string TextOf(const Tokenizer& tokenizer,
+                   const std::vector<std::int32_t>& tokens) {
+  StreamDecoder decoder(tokenizer, /*skip_special=*/true);
+  std::string text;
+  for (const std::int32_t token : tokens) text += decoder.Append(token);
+  return text + decoder.Flush();
 }
 
 }  // namespace
@@ -43,6 +52,9 @@ LanguageChoice ChooseLanguage(const RouterModel& model,
         if (turn.role == ChatRole::kUser) messages.push_back(turn.content);
       }
       detection = DetectChat(*model.detector, messages);
+    } else if (input.is_tokens) {
+      detection =
+          model.detector->Detect(TextOf(*model.tokenizer, input.tokens));
     } else {
       detection = model.detector->Detect(input.prompt);
     }

@@ -22,7 +22,8 @@ struct LanguageChoice {
 };
 
 // Returns the language given by the client, or else the detected one (in a
-// chat, of the user's last message). A detected family needs
+// chat, of the user's last message; for token ids, in their text without
+// control tokens). A detected family needs
 // min_family_confidence; without a family, or without experts, hybrid routing
 // falls back to top-k.
 LanguageChoice ChooseLanguage(const RouterModel& model,

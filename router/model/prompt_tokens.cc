@@ -35,6 +35,8 @@ absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
   } else if (input.is_chat) {
     ASSIGN_OR_RETURN(ids, EncodeChat(model.config.prompt_format, input.chat,
                                      *model.tokenizer));
+  } else if (input.is_tokens) {
+    ids = input.tokens;
   } else {
     ASSIGN_OR_RETURN(
         ids, model.tokenizer->Encode(input.prompt, input.parse_special_tokens
@@ -43,7 +45,9 @@ absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
     const auto prefix = model.tokenizer->prefix_ids();
     ids.insert(ids.begin(), prefix.begin(), prefix.end());
   }
-  const char* field = input.is_chat ? "chat" : "prompt";
+  const char* field = input.is_chat     ? "chat"
+                      : input.is_tokens ? "tokenized.input_ids"
+                                        : "prompt";
   if (ids.empty()) return FieldError(field, "has no tokens");
   if (ids.size() >= static_cast<std::size_t>(model.config.max_context)) {
     return FieldError(

@@ -61,10 +61,10 @@ TEST(EncodePromptTest, NamesTheChatThatTheTemplateRefuses) {
   const auto refused = EncodePrompt(*model, Question("b"));
   EXPECT_EQ(refused.status(),
             FieldError("chat", "is refused by the model's chat template"));
-  const auto problem =
-      FieldProblemOf(EncodePrompt(*model, Question("c")).status());
-  ASSERT_TRUE(problem.has_value());
-  EXPECT_EQ(problem->field, "chat");
+  const auto problems =
+      FieldProblemsOf(EncodePrompt(*model, Question("c")).status());
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].field, "chat");
 }
 
 }  // namespace

@@ -108,6 +108,7 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
                      model->chat_template ? model->chat_template->text() : "",
                      *model->tokenizer);
   model->fingerprint = FingerprintOf(model->config, directory);
+  model->limits.vocab_size = model->config.vocab_size;
   model->default_hybrid = options.default_routing == "hybrid";
   if (model->default_hybrid && model->config.is_dense()) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -3,29 +3,73 @@
 #include <absl/strings/cord.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+
 #include "common/strings.h"
 
 namespace apollo {
 namespace {
 
-constexpr char kFieldPayload[] = "apollo/field";
-constexpr char kProblemPayload[] = "apollo/problem";
+// The payloads of a status with the field, and the problem, of this number.
+std::string FieldPayload(std::size_t number) {
+  return absl::StrCat("apollo/field/", number);
+}
+std::string ProblemPayload(std::size_t number) {
+  return absl::StrCat("apollo/problem/", number);
+}
 
 }  // namespace
 
-absl::Status FieldError(std::string_view field, std::string_view problem) {
-  absl::Status status = absl::InvalidArgumentError(
-      absl::StrCat(ToAbsl(field), " ", ToAbsl(problem)));
-  status.SetPayload(kFieldPayload, absl::Cord(ToAbsl(field)));
-  status.SetPayload(kProblemPayload, absl::Cord(ToAbsl(problem)));
+void FieldErrors::Add(std::string_view field, std::string_view problem) {
+  const bool known = std::any_of(
+      problems_.begin(), problems_.end(),
+      [field](const FieldProblem& one) { return one.field == field; });
+  if (known) return;
+  if (problems_.size() < kMost) {
+    problems_.push_back({std::string(field), std::string(problem)});
+  } else {
+    ++unnamed_;
+  }
+}
+
+absl::Status FieldErrors::Take(const absl::Status& status) {
+  const std::vector<FieldProblem> problems = FieldProblemsOf(status);
+  for (const auto& [field, problem] : problems) Add(field, problem);
+  return problems.empty() ? status : absl::OkStatus();
+}
+
+absl::Status FieldErrors::status() const {
+  if (problems_.empty()) return absl::OkStatus();
+  std::string message;
+  for (const auto& [field, problem] : problems_) {
+    absl::StrAppend(&message, message.empty() ? "" : "; ", field, " ", problem);
+  }
+  if (unnamed_ > 0) {
+    absl::StrAppend(&message, "; and ", unnamed_, " more");
+  }
+  absl::Status status = absl::InvalidArgumentError(message);
+  for (std::size_t i = 0; i < problems_.size(); ++i) {
+    status.SetPayload(FieldPayload(i), absl::Cord(problems_[i].field));
+    status.SetPayload(ProblemPayload(i), absl::Cord(problems_[i].problem));
+  }
   return status;
 }
 
-std::optional<FieldProblem> FieldProblemOf(const absl::Status& status) {
-  const auto field = status.GetPayload(kFieldPayload);
-  const auto problem = status.GetPayload(kProblemPayload);
-  if (!field || !problem) return std::nullopt;
-  return FieldProblem{std::string(*field), std::string(*problem)};
+absl::Status FieldError(std::string_view field, std::string_view problem) {
+  FieldErrors errors;
+  errors.Add(field, problem);
+  return errors.status();
+}
+
+std::vector<FieldProblem> FieldProblemsOf(const absl::Status& status) {
+  std::vector<FieldProblem> problems;
+  for (std::size_t i = 0; i < FieldErrors::kMost; ++i) {
+    const auto field = status.GetPayload(FieldPayload(i));
+    const auto problem = status.GetPayload(ProblemPayload(i));
+    if (!field || !problem) break;
+    problems.push_back({std::string(*field), std::string(*problem)});
+  }
+  return problems;
 }
 
 }  // namespace apollo

@@ -2,24 +2,48 @@
 
 #include <absl/status/status.h>
 
-#include <optional>
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace apollo {
 
-// Returns an INVALID_ARGUMENT about one field of a request, for example
-// FieldError("sampling.temperature", "is -1; it must be from 0 to 100").
-// `problem` must never contain text of the request.
-absl::Status FieldError(std::string_view field, std::string_view problem);
-
-// The parts of a FieldError, for fronts that send them separately.
+// One wrong field of a request. `problem` must never contain text or token ids
+// of the request.
 struct FieldProblem {
   std::string field;
   std::string problem;
 };
 
-// Returns the parts of a FieldError; nothing for any other status.
-std::optional<FieldProblem> FieldProblemOf(const absl::Status& status);
+// Collects the wrong fields of a request, in the order in which they are added.
+class FieldErrors {
+ public:
+  // Fields that are named; further ones are only counted.
+  static constexpr std::size_t kMost = 16;
+
+  // Adds a field. The first problem of a field counts; later ones of the same
+  // field are dropped.
+  void Add(std::string_view field, std::string_view problem);
+
+  // Adds the fields of a FieldError and returns OK. Returns any other status.
+  absl::Status Take(const absl::Status& status);
+
+  // Returns OK if nothing was added. Else returns INVALID_ARGUMENT with all
+  // problems in its message: a FieldError.
+  absl::Status status() const;
+
+ private:
+  std::vector<FieldProblem> problems_;
+  std::size_t unnamed_ = 0;
+};
+
+// Returns a FieldError about one field, for example
+// FieldError("sampling.temperature", "is -1; it must be from 0 to 100").
+absl::Status FieldError(std::string_view field, std::string_view problem);
+
+// Returns the problems of a FieldError, for fronts that send them separately;
+// none for any other status.
+std::vector<FieldProblem> FieldProblemsOf(const absl::Status& status);
 
 }  // namespace apollo

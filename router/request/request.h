@@ -16,8 +16,10 @@ namespace apollo {
 struct PromptInput {
   std::string request_id;  // Empty if none was given.
   bool is_chat = false;
-  std::string prompt;          // If not a chat.
-  std::vector<ChatTurn> chat;  // If a chat; the last turn is the user's.
+  bool is_tokens = false;
+  std::string prompt;                // If neither a chat nor tokens.
+  std::vector<ChatTurn> chat;        // If a chat; the last turn is the user's.
+  std::vector<std::int32_t> tokens;  // If tokens: the whole prompt.
   bool parse_special_tokens = false;
   std::string language;  // A code of the families table; empty: detect.
   bool hybrid = false;
@@ -31,8 +33,11 @@ struct GenerateInput {
   std::int64_t choices = 1;
   std::int64_t max_new_tokens = 0;  // 0: the maximum allowed.
   std::vector<std::string> stops;
+  std::vector<std::int32_t> stop_tokens;
   bool wants_logprobs = false;
   std::int64_t top_logprobs = 0;
+  bool wants_prompt_logprobs = false;
+  std::int64_t prompt_logprobs = 0;  // Alternatives with each.
   bool ignore_eos = false;
 };
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "common/status_macros.h"
 #include "router/request/field_error.h"
 #include "sequence/routing.h"
 #include "sequence/sampling.h"
@@ -13,144 +12,167 @@
 namespace apollo {
 namespace {
 
-absl::Status CheckRange(const char* field, double value, double low,
-                        double high) {
+void CheckRange(const char* field, double value, double low, double high,
+                FieldErrors& errors) {
   // Written so that NaN fails.
-  if (value >= low && value <= high) return absl::OkStatus();
-  return FieldError(field, absl::StrCat("is ", value, "; it must be from ", low,
-                                        " to ", high));
+  if (value >= low && value <= high) return;
+  errors.Add(field, absl::StrCat("is ", value, "; it must be from ", low,
+                                 " to ", high));
 }
 
-absl::Status CheckCount(const char* field, std::int64_t value,
-                        std::int64_t high) {
-  if (value >= 0 && value <= high) return absl::OkStatus();
-  return FieldError(field,
-                    absl::StrCat("is ", value, "; it must be at most ", high));
+void CheckCount(const char* field, std::int64_t value, std::int64_t high,
+                FieldErrors& errors) {
+  if (value >= 0 && value <= high) return;
+  errors.Add(field, absl::StrCat("is ", value, "; it must be at most ", high));
 }
 
-absl::Status CheckRequestId(const std::string& id,
-                            const RequestLimits& limits) {
+void CheckRequestId(const std::string& id, const RequestLimits& limits,
+                    FieldErrors& errors) {
   if (id.size() > limits.max_request_id_bytes) {
-    return FieldError(
-        "request_id",
-        absl::StrCat("has ", id.size(), " bytes; at most ",
-                     limits.max_request_id_bytes, " are allowed"));
+    errors.Add("request_id",
+               absl::StrCat("has ", id.size(), " bytes; at most ",
+                            limits.max_request_id_bytes, " are allowed"));
   }
   const bool plain = std::all_of(id.begin(), id.end(), [](unsigned char c) {
     return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' ||
            c == ':';
   });
   if (!plain) {
-    return FieldError("request_id",
-                      "has other characters than letters, digits and \"-_.:\"");
+    errors.Add("request_id",
+               "has other characters than letters, digits and \"-_.:\"");
   }
-  return absl::OkStatus();
 }
 
-absl::Status CheckTextSize(const char* field, std::size_t size,
-                           const RequestLimits& limits) {
-  if (size <= limits.max_text_bytes) return absl::OkStatus();
-  return FieldError(field, absl::StrCat("has ", size, " bytes; at most ",
-                                        limits.max_text_bytes, " are allowed"));
+void CheckTextSize(const char* field, std::size_t size,
+                   const RequestLimits& limits, FieldErrors& errors) {
+  if (size <= limits.max_text_bytes) return;
+  errors.Add(field, absl::StrCat("has ", size, " bytes; at most ",
+                                 limits.max_text_bytes, " are allowed"));
 }
 
-absl::Status CheckChat(const std::vector<ChatTurn>& chat,
-                       const RequestLimits& limits) {
+void CheckChat(const std::vector<ChatTurn>& chat, const RequestLimits& limits,
+               FieldErrors& errors) {
   if (chat.empty()) {
-    return FieldError("chat.messages",
-                      "is empty; a chat needs a message of the user");
+    errors.Add("chat.messages", "is empty; a chat needs a message of the user");
+    return;
   }
-  RETURN_IF_ERROR(CheckCount("chat.messages",
-                             static_cast<std::int64_t>(chat.size()),
-                             limits.max_chat_messages));
+  CheckCount("chat.messages", static_cast<std::int64_t>(chat.size()),
+             limits.max_chat_messages, errors);
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < chat.size(); ++i) {
     // An earlier answer may be empty, but a question may not.
     if (chat[i].content.empty() && chat[i].role != ChatRole::kAssistant) {
-      return FieldError(absl::StrCat("chat.messages[", i, "].content"),
-                        "is empty");
+      errors.Add(absl::StrCat("chat.messages[", i, "].content"), "is empty");
     }
     bytes += chat[i].content.size();
   }
   if (chat.back().role != ChatRole::kUser) {
-    return FieldError("chat.messages", "must end with a message of the user");
+    errors.Add("chat.messages", "must end with a message of the user");
   }
-  return CheckTextSize("chat.messages", bytes, limits);
+  CheckTextSize("chat.messages", bytes, limits, errors);
 }
 
-absl::Status CheckInput(const PromptInput& input, const RequestLimits& limits,
-                        const FamilyTable& families) {
-  RETURN_IF_ERROR(CheckRequestId(input.request_id, limits));
+// Names the first id that is outside the vocabulary by its index.
+void CheckTokens(const char* field, const std::vector<std::int32_t>& tokens,
+                 const RequestLimits& limits, FieldErrors& errors) {
+  const auto bad =
+      std::find_if(tokens.begin(), tokens.end(), [&limits](std::int32_t token) {
+        return token < 0 || token >= limits.vocab_size;
+      });
+  if (bad == tokens.end()) return;
+  errors.Add(absl::StrCat(field, "[", bad - tokens.begin(), "]"),
+             absl::StrCat("is outside the vocabulary; it must be from 0 to ",
+                          limits.vocab_size - 1));
+}
+
+void CheckInput(const PromptInput& input, const RequestLimits& limits,
+                const FamilyTable& families, FieldErrors& errors) {
+  CheckRequestId(input.request_id, limits, errors);
   if (input.is_chat) {
-    RETURN_IF_ERROR(CheckChat(input.chat, limits));
+    CheckChat(input.chat, limits, errors);
+  } else if (input.is_tokens) {
+    if (input.tokens.empty()) errors.Add("tokenized.input_ids", "is empty");
+    CheckTokens("tokenized.input_ids", input.tokens, limits, errors);
   } else {
-    if (input.prompt.empty()) return FieldError("prompt", "is empty");
-    RETURN_IF_ERROR(CheckTextSize("prompt", input.prompt.size(), limits));
+    if (input.prompt.empty()) errors.Add("prompt", "is empty");
+    CheckTextSize("prompt", input.prompt.size(), limits, errors);
   }
-  RETURN_IF_ERROR(
-      CheckRange("priority", input.priority, -kMaxPriority, kMaxPriority));
+  CheckRange("priority", input.priority, -kMaxPriority, kMaxPriority, errors);
   if (!input.language.empty() && !families.ExpertOf(input.language)) {
-    return FieldError("language",
-                      "is not a code of the families table; GetModel lists "
-                      "them");
+    errors.Add("language",
+               "is not a code of the families table; GetModel lists them");
   }
-  return absl::OkStatus();
+}
+
+void CheckSamplingFields(const GenerateInput& input,
+                         const RequestLimits& limits, FieldErrors& errors) {
+  for (const WrongField& wrong : CheckSampling(input.sampling)) {
+    errors.Add("sampling." + wrong.name, wrong.reason);
+  }
+  if (!BiasFits(input.sampling.logit_bias, limits.vocab_size)) {
+    errors.Add("sampling.logit_bias",
+               absl::StrCat("has a token outside the vocabulary; it must be "
+                            "from 0 to ",
+                            limits.vocab_size - 1));
+  }
+  if (input.choices < 1) {
+    errors.Add("sampling.choices",
+               absl::StrCat("is ", input.choices, "; it must be at least 1"));
+  }
+  CheckCount("sampling.choices", input.choices, limits.max_choices, errors);
 }
 
 }  // namespace
 
-absl::Status CheckGenerate(const GenerateInput& input,
-                           const RequestLimits& limits,
-                           const FamilyTable& families) {
-  RETURN_IF_ERROR(CheckInput(input.input, limits, families));
-  if (const auto wrong = CheckSampling(input.sampling)) {
-    return FieldError("sampling." + wrong->name, wrong->reason);
-  }
-  if (input.choices < 1) {
-    return FieldError("sampling.choices", absl::StrCat("is ", input.choices,
-                                                       "; it must be at least "
-                                                       "1"));
-  }
-  RETURN_IF_ERROR(
-      CheckCount("sampling.choices", input.choices, limits.max_choices));
-  RETURN_IF_ERROR(CheckCount("max_new_tokens", input.max_new_tokens,
-                             limits.max_new_tokens));
-  RETURN_IF_ERROR(CheckCount(
-      "stop", static_cast<std::int64_t>(input.stops.size()), limits.max_stops));
+void CheckGenerate(const GenerateInput& input, const RequestLimits& limits,
+                   const FamilyTable& families, FieldErrors& errors) {
+  CheckInput(input.input, limits, families, errors);
+  CheckSamplingFields(input, limits, errors);
+  CheckCount("max_new_tokens", input.max_new_tokens, limits.max_new_tokens,
+             errors);
+  CheckCount("stop", static_cast<std::int64_t>(input.stops.size()),
+             limits.max_stops, errors);
   for (std::size_t i = 0; i < input.stops.size(); ++i) {
     const std::size_t bytes = input.stops[i].size();
     if (bytes == 0 || bytes > limits.max_stop_bytes) {
-      return FieldError(
-          absl::StrCat("stop[", i, "]"),
-          absl::StrCat("has ", bytes, " bytes; it must have from 1 to ",
-                       limits.max_stop_bytes));
+      errors.Add(absl::StrCat("stop[", i, "]"),
+                 absl::StrCat("has ", bytes, " bytes; it must have from 1 to ",
+                              limits.max_stop_bytes));
     }
   }
-  return CheckCount("logprobs", input.top_logprobs, limits.max_logprobs);
+  CheckCount("logprobs", input.top_logprobs, limits.max_logprobs, errors);
+  CheckCount("stop_token_ids",
+             static_cast<std::int64_t>(input.stop_tokens.size()),
+             limits.max_stop_tokens, errors);
+  CheckTokens("stop_token_ids", input.stop_tokens, limits, errors);
+  CheckCount("prompt_logprobs", input.prompt_logprobs, limits.max_logprobs,
+             errors);
 }
 
-absl::Status CheckScore(const ScoreInput& input, const RequestLimits& limits,
-                        const FamilyTable& families) {
-  RETURN_IF_ERROR(CheckInput(input.input, limits, families));
+void CheckScore(const ScoreInput& input, const RequestLimits& limits,
+                const FamilyTable& families, FieldErrors& errors) {
+  CheckInput(input.input, limits, families, errors);
   if (input.continuations.empty()) {
-    return FieldError("continuations", "is empty; give at least one");
+    errors.Add("continuations", "is empty; give at least one");
   }
-  RETURN_IF_ERROR(CheckCount(
-      "continuations", static_cast<std::int64_t>(input.continuations.size()),
-      limits.max_continuations));
+  CheckCount("continuations",
+             static_cast<std::int64_t>(input.continuations.size()),
+             limits.max_continuations, errors);
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < input.continuations.size(); ++i) {
     if (input.continuations[i].empty()) {
-      return FieldError(absl::StrCat("continuations[", i, "]"), "is empty");
+      errors.Add(absl::StrCat("continuations[", i, "]"), "is empty");
     }
     bytes += input.continuations[i].size();
   }
-  return CheckTextSize("continuations", bytes, limits);
+  CheckTextSize("continuations", bytes, limits, errors);
 }
 
 absl::Status CheckText(const std::string& text, const RequestLimits& limits) {
-  if (text.empty()) return FieldError("text", "is empty");
-  return CheckTextSize("text", text.size(), limits);
+  FieldErrors errors;
+  if (text.empty()) errors.Add("text", "is empty");
+  CheckTextSize("text", text.size(), limits, errors);
+  return errors.status();
 }
 
 absl::StatusOr<absl::Duration> CheckRoutingWindow(std::int64_t seconds) {

@@ -8,18 +8,19 @@
 #include <string>
 
 #include "model/language/families.h"
+#include "router/request/field_error.h"
 #include "router/request/limits.h"
 #include "router/request/request.h"
 
 namespace apollo {
 
 // Check everything about a request that can be checked without tokenizing it.
-// Return OK, or a FieldError that names the field as apollo.v1 does.
-absl::Status CheckGenerate(const GenerateInput& input,
-                           const RequestLimits& limits,
-                           const FamilyTable& families);
-absl::Status CheckScore(const ScoreInput& input, const RequestLimits& limits,
-                        const FamilyTable& families);
+// Add all wrong fields, named as in apollo.v1, to `errors`, roughly in their
+// order in the request.
+void CheckGenerate(const GenerateInput& input, const RequestLimits& limits,
+                   const FamilyTable& families, FieldErrors& errors);
+void CheckScore(const ScoreInput& input, const RequestLimits& limits,
+                const FamilyTable& families, FieldErrors& errors);
 
 // Checks a request that consists of one text.
 absl::Status CheckText(const std::string& text, const RequestLimits& limits);

@@ -25,7 +25,9 @@ TEST(CheckGenerateTest, RefusesNumbersBeyondTheWireTypes) {
     GenerateInput input;
     input.input.prompt = "x";
     spoil(input);
-    return CheckGenerate(input, RequestLimits(), FamilyTable::Paper());
+    FieldErrors errors;
+    CheckGenerate(input, RequestLimits(), FamilyTable::Paper(), errors);
+    return errors.status();
   };
   EXPECT_TRUE(check([](GenerateInput&) {}).ok());
   ExpectFieldError(check([](GenerateInput& i) { i.choices = 0; }),
@@ -38,6 +40,8 @@ TEST(CheckGenerateTest, RefusesNumbersBeyondTheWireTypes) {
                    "sampling.top_p");
   ExpectFieldError(check([](GenerateInput& i) { i.top_logprobs = INT64_MAX; }),
                    "logprobs");
+  ExpectFieldError(check([](GenerateInput& i) { i.prompt_logprobs = -1; }),
+                   "prompt_logprobs");
 }
 
 TEST(CheckTextTest, ChecksTheSize) {

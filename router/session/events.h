@@ -56,12 +56,21 @@ struct AnswerDelta {
   bool with_logprobs = false;  // The client asked for log-probabilities.
 };
 
+// Consecutive tokens of the prompt with their log-probabilities.
+struct AnswerPrompt {
+  int index = 0;  // Position of the first of `tokens` in the prompt.
+  std::vector<AnswerToken> tokens;
+};
+
 enum class AnswerEnd { kEos, kStop, kLength };
 
 // One answer is complete.
 struct AnswerFinished {
   int choice = 0;
   AnswerEnd reason = AnswerEnd::kEos;
+  // With kStop, one of these: the index of the stop string, or the token.
+  std::optional<int> matched_stop;
+  std::optional<std::int32_t> matched_token;
   int prompt_tokens = 0;
   int cached_tokens = 0;
   int generated_tokens = 0;

@@ -19,13 +19,15 @@ AnswerEnd EndOfText(const AnswerText& text) {
 }  // namespace
 
 GenerateSession::GenerateSession(const SessionContext& context,
-                                 std::string tenant, GenerateWriter& writer)
-    : Session(context, "Generate", std::move(tenant), writer), out_(writer) {}
+                                 std::string tenant, GenerateWriter& writer,
+                                 const char* method)
+    : Session(context, method, std::move(tenant), writer), out_(writer) {}
 
 std::shared_ptr<GenerateSession> GenerateSession::Make(
-    const SessionContext& context, std::string tenant, GenerateWriter& writer) {
+    const SessionContext& context, std::string tenant, GenerateWriter& writer,
+    const char* method) {
   return std::shared_ptr<GenerateSession>(
-      new GenerateSession(context, std::move(tenant), writer));
+      new GenerateSession(context, std::move(tenant), writer, method));
 }
 
 void GenerateSession::Start(
@@ -60,14 +62,19 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
   run.end_tokens = model.ends.tokens;
   std::vector<std::string> turns;
   if (input.input.is_chat && !input.ignore_eos) turns = model.ends.chat_stops;
-  // If a stop string ends the answer, the backend sends no summary.
-  run.use_with_tokens = !input.stops.empty() || !turns.empty();
+  // If a stop string or token ends the answer, the backend sends no summary.
+  run.use_with_tokens =
+      !input.stops.empty() || !input.stop_tokens.empty() || !turns.empty();
   const int choices = static_cast<int>(input.choices);
   {
     MutexLock lock(mutex_);
     started_ = MakeStarted(model, run.request_id, language, run.prompt.size(),
                            run.sampling.seed);
     with_logprobs_ = input.wants_logprobs;
+    stop_tokens_ = {input.stop_tokens.begin(), input.stop_tokens.end()};
+    if (input.wants_prompt_logprobs) {
+      prompt_unscored_ = started_.prompt_tokens - 1;
+    }
     metrics_.PromptTokens(static_cast<int>(run.prompt.size()));
     for (int i = 0; i < choices; ++i) {
       choices_.emplace_back(AnswerText(*model.tokenizer, input.stops, turns));
@@ -76,6 +83,10 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
   std::vector<GenerationRequest> runs(choices, run);
   for (int i = 0; i < choices; ++i) {
     runs[i].sampling.seed = ChoiceSeed(run.sampling.seed, i);
+  }
+  if (input.wants_prompt_logprobs) {
+    // The prompts of all choices are the same.
+    runs[0].prompt_logprobs = static_cast<int>(input.prompt_logprobs);
   }
   RunSequences(std::move(runs));
   return absl::OkStatus();
@@ -92,6 +103,20 @@ void GenerateSession::OnStarted(int index, const GenerationStarted& started) {
   out_.Started(started_);
 }
 
+void GenerateSession::OnPrompt(int /*index*/, const PromptLogprobs& prompt) {
+  AnswerPrompt out;
+  out.index = prompt.index;
+  for (const PromptLogprobs::Token& token : prompt.tokens) {
+    out.tokens.push_back(
+        Describe(token.token, token.logprob, token.alternatives));
+  }
+  prompt_unscored_ -= static_cast<int>(prompt.tokens.size());
+  const std::size_t before = out_.unsent();
+  out_.Prompt(out);
+  const std::size_t after = out_.unsent();
+  LimitOutput(after > before ? after - before : 0);
+}
+
 void GenerateSession::OnToken(int index, const GeneratedToken& token) {
   const absl::Duration now = Now();
   metrics_.Token(now);
@@ -102,20 +127,27 @@ void GenerateSession::OnToken(int index, const GeneratedToken& token) {
   AnswerDelta delta;
   delta.choice = index;
   delta.index = token.index;
-  delta.text = choice.text.Append(token.token);
+  const bool stops = stop_tokens_.contains(token.token);
+  delta.text = stops ? choice.text.Finish() : choice.text.Append(token.token);
   delta.with_logprobs = with_logprobs_;
-  delta.tokens.push_back(Describe(token));
+  delta.tokens.push_back(
+      Describe(token.token, token.logprob, token.alternatives));
   out_.Delta(delta);
-  if (choice.text.stopped()) {
-    WriteFinished(index, EndOfText(choice.text), choice.use);
+  if (stops || choice.text.stopped()) {
+    WriteFinished(
+        index,
+        choice.text.stopped() ? EndOfText(choice.text) : AnswerEnd::kStop,
+        token.token, choice.use);
     Stop(index);
   }
   LimitOutput();
 }
 
-AnswerToken GenerateSession::Describe(const GeneratedToken& token) const {
-  AnswerToken out{token.token, token.logprob, {}};
-  for (const TokenLogprob& alternative : token.alternatives) {
+AnswerToken GenerateSession::Describe(
+    std::int32_t token, float logprob,
+    const std::vector<TokenLogprob>& alternatives) const {
+  AnswerToken out{token, logprob, {}};
+  for (const TokenLogprob& alternative : alternatives) {
     out.alternatives.push_back(
         {alternative.token,
          context_.model.tokenizer->TokenBytes(alternative.token),
@@ -126,6 +158,10 @@ AnswerToken GenerateSession::Describe(const GeneratedToken& token) const {
 
 absl::Status GenerateSession::OnFinished(int index,
                                          const GenerationFinished& finished) {
+  if (index == 0 && prompt_unscored_ != 0) {
+    return absl::InternalError(
+        "the dense worker did not send the log-probabilities of the prompt");
+  }
   Choice& choice = choices_[index];
   const std::string rest = choice.text.Finish();
   if (!rest.empty()) {
@@ -140,16 +176,22 @@ absl::Status GenerateSession::OnFinished(int index,
                 choice.text.stopped()                 ? EndOfText(choice.text)
                 : finished.cause == FinishCause::kEos ? AnswerEnd::kEos
                                                       : AnswerEnd::kLength,
-                finished.expert_use);
+                std::nullopt, finished.expert_use);
   return absl::OkStatus();
 }
 
 void GenerateSession::WriteFinished(int index, AnswerEnd reason,
+                                    std::optional<std::int32_t> matched_token,
                                     const std::vector<LayerUse>& use) {
   const Choice& choice = choices_[index];
   AnswerFinished out;
   out.choice = index;
   out.reason = reason;
+  if (!choice.text.stopped()) {
+    out.matched_token = matched_token;
+  } else if (!choice.text.turn_ended()) {
+    out.matched_stop = choice.text.matched_stop();
+  }
   out.prompt_tokens = started_.prompt_tokens;
   out.cached_tokens = choice.cached_tokens;
   out.generated_tokens = choice.generated;

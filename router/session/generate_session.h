@@ -3,8 +3,10 @@
 #include <absl/functional/function_ref.h>
 #include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,10 +21,11 @@ namespace apollo {
 class GenerateSession final : public Session {
  public:
   // Creates the session of a call by the tenant. The writer must live until
-  // Close.
+  // Close. `method` is a string literal, for metrics and logs.
   static std::shared_ptr<GenerateSession> Make(const SessionContext& context,
                                                std::string tenant,
-                                               GenerateWriter& writer);
+                                               GenerateWriter& writer,
+                                               const char* method = "Generate");
 
   // Starts the call. Called once. `read` returns the checked request, or its
   // error; it is not called if the router is too busy.
@@ -34,15 +37,17 @@ class GenerateSession final : public Session {
     AnswerText text;
     int generated = 0;
     int cached_tokens = 0;
-    // Expert use up to the last token, if there are stop strings.
+    // Expert use up to the last token, if there are stop strings or tokens.
     std::vector<LayerUse> use;
   };
 
   GenerateSession(const SessionContext& context, std::string tenant,
-                  GenerateWriter& writer);
+                  GenerateWriter& writer, const char* method);
 
   absl::Status Accept(GenerateInput input);
   void OnStarted(int index, const GenerationStarted& started) override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnPrompt(int index, const PromptLogprobs& prompt) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnToken(int index, const GeneratedToken& token) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -50,13 +55,18 @@ class GenerateSession final : public Session {
                           const GenerationFinished& finished) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteFinished(int index, AnswerEnd reason,
+                     std::optional<std::int32_t> matched_token,
                      const std::vector<LayerUse>& use)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  AnswerToken Describe(const GeneratedToken& token) const;
+  AnswerToken Describe(std::int32_t token, float logprob,
+                       const std::vector<TokenLogprob>& alternatives) const;
 
   GenerateWriter& out_;  // Used until the call ends.
 
   bool with_logprobs_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<std::int32_t> stop_tokens_ ABSL_GUARDED_BY(mutex_);
+  // Prompt tokens whose log-probabilities are still to come.
+  int prompt_unscored_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Choice> choices_ ABSL_GUARDED_BY(mutex_);
   bool wrote_started_ ABSL_GUARDED_BY(mutex_) = false;
   // Time at which a dense worker started the first sequence.

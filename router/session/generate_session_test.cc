@@ -154,6 +154,160 @@ TEST_F(GenerateSessionTest, AStopEndsOneChoiceOnly) {
   EXPECT_TRUE(writer.ended.has_value());
 }
 
+// The published tokenizer has a token for each byte.
+std::int32_t TokenOf(const RouterModel& model, const std::string& text) {
+  const auto ids = model.tokenizer->Encode(text, SpecialText::kPlain);
+  EXPECT_TRUE(ids.ok() && ids->size() == 1u) << text;
+  return ids->at(0);
+}
+
+TEST_F(GenerateSessionTest, AStopTokenIsReportedButIsNoText) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.stops = {"never", "bZ"};
+  input.stop_tokens = {TokenOf(*model_, "Y"), TokenOf(*model_, "X")};
+  const auto session = Generate(input, writer);
+  EXPECT_TRUE(Sequence(0).request.use_with_tokens);
+  Sequence(0).Started();
+  Sequence(0).Say("abX");  // "b" was held back.
+  EXPECT_TRUE(Sequence(0).cancelled());
+  EXPECT_EQ(writer.Text(), "ab");
+  ASSERT_EQ(writer.AllFinished().size(), 1u);
+  const AnswerFinished finished = writer.AllFinished()[0];
+  EXPECT_EQ(finished.reason, AnswerEnd::kStop);
+  EXPECT_EQ(finished.generated_tokens, 3);
+  EXPECT_EQ(finished.matched_token, TokenOf(*model_, "X"));
+  EXPECT_EQ(finished.matched_stop, std::nullopt);
+  EXPECT_EQ(writer.Deltas().back().tokens.back().token, TokenOf(*model_, "X"));
+  EXPECT_TRUE(writer.ended.has_value() && writer.ended->ok());
+}
+
+TEST_F(GenerateSessionTest, AStopTokenEndsTheAnswerWithIgnoreEosToo) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.ignore_eos = true;
+  input.stop_tokens = {TokenOf(*model_, "X")};
+  const auto session = Generate(input, writer);
+  Sequence(0).Started();
+  Sequence(0).Say("X");
+  EXPECT_EQ(writer.Text(), "");
+  EXPECT_EQ(writer.AllFinished().at(0).reason, AnswerEnd::kStop);
+}
+
+TEST_F(GenerateSessionTest, TheStopStringThatMatchedIsNamed) {
+  for (const auto& [text, stop] :
+       {std::pair("ab END", 1), {"ab\n", 0}, {"ab STOP", 2}}) {
+    KeepingGenerateWriter writer;
+    GenerateInput input = Prompt("x");
+    input.stops = {"\n", "END", "STOP", "STOP"};
+    const auto session = Generate(input, writer);
+    const std::size_t last = backend_->sequences().size() - 1;
+    Sequence(last).Started();
+    Sequence(last).Say(text);
+    ASSERT_EQ(writer.AllFinished().size(), 1u) << text;
+    EXPECT_EQ(writer.AllFinished()[0].matched_stop, stop);
+    EXPECT_EQ(writer.AllFinished()[0].matched_token, std::nullopt);
+  }
+}
+
+TEST_F(GenerateSessionTest, NothingMatchedAtAnotherEnd) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.stops = {"END"};
+  input.stop_tokens = {1};
+  const auto session = Generate(input, writer);
+  Sequence(0).Started();
+  Sequence(0).Finish(FinishCause::kLength);
+  EXPECT_EQ(writer.AllFinished().at(0).matched_stop, std::nullopt);
+  EXPECT_EQ(writer.AllFinished().at(0).matched_token, std::nullopt);
+}
+
+TEST_F(GenerateSessionTest, TheFirstChoiceHasTheLogprobsOfThePrompt) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("four");
+  input.choices = 2;
+  input.wants_prompt_logprobs = true;
+  input.prompt_logprobs = 2;
+  const auto session = Generate(input, writer);
+  EXPECT_EQ(Sequence(0).request.prompt_logprobs, 2);
+  EXPECT_EQ(Sequence(1).request.prompt_logprobs, std::nullopt);
+  Sequence(0).Started();
+  Sequence(0).Prompt({1, {{8, -1, {{9, -0.5f}, {8, -1}}}, {9, -2, {}}}});
+  Sequence(0).Prompt({3, {{7, -3, {}}}});
+  Sequence(1).Started();
+  Sequence(0).Finish(FinishCause::kEos);
+  Sequence(1).Finish(FinishCause::kEos);
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_TRUE(writer.ended->ok()) << *writer.ended;
+  const auto& first = std::get<AnswerPrompt>(writer.events.at(1));
+  EXPECT_EQ(first.index, 1);
+  ASSERT_EQ(first.tokens.size(), 2u);
+  EXPECT_EQ(first.tokens[0].token, 8);
+  EXPECT_EQ(first.tokens[0].logprob, -1);
+  ASSERT_EQ(first.tokens[0].alternatives.size(), 2u);
+  EXPECT_EQ(first.tokens[0].alternatives[0].bytes,
+            model_->tokenizer->TokenBytes(9));
+  EXPECT_EQ(std::get<AnswerPrompt>(writer.events.at(2)).index, 3);
+}
+
+TEST_F(GenerateSessionTest, MissingLogprobsOfThePromptAreAnError) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("four");
+  input.wants_prompt_logprobs = true;
+  const auto session = Generate(input, writer);
+  Sequence(0).Started();
+  Sequence(0).Prompt({1, {{8, -1, {}}}});
+  Sequence(0).Finish(FinishCause::kEos);
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_EQ(writer.ended->code(), absl::StatusCode::kInternal);
+}
+
+TEST_F(GenerateSessionTest, TokenIdsAreThePromptAsTheyAre) {
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("");
+  input.input.is_tokens = true;
+  input.input.tokens = {3, 1, 2};
+  const auto session = Generate(input, writer);
+  EXPECT_EQ(Sequence(0).request.prompt, (std::vector<std::int32_t>{3, 1, 2}));
+  EXPECT_EQ(Sequence(0).request.max_new_tokens, 509);
+  KeepingGenerateWriter full;
+  input.input.tokens.assign(512, 1);
+  const auto refused = Generate(input, full);
+  ASSERT_TRUE(full.ended.has_value());
+  EXPECT_EQ(full.ended->code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(full.ended->message().find("tokenized.input_ids has 512 tokens"),
+            0u);
+}
+
+TEST_F(GenerateSessionTest, TheLanguageOfTokenIdsIsThatOfTheirText) {
+  const std::string text =
+      "Welche Symptome hat eine Grippe und wie wird sie behandelt?";
+  KeepingGenerateWriter a, b, c;
+  const auto plain = Generate(Prompt(text), a);
+  GenerateInput input = Prompt("");
+  input.input.is_tokens = true;
+  input.input.tokens = Sequence(0).request.prompt;
+  const auto ids = Generate(input, b);
+  input.input.language = "sw";
+  const auto given = Generate(input, c);
+  EXPECT_EQ(Sequence(0).request.language, "de");
+  EXPECT_EQ(Sequence(1).request.language, "de");
+  EXPECT_EQ(Sequence(1).request.family, Sequence(0).request.family);
+  EXPECT_EQ(Sequence(2).request.language, "sw");
+}
+
+TEST_F(GenerateSessionTest, AWriterWithoutRoomEndsTheCallWithItsError) {
+  KeepingGenerateWriter writer;
+  const auto session = Generate(Prompt("x"), writer);
+  Sequence(0).Started();
+  Sequence(0).Say("a");
+  writer.room_status = absl::FailedPreconditionError("full");
+  Sequence(0).Say("b");
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_EQ(*writer.ended, writer.room_status);
+  EXPECT_TRUE(Sequence(0).cancelled());
+}
+
 TEST_F(GenerateSessionTest, HeldBackTextComesBeforeTheEnd) {
   KeepingGenerateWriter writer;
   GenerateInput input = Prompt("x");

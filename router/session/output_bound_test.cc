@@ -146,5 +146,29 @@ TEST_F(OutputBoundTest, ASequenceThatStartsLateIsPausedToo) {
   EXPECT_TRUE(Sequence(3).paused());
 }
 
+// A step may bring many log-probabilities of a prompt at once. A client that
+// reads gets them all, whatever the bound is.
+TEST_F(OutputBoundTest, ALargePieceOfThePromptPausesButDoesNotEnd) {
+  SetLimits({.output_bytes = 1000});
+  KeepingGenerateWriter writer;
+  writer.reading = false;
+  writer.bytes_per_character = 8 << 20;
+  GenerateInput input = Prompt("four");
+  input.wants_prompt_logprobs = true;
+  const auto session = Generate(input, writer);
+  Sequence(0).Started();
+  Sequence(0).Prompt({1, {{8, -1, {}}, {8, -1, {}}, {8, -1, {}}}});
+  EXPECT_TRUE(Sequence(0).paused());
+  writer.bytes_per_character = 1;
+  Sequence(0).Say("a");  // Was in flight.
+  EXPECT_FALSE(writer.aborted.has_value());
+  writer.unsent_bytes = 0;
+  session->OnSent();
+  EXPECT_FALSE(Sequence(0).paused());
+  Sequence(0).Finish(FinishCause::kEos);
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_TRUE(writer.ended->ok()) << *writer.ended;
+}
+
 }  // namespace
 }  // namespace apollo

@@ -67,15 +67,21 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
   run.cache_salt = tenant_;
   std::vector<GenerationRequest> runs;
   std::vector<ScoredContinuation> scores;
+  FieldErrors errors;
   for (std::size_t i = 0; i < input.continuations.size(); ++i) {
-    ASSIGN_OR_RETURN(std::vector<std::int32_t> ids,
-                     EncodeContinuation(model, input, i, prompt.size()));
+    absl::StatusOr<std::vector<std::int32_t>> ids =
+        EncodeContinuation(model, input, i, prompt.size());
+    if (!ids.ok()) {
+      RETURN_IF_ERROR(errors.Take(ids.status()));
+      continue;
+    }
     run.prompt = prompt;
-    run.prompt.insert(run.prompt.end(), ids.begin(), ids.end());
-    run.score_tokens = static_cast<int>(ids.size());
+    run.prompt.insert(run.prompt.end(), ids->begin(), ids->end());
+    run.score_tokens = static_cast<int>(ids->size());
     runs.push_back(run);
-    scores.emplace_back().tokens = std::move(ids);
+    scores.emplace_back().tokens = *std::move(ids);
   }
+  RETURN_IF_ERROR(errors.status());
   {
     MutexLock lock(mutex_);
     started_ = MakeStarted(model, run.request_id, language, prompt.size(),

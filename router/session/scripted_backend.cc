@@ -41,6 +41,10 @@ void ScriptedSequence::Token(GeneratedToken token) {
   if (const auto to = sink()) to->OnToken(token);
 }
 
+void ScriptedSequence::Prompt(const PromptLogprobs& prompt) {
+  if (const auto to = sink()) to->OnPrompt(prompt);
+}
+
 void ScriptedSequence::Finish(absl::StatusOr<GenerationFinished> finished) {
   std::shared_ptr<GenerationSink> to;
   {

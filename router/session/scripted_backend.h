@@ -31,6 +31,7 @@ class ScriptedSequence {
   // Emits one token for each byte of the text.
   void Say(const std::string& text);
   void Token(GeneratedToken token);  // Fills in the index.
+  void Prompt(const PromptLogprobs& prompt);
   void Finish(absl::StatusOr<GenerationFinished> finished);
   void Finish(FinishCause cause) { Finish(GenerationFinished{cause, {}, {}}); }
   // Destroys the sink, which hears nothing of it. A sink and the calls of its

@@ -26,6 +26,9 @@ class Session::Sink final : public GenerationSink {
   void OnStarted(const GenerationStarted& started) override {
     session_->SequenceStarted(index_, started);
   }
+  void OnPrompt(const PromptLogprobs& prompt) override {
+    session_->PromptCame(index_, prompt);
+  }
   void OnToken(const GeneratedToken& token) override {
     session_->TokenCame(index_, token);
   }
@@ -161,6 +164,16 @@ void Session::SequenceStarted(int index, const GenerationStarted& started) {
   if (!ended_) OnStarted(index, started);
 }
 
+void Session::PromptCame(int index, const PromptLogprobs& prompt) {
+  {
+    MutexLock lock(mutex_);
+    if (ended_ || sequences_[index].stopped) return;
+    OnPrompt(index, prompt);
+    if (!unsettled_) return;
+  }
+  Settle();
+}
+
 void Session::TokenCame(int index, const GeneratedToken& token) {
   {
     MutexLock lock(mutex_);
@@ -193,10 +206,16 @@ void Session::Stop(int index) {
   unsettled_ = true;
 }
 
-void Session::LimitOutput() {
+void Session::LimitOutput(std::size_t more) {
+  if (const absl::Status room = writer_->room(); !room.ok()) {
+    End(room);
+    return;
+  }
   const std::int64_t bound = context_.calls.limits().output_bytes;
   const auto unsent = static_cast<std::int64_t>(writer_->unsent());
-  if (unsent > 2 * bound + kInFlightBytes) {
+  // It is bounded by the steps that are in flight at a pause.
+  large_output_ += static_cast<std::int64_t>(more);
+  if (unsent > 2 * bound + kInFlightBytes + large_output_) {
     Abort(absl::ResourceExhaustedError(
         absl::StrCat("the client reads too slowly; ", unsent,
                      " bytes of the answer are unsent")));

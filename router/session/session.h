@@ -77,6 +77,8 @@ class Session : public WatchedCall,
   // The events of the sequence `index`, until the call ends or Stop.
   virtual void OnStarted(int index, const GenerationStarted& started)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
+  virtual void OnPrompt(int /*index*/, const PromptLogprobs& /*prompt*/)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {}
   virtual void OnToken(int index, const GeneratedToken& token)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
   // Called if the sequence finished without an error. A returned error ends the
@@ -89,8 +91,10 @@ class Session : public WatchedCall,
 
   // Cancels a sequence that is no longer needed, without an error.
   void Stop(int index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Pauses the sequences if too much output is unsent. Call it after writing.
-  void LimitOutput() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Pauses the sequences if too much output is unsent, and ends the call if the
+  // writer has no room. Call it after writing. `more`: output that was just
+  // written and may come in large amounts even after a pause.
+  void LimitOutput(std::size_t more = 0) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Duration Now() const { return context_.clock.Now(); }
 
@@ -114,6 +118,7 @@ class Session : public WatchedCall,
   };
 
   void SequenceStarted(int index, const GenerationStarted& started);
+  void PromptCame(int index, const PromptLogprobs& prompt);
   void TokenCame(int index, const GeneratedToken& token);
   void SequenceFinished(int index, absl::StatusOr<GenerationFinished> finished);
 
@@ -135,6 +140,7 @@ class Session : public WatchedCall,
   absl::Status outcome_ ABSL_GUARDED_BY(mutex_);
   bool aborted_ ABSL_GUARDED_BY(mutex_) = false;
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
+  std::int64_t large_output_ ABSL_GUARDED_BY(mutex_) = 0;  // See LimitOutput.
   // Time since which the client owes a read: of the pause, the end, or the last
   // output sent.
   absl::Duration waiting_since_ ABSL_GUARDED_BY(mutex_);

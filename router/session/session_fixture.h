@@ -41,9 +41,15 @@ class KeepingWriter : public Writer {
 
 class KeepingGenerateWriter final : public KeepingWriter<GenerateWriter> {
  public:
-  using Event = std::variant<AnswerStarted, AnswerDelta, AnswerFinished>;
+  using Event =
+      std::variant<AnswerStarted, AnswerPrompt, AnswerDelta, AnswerFinished>;
 
   void Started(const AnswerStarted& started) override { Keep(started); }
+  void Prompt(const AnswerPrompt& prompt) override {
+    Keep(prompt);
+    if (!reading) unsent_bytes += prompt.tokens.size() * bytes_per_character;
+  }
+  absl::Status room() override { return room_status; }
   void Delta(const AnswerDelta& delta) override {
     Keep(delta);
     if (!reading) unsent_bytes += delta.text.size() * bytes_per_character;
@@ -56,6 +62,7 @@ class KeepingGenerateWriter final : public KeepingWriter<GenerateWriter> {
   std::vector<AnswerDelta> Deltas() const;
 
   std::vector<Event> events;
+  absl::Status room_status;
   std::size_t bytes_per_character = 1;  // Counted in unsent_bytes.
 
  private:

@@ -22,11 +22,16 @@ class SessionWriter {
   virtual void Abort(const absl::Status& status) = 0;
   // Returns the memory that unsent output takes, in bytes.
   virtual std::size_t unsent() = 0;
+  // Returns OK while the writer can take more output, or the error with which
+  // the session is to end.
+  virtual absl::Status room() { return absl::OkStatus(); }
 };
 
 class GenerateWriter : public SessionWriter {
  public:
   virtual void Started(const AnswerStarted& started) = 0;  // Once, first.
+  // In order, before the first Delta of choice 0.
+  virtual void Prompt(const AnswerPrompt& prompt) = 0;
   virtual void Delta(const AnswerDelta& delta) = 0;
   virtual void Finished(
       const AnswerFinished& finished) = 0;  // Once per choice.

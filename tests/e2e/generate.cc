@@ -16,6 +16,13 @@ Answer Generate(v1::InferenceService::Stub& stub,
     if (response.has_started()) {
       ++answer.started_events;
       answer.started = response.started();
+    } else if (response.has_prompt_logprobs()) {
+      v1::PromptLogprobs piece = response.prompt_logprobs();
+      answer.contiguous &=
+          answer.ids.empty() &&
+          static_cast<int>(piece.index()) == answer.prompt.token_ids_size() + 1;
+      if (answer.prompt.token_ids_size() > 0) piece.clear_index();
+      answer.prompt.MergeFrom(piece);
     } else if (response.has_finished()) {
       ++answer.finished_events;
       answer.finished = response.finished();

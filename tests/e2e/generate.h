@@ -19,6 +19,7 @@ struct Answer {
   std::vector<float> logprobs;
   // The requested alternatives of each token, best first.
   std::vector<std::vector<v1::TokenAlternative>> alternatives;
+  v1::PromptLogprobs prompt;  // All pieces, if requested.
   v1::GenerateFinished finished;
   int started_events = 0, finished_events = 0;
   bool contiguous = true;  // All deltas had the expected indices.

@@ -232,6 +232,28 @@ TEST_P(BackendContractTest, AnAnswerBegunElsewhereGoesOn) {
   EXPECT_EQ(sink->Await(), "started by d 2:100 3:101 finished");
 }
 
+TEST_P(BackendContractTest, LogprobsOfThePromptComeBeforeTheTokens) {
+  LinkUp();
+  GenerationRequest request = Request(1);
+  request.prompt_logprobs = 1;
+  const auto sink = std::make_shared<RecordingSink>();
+  const auto call = Start(request, sink);
+  const StageStep step = link_->AwaitStep();
+  ASSERT_EQ(step.sequences[0].score_targets, (std::vector<std::int32_t>{6, 7}));
+  StageResult result;
+  result.step = step.step;
+  SequenceOutput& output = result.outputs.emplace_back();
+  output.sequence = step.sequences[0].sequence;
+  output.attempt = step.sequences[0].attempt;
+  output.position = 2;
+  output.sampled = TokenLogprob{100, -0.5f};
+  output.score_logprobs = {-1, -2};
+  output.score_alternatives = {{6, -1}, {9, -0.5f}};
+  worker_.OnLinkFrame(kExpert, {std::move(result), {}});
+  EXPECT_EQ(sink->Await(),
+            "started by d prompt 1:6=-1/1 prompt 2:7=-2/1 0:100 finished");
+}
+
 TEST_P(BackendContractTest, ACancelledSequenceEndsEverywhere) {
   LinkUp();
   const auto sink = std::make_shared<RecordingSink>();

@@ -58,6 +58,18 @@ class Sink final : public GenerationSink {
     EXPECT_FALSE(started) << "started twice";
     started = true;
   }
+  void OnPrompt(const PromptLogprobs& prompt) override {
+    EXPECT_TRUE(started && !finished && tokens.empty());
+    EXPECT_EQ(prompt.index, static_cast<int>(prompt_tokens.size()) + 1);
+    for (const PromptLogprobs::Token& token : prompt.tokens) {
+      prompt_tokens.push_back(token.token);
+      logprobs.push_back(token.logprob);
+      for (const TokenLogprob& a : token.alternatives) {
+        tokens_beside.push_back(a.token);
+        logprobs.push_back(a.logprob);
+      }
+    }
+  }
   void OnToken(const GeneratedToken& token) override {
     EXPECT_TRUE(started && !finished);
     EXPECT_EQ(token.index, first_ + static_cast<int>(tokens.size()));
@@ -84,7 +96,7 @@ class Sink final : public GenerationSink {
   bool started = false, finished = false;
   absl::Status status;
   FinishCause cause = FinishCause::kEos;
-  std::vector<std::int32_t> tokens, tokens_beside;
+  std::vector<std::int32_t> prompt_tokens, tokens, tokens_beside;
   std::vector<float> logprobs;
   std::vector<std::vector<std::uint64_t>> use;
 
@@ -311,6 +323,15 @@ std::vector<GenerationRequest> SomeRequests(std::mt19937& random, int count) {
       request.score_tokens =
           1 + pick(static_cast<int>(request.prompt.size()) - 1);
     }
+    const auto kind = static_cast<int>(request.sampling.seed % 12);
+    if (kind % 4 == 1) request.sampling.min_p = 0.02f;
+    if (kind % 4 == 2) {
+      request.sampling.logit_bias = {{request.prompt[0] % 128, 2.5f},
+                                     {200, -100.0f}};
+    }
+    if (kind % 3 == 0 && request.score_tokens == 0) {
+      request.prompt_logprobs = kind % 4;
+    }
     requests.push_back(std::move(request));
   }
   return requests;
@@ -441,6 +462,9 @@ TEST(ContinuationTest, AnAnswerThatGoesOnElsewhereIsTheSame) {
     std::mt19937 random(seed);
     GenerationRequest request = SomeRequests(random, 1)[0];
     request.score_tokens = 0;
+    request.prompt_logprobs.reset();
+    request.sampling.min_p = seed == 1 ? 0.02f : 0.0f;
+    request.sampling.logit_bias = {{65, 1.5f}, {66, -100.0f}};
     request.max_new_tokens = kTokens;
     request.ignore_eos = true;
     request.top_logprobs = 2;

@@ -67,6 +67,25 @@ TEST(AskTest, SendsWhatTheOptionsSay) {
   EXPECT_TRUE(request.ignore_eos());
 }
 
+TEST(AskTest, TokenIdsAreAPrompt) {
+  FakeServer fake;
+  fake.service.generate = Answer({Finished()});
+  Options options = Ask(" 5, 6\n7 ");
+  options.token_ids = true;
+  options.stop_token_ids = {9};
+  options.prompt_logprobs = 0;
+  ASSERT_EQ(fake.Run(options), kOk);
+  const v1::GenerateRequest request = fake.service.generate_requests().at(0);
+  EXPECT_THAT(request.tokenized().input_ids(), testing::ElementsAre(5, 6, 7));
+  EXPECT_THAT(request.stop_token_ids(), testing::ElementsAre(9));
+  EXPECT_TRUE(request.has_prompt_logprobs());
+  FakeServer other;
+  options.text = "5 six";
+  EXPECT_EQ(other.Run(options), kUsage);
+  EXPECT_TRUE(other.service.generate_requests().empty());
+  EXPECT_THAT(other.err.str(), HasSubstr("token id 1 of the text is not"));
+}
+
 TEST(AskTest, RawSendsAPrompt) {
   FakeServer fake;
   fake.service.generate = Answer({Finished()});

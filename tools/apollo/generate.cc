@@ -22,6 +22,11 @@ class Printer {
       case v1::GenerateResponse::kStarted:
         Note(StartedLine(response.started()));
         break;
+      case v1::GenerateResponse::kPromptLogprobs:
+        session_.err << Dim(LogprobLines(response.prompt_logprobs()),
+                            session_.err_is_terminal)
+                     << std::flush;
+        break;
       case v1::GenerateResponse::kDelta:
         PrintDelta(response.delta());
         break;

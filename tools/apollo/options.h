@@ -38,7 +38,8 @@ struct Options {
   // ask, chat and score.
   std::string language;
   v1::RoutingMode routing = v1::ROUTING_MODE_UNSPECIFIED;
-  bool raw = false;  // `text` is the prompt verbatim, not a chat message.
+  bool raw = false;        // `text` is the prompt verbatim, not a chat message.
+  bool token_ids = false;  // `text` is the prompt's token ids.
   std::string system;
   std::string request_id;
   bool parse_special_tokens = false;  // Also tokenize.
@@ -47,7 +48,9 @@ struct Options {
   v1::SamplingParams sampling;
   std::uint32_t max_new_tokens = 0;
   std::vector<std::string> stop;
+  std::vector<std::int32_t> stop_token_ids;
   std::optional<std::uint32_t> logprobs;
+  std::optional<std::uint32_t> prompt_logprobs;
   bool ignore_eos = false;
 
   // routing: in seconds; 0: since the start.

@@ -1,5 +1,7 @@
 #include "tools/apollo/parse.h"
 
+#include <absl/strings/numbers.h>
+
 #include <CLI/CLI.hpp>
 #include <sstream>
 #include <string>
@@ -154,11 +156,33 @@ void AddRequestOptions(CLI::App& app, Options& options) {
 }
 
 void AddRawOptions(CLI::App& app, Options& options) {
-  app.add_flag("--raw", options.raw,
-               Wrap("The text is the whole prompt, without chat format"));
+  CLI::Option* raw =
+      app.add_flag("--raw", options.raw,
+                   Wrap("The text is the whole prompt, without chat format"));
   app.add_flag("--parse_special_tokens", options.parse_special_tokens,
                Wrap("With --raw: parse control tokens in the "
                     "text"));
+  app.add_flag("--token_ids", options.token_ids,
+               Wrap("The text is the whole prompt as token ids, separated by "
+                    "spaces or commas"))
+      ->excludes(raw);
+}
+
+// Adds an entry "ID=BIAS" to the sampling parameters.
+void AddLogitBias(const std::string& entry, Options& options) {
+  std::int32_t token = 0;
+  float bias = 0;
+  const std::size_t equals = entry.find('=');
+  if (equals == std::string::npos ||
+      !absl::SimpleAtoi(entry.substr(0, equals), &token) ||
+      !absl::SimpleAtof(entry.substr(equals + 1), &bias)) {
+    throw CLI::ValidationError("--logit_bias",
+                               "\"" + entry + "\" is not ID=BIAS");
+  }
+  if (!options.sampling.mutable_logit_bias()->insert({token, bias}).second) {
+    throw CLI::ValidationError("--logit_bias",
+                               "\"" + entry + "\" repeats a token");
+  }
 }
 
 // Adds an option that sets a field of the sampling parameters.
@@ -186,6 +210,22 @@ void AddSamplingOptions(CLI::App& app, Options& options) {
   AddSampling(app, options, "--top_k", &Params::set_top_k,
               "Sample from this many most probable tokens; 0: all")
       ->check(RequireDigits);
+  AddSampling(app, options, "--min_p", &Params::set_min_p,
+              "Sample from the tokens with at least this part of the "
+              "probability of the most probable one; 0: all");
+  app.add_option_function<std::vector<std::string>>(
+         "--logit_bias",
+         [&options](const std::vector<std::string>& entries) {
+           for (const std::string& entry : entries) {
+             AddLogitBias(entry, options);
+           }
+         },
+         Wrap("Add this to the logit of a token, -100 to 100; may be given for "
+              "up to 300 tokens"))
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("ID=BIAS");
   AddSampling(app, options, "--seed", &Params::set_seed,
               "Random seed; the same seed gives the same answer")
       ->check(RequireDigits);
@@ -200,6 +240,18 @@ void AddSamplingOptions(CLI::App& app, Options& options) {
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option(
+         "--stop_token_id", options.stop_token_ids,
+         Wrap("Stop after this token, whose text is not printed; may be "
+              "given up to 64 times"))
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option(
+         "--prompt_logprobs", options.prompt_logprobs,
+         Wrap("Report the log-probability of each token of the prompt but the "
+              "first, and of this many alternatives"))
+      ->check(RequireDigits);
   app.add_option(
          "--logprobs", options.logprobs,
          Wrap("Report the log-probability of each token and of this many "

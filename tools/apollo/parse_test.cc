@@ -33,6 +33,17 @@ TEST(ParseTest, AskWithAllOptions) {
                                "0.9",
                                "--top_k",
                                "40",
+                               "--min_p",
+                               "0.25",
+                               "--logit_bias",
+                               "7=-100",
+                               "--logit_bias=9=1.5",
+                               "--stop_token_id",
+                               "5",
+                               "--stop_token_id",
+                               "6",
+                               "--prompt_logprobs",
+                               "3",
                                "--seed",
                                "18446744073709551615",
                                "--presence_penalty",
@@ -68,6 +79,12 @@ TEST(ParseTest, AskWithAllOptions) {
   EXPECT_FLOAT_EQ(options.sampling.temperature(), 0.7f);
   EXPECT_FLOAT_EQ(options.sampling.top_p(), 0.9f);
   EXPECT_EQ(options.sampling.top_k(), 40u);
+  EXPECT_EQ(options.sampling.min_p(), 0.25f);
+  ASSERT_EQ(options.sampling.logit_bias_size(), 2);
+  EXPECT_EQ(options.sampling.logit_bias().at(7), -100);
+  EXPECT_EQ(options.sampling.logit_bias().at(9), 1.5f);
+  EXPECT_THAT(options.stop_token_ids, ElementsAre(5, 6));
+  EXPECT_EQ(options.prompt_logprobs, 3u);
   EXPECT_EQ(options.sampling.seed(), 18446744073709551615u);
   EXPECT_EQ(options.sampling.presence_penalty(), -1);
   EXPECT_EQ(options.sampling.frequency_penalty(), 0.5);
@@ -90,6 +107,20 @@ TEST(ParseTest, NothingIsSetUnlessAskedFor) {
   EXPECT_FALSE(parsed.options.sampling.has_seed());
   EXPECT_EQ(parsed.options.logprobs, std::nullopt);
   EXPECT_FALSE(parsed.options.json);
+}
+
+TEST(ParseTest, WrongTokenOptionsAreNamed) {
+  for (const char* wrong : {"7", "x=1", "7=x", "=1", "7=", "99999999999=1"}) {
+    const Parsed parsed = Parse({"ask", "--logit_bias", wrong, "?"});
+    EXPECT_EQ(parsed.exit_code, kUsage) << wrong;
+    EXPECT_THAT(parsed.message, HasSubstr("--logit_bias"));
+  }
+  EXPECT_EQ(Parse({"ask", "--logit_bias", "7=1", "--logit_bias", "7=2", "?"})
+                .exit_code,
+            kUsage);
+  EXPECT_EQ(Parse({"ask", "--stop_token_id", "x", "?"}).exit_code, kUsage);
+  EXPECT_EQ(Parse({"ask", "--prompt_logprobs", "-1", "?"}).exit_code, kUsage);
+  EXPECT_EQ(Parse({"ask", "--raw", "--token_ids", "1 2"}).exit_code, kUsage);
 }
 
 TEST(ParseTest, StopDoesNotSwallowTheQuestion) {

@@ -38,6 +38,24 @@ std::string Family(int family, const std::string& name) {
   return absl::StrCat(family, " (", name, ")");
 }
 
+// Returns a line for each token of a message with tokens and log-probabilities.
+template <typename Tokens>
+std::string LinesOf(const Tokens& tokens) {
+  std::string lines;
+  for (int i = 0; i < tokens.logprobs_size() && i < tokens.token_ids_size();
+       ++i) {
+    const v1::TokenLogprobs& logprobs = tokens.logprobs(i);
+    absl::StrAppendFormat(&lines, "%5d  %7d  %9.4f ", tokens.index() + i,
+                          tokens.token_ids(i), logprobs.logprob());
+    for (const v1::TokenAlternative& other : logprobs.alternatives()) {
+      absl::StrAppendFormat(&lines, " %s %.4f", Quoted(other.token()),
+                            other.logprob());
+    }
+    lines += '\n';
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string JsonLine(const google::protobuf::Message& message) {
@@ -92,23 +110,20 @@ std::string FinishedLine(const v1::GenerateFinished& finished) {
   absl::StrAppend(&line, ", ended by ",
                   ShortName(v1::FinishReason_Name(finished.reason()),
                             "FINISH_REASON_", finished.reason()));
+  if (finished.has_matched_stop_index()) {
+    absl::StrAppend(&line, " string ", finished.matched_stop_index());
+  } else if (finished.has_matched_token_id()) {
+    absl::StrAppend(&line, " token ", finished.matched_token_id());
+  }
   return line;
 }
 
 std::string LogprobLines(const v1::GenerateDelta& delta) {
-  std::string lines;
-  for (int i = 0; i < delta.logprobs_size() && i < delta.token_ids_size();
-       ++i) {
-    const v1::TokenLogprobs& logprobs = delta.logprobs(i);
-    absl::StrAppendFormat(&lines, "%5d  %7d  %9.4f ", delta.index() + i,
-                          delta.token_ids(i), logprobs.logprob());
-    for (const v1::TokenAlternative& other : logprobs.alternatives()) {
-      absl::StrAppendFormat(&lines, " %s %.4f", Quoted(other.token()),
-                            other.logprob());
-    }
-    lines += '\n';
-  }
-  return lines;
+  return LinesOf(delta);
+}
+
+std::string LogprobLines(const v1::PromptLogprobs& prompt) {
+  return LinesOf(prompt);
 }
 
 std::string ScoreLines(const v1::ScoreRequest& request,

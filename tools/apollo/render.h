@@ -23,9 +23,11 @@ std::string StartedLine(const v1::GenerateStarted& started);
 // tokens/s, ended by eos".
 std::string FinishedLine(const v1::GenerateFinished& finished);
 
-// Returns a line for each token of the delta: position, id, log-probability and
-// alternatives. Empty if the delta has no log-probabilities.
+// Returns a line for each token of the delta, or of the piece of the prompt:
+// position, id, log-probability and alternatives. Empty without
+// log-probabilities.
 std::string LogprobLines(const v1::GenerateDelta& delta);
+std::string LogprobLines(const v1::PromptLogprobs& prompt);
 
 // Returns a line for each continuation: "*" for the best, the sum, the number
 // of tokens, and the quoted continuation.

@@ -70,6 +70,25 @@ TEST(RenderTest, LogprobsGetALineEach) {
             "    5       11    -1.0000  \"\\xc3\" -1.0000\n");
 }
 
+TEST(RenderTest, LogprobsOfThePromptHaveItsPositions) {
+  v1::PromptLogprobs prompt;
+  prompt.set_index(4);
+  prompt.add_token_ids(17);
+  v1::TokenLogprobs& logprobs = *prompt.add_logprobs();
+  logprobs.set_logprob(-1.5);
+  logprobs.add_alternatives()->set_token("a");
+  EXPECT_EQ(LogprobLines(prompt), "    4       17    -1.5000  \"a\" 0.0000\n");
+}
+
+TEST(RenderTest, FinishedTellsWhatMatched) {
+  v1::GenerateFinished finished;
+  finished.set_reason(v1::FINISH_REASON_STOP);
+  finished.set_matched_stop_index(0);
+  EXPECT_THAT(FinishedLine(finished), testing::EndsWith("by stop string 0"));
+  finished.set_matched_token_id(257);
+  EXPECT_THAT(FinishedLine(finished), testing::EndsWith("by stop token 257"));
+}
+
 TEST(RenderTest, TheBestScoreIsMarked) {
   v1::ScoreRequest request;
   request.add_continuations(" A");

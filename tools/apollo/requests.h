@@ -11,15 +11,15 @@
 namespace apollo::client {
 
 // Returns the text of the command: the argument or, for "-", all of `in`
-// without trailing line feeds. Returns INVALID_ARGUMENT if it is not UTF-8 or
-// too long to send.
+// without trailing line feeds. Returns INVALID_ARGUMENT if it is not UTF-8, too
+// long to send, or with --token_ids not a list of integers.
 absl::StatusOr<std::string> ReadText(const Options& options, std::istream& in);
 
 // Returns a generation request with all options but without input.
 v1::GenerateRequest GenerateRequestWithoutInput(const Options& options);
 
 // Returns the request for one question: a chat of one message (after the system
-// message, if there is one), or with --raw the prompt.
+// message, if there is one), or with --raw or --token_ids the prompt.
 v1::GenerateRequest AskRequest(const Options& options, const std::string& text);
 
 v1::ScoreRequest MakeScoreRequest(const Options& options,

@@ -24,6 +24,8 @@ void CheckInput(const PromptInput& input) {
     APOLLO_CHECK(!input.chat.empty());
     APOLLO_CHECK(input.chat.back().role == ChatRole::kUser);
     for (const ChatTurn& turn : input.chat) APOLLO_CHECK(!turn.content.empty());
+  } else if (input.is_tokens) {
+    APOLLO_CHECK(!input.tokens.empty());
   } else {
     APOLLO_CHECK(!input.prompt.empty());
   }
@@ -47,6 +49,13 @@ void TryGenerate(const std::string& bytes) {
   APOLLO_CHECK(s.top_k >= 0);
   APOLLO_CHECK(s.presence_penalty >= -2 && s.presence_penalty <= 2);
   APOLLO_CHECK(s.frequency_penalty >= -2 && s.frequency_penalty <= 2);
+  APOLLO_CHECK(s.min_p >= 0 && s.min_p <= 1);
+  APOLLO_CHECK(s.logit_bias.size() <= 300);
+  for (const LogitBias& one : s.logit_bias) {
+    APOLLO_CHECK(one.token >= 0 && one.bias >= -100 && one.bias <= 100);
+  }
+  APOLLO_CHECK(checked->stop_tokens.size() <= 64);
+  APOLLO_CHECK(checked->prompt_logprobs >= 0 && checked->prompt_logprobs <= 20);
   APOLLO_CHECK(checked->choices >= 1 && checked->choices <= 8);
   APOLLO_CHECK(checked->max_new_tokens >= 0 && checked->max_new_tokens <= 4096);
   APOLLO_CHECK(checked->top_logprobs >= 0 && checked->top_logprobs <= 20);

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "proto/apollo/v1/inference.pb.h"
+#include "router/session/generate_session.h"
+
+namespace apollo {
+
+// The gRPC reactor of one Complete call: reads the request, collects the events
+// of its session, and responds with all of them. Deletes itself when gRPC is
+// done with the call.
+class CompleteCall final : public grpc::ServerUnaryReactor,
+                           private GenerateWriter {
+ public:
+  // The largest response, in bytes on the wire: what gRPC clients accept by
+  // default. A larger one ends the call with FAILED_PRECONDITION.
+  static constexpr std::size_t kMaxResponseBytes = 4'000'000;
+
+  // Starts a call by the tenant with the serialized request and returns its
+  // reactor. `response` and `server_context` belong to gRPC and live until the
+  // call is over.
+  static CompleteCall* Start(const SessionContext& context,
+                             grpc::CallbackServerContext* server_context,
+                             std::string tenant,
+                             const grpc::ByteBuffer& request,
+                             grpc::ByteBuffer* response);
+
+ private:
+  CompleteCall(const SessionContext& context,
+               grpc::CallbackServerContext* server_context, std::string tenant,
+               std::string request_id, grpc::ByteBuffer* response);
+
+  // Returns the reason why gRPC ends the call early.
+  absl::Status WhyCancelled() const;
+
+  // grpc::ServerUnaryReactor:
+  void OnCancel() override;
+  void OnDone() override;
+
+  // GenerateWriter, under the session's lock:
+  void Started(const AnswerStarted& started) override;
+  void Prompt(const AnswerPrompt& prompt) override;
+  void Delta(const AnswerDelta& delta) override;
+  void Finished(const AnswerFinished& finished) override;
+  void End(const absl::Status& status) override;
+  void Abort(const absl::Status& status) override;
+  std::size_t unsent() override { return 0; }
+  absl::Status room() override;
+
+  // Returns the result of a choice.
+  v1::CompletedChoice& Choice(int number);
+
+  grpc::CallbackServerContext* const server_context_;
+  grpc::ByteBuffer* const response_;
+  const std::chrono::system_clock::time_point arrived_;
+  v1::CompleteResponse result_;
+  std::size_t bytes_ = 0;  // About the size of result_ on the wire.
+  const std::shared_ptr<GenerateSession> session_;
+  const std::string request_id_;
+};
+
+}  // namespace apollo
