@@ -50,6 +50,7 @@ std::string ExportConfig(const BaseConfig& base, const UpcycleOptions& options,
   json["tie_word_embeddings"] = base.tied_embeddings;
   json["hidden_act"] = "silu";
   json["rope_theta"] = base.rope_theta;
+  if (!base.rope_scaling.is_null()) json["rope_scaling"] = base.rope_scaling;
   json["rms_norm_eps"] = base.rms_norm_eps;
   json["vocab_size"] = base.vocab_size;
   json["max_position_embeddings"] = base.max_positions;
@@ -61,7 +62,11 @@ std::string ExportConfig(const BaseConfig& base, const UpcycleOptions& options,
     json["eos_token_id"] = base.eos_token_ids;
   }
   json["torch_dtype"] = TorchName(dtype);
-  json["prompt_format"] = chatml ? "chatml" : "apollo";
+  // The format of the copied template is in no list: without the key, a server
+  // that renders templates takes it.
+  const bool own_format = options.prompt_format == PromptFormatChoice::kAuto &&
+                          !chatml && !base.chat_template.empty();
+  if (!own_format) json["prompt_format"] = chatml ? "chatml" : "apollo";
   return json.dump(2) + "\n";
 }
 

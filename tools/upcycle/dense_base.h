@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/json.h"
 #include "model/safetensors/tensor_view.h"
 
 namespace apollo {
@@ -23,12 +24,15 @@ struct BaseConfig {
   std::int64_t vocab_size = 0;
   std::int64_t max_positions = 0;
   double rope_theta = 0;
+  Json rope_scaling;  // As in config.json (RopeScalingJson); null: none.
   double rms_norm_eps = 0;
   bool attention_bias = false;     // q, k and v have biases.
   bool tied_embeddings = false;    // The LM head is the embedding.
   bool chatml = false;             // Its chat template is ChatML.
   std::int64_t bos_token_id = -1;  // -1: none.
   std::vector<std::int64_t> eos_token_ids;
+  std::string chat_template;          // Jinja; empty: none that is copied.
+  std::vector<std::string> warnings;  // Doubts for the user, a line each.
   DType dtype = DType::kF32;  // Type of the output unless another is requested.
 
   std::int64_t head_size() const { return hidden_size / num_heads; }
