@@ -66,7 +66,11 @@ std::string ExportConfig(const BaseConfig& base, const UpcycleOptions& options,
     json["eos_token_id"] = base.eos_token_ids;
   }
   json["torch_dtype"] = TorchName(dtype);
-  json["prompt_format"] = chatml ? "chatml" : "apollo";
+  // The format of the copied template is in no list: without the key, a server
+  // that renders templates takes it.
+  const bool own_format = options.prompt_format == PromptFormatChoice::kAuto &&
+                          !chatml && !base.chat_template.empty();
+  if (!own_format) json["prompt_format"] = chatml ? "chatml" : "apollo";
   return json.dump(2) + "\n";
 }
 

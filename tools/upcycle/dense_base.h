@@ -33,6 +33,8 @@ struct BaseConfig {
   bool chatml = false;             // Its chat template is ChatML.
   std::int64_t bos_token_id = -1;  // -1: none.
   std::vector<std::int64_t> eos_token_ids;
+  std::string chat_template;          // Jinja; empty: none that is copied.
+  std::vector<std::string> warnings;  // Doubts for the user, a line each.
   DType dtype = DType::kF32;  // Type of the output unless another is requested.
 
   std::int64_t head_size() const {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace apollo {
@@ -95,11 +96,22 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{kGgmlQ5_0, {0}, 0xdaa0ad6442a96fd1, -0x1.c56p-4f, -0x1.f7cp-3f},
         Golden{kGgmlQ5_1, {0, 2}, 0x7ec36db06f362096, 0x1.cccp-3f, 0x1.cep-4f},
         Golden{kGgmlQ8_0, {0}, 0xac4c338df51d1127, -0x1.93p-6f, 0x1.c56p-2f},
+        Golden{
+            kGgmlQ2_K, {80, 82}, 0xf7971d417c946557, 0x1.8decp-1f, 0x1.315p+1f},
+        Golden{kGgmlQ3_K, {108}, 0xc0bd58342afa0056, -0x1.c56p-3f, -0.0f},
         Golden{kGgmlQ4_K,
                {0, 2},
                0x5f9d358fcbf7e178,
                0x1.48968p+3f,
                0x1.b705cp+5f},
+        Golden{kGgmlQ5_K,
+               {0, 2},
+               0x5208e5fff190d535,
+               0x1.52db8p+3f,
+               0x1.09a64p+5f},
+        Golden{kGgmlIQ4_NL, {0}, 0x75d4dca4fc20a628, -0x1.0552p+0f, 0x1.93p-5f},
+        Golden{
+            kGgmlIQ4_XS, {0}, 0xcd6cf0e66a47150c, 0x1.a12bp+3f, 0x1.5b1d8p+4f},
         Golden{kGgmlQ6_K,
                {208},
                0x5f80b280532eede3,
@@ -111,7 +123,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(DequantizeTest, EveryReadableTypeHasAGoldenCase) {
   EXPECT_EQ(ReadableGgmlTypes(),
-            "F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q6_K, BF16");
+            "F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, "
+            "Q6_K, IQ4_NL, IQ4_XS, BF16");
 }
 
 // Blocks whose values are easy to compute by hand.
@@ -149,10 +162,25 @@ TEST(DequantizeTest, NoBlocksGiveNoValues) {
 }
 
 TEST(GgmlTypeTest, KnowsTheNamesOfTypesItCannotRead) {
-  ASSERT_NE(FindGgmlType(10), nullptr);
-  EXPECT_EQ(FindGgmlType(10)->name, "Q2_K");
-  EXPECT_FALSE(FindGgmlType(10)->readable());
+  for (const auto& [id, name] : {std::pair{4u, "Q4_2"},
+                                 {9u, "Q8_1"},
+                                 {16u, "IQ2_XXS"},
+                                 {31u, "Q4_0_4_4"},
+                                 {34u, "TQ1_0"},
+                                 {35u, "TQ2_0"},
+                                 {39u, "MXFP4"},
+                                 {40u, "NVFP4"},
+                                 {41u, "Q1_0"},
+                                 {42u, "Q2_0"}}) {
+    ASSERT_NE(FindGgmlType(id), nullptr) << id;
+    EXPECT_EQ(FindGgmlType(id)->name, name);
+    EXPECT_FALSE(FindGgmlType(id)->readable());
+  }
   EXPECT_EQ(FindGgmlType(4711), nullptr);
+  // Every id up to the newest is known.
+  for (std::uint32_t id = 0; id <= 42; ++id) {
+    EXPECT_NE(FindGgmlType(id), nullptr) << id;
+  }
 }
 
 }  // namespace

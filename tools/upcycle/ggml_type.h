@@ -12,9 +12,13 @@ struct GgmlType {
   std::uint32_t id = 0;  // As in the file.
   std::string_view name;
   std::int64_t block_elements = 0;
-  std::int64_t block_bytes = 0;  // 0: this program cannot read the type.
+  std::int64_t block_bytes = 0;
+  bool dequantized = false;  // tools/upcycle/dequantize.h can read it.
 
-  bool readable() const { return block_bytes > 0; }
+  bool readable() const { return dequantized; }
+  // Types that were removed from the format, or are newer than this program,
+  // have no known size.
+  bool sized() const { return block_bytes > 0; }
   bool quantized() const { return block_elements > 1; }
 };
 
@@ -26,8 +30,13 @@ inline constexpr std::uint32_t kGgmlQ4_1 = 3;
 inline constexpr std::uint32_t kGgmlQ5_0 = 6;
 inline constexpr std::uint32_t kGgmlQ5_1 = 7;
 inline constexpr std::uint32_t kGgmlQ8_0 = 8;
+inline constexpr std::uint32_t kGgmlQ2_K = 10;
+inline constexpr std::uint32_t kGgmlQ3_K = 11;
 inline constexpr std::uint32_t kGgmlQ4_K = 12;
+inline constexpr std::uint32_t kGgmlQ5_K = 13;
 inline constexpr std::uint32_t kGgmlQ6_K = 14;
+inline constexpr std::uint32_t kGgmlIQ4_NL = 20;
+inline constexpr std::uint32_t kGgmlIQ4_XS = 23;
 inline constexpr std::uint32_t kGgmlBF16 = 30;
 
 // Returns the type with this id, or null if the specification does not have it.

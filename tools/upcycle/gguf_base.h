@@ -9,10 +9,10 @@
 
 namespace apollo {
 
-// Opens a GGUF file of architecture "llama" or "qwen2". Returns
-// INVALID_ARGUMENT, naming file and key, for other architectures and for
-// features that the published format does not support (scaled rotary positions,
-// experts, a separate head size).
+// Opens the GGUF model that a file, or any part of a split one, belongs to.
+// docs/models.md lists what loads. Returns INVALID_ARGUMENT or NOT_FOUND,
+// naming the file and the key or tensor, for anything that is missing or asks
+// for another computation than the published format has.
 absl::StatusOr<std::unique_ptr<DenseBase>> OpenGgufBase(
     const std::string& path);
 

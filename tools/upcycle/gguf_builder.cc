@@ -1,12 +1,9 @@
 #include "tools/upcycle/gguf_builder.h"
 
 #include <bit>
-#include <cstddef>
 
 namespace apollo {
 namespace {
-
-constexpr std::size_t kAlignment = 32;
 
 std::string LittleEndian(std::uint64_t value, int bytes) {
   std::string result;
@@ -16,11 +13,11 @@ std::string LittleEndian(std::uint64_t value, int bytes) {
   return result;
 }
 
-void Pad(std::string& bytes) {
-  while (bytes.size() % kAlignment != 0) bytes.push_back('\0');
-}
-
 }  // namespace
+
+void GgufBuilder::Pad(std::string& bytes) const {
+  while (bytes.size() % alignment != 0) bytes.push_back('\0');
+}
 
 std::string GgufBuilder::U32(std::uint32_t value) {
   return LittleEndian(value, 4);
@@ -42,12 +39,16 @@ std::string GgufBuilder::Floats(const std::vector<float>& values) {
 
 void GgufBuilder::AddRaw(const std::string& key, std::uint32_t type,
                          const std::string& bytes) {
+  if (!names_.insert(key).second && first_wins) return;
   keys_ += String(key) + U32(type) + bytes;
   ++num_keys_;
 }
 
 void GgufBuilder::AddString(const std::string& key, const std::string& value) {
   AddRaw(key, 8, String(value));
+}
+void GgufBuilder::AddU16(const std::string& key, std::uint16_t value) {
+  AddRaw(key, 2, LittleEndian(value, 2));
 }
 void GgufBuilder::AddU32(const std::string& key, std::uint32_t value) {
   AddRaw(key, 4, U32(value));

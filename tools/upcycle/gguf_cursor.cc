@@ -77,7 +77,10 @@ absl::StatusOr<GgufValue> GgufCursor::ReadValue(std::uint32_t type) {
     ASSIGN_OR_RETURN(const std::string_view text, ReadString());
     return GgufValue(text);
   }
-  if (type == kGgufArray) return ReadArray();
+  if (type == kGgufArray) {
+    ASSIGN_OR_RETURN(const GgufArray array, ReadArray(1));
+    return GgufValue(array);
+  }
   const std::uint64_t size = FixedSize(type);
   if (size == 0) {
     return absl::InvalidArgumentError(
@@ -106,8 +109,7 @@ absl::StatusOr<GgufValue> GgufCursor::ReadValue(std::uint32_t type) {
     case kGgufUint64:
       if (raw > static_cast<std::uint64_t>(
                     std::numeric_limits<std::int64_t>::max())) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("the number ", raw, " is too large"));
+        return GgufValue(raw);
       }
       break;
     default:
@@ -116,32 +118,39 @@ absl::StatusOr<GgufValue> GgufCursor::ReadValue(std::uint32_t type) {
   return GgufValue(static_cast<std::int64_t>(raw));
 }
 
-absl::StatusOr<GgufValue> GgufCursor::ReadArray() {
+absl::StatusOr<GgufArray> GgufCursor::ReadArray(int depth) {
   GgufArray array;
   ASSIGN_OR_RETURN(array.type, ReadU32());
   ASSIGN_OR_RETURN(array.count, ReadU64());
   const std::size_t start = position_;
-  if (array.type == kGgufString) {
-    // Each string takes at least 8 bytes, so a false count ends this loop
+  if (array.type == kGgufString || array.type == kGgufArray) {
+    if (array.type == kGgufArray && depth == kMaxDepth) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("arrays of arrays are nested deeper than ", kMaxDepth));
+    }
+    // Each element takes at least 8 bytes, so a false count ends this loop
     // early.
     for (std::uint64_t i = 0; i < array.count; ++i) {
-      RETURN_IF_ERROR(ReadString().status());
+      if (array.type == kGgufString) {
+        RETURN_IF_ERROR(ReadString().status());
+      } else {
+        RETURN_IF_ERROR(ReadArray(depth + 1).status());
+      }
     }
     array.bytes = bytes_.subspan(start, position_ - start);
-    return GgufValue(array);
+    return array;
   }
   const std::uint64_t size = FixedSize(array.type);
   if (size == 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("an array of values of type ", array.type,
-                     " cannot be read; numbers, bools and strings can"));
+        absl::StrCat("an array of values of unknown type ", array.type));
   }
   if (array.count > std::numeric_limits<std::uint64_t>::max() / size) {
     return absl::InvalidArgumentError(
         absl::StrCat("an array of ", array.count, " values is too large"));
   }
   ASSIGN_OR_RETURN(array.bytes, ReadBytes(array.count * size));
-  return GgufValue(array);
+  return array;
 }
 
 }  // namespace apollo

@@ -40,14 +40,16 @@ class GgufCursor {
   absl::StatusOr<std::string_view> ReadString();
   absl::StatusOr<std::span<const std::uint8_t>> ReadBytes(std::uint64_t count);
 
-  // Reads a value of this type, including arrays. Returns INVALID_ARGUMENT for
-  // an unknown type, a bool other than 0 or 1, a uint64 beyond int64, or an
-  // array of arrays.
+  // Reads a value of this type, including arrays, and arrays of arrays up to
+  // kMaxDepth. Returns INVALID_ARGUMENT for an unknown type, deeper arrays, or
+  // a bool other than 0 or 1.
   absl::StatusOr<GgufValue> ReadValue(std::uint32_t type);
 
  private:
+  static constexpr int kMaxDepth = 8;
+
   absl::StatusOr<std::uint64_t> ReadUnsigned(int bytes);
-  absl::StatusOr<GgufValue> ReadArray();
+  absl::StatusOr<GgufArray> ReadArray(int depth);
 
   const std::span<const std::uint8_t> bytes_;
   std::size_t position_ = 0;

@@ -18,26 +18,29 @@ namespace apollo {
 
 // An undecoded array in the metadata of a GGUF file.
 struct GgufArray {
-  std::uint32_t type = 0;  // Element type id as in the file; never an array.
+  std::uint32_t type = 0;  // Element type id as in the file.
   std::uint64_t count = 0;
   std::span<const std::uint8_t> bytes;  // The bytes of all elements.
 };
 
-// Integers of all widths are int64 (larger uint64 values are rejected), floats
-// of both widths are double. Strings point into the file.
-using GgufValue =
-    std::variant<std::int64_t, double, bool, std::string_view, GgufArray>;
+// Integers are int64, and uint64 only beyond its range; floats of both widths
+// are double. Strings point into the file.
+using GgufValue = std::variant<std::int64_t, std::uint64_t, double, bool,
+                               std::string_view, GgufArray>;
 
 struct GgufTensor {
   std::string name;
   const GgmlType* type = nullptr;      // Never null, but may not be readable.
   std::vector<std::int64_t> shape;     // Outermost first, unlike in the file.
-  std::span<const std::uint8_t> data;  // Empty if the type is not readable.
+  std::span<const std::uint8_t> data;  // Empty if the type has no known size.
 
   // The innermost dimension is the length of a row; the others count rows.
   std::int64_t row_elements() const { return shape.back(); }
   std::int64_t num_rows() const;
 };
+
+// Returns "<path>: key \"<key>\"", for messages.
+std::string DescribeGgufKey(std::string_view path, std::string_view key);
 
 // The directory of a GGUF file (versions 2 and 3, little-endian). Points into
 // the parsed bytes, which must outlive it. Immutable.
@@ -65,11 +68,17 @@ class GgufFile {
   // Returns null if there is no tensor of that name.
   const GgufTensor* FindTensor(std::string_view name) const;
 
+  // Maps names of keys to their values.
+  const std::map<std::string, GgufValue, std::less<>>& keys() const {
+    return keys_;
+  }
   bool Has(std::string_view key) const { return keys_.contains(key); }
 
   // Return NOT_FOUND for a missing key and INVALID_ARGUMENT for one of another
   // type, naming the file and the key. GetNumber accepts integers and floats.
   absl::StatusOr<std::int64_t> GetInt(std::string_view key) const;
+  // Also accepts an array of equal integers: one for each layer.
+  absl::StatusOr<std::int64_t> GetUniformInt(std::string_view key) const;
   absl::StatusOr<double> GetNumber(std::string_view key) const;
   absl::StatusOr<bool> GetBool(std::string_view key) const;
   absl::StatusOr<std::string_view> GetString(std::string_view key) const;

@@ -98,7 +98,8 @@ TEST(GgufFileTest, ReadsTensors) {
     GgufBuilder builder = OneTensor();
     builder.version = version;
     builder.AddTensor("q", {64, 2}, kGgmlQ8_0, std::string(4 * 34, '\1'));
-    builder.AddTensor("unreadable", {256}, 10, "");
+    builder.AddTensor("unreadable", {256}, 16, std::string(66, '\1'));
+    builder.AddTensor("removed", {256}, 4, "");
     const Parsed parsed(builder.Build());
     ASSERT_TRUE(parsed.ok()) << parsed.error();
     const GgufTensor* w = parsed.file().FindTensor("w");
@@ -110,6 +111,8 @@ TEST(GgufFileTest, ReadsTensors) {
     EXPECT_EQ(w->data[2], 0x80);  // 1.0f
     EXPECT_EQ(parsed.file().FindTensor("q")->data.size(), 4 * 34u);
     EXPECT_FALSE(parsed.file().FindTensor("unreadable")->type->readable());
+    EXPECT_EQ(parsed.file().FindTensor("unreadable")->data.size(), 66u);
+    EXPECT_TRUE(parsed.file().FindTensor("removed")->data.empty());
     EXPECT_EQ(parsed.file().FindTensor("x"), nullptr);
   }
 }
@@ -148,7 +151,16 @@ TEST(GgufFileTest, NeverReadsPastATruncatedFile) {
 TEST(GgufFileTest, RefusesOtherFilesAndVersions) {
   EXPECT_THAT(Parsed("PK\3\4 and so on").error(),
               HasSubstr("m.gguf: not a GGUF file"));
-  for (const std::uint32_t version : {0u, 1u, 4u, 0x03000000u}) {
+  EXPECT_EQ(
+      [] {
+        GgufBuilder builder = OneTensor();
+        builder.version = 0x02000000;
+        return Error(builder);
+      }(),
+      "m.gguf: the file is big-endian (GGUF version 2); only little-endian "
+      "files "
+      "can be read");
+  for (const std::uint32_t version : {0u, 1u, 4u}) {
     GgufBuilder builder;
     builder.version = version;
     EXPECT_THAT(Error(builder), HasSubstr("m.gguf: GGUF version"));
@@ -163,7 +175,7 @@ TEST(GgufFileTest, LyingCountsEndQuickly) {
   GgufBuilder tensors = OneTensor();
   tensors.extra_tensors = huge;
   EXPECT_FALSE(Parsed(tensors.Build()).ok());
-  for (const std::uint32_t type : {0u, 5u, 8u, 10u}) {
+  for (const std::uint32_t type : {0u, 5u, 8u, 9u, 10u}) {
     GgufBuilder array;
     array.AddRaw("a", 9, GgufBuilder::U32(type) + GgufBuilder::U64(huge));
     EXPECT_THAT(Error(array), HasSubstr("m.gguf: key \"a\": ")) << type;
@@ -181,17 +193,53 @@ TEST(GgufFileTest, RefusesValuesThatAreNotValid) {
   GgufBuilder unknown;
   unknown.AddRaw("x", 13, "");
   EXPECT_THAT(Error(unknown), HasSubstr("key \"x\": unknown value type 13"));
-  GgufBuilder nested;
-  nested.AddRaw("n", 9, GgufBuilder::U32(9) + GgufBuilder::U64(1));
-  EXPECT_THAT(Error(nested),
-              HasSubstr("key \"n\": an array of values of type 9"));
-  GgufBuilder large;
-  large.AddU64("l", 1ull << 63);
-  EXPECT_THAT(Error(large), HasSubstr("key \"l\": the number"));
+  GgufBuilder element;
+  element.AddRaw("n", 9, GgufBuilder::U32(13) + GgufBuilder::U64(1));
+  EXPECT_THAT(Error(element),
+              HasSubstr("key \"n\": an array of values of unknown type 13"));
   GgufBuilder twice;
   twice.AddU32("k", 1);
   twice.AddU32("k", 1);
   EXPECT_THAT(Error(twice), HasSubstr("key \"k\" occurs twice"));
+}
+
+// Returns an array in an array and so on, with `depth` arrays.
+std::string Nested(int depth) {
+  std::string bytes =
+      GgufBuilder::U32(4) + GgufBuilder::U64(1) + GgufBuilder::U32(7);
+  for (int i = 1; i < depth; ++i) {
+    bytes = GgufBuilder::U32(9) + GgufBuilder::U64(1) + bytes;
+  }
+  return bytes;
+}
+
+TEST(GgufFileTest, ValuesThatNobodyReadsMayHaveAnyTypeAndSize) {
+  GgufBuilder builder;
+  builder.AddRaw("nested", 9, Nested(8));
+  builder.AddU64("large", ~std::uint64_t{0});
+  builder.AddStrings("no strings", {});
+  builder.AddI32s("no numbers", {});
+  builder.AddString("", "");
+  builder.AddStrings("long", std::vector<std::string>(100000, "x"));
+  builder.AddU32("after", 5);
+  const Parsed parsed(builder.Build());
+  ASSERT_TRUE(parsed.ok()) << parsed.error();
+  const GgufFile& file = parsed.file();
+  EXPECT_EQ(*file.GetInt("after"), 5);
+  EXPECT_EQ(*file.GetString(""), "");
+  EXPECT_TRUE(file.GetStrings("no strings")->empty());
+  EXPECT_TRUE(file.GetInts("no numbers")->empty());
+  EXPECT_EQ(file.GetStrings("long")->size(), 100000u);
+  EXPECT_EQ(*file.GetNumber("large"), 18446744073709551615.0);
+  EXPECT_EQ(file.GetInt("large").status().message(),
+            "m.gguf: key \"large\" is too large: 18446744073709551615");
+  EXPECT_FALSE(file.GetInts("nested").ok());
+  EXPECT_FALSE(file.GetStrings("nested").ok());
+
+  GgufBuilder deep;
+  deep.AddRaw("nested", 9, Nested(9));
+  EXPECT_THAT(Error(deep), HasSubstr("key \"nested\": arrays of arrays are "
+                                     "nested deeper than 8"));
 }
 
 TEST(GgufFileTest, NamesABrokenTensor) {
@@ -215,6 +263,9 @@ TEST(GgufFileTest, NamesABrokenTensor) {
       HasSubstr(where + "shape [4611686018427387904] cannot be stored"));
   EXPECT_THAT(with({48}, kGgmlQ4_1, 0),
               HasSubstr(where + "shape [48] cannot be stored as Q4_1"));
+  // The data of types that cannot be read must be in the file, too.
+  EXPECT_THAT(with({256}, 16, 0),
+              HasSubstr(where + "66 bytes at offset 0 reach"));
   EXPECT_THAT(
       with({32}, 4711, 0),
       HasSubstr(where + "unknown quantisation, type 4711; readable are F32"));

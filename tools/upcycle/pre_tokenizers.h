@@ -17,7 +17,8 @@ struct PreTokenizer {
 
 // Returns the pre-tokenizer of this name in "tokenizer.ggml.pre", or nullopt if
 // it is unknown. The regular expressions and settings are those of the models'
-// published tokenizers.
+// published tokenizers, so names are unknown for which those and llama.cpp
+// disagree.
 std::optional<PreTokenizer> FindPreTokenizer(std::string_view name);
 
 // Returns the known names for messages: "gpt-2, smollm, ...".

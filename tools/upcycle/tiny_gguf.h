@@ -12,10 +12,21 @@
 
 namespace apollo {
 
-// 3 layers, hidden 32, 2 heads of 16, 1 key/value head, MLP 64, vocabulary 5.
+// 3 layers, hidden 32, 2 heads of 16, 1 key/value head, MLP 64, vocabulary 98.
 inline constexpr std::uint64_t kHidden = 32;
 inline constexpr std::uint64_t kMlp = 64;
-inline constexpr std::uint64_t kVocabulary = 5;
+inline constexpr std::uint64_t kVocabulary = 98;
+
+// The special tokens 0 and 1, "a", "b" and "ab", and the other printable ASCII
+// characters, without which no tokenizer loads; that of space is the last.
+inline std::vector<std::string> TinyTokens() {
+  std::vector<std::string> tokens = {"<s>", "<e>", "a", "b", "ab"};
+  for (char c = '!'; c <= '~'; ++c) {
+    if (c != 'a' && c != 'b') tokens.push_back(std::string(1, c));
+  }
+  tokens.push_back("\u0120");
+  return tokens;
+}
 
 // A GGUF model for tests. Members can be changed before Build.
 struct TinyModel {
@@ -28,7 +39,8 @@ struct TinyModel {
   std::string left_out;               // A tensor to omit.
   std::vector<std::uint64_t> odd_up;  // A different shape for blk.1.ffn_up.
   float poison = 0;                   // Added to one weight.
-  GgufBuilder builder;                // For additional keys and tensors.
+  GgufBuilder builder;  // For additional tensors, and keys that replace those
+                        // of Build.
 
   // F32 tensors; filled by Build.
   std::map<std::string, std::vector<float>> values;
@@ -46,7 +58,8 @@ struct TinyModel {
     }
     if (name == "blk.1.ffn_gate.weight") numbers[7] += poison;
     values[name] = numbers;
-    builder.AddTensor(name, dimensions, kGgmlF32, GgufBuilder::Floats(numbers));
+    NextPart().AddTensor(name, dimensions, kGgmlF32,
+                         GgufBuilder::Floats(numbers));
   }
 
   void Mlp(const std::string& name,
@@ -60,10 +73,42 @@ struct TinyModel {
     for (char q = 0; q < 32; ++q) block.push_back(q);
     std::string data;
     for (std::uint64_t i = 0; i < blocks; ++i) data += block;
-    builder.AddTensor(name, dimensions, mlp_type, data);
+    NextPart().AddTensor(name, dimensions, mlp_type, data);
   }
 
   std::string Build() {
+    Fill();
+    return builder.Build();
+  }
+
+  // Builds the model as `count` parts. Consecutive tensors are in different
+  // parts.
+  std::vector<std::string> BuildParts(std::uint16_t count) {
+    more_parts.resize(count - 1u);
+    Fill();
+    std::uint64_t tensors = builder.num_tensors();
+    for (const GgufBuilder& part : more_parts) tensors += part.num_tensors();
+    std::vector<std::string> files;
+    for (std::uint16_t i = 0; i < count; ++i) {
+      GgufBuilder& part = i == 0 ? builder : more_parts[i - 1u];
+      part.AddU16("split.no", i);
+      part.AddU16("split.count", count);
+      part.AddU32("split.tensors.count", static_cast<std::uint32_t>(tensors));
+      files.push_back(part.Build());
+    }
+    return files;
+  }
+
+  std::vector<GgufBuilder> more_parts;
+  std::size_t next_part = 0;
+
+  GgufBuilder& NextPart() {
+    const std::size_t part = next_part++ % (more_parts.size() + 1);
+    return part == 0 ? builder : more_parts[part - 1];
+  }
+
+  void Fill() {
+    builder.first_wins = true;
     const std::string& a = architecture;
     builder.AddString("general.architecture", a);
     builder.AddU32(a + ".block_count", 3);
@@ -76,8 +121,10 @@ struct TinyModel {
     builder.AddF32(a + ".rope.freq_base", 100000);
     builder.AddString("tokenizer.ggml.model", "gpt2");
     builder.AddString("tokenizer.ggml.pre", "smollm");
-    builder.AddStrings("tokenizer.ggml.tokens", {"<s>", "<e>", "a", "b", "ab"});
-    builder.AddI32s("tokenizer.ggml.token_type", {3, 3, 1, 1, 1});
+    std::vector<std::int32_t> types(kVocabulary, 1);
+    types[0] = types[1] = 3;
+    builder.AddStrings("tokenizer.ggml.tokens", TinyTokens());
+    builder.AddI32s("tokenizer.ggml.token_type", types);
     builder.AddStrings("tokenizer.ggml.merges", {"a b"});
     builder.AddU32("tokenizer.ggml.bos_token_id", 0);
     builder.AddU32("tokenizer.ggml.eos_token_id", 1);
@@ -103,7 +150,6 @@ struct TinyModel {
                                    : std::vector<std::uint64_t>{kHidden, kMlp});
       Mlp(p + "ffn_down.weight", {kMlp, kHidden});
     }
-    return builder.Build();
   }
 };
 

@@ -37,15 +37,17 @@ class Exporter {
     ASSIGN_OR_RETURN(const std::string_view model,
                      file_.GetString("tokenizer.ggml.model"));
     if (model != "gpt2") {
-      return Error(
-          "tokenizer.ggml.model is not \"gpt2\" (byte-level BPE), the "
-          "only supported kind");
+      return Error("tokenizer.ggml.model is \"", ToAbsl(model),
+                   "\", not \"gpt2\" (byte-level BPE), the only supported "
+                   "kind",
+                   model == "llama" ? "; SentencePiece is not supported" : "");
     }
     ASSIGN_OR_RETURN(const std::string_view pre,
                      file_.GetString("tokenizer.ggml.pre"));
     const std::optional<PreTokenizer> cutter = FindPreTokenizer(pre);
     if (!cutter.has_value()) {
-      return Error("tokenizer.ggml.pre is none of ", KnownPreTokenizers());
+      return Error("tokenizer.ggml.pre is \"", ToAbsl(pre),
+                   "\", which is none of ", KnownPreTokenizers());
     }
     OrderedJson json = {{"version", "1.0"},
                         {"truncation", nullptr},
@@ -100,9 +102,13 @@ class Exporter {
     auto& vocab = json["model"]["vocab"].get_ref<OrderedJson::object_t&>();
     for (std::size_t id = 0; id < tokens_.size(); ++id) {
       if (types[id] == kUnused) continue;
+      if (types[id] == kByte) {
+        return Error("tokenizer.ggml.token_type ", id, " is ", types[id],
+                     " (byte), which byte-level BPE does not have");
+      }
       if (types[id] < kNormal || types[id] > kByte) {
         return Error("tokenizer.ggml.token_type ", id, " is ", types[id],
-                     "; 1 to 6 are valid");
+                     "; 1 to 5 are valid");
       }
       if (!ids_.emplace(ToAbsl(tokens_[id]), id).second) {
         return Error("tokenizer.ggml.tokens ", id, " occurs twice");

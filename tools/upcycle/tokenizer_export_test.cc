@@ -170,12 +170,19 @@ TEST(ExportTokenizerTest, RefusesOtherKinds) {
   Tokens tokens;
   tokens.model = "llama";
   EXPECT_THAT(tokens.Error(),
-              HasSubstr("tokenizer.ggml.model is not \"gpt2\""));
+              HasSubstr("tokenizer.ggml.model is \"llama\", not \"gpt2\" "
+                        "(byte-level BPE), the only supported kind; "
+                        "SentencePiece is not supported"));
   Tokens other;
   other.pre = "deepseek-llm";
-  EXPECT_EQ(
-      other.Error(),
-      "m.gguf: tokenizer.ggml.pre is none of gpt-2, smollm, qwen2, llama-bpe");
+  EXPECT_THAT(other.Error(),
+              HasSubstr("m.gguf: tokenizer.ggml.pre is \"deepseek-llm\", which "
+                        "is none of gpt-2, smollm, qwen2, "));
+  Tokens bytes;
+  bytes.types[1] = 6;
+  EXPECT_EQ(bytes.Error(),
+            "m.gguf: tokenizer.ggml.token_type 1 is 6 (byte), which byte-level "
+            "BPE does not have");
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ TEST_F(UpcycleGgufTest, WritesThePublishedConfig) {
                   {"hidden_act", "silu"},
                   {"rope_theta", 100000.0},
                   {"rms_norm_eps", 1e-5},
-                  {"vocab_size", 5},
+                  {"vocab_size", kVocabulary},
                   {"max_position_embeddings", 128},
                   {"use_sliding_window", false},
                   {"bos_token_id", 0},
@@ -275,10 +275,11 @@ TEST_F(UpcycleGgufTest, NamesABrokenTensor) {
   EXPECT_THAT(Error(flat), HasSubstr("\"blk.1.ffn_up.weight\": shape [2048]"));
   TinyModel unreadable;
   unreadable.left_out = "blk.0.attn_norm.weight";
-  unreadable.builder.AddTensorAt("blk.0.attn_norm.weight", {kHidden}, 10, 0);
+  unreadable.builder.AddTensor("blk.0.attn_norm.weight", {kHidden}, 39,
+                               std::string(17, '\0'));
   EXPECT_THAT(
       Error(unreadable),
-      HasSubstr("\"blk.0.attn_norm.weight\": quantisation Q2_K cannot be "
+      HasSubstr("\"blk.0.attn_norm.weight\": quantisation MXFP4 cannot be "
                 "read; readable are F32"));
   TinyModel infinite;
   infinite.poison = std::numeric_limits<float>::infinity();
@@ -291,23 +292,62 @@ TEST_F(UpcycleGgufTest, NamesABrokenTensor) {
 }
 
 TEST_F(UpcycleGgufTest, RefusesWhatTheFormatCannotSay) {
-  TinyModel architecture;
-  architecture.architecture = "gemma";
-  EXPECT_THAT(Error(architecture),
-              HasSubstr("general.architecture is neither"));
-  TinyModel scaling;
-  scaling.builder.AddString("llama.rope.scaling.type", "yarn");
-  EXPECT_THAT(Error(scaling), HasSubstr("llama.rope.scaling.type must be"));
   TinyModel heads;
   heads.kv_heads = 3;
   EXPECT_THAT(Error(heads), HasSubstr("2 attention heads cannot share 3"));
-  TinyModel head_size;
-  head_size.builder.AddU32("llama.attention.key_length", 64);
-  EXPECT_THAT(Error(head_size), HasSubstr("llama.attention.key_length is 64"));
-  TinyModel o_bias;
-  o_bias.builder.AddTensor("blk.0.attn_output.bias", {1}, kGgmlF32,
-                           GgufBuilder::Floats({1}));
-  EXPECT_THAT(Error(o_bias), HasSubstr("tensor \"blk.0.attn_output.bias\""));
+  TinyModel scaling;
+  scaling.builder.AddString("llama.rope.scaling.type", "longrope");
+  EXPECT_THAT(Error(scaling), HasSubstr("llama.rope.scaling.type\" is"));
+  TinyModel tokens;
+  std::vector<std::string> texts = TinyTokens();
+  texts.push_back("abc");
+  tokens.builder.AddStrings("tokenizer.ggml.tokens", texts);
+  tokens.builder.AddI32s("tokenizer.ggml.token_type",
+                         std::vector<std::int32_t>(texts.size(), 1));
+  EXPECT_EQ(Error(tokens), options_.input +
+                               ": key \"tokenizer.ggml.tokens\" has 99 tokens, "
+                               "but the embedding 98 rows");
+  TinyModel unusable;
+  texts = TinyTokens();
+  texts[5] = "!!";  // No token for "!".
+  unusable.builder.AddStrings("tokenizer.ggml.tokens", texts);
+  EXPECT_THAT(Error(unusable), HasSubstr("lacks printable ASCII characters"));
+}
+
+TEST_F(UpcycleGgufTest, ScaledPositionsAreCarriedOver) {
+  TinyModel model;
+  model.builder.AddString("llama.rope.scaling.type", "yarn");
+  model.builder.AddF32("llama.rope.scaling.factor", 4);
+  model.builder.AddU32("llama.rope.scaling.original_context_length", 32);
+  model.builder.AddF32("llama.rope.scaling.yarn_beta_fast", 16);
+  ASSERT_TRUE(Run(model).ok());
+  EXPECT_EQ(ReadJson("config.json")["rope_scaling"],
+            Json({{"rope_type", "yarn"},
+                  {"factor", 4.0},
+                  {"original_max_position_embeddings", 32},
+                  {"beta_fast", 16.0}}));
+}
+
+TEST_F(UpcycleGgufTest, EndTokensAndChatTemplateAreCarriedOver) {
+  TinyModel model;
+  model.builder.AddU32("tokenizer.ggml.eot_token_id", 0);
+  model.builder.AddU32("llama.attention.surprise", 0);
+  model.chat_template = "{{ messages[0].content }}";
+  ASSERT_TRUE(Run(model).ok());
+  Json config = ReadJson("config.json");
+  EXPECT_EQ(config["eos_token_id"], Json({1, 0}));
+  EXPECT_FALSE(config.contains("prompt_format"));  // The template decides.
+  model = TinyModel();
+  model.chat_template = "{{ messages[0].content }}";
+  options_.prompt_format = PromptFormatChoice::kApollo;
+  options_.overwrite = true;
+  ASSERT_TRUE(Run(model).ok());
+  EXPECT_EQ(ReadJson("config.json")["prompt_format"], "apollo");
+  EXPECT_EQ(
+      ReadFile(options_.output + "/chat_template.jinja", 1000).value_or(""),
+      model.chat_template);
+  EXPECT_THAT(progress_, HasSubstr("warning: " + options_.input +
+                                   ": key \"llama.attention.surprise\""));
 }
 
 TEST_F(UpcycleGgufTest, NamesAnOptionOutOfRange) {

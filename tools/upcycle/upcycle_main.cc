@@ -56,7 +56,8 @@ void PrintHelp() {
       "Converts a dense model into a Post-MoE model: in its last layers, the\n"
       "MLP is copied into several experts and a gate of small random numbers\n"
       "is added.\n"
-      "Writes config.json, model.safetensors and tokenizer.json.\n\n");
+      "Writes config.json, model.safetensors and tokenizer.json, and the\n"
+      "chat template of a GGUF file.\n\n");
   for (const char* name : kFlags) {
     const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
     std::string shown = name;

@@ -114,6 +114,9 @@ absl::Status Upcycle(const UpcycleOptions& options,
   ASSIGN_OR_RETURN(const std::unique_ptr<DenseBase> base,
                    OpenDenseBase(options.input));
   const BaseConfig& config = base->config();
+  for (const std::string& warning : config.warnings) {
+    progress("warning: " + warning);
+  }
   RETURN_IF_ERROR(CheckUpcycleOptions(options, config));
   const std::vector<PlannedTensor> plan = PlanTensors(config, options);
   RETURN_IF_ERROR(CheckSources(*base, plan));
@@ -127,6 +130,9 @@ absl::Status Upcycle(const UpcycleOptions& options,
   RETURN_IF_ERROR(WriteWeights(*base, options, plan, dtype,
                                output.PathOf("model.safetensors"), progress));
   RETURN_IF_ERROR(output.Write("tokenizer.json", tokenizer));
+  if (!config.chat_template.empty()) {
+    RETURN_IF_ERROR(output.Write("chat_template.jinja", config.chat_template));
+  }
   RETURN_IF_ERROR(
       output.Write("config.json", ExportConfig(config, options, dtype)));
   return output.Commit();
