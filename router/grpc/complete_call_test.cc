@@ -5,7 +5,8 @@
 #include <chrono>
 #include <string>
 
-#include "proto/google/rpc/error_details.pb.h"
+#include "proto/apollo/rpc/details.pb.h"
+#include "proto/apollo/rpc/packing.h"
 #include "router/grpc/scripted_cluster.h"
 
 namespace apollo {
@@ -89,10 +90,10 @@ TEST_F(CompleteCallTest, AWrongRequestIsRefusedAsByGenerate) {
   const grpc::Status status = Complete(request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(status.error_message(), Generate(request).status.error_message());
-  google::rpc::Status details;
+  rpc::Status details;
   ASSERT_TRUE(details.ParseFromString(status.error_details()));
-  google::rpc::BadRequest bad;
-  ASSERT_TRUE(details.details(0).UnpackTo(&bad));
+  rpc::BadRequest bad;
+  ASSERT_TRUE(rpc::Unpack(details.details(0), &bad));
   EXPECT_EQ(bad.field_violations_size(), 2);
   EXPECT_TRUE(backend_->sequences().empty());
 }

@@ -260,10 +260,10 @@ TEST_F(GenerateCallTest, TokenIdsOutsideTheVocabularyAreRefused) {
         ->mutable_logit_bias())[model_->config.vocab_size] = 1;
   const Answer answer = Generate(request);
   EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  google::rpc::Status details;
+  rpc::Status details;
   ASSERT_TRUE(details.ParseFromString(answer.status.error_details()));
-  google::rpc::BadRequest bad;
-  ASSERT_TRUE(details.details(0).UnpackTo(&bad));
+  rpc::BadRequest bad;
+  ASSERT_TRUE(rpc::Unpack(details.details(0), &bad));
   EXPECT_EQ(bad.field_violations_size(), 3);
 }
 

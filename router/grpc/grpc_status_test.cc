@@ -43,9 +43,9 @@ TEST(ToGrpcStatusTest, ABadRequestNamesAllWrongFields) {
   FieldErrors errors;
   errors.Add("stop[0]", "has 0 bytes");
   errors.Add("logprobs", "is 21; it must be at most 20");
-  const google::rpc::Status details = Details(ToGrpcStatus(errors.status()));
-  google::rpc::BadRequest bad;
-  ASSERT_TRUE(details.details(0).UnpackTo(&bad));
+  const rpc::Status details = Details(ToGrpcStatus(errors.status()));
+  rpc::BadRequest bad;
+  ASSERT_TRUE(rpc::Unpack(details.details(0), &bad));
   ASSERT_EQ(bad.field_violations_size(), 2);
   EXPECT_EQ(bad.field_violations(0).field(), "stop[0]");
   EXPECT_EQ(bad.field_violations(1).field(), "logprobs");

@@ -2,6 +2,7 @@
 
 #include <absl/time/time.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
