@@ -18,6 +18,19 @@ const char* TorchName(DType dtype) {
   }
 }
 
+const char* PromptFormatOf(const BaseConfig& base,
+                           const UpcycleOptions& options) {
+  switch (options.prompt_format) {
+    case PromptFormatChoice::kApollo:
+      return "apollo";
+    case PromptFormatChoice::kChatMl:
+      return "chatml";
+    case PromptFormatChoice::kAuto:
+      break;
+  }
+  return base.chat_files.empty() ? "apollo" : "template";
+}
+
 }  // namespace
 
 std::string ExportConfig(const BaseConfig& base, const UpcycleOptions& options,
@@ -26,10 +39,6 @@ std::string ExportConfig(const BaseConfig& base, const UpcycleOptions& options,
   for (std::int64_t i = 0; i < base.num_layers - options.sparse_layers; ++i) {
     dense_layers.push_back(i);
   }
-  const bool chatml =
-      options.prompt_format == PromptFormatChoice::kAuto
-          ? base.chatml
-          : options.prompt_format == PromptFormatChoice::kChatMl;
   nlohmann::ordered_json json;
   json["architectures"] = {"UpcyclingQwen2MoeForCausalLM"};
   json["model_type"] = "upcycling-qwen2-moe";
@@ -66,11 +75,7 @@ std::string ExportConfig(const BaseConfig& base, const UpcycleOptions& options,
     json["eos_token_id"] = base.eos_token_ids;
   }
   json["torch_dtype"] = TorchName(dtype);
-  // The format of the copied template is in no list: without the key, a server
-  // that renders templates takes it.
-  const bool own_format = options.prompt_format == PromptFormatChoice::kAuto &&
-                          !chatml && !base.chat_template.empty();
-  if (!own_format) json["prompt_format"] = chatml ? "chatml" : "apollo";
+  json["prompt_format"] = PromptFormatOf(base, options);
   return json.dump(2) + "\n";
 }
 

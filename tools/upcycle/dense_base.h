@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,10 +31,11 @@ struct BaseConfig {
   bool attention_bias = false;     // q, k and v have biases.
   bool qk_norm = false;            // Each head of q and k has an RMSNorm.
   bool tied_embeddings = false;    // The LM head is the embedding.
-  bool chatml = false;             // Its chat template is ChatML.
   std::int64_t bos_token_id = -1;  // -1: none.
   std::vector<std::int64_t> eos_token_ids;
-  std::string chat_template;          // Jinja; empty: none that is copied.
+  // Files with the chat template and its special tokens, by name: those that
+  // model/prompt/template_source.h reads. Empty if there is no template.
+  std::map<std::string, std::string> chat_files;
   std::vector<std::string> warnings;  // Doubts for the user, a line each.
   DType dtype = DType::kF32;  // Type of the output unless another is requested.
 

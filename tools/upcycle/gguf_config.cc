@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "common/json.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "model/safetensors/tensor_view.h"
@@ -88,9 +89,25 @@ class ConfigReader {
     if (ends.empty()) return keys_.GetInt(kEos).status();
     if (const char* key = "tokenizer.chat_template"; keys_.Has(key)) {
       ASSIGN_OR_RETURN(const std::string_view text, keys_.GetString(key));
-      config_.chat_template = std::string(text);
-      config_.chatml = text.find("<|im_start|>") != std::string_view::npos;
+      RETURN_IF_ERROR(KeepChatTemplate(std::string(text)));
     }
+    return absl::OkStatus();
+  }
+
+  // The template may name the special tokens.
+  absl::Status KeepChatTemplate(std::string text) {
+    ASSIGN_OR_RETURN(const std::vector<std::string_view> tokens,
+                     keys_.GetStrings("tokenizer.ggml.tokens"));
+    nlohmann::ordered_json special;
+    for (const auto& [name, id] :
+         {std::pair("bos_token", config_.bos_token_id),
+          std::pair("eos_token", config_.eos_token_ids.front())}) {
+      if (id < 0 || id >= static_cast<std::int64_t>(tokens.size())) continue;
+      special[name] = tokens[static_cast<std::size_t>(id)];
+    }
+    config_.chat_files["chat_template.jinja"] = std::move(text);
+    config_.chat_files["tokenizer_config.json"] =
+        special.dump(2, ' ', false, Json::error_handler_t::replace);
     return absl::OkStatus();
   }
 

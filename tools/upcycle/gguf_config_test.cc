@@ -83,8 +83,8 @@ TEST(GgufConfigTest, TheChatTemplateIsKept) {
   const BaseConfig config = Config([&](GgufBuilder& file) {
     file.AddString("tokenizer.chat_template", text);
   });
-  EXPECT_EQ(config.chat_template, text);
-  EXPECT_FALSE(config.chatml);
+  EXPECT_EQ(config.chat_files.at("chat_template.jinja"), text);
+  EXPECT_EQ(config.chat_files.count("tokenizer_config.json"), 1u);
 }
 
 TEST(GgufConfigTest, NumbersKeepTheirShortestForm) {

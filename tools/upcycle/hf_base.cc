@@ -17,6 +17,7 @@
 #include "common/python_json.h"
 #include "common/status_macros.h"
 #include "model/config/model_config.h"
+#include "model/prompt/template_source.h"
 #include "model/safetensors/checkpoint.h"
 #include "model/safetensors/convert.h"
 #include "model/tokenizer/tokenizer.h"
@@ -28,26 +29,6 @@ namespace {
 
 constexpr std::size_t kMaxConfigBytes = 1 << 20;
 constexpr std::size_t kMaxTokenizerBytes = 256 << 20;
-
-// Returns true if a chat template in one of the usual files uses ChatML.
-// Searches plain text: the marker is the same inside JSON.
-absl::StatusOr<bool> SpeaksChatMl(const std::string& directory) {
-  for (const char* name : {"chat_template.jinja", "chat_template.json"}) {
-    const std::string path = absl::StrCat(directory, "/", name);
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored)) continue;
-    ASSIGN_OR_RETURN(const std::string text,
-                     ReadFile(path, kMaxTokenizerBytes));
-    return text.find("<|im_start|>") != std::string::npos;
-  }
-  const std::string path = directory + "/tokenizer_config.json";
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return false;
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxTokenizerBytes));
-  ASSIGN_OR_RETURN(const Json json, ParseJson(text, path));
-  return json.is_object() && json.contains("chat_template") &&
-         json["chat_template"].dump().find("<|im_start|>") != std::string::npos;
-}
 
 absl::StatusOr<Json> ReadJson(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxConfigBytes));
@@ -67,6 +48,22 @@ absl::StatusOr<std::optional<GenerationJson>> ReadGeneration(
                                       ": must be a JSON object");
   }
   return generation;
+}
+
+// Returns the files of the chat template, if there is one.
+absl::StatusOr<std::map<std::string, std::string>> ReadChatFiles(
+    const std::string& directory) {
+  std::map<std::string, std::string> files;
+  ASSIGN_OR_RETURN(const auto source, FindChatTemplate(directory));
+  if (!source) return files;
+  for (const char* name :
+       {"chat_template.jinja", "chat_template.json", "tokenizer_config.json"}) {
+    const std::string path = absl::StrCat(directory, "/", name);
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) continue;
+    ASSIGN_OR_RETURN(files[name], ReadFile(path, kMaxTokenizerBytes));
+  }
+  return files;
 }
 
 class HfBase final : public DenseBase {
@@ -127,7 +124,7 @@ absl::StatusOr<std::unique_ptr<DenseBase>> OpenHfBase(
   ASSIGN_OR_RETURN(
       BaseConfig config,
       ParseHfConfig(json, config_path, generation ? &*generation : nullptr));
-  ASSIGN_OR_RETURN(config.chatml, SpeaksChatMl(directory));
+  ASSIGN_OR_RETURN(config.chat_files, ReadChatFiles(directory));
   ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(directory));
   if (config.tied_embeddings) {
     NameTiedEmbedding(checkpoint);

@@ -19,7 +19,7 @@ struct GenerationJson {
 // Parses the config.json of a LlamaForCausalLM or Qwen2ForCausalLM, as written
 // by versions 4 and 5 of transformers. Adds the ends of `generation`, unless
 // it is null. Errors start with `source`, or with the source of `generation`.
-// Leaves `chatml` and `dtype` to the caller.
+// Leaves `chat_files` and `dtype` to the caller.
 absl::StatusOr<BaseConfig> ParseHfConfig(const Json& json,
                                          std::string_view source,
                                          const GenerationJson* generation);

@@ -202,7 +202,7 @@ TEST_F(UpcycleGgufTest, Qwen2IsStoredInOrder) {
   EXPECT_EQ(Values(file, "lm_head.weight"), model.values["output.weight"]);
   const Json config = ReadJson("config.json");
   EXPECT_EQ(config["tie_word_embeddings"], false);
-  EXPECT_EQ(config["prompt_format"], "chatml");
+  EXPECT_EQ(config["prompt_format"], "template");
 }
 
 TEST_F(UpcycleGgufTest, QuantisedWeightsAreWidened) {
@@ -336,7 +336,8 @@ TEST_F(UpcycleGgufTest, EndTokensAndChatTemplateAreCarriedOver) {
   ASSERT_TRUE(Run(model).ok());
   Json config = ReadJson("config.json");
   EXPECT_EQ(config["eos_token_id"], Json({1, 0}));
-  EXPECT_FALSE(config.contains("prompt_format"));  // The template decides.
+  EXPECT_EQ(config["prompt_format"], "template");
+  EXPECT_TRUE(ReadJson("tokenizer_config.json").contains("eos_token"));
   model = TinyModel();
   model.chat_template = "{{ messages[0].content }}";
   options_.prompt_format = PromptFormatChoice::kApollo;

@@ -244,7 +244,10 @@ TEST_F(UpcycleHfTest, ReadsLlamaAndTheNewerWayToWriteTheConfig) {
   EXPECT_EQ(config["rope_theta"], 500.0);
   EXPECT_EQ(config["eos_token_id"], Json({5, 4}));
   EXPECT_FALSE(config.contains("bos_token_id"));
-  EXPECT_EQ(config["prompt_format"], "chatml");
+  EXPECT_EQ(config["prompt_format"], "template");
+  EXPECT_EQ(
+      ReadFile(options_.output + "/tokenizer_config.json", 1000).value_or(""),
+      R"({"chat_template": "<|im_start|>{{ x }}"})");
 }
 
 TEST_F(UpcycleHfTest, KeepsTheScalingOfPositions) {

@@ -38,8 +38,8 @@ ABSL_FLAG(
     "GGUF file.");
 ABSL_FLAG(
     std::string, prompt_format, "auto",
-    "apollo (User:...\\nAssistant:) or chatml; auto is chatml if the base "
-    "has a ChatML template, else apollo.");
+    "apollo (User:...\\nAssistant:) or chatml; auto is the chat template of "
+    "the base, if it has one, else apollo.");
 ABSL_FLAG(bool, overwrite, false, "Replace the output directory if it exists.");
 
 namespace apollo {

@@ -130,8 +130,8 @@ absl::Status Upcycle(const UpcycleOptions& options,
   RETURN_IF_ERROR(WriteWeights(*base, options, plan, dtype,
                                output.PathOf("model.safetensors"), progress));
   RETURN_IF_ERROR(output.Write("tokenizer.json", tokenizer));
-  if (!config.chat_template.empty()) {
-    RETURN_IF_ERROR(output.Write("chat_template.jinja", config.chat_template));
+  for (const auto& [name, content] : config.chat_files) {
+    RETURN_IF_ERROR(output.Write(name, content));
   }
   RETURN_IF_ERROR(
       output.Write("config.json", ExportConfig(config, options, dtype)));
