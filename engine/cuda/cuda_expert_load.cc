@@ -81,7 +81,7 @@ std::size_t HostBytes(const SparseSizes& sizes, const cuda::BatchLimits& limits,
       1 + (all_resident ? 1 : static_cast<std::size_t>(sizes.top_k));
   const std::size_t questions =
       2 * rows * (sizeof(std::int32_t) + sizeof(cuda::SampleRequest)) +
-      head.penalties * sizeof(cuda::Penalty);
+      head.adjustments * sizeof(cuda::Adjustment);
   return cuda::BatchMemory::Bytes(limits, sizes.head_size) +
          3 * sizes.piece_assignments() * sizeof(std::int32_t) +
          arriving * rows * sizes.hidden * sizeof(float) + questions;

@@ -47,6 +47,7 @@ struct Known {
   RopeScaling rope_scaling;  // rope_scaling_test covers its fields.
   float rms_norm_eps;
   std::vector<std::int32_t> eos_tokens;
+  std::vector<std::int32_t> added_ends;  // A part of eos_tokens.
   PromptFormat prompt_format;
   ChatTemplateUse chat_template_use;
 };
