@@ -21,6 +21,7 @@ namespace {
 constexpr GgufArchitecture kArchitectures[] = {
     {"llama", true},
     {"qwen2", false},
+    {"qwen3", false, true},
 };
 
 class ConfigReader {
@@ -55,6 +56,10 @@ class ConfigReader {
           std::pair{"attention.head_count", &config_.num_heads},
           std::pair{"context_length", &config_.max_positions}}) {
       ASSIGN_OR_RETURN(*target, keys_.GetUniformInt(Key(name)));
+    }
+    config_.qk_norm = architecture_.qk_norm;
+    if (const auto key = Key("attention.key_length"); keys_.Has(key)) {
+      ASSIGN_OR_RETURN(config_.head_dim, keys_.GetInt(key));
     }
     config_.num_kv_heads = config_.num_heads;
     if (const auto key = Key("attention.head_count_kv"); keys_.Has(key)) {
@@ -140,10 +145,10 @@ class ConfigReader {
           absl::StrCat(DescribeGgufKey(keys_.path(), key), " is ", size,
                        "; it must be ", meaning, ", ", expected));
     };
-    for (const char* name : {"attention.key_length", "attention.value_length",
-                             "rope.dimension_count"}) {
+    for (const char* name :
+         {"attention.value_length", "rope.dimension_count"}) {
       RETURN_IF_ERROR(
-          check(name, config_.head_size(), "the hidden size over the heads"));
+          check(name, config_.head_size(), "the size of the heads of keys"));
     }
     return check("vocab_size", config_.vocab_size,
                  "the number of rows of token_embd.weight");
@@ -179,10 +184,9 @@ absl::StatusOr<GgufArchitecture> FindGgufArchitecture(const GgufFile& keys) {
     absl::StrAppend(&known, known.empty() ? "" : ", ",
                     ToAbsl(architecture.name));
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      DescribeGgufKey(keys.path(), kKey), " is \"", ToAbsl(name),
-      "\"; these can be converted: ", known,
-      name == "qwen3" ? " (norms of queries and keys are not computed)" : ""));
+  return absl::InvalidArgumentError(
+      absl::StrCat(DescribeGgufKey(keys.path(), kKey), " is \"", ToAbsl(name),
+                   "\"; these can be converted: ", known));
 }
 
 absl::StatusOr<BaseConfig> ReadGgufConfig(

@@ -16,6 +16,7 @@ struct GgufArchitecture {
   // llama.cpp's converter interleaves the two halves of each head of q and k,
   // so that its rotary kernel can rotate adjacent elements.
   bool interleaves_heads = false;
+  bool qk_norm = false;  // Each head of q and k has an RMSNorm.
 };
 
 // Returns INVALID_ARGUMENT, naming the file, for other architectures.

@@ -103,7 +103,7 @@ TEST(GgufConfigTest, OtherArchitecturesAreRefusedByName) {
   model.architecture = "gemma3";
   EXPECT_EQ(ErrorOf(OpenTiny(model).status()),
             "base.gguf: key \"general.architecture\" is \"gemma3\"; these can "
-            "be converted: llama, qwen2");
+            "be converted: llama, qwen2, qwen3");
   EXPECT_THAT(Error([](GgufBuilder& file) {
                 file.AddString("general.type", "adapter");
               }),
@@ -131,9 +131,8 @@ TEST_P(RefusedKeyTest, IsNamed) {
 INSTANTIATE_TEST_SUITE_P(
     AllKeys, RefusedKeyTest,
     testing::Values(
-        Refused{"llama.attention.key_length", 64, "over the heads, 16"},
-        Refused{"llama.attention.value_length", 8, "over the heads, 16"},
-        Refused{"llama.rope.dimension_count", 8, "over the heads, 16"},
+        Refused{"llama.attention.value_length", 8, "heads of keys, 16"},
+        Refused{"llama.rope.dimension_count", 8, "heads of keys, 16"},
         Refused{"llama.vocab_size", 6, "of token_embd.weight, 98"},
         Refused{"llama.attention.sliding_window", 64,
                 "0 or at least the context_length, 128"},
@@ -212,10 +211,10 @@ TEST(GgufConfigTest, TensorsThatWouldNotBeReadAreRefused) {
         {"blk.0.attn_qkv.weight", "joined queries"},
         {"blk.0.attn_q.scale", "scales of tensors"},
         {"blk.3.attn_norm.weight", "not below the block_count"},
-        {"blk.01.attn_norm.weight", "no Llama or Qwen2 model has it"},
+        {"blk.01.attn_norm.weight", "no Llama or Qwen model has it"},
         {"rope_factors_long.weight", "LongRoPE"},
         {"output_norm.bias", "this bias is not computed"},
-        {"surprise", "no Llama or Qwen2 model has it"}}) {
+        {"surprise", "no Llama or Qwen model has it"}}) {
     const std::string error = Error([&](GgufBuilder& file) {
       file.AddTensor(name, {1}, kGgmlF32, GgufBuilder::Floats({1}));
     });

@@ -35,6 +35,8 @@ constexpr NamePair kLayerNames[] = {
     {"self_attn.q_proj.bias", "attn_q.bias"},
     {"self_attn.k_proj.bias", "attn_k.bias"},
     {"self_attn.v_proj.bias", "attn_v.bias"},
+    {"self_attn.q_norm.weight", "attn_q_norm.weight"},
+    {"self_attn.k_norm.weight", "attn_k_norm.weight"},
     {"self_attn.o_proj.weight", "attn_output.weight"},
     {"mlp.gate_proj.weight", "ffn_gate.weight"},
     {"mlp.up_proj.weight", "ffn_up.weight"},
@@ -49,8 +51,8 @@ struct Reason {
 
 constexpr Reason kReasons[] = {
     {"rope_factors_", "LongRoPE's positions are not computed"},
-    {"attn_q_norm", "norms of queries are not computed"},
-    {"attn_k_norm", "norms of keys are not computed"},
+    {"attn_q_norm", "its architecture has no norms of queries"},
+    {"attn_k_norm", "its architecture has no norms of keys"},
     {"attn_sinks", "attention sinks are not computed"},
     {"attn_qkv", "joined queries, keys and values cannot be converted"},
     {"_exps", "experts: only dense models can be converted"},
@@ -93,6 +95,10 @@ bool IsRead(std::string_view name, const BaseConfig& config) {
   }
   for (const NamePair& pair : kLayerNames) {
     if (pair.gguf != parsed->rest) continue;
+    if (pair.gguf == "attn_q_norm.weight" ||
+        pair.gguf == "attn_k_norm.weight") {
+      return config.qk_norm;
+    }
     return config.attention_bias || !pair.gguf.ends_with(".bias");
   }
   return false;
@@ -122,7 +128,7 @@ absl::Status CheckGgufTensors(const GgufModel& model,
                               const BaseConfig& config) {
   for (const std::string_view name : model.TensorNames()) {
     if (IsRead(name, config)) continue;
-    std::string_view text = "no Llama or Qwen2 model has it";
+    std::string_view text = "no Llama or Qwen model has it";
     const std::optional<LayerName> parsed = ParseLayerName(name);
     if (parsed.has_value() && parsed->layer >= config.num_layers) {
       text = "its layer is not below the block_count";

@@ -35,6 +35,7 @@ struct TinyModel {
   bool untied = false;
   std::string chat_template;
   std::uint32_t kv_heads = 1;
+  std::uint64_t head_size = kHidden / 2;
   std::uint32_t mlp_type = kGgmlF32;
   std::string left_out;               // A tensor to omit.
   std::vector<std::uint64_t> odd_up;  // A different shape for blk.1.ffn_up.
@@ -117,6 +118,11 @@ struct TinyModel {
     builder.AddU32(a + ".feed_forward_length", kMlp);
     builder.AddU32(a + ".attention.head_count", 2);
     builder.AddU32(a + ".attention.head_count_kv", kv_heads);
+    if (head_size != kHidden / 2) {
+      const auto size = static_cast<std::uint32_t>(head_size);
+      builder.AddU32(a + ".attention.key_length", size);
+      builder.AddU32(a + ".attention.value_length", size);
+    }
     builder.AddF32(a + ".attention.layer_norm_rms_epsilon", 1e-5f);
     builder.AddF32(a + ".rope.freq_base", 100000);
     builder.AddString("tokenizer.ggml.model", "gpt2");
@@ -138,12 +144,17 @@ struct TinyModel {
       const std::string p = "blk." + std::to_string(i) + ".";
       Floats(p + "attn_norm.weight", {kHidden});
       Floats(p + "ffn_norm.weight", {kHidden});
-      for (const auto& [letter, rows] :
-           {std::pair{"q", kHidden}, {"k", kHidden / 2}, {"v", kHidden / 2}}) {
+      for (const auto& [letter, rows] : {std::pair{"q", 2 * head_size},
+                                         {"k", head_size},
+                                         {"v", head_size}}) {
         Floats(p + "attn_" + letter + ".weight", {kHidden, rows});
         if (biases) Floats(p + "attn_" + letter + ".bias", {rows});
       }
-      Floats(p + "attn_output.weight", {kHidden, kHidden});
+      if (architecture == "qwen3") {
+        Floats(p + "attn_q_norm.weight", {head_size});
+        Floats(p + "attn_k_norm.weight", {head_size});
+      }
+      Floats(p + "attn_output.weight", {2 * head_size, kHidden});
       Mlp(p + "ffn_gate.weight", {kHidden, kMlp});
       Mlp(p + "ffn_up.weight", i == 1 && !odd_up.empty()
                                    ? odd_up

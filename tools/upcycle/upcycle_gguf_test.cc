@@ -205,6 +205,31 @@ TEST_F(UpcycleGgufTest, Qwen2IsStoredInOrder) {
   EXPECT_EQ(config["prompt_format"], "template");
 }
 
+TEST_F(UpcycleGgufTest, Qwen3KeepsItsNormsAndItsHeadSize) {
+  TinyModel model;
+  model.architecture = "qwen3";
+  model.head_size = 24;
+  ASSERT_EQ(Run(model), absl::OkStatus());
+  const SafetensorsFile file = Weights();
+  EXPECT_EQ(Values(file, "model.layers.1.self_attn.q_proj.weight"),
+            model.values["blk.1.attn_q.weight"]);
+  EXPECT_EQ(Values(file, "model.layers.2.self_attn.q_norm.weight"),
+            model.values["blk.2.attn_q_norm.weight"]);
+  EXPECT_EQ(Values(file, "model.layers.2.self_attn.k_norm.weight"),
+            model.values["blk.2.attn_k_norm.weight"]);
+  const Json config = ReadJson("config.json");
+  EXPECT_EQ(config["use_qk_norm"], true);
+  EXPECT_EQ(config["head_dim"], 24);
+}
+
+TEST_F(UpcycleGgufTest, NormsOfQwen3MustBeThere) {
+  TinyModel model;
+  model.architecture = "qwen3";
+  model.left_out = "blk.1.attn_k_norm.weight";
+  EXPECT_THAT(std::string(Run(model).message()),
+              HasSubstr("blk.1.attn_k_norm.weight"));
+}
+
 TEST_F(UpcycleGgufTest, QuantisedWeightsAreWidened) {
   TinyModel model;
   model.mlp_type = kGgmlQ8_0;
