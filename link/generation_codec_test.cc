@@ -68,8 +68,8 @@ auto Members(const TokenLogprob& in) {
   return std::tie(a, b);
 }
 auto Members(const GenerationRequest& in) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = in;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] = in;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q);
 }
 auto Members(const GenerationStarted& in) {
   const auto& [a, b, c] = in;

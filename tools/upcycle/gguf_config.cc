@@ -60,6 +60,11 @@ class ConfigReader {
     config_.qk_norm = architecture_.qk_norm;
     if (const auto key = Key("attention.key_length"); keys_.Has(key)) {
       ASSIGN_OR_RETURN(config_.head_dim, keys_.GetInt(key));
+      if (config_.head_dim < 1) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(DescribeGgufKey(keys_.path(), key), " is ",
+                         config_.head_dim, "; it must be at least 1"));
+      }
     }
     config_.num_kv_heads = config_.num_heads;
     if (const auto key = Key("attention.head_count_kv"); keys_.Has(key)) {

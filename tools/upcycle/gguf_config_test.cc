@@ -131,6 +131,7 @@ TEST_P(RefusedKeyTest, IsNamed) {
 INSTANTIATE_TEST_SUITE_P(
     AllKeys, RefusedKeyTest,
     testing::Values(
+        Refused{"llama.attention.key_length", 0, "must be at least 1"},
         Refused{"llama.attention.value_length", 8, "heads of keys, 16"},
         Refused{"llama.rope.dimension_count", 8, "heads of keys, 16"},
         Refused{"llama.vocab_size", 6, "of token_embd.weight, 98"},
