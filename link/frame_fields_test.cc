@@ -65,8 +65,8 @@ auto Members(const SamplingOptions& x) {
   return std::tie(a, b, c, d, e, f, g, h);
 }
 auto Members(const SequenceStart& x) {
-  const auto& [a, b, c, d, e, f, g] = x;
-  return std::tie(a, b, c, d, e, f, g);
+  const auto& [a, b, c, d, e, f, g, h] = x;
+  return std::tie(a, b, c, d, e, f, g, h);
 }
 auto Members(const SequenceRows& x) {
   const auto& [a, b, c, d, e, f, g, h] = x;
