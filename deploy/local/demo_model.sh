@@ -24,7 +24,7 @@ readonly GGUF_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea37372811
 readonly SETTINGS=(--experts 7 --sparse-layers 2 --top-k 2 --norm-topk-prob
   --seed 1 --dtype f32)
 # Increase the number when the output of upcycle for the same settings changes.
-readonly STAMP="format 1, $PACKAGE $VERSION, $GGUF_SHA256, ${SETTINGS[*]}"
+readonly STAMP="format 2, $PACKAGE $VERSION, $GGUF_SHA256, ${SETTINGS[*]}"
 readonly STAMP_FILE=.apollo_demo_model
 
 say() { printf 'demo model: %s\n' "$*" >&2; }
