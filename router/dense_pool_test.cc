@@ -406,6 +406,7 @@ TEST_F(DensePoolTest, RequestsWithNewOptionsGoToWorkersThatKnowThem) {
   other.Change(options);
   Poll();
   EXPECT_EQ(Answers(request), Names{"b"});
+  Poll();  // Both have started as many requests since.
   EXPECT_EQ(Answers(), (Names{"a", "b"}));
 }
 

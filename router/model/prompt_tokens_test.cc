@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "common/json.h"
+#include "common/mapped_file.h"
 #include "router/request/field_error.h"
 
 namespace apollo {
@@ -18,11 +20,16 @@ std::unique_ptr<RouterModel> ModelWith(const std::string& chat_template) {
       std::filesystem::path(testing::TempDir()) /
       testing::UnitTest::GetInstance()->current_test_info()->name();
   std::filesystem::create_directories(directory);
-  for (const char* name : {"config.json", "tokenizer.json"}) {
-    std::filesystem::copy_file(
-        std::filesystem::path("tests/golden/published") / name,
-        directory / name, std::filesystem::copy_options::overwrite_existing);
-  }
+  const std::filesystem::path golden = "tests/golden/published";
+  std::filesystem::copy_file(golden / "tokenizer.json",
+                             directory / "tokenizer.json",
+                             std::filesystem::copy_options::overwrite_existing);
+  const auto text = ReadFile(golden / "config.json", 1 << 20);
+  EXPECT_TRUE(text.ok()) << text.status();
+  auto config = ParseJson(*text, "config.json");
+  EXPECT_TRUE(config.ok()) << config.status();
+  (*config)["prompt_format"] = "template";
+  std::ofstream(directory / "config.json") << config->dump();
   std::ofstream(directory / "chat_template.jinja") << chat_template;
   auto model = RouterModel::Load(directory, {});
   EXPECT_TRUE(model.ok()) << model.status();

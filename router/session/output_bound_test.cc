@@ -156,16 +156,17 @@ TEST_F(OutputBoundTest, ALargePieceOfThePromptPausesButDoesNotEnd) {
   GenerateInput input = Prompt("four");
   input.wants_prompt_logprobs = true;
   const auto session = Generate(input, writer);
-  Sequence(0).Started();
-  Sequence(0).Prompt({1, {{8, -1, {}}, {8, -1, {}}, {8, -1, {}}}});
-  EXPECT_TRUE(Sequence(0).paused());
+  ScriptedSequence& sequence = *backend_->sequences().back();
+  sequence.Started();
+  sequence.Prompt({1, {{8, -1, {}}, {8, -1, {}}, {8, -1, {}}}});
+  EXPECT_TRUE(sequence.paused());
   writer.bytes_per_character = 1;
-  Sequence(0).Say("a");  // Was in flight.
+  sequence.Say("a");  // Was in flight.
   EXPECT_FALSE(writer.aborted.has_value());
   writer.unsent_bytes = 0;
   session->OnSent();
-  EXPECT_FALSE(Sequence(0).paused());
-  Sequence(0).Finish(FinishCause::kEos);
+  EXPECT_FALSE(sequence.paused());
+  sequence.Finish(FinishCause::kEos);
   ASSERT_TRUE(writer.ended.has_value());
   EXPECT_TRUE(writer.ended->ok()) << *writer.ended;
 }

@@ -434,7 +434,7 @@ TEST_F(UpcycleHfTest, NamesAMissingOrBrokenTokenizerBeforeAnythingIsWritten) {
   const std::pair<std::string, std::string> cases[] = {
       {"{", "malformed JSON"},
       {"{}", "model"},
-      {R"({"model": {"type": "BPE", "vocab": {"a": 0}}})", "vocab"},
+      {R"({"model": {"type": "BPE", "vocab": {"a": 0}}})", "byte_fallback"},
       {with("/model/type", "WordPiece"), "only BPE is supported"},
       {with("/model/merges/0", "a Z"), "merges"},
       {with("/added_tokens/2", TestAddedToken(kVocab, "<more>", false)),
