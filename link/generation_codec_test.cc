@@ -241,9 +241,6 @@ TEST(GenerationCodecTest, InvalidRequestsAreRefusedNamingTheField) {
   ExpectRefused("family", [](auto& m) { m.set_family(-2); });
   ExpectRefused("max_new_tokens",
                 [](auto& m) { m.set_max_new_tokens(kTooMany); });
-  ExpectRefused("end_tokens", [](auto& m) {
-    for (int i = 0; i <= kMaxEndTokens; ++i) m.add_end_tokens(i);
-  });
   ExpectRefused("top_logprobs", [](auto& m) { m.set_top_logprobs(21); });
   ExpectRefused("score_tokens", [](auto& m) { m.set_score_tokens(kTooMany); });
   ExpectRefused("prompt_logprobs", [](auto& m) { m.set_prompt_logprobs(21); });
@@ -251,6 +248,17 @@ TEST(GenerationCodecTest, InvalidRequestsAreRefusedNamingTheField) {
   ExpectRefused("priority", [](auto& m) { m.set_priority(-101); });
   ExpectRefused("control",
                 [](auto& m) { m.mutable_control()->set_paused(true); });
+}
+
+TEST(GenerationCodecTest, TooManyEndTokensAreRefused) {
+  pb::RunRequest message = ToProto(Request());
+  message.clear_end_tokens();
+  for (int i = 0; i < kMaxEndTokens; ++i) message.add_end_tokens(i);
+  EXPECT_TRUE(FromProto(message).ok());
+  message.add_end_tokens(9);
+  const absl::Status status = FromProto(message).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message().find("end_tokens has 17 tokens"), 0u) << status;
 }
 
 TEST(GenerationCodecTest, InvalidSamplingIsRefusedNamingTheField) {
@@ -343,6 +351,7 @@ TEST(GenerationCodecTest, RequestsOfVersionOneAreRead) {
   GenerationRequest request = Request();
   request.answer_tokens = 0;  // Version 1 did not have it, nor these options.
   request.prompt_logprobs.reset();
+  request.end_tokens.clear();
   request.sampling.min_p = 0;
   request.sampling.logit_bias.clear();
   const auto read = FromProto(Bytes<pb::RunRequest>(

@@ -169,7 +169,7 @@ TEST(TokenizerJsonTest, SaysWhatIsWrongAndWhere) {
          j["pre_tokenizer"] = {{"type", "Sequence"},
                                {"pretokenizers", {split, j["pre_tokenizer"]}}};
        }},
-      {"t.json: pre_tokenizer: more than 64 steps",
+      {"t.json: pre_tokenizer.pretokenizers[64]: more than 64 steps",
        [](Json& j) {
          const Json step = {{"type", "Digits"}, {"individual_digits", true}};
          Json steps = Json::array();

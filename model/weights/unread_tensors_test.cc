@@ -22,7 +22,7 @@ using ::testing::IsEmpty;
 class UnreadTensorsTest : public WrittenTest {
  protected:
   absl::Status CheckWith(const ModelConfig& config, const TensorSpec& more) {
-    Declare(Tiny());
+    Declare(config.is_dense() ? config : Tiny());
     specs_.push_back(more);
     warnings_.clear();
     return CheckUnreadTensors(config, Write(), warnings_);
