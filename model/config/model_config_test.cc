@@ -95,7 +95,8 @@ TEST(ModelConfigTest, TheTemplateOfAModelWithExpertsMustBeAskedFor) {
   json["architectures"] = {"LlamaForCausalLM"};
   json["model_type"] = "llama";
   for (const char* key : {"num_experts", "num_experts_per_tok",
-                          "moe_intermediate_size", "mlp_only_layers"}) {
+                          "moe_intermediate_size", "mlp_only_layers",
+                          "norm_topk_prob", "share_flag", "language_gate"}) {
     json.erase(key);
   }
   const auto dense = Parse(json);

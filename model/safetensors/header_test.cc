@@ -155,8 +155,9 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenTensor{
             R"({"dtype": "F 3", "shape": [4], "data_offsets": [0, 16]})",
             "dtype is not the name of a type; F32, F16 and BF16 can be used"},
-        BrokenTensor{R"({"dtype": "", "shape": [4], "data_offsets": [0, 16]})",
-                     "dtype is not the name of a type"},
+        BrokenTensor{
+            R"({"dtype": "", "shape": [4], "data_offsets": [0, 16]})",
+            "dtype is not the name of a type; F32, F16 and BF16 can be used"},
         BrokenTensor{
             R"({"dtype": "F4", "shape": [5], "data_offsets": [0, 3]})",
             "shape [5] of F4 needs 20 bits, which are not whole bytes"},

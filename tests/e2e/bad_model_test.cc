@@ -370,7 +370,7 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
     ChildProcess process(
         {"/bin/sh", "-c", "exec \"$0\" --help >&2", Runfile(server)}, log);
     EXPECT_EQ(process.Wait(), 0);
-    for (const char* flag : {"--model ", "--listen ", "--metrics_listen "}) {
+    for (const char* flag : {"--model\n", "--listen\n", "--metrics_listen "}) {
       EXPECT_NE(ReadAll(log).find(flag), std::string::npos)
           << server << " --help does not mention " << flag << ReadAll(log);
     }

@@ -303,6 +303,7 @@ TEST(QueriesTest, PrintTextOrJson) {
   FakeServer fake;
   fake.service.language.set_language("sw");
   fake.service.model.set_name("demo");
+  fake.service.routing.set_experts_per_token(2);
   fake.service.tokens.add_token_ids(3);
   fake.service.tokens.add_tokens("x");
   const std::vector<std::pair<Command, std::string>> wanted = {

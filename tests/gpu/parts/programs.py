@@ -79,7 +79,7 @@ def stages(context):
 def golden(rows):
     """A golden model through a cluster whose workers share the GPU."""
     def run(context):
-        flags = [] if context.on_gpu else ["--gtest_filter=*/0"]
+        flags = [] if context.on_gpu else ["--gtest_filter=*/wide_1:*/0"]
         return run_test(context, f"golden_{rows}", "tests/gpu/golden_test", 60, flags, APOLLO_TEST_ROWS=rows)
     return run
 
