@@ -343,6 +343,19 @@ TEST_F(GenerateSessionTest, AnAnswerThatAStopStringEndsHasItsExpertUseToo) {
   EXPECT_EQ(finished.expert_use[0].off_family_tokens, 1u);
 }
 
+// The last events may be those for which there is no room.
+TEST_F(GenerateSessionTest, ACallWhoseEndHasNoRoomDoesNotCountAsOk) {
+  KeepingGenerateWriter writer;
+  const auto session = Generate(Prompt("x"), writer);
+  Sequence(0).Started();
+  writer.room_status = absl::FailedPreconditionError("full");
+  Sequence(0).Finish(FinishCause::kEos);
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_EQ(*writer.ended, writer.room_status);
+  session->Close();
+  EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"FAILED_PRECONDITION\""));
+}
+
 GenerateInput Chat(const std::string& question) {
   GenerateInput input;
   input.input.is_chat = true;
