@@ -403,6 +403,36 @@ TEST_F(GenerateSessionTest, TheEndOfATurnIsAnEndTokenOfEachRequest) {
   EXPECT_THAT(Sequence(2).request.end_tokens, testing::ElementsAre(end));
 }
 
+// A dense worker of an older release does not know the end tokens of a request,
+// and sends them.
+TEST_F(GenerateSessionTest, AnEndTokenThatAWorkerSendsEndsTheAnswer) {
+  const TokenId end = *model_->tokenizer->AddedTokenId("<|im_end|>");
+  model_->ends = FindAnswerEnds(PromptFormat::kChatMl, "", *model_->tokenizer);
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.stops = {"bZ"};
+  input.stop_tokens = {end};
+  const auto session = Generate(input, writer);
+  Sequence(0).Started();
+  Sequence(0).Say("ab");  // "b" is held back.
+  Sequence(0).Token({0, end, -1, {}});
+  EXPECT_TRUE(Sequence(0).cancelled());
+  EXPECT_EQ(writer.Text(), "ab");
+  ASSERT_EQ(writer.AllFinished().size(), 1u);
+  EXPECT_EQ(writer.AllFinished()[0].reason, AnswerEnd::kEos);
+  EXPECT_EQ(writer.AllFinished()[0].matched_token, std::nullopt);
+  EXPECT_EQ(writer.AllFinished()[0].generated_tokens, 2);
+  EXPECT_TRUE(writer.ended.has_value() && writer.ended->ok());
+
+  KeepingGenerateWriter ignoring;
+  input.ignore_eos = true;
+  input.stop_tokens = {};
+  const auto other = Generate(input, ignoring);
+  Sequence(1).Started();
+  Sequence(1).Token({0, end, -1, {}});
+  EXPECT_TRUE(ignoring.AllFinished().empty());
+}
+
 TEST_F(GenerateSessionTest, AStopStringMayNameAControlToken) {
   KeepingGenerateWriter writer;
   GenerateInput input = Prompt("x");
