@@ -133,14 +133,14 @@ TEST_F(CompleteCallTest, ATooLargeResponseEndsTheCallAndTheSequence) {
 // Many small pieces take no more room than they do in the response.
 TEST_F(CompleteCallTest, AResponseOfNearlyTheLargestSizeIsReturned) {
   GeneratedToken token = {0, 1, -1, {}, {}};
-  token.alternatives.assign(2, {1, -1});
+  token.alternatives.assign(10, {1, -1});
   backend_->Play([token](ScriptedSequence& s) {
     s.Started();
     s.Token(token);
     s.Finish(FinishCause::kLength);
   });
   v1::GenerateRequest request = Prompt("x");
-  request.set_logprobs(2);
+  request.set_logprobs(10);
   v1::CompleteResponse response;
   ASSERT_TRUE(Complete(request, &response).ok());
   const v1::CompletedChoice& one = response.choices(0);
