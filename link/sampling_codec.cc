@@ -46,7 +46,7 @@ std::vector<WrongField> FromProto(const v1::SamplingParams& params,
     wrong.push_back({"top_k", absl::StrCat("is ", params.top_k(),
                                            "; it must be at most ", INT_MAX)});
   }
-  if (wrong.empty()) options = std::move(read);
+  options = std::move(read);
   return wrong;
 }
 

@@ -12,7 +12,8 @@ namespace apollo {
 // is left to the router.
 v1::SamplingParams ToProto(const SamplingOptions& options);
 
-// Sets `options`, or returns the fields that are out of range (CheckSampling).
+// Sets `options` and returns the fields that are out of range (CheckSampling).
+// A caller can check the other ones further.
 std::vector<WrongField> FromProto(const v1::SamplingParams& params,
                                   SamplingOptions& options);
 

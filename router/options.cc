@@ -1,5 +1,7 @@
 #include "router/options.h"
 
+#include <absl/strings/str_cat.h>
+
 #include "common/status_macros.h"
 #include "serving/flag_checks.h"
 
@@ -11,6 +13,17 @@ constexpr int kLeastMetadataBytes = 1 << 10;
 // Far more than any request needs; gRPC keeps the limit in an int.
 constexpr int kMostMetadataBytes = 16 << 20;
 
+// gRPC takes its times in whole milliseconds as an int, and silently uses its
+// own defaults for 0 and for what does not fit.
+absl::Status CheckSilentClientTimeout(absl::Duration value) {
+  if (value >= absl::Seconds(1) && value <= absl::Hours(24)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--silent_client_timeout is ", absl::FormatDuration(value),
+                   "; it must be from 1s to 24h"));
+}
+
 }  // namespace
 
 absl::Status CheckRouterOptions(const RouterOptions& options) {
@@ -19,8 +32,7 @@ absl::Status CheckRouterOptions(const RouterOptions& options) {
       CheckAtLeastOne("call_output_bytes", options.calls.output_bytes));
   RETURN_IF_ERROR(CheckAboveZero("stalled_client_timeout",
                                  options.calls.stalled_client_timeout));
-  RETURN_IF_ERROR(
-      CheckAboveZero("silent_client_timeout", options.silent_client_timeout));
+  RETURN_IF_ERROR(CheckSilentClientTimeout(options.silent_client_timeout));
   return CheckFromTo("max_metadata_bytes", options.max_metadata_bytes,
                      kLeastMetadataBytes, kMostMetadataBytes);
 }

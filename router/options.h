@@ -18,7 +18,7 @@ struct RouterOptions {
   int max_metadata_bytes = 16 << 10;
   // Time after which a client is considered gone whose machine or process has
   // given no sign of life. A client may be a suspended laptop, or a program
-  // that a debugger has stopped.
+  // that a debugger has stopped. From 1 second to 24 hours.
   absl::Duration silent_client_timeout = absl::Minutes(3);
 };
 

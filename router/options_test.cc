@@ -28,6 +28,15 @@ TEST(RouterOptionsTest, NamesTheFlagThatIsWrong) {
        [](RouterOptions& o) {
          o.silent_client_timeout = absl::ZeroDuration();
        }},
+      // gRPC would use its own default of 2 hours.
+      {"--silent_client_timeout",
+       [](RouterOptions& o) {
+         o.silent_client_timeout = absl::Milliseconds(2);
+       }},
+      {"--silent_client_timeout",
+       [](RouterOptions& o) {
+         o.silent_client_timeout = absl::InfiniteDuration();
+       }},
       {"--max_metadata_bytes",
        [](RouterOptions& o) { o.max_metadata_bytes = 1023; }},
   };

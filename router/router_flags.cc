@@ -29,7 +29,8 @@ ABSL_FLAG(absl::Duration, stalled_client_timeout,
 ABSL_FLAG(absl::Duration, silent_client_timeout,
           apollo::RouterOptions().silent_client_timeout,
           "Time after which a client that has given no sign of life, not even "
-          "answers to HTTP/2 pings, is considered gone, and its calls end.");
+          "answers to HTTP/2 pings, is considered gone, and its calls end; "
+          "from 1s to 24h.");
 ABSL_FLAG(int, max_metadata_bytes, apollo::RouterOptions().max_metadata_bytes,
           "Maximum size of a call's gRPC metadata in bytes; more is refused "
           "with RESOURCE_EXHAUSTED.");

@@ -1,9 +1,12 @@
 #include "router/grpc/complete_call.h"
 
 #include <absl/strings/str_cat.h>
+#include <google/protobuf/io/coded_stream.h>
 
+#include <cstdint>
 #include <utility>
 
+#include "common/check.h"
 #include "router/grpc/cancelling.h"
 #include "router/grpc/generate_call.h"
 #include "router/grpc/grpc_status.h"
@@ -11,6 +14,14 @@
 #include "router/grpc/wire_request.h"
 
 namespace apollo {
+namespace {
+
+// The most bytes that the tag and the length of one field take.
+constexpr std::size_t kFieldBytes = 6;
+// The same of those of a part, its text and its token ids.
+constexpr std::size_t kPartBytes = 3 * kFieldBytes;
+
+}  // namespace
 
 CompleteCall::CompleteCall(const SessionContext& context,
                            grpc::CallbackServerContext* server_context,
@@ -53,35 +64,55 @@ void CompleteCall::OnDone() {
   delete this;
 }
 
-v1::CompletedChoice& CompleteCall::Choice(int number) {
-  while (result_.choices_size() <= number) result_.add_choices();
-  return *result_.mutable_choices(number);
+CompleteCall::Part<v1::CompletedChoice>& CompleteCall::Choice(int number) {
+  while (static_cast<int>(choices_.size()) <= number) {
+    choices_.emplace_back();
+    bytes_ += kPartBytes;
+  }
+  return choices_[number];
+}
+
+template <typename Message, typename Piece>
+void CompleteCall::AddTokens(const Piece& piece, Part<Message>& part) {
+  using google::protobuf::io::CodedOutputStream;
+  for (const std::int32_t token : piece.token_ids()) {
+    part.message.add_token_ids(token);
+    bytes_ += CodedOutputStream::VarintSize32SignExtended(token);
+  }
+  Message logprobs;
+  *logprobs.mutable_logprobs() = piece.logprobs();
+  const std::size_t before = part.logprobs.size();
+  logprobs.AppendToString(&part.logprobs);
+  bytes_ += part.logprobs.size() - before;
 }
 
 void CompleteCall::Started(const AnswerStarted& started) {
-  *result_.mutable_started() = ToProto(started);
+  started_ = ToProto(started);
+  bytes_ += started_.ByteSizeLong() + kFieldBytes;
 }
 
 void CompleteCall::Prompt(const AnswerPrompt& prompt) {
-  v1::PromptLogprobs piece = ToProto(prompt);
-  bytes_ += piece.ByteSizeLong();
-  v1::PromptLogprobs& all = *result_.mutable_prompt_logprobs();
-  // Merging lists appends them.
-  if (all.token_ids_size() > 0) piece.clear_index();
-  all.MergeFrom(piece);
+  const v1::PromptLogprobs piece = ToProto(prompt);
+  if (prompt_.message.token_ids_size() == 0) {
+    prompt_.message.set_index(piece.index());
+    bytes_ += kPartBytes;
+  }
+  AddTokens(piece, prompt_);
 }
 
 void CompleteCall::Delta(const AnswerDelta& delta) {
   const v1::GenerateDelta piece = ToProto(delta);
-  bytes_ += piece.ByteSizeLong();
-  v1::CompletedChoice& choice = Choice(delta.choice);
-  choice.mutable_text()->append(piece.text());
-  choice.mutable_token_ids()->MergeFrom(piece.token_ids());
-  choice.mutable_logprobs()->MergeFrom(piece.logprobs());
+  Part<v1::CompletedChoice>& choice = Choice(delta.choice);
+  choice.message.mutable_text()->append(piece.text());
+  bytes_ += piece.text().size();
+  AddTokens(piece, choice);
 }
 
 void CompleteCall::Finished(const AnswerFinished& finished) {
-  *Choice(finished.choice).mutable_finished() = ToProto(finished);
+  v1::GenerateFinished& out =
+      *Choice(finished.choice).message.mutable_finished();
+  out = ToProto(finished);
+  bytes_ += out.ByteSizeLong() + kFieldBytes;
 }
 
 absl::Status CompleteCall::room() {
@@ -93,15 +124,27 @@ absl::Status CompleteCall::room() {
 }
 
 void CompleteCall::End(const absl::Status& status) {
-  absl::Status end = status;
-  if (end.ok()) {
-    bytes_ = result_.ByteSizeLong();
-    end = room();
+  if (status.ok()) {
+    v1::CompleteResponse response;
+    *response.mutable_started() = std::move(started_);
+    bool whole = true;
+    for (Part<v1::CompletedChoice>& choice : choices_) {
+      v1::CompletedChoice& out = *response.add_choices();
+      out = std::move(choice.message);
+      whole &= out.MergeFromString(choice.logprobs);
+    }
+    if (prompt_.message.token_ids_size() > 0) {
+      v1::PromptLogprobs& out = *response.mutable_prompt_logprobs();
+      out = std::move(prompt_.message);
+      whole &= out.MergeFromString(prompt_.logprobs);
+    }
+    APOLLO_CHECK(whole);
+    *response_ = SerializeResponse(response);
   }
-  if (end.ok()) *response_ = SerializeResponse(result_);
-  result_.Clear();
-  AddTrailers(end, request_id_, *server_context_);
-  Finish(ToGrpcStatus(end, request_id_));
+  choices_.clear();
+  prompt_ = {};
+  AddTrailers(status, request_id_, *server_context_);
+  Finish(ToGrpcStatus(status, request_id_));
 }
 
 void CompleteCall::Abort(const absl::Status& status) {

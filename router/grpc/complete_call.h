@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "proto/apollo/v1/inference.pb.h"
 #include "router/session/generate_session.h"
@@ -53,14 +54,28 @@ class CompleteCall final : public grpc::ServerUnaryReactor,
   std::size_t unsent() override { return 0; }
   absl::Status room() override;
 
-  // Returns the result of a choice.
-  v1::CompletedChoice& Choice(int number);
+  // A part of the response. Its log-probabilities are kept serialized, since
+  // messages would take several times as much memory.
+  template <typename Message>
+  struct Part {
+    Message message;       // Without log-probabilities.
+    std::string logprobs;  // A serialized Message with nothing else.
+  };
+
+  // Returns the part of a choice.
+  Part<v1::CompletedChoice>& Choice(int number);
+  // Adds tokens to a part.
+  template <typename Message, typename Piece>
+  void AddTokens(const Piece& piece, Part<Message>& part);
 
   grpc::CallbackServerContext* const server_context_;
   grpc::ByteBuffer* const response_;
   const std::chrono::system_clock::time_point arrived_;
-  v1::CompleteResponse result_;
-  std::size_t bytes_ = 0;  // About the size of result_ on the wire.
+  v1::GenerateStarted started_;
+  Part<v1::PromptLogprobs> prompt_;
+  std::vector<Part<v1::CompletedChoice>> choices_;
+  // The size of the response on the wire, or some bytes more, but no less.
+  std::size_t bytes_ = 0;
   const std::shared_ptr<GenerateSession> session_;
   const std::string request_id_;
 };

@@ -127,6 +127,40 @@ TEST_F(CompleteCallTest, ATooLargeResponseEndsTheCallAndTheSequence) {
   EXPECT_THAT(status.error_message(),
               testing::HasSubstr("more than 4000000 bytes; use Generate"));
   EXPECT_EQ(AwaitRunning(0), 0);
+  EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"FAILED_PRECONDITION\""));
+}
+
+// Many small pieces take no more room than they do in the response.
+TEST_F(CompleteCallTest, AResponseOfNearlyTheLargestSizeIsReturned) {
+  GeneratedToken token = {0, 1, -1, {}, {}};
+  token.alternatives.assign(10, {1, -1});
+  backend_->Play([token](ScriptedSequence& s) {
+    s.Started();
+    s.Token(token);
+    s.Finish(FinishCause::kLength);
+  });
+  v1::GenerateRequest request = Prompt("x");
+  request.set_logprobs(10);
+  v1::CompleteResponse response;
+  ASSERT_TRUE(Complete(request, &response).ok());
+  const v1::CompletedChoice& one = response.choices(0);
+  // With the field's tag and length.
+  const std::size_t each =
+      one.text().size() + 1 + one.logprobs(0).ByteSizeLong() + 2;
+  const std::size_t tokens = 3'990'000 / each;
+  backend_->Play([token, tokens](ScriptedSequence& s) {
+    s.Started();
+    for (std::size_t i = 0; i < tokens; ++i) s.Token(token);
+    s.Finish(FinishCause::kLength);
+  });
+  const grpc::Status status = Complete(request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(static_cast<std::size_t>(response.choices(0).token_ids_size()),
+            tokens);
+  EXPECT_EQ(static_cast<std::size_t>(response.choices(0).logprobs_size()),
+            tokens);
+  EXPECT_GT(response.ByteSizeLong(), 3'900'000u);
+  EXPECT_LE(response.ByteSizeLong(), 4'000'000u);
 }
 
 TEST_F(CompleteCallTest, TheClientsCancellationReachesTheBackend) {

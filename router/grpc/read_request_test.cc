@@ -271,6 +271,8 @@ TEST(ReadGenerateTest, NamesAllWrongFieldsAtOnce) {
   request.set_language("zebra");
   request.mutable_sampling()->set_temperature(-1);
   request.mutable_sampling()->set_top_k(1u << 31);
+  // Known to be wrong only by the vocabulary.
+  (*request.mutable_sampling()->mutable_logit_bias())[1000] = 1;
   request.mutable_sampling()->set_choices(9);
   request.add_stop("");
   request.set_logprobs(21);
@@ -281,8 +283,8 @@ TEST(ReadGenerateTest, NamesAllWrongFieldsAtOnce) {
   EXPECT_THAT(fields,
               testing::ElementsAre("prompt", "routing", "sampling.temperature",
                                    "sampling.top_k", "request_id", "priority",
-                                   "language", "sampling.choices", "stop[0]",
-                                   "logprobs"));
+                                   "language", "sampling.logit_bias",
+                                   "sampling.choices", "stop[0]", "logprobs"));
 }
 
 TEST(ReadGenerateTest, TakesTokenIds) {

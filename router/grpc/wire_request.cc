@@ -5,6 +5,8 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/unknown_field_set.h>
+#include <google/protobuf/wire_format_lite.h>
+#include <grpcpp/support/proto_buffer_reader.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -26,6 +28,9 @@ using google::protobuf::UnknownField;
 using google::protobuf::UnknownFieldSet;
 
 constexpr int kMaxDepth = 16;
+
+// More than any request has before its id, but few for one that may be refused.
+constexpr int kMostPeekedFields = 64;
 
 // Finds the string fields, at any depth, that are not UTF-8.
 void FindBadText(const std::string& bytes, const Descriptor& type,
@@ -91,31 +96,34 @@ absl::Status ParseRequest(const grpc::ByteBuffer& buffer,
 }
 
 std::string PeekRequestId(const grpc::ByteBuffer& buffer) {
+  using google::protobuf::internal::WireFormatLite;
   static_assert(v1::GenerateRequest::kRequestIdFieldNumber == 1 &&
                 v1::ScoreRequest::kRequestIdFieldNumber == 1);
-  constexpr char kField = 1 << 3 | 2;  // A string.
+  constexpr std::uint32_t kField = 1 << 3 | 2;  // A string.
   constexpr std::size_t kMost = RequestLimits().max_request_id_bytes;
-  std::vector<grpc::Slice> slices;
-  if (!buffer.Valid() || !buffer.Dump(&slices).ok()) return "";
-  std::string begin;
-  for (const grpc::Slice& slice : slices) {
-    begin.append(reinterpret_cast<const char*>(slice.begin()),
-                 std::min(slice.size(), kMost + 3 - begin.size()));
+  if (!buffer.Valid()) return "";
+  grpc::ByteBuffer bytes = buffer;  // Shares the memory.
+  grpc::ProtoBufferReader reader(&bytes);
+  google::protobuf::io::CodedInputStream in(&reader);
+  for (int fields = 0; fields < kMostPeekedFields; ++fields) {
+    const std::uint32_t tag = in.ReadTag();
+    if (tag != kField) {
+      if (tag == 0 || !WireFormatLite::SkipField(&in, tag)) return "";
+      continue;
+    }
+    std::uint32_t size = 0;
+    std::string id;
+    if (!in.ReadVarint32(&size) || size > kMost ||
+        !in.ReadString(&id, static_cast<int>(size))) {
+      return "";
+    }
+    const bool plain = std::all_of(id.begin(), id.end(), [](unsigned char c) {
+      return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' ||
+             c == ':';
+    });
+    return plain ? id : "";
   }
-  google::protobuf::io::CodedInputStream in(
-      reinterpret_cast<const std::uint8_t*>(begin.data()),
-      static_cast<int>(begin.size()));
-  std::uint32_t size = 0;
-  std::string id;
-  if (in.ReadTag() != kField || !in.ReadVarint32(&size) || size > kMost ||
-      !in.ReadString(&id, static_cast<int>(size))) {
-    return "";
-  }
-  const bool plain = std::all_of(id.begin(), id.end(), [](unsigned char c) {
-    return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' ||
-           c == ':';
-  });
-  return plain ? id : "";
+  return "";
 }
 
 grpc::ByteBuffer ToByteBuffer(std::string bytes) {

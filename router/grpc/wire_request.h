@@ -11,8 +11,7 @@ namespace apollo {
 // Parses a serialized request. The protobuf library rejects a message with a
 // string that is not UTF-8, but does not name the field; this returns a
 // FieldError with all such fields and the offset of the first invalid byte of
-// each. Returns
-// INVALID_ARGUMENT for bytes that are not a message at all.
+// each. Returns INVALID_ARGUMENT for bytes that are not a message at all.
 absl::Status ParseRequest(const std::string& bytes,
                           google::protobuf::Message& request);
 
@@ -23,9 +22,10 @@ absl::Status ParseRequest(const grpc::ByteBuffer& buffer,
                           google::protobuf::Message& request);
 
 // Returns the field `request_id` (field 1) of a serialized request without
-// parsing the rest, for calls that may be refused before. Returns "" if it is
-// not the first field, as every protobuf library writes it, or not valid
-// (request/request_checks.h).
+// parsing the rest, for calls that may be refused before. It need not be the
+// first field: protobuf libraries write it first, but Envoy's transcoder keeps
+// the order of the JSON. Returns "" if it is not among the first 64 fields or
+// not valid (request/request_checks.h).
 std::string PeekRequestId(const grpc::ByteBuffer& buffer);
 
 // Return the bytes of a message, or a message, as the buffer that gRPC sends.

@@ -170,6 +170,29 @@ TEST(PeekRequestIdTest, FindsItBeforeTheRequestIsParsed) {
   EXPECT_EQ(PeekRequestId(SerializeResponse(request)), request.request_id());
 }
 
+TEST(PeekRequestIdTest, FindsItBehindOtherFields) {
+  const std::string priority = {12 << 3, 5};
+  const std::string id = Field(1, "late");
+  v1::GenerateRequest prompt;
+  prompt.set_prompt(std::string(70'000, 'x'));
+  const std::string others = prompt.SerializeAsString() + priority;
+  EXPECT_EQ(PeekRequestId(ToByteBuffer(others + id + Field(8, "stop"))),
+            "late");
+  // In several parts.
+  const std::string bytes = others + id;
+  const grpc::Slice slices[] = {
+      grpc::Slice(bytes.substr(0, 1000)),
+      grpc::Slice(bytes.substr(1000, bytes.size() - 1002)),
+      grpc::Slice(bytes.substr(bytes.size() - 2))};
+  EXPECT_EQ(PeekRequestId(grpc::ByteBuffer(slices, 3)), "late");
+  // But the search is bounded, and what is no message has none.
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += priority;
+  EXPECT_EQ(PeekRequestId(ToByteBuffer(many + id)), "");
+  EXPECT_EQ(PeekRequestId(ToByteBuffer(others.substr(0, 100) + id)), "");
+  EXPECT_EQ(PeekRequestId(ToByteBuffer(std::string(1, 12 << 3 | 4) + id)), "");
+}
+
 TEST(PeekRequestIdTest, IsEmptyUnlessThereIsAValidOne) {
   EXPECT_EQ(PeekRequestId(grpc::ByteBuffer()), "");
   EXPECT_EQ(PeekRequestId(ToByteBuffer("")), "");

@@ -11,9 +11,11 @@
 namespace apollo {
 namespace {
 
-// Returns why a text ended that a stop string has ended.
-AnswerEnd EndOfText(const AnswerText& text) {
-  return text.turn_ended() ? AnswerEnd::kEos : AnswerEnd::kStop;
+// Returns why an answer ended that the model or a stop string has ended. The
+// rest of its text may have completed a stop string.
+AnswerEnd EndOfAnswer(const AnswerText& text) {
+  return text.stopped() && !text.turn_ended() ? AnswerEnd::kStop
+                                              : AnswerEnd::kEos;
 }
 
 }  // namespace
@@ -72,6 +74,9 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
                            run.sampling.seed);
     with_logprobs_ = input.wants_logprobs;
     stop_tokens_ = {input.stop_tokens.begin(), input.stop_tokens.end()};
+    if (!input.ignore_eos) {
+      end_tokens_ = {run.end_tokens.begin(), run.end_tokens.end()};
+    }
     if (input.wants_prompt_logprobs) {
       prompt_unscored_ = started_.prompt_tokens - 1;
     }
@@ -118,6 +123,14 @@ void GenerateSession::OnPrompt(int /*index*/, const PromptLogprobs& prompt) {
 }
 
 void GenerateSession::OnToken(int index, const GeneratedToken& token) {
+  if (end_tokens_.contains(token.token)) {
+    // Only a dense worker of an older release sends it.
+    FinishText(index);
+    WriteFinished(index, EndOfAnswer(choices_[index].text), std::nullopt,
+                  choices_[index].use);
+    Stop(index);
+    return;
+  }
   const absl::Duration now = Now();
   metrics_.Token(now);
   if (!first_token_) first_token_ = now;
@@ -136,7 +149,7 @@ void GenerateSession::OnToken(int index, const GeneratedToken& token) {
   if (stops || choice.text.stopped()) {
     WriteFinished(
         index,
-        choice.text.stopped() ? EndOfText(choice.text) : AnswerEnd::kStop,
+        choice.text.stopped() ? EndOfAnswer(choice.text) : AnswerEnd::kStop,
         token.token, choice.use);
     Stop(index);
   }
@@ -162,22 +175,25 @@ absl::Status GenerateSession::OnFinished(int index,
     return absl::InternalError(
         "the dense worker did not send the log-probabilities of the prompt");
   }
-  Choice& choice = choices_[index];
-  const std::string rest = choice.text.Finish();
-  if (!rest.empty()) {
-    AnswerDelta delta;
-    delta.choice = index;
-    delta.index = choice.generated;
-    delta.text = rest;
-    out_.Delta(delta);
-  }
-  // Finish() above may have completed a stop string.
+  FinishText(index);
+  const AnswerText& text = choices_[index].text;
   WriteFinished(index,
-                choice.text.stopped()                 ? EndOfText(choice.text)
-                : finished.cause == FinishCause::kEos ? AnswerEnd::kEos
-                                                      : AnswerEnd::kLength,
+                finished.cause == FinishCause::kEos || text.stopped()
+                    ? EndOfAnswer(text)
+                    : AnswerEnd::kLength,
                 std::nullopt, finished.expert_use);
   return absl::OkStatus();
+}
+
+void GenerateSession::FinishText(int index) {
+  Choice& choice = choices_[index];
+  const std::string rest = choice.text.Finish();
+  if (rest.empty()) return;
+  AnswerDelta delta;
+  delta.choice = index;
+  delta.index = choice.generated;
+  delta.text = rest;
+  out_.Delta(delta);
 }
 
 void GenerateSession::WriteFinished(int index, AnswerEnd reason,

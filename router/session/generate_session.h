@@ -54,6 +54,8 @@ class GenerateSession final : public Session {
   absl::Status OnFinished(int index,
                           const GenerationFinished& finished) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Writes the rest of the text of an answer that has ended.
+  void FinishText(int index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteFinished(int index, AnswerEnd reason,
                      std::optional<std::int32_t> matched_token,
                      const std::vector<LayerUse>& use)
@@ -65,6 +67,8 @@ class GenerateSession final : public Session {
 
   bool with_logprobs_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<std::int32_t> stop_tokens_ ABSL_GUARDED_BY(mutex_);
+  // AnswerEnds::tokens, unless they are to be ignored.
+  std::set<std::int32_t> end_tokens_ ABSL_GUARDED_BY(mutex_);
   // Prompt tokens whose log-probabilities are still to come.
   int prompt_unscored_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Choice> choices_ ABSL_GUARDED_BY(mutex_);

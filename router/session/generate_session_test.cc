@@ -343,6 +343,19 @@ TEST_F(GenerateSessionTest, AnAnswerThatAStopStringEndsHasItsExpertUseToo) {
   EXPECT_EQ(finished.expert_use[0].off_family_tokens, 1u);
 }
 
+// The last events may be those for which there is no room.
+TEST_F(GenerateSessionTest, ACallWhoseEndHasNoRoomDoesNotCountAsOk) {
+  KeepingGenerateWriter writer;
+  const auto session = Generate(Prompt("x"), writer);
+  Sequence(0).Started();
+  writer.room_status = absl::FailedPreconditionError("full");
+  Sequence(0).Finish(FinishCause::kEos);
+  ASSERT_TRUE(writer.ended.has_value());
+  EXPECT_EQ(*writer.ended, writer.room_status);
+  session->Close();
+  EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"FAILED_PRECONDITION\""));
+}
+
 GenerateInput Chat(const std::string& question) {
   GenerateInput input;
   input.input.is_chat = true;
@@ -388,6 +401,36 @@ TEST_F(GenerateSessionTest, TheEndOfATurnIsAnEndTokenOfEachRequest) {
   EXPECT_FALSE(Sequence(1).request.use_with_tokens);
   const auto prompt = Generate(Prompt("x"), c);
   EXPECT_THAT(Sequence(2).request.end_tokens, testing::ElementsAre(end));
+}
+
+// A dense worker of an older release does not know the end tokens of a request,
+// and sends them.
+TEST_F(GenerateSessionTest, AnEndTokenThatAWorkerSendsEndsTheAnswer) {
+  const TokenId end = *model_->tokenizer->AddedTokenId("<|im_end|>");
+  model_->ends = FindAnswerEnds(PromptFormat::kChatMl, "", *model_->tokenizer);
+  KeepingGenerateWriter writer;
+  GenerateInput input = Prompt("x");
+  input.stops = {"bZ"};
+  input.stop_tokens = {end};
+  const auto session = Generate(input, writer);
+  Sequence(0).Started();
+  Sequence(0).Say("ab");  // "b" is held back.
+  Sequence(0).Token({0, end, -1, {}});
+  EXPECT_TRUE(Sequence(0).cancelled());
+  EXPECT_EQ(writer.Text(), "ab");
+  ASSERT_EQ(writer.AllFinished().size(), 1u);
+  EXPECT_EQ(writer.AllFinished()[0].reason, AnswerEnd::kEos);
+  EXPECT_EQ(writer.AllFinished()[0].matched_token, std::nullopt);
+  EXPECT_EQ(writer.AllFinished()[0].generated_tokens, 2);
+  EXPECT_TRUE(writer.ended.has_value() && writer.ended->ok());
+
+  KeepingGenerateWriter ignoring;
+  input.ignore_eos = true;
+  input.stop_tokens = {};
+  const auto other = Generate(input, ignoring);
+  Sequence(1).Started();
+  Sequence(1).Token({0, end, -1, {}});
+  EXPECT_TRUE(ignoring.AllFinished().empty());
 }
 
 TEST_F(GenerateSessionTest, AStopStringMayNameAControlToken) {

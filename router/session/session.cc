@@ -233,7 +233,7 @@ void Session::EndIfAllFinished() {
                                });
   if (ended_ || !all) return;
   OnAllFinished();
-  End(absl::OkStatus());
+  End(writer_->room());
 }
 
 void Session::End(const absl::Status& status) {

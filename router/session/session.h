@@ -86,7 +86,7 @@ class Session : public WatchedCall,
   virtual absl::Status OnFinished(int index, const GenerationFinished& finished)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
   // Called when the last sequence has finished or was stopped; the call then
-  // ends with OK.
+  // ends with OK if the writer has room for all that was written.
   virtual void OnAllFinished() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {}
 
   // Cancels a sequence that is no longer needed, without an error.
