@@ -33,7 +33,9 @@ std::optional<std::int64_t> NumberAfter(const std::string& path,
 struct GroupFiles {
   const char* limit;
   const char* used;
-  const char* inactive;  // In memory.stat.
+  // Pages of files, in memory.stat.
+  const char* active;
+  const char* inactive;
 };
 
 // Returns what a group allows beyond what it uses, or nullopt if it has no
@@ -43,8 +45,9 @@ std::optional<std::int64_t> FreeInGroup(const std::string& folder,
   const auto limit = NumberIn(folder + files.limit);
   const auto used = NumberIn(folder + files.used);
   if (!limit || !used) return std::nullopt;
-  const std::int64_t droppable =
-      NumberAfter(folder + "/memory.stat", files.inactive).value_or(0);
+  const std::string stat = folder + "/memory.stat";
+  const std::int64_t droppable = NumberAfter(stat, files.active).value_or(0) +
+                                 NumberAfter(stat, files.inactive).value_or(0);
   return std::max<std::int64_t>(0, *limit - *used + droppable);
 }
 
@@ -76,12 +79,14 @@ std::optional<std::int64_t> FreeMemory(const std::string& root) {
     const std::string group = line.substr(path + 1);
     if (group.empty() || group.front() != '/') continue;
     if (name.empty()) {
-      LimitByGroups(root + "/sys/fs/cgroup", group,
-                    {"/memory.max", "/memory.current", "inactive_file"}, free);
+      LimitByGroups(
+          root + "/sys/fs/cgroup", group,
+          {"/memory.max", "/memory.current", "active_file", "inactive_file"},
+          free);
     } else if (name == "memory") {
       LimitByGroups(root + "/sys/fs/cgroup/memory", group,
                     {"/memory.limit_in_bytes", "/memory.usage_in_bytes",
-                     "total_inactive_file"},
+                     "total_active_file", "total_inactive_file"},
                     free);
     }
   }

@@ -41,6 +41,23 @@ TEST_F(FreeMemoryTest, AGroupMayAllowLess) {
   EXPECT_EQ(FreeMemory(root_), kGigabyte);
 }
 
+// A model file that was read before is mostly active, and as droppable.
+TEST_F(FreeMemoryTest, AllPagesOfFilesCountAsFree) {
+  Write("/proc/self/cgroup", "0::/\n");
+  Write("/sys/fs/cgroup/memory.max", "4294967296\n");
+  Write("/sys/fs/cgroup/memory.current", "4294967296\n");
+  Write("/sys/fs/cgroup/memory.stat",
+        "active_anon 7\ninactive_file 1073741824\nactive_file 2147483648\n");
+  EXPECT_EQ(FreeMemory(root_), 3 * kGigabyte);
+  Write("/proc/self/cgroup", "4:memory:/a\n");
+  Write("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "4294967296\n");
+  Write("/sys/fs/cgroup/memory/a/memory.usage_in_bytes", "4294967296\n");
+  Write("/sys/fs/cgroup/memory/a/memory.stat",
+        "active_file 1\ntotal_inactive_file 1073741824\n"
+        "total_active_file 1073741824\n");
+  EXPECT_EQ(FreeMemory(root_), 2 * kGigabyte);
+}
+
 TEST_F(FreeMemoryTest, GroupsThatContainTheGroupCount) {
   Write("/proc/self/cgroup", "0::/a/b\n");
   Write("/sys/fs/cgroup/a/b/memory.max", "max\n");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include <set>
@@ -8,6 +9,7 @@
 
 #include "common/check.h"
 #include "common/status_macros.h"
+#include "common/stop_request.h"
 #include "model/config/model_config.h"
 #include "model/weights/tensor_registry.h"
 
@@ -16,7 +18,8 @@ namespace apollo {
 // The walk over the tensors of layers that loads their weights, for any device.
 // `Weights` names the structs of a device: Attention, Mlp, DenseLayer,
 // SparseLayer and Head, with the members that are assigned here. `Loader`
-// derives from this class and loads the parts:
+// derives from this class and loads the parts, each after CheckNotStopped if it
+// takes long:
 //   Matrix(tensors, kind): the tensors of a kind, stacked by rows;
 //   Vector(tensors, kind): the same as float32, empty if there are none;
 //   Experts(layer, experts): the MLPs of these experts.
@@ -66,6 +69,12 @@ class LayerLoader {
   explicit LayerLoader(const ModelConfig& config) : config_(config) {}
 
   const ModelConfig& config() const { return config_; }
+
+  // Returns CANCELLED if the process is asked to stop (StopRequested).
+  static absl::Status CheckNotStopped() {
+    if (!StopRequested()) return absl::OkStatus();
+    return absl::CancelledError("stopped while weights were loaded");
+  }
 
   // Loads a dense MLP, that of an expert, or that of the shared expert
   // (MlpTensors).

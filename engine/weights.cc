@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "common/status_macros.h"
-#include "common/stop_request.h"
 
 namespace apollo {
 
@@ -18,9 +17,7 @@ WeightLoader::WeightLoader(const ModelConfig& config,
 
 absl::StatusOr<PackedMatrix> WeightLoader::Matrix(
     std::span<const TensorInfo> tensors, WeightKind kind) {
-  if (StopRequested()) {
-    return absl::CancelledError("stopped while weights were loaded");
-  }
+  RETURN_IF_ERROR(CheckNotStopped());
   const std::vector<std::string> names = NamesOf(tensors, kind);
   ASSIGN_OR_RETURN(PackedMatrix matrix, source_.Matrix(names, pool_));
   count_.Loaded(names);

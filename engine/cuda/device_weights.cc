@@ -28,6 +28,7 @@ DeviceWeightLoader::DeviceWeightLoader(const ModelConfig& config,
 
 absl::StatusOr<OwnedMatrix> DeviceWeightLoader::Matrix(
     std::span<const TensorInfo> tensors, WeightKind kind) {
+  RETURN_IF_ERROR(CheckNotStopped());
   const std::vector<std::string> names = NamesOf(tensors, kind);
   ASSIGN_OR_RETURN(const PackedShape shape,
                    PackedShapeOf(source_, tensors, kind));
@@ -72,6 +73,7 @@ absl::StatusOr<DeviceVector> DeviceWeightLoader::Vector(
 }
 
 absl::StatusOr<DeviceEmbedding> DeviceWeightLoader::Embedding() {
+  RETURN_IF_ERROR(CheckNotStopped());
   const TensorInfo tensor = EmbeddingTensor(config());
   const int vocab = config().vocab_size;
   const int hidden = config().hidden_size;

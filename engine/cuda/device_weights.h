@@ -124,7 +124,8 @@ class DeviceWeightLoader final
                      LoadProgress progress);
 
   // Errors, also of the layers and the head: those of the source, which name a
-  // tensor; RESOURCE_EXHAUSTED without memory; an error of the device.
+  // tensor; RESOURCE_EXHAUSTED without memory; CANCELLED if the process is
+  // asked to stop meanwhile; an error of the device.
   absl::StatusOr<DeviceEmbedding> Embedding();
 
   // Computes the frequencies (engine/rope_frequencies.h) and copies them.

@@ -1,5 +1,8 @@
 #include "engine/cuda/device_weights.h"
 
+#include <pthread.h>
+#include <signal.h>
+
 #include <array>
 #include <cstdint>
 #include <set>
@@ -7,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/stop_request.h"
 #include "engine/cuda/random_model.h"
 #include "engine/rope_frequencies.h"
 #include "engine/weights.h"
@@ -235,6 +239,26 @@ TEST_F(DeviceWeightsTest, AModelWithoutBiasesAndSharedExpertsHasNone) {
   EXPECT_EQ(layer->shared_gate.get(), nullptr);
   EXPECT_EQ(layer->shared.down.matrix.data, nullptr);
   EXPECT_TRUE(layer->experts.resident.empty());
+}
+
+TEST_F(DeviceWeightsTest, ASignalStopsTheLoadingAsOnProcessors) {
+  BlockStopSignals();
+  DeviceWeightLoader loader(config_, *source_, pool_, *device_, 1 << 20, {},
+                            nullptr);
+  WeightLoader host(config_, *source_, pool_, 0, nullptr);
+  // To this thread alone: those of the pool do not block it.
+  pthread_kill(pthread_self(), SIGTERM);
+  EXPECT_EQ(loader.Embedding().status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(loader.DenseLayer(0).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(host.DenseLayer(0).status().code(), absl::StatusCode::kCancelled);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  int got = 0;
+  sigwait(&signals, &got);  // It is still there for others.
+  EXPECT_EQ(got, SIGTERM);
+  ExpectOk(loader.DenseLayer(0).status());
+  ExpectOk(loader.Finish());
 }
 
 TEST_F(DeviceWeightsTest, WhatGpusCannotUseIsRefusedByName) {
