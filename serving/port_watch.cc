@@ -2,8 +2,10 @@
 
 #include <absl/strings/str_cat.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -14,10 +16,24 @@
 namespace apollo {
 namespace {
 
-// Stores the (first) address. Returns its size, or 0 if there is none.
-socklen_t Resolve(const std::string& address, sockaddr_storage& to) {
+// A name may also have addresses of other machines, which do not matter here.
+bool IsOfThisMachine(const addrinfo& address, const FileDescriptor& socket) {
+  sockaddr_storage any_port = {};
+  std::memcpy(&any_port, address.ai_addr, address.ai_addrlen);
+  if (address.ai_family == AF_INET6) {
+    reinterpret_cast<sockaddr_in6&>(any_port).sin6_port = 0;
+  } else {
+    reinterpret_cast<sockaddr_in&>(any_port).sin_port = 0;
+  }
+  return bind(socket.get(), reinterpret_cast<const sockaddr*>(&any_port),
+              address.ai_addrlen) == 0;
+}
+
+}  // namespace
+
+std::vector<SocketAddress> OwnAddresses(const std::string& address) {
   const std::optional<HostPort> parsed = ParseHostPort(address);
-  if (!parsed) return 0;
+  if (!parsed) return {};
   std::string host = parsed->host;
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
@@ -29,33 +45,39 @@ socklen_t Resolve(const std::string& address, sockaddr_storage& to) {
   addrinfo* found = nullptr;
   if (getaddrinfo(host.c_str(), std::to_string(parsed->port).c_str(), &hints,
                   &found) != 0) {
-    return 0;
+    return {};
   }
-  const socklen_t size = found->ai_addrlen;
-  std::memcpy(&to, found->ai_addr, size);
+  std::vector<SocketAddress> addresses;
+  for (const addrinfo* a = found; a != nullptr; a = a->ai_next) {
+    const FileDescriptor trial(
+        socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!trial.ok() || !IsOfThisMachine(*a, trial)) continue;
+    SocketAddress& to = addresses.emplace_back();
+    to.size = a->ai_addrlen;
+    std::memcpy(&to.address, a->ai_addr, to.size);
+  }
   freeaddrinfo(found);
-  return size;
+  return addresses;
 }
 
-}  // namespace
-
 PortWatch::PortWatch(std::string flag, std::string address,
-                     std::string greeting, const Clock& clock)
+                     std::vector<SocketAddress> to, std::string greeting,
+                     const Clock& clock)
     : flag_(std::move(flag)),
       address_(std::move(address)),
       greeting_(std::move(greeting)),
       clock_(clock),
-      to_size_(Resolve(address_, to_)),
+      to_(std::move(to)),
       next_(clock.Now() + kInterval) {}
 
 absl::Status PortWatch::Look() {
   const absl::Duration now = clock_.Now();
   if (socket_.ok()) {
     Continue(now);
-  } else if (to_size_ > 0 && now >= next_) {
+  } else if (!to_.empty() && now >= next_) {
     Begin(now);
   }
-  if (failures_ < kFailures) return absl::OkStatus();
+  if (!answered_ || failures_ < kFailures) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat(
       "--", flag_, ": ", address_, " takes no connections: ", failures_,
       " trials in a row failed"));
@@ -64,14 +86,15 @@ absl::Status PortWatch::Look() {
 void PortWatch::Begin(absl::Duration now) {
   began_ = now;
   greeted_ = false;
-  socket_.Reset(
-      socket(to_.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const SocketAddress& to = to_.front();
+  socket_.Reset(socket(to.address.ss_family,
+                       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket_.ok()) {
     End(Outcome::kNone, now);
     return;
   }
-  if (connect(socket_.get(), reinterpret_cast<const sockaddr*>(&to_),
-              to_size_) == 0 ||
+  if (connect(socket_.get(), reinterpret_cast<const sockaddr*>(&to.address),
+              to.size) == 0 ||
       errno == EINPROGRESS) {
     Continue(now);
   } else {
@@ -101,10 +124,24 @@ void PortWatch::Continue(absl::Duration now) {
 void PortWatch::End(Outcome outcome, absl::Duration now) {
   socket_.Reset();
   next_ = now + kInterval;
-  if (outcome == Outcome::kGood) failures_ = 0;
+  if (outcome == Outcome::kGood) {
+    failures_ = 0;
+    answered_ = true;
+  }
+  // An address that has not answered may not be the server's.
+  if (outcome != Outcome::kGood && !answered_ && !to_.empty()) {
+    std::rotate(to_.begin(), to_.begin() + 1, to_.end());
+  }
   if (outcome != Outcome::kBad) return;
-  if (++failures_ == 1) {
+  ++failures_;
+  if (answered_ && failures_ == 1) {
     LogWarning("port_silent", {{"flag", flag_}, {"address", address_}});
+  }
+  if (!answered_ && failures_ == kFailures * static_cast<int>(to_.size())) {
+    LogWarning("port_not_watched",
+               {{"flag", flag_},
+                {"address", address_},
+                {"reason", "it has never answered this process itself"}});
   }
 }
 

@@ -30,6 +30,14 @@ class PortWatchTest : public testing::Test {
     return FileDescriptor(
         accept(listener_.sockets.front().get(), nullptr, nullptr));
   }
+  // Makes a trial that succeeds. Accepts `waiting` connections of earlier ones
+  // first.
+  void Succeed(int waiting = 0) {
+    EXPECT_TRUE(Begin().ok());
+    for (int i = 0; i < waiting; ++i) EXPECT_TRUE(Accept().ok());
+    EXPECT_TRUE(Accept().ok());
+    EXPECT_TRUE(watch_->Look().ok());
+  }
   // Begins a trial.
   absl::Status Begin() {
     clock_.now += PortWatch::kInterval;
@@ -55,6 +63,7 @@ class PortWatchTest : public testing::Test {
 };
 
 TEST_F(PortWatchTest, APortThatNobodyServesIsLost) {
+  Succeed();
   for (int i = 1; i < PortWatch::kFailures; ++i) EXPECT_TRUE(Fail().ok());
   const absl::Status lost = Fail();
   EXPECT_EQ(lost.code(), absl::StatusCode::kUnavailable);
@@ -65,6 +74,7 @@ TEST_F(PortWatchTest, APortThatNobodyServesIsLost) {
 }
 
 TEST_F(PortWatchTest, ItsFirstFailureIsLogged) {
+  Succeed();
   testing::internal::CaptureStderr();
   EXPECT_TRUE(Fail().ok());
   EXPECT_TRUE(Fail().ok());
@@ -74,7 +84,55 @@ TEST_F(PortWatchTest, ItsFirstFailureIsLogged) {
   EXPECT_EQ(log.find("port_silent", first + 1), std::string::npos) << log;
 }
 
+// A firewall may keep the process from its own port, which others reach.
+TEST_F(PortWatchTest, APortThatNeverAnsweredIsNotLost) {
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 4 * PortWatch::kFailures; ++i) EXPECT_TRUE(Fail().ok());
+  const std::string log = testing::internal::GetCapturedStderr();
+  const std::size_t first = log.find("port_not_watched");
+  ASSERT_NE(first, std::string::npos) << log;
+  EXPECT_EQ(log.find("port_not_watched", first + 1), std::string::npos) << log;
+  EXPECT_EQ(log.find("port_silent"), std::string::npos) << log;
+  // It may still answer later.
+  Succeed(/*waiting=*/4 * PortWatch::kFailures);
+  for (int i = 1; i < PortWatch::kFailures; ++i) EXPECT_TRUE(Fail().ok());
+  EXPECT_FALSE(Fail().ok());
+}
+
+// "localhost" is often ::1, too, where the server of metrics does not listen.
+TEST_F(PortWatchTest, ANameIsWatchedWhereTheServerListens) {
+  for (const char* listens : {"127.0.0.1:0", "[::1]:0"}) {
+    auto listener = ListenOn(listens, absl::Seconds(5));
+    if (!listener.ok()) continue;  // The machine has no IPv6.
+    listener_ = *std::move(listener);
+    std::vector<SocketAddress> both;
+    for (const char* host : {"[::1]:", "127.0.0.1:"}) {
+      for (const SocketAddress& address :
+           OwnAddresses(absl::StrCat(host, listener_.port))) {
+        both.push_back(address);
+      }
+    }
+    watch_ =
+        std::make_unique<PortWatch>("listen", "localhost", both, "", clock_);
+    while (true) {
+      ASSERT_TRUE(Begin().ok());
+      if (Accept().ok()) break;
+      clock_.now += PortWatch::kPatience;
+    }
+    EXPECT_TRUE(watch_->Look().ok());
+    for (int i = 0; i < 2 * PortWatch::kFailures; ++i) Succeed();
+  }
+}
+
+TEST(OwnAddressesTest, OthersAreLeftOut) {
+  EXPECT_EQ(OwnAddresses("127.0.0.1:1").size(), 1u);
+  EXPECT_EQ(OwnAddresses("192.0.2.1:1").size(), 0u);  // Of nobody (RFC 5737).
+  EXPECT_EQ(OwnAddresses("nonexistent.invalid:1").size(), 0u);
+  EXPECT_EQ(OwnAddresses("no address").size(), 0u);
+}
+
 TEST_F(PortWatchTest, AServerThatSpeaksOrRefusesIsThere) {
+  Succeed();
   for (const bool speaks : {true, false}) {
     EXPECT_TRUE(Works());
     EXPECT_TRUE(Begin().ok());
@@ -95,6 +153,7 @@ TEST_F(PortWatchTest, AServerThatSpeaksOrRefusesIsThere) {
 }
 
 TEST_F(PortWatchTest, AClosedPortIsLost) {
+  Succeed();
   listener_.sockets.clear();
   for (int i = 1; i < PortWatch::kFailures; ++i) EXPECT_TRUE(Begin().ok());
   EXPECT_FALSE(Begin().ok());
@@ -112,6 +171,7 @@ TEST_F(PortWatchTest, AGreetingIsSentFirst) {
 }
 
 TEST_F(PortWatchTest, AProcessWithoutDescriptorsKnowsNothing) {
+  Succeed();
   rlimit before = {};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   rlimit limit = before;

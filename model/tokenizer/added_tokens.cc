@@ -140,6 +140,7 @@ void AddedTokenFinder::Find(std::string_view text,
       start = std::max(WithoutSpacesAtEnd(text.substr(0, start)), done);
     }
     if (token.rstrip) stop += SpacesAtStart(text.substr(stop));
+    if (start >= stop) continue;  // All of it belongs to the one before.
     if (start > done)
       segments->push_back({kNoToken, text.substr(done, start - done)});
     segments->push_back({token.id, text.substr(start, stop - start)});

@@ -18,7 +18,7 @@ namespace apollo {
 
 // Fills normalizer.
 absl::Status ReadNormalizer(const JsonField& field, TokenizerSpec* spec);
-// Fills pre_tokenizer and byte_level.
+// Fills pre_tokenizer and byte_level. Needs the normalizer.
 absl::Status ReadPreTokenizer(const JsonField& field, TokenizerSpec* spec);
 // Fills added_tokens, and removes the merges that would make control tokens.
 // Needs the model and the normalizer. `root` is for errors.

@@ -77,6 +77,21 @@ absl::StatusOr<MetaspaceStep> ReadMetaspace(const JsonField& field) {
   return step;
 }
 
+// To the `tokenizers` library, a piece is at the start of a text if its first
+// character comes from that of the text before normalization. If one character
+// became several, this may hold for several pieces.
+absl::Status CheckStartIsKnown(const JsonField& field,
+                               const MetaspaceStep& step,
+                               const TokenizerSpec& spec) {
+  if (step.prepend != MetaspaceStep::Prepend::kFirst ||
+      spec.pre_tokenizer.empty() || spec.normalizer.empty()) {
+    return absl::OkStatus();
+  }
+  return field.Unsupported(
+      "is Metaspace with prepend_scheme first; with a normalizer, no other "
+      "step may be before it");
+}
+
 }  // namespace
 
 absl::Status ReadPreTokenizer(const JsonField& field, TokenizerSpec* spec) {
@@ -99,6 +114,7 @@ absl::Status ReadPreTokenizer(const JsonField& field, TokenizerSpec* spec) {
       spec->pre_tokenizer.emplace_back(digits);
     } else if (type == "Metaspace") {
       ASSIGN_OR_RETURN(MetaspaceStep metaspace, ReadMetaspace(step));
+      RETURN_IF_ERROR(CheckStartIsKnown(step, metaspace, *spec));
       spec->pre_tokenizer.emplace_back(std::move(metaspace));
     } else if (type == "ByteLevel") {
       ByteLevelStep bytes;

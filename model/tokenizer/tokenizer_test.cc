@@ -128,6 +128,22 @@ TEST(TokenizerTest, EncodeMixedTriesShorterTokens) {
             std::vector<std::string>({"<|end|>", "<tool>", "<|end|><|"}));
 }
 
+// White space that a token takes with it gives no other, as in the `tokenizers`
+// library, which fails where the other would end before.
+TEST(TokenizerTest, SpacesAroundAddedTokensBelongToOne) {
+  Json json = TestTokenizerJson();
+  json["added_tokens"][1]["rstrip"] = true;  // <tool>
+  json["added_tokens"].push_back(TestAddedToken(262, "  ", false));
+  json["added_tokens"].push_back(TestAddedToken(263, "\n", false));
+  for (const int i : {2, 3}) json["added_tokens"][i]["lstrip"] = true;
+  const auto tokenizer = Small(json);
+  for (const char* text : {"<tool>  b", "<tool>   b", "<tool> \n b"}) {
+    EXPECT_EQ(Encode(*tokenizer, text, SpecialText::kParse), Ids({261, 'b'}));
+  }
+  EXPECT_EQ(Encode(*tokenizer, "<tool>b \n\n", SpecialText::kParse),
+            Ids({261, 'b', 263, 263}));
+}
+
 // Tokens that are found after normalization are told apart by their places in
 // the normalized text, unless a character was made across a border.
 TEST(TokenizerTest, EncodeMixedFollowsNormalization) {

@@ -278,6 +278,9 @@ def refused_cases(base):
            r"pre_tokenizer: regular expression: \h at byte 0 is not supported")
     yield ("bytes", "pre_tokenizer Split of nothing", pre(split({"String": ""}, "Isolated"), BYTES),
            "pre_tokenizer.pretokenizers[0].pattern.String: must have 1 to 4096 bytes")
+    yield ("characters", "pre_tokenizer Metaspace first after another step and a normalizer",
+           pre(split({"String": "a"}, "MergedWithNext"), metaspace(prepend_scheme="first", split=False)),
+           "pre_tokenizer.pretokenizers[1]: is Metaspace with prepend_scheme first; with a normalizer, no other step may be before it")
     yield ("bytes", "pre_tokenizer null, without byte_fallback", {"pre_tokenizer": None},
            "model.byte_fallback: is null; it must be true, unless pre_tokenizer ends with ByteLevel, so that every text has tokens"
            if "byte_fallback" not in b["model"] else
