@@ -2,12 +2,13 @@
 # Installs the Debian packages that this project needs. Does nothing if all are
 # installed. Run it as root, or as a user who may use sudo.
 #
-# Usage: tools/install_packages.sh [--dev] [--images] [--plots] [--language] [--list]
+# Usage: tools/install_packages.sh [--dev] [--images] [--packages] [--plots] [--language] [--list]
 #   --dev       also packages for --config=clang, --config=fuzz, clang-tidy,
 #               clang-format, tests/style.sh and deploy/images/libraries_test.py,
 #               and the tools of tools/style_tools.txt, which are on PyPI, into
 #               ${XDG_CACHE_HOME:-~/.cache}/apollo-moe/style-tools
 #   --images    also packages for deploy/images
+#   --packages  also packages for deploy/debian/check.sh
 #   --plots     also packages for tools/routing_map
 #   --language  also packages for tools/language
 #   --list      only print the names of the Debian packages
@@ -50,11 +51,17 @@ dev_packages=(
   dpkg-dev
   libclang-rt-14-dev
   shellcheck
+  systemd  # systemd-analyze, for deploy/systemd/units_test.py.
 )
 image_packages=(
   mmdebstrap
   podman
   runc
+)
+check_packages=(
+  dpkg-dev
+  lintian
+  mmdebstrap
 )
 plot_packages=(
   python3-matplotlib
@@ -69,6 +76,7 @@ for argument in "$@"; do
   case "$argument" in
     --dev) packages+=("${dev_packages[@]}") && style_tools=true ;;
     --images) packages+=("${image_packages[@]}") ;;
+    --packages) packages+=("${check_packages[@]}") ;;
     --plots) packages+=("${plot_packages[@]}") ;;
     --language) packages+=("${language_packages[@]}") ;;
     --list) list=true ;;
