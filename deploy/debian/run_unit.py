@@ -39,7 +39,7 @@ def main():
         manager.bind(str(path))
         path.chmod(0o666)
         manager.settimeout(READY_SECONDS)
-        environment = {"NOTIFY_SOCKET": place, "PATH": "/usr/bin:/bin"}
+        environment = {"NOTIFY_SOCKET": place, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         with subprocess.Popen(["chroot", root, "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
                                "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", *command], env=environment,
                               stdin=subprocess.DEVNULL, preexec_fn=refuse_executable_memory) as process:
