@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "serving/fake_service_manager.h"
+
 namespace apollo {
 namespace {
 
@@ -29,6 +31,7 @@ class ProcessFrameTest : public testing::Test {
 
 TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
   BlockStopSignals();
+  FakeServiceManager systemd("@apollo-frame-" + std::to_string(getpid()));
   auto frame = ProcessFrame::Make("workers", "h:1,h:2");
   ASSERT_TRUE(frame.ok()) << frame.status();
   EXPECT_TRUE((*frame)->CheckNamesWorkers().ok());
@@ -39,6 +42,7 @@ TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
       {{"threads", 1}});
   ASSERT_TRUE(begun.ok()) << begun;
   EXPECT_EQ(told, (std::vector<std::string>{"h:1", "h:2"}));
+  EXPECT_EQ(systemd.Receive(), "READY=1");
   bool asked = false, drained = false;
   kill(getpid(), SIGTERM);
   (*frame)->RunUntilStopped(
@@ -46,7 +50,11 @@ TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
         EXPECT_FALSE(drained);
         return asked = true;
       },
-      absl::ZeroDuration(), [&] { drained = true; });
+      absl::ZeroDuration(),
+      [&] {
+        EXPECT_EQ(systemd.Receive(), "STOPPING=1");
+        drained = true;
+      });
   EXPECT_TRUE(asked);
   EXPECT_TRUE(drained);
 }
