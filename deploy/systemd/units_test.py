@@ -89,6 +89,17 @@ class UnitsTest(unittest.TestCase):
             stop = units.read(self.root / UNITS / unit.replace("@0", "@"))["TimeoutStopSec"][0]
             self.assertGreater(int(stop.removesuffix("s")), seconds, unit)
 
+    def test_units_stop_in_the_opposite_order_of_their_start(self):
+        # "verify" does not find cycles of stopping. Without this line, stopping apollo-moe.target is one.
+        self.assertEqual(units.read(self.root / UNITS / "apollo-expert-workers.target")["Before"], ["apollo-moe.target"])
+        before = {unit: units.read(self.root / UNITS / unit.replace("@0", "@")) for unit in INSTANCES}
+        router, dense, expert = (before[unit] for unit in INSTANCES)
+        self.assertIn("apollo-router.service", dense["Before"])
+        self.assertIn("apollo-expert-workers.target", dense["After"][0].split())
+        self.assertEqual(expert["Before"], ["apollo-expert-workers.target"])
+        for service in (router, dense, expert):
+            self.assertEqual(service["PartOf"], ["apollo-moe.target"])
+
     def test_systemd_understands_the_units(self):
         for unit in [*INSTANCES, "apollo-moe.target", "apollo-expert-workers.target"]:
             result = run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", f"--root={self.root}",
