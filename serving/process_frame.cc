@@ -6,8 +6,20 @@
 
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "serving/service_manager.h"
 
 namespace apollo {
+namespace {
+
+// Failing to tell systemd must not end a process that serves.
+void Notify(std::string_view message) {
+  const absl::Status status = NotifyServiceManager(message);
+  if (status.ok()) return;
+  LogWarning("notification_failed",
+             {{"reason", std::string(status.message())}});
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<ProcessFrame>> ProcessFrame::Make(
     std::string_view flag, std::string_view workers) {
@@ -46,6 +58,7 @@ absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,
                                   {"metrics", server_->metrics_address()}};
   fields.insert(fields.end(), facts.begin(), facts.end());
   LogInfo("started", fields);
+  Notify(kServiceReady);
   return absl::OkStatus();
 }
 
@@ -54,6 +67,7 @@ absl::Status ProcessFrame::RunUntilStopped(const std::function<bool()>& ready,
                                            const std::function<void()>& drain) {
   absl::Status status = server_->RunUntilStopped(ready);
   LogInfo("stopping");
+  Notify(kServiceStopping);
   if (drain != nullptr) drain();
   server_->Shutdown(grace);
   return status;

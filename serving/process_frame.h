@@ -38,9 +38,10 @@ class ProcessFrame {
   absl::Status CheckNamesWorkers() const;
 
   // Takes the running server, calls `workers` (may be null) with the list and
-  // on each change, and logs "started" with the addresses and `facts`. Call
-  // once. Everything that the listener and the services use must live until
-  // Close. Returns the error if `server` is one.
+  // on each change, logs "started" with the addresses and `facts`, and tells
+  // systemd that the process is ready (serving/service_manager.h). Call once.
+  // Everything that the listener and the services use must live until Close.
+  // Returns the error if `server` is one.
   absl::Status Begin(absl::StatusOr<std::unique_ptr<Server>> server,
                      Membership::Listener workers,
                      const std::vector<LogField>& facts);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/stop_request.h"
+#include "serving/fake_service_manager.h"
 
 namespace apollo {
 namespace {
@@ -31,6 +32,7 @@ class ProcessFrameTest : public testing::Test {
 
 TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
   BlockStopSignals();
+  FakeServiceManager systemd("@apollo-frame-" + std::to_string(getpid()));
   auto frame = ProcessFrame::Make("workers", "h:1,h:2");
   ASSERT_TRUE(frame.ok()) << frame.status();
   EXPECT_TRUE((*frame)->CheckNamesWorkers().ok());
@@ -41,6 +43,7 @@ TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
       {{"threads", 1}});
   ASSERT_TRUE(begun.ok()) << begun;
   EXPECT_EQ(told, (std::vector<std::string>{"h:1", "h:2"}));
+  EXPECT_EQ(systemd.Receive(), "READY=1");
   bool asked = false, drained = false;
   kill(getpid(), SIGTERM);
   const absl::Status stopped = (*frame)->RunUntilStopped(
@@ -48,7 +51,11 @@ TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
         EXPECT_FALSE(drained);
         return asked = true;
       },
-      absl::ZeroDuration(), [&] { drained = true; });
+      absl::ZeroDuration(),
+      [&] {
+        EXPECT_EQ(systemd.Receive(), "STOPPING=1");
+        drained = true;
+      });
   EXPECT_TRUE(stopped.ok()) << stopped;
   EXPECT_TRUE(asked);
   EXPECT_TRUE(drained);

@@ -3,13 +3,14 @@
 # lacks. Does nothing if all are installed. Run it as root, or as a user who may
 # use sudo.
 #
-# Usage: tools/install_packages.sh [--dev] [--images] [--plots] [--language] [--list]
+# Usage: tools/install_packages.sh [--dev] [--images] [--packages] [--plots] [--language] [--list]
 #                                  [--minja FILE]
 #   --dev       also packages for --config=clang, --config=fuzz, clang-tidy,
 #               clang-format, tests/style.sh and deploy/images/libraries_test.py,
 #               and the tools of tools/style_tools.txt, which are on PyPI, into
 #               ${XDG_CACHE_HOME:-~/.cache}/apollo-moe/style-tools
 #   --images    also packages for deploy/images
+#   --packages  also packages for deploy/debian/check.sh
 #   --plots     also packages for tools/routing_map
 #   --language  also packages for tools/language
 #   --list      only print the names of the Debian packages, without minja
@@ -53,11 +54,17 @@ dev_packages=(
   dpkg-dev
   libclang-rt-14-dev
   shellcheck
+  systemd  # systemd-analyze, for deploy/systemd/units_test.py.
 )
 image_packages=(
   mmdebstrap
   podman
   runc
+)
+check_packages=(
+  dpkg-dev
+  lintian
+  mmdebstrap
 )
 plot_packages=(
   python3-matplotlib
@@ -89,6 +96,7 @@ while (($# > 0)); do
       minja_file=$1 && shift ;;
     --dev) packages+=("${dev_packages[@]}") && style_tools=true ;;
     --images) packages+=("${image_packages[@]}") ;;
+    --packages) packages+=("${check_packages[@]}") ;;
     --plots) packages+=("${plot_packages[@]}") ;;
     --language) packages+=("${language_packages[@]}") ;;
     --list) list=true ;;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a cluster of real processes on this machine, all on 127.0.0.1.
 
-Users call it as deploy/local/cluster.sh: up, status, down. `attached` is for tests: see launch/attached.py.
+Users call it as deploy/local/cluster.sh: up, status, restart, supervise, down. `attached` is for tests: see launch/attached.py.
 """
 
 import argparse
@@ -10,13 +10,17 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from launch import attached, commands, signals  # noqa: E402
+from launch import attached, commands, signals, status  # noqa: E402
 from launch.failure import Failure, Mistake  # noqa: E402
 
 UP = """starts one router, dense workers and expert workers, waits until all are healthy, and prints the router's
 address. If the cluster is running already, fails if a given option differs from that of the running cluster"""
-STATUS = "shows each process; exit code 1 unless all are healthy"
-DOWN = "stops the processes and removes the state"
+STATUS = "shows each process, its restarts and its last exit; exit code 1 unless all are healthy"
+RESTART = """stops processes, which finish their requests, or takes those that have died, and starts them again with the
+same ports, experts and options, one after the other, while the others run; waits until all processes are healthy"""
+SUPERVISE = """restarts each process that ends, after a pause that grows from 1 s to 60 s, until it is interrupted or the
+cluster is stopped; `up --supervise` does so in the background"""
+DOWN = "stops the processes; the logs stay"
 ATTACHED = "runs a cluster for a test, which controls it with lines of JSON; ends with the test (launch/attached.py)"
 
 
@@ -40,10 +44,10 @@ def default_state():
 
 
 def command_first(arguments):
-    """Moves options before the command behind it. All of them have values."""
+    """Moves options before the command behind it. All of them but --supervise have values."""
     at = 0
     while at < len(arguments) and arguments[at].startswith("--") and arguments[at] != "--help":
-        at += 1 if "=" in arguments[at] else 2
+        at += 1 if "=" in arguments[at] or arguments[at] == "--supervise" else 2
     return arguments[at:at + 1] + arguments[:at] + arguments[at + 1:] if at < len(arguments) else []
 
 
@@ -57,12 +61,13 @@ def parse(arguments):
     common.add_argument("--bin", metavar="DIR", type=directory,
                         help="directory of the built programs; default .bazel/bin of this checkout")
     common.add_argument("--grace", metavar="S", type=number(1, 86400), help="seconds until a process that does "
-                        "not stop is killed; default 15, because requests get up to 10 s")
+                        "not stop is killed; default 15, because requests get up to 10 s, and 45 for restart, because "
+                        "sequences of an expert worker get up to 30 s")
     start = argparse.ArgumentParser(add_help=False)
     start.add_argument("--model", metavar="DIR", help="checkpoint to serve")
     start.add_argument("--dense-workers", metavar="N", type=number(1, 64), help="number of dense workers; default 1")
     start.add_argument("--timeout", metavar="S", type=number(1, 86400), help="seconds for the start; default 300")
-    several = parser.add_subparsers(dest="command", required=True, metavar="up|status|down")
+    several = parser.add_subparsers(dest="command", required=True, metavar="up|status|restart|supervise|down")
     up = several.add_parser("up", allow_abbrev=False, help=UP, description="up " + UP, parents=[start, common])
     up.add_argument("--expert-workers", metavar="N", type=number(1, 1024), help="number of expert workers, at most "
                     "the number of experts; default 2; expert E is on worker E modulo N; any number for a model without "
@@ -75,7 +80,21 @@ def parse(arguments):
                     help="device of the workers: cpu (default) or cuda:N; GPUs need a build with --config=cuda")
     up.add_argument("--threads", metavar="N", type=number(1, 1024),
                     help="threads of each worker; default: chosen by the worker")
+    up.add_argument("--cache-megabytes", metavar="N", type=number(1, 1 << 30), help="maximum size of each worker's cache "
+                    "in MiB; default: 1024 in a dense worker, 512 in an expert worker")
+    for role, of in (("worker", "all workers"), ("dense", "dense workers"), ("expert", "expert workers"),
+                     ("router", "the router")):
+        up.add_argument(f"--{role}-flag", metavar="FLAG", action="append", help=f"flag of {of}, such as "
+                        f"--{role}-flag=--max_connections=100; may be given several times")
+    up.add_argument("--supervise", action="store_true",
+                    help="also starts a supervisor in the background, which restarts each process that ends")
     several.add_parser("status", allow_abbrev=False, help=STATUS, description="status " + STATUS, parents=[common])
+    restart = several.add_parser("restart", allow_abbrev=False, help=RESTART, description="restart " + RESTART,
+                                 parents=[common])
+    restart.add_argument("names", metavar="NAME", nargs="+", help="process, such as expert-worker-0")
+    restart.add_argument("--timeout", metavar="S", type=number(1, 86400), help="seconds for the start; default 300")
+    several.add_parser("supervise", allow_abbrev=False, help=SUPERVISE, description="supervise " + SUPERVISE,
+                       parents=[common])
     several.add_parser("down", allow_abbrev=False, help=DOWN, description="down " + DOWN, parents=[common])
     # Not among the commands, which are for users.
     test = argparse.ArgumentParser(prog="cluster.py attached", allow_abbrev=False, description=ATTACHED,
@@ -99,7 +118,8 @@ def main():
     if not options.bin_given:
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
         options.bin = os.path.join(root, ".bazel/bin")
-    run = {"up": commands.up, "status": commands.status, "down": commands.down, "attached": attached.run}
+    run = {"up": commands.up, "status": status.run, "restart": commands.restart, "supervise": commands.supervise,
+           "down": commands.down, "attached": attached.run}
     try:
         return run[options.command](options)
     except Mistake as mistake:

@@ -3,6 +3,7 @@
 # expert workers, all on 127.0.0.1.
 #
 # Usage: deploy/local/cluster.sh up --model DIR [options]
-#        deploy/local/cluster.sh status|down [--state DIR]
+#        deploy/local/cluster.sh status|supervise|down [--state DIR]
+#        deploy/local/cluster.sh restart NAME... [--state DIR]
 #        deploy/local/cluster.sh up --help
 exec python3 "$(dirname "${BASH_SOURCE[0]}")/cluster.py" "$@"

@@ -149,7 +149,7 @@ fi
 if [[ -z $upcycle ]]; then
   say "building //tools/upcycle"
   # Closes the lock's descriptor, which the Bazel server would hold for hours.
-  (cd "$root" && bazel build //tools/upcycle >&2 9>&-)
+  (cd "$root" && bazel build -c opt //tools/upcycle >&2 9>&-)
   upcycle=$root/.bazel/bin/tools/upcycle/upcycle
 fi
 [[ -x $upcycle ]] || die "$upcycle is not an executable file"

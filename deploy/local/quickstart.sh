@@ -36,7 +36,7 @@ say "1/5  Installing missing packages"
 tools/install_packages.sh
 
 say "2/5  Building"
-bazel build --noshow_loading_progress --show_progress_rate_limit=5 --show_result=0 \
+bazel build -c opt --noshow_loading_progress --show_progress_rate_limit=5 --show_result=0 \
   //router //dense_worker //expert_worker //tools/apollo //tools/upcycle
 client=.bazel/bin/tools/apollo/apollo
 

@@ -43,6 +43,28 @@ expect_alive() { # NUMBER
   done
   [[ $count == "$1" ]] || fail "expected $1 processes, not $count"
 }
+expect_only_logs() { # In $state.
+  local left
+  left=$(find "$state" -mindepth 1 ! -name '*.log' ! -name '*.log.[1-3]' ! -name ports)
+  [[ -z $left ]] || fail "expected only logs and ports, not $left"
+}
+pid_of() { cut -d ' ' -f 1 "$state/$1.pid"; }
+port_of() { sed -n 's/^grpc .*://p' "$state/$1.address"; } # NAME
+# Waits until a command succeeds, for at most a minute.
+eventually() {
+  local end=$((SECONDS + 60))
+  until "$@"; do
+    ((SECONDS < end)) || { fail "expected eventually: $*"; return; }
+    sleep 0.02
+  done
+}
+kill_and_await() { # NAME
+  local pid
+  pid=$(pid_of "$1")
+  kill -KILL "$pid"
+  eventually dead "$pid"
+}
+dead() { ! alive "$1"; }
 
 # Starts a cluster in the background, as process $starting.
 begin() {
@@ -74,7 +96,7 @@ run sideways; expect_code 2; expect "sideways"; expect_not attached
 output=$("$cluster" status --state "" 2>&1); code=$?; expect_code 2; expect "it must be a directory"
 output=$("$cluster" --state "$state" --bin="$work/bin" status 2>&1); code=$?
 expect_code 1; expect "not running"
-output=$("$cluster" --state "$state" 2>&1); code=$?; expect_code 2; expect "required: up|status|down"
+output=$("$cluster" --state "$state" 2>&1); code=$?; expect_code 2; expect "required: up|status|restart|supervise|down"
 run up --port 65536; expect_code 2; expect "from 0 to 65535"
 run up --model "$work"; expect_code 1; expect "no config.json"
 run up --model "$work/model" --expert-workers 8; expect_code 2; expect "the model has 7 experts"
@@ -148,15 +170,106 @@ expect_code 1; expect "router has ended during the start"; expect "Address alrea
 state=$mine
 expect_alive 6
 
-# A process dies.
-read -r victim _ < "$state/expert-worker-1.pid"
-kill -KILL "$victim"
-while alive "$victim"; do :; done
+# A process dies, and is replaced while the others run.
+ports=$(cat "$state/ports")
+kill_and_await expert-worker-1
 run status; expect_code 1; expect dead
 run up --model "$work/model"; expect_code 1; expect "only 5 of 6 processes"
-run down; expect_code 0; expect "stopped"
-[[ ! -e $state ]] || fail "expected no state"
+expect 'run "restart expert-worker-1", or "down" first'
+run restart expert-worker-7; expect_code 2; expect '"expert-worker-7" is no process of this cluster; it has expert-worker-0, '
+run restart dense-worker-0; expect_code 1; expect "still dead: expert-worker-1"
+run restart expert-worker-1; expect_code 0; expect "all 6 processes are healthy"
+[[ $(cat "$state/ports") == "$ports" ]] || fail "expected the same ports"
+grep -q -- "--experts=1,4 .*--weights=int8" "$state/expert-worker-1.log" || fail "expected the same experts and options"
+[[ $(grep -c -- --name "$state/expert-worker-1.log") == 2 ]] || fail "expected both starts in one log"
+[[ $(pid_of router) == "$first" ]] || fail "expected the same router"
+expect_alive 6
+run status; expect_code 0
+grep -qE '^expert-worker-1 .* 1 +[?] +SERVING' <<< "$output" || fail "expected 1 restart, after an unknown exit"
+grep -qE '^expert-worker-0 .*[0-9]s +0 +- +SERVING' <<< "$output" || fail "expected an uptime and no restart"
+run restart router dense-worker-1; expect_code 0
+[[ $(cat "$state/ports") == "$ports" ]] || fail "expected the same ports"
+run down; expect_code 0; expect "stopped; logs: $state/*.log"
+expect_only_logs
 alive "$first" && fail "expected the router to have ended"
+run restart router; expect_code 1; expect "not running"
+run supervise; expect_code 1; expect "not running"
+
+# A new start: the same ports, and new logs.
+run up --model "$work/model" --port 0 --expert-workers 3 --cache-megabytes 64 --worker-flag=--a=1 \
+  --dense-flag=--b=2 --dense-flag=--c --expert-flag=--threads=3 --router-flag=--d=4
+expect_code 0
+[[ $(port_of router) == "$router_port" ]] || fail "expected the same port"
+[[ $(grep -c -- --name "$state/expert-worker-1.log") == 1 ]] || fail "expected a new log"
+[[ $(grep -c -- --name "$state/expert-worker-1.log.1") == 2 ]] || fail "expected the old log"
+grep -q -- "--cache_megabytes=64 --a=1 --b=2 --c$" "$state/dense-worker-0.log" || fail "expected the dense worker's flags"
+grep -q -- "--cache_megabytes=64 --a=1 --threads=3$" "$state/expert-worker-0.log" || fail "expected the expert worker's flags"
+grep -q -- " --d=4$" "$state/router.log" || fail "expected the router's flags"
+run up --dense-flag=--b=2 --dense-flag=--c --cache-megabytes 64; expect_code 0
+run up --dense-flag=--b=3 --router-flag=--e; expect_code 1
+expect "--dense-flag --b=2 --c instead of --b=3, --router-flag --d=4 instead of --e"
+run restart dense-worker-0; expect_code 0
+[[ $(grep -c -- "--a=1 --b=2 --c$" "$state/dense-worker-0.log") == 2 ]] || fail "expected the same flags"
+run down; expect_code 0
+
+# Flags that cluster.sh does not pass on.
+run up --model "$work/model" --router-flag=--listen=0.0.0.0:1; expect_code 2; expect "--router-flag=--listen=0.0.0.0:1 is refused: "
+run up --model "$work/model" --dense-flag=--weights=int4; expect_code 2; expect "use --weights"
+run up --model "$work/model" --worker-flag=--threads=1; expect_code 2; expect "use --threads"
+run up --model "$work/model" --expert-flag=threads; expect_code 2; expect "it must be --name or --name=value"
+run up --model "$work/model" --cache-megabytes 0; expect_code 2; expect "from 1 to"
+
+# A supervisor restarts what ends, and ends with the cluster.
+run --supervise up --model "$work/model" --port 0; expect_code 0; expect "all 4 processes are healthy"
+supervisor=$(pid_of supervisor)
+run status; expect_code 0; expect "supervisor: process $supervisor"
+killed=$(pid_of expert-worker-1)
+port=$(port_of expert-worker-1)
+kill -KILL "$killed"
+running_again() { run status && [[ $code == 0 && $(pid_of expert-worker-1) != "$killed" ]]; }
+eventually running_again
+grep -qE '^expert-worker-1 .* 1 +SIGKILL +SERVING' <<< "$output" || fail "expected 1 restart after SIGKILL"
+[[ $(port_of expert-worker-1) == "$port" ]] || fail "expected the same port"
+run up --supervise; expect_code 0; expect "already up"
+run supervise; expect_code 1; expect "process $supervisor supervises this cluster already"
+kill -KILL "$supervisor"
+eventually dead "$supervisor"
+run status; expect_code 1; expect "supervisor: dead"
+run up --supervise; expect_code 0; expect "already up"
+run status; expect_code 0; expect "supervisor: process"
+supervisor=$(pid_of supervisor)
+run restart expert-worker-0; expect_code 0
+run down; expect_code 0; expect stopped
+alive "$supervisor" && fail "expected the supervisor to have ended"
+grep -q "expert-worker-1 has ended (exit: SIGKILL); restart in 1 s" "$state/supervisor.log" || fail "expected a log"
+expect_only_logs
+expect_none_left
+
+# A supervised start that fails, and one that is interrupted.
+FAKE_DIE=expert-worker-1 run up --supervise --model "$work/model" --port 0
+expect_code 1; expect "expert-worker-1 has ended during the start"
+expect_only_logs
+FAKE_SLOW=router begin --supervise
+await router_waits
+kill -TERM "$starting"
+finish; expect_code 1; expect "interrupted"
+expect_none_left
+expect_only_logs
+
+# A supervisor in the foreground.
+run up --model "$work/model" --port 0; expect_code 0
+"$cluster" supervise --state "$state" --bin "$work/bin" > "$work/begun" 2>&1 &
+starting=$!
+await grep -q "supervising 4 processes" "$work/begun"
+killed=$(pid_of expert-worker-1)
+kill -KILL "$killed"
+eventually running_again
+grep -qE '^expert-worker-1 .* 1 +[?] +SERVING' <<< "$output" || fail "expected 1 restart after an unknown exit"
+kill -TERM "$starting"
+finish; expect_code 0; expect "the supervision has been stopped"
+expect_alive 4
+run status; expect_code 0; expect_not supervisor
+run down; expect_code 0
 
 # A process fails to start: its log is shown, and the others are stopped.
 FAKE_DIE=expert-worker-1 run up --model "$work/model" --port 0
@@ -194,7 +307,7 @@ run up --model "$work/model"; expect_code 1; expect 'a start was interrupted: ru
 touch "$state/router.address.partial" "$state/expert_workers.list.new"
 run down --grace 1; expect_code 0; expect stopped
 expect_none_left
-[[ ! -e $state ]] || fail "expected no state"
+expect_only_logs
 
 # Settings of the script's first version, and a broken file.
 run up --model "$work/model" --port 0; expect_code 0
@@ -203,7 +316,7 @@ run up --model "$work/model"; expect_code 1; expect 'another version'; expect 'r
 : > "$state/router-7.pid"
 run up --model "$work/model"; expect_code 1; expect "$state/router-7.pid"; expect 'run "down" first'
 run down; expect_code 0; expect "$state/router-7.pid: no process id"; expect stopped
-[[ ! -e $state ]] || fail "expected no state"
+expect_only_logs
 
 # A process that ignores SIGTERM is killed.
 FAKE_STUBBORN=dense-worker-0 run up --model "$work/model" --port 0; expect_code 0
@@ -212,7 +325,7 @@ run up --threads 2; expect_code 1; expect "--threads (not given) instead of 2"
 run down --grace 1; expect_code 0; expect "stopped"
 expect "dense-worker-0 did not end within 1 s: killed"
 alive "$stubborn" && fail "expected dense-worker-0 to have ended"
-[[ ! -e $state ]] || fail "expected no state"
+expect_only_logs
 
 # The process id now belongs to another program, which must be left alone.
 run up --model "$work/model" --port 0; expect_code 0

@@ -50,4 +50,4 @@ if __name__ == "__main__":
     if "--server" in sys.argv:
         client(dict(zip(sys.argv[1::2], sys.argv[2::2])))
     else:
-        server(dict(argument.split("=", 1) for argument in sys.argv[1:]))
+        server(dict(argument.partition("=")[::2] for argument in sys.argv[1:]))

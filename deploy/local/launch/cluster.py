@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from . import layout as layouts
-from . import processes, signals, state
+from . import ports, processes, signals, state
 from .failure import Failure
 
 POLL_SECONDS = 0.02
@@ -23,11 +23,13 @@ class Cluster:
     own_host_ids: each gets its own NCCL_HOSTID, so that NCCL takes them for different hosts. Otherwise it refuses two
     processes on one GPU.
     report: called with a line about each start.
+    keep_ports: a process that is started again has its old ports, if they are free.
     """
 
-    def __init__(self, layout, folder, bound=True, environment=None, report=lambda line: None, own_host_ids=False):
+    def __init__(self, layout, folder, bound=True, environment=None, report=lambda line: None, own_host_ids=False,
+                 keep_ports=False):
         self.layout, self.folder, self.bound, self.report = layout, os.path.abspath(folder), bound, report
-        self.own_host_ids = own_host_ids
+        self.own_host_ids, self.keep_ports = own_host_ids, keep_ports
         self.environment = {**os.environ, **(environment or {})}
         self.handles = {}  # By name, in the order of their dependencies.
 
@@ -40,33 +42,37 @@ class Cluster:
         self._write_list("expert_workers", [])
         self._write_list("dense_workers", self.layout.dense_addresses)
         for name in self.layout.names():
-            experts = layouts.role_of(name) == "expert-worker" and self.layout.experts_of(name)
-            self.report(f"starting {name}" + (f" with experts {','.join(map(str, experts))}" if experts else ""))
-            self._launch(name)
+            self.launch(name)
         self._await_addresses(self.layout.names(), end)
         self.publish()
-        self._await_health(self.layout.names(), end)
+        self.await_health(self.layout.names(), end - time.monotonic())
 
     def start_one(self, name, seconds):
-        """Restarts a process that has ended, and waits until it listens. It has a new address."""
-        self._launch(name)
+        """Restarts a process that has ended, and waits until it listens. Without keep_ports it has a new address."""
+        self.launch(name)
         self._await_addresses([name], time.monotonic() + seconds)
         self.publish()
 
     def publish(self):
         """Writes the addresses of all workers, as in their address files, to the lists that the processes read."""
+        if self.keep_ports:
+            ports.remember(self.folder, self.layout.names())
         if self.layout.expert_workers > 0 and not self.layout.dense_addresses:
             self._write_list("expert_workers", map(self.address, self.layout.expert_names()))
             self._write_list("dense_workers", map(self.address, self.layout.dense_names()))
 
-    def _launch(self, name):
+    def launch(self, name):
+        """Starts a process, and returns at once."""
+        experts = layouts.role_of(name) == "expert-worker" and self.layout.experts_of(name)
+        self.report(f"starting {name}" + (f" with experts {','.join(map(str, experts))}" if experts else ""))
+        own_ports = ports.free_ones(self.folder, name) if self.keep_ports else {}
         with contextlib.suppress(FileNotFoundError):
             os.remove(layouts.address_file(self.folder, name))
         environment = {**self.environment, "NCCL_HOSTID": name} if self.own_host_ids else self.environment
         # An exception between the start and these records would leave a process that nobody stops.
         with open(layouts.log_file(self.folder, name), "ab") as log, signals.deferred():
-            child = processes.start(self.layout.command(name, self.folder), self.bound, stdin=subprocess.DEVNULL,
-                                    stdout=log, stderr=log, env=environment)
+            child = processes.start(self.layout.command(name, self.folder, own_ports), self.bound,
+                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
             self.handles[name] = processes.Handle.of_child(child)
             state.write_pid(self.folder, name, self.handles[name])
 
@@ -81,8 +87,9 @@ class Cluster:
                     raise self._failure(name, "did not listen in time")
                 time.sleep(POLL_SECONDS)
 
-    def _await_health(self, names, end):
-        wait = str(max(1, round(end - time.monotonic())))
+    def await_health(self, names, seconds):
+        """Waits until processes serve. Raises Failure if one ends, or does not serve within `seconds`."""
+        wait = str(max(1, round(seconds)))
         with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
             clients = {name: processes.start(self.client(name, "health", "--wait", wait), stdout=errors, stderr=errors)
                        for name in names}

@@ -1,70 +1,87 @@
-"""The commands up, status and down, for a cluster that outlives the command."""
+"""The commands up, restart, supervise and down, for a cluster that outlives the command."""
 
 import os
-import subprocess
 
+from . import daemon, flags, history, logs, signals, state, supervisor
 from . import layout as layouts
-from . import signals, state
 from .cluster import Cluster
 from .failure import Failure, Mistake
 
-DEFAULTS = {"dense_workers": 1, "port": 50051, "weights": "auto", "device": "cpu", "timeout": 300, "grace": 15}
+DEFAULTS = {"dense_workers": 1, "port": 50051, "weights": "auto", "device": "cpu", "timeout": 300, "grace": 15,
+            **{f"{role}_flag": [] for role in flags.ROLES}}
+# An expert worker lets its sequences finish for 30 s.
+RESTART_GRACE = 45
 # Options that a running cluster keeps.
-KEPT = ("model", "dense_workers", "expert_workers", "port", "threads", "weights", "device", "bin")
+KEPT = ("model", "dense_workers", "expert_workers", "port", "threads", "cache_megabytes", "weights", "device",
+        *(f"{role}_flag" for role in flags.ROLES), "bin")
 
 
 def up(options):
     """Starts a cluster. Options that are not given are None."""
+    if not options.supervise:
+        _up(options)
+        return 0
+    return daemon.run(lambda: _supervision(_up(options), options), layouts.log_file(options.state, state.SUPERVISOR))
+
+
+def _up(options):
+    """Starts a cluster, or finds it running. Returns it."""
     with state.locked(options.state, create=True):
         handles = state.read_handles(options.state)
-        running = sum(handle.running() for handle in handles.values())
-        if running == 0:
+        dead = [name for name, handle in handles.items() if not handle.running()]
+        if len(dead) == len(handles):
             return _start(options, handles)
-        if running < len(handles):
-            raise Failure(f"only {running} of {len(handles)} processes of {options.state} are alive: "
-                          'run "down" first')
+        if dead:
+            raise Failure(f"only {len(handles) - len(dead)} of {len(handles)} processes of {options.state} are alive: "
+                          f'run "restart {" ".join(dead)}", or "down" first')
         _refuse_other_settings(options, handles)
         print(f"already up (state: {options.state})")
         print(f"router {state.read_address(options.state, 'router', 'grpc')}")
-        return 0
+        return _found(options, handles)
 
 
 def _start(options, ended):
     """Starts a cluster; `ended` are the processes of an earlier one in the same folder."""
-    layout = _checked_layout(options)
+    given = {name: _value(options, name) for name in KEPT}
+    layout = _checked_layout(options, given)
     settings = state.read_settings(options.state)
     if settings is None and not ended:
         raise Failure(f"{options.state}/settings: it is not a file of cluster.sh: use another --state")
     if settings or ended:
-        state.remove(options.state, logs=False)
+        supervisor.stop(options.state)
+        state.remove(options.state)
     print(f"state: {options.state}")
-    for name in layout.names():  # Logs have lines of this start only.
-        with open(layouts.log_file(options.state, name), "w", encoding="utf-8"):
-            pass
-    cluster = Cluster(layout, options.state, bound=False, report=lambda line: print(line, flush=True))
+    logs.rotate_all(options.state)
+    cluster = Cluster(layout, options.state, bound=False, report=_report, keep_ports=True)
     try:
         cluster.start(_value(options, "timeout"))
         state.write_settings(options.state, cluster.handles, {
-            **{name: _value(options, name) for name in KEPT}, "model": layout.model,
-            "expert_workers": layout.expert_workers})
+            **given, "model": layout.model, "expert_workers": layout.expert_workers})
     except BaseException:
         signals.ignore()  # They must not prevent the cleanup.
-        _report_killed(cluster.stop_all(_value(options, "grace")), options)
-        state.remove(options.state, logs=False)
+        _report_killed(cluster.stop_all(_value(options, "grace")), _value(options, "grace"))
+        state.remove(options.state)
         raise
     print(f"all {len(cluster.handles)} processes are healthy")
     print(f"router {cluster.address('router')}")
-    return 0
+    return cluster
 
 
-def _checked_layout(options):
+def _report(line):
+    print(line, flush=True)
+
+
+def _checked_layout(options, given):
+    """Returns the layout of a new cluster. Raises Mistake or Failure for what cannot be started."""
     if options.model is None:
         raise Mistake("up needs --model")
+    for role in flags.ROLES:
+        flags.check(role, given[f"{role}_flag"])
     if not os.path.isfile(os.path.join(options.model, "config.json")):
         raise Failure(f"{options.model}: no config.json, so it is not a model")
     for program in (layouts.ROUTER, layouts.DENSE_WORKER, layouts.EXPERT_WORKER, layouts.CLIENT):
         if not os.access(os.path.join(options.bin, program), os.X_OK):
-            raise Failure(f"no {options.bin}/{program}: first run\n  bazel build {layouts.TARGETS}")
+            raise Failure(f"no {options.bin}/{program}: first run\n  bazel build -c opt {layouts.TARGETS}")
     model = os.path.realpath(options.model)
     experts = layouts.num_experts(model)
     expert_workers = options.expert_workers
@@ -72,11 +89,17 @@ def _checked_layout(options):
         expert_workers = min(2, experts) or 1
     if expert_workers > experts > 0:
         raise Mistake(f"--expert-workers is {expert_workers}, but the model has {experts} experts")
-    flags = [f"--weights={_value(options, 'weights')}", f"--device={_value(options, 'device')}"]
-    if options.threads is not None:
-        flags.append(f"--threads={options.threads}")
-    return layouts.Layout(model, options.bin, _value(options, "dense_workers"), expert_workers,
-                          port=_value(options, "port"), worker_flags=flags)
+    return _layout({**given, "model": model, "expert_workers": expert_workers})
+
+
+def _layout(kept):
+    """Returns the layout of a cluster with these settings (KEPT)."""
+    worker = [f"--{name}={kept[name]}" for name in ("weights", "device", "threads", "cache_megabytes")
+              if kept.get(name) is not None]
+    more = {role: kept.get(f"{role}_flag") or [] for role in flags.ROLES}
+    return layouts.Layout(kept["model"], kept["bin"], kept["dense_workers"], kept["expert_workers"], port=kept["port"],
+                          worker_flags=worker + more["worker"], dense_flags=more["dense"],
+                          expert_flags=more["expert"], router_flags=more["router"])
 
 
 def _value(options, name):
@@ -84,13 +107,26 @@ def _value(options, name):
     return DEFAULTS.get(name) if given is None else given
 
 
-def _refuse_other_settings(options, handles):
-    """Raises Failure if the running processes are not a whole cluster, or a given option differs from the cluster's."""
+def _found(options, handles):
+    """Returns a cluster that another process has started. Raises Failure if it is not a whole one of this version."""
+    settings = _whole_settings(options, handles)
+    cluster = Cluster(_layout(settings), options.state, bound=False, report=_report, keep_ports=True)
+    cluster.handles = handles
+    return cluster
+
+
+def _whole_settings(options, handles):
     settings = state.read_settings(options.state)
     if settings is None:
         raise Failure(f'{options.state}: another version of cluster.sh has started this cluster: run "down" first')
     if set(settings.get("processes", ())) != set(handles):
         raise Failure(f'{options.state}: a start was interrupted: run "down" first')
+    return settings
+
+
+def _refuse_other_settings(options, handles):
+    """Raises Failure if the running processes are not a whole cluster, or a given option differs from the cluster's."""
+    settings = _whole_settings(options, handles)
     differ = []
     for name in KEPT:
         wanted, now = getattr(options, name), settings.get(name)
@@ -103,57 +139,93 @@ def _refuse_other_settings(options, handles):
         elif name == "model":
             wanted = os.path.realpath(wanted)
         if wanted != now:
-            differ.append(f"--{name.replace('_', '-')} {'(not given)' if now is None else now} instead of {wanted}")
+            differ.append(f"--{name.replace('_', '-')} {_shown(now)} instead of {_shown(wanted)}")
     if differ:
         raise Failure(f"already up (state: {options.state}), but with {', '.join(differ)}: run \"down\" first, "
                       "or use another --state")
 
 
-def _report_killed(names, options):
+def _shown(value):
+    if isinstance(value, list):
+        value = " ".join(value) or None
+    return "(not given)" if value is None else value
+
+
+def _report_killed(names, seconds):
     for name in names:
-        print(f"{name} did not end within {_value(options, 'grace')} s: killed", flush=True)
+        print(f"{name} did not end within {seconds} s: killed", flush=True)
 
 
-def status(options):
+def restart(options):
+    """Stops and starts single processes, one after the other, while the others run."""
+    with state.locked(options.state, create=False):
+        cluster = _present(options)
+        unknown = [name for name in options.names if name not in cluster.handles]
+        if unknown:
+            raise Mistake(f'"{unknown[0]}" is no process of this cluster; it has {", ".join(cluster.handles)}')
+        for name in [name for name in cluster.handles if name in options.names]:
+            _restart(cluster, name, options)
+        dead = [name for name, handle in cluster.handles.items() if not handle.running()]
+        if dead:
+            raise Failure(f'still dead: {" ".join(dead)}; run "restart {" ".join(dead)}"')
+        cluster.await_health(cluster.handles, _value(options, "timeout"))
+    print(f"all {len(cluster.handles)} processes are healthy")
+    return 0
+
+
+def _restart(cluster, name, options):
+    grace = RESTART_GRACE if options.grace is None else options.grace
+    if cluster.handles[name].running():
+        _report(f"stopping {name}")
+        _report_killed(cluster.stop([name], grace), grace)
+    elif not history.read(options.state).get(name, history.Record()).ended:
+        history.ended(options.state, name, None)
+    history.restarted(options.state, name)
+    cluster.start_one(name, _value(options, "timeout"))
+    _report(f"{name} {cluster.address(name)}")
+
+
+def _present(options):
+    """Returns the cluster of the state, some of whose processes may have ended."""
     handles = state.read_handles(options.state)
     if not handles:
-        print(f"not running (no state in {options.state})")
-        return 1
-    binaries = options.bin
-    if not options.bin_given:  # Those that `up` was given.
-        binaries = (state.read_settings(options.state) or {}).get("bin") or binaries
-    result = 0
-    print(f"{'ROLE':<18} {'PID':<8} {'ADDRESS':<22} {'METRICS':<22} HEALTH")
-    for name, handle in handles.items():
-        address = state.read_address(options.state, name, "grpc") or ""
-        metrics = state.read_address(options.state, name, "metrics") or ""
-        health = _health(binaries, address) if handle.running() else "dead"
-        if health != "SERVING":
-            result = 1
-        print(f"{name:<18} {handle.pid:<8} {address:<22} {metrics:<22} {health}")
-    print(f"state: {options.state}")
-    return result
+        raise Failure(f"not running (no process in {options.state})")
+    return _found(options, handles)
 
 
-def _health(binaries, address):
-    try:
-        answer = subprocess.run([os.path.join(binaries, layouts.CLIENT), "--server", address, "--timeout", "3", "health"],
-                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    except OSError:
-        return "no answer"
-    return answer.stdout.strip() or "no answer"
+def supervise(options):
+    """Supervises a running cluster in the foreground."""
+    with state.locked(options.state, create=False):
+        cluster = _present(options)
+    run = _supervision(cluster, options)
+    if run is None:
+        raise Failure(f"process {state.read_supervisor(options.state).pid} supervises this cluster already")
+    _report(f"supervising {len(cluster.handles)} processes; Ctrl-C ends this, not the cluster")
+    run()
+    return 0
+
+
+def _supervision(cluster, options):
+    """Makes this process the supervisor. Returns the function that supervises, or None if there is a supervisor."""
+    with state.locked(options.state, create=False):
+        if not supervisor.claim(options.state):
+            return None
+    cluster.report = supervisor.with_time(_report)
+    return supervisor.Supervisor(cluster, cluster.report).run
 
 
 def down(options):
+    supervisor.stop(options.state)  # It must not restart what is stopped here.
     with state.locked(options.state, create=False):
         cluster = Cluster(None, options.state, bound=False)
         cluster.handles = state.read_handles(
             options.state, broken=lambda path: print(f"{path}: no process id and start time: ignored"))
         if cluster.handles:
-            _report_killed(cluster.stop_all(_value(options, "grace")), options)
-            print("stopped")
+            grace = _value(options, "grace")
+            _report_killed(cluster.stop_all(grace), grace)
+            print(f"stopped; logs: {options.state}/*.log")
         else:
-            print(f"not running (no state in {options.state})")
+            print(f"not running (no process in {options.state})")
         if cluster.handles or state.read_settings(options.state):
-            state.remove(options.state, logs=True)
+            state.remove(options.state)
     return 0

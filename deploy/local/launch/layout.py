@@ -11,6 +11,7 @@ EXPERT_WORKER = "expert_worker/expert_worker"
 ALL_ROLES = "deploy/local/apollo_local"
 CLIENT = "tools/apollo/apollo"
 TARGETS = "//router //dense_worker //expert_worker //tools/apollo"
+NAME = r"((?:expert|dense)-worker-[0-9]+|router(?:-[0-9]+)?|local|supervisor)"  # Of a process with a log.
 
 
 class Layout:
@@ -54,12 +55,16 @@ class Layout:
         """Returns the numbers of the experts of an expert worker."""
         return list(range(int(name.rpartition("-")[2]), num_experts(self.model), self.expert_workers))
 
-    def command(self, name, state):
-        """Returns the program and the flags of a process whose files are in the folder `state`."""
-        role = role_of(name)
-        listen = f"127.0.0.1:{self.port if name in ('router', 'local') else 0}"
-        argv = [f"--model={self.model}", f"--name={name}", f"--listen={listen}", "--metrics_listen=127.0.0.1:0",
-                f"--address_file={address_file(state, name)}"]
+    def command(self, name, state, ports=None):
+        """Returns the program and the flags of a process whose files are in the folder `state`.
+
+        `ports` has its ports by kind, "grpc" and "metrics"; 0, the default, is any free one. That of the layout
+        precedes.
+        """
+        role, ports = role_of(name), ports or {}
+        port = (self.port if name in ("router", "local") else 0) or ports.get("grpc", 0)
+        argv = [f"--model={self.model}", f"--name={name}", f"--listen=127.0.0.1:{port}",
+                f"--metrics_listen=127.0.0.1:{ports.get('metrics', 0)}", f"--address_file={address_file(state, name)}"]
         experts = f"--expert_workers=file:{list_file(state, 'expert_workers')}"
         if role == "local":
             program, more = ALL_ROLES, [*self.worker_flags, *self.local_flags]

@@ -76,6 +76,18 @@ class Handle:
         found = _stat(child.pid)
         return cls(child.pid, found[1] if found else "0", child)
 
+    @classmethod
+    def of_this(cls):
+        return cls(os.getpid(), _stat(os.getpid())[1])
+
+    def age(self):
+        """Returns the seconds since the start, or None if the process is not running."""
+        if not self.running() or not self.started.isdigit():
+            return None
+        with open("/proc/uptime", encoding="utf-8") as file:
+            now = float(file.read().split()[0])
+        return max(0, now - int(self.started) / os.sysconf("SC_CLK_TCK"))
+
     def running(self):
         if self.child is not None:
             return self.child.poll() is None
@@ -106,6 +118,8 @@ class Handle:
 
     @property
     def exit_code(self):
-        """The exit code of a child that has ended; 128 + the signal if one ended it."""
+        """The exit code of a process that has ended; 128 + the signal if one ended it; None if this did not start it."""
+        if self.child is None:
+            return None
         code = self.child.returncode
         return code if code is None or code >= 0 else 128 - code

@@ -1,7 +1,8 @@
 """The files of a cluster's folder: process ids, addresses, and the options of a cluster that outlives its starter.
 
-NAME.pid has the id and start time of a process, NAME.address its addresses, NAME.log its log. With these files any
-later process can find the cluster. "settings" exists once all processes have been healthy.
+NAME.pid has the id and start time of a process, NAME.address its addresses. With these files any later process can find
+the cluster. "settings" exists once all processes have been healthy. The end of the cluster removes these files, and
+leaves its logs (logs.py) and its ports (ports.py).
 """
 
 import contextlib
@@ -15,12 +16,16 @@ from . import layout, processes
 from .failure import Failure
 
 ROLES = ("expert-worker", "dense-worker", "router", "local")  # In the order of their dependencies.
-_NAME = r"((?:expert|dense)-worker-[0-9]+|router(?:-[0-9]+)?|local)"
-_PID = re.compile(_NAME + r"\.pid")
-_LOG = re.compile(_NAME + r"\.log")
+SUPERVISOR = "supervisor"
+_PID = re.compile(layout.NAME + r"\.pid")
 # With those that were being written when their writer was killed.
-_OTHERS = re.compile(_NAME + r"\.(pid|address)(\.new|\.partial)?|(expert|dense)_workers\.list(\.new)?|settings(\.new)?")
+_RUNNING = re.compile(layout.NAME + r"\.(pid|address)(\.new|\.partial)?|"
+                      r"((expert|dense)_workers\.list|settings|history)(\.new)?|ports\.new")
 LOCK_SECONDS = 60
+
+
+class Busy(Failure):
+    """Another process has locked the cluster."""
 
 
 def write(path, text):
@@ -35,11 +40,11 @@ def write_pid(folder, name, handle):
 
 
 def read_handles(folder, broken=None):
-    """Returns the processes of a folder by name, in the order of their dependencies.
+    """Returns the processes of a folder by name, in the order of their dependencies, without the supervisor.
 
     `broken` is called with the path of each file that has no process id and start time. Without it, they are a Failure.
     """
-    names = [found[1] for found in map(_PID.fullmatch, _files(folder)) if found]
+    names = [found[1] for found in map(_PID.fullmatch, _files(folder)) if found and found[1] != SUPERVISOR]
     handles = {}
     for name in sorted(names, key=lambda name: (ROLES.index(layout.role_of(name)), len(name), name)):
         path = os.path.join(folder, name + ".pid")
@@ -56,6 +61,15 @@ def read_handles(folder, broken=None):
             raise Failure(f'{path}: it must contain a process id and a start time: run "down" first, '
                           "or remove this file")
     return handles
+
+
+def read_supervisor(folder):
+    """Returns the process that supervises the cluster, or None if there has been none since its start."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        with open(os.path.join(folder, SUPERVISOR + ".pid"), encoding="utf-8", errors="replace") as file:
+            pid, started = file.read().split()
+            return processes.Handle(int(pid), started)
+    return None
 
 
 def _files(folder):
@@ -97,24 +111,22 @@ def read_settings(folder):
     return settings if isinstance(settings, dict) and isinstance(settings.get("processes"), list) else None
 
 
-def remove(folder, logs):
-    """Removes the files of the cluster. With `logs`, also removes the logs, and the folder if it is empty then."""
+def remove(folder):
+    """Removes the files of a cluster that has ended."""
     for name in _files(folder):
-        if _OTHERS.fullmatch(name) or (logs and _LOG.fullmatch(name)):
+        if _RUNNING.fullmatch(name):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(os.path.join(folder, name))
-    if logs:
-        with contextlib.suppress(OSError):  # It contains other files.
-            os.rmdir(folder)
 
 
 @contextlib.contextmanager
-def locked(folder, create):
+def locked(folder, create, seconds=LOCK_SECONDS):
     """Locks the cluster of a folder against changes by other processes.
 
-    If there is no such folder, creates it, or, without `create`, does nothing.
+    If there is no such folder, creates it, or, without `create`, does nothing. Raises Busy if another process keeps it
+    locked for `seconds`.
     """
-    descriptor = _lock(folder, create)
+    descriptor = _lock(folder, create, seconds)
     try:
         yield
     finally:
@@ -122,9 +134,9 @@ def locked(folder, create):
             os.close(descriptor)
 
 
-def _lock(folder, create):
-    end = time.monotonic() + LOCK_SECONDS
-    while time.monotonic() < end:
+def _lock(folder, create, seconds):
+    end = time.monotonic() + seconds
+    while True:
         if create:
             os.makedirs(folder, exist_ok=True)
         try:
@@ -140,6 +152,8 @@ def _lock(folder, create):
         except FileNotFoundError:  # This descriptor locks a removed folder.
             pass
         except BlockingIOError:
+            if time.monotonic() >= end:
+                os.close(descriptor)
+                raise Busy(f"another cluster.sh is using {folder}") from None
             time.sleep(0.1)
         os.close(descriptor)
-    raise Failure(f"another cluster.sh is using {folder}")
