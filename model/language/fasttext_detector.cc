@@ -2,10 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 #include <fasttext/fasttext.h>
-#include <unicode/uloc.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <exception>
@@ -21,6 +19,7 @@
 #include "common/status_macros.h"
 #include "model/language/fasttext_file.h"
 #include "model/language/fasttext_settings.h"
+#include "model/language/language_codes.h"
 #include "model/language/prose.h"
 #include "model/language/script.h"
 #include "model/language/votes.h"
@@ -66,41 +65,13 @@ class ViewBuffer : public std::streambuf {
   }
 };
 
-// Alternative codes for languages of the table that ICU does not map.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12>
-    kAliases = {{
-        {"nb", "no"},
-        {"nn", "no"},
-        {"iw", "he"},
-        {"cmn", "zh"},
-        {"yue", "zh"},
-        {"plt", "mg"},
-        {"arb", "ar"},
-        {"npi", "ne"},
-        {"swh", "sw"},
-        {"gug", "gn"},
-        {"als", "sq"},
-        {"dgo", "doi"},
-    }};
-
 // Returns the language of a label: "__label__srp_Cyrl" -> "sr".
 std::string LanguageOfLabel(std::string label) {
   constexpr std::string_view kPrefix = "__label__";
   if (label.starts_with(kPrefix)) label.erase(0, kPrefix.size());
   label.resize(std::min(label.find('_'), label.size()));
-  char code[ULOC_LANG_CAPACITY] = {};
-  UErrorCode error = U_ZERO_ERROR;
-  uloc_getLanguage(label.c_str(), code, sizeof(code) - 1, &error);
-  return U_SUCCESS(error) && code[0] != '\0' ? code : label;
-}
-
-std::string LanguageInTable(const std::string& code,
-                            const FamilyTable& families) {
-  if (families.ExpertOf(code)) return code;
-  for (const auto& [theirs, ours] : kAliases) {
-    if (code == theirs && families.ExpertOf(ours)) return std::string(ours);
-  }
-  return "";
+  const std::string code = CanonicalLanguageCode(label);
+  return code.empty() ? label : code;
 }
 
 // The library checks the magic number and the version, and sets the version
@@ -351,7 +322,7 @@ absl::StatusOr<std::unique_ptr<LanguageDetector>> ParseFastTextDetector(
     const auto set = settings.languages.find(label);
     const std::string code =
         set != settings.languages.end() ? set->second : LanguageOfLabel(label);
-    const std::string language = LanguageInTable(code, families);
+    const std::string language = FindLanguageCode(code, families).value_or("");
     if (set != settings.languages.end() && !code.empty() && language.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(
           source, ".settings: label ", label, " is mapped to language ", code,
