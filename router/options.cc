@@ -1,5 +1,7 @@
 #include "router/options.h"
 
+#include <absl/strings/str_cat.h>
+
 #include "common/status_macros.h"
 #include "serving/flag_checks.h"
 
@@ -14,6 +16,12 @@ constexpr int kMostMetadataBytes = 16 << 20;
 }  // namespace
 
 absl::Status CheckRouterOptions(const RouterOptions& options) {
+  const double threshold = options.model.language_threshold;
+  // Written so that NaN fails.
+  if (!(threshold >= 0 && threshold <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--language_threshold is ", threshold, "; it must be from 0 to 1"));
+  }
   RETURN_IF_ERROR(CheckAtLeastOne("max_calls", options.calls.max_calls));
   RETURN_IF_ERROR(
       CheckAtLeastOne("call_output_bytes", options.calls.output_bytes));

@@ -9,7 +9,8 @@
 namespace apollo {
 
 // Reads the flags that only routers have: --default_routing, --language_model,
-// --max_calls, --call_output_bytes, --stalled_client_timeout and
+// --language_threshold, --expected_languages, --max_calls, --call_output_bytes,
+// --stalled_client_timeout and
 // --max_metadata_bytes. Call after absl::ParseCommandLine. `families` is
 // ProcessFlags::families. Returns INVALID_ARGUMENT naming the flag whose value
 // is out of range.

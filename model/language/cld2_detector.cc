@@ -65,7 +65,7 @@ class Cld2Detector : public LanguageDetector {
 
   Detection Detect(std::string_view utf8_text) const override {
     const std::string prose = ExtractProse(utf8_text);
-    if (prose.empty()) return {};
+    if (prose.empty()) return {{}, /*neutral=*/1};
     const CLD2::CLDHints hints = {nullptr, nullptr, CLD2::UNKNOWN_ENCODING,
                                   CLD2::UNKNOWN_LANGUAGE};
     CLD2::Language languages[3];
@@ -80,6 +80,8 @@ class Cld2Detector : public LanguageDetector {
         &text_bytes, &reliable, &valid_bytes);
 
     Detection detection;
+    // CLD2 cannot tell text in no language from text that it does not know.
+    if (languages[0] == CLD2::UNKNOWN_LANGUAGE) detection.neutral = 1;
     for (int i = 0; i < 3; ++i) {
       const auto it = codes_.find(languages[i]);
       if (it == codes_.end() || percents[i] <= 0) continue;

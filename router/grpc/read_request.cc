@@ -7,6 +7,7 @@
 
 #include "common/status_macros.h"
 #include "link/sampling_codec.h"
+#include "model/language/language_names.h"
 #include "router/request/field_error.h"
 #include "router/request/request_checks.h"
 
@@ -39,6 +40,14 @@ absl::StatusOr<std::vector<ChatTurn>> ReadChat(const v1::Chat& chat) {
   return turns;
 }
 
+// Returns the code of a language of the table. Other text stays as it is, and
+// is refused by the checks.
+std::string ReadLanguage(const std::string& given,
+                         const FamilyTable& families) {
+  if (given.empty()) return given;
+  return FindLanguage(given, families).value_or(given);
+}
+
 // Reads the fields that GenerateRequest and ScoreRequest share by name.
 template <typename Request>
 absl::StatusOr<PromptInput> ReadInput(const Request& request,
@@ -55,7 +64,6 @@ absl::StatusOr<PromptInput> ReadInput(const Request& request,
   }
   input.parse_special_tokens = request.parse_special_tokens();
   input.priority = request.priority();
-  input.language = request.language();
   switch (request.routing()) {
     case v1::ROUTING_MODE_UNSPECIFIED:
       input.hybrid = default_hybrid;
@@ -93,6 +101,7 @@ absl::StatusOr<GenerateInput> ReadGenerate(const v1::GenerateRequest& request,
   out.wants_logprobs = request.has_logprobs();
   out.top_logprobs = request.logprobs();
   out.ignore_eos = request.ignore_eos();
+  out.input.language = ReadLanguage(request.language(), families);
   RETURN_IF_ERROR(CheckGenerate(out, limits, families));
   return out;
 }
@@ -105,6 +114,7 @@ absl::StatusOr<ScoreInput> ReadScore(const v1::ScoreRequest& request,
   ASSIGN_OR_RETURN(out.input, ReadInput(request, default_hybrid));
   out.continuations.assign(request.continuations().begin(),
                            request.continuations().end());
+  out.input.language = ReadLanguage(request.language(), families);
   RETURN_IF_ERROR(CheckScore(out, limits, families));
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "model/config/fingerprint.h"
 #include "model/config/model_config.h"
@@ -27,14 +28,21 @@ struct RouterModel {
   std::unique_ptr<const LanguageDetector> detector;
   RequestLimits limits;
   bool default_hybrid = false;
-  // Minimum confidence of a detected family for the router to use it.
-  double min_family_confidence = 0.5;
+  // Minimum confidence of a detected family for the router to use it, from 0 to
+  // 1.
+  double language_threshold = 0.5;
+  // Languages that the deployment expects, as codes; empty: any.
+  std::vector<std::string> expected_languages;
 
   struct Options {
     std::string families_file;             // Empty: see Load.
     std::string default_routing = "topk";  // or "hybrid"
     // A fastText model file, or "cld2"; empty: the built-in classifier.
     std::string language_model;
+    double language_threshold = 0.5;
+    // Languages in any form that FindLanguage understands, or other codes that
+    // the language model knows; not with "cld2".
+    std::vector<std::string> expected_languages;
     bool strict_model = false;
     // Another role of the process has opened the model and reported the
     // warnings about config.json, so that Load need not.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "common/status_macros.h"
+#include "model/language/language_names.h"
 #include "router/request/field_error.h"
 #include "sequence/routing.h"
 #include "sequence/sampling.h"
@@ -91,8 +92,7 @@ absl::Status CheckInput(const PromptInput& input, const RequestLimits& limits,
       CheckRange("priority", input.priority, -kMaxPriority, kMaxPriority));
   if (!input.language.empty() && !families.ExpertOf(input.language)) {
     return FieldError("language",
-                      "is not a code of the families table; GetModel lists "
-                      "them");
+                      DescribeUnknownLanguage(input.language, families));
   }
   return absl::OkStatus();
 }
