@@ -19,7 +19,7 @@ constexpr double kPriorOfOthers = 0.5;
 constexpr double kPriorOfNeutral = 6;
 // Probability that a text in a language is in an expected one, if there are
 // any.
-constexpr double kExpected = 0.9;
+constexpr double kExpected = 0.7;
 // ISO 639 code for no linguistic content; a label of the classifier.
 constexpr std::string_view kNoLanguage = "zxx";
 

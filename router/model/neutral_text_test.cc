@@ -28,6 +28,7 @@ constexpr int kForcedMoreHeldOut = 4;  // Of 50.
 LanguageChoice Choose(std::vector<std::string> user_messages) {
   static const RouterModel* const model = [] {
     auto* made = new RouterModel;
+    made->config.num_experts = 7;
     auto detector = MakeDefaultDetector(made->families);
     EXPECT_TRUE(detector.ok()) << detector.status();
     if (detector.ok()) made->detector = *std::move(detector);
