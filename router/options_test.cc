@@ -19,27 +19,22 @@ TEST(RouterOptionsTest, NamesTheFlagThatIsWrong) {
     void (*spoil)(RouterOptions&);
   } kCases[] = {
       {"--language_threshold is 1.5; it must be from 0 to 1",
-       [](RouterOptions& o) {
-    o.model.language_threshold = 1.5; }},
+       [](RouterOptions& o) { o.model.language_threshold = 1.5; }},
       {"--language_threshold is -0.1",
-       [](RouterOptions& o) {
-    o.model.language_threshold = -0.1; }},
+       [](RouterOptions& o) { o.model.language_threshold = -0.1; }},
       {"--language_threshold is nan",
        [](RouterOptions& o) {
-    o.model.language_threshold = std::numeric_limits<double>::quiet_NaN();
+         o.model.language_threshold = std::numeric_limits<double>::quiet_NaN();
        }},
-      {"--max_calls", [(RouterOptions& o) {
-    o.calls.max_calls = 0; }},
+      {"--max_calls", [](RouterOptions& o) { o.calls.max_calls = 0; }},
       {"--call_output_bytes",
-       [](RouterOptions& o) {
-    o.calls.output_bytes = -1; }},
+       [](RouterOptions& o) { o.calls.output_bytes = -1; }},
       {"--stalled_client_timeout",
        [](RouterOptions& o) {
-    o.calls.stalled_client_timeout = absl::ZeroDuration();
+         o.calls.stalled_client_timeout = absl::ZeroDuration();
        }},
       {"--max_metadata_bytes",
-       [](RouterOptions& o) {
-    o.max_metadata_bytes = 1023; }},
+       [](RouterOptions& o) { o.max_metadata_bytes = 1023; }},
   };
   for (const auto& [flag, spoil] : kCases) {
     RouterOptions options;
