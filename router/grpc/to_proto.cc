@@ -46,6 +46,33 @@ v1::RoutingMode ModeOf(bool hybrid) {
   return hybrid ? v1::ROUTING_MODE_HYBRID : v1::ROUTING_MODE_TOPK;
 }
 
+v1::NoFamilyReason ReasonOf(NoFamily reason) {
+  switch (reason) {
+    case NoFamily::kNone:
+      return v1::NO_FAMILY_REASON_UNSPECIFIED;
+    case NoFamily::kNotDetected:
+      return v1::NO_FAMILY_REASON_NOT_DETECTED;
+    case NoFamily::kUncertain:
+      return v1::NO_FAMILY_REASON_UNCERTAIN;
+    case NoFamily::kNotInFamilies:
+      return v1::NO_FAMILY_REASON_NOT_IN_FAMILIES;
+    case NoFamily::kDenseModel:
+      return v1::NO_FAMILY_REASON_DENSE_MODEL;
+  }
+  return v1::NO_FAMILY_REASON_UNSPECIFIED;
+}
+
+// Sets the fields that GenerateStarted and DetectLanguageResponse share by
+// name.
+template <typename Message>
+void SetJudgement(const FamilyJudgement& judgement, double threshold,
+                  Message& out) {
+  out.set_family_confidence(static_cast<float>(judgement.confidence));
+  out.set_likely_family(judgement.likely);
+  out.set_language_threshold(static_cast<float>(threshold));
+  out.set_no_family_reason(ReasonOf(judgement.reason));
+}
+
 }  // namespace
 
 v1::GenerateStarted ToProto(const AnswerStarted& started) {
@@ -61,6 +88,8 @@ v1::GenerateStarted ToProto(const AnswerStarted& started) {
   out.mutable_workers()->set_dense_worker(started.dense_worker);
   out.mutable_workers()->set_expert_worker(started.expert_worker);
   out.set_seed(started.seed);
+  out.set_language_given(started.language.given);
+  SetJudgement(started.language.judgement, started.language.threshold, out);
   return out;
 }
 
@@ -139,6 +168,8 @@ v1::DetectLanguageResponse ToProto(const LanguageReport& report) {
   }
   out.set_family(report.family);
   out.set_family_name(report.family_name);
+  SetJudgement(report.judgement, report.threshold, out);
+  out.set_neutral(static_cast<float>(report.neutral));
   return out;
 }
 
@@ -205,6 +236,10 @@ v1::GetModelResponse ToProto(const RouterModel& model,
     if (!std::count(c.eos_tokens.begin(), c.eos_tokens.end(), end)) {
       out.add_eos_token_ids(end);
     }
+  }
+  out.set_language_threshold(static_cast<float>(model.language_threshold));
+  for (const std::string& language : model.expected_languages) {
+    out.add_expected_languages(language);
   }
   return out;
 }

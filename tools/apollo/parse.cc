@@ -131,7 +131,8 @@ void AddTextOption(CLI::App& app, const std::string& name, Options& options) {
 void AddRequestOptions(CLI::App& app, Options& options) {
   app.add_option(
       "--language", options.language,
-      Wrap("Language code of the text, such as de (default: detected)"));
+      Wrap("Language of the text, by code, locale or name, such as de, de_DE "
+           "or German (default: detected)"));
   app.add_option_function<std::string>(
          "--routing",
          [&options](const std::string& mode) {

@@ -31,6 +31,34 @@ TEST(RenderTest, UnknownLanguageIsSaid) {
             "cached)");
 }
 
+TEST(RenderTest, TheReasonForNoFamilyIsSaid) {
+  v1::GenerateStarted started;
+  started.set_language("de");
+  started.set_confidence(0.25f);
+  started.set_family(-1);
+  started.set_likely_family(4);
+  started.set_family_confidence(0.375f);
+  started.set_language_threshold(0.5f);
+  const struct {
+    v1::NoFamilyReason reason;
+    const char* family;
+  } kCases[] = {
+      {v1::NO_FAMILY_REASON_NOT_DETECTED, "none (no language detected)"},
+      {v1::NO_FAMILY_REASON_UNCERTAIN,
+       "none (family 4 is uncertain: 0.38 < 0.50)"},
+      {v1::NO_FAMILY_REASON_NOT_IN_FAMILIES, "none (a language of no family)"},
+      {v1::NO_FAMILY_REASON_DENSE_MODEL, "none (the model has no experts)"},
+  };
+  for (const auto& c : kCases) {
+    started.set_no_family_reason(c.reason);
+    EXPECT_THAT(StartedLine(started),
+                HasSubstr(std::string("language de (0.25), family ") +
+                          c.family + ", routing"));
+  }
+  started.set_language_given(true);
+  EXPECT_THAT(StartedLine(started), HasSubstr("language de (given), family "));
+}
+
 TEST(RenderTest, FinishedGivesTheDecodingSpeed) {
   // 10 tokens after the first one, in half a second.
   EXPECT_EQ(FinishedLine(Finished().finished()),
@@ -132,6 +160,16 @@ TEST(RenderTest, LanguageAndCandidates) {
   EXPECT_EQ(LanguageLines(response),
             "language sw (0.88), family 6 (Niger-Congo)\n"
             "  sw   0.875  family 6\n");
+  response.set_family(-1);
+  response.set_family_name("");
+  response.set_likely_family(6);
+  response.set_family_confidence(0.875f);
+  response.set_language_threshold(0.9f);
+  response.set_no_family_reason(v1::NO_FAMILY_REASON_UNCERTAIN);
+  EXPECT_EQ(LanguageLines(response),
+            "language sw (0.88), family none (family 6 is uncertain: 0.88 < "
+            "0.90)\n"
+            "  sw   0.875  family 6\n");
 }
 
 TEST(RenderTest, ModelShowsFamilies) {
@@ -142,6 +180,12 @@ TEST(RenderTest, ModelShowsFamilies) {
   family.set_name("Mainland");
   family.add_languages("th");
   family.add_languages("vi");
+  model.set_language_threshold(0.5f);
+  EXPECT_THAT(ModelLines(model), HasSubstr("language from    0.50 on\n"));
+  model.add_expected_languages("de");
+  model.add_expected_languages("tr");
+  EXPECT_THAT(ModelLines(model),
+              HasSubstr("language from    0.50 on, expected: de tr\n"));
   EXPECT_THAT(ModelLines(model), HasSubstr("name             demo\n"));
   EXPECT_THAT(ModelLines(model), HasSubstr("  expert 2  Mainland: th vi\n"));
 }
