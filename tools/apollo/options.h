@@ -17,6 +17,7 @@ enum class Command {
   kTokenize,
   kModel,
   kRouting,
+  kStatus,
   kHealth
 };
 
@@ -27,6 +28,7 @@ struct Options {
 
   std::string server = "127.0.0.1:50051";
   bool json = false;
+  bool verbose = false;
   // In seconds; 0: the default of the command (see DefaultTimeout in call.h).
   double timeout = 0;
 
@@ -49,6 +51,7 @@ struct Options {
   std::vector<std::string> stop;
   std::optional<std::uint32_t> logprobs;
   bool ignore_eos = false;
+  std::int32_t priority = 0;
 
   // routing: in seconds; 0: since the start.
   std::int64_t window = 0;

@@ -56,6 +56,7 @@ v1::GenerateRequest GenerateRequestWithoutInput(const Options& options) {
   for (const std::string& stop : options.stop) request.add_stop(stop);
   if (options.logprobs) request.set_logprobs(*options.logprobs);
   request.set_ignore_eos(options.ignore_eos);
+  request.set_priority(options.priority);
   request.set_parse_special_tokens(options.parse_special_tokens);
   *request.mutable_sampling() = options.sampling;
   return request;
