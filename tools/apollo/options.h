@@ -60,4 +60,11 @@ struct Options {
   double wait = 0;
 };
 
+// Returns the mode of that name, "topk" or "hybrid"; nullopt for others.
+inline std::optional<v1::RoutingMode> RoutingModeOf(const std::string& name) {
+  if (name == "topk") return v1::ROUTING_MODE_TOPK;
+  if (name == "hybrid") return v1::ROUTING_MODE_HYBRID;
+  return std::nullopt;
+}
+
 }  // namespace apollo::client

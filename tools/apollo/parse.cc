@@ -150,14 +150,12 @@ void AddRequestOptions(CLI::App& app, Options& options) {
   app.add_option_function<std::string>(
          "--routing",
          [&options](const std::string& mode) {
-           if (mode == "topk") {
-             options.routing = v1::ROUTING_MODE_TOPK;
-           } else if (mode == "hybrid") {
-             options.routing = v1::ROUTING_MODE_HYBRID;
-           } else {
+           const std::optional<v1::RoutingMode> known = RoutingModeOf(mode);
+           if (!known) {
              throw CLI::ValidationError(
                  "--routing", "\"" + mode + "\" is neither topk nor hybrid");
            }
+           options.routing = *known;
          },
          Wrap(
              "topk: the experts that the gate chooses; hybrid: always includes "
