@@ -46,6 +46,7 @@ LIBRARIES = {
     "highway": (["hwy/"], ["kernels"]),
     "icu": (["unicode/"], ["model"]),
     "json": (["nlohmann/"], ["common", "model"]),
+    "libedit": (["histedit.h"], []),
     "pcre2": (["pcre2"], ["model"]),
     "prometheus": (["prometheus/"], ["dense_worker", "expert_worker", "router", "serving", "worker"]),
     "protobuf": (["google/protobuf/"], ["link", "proto", "router", "serving"]),

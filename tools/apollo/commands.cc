@@ -11,6 +11,7 @@
 #include "tools/apollo/render.h"
 #include "tools/apollo/request_id.h"
 #include "tools/apollo/requests.h"
+#include "tools/apollo/status_table.h"
 #include "tools/apollo/utf8.h"
 
 namespace apollo::client {
@@ -161,6 +162,16 @@ int RunRouting(Session& session) {
                 << ForTerminal(source.reason()) << std::endl;
   }
   return Print(session, response, RoutingLines(response));
+}
+
+int RunStatus(Session& session) {
+  v1::GetStatusResponse response;
+  const int code = Call(session, &v1::InferenceService::StubInterface::GetStatus,
+                        v1::GetStatusRequest(), response);
+  if (code != kOk) return code;
+  const int printed =
+      Print(session, response, StatusTable(response, session.options.server));
+  return AllReady(response) ? printed : kFailed;
 }
 
 }  // namespace apollo::client
