@@ -55,6 +55,7 @@ Conversation::Conversation(Session& session)
 void Conversation::Reset() {
   chat_.Clear();
   last_message_.clear();
+  last_stays_ = false;
   if (!options_.system.empty()) {
     AddMessage(chat_, v1::ROLE_SYSTEM, options_.system);
   }
@@ -62,6 +63,7 @@ void Conversation::Reset() {
 
 int Conversation::Say(const std::string& text) {
   last_message_ = text;
+  last_stays_ = true;
   AddMessage(chat_, v1::ROLE_USER, text);
   v1::GenerateRequest request = GenerateRequestWithoutInput(options_);
   *request.mutable_chat() = chat_;
@@ -76,6 +78,7 @@ int Conversation::Say(const std::string& text) {
     AddMessage(chat_, v1::ROLE_ASSISTANT, answer.text);
   } else {
     chat_.mutable_messages()->RemoveLast();
+    last_stays_ = false;
   }
   return code;
 }
@@ -124,11 +127,9 @@ void Conversation::Retry() {
     Tell("There is no message to ask again.");
     return;
   }
-  auto& messages = *chat_.mutable_messages();
-  if (!messages.empty() &&
-      messages[messages.size() - 1].role() == v1::ROLE_ASSISTANT) {
-    messages.RemoveLast();  // The answer,
-    messages.RemoveLast();  // and the message: Say adds it again.
+  if (last_stays_) {
+    chat_.mutable_messages()->RemoveLast();  // The answer,
+    chat_.mutable_messages()->RemoveLast();  // and the message, for Say.
   }
   Say(std::string(last_message_));
 }

@@ -54,6 +54,7 @@ class Conversation {
   Options options_;  // Those of the session, with the user's changes.
   v1::Chat chat_;
   std::string last_message_;  // Of the user; empty: none.
+  bool last_stays_ = false;   // It and its answer are in the chat.
   Answer last_answer_;
   Sums sums_;
 };
