@@ -189,6 +189,14 @@ class DensePoolTest : public testing::Test {
 
 using Names = std::set<std::string>;
 
+std::vector<DenseStatus> StatusOf(DensePool& pool) {
+  std::promise<std::vector<DenseStatus>> all;
+  pool.CollectStatus([&all](std::vector<DenseStatus> answers) {
+    all.set_value(std::move(answers));
+  });
+  return all.get_future().get();
+}
+
 bool Says(const std::string& log, const std::string& part) {
   return log.find(part) != std::string::npos;
 }
@@ -390,6 +398,51 @@ TEST_F(DensePoolTest, ThisWireVersionAndThePreviousAreAccepted) {
   EXPECT_EQ(Poll(), "");
   EXPECT_FALSE(pool_->Ready());
   EXPECT_EQ(Answers(), Names{"UNAVAILABLE"});
+}
+
+TEST_F(DensePoolTest, StatusTellsWhoAnswersAndWhy) {
+  FakeWorker& a = Add("a", "m1");
+  Add("b", "m1");
+  Add("c", "m2");
+  MakePool();
+  EXPECT_EQ(StatusOf(*pool_).size(), 0u);  // Nothing has been polled.
+  pool_->Poll();
+  pb::DescribeResponse details;
+  details.set_running_sequences(5);
+  details.mutable_details()->add_expert_workers()->set_address("e:1");
+  a.Change(details);
+  std::map<std::string, DenseStatus> by_name;
+  for (const DenseStatus& status : StatusOf(*pool_)) {
+    by_name[status.name] = status;
+  }
+  ASSERT_EQ(by_name.size(), 3u);
+  EXPECT_TRUE(by_name["a"].answered);
+  EXPECT_TRUE(by_name["a"].usable);
+  EXPECT_EQ(by_name["a"].reason, "");
+  EXPECT_EQ(by_name["a"].running_sequences, 5);
+  ASSERT_TRUE(by_name["a"].details.has_value());
+  EXPECT_EQ(by_name["a"].details->expert_workers[0].address, "e:1");
+  EXPECT_FALSE(by_name["b"].details.has_value());
+  EXPECT_TRUE(by_name["c"].answered);
+  EXPECT_FALSE(by_name["c"].usable);
+  EXPECT_EQ(by_name["c"].model_hash, "m2");
+  EXPECT_TRUE(Says(by_name["c"].reason, "model hash differs"));
+}
+
+TEST_F(DensePoolTest, ALostWorkerKeepsItsNameInTheStatus) {
+  Add("a", "m1");
+  MakePool();
+  pool_->Poll();
+  const std::string address = workers_[0]->address;
+  workers_.clear();
+  const std::vector<DenseStatus> status = StatusOf(*pool_);
+  ASSERT_EQ(status.size(), 1u);
+  EXPECT_FALSE(status[0].answered);
+  EXPECT_FALSE(status[0].usable);
+  EXPECT_NE(status[0].reason, "");
+  EXPECT_EQ(status[0].name, "a");
+  EXPECT_EQ(status[0].address, address);
+  EXPECT_EQ(status[0].model_hash, "m1");
 }
 
 }  // namespace
