@@ -38,8 +38,8 @@ void RunService::EndStalledCalls() {
 }
 
 grpc::ServerUnaryReactor* RunService::Describe(
-    grpc::CallbackServerContext* context,
-    const pb::DescribeRequest* request, pb::DescribeResponse* response) {
+    grpc::CallbackServerContext* context, const pb::DescribeRequest* request,
+    pb::DescribeResponse* response) {
   response->set_name(facts_.name);
   response->set_model_hash(facts_.model_hash);
   response->set_config_hash(facts_.fingerprint.config);

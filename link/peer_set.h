@@ -51,10 +51,10 @@ class PeerSet {
  private:
   struct Peer {
     std::shared_ptr<LinkSession> session;  // Null while there is no link.
-    std::shared_ptr<Link> link;  // Null until the dialer has returned.
-    bool is_self = false;        // Never dialled again.
-    bool leaving = false;        // The session was told.
-    int failures = 0;            // Since the link was last long-lived.
+    std::shared_ptr<Link> link;           // Null until the dialer has returned.
+    bool is_self = false;                 // Never dialled again.
+    bool leaving = false;                 // The session was told.
+    int failures = 0;                     // Since the link was last long-lived.
     std::optional<WorkerInfo> last = {};  // Sent over the last link.
     std::string lost = {};                // Why the last link ended.
     absl::Duration dialed_at;

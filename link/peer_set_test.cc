@@ -95,8 +95,8 @@ TEST_F(PeerSetTest, DialsEachAddressOnce) {
 TEST_F(PeerSetTest, DescribesPeersAndWhyTheyAreLost) {
   const auto peers = Make({"a:1", "b:2"});
   peers->Poll();
-  EXPECT_EQ(peers->Describe(),
-            (std::vector<ListedWorker>{{.address = "a:1"}, {.address = "b:2"}}));
+  EXPECT_EQ(peers->Describe(), (std::vector<ListedWorker>{{.address = "a:1"},
+                                                          {.address = "b:2"}}));
   WorkerInfo info{WorkerRole::kExpert, "x", "m", "1", {3}};
   links_[0]->Greet(info);
   links_[1]->End(absl::UnavailableError("refused"));
@@ -107,8 +107,7 @@ TEST_F(PeerSetTest, DescribesPeersAndWhyTheyAreLost) {
   EXPECT_EQ(now[0].info->name, "x");
   EXPECT_FALSE(now[0].info->ready);
   EXPECT_EQ(now[0].reason, "");
-  EXPECT_EQ(now[1],
-            (ListedWorker{.address = "b:2", .reason = "refused"}));
+  EXPECT_EQ(now[1], (ListedWorker{.address = "b:2", .reason = "refused"}));
   // A later description, and its loss.
   info.ready = true;
   info.revision = 1;

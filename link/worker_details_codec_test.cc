@@ -13,9 +13,8 @@ TEST(WorkerDetailsCodecTest, KeepsEverything) {
   info.resident = {1, 4};
   info.running_sequences = 3;
   info.draining = true;
-  details.expert_workers = {
-      {.address = "h:1", .info = info, .linked = true},
-      {.address = "h:2", .reason = "connection refused"}};
+  details.expert_workers = {{.address = "h:1", .info = info, .linked = true},
+                            {.address = "h:2", .reason = "connection refused"}};
   details.cache_blocks = 100;
   details.cache_blocks_used = 7;
   internal::v1::WorkerDetails message;

@@ -19,10 +19,8 @@ WorkerInfo Info(const std::string& name, std::uint64_t revision = 1) {
 }
 
 DenseStatus Dense(const std::string& name, std::vector<ListedWorker> experts) {
-  DenseStatus dense{.address = name + ":1",
-                    .answered = true,
-                    .usable = true,
-                    .name = name};
+  DenseStatus dense{
+      .address = name + ":1", .answered = true, .usable = true, .name = name};
   dense.details = WorkerDetails{.expert_workers = std::move(experts),
                                 .cache_blocks = 8,
                                 .cache_blocks_used = 2};
@@ -56,8 +54,7 @@ TEST(ClusterStatusTest, AnExpertWorkerIsReachableIfOneDenseWorkerReachesIt) {
   ASSERT_EQ(all.size(), 3u);
   EXPECT_EQ(all[2].state, ProcessState::kReady);
   EXPECT_EQ(all[2].running_sequences, 3);
-  EXPECT_EQ(all[2].reason,
-            "no link from dense worker d1: connection refused");
+  EXPECT_EQ(all[2].reason, "no link from dense worker d1: connection refused");
 }
 
 TEST(ClusterStatusTest, WhoIsLostKeepsItsName) {

@@ -373,32 +373,31 @@ void DensePool::CollectStatus(
     return;
   }
   for (std::size_t i = 0; i < clients.size(); ++i) {
-    clients[i]->Describe([collection, i](
-                             absl::StatusOr<internal::v1::DescribeResponse>
-                                 answer) {
-      std::vector<DenseStatus> all;
-      {
-        MutexLock lock(collection->mutex);
-        DenseStatus& status = collection->answers[i];
-        status.answered = answer.ok();
-        if (answer.ok()) {
-          status.name = answer->name();
-          status.model_hash = answer->model_hash();
-          status.version = answer->version();
-          status.running_sequences =
-              static_cast<int>(answer->running_sequences());
-          if (answer->has_details()) {
-            status.details = FromProto(answer->details());
+    clients[i]->Describe(
+        [collection, i](absl::StatusOr<internal::v1::DescribeResponse> answer) {
+          std::vector<DenseStatus> all;
+          {
+            MutexLock lock(collection->mutex);
+            DenseStatus& status = collection->answers[i];
+            status.answered = answer.ok();
+            if (answer.ok()) {
+              status.name = answer->name();
+              status.model_hash = answer->model_hash();
+              status.version = answer->version();
+              status.running_sequences =
+                  static_cast<int>(answer->running_sequences());
+              if (answer->has_details()) {
+                status.details = FromProto(answer->details());
+              }
+            } else {
+              status.usable = false;
+              status.reason = std::string(answer.status().message());
+            }
+            if (--collection->missing > 0) return;
+            all = std::move(collection->answers);
           }
-        } else {
-          status.usable = false;
-          status.reason = std::string(answer.status().message());
-        }
-        if (--collection->missing > 0) return;
-        all = std::move(collection->answers);
-      }
-      collection->done(std::move(all));
-    });
+          collection->done(std::move(all));
+        });
   }
 }
 

@@ -75,7 +75,7 @@ class DensePool final : public RouterBackend {
   struct Worker {
     std::shared_ptr<DenseClient> client;
     bool live = false;
-    bool answered = false;  // At the last poll.
+    bool answered = false;     // At the last poll.
     int absent_polls = 0;      // Polls since the worker was last live.
     int reported_running = 0;  // Running sequences, at the last poll.
     int started_since = 0;     // Sequences this router started since then.

@@ -12,10 +12,10 @@ void LocalBackend::CollectStatus(
                      .version = self_.version,
                      .running_sequences = worker_.sequences()};
   if (!status.usable) status.reason = "an engine makes no progress";
-  status.details = WorkerDetails{
-      .expert_workers = {{.info = expert_(), .linked = true}},
-      .cache_blocks = counters.blocks,
-      .cache_blocks_used = counters.used_blocks};
+  status.details =
+      WorkerDetails{.expert_workers = {{.info = expert_(), .linked = true}},
+                    .cache_blocks = counters.blocks,
+                    .cache_blocks_used = counters.used_blocks};
   done({std::move(status)});
 }
 

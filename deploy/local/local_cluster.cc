@@ -56,10 +56,9 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   ASSIGN_OR_RETURN(expert_,
                    ExpertRole::Start(*setup_, expert, /*requests=*/nullptr));
   JoinWorkers();
-  backend_ = std::make_unique<LocalBackend>(dense_->worker(), dense_->routing(),
-                                            setup_->model.model.hash,
-                                            dense_->self(),
-                                            [this] { return ExpertState(); });
+  backend_ = std::make_unique<LocalBackend>(
+      dense_->worker(), dense_->routing(), setup_->model.model.hash,
+      dense_->self(), [this] { return ExpertState(); });
   router_ = std::make_unique<RouterRole>(*router_model_, *backend_,
                                          options.router, registry);
   return absl::OkStatus();

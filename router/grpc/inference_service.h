@@ -22,8 +22,9 @@ class InferenceService final
                   v1::InferenceService::WithRawCallbackMethod_DetectLanguage<
                       v1::InferenceService::WithCallbackMethod_GetModel<
                           v1::InferenceService::WithCallbackMethod_GetRouting<
-                              v1::InferenceService::WithCallbackMethod_GetStatus<
-                                  v1::InferenceService::Service>>>>>>> {
+                              v1::InferenceService::
+                                  WithCallbackMethod_GetStatus<
+                                      v1::InferenceService::Service>>>>>>> {
  public:
   // Different tenants share no cached prefixes (GenerationRequest::cache_salt).
   // Without `tenant_of`, all callers are one tenant.

@@ -42,8 +42,8 @@ std::string WrongNumber(const CLI::Option& option, const std::string& value) {
   } else if (type == "INT" && !absl::SimpleAtoi(value, &whole)) {
     wanted = "a whole number";
   } else if (type == "UINT" &&
-             (value.empty() || !std::all_of(value.begin(), value.end(),
-                                            absl::ascii_isdigit))) {
+             (value.empty() ||
+              !std::all_of(value.begin(), value.end(), absl::ascii_isdigit))) {
     wanted = "a whole number, 0 or more";
   }
   if (wanted == nullptr) return "";

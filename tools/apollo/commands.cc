@@ -166,8 +166,9 @@ int RunRouting(Session& session) {
 
 int RunStatus(Session& session) {
   v1::GetStatusResponse response;
-  const int code = Call(session, &v1::InferenceService::StubInterface::GetStatus,
-                        v1::GetStatusRequest(), response);
+  const int code =
+      Call(session, &v1::InferenceService::StubInterface::GetStatus,
+           v1::GetStatusRequest(), response);
   if (code != kOk) return code;
   const int printed =
       Print(session, response, StatusTable(response, session.options.server));

@@ -439,10 +439,10 @@ TEST_F(UserTest, CommandsAreNotSent) {
 
 TEST_F(UserTest, SettingsHoldForLaterMessages) {
   fake.service.generate = Answer({Delta("a"), Finished()});
-  EXPECT_EQ(Chat({"one", "/system  Be brief. ", "/language de",
-                  "/routing hybrid", "/routing x", "two", "/system",
-                  "/language", "/routing", "three"}),
-            kOk);
+  EXPECT_EQ(
+      Chat({"one", "/system  Be brief. ", "/language de", "/routing hybrid",
+            "/routing x", "two", "/system", "/language", "/routing", "three"}),
+      kOk);
   const auto requests = fake.service.generate_requests();
   ASSERT_EQ(requests.size(), 3u);
   EXPECT_EQ(requests[1].language(), "de");
@@ -612,7 +612,8 @@ TEST(StatusTest, FailsUnlessAllAreReady) {
   fake.service.status = grpc::Status(grpc::StatusCode::INTERNAL, "broken");
   EXPECT_EQ(fake.Run(options), kFailed);
   // The name that the server has given the call.
-  EXPECT_THAT(fake.err.str(), HasSubstr("In the logs, the request is status-1"));
+  EXPECT_THAT(fake.err.str(),
+              HasSubstr("In the logs, the request is status-1"));
 }
 
 using grpc::health::v1::HealthCheckResponse;

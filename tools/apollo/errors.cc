@@ -149,8 +149,8 @@ std::string ErrorText(const Failure& failure, const std::string& server) {
   }
   absl::StrAppend(&text, Advice(failure, server));
   if (!failure.request_id.empty()) {
-    absl::StrAppend(&text, "  In the logs, the request is ",
-                    failure.request_id, ".\n");
+    absl::StrAppend(&text, "  In the logs, the request is ", failure.request_id,
+                    ".\n");
   }
   return ForTerminal(text);
 }

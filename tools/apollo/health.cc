@@ -52,8 +52,9 @@ int RunHealth(Session& session) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     health = Check(session);
   }
-  if (!health.status.ok()) return ReportFailure(session,
-                         {.status = health.status, .answered = health.answered});
+  if (!health.status.ok())
+    return ReportFailure(
+        session, {.status = health.status, .answered = health.answered});
   if (session.options.json) {
     session.out << JsonLine(health.response) << std::endl;
   } else {

@@ -35,8 +35,8 @@ class Interrupt {
   // Waits for that time. Returns false immediately when Cancel() is called.
   bool Pause(std::chrono::milliseconds time) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Returns true if Cancel() has cancelled a call or pause since the previous call of
-  // this function.
+  // Returns true if Cancel() has cancelled a call or pause since the previous
+  // call of this function.
   bool TakeCancelled() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -95,7 +95,9 @@ TEST_F(LineEditorTest, CtrlCDropsTheLine) {
   EXPECT_EQ(Type("whole\n"), Line(Result::kLine, "whole"));
 }
 
-TEST_F(LineEditorTest, CtrlDEnds) { EXPECT_EQ(Type("\x04").first, Result::kEnd); }
+TEST_F(LineEditorTest, CtrlDEnds) {
+  EXPECT_EQ(Type("\x04").first, Result::kEnd);
+}
 
 TEST_F(LineEditorTest, TabCompletesAtTheBeginning) {
   EXPECT_EQ(Type("/q\t\n"), Line(Result::kLine, "/quit"));

@@ -2,9 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <algorithm>
-#include <stdlib.h>
 
 namespace apollo::client {
 namespace {
@@ -181,7 +181,8 @@ TEST(ParseTest, OptionsMayHaveDashes) {
 }
 
 TEST(ParseTest, AValueMayBeNamedAsACommand) {
-  const Parsed parsed = Parse({"--timeout", "5", "ask", "--system", "chat", "-"});
+  const Parsed parsed =
+      Parse({"--timeout", "5", "ask", "--system", "chat", "-"});
   ASSERT_FALSE(parsed.done) << parsed.message;
   EXPECT_EQ(parsed.options.command, Command::kAsk);
   EXPECT_EQ(parsed.options.system, "chat");
@@ -205,7 +206,8 @@ TEST(ParseTest, MistakesAreNamed) {
   const std::vector<Mistake> mistakes = {
       {{}, "a command is missing"},
       {{"frob"}, "unknown command \"frob\"\n"},
-      {{"scroe", "a", "b"}, "unknown command \"scroe\"; did you mean \"score\"?"},
+      {{"scroe", "a", "b"},
+       "unknown command \"scroe\"; did you mean \"score\"?"},
       {{"ask"}, "question is missing"},
       {{"ask", "a", "b"}, "ask got more texts than it takes"},
       {{"ask", "a", "--nope"}, "unknown option \"--nope\"\n"},

@@ -1,5 +1,4 @@
 #include "tools/apollo/render.h"
-#include "tools/apollo/status_table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,6 +6,7 @@
 #include "common/json.h"
 #include "tools/apollo/errors.h"
 #include "tools/apollo/fake_server.h"
+#include "tools/apollo/status_table.h"
 #include "tools/apollo/utf8.h"
 
 namespace apollo::client {
@@ -163,12 +163,13 @@ TEST(ErrorsTest, ARouterThatCannotServeIsNotBlamed) {
   const Failure failure{.status = Unavailable("a worker was lost", 500),
                         .request_id = "cli-1",
                         .answered = true};
-  EXPECT_EQ(ErrorText(failure, "h:1"),
-            "error: UNAVAILABLE: a worker was lost\n"
-            "  Try again in 0.5 s.\n"
-            "  The router answers, but cannot serve this now. \"apollo status\" "
-            "shows which\n  processes of the cluster are missing.\n"
-            "  In the logs, the request is cli-1.\n");
+  EXPECT_EQ(
+      ErrorText(failure, "h:1"),
+      "error: UNAVAILABLE: a worker was lost\n"
+      "  Try again in 0.5 s.\n"
+      "  The router answers, but cannot serve this now. \"apollo status\" "
+      "shows which\n  processes of the cluster are missing.\n"
+      "  In the logs, the request is cli-1.\n");
   EXPECT_THAT(ErrorJson(failure),
               AllOf(HasSubstr("\"retry_after_seconds\":0.5"),
                     HasSubstr("\"request_id\":\"cli-1\"")));
@@ -190,7 +191,8 @@ TEST(ErrorsTest, AdviceFitsTheCode) {
   const auto text = [](grpc::StatusCode code) {
     return ErrorText({.status = grpc::Status(code, "m")}, "h:1");
   };
-  EXPECT_THAT(text(grpc::StatusCode::DEADLINE_EXCEEDED), HasSubstr("--timeout"));
+  EXPECT_THAT(text(grpc::StatusCode::DEADLINE_EXCEEDED),
+              HasSubstr("--timeout"));
   EXPECT_THAT(text(grpc::StatusCode::UNIMPLEMENTED),
               HasSubstr("h:1 is no router"));
   EXPECT_EQ(text(grpc::StatusCode::INTERNAL), "error: INTERNAL: m\n");

@@ -32,15 +32,17 @@ std::string Ranges(const google::protobuf::RepeatedField<std::uint32_t>& all) {
   for (int i = 0; i < all.size();) {
     int end = i + 1;
     while (end < all.size() && all[end] == all[end - 1] + 1) ++end;
-    ranges.push_back(end - i > 2 ? absl::StrCat(all[i], "-", all[end - 1])
-                                 : absl::StrJoin(all.begin() + i,
-                                                 all.begin() + end, ","));
+    ranges.push_back(
+        end - i > 2 ? absl::StrCat(all[i], "-", all[end - 1])
+                    : absl::StrJoin(all.begin() + i, all.begin() + end, ","));
     i = end;
   }
   return absl::StrJoin(ranges, ",");
 }
 
-std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }
+std::string OrDash(const std::string& text) {
+  return text.empty() ? "-" : text;
+}
 
 Row RowOf(const v1::ProcessStatus& process, const std::string& server) {
   const bool router = process.role() == v1::PROCESS_ROLE_ROUTER;
@@ -95,7 +97,8 @@ std::string StatusTable(const v1::GetStatusResponse& status,
     }
     absl::StrAppend(&text, absl::StripTrailingAsciiWhitespace(line), "\n");
     if (r == 0) continue;
-    const std::string& reason = status.processes(static_cast<int>(r) - 1).reason();
+    const std::string& reason =
+        status.processes(static_cast<int>(r) - 1).reason();
     if (!reason.empty()) absl::StrAppend(&text, "    ", reason, "\n");
   }
   return ForTerminal(text);
