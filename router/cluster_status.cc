@@ -56,7 +56,8 @@ class Expert {
       status.name = info_->name;
       status.model_hash = info_->model_hash;
       status.version = info_->version;
-      status.experts = info_->resident;
+      status.experts = info_->resident.everywhere;
+      status.layer_experts = info_->resident.in_layer;
       status.running_sequences = info_->running_sequences;
       status.queued_rows = info_->queued_rows;
       status.cache_tokens = info_->cache_tokens;

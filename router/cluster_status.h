@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "link/worker_details.h"
+#include "router/process_status.h"
 
 namespace apollo {
 
@@ -23,25 +23,6 @@ struct DenseStatus {
   int running_sequences = 0;
   // nullopt: it does not tell, because it is of an older version.
   std::optional<WorkerDetails> details = std::nullopt;
-};
-
-enum class ProcessRole { kRouter, kDenseWorker, kExpertWorker };
-enum class ProcessState { kReady, kNotReady, kDraining, kUnreachable };
-
-// One process of the cluster, for operators.
-struct ProcessStatus {
-  ProcessRole role = ProcessRole::kRouter;
-  std::string name = {};
-  std::string address = {};
-  ProcessState state = ProcessState::kReady;
-  std::string reason = {};
-  std::string model_hash = {};
-  std::string version = {};
-  LayerExperts experts = {};
-  int running_sequences = 0;
-  int queued_rows = 0;
-  std::int64_t cache_tokens = 0;  // 0: unknown.
-  std::optional<double> cache_use = std::nullopt;
 };
 
 // Returns a status for each dense worker, then for each expert worker that one

@@ -70,7 +70,7 @@ TEST(ClusterStatusTest, WhoIsLostKeepsItsName) {
   EXPECT_EQ(all[2].name, "e");
   EXPECT_EQ(all[2].state, ProcessState::kUnreachable);
   EXPECT_EQ(all[2].running_sequences, 0);
-  EXPECT_TRUE(all[2].experts.Has(0, 3));
+  EXPECT_EQ(all[2].experts, std::set<int>{3});
 }
 
 TEST(ClusterStatusTest, ARestartedProcessReplacesTheLostOne) {

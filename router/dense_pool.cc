@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "link/worker_details_codec.h"
+#include "router/cluster_status.h"
 #include "serving/server.h"
 
 namespace apollo {
@@ -344,12 +345,12 @@ void DensePool::CollectRouting(
 }
 
 void DensePool::CollectStatus(
-    std::function<void(std::vector<DenseStatus>)> done) {
+    std::function<void(std::vector<ProcessStatus>)> done) {
   struct Collection {
     Mutex mutex;
     std::vector<DenseStatus> answers ABSL_GUARDED_BY(mutex);
     std::size_t missing ABSL_GUARDED_BY(mutex) = 0;
-    std::function<void(std::vector<DenseStatus>)> done;
+    std::function<void(std::vector<ProcessStatus>)> done;
   };
   auto collection = std::make_shared<Collection>();
   collection->done = std::move(done);
@@ -396,7 +397,7 @@ void DensePool::CollectStatus(
             if (--collection->missing > 0) return;
             all = std::move(collection->answers);
           }
-          collection->done(std::move(all));
+          collection->done(MergeStatus(all));
         });
   }
 }

@@ -69,7 +69,7 @@ class DensePool final : public RouterBackend {
       absl::Duration window,
       std::function<void(std::vector<WorkerRouting>)> done) override;
   void CollectStatus(
-      std::function<void(std::vector<DenseStatus>)> done) override;
+      std::function<void(std::vector<ProcessStatus>)> done) override;
 
  private:
   struct Worker {

@@ -189,9 +189,9 @@ class DensePoolTest : public testing::Test {
 
 using Names = std::set<std::string>;
 
-std::vector<DenseStatus> StatusOf(DensePool& pool) {
-  std::promise<std::vector<DenseStatus>> all;
-  pool.CollectStatus([&all](std::vector<DenseStatus> answers) {
+std::vector<ProcessStatus> StatusOf(DensePool& pool) {
+  std::promise<std::vector<ProcessStatus>> all;
+  pool.CollectStatus([&all](std::vector<ProcessStatus> answers) {
     all.set_value(std::move(answers));
   });
   return all.get_future().get();
@@ -411,20 +411,19 @@ TEST_F(DensePoolTest, StatusTellsWhoAnswersAndWhy) {
   details.set_running_sequences(5);
   details.mutable_details()->add_expert_workers()->set_address("e:1");
   a.Change(details);
-  std::map<std::string, DenseStatus> by_name;
-  for (const DenseStatus& status : StatusOf(*pool_)) {
+  std::map<std::string, ProcessStatus> by_name;
+  for (const ProcessStatus& status : StatusOf(*pool_)) {
     by_name[status.name] = status;
   }
-  ASSERT_EQ(by_name.size(), 3u);
-  EXPECT_TRUE(by_name["a"].answered);
-  EXPECT_TRUE(by_name["a"].usable);
+  ASSERT_EQ(by_name.size(), 4u);
+  EXPECT_EQ(by_name["a"].state, ProcessState::kReady);
   EXPECT_EQ(by_name["a"].reason, "");
   EXPECT_EQ(by_name["a"].running_sequences, 5);
-  ASSERT_TRUE(by_name["a"].details.has_value());
-  EXPECT_EQ(by_name["a"].details->expert_workers[0].address, "e:1");
-  EXPECT_FALSE(by_name["b"].details.has_value());
-  EXPECT_TRUE(by_name["c"].answered);
-  EXPECT_FALSE(by_name["c"].usable);
+  EXPECT_EQ(by_name[""].address, "e:1");  // As "a" says.
+  EXPECT_EQ(by_name[""].role, ProcessRole::kExpertWorker);
+  EXPECT_EQ(by_name[""].state, ProcessState::kUnreachable);
+  EXPECT_EQ(by_name["b"].state, ProcessState::kReady);
+  EXPECT_EQ(by_name["c"].state, ProcessState::kNotReady);
   EXPECT_EQ(by_name["c"].model_hash, "m2");
   EXPECT_TRUE(Says(by_name["c"].reason, "model hash differs"));
 }
@@ -435,10 +434,9 @@ TEST_F(DensePoolTest, ALostWorkerKeepsItsNameInTheStatus) {
   pool_->Poll();
   const std::string address = workers_[0]->address;
   workers_.clear();
-  const std::vector<DenseStatus> status = StatusOf(*pool_);
+  const std::vector<ProcessStatus> status = StatusOf(*pool_);
   ASSERT_EQ(status.size(), 1u);
-  EXPECT_FALSE(status[0].answered);
-  EXPECT_FALSE(status[0].usable);
+  EXPECT_EQ(status[0].state, ProcessState::kUnreachable);
   EXPECT_NE(status[0].reason, "");
   EXPECT_EQ(status[0].name, "a");
   EXPECT_EQ(status[0].address, address);

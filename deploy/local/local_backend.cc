@@ -1,9 +1,11 @@
 #include "deploy/local/local_backend.h"
 
+#include "router/cluster_status.h"
+
 namespace apollo {
 
 void LocalBackend::CollectStatus(
-    std::function<void(std::vector<DenseStatus>)> done) {
+    std::function<void(std::vector<ProcessStatus>)> done) {
   const DenseCounters& counters = worker_.counters();
   DenseStatus status{.answered = true,
                      .usable = worker_.Ready(),
@@ -16,7 +18,7 @@ void LocalBackend::CollectStatus(
       WorkerDetails{.expert_workers = {{.info = expert_(), .linked = true}},
                     .cache_blocks = counters.blocks,
                     .cache_blocks_used = counters.used_blocks};
-  done({std::move(status)});
+  done(MergeStatus({std::move(status)}));
 }
 
 }  // namespace apollo

@@ -41,7 +41,7 @@ class LocalBackend final : public RouterBackend {
     done({{"local", routing_.Counts(window)}});
   }
   void CollectStatus(
-      std::function<void(std::vector<DenseStatus>)> done) override;
+      std::function<void(std::vector<ProcessStatus>)> done) override;
 
  private:
   DenseWorker& worker_;

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "router/cluster_status.h"
 #include "router/grpc/grpc_status.h"
 #include "router/grpc/to_proto.h"
+#include "router/process_status.h"
 #include "router/session/new_ids.h"
 #include "serving/version.h"
 
@@ -35,8 +35,8 @@ void StartStatusCall(const SessionContext& context,
   *response->add_processes() = ToProto(RouterStatus(context.backend));
   context.backend.CollectStatus(
       [metrics, &clock = context.clock, server_context, response,
-       reactor](const std::vector<DenseStatus>& dense) {
-        for (const ProcessStatus& status : MergeStatus(dense)) {
+       reactor](const std::vector<ProcessStatus>& workers) {
+        for (const ProcessStatus& status : workers) {
           *response->add_processes() = ToProto(status);
         }
         metrics->End("OK", clock.Now());

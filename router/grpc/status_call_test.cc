@@ -11,21 +11,22 @@ namespace {
 class StatusCallTest : public ScriptedClusterTest {};
 
 TEST_F(StatusCallTest, ShowsTheRouterFirst) {
-  WorkerInfo expert;
-  expert.role = WorkerRole::kExpert;
-  expert.name = "expert-0";
-  expert.ready = true;
-  expert.resident = {0, 3};
-  expert.resident.in_layer[2] = {5};
-  expert.cache_tokens = 64;
-  DenseStatus dense{.address = "10.0.0.1:7",
-                    .answered = true,
-                    .usable = true,
-                    .name = "dense-0"};
-  dense.details = WorkerDetails{
-      .expert_workers = {
-          {.address = "10.0.0.2:7", .info = expert, .linked = true}}};
-  backend_->SetStatus({dense, {.address = "10.0.0.3:7", .reason = "gone"}});
+  const ProcessStatus lost{.role = ProcessRole::kDenseWorker,
+                           .address = "10.0.0.3:7",
+                           .state = ProcessState::kUnreachable,
+                           .reason = "gone"};
+  const ProcessStatus dense{.role = ProcessRole::kDenseWorker,
+                            .name = "dense-0",
+                            .address = "10.0.0.1:7",
+                            .cache_use = 0.5};
+  const ProcessStatus expert{.role = ProcessRole::kExpertWorker,
+                             .name = "expert-0",
+                             .address = "10.0.0.2:7",
+                             .state = ProcessState::kDraining,
+                             .experts = {0, 3},
+                             .layer_experts = {{2, {5}}},
+                             .cache_tokens = 64};
+  backend_->SetStatus({lost, dense, expert});
   grpc::ClientContext context;
   v1::GetStatusResponse response;
   ASSERT_TRUE(stub_->GetStatus(&context, {}, &response).ok());
@@ -38,10 +39,11 @@ TEST_F(StatusCallTest, ShowsTheRouterFirst) {
   EXPECT_EQ(response.processes(1).reason(), "gone");
   EXPECT_EQ(response.processes(2).role(), v1::PROCESS_ROLE_DENSE_WORKER);
   EXPECT_EQ(response.processes(2).name(), "dense-0");
-  EXPECT_FALSE(response.processes(2).has_cache_use());
+  EXPECT_EQ(response.processes(2).cache_use(), 0.5);
   const v1::ProcessStatus& last = response.processes(3);
   EXPECT_EQ(last.role(), v1::PROCESS_ROLE_EXPERT_WORKER);
-  EXPECT_EQ(last.state(), v1::PROCESS_STATE_READY);
+  EXPECT_EQ(last.state(), v1::PROCESS_STATE_DRAINING);
+  EXPECT_FALSE(last.has_cache_use());
   EXPECT_THAT(last.experts(), testing::ElementsAre(0, 3));
   ASSERT_EQ(last.layer_experts_size(), 1);
   EXPECT_EQ(last.layer_experts(0).layer(), 2u);

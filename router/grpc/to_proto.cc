@@ -211,9 +211,8 @@ v1::ProcessStatus ToProto(const ProcessStatus& status) {
   message.set_reason(status.reason);
   message.set_model_hash(status.model_hash);
   message.set_version(status.version);
-  message.mutable_experts()->Add(status.experts.everywhere.begin(),
-                                 status.experts.everywhere.end());
-  for (const auto& [layer, experts] : status.experts.in_layer) {
+  message.mutable_experts()->Add(status.experts.begin(), status.experts.end());
+  for (const auto& [layer, experts] : status.layer_experts) {
     v1::LayerExpertList* const list = message.add_layer_experts();
     list->set_layer(layer);
     list->mutable_experts()->Add(experts.begin(), experts.end());

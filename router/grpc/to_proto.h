@@ -3,9 +3,9 @@
 #include <string>
 
 #include "proto/apollo/v1/inference.pb.h"
-#include "router/cluster_status.h"
 #include "router/model/language_choice.h"
 #include "router/model/router_model.h"
+#include "router/process_status.h"
 #include "router/session/events.h"
 #include "router/session/routing_report.h"
 

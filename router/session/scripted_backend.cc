@@ -191,8 +191,8 @@ absl::Duration ScriptedBackend::routing_window() {
 }
 
 void ScriptedBackend::CollectStatus(
-    std::function<void(std::vector<DenseStatus>)> done) {
-  std::vector<DenseStatus> status;
+    std::function<void(std::vector<ProcessStatus>)> done) {
+  std::vector<ProcessStatus> status;
   {
     MutexLock lock(mutex_);
     status = status_;
@@ -200,7 +200,7 @@ void ScriptedBackend::CollectStatus(
   done(std::move(status));
 }
 
-void ScriptedBackend::SetStatus(std::vector<DenseStatus> status) {
+void ScriptedBackend::SetStatus(std::vector<ProcessStatus> status) {
   MutexLock lock(mutex_);
   status_ = std::move(status);
 }
