@@ -233,7 +233,10 @@ CLI::App* AddCommand(CLI::App& app, Options& options, Command command,
                      const std::string& name, const std::string& description,
                      const std::string& footer) {
   CLI::App* sub = app.add_subcommand(name, description);
-  sub->footer(footer);
+  sub->footer(
+      "Options of all commands (see \"apollo --help\"): --server, --json, "
+      "--verbose,\n--timeout." +
+      (footer.empty() ? "" : "\n" + footer));
   sub->fallthrough();  // --json and --server may also follow the command.
   sub->callback([&options, command] { options.command = command; });
   return sub;
@@ -382,6 +385,8 @@ Parsed ParseCommandLine(const std::vector<std::string>& arguments) {
   CLI::App app("Client of an Apollo-MoE cluster.", "apollo");
   app.footer(kProgramExamples);
   app.require_subcommand(1);
+  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
+  app.get_formatter()->label("Subcommands", "Commands");
   app.option_defaults()->always_capture_default(false);
   AddCommonOptions(app, options);
   AddCommands(app, options);

@@ -154,6 +154,7 @@ TEST(ParseTest, HelpAndVersionSucceed) {
   for (const char* command : {"ask", "chat", "score", "detect", "tokenize",
                               "model", "routing", "status", "health"}) {
     EXPECT_THAT(help.message, HasSubstr(command));
+    EXPECT_THAT(Parse({command, "--help"}).message, HasSubstr("--server"));
     EXPECT_EQ(Parse({"help", command}).message,
               Parse({command, "--help"}).message);
   }
