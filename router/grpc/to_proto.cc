@@ -73,6 +73,32 @@ void SetJudgement(const FamilyJudgement& judgement, double threshold,
   out.set_no_family_reason(ReasonOf(judgement.reason));
 }
 
+v1::ProcessRole RoleOf(ProcessRole role) {
+  switch (role) {
+    case ProcessRole::kRouter:
+      return v1::PROCESS_ROLE_ROUTER;
+    case ProcessRole::kDenseWorker:
+      return v1::PROCESS_ROLE_DENSE_WORKER;
+    case ProcessRole::kExpertWorker:
+      return v1::PROCESS_ROLE_EXPERT_WORKER;
+  }
+  return v1::PROCESS_ROLE_UNSPECIFIED;
+}
+
+v1::ProcessState StateOf(ProcessState state) {
+  switch (state) {
+    case ProcessState::kReady:
+      return v1::PROCESS_STATE_READY;
+    case ProcessState::kNotReady:
+      return v1::PROCESS_STATE_NOT_READY;
+    case ProcessState::kDraining:
+      return v1::PROCESS_STATE_DRAINING;
+    case ProcessState::kUnreachable:
+      return v1::PROCESS_STATE_UNREACHABLE;
+  }
+  return v1::PROCESS_STATE_UNSPECIFIED;
+}
+
 }  // namespace
 
 v1::GenerateStarted ToProto(const AnswerStarted& started) {
@@ -242,6 +268,28 @@ v1::GetModelResponse ToProto(const RouterModel& model,
     out.add_expected_languages(language);
   }
   return out;
+}
+
+v1::ProcessStatus ToProto(const ProcessStatus& status) {
+  v1::ProcessStatus message;
+  message.set_role(RoleOf(status.role));
+  message.set_name(status.name);
+  message.set_address(status.address);
+  message.set_state(StateOf(status.state));
+  message.set_reason(status.reason);
+  message.set_model_hash(status.model_hash);
+  message.set_version(status.version);
+  message.mutable_experts()->Add(status.experts.begin(), status.experts.end());
+  for (const auto& [layer, experts] : status.layer_experts) {
+    v1::LayerExpertList* const list = message.add_layer_experts();
+    list->set_layer(layer);
+    list->mutable_experts()->Add(experts.begin(), experts.end());
+  }
+  message.set_running_sequences(status.running_sequences);
+  message.set_queued_rows(status.queued_rows);
+  message.set_cache_tokens(status.cache_tokens);
+  if (status.cache_use) message.set_cache_use(*status.cache_use);
+  return message;
 }
 
 }  // namespace apollo
