@@ -29,7 +29,6 @@ class InferenceService final
                                               WithCallbackMethod_GetStatus<
                                                   v1::InferenceService::
                                                       Service>>>>>>>> {
->>>>>>> h/cli
  public:
   // Different tenants share no cached prefixes (GenerationRequest::cache_salt).
   // Without `tenant_of`, all callers are one tenant.
