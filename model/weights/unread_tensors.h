@@ -18,8 +18,8 @@ namespace apollo {
 // layers, the embedding, the final norm or the head; then returns
 // INVALID_ARGUMENT naming the file, the tensor and what would be right. Appends
 // one warning with the names of all remaining ones, if there are any. The
-// checkpoint must have passed UnifyTensors and CheckTensors. Reads weights only
-// to compare a head with the embedding.
+// checkpoint must have passed UnifyTensors. Reads weights only to compare a
+// head with the embedding.
 absl::Status CheckUnreadTensors(const ModelConfig& config,
                                 const Checkpoint& checkpoint,
                                 std::vector<std::string>& warnings);

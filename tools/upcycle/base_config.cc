@@ -44,6 +44,13 @@ absl::Status CheckBaseConfig(const BaseConfig& config,
     return error("hidden size ", config.hidden_size, " over ", config.num_heads,
                  " heads must give an even head size");
   }
+  // The numbers of all heads together, which tensors have as rows.
+  constexpr std::int64_t kMaxHeadRows = 1 << 26;
+  if (config.num_heads * config.head_size() > kMaxHeadRows) {
+    return error(config.num_heads, " attention heads of ", config.head_size(),
+                 " numbers are too many; they must have at most ", kMaxHeadRows,
+                 " together");
+  }
   if (config.num_heads % config.num_kv_heads != 0) {
     return error(config.num_heads, " attention heads cannot share ",
                  config.num_kv_heads, " key/value heads evenly");

@@ -22,6 +22,7 @@
 #include "model/safetensors/convert.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/weights/tied_head.h"
+#include "model/weights/unread_tensors.h"
 #include "tools/upcycle/hf_config.h"
 
 namespace apollo {
@@ -64,6 +65,18 @@ absl::StatusOr<std::map<std::string, std::string>> ReadChatFiles(
     ASSIGN_OR_RETURN(files[name], ReadFile(path, kMaxTokenizerBytes));
   }
   return files;
+}
+
+// Refuses tensors that the parts of the model have and that are not converted,
+// and warns of others.
+absl::Status CheckTensors(const Checkpoint& checkpoint, BaseConfig& config) {
+  ModelConfig dense;
+  dense.num_layers = static_cast<int>(config.num_layers);
+  dense.boundary = dense.num_layers - 1;
+  dense.attention_bias = config.attention_bias;
+  dense.qk_norm = config.qk_norm;
+  dense.tie_word_embeddings = config.tied_embeddings;
+  return CheckUnreadTensors(dense, checkpoint, config.warnings);
 }
 
 class HfBase final : public DenseBase {
@@ -126,10 +139,8 @@ absl::StatusOr<std::unique_ptr<DenseBase>> OpenHfBase(
       ParseHfConfig(json, config_path, generation ? &*generation : nullptr));
   ASSIGN_OR_RETURN(config.chat_files, ReadChatFiles(directory));
   ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(directory));
-  if (config.tied_embeddings) {
-    NameTiedEmbedding(checkpoint);
-    RETURN_IF_ERROR(CheckTiedHead(checkpoint));
-  }
+  if (config.tied_embeddings) NameTiedEmbedding(checkpoint);
+  RETURN_IF_ERROR(CheckTensors(checkpoint, config));
   const TensorView* mlp =
       checkpoint.Find("model.layers.0.mlp.gate_proj.weight");
   if (mlp != nullptr && mlp->dtype != DType::kOther) config.dtype = mlp->dtype;

@@ -43,6 +43,7 @@ class ConfigReader {
     ASSIGN_OR_RETURN(const Kind kind, ReadKind());
     RETURN_IF_ERROR(RefuseOtherFeatures());
     BaseConfig config;
+    RETURN_IF_ERROR(CheckConfigKeys(json_, source_, config.warnings));
     ASSIGN_OR_RETURN(config.hidden_size, Int("hidden_size"));
     ASSIGN_OR_RETURN(config.intermediate_size, Int("intermediate_size"));
     ASSIGN_OR_RETURN(config.num_layers, Int("num_hidden_layers"));
@@ -162,7 +163,6 @@ class ConfigReader {
     bool theta = Present(json_, "rope_theta");
     for (const char* key : {"rope_parameters", "rope_scaling"}) {
       if (!Present(json_, key)) continue;
-      RETURN_IF_ERROR(CheckConfigKeys({{key, json_[key]}}, source_, warnings));
       theta = theta || Present(json_[key], "rope_theta");
     }
     config.rope_theta = 10000.0;  // The default of both architectures.

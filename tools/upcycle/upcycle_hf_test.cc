@@ -342,6 +342,36 @@ TEST_F(UpcycleHfTest, RefusesATiedHeadThatIsNotTheEmbedding) {
                                  "equal to model.embed_tokens.weight"));
 }
 
+TEST_F(UpcycleHfTest, RefusesTensorsThatWouldNotBeConverted) {
+  tensors_.push_back({"x", dtype_, {1}});
+  for (const auto& [name, error] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"model.layers.0.self_attn.o_proj.bias", "\"attention_bias\""},
+           {"model.layers.1.self_attn.q_norm.weight", "\"qwen3\""},
+           {"model.layers.2.mlp.up_proj.weight", "\"num_hidden_layers\""},
+           {"lm_head.bias", "no computation reads it"}}) {
+    tensors_.back().name = name;
+    EXPECT_THAT(Error(), HasSubstr("tensor \"" + name + "\" is not read; "));
+    EXPECT_THAT(Error(), HasSubstr(error));
+  }
+}
+
+TEST_F(UpcycleHfTest, WarnsOfWhatItDoesNotKnow) {
+  tensors_.push_back({"x", dtype_, {1}});
+  config_["unheard_of"] = 1;
+  Write("config.json", config_.dump());
+  WriteTensors("model.safetensors", 0, tensors_.size());
+  std::string lines;
+  const absl::Status status =
+      Upcycle(options_, [&](const std::string& line) { lines += line + "\n"; });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_THAT(lines, HasSubstr("warning: " + options_.input +
+                               "/config.json: "
+                               "unknown keys"));
+  EXPECT_THAT(lines, HasSubstr("unheard_of"));
+  EXPECT_THAT(lines, HasSubstr("warning: " + options_.input + ": tensors"));
+}
+
 TEST_F(UpcycleHfTest, NamesABrokenTensor) {
   Spec("model.layers.1.mlp.up_proj.weight").shape = {8, 12};
   EXPECT_EQ(
@@ -386,11 +416,18 @@ TEST_F(UpcycleHfTest, RefusesConfigsThatTheFormatCannotSay) {
       {{{"use_sliding_window", true}}, "use_sliding_window is true"},
       {{{"attention_bias", true}}, "attention_bias is true"},
       {{{"mlp_bias", true}}, "mlp_bias is true"},
+      {{{"partial_rotary_factor", 0.5}},
+       "\"partial_rotary_factor\" is 0.5; it must be 1 or null"},
+      {{{"layer_types", {"full_attention", "sliding_attention"}}},
+       "\"layer_types\" is [\"full_attention\",\"sliding_attention\"]"},
       {{{"hidden_act", "gelu"}}, "hidden_act must be"},
       {{{"quantization_config", Json::object()}},
        "quantization_config is present"},
       {{{"head_dim", 63}}, "head_dim is 63; it must be even"},
       {{{"head_dim", 65538}}, "head_dim is 65538; it must be even, from 2 to"},
+      // Products beyond int.
+      {{{"num_attention_heads", 65536}, {"head_dim", 65536}},
+       "65536 attention heads of 65536 numbers are too many"},
       {{{"head_dim", 0}}, "head_dim is 0"},
       {{{"head_dim", -4}}, "head_dim is -4"},
       {{{"head_dim", "4"}}, "head_dim must be a whole number"},
