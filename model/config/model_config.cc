@@ -247,8 +247,10 @@ absl::StatusOr<ModelConfig> LoadModelConfig(
   const std::string path = directory + "/config.json";
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxConfigBytes));
   const std::string more_path = absl::StrCat(directory, "/", kGenerationFile);
+  // A link to nowhere is a file that cannot be read, not one that is not there.
   std::error_code ignored;
-  if (!std::filesystem::exists(more_path, ignored)) {
+  if (!std::filesystem::exists(
+          std::filesystem::symlink_status(more_path, ignored))) {
     return ParseModelConfig(text, path, warnings);
   }
   ASSIGN_OR_RETURN(const std::string more,

@@ -413,6 +413,16 @@ TEST_F(ModelDirectoryTest, GenerationConfigAddsEnds) {
               ElementsAre(151645, 151643));
 }
 
+// Its ends would be lost in silence.
+TEST_F(ModelDirectoryTest, NamesAGenerationConfigThatCannotBeRead) {
+  std::filesystem::create_symlink("nowhere",
+                                  directory_ + "/generation_config.json");
+  const absl::Status status = LoadModelConfig(directory_).status();
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr(directory_ + "/generation_config.json"));
+}
+
 TEST_F(ModelDirectoryTest, NamesAWrongGenerationConfig) {
   const struct {
     const char* text;

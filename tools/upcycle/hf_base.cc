@@ -42,7 +42,10 @@ absl::StatusOr<std::optional<GenerationJson>> ReadGeneration(
   GenerationJson generation;
   generation.source = absl::StrCat(directory, "/", kGenerationFile);
   std::error_code ignored;
-  if (!std::filesystem::exists(generation.source, ignored)) return std::nullopt;
+  if (!std::filesystem::exists(
+          std::filesystem::symlink_status(generation.source, ignored))) {
+    return std::nullopt;
+  }
   ASSIGN_OR_RETURN(generation.json, ReadJson(generation.source));
   if (!generation.json.is_object()) {
     return absl::InvalidArgumentError(generation.source +
