@@ -47,6 +47,7 @@ LIBRARIES = {
     "icu": (["unicode/"], ["model"]),
     "json": (["nlohmann/"], ["common", "model"]),
     "minja": (["minja/"], ["model"]),
+    "libedit": (["histedit.h"], []),
     "pcre2": (["pcre2"], ["model"]),
     "prometheus": (["prometheus/"], ["dense_worker", "expert_worker", "router", "serving", "worker"]),
     "rapidjson": (["rapidjson/"], ["common"]),

@@ -42,7 +42,7 @@ absl::Status DenseProcess::StartRole(Options& options) {
                        [&worker] { return worker.Ready(); },
                        [&worker] { return worker.sequences(); },
                        [role = role_.get()] { return role->progress(); },
-                       role_->routing()},
+                       role_->routing(), [this] { return Details(); }},
       request_metrics_, Clock::Real(), options.run);
   stalled_calls_ = std::make_unique<Ticker>(
       absl::Seconds(1),
@@ -64,6 +64,12 @@ absl::Status DenseProcess::Serve(ServerOptions options) {
   return frame_->Begin(
       std::move(server),
       [this](const auto& addresses) { peers_->SetMembers(addresses); }, facts);
+}
+
+WorkerDetails DenseProcess::Details() {
+  return {.expert_workers = peers_->Describe(),
+          .cache_blocks = role_->worker().counters().blocks,
+          .cache_blocks_used = role_->worker().counters().used_blocks};
 }
 
 absl::Status DenseProcess::RunUntilStopped() {

@@ -11,6 +11,7 @@
 #include "engine/worker_flags.h"
 #include "engine/worker_setup.h"
 #include "link/peer_set.h"
+#include "link/worker_details.h"
 #include "serving/metrics.h"
 #include "serving/peer_flags.h"
 #include "serving/process_flags.h"
@@ -46,6 +47,7 @@ class DenseProcess {
   explicit DenseProcess(std::unique_ptr<ProcessFrame> frame);
   absl::Status StartRole(Options& options);
   absl::Status Serve(ServerOptions options);
+  WorkerDetails Details();
 
   // Each member uses those above it. The frame uses all of them until it is
   // closed.

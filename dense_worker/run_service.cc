@@ -4,6 +4,7 @@
 
 #include "dense_worker/run_call.h"
 #include "link/generation_codec.h"
+#include "link/worker_details_codec.h"
 #include "serving/version.h"
 
 namespace apollo {
@@ -37,8 +38,8 @@ void RunService::EndStalledCalls() {
 }
 
 grpc::ServerUnaryReactor* RunService::Describe(
-    grpc::CallbackServerContext* context,
-    const pb::DescribeRequest* /*request*/, pb::DescribeResponse* response) {
+    grpc::CallbackServerContext* context, const pb::DescribeRequest* request,
+    pb::DescribeResponse* response) {
   response->set_name(facts_.name);
   response->set_model_hash(facts_.model_hash);
   response->set_config_hash(facts_.fingerprint.config);
@@ -49,6 +50,9 @@ grpc::ServerUnaryReactor* RunService::Describe(
   response->set_wire_version(kGenerationWireVersion);
   response->set_sequence_options(kSequenceOptions);
   response->set_progress(facts_.progress());
+  if (request->with_details() && facts_.details) {
+    ToProto(facts_.details(), response->mutable_details());
+  }
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;

@@ -13,6 +13,7 @@
 #include "common/mutex.h"
 #include "dense_worker/routing_log.h"
 #include "dense_worker/run_call.h"
+#include "link/worker_details.h"
 #include "model/config/fingerprint.h"
 #include "proto/apollo/internal/v1/generation.grpc.pb.h"
 #include "sequence/generation.h"
@@ -31,6 +32,8 @@ struct DenseWorkerFacts {
   // A number that only the engine's thread changes, often while it is alive.
   std::function<std::uint64_t()> progress;
   const RoutingLog& routing;
+  // Null: none.
+  std::function<WorkerDetails()> details = nullptr;
 };
 
 // Serves a backend to routers. Everything passed in must outlive the service.

@@ -161,7 +161,12 @@ class RunServiceTest : public testing::Test {
                        [] { return true; },
                        [] { return 3; },
                        [this] { return progress_; },
-                       routing_},
+                       routing_,
+                       [] {
+                         return WorkerDetails{
+                             .expert_workers = {{.address = "e:1"}},
+                             .cache_blocks = 9};
+                       }},
                       metrics_,
                       clock_,
                       {100 << 10, absl::Seconds(10)}};
@@ -184,6 +189,17 @@ TEST_F(RunServiceTest, DescribesItsWorker) {
   EXPECT_EQ(response.sequence_options(),
             static_cast<std::uint32_t>(kSequenceOptions));
   EXPECT_EQ(response.progress(), 41u);
+  EXPECT_FALSE(response.has_details());
+}
+
+TEST_F(RunServiceTest, TellsDetailsOnlyIfAsked) {
+  pb::DescribeRequest request;
+  request.set_with_details(true);
+  pb::DescribeResponse response;
+  ASSERT_TRUE(stub_->Describe(&context_, request, &response).ok());
+  ASSERT_EQ(response.details().expert_workers_size(), 1);
+  EXPECT_EQ(response.details().expert_workers(0).address(), "e:1");
+  EXPECT_EQ(response.details().cache_blocks(), 9u);
 }
 
 TEST_F(RunServiceTest, AnInvalidRequestIsRefusedNamingTheField) {

@@ -63,6 +63,7 @@ void LinkSession::PassOn(Frame frame) {
   if (reach != nullptr && peer_->wire_version == 0) {
     *peer_ = InfoFromReach(std::move(*peer_), std::move(*reach));
     frame.body = *peer_;
+    latest_ = peer_;
   } else if (auto* const info = std::get_if<WorkerInfo>(&frame.body)) {
     // The identity of a peer does not change.
     info->role = peer_->role;
@@ -72,6 +73,7 @@ void LinkSession::PassOn(Frame frame) {
     info->tokenizer_hash = peer_->tokenizer_hash;
     info->numerics = peer_->numerics;
     info->instance = peer_->instance;
+    latest_ = *info;
   }
   events_.OnLinkFrame(id_, std::move(frame));
 }
@@ -106,6 +108,16 @@ void LinkSession::SetLeaving(bool leaving) {
   }
   // If there is no link yet, Begin closes it.
   if (to_close) to_close->Close();
+}
+
+std::optional<WorkerInfo> LinkSession::Peer() {
+  MutexLock lock(mutex_);
+  return latest_ ? latest_ : peer_;
+}
+
+bool LinkSession::IsUp() {
+  MutexLock lock(mutex_);
+  return up_ && !closed_;
 }
 
 void LinkSession::OnFrame(Frame frame) {

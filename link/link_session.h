@@ -56,6 +56,11 @@ class LinkSession final : public FrameHandler {
   // a link that is not up yet.
   void SetLeaving(bool leaving);
 
+  // Returns the peer's last description; nullopt before the first.
+  std::optional<WorkerInfo> Peer();
+  // Returns true from the announcement of the link to its end.
+  bool IsUp();
+
   void OnFrame(Frame frame) override;
   void OnWritable() override { events_.OnLinkWritable(id_); }
   void OnClosed(absl::Status status) override;
@@ -74,6 +79,7 @@ class LinkSession final : public FrameHandler {
   Mutex mutex_;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
   std::optional<WorkerInfo> peer_ ABSL_GUARDED_BY(mutex_);
+  std::optional<WorkerInfo> latest_ ABSL_GUARDED_BY(mutex_);  // Its last state.
   // Frames that came between the peer's hello and the announcement.
   std::vector<Frame> early_ ABSL_GUARDED_BY(mutex_);
   bool up_ ABSL_GUARDED_BY(mutex_) = false;

@@ -96,6 +96,27 @@ void PeerSet::Poll() {
   for (const auto& [session, leaving] : to_tell) session->SetLeaving(leaving);
 }
 
+std::vector<ListedWorker> PeerSet::Describe() {
+  std::vector<ListedWorker> workers;
+  std::vector<std::shared_ptr<LinkSession>> sessions;  // Null: no link.
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [address, peer] : peers_) {
+      if (peer.is_self) continue;
+      workers.push_back(
+          {.address = address, .info = peer.last, .reason = peer.lost});
+      sessions.push_back(peer.session);
+    }
+  }
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    if (sessions[i] == nullptr) continue;
+    workers[i].linked = sessions[i]->IsUp();
+    if (workers[i].linked) workers[i].reason.clear();
+    if (auto info = sessions[i]->Peer()) workers[i].info = std::move(info);
+  }
+  return workers;
+}
+
 void PeerSet::Dial(const std::string& address,
                    const std::shared_ptr<LinkSession>& session) {
   const std::shared_ptr<Link> link = dialer_(address, session);
@@ -116,6 +137,10 @@ void PeerSet::Dial(const std::string& address,
 void PeerSet::Ended(const std::string& address, const absl::Status& status) {
   MutexLock lock(mutex_);
   Peer& peer = peers_.at(address);
+  if (peer.session != nullptr) {
+    if (auto info = peer.session->Peer()) peer.last = std::move(info);
+  }
+  peer.lost = std::string(status.message());
   peer.session = nullptr;
   peer.link = nullptr;
   peer.is_self = status.code() == absl::StatusCode::kAlreadyExists;

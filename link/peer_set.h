@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "common/clock.h"
 #include "common/mutex.h"
 #include "link/link_session.h"
+#include "link/worker_details.h"
 
 namespace apollo {
 
@@ -38,6 +40,10 @@ class PeerSet {
   // Polls once. For tests, instead of Start.
   void Poll();
 
+  // Returns what is known of every address, ordered, but for this process
+  // itself. An address that has left the list is there while its link is.
+  std::vector<ListedWorker> Describe();
+
   static constexpr absl::Duration kPollInterval = absl::Milliseconds(50);
   static constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
   static constexpr absl::Duration kLongestPause = absl::Seconds(2);
@@ -45,10 +51,12 @@ class PeerSet {
  private:
   struct Peer {
     std::shared_ptr<LinkSession> session;  // Null while there is no link.
-    std::shared_ptr<Link> link;  // Null until the dialer has returned.
-    bool is_self = false;        // Never dialled again.
-    bool leaving = false;        // The session was told.
-    int failures = 0;            // Since the link was last long-lived.
+    std::shared_ptr<Link> link;           // Null until the dialer has returned.
+    bool is_self = false;                 // Never dialled again.
+    bool leaving = false;                 // The session was told.
+    int failures = 0;                     // Since the link was last long-lived.
+    std::optional<WorkerInfo> last = {};  // Sent over the last link.
+    std::string lost = {};                // Why the last link ended.
     absl::Duration dialed_at;
     absl::Duration next_dial = -absl::InfiniteDuration();
   };

@@ -92,6 +92,36 @@ TEST_F(PeerSetTest, DialsEachAddressOnce) {
   EXPECT_EQ(events_.up, 1);
 }
 
+TEST_F(PeerSetTest, DescribesPeersAndWhyTheyAreLost) {
+  const auto peers = Make({"a:1", "b:2"});
+  peers->Poll();
+  EXPECT_EQ(peers->Describe(), (std::vector<ListedWorker>{{.address = "a:1"},
+                                                          {.address = "b:2"}}));
+  WorkerInfo info{WorkerRole::kExpert, "x", "m", "1", {3}};
+  links_[0]->Greet(info);
+  links_[1]->End(absl::UnavailableError("refused"));
+  std::vector<ListedWorker> now = peers->Describe();
+  ASSERT_EQ(now.size(), 2u);
+  EXPECT_TRUE(now[0].linked);
+  ASSERT_TRUE(now[0].info.has_value());
+  EXPECT_EQ(now[0].info->name, "x");
+  EXPECT_FALSE(now[0].info->ready);
+  EXPECT_EQ(now[0].reason, "");
+  EXPECT_EQ(now[1], (ListedWorker{.address = "b:2", .reason = "refused"}));
+  // A later description, and its loss.
+  info.ready = true;
+  info.revision = 1;
+  info.running_sequences = 4;
+  links_[0]->Greet(info);
+  EXPECT_EQ(peers->Describe()[0].info->running_sequences, 4);
+  EXPECT_TRUE(peers->Describe()[0].info->ready);
+  links_[0]->End(absl::UnavailableError("gone"));
+  now = peers->Describe();
+  EXPECT_FALSE(now[0].linked);
+  EXPECT_EQ(now[0].reason, "gone");
+  EXPECT_EQ(now[0].info->name, "x");
+}
+
 TEST_F(PeerSetTest, PausesGrowWhileAPeerFails) {
   const auto peers = Make({"a:1"});
   fail_at_once_ = true;

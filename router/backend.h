@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "router/process_status.h"
 #include "sequence/generation.h"
 #include "sequence/routing.h"
 
@@ -32,6 +33,11 @@ class RouterBackend : public GenerationBackend {
   virtual void CollectRouting(
       absl::Duration window,
       std::function<void(std::vector<WorkerRouting>)> done) = 0;
+  // Collects the state of all dense workers, and of the expert workers that
+  // they know. Never blocks. Calls `done` once, from this thread or another
+  // one, within seconds, with the dense workers, then the expert workers.
+  virtual void CollectStatus(
+      std::function<void(std::vector<ProcessStatus>)> done) = 0;
 };
 
 }  // namespace apollo

@@ -93,4 +93,28 @@ void DenseClient::CollectRouting(
       });
 }
 
+void DenseClient::Describe(
+    std::function<void(absl::StatusOr<pb::DescribeResponse>)> done) {
+  struct Question {
+    grpc::ClientContext context;
+    pb::DescribeRequest request;
+    pb::DescribeResponse response;
+  };
+  auto question = std::make_shared<Question>();
+  question->context.set_deadline(std::chrono::system_clock::now() +
+                                 kDenseAnswerLimit);
+  question->request.set_with_details(true);
+  stub_->async()->Describe(
+      &question->context, &question->request, &question->response,
+      [question, stub = stub_,
+       done = std::move(done)](const grpc::Status& status) {
+        if (!status.ok()) {
+          done(absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                            status.error_message()));
+          return;
+        }
+        done(std::move(question->response));
+      });
+}
+
 }  // namespace apollo

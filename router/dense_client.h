@@ -41,6 +41,11 @@ class DenseClient final : public GenerationBackend {
   void CollectRouting(absl::Duration window,
                       std::function<void(absl::StatusOr<RoutingCounts>)> done);
 
+  // Fetches the description of the worker, with details. Calls `done` once,
+  // from a gRPC thread.
+  void Describe(
+      std::function<void(absl::StatusOr<internal::v1::DescribeResponse>)> done);
+
   internal::v1::DenseWorkerService::Stub& stub() { return *stub_; }
 
  private:

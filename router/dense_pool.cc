@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "common/log.h"
+#include "link/worker_details_codec.h"
+#include "router/cluster_status.h"
 #include "serving/server.h"
 
 namespace apollo {
@@ -143,9 +145,12 @@ void DensePool::Update(const std::string& address, Worker& worker,
     WarnIfNotCompared(address, worker);
   }
   UpdateProgress(address, worker, answered, response);
+  worker.answered = answered;
   if (!answered) return;
   worker.name = response.name();
   worker.sequence_options = static_cast<int>(response.sequence_options());
+  worker.version = response.version();
+  worker.last_hash = response.model_hash();
   const std::uint32_t before = worker.wire_version;
   worker.wire_version = std::max<std::uint32_t>(1, response.wire_version());
   if (worker.wire_version != before && !worker.speaks_our_wire()) {
@@ -237,6 +242,18 @@ void DensePool::CompareModels() {
                 {"served_model_hash", model_hash_}});
     }
   }
+}
+
+std::string DensePool::Worker::WhyNotUsable() const {
+  if (!answered) return "it does not answer";
+  if (!problem.empty()) return problem;
+  if (!speaks_our_wire()) {
+    return absl::StrCat("its wire version, ", wire_version,
+                        ", is not supported");
+  }
+  if (hangs) return "its engine makes no progress";
+  if (!live) return "it reaches no expert worker that has all experts";
+  return "";
 }
 
 std::unique_ptr<GenerationCall> DensePool::Start(
@@ -332,6 +349,64 @@ void DensePool::CollectRouting(
             all = std::move(collection->answers);
           }
           collection->done(std::move(all));
+        });
+  }
+}
+
+void DensePool::CollectStatus(
+    std::function<void(std::vector<ProcessStatus>)> done) {
+  struct Collection {
+    Mutex mutex;
+    std::vector<DenseStatus> answers ABSL_GUARDED_BY(mutex);
+    std::size_t missing ABSL_GUARDED_BY(mutex) = 0;
+    std::function<void(std::vector<ProcessStatus>)> done;
+  };
+  auto collection = std::make_shared<Collection>();
+  collection->done = std::move(done);
+  std::vector<std::shared_ptr<DenseClient>> clients;
+  {
+    MutexLock lock(mutex_);
+    MutexLock collecting(collection->mutex);
+    for (const auto& [address, worker] : workers_) {
+      collection->answers.push_back({.address = address,
+                                     .usable = worker.usable(),
+                                     .reason = worker.WhyNotUsable(),
+                                     .name = worker.name,
+                                     .model_hash = worker.last_hash,
+                                     .version = worker.version});
+      clients.push_back(worker.client);
+    }
+    collection->missing = clients.size();
+  }
+  if (clients.empty()) {
+    collection->done({});
+    return;
+  }
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    clients[i]->Describe(
+        [collection, i](absl::StatusOr<internal::v1::DescribeResponse> answer) {
+          std::vector<DenseStatus> all;
+          {
+            MutexLock lock(collection->mutex);
+            DenseStatus& status = collection->answers[i];
+            status.answered = answer.ok();
+            if (answer.ok()) {
+              status.name = answer->name();
+              status.model_hash = answer->model_hash();
+              status.version = answer->version();
+              status.running_sequences =
+                  static_cast<int>(answer->running_sequences());
+              if (answer->has_details()) {
+                status.details = FromProto(answer->details());
+              }
+            } else {
+              status.usable = false;
+              status.reason = std::string(answer.status().message());
+            }
+            if (--collection->missing > 0) return;
+            all = std::move(collection->answers);
+          }
+          collection->done(MergeStatus(all));
         });
   }
 }

@@ -68,15 +68,20 @@ class DensePool final : public RouterBackend {
   void CollectRouting(
       absl::Duration window,
       std::function<void(std::vector<WorkerRouting>)> done) override;
+  void CollectStatus(
+      std::function<void(std::vector<ProcessStatus>)> done) override;
 
  private:
   struct Worker {
     std::shared_ptr<DenseClient> client;
     bool live = false;
+    bool answered = false;     // At the last poll.
     int absent_polls = 0;      // Polls since the worker was last live.
     int reported_running = 0;  // Running sequences, at the last poll.
     int started_since = 0;     // Sequences this router started since then.
     std::string name;          // Empty until the first answer.
+    std::string version;       // The same.
+    std::string last_hash;     // The last model hash; never forgotten.
     std::string model_hash;    // Empty until the worker was ready once.
     ModelFingerprint fingerprint;
     bool compared = true;  // All of the fingerprint, as far as is known.
@@ -93,6 +98,8 @@ class DensePool final : public RouterBackend {
     bool usable() const {
       return live && !hangs && problem.empty() && speaks_our_wire();
     }
+    // Returns why it is not usable, in one line.
+    std::string WhyNotUsable() const;
   };
 
   // Brings `workers_` up to date with `members_` and returns the clients by

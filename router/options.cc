@@ -27,6 +27,12 @@ absl::Status CheckSilentClientTimeout(absl::Duration value) {
 }  // namespace
 
 absl::Status CheckRouterOptions(const RouterOptions& options) {
+  const double threshold = options.model.language_threshold;
+  // Written so that NaN fails.
+  if (!(threshold >= 0 && threshold <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--language_threshold is ", threshold, "; it must be from 0 to 1"));
+  }
   RETURN_IF_ERROR(CheckAtLeastOne("max_calls", options.calls.max_calls));
   RETURN_IF_ERROR(
       CheckAtLeastOne("call_output_bytes", options.calls.output_bytes));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 
 namespace apollo {
@@ -17,6 +18,14 @@ TEST(RouterOptionsTest, NamesTheFlagThatIsWrong) {
     const char* flag;
     void (*spoil)(RouterOptions&);
   } kCases[] = {
+      {"--language_threshold is 1.5; it must be from 0 to 1",
+       [](RouterOptions& o) { o.model.language_threshold = 1.5; }},
+      {"--language_threshold is -0.1",
+       [](RouterOptions& o) { o.model.language_threshold = -0.1; }},
+      {"--language_threshold is nan",
+       [](RouterOptions& o) {
+         o.model.language_threshold = std::numeric_limits<double>::quiet_NaN();
+       }},
       {"--max_calls", [](RouterOptions& o) { o.calls.max_calls = 0; }},
       {"--call_output_bytes",
        [](RouterOptions& o) { o.calls.output_bytes = -1; }},

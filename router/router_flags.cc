@@ -3,6 +3,8 @@
 #include <absl/flags/flag.h>
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "common/status_macros.h"
 
@@ -15,7 +17,19 @@ ABSL_FLAG(
 ABSL_FLAG(std::string, chat_template, "",
           "Format of chats: a file with a Jinja template, or \"apollo\" or "
           "\"chatml\". Default: prompt_format of config.json; if that is "
-          "missing, the model's own template; if there is none, apollo.");
+          "missing, apollo for a model with experts, else the model's own "
+          "template; if there is none, apollo.");
+ABSL_FLAG(
+    double, language_threshold,
+    apollo::RouterModel::Options().language_threshold,
+    "Least confidence, from 0 to 1, in the family of a detected language. "
+    "Below it, a request has no family, and hybrid routing falls back to "
+    "top-k.");
+ABSL_FLAG(
+    std::vector<std::string>, expected_languages, {},
+    "Languages in which most requests are expected, such as de,fr,tr. The "
+    "detector then needs more proof of other languages. Default: all "
+    "languages are equally likely. Not with --language_model=cld2.");
 ABSL_FLAG(int, max_calls, apollo::CallLimits().max_calls,
           "Maximum number of concurrent calls, not counting GetRouting; more "
           "are refused with RESOURCE_EXHAUSTED.");
@@ -43,6 +57,8 @@ absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
   options.model.default_routing = absl::GetFlag(FLAGS_default_routing);
   options.model.language_model = absl::GetFlag(FLAGS_language_model);
   options.model.chat_template = absl::GetFlag(FLAGS_chat_template);
+  options.model.language_threshold = absl::GetFlag(FLAGS_language_threshold);
+  options.model.expected_languages = absl::GetFlag(FLAGS_expected_languages);
   options.calls.max_calls = absl::GetFlag(FLAGS_max_calls);
   options.calls.output_bytes = absl::GetFlag(FLAGS_call_output_bytes);
   options.calls.stalled_client_timeout =

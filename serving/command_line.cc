@@ -11,8 +11,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
-#include <numeric>
 #include <utility>
+
+#include "common/nearest_word.h"
 
 namespace apollo {
 namespace {
@@ -31,31 +32,10 @@ std::map<std::string, CommandLineFlag*> OwnFlags() {
   return flags;
 }
 
-// Returns the number of single characters to insert, delete or replace.
-std::size_t Distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
 absl::Status UnknownFlag(const std::string& argument, const std::string& name) {
-  std::string best;
-  std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
-  for (const auto& [known, flag] : OwnFlags()) {
-    const std::size_t distance = Distance(name, known);
-    if (distance < least) {
-      least = distance;
-      best = known;
-    }
-  }
+  std::vector<std::string> known;
+  for (const auto& [flag, unused] : OwnFlags()) known.push_back(flag);
+  const std::string best = NearestWord(name, known);
   return absl::InvalidArgumentError(absl::StrCat(
       "\"", argument.substr(0, argument.find('=')), "\" is not a flag; ",
       best.empty() ? "" : absl::StrCat("did you mean --", best, "? "),

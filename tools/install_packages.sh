@@ -25,6 +25,7 @@ packages=(
   libabsl-dev
   libcld2-dev
   libcli11-dev
+  libedit-dev
   libfasttext-dev
   libgmock-dev
   libgrpc++-dev

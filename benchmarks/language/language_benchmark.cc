@@ -284,7 +284,7 @@ void PrintHarder(const Detectors& detectors, const FamilyTable& families,
 }
 
 // The minimum confidence of a forced family
-// (RouterModel::min_family_confidence).
+// (RouterModel::language_threshold).
 constexpr double kForced = 0.5;
 
 void PrintChoices(const Detectors& detectors, const FamilyTable& families,

@@ -8,6 +8,7 @@
 
 #include "dense_worker/dense_worker.h"
 #include "dense_worker/routing_log.h"
+#include "link/worker_info.h"
 #include "router/backend.h"
 
 namespace apollo {
@@ -15,12 +16,17 @@ namespace apollo {
 // A router's backend that uses the dense worker of this process. Thread-safe.
 class LocalBackend final : public RouterBackend {
  public:
-  // The worker and the log must outlive the backend.
+  // The worker and the log must outlive the backend. `self` describes the
+  // worker; `expert` returns the state of the process's expert worker, from any
+  // thread.
   LocalBackend(DenseWorker& worker, const RoutingLog& routing,
-               std::string model_hash)
+               std::string model_hash, const WorkerInfo& self,
+               std::function<WorkerInfo()> expert)
       : worker_(worker),
         routing_(routing),
-        model_hash_(std::move(model_hash)) {}
+        model_hash_(std::move(model_hash)),
+        self_(self),
+        expert_(std::move(expert)) {}
 
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request,
@@ -34,11 +40,15 @@ class LocalBackend final : public RouterBackend {
       std::function<void(std::vector<WorkerRouting>)> done) override {
     done({{"local", routing_.Counts(window)}});
   }
+  void CollectStatus(
+      std::function<void(std::vector<ProcessStatus>)> done) override;
 
  private:
   DenseWorker& worker_;
   const RoutingLog& routing_;
   const std::string model_hash_;
+  const WorkerInfo self_;
+  const std::function<WorkerInfo()> expert_;
 };
 
 }  // namespace apollo

@@ -57,11 +57,19 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   ASSIGN_OR_RETURN(expert_,
                    ExpertRole::Start(*setup_, expert, /*requests=*/nullptr));
   JoinWorkers();
-  backend_ = std::make_unique<LocalBackend>(dense_->worker(), dense_->routing(),
-                                            setup_->model.model.hash);
+  backend_ = std::make_unique<LocalBackend>(
+      dense_->worker(), dense_->routing(), setup_->model.model.hash,
+      dense_->self(), [this] { return ExpertState(); });
   router_ = std::make_unique<RouterRole>(*router_model_, *backend_,
                                          options.router, registry);
   return absl::OkStatus();
+}
+
+WorkerInfo LocalCluster::ExpertState() const {
+  WorkerInfo info = expert_->self();
+  info.running_sequences = expert_->worker().sequences();
+  info.ready = expert_->worker().Ready();
+  return info;
 }
 
 void LocalCluster::JoinWorkers() {

@@ -40,6 +40,7 @@ class LocalCluster {
   explicit LocalCluster(std::unique_ptr<ProcessFrame> frame);
   absl::Status StartRoles(Options& options);
   void JoinWorkers();
+  WorkerInfo ExpertState() const;
 
   // Each member uses those above it. The frame uses all of them until it is
   // closed.

@@ -55,7 +55,10 @@ Belief Combine(const Belief& prior, const Detection& now) {
 // Combines two cases: the message is in no language and therefore carries no
 // evidence, or it is in one.
 State After(const State& before, const Detection& now) {
-  if (now.candidates.empty()) return before;  // No evidence.
+  if (now.candidates.empty()) {  // No evidence for a language of the table.
+    if (!before.belief.empty()) return before;
+    return {{}, before.neutral * now.neutral};
+  }
   if (now.candidates.front().confidence >= kClear || before.belief.empty()) {
     return {Combine({}, now), now.neutral};
   }
@@ -87,7 +90,7 @@ Detection DetectChat(const LanguageDetector& detector,
     state = After(state, detector.Detect(user_messages[i]));
   }
   Detection detection;
-  detection.neutral = state.belief.empty() ? 1.0 : state.neutral;
+  detection.neutral = state.neutral;
   for (const auto& [language, confidence] : state.belief) {
     detection.candidates.push_back({language, std::min(confidence, 1.0)});
   }

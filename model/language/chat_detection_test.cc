@@ -16,7 +16,7 @@ class ScriptedDetector : public LanguageDetector {
       : answers_(std::move(answers)) {}
   Detection Detect(std::string_view text) const override {
     const auto it = answers_.find(text);
-    return it == answers_.end() ? Detection{} : it->second;
+    return it == answers_.end() ? Detection{{}, /*neutral=*/1} : it->second;
   }
 
  private:
@@ -29,7 +29,8 @@ const ScriptedDetector& Detector() {
       {"french", {{{"fr", 0.97}, {"it", 0.02}}}},
       {"nearly french", {{{"fr", 0.97}, {"de", 0.02}}}},
       {"open", {{{"en", 0.30}, {"fr", 0.25}, {"de", 0.25}}}},
-      {"20 mg?", {}},
+      {"20 mg?", {{}, /*neutral=*/1}},
+      {"georgian", {{}, /*neutral=*/0}},
       {"zyrtec", {{{"cs", 0.08}, {"sk", 0.02}}, /*neutral=*/0.9}},
       {"merci docteur", {{{"fr", 0.44}}, /*neutral=*/0.5}},
   });
@@ -77,6 +78,14 @@ TEST(DetectChatTest, ItIsNeutralIfAllMessagesAre) {
   EXPECT_LT(DetectChat(Detector(), {"german", "zyrtec"}).neutral, 0.1);
   EXPECT_EQ(DetectChat(Detector(), {"20 mg?"}).neutral, 1);
   EXPECT_EQ(DetectChat(Detector(), {}).neutral, 1);
+}
+
+// The language of such a message is not a candidate, but there is one.
+TEST(DetectChatTest, ALanguageOutsideTheTableIsNotNeutral) {
+  EXPECT_EQ(DetectChat(Detector(), {"georgian"}).neutral, 0);
+  EXPECT_EQ(DetectChat(Detector(), {"georgian", "20 mg?"}).neutral, 0);
+  EXPECT_EQ(Best(DetectChat(Detector(), {"georgian", "german"})), "de");
+  EXPECT_EQ(Best(DetectChat(Detector(), {"german", "georgian"})), "de");
 }
 
 TEST(DetectChatTest, WhatIsHalfNeutralMakesAnotherLanguageDoubtful) {

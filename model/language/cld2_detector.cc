@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "model/language/prose.h"
+#include "model/language/script.h"
 
 namespace apollo {
 namespace {
@@ -50,7 +51,9 @@ class Cld2Detector : public LanguageDetector {
           }
         }
       }
-      if (families.ExpertOf(mapped)) codes_.emplace(language, mapped);
+      if (!families.ExpertOf(mapped)) continue;
+      codes_.emplace(language, mapped);
+      scripts_.emplace(mapped, NativeScripts(mapped));
     }
     std::set<std::string> known;
     for (const auto& [theirs, ours] : codes_) known.insert(ours);
@@ -65,7 +68,7 @@ class Cld2Detector : public LanguageDetector {
 
   Detection Detect(std::string_view utf8_text) const override {
     const std::string prose = ExtractProse(utf8_text);
-    if (prose.empty()) return {};
+    if (prose.empty()) return {{}, /*neutral=*/1};
     const CLD2::CLDHints hints = {nullptr, nullptr, CLD2::UNKNOWN_ENCODING,
                                   CLD2::UNKNOWN_LANGUAGE};
     CLD2::Language languages[3];
@@ -79,10 +82,14 @@ class Cld2Detector : public LanguageDetector {
         &hints, CLD2::kCLDFlagBestEffort, languages, percents, scores, nullptr,
         &text_bytes, &reliable, &valid_bytes);
 
+    const std::vector<ScriptText> parts = SplitByScript(prose);
     Detection detection;
+    // CLD2 cannot tell text in no language from text that it does not know.
+    if (languages[0] == CLD2::UNKNOWN_LANGUAGE) detection.neutral = 1;
     for (int i = 0; i < 3; ++i) {
       const auto it = codes_.find(languages[i]);
       if (it == codes_.end() || percents[i] <= 0) continue;
+      if (!IsWrittenIn(it->second, parts)) continue;
       // Halves results that CLD2 calls unreliable.
       const double confidence =
           std::min(percents[i], 100) / 100.0 * (reliable ? 1.0 : 0.5);
@@ -96,6 +103,18 @@ class Cld2Detector : public LanguageDetector {
   }
 
  private:
+  // Returns true if any part is in a script of the language. CLD2 takes some
+  // Latin text for romanised Sanskrit.
+  bool IsWrittenIn(const std::string& language,
+                   const std::vector<ScriptText>& parts) const {
+    const std::vector<std::string>& scripts = scripts_.at(language);
+    return std::any_of(
+        parts.begin(), parts.end(), [&scripts](const ScriptText& part) {
+          return std::find(scripts.begin(), scripts.end(), part.script) !=
+                 scripts.end();
+        });
+  }
+
   // Two languages of CLD2 may map to one of the table.
   static void Add(const std::string& language, double confidence,
                   Detection* detection) {
@@ -110,6 +129,7 @@ class Cld2Detector : public LanguageDetector {
 
   // Constant after construction.
   std::map<CLD2::Language, std::string> codes_;
+  std::map<std::string, std::vector<std::string>> scripts_;  // By code.
   std::vector<std::string> undetectable_;
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/language/families.h"
+#include "model/language/script.h"
 
 namespace apollo {
 namespace {
@@ -66,6 +67,17 @@ TEST(Cld2DetectorTest, LeavesOutLanguagesThatAreNotInTheTable) {
 
 // Text in a language outside the table is not attributed to one with the same
 // script.
+// CLD2 takes it for Sanskrit.
+TEST(Cld2DetectorTest, LatinTextIsInALanguageWithLatinLetters) {
+  const auto detector = MakeCld2Detector(FamilyTable::Paper());
+  for (const char* text : {"Ai-je l'arthrite ?", "What is hypothyroidism?"}) {
+    for (const LanguageGuess& guess : detector->Detect(text).candidates) {
+      EXPECT_THAT(NativeScripts(guess.language), ::testing::Contains("Latn"))
+          << text << ": " << guess.language;
+    }
+  }
+}
+
 TEST(Cld2DetectorTest, OneLanguageOfAScriptInASmallTable) {
   const struct {
     const char* table;

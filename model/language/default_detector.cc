@@ -13,13 +13,14 @@ extern "C" const char _binary_classifier_ftz_end[];
 namespace apollo {
 
 absl::StatusOr<std::unique_ptr<LanguageDetector>> MakeDefaultDetector(
-    const FamilyTable& families) {
+    const FamilyTable& families, const std::vector<std::string>& expected) {
   const std::string_view model(
       _binary_classifier_ftz_start,
       static_cast<std::size_t>(_binary_classifier_ftz_end -
                                _binary_classifier_ftz_start));
   return ParseFastTextDetector(model, /*settings=*/"",
-                               "the built-in language classifier", families);
+                               "the built-in language classifier", families,
+                               expected);
 }
 
 }  // namespace apollo

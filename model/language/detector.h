@@ -15,7 +15,7 @@ struct LanguageGuess {
 // language occurs at most once, and confidences plus `neutral` sum to at most
 // 1. The remainder is the probability of a language that is not a candidate. No
 // candidates: the text says nothing about its language (no letters, only code,
-// ...).
+// ...; `neutral` is 1), or is in no language of the table.
 struct Detection {
   std::vector<LanguageGuess> candidates;
   // The probability that the text is in no language: names of medicines or
@@ -32,7 +32,7 @@ class LanguageDetector {
 
   // Accepts any bytes of any length, including invalid UTF-8 and control
   // characters; reads at most a few kilobytes of a long text. Never fails: a
-  // text without evidence gives an empty Detection. The text is neither kept
+  // text without evidence gives no candidates. The text is neither kept
   // nor logged.
   virtual Detection Detect(std::string_view utf8_text) const = 0;
 

@@ -2,10 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 #include <fasttext/fasttext.h>
-#include <unicode/uloc.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <exception>
@@ -20,6 +18,7 @@
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
 #include "model/language/fasttext_file.h"
+#include "model/language/fasttext_labels.h"
 #include "model/language/fasttext_settings.h"
 #include "model/language/prose.h"
 #include "model/language/script.h"
@@ -35,22 +34,15 @@ constexpr std::size_t kMaxSettingsBytes = 1 << 20;
 constexpr double kByScriptAlone = 0.99;
 // Maximum confidence for a single word in ASCII letters. It may be a name, and
 // the classifier is overconfident about names. Below the router's default
-// threshold (RouterModel::min_family_confidence).
+// threshold (RouterModel::language_threshold).
 constexpr double kPerhapsAName = 0.45;
 // Fewer Latin letters than this are in no language.
 constexpr int kFewestLetters = 3;
 // Minimum probability that Latin letters are romanised text in any language
 // with another native script.
 constexpr double kProofOfRomanised = 0.8;
-// Factors for the classifier's probabilities. Most users write in a language of
-// the table, and taking names or code for a language does more harm than
-// leaving a question to top-k.
-constexpr double kPriorOfOthers = 0.5;
-constexpr double kPriorOfNeutral = 6;
 // Weight factor of Latin words in a segment that also has another script.
 constexpr double kLatinTerms = 0.5;
-// ISO 639 code for no linguistic content; a label of the classifier.
-constexpr std::string_view kNoLanguage = "zxx";
 // Labels beyond these have negligible probability, and sorting all of them is
 // slow.
 constexpr std::size_t kMostLabels = 32;
@@ -65,43 +57,6 @@ class ViewBuffer : public std::streambuf {
     setg(begin, begin, begin + bytes.size());
   }
 };
-
-// Alternative codes for languages of the table that ICU does not map.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12>
-    kAliases = {{
-        {"nb", "no"},
-        {"nn", "no"},
-        {"iw", "he"},
-        {"cmn", "zh"},
-        {"yue", "zh"},
-        {"plt", "mg"},
-        {"arb", "ar"},
-        {"npi", "ne"},
-        {"swh", "sw"},
-        {"gug", "gn"},
-        {"als", "sq"},
-        {"dgo", "doi"},
-    }};
-
-// Returns the language of a label: "__label__srp_Cyrl" -> "sr".
-std::string LanguageOfLabel(std::string label) {
-  constexpr std::string_view kPrefix = "__label__";
-  if (label.starts_with(kPrefix)) label.erase(0, kPrefix.size());
-  label.resize(std::min(label.find('_'), label.size()));
-  char code[ULOC_LANG_CAPACITY] = {};
-  UErrorCode error = U_ZERO_ERROR;
-  uloc_getLanguage(label.c_str(), code, sizeof(code) - 1, &error);
-  return U_SUCCESS(error) && code[0] != '\0' ? code : label;
-}
-
-std::string LanguageInTable(const std::string& code,
-                            const FamilyTable& families) {
-  if (families.ExpertOf(code)) return code;
-  for (const auto& [theirs, ours] : kAliases) {
-    if (code == theirs && families.ExpertOf(ours)) return std::string(ours);
-  }
-  return "";
-}
 
 // The library checks the magic number and the version, and sets the version
 // that its stream loader uses, only when it loads from a path.
@@ -130,13 +85,9 @@ bool IsPerhapsAName(std::string_view latin) {
 
 class FastTextDetector : public LanguageDetector {
  public:
-  struct Label {
-    int language;    // Index into languages_; -1: not in the table.
-    bool neutral;    // The label of text in no language.
-    bool romanised;  // Stands for text in a script that is not native to it.
-    std::set<std::string> scripts;  // Scripts of its texts.
-  };
+  using Label = FastTextLabel;
 
+ public:
   FastTextDetector(std::unique_ptr<StreamModel> model,
                    FastTextSettings settings,
                    std::vector<std::string> languages,
@@ -199,6 +150,18 @@ class FastTextDetector : public LanguageDetector {
       }
     }
     return unknown;
+  }
+
+  // Returns true if some text is in the language, of the table or not,
+  // according to this detector.
+  bool Knows(const std::string& code) const {
+    const auto contains = [&code](const std::vector<std::string>& codes) {
+      return std::find(codes.begin(), codes.end(), code) != codes.end();
+    };
+    if (contains(languages_)) return !contains(UndetectableLanguages());
+    return std::any_of(labels_.begin(), labels_.end(), [&](const Label& label) {
+      return !label.neutral && label.code == code;
+    });
   }
 
  private:
@@ -267,31 +230,35 @@ class FastTextDetector : public LanguageDetector {
     }
     const double inverse = 1.0 / settings_.TemperatureFor(text.letters);
     std::vector<std::pair<const Label*, double>> found;
-    double sum = 0, romanised = 0;
+    double sum = 0, romanised = 0;                // Without expected languages.
+    double expected = 0, expected_romanised = 0;  // With them.
     for (const auto& [log_probability, label] : predictions) {
       if (label < 0 || static_cast<std::size_t>(label) >= labels_.size()) {
         continue;
       }
       const Label& known = labels_[label];
       if (!known.scripts.contains(text.script)) continue;
-      const double prior = known.neutral        ? kPriorOfNeutral
-                           : known.language < 0 ? kPriorOfOthers
-                                                : 1.0;
-      const double share = std::exp(inverse * log_probability) * prior;
-      if (!std::isfinite(share)) continue;
+      const double likelihood = std::exp(inverse * log_probability);
+      if (!std::isfinite(likelihood)) continue;
+      const double share = likelihood * known.expected;
       found.emplace_back(&known, share);
-      sum += share;
-      if (known.romanised) romanised += share;
+      sum += likelihood * known.prior;
+      expected += share;
+      if (known.romanised) {
+        romanised += likelihood * known.prior;
+        expected_romanised += share;
+      }
     }
-    // Romanised text is rare: in doubt the text is something else.
+    // Romanised text is rare: in doubt the text is something else. To expect
+    // its language is no proof.
     const bool is_romanised = romanised >= kProofOfRomanised * sum;
-    if (!is_romanised) sum -= romanised;
-    if (sum <= 0) return;
+    if (!is_romanised) expected -= expected_romanised;
+    if (expected <= 0) return;
     for (const auto& [label, share] : found) {
       if (label->romanised && !is_romanised) continue;
-      if (label->neutral) vote->neutral += share / sum;
-      if (label->language >= 0 && share / sum >= kLeastConfidence) {
-        vote->shares.emplace_back(label->language, share / sum);
+      if (label->neutral) vote->neutral += share / expected;
+      if (label->language >= 0 && share / expected >= kLeastConfidence) {
+        vote->shares.emplace_back(label->language, share / expected);
       }
     }
   }
@@ -318,18 +285,20 @@ absl::StatusOr<std::string> ReadSettings(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LanguageDetector>> LoadFastTextDetector(
-    const std::string& path, const FamilyTable& families) {
+    const std::string& path, const FamilyTable& families,
+    const std::vector<std::string>& expected) {
   ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
   const std::string_view bytes(
       reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   ASSIGN_OR_RETURN(const std::string settings,
                    ReadSettings(path + ".settings"));
-  return ParseFastTextDetector(bytes, settings, path, families);
+  return ParseFastTextDetector(bytes, settings, path, families, expected);
 }
 
 absl::StatusOr<std::unique_ptr<LanguageDetector>> ParseFastTextDetector(
     std::string_view bytes, std::string_view settings_text,
-    const std::string& source, const FamilyTable& families) {
+    const std::string& source, const FamilyTable& families,
+    const std::vector<std::string>& expected) {
   RETURN_IF_ERROR(CheckFastTextFile(bytes, source).status());
   ASSIGN_OR_RETURN(FastTextSettings settings,
                    FastTextSettings::Parse(settings_text,
@@ -342,47 +311,24 @@ absl::StatusOr<std::unique_ptr<LanguageDetector>> ParseFastTextDetector(
         absl::StrCat(source, ": fastText cannot load it: ", error.what()));
   }
 
-  std::vector<std::string> languages = families.languages();
-  std::vector<FastTextDetector::Label> labels;
-  bool any = false;
   const auto dictionary = model->getDictionary();
+  std::vector<std::string> names;
   for (int32_t i = 0; i < dictionary->nlabels(); ++i) {
-    const std::string label = dictionary->getLabel(i);
-    const auto set = settings.languages.find(label);
-    const std::string code =
-        set != settings.languages.end() ? set->second : LanguageOfLabel(label);
-    const std::string language = LanguageInTable(code, families);
-    if (set != settings.languages.end() && !code.empty() && language.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          source, ".settings: label ", label, " is mapped to language ", code,
-          ", which is not in the families table; use - for "
-          "other languages"));
-    }
-    FastTextDetector::Label known{-1, code == kNoLanguage, false, {}};
-    if (!language.empty()) {
-      any = true;
-      known.language = static_cast<int>(
-          std::find(languages.begin(), languages.end(), language) -
-          languages.begin());
-    }
-    const std::vector<std::string> scripts =
-        NativeScripts(language.empty() ? LanguageOfLabel(label) : language);
-    known.scripts.insert(scripts.begin(), scripts.end());
-    if (label.ends_with("_Latn")) {
-      known.romanised = !known.scripts.contains("Latn");
-      known.scripts = {"Latn"};
-    }
-    labels.push_back(std::move(known));
+    names.push_back(dictionary->getLabel(i));
   }
-  if (!any) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        source, ": none of its ", labels.size(),
-        " labels is a language of the families table; map them in ", source,
-        ".settings (\"label <label> <language>\")"));
-  }
-  return std::make_unique<FastTextDetector>(
-      std::move(model), std::move(settings), std::move(languages),
+  ASSIGN_OR_RETURN(
+      std::vector<FastTextLabel> labels,
+      ReadFastTextLabels(names, settings, source, families, expected));
+  auto detector = std::make_unique<FastTextDetector>(
+      std::move(model), std::move(settings), families.languages(),
       std::move(labels));
+  for (const std::string& code : expected) {
+    if (detector->Knows(code)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(source, ": knows no language \"", code,
+                     "\", which is one of the expected languages"));
+  }
+  return detector;
 }
 
 }  // namespace apollo

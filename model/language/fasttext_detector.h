@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/language/detector.h"
 #include "model/language/families.h"
@@ -34,17 +35,24 @@ namespace apollo {
 // - Labels of languages outside the table keep their share of the probability,
 //   so Dutch text gives candidates with low confidences.
 //
+// `expected` holds canonical codes of the languages in which most texts are, in
+// the table or not, each once. They are the detector's prior
+// (docs/languages.md); empty: all languages of the table are equally likely.
+//
 // Returns NOT_FOUND if the file cannot be opened. Returns INVALID_ARGUMENT
-// naming the file if it is not a fastText classifier, is truncated, has no
+// naming an expected language that the model does not know, or naming the file
+// if it is not a fastText classifier, is truncated, has no
 // label of a language of the table, or has invalid settings. Does not keep a
 // reference to the table.
 absl::StatusOr<std::unique_ptr<LanguageDetector>> LoadFastTextDetector(
-    const std::string& path, const FamilyTable& families);
+    const std::string& path, const FamilyTable& families,
+    const std::vector<std::string>& expected = {});
 
 // Parses the contents of both files; `settings` may be empty. Copies the bytes.
 // Errors start with `source`, the name of MODEL.
 absl::StatusOr<std::unique_ptr<LanguageDetector>> ParseFastTextDetector(
     std::string_view model, std::string_view settings,
-    const std::string& source, const FamilyTable& families);
+    const std::string& source, const FamilyTable& families,
+    const std::vector<std::string>& expected = {});
 
 }  // namespace apollo

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
@@ -203,6 +204,46 @@ TEST(FastTextDetectorTest, LatinTextIsInALanguageWithLatinLetters) {
           << text << ": " << guess.language << " " << guess.confidence;
     }
   }
+}
+
+// The same for short questions in eight languages about international terms,
+// even if only languages with other scripts are expected.
+TEST(FastTextDetectorTest, NoShortLatinQuestionIsInALanguageOfAnotherScript) {
+  const char* const templates[] = {
+      "What is {}?",           "What causes {}?",    "Is {} dangerous?",
+      "Symptoms of {}",        "{} in children",     "Do I have {}?",
+      "Was ist {}?",           "Ist {} heilbar?",    "{} bei Kindern",
+      "Symptome von {}",       "Qu'est-ce que {} ?", "{}, est-ce grave ?",
+      "{} chez l'enfant",      "Ai-je {} ?",         "¿Qué es {}?",
+      "Síntomas de {}",        "{} en niños",        "¿Se cura {}?",
+      "Che cos'è {}?",         "Sintomi di {}",      "Ho {}?",
+      "O que é {}?",           "{} em crianças",     "Dalili za {}",
+      "{} ni nini?",           "Je, {} ni hatari?",  "{} là gì?",
+      "{} có nguy hiểm không?"};
+  const char* const terms[] = {
+      "hypothyroidism", "asthma",   "diabetes",  "malaria",      "sarcoidosis",
+      "tinnitus",       "tetanus",  "melanoma",  "fibromyalgia", "insulin",
+      "ibuprofen",      "COVID-19", "hepatitis", "osteoporosis"};
+  const auto expecting = LoadFastTextDetector(kModel, FamilyTable::Paper(),
+                                              {"ar", "hi", "ru", "zh"});
+  ASSERT_TRUE(expecting.ok()) << expecting.status();
+  int count = 0;
+  for (const std::string pattern : templates) {
+    for (const std::string term : terms) {
+      std::string text = pattern;
+      text.replace(text.find("{}"), 2, term);
+      ++count;
+      for (const LanguageDetector* detector :
+           std::array<const LanguageDetector*, 2>{&Ours(), expecting->get()}) {
+        for (const LanguageGuess& guess : detector->Detect(text).candidates) {
+          EXPECT_THAT(NativeScripts(guess.language),
+                      ::testing::Contains("Latn"))
+              << text << ": " << guess.language << " " << guess.confidence;
+        }
+      }
+    }
+  }
+  EXPECT_GE(count, 300);
 }
 
 TEST(FastTextDetectorTest, NamesAndCodeAreNeutral) {
@@ -437,6 +478,45 @@ TEST(FastTextDetectorTest, LabelsNobodyKnows) {
   EXPECT_EQ(none.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(none.status().message()),
               AllOf(HasSubstr("none of its"), HasSubstr(".settings")));
+}
+
+TEST(FastTextDetectorTest, ExpectedLanguagesDecideInDoubt) {
+  const auto expecting = [](const std::vector<std::string>& languages) {
+    auto loaded = LoadFastTextDetector(kModel, FamilyTable::Paper(), languages);
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    return *std::move(loaded);
+  };
+  const std::string doubtful = "Which organ makes insulin?";
+  EXPECT_LT(BestConfidence(doubtful), 0.5);
+  EXPECT_GE(Confidence(*expecting({"en", "es"}), "en", doubtful), 0.5);
+  // Other languages need more proof, but are still detected.
+  const auto german = expecting({"de"});
+  EXPECT_LT(Confidence(*german, "en", doubtful),
+            Confidence(Ours(), "en", doubtful));
+  EXPECT_GE(
+      Confidence(*german, "es",
+                 "¿Cuáles son los efectos secundarios de este medicamento "
+                 "en los niños?"),
+      0.9);
+  EXPECT_GE(Confidence(*german, "ru", "Какие бывают симптомы гриппа?"), 0.9);
+  // A language outside the table leaves less to those in it.
+  EXPECT_LT(Confidence(*expecting({"nl"}), "en", doubtful),
+            Confidence(Ours(), "en", doubtful));
+}
+
+TEST(FastTextDetectorTest, ExpectedLanguagesMustBeKnown) {
+  for (const char* code : {"tlh", "zxx", ""}) {
+    const auto loaded =
+        LoadFastTextDetector(kModel, FamilyTable::Paper(), {"de", code});
+    EXPECT_EQ(loaded.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(
+        std::string(loaded.status().message()),
+        AllOf(StartsWith(kModel), HasSubstr("\"" + std::string(code) + "\"")));
+  }
+  // Scripts and kana tell these.
+  EXPECT_TRUE(
+      LoadFastTextDetector(kModel, FamilyTable::Paper(), {"ko", "th", "ja"})
+          .ok());
 }
 
 TEST(FastTextDetectorTest, SettingsMapLabels) {

@@ -8,6 +8,7 @@
 #include "router/grpc/grpc_status.h"
 #include "router/grpc/routing_call.h"
 #include "router/grpc/score_call.h"
+#include "router/grpc/status_call.h"
 #include "router/grpc/to_proto.h"
 #include "router/grpc/unary_call.h"
 #include "router/grpc/wire_request.h"
@@ -104,6 +105,14 @@ grpc::ServerUnaryReactor* InferenceService::GetRouting(
     const v1::GetRoutingRequest* request, v1::GetRoutingResponse* response) {
   grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
   StartRoutingCall(context_, server_context, *request, response, reactor);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* InferenceService::GetStatus(
+    grpc::CallbackServerContext* server_context,
+    const v1::GetStatusRequest* /*request*/, v1::GetStatusResponse* response) {
+  grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
+  StartStatusCall(context_, server_context, response, reactor);
   return reactor;
 }
 

@@ -25,7 +25,10 @@ class InferenceService final
                               v1::InferenceService::WithCallbackMethod_GetModel<
                                   v1::InferenceService::
                                       WithCallbackMethod_GetRouting<
-                                          v1::InferenceService::Service>>>>>>> {
+                                          v1::InferenceService::
+                                              WithCallbackMethod_GetStatus<
+                                                  v1::InferenceService::
+                                                      Service>>>>>>>> {
  public:
   // Different tenants share no cached prefixes (GenerationRequest::cache_salt).
   // Without `tenant_of`, all callers are one tenant.
@@ -56,6 +59,10 @@ class InferenceService final
       grpc::CallbackServerContext* server_context,
       const v1::GetRoutingRequest* request,
       v1::GetRoutingResponse* response) override;
+  grpc::ServerUnaryReactor* GetStatus(
+      grpc::CallbackServerContext* server_context,
+      const v1::GetStatusRequest* request,
+      v1::GetStatusResponse* response) override;
 
  private:
   std::string Tenant(const grpc::ServerContextBase& server_context) const;

@@ -16,8 +16,8 @@ namespace {
 
 class FixedDetector : public LanguageDetector {
  public:
-  explicit FixedDetector(std::vector<LanguageGuess> guesses)
-      : detection_{std::move(guesses)} {}
+  FixedDetector(std::vector<LanguageGuess> guesses, double neutral)
+      : detection_{std::move(guesses), neutral} {}
   Detection Detect(std::string_view) const override { return detection_; }
 
  private:
@@ -33,9 +33,10 @@ class LanguageChoiceTest : public ScriptedClusterTest {
     });
   }
 
-  // Replaces the detector; must be called before the first call.
-  void Detected(std::vector<LanguageGuess> guesses) {
-    model_->detector = std::make_unique<FixedDetector>(std::move(guesses));
+  // Replaces the detector; must not be called during a call.
+  void Detected(std::vector<LanguageGuess> guesses, double neutral = 0) {
+    model_->detector =
+        std::make_unique<FixedDetector>(std::move(guesses), neutral);
   }
 
   v1::GenerateStarted Start(const v1::GenerateRequest& request) {
@@ -133,10 +134,73 @@ TEST_F(LanguageChoiceTest, DetectLanguageHasTheSameThreshold) {
   EXPECT_EQ(response.family_name(), "");
   ASSERT_EQ(response.candidates_size(), 2);
   EXPECT_EQ(response.candidates(0).family(), 1);
+  EXPECT_EQ(response.likely_family(), 1);
+  EXPECT_NEAR(response.family_confidence(), 0.49, 1e-6);
+  EXPECT_EQ(response.language_threshold(), 0.5f);
+  EXPECT_EQ(response.no_family_reason(), v1::NO_FAMILY_REASON_UNCERTAIN);
+  EXPECT_EQ(response.neutral(), 0);
   Detected({{"ne", 0.51}, {"hi", 0.49}});
   response = detect();
   EXPECT_EQ(response.family(), 1);
   EXPECT_EQ(response.family_name(), "korean_japanese_nepali");
+  EXPECT_EQ(response.no_family_reason(), v1::NO_FAMILY_REASON_UNSPECIFIED);
+}
+
+TEST_F(LanguageChoiceTest, StartedTellsHowTheFamilyWasJudged) {
+  Detected({{"ne", 0.40}, {"hi", 0.35}, {"mai", 0.20}});
+  v1::GenerateStarted started = Start(Hybrid("x"));
+  EXPECT_FALSE(started.language_given());
+  EXPECT_EQ(started.likely_family(), 4);
+  EXPECT_NEAR(started.family_confidence(), 0.55, 1e-6);
+  EXPECT_EQ(started.language_threshold(), 0.5f);
+  EXPECT_EQ(started.no_family_reason(), v1::NO_FAMILY_REASON_UNSPECIFIED);
+
+  v1::GenerateRequest request = Hybrid("x");
+  request.set_language("Kiswahili");
+  started = Start(request);
+  EXPECT_TRUE(started.language_given());
+  EXPECT_EQ(started.language(), "sw");
+  EXPECT_EQ(started.likely_family(), 6);
+  EXPECT_EQ(started.family_confidence(), 1);
+  EXPECT_EQ(started.no_family_reason(), v1::NO_FAMILY_REASON_UNSPECIFIED);
+}
+
+TEST_F(LanguageChoiceTest, StartedTellsWhyThereIsNoFamily) {
+  const struct {
+    std::vector<LanguageGuess> guesses;
+    double neutral;
+    v1::NoFamilyReason reason;
+    int likely;
+  } kCases[] = {
+      {{}, 1, v1::NO_FAMILY_REASON_NOT_DETECTED, -1},
+      {{}, 0, v1::NO_FAMILY_REASON_NOT_IN_FAMILIES, -1},
+      {{{"de", 0.2}}, 0.1, v1::NO_FAMILY_REASON_NOT_IN_FAMILIES, 4},
+      {{{"de", 0.2}}, 0.7, v1::NO_FAMILY_REASON_UNCERTAIN, 4},
+      {{{"de", 0.3}, {"sw", 0.45}}, 0, v1::NO_FAMILY_REASON_UNCERTAIN, 6},
+  };
+  for (const auto& c : kCases) {
+    Detected(c.guesses, c.neutral);
+    const v1::GenerateStarted started = Start(Hybrid("x"));
+    ExpectNoFamily(started);
+    EXPECT_EQ(started.no_family_reason(), c.reason);
+    EXPECT_EQ(started.likely_family(), c.likely);
+  }
+}
+
+TEST_F(LanguageChoiceTest, TheThresholdIsThatOfTheModel) {
+  model_->language_threshold = 0.9;
+  Detected({{"ne", 0.89}});
+  v1::GenerateStarted started = Start(Hybrid("x"));
+  ExpectNoFamily(started);
+  EXPECT_EQ(started.no_family_reason(), v1::NO_FAMILY_REASON_UNCERTAIN);
+  EXPECT_EQ(started.language_threshold(), 0.9f);
+  Detected({{"ne", 0.9}});
+  started = Start(Hybrid("x"));
+  EXPECT_EQ(started.routing(), v1::ROUTING_MODE_HYBRID);
+  // A given language needs no confidence.
+  v1::GenerateRequest request = Hybrid("x");
+  request.set_language("sw");
+  EXPECT_EQ(Start(request).routing(), v1::ROUTING_MODE_HYBRID);
 }
 
 v1::GenerateRequest Chat(const std::vector<std::string>& turns) {

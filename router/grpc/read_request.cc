@@ -7,6 +7,7 @@
 
 #include "common/status_macros.h"
 #include "link/sampling_codec.h"
+#include "model/language/language_names.h"
 #include "router/request/field_error.h"
 #include "router/request/request_checks.h"
 
@@ -38,6 +39,14 @@ std::vector<ChatTurn> ReadChat(const v1::Chat& chat, FieldErrors& errors) {
   return turns;
 }
 
+// Returns the code of a language of the table. Other text stays as it is, and
+// is refused by the checks.
+std::string ReadLanguage(const std::string& given,
+                         const FamilyTable& families) {
+  if (given.empty()) return given;
+  return FindLanguage(given, families).value_or(given);
+}
+
 // Reads the fields that GenerateRequest and ScoreRequest share by name.
 template <typename Request>
 PromptInput ReadInput(const Request& request, bool default_hybrid,
@@ -58,7 +67,6 @@ PromptInput ReadInput(const Request& request, bool default_hybrid,
   }
   input.parse_special_tokens = request.parse_special_tokens();
   input.priority = request.priority();
-  input.language = request.language();
   switch (request.routing()) {
     case v1::ROUTING_MODE_UNSPECIFIED:
       input.hybrid = default_hybrid;
@@ -101,6 +109,7 @@ absl::StatusOr<GenerateInput> ReadGenerate(const v1::GenerateRequest& request,
                          request.stop_token_ids().end());
   out.wants_prompt_logprobs = request.has_prompt_logprobs();
   out.prompt_logprobs = request.prompt_logprobs();
+  out.input.language = ReadLanguage(request.language(), families);
   CheckGenerate(out, limits, families, errors);
   RETURN_IF_ERROR(errors.status());
   return out;
@@ -115,6 +124,7 @@ absl::StatusOr<ScoreInput> ReadScore(const v1::ScoreRequest& request,
   out.input = ReadInput(request, default_hybrid, errors);
   out.continuations.assign(request.continuations().begin(),
                            request.continuations().end());
+  out.input.language = ReadLanguage(request.language(), families);
   CheckScore(out, limits, families, errors);
   RETURN_IF_ERROR(errors.status());
   return out;

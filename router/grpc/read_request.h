@@ -9,8 +9,9 @@
 
 namespace apollo {
 
-// Translate and check a request (request/request_checks.h). Errors are
-// FieldErrors with all wrong fields: first those that cannot be translated.
+// Translate and check a request (request/request_checks.h); its language
+// becomes a code of the table. Errors are FieldErrors with all wrong fields:
+// first those that cannot be translated.
 // `default_hybrid` is the meaning of ROUTING_MODE_UNSPECIFIED.
 absl::StatusOr<GenerateInput> ReadGenerate(const v1::GenerateRequest& request,
                                            const RequestLimits& limits,

@@ -142,7 +142,7 @@ std::vector<Refusal<Request>> CommonRefusals() {
       {"priority", [](auto& r) { r.set_priority(-101); }},
       {"priority", [](auto& r) { r.set_priority(INT32_MIN); }},
       {"language", [](auto& r) { r.set_language("zebra"); }},
-      {"language", [](auto& r) { r.set_language("DE"); }},
+      {"language", [](auto& r) { r.set_language("tr"); }},
       {"routing",
        [](auto& r) { r.set_routing(static_cast<v1::RoutingMode>(3)); }},
       {"routing",
@@ -354,6 +354,25 @@ TEST(ReadGenerateTest, TakesTheLimitsThemselves) {
   EXPECT_TRUE(input->ignore_eos);
   EXPECT_EQ(input->input.priority, -100);
   EXPECT_EQ(input->input.language, "de");
+}
+
+TEST(ReadGenerateTest, TheLanguageBecomesACodeOfTheTable) {
+  for (const char* given : {"de", "DE", "deu", "ger", "de-AT", "de_DE.UTF-8",
+                            "German", "Deutsch"}) {
+    G request;
+    request.set_prompt("x");
+    request.set_language(given);
+    const auto input = Validate(request);
+    ASSERT_TRUE(input.ok()) << given << ": " << input.status();
+    EXPECT_EQ(input->input.language, "de") << given;
+  }
+  G request;
+  request.set_prompt("x");
+  request.set_language("Germn");
+  const std::string error(Validate(request).status().message());
+  EXPECT_NE(error.find("did you mean \"de\" (German)?"), std::string::npos)
+      << error;
+  EXPECT_EQ(error.find("Germn"), std::string::npos) << error;
 }
 
 TEST(ReadGenerateTest, FillsInTheDefaults) {

@@ -46,6 +46,59 @@ v1::RoutingMode ModeOf(bool hybrid) {
   return hybrid ? v1::ROUTING_MODE_HYBRID : v1::ROUTING_MODE_TOPK;
 }
 
+v1::NoFamilyReason ReasonOf(NoFamily reason) {
+  switch (reason) {
+    case NoFamily::kNone:
+      return v1::NO_FAMILY_REASON_UNSPECIFIED;
+    case NoFamily::kNotDetected:
+      return v1::NO_FAMILY_REASON_NOT_DETECTED;
+    case NoFamily::kUncertain:
+      return v1::NO_FAMILY_REASON_UNCERTAIN;
+    case NoFamily::kNotInFamilies:
+      return v1::NO_FAMILY_REASON_NOT_IN_FAMILIES;
+    case NoFamily::kDenseModel:
+      return v1::NO_FAMILY_REASON_DENSE_MODEL;
+  }
+  return v1::NO_FAMILY_REASON_UNSPECIFIED;
+}
+
+// Sets the fields that GenerateStarted and DetectLanguageResponse share by
+// name.
+template <typename Message>
+void SetJudgement(const FamilyJudgement& judgement, double threshold,
+                  Message& out) {
+  out.set_family_confidence(static_cast<float>(judgement.confidence));
+  out.set_likely_family(judgement.likely);
+  out.set_language_threshold(static_cast<float>(threshold));
+  out.set_no_family_reason(ReasonOf(judgement.reason));
+}
+
+v1::ProcessRole RoleOf(ProcessRole role) {
+  switch (role) {
+    case ProcessRole::kRouter:
+      return v1::PROCESS_ROLE_ROUTER;
+    case ProcessRole::kDenseWorker:
+      return v1::PROCESS_ROLE_DENSE_WORKER;
+    case ProcessRole::kExpertWorker:
+      return v1::PROCESS_ROLE_EXPERT_WORKER;
+  }
+  return v1::PROCESS_ROLE_UNSPECIFIED;
+}
+
+v1::ProcessState StateOf(ProcessState state) {
+  switch (state) {
+    case ProcessState::kReady:
+      return v1::PROCESS_STATE_READY;
+    case ProcessState::kNotReady:
+      return v1::PROCESS_STATE_NOT_READY;
+    case ProcessState::kDraining:
+      return v1::PROCESS_STATE_DRAINING;
+    case ProcessState::kUnreachable:
+      return v1::PROCESS_STATE_UNREACHABLE;
+  }
+  return v1::PROCESS_STATE_UNSPECIFIED;
+}
+
 }  // namespace
 
 v1::GenerateStarted ToProto(const AnswerStarted& started) {
@@ -61,6 +114,8 @@ v1::GenerateStarted ToProto(const AnswerStarted& started) {
   out.mutable_workers()->set_dense_worker(started.dense_worker);
   out.mutable_workers()->set_expert_worker(started.expert_worker);
   out.set_seed(started.seed);
+  out.set_language_given(started.language.given);
+  SetJudgement(started.language.judgement, started.language.threshold, out);
   return out;
 }
 
@@ -139,6 +194,8 @@ v1::DetectLanguageResponse ToProto(const LanguageReport& report) {
   }
   out.set_family(report.family);
   out.set_family_name(report.family_name);
+  SetJudgement(report.judgement, report.threshold, out);
+  out.set_neutral(static_cast<float>(report.neutral));
   return out;
 }
 
@@ -206,7 +263,33 @@ v1::GetModelResponse ToProto(const RouterModel& model,
       out.add_eos_token_ids(end);
     }
   }
+  out.set_language_threshold(static_cast<float>(model.language_threshold));
+  for (const std::string& language : model.expected_languages) {
+    out.add_expected_languages(language);
+  }
   return out;
+}
+
+v1::ProcessStatus ToProto(const ProcessStatus& status) {
+  v1::ProcessStatus message;
+  message.set_role(RoleOf(status.role));
+  message.set_name(status.name);
+  message.set_address(status.address);
+  message.set_state(StateOf(status.state));
+  message.set_reason(status.reason);
+  message.set_model_hash(status.model_hash);
+  message.set_version(status.version);
+  message.mutable_experts()->Add(status.experts.begin(), status.experts.end());
+  for (const auto& [layer, experts] : status.layer_experts) {
+    v1::LayerExpertList* const list = message.add_layer_experts();
+    list->set_layer(layer);
+    list->mutable_experts()->Add(experts.begin(), experts.end());
+  }
+  message.set_running_sequences(status.running_sequences);
+  message.set_queued_rows(status.queued_rows);
+  message.set_cache_tokens(status.cache_tokens);
+  if (status.cache_use) message.set_cache_use(*status.cache_use);
+  return message;
 }
 
 }  // namespace apollo

@@ -5,6 +5,7 @@
 #include "proto/apollo/v1/inference.pb.h"
 #include "router/model/language_choice.h"
 #include "router/model/router_model.h"
+#include "router/process_status.h"
 #include "router/session/events.h"
 #include "router/session/routing_report.h"
 
@@ -19,6 +20,7 @@ v1::ScoreResponse ToProto(const ScoreResult& result);
 v1::DetectLanguageResponse ToProto(const LanguageReport& report);
 v1::GetRoutingResponse ToProto(const RouterModel& model,
                                const RoutingReport& report);
+v1::ProcessStatus ToProto(const ProcessStatus& status);
 v1::GetModelResponse ToProto(const RouterModel& model,
                              const std::string& model_hash);
 

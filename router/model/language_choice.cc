@@ -1,6 +1,6 @@
 #include "router/model/language_choice.h"
 
-#include <optional>
+#include <algorithm>
 #include <string_view>
 
 #include "model/language/chat_detection.h"
@@ -10,13 +10,51 @@
 namespace apollo {
 namespace {
 
-// Returns the most likely family, or nothing if its confidence is below the
-// threshold.
-std::optional<FamilyGuess> ChooseFamily(const RouterModel& model,
-                                        const Detection& detection) {
-  std::optional<FamilyGuess> guess = GuessFamily(detection, model.families);
-  if (guess && guess->confidence < model.min_family_confidence) guess.reset();
-  return guess;
+// The reason for a family that was not chosen.
+NoFamily ReasonOf(const Detection& detection, double family_confidence) {
+  double named = 0;
+  for (const LanguageGuess& guess : detection.candidates) {
+    named += guess.confidence;
+  }
+  // See the contract of Detection.
+  const double others = 1 - named - detection.neutral;
+  if (others > std::max(family_confidence, detection.neutral)) {
+    return NoFamily::kNotInFamilies;
+  }
+  return detection.candidates.empty() ? NoFamily::kNotDetected
+                                      : NoFamily::kUncertain;
+}
+
+FamilyJudgement Judge(const RouterModel& model, const Detection& detection) {
+  FamilyJudgement judgement;
+  if (const auto guess = GuessFamily(detection, model.families)) {
+    judgement.likely = guess->expert;
+    judgement.confidence = guess->confidence;
+    if (guess->confidence >= model.language_threshold) {
+      judgement.chosen = guess->expert;
+    }
+  }
+  if (model.config.is_dense()) {
+    judgement.reason = NoFamily::kDenseModel;
+  } else if (judgement.chosen >= 0) {
+    judgement.reason = NoFamily::kNone;
+  } else {
+    judgement.reason = ReasonOf(detection, judgement.confidence);
+  }
+  return judgement;
+}
+
+// The judgement of a language given by the client.
+FamilyJudgement JudgeGiven(const RouterModel& model,
+                           const std::string& language) {
+  FamilyJudgement judgement;
+  judgement.likely = model.families.ExpertOf(language).value_or(-1);
+  judgement.chosen = judgement.likely;
+  judgement.confidence = 1;
+  judgement.reason = model.config.is_dense() ? NoFamily::kDenseModel
+                     : judgement.chosen < 0  ? NoFamily::kNotInFamilies
+                                             : NoFamily::kNone;
+  return judgement;
 }
 
 std::string TextOf(const Tokenizer& tokenizer,
@@ -25,6 +63,18 @@ std::string TextOf(const Tokenizer& tokenizer,
   std::string text;
   for (const std::int32_t token : tokens) text += decoder.Append(token);
   return text + decoder.Flush();
+}
+
+Detection DetectInput(const RouterModel& model, const PromptInput& input) {
+  if (input.is_tokens) {
+    return model.detector->Detect(TextOf(*model.tokenizer, input.tokens));
+  }
+  if (!input.is_chat) return model.detector->Detect(input.prompt);
+  std::vector<std::string_view> messages;
+  for (const ChatTurn& turn : input.chat) {
+    if (turn.role == ChatRole::kUser) messages.push_back(turn.content);
+  }
+  return DetectChat(*model.detector, messages);
 }
 
 }  // namespace
@@ -39,34 +89,25 @@ std::string FamilyName(const FamilyTable& families, int expert) {
 LanguageChoice ChooseLanguage(const RouterModel& model,
                               const PromptInput& input) {
   LanguageChoice choice;
+  choice.threshold = model.language_threshold;
   if (!input.language.empty()) {
+    choice.given = true;
     choice.language = input.language;
     choice.counted_language = input.language;
     choice.confidence = 1;
-    choice.family = model.families.ExpertOf(input.language).value_or(-1);
+    choice.judgement = JudgeGiven(model, input.language);
   } else {
-    Detection detection;
-    if (input.is_chat) {
-      std::vector<std::string_view> messages;
-      for (const ChatTurn& turn : input.chat) {
-        if (turn.role == ChatRole::kUser) messages.push_back(turn.content);
-      }
-      detection = DetectChat(*model.detector, messages);
-    } else if (input.is_tokens) {
-      detection =
-          model.detector->Detect(TextOf(*model.tokenizer, input.tokens));
-    } else {
-      detection = model.detector->Detect(input.prompt);
-    }
+    const Detection detection = DetectInput(model, input);
     if (!detection.candidates.empty()) {
       choice.language = detection.candidates.front().language;
       choice.confidence = detection.candidates.front().confidence;
     }
-    if (const auto guess = ChooseFamily(model, detection)) {
-      choice.family = guess->expert;
+    choice.judgement = Judge(model, detection);
+    if (choice.judgement.chosen >= 0) {
       choice.counted_language = choice.language;
     }
   }
+  choice.family = choice.judgement.chosen;
   if (!model.config.is_dense()) choice.expert = choice.family;
   choice.hybrid = input.hybrid && choice.expert >= 0;
   return choice;
@@ -81,10 +122,11 @@ LanguageReport DetectLanguage(const RouterModel& model,
         {guess.language, guess.confidence,
          model.families.ExpertOf(guess.language).value_or(-1)});
   }
-  if (const auto guess = ChooseFamily(model, detection)) {
-    report.family = guess->expert;
-    report.family_name = FamilyName(model.families, guess->expert);
-  }
+  report.neutral = detection.neutral;
+  report.threshold = model.language_threshold;
+  report.judgement = Judge(model, detection);
+  report.family = report.judgement.chosen;
+  report.family_name = FamilyName(model.families, report.family);
   return report;
 }
 

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -14,6 +15,8 @@
 #include "model/language/cld2_detector.h"
 #include "model/language/default_detector.h"
 #include "model/language/fasttext_detector.h"
+#include "model/language/language_codes.h"
+#include "model/language/language_names.h"
 #include "model/prompt/chat_template.h"
 #include "model/prompt/prompt.h"
 #include "model/prompt/template_source.h"
@@ -75,6 +78,42 @@ absl::Status LoadChatFormat(const std::string& directory,
   return absl::OkStatus();
 }
 
+// Returns the codes of --expected_languages, each once.
+absl::StatusOr<std::vector<std::string>> ExpectedCodes(
+    const std::vector<std::string>& given, const FamilyTable& families) {
+  std::vector<std::string> codes;
+  for (const std::string& language : given) {
+    const std::string code = FindLanguage(language, families)
+                                 .value_or(CanonicalLanguageCode(language));
+    if (code.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--expected_languages has \"", language, "\", which ",
+                       DescribeUnknownLanguage(language, families),
+                       ", or the code of another language"));
+    }
+    if (std::find(codes.begin(), codes.end(), code) == codes.end()) {
+      codes.push_back(code);
+    }
+  }
+  return codes;
+}
+
+absl::StatusOr<std::unique_ptr<const LanguageDetector>> MakeDetector(
+    const std::string& language_model, const FamilyTable& families,
+    const std::vector<std::string>& expected) {
+  if (language_model == "cld2") {
+    if (!expected.empty()) {
+      return absl::InvalidArgumentError(
+          "--expected_languages is set, but --language_model is \"cld2\", "
+          "which cannot use it; it must be a fastText model or the built-in "
+          "one");
+    }
+    return MakeCld2Detector(families);
+  }
+  if (language_model.empty()) return MakeDefaultDetector(families, expected);
+  return LoadFastTextDetector(language_model, families, expected);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
@@ -118,15 +157,12 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
   ASSIGN_OR_RETURN(model->families,
                    FamilyTable::ForModel(directory, options.families_file,
                                          model->config.num_experts));
-  if (options.language_model.empty()) {
-    ASSIGN_OR_RETURN(model->detector, MakeDefaultDetector(model->families));
-  } else if (options.language_model == "cld2") {
-    model->detector = MakeCld2Detector(model->families);
-  } else {
-    ASSIGN_OR_RETURN(
-        model->detector,
-        LoadFastTextDetector(options.language_model, model->families));
-  }
+  model->language_threshold = options.language_threshold;
+  ASSIGN_OR_RETURN(model->expected_languages,
+                   ExpectedCodes(options.expected_languages, model->families));
+  ASSIGN_OR_RETURN(model->detector,
+                   MakeDetector(options.language_model, model->families,
+                                model->expected_languages));
   WarnOfUndetectable(*model->detector);
   return model;
 }

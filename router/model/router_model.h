@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "model/config/fingerprint.h"
 #include "model/config/model_config.h"
@@ -30,8 +31,11 @@ struct RouterModel {
   std::unique_ptr<const LanguageDetector> detector;
   RequestLimits limits;
   bool default_hybrid = false;
-  // Minimum confidence of a detected family for the router to use it.
-  double min_family_confidence = 0.5;
+  // Minimum confidence of a detected family for the router to use it, from 0 to
+  // 1.
+  double language_threshold = 0.5;
+  // Languages that the deployment expects, as codes; empty: any.
+  std::vector<std::string> expected_languages;
 
   struct Options {
     std::string families_file;             // Empty: see Load.
@@ -40,6 +44,10 @@ struct RouterModel {
     std::string language_model;
     // The file of a chat template, "apollo" or "chatml"; empty: see Load.
     std::string chat_template;
+    double language_threshold = 0.5;
+    // Languages in any form that FindLanguage understands, or other codes that
+    // the language model knows; not with "cld2".
+    std::vector<std::string> expected_languages;
     bool strict_model = false;
     // Another role of the process has opened the model and reported the
     // warnings about config.json, so that Load need not.
@@ -47,10 +55,11 @@ struct RouterModel {
   };
   // Loads config.json, tokenizer.json and the chat template of a model
   // directory. Without an option, chats have the format that config.json names
-  // as "prompt_format", else that of the template (template_source.h), else
-  // Apollo's. The families come from `families_file`, else from families.txt in
-  // the directory, else they are those of the paper. Logs the warnings about
-  // config.json, or returns INVALID_ARGUMENT for them if `strict_model`.
+  // as "prompt_format", else Apollo's, or without experts that of the template
+  // (template_source.h) if there is one. The families come from
+  // `families_file`, else from families.txt in the directory, else they are
+  // those of the paper. Logs the warnings about config.json, or returns
+  // INVALID_ARGUMENT for them if `strict_model`.
   static absl::StatusOr<std::unique_ptr<RouterModel>> Load(
       const std::string& directory, const Options& options);
 };

@@ -131,11 +131,45 @@ TEST(RouterModelTest, ADenseModelHasFamiliesButNoHybridRouting) {
   EXPECT_EQ(choice.family, 6);
   EXPECT_EQ(choice.expert, -1);
   EXPECT_FALSE(choice.hybrid);
+  EXPECT_EQ(choice.judgement.reason, NoFamily::kDenseModel);
   RouterModel::Options hybrid;
   hybrid.default_routing = "hybrid";
   EXPECT_EQ(RouterModel::Load(directory, hybrid).status().message(),
             "--default_routing is \"hybrid\"; it must be topk, because "
             "tests/golden/dense_qwen2 has no experts");
+}
+
+TEST(RouterModelTest, ExpectedLanguagesBecomeCodes) {
+  RouterModel::Options options;
+  options.language_threshold = 0.7;
+  options.expected_languages = {"German", "fr_FR.UTF-8", "DE", "tur"};
+  const auto model =
+      RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), options);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT((*model)->expected_languages,
+              testing::ElementsAre("de", "fr", "tr"));
+  EXPECT_EQ((*model)->language_threshold, 0.7);
+}
+
+TEST(RouterModelTest, RefusesExpectedLanguagesThatCannotBeDetected) {
+  const auto error = [](const std::string& language,
+                        const std::string& language_model = "") {
+    RouterModel::Options options;
+    options.expected_languages = {"de", language};
+    options.language_model = language_model;
+    return std::string(
+        RouterModel::Load(ModelWith({"{", "{"}, {"{", "{"}), options)
+            .status()
+            .message());
+  };
+  EXPECT_THAT(error("tlh"), HasSubstr("knows no language \"tlh\""));
+  EXPECT_THAT(error("zxx"), HasSubstr("knows no language \"zxx\""));
+  EXPECT_THAT(error(""),
+              HasSubstr("--expected_languages has \"\", which is not"));
+  EXPECT_THAT(error("my language"), HasSubstr("--expected_languages has"));
+  EXPECT_THAT(error("fr", "cld2"),
+              HasSubstr("--expected_languages is set, but --language_model is "
+                        "\"cld2\""));
 }
 
 TEST(RouterModelTest, WarnsOfUnknownKeysOrRefusesThem) {

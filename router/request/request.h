@@ -21,7 +21,9 @@ struct PromptInput {
   std::vector<ChatTurn> chat;        // If a chat; the last turn is the user's.
   std::vector<std::int32_t> tokens;  // If tokens: the whole prompt.
   bool parse_special_tokens = false;
-  std::string language;  // A code of the families table; empty: detect.
+  // A code of the families table; empty: detect. Fronts translate other names
+  // of a language (model/language/language_names.h).
+  std::string language;
   bool hybrid = false;
   int priority = 0;
 };

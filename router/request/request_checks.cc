@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "model/language/language_names.h"
 #include "router/request/field_error.h"
 #include "sequence/routing.h"
 #include "sequence/sampling.h"
@@ -99,8 +100,7 @@ void CheckInput(const PromptInput& input, const RequestLimits& limits,
   }
   CheckRange("priority", input.priority, -kMaxPriority, kMaxPriority, errors);
   if (!input.language.empty() && !families.ExpertOf(input.language)) {
-    errors.Add("language",
-               "is not a code of the families table; GetModel lists them");
+    errors.Add("language", DescribeUnknownLanguage(input.language, families));
   }
 }
 

@@ -194,4 +194,19 @@ absl::Duration ScriptedBackend::routing_window() {
   return routing_window_;
 }
 
+void ScriptedBackend::CollectStatus(
+    std::function<void(std::vector<ProcessStatus>)> done) {
+  std::vector<ProcessStatus> status;
+  {
+    MutexLock lock(mutex_);
+    status = status_;
+  }
+  done(std::move(status));
+}
+
+void ScriptedBackend::SetStatus(std::vector<ProcessStatus> status) {
+  MutexLock lock(mutex_);
+  status_ = std::move(status);
+}
+
 }  // namespace apollo

@@ -93,9 +93,13 @@ class ScriptedBackend final : public RouterBackend {
   void CollectRouting(
       absl::Duration window,
       std::function<void(std::vector<WorkerRouting>)> done) override;
+  void CollectStatus(
+      std::function<void(std::vector<ProcessStatus>)> done) override;
 
   // Sets the answer of CollectRouting.
   void SetRouting(std::vector<WorkerRouting> routing);
+  // Sets the answer of CollectStatus.
+  void SetStatus(std::vector<ProcessStatus> status);
   // Returns the window of the last CollectRouting.
   absl::Duration routing_window();
 
@@ -108,6 +112,7 @@ class ScriptedBackend final : public RouterBackend {
   int handles_ ABSL_GUARDED_BY(mutex_) = 0;
   Script script_ ABSL_GUARDED_BY(mutex_);
   std::vector<WorkerRouting> routing_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ProcessStatus> status_ ABSL_GUARDED_BY(mutex_);
   absl::Duration routing_window_ ABSL_GUARDED_BY(mutex_);
   Where where_ ABSL_GUARDED_BY(mutex_) = Where::kThread;
   std::vector<std::shared_ptr<ScriptedSequence>> sequences_

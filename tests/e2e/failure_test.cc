@@ -2,6 +2,7 @@
 // release of resources when a client leaves; and the absence of text and tokens
 // of a request in all logs, metrics and messages.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -46,6 +47,39 @@ TEST(FailureTest, ALostExpertWorkerIsUnavailableUntilItIsBack) {
   cluster.StartExpert(1);
   cluster.WaitForHealth(true);
   ExpectWorks(cluster);
+}
+
+// Returns the state of each process of a role, in the order of the status.
+std::vector<v1::ProcessState> StatesOf(Cluster& cluster, v1::ProcessRole role) {
+  grpc::ClientContext context;
+  v1::GetStatusResponse response;
+  const grpc::Status status =
+      cluster.NewStub()->GetStatus(&context, {}, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  std::vector<v1::ProcessState> states;
+  for (const v1::ProcessStatus& process : response.processes()) {
+    if (process.role() == role) states.push_back(process.state());
+  }
+  return states;
+}
+
+TEST(FailureTest, TheStatusShowsWhoIsLost) {
+  using States = std::vector<v1::ProcessState>;
+  Cluster cluster(Model(), {.expert_workers = 2});
+  cluster.Start();
+  EXPECT_EQ(StatesOf(cluster, v1::PROCESS_ROLE_ROUTER),
+            States{v1::PROCESS_STATE_READY});
+  EXPECT_EQ(StatesOf(cluster, v1::PROCESS_ROLE_DENSE_WORKER),
+            States{v1::PROCESS_STATE_READY});
+  EXPECT_EQ(StatesOf(cluster, v1::PROCESS_ROLE_EXPERT_WORKER),
+            (States{v1::PROCESS_STATE_READY, v1::PROCESS_STATE_READY}));
+  cluster.KillExpert(1);
+  cluster.WaitForHealth(false);
+  EXPECT_EQ(StatesOf(cluster, v1::PROCESS_ROLE_ROUTER),
+            States{v1::PROCESS_STATE_NOT_READY});
+  EXPECT_THAT(StatesOf(cluster, v1::PROCESS_ROLE_EXPERT_WORKER),
+              testing::UnorderedElementsAre(v1::PROCESS_STATE_READY,
+                                            v1::PROCESS_STATE_UNREACHABLE));
 }
 
 TEST(FailureTest, ALostDenseWorkerIsUnavailableUntilItIsBack) {

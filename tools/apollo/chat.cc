@@ -1,73 +1,76 @@
-#include <istream>
+#include <memory>
 #include <ostream>
 #include <string>
 
 #include "tools/apollo/commands.h"
-#include "tools/apollo/generate.h"
+#include "tools/apollo/conversation.h"
 #include "tools/apollo/parse.h"
-#include "tools/apollo/requests.h"
 #include "tools/apollo/utf8.h"
 
 namespace apollo::client {
 namespace {
 
-v1::Chat NewChat(const Options& options) {
-  v1::Chat chat;
-  if (!options.system.empty()) {
-    AddMessage(chat, v1::ROLE_SYSTEM, options.system);
-  }
-  return chat;
+// Returns false, and says so, if the line cannot be sent.
+bool IsUtf8(Session& session, const std::string& line) {
+  const std::size_t at = FirstInvalidUtf8(line);
+  if (at == kAllValid) return true;
+  session.err << "apollo: the message is not valid UTF-8 (at byte " << at << ")"
+              << std::endl;
+  return false;
 }
 
-// Reads the next nonblank line. Returns false at the end of the input.
-bool ReadLine(Session& session, std::string& line) {
-  do {
-    if (session.in_is_terminal) session.err << "> " << std::flush;
-    if (!std::getline(session.in, line)) return false;
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-  } while (line.find_first_not_of(" \t") == std::string::npos);
-  return true;
+// Input from a pipe or a file: the first failure ends the run.
+int ChatWithPipe(Session& session) {
+  Conversation conversation(session);
+  StreamLines lines(session.in, nullptr);
+  std::string line;
+  while (lines.Read(line) == LineReader::Result::kLine) {
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    if (line == "/quit") break;
+    if (line == "/reset") {
+      conversation.Reset();
+      continue;
+    }
+    if (!IsUtf8(session, line)) return kUsage;
+    if (const int code = conversation.Say(line); code != kOk) return code;
+    if (!session.out) return kFailed;
+  }
+  return kOk;
+}
+
+// At a terminal, the user may continue after a failed message.
+int ChatWithUser(Session& session) {
+  Conversation conversation(session);
+  StreamLines plain(session.in, &session.err);
+  LineReader* lines = &plain;
+  if (session.editor != nullptr) {
+    lines = session.editor;
+    session.interrupt.KeepRunning();
+  }
+  session.err << "/help lists the commands, Ctrl-C stops an answer, Ctrl-D "
+                 "ends.\n";
+  std::string line;
+  while (session.out) {
+    const LineReader::Result result = lines->Read(line);
+    if (result == LineReader::Result::kEnd) return kOk;
+    if (result == LineReader::Result::kDropped) continue;
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    if (!IsUtf8(session, line)) continue;
+    if (line.rfind("//", 0) == 0) {
+      conversation.Say(line.substr(1));
+    } else if (line[0] == '/') {
+      if (!conversation.Run(line)) return kOk;
+    } else {
+      conversation.Say(line);
+    }
+  }
+  return kFailed;
 }
 
 }  // namespace
 
-// At a terminal, the user may continue after a failed message. For input from a
-// pipe or a file, the first failure ends the run.
 int RunChat(Session& session) {
-  v1::Chat chat = NewChat(session.options);
-  if (session.in_is_terminal) {
-    session.err
-        << "/reset forgets the conversation, /quit ends, Ctrl-C stops an "
-           "answer.\n";
-  }
-  std::string line;
-  while (ReadLine(session, line)) {
-    if (line == "/quit") break;
-    if (line == "/reset") {
-      chat = NewChat(session.options);
-      continue;
-    }
-    if (std::size_t at = FirstInvalidUtf8(line); at != kAllValid) {
-      session.err << "apollo: the message is not valid UTF-8 (at byte " << at
-                  << ")" << std::endl;
-      if (!session.in_is_terminal) return kUsage;
-      continue;
-    }
-
-    AddMessage(chat, v1::ROLE_USER, line);
-    v1::GenerateRequest request = GenerateRequestWithoutInput(session.options);
-    *request.mutable_chat() = chat;
-    const Answer answer = Generate(session, request);
-    if (answer.status.ok()) {
-      AddMessage(chat, v1::ROLE_ASSISTANT, answer.text);
-    } else {
-      const int code = ReportFailure(session, answer.status);
-      if (!session.in_is_terminal) return code;
-      chat.mutable_messages()->RemoveLast();
-    }
-    if (!session.out) return kFailed;
-  }
-  return kOk;
+  return session.in_is_terminal ? ChatWithUser(session) : ChatWithPipe(session);
 }
 
 }  // namespace apollo::client

@@ -9,7 +9,9 @@
 #include "tools/apollo/generate.h"
 #include "tools/apollo/parse.h"
 #include "tools/apollo/render.h"
+#include "tools/apollo/request_id.h"
 #include "tools/apollo/requests.h"
+#include "tools/apollo/status_table.h"
 #include "tools/apollo/utf8.h"
 
 namespace apollo::client {
@@ -30,13 +32,15 @@ template <typename Request, typename Response>
 int Call(Session& session,
          grpc::Status (v1::InferenceService::StubInterface::*method)(
              grpc::ClientContext*, const Request&, Response*),
-         const Request& request, Response& response) {
+         const Request& request, Response& response,
+         const std::string& request_id = "") {
   grpc::ClientContext context;
   SetDeadline(session.options, context);
   Interrupt::Scope scope(session.interrupt, context);
   const grpc::Status status =
       (session.service.*method)(&context, request, &response);
-  return status.ok() ? kOk : ReportFailure(session, status);
+  if (status.ok()) return kOk;
+  return ReportFailure(session, MakeFailure(status, context, request_id));
 }
 
 // Prints a successful response.
@@ -68,6 +72,8 @@ int RunCommand(Session& session) {
       return RunModel(session);
     case Command::kRouting:
       return RunRouting(session);
+    case Command::kStatus:
+      return RunStatus(session);
     case Command::kHealth:
       return RunHealth(session);
   }
@@ -78,17 +84,22 @@ int RunAsk(Session& session) {
   const std::optional<std::string> text = TextOrComplaint(session);
   if (!text) return kUsage;
   const Answer answer = Generate(session, AskRequest(session.options, *text));
-  if (!answer.status.ok()) return ReportFailure(session, answer.status);
+  if (!answer.ok()) return ReportFailure(session, answer.failure);
   return session.out ? kOk : kFailed;
 }
 
 int RunScore(Session& session) {
   const std::optional<std::string> text = TextOrComplaint(session);
   if (!text) return kUsage;
-  const v1::ScoreRequest request = MakeScoreRequest(session.options, *text);
+  v1::ScoreRequest request = MakeScoreRequest(session.options, *text);
+  if (request.request_id().empty()) request.set_request_id(NewRequestId());
+  if (session.options.verbose) {
+    session.err << "request " << ForTerminal(request.request_id()) << " to "
+                << session.options.server << std::endl;
+  }
   v1::ScoreResponse response;
   const int code = Call(session, &v1::InferenceService::StubInterface::Score,
-                        request, response);
+                        request, response, request.request_id());
   if (code != kOk) return code;
   if (!session.options.json && response.has_started()) {
     session.err << Dim(StartedLine(response.started()), session.err_is_terminal)
@@ -151,6 +162,17 @@ int RunRouting(Session& session) {
                 << ForTerminal(source.reason()) << std::endl;
   }
   return Print(session, response, RoutingLines(response));
+}
+
+int RunStatus(Session& session) {
+  v1::GetStatusResponse response;
+  const int code =
+      Call(session, &v1::InferenceService::StubInterface::GetStatus,
+           v1::GetStatusRequest(), response);
+  if (code != kOk) return code;
+  const int printed =
+      Print(session, response, StatusTable(response, session.options.server));
+  return AllReady(response) ? printed : kFailed;
 }
 
 }  // namespace apollo::client

@@ -16,6 +16,7 @@ int RunDetect(Session& session);
 int RunTokenize(Session& session);
 int RunModel(Session& session);
 int RunRouting(Session& session);
+int RunStatus(Session& session);
 int RunHealth(Session& session);
 
 }  // namespace apollo::client

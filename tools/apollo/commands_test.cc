@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <memory>
+
 #include "common/json.h"
+#include "tools/apollo/conversation.h"
 #include "tools/apollo/fake_server.h"
 #include "tools/apollo/parse.h"
 
@@ -146,11 +150,13 @@ TEST(AskTest, ARefusedFieldIsShown) {
     return BadRequest("bad request", "language", "\"xx\" is not known");
   };
   Options options = Ask("?");
+  options.request_id = "r-1";
   EXPECT_EQ(fake.Run(options), kFailed);
   EXPECT_EQ(fake.out.str(), "");
   EXPECT_EQ(fake.err.str(),
             "error: INVALID_ARGUMENT: bad request\n"
-            "  language: \"xx\" is not known\n");
+            "  language: \"xx\" is not known\n"
+            "  In the logs, the request is r-1.\n");
   options.json = true;
   EXPECT_EQ(fake.Run(options), kFailed);
   EXPECT_THAT(fake.out.str(), HasSubstr("\"code\":\"INVALID_ARGUMENT\""));
@@ -239,6 +245,19 @@ TEST(AskTest, TheTimeLimitIsSent) {
   EXPECT_THAT(fake.err.str(), HasSubstr("DEADLINE_EXCEEDED"));
 }
 
+TEST(AskTest, VerboseNamesTheRequest) {
+  FakeServer fake;
+  fake.service.generate = Answer({Finished()});
+  Options options = Ask("?");
+  options.verbose = true;
+  options.priority = 3;
+  EXPECT_EQ(fake.Run(options), kOk);
+  const v1::GenerateRequest request = fake.service.generate_requests().at(0);
+  EXPECT_THAT(fake.err.str(),
+              HasSubstr("request " + request.request_id() + " to fake:1\n"));
+  EXPECT_EQ(request.priority(), 3);
+}
+
 TEST(ChatTest, KeepsTheHistoryUntilReset) {
   FakeServer fake;
   fake.service.generate = Answer({Delta("an"), Delta("swer"), Finished()});
@@ -283,6 +302,149 @@ TEST(ChatTest, AFailureEndsAPipeButNotAConversation) {
   const auto requests = fake.service.generate_requests();
   ASSERT_EQ(requests.size(), 3u);
   EXPECT_EQ(requests[2].chat().messages_size(), 1);  // "bad" is forgotten.
+}
+
+// The lines that a user enters at a terminal.
+class Lines final : public LineReader {
+ public:
+  explicit Lines(std::vector<std::string> lines) : lines_(std::move(lines)) {}
+  Result Read(std::string& line) override {
+    if (next_ == lines_.size()) return Result::kEnd;
+    line = lines_[next_++];
+    return line == "^C" ? Result::kDropped : Result::kLine;
+  }
+
+ private:
+  const std::vector<std::string> lines_;
+  std::size_t next_ = 0;
+};
+
+// A chat of a user at a terminal.
+class UserTest : public testing::Test {
+ protected:
+  int Chat(std::vector<std::string> entered) { return Chat(entered, fake.out); }
+  int Chat(std::vector<std::string> entered, std::ostream& out) {
+    Lines lines(std::move(entered));
+    fake.editor = &lines;
+    fake.terminal = true;
+    Options options;
+    options.command = Command::kChat;
+    options.server = "fake:1";
+    return fake.Run(options, out);
+  }
+  std::string Last(std::size_t request) {
+    const auto all = fake.service.generate_requests();
+    const auto& messages = all.at(request).chat().messages();
+    return messages[messages.size() - 1].content();
+  }
+
+  FakeServer fake;
+};
+
+TEST_F(UserTest, CommandsAreNotSent) {
+  EXPECT_EQ(Chat({"/help", "^C", "  ", "/hlep", "/frobnicate", "/stats",
+                  "/retry", "/quit", "late"}),
+            kOk);
+  EXPECT_TRUE(fake.service.generate_requests().empty());
+  for (const std::string& name : ChatCommands()) {
+    EXPECT_THAT(fake.err.str(), HasSubstr("  " + name));
+  }
+  EXPECT_THAT(fake.err.str(),
+              HasSubstr("\"/hlep\" is not a command; did you mean /help?"));
+  EXPECT_THAT(fake.err.str(),
+              HasSubstr("\"/frobnicate\" is not a command; /help lists all."));
+  EXPECT_THAT(fake.err.str(), HasSubstr("no message to ask again"));
+}
+
+TEST_F(UserTest, SettingsHoldForLaterMessages) {
+  fake.service.generate = Answer({Delta("a"), Finished()});
+  EXPECT_EQ(
+      Chat({"one", "/system  Be brief. ", "/language de", "/routing hybrid",
+            "/routing x", "two", "/system", "/language", "/routing", "three"}),
+      kOk);
+  const auto requests = fake.service.generate_requests();
+  ASSERT_EQ(requests.size(), 3u);
+  EXPECT_EQ(requests[1].language(), "de");
+  EXPECT_EQ(requests[1].routing(), v1::ROUTING_MODE_HYBRID);
+  ASSERT_EQ(requests[1].chat().messages_size(), 4);  // The chat goes on.
+  EXPECT_EQ(requests[1].chat().messages(0).role(), v1::ROLE_SYSTEM);
+  EXPECT_EQ(requests[1].chat().messages(0).content(), "Be brief.");
+  EXPECT_EQ(requests[2].language(), "");
+  EXPECT_EQ(requests[2].routing(), v1::ROUTING_MODE_UNSPECIFIED);
+  EXPECT_EQ(requests[2].chat().messages(0).role(), v1::ROLE_USER);
+  EXPECT_THAT(fake.err.str(), HasSubstr("\"x\" is neither topk nor hybrid"));
+}
+
+TEST_F(UserTest, RetryAsksAgain) {
+  fake.service.generate = [n = std::make_shared<std::atomic<int>>(0)](
+                              grpc::ServerContext*, const v1::GenerateRequest&,
+                              FakeService::Writer* writer) {
+    if (n->fetch_add(1) == 1) return BadRequest("bad", "chat", "no");
+    writer->Write(Delta("a"));
+    return grpc::Status::OK;
+  };
+  // An answer, a failure, the retry of the failure, and that of its answer.
+  EXPECT_EQ(Chat({"one", "two", "/retry", "/retry"}), kOk);
+  const auto requests = fake.service.generate_requests();
+  ASSERT_EQ(requests.size(), 4u);
+  for (const std::size_t i : {2, 3}) {
+    EXPECT_EQ(requests[i].chat().SerializeAsString(),
+              requests[1].chat().SerializeAsString());
+  }
+  EXPECT_EQ(requests[3].chat().messages_size(), 3);
+}
+
+TEST_F(UserTest, TwoSlashesSendOne) {
+  fake.service.generate = Answer({Finished()});
+  EXPECT_EQ(Chat({"//etc is a folder"}), kOk);
+  EXPECT_EQ(Last(0), "/etc is a folder");
+}
+
+TEST_F(UserTest, StatsAddUp) {
+  fake.service.generate = Answer({Started(), Delta("a"), Finished()});
+  EXPECT_EQ(Chat({"one", "two", "/stats"}), kOk);
+  EXPECT_THAT(fake.err.str(),
+              HasSubstr("2 answers, 22 tokens in 2.00 s (11.0 tokens/s)\n"
+                        "24 tokens of prompts, 0 of them cached\n"
+                        "4 messages in the conversation\n"
+                        "last request: cli-"));
+}
+
+TEST_F(UserTest, AStoppedAnswerStaysAndTheChatGoesOn) {
+  fake.service.generate = [](grpc::ServerContext* context,
+                             const v1::GenerateRequest& request,
+                             FakeService::Writer* writer) {
+    if (request.chat().messages_size() == 1) {
+      return Endless(context, request, writer);
+    }
+    writer->Write(Delta("end"));
+    return grpc::Status::OK;
+  };
+  Watcher watcher;
+  watcher.on_write = [&](const std::string& written) {
+    if (written == "more ") fake.interrupt.Cancel();
+    return true;
+  };
+  std::ostream out(&watcher);
+  EXPECT_EQ(Chat({"one", "two"}, out), kOk);
+  const auto requests = fake.service.generate_requests();
+  ASSERT_EQ(requests.size(), 2u);
+  ASSERT_EQ(requests[1].chat().messages_size(), 3);
+  EXPECT_EQ(requests[1].chat().messages(1).content().substr(0, 5), "more ");
+  // Without a call, Ctrl-C does not end the program either.
+  EXPECT_TRUE(fake.interrupt.Cancel());
+}
+
+TEST(ChatTest, APipeHasTwoCommandsOnly) {
+  FakeServer fake;
+  fake.service.generate = Answer({Finished()});
+  fake.in.str("/help\n");
+  Options options;
+  options.command = Command::kChat;
+  EXPECT_EQ(fake.Run(options), kOk);
+  EXPECT_EQ(fake.service.generate_requests().at(0).chat().messages(0).content(),
+            "/help");
+  EXPECT_FALSE(fake.interrupt.Cancel());
 }
 
 TEST(ScoreTest, SendsAndPrints) {
@@ -350,6 +512,28 @@ TEST(RoutingTest, PassesTheWindowOnAndSaysWhoIsMissing) {
   EXPECT_EQ(fake.service.routing_request().window_seconds(), -5);
   EXPECT_THAT(fake.err.str(), HasSubstr("dense worker dense-1 did not answer"));
   EXPECT_THAT(fake.err.str(), HasSubstr(": it serves another model\n"));
+}
+
+TEST(StatusTest, FailsUnlessAllAreReady) {
+  FakeServer fake;
+  v1::ProcessStatus& router = *fake.service.cluster.add_processes();
+  router.set_role(v1::PROCESS_ROLE_ROUTER);
+  router.set_state(v1::PROCESS_STATE_READY);
+  Options options;
+  options.command = Command::kStatus;
+  options.server = "fake:1";
+  EXPECT_EQ(fake.Run(options), kOk);
+  EXPECT_THAT(fake.out.str(), HasSubstr("router  -     fake:1   ready"));
+  router.set_state(v1::PROCESS_STATE_NOT_READY);
+  options.json = true;
+  fake.out.str("");
+  EXPECT_EQ(fake.Run(options), kFailed);
+  EXPECT_TRUE(ParseJson(fake.out.str(), "output").ok());
+  fake.service.status = grpc::Status(grpc::StatusCode::INTERNAL, "broken");
+  EXPECT_EQ(fake.Run(options), kFailed);
+  // The name that the server has given the call.
+  EXPECT_THAT(fake.err.str(),
+              HasSubstr("In the logs, the request is status-1"));
 }
 
 using grpc::health::v1::HealthCheckResponse;

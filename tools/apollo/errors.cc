@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -38,7 +39,54 @@ Details ReadDetails(const grpc::Status& status) {
   return details;
 }
 
+// Returns the message without the layers that gRPC has put around it.
+std::string Message(const Failure& failure) {
+  const std::string& message = failure.status.error_message();
+  if (failure.answered || message.rfind("failed to connect", 0) != 0) {
+    return message;
+  }
+  const std::size_t colon = message.rfind(": ");
+  return absl::StrCat("no connection to the server",
+                      colon == std::string::npos ? "" : message.substr(colon));
+}
+
+// Returns what the user can do, as indented lines.
+std::string Advice(const Failure& failure, const std::string& server) {
+  const grpc::StatusCode code = failure.status.error_code();
+  if (code == grpc::StatusCode::UNAVAILABLE && failure.answered) {
+    return "  The router answers, but cannot serve this now. \"apollo status\" "
+           "shows which\n  processes of the cluster are missing.\n";
+  }
+  if (code == grpc::StatusCode::UNAVAILABLE) {
+    return absl::StrCat(
+        "  The server is ", server,
+        " (change it with --server or APOLLO_SERVER). It does not\n  run, "
+        "cannot be reached, or has closed the connection.\n");
+  }
+  if (code == grpc::StatusCode::DEADLINE_EXCEEDED) {
+    return "  --timeout sets the limit, in seconds.\n";
+  }
+  if (code == grpc::StatusCode::UNIMPLEMENTED) {
+    return absl::StrCat("  ", server,
+                        " is no router, or one of an older version. The "
+                        "client needs the router's\n  address: --server or "
+                        "APOLLO_SERVER.\n");
+  }
+  return "";
+}
+
 }  // namespace
+
+bool HasDetails(const grpc::Status& status) {
+  return !status.error_details().empty();
+}
+
+std::optional<std::chrono::milliseconds> RetryDelay(
+    const grpc::Status& status) {
+  const std::optional<double> seconds = ReadDetails(status).retry_after_seconds;
+  if (!seconds || !(*seconds >= 0 && *seconds < 1e6)) return std::nullopt;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
+}
 
 std::string CodeName(grpc::StatusCode code) {
   switch (code) {
@@ -81,9 +129,10 @@ std::string CodeName(grpc::StatusCode code) {
   }
 }
 
-std::string ErrorText(const grpc::Status& status, const std::string& server) {
+std::string ErrorText(const Failure& failure, const std::string& server) {
+  const grpc::Status& status = failure.status;
   std::string text = absl::StrCat("error: ", CodeName(status.error_code()),
-                                  ": ", status.error_message(), "\n");
+                                  ": ", Message(failure), "\n");
   const Details details = ReadDetails(status);
   for (const auto& violation : details.violations) {
     // A single violation may repeat the message.
@@ -98,16 +147,19 @@ std::string ErrorText(const grpc::Status& status, const std::string& server) {
     absl::StrAppend(&text, "  Try again in ", *details.retry_after_seconds,
                     " s.\n");
   }
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    absl::StrAppend(&text, "  The server is ", server,
-                    " (change it with --server or APOLLO_SERVER).\n");
+  absl::StrAppend(&text, Advice(failure, server));
+  if (!failure.request_id.empty()) {
+    absl::StrAppend(&text, "  In the logs, the request is ", failure.request_id,
+                    ".\n");
   }
   return ForTerminal(text);
 }
 
-std::string ErrorJson(const grpc::Status& status) {
+std::string ErrorJson(const Failure& failure) {
+  const grpc::Status& status = failure.status;
   Json error = {{"code", CodeName(status.error_code())},
                 {"message", status.error_message()}};
+  if (!failure.request_id.empty()) error["request_id"] = failure.request_id;
   const Details details = ReadDetails(status);
   for (const auto& violation : details.violations) {
     error["field_violations"].push_back(

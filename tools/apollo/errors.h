@@ -2,22 +2,42 @@
 
 #include <grpcpp/support/status.h>
 
+#include <chrono>
+#include <optional>
 #include <string>
 
 namespace apollo::client {
+
+// A call that has failed.
+struct Failure {
+  grpc::Status status;
+  // The name of the request in the logs of all processes; empty: unknown.
+  std::string request_id = {};
+  // A server of the cluster has sent the status. Otherwise it comes from gRPC,
+  // which has lost the server or never reached it.
+  bool answered = false;
+};
+
+// Returns true if the details of a status show that a server of the cluster has
+// sent it.
+bool HasDetails(const grpc::Status& status);
+
+// Returns the time after which the server wants the call to be repeated, by the
+// details of its status; nullopt if they do not tell.
+std::optional<std::chrono::milliseconds> RetryDelay(const grpc::Status& status);
 
 // Returns the name of a canonical code, such as "INVALID_ARGUMENT".
 std::string CodeName(grpc::StatusCode code);
 
 // Formats a failed call for people: code and message, a line for each invalid
-// field, and the retry delay. Names `server`, the address, if the server could
-// not be reached. Ends with a line feed.
-std::string ErrorText(const grpc::Status& status, const std::string& server);
+// field, advice, and the id of the request. `server` is the address that was
+// called. Ends with a line feed.
+std::string ErrorText(const Failure& failure, const std::string& server);
 
 // Formats a failed call as one JSON object without a line feed:
-// {"error":{"code":..,"message":..,"field_violations":[{"field":..,
-// "description":..}],"retry_after_seconds":..}}. The last two members are
-// present only if known.
-std::string ErrorJson(const grpc::Status& status);
+// {"error":{"code":..,"message":..,"request_id":..,"field_violations":[
+// {"field":..,"description":..}],"retry_after_seconds":..}}. The last three
+// members are present only if known.
+std::string ErrorJson(const Failure& failure);
 
 }  // namespace apollo::client

@@ -34,6 +34,7 @@ class FakeService final : public v1::InferenceService::Service {
   v1::DetectLanguageResponse language;
   v1::GetModelResponse model;
   v1::GetRoutingResponse routing;
+  v1::GetStatusResponse cluster;
   grpc::Status status;  // Of every call except Generate.
 
   std::vector<v1::GenerateRequest> generate_requests() {
@@ -87,6 +88,13 @@ class FakeService final : public v1::InferenceService::Service {
     *response = routing;
     return status;
   }
+  grpc::Status GetStatus(grpc::ServerContext* context,
+                         const v1::GetStatusRequest*,
+                         v1::GetStatusResponse* response) override {
+    context->AddTrailingMetadata("x-request-id", "status-1");
+    *response = cluster;
+    return status;
+  }
   v1::GetRoutingRequest routing_request() {
     MutexLock lock(mutex_);
     return routing_request_;
@@ -131,6 +139,7 @@ class FakeServer {
   std::ostringstream out;
   std::ostringstream err;
   bool terminal = false;
+  LineReader* editor = nullptr;
 
   // Runs the command and returns its exit code.
   int Run(const Options& options) { return Run(options, out); }
@@ -152,6 +161,7 @@ class FakeServer {
                     .service = *service_stub,
                     .health = *health_stub,
                     .interrupt = interrupt,
+                    .editor = editor,
                     .in = in,
                     .out = output,
                     .err = err,
@@ -180,6 +190,15 @@ inline grpc::Status BadRequest(const std::string& message,
   rpc::Pack(bad_request, details.add_details());
   return {grpc::StatusCode::INVALID_ARGUMENT, message,
           details.SerializeAsString()};
+}
+
+// Returns UNAVAILABLE as a router sends it, with the time of the next try.
+inline grpc::Status Unavailable(const std::string& message, int milliseconds) {
+  rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_nanos(milliseconds * 1'000'000);
+  rpc::Status details;
+  rpc::Pack(retry, details.add_details());
+  return {grpc::StatusCode::UNAVAILABLE, message, details.SerializeAsString()};
 }
 
 inline v1::GenerateResponse Started() {

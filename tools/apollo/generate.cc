@@ -1,12 +1,17 @@
 #include "tools/apollo/generate.h"
 
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <ostream>
 
 #include "tools/apollo/render.h"
+#include "tools/apollo/request_id.h"
 #include "tools/apollo/utf8.h"
 
 namespace apollo::client {
@@ -90,21 +95,57 @@ class Printer {
   std::map<std::uint32_t, std::string> notes_;  // By choice.
 };
 
-}  // namespace
+using Deadline = std::optional<std::chrono::system_clock::time_point>;
 
-Answer Generate(Session& session, const v1::GenerateRequest& request) {
+// The longest time that a user waits without being told why.
+constexpr std::chrono::seconds kLongestPause{10};
+
+// Returns the time that the server wants to pass before the call is repeated;
+// nullopt if it should not be.
+std::optional<std::chrono::milliseconds> PauseBeforeRetry(
+    const grpc::Status& status, const grpc::ClientContext& context) {
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return std::nullopt;
+  std::chrono::milliseconds pause =
+      RetryDelay(status).value_or(std::chrono::milliseconds(0));
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto it = trailers.find("grpc-retry-pushback-ms");
+  if (it != trailers.end()) {
+    std::int64_t milliseconds = 0;
+    // As gRPC does: what is no number forbids a retry.
+    if (!absl::SimpleAtoi(
+            absl::string_view(it->second.data(), it->second.size()),
+            &milliseconds) ||
+        milliseconds < 0) {
+      return std::nullopt;
+    }
+    pause = std::chrono::milliseconds(milliseconds);
+  }
+  if (pause > kLongestPause) return std::nullopt;
+  return pause;
+}
+
+// Makes the call once. `pause`: the time before it may be repeated, if it may.
+Answer Attempt(Session& session, const v1::GenerateRequest& request,
+               const Deadline& deadline,
+               std::optional<std::chrono::milliseconds>& pause) {
   Answer answer;
   grpc::ClientContext context;
-  SetDeadline(session.options, context);
+  if (deadline) context.set_deadline(*deadline);
   Interrupt::Scope scope(session.interrupt, context);
   std::unique_ptr<grpc::ClientReaderInterface<v1::GenerateResponse>> reader =
       session.service.Generate(&context, request);
 
   Printer printer(session);
+  bool began = false;
   v1::GenerateResponse response;
   while (reader->Read(&response)) {
+    began = true;
+    if (response.has_started()) answer.started = response.started();
     if (response.has_delta() && response.delta().choice() == 0) {
       answer.text += response.delta().text();
+    }
+    if (response.has_finished() && response.finished().choice() == 0) {
+      answer.finished = response.finished();
     }
     if (session.options.json) {
       session.out << JsonLine(response) << std::endl;
@@ -113,9 +154,38 @@ Answer Generate(Session& session, const v1::GenerateRequest& request) {
     }
     if (!session.out) context.TryCancel();  // For example, a closed pipe.
   }
-  answer.status = reader->Finish();
+  const grpc::Status status = reader->Finish();
+  answer.failure = MakeFailure(status, context, request.request_id());
   if (!session.options.json) printer.Close();
+  pause = began ? std::nullopt : PauseBeforeRetry(status, context);
   return answer;
+}
+
+}  // namespace
+
+Answer Generate(Session& session, v1::GenerateRequest request) {
+  if (request.request_id().empty()) request.set_request_id(NewRequestId());
+  if (session.options.verbose) {
+    session.err << "request " << ForTerminal(request.request_id()) << " to "
+                << session.options.server << std::endl;
+  }
+  const Deadline deadline = DeadlineOf(session.options);
+  std::optional<std::chrono::milliseconds> pause;
+  Answer answer = Attempt(session, request, deadline, pause);
+  if (!pause) return answer;
+  if (deadline && std::chrono::system_clock::now() + *pause >= *deadline) {
+    return answer;
+  }
+  if (session.options.verbose) {
+    session.err << "not available; trying again in " << pause->count() << " ms"
+                << std::endl;
+  }
+  if (!session.interrupt.Pause(*pause)) {
+    answer.failure.status =
+        grpc::Status(grpc::StatusCode::CANCELLED, "cancelled by the user");
+    return answer;
+  }
+  return Attempt(session, request, deadline, pause);
 }
 
 }  // namespace apollo::client

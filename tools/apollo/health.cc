@@ -16,6 +16,7 @@ using std::chrono::steady_clock;
 
 struct Health {
   grpc::Status status;
+  bool answered = false;
   grpc::health::v1::HealthCheckResponse response;
 
   bool serving() const {
@@ -31,6 +32,7 @@ Health Check(Session& session) {
   Interrupt::Scope scope(session.interrupt, context);
   health.status = session.health.Check(
       &context, grpc::health::v1::HealthCheckRequest(), &health.response);
+  health.answered = MakeFailure(health.status, context).answered;
   return health;
 }
 
@@ -50,7 +52,9 @@ int RunHealth(Session& session) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     health = Check(session);
   }
-  if (!health.status.ok()) return ReportFailure(session, health.status);
+  if (!health.status.ok())
+    return ReportFailure(
+        session, {.status = health.status, .answered = health.answered});
   if (session.options.json) {
     session.out << JsonLine(health.response) << std::endl;
   } else {

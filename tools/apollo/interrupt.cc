@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <thread>
+#include <utility>
 
 #include "tools/apollo/parse.h"
 
@@ -13,6 +14,7 @@ Interrupt::Scope::Scope(Interrupt& interrupt, grpc::ClientContext& context)
     : interrupt_(interrupt) {
   MutexLock lock(interrupt_.mutex_);
   interrupt_.context_ = &context;
+  interrupt_.cancelled_ = false;  // It was too late for an earlier call.
 }
 
 Interrupt::Scope::~Scope() {
@@ -22,10 +24,27 @@ Interrupt::Scope::~Scope() {
 
 bool Interrupt::Cancel() {
   MutexLock lock(mutex_);
-  if (context_ == nullptr) return false;
-  context_->TryCancel();
+  if (context_ == nullptr && !pausing_) return keep_running_;
+  if (context_ != nullptr) context_->TryCancel();
+  pausing_ = false;
   cancelled_ = true;
+  changed_.notify_all();
   return true;
+}
+
+void Interrupt::KeepRunning() {
+  MutexLock lock(mutex_);
+  keep_running_ = true;
+}
+
+bool Interrupt::Pause(std::chrono::milliseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  MutexLock lock(mutex_);
+  pausing_ = true;
+  while (pausing_ && std::chrono::steady_clock::now() < end) {
+    changed_.wait_until(mutex_, end);
+  }
+  return std::exchange(pausing_, false);
 }
 
 bool Interrupt::TakeCancelled() {

@@ -2,6 +2,8 @@
 
 #include <grpcpp/client_context.h>
 
+#include <chrono>
+
 #include "common/mutex.h"
 
 namespace apollo::client {
@@ -23,21 +25,31 @@ class Interrupt {
     Interrupt& interrupt_;
   };
 
-  // Cancels the call in progress. Returns false if there is none.
+  // Cancels the call or pause in progress. Returns false if there is none,
+  // unless KeepRunning has been called.
   bool Cancel() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Returns true if Cancel() has cancelled a call since the previous call of
-  // this function.
+  // Makes later calls of Cancel without a call in progress do nothing.
+  void KeepRunning() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Waits for that time. Returns false immediately when Cancel() is called.
+  bool Pause(std::chrono::milliseconds time) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Returns true if Cancel() has cancelled a call or pause since the previous
+  // call of this function.
   bool TakeCancelled() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   Mutex mutex_;
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  CondVar changed_;
+  bool pausing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool keep_running_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // Starts a thread that lives as long as the process. SIGINT cancels the call in
-// progress; without one, or the second time, it ends the process with code 130.
+// progress; if Cancel returns false, it ends the process with code 130.
 // Must be called before any other thread exists. `interrupt` must live as long
 // as the process.
 void CancelOnSigint(Interrupt& interrupt);

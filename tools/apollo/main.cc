@@ -2,13 +2,17 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "tools/apollo/channel.h"
 #include "tools/apollo/commands.h"
+#include "tools/apollo/conversation.h"
 #include "tools/apollo/interrupt.h"
+#include "tools/apollo/line_editor.h"
 #include "tools/apollo/parse.h"
 
 int main(int argc, char** argv) {
@@ -27,10 +31,16 @@ int main(int argc, char** argv) {
       MakeChannel(parsed.options.server);
   const auto service = apollo::v1::InferenceService::NewStub(channel);
   const auto health = grpc::health::v1::Health::NewStub(channel);
+  std::unique_ptr<LineEditor> editor;
+  if (parsed.options.command == Command::kChat && isatty(STDIN_FILENO) == 1 &&
+      isatty(STDERR_FILENO) == 1) {
+    editor = LineEditor::Make(stdin, stderr, ChatCommands());
+  }
   Session session{.options = parsed.options,
                   .service = *service,
                   .health = *health,
                   .interrupt = interrupt,
+                  .editor = editor.get(),
                   .in = std::cin,
                   .out = std::cout,
                   .err = std::cerr,

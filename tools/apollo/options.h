@@ -17,6 +17,7 @@ enum class Command {
   kTokenize,
   kModel,
   kRouting,
+  kStatus,
   kHealth
 };
 
@@ -27,6 +28,7 @@ struct Options {
 
   std::string server = "127.0.0.1:50051";
   bool json = false;
+  bool verbose = false;
   // In seconds; 0: the default of the command (see DefaultTimeout in call.h).
   double timeout = 0;
 
@@ -52,6 +54,7 @@ struct Options {
   std::optional<std::uint32_t> logprobs;
   std::optional<std::uint32_t> prompt_logprobs;
   bool ignore_eos = false;
+  std::int32_t priority = 0;
 
   // routing: in seconds; 0: since the start.
   std::int64_t window = 0;
@@ -59,5 +62,12 @@ struct Options {
   // health: maximum seconds to wait for the server to be ready.
   double wait = 0;
 };
+
+// Returns the mode of that name, "topk" or "hybrid"; nullopt for others.
+inline std::optional<v1::RoutingMode> RoutingModeOf(const std::string& name) {
+  if (name == "topk") return v1::ROUTING_MODE_TOPK;
+  if (name == "hybrid") return v1::ROUTING_MODE_HYBRID;
+  return std::nullopt;
+}
 
 }  // namespace apollo::client

@@ -3,10 +3,13 @@
 #include <absl/strings/numbers.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "serving/version.h"
+#include "tools/apollo/arguments.h"
 #include "tools/apollo/utf8.h"
 
 namespace apollo::client {
@@ -19,9 +22,11 @@ Examples:
   apollo score "Is aspirin an antibiotic? Answer:" " yes" " no"
   apollo detect "Was sind die Symptome einer Grippe?"
   apollo --server 10.0.0.5:50051 health --wait 30
+  apollo status                    all processes of the cluster
   apollo COMMAND --help            all options of one command
 
 Exit codes: 0 success, 1 failed request, 2 wrong usage, 130 interrupted.
+Options may be spelled with "-" for "_":  --max-new-tokens
 Put an argument that begins with "-" after "--":  apollo ask -- "-5 C: safe?")";
 
 constexpr char kAskExamples[] = R"(
@@ -37,8 +42,11 @@ Examples:
   apollo ask --json "What is insulin?" | jq -r 'select(.delta) | .delta.text')";
 
 constexpr char kChatExamples[] = R"(
-Each line of input is a message, sent with the conversation so far. /reset
-clears the conversation; /quit (or the end of the input) ends the program.
+Each line of input is a message, sent with the conversation so far. At a
+terminal, lines can be edited, the arrow keys bring back earlier ones of this
+run (they are never written to a file), /help lists the commands, Ctrl-C stops
+an answer, and Ctrl-D ends the program. Input from a pipe or a file has the
+commands /reset, which forgets the conversation, and /quit.
 
 Examples:
   apollo chat --language fr
@@ -74,6 +82,15 @@ Examples:
   apollo routing
   apollo routing --window 300
   apollo routing --json | jq '.languages[] | {language, tokens}')";
+
+constexpr char kStatusExamples[] = R"(
+Prints a line for each process that the router knows: the router, the dense
+workers, and the expert workers that these are linked to. Exits with 0 only if
+the router and all of them are ready.
+
+Examples:
+  apollo status
+  apollo status --json | jq '.processes[] | select(.state != "PROCESS_STATE_READY")')";
 
 constexpr char kHealthExamples[] = R"(
 Works with every process of a cluster, not only the router.
@@ -131,18 +148,17 @@ void AddTextOption(CLI::App& app, const std::string& name, Options& options) {
 void AddRequestOptions(CLI::App& app, Options& options) {
   app.add_option(
       "--language", options.language,
-      Wrap("Language code of the text, such as de (default: detected)"));
+      Wrap("Language of the text, by code, locale or name, such as de, de_DE "
+           "or German (default: detected)"));
   app.add_option_function<std::string>(
          "--routing",
          [&options](const std::string& mode) {
-           if (mode == "topk") {
-             options.routing = v1::ROUTING_MODE_TOPK;
-           } else if (mode == "hybrid") {
-             options.routing = v1::ROUTING_MODE_HYBRID;
-           } else {
+           const std::optional<v1::RoutingMode> known = RoutingModeOf(mode);
+           if (!known) {
              throw CLI::ValidationError(
                  "--routing", "\"" + mode + "\" is neither topk nor hybrid");
            }
+           options.routing = *known;
          },
          Wrap(
              "topk: the experts that the gate chooses; hybrid: always includes "
@@ -152,7 +168,8 @@ void AddRequestOptions(CLI::App& app, Options& options) {
   app.add_option("--system", options.system,
                  Wrap("System message of the chat"));
   app.add_option("--request_id", options.request_id,
-                 Wrap("Identifier of the request in the server's logs"));
+                 Wrap("Identifier of the request in the logs of all processes "
+                      "(default: a new one; --verbose prints it)"));
 }
 
 void AddRawOptions(CLI::App& app, Options& options) {
@@ -229,6 +246,9 @@ void AddSamplingOptions(CLI::App& app, Options& options) {
   AddSampling(app, options, "--seed", &Params::set_seed,
               "Random seed; the same seed gives the same answer")
       ->check(RequireDigits);
+  app.add_option("--priority", options.priority,
+                 Wrap("From -100 to 100; when the cluster is full, higher "
+                      "priorities run first (default 0)"));
   AddSampling(app, options, "--presence_penalty", &Params::set_presence_penalty,
               "Penalty for tokens that have occurred, -2 to 2");
   AddSampling(app, options, "--frequency_penalty",
@@ -266,7 +286,10 @@ CLI::App* AddCommand(CLI::App& app, Options& options, Command command,
                      const std::string& name, const std::string& description,
                      const std::string& footer) {
   CLI::App* sub = app.add_subcommand(name, description);
-  sub->footer(footer);
+  sub->footer(
+      "Options of all commands (see \"apollo --help\"): --server, --json, "
+      "--verbose,\n--timeout." +
+      (footer.empty() ? "" : "\n" + footer));
   sub->fallthrough();  // --json and --server may also follow the command.
   sub->callback([&options, command] { options.command = command; });
   return sub;
@@ -321,11 +344,79 @@ void AddCommands(CLI::App& app, Options& options) {
                       Wrap("Length of the window in seconds, at most 3600; 0: "
                            "since the dense workers started"));
 
+  AddCommand(app, options, Command::kStatus, "status",
+             "Show the processes of the cluster", kStatusExamples);
+
   CLI::App* health =
       AddCommand(app, options, Command::kHealth, "health",
                  "Check that a process is ready", kHealthExamples);
   health->add_option("--wait", options.wait,
                      Wrap("Wait up to this many seconds until it is ready"));
+}
+
+// Adds the options that every command has.
+void AddCommonOptions(CLI::App& app, Options& options) {
+  app.add_option("--server", options.server,
+                 Wrap("Address of the router (default 127.0.0.1:50051)"))
+      ->envname("APOLLO_SERVER")
+      ->check(RequirePort)
+      ->type_name("HOST:PORT");
+  app.add_flag("--json", options.json,
+               Wrap("Print one JSON object per line for each event or error; "
+                    "fields as in proto/apollo/v1/inference.proto"));
+  app.add_flag("-v,--verbose", options.verbose,
+               Wrap("Also print the id of the request, to find it in logs"));
+  app.add_option(
+         "--timeout", options.timeout,
+         Wrap("Timeout of a request in seconds (default: none for ask and "
+              "chat, 60 for score, 10 for the others)"))
+      ->check(CLI::NonNegativeNumber);
+  app.set_version_flag("--version", "apollo " + VersionText(),
+                       "Print the version and the commit of the build");
+}
+
+// Says in one line what CLI11 has found.
+std::string Problem(const CLI::ParseError& error, const std::string& command) {
+  const std::string what = error.what();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    if (command.empty()) return "a command is missing";
+    const std::string name = what.substr(0, what.find(' '));
+    return name + (name.back() == 's' ? " are" : " is") +
+           " missing: put texts in quotes, or give - for standard input";
+  }
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    return command + " got more texts than it takes; put a text of several " +
+           "words in quotes";
+  }
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
+    return "a value is out of range" + what.substr(what.find(':'));
+  }
+  return what;
+}
+
+void SetUsageError(const std::string& problem, const std::string& command,
+                   Parsed& parsed) {
+  parsed.done = true;
+  parsed.exit_code = kUsage;
+  parsed.message =
+      "apollo: " + problem + "\n" +
+      (command.empty() ? "\"apollo --help\" lists the commands.\n"
+                       : "\"apollo " + command +
+                             " --help\" shows the usage, with examples.\n");
+}
+
+// Returns the arguments without the program's name. "help ask" becomes "ask
+// --help".
+std::vector<std::string> WithoutProgram(
+    const std::vector<std::string>& arguments) {
+  std::vector<std::string> rest;
+  if (arguments.empty()) return rest;
+  rest.assign(arguments.begin() + 1, arguments.end());
+  if (!rest.empty() && rest[0] == "help") {
+    rest.erase(rest.begin());
+    rest.push_back("--help");
+  }
+  return rest;
 }
 
 }  // namespace
@@ -347,42 +438,29 @@ Parsed ParseCommandLine(const std::vector<std::string>& arguments) {
   CLI::App app("Client of an Apollo-MoE cluster.", "apollo");
   app.footer(kProgramExamples);
   app.require_subcommand(1);
+  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
+  app.get_formatter()->label("Subcommands", "Commands");
   app.option_defaults()->always_capture_default(false);
-  app.add_option("--server", options.server,
-                 Wrap("Address of the router (default 127.0.0.1:50051)"))
-      ->envname("APOLLO_SERVER")
-      ->check(RequirePort)
-      ->type_name("HOST:PORT");
-  app.add_flag("--json", options.json,
-               Wrap("Print one JSON object per line for each event or error; "
-                    "fields as in proto/apollo/v1/inference.proto"));
-  app.add_option(
-         "--timeout", options.timeout,
-         Wrap("Timeout of a request in seconds (default: none for ask and "
-              "chat, 60 for score, 10 for the others)"))
-      ->check(CLI::NonNegativeNumber);
+  AddCommonOptions(app, options);
   AddCommands(app, options);
 
-  // CLI11 expects the arguments in reverse, without the program name.
-  std::vector<std::string> rest;
-  if (!arguments.empty()) rest.assign(arguments.rbegin(), arguments.rend() - 1);
+  Arguments read = ReadArguments(app, WithoutProgram(arguments));
+  const std::string command = CommandIn(app, read.list);
+  if (!read.problem.empty()) {
+    SetUsageError(read.problem, command, parsed);
+    return parsed;
+  }
   try {
-    app.parse(rest);
-  } catch (const CLI::Success& request) {  // --help
+    // CLI11 expects the arguments in reverse.
+    std::reverse(read.list.begin(), read.list.end());
+    app.parse(read.list);
+  } catch (const CLI::Success& request) {  // --help or --version
     parsed.done = true;
     std::ostringstream out;
     app.exit(request, out, out);
     parsed.message = out.str();
   } catch (const CLI::ParseError& error) {
-    parsed.done = true;
-    parsed.exit_code = kUsage;
-    const std::vector<std::string> unknown = app.remaining();
-    const bool no_command = app.get_subcommands().empty() && !unknown.empty();
-    parsed.message = "apollo: " +
-                     (no_command ? "unknown command \"" + unknown[0] + "\""
-                                 : std::string(error.what())) +
-                     "\n\"apollo --help\" and \"apollo COMMAND --help\" "
-                     "show the usage.\n";
+    SetUsageError(Problem(error, command), command, parsed);
   }
   return parsed;
 }

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
+
 namespace apollo::client {
 namespace {
 
@@ -176,6 +178,57 @@ TEST(ParseTest, HelpHasExamplesAndSucceeds) {
   EXPECT_THAT(Parse({"--help"}).message, HasSubstr("Exit codes"));
 }
 
+TEST(ParseTest, HelpAndVersionSucceed) {
+  const Parsed help = Parse({"help"});
+  EXPECT_EQ(help.exit_code, kOk);
+  EXPECT_EQ(help.message, Parse({"--help"}).message);
+  for (const char* command : {"ask", "chat", "score", "detect", "tokenize",
+                              "model", "routing", "status", "health"}) {
+    EXPECT_THAT(help.message, HasSubstr(command));
+    EXPECT_THAT(Parse({command, "--help"}).message, HasSubstr("--server"));
+    EXPECT_EQ(Parse({"help", command}).message,
+              Parse({command, "--help"}).message);
+  }
+  const Parsed version = Parse({"--version"});
+  EXPECT_TRUE(version.done);
+  EXPECT_EQ(version.exit_code, kOk);
+  EXPECT_THAT(version.message, HasSubstr("apollo 0."));
+  EXPECT_THAT(version.message, HasSubstr("commit "));
+}
+
+TEST(ParseTest, OptionsMayHaveDashes) {
+  const Parsed parsed =
+      Parse({"ask", "--max-new-tokens", "5", "--top-p=0.5", "--request_id",
+             "--max-new", "a-b", "--stop", "--ignore-eos", "--ignore-eos"});
+  ASSERT_FALSE(parsed.done) << parsed.message;
+  EXPECT_EQ(parsed.options.max_new_tokens, 5u);
+  EXPECT_EQ(parsed.options.sampling.top_p(), 0.5f);
+  // Values and texts stay what they are.
+  EXPECT_EQ(parsed.options.request_id, "--max-new");
+  EXPECT_EQ(parsed.options.text, "a-b");
+  EXPECT_THAT(parsed.options.stop, ElementsAre("--ignore-eos"));
+  EXPECT_TRUE(parsed.options.ignore_eos);
+  EXPECT_EQ(Parse({"ask", "--", "--max-new-tokens"}).options.text,
+            "--max-new-tokens");
+}
+
+TEST(ParseTest, AValueMayBeNamedAsACommand) {
+  const Parsed parsed =
+      Parse({"--timeout", "5", "ask", "--system", "chat", "-"});
+  ASSERT_FALSE(parsed.done) << parsed.message;
+  EXPECT_EQ(parsed.options.command, Command::kAsk);
+  EXPECT_EQ(parsed.options.system, "chat");
+  EXPECT_EQ(parsed.options.text, "-");
+}
+
+TEST(ParseTest, PriorityAndVerbose) {
+  const Parsed parsed = Parse({"-v", "ask", "--priority", "-7", "a"});
+  ASSERT_FALSE(parsed.done) << parsed.message;
+  EXPECT_EQ(parsed.options.priority, -7);
+  EXPECT_TRUE(parsed.options.verbose);
+  EXPECT_TRUE(Parse({"status", "--verbose"}).options.verbose);
+}
+
 struct Mistake {
   std::vector<std::string> arguments;
   const char* message;  // Part of it.
@@ -183,20 +236,35 @@ struct Mistake {
 
 TEST(ParseTest, MistakesAreNamed) {
   const std::vector<Mistake> mistakes = {
-      {{}, "subcommand is required"},
-      {{"frob"}, "unknown command \"frob\""},
-      {{"ask"}, "question is required"},
-      {{"ask", "a", "b"}, "not expected: b"},
-      {{"ask", "a", "--nope"}, "not expected: --nope"},
-      {{"ask", "a", "--seed", "-1"}, "--seed: \"-1\""},
-      {{"ask", "a", "--top_k", "99999999999"}, "--top_k = 99999999999"},
-      {{"ask", "a", "--temperature", "hot"}, "--temperature = hot"},
+      {{}, "a command is missing"},
+      {{"frob"}, "unknown command \"frob\"\n"},
+      {{"scroe", "a", "b"},
+       "unknown command \"scroe\"; did you mean \"score\"?"},
+      {{"ask"}, "question is missing"},
+      {{"ask", "a", "b"}, "ask got more texts than it takes"},
+      {{"ask", "a", "--nope"}, "unknown option \"--nope\"\n"},
+      {{"ask", "a", "--temprature", "1"}, "did you mean \"--temperature\"?"},
+      {{"ask", "a", "--max-new-token=1"}, "did you mean \"--max_new_tokens\"?"},
+      {{"ask", "--sever", "h:1", "a"}, "did you mean \"--server\"?"},
+      {{"ask", "a", "--window", "5"},
+       "--window is not an option of ask, but of routing"},
+      {{"--window", "5", "routing"}, "--window must follow the command"},
+      {{"ask", "-x", "a"}, "\"-x\" is not an option; put a text"},
+      {{"ask", "-5 C: safe?"}, "after \"--\""},
+      {{"ask", "a", "--language"}, "--language has no value"},
+      {{"ask", "a", "--seed", "-1"},
+       "--seed is \"-1\"; it must be a whole number, 0 or more"},
+      {{"ask", "a", "--top_k", "99999999999"}, "out of range: --top_k"},
+      {{"ask", "a", "--temperature", "hot"},
+       "--temperature is \"hot\"; it must be a number"},
+      {{"ask", "a", "--temperature=nan"}, "it must be a number"},
+      {{"ask", "a", "--priority", "1.5"}, "it must be a whole number"},
       {{"ask", "a", "--routing", "x"}, "\"x\" is neither topk nor hybrid"},
       {{"--timeout", "-1", "model"}, "--timeout"},
       {{"--server", "10.0.0.5", "model"}, "\"10.0.0.5\" is not host:port"},
       {{"--server", "[::1]", "model"}, "\"[::1]\" is not host:port"},
       {{"--server", "router:", "model"}, "\"router:\" is not host:port"},
-      {{"score", "p"}, "continuations is required"},
+      {{"score", "p"}, "continuations are missing"},
       {{"ask", "a\xff"}, "argument 2 is not valid UTF-8 (at byte 1)"},
       {{"ask", "\xed\xa0\x80"}, "argument 2 is not valid UTF-8 (at byte 0)"},
   };
@@ -205,6 +273,10 @@ TEST(ParseTest, MistakesAreNamed) {
     EXPECT_TRUE(parsed.done);
     EXPECT_EQ(parsed.exit_code, kUsage) << mistake.message;
     EXPECT_THAT(parsed.message, HasSubstr(mistake.message));
+    // The mistake, and where the usage is.
+    EXPECT_EQ(std::count(parsed.message.begin(), parsed.message.end(), '\n'),
+              parsed.message.find("UTF-8") == std::string::npos ? 2 : 1)
+        << parsed.message;
   }
 }
 

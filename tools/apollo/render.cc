@@ -32,6 +32,34 @@ std::string Language(const std::string& language, float confidence) {
   return absl::StrFormat("%s (%.2f)", language, confidence);
 }
 
+// Returns the reason for a family that was not chosen, with a leading blank;
+// empty if there is none.
+template <typename Message>
+std::string WhyNone(const Message& m) {
+  switch (m.no_family_reason()) {
+    case v1::NO_FAMILY_REASON_UNSPECIFIED:
+      return "";
+    case v1::NO_FAMILY_REASON_NOT_DETECTED:
+      return " (no language detected)";
+    case v1::NO_FAMILY_REASON_UNCERTAIN:
+      return absl::StrFormat(" (family %d is uncertain: %.2f < %.2f)",
+                             m.likely_family(), m.family_confidence(),
+                             m.language_threshold());
+    case v1::NO_FAMILY_REASON_NOT_IN_FAMILIES:
+      return " (a language of no family)";
+    case v1::NO_FAMILY_REASON_DENSE_MODEL:
+      return " (the model has no experts)";
+    default:
+      return absl::StrCat(" (reason ", static_cast<int>(m.no_family_reason()),
+                          ")");
+  }
+}
+
+std::string GivenOrDetected(const v1::GenerateStarted& started) {
+  if (started.language_given()) return started.language() + " (given)";
+  return Language(started.language(), started.confidence());
+}
+
 std::string Family(int family, const std::string& name) {
   if (family < 0) return "none";
   if (name.empty()) return absl::StrCat(family);
@@ -73,8 +101,8 @@ std::string JsonLine(const google::protobuf::Message& message) {
 
 std::string StartedLine(const v1::GenerateStarted& started) {
   std::string line = absl::StrCat(
-      "language ", Language(started.language(), started.confidence()),
-      ", family ", Family(started.family(), started.family_name()),
+      "language ", GivenOrDetected(started), ", family ",
+      Family(started.family(), started.family_name()), WhyNone(started),
       ", routing ", RoutingName(started.routing()));
   const v1::ServingWorkers& workers = started.workers();
   if (!workers.dense_worker().empty()) {
@@ -155,7 +183,8 @@ std::string TokenLines(const v1::TokenizeResponse& response) {
 std::string LanguageLines(const v1::DetectLanguageResponse& response) {
   std::string lines = absl::StrCat(
       "language ", Language(response.language(), response.confidence()),
-      ", family ", Family(response.family(), response.family_name()), "\n");
+      ", family ", Family(response.family(), response.family_name()),
+      WhyNone(response), "\n");
   for (const v1::LanguageCandidate& candidate : response.candidates()) {
     absl::StrAppendFormat(&lines, "  %-4s %.3f  family %s\n",
                           candidate.language(), candidate.confidence(),
@@ -181,7 +210,11 @@ std::string ModelLines(const v1::GetModelResponse& model) {
                   "\n", "context          ", model.max_context_tokens(),
                   " tokens, up to ", model.max_new_tokens(), " new\n",
                   "default routing  ", RoutingName(model.default_routing()),
-                  "\n", "prompt format    ", model.prompt_format(), "\n",
+                  "\n", "language from    ",
+                  absl::StrFormat("%.2f", model.language_threshold()), " on",
+                  model.expected_languages().empty() ? "" : ", expected: ",
+                  absl::StrJoin(model.expected_languages(), " "), "\n");
+  absl::StrAppend(&lines, "prompt format    ", model.prompt_format(), "\n",
                   "server version   ", model.server_version(), "\n",
                   "families\n");
   for (const v1::FamilyInfo& family : model.families()) {

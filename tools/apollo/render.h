@@ -16,7 +16,8 @@ namespace apollo::client {
 std::string JsonLine(const google::protobuf::Message& message);
 
 // Returns for example "language de (0.98), family 4 (...), routing topk, dense
-// worker a, expert worker b, 12 prompt tokens".
+// worker a, expert worker b, 12 prompt tokens", with the reason if there is no
+// family.
 std::string StartedLine(const v1::GenerateStarted& started);
 
 // Returns for example "128 tokens in 3.20 s, the first after 0.21 s, then 41.2

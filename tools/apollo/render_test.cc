@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "tools/apollo/errors.h"
 #include "tools/apollo/fake_server.h"
+#include "tools/apollo/status_table.h"
 #include "tools/apollo/utf8.h"
 
 namespace apollo::client {
@@ -29,6 +30,34 @@ TEST(RenderTest, UnknownLanguageIsSaid) {
   EXPECT_EQ(StartedLine(started),
             "language unknown, family none, routing topk, 5 prompt tokens (3 "
             "cached)");
+}
+
+TEST(RenderTest, TheReasonForNoFamilyIsSaid) {
+  v1::GenerateStarted started;
+  started.set_language("de");
+  started.set_confidence(0.25f);
+  started.set_family(-1);
+  started.set_likely_family(4);
+  started.set_family_confidence(0.375f);
+  started.set_language_threshold(0.5f);
+  const struct {
+    v1::NoFamilyReason reason;
+    const char* family;
+  } kCases[] = {
+      {v1::NO_FAMILY_REASON_NOT_DETECTED, "none (no language detected)"},
+      {v1::NO_FAMILY_REASON_UNCERTAIN,
+       "none (family 4 is uncertain: 0.38 < 0.50)"},
+      {v1::NO_FAMILY_REASON_NOT_IN_FAMILIES, "none (a language of no family)"},
+      {v1::NO_FAMILY_REASON_DENSE_MODEL, "none (the model has no experts)"},
+  };
+  for (const auto& c : kCases) {
+    started.set_no_family_reason(c.reason);
+    EXPECT_THAT(StartedLine(started),
+                HasSubstr(std::string("language de (0.25), family ") +
+                          c.family + ", routing"));
+  }
+  started.set_language_given(true);
+  EXPECT_THAT(StartedLine(started), HasSubstr("language de (given), family "));
 }
 
 TEST(RenderTest, FinishedGivesTheDecodingSpeed) {
@@ -132,6 +161,16 @@ TEST(RenderTest, LanguageAndCandidates) {
   EXPECT_EQ(LanguageLines(response),
             "language sw (0.88), family 6 (Niger-Congo)\n"
             "  sw   0.875  family 6\n");
+  response.set_family(-1);
+  response.set_family_name("");
+  response.set_likely_family(6);
+  response.set_family_confidence(0.875f);
+  response.set_language_threshold(0.9f);
+  response.set_no_family_reason(v1::NO_FAMILY_REASON_UNCERTAIN);
+  EXPECT_EQ(LanguageLines(response),
+            "language sw (0.88), family none (family 6 is uncertain: 0.88 < "
+            "0.90)\n"
+            "  sw   0.875  family 6\n");
 }
 
 TEST(RenderTest, ModelShowsFamilies) {
@@ -142,6 +181,12 @@ TEST(RenderTest, ModelShowsFamilies) {
   family.set_name("Mainland");
   family.add_languages("th");
   family.add_languages("vi");
+  model.set_language_threshold(0.5f);
+  EXPECT_THAT(ModelLines(model), HasSubstr("language from    0.50 on\n"));
+  model.add_expected_languages("de");
+  model.add_expected_languages("tr");
+  EXPECT_THAT(ModelLines(model),
+              HasSubstr("language from    0.50 on, expected: de tr\n"));
   EXPECT_THAT(ModelLines(model), HasSubstr("name             demo\n"));
   EXPECT_THAT(ModelLines(model), HasSubstr("  expert 2  Mainland: th vi\n"));
 }
@@ -178,39 +223,70 @@ TEST(Utf8Test, TerminalGetsNoControlCharacters) {
 TEST(ErrorsTest, FieldsAreListed) {
   const grpc::Status status =
       BadRequest("1 field is wrong", "sampling.top_p", "must be in (0, 1]");
-  EXPECT_EQ(ErrorText(status, "h:1"),
+  EXPECT_EQ(ErrorText({.status = status}, "h:1"),
             "error: INVALID_ARGUMENT: 1 field is wrong\n"
             "  sampling.top_p: must be in (0, 1]\n");
-  EXPECT_EQ(ErrorJson(status),
+  EXPECT_EQ(ErrorJson({.status = status}),
             R"({"error":{"code":"INVALID_ARGUMENT","field_violations":)"
             R"([{"description":"must be in (0, 1]","field":"sampling.top_p"}],)"
             R"("message":"1 field is wrong"}})");
 }
 
 TEST(ErrorsTest, AMessageIsNotRepeated) {
-  EXPECT_EQ(ErrorText(BadRequest("top_p is bad", "top_p", "is bad"), "h:1"),
+  EXPECT_EQ(ErrorText({.status = BadRequest("top_p is bad", "top_p", "is bad")},
+                      "h:1"),
             "error: INVALID_ARGUMENT: top_p is bad\n");
 }
 
-TEST(ErrorsTest, UnavailableNamesTheServerAndWhenToTryAgain) {
-  rpc::RetryInfo retry;
-  retry.mutable_retry_delay()->set_seconds(1);
-  retry.mutable_retry_delay()->set_nanos(500'000'000);
-  rpc::Status details;
-  rpc::Pack(retry, details.add_details());
-  const grpc::Status status(grpc::StatusCode::UNAVAILABLE, "no worker",
-                            details.SerializeAsString());
-  EXPECT_EQ(ErrorText(status, "h:1"),
-            "error: UNAVAILABLE: no worker\n"
-            "  Try again in 1.5 s.\n"
-            "  The server is h:1 (change it with --server or "
-            "APOLLO_SERVER).\n");
-  EXPECT_THAT(ErrorJson(status), HasSubstr("\"retry_after_seconds\":1.5"));
+TEST(ErrorsTest, ARouterThatCannotServeIsNotBlamed) {
+  const Failure failure{.status = Unavailable("a worker was lost", 500),
+                        .request_id = "cli-1",
+                        .answered = true};
+  EXPECT_EQ(
+      ErrorText(failure, "h:1"),
+      "error: UNAVAILABLE: a worker was lost\n"
+      "  Try again in 0.5 s.\n"
+      "  The router answers, but cannot serve this now. \"apollo status\" "
+      "shows which\n  processes of the cluster are missing.\n"
+      "  In the logs, the request is cli-1.\n");
+  EXPECT_THAT(ErrorJson(failure),
+              AllOf(HasSubstr("\"retry_after_seconds\":0.5"),
+                    HasSubstr("\"request_id\":\"cli-1\"")));
+}
+
+TEST(ErrorsTest, AServerThatIsNotReachedIsNamed) {
+  const grpc::Status status(
+      grpc::StatusCode::UNAVAILABLE,
+      "failed to connect to all addresses; last error: UNKNOWN: "
+      "ipv4:127.0.0.1:1: Failed to connect to remote host: Connection refused");
+  const std::string text = ErrorText({.status = status}, "h:1");
+  EXPECT_THAT(text, HasSubstr("error: UNAVAILABLE: no connection to the "
+                              "server: Connection refused\n"));
+  EXPECT_THAT(text, HasSubstr("The server is h:1 (change it with --server"));
+  EXPECT_EQ(text.find("apollo status"), std::string::npos);
+}
+
+TEST(ErrorsTest, AdviceFitsTheCode) {
+  const auto text = [](grpc::StatusCode code) {
+    return ErrorText({.status = grpc::Status(code, "m")}, "h:1");
+  };
+  EXPECT_THAT(text(grpc::StatusCode::DEADLINE_EXCEEDED),
+              HasSubstr("--timeout"));
+  EXPECT_THAT(text(grpc::StatusCode::UNIMPLEMENTED),
+              HasSubstr("h:1 is no router"));
+  EXPECT_EQ(text(grpc::StatusCode::INTERNAL), "error: INTERNAL: m\n");
+}
+
+TEST(ErrorsTest, RetryDelays) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(RetryDelay(Unavailable("m", 250)), milliseconds(250));
+  EXPECT_EQ(RetryDelay(grpc::Status(grpc::StatusCode::UNAVAILABLE, "m")),
+            std::nullopt);
 }
 
 TEST(ErrorsTest, UnreadableDetailsAreLeftOut) {
   const grpc::Status status(grpc::StatusCode::INTERNAL, "broken", "\xff\xff");
-  EXPECT_EQ(ErrorText(status, "h:1"), "error: INTERNAL: broken\n");
+  EXPECT_EQ(ErrorText({.status = status}, "h:1"), "error: INTERNAL: broken\n");
 }
 
 TEST(RenderTest, RoutingHasATableForEachLayer) {
@@ -243,6 +319,42 @@ TEST(RenderTest, RoutingHasATableForEachLayer) {
             "layer 23  family      tokens  exp 0   exp 1   exp 2   off family\n"
             "  de      1               10   15.0%   65.0%   20.0%   37.5%\n"
             "  und     none             1  100.0%      -\n");
+}
+
+TEST(StatusTest, HasALineForEachProcess) {
+  v1::GetStatusResponse status;
+  v1::ProcessStatus& router = *status.add_processes();
+  router.set_role(v1::PROCESS_ROLE_ROUTER);
+  router.set_state(v1::PROCESS_STATE_READY);
+  router.set_model_hash("0123456789abcdef");
+  router.set_version("0.1.0");
+  v1::ProcessStatus& dense = *status.add_processes();
+  dense.set_role(v1::PROCESS_ROLE_DENSE_WORKER);
+  dense.set_name("d0");
+  dense.set_address("10.0.0.1:7");
+  dense.set_state(v1::PROCESS_STATE_READY);
+  dense.set_running_sequences(2);
+  dense.set_cache_use(0.374);
+  EXPECT_TRUE(AllReady(status));
+  v1::ProcessStatus& expert = *status.add_processes();
+  expert.set_role(v1::PROCESS_ROLE_EXPERT_WORKER);
+  expert.set_address("10.0.0.2:7");
+  expert.set_state(v1::PROCESS_STATE_UNREACHABLE);
+  for (const int e : {0, 1, 2, 5, 7, 8}) expert.add_experts(e);
+  expert.set_cache_tokens(4096);
+  expert.set_reason("no link from dense worker d0: refused");
+  EXPECT_FALSE(AllReady(status));
+  EXPECT_EQ(
+      StatusTable(status, "h:1"),
+      "role           name  address     state        model         version  "
+      "experts    running  queued  cache\n"
+      "router         -     h:1         ready        0123456789ab  0.1.0    "
+      "-          -        -       -\n"
+      "dense worker   d0    10.0.0.1:7  ready        -             -        "
+      "-          2        -       37% used\n"
+      "expert worker  -     10.0.0.2:7  unreachable  -             -        "
+      "0-2,5,7,8  0        0       4096 tokens\n"
+      "    no link from dense worker d0: refused\n");
 }
 
 }  // namespace

@@ -98,6 +98,7 @@ v1::GenerateRequest GenerateRequestWithoutInput(const Options& options) {
     request.set_prompt_logprobs(*options.prompt_logprobs);
   }
   request.set_ignore_eos(options.ignore_eos);
+  request.set_priority(options.priority);
   request.set_parse_special_tokens(options.parse_special_tokens);
   *request.mutable_sampling() = options.sampling;
   return request;

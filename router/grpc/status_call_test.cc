@@ -1,0 +1,63 @@
+#include "router/grpc/status_call.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "router/grpc/scripted_cluster.h"
+
+namespace apollo {
+namespace {
+
+class StatusCallTest : public ScriptedClusterTest {};
+
+TEST_F(StatusCallTest, ShowsTheRouterFirst) {
+  const ProcessStatus lost{.role = ProcessRole::kDenseWorker,
+                           .address = "10.0.0.3:7",
+                           .state = ProcessState::kUnreachable,
+                           .reason = "gone"};
+  const ProcessStatus dense{.role = ProcessRole::kDenseWorker,
+                            .name = "dense-0",
+                            .address = "10.0.0.1:7",
+                            .cache_use = 0.5};
+  const ProcessStatus expert{.role = ProcessRole::kExpertWorker,
+                             .name = "expert-0",
+                             .address = "10.0.0.2:7",
+                             .state = ProcessState::kDraining,
+                             .experts = {0, 3},
+                             .layer_experts = {{2, {5}}},
+                             .cache_tokens = 64};
+  backend_->SetStatus({lost, dense, expert});
+  grpc::ClientContext context;
+  v1::GetStatusResponse response;
+  ASSERT_TRUE(stub_->GetStatus(&context, {}, &response).ok());
+  ASSERT_EQ(response.processes_size(), 4);
+  EXPECT_EQ(response.processes(0).role(), v1::PROCESS_ROLE_ROUTER);
+  EXPECT_EQ(response.processes(0).state(), v1::PROCESS_STATE_READY);
+  EXPECT_EQ(response.processes(0).model_hash(), "scripted");
+  EXPECT_EQ(response.processes(1).address(), "10.0.0.3:7");
+  EXPECT_EQ(response.processes(1).state(), v1::PROCESS_STATE_UNREACHABLE);
+  EXPECT_EQ(response.processes(1).reason(), "gone");
+  EXPECT_EQ(response.processes(2).role(), v1::PROCESS_ROLE_DENSE_WORKER);
+  EXPECT_EQ(response.processes(2).name(), "dense-0");
+  EXPECT_EQ(response.processes(2).cache_use(), 0.5);
+  const v1::ProcessStatus& last = response.processes(3);
+  EXPECT_EQ(last.role(), v1::PROCESS_ROLE_EXPERT_WORKER);
+  EXPECT_EQ(last.state(), v1::PROCESS_STATE_DRAINING);
+  EXPECT_FALSE(last.has_cache_use());
+  EXPECT_THAT(last.experts(), testing::ElementsAre(0, 3));
+  ASSERT_EQ(last.layer_experts_size(), 1);
+  EXPECT_EQ(last.layer_experts(0).layer(), 2u);
+  EXPECT_THAT(last.layer_experts(0).experts(), testing::ElementsAre(5));
+  EXPECT_EQ(last.cache_tokens(), 64u);
+  EXPECT_THAT(Metrics(), testing::HasSubstr("method=\"GetStatus\""));
+}
+
+TEST_F(StatusCallTest, AClusterWithoutWorkersHasAStatus) {
+  grpc::ClientContext context;
+  v1::GetStatusResponse response;
+  ASSERT_TRUE(stub_->GetStatus(&context, {}, &response).ok());
+  EXPECT_EQ(response.processes_size(), 1);
+}
+
+}  // namespace
+}  // namespace apollo
