@@ -59,13 +59,12 @@ class RunCall::Sink final : public GenerationSink {
 
 RunCall::RunCall(grpc::CallbackServerContext& context,
                  GenerationBackend& backend, RequestMetrics& metrics,
-                 const Clock& clock, const RunLimits& limits,
-                 LogBudget& log_budget)
+                 const Clock& clock, const RunLimits& limits, RunLines& lines)
     : context_(context),
       backend_(backend),
       clock_(clock),
       limits_(limits),
-      log_budget_(log_budget),
+      lines_(lines),
       arrived_(clock.Now()),
       metrics_(metrics, "Run", arrived_) {}
 
@@ -137,10 +136,13 @@ void RunCall::Count(const absl::Status& status) {
               {"tokens", tokens_},
               {"seconds", absl::ToDoubleSeconds(now - arrived_)}};
   }
-  const std::optional<std::int64_t> held_back = log_budget_.Take();
+  const bool failed =
+      code != absl::StatusCode::kOk && code != absl::StatusCode::kCancelled;
+  const std::optional<std::int64_t> held_back =
+      (failed ? lines_.failed : lines_.finished).Take();
   if (!held_back) return;
   if (*held_back > 0) fields.emplace_back("held_back", *held_back);
-  if (code == absl::StatusCode::kOk || code == absl::StatusCode::kCancelled) {
+  if (!failed) {
     LogInfo("sequence_finished", fields);
   } else {
     LogWarning("sequence_finished", fields);

@@ -18,6 +18,14 @@
 
 namespace apollo {
 
+// The budgets of the lines about ends of sequences. Failures have one of their
+// own, so that they are seen among many answers.
+struct RunLines {
+  explicit RunLines(const Clock& clock) : finished(clock), failed(clock) {}
+  LogBudget finished;  // Or cancelled.
+  LogBudget failed;
+};
+
 // One call of Run: starts the sequence of the first message and writes its
 // events to the router. Lives until gRPC and the sequence have finished with
 // it.
@@ -31,10 +39,10 @@ class RunCall final
       public std::enable_shared_from_this<RunCall> {
  public:
   // `context` is gRPC's context of the call. The others must outlive the call.
-  // The end of the sequence is logged with its request id, within `log_budget`.
+  // The end of the sequence is logged with its request id, within `lines`.
   RunCall(grpc::CallbackServerContext& context, GenerationBackend& backend,
           RequestMetrics& metrics, const Clock& clock, const RunLimits& limits,
-          LogBudget& log_budget);
+          RunLines& lines);
   // Reads the request. The object keeps itself alive until the call has ended.
   void Begin();
 
@@ -62,7 +70,7 @@ class RunCall final
   GenerationBackend& backend_;
   const Clock& clock_;
   const RunLimits limits_;
-  LogBudget& log_budget_;
+  RunLines& lines_;
   const absl::Duration arrived_;
   // The message being read or handled.
   internal::v1::RunRequest message_;

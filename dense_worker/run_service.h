@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "common/clock.h"
-#include "common/log_budget.h"
 #include "common/mutex.h"
 #include "dense_worker/routing_log.h"
 #include "dense_worker/run_call.h"
@@ -71,7 +70,7 @@ class RunService final
   RequestMetrics& metrics_;
   const Clock& clock_;
   const RunLimits limits_;
-  LogBudget log_budget_{clock_};
+  RunLines lines_{clock_};
 
   Mutex mutex_;
   // EndStalledCalls removes calls that have ended.

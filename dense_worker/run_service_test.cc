@@ -4,6 +4,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -216,6 +217,34 @@ TEST_F(RunServiceTest, ACallWithoutARequestIsRefused) {
   const auto stream = stub_->Run(&context_);
   stream->WritesDone();
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(RunServiceTest, AFailureIsLoggedAmongManyAnswers) {
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < LogBudget::kLines + 5; ++i) {
+    grpc::ClientContext context;
+    const auto stream = stub_->Run(&context);
+    stream->Write(ToProto(Request()));
+    backend_.AwaitRequest();
+    backend_.Finish(GenerationFinished());
+    pb::RunEvent event;
+    EXPECT_TRUE(stream->Read(&event));
+    EXPECT_TRUE(stream->Finish().ok());
+  }
+  const auto stream = stub_->Run(&context_);
+  pb::RunRequest request = ToProto(Request());
+  request.set_request_id("failed-1");
+  stream->Write(request);
+  backend_.AwaitRequest();
+  backend_.Finish(absl::UnavailableError("the expert worker was lost"));
+  EXPECT_FALSE(stream->Finish().ok());
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("\"request_id\":\"failed-1\",\"code\":\"UNAVAILABLE\","
+                     "\"reason\":\"the expert worker was lost\""),
+            std::string::npos)
+      << log;
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), LogBudget::kLines + 1)
+      << log;
 }
 
 TEST_F(RunServiceTest, TheRouterPausesTheSequence) {

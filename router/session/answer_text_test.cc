@@ -196,6 +196,84 @@ TEST(AnswerTextTest, AStopThatNamesASpecialTokenMatchesTheToken) {
   EXPECT_EQ(EndOf({"<|end|>"}, {'a', 262, 'b'}), (Ended{"ab", -1}));
 }
 
+// The text with the names of special tokens, by byte with its being a name.
+struct Named {
+  std::string text;
+  std::vector<bool> name;
+
+  std::string Answer(std::size_t end) const {
+    std::string answer;
+    for (std::size_t i = 0; i < end; ++i) {
+      if (!name[i]) answer += text[i];
+    }
+    return answer;
+  }
+};
+
+// The same as EndOf, by a search of the whole text after each token.
+Ended SearchedEndOf(const Strings& stops, const std::vector<TokenId>& tokens) {
+  Named all;
+  for (const TokenId token : tokens) {
+    const bool special = token > 255;
+    all.text += token == 260   ? "<|end|>"
+                : token == 262 ? "<|x|>"
+                               : std::string(1, static_cast<char>(token));
+    all.name.resize(all.text.size(), special);
+    std::pair best(std::string::npos, std::string::npos);  // Last, first byte.
+    int matched = -1;
+    for (std::size_t i = 0; i < stops.size(); ++i) {
+      const std::string& stop = stops[i];
+      const bool names = stop.find("<|end|>") != std::string::npos ||
+                         stop.find("<|x|>") != std::string::npos;
+      // Each range of bytes that is the stop, without the names in between
+      // unless it has some itself.
+      for (std::size_t first = 0; first < all.text.size(); ++first) {
+        std::size_t at = first, found = 0;
+        for (; at < all.text.size() && found < stop.size(); ++at) {
+          if (!names && all.name[at]) {
+            if (found == 0) break;  // It begins in the answer.
+            continue;
+          }
+          if (all.text[at] != stop[found]) break;
+          ++found;
+        }
+        if (found == stop.size() && std::pair(at - 1, first) < best) {
+          best = {at - 1, first};
+          matched = static_cast<int>(i);
+        }
+      }
+    }
+    if (matched >= 0) return {all.Answer(best.second), matched};
+  }
+  return {all.Answer(all.text.size()), -1};
+}
+
+TEST(AnswerTextTest, AnyStopsAndTokensEndWhereASearchOfTheWholeTextEnds) {
+  std::minstd_rand random(1);
+  const Strings pieces = {"a", "b", "ab", "<|end|>", "<|x|>", "<|", "<", "x|>"};
+  const std::vector<TokenId> vocabulary = {'a', 'b', 'a', 'b', '<',
+                                           '|', 'x', '>', 260, 262};
+  int ended = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    Strings stops(1 + random() % 3);
+    for (std::string& stop : stops) {
+      for (unsigned i = 0; i < 1 + random() % 3; ++i) {
+        stop += pieces[random() % pieces.size()];
+      }
+    }
+    std::vector<TokenId> tokens(random() % 12);
+    for (TokenId& token : tokens) {
+      token = vocabulary[random() % vocabulary.size()];
+    }
+    const Ended expected = SearchedEndOf(stops, tokens);
+    ASSERT_EQ(EndOf(stops, tokens), expected)
+        << testing::PrintToString(stops) << testing::PrintToString(tokens);
+    ended += expected.matched >= 0;
+  }
+  EXPECT_GT(ended, 2000);
+  EXPECT_LT(ended, 18'000);
+}
+
 TEST(AnswerTextTest, AStopMayNameSpecialTokensAmongText) {
   EXPECT_EQ(EndOf({"b<|end|>"}, {'a', 'b', 260}), (Ended{"a", 0}));
   EXPECT_EQ(EndOf({"b<|end|>"}, {'a', 260, 'b'}), (Ended{"ab", -1}));
