@@ -49,7 +49,7 @@ class UnitsTest(unittest.TestCase):
             for flag in flags:
                 found = re.fullmatch(r"--([a-z_]+)=(.*)", flag)
                 self.assertIsNotNone(found, f"{unit}: {flag}")
-                self.assertIn(f"--{found[1]} (", described, unit)
+                self.assertRegex(described, rf"(?m)^  --{found[1]}( |$)", unit)
 
     def test_the_programs_accept_the_settings_but_for_the_missing_model(self):
         for unit in INSTANCES:

@@ -94,9 +94,9 @@ TEST(ModelConfigTest, TheTemplateOfAModelWithExpertsMustBeAskedFor) {
   EXPECT_EQ(Parse(json)->chat_template_use, ChatTemplateUse::kNever);
   json["architectures"] = {"LlamaForCausalLM"};
   json["model_type"] = "llama";
-  for (const char* key : {"num_experts", "num_experts_per_tok",
-                          "moe_intermediate_size", "mlp_only_layers",
-                          "norm_topk_prob", "share_flag", "language_gate"}) {
+  for (const char* key :
+       {"num_experts", "num_experts_per_tok", "moe_intermediate_size",
+        "mlp_only_layers", "norm_topk_prob", "share_flag", "language_gate"}) {
     json.erase(key);
   }
   const auto dense = Parse(json);

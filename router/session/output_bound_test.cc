@@ -149,7 +149,6 @@ TEST_F(OutputBoundTest, ASequenceThatStartsLateIsPausedToo) {
 // A step may bring many log-probabilities of a prompt at once. A client that
 // reads gets them all, whatever the bound is.
 TEST_F(OutputBoundTest, ALargePieceOfThePromptPausesButDoesNotEnd) {
-  SetLimits({.output_bytes = 1000});
   KeepingGenerateWriter writer;
   writer.reading = false;
   writer.bytes_per_character = 8 << 20;
