@@ -48,7 +48,10 @@ std::optional<std::int64_t> FreeInGroup(const std::string& folder,
   const std::string stat = folder + "/memory.stat";
   const std::int64_t droppable = NumberAfter(stat, files.active).value_or(0) +
                                  NumberAfter(stat, files.inactive).value_or(0);
-  return std::max<std::int64_t>(0, *limit - *used + droppable);
+  // The numbers are not of the same instant, and the limit of version 1 is near
+  // the largest number if there is none.
+  const std::int64_t kept = std::max<std::int64_t>(0, *used - droppable);
+  return std::max<std::int64_t>(0, *limit - kept);
 }
 
 // Takes the limits of a group and of those that contain it into account.

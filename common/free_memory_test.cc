@@ -74,6 +74,24 @@ TEST_F(FreeMemoryTest, ReadsVersionOneToo) {
   EXPECT_EQ(FreeMemory(root_), 0);
 }
 
+TEST_F(FreeMemoryTest, VersionOneWithoutALimitAllowsAll) {
+  Write("/proc/self/cgroup", "4:memory:/\n");
+  Write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+  Write("/sys/fs/cgroup/memory/memory.usage_in_bytes", "0\n");
+  // Read a moment later.
+  Write("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file 1048576\n");
+  EXPECT_EQ(FreeMemory(root_), 8 * kGigabyte);
+}
+
+// The path of a container's group on the machine, while the container sees only
+// its own.
+TEST_F(FreeMemoryTest, AGroupThatIsNotThereIsThatOfTheMount) {
+  Write("/proc/self/cgroup", "4:memory:/docker/abc\n");
+  Write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "2147483648\n");
+  Write("/sys/fs/cgroup/memory/memory.usage_in_bytes", "0\n");
+  EXPECT_EQ(FreeMemory(root_), 2 * kGigabyte);
+}
+
 TEST_F(FreeMemoryTest, IsUnknownIfTheSystemDoesNotSay) {
   EXPECT_EQ(FreeMemory("/nonexistent"), std::nullopt);
 }

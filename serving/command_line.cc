@@ -53,9 +53,16 @@ std::string WantedValue(const CommandLineFlag& flag) {
   return absl::StrCat("like ", flag.DefaultValue());
 }
 
+// Returns true for Abseil's own flags.
+bool NamesFlags(const std::string& name) {
+  return name == "flagfile" || name == "fromenv" || name == "tryfromenv" ||
+         name == "undefok";
+}
+
 struct Found {
   CommandLineFlag* flag = nullptr;  // Null: no such flag.
   std::string name;                 // As Abseil wants it.
+  bool negated = false;             // Written as --noNAME.
 };
 
 // Finds a flag as it was written, without the leading dashes.
@@ -68,7 +75,7 @@ Found Find(std::string name) {
     CommandLineFlag* const flag =
         rest.empty() ? nullptr : absl::FindCommandLineFlag(rest);
     if (flag != nullptr && flag->IsOfType<bool>()) {
-      return {flag, absl::StrCat("no", rest)};
+      return {flag, absl::StrCat("no", rest), true};
     }
   }
   return {nullptr, name};
@@ -109,6 +116,11 @@ absl::StatusOr<CommandLine> ReadCommandLine(
       continue;
     }
     line.arguments.push_back(absl::StrCat("--", found.name));
+    if (equals != std::string::npos && found.negated) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "\"", argument, "\" has a value; it must be --", found.name,
+          ", or --", found.flag->Name(), " with true or false"));
+    }
     std::string value;
     if (equals != std::string::npos) {
       value = argument.substr(equals + 1);
@@ -122,6 +134,8 @@ absl::StatusOr<CommandLine> ReadCommandLine(
                        WantedValue(*found.flag)));
     }
     absl::StrAppend(&line.arguments.back(), "=", value);
+    // A file would be read now, and again by Abseil.
+    if (NamesFlags(found.name)) continue;
     std::string error;
     if (!found.flag->ParseFrom(value, &error)) {
       return absl::InvalidArgumentError(absl::StrCat("--", found.name, " is \"",

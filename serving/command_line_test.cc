@@ -12,12 +12,14 @@
 #include "serving/process_flags.h"
 
 ABSL_DECLARE_FLAG(int, max_connections);
+ABSL_DECLARE_FLAG(std::vector<std::string>, flagfile);
 
 namespace apollo {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 
 class CommandLineTest : public testing::Test {
@@ -65,6 +67,9 @@ TEST_F(CommandLineTest, AWrongValueIsNamedWithARightOne) {
   EXPECT_EQ(ErrorOf({"--strict_model=maybe"}),
             "--strict_model is \"maybe\"; it must be true or false");
   EXPECT_THAT(ErrorOf({"--name"}), HasSubstr("--name has no value"));
+  EXPECT_EQ(ErrorOf({"--no-strict-model=true"}),
+            "\"--no-strict-model=true\" has a value; it must be "
+            "--nostrict_model, or --strict_model with true or false");
   EXPECT_EQ(absl::GetFlag(FLAGS_max_connections), 1000);
 }
 
@@ -83,6 +88,11 @@ TEST_F(CommandLineTest, HelpAndVersionAreNotedFirst) {
     EXPECT_FALSE(line->version);
   }
   EXPECT_TRUE(ReadCommandLine({"--version"})->version);
+}
+
+TEST_F(CommandLineTest, FilesOfFlagsAreLeftToAbseil) {
+  EXPECT_THAT(Read({"--flagfile", "/none"}), ElementsAre("--flagfile=/none"));
+  EXPECT_THAT(absl::GetFlag(FLAGS_flagfile), IsEmpty());
 }
 
 TEST_F(CommandLineTest, UnknownFlagsMayBeAllowed) {

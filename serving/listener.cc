@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -96,8 +98,10 @@ FileDescriptor Bind(const addrinfo& to, bool only,
       ::socket(to.ai_family, to.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.ok()) return socket;
   const int on = 1;
-  const auto milliseconds =
-      static_cast<unsigned>(absl::ToInt64Milliseconds(user_timeout));
+  // The kernel keeps an int. At 0 its own default would apply.
+  const auto milliseconds = static_cast<unsigned>(
+      std::clamp<std::int64_t>(absl::ToInt64Milliseconds(user_timeout), 1,
+                               std::numeric_limits<int>::max()));
   setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   // Connections inherit these two.
   setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cstdint>
@@ -25,6 +26,21 @@ TEST(ListenerTest, PortZeroTakesAFreePort) {
   EXPECT_NE(message.find(address), std::string::npos) << message;
   EXPECT_NE(message.find("in use"), std::string::npos) << message;
   EXPECT_EQ(message.find(": :"), std::string::npos) << message;
+}
+
+TEST(ListenerTest, LongAndShortTimesAreKept) {
+  for (const absl::Duration time :
+       {absl::InfiniteDuration(), absl::Hours(24 * 365),
+        absl::Microseconds(1)}) {
+    const auto listener = ListenOn("127.0.0.1:0", time);
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    int milliseconds = 0;
+    socklen_t size = sizeof(milliseconds);
+    ASSERT_EQ(getsockopt(listener->sockets.front().get(), IPPROTO_TCP,
+                         TCP_USER_TIMEOUT, &milliseconds, &size),
+              0);
+    EXPECT_GT(milliseconds, 0);
+  }
 }
 
 TEST(ListenerTest, ANameListensOnAllItsAddressesWithOnePort) {

@@ -52,7 +52,7 @@ void SetNotFound(const std::string& name, pb::ServerReflectionResponse& out) {
   out.mutable_error_response()->set_error_message("unknown: " + name);
 }
 
-// Adds a file after its imports, each once.
+// Adds a file, then its imports, each once.
 void AddFile(const FileDescriptor& file, std::set<std::string>& added,
              pb::FileDescriptorResponse& out) {
   if (!added.insert(file.name()).second) return;

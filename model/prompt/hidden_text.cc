@@ -31,9 +31,12 @@ absl::StatusOr<HiddenText> HiddenText::ForTokens(
     std::span<const std::string> control_tokens) {
   HiddenText hidden;
   for (const std::string& token : control_tokens) {
+    bool has_text = false;
     for (std::size_t at = 0; at < token.size();) {
       const std::int32_t c = NextCharacter(token, &at);
-      if (c < 0 || u_isUWhiteSpace(c) || IsPrivate(c)) continue;
+      if (c < 0 || u_isUWhiteSpace(c)) continue;
+      has_text = true;
+      if (IsPrivate(c)) continue;
       const auto next = kHiddenBegin + 1 +
                         static_cast<std::int32_t>(hidden.from_private_.size());
       if (!hidden.to_private_.emplace(c, next).second) continue;
@@ -43,6 +46,11 @@ absl::StatusOr<HiddenText> HiddenText::ForTokens(
             "the control tokens have more than ", kHiddenEnd - kHiddenBegin - 2,
             " different characters"));
       }
+    }
+    if (!has_text) {
+      return absl::InvalidArgumentError(
+          "the tokenizer has a special token of white space, which messages "
+          "could contain");
     }
   }
   return hidden;

@@ -19,7 +19,8 @@ namespace apollo {
 // it is, because templates strip it. Immutable, therefore thread-safe.
 class HiddenText {
  public:
-  // Returns INVALID_ARGUMENT if the tokens have too many different characters.
+  // Returns INVALID_ARGUMENT if the tokens have too many different characters,
+  // or if one has only white space: texts could not be told from it.
   static absl::StatusOr<HiddenText> ForTokens(
       std::span<const std::string> control_tokens);
 

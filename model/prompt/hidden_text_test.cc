@@ -31,6 +31,15 @@ TEST(HiddenTextTest, ShowsThemAndSaysWhere) {
   EXPECT_THAT(shown.ordinary, ElementsAre(TextRange{2, 4}, TextRange{7, 9}));
 }
 
+TEST(HiddenTextTest, ATokenOfWhiteSpaceIsRefused) {
+  for (const char* space : {"\n\n", " \u3000"}) {
+    EXPECT_EQ(HiddenText::ForTokens(std::vector<std::string>{"<a>", space})
+                  .status()
+                  .code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+}
+
 TEST(HiddenTextTest, ItsOwnCharactersMayOccurInText) {
   const HiddenText hidden = Make();
   // The escape, the first replacement, and one that is not in use.

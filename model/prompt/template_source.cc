@@ -31,8 +31,10 @@ absl::Status Error(const std::string& file, const Parts&... parts) {
 // Returns nothing if the file does not exist.
 absl::StatusOr<std::optional<std::string>> ReadIfThere(
     const std::string& file) {
+  // A link to nothing, or a file that cannot be looked at, is there.
   std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) {
+  if (std::filesystem::symlink_status(file, ignored).type() ==
+      std::filesystem::file_type::not_found) {
     return std::optional<std::string>();
   }
   ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(file));

@@ -20,7 +20,8 @@ struct TemplateSource {
 // Finds the template of a model directory: chat_template.jinja; else
 // "chat_template" of tokenizer_config.json, which is a text, or a list of named
 // ones, of which "default" counts; else "chat_template" of chat_template.json.
-// Returns nothing if there is none, or INVALID_ARGUMENT naming file and field.
+// Returns nothing if there is none, INVALID_ARGUMENT naming file and field, or
+// the error of a file that is there and cannot be read.
 absl::StatusOr<std::optional<TemplateSource>> FindChatTemplate(
     const std::string& directory);
 

@@ -88,6 +88,15 @@ TEST_F(TemplateSourceTest, NamesTheFileThatIsWrong) {
   EXPECT_THAT(Error(), HasSubstr("chat_template.jinja: is not valid UTF-8"));
 }
 
+// A snapshot of a cache without its blobs, for example.
+TEST_F(TemplateSourceTest, ALinkToNothingIsNotIgnored) {
+  Write("tokenizer_config.json", R"({"chat_template": "a"})");
+  std::filesystem::create_symlink("nothing", folder_ + "/chat_template.jinja");
+  const absl::Status status = FindChatTemplate(folder_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("chat_template.jinja"));
+}
+
 TEST_F(TemplateSourceTest, ReadsAFileOfItsOwn) {
   Write("tokenizer_config.json", R"({"eos_token": "</s>"})");
   Write("mine.jinja", "mine");

@@ -24,7 +24,8 @@ absl::Status SystemError(const char* what) {
   return absl::InternalError(absl::StrCat(what, ": ", std::strerror(errno)));
 }
 
-// Returns the size of this process's address space.
+// Returns the size of this process's address space, or 0 if the system does not
+// say: /proc may not be mounted.
 std::size_t AddressSpace() {
   std::size_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;
@@ -48,8 +49,10 @@ void SetLimit(__rlimit_resource resource, rlim_t soft, rlim_t hard) {
       1, static_cast<rlim_t>(absl::ToInt64Seconds(limits.time)));
   SetLimit(RLIMIT_CORE, 0, 0);
   SetLimit(RLIMIT_CPU, seconds, seconds + 1);
-  const rlim_t space = AddressSpace() + limits.memory_bytes;
-  SetLimit(RLIMIT_AS, space, space);
+  if (const std::size_t in_use = AddressSpace(); in_use > 0) {
+    const rlim_t space = in_use + limits.memory_bytes;
+    SetLimit(RLIMIT_AS, space, space);
+  }
   std::string report;
   try {
     const absl::Status status = work();

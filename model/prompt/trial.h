@@ -10,8 +10,10 @@ namespace apollo {
 
 // Bounds of a trial.
 struct TrialLimits {
-  absl::Duration time = absl::Seconds(10);          // Of processor time.
-  std::size_t memory_bytes = std::size_t{1} << 30;  // Above what is in use.
+  absl::Duration time = absl::Seconds(10);  // Of processor time.
+  // Above what is in use. Unlimited where the system does not say how much that
+  // is (/proc is not mounted).
+  std::size_t memory_bytes = std::size_t{1} << 30;
 };
 
 // Runs `work` in a child process, because a library that interprets a file may
