@@ -11,6 +11,7 @@
 
 #include "common/status_macros.h"
 #include "model/prompt/jinja_functions.h"
+#include "model/prompt/jinja_loops.h"
 #include "model/prompt/jinja_source.h"
 
 namespace apollo {
@@ -121,7 +122,7 @@ absl::StatusOr<JinjaTemplate> JinjaTemplate::Parse(std::string_view source) {
   Parts parts;
   parts.source = std::string(source);
   try {
-    parts.root = minja::Parser::parse(MendJinja(source),
+    parts.root = minja::Parser::parse(ScopeLoopVariables(MendJinja(source)),
                                       {.trim_blocks = true,
                                        .lstrip_blocks = true,
                                        .keep_trailing_newline = false});
