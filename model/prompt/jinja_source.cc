@@ -18,6 +18,11 @@ bool StartsAt(std::string_view source, std::size_t at, std::string_view what) {
   return source.substr(at, what.size()) == what;
 }
 
+std::ptrdiff_t LineOf(std::string_view source, std::size_t at) {
+  return 1 + std::count(source.begin(),
+                        source.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+}
+
 // Cuts a source; `at_` is the first byte that is in no piece yet.
 class Cutter {
  public:
@@ -100,6 +105,16 @@ std::size_t Indentation(std::string_view text, bool starts_line) {
   return at_start ? text.size() - begin : 0;
 }
 
+// Returns true if the tag or comment before a text strips all of it.
+bool StripsAll(std::string_view source, const JinjaPiece& before,
+               std::string_view text) {
+  const std::string_view tag =
+      source.substr(before.begin, before.end - before.begin);
+  const bool strips =
+      tag.ends_with("-%}") || tag.ends_with("-}}") || tag.ends_with("-#}");
+  return strips && absl::StripAsciiWhitespace(ToAbsl(text)).empty();
+}
+
 std::string EmptyComment(std::string_view comment) {
   const bool strips_before = StartsAt(comment, 2, "-") && comment.size() > 4;
   const bool strips_behind = comment.size() > 5 && comment.ends_with("-#}");
@@ -138,13 +153,29 @@ absl::Status CheckJinjaEscapes(std::string_view source) {
       if (source[i] != '\\') continue;
       ++i;
       if (kKnown.find(source[i]) != kKnown.npos) continue;
-      const auto line =
-          1 + std::count(source.begin(),
-                         source.begin() + static_cast<std::ptrdiff_t>(i), '\n');
       return absl::InvalidArgumentError(absl::StrCat(
-          "in line ", line,
+          "in line ", LineOf(source, i),
           " a string has another escape than \\n \\r \\t \\b \\f \\\\ \\' or "
           "\\\"; write the character itself"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckJinjaOperators(std::string_view source) {
+  for (const JinjaPiece& piece : CutJinja(source)) {
+    if (piece.kind != JinjaPiece::Kind::kCode) continue;
+    for (std::size_t i = piece.begin; i < piece.end; ++i) {
+      const bool twice = i + 1 < piece.end && source[i + 1] == source[i];
+      const bool power = source[i] == '*' && twice;
+      const bool division = source[i] == '/' && !twice;
+      if (power || division) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "in line ", LineOf(source, i), " the operator ", power ? "**" : "/",
+            " is used, which gives other numbers here than in Jinja; write a "
+            "product, or // for a whole number"));
+      }
+      if (twice) ++i;  // "//"
     }
   }
   return absl::OkStatus();
@@ -171,7 +202,9 @@ std::string MendJinja(std::string_view original) {
     } else if (piece.kind == Kind::kText && StartsAt(source, piece.end, "{{") &&
                !StartsAt(source, piece.end, "{{-")) {
       const std::size_t spaces = Indentation(text, i == 0);
-      if (spaces == 0) continue;
+      if (spaces == 0 || (i > 0 && StripsAll(source, pieces[i - 1], text))) {
+        continue;
+      }
       copy(piece.end - spaces);
       absl::StrAppend(
           &mended, "{{ \"",

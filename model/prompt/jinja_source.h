@@ -33,6 +33,10 @@ std::vector<JinjaPiece> CutJinja(std::string_view source);
 // minja does not know. (It would drop the backslash in silence.)
 absl::Status CheckJinjaEscapes(std::string_view source);
 
+// Returns INVALID_ARGUMENT, naming the line, if code has an operator that minja
+// computes otherwise than Jinja: / and **.
+absl::Status CheckJinjaOperators(std::string_view source);
+
 // Returns a source that minja renders as Jinja renders `source` with
 // trim_blocks and lstrip_blocks:
 //   - line ends are "\n";

@@ -47,6 +47,23 @@ TEST(JinjaSourceTest, KnowsTheEscapesOfMinja) {
   }
 }
 
+TEST(JinjaSourceTest, RefusesOperatorsThatComputeOtherwise) {
+  EXPECT_TRUE(CheckJinjaOperators("a / b ** {{ 7 // 2 * 3 ~ ' / ** ' }}").ok());
+  EXPECT_TRUE(CheckJinjaOperators("{{ f(*a) }}{# 1 / 2 #}").ok());
+  for (const char* code :
+       {"{{ 7 / 2 }}", "{% set a = 2 ** 3 %}", "{{ a/b }}"}) {
+    EXPECT_THAT(CheckJinjaOperators(std::string("\n") + code).message(),
+                HasSubstr("in line 2 the operator "));
+  }
+}
+
+TEST(JinjaSourceTest, ATagThatStripsWhatFollowsLeavesNoIndentation) {
+  EXPECT_EQ(MendJinja("{% a -%}\n {{ b -}}\n {{ c }}{#- -#}\n {{ d }}"),
+            "{% a -%}\n {{ b -}}\n {{ c }}{#--#}\n {{ d }}");
+  EXPECT_EQ(MendJinja("{% a -%}\nx\n {{ b }}"),
+            "{% a -%}\nx\n{{ \" \" }}{{ b }}");
+}
+
 TEST(JinjaSourceTest, KeepsIndentationBeforeExpressions) {
   EXPECT_EQ(MendJinja("  {{ a }}\n\t{{ b }} {{ c }}\n  {{- d }}\n  {% e %}"),
             "{{ \"  \" }}{{ a }}\n{{ \"\\t\" }}{{ b }} {{ c }}\n  {{- d }}\n"

@@ -119,6 +119,7 @@ absl::StatusOr<JinjaTemplate> JinjaTemplate::Parse(std::string_view source) {
                      kMaxSourceBytes, " are accepted"));
   }
   RETURN_IF_ERROR(CheckJinjaEscapes(source));
+  RETURN_IF_ERROR(CheckJinjaOperators(source));
   Parts parts;
   parts.source = std::string(source);
   try {
