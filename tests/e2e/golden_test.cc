@@ -225,15 +225,22 @@ TEST_P(GoldenTest, TokensLogprobsAndExpertsAreTheOracles) {
   cluster.StopAll();
 }
 
-constexpr const char* kCases[] = {
-    "all_sparse",  "dense_llama",       "dense_one_layer", "dense_qwen2",
-    "dense_qwen3", "every_expert",      "published",       "qwen3_experts",
-    "resaved",     "rope_linear",       "rope_llama3",     "rope_yarn",
-    "sharded_f32", "shared_expert_f16", "twelve_experts",  "wide"};
+// Many expert workers only for cases that have many experts, each in a form of
+// its own: starting so many processes takes long.
+std::vector<const char*> Cases() {
+  std::vector<const char*> cases = {"all_sparse", "every_expert", "published",
+                                    "qwen3_experts", "twelve_experts"};
+  if (APOLLO_EXPERT_WORKERS > 2) return cases;
+  cases.insert(cases.end(),
+               {"dense_llama", "dense_one_layer", "dense_qwen2", "dense_qwen3",
+                "resaved", "rope_linear", "rope_llama3", "rope_yarn",
+                "sharded_f32", "shared_expert_f16", "wide"});
+  return cases;
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Layouts, GoldenTest,
-    ::testing::Combine(::testing::ValuesIn(kCases),
+    ::testing::Combine(::testing::ValuesIn(Cases()),
                        ::testing::Values(APOLLO_EXPERT_WORKERS)),
     [](const auto& info) {
       return std::string(std::get<0>(info.param)) + "_" +
