@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tests of what happens at exact moments, such as a signal during a start, and of the files of a cluster's folder."""
 
+import errno
 import os
 import pathlib
 import signal
@@ -55,6 +56,18 @@ class SignalTest(LaunchTest):
                 started.start(60)
             self.assertEqual(list(started.handles), ["local"])
             self.assertEqual(state.read_handles(self.folder)["local"].pid, started.handles["local"].pid)
+
+    def test_a_process_that_cannot_be_recorded_is_killed(self):
+        program = self.folder / layout.ALL_ROLES
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\nexec sleep 1000\n")
+        program.chmod(0o755)
+        started = cluster.Cluster(layout.Layout("/model", str(self.folder), expert_workers=0), self.folder)
+        self.addCleanup(started.kill_all)
+        with mock.patch.object(state, "write_pid", side_effect=OSError(errno.ENOSPC, "full")), \
+                self.assertRaisesRegex(OSError, "full"):
+            started.launch("local")
+        self.assertFalse(started.handles["local"].running())
 
     def test_the_first_signal_interrupts_and_later_ones_do_not(self):
         with self.assertRaises(KeyboardInterrupt):
@@ -259,6 +272,18 @@ class SupervisorTest(LaunchTest):
         self.cluster.launch.side_effect = self.launch
         self.until(4)
         self.assertEqual(len(self.starts), 1)
+
+    def test_a_full_disk_does_not_end_it(self):
+        self.current.alive, self.lasting = False, True
+        full = OSError(errno.ENOSPC, "No space left on device")
+        self.cluster.publish.side_effect = full
+        with mock.patch.object(state, "write", side_effect=full):
+            self.until(10)
+        self.assertEqual((self.starts, self.lines), ([1], [f"router: {full}"]))
+        self.cluster.publish.reset_mock(side_effect=True)
+        self.until(20)
+        self.cluster.publish.assert_called_once_with()
+        self.assertEqual((self.starts, self.lines[1:]), ([1], ["router listens on 127.0.0.1:1"]))
 
     def test_nothing_happens_while_a_command_changes_the_cluster(self):
         self.current.alive = False

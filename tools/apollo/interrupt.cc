@@ -40,6 +40,7 @@ void Interrupt::KeepRunning() {
 bool Interrupt::Pause(std::chrono::milliseconds time) {
   const auto end = std::chrono::steady_clock::now() + time;
   MutexLock lock(mutex_);
+  if (cancelled_) return false;  // It was too late for the call before.
   pausing_ = true;
   while (pausing_ && std::chrono::steady_clock::now() < end) {
     changed_.wait_until(mutex_, end);

@@ -32,7 +32,8 @@ class Interrupt {
   // Makes later calls of Cancel without a call in progress do nothing.
   void KeepRunning() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Waits for that time. Returns false immediately when Cancel() is called.
+  // Waits for that time. Returns false immediately when Cancel() is called, or
+  // if it has been called since the last Scope began.
   bool Pause(std::chrono::milliseconds time) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Returns true if Cancel() has cancelled a call or pause since the previous

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <thread>
 
@@ -98,10 +99,7 @@ TEST(RetryTest, NothingIsRepeatedAfterAnEvent) {
 
 TEST(RetryTest, AnInterruptEndsThePause) {
   FakeServer fake;
-  fake.service.generate = [&](grpc::ServerContext*, const v1::GenerateRequest&,
-                              FakeService::Writer*) {
-    return Unavailable("worker lost", 999);
-  };
+  fake.service.generate = FailFirst(9, Unavailable("worker lost", 1), "9000");
   // Called while there is a call or a pause.
   std::thread user([&] {
     while (fake.service.generate_requests().empty()) std::this_thread::yield();
@@ -110,6 +108,18 @@ TEST(RetryTest, AnInterruptEndsThePause) {
   EXPECT_EQ(fake.Run(Ask("?")), kInterrupted);
   user.join();
   EXPECT_EQ(fake.service.generate_requests().size(), 1u);
+}
+
+TEST(RetryTest, AnInterruptThatIsTooLateForTheCallEndsThePause) {
+  Interrupt interrupt;
+  {
+    grpc::ClientContext context;
+    const Interrupt::Scope scope(interrupt, context);
+    EXPECT_TRUE(interrupt.Cancel());
+  }
+  EXPECT_FALSE(interrupt.Pause(std::chrono::hours(1)));
+  EXPECT_TRUE(interrupt.TakeCancelled());
+  EXPECT_TRUE(interrupt.Pause(std::chrono::milliseconds(0)));
 }
 
 TEST(RetryTest, ThePauseKeepsTheTimeLimit) {

@@ -74,7 +74,11 @@ class Cluster:
             child = processes.start(self.layout.command(name, self.folder, own_ports), self.bound,
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
             self.handles[name] = processes.Handle.of_child(child)
-            state.write_pid(self.folder, name, self.handles[name])
+            try:
+                state.write_pid(self.folder, name, self.handles[name])
+            except OSError:  # No other command would find it.
+                self.kill([name])
+                raise
 
     def _write_list(self, which, addresses):
         state.write(layouts.list_file(self.folder, which), "".join(a + "\n" for a in addresses if a))

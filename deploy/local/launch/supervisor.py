@@ -48,6 +48,7 @@ class Supervisor:
 
     def __init__(self, cluster, report=print, clock=time.monotonic):
         self._cluster, self._report, self._clock = cluster, report, clock
+        self._trouble = None  # The last that was reported, since a process was published.
         self._watched = {name: _Watched(clock()) for name in cluster.handles}
         for name, watched in self._watched.items():
             watched.address = cluster.address(name)
@@ -68,11 +69,22 @@ class Supervisor:
     def step(self):
         """Notices ends, and restarts what is due. Raises Stopped."""
         for name, watched in self._watched.items():
-            with contextlib.suppress(state.Busy):  # It is tried again in the next step.
+            # What fails is tried again in the next step.
+            try:
                 if not self._cluster.handles[name].running():
                     self._ended(name, watched)
                 elif watched.address is None:
                     self._publish(name, watched)
+            except state.Busy:
+                pass
+            except OSError as error:  # For example a full disk, where nothing can be reported either.
+                with contextlib.suppress(OSError):
+                    self._report_once(f"{name}: {error}")
+
+    def _report_once(self, trouble):
+        if trouble != self._trouble:
+            self._report(trouble)
+            self._trouble = trouble
 
     def _ended(self, name, watched):
         if watched.due is not None and self._clock() < watched.due:
@@ -105,18 +117,19 @@ class Supervisor:
             self._report(f"{name}: {error}")
             self._plan(name, watched, None)
             return
-        history.restarted(self._cluster.folder, name)
         watched.begin(self._clock())
+        history.restarted(self._cluster.folder, name)
 
     def _publish(self, name, watched):
         """Tells the others the address, which may be a new one, once the process listens."""
         if self._cluster.address(name) is None:
             return
         with self._locked(name):
-            watched.address = self._cluster.address(name)
-            if watched.address is not None:
+            address = self._cluster.address(name)
+            if address is not None:
                 self._cluster.publish()
-                self._report(f"{name} listens on {watched.address}")
+                watched.address, self._trouble = address, None
+                self._report(f"{name} listens on {address}")
 
     @contextlib.contextmanager
     def _locked(self, name):
