@@ -72,9 +72,10 @@ TEST_F(EndTokensTest, NoEndCanBeSaid) {
 }
 
 TEST_F(EndTokensTest, NamesTheFileOfAWrongId) {
-  for (const Json& wrong : {Json(10), Json(-1), Json("3"), Json(3.5),
-                            Json({1, 10}), Json({nullptr}), Json({{1}}),
-                            Json(18446744073709551615u), Json(true)}) {
+  for (const Json& wrong :
+       {Json(10), Json(-1), Json("3"), Json(3.5), Json::array({1, 10}),
+        Json::array({nullptr}), Json::array({Json::array({1})}),
+        Json(18446744073709551615u), Json(true)}) {
     EXPECT_THAT(std::string(Read(Of(wrong), Of(1)).status().message()),
                 HasSubstr("d/config.json: \"eos_token_id\" is " + wrong.dump() +
                           "; it must be a token id below 10"));

@@ -179,7 +179,7 @@ absl::Status CheckUnreadTensors(const ModelConfig& config,
   // An index of a model with tied embeddings may list a head.
   for (const auto& [name, sentence] : checkpoint.absent()) {
     if (!others.AsksForMore(name) || name == kHeadTensor) continue;
-    return others.NotRead(sentence, name);
+    return others.NotRead(sentence + ", and", name);
   }
   if (const auto ignored = others.ignored(); !ignored.empty()) {
     warnings.push_back(absl::StrCat(checkpoint.directory(), ": tensors ",

@@ -182,7 +182,7 @@ TEST_F(UnreadTensorsTest, ListedTensorsThatAreNotThere) {
               .message()),
       AllOf(HasSubstr("index.json: tensor \"model.layers.0.self_attn.o_proj."
                       "bias\" is listed as part of two.safetensors, which "
-                      "does not exist is not read"),
+                      "does not exist, and is not read; "),
             HasSubstr("only q_proj, k_proj and v_proj may have biases")));
 }
 
