@@ -118,6 +118,7 @@ void ExpectEveryField(const Message& message) {
     if (field.is_repeated()) {
       EXPECT_GT(reflection.FieldSize(message, &field), 0) << field.full_name();
       if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+      if (field.is_map()) continue;  // See field_coverage.cc.
       for (int k = 0; k < reflection.FieldSize(message, &field); ++k) {
         ExpectEveryField(reflection.GetRepeatedMessage(message, &field, k));
       }
