@@ -112,7 +112,7 @@ grpc::ServerUnaryReactor* InferenceService::GetStatus(
     grpc::CallbackServerContext* server_context,
     const v1::GetStatusRequest* /*request*/, v1::GetStatusResponse* response) {
   grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
-  StartStatusCall(context_, server_context, response, reactor);
+  StartStatusCall(context_, response, reactor);
   return reactor;
 }
 

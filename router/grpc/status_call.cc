@@ -4,10 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "router/grpc/grpc_status.h"
 #include "router/grpc/to_proto.h"
 #include "router/process_status.h"
-#include "router/session/new_ids.h"
 #include "serving/version.h"
 
 namespace apollo {
@@ -27,20 +25,18 @@ ProcessStatus RouterStatus(RouterBackend& backend) {
 }  // namespace
 
 void StartStatusCall(const SessionContext& context,
-                     grpc::CallbackServerContext* server_context,
                      v1::GetStatusResponse* response,
                      grpc::ServerUnaryReactor* reactor) {
   auto metrics = std::make_shared<RequestMetrics::Request>(
       context.metrics, "GetStatus", context.clock.Now());
   *response->add_processes() = ToProto(RouterStatus(context.backend));
   context.backend.CollectStatus(
-      [metrics, &clock = context.clock, server_context, response,
+      [metrics, &clock = context.clock, response,
        reactor](const std::vector<ProcessStatus>& workers) {
         for (const ProcessStatus& status : workers) {
           *response->add_processes() = ToProto(status);
         }
         metrics->End("OK", clock.Now());
-        AddTrailers(absl::OkStatus(), NewRequestId(), *server_context);
         reactor->Finish(grpc::Status::OK);
       });
 }

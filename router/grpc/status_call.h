@@ -9,10 +9,9 @@ namespace apollo {
 
 // Serves one GetStatus call: asks all dense workers, and finishes the reactor
 // when all have answered or timed out. A cluster that cannot serve has a
-// status, too, so the call succeeds. `server_context` and `response` belong to
-// gRPC and live until the reactor is finished.
+// status, too, so the call succeeds. `response` belongs to gRPC and lives until
+// the reactor is finished.
 void StartStatusCall(const SessionContext& context,
-                     grpc::CallbackServerContext* server_context,
                      v1::GetStatusResponse* response,
                      grpc::ServerUnaryReactor* reactor);
 
