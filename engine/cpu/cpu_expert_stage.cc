@@ -1,7 +1,5 @@
 #include "engine/cpu/cpu_expert_stage.h"
 
-#include <absl/strings/str_cat.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -10,24 +8,10 @@
 #include "engine/cache_size.h"
 #include "engine/rope_frequencies.h"
 #include "kernels/elementwise.h"
+#include "model/config/expert_list.h"
 
 namespace apollo {
 namespace {
-
-absl::Status CheckExperts(const ModelConfig& config,
-                          const std::set<int>& experts) {
-  for (const int e : experts) {
-    if (e >= 0 && e < config.num_experts) continue;
-    if (config.is_dense()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "expert ", e, " does not exist; this model has no experts"));
-    }
-    return absl::InvalidArgumentError(
-        absl::StrCat("expert ", e, " does not exist; this model has experts 0",
-                     " to ", config.num_experts - 1));
-  }
-  return absl::OkStatus();
-}
 
 // Returns the dot product, summed in the order of the inputs.
 float Dot(const float* a, const float* b, int size) {
@@ -95,7 +79,7 @@ absl::StatusOr<std::unique_ptr<CpuExpertStage>> CpuExpertStage::Load(
     const ModelConfig& config, const WeightSource& source,
     const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
     const LoadProgress& progress) {
-  RETURN_IF_ERROR(CheckExperts(config, experts));
+  RETURN_IF_ERROR(CheckExperts(experts, config.num_experts));
   std::unique_ptr<CpuExpertStage> stage(
       new CpuExpertStage(config, experts, pool));
   const AttentionShape shape = {config.num_heads, config.num_kv_heads,

@@ -1,6 +1,4 @@
 // Loading of CudaExpertStage.
-#include <absl/strings/str_cat.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -8,6 +6,7 @@
 #include "common/status_macros.h"
 #include "engine/cuda/cuda_expert_stage.h"
 #include "kernels/cuda/experts.h"
+#include "model/config/expert_list.h"
 #include "model/weights/tensor_registry.h"
 
 namespace apollo {
@@ -24,18 +23,9 @@ constexpr int kGuestBlocks = 4;
 // outputs that come back.
 constexpr int kChoiceBlocks = 3;
 
-absl::Status CheckExperts(const ModelConfig& config,
-                          const std::set<int>& experts) {
-  for (const int e : experts) {
-    if (e >= 0 && e < config.num_experts) continue;
-    if (config.is_dense()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "expert ", e, " does not exist; this model has no experts"));
-    }
-    return absl::InvalidArgumentError(
-        absl::StrCat("expert ", e, " does not exist; this model has experts 0",
-                     " to ", config.num_experts - 1));
-  }
+absl::Status CheckModel(const ModelConfig& config,
+                        const std::set<int>& experts) {
+  RETURN_IF_ERROR(CheckExperts(experts, config.num_experts));
   if (config.is_dense()) return absl::OkStatus();
   return cuda::CheckGate(
       {config.num_experts, config.experts_per_token, config.norm_topk_prob});
@@ -111,7 +101,7 @@ absl::StatusOr<std::unique_ptr<CudaExpertStage>> CudaExpertStage::Load(
     const ModelConfig& config, const WeightSource& source,
     const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
     StageDeviceOptions device, const LoadProgress& progress) {
-  RETURN_IF_ERROR(CheckExperts(config, experts));
+  RETURN_IF_ERROR(CheckModel(config, experts));
   std::unique_ptr<CudaExpertStage> stage(new CudaExpertStage(config, experts));
   device.max_rows =
       cuda::RoundUp(std::max(device.max_rows, 1), SparseSizes::kRowUnit);

@@ -34,4 +34,18 @@ absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
   return experts;
 }
 
+absl::Status CheckExperts(const std::set<int>& experts, int num_experts) {
+  for (const int e : experts) {
+    if (e >= 0 && e < num_experts) continue;
+    if (num_experts == 0) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "expert ", e, " does not exist; this model has no experts"));
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("expert ", e, " does not exist; this model has experts 0",
+                     " to ", num_experts - 1));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace apollo

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include <set>
@@ -12,5 +13,9 @@ namespace apollo {
 // Returns INVALID_ARGUMENT naming the part that is wrong.
 absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
                                            int num_experts);
+
+// Returns INVALID_ARGUMENT naming the first expert that a model with
+// num_experts does not have. A dense model has none.
+absl::Status CheckExperts(const std::set<int>& experts, int num_experts);
 
 }  // namespace apollo
