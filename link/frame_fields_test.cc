@@ -21,8 +21,10 @@ auto Members(const LayerExperts& x) {
   return std::tie(a, b);
 }
 auto Members(const WorkerInfo& x) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = x;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t,
+               u] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t,
+                  u);
 }
 auto Members(const DeviceTransport& x) {
   const auto& [a, b, c, d] = x;
@@ -146,6 +148,7 @@ WorkerInfo FullInfo() {
   info.running_sequences = 12;
   info.queued_rows = 1000;
   info.draining = true;
+  info.hand_over = true;
   info.ready = true;
   info.revision = 1ull << 40;
   info.sequence_options = 5;

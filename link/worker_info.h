@@ -84,6 +84,8 @@ struct WorkerInfo {
   // About to stop: accepts no new sequences, but continues its own, and
   // computes rows for peers until their sequences have ended.
   bool draining = false;
+  // With `draining`: its sequences should move to other workers now.
+  bool hand_over = false;
   bool ready = false;  // Set by its engine: it runs.
   std::uint64_t revision = 0;
 

@@ -48,6 +48,7 @@ void ToProto(const WorkerInfo& in, pb::WorkerInfo* out) {
   out->set_running_sequences(in.running_sequences);
   out->set_queued_rows(in.queued_rows);
   out->set_draining(in.draining);
+  out->set_hand_over(in.hand_over);
   out->set_ready(in.ready);
   out->set_revision(in.revision);
   out->set_sequence_options(in.sequence_options);
@@ -79,6 +80,7 @@ WorkerInfo FromProto(const pb::WorkerInfo& in) {
   out.running_sequences = static_cast<int>(in.running_sequences());
   out.queued_rows = static_cast<int>(in.queued_rows());
   out.draining = in.draining();
+  out.hand_over = in.hand_over();
   out.ready = in.ready();
   out.revision = in.revision();
   out.sequence_options = static_cast<int>(in.sequence_options());
