@@ -1,12 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
-#include <map>
-#include <set>
 #include <string>
-#include <utility>
 
+#include "common/layer_experts.h"  // IWYU pragma: export
 #include "sequence/generation.h"
 
 namespace apollo {
@@ -17,25 +14,6 @@ inline constexpr int kWireVersion = 1;
 inline constexpr int kOldestWireVersion = kWireVersion - 1;
 
 enum class WorkerRole { kDense, kExpert };
-
-// Experts by sparse layer.
-struct LayerExperts {
-  LayerExperts() = default;
-  // The same experts in every sparse layer.
-  LayerExperts(std::set<int> experts)  // NOLINT: a set is meant to convert.
-      : everywhere(std::move(experts)) {}
-  LayerExperts(std::initializer_list<int> experts) : everywhere(experts) {}
-
-  bool Has(int layer, int expert) const {
-    if (everywhere.contains(expert)) return true;
-    const auto it = in_layer.find(layer);
-    return it != in_layer.end() && it->second.contains(expert);
-  }
-  bool operator==(const LayerExperts&) const = default;
-
-  std::set<int> everywhere;               // In every sparse layer.
-  std::map<int, std::set<int>> in_layer;  // Further experts, by layer.
-};
 
 // The ways in which rows in the memory of a worker's device can travel to that
 // of a peer.

@@ -104,7 +104,7 @@ TEST_F(CpuExpertStageTest, RowsThatAreComputedElsewhereGiveTheSame) {
         [&](std::vector<AbsentRows> absent) {
           EXPECT_FALSE(done);
           for (AbsentRows& rows : absent) {
-            EXPECT_TRUE(there->experts().contains(rows.expert));
+            EXPECT_TRUE(there->experts().everywhere.contains(rows.expert));
             EXPECT_FALSE(rows.slices.empty());
             away.push_back({rows.expert, std::move(rows.rows)});
           }

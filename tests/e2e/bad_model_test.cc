@@ -354,9 +354,10 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
        "knows no language \"tlh\""},
       {"deploy/local/apollo_local", "--expected_languages=de,",
        "--expected_languages has \"\", which is not a language"},
-      {"router/router", "--families=/nonexistent", "/nonexistent"},
-      {"dense_worker/dense_worker", "--families=/nonexistent", "/nonexistent"},
-      {"expert_worker/expert_worker", "--families=/nonexistent",
+      {"router/router", "--families_file=/nonexistent", "/nonexistent"},
+      {"dense_worker/dense_worker", "--families_file=/nonexistent",
+       "/nonexistent"},
+      {"expert_worker/expert_worker", "--families_file=/nonexistent",
        "/nonexistent"},
       {"dense_worker/dense_worker", "--listen=999.1.1.1:0", "999.1.1.1:0"},
   };
