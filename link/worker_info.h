@@ -3,7 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "common/layer_experts.h"  // IWYU pragma: export
+#include "common/layer_experts.h"   // IWYU pragma: export
+#include "link/placement_report.h"  // IWYU pragma: export
 #include "sequence/generation.h"
 
 namespace apollo {
@@ -62,6 +63,8 @@ struct WorkerInfo {
   // About to stop: accepts no new sequences, but continues its own, and
   // computes rows for peers until their sequences have ended.
   bool draining = false;
+  // What it holds and why, for operators (expert workers).
+  PlacementReport placement = {};
   // With `draining`: its sequences should move to other workers now.
   bool hand_over = false;
   bool ready = false;  // Set by its engine: it runs.
