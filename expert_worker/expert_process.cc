@@ -42,8 +42,9 @@ absl::Status ExpertProcess::StartRole(const Options& options) {
   ASSIGN_OR_RETURN(links_,
                    WorkerLinks::Open(setup_->device, options.peers.nccl));
   ASSIGN_OR_RETURN(role_, ExpertRole::Start(*setup_,
-                                            {flags.name, options.experts,
-                                             options.peers.answer_timeout},
+                                            {flags.name, options.placement,
+                                             options.peers.answer_timeout,
+                                             options.lease},
                                             &request_metrics_));
   ExpertWorker& worker = role_->worker();
   acceptor_ = std::make_unique<WorkerLinkAcceptor>(role_->self(), worker);
