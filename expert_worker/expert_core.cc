@@ -48,13 +48,12 @@ ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
       control_(options_.placement, options_.self.name, stage_->config(),
                residence_, clock.Now()),
       sequences_(stage_->blocks(), counters_, clock, options_.requests),
-      exchange_(counters_, clock, options_.self.numerics,
-                {[this](LayerExpert which) {
-                   return residence_.BytesToLoad(which);
-                 },
-                 [this](std::uint64_t number, LayerExpert which, Rows rows) {
-                   ComputeHere(number, which, std::move(rows));
-                 }}),
+      exchange_(
+          counters_, clock, options_.self.numerics,
+          {[this](LayerExpert which) { return residence_.BytesToLoad(which); },
+           [this](std::uint64_t number, LayerExpert which, Rows rows) {
+             ComputeHere(number, which, std::move(rows));
+           }}),
       info_(options_.self),
       described_(clock.Now()) {
   info_.role = WorkerRole::kExpert;
@@ -152,8 +151,7 @@ void ExpertCore::Tick(absl::Duration now, bool report) {
 }
 
 void ExpertCore::Loaded(
-    LayerExpert which,
-    absl::StatusOr<std::unique_ptr<ExpertWeights>> weights) {
+    LayerExpert which, absl::StatusOr<std::unique_ptr<ExpertWeights>> weights) {
   const absl::Status status = weights.status();
   residence_.Loaded(which, std::move(weights));
   if (status.ok()) return;

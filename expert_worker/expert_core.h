@@ -201,8 +201,8 @@ class ExpertCore {
   bool at_work_ = false;       // The stage has not completed the last call.
   bool guests_turn_ = false;   // The batch had the last piece.
   bool draining_ = false;
-  bool took_work_ = false;  // Since the last report of the load.
-  WorkerInfo info_;         // As last sent.
+  bool took_work_ = false;    // Since the last report of the load.
+  WorkerInfo info_;           // As last sent.
   absl::Duration described_;  // The time of its placement report.
 };
 

@@ -138,7 +138,8 @@ TEST_P(ExpertCoreTest, EveryStepEndsWhateverTheOrder) {
     SCOPED_TRACE(seed);
     Mesh mesh(seed);
     std::vector<int> answered(kWorkers);
-    for (int w = 0; w < kWorkers; ++w) mesh.worker(w).Take(Copy(SomeSteps()[0]));
+    for (int w = 0; w < kWorkers; ++w)
+      mesh.worker(w).Take(Copy(SomeSteps()[0]));
     int steps = 0;
     int left = kWorkers;
     for (; left > 0 && steps < 400'000; ++steps) {

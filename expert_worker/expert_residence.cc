@@ -76,6 +76,7 @@ void ExpertResidence::Place(std::set<LayerExpert> target, ExpertHold reason) {
       held.hold = reason;
     }
   }
+  Publish();
 }
 
 bool ExpertResidence::IsResident(LayerExpert which) const {
@@ -158,6 +159,7 @@ ExpertResidence::Task ExpertResidence::NextDrop(const Facts& facts) const {
 
 ExpertResidence::Task ExpertResidence::Next(const Facts& facts) const {
   if (options_.load == nullptr) return {};
+  if (!moving_ && !loading_ && wanted_.empty() && standby_used_ == 0) return {};
   for (const LayerExpert which : target_) {
     const auto it = held_.find(which);
     if (it != held_.end() && it->second.hold == ExpertHold::kStandby) {
@@ -257,6 +259,7 @@ void ExpertResidence::Publish() {
   counters_.standby_experts =
       static_cast<std::int64_t>(held_.size() - resident.size());
   counters_.standby_bytes = standby_used_;
+  moving_ = resident != target_;
   resident_ = LayerExperts::Of(resident, config.boundary, config.num_layers);
 }
 

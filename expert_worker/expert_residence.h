@@ -141,6 +141,8 @@ class ExpertResidence {
   // When to try again what failed.
   std::map<LayerExpert, absl::Duration> retry_at_;
   std::int64_t standby_used_ = 0;
+  // Derived: the resident experts are not those of the target.
+  bool moving_ = false;
 };
 
 }  // namespace apollo

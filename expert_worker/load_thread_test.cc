@@ -23,9 +23,8 @@ TEST(LoadThreadTest, PassesResultsOnInOrder) {
   FakeLoader loader;
   Queue<Result> results;
   LoadThread thread(
-      loader,
-      [&](LayerExpert which,
-          absl::StatusOr<std::unique_ptr<ExpertWeights>> weights) {
+      loader, [&](LayerExpert which,
+                  absl::StatusOr<std::unique_ptr<ExpertWeights>> weights) {
         EXPECT_EQ(weights.ok(), which.layer == 1);
         results.Push({which, weights.status().code()});
       });

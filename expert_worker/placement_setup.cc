@@ -89,8 +89,8 @@ absl::Status Resolver::CheckDevice() const {
       config_.is_dense() ? "a model without experts"
                          : absl::StrCat("--device=", DeviceName(device_));
   if (setup_.control.automatic || !setup_.file.empty()) {
-    const bool by_experts = setup_.control.automatic &&
-                            options_.placement != "auto";
+    const bool by_experts =
+        setup_.control.automatic && options_.placement != "auto";
     return absl::InvalidArgumentError(absl::StrCat(
         by_experts ? options_.flag : "--placement", " is \"",
         by_experts ? options_.experts : options_.placement, "\", which ", where,
@@ -112,12 +112,11 @@ absl::StatusOr<std::set<int>> Resolver::FirstOfAuto() const {
     if (bytes < all_layers_) {
       return absl::InvalidArgumentError(absl::StrCat(
           "--resident_megabytes is ", *options_.resident_megabytes,
-          "; it must be at least ",
-          (all_layers_ + kMegabyte - 1) / kMegabyte,
+          "; it must be at least ", (all_layers_ + kMegabyte - 1) / kMegabyte,
           ", the size of an expert in all layers"));
     }
-    count = static_cast<int>(std::min<std::int64_t>(bytes / all_layers_,
-                                                    config_.num_experts));
+    count = static_cast<int>(
+        std::min<std::int64_t>(bytes / all_layers_, config_.num_experts));
   }
   return FirstExperts(name_, count, config_.num_experts);
 }
@@ -127,14 +126,14 @@ absl::Status Resolver::ChooseExperts() {
     ASSIGN_OR_RETURN(setup_.experts, FirstOfAuto());
     setup_.residence.first = ExpertHold::kAuto;
   } else {
-    ASSIGN_OR_RETURN(setup_.experts,
-                     ParseExperts(options_.experts, config_.num_experts,
-                                  options_.flag));
+    ASSIGN_OR_RETURN(
+        setup_.experts,
+        ParseExperts(options_.experts, config_.num_experts, options_.flag));
   }
   if (options_.resident_megabytes) {
     setup_.control.most_resident = static_cast<int>(std::min<std::int64_t>(
-        *options_.resident_megabytes * kMegabyte / std::max<std::int64_t>(
-                                                       largest_, 1),
+        *options_.resident_megabytes * kMegabyte /
+            std::max<std::int64_t>(largest_, 1),
         std::int64_t{config_.num_experts} * config_.num_sparse_layers()));
   }
   return absl::OkStatus();

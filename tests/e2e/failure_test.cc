@@ -91,9 +91,9 @@ TEST(FailureTest, StandbyReplacesALostExpertWorker) {
   const Answer after = Generate(*cluster.NewStub(), GreedyRequest(kPrompt, 30));
   EXPECT_TRUE(after.status.ok()) << after.status.error_message();
   EXPECT_EQ(after.ids, before.ids);
-  EXPECT_GT(cluster.Metric("expert-worker-0",
-                           "apollo_expert_rows_on_standby_total"),
-            0);
+  EXPECT_GT(
+      cluster.Metric("expert-worker-0", "apollo_expert_rows_on_standby_total"),
+      0);
 }
 
 TEST(FailureTest, TheStatusShowsWhoIsLost) {
