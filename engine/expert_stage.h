@@ -5,12 +5,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <vector>
 
+#include "common/layer_experts.h"
 #include "common/rows.h"
 #include "engine/block_pool.h"
+#include "engine/expert_weights.h"
 #include "engine/post_event.h"
 #include "engine/sampler.h"
 #include "model/config/model_config.h"
@@ -108,8 +109,18 @@ class ExpertStage {
 
   virtual BlockPool& blocks() = 0;
   virtual const ModelConfig& config() const = 0;
-  // The experts that are resident in every sparse layer.
-  virtual const std::set<int>& experts() const = 0;
+  // The experts in memory ("resident"), by sparse layer.
+  virtual const LayerExperts& experts() const = 0;
+
+  // Add and remove the weights of an expert of a sparse layer, between two
+  // functions: none may be in progress. Weights come from a loader for this
+  // device (engine/expert_weights.h). The results of a step do not depend on
+  // when an expert came, and a step whose rows for it are absent still gets
+  // their outputs by Resume. Devices without such a loader hold the experts
+  // that they were made with.
+  virtual void AddExpert(LayerExpert /*which*/,
+                         std::unique_ptr<ExpertWeights> /*weights*/) {}
+  virtual void RemoveExpert(LayerExpert /*which*/) {}
 
   // Starts a step of at least one slice, each with at least one row. The step
   // must be destroyed before the stage.

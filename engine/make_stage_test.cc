@@ -32,7 +32,7 @@ TEST(MakeStageTest, StagesOnTheCpuHaveItsNumerics) {
   const auto expert = MakeExpertStage(**setup, {1, 3}, /*max_rows=*/8, pool);
   ASSERT_TRUE(expert.ok()) << expert.status();
   EXPECT_EQ(expert->numerics, dense->numerics);
-  EXPECT_EQ(expert->stage->experts(), (std::set<int>{1, 3}));
+  EXPECT_EQ(expert->stage->experts(), (LayerExperts{1, 3}));
 }
 
 TEST(MakeStageTest, AGpuNeedsABuildWithCuda) {

@@ -206,7 +206,8 @@ void ExpectOnlyExpertsAskedFor(const OpenModel& model) {
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(stage.ok()) << stage.status();
   for (int e = 0; e < config.num_experts; ++e) {
-    EXPECT_EQ((*stage)->experts().contains(e), e == 1 || e == 3) << e;
+    EXPECT_EQ((*stage)->experts().everywhere.contains(e), e == 1 || e == 3)
+        << e;
   }
   EXPECT_EQ(done, bytes({1, 3}));
   EXPECT_EQ(total, done);

@@ -28,7 +28,7 @@ struct WorkerSetup {
 };
 
 // Opens the model without reading weights. `families_file` is the flag
-// --families. Errors name the wrong flag or file.
+// --families_file. Errors name the wrong flag or file.
 absl::StatusOr<std::unique_ptr<WorkerSetup>> OpenWorkerSetup(
     const WorkerFlags& flags, const std::string& families_file);
 

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <span>
 
+#include "engine/cpu/cpu_expert_loader.h"
 #include "engine/cpu/cpu_expert_stage.h"
 #include "engine/testing/async_expert_stage.h"
 #include "model/language/families.h"
@@ -63,9 +64,18 @@ std::int64_t OffFamilyRows(const ExpertCounters& counters,
       {TestLabels().Index(language), layer - TestConfig().boundary})[0];
 }
 
-Worker::Worker(const std::set<int>& experts, int blocks, int threads)
+std::int64_t ExpertBytes() {
+  return CpuExpertLoader(TestConfig(), *Model().weights)
+      .Bytes({TestConfig().boundary, 0});
+}
+
+Worker::Worker(const std::set<int>& experts, int blocks, int threads,
+               ExpertCore::Options options)
     : pool(threads, ThreadPool::Split::kAlways) {
-  ExpertCore::Options options;
+  options.residence.bytes = [](LayerExpert) { return ExpertBytes(); };
+  options.residence.load = [this](LayerExpert which) {
+    loads.push_back(which);
+  };
   options.languages = TestLabels();
   options.requests = &requests;
   core = std::make_unique<ExpertCore>(
@@ -86,13 +96,24 @@ bool Worker::HasMetric(const std::string& line) const {
 }
 
 void Worker::Work() {
-  while (core->HasWork() || !later.empty()) {
+  const auto may_load = [this] { return !loads.empty() && !hold_loads; };
+  while (core->HasWork() || !later.empty() || may_load()) {
     if (core->HasWork()) {
       core->Advance();
-    } else {
+    } else if (!later.empty()) {
       later.Deliver();
+    } else {
+      FinishLoad();
     }
   }
+}
+
+void Worker::FinishLoad(const absl::Status& status) {
+  const LayerExpert which = loads.front();
+  loads.pop_front();
+  if (!status.ok()) return core->Loaded(which, status);
+  CpuExpertLoader loader(TestConfig(), *Model().weights);
+  core->Loaded(which, loader.Load(which));
 }
 
 Two::Two(const std::set<int>& low_experts, const std::set<int>& high_experts)

@@ -4,6 +4,7 @@
 #include <prometheus/registry.h>
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -45,6 +46,9 @@ std::int64_t FamilyRows(const ExpertCounters& counters,
 std::int64_t OffFamilyRows(const ExpertCounters& counters,
                            const std::string& language, int layer);
 
+// Returns the bytes of weights of an expert of one layer.
+std::int64_t ExpertBytes();
+
 // Tests of a core run over a synchronous stage and over one whose results
 // arrive later.
 class ExpertCoreTest : public testing::TestWithParam<bool> {
@@ -62,11 +66,15 @@ class ExpertCoreTest : public testing::TestWithParam<bool> {
 
 // A core with links to two dense workers and to one peer.
 struct Worker {
+  // The core's loads, if its options ask for any, come from the model.
   explicit Worker(const std::set<int>& experts, int blocks = 64,
-                  int threads = 1);
+                  int threads = 1, ExpertCore::Options options = {});
   void AddPeer(const std::set<int>& experts);
-  // Runs the core until it has no work or waits for others.
+  // Runs the core until it has no work or waits for others. Loads end only when
+  // there is nothing else to do, and not at all with `hold_loads`.
   void Work();
+  // Ends a load that the core has begun: with the weights, or with an error.
+  void FinishLoad(const absl::Status& status = absl::OkStatus());
   void Take(Frame frame, LinkId from = kDense) {
     core->LinkFrame(from, std::move(frame));
   }
@@ -87,6 +95,8 @@ struct Worker {
   std::shared_ptr<FakeLink> peer = std::make_shared<FakeLink>();
   std::shared_ptr<FakeLink> other = std::make_shared<FakeLink>();
   Later later;  // Pending completions of the stage.
+  std::deque<LayerExpert> loads;
+  bool hold_loads = false;
   std::unique_ptr<ExpertCore> core;
 };
 

@@ -16,6 +16,11 @@ namespace {
 
 // Maximum number of guest rows in a piece, unless one guest has more.
 constexpr int kMaxGuestRows = 512;
+// The source of guests that are rows of this worker itself. Links have other
+// numbers.
+constexpr LinkId kSelf = 0;
+// The time between two reports of the placement, if it does not change.
+constexpr absl::Duration kReportPlacement = absl::Seconds(5);
 
 }  // namespace
 
@@ -39,12 +44,22 @@ ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
       clock_(clock),
       stage_(std::move(stage)),
       counters_(stage_->config(), options_.languages),
+      residence_(options_.residence, *stage_, counters_, clock),
+      control_(options_.placement, options_.self.name, stage_->config(),
+               residence_, clock.Now()),
       sequences_(stage_->blocks(), counters_, clock, options_.requests),
-      exchange_(counters_, clock, options_.self.numerics),
-      info_(options_.self) {
+      exchange_(
+          counters_, clock, options_.self.numerics,
+          {[this](LayerExpert which) { return residence_.BytesToLoad(which); },
+           [this](std::uint64_t number, LayerExpert which, Rows rows) {
+             ComputeHere(number, which, std::move(rows));
+           }}),
+      info_(options_.self),
+      described_(clock.Now()) {
   info_.role = WorkerRole::kExpert;
-  info_.resident = stage_->experts();
-  info_.reaches = stage_->experts();
+  info_.resident = residence_.resident();
+  info_.reaches = Reaches();
+  info_.placement = control_.Report(described_);
   info_.ready = true;
   ++info_.revision;
 }
@@ -82,20 +97,17 @@ void ExpertCore::Drain() {
 
 LayerExperts ExpertCore::Reaches() const {
   const ModelConfig& config = stage_->config();
-  LayerExperts reached = stage_->experts();
-  for (int expert = 0; expert < config.num_experts; ++expert) {
-    if (reached.everywhere.contains(expert)) continue;
-    std::vector<int> layers;
-    for (int layer = config.boundary; layer < config.num_layers; ++layer) {
-      if (exchange_.Reaches(layer, expert)) layers.push_back(layer);
+  std::set<LayerExpert> reached;
+  for (int layer = config.boundary; layer < config.num_layers; ++layer) {
+    for (int expert = 0; expert < config.num_experts; ++expert) {
+      if (residence_.StandsByForAll() ||
+          residence_.resident().Has(layer, expert) ||
+          exchange_.Reaches(layer, expert)) {
+        reached.insert({layer, expert});
+      }
     }
-    if (static_cast<int>(layers.size()) == config.num_sparse_layers()) {
-      reached.everywhere.insert(expert);
-      continue;
-    }
-    for (const int layer : layers) reached.in_layer[layer].insert(expert);
   }
-  return reached;
+  return LayerExperts::Of(reached, config.boundary, config.num_layers);
 }
 
 bool ExpertCore::ReachesAll() const {
@@ -105,8 +117,15 @@ bool ExpertCore::ReachesAll() const {
 
 void ExpertCore::SendInfo(bool with_load) {
   WorkerInfo info = info_;
+  info.resident = residence_.resident();
   info.reaches = Reaches();
   info.draining = draining_;
+  const absl::Duration now = clock_.Now();
+  if (info.resident != info_.resident ||
+      (with_load && now - described_ >= kReportPlacement)) {
+    described_ = now;
+    info.placement = control_.Report(now);
+  }
   if (!with_load && info == info_) return;
   info.running_sequences = sequences();
   info.queued_rows = waiting_.rows() + guests_.rows();
@@ -121,10 +140,30 @@ void ExpertCore::SendInfo(bool with_load) {
   }
 }
 
-void ExpertCore::Tick(absl::Duration now) {
+void ExpertCore::Tick(absl::Duration now, bool report) {
   exchange_.CloseLeft(sequences_.oldest());
+  exchange_.SendAgain(options_.lease, now);
   exchange_.GiveUpOnSilent(options_.answer_timeout, now);
-  SendInfo(/*with_load=*/true);
+  if (!draining_ && options_.placement.automatic) {
+    control_.Decide(exchange_.Holders(), now);
+  }
+  if (report) SendInfo(/*with_load=*/true);
+}
+
+void ExpertCore::Loaded(
+    LayerExpert which, absl::StatusOr<std::unique_ptr<ExpertWeights>> weights) {
+  const absl::Status status = weights.status();
+  residence_.Loaded(which, std::move(weights));
+  if (status.ok()) return;
+  const auto waiting = to_come_.extract(which);
+  if (waiting.empty()) return;
+  for (const auto& [number, rows] : waiting.mapped()) {
+    exchange_.FailedHere(number, status);
+  }
+}
+
+void ExpertCore::TakePlacement(Placement placement) {
+  control_.TakeFile(std::move(placement), clock_.Now());
 }
 
 void ExpertCore::LinkFrame(LinkId id, Frame frame) {
@@ -175,7 +214,7 @@ absl::Status ExpertCore::AddGuest(LinkId from, Frame frame) {
         absl::StrCat("rows of an invalid layer or size: layer ", rows.layer,
                      ", ", payload.numbers(), " numbers"));
   }
-  if (!stage_->experts().contains(rows.expert)) {
+  if (!stage_->experts().Has(rows.layer, rows.expert)) {
     const absl::Status status = absl::NotFoundError(absl::StrCat(
         "expert ", rows.expert, " is not resident on this worker"));
     neighbours_.at(from).link->Send({ExpertOutputs{rows.ticket, status}, {}});
@@ -189,8 +228,21 @@ absl::Status ExpertCore::AddGuest(LinkId from, Frame frame) {
   return absl::OkStatus();
 }
 
+template <typename Use>
+auto ExpertCore::WithFacts(Use use) const {
+  const auto needed = [this](LayerExpert which) { return guests_.Has(which); };
+  const auto dispensable = [this](LayerExpert which) {
+    return control_.Dispensable(which, exchange_.Holders());
+  };
+  return use(ExpertResidence::Facts{needed, dispensable});
+}
+
 ExpertCore::Piece ExpertCore::NextPiece() const {
   if (at_work_) return Piece::kNone;
+  const bool moves = WithFacts([this](const ExpertResidence::Facts& facts) {
+    return residence_.HasWork(facts);
+  });
+  if (moves) return Piece::kMove;
   const Piece of_batch = NextOfBatch();
   return GuestsGoFirst(of_batch) ? Piece::kGuests : of_batch;
 }
@@ -220,9 +272,11 @@ bool ExpertCore::GuestsGoFirst(Piece of_batch) const {
 
 void ExpertCore::Advance() {
   const Piece piece = NextPiece();
+  if (piece == Piece::kMove) return MoveExpert();
   guests_turn_ = piece != Piece::kGuests;
   switch (piece) {
     case Piece::kNone:
+    case Piece::kMove:
       return;
     case Piece::kBegin:
       return BeginBatch();
@@ -235,6 +289,32 @@ void ExpertCore::Advance() {
     case Piece::kGuests:
       return RunGuests();
   }
+}
+
+void ExpertCore::MoveExpert() {
+  const std::optional<LayerExpert> came =
+      WithFacts([this](const ExpertResidence::Facts& facts) {
+        return residence_.Work(facts);
+      });
+  if (came) {
+    auto waiting = to_come_.extract(*came);
+    if (!waiting.empty()) {
+      for (auto& [number, rows] : waiting.mapped()) {
+        ComputeHere(number, *came, std::move(rows));
+      }
+    }
+  }
+  SendInfo();
+}
+
+void ExpertCore::ComputeHere(std::uint64_t number, LayerExpert which,
+                             Rows rows) {
+  if (!residence_.held().contains(which)) {
+    to_come_[which].emplace_back(number, std::move(rows));
+    return residence_.Want(which);
+  }
+  guests_.Add(
+      {kSelf, number, which.layer, {which.expert, std::move(rows)}, nullptr});
 }
 
 void ExpertCore::BeginBatch() {
@@ -267,8 +347,15 @@ void ExpertCore::RunLayer() {
 void ExpertCore::SendAway(std::vector<AbsentRows> absent) {
   for (AbsentRows& rows : absent) {
     std::vector<int> slices = std::move(rows.slices);
-    batch_->away.push_back({exchange_.Dispatch(batch_->layer, std::move(rows)),
-                            std::move(slices)});
+    const int expert = rows.expert;
+    const int count = rows.rows.rows();
+    PeerExchange::Ticket ticket =
+        exchange_.Dispatch(batch_->layer, std::move(rows));
+    if (exchange_.IsAway(ticket)) {
+      const int layer = batch_->layer - stage_->config().boundary;
+      counters_.rows_away.Use({layer})[expert] += count;
+    }
+    batch_->away.push_back({std::move(ticket), std::move(slices)});
   }
 }
 
@@ -302,6 +389,7 @@ void ExpertCore::FinishBatch() {
 
 void ExpertCore::AnswerBatch(std::vector<SliceOutcome> outcomes) {
   batch_->rows.CountRouting(outcomes, options_.languages, counters_);
+  control_.CountOwn(outcomes, clock_.Now());
   std::vector<ExpertBatch::Answer> answers =
       batch_->rows.Answers(std::move(outcomes), clock_.Now());
   batch_.reset();
@@ -316,7 +404,14 @@ void ExpertCore::AnswerBatch(std::vector<SliceOutcome> outcomes) {
 std::vector<GuestRows> ExpertCore::TakeGuests(int layer) {
   served_ = guests_.Take(layer, kMaxGuestRows);
   std::vector<GuestRows> rows;
-  for (Guest& guest : served_) rows.push_back(std::move(guest.rows));
+  for (Guest& guest : served_) {
+    const LayerExpert which = {layer, guest.rows.expert};
+    residence_.Used(which);
+    if (guest.from != kSelf) {
+      control_.CountGuests(which, guest.rows.rows.rows(), clock_.Now());
+    }
+    rows.push_back(std::move(guest.rows));
+  }
   return rows;
 }
 
@@ -334,6 +429,10 @@ void ExpertCore::AnswerGuests(std::vector<Rows> outputs) {
   const std::vector<Guest> served = std::exchange(served_, {});
   APOLLO_CHECK(outputs.size() == served.size());
   for (std::size_t i = 0; i < served.size(); ++i) {
+    if (served[i].from == kSelf) {
+      exchange_.ComputedHere(served[i].ticket, std::move(outputs[i]));
+      continue;
+    }
     counters_.rows_served += outputs[i].rows();
     const auto neighbour = neighbours_.find(served[i].from);
     if (neighbour == neighbours_.end()) continue;  // The link has ended.

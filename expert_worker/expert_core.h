@@ -1,19 +1,24 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
+#include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
+#include <utility>
 #include <vector>
 
 #include "common/clock.h"
 #include "engine/expert_stage.h"
 #include "expert_worker/expert_batch.h"
 #include "expert_worker/expert_counters.h"
+#include "expert_worker/expert_residence.h"
 #include "expert_worker/guest_queue.h"
 #include "expert_worker/peer_exchange.h"
+#include "expert_worker/placement_control.h"
+#include "expert_worker/placement_file.h"
 #include "expert_worker/sequence_table.h"
 #include "expert_worker/step_queue.h"
 #include "link/link_session.h"
@@ -25,24 +30,30 @@ namespace apollo {
 
 // An expert worker as an event-driven state machine. It merges the waiting
 // steps of all dense workers into one batch and runs it through the sparse
-// layers. It sends rows for experts that are not resident here to a peer that
-// has them, computes rows that peers send (guests), and answers.
+// layers. It sends rows for experts that are not in memory here to a peer that
+// has them, or has the expert loaded, computes rows that peers send (guests),
+// and answers.
 //
 // Its parts:
 // - StepQueue: steps that wait for a batch;
 // - SequenceTable: sequences, and evictions when the cache is full;
 // - ExpertBatch: the steps that go through the layers together;
-// - PeerExchange: rows that peers compute;
-// - GuestQueue: rows of peers that are computed here.
+// - PeerExchange: rows for experts that are absent, and who computes them;
+// - GuestQueue: rows of peers, and those that waited for a load;
+// - ExpertResidence: the experts in memory, and their loads;
+// - PlacementControl: which experts those are to be.
 //
 // Work is done in pieces: one layer of the batch, together with the guests of
 // that layer, or guests of one layer alone. Guests wait for at most one piece
 // of the batch, and the batch for at most one piece of guests. While a batch
-// waits for a peer, guests continue, so no two workers can deadlock.
+// waits for a peer or a load, guests continue, so no two workers can deadlock.
+// Experts enter and leave the stage between two pieces.
 //
-// A peer that keeps its links but does not answer delays a batch for at most
-// `answer_timeout`. Then the rows that wait for it fail, and it gets no others
-// until its engine reports on a new link.
+// Rows at a peer that is lost, or silent for longer than `lease`, go to another
+// holder, or are computed here. A peer that keeps its links but does not answer
+// delays a batch for at most `answer_timeout`, if nobody else has the expert.
+// Then the rows that wait for it fail, and it gets no others until its engine
+// reports on a new link.
 //
 // Single-threaded. The stage never blocks the thread: its functions may
 // complete later, in the same thread, and events are handled meanwhile. Uses no
@@ -51,12 +62,15 @@ class ExpertCore {
  public:
   struct Options {
     absl::Duration answer_timeout = absl::Seconds(10);
+    absl::Duration lease = absl::Milliseconds(300);
     // The constant part of this worker's description.
     WorkerInfo self = {};
     // Labels under which routing is counted.
     LanguageLabels languages = LanguageLabels(FamilyTable::Paper());
     // Metrics in which sequences count as requests; may be null.
     RequestMetrics* requests = nullptr;
+    ExpertResidence::Options residence = {};
+    PlacementControl::Options placement = {};
   };
 
   // `clock` and the options' `requests` must outlive the core.
@@ -71,9 +85,17 @@ class ExpertCore {
   // sequences, which may need its experts, have ended.
   void LinkLeaving(LinkId id, bool leaving);
   void LinkDown(LinkId id);
-  // Checks for peers that do not answer. Call it several times a second. Frames
-  // that arrived before `now` must have been passed to LinkFrame.
-  void Tick(absl::Duration now);
+  // Checks for peers that do not answer, and decides on the placement. Call it
+  // several times a second, more often than a lease ends. Frames that arrived
+  // before `now` must have been passed to LinkFrame. `report`: also tell the
+  // neighbours the load.
+  void Tick(absl::Duration now, bool report = true);
+
+  // Takes the result of a load that the residence began.
+  void Loaded(LayerExpert which,
+              absl::StatusOr<std::unique_ptr<ExpertWeights>> weights);
+  // Takes a new placement file.
+  void TakePlacement(Placement placement);
 
   // Tells all neighbours that this worker is about to stop: dense workers give
   // it no new sequences, and its experts do not count for new sequences
@@ -99,18 +121,21 @@ class ExpertCore {
   // Sequences that hold cache blocks.
   int sequences() const { return sequences_.size(); }
   // Returns, by layer, the experts resident here or on peers that are not
-  // draining.
+  // draining, or all of them if this worker can load each.
   LayerExperts Reaches() const;
   // Returns true if Reaches() has every expert of every sparse layer.
   bool ReachesAll() const;
   // Returns true if some peer has sequences.
   bool PeersRun() const { return exchange_.PeersRun(); }
 
+  // Experts that stay in memory.
+  const LayerExperts& resident() const { return residence_.resident(); }
+
   // Free cache blocks.
   int free_blocks() { return stage_->blocks().available(); }
 
  private:
-  enum class Piece { kNone, kBegin, kLayer, kResume, kFinish, kGuests };
+  enum class Piece { kNone, kMove, kBegin, kLayer, kResume, kFinish, kGuests };
   // A linked worker: a dense worker, or a peer, which is also in exchange_.
   struct Neighbour {
     WorkerInfo info;
@@ -125,11 +150,20 @@ class ExpertCore {
   bool GuestsGoFirst(Piece of_batch) const;
 
   void BeginBatch();
+  // Lets one expert enter or leave the stage, or begins a load.
+  void MoveExpert();
   void RunLayer();
   void SendAway(std::vector<AbsentRows> absent);
   void Resume();
   void FinishBatch();
   void AnswerBatch(std::vector<SliceOutcome> outcomes);
+
+  // Computes rows by an expert of this worker, once it is in memory.
+  void ComputeHere(std::uint64_t number, LayerExpert which, Rows rows);
+
+  // Calls `use` with the facts of the moment.
+  template <typename Use>
+  auto WithFacts(Use use) const;
 
   // Takes the guests of the next piece; their outputs go to AnswerGuests.
   std::vector<GuestRows> TakeGuests(int layer);
@@ -153,18 +187,23 @@ class ExpertCore {
 
   // Owned by the thread.
   ExpertCounters counters_;
+  ExpertResidence residence_;
+  PlacementControl control_;
   std::map<LinkId, Neighbour> neighbours_;
   SequenceTable sequences_;
   StepQueue waiting_;
   PeerExchange exchange_;
   GuestQueue guests_;
+  // Rows of tickets that wait for an expert to come.
+  std::map<LayerExpert, std::vector<std::pair<std::uint64_t, Rows>>> to_come_;
   std::unique_ptr<Batch> batch_;
   std::vector<Guest> served_;  // Guests whose rows are in the stage.
   bool at_work_ = false;       // The stage has not completed the last call.
   bool guests_turn_ = false;   // The batch had the last piece.
   bool draining_ = false;
-  bool took_work_ = false;  // Since the last report of the load.
-  WorkerInfo info_;         // As last sent.
+  bool took_work_ = false;    // Since the last report of the load.
+  WorkerInfo info_;           // As last sent.
+  absl::Duration described_;  // The time of its placement report.
 };
 
 }  // namespace apollo

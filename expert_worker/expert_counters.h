@@ -19,9 +19,17 @@ struct ExpertCounters {
   Count batches;
   Count rows;                    // Rows of batches.
   Count rows_sent, rows_served;  // Computed by, and for, other workers.
+  Count rows_resent;             // Of rows_sent, to another after the first.
+  Count rows_on_standby;         // Waited for an expert to come.
   Count sequences;               // Opened.
   Level running;                 // Sequences that are open.
   Count preemptions;
+  Level resident_experts, standby_experts;  // Over all layers.
+  Level standby_bytes;
+  Count expert_loads, expert_load_bytes, load_milliseconds;
+  Count standby_evictions;
+  Count moves;                   // Of residents, in and out.
+  CountTable rows_away;          // [layer]: by expert.
   CountTable expert_tokens;      // [language, layer]: by expert.
   CountTable family_tokens;      // [language, layer]; 0 without a family.
   CountTable off_family_tokens;  // See LayerUse::off_family_tokens.
@@ -37,6 +45,41 @@ inline constexpr MetricRow<ExpertCounters> kExpertMetrics[] = {
      &ExpertCounters::rows_sent},
     {"apollo_expert_rows_served_total", "Rows computed here for other workers.",
      &ExpertCounters::rows_served},
+    {"apollo_expert_rows_resent_total",
+     "Of apollo_expert_rows_sent_total, rows sent again because a worker was "
+     "lost, silent or without the expert.",
+     &ExpertCounters::rows_resent},
+    {"apollo_expert_rows_on_standby_total",
+     "Rows computed here by an expert that had to come into memory first.",
+     &ExpertCounters::rows_on_standby},
+    {"apollo_expert_rows_away_total",
+     "Rows sent to other workers, by sparse layer and expert (which is the "
+     "language family).",
+     &ExpertCounters::rows_away},
+    {"apollo_num_experts_resident",
+     "Experts that stay in memory, over all sparse layers.",
+     &ExpertCounters::resident_experts},
+    {"apollo_num_experts_on_standby",
+     "Experts in memory because rows needed them lately, over all sparse "
+     "layers.",
+     &ExpertCounters::standby_experts},
+    {"apollo_expert_standby_bytes",
+     "Bytes of weights of experts on standby, those being loaded included.",
+     &ExpertCounters::standby_bytes},
+    {"apollo_expert_loads_total", "Experts of a layer loaded after the start.",
+     &ExpertCounters::expert_loads},
+    {"apollo_expert_load_bytes_total", "Bytes of weights of these loads.",
+     &ExpertCounters::expert_load_bytes},
+    {"apollo_expert_load_milliseconds_total",
+     "Time from the beginning of a load to the engine's notice of its end.",
+     &ExpertCounters::load_milliseconds},
+    {"apollo_expert_standby_evictions_total",
+     "Experts of a layer that left standby: unused, or for others.",
+     &ExpertCounters::standby_evictions},
+    {"apollo_expert_moves_total",
+     "Experts of a layer that became resident, or ceased to be, after the "
+     "start.",
+     &ExpertCounters::moves},
     {"apollo_expert_sequences_total", "Sequences opened.",
      &ExpertCounters::sequences},
     {"apollo_num_expert_sequences_running",
@@ -75,6 +118,7 @@ inline ExpertCounters::ExpertCounters(const ModelConfig& config,
   expert_tokens = CountTable(rows, expert);
   family_tokens = CountTable(rows);
   off_family_tokens = CountTable(rows);
+  rows_away = CountTable({layer}, expert);
 }
 
 }  // namespace apollo

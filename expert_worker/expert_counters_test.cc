@@ -57,8 +57,8 @@ TEST(ExpertCountersTest, RoutingIsPublishedByLanguageLayerAndExpert) {
   }
   EXPECT_EQ(text().find("patient"), std::string::npos);
   const std::string all = text();
-  // 7 numbers, 10 names with help and type, 2 x 7 of experts, 3 of families.
-  EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 7 + 20 + 14 + 3);
+  // 17 numbers, 20 names with help and type, 2 x 7 of experts, 3 of families.
+  EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 17 + 40 + 14 + 3);
 }
 
 }  // namespace

@@ -41,10 +41,11 @@ absl::Status ExpertProcess::StartRole(const Options& options) {
   // Before there are threads: the role has some.
   ASSIGN_OR_RETURN(links_,
                    WorkerLinks::Open(setup_->device, options.peers.nccl));
-  ASSIGN_OR_RETURN(role_, ExpertRole::Start(*setup_,
-                                            {flags.name, options.experts,
-                                             options.peers.answer_timeout},
-                                            &request_metrics_));
+  ASSIGN_OR_RETURN(
+      role_, ExpertRole::Start(*setup_,
+                               {flags.name, options.placement,
+                                options.peers.answer_timeout, options.lease},
+                               &request_metrics_));
   ExpertWorker& worker = role_->worker();
   acceptor_ = std::make_unique<WorkerLinkAcceptor>(role_->self(), worker);
   service_ = std::make_unique<GrpcLinkService>(links_->Wrap(*acceptor_));

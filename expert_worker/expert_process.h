@@ -10,6 +10,7 @@
 #include "engine/worker_setup.h"
 #include "expert_worker/expert_role.h"
 #include "expert_worker/link_acceptor.h"
+#include "expert_worker/placement_setup.h"
 #include "link/grpc_link.h"
 #include "link/peer_set.h"
 #include "serving/metrics.h"
@@ -29,7 +30,8 @@ class ExpertProcess {
     ProcessFlags process;
     WorkerFlags worker;
     PeerFlags peers;
-    std::string experts = "all";  // See model/config/expert_list.h.
+    PlacementOptions placement;
+    absl::Duration lease = absl::Milliseconds(300);
     absl::Duration drain_timeout = absl::Seconds(30);
   };
 

@@ -1,14 +1,15 @@
 #include "expert_worker/expert_role.h"
 
-#include <set>
+#include <absl/time/clock.h>
+
 #include <utility>
 
+#include "common/clock.h"
 #include "common/status_macros.h"
 #include "engine/cache_size.h"
 #include "engine/make_stage.h"
 #include "expert_worker/expert_counters.h"
 #include "expert_worker/step_queue.h"
-#include "model/config/expert_list.h"
 #include "model/language/language_labels.h"
 #include "serving/counter_collector.h"
 #include "worker/describe_worker.h"
@@ -25,25 +26,46 @@ constexpr int kRowsOfABatch = StepQueue::kMaxBatchRows + 512;
 absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
     const WorkerSetup& setup, const Options& options,
     RequestMetrics* requests) {
-  ASSIGN_OR_RETURN(
-      const std::set<int> experts,
-      ParseExperts(options.experts, setup.model.model.config.num_experts));
+  const ModelConfig& config = setup.model.model.config;
+  std::unique_ptr<ExpertLoader> loader = MakeExpertLoader(setup);
+  ASSIGN_OR_RETURN(PlacementSetup placement,
+                   SetUpPlacement(options.placement, options.name, config,
+                                  setup.device, loader.get()));
+  placement.control.zero = absl::Now() - Clock::Real().Now();
   std::unique_ptr<ExpertRole> role(new ExpertRole(setup.threads));
-  ASSIGN_OR_RETURN(MadeStage<ExpertStage> made,
-                   MakeExpertStage(setup, experts, kRowsOfABatch, role->pool_));
+  ASSIGN_OR_RETURN(
+      MadeStage<ExpertStage> made,
+      MakeExpertStage(setup, placement.experts, kRowsOfABatch, role->pool_));
   WorkerInfo& self = role->self_;
   self = DescribeWorker(setup, WorkerRole::kExpert, options.name,
                         std::move(made.numerics));
-  self.resident = experts;
+  self.resident = placement.experts;
   self.cache_tokens = CacheTokens(made.stage->blocks());
+  ExpertCore::Options core;
+  core.answer_timeout = options.answer_timeout;
+  core.lease = options.lease;
+  core.self = self;
+  core.languages = LanguageLabels(setup.families);
+  core.requests = requests;
+  core.residence = std::move(placement.residence);
+  core.placement = placement.control;
   role->worker_ = std::make_unique<ExpertWorker>(
-      ExpertCore::Options{options.answer_timeout, self,
-                          LanguageLabels(setup.families), requests},
-      std::move(made.stage),
-      [pool = &role->pool_] { return pool->progress(); });
+      std::move(core), std::move(made.stage),
+      [pool = &role->pool_] { return pool->progress(); }, Clock::Real(),
+      std::move(loader));
+  role->Follow(placement.file, config);
   role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),
                                                       kExpertMetrics);
   return role;
+}
+
+void ExpertRole::Follow(const std::string& file, const ModelConfig& config) {
+  if (file.empty()) return;
+  placement_.emplace(file, ShapeOf(config),
+                     [worker = worker_.get()](const Placement& placement) {
+                       worker->TakePlacement(placement);
+                     });
+  placement_->Start();
 }
 
 }  // namespace apollo

@@ -5,12 +5,15 @@
 #include <prometheus/collectable.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/thread_pool.h"
 #include "engine/worker_setup.h"
 #include "expert_worker/expert_core.h"
 #include "expert_worker/expert_worker.h"
+#include "expert_worker/placement_file.h"
+#include "expert_worker/placement_setup.h"
 #include "link/worker_info.h"
 #include "serving/metrics.h"
 
@@ -22,11 +25,12 @@ class ExpertRole {
  public:
   struct Options {
     std::string name;
-    std::string experts = "all";  // Resident: see model/config/expert_list.h.
+    PlacementOptions placement = {};
     absl::Duration answer_timeout = absl::Seconds(10);
+    absl::Duration lease = absl::Milliseconds(300);
   };
 
-  // Loads the resident experts and starts the engine's thread. The setup and
+  // Loads the first experts and starts the engine's thread. The setup and
   // `requests` must outlive the role. If `requests` is null, sequences are not
   // counted as requests. Returns the errors of MakeExpertStage, or
   // INVALID_ARGUMENT naming the flag if an option does not fit the model.
@@ -43,10 +47,13 @@ class ExpertRole {
 
  private:
   explicit ExpertRole(int threads) : pool_(threads) {}
+  // Follows the placement file, if there is one.
+  void Follow(const std::string& file, const ModelConfig& config);
 
   ThreadPool pool_;
   WorkerInfo self_;
   std::unique_ptr<ExpertWorker> worker_;              // Uses all of the above.
+  std::optional<PlacementWatch> placement_;           // Uses the worker.
   std::shared_ptr<prometheus::Collectable> metrics_;  // Uses the worker.
 };
 

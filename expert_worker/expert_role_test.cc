@@ -15,7 +15,7 @@ TEST(ExpertRoleTest, DescribesItselfAndItsExperts) {
   ASSERT_TRUE(setup.ok()) << setup.status();
   ExpertRole::Options options;
   options.name = "e";
-  options.experts = "0,2";
+  options.placement.experts = "0,2";
   const auto role = ExpertRole::Start(**setup, options, /*requests=*/nullptr);
   ASSERT_TRUE(role.ok()) << role.status();
   WorkerInfo self = (*role)->self();

@@ -9,25 +9,52 @@
 namespace apollo {
 
 constexpr absl::Duration kStuck = absl::Seconds(30);
-constexpr absl::Duration kTick = absl::Milliseconds(250);
+// Less than half of a lease. Every second tick reports the load.
+constexpr absl::Duration kTick = absl::Milliseconds(125);
 
 ExpertWorker::ExpertWorker(ExpertCore::Options options,
                            std::unique_ptr<ExpertStage> stage,
                            std::function<std::uint64_t()> inside,
-                           const Clock& clock)
+                           const Clock& clock,
+                           std::unique_ptr<ExpertLoader> loader)
     : clock_(clock),
+      loader_(std::move(loader)),
       thread_([this] { return core_.HasWork(); },
               [this] {
                 core_.Advance();
                 Worked();
               }),
-      core_(std::move(options), Connected(std::move(stage)), clock),
+      core_(WithLoads(std::move(options)), Connected(std::move(stage)), clock),
       progress_(std::move(inside)),
       watch_(kStuck, clock),
-      ticker_(kTick, [this] { Tick(); }),
+      ticker_(kTick,
+              [this] {
+                ticked_ = !ticked_;
+                Tick(/*report=*/ticked_);
+              }),
       reports_(ProgressReporter::kInterval, [this] { progress_.Report(); }) {
+  if (loader_ != nullptr) {
+    loads_.emplace(
+        *loader_,
+        [this](LayerExpert which,
+               absl::StatusOr<std::unique_ptr<ExpertWeights>> weights) {
+          thread_.Post([this, which, weights = std::move(weights)]() mutable {
+            core_.Loaded(which, std::move(weights));
+            Worked();
+          });
+        });
+  }
   Publish();
   thread_.Start();
+}
+
+ExpertCore::Options ExpertWorker::WithLoads(ExpertCore::Options options) {
+  if (loader_ == nullptr) return options;
+  options.residence.bytes = [this](LayerExpert which) {
+    return loader_->Bytes(which);
+  };
+  options.residence.load = [this](LayerExpert which) { loads_->Load(which); };
+  return options;
 }
 
 std::unique_ptr<ExpertStage> ExpertWorker::Connected(
@@ -45,9 +72,11 @@ std::unique_ptr<ExpertStage> ExpertWorker::Connected(
 
 ExpertWorker::~ExpertWorker() { thread_.Stop(); }
 
-void ExpertWorker::Tick() {
-  thread_.Post([this, now = clock_.Now()] {
-    core_.Tick(now);
+void ExpertWorker::Tick() { Tick(/*report=*/true); }
+
+void ExpertWorker::Tick(bool report) {
+  thread_.Post([this, report, now = clock_.Now()] {
+    core_.Tick(now, report);
     Worked();
   });
 }
@@ -115,6 +144,12 @@ void ExpertWorker::OnLinkDown(LinkId id, absl::Status status) {
     progress_.Remove(id);
     core_.LinkDown(id);
     Publish();
+  });
+}
+
+void ExpertWorker::TakePlacement(Placement placement) {
+  thread_.Post([this, placement = std::move(placement)]() mutable {
+    core_.TakePlacement(std::move(placement));
   });
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/clock.h"
@@ -15,6 +16,7 @@
 #include "engine/expert_stage.h"
 #include "expert_worker/expert_core.h"
 #include "expert_worker/expert_counters.h"
+#include "expert_worker/load_thread.h"
 #include "expert_worker/progress_reporter.h"
 #include "link/link_session.h"
 
@@ -26,10 +28,12 @@ class ExpertWorker final : public LinkEvents {
  public:
   // The options' `requests` and `clock` must outlive the worker. `inside`, if
   // given, returns a number that changes while the stage is inside a piece of
-  // work; any thread.
+  // work; any thread. `loader` loads further experts for the stage; without it
+  // the stage keeps those that it has.
   ExpertWorker(ExpertCore::Options options, std::unique_ptr<ExpertStage> stage,
                std::function<std::uint64_t()> inside = nullptr,
-               const Clock& clock = Clock::Real());
+               const Clock& clock = Clock::Real(),
+               std::unique_ptr<ExpertLoader> loader = nullptr);
   // All links must have ended.
   ~ExpertWorker() override;
 
@@ -39,6 +43,9 @@ class ExpertWorker final : public LinkEvents {
   void OnLinkLeaving(LinkId id, bool leaving) override;
   void OnLinkDown(LinkId id, absl::Status status) override;
   void OnLinkWritable(LinkId id) override;
+
+  // Takes a new placement file.
+  void TakePlacement(Placement placement);
 
   // Accepts no new sequences from now on. Current ones may finish, and peers
   // are served as before.
@@ -73,6 +80,8 @@ class ExpertWorker final : public LinkEvents {
  private:
   // Tells the stage how to post its events.
   std::unique_ptr<ExpertStage> Connected(std::unique_ptr<ExpertStage> stage);
+  // Lets the core load experts, if there is a loader.
+  ExpertCore::Options WithLoads(ExpertCore::Options options);
   // Updates the values that other threads read and that change all the time,
   // and notes progress unless the stage is at work: only the stage itself can
   // make any then. Runs in the engine's thread.
@@ -82,7 +91,10 @@ class ExpertWorker final : public LinkEvents {
   void Publish();
   void PublishLoad();
 
+  void Tick(bool report);
+
   const Clock& clock_;
+  const std::unique_ptr<ExpertLoader> loader_;  // May be null.
   EngineThread thread_;  // Stopped before the core and its stage go.
   ExpertCore core_;
   ProgressReporter progress_;
@@ -91,6 +103,8 @@ class ExpertWorker final : public LinkEvents {
   std::atomic<bool> covered_{false};
   std::atomic<bool> peers_run_{false};
   std::atomic<std::int64_t> last_frame_nanos_{0};
+  std::optional<LoadThread> loads_;
+  bool ticked_ = false;  // Of the ticker's thread.
   Ticker ticker_;
   Ticker reports_;
 };

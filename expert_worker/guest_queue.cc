@@ -1,5 +1,6 @@
 #include "expert_worker/guest_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace apollo {
@@ -12,6 +13,12 @@ int GuestQueue::rows() const {
   int rows = 0;
   for (const Guest& guest : guests_) rows += guest.rows.rows.rows();
   return rows;
+}
+
+bool GuestQueue::Has(LayerExpert which) const {
+  return std::any_of(guests_.begin(), guests_.end(), [which](const Guest& g) {
+    return g.layer == which.layer && g.rows.expert == which.expert;
+  });
 }
 
 std::vector<Guest> GuestQueue::Take(int layer, int max_rows) {

@@ -5,15 +5,17 @@
 #include <memory>
 #include <vector>
 
+#include "common/layer_experts.h"
 #include "engine/expert_stage.h"
 #include "link/link_session.h"
 
 namespace apollo {
 
-// Rows of a peer to be computed by an expert of this worker.
+// Rows of a peer, or of this worker itself, to be computed by an expert of this
+// worker.
 struct Guest {
   LinkId from = 0;
-  std::uint64_t ticket = 0;  // Chosen by the peer.
+  std::uint64_t ticket = 0;  // Chosen by who sent them.
   int layer = 0;
   GuestRows rows;
   // Receipt of the frame that brought it: unanswered frames count against the
@@ -33,6 +35,8 @@ class GuestQueue {
   bool empty() const { return guests_.empty(); }
   // Returns the number of rows of all guests.
   int rows() const;
+  // Returns true if there are rows for the expert.
+  bool Has(LayerExpert which) const;
   // The layer of the oldest guest. The queue must not be empty.
   int oldest_layer() const { return guests_.front().layer; }
 

@@ -9,15 +9,14 @@
 #include "common/status_macros.h"
 #include "engine/worker_device.h"
 #include "expert_worker/expert_process.h"
+#include "expert_worker/placement_flags.h"
 #include "serving/flag_checks.h"
 #include "serving/run_program.h"
 
-ABSL_FLAG(
-    std::string, experts, "all",
-    "Experts to hold in memory: \"all\", or numbers such as 0,4. Expert N "
-    "serves language family N, whose name and languages are in the line "
-    "of the families file (--families) that begins with N. A model without "
-    "experts takes only \"all\".");
+ABSL_FLAG(absl::Duration, lease, absl::Milliseconds(300),
+          "Time without a sign of life after which rows that another expert "
+          "worker owes are given to a second one that has the expert, or are "
+          "computed here.");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
           "Time that sequences here, and those of peers that need its experts, "
           "may take to finish after SIGTERM or SIGINT.");
@@ -33,7 +32,9 @@ absl::Status Run() {
   options.worker.model.strict_model = options.process.strict_model;
   PrepareDevice(options.worker.model.device);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(10)));
-  options.experts = absl::GetFlag(FLAGS_experts);
+  ASSIGN_OR_RETURN(options.placement, ReadPlacementFlags());
+  options.lease = absl::GetFlag(FLAGS_lease);
+  RETURN_IF_ERROR(CheckAboveZero("lease", options.lease));
   options.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
   RETURN_IF_ERROR(CheckNotNegative("drain_timeout", options.drain_timeout));
   SetLogProcess(options.process.name);

@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+
 #include "common/check.h"
 #include "common/log.h"
 
@@ -38,12 +40,21 @@ void PeerExchange::CloseLeft(std::uint64_t oldest_sequence) {
 }
 
 bool PeerExchange::Remove(LinkId id) {
-  if (peers_.erase(id) == 0) return false;
+  if (!peers_.contains(id)) return false;
+  const Process process = ProcessOf(id);
+  peers_.erase(id);
   directory_.Remove(id);
   answers_.Forget(id);
-  for (auto& [number, owed] : owed_) {
-    if (owed.peer != id || owed.answer) continue;
-    owed.answer = absl::UnavailableError("an expert worker was lost");
+  std::vector<std::pair<std::uint64_t, Try>> lost;
+  for (const auto& [number, tried] : tries_) {
+    if (tried.peer == id) lost.emplace_back(number, tried);
+  }
+  for (const auto& [number, tried] : lost) tries_.erase(number);
+  for (const auto& [number, tried] : lost) {
+    // It may be asked over another link.
+    const auto owed = owed_.find(tried.ticket);
+    if (owed != owed_.end()) owed->second.asked.erase(process);
+    Failed(tried, number, absl::UnavailableError("an expert worker was lost"));
   }
   return true;
 }
@@ -54,25 +65,105 @@ bool PeerExchange::PeersRun() const {
   });
 }
 
-PeerExchange::Ticket PeerExchange::Dispatch(int layer, AbsentRows rows) {
-  const std::uint64_t number = next_ticket_++;
-  Owed& owed = owed_[number];
-  const std::vector<LinkId> holders =
-      directory_.Holders(layer, rows.expert, numerics_);
-  if (holders.empty()) {
-    owed.answer = absl::UnavailableError(absl::StrCat(
-        "no live worker has expert ", rows.expert, " of layer ", layer));
-    return Ticket(number);
+std::vector<PlacementPeer> PeerExchange::Holders() const {
+  std::map<Process, PlacementPeer> holders;
+  for (const auto& [id, peer] : peers_) {
+    const WorkerInfo& info = peer.info;
+    if (peer.given_up || !info.ready ||
+        !SameNumerics(info.numerics, numerics_)) {
+      continue;
+    }
+    holders[ProcessOf(id)] = {info.name, info.resident,
+                              !info.draining && !peer.leaving};
   }
-  owed.peer = holders.front();
-  owed.rows = rows.rows.rows();
+  std::vector<PlacementPeer> peers;
+  for (auto& [process, peer] : holders) peers.push_back(std::move(peer));
+  return peers;
+}
+
+PeerExchange::Process PeerExchange::ProcessOf(LinkId id) const {
+  const WorkerInfo& info = peers_.at(id).info;
+  return {info.name, info.instance};
+}
+
+PeerExchange::Ticket PeerExchange::Dispatch(int layer, AbsentRows rows) {
+  const std::uint64_t number = next_number_++;
+  Owed& owed = owed_[number];
+  owed.which = {layer, rows.expert};
+  owed.count = rows.rows.rows();
   owed.width = rows.rows.width();
-  counters_.rows_sent += owed.rows;
-  answers_.Asked(owed.peer);
-  directory_.Assign(owed.peer, number, {0, owed.rows});
-  peers_.at(owed.peer).link->Send(
-      {ExpertRows{number, layer, rows.expert}, std::move(rows.rows)});
+  owed.rows = std::move(rows.rows);
+  Place(number,
+        absl::UnavailableError(absl::StrCat("no live worker has expert ",
+                                            rows.expert, " of layer ", layer)));
   return Ticket(number);
+}
+
+std::optional<LinkId> PeerExchange::HolderFor(const Owed& owed,
+                                              bool silent) const {
+  for (const LinkId id :
+       directory_.Holders(owed.which.layer, owed.which.expert, numerics_)) {
+    if (peers_.at(id).silent == silent && !owed.asked.contains(ProcessOf(id))) {
+      return id;
+    }
+  }
+  return std::nullopt;
+}
+
+void PeerExchange::Place(std::uint64_t number, const absl::Status& reason) {
+  Owed& owed = owed_.at(number);
+  owed.current = 0;
+  owed.here = false;
+  RowsToPlace question;
+  question.rows = owed.count;
+  question.bytes_per_row =
+      static_cast<std::int64_t>(sizeof(float)) * owed.width;
+  const std::optional<LinkId> holder = HolderFor(owed, /*silent=*/false);
+  if (holder) question.rows_before = directory_.Load(*holder);
+  if (here_.compute != nullptr && !owed.here_failed) {
+    question.bytes_to_load = here_.bytes_to_load(owed.which);
+  }
+  switch (PlaceRows(question)) {
+    case RowsPlace::kPeer:
+      return Send(number, *holder);
+    case RowsPlace::kHere:
+      owed.here = true;
+      return here_.compute(number, owed.which, owed.rows.Slice(0, owed.count));
+    case RowsPlace::kNowhere:
+      break;
+  }
+  if (const auto silent = HolderFor(owed, /*silent=*/true)) {
+    return Send(number, *silent);
+  }
+  owed.rows = Rows();
+  owed.answer = reason;
+}
+
+void PeerExchange::Send(std::uint64_t number, LinkId to) {
+  Owed& owed = owed_.at(number);
+  const std::uint64_t on_wire = next_number_++;
+  tries_[on_wire] = {to, number};
+  if (std::exchange(owed.sent, true)) counters_.rows_resent += owed.count;
+  owed.asked.insert(ProcessOf(to));
+  owed.current = on_wire;
+  counters_.rows_sent += owed.count;
+  answers_.Asked(to);
+  directory_.Assign(to, on_wire, {0, owed.count});
+  peers_.at(to).link->Send(
+      {ExpertRows{on_wire, owed.which.layer, owed.which.expert},
+       owed.rows.Slice(0, owed.count)});
+}
+
+void PeerExchange::Failed(const Try& tried, std::uint64_t number,
+                          const absl::Status& reason) {
+  const auto owed = owed_.find(tried.ticket);
+  if (owed != owed_.end() && owed->second.current == number) {
+    Place(tried.ticket, reason);
+  }
+}
+
+bool PeerExchange::IsAway(const Ticket& ticket) const {
+  return owed_.at(ticket.number_).current != 0;
 }
 
 bool PeerExchange::Answered(const Ticket& ticket) const {
@@ -88,29 +179,84 @@ absl::StatusOr<Rows> PeerExchange::Combine(Ticket ticket) {
 absl::Status PeerExchange::TakeOutputs(LinkId from,
                                        const ExpertOutputs& outputs,
                                        Rows payload) {
-  const auto it = owed_.find(outputs.ticket);
-  if (it == owed_.end() || it->second.answer) return absl::OkStatus();
-  Owed& owed = it->second;
-  if (owed.peer != from) {
+  const auto it = tries_.find(outputs.ticket);
+  if (it == tries_.end()) return absl::OkStatus();
+  const Try tried = it->second;
+  if (tried.peer != from) {
     return absl::InvalidArgumentError("expert outputs owed by another peer");
   }
+  tries_.erase(it);
   answers_.Answered(from);
   directory_.Withdraw(from, outputs.ticket);
+  const auto ticket = owed_.find(tried.ticket);
+  if (ticket == owed_.end() || ticket->second.current != outputs.ticket) {
+    return absl::OkStatus();  // Answered by another.
+  }
+  Owed& owed = ticket->second;
   if (!outputs.status.ok()) {
-    owed.answer = absl::UnavailableError(outputs.status.message());
+    Place(tried.ticket, absl::UnavailableError(outputs.status.message()));
     return absl::OkStatus();
   }
-  const std::size_t numbers = static_cast<std::size_t>(owed.rows) *
+  const std::size_t numbers = static_cast<std::size_t>(owed.count) *
                               static_cast<std::size_t>(owed.width);
   if (payload.numbers() != numbers) {
-    owed.answer =
-        absl::UnavailableError("an expert worker violated the protocol");
+    Place(tried.ticket,
+          absl::UnavailableError("an expert worker violated the protocol"));
     return absl::InvalidArgumentError(
         absl::StrCat("expert outputs of ", payload.numbers(),
                      " numbers instead of ", numbers));
   }
+  owed.current = 0;
+  owed.rows = Rows();
   owed.answer = payload.Reshaped(owed.width);
   return absl::OkStatus();
+}
+
+void PeerExchange::ComputedHere(std::uint64_t number, Rows outputs) {
+  const auto it = owed_.find(number);
+  if (it == owed_.end() || !it->second.here) return;
+  counters_.rows_on_standby += it->second.count;
+  it->second.here = false;
+  it->second.rows = Rows();
+  it->second.answer = std::move(outputs);
+}
+
+void PeerExchange::FailedHere(std::uint64_t number,
+                              const absl::Status& status) {
+  const auto it = owed_.find(number);
+  if (it == owed_.end() || !it->second.here) return;
+  it->second.here_failed = true;
+  Place(number, absl::UnavailableError(status.message()));
+}
+
+void PeerExchange::Progressed(LinkId from) {
+  answers_.Progressed(from);
+  const auto peer = peers_.find(from);
+  if (peer != peers_.end()) peer->second.silent = false;
+}
+
+bool PeerExchange::HasOtherPlace(const Owed& owed) const {
+  return HolderFor(owed, /*silent=*/false).has_value() ||
+         (here_.compute != nullptr && !owed.here_failed &&
+          here_.bytes_to_load(owed.which).has_value());
+}
+
+void PeerExchange::SendAgain(absl::Duration lease, absl::Duration now) {
+  for (const LinkId id : answers_.SilentFor(lease, now)) {
+    const auto peer = peers_.find(id);
+    if (peer != peers_.end()) peer->second.silent = true;
+  }
+  std::vector<std::pair<std::uint64_t, Try>> waiting;
+  for (const auto& [number, tried] : tries_) {
+    const auto owed = owed_.find(tried.ticket);
+    if (peers_.at(tried.peer).silent && owed != owed_.end() &&
+        owed->second.current == number && HasOtherPlace(owed->second)) {
+      waiting.emplace_back(number, tried);
+    }
+  }
+  for (const auto& [number, tried] : waiting) {
+    Failed(tried, number, absl::UnavailableError("an expert worker is silent"));
+  }
 }
 
 bool PeerExchange::GiveUpOnSilent(absl::Duration limit, absl::Duration now) {

@@ -1,31 +1,44 @@
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/rows.h"
 #include "engine/expert_stage.h"
+#include "expert_worker/dispatch_policy.h"
 #include "expert_worker/expert_counters.h"
+#include "expert_worker/placement_policy.h"
 #include "link/answer_watch.h"
 #include "link/expert_directory.h"
 #include "link/link_session.h"
 
 namespace apollo {
 
-// Rows that this worker sends to its peers, which are other expert workers, and
-// their outputs. Dispatch returns a ticket, which Combine consumes. A failure
-// of a peer fails its own tickets only. Single-threaded.
+// Rows for experts that are not in memory here, and their outputs. Dispatch
+// gives them to a peer, which is another expert worker, or to an expert of this
+// worker that must come first (expert_worker/dispatch_policy.h). It returns a
+// ticket, which Combine consumes.
+//
+// Rows are kept until their outputs are here. They are sent to another holder
+// if the first is lost, has not the expert any more, or gives no sign of life
+// within a lease; what the first answers later is ignored. Only one try at a
+// time counts, and no process is asked twice for the same rows unless its link
+// was lost, so a ticket fails once nobody is left. Single-threaded.
 class PeerExchange {
  public:
-  // A claim to the outputs that a peer owes for some rows. Move-only.
+  // A claim to the outputs of some rows. Move-only.
   class Ticket {
    public:
     Ticket(Ticket&& other) noexcept
@@ -41,11 +54,23 @@ class PeerExchange {
     std::uint64_t number_;  // 0: consumed.
   };
 
+  // How this worker computes rows by experts that are not in memory; null if it
+  // does not. `bytes_to_load` is that of dispatch_policy.h. `compute` takes
+  // rows; ComputedHere or FailedHere follows, with the number, but not before
+  // it returns.
+  struct Here {
+    std::function<std::optional<std::int64_t>(LayerExpert)> bytes_to_load;
+    std::function<void(std::uint64_t, LayerExpert, Rows)> compute;
+  };
+
   // `counters` and `clock` must outlive the exchange. Only peers whose numerics
   // id equals `numerics` are asked.
   PeerExchange(ExpertCounters& counters, const Clock& clock,
-               std::string numerics = "")
-      : counters_(counters), answers_(clock), numerics_(std::move(numerics)) {}
+               std::string numerics = "", Here here = {})
+      : counters_(counters),
+        answers_(clock),
+        numerics_(std::move(numerics)),
+        here_(std::move(here)) {}
 
   // Adds a peer whose link is up. It gets no rows until its engine reports that
   // it is ready.
@@ -58,8 +83,8 @@ class PeerExchange {
   void SetLeaving(LinkId id, std::optional<std::uint64_t> last_sequence);
   // Closes the links to peers that have left and that no sequence needs.
   void CloseLeft(std::uint64_t oldest_sequence);
-  // Removes a peer whose link has ended, and fails the outputs that it owes.
-  // Returns false if the link was no peer's.
+  // Removes a peer whose link has ended, and gives the rows that it owes to
+  // others. Returns false if the link was no peer's.
   bool Remove(LinkId id);
   // Returns true if a peer that stays computes rows of the expert.
   bool Reaches(int layer, int expert) const {
@@ -67,10 +92,13 @@ class PeerExchange {
   }
   // Returns true if some peer has sequences.
   bool PeersRun() const;
+  // Returns the peers that compute rows for this worker, each process once.
+  std::vector<PlacementPeer> Holders() const;
 
-  // Sends rows to the best peer that has their expert. Without such a peer the
-  // ticket fails at once.
+  // Gives rows to the best place. If there is none, the ticket fails at once.
   Ticket Dispatch(int layer, AbsentRows rows);
+  // Returns true if a peer has the rows now.
+  bool IsAway(const Ticket& ticket) const;
   // Returns true if Combine may be called.
   bool Answered(const Ticket& ticket) const;
   // Returns the outputs, [rows, hidden], or UNAVAILABLE.
@@ -80,9 +108,18 @@ class PeerExchange {
   // for. Returns INVALID_ARGUMENT for those that no correct peer sends.
   absl::Status TakeOutputs(LinkId from, const ExpertOutputs& outputs,
                            Rows payload);
+  // Take the outputs of rows that were computed here, or the reason why the
+  // expert could not come. Ignore numbers of tickets that do not wait for them.
+  void ComputedHere(std::uint64_t number, Rows outputs);
+  void FailedHere(std::uint64_t number, const absl::Status& status);
 
   // Notes a frame from a link as a sign of life of its engine.
-  void Progressed(LinkId from) { answers_.Progressed(from); }
+  void Progressed(LinkId from);
+
+  // Gives the rows of peers that owe outputs and, at the time `now`, have given
+  // no sign of life for longer than `lease` to others, if there are any. Until
+  // their next sign of life such peers are the last choice.
+  void SendAgain(absl::Duration lease, absl::Duration now);
 
   // Closes the links to peers that owe outputs and, at the time `now`, have
   // given no sign of life for longer than `limit`, and asks them nothing more.
@@ -90,30 +127,59 @@ class PeerExchange {
   bool GiveUpOnSilent(absl::Duration limit, absl::Duration now);
 
  private:
+  // A process: its name and random number.
+  using Process = std::pair<std::string, std::uint64_t>;
   struct Peer {
     WorkerInfo info;
     std::shared_ptr<Link> link;
     bool given_up = false;
+    bool silent = false;  // For longer than the lease.
     // The last sequence that may need a leaving peer.
     std::optional<std::uint64_t> leaving = {};
   };
   struct Owed {
-    LinkId peer = 0;  // 0: none; it failed at once.
-    int rows = 0;
+    LayerExpert which;
+    Rows rows;  // Until they are answered.
+    int count = 0;
     int width = 0;
-    std::optional<absl::StatusOr<Rows>> answer;
+    std::set<Process> asked = {};  // Not to be asked again.
+    bool sent = false;             // To any peer.
+    std::uint64_t current = 0;     // The try that counts; 0: none.
+    bool here = false;             // This worker computes them.
+    bool here_failed = false;
+    std::optional<absl::StatusOr<Rows>> answer = {};
+  };
+  // Rows sent to a peer, by a number of their own: the ticket on the wire.
+  struct Try {
+    LinkId peer = 0;
+    std::uint64_t ticket = 0;
   };
 
+  Process ProcessOf(LinkId id) const;
+  // Returns the best holder that was not asked for the rows; one that is silent
+  // only if `silent`.
+  std::optional<LinkId> HolderFor(const Owed& owed, bool silent) const;
+  // Gives the rows of a ticket to the best place. `reason`: why it fails if
+  // there is none.
+  void Place(std::uint64_t number, const absl::Status& reason);
+  void Send(std::uint64_t number, LinkId to);
+  // Ends a try that did not succeed, and places its rows again.
+  void Failed(const Try& tried, std::uint64_t number,
+              const absl::Status& reason);
+  // Returns true if rows that wait for a silent peer may go elsewhere.
+  bool HasOtherPlace(const Owed& owed) const;
   // Stops using the process behind a link.
   void GiveUp(LinkId id);
 
   ExpertCounters& counters_;
   AnswerWatch answers_;
   const std::string numerics_;
+  const Here here_;
   ExpertDirectory directory_;  // Residency and load only; has no shape.
   std::map<LinkId, Peer> peers_;
   std::map<std::uint64_t, Owed> owed_;  // By ticket.
-  std::uint64_t next_ticket_ = 1;
+  std::map<std::uint64_t, Try> tries_;  // By number.
+  std::uint64_t next_number_ = 1;       // Of tickets and of tries.
 };
 
 }  // namespace apollo

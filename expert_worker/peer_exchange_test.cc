@@ -227,5 +227,85 @@ TEST_F(PeerExchangeTest, ADrainingPeerIsAskedIfNoOtherHasTheExpert) {
   first_->Take<ExpertRows>();
 }
 
+TEST_F(PeerExchangeTest, RowsOfALostPeerGoToTheNextHolder) {
+  const auto third = std::make_shared<FakeLink>();
+  Add(kSecond + 1, "z", {1}, third);
+  auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  EXPECT_TRUE(exchange_.IsAway(ticket));
+  exchange_.Remove(kFirst);
+  EXPECT_FALSE(exchange_.Answered(ticket));
+  std::vector<float> sent;
+  const auto rows = third->Take<ExpertRows>(&sent);
+  EXPECT_EQ(sent, (std::vector<float>{1, 2}));
+  EXPECT_EQ(counters_.rows_resent, 1);
+  EXPECT_EQ(Answer(kSecond + 1, rows.ticket, {8, 9}), StatusCode::kOk);
+  EXPECT_EQ(Numbers(*exchange_.Combine(std::move(ticket))),
+            (std::vector<float>{8, 9}));
+}
+
+TEST_F(PeerExchangeTest, TheFirstAnswerOfASilentPeerIsIgnored) {
+  const auto third = std::make_shared<FakeLink>();
+  Add(kSecond + 1, "z", {1}, third);
+  auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  auto other = exchange_.Dispatch(5, Absent(2, {1, 2}));  // Only there.
+  const std::uint64_t first = first_->Take<ExpertRows>().ticket;
+  const absl::Duration lease = absl::Milliseconds(300);
+  clock_.now += lease;
+  exchange_.SendAgain(lease, clock_.now);
+  EXPECT_TRUE(third->frames.empty());
+  clock_.now += absl::Milliseconds(1);
+  exchange_.SendAgain(lease, clock_.now);
+  const std::uint64_t second = third->Take<ExpertRows>().ticket;
+  exchange_.SendAgain(lease, clock_.now);
+  EXPECT_TRUE(third->frames.empty());
+  EXPECT_FALSE(exchange_.Answered(other));
+  // New rows avoid it.
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  third->Take<ExpertRows>();
+  EXPECT_EQ(Answer(kFirst, first, {3, 4}), StatusCode::kOk);
+  EXPECT_FALSE(exchange_.Answered(ticket));
+  EXPECT_EQ(Answer(kSecond + 1, second, {3, 4}), StatusCode::kOk);
+  EXPECT_TRUE(exchange_.Answered(ticket));
+}
+
+TEST_F(PeerExchangeTest, ASilentPeerIsTheLastChoice) {
+  const absl::Duration lease = absl::Milliseconds(300);
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  clock_.now += 2 * lease;
+  exchange_.SendAgain(lease, clock_.now);
+  exchange_.Dispatch(5, Absent(1, {1, 2}));  // There is no other.
+  EXPECT_EQ(first_->frames.size(), 2u);
+}
+
+// Rows that this worker computes itself.
+class PeerExchangeHereTest : public PeerExchangeTest {
+ protected:
+  std::optional<std::int64_t> bytes_ = 1;
+  std::vector<std::uint64_t> here_;
+  PeerExchange exchange_{
+      counters_, clock_, "",
+      PeerExchange::Here{[this](LayerExpert) { return bytes_; },
+                         [this](std::uint64_t number, LayerExpert,
+                                const Rows&) { here_.push_back(number); }}};
+};
+
+TEST_F(PeerExchangeHereTest, RowsWithoutAHolderAreComputedHere) {
+  auto a = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  auto b = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  EXPECT_FALSE(exchange_.IsAway(a));
+  ASSERT_EQ(here_.size(), 2u);
+  exchange_.ComputedHere(here_[0], Rows::FromVector({5, 6}, 2));
+  exchange_.FailedHere(here_[1], absl::NotFoundError("no tensor"));
+  exchange_.ComputedHere(here_[1], Rows::FromVector({5, 6}, 2));  // Too late.
+  EXPECT_EQ(Numbers(*exchange_.Combine(std::move(a))),
+            (std::vector<float>{5, 6}));
+  EXPECT_EQ(exchange_.Combine(std::move(b)).status(),
+            absl::UnavailableError("no tensor"));
+  EXPECT_EQ(counters_.rows_on_standby, 1);
+  bytes_ = std::nullopt;
+  auto c = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  EXPECT_TRUE(exchange_.Answered(c));
+}
+
 }  // namespace
 }  // namespace apollo

@@ -20,13 +20,6 @@ struct SparseShape {
   int num_experts = 0;
 };
 
-// One expert of one layer.
-struct LayerExpert {
-  int layer = 0;
-  int expert = 0;
-  auto operator<=>(const LayerExpert&) const = default;
-};
-
 // The descriptions that expert workers send, and queries on them: which workers
 // can compute an expert, accept sequences, or have the least load. Dense
 // workers use it to place sequences, expert workers to choose the peer that

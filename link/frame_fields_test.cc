@@ -21,10 +21,18 @@ auto Members(const LayerExperts& x) {
   return std::tie(a, b);
 }
 auto Members(const WorkerInfo& x) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u] =
-      x;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t,
-                  u);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u,
+               v] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u,
+                  v);
+}
+auto Members(const PlacedExpert& x) {
+  const auto& [a, b, c, d, e, f, g] = x;
+  return std::tie(a, b, c, d, e, f, g);
+}
+auto Members(const PlacementReport& x) {
+  const auto& [a, b, c] = x;
+  return std::tie(a, b, c);
 }
 auto Members(const DeviceTransport& x) {
   const auto& [a, b, c, d] = x;
@@ -148,6 +156,15 @@ WorkerInfo FullInfo() {
   info.running_sequences = 12;
   info.queued_rows = 1000;
   info.draining = true;
+  info.placement = EveryMemberSet(
+      PlacementReport{{EveryMemberSet(PlacedExpert{5, 1, ExpertHold::kStandby,
+                                                   1ll << 40, 7, 8, 9}),
+                       {6, 2, ExpertHold::kFlag},
+                       {6, 3, ExpertHold::kAbsent},
+                       {6, 4, ExpertHold::kFile},
+                       {6, 5, ExpertHold::kAuto}},
+                      "expert 5 loaded",
+                      1ll << 41});
   info.hand_over = true;
   info.ready = true;
   info.revision = 1ull << 40;

@@ -1,12 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
-#include <map>
-#include <set>
 #include <string>
-#include <utility>
 
+#include "common/layer_experts.h"   // IWYU pragma: export
+#include "link/placement_report.h"  // IWYU pragma: export
 #include "sequence/generation.h"
 
 namespace apollo {
@@ -17,25 +15,6 @@ inline constexpr int kWireVersion = 1;
 inline constexpr int kOldestWireVersion = kWireVersion - 1;
 
 enum class WorkerRole { kDense, kExpert };
-
-// Experts by sparse layer.
-struct LayerExperts {
-  LayerExperts() = default;
-  // The same experts in every sparse layer.
-  LayerExperts(std::set<int> experts)  // NOLINT: a set is meant to convert.
-      : everywhere(std::move(experts)) {}
-  LayerExperts(std::initializer_list<int> experts) : everywhere(experts) {}
-
-  bool Has(int layer, int expert) const {
-    if (everywhere.contains(expert)) return true;
-    const auto it = in_layer.find(layer);
-    return it != in_layer.end() && it->second.contains(expert);
-  }
-  bool operator==(const LayerExperts&) const = default;
-
-  std::set<int> everywhere;               // In every sparse layer.
-  std::map<int, std::set<int>> in_layer;  // Further experts, by layer.
-};
 
 // The ways in which rows in the memory of a worker's device can travel to that
 // of a peer.
@@ -84,6 +63,8 @@ struct WorkerInfo {
   // About to stop: accepts no new sequences, but continues its own, and
   // computes rows for peers until their sequences have ended.
   bool draining = false;
+  // What it holds and why, for operators (expert workers).
+  PlacementReport placement = {};
   // With `draining`: its sequences should move to other workers now.
   bool hand_over = false;
   bool ready = false;  // Set by its engine: it runs.

@@ -28,6 +28,49 @@ LayerExperts ExpertsFrom(
   return out;
 }
 
+void ToProto(const PlacementReport& in, pb::PlacementReport* out) {
+  for (const PlacedExpert& placed : in.experts) {
+    pb::PlacedExpert* expert = out->add_experts();
+    expert->set_layer(placed.layer);
+    expert->set_expert(placed.expert);
+    expert->set_hold(static_cast<pb::PlacedExpert::Hold>(placed.hold));
+    expert->set_since(placed.since);
+    expert->set_own_rows(placed.own_rows);
+    expert->set_absent_rows(placed.absent_rows);
+    expert->set_guest_rows(placed.guest_rows);
+  }
+  out->set_last_move(in.last_move);
+  out->set_last_move_at(in.last_move_at);
+}
+
+// Unknown values of newer workers count as held by a flag.
+ExpertHold HoldFrom(pb::PlacedExpert::Hold hold) {
+  switch (hold) {
+    case pb::PlacedExpert::ABSENT:
+    case pb::PlacedExpert::FILE:
+    case pb::PlacedExpert::AUTO:
+    case pb::PlacedExpert::STANDBY:
+      return static_cast<ExpertHold>(hold);
+    default:
+      return ExpertHold::kFlag;
+  }
+}
+
+PlacementReport FromProto(const pb::PlacementReport& in) {
+  PlacementReport out;
+  for (const pb::PlacedExpert& placed : in.experts()) {
+    out.experts.push_back(
+        {static_cast<int>(placed.layer()), static_cast<int>(placed.expert()),
+         HoldFrom(placed.hold()), static_cast<std::int64_t>(placed.since()),
+         static_cast<std::int64_t>(placed.own_rows()),
+         static_cast<std::int64_t>(placed.absent_rows()),
+         static_cast<std::int64_t>(placed.guest_rows())});
+  }
+  out.last_move = in.last_move();
+  out.last_move_at = static_cast<std::int64_t>(in.last_move_at());
+  return out;
+}
+
 }  // namespace
 
 void ToProto(const WorkerInfo& in, pb::WorkerInfo* out) {
@@ -52,6 +95,9 @@ void ToProto(const WorkerInfo& in, pb::WorkerInfo* out) {
   out->set_ready(in.ready);
   out->set_revision(in.revision);
   out->set_sequence_options(in.sequence_options);
+  if (in.placement != PlacementReport{}) {
+    ToProto(in.placement, out->mutable_placement());
+  }
   if (in.device_transport != DeviceTransport{}) {
     pb::DeviceTransport* transport = out->mutable_device_transport();
     transport->set_nccl_version(in.device_transport.nccl_version);
@@ -84,6 +130,7 @@ WorkerInfo FromProto(const pb::WorkerInfo& in) {
   out.ready = in.ready();
   out.revision = in.revision();
   out.sequence_options = static_cast<int>(in.sequence_options());
+  out.placement = FromProto(in.placement());
   const pb::DeviceTransport& transport = in.device_transport();
   out.device_transport = {static_cast<int>(transport.nccl_version()),
                           transport.host(), transport.device(),

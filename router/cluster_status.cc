@@ -61,6 +61,7 @@ class Expert {
       status.running_sequences = info_->running_sequences;
       status.queued_rows = info_->queued_rows;
       status.cache_tokens = info_->cache_tokens;
+      status.placement = info_->placement;
     }
     if (!linked_) {
       status.state = ProcessState::kUnreachable;

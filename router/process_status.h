@@ -6,6 +6,8 @@
 #include <set>
 #include <string>
 
+#include "link/placement_report.h"
+
 namespace apollo {
 
 enum class ProcessRole { kRouter, kDenseWorker, kExpertWorker };
@@ -27,6 +29,7 @@ struct ProcessStatus {
   int queued_rows = 0;
   std::int64_t cache_tokens = 0;  // 0: unknown.
   std::optional<double> cache_use = std::nullopt;
+  PlacementReport placement = {};
 };
 
 }  // namespace apollo

@@ -32,7 +32,7 @@ ABSL_FLAG(std::string, name, "",
           "expert-worker-0, so all but the first worker of a role need a "
           "name.");
 ABSL_FLAG(
-    std::string, families, "",
+    std::string, families_file, "",
     "File with the language families; must be the same for all processes. "
     "Default: families.txt in the model directory if it exists, else the "
     "published families.");
@@ -73,7 +73,7 @@ absl::StatusOr<ProcessFlags> ReadProcessFlags(
   }
   flags.name = absl::GetFlag(FLAGS_name);
   if (flags.name.empty()) flags.name = default_name;
-  flags.families = absl::GetFlag(FLAGS_families);
+  flags.families = absl::GetFlag(FLAGS_families_file);
   flags.strict_model = absl::GetFlag(FLAGS_strict_model);
   flags.server.listen = absl::GetFlag(FLAGS_listen);
   if (flags.server.listen.empty()) flags.server.listen = default_listen;

@@ -9,8 +9,8 @@
 namespace apollo {
 
 // The flags that every program of the cluster has: --model, --listen,
-// --max_connections, --metrics_listen, --address_file, --name, --families and
-// --strict_model.
+// --max_connections, --metrics_listen, --address_file, --name, --families_file
+// and --strict_model.
 struct ProcessFlags {
   std::string model;     // A directory; not empty.
   std::string name;      // Unique in the cluster.

@@ -8,6 +8,7 @@
 #include "dense_worker/dense_flags.h"
 #include "deploy/local/local_cluster.h"
 #include "engine/worker_device.h"
+#include "expert_worker/placement_flags.h"
 #include "router/router_flags.h"
 #include "serving/run_program.h"
 
@@ -24,6 +25,7 @@ absl::Status Run() {
   PrepareDevice(options.worker.model.device);
   ASSIGN_OR_RETURN(options.core, ReadDenseFlags(/*steps_in_flight=*/1));
   ASSIGN_OR_RETURN(options.router, ReadRouterFlags(options.process.families));
+  ASSIGN_OR_RETURN(options.placement, ReadPlacementFlags());
   options.router.model.strict_model = options.process.strict_model;
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<LocalCluster> cluster,

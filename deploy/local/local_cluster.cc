@@ -54,6 +54,7 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   // Requests are counted once, by the router.
   ExpertRole::Options expert;
   expert.name = flags.name;
+  expert.placement = options.placement;
   ASSIGN_OR_RETURN(expert_,
                    ExpertRole::Start(*setup_, expert, /*requests=*/nullptr));
   JoinWorkers();

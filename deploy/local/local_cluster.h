@@ -8,6 +8,7 @@
 #include "engine/worker_flags.h"
 #include "engine/worker_setup.h"
 #include "expert_worker/expert_role.h"
+#include "expert_worker/placement_setup.h"
 #include "link/link.h"
 #include "router/backend.h"
 #include "router/router_role.h"
@@ -25,6 +26,7 @@ class LocalCluster {
     WorkerFlags worker;  // Threads and cache of each stage.
     DenseCore::Options core;
     RouterOptions router;
+    PlacementOptions placement;  // Of its expert worker.
   };
 
   // Loads everything and listens. Errors name the wrong flag or file.

@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "common/status_macros.h"
 #include "engine/cache_size.h"
+#include "engine/cpu/cpu_expert_loader.h"
 #include "engine/rope_frequencies.h"
 #include "kernels/elementwise.h"
 #include "model/config/expert_list.h"
@@ -61,7 +62,7 @@ struct CpuExpertStage::Step final : ExpertStep {
   std::vector<int> absent;  // Experts whose outputs the layer is waiting for.
 };
 
-CpuExpertStage::CpuExpertStage(const ModelConfig& config, std::set<int> experts,
+CpuExpertStage::CpuExpertStage(const ModelConfig& config, LayerExperts experts,
                                ThreadPool& pool)
     : config_(config),
       experts_(std::move(experts)),
@@ -71,15 +72,18 @@ CpuExpertStage::CpuExpertStage(const ModelConfig& config, std::set<int> experts,
 
 std::int64_t CpuExpertStage::WeightBytes(const ModelConfig& config,
                                          const WeightSource& source,
-                                         const std::set<int>& experts) {
+                                         const LayerExperts& experts) {
   return SourceBytes(source, ExpertStageTensors(config, experts));
 }
 
 absl::StatusOr<std::unique_ptr<CpuExpertStage>> CpuExpertStage::Load(
     const ModelConfig& config, const WeightSource& source,
-    const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
+    const LayerExperts& experts, const CacheOptions& cache, ThreadPool& pool,
     const LoadProgress& progress) {
-  RETURN_IF_ERROR(CheckExperts(experts, config.num_experts));
+  RETURN_IF_ERROR(CheckExperts(experts.everywhere, config.num_experts));
+  for (const auto& [layer, more] : experts.in_layer) {
+    RETURN_IF_ERROR(CheckExperts(more, config.num_experts));
+  }
   std::unique_ptr<CpuExpertStage> stage(
       new CpuExpertStage(config, experts, pool));
   const AttentionShape shape = {config.num_heads, config.num_kv_heads,
@@ -106,10 +110,38 @@ absl::Status CpuExpertStage::LoadLayers(WeightLoader& loader) {
       dense_layers_.push_back(std::move(w));
       continue;
     }
-    ASSIGN_OR_RETURN(SparseLayerWeights w, loader.SparseLayer(layer, experts_));
+    ASSIGN_OR_RETURN(SparseLayerWeights w,
+                     loader.SparseLayer(layer, experts_.In(layer)));
     layers_.push_back(std::move(w));
   }
+  ListExperts();
   return absl::OkStatus();
+}
+
+void CpuExpertStage::AddExpert(LayerExpert which,
+                               std::unique_ptr<ExpertWeights> weights) {
+  APOLLO_CHECK(config_.IsSparse(which.layer) &&
+               which.layer < config_.num_layers && weights != nullptr);
+  layers_[which.layer - config_.boundary].experts[which.expert] =
+      static_cast<CpuExpertWeights&>(*weights).Take();
+  ListExperts();
+}
+
+void CpuExpertStage::RemoveExpert(LayerExpert which) {
+  APOLLO_CHECK(experts_.Has(which));
+  auto& experts = layers_[which.layer - config_.boundary].experts;
+  ReleaseExpert(std::move(experts.extract(which.expert).mapped()));
+  ListExperts();
+}
+
+void CpuExpertStage::ListExperts() {
+  std::set<LayerExpert> each;
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    for (const auto& [expert, mlp] : layers_[l].experts) {
+      each.insert({config_.boundary + static_cast<int>(l), expert});
+    }
+  }
+  experts_ = LayerExperts::Of(each, config_.boundary, config_.num_layers);
 }
 
 const SparseLayerWeights& CpuExpertStage::weights(int layer) const {
@@ -173,7 +205,7 @@ void CpuExpertStage::RunLayer(ExpertStep& opaque, int layer,
   step.plan.Assign(step.choices, config_.num_experts, config_.experts_per_token,
                    step.dropped);
   for (int e = 0; e < config_.num_experts; ++e) {
-    if (!experts_.contains(e) && !step.plan.choices(e).empty()) {
+    if (!experts_.Has(layer, e) && !step.plan.choices(e).empty()) {
       step.absent.push_back(e);
     }
   }
@@ -326,7 +358,7 @@ std::vector<Rows> CpuExpertStage::RunResident(
   const std::size_t size = config_.hidden_size;
   std::vector<Rows> outputs;
   for (const GuestRows& guest : guests) {
-    APOLLO_CHECK(experts_.contains(guest.expert) &&
+    APOLLO_CHECK(experts_.Has(layer, guest.expert) &&
                  guest.rows.width() == config_.hidden_size);
     outputs.push_back(Rows::Host(guest.rows.rows(), config_.hidden_size));
   }

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <vector>
 
@@ -25,22 +24,25 @@ namespace apollo {
 // An expert stage on the CPU. Every function completes before it returns.
 class CpuExpertStage final : public ExpertStage {
  public:
-  // Loads the resident experts (each below config.num_experts) and the shared
+  // Loads experts (each below config.num_experts) and the shared
   // weights of the stage. The source and the pool must outlive the stage.
   // Returns RESOURCE_EXHAUSTED if the cache cannot hold one block.
   static absl::StatusOr<std::unique_ptr<CpuExpertStage>> Load(
       const ModelConfig& config, const WeightSource& source,
-      const std::set<int>& experts, const CacheOptions& cache, ThreadPool& pool,
+      const LayerExperts& experts, const CacheOptions& cache, ThreadPool& pool,
       const LoadProgress& progress);
 
   // Returns the bytes of weights that Load reads.
   static std::int64_t WeightBytes(const ModelConfig& config,
                                   const WeightSource& source,
-                                  const std::set<int>& experts);
+                                  const LayerExperts& experts);
 
   BlockPool& blocks() override { return cache_->pool(); }
   const ModelConfig& config() const override { return config_; }
-  const std::set<int>& experts() const override { return experts_; }
+  const LayerExperts& experts() const override { return experts_; }
+  void AddExpert(LayerExpert which,
+                 std::unique_ptr<ExpertWeights> weights) override;
+  void RemoveExpert(LayerExpert which) override;
   std::unique_ptr<ExpertStep> Begin(std::vector<ExpertSlice> slices) override;
   void RunLayer(ExpertStep& step, int layer, std::vector<GuestRows> guests,
                 Absent absent, GuestsDone done) override;
@@ -61,10 +63,12 @@ class CpuExpertStage final : public ExpertStage {
  private:
   struct Step;
 
-  CpuExpertStage(const ModelConfig& config, std::set<int> experts,
+  CpuExpertStage(const ModelConfig& config, LayerExperts experts,
                  ThreadPool& pool);
   absl::Status LoadLayers(WeightLoader& loader);
   const SparseLayerWeights& weights(int layer) const;
+  // Sets experts_ to those of layers_.
+  void ListExperts();
   const AttentionWeights& attention(int layer) const;
   // Runs the layer's attention and the norm before its experts.
   void Attend(Step& step);
@@ -83,7 +87,7 @@ class CpuExpertStage final : public ExpertStage {
   void Combine(Step& step);
 
   const ModelConfig config_;
-  const std::set<int> experts_;
+  LayerExperts experts_;
   ThreadPool& pool_;
   const Rope rope_;
   std::vector<SparseLayerWeights> layers_;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cpu/cpu_expert_loader.h"
 #include "kernels/logits.h"
 #include "model/weights/open_model.h"
 
@@ -90,6 +91,47 @@ class CpuExpertStageTest : public testing::Test {
   std::vector<std::vector<BlockTable>> tables_;  // Must outlive the steps.
 };
 
+TEST_F(CpuExpertStageTest, ExpertsMayComeAndGoBetweenLayers) {
+  const auto whole = LoadAll();
+  const auto step = Begin(*whole, {20, 7});
+  const auto moving = Load({});
+  const auto same = Begin(*moving, {20, 7});
+  CpuExpertLoader loader(Config(), *Model().weights);
+  for (int l = Config().boundary; l < Config().num_layers; ++l) {
+    whole->RunLayer(*step, l, {}, NoneAbsent, NoGuests);
+    for (int e = 0; e < Config().num_experts; ++e) {
+      EXPECT_GT(loader.Bytes({l, e}), 0);
+      auto weights = loader.Load({l, e});
+      ASSERT_TRUE(weights.ok()) << weights.status();
+      moving->AddExpert({l, e}, *std::move(weights));
+    }
+    EXPECT_EQ(moving->experts().In(l).size(),
+              static_cast<std::size_t>(Config().num_experts));
+    moving->RunLayer(*same, l, {}, NoneAbsent, NoGuests);
+    for (int e = 0; e < Config().num_experts; ++e) {
+      moving->RemoveExpert({l, e});
+    }
+    EXPECT_EQ(moving->experts(), LayerExperts());
+  }
+  EXPECT_TRUE(LogitsOf(*whole, *step, 0, 27) ==
+              LogitsOf(*moving, *same, 0, 27));
+}
+
+TEST_F(CpuExpertStageTest, LayersMayHaveDifferentExperts) {
+  LayerExperts experts = {2};
+  experts.in_layer[Config().boundary] = {0, 5};
+  const auto stage = CpuExpertStage::Load(Config(), *Model().weights, experts,
+                                          {1 << 20}, pool_, nullptr);
+  ASSERT_TRUE(stage.ok()) << stage.status();
+  EXPECT_EQ((*stage)->experts(), experts);
+  experts.in_layer[Config().boundary] = {99};
+  EXPECT_EQ(CpuExpertStage::Load(Config(), *Model().weights, experts, {1 << 20},
+                                 pool_, nullptr)
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(CpuExpertStageTest, RowsThatAreComputedElsewhereGiveTheSame) {
   const auto whole = LoadAll();
   const auto step = Begin(*whole, {20, 7});
@@ -104,7 +146,7 @@ TEST_F(CpuExpertStageTest, RowsThatAreComputedElsewhereGiveTheSame) {
         [&](std::vector<AbsentRows> absent) {
           EXPECT_FALSE(done);
           for (AbsentRows& rows : absent) {
-            EXPECT_TRUE(there->experts().contains(rows.expert));
+            EXPECT_TRUE(there->experts().everywhere.contains(rows.expert));
             EXPECT_FALSE(rows.slices.empty());
             away.push_back({rows.expert, std::move(rows.rows)});
           }

@@ -32,7 +32,7 @@ TEST_F(CudaExpertLoadTest, ProgressReachesTheSizeOfTheExpertsAskedFor) {
       std::move(options),
       [&](std::int64_t d, std::int64_t t) { done = d, total = t; });
   ASSERT_TRUE(stage.ok()) << stage.status();
-  EXPECT_EQ((*stage)->experts(), (std::set<int>{1, 3}));
+  EXPECT_EQ((*stage)->experts(), (LayerExperts{1, 3}));
   EXPECT_EQ(done, CpuExpertStage::WeightBytes(config_, *weights_, {1, 3}));
   EXPECT_EQ(total, done);
   EXPECT_GT((*stage)->blocks().total(), 0);

@@ -59,7 +59,7 @@ class CudaExpertStage final : public ExpertStage {
   void SetPost(PostEvent post) override { device_->SetPost(std::move(post)); }
   BlockPool& blocks() override { return cache_->pool(); }
   const ModelConfig& config() const override { return config_; }
-  const std::set<int>& experts() const override { return experts_; }
+  const LayerExperts& experts() const override { return resident_; }
 
   std::unique_ptr<ExpertStep> Begin(std::vector<ExpertSlice> slices) override;
   void RunLayer(ExpertStep& step, int layer, std::vector<GuestRows> guests,
@@ -81,7 +81,7 @@ class CudaExpertStage final : public ExpertStage {
   struct Layer;
 
   CudaExpertStage(const ModelConfig& config, std::set<int> experts)
-      : config_(config), experts_(std::move(experts)) {}
+      : config_(config), experts_(std::move(experts)), resident_(experts_) {}
 
   bool AllResident() const {
     return static_cast<int>(experts_.size()) == config_.num_experts;
@@ -107,7 +107,8 @@ class CudaExpertStage final : public ExpertStage {
       const Step& step, const cuda::TokenQuestions& questions) const;
 
   const ModelConfig config_;
-  const std::set<int> experts_;
+  const std::set<int> experts_;  // In every sparse layer.
+  const LayerExperts resident_;  // The same.
   cuda::SparseSizes sizes_;
   cuda::BatchLimits batch_limits_;
   int grown_ = 0;

@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -25,7 +24,16 @@ class AsyncExpertStage final : public ExpertStage {
   }
   BlockPool& blocks() override { return stage_->blocks(); }
   const ModelConfig& config() const override { return stage_->config(); }
-  const std::set<int>& experts() const override { return stage_->experts(); }
+  const LayerExperts& experts() const override { return stage_->experts(); }
+  void AddExpert(LayerExpert which,
+                 std::unique_ptr<ExpertWeights> weights) override {
+    APOLLO_CHECK(!at_work_);
+    stage_->AddExpert(which, std::move(weights));
+  }
+  void RemoveExpert(LayerExpert which) override {
+    APOLLO_CHECK(!at_work_);
+    stage_->RemoveExpert(which);
+  }
 
   std::unique_ptr<ExpertStep> Begin(std::vector<ExpertSlice> slices) override {
     APOLLO_CHECK(!at_work_);

@@ -9,7 +9,8 @@
 namespace apollo {
 
 absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
-                                           int num_experts) {
+                                           int num_experts,
+                                           std::string_view subject) {
   std::set<int> experts;
   if (list == "all") {
     for (int e = 0; e < num_experts; ++e) experts.insert(e);
@@ -17,7 +18,7 @@ absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
   }
   if (num_experts == 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--experts is \"", ToAbsl(list),
+        absl::StrCat(ToAbsl(subject), " is \"", ToAbsl(list),
                      "\"; it must be \"all\", because the model has none"));
   }
   for (const absl::string_view part : absl::StrSplit(ToAbsl(list), ',')) {
@@ -25,7 +26,7 @@ absl::StatusOr<std::set<int>> ParseExperts(std::string_view list,
     if (!absl::SimpleAtoi(part, &expert) || expert < 0 ||
         expert >= num_experts) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "--experts has \"", part,
+          ToAbsl(subject), " has \"", part,
           "\"; it must be \"all\" or comma-separated numbers from 0 to ",
           num_experts - 1));
     }

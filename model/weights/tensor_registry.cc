@@ -152,7 +152,7 @@ std::vector<TensorInfo> DenseStageTensors(const ModelConfig& config) {
 }
 
 std::vector<TensorInfo> ExpertStageTensors(const ModelConfig& config,
-                                           const std::set<int>& experts) {
+                                           const LayerExperts& experts) {
   std::vector<TensorInfo> tensors;
   for (int layer = config.boundary; layer < config.num_layers; ++layer) {
     Append(LayerTensors(config, layer), tensors);
@@ -160,7 +160,7 @@ std::vector<TensorInfo> ExpertStageTensors(const ModelConfig& config,
       Append(MlpTensors(config, layer, kNoExpert), tensors);
       continue;
     }
-    for (const int expert : experts) {
+    for (const int expert : experts.In(layer)) {
       Append(MlpTensors(config, layer, expert), tensors);
     }
     if (config.shared_expert) {

@@ -4,12 +4,12 @@
 #include <absl/status/status.h>
 
 #include <cstdint>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/layer_experts.h"
 #include "model/config/model_config.h"
 
 // Names, shapes and uses of all tensors of a model, derived from its config.
@@ -73,7 +73,7 @@ std::vector<TensorInfo> HeadTensors(const ModelConfig& config);
 // with its resident experts, and the head.
 std::vector<TensorInfo> DenseStageTensors(const ModelConfig& config);
 std::vector<TensorInfo> ExpertStageTensors(const ModelConfig& config,
-                                           const std::set<int>& experts);
+                                           const LayerExperts& experts);
 
 // Calls `visit` with every tensor of a checkpoint, in the order of the forward
 // pass, and returns the first error. Stops there, because a small config may

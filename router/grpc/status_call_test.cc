@@ -19,13 +19,15 @@ TEST_F(StatusCallTest, ShowsTheRouterFirst) {
                             .name = "dense-0",
                             .address = "10.0.0.1:7",
                             .cache_use = 0.5};
-  const ProcessStatus expert{.role = ProcessRole::kExpertWorker,
-                             .name = "expert-0",
-                             .address = "10.0.0.2:7",
-                             .state = ProcessState::kDraining,
-                             .experts = {0, 3},
-                             .layer_experts = {{2, {5}}},
-                             .cache_tokens = 64};
+  const ProcessStatus expert{
+      .role = ProcessRole::kExpertWorker,
+      .name = "expert-0",
+      .address = "10.0.0.2:7",
+      .state = ProcessState::kDraining,
+      .experts = {0, 3},
+      .layer_experts = {{2, {5}}},
+      .cache_tokens = 64,
+      .placement = {{{2, 5, ExpertHold::kStandby, 100, 4, 3, 2}}, "why", 50}};
   backend_->SetStatus({lost, dense, expert});
   grpc::ClientContext context;
   v1::GetStatusResponse response;
@@ -49,6 +51,17 @@ TEST_F(StatusCallTest, ShowsTheRouterFirst) {
   EXPECT_EQ(last.layer_experts(0).layer(), 2u);
   EXPECT_THAT(last.layer_experts(0).experts(), testing::ElementsAre(5));
   EXPECT_EQ(last.cache_tokens(), 64u);
+  EXPECT_FALSE(response.processes(2).has_placement());
+  ASSERT_EQ(last.placement().experts_size(), 1);
+  EXPECT_EQ(last.placement().experts(0).layer(), 2u);
+  EXPECT_EQ(last.placement().experts(0).expert(), 5u);
+  EXPECT_EQ(last.placement().experts(0).hold(), v1::EXPERT_HOLD_STANDBY);
+  EXPECT_EQ(last.placement().experts(0).since(), 100u);
+  EXPECT_EQ(last.placement().experts(0).own_rows(), 4u);
+  EXPECT_EQ(last.placement().experts(0).absent_rows(), 3u);
+  EXPECT_EQ(last.placement().experts(0).guest_rows(), 2u);
+  EXPECT_EQ(last.placement().last_move(), "why");
+  EXPECT_EQ(last.placement().last_move_at(), 50u);
   EXPECT_THAT(Metrics(), testing::HasSubstr("method=\"GetStatus\""));
 }
 

@@ -99,6 +99,26 @@ v1::ProcessState StateOf(ProcessState state) {
   return v1::PROCESS_STATE_UNSPECIFIED;
 }
 
+// The values of ExpertHold have the same order in both.
+static_assert(static_cast<int>(ExpertHold::kStandby) ==
+              v1::EXPERT_HOLD_STANDBY);
+
+void SetPlacement(const PlacementReport& placement,
+                  v1::PlacementReport& message) {
+  for (const PlacedExpert& placed : placement.experts) {
+    v1::PlacedExpert* const expert = message.add_experts();
+    expert->set_layer(placed.layer);
+    expert->set_expert(placed.expert);
+    expert->set_hold(static_cast<v1::ExpertHold>(placed.hold));
+    expert->set_since(placed.since);
+    expert->set_own_rows(placed.own_rows);
+    expert->set_absent_rows(placed.absent_rows);
+    expert->set_guest_rows(placed.guest_rows);
+  }
+  message.set_last_move(placement.last_move);
+  message.set_last_move_at(placement.last_move_at);
+}
+
 }  // namespace
 
 v1::GenerateStarted ToProto(const AnswerStarted& started) {
@@ -289,6 +309,9 @@ v1::ProcessStatus ToProto(const ProcessStatus& status) {
   message.set_queued_rows(status.queued_rows);
   message.set_cache_tokens(status.cache_tokens);
   if (status.cache_use) message.set_cache_use(*status.cache_use);
+  if (status.placement != PlacementReport{}) {
+    SetPlacement(status.placement, *message.mutable_placement());
+  }
   return message;
 }
 

@@ -38,6 +38,8 @@ bool Eventually(Done done) {
   return false;
 }
 
+constexpr char kNoStandby[] = "--standby_megabytes=0";
+
 std::string Worker(const std::string& role, int index) {
   return role + "-worker-" + std::to_string(index);
 }
@@ -89,6 +91,9 @@ void Cluster::Start() {
       {"expert", &layout_.expert_flags},
       {"router", &layout_.router_flags},
       {"local", &layout_.local_flags}};
+  if (layout_.expert_workers > 0 && !layout_.standby) {
+    argv.push_back(std::string("--expert-flag=") + kNoStandby);
+  }
   for (const auto& [role, flags] : kFlags) {
     for (const std::string& flag : *flags) {
       argv.push_back("--" + std::string(role) + "-flag=" + flag);
@@ -160,6 +165,7 @@ void Cluster::KillDense(int index) {
 
 void Cluster::SetExpertFlags(std::vector<std::string> flags) {
   layout_.expert_flags = std::move(flags);
+  if (!layout_.standby) layout_.expert_flags.emplace_back(kNoStandby);
   new_expert_flags_ = true;
 }
 

@@ -29,6 +29,8 @@ class Cluster {
     int routers = 1;
     std::vector<std::string> dense_flags = {};   // For every dense worker.
     std::vector<std::string> expert_flags = {};  // For every expert worker.
+    // Expert workers load experts that no other has.
+    bool standby = false;
     std::vector<std::string> router_flags = {};  // For every router.
     std::vector<std::string> local_flags = {};   // For apollo_local.
     // Each process gets its own NCCL_HOSTID, so that several may share a GPU.

@@ -115,7 +115,7 @@ TEST(DetectionTest, ADetectorThatIsWrongKeepsTheRouterFromStarting) {
       {"--language_model=" + path + "/truncated.ftz", "truncated"},
       {"--language_model=" + path + "/text.ftz", "wrong magic number"},
       // No label is a language of the table.
-      {"--families=" + path + "/klingon.txt", "none of its"},
+      {"--families_file=" + path + "/klingon.txt", "none of its"},
       {"--language_model=" + path + "/labels.ftz", "tlh"},
   };
   for (const auto& c : kCases) {

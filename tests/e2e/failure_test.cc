@@ -79,6 +79,23 @@ testing::AssertionResult Reach(Cluster& cluster, v1::ProcessRole role,
   return testing::AssertionFailure() << testing::PrintToString(states);
 }
 
+TEST(FailureTest, StandbyReplacesALostExpertWorker) {
+  Cluster cluster(Model(), {.expert_workers = 2, .standby = true});
+  cluster.Start();
+  const Answer before =
+      Generate(*cluster.NewStub(), GreedyRequest(kPrompt, 30));
+  ASSERT_TRUE(before.status.ok()) << before.status.error_message();
+  cluster.KillExpert(1);
+  EXPECT_TRUE(Reach(cluster, v1::PROCESS_ROLE_EXPERT_WORKER,
+                    {v1::PROCESS_STATE_READY, v1::PROCESS_STATE_UNREACHABLE}));
+  const Answer after = Generate(*cluster.NewStub(), GreedyRequest(kPrompt, 30));
+  EXPECT_TRUE(after.status.ok()) << after.status.error_message();
+  EXPECT_EQ(after.ids, before.ids);
+  EXPECT_GT(
+      cluster.Metric("expert-worker-0", "apollo_expert_rows_on_standby_total"),
+      0);
+}
+
 TEST(FailureTest, TheStatusShowsWhoIsLost) {
   Cluster cluster(Model(), {.expert_workers = 2});
   cluster.Start();

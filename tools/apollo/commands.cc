@@ -2,12 +2,14 @@
 
 #include <absl/status/statusor.h>
 
+#include <ctime>
 #include <optional>
 #include <ostream>
 
 #include "common/strings.h"
 #include "tools/apollo/generate.h"
 #include "tools/apollo/parse.h"
+#include "tools/apollo/placement_table.h"
 #include "tools/apollo/render.h"
 #include "tools/apollo/request_id.h"
 #include "tools/apollo/requests.h"
@@ -74,6 +76,8 @@ int RunCommand(Session& session) {
       return RunRouting(session);
     case Command::kStatus:
       return RunStatus(session);
+    case Command::kPlacement:
+      return RunPlacement(session);
     case Command::kHealth:
       return RunHealth(session);
   }
@@ -173,6 +177,15 @@ int RunStatus(Session& session) {
   const int printed =
       Print(session, response, StatusTable(response, session.options.server));
   return AllReady(response) ? printed : kFailed;
+}
+
+int RunPlacement(Session& session) {
+  v1::GetStatusResponse response;
+  const int code =
+      Call(session, &v1::InferenceService::StubInterface::GetStatus,
+           v1::GetStatusRequest(), response);
+  if (code != kOk) return code;
+  return Print(session, response, PlacementTable(response, std::time(nullptr)));
 }
 
 }  // namespace apollo::client

@@ -536,6 +536,18 @@ TEST(StatusTest, FailsUnlessAllAreReady) {
               HasSubstr("In the logs, the request is status-1"));
 }
 
+TEST(PlacementTest, ShowsExpertWorkers) {
+  FakeServer fake;
+  v1::ProcessStatus& expert = *fake.service.cluster.add_processes();
+  expert.set_role(v1::PROCESS_ROLE_EXPERT_WORKER);
+  expert.set_name("expert-worker-7");
+  expert.mutable_placement()->add_experts()->set_expert(3);
+  Options options;
+  options.command = Command::kPlacement;
+  EXPECT_EQ(fake.Run(options), kOk);
+  EXPECT_THAT(fake.out.str(), HasSubstr("expert-worker-7"));
+}
+
 using grpc::health::v1::HealthCheckResponse;
 
 TEST(HealthTest, TellsTheStatus) {

@@ -18,6 +18,7 @@ enum class Command {
   kModel,
   kRouting,
   kStatus,
+  kPlacement,
   kHealth
 };
 

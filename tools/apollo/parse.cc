@@ -92,6 +92,16 @@ Examples:
   apollo status
   apollo status --json | jq '.processes[] | select(.state != "PROCESS_STATE_READY")')";
 
+constexpr char kPlacementExamples[] = R"(
+Prints, for each expert worker, the experts that it has in memory or has needed
+lately: the layer; why it has the expert (flag, file, auto, standby, or absent)
+and for how long; rows of the last minutes (of its own sequences; of these,
+those while it was absent or on standby; for other workers); the last move.
+
+Examples:
+  apollo placement
+  apollo placement --json | jq '.processes[] | {name, placement}')";
+
 constexpr char kHealthExamples[] = R"(
 Works with every process of a cluster, not only the router.
 
@@ -346,6 +356,9 @@ void AddCommands(CLI::App& app, Options& options) {
 
   AddCommand(app, options, Command::kStatus, "status",
              "Show the processes of the cluster", kStatusExamples);
+  AddCommand(app, options, Command::kPlacement, "placement",
+             "Show which expert worker holds which experts, and why",
+             kPlacementExamples);
 
   CLI::App* health =
       AddCommand(app, options, Command::kHealth, "health",

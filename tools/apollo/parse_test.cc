@@ -182,8 +182,9 @@ TEST(ParseTest, HelpAndVersionSucceed) {
   const Parsed help = Parse({"help"});
   EXPECT_EQ(help.exit_code, kOk);
   EXPECT_EQ(help.message, Parse({"--help"}).message);
-  for (const char* command : {"ask", "chat", "score", "detect", "tokenize",
-                              "model", "routing", "status", "health"}) {
+  for (const char* command :
+       {"ask", "chat", "score", "detect", "tokenize", "model", "routing",
+        "status", "placement", "health"}) {
     EXPECT_THAT(help.message, HasSubstr(command));
     EXPECT_THAT(Parse({command, "--help"}).message, HasSubstr("--server"));
     EXPECT_EQ(Parse({"help", command}).message,

@@ -6,6 +6,7 @@
 #include "common/json.h"
 #include "tools/apollo/errors.h"
 #include "tools/apollo/fake_server.h"
+#include "tools/apollo/placement_table.h"
 #include "tools/apollo/status_table.h"
 #include "tools/apollo/utf8.h"
 
@@ -319,6 +320,40 @@ TEST(RenderTest, RoutingHasATableForEachLayer) {
             "layer 23  family      tokens  exp 0   exp 1   exp 2   off family\n"
             "  de      1               10   15.0%   65.0%   20.0%   37.5%\n"
             "  und     none             1  100.0%      -\n");
+}
+
+TEST(PlacementTest, HasALineForEachExpertInOneState) {
+  v1::GetStatusResponse status;
+  status.add_processes()->set_role(v1::PROCESS_ROLE_ROUTER);
+  v1::ProcessStatus& expert = *status.add_processes();
+  expert.set_role(v1::PROCESS_ROLE_EXPERT_WORKER);
+  expert.set_name("e0");
+  v1::PlacementReport& placement = *expert.mutable_placement();
+  const auto add = [&placement](int layer, int e, v1::ExpertHold hold,
+                                int since, int own, int absent, int guests) {
+    v1::PlacedExpert& placed = *placement.add_experts();
+    placed.set_layer(layer);
+    placed.set_expert(e);
+    placed.set_hold(hold);
+    placed.set_since(since);
+    placed.set_own_rows(own);
+    placed.set_absent_rows(absent);
+    placed.set_guest_rows(guests);
+  };
+  add(22, 0, v1::EXPERT_HOLD_FLAG, 1000, 40, 0, 7);
+  add(22, 3, v1::EXPERT_HOLD_STANDBY, 4590, 5, 5, 0);
+  add(23, 5, v1::EXPERT_HOLD_ABSENT, 0, 900, 900, 0);
+  placement.set_last_move("expert 0 of layer 22 loaded");
+  placement.set_last_move_at(4480);
+  EXPECT_EQ(PlacementTable(status, 4600),
+            "e0\n"
+            "  layer  expert  held     for  own rows  absent  guests\n"
+            "  22     0       flag     1h   40        0       7\n"
+            "  22     3       standby  10s  5         5       0\n"
+            "  23     5       absent   -    900       900     0\n"
+            "  last move, 2m ago: expert 0 of layer 22 loaded\n");
+  placement.Clear();
+  EXPECT_EQ(PlacementTable(status, 4600), "e0\n  reports no placement\n");
 }
 
 TEST(StatusTest, HasALineForEachProcess) {

@@ -14,6 +14,7 @@ _OWN = {
     "metrics_listen": "cluster.sh chooses the addresses; status shows them",
     "address_file": "cluster.sh needs it",
     "experts": "cluster.sh distributes the experts; use --expert-workers",
+    "families": "cluster.sh distributes the experts; use --expert-workers",
     "expert_workers": "cluster.sh writes the list of expert workers",
     "dense_workers": "cluster.sh writes the list of dense workers",
     "weights": "use --weights, because it must be the same in all workers",

@@ -1,0 +1,300 @@
+// Experts that come and go, and rows that change their place.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "expert_worker/core_fixture.h"
+
+namespace apollo {
+namespace {
+
+using absl::StatusCode;
+
+INSTANTIATE_EXPERT_CORE_TEST();
+
+constexpr LinkId kSecondPeer = 9;
+
+ExpertCore::Options StandbyFor(int experts) {
+  ExpertCore::Options options;
+  options.residence.standby_bytes = experts * ExpertBytes();
+  return options;
+}
+
+// Adds a second peer, and returns its link.
+std::shared_ptr<FakeLink> AddSecond(Worker& worker,
+                                    const std::set<int>& experts) {
+  auto link = std::make_shared<FakeLink>();
+  worker.core->LinkUp(kSecondPeer,
+                      {WorkerRole::kExpert, "q", "m", "1", experts}, link);
+  WorkerInfo info = std::get<WorkerInfo>(PeerInfo(experts).body);
+  info.name = "q";
+  worker.Take({info}, kSecondPeer);
+  return link;
+}
+
+// Lets `server` compute the rows on a link of `worker`, and delivers the
+// outputs.
+void Serve(Worker& server, Worker& worker, FakeLink& link, LinkId id) {
+  while (!link.frames.empty()) {
+    server.Take(std::move(link.frames.front()), kPeer);
+    link.frames.pop_front();
+    server.Work();
+    for (; !server.peer->frames.empty(); server.peer->frames.pop_front()) {
+      worker.Take(std::move(server.peer->frames.front()), id);
+    }
+    worker.Work();
+  }
+}
+
+TEST_P(ExpertCoreTest, StandbyExpertsReplaceEveryPeer) {
+  for (const int room : {1, 2, 20}) {
+    Worker worker(kLow, 64, 1, StandbyFor(room));
+    EXPECT_EQ(worker.dense->reach.back(), kAll);
+    EXPECT_EQ(worker.dense->infos.back().resident, kLow);
+    const auto expected = Reference(SomeSteps());
+    int i = 0;
+    for (const Frame& frame : SomeSteps()) {
+      worker.Take(Copy(frame));
+      worker.Work();
+      ExpectSame(worker.Result(), expected[i++]);
+      EXPECT_LE(worker.Counters().standby_bytes, room * ExpertBytes());
+    }
+    EXPECT_GT(worker.Counters().rows_on_standby, 0);
+    EXPECT_EQ(worker.Counters().standby_evictions > 0, room < 20);
+    EXPECT_EQ(worker.core->resident(), kLow);
+    EXPECT_EQ(worker.Counters().rows_sent, 0);
+  }
+}
+
+TEST_P(ExpertCoreTest, WithoutRoomForAnExpertNoneStandsBy) {
+  ExpertCore::Options options;
+  options.residence.standby_bytes = ExpertBytes() - 1;
+  Worker worker(kLow, 64, 1, options);
+  EXPECT_EQ(worker.dense->reach.back(), kLow);
+}
+
+TEST_P(ExpertCoreTest, AnExpertOnStandbyLeavesWhenUnused) {
+  const Division division;
+  Worker worker(division.here, 64, 1, StandbyFor(20));
+  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  worker.Work();
+  EXPECT_GT(worker.Counters().standby_experts, 0);
+  worker.clock.now += ExpertResidence::Options().unused_for;
+  worker.Work();
+  EXPECT_GT(worker.Counters().standby_experts, 0);
+  worker.clock.now += absl::Milliseconds(1);
+  worker.Work();
+  EXPECT_EQ(worker.Counters().standby_experts, 0);
+  EXPECT_EQ(worker.Counters().standby_bytes, 0);
+}
+
+TEST_P(ExpertCoreTest, GuestsAreServedWhileABatchWaitsForALoad) {
+  const Division division;
+  Worker worker(division.here, 64, 1, StandbyFor(20));
+  worker.AddPeer({});
+  worker.hold_loads = true;
+  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  worker.Work();
+  ASSERT_FALSE(worker.loads.empty());
+  EXPECT_TRUE(worker.dense->frames.empty());
+  EXPECT_TRUE(worker.core->Busy());
+  EXPECT_FALSE(worker.core->AtWork());
+  worker.Take(Guests(7, TestConfig().boundary, *division.here.begin(), 3),
+              kPeer);
+  worker.Work();
+  EXPECT_EQ(worker.peer->Take<ExpertOutputs>().ticket, 7u);
+  worker.hold_loads = false;
+  worker.Work();
+  ExpectSame(worker.Result().outputs.at(0),
+             ReferenceOf(RowsOf(division.remote, 0, 1)));
+}
+
+TEST_P(ExpertCoreTest, ALoadThatFailsFailsOnlyTheRowsThatNeedIt) {
+  const Division division;
+  Worker worker(division.here, 64, 1, StandbyFor(20));
+  worker.hold_loads = true;
+  worker.Take(
+      Step(1, {RowsOf(division.local, 0, 1), RowsOf(division.remote, 0, 1)}));
+  worker.Work();
+  while (!worker.loads.empty()) {
+    worker.FinishLoad(absl::NotFoundError("no such tensor"));
+    worker.Work();
+  }
+  const StageResult result = worker.Result();
+  ExpectSame(result.outputs.at(0), ReferenceOf(RowsOf(division.local, 0, 1)));
+  EXPECT_EQ(result.outputs.at(1).status.code(), StatusCode::kUnavailable);
+}
+
+TEST_P(ExpertCoreTest, RowsOfALostPeerGoToTheSecondHolder) {
+  const Division division;
+  Worker worker(division.here);
+  Worker server(division.there);
+  server.AddPeer(division.here);
+  worker.AddPeer(division.there);
+  const auto second = AddSecond(worker, division.there);
+  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  worker.Work();
+  ASSERT_FALSE(worker.peer->frames.empty());
+  EXPECT_TRUE(second->frames.empty());
+  worker.core->LinkDown(kPeer);
+  worker.Work();
+  EXPECT_FALSE(second->frames.empty());
+  Serve(server, worker, *second, kSecondPeer);
+  ExpectSame(worker.Result().outputs.at(0),
+             ReferenceOf(RowsOf(division.remote, 0, 1)));
+  EXPECT_GT(worker.Counters().rows_resent, 0);
+}
+
+TEST_P(ExpertCoreTest, RowsOfASilentPeerGoToTheSecondHolder) {
+  const Division division;
+  Worker worker(division.here);
+  Worker server(division.there);
+  server.AddPeer(division.here);
+  worker.AddPeer(division.there);
+  const auto second = AddSecond(worker, division.there);
+  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  worker.Work();
+  const absl::Duration lease = ExpertCore::Options().lease;
+  worker.clock.now += lease;
+  worker.core->Tick(worker.clock.now);
+  EXPECT_TRUE(second->frames.empty());
+  worker.clock.now += absl::Milliseconds(1);
+  worker.core->Tick(worker.clock.now);
+  EXPECT_FALSE(second->frames.empty());
+  EXPECT_FALSE(worker.peer->closed);
+  // The first answers late, and wrong numbers would be noticed.
+  Frame late = std::move(worker.peer->frames.front());
+  worker.peer->frames.clear();
+  worker.Take({ExpertOutputs{std::get<ExpertRows>(late.body).ticket, {}},
+               Rows::Host(late.payload.rows(), late.payload.width())},
+              kPeer);
+  worker.Work();
+  EXPECT_TRUE(worker.dense->frames.empty());
+  Serve(server, worker, *second, kSecondPeer);
+  // Later layers may have gone to the first again: it has given a sign of life.
+  Serve(server, worker, *worker.peer, kPeer);
+  ExpectSame(worker.Result().outputs.at(0),
+             ReferenceOf(RowsOf(division.remote, 0, 1)));
+}
+
+TEST_P(ExpertCoreTest, RowsOfASilentPeerAreComputedHereOnStandby) {
+  const Division division;
+  Worker worker(division.here, 64, 1, StandbyFor(1));
+  worker.AddPeer(division.there);
+  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  worker.Work();
+  if (worker.loads.empty() && worker.dense->frames.empty()) {
+    ASSERT_FALSE(worker.peer->frames.empty());
+    worker.clock.now += ExpertCore::Options().lease * 1.1;
+    worker.core->Tick(worker.clock.now);
+    worker.Work();
+  }
+  ExpectSame(worker.Result().outputs.at(0),
+             ReferenceOf(RowsOf(division.remote, 0, 1)));
+}
+
+TEST_P(ExpertCoreTest, AHolderWithoutTheExpertIsAskedOnce) {
+  const Division division;
+  Worker worker(division.here);
+  Worker server(division.there);
+  server.AddPeer(division.here);
+  worker.AddPeer(division.there);
+  const auto second = AddSecond(worker, division.there);
+  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  while (worker.Work(), worker.dense->frames.empty()) {
+    ASSERT_FALSE(worker.peer->frames.empty() && second->frames.empty());
+    while (!worker.peer->frames.empty()) {
+      const auto asked = worker.peer->Take<ExpertRows>();
+      worker.Take({ExpertOutputs{asked.ticket, absl::NotFoundError("gone")}},
+                  kPeer);
+    }
+    Serve(server, worker, *second, kSecondPeer);
+  }
+  ExpectSame(worker.Result().outputs.at(0),
+             ReferenceOf(RowsOf(division.remote, 0, 1)));
+  EXPECT_FALSE(worker.peer->closed);
+}
+
+Placement FileOf(const LayerExperts& own) { return {{"w", own}}; }
+
+ExpertCore::Options Named(ExpertCore::Options options = {}) {
+  options.self.name = "w";
+  return options;
+}
+
+TEST_P(ExpertCoreTest, APlacementFileMovesExpertsDuringAStep) {
+  const auto expected = Reference(SomeSteps());
+  Worker worker(kLow, 64, 1, Named());
+  Worker high(kAll);
+  high.AddPeer(kLow);
+  worker.AddPeer(kAll);
+  LayerExperts target = {0, 5};
+  target.in_layer[TestConfig().num_layers - 1] = {6};
+  int i = 0;
+  for (const Frame& frame : SomeSteps()) {
+    worker.Take(Copy(frame));
+    worker.core->Advance();
+    if (i == 0) worker.core->TakePlacement(FileOf(target));
+    while (worker.Work(), worker.dense->frames.empty()) {
+      ASSERT_FALSE(worker.peer->frames.empty());
+      Serve(high, worker, *worker.peer, kPeer);
+    }
+    ExpectSame(worker.Result(), expected[i++]);
+  }
+  EXPECT_EQ(worker.core->resident(), target);
+  EXPECT_EQ(worker.dense->infos.back().resident, target);
+  for (const PlacedExpert& placed :
+       worker.dense->infos.back().placement.experts) {
+    if (placed.hold == ExpertHold::kAbsent) continue;
+    EXPECT_EQ(placed.hold, ExpertHold::kFile);
+    EXPECT_TRUE(target.Has(placed.layer, placed.expert));
+  }
+}
+
+TEST_P(ExpertCoreTest, AnExpertThatNobodyElseKeepsIsNotDropped) {
+  Worker worker(kLow, 64, 1, Named());
+  worker.core->TakePlacement(FileOf({0, 5}));
+  worker.Work();
+  EXPECT_EQ(worker.core->resident(), (LayerExperts{0, 1, 2, 3, 5}));
+  // The file says that the peer keeps some of them.
+  Placement file = FileOf({0, 5});
+  file["p"] = {1, 2};
+  worker.AddPeer({1, 2, 3});
+  worker.core->TakePlacement(file);
+  worker.Work();
+  EXPECT_FALSE(worker.core->resident().Has(TestConfig().boundary, 1));
+  EXPECT_FALSE(worker.core->resident().Has(TestConfig().boundary, 2));
+  EXPECT_TRUE(worker.core->resident().Has(TestConfig().boundary, 0));
+}
+
+TEST_P(ExpertCoreTest, UseMovesExperts) {
+  ExpertCore::Options options = Named();
+  options.placement.automatic = true;
+  options.placement.most_resident =
+      static_cast<int>(kAll.size()) * TestConfig().num_sparse_layers();
+  options.placement.rules.least_rows = 1;
+  Worker worker(kLow, 64, 1, options);
+  Worker high(kAll);
+  high.AddPeer(kLow);
+  worker.AddPeer(kAll);
+  worker.Take(Copy(SomeSteps()[0]));
+  while (worker.Work(), worker.dense->frames.empty()) {
+    Serve(high, worker, *worker.peer, kPeer);
+  }
+  worker.core->Tick(worker.clock.now);
+  EXPECT_EQ(worker.core->resident(), kLow);
+  worker.clock.now += PlacementRules().between_moves;
+  worker.core->Tick(worker.clock.now);
+  worker.Work();
+  EXPECT_NE(worker.core->resident(), kLow);
+  EXPECT_EQ(worker.Counters().moves, 1);
+  const PlacementReport& report = worker.dense->infos.back().placement;
+  EXPECT_NE(report.last_move.find("loaded: "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,140 @@
+#include "expert_worker/placement_control.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "common/log.h"
+
+namespace apollo {
+namespace {
+
+// Entries of a report at most, so that a description stays small. Models with
+// more experts over all layers show the first ones.
+constexpr std::size_t kMostEntries = 512;
+
+std::int64_t Rounded(double rows) { return std::llround(rows); }
+
+}  // namespace
+
+PlacementControl::PlacementControl(const Options& options, std::string name,
+                                   const ModelConfig& config,
+                                   ExpertResidence& residence,
+                                   absl::Duration now)
+    : options_(options),
+      name_(std::move(name)),
+      config_(config),
+      residence_(residence),
+      began_with_(static_cast<int>(Residents().size())),
+      last_move_(now) {}
+
+std::set<LayerExpert> PlacementControl::Residents() const {
+  return residence_.resident().Each(config_.boundary, config_.num_layers);
+}
+
+void PlacementControl::CountOwn(std::span<const SliceOutcome> outcomes,
+                                absl::Duration now) {
+  const int experts = config_.num_experts;
+  std::vector<double> rows(
+      static_cast<std::size_t>(config_.num_sparse_layers()) * experts);
+  for (const SliceOutcome& outcome : outcomes) {
+    for (std::size_t i = 0; i < outcome.expert_use.size(); ++i) {
+      rows[i] += outcome.expert_use[i];
+    }
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] == 0) continue;
+    const LayerExpert which = {config_.boundary + static_cast<int>(i) / experts,
+                               static_cast<int>(i) % experts};
+    const bool resident = residence_.resident().Has(which);
+    demand_.Add(which, {rows[i], resident ? 0 : rows[i], 0}, now);
+    residence_.Used(which);
+  }
+}
+
+void PlacementControl::TakeFile(Placement placement, absl::Duration now) {
+  file_ = std::move(placement);
+  const auto own = file_->find(name_);
+  if (own == file_->end()) {
+    LogWarning("placement_incomplete", {{"worker", name_}});
+    return;
+  }
+  const std::set<LayerExpert> target =
+      own->second.Each(config_.boundary, config_.num_layers);
+  if (target != Residents()) Note("by the placement file", now);
+  residence_.Place(target, ExpertHold::kFile);
+}
+
+void PlacementControl::Decide(std::vector<PlacementPeer> peers,
+                              absl::Duration now) {
+  if (!options_.automatic || residence_.loading()) return;
+  PlacementState state;
+  state.now = now;
+  state.last_move = last_move_;
+  state.name = name_;
+  state.first_layer = config_.boundary;
+  state.end_layer = config_.num_layers;
+  state.num_experts = config_.num_experts;
+  state.resident = Residents();
+  state.most_resident =
+      options_.most_resident > 0 ? options_.most_resident : began_with_;
+  state.peers = std::move(peers);
+  state.demand = &demand_;
+  std::optional<PlacementMove> move = NextMove(state, options_.rules);
+  if (!move) return;
+  std::set<LayerExpert> target = std::move(state.resident);
+  if (move->load) target.insert(*move->load);
+  if (move->drop) target.erase(*move->drop);
+  LogInfo("expert_moved", {{"reason", move->reason}});
+  Note(std::move(move->reason), now);
+  residence_.Place(std::move(target), ExpertHold::kAuto);
+}
+
+void PlacementControl::Note(std::string move, absl::Duration now) {
+  last_move_text_ = std::move(move);
+  last_move_ = now;
+}
+
+bool PlacementControl::Dispensable(LayerExpert which,
+                                   std::span<const PlacementPeer> peers) const {
+  bool keeper = false;
+  for (const PlacementPeer& peer : peers) {
+    if (!peer.stays || !peer.resident.Has(which)) continue;
+    if (file_) {
+      const auto line = file_->find(peer.name);
+      // The file tells what it keeps; without a line it keeps everything.
+      if (line == file_->end() || line->second.Has(which)) return true;
+    }
+    keeper = keeper || std::pair(RendezvousRank(peer.name, which), peer.name) >
+                           std::pair(RendezvousRank(name_, which), name_);
+  }
+  return keeper;
+}
+
+PlacementReport PlacementControl::Report(absl::Duration now) const {
+  PlacementReport report;
+  for (int layer = config_.boundary; layer < config_.num_layers; ++layer) {
+    for (int expert = 0; expert < config_.num_experts; ++expert) {
+      const LayerExpert which = {layer, expert};
+      const ExpertDemand::Use use = demand_.At(which, now);
+      PlacedExpert placed = {layer, expert};
+      placed.own_rows = Rounded(use.own);
+      placed.absent_rows = Rounded(use.absent);
+      placed.guest_rows = Rounded(use.guests);
+      const auto held = residence_.held().find(which);
+      if (held != residence_.held().end()) {
+        placed.hold = held->second.hold;
+        placed.since = WallSeconds(held->second.since);
+      } else if (placed.own_rows == 0) {
+        continue;
+      }
+      if (report.experts.size() == kMostEntries) break;
+      report.experts.push_back(placed);
+    }
+  }
+  report.last_move = last_move_text_;
+  if (!last_move_text_.empty()) report.last_move_at = WallSeconds(last_move_);
+  return report;
+}
+
+}  // namespace apollo

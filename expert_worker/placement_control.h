@@ -1,0 +1,80 @@
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/layer_experts.h"
+#include "engine/expert_stage.h"
+#include "expert_worker/expert_demand.h"
+#include "expert_worker/expert_residence.h"
+#include "expert_worker/placement_file.h"
+#include "expert_worker/placement_policy.h"
+#include "link/placement_report.h"
+#include "model/config/model_config.h"
+
+namespace apollo {
+
+// Decides which experts an expert worker holds: those it began with, those of a
+// placement file, or those that its measured use asks for
+// (expert_worker/placement_policy.h). Single-threaded.
+class PlacementControl {
+ public:
+  struct Options {
+    // Moves experts by measured use.
+    bool automatic = false;
+    PlacementRules rules = {};
+    // Most residents of an automatic placement, over all layers; 0: as many as
+    // the worker began with.
+    int most_resident = 0;
+    // The wall clock at time 0 of the worker's clock, for operators.
+    absl::Time zero = absl::UnixEpoch();
+  };
+
+  // The config and the residence must outlive it.
+  PlacementControl(const Options& options, std::string name,
+                   const ModelConfig& config, ExpertResidence& residence,
+                   absl::Duration now);
+
+  // Count rows. CountOwn takes the outcomes of a batch.
+  void CountOwn(std::span<const SliceOutcome> outcomes, absl::Duration now);
+  void CountGuests(LayerExpert which, int rows, absl::Duration now) {
+    demand_.Add(which, {0, 0, static_cast<double>(rows)}, now);
+  }
+
+  // Takes a new placement file. A worker without a line keeps what it holds.
+  void TakeFile(Placement placement, absl::Duration now);
+  // Makes the next move of an automatic placement, if there is one to make.
+  // Not for a worker that is about to stop.
+  void Decide(std::vector<PlacementPeer> peers, absl::Duration now);
+
+  // Returns true if the expert stays reachable for all workers without this
+  // one: a peer keeps it. Two workers never rely on each other.
+  bool Dispensable(LayerExpert which,
+                   std::span<const PlacementPeer> peers) const;
+
+  PlacementReport Report(absl::Duration now) const;
+
+ private:
+  void Note(std::string move, absl::Duration now);
+  std::set<LayerExpert> Residents() const;
+  std::int64_t WallSeconds(absl::Duration at) const {
+    return absl::ToUnixSeconds(options_.zero + at);
+  }
+
+  const Options options_;
+  const std::string name_;
+  const ModelConfig& config_;
+  ExpertResidence& residence_;
+  const int began_with_;
+  ExpertDemand demand_;
+  absl::Duration last_move_;  // Or the start.
+  std::string last_move_text_;
+  std::optional<Placement> file_;
+};
+
+}  // namespace apollo

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace apollo {
+
+// Why an expert worker has an expert of a layer in memory.
+enum class ExpertHold {
+  kAbsent,   // It has not.
+  kFlag,     // --experts or --families.
+  kFile,     // --placement=file:PATH.
+  kAuto,     // --placement=auto: the measured use.
+  kStandby,  // Rows needed it lately.
+};
+
+// One expert of one layer, as an expert worker holds and uses it.
+struct PlacedExpert {
+  int layer = 0;
+  int expert = 0;
+  ExpertHold hold = ExpertHold::kAbsent;
+  std::int64_t since = 0;  // Seconds since 1970; 0 if absent.
+  // Rows of the last minutes (expert_worker/expert_demand.h): of its own
+  // sequences, of these those that needed it while it was not resident, and
+  // those computed for peers.
+  std::int64_t own_rows = 0;
+  std::int64_t absent_rows = 0;
+  std::int64_t guest_rows = 0;
+
+  bool operator==(const PlacedExpert&) const = default;
+};
+
+// What an expert worker holds and why, for operators. Experts that are absent
+// and were not used are left out.
+struct PlacementReport {
+  std::vector<PlacedExpert> experts = {};  // By layer, then expert.
+  std::string last_move = {};              // And its reason; empty: none yet.
+  std::int64_t last_move_at = 0;           // Seconds since 1970.
+
+  bool operator==(const PlacementReport&) const = default;
+};
+
+}  // namespace apollo
