@@ -66,8 +66,14 @@ class DenseSequence {
   // Tells the sink how the sequence ended. Must be the last call.
   void Finish(absl::StatusOr<GenerationFinished> result);
 
-  // Moves a waiting sequence to that worker.
+  // Moves the sequence to that worker. One that has blocks here begins a new
+  // attempt, which feeds all its tokens again; a held one is let go.
   void MoveTo(LinkId worker);
+  // True if it has blocks here.
+  bool has_blocks() const {
+    return state_ == SequenceState::kFeeding ||
+           state_ == SequenceState::kAwaiting;
+  }
   // The numerics id of its first worker, on which its tokens depend besides the
   // model; nullopt before it has begun. See WorkerInfo.
   const std::optional<std::string>& numerics() const { return numerics_; }

@@ -130,7 +130,7 @@ void ExpertCore::Tick(absl::Duration now) {
 void ExpertCore::LinkFrame(LinkId id, Frame frame) {
   const auto it = neighbours_.find(id);
   if (it == neighbours_.end()) return;
-  exchange_.Progressed(id);
+  exchange_.Heard(id, frame);
   if (std::holds_alternative<Progress>(frame.body)) return;
   const absl::Status status = Take(id, std::move(frame));
   if (status.ok()) return;

@@ -81,8 +81,8 @@ class PeerExchange {
   absl::Status TakeOutputs(LinkId from, const ExpertOutputs& outputs,
                            Rows payload);
 
-  // Notes a frame from a link as a sign of life of its engine.
-  void Progressed(LinkId from) { answers_.Progressed(from); }
+  // Notes a frame from a link as a sign of life.
+  void Heard(LinkId from, const Frame& frame) { answers_.Heard(from, frame); }
 
   // Closes the links to peers that owe outputs and, at the time `now`, have
   // given no sign of life for longer than `limit`, and asks them nothing more.

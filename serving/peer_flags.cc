@@ -18,6 +18,12 @@ ABSL_FLAG(std::optional<absl::Duration>, answer_timeout, std::nullopt,
           "considered lost. Default: 30s in a dense worker, 10s in an expert "
           "worker.");
 
+ABSL_FLAG(absl::Duration, lease, absl::Milliseconds(300),
+          "Time without any frame from an expert worker that owes an answer "
+          "after which its work moves to another one, if there is one. Expert "
+          "workers report every 50 ms, also inside a long step, so a shorter "
+          "lease than 150ms may move work without need.");
+
 namespace apollo {
 
 absl::StatusOr<PeerFlags> ReadPeerFlags(absl::Duration answer_timeout) {
@@ -26,6 +32,8 @@ absl::StatusOr<PeerFlags> ReadPeerFlags(absl::Duration answer_timeout) {
   flags.answer_timeout =
       absl::GetFlag(FLAGS_answer_timeout).value_or(answer_timeout);
   RETURN_IF_ERROR(CheckAboveZero("answer_timeout", flags.answer_timeout));
+  flags.lease = absl::GetFlag(FLAGS_lease);
+  RETURN_IF_ERROR(CheckAboveZero("lease", flags.lease));
   ASSIGN_OR_RETURN(flags.nccl, ReadNcclFlags());
   return flags;
 }
