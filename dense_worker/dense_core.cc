@@ -131,6 +131,9 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
     case DenseSequence::Verdict::Kind::kNoRoom:
       Hold(sequence);
       return;
+    case DenseSequence::Verdict::Kind::kFailed:
+      Retry(sequence, verdict.result.status());
+      return;
     case DenseSequence::Verdict::Kind::kOver:
       if (verdict.result.ok()) moves_.Continued(sequence.id());
       Finish(sequence.id(), std::move(verdict.result));

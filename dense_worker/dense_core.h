@@ -160,10 +160,14 @@ class DenseCore {
 
   // Moves.
   //
-  // Moves a sequence to the best other worker. `noticed`: when the core knew of
-  // the cause. The error states why no other takes it; then it stays.
+  // Moves a sequence to the best other worker; after kFailed, to the best one.
+  // `noticed`: when the core knew of the cause. The error states why no other
+  // takes it; then it stays.
   absl::Status Move(DenseSequence& sequence, MoveCause cause,
                     absl::Duration noticed, const std::string& from_name);
+  // Begins a new attempt at a sequence after the last one has failed, on the
+  // best worker, which may be the same.
+  void Retry(DenseSequence& sequence, const absl::Status& reason);
   // Moves the sequences of silent workers for which there is another worker.
   void MoveFromSilent();
   // Moves sequences of workers that hand theirs over, unless their next token

@@ -3,6 +3,8 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -46,14 +48,18 @@ absl::Status DenseCore::Move(DenseSequence& sequence, MoveCause cause,
                              absl::Duration noticed,
                              const std::string& from_name) {
   const LinkId from = sequence.worker();
+  std::optional<LinkId> except;
+  if (cause != MoveCause::kFailed) except = from;
   const absl::StatusOr<LinkId> other = workers_.Choose(
       {sequence.request().family, sequence.id(),
        MaxPositions(sequence.request()),
        static_cast<std::int64_t>(sequence.fed_tokens().size()),
-       sequence.numerics(), NeedsNewOptions(sequence.request()), from});
+       sequence.numerics(), NeedsNewOptions(sequence.request()), except});
   if (!other.ok()) return other.status();
   // A sequence that can stay is not moved to where it would wait, too.
-  if (cause != MoveCause::kLost && workers_.IsBusy(*other)) {
+  const bool can_stay =
+      cause == MoveCause::kSilent || cause == MoveCause::kHandOver;
+  if (can_stay && workers_.IsBusy(*other)) {
     workers_.Release(*other, sequence.id());
     return absl::UnavailableError("the other expert workers are busy");
   }
@@ -69,6 +75,15 @@ absl::Status DenseCore::Move(DenseSequence& sequence, MoveCause cause,
   UpdatePaused(sequence);
   Leave(from, sequence.id());
   return absl::OkStatus();
+}
+
+void DenseCore::Retry(DenseSequence& sequence, const absl::Status& reason) {
+  const absl::Status moved = Move(sequence, MoveCause::kFailed, clock_.Now(),
+                                  workers_.name(sequence.worker()));
+  if (moved.ok()) return;
+  Finish(sequence.id(), absl::UnavailableError(absl::StrCat(
+                            reason.message(), ", and no worker can continue: ",
+                            moved.message())));
 }
 
 void DenseCore::MoveFromSilent() {

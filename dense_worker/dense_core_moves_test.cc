@@ -281,6 +281,56 @@ TEST_F(DenseCoreMovesTest, SequencesWaitWhileNoOtherWorkerTakesThem) {
   EXPECT_GE(Counters().move_choice_ms, 50);
 }
 
+// Answers a step as a worker that has lost a peer.
+StageResult Failed(const StageStep& step) {
+  StageResult result = Answer(step, 0);
+  for (SequenceOutput& output : result.outputs) {
+    output.sampled.reset();
+    output.status = absl::UnavailableError("a peer was lost");
+  }
+  return result;
+}
+
+TEST_F(DenseCoreMovesTest, AnAttemptThatFailsIsFollowedByAnotherOne) {
+  Start();
+  LinkBoth();
+  const auto moves = Submit(1, Request(20, 2, 0));
+  core_->Advance();
+  Reply(Failed(first_->Take<StageStep>()));  // It still reaches all experts.
+  EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).attempt, 1u);
+  core_->Advance();
+  const auto again = first_->Take<StageStep>();
+  EXPECT_EQ(again.sequences.at(0).attempt, 2u);
+  SetReach(kFirst, {0, 1, 2, 3});
+  Reply(Failed(again));
+  core_->Advance();
+  Serve(kSecond, *second_);
+  EXPECT_EQ(moves->text, "d>e1 0:69");
+  EXPECT_EQ(Counters().moved_failed, 2);
+  EXPECT_EQ(Counters().prompt_rows, 20);
+  // Without a worker that reaches every expert it fails.
+  core_->Advance();
+  SetReach(kSecond, {4, 5, 6});
+  Reply(Failed(second_->Take<StageStep>()), kSecond);
+  EXPECT_EQ(moves->code(), StatusCode::kUnavailable);
+  EXPECT_TRUE(moves->Says("a peer was lost, and no worker")) << moves->status;
+}
+
+TEST_F(DenseCoreMovesTest, AWorkerThatAlwaysFailsIsNotAskedForEver) {
+  Start();
+  LinkOne();
+  const auto sink = Submit(1, Request(20, 2));
+  int attempts = 0;
+  for (; !sink->finished; ++attempts) {
+    ASSERT_LT(attempts, 10);
+    core_->Advance();
+    Reply(Failed(first_->Take<StageStep>()));
+    first_->Take<ReleaseSequences>();
+  }
+  EXPECT_EQ(attempts, DenseSequence::kMostFailures);
+  EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
+}
+
 TEST_F(DenseCoreMovesTest, AWorkerHandsItsSequencesOverOneByOne) {
   Start();
   LinkBoth();

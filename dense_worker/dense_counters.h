@@ -17,7 +17,7 @@ struct DenseCounters {
   Count prefix_queries, prefix_hits;
   Count preemptions;
   // Sequences with blocks that moved to another expert worker, by cause.
-  Count moved_lost, moved_silent, moved_hand_over;
+  Count moved_lost, moved_silent, moved_hand_over, moved_failed;
   Count rows_replayed;
   // Moves that ended with the next token, and the time of their phases in
   // milliseconds; see MoveLog.
@@ -55,6 +55,9 @@ inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
     {"apollo_sequences_moved_total",
      "Running sequences that moved to another expert worker, by cause.",
      &DenseCounters::moved_hand_over, "cause", "hand_over"},
+    {"apollo_sequences_moved_total",
+     "Running sequences that moved to another expert worker, by cause.",
+     &DenseCounters::moved_failed, "cause", "failed"},
     {"apollo_rows_replayed_total",
      "Rows of moved sequences that were sent again from the cache.",
      &DenseCounters::rows_replayed},

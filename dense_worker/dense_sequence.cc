@@ -138,7 +138,12 @@ Verdict DenseSequence::Take(const SequenceOutput& output) {
   if (output.status.code() == absl::StatusCode::kAborted) {
     return {Verdict::Kind::kNoRoom};
   }
+  if (output.status.code() == absl::StatusCode::kUnavailable &&
+      ++failures_ < kMostFailures) {
+    return {Verdict::Kind::kFailed, output.status};
+  }
   if (!output.status.ok()) return {Verdict::Kind::kOver, output.status};
+  failures_ = 0;
   pauses_.Reset();
   AddTo(expert_use_, output.expert_use);
   AddTo(off_family_, output.off_family);

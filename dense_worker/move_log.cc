@@ -17,6 +17,8 @@ const char* NameOf(MoveCause cause) {
       return "silent";
     case MoveCause::kHandOver:
       return "hand_over";
+    case MoveCause::kFailed:
+      return "failed";
   }
   return "";
 }
@@ -28,9 +30,11 @@ Count& CountOf(DenseCounters& counters, MoveCause cause) {
     case MoveCause::kSilent:
       return counters.moved_silent;
     case MoveCause::kHandOver:
+      return counters.moved_hand_over;
+    case MoveCause::kFailed:
       break;
   }
-  return counters.moved_hand_over;
+  return counters.moved_failed;
 }
 
 }  // namespace

@@ -17,13 +17,14 @@ enum class MoveCause {
   kLost,      // The link has ended.
   kSilent,    // It gives no sign of life.
   kHandOver,  // It is about to stop, and wants its sequences to move.
+  kFailed,    // It answered UNAVAILABLE: a peer that it needs was lost.
 };
 
 // Counts and logs the moves of sequences with blocks to other expert workers,
-// with the time that each phase of a move took: from the notice to the choice
-// of a worker, to the last replayed row, to the next token. Each move that ends
-// with a token has one line, `sequence_moved`, within a LogBudget.
-// Single-threaded.
+// or to a new attempt on the same one, with the time that each phase of a move
+// took: from the notice to the choice of a worker, to the last replayed row, to
+// the next token. Each move that ends with a token has one line,
+// `sequence_moved`, within a LogBudget. Single-threaded.
 class MoveLog {
  public:
   // Both must outlive the log.
