@@ -26,7 +26,8 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
                 stage_->config().num_experts}),
       ledger_([this](LinkId id,
                      Frame frame) { workers_.Send(id, std::move(frame)); },
-              clock) {
+              clock),
+      moves_(counters_, clock) {
   CountBlocks();
 }
 
@@ -44,19 +45,6 @@ void DenseCore::LinkUp(LinkId id, const WorkerInfo& peer,
   workers_.Add(id, peer, std::move(link));
 }
 
-void DenseCore::LinkDown(LinkId id) {
-  workers_.Remove(id);
-  ledger_.Forget(id);
-  std::vector<SequenceId> lost;
-  for (const auto& [sequence_id, sequence] : sequences_) {
-    if (sequence.worker() == id) lost.push_back(sequence_id);
-  }
-  for (const SequenceId sequence_id : lost) {
-    Finish(sequence_id,
-           absl::UnavailableError("the expert worker was lost; try again"));
-  }
-}
-
 void DenseCore::LinkLeaving(LinkId id, bool leaving) {
   workers_.SetLeaving(id, leaving);
   if (leaving) SetRetryFor(id);
@@ -70,13 +58,18 @@ void DenseCore::LinkWritable(LinkId id) {
 
 void DenseCore::LinkFrame(LinkId id, Frame frame) {
   if (!workers_.Contains(id)) return;
-  ledger_.Progressed(id);
-  if (workers_.IsSilent(id)) SetSilent(id, false);
+  ledger_.Heard(id, frame);
+  const auto* report = std::get_if<Progress>(&frame.body);
+  const bool still = report != nullptr && report->still;
+  if (!still && workers_.IsSilent(id)) {
+    LogInfo("expert_worker_recovered", {{"peer", workers_.name(id)}});
+    SetSilent(id, false);
+  }
   if (const auto* info = std::get_if<WorkerInfo>(&frame.body)) {
     TakeInfo(id, *info);
   } else if (const auto* result = std::get_if<StageResult>(&frame.body)) {
     TakeResult(id, *result);
-  } else if (!std::holds_alternative<Progress>(frame.body)) {
+  } else if (report == nullptr) {
     LogError("protocol_violated", {{"peer", workers_.name(id)}});
     workers_.Close(id);
   }
@@ -85,6 +78,7 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
 void DenseCore::TakeInfo(LinkId id, const WorkerInfo& info) {
   workers_.Update(id, info);
   if (!workers_.Takes(id)) SetRetryFor(id);
+  if (HandsOver(id)) HandOver();
 }
 
 void DenseCore::TakeResult(LinkId id, const StageResult& result) {
@@ -115,6 +109,7 @@ void DenseCore::TakeResult(LinkId id, const StageResult& result) {
            absl::InternalError(
                "the expert worker's answer does not contain the sequence"));
   }
+  if (HandsOver(id)) HandOver();
 }
 
 void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
@@ -131,25 +126,39 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
       return;
     case DenseSequence::Verdict::Kind::kToken:
       scheduler_.TokenArrived(sequence.id());
+      moves_.Continued(sequence.id());
       return;
     case DenseSequence::Verdict::Kind::kNoRoom:
       Hold(sequence);
       return;
+    case DenseSequence::Verdict::Kind::kFailed:
+      Retry(sequence, verdict.result.status());
+      return;
     case DenseSequence::Verdict::Kind::kOver:
+      if (verdict.result.ok()) moves_.Continued(sequence.id());
       Finish(sequence.id(), std::move(verdict.result));
       return;
   }
 }
 
-void DenseCore::Tick(absl::Duration now) {
+void DenseCore::Tick(absl::Duration now, bool attentive) {
   for (auto& [id, sequence] : sequences_) {
     if (sequence.retry_at() && *sequence.retry_at() <= now) LetGo(sequence);
   }
-  for (const LinkId id : ledger_.SilentFor(options_.silent_after, now)) {
-    if (workers_.IsSilent(id)) continue;
-    LogWarning("expert_worker_stalled", {{"peer", workers_.name(id)}});
-    SetSilent(id, true);
+  if (attentive) {
+    for (const LinkId id :
+         ledger_.SilentFor(options_.lease, options_.silent_after, now)) {
+      if (workers_.IsSilent(id)) continue;
+      LogWarning("expert_worker_stalled", {{"peer", workers_.name(id)}});
+      SetSilent(id, true);
+    }
+    CloseTimedOut(now);
   }
+  MoveFromSilent();
+  HandOver();
+}
+
+void DenseCore::CloseTimedOut(absl::Duration now) {
   for (const LinkId id : ledger_.SilentFor(options_.answer_timeout, now)) {
     LogError("expert_worker_timed_out",
              {{"peer", workers_.name(id)},
@@ -161,6 +170,11 @@ void DenseCore::Tick(absl::Duration now) {
 
 void DenseCore::SetSilent(LinkId id, bool silent) {
   workers_.SetSilent(id, silent);
+  if (silent) {
+    silent_[id] = clock_.Now();
+  } else {
+    silent_.erase(id);
+  }
   UpdatePausedOn(id);
 }
 
@@ -232,6 +246,7 @@ void DenseCore::Finish(SequenceId id,
   const auto node = sequences_.extract(id);
   if (node.empty()) return;
   DenseSequence& sequence = node.mapped();
+  moves_.Forget(id);
   Release(sequence);
   scheduler_.Remove(id);
   Leave(sequence.worker(), id);
@@ -349,7 +364,8 @@ void DenseCore::Publish(const Scheduler::Slice& slice) {
 bool DenseCore::HasWork() const {
   const int in_flight =
       ledger_.InFlight([this](LinkId id) { return workers_.IsSilent(id); });
-  return in_flight < options_.steps_in_flight && scheduler_.HasWork();
+  return in_flight < options_.steps_in_flight &&
+         scheduler_.HasWork(ReplayRoom() > 0);
 }
 
 void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
@@ -361,6 +377,11 @@ void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
   step.tokens.insert(step.tokens.end(), rows.tokens.begin() + slice.cached,
                      rows.tokens.end());
   part.rows += slice.rows;
+  if (slice.replays) {
+    part.replayed += slice.rows;
+    counters_.rows_replayed += slice.rows;
+    moves_.Replayed(slice.sequence, slice.rows);
+  }
   part.asked[{rows.sequence, rows.attempt}] = {sequence.request().language,
                                                sequence.request().family >= 0};
   part.sequences.push_back(std::move(rows));
@@ -369,7 +390,7 @@ void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
 void DenseCore::Advance() {
   for (const LinkId id : workers_.FindFull()) UpdatePausedOn(id);
   if (!HasWork()) return;
-  Scheduler::Step step = scheduler_.NextStep();
+  Scheduler::Step step = scheduler_.NextStep(ReplayRoom());
   for (const SequenceId id : step.preempted) Preempt(sequences_.at(id));
   for (const Scheduler::Admission& admission : step.admitted) Begin(admission);
   CountSequences();
@@ -389,7 +410,7 @@ void DenseCore::Advance() {
   int decode_rows = 0;
   for (const Scheduler::Slice& slice : step.slices) {
     if (parts.empty() || parts.back().worker != worker(slice)) {
-      parts.push_back({worker(slice), {}, 0, {}});
+      parts.push_back({worker(slice), {}, 0, 0, {}});
     }
     AddRows(slice, dense, parts.back());
     const auto prompt = sequences_.at(slice.sequence).request().prompt.size();

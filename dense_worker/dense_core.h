@@ -12,6 +12,7 @@
 #include "dense_worker/dense_counters.h"
 #include "dense_worker/dense_sequence.h"
 #include "dense_worker/expert_workers.h"
+#include "dense_worker/move_log.h"
 #include "dense_worker/routing_log.h"
 #include "dense_worker/step_ledger.h"
 #include "engine/dense_stage.h"
@@ -34,12 +35,17 @@ namespace apollo {
 // prompt and the tokens that its sink has received. Preemption does not change
 // its tokens.
 //
+// A sequence whose expert worker is lost, gives no sign of life or hands its
+// sequences over continues on another one (dense_core_moves.cc): it keeps its
+// blocks and begins a new attempt, whose boundary rows are replayed from them.
+//
 // Two steps may be in flight, so that the dense layers of one run while expert
 // workers compute the other. A worker that keeps its link but gives no sign of
-// life delays the sequences of others for at most `silent_after`; its own fail
-// after `answer_timeout`. Progress is a sign of life, however long a step
-// takes. Single-threaded. Uses no gRPC, and reads time only from the given
-// clock.
+// life delays the sequences of others for at most `lease`, or `silent_after` if
+// only its engine hangs. Then its own move, or wait while no other worker takes
+// them, and fail after `answer_timeout`. Progress is a sign of life, however
+// long a step takes. Single-threaded. Uses no gRPC, and reads time only from
+// the given clock.
 class DenseCore {
  public:
   struct Options {
@@ -49,6 +55,9 @@ class DenseCore {
     int steps_in_flight = 2;
     bool prefix_caching =
         true;  // Sequences share the blocks of equal prefixes.
+    // Time without any frame from a worker with regular reports, and without
+    // progress of a worker's engine, after which the worker is silent.
+    absl::Duration lease = absl::Milliseconds(300);
     absl::Duration silent_after = absl::Seconds(1);
     absl::Duration answer_timeout = absl::Seconds(30);
   };
@@ -62,6 +71,8 @@ class DenseCore {
 
   void LinkUp(LinkId id, const WorkerInfo& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
+  // Moves the sequences of the worker to others. Those that no other can take
+  // fail with UNAVAILABLE.
   void LinkDown(LinkId id);
   // Handles a peer that has left the list of workers, or is listed again. A
   // leaving peer gets no new sequences, and the core closes its link when the
@@ -70,10 +81,12 @@ class DenseCore {
   // Handles a link that has room for frames again: see
   // FrameHandler::OnWritable. Ignores unknown ids.
   void LinkWritable(LinkId id);
-  // Checks for workers without a sign of life, and retries held sequences that
-  // are due. Call it several times a second. Frames that arrived before `now`
-  // must have been passed to LinkFrame.
-  void Tick(absl::Duration now);
+  // Checks for workers without a sign of life, moves sequences that should
+  // leave their workers, and retries held sequences that are due. Call it
+  // several times in a lease. Frames that arrived before `now` must have been
+  // passed to LinkFrame. Without `attentive` no worker is found silent: see
+  // Attention.
+  void Tick(absl::Duration now, bool attentive = true);
 
   // Starts a sequence. `id` must be new. Errors go to the sink.
   void Submit(SequenceId id, GenerationRequest request,
@@ -142,6 +155,29 @@ class DenseCore {
   // Marks a worker as silent or not. Its steps do not count as in flight while
   // it is silent, and it gets no others.
   void SetSilent(LinkId id, bool silent);
+  // Closes the links to workers that owe answers and do not move.
+  void CloseTimedOut(absl::Duration now);
+
+  // Moves.
+  //
+  // Moves a sequence to the best other worker; after kFailed, to the best one.
+  // `noticed`: when the core knew of the cause. The error states why no other
+  // takes it; then it stays.
+  absl::Status Move(DenseSequence& sequence, MoveCause cause,
+                    absl::Duration noticed, const std::string& from_name);
+  // Begins a new attempt at a sequence after the last one has failed, on the
+  // best worker, which may be the same.
+  void Retry(DenseSequence& sequence, const absl::Status& reason);
+  // Moves the sequences of silent workers for which there is another worker.
+  void MoveFromSilent();
+  // Moves sequences of workers that hand theirs over, unless their next token
+  // is on its way: one after the other, so that none waits for the replay of
+  // another.
+  void HandOver();
+  // Returns true if the worker hands its sequences over.
+  bool HandsOver(LinkId worker) const;
+  // Returns the number of rows that the next step may replay.
+  int ReplayRoom() const;
   // Pauses a sequence while its caller wants that or its worker is busy.
   void UpdatePaused(const DenseSequence& sequence);
   void UpdatePausedOn(LinkId worker);
@@ -165,6 +201,8 @@ class DenseCore {
   std::uint64_t steps_begun_ = 0;
   std::uint64_t steps_computed_ = 0;
   std::map<SequenceId, DenseSequence> sequences_;
+  std::map<LinkId, absl::Duration> silent_;  // Since when, by worker.
+  MoveLog moves_;
 };
 
 }  // namespace apollo

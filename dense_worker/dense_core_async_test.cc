@@ -68,11 +68,17 @@ TEST_F(DenseCoreAsyncTest, AWorkerLostDuringAStepGetsNothing) {
   const auto other = Submit(2, Request(10, 1, 5));
   core_->Advance();
   core_->LinkDown(kFirst);
-  EXPECT_EQ(lost->code(), absl::StatusCode::kUnavailable);
   later_.Deliver(0);
   EXPECT_TRUE(first_->frames.empty());
   Reply(Answer(second_->Take<StageStep>(), 5), kSecond);
   EXPECT_EQ(other->text, "d>e2 0:5 end");
+  // Its rows are replayed though they were never sent.
+  second_->Take<ReleaseSequences>();
+  core_->Advance();
+  later_.Deliver(0);
+  EXPECT_EQ(Counters().rows_replayed, 10);
+  Reply(Answer(second_->Take<StageStep>(), 6), kSecond);
+  EXPECT_EQ(lost->text, "d>e1 0:6 end");
 }
 
 TEST_F(DenseCoreAsyncTest, UnfinishedStepsAreDroppedAtTheEnd) {
@@ -160,8 +166,43 @@ class DenseCoreMixTest : public DenseCoreAsyncTest {
     return texts;
   }
 
+  Worker& OtherThan(const Worker& worker) {
+    return workers_[&worker == &workers_[0] ? 1 : 0];
+  }
+  // The worker is lost, and a new process of the same name is there at once.
+  void Lose(Worker& worker) {
+    SetReach(OtherThan(worker).id, kAll);
+    core_->LinkDown(worker.id);
+    worker.link->frames.clear();
+    worker.open.clear();
+    const WorkerInfo info = infos_[worker.id];
+    worker.id += 2;
+    Up(worker.id, info, worker.link == first_.get() ? first_ : second_);
+    SetReach(worker.id, kAll);
+  }
+  // The worker hands its sequences over, and the other one takes them.
+  void HandOver(Worker& worker) {
+    SetReach(OtherThan(worker).id, kAll);
+    infos_[worker.id].hand_over = true;
+    SetReach(worker.id, {});
+  }
+  // One random failure.
+  void Fail() {
+    Worker& worker = workers_[Pick(2)];
+    switch (Pick(3)) {
+      case 0:
+        return Lose(worker);
+      case 1:
+        return HandOver(worker);
+      default:
+        // Workers with frames that they have not handled are silent.
+        Wait(options_.silent_after * 2);
+    }
+  }
+
   // One random event.
   void Turn() {
+    if (failures_ && Pick(30) == 0) return Fail();
     const int kind = Pick(6);
     Worker& worker = workers_[Pick(2)];
     if (kind == 0 && sinks_.size() < requests_.size()) {
@@ -199,24 +240,15 @@ class DenseCoreMixTest : public DenseCoreAsyncTest {
     EXPECT_EQ(core_->sequences(), 0);
   }
 
-  std::mt19937 random_;
-  std::vector<GenerationRequest> requests_;
-  std::vector<std::shared_ptr<FakeSink>> sinks_;
-  std::set<int> cancelled_;
-  Worker workers_[2] = {{kFirst, first_.get(), {}},
-                        {kSecond, second_.get(), {}}};
-};
-
-TEST_F(DenseCoreMixTest, NoOrderChangesAToken) {
-  for (int i = 0; i < 12; ++i) {
-    requests_.push_back(Request(1 + i * 7 % 50, 1 + i * 5 % 13, i % 7));
-    // Some share a prefix.
-    if (i % 3 == 0) requests_[i].prompt[0] = 9;
-    if (i % 4 == 0) requests_[i].prompt = Prompt(40);
+  void MakeRequests() {
+    for (int i = 0; i < 12; ++i) {
+      requests_.push_back(Request(1 + i * 7 % 50, 1 + i * 5 % 13, i % 7));
+      // Some share a prefix.
+      if (i % 3 == 0) requests_[i].prompt[0] = 9;
+      if (i % 4 == 0) requests_[i].prompt = Prompt(40);
+    }
   }
-  const std::vector<std::string> alone = Alone();
-  for (int seed = 0; seed < 60; ++seed) {
-    SCOPED_TRACE(seed);
+  void Begin(int seed) {
     random_.seed(seed);
     options_.scheduler.token_budget = 1 + Pick(30);
     options_.steps_in_flight = 1 + Pick(3);
@@ -224,8 +256,64 @@ TEST_F(DenseCoreMixTest, NoOrderChangesAToken) {
     Clear();
     sinks_.clear();
     cancelled_.clear();
+    workers_[0].id = kFirst;
+    workers_[1].id = kSecond;
     for (Worker& worker : workers_) worker.open.clear();
     StartLater(6 + Pick(20));
+  }
+
+  std::mt19937 random_;
+  std::vector<GenerationRequest> requests_;
+  std::vector<std::shared_ptr<FakeSink>> sinks_;
+  std::set<int> cancelled_;
+  bool failures_ = false;
+  Worker workers_[2] = {{kFirst, first_.get(), {}},
+                        {kSecond, second_.get(), {}}};
+};
+
+TEST_F(DenseCoreMixTest, NoFailureChangesAToken) {
+  MakeRequests();
+  for (int i = 0; i < 12; ++i) {
+    if (i % 5 == 0) requests_[i].priority = 1;
+    if (i % 6 == 1) requests_[i].prompt_logprobs = 0;
+  }
+  const std::vector<std::string> alone = Alone();
+  const auto tokens = [](const std::string& text) {
+    return text.substr(text.find(' '));
+  };
+  std::int64_t moves = 0;
+  for (int seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE(seed);
+    failures_ = false;
+    Begin(seed);
+    failures_ = true;
+    for (int turns = 0; !AllFinished(); ++turns) {
+      ASSERT_LT(turns, 100000);
+      Turn();
+      if (HasFatalFailure()) return;
+    }
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      if (cancelled_.contains(static_cast<int>(i))) continue;
+      EXPECT_EQ(tokens(sinks_[i]->text), tokens(alone[i])) << i;
+      int scored = 0;
+      for (const auto& piece : sinks_[i]->prompts) {
+        scored += static_cast<int>(piece.tokens.size());
+      }
+      EXPECT_EQ(scored, i % 6 == 1 ? requests_[i].prompt.size() - 1 : 0) << i;
+    }
+    moves += Counters().moved_lost + Counters().moved_silent +
+             Counters().moved_hand_over;
+    ExpectNothingLeft();
+  }
+  EXPECT_GT(moves, 500);
+}
+
+TEST_F(DenseCoreMixTest, NoOrderChangesAToken) {
+  MakeRequests();
+  const std::vector<std::string> alone = Alone();
+  for (int seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE(seed);
+    Begin(seed);
     for (int turns = 0; !AllFinished(); ++turns) {
       ASSERT_LT(turns, 100000);
       Turn();

@@ -258,16 +258,18 @@ TEST_F(DenseCoreTest, ScoresComeInChunksAndInOrder) {
   }
 }
 
-TEST_F(DenseCoreTest, ALostWorkerFailsOnlyItsSequences) {
+TEST_F(DenseCoreTest, ALostWorkerFailsOnlyItsSequencesIfNoOtherTakesThem) {
   Start();
   LinkBoth();
   const auto lost = Submit(1, Request(3, 2, 0));
   const auto kept = Submit(2, Request(3, 2, 5));
   core_->Advance();
+  SetReach(kSecond, {4, 5, 6});
   core_->LinkDown(kFirst);
   EXPECT_EQ(lost->text, "d>e1 error");
   EXPECT_EQ(lost->code(), StatusCode::kUnavailable);
-  SetReach(kSecond, {4, 5, 6});
+  EXPECT_TRUE(lost->Says("\"e1\" was lost")) << lost->status;
+  EXPECT_TRUE(lost->Says("expert 0")) << lost->status;
   EXPECT_FALSE(core_->AllExpertsLive());
   SetReach(kFirst, kAll);  // From a closed link.
   EXPECT_FALSE(core_->AllExpertsLive());

@@ -151,8 +151,8 @@ TEST_F(DenseCoreTest, NoSequenceMovesToASilentWorkerOrCountsThere) {
   const auto waiting = Submit(3, Request(4, 1, 0));
   core_->Advance();
   Reply(Answer(first_->Take<StageStep>(), 100));
-  Wait(options_.silent_after * 2);
   SetReach(kFirst, {});
+  Wait(options_.silent_after * 2);
   core_->Cancel(1);
   core_->Advance();
   EXPECT_EQ(waiting->text, "d>e1");
@@ -273,6 +273,7 @@ TEST_P(SilentWorkerTest, ItGetsNoMoreStepsUntilItAnswers) {
   Start();
   first_->frames.clear();
   LinkBoth();
+  SetReach(kSecond, {});
   const auto sink = Submit(1, Request(40, 3, 0));
   while (core_->HasWork()) core_->Advance();
   EXPECT_EQ(static_cast<int>(first_->frames.size()), options_.steps_in_flight);
@@ -287,16 +288,11 @@ TEST_P(SilentWorkerTest, ItGetsNoMoreStepsUntilItAnswers) {
   EXPECT_EQ(sink->text, "d>e1 0:90");
 }
 
-TEST_P(SilentWorkerTest, NewSequencesGoElsewhereAndItsOwnFail) {
+TEST_P(SilentWorkerTest, ItsSequencesFailInTheEndIfNoOtherTakesThem) {
   FillUp();
+  SetReach(kSecond, {});
   Wait(options_.silent_after * 2);
-  for (int i = 0; i < 3; ++i) {  // Although e1 has their family.
-    const auto next = Submit(10 + i, Request(4, 1, 0));
-    ASSERT_TRUE(core_->HasWork());
-    core_->Advance();
-    AnswerSecond(100);
-    EXPECT_EQ(next->text, "d>e2 0:100 end");
-  }
+  EXPECT_FALSE(core_->HasWork());
   EXPECT_FALSE(first_->closed);
   Wait(options_.answer_timeout);
   EXPECT_TRUE(first_->closed);
@@ -309,8 +305,29 @@ TEST_P(SilentWorkerTest, NewSequencesGoElsewhereAndItsOwnFail) {
   EXPECT_EQ(Counters().used_blocks, 0);
 }
 
+TEST_P(SilentWorkerTest, NewSequencesGoElsewhereAndItsOwnMoveThere) {
+  FillUp();
+  Wait(options_.silent_after * 2);
+  for (int i = 0; i < 3; ++i) {  // Although e1 has their family.
+    const auto next = Submit(10 + i, Request(4, 1, 0));
+    ASSERT_TRUE(core_->HasWork());
+    core_->Advance();
+    AnswerSecond(100);
+    EXPECT_EQ(next->text, "d>e2 0:100 end");
+  }
+  for (const auto& sink : stuck_) {
+    EXPECT_EQ(sink->text, "d>e1 0:100 1:100 2:100 end");
+  }
+  EXPECT_FALSE(first_->closed);
+  Wait(options_.answer_timeout);
+  EXPECT_TRUE(first_->closed);
+  core_->LinkDown(kFirst);
+  EXPECT_EQ(Counters().used_blocks, 0);
+}
+
 TEST_P(SilentWorkerTest, AnAnswerEndsItsSilence) {
   FillUp();
+  SetReach(kSecond, {});
   Wait(options_.silent_after * 2);
   for (const auto& sink : stuck_) {
     Reply(Answer(first_->Take<StageStep>(), 90), kFirst);
@@ -329,6 +346,7 @@ TEST_P(SilentWorkerTest, ItsPauseAndTheCallersDoNotEndEachOther) {
   Start();
   first_->frames.clear();
   LinkBoth();
+  SetReach(kSecond, {});
   Submit(1, Request(40, 3, 0));
   while (core_->HasWork()) core_->Advance();
   Wait(options_.silent_after * 2);
@@ -347,6 +365,7 @@ TEST_P(SilentWorkerTest, ItsPauseAndTheCallersDoNotEndEachOther) {
 TEST_P(SilentWorkerTest, ProgressIsASignOfLifeHoweverLongAStepTakes) {
   FillUp();
   const auto other = Submit(1, Request(4, 1, 5));
+  SetReach(kSecond, {});
   for (int i = 0; i < 100; ++i) {
     Wait(options_.silent_after);
     core_->LinkFrame(kFirst, {Progress{}, {}});

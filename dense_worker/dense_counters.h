@@ -16,6 +16,13 @@ struct DenseCounters {
   // Prompt tokens of sequences that are admitted for the first time.
   Count prefix_queries, prefix_hits;
   Count preemptions;
+  // Sequences with blocks that moved to another expert worker, by cause.
+  Count moved_lost, moved_silent, moved_hand_over, moved_failed;
+  Count rows_replayed;
+  // Moves that ended with the next token, and the time of their phases in
+  // milliseconds; see MoveLog.
+  Count moves_continued;
+  Count move_choice_ms, move_replay_ms, move_token_ms;
 };
 
 inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
@@ -39,6 +46,33 @@ inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
     {"apollo_num_preemptions_total",
      "Times that a sequence lost its cache blocks and was computed again.",
      &DenseCounters::preemptions},
+    {"apollo_sequences_moved_total",
+     "Running sequences that moved to another expert worker, by cause.",
+     &DenseCounters::moved_lost, "cause", "lost"},
+    {"apollo_sequences_moved_total",
+     "Running sequences that moved to another expert worker, by cause.",
+     &DenseCounters::moved_silent, "cause", "silent"},
+    {"apollo_sequences_moved_total",
+     "Running sequences that moved to another expert worker, by cause.",
+     &DenseCounters::moved_hand_over, "cause", "hand_over"},
+    {"apollo_sequences_moved_total",
+     "Running sequences that moved to another expert worker, by cause.",
+     &DenseCounters::moved_failed, "cause", "failed"},
+    {"apollo_rows_replayed_total",
+     "Rows of moved sequences that were sent again from the cache.",
+     &DenseCounters::rows_replayed},
+    {"apollo_sequence_moves_continued_total",
+     "Moves of sequences that ended with the next token.",
+     &DenseCounters::moves_continued},
+    {"apollo_sequence_move_milliseconds_total",
+     "Time of these moves, by phase.", &DenseCounters::move_choice_ms, "phase",
+     "choice"},
+    {"apollo_sequence_move_milliseconds_total",
+     "Time of these moves, by phase.", &DenseCounters::move_replay_ms, "phase",
+     "replay"},
+    {"apollo_sequence_move_milliseconds_total",
+     "Time of these moves, by phase.", &DenseCounters::move_token_ms, "phase",
+     "token"},
 };
 
 }  // namespace apollo

@@ -33,6 +33,7 @@ absl::Status DenseProcess::StartRole(Options& options) {
   RETURN_IF_ERROR(frame_->CheckNamesWorkers());
   options.core.name = flags.name;
   options.core.answer_timeout = options.peers.answer_timeout;
+  options.core.lease = options.peers.lease;
   ASSIGN_OR_RETURN(role_, DenseRole::Start(*setup_, options.core));
   const OpenModel& model = setup_->model.model;
   DenseWorker& worker = role_->worker();

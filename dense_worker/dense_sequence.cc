@@ -49,8 +49,11 @@ void DenseSequence::Apply(SequenceEvent event) {
 void DenseSequence::Admit() { Apply(SequenceEvent::kAdmitted); }
 
 void DenseSequence::MoveTo(LinkId worker) {
-  APOLLO_CHECK(state_ == SequenceState::kWaiting);
+  const bool replays = has_blocks();
+  Apply(SequenceEvent::kMoved);
   worker_ = worker;
+  retry_at_.reset();
+  if (replays) BeginAnew();
 }
 
 bool DenseSequence::Start(const GenerationStarted& started) {
@@ -103,7 +106,6 @@ SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice) {
 
 void DenseSequence::BeginAnew() {
   ++attempt_;
-  published_ = 0;
   // All positions will be computed and counted again.
   std::fill(expert_use_.begin(), expert_use_.end(), 0);
   std::fill(off_family_.begin(), off_family_.end(), 0);
@@ -112,11 +114,13 @@ void DenseSequence::BeginAnew() {
 
 void DenseSequence::Preempt() {
   Apply(SequenceEvent::kPreempted);
+  published_ = 0;
   BeginAnew();
 }
 
 void DenseSequence::Hold() {
   Apply(SequenceEvent::kRefused);
+  published_ = 0;
   BeginAnew();
 }
 
@@ -134,7 +138,12 @@ Verdict DenseSequence::Take(const SequenceOutput& output) {
   if (output.status.code() == absl::StatusCode::kAborted) {
     return {Verdict::Kind::kNoRoom};
   }
+  if (output.status.code() == absl::StatusCode::kUnavailable &&
+      ++failures_ < kMostFailures) {
+    return {Verdict::Kind::kFailed, output.status};
+  }
   if (!output.status.ok()) return {Verdict::Kind::kOver, output.status};
+  failures_ = 0;
   pauses_.Reset();
   AddTo(expert_use_, output.expert_use);
   AddTo(off_family_, output.off_family);

@@ -66,8 +66,14 @@ class DenseSequence {
   // Tells the sink how the sequence ended. Must be the last call.
   void Finish(absl::StatusOr<GenerationFinished> result);
 
-  // Moves a waiting sequence to that worker.
+  // Moves the sequence to that worker. One that has blocks here begins a new
+  // attempt, which feeds all its tokens again; a held one is let go.
   void MoveTo(LinkId worker);
+  // True if it has blocks here.
+  bool has_blocks() const {
+    return state_ == SequenceState::kFeeding ||
+           state_ == SequenceState::kAwaiting;
+  }
   // The numerics id of its first worker, on which its tokens depend besides the
   // model; nullopt before it has begun. See WorkerInfo.
   const std::optional<std::string>& numerics() const { return numerics_; }
@@ -83,12 +89,17 @@ class DenseSequence {
   // computed.
   absl::Duration NextPause() { return pauses_.Next(); }
 
+  // Attempts in a row that may fail with UNAVAILABLE before the sequence does.
+  static constexpr int kMostFailures = 3;
+
   // The consequence of an answer to rows of the current attempt.
   struct Verdict {
     enum class Kind {
       kGoesOn,  // More answers will follow.
       kToken,   // The next token came, and is not the last.
       kNoRoom,  // Its worker gave its blocks to other sequences.
+      kFailed,  // The attempt failed, for the reason in `result`; another may
+                // succeed.
       kOver,    // Ended: finish it with `result`.
     };
     Kind kind = Kind::kGoesOn;
@@ -135,6 +146,7 @@ class DenseSequence {
   int prompt_scored_ = 0;
   int awaited_ = 0;  // While awaiting a token: the position before it.
   int published_ = 0;
+  int failures_ = 0;  // Of attempts, since the last answer.
   bool caller_paused_ = false;
   bool started_ = false;  // The sink was told.
   std::optional<absl::Duration> retry_at_;

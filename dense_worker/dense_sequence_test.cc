@@ -209,6 +209,33 @@ TEST_F(DenseSequenceTest, TheSinkIsToldOfTheStartOnce) {
   EXPECT_EQ(sink_->text, "d>e1");
 }
 
+TEST_F(DenseSequenceTest, AMoveBeginsANewAttemptThatKeepsItsBlocks) {
+  DenseSequence sequence = Make(Request(4, 3));
+  sequence.MoveTo(kSecond);  // It has computed nothing.
+  EXPECT_EQ(sequence.worker(), kSecond);
+  EXPECT_EQ(sequence.attempt(), 1u);
+  sequence.Admit();
+  sequence.Take(AnswerTo(Feed(sequence), 60));
+  sequence.SetPublished(1);
+  const SequenceRows late = Feed(sequence, 4);
+  EXPECT_EQ(sequence.state(), SequenceState::kAwaiting);
+  sequence.MoveTo(kFirst);
+  EXPECT_EQ(sequence.state(), SequenceState::kFeeding);
+  EXPECT_EQ(sequence.attempt(), 2u);
+  EXPECT_EQ(sequence.published(), 1);
+  const SequenceRows again = Feed(sequence);
+  EXPECT_EQ(again.tokens.size(), 5u);
+  EXPECT_TRUE(again.start.has_value());
+  EXPECT_TRUE(again.sample);
+  EXPECT_EQ(sequence.Take(AnswerTo(again, 61)).kind, Kind::kToken);
+  EXPECT_EQ(sink_->text, " 0:60 1:61");
+  // A held sequence is let go.
+  Feed(sequence, 5);
+  sequence.Hold();
+  sequence.MoveTo(kSecond);
+  EXPECT_EQ(sequence.state(), SequenceState::kWaiting);
+}
+
 TEST_F(DenseSequenceTest, PausesGrowUntilSomethingIsComputed) {
   DenseSequence sequence = Make(Request(4, 3));
   sequence.Admit();
@@ -234,7 +261,7 @@ TEST_F(DenseSequenceDeathTest, AnEventThatNeverHappensIsABrokenInvariant) {
   EXPECT_DEATH(Feed(sequence), "");
   sequence.Admit();
   EXPECT_DEATH(sequence.Admit(), "");
-  EXPECT_DEATH(sequence.MoveTo(kSecond), "");
+  EXPECT_DEATH(sequence.LetGo(), "");
 }
 
 }  // namespace

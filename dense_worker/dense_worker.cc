@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "dense_worker/dense_sequence.h"
+#include "link/look_watch.h"
 
 namespace apollo {
 namespace {
@@ -24,7 +25,8 @@ struct DenseWorker::Engine {
   Engine(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
          RoutingLog& routing, const Clock& clock,
          const std::function<void()>& publish)
-      : thread([this] { return core->HasWork(); },
+      : looks(options.lease),
+        thread([this] { return core->HasWork(); },
                [this, publish] {
                  core->Advance();
                  publish();
@@ -40,6 +42,7 @@ struct DenseWorker::Engine {
     core.emplace(std::move(options), std::move(stage), routing, clock);
   }
 
+  LookWatch looks;  // Of the engine's thread.
   EngineThread thread;
   // Reset by the thread that stops the engine, after the engine's thread has
   // ended.
@@ -87,7 +90,7 @@ DenseWorker::~DenseWorker() {
 
 void DenseWorker::Tick() {
   engine_->thread.Post([this, now = clock_.Now()] {
-    engine_->core->Tick(now);
+    engine_->core->Tick(now, engine_->looks.Look(now));
     // A stage that hangs does not keep the engine from its ticks.
     if (!engine_->core->AtWork()) {
       idle_ticks_.fetch_add(1, std::memory_order_relaxed);

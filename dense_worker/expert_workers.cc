@@ -104,6 +104,7 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
                       Score(name(id), wanted.key));
   };
   for (const auto& [id, worker] : workers_) {
+    if (id == wanted.except) continue;
     const WorkerInfo& said = info(id);
     if (said.cache_tokens > 0 && said.cache_tokens < wanted.tokens) {
       most = std::max(most, said.cache_tokens);

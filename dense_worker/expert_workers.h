@@ -60,6 +60,8 @@ class ExpertWorkers {
     // The numerics id of a sequence that has begun.
     std::optional<std::string> numerics = std::nullopt;
     bool new_options = false;  // See NeedsNewOptions.
+    // A worker that is not chosen: the one that the sequence leaves.
+    std::optional<LinkId> except = std::nullopt;
   };
   // Chooses a worker among those that accept sequences, know the options of the
   // sequence, whose cache holds the tokens, and that have the wanted numerics

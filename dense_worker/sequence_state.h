@@ -20,21 +20,23 @@ enum class SequenceEvent {
   kPreempted,  // Other sequences took its blocks here.
   kRefused,    // Its expert worker had no room.
   kLetGo,      // It may retry.
+  kMoved,      // It continues on another expert worker; keeps its blocks here.
   kFinished,   // It is complete, failed or cancelled.
 };
 
 // Returns the state after an event; nullopt for an event that never happens in
 // that state (a broken invariant).
 //
-//            admitted  asked     token    preempted  refused  let go   finished
-//  waiting   feeding   -         -        -          -        -        over
-//  feeding   -         awaiting  -        waiting    held     -        over
-//  awaiting  -         -         feeding  waiting    held     -        over
-//  held      -         -         -        -          -        waiting  over
-//  over      -         -         -        -          -        -        -
+//           admitted asked    token   preempted refused let go  moved finished
+//  waiting  feeding  -        -       -         -       -       waiting over
+//  feeding  -        awaiting -       waiting   held    -       feeding over
+//  awaiting -        -        feeding waiting   held    -       feeding over
+//  held     -        -        -       -         -       waiting waiting over
+//  over     -        -        -       -         -       -       -       -
 //
 // A sequence that is only scored never awaits a token. `preempted` and
-// `refused` begin a new attempt, which computes all tokens again.
+// `refused` begin a new attempt, which computes all tokens again. `moved`
+// begins one that replays the computed rows from the blocks, if it has any.
 constexpr std::optional<SequenceState> NextState(SequenceState state,
                                                  SequenceEvent event) {
   using S = SequenceState;
@@ -57,6 +59,8 @@ constexpr std::optional<SequenceState> NextState(SequenceState state,
       return next(running, S::kHeld);
     case E::kLetGo:
       return next(state == S::kHeld, S::kWaiting);
+    case E::kMoved:
+      return running ? S::kFeeding : S::kWaiting;
     case E::kFinished:
       return S::kOver;
   }

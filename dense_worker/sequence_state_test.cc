@@ -12,14 +12,14 @@ TEST(SequenceStateTest, EveryEventInEveryState) {
   const std::string letters =
       "wfaho";  // Waiting, feeding, awaiting, held, over.
   const std::string rows[] = {
-      "f-----o",  // Waiting.
-      "-a-wh-o",  // Feeding.
-      "--fwh-o",  // Awaiting.
-      "-----wo",  // Held.
-      "-------",  // Over.
+      "f-----wo",  // Waiting.
+      "-a-wh-fo",  // Feeding.
+      "--fwh-fo",  // Awaiting.
+      "-----wwo",  // Held.
+      "--------",  // Over.
   };
   for (int state = 0; state < 5; ++state) {
-    for (int event = 0; event < 7; ++event) {
+    for (int event = 0; event < 8; ++event) {
       const auto next = NextState(static_cast<SequenceState>(state),
                                   static_cast<SequenceEvent>(event));
       const char letter = next ? letters[static_cast<int>(*next)] : '-';

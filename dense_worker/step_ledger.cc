@@ -12,7 +12,8 @@ std::uint64_t StepLedger::Open(std::vector<Part> parts) {
   int first_row = 0;
   for (Part& part : parts) {
     const bool added =
-        step.owed.insert({part.worker, {std::move(part.asked)}}).second;
+        step.owed.insert({part.worker, {std::move(part.asked), part.replayed}})
+            .second;
     APOLLO_CHECK(added);
     outgoing_[part.worker].push_back(
         {{StageStep{number, std::move(part.sequences)}, {}},
@@ -87,14 +88,35 @@ void StepLedger::Forget(LinkId worker) {
   }
 }
 
+std::vector<LinkId> StepLedger::SilentFor(absl::Duration lease,
+                                          absl::Duration limit,
+                                          absl::Duration now) const {
+  std::vector<LinkId> silent = answers_.UnheardFor(lease, now);
+  const std::vector<LinkId> still = answers_.SilentFor(limit, now);
+  silent.insert(silent.end(), still.begin(), still.end());
+  return silent;
+}
+
+int StepLedger::ReplayedInFlight(
+    const std::function<bool(LinkId)>& except) const {
+  int rows = 0;
+  for (const auto& [number, step] : steps_) {
+    for (const auto& [worker, owed] : step.owed) {
+      if (!except(worker)) rows += owed.replayed;
+    }
+  }
+  return rows;
+}
+
 int StepLedger::InFlight(const std::function<bool(LinkId)>& except) const {
   return static_cast<int>(
       std::count_if(steps_.begin(), steps_.end(), [&](const auto& entry) {
         const Step& step = entry.second;
-        return !step.computed || std::any_of(step.owed.begin(), step.owed.end(),
-                                             [&](const auto& owed) {
-                                               return !except(owed.first);
-                                             });
+        return !step.computed ||
+               std::any_of(
+                   step.owed.begin(), step.owed.end(), [&](const auto& owed) {
+                     return owed.second.replayed == 0 && !except(owed.first);
+                   });
       }));
 }
 

@@ -41,7 +41,8 @@ class StepLedger {
   struct Part {
     LinkId worker = 0;
     std::vector<SequenceRows> sequences;
-    int rows = 0;  // Total of all sequences.
+    int rows = 0;      // Total of all sequences.
+    int replayed = 0;  // Of these, rows that are sent once more.
     Asked asked;
   };
   using Send = std::function<void(LinkId, Frame)>;
@@ -63,10 +64,17 @@ class StepLedger {
   // Handles a worker's answer to a step. Returns the rows that it had to answer
   // for; nullopt if it owes no such answer.
   std::optional<Asked> TakeAnswer(LinkId worker, std::uint64_t step);
-  // Notes a sign of life of a worker's engine.
-  void Progressed(LinkId worker) { answers_.Progressed(worker); }
+  // Notes a frame from a worker as a sign of life.
+  void Heard(LinkId worker, const Frame& frame) {
+    answers_.Heard(worker, frame);
+  }
   // Returns the workers that owe answers and, at the time `now`, have given no
-  // sign of life for longer than `limit`; see AnswerWatch.
+  // sign of life of their process for longer than `lease`, or of their engine
+  // for longer than `limit`; see AnswerWatch. A worker may be there twice.
+  std::vector<LinkId> SilentFor(absl::Duration lease, absl::Duration limit,
+                                absl::Duration now) const;
+  // Returns those without a sign of life of their engine for longer than
+  // `limit`.
   std::vector<LinkId> SilentFor(absl::Duration limit,
                                 absl::Duration now) const {
     return answers_.SilentFor(limit, now);
@@ -78,12 +86,18 @@ class StepLedger {
   void Forget(LinkId worker);
 
   // Returns the number of steps in flight, without those for which only workers
-  // that match `except` owe answers.
+  // that match `except` owe answers, or answers to replayed rows. A replay
+  // costs the stage nothing, and the sequences of other workers need not wait
+  // for it.
   int InFlight(const std::function<bool(LinkId)>& except) const;
+  // Returns the replayed rows that workers owe answers for, without those that
+  // match `except`.
+  int ReplayedInFlight(const std::function<bool(LinkId)>& except) const;
 
  private:
   struct Owed {
     Asked asked;
+    int replayed = 0;
     bool sent = false;
   };
   struct Step {

@@ -139,6 +139,22 @@ TEST_F(StepLedgerTest, ARemovedWorkerGetsAndOwesNothing) {
   EXPECT_EQ(ledger_.InFlight(kNobody), 0);
 }
 
+TEST_F(StepLedgerTest, AReplayIsNotAStepInFlightOnceItIsComputed) {
+  StepLedger::Part replay = Part(kFirst, 3);
+  replay.replayed = 2;
+  const std::uint64_t step = ledger_.Open({replay, Part(kSecond, 1)});
+  EXPECT_EQ(ledger_.InFlight(kNobody), 1);
+  EXPECT_EQ(ledger_.ReplayedInFlight(kNobody), 2);
+  ledger_.Computed(step, Boundary(4));
+  EXPECT_EQ(ledger_.InFlight(kNobody), 1);
+  ledger_.TakeAnswer(kSecond, step);
+  EXPECT_EQ(ledger_.InFlight(kNobody), 0);
+  EXPECT_EQ(ledger_.ReplayedInFlight(kNobody), 2);
+  EXPECT_EQ(ledger_.ReplayedInFlight([](LinkId) { return true; }), 0);
+  ledger_.TakeAnswer(kFirst, step);
+  EXPECT_EQ(ledger_.ReplayedInFlight(kNobody), 0);
+}
+
 TEST_F(StepLedgerTest, SilenceCountsFromTheTimeOfAStep) {
   using Links = std::vector<LinkId>;
   constexpr absl::Duration kLimit = absl::Seconds(1);
@@ -151,7 +167,7 @@ TEST_F(StepLedgerTest, SilenceCountsFromTheTimeOfAStep) {
   ledger_.Computed(step, Boundary(1));
   EXPECT_EQ(silent(kLimit), Links());
   EXPECT_EQ(silent(kLimit * 0.1), Links{kFirst});
-  ledger_.Progressed(kFirst);
+  ledger_.Heard(kFirst, {Progress{}});
   EXPECT_EQ(silent(kLimit), Links());
   EXPECT_EQ(silent(kLimit * 0.1), Links{kFirst});
   ledger_.TakeAnswer(kFirst, step);

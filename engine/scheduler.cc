@@ -50,6 +50,9 @@ void Scheduler::Enqueue(const Sequence& sequence) {
       waiting_.insert(sequence.rank);
       stuck_ = false;
       break;
+    case State::kReplaying:
+      replaying_.insert(sequence.rank);
+      break;
     case State::kPrefilling:
       prefilling_.insert(sequence.rank);
       break;
@@ -64,6 +67,7 @@ void Scheduler::Enqueue(const Sequence& sequence) {
 
 void Scheduler::Dequeue(const Sequence& sequence) {
   waiting_.erase(sequence.rank);
+  replaying_.erase(sequence.rank);
   prefilling_.erase(sequence.rank);
   if (sequence.state == State::kReady) ready_.erase(sequence.turn);
 }
@@ -77,9 +81,9 @@ void Scheduler::SetPaused(SequenceId id, bool paused) {
   stuck_ = false;
 }
 
-bool Scheduler::HasWork() const {
-  return !ready_.empty() || !prefilling_.empty() ||
-         (!waiting_.empty() && !stuck_);
+bool Scheduler::HasWork(bool replays) const {
+  return !ready_.empty() || (replays && !replaying_.empty()) ||
+         !prefilling_.empty() || (!waiting_.empty() && !stuck_);
 }
 
 void Scheduler::Stop(Sequence& sequence, State state) {
@@ -195,7 +199,7 @@ bool Scheduler::IsMixed() const {
   return generating > 0 && generating >= 4 * beginning;
 }
 
-Scheduler::Step Scheduler::NextStep() {
+Scheduler::Step Scheduler::NextStep(int replay_rows) {
   Step step;
   int budget = options_.token_budget;
   while (!ready_.empty() && budget > 0) {
@@ -208,11 +212,43 @@ Scheduler::Step Scheduler::NextStep() {
     ++sequence.next_position;
     --budget;
   }
+  const std::vector<SequenceId> through =
+      TakeReplays(step, budget, replay_rows);
   if (IsMixed()) {
     budget = std::min(budget, options_.mixed_token_budget);
   }
   TakePrompts(step, budget);
+  for (const SequenceId id : through) Enqueue(sequences_.at(id));
   return step;
+}
+
+std::vector<SequenceId> Scheduler::TakeReplays(Step& step, int& budget,
+                                               int rows) {
+  std::vector<SequenceId> through;
+  rows = std::min(rows, budget);
+  while (rows > 0 && !replaying_.empty()) {
+    Sequence& sequence = sequences_.at(replaying_.begin()->id);
+    const int taken = std::min(rows, sequence.cached - sequence.next_position);
+    const int end = sequence.next_position + taken;
+    step.slices.push_back({sequence.rank.id, sequence.next_position, taken,
+                           taken, end == sequence.tokens, true});
+    sequence.next_position = end;
+    rows -= taken;
+    budget -= taken;
+    if (end < sequence.cached) break;
+    replaying_.erase(sequence.rank);
+    if (end == sequence.tokens) {
+      sequence.state = State::kPending;
+      continue;
+    }
+    // One that has all but its last token needs no turn among prompts; but it
+    // may need another block.
+    sequence.state =
+        end + 1 == sequence.tokens ? State::kReady : State::kPrefilling;
+    sequence.turn = {sequence.rank.lowness, ++turns_, sequence.rank.id};
+    through.push_back(sequence.rank.id);
+  }
+  return through;
 }
 
 void Scheduler::TakePrompts(Step& step, int budget) {
@@ -269,6 +305,17 @@ void Scheduler::TokenArrived(SequenceId id) {
   ++sequence.tokens;
   sequence.state = State::kReady;
   sequence.turn = {sequence.rank.lowness, ++turns_, id};
+  Enqueue(sequence);
+}
+
+void Scheduler::Replay(SequenceId id) {
+  const auto it = sequences_.find(id);
+  APOLLO_CHECK(it != sequences_.end() && IsRunning(it->second));
+  Sequence& sequence = it->second;
+  Dequeue(sequence);
+  sequence.cached = std::max(sequence.cached, sequence.next_position);
+  sequence.next_position = 0;
+  sequence.state = sequence.cached > 0 ? State::kReplaying : State::kPrefilling;
   Enqueue(sequence);
 }
 

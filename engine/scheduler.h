@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 #include <vector>
@@ -37,6 +38,11 @@ using SequenceId = std::uint64_t;
 // sequence, only sequences of lower priority are preempted. The best sequence
 // can take blocks from all others, and every sequence fits alone, so some
 // sequence always makes progress.
+//
+// A running sequence whose expert worker is gone replays: it keeps its blocks,
+// and all rows that they hold are scheduled again, as cached rows, for another
+// worker. Replays come after the ready sequences and before prompts, one
+// sequence after the other in rank order, with all rows that the step has left.
 class Scheduler {
  public:
   struct Options {
@@ -58,6 +64,7 @@ class Scheduler {
     int rows = 0;
     int cached = 0;            // Leading rows whose content is already cached.
     bool ends_prompt = false;  // The last row is the last known token.
+    bool replays = false;      // All rows were scheduled before: see Replay.
   };
 
   struct Admission {
@@ -94,13 +101,17 @@ class Scheduler {
   // must pass CheckFits. Higher priorities run first.
   void Add(SequenceId id, int tokens, int max_tokens, int priority = 0);
 
-  // Returns the next step, or an empty one if nothing can run now. Its
-  // sequences are pending (or still prefilling) afterwards.
-  Step NextStep();
+  // Returns the next step, with at most `replay_rows` replayed rows, or an
+  // empty one if nothing can run now. Its sequences are pending (or still
+  // prefilling or replaying) afterwards.
+  Step NextStep(int replay_rows = std::numeric_limits<int>::max());
 
-  // Returns true if NextStep might return a nonempty step. False after an empty
-  // step until something changes.
-  bool HasWork() const;
+  // Returns true if NextStep might return a nonempty step; without `replays`,
+  // one without replayed rows. False after an empty step until something
+  // changes.
+  bool HasWork(bool replays = true) const;
+  // Returns true if some unpaused sequence has rows to replay.
+  bool Replays() const { return !replaying_.empty(); }
 
   // Makes a pending sequence ready: its next token is known.
   void TokenArrived(SequenceId id);
@@ -108,6 +119,10 @@ class Scheduler {
   // Takes the blocks of a running sequence. It then waits again or, with
   // `hold`, is held until Resume.
   void Preempt(SequenceId id, bool hold);
+  // Schedules all rows of a running sequence again, from its first position;
+  // those that have been scheduled before, or were found in the cache, as
+  // cached rows. It keeps its blocks and its known tokens.
+  void Replay(SequenceId id);
   // Returns a held sequence to the waiting ones. Ignores others.
   void Resume(SequenceId id);
 
@@ -138,7 +153,14 @@ class Scheduler {
     SequenceId id = 0;
     auto operator<=>(const Rank&) const = default;
   };
-  enum class State { kWaiting, kHeld, kPrefilling, kPending, kReady };
+  enum class State {
+    kWaiting,
+    kHeld,
+    kReplaying,
+    kPrefilling,
+    kPending,
+    kReady
+  };
   struct Sequence {
     Rank rank;
     State state = State::kWaiting;
@@ -146,8 +168,9 @@ class Scheduler {
     int tokens = 0;  // Known tokens.
     int max_tokens = 0;
     int next_position = 0;  // First unscheduled position.
-    int cached = 0;         // Positions found in the cache at admission.
-    Rank turn;              // Position in ready_.
+    // Positions found in the cache at admission, or scheduled before a replay.
+    int cached = 0;
+    Rank turn;  // Position in ready_.
     BlockTable blocks;
   };
 
@@ -173,6 +196,9 @@ class Scheduler {
   // ... or would fit without the sequences of a priority below that of `rank`.
   bool FitsWithoutLower(const Rank& rank, int blocks,
                         const BlockTable& cached) const;
+  // Schedules rows of replaying sequences. Returns those that are through, and
+  // that Enqueue lets continue: they get no other rows in the same step.
+  std::vector<SequenceId> TakeReplays(Step& step, int& budget, int rows);
   // Returns true if mixed_token_budget applies.
   bool IsMixed() const;
   // Admits sequences and schedules prompt rows.
@@ -188,7 +214,7 @@ class Scheduler {
   std::map<SequenceId, Sequence> sequences_;
   std::set<Rank> running_;
   // Unpaused sequences only:
-  std::set<Rank> waiting_, prefilling_;
+  std::set<Rank> waiting_, replaying_, prefilling_;
   std::set<Rank> ready_;  // By turn.
   std::uint64_t added_ = 0, turns_ = 0;
   bool best_gets_odd_row_ = true;

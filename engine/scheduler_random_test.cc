@@ -47,6 +47,8 @@ class Simulation {
                 ->first);
       } else if (kind == 7 && Pick(10) == 0) {
         HoldOne();
+      } else if (kind == 9 && Pick(10) == 0) {
+        ReplayOne();
       } else if (kind == 8 && !held_.empty()) {
         scheduler_->Resume(*held_.begin());
         waiting_.insert(*held_.begin());
@@ -67,6 +69,7 @@ class Simulation {
 
   int preemptions() const { return preemptions_; }
   int cached_rows() const { return cached_rows_; }
+  int replays() const { return replays_; }
 
  private:
   static constexpr int kBlocks = 12, kSequences = 60;
@@ -132,6 +135,18 @@ class Simulation {
     held_.insert(id);
   }
 
+  void ReplayOne() {
+    if (running_.empty()) return;
+    const SequenceId id =
+        *std::next(running_.begin(), Pick(static_cast<int>(running_.size())));
+    scheduler_->Replay(id);
+    Sequence& sequence = sequences_.at(id);
+    sequence.cached = std::max(sequence.cached, sequence.fed);
+    sequence.fed = 0;
+    pending_.erase(id);
+    ++replays_;
+  }
+
   void Stop(SequenceId id) {
     Sequence& sequence = sequences_.at(id);
     sequence.fed = sequence.published = sequence.cached = 0;
@@ -178,6 +193,9 @@ class Simulation {
       const int end = slice.first_position + slice.rows;
       ASSERT_LE(end, static_cast<int>(sequence.tokens.size()));
       ASSERT_GE(static_cast<int>(blocks.size()), BlocksFor(end));
+      if (slice.replays) {
+        ASSERT_EQ(slice.cached, slice.rows);
+      }
       ASSERT_EQ(slice.cached,
                 std::clamp(sequence.cached - sequence.fed, 0, slice.rows));
       ASSERT_EQ(slice.ends_prompt,
@@ -237,11 +255,11 @@ class Simulation {
   // The tokens up to each position, by block and slot.
   std::map<BlockId, std::vector<std::vector<std::int32_t>>> content_;
   int added_ = 0, finished_ = 0, cancelled_ = 0, preemptions_ = 0,
-      cached_rows_ = 0;
+      cached_rows_ = 0, replays_ = 0;
 };
 
 TEST(SchedulerTest, RandomMixesKeepEveryRuleAndEveryoneIsDone) {
-  int preemptions = 0, cached_rows = 0;
+  int preemptions = 0, cached_rows = 0, replays = 0;
   for (int seed = 0; seed < 150; ++seed) {
     SCOPED_TRACE(seed);
     Simulation simulation(seed);
@@ -249,9 +267,11 @@ TEST(SchedulerTest, RandomMixesKeepEveryRuleAndEveryoneIsDone) {
     if (HasFatalFailure()) return;
     preemptions += simulation.preemptions();
     cached_rows += simulation.cached_rows();
+    replays += simulation.replays();
   }
   EXPECT_GT(preemptions, 1000);
   EXPECT_GT(cached_rows, 10000);
+  EXPECT_GT(replays, 1000);
 }
 
 }  // namespace

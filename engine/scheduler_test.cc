@@ -419,5 +419,85 @@ TEST(SchedulerTest, FoundBlocksAreSharedAndTheirRowsAreMarked) {
   EXPECT_TRUE(step.slices[0].ends_prompt);
 }
 
+using Replays = std::vector<std::vector<int>>;
+
+// Id, first position, rows, cached rows, end of the prompt, replay.
+Replays AllOf(const Step& step) {
+  Replays numbers;
+  for (const Scheduler::Slice& s : step.slices) {
+    numbers.push_back({static_cast<int>(s.sequence), s.first_position, s.rows,
+                       s.cached, s.ends_prompt, s.replays});
+  }
+  return numbers;
+}
+
+TEST(SchedulerTest, AReplaySchedulesComputedRowsAgainInEveryState) {
+  BlockPool pool(100);
+  Scheduler scheduler({.token_budget = 20, .max_running = 8}, pool);
+  scheduler.Add(1, 10, 40);
+  scheduler.NextStep();
+  scheduler.Replay(1);  // Pending: its last row is asked for again.
+  EXPECT_TRUE(scheduler.Replays());
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{1, 0, 10, 10, 1, 1}}));
+  EXPECT_FALSE(scheduler.Replays());
+  EXPECT_FALSE(scheduler.HasWork());
+  scheduler.TokenArrived(1);
+  scheduler.Replay(1);  // Ready.
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{1, 0, 10, 10, 0, 1}}));
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{1, 10, 1, 0, 1, 0}}));
+  scheduler.Add(2, 50, 60);
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{2, 0, 20, 0, 0, 0}}));
+  scheduler.Replay(2);  // Prefilling.
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{2, 0, 20, 20, 0, 1}}));
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{2, 20, 20, 0, 0, 0}}));
+  scheduler.Replay(2);
+  scheduler.NextStep();
+  scheduler.Replay(2);  // Replaying.
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{2, 0, 20, 20, 0, 1}}));
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{2, 20, 20, 20, 0, 1}}));
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{2, 40, 10, 0, 1, 0}}));
+}
+
+TEST(SchedulerTest, ReplaysComeBehindReadySequencesAndBeforePrompts) {
+  BlockPool pool(100);
+  Scheduler scheduler(
+      {.token_budget = 20, .mixed_token_budget = 4, .max_running = 8}, pool);
+  for (const SequenceId id : {1, 2, 3}) scheduler.Add(id, 12, 40);
+  while (scheduler.HasWork()) scheduler.NextStep();
+  scheduler.TokenArrived(3);
+  scheduler.Replay(1);
+  scheduler.Replay(2);
+  scheduler.Add(4, 30, 40);
+  EXPECT_EQ(
+      AllOf(scheduler.NextStep(8)),
+      (Replays{{3, 12, 1, 0, 1, 0}, {1, 0, 8, 8, 0, 1}, {4, 0, 11, 0, 0, 0}}));
+  scheduler.SetPaused(1, true);
+  scheduler.TokenArrived(3);
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{3, 13, 1, 0, 1, 0},
+                                                  {2, 0, 12, 12, 1, 1},
+                                                  {4, 11, 7, 0, 0, 0}}));
+  EXPECT_FALSE(scheduler.Replays());
+  scheduler.SetPaused(1, false);
+  for (const SequenceId id : {3, 4}) scheduler.Remove(id);
+  EXPECT_FALSE(scheduler.HasWork(/*replays=*/false));
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{1, 8, 4, 4, 1, 1}}));
+}
+
+TEST(SchedulerTest, AReplayedSequenceCanLoseItsBlocks) {
+  BlockPool pool(2);
+  Scheduler scheduler({.token_budget = 20, .max_running = 4}, pool);
+  scheduler.Add(1, 16, 32);
+  scheduler.Add(2, 4, 16);
+  scheduler.NextStep();
+  scheduler.Replay(2);
+  scheduler.TokenArrived(1);
+  const Step step = scheduler.NextStep();
+  EXPECT_EQ(step.preempted, Ids{2});
+  EXPECT_EQ(AllOf(step), (Replays{{1, 16, 1, 0, 1, 0}}));
+  EXPECT_FALSE(scheduler.Replays());
+  scheduler.Remove(1);
+  EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{2, 0, 4, 0, 1, 0}}));
+}
+
 }  // namespace
 }  // namespace apollo

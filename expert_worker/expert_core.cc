@@ -142,7 +142,7 @@ void ExpertCore::SendInfo(bool with_load) {
 
 void ExpertCore::Tick(absl::Duration now, bool report) {
   exchange_.CloseLeft(sequences_.oldest());
-  exchange_.SendAgain(options_.lease, now);
+  exchange_.SendAgain(options_.lease, options_.silent_after, now);
   exchange_.GiveUpOnSilent(options_.answer_timeout, now);
   if (!draining_ && options_.placement.automatic) {
     control_.Decide(exchange_.Holders(), now);
@@ -169,7 +169,7 @@ void ExpertCore::TakePlacement(Placement placement) {
 void ExpertCore::LinkFrame(LinkId id, Frame frame) {
   const auto it = neighbours_.find(id);
   if (it == neighbours_.end()) return;
-  exchange_.Progressed(id);
+  exchange_.Heard(id, frame);
   if (std::holds_alternative<Progress>(frame.body)) return;
   const absl::Status status = Take(id, std::move(frame));
   if (status.ok()) return;

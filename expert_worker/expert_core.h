@@ -63,6 +63,7 @@ class ExpertCore {
   struct Options {
     absl::Duration answer_timeout = absl::Seconds(10);
     absl::Duration lease = absl::Milliseconds(300);
+    absl::Duration silent_after = absl::Seconds(1);
     // The constant part of this worker's description.
     WorkerInfo self = {};
     // Labels under which routing is counted.

@@ -158,8 +158,7 @@ TEST_P(ExpertCoreTest, RowsOfASilentPeerGoToTheSecondHolder) {
   const auto second = AddSecond(worker, division.there);
   worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
   worker.Work();
-  const absl::Duration lease = ExpertCore::Options().lease;
-  worker.clock.now += lease;
+  worker.clock.now += ExpertCore::Options().silent_after;
   worker.core->Tick(worker.clock.now);
   EXPECT_TRUE(second->frames.empty());
   worker.clock.now += absl::Milliseconds(1);
@@ -189,7 +188,7 @@ TEST_P(ExpertCoreTest, RowsOfASilentPeerAreComputedHereOnStandby) {
   worker.Work();
   if (worker.loads.empty() && worker.dense->frames.empty()) {
     ASSERT_FALSE(worker.peer->frames.empty());
-    worker.clock.now += ExpertCore::Options().lease * 1.1;
+    worker.clock.now += ExpertCore::Options().silent_after * 1.1;
     worker.core->Tick(worker.clock.now);
     worker.Work();
   }

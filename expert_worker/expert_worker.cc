@@ -88,7 +88,6 @@ void ExpertWorker::Worked() {
 
 void ExpertWorker::PublishLoad() {
   sequences_.store(core_.sequences(), std::memory_order_relaxed);
-  progress_.SetBusy(core_.Busy());
 }
 
 void ExpertWorker::Publish() {

@@ -229,10 +229,13 @@ void PeerExchange::FailedHere(std::uint64_t number,
   Place(number, absl::UnavailableError(status.message()));
 }
 
-void PeerExchange::Progressed(LinkId from) {
-  answers_.Progressed(from);
+void PeerExchange::Heard(LinkId from, const Frame& frame) {
+  answers_.Heard(from, frame);
+  const auto* report = std::get_if<Progress>(&frame.body);
   const auto peer = peers_.find(from);
-  if (peer != peers_.end()) peer->second.silent = false;
+  if (peer != peers_.end() && (report == nullptr || !report->still)) {
+    peer->second.silent = false;
+  }
 }
 
 bool PeerExchange::HasOtherPlace(const Owed& owed) const {
@@ -241,10 +244,14 @@ bool PeerExchange::HasOtherPlace(const Owed& owed) const {
           here_.bytes_to_load(owed.which).has_value());
 }
 
-void PeerExchange::SendAgain(absl::Duration lease, absl::Duration now) {
-  for (const LinkId id : answers_.SilentFor(lease, now)) {
-    const auto peer = peers_.find(id);
-    if (peer != peers_.end()) peer->second.silent = true;
+void PeerExchange::SendAgain(absl::Duration lease, absl::Duration silent_after,
+                             absl::Duration now) {
+  for (const auto& silent : {answers_.UnheardFor(lease, now),
+                             answers_.SilentFor(silent_after, now)}) {
+    for (const LinkId id : silent) {
+      const auto peer = peers_.find(id);
+      if (peer != peers_.end()) peer->second.silent = true;
+    }
   }
   std::vector<std::pair<std::uint64_t, Try>> waiting;
   for (const auto& [number, tried] : tries_) {

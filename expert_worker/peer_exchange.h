@@ -113,13 +113,15 @@ class PeerExchange {
   void ComputedHere(std::uint64_t number, Rows outputs);
   void FailedHere(std::uint64_t number, const absl::Status& status);
 
-  // Notes a frame from a link as a sign of life of its engine.
-  void Progressed(LinkId from);
+  // Notes a frame from a link as a sign of life: see AnswerWatch.
+  void Heard(LinkId from, const Frame& frame);
 
-  // Gives the rows of peers that owe outputs and, at the time `now`, have given
-  // no sign of life for longer than `lease` to others, if there are any. Until
-  // their next sign of life such peers are the last choice.
-  void SendAgain(absl::Duration lease, absl::Duration now);
+  // Gives the rows of peers that owe outputs to others, if there are any: at
+  // the time `now`, nothing has come from such a peer for longer than `lease`,
+  // or its engine has not moved for longer than `silent_after`. Until their
+  // engine moves such peers are the last choice.
+  void SendAgain(absl::Duration lease, absl::Duration silent_after,
+                 absl::Duration now);
 
   // Closes the links to peers that owe outputs and, at the time `now`, have
   // given no sign of life for longer than `limit`, and asks them nothing more.
@@ -133,7 +135,7 @@ class PeerExchange {
     WorkerInfo info;
     std::shared_ptr<Link> link;
     bool given_up = false;
-    bool silent = false;  // For longer than the lease.
+    bool silent = false;  // See SendAgain.
     // The last sequence that may need a leaving peer.
     std::optional<std::uint64_t> leaving = {};
   };

@@ -251,12 +251,12 @@ TEST_F(PeerExchangeTest, TheFirstAnswerOfASilentPeerIsIgnored) {
   const std::uint64_t first = first_->Take<ExpertRows>().ticket;
   const absl::Duration lease = absl::Milliseconds(300);
   clock_.now += lease;
-  exchange_.SendAgain(lease, clock_.now);
+  exchange_.SendAgain(lease, lease, clock_.now);
   EXPECT_TRUE(third->frames.empty());
   clock_.now += absl::Milliseconds(1);
-  exchange_.SendAgain(lease, clock_.now);
+  exchange_.SendAgain(lease, lease, clock_.now);
   const std::uint64_t second = third->Take<ExpertRows>().ticket;
-  exchange_.SendAgain(lease, clock_.now);
+  exchange_.SendAgain(lease, lease, clock_.now);
   EXPECT_TRUE(third->frames.empty());
   EXPECT_FALSE(exchange_.Answered(other));
   // New rows avoid it.
@@ -272,7 +272,7 @@ TEST_F(PeerExchangeTest, ASilentPeerIsTheLastChoice) {
   const absl::Duration lease = absl::Milliseconds(300);
   exchange_.Dispatch(5, Absent(1, {1, 2}));
   clock_.now += 2 * lease;
-  exchange_.SendAgain(lease, clock_.now);
+  exchange_.SendAgain(lease, lease, clock_.now);
   exchange_.Dispatch(5, Absent(1, {1, 2}));  // There is no other.
   EXPECT_EQ(first_->frames.size(), 2u);
 }

@@ -13,19 +13,22 @@
 
 namespace apollo {
 
-// Tells the peers of an expert worker that its engine makes progress, so that
-// none of them mistakes a long step for a silent worker. The engine's thread
-// notes what it does, and a ticker's thread sends the reports, so that no piece
-// of work, however long, delays a report.
+// Tells the peers of an expert worker that its process lives, and whether its
+// engine makes progress, so that none of them takes a long step for a silent
+// worker, or a frozen process for a long step. The engine's thread notes what
+// it does, and a ticker's thread sends the reports, so that no piece of work,
+// however long, delays a report.
 //
-// A report is sent only after a change: a completed piece of work, a tick that
-// the engine handled while it waited for others, or progress within a piece. An
-// engine that hangs changes nothing, so its last report is sent at most
-// kInterval after it began to hang.
+// Reports are sent whether or not there is work: to the asking side, work that
+// is still under way on a slow network is owed already. The engine has moved if
+// it completed a piece of work, made progress within a piece, or handled a tick
+// while it waited for others or for work. An engine that hangs does none of
+// these, so all reports but the first one after it began to hang say that it
+// stands still.
 class ProgressReporter {
  public:
-  // Less than the shortest time after which a peer counts as silent.
-  static constexpr absl::Duration kInterval = absl::Milliseconds(100);
+  // A sixth of the default lease, so that several reports may be late.
+  static constexpr absl::Duration kInterval = absl::Milliseconds(50);
 
   // `inside`, if given, returns a number that changes while the engine is
   // inside a piece of its work; any thread.
@@ -42,24 +45,22 @@ class ProgressReporter {
     return advances_.load(std::memory_order_relaxed) +
            (inside_ ? inside_() : 0);
   }
-  // Sets whether the engine has work or waits for others to continue it. An
-  // idle worker reports nothing.
-  void SetBusy(bool busy) { busy_.store(busy, std::memory_order_relaxed); }
 
-  // Sends Progress on every link if the engine is busy and something has
-  // changed since the last call. One thread, every kInterval.
+  // Sends Progress on every link that has room for it. One thread, every
+  // kInterval.
   void Report();
 
  private:
+  struct Peer {
+    std::shared_ptr<Link> link;
+    std::uint64_t reported = 0;  // progress() at the last report.
+  };
+
   const std::function<std::uint64_t()> inside_;
   std::atomic<std::uint64_t> advances_{0};
-  std::atomic<bool> busy_{false};
-  // Owned by Report's thread: the values at its last call.
-  std::uint64_t seen_advances_ = 0;
-  std::uint64_t seen_inside_ = 0;
 
   Mutex mutex_;
-  std::map<LinkId, std::shared_ptr<Link>> links_ ABSL_GUARDED_BY(mutex_);
+  std::map<LinkId, Peer> peers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace apollo

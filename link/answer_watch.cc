@@ -1,29 +1,61 @@
 #include "link/answer_watch.h"
 
+#include <algorithm>
+#include <variant>
+
 namespace apollo {
 
 void AnswerWatch::Asked(LinkId id) {
-  Owing& owing = links_[id];
-  if (owing.answers++ == 0) owing.since = clock_.Now();
+  Peer& peer = links_[id];
+  if (peer.answers++ > 0) return;
+  peer.moved = clock_.Now();
+  // Regular reports come from peers without work, too.
+  if (!peer.regular) peer.heard = peer.moved;
 }
 
 void AnswerWatch::Answered(LinkId id) {
   const auto it = links_.find(id);
-  if (it == links_.end()) return;
-  it->second.since = clock_.Now();
-  if (--it->second.answers == 0) links_.erase(it);
+  if (it == links_.end() || it->second.answers == 0) return;
+  Progressed(id);
+  if (--it->second.answers == 0 && !it->second.regular) links_.erase(it);
+}
+
+void AnswerWatch::Heard(LinkId id, const Frame& frame) {
+  const auto* report = std::get_if<Progress>(&frame.body);
+  if (report != nullptr && report->regular) links_[id].regular = true;
+  if (report == nullptr || !report->still) return Progressed(id);
+  const auto it = links_.find(id);
+  if (it != links_.end()) it->second.heard = clock_.Now();
 }
 
 void AnswerWatch::Progressed(LinkId id) {
   const auto it = links_.find(id);
-  if (it != links_.end()) it->second.since = clock_.Now();
+  if (it == links_.end()) return;
+  Peer& peer = it->second;
+  if (peer.answers > 0) {
+    peer.granted = std::max(peer.granted, 2 * (peer.heard - peer.moved));
+  }
+  peer.heard = peer.moved = clock_.Now();
+}
+
+std::vector<LinkId> AnswerWatch::UnheardFor(absl::Duration lease,
+                                            absl::Duration now) const {
+  std::vector<LinkId> unheard;
+  for (const auto& [id, peer] : links_) {
+    if (peer.answers > 0 && peer.regular && now - peer.heard > lease) {
+      unheard.push_back(id);
+    }
+  }
+  return unheard;
 }
 
 std::vector<LinkId> AnswerWatch::SilentFor(absl::Duration limit,
                                            absl::Duration now) const {
   std::vector<LinkId> silent;
-  for (const auto& [id, owing] : links_) {
-    if (now - owing.since > limit) silent.push_back(id);
+  for (const auto& [id, peer] : links_) {
+    if (peer.answers > 0 && now - peer.moved > std::max(limit, peer.granted)) {
+      silent.push_back(id);
+    }
   }
   return silent;
 }

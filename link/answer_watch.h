@@ -6,13 +6,25 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "link/frame.h"
 #include "link/link_session.h"
 
 namespace apollo {
 
-// Detects peers that are connected but give no sign of life. Keepalive detects
-// dead processes and networks, but not a process whose engine is stuck.
-// Progress counts, not the time until an answer. Single-threaded.
+// Detects peers that are connected but give no sign of life. There are two
+// kinds of signs, with limits of their own:
+//
+// - A frame of any kind shows that the process runs and the network works. A
+//   peer whose reports are regular (Progress::regular) sends one many times in
+//   a lease, whatever its engine does. Without any it is *unheard*: frozen, or
+//   cut off.
+// - Every frame but a report that the engine stands still shows that the engine
+//   moves. Without one it is *silent*: it hangs, or is inside a long piece of
+//   work. A peer that was inside a piece for long, and moved again, is granted
+//   twice that time from then on: a slow worker is not a dead one.
+//
+// Only peers that owe answers are reported. Progress counts, not the time until
+// an answer. Single-threaded.
 class AnswerWatch {
  public:
   // `clock` must outlive the watch.
@@ -22,26 +34,40 @@ class AnswerWatch {
   void Asked(LinkId id);
   // Notes an answer. Ignores links that owe nothing.
   void Answered(LinkId id);
+  // Notes a frame from the peer. Call it for each, before Answered.
+  void Heard(LinkId id, const Frame& frame);
   // Notes that the peer's engine did a piece of its work, or sent a frame other
-  // than an answer. Ignores links that owe nothing.
+  // than an answer.
   void Progressed(LinkId id);
-  // Notes that the link owes nothing.
+  // Notes that the link owes nothing, or has ended.
   void Forget(LinkId id) { links_.erase(id); }
 
-  // Returns the links that owe answers and, at the time `now`, have given no
-  // sign of life for longer than `limit`. `now` may be earlier than the clock's
+  // Both return links that owe answers. `now` may be earlier than the clock's
   // time, so that a frame that has arrived since, but is not handled yet, does
   // not make its link look silent.
+  //
+  // Returns those with regular reports from which nothing has come for longer
+  // than `lease`.
+  std::vector<LinkId> UnheardFor(absl::Duration lease,
+                                 absl::Duration now) const;
+  // Returns those whose engines have not moved for longer than `limit`, or than
+  // they are granted.
   std::vector<LinkId> SilentFor(absl::Duration limit, absl::Duration now) const;
 
  private:
-  struct Owing {
-    int answers = 0;
-    // The time of the first request, or of the last sign of life.
-    absl::Duration since;
+  struct Peer {
+    int answers = 0;  // Owed.
+    bool regular = false;
+    // The time of the last frame, or of the first request to a peer without
+    // regular reports.
+    absl::Duration heard;
+    // The time of the first request, or of the last progress.
+    absl::Duration moved;
+    // Twice the longest time for which the peer was heard but did not move.
+    absl::Duration granted;
   };
   const Clock& clock_;
-  std::map<LinkId, Owing> links_;
+  std::map<LinkId, Peer> links_;
 };
 
 }  // namespace apollo

@@ -69,6 +69,63 @@ TEST(AnswerWatchTest, ALateCheckDoesNotMakeLinksSilent) {
   EXPECT_EQ(watch.SilentFor(kLimit, looked), Links());
 }
 
+constexpr absl::Duration kLease = absl::Milliseconds(300);
+const Frame kMoved = {Progress{.regular = true}};
+const Frame kStill = {Progress{.regular = true, .still = true}};
+
+TEST(AnswerWatchTest, OnlyAPeerWithRegularReportsIsUnheard) {
+  FakeClock clock;
+  AnswerWatch watch(clock);
+  for (const LinkId id : {1, 2, 3}) watch.Asked(id);
+  watch.Heard(1, kStill);
+  watch.Heard(2, {Progress{}});  // From an older worker.
+  clock.now += kLease * 1.1;
+  EXPECT_EQ(watch.UnheardFor(kLease, clock.now), Links{1});
+  watch.Heard(1, {WorkerInfo{}});
+  EXPECT_EQ(watch.UnheardFor(kLease, clock.now), Links());
+}
+
+TEST(AnswerWatchTest, APeerThatFrozeWithoutWorkIsUnheardAtOnce) {
+  FakeClock clock;
+  AnswerWatch watch(clock);
+  watch.Heard(1, kStill);
+  clock.now += kLease * 2;
+  EXPECT_EQ(watch.UnheardFor(kLease, clock.now), Links());  // It owes nothing.
+  watch.Asked(1);
+  EXPECT_EQ(watch.UnheardFor(kLease, clock.now), Links{1});
+  EXPECT_EQ(watch.SilentFor(kLimit, clock.now), Links());
+}
+
+TEST(AnswerWatchTest, AReportOfStandstillIsNoProgress) {
+  FakeClock clock;
+  AnswerWatch watch(clock);
+  watch.Asked(1);
+  for (int i = 0; i < 11; ++i) {
+    clock.now += kLimit * 0.1;
+    watch.Heard(1, kStill);
+  }
+  EXPECT_EQ(watch.UnheardFor(kLease, clock.now), Links());
+  EXPECT_EQ(watch.SilentFor(kLimit, clock.now), Links{1});
+}
+
+TEST(AnswerWatchTest, APeerOnceSlowIsGrantedTwiceItsTimeButNotAFrozenOne) {
+  FakeClock clock;
+  AnswerWatch watch(clock);
+  const auto pass = [&](LinkId id, absl::Duration time, bool heard) {
+    clock.now += time;
+    if (heard) watch.Heard(id, kStill);
+  };
+  for (const LinkId id : {1, 2}) {
+    watch.Asked(id);
+    watch.Heard(id, kMoved);
+    pass(id, kLimit * 2, /*heard=*/id == 1);
+    watch.Heard(id, kMoved);
+    pass(id, kLimit * 3, true);
+    EXPECT_EQ(watch.SilentFor(kLimit, clock.now), id == 1 ? Links() : Links{2});
+    watch.Forget(id);
+  }
+}
+
 TEST(AnswerWatchTest, ForgottenLinksOweNothing) {
   FakeClock clock;
   AnswerWatch watch(clock);

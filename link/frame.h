@@ -59,8 +59,13 @@ struct Reach {
 };
 
 // From an expert worker: its engine makes progress, however long the answers
-// that it owes take.
+// that it owes take, or at least its process runs.
 struct Progress {
+  // Such reports come many times a second, whatever the engine does. False from
+  // older workers, which report only while their engine has work and moves.
+  bool regular = false;
+  // The engine has not moved since the last report.
+  bool still = false;
   bool operator==(const Progress&) const = default;
 };
 

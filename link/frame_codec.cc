@@ -38,8 +38,10 @@ void ToProto(const Reach& in, pb::LinkMessage* message) {
   for (const int e : in.experts) out->add_experts(e);
 }
 
-void ToProto(const Progress&, pb::LinkMessage* message) {
-  message->mutable_progress();
+void ToProto(const Progress& in, pb::LinkMessage* message) {
+  pb::Progress* out = message->mutable_progress();
+  out->set_regular(in.regular);
+  out->set_still(in.still);
 }
 
 void ToProto(const StageStep& in, pb::LinkMessage* message) {
@@ -196,7 +198,7 @@ absl::StatusOr<Body> BodyFrom(const pb::LinkMessage& message) {
     case pb::LinkMessage::kInfo:
       return FromProto(message.info());
     case pb::LinkMessage::kProgress:
-      return Progress{};
+      return Progress{message.progress().regular(), message.progress().still()};
     case pb::LinkMessage::kReach: {
       const auto& experts = message.reach().experts();
       return Reach{{experts.begin(), experts.end()}};

@@ -9,11 +9,12 @@
 
 namespace apollo {
 
-// The flags of workers that have peers: --expert_workers, --answer_timeout and
-// those of serving/nccl_flags.h.
+// The flags of workers that have peers: --expert_workers, --answer_timeout,
+// --lease and those of serving/nccl_flags.h.
 struct PeerFlags {
   std::string expert_workers;  // See serving/membership.h.
   absl::Duration answer_timeout;
+  absl::Duration lease;
   NcclFlags nccl;
 };
 

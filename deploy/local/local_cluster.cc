@@ -48,6 +48,7 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   options.core.name = flags.name;
   // Both engines are in this process: if one is stuck, so is the other, and
   // nothing would redial.
+  options.core.lease = absl::InfiniteDuration();
   options.core.silent_after = absl::InfiniteDuration();
   options.core.answer_timeout = absl::InfiniteDuration();
   ASSIGN_OR_RETURN(dense_, DenseRole::Start(*setup_, options.core));

@@ -1,0 +1,129 @@
+// The part of DenseCore that moves sequences from expert workers that are lost,
+// silent, or about to stop.
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dense_worker/dense_core.h"
+#include "dense_worker/request_check.h"
+
+namespace apollo {
+namespace {
+
+// Replayed rows in flight, at most: about one batch of an expert worker. More
+// would only delay the other sequences there.
+constexpr int kReplayedRows = 2048;
+
+}  // namespace
+
+void DenseCore::LinkDown(LinkId id) {
+  if (!workers_.Contains(id)) return;
+  const std::string name = workers_.name(id);
+  const auto silent = silent_.find(id);
+  const absl::Duration noticed =
+      silent == silent_.end() ? clock_.Now() : silent->second;
+  silent_.erase(id);
+  workers_.Remove(id);
+  ledger_.Forget(id);
+  std::vector<SequenceId> lost;
+  for (const auto& [sequence_id, sequence] : sequences_) {
+    if (sequence.worker() == id) lost.push_back(sequence_id);
+  }
+  for (const SequenceId sequence_id : lost) {
+    const absl::Status moved =
+        Move(sequences_.at(sequence_id), MoveCause::kLost, noticed, name);
+    if (moved.ok()) continue;
+    Finish(sequence_id,
+           absl::UnavailableError(absl::StrCat(
+               "the expert worker \"", name,
+               "\" was lost, and no other can continue: ", moved.message())));
+  }
+}
+
+absl::Status DenseCore::Move(DenseSequence& sequence, MoveCause cause,
+                             absl::Duration noticed,
+                             const std::string& from_name) {
+  const LinkId from = sequence.worker();
+  std::optional<LinkId> except;
+  if (cause != MoveCause::kFailed) except = from;
+  const absl::StatusOr<LinkId> other = workers_.Choose(
+      {sequence.request().family, sequence.id(),
+       MaxPositions(sequence.request()),
+       static_cast<std::int64_t>(sequence.fed_tokens().size()),
+       sequence.numerics(), NeedsNewOptions(sequence.request()), except});
+  if (!other.ok()) return other.status();
+  // A sequence that can stay is not moved to where it would wait, too.
+  const bool can_stay =
+      cause == MoveCause::kSilent || cause == MoveCause::kHandOver;
+  if (can_stay && workers_.IsBusy(*other)) {
+    workers_.Release(*other, sequence.id());
+    return absl::UnavailableError("the other expert workers are busy");
+  }
+  if (sequence.has_blocks()) {
+    Release(sequence);
+    scheduler_.Replay(sequence.id());
+    moves_.Chosen(sequence.id(), {cause, noticed, sequence.request().request_id,
+                                  from_name, workers_.name(*other)});
+  } else if (sequence.state() == SequenceState::kHeld) {
+    scheduler_.Resume(sequence.id());
+  }
+  sequence.MoveTo(*other);
+  UpdatePaused(sequence);
+  Leave(from, sequence.id());
+  return absl::OkStatus();
+}
+
+void DenseCore::Retry(DenseSequence& sequence, const absl::Status& reason) {
+  const absl::Status moved = Move(sequence, MoveCause::kFailed, clock_.Now(),
+                                  workers_.name(sequence.worker()));
+  if (moved.ok()) return;
+  Finish(sequence.id(), absl::UnavailableError(absl::StrCat(
+                            reason.message(), ", and no worker can continue: ",
+                            moved.message())));
+}
+
+void DenseCore::MoveFromSilent() {
+  if (silent_.empty()) return;
+  for (auto& [id, sequence] : sequences_) {
+    const LinkId from = sequence.worker();
+    const auto silent = silent_.find(from);
+    if (silent == silent_.end()) continue;
+    // It may stay: the worker may be back soon.
+    Move(sequence, MoveCause::kSilent, silent->second, workers_.name(from))
+        .IgnoreError();
+  }
+}
+
+bool DenseCore::HandsOver(LinkId worker) const {
+  return workers_.Contains(worker) && workers_.info(worker).draining &&
+         workers_.info(worker).hand_over;
+}
+
+void DenseCore::HandOver() {
+  const auto silent = [this](LinkId id) { return workers_.IsSilent(id); };
+  for (auto& [id, sequence] : sequences_) {
+    const LinkId from = sequence.worker();
+    if (sequence.state() == SequenceState::kAwaiting || !HandsOver(from)) {
+      continue;
+    }
+    if (sequence.has_blocks() &&
+        (scheduler_.Replays() || ledger_.ReplayedInFlight(silent) > 0)) {
+      continue;
+    }
+    // It may stay if no other worker takes it.
+    Move(sequence, MoveCause::kHandOver, clock_.Now(), workers_.name(from))
+        .IgnoreError();
+  }
+}
+
+int DenseCore::ReplayRoom() const {
+  const int in_flight = ledger_.ReplayedInFlight(
+      [this](LinkId id) { return workers_.IsSilent(id); });
+  return std::max(0, kReplayedRows - in_flight);
+}
+
+}  // namespace apollo
