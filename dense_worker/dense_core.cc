@@ -1,5 +1,7 @@
 #include "dense_worker/dense_core.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -7,6 +9,7 @@
 
 #include "common/check.h"
 #include "common/log.h"
+#include "common/retry_hint.h"
 #include "common/status_macros.h"
 #include "dense_worker/request_check.h"
 #include "engine/cache_size.h"
@@ -23,7 +26,8 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
       scheduler_(options_.scheduler, stage_->blocks(),
                  [this](SequenceId id) { return FindCached(id); }),
       workers_({stage_->config().boundary, stage_->config().num_layers,
-                stage_->config().num_experts}),
+                stage_->config().num_experts},
+               options_.pinning),
       ledger_([this](LinkId id,
                      Frame frame) { workers_.Send(id, std::move(frame)); },
               clock) {
@@ -142,6 +146,7 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
 }
 
 void DenseCore::Tick(absl::Duration now) {
+  FinishLate(now);
   for (auto& [id, sequence] : sequences_) {
     if (sequence.retry_at() && *sequence.retry_at() <= now) LetGo(sequence);
   }
@@ -184,13 +189,40 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
       CheckPromptLogprobsFit(request, options_.scheduler.token_budget));
   const std::int64_t positions = MaxPositions(request);
   RETURN_IF_ERROR(scheduler_.CheckFits(positions));
-  if (scheduler_.waiting() >= options_.max_waiting) {
-    return absl::ResourceExhaustedError(
-        "too many requests are waiting; try again later");
-  }
+  RETURN_IF_ERROR(CheckQueue(std::ssize(request.prompt)));
   return workers_.Choose({request.family, id, positions,
                           static_cast<std::int64_t>(request.prompt.size()),
                           std::nullopt, NeedsNewOptions(request)});
+}
+
+absl::Status DenseCore::CheckQueue(std::int64_t tokens) const {
+  const int waiting = scheduler_.waiting();
+  if (waiting == 0) return absl::OkStatus();
+  const std::int64_t waiting_tokens = scheduler_.waiting_tokens();
+  absl::Status full;
+  if (waiting >= options_.max_waiting) {
+    full = absl::ResourceExhaustedError(
+        absl::StrCat(waiting,
+                     " requests are waiting, the most that may "
+                     "(--max_waiting); try again later"));
+  } else if (waiting_tokens + tokens > options_.max_waiting_tokens) {
+    full = absl::ResourceExhaustedError(absl::StrCat(
+        "the waiting requests have ", waiting_tokens, " tokens; with the ",
+        tokens, " of this one they would have more than ",
+        options_.max_waiting_tokens,
+        " (--max_waiting_tokens); try again later"));
+  } else {
+    return absl::OkStatus();
+  }
+  SetRetryHint(queue_delay_.Estimate(waiting_tokens, clock_.Now()), full);
+  return full;
+}
+
+void DenseCore::FinishLate(absl::Duration now) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    Finish(deadlines_.begin()->second,
+           absl::DeadlineExceededError("the client's deadline has passed"));
+  }
 }
 
 void DenseCore::Submit(SequenceId id, GenerationRequest request,
@@ -200,6 +232,11 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
     cache_tokens = std::min(cache_tokens, most);
   }
   ShortenToCache(request, cache_tokens);
+  if (request.deadline <= clock_.Now()) {
+    sink->OnFinished(
+        absl::DeadlineExceededError("the client's deadline has passed"));
+    return;
+  }
   const absl::StatusOr<LinkId> worker = Place(id, request);
   if (!worker.ok()) {
     sink->OnFinished(worker.status());
@@ -207,6 +244,9 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
   }
   const int positions = static_cast<int>(MaxPositions(request));
   const int priority = request.priority;
+  if (request.deadline < absl::InfiniteDuration()) {
+    deadlines_.emplace(request.deadline, id);
+  }
   const auto [it, added] = sequences_.try_emplace(
       id, id, std::move(request), *worker, std::move(sink), stage_->config());
   APOLLO_CHECK(added);
@@ -232,6 +272,7 @@ void DenseCore::Finish(SequenceId id,
   const auto node = sequences_.extract(id);
   if (node.empty()) return;
   DenseSequence& sequence = node.mapped();
+  deadlines_.erase({sequence.request().deadline, id});
   Release(sequence);
   scheduler_.Remove(id);
   Leave(sequence.worker(), id);
@@ -323,6 +364,7 @@ BlockTable DenseCore::FindCached(SequenceId id) const {
 
 void DenseCore::Begin(const Scheduler::Admission& admission) {
   DenseSequence& sequence = sequences_.at(admission.sequence);
+  queue_delay_.Admitted(std::ssize(sequence.fed_tokens()), clock_.Now());
   MoveIfNeeded(sequence);
   sequence.Admit();
   sequence.SetPublished(admission.cached_tokens / kBlockTokens);
@@ -367,6 +409,7 @@ void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
 }
 
 void DenseCore::Advance() {
+  FinishLate(clock_.Now());
   for (const LinkId id : workers_.FindFull()) UpdatePausedOn(id);
   if (!HasWork()) return;
   Scheduler::Step step = scheduler_.NextStep();

@@ -6,12 +6,16 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "common/clock.h"
 #include "dense_worker/dense_counters.h"
 #include "dense_worker/dense_sequence.h"
 #include "dense_worker/expert_workers.h"
+#include "dense_worker/pinning.h"
+#include "dense_worker/queue_delay.h"
 #include "dense_worker/routing_log.h"
 #include "dense_worker/step_ledger.h"
 #include "engine/dense_stage.h"
@@ -46,6 +50,9 @@ class DenseCore {
     std::string name;  // Name of this process, for `started`.
     Scheduler::Options scheduler;
     int max_waiting = 1024;  // Sequences that may wait for cache blocks.
+    // The tokens that these may have; a single one may have more.
+    std::int64_t max_waiting_tokens = 1 << 18;
+    Pinning pinning = Pinning::kPrefer;
     int steps_in_flight = 2;
     bool prefix_caching =
         true;  // Sequences share the blocks of equal prefixes.
@@ -75,7 +82,9 @@ class DenseCore {
   // must have been passed to LinkFrame.
   void Tick(absl::Duration now);
 
-  // Starts a sequence. `id` must be new. Errors go to the sink.
+  // Starts a sequence. `id` must be new. Errors go to the sink: among them
+  // RESOURCE_EXHAUSTED, with a retry hint (common/retry_hint.h), if too many
+  // wait, and DEADLINE_EXCEEDED, at once or later, if its deadline passes.
   void Submit(SequenceId id, GenerationRequest request,
               std::shared_ptr<GenerationSink> sink);
   // These two ignore ids of sequences that have ended.
@@ -103,6 +112,12 @@ class DenseCore {
  private:
   // Chooses the worker of a new sequence. The error states why it cannot run.
   absl::StatusOr<LinkId> Place(SequenceId id, const GenerationRequest& request);
+
+  // Returns RESOURCE_EXHAUSTED if a sequence with this many tokens may not
+  // wait.
+  absl::Status CheckQueue(std::int64_t tokens) const;
+  // Ends sequences whose deadline has passed, whatever their state.
+  void FinishLate(absl::Duration now);
 
   // Handlers of each kind of frame.
   void TakeInfo(LinkId id, const WorkerInfo& info);
@@ -164,7 +179,10 @@ class DenseCore {
   StepLedger ledger_;
   std::uint64_t steps_begun_ = 0;
   std::uint64_t steps_computed_ = 0;
+  QueueDelay queue_delay_;
   std::map<SequenceId, DenseSequence> sequences_;
+  // Of sequences that have one.
+  std::set<std::pair<absl::Duration, SequenceId>> deadlines_;
 };
 
 }  // namespace apollo
