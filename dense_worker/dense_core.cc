@@ -13,6 +13,7 @@
 #include "common/status_macros.h"
 #include "dense_worker/request_check.h"
 #include "engine/cache_size.h"
+#include "sequence/prefix_hash.h"
 
 namespace apollo {
 
@@ -22,7 +23,7 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
       stage_(std::move(stage)),
       routing_(routing),
       clock_(clock),
-      prefixes_(stage_->blocks()),
+      prefixes_(stage_->blocks(), options_.model_hash),
       scheduler_(options_.scheduler, stage_->blocks(),
                  [this](SequenceId id) { return FindCached(id); }),
       workers_({stage_->config().boundary, stage_->config().num_layers,
@@ -367,6 +368,8 @@ void DenseCore::Begin(const Scheduler::Admission& admission) {
   queue_delay_.Admitted(std::ssize(sequence.fed_tokens()), clock_.Now());
   MoveIfNeeded(sequence);
   sequence.Admit();
+  prefixes_.Use(scheduler_.blocks(admission.sequence),
+                admission.cached_tokens / kBlockTokens);
   sequence.SetPublished(admission.cached_tokens / kBlockTokens);
   const bool first =
       sequence.Start({options_.name, workers_.name(sequence.worker()),
@@ -375,6 +378,17 @@ void DenseCore::Begin(const Scheduler::Admission& admission) {
   sequence.SetNumerics(workers_.info(sequence.worker()).numerics);
   counters_.prefix_queries += std::ssize(sequence.fed_tokens());
   counters_.prefix_hits += admission.cached_tokens;
+}
+
+std::optional<std::vector<std::uint64_t>> DenseCore::PrefixNews(
+    absl::Duration now) {
+  if (!options_.prefix_caching || announced_ == prefixes_.changes()) {
+    return std::nullopt;
+  }
+  if (announced_ && now - announced_at_ < kPrefixPeriod) return std::nullopt;
+  announced_ = prefixes_.changes();
+  announced_at_ = now;
+  return prefixes_.Recent(kMostPrefixes);
 }
 
 void DenseCore::Publish(const Scheduler::Slice& slice) {

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/clock.h"
 #include "dense_worker/dense_counters.h"
@@ -47,7 +49,8 @@ namespace apollo {
 class DenseCore {
  public:
   struct Options {
-    std::string name;  // Name of this process, for `started`.
+    std::string name;        // Name of this process, for `started`.
+    std::string model_hash;  // The key of prefix hashes: see PrefixHasher.
     Scheduler::Options scheduler;
     int max_waiting = 1024;  // Sequences that may wait for cache blocks.
     // The tokens that these may have; a single one may have more.
@@ -96,6 +99,14 @@ class DenseCore {
   bool HasWork() const;
   // Forms and runs the next step.
   void Advance();
+
+  // Returns the hashes of the prefixes in the cache, those used last, if they
+  // may have changed since the last call that returned some, at least
+  // kPrefixPeriod before. nullopt also without prefix caching.
+  std::optional<std::vector<std::uint64_t>> PrefixNews(absl::Duration now);
+  static constexpr absl::Duration kPrefixPeriod = absl::Seconds(1);
+  // Returns the rows of prompts that are not computed yet.
+  std::int64_t queued_rows() const { return scheduler_.queued_rows(); }
 
   // Returns the steps that the stage has completed.
   std::uint64_t steps_computed() const { return steps_computed_; }
@@ -181,6 +192,8 @@ class DenseCore {
   std::uint64_t steps_computed_ = 0;
   QueueDelay queue_delay_;
   std::map<SequenceId, DenseSequence> sequences_;
+  std::optional<std::uint64_t> announced_;  // PrefixCache::changes().
+  absl::Duration announced_at_;
   // Of sequences that have one.
   std::set<std::pair<absl::Duration, SequenceId>> deadlines_;
 };

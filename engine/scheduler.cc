@@ -86,6 +86,15 @@ std::int64_t Scheduler::waiting_tokens() const {
   return tokens;
 }
 
+std::int64_t Scheduler::queued_rows() const {
+  std::int64_t rows = 0;
+  for (const auto& [id, sequence] : sequences_) {
+    rows += std::max(
+        0, sequence.tokens - std::max(sequence.next_position, sequence.cached));
+  }
+  return rows;
+}
+
 bool Scheduler::HasWork() const {
   return !ready_.empty() || !prefilling_.empty() ||
          (!waiting_.empty() && !stuck_);

@@ -142,6 +142,9 @@ class Scheduler {
   }
   // Returns the number of known tokens of these.
   std::int64_t waiting_tokens() const;
+  // Returns the number of known tokens that are not scheduled yet, apart from
+  // those that a running sequence has found in the cache.
+  std::int64_t queued_rows() const;
 
  private:
   // Smaller is better.

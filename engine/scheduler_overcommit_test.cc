@@ -69,6 +69,22 @@ TEST(SchedulerOvercommitTest, TheWholeNeedIsReservedAtFirst) {
   EXPECT_EQ(scheduler.waiting_tokens(), 0);
 }
 
+TEST(SchedulerOvercommitTest, QueuedRowsAreThoseOfPromptsNotScheduledYet) {
+  BlockPool pool(8);
+  Scheduler scheduler({.token_budget = 10, .max_running = 1}, pool);
+  scheduler.Add(1, 16, 64);
+  scheduler.Add(2, 30, 64);
+  EXPECT_EQ(scheduler.queued_rows(), 46);
+  scheduler.NextStep();
+  EXPECT_EQ(scheduler.queued_rows(), 36);
+  scheduler.NextStep();
+  EXPECT_EQ(scheduler.queued_rows(), 30);
+  scheduler.TokenArrived(1);  // A row, but not of a prompt: soon scheduled.
+  EXPECT_EQ(scheduler.queued_rows(), 31);
+  scheduler.Remove(2);
+  EXPECT_EQ(scheduler.queued_rows(), 1);
+}
+
 TEST(SchedulerOvercommitTest, OneSequenceMayNeedTheWholeCache) {
   BlockPool pool(8);
   Scheduler scheduler({.max_running = 8, .overcommit = 1}, pool);
