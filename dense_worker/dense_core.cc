@@ -376,6 +376,11 @@ void DenseCore::Begin(const Scheduler::Admission& admission) {
                       admission.cached_tokens});
   if (!first) return;
   sequence.SetNumerics(workers_.info(sequence.worker()).numerics);
+  if (const int family = sequence.request().family; family >= 0) {
+    ++(workers_.IsResident(sequence.worker(), family)
+           ? counters_.placed_resident
+           : counters_.placed_elsewhere);
+  }
   counters_.prefix_queries += std::ssize(sequence.fed_tokens());
   counters_.prefix_hits += admission.cached_tokens;
 }

@@ -16,6 +16,9 @@ struct DenseCounters {
   // Prompt tokens of sequences that are admitted for the first time.
   Count prefix_queries, prefix_hits;
   Count preemptions;
+  // Sequences with a family, when they start: on a worker that has the family's
+  // expert in memory, and elsewhere.
+  Count placed_resident, placed_elsewhere;
 };
 
 inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
@@ -39,6 +42,14 @@ inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
     {"apollo_num_preemptions_total",
      "Times that a sequence lost its cache blocks and was computed again.",
      &DenseCounters::preemptions},
+    {"apollo_placed_sequences_total",
+     "Sequences with a language family, by whether their expert worker has its "
+     "expert in memory.",
+     &DenseCounters::placed_resident, "where", "resident"},
+    {"apollo_placed_sequences_total",
+     "Sequences with a language family, by whether their expert worker has its "
+     "expert in memory.",
+     &DenseCounters::placed_elsewhere, "where", "elsewhere"},
 };
 
 }  // namespace apollo

@@ -82,6 +82,11 @@ class ExpertWorkers {
   // Returns true if a sequence may begin on that worker: it reaches every
   // expert, and is neither draining nor leaving. `id` must have been added.
   bool Takes(LinkId id) const { return directory_.TakesSequences(id); }
+  // Returns true if the worker has the expert in memory for some sparse layer.
+  // `id` must have been added.
+  bool IsResident(LinkId id, int expert) const {
+    return directory_.ResidentLayers(id, expert) > 0;
+  }
   // IsSilent returns true if a worker is silent. IsBusy returns true if no work
   // should be sent to it now: it is silent, or its link is full. Both return
   // false for unknown ids.

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <future>
 #include <map>
 #include <memory>
@@ -511,9 +510,7 @@ TEST_F(DensePoolTest, APromptGoesWhereItsBeginningIsCached) {
   EXPECT_EQ(pool_->counters().prefix_tokens, 5 * 512);
   // Another tenant finds nothing.
   Poll();
-  order.clear();
-  for (int i = 0; i < 4; ++i) order += start(LongPrompt("other"));
-  EXPECT_EQ(std::count(order.begin(), order.end(), 'a'), 2) << order;
+  EXPECT_EQ(start(LongPrompt("other")), "a");
 }
 
 TEST_F(DensePoolTest, HashesThatAreKnownAreNotSentAgain) {
