@@ -13,7 +13,6 @@ void AnswerLengths::Add(int tokens) {
 }
 
 int AnswerLengths::Expected() const {
-  if (answers_ == 0) return kUnknown;
   return std::max(1, static_cast<int>(std::ceil(mean_ + deviation_)));
 }
 

@@ -20,14 +20,16 @@ class AnswerLengths {
   // Returns the number of tokens to expect of an answer, at least 1.
   int Expected() const;
 
-  // Expected() before the first answer.
+  // Expected() before the first answer. It has the weight of kGuessWeight
+  // answers, so that the first ones do not decide alone.
   static constexpr int kUnknown = 256;
+  static constexpr int kGuessWeight = 4;
   // The weight of an answer is at least 1 / kMemory.
   static constexpr int kMemory = 64;
 
  private:
-  int answers_ = 0;  // At most kMemory.
-  double mean_ = 0;
+  int answers_ = kGuessWeight;  // At most kMemory.
+  double mean_ = kUnknown;
   double deviation_ = 0;
 };
 
