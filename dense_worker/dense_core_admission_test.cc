@@ -99,10 +99,11 @@ TEST_F(DenseCoreTest, AWaitingSequenceIsDroppedAtItsDeadline) {
   core_->Tick(clock_.now + absl::Seconds(2) - absl::Nanoseconds(1));
   EXPECT_FALSE(waiting->finished);
   clock_.now += absl::Seconds(2);
-  Round(6);  // Ends the first sequence.
-  first_->frames.clear();
   core_->Advance();
   EXPECT_EQ(waiting->code(), StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(first_->Take<ReleaseSequences>().items.at(0).sequence, 2u);
+  Reply(Answer(first_->Take<StageStep>(), 6));  // Ends the first sequence.
+  EXPECT_FALSE(core_->HasWork());
   EXPECT_TRUE(running->status.ok());
   EXPECT_EQ(Counters().prompt_rows, 62);  // Nothing was computed for it.
   EXPECT_EQ(core_->sequences(), 0);

@@ -113,7 +113,9 @@ TEST(ExpertWorkersTest, StrictlyPinnedSequencesNeedTheirExpertInMemory) {
   EXPECT_TRUE(workers.Choose({.family = -1, .key = 99}).ok());
   // A model without experts has nothing to pin.
   ExpertWorkers dense(Experts(0), Pinning::kStrict);
-  AddReaching(dense, 1, Worker("a", {}), 0);
+  WorkerInfo ready = Worker("a", {});
+  ready.ready = true;
+  dense.Add(1, ready, nullptr);
   EXPECT_EQ(*dense.Choose({.family = 1, .key = 99}), 1u);
 }
 
