@@ -1,7 +1,5 @@
 #include "dense_worker/dense_core.h"
 
-#include <absl/strings/str_cat.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -11,6 +9,7 @@
 #include "common/log.h"
 #include "common/retry_hint.h"
 #include "common/status_macros.h"
+#include "dense_worker/queue_bound.h"
 #include "dense_worker/request_check.h"
 #include "engine/cache_size.h"
 #include "sequence/prefix_hash.h"
@@ -190,33 +189,17 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
       CheckPromptLogprobsFit(request, options_.scheduler.token_budget));
   const std::int64_t positions = MaxPositions(request);
   RETURN_IF_ERROR(scheduler_.CheckFits(positions));
-  RETURN_IF_ERROR(CheckQueue(std::ssize(request.prompt)));
+  const QueueSize waiting = {scheduler_.waiting(), scheduler_.waiting_tokens()};
+  absl::Status room =
+      CheckQueue({options_.max_waiting, options_.max_waiting_tokens}, waiting,
+                 std::ssize(request.prompt));
+  if (!room.ok()) {
+    SetRetryHint(queue_delay_.Estimate(waiting.tokens, clock_.Now()), room);
+    return room;
+  }
   return workers_.Choose({request.family, id, positions,
                           static_cast<std::int64_t>(request.prompt.size()),
                           std::nullopt, NeedsNewOptions(request)});
-}
-
-absl::Status DenseCore::CheckQueue(std::int64_t tokens) const {
-  const int waiting = scheduler_.waiting();
-  if (waiting == 0) return absl::OkStatus();
-  const std::int64_t waiting_tokens = scheduler_.waiting_tokens();
-  absl::Status full;
-  if (waiting >= options_.max_waiting) {
-    full = absl::ResourceExhaustedError(
-        absl::StrCat(waiting,
-                     " requests are waiting, the most that may "
-                     "(--max_waiting); try again later"));
-  } else if (waiting_tokens + tokens > options_.max_waiting_tokens) {
-    full = absl::ResourceExhaustedError(absl::StrCat(
-        "the waiting requests have ", waiting_tokens, " tokens; with the ",
-        tokens, " of this one they would have more than ",
-        options_.max_waiting_tokens,
-        " (--max_waiting_tokens); try again later"));
-  } else {
-    return absl::OkStatus();
-  }
-  SetRetryHint(queue_delay_.Estimate(waiting_tokens, clock_.Now()), full);
-  return full;
 }
 
 void DenseCore::FinishLate(absl::Duration now) {

@@ -124,9 +124,6 @@ class DenseCore {
   // Chooses the worker of a new sequence. The error states why it cannot run.
   absl::StatusOr<LinkId> Place(SequenceId id, const GenerationRequest& request);
 
-  // Returns RESOURCE_EXHAUSTED if a sequence with this many tokens may not
-  // wait.
-  absl::Status CheckQueue(std::int64_t tokens) const;
   // Ends sequences whose deadline has passed, whatever their state.
   void FinishLate(absl::Duration now);
 
