@@ -382,6 +382,9 @@ TEST_F(RunServiceTest, TheDeadlineOfTheCallIsThatOfTheSequence) {
   EXPECT_GT(deadline, absl::Hours(5) + absl::Minutes(50));
   EXPECT_LT(deadline, absl::Hours(6) + absl::Minutes(10));
   backend_.Finish(GenerationFinished());
+  pb::RunEvent event;
+  while (stream->Read(&event)) {
+  }
   EXPECT_TRUE(stream->Finish().ok());
 }
 
@@ -390,6 +393,9 @@ TEST_F(RunServiceTest, WithoutADeadlineASequenceHasNone) {
   stream->Write(ToProto(Request()));
   EXPECT_EQ(backend_.AwaitRequest().deadline, absl::InfiniteDuration());
   backend_.Finish(GenerationFinished());
+  pb::RunEvent event;
+  while (stream->Read(&event)) {
+  }
   EXPECT_TRUE(stream->Finish().ok());
 }
 
