@@ -8,6 +8,8 @@
 
 #include "common/retry_hint.h"
 #include "dense_worker/dense_core_fixture.h"
+#include "dense_worker/queue_delay.h"
+#include "link/frame.h"
 
 namespace apollo {
 namespace {

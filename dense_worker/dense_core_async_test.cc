@@ -214,6 +214,7 @@ TEST_F(DenseCoreMixTest, NoOrderChangesAToken) {
     if (i % 3 == 0) requests_[i].prompt[0] = 9;
     if (i % 4 == 0) requests_[i].prompt = Prompt(40);
   }
+  options_.pinning = Pinning::kStrict;  // The texts name the workers.
   const std::vector<std::string> alone = Alone();
   for (int seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE(seed);
@@ -221,6 +222,7 @@ TEST_F(DenseCoreMixTest, NoOrderChangesAToken) {
     options_.scheduler.token_budget = 1 + Pick(30);
     options_.steps_in_flight = 1 + Pick(3);
     options_.prefix_caching = Pick(3) > 0;
+    options_.scheduler.overcommit = Pick(2);
     Clear();
     sinks_.clear();
     cancelled_.clear();
