@@ -4,6 +4,11 @@
 
 #include <map>
 #include <random>
+#include <string>
+#include <vector>
+
+#include "engine/block_pool.h"
+#include "sequence/prefix_hash.h"
 
 namespace apollo {
 namespace {
