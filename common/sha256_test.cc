@@ -16,6 +16,13 @@ TEST(Sha256Test, IsTheStandards) {
       "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
+TEST(Sha256Test, BytesAndDigitsAreTheSame) {
+  const std::string bytes = Sha256("abc");
+  ASSERT_EQ(bytes.size(), 32u);
+  EXPECT_EQ(bytes.substr(0, 3), "\xba\x78\x16");
+  EXPECT_EQ(bytes[31], '\xad');
+}
+
 TEST(Sha256Test, TakesZeroBytesAsBytes) {
   EXPECT_NE(Sha256Hex(std::string_view("\0", 1)), Sha256Hex(""));
 }

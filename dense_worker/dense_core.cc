@@ -7,9 +7,12 @@
 
 #include "common/check.h"
 #include "common/log.h"
+#include "common/retry_hint.h"
 #include "common/status_macros.h"
+#include "dense_worker/queue_bound.h"
 #include "dense_worker/request_check.h"
 #include "engine/cache_size.h"
+#include "sequence/prefix_hash.h"
 
 namespace apollo {
 
@@ -19,11 +22,12 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
       stage_(std::move(stage)),
       routing_(routing),
       clock_(clock),
-      prefixes_(stage_->blocks()),
+      prefixes_(stage_->blocks(), options_.model_hash),
       scheduler_(options_.scheduler, stage_->blocks(),
                  [this](SequenceId id) { return FindCached(id); }),
       workers_({stage_->config().boundary, stage_->config().num_layers,
-                stage_->config().num_experts}),
+                stage_->config().num_experts},
+               options_.pinning),
       ledger_([this](LinkId id,
                      Frame frame) { workers_.Send(id, std::move(frame)); },
               clock),
@@ -142,6 +146,7 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
 }
 
 void DenseCore::Tick(absl::Duration now, bool attentive) {
+  FinishLate(now);
   for (auto& [id, sequence] : sequences_) {
     if (sequence.retry_at() && *sequence.retry_at() <= now) LetGo(sequence);
   }
@@ -198,13 +203,24 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
       CheckPromptLogprobsFit(request, options_.scheduler.token_budget));
   const std::int64_t positions = MaxPositions(request);
   RETURN_IF_ERROR(scheduler_.CheckFits(positions));
-  if (scheduler_.waiting() >= options_.max_waiting) {
-    return absl::ResourceExhaustedError(
-        "too many requests are waiting; try again later");
+  const QueueSize waiting = {scheduler_.waiting(), scheduler_.waiting_tokens()};
+  absl::Status room =
+      CheckQueue({options_.max_waiting, options_.max_waiting_tokens}, waiting,
+                 std::ssize(request.prompt));
+  if (!room.ok()) {
+    SetRetryHint(queue_delay_.Estimate(waiting.tokens, clock_.Now()), room);
+    return room;
   }
   return workers_.Choose({request.family, id, positions,
                           static_cast<std::int64_t>(request.prompt.size()),
                           std::nullopt, NeedsNewOptions(request)});
+}
+
+void DenseCore::FinishLate(absl::Duration now) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    Finish(deadlines_.begin()->second,
+           absl::DeadlineExceededError("the client's deadline has passed"));
+  }
 }
 
 void DenseCore::Submit(SequenceId id, GenerationRequest request,
@@ -214,6 +230,11 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
     cache_tokens = std::min(cache_tokens, most);
   }
   ShortenToCache(request, cache_tokens);
+  if (request.deadline <= clock_.Now()) {
+    sink->OnFinished(
+        absl::DeadlineExceededError("the client's deadline has passed"));
+    return;
+  }
   const absl::StatusOr<LinkId> worker = Place(id, request);
   if (!worker.ok()) {
     sink->OnFinished(worker.status());
@@ -221,6 +242,9 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
   }
   const int positions = static_cast<int>(MaxPositions(request));
   const int priority = request.priority;
+  if (request.deadline < absl::InfiniteDuration()) {
+    deadlines_.emplace(request.deadline, id);
+  }
   const auto [it, added] = sequences_.try_emplace(
       id, id, std::move(request), *worker, std::move(sink), stage_->config());
   APOLLO_CHECK(added);
@@ -247,6 +271,7 @@ void DenseCore::Finish(SequenceId id,
   if (node.empty()) return;
   DenseSequence& sequence = node.mapped();
   moves_.Forget(id);
+  deadlines_.erase({sequence.request().deadline, id});
   Release(sequence);
   scheduler_.Remove(id);
   Leave(sequence.worker(), id);
@@ -338,16 +363,35 @@ BlockTable DenseCore::FindCached(SequenceId id) const {
 
 void DenseCore::Begin(const Scheduler::Admission& admission) {
   DenseSequence& sequence = sequences_.at(admission.sequence);
+  queue_delay_.Admitted(std::ssize(sequence.fed_tokens()), clock_.Now());
   MoveIfNeeded(sequence);
   sequence.Admit();
+  prefixes_.Use(scheduler_.blocks(admission.sequence),
+                admission.cached_tokens / kBlockTokens);
   sequence.SetPublished(admission.cached_tokens / kBlockTokens);
   const bool first =
       sequence.Start({options_.name, workers_.name(sequence.worker()),
                       admission.cached_tokens});
   if (!first) return;
   sequence.SetNumerics(workers_.info(sequence.worker()).numerics);
+  if (const int family = sequence.request().family; family >= 0) {
+    ++(workers_.IsResident(sequence.worker(), family)
+           ? counters_.placed_resident
+           : counters_.placed_elsewhere);
+  }
   counters_.prefix_queries += std::ssize(sequence.fed_tokens());
   counters_.prefix_hits += admission.cached_tokens;
+}
+
+std::optional<std::vector<std::uint64_t>> DenseCore::PrefixNews(
+    absl::Duration now) {
+  if (!options_.prefix_caching || announced_ == prefixes_.changes()) {
+    return std::nullopt;
+  }
+  if (announced_ && now - announced_at_ < kPrefixPeriod) return std::nullopt;
+  announced_ = prefixes_.changes();
+  announced_at_ = now;
+  return prefixes_.Recent(kMostPrefixes);
 }
 
 void DenseCore::Publish(const Scheduler::Slice& slice) {
@@ -388,6 +432,7 @@ void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
 }
 
 void DenseCore::Advance() {
+  FinishLate(clock_.Now());
   for (const LinkId id : workers_.FindFull()) UpdatePausedOn(id);
   if (!HasWork()) return;
   Scheduler::Step step = scheduler_.NextStep(ReplayRoom());

@@ -6,13 +6,19 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/clock.h"
 #include "dense_worker/dense_counters.h"
 #include "dense_worker/dense_sequence.h"
 #include "dense_worker/expert_workers.h"
 #include "dense_worker/move_log.h"
+#include "dense_worker/pinning.h"
+#include "dense_worker/queue_delay.h"
 #include "dense_worker/routing_log.h"
 #include "dense_worker/step_ledger.h"
 #include "engine/dense_stage.h"
@@ -49,9 +55,13 @@ namespace apollo {
 class DenseCore {
  public:
   struct Options {
-    std::string name;  // Name of this process, for `started`.
+    std::string name;        // Name of this process, for `started`.
+    std::string model_hash;  // The key of prefix hashes: see PrefixHasher.
     Scheduler::Options scheduler;
     int max_waiting = 1024;  // Sequences that may wait for cache blocks.
+    // The tokens that these may have; a single one may have more.
+    std::int64_t max_waiting_tokens = 1 << 18;
+    Pinning pinning = Pinning::kPrefer;
     int steps_in_flight = 2;
     bool prefix_caching =
         true;  // Sequences share the blocks of equal prefixes.
@@ -88,7 +98,9 @@ class DenseCore {
   // Attention.
   void Tick(absl::Duration now, bool attentive = true);
 
-  // Starts a sequence. `id` must be new. Errors go to the sink.
+  // Starts a sequence. `id` must be new. Errors go to the sink: among them
+  // RESOURCE_EXHAUSTED, with a retry hint (common/retry_hint.h), if too many
+  // wait, and DEADLINE_EXCEEDED, at once or later, if its deadline passes.
   void Submit(SequenceId id, GenerationRequest request,
               std::shared_ptr<GenerationSink> sink);
   // These two ignore ids of sequences that have ended.
@@ -100,6 +112,14 @@ class DenseCore {
   bool HasWork() const;
   // Forms and runs the next step.
   void Advance();
+
+  // Returns the hashes of the prefixes in the cache, those used last, if they
+  // may have changed since the last call that returned some, at least
+  // kPrefixPeriod before. nullopt also without prefix caching.
+  std::optional<std::vector<std::uint64_t>> PrefixNews(absl::Duration now);
+  static constexpr absl::Duration kPrefixPeriod = absl::Seconds(1);
+  // Returns the rows of prompts that are not computed yet.
+  std::int64_t queued_rows() const { return scheduler_.queued_rows(); }
 
   // Returns the steps that the stage has completed.
   std::uint64_t steps_computed() const { return steps_computed_; }
@@ -116,6 +136,9 @@ class DenseCore {
  private:
   // Chooses the worker of a new sequence. The error states why it cannot run.
   absl::StatusOr<LinkId> Place(SequenceId id, const GenerationRequest& request);
+
+  // Ends sequences whose deadline has passed, whatever their state.
+  void FinishLate(absl::Duration now);
 
   // Handlers of each kind of frame.
   void TakeInfo(LinkId id, const WorkerInfo& info);
@@ -200,9 +223,14 @@ class DenseCore {
   StepLedger ledger_;
   std::uint64_t steps_begun_ = 0;
   std::uint64_t steps_computed_ = 0;
+  QueueDelay queue_delay_;
   std::map<SequenceId, DenseSequence> sequences_;
   std::map<LinkId, absl::Duration> silent_;  // Since when, by worker.
   MoveLog moves_;
+  std::optional<std::uint64_t> announced_;  // PrefixCache::changes().
+  absl::Duration announced_at_;
+  // Of sequences that have one.
+  std::set<std::pair<absl::Duration, SequenceId>> deadlines_;
 };
 
 }  // namespace apollo

@@ -253,6 +253,7 @@ class DenseCoreMixTest : public DenseCoreAsyncTest {
     options_.scheduler.token_budget = 1 + Pick(30);
     options_.steps_in_flight = 1 + Pick(3);
     options_.prefix_caching = Pick(3) > 0;
+    options_.scheduler.overcommit = Pick(2);
     Clear();
     sinks_.clear();
     cancelled_.clear();
@@ -310,6 +311,7 @@ TEST_F(DenseCoreMixTest, NoFailureChangesAToken) {
 
 TEST_F(DenseCoreMixTest, NoOrderChangesAToken) {
   MakeRequests();
+  options_.pinning = Pinning::kStrict;  // The texts name the workers.
   const std::vector<std::string> alone = Alone();
   for (int seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE(seed);

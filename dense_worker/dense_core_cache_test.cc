@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "dense_worker/dense_core_fixture.h"
+#include "sequence/prefix_hash.h"
 
 namespace apollo {
 namespace {
@@ -222,6 +223,31 @@ TEST_F(DenseCoreTest, AlternativesOfAStepFitIntoOneMessage) {
   EXPECT_EQ(Submit(1, request)->code(), absl::StatusCode::kFailedPrecondition);
   request.prompt_logprobs = 9;
   EXPECT_FALSE(Submit(2, request)->finished);
+}
+
+TEST_F(DenseCoreTest, CachedPrefixesAreAnnouncedAtMostOnceASecond) {
+  options_.model_hash = "m";
+  Start();
+  LinkOne();
+  const auto chain = PrefixHasher("m", "").Chain(Prompt(40));
+  EXPECT_EQ(core_->PrefixNews(clock_.now), std::vector<std::uint64_t>());
+  Submit(1, Request(40, 1));
+  Round(5);
+  clock_.now += DenseCore::kPrefixPeriod - absl::Nanoseconds(1);
+  EXPECT_EQ(core_->PrefixNews(clock_.now), std::nullopt);
+  clock_.now += absl::Nanoseconds(1);
+  EXPECT_EQ(core_->PrefixNews(clock_.now), chain);
+  clock_.now += absl::Seconds(5);
+  EXPECT_EQ(core_->PrefixNews(clock_.now), std::nullopt);  // Nothing is new.
+}
+
+TEST_F(DenseCoreTest, WithoutPrefixCachingNothingIsAnnounced) {
+  options_.prefix_caching = false;
+  Start();
+  LinkOne();
+  Submit(1, Request(40, 1));
+  Round(5);
+  EXPECT_EQ(core_->PrefixNews(clock_.now), std::nullopt);
 }
 
 }  // namespace

@@ -179,6 +179,12 @@ class DenseCoreTest : public testing::Test {
     second_->frames.clear();
   }
 
+  // Reports the rows that wait at a worker that reaches every expert.
+  void SetQueued(LinkId id, int rows) {
+    infos_[id].queued_rows = rows;
+    SetReach(id, kAll);
+  }
+
   std::shared_ptr<FakeSink> Submit(SequenceId id, GenerationRequest request) {
     auto sink = std::make_shared<FakeSink>();
     core_->Submit(id, std::move(request), sink);

@@ -68,8 +68,10 @@ TEST_F(DenseCoreTest, PausesBetweenTriesGrowWhileOthersFillTheCache) {
 TEST_F(DenseCoreTest, AHeldSequenceContinuesWhenTheOneItWaitsForMovesAway) {
   Start(4);
   LinkBoth();
+  SetQueued(kSecond, 100);  // Both begin on the first worker.
   const auto moves = Submit(1, Request(20, 2, 0));
   const auto held = Submit(2, Request(5, 1, 0));
+  SetQueued(kSecond, 0);
   core_->Advance();
   StageResult result = Answer(first_->Take<StageStep>(), 40);
   result.outputs.at(1).status = absl::AbortedError("no room");
@@ -99,8 +101,10 @@ TEST_F(DenseCoreTest, AHeldSequenceLeavesAWorkerThatAcceptsNone) {
   for (const Kind kind : {kStopsBefore, kStopsMeanwhile, kLeavesMeanwhile}) {
     Start();
     LinkBoth();
+    SetQueued(kSecond, 100);  // Both begin on the first worker.
     Submit(1, Request(20, 9, 0));
     const auto held = Submit(2, Request(5, 1, 0));
+    SetQueued(kSecond, 0);
     core_->Advance();
     if (kind == kStopsBefore) SetReach(kFirst, {});
     StageResult result = Answer(first_->Take<StageStep>(), 40);

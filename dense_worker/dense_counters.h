@@ -23,6 +23,9 @@ struct DenseCounters {
   // milliseconds; see MoveLog.
   Count moves_continued;
   Count move_choice_ms, move_replay_ms, move_token_ms;
+  // Sequences with a family, when they start: on a worker that has the family's
+  // expert in memory, and elsewhere.
+  Count placed_resident, placed_elsewhere;
 };
 
 inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
@@ -73,6 +76,14 @@ inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
     {"apollo_sequence_move_milliseconds_total",
      "Time of these moves, by phase.", &DenseCounters::move_token_ms, "phase",
      "token"},
+    {"apollo_placed_sequences_total",
+     "Sequences with a language family, by whether their expert worker has its "
+     "expert in memory.",
+     &DenseCounters::placed_resident, "where", "resident"},
+    {"apollo_placed_sequences_total",
+     "Sequences with a language family, by whether their expert worker has its "
+     "expert in memory.",
+     &DenseCounters::placed_elsewhere, "where", "elsewhere"},
 };
 
 }  // namespace apollo

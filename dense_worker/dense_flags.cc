@@ -1,8 +1,11 @@
 #include "dense_worker/dense_flags.h"
 
 #include <absl/flags/flag.h>
+#include <absl/strings/str_cat.h>
 
+#include <cstdint>
 #include <optional>
+#include <string>
 
 #include "common/status_macros.h"
 #include "serving/flag_checks.h"
@@ -26,9 +29,33 @@ ABSL_FLAG(
 ABSL_FLAG(
     int, max_waiting, 1024,
     "Maximum number of sequences that wait for cache space; more are refused.");
+ABSL_FLAG(std::int64_t, max_waiting_tokens,
+          apollo::DenseCore::Options().max_waiting_tokens,
+          "Maximum number of tokens of the prompts and answers of the waiting "
+          "sequences together; more are refused, unless none is waiting.");
+ABSL_FLAG(
+    double, overcommit, 1.0,
+    "Sequences start while running ones are expected to need no more cache "
+    "than exists times this factor, from 1 to 100. The length of an answer is "
+    "expected from those that have ended, and never above its limit. More "
+    "starts sequences earlier, but those that find no room later are computed "
+    "again. 0 starts all whose prompts fit. Results do not depend on it.");
+ABSL_FLAG(
+    std::string, pinning, "prefer",
+    "Choice of the expert worker of a sequence. prefer: one that has the "
+    "expert of its language family in memory, unless its load is more than 1.5 "
+    "times the mean. strict: only such a worker; without one, requests fail "
+    "with UNAVAILABLE. none: the one with the least load.");
 
 namespace apollo {
 namespace {
+
+// Written so that NaN fails.
+absl::Status CheckOvercommit(double value) {
+  if (value == 0 || (value >= 1 && value <= 100)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--overcommit is ", value, "; it must be 0 or from 1 to 100"));
+}
 
 // More would only add latency: two already keep both sides busy.
 constexpr int kMostStepsInFlight = 16;
@@ -45,6 +72,9 @@ absl::StatusOr<DenseCore::Options> ReadDenseFlags(int steps_in_flight) {
   options.steps_in_flight =
       absl::GetFlag(FLAGS_steps_in_flight).value_or(steps_in_flight);
   options.max_waiting = absl::GetFlag(FLAGS_max_waiting);
+  options.max_waiting_tokens = absl::GetFlag(FLAGS_max_waiting_tokens);
+  options.scheduler.overcommit = absl::GetFlag(FLAGS_overcommit);
+  ASSIGN_OR_RETURN(options.pinning, ParsePinning(absl::GetFlag(FLAGS_pinning)));
   RETURN_IF_ERROR(
       CheckAtLeastOne("max_running", options.scheduler.max_running));
   RETURN_IF_ERROR(
@@ -54,6 +84,9 @@ absl::StatusOr<DenseCore::Options> ReadDenseFlags(int steps_in_flight) {
   RETURN_IF_ERROR(CheckFromTo("steps_in_flight", options.steps_in_flight, 1,
                               kMostStepsInFlight));
   RETURN_IF_ERROR(CheckAtLeastOne("max_waiting", options.max_waiting));
+  RETURN_IF_ERROR(
+      CheckAtLeastOne("max_waiting_tokens", options.max_waiting_tokens));
+  RETURN_IF_ERROR(CheckOvercommit(options.scheduler.overcommit));
   return options;
 }
 

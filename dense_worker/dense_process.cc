@@ -34,8 +34,9 @@ absl::Status DenseProcess::StartRole(Options& options) {
   options.core.name = flags.name;
   options.core.answer_timeout = options.peers.answer_timeout;
   options.core.lease = options.peers.lease;
-  ASSIGN_OR_RETURN(role_, DenseRole::Start(*setup_, options.core));
   const OpenModel& model = setup_->model.model;
+  options.core.model_hash = model.hash;
+  ASSIGN_OR_RETURN(role_, DenseRole::Start(*setup_, options.core));
   DenseWorker& worker = role_->worker();
   service_ = std::make_unique<RunService>(
       worker,
@@ -43,7 +44,9 @@ absl::Status DenseProcess::StartRole(Options& options) {
                        [&worker] { return worker.Ready(); },
                        [&worker] { return worker.sequences(); },
                        [role = role_.get()] { return role->progress(); },
-                       role_->routing(), [this] { return Details(); }},
+                       role_->routing(), [this] { return Details(); },
+                       [&worker] { return worker.prefixes(); },
+                       [&worker] { return worker.queued_rows(); }},
       request_metrics_, Clock::Real(), options.run);
   stalled_calls_ = std::make_unique<Ticker>(
       absl::Seconds(1),

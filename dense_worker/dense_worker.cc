@@ -91,6 +91,7 @@ DenseWorker::~DenseWorker() {
 void DenseWorker::Tick() {
   engine_->thread.Post([this, now = clock_.Now()] {
     engine_->core->Tick(now, engine_->looks.Look(now));
+    PublishQueue(now);
     // A stage that hangs does not keep the engine from its ticks.
     if (!engine_->core->AtWork()) {
       idle_ticks_.fetch_add(1, std::memory_order_relaxed);
@@ -113,6 +114,21 @@ void DenseWorker::Publish() {
   covered_.store(engine_->core->AllExpertsLive(), std::memory_order_relaxed);
   steps_computed_.store(engine_->core->steps_computed(),
                         std::memory_order_relaxed);
+}
+
+void DenseWorker::PublishQueue(absl::Duration now) {
+  queued_rows_.store(engine_->core->queued_rows(), std::memory_order_relaxed);
+  auto hashes = engine_->core->PrefixNews(now);
+  if (!hashes) return;
+  auto news = std::make_shared<const CachedPrefixes>(
+      MakeCachedPrefixes(*std::move(hashes)));
+  MutexLock lock(prefixes_mutex_);
+  prefixes_ = std::move(news);
+}
+
+std::shared_ptr<const CachedPrefixes> DenseWorker::prefixes() const {
+  MutexLock lock(prefixes_mutex_);
+  return prefixes_;
 }
 
 std::unique_ptr<GenerationCall> DenseWorker::Start(

@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/engine_thread.h"
+#include "common/mutex.h"
 #include "common/progress_watch.h"
 #include "common/ticker.h"
 #include "dense_worker/dense_core.h"
@@ -16,6 +17,7 @@
 #include "engine/dense_stage.h"
 #include "link/link_session.h"
 #include "sequence/generation.h"
+#include "sequence/prefix_hash.h"
 
 namespace apollo {
 
@@ -53,6 +55,14 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   // thread.
   std::uint64_t progress() const;
 
+  // Returns the prefixes in the cache as of about a second ago; null without
+  // prefix caching. Any thread.
+  std::shared_ptr<const CachedPrefixes> prefixes() const;
+  // Returns the rows of prompts that are not computed yet. Any thread.
+  std::int64_t queued_rows() const {
+    return queued_rows_.load(std::memory_order_relaxed);
+  }
+
   // Lets time-outs and pauses end that are due. The worker does so by itself,
   // several times a second; tests may do it when it suits them.
   void Tick();
@@ -64,8 +74,10 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   int sequences() const { return sequences_.load(std::memory_order_relaxed); }
 
  private:
-  // Updates what other threads read. Runs in the engine's thread.
+  // Update what other threads read; the second one costs more. Run in the
+  // engine's thread.
   void Publish();
+  void PublishQueue(absl::Duration now) ABSL_LOCKS_EXCLUDED(prefixes_mutex_);
 
   const Clock& clock_;
   // Shared with the calls, which may outlive the worker.
@@ -73,6 +85,10 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   const std::shared_ptr<Engine> engine_;
   std::atomic<SequenceId> next_sequence_{1};
   std::atomic<int> sequences_{0};
+  std::atomic<std::int64_t> queued_rows_{0};
+  mutable Mutex prefixes_mutex_;
+  std::shared_ptr<const CachedPrefixes> prefixes_
+      ABSL_GUARDED_BY(prefixes_mutex_);
   std::atomic<bool> covered_{false};
   std::atomic<std::uint64_t> steps_computed_{0};
   std::atomic<std::uint64_t> idle_ticks_{0};

@@ -4,7 +4,6 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 namespace apollo {
@@ -88,21 +87,26 @@ bool ExpertWorkers::HasLeft(LinkId id) const {
          it->second.sequences == 0;
 }
 
+PinningCandidate ExpertWorkers::Describe(LinkId id,
+                                         const Wanted& wanted) const {
+  const Worker& worker = workers_.at(id);
+  return {.busy = worker.busy(),
+          .resident_layers = wanted.family < 0
+                                 ? 0
+                                 : directory_.ResidentLayers(id, wanted.family),
+          .load = directory_.Load(id, worker.sequences),
+          .sequences = worker.sequences,
+          .tie_break = Score(name(id), wanted.key)};
+}
+
 absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
   std::int64_t most = 0;  // The largest cache that is too small.
   std::vector<LinkId> large_enough;
   // The numerics id of a worker that is suitable otherwise.
   std::optional<std::string> other_numerics;
   bool outdated = false;  // Such a worker does not know the options.
-  std::optional<LinkId> best;
-  const auto order = [&](LinkId id) {  // The largest is the best.
-    const Worker& worker = workers_.at(id);
-    const int resident =
-        wanted.family < 0 ? 0 : directory_.ResidentLayers(id, wanted.family);
-    return std::tuple(!worker.busy(), resident,
-                      -directory_.Load(id, worker.sequences), -worker.sequences,
-                      Score(name(id), wanted.key));
-  };
+  std::vector<LinkId> suitable;
+  std::vector<PinningCandidate> candidates;  // The same workers.
   for (const auto& [id, worker] : workers_) {
     if (id == wanted.except) continue;
     const WorkerInfo& said = info(id);
@@ -118,14 +122,25 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
     }
     if (wanted.numerics && !SameNumerics(said.numerics, *wanted.numerics)) {
       other_numerics = said.numerics;
-    } else if (!best || order(id) > order(*best)) {
-      best = id;
+      continue;
     }
+    suitable.push_back(id);
+    candidates.push_back(Describe(id, wanted));
   }
-  if (best) {
-    ++workers_.at(*best).sequences;
-    directory_.Assign(*best, wanted.key, {1, wanted.rows});
-    return *best;
+  if (const auto best =
+          ChoosePinned(pinning_, wanted.family >= 0 && directory_.experts() > 0,
+                       candidates)) {
+    const LinkId id = suitable[*best];
+    ++workers_.at(id).sequences;
+    directory_.Assign(id, wanted.key, {1, wanted.rows});
+    return id;
+  }
+  if (!suitable.empty()) {
+    return absl::UnavailableError(absl::StrCat(
+        "none of the ", suitable.size(),
+        " expert workers that take sequences has expert ", wanted.family,
+        " of the language's family in memory, and --pinning=strict allows no "
+        "other; try again"));
   }
   if (other_numerics) {
     return absl::UnavailableError(absl::StrCat(

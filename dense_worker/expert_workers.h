@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "dense_worker/pinning.h"
 #include "link/expert_directory.h"
 #include "link/link_session.h"
 
@@ -21,7 +22,9 @@ namespace apollo {
 // between dense workers. Single-threaded.
 class ExpertWorkers {
  public:
-  explicit ExpertWorkers(const SparseShape& shape) : directory_(shape) {}
+  explicit ExpertWorkers(const SparseShape& shape,
+                         Pinning pinning = Pinning::kPrefer)
+      : pinning_(pinning), directory_(shape) {}
 
   // Adds a worker. It gets no work until it reports that it is ready, because
   // its first message comes from a process whose engine may be stuck.
@@ -65,19 +68,15 @@ class ExpertWorkers {
   };
   // Chooses a worker among those that accept sequences, know the options of the
   // sequence, whose cache holds the tokens, and that have the wanted numerics
-  // id. Prefers, in this order:
-  // - workers that are not busy;
-  // - those that have the family's expert in memory in the most layers;
-  // - the least load (see ExpertDirectory);
-  // - the fewest sequences from here;
-  // - the first by rendezvous hashing of the key (Thaler and Ravishankar,
-  //   1998).
-  // The sequence counts until Release.
+  // id. pinning.h states which of them is chosen; ties are broken by rendezvous
+  // hashing of the key (Thaler and Ravishankar, 1998). The sequence counts
+  // until Release.
   //
   // Returns FAILED_PRECONDITION with the reason if no cache is large enough.
   // Returns UNAVAILABLE if there is no worker, naming an expert that is out of
   // reach and its layer, or if the remaining workers have other numerics ids,
-  // naming both ids, or do not know the options.
+  // naming both ids, or do not know the options, or if sequences are pinned
+  // strictly and none has the family's expert in memory.
   absl::StatusOr<LinkId> Choose(const Wanted& wanted);
   // Removes the sequence from the worker. Ignores unknown ids.
   void Release(LinkId id, std::uint64_t key);
@@ -85,6 +84,11 @@ class ExpertWorkers {
   // Returns true if a sequence may begin on that worker: it reaches every
   // expert, and is neither draining nor leaving. `id` must have been added.
   bool Takes(LinkId id) const { return directory_.TakesSequences(id); }
+  // Returns true if the worker has the expert in memory for some sparse layer.
+  // `id` must have been added.
+  bool IsResident(LinkId id, int expert) const {
+    return directory_.ResidentLayers(id, expert) > 0;
+  }
   // IsSilent returns true if a worker is silent. IsBusy returns true if no work
   // should be sent to it now: it is silent, or its link is full. Both return
   // false for unknown ids.
@@ -113,10 +117,12 @@ class ExpertWorkers {
     bool full = false;  // Its link has no room.
     bool busy() const { return silent || full; }
   };
+  PinningCandidate Describe(LinkId id, const Wanted& wanted) const;
   // Returns the error if none of these workers, whose caches are large enough,
   // accepts sequences.
   absl::Status OutOfReach(const std::vector<LinkId>& large_enough) const;
 
+  const Pinning pinning_;
   // Owned by the thread. Both have the same ids.
   ExpertDirectory directory_;
   std::map<LinkId, Worker> workers_;

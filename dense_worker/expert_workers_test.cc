@@ -64,7 +64,7 @@ TEST(ExpertWorkersTest, WithoutExpertsSequencesAreShared) {
   EXPECT_NE(*workers.Choose({-1, 5, 10}), first);
 }
 
-TEST(ExpertWorkersTest, TheWorkerOfTheFamilyFirstHoweverBusy) {
+TEST(ExpertWorkersTest, TheWorkerOfTheFamilyFirst) {
   ExpertWorkers workers(Experts(3));
   AddReaching(workers, 1, Worker("a", {0, 1}), 3);
   AddReaching(workers, 2, Worker("b", {2}), 3);
@@ -73,6 +73,50 @@ TEST(ExpertWorkersTest, TheWorkerOfTheFamilyFirstHoweverBusy) {
   EXPECT_EQ(*workers.Choose({-1, 9, 10}), 1u);  // The less busy one.
   workers.Remove(2);
   EXPECT_EQ(*workers.Choose({2, 9, 10}), 1u);  // It still reaches expert 2.
+}
+
+// Three workers that reach all of three experts, of which each has one.
+ExpertWorkers ThreeWorkers(Pinning pinning) {
+  ExpertWorkers workers(Experts(3), pinning);
+  AddReaching(workers, 1, Worker("a", {0}), 3);
+  AddReaching(workers, 2, Worker("b", {1}), 3);
+  AddReaching(workers, 3, Worker("c", {2}), 3);
+  return workers;
+}
+
+TEST(ExpertWorkersTest, ManyClientsOfOneLanguageAreSpread) {
+  ExpertWorkers workers = ThreeWorkers(Pinning::kPrefer);
+  std::map<LinkId, int> counts;
+  for (std::uint64_t key = 0; key < 32; ++key) {
+    ++counts[*workers.Choose({.family = 1, .key = key, .rows = 40})];
+  }
+  EXPECT_EQ(counts[2], 16);
+  EXPECT_EQ(counts[1], 8);
+  EXPECT_EQ(counts[3], 8);
+  // Once its answers are over, the language is at home again.
+  for (std::uint64_t key = 0; key < 32; ++key) workers.Release(2, key);
+  EXPECT_EQ(*workers.Choose({.family = 1, .key = 99, .rows = 40}), 2u);
+}
+
+TEST(ExpertWorkersTest, StrictlyPinnedSequencesNeedTheirExpertInMemory) {
+  ExpertWorkers workers = ThreeWorkers(Pinning::kStrict);
+  for (std::uint64_t key = 0; key < 32; ++key) {
+    EXPECT_EQ(*workers.Choose({.family = 1, .key = key, .rows = 40}), 2u);
+  }
+  workers.Remove(2);
+  const absl::Status status = workers.Choose({.family = 1, .key = 99}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(),
+            "none of the 2 expert workers that take sequences has expert 1 of "
+            "the language's family in memory, and --pinning=strict allows no "
+            "other; try again");
+  EXPECT_TRUE(workers.Choose({.family = -1, .key = 99}).ok());
+  // A model without experts has nothing to pin.
+  ExpertWorkers dense(Experts(0), Pinning::kStrict);
+  WorkerInfo ready = Worker("a", {});
+  ready.ready = true;
+  dense.Add(1, ready, nullptr);
+  EXPECT_EQ(*dense.Choose({.family = 1, .key = 99}), 1u);
 }
 
 TEST(ExpertWorkersTest, FewestSequencesThenSpreadByHash) {

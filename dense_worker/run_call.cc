@@ -2,24 +2,19 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/log.h"
+#include "link/deadline.h"
 #include "link/generation_codec.h"
+#include "link/status_codec.h"
 
 namespace apollo {
-namespace {
 
 namespace pb = internal::v1;
-
-grpc::Status ToGrpc(const absl::Status& status) {
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                      std::string(status.message()));
-}
-
-}  // namespace
 
 // Writes the events of one sequence to its call, of which it shares ownership.
 class RunCall::Sink final : public GenerationSink {
@@ -104,6 +99,8 @@ void RunCall::StartSequence() {
     End(ToGrpc(request.status()));
     return;
   }
+  request->deadline = DeadlineOnClock(
+      context_.deadline(), std::chrono::system_clock::now(), clock_.Now());
   {
     MutexLock lock(mutex_);
     metrics_.PromptTokens(PromptTokens(*request));

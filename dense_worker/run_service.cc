@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "dense_worker/run_call.h"
+#include "link/cached_prefixes_codec.h"
 #include "link/generation_codec.h"
 #include "link/worker_details_codec.h"
 #include "serving/version.h"
@@ -50,6 +51,13 @@ grpc::ServerUnaryReactor* RunService::Describe(
   response->set_wire_version(kGenerationWireVersion);
   response->set_sequence_options(kSequenceOptions);
   response->set_progress(facts_.progress());
+  if (facts_.queued_rows) response->set_queued_rows(facts_.queued_rows());
+  if (facts_.prefixes) {
+    if (const auto prefixes = facts_.prefixes()) {
+      ToProto(*prefixes, request->known_prefixes(),
+              response->mutable_prefixes());
+    }
+  }
   if (request->with_details() && facts_.details) {
     ToProto(facts_.details(), response->mutable_details());
   }

@@ -17,6 +17,7 @@
 #include "model/config/fingerprint.h"
 #include "proto/apollo/internal/v1/generation.grpc.pb.h"
 #include "sequence/generation.h"
+#include "sequence/prefix_hash.h"
 #include "serving/metrics.h"
 
 namespace apollo {
@@ -34,6 +35,10 @@ struct DenseWorkerFacts {
   const RoutingLog& routing;
   // Null: none.
   std::function<WorkerDetails()> details = nullptr;
+  // Null, or returns null: the worker shares no prefixes.
+  std::function<std::shared_ptr<const CachedPrefixes>()> prefixes = nullptr;
+  // Rows of prompts that are not computed yet. Null: unknown.
+  std::function<std::int64_t()> queued_rows = nullptr;
 };
 
 // Serves a backend to routers. Everything passed in must outlive the service.

@@ -5,11 +5,14 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 
 #include "common/fake_clock.h"
+#include "common/retry_hint.h"
 #include "link/generation_codec.h"
+#include "link/status_codec.h"
 #include "model/language/families.h"
 #include "model/language/language_labels.h"
 
@@ -154,6 +157,7 @@ class RunServiceTest : public testing::Test {
   RoutingLog routing_{ModelConfig(), LanguageLabels(FamilyTable::Paper()),
                       clock_};
   std::uint64_t progress_ = 41;
+  std::shared_ptr<const CachedPrefixes> prefixes_;
   RunService service_{backend_,
                       {"w",
                        "m",
@@ -166,7 +170,9 @@ class RunServiceTest : public testing::Test {
                          return WorkerDetails{
                              .expert_workers = {{.address = "e:1"}},
                              .cache_blocks = 9};
-                       }},
+                       },
+                       [this] { return prefixes_; },
+                       [] { return 1234; }},
                       metrics_,
                       clock_,
                       {100 << 10, absl::Seconds(10)}};
@@ -190,6 +196,24 @@ TEST_F(RunServiceTest, DescribesItsWorker) {
             static_cast<std::uint32_t>(kSequenceOptions));
   EXPECT_EQ(response.progress(), 41u);
   EXPECT_FALSE(response.has_details());
+}
+
+TEST_F(RunServiceTest, AnnouncesPrefixesThatTheRouterDoesNotKnow) {
+  const auto describe = [this](std::uint64_t known) {
+    grpc::ClientContext context;
+    pb::DescribeRequest request;
+    request.set_known_prefixes(known);
+    pb::DescribeResponse response;
+    EXPECT_TRUE(stub_->Describe(&context, request, &response).ok());
+    EXPECT_EQ(response.queued_rows(), 1234u);
+    return response;
+  };
+  EXPECT_FALSE(describe(0).has_prefixes());
+  prefixes_ = std::make_shared<CachedPrefixes>(
+      CachedPrefixes{.version = 9, .hashes = {1, 2}});
+  EXPECT_EQ(describe(8).prefixes().hashes_size(), 2);
+  EXPECT_EQ(describe(9).prefixes().hashes_size(), 0);
+  EXPECT_EQ(describe(9).prefixes().version(), 9u);
 }
 
 TEST_F(RunServiceTest, TellsDetailsOnlyIfAsked) {
@@ -346,6 +370,43 @@ TEST_F(RunServiceTest, ARouterOfThePreviousVersionIsServed) {
   backend_.Finish(GenerationFinished());
   EXPECT_TRUE(stream->Read(&event));
   EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(RunServiceTest, TheDeadlineOfTheCallIsThatOfTheSequence) {
+  clock_.now = absl::Hours(5);
+  context_.set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::hours(1));
+  const auto stream = stub_->Run(&context_);
+  stream->Write(ToProto(Request()));
+  const absl::Duration deadline = backend_.AwaitRequest().deadline;
+  EXPECT_GT(deadline, absl::Hours(5) + absl::Minutes(50));
+  EXPECT_LT(deadline, absl::Hours(6) + absl::Minutes(10));
+  backend_.Finish(GenerationFinished());
+  pb::RunEvent event;
+  while (stream->Read(&event)) {
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(RunServiceTest, WithoutADeadlineASequenceHasNone) {
+  const auto stream = stub_->Run(&context_);
+  stream->Write(ToProto(Request()));
+  EXPECT_EQ(backend_.AwaitRequest().deadline, absl::InfiniteDuration());
+  backend_.Finish(GenerationFinished());
+  pb::RunEvent event;
+  while (stream->Read(&event)) {
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(RunServiceTest, ARefusalTellsTheRouterWhenToTryAgain) {
+  const auto stream = stub_->Run(&context_);
+  stream->Write(ToProto(Request()));
+  backend_.AwaitRequest();
+  absl::Status full = absl::ResourceExhaustedError("full");
+  SetRetryHint(absl::Seconds(7), full);
+  backend_.Finish(full);
+  EXPECT_EQ(RetryHintOf(FromGrpc(stream->Finish())), absl::Seconds(7));
 }
 
 TEST_F(RunServiceTest, ACancelledCallCancelsItsSequence) {

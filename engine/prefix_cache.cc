@@ -1,12 +1,17 @@
 #include "engine/prefix_cache.h"
 
+#include <absl/container/flat_hash_set.h>
+
 #include <algorithm>
 
 #include "common/check.h"
 
 namespace apollo {
 
-PrefixCache::PrefixCache(BlockPool& pool) : pool_(pool) {
+static_assert(kPrefixTokens == kBlockTokens);
+
+PrefixCache::PrefixCache(BlockPool& pool, std::string model_hash)
+    : pool_(pool), model_hash_(std::move(model_hash)) {
   pool_.OnEviction([this](BlockId block) { Forget(block); });
 }
 
@@ -44,26 +49,37 @@ void PrefixCache::Publish(const std::string& salt,
   const BlockId block = table.at(index);
   APOLLO_CHECK(!keys_.contains(block));
   std::int64_t parent = 0;
+  std::uint64_t previous = 0;
+  std::shared_ptr<const PrefixHasher> hasher;
   if (index == 0) {
     Salt& root = salts_[salt];
     if (root.number == 0) {
       root.number = --last_salt_;
       salt_names_[root.number] = salt;
+      root.hasher = std::make_shared<const PrefixHasher>(model_hash_, salt);
     }
     parent = root.number;
+    hasher = root.hasher;
   } else {
     parent = table[index - 1];
-    APOLLO_CHECK(keys_.contains(table[index - 1]));
+    const auto before = keys_.find(table[index - 1]);
+    APOLLO_CHECK(before != keys_.end());
+    previous = before->second.hash;
+    hasher = before->second.hasher;
   }
   const Key key = MakeKey(parent, tokens, index);
   const auto [it, added] = blocks_.insert({key, block});
   if (!added) {
     table[index] = it->second;
+    Touch(it->second);
     pool_.AddReference(it->second);
     pool_.Release(block);
     return;
   }
-  keys_[block] = key;
+  recent_.push_front(block);
+  keys_[block] = {key, hasher->Next(previous, key.tokens), recent_.begin(),
+                  hasher};
+  ++changes_;
   pool_.Keep(block);
   if (index == 0) {
     ++salts_.at(salt).blocks;
@@ -72,13 +88,43 @@ void PrefixCache::Publish(const std::string& salt,
   }
 }
 
+void PrefixCache::Touch(BlockId block) {
+  recent_.splice(recent_.begin(), recent_, keys_.at(block).recent);
+  ++changes_;
+}
+
+void PrefixCache::Use(const BlockTable& table, int blocks) {
+  for (int i = blocks - 1; i >= 0; --i) Touch(table.at(i));
+}
+
+std::vector<std::uint64_t> PrefixCache::Recent(std::size_t most) const {
+  std::vector<std::uint64_t> hashes;
+  absl::flat_hash_set<BlockId> taken;
+  std::vector<const Published*> chain;  // From a block to its first.
+  for (const BlockId last : recent_) {
+    chain.clear();
+    for (std::int64_t block = last; block >= 0;) {
+      if (!taken.insert(static_cast<BlockId>(block)).second) break;
+      chain.push_back(&keys_.at(static_cast<BlockId>(block)));
+      block = chain.back()->key.parent;
+    }
+    for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
+      if (hashes.size() == most) return hashes;
+      hashes.push_back((*it)->hash);
+    }
+  }
+  return hashes;
+}
+
 void PrefixCache::Forget(BlockId block) {
   APOLLO_CHECK(!followers_.contains(block));
   const auto it = keys_.find(block);
   APOLLO_CHECK(it != keys_.end());
-  const std::int64_t parent = it->second.parent;
-  blocks_.erase(it->second);
+  const std::int64_t parent = it->second.key.parent;
+  blocks_.erase(it->second.key);
+  recent_.erase(it->second.recent);
   keys_.erase(it);
+  ++changes_;
   if (parent >= 0) {
     const auto follows = followers_.find(static_cast<BlockId>(parent));
     APOLLO_CHECK(follows != followers_.end());

@@ -3,13 +3,18 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <list>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/block_pool.h"
 #include "kernels/attention.h"
+#include "sequence/prefix_hash.h"
 
 namespace apollo {
 
@@ -25,10 +30,14 @@ namespace apollo {
 // for other content. A user of a block also uses all blocks before it, and
 // tables are released from the back. A block is therefore always forgotten
 // before its predecessor.
+//
+// Each block has a prefix hash (sequence/prefix_hash.h), by which routers know
+// it.
 class PrefixCache {
  public:
   // The pool must outlive the cache, which takes over its OnEviction.
-  explicit PrefixCache(BlockPool& pool);
+  // `model_hash` is that of PrefixHasher.
+  explicit PrefixCache(BlockPool& pool, std::string model_hash = "");
 
   // Returns the blocks that hold the longest run of full blocks at the start of
   // `tokens`. Adds no references.
@@ -41,6 +50,16 @@ class PrefixCache {
   // content, replaces the table's block with that one.
   void Publish(const std::string& salt, std::span<const std::int32_t> tokens,
                BlockTable& table, int index);
+
+  // Notes that a sequence begins to use the first `blocks` of its blocks, which
+  // Find returned.
+  void Use(const BlockTable& table, int blocks);
+
+  // Returns the hashes of at most `most` blocks, those used or published last
+  // first, each behind those of all blocks before it in its prompt.
+  std::vector<std::uint64_t> Recent(std::size_t most) const;
+  // Returns a number that grows whenever the result of Recent may change.
+  std::uint64_t changes() const { return changes_; }
 
   // Number of published blocks.
   int size() const { return static_cast<int>(keys_.size()); }
@@ -58,15 +77,26 @@ class PrefixCache {
   struct Salt {
     std::int64_t number = 0;
     int blocks = 0;  // Published first blocks under this salt.
+    std::shared_ptr<const PrefixHasher> hasher;
+  };
+  struct Published {
+    Key key;
+    std::uint64_t hash = 0;
+    std::list<BlockId>::iterator recent;
+    std::shared_ptr<const PrefixHasher> hasher;  // Of its salt.
   };
 
+  void Touch(BlockId block);
   static Key MakeKey(std::int64_t parent, std::span<const std::int32_t> tokens,
                      int index);
   void Forget(BlockId block);
 
   BlockPool& pool_;
+  const std::string model_hash_;
   absl::flat_hash_map<Key, BlockId> blocks_;
-  absl::flat_hash_map<BlockId, Key> keys_;  // Inverse of blocks_.
+  absl::flat_hash_map<BlockId, Published> keys_;  // Inverse of blocks_.
+  std::list<BlockId> recent_;  // Published blocks, the last used first.
+  std::uint64_t changes_ = 0;
   // Number of published successors.
   absl::flat_hash_map<BlockId, int> followers_;
   absl::flat_hash_map<std::string, Salt> salts_;

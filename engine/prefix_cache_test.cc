@@ -4,6 +4,11 @@
 
 #include <map>
 #include <random>
+#include <string>
+#include <vector>
+
+#include "engine/block_pool.h"
+#include "sequence/prefix_hash.h"
 
 namespace apollo {
 namespace {
@@ -176,6 +181,63 @@ TEST(PrefixCacheTest, RandomUseNeverFindsWrongContentNorLosesABlock) {
     EXPECT_TRUE(pool.Extend(all, kBlocks));
     EXPECT_EQ(cache.size(), 0);
   }
+}
+
+// The tokens of a prompt of whole blocks, each of one token.
+std::vector<std::int32_t> Blocks(std::vector<std::int32_t> tokens) {
+  std::vector<std::int32_t> prompt;
+  for (const std::int32_t token : tokens) {
+    prompt.insert(prompt.end(), kBlockTokens, token);
+  }
+  return prompt;
+}
+
+void PublishAll(PrefixCache& cache, BlockPool& pool, const std::string& salt,
+                const std::vector<std::int32_t>& tokens) {
+  BlockTable table = cache.Find(salt, tokens);
+  const int found = static_cast<int>(table.size());
+  for (const BlockId block : table) pool.AddReference(block);
+  cache.Use(table, found);
+  const int blocks = static_cast<int>(tokens.size()) / kBlockTokens;
+  ASSERT_TRUE(pool.Extend(table, blocks));
+  for (int i = found; i < blocks; ++i) cache.Publish(salt, tokens, table, i);
+  pool.Release(table);
+}
+
+TEST(PrefixHashesTest, ThoseUsedLastComeFirstBehindTheirBeginnings) {
+  BlockPool pool(10);
+  PrefixCache cache(pool, "model");
+  EXPECT_TRUE(cache.Recent(10).empty());
+  const PrefixHasher plain("model", ""), salted("model", "tenant");
+  PublishAll(cache, pool, "", Blocks({1, 2, 3}));
+  PublishAll(cache, pool, "tenant", Blocks({1, 2}));
+  const auto a = plain.Chain(Blocks({1, 2, 3})),
+             b = salted.Chain(Blocks({1, 2}));
+  using Hashes = std::vector<std::uint64_t>;
+  EXPECT_EQ(cache.Recent(10), (Hashes{b[0], b[1], a[0], a[1], a[2]}));
+  EXPECT_EQ(cache.Recent(3), (Hashes{b[0], b[1], a[0]}));
+  const std::uint64_t before = cache.changes();
+  EXPECT_EQ(cache.Recent(10), cache.Recent(10));
+  EXPECT_EQ(cache.changes(), before);
+  // A second branch behind the first two blocks.
+  PublishAll(cache, pool, "", Blocks({1, 2, 4}));
+  EXPECT_GT(cache.changes(), before);
+  const auto c = plain.Chain(Blocks({1, 2, 4}));
+  EXPECT_EQ(cache.Recent(4), (Hashes{c[0], c[1], c[2], b[0]}));
+}
+
+TEST(PrefixHashesTest, ForgottenBlocksAreNotAnnounced) {
+  BlockPool pool(3);
+  PrefixCache cache(pool, "model");
+  PublishAll(cache, pool, "", Blocks({1, 2, 3}));
+  const std::uint64_t before = cache.changes();
+  PublishAll(cache, pool, "", Blocks({7}));  // Takes the place of the third.
+  const PrefixHasher hasher("model", "");
+  EXPECT_EQ(cache.Recent(10),
+            (std::vector<std::uint64_t>{hasher.Chain(Blocks({7}))[0],
+                                        hasher.Chain(Blocks({1, 2}))[0],
+                                        hasher.Chain(Blocks({1, 2}))[1]}));
+  EXPECT_GT(cache.changes(), before);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ Scheduler::Scheduler(const Options& options, BlockPool& pool,
     : options_(options), pool_(pool), find_cached_(std::move(find_cached)) {
   APOLLO_CHECK(options.token_budget >= 1 && options.max_running >= 1);
   APOLLO_CHECK(options.mixed_token_budget >= 1);
+  APOLLO_CHECK(options.overcommit == 0 || options.overcommit >= 1);
 }
 
 std::int64_t Scheduler::capacity() const {
@@ -38,7 +39,7 @@ void Scheduler::Add(SequenceId id, int tokens, int max_tokens, int priority) {
   APOLLO_CHECK(added);
   Sequence& sequence = it->second;
   sequence.rank = {-priority, ++added_, id};
-  sequence.tokens = tokens;
+  sequence.tokens = sequence.first_tokens = tokens;
   sequence.max_tokens = max_tokens;
   Enqueue(sequence);
 }
@@ -86,6 +87,23 @@ bool Scheduler::HasWork(bool replays) const {
          !prefilling_.empty() || (!waiting_.empty() && !stuck_);
 }
 
+std::int64_t Scheduler::waiting_tokens() const {
+  std::int64_t tokens = 0;
+  for (const auto& [id, sequence] : sequences_) {
+    if (!IsRunning(sequence)) tokens += sequence.tokens;
+  }
+  return tokens;
+}
+
+std::int64_t Scheduler::queued_rows() const {
+  std::int64_t rows = 0;
+  for (const auto& [id, sequence] : sequences_) {
+    rows += std::max(
+        0, sequence.tokens - std::max(sequence.next_position, sequence.cached));
+  }
+  return rows;
+}
+
 void Scheduler::Stop(Sequence& sequence, State state) {
   pool_.Release(sequence.blocks);
   running_.erase(sequence.rank);
@@ -123,21 +141,45 @@ int Scheduler::Spare(bool others) const {
   return others ? pool_.total() / 100 : 0;
 }
 
-bool Scheduler::FitsNow(int blocks, const BlockTable& cached) const {
-  // Shared idle blocks become unavailable once they are used.
-  const auto shared = std::count_if(
-      cached.begin(), cached.end(),
-      [this](BlockId block) { return pool_.references(block) > 0; });
-  return running() < options_.max_running &&
-         blocks - shared + Spare(running() > 0) <= pool_.available();
+int Scheduler::Growth(const Sequence& sequence) const {
+  const int expected = std::min(sequence.max_tokens - sequence.first_tokens,
+                                answers_.Expected());
+  const int present = std::max(static_cast<int>(sequence.blocks.size()),
+                               BlocksFor(sequence.tokens));
+  return std::max(0, BlocksFor(sequence.first_tokens + expected) - present);
 }
 
-bool Scheduler::FitsWithoutLower(const Rank& rank, int blocks,
+bool Scheduler::CanGrow(const Sequence& candidate, bool beside_all,
+                        int free) const {
+  if (free < 0) return false;
+  if (options_.overcommit == 0) return true;
+  double left = free + (options_.overcommit - 1) * pool_.total();
+  left -= Growth(candidate);
+  for (const Rank& rank : running_) {
+    if (!beside_all && rank.lowness > candidate.rank.lowness) break;
+    left -= Growth(sequences_.at(rank.id));
+  }
+  return left >= 0;
+}
+
+bool Scheduler::FitsNow(const Sequence& sequence, int blocks,
+                        const BlockTable& cached) const {
+  if (running() >= options_.max_running) return false;
+  // Shared idle blocks become unavailable once they are used.
+  const int shared = static_cast<int>(std::count_if(
+      cached.begin(), cached.end(),
+      [this](BlockId block) { return pool_.references(block) > 0; }));
+  return CanGrow(sequence, /*beside_all=*/true,
+                 pool_.available() - blocks + shared - Spare(running() > 0));
+}
+
+bool Scheduler::FitsWithoutLower(const Sequence& sequence, int blocks,
                                  const BlockTable& cached) const {
   std::map<BlockId, int> given;  // References that the victims would release.
   int victims = 0;
   for (auto it = running_.rbegin();
-       it != running_.rend() && it->lowness > rank.lowness; ++it, ++victims) {
+       it != running_.rend() && it->lowness > sequence.rank.lowness;
+       ++it, ++victims) {
     for (const BlockId block : sequences_.at(it->id).blocks) ++given[block];
   }
   if (victims == 0) return false;
@@ -145,12 +187,13 @@ bool Scheduler::FitsWithoutLower(const Rank& rank, int blocks,
   for (const auto& [block, references] : given) {
     available += references == pool_.references(block);
   }
-  const auto shared =
+  const int shared = static_cast<int>(
       std::count_if(cached.begin(), cached.end(), [&](BlockId block) {
         const auto it = given.find(block);
         return pool_.references(block) > (it != given.end() ? it->second : 0);
-      });
-  return blocks - shared + Spare(victims < running()) <= available;
+      }));
+  return CanGrow(sequence, /*beside_all=*/false,
+                 available - blocks + shared - Spare(victims < running()));
 }
 
 bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
@@ -159,12 +202,12 @@ bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
   const int blocks = BlocksFor(sequence.tokens);
   APOLLO_CHECK(static_cast<int>(cached.size()) * kBlockTokens <=
                sequence.tokens);
-  if (!FitsNow(blocks, cached)) {
+  if (!FitsNow(sequence, blocks, cached)) {
     // Preempts only if that frees enough blocks.
-    if (!FitsWithoutLower(sequence.rank, blocks, cached)) return false;
+    if (!FitsWithoutLower(sequence, blocks, cached)) return false;
     do {
       Evict(*running_.rbegin(), step, budget);
-    } while (!FitsNow(blocks, cached));
+    } while (!FitsNow(sequence, blocks, cached));
   }
   for (const BlockId block : cached) pool_.AddReference(block);
   sequence.blocks = cached;
@@ -335,6 +378,8 @@ void Scheduler::Resume(SequenceId id) {
 void Scheduler::Remove(SequenceId id) {
   const auto it = sequences_.find(id);
   if (it == sequences_.end()) return;
+  const int answer = it->second.tokens - it->second.first_tokens;
+  if (answer > 0) answers_.Add(answer);
   Stop(it->second, State::kHeld);
   sequences_.erase(it);
 }

@@ -10,6 +10,7 @@
 #include <set>
 #include <vector>
 
+#include "engine/answer_lengths.h"
 #include "engine/block_pool.h"
 
 namespace apollo {
@@ -43,6 +44,13 @@ using SequenceId = std::uint64_t;
 // and all rows that they hold are scheduled again, as cached rows, for another
 // worker. Replays come after the ready sequences and before prompts, one
 // sequence after the other in rank order, with all rows that the step has left.
+//
+// With `overcommit`, a sequence is admitted only if the blocks that are free
+// also suffice for the expected growth of all running sequences and its own, so
+// that preemption stays an exception: what a preempted sequence has computed is
+// lost. A sequence is expected to grow to its prompt plus AnswerLengths, but to
+// no more than its maximum. This changes when a sequence runs, never its
+// result.
 class Scheduler {
  public:
   struct Options {
@@ -54,6 +62,9 @@ class Scheduler {
     // starting them soon is then better for all.
     int mixed_token_budget = 512;
     int max_running = 64;  // Maximum number of sequences that hold blocks.
+    // The blocks that running sequences are expected to need, divided by those
+    // of the cache; at least 1. 0: growth is not considered.
+    double overcommit = 0;
   };
 
   // Rows of one sequence in a step: the tokens at positions
@@ -144,6 +155,11 @@ class Scheduler {
   int waiting() const {
     return static_cast<int>(sequences_.size() - running_.size());
   }
+  // Returns the number of known tokens of these.
+  std::int64_t waiting_tokens() const;
+  // Returns the number of known tokens that are not scheduled yet, apart from
+  // those that a running sequence has found in the cache.
+  std::int64_t queued_rows() const;
 
  private:
   // Smaller is better.
@@ -165,7 +181,8 @@ class Scheduler {
     Rank rank;
     State state = State::kWaiting;
     bool paused = false;
-    int tokens = 0;  // Known tokens.
+    int tokens = 0;        // Known tokens.
+    int first_tokens = 0;  // The same, when it was added.
     int max_tokens = 0;
     int next_position = 0;  // First unscheduled position.
     // Positions found in the cache at admission, or scheduled before a replay.
@@ -190,11 +207,18 @@ class Scheduler {
   // Returns the number of blocks to leave free for the growth of others, so
   // that admitting a sequence does not cause a preemption right away.
   int Spare(bool others) const;
+  // Returns the blocks that a sequence is expected to need besides those that
+  // it has, or, if it has none, besides those for its known tokens.
+  int Growth(const Sequence& sequence) const;
+  // Returns true if `free` blocks suffice for the growth of the candidate and
+  // of the running sequences, or of those with at least its priority.
+  bool CanGrow(const Sequence& candidate, bool beside_all, int free) const;
   // Returns true if `blocks` blocks, some of them found in the cache, fit
   // now...
-  bool FitsNow(int blocks, const BlockTable& cached) const;
-  // ... or would fit without the sequences of a priority below that of `rank`.
-  bool FitsWithoutLower(const Rank& rank, int blocks,
+  bool FitsNow(const Sequence& sequence, int blocks,
+               const BlockTable& cached) const;
+  // ... or would fit without the sequences of a lower priority.
+  bool FitsWithoutLower(const Sequence& sequence, int blocks,
                         const BlockTable& cached) const;
   // Schedules rows of replaying sequences. Returns those that are through, and
   // that Enqueue lets continue: they get no other rows in the same step.
@@ -211,6 +235,7 @@ class Scheduler {
   const Options options_;
   BlockPool& pool_;
   const FindCached find_cached_;
+  AnswerLengths answers_;
   std::map<SequenceId, Sequence> sequences_;
   std::set<Rank> running_;
   // Unpaused sequences only:

@@ -23,6 +23,8 @@ class Simulation {
   explicit Simulation(int seed) : random_(seed) {
     options_.token_budget = 4 + Pick(60);
     options_.max_running = 1 + Pick(8);
+    constexpr double kOvercommit[] = {0, 0, 1, 1.3};
+    options_.overcommit = kOvercommit[seed % 4];
     pool_.emplace(kBlocks);
     cache_.emplace(*pool_);
     scheduler_.emplace(options_, *pool_, [this](SequenceId id) {

@@ -4,14 +4,18 @@
 #include <grpcpp/impl/codegen/rpc_service_method.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "common/clock.h"
+#include "common/retry_hint.h"
 #include "link/generation_codec.h"
 #include "link/insecure_channel.h"
+#include "link/status_codec.h"
 #include "sequence/recording_sink.h"
 
 namespace apollo {
@@ -187,6 +191,54 @@ TEST_F(DenseClientTest, AbandonedSequencesEndWhateverTheWorkerDoes) {
   EXPECT_EQ(sink->Await(), "started by w UNAVAILABLE");
   EXPECT_EQ(sink->status().message(), "it hangs");
   go_on.set_value();
+}
+
+TEST_F(DenseClientTest, TheDeadlineTravelsToTheWorker) {
+  for (const bool has_one : {true, false}) {
+    std::promise<std::chrono::system_clock::time_point> deadline;
+    Serve([&](grpc::ServerContext& context, Stream&) {
+      deadline.set_value(context.deadline());
+      return grpc::Status::OK;
+    });
+    GenerationRequest request;
+    request.prompt = {1};
+    if (has_one) request.deadline = Clock::Real().Now() + absl::Hours(1);
+    auto sink = std::make_shared<RecordingSink>();
+    call_ = client_->Start(std::move(request), sink);
+    sink->Await();
+    const auto seen = deadline.get_future().get();
+    const auto now = std::chrono::system_clock::now();
+    if (has_one) {
+      EXPECT_GT(seen, now + std::chrono::minutes(50));
+      EXPECT_LT(seen, now + std::chrono::minutes(70));
+    } else {
+      EXPECT_GT(seen, now + std::chrono::hours(24 * 365));
+    }
+  }
+}
+
+TEST_F(DenseClientTest, ASequenceEndsAtItsDeadlineWhateverTheWorkerDoes) {
+  Serve([](grpc::ServerContext&, Stream& stream) {
+    pb::RunRequest request;
+    while (stream.Read(&request)) {
+    }
+    return grpc::Status::OK;
+  });
+  GenerationRequest request;
+  request.prompt = {1};
+  request.deadline = Clock::Real().Now() + absl::Milliseconds(1);
+  auto sink = std::make_shared<RecordingSink>();
+  call_ = client_->Start(std::move(request), sink);
+  EXPECT_EQ(sink->Await(), " DEADLINE_EXCEEDED");
+}
+
+TEST_F(DenseClientTest, ARetryHintOfTheWorkerIsKept) {
+  absl::Status full = absl::ResourceExhaustedError("full");
+  SetRetryHint(absl::Seconds(7), full);
+  Send({}, ToGrpc(full));
+  const auto sink = Start();
+  sink->Await();
+  EXPECT_EQ(RetryHintOf(sink->status()), absl::Seconds(7));
 }
 
 TEST_F(DenseClientTest, PausesAreSentToTheWorker) {

@@ -8,13 +8,18 @@
 #include <vector>
 
 #include "common/log.h"
+#include "link/cached_prefixes_codec.h"
 #include "link/worker_details_codec.h"
 #include "router/cluster_status.h"
+#include "router/worker_choice.h"
+#include "sequence/prefix_hash.h"
 #include "serving/server.h"
 
 namespace apollo {
 namespace {
 
+// A worker cannot have more; the bound keeps sums from overflowing.
+constexpr std::uint64_t kMostQueuedRows = std::uint64_t{1} << 40;
 constexpr auto kPollInterval = std::chrono::milliseconds(200);
 
 struct Answer {
@@ -92,6 +97,7 @@ void DensePool::Poll() {
     auto& answer = *(answers[address] = std::make_unique<Answer>());
     answer.context.set_deadline(std::chrono::system_clock::now() +
                                 kDenseAnswerLimit);
+    answer.request.set_known_prefixes(KnownPrefixes(address));
     client->stub().async()->Describe(&answer.context, &answer.request,
                                      &answer.response,
                                      [&answer](grpc::Status status) {
@@ -137,6 +143,13 @@ void DensePool::Update(const std::string& address, Worker& worker,
   worker.live = live;
   worker.started_since = 0;
   worker.reported_running = static_cast<int>(response.running_sequences());
+  worker.queued_rows = static_cast<std::int64_t>(
+      std::min(response.queued_rows(), kMostQueuedRows));
+  if (response.has_prefixes()) {
+    worker.prefixes.Take(FromProto(response.prefixes()));
+  } else {
+    worker.prefixes.Clear();
+  }
   worker.absent_polls = live ? 0 : worker.absent_polls + 1;
   if (worker.absent_polls >= kForgetPolls) worker.model_hash.clear();
   if (live) {
@@ -256,28 +269,66 @@ std::string DensePool::Worker::WhyNotUsable() const {
   return "";
 }
 
+std::uint64_t DensePool::KnownPrefixes(const std::string& address) {
+  MutexLock lock(mutex_);
+  const auto it = workers_.find(address);
+  return it == workers_.end() ? 0 : it->second.prefixes.version();
+}
+
+std::vector<std::uint64_t> DensePool::HashPrompt(
+    const GenerationRequest& request) {
+  std::string model_hash;
+  {
+    MutexLock lock(mutex_);
+    const bool announced =
+        std::any_of(workers_.begin(), workers_.end(), [](const auto& entry) {
+          return entry.second.usable() && entry.second.prefixes.version() != 0;
+        });
+    if (!announced) return {};
+    model_hash = model_hash_;
+  }
+  return PrefixHasher(model_hash, request.cache_salt).Chain(request.prompt);
+}
+
+std::shared_ptr<DenseClient> DensePool::Choose(
+    const GenerationRequest& request, const std::vector<std::uint64_t>& hashes,
+    bool& outdated) {
+  std::vector<Worker*> workers;
+  std::vector<WorkerLoad> loads;  // The same workers.
+  for (auto& [address, worker] : workers_) {
+    if (!worker.usable()) continue;
+    if (NeedsNewOptions(request) && worker.sequence_options < 1) {
+      outdated = true;
+      continue;
+    }
+    workers.push_back(&worker);
+    loads.push_back({worker.reported_running + worker.started_since,
+                     worker.queued_rows,
+                     static_cast<std::int64_t>(
+                         kPrefixTokens * worker.prefixes.Longest(hashes))});
+  }
+  const auto tokens = static_cast<std::int64_t>(request.prompt.size());
+  const auto best = ChooseWorker(tokens, loads);
+  if (!best) return nullptr;
+  Worker& worker = *workers[*best];
+  const std::int64_t cached = loads[*best].cached_tokens;
+  ++(cached > 0 ? counters_.by_prefix : counters_.by_load);
+  counters_.prompt_tokens += tokens;
+  counters_.prefix_tokens += cached;
+  ++worker.started_since;
+  worker.queued_rows += tokens - cached;
+  worker.prefixes.Expect(hashes);
+  return worker.client;
+}
+
 std::unique_ptr<GenerationCall> DensePool::Start(
     GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
+  const std::vector<std::uint64_t> hashes = HashPrompt(request);
   std::shared_ptr<DenseClient> client;
   bool outdated = false;
   {
     MutexLock lock(mutex_);
-    Worker* best = nullptr;
-    for (auto& [address, worker] : workers_) {
-      if (!worker.usable()) continue;
-      if (NeedsNewOptions(request) && worker.sequence_options < 1) {
-        outdated = true;
-        continue;
-      }
-      if (best == nullptr || worker.reported_running + worker.started_since <
-                                 best->reported_running + best->started_since) {
-        best = &worker;
-      }
-    }
-    if (best != nullptr) {
-      ++best->started_since;
-      client = best->client;
-    }
+    client = Choose(request, hashes, outdated);
   }
   if (client == nullptr) {
     sink->OnFinished(absl::UnavailableError(

@@ -15,14 +15,17 @@
 #include "common/mutex.h"
 #include "link/generation_codec.h"
 #include "model/config/fingerprint.h"
+#include "router/announced_prefixes.h"
 #include "router/backend.h"
 #include "router/dense_client.h"
+#include "router/pool_counters.h"
 #include "sequence/generation.h"
 
 namespace apollo {
 
 // A pool of dense workers. Polls each worker several times a second and starts
-// each new sequence on the live worker that runs the fewest.
+// each new sequence on the live worker that worker_choice.h prefers: by its
+// load, and by the beginning of the prompt that it has in its cache.
 //
 // All workers must serve one model. A worker gets no sequences, and an error is
 // logged when that is noticed, if
@@ -63,6 +66,8 @@ class DensePool final : public RouterBackend {
   // Finishes the sink with UNAVAILABLE if no worker can take the sequence.
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
+  // Valid during the lifetime of the pool. Any thread.
+  const PoolCounters& counters() const { return counters_; }
   bool Ready() override;
   std::string ModelHash() override;
   void CollectRouting(
@@ -75,14 +80,16 @@ class DensePool final : public RouterBackend {
   struct Worker {
     std::shared_ptr<DenseClient> client;
     bool live = false;
-    bool answered = false;     // At the last poll.
-    int absent_polls = 0;      // Polls since the worker was last live.
-    int reported_running = 0;  // Running sequences, at the last poll.
-    int started_since = 0;     // Sequences this router started since then.
-    std::string name;          // Empty until the first answer.
-    std::string version;       // The same.
-    std::string last_hash;     // The last model hash; never forgotten.
-    std::string model_hash;    // Empty until the worker was ready once.
+    bool answered = false;         // At the last poll.
+    int absent_polls = 0;          // Polls since the worker was last live.
+    int reported_running = 0;      // Running sequences, at the last poll.
+    int started_since = 0;         // Sequences this router started since then.
+    std::int64_t queued_rows = 0;  // Reported, and of those sequences.
+    AnnouncedPrefixes prefixes;
+    std::string name;        // Empty until the first answer.
+    std::string version;     // The same.
+    std::string last_hash;   // The last model hash; never forgotten.
+    std::string model_hash;  // Empty until the worker was ready once.
     ModelFingerprint fingerprint;
     bool compared = true;  // All of the fingerprint, as far as is known.
     std::string problem;   // Why it gets no sequences, if it does not.
@@ -118,9 +125,25 @@ class DensePool final : public RouterBackend {
 
   void CompareModels() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // Returns the version of the worker's prefixes that is known here.
+  std::uint64_t KnownPrefixes(const std::string& address)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Returns the prefix hashes of a prompt; none if no worker announces any.
+  std::vector<std::uint64_t> HashPrompt(const GenerationRequest& request)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Returns the worker for a prompt with these hashes, and counts the sequence
+  // on it; null if none can take it. Sets `outdated` if one could, but does
+  // not know an option of the request.
+  std::shared_ptr<DenseClient> Choose(const GenerationRequest& request,
+                                      const std::vector<std::uint64_t>& hashes,
+                                      bool& outdated)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const ModelFingerprint own_;
   const Options options_;
   const Clock& clock_;
+
+  PoolCounters counters_;  // Written under mutex_.
 
   std::thread thread_;
   Mutex mutex_;

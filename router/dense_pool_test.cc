@@ -11,6 +11,8 @@
 
 #include "common/fake_clock.h"
 #include "proto/apollo/internal/v1/generation.grpc.pb.h"
+#include "sequence/generation.h"
+#include "sequence/prefix_hash.h"
 
 namespace apollo {
 namespace {
@@ -45,9 +47,11 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
     description_.set_ready(ready);
   }
 
-  grpc::Status Describe(grpc::ServerContext*, const pb::DescribeRequest*,
+  grpc::Status Describe(grpc::ServerContext*,
+                        const pb::DescribeRequest* request,
                         pb::DescribeResponse* response) override {
     MutexLock lock(mutex_);
+    known_prefixes_ = request->known_prefixes();
     *response = description_;
     return grpc::Status::OK;
   }
@@ -83,6 +87,11 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
     ++routing_calls_;
     return grpc::Status::OK;
   }
+  // What the router said in its last poll.
+  std::uint64_t known_prefixes() {
+    MutexLock lock(mutex_);
+    return known_prefixes_;
+  }
   int routing_calls() {
     MutexLock lock(mutex_);
     return routing_calls_;
@@ -94,6 +103,7 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
   Mutex mutex_;
   pb::DescribeResponse description_ ABSL_GUARDED_BY(mutex_);
   int routing_calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t known_prefixes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<grpc::Server> server_;
 };
@@ -459,6 +469,68 @@ TEST_F(DensePoolTest, ALostWorkerKeepsItsNameInTheStatus) {
   EXPECT_EQ(status[0].name, "a");
   EXPECT_EQ(status[0].address, address);
   EXPECT_EQ(status[0].model_hash, "m1");
+}
+
+// A request with a prompt of 512 tokens.
+GenerationRequest LongPrompt(const std::string& salt = "") {
+  GenerationRequest request;
+  for (int i = 0; i < 512; ++i) request.prompt.push_back(i);
+  request.cache_salt = salt;
+  return request;
+}
+
+// A description that announces the prompt, for the model "m".
+pb::DescribeResponse Announces(const GenerationRequest& request) {
+  pb::DescribeResponse response;
+  response.mutable_prefixes()->set_version(77);
+  for (const std::uint64_t hash :
+       PrefixHasher("m", request.cache_salt).Chain(request.prompt)) {
+    response.mutable_prefixes()->add_hashes(hash);
+  }
+  return response;
+}
+
+TEST_F(DensePoolTest, APromptGoesWhereItsBeginningIsCached) {
+  Add("a", "m");
+  Add("b", "m").Change(Announces(LongPrompt("tenant")));
+  MakePool();
+  Poll();
+  const auto start = [this](const GenerationRequest& request) {
+    auto sink = std::make_shared<Sink>();
+    const auto call = pool_->Start(request, sink);
+    return sink->Await();
+  };
+  // 512 rows are worth four sequences, until the worker has one more.
+  std::string order;
+  for (int i = 0; i < 6; ++i) order += start(LongPrompt("tenant"));
+  EXPECT_EQ(order, "bbbbab");
+  EXPECT_EQ(pool_->counters().by_prefix, 5);
+  EXPECT_EQ(pool_->counters().by_load, 1);
+  EXPECT_EQ(pool_->counters().prompt_tokens, 6 * 512);
+  EXPECT_EQ(pool_->counters().prefix_tokens, 5 * 512);
+  // Another tenant finds nothing.
+  Poll();
+  EXPECT_EQ(start(LongPrompt("other")), "a");
+}
+
+TEST_F(DensePoolTest, HashesThatAreKnownAreNotSentAgain) {
+  FakeWorker& worker = Add("a", "m");
+  worker.Change(Announces(LongPrompt()));
+  MakePool();
+  Poll();
+  EXPECT_EQ(worker.known_prefixes(), 0u);
+  Poll();
+  EXPECT_EQ(worker.known_prefixes(), 77u);
+}
+
+TEST_F(DensePoolTest, QueuedPromptsKeepSequencesAway) {
+  pb::DescribeResponse busy;
+  busy.set_queued_rows(10000);
+  Add("a", "m").Change(busy);
+  Add("b", "m");
+  MakePool();
+  Poll();
+  EXPECT_EQ(Answers(), Names{"b"});
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "router/pool_counters.h"
+#include "serving/counter_collector.h"
 
 namespace apollo {
 
@@ -36,7 +38,10 @@ absl::Status RouterProcess::Serve(const Options& options) {
       model_->fingerprint, DensePool::Options{options.dense_worker_timeout});
   role_ = std::make_unique<RouterRole>(*model_, *pool_, options.router,
                                        *frame_->registry());
-  auto server = role_->Listen(options.process.server, {frame_->registry()});
+  auto server = role_->Listen(
+      options.process.server,
+      {frame_->registry(),
+       std::make_shared<CounterCollector>(pool_->counters(), kPoolMetrics)});
   pool_->StartPolling();
   return frame_->Begin(
       std::move(server),

@@ -3,10 +3,14 @@
 #include <absl/status/statusor.h>
 #include <absl/strings/str_cat.h>
 
+#include <chrono>
 #include <utility>
 #include <variant>
 
+#include "common/clock.h"
+#include "link/deadline.h"
 #include "link/generation_codec.h"
+#include "link/status_codec.h"
 
 namespace apollo {
 
@@ -15,7 +19,8 @@ namespace pb = internal::v1;
 RunReactor::RunReactor(const GenerationRequest& request,
                        std::shared_ptr<GenerationSink> sink,
                        std::function<void()> over)
-    : over_(std::move(over)),
+    : deadline_(request.deadline),
+      over_(std::move(over)),
       sink_(std::move(sink)),
       next_index_(request.answer_tokens),
       message_(ToProto(request)) {}
@@ -25,6 +30,11 @@ void RunReactor::Begin(std::shared_ptr<pb::DenseWorkerService::Stub> stub) {
   {
     MutexLock lock(mutex_);
     self_ = shared_from_this();
+  }
+  // It frees the sequence on the worker even if this process hangs.
+  if (deadline_ < absl::InfiniteDuration()) {
+    context_.set_deadline(DeadlineOfCall(
+        deadline_, std::chrono::system_clock::now(), Clock::Real().Now()));
   }
   // Sent together with the request.
   context_.set_initial_metadata_corked(true);
@@ -144,8 +154,7 @@ absl::StatusOr<GenerationFinished> RunReactor::Result(
         "the connection to the dense worker was lost; try again");
   }
   if (!status.ok()) {
-    return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                        status.error_message());
+    return FromGrpc(status);
   }
   return *std::move(finished_);
 }

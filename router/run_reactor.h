@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 #include <grpcpp/grpcpp.h>
 
 #include <functional>
@@ -50,6 +51,7 @@ class RunReactor final
   // Sends `paused_` to the worker if it has changed and no write is under way.
   void SendPaused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
+  const absl::Duration deadline_;  // GenerationRequest::deadline.
   std::shared_ptr<internal::v1::DenseWorkerService::Stub> stub_;
   grpc::ClientContext context_;
   const std::function<void()> over_;

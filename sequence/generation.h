@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 
 #include <cstdint>
 #include <memory>
@@ -61,6 +62,9 @@ struct GenerationRequest {
   // Sequences share cached prefixes only if their salts are equal. Use one per
   // tenant.
   std::string cache_salt;
+  // The time at which nobody needs the result any more, by Clock::Real() of
+  // this process. Between processes it travels as the deadline of the call.
+  absl::Duration deadline = absl::InfiniteDuration();
   bool operator==(const GenerationRequest&) const = default;
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "link/deadline.h"
 #include "router/grpc/cancelling.h"
 #include "router/grpc/generate_call.h"
 #include "router/grpc/grpc_status.h"
@@ -35,6 +36,8 @@ CompleteCall::CompleteCall(const SessionContext& context,
       request_id_(request_id.empty() ? session_->request_id()
                                      : std::move(request_id)) {
   session_->SetRequestId(request_id_);
+  session_->SetDeadline(DeadlineOnClock(server_context_->deadline(), arrived_,
+                                        context.clock.Now()));
 }
 
 CompleteCall* CompleteCall::Start(const SessionContext& context,

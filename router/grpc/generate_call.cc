@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "link/deadline.h"
 #include "router/grpc/cancelling.h"
 #include "router/grpc/grpc_status.h"
 #include "router/grpc/read_request.h"
@@ -27,6 +28,8 @@ GenerateCall::GenerateCall(const SessionContext& context,
       request_id_(request_id.empty() ? session_->request_id()
                                      : std::move(request_id)) {
   session_->SetRequestId(request_id_);
+  session_->SetDeadline(DeadlineOnClock(server_context_->deadline(), arrived_,
+                                        context.clock.Now()));
 }
 
 GenerateCall* GenerateCall::Start(const SessionContext& context,

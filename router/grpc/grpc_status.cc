@@ -2,8 +2,11 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 
+#include "common/retry_hint.h"
 #include "proto/apollo/rpc/details.pb.h"
 #include "proto/apollo/rpc/packing.h"
 #include "router/request/field_error.h"
@@ -29,7 +32,9 @@ std::optional<absl::Duration> RetryDelay(const absl::Status& status,
   }
   const std::size_t spread =
       request_id.empty() ? 0 : std::hash<std::string>()(request_id) % 1001;
-  return absl::Seconds(1) + absl::Milliseconds(spread);
+  const absl::Duration least = std::max(
+      absl::Seconds(1), RetryHintOf(status).value_or(absl::ZeroDuration()));
+  return least + least * static_cast<std::int64_t>(spread) / 1000;
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status,

@@ -11,8 +11,9 @@ namespace apollo {
 
 // Returns the time after which the client should repeat a call that ended with
 // the status, or nullopt unless that is UNAVAILABLE or RESOURCE_EXHAUSTED. It
-// is from 1 to 2 seconds, by the request, so that clients that were refused
-// together do not come back together. Always 1 second for an empty id.
+// is at least that of the status's retry hint (common/retry_hint.h), or 1
+// second, and at most twice as long, by the request, so that clients that were
+// refused together do not come back together. The least for an empty id.
 std::optional<absl::Duration> RetryDelay(const absl::Status& status,
                                          const std::string& request_id);
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "common/retry_hint.h"
 #include "proto/apollo/rpc/details.pb.h"
 #include "proto/apollo/rpc/packing.h"
 #include "router/request/field_error.h"
@@ -109,6 +110,23 @@ TEST(RetryDelayTest, IsSpreadByTheRequest) {
   EXPECT_EQ(RetryDelay(full, "a"), RetryDelay(full, "a"));
   EXPECT_EQ(RetryDelay(full, ""), absl::Seconds(1));
   EXPECT_EQ(RetryDelay(absl::InternalError("broken"), "a"), std::nullopt);
+}
+
+TEST(RetryDelayTest, FollowsTheHintOfTheWorker) {
+  absl::Status full = absl::ResourceExhaustedError("full");
+  SetRetryHint(absl::Seconds(12), full);
+  EXPECT_EQ(RetryDelay(full, ""), absl::Seconds(12));
+  for (int i = 0; i < 100; ++i) {
+    const auto delay = RetryDelay(full, "r-" + std::to_string(i));
+    EXPECT_GE(*delay, absl::Seconds(12));
+    EXPECT_LE(*delay, absl::Seconds(24));
+  }
+  SetRetryHint(absl::Milliseconds(3), full);
+  EXPECT_EQ(RetryDelay(full, ""), absl::Seconds(1));
+  rpc::RetryInfo retry;
+  SetRetryHint(absl::Seconds(12), full);
+  ASSERT_TRUE(rpc::Unpack(Details(ToGrpcStatus(full)).details(0), &retry));
+  EXPECT_EQ(retry.retry_delay().seconds(), 12);
 }
 
 TEST(ToGrpcStatusTest, OkIsOk) {

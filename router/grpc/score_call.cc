@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "link/deadline.h"
 #include "proto/apollo/v1/inference.pb.h"
 #include "router/grpc/cancelling.h"
 #include "router/grpc/grpc_status.h"
@@ -33,6 +34,8 @@ ScoreCall::ScoreCall(const SessionContext& context,
       request_id_(request_id.empty() ? session_->request_id()
                                      : std::move(request_id)) {
   session_->SetRequestId(request_id_);
+  session_->SetDeadline(DeadlineOnClock(server_context_->deadline(), arrived_,
+                                        context.clock.Now()));
 }
 
 ScoreCall* ScoreCall::Start(const SessionContext& context,

@@ -64,6 +64,11 @@ std::string Session::request_id() {
   return started_.request_id;
 }
 
+void Session::SetDeadline(absl::Duration deadline) {
+  MutexLock lock(mutex_);
+  deadline_ = deadline;
+}
+
 void Session::Begin(absl::FunctionRef<absl::Status()> begin) {
   absl::Status status = context_.calls.Enter(shared_from_this());
   if (status.ok()) status = begin();
@@ -79,6 +84,7 @@ void Session::RunSequences(std::vector<GenerationRequest> requests) {
   {
     MutexLock lock(mutex_);
     sequences_.resize(requests.size());
+    for (GenerationRequest& request : requests) request.deadline = deadline_;
   }
   for (std::size_t i = 0; i < requests.size(); ++i) {
     {

@@ -53,6 +53,10 @@ class Session : public WatchedCall,
   // refused before its request has been read has a name, too.
   void SetRequestId(std::string id);
   std::string request_id();
+  // Sets the time, by the clock of the context, at which the client waits no
+  // longer: by then, at the latest, its sequences end everywhere. The front
+  // ends the call itself. Must be called before the call is started.
+  void SetDeadline(absl::Duration deadline);
 
   // Ends the call because its client has gone. `reason` is CANCELLED or
   // DEADLINE_EXCEEDED.
@@ -134,6 +138,7 @@ class Session : public WatchedCall,
   const char* const method_;
 
   CondVar settled_;
+  absl::Duration deadline_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
   SessionWriter* writer_ ABSL_GUARDED_BY(mutex_);  // Null after Close.
   std::vector<Sequence> sequences_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // The writer has been told.

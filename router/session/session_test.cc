@@ -97,6 +97,21 @@ TEST_F(SessionTest, AWrongRequestEndsBeforeAnythingIsStarted) {
   EXPECT_TRUE(backend_->sequences().empty());
 }
 
+TEST_F(SessionTest, EverySequenceKnowsTheDeadlineOfTheCall) {
+  KeepingGenerateWriter writer;
+  const auto session = GenerateSession::Make(Context(), "", writer);
+  session->SetDeadline(absl::Seconds(1234));
+  session->Start([]() -> absl::StatusOr<GenerateInput> {
+    GenerateInput input = Prompt("x");
+    input.choices = 2;
+    return input;
+  });
+  ASSERT_EQ(backend_->sequences().size(), 2u);
+  for (const int i : {0, 1}) {
+    EXPECT_EQ(Sequence(i).request.deadline, absl::Seconds(1234));
+  }
+}
+
 TEST_F(SessionTest, WhateverEndsACallIsLoggedWithItsRequest) {
   KeepingGenerateWriter wrong, cancelled;
   testing::internal::CaptureStderr();

@@ -1,0 +1,57 @@
+#include "dense_worker/pinning.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+
+#include <tuple>
+
+namespace apollo {
+namespace {
+
+// Returns the load above which a worker is overloaded.
+double SpillLimit(std::span<const PinningCandidate> candidates) {
+  double sum = 0;
+  int workers = 0;
+  for (const PinningCandidate& candidate : candidates) {
+    if (candidate.busy) continue;
+    sum += static_cast<double>(candidate.load);
+    ++workers;
+  }
+  const double mean = workers == 0 ? 0 : sum / workers;
+  return kSpillRatio * mean + static_cast<double>(kSpillFloor);
+}
+
+}  // namespace
+
+absl::StatusOr<Pinning> ParsePinning(const std::string& word) {
+  if (word == "strict") return Pinning::kStrict;
+  if (word == "prefer") return Pinning::kPrefer;
+  if (word == "none") return Pinning::kNone;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--pinning is \"", word, "\"; it must be strict, prefer or none"));
+}
+
+std::optional<std::size_t> ChoosePinned(
+    Pinning pinning, bool has_family,
+    std::span<const PinningCandidate> candidates) {
+  const double limit = SpillLimit(candidates);
+  const auto order = [&](const PinningCandidate& c) {  // The largest is best.
+    const bool overloaded =
+        pinning == Pinning::kPrefer && static_cast<double>(c.load) > limit;
+    const int resident = pinning == Pinning::kNone ? 0 : c.resident_layers;
+    return std::tuple(!c.busy, !overloaded, resident, -c.load, -c.sequences,
+                      c.tie_break);
+  };
+  std::optional<std::size_t> best;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const PinningCandidate& candidate = candidates[i];
+    if (pinning == Pinning::kStrict && has_family &&
+        candidate.resident_layers == 0) {
+      continue;
+    }
+    if (!best || order(candidate) > order(candidates[*best])) best = i;
+  }
+  return best;
+}
+
+}  // namespace apollo
