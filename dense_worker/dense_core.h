@@ -43,7 +43,8 @@ namespace apollo {
 class DenseCore {
  public:
   struct Options {
-    std::string name;  // Name of this process, for `started`.
+    std::string name;      // Name of this process, for `started`.
+    std::string numerics;  // Its own (engine/numerics.h).
     Scheduler::Options scheduler;
     int max_waiting = 1024;  // Sequences that may wait for cache blocks.
     int steps_in_flight = 2;
@@ -82,6 +83,9 @@ class DenseCore {
   void Cancel(SequenceId id);
   // Pauses or resumes for the caller: see GenerationCall::SetPaused.
   void SetPaused(SequenceId id, bool paused);
+
+  // Ends all sequences with the error.
+  void EndAll(const absl::Status& error);
 
   // Returns true if Advance would run a step.
   bool HasWork() const;

@@ -37,19 +37,72 @@ void RunService::EndStalledCalls() {
   }
 }
 
+pb::DescribeResponse RunService::Description() const {
+  pb::DescribeResponse response;
+  response.set_name(facts_.name);
+  response.set_model_hash(facts_.model_hash);
+  response.set_config_hash(facts_.fingerprint.config);
+  response.set_tokenizer_hash(facts_.fingerprint.tokenizer);
+  response.set_version(kVersion);
+  response.set_running_sequences(facts_.running());
+  response.set_ready(facts_.ready());
+  response.set_wire_version(kGenerationWireVersion);
+  response.set_sequence_options(kSequenceOptions);
+  response.set_progress(facts_.progress());
+  response.set_numerics(facts_.numerics);
+  return response;
+}
+
+std::vector<std::shared_ptr<WatchCall>> RunService::Watches() {
+  std::vector<std::shared_ptr<WatchCall>> watches;
+  MutexLock lock(mutex_);
+  std::erase_if(watches_, [&watches](const std::weak_ptr<WatchCall>& watch) {
+    std::shared_ptr<WatchCall> call = watch.lock();
+    if (call == nullptr) return true;
+    watches.push_back(std::move(call));
+    return false;
+  });
+  return watches;
+}
+
+void RunService::SendSigns() {
+  const std::vector<std::shared_ptr<WatchCall>> watches = Watches();
+  if (watches.empty()) return;
+  const pb::DescribeResponse description = Description();
+  for (const auto& watch : watches) watch->Send(description);
+}
+
+void RunService::EndWatches() {
+  {
+    MutexLock lock(mutex_);
+    watches_ended_ = true;
+  }
+  for (const auto& watch : Watches()) watch->End();
+}
+
+grpc::ServerWriteReactor<pb::DescribeResponse>* RunService::Watch(
+    grpc::CallbackServerContext* /*context*/,
+    const pb::WatchRequest* /*request*/) {
+  auto watch = std::make_shared<WatchCall>();
+  watch->Begin();
+  bool ended = false;
+  {
+    MutexLock lock(mutex_);
+    watches_.push_back(watch);
+    ended = watches_ended_;
+  }
+  if (ended) {
+    watch->End();
+  } else {
+    watch->Send(Description());
+  }
+  return watch.get();
+}
+
 grpc::ServerUnaryReactor* RunService::Describe(
     grpc::CallbackServerContext* context, const pb::DescribeRequest* request,
     pb::DescribeResponse* response) {
-  response->set_name(facts_.name);
-  response->set_model_hash(facts_.model_hash);
-  response->set_config_hash(facts_.fingerprint.config);
-  response->set_tokenizer_hash(facts_.fingerprint.tokenizer);
-  response->set_version(kVersion);
-  response->set_running_sequences(facts_.running());
-  response->set_ready(facts_.ready());
-  response->set_wire_version(kGenerationWireVersion);
-  response->set_sequence_options(kSequenceOptions);
-  response->set_progress(facts_.progress());
+  *response = Description();
   if (request->with_details() && facts_.details) {
     ToProto(facts_.details(), response->mutable_details());
   }

@@ -7,10 +7,25 @@
 #include <variant>
 
 #include "link/generation_codec.h"
+#include "link/run_end.h"
+#include "sequence/sequence_end.h"
 
 namespace apollo {
 
 namespace pb = internal::v1;
+
+namespace {
+
+// Returns the way in which a call ended whose status is an error.
+SequenceEnd EndOfCall(const grpc::ClientContext& context) {
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto it = trailers.find(kRunEndTrailer);
+  if (it == trailers.end()) return SequenceEnd::kLost;
+  return SequenceEndNamed({it->second.data(), it->second.size()})
+      .value_or(SequenceEnd::kAnswered);
+}
+
+}  // namespace
 
 RunReactor::RunReactor(const GenerationRequest& request,
                        std::shared_ptr<GenerationSink> sink,
@@ -140,12 +155,16 @@ absl::StatusOr<GenerationFinished> RunReactor::Result(
           ? !finished_
           : status.error_code() == grpc::StatusCode::CANCELLED && !cancelled_;
   if (broke_off) {
-    return absl::UnavailableError(
-        "the connection to the dense worker was lost; try again");
+    return WithEnd(
+        absl::UnavailableError(
+            "the connection to the dense worker was lost; try again"),
+        SequenceEnd::kLost);
   }
   if (!status.ok()) {
-    return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                        status.error_message());
+    return WithEnd(
+        absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                     status.error_message()),
+        EndOfCall(context_));
   }
   return *std::move(finished_);
 }
