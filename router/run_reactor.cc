@@ -150,10 +150,12 @@ absl::StatusOr<GenerationFinished> RunReactor::Result(
     const grpc::Status& status) {
   MutexLock lock(end_mutex_);
   if (!error_.ok()) return error_;
+  // Only gRPC itself gives UNKNOWN.
   const bool broke_off =
-      status.ok()
-          ? !finished_
-          : status.error_code() == grpc::StatusCode::CANCELLED && !cancelled_;
+      status.ok() ? !finished_
+                  : (status.error_code() == grpc::StatusCode::CANCELLED &&
+                     !cancelled_) ||
+                        status.error_code() == grpc::StatusCode::UNKNOWN;
   if (broke_off) {
     return WithEnd(
         absl::UnavailableError(
