@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "link/worker_details_codec.h"
 #include "router/cluster_status.h"
+#include "sequence/sequence_end.h"
 #include "serving/server.h"
 
 namespace apollo {
@@ -30,7 +31,10 @@ struct Answer {
 }  // namespace
 
 DensePool::DensePool(ModelFingerprint own, Options options, const Clock& clock)
-    : own_(std::move(own)), options_(options), clock_(clock) {}
+    : own_(std::move(own)), options_(options), clock_(clock) {
+  MutexLock lock(gate_->mutex);
+  gate_->pool = this;
+}
 
 DensePool::~DensePool() {
   {
@@ -39,6 +43,15 @@ DensePool::~DensePool() {
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
+  ticker_.reset();
+  {
+    MutexLock lock(gate_->mutex);  // Waits for a callback in progress.
+    gate_->pool = nullptr;
+  }
+  MutexLock lock(mutex_);
+  for (const auto& [address, worker] : workers_) {
+    if (worker.watch != nullptr) worker.watch->Cancel();
+  }
 }
 
 void DensePool::SetMembers(const std::vector<std::string>& addresses) {
@@ -51,6 +64,7 @@ void DensePool::SetMembers(const std::vector<std::string>& addresses) {
 }
 
 void DensePool::StartPolling() {
+  ticker_ = std::make_unique<Ticker>(kTick, [this] { Tick(); });
   thread_ = std::thread([this] {
     for (;;) {
       Poll();
@@ -77,7 +91,12 @@ std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
           std::make_shared<DenseClient>(MakeClusterChannel(address));
       worker.progressed = clock_.Now();
     }
-    clients[address] = worker.client;
+    if (!worker.lease.held()) clients[address] = worker.client;
+  }
+  for (const auto& [address, worker] : workers_) {
+    if (worker.watch != nullptr && !next.contains(address)) {
+      worker.watch->Cancel();
+    }
   }
   workers_ = std::move(next);
   return clients;
@@ -110,10 +129,14 @@ void DensePool::Poll() {
     MutexLock lock(mutex_);
     for (auto& [address, answer] : answers) {
       const auto it = workers_.find(address);
-      if (it == workers_.end()) continue;
+      // Signs are newer than the answer.
+      if (it == workers_.end() || it->second.lease.held()) continue;
       MutexLock answered(answer->mutex);
+      it->second.started_since = 0;
       Update(address, it->second, answer->status.ok(), answer->response);
-      if (it->second.hangs) hanging.push_back(it->second.client);
+    }
+    for (auto& [address, worker] : workers_) {
+      if (worker.hangs) hanging.push_back(worker.client);
     }
     // After all updates, so that the majority does not depend on their order.
     CompareModels();
@@ -122,7 +145,8 @@ void DensePool::Poll() {
   // the last one.
   for (const auto& client : hanging) {
     client->AbandonAll(
-        absl::UnavailableError("the dense worker hangs; try again"));
+        WithEnd(absl::UnavailableError("the dense worker hangs; try again"),
+                SequenceEnd::kLost));
   }
 }
 
@@ -134,8 +158,9 @@ void DensePool::Update(const std::string& address, Worker& worker,
     LogInfo(live ? "dense_worker_found" : "dense_worker_lost",
             {{"address", address}});
   }
+  // It may have been replaced by one of a newer release.
+  if (live && !worker.live) worker.watchable = true;
   worker.live = live;
-  worker.started_since = 0;
   worker.reported_running = static_cast<int>(response.running_sequences());
   worker.absent_polls = live ? 0 : worker.absent_polls + 1;
   if (worker.absent_polls >= kForgetPolls) worker.model_hash.clear();
@@ -148,6 +173,7 @@ void DensePool::Update(const std::string& address, Worker& worker,
   worker.answered = answered;
   if (!answered) return;
   worker.name = response.name();
+  worker.numerics = response.numerics();
   worker.sequence_options = static_cast<int>(response.sequence_options());
   worker.version = response.version();
   worker.last_hash = response.model_hash();
@@ -252,33 +278,48 @@ std::string DensePool::Worker::WhyNotUsable() const {
                         ", is not supported");
   }
   if (hangs) return "its engine makes no progress";
+  if (silent) return "it gives no sign of life";
   if (!live) return "it reaches no expert worker that has all experts";
   return "";
 }
 
+std::pair<std::string, std::shared_ptr<DenseClient>> DensePool::Choose(
+    const GenerationRequest& request, const std::set<std::string>& avoid,
+    bool& outdated) {
+  MutexLock lock(mutex_);
+  std::pair<const std::string, Worker>* best = nullptr;
+  for (auto& entry : workers_) {
+    const Worker& worker = entry.second;
+    if (!worker.usable() || avoid.contains(entry.first)) continue;
+    if (NeedsNewOptions(request) && worker.sequence_options < 1) {
+      outdated = true;
+      continue;
+    }
+    // Version 1 of the wire has no answer_tokens.
+    if (request.answer_tokens > 0 && worker.wire_version < 2) continue;
+    // Silent ones come last.
+    const auto rank = [](const Worker& one) {
+      return std::pair(one.silent, one.load());
+    };
+    if (best == nullptr || rank(worker) < rank(best->second)) best = &entry;
+  }
+  if (best == nullptr) return {};
+  ++best->second.started_since;
+  return {best->first, best->second.client};
+}
+
 std::unique_ptr<GenerationCall> DensePool::Start(
     GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
-  std::shared_ptr<DenseClient> client;
+  return StartElsewhere(std::move(request), std::move(sink), {},
+                        [](const std::string&) {});
+}
+
+std::unique_ptr<GenerationCall> DensePool::StartElsewhere(
+    GenerationRequest request, std::shared_ptr<GenerationSink> sink,
+    const std::set<std::string>& avoid,
+    const std::function<void(const std::string&)>& chosen) {
   bool outdated = false;
-  {
-    MutexLock lock(mutex_);
-    Worker* best = nullptr;
-    for (auto& [address, worker] : workers_) {
-      if (!worker.usable()) continue;
-      if (NeedsNewOptions(request) && worker.sequence_options < 1) {
-        outdated = true;
-        continue;
-      }
-      if (best == nullptr || worker.reported_running + worker.started_since <
-                                 best->reported_running + best->started_since) {
-        best = &worker;
-      }
-    }
-    if (best != nullptr) {
-      ++best->started_since;
-      client = best->client;
-    }
-  }
+  const auto [name, client] = Choose(request, avoid, outdated);
   if (client == nullptr) {
     sink->OnFinished(absl::UnavailableError(
         outdated ? "the dense workers that are ready are of an older version, "
@@ -287,7 +328,16 @@ std::unique_ptr<GenerationCall> DensePool::Start(
                  : "no dense worker is ready; try again"));
     return nullptr;
   }
+  chosen(name);
   return client->Start(std::move(request), std::move(sink));
+}
+
+void DensePool::Suspect(const std::string& worker) {
+  MutexLock lock(mutex_);
+  const auto it = workers_.find(worker);
+  if (it == workers_.end() || !it->second.live) return;
+  LogInfo("dense_worker_suspected", {{"address", worker}});
+  it->second.live = false;  // Until the next sign or answer.
 }
 
 bool DensePool::Ready() {

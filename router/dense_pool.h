@@ -7,22 +7,29 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/clock.h"
 #include "common/mutex.h"
+#include "common/ticker.h"
 #include "link/generation_codec.h"
 #include "model/config/fingerprint.h"
 #include "router/backend.h"
 #include "router/dense_client.h"
+#include "router/dense_watch.h"
+#include "router/lease.h"
+#include "router/worker_pool.h"
 #include "sequence/generation.h"
 
 namespace apollo {
 
-// A pool of dense workers. Polls each worker several times a second and starts
-// each new sequence on the live worker that runs the fewest.
+// A pool of dense workers. Watches them (Watch), or polls those of older
+// releases several times a second (Describe), and starts each new sequence on
+// the live worker that runs the fewest.
 //
 // All workers must serve one model. A worker gets no sequences, and an error is
 // logged when that is noticed, if
@@ -38,10 +45,17 @@ namespace apollo {
 // Options::worker_timeout, or has reported none for that long. Its sequences
 // end with UNAVAILABLE, and it gets no others until it makes progress again.
 // The length of a step does not matter: an engine makes progress within a step.
-class DensePool final : public RouterBackend {
+//
+// A worker that is watched and gives no sign of life for Options::lease is
+// silent: it gets sequences only if all others are silent, too. If another
+// worker with the same numerics can take its sequences, they end with
+// UNAVAILABLE and SequenceEnd::kLost. It is used again with its next sign. Time
+// in which the router itself did not run does not count.
+class DensePool final : public WorkerPool {
  public:
   struct Options {
     absl::Duration worker_timeout = absl::Seconds(10);
+    absl::Duration lease = absl::Milliseconds(300);
   };
 
   // `own` describes the router's model directory; empty parts of it are not
@@ -55,14 +69,25 @@ class DensePool final : public RouterBackend {
   // Sets the addresses of the workers; a new pool has none. Any thread.
   void SetMembers(const std::vector<std::string>& addresses);
 
-  // Polls every worker once and waits for the answers.
+  // The time between two calls of Tick.
+  static constexpr absl::Duration kTick = absl::Milliseconds(50);
+
+  // Polls every worker that is not watched once and waits for the answers.
   void Poll();
-  // Starts a thread that calls Poll regularly until the pool is destroyed.
+  // Begins to watch workers that are not watched, and looks at the leases.
+  void Tick();
+  // Starts threads that call Poll and Tick regularly until the pool is
+  // destroyed.
   void StartPolling();
 
   // Finishes the sink with UNAVAILABLE if no worker can take the sequence.
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
+  std::unique_ptr<GenerationCall> StartElsewhere(
+      GenerationRequest request, std::shared_ptr<GenerationSink> sink,
+      const std::set<std::string>& avoid,
+      const std::function<void(const std::string& worker)>& chosen) override;
+  void Suspect(const std::string& worker) override;
   bool Ready() override;
   std::string ModelHash() override;
   void CollectRouting(
@@ -91,6 +116,15 @@ class DensePool final : public RouterBackend {
     std::optional<std::uint64_t> progress;  // The last number reported.
     absl::Duration progressed;              // Time of its last change.
     bool hangs = false;
+    std::string numerics;  // The worker's own; empty: unknown.
+    // Signs of life. The watch is null while there is none.
+    std::shared_ptr<DenseWatch> watch;
+    std::uint64_t watch_number = 0;
+    bool watchable = true;       // False: it does not know Watch.
+    absl::Duration watch_again;  // The earliest time of the next watch.
+    absl::Duration load_read;    // Time of the last load from a sign.
+    Lease lease;
+    bool silent = false;
     bool speaks_our_wire() const {
       return wire_version == kGenerationWireVersion ||
              wire_version + 1 == kGenerationWireVersion;
@@ -98,12 +132,42 @@ class DensePool final : public RouterBackend {
     bool usable() const {
       return live && !hangs && problem.empty() && speaks_our_wire();
     }
+    // Sequences that it runs, as far as the router knows.
+    int load() const { return reported_running + started_since; }
     // Returns why it is not usable, in one line.
     std::string WhyNotUsable() const;
   };
 
-  // Brings `workers_` up to date with `members_` and returns the clients by
-  // address.
+  // Keeps the callbacks of watches from a pool that has been destroyed.
+  struct Gate {
+    Mutex mutex;
+    DensePool* pool ABSL_GUARDED_BY(mutex) = nullptr;
+  };
+
+  // Starts to watch the worker, unless it is watched or that is not due.
+  void BeginWatch(const std::string& address, Worker& worker,
+                  absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The events of the watch with that number; ignored if it is not the
+  // worker's.
+  void TakeSign(const std::string& address, std::uint64_t watch,
+                const internal::v1::DescribeResponse& sign);
+  void EndOfWatch(const std::string& address, std::uint64_t watch,
+                  const grpc::Status& status);
+  // Marks the worker as silent or not.
+  void UpdateSilent(const std::string& address, Worker& worker,
+                    absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns true if another worker can take the sequences of a silent one.
+  bool AnotherTakes(const Worker& silent) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Chooses the worker of a sequence, and notes it there. Returns the name and
+  // the client, which is null if there is none; then `outdated` tells that only
+  // workers of an older version are ready.
+  std::pair<std::string, std::shared_ptr<DenseClient>> Choose(
+      const GenerationRequest& request, const std::set<std::string>& avoid,
+      bool& outdated);
+
+  // Brings `workers_` up to date with `members_` and returns the clients of
+  // those to poll, by address.
   std::map<std::string, std::shared_ptr<DenseClient>> Members();
   // Records a worker's answer, or that it has not answered.
   void Update(const std::string& address, Worker& worker, bool answered,
@@ -122,13 +186,17 @@ class DensePool final : public RouterBackend {
   const Options options_;
   const Clock& clock_;
 
+  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
   std::thread thread_;
+  std::unique_ptr<Ticker> ticker_;
   Mutex mutex_;
   CondVar changed_;
   std::vector<std::string> members_ ABSL_GUARDED_BY(mutex_);
   bool members_changed_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
   std::string model_hash_ ABSL_GUARDED_BY(mutex_);  // Of the model served.
+  std::uint64_t last_watch_ ABSL_GUARDED_BY(mutex_) = 0;  // Its number.
+  std::optional<absl::Duration> last_tick_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
