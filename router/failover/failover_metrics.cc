@@ -1,5 +1,7 @@
 #include "router/failover/failover_metrics.h"
 
+#include "serving/single_metrics.h"
+
 namespace apollo {
 namespace {
 
@@ -11,15 +13,6 @@ prometheus::Counter& Reissues(prometheus::Registry& registry,
       .Help("Times that a sequence was run again, by cause.")
       .Register(registry)
       .Add({{"cause", NameOf(cause)}});
-}
-
-prometheus::Counter& Plain(prometheus::Registry& registry, const char* name,
-                           const char* help) {
-  return prometheus::BuildCounter()
-      .Name(name)
-      .Help(help)
-      .Register(registry)
-      .Add({});
 }
 
 }  // namespace
@@ -40,11 +33,12 @@ FailoverMetrics::FailoverMetrics(prometheus::Registry& registry)
     : lost_(Reissues(registry, ReissueCause::kLost)),
       moved_(Reissues(registry, ReissueCause::kMoved)),
       refused_(Reissues(registry, ReissueCause::kRefused)),
-      pauses_(Plain(registry, "apollo_reissue_pauses_total",
-                    "Pauses of sequences that no dense worker could take.")),
-      given_up_(Plain(registry, "apollo_sequences_given_up_total",
-                      "Sequences that failed after they had been run "
-                      "again.")) {}
+      pauses_(
+          AddCounter(registry, "apollo_reissue_pauses_total",
+                     "Pauses of sequences that no dense worker could take.")),
+      given_up_(AddCounter(registry, "apollo_sequences_given_up_total",
+                           "Sequences that failed after they had been run "
+                           "again.")) {}
 
 void FailoverMetrics::Reissued(ReissueCause cause) {
   switch (cause) {

@@ -79,6 +79,7 @@ void Session::RunSequences(std::vector<GenerationRequest> requests) {
   {
     MutexLock lock(mutex_);
     sequences_.resize(requests.size());
+    EndIfAllFinished();  // There may be none.
   }
   for (std::size_t i = 0; i < requests.size(); ++i) {
     {
