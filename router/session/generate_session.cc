@@ -93,7 +93,6 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
 }
 
 absl::Status GenerateSession::TakeResume(const ResumeInput& resume) {
-  metrics_.Resumed();
   FieldErrors errors;
   for (std::size_t i = 0; i < resume.choices.size(); ++i) {
     Choice& choice = choices_[i];
@@ -109,7 +108,9 @@ absl::Status GenerateSession::TakeResume(const ResumeInput& resume) {
     choice.generated = static_cast<int>(received.tokens.size());
     choice.resumed = *std::move(state);
   }
-  return errors.status();
+  RETURN_IF_ERROR(errors.status());
+  metrics_.Resumed();
+  return absl::OkStatus();
 }
 
 std::vector<GenerationRequest> GenerateSession::MakeRuns(

@@ -60,13 +60,12 @@ absl::StatusOr<ResumedState> ResumeAnswer(const ResumedAnswer& received,
     RETURN_IF_ERROR(Extra(received, choice, sent, 0).status());
     return state;
   }
-  AnswerText finished = text;
-  std::string rest = finished.Finish();
+  const std::string rest = AnswerText(text).Finish();
   ASSIGN_OR_RETURN(state.skip, Extra(received, choice, sent, rest.size()));
   if (static_cast<int>(received.tokens.size()) < tokens.most) return state;
-  text = std::move(finished);
+  text.Finish();
   state.end = text.stopped() ? EndOfAnswer(text) : AnswerEnd::kLength;
-  state.rest = rest.substr(state.skip);
+  state.rest = rest;
   return state;
 }
 

@@ -23,8 +23,8 @@ struct ResumedState {
   // Set: they complete the answer, for this reason.
   std::optional<AnswerEnd> end;
   std::optional<std::int32_t> matched_token;  // The stop token, if it is one.
-  std::string rest;      // With `end`: text that the client lacks.
-  std::size_t skip = 0;  // Else: bytes of the next text that the client has.
+  std::string rest;      // With `end`: the text that follows.
+  std::size_t skip = 0;  // Bytes of the next text that the client has.
 };
 
 // The tokens that end an answer.
