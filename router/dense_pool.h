@@ -2,6 +2,7 @@
 
 #include <absl/time/time.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -76,6 +77,8 @@ class DensePool final : public WorkerPool {
   void Poll();
   // Begins to watch workers that are not watched, and looks at the leases.
   void Tick();
+  // Returns the number of signs of life taken so far, of all workers.
+  std::uint64_t signs() const { return signs_; }
   // Starts threads that call Poll and Tick regularly until the pool is
   // destroyed.
   void StartPolling();
@@ -189,6 +192,7 @@ class DensePool final : public WorkerPool {
   const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
   std::thread thread_;
   std::unique_ptr<Ticker> ticker_;
+  std::atomic<std::uint64_t> signs_{0};
   Mutex mutex_;
   CondVar changed_;
   std::vector<std::string> members_ ABSL_GUARDED_BY(mutex_);

@@ -85,6 +85,7 @@ void DensePool::TakeSign(const std::string& address, std::uint64_t watch,
   }
   Update(address, worker, /*answered=*/true, sign);
   CompareModels();
+  ++signs_;
 }
 
 void DensePool::EndOfWatch(const std::string& address, std::uint64_t watch,
