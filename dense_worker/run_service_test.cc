@@ -5,8 +5,10 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "common/fake_clock.h"
 #include "link/generation_codec.h"
@@ -166,7 +168,8 @@ class RunServiceTest : public testing::Test {
                          return WorkerDetails{
                              .expert_workers = {{.address = "e:1"}},
                              .cache_blocks = 9};
-                       }},
+                       },
+                       "numerics"},
                       metrics_,
                       clock_,
                       {100 << 10, absl::Seconds(10)}};
@@ -356,6 +359,48 @@ TEST_F(RunServiceTest, ACancelledCallCancelsItsSequence) {
   backend_.AwaitCancel();
   backend_.Finish(absl::CancelledError("the request was cancelled"));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(RunServiceTest, AWatchGetsTheDescriptionAtOnceAndWithEachSign) {
+  grpc::ClientContext context;
+  const auto reader = stub_->Watch(&context, {});
+  pb::DescribeResponse sign;
+  ASSERT_TRUE(reader->Read(&sign));
+  EXPECT_FALSE(sign.has_details());
+  EXPECT_EQ(sign.wire_version(), kGenerationWireVersion);
+  EXPECT_EQ(sign.numerics(), "numerics");
+  for (int i = 0; i < 3; ++i) {
+    // A sign is left out while the one before is being sent.
+    std::atomic<bool> read = false;
+    std::thread signs([&] {
+      while (!read) service_.SendSigns();
+    });
+    EXPECT_TRUE(reader->Read(&sign));
+    read = true;
+    signs.join();
+  }
+  service_.EndWatches();
+  while (reader->Read(&sign)) {
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  // The worker is about to stop.
+  grpc::ClientContext late;
+  const auto second = stub_->Watch(&late, {});
+  EXPECT_FALSE(second->Read(&sign));
+  EXPECT_TRUE(second->Finish().ok());
+}
+
+TEST_F(RunServiceTest, AWatchThatIsCancelledEnds) {
+  grpc::ClientContext context;
+  const auto reader = stub_->Watch(&context, {});
+  pb::DescribeResponse sign;
+  ASSERT_TRUE(reader->Read(&sign));
+  context.TryCancel();
+  while (reader->Read(&sign)) {
+  }
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  service_.SendSigns();
+  service_.EndWatches();
 }
 
 }  // namespace
