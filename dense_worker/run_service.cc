@@ -37,20 +37,11 @@ void RunService::EndStalledCalls() {
   }
 }
 
-pb::DescribeResponse RunService::Description() const {
-  pb::DescribeResponse response;
-  response.set_name(facts_.name);
-  response.set_model_hash(facts_.model_hash);
-  response.set_config_hash(facts_.fingerprint.config);
-  response.set_tokenizer_hash(facts_.fingerprint.tokenizer);
-  response.set_version(kVersion);
-  response.set_running_sequences(facts_.running());
-  response.set_ready(facts_.ready());
-  response.set_wire_version(kGenerationWireVersion);
-  response.set_sequence_options(kSequenceOptions);
-  response.set_progress(facts_.progress());
-  response.set_numerics(facts_.numerics);
-  return response;
+pb::SignOfLife RunService::Sign() const {
+  pb::SignOfLife sign;
+  sign.set_ready(facts_.ready());
+  sign.set_progress(facts_.progress());
+  return sign;
 }
 
 std::vector<std::shared_ptr<WatchCall>> RunService::Watches() {
@@ -68,8 +59,8 @@ std::vector<std::shared_ptr<WatchCall>> RunService::Watches() {
 void RunService::SendSigns() {
   const std::vector<std::shared_ptr<WatchCall>> watches = Watches();
   if (watches.empty()) return;
-  const pb::DescribeResponse description = Description();
-  for (const auto& watch : watches) watch->Send(description);
+  const pb::SignOfLife sign = Sign();
+  for (const auto& watch : watches) watch->Send(sign);
 }
 
 void RunService::EndWatches() {
@@ -80,7 +71,7 @@ void RunService::EndWatches() {
   for (const auto& watch : Watches()) watch->End();
 }
 
-grpc::ServerWriteReactor<pb::DescribeResponse>* RunService::Watch(
+grpc::ServerWriteReactor<pb::SignOfLife>* RunService::Watch(
     grpc::CallbackServerContext* /*context*/,
     const pb::WatchRequest* /*request*/) {
   auto watch = std::make_shared<WatchCall>();
@@ -94,7 +85,7 @@ grpc::ServerWriteReactor<pb::DescribeResponse>* RunService::Watch(
   if (ended) {
     watch->End();
   } else {
-    watch->Send(Description());
+    watch->Send(Sign());
   }
   return watch.get();
 }
@@ -102,7 +93,17 @@ grpc::ServerWriteReactor<pb::DescribeResponse>* RunService::Watch(
 grpc::ServerUnaryReactor* RunService::Describe(
     grpc::CallbackServerContext* context, const pb::DescribeRequest* request,
     pb::DescribeResponse* response) {
-  *response = Description();
+  response->set_name(facts_.name);
+  response->set_model_hash(facts_.model_hash);
+  response->set_config_hash(facts_.fingerprint.config);
+  response->set_tokenizer_hash(facts_.fingerprint.tokenizer);
+  response->set_version(kVersion);
+  response->set_running_sequences(facts_.running());
+  response->set_ready(facts_.ready());
+  response->set_wire_version(kGenerationWireVersion);
+  response->set_sequence_options(kSequenceOptions);
+  response->set_progress(facts_.progress());
+  response->set_numerics(facts_.numerics);
   if (request->with_details() && facts_.details) {
     ToProto(facts_.details(), response->mutable_details());
   }

@@ -72,7 +72,7 @@ class RunService final
       grpc::CallbackServerContext* context,
       const internal::v1::DescribeRequest* request,
       internal::v1::DescribeResponse* response) override;
-  grpc::ServerWriteReactor<internal::v1::DescribeResponse>* Watch(
+  grpc::ServerWriteReactor<internal::v1::SignOfLife>* Watch(
       grpc::CallbackServerContext* context,
       const internal::v1::WatchRequest* request) override;
   grpc::ServerUnaryReactor* Routing(
@@ -81,8 +81,7 @@ class RunService final
       internal::v1::RoutingResponse* response) override;
 
  private:
-  // Returns the description without details.
-  internal::v1::DescribeResponse Description() const;
+  internal::v1::SignOfLife Sign() const;
   // Returns the watches that have not ended, and forgets the others.
   std::vector<std::shared_ptr<WatchCall>> Watches();
 

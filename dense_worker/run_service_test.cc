@@ -361,14 +361,13 @@ TEST_F(RunServiceTest, ACancelledCallCancelsItsSequence) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
-TEST_F(RunServiceTest, AWatchGetsTheDescriptionAtOnceAndWithEachSign) {
+TEST_F(RunServiceTest, AWatchGetsASignAtOnceAndThenAllThatAreSent) {
   grpc::ClientContext context;
   const auto reader = stub_->Watch(&context, {});
-  pb::DescribeResponse sign;
+  pb::SignOfLife sign;
   ASSERT_TRUE(reader->Read(&sign));
-  EXPECT_FALSE(sign.has_details());
-  EXPECT_EQ(sign.wire_version(), kGenerationWireVersion);
-  EXPECT_EQ(sign.numerics(), "numerics");
+  EXPECT_TRUE(sign.ready());
+  EXPECT_EQ(sign.progress(), 41u);
   for (int i = 0; i < 3; ++i) {
     // A sign is left out while the one before is being sent.
     std::atomic<bool> read = false;
@@ -393,7 +392,7 @@ TEST_F(RunServiceTest, AWatchGetsTheDescriptionAtOnceAndWithEachSign) {
 TEST_F(RunServiceTest, AWatchThatIsCancelledEnds) {
   grpc::ClientContext context;
   const auto reader = stub_->Watch(&context, {});
-  pb::DescribeResponse sign;
+  pb::SignOfLife sign;
   ASSERT_TRUE(reader->Read(&sign));
   context.TryCancel();
   while (reader->Read(&sign)) {

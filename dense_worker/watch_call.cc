@@ -9,12 +9,12 @@ void WatchCall::Begin() {
   self_ = shared_from_this();
 }
 
-void WatchCall::Send(const internal::v1::DescribeResponse& description) {
+void WatchCall::Send(const internal::v1::SignOfLife& sign) {
   MutexLock lock(mutex_);
   if (writing_ || ending_) return;
   writing_ = true;
-  description_ = description;
-  StartWrite(&description_);
+  written_ = sign;
+  StartWrite(&written_);
 }
 
 void WatchCall::End() {

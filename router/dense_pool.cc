@@ -91,7 +91,7 @@ std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
           std::make_shared<DenseClient>(MakeClusterChannel(address));
       worker.progressed = clock_.Now();
     }
-    if (!worker.lease.held()) clients[address] = worker.client;
+    clients[address] = worker.client;
   }
   for (const auto& [address, worker] : workers_) {
     if (worker.watch != nullptr && !next.contains(address)) {
@@ -129,11 +129,15 @@ void DensePool::Poll() {
     MutexLock lock(mutex_);
     for (auto& [address, answer] : answers) {
       const auto it = workers_.find(address);
-      // Signs are newer than the answer.
-      if (it == workers_.end() || it->second.lease.held()) continue;
+      if (it == workers_.end()) continue;
       MutexLock answered(answer->mutex);
-      it->second.started_since = 0;
-      Update(address, it->second, answer->status.ok(), answer->response);
+      Worker& worker = it->second;
+      // A worker that gives signs has only been late.
+      if (!answer->status.ok() && worker.lease.held() &&
+          !worker.lease.Expired(clock_.Now(), options_.lease)) {
+        continue;
+      }
+      Update(address, worker, answer->status.ok(), answer->response);
     }
     for (auto& [address, worker] : workers_) {
       if (worker.hangs) hanging.push_back(worker.client);
@@ -150,10 +154,7 @@ void DensePool::Poll() {
   }
 }
 
-void DensePool::Update(const std::string& address, Worker& worker,
-                       bool answered,
-                       const internal::v1::DescribeResponse& response) {
-  const bool live = answered && response.ready();
+void DensePool::SetLive(const std::string& address, Worker& worker, bool live) {
   if (live != worker.live) {
     LogInfo(live ? "dense_worker_found" : "dense_worker_lost",
             {{"address", address}});
@@ -161,6 +162,14 @@ void DensePool::Update(const std::string& address, Worker& worker,
   // It may have been replaced by one of a newer release.
   if (live && !worker.live) worker.watchable = true;
   worker.live = live;
+}
+
+void DensePool::Update(const std::string& address, Worker& worker,
+                       bool answered,
+                       const internal::v1::DescribeResponse& response) {
+  const bool live = answered && response.ready();
+  SetLive(address, worker, live);
+  worker.started_since = 0;
   worker.reported_running = static_cast<int>(response.running_sequences());
   worker.absent_polls = live ? 0 : worker.absent_polls + 1;
   if (worker.absent_polls >= kForgetPolls) worker.model_hash.clear();
@@ -169,9 +178,13 @@ void DensePool::Update(const std::string& address, Worker& worker,
     worker.fingerprint = {response.config_hash(), response.tokenizer_hash()};
     WarnIfNotCompared(address, worker);
   }
-  UpdateProgress(address, worker, answered, response);
+  // Version 1 reports no progress: an answer counts as progress.
+  UpdateProgress(address, worker, answered,
+                 response.has_progress() ? std::optional(response.progress())
+                                         : std::nullopt);
   worker.answered = answered;
   if (!answered) return;
+  worker.described = worker.watch_number;
   worker.name = response.name();
   worker.numerics = response.numerics();
   worker.sequence_options = static_cast<int>(response.sequence_options());
@@ -206,12 +219,10 @@ void DensePool::WarnIfNotCompared(const std::string& address, Worker& worker) {
 
 void DensePool::UpdateProgress(const std::string& address, Worker& worker,
                                bool answered,
-                               const internal::v1::DescribeResponse& response) {
-  // Version 1 reports no progress: an answer counts as progress.
-  if (answered &&
-      (!response.has_progress() || worker.progress != response.progress())) {
+                               std::optional<std::uint64_t> progress) {
+  if (answered && (!progress || worker.progress != progress)) {
     worker.progressed = clock_.Now();
-    worker.progress = response.progress();
+    worker.progress = progress.value_or(0);
   }
   const bool hangs = clock_.Now() - worker.progressed > options_.worker_timeout;
   // A worker that does not answer has been logged as lost already.

@@ -28,9 +28,9 @@
 
 namespace apollo {
 
-// A pool of dense workers. Watches them (Watch), or polls those of older
-// releases several times a second (Describe), and starts each new sequence on
-// the live worker that runs the fewest.
+// A pool of dense workers. Polls each worker several times a second (Describe),
+// watches it in between (Watch), and starts each new sequence on the live
+// worker that runs the fewest.
 //
 // All workers must serve one model. A worker gets no sequences, and an error is
 // logged when that is noticed, if
@@ -73,7 +73,7 @@ class DensePool final : public WorkerPool {
   // The time between two calls of Tick.
   static constexpr absl::Duration kTick = absl::Milliseconds(50);
 
-  // Polls every worker that is not watched once and waits for the answers.
+  // Polls every worker once and waits for the answers.
   void Poll();
   // Begins to watch workers that are not watched, and looks at the leases.
   void Tick();
@@ -123,9 +123,9 @@ class DensePool final : public WorkerPool {
     // Signs of life. The watch is null while there is none.
     std::shared_ptr<DenseWatch> watch;
     std::uint64_t watch_number = 0;
-    bool watchable = true;       // False: it does not know Watch.
-    absl::Duration watch_again;  // The earliest time of the next watch.
-    absl::Duration load_read;    // Time of the last load from a sign.
+    bool watchable = true;        // False: it does not know Watch.
+    absl::Duration watch_again;   // The earliest time of the next watch.
+    std::uint64_t described = 0;  // The watch at the last answer to a poll.
     Lease lease;
     bool silent = false;
     bool speaks_our_wire() const {
@@ -153,7 +153,7 @@ class DensePool final : public WorkerPool {
   // The events of the watch with that number; ignored if it is not the
   // worker's.
   void TakeSign(const std::string& address, std::uint64_t watch,
-                const internal::v1::DescribeResponse& sign);
+                const internal::v1::SignOfLife& sign);
   void EndOfWatch(const std::string& address, std::uint64_t watch,
                   const grpc::Status& status);
   // Marks the worker as silent or not.
@@ -169,9 +169,12 @@ class DensePool final : public WorkerPool {
       const GenerationRequest& request, const std::set<std::string>& avoid,
       bool& outdated);
 
-  // Brings `workers_` up to date with `members_` and returns the clients of
-  // those to poll, by address.
+  // Brings `workers_` up to date with `members_` and returns the clients by
+  // address.
   std::map<std::string, std::shared_ptr<DenseClient>> Members();
+  // Records that the worker can take sequences, or not.
+  void SetLive(const std::string& address, Worker& worker, bool live)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Records a worker's answer, or that it has not answered.
   void Update(const std::string& address, Worker& worker, bool answered,
               const internal::v1::DescribeResponse& response)
@@ -179,8 +182,9 @@ class DensePool final : public WorkerPool {
   // Logs it once if a live worker, or the router, does not say all hashes.
   void WarnIfNotCompared(const std::string& address, Worker& worker)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `progress`: the number that it has reported; nullopt: none.
   void UpdateProgress(const std::string& address, Worker& worker, bool answered,
-                      const internal::v1::DescribeResponse& response)
+                      std::optional<std::uint64_t> progress)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void CompareModels() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -12,11 +12,8 @@
 namespace apollo {
 namespace {
 
-// The pause after a watch that broke, and the time between two loads that a
-// watch takes over: sequences that the router has just started are not in the
-// next sign yet.
+// The pause after a watch that broke.
 constexpr absl::Duration kWatchPause = absl::Milliseconds(200);
-constexpr absl::Duration kLoadInterval = absl::Milliseconds(200);
 
 }  // namespace
 
@@ -71,7 +68,7 @@ void DensePool::BeginWatch(const std::string& address, Worker& worker,
 }
 
 void DensePool::TakeSign(const std::string& address, std::uint64_t watch,
-                         const internal::v1::DescribeResponse& sign) {
+                         const internal::v1::SignOfLife& sign) {
   const absl::Duration now = clock_.Now();
   MutexLock lock(mutex_);
   const auto it = workers_.find(address);
@@ -79,12 +76,9 @@ void DensePool::TakeSign(const std::string& address, std::uint64_t watch,
   Worker& worker = it->second;
   worker.lease.Renew(now);
   UpdateSilent(address, worker, now);
-  if (now - worker.load_read >= kLoadInterval) {
-    worker.load_read = now;
-    worker.started_since = 0;
-  }
-  Update(address, worker, /*answered=*/true, sign);
-  CompareModels();
+  UpdateProgress(address, worker, /*answered=*/true, sign.progress());
+  // A poll must have told first which model it serves.
+  if (worker.described == watch) SetLive(address, worker, sign.ready());
   ++signs_;
 }
 
@@ -104,21 +98,20 @@ void DensePool::EndOfWatch(const std::string& address, std::uint64_t watch,
     worker.watchable = false;  // Of an older release: it is polled.
     return;
   }
-  // The connection is closed, or the worker is about to stop. It is polled
-  // until it is watched again.
-  const bool signs = worker.lease.held();
+  // The connection is closed, or the worker is about to stop. Until it is
+  // watched again, only polls tell.
+  if (worker.lease.held()) SetLive(address, worker, /*live=*/false);
   worker.lease.End();
   UpdateSilent(address, worker, now);
-  if (signs) Update(address, worker, /*answered=*/false, {});
 }
 
 void DensePool::UpdateSilent(const std::string& address, Worker& worker,
                              absl::Duration now) {
-  // Its engine is not known to make progress, either.
-  if (worker.lease.held()) {
-    UpdateProgress(address, worker, /*answered=*/false, {});
-  }
   const bool silent = worker.lease.Expired(now, options_.lease);
+  // Nothing else tells how long its engine has made no progress.
+  if (silent) {
+    UpdateProgress(address, worker, /*answered=*/false, std::nullopt);
+  }
   if (silent == worker.silent) return;
   worker.silent = silent;
   if (silent) {

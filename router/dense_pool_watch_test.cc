@@ -82,7 +82,7 @@ class WatchedWorker final : public pb::DenseWorkerService::Service {
     return grpc::Status::OK;
   }
   grpc::Status Watch(grpc::ServerContext*, const pb::WatchRequest*,
-                     grpc::ServerWriter<pb::DescribeResponse>* out) override {
+                     grpc::ServerWriter<pb::SignOfLife>* out) override {
     MutexLock lock(mutex_);
     ++watches_;
     int seen = signs_ = sent_ = 0;
@@ -92,7 +92,10 @@ class WatchedWorker final : public pb::DenseWorkerService::Service {
         continue;
       }
       seen = signs_;
-      out->Write(description_);
+      pb::SignOfLife sign;
+      sign.set_ready(description_.ready());
+      sign.set_progress(description_.progress());
+      out->Write(sign);
       sent_ = seen;
       changed_.notify_all();
     }
@@ -148,6 +151,7 @@ class DensePoolWatchTest : public testing::Test {
       ASSERT_TRUE(Await([&worker] { return worker->Watched(); }));
       Sign(*worker);
     }
+    pool_->Poll();  // What it serves, since it is watched.
   }
   // Gives a sign, and waits until the pool has taken it.
   void Sign(WatchedWorker& worker) {

@@ -15,14 +15,14 @@ void DenseWatch::Begin(
     self_ = shared_from_this();
   }
   stub_->async()->Watch(&context_, &request_, this);
-  StartRead(&description_);
+  StartRead(&read_);
   StartCall();
 }
 
 void DenseWatch::OnReadDone(bool ok) {
   if (!ok) return;  // OnDone follows.
-  sign_(description_);
-  StartRead(&description_);
+  sign_(read_);
+  StartRead(&read_);
 }
 
 void DenseWatch::OnDone(const grpc::Status& status) {
