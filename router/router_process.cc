@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "router/failover/reissue_policy.h"
 
 namespace apollo {
 namespace {
