@@ -33,6 +33,10 @@ std::optional<SequenceEnd> SequenceEndNamed(std::string_view name) {
 }
 
 absl::Status WithEnd(absl::Status status, SequenceEnd end) {
+  if (end == SequenceEnd::kAnswered) {
+    status.ErasePayload(kPayload);
+    return status;
+  }
   const std::string_view name = NameOf(end);
   status.SetPayload(kPayload,
                     absl::Cord(absl::string_view(name.data(), name.size())));

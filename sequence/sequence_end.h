@@ -16,7 +16,8 @@ enum class SequenceEnd {
   kMoved,     // The worker gives the sequence up because it is about to stop.
 };
 
-// Attaches the end to a status that is not OK.
+// Attaches the end to a status that is not OK; kAnswered is that of a status
+// without one, which compares equal to it.
 absl::Status WithEnd(absl::Status status, SequenceEnd end);
 // Returns the end attached to the status; kAnswered if there is none.
 SequenceEnd EndOf(const absl::Status& status);

@@ -23,6 +23,13 @@ TEST(SequenceEndTest, AStatusWithoutOneIsTheWorkersAnswer) {
   EXPECT_EQ(SequenceEndNamed(""), std::nullopt);
 }
 
+TEST(SequenceEndTest, TheWorkersAnswerStaysAsItIs) {
+  const absl::Status error = absl::DataLossError("no expert");
+  EXPECT_EQ(WithEnd(error, SequenceEnd::kAnswered), error);
+  EXPECT_EQ(WithEnd(WithEnd(error, SequenceEnd::kLost), SequenceEnd::kAnswered),
+            error);
+}
+
 TEST(SequenceEndTest, TheLastOneCounts) {
   const absl::Status lost =
       WithEnd(absl::UnavailableError("gone"), SequenceEnd::kLost);
