@@ -36,10 +36,11 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
 }
 
 DenseCore::~DenseCore() {
-  while (!sequences_.empty()) {
-    Finish(sequences_.begin()->first,
-           absl::UnavailableError("the dense worker is shutting down"));
-  }
+  EndAll(absl::UnavailableError("the dense worker is shutting down"));
+}
+
+void DenseCore::EndAll(const absl::Status& error) {
+  while (!sequences_.empty()) Finish(sequences_.begin()->first, error);
 }
 
 // Links.
@@ -199,6 +200,7 @@ void DenseCore::UpdatePaused(const DenseSequence& sequence) {
 absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
                                         const GenerationRequest& request) {
   RETURN_IF_ERROR(CheckRequest(request, stage_->config()));
+  RETURN_IF_ERROR(CheckOwnNumerics(request, options_.numerics));
   RETURN_IF_ERROR(
       CheckPromptLogprobsFit(request, options_.scheduler.token_budget));
   const std::int64_t positions = MaxPositions(request);
@@ -213,7 +215,7 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
   }
   return workers_.Choose({request.family, id, positions,
                           static_cast<std::int64_t>(request.prompt.size()),
-                          std::nullopt, NeedsNewOptions(request)});
+                          ExpertNumerics(request), NeedsNewOptions(request)});
 }
 
 void DenseCore::FinishLate(absl::Duration now) {
@@ -369,11 +371,12 @@ void DenseCore::Begin(const Scheduler::Admission& admission) {
   prefixes_.Use(scheduler_.blocks(admission.sequence),
                 admission.cached_tokens / kBlockTokens);
   sequence.SetPublished(admission.cached_tokens / kBlockTokens);
-  const bool first =
-      sequence.Start({options_.name, workers_.name(sequence.worker()),
-                      admission.cached_tokens});
+  const std::string& numerics = workers_.info(sequence.worker()).numerics;
+  const bool first = sequence.Start(
+      {options_.name, workers_.name(sequence.worker()), admission.cached_tokens,
+       SequenceNumerics{options_.numerics, numerics}});
   if (!first) return;
-  sequence.SetNumerics(workers_.info(sequence.worker()).numerics);
+  sequence.SetNumerics(numerics);
   if (const int family = sequence.request().family; family >= 0) {
     ++(workers_.IsResident(sequence.worker(), family)
            ? counters_.placed_resident

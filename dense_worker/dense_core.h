@@ -57,6 +57,7 @@ class DenseCore {
   struct Options {
     std::string name;        // Name of this process, for `started`.
     std::string model_hash;  // The key of prefix hashes: see PrefixHasher.
+    std::string numerics;    // Its own (engine/numerics.h).
     Scheduler::Options scheduler;
     int max_waiting = 1024;  // Sequences that may wait for cache blocks.
     // The tokens that these may have; a single one may have more.
@@ -107,6 +108,9 @@ class DenseCore {
   void Cancel(SequenceId id);
   // Pauses or resumes for the caller: see GenerationCall::SetPaused.
   void SetPaused(SequenceId id, bool paused);
+
+  // Ends all sequences with the error.
+  void EndAll(const absl::Status& error);
 
   // Returns true if Advance would run a step.
   bool HasWork() const;

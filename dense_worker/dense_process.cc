@@ -40,17 +40,19 @@ absl::Status DenseProcess::StartRole(Options& options) {
   DenseWorker& worker = role_->worker();
   service_ = std::make_unique<RunService>(
       worker,
-      DenseWorkerFacts{flags.name, model.hash, setup_->model.fingerprint,
-                       [&worker] { return worker.Ready(); },
-                       [&worker] { return worker.sequences(); },
-                       [role = role_.get()] { return role->progress(); },
-                       role_->routing(), [this] { return Details(); },
-                       [&worker] { return worker.prefixes(); },
-                       [&worker] { return worker.queued_rows(); }},
+      DenseWorkerFacts{
+          flags.name, model.hash, setup_->model.fingerprint,
+          [&worker] { return worker.Ready(); },
+          [&worker] { return worker.sequences(); },
+          [role = role_.get()] { return role->progress(); }, role_->routing(),
+          [this] { return Details(); }, [&worker] { return worker.prefixes(); },
+          [&worker] { return worker.queued_rows(); }, role_->self().numerics},
       request_metrics_, Clock::Real(), options.run);
   stalled_calls_ = std::make_unique<Ticker>(
       absl::Seconds(1),
       [service = service_.get()] { service->EndStalledCalls(); });
+  signs_ = std::make_unique<Ticker>(
+      kSignInterval, [service = service_.get()] { service->SendSigns(); });
   peers_ = std::make_unique<PeerSet>(
       links_->Wrap(MakeGrpcDialer(MakeClusterChannel)), role_->self(), worker);
   return absl::OkStatus();
@@ -79,7 +81,8 @@ WorkerDetails DenseProcess::Details() {
 absl::Status DenseProcess::RunUntilStopped() {
   DenseWorker& worker = role_->worker();
   return frame_->RunUntilStopped([&worker] { return worker.Ready(); },
-                                 absl::Seconds(10));
+                                 absl::Seconds(10),
+                                 [this] { service_->EndWatches(); });
 }
 
 }  // namespace apollo

@@ -58,6 +58,7 @@ class DenseProcess {
   std::unique_ptr<WorkerLinks> links_;
   std::unique_ptr<RunService> service_;
   std::unique_ptr<Ticker> stalled_calls_;
+  std::unique_ptr<Ticker> signs_;
   std::unique_ptr<PeerSet> peers_;
 };
 

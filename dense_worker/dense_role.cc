@@ -28,8 +28,10 @@ absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
       MakeDenseStage(setup, options.scheduler.token_budget, role->pool_));
   role->self_ = DescribeWorker(setup, WorkerRole::kDense, options.name,
                                std::move(made.numerics));
+  DenseCore::Options core = options;
+  core.numerics = role->self_.numerics;
   role->worker_ = std::make_unique<DenseWorker>(
-      options, std::move(made.stage), role->routing_,
+      std::move(core), std::move(made.stage), role->routing_,
       [pool = &role->pool_] { return pool->progress(); });
   role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),
                                                       kDenseMetrics);

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "dense_worker/dense_sequence.h"
 #include "link/look_watch.h"
+#include "sequence/sequence_end.h"
 
 namespace apollo {
 namespace {
@@ -18,6 +19,12 @@ constexpr absl::Duration kTick = DenseSequence::kFirstPause;
 // Limit on requests that the engine's thread has not seen yet. Beyond it, new
 // ones are refused.
 constexpr std::size_t kMaxUnseenBytes = std::size_t{64} << 20;
+
+absl::Status Moved() {
+  return WithEnd(
+      absl::UnavailableError("the dense worker is about to stop; try again"),
+      SequenceEnd::kMoved);
+}
 
 }  // namespace
 
@@ -144,6 +151,10 @@ std::unique_ptr<GenerationCall> DenseWorker::Start(
   const SequenceId id = next_sequence_.fetch_add(1, std::memory_order_relaxed);
   const bool posted = engine_->thread.Post(
       [this, id, request = std::move(request), sink]() mutable {
+        if (handed_over_.load(std::memory_order_relaxed)) {
+          sink->OnFinished(Moved());
+          return;
+        }
         engine_->core->Submit(id, std::move(request), std::move(sink));
         Publish();
       },
@@ -200,7 +211,16 @@ void DenseWorker::OnLinkDown(LinkId id, absl::Status status) {
   });
 }
 
+void DenseWorker::HandOver() {
+  handed_over_.store(true, std::memory_order_relaxed);
+  engine_->thread.Post([this] {
+    engine_->core->EndAll(Moved());
+    Publish();
+  });
+}
+
 bool DenseWorker::Ready() const {
+  if (handed_over_.load(std::memory_order_relaxed)) return false;
   const bool moves = watch_.Moves(progress());
   return moves && covered_.load(std::memory_order_relaxed);
 }

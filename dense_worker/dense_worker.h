@@ -45,6 +45,12 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   void OnLinkDown(LinkId id, absl::Status status) override;
   void OnLinkWritable(LinkId id) override;
 
+  // Gives all sequences up because the process is about to stop: each ends with
+  // UNAVAILABLE and SequenceEnd::kMoved, for its router to continue it
+  // elsewhere, and so do later ones. The worker is not ready any more. Returns
+  // at once; the sequences end soon. Any thread, any number of times.
+  void HandOver();
+
   // Returns true if live expert workers have every expert and the engine makes
   // progress: a long step that does is not stuck.
   bool Ready() const;
@@ -90,6 +96,7 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   std::shared_ptr<const CachedPrefixes> prefixes_
       ABSL_GUARDED_BY(prefixes_mutex_);
   std::atomic<bool> covered_{false};
+  std::atomic<bool> handed_over_{false};
   std::atomic<std::uint64_t> steps_computed_{0};
   std::atomic<std::uint64_t> idle_ticks_{0};
   const std::function<std::uint64_t()> inside_;

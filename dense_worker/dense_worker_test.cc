@@ -16,6 +16,7 @@
 #include "dense_worker/dense_core_fixture.h"
 #include "engine/testing/device_thread.h"
 #include "sequence/recording_sink.h"
+#include "sequence/sequence_end.h"
 
 namespace apollo {
 namespace {
@@ -132,6 +133,27 @@ TEST_F(DenseWorkerTest, AnIdleWorkerMakesProgress) {
   worker_->Tick();
   WaitForEvents();
   EXPECT_NE(worker_->progress(), before);
+}
+
+TEST_F(DenseWorkerTest, AHandOverMovesAllSequencesAndLaterOnes) {
+  EXPECT_TRUE(worker_->Ready());
+  const auto running = Start(Request(3, 2));
+  const auto other = Start(Request(4, 2));
+  Round(7);
+  EXPECT_TRUE(running->AwaitPart(" 0:7"));
+  worker_->HandOver();
+  EXPECT_FALSE(worker_->Ready());
+  EXPECT_EQ(running->Await(), "started by d 0:7 UNAVAILABLE");
+  other->Await();
+  const auto late = Start(Request(3, 2));
+  late->Await();
+  for (const auto& sink : {running, other, late}) {
+    EXPECT_EQ(sink->status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(EndOf(sink->status()), SequenceEnd::kMoved);
+    EXPECT_EQ(sink->finishes(), 1);
+  }
+  EXPECT_EQ(worker_->sequences(), 0);
+  worker_->HandOver();
 }
 
 TEST_F(DenseWorkerTest, AStageMayPostUntilItIsGone) {

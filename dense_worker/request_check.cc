@@ -76,6 +76,24 @@ absl::Status CheckPromptLogprobsFit(const GenerationRequest& request,
                    ": a retry would fail too"));
 }
 
+absl::Status CheckOwnNumerics(const GenerationRequest& request,
+                              const std::string& own) {
+  if (!request.numerics || request.numerics->dense == own) {
+    return absl::OkStatus();
+  }
+  const auto named = [](const std::string& id) {
+    return id.empty() ? std::string("unknown ones") : id;
+  };
+  return absl::UnavailableError(absl::StrCat(
+      "the answer began with numerics ", named(request.numerics->dense),
+      "; those of this dense worker are ", named(own)));
+}
+
+std::optional<std::string> ExpertNumerics(const GenerationRequest& request) {
+  if (!request.numerics) return std::nullopt;
+  return request.numerics->expert;
+}
+
 std::int64_t MaxPositions(const GenerationRequest& request) {
   const std::int64_t prompt = request.prompt.size();
   return request.score_tokens > 0 ? prompt - 1

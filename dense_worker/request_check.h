@@ -3,6 +3,8 @@
 #include <absl/status/status.h>
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "model/config/model_config.h"
 #include "sequence/generation.h"
@@ -27,5 +29,14 @@ absl::Status CheckRequest(const GenerationRequest& request,
 // Returns FAILED_PRECONDITION with both numbers.
 absl::Status CheckPromptLogprobsFit(const GenerationRequest& request,
                                     int token_budget);
+
+// Returns UNAVAILABLE, naming both ids, if the answer began on a dense worker
+// with another numerics id than `own`.
+absl::Status CheckOwnNumerics(const GenerationRequest& request,
+                              const std::string& own);
+
+// Returns the numerics id that the sequence's expert worker must have; nullopt:
+// any.
+std::optional<std::string> ExpertNumerics(const GenerationRequest& request);
 
 }  // namespace apollo

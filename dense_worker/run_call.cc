@@ -10,7 +10,9 @@
 #include "common/log.h"
 #include "link/deadline.h"
 #include "link/generation_codec.h"
+#include "link/run_end.h"
 #include "link/status_codec.h"
+#include "sequence/sequence_end.h"
 
 namespace apollo {
 
@@ -45,7 +47,7 @@ class RunCall::Sink final : public GenerationSink {
   void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
     call_->Count(finished.status());
     if (finished.ok()) call_->Push(ToProto(*finished));
-    call_->End(ToGrpc(finished.status()));
+    call_->EndWith(finished.status());
   }
 
  private:
@@ -96,7 +98,7 @@ void RunCall::StartSequence() {
   message_.Clear();  // A prompt may be large.
   if (!request.ok()) {
     Count(request.status());
-    End(ToGrpc(request.status()));
+    EndWith(request.status());
     return;
   }
   request->deadline = DeadlineOnClock(
@@ -116,6 +118,18 @@ void RunCall::StartSequence() {
     UpdatePaused();
   }
   if (cancelled && call != nullptr) call->Cancel();
+}
+
+void RunCall::EndWith(const absl::Status& status) {
+  {
+    MutexLock lock(mutex_);
+    // gRPC keeps the context until Over has returned.
+    if (!status.ok() && !over_) {
+      context_.AddTrailingMetadata(kRunEndTrailer,
+                                   std::string(NameOf(EndOf(status))));
+    }
+  }
+  End(ToGrpc(status));
 }
 
 void RunCall::Count(const absl::Status& status) {

@@ -38,6 +38,59 @@ void RunService::EndStalledCalls() {
   }
 }
 
+pb::SignOfLife RunService::Sign() const {
+  pb::SignOfLife sign;
+  sign.set_ready(facts_.ready());
+  sign.set_progress(facts_.progress());
+  return sign;
+}
+
+std::vector<std::shared_ptr<WatchCall>> RunService::Watches() {
+  std::vector<std::shared_ptr<WatchCall>> watches;
+  MutexLock lock(mutex_);
+  std::erase_if(watches_, [&watches](const std::weak_ptr<WatchCall>& watch) {
+    std::shared_ptr<WatchCall> call = watch.lock();
+    if (call == nullptr) return true;
+    watches.push_back(std::move(call));
+    return false;
+  });
+  return watches;
+}
+
+void RunService::SendSigns() {
+  const std::vector<std::shared_ptr<WatchCall>> watches = Watches();
+  if (watches.empty()) return;
+  const pb::SignOfLife sign = Sign();
+  for (const auto& watch : watches) watch->Send(sign);
+}
+
+void RunService::EndWatches() {
+  {
+    MutexLock lock(mutex_);
+    watches_ended_ = true;
+  }
+  for (const auto& watch : Watches()) watch->End();
+}
+
+grpc::ServerWriteReactor<pb::SignOfLife>* RunService::Watch(
+    grpc::CallbackServerContext* /*context*/,
+    const pb::WatchRequest* /*request*/) {
+  auto watch = std::make_shared<WatchCall>();
+  watch->Begin();
+  bool ended = false;
+  {
+    MutexLock lock(mutex_);
+    watches_.push_back(watch);
+    ended = watches_ended_;
+  }
+  if (ended) {
+    watch->End();
+  } else {
+    watch->Send(Sign());
+  }
+  return watch.get();
+}
+
 grpc::ServerUnaryReactor* RunService::Describe(
     grpc::CallbackServerContext* context, const pb::DescribeRequest* request,
     pb::DescribeResponse* response) {
@@ -58,6 +111,7 @@ grpc::ServerUnaryReactor* RunService::Describe(
               response->mutable_prefixes());
     }
   }
+  response->set_numerics(facts_.numerics);
   if (request->with_details() && facts_.details) {
     ToProto(facts_.details(), response->mutable_details());
   }

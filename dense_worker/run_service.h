@@ -1,5 +1,6 @@
 #pragma once
 
+#include <absl/time/time.h>
 #include <grpcpp/grpcpp.h>
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "common/mutex.h"
 #include "dense_worker/routing_log.h"
 #include "dense_worker/run_call.h"
+#include "dense_worker/watch_call.h"
 #include "link/worker_details.h"
 #include "model/config/fingerprint.h"
 #include "proto/apollo/internal/v1/generation.grpc.pb.h"
@@ -39,7 +41,11 @@ struct DenseWorkerFacts {
   std::function<std::shared_ptr<const CachedPrefixes>()> prefixes = nullptr;
   // Rows of prompts that are not computed yet. Null: unknown.
   std::function<std::int64_t()> queued_rows = nullptr;
+  std::string numerics = {};  // The worker's own (engine/numerics.h).
 };
+
+// The time between two signs of life for the routers that watch the worker.
+inline constexpr absl::Duration kSignInterval = absl::Milliseconds(50);
 
 // Serves a backend to routers. Everything passed in must outlive the service.
 class RunService final
@@ -58,18 +64,32 @@ class RunService final
   // events are waiting. Call it about once a second. Any thread.
   void EndStalledCalls();
 
+  // Sends a sign of life to the routers that watch. Call it every
+  // kSignInterval. Any thread.
+  void SendSigns();
+  // Ends the watches, which would last for ever; later ones end at once. Call
+  // it before the server is shut down. Any thread.
+  void EndWatches();
+
   grpc::ServerBidiReactor<internal::v1::RunRequest, internal::v1::RunEvent>*
   Run(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Describe(
       grpc::CallbackServerContext* context,
       const internal::v1::DescribeRequest* request,
       internal::v1::DescribeResponse* response) override;
+  grpc::ServerWriteReactor<internal::v1::SignOfLife>* Watch(
+      grpc::CallbackServerContext* context,
+      const internal::v1::WatchRequest* request) override;
   grpc::ServerUnaryReactor* Routing(
       grpc::CallbackServerContext* context,
       const internal::v1::RoutingRequest* request,
       internal::v1::RoutingResponse* response) override;
 
  private:
+  internal::v1::SignOfLife Sign() const;
+  // Returns the watches that have not ended, and forgets the others.
+  std::vector<std::shared_ptr<WatchCall>> Watches();
+
   GenerationBackend& backend_;
   const DenseWorkerFacts facts_;
   RequestMetrics& metrics_;
@@ -80,6 +100,8 @@ class RunService final
   Mutex mutex_;
   // EndStalledCalls removes calls that have ended.
   std::vector<std::weak_ptr<RunCall>> calls_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<WatchCall>> watches_ ABSL_GUARDED_BY(mutex_);
+  bool watches_ended_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace apollo

@@ -5,9 +5,11 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "common/fake_clock.h"
 #include "common/retry_hint.h"
@@ -173,13 +175,15 @@ class RunServiceTest : public testing::Test {
                        },
                        [this] { return prefixes_; },
                        [] { return 1234; }},
-                      metrics_,
-                      clock_,
-                      {100 << 10, absl::Seconds(10)}};
-  std::unique_ptr<grpc::Server> server_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<pb::DenseWorkerService::Stub> stub_;
-  grpc::ClientContext context_;
+                      "numerics"},
+      metrics_, clock_, {
+    100 << 10, absl::Seconds(10)
+  }
+};
+std::unique_ptr<grpc::Server> server_;
+std::shared_ptr<grpc::Channel> channel_;
+std::unique_ptr<pb::DenseWorkerService::Stub> stub_;
+grpc::ClientContext context_;
 };
 
 TEST_F(RunServiceTest, DescribesItsWorker) {
@@ -417,6 +421,47 @@ TEST_F(RunServiceTest, ACancelledCallCancelsItsSequence) {
   backend_.AwaitCancel();
   backend_.Finish(absl::CancelledError("the request was cancelled"));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(RunServiceTest, AWatchGetsASignAtOnceAndThenAllThatAreSent) {
+  grpc::ClientContext context;
+  const auto reader = stub_->Watch(&context, {});
+  pb::SignOfLife sign;
+  ASSERT_TRUE(reader->Read(&sign));
+  EXPECT_TRUE(sign.ready());
+  EXPECT_EQ(sign.progress(), 41u);
+  for (int i = 0; i < 3; ++i) {
+    // A sign is left out while the one before is being sent.
+    std::atomic<bool> read = false;
+    std::thread signs([&] {
+      while (!read) service_.SendSigns();
+    });
+    EXPECT_TRUE(reader->Read(&sign));
+    read = true;
+    signs.join();
+  }
+  service_.EndWatches();
+  while (reader->Read(&sign)) {
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  // The worker is about to stop.
+  grpc::ClientContext late;
+  const auto second = stub_->Watch(&late, {});
+  EXPECT_FALSE(second->Read(&sign));
+  EXPECT_TRUE(second->Finish().ok());
+}
+
+TEST_F(RunServiceTest, AWatchThatIsCancelledEnds) {
+  grpc::ClientContext context;
+  const auto reader = stub_->Watch(&context, {});
+  pb::SignOfLife sign;
+  ASSERT_TRUE(reader->Read(&sign));
+  context.TryCancel();
+  while (reader->Read(&sign)) {
+  }
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  service_.SendSigns();
+  service_.EndWatches();
 }
 
 }  // namespace

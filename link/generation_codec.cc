@@ -61,12 +61,22 @@ absl::Status ReadAll(
   return absl::OkStatus();
 }
 
+SequenceNumerics Decode(const pb::Numerics& message) {
+  return {message.dense(), message.expert()};
+}
+
+void Write(const SequenceNumerics& numerics, pb::Numerics* out) {
+  out->set_dense(numerics.dense);
+  out->set_expert(numerics.expert);
+}
+
 absl::StatusOr<GenerationEvent> Decode(const pb::RunStarted& message) {
   GenerationStarted started;
   started.dense_worker = message.dense_worker();
   started.expert_worker = message.expert_worker();
   RETURN_IF_ERROR(Read("started.cached_tokens", message.cached_tokens(),
                        started.cached_tokens));
+  if (message.has_numerics()) started.numerics = Decode(message.numerics());
   return started;
 }
 
@@ -170,6 +180,7 @@ pb::RunRequest ToProto(const GenerationRequest& request) {
   out.set_use_with_tokens(request.use_with_tokens);
   out.set_priority(request.priority);
   out.set_cache_salt(request.cache_salt);
+  if (request.numerics) Write(*request.numerics, out.mutable_numerics());
   return out;
 }
 
@@ -216,6 +227,7 @@ absl::StatusOr<GenerationRequest> FromProto(const pb::RunRequest& message) {
       CheckRange("priority", message.priority(), -kMaxPriority, kMaxPriority));
   out.priority = message.priority();
   out.cache_salt = message.cache_salt();
+  if (message.has_numerics()) out.numerics = Decode(message.numerics());
   return out;
 }
 
@@ -225,6 +237,7 @@ pb::RunEvent ToProto(const GenerationStarted& started) {
   out.set_dense_worker(started.dense_worker);
   out.set_expert_worker(started.expert_worker);
   out.set_cached_tokens(started.cached_tokens);
+  if (started.numerics) Write(*started.numerics, out.mutable_numerics());
   return event;
 }
 

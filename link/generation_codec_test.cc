@@ -68,12 +68,16 @@ auto Members(const TokenLogprob& in) {
   return std::tie(a, b);
 }
 auto Members(const GenerationRequest& in) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] = in;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r] = in;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r);
+}
+auto Members(const SequenceNumerics& in) {
+  const auto& [a, b] = in;
+  return std::tie(a, b);
 }
 auto Members(const GenerationStarted& in) {
-  const auto& [a, b, c] = in;
-  return std::tie(a, b, c);
+  const auto& [a, b, c, d] = in;
+  return std::tie(a, b, c, d);
 }
 auto Members(const LayerUse& in) {
   const auto& [a, b, c] = in;
@@ -170,6 +174,7 @@ GenerationRequest Request() {
   request.use_with_tokens = true;
   request.priority = -kMaxPriority;
   request.cache_salt = std::string("\xff\0t", 3);
+  request.numerics = AllSet(SequenceNumerics{"cpu/f32/f16/1", "cpu/int8"});
   return AllSet(request);
 }
 
@@ -192,7 +197,9 @@ void ExpectTravels(const Event& event) {
 }
 
 TEST(GenerationCodecTest, EventsAreTransferredInFull) {
-  ExpectTravels(GenerationStarted{"dense-1", "expert-2", 48});
+  ExpectTravels(
+      GenerationStarted{"dense-1", "expert-2", 48,
+                        SequenceNumerics{"cpu/f32/f16/1", "cpu/int8"}});
   ExpectTravels(PromptLogprobs{
       1,
       {AllSet(PromptLogprobs::Token{77, -0.25f, {AllSet(TokenLogprob{8, -1})}}),

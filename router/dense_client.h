@@ -47,6 +47,10 @@ class DenseClient final : public GenerationBackend {
       std::function<void(absl::StatusOr<internal::v1::DescribeResponse>)> done);
 
   internal::v1::DenseWorkerService::Stub& stub() { return *stub_; }
+  // The same for calls that may outlive the client.
+  std::shared_ptr<internal::v1::DenseWorkerService::Stub> shared_stub() {
+    return stub_;
+  }
 
  private:
   // Shared with the calls, which may outlive the client.

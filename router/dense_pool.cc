@@ -13,6 +13,7 @@
 #include "router/cluster_status.h"
 #include "router/worker_choice.h"
 #include "sequence/prefix_hash.h"
+#include "sequence/sequence_end.h"
 #include "serving/server.h"
 
 namespace apollo {
@@ -35,7 +36,10 @@ struct Answer {
 }  // namespace
 
 DensePool::DensePool(ModelFingerprint own, Options options, const Clock& clock)
-    : own_(std::move(own)), options_(options), clock_(clock) {}
+    : own_(std::move(own)), options_(options), clock_(clock) {
+  MutexLock lock(gate_->mutex);
+  gate_->pool = this;
+}
 
 DensePool::~DensePool() {
   {
@@ -44,6 +48,15 @@ DensePool::~DensePool() {
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
+  ticker_.reset();
+  {
+    MutexLock lock(gate_->mutex);  // Waits for a callback in progress.
+    gate_->pool = nullptr;
+  }
+  MutexLock lock(mutex_);
+  for (const auto& [address, worker] : workers_) {
+    if (worker.watch != nullptr) worker.watch->Cancel();
+  }
 }
 
 void DensePool::SetMembers(const std::vector<std::string>& addresses) {
@@ -56,6 +69,7 @@ void DensePool::SetMembers(const std::vector<std::string>& addresses) {
 }
 
 void DensePool::StartPolling() {
+  ticker_ = std::make_unique<Ticker>(kTick, [this] { Tick(); });
   thread_ = std::thread([this] {
     for (;;) {
       Poll();
@@ -83,6 +97,11 @@ std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
       worker.progressed = clock_.Now();
     }
     clients[address] = worker.client;
+  }
+  for (const auto& [address, worker] : workers_) {
+    if (worker.watch != nullptr && !next.contains(address)) {
+      worker.watch->Cancel();
+    }
   }
   workers_ = std::move(next);
   return clients;
@@ -118,8 +137,16 @@ void DensePool::Poll() {
       const auto it = workers_.find(address);
       if (it == workers_.end()) continue;
       MutexLock answered(answer->mutex);
-      Update(address, it->second, answer->status.ok(), answer->response);
-      if (it->second.hangs) hanging.push_back(it->second.client);
+      Worker& worker = it->second;
+      // A worker that gives signs has only been late.
+      if (!answer->status.ok() && worker.lease.held() &&
+          !worker.lease.Expired(clock_.Now(), options_.lease)) {
+        continue;
+      }
+      Update(address, worker, answer->status.ok(), answer->response);
+    }
+    for (auto& [address, worker] : workers_) {
+      if (worker.hangs) hanging.push_back(worker.client);
     }
     // After all updates, so that the majority does not depend on their order.
     CompareModels();
@@ -128,19 +155,26 @@ void DensePool::Poll() {
   // the last one.
   for (const auto& client : hanging) {
     client->AbandonAll(
-        absl::UnavailableError("the dense worker hangs; try again"));
+        WithEnd(absl::UnavailableError("the dense worker hangs; try again"),
+                SequenceEnd::kLost));
   }
+}
+
+void DensePool::SetLive(const std::string& address, Worker& worker, bool live) {
+  if (live != worker.live) {
+    LogInfo(live ? "dense_worker_found" : "dense_worker_lost",
+            {{"address", address}});
+  }
+  // It may have been replaced by one of a newer release.
+  if (live && !worker.live) worker.watchable = true;
+  worker.live = live;
 }
 
 void DensePool::Update(const std::string& address, Worker& worker,
                        bool answered,
                        const internal::v1::DescribeResponse& response) {
   const bool live = answered && response.ready();
-  if (live != worker.live) {
-    LogInfo(live ? "dense_worker_found" : "dense_worker_lost",
-            {{"address", address}});
-  }
-  worker.live = live;
+  SetLive(address, worker, live);
   worker.started_since = 0;
   worker.reported_running = static_cast<int>(response.running_sequences());
   worker.queued_rows = static_cast<std::int64_t>(
@@ -157,10 +191,15 @@ void DensePool::Update(const std::string& address, Worker& worker,
     worker.fingerprint = {response.config_hash(), response.tokenizer_hash()};
     WarnIfNotCompared(address, worker);
   }
-  UpdateProgress(address, worker, answered, response);
+  // Version 1 reports no progress: an answer counts as progress.
+  UpdateProgress(address, worker, answered,
+                 response.has_progress() ? std::optional(response.progress())
+                                         : std::nullopt);
   worker.answered = answered;
   if (!answered) return;
+  worker.described = worker.watch_number;
   worker.name = response.name();
+  worker.numerics = response.numerics();
   worker.sequence_options = static_cast<int>(response.sequence_options());
   worker.version = response.version();
   worker.last_hash = response.model_hash();
@@ -193,12 +232,10 @@ void DensePool::WarnIfNotCompared(const std::string& address, Worker& worker) {
 
 void DensePool::UpdateProgress(const std::string& address, Worker& worker,
                                bool answered,
-                               const internal::v1::DescribeResponse& response) {
-  // Version 1 reports no progress: an answer counts as progress.
-  if (answered &&
-      (!response.has_progress() || worker.progress != response.progress())) {
+                               std::optional<std::uint64_t> progress) {
+  if (answered && (!progress || worker.progress != progress)) {
     worker.progressed = clock_.Now();
-    worker.progress = response.progress();
+    worker.progress = progress.value_or(0);
   }
   const bool hangs = clock_.Now() - worker.progressed > options_.worker_timeout;
   // A worker that does not answer has been logged as lost already.
@@ -265,6 +302,7 @@ std::string DensePool::Worker::WhyNotUsable() const {
                         ", is not supported");
   }
   if (hangs) return "its engine makes no progress";
+  if (silent) return "it gives no sign of life";
   if (!live) return "it reaches no expert worker that has all experts";
   return "";
 }
@@ -290,27 +328,44 @@ std::vector<std::uint64_t> DensePool::HashPrompt(
   return PrefixHasher(model_hash, request.cache_salt).Chain(request.prompt);
 }
 
-std::shared_ptr<DenseClient> DensePool::Choose(
+DensePool::Choice DensePool::Choose(const GenerationRequest& request,
+                                    const std::vector<std::uint64_t>& hashes,
+                                    const std::set<std::string>& avoid,
+                                    bool& outdated) {
+  // Silent ones come last.
+  for (const bool silent : {false, true}) {
+    Choice choice = ChooseAmong(request, hashes, avoid, silent, outdated);
+    if (choice.client != nullptr) return choice;
+  }
+  return {};
+}
+
+DensePool::Choice DensePool::ChooseAmong(
     const GenerationRequest& request, const std::vector<std::uint64_t>& hashes,
-    bool& outdated) {
-  std::vector<Worker*> workers;
+    const std::set<std::string>& avoid, bool silent, bool& outdated) {
+  std::vector<std::pair<const std::string, Worker>*> workers;
   std::vector<WorkerLoad> loads;  // The same workers.
-  for (auto& [address, worker] : workers_) {
-    if (!worker.usable()) continue;
+  for (auto& entry : workers_) {
+    const Worker& worker = entry.second;
+    if (!worker.usable() || worker.silent != silent ||
+        avoid.contains(entry.first)) {
+      continue;
+    }
     if (NeedsNewOptions(request) && worker.sequence_options < 1) {
       outdated = true;
       continue;
     }
-    workers.push_back(&worker);
-    loads.push_back({worker.reported_running + worker.started_since,
-                     worker.queued_rows,
+    // Version 1 of the wire has no answer_tokens.
+    if (request.answer_tokens > 0 && worker.wire_version < 2) continue;
+    workers.push_back(&entry);
+    loads.push_back({worker.load(), worker.queued_rows,
                      static_cast<std::int64_t>(
                          kPrefixTokens * worker.prefixes.Longest(hashes))});
   }
   const auto tokens = static_cast<std::int64_t>(request.prompt.size());
   const auto best = ChooseWorker(tokens, loads);
-  if (!best) return nullptr;
-  Worker& worker = *workers[*best];
+  if (!best) return {};
+  Worker& worker = workers[*best]->second;
   const std::int64_t cached = loads[*best].cached_tokens;
   ++(cached > 0 ? counters_.by_prefix : counters_.by_load);
   counters_.prompt_tokens += tokens;
@@ -318,18 +373,27 @@ std::shared_ptr<DenseClient> DensePool::Choose(
   ++worker.started_since;
   worker.queued_rows += tokens - cached;
   worker.prefixes.Expect(hashes);
-  return worker.client;
+  return {workers[*best]->first, worker.client};
 }
 
 std::unique_ptr<GenerationCall> DensePool::Start(
     GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
+  return StartElsewhere(std::move(request), std::move(sink), {},
+                        [](const std::string&) {});
+}
+
+std::unique_ptr<GenerationCall> DensePool::StartElsewhere(
+    GenerationRequest request, std::shared_ptr<GenerationSink> sink,
+    const std::set<std::string>& avoid,
+    const std::function<void(const std::string&)>& chosen) {
   const std::vector<std::uint64_t> hashes = HashPrompt(request);
-  std::shared_ptr<DenseClient> client;
+  Choice choice;
   bool outdated = false;
   {
     MutexLock lock(mutex_);
-    client = Choose(request, hashes, outdated);
+    choice = Choose(request, hashes, avoid, outdated);
   }
+  const auto& [name, client] = choice;
   if (client == nullptr) {
     sink->OnFinished(absl::UnavailableError(
         outdated ? "the dense workers that are ready are of an older version, "
@@ -338,7 +402,16 @@ std::unique_ptr<GenerationCall> DensePool::Start(
                  : "no dense worker is ready; try again"));
     return nullptr;
   }
+  chosen(name);
   return client->Start(std::move(request), std::move(sink));
+}
+
+void DensePool::Suspect(const std::string& worker) {
+  MutexLock lock(mutex_);
+  const auto it = workers_.find(worker);
+  if (it == workers_.end() || !it->second.live) return;
+  LogInfo("dense_worker_suspected", {{"address", worker}});
+  it->second.live = false;  // Until the next sign or answer.
 }
 
 bool DensePool::Ready() {

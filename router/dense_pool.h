@@ -2,30 +2,38 @@
 
 #include <absl/time/time.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/clock.h"
 #include "common/mutex.h"
+#include "common/ticker.h"
 #include "link/generation_codec.h"
 #include "model/config/fingerprint.h"
 #include "router/announced_prefixes.h"
 #include "router/backend.h"
 #include "router/dense_client.h"
+#include "router/dense_watch.h"
+#include "router/lease.h"
 #include "router/pool_counters.h"
+#include "router/worker_pool.h"
 #include "sequence/generation.h"
 
 namespace apollo {
 
-// A pool of dense workers. Polls each worker several times a second and starts
-// each new sequence on the live worker that worker_choice.h prefers: by its
-// load, and by the beginning of the prompt that it has in its cache.
+// A pool of dense workers. Polls each worker several times a second (Describe),
+// watches it in between (Watch), and starts each new sequence on the live
+// worker that worker_choice.h prefers: by its load, and by the beginning of the
+// prompt that it has in its cache.
 //
 // All workers must serve one model. A worker gets no sequences, and an error is
 // logged when that is noticed, if
@@ -41,10 +49,17 @@ namespace apollo {
 // Options::worker_timeout, or has reported none for that long. Its sequences
 // end with UNAVAILABLE, and it gets no others until it makes progress again.
 // The length of a step does not matter: an engine makes progress within a step.
-class DensePool final : public RouterBackend {
+//
+// A worker that is watched and gives no sign of life for Options::lease is
+// silent: it gets sequences only if all others are silent, too. If another
+// worker with the same numerics can take its sequences, they end with
+// UNAVAILABLE and SequenceEnd::kLost. It is used again with its next sign. Time
+// in which the router itself did not run does not count.
+class DensePool final : public WorkerPool {
  public:
   struct Options {
     absl::Duration worker_timeout = absl::Seconds(10);
+    absl::Duration lease = absl::Milliseconds(300);
   };
 
   // `own` describes the router's model directory; empty parts of it are not
@@ -58,9 +73,17 @@ class DensePool final : public RouterBackend {
   // Sets the addresses of the workers; a new pool has none. Any thread.
   void SetMembers(const std::vector<std::string>& addresses);
 
+  // The time between two calls of Tick.
+  static constexpr absl::Duration kTick = absl::Milliseconds(50);
+
   // Polls every worker once and waits for the answers.
   void Poll();
-  // Starts a thread that calls Poll regularly until the pool is destroyed.
+  // Begins to watch workers that are not watched, and looks at the leases.
+  void Tick();
+  // Returns the number of signs of life taken so far, of all workers.
+  std::uint64_t signs() const { return signs_; }
+  // Starts threads that call Poll and Tick regularly until the pool is
+  // destroyed.
   void StartPolling();
 
   // Finishes the sink with UNAVAILABLE if no worker can take the sequence.
@@ -68,6 +91,11 @@ class DensePool final : public RouterBackend {
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
   // Valid during the lifetime of the pool. Any thread.
   const PoolCounters& counters() const { return counters_; }
+  std::unique_ptr<GenerationCall> StartElsewhere(
+      GenerationRequest request, std::shared_ptr<GenerationSink> sink,
+      const std::set<std::string>& avoid,
+      const std::function<void(const std::string& worker)>& chosen) override;
+  void Suspect(const std::string& worker) override;
   bool Ready() override;
   std::string ModelHash() override;
   void CollectRouting(
@@ -98,6 +126,15 @@ class DensePool final : public RouterBackend {
     std::optional<std::uint64_t> progress;  // The last number reported.
     absl::Duration progressed;              // Time of its last change.
     bool hangs = false;
+    std::string numerics;  // The worker's own; empty: unknown.
+    // Signs of life. The watch is null while there is none.
+    std::shared_ptr<DenseWatch> watch;
+    std::uint64_t watch_number = 0;
+    bool watchable = true;        // False: it does not know Watch.
+    absl::Duration watch_again;   // The earliest time of the next watch.
+    std::uint64_t described = 0;  // The watch at the last answer to a poll.
+    Lease lease;
+    bool silent = false;
     bool speaks_our_wire() const {
       return wire_version == kGenerationWireVersion ||
              wire_version + 1 == kGenerationWireVersion;
@@ -105,13 +142,39 @@ class DensePool final : public RouterBackend {
     bool usable() const {
       return live && !hangs && problem.empty() && speaks_our_wire();
     }
+    // Sequences that it runs, as far as the router knows.
+    int load() const { return reported_running + started_since; }
     // Returns why it is not usable, in one line.
     std::string WhyNotUsable() const;
   };
 
+  // Keeps the callbacks of watches from a pool that has been destroyed.
+  struct Gate {
+    Mutex mutex;
+    DensePool* pool ABSL_GUARDED_BY(mutex) = nullptr;
+  };
+
+  // Starts to watch the worker, unless it is watched or that is not due.
+  void BeginWatch(const std::string& address, Worker& worker,
+                  absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The events of the watch with that number; ignored if it is not the
+  // worker's.
+  void TakeSign(const std::string& address, std::uint64_t watch,
+                const internal::v1::SignOfLife& sign);
+  void EndOfWatch(const std::string& address, std::uint64_t watch,
+                  const grpc::Status& status);
+  // Marks the worker as silent or not.
+  void UpdateSilent(const std::string& address, Worker& worker,
+                    absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns true if another worker can take the sequences of a silent one.
+  bool AnotherTakes(const Worker& silent) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Brings `workers_` up to date with `members_` and returns the clients by
   // address.
   std::map<std::string, std::shared_ptr<DenseClient>> Members();
+  // Records that the worker can take sequences, or not.
+  void SetLive(const std::string& address, Worker& worker, bool live)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Records a worker's answer, or that it has not answered.
   void Update(const std::string& address, Worker& worker, bool answered,
               const internal::v1::DescribeResponse& response)
@@ -119,8 +182,9 @@ class DensePool final : public RouterBackend {
   // Logs it once if a live worker, or the router, does not say all hashes.
   void WarnIfNotCompared(const std::string& address, Worker& worker)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `progress`: the number that it has reported; nullopt: none.
   void UpdateProgress(const std::string& address, Worker& worker, bool answered,
-                      const internal::v1::DescribeResponse& response)
+                      std::optional<std::uint64_t> progress)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void CompareModels() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -131,13 +195,24 @@ class DensePool final : public RouterBackend {
   // Returns the prefix hashes of a prompt; none if no worker announces any.
   std::vector<std::uint64_t> HashPrompt(const GenerationRequest& request)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Returns the worker for a prompt with these hashes, and counts the sequence
-  // on it; null if none can take it. Sets `outdated` if one could, but does
-  // not know an option of the request.
-  std::shared_ptr<DenseClient> Choose(const GenerationRequest& request,
-                                      const std::vector<std::uint64_t>& hashes,
-                                      bool& outdated)
+  // The address and the client of a worker; the client is null if there is
+  // none.
+  struct Choice {
+    std::string address;
+    std::shared_ptr<DenseClient> client;
+  };
+  // Chooses the worker for a prompt with these hashes, none of `avoid`, and
+  // counts the sequence on it. Sets `outdated` if some worker could take it,
+  // but does not know an option of the request.
+  Choice Choose(const GenerationRequest& request,
+                const std::vector<std::uint64_t>& hashes,
+                const std::set<std::string>& avoid, bool& outdated)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Does the same among the silent workers or the others.
+  Choice ChooseAmong(const GenerationRequest& request,
+                     const std::vector<std::uint64_t>& hashes,
+                     const std::set<std::string>& avoid, bool silent,
+                     bool& outdated) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const ModelFingerprint own_;
   const Options options_;
@@ -145,13 +220,18 @@ class DensePool final : public RouterBackend {
 
   PoolCounters counters_;  // Written under mutex_.
 
+  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
   std::thread thread_;
+  std::unique_ptr<Ticker> ticker_;
+  std::atomic<std::uint64_t> signs_{0};
   Mutex mutex_;
   CondVar changed_;
   std::vector<std::string> members_ ABSL_GUARDED_BY(mutex_);
   bool members_changed_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
   std::string model_hash_ ABSL_GUARDED_BY(mutex_);  // Of the model served.
+  std::uint64_t last_watch_ ABSL_GUARDED_BY(mutex_) = 0;  // Its number.
+  std::optional<absl::Duration> last_tick_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

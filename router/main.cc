@@ -18,8 +18,15 @@ ABSL_FLAG(std::string, dense_workers, "",
           "(required).");
 ABSL_FLAG(absl::Duration, dense_worker_timeout, absl::Seconds(10),
           "Time without progress after which a dense worker is considered "
-          "lost: its requests fail, and it gets no others until it makes "
-          "progress again.");
+          "lost: its sequences go on elsewhere, and it gets no others until it "
+          "makes progress again. Also the time for which a sequence whose "
+          "dense worker was lost waits for one that can continue it; then its "
+          "request fails.");
+ABSL_FLAG(absl::Duration, lease, absl::Milliseconds(300),
+          "Time without a sign of life after which the sequences of a dense "
+          "worker go on elsewhere, if another one can take them; from 100ms to "
+          "--dense_worker_timeout. Dense workers give one every 50 ms, also "
+          "inside a long step.");
 
 namespace apollo {
 namespace {
@@ -32,6 +39,7 @@ absl::Status Run() {
   options.router.model.strict_model = options.process.strict_model;
   options.dense_workers = absl::GetFlag(FLAGS_dense_workers);
   options.dense_worker_timeout = absl::GetFlag(FLAGS_dense_worker_timeout);
+  options.lease = absl::GetFlag(FLAGS_lease);
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<RouterProcess> process,
                    RouterProcess::Start(options));

@@ -7,8 +7,15 @@
 #include "common/status_macros.h"
 #include "router/pool_counters.h"
 #include "serving/counter_collector.h"
+#include "router/failover/reissue_policy.h"
 
 namespace apollo {
+namespace {
+
+// Two signs of life of a dense worker.
+constexpr absl::Duration kLeastLease = absl::Milliseconds(100);
+
+}  // namespace
 
 RouterProcess::RouterProcess(std::unique_ptr<ProcessFrame> frame)
     : frame_(std::move(frame)) {}
@@ -23,6 +30,14 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
                      absl::FormatDuration(options.dense_worker_timeout),
                      "; it must be at least 1s"));
   }
+  if (options.lease < kLeastLease ||
+      options.lease > options.dense_worker_timeout) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--lease is ", absl::FormatDuration(options.lease),
+                     "; it must be from ", absl::FormatDuration(kLeastLease),
+                     " to --dense_worker_timeout, which is ",
+                     absl::FormatDuration(options.dense_worker_timeout)));
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<ProcessFrame> frame,
                    ProcessFrame::Make("dense_workers", options.dense_workers));
   std::unique_ptr<RouterProcess> process(new RouterProcess(std::move(frame)));
@@ -35,8 +50,14 @@ absl::Status RouterProcess::Serve(const Options& options) {
       model_, RouterModel::Load(options.process.model, options.router.model));
   RETURN_IF_ERROR(frame_->CheckNamesWorkers());
   pool_ = std::make_unique<DensePool>(
-      model_->fingerprint, DensePool::Options{options.dense_worker_timeout});
-  role_ = std::make_unique<RouterRole>(*model_, *pool_, options.router,
+      model_->fingerprint,
+      DensePool::Options{options.dense_worker_timeout, options.lease});
+  ReissuePolicy::Limits limits;
+  limits.patience = options.dense_worker_timeout;
+  failover_ =
+      std::make_unique<FailoverBackend>(*pool_, limits, *frame_->registry());
+  failover_->StartThread();
+  role_ = std::make_unique<RouterRole>(*model_, *failover_, options.router,
                                        *frame_->registry());
   auto server = role_->Listen(
       options.process.server,

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "router/dense_pool.h"
+#include "router/failover/failover_backend.h"
 #include "router/router_role.h"
 #include "serving/process_flags.h"
 #include "serving/process_frame.h"
@@ -22,6 +23,7 @@ class RouterProcess {
     RouterOptions router;
     std::string dense_workers;  // See serving/membership.h; not empty.
     absl::Duration dense_worker_timeout = absl::Seconds(10);
+    absl::Duration lease = absl::Milliseconds(300);
   };
 
   // Loads the tokenizer and the language detector, starts to listen, and starts
@@ -44,6 +46,7 @@ class RouterProcess {
   const std::unique_ptr<ProcessFrame> frame_;
   std::unique_ptr<RouterModel> model_;
   std::unique_ptr<DensePool> pool_;
+  std::unique_ptr<FailoverBackend> failover_;
   std::unique_ptr<RouterRole> role_;
 };
 

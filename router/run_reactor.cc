@@ -11,10 +11,25 @@
 #include "link/deadline.h"
 #include "link/generation_codec.h"
 #include "link/status_codec.h"
+#include "link/run_end.h"
+#include "sequence/sequence_end.h"
 
 namespace apollo {
 
 namespace pb = internal::v1;
+
+namespace {
+
+// Returns the way in which a call ended whose status is an error.
+SequenceEnd EndOfCall(const grpc::ClientContext& context) {
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto it = trailers.find(kRunEndTrailer);
+  if (it == trailers.end()) return SequenceEnd::kLost;
+  return SequenceEndNamed({it->second.data(), it->second.size()})
+      .value_or(SequenceEnd::kAnswered);
+}
+
+}  // namespace
 
 RunReactor::RunReactor(const GenerationRequest& request,
                        std::shared_ptr<GenerationSink> sink,
@@ -145,16 +160,20 @@ absl::StatusOr<GenerationFinished> RunReactor::Result(
     const grpc::Status& status) {
   MutexLock lock(end_mutex_);
   if (!error_.ok()) return error_;
+  // Only gRPC itself gives UNKNOWN.
   const bool broke_off =
-      status.ok()
-          ? !finished_
-          : status.error_code() == grpc::StatusCode::CANCELLED && !cancelled_;
+      status.ok() ? !finished_
+                  : (status.error_code() == grpc::StatusCode::CANCELLED &&
+                     !cancelled_) ||
+                        status.error_code() == grpc::StatusCode::UNKNOWN;
   if (broke_off) {
-    return absl::UnavailableError(
-        "the connection to the dense worker was lost; try again");
+    return WithEnd(
+        absl::UnavailableError(
+            "the connection to the dense worker was lost; try again"),
+        SequenceEnd::kLost);
   }
   if (!status.ok()) {
-    return FromGrpc(status);
+    return WithEnd(FromGrpc(status), EndOfCall(context_));
   }
   return *std::move(finished_);
 }

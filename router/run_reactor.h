@@ -16,7 +16,9 @@ namespace apollo {
 
 // The gRPC reactor of one sequence that runs on a dense worker. Token indices
 // are contiguous: a duplicate is dropped, a gap ends the sequence with
-// INTERNAL. Lives until gRPC is done with it. Thread-safe.
+// INTERNAL. The status of a sequence that failed says whether the worker itself
+// has given it (sequence/sequence_end.h). Lives until gRPC is done with it.
+// Thread-safe.
 class RunReactor final
     : public grpc::ClientBidiReactor<internal::v1::RunRequest,
                                      internal::v1::RunEvent>,

@@ -23,6 +23,14 @@ inline constexpr int kMaxPriority = 100;
 inline constexpr int kMaxTopLogprobs = 20;
 inline constexpr int kMaxEndTokens = 16;
 
+// The numerics ids of the workers that compute a sequence (engine/numerics.h),
+// on which its tokens depend besides the model. An id may be empty: unknown.
+struct SequenceNumerics {
+  std::string dense;
+  std::string expert;
+  bool operator==(const SequenceNumerics&) const = default;
+};
+
 // A sequence to generate or score: a router's request to a dense worker.
 struct GenerationRequest {
   std::string request_id;            // For logs only.
@@ -65,6 +73,10 @@ struct GenerationRequest {
   // The time at which nobody needs the result any more, by Clock::Real() of
   // this process. Between processes it travels as the deadline of the call.
   absl::Duration deadline = absl::InfiniteDuration();
+  // Of the workers that began the answer: those that go on must have the same,
+  // else the sequence ends with UNAVAILABLE. Unset: any. A worker of an older
+  // release ignores it, and reports none (GenerationStarted).
+  std::optional<SequenceNumerics> numerics = std::nullopt;
   bool operator==(const GenerationRequest&) const = default;
 };
 
@@ -90,6 +102,8 @@ struct GenerationStarted {
   std::string dense_worker;  // Process names.
   std::string expert_worker;
   int cached_tokens = 0;  // Leading tokens of the prompt found in the cache.
+  // Unset by workers of older releases.
+  std::optional<SequenceNumerics> numerics = std::nullopt;
   bool operator==(const GenerationStarted&) const = default;
 };
 

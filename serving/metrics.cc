@@ -38,6 +38,8 @@ RequestMetrics::RequestMetrics(prometheus::Registry& registry)
                                 "Prompt tokens of accepted requests.")),
       generation_tokens_(AddCounter(registry, "apollo_generation_tokens_total",
                                     "Tokens generated.")),
+      resumed_(AddCounter(registry, "apollo_requests_resumed_total",
+                          "Accepted requests that continue answers.")),
       first_token_(
           AddHistogram(registry, "apollo_time_to_first_token_seconds",
                        "Time from a request's arrival to its first token.")),
@@ -64,6 +66,8 @@ RequestMetrics::Request::~Request() {
 void RequestMetrics::Request::PromptTokens(int count) {
   metrics_.prompt_tokens_.Increment(count);
 }
+
+void RequestMetrics::Request::Resumed() { metrics_.resumed_.Increment(); }
 
 void RequestMetrics::Request::Token(absl::Duration now) {
   metrics_.generation_tokens_.Increment();

@@ -21,6 +21,8 @@ namespace apollo {
 //   time_to_first_token_seconds            from arrival
 //   inter_token_latency_seconds            between tokens of one request
 //   e2e_request_latency_seconds{method}    from arrival to the end
+//   requests_resumed_total                 accepted requests that continue
+//                                          answers begun elsewhere
 //
 // Thread-safe. Labels come from fixed sets, never from a request's content.
 class RequestMetrics {
@@ -42,6 +44,8 @@ class RequestMetrics {
 
     // Adds prompt tokens.
     void PromptTokens(int count);
+    // Counts the request as one that continues an answer.
+    void Resumed();
     // Counts a token generated at `now`.
     void Token(absl::Duration now);
     // Counts the request as finished; later calls have no effect. `code` is the
@@ -62,6 +66,7 @@ class RequestMetrics {
   prometheus::Gauge& running_;
   prometheus::Counter& prompt_tokens_;
   prometheus::Counter& generation_tokens_;
+  prometheus::Counter& resumed_;
   prometheus::Histogram& first_token_;
   prometheus::Histogram& inter_token_;
   prometheus::Family<prometheus::Histogram>& end_to_end_;

@@ -8,11 +8,13 @@
 
 #include "common/check.h"
 #include "link/deadline.h"
+#include "common/status_macros.h"
 #include "router/grpc/cancelling.h"
 #include "router/grpc/generate_call.h"
 #include "router/grpc/grpc_status.h"
 #include "router/grpc/to_proto.h"
 #include "router/grpc/wire_request.h"
+#include "router/request/field_error.h"
 
 namespace apollo {
 namespace {
@@ -50,7 +52,14 @@ CompleteCall* CompleteCall::Start(const SessionContext& context,
                        PeekRequestId(request), response);
   call->session_->Start([&]() -> absl::StatusOr<GenerateInput> {
     if (!request.Valid()) return call->WhyCancelled();
-    return ParseGenerate(context.model, request);
+    ASSIGN_OR_RETURN(GenerateInput input,
+                     ParseGenerate(context.model, request));
+    if (input.resume) {
+      return FieldError("resume",
+                        "is set; Complete sends whole answers, so send the "
+                        "request without it, and with the seed of `started`");
+    }
+    return input;
   });
   return call;
 }

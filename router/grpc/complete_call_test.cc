@@ -178,5 +178,16 @@ TEST_F(CompleteCallTest, TheClientsCancellationReachesTheBackend) {
   EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"CANCELLED\""));
 }
 
+TEST_F(CompleteCallTest, ContinuesNoStream) {
+  v1::GenerateRequest request = Prompt("four");
+  request.mutable_resume()->set_seed(5);
+  request.mutable_resume()->set_family(-1);
+  v1::CompleteResponse response;
+  const grpc::Status status = Complete(request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), testing::StartsWith("resume is set"));
+  EXPECT_TRUE(backend_->sequences().empty());
+}
+
 }  // namespace
 }  // namespace apollo

@@ -85,6 +85,21 @@ PromptInput ReadInput(const Request& request, bool default_hybrid,
   return input;
 }
 
+ResumeInput ReadResume(const v1::Resume& resume, const FamilyTable& families) {
+  ResumeInput out;
+  for (const v1::ResumedChoice& choice : resume.choices()) {
+    ResumedAnswer& answer = out.choices.emplace_back();
+    answer.tokens.assign(choice.token_ids().begin(), choice.token_ids().end());
+    answer.finished = choice.finished();
+    if (choice.has_text_bytes()) answer.text_bytes = choice.text_bytes();
+  }
+  out.seed = resume.seed();
+  out.language = ReadLanguage(resume.language(), families);
+  out.family = resume.family();
+  out.numerics = resume.numerics();
+  return out;
+}
+
 }  // namespace
 
 absl::StatusOr<GenerateInput> ReadGenerate(const v1::GenerateRequest& request,
@@ -110,6 +125,7 @@ absl::StatusOr<GenerateInput> ReadGenerate(const v1::GenerateRequest& request,
   out.wants_prompt_logprobs = request.has_prompt_logprobs();
   out.prompt_logprobs = request.prompt_logprobs();
   out.input.language = ReadLanguage(request.language(), families);
+  if (request.has_resume()) out.resume = ReadResume(request.resume(), families);
   CheckGenerate(out, limits, families, errors);
   RETURN_IF_ERROR(errors.status());
   return out;

@@ -475,5 +475,89 @@ TEST(ReadScoreTest, ChecksTheContinuations) {
   EXPECT_EQ(input->continuations, std::vector<std::string>{kPatient});
 }
 
+v1::GenerateRequest Resumed() {
+  v1::GenerateRequest request = FullRequest();
+  request.set_max_new_tokens(3);
+  request.mutable_sampling()->set_seed(9);
+  request.mutable_sampling()->set_choices(2);
+  v1::Resume& resume = *request.mutable_resume();
+  resume.set_seed(9);
+  resume.set_language("de");
+  resume.set_family(4);
+  resume.set_numerics("cpu/f32+cpu/int8");
+  v1::ResumedChoice& choice = *resume.add_choices();
+  choice.add_token_ids(999);
+  choice.add_token_ids(0);
+  choice.set_text_bytes(7);
+  resume.add_choices()->set_finished(true);
+  return request;
+}
+
+TEST(ReadResumeTest, EveryFieldIsRead) {
+  const auto input = Validate(Resumed());
+  ASSERT_TRUE(input.ok()) << input.status();
+  ASSERT_TRUE(input->resume);
+  const ResumeInput& resume = *input->resume;
+  EXPECT_EQ(resume.seed, 9u);
+  EXPECT_EQ(resume.language, "de");
+  EXPECT_EQ(resume.family, 4);
+  EXPECT_EQ(resume.numerics, "cpu/f32+cpu/int8");
+  ASSERT_EQ(resume.choices.size(), 2u);
+  EXPECT_EQ(resume.choices[0].tokens, (std::vector<std::int32_t>{999, 0}));
+  EXPECT_FALSE(resume.choices[0].finished);
+  EXPECT_EQ(resume.choices[0].text_bytes, 7);
+  EXPECT_TRUE(resume.choices[1].finished);
+  EXPECT_EQ(resume.choices[1].text_bytes, std::nullopt);
+  EXPECT_FALSE(Validate(FullRequest())->resume);
+}
+
+TEST(ReadResumeTest, WhatContradictsTheRequestIsRefusedByName) {
+  struct Case {
+    const char* field;
+    std::function<void(v1::GenerateRequest&, v1::Resume&)> spoil;
+  };
+  const std::vector<Case> cases = {
+      {"resume.choices", [](auto&, auto& r) { r.add_choices(); }},
+      {"resume.choices[0].token_ids",
+       [](auto&, auto& r) {
+         for (int i = 0; i < 2; ++i) r.mutable_choices(0)->add_token_ids(1);
+       }},
+      {"resume.choices[1].token_ids[0]",
+       [](auto&, auto& r) { r.mutable_choices(1)->add_token_ids(1000); }},
+      {"resume.choices[1].token_ids[0]",
+       [](auto&, auto& r) { r.mutable_choices(1)->add_token_ids(-1); }},
+      {"resume.seed", [](auto&, auto& r) { r.set_seed(8); }},
+      {"resume.language", [](auto&, auto& r) { r.set_language("fr"); }},
+      {"resume.language", [](auto&, auto& r) { r.set_language(kPatient); }},
+      {"resume.family", [](auto&, auto& r) { r.set_family(3); }},
+      {"resume.family", [](auto&, auto& r) { r.set_family(-1); }},
+      {"resume.family",
+       [](auto& q, auto& r) {
+         q.clear_language();
+         r.set_family(7);
+       }},
+      {"resume.family",
+       [](auto& q, auto& r) {
+         q.clear_language();
+         r.clear_language();
+       }},
+      {"resume.numerics", [](auto&, auto& r) { r.set_numerics(kPatient); }},
+  };
+  for (const Case& one : cases) {
+    v1::GenerateRequest request = Resumed();
+    one.spoil(request, *request.mutable_resume());
+    ExpectFieldError(Validate(request).status(), one.field);
+  }
+}
+
+TEST(ReadResumeTest, ADetectedLanguageNeedNotHaveTheFamily) {
+  v1::GenerateRequest request = Resumed();
+  request.clear_language();
+  for (const int family : {-1, 0, 6}) {
+    request.mutable_resume()->set_family(family);
+    EXPECT_TRUE(Validate(request).ok()) << family;
+  }
+}
+
 }  // namespace
 }  // namespace apollo

@@ -134,6 +134,7 @@ v1::GenerateStarted ToProto(const AnswerStarted& started) {
   out.mutable_workers()->set_dense_worker(started.dense_worker);
   out.mutable_workers()->set_expert_worker(started.expert_worker);
   out.set_seed(started.seed);
+  out.set_numerics(started.numerics);
   out.set_language_given(started.language.given);
   SetJudgement(started.language.judgement, started.language.threshold, out);
   return out;

@@ -113,6 +113,28 @@ LanguageChoice ChooseLanguage(const RouterModel& model,
   return choice;
 }
 
+LanguageChoice ResumedLanguage(const RouterModel& model,
+                               const PromptInput& input,
+                               const std::string& language, int family) {
+  LanguageChoice choice;
+  choice.threshold = model.language_threshold;
+  choice.given = !input.language.empty();
+  choice.language = language;
+  choice.confidence = language.empty() ? 0 : 1;
+  choice.judgement.likely = family;
+  choice.judgement.chosen = family;
+  choice.judgement.confidence = family < 0 ? 0 : 1;
+  choice.judgement.reason = model.config.is_dense() ? NoFamily::kDenseModel
+                            : family >= 0           ? NoFamily::kNone
+                            : language.empty()      ? NoFamily::kNotDetected
+                                                    : NoFamily::kUncertain;
+  if (family >= 0) choice.counted_language = language;
+  choice.family = family;
+  if (!model.config.is_dense()) choice.expert = family;
+  choice.hybrid = input.hybrid && choice.expert >= 0;
+  return choice;
+}
+
 LanguageReport DetectLanguage(const RouterModel& model,
                               const std::string& text) {
   LanguageReport report;

@@ -48,6 +48,13 @@ struct LanguageChoice {
 LanguageChoice ChooseLanguage(const RouterModel& model,
                               const PromptInput& input);
 
+// Returns the choice that was made when an answer began, from what its client
+// was told then: the language (empty: none) and the family (-1: none). Its
+// confidences are 1. Both must be right (CheckResume).
+LanguageChoice ResumedLanguage(const RouterModel& model,
+                               const PromptInput& input,
+                               const std::string& language, int family);
+
 struct LanguageCandidate {
   std::string language;
   double confidence = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,23 @@ struct PromptInput {
   int priority = 0;
 };
 
+// The part of an answer that a client received before its stream broke.
+struct ResumedAnswer {
+  std::vector<std::int32_t> tokens;
+  bool finished = false;
+  // Size of the text that it received. Unset: all that came with the tokens.
+  std::optional<std::int64_t> text_bytes;
+};
+
+// What a client knows of a broken stream that it continues.
+struct ResumeInput {
+  std::vector<ResumedAnswer> choices;  // The first ones; others are empty.
+  std::uint64_t seed = 0;              // Of choice 0.
+  std::string language;  // A code of the families table; empty: none.
+  std::int64_t family = -1;
+  std::string numerics;  // See sequence/numerics_text.h; empty: unknown.
+};
+
 struct GenerateInput {
   PromptInput input;
   SamplingOptions sampling;
@@ -41,6 +59,7 @@ struct GenerateInput {
   bool wants_prompt_logprobs = false;
   std::int64_t prompt_logprobs = 0;  // Alternatives with each.
   bool ignore_eos = false;
+  std::optional<ResumeInput> resume;
 };
 
 struct ScoreInput {

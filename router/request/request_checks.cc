@@ -7,6 +7,8 @@
 
 #include "model/language/language_names.h"
 #include "router/request/field_error.h"
+#include "router/request/resume_checks.h"
+#include "router/request/token_checks.h"
 #include "sequence/routing.h"
 #include "sequence/sampling.h"
 
@@ -73,19 +75,6 @@ void CheckChat(const std::vector<ChatTurn>& chat, const RequestLimits& limits,
   CheckTextSize("chat.messages", bytes, limits, errors);
 }
 
-// Names the first id that is outside the vocabulary by its index.
-void CheckTokens(const char* field, const std::vector<std::int32_t>& tokens,
-                 const RequestLimits& limits, FieldErrors& errors) {
-  const auto bad =
-      std::find_if(tokens.begin(), tokens.end(), [&limits](std::int32_t token) {
-        return token < 0 || token >= limits.vocab_size;
-      });
-  if (bad == tokens.end()) return;
-  errors.Add(absl::StrCat(field, "[", bad - tokens.begin(), "]"),
-             absl::StrCat("is outside the vocabulary; it must be from 0 to ",
-                          limits.vocab_size - 1));
-}
-
 void CheckInput(const PromptInput& input, const RequestLimits& limits,
                 const FamilyTable& families, FieldErrors& errors) {
   CheckRequestId(input.request_id, limits, errors);
@@ -147,6 +136,7 @@ void CheckGenerate(const GenerateInput& input, const RequestLimits& limits,
   CheckTokens("stop_token_ids", input.stop_tokens, limits, errors);
   CheckCount("prompt_logprobs", input.prompt_logprobs, limits.max_logprobs,
              errors);
+  if (input.resume) CheckResume(input, limits, families, errors);
 }
 
 void CheckScore(const ScoreInput& input, const RequestLimits& limits,

@@ -27,6 +27,7 @@ struct AnswerStarted {
   std::string dense_worker;
   std::string expert_worker;
   std::uint64_t seed = 0;  // Of choice 0.
+  std::string numerics;    // See sequence/numerics_text.h; empty: unknown.
 };
 
 // Returns an AnswerStarted with all fields but the workers and cached_tokens.

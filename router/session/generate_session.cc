@@ -1,25 +1,19 @@
 #include "router/session/generate_session.h"
 
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "common/status_macros.h"
 #include "router/model/language_choice.h"
 #include "router/model/prompt_tokens.h"
+#include "router/request/field_error.h"
 #include "router/session/choice_seed.h"
 #include "router/session/new_ids.h"
+#include "sequence/numerics_text.h"
 
 namespace apollo {
-namespace {
-
-// Returns why an answer ended that the model or a stop string has ended. The
-// rest of its text may have completed a stop string.
-AnswerEnd EndOfAnswer(const AnswerText& text) {
-  return text.stopped() && !text.turn_ended() ? AnswerEnd::kStop
-                                              : AnswerEnd::kEos;
-}
-
-}  // namespace
-
 GenerateSession::GenerateSession(const SessionContext& context,
                                  std::string tenant, GenerateWriter& writer,
                                  const char* method)
@@ -51,14 +45,22 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
       AllowedNewTokens(model, static_cast<int>(input.max_new_tokens),
                        run.prompt.size()));
   run.shorten_to_cache = input.max_new_tokens == 0;
-  const LanguageChoice language = ChooseLanguage(model, input.input);
+  const LanguageChoice language =
+      input.resume ? ResumedLanguage(model, input.input, input.resume->language,
+                                     static_cast<int>(input.resume->family))
+                   : ChooseLanguage(model, input.input);
   run.family = language.expert;
   run.hybrid = language.hybrid;
   run.language = language.counted_language;
   run.priority = input.input.priority;
   run.cache_salt = tenant_;
   run.sampling = input.sampling;
-  if (!input.has_seed) run.sampling.seed = NewSeed();
+  if (input.resume) {
+    run.sampling.seed = input.resume->seed;
+    run.numerics = ReadNumerics(input.resume->numerics);
+  } else if (!input.has_seed) {
+    run.sampling.seed = NewSeed();
+  }
   run.top_logprobs = static_cast<int>(input.top_logprobs);
   run.ignore_eos = input.ignore_eos;
   run.end_tokens = model.ends.tokens;
@@ -67,45 +69,104 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
   // If a stop string or token ends the answer, the backend sends no summary.
   run.use_with_tokens =
       !input.stops.empty() || !input.stop_tokens.empty() || !turns.empty();
-  const int choices = static_cast<int>(input.choices);
+  std::vector<GenerationRequest> runs;
   {
     MutexLock lock(mutex_);
     started_ = MakeStarted(model, run.request_id, language, run.prompt.size(),
                            run.sampling.seed);
     with_logprobs_ = input.wants_logprobs;
-    stop_tokens_ = {input.stop_tokens.begin(), input.stop_tokens.end()};
+    tokens_.stops = {input.stop_tokens.begin(), input.stop_tokens.end()};
     if (!input.ignore_eos) {
-      end_tokens_ = {run.end_tokens.begin(), run.end_tokens.end()};
+      tokens_.ends = {run.end_tokens.begin(), run.end_tokens.end()};
     }
-    if (input.wants_prompt_logprobs) {
-      prompt_unscored_ = started_.prompt_tokens - 1;
-    }
-    metrics_.PromptTokens(static_cast<int>(run.prompt.size()));
-    for (int i = 0; i < choices; ++i) {
+    tokens_.most = run.max_new_tokens;
+    metrics_.PromptTokens(started_.prompt_tokens);
+    for (int i = 0; i < static_cast<int>(input.choices); ++i) {
       choices_.emplace_back(AnswerText(*model.tokenizer, input.stops, turns));
     }
-  }
-  std::vector<GenerationRequest> runs(choices, run);
-  for (int i = 0; i < choices; ++i) {
-    runs[i].sampling.seed = ChoiceSeed(run.sampling.seed, i);
-  }
-  if (input.wants_prompt_logprobs) {
-    // The prompts of all choices are the same.
-    runs[0].prompt_logprobs = static_cast<int>(input.prompt_logprobs);
+    if (input.resume) RETURN_IF_ERROR(TakeResume(*input.resume));
+    runs = MakeRuns(std::move(run), input);
+    if (runs.empty()) WriteStarted({});
   }
   RunSequences(std::move(runs));
   return absl::OkStatus();
 }
 
-void GenerateSession::OnStarted(int index, const GenerationStarted& started) {
-  choices_[index].cached_tokens = started.cached_tokens;
+absl::Status GenerateSession::TakeResume(const ResumeInput& resume) {
+  FieldErrors errors;
+  for (std::size_t i = 0; i < resume.choices.size(); ++i) {
+    Choice& choice = choices_[i];
+    const ResumedAnswer& received = resume.choices[i];
+    absl::StatusOr<ResumedState> state =
+        ResumeAnswer(received, static_cast<int>(i), tokens_, choice.text);
+    if (!state.ok()) {
+      RETURN_IF_ERROR(errors.Take(state.status()));
+      continue;
+    }
+    choice.closed = received.finished;
+    choice.received = received.tokens;
+    choice.generated = static_cast<int>(received.tokens.size());
+    choice.resumed = *std::move(state);
+  }
+  RETURN_IF_ERROR(errors.status());
+  metrics_.Resumed();
+  return absl::OkStatus();
+}
+
+std::vector<GenerationRequest> GenerateSession::MakeRuns(
+    GenerationRequest run, const GenerateInput& input) {
+  std::vector<GenerationRequest> runs;
+  for (int i = 0; i < static_cast<int>(choices_.size()); ++i) {
+    const Choice& choice = choices_[i];
+    if (choice.closed || choice.resumed.end) continue;
+    run_choices_.push_back(i);
+    GenerationRequest& one = runs.emplace_back(run);
+    one.sampling.seed = ChoiceSeed(run.sampling.seed, i);
+    // The last token is generated again, to see that the answer goes on where
+    // it ended, and to let it end if only its end is missing.
+    if (!choice.received.empty()) {
+      one.answer_tokens = choice.generated - 1;
+      one.max_new_tokens -= one.answer_tokens;
+      one.prompt.insert(one.prompt.end(), choice.received.begin(),
+                        choice.received.end() - 1);
+    } else if (i == 0 && input.wants_prompt_logprobs) {
+      // The prompts of all choices are the same.
+      one.prompt_logprobs = static_cast<int>(input.prompt_logprobs);
+      prompt_unscored_ = started_.prompt_tokens - 1;
+    }
+  }
+  return runs;
+}
+
+void GenerateSession::WriteStarted(const GenerationStarted& started) {
   if (wrote_started_) return;
   wrote_started_ = true;
   taken_ = Now();
   started_.cached_tokens = started.cached_tokens;
   started_.dense_worker = started.dense_worker;
   started_.expert_worker = started.expert_worker;
+  if (started.numerics) started_.numerics = NumericsText(*started.numerics);
   out_.Started(started_);
+  // What the client had received may complete answers.
+  for (int i = 0; i < static_cast<int>(choices_.size()); ++i) {
+    const Choice& choice = choices_[i];
+    if (choice.closed || !choice.resumed.end) continue;
+    WriteText(i, choice.resumed.rest);
+    WriteFinished(i, *choice.resumed.end, choice.resumed.matched_token, {});
+  }
+}
+
+void GenerateSession::OnStarted(int index, const GenerationStarted& started) {
+  choices_[run_choices_[index]].cached_tokens = started.cached_tokens;
+  WriteStarted(started);
+}
+
+bool GenerateSession::IsReceived(int choice, const GeneratedToken& token) {
+  Choice& answer = choices_[choice];
+  const auto received = static_cast<int>(answer.received.size());
+  if (answer.confirmed || token.index >= received) return false;
+  answer.confirmed = token.token == answer.received[token.index];
+  return answer.confirmed;
 }
 
 void GenerateSession::OnPrompt(int /*index*/, const PromptLogprobs& prompt) {
@@ -123,32 +184,38 @@ void GenerateSession::OnPrompt(int /*index*/, const PromptLogprobs& prompt) {
 }
 
 void GenerateSession::OnToken(int index, const GeneratedToken& token) {
-  if (end_tokens_.contains(token.token)) {
+  const int number = run_choices_[index];
+  if (IsReceived(number, token)) return;
+  Choice& choice = choices_[number];
+  if (!choice.confirmed && !choice.received.empty()) {
+    Fail(DoesNotContinue(number));
+    return;
+  }
+  if (tokens_.ends.contains(token.token)) {
     // Only a dense worker of an older release sends it.
-    FinishText(index);
-    WriteFinished(index, EndOfAnswer(choices_[index].text), std::nullopt,
-                  choices_[index].use);
+    WriteText(number, choice.text.Finish());
+    WriteFinished(number, EndOfAnswer(choice.text), std::nullopt, choice.use);
     Stop(index);
     return;
   }
   const absl::Duration now = Now();
   metrics_.Token(now);
   if (!first_token_) first_token_ = now;
-  Choice& choice = choices_[index];
   ++choice.generated;
   choice.use = token.expert_use;
   AnswerDelta delta;
-  delta.choice = index;
+  delta.choice = number;
   delta.index = token.index;
-  const bool stops = stop_tokens_.contains(token.token);
-  delta.text = stops ? choice.text.Finish() : choice.text.Append(token.token);
+  const bool stops = tokens_.stops.contains(token.token);
+  delta.text = Unsent(
+      number, stops ? choice.text.Finish() : choice.text.Append(token.token));
   delta.with_logprobs = with_logprobs_;
   delta.tokens.push_back(
       Describe(token.token, token.logprob, token.alternatives));
   out_.Delta(delta);
   if (stops || choice.text.stopped()) {
     WriteFinished(
-        index,
+        number,
         choice.text.stopped() ? EndOfAnswer(choice.text) : AnswerEnd::kStop,
         token.token, choice.use);
     Stop(index);
@@ -171,37 +238,52 @@ AnswerToken GenerateSession::Describe(
 
 absl::Status GenerateSession::OnFinished(int index,
                                          const GenerationFinished& finished) {
-  if (index == 0 && prompt_unscored_ != 0) {
+  const int number = run_choices_[index];
+  if (number == 0 && prompt_unscored_ != 0) {
     return absl::InternalError(
         "the dense worker did not send the log-probabilities of the prompt");
   }
-  FinishText(index);
-  const AnswerText& text = choices_[index].text;
-  WriteFinished(index,
-                finished.cause == FinishCause::kEos || text.stopped()
-                    ? EndOfAnswer(text)
+  Choice& choice = choices_[number];
+  if (!choice.confirmed && !choice.received.empty()) {
+    return DoesNotContinue(number);
+  }
+  WriteText(number, choice.text.Finish());
+  WriteFinished(number,
+                finished.cause == FinishCause::kEos || choice.text.stopped()
+                    ? EndOfAnswer(choice.text)
                     : AnswerEnd::kLength,
                 std::nullopt, finished.expert_use);
   return absl::OkStatus();
 }
 
-void GenerateSession::FinishText(int index) {
-  Choice& choice = choices_[index];
-  const std::string rest = choice.text.Finish();
-  if (rest.empty()) return;
-  AnswerDelta delta;
-  delta.choice = index;
-  delta.index = choice.generated;
-  delta.text = rest;
-  out_.Delta(delta);
+absl::Status GenerateSession::DoesNotContinue(int choice) {
+  return FieldError(
+      absl::StrCat("resume.choices[", choice, "].token_ids"),
+      "is not what this cluster generates for the request; send it without "
+      "resume");
 }
 
-void GenerateSession::WriteFinished(int index, AnswerEnd reason,
+std::string GenerateSession::Unsent(int choice, std::string text) {
+  std::size_t& skip = choices_[choice].resumed.skip;
+  const std::size_t sent = std::min(skip, text.size());
+  skip -= sent;
+  return text.substr(sent);
+}
+
+void GenerateSession::WriteText(int choice, const std::string& text) {
+  AnswerDelta delta;
+  delta.choice = choice;
+  delta.index = choices_[choice].generated;
+  delta.text = Unsent(choice, text);
+  if (!delta.text.empty()) out_.Delta(delta);
+}
+
+void GenerateSession::WriteFinished(int number, AnswerEnd reason,
                                     std::optional<std::int32_t> matched_token,
                                     const std::vector<LayerUse>& use) {
-  const Choice& choice = choices_[index];
+  const Choice& choice = choices_[number];
   AnswerFinished out;
-  out.choice = index;
+  out.choice = number;
   out.reason = reason;
   if (!choice.text.stopped()) {
     out.matched_token = matched_token;

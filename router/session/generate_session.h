@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "router/request/request.h"
 #include "router/session/answer_text.h"
+#include "router/session/resumed_answer.h"
 #include "router/session/session.h"
 
 namespace apollo {
@@ -35,16 +35,33 @@ class GenerateSession final : public Session {
   struct Choice {
     explicit Choice(AnswerText text) : text(std::move(text)) {}
     AnswerText text;
-    int generated = 0;
+    int generated = 0;  // Of the whole answer.
     int cached_tokens = 0;
     // Expert use up to the last token, if there are stop strings or tokens.
     std::vector<LayerUse> use;
+    // If the call continues an answer.
+    std::vector<std::int32_t> received;  // By the client, before.
+    ResumedState resumed;
+    bool closed = false;     // The client has its end.
+    bool confirmed = false;  // The last token received was generated again.
   };
 
   GenerateSession(const SessionContext& context, std::string tenant,
                   GenerateWriter& writer, const char* method);
 
   absl::Status Accept(GenerateInput input);
+  // Puts the choices in the state that they had in the broken stream.
+  absl::Status TakeResume(const ResumeInput& resume)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns the requests for the choices that are not complete, made from
+  // `run`, which is that of a new choice but for the seed.
+  std::vector<GenerationRequest> MakeRuns(GenerationRequest run,
+                                          const GenerateInput& input)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Writes the start of the call, once, and then the ends of choices that are
+  // complete from the beginning.
+  void WriteStarted(const GenerationStarted& started)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnStarted(int index, const GenerationStarted& started) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnPrompt(int index, const PromptLogprobs& prompt) override
@@ -54,9 +71,18 @@ class GenerateSession final : public Session {
   absl::Status OnFinished(int index,
                           const GenerationFinished& finished) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns true for the last token that the client has received, which comes
+  // again.
+  bool IsReceived(int choice, const GeneratedToken& token)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static absl::Status DoesNotContinue(int choice);
+  // Returns the part of an answer's next text that the client does not have.
+  std::string Unsent(int choice, std::string text)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Writes the rest of the text of an answer that has ended.
-  void FinishText(int index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void WriteFinished(int index, AnswerEnd reason,
+  void WriteText(int choice, const std::string& text)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WriteFinished(int number, AnswerEnd reason,
                      std::optional<std::int32_t> matched_token,
                      const std::vector<LayerUse>& use)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -66,12 +92,13 @@ class GenerateSession final : public Session {
   GenerateWriter& out_;  // Used until the call ends.
 
   bool with_logprobs_ ABSL_GUARDED_BY(mutex_) = false;
-  std::set<std::int32_t> stop_tokens_ ABSL_GUARDED_BY(mutex_);
-  // AnswerEnds::tokens, unless they are to be ignored.
-  std::set<std::int32_t> end_tokens_ ABSL_GUARDED_BY(mutex_);
+  // `ends` are those of AnswerEnds, unless they are to be ignored.
+  AnswerTokens tokens_ ABSL_GUARDED_BY(mutex_);
   // Prompt tokens whose log-probabilities are still to come.
   int prompt_unscored_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Choice> choices_ ABSL_GUARDED_BY(mutex_);
+  // The choice of each sequence.
+  std::vector<int> run_choices_ ABSL_GUARDED_BY(mutex_);
   bool wrote_started_ ABSL_GUARDED_BY(mutex_) = false;
   // Time at which a dense worker started the first sequence.
   absl::Duration taken_ ABSL_GUARDED_BY(mutex_);

@@ -41,6 +41,10 @@ void ScriptedSequence::Token(GeneratedToken token) {
   if (const auto to = sink()) to->OnToken(token);
 }
 
+void ScriptedSequence::TokenAt(int index, std::int32_t token) {
+  if (const auto to = sink()) to->OnToken({index, token, -1, {}, {}});
+}
+
 void ScriptedSequence::Prompt(const PromptLogprobs& prompt) {
   if (const auto to = sink()) to->OnPrompt(prompt);
 }

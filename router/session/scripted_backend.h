@@ -31,6 +31,7 @@ class ScriptedSequence {
   // Emits one token for each byte of the text.
   void Say(const std::string& text);
   void Token(GeneratedToken token);  // Fills in the index.
+  void TokenAt(int index, std::int32_t token);
   void Prompt(const PromptLogprobs& prompt);
   void Finish(absl::StatusOr<GenerationFinished> finished);
   void Finish(FinishCause cause) { Finish(GenerationFinished{cause, {}, {}}); }

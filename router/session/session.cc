@@ -85,6 +85,7 @@ void Session::RunSequences(std::vector<GenerationRequest> requests) {
     MutexLock lock(mutex_);
     sequences_.resize(requests.size());
     for (GenerationRequest& request : requests) request.deadline = deadline_;
+    EndIfAllFinished();  // There may be none.
   }
   for (std::size_t i = 0; i < requests.size(); ++i) {
     {

@@ -75,7 +75,8 @@ class Session : public WatchedCall,
 
   // Enters the table of calls and runs `begin`; ends the call if either fails.
   void Begin(absl::FunctionRef<absl::Status()> begin);
-  // Starts the sequences, in order, until one fails. Called once, by `begin`.
+  // Starts the sequences, in order, until one fails; without any, the call ends
+  // with OK. Called once, by `begin`.
   void RunSequences(std::vector<GenerationRequest> requests);
 
   // The events of the sequence `index`, until the call ends or Stop.
@@ -93,6 +94,10 @@ class Session : public WatchedCall,
   // ends with OK if the writer has room for all that was written.
   virtual void OnAllFinished() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {}
 
+  // Ends the call with an error.
+  void Fail(const absl::Status& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    End(error);
+  }
   // Cancels a sequence that is no longer needed, without an error.
   void Stop(int index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Pauses the sequences if too much output is unsent, and ends the call if the

@@ -139,6 +139,59 @@ TEST(FailureTest, OneOfTwoDenseWorkersIsEnough) {
   EXPECT_EQ(answer.started.workers().dense_worker(), "dense-worker-1");
 }
 
+TEST(FailureTest, AnAnswerGoesOnWhenItsDenseWorkerIsLost) {
+  Cluster cluster(Model(), {.dense_workers = 2, .expert_workers = 1});
+  cluster.Start();
+  v1::GenerateRequest request = GreedyRequest(kPrompt, 400);
+  request.set_ignore_eos(true);
+  const Answer expected = Generate(*cluster.NewStub(), request);
+  ASSERT_TRUE(expected.status.ok()) << expected.status.error_message();
+  grpc::ClientContext context;
+  const auto stub = cluster.NewStub();
+  const auto stream = stub->Generate(&context, request);
+  v1::GenerateResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  ASSERT_TRUE(response.has_started());
+  const bool first =
+      response.started().workers().dense_worker() == "dense-worker-0";
+  cluster.KillDense(first ? 0 : 1);
+  std::vector<std::int32_t> ids;
+  while (stream->Read(&response)) {
+    EXPECT_FALSE(response.has_started());
+    const auto& delta = response.delta().token_ids();
+    ids.insert(ids.end(), delta.begin(), delta.end());
+  }
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(ids, expected.ids);
+}
+
+TEST(FailureTest, AStreamThatBrokeGoesOnAtTheRouter) {
+  Cluster cluster(Model(), {.expert_workers = 1});
+  cluster.Start();
+  v1::GenerateRequest request = GreedyRequest(kPrompt, 60);
+  request.set_ignore_eos(true);
+  const Answer expected = Generate(*cluster.NewStub(), request);
+  ASSERT_TRUE(expected.status.ok()) << expected.status.error_message();
+  v1::Resume& resume = *request.mutable_resume();
+  resume.set_seed(expected.started.seed());
+  resume.set_language(expected.started.language());
+  resume.set_family(expected.started.family());
+  resume.set_numerics(expected.started.numerics());
+  EXPECT_FALSE(resume.numerics().empty());
+  for (const int received : {0, 1, 37, 59, 60}) {
+    resume.clear_choices();
+    resume.add_choices()->mutable_token_ids()->Add(
+        expected.ids.begin(), expected.ids.begin() + received);
+    const Answer rest = Generate(*cluster.NewStub(), request);
+    EXPECT_TRUE(rest.status.ok()) << rest.status.error_message();
+    const std::vector<std::int32_t> wanted(expected.ids.begin() + received,
+                                           expected.ids.end());
+    EXPECT_EQ(rest.ids, wanted) << received;
+    EXPECT_TRUE(expected.text.ends_with(rest.text));
+  }
+}
+
 // Expects a running request to fail with UNAVAILABLE after `harm` is done to
 // the cluster.
 template <typename Harm>

@@ -26,6 +26,7 @@
 #include "model/weights/open_model.h"
 #include "router/dense_client.h"
 #include "sequence/recording_sink.h"
+#include "sequence/sequence_end.h"
 #include "serving/server.h"
 
 namespace apollo {
@@ -116,6 +117,7 @@ class BackendContractTest : public testing::TestWithParam<Where> {
   static DenseCore::Options Options() {
     DenseCore::Options options;
     options.name = "d";
+    options.numerics = "dense-id";
     options.prefix_caching = false;
     return options;
   }
@@ -230,6 +232,74 @@ TEST_P(BackendContractTest, AnAnswerBegunElsewhereGoesOn) {
   EXPECT_EQ(step.sequences[0].start->prompt_tokens, 1);
   Round(101);
   EXPECT_EQ(sink->Await(), "started by d 2:100 3:101 finished");
+}
+
+// Passes events on to a RecordingSink and keeps the start.
+class StartSink final : public GenerationSink {
+ public:
+  void OnStarted(const GenerationStarted& started) override {
+    start = started;
+    events.OnStarted(started);
+  }
+  void OnToken(const GeneratedToken& token) override { events.OnToken(token); }
+  void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
+    events.OnFinished(std::move(finished));
+  }
+  GenerationStarted start;  // Before the end: only for the backend's threads.
+  RecordingSink events;
+};
+
+TEST_P(BackendContractTest, AnAnswerNamesItsNumericsAndNoOthersGoOn) {
+  LinkUp();
+  const auto sink = std::make_shared<StartSink>();
+  const auto call = Start(Request(1), sink);
+  Round(100);
+  EXPECT_EQ(sink->events.Await(), "started by d 0:100 finished");
+  ASSERT_TRUE(sink->start.numerics);
+  EXPECT_TRUE((*sink->start.numerics == SequenceNumerics{"dense-id", ""}));
+
+  GenerationRequest same = Request(1);
+  same.answer_tokens = 1;
+  same.numerics = sink->start.numerics;
+  const auto continued = std::make_shared<RecordingSink>();
+  const auto second = Start(same, continued);
+  Round(101);
+  EXPECT_EQ(continued->Await(), "started by d 1:101 finished");
+
+  for (const SequenceNumerics& other :
+       {SequenceNumerics{"other", ""}, SequenceNumerics{"dense-id", "other"}}) {
+    GenerationRequest request = same;
+    request.numerics = other;
+    const auto refused = std::make_shared<RecordingSink>();
+    const auto third = Start(request, refused);
+    EXPECT_EQ(refused->Await(), " UNAVAILABLE");
+    EXPECT_EQ(EndOf(refused->status()), SequenceEnd::kAnswered);
+    EXPECT_TRUE(absl::StrContains(refused->status().message(), "other"))
+        << refused->status();
+  }
+}
+
+TEST_P(BackendContractTest, AHandOverMovesTheSequences) {
+  LinkUp();
+  const auto sink = std::make_shared<RecordingSink>();
+  const auto call = Start(Request(3), sink);
+  Round(100);
+  EXPECT_TRUE(sink->AwaitPart(" 0:100"));
+  worker_.HandOver();
+  EXPECT_EQ(sink->Await(), "started by d 0:100 UNAVAILABLE");
+  EXPECT_EQ(EndOf(sink->status()), SequenceEnd::kMoved);
+  const auto later = std::make_shared<RecordingSink>();
+  const auto second = Start(Request(3), later);
+  EXPECT_EQ(later->Await(), " UNAVAILABLE");
+  EXPECT_EQ(EndOf(later->status()), SequenceEnd::kMoved);
+}
+
+TEST_P(BackendContractTest, ARefusalIsTheWorkersOwn) {
+  // Without a link, no expert worker has the experts.
+  const auto sink = std::make_shared<RecordingSink>();
+  const auto call = Start(Request(3), sink);
+  EXPECT_EQ(sink->Await(), " UNAVAILABLE");
+  EXPECT_EQ(EndOf(sink->status()), SequenceEnd::kAnswered);
 }
 
 TEST_P(BackendContractTest, LogprobsOfThePromptComeBeforeTheTokens) {

@@ -1,0 +1,296 @@
+// What a pool does with the signs of life of its workers.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/fake_clock.h"
+#include "proto/apollo/internal/v1/generation.grpc.pb.h"
+#include "router/dense_pool.h"
+#include "sequence/recording_sink.h"
+#include "sequence/sequence_end.h"
+
+namespace apollo {
+namespace {
+
+namespace pb = internal::v1;
+
+// Waits until the predicate is true; returns false after half a minute.
+bool Await(const std::function<bool()>& done) {
+  const auto limit =
+      std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+// A dense worker on a port of this process that gives a sign of life when the
+// test says so. Its sequences start and then last until they are cancelled.
+class WatchedWorker final : public pb::DenseWorkerService::Service {
+ public:
+  explicit WatchedWorker(const std::string& name,
+                         const std::string& numerics = "cpu") {
+    description_.set_name(name);
+    description_.set_model_hash("m");
+    description_.set_config_hash("config");
+    description_.set_ready(true);
+    description_.set_wire_version(2);
+    description_.set_numerics(numerics);
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+    address = "127.0.0.1:" + std::to_string(port);
+  }
+  ~WatchedWorker() override { Stop(); }
+  void Stop() {
+    {
+      MutexLock lock(mutex_);
+      stopping_ = true;
+      changed_.notify_all();
+    }
+    server_->Shutdown(std::chrono::system_clock::now());
+  }
+
+  // Gives a sign to each router that watches, and waits until it is sent.
+  void Sign() {
+    MutexLock lock(mutex_);
+    description_.set_progress(description_.progress() + 1);
+    ++signs_;
+    changed_.notify_all();
+    while (sent_ < signs_) changed_.wait(mutex_);
+  }
+  bool Watched() {
+    MutexLock lock(mutex_);
+    return watches_ > 0;
+  }
+
+  grpc::Status Describe(grpc::ServerContext*, const pb::DescribeRequest*,
+                        pb::DescribeResponse* response) override {
+    MutexLock lock(mutex_);
+    *response = description_;
+    return grpc::Status::OK;
+  }
+  grpc::Status Watch(grpc::ServerContext*, const pb::WatchRequest*,
+                     grpc::ServerWriter<pb::SignOfLife>* out) override {
+    MutexLock lock(mutex_);
+    ++watches_;
+    int seen = signs_ = sent_ = 0;
+    while (!stopping_) {
+      if (seen == signs_) {
+        changed_.wait(mutex_);
+        continue;
+      }
+      seen = signs_;
+      pb::SignOfLife sign;
+      sign.set_ready(description_.ready());
+      sign.set_progress(description_.progress());
+      out->Write(sign);
+      sent_ = seen;
+      changed_.notify_all();
+    }
+    --watches_;
+    return grpc::Status::OK;
+  }
+  grpc::Status Run(
+      grpc::ServerContext*,
+      grpc::ServerReaderWriter<pb::RunEvent, pb::RunRequest>* stream) override {
+    pb::RunRequest request;
+    stream->Read(&request);
+    pb::RunEvent started;
+    {
+      MutexLock lock(mutex_);
+      started.mutable_started()->set_dense_worker(description_.name());
+    }
+    stream->Write(started);
+    while (stream->Read(&request)) {
+    }
+    return grpc::Status::OK;
+  }
+
+  std::string address;
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  pb::DescribeResponse description_ ABSL_GUARDED_BY(mutex_);
+  int signs_ ABSL_GUARDED_BY(mutex_) = 0;
+  int sent_ ABSL_GUARDED_BY(mutex_) = 0;
+  int watches_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+class DensePoolWatchTest : public testing::Test {
+ protected:
+  WatchedWorker& Add(const std::string& name,
+                     const std::string& numerics = "cpu") {
+    return *workers_.emplace_back(
+        std::make_unique<WatchedWorker>(name, numerics));
+  }
+  // Makes a pool that watches all workers and has heard of each.
+  void Watch() {
+    std::vector<std::string> members;
+    for (const auto& worker : workers_) members.push_back(worker->address);
+    pool_ = std::make_unique<DensePool>(ModelFingerprint{"config", "tokenizer"},
+                                        DensePool::Options{}, clock_);
+    pool_->SetMembers(members);
+    pool_->Poll();
+    pool_->Tick();
+    for (const auto& worker : workers_) {
+      ASSERT_TRUE(Await([&worker] { return worker->Watched(); }));
+      Sign(*worker);
+    }
+    pool_->Poll();  // What it serves, since it is watched.
+  }
+  // Gives a sign, and waits until the pool has taken it.
+  void Sign(WatchedWorker& worker) {
+    const std::uint64_t before = pool_->signs();
+    worker.Sign();
+    ASSERT_TRUE(Await([this, before] { return pool_->signs() > before; }));
+  }
+  // Lets time pass, in which only these workers give signs.
+  void Pass(absl::Duration time, const std::vector<WatchedWorker*>& alive) {
+    for (; time > absl::ZeroDuration(); time -= DensePool::kTick) {
+      clock_.Pass(DensePool::kTick);
+      for (WatchedWorker* worker : alive) Sign(*worker);
+      pool_->Tick();
+    }
+  }
+  // Starts a sequence and returns its sink, once a worker has started it.
+  std::shared_ptr<RecordingSink> Start() {
+    GenerationRequest request;
+    request.prompt = {1};
+    auto sink = std::make_shared<RecordingSink>();
+    calls_.push_back(pool_->Start(request, sink));
+    EXPECT_TRUE(sink->AwaitPart("started by"));
+    return sink;
+  }
+  void TearDown() override {
+    for (const auto& call : calls_) {
+      if (call != nullptr) call->Cancel();
+    }
+    calls_.clear();
+    for (const auto& worker : workers_) worker->Stop();
+    pool_.reset();
+  }
+
+  SharedClock clock_;
+  std::vector<std::unique_ptr<WatchedWorker>> workers_;
+  std::unique_ptr<DensePool> pool_;
+  std::vector<std::unique_ptr<GenerationCall>> calls_;
+};
+
+TEST_F(DensePoolWatchTest, ASilentWorkerLosesItsSequencesToAnother) {
+  WatchedWorker& first = Add("a");
+  WatchedWorker& second = Add("b");
+  Watch();
+  std::vector<std::shared_ptr<RecordingSink>> sinks = {Start(), Start()};
+  const bool a_first = sinks[0]->text() == "started by a";
+  ASSERT_NE(sinks[0]->text(), sinks[1]->text());
+  Pass(absl::Milliseconds(250), {&second});
+  EXPECT_EQ(sinks[0]->finishes() + sinks[1]->finishes(), 0);
+  Pass(absl::Milliseconds(150), {&second});
+  const auto lost = sinks[a_first ? 0 : 1];
+  EXPECT_EQ(lost->Await(), "started by a UNAVAILABLE");
+  EXPECT_EQ(EndOf(lost->status()), SequenceEnd::kLost);
+  EXPECT_EQ(sinks[a_first ? 1 : 0]->text(), "started by b");
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(Start()->text(), "started by b");
+  // It comes back with its next sign.
+  Pass(absl::Milliseconds(100), {&first, &second});
+  EXPECT_TRUE(Await([this] { return Start()->text() == "started by a"; }));
+}
+
+TEST_F(DensePoolWatchTest, WithoutAnotherItsSequencesWait) {
+  Add("a");
+  WatchedWorker& gpu = Add("gpu", "cuda");
+  Watch();
+  // The other one has other numerics.
+  std::shared_ptr<RecordingSink> sink = Start();
+  if (sink->text() != "started by a") sink = Start();
+  ASSERT_EQ(sink->text(), "started by a");
+  Pass(absl::Seconds(2), {&gpu});
+  EXPECT_EQ(sink->finishes(), 0);
+  Pass(absl::Seconds(9), {&gpu});
+  pool_->Poll();
+  EXPECT_EQ(sink->Await(), "started by a UNAVAILABLE");
+}
+
+TEST_F(DensePoolWatchTest, ASilentWorkerIsTheLastChoice) {
+  Add("a");
+  Watch();
+  Pass(absl::Milliseconds(400), {});
+  EXPECT_EQ(Start()->text(), "started by a");
+  EXPECT_TRUE(pool_->Ready());
+}
+
+TEST_F(DensePoolWatchTest, ARouterThatDidNotRunBlamesNobody) {
+  WatchedWorker& first = Add("a");
+  WatchedWorker& second = Add("b");
+  Watch();
+  const std::vector<std::shared_ptr<RecordingSink>> sinks = {Start(), Start()};
+  clock_.Pass(absl::Seconds(30));
+  pool_->Tick();
+  pool_->Poll();
+  for (const auto& sink : sinks) EXPECT_EQ(sink->finishes(), 0);
+  Pass(absl::Milliseconds(400), {&first, &second});
+  for (const auto& sink : sinks) EXPECT_EQ(sink->finishes(), 0);
+}
+
+TEST_F(DensePoolWatchTest, AClosedConnectionCountsAtOnce) {
+  WatchedWorker& first = Add("a");
+  Watch();
+  const auto sink = Start();
+  first.Stop();
+  EXPECT_EQ(sink->Await(), "started by a UNAVAILABLE");
+  EXPECT_EQ(EndOf(sink->status()), SequenceEnd::kLost);
+  EXPECT_TRUE(Await([this] { return !pool_->Ready(); }));
+}
+
+TEST_F(DensePoolWatchTest, ASuspectGetsNothingUntilItsNextSign) {
+  WatchedWorker& first = Add("a");
+  Watch();
+  pool_->Suspect(first.address);
+  EXPECT_FALSE(pool_->Ready());
+  pool_->Suspect("nobody");
+  Sign(first);
+  EXPECT_TRUE(Await([this] { return pool_->Ready(); }));
+}
+
+TEST_F(DensePoolWatchTest, AvoidedWorkersAreNotChosen) {
+  WatchedWorker& first = Add("a");
+  WatchedWorker& second = Add("b");
+  Watch();
+  std::string chosen;
+  const auto choose = [&chosen](const std::string& name) { chosen = name; };
+  GenerationRequest request;
+  request.prompt = {1};
+  auto sink = std::make_shared<RecordingSink>();
+  for (int i = 0; i < 3; ++i) {
+    sink = std::make_shared<RecordingSink>();
+    calls_.push_back(
+        pool_->StartElsewhere(request, sink, {first.address}, choose));
+    EXPECT_EQ(chosen, second.address);
+    EXPECT_TRUE(sink->AwaitPart("started by b"));
+  }
+  chosen.clear();
+  sink = std::make_shared<RecordingSink>();
+  EXPECT_EQ(pool_->StartElsewhere(request, sink,
+                                  {first.address, second.address}, choose),
+            nullptr);
+  EXPECT_EQ(chosen, "");
+  EXPECT_EQ(sink->Await(), " UNAVAILABLE");
+}
+
+}  // namespace
+}  // namespace apollo

@@ -1,0 +1,96 @@
+#include "router/failover/reissue_policy.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <string>
+
+#include "sequence/sequence_end.h"
+
+namespace apollo {
+namespace {
+
+// Returns true if another worker, or the same one later, may do better.
+bool MayPass(absl::StatusCode code) {
+  return code == absl::StatusCode::kUnavailable ||
+         code == absl::StatusCode::kResourceExhausted;
+}
+
+ReissuePolicy::Verdict Again(ReissueCause cause,
+                             absl::Duration pause = absl::ZeroDuration()) {
+  return {cause, pause, absl::OkStatus()};
+}
+
+ReissuePolicy::Verdict Over(absl::Status error) {
+  return {std::nullopt, absl::ZeroDuration(), std::move(error)};
+}
+
+}  // namespace
+
+ReissuePolicy::Verdict ReissuePolicy::Judge(const Failure& failure,
+                                            absl::Duration now) {
+  if (!MayPass(failure.status.code())) return Over(failure.status);
+  if (!failure.placed) return JudgeNoWorker(failure, now);
+  // gRPC gives RESOURCE_EXHAUSTED for messages that are too large.
+  const bool unavailable =
+      failure.status.code() == absl::StatusCode::kUnavailable;
+  switch (unavailable ? EndOf(failure.status) : SequenceEnd::kAnswered) {
+    case SequenceEnd::kLost:
+      return JudgeLoss(failure, now);
+    case SequenceEnd::kMoved:
+      return JudgeMove(failure, now);
+    case SequenceEnd::kAnswered:
+      break;
+  }
+  refusal_ = failure.status;
+  return Again(ReissueCause::kRefused);
+}
+
+ReissuePolicy::Verdict ReissuePolicy::JudgeLoss(const Failure& failure,
+                                                absl::Duration now) {
+  owed_since_ = now;
+  refusal_ = absl::OkStatus();
+  ++(failure.begun ? losses_ : unbegun_losses_);
+  if (losses_ >= limits_.losses || unbegun_losses_ >= limits_.unbegun_losses) {
+    return Over(absl::UnavailableError(absl::StrCat(
+        losses_ + unbegun_losses_,
+        " dense workers were lost, one after the other, while they had this "
+        "request, so it is not run again; the last: ",
+        failure.status.message())));
+  }
+  return Again(ReissueCause::kLost);
+}
+
+ReissuePolicy::Verdict ReissuePolicy::JudgeMove(const Failure& failure,
+                                                absl::Duration now) {
+  owed_since_ = now;
+  refusal_ = absl::OkStatus();
+  if (++moves_ >= limits_.moves) return Over(failure.status);
+  return Again(ReissueCause::kMoved);
+}
+
+ReissuePolicy::Verdict ReissuePolicy::JudgeNoWorker(const Failure& failure,
+                                                    absl::Duration now) {
+  const absl::Status& reason = refusal_.ok() ? failure.status : refusal_;
+  if (!owed_since_) return Over(reason);
+  const absl::Duration patience =
+      refusal_.code() == absl::StatusCode::kResourceExhausted
+          ? limits_.busy_patience
+          : limits_.patience;
+  if (now - *owed_since_ >= patience) {
+    return Over(absl::UnavailableError(absl::StrCat(
+        "its dense worker was lost, and no other could continue within ",
+        absl::FormatDuration(patience), ": ", std::string(reason.message()))));
+  }
+  return Again(ReissueCause::kRefused, pauses_.Next());
+}
+
+void ReissuePolicy::Progressed() {
+  losses_ = 0;
+  unbegun_losses_ = 0;
+  moves_ = 0;
+  owed_since_.reset();
+  refusal_ = absl::OkStatus();
+  pauses_.Reset();
+}
+
+}  // namespace apollo
