@@ -17,7 +17,8 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
     Options options) {
   ASSIGN_OR_RETURN(
       std::unique_ptr<ProcessFrame> frame,
-      ProcessFrame::Make("expert_workers", options.peers.expert_workers));
+      ProcessFrame::Make("expert_workers", options.peers.expert_workers,
+                         options.peers.dns_server));
   std::unique_ptr<DenseProcess> process(new DenseProcess(std::move(frame)));
   RETURN_IF_ERROR(process->StartRole(options));
   RETURN_IF_ERROR(process->Serve(options.process.server));

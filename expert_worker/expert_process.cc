@@ -27,7 +27,8 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
     const Options& options) {
   ASSIGN_OR_RETURN(
       std::unique_ptr<ProcessFrame> frame,
-      ProcessFrame::Make("expert_workers", options.peers.expert_workers));
+      ProcessFrame::Make("expert_workers", options.peers.expert_workers,
+                         options.peers.dns_server));
   std::unique_ptr<ExpertProcess> process(new ExpertProcess(std::move(frame)));
   process->drain_timeout_ = options.drain_timeout;
   RETURN_IF_ERROR(process->StartRole(options));

@@ -22,7 +22,8 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
                      "; it must be at least 1s"));
   }
   ASSIGN_OR_RETURN(std::unique_ptr<ProcessFrame> frame,
-                   ProcessFrame::Make("dense_workers", options.dense_workers));
+                   ProcessFrame::Make("dense_workers", options.dense_workers,
+                                      options.dns_server));
   std::unique_ptr<RouterProcess> process(new RouterProcess(std::move(frame)));
   RETURN_IF_ERROR(process->Serve(options));
   return process;

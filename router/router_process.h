@@ -21,6 +21,7 @@ class RouterProcess {
     ProcessFlags process;
     RouterOptions router;
     std::string dense_workers;  // See serving/membership.h; not empty.
+    std::string dns_server;     // The same.
     absl::Duration dense_worker_timeout = absl::Seconds(10);
   };
 

@@ -22,8 +22,9 @@ void Notify(std::string_view message) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ProcessFrame>> ProcessFrame::Make(
-    std::string_view flag, std::string_view workers) {
-  auto members = Membership::Parse(workers);
+    std::string_view flag, std::string_view workers,
+    const std::string& dns_server) {
+  auto members = Membership::Parse(workers, dns_server);
   if (!members.ok()) {
     return absl::Status(
         members.status().code(),
@@ -45,8 +46,8 @@ absl::Status ProcessFrame::CheckNamesWorkers() const {
   if (!members_->NamesNobody()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "--", flag_,
-      " names no worker; it must be host:port,host:port, or file:/path for a "
-      "file with one address per line"));
+      " names no worker; it must be host:port,host:port, file:/path for a file "
+      "with one address per line, or dns:NAME:PORT"));
 }
 
 absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,

@@ -23,10 +23,12 @@ namespace apollo {
 class ProcessFrame {
  public:
   // `workers` is the value of `flag`, which lists the workers to call
-  // (serving/membership.h); empty: none. Nothing is served or read yet. Returns
-  // the errors of Membership::Parse, which then name the flag.
+  // (serving/membership.h); empty: none. `dns_server` is asked for a list in
+  // DNS. Nothing is served or read yet. Returns the errors of
+  // Membership::Parse, which then name the flag.
   static absl::StatusOr<std::unique_ptr<ProcessFrame>> Make(
-      std::string_view flag, std::string_view workers);
+      std::string_view flag, std::string_view workers,
+      const std::string& dns_server = "");
   ~ProcessFrame();
 
   // The registry for metrics of the process. Outlives everything in the frame.
