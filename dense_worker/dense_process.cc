@@ -1,13 +1,28 @@
 #include "dense_worker/dense_process.h"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/status_macros.h"
+#include "dense_worker/dense_drain.h"
 #include "link/grpc_link.h"
 
 namespace apollo {
+namespace {
+
+// Calls HandOver of a worker that has it. Sequences of one that has not finish
+// here.
+template <typename Worker>
+void HandOverSequences(Worker& worker) {
+  if constexpr (requires { worker.HandOver(); }) worker.HandOver();
+}
+
+}  // namespace
+
 DenseProcess::DenseProcess(std::unique_ptr<ProcessFrame> frame)
     : frame_(std::move(frame)), request_metrics_(*frame_->registry()) {}
 
@@ -20,6 +35,7 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
       ProcessFrame::Make("expert_workers", options.peers.expert_workers,
                          options.peers.dns_server));
   std::unique_ptr<DenseProcess> process(new DenseProcess(std::move(frame)));
+  process->drain_ = options.drain;
   RETURN_IF_ERROR(process->StartRole(options));
   RETURN_IF_ERROR(process->Serve(options.process.server));
   return process;
@@ -40,7 +56,7 @@ absl::Status DenseProcess::StartRole(Options& options) {
   service_ = std::make_unique<RunService>(
       worker,
       DenseWorkerFacts{flags.name, model.hash, setup_->model.fingerprint,
-                       [&worker] { return worker.Ready(); },
+                       [this] { return Ready(); },
                        [&worker] { return worker.sequences(); },
                        [role = role_.get()] { return role->progress(); },
                        role_->routing(), [this] { return Details(); }},
@@ -73,10 +89,34 @@ WorkerDetails DenseProcess::Details() {
           .cache_blocks_used = role_->worker().counters().used_blocks};
 }
 
-absl::Status DenseProcess::RunUntilStopped() {
-  DenseWorker& worker = role_->worker();
-  return frame_->RunUntilStopped([&worker] { return worker.Ready(); },
-                                 absl::Seconds(10));
+bool DenseProcess::Ready() const {
+  return !draining_ && role_->worker().Ready();
 }
+
+absl::Status DenseProcess::RunUntilStopped() {
+  return frame_->RunUntilStopped(
+      [this] { return Ready(); },
+      {.grace = LastCalls::kLastWord,
+       .none_left = [this] { return service_->calls() == 0; }},
+      [this] { Drain(); });
+}
+
+void DenseProcess::Drain() {
+  draining_ = true;
+  RunService& service = *service_;
+  DenseDrain drain(
+      drain_,
+      {.calls = [&service] { return service.calls(); },
+       .has_routers = [&service] { return service.routers().Polled(); },
+       .has_others = [&service] { return service.routers().AllHaveOthers(); },
+       .hand_over = [this] { HandOver(); }},
+      Clock::Real());
+  while (!drain.Step()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  LogInfo("drained", {{"sequences_left", role_->worker().sequences()}});
+}
+
+void DenseProcess::HandOver() { HandOverSequences(role_->worker()); }
 
 }  // namespace apollo

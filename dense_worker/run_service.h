@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/mutex.h"
+#include "dense_worker/router_reports.h"
 #include "dense_worker/routing_log.h"
 #include "dense_worker/run_call.h"
 #include "link/worker_details.h"
@@ -53,6 +54,11 @@ class RunService final
   // events are waiting. Call it about once a second. Any thread.
   void EndStalledCalls();
 
+  // Returns the calls of Run that have not ended. Any thread.
+  int calls();
+  // The polls of routers.
+  const RouterReports& routers() const { return routers_; }
+
   grpc::ServerBidiReactor<internal::v1::RunRequest, internal::v1::RunEvent>*
   Run(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Describe(
@@ -71,6 +77,7 @@ class RunService final
   const Clock& clock_;
   const RunLimits limits_;
   RunLines lines_{clock_};
+  RouterReports routers_{clock_};
 
   Mutex mutex_;
   // EndStalledCalls removes calls that have ended.

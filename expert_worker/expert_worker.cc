@@ -118,8 +118,8 @@ void ExpertWorker::OnLinkDown(LinkId id, absl::Status status) {
   });
 }
 
-void ExpertWorker::Drain() {
-  thread_.Post([this] { core_.Drain(); });
+void ExpertWorker::Drain(bool hand_over) {
+  thread_.Post([this, hand_over] { core_.Drain(hand_over); });
 }
 
 absl::Duration ExpertWorker::QuietFor() const {

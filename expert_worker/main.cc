@@ -9,7 +9,7 @@
 #include "common/status_macros.h"
 #include "engine/worker_device.h"
 #include "expert_worker/expert_process.h"
-#include "serving/flag_checks.h"
+#include "serving/drain_flags.h"
 #include "serving/run_program.h"
 
 ABSL_FLAG(
@@ -18,9 +18,6 @@ ABSL_FLAG(
     "serves language family N, whose name and languages are in the line "
     "of the families file (--families) that begins with N. A model without "
     "experts takes only \"all\".");
-ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
-          "Time that sequences here, and those of peers that need its experts, "
-          "may take to finish after SIGTERM or SIGINT.");
 
 namespace apollo {
 namespace {
@@ -34,8 +31,7 @@ absl::Status Run() {
   PrepareDevice(options.worker.model.device);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(10)));
   options.experts = absl::GetFlag(FLAGS_experts);
-  options.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
-  RETURN_IF_ERROR(CheckNotNegative("drain_timeout", options.drain_timeout));
+  ASSIGN_OR_RETURN(options.drain, ReadDrainFlags());
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<ExpertProcess> process,
                    ExpertProcess::Start(options));

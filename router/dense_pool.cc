@@ -83,8 +83,20 @@ std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
   return clients;
 }
 
+std::map<std::string, int> DensePool::Others() {
+  MutexLock lock(mutex_);
+  int usable = 0;
+  for (const auto& [address, worker] : workers_) usable += worker.usable();
+  std::map<std::string, int> others;
+  for (const auto& [address, worker] : workers_) {
+    others[address] = usable - worker.usable();
+  }
+  return others;
+}
+
 void DensePool::Poll() {
   const std::map<std::string, std::shared_ptr<DenseClient>> clients = Members();
+  const std::map<std::string, int> others = Others();
   // All workers are polled in parallel. A worker that hangs delays this round,
   // but no request.
   std::map<std::string, std::unique_ptr<Answer>> answers;
@@ -92,6 +104,7 @@ void DensePool::Poll() {
     auto& answer = *(answers[address] = std::make_unique<Answer>());
     answer.context.set_deadline(std::chrono::system_clock::now() +
                                 kDenseAnswerLimit);
+    answer.request.set_other_workers(others.at(address));
     client->stub().async()->Describe(&answer.context, &answer.request,
                                      &answer.response,
                                      [&answer](grpc::Status status) {

@@ -105,6 +105,8 @@ class DensePool final : public RouterBackend {
   // Brings `workers_` up to date with `members_` and returns the clients by
   // address.
   std::map<std::string, std::shared_ptr<DenseClient>> Members();
+  // Returns, by address, the number of other workers that are usable.
+  std::map<std::string, int> Others();
   // Records a worker's answer, or that it has not answered.
   void Update(const std::string& address, Worker& worker, bool answered,
               const internal::v1::DescribeResponse& response)

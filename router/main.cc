@@ -11,6 +11,7 @@
 #include "router/router_flags.h"
 #include "router/router_process.h"
 #include "serving/dns_flags.h"
+#include "serving/drain_flags.h"
 #include "serving/run_program.h"
 
 ABSL_FLAG(std::string, dense_workers, "",
@@ -34,6 +35,7 @@ absl::Status Run() {
   options.router.model.strict_model = options.process.strict_model;
   options.dense_workers = absl::GetFlag(FLAGS_dense_workers);
   ASSIGN_OR_RETURN(options.dns_server, ReadDnsServer());
+  ASSIGN_OR_RETURN(options.drain, ReadDrainFlags());
   options.dense_worker_timeout = absl::GetFlag(FLAGS_dense_worker_timeout);
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<RouterProcess> process,

@@ -25,6 +25,7 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
                    ProcessFrame::Make("dense_workers", options.dense_workers,
                                       options.dns_server));
   std::unique_ptr<RouterProcess> process(new RouterProcess(std::move(frame)));
+  process->drain_timeout_ = options.drain.timeout;
   RETURN_IF_ERROR(process->Serve(options));
   return process;
 }
@@ -47,7 +48,7 @@ absl::Status RouterProcess::Serve(const Options& options) {
 
 absl::Status RouterProcess::RunUntilStopped() {
   return frame_->RunUntilStopped([this] { return pool_->Ready(); },
-                                 absl::Seconds(10));
+                                 role_->EndOfCalls(drain_timeout_));
 }
 
 }  // namespace apollo

@@ -42,7 +42,7 @@ TEST(DrainFlagsTest, WrongValuesAreNamed) {
   absl::SetFlag(&FLAGS_drain, "move");
   absl::SetFlag(&FLAGS_drain_timeout, -absl::Seconds(1));
   EXPECT_EQ(std::string(ReadDrainFlags().status().message()),
-            "--drain_timeout is -1s; it must be at least 0");
+            "--drain_timeout is -1s; it must be at least 0, for example 10s");
 }
 
 TEST(DnsFlagsTest, AServerHasAnAddressAndAPort) {

@@ -6,6 +6,7 @@
 
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "serving/second_stop.h"
 #include "serving/service_manager.h"
 
 namespace apollo {
@@ -64,13 +65,14 @@ absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,
 }
 
 absl::Status ProcessFrame::RunUntilStopped(const std::function<bool()>& ready,
-                                           absl::Duration grace,
+                                           const LastCalls& last,
                                            const std::function<void()>& drain) {
   absl::Status status = server_->RunUntilStopped(ready);
+  const SecondStop second;
   LogInfo("stopping");
   Notify(kServiceStopping);
   if (drain != nullptr) drain();
-  server_->Shutdown(grace);
+  server_->Shutdown(last);
   return status;
 }
 

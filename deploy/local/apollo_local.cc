@@ -9,6 +9,7 @@
 #include "deploy/local/local_cluster.h"
 #include "engine/worker_device.h"
 #include "router/router_flags.h"
+#include "serving/drain_flags.h"
 #include "serving/run_program.h"
 
 namespace apollo {
@@ -25,6 +26,7 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(options.core, ReadDenseFlags(/*steps_in_flight=*/1));
   ASSIGN_OR_RETURN(options.router, ReadRouterFlags(options.process.families));
   options.router.model.strict_model = options.process.strict_model;
+  ASSIGN_OR_RETURN(options.drain, ReadDrainFlags());
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<LocalCluster> cluster,
                    LocalCluster::Start(std::move(options)));

@@ -54,9 +54,9 @@ class Session : public WatchedCall,
   void SetRequestId(std::string id);
   std::string request_id();
 
-  // Ends the call because its client has gone. `reason` is CANCELLED or
-  // DEADLINE_EXCEEDED.
-  void Cancel(const absl::Status& reason);
+  // Ends the call, for example because its client has gone: then `reason` is
+  // CANCELLED or DEADLINE_EXCEEDED.
+  void Cancel(const absl::Status& reason) override;
   // Called by the front when some of the output has been sent.
   void OnSent();
   // Called by the front when it is done with the call. Counts and logs the
