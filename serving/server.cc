@@ -299,6 +299,8 @@ std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address) {
   // Also the maximum time for connecting.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 3000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  // A name of a list may get another address at any time.
+  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000);
   // Each link has its own connection, so that one that breaks does not affect
   // others.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
