@@ -1,6 +1,7 @@
 """The commands up, restart, supervise and down, for a cluster that outlives the command."""
 
 import os
+import sys
 
 from . import daemon, flags, history, logs, signals, state, supervisor
 from . import layout as layouts
@@ -225,8 +226,9 @@ def start_supervisor(options):
     def begin():
         with state.locked(options.state, create=False):
             cluster = present(options)
-        return supervision(cluster, options)
-    return daemon.run(begin, layouts.log_file(options.state, state.SUPERVISOR))
+        run = supervision(cluster, options)
+        return lambda: sys.exit(run and run())  # The new process must not go on with the command.
+    daemon.run(begin, layouts.log_file(options.state, state.SUPERVISOR))
 
 
 def down(options):

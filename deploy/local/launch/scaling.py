@@ -44,7 +44,7 @@ def _start(cluster, role, experts, options):
         cluster.start_one(name, commands.value(options, "timeout"))
         cluster.await_health([name], commands.value(options, "timeout"))
     except BaseException:
-        _end(cluster, name, 0)
+        _end(cluster, name, 5)
         raise
     return name
 
