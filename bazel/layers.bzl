@@ -36,6 +36,7 @@ LIBRARIES = {
     "absl": (["absl/"], ["common", "dense_worker", "engine", "expert_worker", "kernels", "link", "model", "proto", "router", "sequence", "serving", "worker"]),
     "absl_flags": (["absl/flags/"], ["dense_worker", "engine", "expert_worker", "router", "serving"]),
     "absl_random": (["absl/random/"], ["router"]),
+    "c_ares": (["ares.h"], ["serving"]),
     "cld2": (["cld2/"], ["model"]),
     "cli11": (["CLI/"], []),
     "crypto": (["openssl/"], ["common"]),

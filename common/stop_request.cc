@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include <ctime>
+
 namespace apollo {
 
 void BlockStopSignals() {
@@ -18,6 +20,15 @@ bool StopRequested() {
   sigpending(&pending);
   return sigismember(&pending, SIGTERM) == 1 ||
          sigismember(&pending, SIGINT) == 1;
+}
+
+bool TakeStopRequest() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  const timespec now = {};
+  return sigtimedwait(&signals, nullptr, &now) > 0;
 }
 
 }  // namespace apollo

@@ -10,4 +10,8 @@ void BlockStopSignals();
 // long work before serving can stop. Any thread.
 bool StopRequested();
 
+// Returns true if one has come, like StopRequested, and takes it, so that the
+// next one is noticed, too. Any thread.
+bool TakeStopRequest();
+
 }  // namespace apollo

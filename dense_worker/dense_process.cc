@@ -1,10 +1,14 @@
 #include "dense_worker/dense_process.h"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/status_macros.h"
+#include "dense_worker/dense_drain.h"
 #include "link/grpc_link.h"
 
 namespace apollo {
@@ -17,8 +21,10 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
     Options options) {
   ASSIGN_OR_RETURN(
       std::unique_ptr<ProcessFrame> frame,
-      ProcessFrame::Make("expert_workers", options.peers.expert_workers));
+      ProcessFrame::Make("expert_workers", options.peers.expert_workers,
+                         options.peers.dns_server));
   std::unique_ptr<DenseProcess> process(new DenseProcess(std::move(frame)));
+  process->drain_ = options.drain;
   RETURN_IF_ERROR(process->StartRole(options));
   RETURN_IF_ERROR(process->Serve(options.process.server));
   return process;
@@ -42,8 +48,7 @@ absl::Status DenseProcess::StartRole(Options& options) {
       worker,
       DenseWorkerFacts{
           flags.name, model.hash, setup_->model.fingerprint,
-          [&worker] { return worker.Ready(); },
-          [&worker] { return worker.sequences(); },
+          [this] { return Ready(); }, [&worker] { return worker.sequences(); },
           [role = role_.get()] { return role->progress(); }, role_->routing(),
           [this] { return Details(); }, [&worker] { return worker.prefixes(); },
           [&worker] { return worker.queued_rows(); }, role_->self().numerics},
@@ -78,11 +83,35 @@ WorkerDetails DenseProcess::Details() {
           .cache_blocks_used = role_->worker().counters().used_blocks};
 }
 
+bool DenseProcess::Ready() const {
+  return !draining_ && role_->worker().Ready();
+}
+
 absl::Status DenseProcess::RunUntilStopped() {
-  DenseWorker& worker = role_->worker();
-  return frame_->RunUntilStopped([&worker] { return worker.Ready(); },
-                                 absl::Seconds(10),
-                                 [this] { service_->EndWatches(); });
+  return frame_->RunUntilStopped(
+      [this] { return Ready(); },
+      {.grace = LastCalls::kLastWord,
+       .none_left = [this] { return service_->calls() == 0; }},
+      [this] {
+        Drain();
+        service_->EndWatches();
+      });
+}
+
+void DenseProcess::Drain() {
+  draining_ = true;
+  RunService& service = *service_;
+  DenseDrain drain(
+      drain_,
+      {.calls = [&service] { return service.calls(); },
+       .has_routers = [&service] { return service.routers().Polled(); },
+       .has_others = [&service] { return service.routers().AllHaveOthers(); },
+       .hand_over = [this] { role_->worker().HandOver(); }},
+      Clock::Real());
+  while (!drain.Step()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  LogInfo("drained", {{"sequences_left", role_->worker().sequences()}});
 }
 
 }  // namespace apollo

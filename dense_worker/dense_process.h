@@ -2,6 +2,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <memory>
 
 #include "common/ticker.h"
@@ -12,6 +13,7 @@
 #include "engine/worker_setup.h"
 #include "link/peer_set.h"
 #include "link/worker_details.h"
+#include "serving/drain_flags.h"
 #include "serving/metrics.h"
 #include "serving/peer_flags.h"
 #include "serving/process_flags.h"
@@ -31,6 +33,7 @@ class DenseProcess {
     PeerFlags peers;
     DenseCore::Options core;  // Its name is the process's.
     RunLimits run;
+    DrainOptions drain;
   };
 
   // Loads the model, listens and dials. Errors name the wrong flag or file.
@@ -38,9 +41,10 @@ class DenseProcess {
 
   ~DenseProcess();
 
-  // Serves until SIGTERM or SIGINT. Then refuses new calls and lets sequences
-  // in progress finish for up to 10 seconds.
-  // Returns OK, or an error if a port takes no connections any more.
+  // Serves until SIGTERM or SIGINT. Then is not ready, and sequences in
+  // progress finish, or move to other dense workers
+  // (dense_worker/dense_drain.h). Returns OK, or an error if a port takes no
+  // connections any more.
   absl::Status RunUntilStopped();
 
  private:
@@ -48,7 +52,11 @@ class DenseProcess {
   absl::Status StartRole(Options& options);
   absl::Status Serve(ServerOptions options);
   WorkerDetails Details();
+  bool Ready() const;
+  void Drain();
 
+  DrainOptions drain_;
+  std::atomic<bool> draining_{false};
   // Each member uses those above it. The frame uses all of them until it is
   // closed.
   const std::unique_ptr<ProcessFrame> frame_;

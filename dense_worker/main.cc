@@ -9,6 +9,7 @@
 #include "dense_worker/dense_process.h"
 #include "dense_worker/run_flags.h"
 #include "engine/worker_device.h"
+#include "serving/drain_flags.h"
 #include "serving/run_program.h"
 
 namespace apollo {
@@ -24,6 +25,7 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(30)));
   ASSIGN_OR_RETURN(options.core, ReadDenseFlags(/*steps_in_flight=*/2));
   ASSIGN_OR_RETURN(options.run, ReadRunFlags());
+  ASSIGN_OR_RETURN(options.drain, ReadDrainFlags());
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<DenseProcess> process,
                    DenseProcess::Start(std::move(options)));

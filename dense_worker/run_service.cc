@@ -1,5 +1,7 @@
 #include "dense_worker/run_service.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "dense_worker/run_call.h"
@@ -91,6 +93,13 @@ grpc::ServerWriteReactor<pb::SignOfLife>* RunService::Watch(
   return watch.get();
 }
 
+int RunService::calls() {
+  MutexLock lock(mutex_);
+  return static_cast<int>(
+      std::count_if(calls_.begin(), calls_.end(),
+                    [](const auto& call) { return !call.expired(); }));
+}
+
 grpc::ServerUnaryReactor* RunService::Describe(
     grpc::CallbackServerContext* context, const pb::DescribeRequest* request,
     pb::DescribeResponse* response) {
@@ -112,6 +121,11 @@ grpc::ServerUnaryReactor* RunService::Describe(
     }
   }
   response->set_numerics(facts_.numerics);
+  if (!request->with_details()) {  // A poll.
+    routers_.Add(request->has_other_workers()
+                     ? std::optional<int>(request->other_workers())
+                     : std::nullopt);
+  }
   if (request->with_details() && facts_.details) {
     ToProto(facts_.details(), response->mutable_details());
   }

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/mutex.h"
+#include "dense_worker/router_reports.h"
 #include "dense_worker/routing_log.h"
 #include "dense_worker/run_call.h"
 #include "dense_worker/watch_call.h"
@@ -70,6 +71,10 @@ class RunService final
   // Ends the watches, which would last for ever; later ones end at once. Call
   // it before the server is shut down. Any thread.
   void EndWatches();
+  // Returns the calls of Run that have not ended. Any thread.
+  int calls();
+  // The polls of routers.
+  const RouterReports& routers() const { return routers_; }
 
   grpc::ServerBidiReactor<internal::v1::RunRequest, internal::v1::RunEvent>*
   Run(grpc::CallbackServerContext* context) override;
@@ -96,6 +101,7 @@ class RunService final
   const Clock& clock_;
   const RunLimits limits_;
   RunLines lines_{clock_};
+  RouterReports routers_{clock_};
 
   Mutex mutex_;
   // EndStalledCalls removes calls that have ended.

@@ -90,8 +90,9 @@ void ExpertCore::LinkDown(LinkId id) {
   sequences_.DropLink(id);
 }
 
-void ExpertCore::Drain() {
+void ExpertCore::Drain(bool hand_over) {
   draining_ = true;
+  hand_over_ = hand_over;
   SendInfo();
 }
 
@@ -126,6 +127,7 @@ void ExpertCore::SendInfo(bool with_load) {
     described_ = now;
     info.placement = control_.Report(now);
   }
+  info.hand_over = hand_over_;
   if (!with_load && info == info_) return;
   info.running_sequences = sequences();
   info.queued_rows = waiting_.rows() + guests_.rows();

@@ -101,8 +101,9 @@ class ExpertCore {
   // Tells all neighbours that this worker is about to stop: dense workers give
   // it no new sequences, and its experts do not count for new sequences
   // elsewhere. Its own sequences continue, and so does its work for peers,
-  // whose sequences may need it.
-  void Drain();
+  // whose sequences may need it. With `hand_over`, dense workers move its
+  // sequences to other workers, as far as those can take them.
+  void Drain(bool hand_over);
 
   // Returns true if Advance would do something.
   bool HasWork() const { return NextPiece() != Piece::kNone; }
@@ -202,6 +203,7 @@ class ExpertCore {
   bool at_work_ = false;       // The stage has not completed the last call.
   bool guests_turn_ = false;   // The batch had the last piece.
   bool draining_ = false;
+  bool hand_over_ = false;
   bool took_work_ = false;    // Since the last report of the load.
   WorkerInfo info_;           // As last sent.
   absl::Duration described_;  // The time of its placement report.

@@ -224,8 +224,9 @@ TEST_P(ExpertCoreTest, ExpertsOfPeersInSomeLayersAreInReachThere) {
 TEST_P(ExpertCoreTest, ADrainingWorkerContinuesWithoutNewSequences) {
   Worker worker(kAll);
   worker.Take(Step(1, {RowsOf(1, 0, 3)}));
-  worker.core->Drain();
+  worker.core->Drain(/*hand_over=*/false);
   EXPECT_EQ(worker.dense->reach.back(), std::set<int>());
+  EXPECT_FALSE(worker.dense->infos.back().hand_over);
   EXPECT_EQ(worker.other->reach.back(), std::set<int>());
   worker.Work();
   ExpectSame(worker.Result().outputs.at(0), ReferenceOf(RowsOf(1, 0, 3)));
@@ -239,8 +240,9 @@ TEST_P(ExpertCoreTest, ADrainingWorkerServesItsPeers) {
   two.low.Take(Copy(steps[0]));
   two.Work();
   ExpectSame(two.low.Result(), expected[0]);
-  two.high.core->Drain();
+  two.high.core->Drain(/*hand_over=*/true);
   EXPECT_TRUE(two.high.peer->infos.back().draining);
+  EXPECT_TRUE(two.high.peer->infos.back().hand_over);
   two.low.Take({two.high.peer->infos.back()}, kPeer);
   EXPECT_EQ(two.low.dense->reach.back(), kLow);  // For new sequences.
   two.low.Take(Copy(steps[1]));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/status_macros.h"
 
 namespace apollo {
@@ -27,9 +28,10 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
     const Options& options) {
   ASSIGN_OR_RETURN(
       std::unique_ptr<ProcessFrame> frame,
-      ProcessFrame::Make("expert_workers", options.peers.expert_workers));
+      ProcessFrame::Make("expert_workers", options.peers.expert_workers,
+                         options.peers.dns_server));
   std::unique_ptr<ExpertProcess> process(new ExpertProcess(std::move(frame)));
-  process->drain_timeout_ = options.drain_timeout;
+  process->drain_ = options.drain;
   RETURN_IF_ERROR(process->StartRole(options));
   RETURN_IF_ERROR(process->Serve(options.process.server));
   return process;
@@ -41,11 +43,11 @@ absl::Status ExpertProcess::StartRole(const Options& options) {
   // Before there are threads: the role has some.
   ASSIGN_OR_RETURN(links_,
                    WorkerLinks::Open(setup_->device, options.peers.nccl));
-  ASSIGN_OR_RETURN(
-      role_, ExpertRole::Start(*setup_,
-                               {flags.name, options.placement,
-                                options.peers.answer_timeout, options.lease},
-                               &request_metrics_));
+  ASSIGN_OR_RETURN(role_, ExpertRole::Start(*setup_,
+                                            {flags.name, options.placement,
+                                             options.peers.answer_timeout,
+                                             options.peers.lease},
+                                            &request_metrics_));
   ExpertWorker& worker = role_->worker();
   acceptor_ = std::make_unique<WorkerLinkAcceptor>(role_->self(), worker);
   service_ = std::make_unique<GrpcLinkService>(links_->Wrap(*acceptor_));
@@ -73,15 +75,16 @@ absl::Status ExpertProcess::Serve(const ServerOptions& options) {
 absl::Status ExpertProcess::RunUntilStopped() {
   ExpertWorker& worker = role_->worker();
   return frame_->RunUntilStopped([&worker] { return worker.Ready(); },
-                                 absl::ZeroDuration(), [this] { Drain(); });
+                                 {.grace = absl::ZeroDuration()},
+                                 [this] { Drain(); });
 }
 
 void ExpertProcess::Drain() {
   ExpertWorker& worker = role_->worker();
-  worker.Drain();
+  worker.Drain(drain_.move);
   // Work in progress, or in flight when dense workers and peers were told, may
   // finish before the links are closed.
-  const absl::Duration deadline = Clock::Real().Now() + drain_timeout_;
+  const absl::Duration deadline = Clock::Real().Now() + drain_.timeout;
   const auto needed = [&worker] {
     const absl::Duration quiet = worker.QuietFor();
     return worker.sequences() > 0 || quiet < kQuiet ||
@@ -90,6 +93,7 @@ void ExpertProcess::Drain() {
   while (needed() && Clock::Real().Now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
+  LogInfo("drained", {{"sequences_left", worker.sequences()}});
 }
 
 }  // namespace apollo

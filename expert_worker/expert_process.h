@@ -1,7 +1,6 @@
 #pragma once
 
 #include <absl/status/statusor.h>
-#include <absl/time/time.h>
 
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 #include "expert_worker/placement_setup.h"
 #include "link/grpc_link.h"
 #include "link/peer_set.h"
+#include "serving/drain_flags.h"
 #include "serving/metrics.h"
 #include "serving/peer_flags.h"
 #include "serving/process_flags.h"
@@ -31,8 +31,7 @@ class ExpertProcess {
     WorkerFlags worker;
     PeerFlags peers;
     PlacementOptions placement;
-    absl::Duration lease = absl::Milliseconds(300);
-    absl::Duration drain_timeout = absl::Seconds(30);
+    DrainOptions drain;
   };
 
   // Loads the model, listens and dials. Errors name the wrong flag or file.
@@ -42,7 +41,8 @@ class ExpertProcess {
   ~ExpertProcess();
 
   // Serves until SIGTERM or SIGINT. Then lets sequences in progress, here and
-  // on peers that need experts of this worker, finish within the drain timeout.
+  // on peers that need experts of this worker, finish, or move to other
+  // workers, within the time to drain.
   // Returns OK, or an error if a port takes no connections any more.
   absl::Status RunUntilStopped();
 
@@ -52,7 +52,7 @@ class ExpertProcess {
   absl::Status Serve(const ServerOptions& options);
   void Drain();
 
-  absl::Duration drain_timeout_;
+  DrainOptions drain_;
   // Each member uses those above it. The frame uses all of them until it is
   // closed.
   const std::unique_ptr<ProcessFrame> frame_;

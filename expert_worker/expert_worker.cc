@@ -152,8 +152,8 @@ void ExpertWorker::TakePlacement(Placement placement) {
   });
 }
 
-void ExpertWorker::Drain() {
-  thread_.Post([this] { core_.Drain(); });
+void ExpertWorker::Drain(bool hand_over) {
+  thread_.Post([this, hand_over] { core_.Drain(hand_over); });
 }
 
 absl::Duration ExpertWorker::QuietFor() const {

@@ -47,9 +47,9 @@ class ExpertWorker final : public LinkEvents {
   // Takes a new placement file.
   void TakePlacement(Placement placement);
 
-  // Accepts no new sequences from now on. Current ones may finish, and peers
-  // are served as before.
-  void Drain();
+  // Accepts no new sequences from now on. Current ones may finish, or, with
+  // `hand_over`, should move to other workers; peers are served as before.
+  void Drain(bool hand_over);
   // Returns the time since the last frame with rows to compute or sequences to
   // release.
   absl::Duration QuietFor() const;

@@ -10,16 +10,8 @@
 #include "engine/worker_device.h"
 #include "expert_worker/expert_process.h"
 #include "expert_worker/placement_flags.h"
-#include "serving/flag_checks.h"
+#include "serving/drain_flags.h"
 #include "serving/run_program.h"
-
-ABSL_FLAG(absl::Duration, lease, absl::Milliseconds(300),
-          "Time without a sign of life after which rows that another expert "
-          "worker owes are given to a second one that has the expert, or are "
-          "computed here.");
-ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
-          "Time that sequences here, and those of peers that need its experts, "
-          "may take to finish after SIGTERM or SIGINT.");
 
 namespace apollo {
 namespace {
@@ -33,10 +25,7 @@ absl::Status Run() {
   PrepareDevice(options.worker.model.device);
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(10)));
   ASSIGN_OR_RETURN(options.placement, ReadPlacementFlags());
-  options.lease = absl::GetFlag(FLAGS_lease);
-  RETURN_IF_ERROR(CheckAboveZero("lease", options.lease));
-  options.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
-  RETURN_IF_ERROR(CheckNotNegative("drain_timeout", options.drain_timeout));
+  ASSIGN_OR_RETURN(options.drain, ReadDrainFlags());
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<ExpertProcess> process,
                    ExpertProcess::Start(options));

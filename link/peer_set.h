@@ -46,7 +46,9 @@ class PeerSet {
 
   static constexpr absl::Duration kPollInterval = absl::Milliseconds(50);
   static constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
-  static constexpr absl::Duration kLongestPause = absl::Seconds(2);
+  // With the time that a connection takes, a worker that is listed before it
+  // starts is found within 2 s.
+  static constexpr absl::Duration kLongestPause = absl::Seconds(1);
 
  private:
   struct Peer {

@@ -178,6 +178,39 @@ TEST_F(PeerSetTest, AnAddressThatComesBackKeepsItsLink) {
   EXPECT_EQ(dialed_.size(), 1u);
 }
 
+TEST_F(PeerSetTest, AnotherOrderOfTheAddressesChangesNothing) {
+  const auto peers = Make({"a:1", "b:2"});
+  peers->Poll();
+  for (const auto& link : links_) {
+    link->Greet({WorkerRole::kExpert, "x", "m", "1", {}});
+  }
+  peers->SetMembers({"b:2", "a:1"});
+  clock_.now += absl::Minutes(1);
+  peers->Poll();
+  EXPECT_EQ(dialed_.size(), 2u);
+  EXPECT_EQ(events_.told, std::vector<bool>{});
+}
+
+// As in DNS, where an address may soon belong to another host.
+TEST_F(PeerSetTest, AnotherProcessAtAnAddressIsAnotherPeer) {
+  const auto peers = Make({"a:1"});
+  peers->Poll();
+  WorkerInfo old{WorkerRole::kExpert, "x", "m", "1", {3}, 0, 8};
+  old.ready = true;
+  old.revision = 9;
+  links_[0]->Greet(old);
+  links_[0]->End(absl::UnavailableError("gone"));
+  EXPECT_EQ(events_.down, 1);
+  EXPECT_EQ(UntilNextDial(*peers), PeerSet::kFirstPause);
+  links_[1]->Greet({WorkerRole::kExpert, "y", "m", "1", {4}, 0, 9});
+  EXPECT_EQ(events_.up, 2);
+  const std::vector<ListedWorker> now = peers->Describe();
+  ASSERT_EQ(now.size(), 1u);
+  EXPECT_EQ(now[0].info->name, "y");
+  EXPECT_FALSE(now[0].info->ready);
+  EXPECT_EQ(now[0].info->revision, 0u);
+}
+
 TEST_F(PeerSetTest, ALinkThatIsNotUpIsClosedWhenItsAddressLeaves) {
   const auto peers = Make({"a:1", "b:2"});
   peers->Poll();

@@ -107,8 +107,20 @@ std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
   return clients;
 }
 
+std::map<std::string, int> DensePool::Others() {
+  MutexLock lock(mutex_);
+  int usable = 0;
+  for (const auto& [address, worker] : workers_) usable += worker.usable();
+  std::map<std::string, int> others;
+  for (const auto& [address, worker] : workers_) {
+    others[address] = usable - worker.usable();
+  }
+  return others;
+}
+
 void DensePool::Poll() {
   const std::map<std::string, std::shared_ptr<DenseClient>> clients = Members();
+  const std::map<std::string, int> others = Others();
   // All workers are polled in parallel. A worker that hangs delays this round,
   // but no request.
   std::map<std::string, std::unique_ptr<Answer>> answers;
@@ -117,6 +129,7 @@ void DensePool::Poll() {
     answer.context.set_deadline(std::chrono::system_clock::now() +
                                 kDenseAnswerLimit);
     answer.request.set_known_prefixes(KnownPrefixes(address));
+    answer.request.set_other_workers(others.at(address));
     client->stub().async()->Describe(&answer.context, &answer.request,
                                      &answer.response,
                                      [&answer](grpc::Status status) {

@@ -52,8 +52,14 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
                         pb::DescribeResponse* response) override {
     MutexLock lock(mutex_);
     known_prefixes_ = request->known_prefixes();
+    if (request->has_other_workers()) others_ = request->other_workers();
     *response = description_;
     return grpc::Status::OK;
+  }
+  // Returns the number of other workers that the last poll gave; -1: none.
+  int others() {
+    MutexLock lock(mutex_);
+    return others_;
   }
   // Makes later sequences start and then hang.
   void Hang() {
@@ -104,6 +110,7 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
   pb::DescribeResponse description_ ABSL_GUARDED_BY(mutex_);
   int routing_calls_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint64_t known_prefixes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int others_ ABSL_GUARDED_BY(mutex_) = -1;
   bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<grpc::Server> server_;
 };
@@ -222,6 +229,25 @@ TEST_F(DensePoolTest, WorkersOfOneModelShareTheRequests) {
   EXPECT_TRUE(pool_->Ready());
   EXPECT_EQ(pool_->ModelHash(), "m1");
   EXPECT_EQ(Answers(), (Names{"a", "b"}));
+}
+
+// A worker that is about to stop then knows whether its sequences can move.
+TEST_F(DensePoolTest, EachWorkerIsToldHowManyOthersThereAre) {
+  FakeWorker& a = Add("a", "m");
+  FakeWorker& b = Add("b", "m");
+  FakeWorker& c = Add("c", "other");
+  MakePool();
+  Poll();
+  EXPECT_EQ(a.others(), 0);  // Nothing is known yet.
+  Poll();
+  EXPECT_EQ(a.others(), 1);
+  EXPECT_EQ(b.others(), 1);
+  EXPECT_EQ(c.others(), 2);
+  a.SetReady(false);
+  Poll();
+  Poll();
+  EXPECT_EQ(a.others(), 1);
+  EXPECT_EQ(b.others(), 0);
 }
 
 TEST_F(DensePoolTest, AWorkerOfAnotherModelGetsNothingAndIsLoggedOnce) {

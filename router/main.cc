@@ -10,12 +10,15 @@
 #include "common/status_macros.h"
 #include "router/router_flags.h"
 #include "router/router_process.h"
+#include "serving/dns_flags.h"
+#include "serving/drain_flags.h"
 #include "serving/run_program.h"
 
 ABSL_FLAG(std::string, dense_workers, "",
-          "Addresses of the dense workers: host:port,host:port, or file:/path "
-          "for a file with one address per line, reloaded when it changes "
-          "(required).");
+          "Addresses of the dense workers: host:port,host:port; file:/path for "
+          "a file with one address per line, read again when it changes; "
+          "dns:NAME:PORT for all addresses of a name in DNS, or dns:NAME for "
+          "its SRV records, looked up every second (required).");
 ABSL_FLAG(absl::Duration, dense_worker_timeout, absl::Seconds(10),
           "Time without progress after which a dense worker is considered "
           "lost: its sequences go on elsewhere, and it gets no others until it "
@@ -38,6 +41,8 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(options.router, ReadRouterFlags(options.process.families));
   options.router.model.strict_model = options.process.strict_model;
   options.dense_workers = absl::GetFlag(FLAGS_dense_workers);
+  ASSIGN_OR_RETURN(options.dns_server, ReadDnsServer());
+  ASSIGN_OR_RETURN(options.drain, ReadDrainFlags());
   options.dense_worker_timeout = absl::GetFlag(FLAGS_dense_worker_timeout);
   options.lease = absl::GetFlag(FLAGS_lease);
   SetLogProcess(options.process.name);

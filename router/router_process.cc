@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "router/failover/reissue_policy.h"
 #include "router/pool_counters.h"
 #include "serving/counter_collector.h"
-#include "router/failover/reissue_policy.h"
 
 namespace apollo {
 namespace {
@@ -39,8 +39,10 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
                      absl::FormatDuration(options.dense_worker_timeout)));
   }
   ASSIGN_OR_RETURN(std::unique_ptr<ProcessFrame> frame,
-                   ProcessFrame::Make("dense_workers", options.dense_workers));
+                   ProcessFrame::Make("dense_workers", options.dense_workers,
+                                      options.dns_server));
   std::unique_ptr<RouterProcess> process(new RouterProcess(std::move(frame)));
+  process->drain_timeout_ = options.drain.timeout;
   RETURN_IF_ERROR(process->Serve(options));
   return process;
 }
@@ -72,7 +74,7 @@ absl::Status RouterProcess::Serve(const Options& options) {
 
 absl::Status RouterProcess::RunUntilStopped() {
   return frame_->RunUntilStopped([this] { return pool_->Ready(); },
-                                 absl::Seconds(10));
+                                 role_->EndOfCalls(drain_timeout_));
 }
 
 }  // namespace apollo

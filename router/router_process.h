@@ -9,6 +9,7 @@
 #include "router/dense_pool.h"
 #include "router/failover/failover_backend.h"
 #include "router/router_role.h"
+#include "serving/drain_flags.h"
 #include "serving/process_flags.h"
 #include "serving/process_frame.h"
 
@@ -22,6 +23,8 @@ class RouterProcess {
     ProcessFlags process;
     RouterOptions router;
     std::string dense_workers;  // See serving/membership.h; not empty.
+    std::string dns_server;     // The same.
+    DrainOptions drain;
     absl::Duration dense_worker_timeout = absl::Seconds(10);
     absl::Duration lease = absl::Milliseconds(300);
   };
@@ -33,8 +36,8 @@ class RouterProcess {
 
   ~RouterProcess();
 
-  // Serves until SIGTERM or SIGINT. Then calls in progress may end for up to
-  // 10 seconds, while new ones are refused.
+  // Serves until SIGTERM or SIGINT. Then calls in progress may end within the
+  // time to drain, while new ones are refused.
   // Returns OK, or an error if a port takes no connections any more.
   absl::Status RunUntilStopped();
 
@@ -42,6 +45,7 @@ class RouterProcess {
   explicit RouterProcess(std::unique_ptr<ProcessFrame> frame);
   absl::Status Serve(const Options& options);
 
+  absl::Duration drain_timeout_;
   // Each uses those above it, and the frame, until it is closed, all of them.
   const std::unique_ptr<ProcessFrame> frame_;
   std::unique_ptr<RouterModel> model_;

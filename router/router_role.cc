@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/clock.h"
+#include "common/log.h"
 
 namespace apollo {
 
@@ -27,6 +28,17 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
   return Server::Start(options,
                        {{&service_, v1::InferenceService::service_full_name()}},
                        metrics);
+}
+
+LastCalls RouterRole::EndOfCalls(absl::Duration grace) {
+  return {.grace = grace,
+          .none_left = [this] { return calls_.running() == 0; },
+          .end =
+              [this] {
+                LogWarning("calls_cut_short", {{"calls", calls_.running()}});
+                calls_.CancelAll(absl::UnavailableError(
+                    "the router is about to stop; try again"));
+              }};
 }
 
 }  // namespace apollo

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 #include <prometheus/collectable.h>
 #include <prometheus/registry.h>
 
@@ -31,6 +32,11 @@ class RouterRole {
   absl::StatusOr<std::unique_ptr<Server>> Listen(
       ServerOptions options,
       const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics);
+
+  // Returns how the calls of a role end that stops: for `grace` by themselves;
+  // what is left then gets UNAVAILABLE, with the trailers that make clients try
+  // again. Valid during the lifetime of the role.
+  LastCalls EndOfCalls(absl::Duration grace);
 
  private:
   const RouterOptions options_;

@@ -4,6 +4,7 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
+#include <absl/strings/strip.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +15,7 @@
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "serving/dns_members.h"
 #include "serving/host_port.h"
 
 namespace apollo {
@@ -21,9 +23,22 @@ namespace {
 
 constexpr std::size_t kMaxFileBytes = 1 << 20;
 
+// An address, or a name that can be resolved. An IPv6 address has brackets, and
+// perhaps a zone.
+bool IsHost(absl::string_view host) {
+  if (absl::ConsumePrefix(&host, "[")) {
+    return absl::ConsumeSuffix(&host, "]") && !host.empty() &&
+           host.find_first_of("[] \t") == absl::string_view::npos;
+  }
+  return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' ||
+           c == '-' || c == '_';
+  });
+}
+
 absl::Status CheckAddress(absl::string_view address) {
   const std::optional<HostPort> parsed = ParseHostPort(address);
-  if (!parsed || parsed->host.empty() || parsed->port == 0) {
+  if (!parsed || !IsHost(parsed->host) || parsed->port == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", address,
                      "\" is not an address; it must be host:port with a port "
@@ -60,15 +75,23 @@ absl::StatusOr<std::vector<std::string>> ReadAddresses(
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Membership>> Membership::Parse(
-    std::string_view list) {
-  constexpr std::string_view kFile = "file:";
-  if (list.substr(0, kFile.size()) == kFile) {
+    std::string_view list, const std::string& dns_server) {
+  constexpr std::string_view kFile = "file:", kDns = "dns:";
+  if (list.starts_with(kDns)) {
+    ASSIGN_OR_RETURN(DnsMembers members,
+                     DnsMembers::Parse(list.substr(kDns.size()), dns_server));
+    return std::make_unique<Membership>(
+        std::string(list),
+        [members = std::move(members)]() mutable { return members.Read(); },
+        DnsMembers::kInterval);
+  }
+  if (list.starts_with(kFile)) {
     std::string path(list.substr(kFile.size()));
     if (path.empty()) {
       return absl::InvalidArgumentError(
           "\"file:\" has no path; it must be file:/path");
     }
-    return std::make_unique<Membership>(path,
+    return std::make_unique<Membership>(std::string(list),
                                         [path] { return ReadAddresses(path); });
   }
   ASSIGN_OR_RETURN(Addresses addresses, ParseAddresses(ToAbsl(list), ','));
@@ -78,8 +101,8 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Parse(
 Membership::Membership(Addresses addresses)
     : addresses_(std::move(addresses)) {}
 
-Membership::Membership(std::string name, Reader reader)
-    : name_(std::move(name)), reader_(std::move(reader)) {}
+Membership::Membership(std::string name, Reader reader, absl::Duration interval)
+    : name_(std::move(name)), interval_(interval), reader_(std::move(reader)) {}
 
 Membership::~Membership() {
   {
@@ -104,7 +127,7 @@ void Membership::Run() {
     Refresh();
     MutexLock lock(mutex_);
     if (!stopping_) {
-      stop_.wait_for(mutex_, absl::ToChronoMilliseconds(kInterval));
+      stop_.wait_for(mutex_, absl::ToChronoMilliseconds(interval_));
     }
     if (stopping_) return;
   }
@@ -124,6 +147,10 @@ void Membership::Refresh() {
     kept = addresses_.size();
   }
   Report(read.status(), kept);
+  if (changed) {
+    LogInfo("workers_list_changed",
+            {{"list", name_}, {"workers", static_cast<int>(kept)}});
+  }
   if (changed && listener_) listener_(*read);
 }
 
@@ -131,11 +158,11 @@ void Membership::Report(const absl::Status& status, std::size_t kept) {
   if (status == last_status_) return;
   last_status_ = status;
   if (status.ok()) {
-    LogInfo("workers_file_recovered",
-            {{"file", name_}, {"workers", static_cast<int>(kept)}});
+    LogInfo("workers_list_recovered",
+            {{"list", name_}, {"workers", static_cast<int>(kept)}});
     return;
   }
-  LogError("workers_file_rejected", {{"file", name_},
+  LogError("workers_list_rejected", {{"list", name_},
                                      {"reason", std::string(status.message())},
                                      {"workers_kept", static_cast<int>(kept)}});
 }

@@ -27,24 +27,33 @@ class Membership {
   // Receives the addresses. Called by one thread at a time; must return soon.
   using Listener = std::function<void(const Addresses&)>;
 
-  // Parses the value of a flag: "host:port,host:port", or "file:/path" for a
-  // file with one address per line, which may change while the process runs and
-  // need not exist yet. Skips empty lines and lines that start with #. Returns
-  // INVALID_ARGUMENT naming an address without a valid port.
+  // Parses the value of a flag:
+  //
+  // - "host:port,host:port" is a fixed list;
+  // - "file:/path" is a file with one address per line, which may change while
+  //   the process runs and need not exist yet. Skips empty lines and lines that
+  //   start with #;
+  // - "dns:NAME:PORT" are all addresses of a name in DNS with this port, and
+  //   "dns:NAME" those of its SRV records: see serving/dns_members.h. They are
+  //   looked up every second, at `dns_server` (serving/dns_resolver.h).
+  //
+  // Returns INVALID_ARGUMENT naming an address without a valid host or port.
   static absl::StatusOr<std::unique_ptr<Membership>> Parse(
-      std::string_view list);
+      std::string_view list, const std::string& dns_server = "");
 
   // Creates a fixed list.
   explicit Membership(Addresses addresses);
-  // Creates a list that follows a source. `name` is for the log.
-  Membership(std::string name, Reader reader);
+  // Creates a list that follows a source, which is read again after each
+  // `interval`. `name` is for the log.
+  Membership(std::string name, Reader reader,
+             absl::Duration interval = kInterval);
   // Waits for a read in progress. The listener is not called any more.
   ~Membership();
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;
 
   // Passes the addresses to the listener: those of a fixed list immediately,
-  // those of a source from its thread, which reads every kInterval, at first
+  // those of a source from its thread, which reads it again and again, at first
   // and after each change. Call at most once. The listener must stay valid
   // until the membership is destroyed.
   void Start(Listener listener);
@@ -68,6 +77,7 @@ class Membership {
 
   // Constant after construction.
   const std::string name_;
+  const absl::Duration interval_ = kInterval;
 
   // Used by the reading thread only.
   Reader reader_;

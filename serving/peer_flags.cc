@@ -7,14 +7,17 @@
 #include <optional>
 
 #include "common/status_macros.h"
+#include "serving/dns_flags.h"
 #include "serving/flag_checks.h"
 
 ABSL_FLAG(
     std::string, expert_workers, "",
     "Addresses of all expert workers; this one may be among them: "
-    "host:port,host:port, or file:/path for a file with one address per "
-    "line, reloaded when it changes. Required for a dense worker. An expert "
-    "worker needs the addresses of those that hold the experts it lacks.");
+    "host:port,host:port; file:/path for a file with one address per line, "
+    "read again when it changes; dns:NAME:PORT for all addresses of a name in "
+    "DNS, or dns:NAME for its SRV records, looked up every second. Required "
+    "for a dense worker. An expert worker needs the addresses of those that "
+    "hold the experts it lacks.");
 ABSL_FLAG(std::optional<absl::Duration>, answer_timeout, std::nullopt,
           "Time without progress after which a worker that owes an answer is "
           "considered lost. Default: 30s in a dense worker, 10s in an expert "
@@ -47,6 +50,7 @@ absl::StatusOr<PeerFlags> ReadPeerFlags(absl::Duration answer_timeout) {
         "; it must be at least ", absl::FormatDuration(kShortestLease),
         ", four times the interval of reports"));
   }
+  ASSIGN_OR_RETURN(flags.dns_server, ReadDnsServer());
   ASSIGN_OR_RETURN(flags.nccl, ReadNcclFlags());
   return flags;
 }

@@ -6,6 +6,7 @@
 
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "serving/second_stop.h"
 #include "serving/service_manager.h"
 
 namespace apollo {
@@ -22,8 +23,9 @@ void Notify(std::string_view message) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ProcessFrame>> ProcessFrame::Make(
-    std::string_view flag, std::string_view workers) {
-  auto members = Membership::Parse(workers);
+    std::string_view flag, std::string_view workers,
+    const std::string& dns_server) {
+  auto members = Membership::Parse(workers, dns_server);
   if (!members.ok()) {
     return absl::Status(
         members.status().code(),
@@ -45,8 +47,8 @@ absl::Status ProcessFrame::CheckNamesWorkers() const {
   if (!members_->NamesNobody()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "--", flag_,
-      " names no worker; it must be host:port,host:port, or file:/path for a "
-      "file with one address per line"));
+      " names no worker; it must be host:port,host:port, file:/path for a file "
+      "with one address per line, or dns:NAME:PORT"));
 }
 
 absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,
@@ -63,13 +65,14 @@ absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,
 }
 
 absl::Status ProcessFrame::RunUntilStopped(const std::function<bool()>& ready,
-                                           absl::Duration grace,
+                                           const LastCalls& last,
                                            const std::function<void()>& drain) {
   absl::Status status = server_->RunUntilStopped(ready);
+  const SecondStop second;
   LogInfo("stopping");
   Notify(kServiceStopping);
   if (drain != nullptr) drain();
-  server_->Shutdown(grace);
+  server_->Shutdown(last);
   return status;
 }
 

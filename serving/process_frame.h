@@ -23,10 +23,12 @@ namespace apollo {
 class ProcessFrame {
  public:
   // `workers` is the value of `flag`, which lists the workers to call
-  // (serving/membership.h); empty: none. Nothing is served or read yet. Returns
-  // the errors of Membership::Parse, which then name the flag.
+  // (serving/membership.h); empty: none. `dns_server` is asked for a list in
+  // DNS. Nothing is served or read yet. Returns the errors of
+  // Membership::Parse, which then name the flag.
   static absl::StatusOr<std::unique_ptr<ProcessFrame>> Make(
-      std::string_view flag, std::string_view workers);
+      std::string_view flag, std::string_view workers,
+      const std::string& dns_server = "");
   ~ProcessFrame();
 
   // The registry for metrics of the process. Outlives everything in the frame.
@@ -47,11 +49,13 @@ class ProcessFrame {
                      const std::vector<LogField>& facts);
 
   // Serves until SIGTERM or SIGINT. Health follows ready(), which must not
-  // block. Then calls drain(), if given, and stops the server: calls in
-  // progress may take `grace` to finish. Returns OK, or the error of
+  // block. Then it is NOT_SERVING; calls drain(), if given, while the server
+  // still takes calls, and stops the server: calls in progress end as `last`
+  // says. Another signal meanwhile ends the process at once
+  // (serving/second_stop.h). Returns OK, or the error of
   // Server::RunUntilStopped.
   absl::Status RunUntilStopped(const std::function<bool()>& ready,
-                               absl::Duration grace,
+                               const LastCalls& last,
                                const std::function<void()>& drain = nullptr);
 
   // Ends serving: neither the listener nor a service is called again.

@@ -51,7 +51,7 @@ TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
         EXPECT_FALSE(drained);
         return asked = true;
       },
-      absl::ZeroDuration(),
+      {.grace = absl::ZeroDuration()},
       [&] {
         EXPECT_EQ(systemd.Receive(), "STOPPING=1");
         drained = true;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include <limits>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "common/clock.h"
@@ -229,7 +231,7 @@ void Server::WatchPorts() {
 }
 
 Server::~Server() {
-  if (server_ != nullptr) Shutdown(absl::ZeroDuration());
+  if (server_ != nullptr) Shutdown({.grace = absl::ZeroDuration()});
 }
 
 void Server::SetServing(bool serving) {
@@ -259,10 +261,30 @@ absl::Status Server::RunUntilStopped(const std::function<bool()>& ready) {
   return status;
 }
 
-void Server::Shutdown(absl::Duration grace) {
+void Server::Shutdown(const LastCalls& last) {
   gate_ = nullptr;
-  server_->Shutdown(std::chrono::system_clock::now() +
-                    absl::ToChronoMilliseconds(grace));
+  // gRPC's Shutdown returns when all calls have ended, and cannot be told
+  // meanwhile that nobody waits for the rest.
+  std::atomic<bool> ended = false;
+  std::thread shutdown([this, &ended] {
+    server_->Shutdown(std::chrono::system_clock::time_point::max());
+    ended = true;
+  });
+  const Clock& clock = Clock::Real();
+  const auto wait = [&](absl::Duration time) {
+    const absl::Duration deadline = clock.Now() + time;
+    while (!ended && !(last.none_left && last.none_left()) &&
+           clock.Now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  };
+  wait(last.grace);
+  if (!ended && last.end != nullptr && !(last.none_left && last.none_left())) {
+    last.end();
+    wait(LastCalls::kLastWord);
+  }
+  grpc_server_cancel_all_calls(server_->c_server());
+  shutdown.join();
   server_->Wait();
   server_ = nullptr;
 }
@@ -277,6 +299,8 @@ std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address) {
   // Also the maximum time for connecting.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 3000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  // A name of a list may get another address at any time.
+  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000);
   // Each link has its own connection, so that one that breaks does not affect
   // others.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);

@@ -43,6 +43,20 @@ struct NamedService {
   std::string name;
 };
 
+// How the calls in progress end when a server stops.
+struct LastCalls {
+  // Time that they have to end by themselves.
+  absl::Duration grace;
+  // Returns true if none needs time any more. Others, such as those that watch
+  // the health of the process, never end by themselves. Null: all need it.
+  std::function<bool()> none_left = nullptr;
+  // Ends the calls that are left after `grace`, which then have kLastWord to
+  // tell their clients. Null: they are cancelled.
+  std::function<void()> end = nullptr;
+
+  static constexpr absl::Duration kLastWord = absl::Seconds(1);
+};
+
 // The endpoints of a process: a gRPC server with health checking (and
 // reflection, v1 and v1alpha), and /metrics over HTTP. The life of a process is
 //
@@ -51,7 +65,7 @@ struct NamedService {
 //   server = Server::Start(options, services, metrics);
 //   status = server->RunUntilStopped(ready);  // health follows ready()
 //   ...drain...
-//   server->Shutdown(grace);
+//   server->Shutdown({.grace = grace});
 // Single-threaded.
 class Server {
  public:
@@ -77,9 +91,10 @@ class Server {
   // Sets the health of the process and of each service.
   void SetServing(bool serving);
 
-  // Accepts no new connections and calls. Calls in progress may take `grace` to
-  // finish before they are cancelled.
-  void Shutdown(absl::Duration grace);
+  // Accepts no new connections and calls, tells clients so (GOAWAY), and
+  // returns when the calls in progress have ended as `last` says; those that
+  // are left then are cancelled.
+  void Shutdown(const LastCalls& last);
 
   const std::string& address() const { return address_; }
   const std::string& metrics_address() const { return metrics_address_; }

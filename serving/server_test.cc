@@ -111,6 +111,58 @@ TEST(ServerTest, HealthIsWatchedByServiceName) {
   watch->Finish();
 }
 
+// A client that watches the health of a process never ends its call.
+TEST(ServerTest, AWatcherDoesNotHoldUpTheEnd) {
+  Nothing service;
+  const auto server =
+      StartServer(&service, std::make_shared<prometheus::Registry>());
+  const auto stub = grpc::health::v1::Health::NewStub(grpc::CreateChannel(
+      server->address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  const auto watch =
+      stub->Watch(&context, grpc::health::v1::HealthCheckRequest());
+  grpc::health::v1::HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+  bool busy = true;
+  int asked = 0, ended = 0;
+  server->Shutdown({.grace = absl::InfiniteDuration(),
+                    .none_left =
+                        [&] {
+                          busy = busy && ++asked < 3;
+                          return !busy;
+                        },
+                    .end = [&] { ++ended; }});
+  EXPECT_EQ(asked, 3);
+  EXPECT_EQ(ended, 0);
+  while (watch->Read(&response)) {
+  }
+  EXPECT_FALSE(watch->Finish().ok());
+}
+
+TEST(ServerTest, CallsThatAreLeftAreEndedBeforeTheyAreCancelled) {
+  Nothing service;
+  const auto server =
+      StartServer(&service, std::make_shared<prometheus::Registry>());
+  const auto stub = grpc::health::v1::Health::NewStub(grpc::CreateChannel(
+      server->address(), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  const auto watch =
+      stub->Watch(&context, grpc::health::v1::HealthCheckRequest());
+  grpc::health::v1::HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+  bool left = true;
+  int ended = 0;
+  server->Shutdown({.grace = absl::ZeroDuration(),
+                    .none_left = [&] { return !left; },
+                    .end =
+                        [&] {
+                          ++ended;
+                          left = false;
+                        }});
+  EXPECT_EQ(ended, 1);
+  EXPECT_FALSE(watch->Finish().ok());
+}
+
 TEST(ServerTest, ReflectionListsAndDescribesAllServices) {
   namespace reflection = grpc::reflection::v1;
   Nothing service;

@@ -6,7 +6,8 @@
 # Usage: tools/install_packages.sh [--dev] [--images] [--packages] [--plots] [--language] [--list]
 #                                  [--minja FILE]
 #   --dev       also packages for --config=clang, --config=fuzz, clang-tidy,
-#               clang-format, tests/style.sh and deploy/images/libraries_test.py,
+#               clang-format, tests/style.sh, deploy/images/libraries_test.py and
+#               tests of DNS,
 #               and the tools of tools/style_tools.txt, which are on PyPI, into
 #               ${XDG_CACHE_HOME:-~/.cache}/apollo-moe/style-tools
 #   --images    also packages for deploy/images
@@ -23,6 +24,7 @@ packages=(
   g++
   # Libraries: third_party/system/BUILD.bazel names them one by one.
   libabsl-dev
+  libc-ares-dev
   libcld2-dev
   libcli11-dev
   libedit-dev
@@ -52,6 +54,7 @@ dev_packages=(
   clang
   clang-format
   clang-tidy
+  dnsmasq-base  # A DNS server, for the tests of serving/dns_resolver.
   dpkg-dev
   libclang-rt-14-dev
   shellcheck

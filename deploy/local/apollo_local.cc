@@ -10,6 +10,7 @@
 #include "engine/worker_device.h"
 #include "expert_worker/placement_flags.h"
 #include "router/router_flags.h"
+#include "serving/drain_flags.h"
 #include "serving/run_program.h"
 
 namespace apollo {
@@ -27,6 +28,7 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(options.router, ReadRouterFlags(options.process.families));
   ASSIGN_OR_RETURN(options.placement, ReadPlacementFlags());
   options.router.model.strict_model = options.process.strict_model;
+  ASSIGN_OR_RETURN(options.drain, ReadDrainFlags());
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<LocalCluster> cluster,
                    LocalCluster::Start(std::move(options)));

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs a cluster of real processes on this machine, all on 127.0.0.1.
 
-Users call it as deploy/local/cluster.sh: up, status, restart, supervise, down. `attached` is for tests: see launch/attached.py.
+Users call it as deploy/local/cluster.sh: up, status, restart, rolling-restart,
+add, remove, supervise, down. `attached` is for tests: see launch/attached.py.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from launch import attached, commands, signals, status  # noqa: E402
+from launch import attached, commands, scaling, signals, status  # noqa: E402
 from launch.failure import Failure, Mistake  # noqa: E402
 
 UP = """starts one router, dense workers and expert workers, waits until all are healthy, and prints the router's
@@ -18,6 +19,10 @@ address. If the cluster is running already, fails if a given option differs from
 STATUS = "shows each process, its restarts and its last exit; exit code 1 unless all are healthy"
 RESTART = """stops processes, which finish their requests, or takes those that have died, and starts them again with the
 same ports, experts and options, one after the other, while the others run; waits until all processes are healthy"""
+ROLLING = """restarts all processes, one after the other, so that the workers serve all the time: if no other worker can do
+the work of one, a substitute is started first; while the router is restarted, clients must try again"""
+ADD = "starts a further dense worker or expert worker, which the other processes find by themselves"
+REMOVE = "stops a worker, whose work the others take over, and forgets it"
 SUPERVISE = """restarts each process that ends, after a pause that grows from 1 s to 60 s, until it is interrupted or the
 cluster is stopped; `up --supervise` does so in the background"""
 DOWN = "stops the processes; the logs stay"
@@ -30,6 +35,13 @@ def number(least, most):
             raise argparse.ArgumentTypeError(f'is "{text}"; it must be a number from {least} to {most}')
         return int(text)
     return parse
+
+
+def numbers(text):
+    parsed = [part for part in text.split(",") if part.isascii() and part.isdigit()]
+    if not parsed or len(parsed) != len(text.split(",")):
+        raise argparse.ArgumentTypeError(f'is "{text}"; it must be numbers such as 0,4')
+    return sorted(set(map(int, parsed)))
 
 
 def directory(text):
@@ -61,13 +73,12 @@ def parse(arguments):
     common.add_argument("--bin", metavar="DIR", type=directory,
                         help="directory of the built programs; default .bazel/bin of this checkout")
     common.add_argument("--grace", metavar="S", type=number(1, 86400), help="seconds until a process that does "
-                        "not stop is killed; default 15, because requests get up to 10 s, and 45 for restart, because "
-                        "sequences of an expert worker get up to 30 s")
+                        "not stop is killed; default 45, because requests get up to 30 s (--drain_timeout)")
     start = argparse.ArgumentParser(add_help=False)
     start.add_argument("--model", metavar="DIR", help="checkpoint to serve")
     start.add_argument("--dense-workers", metavar="N", type=number(1, 64), help="number of dense workers; default 1")
     start.add_argument("--timeout", metavar="S", type=number(1, 86400), help="seconds for the start; default 300")
-    several = parser.add_subparsers(dest="command", required=True, metavar="up|status|restart|supervise|down")
+    several = parser.add_subparsers(dest="command", required=True, metavar="up|status|restart|rolling-restart|add|remove|supervise|down")
     up = several.add_parser("up", allow_abbrev=False, help=UP, description="up " + UP, parents=[start, common])
     up.add_argument("--expert-workers", metavar="N", type=number(1, 1024), help="number of expert workers, at most "
                     "the number of experts; default 2; expert E is on worker E modulo N; any number for a model without "
@@ -93,6 +104,17 @@ def parse(arguments):
                                  parents=[common])
     restart.add_argument("names", metavar="NAME", nargs="+", help="process, such as expert-worker-0")
     restart.add_argument("--timeout", metavar="S", type=number(1, 86400), help="seconds for the start; default 300")
+    rolling = several.add_parser("rolling-restart", allow_abbrev=False, help=ROLLING,
+                                 description="rolling-restart " + ROLLING, parents=[common])
+    add = several.add_parser("add", allow_abbrev=False, help=ADD, description="add " + ADD, parents=[common])
+    add.add_argument("role", choices=["dense-worker", "expert-worker"])
+    add.add_argument("--experts", metavar="N,N", type=numbers, help="experts of an expert worker; default: all")
+    for command in (rolling, add):
+        command.add_argument("--timeout", metavar="S", type=number(1, 86400),
+                             help="seconds for each start; default 300")
+    remove = several.add_parser("remove", allow_abbrev=False, help=REMOVE, description="remove " + REMOVE,
+                                parents=[common])
+    remove.add_argument("name", metavar="NAME", help="worker, such as expert-worker-2")
     several.add_parser("supervise", allow_abbrev=False, help=SUPERVISE, description="supervise " + SUPERVISE,
                        parents=[common])
     several.add_parser("down", allow_abbrev=False, help=DOWN, description="down " + DOWN, parents=[common])
@@ -118,8 +140,9 @@ def main():
     if not options.bin_given:
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
         options.bin = os.path.join(root, ".bazel/bin")
-    run = {"up": commands.up, "status": status.run, "restart": commands.restart, "supervise": commands.supervise,
-           "down": commands.down, "attached": attached.run}
+    run = {"up": commands.up, "status": status.run, "restart": commands.restart,
+           "rolling-restart": scaling.rolling_restart, "add": scaling.add, "remove": scaling.remove,
+           "supervise": commands.supervise, "down": commands.down, "attached": attached.run}
     try:
         return run[options.command](options)
     except Mistake as mistake:

@@ -26,6 +26,7 @@ absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(
   ASSIGN_OR_RETURN(std::unique_ptr<ProcessFrame> frame,
                    ProcessFrame::Make(/*flag=*/"", /*workers=*/""));
   std::unique_ptr<LocalCluster> cluster(new LocalCluster(std::move(frame)));
+  cluster->drain_timeout_ = options.drain.timeout;
   RETURN_IF_ERROR(cluster->StartRoles(options));
   std::vector<LogField> facts = cluster->setup_->LogFacts();
   facts.emplace_back("model", cluster->router_model_->name);
@@ -93,7 +94,7 @@ absl::Status LocalCluster::RunUntilStopped() {
         const bool expert = expert_->worker().Ready();
         return dense_->worker().Ready() && expert;
       },
-      absl::Seconds(10));
+      router_->EndOfCalls(drain_timeout_));
 }
 
 }  // namespace apollo

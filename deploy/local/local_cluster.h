@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 
 #include <memory>
 
@@ -12,6 +13,7 @@
 #include "link/link.h"
 #include "router/backend.h"
 #include "router/router_role.h"
+#include "serving/drain_flags.h"
 #include "serving/process_flags.h"
 #include "serving/process_frame.h"
 
@@ -27,6 +29,7 @@ class LocalCluster {
     DenseCore::Options core;
     RouterOptions router;
     PlacementOptions placement;  // Of its expert worker.
+    DrainOptions drain;
   };
 
   // Loads everything and listens. Errors name the wrong flag or file.
@@ -34,7 +37,7 @@ class LocalCluster {
   ~LocalCluster();
 
   // Serves until SIGTERM or SIGINT. Then refuses new calls and lets those in
-  // progress finish for up to 10 seconds.
+  // progress finish within the time to drain.
   // Returns OK, or an error if a port takes no connections any more.
   absl::Status RunUntilStopped();
 
@@ -44,6 +47,7 @@ class LocalCluster {
   void JoinWorkers();
   WorkerInfo ExpertState() const;
 
+  absl::Duration drain_timeout_;
   // Each member uses those above it. The frame uses all of them until it is
   // closed.
   const std::unique_ptr<ProcessFrame> frame_;

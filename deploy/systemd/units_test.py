@@ -85,9 +85,9 @@ class UnitsTest(unittest.TestCase):
         self.assertEqual(len(set(sandboxes)), 1)
 
     def test_stopping_takes_longer_than_draining(self):
-        for unit, seconds in zip(INSTANCES, (10, 10, 30)):
+        for unit in INSTANCES:
             stop = units.read(self.root / UNITS / unit.replace("@0", "@"))["TimeoutStopSec"][0]
-            self.assertGreater(int(stop.removesuffix("s")), seconds, unit)
+            self.assertGreater(int(stop.removesuffix("s")), 30 + 5, unit)  # --drain_timeout, and the last calls.
 
     def test_units_stop_in_the_opposite_order_of_their_start(self):
         # "verify" does not find cycles of stopping. Without this line, stopping apollo-moe.target is one.

@@ -29,6 +29,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
                           absl::FunctionRef<absl::Status()> answer);
 
   void Watch() override;
+  // Does nothing: the response has been given to gRPC.
+  void Cancel(const absl::Status& /*reason*/) override {}
 
  private:
   UnaryCall(const SessionContext& context, const char* method,

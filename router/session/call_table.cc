@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include "common/log.h"
@@ -40,16 +41,27 @@ void CallTable::Leave(WatchedCall* call) {
   left_.notify_all();  // Under the lock: the table may be destroyed after it.
 }
 
-void CallTable::Tick() {
+std::vector<std::shared_ptr<WatchedCall>> CallTable::Calls() {
   std::vector<std::shared_ptr<WatchedCall>> calls;
-  {
-    MutexLock lock(mutex_);
-    for (const auto& [key, weak] : calls_) {
-      if (auto call = weak.lock()) calls.push_back(std::move(call));
-    }
+  MutexLock lock(mutex_);
+  for (const auto& [key, weak] : calls_) {
+    if (auto call = weak.lock()) calls.push_back(std::move(call));
   }
-  for (const auto& call : calls) call->Watch();
+  return calls;
+}
+
+void CallTable::Tick() {
+  for (const auto& call : Calls()) call->Watch();
   failures_.WriteDue();
+}
+
+int CallTable::running() {
+  MutexLock lock(mutex_);
+  return static_cast<int>(calls_.size());
+}
+
+void CallTable::CancelAll(const absl::Status& reason) {
+  for (const auto& call : Calls()) call->Cancel(reason);
 }
 
 }  // namespace apollo

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/mutex.h"
@@ -36,6 +37,8 @@ class WatchedCall {
   WatchedCall& operator=(const WatchedCall&) = delete;
   // Ends the call if its client has read nothing for too long. Any thread.
   virtual void Watch() = 0;
+  // Ends the call with the error, unless it has ended. Any thread.
+  virtual void Cancel(const absl::Status& reason) = 0;
 
  private:
   CallTable& table_;
@@ -67,12 +70,19 @@ class CallTable {
   // the log lines that are due. Must be called about once a second.
   void Tick();
 
+  // Returns the calls that are running.
+  int running();
+  // Ends all of them with the error, which their clients get.
+  void CancelAll(const absl::Status& reason);
+
   const CallLimits& limits() const { return limits_; }
   FailureLog& failures() { return failures_; }
 
  private:
   friend class WatchedCall;
   void Leave(WatchedCall* call);
+  // Returns the calls that have not been destroyed.
+  std::vector<std::shared_ptr<WatchedCall>> Calls();
 
   const CallLimits limits_;
   const absl::Duration patience_;

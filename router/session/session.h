@@ -58,9 +58,9 @@ class Session : public WatchedCall,
   // ends the call itself. Must be called before the call is started.
   void SetDeadline(absl::Duration deadline);
 
-  // Ends the call because its client has gone. `reason` is CANCELLED or
-  // DEADLINE_EXCEEDED.
-  void Cancel(const absl::Status& reason);
+  // Ends the call, for example because its client has gone: then `reason` is
+  // CANCELLED or DEADLINE_EXCEEDED.
+  void Cancel(const absl::Status& reason) override;
   // Called by the front when some of the output has been sent.
   void OnSent();
   // Called by the front when it is done with the call. Counts and logs the

@@ -208,6 +208,26 @@ TEST_F(SessionTest, MoreCallsThanMayRunAreRefusedUntilOneIsGone) {
   EXPECT_FALSE(writers[3].ended.has_value());
 }
 
+// As a router that is about to stop does.
+TEST_F(SessionTest, AllCallsEndTogether) {
+  KeepingGenerateWriter writers[2];
+  auto first = Generate(Prompt("x"), writers[0]);
+  auto second = Generate(Prompt("x"), writers[1]);
+  Sequence(1).Finish(FinishCause::kEos);
+  EXPECT_EQ(calls_->running(), 2);
+  calls_->CancelAll(absl::UnavailableError("stopping"));
+  EXPECT_EQ(*writers[0].ended, absl::UnavailableError("stopping"));
+  EXPECT_TRUE(writers[1].ended->ok()) << *writers[1].ended;
+  EXPECT_TRUE(Sequence(0).cancelled());
+  first->Close();
+  second->Close();
+  first.reset();
+  second.reset();
+  Sequence(0).Finish(absl::CancelledError(""));
+  EXPECT_TRUE(backend_->AwaitNoHandles());
+  EXPECT_EQ(calls_->running(), 0);
+}
+
 TEST_F(SessionTest, TheTableWaitsForCallsThatTheBackendStillHolds) {
   SetLimits({}, CallTable::kPatience);
   KeepingGenerateWriter writer;

@@ -96,7 +96,7 @@ run sideways; expect_code 2; expect "sideways"; expect_not attached
 output=$("$cluster" status --state "" 2>&1); code=$?; expect_code 2; expect "it must be a directory"
 output=$("$cluster" --state "$state" --bin="$work/bin" status 2>&1); code=$?
 expect_code 1; expect "not running"
-output=$("$cluster" --state "$state" 2>&1); code=$?; expect_code 2; expect "required: up|status|restart|supervise|down"
+output=$("$cluster" --state "$state" 2>&1); code=$?; expect_code 2; expect "required: up|status|restart|rolling-restart|add|remove|supervise|down"
 run up --port 65536; expect_code 2; expect "from 0 to 65535"
 run up --model "$work"; expect_code 1; expect "no config.json"
 run up --model "$work/model" --expert-workers 8; expect_code 2; expect "the model has 7 experts"
@@ -218,6 +218,67 @@ run up --model "$work/model" --dense-flag=--weights=int4; expect_code 2; expect 
 run up --model "$work/model" --worker-flag=--threads=1; expect_code 2; expect "use --threads"
 run up --model "$work/model" --expert-flag=threads; expect_code 2; expect "it must be --name or --name=value"
 run up --model "$work/model" --cache-megabytes 0; expect_code 2; expect "from 1 to"
+
+# Workers come and go.
+run add expert-worker; expect_code 1; expect "not running"
+run up --model "$work/model" --port 0 --expert-workers 2 --threads 1; expect_code 0; expect_alive 4
+run add router; expect_code 2; expect "invalid choice"
+run add dense-worker --experts 1; expect_code 2; expect "--experts is for expert workers"
+run add expert-worker --experts 1,7; expect_code 2; expect "--experts names 7, but the model has 7 experts"
+run add expert-worker --experts 1,x; expect_code 2; expect "numbers such as 0,4"
+run add expert-worker --experts 5,1; expect_code 0; expect "expert-worker-2 127.0.0.1:"
+grep -q -- "--experts=1,5 .*--threads=1" "$state/expert-worker-2.log" || fail "expected the given experts"
+[[ $(wc -l < "$state/expert_workers.list") == 3 ]] || fail "expected 3 expert workers listed"
+run add dense-worker; expect_code 0; expect "dense-worker-1 127.0.0.1:"
+[[ $(wc -l < "$state/dense_workers.list") == 2 ]] || fail "expected 2 dense workers listed"
+expect_alive 6
+run status; expect_code 0; expect expert-worker-2
+run up --model "$work/model"; expect_code 0; expect "already up"
+run restart expert-worker-2; expect_code 0
+[[ $(grep -c -- "--experts=1,5 " "$state/expert-worker-2.log") == 2 ]] || fail "expected the same experts"
+run remove expert-worker-1; expect_code 2; expect "only expert-worker-1 has the experts 3: first run"
+run remove router; expect_code 2; expect "only workers can"
+run remove dense-worker-7; expect_code 2; expect "no process of this cluster"
+removed=$(pid_of dense-worker-0)
+run remove dense-worker-0; expect_code 0; expect "removed dense-worker-0"
+dead "$removed" || fail "expected dense-worker-0 to have ended"
+[[ $(wc -l < "$state/dense_workers.list") == 1 ]] || fail "expected 1 dense worker listed"
+run remove dense-worker-1; expect_code 2; expect "the last dense-worker"
+run add dense-worker; expect_code 0; expect "dense-worker-2 127.0.0.1:"
+FAKE_DIE=expert-worker-3 run add expert-worker; expect_code 1; expect "expert-worker-3 has ended during the start"
+[[ ! -e $state/expert-worker-3.pid ]] || fail "expected no process id"
+expect_alive 6
+run add expert-worker; expect_code 0; expect "expert-worker-3 with experts 0,1,2,3,4,5,6"
+run remove expert-worker-1; expect_code 0
+run remove expert-worker-2; expect_code 0
+expect_alive 5
+
+# All are restarted in turn: a substitute is started for expert-worker-3, which alone has some experts.
+before=$(cat "$state"/*.pid)
+run rolling-restart; expect_code 0; expect "all 5 processes are healthy"
+expect "starting a substitute for expert-worker-3"; expect "stopping expert-worker-4"
+expect_not "a substitute for expert-worker-0"; expect_not "a substitute for dense-worker"
+expect_alive 5
+while read -r pid _; do
+  alive "$pid" && fail "expected all processes to be new"
+done <<< "$before"
+[[ ! -e $state/expert-worker-4.pid ]] || fail "expected the substitute to be gone"
+run up; expect_code 0; expect "already up"
+kill_and_await expert-worker-0
+run rolling-restart; expect_code 1; expect 'first run "restart expert-worker-0"'
+run down; expect_code 0
+expect_only_logs
+
+# The supervisor knows the workers that have come.
+run up --supervise --model "$work/model" --port 0; expect_code 0
+run add expert-worker; expect_code 0
+kill_and_await expert-worker-2
+added_again() { run status && [[ $code == 0 ]] && grep -qE '^expert-worker-2 .* 1 +[?] +SERVING' <<< "$output"; }
+eventually added_again
+run remove expert-worker-2; expect_code 0
+run status; expect_code 0; expect "supervisor: process"; expect_not expert-worker-2
+run down; expect_code 0
+expect_only_logs
 
 # A supervisor restarts what ends, and ends with the cluster.
 run --supervise up --model "$work/model" --port 0; expect_code 0; expect "all 4 processes are healthy"

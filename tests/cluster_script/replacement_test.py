@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -90,6 +91,40 @@ class ReplacementTest(unittest.TestCase):
         self.assertIn('"stopping"', (self.state / "expert-worker-0.log").read_text())
         self.assertNotEqual(self.pid("expert-worker-0"), pid)
         self.assertEqual(self.address("expert-worker-0"), address)
+        self.assertEqual(self.answer(), before)
+
+    def test_workers_come_and_go_while_it_serves(self):
+        self.up()
+        before, answers, ended = self.answer(), [], threading.Event()
+        self.assertTrue(before)
+
+        def ask():
+            while not ended.is_set():
+                answers.append(self.answer())
+        client = threading.Thread(target=ask)
+        client.start()
+        try:
+            for arguments in (("add", "expert-worker"), ("remove", "expert-worker-0"), ("add", "dense-worker"),
+                              ("remove", "dense-worker-0"), ("remove", "expert-worker-1")):
+                output = self.succeed(*arguments)
+                self.assertNotIn("killed", output)
+                count = len(answers)
+                self.eventually(lambda: len(answers) > count + 1)  # pylint: disable=cell-var-from-loop
+        finally:
+            ended.set()
+            client.join()
+        self.assertEqual([answer for answer in answers if answer != before], [])
+        self.assertRegex(self.succeed("status"), r"(?m)^expert-worker-2 .* SERVING$")
+
+    def test_all_processes_are_restarted_in_turn(self):
+        self.up()
+        before = self.answer()
+        pids = {name: self.pid(name) for name in ("expert-worker-0", "expert-worker-1", "dense-worker-0", "router")}
+        output = self.succeed("rolling-restart")
+        self.assertNotIn("killed", output)
+        self.assertIn("starting a substitute for expert-worker-0", output)
+        for name, pid in pids.items():
+            self.assertNotEqual(self.pid(name), pid)
         self.assertEqual(self.answer(), before)
 
     def test_a_killed_worker_is_restarted_by_the_supervisor(self):

@@ -1,16 +1,15 @@
 """The commands up, restart, supervise and down, for a cluster that outlives the command."""
 
 import os
+import sys
 
 from . import daemon, flags, history, logs, signals, state, supervisor
 from . import layout as layouts
 from .cluster import Cluster
 from .failure import Failure, Mistake
 
-DEFAULTS = {"dense_workers": 1, "port": 50051, "weights": "auto", "device": "cpu", "timeout": 300, "grace": 15,
+DEFAULTS = {"dense_workers": 1, "port": 50051, "weights": "auto", "device": "cpu", "timeout": 300, "grace": 45,
             **{f"{role}_flag": [] for role in flags.ROLES}}
-# An expert worker lets its sequences finish for 30 s.
-RESTART_GRACE = 45
 # Options that a running cluster keeps.
 KEPT = ("model", "dense_workers", "expert_workers", "port", "threads", "cache_megabytes", "weights", "device",
         *(f"{role}_flag" for role in flags.ROLES), "bin")
@@ -21,7 +20,7 @@ def up(options):
     if not options.supervise:
         _up(options)
         return 0
-    return daemon.run(lambda: _supervision(_up(options), options), layouts.log_file(options.state, state.SUPERVISOR))
+    return daemon.run(lambda: supervision(_up(options), options), layouts.log_file(options.state, state.SUPERVISOR))
 
 
 def _up(options):
@@ -42,7 +41,7 @@ def _up(options):
 
 def _start(options, ended):
     """Starts a cluster; `ended` are the processes of an earlier one in the same folder."""
-    given = {name: _value(options, name) for name in KEPT}
+    given = {name: value(options, name) for name in KEPT}
     layout = _checked_layout(options, given)
     settings = state.read_settings(options.state)
     if settings is None and not ended:
@@ -52,14 +51,14 @@ def _start(options, ended):
         state.remove(options.state)
     print(f"state: {options.state}")
     logs.rotate_all(options.state)
-    cluster = Cluster(layout, options.state, bound=False, report=_report, keep_ports=True)
+    cluster = Cluster(layout, options.state, bound=False, report=report, keep_ports=True)
     try:
-        cluster.start(_value(options, "timeout"))
+        cluster.start(value(options, "timeout"))
         state.write_settings(options.state, cluster.handles, {
             **given, "model": layout.model, "expert_workers": layout.expert_workers})
     except BaseException:
         signals.ignore()  # They must not prevent the cleanup.
-        _report_killed(cluster.stop_all(_value(options, "grace")), _value(options, "grace"))
+        report_killed(cluster.stop_all(value(options, "grace")), value(options, "grace"))
         state.remove(options.state)
         raise
     print(f"all {len(cluster.handles)} processes are healthy")
@@ -67,7 +66,7 @@ def _start(options, ended):
     return cluster
 
 
-def _report(line):
+def report(line):
     print(line, flush=True)
 
 
@@ -98,11 +97,12 @@ def _layout(kept):
               if kept.get(name) is not None]
     more = {role: kept.get(f"{role}_flag") or [] for role in flags.ROLES}
     return layouts.Layout(kept["model"], kept["bin"], kept["dense_workers"], kept["expert_workers"], port=kept["port"],
+                          added=kept.get("added"), removed=kept.get("removed", ()),
                           worker_flags=worker + more["worker"], dense_flags=more["dense"],
                           expert_flags=more["expert"], router_flags=more["router"])
 
 
-def _value(options, name):
+def value(options, name):
     given = getattr(options, name)
     return DEFAULTS.get(name) if given is None else given
 
@@ -110,7 +110,7 @@ def _value(options, name):
 def _found(options, handles):
     """Returns a cluster that another process has started. Raises Failure if it is not a whole one of this version."""
     settings = _whole_settings(options, handles)
-    cluster = Cluster(_layout(settings), options.state, bound=False, report=_report, keep_ports=True)
+    cluster = Cluster(_layout(settings), options.state, bound=False, report=report, keep_ports=True)
     cluster.handles = handles
     return cluster
 
@@ -151,7 +151,7 @@ def _shown(value):
     return "(not given)" if value is None else value
 
 
-def _report_killed(names, seconds):
+def report_killed(names, seconds):
     for name in names:
         print(f"{name} did not end within {seconds} s: killed", flush=True)
 
@@ -159,34 +159,34 @@ def _report_killed(names, seconds):
 def restart(options):
     """Stops and starts single processes, one after the other, while the others run."""
     with state.locked(options.state, create=False):
-        cluster = _present(options)
+        cluster = present(options)
         unknown = [name for name in options.names if name not in cluster.handles]
         if unknown:
             raise Mistake(f'"{unknown[0]}" is no process of this cluster; it has {", ".join(cluster.handles)}')
         for name in [name for name in cluster.handles if name in options.names]:
-            _restart(cluster, name, options)
+            restart_one(cluster, name, options)
         dead = [name for name, handle in cluster.handles.items() if not handle.running()]
         if dead:
             raise Failure(f'still dead: {" ".join(dead)}; run "restart {" ".join(dead)}"')
-        cluster.await_health(cluster.handles, _value(options, "timeout"))
+        cluster.await_health(cluster.handles, value(options, "timeout"))
     print(f"all {len(cluster.handles)} processes are healthy")
     return 0
 
 
-def _restart(cluster, name, options):
-    grace = RESTART_GRACE if options.grace is None else options.grace
+def restart_one(cluster, name, options):
+    grace = value(options, "grace")
     if cluster.handles[name].running():
-        _report(f"stopping {name}")
-        _report_killed(cluster.stop([name], grace), grace)
+        report(f"stopping {name}")
+        report_killed(cluster.stop([name], grace), grace)
     elif not history.read(options.state).get(name, history.Record()).ended:
         history.ended(options.state, name, None)
     history.restarted(options.state, name)
-    cluster.start_one(name, _value(options, "timeout"))
-    _report(f"{name} {cluster.address(name)}")
+    cluster.start_one(name, value(options, "timeout"))
+    report(f"{name} {cluster.address(name)}")
 
 
-def _present(options):
-    """Returns the cluster of the state, some of whose processes may have ended."""
+def present(options):
+    """Returns the cluster of the state, some of whose processes may have ended. Raises Failure if there is none."""
     handles = state.read_handles(options.state)
     if not handles:
         raise Failure(f"not running (no process in {options.state})")
@@ -196,22 +196,39 @@ def _present(options):
 def supervise(options):
     """Supervises a running cluster in the foreground."""
     with state.locked(options.state, create=False):
-        cluster = _present(options)
-    run = _supervision(cluster, options)
+        cluster = present(options)
+    run = supervision(cluster, options)
     if run is None:
         raise Failure(f"process {state.read_supervisor(options.state).pid} supervises this cluster already")
-    _report(f"supervising {len(cluster.handles)} processes; Ctrl-C ends this, not the cluster")
+    report(f"supervising {len(cluster.handles)} processes; Ctrl-C ends this, not the cluster")
     run()
     return 0
 
 
-def _supervision(cluster, options):
+def supervision(cluster, options):
     """Makes this process the supervisor. Returns the function that supervises, or None if there is a supervisor."""
     with state.locked(options.state, create=False):
         if not supervisor.claim(options.state):
             return None
-    cluster.report = supervisor.with_time(_report)
+    cluster.report = supervisor.with_time(report)
     return supervisor.Supervisor(cluster, cluster.report).run
+
+
+def stop_supervisor(options):
+    """Ends the supervisor, if there is one. Returns whether it was running."""
+    running = supervisor.running(options.state)
+    supervisor.stop(options.state)
+    return running
+
+
+def start_supervisor(options):
+    """Starts a supervisor in the background."""
+    def begin():
+        with state.locked(options.state, create=False):
+            cluster = present(options)
+        run = supervision(cluster, options)
+        return lambda: sys.exit(run and run())  # The new process must not go on with the command.
+    daemon.run(begin, layouts.log_file(options.state, state.SUPERVISOR))
 
 
 def down(options):
@@ -221,8 +238,8 @@ def down(options):
         cluster.handles = state.read_handles(
             options.state, broken=lambda path: print(f"{path}: no process id and start time: ignored"))
         if cluster.handles:
-            grace = _value(options, "grace")
-            _report_killed(cluster.stop_all(grace), grace)
+            grace = value(options, "grace")
+            report_killed(cluster.stop_all(grace), grace)
             print(f"stopped; logs: {options.state}/*.log")
         else:
             print(f"not running (no process in {options.state})")

@@ -17,18 +17,21 @@ NAME = r"((?:expert|dense)-worker-[0-9]+|router(?:-[0-9]+)?|local|supervisor)"  
 class Layout:
     """The processes of a cluster. Expert e is on expert worker e modulo their number.
 
+    `added` are further workers, with the numbers of the experts of each expert worker by name; `removed` are the names of
+    those of the first that the cluster has no more.
     If expert_workers is 0, there is one process with all roles. If `dense_addresses` is given, the cluster has routers
     only, which use the dense workers at these addresses. Flags are lists of "--flag=value".
     """
 
     def __init__(self, model, binaries, dense_workers=1, expert_workers=1, routers=1, port=0, worker_flags=(),
-                 dense_flags=(), expert_flags=(), router_flags=(), local_flags=(), dense_addresses=()):
+                 dense_flags=(), expert_flags=(), router_flags=(), local_flags=(), dense_addresses=(), added=None, removed=()):
         self.model, self.binaries, self.port = model, binaries, port
         self.dense_workers, self.expert_workers, self.routers = dense_workers, expert_workers, routers
         self.worker_flags = list(worker_flags)  # For all processes that compute.
         self.dense_flags, self.expert_flags = list(dense_flags), list(expert_flags)
         self.router_flags, self.local_flags = list(router_flags), list(local_flags)
         self.dense_addresses = list(dense_addresses)
+        self.added, self.removed = dict(added or {}), set(removed)
 
     def names(self):
         """Returns the names of all processes in the order of their dependencies."""
@@ -39,10 +42,38 @@ class Layout:
         return self.expert_names() + self.dense_names() + self.router_names()
 
     def expert_names(self):
-        return [f"expert-worker-{i}" for i in range(self.expert_workers)]
+        return self._workers("expert-worker", self.expert_workers)
 
     def dense_names(self):
-        return [f"dense-worker-{i}" for i in range(self.dense_workers)]
+        return self._workers("dense-worker", self.dense_workers)
+
+    def _workers(self, role, count):
+        names = [f"{role}-{i}" for i in range(count)] + [name for name in self.added if role_of(name) == role]
+        return [name for name in names if name not in self.removed]
+
+    def add(self, role, experts=()):
+        """Adds a worker and returns its name, which no other has had."""
+        count = self.expert_workers if role == "expert-worker" else self.dense_workers
+        numbers = [int(name.rpartition("-")[2]) for name in self.added if role_of(name) == role]
+        name = f"{role}-{max([count - 1, *numbers]) + 1}"
+        self.added[name] = list(experts)
+        return name
+
+    def remove(self, name):
+        if self.added.pop(name, None) is None:
+            self.removed.add(name)
+
+    def others_with(self, name):
+        """Returns the workers of the same role that can do the work of this one: that have all of its experts."""
+        if role_of(name) == "dense-worker":
+            return [other for other in self.dense_names() if other != name]
+        return [other for other in self.expert_names()
+                if other != name and set(self.experts_of(name)) <= set(self.experts_of(other))]
+
+    def only_holder_of(self, name):
+        """Returns the experts that no worker has but this one."""
+        others = [expert for other in self.expert_names() if other != name for expert in self.experts_of(other)]
+        return sorted(set(self.experts_of(name)) - set(others))
 
     def router_names(self):
         return ["router" if i == 0 else f"router-{i}" for i in range(self.routers)]
@@ -52,7 +83,9 @@ class Layout:
         return ["local"] if self.expert_workers == 0 and not self.dense_addresses else self.router_names()
 
     def experts_of(self, name):
-        """Returns the numbers of the experts of an expert worker."""
+        """Returns the numbers of the experts of an expert worker; none if the model has none."""
+        if name in self.added:
+            return self.added[name]
         return list(range(int(name.rpartition("-")[2]), num_experts(self.model), self.expert_workers))
 
     def command(self, name, state, ports=None):

@@ -35,8 +35,12 @@ def write(path, text):
     os.rename(path + ".new", path)
 
 
+def pid_file(folder, name):
+    return os.path.join(folder, name + ".pid")
+
+
 def write_pid(folder, name, handle):
-    write(os.path.join(folder, name + ".pid"), f"{handle.pid} {handle.started}\n")
+    write(pid_file(folder, name), f"{handle.pid} {handle.started}\n")
 
 
 def read_handles(folder, broken=None):

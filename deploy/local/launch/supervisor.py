@@ -158,6 +158,12 @@ def release(folder):
             os.remove(os.path.join(folder, state.SUPERVISOR + ".pid"))
 
 
+def running(folder):
+    """Returns whether the cluster has a supervisor."""
+    present = state.read_supervisor(folder)
+    return present is not None and present.running()
+
+
 def stop(folder, seconds=10):
     """Ends the supervisor of a cluster, if there is one. Call it before locking the cluster."""
     present = state.read_supervisor(folder)
