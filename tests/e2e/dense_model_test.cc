@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <thread>
@@ -50,6 +51,54 @@ TEST(DenseModelTest, ExpertWorkersShareTheSequences) {
   EXPECT_GT(workers.size(), 1u);
   one.StopAll();
   many.StopAll();
+}
+
+// Begins an answer, does harm to its expert worker, and expects the tokens of
+// an undisturbed answer.
+template <typename Harm>
+void ExpectContinues(Cluster& cluster, Harm harm) {
+  v1::GenerateRequest request = GreedyRequest("abc", 400);
+  request.set_ignore_eos(true);
+  const auto stub = cluster.NewStub();
+  const Answer expected = Generate(*stub, request);
+  ASSERT_TRUE(expected.status.ok()) << expected.status.error_message();
+  grpc::ClientContext context;
+  const auto stream = stub->Generate(&context, request);
+  v1::GenerateResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  ASSERT_TRUE(response.has_started());
+  const std::string worker = response.started().workers().expert_worker();
+  std::vector<std::int32_t> ids;
+  bool harmed = false;
+  while (stream->Read(&response)) {
+    for (const std::int32_t id : response.delta().token_ids()) {
+      ids.push_back(id);
+    }
+    if (!harmed) harm(worker.back() - '0');
+    harmed = true;
+  }
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(ids, expected.ids);
+}
+
+TEST(DenseModelTest, AnAnswerContinuesWhenItsExpertWorkerIsKilled) {
+  Cluster cluster(Model(), {.expert_workers = 2});
+  cluster.Start();
+  ExpectContinues(cluster, [&](int worker) { cluster.KillExpert(worker); });
+}
+
+TEST(DenseModelTest, AnAnswerContinuesWhenItsExpertWorkerFreezes) {
+  Cluster cluster(Model(), {.expert_workers = 2});
+  cluster.Start();
+  int frozen = 0;
+  ExpectContinues(cluster, [&](int worker) {
+    frozen = worker;
+    cluster.FreezeExpert(worker);
+  });
+  cluster.ThawExpert(frozen);
+  cluster.WaitForHealth(true);
+  cluster.StopAll();
 }
 
 TEST(DenseModelTest, OneExpertWorkerIsEnough) {
