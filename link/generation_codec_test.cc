@@ -360,6 +360,7 @@ TEST(GenerationCodecTest, RequestsOfVersionOneAreRead) {
   request.answer_tokens = 0;  // Version 1 did not have it, nor these options.
   request.prompt_logprobs.reset();
   request.end_tokens.clear();
+  request.numerics.reset();
   request.sampling.min_p = 0;
   request.sampling.logit_bias.clear();
   const auto read = FromProto(Bytes<pb::RunRequest>(

@@ -20,13 +20,18 @@ namespace pb = internal::v1;
 
 namespace {
 
-// Returns the way in which a call ended whose status is an error.
-SequenceEnd EndOfCall(const grpc::ClientContext& context) {
+// Returns the way in which a call ended whose status is this error.
+SequenceEnd EndOfCall(const grpc::ClientContext& context,
+                      const grpc::Status& status) {
   const auto& trailers = context.GetServerTrailingMetadata();
   const auto it = trailers.find(kRunEndTrailer);
-  if (it == trailers.end()) return SequenceEnd::kLost;
-  return SequenceEndNamed({it->second.data(), it->second.size()})
-      .value_or(SequenceEnd::kAnswered);
+  if (it != trailers.end()) {
+    return SequenceEndNamed({it->second.data(), it->second.size()})
+        .value_or(SequenceEnd::kAnswered);
+  }
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE
+             ? SequenceEnd::kLost
+             : SequenceEnd::kAnswered;
 }
 
 }  // namespace
@@ -173,7 +178,7 @@ absl::StatusOr<GenerationFinished> RunReactor::Result(
         SequenceEnd::kLost);
   }
   if (!status.ok()) {
-    return WithEnd(FromGrpc(status), EndOfCall(context_));
+    return WithEnd(FromGrpc(status), EndOfCall(context_, status));
   }
   return *std::move(finished_);
 }
