@@ -26,17 +26,37 @@ bool HasPrivateCharacters(std::string_view text) {
   return false;
 }
 
+// Checks a text that a template made of a trial chat. Neither source nor chat
+// has what minja writes for values that Jinja writes otherwise.
+absl::Status CheckTrialText(std::string_view source, std::string_view text) {
+  if (text.empty()) {
+    return absl::InvalidArgumentError("it writes nothing for a chat");
+  }
+  const auto adds = [&](std::string_view word) {
+    return text.find(word) != text.npos && source.find(word) == source.npos;
+  };
+  if (adds("None")) {
+    return absl::InvalidArgumentError(
+        "it adds a variable that is not defined, or none, to a text");
+  }
+  if (adds("{'") || adds("null")) {
+    return absl::InvalidArgumentError(
+        "it writes a whole object or list, as a message is; it must write a "
+        "text");
+  }
+  return absl::OkStatus();
+}
+
 // Renders the chats, which must neither fail nor, if required, be refused.
-absl::Status TryChats(const JinjaTemplate& jinja, JinjaTemplate::Input input,
+absl::Status TryChats(std::string_view source, const JinjaTemplate& jinja,
+                      JinjaTemplate::Input input,
                       std::vector<TrialChat> chats) {
   for (TrialChat& chat : chats) {
     input.turns = std::move(chat.turns);
     std::string detail;
     const auto text = jinja.Render(input, &detail);
     if (text.ok()) {
-      if (text->empty()) {
-        return absl::InvalidArgumentError("it writes nothing for a chat");
-      }
+      RETURN_IF_ERROR(CheckTrialText(source, *text));
       continue;
     }
     const bool refused =
@@ -95,8 +115,8 @@ absl::Status ChatTemplate::Parse() {
 
 absl::Status ChatTemplate::CheckTrials() const {
   const JinjaTemplate::Input input = InputAt(clock_.now(), {});
-  RETURN_IF_ERROR(TryChats(*jinja_, input, SmallTrialChats()));
-  return TryChats(*jinja_, input, LargeTrialChats());
+  RETURN_IF_ERROR(TryChats(source_.text, *jinja_, input, SmallTrialChats()));
+  return TryChats(source_.text, *jinja_, input, LargeTrialChats());
 }
 
 // Templates may build control tokens from parts: "<|" + role + "|>".
