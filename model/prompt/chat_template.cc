@@ -1,6 +1,7 @@
 #include "model/prompt/chat_template.h"
 
 #include <absl/status/status.h>
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 
 #include <cstddef>
@@ -10,6 +11,7 @@
 
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 #include "model/prompt/characters.h"
 #include "model/prompt/private_characters.h"
 #include "model/prompt/trial.h"
@@ -187,6 +189,27 @@ absl::StatusOr<RenderedText> ChatTemplate::Render(
   }
   if (hidden.ok()) return hidden;
   return absl::InternalError("the chat template fails on this chat");
+}
+
+std::optional<TokenId> ChatTemplate::EndOfAnswer() const {
+  constexpr std::string_view kAnswer = "An answer of a trial.";
+  const auto rendered = Render({{ChatRole::kUser, "A question."},
+                                {ChatRole::kAssistant, std::string(kAnswer)},
+                                {ChatRole::kUser, "Another question."}});
+  if (!rendered.ok()) return std::nullopt;
+  std::string_view rest = rendered->text;
+  const std::size_t at = rest.rfind(kAnswer);
+  if (at == rest.npos) return std::nullopt;
+  rest.remove_prefix(at + kAnswer.size());
+  rest = ToStd(absl::StripLeadingAsciiWhitespace(ToAbsl(rest)));
+  std::string longest;
+  for (const std::string& token : tokenizer_.ControlTokens()) {
+    if (rest.starts_with(token) && token.size() > longest.size()) {
+      longest = token;
+    }
+  }
+  if (longest.empty()) return std::nullopt;
+  return tokenizer_.AddedTokenId(longest);
 }
 
 absl::StatusOr<std::vector<TokenId>> ChatTemplate::Encode(

@@ -247,6 +247,26 @@ TEST(ChatTemplateTest, ATemplateThatLooksIntoMessagesKeepsItsControlTokens) {
                                    "<|im_start|>", "<think>", "</think>"));
 }
 
+TEST(ChatTemplateTest, FindsTheTokenThatEndsAnswers) {
+  const auto end = [](const char* name) -> std::string {
+    const auto made = MakeNamed(name);
+    const std::optional<TokenId> id = made->EndOfAnswer();
+    return id ? std::string(TestTokenizer().TokenBytes(*id)) : "";
+  };
+  EXPECT_EQ(end("chatml_default_system"), "<|im_end|>");
+  EXPECT_EQ(end("header_style"), "<|im_end|>");
+  EXPECT_EQ(end("instructions"), "</s>");
+  EXPECT_EQ(end("no_system"), "<|im_end|>");
+  EXPECT_EQ(end("thinking"), "<|im_end|>");
+  EXPECT_EQ(end("apollo"), "");
+  // A turn that only begins: the next one ends the answer.
+  const auto begins = Make(
+      "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}\n"
+      "{% endfor %}<|assistant|>");
+  ASSERT_TRUE(begins.ok()) << begins.status();
+  EXPECT_EQ((*begins)->EndOfAnswer(), TestTokenizer().AddedTokenId("<|user|>"));
+}
+
 TEST(ChatTemplateTest, TextBesideAControlTokenIsEncodedAsAWhole) {
   const auto made = Make("{{ messages[0].content }}!");
   ASSERT_TRUE(made.ok()) << made.status();
