@@ -6,7 +6,8 @@
 # Usage: tools/install_packages.sh [--dev] [--images] [--packages] [--plots] [--language] [--list]
 #                                  [--minja FILE]
 #   --dev       also packages for --config=clang, --config=fuzz, clang-tidy,
-#               clang-format, tests/style.sh and deploy/images/libraries_test.py,
+#               clang-format, tests/style.sh, deploy/images/libraries_test.py and
+#               clients/python,
 #               and the tools of tools/style_tools.txt, which are on PyPI, into
 #               ${XDG_CACHE_HOME:-~/.cache}/apollo-moe/style-tools
 #   --images    also packages for deploy/images
@@ -54,6 +55,8 @@ dev_packages=(
   clang-tidy
   dpkg-dev
   libclang-rt-14-dev
+  python3-grpcio    # clients/python/client_test.py.
+  python3-protobuf
   shellcheck
   systemd  # systemd-analyze, for deploy/systemd/units_test.py.
 )

@@ -73,8 +73,8 @@ class Client {
   // Passes the events of the answer to `on_event`, in the calling thread, as if
   // one stream had brought them: `started` once, no token or text twice, each
   // choice's tokens without a gap. A stream that breaks is continued from where
-  // it broke, on the next router. A request without an id, and without a seed,
-  // keeps those of its first `started`.
+  // it broke, on the next router. A request without an id or a seed keeps those
+  // of its first `started`.
   //
   // Returns OK if each choice has finished. CANCELLED: on_event or
   // `cancellation` wished it. DATA_LOSS: streams ended with OK, but were

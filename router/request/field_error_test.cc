@@ -46,5 +46,15 @@ TEST(FieldErrorsTest, FieldsBeyondTheBoundAreCounted) {
   EXPECT_EQ(FieldProblemsOf(errors.status()).size(), FieldErrors::kMost);
 }
 
+TEST(FieldErrorsTest, AFieldBeyondTheBoundCountsOnce) {
+  FieldErrors errors;
+  for (int i = 0; i < 18; ++i) errors.Add("f" + std::to_string(i), "is bad");
+  errors.Add("f16", "is worse");
+  errors.Add("f0", "is worse");
+  EXPECT_TRUE(errors.status().message().ends_with("; and 2 more"));
+  for (int i = 0; i < 5000; ++i) errors.Add("f" + std::to_string(i), "is bad");
+  EXPECT_TRUE(errors.status().message().ends_with("; and at least 1000 more"));
+}
+
 }  // namespace
 }  // namespace apollo
