@@ -281,6 +281,11 @@ std::string JudgeSubscripts(const Place& at) {
   for (std::size_t i = begin; i < at.i; ++i) {
     if (tokens[i].Is("split") && Closing(tokens, i + 1) + 1 == at.i) return "";
   }
+  // Of a message, only role and content are texts.
+  if (at.i >= 2 && tokens[at.i - 2].Is(".") && base.text != "content" &&
+      base.text != "role" && !at.facts.set.contains(base.text)) {
+    return "";
+  }
   // An element of which an attribute is taken: minja fails if it is none.
   if (number &&
       (IsWord(tokens, close + 1, ".") || IsWord(tokens, close + 1, "[")))

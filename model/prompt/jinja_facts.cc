@@ -139,6 +139,7 @@ JinjaFacts FactsOf(const std::vector<JinjaTag>& tags) {
   JinjaFacts facts;
   JinjaWords assigned;
   for (const Assignment& value : assignments) {
+    facts.set.insert(value.name);
     if (MayBeNone(value)) facts.none.insert(value.name);
     if (!targets.contains(value.name)) assigned.insert(value.name);
   }

@@ -11,8 +11,9 @@ namespace apollo {
 // What a source says of its names, wherever they are: a name that two places
 // use has the properties of both.
 struct JinjaFacts {
-  // Variables and attributes that some place sets to none, or may.
-  JinjaWords none;
+  // Variables and attributes that some place sets, and those of them that may be
+  // none.
+  JinjaWords set, none;
   // Variables and attributes that hold numbers, none of them negative.
   JinjaWords counters;
   // Variables that only hold lists, and those that only hold JSON.
