@@ -11,8 +11,8 @@ namespace apollo {
 // What a source says of its names, wherever they are: a name that two places
 // use has the properties of both.
 struct JinjaFacts {
-  // Variables and attributes that some place sets, and those of them that may be
-  // none.
+  // Variables and attributes that some place sets, and those of them that may
+  // be none.
   JinjaWords set, none;
   // Variables and attributes that hold numbers, none of them negative.
   JinjaWords counters;
