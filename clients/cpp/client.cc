@@ -52,6 +52,12 @@ bool Cancelled(const CallOptions& options) {
   return options.cancellation != nullptr && options.cancellation->cancelled();
 }
 
+double Random(const ClientOptions& options) {
+  if (options.random) return options.random();
+  absl::BitGen bits;
+  return absl::Uniform(bits, 0.0, 1.0);
+}
+
 grpc::Status CancelledStatus() {
   return {grpc::StatusCode::CANCELLED, "cancelled by the client"};
 }
@@ -103,11 +109,7 @@ class Client::Attempts {
     const absl::Duration longest =
         std::min(client_.options_.first_pause * (1 << (rounds - 1)),
                  client_.options_.longest_pause);
-    absl::BitGen bits;
-    const double random = client_.options_.random
-                              ? client_.options_.random()
-                              : absl::Uniform(bits, 0.0, 1.0);
-    return longest * (0.5 + 0.5 * random);
+    return longest * (0.5 + 0.5 * Random(client_.options_));
   }
 
   Client& client_;
@@ -120,6 +122,10 @@ Client::Client(ClientOptions options) : options_(std::move(options)) {
   for (const std::string& router : options_.routers) {
     stubs_.push_back(v1::InferenceService::NewStub(Connect(router, options_)));
   }
+  if (stubs_.empty()) return;
+  const auto routers = static_cast<double>(stubs_.size());
+  next_router_ =
+      static_cast<std::size_t>(Random(options_) * routers) % stubs_.size();
 }
 
 struct Client::End {

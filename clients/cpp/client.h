@@ -22,7 +22,8 @@ namespace apollo::clients {
 
 struct ClientOptions {
   // At least one "host:port" or other gRPC target, such as "dns:///name:port".
-  // The addresses of one target are used in turn.
+  // The addresses of one target are used in turn. A client begins with a random
+  // router, and stays with the one that served it last.
   std::vector<std::string> routers;
 
   // Attempts in a row that bring nothing new, after which a call fails.

@@ -248,7 +248,9 @@ class Client:
 
         Args:
           routers: at least one "host:port" or other gRPC target, such as
-            "dns:///name:port". The addresses of one target are used in turn.
+            "dns:///name:port". The addresses of one target are used in turn. A
+            client begins with a random router, and stays with the one that served
+            it last.
           messages: the module with the messages of inference.proto.
           max_attempts: attempts in a row that bring nothing new, after which a
             call fails.
@@ -282,7 +284,8 @@ class Client:
             grpc.insecure_channel(router, options) if credentials is None
             else grpc.secure_channel(router, credentials, options) for router in routers]
         self.router_count = len(self._channels)
-        self.next_router = 0  # The one that served last.
+        # The one that served last; clients begin with different ones.
+        self.next_router = int(random_number() * self.router_count) % self.router_count
         self.max_attempts = max_attempts
         self.first_pause = first_pause
         self.longest_pause = longest_pause
