@@ -148,9 +148,8 @@ std::string JudgeNone(const Place& at) {
     return absl::StrCat("none is written, which is nothing here", kRemedy);
   }
   if (at.tag.prints && at.Before(".") && at.Behind("(") &&
-      IsOneOf(tokens, i, {"append", "insert", "get"}) &&
-      OperandBegin(tokens, Closing(tokens, i + 1) + 1) == 0 &&
-      !at.token().Is("get") && !OnlyAsked(at)) {
+      IsOneOf(tokens, i, {"append", "insert"}) &&
+      OperandBegin(tokens, Closing(tokens, i + 1) + 1) == 0 && !OnlyAsked(at)) {
     return absl::StrCat("the result of ", ToAbsl(at.token().text),
                         "() is written, which is nothing here; use {% set %}");
   }
@@ -179,14 +178,15 @@ std::string JudgeNone(const Place& at) {
 std::string JudgeNoneAttribute(const Place& at) {
   const JinjaTokens& tokens = at.tokens();
   const bool negated = at.Behind("not");
-  if (!at.token().Is("is") || !IsNone(tokens, at.i + (negated ? 2 : 1))) {
+  if (at.i == 0 || !at.token().Is("is") ||
+      !IsNone(tokens, at.i + (negated ? 2 : 1))) {
     return "";
   }
   const std::size_t begin = OperandBegin(tokens, at.i);
   const JinjaToken& last = tokens[at.i - 1];
   if (begin + 1 == at.i && last.kind == Kind::kName) return "";  // Mended.
   std::string_view attribute = last.text;
-  if (last.Is("]") && tokens[at.i - 2].kind == Kind::kString) {
+  if (last.Is("]") && at.i > 1 && tokens[at.i - 2].kind == Kind::kString) {
     attribute = tokens[at.i - 2].text;
   }
   if (attribute == "content" || attribute == "role" ||
@@ -218,7 +218,7 @@ std::string JudgeTexts(const Place& at) {
   if ((method || filter) &&
       IsOneOf(tokens, i, {"upper", "lower", "title", "capitalize"})) {
     const JinjaToken* base = i >= 2 ? &tokens[i - 2] : nullptr;
-    if (base != nullptr && base->Is("]")) base = &tokens[i - 3];
+    if (i >= 3 && base->Is("]")) base = &tokens[i - 3];
     if (base != nullptr && base->text == "role") return "";
     return absl::StrCat(ToAbsl(tokens[i].text),
                         "() is used, which changes only the letters of ASCII "
