@@ -149,7 +149,9 @@ std::string JudgeNone(const Place& at) {
   }
   if (at.tag.prints && at.Before(".") && at.Behind("(") &&
       IsOneOf(tokens, i, {"append", "insert"}) &&
-      OperandBegin(tokens, Closing(tokens, i + 1) + 1) == 0 && !OnlyAsked(at)) {
+      OperandBegin(tokens,
+                   std::min(Closing(tokens, i + 1) + 1, tokens.size())) == 0 &&
+      !OnlyAsked(at)) {
     return absl::StrCat("the result of ", ToAbsl(at.token().text),
                         "() is written, which is nothing here; use {% set %}");
   }
