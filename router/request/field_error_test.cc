@@ -1,5 +1,6 @@
 #include "router/request/field_error.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -51,9 +52,10 @@ TEST(FieldErrorsTest, AFieldBeyondTheBoundCountsOnce) {
   for (int i = 0; i < 18; ++i) errors.Add("f" + std::to_string(i), "is bad");
   errors.Add("f16", "is worse");
   errors.Add("f0", "is worse");
-  EXPECT_TRUE(errors.status().message().ends_with("; and 2 more"));
+  EXPECT_THAT(errors.status().message(), testing::EndsWith("; and 2 more"));
   for (int i = 0; i < 5000; ++i) errors.Add("f" + std::to_string(i), "is bad");
-  EXPECT_TRUE(errors.status().message().ends_with("; and at least 1000 more"));
+  EXPECT_THAT(errors.status().message(),
+              testing::EndsWith("; and at least 1000 more"));
 }
 
 }  // namespace
