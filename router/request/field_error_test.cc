@@ -52,9 +52,10 @@ TEST(FieldErrorsTest, AFieldBeyondTheBoundCountsOnce) {
   for (int i = 0; i < 18; ++i) errors.Add("f" + std::to_string(i), "is bad");
   errors.Add("f16", "is worse");
   errors.Add("f0", "is worse");
-  EXPECT_THAT(errors.status().message(), testing::EndsWith("; and 2 more"));
+  EXPECT_THAT(std::string(errors.status().message()),
+              testing::EndsWith("; and 2 more"));
   for (int i = 0; i < 5000; ++i) errors.Add("f" + std::to_string(i), "is bad");
-  EXPECT_THAT(errors.status().message(),
+  EXPECT_THAT(std::string(errors.status().message()),
               testing::EndsWith("; and at least 1000 more"));
 }
 
