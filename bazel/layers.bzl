@@ -10,6 +10,7 @@ OUTER = ["benchmarks", "deploy", "tests", "tools"]
 
 # Maps each folder to the other folders that it may use.
 LAYERS = {
+    "clients": ["proto"],
     "common": [],
     "dense_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving", "worker"],
     "engine": ["common", "kernels", "model", "sequence"],
@@ -33,16 +34,16 @@ PARTS = {
 # Maps each library of third_party/system to the prefixes of its headers and the
 # folders that may use it directly, besides the outer ones.
 LIBRARIES = {
-    "absl": (["absl/"], ["common", "dense_worker", "engine", "expert_worker", "kernels", "link", "model", "proto", "router", "sequence", "serving", "worker"]),
+    "absl": (["absl/"], ["clients", "common", "dense_worker", "engine", "expert_worker", "kernels", "link", "model", "proto", "router", "sequence", "serving", "worker"]),
     "absl_flags": (["absl/flags/"], ["dense_worker", "engine", "expert_worker", "router", "serving"]),
-    "absl_random": (["absl/random/"], ["router"]),
+    "absl_random": (["absl/random/"], ["clients", "router"]),
     "c_ares": (["ares.h"], ["serving"]),
     "cld2": (["cld2/"], ["model"]),
     "cli11": (["CLI/"], []),
     "crypto": (["openssl/"], ["common"]),
     "cuda": (["cuda_", "cublas"], ["engine", "kernels", "link"]),
     "fasttext": (["fasttext/"], ["model"]),
-    "grpc": (["grpc/", "grpcpp/"], ["dense_worker", "expert_worker", "link", "proto", "router", "serving"]),
+    "grpc": (["grpc/", "grpcpp/"], ["clients", "dense_worker", "expert_worker", "link", "proto", "router", "serving"]),
     "grpc_reflection": (["grpcpp/ext/"], ["serving"]),
     "highway": (["hwy/"], ["kernels"]),
     "icu": (["unicode/"], ["model"]),

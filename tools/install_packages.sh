@@ -7,7 +7,7 @@
 #                                  [--minja FILE]
 #   --dev       also packages for --config=clang, --config=fuzz, clang-tidy,
 #               clang-format, tests/style.sh, deploy/images/libraries_test.py and
-#               tests of DNS,
+#               tests of DNS, clients/python,
 #               and the tools of tools/style_tools.txt, which are on PyPI, into
 #               ${XDG_CACHE_HOME:-~/.cache}/apollo-moe/style-tools
 #   --images    also packages for deploy/images
@@ -57,6 +57,8 @@ dev_packages=(
   dnsmasq-base  # A DNS server, for the tests of serving/dns_resolver.
   dpkg-dev
   libclang-rt-14-dev
+  python3-grpcio    # clients/python/client_test.py.
+  python3-protobuf
   shellcheck
   systemd  # systemd-analyze, for deploy/systemd/units_test.py.
 )

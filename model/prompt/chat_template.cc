@@ -1,6 +1,7 @@
 #include "model/prompt/chat_template.h"
 
 #include <absl/status/status.h>
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 
 #include <cstddef>
@@ -10,6 +11,7 @@
 
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 #include "model/prompt/characters.h"
 #include "model/prompt/private_characters.h"
 #include "model/prompt/trial.h"
@@ -26,17 +28,37 @@ bool HasPrivateCharacters(std::string_view text) {
   return false;
 }
 
+// Checks a text that a template made of a trial chat. Neither source nor chat
+// has what minja writes for values that Jinja writes otherwise.
+absl::Status CheckTrialText(std::string_view source, std::string_view text) {
+  if (text.empty()) {
+    return absl::InvalidArgumentError("it writes nothing for a chat");
+  }
+  const auto adds = [&](std::string_view word) {
+    return text.find(word) != text.npos && source.find(word) == source.npos;
+  };
+  if (adds("None")) {
+    return absl::InvalidArgumentError(
+        "it adds a variable that is not defined, or none, to a text");
+  }
+  if (adds("{'") || adds("null")) {
+    return absl::InvalidArgumentError(
+        "it writes a whole object or list, as a message is; it must write a "
+        "text");
+  }
+  return absl::OkStatus();
+}
+
 // Renders the chats, which must neither fail nor, if required, be refused.
-absl::Status TryChats(const JinjaTemplate& jinja, JinjaTemplate::Input input,
+absl::Status TryChats(std::string_view source, const JinjaTemplate& jinja,
+                      JinjaTemplate::Input input,
                       std::vector<TrialChat> chats) {
   for (TrialChat& chat : chats) {
     input.turns = std::move(chat.turns);
     std::string detail;
     const auto text = jinja.Render(input, &detail);
     if (text.ok()) {
-      if (text->empty()) {
-        return absl::InvalidArgumentError("it writes nothing for a chat");
-      }
+      RETURN_IF_ERROR(CheckTrialText(source, *text));
       continue;
     }
     const bool refused =
@@ -95,8 +117,8 @@ absl::Status ChatTemplate::Parse() {
 
 absl::Status ChatTemplate::CheckTrials() const {
   const JinjaTemplate::Input input = InputAt(clock_.now(), {});
-  RETURN_IF_ERROR(TryChats(*jinja_, input, SmallTrialChats()));
-  return TryChats(*jinja_, input, LargeTrialChats());
+  RETURN_IF_ERROR(TryChats(source_.text, *jinja_, input, SmallTrialChats()));
+  return TryChats(source_.text, *jinja_, input, LargeTrialChats());
 }
 
 // Templates may build control tokens from parts: "<|" + role + "|>".
@@ -167,6 +189,27 @@ absl::StatusOr<RenderedText> ChatTemplate::Render(
   }
   if (hidden.ok()) return hidden;
   return absl::InternalError("the chat template fails on this chat");
+}
+
+std::optional<TokenId> ChatTemplate::EndOfAnswer() const {
+  constexpr std::string_view kAnswer = "An answer of a trial.";
+  const auto rendered = Render({{ChatRole::kUser, "A question."},
+                                {ChatRole::kAssistant, std::string(kAnswer)},
+                                {ChatRole::kUser, "Another question."}});
+  if (!rendered.ok()) return std::nullopt;
+  std::string_view rest = rendered->text;
+  const std::size_t at = rest.rfind(kAnswer);
+  if (at == rest.npos) return std::nullopt;
+  rest.remove_prefix(at + kAnswer.size());
+  rest = ToStd(absl::StripLeadingAsciiWhitespace(ToAbsl(rest)));
+  std::string longest;
+  for (const std::string& token : tokenizer_.ControlTokens()) {
+    if (rest.starts_with(token) && token.size() > longest.size()) {
+      longest = token;
+    }
+  }
+  if (longest.empty()) return std::nullopt;
+  return tokenizer_.AddedTokenId(longest);
 }
 
 absl::StatusOr<std::vector<TokenId>> ChatTemplate::Encode(

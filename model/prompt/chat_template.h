@@ -53,6 +53,11 @@ class ChatTemplate {
   absl::StatusOr<std::vector<TokenId>> Encode(
       const std::vector<ChatTurn>& turns) const;
 
+  // Returns the control token that follows an answer in a chat that goes on,
+  // but for white space between them: "<|end|>" for Phi-3. None if another text
+  // follows, or if the template refuses such a chat.
+  std::optional<TokenId> EndOfAnswer() const;
+
   // Path of the file that has the template.
   const std::string& file() const { return source_.file; }
   const std::string& text() const { return source_.text; }

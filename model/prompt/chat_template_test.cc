@@ -102,6 +102,43 @@ TEST(ChatTemplateTest, GivesTheTextAndTheTokensOfTransformers) {
   EXPECT_EQ(with_tokens, 83);
 }
 
+// differences.json has templates that the library could render otherwise than
+// Jinja, with Jinja's texts.
+TEST(ChatTemplateTest, RendersAsJinjaOrRefusesAtStart) {
+  const auto golden = ParseJson(Read("differences.json"), "differences.json");
+  ASSERT_TRUE(golden.ok()) << golden.status();
+  const Json& chats = (*golden)["chats"];
+  int same = 0, refused = 0;
+  for (const Json& expected : (*golden)["cases"]) {
+    const auto source = expected["template"].get<std::string>();
+    SCOPED_TRACE(source);
+    const auto made = Make(source);
+    EXPECT_EQ(!made.ok(), expected["refused"].get<bool>()) << made.status();
+    if (!made.ok()) {
+      EXPECT_EQ(made.status().code(), absl::StatusCode::kInvalidArgument);
+      ++refused;
+      continue;
+    }
+    for (std::size_t i = 0; i < chats.size(); ++i) {
+      const auto text = (*made)->Render(ChatOf(chats[i]));
+      ASSERT_TRUE(text.ok()) << text.status();
+      EXPECT_EQ(text->text, expected["texts"][i].get<std::string>());
+      ++same;
+    }
+  }
+  EXPECT_EQ(refused, 40);
+  EXPECT_EQ(same, 63);
+}
+
+TEST(ChatTemplateTest, RefusalsNameTheLineAndARemedy) {
+  EXPECT_THAT(Make("a\n{{ -7 % 3 }}").status().message(),
+              HasSubstr("in line 2 the operator % is used"));
+  EXPECT_THAT(Make("{{ messages[0].content[:1] }}").status().message(),
+              HasSubstr("split() may be cut"));
+  EXPECT_THAT(Make("{{ 'a' ~ name }}").status().message(),
+              HasSubstr("not defined"));
+}
+
 // Returns the control tokens among the ids.
 std::vector<std::string> ControlsIn(const std::vector<TokenId>& ids) {
   const std::vector<std::string> all = TestTokenizer().ControlTokens();
@@ -210,6 +247,26 @@ TEST(ChatTemplateTest, ATemplateThatLooksIntoMessagesKeepsItsControlTokens) {
                                    "<|im_start|>", "<think>", "</think>"));
 }
 
+TEST(ChatTemplateTest, FindsTheTokenThatEndsAnswers) {
+  const auto end = [](const char* name) -> std::string {
+    const auto made = MakeNamed(name);
+    const std::optional<TokenId> id = made->EndOfAnswer();
+    return id ? std::string(TestTokenizer().TokenBytes(*id)) : "";
+  };
+  EXPECT_EQ(end("chatml_default_system"), "<|im_end|>");
+  EXPECT_EQ(end("header_style"), "<|im_end|>");
+  EXPECT_EQ(end("instructions"), "</s>");
+  EXPECT_EQ(end("no_system"), "<|im_end|>");
+  EXPECT_EQ(end("thinking"), "<|im_end|>");
+  EXPECT_EQ(end("apollo"), "");
+  // A turn that only begins: the next one ends the answer.
+  const auto begins = Make(
+      "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}\n"
+      "{% endfor %}<|assistant|>");
+  ASSERT_TRUE(begins.ok()) << begins.status();
+  EXPECT_EQ((*begins)->EndOfAnswer(), TestTokenizer().AddedTokenId("<|user|>"));
+}
+
 TEST(ChatTemplateTest, TextBesideAControlTokenIsEncodedAsAWhole) {
   const auto made = Make("{{ messages[0].content }}!");
   ASSERT_TRUE(made.ok()) << made.status();
@@ -243,7 +300,7 @@ TEST(ChatTemplateTest, RefusalsQuoteTheTemplateButNeverTheChat) {
 
 TEST(ChatTemplateTest, FailuresSayNothingOfTheChat) {
   const auto made = Make(
-      "{{ messages[0].content[0:1] + 'b'}}{% if messages[0].content == "
+      "{{ messages[0].content + 'b'}}{% if messages[0].content == "
       "'secret' %}{{ messages[0].content.unknown_method() }}{% endif %}");
   ASSERT_TRUE(made.ok()) << made.status();
   const absl::Status status =
@@ -295,7 +352,7 @@ TEST(ChatTemplateTest, RefusesWhatDoesNotEnd) {
   // Doubles a text for each message.
   EXPECT_THAT(
       Refusal("{% set ns = namespace(t='ab') %}{% for m in messages %}"
-              "{% set ns.t = ns.t + ns.t %}{% endfor %}{{ ns.t[0:1] }}"),
+              "{% set ns.t = ns.t + ns.t %}{% endfor %}{{ ns.t | length }}"),
       testing::AnyOf(HasSubstr("too much memory"), HasSubstr("MiB")));
 }
 

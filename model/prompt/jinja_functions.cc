@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/prompt/jinja_is.h"
+
 namespace apollo {
 namespace {
 
@@ -78,6 +80,17 @@ Value Range(const std::vector<Value>& args, StepBudget* budget) {
   return numbers;
 }
 
+// The name of a variable is the argument: its value would not tell whether it
+// exists.
+Value VariableTest(bool none) {
+  return Value::callable(
+      [none](const Pointer& context, ArgumentsValue& arguments) -> Value {
+        const Value& name = arguments.args.at(0);
+        if (!context->contains(name)) return Value(false);
+        return Value(!none || context->get(name).is_null());
+      });
+}
+
 }  // namespace
 
 void AddJinjaFunctions(absl::Time now, absl::TimeZone zone, StepBudget* budget,
@@ -99,6 +112,8 @@ void AddJinjaFunctions(absl::Time now, absl::TimeZone zone, StepBudget* budget,
   variables->set("count", Callable("count", 1, 1, Length));
   variables->set("first", Callable("first", 1, 1, First));
   variables->set("replace", Callable("replace", 3, 3, Replace));
+  variables->set(kJinjaIsNone, VariableTest(true));
+  variables->set(kJinjaIsDefined, VariableTest(false));
 }
 
 }  // namespace apollo

@@ -33,9 +33,10 @@ class StepBudget {
 };
 
 // Adds the functions of chat templates that minja lacks (raise_exception,
-// strftime_now, the filters first and replace), and those whose behaviour
-// differs from Jinja's (range has at most 100000 numbers; length and count
-// count characters of strings, not bytes). `budget` must outlive them.
+// strftime_now, the filters first and replace), those that MendJinjaTests
+// calls, and those whose behaviour differs from Jinja's (range has at most
+// 100000 numbers; length and count count characters of strings, not bytes).
+// `budget` must outlive them.
 void AddJinjaFunctions(absl::Time now, absl::TimeZone zone, StepBudget* budget,
                        minja::Value* variables);
 

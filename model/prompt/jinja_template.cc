@@ -10,9 +10,12 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "model/prompt/jinja_differences.h"
 #include "model/prompt/jinja_functions.h"
+#include "model/prompt/jinja_is.h"
 #include "model/prompt/jinja_loops.h"
 #include "model/prompt/jinja_source.h"
+#include "model/prompt/jinja_targets.h"
 
 namespace apollo {
 namespace {
@@ -120,13 +123,16 @@ absl::StatusOr<JinjaTemplate> JinjaTemplate::Parse(std::string_view source) {
   }
   RETURN_IF_ERROR(CheckJinjaEscapes(source));
   RETURN_IF_ERROR(CheckJinjaOperators(source));
+  RETURN_IF_ERROR(CheckJinjaDifferences(source));
+  RETURN_IF_ERROR(CheckJinjaTargets(source));
   Parts parts;
   parts.source = std::string(source);
   try {
-    parts.root = minja::Parser::parse(ScopeLoopVariables(MendJinja(source)),
-                                      {.trim_blocks = true,
-                                       .lstrip_blocks = true,
-                                       .keep_trailing_newline = false});
+    parts.root = minja::Parser::parse(
+        ScopeLoopVariables(MendJinja(MendJinjaTests(source))),
+        {.trim_blocks = true,
+         .lstrip_blocks = true,
+         .keep_trailing_newline = false});
     parts.builtins = minja::Context::builtins();
   } catch (const std::exception& error) {
     return absl::InvalidArgumentError(

@@ -14,6 +14,7 @@
 #include "common/check.h"
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
+#include "common/stop_request.h"
 #include "common/strings.h"
 #include "kernels/quantize.h"
 #include "model/safetensors/convert.h"
@@ -257,12 +258,16 @@ absl::Status CheckpointWeights::CheckEmbedding(ThreadPool& pool) const {
       FormatOf(kEmbeddingTensor, embedding_.dtype == DType::kBF16));
   std::atomic<std::int64_t> outside = rows;
   pool.ParallelFor(rows, 64, [&](std::int64_t begin, std::int64_t end) {
+    if (StopRequested()) return;
     std::vector<float> row(size);
     for (std::int64_t r = begin; r < end; ++r) {
       APOLLO_CHECK(RowsToFloat32(embedding_, r, 1, row.data()).ok());
       if (!AllWithin(row, most)) Lower(outside, r);
     }
   });
+  if (StopRequested()) {
+    return absl::CancelledError("stopped while the embedding was checked");
+  }
   if (outside < rows) return RowOutside(embedding_, outside, most);
   ReleasePages(embedding_.data);
   return absl::OkStatus();

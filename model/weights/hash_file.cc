@@ -106,7 +106,7 @@ std::string WeightsDigestOf(const Checkpoint& checkpoint,
       std::max(1u, std::thread::hardware_concurrency()));
   ThreadPool pool(static_cast<int>(threads));
   std::string digest = WeightsDigest(checkpoint, pool);
-  if (!kept) return digest;
+  if (!kept || digest.empty()) return digest;
   const bool written =
       Unchanged(checkpoint) && Write(path, absl::StrCat(facts, digest, "\n"));
   LogInfo("weights_hashed",

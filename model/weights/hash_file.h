@@ -18,7 +18,8 @@ inline constexpr std::int64_t kKeptFrom = 64 << 20;
 // Returns the WeightsDigest of a checkpoint: from kHashFile in its directory if
 // that is valid, else computed with all processors and then cached. A directory
 // that is not writable is not an error, but the next start computes it again.
-// Logs "weights_hashed" after computing a digest that is cached.
+// Logs "weights_hashed" after computing a digest that is cached. Returns "" if
+// the process is asked to stop meanwhile.
 std::string WeightsDigestOf(const Checkpoint& checkpoint,
                             std::int64_t kept_from = kKeptFrom);
 

@@ -9,6 +9,7 @@
 
 #include "common/mapped_file.h"
 #include "common/sha256.h"
+#include "common/stop_request.h"
 #include "common/strings.h"
 #include "model/config/config_facts.h"
 #include "model/safetensors/tensor_view.h"
@@ -40,9 +41,11 @@ std::string WeightsDigest(const Checkpoint& checkpoint, ThreadPool& pool) {
   pool.ParallelFor(std::ssize(pieces), 1,
                    [&](std::int64_t begin, std::int64_t end) {
                      for (std::int64_t i = begin; i < end; ++i) {
+                       if (StopRequested()) return;
                        sums[i] = SumOf(pieces[i]);
                      }
                    });
+  if (StopRequested()) return "";
   // The facts of each tensor and the hashes of its pieces. The length of the
   // name precedes it, so that no name can imitate other data.
   std::string text;

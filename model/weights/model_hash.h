@@ -17,6 +17,7 @@ inline constexpr std::size_t kHashPiece = 8 << 20;
 // tensors, independent of their files and order. (More precisely, over the
 // hashes of pieces of kHashPiece bytes, so that all threads of the pool can
 // share the work.) Reads the whole checkpoint: about 0.7 s per GB and thread.
+// Returns "" soon if the process is asked to stop meanwhile (StopRequested).
 std::string WeightsDigest(const Checkpoint& checkpoint, ThreadPool& pool);
 
 // Returns the hash of a served model, 16 hexadecimal digits of a SHA-256. Two

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "common/stop_request.h"
 #include "common/thread_pool.h"
 #include "model/weights/test_models.h"
 
@@ -95,6 +97,20 @@ TEST_F(ModelHashTest, DependsOnTheConfig) {
   const std::string hash = ModelHash(config, digest);
   config.rope_theta *= 2;  // config_facts_test covers all fields.
   EXPECT_NE(ModelHash(config, digest), hash);
+}
+
+TEST_F(ModelHashTest, ARequestToStopEndsTheHashing) {
+  BlockStopSignals();
+  const Checkpoint checkpoint = Write();
+  EXPECT_NE(Digest(checkpoint), "");
+  pthread_kill(pthread_self(), SIGTERM);
+  EXPECT_EQ(Digest(checkpoint), "");
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  int got = 0;
+  sigwait(&signals, &got);  // It is still there for others.
+  EXPECT_EQ(got, SIGTERM);
 }
 
 }  // namespace

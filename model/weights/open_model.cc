@@ -67,7 +67,11 @@ absl::StatusOr<OpenModel> OpenModelDirectory(
       CheckUnreadTensors(model.config, *checkpoint, model.warnings));
   model.format = format;
   if (!format) model.float32_matrix = FirstNotInBf16(model.config, *checkpoint);
-  model.hash = ModelHash(model.config, WeightsDigestOf(*checkpoint));
+  const std::string digest = WeightsDigestOf(*checkpoint);
+  if (digest.empty()) {
+    return absl::CancelledError("stopped while the weights were hashed");
+  }
+  model.hash = ModelHash(model.config, digest);
   if (format) absl::StrAppend(&model.hash, "+", WeightsName(format));
   ASSIGN_OR_RETURN(model.weights,
                    CheckpointWeights::Create(std::move(checkpoint), format));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,9 +26,10 @@ struct AnswerEnds {
 
 // Returns the ends for chats of a format, "<|im_end|>" for kChatMl and
 // "\nUser:" for kApollo, or for those of a chat template, if its text is not
-// empty: the ends of turns of published formats that occur in it and are added
-// tokens.
+// empty: `end_of_answer` (ChatTemplate::EndOfAnswer), and the ends of turns of
+// published formats that occur in it and are added tokens.
 AnswerEnds FindAnswerEnds(PromptFormat format, std::string_view chat_template,
-                          const Tokenizer& tokenizer);
+                          const Tokenizer& tokenizer,
+                          std::optional<TokenId> end_of_answer = std::nullopt);
 
 }  // namespace apollo

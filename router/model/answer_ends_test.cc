@@ -54,5 +54,16 @@ TEST(AnswerEndsTest, ATemplateEndsWithTheTokensThatItNames) {
   EXPECT_THAT(tokens("{{ m.content }}<end_of_turn>"), IsEmpty());
 }
 
+TEST(AnswerEndsTest, ATemplateEndsWithTheTokenThatFollowsItsAnswers) {
+  const auto tokenizer = Load();
+  const auto tokens = [&](TokenId end) {
+    return FindAnswerEnds(PromptFormat::kApollo, "{{ m }}<|im_end|>",
+                          *tokenizer, end)
+        .tokens;
+  };
+  EXPECT_THAT(tokens(7), ElementsAre(7, 260));
+  EXPECT_THAT(tokens(260), ElementsAre(260));
+}
+
 }  // namespace
 }  // namespace apollo

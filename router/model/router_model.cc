@@ -142,10 +142,10 @@ absl::StatusOr<std::unique_ptr<RouterModel>> RouterModel::Load(
         " tokens, but config.json says vocab_size ", model->config.vocab_size));
   }
   RETURN_IF_ERROR(LoadChatFormat(directory, options.chat_template, *model));
-  model->ends =
-      FindAnswerEnds(model->config.prompt_format,
-                     model->chat_template ? model->chat_template->text() : "",
-                     *model->tokenizer);
+  const ChatTemplate* const chats = model->chat_template.get();
+  model->ends = FindAnswerEnds(model->config.prompt_format,
+                               chats ? chats->text() : "", *model->tokenizer,
+                               chats ? chats->EndOfAnswer() : std::nullopt);
   model->fingerprint = FingerprintOf(model->config, directory);
   model->limits.vocab_size = model->config.vocab_size;
   model->default_hybrid = options.default_routing == "hybrid";

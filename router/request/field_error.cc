@@ -27,8 +27,8 @@ void FieldErrors::Add(std::string_view field, std::string_view problem) {
   if (known) return;
   if (problems_.size() < kMost) {
     problems_.push_back({std::string(field), std::string(problem)});
-  } else {
-    ++unnamed_;
+  } else if (unnamed_.size() < kMostCounted) {
+    unnamed_.emplace(field);
   }
 }
 
@@ -44,8 +44,10 @@ absl::Status FieldErrors::status() const {
   for (const auto& [field, problem] : problems_) {
     absl::StrAppend(&message, message.empty() ? "" : "; ", field, " ", problem);
   }
-  if (unnamed_ > 0) {
-    absl::StrAppend(&message, "; and ", unnamed_, " more");
+  if (!unnamed_.empty()) {
+    absl::StrAppend(&message, "; and ",
+                    unnamed_.size() < kMostCounted ? "" : "at least ",
+                    unnamed_.size(), " more");
   }
   absl::Status status = absl::InvalidArgumentError(message);
   for (std::size_t i = 0; i < problems_.size(); ++i) {

@@ -3,6 +3,8 @@
 #include <absl/status/status.h>
 
 #include <cstddef>
+#include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +21,9 @@ struct FieldProblem {
 // Collects the wrong fields of a request, in the order in which they are added.
 class FieldErrors {
  public:
-  // Fields that are named; further ones are only counted.
+  // Fields that are named; further ones are only counted, up to kMostCounted.
   static constexpr std::size_t kMost = 16;
+  static constexpr std::size_t kMostCounted = 1000;
 
   // Adds a field. The first problem of a field counts; later ones of the same
   // field are dropped.
@@ -35,7 +38,8 @@ class FieldErrors {
 
  private:
   std::vector<FieldProblem> problems_;
-  std::size_t unnamed_ = 0;
+  // Further fields, each once.
+  std::set<std::string, std::less<>> unnamed_;
 };
 
 // Returns a FieldError about one field, for example

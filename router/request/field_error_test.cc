@@ -1,5 +1,6 @@
 #include "router/request/field_error.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -44,6 +45,18 @@ TEST(FieldErrorsTest, FieldsBeyondTheBoundAreCounted) {
   const std::string message(errors.status().message());
   EXPECT_TRUE(message.ends_with("f15 is bad; and 284 more")) << message;
   EXPECT_EQ(FieldProblemsOf(errors.status()).size(), FieldErrors::kMost);
+}
+
+TEST(FieldErrorsTest, AFieldBeyondTheBoundCountsOnce) {
+  FieldErrors errors;
+  for (int i = 0; i < 18; ++i) errors.Add("f" + std::to_string(i), "is bad");
+  errors.Add("f16", "is worse");
+  errors.Add("f0", "is worse");
+  EXPECT_THAT(std::string(errors.status().message()),
+              testing::EndsWith("; and 2 more"));
+  for (int i = 0; i < 5000; ++i) errors.Add("f" + std::to_string(i), "is bad");
+  EXPECT_THAT(std::string(errors.status().message()),
+              testing::EndsWith("; and at least 1000 more"));
 }
 
 }  // namespace

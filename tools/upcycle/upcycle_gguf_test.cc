@@ -192,7 +192,7 @@ TEST_F(UpcycleGgufTest, Qwen2IsStoredInOrder) {
   model.architecture = "qwen2";
   model.biases = true;
   model.untied = true;
-  model.chat_template = "{{ '<|im_start|>' + message }}";
+  model.chat_template = "{{ '<|im_start|>' + messages[0].content }}";
   ASSERT_TRUE(Run(model).ok());
   const SafetensorsFile file = Weights();
   EXPECT_EQ(Values(file, "model.layers.0.self_attn.q_proj.weight"),

@@ -250,6 +250,18 @@ TEST_F(UpcycleHfTest, ReadsLlamaAndTheNewerWayToWriteTheConfig) {
       R"({"chat_template": "<|im_start|>{{ x }}"})");
 }
 
+TEST_F(UpcycleHfTest, TriesTheChatTemplate) {
+  Write("chat_template.jinja", "{{ messages[0].content[:1] }}");
+  EXPECT_THAT(Error(),
+              AllOf(HasSubstr(options_.input + ": the chat template"),
+                    HasSubstr("line 1"), HasSubstr("--prompt_format")));
+  EXPECT_FALSE(std::filesystem::exists(options_.output));
+  // One that is not used may be anything.
+  options_.prompt_format = PromptFormatChoice::kApollo;
+  const absl::Status status = Run();
+  EXPECT_TRUE(status.ok()) << status;
+}
+
 TEST_F(UpcycleHfTest, KeepsTheScalingOfPositions) {
   const Json yarn = {{"rope_type", "yarn"},
                      {"factor", 4.0},

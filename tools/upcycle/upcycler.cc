@@ -16,8 +16,11 @@
 
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "model/prompt/chat_template.h"
+#include "model/prompt/template_source.h"
 #include "model/safetensors/convert.h"
 #include "model/safetensors/writer.h"
+#include "model/tokenizer/tokenizer.h"
 #include "tools/upcycle/config_export.h"
 #include "tools/upcycle/dense_base.h"
 #include "tools/upcycle/gate.h"
@@ -101,6 +104,29 @@ absl::Status WriteWeights(
   return writer.Finish();
 }
 
+// Writes the tokenizer and the chat template, if the base has one, and tries
+// it: otherwise only the router would refuse it, when the model is served.
+absl::Status WriteText(const DenseBase& base, const UpcycleOptions& options,
+                       const OutputDirectory& output) {
+  ASSIGN_OR_RETURN(const std::string tokenizer, base.TokenizerJson());
+  RETURN_IF_ERROR(output.Write("tokenizer.json", tokenizer));
+  for (const auto& [name, content] : base.config().chat_files) {
+    RETURN_IF_ERROR(output.Write(name, content));
+  }
+  if (options.prompt_format != PromptFormatChoice::kAuto) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(auto source, FindChatTemplate(output.PathOf("")));
+  if (!source) return absl::OkStatus();
+  source->file = options.input;
+  ASSIGN_OR_RETURN(const auto parsed,
+                   Tokenizer::Parse(tokenizer, options.input));
+  const auto made = ChatTemplate::Make(*std::move(source), *parsed);
+  if (made.ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      made.status().message(), "; or choose --prompt_format for the output"));
+}
+
 }  // namespace
 
 absl::Status Upcycle(const UpcycleOptions& options,
@@ -120,19 +146,15 @@ absl::Status Upcycle(const UpcycleOptions& options,
   RETURN_IF_ERROR(CheckUpcycleOptions(options, config));
   const std::vector<PlannedTensor> plan = PlanTensors(config, options);
   RETURN_IF_ERROR(CheckSources(*base, plan));
-  ASSIGN_OR_RETURN(const std::string tokenizer, base->TokenizerJson());
   const DType dtype = options.dtype.value_or(config.dtype);
 
   ASSIGN_OR_RETURN(OutputDirectory output,
                    OutputDirectory::Create(options.output, options.overwrite));
+  RETURN_IF_ERROR(WriteText(*base, options, output));
   progress(absl::StrCat("writing ", plan.size(), " tensors as ",
                         ToAbsl(DTypeName(dtype)), " to ", options.output));
   RETURN_IF_ERROR(WriteWeights(*base, options, plan, dtype,
                                output.PathOf("model.safetensors"), progress));
-  RETURN_IF_ERROR(output.Write("tokenizer.json", tokenizer));
-  for (const auto& [name, content] : config.chat_files) {
-    RETURN_IF_ERROR(output.Write(name, content));
-  }
   RETURN_IF_ERROR(
       output.Write("config.json", ExportConfig(config, options, dtype)));
   return output.Commit();

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <absl/time/time.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
+
+#include <optional>
+
+namespace apollo::clients {
+
+// Whether a failed call is repeated, as docs/clients.md says.
+struct Retry {
+  bool wanted = false;
+  // The server's wish; otherwise the client chooses the pause.
+  std::optional<absl::Duration> pause = std::nullopt;
+};
+
+// Judges the end of a call, whose trailers are in `context`:
+//   UNAVAILABLE         is repeated;
+//   RESOURCE_EXHAUSTED  only if the server says when;
+//   INTERNAL, UNKNOWN   only without the trailer x-request-id: no server of the
+//                       cluster has sent them, so something between has cut the
+//                       call;
+//   all others          are not.
+// The time is that of the trailer grpc-retry-pushback-ms, or of retry-after, or
+// of a google.rpc.RetryInfo. A pushback that is negative or no number forbids
+// the retry.
+Retry JudgeFailure(const grpc::Status& status,
+                   const grpc::ClientContext& context);
+
+}  // namespace apollo::clients
