@@ -99,7 +99,8 @@ std::vector<std::string> Deployment::CommandLine(
   return argv;
 }
 
-void Deployment::Launch(const std::string& name) {
+void Deployment::Launch(const std::string& name,
+                        const std::vector<std::string>& more_flags) {
   std::filesystem::remove(File(name, "address"));
   Process& process = processes_.at(name);
   process.child =
@@ -170,7 +171,7 @@ absl::Status Deployment::Start() {
   if (layout_.proxied) RETURN_IF_ERROR(StartProxies());
   const std::vector<std::string> names = NamesOf(layout_);
   for (const std::string& name : names) std::ofstream(File(name, "list"));
-  for (const std::string& name : names) Launch(name);
+  for (const std::string& name : names) Launch(name, {});
   for (const std::string& name : names) {
     RETURN_IF_ERROR(AwaitListening(name));
   }
@@ -245,8 +246,9 @@ void Deployment::Kill(const std::string& name) {
   process.child->Wait();
 }
 
-absl::Status Deployment::Restart(const std::string& name) {
-  Launch(name);
+absl::Status Deployment::Restart(const std::string& name,
+                                 const std::vector<std::string>& more_flags) {
+  Launch(name, more_flags);
   return AwaitListening(name);
 }
 

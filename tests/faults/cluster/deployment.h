@@ -39,8 +39,10 @@ class Deployment {
 
   // Kills (SIGKILL) a process, frozen or not.
   void Kill(const std::string& name);
-  // Starts a process that has ended, and waits until it listens.
-  absl::Status Restart(const std::string& name);
+  // Starts a process that has ended, and waits until it listens. It gets
+  // `more_flags` behind those of the layout, this time only.
+  absl::Status Restart(const std::string& name,
+                       const std::vector<std::string>& more_flags = {});
   // Sends SIGTERM and waits for the end. INTERNAL unless the exit code is 0;
   // DEADLINE_EXCEEDED if it does not end within a minute.
   absl::Status Stop(const std::string& name);
@@ -83,7 +85,8 @@ class Deployment {
   std::string File(const std::string& name, const std::string& what) const;
   std::vector<std::string> CommandLine(const std::string& name) const;
   // Starts a process without waiting.
-  void Launch(const std::string& name);
+  void Launch(const std::string& name,
+              const std::vector<std::string>& more_flags);
   absl::Status AwaitListening(const std::string& name);
   // Writes the list of workers of each process.
   void WriteLists();

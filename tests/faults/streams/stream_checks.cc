@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "proto/apollo/rpc/details.pb.h"
+#include "proto/apollo/rpc/packing.h"
 
 namespace apollo {
 namespace {
@@ -147,7 +148,7 @@ bool HasRetryInfo(const grpc::Status& status) {
   if (!details.ParseFromString(status.error_details())) return false;
   return std::any_of(
       details.details().begin(), details.details().end(), [](const auto& any) {
-        return any.type_url() == "type.googleapis.com/google.rpc.RetryInfo";
+        return any.type_url() == rpc::TypeUrl<rpc::RetryInfo>();
       });
 }
 

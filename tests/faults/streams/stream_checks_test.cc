@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "proto/apollo/rpc/details.pb.h"
+#include "proto/apollo/rpc/packing.h"
 #include "tests/faults/streams/transcript_testing.h"
 
 namespace apollo {
@@ -167,11 +168,9 @@ TEST(RetryInfoTest, IsFoundInTheDetails) {
                         details.SerializeAsString());
   };
   EXPECT_FALSE(HasRetryInfo(status()));
-  details.add_details()->set_type_url(
-      "type.googleapis.com/google.rpc.BadRequest");
+  rpc::Pack(rpc::BadRequest(), details.add_details());
   EXPECT_FALSE(HasRetryInfo(status()));
-  details.add_details()->set_type_url(
-      "type.googleapis.com/google.rpc.RetryInfo");
+  rpc::Pack(rpc::RetryInfo(), details.add_details());
   EXPECT_TRUE(HasRetryInfo(status()));
 }
 

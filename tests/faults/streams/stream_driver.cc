@@ -1,10 +1,18 @@
 #include "tests/faults/streams/stream_driver.h"
 
+#include <absl/time/clock.h>
+
 #include <utility>
 
 #include "tests/faults/cluster/eventually.h"
 
 namespace apollo {
+namespace {
+
+// As a client that honours a refusal, only sooner.
+constexpr absl::Duration kPauseAfterFailure = absl::Milliseconds(20);
+
+}  // namespace
 
 StreamDriver::StreamDriver(StreamClient& client, std::vector<StreamPlan> plans,
                            Options options)
@@ -62,6 +70,7 @@ bool StreamDriver::RunOnce(Slot& slot) {
       },
       transcript);
   const bool ok = transcript.status && transcript.status->ok();
+  if (!ok && options_.repeat_failed) absl::SleepFor(kPauseAfterFailure);
   MutexLock lock(mutex_);
   transcripts_.push_back(std::move(transcript));
   return !finishing_ && !slot.cancellation.cancelled() &&
