@@ -69,7 +69,9 @@ Outcome RunScenario(const Scenario& scenario, const Settings& settings) {
   Outcome& outcome = trial.outcome();
   if (!status.ok()) {
     outcome.AddProblems({std::string(status.message())});
+    trial.EndStreams();  // They tell more.
   }
+  if (!outcome.problems.empty()) trial.ShowLogs();
   outcome.seconds = absl::ToDoubleSeconds(Now() - begin);
   return outcome;
 }

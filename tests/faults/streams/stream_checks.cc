@@ -146,10 +146,10 @@ std::vector<std::string> CheckCanariesShow(
 bool HasRetryInfo(const grpc::Status& status) {
   rpc::Status details;
   if (!details.ParseFromString(status.error_details())) return false;
-  return std::any_of(
-      details.details().begin(), details.details().end(), [](const auto& any) {
-        return any.type_url() == rpc::TypeUrl<rpc::RetryInfo>();
-      });
+  return std::any_of(details.details().begin(), details.details().end(),
+                     [](const auto& any) {
+                       return any.type_url() == rpc::TypeUrl<rpc::RetryInfo>();
+                     });
 }
 
 }  // namespace apollo

@@ -20,6 +20,8 @@ namespace {
 constexpr int kMoreDescriptors = 32;
 constexpr std::int64_t kMoreBytes = std::int64_t{96} << 20;
 
+constexpr int kLogLines = 15;  // Of each process, after a failure.
+
 }  // namespace
 
 Trial::Trial(const Settings& settings, const std::string& scenario)
@@ -114,8 +116,9 @@ std::vector<std::string> Trial::Routers() const {
 }
 
 void Trial::StartStreams() {
+  const absl::Duration deadline = long_run() ? 5 * kPatience : kPatience;
   driver_ = std::make_unique<StreamDriver>(
-      *client_, plans_, StreamDriver::Options{.deadline = 5 * kPatience});
+      *client_, plans_, StreamDriver::Options{.deadline = deadline});
 }
 
 absl::Status Trial::AwaitMoment() {
@@ -237,6 +240,19 @@ void Trial::CheckGrowth() {
         name, " has grown from ", old.descriptors, " to ", now.descriptors,
         " descriptors, and from ", old.resident_bytes >> 20, " to ",
         now.resident_bytes >> 20, " MiB")});
+  }
+}
+
+void Trial::ShowLogs() const {
+  if (cluster_ == nullptr) return;
+  for (const std::string& name : NamesOf(cluster_->layout())) {
+    const std::string log = cluster_->Log(name);
+    std::size_t from = log.size();
+    for (int line = 0; line <= kLogLines && from != std::string::npos; ++line) {
+      from = from == 0 ? std::string::npos : log.rfind('\n', from - 1);
+    }
+    std::printf("--- %s\n%s\n", name.c_str(),
+                log.substr(from == std::string::npos ? 0 : from + 1).c_str());
   }
 }
 

@@ -79,6 +79,8 @@ class Trial {
   // Waits until no process has requests or cache blocks in use, then adds a
   // problem for each that holds much more than after the reference run.
   void CheckGrowth();
+  // Writes the last lines of the log of each process.
+  void ShowLogs() const;
 
  private:
   absl::Status RunReference();
