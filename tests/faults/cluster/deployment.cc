@@ -103,8 +103,9 @@ void Deployment::Launch(const std::string& name,
                         const std::vector<std::string>& more_flags) {
   std::filesystem::remove(File(name, "address"));
   Process& process = processes_.at(name);
-  process.child =
-      std::make_unique<ChildProcess>(CommandLine(name), File(name, "log"));
+  std::vector<std::string> argv = CommandLine(name);
+  Append(argv, more_flags);
+  process.child = std::make_unique<ChildProcess>(argv, File(name, "log"));
   process.wanted = true;
 }
 

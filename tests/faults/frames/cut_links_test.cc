@@ -68,8 +68,8 @@ struct Answers {
   int left = 0;  // Sequences that a worker still holds.
 };
 
-Answers Run(const std::vector<GenerationRequest>& requests,
-            const CutNet::Shape& shape, unsigned seed) {
+Answers RunAll(const std::vector<GenerationRequest>& requests,
+               const CutNet::Shape& shape, unsigned seed) {
   Answers answers;
   CutNet net(Model(), shape, seed);
   for (const GenerationRequest& request : requests) {
@@ -114,8 +114,8 @@ TEST(CutLinksTest, AnswersGoOnWithTheSameTokens) {
   for (unsigned seed = 0; seed < 30; ++seed) {
     SCOPED_TRACE(seed);
     const std::vector<GenerationRequest> requests = SomeRequests(seed);
-    const Answers wanted = Run(requests, {}, seed);
-    const Answers got = Run(
+    const Answers wanted = RunAll(requests, {}, seed);
+    const Answers got = RunAll(
         requests,
         {.dense_workers = 2, .expert_workers = 3, .events_per_cut = 60}, seed);
     failed += Compare(got.sinks, wanted.sinks);
@@ -131,8 +131,8 @@ TEST(CutLinksTest, WithoutAnotherWorkerAnswersFailButAreNeverWrong) {
   for (unsigned seed = 0; seed < 15; ++seed) {
     SCOPED_TRACE(seed);
     const std::vector<GenerationRequest> requests = SomeRequests(seed);
-    const Answers wanted = Run(requests, {}, seed);
-    const Answers got = Run(requests, {.events_per_cut = 60}, seed);
+    const Answers wanted = RunAll(requests, {}, seed);
+    const Answers got = RunAll(requests, {.events_per_cut = 60}, seed);
     failed += Compare(got.sinks, wanted.sinks);
     EXPECT_EQ(got.left, 0);
     cuts += got.cuts;

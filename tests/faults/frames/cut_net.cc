@@ -88,7 +88,8 @@ CutNet::CutNet(const OpenModel& model, const Shape& shape, unsigned seed)
   for (int a = 0; a < nodes(); ++a) {
     for (int b = shape.dense_workers; b < nodes(); ++b) {
       if (a == b) continue;
-      wires_.push_back(std::make_unique<Wire>(Wire{.node = {a, b}, .frames = {}}));
+      wires_.push_back(
+          std::make_unique<Wire>(Wire{.node = {a, b}, .frames = {}}));
       Connect(*wires_.back());
     }
   }
