@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -30,7 +31,9 @@ Rows SomeRows(std::mt19937& random) {
       random() % 8 == 0 ? (random() % 3 + 1) * kMaxPieceBytes / 4 + random() % 9
                         : random() % 200;
   std::vector<float> numbers(floats);
-  for (float& number : numbers) number = static_cast<float>(random() % 1000);
+  // Each piece differs from every other one.
+  std::iota(numbers.begin(), numbers.end(),
+            static_cast<float>(random() % 1000));
   return Rows::FromVector(std::move(numbers), static_cast<int>(floats));
 }
 
@@ -88,7 +91,7 @@ void Harm(std::vector<Message>& messages, Damage damage, std::mt19937& random) {
 
 TEST(DamagedFramesTest, NothingWrongIsDelivered) {
   std::map<Damage, int> whole, refused;
-  for (unsigned seed = 0; seed < 600; ++seed) {
+  for (unsigned seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
     std::vector<Frame> sent;
@@ -117,15 +120,15 @@ TEST(DamagedFramesTest, NothingWrongIsDelivered) {
     if (received == sent.size()) ++whole[damage];
     if (ended) ++refused[damage];
   }
-  EXPECT_EQ(whole[Damage::kNone], 100);
+  EXPECT_EQ(whole[Damage::kNone], 50);
   EXPECT_EQ(refused[Damage::kNone], 0);
-  EXPECT_GT(whole[Damage::kRepeat], 80);  // Most are dropped unseen.
+  EXPECT_GT(whole[Damage::kRepeat], 35);  // Most are dropped unseen.
   for (const Damage damage : {Damage::kSwap, Damage::kDrop}) {
-    EXPECT_GT(refused[damage], 50) << static_cast<int>(damage);
+    EXPECT_GT(refused[damage], 25) << static_cast<int>(damage);
   }
-  EXPECT_GT(refused[Damage::kTruncate], 20);
+  EXPECT_GT(refused[Damage::kTruncate], 10);
   EXPECT_EQ(refused[Damage::kCut], 0);
-  EXPECT_LT(whole[Damage::kCut], 10);
+  EXPECT_LT(whole[Damage::kCut], 8);
 }
 
 }  // namespace

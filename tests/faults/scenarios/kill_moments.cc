@@ -19,7 +19,8 @@ absl::Status KillAndRestore(Trial& trial,
 }
 
 absl::Status KillAtMoments(Trial& trial, ProcessKind kind, int moments) {
-  trial.StartStreams();
+  trial.StartStreams(kind == ProcessKind::kRouter ? Trial::Client::kResume
+                                                  : Trial::Client::kPlain);
   for (int i = 0; i < moments; ++i) {
     RETURN_IF_ERROR(trial.AwaitMoment());
     RETURN_IF_ERROR(KillAndRestore(trial, {trial.PickProcess(kind)}));

@@ -107,7 +107,7 @@ absl::Status MixFaults(Trial& trial) {
   }
   constexpr absl::Status (*kFaults[])(Trial&) = {
       Kill, Kill, Freeze, Restart, Partition, HarmLink, HarmLink, Leave};
-  trial.StartStreams();
+  trial.StartStreams(Trial::Client::kResume);
   const absl::Duration end = Now() + time;
   while (Now() < end) {
     RETURN_IF_ERROR(trial.AwaitMoment());

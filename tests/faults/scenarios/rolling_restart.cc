@@ -2,23 +2,38 @@
 #include "tests/faults/scenarios/scenario.h"
 
 namespace apollo {
+namespace {
 
-// Also a router loses no request: its clients go to the other one.
+// Stops and starts each of these while the streams run.
+absl::Status RestartEach(Trial& trial, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    RETURN_IF_ERROR(trial.AwaitEach());
+    trial.MarkFault("SIGTERM " + name);
+    RETURN_IF_ERROR(trial.cluster().Stop(name));
+    RETURN_IF_ERROR(trial.cluster().Restart(name));
+    RETURN_IF_ERROR(trial.cluster().AwaitWhole());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// Clients do not see the restart of a worker. While a router restarts, they go
+// to the other one.
 absl::Status RestartInTurn(Trial& trial) {
   Layout layout = trial.TwoHolders();
   layout.routers = 2;
   RETURN_IF_ERROR(trial.Deploy(layout));
-  trial.StartStreams();
   for (int round = 0; round < (trial.long_run() ? 2 : 1); ++round) {
-    for (const std::string& name : NamesOf(trial.cluster().layout())) {
-      RETURN_IF_ERROR(trial.AwaitEach());
-      trial.MarkFault("SIGTERM " + name);
-      RETURN_IF_ERROR(trial.cluster().Stop(name));
-      RETURN_IF_ERROR(trial.cluster().Restart(name));
-      RETURN_IF_ERROR(trial.cluster().AwaitWhole());
+    for (const ProcessKind kind :
+         {ProcessKind::kExpertWorker, ProcessKind::kDenseWorker,
+          ProcessKind::kRouter}) {
+      trial.StartStreams(kind == ProcessKind::kRouter ? Trial::Client::kResume
+                                                      : Trial::Client::kPlain);
+      RETURN_IF_ERROR(RestartEach(trial, NamesOf(layout, kind)));
+      trial.EndStreams();
     }
   }
-  trial.EndStreams();
   trial.ReportPauses(absl::Seconds(30));
   return absl::OkStatus();
 }

@@ -43,7 +43,8 @@ ChoiceTranscript* Transcript::OpenChoice(std::uint32_t number,
 void Transcript::AddDelta(const v1::GenerateDelta& delta, absl::Duration now) {
   ChoiceTranscript* const choice = OpenChoice(delta.choice(), "a delta");
   if (choice == nullptr) return;
-  if (delta.index() != choice->ids.size()) {
+  if (delta.index() != choice->ids.size() && !choice->gap_noted) {
+    choice->gap_noted = true;
     violations.push_back(absl::StrCat("choice ", delta.choice(), " has index ",
                                       delta.index(), " after ",
                                       choice->ids.size(), " tokens"));

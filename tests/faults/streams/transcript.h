@@ -17,6 +17,7 @@ struct ChoiceTranscript {
   std::vector<std::int32_t> ids;
   std::vector<absl::Duration> times;  // Of the arrival of each token.
   std::string text;
+  bool gap_noted = false;  // Violations of later indices follow from it.
   int finished_events = 0;
   v1::FinishReason reason = v1::FINISH_REASON_UNSPECIFIED;
   std::uint32_t generated_tokens = 0;  // As `finished` says.

@@ -56,8 +56,6 @@ absl::Status Trial::Deploy(Layout layout, const StreamMix& mix) {
   cluster_ = std::make_unique<Deployment>(settings_.programs, std::move(layout),
                                           settings_.seed);
   RETURN_IF_ERROR(cluster_->Start());
-  client_ = std::make_unique<RouterClient>(
-      Routers(), RouterClient::Options{.resume = true});
   const auto stub = v1::InferenceService::NewStub(
       grpc::CreateChannel(Routers()[0], grpc::InsecureChannelCredentials()));
   StreamMix seeded = mix;
@@ -115,7 +113,9 @@ std::vector<std::string> Trial::Routers() const {
   return routers;
 }
 
-void Trial::StartStreams() {
+void Trial::StartStreams(Client client) {
+  client_ = std::make_unique<RouterClient>(
+      Routers(), RouterClient::Options{.resume = client == Client::kResume});
   const absl::Duration deadline = long_run() ? 5 * kPatience : kPatience;
   driver_ = std::make_unique<StreamDriver>(
       *client_, plans_, StreamDriver::Options{.deadline = deadline});
@@ -145,6 +145,7 @@ void Trial::Check(std::vector<Transcript> transcripts) {
     const auto slot = static_cast<std::size_t>(transcript.slot);
     outcome_.AddProblems(
         CheckWhole(plans_[slot], transcript, references_[slot]));
+    if (transcript.streams > 1) ++outcome_.figures["resumed_requests"];
     checked_.push_back(std::move(transcript));
   }
   outcome_.requests += static_cast<std::int64_t>(transcripts.size());

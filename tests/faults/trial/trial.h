@@ -48,8 +48,11 @@ class Trial {
 
   // Returns the addresses of all routers for clients.
   std::vector<std::string> Routers() const;
-  // Starts the streams of all plans with a client that resumes.
-  void StartStreams();
+  // Starts the streams of all plans. With kResume their client goes on at
+  // another router when a stream breaks, so only the loss of routers may need
+  // it.
+  enum class Client { kPlain, kResume };
+  void StartStreams(Client client = Client::kPlain);
   // Waits until the streams have received a random number of tokens, at most
   // those of a round. UNAVAILABLE if they do not go on.
   absl::Status AwaitMoment();
