@@ -27,9 +27,10 @@ constexpr Damage kDamages[] = {Damage::kNone, Damage::kRepeat,   Damage::kSwap,
 
 Rows SomeRows(std::mt19937& random) {
   // Some are sent in several pieces.
-  const std::size_t floats =
-      random() % 8 == 0 ? (random() % 3 + 1) * kMaxPieceBytes / 4 + random() % 9
-                        : random() % 200;
+  std::size_t floats = random() % 200;
+  if (random() % 8 == 0) {
+    floats = (random() % 2 + 2) * kMaxPieceBytes / sizeof(float) + random() % 2;
+  }
   std::vector<float> numbers(floats);
   // Each piece differs from every other one.
   std::iota(numbers.begin(), numbers.end(),
@@ -58,6 +59,13 @@ bool Same(const Frame& a, const Frame& b) {
   return a.body == b.body && Numbers(a.payload) == Numbers(b.payload);
 }
 
+// Returns a place at most two messages behind `at`.
+std::vector<Message>::iterator Near(std::vector<Message>& messages,
+                                    std::size_t at, std::mt19937& random) {
+  const std::size_t place = std::min(at + random() % 3, messages.size() - 1);
+  return messages.begin() + static_cast<std::ptrdiff_t>(place);
+}
+
 // Damages the messages at a random place.
 void Harm(std::vector<Message>& messages, Damage damage, std::mt19937& random) {
   const std::size_t at = random() % messages.size();
@@ -67,13 +75,11 @@ void Harm(std::vector<Message>& messages, Damage damage, std::mt19937& random) {
       break;
     case Damage::kRepeat: {
       const Message again = *place;
-      const std::size_t later = random() % (messages.size() - at) + at;
-      messages.insert(messages.begin() + static_cast<std::ptrdiff_t>(later) + 1,
-                      again);
+      messages.insert(Near(messages, at, random), again);
       break;
     }
     case Damage::kSwap:
-      std::swap(*place, messages[random() % messages.size()]);
+      std::swap(*place, *Near(messages, at, random));
       break;
     case Damage::kDrop:
       messages.erase(place);
@@ -124,7 +130,7 @@ TEST(DamagedFramesTest, NothingWrongIsDelivered) {
   EXPECT_EQ(refused[Damage::kNone], 0);
   EXPECT_GT(whole[Damage::kRepeat], 35);  // Most are dropped unseen.
   for (const Damage damage : {Damage::kSwap, Damage::kDrop}) {
-    EXPECT_GT(refused[damage], 25) << static_cast<int>(damage);
+    EXPECT_GT(refused[damage], 20) << static_cast<int>(damage);
   }
   EXPECT_GT(refused[Damage::kTruncate], 10);
   EXPECT_EQ(refused[Damage::kCut], 0);

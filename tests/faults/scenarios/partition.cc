@@ -1,3 +1,5 @@
+#include <absl/time/clock.h>
+
 #include "common/status_macros.h"
 #include "tests/faults/scenarios/scenario.h"
 #include "tests/faults/scenarios/serving_again.h"
@@ -16,8 +18,7 @@ absl::Status PartitionOne(Trial& trial, const std::string& a,
   trial.MarkFault("nothing passes " + a + arrow + b);
   if (lost != Lost::kBack) trial.cluster().Partition(a, b);
   if (lost != Lost::kForth) trial.cluster().Partition(b, a);
-  // Twice: the first token may have been on its way.
-  RETURN_IF_ERROR(trial.AwaitEach());
+  absl::SleepFor(absl::Seconds(trial.long_run() ? 10 : 1));
   RETURN_IF_ERROR(trial.AwaitEach());
   trial.cluster().HealLinks();
   RETURN_IF_ERROR(trial.cluster().AwaitWhole());
