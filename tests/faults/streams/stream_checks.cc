@@ -109,6 +109,7 @@ std::vector<std::string> CheckWhole(const StreamPlan& plan,
     problems.Add("failed with code ",
                  static_cast<int>(transcript.status->error_code()), ": ",
                  transcript.status->error_message());
+    return problems.Take();  // The rest follows from it.
   }
   const std::size_t choices =
       std::min(transcript.choices.size(), reference.choices.size());
