@@ -275,10 +275,6 @@ void Deployment::Thaw(const std::string& name) {
   processes_.at(name).child->Signal(SIGCONT);
 }
 
-bool Deployment::Running(const std::string& name) {
-  return processes_.at(name).child->Running();
-}
-
 absl::Status Deployment::CheckRunning() {
   for (auto& [name, process] : processes_) {
     if (!process.wanted || process.child->Running()) continue;

@@ -49,7 +49,6 @@ class Deployment {
   // Stop (SIGSTOP) and continue (SIGCONT) a process.
   void Freeze(const std::string& name);
   void Thaw(const std::string& name);
-  bool Running(const std::string& name);
   // INTERNAL, naming it, if a process has ended by itself.
   absl::Status CheckRunning();
 

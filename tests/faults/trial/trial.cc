@@ -210,6 +210,10 @@ void Trial::AddBar(const std::string& name, absl::Duration measured,
 }
 
 void Trial::CheckGrowth() {
+  const absl::Status alive = cluster_->CheckRunning();
+  if (!alive.ok()) {
+    outcome_.AddProblems({std::string(alive.message())});
+  }
   double running = 0, sequences = 0, blocks = 0;
   const bool idle = Eventually(kPatience, [&] {
     running =

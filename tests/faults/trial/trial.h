@@ -79,8 +79,9 @@ class Trial {
   void AddBar(const std::string& name, absl::Duration measured,
               absl::Duration limit);
 
-  // Waits until no process has requests or cache blocks in use, then adds a
-  // problem for each that holds much more than after the reference run.
+  // Adds a problem for a process that has ended by itself. Waits until none has
+  // requests or cache blocks in use, then adds a problem for each that holds
+  // much more than after the reference run.
   void CheckGrowth();
   // Writes the last lines of the log of each process.
   void ShowLogs() const;
