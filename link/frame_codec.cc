@@ -248,7 +248,7 @@ std::vector<pb::LinkMessage> EncodeFrame(const Frame& frame,
   messages[0].set_payload(bytes, done);
   while (done < size) {
     pb::LinkMessage& piece = messages.emplace_back();
-    piece.mutable_continuation();
+    piece.mutable_continuation()->set_offset(done);
     piece.set_frame(number);
     const std::size_t count = std::min(size - done, kMaxPieceBytes);
     piece.set_payload(bytes + done, count);
@@ -284,6 +284,13 @@ absl::StatusOr<std::optional<Frame>> FrameDecoder::Add(
   if (message.body_case() == pb::LinkMessage::kContinuation) {
     if (!partial_) {
       return absl::InvalidArgumentError("a piece of a payload without a frame");
+    }
+    const std::uint64_t offset = message.continuation().offset();
+    if (offset != 0 && offset < received_bytes_) return std::nullopt;
+    if (offset > received_bytes_) {
+      return absl::DataLossError(
+          absl::StrCat("a piece of a payload came at byte ", offset,
+                       " instead of ", received_bytes_));
     }
   } else {
     if (partial_) {

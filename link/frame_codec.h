@@ -25,8 +25,8 @@ class FrameDecoder {
  public:
   // Takes the next message. Returns a frame when one is complete, nullopt when
   // pieces are missing or the message is a duplicate. Returns DATA_LOSS when
-  // frames are missing, INVALID_ARGUMENT for a message that no correct peer
-  // sends.
+  // frames or pieces are missing, INVALID_ARGUMENT for a message that no
+  // correct peer sends.
   absl::StatusOr<std::optional<Frame>> Add(
       const internal::v1::LinkMessage& message);
 

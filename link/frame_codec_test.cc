@@ -51,6 +51,30 @@ TEST(FrameCodecTest, DuplicatesAreDropped) {
   EXPECT_TRUE(decoder.Add(second[0])->has_value());
 }
 
+TEST(FrameCodecTest, PiecesAreTakenOnceAndInOrder) {
+  const auto pieces = EncodeFrame(WithPayload(kMaxPieceBytes / 2 + 1), 0);
+  ASSERT_EQ(pieces.size(), 3u);
+  FrameDecoder twice;
+  ASSERT_TRUE(twice.Add(pieces[0]).ok());
+  for (int i = 0; i < 2; ++i) {
+    const auto frame = twice.Add(pieces[1]);
+    ASSERT_TRUE(frame.ok());
+    EXPECT_FALSE(frame->has_value()) << i;
+  }
+  EXPECT_TRUE(twice.Add(pieces[2])->has_value());
+
+  FrameDecoder gap;
+  ASSERT_TRUE(gap.Add(pieces[0]).ok());
+  EXPECT_EQ(gap.Add(pieces[2]).status().code(), absl::StatusCode::kDataLoss);
+
+  // Older workers do not say where a piece belongs.
+  FrameDecoder old;
+  for (Message piece : pieces) {
+    if (piece.has_continuation()) piece.mutable_continuation()->clear_offset();
+    ASSERT_TRUE(old.Add(piece).ok());
+  }
+}
+
 TEST(FrameCodecTest, MissingFramesAreDataLoss) {
   EXPECT_EQ(CodeOf(EncodeFrame(WithPayload(1), 1)[0]),
             absl::StatusCode::kDataLoss);

@@ -27,6 +27,9 @@ class ChildProcess {
 
   bool Running();
 
+  // The process id; -1 once Running() or Wait() has seen the end.
+  pid_t pid() const { return pid_; }
+
   // Sends a signal if the program is running.
   void Signal(int signal_number);
 

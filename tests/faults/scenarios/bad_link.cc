@@ -1,0 +1,90 @@
+#include <absl/strings/str_cat.h>
+
+#include "common/status_macros.h"
+#include "tests/faults/cluster/eventually.h"
+#include "tests/faults/scenarios/scenario.h"
+
+namespace apollo {
+namespace {
+
+constexpr absl::Duration kDelay = absl::Milliseconds(50);
+constexpr double kLoss = 0.02;
+
+// Sequences whose experts are not behind the bad link, which joins the first
+// dense worker to the first expert worker.
+bool BesideTheLink(const Transcript& transcript) {
+  const v1::ServingWorkers& workers = transcript.started.workers();
+  return workers.dense_worker() != NameOf(ProcessKind::kDenseWorker, 0) ||
+         workers.expert_worker() != NameOf(ProcessKind::kExpertWorker, 0);
+}
+
+struct Period {
+  absl::Duration from, until;
+};
+
+// Lets the streams run for some rounds.
+absl::StatusOr<Period> Observe(Trial& trial) {
+  const absl::Duration from = Now();
+  const int rounds = trial.long_run() ? 10 : 2;
+  for (int i = 0; i < rounds; ++i) {
+    if (!trial.streams().WaitForTokens(trial.tokens_of_a_round(),
+                                       5 * kPatience)) {
+      return absl::UnavailableError("the streams do not go on");
+    }
+  }
+  return Period{from, Now()};
+}
+
+absl::Status BreakOften(Trial& trial, Proxy& link) {
+  for (int i = 0; i < (trial.long_run() ? 50 : 5); ++i) {
+    RETURN_IF_ERROR(trial.AwaitMoment());
+    const bool cut = trial.Pick(2) == 0;
+    trial.MarkFault(cut ? "a reset of the link" : "a truncated frame");
+    if (cut) {
+      link.Cut();
+    } else {
+      link.TruncateAfter(trial.Pick(2) == 0 ? Way::kToTarget : Way::kToClient,
+                         trial.Pick(2000));
+    }
+    RETURN_IF_ERROR(trial.AwaitEach());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status HarmOneLink(Trial& trial) {
+  Layout layout = trial.AllEverywhere(3);  // Rows need no other link.
+  layout.proxied = true;
+  RETURN_IF_ERROR(trial.Deploy(layout));
+  Proxy& link = trial.cluster().Between(NameOf(ProcessKind::kDenseWorker, 0),
+                                        NameOf(ProcessKind::kExpertWorker, 0));
+  trial.StartStreams();
+  ASSIGN_OR_RETURN(const Period plain, Observe(trial));
+  trial.MarkFault("50 ms delay");
+  link.SetDelay(kDelay);
+  ASSIGN_OR_RETURN(const Period delayed, Observe(trial));
+  trial.MarkFault("loss of 2%");
+  link.SetDelay(absl::ZeroDuration());
+  link.SetLoss(kLoss);
+  ASSIGN_OR_RETURN(const Period lossy, Observe(trial));
+  link.Heal();
+  RETURN_IF_ERROR(BreakOften(trial, link));
+  trial.EndStreams();
+  trial.CheckGrowth();
+  const auto p99 = [&](const Period& period, const Counts& counts) {
+    return GapsWithin(trial.checked(), period.from, period.until, counts)
+        .Quantile(0.99);
+  };
+  const absl::Duration wanted = p99(plain, nullptr);
+  trial.outcome().figures["undisturbed_gap_p99_seconds"] =
+      absl::ToDoubleSeconds(wanted);
+  trial.ReportPauses(absl::Seconds(2));
+  trial.AddBar("gap_p99_beside_delayed_link_seconds",
+               p99(delayed, BesideTheLink), 1.2 * wanted);
+  trial.AddBar("gap_p99_beside_lossy_link_seconds", p99(lossy, BesideTheLink),
+               1.2 * wanted);
+  return absl::OkStatus();
+}
+
+}  // namespace apollo
