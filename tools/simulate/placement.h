@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "tools/simulate/scenario.h"
+
+// The experts that expert workers hold. The only file behind it is
+// placement.cc. Pure functions.
+namespace apollo::simulate {
+
+// Returns the experts of each worker at the start. In turn: copy c of expert e
+// is on worker (e + c * experts) modulo the number of workers; with more workers
+// than copies, the others hold the experts in turn, too. `auto` begins in turn.
+std::vector<std::set<int>> InitialPlacement(const Scenario& scenario);
+
+// Returns the number of holders of each expert: one for each, and the remaining
+// of `slots` by demand, each to the expert with the most demand per holder. No
+// expert has more than `workers` holders.
+std::vector<int> HolderTargets(std::span<const double> demand, int slots,
+                               int workers);
+
+// Returns the placement with these numbers of holders that keeps most of
+// `current`. Workers hold as many experts as they do now.
+std::vector<std::set<int>> Rebalance(const std::vector<std::set<int>>& current,
+                                     std::span<const int> targets);
+
+// The decision of a worker with standby experts.
+struct StandbyChange {
+  int load = 0;
+  std::optional<int> drop;
+};
+// Returns the expert that the worker should load: that of which it has sent
+// away the most rows since the last decision, if those were at least a tenth of
+// its choices. If it has no room, it drops the standby expert with the fewest
+// rows, provided that those are less than half as many.
+//
+// `used`: choices by expert; `base`: experts that are never dropped.
+std::optional<StandbyChange> DecideStandby(std::span<const double> used,
+                                           const std::set<int>& base,
+                                           const std::set<int>& resident,
+                                           int standby);
+
+}  // namespace apollo::simulate
