@@ -18,23 +18,22 @@ constexpr std::int64_t kNumberBytes = 4;
 
 Cluster::Cluster(const Scenario& scenario)
     : scenario_(scenario),
+      board_(scenario.expert.count, scenario.model.experts),
       wires_(static_cast<std::size_t>(scenario.dense.count) +
                  static_cast<std::size_t>(scenario.expert.count),
              scenario.link.latency, scenario.link.bytes_per_second),
       running_(scenario.dense.count),
       traffic_(scenario, events_, [this](const Request& r) { Take(r); }) {
   stats_.languages.resize(scenario.traffic.languages.size());
-  board_.reports().resize(scenario.expert.count);
   Network& network = *this;
   DenseNode::Client& client = *this;
   for (int d = 0; d < scenario.dense.count; ++d) {
-    dense_.push_back(std::make_unique<DenseNode>(d, scenario, events_,
-                                                 MachineOf(d), board_, network,
-                                                 client, stats_));
+    dense_.push_back(std::make_unique<DenseNode>(
+        d, scenario, events_, MachineOf(d), board_, network, client, stats_));
   }
   const std::vector<std::set<int>> placement = InitialPlacement(scenario);
   for (int w = 0; w < scenario.expert.count; ++w) {
-    board_.reports()[w].name = absl::StrCat("expert-worker-", w);
+    board_.SetName(w, absl::StrCat("expert-worker-", w));
     expert_.push_back(std::make_unique<ExpertNode>(
         w, scenario, events_, MachineOf(scenario.dense.count + w), board_,
         network, stats_));
@@ -93,8 +92,7 @@ void Cluster::Take(const Request& request) {
 }
 
 void Cluster::OnToken(const Request& request, int index) {
-  const Time now =
-      events_.now() + FromSeconds(scenario_.router.token_seconds);
+  const Time now = events_.now() + FromSeconds(scenario_.router.token_seconds);
   ++stats_.tokens;
   const auto second = static_cast<std::size_t>(ToSeconds(events_.now()));
   if (stats_.tokens_by_second.size() <= second) {
@@ -146,9 +144,10 @@ void Cluster::ToExpert(std::size_t from, int worker, std::int64_t bytes,
 void Cluster::SendStep(int worker, StepPart part) {
   const std::size_t from = static_cast<std::size_t>(part.dense);
   const std::int64_t bytes = BytesOf(part.rows());
-  ToExpert(from, worker, bytes, [part = std::move(part)](ExpertNode& n) mutable {
-    n.TakeStep(std::move(part));
-  });
+  ToExpert(from, worker, bytes,
+           [part = std::move(part)](ExpertNode& n) mutable {
+             n.TakeStep(std::move(part));
+           });
 }
 
 void Cluster::SendRelease(int dense, int worker, std::uint64_t sequence) {
@@ -194,7 +193,7 @@ void Cluster::Lose(int worker) {
 }
 
 void Cluster::Notice(int worker) {
-  if (!expert_[worker]->up()) board_.reports()[worker].up = false;
+  if (!expert_[worker]->up()) board_.Take(worker, {});
   for (const auto& node : expert_) {
     if (node->up()) node->LosePeer(worker);
   }
@@ -219,8 +218,12 @@ void Cluster::Place() {
       if (!node->up()) continue;
       const std::vector<double> use = node->TakeUse();
       if (node->loading()) continue;
-      const auto change = DecideStandby(use, node->base(), node->resident(),
-                                        scenario_.expert.standby);
+      std::set<int> needed;
+      for (const int e : node->resident()) {
+        if (board_.holders(e).size() < 2) needed.insert(e);
+      }
+      const auto change = DecideStandby({use, node->base(), node->resident(),
+                                         needed, scenario_.expert.standby});
       if (change) node->Load(change->load, change->drop.value_or(-1));
     }
   }
@@ -243,8 +246,7 @@ void Cluster::PlaceAll() {
   }
   if (nodes.size() < expert_.size()) return;  // After the loss, or the load.
   const std::vector<std::set<int>> next = Rebalance(
-      current,
-      HolderTargets(demand, slots, static_cast<int>(nodes.size())));
+      current, HolderTargets(demand, slots, static_cast<int>(nodes.size())));
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     for (const int expert : next[i]) {
       if (current[i].contains(expert)) continue;

@@ -21,14 +21,8 @@ DenseNode::DenseNode(int index, const Scenario& scenario, EventQueue& events,
       stats_(stats),
       blocks_(BlocksFor(scenario.dense.cache_tokens)),
       scheduler_(scenario.dense.scheduler, blocks_),
-      workers_(scenario.expert.count) {}
-
-DenseNode::Worker& DenseNode::WorkerOf(int worker) {
-  Worker& own = workers_[worker];
-  const std::uint64_t revision = board_.reports()[worker].revision;
-  if (own.revision != revision) own = {own.sequences, 0, 0, revision};
-  return own;
-}
+      on_worker_(scenario.expert.count),
+      loads_(board, scenario.expert.count) {}
 
 std::optional<int> DenseNode::Place(Sequence& sequence, int rows) {
   for (int e = 0; e < scenario_.model.experts; ++e) {
@@ -38,41 +32,33 @@ std::optional<int> DenseNode::Place(Sequence& sequence, int rows) {
   std::vector<Candidate> candidates;
   const int family = sequence.request.family;
   for (int w = 0; w < scenario_.expert.count; ++w) {
-    const Board::Report& report = board_.reports()[w];
+    const Board::Report& report = board_.report(w);
     if (!report.up) continue;
-    const Worker& own = WorkerOf(w);
     const bool resident = family >= 0 && report.resident.contains(family);
     suitable.push_back(w);
     candidates.push_back(
         {.busy = false,
          .resident_layers = resident ? scenario_.model.sparse_layers : 0,
-         .load = report.queued_rows + own.assigned_rows +
-                 std::max(report.running_sequences + own.assigned_sequences,
-                          own.sequences),
-         .sequences = own.sequences,
+         .load = loads_.Load(w, on_worker_[w]),
+         .sequences = on_worker_[w],
          .tie_break = TieBreak(report.name, sequence.request.id)});
   }
   const auto best =
       ChooseWorker(scenario_.expert.pinning, family >= 0, candidates);
   if (!best) return std::nullopt;
   const int worker = suitable[*best];
-  Worker& own = WorkerOf(worker);
-  ++own.sequences;
-  ++own.assigned_sequences;
-  own.assigned_rows += rows;
+  ++on_worker_[worker];
   sequence.worker = worker;
-  sequence.assigned_at = own.revision;
+  sequence.given_rows = rows;
+  sequence.given = loads_.Give(worker, 1, rows);
   ++stats_.placed;
   stats_.placed_resident += candidates[*best].resident_layers > 0;
   return worker;
 }
 
 void DenseNode::Leave(const Sequence& sequence) {
-  Worker& own = WorkerOf(sequence.worker);
-  --own.sequences;
-  if (own.revision != sequence.assigned_at) return;
-  --own.assigned_sequences;
-  own.assigned_rows -= sequence.request.prompt;
+  --on_worker_[sequence.worker];
+  loads_.TakeBack(sequence.worker, sequence.given, 1, sequence.given_rows);
 }
 
 void DenseNode::Submit(const Request& request) {
@@ -108,8 +94,8 @@ void DenseNode::Advance() {
     Sequence& sequence = sequences_.at(slice.sequence);
     rows += slice.rows;
     const int end = slice.first_position + slice.rows;
-    const int known = std::min(slice.rows, sequence.computed -
-                                               slice.first_position);
+    const int known =
+        std::min(slice.rows, sequence.computed - slice.first_position);
     stats_.preempted_rows += std::max(0, known);
     sequence.computed = std::max(sequence.computed, end);
   }

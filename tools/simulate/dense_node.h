@@ -14,6 +14,7 @@
 #include "tools/simulate/machine.h"
 #include "tools/simulate/messages.h"
 #include "tools/simulate/network.h"
+#include "tools/simulate/peer_loads.h"
 #include "tools/simulate/scenario.h"
 #include "tools/simulate/stats.h"
 
@@ -55,13 +56,8 @@ class DenseNode {
     int sent = 0;         // Rows that its worker has got.
     int computed = 0;     // Rows that were ever computed here.
     bool awaits = false;  // A token from its worker.
-    std::uint64_t assigned_at = 0;  // Revision of the worker's report.
-  };
-  struct Worker {
-    int sequences = 0;
-    int assigned_sequences = 0;  // Since the report of `revision`.
-    std::int64_t assigned_rows = 0;
-    std::uint64_t revision = 0;
+    int given_rows = 0;
+    std::uint64_t given = 0;  // See PeerLoads::Give.
   };
   struct Step {
     std::map<int, int> parts;  // Unanswered, by worker.
@@ -77,7 +73,6 @@ class DenseNode {
   void Forget(std::uint64_t id, bool ok);
   void Answered(std::uint64_t step, int worker);
   void Move(std::uint64_t id);
-  Worker& WorkerOf(int worker);
 
   const int index_;
   const Scenario& scenario_;
@@ -90,7 +85,8 @@ class DenseNode {
   BlockPool blocks_;
   Scheduler scheduler_;
   std::unordered_map<std::uint64_t, Sequence> sequences_;
-  std::vector<Worker> workers_;
+  std::vector<int> on_worker_;  // Sequences.
+  PeerLoads loads_;
   std::map<std::uint64_t, Step> steps_;  // In flight.
   std::uint64_t next_step_ = 1;
   bool at_work_ = false;

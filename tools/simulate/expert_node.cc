@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <optional>
 #include <utility>
 
 namespace apollo::simulate {
@@ -18,6 +17,7 @@ ExpertNode::ExpertNode(int index, const Scenario& scenario, EventQueue& events,
       network_(network),
       stats_(stats),
       random_(scenario.seed, 1000 + static_cast<std::uint64_t>(index)),
+      loads_(board, scenario.expert.count),
       use_(scenario.model.experts),
       order_(scenario.model.experts) {
   std::iota(order_.begin(), order_.end(), 0);
@@ -41,14 +41,14 @@ void ExpertNode::Stop() {
 
 void ExpertNode::Report() {
   if (!up_) return;
-  Board::Report& report = board_.reports()[index_];
+  Board::Report report;
   report.up = true;
   report.resident = resident_;
   report.running_sequences = static_cast<int>(sequences_.size());
   report.queued_rows = 0;
   for (const StepPart& part : waiting_) report.queued_rows += part.rows();
   for (const Guests& guests : guests_) report.queued_rows += guests.rows;
-  ++report.revision;
+  board_.Take(index_, std::move(report));
 }
 
 void ExpertNode::TakeStep(StepPart part) {
@@ -116,8 +116,8 @@ void ExpertNode::Draw(int family, std::vector<int>& rows_of) {
   int left = scenario_.model.experts_per_token;
   int first = 0;  // The experts before it in order_ are chosen.
   if (family >= 0) {
-    const bool own = scenario_.model.hybrid ||
-                     random_.Uniform() < scenario_.model.affinity;
+    const bool own =
+        scenario_.model.hybrid || random_.Uniform() < scenario_.model.affinity;
     const auto it = std::find(order_.begin(), order_.end(), family);
     std::iter_swap(it, order_.begin());
     first = 1;
@@ -147,8 +147,8 @@ void ExpertNode::Route(Batch& batch) {
         use_[e] += rows_of[e];
         stats_.choices += rows_of[e];
         batch.rows_of[e] += rows_of[e];
-        slice.failed = slice.failed || (!resident_.contains(e) &&
-                                        !board_.Holder(e, index_).has_value());
+        slice.failed = slice.failed ||
+                       (!resident_.contains(e) && !board_.IsHeld(e, index_));
       }
     }
   }
@@ -164,11 +164,11 @@ void ExpertNode::RunLayer() {
 }
 
 void ExpertNode::SendAway(int expert, int rows) {
-  const std::optional<int> holder = board_.Holder(expert, index_);
-  if (!holder) return;  // The slices have failed.
+  const int holder = loads_.Holder(expert, index_);
+  if (holder < 0) return;  // The slices have failed.
   stats_.guest_choices += rows;
-  batch_->away.push_back({expert, rows, *holder});
-  network_.SendGuests(*holder, {index_, batches_, batch_->layer, expert, rows});
+  batch_->away.push_back({expert, rows, holder, loads_.Give(holder, 0, rows)});
+  network_.SendGuests(holder, {index_, batches_, batch_->layer, expert, rows});
 }
 
 Time ExpertNode::ExpertTime(int layer, std::vector<int> rows_of) {
@@ -215,6 +215,7 @@ void ExpertNode::TakeOutputs(const Guests& guests) {
     return a.expert == guests.expert && guests.layer == batch_->layer;
   });
   if (it == away.end()) return;
+  loads_.TakeBack(it->peer, it->given, 0, it->rows);
   away.erase(it);
   if (away.empty() && batch_->computed) EndLayer();
   Advance();
@@ -226,7 +227,7 @@ void ExpertNode::LosePeer(int peer) {
   for (const Away& rows : away) {
     if (rows.peer != peer) {
       batch_->away.push_back(rows);
-    } else if (board_.Holder(rows.expert, index_)) {
+    } else if (board_.IsHeld(rows.expert, index_)) {
       SendAway(rows.expert, rows.rows);
     } else {  // Nobody knows here which slices had these rows.
       for (StepPart& part : batch_->parts) {
@@ -266,7 +267,10 @@ void ExpertNode::Load(int expert, int drop) {
                   if (life != life_) return;
                   loading_ = false;
                   resident_.insert(expert);
-                  if (drop >= 0) resident_.erase(drop);
+                  Report();
+                  if (drop < 0 || !board_.IsHeld(drop, index_)) return;
+                  resident_.erase(drop);
+                  Report();
                 });
 }
 

@@ -12,6 +12,7 @@
 #include "tools/simulate/machine.h"
 #include "tools/simulate/messages.h"
 #include "tools/simulate/network.h"
+#include "tools/simulate/peer_loads.h"
 #include "tools/simulate/random.h"
 #include "tools/simulate/scenario.h"
 #include "tools/simulate/stats.h"
@@ -40,7 +41,8 @@ class ExpertNode {
   void Stop();
   void Start(std::set<int> experts);
 
-  // Loads an expert, and then drops another one (-1: none).
+  // Loads an expert, and then drops another one (-1: none), unless nobody else
+  // has that.
   void Load(int expert, int drop);
   // The choices of its rows since the last call, by expert, and those that were
   // sent to other workers.
@@ -59,6 +61,7 @@ class ExpertNode {
     int expert = 0;
     int rows = 0;
     int peer = 0;
+    std::uint64_t given = 0;  // See PeerLoads::Give.
   };
   struct Batch {
     std::vector<StepPart> parts;
@@ -108,6 +111,7 @@ class ExpertNode {
   std::vector<Guests> served_;
   std::unique_ptr<Batch> batch_;
   std::unordered_map<std::uint64_t, int> sequences_;  // And their attempts.
+  PeerLoads loads_;
   std::vector<double> use_;
   std::vector<int> order_;  // Scratch memory of Draw.
   Time worked_ = 0;

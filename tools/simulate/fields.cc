@@ -12,8 +12,8 @@ Fields::Fields(const Json& object, std::string where)
   std::string name = where_;
   if (!name.empty() && name.back() == '.') name.pop_back();
   status_ = absl::InvalidArgumentError(
-      absl::StrCat(name.empty() ? "the scenario" : name, " is ",
-                   object.dump(), "; it must be an object"));
+      absl::StrCat(name.empty() ? "the scenario" : name, " is ", object.dump(),
+                   "; it must be an object"));
 }
 
 const Json* Fields::Get(const char* key) {
@@ -85,7 +85,8 @@ void Fields::Range(const char* key, int& least, int& most) {
     most = (*json)[1].get<int>();
   } else {
     Fail(key, absl::StrCat("is ", json->dump(), "; it must be an integer from ",
-                           "1 to ", kMost, ", or the least and the most of a "
+                           "1 to ", kMost,
+                           ", or the least and the most of a "
                            "range, such as [20, 200]"));
   }
 }
@@ -94,8 +95,8 @@ absl::Status Fields::Done() {
   if (!status_.ok()) return status_;
   for (const auto& [key, value] : object_.items()) {
     if (known_.contains(key)) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        Path(key), " is unknown; known here: ", [this] {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Path(key), " is unknown; known here: ", [this] {
           std::string names;
           for (const std::string& name : known_) {
             absl::StrAppend(&names, names.empty() ? "" : ", ", name);

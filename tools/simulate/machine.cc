@@ -25,9 +25,8 @@ double Machine::Speed() const {
 
 void Machine::Settle() {
   const double done =
-      pieces_.empty()
-          ? 0
-          : static_cast<double>(events_.now() - settled_) * Speed();
+      pieces_.empty() ? 0
+                      : static_cast<double>(events_.now() - settled_) * Speed();
   for (Piece& piece : pieces_) piece.left -= done;
   settled_ = events_.now();
 }

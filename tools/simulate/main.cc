@@ -1,7 +1,6 @@
 // Simulates a cluster that a scenario file describes. See --help.
 
 #include <CLI/CLI.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -30,9 +29,9 @@ absl::Status Run(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   Cluster cluster(scenario);
   cluster.Run();
-  const double seconds = std::chrono::duration<double>(
-                             std::chrono::steady_clock::now() - begin)
-                             .count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+          .count();
   const Json report = ReportJson(scenario, cluster);
   std::printf("%s", ReportTable(report).c_str());
   std::fprintf(stderr, "%llu events in %.2f s, %.0f events/s\n",
@@ -49,7 +48,8 @@ absl::Status Run(const Options& options) {
 int Main(int argc, char** argv) {
   CLI::App app(
       "Simulates a cluster of Apollo-MoE workers: throughput, latency and use "
-      "of the\nworkers, from measured times of their stages. The result depends "
+      "of the\nworkers, from measured times of their stages. The result "
+      "depends "
       "only on the\nscenario and the seed. docs/simulation.md describes the "
       "scenario file.\n"
       "Example: simulate tools/simulate/scenarios/small.json --json out.json",
@@ -62,8 +62,7 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = Run(options);
   if (status.ok()) return 0;
-  std::fprintf(stderr, "simulate: %s\n",
-               std::string(status.message()).c_str());
+  std::fprintf(stderr, "simulate: %s\n", std::string(status.message()).c_str());
   return 1;
 }
 

@@ -66,27 +66,25 @@ std::vector<std::set<int>> Rebalance(const std::vector<std::set<int>>& current,
   return next;
 }
 
-std::optional<StandbyChange> DecideStandby(std::span<const double> used,
-                                           const std::set<int>& base,
-                                           const std::set<int>& resident,
-                                           int standby) {
+std::optional<StandbyChange> DecideStandby(const StandbyState& state) {
+  const std::span<const double> used = state.used;
   const double all = std::accumulate(used.begin(), used.end(), 0.0);
   int most = -1;
-  int least = -1;  // Of those on standby.
+  int least = -1;  // Of those on standby that it may drop.
   int on_standby = 0;
   for (int e = 0; e < static_cast<int>(used.size()); ++e) {
-    if (!resident.contains(e)) {
+    if (!state.resident.contains(e)) {
       if (most < 0 || used[e] > used[most]) most = e;
-    } else if (!base.contains(e)) {
+    } else if (!state.base.contains(e)) {
       ++on_standby;
-      if (least < 0 || used[e] < used[least]) least = e;
+      if (!state.needed.contains(e) && (least < 0 || used[e] < used[least])) {
+        least = e;
+      }
     }
   }
-  if (standby == 0 || most < 0 || all == 0 || used[most] < all / 10) {
-    return std::nullopt;
-  }
-  if (on_standby < standby) return StandbyChange{most, std::nullopt};
-  if (used[least] * 2 > used[most]) return std::nullopt;
+  if (most < 0 || all == 0 || used[most] < all / 10) return std::nullopt;
+  if (on_standby < state.most) return StandbyChange{most, std::nullopt};
+  if (least < 0 || used[least] * 2 > used[most]) return std::nullopt;
   return StandbyChange{most, least};
 }
 

@@ -12,12 +12,9 @@ namespace apollo::simulate {
 namespace {
 
 Json Times(const Quantiles& times) {
-  return {{"count", times.count()},
-          {"mean", times.Mean()},
-          {"p50", times.Quantile(0.5)},
-          {"p90", times.Quantile(0.9)},
-          {"p99", times.Quantile(0.99)},
-          {"max", times.Max()}};
+  return {{"count", times.count()},      {"mean", times.Mean()},
+          {"p50", times.Quantile(0.5)},  {"p90", times.Quantile(0.9)},
+          {"p99", times.Quantile(0.99)}, {"max", times.Max()}};
 }
 
 Json Use(const std::vector<double>& use) {
@@ -75,28 +72,28 @@ Json ReportJson(const Scenario& scenario, const Cluster& cluster) {
         {"first_token", Times(language.first_token)}};
   }
   const double counted = scenario.seconds - scenario.warm_up_seconds;
-  return {{"name", scenario.name},
-          {"seconds", scenario.seconds},
-          {"requests",
-           {{"arrived", stats.arrived},
-            {"finished", stats.finished},
-            {"refused", stats.refused},
-            {"failed", stats.failed},
-            {"moved", stats.moved},
-            {"running", cluster.Running()}}},
-          {"tokens", stats.tokens},
-          {"tokens_per_second",
-           counted > 0 ? static_cast<double>(stats.counted_tokens) / counted
-                       : 0},
-          {"first_token", Times(stats.first_token)},
-          {"between_tokens", Times(stats.between_tokens)},
-          {"whole_request", Times(stats.whole_request)},
-          {"dense_workers", Use(cluster.DenseUse())},
-          {"expert_workers", Use(cluster.ExpertUse())},
-          {"work", Work(stats)},
-          {"network_bytes", cluster.bytes()},
-          {"languages", languages},
-          {"tokens_by_second", stats.tokens_by_second}};
+  return {
+      {"name", scenario.name},
+      {"seconds", scenario.seconds},
+      {"requests",
+       {{"arrived", stats.arrived},
+        {"finished", stats.finished},
+        {"refused", stats.refused},
+        {"failed", stats.failed},
+        {"moved", stats.moved},
+        {"running", cluster.Running()}}},
+      {"tokens", stats.tokens},
+      {"tokens_per_second",
+       counted > 0 ? static_cast<double>(stats.counted_tokens) / counted : 0},
+      {"first_token", Times(stats.first_token)},
+      {"between_tokens", Times(stats.between_tokens)},
+      {"whole_request", Times(stats.whole_request)},
+      {"dense_workers", Use(cluster.DenseUse())},
+      {"expert_workers", Use(cluster.ExpertUse())},
+      {"work", Work(stats)},
+      {"network_bytes", cluster.bytes()},
+      {"languages", languages},
+      {"tokens_by_second", stats.tokens_by_second}};
 }
 
 std::string ReportTable(const Json& report) {

@@ -126,8 +126,8 @@ void ReadLanguages(Fields& f, int experts, Scenario::Traffic& traffic) {
                                  experts, " experts"));
     }
     if (!share.is_number() || share < 0) {
-      return f.Fail("languages." + code, absl::StrCat("is ", share.dump(),
-                                                      "; it must be from 0"));
+      return f.Fail("languages." + code,
+                    absl::StrCat("is ", share.dump(), "; it must be from 0"));
     }
     traffic.languages.push_back({code, *family, share.get<double>()});
     sum += share.get<double>();
@@ -226,13 +226,11 @@ void ReadParts(Fields& f, Scenario& s) {
     part.Number("token_seconds", 0, 100, s.router.token_seconds);
   });
   Part(f, "dense_workers", [&](Fields& part) { ReadDense(part, s.dense); });
-  Part(f, "expert_workers", [&](Fields& part) {
-    ReadExpert(part, s.model.experts, s.expert);
-  });
+  Part(f, "expert_workers",
+       [&](Fields& part) { ReadExpert(part, s.model.experts, s.expert); });
   if (f.Get("traffic") == nullptr) f.Fail("traffic", "is missing");
-  Part(f, "traffic", [&](Fields& part) {
-    ReadTraffic(part, s.model.experts, s.traffic);
-  });
+  Part(f, "traffic",
+       [&](Fields& part) { ReadTraffic(part, s.model.experts, s.traffic); });
 }
 
 }  // namespace
@@ -265,12 +263,11 @@ absl::StatusOr<Scenario> ReadScenario(const Json& json,
 
 absl::StatusOr<Scenario> LoadScenario(const std::string& path) {
   ASSIGN_OR_RETURN(const Json json, ReadJson(path));
-  absl::StatusOr<Scenario> scenario = ReadScenario(
-      json, std::filesystem::path(path).parent_path().string());
+  absl::StatusOr<Scenario> scenario =
+      ReadScenario(json, std::filesystem::path(path).parent_path().string());
   if (scenario.ok()) return scenario;
-  return absl::Status(
-      scenario.status().code(),
-      absl::StrCat(path, ": ", scenario.status().message()));
+  return absl::Status(scenario.status().code(),
+                      absl::StrCat(path, ": ", scenario.status().message()));
 }
 
 }  // namespace apollo::simulate

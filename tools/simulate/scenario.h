@@ -29,7 +29,7 @@ struct Scenario {
   };
   // Processes share the processors of their machine.
   struct Machines {
-    int cores = 0;               // Of each; 0: every worker has its own.
+    int cores = 0;                // Of each; 0: every worker has its own.
     int workers_per_machine = 0;  // In the order of their names; 0: all.
   };
   struct Link {
@@ -89,7 +89,7 @@ struct Scenario {
   std::string name;
   std::uint64_t seed = 1;
   double seconds = 60;
-  double warm_up_seconds = 0;  // Not counted.
+  double warm_up_seconds = 0;    // Not counted.
   double report_seconds = 0.25;  // Between reports of a worker's load.
   double lease_seconds = 0.3;    // Until a lost worker is noticed.
   Model model;

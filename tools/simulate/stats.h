@@ -37,8 +37,8 @@ struct Stats {
   std::uint64_t choices = 0;          // Of experts by rows: rows, layers, k.
   std::uint64_t guest_choices = 0;    // Of these, at another worker.
   std::uint64_t placed = 0, placed_resident = 0;  // Sequences.
-  std::uint64_t moved = 0;            // Sequences, after a loss.
-  std::uint64_t loads = 0;            // Of experts, while running.
+  std::uint64_t moved = 0;                        // Sequences, after a loss.
+  std::uint64_t loads = 0;                        // Of experts, while running.
   std::uint64_t batches = 0, batch_rows = 0;
   std::uint64_t dense_steps = 0;
 

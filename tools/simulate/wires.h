@@ -21,8 +21,8 @@ class Wires {
   Time Arrival(std::size_t process, Time now, std::int64_t bytes) {
     Time& free_at = free_at_[process];
     if (free_at < now) free_at = now;
-    free_at += static_cast<Time>(static_cast<double>(bytes) *
-                                 nanoseconds_per_byte_);
+    free_at +=
+        static_cast<Time>(static_cast<double>(bytes) * nanoseconds_per_byte_);
     bytes_ += bytes;
     return free_at + latency_;
   }
