@@ -33,7 +33,7 @@ TEST(HolderTargetsTest, FollowDemand) {
   const std::vector<double> demand = {1, 8, 0, 3};
   EXPECT_THAT(HolderTargets(demand, 4, 9), ElementsAre(1, 1, 1, 1));
   EXPECT_THAT(HolderTargets(demand, 8, 9), ElementsAre(1, 4, 1, 2));
-  EXPECT_THAT(HolderTargets(demand, 8, 3), ElementsAre(2, 3, 1, 2));
+  EXPECT_THAT(HolderTargets(demand, 8, 3), ElementsAre(1, 3, 1, 3));
 }
 
 TEST(RebalanceTest, KeepsWhatItCan) {
