@@ -58,7 +58,8 @@ int Main(int argc, char** argv) {
   app.add_option("scenario", options.scenario, "Scenario file (JSON).")
       ->required();
   app.add_option("--json", options.json, "Write the result as JSON, too.");
-  app.add_option("--seed", options.seed, "Replaces the seed of the scenario.");
+  app.add_option("--seed", options.seed, "Replaces the seed of the scenario.")
+      ->check(CLI::Range(0, 1 << 30));  // CLI11 takes -1 for a huge number.
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = Run(options);
   if (status.ok()) return 0;
