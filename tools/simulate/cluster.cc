@@ -70,8 +70,12 @@ void Cluster::Run() {
   }
   if (scenario_.expert.standby > 0 ||
       scenario_.expert.placement == Scenario::Placement::kAuto) {
-    events_.At(FromSeconds(scenario_.expert.placement_seconds),
-               [this] { Place(); });
+    for (int w = 0; w < scenario_.expert.count; ++w) {
+      // One after the other, so that later ones see what earlier ones did.
+      events_.At(FromSeconds(scenario_.expert.placement_seconds * (w + 1) /
+                             scenario_.expert.count),
+                 [this, w] { Place(w); });
+    }
   }
   traffic_.Start();
   events_.RunUntil(FromSeconds(scenario_.seconds));
@@ -210,54 +214,25 @@ void Cluster::Notice(int worker) {
   }
 }
 
-void Cluster::Place() {
-  if (scenario_.expert.placement == Scenario::Placement::kAuto) {
-    PlaceAll();
-  } else {
-    for (const auto& node : expert_) {
-      if (!node->up()) continue;
-      const std::vector<double> use = node->TakeUse();
-      if (node->loading()) continue;
-      std::set<int> needed;
-      for (const int e : node->resident()) {
-        if (board_.holders(e).size() < 2) needed.insert(e);
-      }
-      const auto change = DecideStandby({use, node->base(), node->resident(),
-                                         needed, scenario_.expert.standby});
-      if (change) node->Load(change->load, change->drop.value_or(-1));
+void Cluster::Place(int worker) {
+  ExpertNode& node = *expert_[worker];
+  const std::vector<double> use = node.TakeUse();
+  if (node.up() && !node.loading()) {
+    const bool moves = scenario_.expert.placement == Scenario::Placement::kAuto;
+    MoveState state = {use, {}, node.resident(), {}, scenario_.expert.standby};
+    if (moves) {
+      state.room += static_cast<int>(node.base().size());
+    } else {
+      state.fixed = node.base();
     }
+    for (const int expert : node.resident()) {
+      if (!board_.IsHeld(expert, worker)) state.needed.insert(expert);
+    }
+    const auto move = NextMove(state);
+    if (move) node.Load(move->load, move->drop.value_or(-1));
   }
   events_.After(FromSeconds(scenario_.expert.placement_seconds),
-                [this] { Place(); });
-}
-
-void Cluster::PlaceAll() {
-  std::vector<double> demand(scenario_.model.experts);
-  std::vector<std::set<int>> current;
-  std::vector<ExpertNode*> nodes;
-  int slots = 0;
-  for (const auto& node : expert_) {
-    const std::vector<double> use = node->TakeUse();
-    for (std::size_t e = 0; e < use.size(); ++e) demand[e] += use[e];
-    if (!node->up() || node->loading()) continue;
-    nodes.push_back(node.get());
-    current.push_back(node->resident());
-    slots += static_cast<int>(node->resident().size());
-  }
-  if (nodes.size() < expert_.size()) return;  // After the loss, or the load.
-  const std::vector<std::set<int>> next = Rebalance(
-      current, HolderTargets(demand, slots, static_cast<int>(nodes.size())));
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    for (const int expert : next[i]) {
-      if (current[i].contains(expert)) continue;
-      int drop = -1;
-      for (const int old : current[i]) {
-        if (!next[i].contains(old)) drop = old;
-      }
-      nodes[i]->Load(expert, drop);  // One at a time.
-      break;
-    }
-  }
+                [this, worker] { Place(worker); });
 }
 
 std::vector<double> Cluster::DenseUse() const {

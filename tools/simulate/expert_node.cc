@@ -181,6 +181,7 @@ Time ExpertNode::ExpertTime(int layer, std::vector<int> rows_of) {
     }
     taken += it->rows;
     rows_of[it->expert] += it->rows;
+    use_[it->expert] += it->rows / 2.0;
     served_.push_back(*it);
     it = guests_.erase(it);
   }

@@ -44,8 +44,7 @@ class ExpertNode {
   // Loads an expert, and then drops another one (-1: none), unless nobody else
   // has that.
   void Load(int expert, int drop);
-  // The choices of its rows since the last call, by expert, and those that were
-  // sent to other workers.
+  // The rows since the last call, by expert (MoveState::used).
   std::vector<double> TakeUse();
 
   bool up() const { return up_; }

@@ -17,34 +17,25 @@ namespace apollo::simulate {
 // in turn.
 std::vector<std::set<int>> InitialPlacement(const Scenario& scenario);
 
-// Returns the number of holders of each expert: one for each, and the remaining
-// of `slots` by demand, each to the expert with the most demand per holder. No
-// expert has more than `workers` holders.
-std::vector<int> HolderTargets(std::span<const double> demand, int slots,
-                               int workers);
-
-// Returns the placement with these numbers of holders that keeps most of
-// `current`. Workers hold as many experts as they do now.
-std::vector<std::set<int>> Rebalance(const std::vector<std::set<int>>& current,
-                                     std::span<const int> targets);
-
-// A worker with standby experts, and the choices of its rows by expert since
-// the last decision.
-struct StandbyState {
+// A worker that may load experts while it runs: on standby, or by placement
+// `auto`. Each worker decides for itself.
+struct MoveState {
+  // The rows of each expert since the last decision: its own choices, and half
+  // of the rows of guests, which could have gone to another holder.
   std::span<const double> used;
-  std::set<int> base;      // Experts that it always has.
-  std::set<int> resident;  // Those, and the ones on standby.
+  std::set<int> fixed;     // Experts that it always has.
+  std::set<int> resident;  // Those, and the ones that it has loaded.
   std::set<int> needed;    // Experts that nobody else has.
-  int most = 0;            // The number that may be on standby.
+  int room = 0;            // The number that it may have besides `fixed`.
 };
-struct StandbyChange {
+struct Move {
   int load = 0;
   std::optional<int> drop;
 };
 // Returns the expert that the worker should load: that of which it has sent
-// away the most rows, if those were at least a tenth of its choices. If it has
-// no room, it drops the standby expert with the fewest rows that others have,
-// provided that those are less than half as many.
-std::optional<StandbyChange> DecideStandby(const StandbyState& state);
+// away the most rows, if those were at least a tenth of all. If it has no room,
+// it drops the expert with the fewest rows that others have, provided that
+// those are less than half as many.
+std::optional<Move> NextMove(const MoveState& state);
 
 }  // namespace apollo::simulate

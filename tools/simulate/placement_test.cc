@@ -29,44 +29,40 @@ TEST(InitialPlacementTest, ExpertsAreOnTheWorkersInTurn) {
       ElementsAre(std::set{0, 1}, std::set{1, 2}, std::set{2}, std::set{0}));
 }
 
-TEST(HolderTargetsTest, FollowDemand) {
-  const std::vector<double> demand = {1, 8, 0, 3};
-  EXPECT_THAT(HolderTargets(demand, 4, 9), ElementsAre(1, 1, 1, 1));
-  EXPECT_THAT(HolderTargets(demand, 8, 9), ElementsAre(1, 4, 1, 2));
-  EXPECT_THAT(HolderTargets(demand, 8, 3), ElementsAre(1, 3, 1, 3));
-}
-
-TEST(RebalanceTest, KeepsWhatItCan) {
-  const std::vector<std::set<int>> current = {{0}, {1}, {2}, {0}};
-  EXPECT_EQ(Rebalance(current, std::vector{2, 1, 1}), current);
-  EXPECT_THAT(Rebalance(current, std::vector{1, 2, 1}),
-              ElementsAre(std::set{0}, std::set{1}, std::set{2}, std::set{1}));
-}
-
-TEST(DecideStandbyTest, LoadsWhatIsSentAwayMost) {
+TEST(NextMoveTest, LoadsWhatIsSentAwayMost) {
   const std::vector<double> used = {50, 5, 30, 15};
-  StandbyState state = {used, {0}, {0}, {}, 1};
-  auto change = DecideStandby(state);
+  MoveState state = {used, {0}, {0}, {}, 1};
+  auto change = NextMove(state);
   ASSERT_TRUE(change);
   EXPECT_EQ(change->load, 2);
   EXPECT_FALSE(change->drop);
   state.resident = {0, 1};  // Full: gives up what it uses little.
-  change = DecideStandby(state);
+  change = NextMove(state);
   ASSERT_TRUE(change);
   EXPECT_EQ(change->load, 2);
   EXPECT_EQ(change->drop, 1);
   state.needed = {1};  // But not what nobody else has.
-  EXPECT_FALSE(DecideStandby(state));
+  EXPECT_FALSE(NextMove(state));
   state.needed = {};
   state.resident = {0, 2};  // The change would not be worth it.
-  EXPECT_FALSE(DecideStandby(state));
+  EXPECT_FALSE(NextMove(state));
 }
 
-TEST(DecideStandbyTest, LeavesRareExpertsAway) {
+// Placement `auto`: no expert is fixed.
+TEST(NextMoveTest, ReplacesWhatOthersHaveToo) {
+  const std::vector<double> used = {5, 40, 0};
+  auto move = NextMove({used, {}, {0}, {}, 1});
+  ASSERT_TRUE(move);
+  EXPECT_EQ(move->load, 1);
+  EXPECT_EQ(move->drop, 0);
+  EXPECT_FALSE(NextMove({used, {}, {0}, {0}, 1}));
+}
+
+TEST(NextMoveTest, LeavesRareExpertsAway) {
   const std::vector<double> used = {90, 5, 5, 0};
-  EXPECT_FALSE(DecideStandby({used, {0}, {0}, {}, 2}));
+  EXPECT_FALSE(NextMove({used, {0}, {0}, {}, 2}));
   const std::vector<double> none = {0, 0, 0, 0};
-  EXPECT_FALSE(DecideStandby({none, {0}, {0}, {}, 2}));
+  EXPECT_FALSE(NextMove({none, {0}, {0}, {}, 2}));
 }
 
 }  // namespace
