@@ -3,10 +3,12 @@
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
+#include <time.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
@@ -37,6 +39,7 @@ struct Options {
   int threads = 0;
   int context = 128;
   int repeats = 7;
+  bool cpu_time = false;
   std::vector<int> rows = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 };
 
@@ -135,7 +138,13 @@ class Meter {
   Meter(const OpenModel& model, int threads, const Options& options)
       : config_(model.config), options_(options), pool_(threads) {}
 
-  static double Now() {
+  double Now() const {
+    if (options_.cpu_time) {
+      timespec time;
+      clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+      return static_cast<double>(time.tv_sec) +
+             1e-9 * static_cast<double>(time.tv_nsec);
+    }
     return std::chrono::duration<double>(
                std::chrono::steady_clock::now().time_since_epoch())
         .count();
@@ -213,6 +222,16 @@ absl::StatusOr<Json> Measure(const Options& options) {
   Json times = {{"comment", absl::StrCat(CpuLevelName(CurrentCpuLevel()),
                                          ", weights ", options.weights)},
                 {"threads", threads}};
+  for (std::size_t i = 1; i < options.rows.size(); ++i) {
+    if (options.rows[i] > options.rows[i - 1]) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("--rows has ", options.rows[i], " after ",
+                     options.rows[i - 1], "; the numbers must rise"));
+  }
+  if (options.cpu_time && threads != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--cpu_time needs --threads=1, but there are ", threads));
+  }
   for (const int rows : options.rows) {
     ASSIGN_OR_RETURN(const double dense, meter->Dense(rows));
     ASSIGN_OR_RETURN(const double attention, meter->Attention(rows));
@@ -254,9 +273,13 @@ int Main(int argc, char** argv) {
   app.add_option("--repeats", options.repeats,
                  "Runs of each measurement, of which the median counts.")
       ->check(CLI::Range(1, 1000));
-  app.add_option("--rows", options.rows,
-                 "Comma-separated numbers of rows, rising; the first 64 at "
-                 "most.")
+  app.add_flag("--cpu_time", options.cpu_time,
+               "Measure CPU time instead of wall time; with one thread it is "
+               "more reliable on a busy machine.");
+  app.add_option(
+         "--rows", options.rows,
+         "Comma-separated numbers of rows, rising. The head is measured "
+         "up to 64.")
       ->delimiter(',')
       ->check(CLI::Range(1, 4096));
   CLI11_PARSE(app, argc, argv);
