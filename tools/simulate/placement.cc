@@ -41,7 +41,7 @@ std::optional<Move> NextMove(const MoveState& state) {
   }
   if (most < 0 || all == 0 || used[most] < all / 10) return std::nullopt;
   if (loaded < state.room) return Move{most, std::nullopt};
-  if (least < 0 || used[least] * 2 > used[most]) return std::nullopt;
+  if (least < 0 || used[least] * 1.5 > used[most]) return std::nullopt;
   return Move{most, least};
 }
 

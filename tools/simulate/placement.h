@@ -35,7 +35,7 @@ struct Move {
 // Returns the expert that the worker should load: that of which it has sent
 // away the most rows, if those were at least a tenth of all. If it has no room,
 // it drops the expert with the fewest rows that others have, provided that
-// those are less than half as many.
+// those are less than two thirds as many.
 std::optional<Move> NextMove(const MoveState& state);
 
 }  // namespace apollo::simulate
