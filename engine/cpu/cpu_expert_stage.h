@@ -55,10 +55,12 @@ class CpuExpertStage final : public ExpertStage {
 
   // For tests and measurements, on a step of this stage. Logits computes the
   // logits of the given rows after the last layer, [rows.size(), vocab].
-  // Choices returns the expert choices of the layer that ran last, [rows, k].
+  // Choices returns the expert choices of the layer that ran last, [rows, k],
+  // and GateInputs the input of its gate, [rows, hidden].
   void Logits(const ExpertStep& step, std::span<const int> rows,
               float* logits) const;
   std::span<const ExpertChoice> Choices(const ExpertStep& step) const;
+  std::span<const float> GateInputs(const ExpertStep& step) const;
 
  private:
   struct Step;

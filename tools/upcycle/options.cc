@@ -26,6 +26,16 @@ absl::Status CheckUpcycleOptions(const UpcycleOptions& options,
     return absl::InvalidArgumentError(absl::StrCat(
         "--gate-std is ", options.gate_std, "; it must be from 0 to 100"));
   }
+  if (status.ok() && !(options.gate_margin > 0 && options.gate_margin <= 100)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--gate-margin is ", options.gate_margin,
+                     "; it must be above 0 and at most 100"));
+  }
+  if (status.ok() && options.gate_from_texts.empty() &&
+      !(options.gate_check_texts.empty() && options.families_file.empty())) {
+    return absl::InvalidArgumentError(
+        "--gate-check-texts and --families-file need --gate-from-texts");
+  }
   return status;
 }
 

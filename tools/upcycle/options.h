@@ -24,6 +24,13 @@ struct UpcycleOptions {
   std::uint64_t seed = 0;
   std::optional<DType> dtype;  // Empty: the type of the base, F32 if quantised.
   double gate_std = 0.02;
+  // Texts by language that the gates are made from (family_texts.h); empty: the
+  // gates are random numbers.
+  std::string gate_from_texts;
+  std::string gate_check_texts;  // Held-out ones; empty: none.
+  double gate_margin = 4;        // See affinity_gate.h.
+  std::string families_file;     // Empty: the built-in table.
+  int threads = 1;               // For running the model on the texts.
   PromptFormatChoice prompt_format = PromptFormatChoice::kAuto;
   bool overwrite = false;
 };

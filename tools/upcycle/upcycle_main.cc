@@ -13,6 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/status_macros.h"
+#include "common/thread_count.h"
+#include "kernels/cpu_level.h"
 #include "tools/upcycle/options.h"
 #include "tools/upcycle/upcycler.h"
 
@@ -33,6 +36,23 @@ ABSL_FLAG(
 ABSL_FLAG(std::uint64_t, seed, 0, "Random seed of the gates.");
 ABSL_FLAG(double, gate_std, 0.02, "Standard deviation of the gate weights.");
 ABSL_FLAG(
+    std::string, gate_from_texts, "",
+    "Makes the gates from texts, so that they prefer the expert of a text's "
+    "language family. A demonstration of affinity, no training. A file with a "
+    "text per line, LANGUAGE<tab>TEXT, or a directory of LANGUAGE.txt. Empty: "
+    "the gates are random numbers.");
+ABSL_FLAG(std::string, gate_check_texts, "",
+          "Held-out texts, in the same form, for which the choices of the made "
+          "gates are counted and printed. Empty: those of --gate-from-texts.");
+ABSL_FLAG(double, gate_margin, 4,
+          "Distance of the family's gate logit from the next one, on average "
+          "at the mean state of the family.");
+ABSL_FLAG(std::string, families_file, "",
+          "Families file for --gate-from-texts (docs/languages.md), copied to "
+          "the model. Empty: the published table.");
+ABSL_FLAG(int, threads, 0,
+          "Threads that run the model on texts; 0: one per CPU.");
+ABSL_FLAG(
     std::string, dtype, "auto",
     "f32, bf16 or f16; auto is the type of the base, or f32 for a quantised "
     "GGUF file.");
@@ -45,17 +65,29 @@ ABSL_FLAG(bool, overwrite, false, "Replace the output directory if it exists.");
 namespace apollo {
 namespace {
 
-constexpr const char* kFlags[] = {"input",         "output",   "experts",
-                                  "sparse_layers", "top_k",    "norm_topk_prob",
-                                  "seed",          "gate_std", "dtype",
-                                  "prompt_format", "overwrite"};
+constexpr const char* kFlags[] = {"input",
+                                  "output",
+                                  "experts",
+                                  "sparse_layers",
+                                  "top_k",
+                                  "norm_topk_prob",
+                                  "seed",
+                                  "gate_std",
+                                  "gate_from_texts",
+                                  "gate_check_texts",
+                                  "gate_margin",
+                                  "families_file",
+                                  "threads",
+                                  "dtype",
+                                  "prompt_format",
+                                  "overwrite"};
 
 void PrintHelp() {
   std::printf(
       "upcycle --input MODEL --output DIRECTORY [options]\n\n"
       "Converts a dense model into a Post-MoE model: in its last layers, the\n"
-      "MLP is copied into several experts and a gate of small random numbers\n"
-      "is added.\n"
+      "MLP is copied into several experts and a gate is added: small random\n"
+      "numbers, or rows made from texts of the language families.\n"
       "Writes config.json, model.safetensors and tokenizer.json, and the\n"
       "chat template of a GGUF file.\n\n");
   for (const char* name : kFlags) {
@@ -96,6 +128,11 @@ absl::StatusOr<UpcycleOptions> OptionsFromFlags() {
   options.norm_topk_prob = absl::GetFlag(FLAGS_norm_topk_prob);
   options.seed = absl::GetFlag(FLAGS_seed);
   options.gate_std = absl::GetFlag(FLAGS_gate_std);
+  options.gate_from_texts = absl::GetFlag(FLAGS_gate_from_texts);
+  options.gate_check_texts = absl::GetFlag(FLAGS_gate_check_texts);
+  options.gate_margin = absl::GetFlag(FLAGS_gate_margin);
+  options.families_file = absl::GetFlag(FLAGS_families_file);
+  ASSIGN_OR_RETURN(options.threads, ThreadCount(absl::GetFlag(FLAGS_threads)));
   options.overwrite = absl::GetFlag(FLAGS_overwrite);
   if (options.input.empty() || options.output.empty()) {
     return absl::InvalidArgumentError(
@@ -125,6 +162,13 @@ absl::StatusOr<UpcycleOptions> OptionsFromFlags() {
   return options;
 }
 
+absl::Status Run(const UpcycleOptions& options) {
+  RETURN_IF_ERROR(UseCpuLevelOfEnvironment());
+  return Upcycle(options, [](const std::string& line) {
+    std::fprintf(stderr, "upcycle: %s\n", line.c_str());
+  });
+}
+
 int Main(int argc, char** argv) {
   std::vector<std::string> arguments = WithUnderscores(argc, argv);
   std::vector<char*> pointers;
@@ -148,9 +192,7 @@ int Main(int argc, char** argv) {
                  std::string(options.status().message()).c_str());
     return 2;
   }
-  const absl::Status status = Upcycle(*options, [](const std::string& line) {
-    std::fprintf(stderr, "upcycle: %s\n", line.c_str());
-  });
+  const absl::Status status = Run(*options);
   if (!status.ok()) {
     std::fprintf(stderr, "upcycle: error: %s\n",
                  std::string(status.message()).c_str());

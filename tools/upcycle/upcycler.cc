@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -16,14 +17,17 @@
 
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "model/language/families.h"
 #include "model/prompt/chat_template.h"
 #include "model/prompt/template_source.h"
 #include "model/safetensors/convert.h"
 #include "model/safetensors/writer.h"
 #include "model/tokenizer/tokenizer.h"
+#include "model/weights/hash_file.h"
 #include "tools/upcycle/config_export.h"
 #include "tools/upcycle/dense_base.h"
 #include "tools/upcycle/gate.h"
+#include "tools/upcycle/gate_from_texts.h"
 #include "tools/upcycle/output_directory.h"
 #include "tools/upcycle/plan.h"
 
@@ -73,7 +77,7 @@ absl::Status CopyTensor(const DenseBase& base, const PlannedTensor& tensor,
 
 absl::Status WriteWeights(
     const DenseBase& base, const UpcycleOptions& options,
-    const std::vector<PlannedTensor>& plan, DType dtype,
+    const std::vector<PlannedTensor>& plan, DType dtype, const Gates& gates,
     const std::string& path,
     const std::function<void(const std::string&)>& progress) {
   std::vector<TensorSpec> specs;
@@ -94,9 +98,13 @@ absl::Status WriteWeights(
                            : absl::StrCat(", ", options.experts, " experts")));
     }
     if (tensor.source.empty()) {
+      const auto made = gates.find(static_cast<int>(tensor.layer));
       RETURN_IF_ERROR(writer.AppendFloats(
-          tensor.name, MakeGate(options.seed, tensor.layer, tensor.shape[0],
-                                tensor.shape[1], options.gate_std)));
+          tensor.name,
+          made != gates.end()
+              ? made->second
+              : MakeGate(options.seed, tensor.layer, tensor.shape[0],
+                         tensor.shape[1], options.gate_std)));
     } else {
       RETURN_IF_ERROR(CopyTensor(base, tensor, dtype, writer));
     }
@@ -127,6 +135,47 @@ absl::Status WriteText(const DenseBase& base, const UpcycleOptions& options,
       made.status().message(), "; or choose --prompt_format for the output"));
 }
 
+// Returns the table that gives each expert its languages.
+absl::StatusOr<FamilyTable> FamiliesFor(const UpcycleOptions& options) {
+  FamilyTable families = FamilyTable::Paper();
+  if (!options.families_file.empty()) {
+    ASSIGN_OR_RETURN(families, FamilyTable::Load(options.families_file));
+  }
+  const std::int64_t count =
+      static_cast<std::int64_t>(families.families().size());
+  if (count == options.experts) return families;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--experts is ", options.experts, ", but the table of families has ",
+      count, " families; --gate-from-texts needs a family for each expert"));
+}
+
+// Makes the gates of the model that has been written to `output`, and writes
+// its weights again with them.
+absl::Status WriteMadeGates(
+    const DenseBase& base, const UpcycleOptions& options,
+    const std::vector<PlannedTensor>& plan, DType dtype,
+    const FamilyTable& families, const OutputDirectory& output,
+    const std::function<void(const std::string&)>& progress) {
+  ASSIGN_OR_RETURN(
+      const Gates gates,
+      GatesFromTexts(output.PathOf(""), families,
+                     {options.gate_from_texts, options.gate_check_texts},
+                     options.gate_margin, options.threads, progress));
+  progress("writing the weights again, with the gates");
+  RETURN_IF_ERROR(WriteWeights(base, options, plan, dtype, gates,
+                               output.PathOf("model.safetensors"),
+                               [](const std::string&) {}));
+  // The hash of the first weights.
+  std::error_code ignored;
+  std::filesystem::remove(output.PathOf(kHashFile), ignored);
+  if (options.families_file.empty()) return absl::OkStatus();
+  std::filesystem::copy_file(options.families_file,
+                             output.PathOf("families.txt"), ignored);
+  if (!ignored) return absl::OkStatus();
+  return absl::ErrnoToStatus(ignored.value(),
+                             "cannot copy " + options.families_file);
+}
+
 }  // namespace
 
 absl::Status Upcycle(const UpcycleOptions& options,
@@ -147,16 +196,24 @@ absl::Status Upcycle(const UpcycleOptions& options,
   const std::vector<PlannedTensor> plan = PlanTensors(config, options);
   RETURN_IF_ERROR(CheckSources(*base, plan));
   const DType dtype = options.dtype.value_or(config.dtype);
+  std::optional<FamilyTable> families;
+  if (!options.gate_from_texts.empty()) {
+    ASSIGN_OR_RETURN(families, FamiliesFor(options));
+  }
 
   ASSIGN_OR_RETURN(OutputDirectory output,
                    OutputDirectory::Create(options.output, options.overwrite));
   RETURN_IF_ERROR(WriteText(*base, options, output));
   progress(absl::StrCat("writing ", plan.size(), " tensors as ",
                         ToAbsl(DTypeName(dtype)), " to ", options.output));
-  RETURN_IF_ERROR(WriteWeights(*base, options, plan, dtype,
+  RETURN_IF_ERROR(WriteWeights(*base, options, plan, dtype, {},
                                output.PathOf("model.safetensors"), progress));
   RETURN_IF_ERROR(
       output.Write("config.json", ExportConfig(config, options, dtype)));
+  if (families) {
+    RETURN_IF_ERROR(WriteMadeGates(*base, options, plan, dtype, *families,
+                                   output, progress));
+  }
   return output.Commit();
 }
 
