@@ -1,0 +1,251 @@
+#include "tests/timed/timed_expert_stage.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "common/check.h"
+
+namespace apollo {
+namespace {
+
+constexpr std::uint32_t kNumbers = 1u << 20;  // Exact in float.
+
+std::uint32_t NumberAt(const Rows& rows, int row) {
+  return static_cast<std::uint32_t>(
+      rows.host()[static_cast<std::size_t>(row) *
+                  static_cast<std::size_t>(rows.width())]);
+}
+
+Rows RowsOf(const std::vector<std::uint32_t>& numbers, int width) {
+  Rows rows = Rows::Host(static_cast<int>(numbers.size()), width);
+  float* out = rows.host().data();
+  for (const std::uint32_t number : numbers) {
+    for (int i = 0; i < width; ++i) *out++ = static_cast<float>(number);
+  }
+  return rows;
+}
+
+// The output of an expert.
+std::uint32_t Apply(int layer, int expert, std::uint32_t number) {
+  return (number * 31337u + static_cast<std::uint32_t>(layer) * 977u +
+          static_cast<std::uint32_t>(expert) * 131071u + 7u) %
+         kNumbers;
+}
+
+}  // namespace
+
+class TimedExpertStage::Step final : public ExpertStep {
+ public:
+  struct Row {
+    int slice = 0;
+    int family = -1;
+    std::uint32_t number = 0;
+    std::uint32_t sum = 0;  // Of the outputs in the current layer.
+  };
+  struct Waiting {
+    int expert = 0;
+    std::vector<int> rows;  // Indices of Step::rows.
+  };
+
+  std::vector<Row> rows;
+  std::vector<int> slice_ends;  // Indices of Step::rows.
+  std::vector<bool> failed;     // By slice.
+  std::vector<Waiting> absent;
+  std::vector<SliceOutcome> outcomes;
+
+  void EndLayer() {
+    for (Row& row : rows) row.number = row.sum % kNumbers;
+  }
+};
+
+TimedExpertStage::TimedExpertStage(ModelConfig config, LayerExperts experts,
+                                   int blocks, const ExpertCost& cost,
+                                   Timer& timer)
+    : config_(std::move(config)),
+      cost_(cost),
+      timer_(timer),
+      experts_(std::move(experts)),
+      blocks_(blocks) {}
+
+void TimedExpertStage::Work(absl::Duration cost, Timer::Event event) {
+  APOLLO_CHECK(!at_work_);
+  at_work_ = true;
+  worked_ += cost;
+  timer_.After(cost, [this, alive = std::weak_ptr<void>(alive_),
+                      event = std::move(event)]() mutable {
+    if (alive.expired()) return;
+    at_work_ = false;
+    event();
+  });
+}
+
+void TimedExpertStage::AddExpert(LayerExpert which,
+                                 std::unique_ptr<ExpertWeights> /*weights*/) {
+  APOLLO_CHECK(!at_work_);
+  std::set<LayerExpert> each =
+      experts_.Each(config_.boundary, config_.num_layers);
+  each.insert(which);
+  experts_ = LayerExperts::Of(each, config_.boundary, config_.num_layers);
+}
+
+void TimedExpertStage::RemoveExpert(LayerExpert which) {
+  APOLLO_CHECK(!at_work_);
+  std::set<LayerExpert> each =
+      experts_.Each(config_.boundary, config_.num_layers);
+  each.erase(which);
+  experts_ = LayerExperts::Of(each, config_.boundary, config_.num_layers);
+}
+
+std::unique_ptr<ExpertStep> TimedExpertStage::Begin(
+    std::vector<ExpertSlice> slices) {
+  auto step = std::make_unique<Step>();
+  for (const ExpertSlice& slice : slices) {
+    const int index = static_cast<int>(step->failed.size());
+    for (int r = 0; r < slice.boundary.rows(); ++r) {
+      step->rows.push_back({index, slice.family, NumberAt(slice.boundary, r)});
+    }
+    step->slice_ends.push_back(static_cast<int>(step->rows.size()));
+    step->failed.push_back(false);
+    SliceOutcome outcome;
+    const auto layers = static_cast<std::size_t>(config_.num_sparse_layers());
+    outcome.layers = config_.num_sparse_layers();
+    outcome.expert_use.assign(
+        layers * static_cast<std::size_t>(config_.num_experts), 0);
+    outcome.off_family.assign(layers, 0);
+    step->outcomes.push_back(std::move(outcome));
+  }
+  return step;
+}
+
+std::vector<Rows> TimedExpertStage::Guests(int layer,
+                                           const std::vector<GuestRows>& guests,
+                                           absl::Duration& cost) const {
+  std::vector<Rows> outputs;
+  for (const GuestRows& guest : guests) {
+    APOLLO_CHECK(experts_.Has(layer, guest.expert));
+    std::vector<std::uint32_t> numbers;
+    for (int r = 0; r < guest.rows.rows(); ++r) {
+      numbers.push_back(Apply(layer, guest.expert, NumberAt(guest.rows, r)));
+    }
+    cost += cost_.expert_row * guest.rows.rows();
+    outputs.push_back(RowsOf(numbers, config_.hidden_size));
+  }
+  return outputs;
+}
+
+void TimedExpertStage::RunLayer(ExpertStep& generic, int layer,
+                                std::vector<GuestRows> guests, Absent absent,
+                                GuestsDone done) {
+  auto& step = static_cast<Step&>(generic);
+  const auto experts = static_cast<std::uint32_t>(config_.num_experts);
+  absl::Duration cost;
+  std::map<int, std::vector<int>> away;
+  for (std::size_t i = 0; i < step.rows.size(); ++i) {
+    Step::Row& row = step.rows[i];
+    row.sum = 0;
+    const std::uint32_t by_row =
+        (row.number / 64 + static_cast<std::uint32_t>(layer)) % experts;
+    const bool off_family = row.family < 0 || row.number % 8 == 0;
+    const auto first =
+        off_family ? by_row : static_cast<std::uint32_t>(row.family);
+    const std::uint32_t second =
+        (first + 1 + row.number / 512 % (experts - 1)) % experts;
+    SliceOutcome& outcome = step.outcomes[static_cast<std::size_t>(row.slice)];
+    const auto sparse = static_cast<std::size_t>(layer - config_.boundary);
+    for (const std::uint32_t e : {first, second}) {
+      const int expert = static_cast<int>(e);
+      ++outcome.expert_use[sparse * experts + e];
+      if (!experts_.Has(layer, expert)) {
+        away[expert].push_back(static_cast<int>(i));
+        continue;
+      }
+      row.sum += Apply(layer, expert, row.number);
+      cost += cost_.expert_row;
+    }
+    if (row.family >= 0 && first != static_cast<std::uint32_t>(row.family) &&
+        second != static_cast<std::uint32_t>(row.family)) {
+      ++outcome.off_family[sparse];
+    }
+  }
+  std::vector<AbsentRows> rows_away;
+  step.absent.clear();
+  for (auto& [expert, rows] : away) {
+    AbsentRows& one = rows_away.emplace_back();
+    one.expert = expert;
+    std::vector<std::uint32_t> numbers;
+    for (const int i : rows) {
+      const Step::Row& row = step.rows[static_cast<std::size_t>(i)];
+      numbers.push_back(row.number);
+      if (one.slices.empty() || one.slices.back() != row.slice) {
+        one.slices.push_back(row.slice);
+      }
+    }
+    one.rows = RowsOf(numbers, config_.hidden_size);
+    step.absent.push_back({expert, std::move(rows)});
+  }
+  if (step.absent.empty()) step.EndLayer();
+  std::vector<Rows> outputs = Guests(layer, guests, cost);
+  const absl::Duration attention =
+      cost_.layer + cost_.row * static_cast<double>(step.rows.size());
+  Work(attention, [this, cost, absent = std::move(absent),
+                   rows_away = std::move(rows_away), done = std::move(done),
+                   outputs = std::move(outputs)]() mutable {
+    // The device goes on with the resident experts meanwhile.
+    Work(cost,
+         [done = std::move(done), outputs = std::move(outputs)]() mutable {
+           done(std::move(outputs));
+         });
+    if (!rows_away.empty()) absent(std::move(rows_away));
+  });
+}
+
+void TimedExpertStage::Resume(ExpertStep& generic,
+                              std::vector<std::optional<Rows>> outputs,
+                              Done done) {
+  auto& step = static_cast<Step&>(generic);
+  APOLLO_CHECK(outputs.size() == step.absent.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const std::vector<int>& rows = step.absent[i].rows;
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      Step::Row& row = step.rows[static_cast<std::size_t>(rows[r])];
+      if (outputs[i]) {
+        row.sum += NumberAt(*outputs[i], static_cast<int>(r));
+      } else {
+        step.failed[static_cast<std::size_t>(row.slice)] = true;
+      }
+    }
+  }
+  step.EndLayer();
+  Work(absl::ZeroDuration(), std::move(done));
+}
+
+void TimedExpertStage::RunExperts(int layer, std::vector<GuestRows> guests,
+                                  GuestsDone done) {
+  absl::Duration cost = cost_.guests;
+  std::vector<Rows> outputs = Guests(layer, guests, cost);
+  Work(cost, [done = std::move(done), outputs = std::move(outputs)]() mutable {
+    done(std::move(outputs));
+  });
+}
+
+void TimedExpertStage::Finish(ExpertStep& generic,
+                              std::vector<TokenRequest> requests,
+                              Finished done) {
+  auto& step = static_cast<Step&>(generic);
+  for (const TokenRequest& request : requests) {
+    const auto slice = static_cast<std::size_t>(request.slice);
+    APOLLO_CHECK(!step.failed[slice]);
+    if (!request.sample) continue;
+    const Step::Row& last =
+        step.rows[static_cast<std::size_t>(step.slice_ends[slice] - 1)];
+    step.outcomes[slice].sampled =
+        SampledToken{static_cast<std::int32_t>(last.number % 256), -0.5f, {}};
+  }
+  Work(cost_.finish + cost_.token * static_cast<double>(requests.size()),
+       [done = std::move(done), outcomes = std::move(step.outcomes)]() mutable {
+         done(std::move(outcomes));
+       });
+}
+
+}  // namespace apollo
