@@ -64,15 +64,10 @@ std::int64_t OffFamilyRows(const ExpertCounters& counters,
       {TestLabels().Index(language), layer - TestConfig().boundary})[0];
 }
 
-std::int64_t ExpertBytes() {
-  return CpuExpertLoader(TestConfig(), *Model().weights)
-      .Bytes({TestConfig().boundary, 0});
-}
-
 Worker::Worker(const std::set<int>& experts, int blocks, int threads,
                ExpertCore::Options options)
     : pool(threads, ThreadPool::Split::kAlways) {
-  options.residence.bytes = [](LayerExpert) { return ExpertBytes(); };
+  options.residence.bytes = [](LayerExpert) { return kExpertBytes; };
   options.residence.load = [this](LayerExpert which) {
     loads.push_back(which);
   };

@@ -46,8 +46,9 @@ std::int64_t FamilyRows(const ExpertCounters& counters,
 std::int64_t OffFamilyRows(const ExpertCounters& counters,
                            const std::string& language, int layer);
 
-// Returns the bytes of weights of an expert of one layer.
-std::int64_t ExpertBytes();
+// The bytes that the core believes an expert of one layer to have: as in a real
+// model, so that few rows rather travel than wait for a load.
+inline constexpr std::int64_t kExpertBytes = 20'000'000;
 
 // Tests of a core run over a synchronous stage and over one whose results
 // arrive later.

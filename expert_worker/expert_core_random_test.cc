@@ -27,7 +27,7 @@ class Mesh {
       ExpertCore::Options options;
       options.self.name = Name(w);
       options.self.instance = w + 1;
-      options.residence.standby_bytes = (1 + Draw(3)) * ExpertBytes();
+      options.residence.standby_bytes = (1 + Draw(3)) * kExpertBytes;
       workers_.push_back(
           std::make_unique<Worker>(SomeExperts(), 64, 1, options));
     }

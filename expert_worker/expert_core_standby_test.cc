@@ -20,7 +20,7 @@ constexpr LinkId kSecondPeer = 9;
 
 ExpertCore::Options StandbyFor(int experts) {
   ExpertCore::Options options;
-  options.residence.standby_bytes = experts * ExpertBytes();
+  options.residence.standby_bytes = experts * kExpertBytes;
   return options;
 }
 
@@ -61,7 +61,7 @@ TEST_P(ExpertCoreTest, StandbyExpertsReplaceEveryPeer) {
       worker.Take(Copy(frame));
       worker.Work();
       ExpectSame(worker.Result(), expected[i++]);
-      EXPECT_LE(worker.Counters().standby_bytes, room * ExpertBytes());
+      EXPECT_LE(worker.Counters().standby_bytes, room * kExpertBytes);
     }
     EXPECT_GT(worker.Counters().rows_on_standby, 0);
     EXPECT_EQ(worker.Counters().standby_evictions > 0, room < 20);
@@ -72,7 +72,7 @@ TEST_P(ExpertCoreTest, StandbyExpertsReplaceEveryPeer) {
 
 TEST_P(ExpertCoreTest, WithoutRoomForAnExpertNoneStandsBy) {
   ExpertCore::Options options;
-  options.residence.standby_bytes = ExpertBytes() - 1;
+  options.residence.standby_bytes = kExpertBytes - 1;
   Worker worker(kLow, 64, 1, options);
   EXPECT_EQ(worker.dense->reach.back(), kLow);
 }
