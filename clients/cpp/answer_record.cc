@@ -36,6 +36,10 @@ absl::StatusOr<bool> AnswerRecord::Take(v1::GenerateResponse* event) {
       resume_.set_seed(event->started().seed());
       resume_.set_language(event->started().language());
       resume_.set_family(event->started().family());
+      // A router that does not know them does not lift the request's own.
+      if (!event->started().numerics().empty()) {
+        resume_.set_numerics(event->started().numerics());
+      }
       if (request_.request_id().empty()) {
         request_.set_request_id(event->started().request_id());
       }
@@ -70,6 +74,11 @@ absl::Status AnswerRecord::TakeDelta(const v1::GenerateDelta& delta) {
     return absl::DataLossError(
         absl::StrCat("a delta of choice ", choice, " begins with token ",
                      delta.index(), "; the next one is ", next));
+  }
+  // If the request gave tokens without the size of their text, it is unknown.
+  if (known.has_text_bytes() || next == 0) {
+    known.set_text_bytes(known.text_bytes() +
+                         static_cast<std::uint32_t>(delta.text().size()));
   }
   known.mutable_token_ids()->MergeFrom(delta.token_ids());
   return absl::OkStatus();

@@ -14,7 +14,9 @@ namespace apollo::clients {
 // (GenerateRequest.resume). Single-threaded.
 class AnswerRecord {
  public:
-  // A request that resumes an answer already continues from there.
+  // A request that resumes an answer already continues from there. It should
+  // give the `text_bytes` of its choices: without them, text that comes without
+  // tokens comes again after a break.
   explicit AnswerRecord(v1::GenerateRequest request);
 
   // Returns the request for the next stream: the whole one until an event was

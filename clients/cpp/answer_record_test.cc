@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <string>
 
 namespace apollo::clients {
 namespace {
@@ -25,6 +26,14 @@ v1::GenerateResponse Logprobs(std::uint32_t index, int tokens) {
     event.mutable_prompt_logprobs()->add_logprobs()->set_logprob(
         static_cast<float>(-position));
   }
+  return event;
+}
+
+// The end of a text, as it comes without tokens.
+v1::GenerateResponse Text(std::uint32_t index, const std::string& text) {
+  v1::GenerateResponse event;
+  event.mutable_delta()->set_index(index);
+  event.mutable_delta()->set_text(text);
   return event;
 }
 
@@ -85,6 +94,65 @@ TEST(AnswerRecordTest, AResumedAnswerIsContinued) {
   EXPECT_THAT(record.NextRequest().resume().choices(0).token_ids(),
               ElementsAre(3, 7));
   EXPECT_FALSE(record.complete());
+}
+
+TEST(AnswerRecordTest, TheTextIsCountedInBytesOverAllStreams) {
+  AnswerRecord record({});
+  EXPECT_TRUE(Takes(record, Started(1)));
+  EXPECT_FALSE(record.NextRequest().resume().choices(0).has_text_bytes());
+  v1::GenerateResponse token = Token(0);
+  token.mutable_delta()->set_text("ä");
+  EXPECT_TRUE(Takes(record, token));
+  EXPECT_EQ(record.NextRequest().resume().choices(0).text_bytes(), 2u);
+  EXPECT_FALSE(Takes(record, Started(1)));
+  EXPECT_TRUE(Takes(record, Token(1)));  // An incomplete character.
+  EXPECT_TRUE(Takes(record, Text(2, "\uFFFD")));
+  const v1::ResumedChoice choice = record.NextRequest().resume().choices(0);
+  EXPECT_EQ(choice.text_bytes(), 5u);
+  EXPECT_THAT(choice.token_ids(), ElementsAre(7, 7));
+}
+
+TEST(AnswerRecordTest, AWrongDeltaHasNoText) {
+  AnswerRecord record({});
+  EXPECT_TRUE(Takes(record, Started(1)));
+  v1::GenerateResponse gap = Token(1);
+  gap.mutable_delta()->set_text("x");
+  EXPECT_FALSE(record.Take(&gap).ok());
+  EXPECT_FALSE(record.NextRequest().resume().choices(0).has_text_bytes());
+}
+
+TEST(AnswerRecordTest, TheTextOfAResumedAnswerIsCountedIfItsSizeIsKnown) {
+  v1::GenerateRequest request;
+  request.mutable_sampling()->set_choices(2);
+  request.mutable_resume()->add_choices()->add_token_ids(3);
+  request.mutable_resume()->add_choices()->add_token_ids(3);
+  request.mutable_resume()->mutable_choices(1)->set_text_bytes(10);
+  AnswerRecord record(request);
+  EXPECT_TRUE(Takes(record, Started(1)));
+  for (const std::uint32_t choice : {0u, 1u}) {
+    v1::GenerateResponse text = Text(1, "abc");
+    text.mutable_delta()->set_choice(choice);
+    EXPECT_TRUE(Takes(record, text));
+  }
+  const v1::Resume resume = record.NextRequest().resume();
+  EXPECT_FALSE(resume.choices(0).has_text_bytes());
+  EXPECT_EQ(resume.choices(1).text_bytes(), 13u);
+}
+
+TEST(AnswerRecordTest, TheNumericsAreThoseOfTheFirstStartedOrOfTheRequest) {
+  v1::GenerateResponse started = Started(1);
+  started.mutable_started()->set_numerics("a+b");
+  AnswerRecord record({});
+  EXPECT_TRUE(Takes(record, started));
+  EXPECT_EQ(record.NextRequest().resume().numerics(), "a+b");
+  // The rest has no workers.
+  EXPECT_FALSE(Takes(record, Started(1)));
+  EXPECT_EQ(record.NextRequest().resume().numerics(), "a+b");
+  v1::GenerateRequest request;
+  request.mutable_resume()->set_numerics("c+d");
+  AnswerRecord resumed(request);
+  EXPECT_TRUE(Takes(resumed, Started(1)));
+  EXPECT_EQ(resumed.NextRequest().resume().numerics(), "c+d");
 }
 
 }  // namespace

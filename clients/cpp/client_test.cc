@@ -80,6 +80,7 @@ v1::GenerateResponse Started() {
   event.mutable_started()->set_language("de");
   event.mutable_started()->set_family(4);
   event.mutable_started()->set_seed(99);
+  event.mutable_started()->set_numerics("cpu/f32+cpu/f32");
   return event;
 }
 
@@ -176,8 +177,10 @@ TEST(ClientTest, ContinuesABrokenAnswerOnAnotherRouter) {
   EXPECT_EQ(resumed.resume().seed(), 99u);
   EXPECT_EQ(resumed.resume().language(), "de");
   EXPECT_EQ(resumed.resume().family(), 4);
+  EXPECT_EQ(resumed.resume().numerics(), "cpu/f32+cpu/f32");
   ASSERT_EQ(resumed.resume().choices_size(), 1);
   EXPECT_THAT(resumed.resume().choices(0).token_ids(), ElementsAre(100, 101));
+  EXPECT_EQ(resumed.resume().choices(0).text_bytes(), 2u);
   EXPECT_FALSE(resumed.resume().choices(0).finished());
   // The router that worked is the first one of the next call.
   Ask(client, request, &seen);

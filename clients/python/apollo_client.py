@@ -83,7 +83,9 @@ class AnswerRecord:
     """What has been received of an answer, over all streams that it took.
 
     It tells which events are new, and makes the request that continues the
-    answer. A request that resumes an answer already continues from there.
+    answer. A request that resumes an answer already continues from there. It
+    should give the `text_bytes` of its choices: without them, text that comes
+    without tokens comes again after a break.
     """
 
     def __init__(self, request):
@@ -125,6 +127,9 @@ class AnswerRecord:
                 raise _WrongEvent(
                     f"a delta of choice {event.delta.choice} begins with token {event.delta.index}; "
                     f"the next one is {len(choice.token_ids)}")
+            # If the request gave tokens without the size of their text, it is unknown.
+            if choice.HasField("text_bytes") or not choice.token_ids:
+                choice.text_bytes += len(event.delta.text.encode())
             choice.token_ids.extend(event.delta.token_ids)
         elif kind == "finished":
             self._choice(event.finished.choice).finished = True
@@ -139,6 +144,9 @@ class AnswerRecord:
         self._resume.seed = started.seed
         self._resume.language = started.language
         self._resume.family = started.family
+        # A router that does not know them does not lift the request's own.
+        if started.numerics:
+            self._resume.numerics = started.numerics
         if not self._request.request_id:
             self._request.request_id = started.request_id
         return True

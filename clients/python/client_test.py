@@ -89,13 +89,19 @@ def hang(context):
 def started():
     """Returns the first event of a stream."""
     return pb.GenerateResponse(started=pb.GenerateStarted(
-        request_id="given-by-router", language="de", family=4, seed=99))
+        request_id="given-by-router", language="de", family=4, seed=99,
+        numerics="cpu/f32+cpu/f32"))
 
 
 def delta(index, text, choice=0):
     """Returns a token with the id 100 + index."""
     return pb.GenerateResponse(delta=pb.GenerateDelta(
         index=index, text=text, choice=choice, token_ids=[100 + index]))
+
+
+def text(index, rest, choice=0):
+    """Returns the end of a text, as it comes without tokens."""
+    return pb.GenerateResponse(delta=pb.GenerateDelta(index=index, text=rest, choice=choice))
 
 
 def finished(choice=0):
@@ -138,7 +144,8 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(self.pauses, [])
         self.assertEqual(second.requests[0], pb.GenerateRequest(
             prompt="p", max_new_tokens=3, request_id="given-by-router", resume=pb.Resume(
-                seed=99, language="de", family=4, choices=[pb.ResumedChoice(token_ids=[100, 101])])))
+                seed=99, language="de", family=4, numerics="cpu/f32+cpu/f32",
+                choices=[pb.ResumedChoice(token_ids=[100, 101], text_bytes=2)])))
         self.ask(client)
         self.assertEqual((len(first.requests), len(second.requests)), (1, 2))
 
@@ -152,6 +159,36 @@ class ClientTest(unittest.TestCase):
         choices = router.requests[1].resume.choices
         self.assertEqual([list(choice.token_ids) for choice in choices], [[100], [100]])
         self.assertEqual([choice.finished for choice in choices], [False, True])
+
+    def test_the_text_is_counted_in_bytes_over_all_streams(self):
+        """Also text that comes without tokens."""
+        router = self.router(play(started(), delta(0, "ä")), play(started(), delta(1, ""), text(2, "\ufffd")),
+                             play(started(), finished()))
+        self.assertEqual(self.ask(self.client(router))[1], "ä\ufffd")
+        self.assertEqual([request.resume.choices[0].text_bytes for request in router.requests[1:]], [2, 5])
+
+    def test_the_text_of_a_resumed_answer_is_counted_if_its_size_is_known(self):
+        """Otherwise it stays unknown."""
+        request = pb.GenerateRequest(resume=pb.Resume(choices=[
+            pb.ResumedChoice(token_ids=[3]), pb.ResumedChoice(token_ids=[3], text_bytes=10)]))
+        request.sampling.choices = 2
+        record = apollo_client.AnswerRecord(request)
+        for event in (started(), text(1, "abc"), text(1, "abc", choice=1)):
+            self.assertTrue(record.take(event))
+        choices = record.next_request().resume.choices
+        self.assertFalse(choices[0].HasField("text_bytes"))
+        self.assertEqual(choices[1].text_bytes, 13)
+
+    def test_the_numerics_are_those_of_the_first_started_or_of_the_request(self):
+        """A `started` that does not know them changes nothing."""
+        unknown = pb.GenerateResponse(started=pb.GenerateStarted(seed=1))
+        for request, events, numerics in [
+                (pb.GenerateRequest(), [started(), unknown], "cpu/f32+cpu/f32"),
+                (pb.GenerateRequest(resume=pb.Resume(numerics="c+d")), [unknown], "c+d")]:
+            record = apollo_client.AnswerRecord(request)
+            for event in events:
+                record.take(event)
+            self.assertEqual(record.next_request().resume.numerics, numerics)
 
     def test_a_request_that_has_not_started_is_repeated_as_a_whole(self):
         """After the time that the server asks for."""

@@ -26,21 +26,6 @@ std::shared_ptr<v1::InferenceService::Stub> NewStub(const std::string& router,
 
 }  // namespace
 
-v1::GenerateRequest ResumedRequest(const v1::GenerateRequest& request,
-                                   const Transcript& transcript) {
-  v1::GenerateRequest resumed = request;
-  v1::Resume& resume = *resumed.mutable_resume();
-  for (const ChoiceTranscript& choice : transcript.choices) {
-    v1::ResumedChoice& part = *resume.add_choices();
-    part.mutable_token_ids()->Assign(choice.ids.begin(), choice.ids.end());
-    part.set_finished(choice.finished_events > 0);
-  }
-  resume.set_seed(transcript.started.seed());
-  resume.set_language(transcript.started.language());
-  resume.set_family(transcript.started.family());
-  return resumed;
-}
-
 RouterClient::RouterClient(std::vector<std::string> routers, Options options)
     : routers_(std::move(routers)), options_(options) {
   for (const std::string& router : routers_) {
@@ -57,8 +42,7 @@ std::shared_ptr<RouterClient::Stub> RouterClient::StubOf(
   return NewStub(routers_[router], /*own_connection=*/true);
 }
 
-grpc::Status RouterClient::RunOnce(Stub& stub,
-                                   const v1::GenerateRequest& request,
+grpc::Status RouterClient::RunOnce(Stub& stub, clients::AnswerRecord& record,
                                    absl::Duration deadline,
                                    Cancellation& cancellation,
                                    const Observer& observer,
@@ -67,11 +51,13 @@ grpc::Status RouterClient::RunOnce(Stub& stub,
   context.set_deadline(std::chrono::system_clock::now() +
                        absl::ToChronoMicroseconds(deadline - Now()));
   const CancellableCall call(cancellation, context);
-  const auto stream = stub.Generate(&context, request);
+  const auto stream = stub.Generate(&context, record.NextRequest());
   v1::GenerateResponse event;
   while (stream->Read(&event)) {
     transcript.Add(event, Now());
     observer(transcript);
+    // The transcript notes an event that does not follow.
+    record.Take(&event).IgnoreError();
   }
   return stream->Finish();
 }
@@ -80,13 +66,13 @@ void RouterClient::Run(const StreamPlan& plan, absl::Duration deadline,
                        Cancellation& cancellation, const Observer& observer,
                        Transcript& transcript) {
   std::size_t router = static_cast<std::size_t>(plan.slot) % routers_.size();
-  v1::GenerateRequest request = plan.request;
+  clients::AnswerRecord record(plan.request);
   std::size_t refusals = 0;
   for (;;) {
     const std::int64_t tokens = transcript.tokens();
     const std::shared_ptr<Stub> stub = StubOf(router);
     const grpc::Status status =
-        RunOnce(*stub, request, deadline, cancellation, observer, transcript);
+        RunOnce(*stub, record, deadline, cancellation, observer, transcript);
     const bool again = options_.resume && !cancellation.cancelled() &&
                        status.error_code() == grpc::StatusCode::UNAVAILABLE &&
                        Now() < deadline;
@@ -95,9 +81,6 @@ void RouterClient::Run(const StreamPlan& plan, absl::Duration deadline,
       return;
     }
     if (transcript.started_events == transcript.streams) transcript.Resume();
-    if (transcript.started_events > 0) {
-      request = ResumedRequest(plan.request, transcript);
-    }
     router = (router + 1) % routers_.size();
     refusals = transcript.tokens() > tokens ? 0 : refusals + 1;
     if (refusals > 0 && refusals % routers_.size() == 0) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "clients/cpp/answer_record.h"
 #include "proto/apollo/v1/inference.grpc.pb.h"
 #include "tests/faults/streams/stream_client.h"
 
@@ -12,7 +13,9 @@ namespace apollo {
 // A client of one or more routers. Stream `slot` begins at router `slot` modulo
 // their number. With `resume`, a stream that breaks with UNAVAILABLE goes on at
 // the next router, by GenerateRequest.resume if it has begun; otherwise it ends
-// with the error. Has a channel for each router.
+// with the error. The AnswerRecord of clients/cpp makes that request; routers
+// and pauses are chosen here, so that each router always has streams to break.
+// Has a channel for each router.
 class RouterClient final : public StreamClient {
  public:
   struct Options {
@@ -35,7 +38,7 @@ class RouterClient final : public StreamClient {
 
   std::shared_ptr<Stub> StubOf(std::size_t router) const;
   // Runs one stream and returns its status.
-  grpc::Status RunOnce(Stub& stub, const v1::GenerateRequest& request,
+  grpc::Status RunOnce(Stub& stub, clients::AnswerRecord& record,
                        absl::Duration deadline, Cancellation& cancellation,
                        const Observer& observer, Transcript& transcript);
 
@@ -43,9 +46,5 @@ class RouterClient final : public StreamClient {
   const Options options_;
   std::vector<std::shared_ptr<Stub>> stubs_;
 };
-
-// Returns the request that continues a broken stream.
-v1::GenerateRequest ResumedRequest(const v1::GenerateRequest& request,
-                                   const Transcript& transcript);
 
 }  // namespace apollo

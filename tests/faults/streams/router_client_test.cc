@@ -92,8 +92,10 @@ TEST(RouterClientTest, ABrokenStreamGoesOnAtTheNextRouter) {
   EXPECT_EQ(resume.seed(), 41u);
   EXPECT_EQ(resume.language(), "en");
   EXPECT_EQ(resume.family(), 4);
+  EXPECT_EQ(resume.numerics(), "cpu/f32+cpu/f32");
   ASSERT_EQ(resume.choices_size(), 1);
   EXPECT_EQ(resume.choices(0).token_ids_size(), 2);
+  EXPECT_EQ(resume.choices(0).text_bytes(), std::string("0 1 ").size());
   EXPECT_FALSE(resume.choices(0).finished());
 }
 

@@ -18,6 +18,7 @@ inline v1::GenerateResponse StartedEvent(std::uint64_t seed = 7) {
   event.mutable_started()->set_seed(seed);
   event.mutable_started()->set_language("en");
   event.mutable_started()->set_family(4);
+  event.mutable_started()->set_numerics("cpu/f32+cpu/f32");
   return event;
 }
 
