@@ -37,11 +37,11 @@ class Asking(threading.Thread):
 
     def __init__(self, ask):
         super().__init__()
-        self._ask, self._stop = ask, threading.Event()
+        self._ask, self._ended = ask, threading.Event()
         self.count, self.answers, self.failures = 0, set(), []
 
     def run(self):
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             answer, error = self._ask()
             self.count += 1
             if answer is None:
@@ -50,7 +50,7 @@ class Asking(threading.Thread):
                 self.answers.add(answer)
 
     def end(self):
-        self._stop.set()
+        self._ended.set()
         self.join()
 
 
@@ -151,16 +151,11 @@ class ComingAndGoingTest(unittest.TestCase):
         self.assertIsNotNone(answer, error)
         return answer
 
-    def asking(self, answer):
-        """Asks from now on; at the end of the test all answers must have been this one."""
+    def asking(self):
+        """Asks from now on."""
         asking = Asking(self.ask)
+        self.addCleanup(asking.end)
         asking.start()
-
-        def end():
-            asking.end()
-            self.assertEqual(asking.failures, [])
-            self.assertEqual(asking.answers, {answer})
-        self.addCleanup(end)
         return asking
 
     def test_processes_wait_for_dns_and_for_each_other(self):
@@ -183,7 +178,7 @@ class ComingAndGoingTest(unittest.TestCase):
 
     def test_new_workers_are_used_and_old_ones_leave_unnoticed(self):
         answer = self.begin()
-        asking = self.asking(answer)
+        asking = self.asking()
         # A new expert worker is found by dense workers and by its peers.
         self.expert(2, "all")
         self.list_in_dns([0], [0, 1, 2])
@@ -203,12 +198,13 @@ class ComingAndGoingTest(unittest.TestCase):
         self.list_in_dns([1], [2])
         before = asking.count
         self.eventually(lambda: asking.count > before + 1, "an answer")
+        asking.end()
+        self.assertEqual(asking.failures, [])
+        self.assertEqual(asking.answers, {answer})
 
     def test_a_last_dense_worker_finishes_its_sequences(self):
         answer = self.begin()
-        askings = [Asking(self.ask) for _ in range(4)]
-        for asking in askings:
-            asking.start()
+        askings = [self.asking() for _ in range(4)]
         self.eventually(lambda: all(asking.count > 1 for asking in askings), "answers")
         self.terminate("dense-worker-0")
         self.eventually(lambda: not self.serving(), "the router is not ready")
