@@ -109,11 +109,17 @@ std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
 
 std::map<std::string, int> DensePool::Others() {
   MutexLock lock(mutex_);
-  int usable = 0;
-  for (const auto& [address, worker] : workers_) usable += worker.usable();
+  // By numerics: only workers with the same ones can continue an answer.
+  std::map<std::string, int> takers;
+  const auto takes = [](const Worker& worker) {
+    return worker.usable() && !worker.silent && worker.wire_version >= 2;
+  };
+  for (const auto& [address, worker] : workers_) {
+    takers[worker.numerics] += takes(worker);
+  }
   std::map<std::string, int> others;
   for (const auto& [address, worker] : workers_) {
-    others[address] = usable - worker.usable();
+    others[address] = takers[worker.numerics] - takes(worker);
   }
   return others;
 }

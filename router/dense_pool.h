@@ -175,7 +175,8 @@ class DensePool final : public WorkerPool {
   // Records that the worker can take sequences, or not.
   void SetLive(const std::string& address, Worker& worker, bool live)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Returns, by address, the number of other workers that are usable.
+  // Returns, by address, the number of other workers that could continue the
+  // worker's sequences.
   std::map<std::string, int> Others();
   // Records a worker's answer, or that it has not answered.
   void Update(const std::string& address, Worker& worker, bool answered,

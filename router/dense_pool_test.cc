@@ -236,6 +236,9 @@ TEST_F(DensePoolTest, EachWorkerIsToldHowManyOthersThereAre) {
   FakeWorker& a = Add("a", "m");
   FakeWorker& b = Add("b", "m");
   FakeWorker& c = Add("c", "other");
+  pb::DescribeResponse wire;
+  wire.set_wire_version(2);
+  for (FakeWorker* worker : {&a, &b, &c}) worker->Change(wire);
   MakePool();
   Poll();
   EXPECT_EQ(a.others(), 0);  // Nothing is known yet.
@@ -247,6 +250,24 @@ TEST_F(DensePoolTest, EachWorkerIsToldHowManyOthersThereAre) {
   Poll();
   Poll();
   EXPECT_EQ(a.others(), 1);
+  EXPECT_EQ(b.others(), 0);
+}
+
+// It would give up answers that no other worker can continue.
+TEST_F(DensePoolTest, WorkersWithOtherNumericsAreNoOthers) {
+  FakeWorker& a = Add("a", "m");
+  FakeWorker& b = Add("b", "m");
+  pb::DescribeResponse cpu, gpu;
+  cpu.set_numerics("cpu");
+  cpu.set_wire_version(2);
+  gpu.set_numerics("cuda");
+  gpu.set_wire_version(2);
+  a.Change(cpu);
+  b.Change(gpu);
+  MakePool();
+  Poll();
+  Poll();
+  EXPECT_EQ(a.others(), 0);
   EXPECT_EQ(b.others(), 0);
 }
 
