@@ -100,7 +100,7 @@ TEST_F(FailoverBackendTest, AnAnswerGoesOnAfterALossAtEveryToken) {
     for (int i = 0; i < resent; ++i) expected.prompt.push_back(50 + i);
     expected.answer_tokens = resent;
     expected.max_new_tokens = 10 - resent;
-    if (lost_at > 0) expected.numerics = kCpu;
+    expected.numerics = kCpu;
     EXPECT_TRUE(second.request == expected) << lost_at;
     second.Started(kCpu);
     for (int i = resent; i < 10; ++i) second.Token(i, 50 + i);
@@ -219,9 +219,18 @@ TEST_F(FailoverBackendTest, OnlyEqualNumericsContinueAnAnswer) {
   EXPECT_EQ(sink_->text(), "started by a 0:50 finished");
 }
 
-TEST_F(FailoverBackendTest, BeforeTheFirstTokenAnyNumericsWillDo) {
+// The client resumes a broken stream with those of `started`.
+TEST_F(FailoverBackendTest, TheNumericsThatWereToldAreThoseOfTheTokens) {
   Begin();
   pool_.run(0).Started(kCpu);
+  pool_.run(0).End(Lost());
+  EXPECT_TRUE(Next().request.numerics == kCpu);
+  pool_.run(1).Started(kGpu);
+  EXPECT_TRUE(pool_.run(1).IsCancelled());
+}
+
+TEST_F(FailoverBackendTest, BeforeTheStartAnyNumericsWillDo) {
+  Begin();
   pool_.run(0).End(Lost());
   EXPECT_EQ(Next().request.numerics, std::nullopt);
   pool_.run(1).Started(kGpu);

@@ -75,7 +75,9 @@ GenerationRequest FailoverCall::NextRequest() const {
 }
 
 bool FailoverCall::Bound() const {
-  return request_.numerics || !tokens_.empty() || prompt_next_ > 1;
+  // The client has been told them with the start, and may resume with them.
+  const bool told = told_started_ && numerics_ && request_.score_tokens == 0;
+  return request_.numerics || told || !tokens_.empty() || prompt_next_ > 1;
 }
 
 void FailoverCall::Run(GenerationRequest request, std::uint64_t number) {
