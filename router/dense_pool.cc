@@ -127,6 +127,7 @@ std::map<std::string, int> DensePool::Others() {
 void DensePool::Poll() {
   const std::map<std::string, std::shared_ptr<DenseClient>> clients = Members();
   const std::map<std::string, int> others = Others();
+  const std::map<std::string, Asked> asked = AskAll();
   // All workers are polled in parallel. A worker that hangs delays this round,
   // but no request.
   std::map<std::string, std::unique_ptr<Answer>> answers;
@@ -162,7 +163,12 @@ void DensePool::Poll() {
           !worker.lease.Expired(clock_.Now(), options_.lease)) {
         continue;
       }
-      Update(address, worker, answer->status.ok(), answer->response);
+      // The round waits for the slowest worker. If a watch has ended
+      // meanwhile, this may be the answer of a process that is gone.
+      const Asked& then = asked.at(address);
+      if (answer->status.ok() && then.ended != worker.watches_ended) continue;
+      Update(address, worker, then.watch, answer->status.ok(),
+             answer->response);
     }
     for (auto& [address, worker] : workers_) {
       if (worker.hangs) hanging.push_back(worker.client);
@@ -179,6 +185,15 @@ void DensePool::Poll() {
   }
 }
 
+std::map<std::string, DensePool::Asked> DensePool::AskAll() {
+  MutexLock lock(mutex_);
+  std::map<std::string, Asked> asked;
+  for (const auto& [address, worker] : workers_) {
+    asked[address] = {worker.watch_number, worker.watches_ended};
+  }
+  return asked;
+}
+
 void DensePool::SetLive(const std::string& address, Worker& worker, bool live) {
   if (live != worker.live) {
     LogInfo(live ? "dense_worker_found" : "dense_worker_lost",
@@ -190,7 +205,7 @@ void DensePool::SetLive(const std::string& address, Worker& worker, bool live) {
 }
 
 void DensePool::Update(const std::string& address, Worker& worker,
-                       bool answered,
+                       std::uint64_t watch, bool answered,
                        const internal::v1::DescribeResponse& response) {
   const bool live = answered && response.ready();
   SetLive(address, worker, live);
@@ -216,7 +231,7 @@ void DensePool::Update(const std::string& address, Worker& worker,
                                          : std::nullopt);
   worker.answered = answered;
   if (!answered) return;
-  worker.described = worker.watch_number;
+  worker.described = watch;
   worker.name = response.name();
   worker.numerics = response.numerics();
   worker.sequence_options = static_cast<int>(response.sequence_options());

@@ -132,7 +132,9 @@ class DensePool final : public WorkerPool {
     std::uint64_t watch_number = 0;
     bool watchable = true;        // False: it does not know Watch.
     absl::Duration watch_again;   // The earliest time of the next watch.
-    std::uint64_t described = 0;  // The watch at the last answer to a poll.
+    // The watch when the last answer to a poll was asked for.
+    std::uint64_t described = 0;
+    std::uint64_t watches_ended = 0;
     Lease lease;
     bool silent = false;
     bool speaks_our_wire() const {
@@ -179,8 +181,9 @@ class DensePool final : public WorkerPool {
   // worker's sequences.
   std::map<std::string, int> Others();
   // Records a worker's answer, or that it has not answered.
-  void Update(const std::string& address, Worker& worker, bool answered,
-              const internal::v1::DescribeResponse& response)
+  // `watch`: that when the question was asked.
+  void Update(const std::string& address, Worker& worker, std::uint64_t watch,
+              bool answered, const internal::v1::DescribeResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Logs it once if a live worker, or the router, does not say all hashes.
   void WarnIfNotCompared(const std::string& address, Worker& worker)
@@ -192,6 +195,12 @@ class DensePool final : public WorkerPool {
 
   void CompareModels() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // The state of a worker's watches when a question is asked.
+  struct Asked {
+    std::uint64_t watch = 0;
+    std::uint64_t ended = 0;
+  };
+  std::map<std::string, Asked> AskAll();
   // Returns the version of the worker's prefixes that is known here.
   std::uint64_t KnownPrefixes(const std::string& address)
       ABSL_LOCKS_EXCLUDED(mutex_);

@@ -70,6 +70,16 @@ class WatchedWorker final : public pb::DenseWorkerService::Service {
     changed_.notify_all();
     while (sent_ < signs_) changed_.wait(mutex_);
   }
+  // Answers no poll, or does again.
+  void Hold(bool held) {
+    MutexLock lock(mutex_);
+    held_ = held;
+    changed_.notify_all();
+  }
+  int polls() {
+    MutexLock lock(mutex_);
+    return polls_;
+  }
   bool Watched() {
     MutexLock lock(mutex_);
     return watches_ > 0;
@@ -78,6 +88,9 @@ class WatchedWorker final : public pb::DenseWorkerService::Service {
   grpc::Status Describe(grpc::ServerContext*, const pb::DescribeRequest*,
                         pb::DescribeResponse* response) override {
     MutexLock lock(mutex_);
+    ++polls_;
+    changed_.notify_all();
+    while (held_ && !stopping_) changed_.wait(mutex_);
     *response = description_;
     return grpc::Status::OK;
   }
@@ -128,6 +141,8 @@ class WatchedWorker final : public pb::DenseWorkerService::Service {
   int sent_ ABSL_GUARDED_BY(mutex_) = 0;
   int watches_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  int polls_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -255,6 +270,25 @@ TEST_F(DensePoolWatchTest, AClosedConnectionCountsAtOnce) {
   EXPECT_EQ(sink->Await(), "started by a UNAVAILABLE");
   EXPECT_EQ(EndOf(sink->status()), SequenceEnd::kLost);
   EXPECT_TRUE(Await([this] { return !pool_->Ready(); }));
+}
+
+// The round of polls waits for the slowest worker. What another one has
+// answered before it was lost says nothing any more.
+TEST_F(DensePoolWatchTest, AnAnswerFromBeforeALossIsOld) {
+  WatchedWorker& lost = Add("a");
+  WatchedWorker& slow = Add("b");
+  Watch();
+  const int before = lost.polls();
+  slow.Hold(true);
+  std::thread poll([this] { pool_->Poll(); });
+  EXPECT_TRUE(Await([&lost, before] { return lost.polls() > before; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  pool_->Suspect(slow.address);
+  lost.Stop();
+  EXPECT_TRUE(Await([this] { return !pool_->Ready(); }));
+  poll.join();  // The poll of the slow one has timed out, and it is silent.
+  EXPECT_FALSE(pool_->Ready());
+  slow.Hold(false);
 }
 
 TEST_F(DensePoolWatchTest, ASuspectGetsNothingUntilItsNextSign) {
