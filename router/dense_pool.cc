@@ -153,6 +153,7 @@ void DensePool::Poll() {
   std::vector<std::shared_ptr<DenseClient>> hanging;
   {
     MutexLock lock(mutex_);
+    if (last_tick_) TakeTime(clock_.Now());
     for (auto& [address, answer] : answers) {
       const auto it = workers_.find(address);
       if (it == workers_.end()) continue;

@@ -165,6 +165,9 @@ class DensePool final : public WorkerPool {
                 const internal::v1::SignOfLife& sign);
   void EndOfWatch(const std::string& address, std::uint64_t watch,
                   const grpc::Status& status);
+  // Gives all workers the time in which this process has not run. Called
+  // before anything is judged by the time that has passed.
+  void TakeTime(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Marks the worker as silent or not.
   void UpdateSilent(const std::string& address, Worker& worker,
                     absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

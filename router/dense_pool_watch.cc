@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -17,18 +18,24 @@ constexpr absl::Duration kWatchPause = absl::Milliseconds(200);
 
 }  // namespace
 
+void DensePool::TakeTime(absl::Duration now) {
+  const absl::Duration missed =
+      last_tick_ ? Missed(*last_tick_, now, kTick) : absl::ZeroDuration();
+  last_tick_ = now;
+  for (auto& [address, worker] : workers_) {
+    worker.lease.Extend(missed, now);
+    worker.progressed = std::min(worker.progressed + missed, now);
+  }
+}
+
 void DensePool::Tick() {
   std::vector<std::shared_ptr<DenseClient>> lost;
   const absl::Duration now = clock_.Now();
   {
     MutexLock lock(mutex_);
-    const absl::Duration missed =
-        last_tick_ ? Missed(*last_tick_, now, kTick) : absl::ZeroDuration();
-    last_tick_ = now;
+    TakeTime(now);
     for (auto& [address, worker] : workers_) {
       BeginWatch(address, worker, now);
-      worker.lease.Extend(missed);
-      worker.progressed += missed;
       UpdateSilent(address, worker, now);
     }
     for (const auto& [address, worker] : workers_) {
