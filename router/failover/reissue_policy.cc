@@ -28,7 +28,13 @@ ReissuePolicy::Verdict Over(absl::Status error) {
 
 ReissuePolicy::Verdict ReissuePolicy::Judge(const Failure& failure,
                                             absl::Duration now) {
-  if (!MayPass(failure.status.code())) return Over(failure.status);
+  // A worker with a smaller cache; the sequence has run elsewhere.
+  const bool too_small =
+      owed_since_ &&
+      failure.status.code() == absl::StatusCode::kFailedPrecondition;
+  if (!MayPass(failure.status.code()) && !too_small) {
+    return Over(failure.status);
+  }
   if (!failure.placed) return JudgeNoWorker(failure, now);
   // gRPC gives RESOURCE_EXHAUSTED for messages that are too large.
   const bool unavailable =

@@ -116,6 +116,15 @@ TEST(ReissuePolicyTest, AnAdmittedSequenceWaitsForAWorkerWithinItsPatience) {
             "10s: none is ready");
 }
 
+TEST(ReissuePolicyTest, AWorkerWithASmallerCacheIsNotTheEndOfAnAnswer) {
+  ReissuePolicy policy({});
+  const Failure small = {absl::FailedPreconditionError("too small"), true};
+  EXPECT_TRUE(policy.Judge(Lost(), kNow).again);
+  EXPECT_TRUE(policy.Judge(small, kNow).again);
+  const auto verdict = policy.Judge(Nobody(), kNow + absl::Seconds(10));
+  EXPECT_EQ(verdict.error.code(), absl::StatusCode::kUnavailable);
+}
+
 TEST(ReissuePolicyTest, WorkersThatAreFullAreAwaitedForLonger) {
   ReissuePolicy policy({});
   EXPECT_TRUE(policy.Judge(Lost(), kNow).again);
