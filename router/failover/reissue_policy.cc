@@ -43,7 +43,9 @@ ReissuePolicy::Verdict ReissuePolicy::Judge(const Failure& failure,
     case SequenceEnd::kLost:
       return JudgeLoss(failure, now);
     case SequenceEnd::kMoved:
-      return JudgeMove(failure, now);
+      return JudgeMove(failure, ReissueCause::kMoved, now);
+    case SequenceEnd::kSilent:
+      return JudgeMove(failure, ReissueCause::kSilent, now);
     case SequenceEnd::kAnswered:
       break;
   }
@@ -67,11 +69,12 @@ ReissuePolicy::Verdict ReissuePolicy::JudgeLoss(const Failure& failure,
 }
 
 ReissuePolicy::Verdict ReissuePolicy::JudgeMove(const Failure& failure,
+                                                ReissueCause cause,
                                                 absl::Duration now) {
   owed_since_ = now;
   refusal_ = absl::OkStatus();
   if (++moves_ >= limits_.moves) return Over(failure.status);
-  return Again(ReissueCause::kMoved);
+  return Again(cause);
 }
 
 ReissuePolicy::Verdict ReissuePolicy::JudgeNoWorker(const Failure& failure,

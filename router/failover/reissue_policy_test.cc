@@ -18,6 +18,11 @@ Failure Moved() {
   return {WithEnd(absl::UnavailableError("stops"), SequenceEnd::kMoved), true,
           true};
 }
+// The worker may still run, however long it is silent.
+Failure Silent() {
+  return {WithEnd(absl::UnavailableError("silent"), SequenceEnd::kSilent), true,
+          true};
+}
 Failure Refused() { return {absl::UnavailableError("no experts"), true}; }
 Failure Full() { return {absl::ResourceExhaustedError("full"), true}; }
 Failure Nobody() { return {absl::UnavailableError("none is ready"), false}; }
@@ -81,6 +86,16 @@ TEST(ReissuePolicyTest, MovesDoNotCountAsLosses) {
   // They are bounded nevertheless.
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(policy.Judge(Moved(), kNow).again);
   EXPECT_FALSE(policy.Judge(Moved(), kNow).again);
+}
+
+TEST(ReissuePolicyTest, ASilentWorkerIsNotAKilledOne) {
+  ReissuePolicy policy({});
+  for (int i = 0; i < 14; ++i) {
+    EXPECT_EQ(policy.Judge(Silent(), kNow).again, ReissueCause::kSilent) << i;
+  }
+  EXPECT_TRUE(policy.Judge(Lost(), kNow).again);
+  EXPECT_TRUE(policy.Judge(Moved(), kNow).again);
+  EXPECT_FALSE(policy.Judge(Silent(), kNow).again);  // Bounded with the moves.
 }
 
 TEST(ReissuePolicyTest, ARefusalIsTheEndIfNoOtherWorkerIsLeft) {
