@@ -22,6 +22,11 @@ namespace {
 // A worker cannot have more; the bound keeps sums from overflowing.
 constexpr std::uint64_t kMostQueuedRows = std::uint64_t{1} << 40;
 constexpr auto kPollInterval = std::chrono::milliseconds(200);
+// The time for a worker that is silent or has not answered the last poll.
+constexpr auto kLateAnswerLimit = std::chrono::milliseconds(500);
+// One of so many polls has the full limit nevertheless, for a worker that is
+// only slow.
+constexpr int kFullLimitPolls = 10;
 
 struct Answer {
   grpc::ClientContext context;
@@ -111,15 +116,12 @@ std::map<std::string, int> DensePool::Others() {
   MutexLock lock(mutex_);
   // By numerics: only workers with the same ones can continue an answer.
   std::map<std::string, int> takers;
-  const auto takes = [](const Worker& worker) {
-    return worker.usable() && !worker.silent && worker.wire_version >= 2;
-  };
   for (const auto& [address, worker] : workers_) {
-    takers[worker.numerics] += takes(worker);
+    takers[worker.numerics] += worker.continues();
   }
   std::map<std::string, int> others;
   for (const auto& [address, worker] : workers_) {
-    others[address] = takers[worker.numerics] - takes(worker);
+    others[address] = takers[worker.numerics] - worker.continues();
   }
   return others;
 }
@@ -134,7 +136,7 @@ void DensePool::Poll() {
   for (const auto& [address, client] : clients) {
     auto& answer = *(answers[address] = std::make_unique<Answer>());
     answer.context.set_deadline(std::chrono::system_clock::now() +
-                                kDenseAnswerLimit);
+                                asked.at(address).limit);
     answer.request.set_known_prefixes(KnownPrefixes(address));
     answer.request.set_other_workers(others.at(address));
     client->stub().async()->Describe(&answer.context, &answer.request,
@@ -159,6 +161,7 @@ void DensePool::Poll() {
       if (it == workers_.end()) continue;
       MutexLock answered(answer->mutex);
       Worker& worker = it->second;
+      worker.late_polls = answer->status.ok() ? 0 : worker.late_polls + 1;
       // A worker that gives signs has only been late.
       if (!answer->status.ok() && worker.lease.held() &&
           !worker.lease.Expired(clock_.Now(), options_.lease)) {
@@ -190,9 +193,17 @@ std::map<std::string, DensePool::Asked> DensePool::AskAll() {
   MutexLock lock(mutex_);
   std::map<std::string, Asked> asked;
   for (const auto& [address, worker] : workers_) {
-    asked[address] = {worker.watch_number, worker.watches_ended};
+    asked[address] = {worker.watch_number, worker.watches_ended,
+                      AnswerLimit(worker)};
   }
   return asked;
+}
+
+std::chrono::milliseconds DensePool::AnswerLimit(const Worker& worker) {
+  const bool expected = worker.late_polls == 0 && !worker.silent;
+  const bool full =
+      expected || worker.late_polls % kFullLimitPolls == kFullLimitPolls - 1;
+  return full ? kDenseAnswerLimit : kLateAnswerLimit;
 }
 
 void DensePool::SetLive(const std::string& address, Worker& worker, bool live) {

@@ -3,6 +3,7 @@
 #include <absl/time/time.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -53,8 +54,8 @@ namespace apollo {
 // A worker that is watched and gives no sign of life for Options::lease is
 // silent: it gets sequences only if all others are silent, too. If another
 // worker with the same numerics can take its sequences, they end with
-// UNAVAILABLE and SequenceEnd::kLost. It is used again with its next sign. Time
-// in which the router itself did not run does not count.
+// UNAVAILABLE and SequenceEnd::kSilent. It is used again with its next sign.
+// Time in which the router itself did not run does not count.
 class DensePool final : public WorkerPool {
  public:
   struct Options {
@@ -109,6 +110,7 @@ class DensePool final : public WorkerPool {
     std::shared_ptr<DenseClient> client;
     bool live = false;
     bool answered = false;         // At the last poll.
+    int late_polls = 0;            // Polls since it last answered one in time.
     int absent_polls = 0;          // Polls since the worker was last live.
     int reported_running = 0;      // Running sequences, at the last poll.
     int started_since = 0;         // Sequences this router started since then.
@@ -130,8 +132,8 @@ class DensePool final : public WorkerPool {
     // Signs of life. The watch is null while there is none.
     std::shared_ptr<DenseWatch> watch;
     std::uint64_t watch_number = 0;
-    bool watchable = true;        // False: it does not know Watch.
-    absl::Duration watch_again;   // The earliest time of the next watch.
+    bool watchable = true;       // False: it does not know Watch.
+    absl::Duration watch_again;  // The earliest time of the next watch.
     // The watch when the last answer to a poll was asked for.
     std::uint64_t described = 0;
     std::uint64_t watches_ended = 0;
@@ -144,6 +146,9 @@ class DensePool final : public WorkerPool {
     bool usable() const {
       return live && !hangs && problem.empty() && speaks_our_wire();
     }
+    // Returns true if it can continue answers that others have begun.
+    // Version 1 of the wire has no answer_tokens.
+    bool continues() const { return usable() && !silent && wire_version >= 2; }
     // Sequences that it runs, as far as the router knows.
     int load() const { return reported_running + started_since; }
     // Returns why it is not usable, in one line.
@@ -198,10 +203,14 @@ class DensePool final : public WorkerPool {
 
   void CompareModels() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // The state of a worker's watches when a question is asked.
+  // Returns the time in which the worker must answer a poll. One that is not
+  // expected to gets less, because the round waits for it.
+  static std::chrono::milliseconds AnswerLimit(const Worker& worker);
+  // The state of a worker when a question is asked.
   struct Asked {
-    std::uint64_t watch = 0;
+    std::uint64_t watch = 0;  // See Worker.
     std::uint64_t ended = 0;
+    std::chrono::milliseconds limit{};
   };
   std::map<std::string, Asked> AskAll();
   // Returns the version of the worker's prefixes that is known here.

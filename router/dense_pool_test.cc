@@ -253,6 +253,23 @@ TEST_F(DensePoolTest, EachWorkerIsToldHowManyOthersThereAre) {
   EXPECT_EQ(b.others(), 0);
 }
 
+TEST_F(DensePoolTest, ContinuationsNeedAWorkerThatKnowsThem) {
+  FakeWorker& a = Add("a", "m");
+  FakeWorker& b = Add("b", "m");
+  pb::DescribeResponse newer, older;
+  newer.set_wire_version(2);
+  older.set_wire_version(1);
+  a.Change(newer);
+  b.Change(older);
+  MakePool();
+  Poll();
+  EXPECT_EQ(Answers(), (Names{"a", "b"}));
+  GenerationRequest request;
+  request.prompt = {1, 2};
+  request.answer_tokens = 1;
+  EXPECT_EQ(Answers(request), Names{"a"});
+}
+
 // It would give up answers that no other worker can continue.
 TEST_F(DensePoolTest, WorkersWithOtherNumericsAreNoOthers) {
   FakeWorker& a = Add("a", "m");

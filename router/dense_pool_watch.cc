@@ -49,7 +49,7 @@ void DensePool::Tick() {
         WithEnd(absl::UnavailableError(absl::StrCat(
                     "the dense worker gave no sign of life for ",
                     absl::FormatDuration(options_.lease), "; try again")),
-                SequenceEnd::kLost));
+                SequenceEnd::kSilent));
   }
 }
 
@@ -134,10 +134,7 @@ void DensePool::UpdateSilent(const std::string& address, Worker& worker,
 
 bool DensePool::AnotherTakes(const Worker& silent) const {
   for (const auto& [address, worker] : workers_) {
-    if (worker.usable() && !worker.silent &&
-        worker.numerics == silent.numerics) {
-      return true;
-    }
+    if (worker.continues() && worker.numerics == silent.numerics) return true;
   }
   return false;
 }
