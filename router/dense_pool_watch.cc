@@ -81,6 +81,7 @@ void DensePool::TakeSign(const std::string& address, std::uint64_t watch,
   const auto it = workers_.find(address);
   if (it == workers_.end() || it->second.watch_number != watch) return;
   Worker& worker = it->second;
+  if (last_tick_) TakeTime(now);
   worker.lease.Renew(now);
   UpdateSilent(address, worker, now);
   UpdateProgress(address, worker, /*answered=*/true, sign.progress());

@@ -63,9 +63,9 @@ class WatchedWorker final : public pb::DenseWorkerService::Service {
   }
 
   // Gives a sign to each router that watches, and waits until it is sent.
-  void Sign() {
+  void Sign(bool progress) {
     MutexLock lock(mutex_);
-    description_.set_progress(description_.progress() + 1);
+    description_.set_progress(description_.progress() + (progress ? 1 : 0));
     ++signs_;
     changed_.notify_all();
     while (sent_ < signs_) changed_.wait(mutex_);
@@ -212,9 +212,9 @@ class DensePoolWatchTest : public testing::Test {
     pool_->Poll();  // What it serves, since it is watched.
   }
   // Gives a sign, and waits until the pool has taken it.
-  void Sign(WatchedWorker& worker) {
+  void Sign(WatchedWorker& worker, bool progress = true) {
     const std::uint64_t before = pool_->signs();
-    worker.Sign();
+    worker.Sign(progress);
     ASSERT_TRUE(Await([this, before] { return pool_->signs() > before; }));
   }
   // Lets time pass, in which only these workers give signs.
@@ -307,6 +307,14 @@ TEST_F(DensePoolWatchTest, ARouterThatDidNotRunBlamesNobody) {
   for (const auto& sink : sinks) EXPECT_EQ(sink->finishes(), 0);
   Pass(absl::Milliseconds(400), {&first, &second});
   for (const auto& sink : sinks) EXPECT_EQ(sink->finishes(), 0);
+}
+
+TEST_F(DensePoolWatchTest, AfterARouterDidNotRunTheFirstSignBlamesNobody) {
+  WatchedWorker& worker = Add("a");
+  Watch();
+  clock_.Pass(absl::Seconds(30));
+  Sign(worker, /*progress=*/false);  // From before that time.
+  EXPECT_TRUE(pool_->Ready());
 }
 
 TEST_F(DensePoolWatchTest, AClosedConnectionCountsAtOnce) {
