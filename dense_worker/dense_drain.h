@@ -34,9 +34,10 @@ class DenseDrain {
   // several times a second.
   bool Step();
 
-  // Time in which routers notice that the worker is not ready. Until then they
+  // Time in which routers notice that the worker is not ready: by its next sign
+  // of life, or else with their next poll, up to 2.2 s later. Until then they
   // may start sequences, which are accepted.
-  static constexpr absl::Duration kNotice = absl::Milliseconds(600);
+  static constexpr absl::Duration kNotice = absl::Milliseconds(2500);
   // Time after the time-out for the sequences that are handed over then.
   static constexpr absl::Duration kLastMoves = absl::Seconds(2);
 

@@ -25,8 +25,9 @@ class RouterReports {
   // Returns true if all routers that have polled lately have other workers.
   bool AllHaveOthers() const;
 
-  // Much longer than the time between two polls of a router.
-  static constexpr absl::Duration kLately = absl::Seconds(2);
+  // Longer than the time between two polls of a router, which is up to 2.2 s
+  // when another of its workers does not answer (kDenseAnswerLimit).
+  static constexpr absl::Duration kLately = absl::Seconds(5);
 
  private:
   bool Lately(absl::Duration time) const;

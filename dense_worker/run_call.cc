@@ -95,7 +95,8 @@ void RunCall::OnReadDone(bool ok) {
 
 void RunCall::StartSequence() {
   absl::StatusOr<GenerationRequest> request = FromProto(message_);
-  message_.Clear();  // A prompt may be large.
+  // Frees it, as Clear would not: a prompt may be large.
+  pb::RunRequest().Swap(&message_);
   if (!request.ok()) {
     Count(request.status());
     EndWith(request.status());

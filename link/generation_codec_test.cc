@@ -68,9 +68,11 @@ auto Members(const TokenLogprob& in) {
   return std::tie(a, b);
 }
 auto Members(const GenerationRequest& in) {
-  // The deadline is that of the call.
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, deadline, r] =
-      in;
+  // The deadline is that of the call; the last one stays in the router.
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, deadline, r,
+               shared] = in;
+  static_cast<void>(deadline);
+  static_cast<void>(shared);
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r);
 }
 auto Members(const SequenceNumerics& in) {

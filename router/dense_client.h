@@ -22,7 +22,7 @@ class RunReactor;
 
 // Deadline of the calls that a dense worker answers immediately (Describe,
 // Routing).
-inline constexpr auto kDenseAnswerLimit = std::chrono::seconds(2);
+inline constexpr std::chrono::milliseconds kDenseAnswerLimit{2000};
 
 // A dense worker in another process. Thread-safe.
 class DenseClient final : public GenerationBackend {

@@ -15,8 +15,10 @@
 #include "common/retry_hint.h"
 #include "link/generation_codec.h"
 #include "link/insecure_channel.h"
+#include "link/run_end.h"
 #include "link/status_codec.h"
 #include "sequence/recording_sink.h"
+#include "sequence/sequence_end.h"
 
 namespace apollo {
 namespace {
@@ -133,6 +135,33 @@ TEST_F(DenseClientTest, PiecesOfThePromptComeWithoutGaps) {
             "started by w prompt 1:5=0/0 prompt 2:6=0/0 INTERNAL");
   EXPECT_EQ(sink->status().message(),
             "log-probabilities of the prompt are missing");
+}
+
+TEST_F(DenseClientTest, TheTrailerTellsWhoseErrorItIs) {
+  const auto end = [this](const char* trailer, grpc::StatusCode code) {
+    Serve([=](grpc::ServerContext& context, Stream& stream) {
+      pb::RunRequest request;
+      stream.Read(&request);
+      if (trailer != nullptr) {
+        context.AddTrailingMetadata(kRunEndTrailer, trailer);
+      }
+      return grpc::Status(code, "no");
+    });
+    const auto sink = Start();
+    sink->Await();
+    return sink->status();
+  };
+  const auto kGone = grpc::StatusCode::UNAVAILABLE;
+  EXPECT_EQ(EndOf(end("moved", kGone)), SequenceEnd::kMoved);
+  EXPECT_EQ(EndOf(end("answered", kGone)), SequenceEnd::kAnswered);
+  EXPECT_EQ(EndOf(end("of a newer release", kGone)), SequenceEnd::kAnswered);
+  EXPECT_EQ(EndOf(end(nullptr, kGone)), SequenceEnd::kLost);
+  EXPECT_EQ(EndOf(end(nullptr, grpc::StatusCode::RESOURCE_EXHAUSTED)),
+            SequenceEnd::kAnswered);
+  // Only gRPC gives it.
+  const absl::Status unknown = end(nullptr, grpc::StatusCode::UNKNOWN);
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(EndOf(unknown), SequenceEnd::kLost);
 }
 
 TEST_F(DenseClientTest, TheFirstTokenAfterAnAnswerBegunElsewhereHasItsIndex) {

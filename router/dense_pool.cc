@@ -22,6 +22,11 @@ namespace {
 // A worker cannot have more; the bound keeps sums from overflowing.
 constexpr std::uint64_t kMostQueuedRows = std::uint64_t{1} << 40;
 constexpr auto kPollInterval = std::chrono::milliseconds(200);
+// The time for a worker that is silent or has not answered the last poll.
+constexpr auto kLateAnswerLimit = std::chrono::milliseconds(500);
+// One of so many polls has the full limit nevertheless, for a worker that is
+// only slow.
+constexpr int kFullLimitPolls = 10;
 
 struct Answer {
   grpc::ClientContext context;
@@ -109,11 +114,14 @@ std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
 
 std::map<std::string, int> DensePool::Others() {
   MutexLock lock(mutex_);
-  int usable = 0;
-  for (const auto& [address, worker] : workers_) usable += worker.usable();
+  // By numerics: only workers with the same ones can continue an answer.
+  std::map<std::string, int> takers;
+  for (const auto& [address, worker] : workers_) {
+    takers[worker.numerics] += worker.continues();
+  }
   std::map<std::string, int> others;
   for (const auto& [address, worker] : workers_) {
-    others[address] = usable - worker.usable();
+    others[address] = takers[worker.numerics] - worker.continues();
   }
   return others;
 }
@@ -121,13 +129,14 @@ std::map<std::string, int> DensePool::Others() {
 void DensePool::Poll() {
   const std::map<std::string, std::shared_ptr<DenseClient>> clients = Members();
   const std::map<std::string, int> others = Others();
+  const std::map<std::string, Asked> asked = AskAll();
   // All workers are polled in parallel. A worker that hangs delays this round,
   // but no request.
   std::map<std::string, std::unique_ptr<Answer>> answers;
   for (const auto& [address, client] : clients) {
     auto& answer = *(answers[address] = std::make_unique<Answer>());
     answer.context.set_deadline(std::chrono::system_clock::now() +
-                                kDenseAnswerLimit);
+                                asked.at(address).limit);
     answer.request.set_known_prefixes(KnownPrefixes(address));
     answer.request.set_other_workers(others.at(address));
     client->stub().async()->Describe(&answer.context, &answer.request,
@@ -146,17 +155,24 @@ void DensePool::Poll() {
   std::vector<std::shared_ptr<DenseClient>> hanging;
   {
     MutexLock lock(mutex_);
+    if (last_tick_) TakeTime(clock_.Now());
     for (auto& [address, answer] : answers) {
       const auto it = workers_.find(address);
       if (it == workers_.end()) continue;
       MutexLock answered(answer->mutex);
       Worker& worker = it->second;
+      worker.late_polls = answer->status.ok() ? 0 : worker.late_polls + 1;
       // A worker that gives signs has only been late.
       if (!answer->status.ok() && worker.lease.held() &&
           !worker.lease.Expired(clock_.Now(), options_.lease)) {
         continue;
       }
-      Update(address, worker, answer->status.ok(), answer->response);
+      // The round waits for the slowest worker. If a watch has ended
+      // meanwhile, this may be the answer of a process that is gone.
+      const Asked& then = asked.at(address);
+      if (answer->status.ok() && then.ended != worker.watches_ended) continue;
+      Update(address, worker, then.watch, answer->status.ok(),
+             answer->response);
     }
     for (auto& [address, worker] : workers_) {
       if (worker.hangs) hanging.push_back(worker.client);
@@ -173,6 +189,23 @@ void DensePool::Poll() {
   }
 }
 
+std::map<std::string, DensePool::Asked> DensePool::AskAll() {
+  MutexLock lock(mutex_);
+  std::map<std::string, Asked> asked;
+  for (const auto& [address, worker] : workers_) {
+    asked[address] = {worker.watch_number, worker.watches_ended,
+                      AnswerLimit(worker)};
+  }
+  return asked;
+}
+
+std::chrono::milliseconds DensePool::AnswerLimit(const Worker& worker) {
+  const bool expected = worker.late_polls == 0 && !worker.silent;
+  const bool full =
+      expected || worker.late_polls % kFullLimitPolls == kFullLimitPolls - 1;
+  return full ? kDenseAnswerLimit : kLateAnswerLimit;
+}
+
 void DensePool::SetLive(const std::string& address, Worker& worker, bool live) {
   if (live != worker.live) {
     LogInfo(live ? "dense_worker_found" : "dense_worker_lost",
@@ -184,7 +217,7 @@ void DensePool::SetLive(const std::string& address, Worker& worker, bool live) {
 }
 
 void DensePool::Update(const std::string& address, Worker& worker,
-                       bool answered,
+                       std::uint64_t watch, bool answered,
                        const internal::v1::DescribeResponse& response) {
   const bool live = answered && response.ready();
   SetLive(address, worker, live);
@@ -210,7 +243,7 @@ void DensePool::Update(const std::string& address, Worker& worker,
                                          : std::nullopt);
   worker.answered = answered;
   if (!answered) return;
-  worker.described = worker.watch_number;
+  worker.described = watch;
   worker.name = response.name();
   worker.numerics = response.numerics();
   worker.sequence_options = static_cast<int>(response.sequence_options());

@@ -3,6 +3,7 @@
 #include <absl/time/time.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -53,8 +54,8 @@ namespace apollo {
 // A worker that is watched and gives no sign of life for Options::lease is
 // silent: it gets sequences only if all others are silent, too. If another
 // worker with the same numerics can take its sequences, they end with
-// UNAVAILABLE and SequenceEnd::kLost. It is used again with its next sign. Time
-// in which the router itself did not run does not count.
+// UNAVAILABLE and SequenceEnd::kSilent. It is used again with its next sign.
+// Time in which the router itself did not run does not count.
 class DensePool final : public WorkerPool {
  public:
   struct Options {
@@ -109,6 +110,7 @@ class DensePool final : public WorkerPool {
     std::shared_ptr<DenseClient> client;
     bool live = false;
     bool answered = false;         // At the last poll.
+    int late_polls = 0;            // Polls since it last answered one in time.
     int absent_polls = 0;          // Polls since the worker was last live.
     int reported_running = 0;      // Running sequences, at the last poll.
     int started_since = 0;         // Sequences this router started since then.
@@ -130,9 +132,11 @@ class DensePool final : public WorkerPool {
     // Signs of life. The watch is null while there is none.
     std::shared_ptr<DenseWatch> watch;
     std::uint64_t watch_number = 0;
-    bool watchable = true;        // False: it does not know Watch.
-    absl::Duration watch_again;   // The earliest time of the next watch.
-    std::uint64_t described = 0;  // The watch at the last answer to a poll.
+    bool watchable = true;       // False: it does not know Watch.
+    absl::Duration watch_again;  // The earliest time of the next watch.
+    // The watch when the last answer to a poll was asked for.
+    std::uint64_t described = 0;
+    std::uint64_t watches_ended = 0;
     Lease lease;
     bool silent = false;
     bool speaks_our_wire() const {
@@ -142,6 +146,9 @@ class DensePool final : public WorkerPool {
     bool usable() const {
       return live && !hangs && problem.empty() && speaks_our_wire();
     }
+    // Returns true if it can continue answers that others have begun.
+    // Version 1 of the wire has no answer_tokens.
+    bool continues() const { return usable() && !silent && wire_version >= 2; }
     // Sequences that it runs, as far as the router knows.
     int load() const { return reported_running + started_since; }
     // Returns why it is not usable, in one line.
@@ -163,6 +170,9 @@ class DensePool final : public WorkerPool {
                 const internal::v1::SignOfLife& sign);
   void EndOfWatch(const std::string& address, std::uint64_t watch,
                   const grpc::Status& status);
+  // Gives all workers the time in which this process has not run. Called
+  // before anything is judged by the time that has passed.
+  void TakeTime(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Marks the worker as silent or not.
   void UpdateSilent(const std::string& address, Worker& worker,
                     absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -175,11 +185,13 @@ class DensePool final : public WorkerPool {
   // Records that the worker can take sequences, or not.
   void SetLive(const std::string& address, Worker& worker, bool live)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Returns, by address, the number of other workers that are usable.
+  // Returns, by address, the number of other workers that could continue the
+  // worker's sequences.
   std::map<std::string, int> Others();
   // Records a worker's answer, or that it has not answered.
-  void Update(const std::string& address, Worker& worker, bool answered,
-              const internal::v1::DescribeResponse& response)
+  // `watch`: that when the question was asked.
+  void Update(const std::string& address, Worker& worker, std::uint64_t watch,
+              bool answered, const internal::v1::DescribeResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Logs it once if a live worker, or the router, does not say all hashes.
   void WarnIfNotCompared(const std::string& address, Worker& worker)
@@ -191,6 +203,16 @@ class DensePool final : public WorkerPool {
 
   void CompareModels() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // Returns the time in which the worker must answer a poll. One that is not
+  // expected to gets less, because the round waits for it.
+  static std::chrono::milliseconds AnswerLimit(const Worker& worker);
+  // The state of a worker when a question is asked.
+  struct Asked {
+    std::uint64_t watch = 0;  // See Worker.
+    std::uint64_t ended = 0;
+    std::chrono::milliseconds limit{};
+  };
+  std::map<std::string, Asked> AskAll();
   // Returns the version of the worker's prefixes that is known here.
   std::uint64_t KnownPrefixes(const std::string& address)
       ABSL_LOCKS_EXCLUDED(mutex_);

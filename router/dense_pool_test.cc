@@ -236,6 +236,9 @@ TEST_F(DensePoolTest, EachWorkerIsToldHowManyOthersThereAre) {
   FakeWorker& a = Add("a", "m");
   FakeWorker& b = Add("b", "m");
   FakeWorker& c = Add("c", "other");
+  pb::DescribeResponse wire;
+  wire.set_wire_version(2);
+  for (FakeWorker* worker : {&a, &b, &c}) worker->Change(wire);
   MakePool();
   Poll();
   EXPECT_EQ(a.others(), 0);  // Nothing is known yet.
@@ -247,6 +250,41 @@ TEST_F(DensePoolTest, EachWorkerIsToldHowManyOthersThereAre) {
   Poll();
   Poll();
   EXPECT_EQ(a.others(), 1);
+  EXPECT_EQ(b.others(), 0);
+}
+
+TEST_F(DensePoolTest, ContinuationsNeedAWorkerThatKnowsThem) {
+  FakeWorker& a = Add("a", "m");
+  FakeWorker& b = Add("b", "m");
+  pb::DescribeResponse newer, older;
+  newer.set_wire_version(2);
+  older.set_wire_version(1);
+  a.Change(newer);
+  b.Change(older);
+  MakePool();
+  Poll();
+  EXPECT_EQ(Answers(), (Names{"a", "b"}));
+  GenerationRequest request;
+  request.prompt = {1, 2};
+  request.answer_tokens = 1;
+  EXPECT_EQ(Answers(request), Names{"a"});
+}
+
+// It would give up answers that no other worker can continue.
+TEST_F(DensePoolTest, WorkersWithOtherNumericsAreNoOthers) {
+  FakeWorker& a = Add("a", "m");
+  FakeWorker& b = Add("b", "m");
+  pb::DescribeResponse cpu, gpu;
+  cpu.set_numerics("cpu");
+  cpu.set_wire_version(2);
+  gpu.set_numerics("cuda");
+  gpu.set_wire_version(2);
+  a.Change(cpu);
+  b.Change(gpu);
+  MakePool();
+  Poll();
+  Poll();
+  EXPECT_EQ(a.others(), 0);
   EXPECT_EQ(b.others(), 0);
 }
 
@@ -536,7 +574,9 @@ TEST_F(DensePoolTest, APromptGoesWhereItsBeginningIsCached) {
   EXPECT_EQ(pool_->counters().prefix_tokens, 5 * 512);
   // Another tenant finds nothing.
   Poll();
-  EXPECT_EQ(start(LongPrompt("other")), "a");
+  start(LongPrompt("other"));
+  EXPECT_EQ(pool_->counters().by_prefix, 5);
+  EXPECT_EQ(pool_->counters().by_load, 2);
 }
 
 TEST_F(DensePoolTest, HashesThatAreKnownAreNotSentAgain) {

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -17,18 +18,24 @@ constexpr absl::Duration kWatchPause = absl::Milliseconds(200);
 
 }  // namespace
 
+void DensePool::TakeTime(absl::Duration now) {
+  const absl::Duration missed =
+      last_tick_ ? Missed(*last_tick_, now, kTick) : absl::ZeroDuration();
+  last_tick_ = now;
+  for (auto& [address, worker] : workers_) {
+    worker.lease.Extend(missed, now);
+    worker.progressed = std::min(worker.progressed + missed, now);
+  }
+}
+
 void DensePool::Tick() {
   std::vector<std::shared_ptr<DenseClient>> lost;
   const absl::Duration now = clock_.Now();
   {
     MutexLock lock(mutex_);
-    const absl::Duration missed =
-        last_tick_ ? Missed(*last_tick_, now, kTick) : absl::ZeroDuration();
-    last_tick_ = now;
+    TakeTime(now);
     for (auto& [address, worker] : workers_) {
       BeginWatch(address, worker, now);
-      worker.lease.Extend(missed);
-      worker.progressed += missed;
       UpdateSilent(address, worker, now);
     }
     for (const auto& [address, worker] : workers_) {
@@ -42,7 +49,7 @@ void DensePool::Tick() {
         WithEnd(absl::UnavailableError(absl::StrCat(
                     "the dense worker gave no sign of life for ",
                     absl::FormatDuration(options_.lease), "; try again")),
-                SequenceEnd::kLost));
+                SequenceEnd::kSilent));
   }
 }
 
@@ -74,6 +81,7 @@ void DensePool::TakeSign(const std::string& address, std::uint64_t watch,
   const auto it = workers_.find(address);
   if (it == workers_.end() || it->second.watch_number != watch) return;
   Worker& worker = it->second;
+  if (last_tick_) TakeTime(now);
   worker.lease.Renew(now);
   UpdateSilent(address, worker, now);
   UpdateProgress(address, worker, /*answered=*/true, sign.progress());
@@ -98,6 +106,7 @@ void DensePool::EndOfWatch(const std::string& address, std::uint64_t watch,
     worker.watchable = false;  // Of an older release: it is polled.
     return;
   }
+  if (worker.lease.held()) ++worker.watches_ended;
   // The connection is closed, or the worker is about to stop. Until it is
   // watched again, only polls tell.
   if (worker.lease.held()) SetLive(address, worker, /*live=*/false);
@@ -126,10 +135,7 @@ void DensePool::UpdateSilent(const std::string& address, Worker& worker,
 
 bool DensePool::AnotherTakes(const Worker& silent) const {
   for (const auto& [address, worker] : workers_) {
-    if (worker.usable() && !worker.silent &&
-        worker.numerics == silent.numerics) {
-      return true;
-    }
+    if (worker.continues() && worker.numerics == silent.numerics) return true;
   }
   return false;
 }

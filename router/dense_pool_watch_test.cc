@@ -63,30 +63,80 @@ class WatchedWorker final : public pb::DenseWorkerService::Service {
   }
 
   // Gives a sign to each router that watches, and waits until it is sent.
-  void Sign() {
+  void Sign(bool progress) {
     MutexLock lock(mutex_);
-    description_.set_progress(description_.progress() + 1);
+    description_.set_progress(description_.progress() + (progress ? 1 : 0));
     ++signs_;
     changed_.notify_all();
     while (sent_ < signs_) changed_.wait(mutex_);
+  }
+  // Answers no poll, or does again.
+  void Hold(bool held) {
+    MutexLock lock(mutex_);
+    held_ = held;
+    changed_.notify_all();
+  }
+  // Answers polls with an error, or does not any more.
+  void Refuse(bool refuses) {
+    MutexLock lock(mutex_);
+    refuses_ = refuses;
+  }
+  int polls() {
+    MutexLock lock(mutex_);
+    return polls_;
+  }
+  // Returns the time that the last poll gave it to answer.
+  std::chrono::milliseconds limit() {
+    MutexLock lock(mutex_);
+    return limit_;
+  }
+  // Ends the watches of all routers; they may watch again.
+  void EndWatches() {
+    MutexLock lock(mutex_);
+    ++endings_;
+    changed_.notify_all();
+    while (watches_ > 0) changed_.wait(mutex_);
+  }
+  // Is replaced by a process that knows Watch, or that does not.
+  void SetKnowsWatch(bool knows) {
+    MutexLock lock(mutex_);
+    knows_watch_ = knows;
+  }
+  int watch_calls() {
+    MutexLock lock(mutex_);
+    return watch_calls_;
+  }
+  void SetReady(bool ready) {
+    MutexLock lock(mutex_);
+    description_.set_ready(ready);
   }
   bool Watched() {
     MutexLock lock(mutex_);
     return watches_ > 0;
   }
 
-  grpc::Status Describe(grpc::ServerContext*, const pb::DescribeRequest*,
+  grpc::Status Describe(grpc::ServerContext* context,
+                        const pb::DescribeRequest*,
                         pb::DescribeResponse* response) override {
     MutexLock lock(mutex_);
+    ++polls_;
+    limit_ = std::chrono::duration_cast<std::chrono::milliseconds>(
+        context->deadline() - std::chrono::system_clock::now());
+    changed_.notify_all();
+    while (held_ && !stopping_) changed_.wait(mutex_);
+    if (refuses_) return {grpc::StatusCode::UNAVAILABLE, "not now"};
     *response = description_;
     return grpc::Status::OK;
   }
   grpc::Status Watch(grpc::ServerContext*, const pb::WatchRequest*,
                      grpc::ServerWriter<pb::SignOfLife>* out) override {
     MutexLock lock(mutex_);
+    ++watch_calls_;
+    if (!knows_watch_) return {grpc::StatusCode::UNIMPLEMENTED, "what?"};
     ++watches_;
+    const int endings = endings_;
     int seen = signs_ = sent_ = 0;
-    while (!stopping_) {
+    while (!stopping_ && endings == endings_) {
       if (seen == signs_) {
         changed_.wait(mutex_);
         continue;
@@ -100,6 +150,7 @@ class WatchedWorker final : public pb::DenseWorkerService::Service {
       changed_.notify_all();
     }
     --watches_;
+    changed_.notify_all();
     return grpc::Status::OK;
   }
   grpc::Status Run(
@@ -128,6 +179,13 @@ class WatchedWorker final : public pb::DenseWorkerService::Service {
   int sent_ ABSL_GUARDED_BY(mutex_) = 0;
   int watches_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool refuses_ ABSL_GUARDED_BY(mutex_) = false;
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  int polls_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::chrono::milliseconds limit_ ABSL_GUARDED_BY(mutex_){};
+  int endings_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool knows_watch_ ABSL_GUARDED_BY(mutex_) = true;
+  int watch_calls_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -154,9 +212,9 @@ class DensePoolWatchTest : public testing::Test {
     pool_->Poll();  // What it serves, since it is watched.
   }
   // Gives a sign, and waits until the pool has taken it.
-  void Sign(WatchedWorker& worker) {
+  void Sign(WatchedWorker& worker, bool progress = true) {
     const std::uint64_t before = pool_->signs();
-    worker.Sign();
+    worker.Sign(progress);
     ASSERT_TRUE(Await([this, before] { return pool_->signs() > before; }));
   }
   // Lets time pass, in which only these workers give signs.
@@ -203,7 +261,7 @@ TEST_F(DensePoolWatchTest, ASilentWorkerLosesItsSequencesToAnother) {
   Pass(absl::Milliseconds(150), {&second});
   const auto lost = sinks[a_first ? 0 : 1];
   EXPECT_EQ(lost->Await(), "started by a UNAVAILABLE");
-  EXPECT_EQ(EndOf(lost->status()), SequenceEnd::kLost);
+  EXPECT_EQ(EndOf(lost->status()), SequenceEnd::kSilent);
   EXPECT_EQ(sinks[a_first ? 1 : 0]->text(), "started by b");
   for (int i = 0; i < 4; ++i) EXPECT_EQ(Start()->text(), "started by b");
   // It comes back with its next sign.
@@ -239,12 +297,24 @@ TEST_F(DensePoolWatchTest, ARouterThatDidNotRunBlamesNobody) {
   WatchedWorker& second = Add("b");
   Watch();
   const std::vector<std::shared_ptr<RecordingSink>> sinks = {Start(), Start()};
+  // Whichever of its threads runs first.
   clock_.Pass(absl::Seconds(30));
   pool_->Tick();
   pool_->Poll();
+  clock_.Pass(absl::Seconds(30));
+  pool_->Poll();
+  pool_->Tick();
   for (const auto& sink : sinks) EXPECT_EQ(sink->finishes(), 0);
   Pass(absl::Milliseconds(400), {&first, &second});
   for (const auto& sink : sinks) EXPECT_EQ(sink->finishes(), 0);
+}
+
+TEST_F(DensePoolWatchTest, AfterARouterDidNotRunTheFirstSignBlamesNobody) {
+  WatchedWorker& worker = Add("a");
+  Watch();
+  clock_.Pass(absl::Seconds(30));
+  Sign(worker, /*progress=*/false);  // From before that time.
+  EXPECT_TRUE(pool_->Ready());
 }
 
 TEST_F(DensePoolWatchTest, AClosedConnectionCountsAtOnce) {
@@ -255,6 +325,102 @@ TEST_F(DensePoolWatchTest, AClosedConnectionCountsAtOnce) {
   EXPECT_EQ(sink->Await(), "started by a UNAVAILABLE");
   EXPECT_EQ(EndOf(sink->status()), SequenceEnd::kLost);
   EXPECT_TRUE(Await([this] { return !pool_->Ready(); }));
+}
+
+// The round of polls waits for the slowest worker. What another one has
+// answered before it was lost says nothing any more.
+TEST_F(DensePoolWatchTest, AnAnswerFromBeforeALossIsOld) {
+  WatchedWorker& lost = Add("a");
+  WatchedWorker& slow = Add("b");
+  Watch();
+  const int before = lost.polls();
+  slow.Hold(true);
+  std::thread poll([this] { pool_->Poll(); });
+  EXPECT_TRUE(Await([&lost, before] { return lost.polls() > before; }));
+  for (int i = 0; i < 5; ++i) Sign(lost);  // They follow its answer.
+  pool_->Suspect(slow.address);
+  lost.Stop();
+  EXPECT_TRUE(Await([this] { return !pool_->Ready(); }));
+  poll.join();  // The poll of the slow one has timed out, and it is silent.
+  EXPECT_FALSE(pool_->Ready());
+  slow.Hold(false);
+}
+
+// Its signs say whether a worker lives.
+TEST_F(DensePoolWatchTest, AWorkerThatGivesSignsMayMissAPoll) {
+  WatchedWorker& worker = Add("a");
+  Watch();
+  worker.Refuse(true);
+  pool_->Poll();
+  EXPECT_TRUE(pool_->Ready());
+  EXPECT_EQ(Start()->text(), "started by a");
+}
+
+// The round waits for the slowest worker.
+TEST_F(DensePoolWatchTest, AWorkerThatMissedAPollGetsLessTimeForTheNext) {
+  constexpr auto kBetween = std::chrono::seconds(1);
+  WatchedWorker& worker = Add("a");
+  Watch();
+  EXPECT_GT(worker.limit(), kBetween);
+  worker.Refuse(true);
+  pool_->Poll();
+  EXPECT_GT(worker.limit(), kBetween);
+  for (int i = 1; i < 9; ++i) {
+    pool_->Poll();
+    EXPECT_LT(worker.limit(), kBetween) << i;
+  }
+  pool_->Poll();
+  EXPECT_GT(worker.limit(), kBetween);  // It may only be slow.
+  worker.Refuse(false);
+  pool_->Poll();
+  EXPECT_LT(worker.limit(), kBetween);
+  pool_->Poll();
+  EXPECT_GT(worker.limit(), kBetween);
+}
+
+TEST_F(DensePoolWatchTest, ASilentWorkerGetsLessTimeForAPoll) {
+  WatchedWorker& worker = Add("a");
+  Watch();
+  Pass(absl::Milliseconds(400), {});
+  pool_->Poll();
+  EXPECT_LT(worker.limit(), std::chrono::seconds(1));
+}
+
+// It may be the sign of another process, which serves another model.
+TEST_F(DensePoolWatchTest, ASignAfterANewWatchWaitsForAPoll) {
+  WatchedWorker& worker = Add("a");
+  Watch();
+  worker.EndWatches();
+  EXPECT_TRUE(Await([this] { return !pool_->Ready(); }));
+  clock_.Pass(absl::Seconds(1));
+  pool_->Tick();
+  ASSERT_TRUE(Await([&worker] { return worker.Watched(); }));
+  Sign(worker);
+  EXPECT_FALSE(pool_->Ready());
+  pool_->Poll();
+  EXPECT_TRUE(pool_->Ready());
+}
+
+TEST_F(DensePoolWatchTest, ANewerReleaseInTheSamePlaceIsWatched) {
+  WatchedWorker& worker = Add("a");
+  worker.SetKnowsWatch(false);
+  pool_ = std::make_unique<DensePool>(ModelFingerprint{"config", "tokenizer"},
+                                      DensePool::Options{}, clock_);
+  pool_->SetMembers({worker.address});
+  pool_->Poll();
+  pool_->Tick();
+  EXPECT_TRUE(Await([&worker] { return worker.watch_calls() == 1; }));
+  worker.SetKnowsWatch(true);
+  // Again and again, because the first watch may end only now.
+  EXPECT_TRUE(Await([this, &worker] {
+    for (const bool ready : {false, true}) {
+      worker.SetReady(ready);
+      pool_->Poll();
+    }
+    clock_.Pass(absl::Seconds(1));
+    pool_->Tick();
+    return worker.Watched();
+  }));
 }
 
 TEST_F(DensePoolWatchTest, ASuspectGetsNothingUntilItsNextSign) {

@@ -2,6 +2,8 @@
 
 #include <absl/time/time.h>
 
+#include <algorithm>
+
 namespace apollo {
 
 // How long one worker may give no sign of life. Times are those of one clock.
@@ -17,7 +19,9 @@ class Lease {
   void End() { held_ = false; }
   // Gives the worker this much more time, because the caller itself has not run
   // for that long and may have signs that it has not seen.
-  void Extend(absl::Duration time) { heard_ += time; }
+  void Extend(absl::Duration time, absl::Duration now) {
+    heard_ = std::min(heard_ + time, now);
+  }
 
   // Returns true if there is a lease and its last sign is older than `length`.
   bool Expired(absl::Duration now, absl::Duration length) const {

@@ -31,7 +31,7 @@ TEST(LeaseTest, TimeInWhichTheCallerDidNotRunDoesNotCount) {
   Lease lease;
   lease.Renew(kStart);
   const absl::Duration now = kStart + absl::Seconds(30);
-  lease.Extend(Missed(kStart, now, kInterval));
+  lease.Extend(Missed(kStart, now, kInterval), now);
   EXPECT_FALSE(lease.Expired(now, kLength));
   EXPECT_TRUE(lease.Expired(now + kLength, kLength));
   // An ordinary delay is none.

@@ -106,7 +106,8 @@ void RunReactor::SendPaused() {
 void RunReactor::OnWriteDone(bool ok) {
   MutexLock lock(write_mutex_);
   writing_ = false;
-  message_.Clear();  // A prompt may be large.
+  // Frees it, as Clear would not: a prompt may be large.
+  pb::RunRequest().Swap(&message_);
   if (ok) SendPaused();
 }
 

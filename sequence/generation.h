@@ -31,6 +31,8 @@ struct SequenceNumerics {
   bool operator==(const SequenceNumerics&) const = default;
 };
 
+class SharedNumerics;
+
 // A sequence to generate or score: a router's request to a dense worker.
 struct GenerationRequest {
   std::string request_id;            // For logs only.
@@ -77,6 +79,9 @@ struct GenerationRequest {
   // else the sequence ends with UNAVAILABLE. Unset: any. A worker of an older
   // release ignores it, and reports none (GenerationStarted).
   std::optional<SequenceNumerics> numerics = std::nullopt;
+  // Shared by the sequences that must have the same numerics, whatever these
+  // are (sequence/shared_numerics.h); null: none. Only within a router.
+  std::shared_ptr<SharedNumerics> shared_numerics = nullptr;
   bool operator==(const GenerationRequest&) const = default;
 };
 

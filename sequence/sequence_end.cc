@@ -20,13 +20,15 @@ std::string_view NameOf(SequenceEnd end) {
       return "lost";
     case SequenceEnd::kMoved:
       return "moved";
+    case SequenceEnd::kSilent:
+      return "silent";
   }
   return "";
 }
 
 std::optional<SequenceEnd> SequenceEndNamed(std::string_view name) {
-  for (const SequenceEnd end :
-       {SequenceEnd::kAnswered, SequenceEnd::kLost, SequenceEnd::kMoved}) {
+  for (const SequenceEnd end : {SequenceEnd::kAnswered, SequenceEnd::kLost,
+                                SequenceEnd::kMoved, SequenceEnd::kSilent}) {
     if (NameOf(end) == name) return end;
   }
   return std::nullopt;

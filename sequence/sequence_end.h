@@ -14,6 +14,7 @@ enum class SequenceEnd {
   kAnswered,  // The worker itself has given the error.
   kLost,      // The worker was lost, or the connection to it.
   kMoved,     // The worker gives the sequence up because it is about to stop.
+  kSilent,    // The router takes it from a worker that gives no sign of life.
 };
 
 // Attaches the end to a status that is not OK; kAnswered is that of a status

@@ -6,8 +6,8 @@ namespace apollo {
 namespace {
 
 TEST(SequenceEndTest, TravelsWithAStatusAndChangesNothingElse) {
-  for (const SequenceEnd end :
-       {SequenceEnd::kAnswered, SequenceEnd::kLost, SequenceEnd::kMoved}) {
+  for (const SequenceEnd end : {SequenceEnd::kAnswered, SequenceEnd::kLost,
+                                SequenceEnd::kMoved, SequenceEnd::kSilent}) {
     const absl::Status status = WithEnd(absl::UnavailableError("gone"), end);
     EXPECT_EQ(EndOf(status), end);
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);

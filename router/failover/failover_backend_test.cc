@@ -10,6 +10,7 @@
 #include "router/failover/scripted_pool.h"
 #include "sequence/recording_sink.h"
 #include "sequence/sequence_end.h"
+#include "sequence/shared_numerics.h"
 
 namespace apollo {
 namespace {
@@ -100,7 +101,7 @@ TEST_F(FailoverBackendTest, AnAnswerGoesOnAfterALossAtEveryToken) {
     for (int i = 0; i < resent; ++i) expected.prompt.push_back(50 + i);
     expected.answer_tokens = resent;
     expected.max_new_tokens = 10 - resent;
-    if (lost_at > 0) expected.numerics = kCpu;
+    expected.numerics = kCpu;
     EXPECT_TRUE(second.request == expected) << lost_at;
     second.Started(kCpu);
     for (int i = resent; i < 10; ++i) second.Token(i, 50 + i);
@@ -124,6 +125,7 @@ TEST_F(FailoverBackendTest, AnAnswerMovesSeveralTimes) {
   second.Token(1, 51);
   second.End(Lost());
   ScriptedRun& third = Next();
+  EXPECT_EQ(third.worker, "a");  // A new token has come since it was lost.
   EXPECT_EQ(third.request.answer_tokens, 1);
   third.Started(kCpu);
   third.Token(1, 51);
@@ -219,15 +221,59 @@ TEST_F(FailoverBackendTest, OnlyEqualNumericsContinueAnAnswer) {
   EXPECT_EQ(sink_->text(), "started by a 0:50 finished");
 }
 
-TEST_F(FailoverBackendTest, BeforeTheFirstTokenAnyNumericsWillDo) {
+// The client resumes a broken stream with those of `started`.
+TEST_F(FailoverBackendTest, TheNumericsThatWereToldAreThoseOfTheTokens) {
   Begin();
   pool_.run(0).Started(kCpu);
+  pool_.run(0).End(Lost());
+  EXPECT_TRUE(Next().request.numerics == kCpu);
+  pool_.run(1).Started(kGpu);
+  EXPECT_TRUE(pool_.run(1).IsCancelled());
+}
+
+TEST_F(FailoverBackendTest, BeforeTheStartAnyNumericsWillDo) {
+  Begin();
   pool_.run(0).End(Lost());
   EXPECT_EQ(Next().request.numerics, std::nullopt);
   pool_.run(1).Started(kGpu);
   pool_.run(1).Token(0, 50);
   pool_.run(1).End(Lost());
   EXPECT_TRUE(Next().request.numerics == kGpu);
+}
+
+// The client is told one of them, and resumes all choices with it.
+TEST_F(FailoverBackendTest, TheChoicesOfARequestHaveTheSameNumerics) {
+  GenerationRequest request = Request();
+  request.shared_numerics = std::make_shared<SharedNumerics>();
+  Begin(request);
+  auto other_sink = std::make_shared<RecordingSink>();
+  const auto other = backend_.Start(request, other_sink);
+  pool_.run(1).Started(kCpu);
+  // The first choice was placed before that, on a worker with others.
+  pool_.run(0).Started(kGpu);
+  EXPECT_TRUE(pool_.run(0).IsCancelled());
+  pool_.run(0).Token(0, 99);
+  pool_.run(0).End(absl::CancelledError("cancelled"));
+  ScriptedRun& again = Next();
+  EXPECT_EQ(again.worker, "b");
+  EXPECT_TRUE(again.request.numerics == kCpu);
+  again.Started(kCpu);
+  again.Token(0, 50);
+  again.End(Finished());
+  EXPECT_EQ(sink_->text(), "started by b 0:50 finished");
+  EXPECT_FALSE(pool_.run(1).IsCancelled());
+  EXPECT_EQ(pool_.suspects(), std::set<std::string>{});
+}
+
+TEST_F(FailoverBackendTest, AChoiceThatIsLostBeforeItsStartIsHeldToThem) {
+  GenerationRequest request = Request();
+  request.shared_numerics = std::make_shared<SharedNumerics>();
+  Begin(request);
+  pool_.run(0).End(Lost());
+  request.shared_numerics->Settle(kGpu);
+  EXPECT_TRUE(Next().request.numerics == kGpu);
+  pool_.run(1).Started(std::nullopt);  // Of an older release.
+  EXPECT_TRUE(pool_.run(1).IsCancelled());
 }
 
 TEST_F(FailoverBackendTest, AWorkerThatGivesAnotherTokenDoesNotGoOn) {

@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "sequence/sequence_end.h"
+#include "sequence/shared_numerics.h"
 
 namespace apollo {
 
@@ -44,6 +45,7 @@ void FailoverCall::Begin() { Run(request_, 0); }
 void FailoverCall::Retry() {
   GenerationRequest request;
   std::uint64_t number = 0;
+  std::shared_ptr<GenerationCall> oldest;  // Destroyed after the lock.
   {
     MutexLock lock(mutex_);
     if (state_ != State::kWaiting) return;
@@ -52,7 +54,7 @@ void FailoverCall::Retry() {
     worker_.clear();
     begun_ = false;
     disowned_ = absl::OkStatus();
-    if (call_ != nullptr) earlier_.push_back(std::move(call_));
+    oldest = Keep(std::move(call_));
     call_ = nullptr;
     confirmed_ = tokens_.empty();
     request = NextRequest();
@@ -70,12 +72,26 @@ GenerationRequest FailoverCall::NextRequest() const {
     next.max_new_tokens -= resent;
     next.prompt_logprobs.reset();  // The sink has them all.
   }
-  if (Bound()) next.numerics = numerics_;
+  if (Bound()) {
+    next.numerics = numerics_;
+  } else if (request_.shared_numerics != nullptr) {
+    next.numerics = request_.shared_numerics->settled();
+  }
   return next;
 }
 
 bool FailoverCall::Bound() const {
-  return request_.numerics || !tokens_.empty() || prompt_next_ > 1;
+  // The client has been told them with the start, and may resume with them.
+  const bool told = told_started_ && numerics_ && request_.score_tokens == 0;
+  return request_.numerics || told || !tokens_.empty() || prompt_next_ > 1;
+}
+
+bool FailoverCall::Fits(const std::optional<SequenceNumerics>& numerics) {
+  if (Bound()) return numerics == numerics_;
+  if (request_.shared_numerics == nullptr) return true;
+  // Unknown ones, of an older release, settle nothing.
+  return numerics ? request_.shared_numerics->Settle(*numerics) == *numerics
+                  : !request_.shared_numerics->settled();
 }
 
 void FailoverCall::Run(GenerationRequest request, std::uint64_t number) {
@@ -92,11 +108,11 @@ void FailoverCall::Run(GenerationRequest request, std::uint64_t number) {
       });
   if (call == nullptr) return;  // It has ended.
   bool cancel = false;
+  std::shared_ptr<GenerationCall> oldest;  // Destroyed after the lock.
   {
     MutexLock lock(mutex_);
     if (state_ != State::kRunning || number != number_) {
-      // The attempt has ended; its call may not be destroyed yet.
-      earlier_.push_back(std::move(call));
+      oldest = Keep(std::move(call));
       return;
     }
     call_ = call;
@@ -104,6 +120,16 @@ void FailoverCall::Run(GenerationRequest request, std::uint64_t number) {
     cancel = cancelled_ || !disowned_.ok();
   }
   if (cancel) call->Cancel();
+}
+
+std::shared_ptr<GenerationCall> FailoverCall::Keep(
+    std::shared_ptr<GenerationCall> ended) {
+  if (ended == nullptr) return nullptr;
+  earlier_.push_back(std::move(ended));
+  if (earlier_.size() <= kKept) return nullptr;
+  std::shared_ptr<GenerationCall> oldest = std::move(earlier_.front());
+  earlier_.pop_front();
+  return oldest;
 }
 
 void FailoverCall::Cancel() {
@@ -148,7 +174,7 @@ void FailoverCall::Started(const GenerationStarted& started) {
   {
     MutexLock lock(mutex_);
     begun_ = true;
-    fits = !Bound() || started.numerics == numerics_;
+    fits = Fits(started.numerics);
     if (fits) {
       numerics_ = started.numerics;
       if (!std::exchange(told_started_, true)) sink = sink_;

@@ -4,7 +4,9 @@
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -46,7 +48,9 @@ struct FailoverContext {
 //   that the worker computes the last one again: a worker that gives another
 //   token must not go on. It also lets an answer end that lacked only its end.
 // - Once the sink has something that depends on numerics, only workers with the
-//   same ones go on.
+//   same ones go on. The start that it was told is such a thing, because it
+//   names them. If the sequences of a request share their numerics, the first
+//   start settles them, and a worker with others does not go on.
 // - A continuation computes all rows again, so that the use of experts that it
 //   reports is that of the whole sequence, as if nothing had been lost.
 // - Scores come at the end, so a scored sequence begins anew.
@@ -82,6 +86,14 @@ class FailoverCall final : public std::enable_shared_from_this<FailoverCall> {
   GenerationRequest NextRequest() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Returns true if the sink has something that depends on numerics.
   bool Bound() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns true if a worker with these numerics may run the sequence. The
+  // first to start settles those of all sequences of the request.
+  bool Fits(const std::optional<SequenceNumerics>& numerics)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Keeps the call of an attempt that has ended, and returns the one that need
+  // not be kept any more, or null.
+  std::shared_ptr<GenerationCall> Keep(std::shared_ptr<GenerationCall> ended)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the attempt with this error instead of its own.
   void Disown(absl::Status error) ABSL_LOCKS_EXCLUDED(mutex_);
   // Decides what follows an attempt that failed. Returns the end of the
@@ -118,8 +130,10 @@ class FailoverCall final : public std::enable_shared_from_this<FailoverCall> {
 
   // Workers that the next attempt avoids.
   std::set<std::string> avoid_ ABSL_GUARDED_BY(mutex_);
-  // Of earlier attempts: a call may not be destroyed within its last event.
-  std::vector<std::shared_ptr<GenerationCall>> earlier_ ABSL_GUARDED_BY(mutex_);
+  // Of the last attempts: a call may not be destroyed within its last event.
+  // An attempt begins within that of the one before at the earliest.
+  static constexpr std::size_t kKept = 2;
+  std::deque<std::shared_ptr<GenerationCall>> earlier_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace apollo

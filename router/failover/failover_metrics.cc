@@ -23,6 +23,8 @@ const char* NameOf(ReissueCause cause) {
       return "lost";
     case ReissueCause::kMoved:
       return "moved";
+    case ReissueCause::kSilent:
+      return "silent";
     case ReissueCause::kRefused:
       return "refused";
   }
@@ -32,6 +34,7 @@ const char* NameOf(ReissueCause cause) {
 FailoverMetrics::FailoverMetrics(prometheus::Registry& registry)
     : lost_(Reissues(registry, ReissueCause::kLost)),
       moved_(Reissues(registry, ReissueCause::kMoved)),
+      silent_(Reissues(registry, ReissueCause::kSilent)),
       refused_(Reissues(registry, ReissueCause::kRefused)),
       pauses_(
           AddCounter(registry, "apollo_reissue_pauses_total",
@@ -46,6 +49,8 @@ void FailoverMetrics::Reissued(ReissueCause cause) {
       return lost_.Increment();
     case ReissueCause::kMoved:
       return moved_.Increment();
+    case ReissueCause::kSilent:
+      return silent_.Increment();
     case ReissueCause::kRefused:
       return refused_.Increment();
   }

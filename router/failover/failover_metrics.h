@@ -23,6 +23,7 @@ class FailoverMetrics {
  private:
   prometheus::Counter& lost_;
   prometheus::Counter& moved_;
+  prometheus::Counter& silent_;
   prometheus::Counter& refused_;
   prometheus::Counter& pauses_;
   prometheus::Counter& given_up_;

@@ -28,7 +28,13 @@ ReissuePolicy::Verdict Over(absl::Status error) {
 
 ReissuePolicy::Verdict ReissuePolicy::Judge(const Failure& failure,
                                             absl::Duration now) {
-  if (!MayPass(failure.status.code())) return Over(failure.status);
+  // A worker with a smaller cache; the sequence has run elsewhere.
+  const bool too_small =
+      owed_since_ &&
+      failure.status.code() == absl::StatusCode::kFailedPrecondition;
+  if (!MayPass(failure.status.code()) && !too_small) {
+    return Over(failure.status);
+  }
   if (!failure.placed) return JudgeNoWorker(failure, now);
   // gRPC gives RESOURCE_EXHAUSTED for messages that are too large.
   const bool unavailable =
@@ -37,7 +43,9 @@ ReissuePolicy::Verdict ReissuePolicy::Judge(const Failure& failure,
     case SequenceEnd::kLost:
       return JudgeLoss(failure, now);
     case SequenceEnd::kMoved:
-      return JudgeMove(failure, now);
+      return JudgeMove(failure, ReissueCause::kMoved, now);
+    case SequenceEnd::kSilent:
+      return JudgeMove(failure, ReissueCause::kSilent, now);
     case SequenceEnd::kAnswered:
       break;
   }
@@ -61,11 +69,12 @@ ReissuePolicy::Verdict ReissuePolicy::JudgeLoss(const Failure& failure,
 }
 
 ReissuePolicy::Verdict ReissuePolicy::JudgeMove(const Failure& failure,
+                                                ReissueCause cause,
                                                 absl::Duration now) {
   owed_since_ = now;
   refusal_ = absl::OkStatus();
   if (++moves_ >= limits_.moves) return Over(failure.status);
-  return Again(ReissueCause::kMoved);
+  return Again(cause);
 }
 
 ReissuePolicy::Verdict ReissuePolicy::JudgeNoWorker(const Failure& failure,

@@ -13,6 +13,7 @@ namespace apollo {
 enum class ReissueCause {
   kLost,     // Its dense worker was lost.
   kMoved,    // Its dense worker is about to stop and has given it up.
+  kSilent,   // It was taken from a dense worker that gave no sign of life.
   kRefused,  // The worker could not run it now: UNAVAILABLE,
              // RESOURCE_EXHAUSTED.
 };
@@ -28,13 +29,14 @@ enum class ReissueCause {
 //   is over.
 // - A request may itself be what kills workers. So a sequence that has lost
 //   `losses` workers that had begun it, or `unbegun_losses` that had not, is
-//   given up, unless it got a new token in between.
+//   given up, unless it got a new token in between. Moves kill nothing, and a
+//   worker that was silent may still run, so they are only bounded by `moves`.
 class ReissuePolicy {
  public:
   struct Limits {
     int losses = 2;
     int unbegun_losses = 4;
-    int moves = 16;
+    int moves = 16;  // And silences.
     // Time since the last loss or move in which some worker must take the
     // sequence.
     absl::Duration patience = absl::Seconds(10);
@@ -68,7 +70,8 @@ class ReissuePolicy {
 
  private:
   Verdict JudgeLoss(const Failure& failure, absl::Duration now);
-  Verdict JudgeMove(const Failure& failure, absl::Duration now);
+  Verdict JudgeMove(const Failure& failure, ReissueCause cause,
+                    absl::Duration now);
   Verdict JudgeNoWorker(const Failure& failure, absl::Duration now);
 
   const Limits limits_;

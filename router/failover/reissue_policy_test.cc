@@ -18,6 +18,11 @@ Failure Moved() {
   return {WithEnd(absl::UnavailableError("stops"), SequenceEnd::kMoved), true,
           true};
 }
+// The worker may still run, however long it is silent.
+Failure Silent() {
+  return {WithEnd(absl::UnavailableError("silent"), SequenceEnd::kSilent), true,
+          true};
+}
 Failure Refused() { return {absl::UnavailableError("no experts"), true}; }
 Failure Full() { return {absl::ResourceExhaustedError("full"), true}; }
 Failure Nobody() { return {absl::UnavailableError("none is ready"), false}; }
@@ -83,6 +88,16 @@ TEST(ReissuePolicyTest, MovesDoNotCountAsLosses) {
   EXPECT_FALSE(policy.Judge(Moved(), kNow).again);
 }
 
+TEST(ReissuePolicyTest, ASilentWorkerIsNotAKilledOne) {
+  ReissuePolicy policy({});
+  for (int i = 0; i < 14; ++i) {
+    EXPECT_EQ(policy.Judge(Silent(), kNow).again, ReissueCause::kSilent) << i;
+  }
+  EXPECT_TRUE(policy.Judge(Lost(), kNow).again);
+  EXPECT_TRUE(policy.Judge(Moved(), kNow).again);
+  EXPECT_FALSE(policy.Judge(Silent(), kNow).again);  // Bounded with the moves.
+}
+
 TEST(ReissuePolicyTest, ARefusalIsTheEndIfNoOtherWorkerIsLeft) {
   for (const Failure& refusal : {Refused(), Full()}) {
     ReissuePolicy policy({});
@@ -114,6 +129,15 @@ TEST(ReissuePolicyTest, AnAdmittedSequenceWaitsForAWorkerWithinItsPatience) {
   EXPECT_EQ(verdict.error.message(),
             "its dense worker was lost, and no other could continue within "
             "10s: none is ready");
+}
+
+TEST(ReissuePolicyTest, AWorkerWithASmallerCacheIsNotTheEndOfAnAnswer) {
+  ReissuePolicy policy({});
+  const Failure small = {absl::FailedPreconditionError("too small"), true};
+  EXPECT_TRUE(policy.Judge(Lost(), kNow).again);
+  EXPECT_TRUE(policy.Judge(small, kNow).again);
+  const auto verdict = policy.Judge(Nobody(), kNow + absl::Seconds(10));
+  EXPECT_EQ(verdict.error.code(), absl::StatusCode::kUnavailable);
 }
 
 TEST(ReissuePolicyTest, WorkersThatAreFullAreAwaitedForLonger) {

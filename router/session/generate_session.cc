@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -12,6 +13,7 @@
 #include "router/session/choice_seed.h"
 #include "router/session/new_ids.h"
 #include "sequence/numerics_text.h"
+#include "sequence/shared_numerics.h"
 
 namespace apollo {
 GenerateSession::GenerateSession(const SessionContext& context,
@@ -61,6 +63,9 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
   } else if (!input.has_seed) {
     run.sampling.seed = NewSeed();
   }
+  // `started` names only one.
+  if (input.choices > 1)
+    run.shared_numerics = std::make_shared<SharedNumerics>();
   run.top_logprobs = static_cast<int>(input.top_logprobs);
   run.ignore_eos = input.ignore_eos;
   run.end_tokens = model.ends.tokens;

@@ -71,6 +71,22 @@ TEST_F(GenerateSessionTest, EveryChoiceHasTheTenantsSalt) {
                                           "clinic-b"));
 }
 
+TEST_F(GenerateSessionTest, ChoicesShareTheNumericsThatTheClientIsTold) {
+  KeepingGenerateWriter a, b, c;
+  GenerateInput input = Prompt("four");
+  const auto single = Generate(input, a);
+  EXPECT_EQ(Sequence(0).request.shared_numerics, nullptr);
+  input.choices = 2;
+  const auto first = Generate(input, b);
+  const auto second = Generate(input, c);
+  const auto shared = [this](int i) {
+    return Sequence(i).request.shared_numerics;
+  };
+  EXPECT_NE(shared(1), nullptr);
+  EXPECT_EQ(shared(1), shared(2));
+  EXPECT_NE(shared(3), shared(1));  // Those of another request.
+}
+
 TEST_F(GenerateSessionTest, OnlyADefaultLengthIsShortened) {
   KeepingGenerateWriter a, b;
   GenerateInput input = Prompt("four");
