@@ -331,6 +331,56 @@ TEST_F(DenseCoreMovesTest, AWorkerThatAlwaysFailsIsNotAskedForEver) {
   EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
 }
 
+// The first chunk of each attempt succeeds, so it fails behind an answer.
+TEST_F(DenseCoreMovesTest, RowsAnsweredOnceMoreAreNoProgress) {
+  options_.scheduler.token_budget = 8;
+  options_.scheduler.mixed_token_budget = 8;
+  options_.steps_in_flight = 1;
+  Start();
+  LinkOne();
+  const auto sink = Submit(1, Request(20, 2));
+  int failures = 0;
+  for (int turn = 0; turn < 200 && !sink->finished; ++turn) {
+    core_->Advance();
+    while (!first_->frames.empty()) {
+      if (!std::holds_alternative<StageStep>(first_->frames.front().body)) {
+        first_->frames.pop_front();
+        continue;
+      }
+      const auto step = first_->Take<StageStep>();
+      const bool fails = step.sequences.at(0).first_position > 0;
+      failures += fails;
+      Reply(fails ? Failed(step) : Answer(step, 7));
+    }
+  }
+  EXPECT_TRUE(sink->finished);
+  EXPECT_EQ(failures, DenseSequence::kMostFailures);
+}
+
+TEST_F(DenseCoreMovesTest, AWaitingContinuationKeepsItsNumerics) {
+  options_.scheduler.max_running = 1;
+  options_.numerics = "own";
+  Start();
+  WorkerInfo one = {WorkerRole::kExpert, "e1", "m", "1", kAll};
+  one.numerics = "a";
+  WorkerInfo two = {WorkerRole::kExpert, "e2", "m", "1", kAll};
+  two.numerics = "b";
+  Up(kFirst, one, first_);
+  Up(kSecond, two, second_);
+  SetReach(kFirst, kAll);
+  SetReach(kSecond, kAll);
+  GenerationRequest runs = Request(4, 5);
+  runs.numerics = SequenceNumerics{"own", "b"};
+  Submit(1, runs);
+  core_->Advance();
+  GenerationRequest waits = Request(4, 1);
+  waits.numerics = SequenceNumerics{"own", "a"};
+  const auto waiting = Submit(2, waits);
+  core_->LinkDown(kFirst);
+  EXPECT_EQ(waiting->text, " error");
+  EXPECT_EQ(waiting->code(), StatusCode::kUnavailable);
+}
+
 TEST_F(DenseCoreMovesTest, AWorkerHandsItsSequencesOverOneByOne) {
   Start();
   LinkBoth();
