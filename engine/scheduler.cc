@@ -157,7 +157,8 @@ bool Scheduler::CanGrow(const Sequence& candidate, bool beside_all,
   left -= Growth(candidate);
   for (const Rank& rank : running_) {
     if (!beside_all && rank.lowness > candidate.rank.lowness) break;
-    left -= Growth(sequences_.at(rank.id));
+    const Sequence& other = sequences_.at(rank.id);
+    if (!other.paused) left -= Growth(other);
   }
   return left >= 0;
 }

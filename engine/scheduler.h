@@ -46,9 +46,9 @@ using SequenceId = std::uint64_t;
 // sequence after the other in rank order, with all rows that the step has left.
 //
 // With `overcommit`, a sequence is admitted only if the blocks that are free
-// also suffice for the expected growth of all running sequences and its own, so
-// that preemption stays an exception: what a preempted sequence has computed is
-// lost. A sequence is expected to grow to its prompt plus AnswerLengths, but to
+// also suffice for the expected growth of all unpaused running sequences and its
+// own, so that preemption stays an exception: what a preempted sequence has
+// computed is lost. A sequence is expected to grow to its prompt plus AnswerLengths, but to
 // no more than its maximum. This changes when a sequence runs, never its
 // result.
 class Scheduler {
@@ -211,7 +211,7 @@ class Scheduler {
   // it has, or, if it has none, besides those for its known tokens.
   int Growth(const Sequence& sequence) const;
   // Returns true if `free` blocks suffice for the growth of the candidate and
-  // of the running sequences, or of those with at least its priority.
+  // of the unpaused running sequences, or of those with at least its priority.
   bool CanGrow(const Sequence& candidate, bool beside_all, int free) const;
   // Returns true if `blocks` blocks, some of them found in the cache, fit
   // now...

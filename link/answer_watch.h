@@ -63,7 +63,9 @@ class AnswerWatch {
     absl::Duration heard;
     // The time of the first request, or of the last progress.
     absl::Duration moved;
-    // Twice the longest time for which the peer was heard but did not move.
+    // The time since `moved` for which the peer was heard standing still.
+    absl::Duration stood;
+    // Twice the longest `stood`.
     absl::Duration granted;
   };
   const Clock& clock_;
