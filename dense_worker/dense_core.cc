@@ -165,7 +165,7 @@ void DenseCore::Tick(absl::Duration now, bool attentive) {
 }
 
 void DenseCore::CloseTimedOut(absl::Duration now) {
-  for (const LinkId id : ledger_.SilentFor(options_.answer_timeout, now)) {
+  for (const LinkId id : ledger_.StillFor(options_.answer_timeout, now)) {
     LogError("expert_worker_timed_out",
              {{"peer", workers_.name(id)},
               {"seconds", absl::ToDoubleSeconds(options_.answer_timeout)}});

@@ -74,12 +74,11 @@ class StepLedger {
   std::vector<LinkId> SilentFor(absl::Duration lease, absl::Duration limit,
                                 absl::Duration now) const;
   // Returns those without a sign of life of their engine for longer than
-  // `limit`.
-  std::vector<LinkId> SilentFor(absl::Duration limit,
-                                absl::Duration now) const {
-    return answers_.SilentFor(limit, now);
+  // `limit`, whatever they are granted.
+  std::vector<LinkId> StillFor(absl::Duration limit, absl::Duration now) const {
+    return answers_.StillFor(limit, now);
   }
-  // Excludes the unanswered steps of a worker from SilentFor.
+  // Excludes the unanswered steps of a worker from these.
   void StopWatching(LinkId worker) { answers_.Forget(worker); }
   // Removes a worker whose link has ended: it gets no more frames and owes
   // nothing.

@@ -160,7 +160,7 @@ TEST_F(StepLedgerTest, SilenceCountsFromTheTimeOfAStep) {
   constexpr absl::Duration kLimit = absl::Seconds(1);
   const auto silent = [&](absl::Duration passed) {
     clock_.now += passed;
-    return ledger_.SilentFor(kLimit, clock_.now);
+    return ledger_.StillFor(kLimit, clock_.now);
   };
   const std::uint64_t step = ledger_.Open({Part(kFirst, 1)});
   EXPECT_EQ(silent(kLimit * 5), Links());  // The stage is still computing.

@@ -46,11 +46,11 @@ using SequenceId = std::uint64_t;
 // sequence after the other in rank order, with all rows that the step has left.
 //
 // With `overcommit`, a sequence is admitted only if the blocks that are free
-// also suffice for the expected growth of all unpaused running sequences and its
-// own, so that preemption stays an exception: what a preempted sequence has
-// computed is lost. A sequence is expected to grow to its prompt plus AnswerLengths, but to
-// no more than its maximum. This changes when a sequence runs, never its
-// result.
+// also suffice for the expected growth of all unpaused running sequences and
+// its own, so that preemption stays an exception: what a preempted sequence has
+// computed is lost. A sequence is expected to grow to its prompt plus
+// AnswerLengths, but to no more than its maximum. This changes when a sequence
+// runs, never its result.
 class Scheduler {
  public:
   struct Options {

@@ -267,7 +267,7 @@ void PeerExchange::SendAgain(absl::Duration lease, absl::Duration silent_after,
 }
 
 bool PeerExchange::GiveUpOnSilent(absl::Duration limit, absl::Duration now) {
-  const std::vector<LinkId> silent = answers_.SilentFor(limit, now);
+  const std::vector<LinkId> silent = answers_.StillFor(limit, now);
   for (const LinkId id : silent) {
     LogError("expert_worker_timed_out",
              {{"peer", peers_.at(id).info.name},

@@ -62,6 +62,15 @@ std::vector<LinkId> AnswerWatch::UnheardFor(absl::Duration lease,
   return unheard;
 }
 
+std::vector<LinkId> AnswerWatch::StillFor(absl::Duration limit,
+                                          absl::Duration now) const {
+  std::vector<LinkId> still;
+  for (const auto& [id, peer] : links_) {
+    if (peer.answers > 0 && now - peer.moved > limit) still.push_back(id);
+  }
+  return still;
+}
+
 std::vector<LinkId> AnswerWatch::SilentFor(absl::Duration limit,
                                            absl::Duration now) const {
   std::vector<LinkId> silent;
