@@ -142,10 +142,13 @@ void ExpertCore::SendInfo(bool with_load) {
   }
 }
 
-void ExpertCore::Tick(absl::Duration now, bool report) {
+void ExpertCore::Tick(absl::Duration now, bool report, bool judge) {
   exchange_.CloseLeft(sequences_.oldest());
-  exchange_.SendAgain(options_.lease, options_.silent_after, now);
-  exchange_.GiveUpOnSilent(options_.answer_timeout, now);
+  if (judge) {
+    exchange_.SendAgain(options_.lease, options_.silent_after, now);
+    exchange_.GiveUpOnSilent(options_.answer_timeout, now);
+  }
+  GiveUpOnLoads(now);
   if (!draining_ && options_.placement.automatic) {
     control_.Decide(exchange_.Holders(), now);
   }
@@ -161,6 +164,22 @@ void ExpertCore::Loaded(
   if (waiting.empty()) return;
   for (const auto& [number, rows] : waiting.mapped()) {
     exchange_.FailedHere(number, status);
+  }
+}
+
+void ExpertCore::GiveUpOnLoads(absl::Duration now) {
+  const std::optional<absl::Duration> since = residence_.loading_since();
+  if (!since || now - *since <= options_.answer_timeout) return;
+  for (const auto& [which, waiting] : std::exchange(to_come_, {})) {
+    LogError("expert_load_timed_out",
+             {{"layer", which.layer},
+              {"expert", which.expert},
+              {"seconds", absl::ToDoubleSeconds(options_.answer_timeout)}});
+    for (const auto& [number, rows] : waiting) {
+      exchange_.FailedHere(number, absl::DeadlineExceededError(absl::StrCat(
+                                       "expert ", which.expert, " of layer ",
+                                       which.layer, " took too long to load")));
+    }
   }
 }
 

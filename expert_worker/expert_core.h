@@ -89,8 +89,8 @@ class ExpertCore {
   // Checks for peers that do not answer, and decides on the placement. Call it
   // several times a second, more often than a lease ends. Frames that arrived
   // before `now` must have been passed to LinkFrame. `report`: also tell the
-  // neighbours the load.
-  void Tick(absl::Duration now, bool report = true);
+  // neighbours the load. `judge`: silent peers may be found so; see LookWatch.
+  void Tick(absl::Duration now, bool report = true, bool judge = true);
 
   // Takes the result of a load that the residence began.
   void Loaded(LayerExpert which,
@@ -166,6 +166,9 @@ class ExpertCore {
   // Calls `use` with the facts of the moment.
   template <typename Use>
   auto WithFacts(Use use) const;
+
+  // Lets rows that wait for loads go elsewhere if a load does not end.
+  void GiveUpOnLoads(absl::Duration now);
 
   // Takes the guests of the next piece; their outputs go to AnswerGuests.
   std::vector<GuestRows> TakeGuests(int layer);

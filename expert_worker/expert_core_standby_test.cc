@@ -129,6 +129,35 @@ TEST_P(ExpertCoreTest, ALoadThatFailsFailsOnlyTheRowsThatNeedIt) {
   EXPECT_EQ(result.outputs.at(1).status.code(), StatusCode::kUnavailable);
 }
 
+TEST_P(ExpertCoreTest, ALoadThatHangsGivesItsRowsToAPeer) {
+  const Division division;
+  Worker worker(division.here, 64, 1, StandbyFor(20));
+  Worker server(division.there);
+  server.AddPeer(division.here);
+  worker.hold_loads = true;
+  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  worker.Work();
+  ASSERT_FALSE(worker.loads.empty());
+  worker.AddPeer(division.there);
+  worker.clock.now += ExpertCore::Options().answer_timeout;
+  worker.core->Tick(worker.clock.now);
+  EXPECT_TRUE(worker.peer->frames.empty());
+  worker.clock.now += absl::Milliseconds(1);
+  worker.core->Tick(worker.clock.now);
+  ASSERT_FALSE(worker.peer->frames.empty());
+  Serve(server, worker, *worker.peer, kPeer);
+  ASSERT_FALSE(worker.dense->frames.empty());
+  ExpectSame(worker.Result().outputs.at(0),
+             ReferenceOf(RowsOf(division.remote, 0, 1)));
+  // The same expert again: its load is still under way.
+  worker.Take(Step(2, {RowsOf(division.remote, 1, 1)}));
+  worker.Work();
+  Serve(server, worker, *worker.peer, kPeer);
+  EXPECT_FALSE(worker.dense->frames.empty());
+  worker.hold_loads = false;
+  worker.Work();
+}
+
 TEST_P(ExpertCoreTest, RowsOfALostPeerGoToTheSecondHolder) {
   const Division division;
   Worker worker(division.here);

@@ -45,7 +45,8 @@ std::optional<std::int64_t> ExpertResidence::BytesToLoad(
   if (options_.load == nullptr) return std::nullopt;
   std::int64_t bytes = BytesOf(which);
   if (bytes > options_.standby_bytes) return std::nullopt;
-  if (loading_ && loading_->which == which) return 0;
+  // At most: nobody knows how much of it has come.
+  if (loading_ && loading_->which == which) return bytes;
   for (const LayerExpert other : wanted_) {
     if (other == which) break;
     bytes += BytesOf(other);

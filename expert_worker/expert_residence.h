@@ -65,8 +65,8 @@ class ExpertResidence {
   // Everything in memory.
   const std::map<LayerExpert, Held>& held() const { return held_; }
   // Returns the bytes to load before the expert can run here, with those of
-  // other experts that are to come first: 0 if it is in memory or on its way.
-  // Nullopt: it cannot come for rows.
+  // other experts that are to come first: 0 if it is in memory. Nullopt: it
+  // cannot come for rows.
   std::optional<std::int64_t> BytesToLoad(LayerExpert which) const;
   // Returns true if every expert can come for rows.
   bool StandsByForAll() const { return stands_by_for_all_; }
@@ -80,6 +80,11 @@ class ExpertResidence {
   void Place(std::set<LayerExpert> target, ExpertHold reason);
   // Returns true while an expert is being loaded.
   bool loading() const { return loading_.has_value(); }
+  // Returns when the load in progress began, until its weights are here.
+  std::optional<absl::Duration> loading_since() const {
+    if (!loading_ || loading_->weights != nullptr) return std::nullopt;
+    return loading_->begun;
+  }
 
   // Takes the result of `load`. An error ends the waiting for the expert, and
   // is the caller's to report to those who wanted it.

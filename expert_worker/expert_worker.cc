@@ -9,8 +9,10 @@
 namespace apollo {
 
 constexpr absl::Duration kStuck = absl::Seconds(30);
-// Less than half of a lease. Every second tick reports the load.
-constexpr absl::Duration kTick = absl::Milliseconds(125);
+// Well below half of the shortest lease: see LookWatch.
+constexpr absl::Duration kTick = absl::Milliseconds(50);
+// Every fifth tick reports the load.
+constexpr int kTicksOfAReport = 5;
 
 ExpertWorker::ExpertWorker(ExpertCore::Options options,
                            std::unique_ptr<ExpertStage> stage,
@@ -24,13 +26,13 @@ ExpertWorker::ExpertWorker(ExpertCore::Options options,
                 core_.Advance();
                 Worked();
               }),
+      looks_(options.lease),
       core_(WithLoads(std::move(options)), Connected(std::move(stage)), clock),
       progress_(std::move(inside)),
       watch_(kStuck, clock),
       ticker_(kTick,
               [this] {
-                ticked_ = !ticked_;
-                Tick(/*report=*/ticked_);
+                Tick(/*report=*/ticks_++ % kTicksOfAReport == 0);
               }),
       reports_(ProgressReporter::kInterval, [this] { progress_.Report(); }) {
   if (loader_ != nullptr) {
@@ -76,8 +78,9 @@ void ExpertWorker::Tick() { Tick(/*report=*/true); }
 
 void ExpertWorker::Tick(bool report) {
   thread_.Post([this, report, now = clock_.Now()] {
-    core_.Tick(now, report);
+    core_.Tick(now, report, looks_.Look(now));
     Worked();
+    Publish();  // Experts have come or gone, perhaps.
   });
 }
 

@@ -19,6 +19,7 @@
 #include "expert_worker/load_thread.h"
 #include "expert_worker/progress_reporter.h"
 #include "link/link_session.h"
+#include "link/look_watch.h"
 
 namespace apollo {
 
@@ -96,6 +97,7 @@ class ExpertWorker final : public LinkEvents {
   const Clock& clock_;
   const std::unique_ptr<ExpertLoader> loader_;  // May be null.
   EngineThread thread_;  // Stopped before the core and its stage go.
+  LookWatch looks_;      // Of the engine's thread.
   ExpertCore core_;
   ProgressReporter progress_;
   mutable ProgressWatch watch_;
@@ -104,7 +106,7 @@ class ExpertWorker final : public LinkEvents {
   std::atomic<bool> peers_run_{false};
   std::atomic<std::int64_t> last_frame_nanos_{0};
   std::optional<LoadThread> loads_;
-  bool ticked_ = false;  // Of the ticker's thread.
+  unsigned ticks_ = 0;  // Of the ticker's thread.
   Ticker ticker_;
   Ticker reports_;
 };

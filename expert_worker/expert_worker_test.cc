@@ -11,6 +11,7 @@
 
 #include "common/fake_clock.h"
 #include "common/queue.h"
+#include "engine/cpu/cpu_expert_loader.h"
 #include "engine/cpu/cpu_expert_stage.h"
 #include "engine/testing/async_expert_stage.h"
 #include "engine/testing/device_thread.h"
@@ -82,6 +83,23 @@ TEST(ExpertWorkerTest, IsReadyWhileEveryExpertIsOfferedHereOrByAPeer) {
   WaitUntil(worker, true);
   worker.OnLinkDown(1, absl::OkStatus());
   WaitUntil(worker, false);
+}
+
+TEST(ExpertWorkerTest, IsReadyWhenAPlacementFileHasBroughtTheLastExpert) {
+  const auto model = OpenModelDirectory("tests/golden/published");
+  ASSERT_TRUE(model.ok()) << model.status();
+  ThreadPool pool(1);
+  auto stage = CpuExpertStage::Load(model->config, *model->weights,
+                                    {0, 1, 2, 3}, {1 << 20}, pool, nullptr);
+  ASSERT_TRUE(stage.ok()) << stage.status();
+  ExpertCore::Options options;  // Nothing stands by.
+  options.self.name = "w";
+  ExpertWorker worker(
+      std::move(options), std::move(*stage), nullptr, Clock::Real(),
+      std::make_unique<CpuExpertLoader>(model->config, *model->weights));
+  EXPECT_FALSE(worker.Ready());
+  worker.TakePlacement({{"w", kAll}});
+  WaitUntil(worker, true);
 }
 
 // A worker with all experts over a stage whose results come from a thread of a

@@ -268,6 +268,31 @@ TEST_F(PeerExchangeTest, TheFirstAnswerOfASilentPeerIsIgnored) {
   EXPECT_TRUE(exchange_.Answered(ticket));
 }
 
+TEST_F(PeerExchangeTest, APeerWithoutReportsLosesItsRowsAfterTheLease) {
+  const auto third = std::make_shared<FakeLink>();
+  Add(kSecond + 1, "z", {1}, third);
+  const absl::Duration lease = absl::Milliseconds(300);
+  const auto hear = [this](bool still) {
+    exchange_.Heard(kFirst, {Progress{.regular = true, .still = still}});
+  };
+  hear(false);
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  clock_.now += lease;
+  exchange_.SendAgain(lease, 10 * lease, clock_.now);
+  EXPECT_TRUE(third->frames.empty());
+  clock_.now += absl::Milliseconds(1);
+  exchange_.SendAgain(lease, 10 * lease, clock_.now);
+  EXPECT_EQ(third->frames.size(), 1u);
+  // An engine that stands still does not make it a choice again.
+  hear(true);
+  exchange_.Dispatch(5, Absent(1, {1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(first_->frames.size(), 1u);
+  EXPECT_EQ(third->frames.size(), 2u);
+  hear(false);
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  EXPECT_EQ(first_->frames.size(), 2u);
+}
+
 TEST_F(PeerExchangeTest, ASilentPeerIsTheLastChoice) {
   const absl::Duration lease = absl::Milliseconds(300);
   exchange_.Dispatch(5, Absent(1, {1, 2}));

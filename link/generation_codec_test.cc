@@ -68,7 +68,9 @@ auto Members(const TokenLogprob& in) {
   return std::tie(a, b);
 }
 auto Members(const GenerationRequest& in) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r] = in;
+  // The deadline is that of the call.
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, deadline, r] =
+      in;
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r);
 }
 auto Members(const SequenceNumerics& in) {

@@ -187,8 +187,9 @@ class Queries {
     }
     timeval most = {milliseconds / 1000, (milliseconds % 1000) * 1000};
     timeval next = {};
-    ares_timeout(channel_, &most, &next);
-    const auto wait = next.tv_sec * 1000 + (next.tv_usec + 999) / 1000;
+    // Returns one of the two; `next` is not set if `most` is shorter.
+    const timeval* const first = ares_timeout(channel_, &most, &next);
+    const auto wait = first->tv_sec * 1000 + (first->tv_usec + 999) / 1000;
     poll(polled.data(), polled.size(), static_cast<int>(wait));
     // Without a socket, this handles the time-outs that are due.
     ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
