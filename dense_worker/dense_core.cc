@@ -146,20 +146,20 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
   }
 }
 
-void DenseCore::Tick(absl::Duration now, bool attentive) {
+void DenseCore::Tick(absl::Duration now, Attention attention) {
   FinishLate(now);
   for (auto& [id, sequence] : sequences_) {
     if (sequence.retry_at() && *sequence.retry_at() <= now) LetGo(sequence);
   }
-  if (attentive) {
+  if (attention.lease) {
     for (const LinkId id :
          ledger_.SilentFor(options_.lease, options_.silent_after, now)) {
       if (workers_.IsSilent(id)) continue;
       LogWarning("expert_worker_stalled", {{"peer", workers_.name(id)}});
       SetSilent(id, true);
     }
-    CloseTimedOut(now);
   }
+  if (attention.timeout) CloseTimedOut(now);
   MoveFromSilent();
   HandOver();
 }

@@ -25,6 +25,7 @@
 #include "engine/prefix_cache.h"
 #include "engine/scheduler.h"
 #include "link/link_session.h"
+#include "link/look_watch.h"
 #include "sequence/generation.h"
 
 namespace apollo {
@@ -95,9 +96,9 @@ class DenseCore {
   // Checks for workers without a sign of life, moves sequences that should
   // leave their workers, and retries held sequences that are due. Call it
   // several times in a lease. Frames that arrived before `now` must have been
-  // passed to LinkFrame. Without `attentive` no worker is found silent: see
-  // Attention.
-  void Tick(absl::Duration now, bool attentive = true);
+  // passed to LinkFrame. Without attention for the lease no worker is found
+  // silent, and without that for the time-out no link is closed: see LookWatch.
+  void Tick(absl::Duration now, Attention attention = {});
 
   // Starts a sequence. `id` must be new. Errors go to the sink: among them
   // RESOURCE_EXHAUSTED, with a retry hint (common/retry_hint.h), if too many

@@ -260,9 +260,20 @@ TEST_F(DenseCoreMovesTest, AProcessThatWasFrozenItselfJudgesNobody) {
   Hear(kFirst, kMoving);
   core_->Advance();
   clock_.now += absl::Minutes(5);
-  core_->Tick(clock_.now, /*attentive=*/false);
+  core_->Tick(clock_.now, {.lease = false, .timeout = false});
   EXPECT_EQ(Counters().moved_silent, 0);
   EXPECT_FALSE(first_->closed);
+}
+
+TEST_F(DenseCoreMovesTest, ABusyProcessStillClosesALinkThatTimesOut) {
+  Start();
+  LinkBoth();
+  Submit(1, Request(20, 3, 0));
+  core_->Advance();
+  clock_.now += options_.answer_timeout + absl::Seconds(1);
+  core_->Tick(clock_.now, {.lease = false});
+  EXPECT_EQ(Counters().moved_silent, 0);
+  EXPECT_TRUE(first_->closed);
 }
 
 TEST_F(DenseCoreMovesTest, SequencesWaitWhileNoOtherWorkerTakesThem) {

@@ -32,7 +32,7 @@ struct DenseWorker::Engine {
   Engine(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
          RoutingLog& routing, const Clock& clock,
          const std::function<void()>& publish)
-      : looks(options.lease),
+      : looks(options.lease, options.answer_timeout),
         thread([this] { return core->HasWork(); },
                [this, publish] {
                  core->Advance();
@@ -49,7 +49,7 @@ struct DenseWorker::Engine {
     core.emplace(std::move(options), std::move(stage), routing, clock);
   }
 
-  LookWatch looks;  // Of the engine's thread.
+  AttentionWatch looks;  // Of the engine's thread.
   EngineThread thread;
   // Reset by the thread that stops the engine, after the engine's thread has
   // ended.

@@ -96,8 +96,8 @@ class ExpertWorker final : public LinkEvents {
 
   const Clock& clock_;
   const std::unique_ptr<ExpertLoader> loader_;  // May be null.
-  EngineThread thread_;  // Stopped before the core and its stage go.
-  LookWatch looks_;      // Of the engine's thread.
+  EngineThread thread_;   // Stopped before the core and its stage go.
+  AttentionWatch looks_;  // Of the engine's thread.
   ExpertCore core_;
   ProgressReporter progress_;
   mutable ProgressWatch watch_;
