@@ -401,11 +401,14 @@ void DenseCore::Publish(const Scheduler::Slice& slice) {
   if (!options_.prefix_caching) return;
   DenseSequence& sequence = sequences_.at(slice.sequence);
   const int filled = (slice.first_position + slice.rows) / kBlockTokens;
+  const int available = stage_->blocks().available();
   for (int block = sequence.published(); block < filled; ++block) {
     prefixes_.Publish(sequence.request().cache_salt, sequence.tokens(),
                       scheduler_.blocks(slice.sequence), block);
     sequence.SetPublished(block + 1);
   }
+  // A block that another sequence has filled, too, is there only once now.
+  if (stage_->blocks().available() > available) scheduler_.BlocksFreed();
 }
 
 bool DenseCore::HasWork() const {

@@ -188,13 +188,16 @@ class DenseCore {
 
   // Moves.
   //
-  // Moves a sequence to the best other worker; after kFailed, to the best one.
-  // `noticed`: when the core knew of the cause. The error states why no other
-  // takes it; then it stays.
+  // Chooses the worker for a sequence that moves. After kFailed it may be the
+  // same, but from the second failure in a row on only if no other can begin it
+  // now.
+  absl::StatusOr<LinkId> ChooseNext(const DenseSequence& sequence,
+                                    MoveCause cause);
+  // Moves a sequence to that worker. `noticed`: when the core knew of the
+  // cause. The error states why no other takes it; then it stays.
   absl::Status Move(DenseSequence& sequence, MoveCause cause,
                     absl::Duration noticed, const std::string& from_name);
-  // Begins a new attempt at a sequence after the last one has failed, on the
-  // best worker, which may be the same.
+  // Begins a new attempt at a sequence after the last one has failed.
   void Retry(DenseSequence& sequence, const absl::Status& reason);
   // Moves the sequences of silent workers for which there is another worker.
   void MoveFromSilent();

@@ -44,17 +44,33 @@ void DenseCore::LinkDown(LinkId id) {
   }
 }
 
+absl::StatusOr<LinkId> DenseCore::ChooseNext(const DenseSequence& sequence,
+                                             MoveCause cause) {
+  ExpertWorkers::Wanted wanted = {
+      sequence.request().family,
+      sequence.id(),
+      MaxPositions(sequence.request()),
+      static_cast<std::int64_t>(sequence.fed_tokens().size()),
+      sequence.numerics(),
+      NeedsNewOptions(sequence.request()),
+      sequence.worker()};
+  if (cause == MoveCause::kFailed) {
+    // One failure may be that of a peer, which the worker knows by now.
+    if (sequence.failures() > 1) {
+      const absl::StatusOr<LinkId> other = workers_.Choose(wanted);
+      if (other.ok() && !workers_.IsBusy(*other)) return other;
+      if (other.ok()) workers_.Release(*other, sequence.id());
+    }
+    wanted.except.reset();
+  }
+  return workers_.Choose(wanted);
+}
+
 absl::Status DenseCore::Move(DenseSequence& sequence, MoveCause cause,
                              absl::Duration noticed,
                              const std::string& from_name) {
   const LinkId from = sequence.worker();
-  std::optional<LinkId> except;
-  if (cause != MoveCause::kFailed) except = from;
-  const absl::StatusOr<LinkId> other = workers_.Choose(
-      {sequence.request().family, sequence.id(),
-       MaxPositions(sequence.request()),
-       static_cast<std::int64_t>(sequence.fed_tokens().size()),
-       sequence.numerics(), NeedsNewOptions(sequence.request()), except});
+  const absl::StatusOr<LinkId> other = ChooseNext(sequence, cause);
   if (!other.ok()) return other.status();
   // A sequence that can stay is not moved to where it would wait, too.
   const bool can_stay =

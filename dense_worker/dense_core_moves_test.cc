@@ -327,6 +327,21 @@ TEST_F(DenseCoreMovesTest, AnAttemptThatFailsIsFollowedByAnotherOne) {
   EXPECT_TRUE(moves->Says("a peer was lost, and no worker")) << moves->status;
 }
 
+TEST_F(DenseCoreMovesTest, AfterTwoFailuresAnotherWorkerIsTried) {
+  Start();
+  LinkBoth();
+  const auto sink = Submit(1, Request(20, 1, 0));
+  for (int failure = 0; failure < 2; ++failure) {
+    core_->Advance();
+    Reply(Failed(first_->Take<StageStep>()));  // It still reaches all experts.
+    first_->Take<ReleaseSequences>();
+  }
+  core_->Advance();
+  ASSERT_TRUE(first_->frames.empty());
+  Serve(kSecond, *second_);
+  EXPECT_EQ(sink->text, "d>e1 0:69 end");
+}
+
 TEST_F(DenseCoreMovesTest, AWorkerThatAlwaysFailsIsNotAskedForEver) {
   Start();
   LinkOne();

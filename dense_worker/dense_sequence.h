@@ -92,6 +92,8 @@ class DenseSequence {
 
   // Attempts in a row that may fail with UNAVAILABLE before the sequence does.
   static constexpr int kMostFailures = 3;
+  // Returns the attempts in a row that have failed so.
+  int failures() const { return failures_; }
 
   // The consequence of an answer to rows of the current attempt.
   struct Verdict {

@@ -142,6 +142,10 @@ class Scheduler {
   // need them.
   void SetPaused(SequenceId id, bool paused);
 
+  // Notes that blocks of the pool have become available in another way than by
+  // these functions: waiting sequences may fit now.
+  void BlocksFreed() { stuck_ = false; }
+
   // Removes a sequence in any state and releases its blocks. Ignores unknown
   // ids.
   void Remove(SequenceId id);
