@@ -146,7 +146,7 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
   }
 }
 
-void DenseCore::Tick(absl::Duration now, Attention attention) {
+void DenseCore::Tick(absl::Duration now, Attentiveness attention) {
   FinishLate(now);
   for (auto& [id, sequence] : sequences_) {
     if (sequence.retry_at() && *sequence.retry_at() <= now) LetGo(sequence);
@@ -204,7 +204,9 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
   RETURN_IF_ERROR(
       CheckPromptLogprobsFit(request, options_.scheduler.token_budget));
   const std::int64_t positions = MaxPositions(request);
-  RETURN_IF_ERROR(scheduler_.CheckFits(positions));
+  if (absl::Status fits = scheduler_.CheckFits(positions); !fits.ok()) {
+    return TooLarge(request, std::move(fits));
+  }
   const QueueSize waiting = {scheduler_.waiting(), scheduler_.waiting_tokens()};
   absl::Status room =
       CheckQueue({options_.max_waiting, options_.max_waiting_tokens}, waiting,
@@ -213,9 +215,14 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
     SetRetryHint(queue_delay_.Estimate(waiting.tokens, clock_.Now()), room);
     return room;
   }
-  return workers_.Choose({request.family, id, positions,
-                          static_cast<std::int64_t>(request.prompt.size()),
-                          ExpertNumerics(request), NeedsNewOptions(request)});
+  absl::StatusOr<LinkId> worker =
+      workers_.Choose({request.family, id, positions,
+                       static_cast<std::int64_t>(request.prompt.size()),
+                       ExpertNumerics(request), NeedsNewOptions(request)});
+  if (absl::IsFailedPrecondition(worker.status())) {
+    return TooLarge(request, worker.status());
+  }
+  return worker;
 }
 
 void DenseCore::FinishLate(absl::Duration now) {

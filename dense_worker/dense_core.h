@@ -98,7 +98,7 @@ class DenseCore {
   // several times in a lease. Frames that arrived before `now` must have been
   // passed to LinkFrame. Without attention for the lease no worker is found
   // silent, and without that for the time-out no link is closed: see LookWatch.
-  void Tick(absl::Duration now, Attention attention = {});
+  void Tick(absl::Duration now, Attentiveness attention = {});
 
   // Starts a sequence. `id` must be new. Errors go to the sink: among them
   // RESOURCE_EXHAUSTED, with a retry hint (common/retry_hint.h), if too many

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/retry_hint.h"
 #include "dense_worker/dense_sequence.h"
 #include "link/look_watch.h"
 #include "sequence/sequence_end.h"
@@ -19,6 +20,8 @@ constexpr absl::Duration kTick = DenseSequence::kFirstPause;
 // Limit on requests that the engine's thread has not seen yet. Beyond it, new
 // ones are refused.
 constexpr std::size_t kMaxUnseenBytes = std::size_t{64} << 20;
+// The engine's thread takes requests between two steps, and then all of them.
+constexpr absl::Duration kUnseenRetry = absl::Seconds(1);
 
 absl::Status Moved() {
   return WithEnd(
@@ -141,9 +144,11 @@ std::shared_ptr<const CachedPrefixes> DenseWorker::prefixes() const {
 std::unique_ptr<GenerationCall> DenseWorker::Start(
     GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
   if (engine_->thread.waiting_bytes() >= kMaxUnseenBytes) {
-    sink->OnFinished(
-        absl::ResourceExhaustedError("too many requests are waiting for the "
-                                     "dense worker's engine; try again"));
+    absl::Status refused = absl::ResourceExhaustedError(
+        "too many requests are waiting for the dense worker's engine; try "
+        "again");
+    SetRetryHint(kUnseenRetry, refused);
+    sink->OnFinished(std::move(refused));
     return std::make_unique<Call>([](const auto&) {}, 0);  // It has ended.
   }
   const std::size_t bytes =

@@ -142,7 +142,8 @@ void ExpertCore::SendInfo(bool with_load) {
   }
 }
 
-void ExpertCore::Tick(absl::Duration now, bool report, Attention attention) {
+void ExpertCore::Tick(absl::Duration now, bool report,
+                      Attentiveness attention) {
   exchange_.CloseLeft(sequences_.oldest());
   if (attention.lease) {
     exchange_.SendAgain(options_.lease, options_.silent_after, now);

@@ -92,7 +92,8 @@ class ExpertCore {
   // before `now` must have been passed to LinkFrame. `report`: also tell the
   // neighbours the load. Without attention for the lease no peer is found
   // silent, and without that for the time-out none is given up: see LookWatch.
-  void Tick(absl::Duration now, bool report = true, Attention attention = {});
+  void Tick(absl::Duration now, bool report = true,
+            Attentiveness attention = {});
 
   // Takes the result of a load that the residence began.
   void Loaded(LayerExpert which,

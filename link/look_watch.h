@@ -32,7 +32,7 @@ class LookWatch {
 };
 
 // The limits for which a process can judge its peers.
-struct Attention {
+struct Attentiveness {
   bool lease = true;
   bool timeout = true;
 };
@@ -43,7 +43,7 @@ class AttentionWatch {
  public:
   AttentionWatch(absl::Duration lease, absl::Duration timeout)
       : lease_(lease), timeout_(timeout) {}
-  Attention Look(absl::Duration now) {
+  Attentiveness Look(absl::Duration now) {
     return {lease_.Look(now), timeout_.Look(now)};
   }
 

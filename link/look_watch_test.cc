@@ -27,7 +27,7 @@ TEST(AttentionWatchTest, LooksThatAreLateForTheLeaseDoNotPutTheTimeOutOff) {
   AttentionWatch looks(kLease, absl::Seconds(30));
   for (absl::Duration now = absl::Seconds(1); now < absl::Minutes(2);
        now += kLease * 0.6) {
-    const Attention attention = looks.Look(now);
+    const Attentiveness attention = looks.Look(now);
     EXPECT_EQ(attention.lease, now == absl::Seconds(1));
     EXPECT_TRUE(attention.timeout);
   }
