@@ -422,7 +422,7 @@ bool DenseCore::HasWork() const {
   const int in_flight =
       ledger_.InFlight([this](LinkId id) { return workers_.IsSilent(id); });
   return in_flight < options_.steps_in_flight &&
-         scheduler_.HasWork(ReplayRoom() > 0);
+         scheduler_.HasWork(ReplayRooms());
 }
 
 void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
@@ -448,7 +448,7 @@ void DenseCore::Advance() {
   FinishLate(clock_.Now());
   for (const LinkId id : workers_.FindFull()) UpdatePausedOn(id);
   if (!HasWork()) return;
-  Scheduler::Step step = scheduler_.NextStep(ReplayRoom());
+  Scheduler::Step step = scheduler_.NextStep(ReplayRooms());
   for (const SequenceId id : step.preempted) Preempt(sequences_.at(id));
   for (const Scheduler::Admission& admission : step.admitted) Begin(admission);
   CountSequences();

@@ -197,18 +197,23 @@ class DenseCore {
   // cause. The error states why no other takes it; then it stays.
   absl::Status Move(DenseSequence& sequence, MoveCause cause,
                     absl::Duration noticed, const std::string& from_name);
+  // Moves it to a worker that was chosen.
+  void MoveTo(DenseSequence& sequence, LinkId to, MoveCause cause,
+              absl::Duration noticed, const std::string& from_name);
   // Begins a new attempt at a sequence after the last one has failed.
   void Retry(DenseSequence& sequence, const absl::Status& reason);
   // Moves the sequences of silent workers for which there is another worker.
   void MoveFromSilent();
   // Moves sequences of workers that hand theirs over, unless their next token
-  // is on its way: one after the other, so that none waits for the replay of
-  // another.
+  // is on its way: to each worker one after the other, so that none waits for
+  // the replay of another.
   void HandOver();
   // Returns true if the worker hands its sequences over.
   bool HandsOver(LinkId worker) const;
-  // Returns the number of rows that the next step may replay.
-  int ReplayRoom() const;
+  // Returns the workers for which rows are replayed, or will be.
+  std::set<LinkId> ReplayedFor() const;
+  // Returns the rows that the next step may replay, by worker.
+  Scheduler::ReplayRooms ReplayRooms() const;
   // Pauses a sequence while its caller wants that or its worker is busy.
   void UpdatePaused(const DenseSequence& sequence);
   void UpdatePausedOn(LinkId worker);

@@ -89,9 +89,9 @@ class StepLedger {
   // costs the stage nothing, and the sequences of other workers need not wait
   // for it.
   int InFlight(const std::function<bool(LinkId)>& except) const;
-  // Returns the replayed rows that workers owe answers for, without those that
-  // match `except`.
-  int ReplayedInFlight(const std::function<bool(LinkId)>& except) const;
+  // Returns the replayed rows that workers owe answers for, by worker; none for
+  // those that owe none.
+  std::map<LinkId, int> ReplayedInFlight() const;
 
  private:
   struct Owed {
