@@ -305,6 +305,7 @@ StageResult Failed(const StageStep& step) {
 TEST_F(DenseCoreMovesTest, AnAttemptThatFailsIsFollowedByAnotherOne) {
   Start();
   LinkBoth();
+  SetQueued(kSecond, 1000);  // The first worker stays the better choice.
   const auto moves = Submit(1, Request(20, 2, 0));
   core_->Advance();
   Reply(Failed(first_->Take<StageStep>()));  // It still reaches all experts.
@@ -410,8 +411,10 @@ TEST_F(DenseCoreMovesTest, AWaitingContinuationKeepsItsNumerics) {
 TEST_F(DenseCoreMovesTest, AWorkerHandsItsSequencesOverOneByOne) {
   Start();
   LinkBoth();
+  SetQueued(kSecond, 1000);  // Both begin on the first worker.
   const auto first = Submit(1, Request(20, 4, 0));
   const auto second = Submit(2, Request(20, 4, 0));
+  SetQueued(kSecond, 0);
   core_->Advance();
   infos_[kFirst].hand_over = true;
   SetReach(kFirst, {});
@@ -451,10 +454,12 @@ TEST_F(DenseCoreMovesTest, ManySequencesAreReplayedAtOnceAndDelayNoOther) {
   Start(200);
   LinkBoth();
   Up(kThird, {WorkerRole::kExpert, "e3", "m", "1", kAll}, third_);
+  SetQueued(kSecond, 100'000);  // All begin on the first worker.
   std::vector<std::shared_ptr<FakeSink>> sinks;
   for (SequenceId id = 1; id <= 16; ++id) {
     sinks.push_back(Submit(id, Request(128, 20, 0)));
   }
+  SetQueued(kSecond, 0);
   const auto other = Submit(17, Request(4, 40, 5));
   const auto serve = [this](LinkId id, FakeLink& link) {
     while (!link.frames.empty()) Serve(id, link);

@@ -80,7 +80,7 @@ class LossTest : public testing::Test {
 
   // Tokens per second that four workers give when more requests arrive than
   // they can serve: see CapacityIsKnown.
-  static constexpr double kCapacity = 6000;
+  static constexpr double kCapacity = 2400;
 };
 
 TEST_F(LossTest, CapacityIsKnown) {

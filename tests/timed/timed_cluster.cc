@@ -173,6 +173,8 @@ class TimedCluster::Connection {
                       }
                     });
   }
+  // Nothing is delivered any more, and nobody notices.
+  void Cut() { closed_ = true; }
   // Both sides notice it after a delay.
   void Close() {
     if (std::exchange(closed_, true)) return;
@@ -239,6 +241,8 @@ TimedCluster::TimedCluster(Options options, VirtualTime& time)
 }
 
 TimedCluster::~TimedCluster() {
+  // Cores send frames when they end.
+  for (const auto& connection : connections_) connection->Cut();
   for (const auto& node : dense_) node->Kill();
   for (const auto& node : expert_) node->Kill();
 }
