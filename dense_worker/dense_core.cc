@@ -65,11 +65,7 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
   if (!workers_.Contains(id)) return;
   ledger_.Heard(id, frame);
   const auto* report = std::get_if<Progress>(&frame.body);
-  const bool still = report != nullptr && report->still;
-  if (!still && workers_.IsSilent(id)) {
-    LogInfo("expert_worker_recovered", {{"peer", workers_.name(id)}});
-    SetSilent(id, false);
-  }
+  if (report == nullptr || !report->still) Moves(id);
   if (const auto* info = std::get_if<WorkerInfo>(&frame.body)) {
     TakeInfo(id, *info);
   } else if (const auto* result = std::get_if<StageResult>(&frame.body)) {
@@ -78,6 +74,18 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
     LogError("protocol_violated", {{"peer", workers_.name(id)}});
     workers_.Close(id);
   }
+}
+
+void DenseCore::LinkPiece(LinkId id) {
+  if (!workers_.Contains(id)) return;
+  ledger_.HeardPiece(id);
+  Moves(id);
+}
+
+void DenseCore::Moves(LinkId id) {
+  if (!workers_.IsSilent(id)) return;
+  LogInfo("expert_worker_recovered", {{"peer", workers_.name(id)}});
+  SetSilent(id, false);
 }
 
 void DenseCore::TakeInfo(LinkId id, const WorkerInfo& info) {

@@ -83,6 +83,8 @@ class DenseCore {
 
   void LinkUp(LinkId id, const WorkerInfo& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
+  // Handles a piece of a large frame as a sign of life.
+  void LinkPiece(LinkId id);
   // Moves the sequences of the worker to others. Those that no other can take
   // fail with UNAVAILABLE.
   void LinkDown(LinkId id);
@@ -183,6 +185,8 @@ class DenseCore {
   // Marks a worker as silent or not. Its steps do not count as in flight while
   // it is silent, and it gets no others.
   void SetSilent(LinkId id, bool silent);
+  // Handles a sign that the worker's engine moves.
+  void Moves(LinkId id);
   // Closes the links to workers that owe answers and do not move.
   void CloseTimedOut(absl::Duration now);
 

@@ -265,6 +265,21 @@ TEST_F(DenseCoreMovesTest, AProcessThatWasFrozenItselfJudgesNobody) {
   EXPECT_FALSE(first_->closed);
 }
 
+TEST_F(DenseCoreMovesTest, AWorkerWhoseLargeAnswerComesInPiecesIsNotSilent) {
+  Start();
+  LinkBoth();
+  Submit(1, Request(20, 3, 0));
+  core_->Advance();
+  Hear(kFirst, kMoving);
+  for (int piece = 0; piece < 40; ++piece) {
+    Wait(options_.lease * 0.9);
+    core_->LinkPiece(kFirst);
+  }
+  EXPECT_EQ(Counters().moved_silent, 0);
+  Wait(options_.lease * 1.1);
+  EXPECT_EQ(Counters().moved_silent, 1);
+}
+
 TEST_F(DenseCoreMovesTest, ABusyProcessStillClosesALinkThatTimesOut) {
   Start();
   LinkBoth();
@@ -331,6 +346,7 @@ TEST_F(DenseCoreMovesTest, AnAttemptThatFailsIsFollowedByAnotherOne) {
 TEST_F(DenseCoreMovesTest, AfterTwoFailuresAnotherWorkerIsTried) {
   Start();
   LinkBoth();
+  SetQueued(kSecond, 1000);  // The first worker stays the better choice.
   const auto sink = Submit(1, Request(20, 1, 0));
   for (int failure = 0; failure < 2; ++failure) {
     core_->Advance();
@@ -436,6 +452,28 @@ TEST_F(DenseCoreMovesTest, AWorkerHandsItsSequencesOverOneByOne) {
   EXPECT_EQ(first->text, "d>e1 0:69 1:70 2:71 3:72 end");
   EXPECT_EQ(second->text, "d>e1 0:69 1:70 2:71 3:72 end");
   EXPECT_EQ(Counters().prompt_rows + Counters().decode_rows, 20 + 20 + 6);
+}
+
+TEST_F(DenseCoreMovesTest, AHandOverToOneWorkerDoesNotWaitForAnother) {
+  Start();
+  LinkBoth();
+  Up(kThird, {WorkerRole::kExpert, "e3", "m", "1", kAll}, third_);
+  for (const LinkId id : {kSecond, kThird}) SetQueued(id, 1000);
+  const auto first = Submit(1, Request(20, 4));
+  const auto second = Submit(2, Request(20, 4));
+  for (const LinkId id : {kSecond, kThird}) SetQueued(id, 0);
+  core_->Advance();
+  infos_[kFirst].hand_over = true;
+  SetReach(kFirst, {});
+  Serve(kFirst, *first_);
+  EXPECT_EQ(Counters().moved_hand_over, 2);
+  core_->Advance();
+  EXPECT_FALSE(second_->frames.empty());
+  EXPECT_FALSE(third_->frames.empty());
+  for (int turn = 0; turn < 40; ++turn) Turn(turn);
+  for (const auto& sink : {first, second}) {
+    EXPECT_EQ(sink->text, "d>e1 0:69 1:70 2:71 3:72 end");
+  }
 }
 
 TEST_F(DenseCoreMovesTest, SequencesStayIfNobodyTakesTheHandOver) {

@@ -196,6 +196,10 @@ void DenseWorker::OnLinkFrame(LinkId id, Frame frame) {
   });
 }
 
+void DenseWorker::OnLinkPiece(LinkId id) {
+  engine_->thread.Post([this, id] { engine_->core->LinkPiece(id); });
+}
+
 void DenseWorker::OnLinkLeaving(LinkId id, bool leaving) {
   engine_->thread.Post([this, id, leaving] {
     LogInfo(leaving ? "peer_unlisted" : "peer_relisted", {});

@@ -68,6 +68,8 @@ class StepLedger {
   void Heard(LinkId worker, const Frame& frame) {
     answers_.Heard(worker, frame);
   }
+  // Notes a piece of a frame as one.
+  void HeardPiece(LinkId worker) { answers_.Progressed(worker); }
   // Returns the workers that owe answers and, at the time `now`, have given no
   // sign of life of their process for longer than `lease`, or of their engine
   // for longer than `limit`; see AnswerWatch. A worker may be there twice.

@@ -82,6 +82,8 @@ class ExpertCore {
 
   void LinkUp(LinkId id, const WorkerInfo& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
+  // Handles a piece of a large frame as a sign of life.
+  void LinkPiece(LinkId id) { exchange_.HeardPiece(id); }
   // Handles a peer that has left the list of workers, or is listed again. A
   // leaving peer counts as out of reach. Its link is closed when all current
   // sequences, which may need its experts, have ended.

@@ -126,6 +126,10 @@ void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
   });
 }
 
+void ExpertWorker::OnLinkPiece(LinkId id) {
+  thread_.Post([this, id] { core_.LinkPiece(id); });
+}
+
 void ExpertWorker::OnLinkLeaving(LinkId id, bool leaving) {
   thread_.Post([this, id, leaving] {
     LogInfo(leaving ? "peer_unlisted" : "peer_relisted", {});

@@ -238,6 +238,12 @@ void PeerExchange::Heard(LinkId from, const Frame& frame) {
   }
 }
 
+void PeerExchange::HeardPiece(LinkId from) {
+  answers_.Progressed(from);
+  const auto peer = peers_.find(from);
+  if (peer != peers_.end()) peer->second.silent = false;
+}
+
 bool PeerExchange::HasOtherPlace(const Owed& owed) const {
   return HolderFor(owed, /*silent=*/false).has_value() ||
          (here_.compute != nullptr && !owed.here_failed &&

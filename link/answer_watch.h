@@ -38,8 +38,8 @@ class AnswerWatch {
   void Answered(LinkId id);
   // Notes a frame from the peer. Call it for each, before Answered.
   void Heard(LinkId id, const Frame& frame);
-  // Notes that the peer's engine did a piece of its work, or sent a frame other
-  // than an answer.
+  // Notes that the peer's engine did a piece of its work, or that a frame other
+  // than an answer, or a piece of one, has come.
   void Progressed(LinkId id);
   // Notes that the link owes nothing, or has ended.
   void Forget(LinkId id) { links_.erase(id); }
