@@ -65,11 +65,7 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
   if (!workers_.Contains(id)) return;
   ledger_.Heard(id, frame);
   const auto* report = std::get_if<Progress>(&frame.body);
-  const bool still = report != nullptr && report->still;
-  if (!still && workers_.IsSilent(id)) {
-    LogInfo("expert_worker_recovered", {{"peer", workers_.name(id)}});
-    SetSilent(id, false);
-  }
+  if (report == nullptr || !report->still) Moves(id);
   if (const auto* info = std::get_if<WorkerInfo>(&frame.body)) {
     TakeInfo(id, *info);
   } else if (const auto* result = std::get_if<StageResult>(&frame.body)) {
@@ -78,6 +74,18 @@ void DenseCore::LinkFrame(LinkId id, Frame frame) {
     LogError("protocol_violated", {{"peer", workers_.name(id)}});
     workers_.Close(id);
   }
+}
+
+void DenseCore::LinkPiece(LinkId id) {
+  if (!workers_.Contains(id)) return;
+  ledger_.HeardPiece(id);
+  Moves(id);
+}
+
+void DenseCore::Moves(LinkId id) {
+  if (!workers_.IsSilent(id)) return;
+  LogInfo("expert_worker_recovered", {{"peer", workers_.name(id)}});
+  SetSilent(id, false);
 }
 
 void DenseCore::TakeInfo(LinkId id, const WorkerInfo& info) {
@@ -146,26 +154,26 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
   }
 }
 
-void DenseCore::Tick(absl::Duration now, bool attentive) {
+void DenseCore::Tick(absl::Duration now, Attentiveness attention) {
   FinishLate(now);
   for (auto& [id, sequence] : sequences_) {
     if (sequence.retry_at() && *sequence.retry_at() <= now) LetGo(sequence);
   }
-  if (attentive) {
+  if (attention.lease) {
     for (const LinkId id :
          ledger_.SilentFor(options_.lease, options_.silent_after, now)) {
       if (workers_.IsSilent(id)) continue;
       LogWarning("expert_worker_stalled", {{"peer", workers_.name(id)}});
       SetSilent(id, true);
     }
-    CloseTimedOut(now);
   }
+  if (attention.timeout) CloseTimedOut(now);
   MoveFromSilent();
   HandOver();
 }
 
 void DenseCore::CloseTimedOut(absl::Duration now) {
-  for (const LinkId id : ledger_.SilentFor(options_.answer_timeout, now)) {
+  for (const LinkId id : ledger_.StillFor(options_.answer_timeout, now)) {
     LogError("expert_worker_timed_out",
              {{"peer", workers_.name(id)},
               {"seconds", absl::ToDoubleSeconds(options_.answer_timeout)}});
@@ -204,7 +212,9 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
   RETURN_IF_ERROR(
       CheckPromptLogprobsFit(request, options_.scheduler.token_budget));
   const std::int64_t positions = MaxPositions(request);
-  RETURN_IF_ERROR(scheduler_.CheckFits(positions));
+  if (absl::Status fits = scheduler_.CheckFits(positions); !fits.ok()) {
+    return TooLarge(request, std::move(fits));
+  }
   const QueueSize waiting = {scheduler_.waiting(), scheduler_.waiting_tokens()};
   absl::Status room =
       CheckQueue({options_.max_waiting, options_.max_waiting_tokens}, waiting,
@@ -213,9 +223,14 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
     SetRetryHint(queue_delay_.Estimate(waiting.tokens, clock_.Now()), room);
     return room;
   }
-  return workers_.Choose({request.family, id, positions,
-                          static_cast<std::int64_t>(request.prompt.size()),
-                          ExpertNumerics(request), NeedsNewOptions(request)});
+  absl::StatusOr<LinkId> worker =
+      workers_.Choose({request.family, id, positions,
+                       static_cast<std::int64_t>(request.prompt.size()),
+                       ExpertNumerics(request), NeedsNewOptions(request)});
+  if (absl::IsFailedPrecondition(worker.status())) {
+    return TooLarge(request, worker.status());
+  }
+  return worker;
 }
 
 void DenseCore::FinishLate(absl::Duration now) {
@@ -401,18 +416,21 @@ void DenseCore::Publish(const Scheduler::Slice& slice) {
   if (!options_.prefix_caching) return;
   DenseSequence& sequence = sequences_.at(slice.sequence);
   const int filled = (slice.first_position + slice.rows) / kBlockTokens;
+  const int available = stage_->blocks().available();
   for (int block = sequence.published(); block < filled; ++block) {
     prefixes_.Publish(sequence.request().cache_salt, sequence.tokens(),
                       scheduler_.blocks(slice.sequence), block);
     sequence.SetPublished(block + 1);
   }
+  // A block that another sequence has filled, too, is there only once now.
+  if (stage_->blocks().available() > available) scheduler_.BlocksFreed();
 }
 
 bool DenseCore::HasWork() const {
   const int in_flight =
       ledger_.InFlight([this](LinkId id) { return workers_.IsSilent(id); });
   return in_flight < options_.steps_in_flight &&
-         scheduler_.HasWork(ReplayRoom() > 0);
+         scheduler_.HasWork(ReplayRooms());
 }
 
 void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
@@ -438,7 +456,7 @@ void DenseCore::Advance() {
   FinishLate(clock_.Now());
   for (const LinkId id : workers_.FindFull()) UpdatePausedOn(id);
   if (!HasWork()) return;
-  Scheduler::Step step = scheduler_.NextStep(ReplayRoom());
+  Scheduler::Step step = scheduler_.NextStep(ReplayRooms());
   for (const SequenceId id : step.preempted) Preempt(sequences_.at(id));
   for (const Scheduler::Admission& admission : step.admitted) Begin(admission);
   CountSequences();

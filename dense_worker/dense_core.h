@@ -25,6 +25,7 @@
 #include "engine/prefix_cache.h"
 #include "engine/scheduler.h"
 #include "link/link_session.h"
+#include "link/look_watch.h"
 #include "sequence/generation.h"
 
 namespace apollo {
@@ -82,6 +83,8 @@ class DenseCore {
 
   void LinkUp(LinkId id, const WorkerInfo& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
+  // Handles a piece of a large frame as a sign of life.
+  void LinkPiece(LinkId id);
   // Moves the sequences of the worker to others. Those that no other can take
   // fail with UNAVAILABLE.
   void LinkDown(LinkId id);
@@ -95,9 +98,9 @@ class DenseCore {
   // Checks for workers without a sign of life, moves sequences that should
   // leave their workers, and retries held sequences that are due. Call it
   // several times in a lease. Frames that arrived before `now` must have been
-  // passed to LinkFrame. Without `attentive` no worker is found silent: see
-  // Attention.
-  void Tick(absl::Duration now, bool attentive = true);
+  // passed to LinkFrame. Without attention for the lease no worker is found
+  // silent, and without that for the time-out no link is closed: see LookWatch.
+  void Tick(absl::Duration now, Attentiveness attention = {});
 
   // Starts a sequence. `id` must be new. Errors go to the sink: among them
   // RESOURCE_EXHAUSTED, with a retry hint (common/retry_hint.h), if too many
@@ -182,29 +185,39 @@ class DenseCore {
   // Marks a worker as silent or not. Its steps do not count as in flight while
   // it is silent, and it gets no others.
   void SetSilent(LinkId id, bool silent);
+  // Handles a sign that the worker's engine moves.
+  void Moves(LinkId id);
   // Closes the links to workers that owe answers and do not move.
   void CloseTimedOut(absl::Duration now);
 
   // Moves.
   //
-  // Moves a sequence to the best other worker; after kFailed, to the best one.
-  // `noticed`: when the core knew of the cause. The error states why no other
-  // takes it; then it stays.
+  // Chooses the worker for a sequence that moves. After kFailed it may be the
+  // same, but from the second failure in a row on only if no other can begin it
+  // now.
+  absl::StatusOr<LinkId> ChooseNext(const DenseSequence& sequence,
+                                    MoveCause cause);
+  // Moves a sequence to that worker. `noticed`: when the core knew of the
+  // cause. The error states why no other takes it; then it stays.
   absl::Status Move(DenseSequence& sequence, MoveCause cause,
                     absl::Duration noticed, const std::string& from_name);
-  // Begins a new attempt at a sequence after the last one has failed, on the
-  // best worker, which may be the same.
+  // Moves it to a worker that was chosen.
+  void MoveTo(DenseSequence& sequence, LinkId to, MoveCause cause,
+              absl::Duration noticed, const std::string& from_name);
+  // Begins a new attempt at a sequence after the last one has failed.
   void Retry(DenseSequence& sequence, const absl::Status& reason);
   // Moves the sequences of silent workers for which there is another worker.
   void MoveFromSilent();
   // Moves sequences of workers that hand theirs over, unless their next token
-  // is on its way: one after the other, so that none waits for the replay of
-  // another.
+  // is on its way: to each worker one after the other, so that none waits for
+  // the replay of another.
   void HandOver();
   // Returns true if the worker hands its sequences over.
   bool HandsOver(LinkId worker) const;
-  // Returns the number of rows that the next step may replay.
-  int ReplayRoom() const;
+  // Returns the workers for which rows are replayed, or will be.
+  std::set<LinkId> ReplayedFor() const;
+  // Returns the rows that the next step may replay, by worker.
+  Scheduler::ReplayRooms ReplayRooms() const;
   // Pauses a sequence while its caller wants that or its worker is busy.
   void UpdatePaused(const DenseSequence& sequence);
   void UpdatePausedOn(LinkId worker);

@@ -98,6 +98,18 @@ TEST_F(DenseCoreTest, ConcurrentSequencesShareTheBlocksOfAPrompt) {
   EXPECT_EQ(Counters().used_blocks, 2 + 4);
 }
 
+TEST_F(DenseCoreTest, BlocksThatBecomeSharedAdmitAWaitingSequence) {
+  Start(6);
+  LinkOne();
+  for (int id = 1; id <= 2; ++id) Submit(id, Request(40, 3));
+  const auto waiting = Submit(3, Request(20, 1));
+  core_->Advance();
+  EXPECT_EQ(waiting->text, "");
+  EXPECT_TRUE(core_->HasWork());
+  core_->Advance();
+  EXPECT_EQ(waiting->text, "d>e1");
+}
+
 TEST_F(DenseCoreTest, PreemptionDoesNotChangeASequence) {
   for (const bool caching : {true, false}) {
     options_.prefix_caching = caching;

@@ -3,7 +3,9 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +16,7 @@
 namespace apollo {
 namespace {
 
-// Replayed rows in flight, at most: about one batch of an expert worker. More
+// Replayed rows in flight to one worker, at most: about one batch of it. More
 // would only delay the other sequences there.
 constexpr int kReplayedRows = 2048;
 
@@ -44,37 +46,56 @@ void DenseCore::LinkDown(LinkId id) {
   }
 }
 
+absl::StatusOr<LinkId> DenseCore::ChooseNext(const DenseSequence& sequence,
+                                             MoveCause cause) {
+  ExpertWorkers::Wanted wanted = {
+      sequence.request().family,
+      sequence.id(),
+      MaxPositions(sequence.request()),
+      static_cast<std::int64_t>(sequence.fed_tokens().size()),
+      sequence.numerics(),
+      NeedsNewOptions(sequence.request()),
+      sequence.worker()};
+  if (cause == MoveCause::kFailed) {
+    // One failure may be that of a peer, which the worker knows by now.
+    if (sequence.failures() > 1) {
+      const absl::StatusOr<LinkId> other = workers_.Choose(wanted);
+      if (other.ok() && !workers_.IsBusy(*other)) return other;
+      if (other.ok()) workers_.Release(*other, sequence.id());
+    }
+    wanted.except.reset();
+  }
+  return workers_.Choose(wanted);
+}
+
 absl::Status DenseCore::Move(DenseSequence& sequence, MoveCause cause,
                              absl::Duration noticed,
                              const std::string& from_name) {
-  const LinkId from = sequence.worker();
-  std::optional<LinkId> except;
-  if (cause != MoveCause::kFailed) except = from;
-  const absl::StatusOr<LinkId> other = workers_.Choose(
-      {sequence.request().family, sequence.id(),
-       MaxPositions(sequence.request()),
-       static_cast<std::int64_t>(sequence.fed_tokens().size()),
-       sequence.numerics(), NeedsNewOptions(sequence.request()), except});
+  const absl::StatusOr<LinkId> other = ChooseNext(sequence, cause);
   if (!other.ok()) return other.status();
   // A sequence that can stay is not moved to where it would wait, too.
-  const bool can_stay =
-      cause == MoveCause::kSilent || cause == MoveCause::kHandOver;
-  if (can_stay && workers_.IsBusy(*other)) {
+  if (cause == MoveCause::kSilent && workers_.IsBusy(*other)) {
     workers_.Release(*other, sequence.id());
     return absl::UnavailableError("the other expert workers are busy");
   }
+  MoveTo(sequence, *other, cause, noticed, from_name);
+  return absl::OkStatus();
+}
+
+void DenseCore::MoveTo(DenseSequence& sequence, LinkId to, MoveCause cause,
+                       absl::Duration noticed, const std::string& from_name) {
+  const LinkId from = sequence.worker();
   if (sequence.has_blocks()) {
     Release(sequence);
     scheduler_.Replay(sequence.id());
     moves_.Chosen(sequence.id(), {cause, noticed, sequence.request().request_id,
-                                  from_name, workers_.name(*other)});
+                                  from_name, workers_.name(to)});
   } else if (sequence.state() == SequenceState::kHeld) {
     scheduler_.Resume(sequence.id());
   }
-  sequence.MoveTo(*other);
+  sequence.MoveTo(to);
   UpdatePaused(sequence);
   Leave(from, sequence.id());
-  return absl::OkStatus();
 }
 
 void DenseCore::Retry(DenseSequence& sequence, const absl::Status& reason) {
@@ -104,26 +125,46 @@ bool DenseCore::HandsOver(LinkId worker) const {
 }
 
 void DenseCore::HandOver() {
-  const auto silent = [this](LinkId id) { return workers_.IsSilent(id); };
+  std::optional<std::set<LinkId>> replayed_for;
   for (auto& [id, sequence] : sequences_) {
     const LinkId from = sequence.worker();
     if (sequence.state() == SequenceState::kAwaiting || !HandsOver(from)) {
       continue;
     }
-    if (sequence.has_blocks() &&
-        (scheduler_.Replays() || ledger_.ReplayedInFlight(silent) > 0)) {
+    const absl::StatusOr<LinkId> other =
+        ChooseNext(sequence, MoveCause::kHandOver);
+    if (!other.ok()) continue;  // It may stay.
+    if (!replayed_for) replayed_for = ReplayedFor();
+    // It would only wait there.
+    if (workers_.IsBusy(*other) ||
+        (sequence.has_blocks() && replayed_for->contains(*other))) {
+      workers_.Release(*other, id);
       continue;
     }
-    // It may stay if no other worker takes it.
-    Move(sequence, MoveCause::kHandOver, clock_.Now(), workers_.name(from))
-        .IgnoreError();
+    if (sequence.has_blocks()) replayed_for->insert(*other);
+    MoveTo(sequence, *other, MoveCause::kHandOver, clock_.Now(),
+           workers_.name(from));
   }
 }
 
-int DenseCore::ReplayRoom() const {
-  const int in_flight = ledger_.ReplayedInFlight(
-      [this](LinkId id) { return workers_.IsSilent(id); });
-  return std::max(0, kReplayedRows - in_flight);
+std::set<LinkId> DenseCore::ReplayedFor() const {
+  std::set<LinkId> workers;
+  for (const auto& [worker, rows] : ledger_.ReplayedInFlight()) {
+    workers.insert(worker);
+  }
+  for (const auto& [id, sequence] : sequences_) {
+    if (scheduler_.Replays(id)) workers.insert(sequence.worker());
+  }
+  return workers;
+}
+
+Scheduler::ReplayRooms DenseCore::ReplayRooms() const {
+  return [this, in_flight = ledger_.ReplayedInFlight()](SequenceId id) {
+    const LinkId worker = sequences_.at(id).worker();
+    const auto replayed = in_flight.find(worker);
+    const int rows = replayed == in_flight.end() ? 0 : replayed->second;
+    return Scheduler::ReplayRoom{worker, std::max(0, kReplayedRows - rows)};
+  };
 }
 
 }  // namespace apollo

@@ -260,9 +260,35 @@ TEST_F(DenseCoreMovesTest, AProcessThatWasFrozenItselfJudgesNobody) {
   Hear(kFirst, kMoving);
   core_->Advance();
   clock_.now += absl::Minutes(5);
-  core_->Tick(clock_.now, /*attentive=*/false);
+  core_->Tick(clock_.now, {.lease = false, .timeout = false});
   EXPECT_EQ(Counters().moved_silent, 0);
   EXPECT_FALSE(first_->closed);
+}
+
+TEST_F(DenseCoreMovesTest, AWorkerWhoseLargeAnswerComesInPiecesIsNotSilent) {
+  Start();
+  LinkBoth();
+  Submit(1, Request(20, 3, 0));
+  core_->Advance();
+  Hear(kFirst, kMoving);
+  for (int piece = 0; piece < 40; ++piece) {
+    Wait(options_.lease * 0.9);
+    core_->LinkPiece(kFirst);
+  }
+  EXPECT_EQ(Counters().moved_silent, 0);
+  Wait(options_.lease * 1.1);
+  EXPECT_EQ(Counters().moved_silent, 1);
+}
+
+TEST_F(DenseCoreMovesTest, ABusyProcessStillClosesALinkThatTimesOut) {
+  Start();
+  LinkBoth();
+  Submit(1, Request(20, 3, 0));
+  core_->Advance();
+  clock_.now += options_.answer_timeout + absl::Seconds(1);
+  core_->Tick(clock_.now, {.lease = false});
+  EXPECT_EQ(Counters().moved_silent, 0);
+  EXPECT_TRUE(first_->closed);
 }
 
 TEST_F(DenseCoreMovesTest, SequencesWaitWhileNoOtherWorkerTakesThem) {
@@ -317,6 +343,22 @@ TEST_F(DenseCoreMovesTest, AnAttemptThatFailsIsFollowedByAnotherOne) {
   EXPECT_TRUE(moves->Says("a peer was lost, and no worker")) << moves->status;
 }
 
+TEST_F(DenseCoreMovesTest, AfterTwoFailuresAnotherWorkerIsTried) {
+  Start();
+  LinkBoth();
+  SetQueued(kSecond, 1000);  // The first worker stays the better choice.
+  const auto sink = Submit(1, Request(20, 1, 0));
+  for (int failure = 0; failure < 2; ++failure) {
+    core_->Advance();
+    Reply(Failed(first_->Take<StageStep>()));  // It still reaches all experts.
+    first_->Take<ReleaseSequences>();
+  }
+  core_->Advance();
+  ASSERT_TRUE(first_->frames.empty());
+  Serve(kSecond, *second_);
+  EXPECT_EQ(sink->text, "d>e1 0:69 end");
+}
+
 TEST_F(DenseCoreMovesTest, AWorkerThatAlwaysFailsIsNotAskedForEver) {
   Start();
   LinkOne();
@@ -330,6 +372,56 @@ TEST_F(DenseCoreMovesTest, AWorkerThatAlwaysFailsIsNotAskedForEver) {
   }
   EXPECT_EQ(attempts, DenseSequence::kMostFailures);
   EXPECT_EQ(sink->code(), StatusCode::kUnavailable);
+}
+
+// The first chunk of each attempt succeeds, so it fails behind an answer.
+TEST_F(DenseCoreMovesTest, RowsAnsweredOnceMoreAreNoProgress) {
+  options_.scheduler.token_budget = 8;
+  options_.scheduler.mixed_token_budget = 8;
+  options_.steps_in_flight = 1;
+  Start();
+  LinkOne();
+  const auto sink = Submit(1, Request(20, 2));
+  int failures = 0;
+  for (int turn = 0; turn < 200 && !sink->finished; ++turn) {
+    core_->Advance();
+    while (!first_->frames.empty()) {
+      if (!std::holds_alternative<StageStep>(first_->frames.front().body)) {
+        first_->frames.pop_front();
+        continue;
+      }
+      const auto step = first_->Take<StageStep>();
+      const bool fails = step.sequences.at(0).first_position > 0;
+      failures += fails;
+      Reply(fails ? Failed(step) : Answer(step, 7));
+    }
+  }
+  EXPECT_TRUE(sink->finished);
+  EXPECT_EQ(failures, DenseSequence::kMostFailures);
+}
+
+TEST_F(DenseCoreMovesTest, AWaitingContinuationKeepsItsNumerics) {
+  options_.scheduler.max_running = 1;
+  options_.numerics = "own";
+  Start();
+  WorkerInfo one = {WorkerRole::kExpert, "e1", "m", "1", kAll};
+  one.numerics = "a";
+  WorkerInfo two = {WorkerRole::kExpert, "e2", "m", "1", kAll};
+  two.numerics = "b";
+  Up(kFirst, one, first_);
+  Up(kSecond, two, second_);
+  SetReach(kFirst, kAll);
+  SetReach(kSecond, kAll);
+  GenerationRequest runs = Request(4, 5);
+  runs.numerics = SequenceNumerics{"own", "b"};
+  Submit(1, runs);
+  core_->Advance();
+  GenerationRequest waits = Request(4, 1);
+  waits.numerics = SequenceNumerics{"own", "a"};
+  const auto waiting = Submit(2, waits);
+  core_->LinkDown(kFirst);
+  EXPECT_EQ(waiting->text, " error");
+  EXPECT_EQ(waiting->code(), StatusCode::kUnavailable);
 }
 
 TEST_F(DenseCoreMovesTest, AWorkerHandsItsSequencesOverOneByOne) {
@@ -360,6 +452,28 @@ TEST_F(DenseCoreMovesTest, AWorkerHandsItsSequencesOverOneByOne) {
   EXPECT_EQ(first->text, "d>e1 0:69 1:70 2:71 3:72 end");
   EXPECT_EQ(second->text, "d>e1 0:69 1:70 2:71 3:72 end");
   EXPECT_EQ(Counters().prompt_rows + Counters().decode_rows, 20 + 20 + 6);
+}
+
+TEST_F(DenseCoreMovesTest, AHandOverToOneWorkerDoesNotWaitForAnother) {
+  Start();
+  LinkBoth();
+  Up(kThird, {WorkerRole::kExpert, "e3", "m", "1", kAll}, third_);
+  for (const LinkId id : {kSecond, kThird}) SetQueued(id, 1000);
+  const auto first = Submit(1, Request(20, 4));
+  const auto second = Submit(2, Request(20, 4));
+  for (const LinkId id : {kSecond, kThird}) SetQueued(id, 0);
+  core_->Advance();
+  infos_[kFirst].hand_over = true;
+  SetReach(kFirst, {});
+  Serve(kFirst, *first_);
+  EXPECT_EQ(Counters().moved_hand_over, 2);
+  core_->Advance();
+  EXPECT_FALSE(second_->frames.empty());
+  EXPECT_FALSE(third_->frames.empty());
+  for (int turn = 0; turn < 40; ++turn) Turn(turn);
+  for (const auto& sink : {first, second}) {
+    EXPECT_EQ(sink->text, "d>e1 0:69 1:70 2:71 3:72 end");
+  }
 }
 
 TEST_F(DenseCoreMovesTest, SequencesStayIfNobodyTakesTheHandOver) {

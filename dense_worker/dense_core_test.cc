@@ -336,6 +336,10 @@ TEST_F(DenseCoreTest, ImpossibleRequestsAreRefusedWithTheReason) {
   expect(Request(0, 1), StatusCode::kInvalidArgument, "no tokens");
   expect(Request(65, 1), StatusCode::kFailedPrecondition,
          "take 65 tokens, but the cache holds 64");
+  // Another worker may have room for one that began elsewhere.
+  GenerationRequest continues = Request(65, 1);
+  continues.answer_tokens = 3;
+  expect(continues, StatusCode::kUnavailable, "may take 65 tokens");
   EXPECT_TRUE(first_->frames.empty());
   EXPECT_FALSE(Submit(2, Request(64, 1))->finished);  // Just fits.
 }

@@ -31,6 +31,9 @@ DenseSequence::DenseSequence(SequenceId id, GenerationRequest request,
       sink_(std::move(sink)),
       config_(config),
       worker_(worker),
+      numerics_(request_.numerics
+                    ? std::optional<std::string>(request_.numerics->expert)
+                    : std::nullopt),
       tokens_(request_.prompt),
       expert_use_(static_cast<std::size_t>(config.num_sparse_layers()) *
                   config.num_experts),
@@ -143,7 +146,11 @@ Verdict DenseSequence::Take(const SequenceOutput& output) {
     return {Verdict::Kind::kFailed, output.status};
   }
   if (!output.status.ok()) return {Verdict::Kind::kOver, output.status};
-  failures_ = 0;
+  // A new attempt answers earlier rows again: that is no progress.
+  if (output.position > answered_) {
+    answered_ = output.position;
+    failures_ = 0;
+  }
   pauses_.Reset();
   AddTo(expert_use_, output.expert_use);
   AddTo(off_family_, output.off_family);

@@ -75,7 +75,8 @@ class DenseSequence {
            state_ == SequenceState::kAwaiting;
   }
   // The numerics id of its first worker, on which its tokens depend besides the
-  // model; nullopt before it has begun. See WorkerInfo.
+  // model; nullopt before it has begun, unless the request names it. See
+  // WorkerInfo.
   const std::optional<std::string>& numerics() const { return numerics_; }
   void SetNumerics(std::string numerics) { numerics_ = std::move(numerics); }
   // Tells the sink that the sequence has started, and returns true, unless it
@@ -91,6 +92,8 @@ class DenseSequence {
 
   // Attempts in a row that may fail with UNAVAILABLE before the sequence does.
   static constexpr int kMostFailures = 3;
+  // Returns the attempts in a row that have failed so.
+  int failures() const { return failures_; }
 
   // The consequence of an answer to rows of the current attempt.
   struct Verdict {
@@ -146,7 +149,8 @@ class DenseSequence {
   int prompt_scored_ = 0;
   int awaited_ = 0;  // While awaiting a token: the position before it.
   int published_ = 0;
-  int failures_ = 0;  // Of attempts, since the last answer.
+  int answered_ = -1;  // The last position that any attempt had answered.
+  int failures_ = 0;   // Of attempts, since answered_ has grown.
   bool caller_paused_ = false;
   bool started_ = false;  // The sink was told.
   std::optional<absl::Duration> retry_at_;

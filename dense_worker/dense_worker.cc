@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/retry_hint.h"
 #include "dense_worker/dense_sequence.h"
 #include "link/look_watch.h"
 #include "sequence/sequence_end.h"
@@ -19,6 +20,8 @@ constexpr absl::Duration kTick = DenseSequence::kFirstPause;
 // Limit on requests that the engine's thread has not seen yet. Beyond it, new
 // ones are refused.
 constexpr std::size_t kMaxUnseenBytes = std::size_t{64} << 20;
+// The engine's thread takes requests between two steps, and then all of them.
+constexpr absl::Duration kUnseenRetry = absl::Seconds(1);
 
 absl::Status Moved() {
   return WithEnd(
@@ -32,7 +35,7 @@ struct DenseWorker::Engine {
   Engine(DenseCore::Options options, std::unique_ptr<DenseStage> stage,
          RoutingLog& routing, const Clock& clock,
          const std::function<void()>& publish)
-      : looks(options.lease),
+      : looks(options.lease, options.answer_timeout),
         thread([this] { return core->HasWork(); },
                [this, publish] {
                  core->Advance();
@@ -49,7 +52,7 @@ struct DenseWorker::Engine {
     core.emplace(std::move(options), std::move(stage), routing, clock);
   }
 
-  LookWatch looks;  // Of the engine's thread.
+  AttentionWatch looks;  // Of the engine's thread.
   EngineThread thread;
   // Reset by the thread that stops the engine, after the engine's thread has
   // ended.
@@ -141,9 +144,11 @@ std::shared_ptr<const CachedPrefixes> DenseWorker::prefixes() const {
 std::unique_ptr<GenerationCall> DenseWorker::Start(
     GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
   if (engine_->thread.waiting_bytes() >= kMaxUnseenBytes) {
-    sink->OnFinished(
-        absl::ResourceExhaustedError("too many requests are waiting for the "
-                                     "dense worker's engine; try again"));
+    absl::Status refused = absl::ResourceExhaustedError(
+        "too many requests are waiting for the dense worker's engine; try "
+        "again");
+    SetRetryHint(kUnseenRetry, refused);
+    sink->OnFinished(std::move(refused));
     return std::make_unique<Call>([](const auto&) {}, 0);  // It has ended.
   }
   const std::size_t bytes =
@@ -189,6 +194,10 @@ void DenseWorker::OnLinkFrame(LinkId id, Frame frame) {
     engine_->core->LinkFrame(id, std::move(frame));
     Publish();
   });
+}
+
+void DenseWorker::OnLinkPiece(LinkId id) {
+  engine_->thread.Post([this, id] { engine_->core->LinkPiece(id); });
 }
 
 void DenseWorker::OnLinkLeaving(LinkId id, bool leaving) {

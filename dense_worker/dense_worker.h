@@ -41,6 +41,7 @@ class DenseWorker final : public LinkEvents, public GenerationBackend {
   void OnLinkUp(LinkId id, const WorkerInfo& peer,
                 std::shared_ptr<Link> link) override;
   void OnLinkFrame(LinkId id, Frame frame) override;
+  void OnLinkPiece(LinkId id) override;
   void OnLinkLeaving(LinkId id, bool leaving) override;
   void OnLinkDown(LinkId id, absl::Status status) override;
   void OnLinkWritable(LinkId id) override;

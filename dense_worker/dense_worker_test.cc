@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <latch>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -13,6 +14,7 @@
 
 #include "common/fake_clock.h"
 #include "common/queue.h"
+#include "common/retry_hint.h"
 #include "dense_worker/dense_core_fixture.h"
 #include "engine/testing/device_thread.h"
 #include "sequence/recording_sink.h"
@@ -154,6 +156,30 @@ TEST_F(DenseWorkerTest, AHandOverMovesAllSequencesAndLaterOnes) {
   }
   EXPECT_EQ(worker_->sequences(), 0);
   worker_->HandOver();
+}
+
+// Holds the thread that tells it the end.
+class HoldingSink final : public GenerationSink {
+ public:
+  void OnStarted(const GenerationStarted&) override {}
+  void OnToken(const GeneratedToken&) override {}
+  void OnFinished(absl::StatusOr<GenerationFinished>) override {
+    go_on.wait();
+  }
+  std::latch go_on{1};
+};
+
+TEST_F(DenseWorkerTest, RequestsThatTheEngineCannotSeeYetAreBounded) {
+  const auto holding = std::make_shared<HoldingSink>();
+  worker_->Start(Request(0, 1), holding);
+  GenerationRequest large = Request(0, 1);
+  large.prompt.resize(std::size_t{16} << 20);
+  const auto waits = Start(std::move(large));
+  const auto refused = Start(Request(3, 1));
+  EXPECT_EQ(refused->status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(RetryHintOf(refused->status()).has_value());
+  holding->go_on.count_down();
+  waits->Await();
 }
 
 TEST_F(DenseWorkerTest, AStageMayPostUntilItIsGone) {

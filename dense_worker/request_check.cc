@@ -89,6 +89,15 @@ absl::Status CheckOwnNumerics(const GenerationRequest& request,
       "; those of this dense worker are ", named(own)));
 }
 
+absl::Status TooLarge(const GenerationRequest& request, absl::Status refused) {
+  if (request.answer_tokens == 0 && !request.numerics) return refused;
+  return absl::UnavailableError(absl::StrCat(
+      "the sequence, which began on other workers, may take ",
+      MaxPositions(request),
+      " tokens, more than the caches of this dense worker and its expert "
+      "workers hold; others may have room: try again"));
+}
+
 std::optional<std::string> ExpertNumerics(const GenerationRequest& request) {
   if (!request.numerics) return std::nullopt;
   return request.numerics->expert;

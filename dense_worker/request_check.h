@@ -35,6 +35,11 @@ absl::Status CheckPromptLogprobsFit(const GenerationRequest& request,
 absl::Status CheckOwnNumerics(const GenerationRequest& request,
                               const std::string& own);
 
+// Returns the error for a sequence that no cache can hold: `refused`, which is
+// FAILED_PRECONDITION, or UNAVAILABLE if it began on other workers, whose
+// caches were large enough.
+absl::Status TooLarge(const GenerationRequest& request, absl::Status refused);
+
 // Returns the numerics id that the sequence's expert worker must have; nullopt:
 // any.
 std::optional<std::string> ExpertNumerics(const GenerationRequest& request);

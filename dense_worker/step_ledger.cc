@@ -97,12 +97,11 @@ std::vector<LinkId> StepLedger::SilentFor(absl::Duration lease,
   return silent;
 }
 
-int StepLedger::ReplayedInFlight(
-    const std::function<bool(LinkId)>& except) const {
-  int rows = 0;
+std::map<LinkId, int> StepLedger::ReplayedInFlight() const {
+  std::map<LinkId, int> rows;
   for (const auto& [number, step] : steps_) {
     for (const auto& [worker, owed] : step.owed) {
-      if (!except(worker)) rows += owed.replayed;
+      if (owed.replayed > 0) rows[worker] += owed.replayed;
     }
   }
   return rows;

@@ -68,18 +68,19 @@ class StepLedger {
   void Heard(LinkId worker, const Frame& frame) {
     answers_.Heard(worker, frame);
   }
+  // Notes a piece of a frame as one.
+  void HeardPiece(LinkId worker) { answers_.Progressed(worker); }
   // Returns the workers that owe answers and, at the time `now`, have given no
   // sign of life of their process for longer than `lease`, or of their engine
   // for longer than `limit`; see AnswerWatch. A worker may be there twice.
   std::vector<LinkId> SilentFor(absl::Duration lease, absl::Duration limit,
                                 absl::Duration now) const;
   // Returns those without a sign of life of their engine for longer than
-  // `limit`.
-  std::vector<LinkId> SilentFor(absl::Duration limit,
-                                absl::Duration now) const {
-    return answers_.SilentFor(limit, now);
+  // `limit`, whatever they are granted.
+  std::vector<LinkId> StillFor(absl::Duration limit, absl::Duration now) const {
+    return answers_.StillFor(limit, now);
   }
-  // Excludes the unanswered steps of a worker from SilentFor.
+  // Excludes the unanswered steps of a worker from these.
   void StopWatching(LinkId worker) { answers_.Forget(worker); }
   // Removes a worker whose link has ended: it gets no more frames and owes
   // nothing.
@@ -90,9 +91,9 @@ class StepLedger {
   // costs the stage nothing, and the sequences of other workers need not wait
   // for it.
   int InFlight(const std::function<bool(LinkId)>& except) const;
-  // Returns the replayed rows that workers owe answers for, without those that
-  // match `except`.
-  int ReplayedInFlight(const std::function<bool(LinkId)>& except) const;
+  // Returns the replayed rows that workers owe answers for, by worker; none for
+  // those that owe none.
+  std::map<LinkId, int> ReplayedInFlight() const;
 
  private:
   struct Owed {

@@ -82,9 +82,13 @@ void Scheduler::SetPaused(SequenceId id, bool paused) {
   stuck_ = false;
 }
 
-bool Scheduler::HasWork(bool replays) const {
-  return !ready_.empty() || (replays && !replaying_.empty()) ||
-         !prefilling_.empty() || (!waiting_.empty() && !stuck_);
+bool Scheduler::HasWork(const ReplayRooms& rooms) const {
+  if (!ready_.empty() || !prefilling_.empty()) return true;
+  if (!waiting_.empty() && !stuck_) return true;
+  return std::any_of(replaying_.begin(), replaying_.end(),
+                     [&rooms](const Rank& rank) {
+                       return rooms == nullptr || rooms(rank.id).rows > 0;
+                     });
 }
 
 std::int64_t Scheduler::waiting_tokens() const {
@@ -157,7 +161,8 @@ bool Scheduler::CanGrow(const Sequence& candidate, bool beside_all,
   left -= Growth(candidate);
   for (const Rank& rank : running_) {
     if (!beside_all && rank.lowness > candidate.rank.lowness) break;
-    left -= Growth(sequences_.at(rank.id));
+    const Sequence& other = sequences_.at(rank.id);
+    if (!other.paused) left -= Growth(other);
   }
   return left >= 0;
 }
@@ -242,7 +247,7 @@ bool Scheduler::IsMixed() const {
   return generating > 0 && generating >= 4 * beginning;
 }
 
-Scheduler::Step Scheduler::NextStep(int replay_rows) {
+Scheduler::Step Scheduler::NextStep(const ReplayRooms& rooms) {
   Step step;
   int budget = options_.token_budget;
   while (!ready_.empty() && budget > 0) {
@@ -255,8 +260,7 @@ Scheduler::Step Scheduler::NextStep(int replay_rows) {
     ++sequence.next_position;
     --budget;
   }
-  const std::vector<SequenceId> through =
-      TakeReplays(step, budget, replay_rows);
+  const std::vector<SequenceId> through = TakeReplays(step, budget, rooms);
   if (IsMixed()) {
     budget = std::min(budget, options_.mixed_token_budget);
   }
@@ -266,19 +270,23 @@ Scheduler::Step Scheduler::NextStep(int replay_rows) {
 }
 
 std::vector<SequenceId> Scheduler::TakeReplays(Step& step, int& budget,
-                                               int rows) {
+                                               const ReplayRooms& rooms) {
   std::vector<SequenceId> through;
-  rows = std::min(rows, budget);
-  while (rows > 0 && !replaying_.empty()) {
-    Sequence& sequence = sequences_.at(replaying_.begin()->id);
-    const int taken = std::min(rows, sequence.cached - sequence.next_position);
+  std::map<std::uint64_t, int> taken_by;  // By group.
+  for (auto it = replaying_.begin(); it != replaying_.end() && budget > 0;) {
+    Sequence& sequence = sequences_.at((it++)->id);
+    const ReplayRoom room = rooms ? rooms(sequence.rank.id) : ReplayRoom();
+    int& group = taken_by[room.group];
+    const int taken = std::min(
+        {budget, room.rows - group, sequence.cached - sequence.next_position});
+    if (taken <= 0) continue;
+    group += taken;
     const int end = sequence.next_position + taken;
     step.slices.push_back({sequence.rank.id, sequence.next_position, taken,
                            taken, end == sequence.tokens, true});
     sequence.next_position = end;
-    rows -= taken;
     budget -= taken;
-    if (end < sequence.cached) break;
+    if (end < sequence.cached) continue;
     replaying_.erase(sequence.rank);
     if (end == sequence.tokens) {
       sequence.state = State::kPending;

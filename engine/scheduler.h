@@ -43,14 +43,15 @@ using SequenceId = std::uint64_t;
 // A running sequence whose expert worker is gone replays: it keeps its blocks,
 // and all rows that they hold are scheduled again, as cached rows, for another
 // worker. Replays come after the ready sequences and before prompts, one
-// sequence after the other in rank order, with all rows that the step has left.
+// sequence after the other in rank order, with all rows that the step has left
+// and that their worker has room for.
 //
 // With `overcommit`, a sequence is admitted only if the blocks that are free
-// also suffice for the expected growth of all running sequences and its own, so
-// that preemption stays an exception: what a preempted sequence has computed is
-// lost. A sequence is expected to grow to its prompt plus AnswerLengths, but to
-// no more than its maximum. This changes when a sequence runs, never its
-// result.
+// also suffice for the expected growth of all unpaused running sequences and
+// its own, so that preemption stays an exception: what a preempted sequence has
+// computed is lost. A sequence is expected to grow to its prompt plus
+// AnswerLengths, but to no more than its maximum. This changes when a sequence
+// runs, never its result.
 class Scheduler {
  public:
   struct Options {
@@ -96,6 +97,14 @@ class Scheduler {
   // for admission.
   using FindCached = std::function<BlockTable(SequenceId)>;
 
+  // The rows that the sequences of one group together may replay in a step.
+  struct ReplayRoom {
+    std::uint64_t group = 0;
+    int rows = std::numeric_limits<int>::max();
+  };
+  // Returns the room of a sequence's group. Null: there is no limit.
+  using ReplayRooms = std::function<ReplayRoom(SequenceId)>;
+
   // The pool must outlive the scheduler. `find_cached` may be null.
   Scheduler(const Options& options, BlockPool& pool,
             FindCached find_cached = nullptr);
@@ -112,17 +121,17 @@ class Scheduler {
   // must pass CheckFits. Higher priorities run first.
   void Add(SequenceId id, int tokens, int max_tokens, int priority = 0);
 
-  // Returns the next step, with at most `replay_rows` replayed rows, or an
-  // empty one if nothing can run now. Its sequences are pending (or still
-  // prefilling or replaying) afterwards.
-  Step NextStep(int replay_rows = std::numeric_limits<int>::max());
+  // Returns the next step, or an empty one if nothing can run now. Its
+  // sequences are pending (or still prefilling or replaying) afterwards.
+  Step NextStep(const ReplayRooms& rooms = nullptr);
 
-  // Returns true if NextStep might return a nonempty step; without `replays`,
-  // one without replayed rows. False after an empty step until something
-  // changes.
-  bool HasWork(bool replays = true) const;
-  // Returns true if some unpaused sequence has rows to replay.
-  bool Replays() const { return !replaying_.empty(); }
+  // Returns true if NextStep might return a nonempty step. False after an empty
+  // step until something changes, among it the rooms.
+  bool HasWork(const ReplayRooms& rooms = nullptr) const;
+  // Returns true if the sequence has rows to replay.
+  bool Replays(SequenceId id) const {
+    return sequences_.at(id).state == State::kReplaying;
+  }
 
   // Makes a pending sequence ready: its next token is known.
   void TokenArrived(SequenceId id);
@@ -141,6 +150,10 @@ class Scheduler {
   // admitted, and others do not wait for it. It keeps its blocks unless others
   // need them.
   void SetPaused(SequenceId id, bool paused);
+
+  // Notes that blocks of the pool have become available in another way than by
+  // these functions: waiting sequences may fit now.
+  void BlocksFreed() { stuck_ = false; }
 
   // Removes a sequence in any state and releases its blocks. Ignores unknown
   // ids.
@@ -211,7 +224,7 @@ class Scheduler {
   // it has, or, if it has none, besides those for its known tokens.
   int Growth(const Sequence& sequence) const;
   // Returns true if `free` blocks suffice for the growth of the candidate and
-  // of the running sequences, or of those with at least its priority.
+  // of the unpaused running sequences, or of those with at least its priority.
   bool CanGrow(const Sequence& candidate, bool beside_all, int free) const;
   // Returns true if `blocks` blocks, some of them found in the cache, fit
   // now...
@@ -222,7 +235,8 @@ class Scheduler {
                         const BlockTable& cached) const;
   // Schedules rows of replaying sequences. Returns those that are through, and
   // that Enqueue lets continue: they get no other rows in the same step.
-  std::vector<SequenceId> TakeReplays(Step& step, int& budget, int rows);
+  std::vector<SequenceId> TakeReplays(Step& step, int& budget,
+                                      const ReplayRooms& rooms);
   // Returns true if mixed_token_budget applies.
   bool IsMixed() const;
   // Admits sequences and schedules prompt rows.

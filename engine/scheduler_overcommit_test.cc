@@ -120,6 +120,17 @@ TEST(SchedulerOvercommitTest, ShortAnswersUnderAHighLimitRunTogether) {
   EXPECT_GE(outcome.most_running, 12);
 }
 
+TEST(SchedulerOvercommitTest, APausedSequenceReservesNothing) {
+  BlockPool pool(8);
+  Scheduler scheduler({.max_running = 8, .overcommit = 1}, pool);
+  scheduler.Add(1, 16, 128);
+  scheduler.NextStep();
+  scheduler.Add(2, 16, 16);
+  EXPECT_TRUE(scheduler.NextStep().slices.empty());
+  scheduler.SetPaused(1, true);
+  EXPECT_FALSE(scheduler.NextStep().slices.empty());
+}
+
 TEST(SchedulerOvercommitTest, AnUrgentSequenceTakesWhatItNeeds) {
   BlockPool pool(8);
   Scheduler scheduler({.max_running = 8, .overcommit = 1}, pool);

@@ -437,9 +437,9 @@ TEST(SchedulerTest, AReplaySchedulesComputedRowsAgainInEveryState) {
   scheduler.Add(1, 10, 40);
   scheduler.NextStep();
   scheduler.Replay(1);  // Pending: its last row is asked for again.
-  EXPECT_TRUE(scheduler.Replays());
+  EXPECT_TRUE(scheduler.Replays(1));
   EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{1, 0, 10, 10, 1, 1}}));
-  EXPECT_FALSE(scheduler.Replays());
+  EXPECT_FALSE(scheduler.Replays(1));
   EXPECT_FALSE(scheduler.HasWork());
   scheduler.TokenArrived(1);
   scheduler.Replay(1);  // Ready.
@@ -469,18 +469,44 @@ TEST(SchedulerTest, ReplaysComeBehindReadySequencesAndBeforePrompts) {
   scheduler.Replay(2);
   scheduler.Add(4, 30, 40);
   EXPECT_EQ(
-      AllOf(scheduler.NextStep(8)),
+      AllOf(scheduler.NextStep([](SequenceId) {
+        return Scheduler::ReplayRoom{0, 8};
+      })),
       (Replays{{3, 12, 1, 0, 1, 0}, {1, 0, 8, 8, 0, 1}, {4, 0, 11, 0, 0, 0}}));
   scheduler.SetPaused(1, true);
   scheduler.TokenArrived(3);
   EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{3, 13, 1, 0, 1, 0},
                                                   {2, 0, 12, 12, 1, 1},
                                                   {4, 11, 7, 0, 0, 0}}));
-  EXPECT_FALSE(scheduler.Replays());
+  EXPECT_FALSE(scheduler.Replays(2));
   scheduler.SetPaused(1, false);
   for (const SequenceId id : {3, 4}) scheduler.Remove(id);
-  EXPECT_FALSE(scheduler.HasWork(/*replays=*/false));
+  EXPECT_FALSE(scheduler.HasWork([](SequenceId) {
+    return Scheduler::ReplayRoom{0, 0};
+  }));
   EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{1, 8, 4, 4, 1, 1}}));
+}
+
+TEST(SchedulerTest, EachGroupHasRoomForReplaysOfItsOwn) {
+  BlockPool pool(100);
+  Scheduler scheduler({.token_budget = 40, .max_running = 8}, pool);
+  for (const SequenceId id : {1, 2, 3, 4}) scheduler.Add(id, 10, 40);
+  while (scheduler.HasWork()) scheduler.NextStep();
+  for (const SequenceId id : {1, 2, 3, 4}) scheduler.Replay(id);
+  // Three sequences of one group, one of another.
+  const auto rooms = [](SequenceId id) {
+    return id == 4 ? Scheduler::ReplayRoom{2, 6} : Scheduler::ReplayRoom{1, 14};
+  };
+  EXPECT_EQ(
+      AllOf(scheduler.NextStep(rooms)),
+      (Replays{{1, 0, 10, 10, 1, 1}, {2, 0, 4, 4, 0, 1}, {4, 0, 6, 6, 0, 1}}));
+  const auto one_full = [](SequenceId id) {
+    return Scheduler::ReplayRoom{id == 4 ? 2u : 1u, id == 4 ? 40 : 0};
+  };
+  EXPECT_TRUE(scheduler.HasWork(one_full));
+  EXPECT_EQ(AllOf(scheduler.NextStep(one_full)), (Replays{{4, 6, 4, 4, 1, 1}}));
+  EXPECT_FALSE(scheduler.HasWork(one_full));
+  EXPECT_TRUE(scheduler.HasWork());
 }
 
 TEST(SchedulerTest, AReplayedSequenceCanLoseItsBlocks) {
@@ -494,7 +520,7 @@ TEST(SchedulerTest, AReplayedSequenceCanLoseItsBlocks) {
   const Step step = scheduler.NextStep();
   EXPECT_EQ(step.preempted, Ids{2});
   EXPECT_EQ(AllOf(step), (Replays{{1, 16, 1, 0, 1, 0}}));
-  EXPECT_FALSE(scheduler.Replays());
+  EXPECT_FALSE(scheduler.Replays(2));
   scheduler.Remove(1);
   EXPECT_EQ(AllOf(scheduler.NextStep()), (Replays{{2, 0, 4, 0, 1, 0}}));
 }

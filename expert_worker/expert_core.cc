@@ -142,10 +142,13 @@ void ExpertCore::SendInfo(bool with_load) {
   }
 }
 
-void ExpertCore::Tick(absl::Duration now, bool report, bool judge) {
+void ExpertCore::Tick(absl::Duration now, bool report,
+                      Attentiveness attention) {
   exchange_.CloseLeft(sequences_.oldest());
-  if (judge) {
+  if (attention.lease) {
     exchange_.SendAgain(options_.lease, options_.silent_after, now);
+  }
+  if (attention.timeout) {
     exchange_.GiveUpOnSilent(options_.answer_timeout, now);
   }
   GiveUpOnLoads(now);

@@ -22,6 +22,7 @@
 #include "expert_worker/sequence_table.h"
 #include "expert_worker/step_queue.h"
 #include "link/link_session.h"
+#include "link/look_watch.h"
 #include "model/language/families.h"
 #include "model/language/language_labels.h"
 #include "serving/metrics.h"
@@ -81,6 +82,8 @@ class ExpertCore {
 
   void LinkUp(LinkId id, const WorkerInfo& peer, std::shared_ptr<Link> link);
   void LinkFrame(LinkId id, Frame frame);
+  // Handles a piece of a large frame as a sign of life.
+  void LinkPiece(LinkId id) { exchange_.HeardPiece(id); }
   // Handles a peer that has left the list of workers, or is listed again. A
   // leaving peer counts as out of reach. Its link is closed when all current
   // sequences, which may need its experts, have ended.
@@ -89,8 +92,10 @@ class ExpertCore {
   // Checks for peers that do not answer, and decides on the placement. Call it
   // several times a second, more often than a lease ends. Frames that arrived
   // before `now` must have been passed to LinkFrame. `report`: also tell the
-  // neighbours the load. `judge`: silent peers may be found so; see LookWatch.
-  void Tick(absl::Duration now, bool report = true, bool judge = true);
+  // neighbours the load. Without attention for the lease no peer is found
+  // silent, and without that for the time-out none is given up: see LookWatch.
+  void Tick(absl::Duration now, bool report = true,
+            Attentiveness attention = {});
 
   // Takes the result of a load that the residence began.
   void Loaded(LayerExpert which,

@@ -292,7 +292,10 @@ TEST_P(ExpertCoreTest, APeerThatDoesNotAnswerDelaysABatchForALimitedTime) {
   EXPECT_FALSE(worker.peer->closed);
   EXPECT_TRUE(worker.dense->frames.empty());
   worker.clock.now += absl::Milliseconds(1);
-  worker.core->Tick(worker.clock.now);
+  worker.core->Tick(worker.clock.now, true, {.timeout = false});
+  EXPECT_FALSE(worker.peer->closed);
+  // Looks that are late for the lease are not too late for this.
+  worker.core->Tick(worker.clock.now, true, {.lease = false});
   EXPECT_TRUE(worker.peer->closed);
   EXPECT_FALSE(worker.dense->closed);
   worker.core->LinkDown(kPeer);

@@ -26,14 +26,12 @@ ExpertWorker::ExpertWorker(ExpertCore::Options options,
                 core_.Advance();
                 Worked();
               }),
-      looks_(options.lease),
+      looks_(options.lease, options.answer_timeout),
       core_(WithLoads(std::move(options)), Connected(std::move(stage)), clock),
       progress_(std::move(inside)),
       watch_(kStuck, clock),
       ticker_(kTick,
-              [this] {
-                Tick(/*report=*/ticks_++ % kTicksOfAReport == 0);
-              }),
+              [this] { Tick(/*report=*/ticks_++ % kTicksOfAReport == 0); }),
       reports_(ProgressReporter::kInterval, [this] { progress_.Report(); }) {
   if (loader_ != nullptr) {
     loads_.emplace(
@@ -126,6 +124,10 @@ void ExpertWorker::OnLinkFrame(LinkId id, Frame frame) {
       PublishLoad();
     }
   });
+}
+
+void ExpertWorker::OnLinkPiece(LinkId id) {
+  thread_.Post([this, id] { core_.LinkPiece(id); });
 }
 
 void ExpertWorker::OnLinkLeaving(LinkId id, bool leaving) {

@@ -41,6 +41,7 @@ class ExpertWorker final : public LinkEvents {
   void OnLinkUp(LinkId id, const WorkerInfo& peer,
                 std::shared_ptr<Link> link) override;
   void OnLinkFrame(LinkId id, Frame frame) override;
+  void OnLinkPiece(LinkId id) override;
   void OnLinkLeaving(LinkId id, bool leaving) override;
   void OnLinkDown(LinkId id, absl::Status status) override;
   void OnLinkWritable(LinkId id) override;
@@ -96,8 +97,8 @@ class ExpertWorker final : public LinkEvents {
 
   const Clock& clock_;
   const std::unique_ptr<ExpertLoader> loader_;  // May be null.
-  EngineThread thread_;  // Stopped before the core and its stage go.
-  LookWatch looks_;      // Of the engine's thread.
+  EngineThread thread_;   // Stopped before the core and its stage go.
+  AttentionWatch looks_;  // Of the engine's thread.
   ExpertCore core_;
   ProgressReporter progress_;
   mutable ProgressWatch watch_;

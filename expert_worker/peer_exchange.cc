@@ -238,6 +238,12 @@ void PeerExchange::Heard(LinkId from, const Frame& frame) {
   }
 }
 
+void PeerExchange::HeardPiece(LinkId from) {
+  answers_.Progressed(from);
+  const auto peer = peers_.find(from);
+  if (peer != peers_.end()) peer->second.silent = false;
+}
+
 bool PeerExchange::HasOtherPlace(const Owed& owed) const {
   return HolderFor(owed, /*silent=*/false).has_value() ||
          (here_.compute != nullptr && !owed.here_failed &&
@@ -267,7 +273,7 @@ void PeerExchange::SendAgain(absl::Duration lease, absl::Duration silent_after,
 }
 
 bool PeerExchange::GiveUpOnSilent(absl::Duration limit, absl::Duration now) {
-  const std::vector<LinkId> silent = answers_.SilentFor(limit, now);
+  const std::vector<LinkId> silent = answers_.StillFor(limit, now);
   for (const LinkId id : silent) {
     LogError("expert_worker_timed_out",
              {{"peer", peers_.at(id).info.name},

@@ -115,6 +115,8 @@ class PeerExchange {
 
   // Notes a frame from a link as a sign of life: see AnswerWatch.
   void Heard(LinkId from, const Frame& frame);
+  // Notes a piece of a frame as one.
+  void HeardPiece(LinkId from);
 
   // Gives the rows of peers that owe outputs to others, if there are any: at
   // the time `now`, nothing has come from such a peer for longer than `lease`,

@@ -163,6 +163,17 @@ TEST_F(PeerExchangeTest, BrokenOutputsFailTheirTicket) {
             absl::UnavailableError("gone"));
 }
 
+TEST_F(PeerExchangeTest, APieceOfALargeFrameIsASignOfLife) {
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  for (int piece = 0; piece < 3; ++piece) {
+    clock_.now += absl::Seconds(9);
+    exchange_.HeardPiece(kFirst);
+    EXPECT_FALSE(exchange_.GiveUpOnSilent(absl::Seconds(10), clock_.now));
+  }
+  clock_.now += absl::Seconds(11);
+  EXPECT_TRUE(exchange_.GiveUpOnSilent(absl::Seconds(10), clock_.now));
+}
+
 TEST_F(PeerExchangeTest, ASilentPeerGetsNoMoreRows) {
   const auto again = std::make_shared<FakeLink>();  // To the same process.
   Add(kSecond + 1, "a", {1}, again);

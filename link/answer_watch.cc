@@ -4,11 +4,19 @@
 #include <variant>
 
 namespace apollo {
+namespace {
+
+// Several intervals of reports. Longer gaps are this process's own: it handles
+// late what has waited, and a peer has not stood still all that time.
+constexpr absl::Duration kLongestGap = absl::Milliseconds(200);
+
+}  // namespace
 
 void AnswerWatch::Asked(LinkId id) {
   Peer& peer = links_[id];
   if (peer.answers++ > 0) return;
   peer.moved = clock_.Now();
+  peer.stood = absl::ZeroDuration();
   // Regular reports come from peers without work, too.
   if (!peer.regular) peer.heard = peer.moved;
 }
@@ -25,7 +33,11 @@ void AnswerWatch::Heard(LinkId id, const Frame& frame) {
   if (report != nullptr && report->regular) links_[id].regular = true;
   if (report == nullptr || !report->still) return Progressed(id);
   const auto it = links_.find(id);
-  if (it != links_.end()) it->second.heard = clock_.Now();
+  if (it == links_.end()) return;
+  Peer& peer = it->second;
+  const absl::Duration now = clock_.Now();
+  peer.stood += std::min(now - std::max(peer.heard, peer.moved), kLongestGap);
+  peer.heard = now;
 }
 
 void AnswerWatch::Progressed(LinkId id) {
@@ -33,8 +45,9 @@ void AnswerWatch::Progressed(LinkId id) {
   if (it == links_.end()) return;
   Peer& peer = it->second;
   if (peer.answers > 0) {
-    peer.granted = std::max(peer.granted, 2 * (peer.heard - peer.moved));
+    peer.granted = std::max(peer.granted, 2 * peer.stood);
   }
+  peer.stood = absl::ZeroDuration();
   peer.heard = peer.moved = clock_.Now();
 }
 
@@ -47,6 +60,15 @@ std::vector<LinkId> AnswerWatch::UnheardFor(absl::Duration lease,
     }
   }
   return unheard;
+}
+
+std::vector<LinkId> AnswerWatch::StillFor(absl::Duration limit,
+                                          absl::Duration now) const {
+  std::vector<LinkId> still;
+  for (const auto& [id, peer] : links_) {
+    if (peer.answers > 0 && now - peer.moved > limit) still.push_back(id);
+  }
+  return still;
 }
 
 std::vector<LinkId> AnswerWatch::SilentFor(absl::Duration limit,

@@ -21,7 +21,9 @@ namespace apollo {
 // - Every frame but a report that the engine stands still shows that the engine
 //   moves. Without one it is *silent*: it hangs, or is inside a long piece of
 //   work. A peer that was inside a piece for long, and moved again, is granted
-//   twice that time from then on: a slow worker is not a dead one.
+//   twice that time from then on: a slow worker is not a dead one. Only
+//   reports that come one soon after the other show that it was: after a gap,
+//   this process may have been late, and not the peer.
 //
 // Only peers that owe answers are reported. Progress counts, not the time until
 // an answer. Single-threaded.
@@ -36,15 +38,15 @@ class AnswerWatch {
   void Answered(LinkId id);
   // Notes a frame from the peer. Call it for each, before Answered.
   void Heard(LinkId id, const Frame& frame);
-  // Notes that the peer's engine did a piece of its work, or sent a frame other
-  // than an answer.
+  // Notes that the peer's engine did a piece of its work, or that a frame other
+  // than an answer, or a piece of one, has come.
   void Progressed(LinkId id);
   // Notes that the link owes nothing, or has ended.
   void Forget(LinkId id) { links_.erase(id); }
 
-  // Both return links that owe answers. `now` may be earlier than the clock's
-  // time, so that a frame that has arrived since, but is not handled yet, does
-  // not make its link look silent.
+  // These three return links that owe answers. `now` may be earlier than the
+  // clock's time, so that a frame that has arrived since, but is not handled
+  // yet, does not make its link look silent.
   //
   // Returns those with regular reports from which nothing has come for longer
   // than `lease`.
@@ -53,6 +55,9 @@ class AnswerWatch {
   // Returns those whose engines have not moved for longer than `limit`, or than
   // they are granted.
   std::vector<LinkId> SilentFor(absl::Duration limit, absl::Duration now) const;
+  // Returns those whose engines have not moved for longer than `limit`,
+  // whatever they are granted.
+  std::vector<LinkId> StillFor(absl::Duration limit, absl::Duration now) const;
 
  private:
   struct Peer {
@@ -63,7 +68,9 @@ class AnswerWatch {
     absl::Duration heard;
     // The time of the first request, or of the last progress.
     absl::Duration moved;
-    // Twice the longest time for which the peer was heard but did not move.
+    // The time since `moved` for which the peer was heard standing still.
+    absl::Duration stood;
+    // Twice the longest `stood`.
     absl::Duration granted;
   };
   const Clock& clock_;

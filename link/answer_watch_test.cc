@@ -70,6 +70,7 @@ TEST(AnswerWatchTest, ALateCheckDoesNotMakeLinksSilent) {
 }
 
 constexpr absl::Duration kLease = absl::Milliseconds(300);
+constexpr absl::Duration kInterval = absl::Milliseconds(50);  // Of reports.
 const Frame kMoved = {Progress{.regular = true}};
 const Frame kStill = {Progress{.regular = true, .still = true}};
 
@@ -112,8 +113,10 @@ TEST(AnswerWatchTest, APeerOnceSlowIsGrantedTwiceItsTimeButNotAFrozenOne) {
   FakeClock clock;
   AnswerWatch watch(clock);
   const auto pass = [&](LinkId id, absl::Duration time, bool heard) {
-    clock.now += time;
-    if (heard) watch.Heard(id, kStill);
+    for (const absl::Duration end = clock.now + time; clock.now < end;) {
+      clock.now += kInterval;
+      if (heard) watch.Heard(id, kStill);
+    }
   };
   for (const LinkId id : {1, 2}) {
     watch.Asked(id);
@@ -122,8 +125,25 @@ TEST(AnswerWatchTest, APeerOnceSlowIsGrantedTwiceItsTimeButNotAFrozenOne) {
     watch.Heard(id, kMoved);
     pass(id, kLimit * 3, true);
     EXPECT_EQ(watch.SilentFor(kLimit, clock.now), id == 1 ? Links() : Links{2});
+    EXPECT_EQ(watch.StillFor(kLimit * 2, clock.now), Links{id});
     watch.Forget(id);
   }
+}
+
+// Reports that came meanwhile are handled late, and all at once.
+TEST(AnswerWatchTest, ALongStepOfThisProcessGrantsAPeerNothing) {
+  FakeClock clock;
+  AnswerWatch watch(clock);
+  watch.Heard(1, kMoved);
+  watch.Asked(1);
+  clock.now += kLimit * 5;
+  watch.Heard(1, kStill);
+  watch.Heard(1, kMoved);
+  for (absl::Duration time; time < kLimit * 1.1; time += kInterval) {
+    clock.now += kInterval;
+    watch.Heard(1, kStill);
+  }
+  EXPECT_EQ(watch.SilentFor(kLimit, clock.now), Links{1});
 }
 
 TEST(AnswerWatchTest, ForgottenLinksOweNothing) {

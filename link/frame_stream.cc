@@ -98,7 +98,10 @@ absl::Status FrameStream::Received(const Message& message) {
   absl::StatusOr<std::optional<Frame>> frame = decoder_.Add(message);
   if (!frame.ok()) return frame.status();
   frame_bytes_ += bytes;
-  if (!*frame) return absl::OkStatus();
+  if (!*frame) {
+    if (handler_) handler_->OnPiece();
+    return absl::OkStatus();
+  }
   first_frame_ = false;
   (*frame)->receipt = unhandled_->Add(std::exchange(frame_bytes_, 0));
   if (handler_) handler_->OnFrame(*std::move(*frame));

@@ -15,9 +15,11 @@ using Message = FrameStream::Message;
 class Recorder final : public FrameHandler {
  public:
   void OnFrame(Frame frame) override { frames.push_back(std::move(frame)); }
+  void OnPiece() override { ++pieces; }
   void OnWritable() override { ++writable; }
   void OnClosed(absl::Status status) override { closed = status; }
   std::vector<Frame> frames;
+  int pieces = 0;
   int writable = 0;
   absl::Status closed;
 };
@@ -79,6 +81,15 @@ TEST_F(FrameStreamTest, ReportsToTheSenderWhenTheQueueIsLongAndShortAgain) {
   EXPECT_TRUE(stream_.HasRoom());
   EXPECT_TRUE(stream_.WriteDone(true));
   EXPECT_EQ(recorder_->writable, 1);
+}
+
+TEST_F(FrameStreamTest, EachPieceOfALargeFrameIsReported) {
+  const Frame large = {ExpertRows{1, 0, 0}, Rows::Host(1 << 20, 1)};
+  const int messages = static_cast<int>(EncodeFrame(large, received_).size());
+  ASSERT_GE(messages, 4);
+  EXPECT_TRUE(Receive(large).ok());
+  EXPECT_EQ(recorder_->frames.size(), 1u);
+  EXPECT_EQ(recorder_->pieces, messages - 1);
 }
 
 TEST_F(FrameStreamTest, RoomIsNotReportedUnlessItWasMissing) {

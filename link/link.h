@@ -11,13 +11,16 @@
 namespace apollo {
 
 // Receives the events of one link, in threads of the link or of the sender.
-// Functions must return quickly (enqueue, not compute). OnFrame and OnClosed
-// are called one at a time.
+// Functions must return quickly (enqueue, not compute). OnFrame, OnPiece and
+// OnClosed are called one at a time.
 class FrameHandler {
  public:
   virtual ~FrameHandler() = default;
   // Called for each frame once, in the order in which they were sent.
   virtual void OnFrame(Frame frame) = 0;
+  // Called when a part of a large frame has come: the peer lives, though its
+  // frame and all behind it may need long. Not all links tell.
+  virtual void OnPiece() {}
   // Called when Link::HasRoom is true again. May be called in any thread and
   // during other calls, but not after OnClosed. Must not use the link.
   virtual void OnWritable() {}

@@ -120,6 +120,11 @@ bool LinkSession::IsUp() {
   return up_ && !closed_;
 }
 
+void LinkSession::OnPiece() {
+  MutexLock lock(mutex_);
+  if (up_ && !closed_) events_.OnLinkPiece(id_);
+}
+
 void LinkSession::OnFrame(Frame frame) {
   std::shared_ptr<Link> to_close;
   {

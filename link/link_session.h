@@ -32,6 +32,9 @@ class LinkEvents {
   // call closes it when nothing needs it any more.
   virtual void OnLinkLeaving(LinkId id, bool leaving) = 0;
   virtual void OnLinkDown(LinkId id, absl::Status status) = 0;
+  // A part of a large frame has come, which shows that the peer lives. Called
+  // in turn with the above.
+  virtual void OnLinkPiece(LinkId) {}
   // Link::HasRoom is true again. May be called during other calls and after
   // OnLinkDown.
   virtual void OnLinkWritable(LinkId) {}
@@ -62,6 +65,7 @@ class LinkSession final : public FrameHandler {
   bool IsUp();
 
   void OnFrame(Frame frame) override;
+  void OnPiece() override;
   void OnWritable() override { events_.OnLinkWritable(id_); }
   void OnClosed(absl::Status status) override;
 

@@ -30,6 +30,10 @@ class Log final : public LinkEvents {
     EXPECT_EQ(id, this->id);
     text += leaving ? "leaving; " : "back; ";
   }
+  void OnLinkPiece(LinkId id) override {
+    EXPECT_EQ(id, this->id);
+    text += "piece; ";
+  }
   void OnLinkDown(LinkId id, absl::Status status) override {
     EXPECT_EQ(id, this->id);
     text += status.ok() ? "down; " : "lost; ";
@@ -94,6 +98,16 @@ TEST(LinkSessionTest, LeavingIsReportedWhileTheLinkIsUp) {
   a.log.link->Close();
   a.session->SetLeaving(true);
   EXPECT_EQ(a.log.text, "up b; leaving; back; down; ");
+}
+
+TEST(LinkSessionTest, PiecesAreReportedWhileTheLinkIsUp) {
+  Side a(Named("a")), b(Named("b"));
+  a.session->OnPiece();
+  Connect(a, b);
+  a.session->OnPiece();
+  a.log.link->Close();
+  a.session->OnPiece();
+  EXPECT_EQ(a.log.text, "up b; piece; down; ");
 }
 
 TEST(LinkSessionTest, APeerThatLeftBeforeItsHelloNeverComesUp) {

@@ -31,4 +31,25 @@ class LookWatch {
   std::optional<absl::Duration> late_;  // The last late look.
 };
 
+// The limits for which a process can judge its peers.
+struct Attentiveness {
+  bool lease = true;
+  bool timeout = true;
+};
+
+// A LookWatch for each of two limits: looks that come too late for the short
+// one, because of long steps, need not put the long one off.
+class AttentionWatch {
+ public:
+  AttentionWatch(absl::Duration lease, absl::Duration timeout)
+      : lease_(lease), timeout_(timeout) {}
+  Attentiveness Look(absl::Duration now) {
+    return {lease_.Look(now), timeout_.Look(now)};
+  }
+
+ private:
+  LookWatch lease_;
+  LookWatch timeout_;
+};
+
 }  // namespace apollo

@@ -23,6 +23,17 @@ TEST(LookWatchTest, AfterALateLookNobodyIsJudgedForALease) {
   EXPECT_FALSE(look(kLease / 2 + kTick));
 }
 
+TEST(AttentionWatchTest, LooksThatAreLateForTheLeaseDoNotPutTheTimeOutOff) {
+  AttentionWatch looks(kLease, absl::Seconds(30));
+  for (absl::Duration now = absl::Seconds(1); now < absl::Minutes(2);
+       now += kLease * 0.6) {
+    const Attentiveness attention = looks.Look(now);
+    EXPECT_EQ(attention.lease, now == absl::Seconds(1));
+    EXPECT_TRUE(attention.timeout);
+  }
+  EXPECT_FALSE(looks.Look(absl::Minutes(3)).timeout);  // It was frozen.
+}
+
 TEST(LookWatchTest, WithoutALeaseNoLookIsLate) {
   LookWatch looks(absl::InfiniteDuration());
   EXPECT_TRUE(looks.Look(absl::Seconds(1)));

@@ -251,6 +251,10 @@ bool NcclLink::TakeDeviceFrame(Frame& frame) {
   return true;
 }
 
+void NcclLink::OnPiece() {
+  if (const auto receiver = handler()) receiver->OnPiece();
+}
+
 void NcclLink::OnFrame(Frame frame) {
   if (TakeDeviceFrame(frame)) return;
   if (const auto* const info = std::get_if<WorkerInfo>(&frame.body)) {

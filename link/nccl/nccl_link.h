@@ -79,6 +79,7 @@ class NcclLink final : public Link, public FrameHandler {
 
   // Of the carrier.
   void OnFrame(Frame frame) override;
+  void OnPiece() override;
   void OnWritable() override;
   void OnClosed(absl::Status status) override;
 

@@ -61,6 +61,7 @@ class DownloadingHandler final : public FrameHandler {
     }
     handler_->OnFrame(std::move(frame));
   }
+  void OnPiece() override { handler_->OnPiece(); }
   void OnWritable() override { handler_->OnWritable(); }
   void OnClosed(absl::Status status) override {
     handler_->OnClosed(std::move(status));
