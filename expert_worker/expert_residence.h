@@ -16,7 +16,7 @@
 #include "common/layer_experts.h"
 #include "engine/expert_stage.h"
 #include "expert_worker/expert_counters.h"
-#include "link/placement_report.h"
+#include "sequence/placement_report.h"
 
 namespace apollo {
 

@@ -14,8 +14,8 @@
 #include "expert_worker/expert_residence.h"
 #include "expert_worker/placement_file.h"
 #include "expert_worker/placement_policy.h"
-#include "link/placement_report.h"
 #include "model/config/model_config.h"
+#include "sequence/placement_report.h"
 
 namespace apollo {
 

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <string>
 
-#include "common/layer_experts.h"   // IWYU pragma: export
-#include "link/placement_report.h"  // IWYU pragma: export
+#include "common/layer_experts.h"  // IWYU pragma: export
 #include "sequence/generation.h"
+#include "sequence/placement_report.h"  // IWYU pragma: export
 
 namespace apollo {
 

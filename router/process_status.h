@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "link/placement_report.h"
+#include "sequence/placement_report.h"
 
 namespace apollo {
 
