@@ -174,16 +174,15 @@ class RunServiceTest : public testing::Test {
                              .cache_blocks = 9};
                        },
                        [this] { return prefixes_; },
-                       [] { return 1234; }},
-                      "numerics"},
-      metrics_, clock_, {
-    100 << 10, absl::Seconds(10)
-  }
-};
-std::unique_ptr<grpc::Server> server_;
-std::shared_ptr<grpc::Channel> channel_;
-std::unique_ptr<pb::DenseWorkerService::Stub> stub_;
-grpc::ClientContext context_;
+                       [] { return 1234; },
+                       "numerics"},
+                      metrics_,
+                      clock_,
+                      {100 << 10, absl::Seconds(10)}};
+  std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<pb::DenseWorkerService::Stub> stub_;
+  grpc::ClientContext context_;
 };
 
 TEST_F(RunServiceTest, DescribesItsWorker) {
