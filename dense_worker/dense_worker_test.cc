@@ -163,9 +163,7 @@ class HoldingSink final : public GenerationSink {
  public:
   void OnStarted(const GenerationStarted&) override {}
   void OnToken(const GeneratedToken&) override {}
-  void OnFinished(absl::StatusOr<GenerationFinished>) override {
-    go_on.wait();
-  }
+  void OnFinished(absl::StatusOr<GenerationFinished>) override { go_on.wait(); }
   std::latch go_on{1};
 };
 
