@@ -6,22 +6,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/rendezvous.h"
+
 namespace apollo {
-namespace {
-
-// FNV-1a over the name, mixed with the key. It is the same in every process, so
-// that dense workers agree without communication.
-std::uint64_t Score(const std::string& name, std::uint64_t key) {
-  std::uint64_t hash = 0xcbf29ce484222325u ^ key;
-  for (const char c : name) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  }
-  hash ^= hash >> 32;
-  return hash * 0x9e3779b97f4a7c15u;
-}
-
-}  // namespace
-
 void ExpertWorkers::Add(LinkId id, const WorkerInfo& worker,
                         std::shared_ptr<Link> link) {
   directory_.Update(id, worker);
@@ -96,7 +83,7 @@ PinningCandidate ExpertWorkers::Describe(LinkId id,
                                  : directory_.ResidentLayers(id, wanted.family),
           .load = directory_.Load(id, worker.sequences),
           .sequences = worker.sequences,
-          .tie_break = Score(name(id), wanted.key)};
+          .tie_break = RendezvousScore(name(id), wanted.key)};
 }
 
 absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {

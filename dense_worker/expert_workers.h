@@ -69,8 +69,8 @@ class ExpertWorkers {
   // Chooses a worker among those that accept sequences, know the options of the
   // sequence, whose cache holds the tokens, and that have the wanted numerics
   // id. pinning.h states which of them is chosen; ties are broken by rendezvous
-  // hashing of the key (Thaler and Ravishankar, 1998). The sequence counts
-  // until Release.
+  // hashing of the key (common/rendezvous.h). The sequence counts until
+  // Release. Takes time proportional to the number of workers.
   //
   // Returns FAILED_PRECONDITION with the reason if no cache is large enough.
   // Returns UNAVAILABLE if there is no worker, naming an expert that is out of

@@ -53,7 +53,8 @@ ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
           {[this](LayerExpert which) { return residence_.BytesToLoad(which); },
            [this](std::uint64_t number, LayerExpert which, Rows rows) {
              ComputeHere(number, which, std::move(rows));
-           }}),
+           }},
+          options_.self.name),
       info_(options_.self),
       described_(clock.Now()) {
   info_.role = WorkerRole::kExpert;

@@ -4,27 +4,37 @@
 
 namespace apollo {
 
-ExpertDemand::Use ExpertDemand::Decayed(const Counted& counted,
-                                        absl::Duration now) {
-  const absl::Duration age = now - counted.at;
+ExpertDemand::Use ExpertDemand::Decayed(const Use& use, absl::Duration age,
+                                        absl::Duration half_life) {
   if (age >= kForgetAfter) return {};
-  const double left = std::exp2(-absl::FDivDuration(age, kHalfLife));
-  return {counted.use.own * left, counted.use.absent * left,
-          counted.use.guests * left};
+  const double left = std::exp2(-absl::FDivDuration(age, half_life));
+  return {use.own * left, use.absent * left, use.guests * left};
 }
 
 void ExpertDemand::Add(LayerExpert which, const Use& rows, absl::Duration now) {
   Counted& counted = counted_[which];
-  const Use before = Decayed(counted, now);
-  counted.use = {before.own + rows.own, before.absent + rows.absent,
-                 before.guests + rows.guests};
+  const absl::Duration age = now - counted.at;
+  const auto sum = [&](const Use& before) {
+    return Use{before.own + rows.own, before.absent + rows.absent,
+               before.guests + rows.guests};
+  };
+  counted.use = sum(Decayed(counted.use, age, kHalfLife));
+  counted.recent = sum(Decayed(counted.recent, age, kRecentHalfLife));
   counted.at = now;
 }
 
 ExpertDemand::Use ExpertDemand::At(LayerExpert which,
                                    absl::Duration now) const {
   const auto it = counted_.find(which);
-  return it == counted_.end() ? Use{} : Decayed(it->second, now);
+  if (it == counted_.end()) return {};
+  return Decayed(it->second.use, now - it->second.at, kHalfLife);
+}
+
+ExpertDemand::Use ExpertDemand::Recent(LayerExpert which,
+                                       absl::Duration now) const {
+  const auto it = counted_.find(which);
+  if (it == counted_.end()) return {};
+  return Decayed(it->second.recent, now - it->second.at, kRecentHalfLife);
 }
 
 }  // namespace apollo

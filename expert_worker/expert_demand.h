@@ -12,10 +12,12 @@ namespace apollo {
 // The rows that needed each expert of each layer lately, as one expert worker
 // sees them. Each count decays with kHalfLife, so that it is about the rows of
 // the last minutes, and is 0 once nothing has been counted for kForgetAfter.
+// A second count of the same rows is about the last seconds.
 // Times are those of one clock and never decrease. Single-threaded.
 class ExpertDemand {
  public:
   static constexpr absl::Duration kHalfLife = absl::Minutes(5);
+  static constexpr absl::Duration kRecentHalfLife = absl::Seconds(10);
   static constexpr absl::Duration kForgetAfter = absl::Hours(1);
 
   struct Use {
@@ -26,13 +28,17 @@ class ExpertDemand {
 
   void Add(LayerExpert which, const Use& rows, absl::Duration now);
   Use At(LayerExpert which, absl::Duration now) const;
+  // Returns the rows of the last seconds, which decay with kRecentHalfLife.
+  Use Recent(LayerExpert which, absl::Duration now) const;
 
  private:
   struct Counted {
     Use use;
+    Use recent;
     absl::Duration at;  // Of the last addition.
   };
-  static Use Decayed(const Counted& counted, absl::Duration now);
+  static Use Decayed(const Use& use, absl::Duration age,
+                     absl::Duration half_life);
 
   std::map<LayerExpert, Counted> counted_;
 };

@@ -101,8 +101,8 @@ PeerExchange::Ticket PeerExchange::Dispatch(int layer, AbsentRows rows) {
 
 std::optional<LinkId> PeerExchange::HolderFor(const Owed& owed,
                                               bool silent) const {
-  for (const LinkId id :
-       directory_.Holders(owed.which.layer, owed.which.expert, numerics_)) {
+  for (const LinkId id : directory_.Holders(owed.which.layer, owed.which.expert,
+                                            numerics_, key_)) {
     if (peers_.at(id).silent == silent && !owed.asked.contains(ProcessOf(id))) {
       return id;
     }

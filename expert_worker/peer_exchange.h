@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/rendezvous.h"
 #include "common/rows.h"
 #include "engine/expert_stage.h"
 #include "expert_worker/dispatch_policy.h"
@@ -64,13 +65,16 @@ class PeerExchange {
   };
 
   // `counters` and `clock` must outlive the exchange. Only peers whose numerics
-  // id equals `numerics` are asked.
+  // id equals `numerics` are asked. `name` is that of this worker: with others
+  // of the same load, it chooses other peers than they do.
   PeerExchange(ExpertCounters& counters, const Clock& clock,
-               std::string numerics = "", Here here = {})
+               std::string numerics = "", Here here = {},
+               const std::string& name = "")
       : counters_(counters),
         answers_(clock),
         numerics_(std::move(numerics)),
-        here_(std::move(here)) {}
+        here_(std::move(here)),
+        key_(RendezvousScore(name, 0)) {}
 
   // Adds a peer whose link is up. It gets no rows until its engine reports that
   // it is ready.
@@ -179,6 +183,7 @@ class PeerExchange {
   AnswerWatch answers_;
   const std::string numerics_;
   const Here here_;
+  const std::uint64_t key_;    // Breaks ties of holders.
   ExpertDirectory directory_;  // Residency and load only; has no shape.
   std::map<LinkId, Peer> peers_;
   std::map<std::uint64_t, Owed> owed_;  // By ticket.

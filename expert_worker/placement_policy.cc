@@ -13,8 +13,13 @@ namespace {
 // The state with what several steps of the decision need.
 class Decision {
  public:
-  Decision(const PlacementState& state, const PlacementRules& rules)
-      : state_(state), rules_(rules) {}
+  // `surge`: by the rows of the last seconds.
+  Decision(const PlacementState& state, const PlacementRules& rules, bool surge)
+      : state_(state),
+        rules_(rules),
+        surge_(surge),
+        between_moves_(surge ? rules.between_surge_moves : rules.between_moves),
+        least_rows_(surge ? rules.surge_rows : rules.least_rows) {}
 
   std::optional<PlacementMove> Move() const;
 
@@ -33,9 +38,15 @@ class Decision {
   std::optional<Worth> BestLoad() const;
   std::optional<Worth> CheapestDrop() const;
   bool IsWorthwhile(const Worth& load, const Worth& drop) const;
+  // Return the rows that the load of an expert saves, or its drop costs.
+  double Absent(LayerExpert which) const;
+  double Used(LayerExpert which) const;
 
   const PlacementState& state_;
   const PlacementRules& rules_;
+  const bool surge_;
+  const absl::Duration between_moves_;
+  const double least_rows_;
 };
 
 std::string Name(LayerExpert which) {
@@ -64,16 +75,34 @@ bool Decision::IsFirst(LayerExpert which, bool of_holders) const {
       });
 }
 
+double Decision::Absent(LayerExpert which) const {
+  return surge_ ? state_.demand->Recent(which, state_.now).absent
+                : state_.demand->At(which, state_.now).absent;
+}
+
+double Decision::Used(LayerExpert which) const {
+  const auto rows = [this](const ExpertDemand::Use& use) {
+    return use.own + rules_.guest_share * use.guests;
+  };
+  const double lately = rows(state_.demand->At(which, state_.now));
+  if (!surge_) return lately;
+  // A steady rate has counts in proportion to the half-lives.
+  const double usual =
+      lately * absl::FDivDuration(ExpertDemand::kRecentHalfLife,
+                                  ExpertDemand::kHalfLife);
+  return std::max(rows(state_.demand->Recent(which, state_.now)), usual);
+}
+
 std::optional<Decision::Worth> Decision::BestLoad() const {
   std::optional<Worth> best;
   for (int layer = state_.first_layer; layer < state_.end_layer; ++layer) {
     for (int expert = 0; expert < state_.num_experts; ++expert) {
       const LayerExpert which = {layer, expert};
       if (state_.resident.contains(which)) continue;
-      Worth worth = {which, state_.demand->At(which, state_.now).absent};
-      worth.orphan =
-          !HeldElsewhere(which) && IsFirst(which, /*of_holders=*/false);
-      if (!worth.orphan && worth.rows < rules_.least_rows) continue;
+      Worth worth = {which, Absent(which)};
+      worth.orphan = !surge_ && !HeldElsewhere(which) &&
+                     IsFirst(which, /*of_holders=*/false);
+      if (!worth.orphan && worth.rows < least_rows_) continue;
       if (!best || std::pair(worth.orphan, worth.rows) >
                        std::pair(best->orphan, best->rows)) {
         best = worth;
@@ -87,8 +116,7 @@ std::optional<Decision::Worth> Decision::CheapestDrop() const {
   std::optional<Worth> cheapest;
   for (const LayerExpert which : state_.resident) {
     if (!HeldElsewhere(which) || IsFirst(which, /*of_holders=*/true)) continue;
-    const ExpertDemand::Use use = state_.demand->At(which, state_.now);
-    const double rows = use.own + rules_.guest_share * use.guests;
+    const double rows = Used(which);
     if (!cheapest || rows < cheapest->rows ||
         (rows == cheapest->rows &&
          RendezvousRank(state_.name, which) <
@@ -101,15 +129,15 @@ std::optional<Decision::Worth> Decision::CheapestDrop() const {
 
 bool Decision::IsWorthwhile(const Worth& load, const Worth& drop) const {
   return load.orphan || (load.rows > rules_.hysteresis * drop.rows &&
-                         load.rows - drop.rows >= rules_.least_rows);
+                         load.rows - drop.rows >= least_rows_);
 }
 
 std::optional<PlacementMove> Decision::Move() const {
-  if (state_.now - state_.last_move < rules_.between_moves) return {};
+  if (state_.now - state_.last_move < between_moves_) return {};
   const int resident = static_cast<int>(state_.resident.size());
   const std::optional<Worth> drop = CheapestDrop();
   if (resident > state_.most_resident) {
-    if (!drop) return {};
+    if (!drop || surge_) return {};
     return PlacementMove{
         {},
         drop->which,
@@ -132,7 +160,11 @@ std::optional<PlacementMove> Decision::Move() const {
 
 std::optional<PlacementMove> NextMove(const PlacementState& state,
                                       const PlacementRules& rules) {
-  return Decision(state, rules).Move();
+  for (const bool surge : {false, true}) {
+    auto move = Decision(state, rules, surge).Move();
+    if (move) return move;
+  }
+  return std::nullopt;
 }
 
 std::uint64_t RendezvousRank(std::string_view worker, LayerExpert which) {

@@ -49,6 +49,11 @@ struct PlacementRules {
   double hysteresis = 1.5;
   // The worth of a guest's row: it could have gone to another holder.
   double guest_share = 0.5;
+  // For moves during a surge: the time between two, and the rows of the last
+  // seconds (ExpertDemand::Recent) that one must save at least. 300 are about
+  // 20 rows a second.
+  absl::Duration between_surge_moves = absl::Seconds(1);
+  double surge_rows = 300;
 };
 
 // Load the one first, then drop the other. At least one is set.
@@ -67,6 +72,11 @@ struct PlacementMove {
 //   holds, too, and of which this worker is not the first holder in rendezvous
 //   order: so two holders never drop the same expert at the same time.
 // - With too many residents, drop such an expert without a load.
+// - If there is nothing of that to do, or it is too early, but an expert is in
+//   sudden demand: decide by the rows of the last seconds. The dropped expert
+//   is then worth the rows of the last seconds or, if they are more, those that
+//   it has on average in the same time. So replicas appear within seconds when
+//   a family surges, and a lull moves nothing.
 std::optional<PlacementMove> NextMove(const PlacementState& state,
                                       const PlacementRules& rules = {});
 

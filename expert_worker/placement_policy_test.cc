@@ -84,8 +84,8 @@ TEST_F(PlacementPolicyTest, WithRoomItOnlyLoads) {
 
 TEST_F(PlacementPolicyTest, RestsBetweenMoves) {
   state_.most_resident = 3;
-  Absent(3, 500);
   const PlacementRules rules;
+  Absent(3, rules.surge_rows - 1);
   state_.last_move = kNow - rules.between_moves + absl::Seconds(1);
   EXPECT_FALSE(NextMove(state_).has_value());
   state_.last_move = kNow - rules.between_moves;
@@ -105,6 +105,48 @@ TEST_F(PlacementPolicyTest, AnEquallyUsefulExpertIsNotExchanged) {
   Absent(3, 1400);
   EXPECT_FALSE(NextMove(state_).has_value());
   Absent(3, 200);
+  EXPECT_TRUE(NextMove(state_).has_value());
+}
+
+// One family surges: a minute ago it had as many rows as the resident expert.
+TEST_F(PlacementPolicyTest, ASurgeMovesWithinSeconds) {
+  Hold({0});
+  Rank(0, /*first=*/false);
+  const absl::Duration begin = kNow - absl::Minutes(20);
+  for (absl::Duration at = begin; at < kNow; at += absl::Seconds(1)) {
+    demand_.Add(E(0), {100, 0, 0}, at);
+    demand_.Add(E(3), {20, 20, 0}, at);
+  }
+  state_.last_move = kNow - absl::Seconds(2);
+  EXPECT_FALSE(NextMove(state_).has_value());
+  absl::Duration now = kNow;
+  for (; now < kNow + absl::Minutes(1) && !NextMove(state_);) {
+    now += absl::Seconds(1);
+    demand_.Add(E(0), {100, 0, 0}, now);
+    demand_.Add(E(3), {400, 400, 0}, now);
+    state_.now = now;
+  }
+  EXPECT_LE(now, kNow + absl::Seconds(10));
+  const auto move = NextMove(state_);
+  ASSERT_TRUE(move.has_value());
+  EXPECT_EQ(move->load, E(3));
+  EXPECT_EQ(move->drop, E(0));
+  // Not all layers in the same moment.
+  state_.last_move = now;
+  EXPECT_FALSE(NextMove(state_).has_value());
+}
+
+// The expert that is used steadily is not dropped in a lull.
+TEST_F(PlacementPolicyTest, ALullIsNoSurgeOfOthers) {
+  Hold({0});
+  Rank(0, /*first=*/false);
+  for (int second = 1200; second >= 60; --second) {
+    demand_.Add(E(0), {100, 0, 0}, kNow - absl::Seconds(second));
+  }
+  Absent(3, 1000);
+  state_.last_move = kNow - absl::Seconds(2);
+  EXPECT_FALSE(NextMove(state_).has_value());
+  Absent(3, 1500);
   EXPECT_TRUE(NextMove(state_).has_value());
 }
 

@@ -1,17 +1,21 @@
 #include "link/expert_directory.h"
 
 #include <algorithm>
-#include <tuple>
+#include <compare>
+
+#include "common/rendezvous.h"
 
 namespace apollo {
 
 bool ExpertDirectory::Update(LinkId id, const WorkerInfo& info) {
   const auto [it, added] = workers_.try_emplace(id);
   Worker& worker = it->second;
-  if (!added && info.revision <= worker.info.revision) return false;
+  if (!added) {
+    if (info.revision <= worker.info.revision) return false;
+    Leave(worker);
+  }
   worker.info = info;
-  worker.assigned.clear();
-  worker.sum = {};
+  Enter(worker);
   // Without experts there is nothing more to reach.
   worker.reaches_all = info.role == WorkerRole::kExpert && info.ready;
   for (int layer = shape_.first_layer; layer < shape_.end_layer; ++layer) {
@@ -22,6 +26,26 @@ bool ExpertDirectory::Update(LinkId id, const WorkerInfo& info) {
   return true;
 }
 
+void ExpertDirectory::Remove(LinkId id) {
+  const auto it = workers_.find(id);
+  if (it == workers_.end()) return;
+  Leave(it->second);
+  workers_.erase(it);
+}
+
+void ExpertDirectory::Enter(Worker& worker) {
+  worker.process = &processes_[KeyOf(worker.info)];
+  ++worker.process->links;
+}
+
+void ExpertDirectory::Leave(Worker& worker) {
+  while (!worker.assigned.empty()) {
+    Forget(worker, worker.assigned.begin()->first);
+  }
+  if (--worker.process->links == 0) processes_.erase(KeyOf(worker.info));
+  worker.process = nullptr;
+}
+
 void ExpertDirectory::SetLeaving(LinkId id, bool leaving) {
   const auto it = workers_.find(id);
   if (it != workers_.end()) it->second.leaving = leaving;
@@ -30,37 +54,32 @@ void ExpertDirectory::SetLeaving(LinkId id, bool leaving) {
 void ExpertDirectory::Assign(LinkId id, std::uint64_t key, const Work& work) {
   const auto it = workers_.find(id);
   if (it == workers_.end()) return;
-  Withdraw(id, key);
-  it->second.assigned[key] = work;
-  it->second.sum.sequences += work.sequences;
-  it->second.sum.rows += work.rows;
+  Worker& worker = it->second;
+  Forget(worker, key);
+  worker.assigned[key] = work;
+  worker.process->assigned.sequences += work.sequences;
+  worker.process->assigned.rows += work.rows;
 }
 
 void ExpertDirectory::Withdraw(LinkId id, std::uint64_t key) {
   const auto it = workers_.find(id);
-  if (it == workers_.end()) return;
-  const auto work = it->second.assigned.extract(key);
+  if (it != workers_.end()) Forget(it->second, key);
+}
+
+void ExpertDirectory::Forget(Worker& worker, std::uint64_t key) {
+  const auto work = worker.assigned.extract(key);
   if (work.empty()) return;
-  it->second.sum.sequences -= work.mapped().sequences;
-  it->second.sum.rows -= work.mapped().rows;
+  worker.process->assigned.sequences -= work.mapped().sequences;
+  worker.process->assigned.rows -= work.mapped().rows;
 }
 
 std::int64_t ExpertDirectory::Load(LinkId id, int sequences) const {
-  const WorkerInfo& info = workers_.at(id).info;
-  Work assigned;
-  // Two processes may be joined by two links, as each has dialled the other.
-  for (const auto& [other, worker] : workers_) {
-    if (worker.info.name != info.name ||
-        worker.info.instance != info.instance) {
-      continue;
-    }
-    assigned.sequences += worker.sum.sequences;
-    assigned.rows += worker.sum.rows;
-  }
+  const Worker& worker = workers_.at(id);
+  const Work& assigned = worker.process->assigned;
   // Work that was assigned just before a report may be missing from both.
   const int running =
-      std::max(info.running_sequences + assigned.sequences, sequences);
-  return info.queued_rows + assigned.rows + running;
+      std::max(worker.info.running_sequences + assigned.sequences, sequences);
+  return worker.info.queued_rows + assigned.rows + running;
 }
 
 bool ExpertDirectory::Holds(const Worker& worker, int layer, int expert,
@@ -70,20 +89,26 @@ bool ExpertDirectory::Holds(const Worker& worker, int layer, int expert,
          worker.info.resident.Has(layer, expert);
 }
 
-std::vector<LinkId> ExpertDirectory::Holders(
-    int layer, int expert, const std::string& numerics) const {
-  std::vector<LinkId> holders;
-  for (const auto& [id, worker] : workers_) {
-    if (Holds(worker, layer, expert, numerics)) holders.push_back(id);
-  }
-  const auto rank = [this](LinkId id) {
-    const Worker& worker = workers_.at(id);
-    return std::tuple(!worker.stays(), Load(id), worker.info.name,
-                      worker.info.instance, id);
+std::vector<LinkId> ExpertDirectory::Holders(int layer, int expert,
+                                             const std::string& numerics,
+                                             std::uint64_t key) const {
+  struct Holder {
+    bool goes;
+    std::int64_t load;
+    std::uint64_t last_score;  // The highest comes first.
+    LinkId id;
+    auto operator<=>(const Holder&) const = default;
   };
-  std::sort(holders.begin(), holders.end(),
-            [&rank](LinkId a, LinkId b) { return rank(a) < rank(b); });
-  return holders;
+  std::vector<Holder> holders;
+  for (const auto& [id, worker] : workers_) {
+    if (!Holds(worker, layer, expert, numerics)) continue;
+    holders.push_back({!worker.stays(), Load(id),
+                       ~RendezvousScore(worker.info.name, key), id});
+  }
+  std::sort(holders.begin(), holders.end());
+  std::vector<LinkId> ids;
+  for (const Holder& holder : holders) ids.push_back(holder.id);
+  return ids;
 }
 
 bool ExpertDirectory::Stays(int layer, int expert,

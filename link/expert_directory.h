@@ -5,6 +5,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "link/link_session.h"
@@ -36,6 +38,9 @@ class ExpertDirectory {
   // `shape` has the layers and experts that a worker must reach to accept
   // sequences.
   explicit ExpertDirectory(const SparseShape& shape = {}) : shape_(shape) {}
+  // Movable, not copyable: workers point to their processes.
+  ExpertDirectory(ExpertDirectory&&) = default;
+  ExpertDirectory(const ExpertDirectory&) = delete;
 
   // Returns the number of experts of each layer.
   int experts() const { return shape_.num_experts; }
@@ -45,7 +50,7 @@ class ExpertDirectory {
   // was taken.
   bool Update(LinkId id, const WorkerInfo& info);
   // These two ignore unknown ids.
-  void Remove(LinkId id) { workers_.erase(id); }
+  void Remove(LinkId id);
   // Sets whether a worker has left the list of workers. A leaving worker counts
   // as draining.
   void SetLeaving(LinkId id, bool leaving);
@@ -67,14 +72,17 @@ class ExpertDirectory {
 
   // Estimates the rows that the worker computes before those of new work: its
   // waiting rows, and one for each sequence. `sequences` is a lower bound on
-  // the number of its sequences, known to the caller.
+  // the number of its sequences, known to the caller. Takes constant time.
   std::int64_t Load(LinkId id, int sequences = 0) const;
 
   // Returns the links to the workers that have the expert of the layer in
   // memory and the numerics id `numerics`, the best first: those that stay
-  // before draining ones, then by load, then by name.
+  // before draining ones, then by load, then by rendezvous hashing of the key
+  // and their names. So the rows of many callers with keys of their own do not
+  // all go to the same idle holder until it reports its load.
   std::vector<LinkId> Holders(int layer, int expert,
-                              const std::string& numerics) const;
+                              const std::string& numerics,
+                              std::uint64_t key = 0) const;
 
   // Returns true if a worker that stays and has that numerics id has the expert
   // of the layer in memory.
@@ -95,14 +103,29 @@ class ExpertDirectory {
       std::span<const LinkId> workers) const;
 
  private:
+  // A process, by name and instance. It may be joined by two links, as each
+  // side has dialled the other.
+  struct Process {
+    int links = 0;
+    Work assigned = {};  // On all its links.
+  };
+  using ProcessKey = std::pair<std::string, std::uint64_t>;
   struct Worker {
     WorkerInfo info;
     bool leaving = false;
     bool reaches_all = false;
     std::map<std::uint64_t, Work> assigned = {};  // Since the last report.
-    Work sum = {};                                // Total of `assigned`.
+    Process* process = nullptr;                   // In processes_.
     bool stays() const { return !info.draining && !leaving; }
   };
+  static ProcessKey KeyOf(const WorkerInfo& info) {
+    return {info.name, info.instance};
+  }
+  static void Forget(Worker& worker, std::uint64_t key);
+  // Let the worker enter the process of its description, and leave it together
+  // with the work assigned on its link.
+  void Enter(Worker& worker);
+  void Leave(Worker& worker);
   bool Holds(const Worker& worker, int layer, int expert,
              const std::string& numerics) const;
   // Returns true if the worker is an expert worker that is ready and reaches
@@ -110,7 +133,8 @@ class ExpertDirectory {
   static bool Reaches(const WorkerInfo& info, int layer, int expert);
 
   const SparseShape shape_;
-  std::map<LinkId, Worker> workers_;
+  std::unordered_map<LinkId, Worker> workers_;
+  std::map<ProcessKey, Process> processes_;
 };
 
 }  // namespace apollo

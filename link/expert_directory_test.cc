@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
+#include <string>
+
 namespace apollo {
 namespace {
 
@@ -57,7 +61,7 @@ TEST(ExpertDirectoryTest, ExpertsMayDifferByLayer) {
   EXPECT_EQ(directory.Holders(5, 0, ""), Links{1});
 }
 
-TEST(ExpertDirectoryTest, TheLeastBusyComesFirstThenByName) {
+TEST(ExpertDirectoryTest, TheLeastBusyComesFirst) {
   ExpertDirectory directory;
   WorkerInfo a = Ready("a", {0}), b = Ready("b", {0}), c = Ready("c", {0});
   a.queued_rows = 10;
@@ -69,9 +73,24 @@ TEST(ExpertDirectoryTest, TheLeastBusyComesFirstThenByName) {
   directory.Update(2, b);
   directory.Update(3, c);
   directory.Update(5, Ready("e", {0}));
-  directory.Update(6, Ready("d", {0}));
-  // Loads of 0, 0, 10, 11 and 12.
-  EXPECT_EQ(directory.Holders(0, 0, ""), (Links{6, 5, 1, 3, 2}));
+  // Loads of 0, 10, 11 and 12.
+  EXPECT_EQ(directory.Holders(0, 0, ""), (Links{5, 1, 3, 2}));
+}
+
+// Otherwise the first name would get the rows of all callers.
+TEST(ExpertDirectoryTest, IdleHoldersShareCallersWithDifferentKeys) {
+  ExpertDirectory directory;
+  for (LinkId id = 1; id <= 4; ++id) {
+    directory.Update(id, Ready("w" + std::to_string(id), {0}));
+  }
+  std::map<LinkId, int> firsts;
+  for (std::uint64_t key = 0; key < 400; ++key) {
+    const Links holders = directory.Holders(0, 0, "", key);
+    EXPECT_EQ(holders, directory.Holders(0, 0, "", key));
+    ASSERT_EQ(holders.size(), 4u);
+    ++firsts[holders.front()];
+  }
+  for (LinkId id = 1; id <= 4; ++id) EXPECT_GT(firsts[id], 50) << id;
 }
 
 TEST(ExpertDirectoryTest, DrainingWorkersComeLast) {
@@ -182,6 +201,58 @@ TEST(ExpertDirectoryTest, WorkOnEitherLinkOfAProcessCounts) {
   EXPECT_EQ(directory.Load(4), 0);
   directory.Withdraw(1, 7);
   EXPECT_EQ(directory.Load(2), 0);
+}
+
+// Compares sums with the work of each link, while links and processes come and
+// go.
+TEST(ExpertDirectoryTest, LoadIsTheWorkOfAllLinksOfTheProcess) {
+  std::mt19937 random(3);
+  ExpertDirectory directory;
+  std::map<LinkId, WorkerInfo> infos;
+  std::map<LinkId, std::map<std::uint64_t, ExpertDirectory::Work>> works;
+  for (int step = 0; step < 5000; ++step) {
+    const LinkId id = random() % 6;
+    const std::uint64_t key = random() % 5;
+    switch (random() % 8) {
+      case 0: {
+        WorkerInfo info = Ready("w" + std::to_string(random() % 2), {0});
+        info.instance = random() % 2;
+        info.revision = infos[id].revision + 1;
+        info.queued_rows = static_cast<int>(random() % 9);
+        EXPECT_TRUE(directory.Update(id, info));
+        infos[id] = info;
+        works.erase(id);
+        break;
+      }
+      case 1:
+        if (random() % 4 != 0) break;
+        directory.Remove(id);
+        infos.erase(id);
+        works.erase(id);
+        break;
+      case 2:
+      case 3:
+        directory.Withdraw(id, key);
+        works[id].erase(key);
+        break;
+      default: {
+        const ExpertDirectory::Work work = {static_cast<int>(random() % 3),
+                                            static_cast<int>(random() % 7)};
+        directory.Assign(id, key, work);
+        if (infos.contains(id)) works[id][key] = work;
+      }
+    }
+    for (const auto& [one, info] : infos) {
+      std::int64_t load = info.queued_rows;
+      for (const auto& [other, its] : infos) {
+        if (its.name != info.name || its.instance != info.instance) continue;
+        for (const auto& [k, work] : works[other]) {
+          load += work.sequences + work.rows;
+        }
+      }
+      ASSERT_EQ(directory.Load(one), load) << "step " << step;
+    }
+  }
 }
 
 TEST(ExpertDirectoryTest, TheCallersSequencesAreALowerBound) {

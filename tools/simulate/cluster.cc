@@ -18,7 +18,8 @@ constexpr std::int64_t kNumberBytes = 4;
 
 Cluster::Cluster(const Scenario& scenario)
     : scenario_(scenario),
-      board_(scenario.expert.count, scenario.model.experts),
+      board_(scenario.expert.count, scenario.model.sparse_layers,
+             scenario.model.experts),
       wires_(static_cast<std::size_t>(scenario.dense.count) +
                  static_cast<std::size_t>(scenario.expert.count),
              scenario.link.latency, scenario.link.bytes_per_second),
@@ -66,15 +67,6 @@ void Cluster::Run() {
       events_.At(FromSeconds(failure.back_at), [this, worker] {
         expert_[worker]->Start(InitialPlacement(scenario_)[worker]);
       });
-    }
-  }
-  if (scenario_.expert.standby > 0 ||
-      scenario_.expert.placement == Scenario::Placement::kAuto) {
-    for (int w = 0; w < scenario_.expert.count; ++w) {
-      // One after the other, so that later ones see what earlier ones did.
-      events_.At(FromSeconds(scenario_.expert.placement_seconds * (w + 1) /
-                             scenario_.expert.count),
-                 [this, w] { Place(w); });
     }
   }
   traffic_.Start();
@@ -184,6 +176,9 @@ void Cluster::SendOutputs(int worker, Guests guests) {
 
 void Cluster::Report(int worker) {
   expert_[worker]->Report();
+  if (scenario_.expert.placement == Scenario::Placement::kAuto) {
+    expert_[worker]->Decide();
+  }
   events_.After(FromSeconds(scenario_.report_seconds),
                 [this, worker] { Report(worker); });
 }
@@ -202,37 +197,6 @@ void Cluster::Notice(int worker) {
     if (node->up()) node->LosePeer(worker);
   }
   for (const auto& node : dense_) node->LoseWorker(worker);
-  // Experts that nobody has any more come from standby.
-  if (scenario_.expert.standby == 0) return;
-  for (int e = 0; e < scenario_.model.experts; ++e) {
-    if (board_.IsHeld(e)) continue;
-    for (const auto& node : expert_) {
-      if (!node->up() || node->loading()) continue;
-      node->Load(e, -1);
-      break;
-    }
-  }
-}
-
-void Cluster::Place(int worker) {
-  ExpertNode& node = *expert_[worker];
-  const std::vector<double> use = node.TakeUse();
-  if (node.up() && !node.loading()) {
-    const bool moves = scenario_.expert.placement == Scenario::Placement::kAuto;
-    MoveState state = {use, {}, node.resident(), {}, scenario_.expert.standby};
-    if (moves) {
-      state.room += static_cast<int>(node.base().size());
-    } else {
-      state.fixed = node.base();
-    }
-    for (const int expert : node.resident()) {
-      if (!board_.IsHeld(expert, worker)) state.needed.insert(expert);
-    }
-    const auto move = NextMove(state);
-    if (move) node.Load(move->load, move->drop.value_or(-1));
-  }
-  events_.After(FromSeconds(scenario_.expert.placement_seconds),
-                [this, worker] { Place(worker); });
 }
 
 std::vector<double> Cluster::DenseUse() const {

@@ -112,7 +112,7 @@ TEST(ClusterTest, TheOnlyHolderOfAnExpertIsMissed) {
 TEST(ClusterTest, AStandbyExpertTakesThePlaceOfALostOne) {
   const Scenario scenario = Make(
       R"({"seconds": 120, "expert_workers": {"count": 7, "standby": 1,
-          "standby_load_seconds": 0.5},
+          "load_seconds": 0.5},
           "failures": [{"expert_worker": 3, "at": 10}]})");
   Cluster cluster(scenario);
   cluster.Run();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "common/rendezvous.h"
 #include "engine/cache_size.h"
 
 namespace apollo::simulate {
@@ -25,26 +26,24 @@ DenseNode::DenseNode(int index, const Scenario& scenario, EventQueue& events,
       loads_(board, scenario.expert.count) {}
 
 std::optional<int> DenseNode::Place(Sequence& sequence, int rows) {
-  for (int e = 0; e < scenario_.model.experts; ++e) {
-    if (!board_.IsHeld(e)) return std::nullopt;  // As TakesSequences.
-  }
+  // As ExpertDirectory::TakesSequences. A standby reaches every expert.
+  if (scenario_.expert.standby == 0 && !board_.HoldAll()) return std::nullopt;
   std::vector<int> suitable;
-  std::vector<Candidate> candidates;
+  std::vector<PinningCandidate> candidates;
   const int family = sequence.request.family;
   for (int w = 0; w < scenario_.expert.count; ++w) {
     const Board::Report& report = board_.report(w);
     if (!report.up) continue;
-    const bool resident = family >= 0 && report.resident.contains(family);
     suitable.push_back(w);
     candidates.push_back(
         {.busy = false,
-         .resident_layers = resident ? scenario_.model.sparse_layers : 0,
+         .resident_layers = family < 0 ? 0 : board_.ResidentLayers(w, family),
          .load = loads_.Load(w, on_worker_[w]),
          .sequences = on_worker_[w],
-         .tie_break = TieBreak(report.name, sequence.request.id)});
+         .tie_break = RendezvousScore(report.name, sequence.request.id)});
   }
   const auto best =
-      ChooseWorker(scenario_.expert.pinning, family >= 0, candidates);
+      ChoosePinned(scenario_.expert.pinning, family >= 0, candidates);
   if (!best) return std::nullopt;
   const int worker = suitable[*best];
   ++on_worker_[worker];

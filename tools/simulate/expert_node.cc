@@ -4,6 +4,10 @@
 #include <numeric>
 #include <utility>
 
+#include "common/rendezvous.h"
+#include "expert_worker/dispatch_policy.h"
+#include "expert_worker/placement_policy.h"
+
 namespace apollo::simulate {
 
 ExpertNode::ExpertNode(int index, const Scenario& scenario, EventQueue& events,
@@ -17,21 +21,27 @@ ExpertNode::ExpertNode(int index, const Scenario& scenario, EventQueue& events,
       network_(network),
       stats_(stats),
       random_(scenario.seed, 1000 + static_cast<std::uint64_t>(index)),
+      residence_(
+          index, scenario, events, board, stats,
+          {[this] { Report(); }, [this](LayerExpert which) { Came(which); }}),
       loads_(board, scenario.expert.count),
-      use_(scenario.model.experts),
       order_(scenario.model.experts) {
   std::iota(order_.begin(), order_.end(), 0);
 }
 
-void ExpertNode::Start(std::set<int> experts) {
-  base_ = resident_ = std::move(experts);
+void ExpertNode::Start(const std::set<int>& experts) {
+  residence_.Start(experts);
+  most_resident_ = static_cast<int>(residence_.resident().size());
+  demand_ = ExpertDemand();
+  last_move_ = events_.now();
   up_ = true;
   Report();
 }
 
 void ExpertNode::Stop() {
-  up_ = at_work_ = guests_turn_ = loading_ = false;
+  up_ = at_work_ = guests_turn_ = false;
   ++life_;
+  residence_.Stop();
   waiting_.clear();
   guests_.clear();
   served_.clear();
@@ -43,7 +53,8 @@ void ExpertNode::Report() {
   if (!up_) return;
   Board::Report report;
   report.up = true;
-  report.resident = resident_;
+  report.resident =
+      LayerExperts::Of(residence_.resident(), 0, scenario_.model.sparse_layers);
   report.running_sequences = static_cast<int>(sequences_.size());
   report.queued_rows = 0;
   for (const StepPart& part : waiting_) report.queued_rows += part.rows();
@@ -144,31 +155,71 @@ void ExpertNode::Route(Batch& batch) {
       for (int r = 0; r < slice.rows; ++r) Draw(slice.family, rows_of);
       for (int e = 0; e < experts; ++e) {
         if (rows_of[e] == 0) continue;
-        use_[e] += rows_of[e];
         stats_.choices += rows_of[e];
         batch.rows_of[e] += rows_of[e];
-        slice.failed = slice.failed ||
-                       (!resident_.contains(e) && !board_.IsHeld(e, index_));
+        slice.failed = slice.failed || !Reaches({batch.layer, e});
       }
     }
   }
 }
 
+bool ExpertNode::Reaches(LayerExpert which) const {
+  return residence_.BytesToLoad(which) || board_.IsHeld(which, index_);
+}
+
+void ExpertNode::Count(LayerExpert which, const ExpertDemand::Use& rows) {
+  if (scenario_.expert.placement != Scenario::Placement::kAuto) return;
+  demand_.Add(which, rows, absl::Nanoseconds(events_.now()));
+}
+
 void ExpertNode::RunLayer() {
   Route(*batch_);
   for (int e = 0; e < scenario_.model.experts; ++e) {
-    if (batch_->rows_of[e] == 0 || resident_.contains(e)) continue;
-    SendAway(e, std::exchange(batch_->rows_of[e], 0));
+    const int rows = batch_->rows_of[e];
+    if (rows == 0) continue;
+    const LayerExpert which = {batch_->layer, e};
+    const bool resident = residence_.resident().contains(which);
+    Count(which, {.own = 1.0 * rows, .absent = resident ? 0.0 : rows});
+    if (residence_.Has(which)) {
+      residence_.Use(which);
+    } else {
+      SendAway(e, std::exchange(batch_->rows_of[e], 0));
+    }
   }
   Work(ExpertTime(batch_->layer, batch_->rows_of), &ExpertNode::RunExperts);
 }
 
 void ExpertNode::SendAway(int expert, int rows) {
-  const int holder = loads_.Holder(expert, index_);
-  if (holder < 0) return;  // The slices have failed.
-  stats_.guest_choices += rows;
-  batch_->away.push_back({expert, rows, holder, loads_.Give(holder, 0, rows)});
-  network_.SendGuests(holder, {index_, batches_, batch_->layer, expert, rows});
+  const LayerExpert which = {batch_->layer, expert};
+  const int holder = loads_.Holder(
+      which, index_, RendezvousScore(board_.report(index_).name, 0));
+  RowsToPlace question;
+  question.rows = rows;
+  question.bytes_per_row = 4 * scenario_.model.hidden;
+  if (holder >= 0) question.rows_before = loads_.Load(holder);
+  question.bytes_to_load = residence_.BytesToLoad(which);
+  switch (PlaceRows(question)) {
+    case RowsPlace::kPeer:
+      stats_.guest_choices += rows;
+      batch_->away.push_back(
+          {expert, rows, holder, loads_.Give(holder, 0, rows)});
+      return network_.SendGuests(
+          holder, {index_, batches_, batch_->layer, expert, rows});
+    case RowsPlace::kHere:
+      batch_->away.push_back({expert, rows, index_, 0});
+      return residence_.Has(which) ? Came(which) : residence_.Want(which);
+    case RowsPlace::kNowhere:
+      return;  // The slices have failed.
+  }
+}
+
+void ExpertNode::Came(LayerExpert which) {
+  if (batch_ == nullptr || batch_->layer != which.layer) return;
+  for (const Away& away : batch_->away) {
+    if (away.peer != index_ || away.expert != which.expert) continue;
+    guests_.push_back({index_, batches_, which.layer, which.expert, away.rows});
+  }
+  Advance();
 }
 
 Time ExpertNode::ExpertTime(int layer, std::vector<int> rows_of) {
@@ -181,7 +232,9 @@ Time ExpertNode::ExpertTime(int layer, std::vector<int> rows_of) {
     }
     taken += it->rows;
     rows_of[it->expert] += it->rows;
-    use_[it->expert] += it->rows / 2.0;
+    const LayerExpert which = {layer, it->expert};
+    if (it->from != index_) Count(which, {.guests = 1.0 * it->rows});
+    residence_.Use(which);
     served_.push_back(*it);
     it = guests_.erase(it);
   }
@@ -192,7 +245,11 @@ Time ExpertNode::ExpertTime(int layer, std::vector<int> rows_of) {
 
 void ExpertNode::AnswerGuests() {
   for (const Guests& guests : std::exchange(served_, {})) {
-    network_.SendOutputs(index_, guests);
+    if (guests.from == index_) {
+      TakeOutputs(guests);
+    } else {
+      network_.SendOutputs(index_, guests);
+    }
   }
 }
 
@@ -216,7 +273,7 @@ void ExpertNode::TakeOutputs(const Guests& guests) {
     return a.expert == guests.expert && guests.layer == batch_->layer;
   });
   if (it == away.end()) return;
-  loads_.TakeBack(it->peer, it->given, 0, it->rows);
+  if (it->peer != index_) loads_.TakeBack(it->peer, it->given, 0, it->rows);
   away.erase(it);
   if (away.empty() && batch_->computed) EndLayer();
   Advance();
@@ -228,7 +285,7 @@ void ExpertNode::LosePeer(int peer) {
   for (const Away& rows : away) {
     if (rows.peer != peer) {
       batch_->away.push_back(rows);
-    } else if (board_.IsHeld(rows.expert, index_)) {
+    } else if (Reaches({batch_->layer, rows.expert})) {
       SendAway(rows.expert, rows.rows);
     } else {  // Nobody knows here which slices had these rows.
       for (StepPart& part : batch_->parts) {
@@ -260,23 +317,29 @@ void ExpertNode::GuestsDone() {
   Advance();
 }
 
-void ExpertNode::Load(int expert, int drop) {
-  loading_ = true;
-  ++stats_.loads;
-  events_.After(FromSeconds(scenario_.expert.standby_load_seconds),
-                [this, life = life_, expert, drop] {
-                  if (life != life_) return;
-                  loading_ = false;
-                  resident_.insert(expert);
-                  Report();
-                  if (drop < 0 || !board_.IsHeld(drop, index_)) return;
-                  resident_.erase(drop);
-                  Report();
-                });
-}
-
-std::vector<double> ExpertNode::TakeUse() {
-  return std::exchange(use_, std::vector<double>(use_.size()));
+void ExpertNode::Decide() {
+  if (!up_ || residence_.loading()) return;
+  PlacementState state;
+  state.now = absl::Nanoseconds(events_.now());
+  state.last_move = absl::Nanoseconds(last_move_);
+  if (state.now - state.last_move < PlacementRules().between_surge_moves) {
+    return;
+  }
+  state.name = board_.report(index_).name;
+  state.end_layer = scenario_.model.sparse_layers;
+  state.num_experts = scenario_.model.experts;
+  state.resident = residence_.resident();
+  state.most_resident = most_resident_;
+  for (int w = 0; w < scenario_.expert.count; ++w) {
+    const Board::Report& peer = board_.report(w);
+    if (w == index_ || !peer.up) continue;
+    state.peers.push_back({peer.name, peer.resident});
+  }
+  state.demand = &demand_;
+  const std::optional<PlacementMove> move = NextMove(state);
+  if (!move) return;
+  last_move_ = events_.now();
+  residence_.Make(*move);
 }
 
 }  // namespace apollo::simulate

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/layer_experts.h"
+#include "expert_worker/expert_demand.h"
 #include "tools/simulate/board.h"
 #include "tools/simulate/event_queue.h"
 #include "tools/simulate/machine.h"
@@ -14,6 +16,7 @@
 #include "tools/simulate/network.h"
 #include "tools/simulate/peer_loads.h"
 #include "tools/simulate/random.h"
+#include "tools/simulate/residence.h"
 #include "tools/simulate/scenario.h"
 #include "tools/simulate/stats.h"
 
@@ -22,7 +25,9 @@ namespace apollo::simulate {
 // An expert worker, with the pieces of work of expert_worker/expert_core.h: the
 // waiting steps of all dense workers become a batch; a layer of it sends the
 // rows of absent experts to holders, takes along the guests of that layer, and
-// is followed by a piece of guests. All references must outlive it.
+// is followed by a piece of guests. Which experts it has is decided by
+// expert_worker/placement_policy.h, where rows of absent ones are computed by
+// expert_worker/dispatch_policy.h. All references must outlive it.
 // Single-threaded.
 class ExpertNode {
  public:
@@ -39,27 +44,22 @@ class ExpertNode {
   void Report();
   // Loses everything. Events of the past have no effect any more.
   void Stop();
-  void Start(std::set<int> experts);
+  // Begins with these experts in all layers.
+  void Start(const std::set<int>& experts);
 
-  // Loads an expert, and then drops another one (-1: none), unless nobody else
-  // has that.
-  void Load(int expert, int drop);
-  // The rows since the last call, by expert (MoveState::used).
-  std::vector<double> TakeUse();
+  // Makes the next move of placement `auto`, if there is one to make.
+  void Decide();
 
   bool up() const { return up_; }
   // Changes when the worker is lost.
   std::uint64_t life() const { return life_; }
-  bool loading() const { return loading_; }
-  const std::set<int>& resident() const { return resident_; }
-  const std::set<int>& base() const { return base_; }
   Time worked() const { return worked_; }
 
  private:
   struct Away {  // Rows that a peer computes.
     int expert = 0;
     int rows = 0;
-    int peer = 0;
+    int peer = 0;             // This worker: they wait for the expert.
     std::uint64_t given = 0;  // See PeerLoads::Give.
   };
   struct Batch {
@@ -82,7 +82,15 @@ class ExpertNode {
   // Draws the experts of the rows of a batch.
   void Route(Batch& batch);
   void Draw(int family, std::vector<int>& rows_of);
+  // Gives rows of an absent expert to a peer or, once it is loaded, to this
+  // worker.
   void SendAway(int expert, int rows);
+  // Handles the arrival of an expert that rows wait for.
+  void Came(LayerExpert which);
+  // Counts rows for the decisions of `auto`.
+  void Count(LayerExpert which, const ExpertDemand::Use& rows);
+  // Returns true if the rows of an expert can be computed here or elsewhere.
+  bool Reaches(LayerExpert which) const;
   // Takes the oldest guests of a layer from the queue, and returns the time of
   // their experts together with those of `rows_of`.
   Time ExpertTime(int layer, std::vector<int> rows_of);
@@ -101,17 +109,18 @@ class ExpertNode {
   bool up_ = true;
   bool at_work_ = false;
   bool guests_turn_ = false;
-  bool loading_ = false;
   std::uint64_t life_ = 0;
   std::uint64_t batches_ = 0;
-  std::set<int> base_, resident_;
+  Residence residence_;
+  ExpertDemand demand_;
+  Time last_move_ = 0;     // Or its start.
+  int most_resident_ = 0;  // As many as it began with.
   std::deque<StepPart> waiting_;
   std::deque<Guests> guests_;
   std::vector<Guests> served_;
   std::unique_ptr<Batch> batch_;
   std::unordered_map<std::uint64_t, int> sequences_;  // And their attempts.
   PeerLoads loads_;
-  std::vector<double> use_;
   std::vector<int> order_;  // Scratch memory of Draw.
   Time worked_ = 0;
 };

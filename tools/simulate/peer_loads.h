@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/layer_experts.h"
+#include "common/rendezvous.h"
 #include "tools/simulate/board.h"
 
 namespace apollo::simulate {
@@ -41,17 +43,23 @@ class PeerLoads {
     return report.queued_rows + given.rows +
            std::max(report.running_sequences + given.sequences, sequences);
   }
-  // Returns the holder of an expert with the least load, the first of equals;
-  // -1 if there is none besides `except`.
-  int Holder(int expert, int except) {
+  // Returns the holder of an expert with the least load, of equals the one with
+  // the highest score for the key (common/rendezvous.h); -1 if there is none
+  // besides `except`.
+  int Holder(LayerExpert which, int except, std::uint64_t key) {
     int best = -1;
     std::int64_t least = 0;
-    for (const int worker : board_.holders(expert)) {
+    std::uint64_t highest = 0;
+    for (const int worker : board_.holders(which)) {
       if (worker == except) continue;
       const std::int64_t load = Load(worker);
-      if (best < 0 || load < least) {
+      if (best >= 0 && load > least) continue;
+      const std::uint64_t score =
+          RendezvousScore(board_.report(worker).name, key);
+      if (best < 0 || load < least || score > highest) {
         best = worker;
         least = load;
+        highest = score;
       }
     }
     return best;

@@ -1,8 +1,6 @@
 #include "tools/simulate/placement.h"
 
 #include <algorithm>
-#include <cstddef>
-#include <numeric>
 
 namespace apollo::simulate {
 
@@ -18,31 +16,13 @@ std::vector<std::set<int>> InitialPlacement(const Scenario& scenario) {
   }
   const int copies = std::max(expert.count, experts * expert.replicas);
   for (int c = 0; c < copies; ++c) {
-    placement[c % expert.count].insert(c % experts);
+    std::set<int>& own = placement[c % expert.count];
+    if (static_cast<int>(own.size()) == experts) continue;
+    int next = c % experts;
+    while (own.contains(next)) next = (next + 1) % experts;
+    own.insert(next);
   }
   return placement;
-}
-
-std::optional<Move> NextMove(const MoveState& state) {
-  const std::span<const double> used = state.used;
-  const double all = std::accumulate(used.begin(), used.end(), 0.0);
-  int most = -1;
-  int least = -1;  // Of those that it may drop.
-  int loaded = 0;
-  for (int e = 0; e < static_cast<int>(used.size()); ++e) {
-    if (!state.resident.contains(e)) {
-      if (most < 0 || used[e] > used[most]) most = e;
-    } else if (!state.fixed.contains(e)) {
-      ++loaded;
-      if (!state.needed.contains(e) && (least < 0 || used[e] < used[least])) {
-        least = e;
-      }
-    }
-  }
-  if (most < 0 || all == 0 || used[most] < all / 10) return std::nullopt;
-  if (loaded < state.room) return Move{most, std::nullopt};
-  if (least < 0 || used[least] * 1.5 > used[most]) return std::nullopt;
-  return Move{most, least};
 }
 
 }  // namespace apollo::simulate

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "common/json.h"
+#include "dense_worker/pinning.h"
 #include "engine/scheduler.h"
-#include "tools/simulate/expert_choice.h"
 #include "tools/simulate/stage_times.h"
 
 namespace apollo::simulate {
@@ -54,10 +54,9 @@ struct Scenario {
     Placement placement = Placement::kInTurn;
     std::vector<std::set<int>> fixed;  // By worker; repeated.
     int replicas = 1;                  // Workers with each expert, in turn.
-    // Experts that a worker may load besides those.
+    // Experts that a worker may have on standby, in all layers.
     int standby = 0;
-    double standby_load_seconds = 2;
-    double placement_seconds = 5;  // Between decisions of standby and `auto`.
+    double load_seconds = 0.5;  // Of one expert of one layer.
     Pinning pinning = Pinning::kPrefer;
     int max_batch_rows = 2048;  // StepQueue::kMaxBatchRows
   };
