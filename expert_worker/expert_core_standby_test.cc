@@ -25,13 +25,14 @@ ExpertCore::Options StandbyFor(int experts) {
 }
 
 // Adds a second peer, and returns its link.
+// The peer of the fixture, "p", is before "r" for a worker without a name.
 std::shared_ptr<FakeLink> AddSecond(Worker& worker,
                                     const std::set<int>& experts) {
   auto link = std::make_shared<FakeLink>();
   worker.core->LinkUp(kSecondPeer,
-                      {WorkerRole::kExpert, "q", "m", "1", experts}, link);
+                      {WorkerRole::kExpert, "r", "m", "1", experts}, link);
   WorkerInfo info = std::get<WorkerInfo>(PeerInfo(experts).body);
-  info.name = "q";
+  info.name = "r";
   worker.Take({info}, kSecondPeer);
   return link;
 }

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <optional>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -68,7 +69,9 @@ absl::Status ProcessFrame::RunUntilStopped(const std::function<bool()>& ready,
                                            const LastCalls& last,
                                            const std::function<void()>& drain) {
   absl::Status status = server_->RunUntilStopped(ready);
-  const SecondStop second;
+  // A port that is lost is no stop request: the first signal is still to come.
+  std::optional<SecondStop> second;
+  if (status.ok()) second.emplace();
   LogInfo("stopping");
   Notify(kServiceStopping);
   if (drain != nullptr) drain();

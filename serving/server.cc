@@ -283,7 +283,12 @@ void Server::Shutdown(const LastCalls& last) {
     last.end();
     wait(LastCalls::kLastWord);
   }
-  grpc_server_cancel_all_calls(server_->c_server());
+  // Again and again: the other thread may not have closed the ports yet, and
+  // calls that come meanwhile would never end.
+  while (!ended) {
+    grpc_server_cancel_all_calls(server_->c_server());
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   shutdown.join();
   server_->Wait();
   server_ = nullptr;

@@ -3,10 +3,14 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 namespace apollo::clients {
 namespace {
+
+// Far above what any server takes (docs/api.md): 16.
+constexpr std::uint32_t kMostChoices = 1024;
 
 template <typename Repeated>
 void DropFirst(int count, Repeated* items) {
@@ -17,8 +21,9 @@ void DropFirst(int count, Repeated* items) {
 
 AnswerRecord::AnswerRecord(v1::GenerateRequest request)
     : request_(std::move(request)), resume_(request_.resume()) {
-  const int choices =
-      std::max<int>(1, static_cast<int>(request_.sampling().choices()));
+  // Servers refuse more.
+  const int choices = static_cast<int>(std::clamp<std::uint32_t>(
+      request_.sampling().choices(), 1, kMostChoices));
   while (resume_.choices_size() < choices) resume_.add_choices();
 }
 

@@ -22,6 +22,8 @@ import time
 
 import grpc
 
+# Far above what any server takes (docs/api.md).
+MOST_CHOICES = 1024
 _SERVICE = "/apollo.v1.InferenceService/"
 
 
@@ -95,7 +97,7 @@ class AnswerRecord:
         self._resume.CopyFrom(request.resume)
         self._started = False
         self._next_prompt_token = 1
-        while len(self._resume.choices) < max(1, request.sampling.choices):
+        while len(self._resume.choices) < min(max(1, request.sampling.choices), MOST_CHOICES):
             self._resume.choices.add()
 
     def next_request(self):

@@ -143,6 +143,11 @@ std::string JudgeNone(const Place& at) {
   if (at.token().Is("null") && !at.Before(".")) {
     return "the name null is used, which is none here; write none";
   }
+  if ((at.token().Is("==") || at.token().Is("!=")) && i > 0 &&
+      (IsNone(tokens, i - 1) || IsNone(tokens, i + 1))) {
+    return "none is compared with == or !=, which takes what is missing for "
+           "none here; write \"is none\"";
+  }
   if (IsNone(tokens, i) && at.tag.prints &&
       !IsOneOf(tokens, i - 1, {"is", "not", "==", "!=", "="})) {
     return absl::StrCat("none is written, which is nothing here", kRemedy);
@@ -216,9 +221,12 @@ std::string JudgeTexts(const Place& at) {
   const JinjaTokens& tokens = at.tokens();
   const std::size_t i = at.i;
   const bool method = at.Before(".") && at.Behind("(");
-  const bool filter = at.Before("|");
-  if ((method || filter) &&
-      IsOneOf(tokens, i, {"upper", "lower", "title", "capitalize"})) {
+  const bool filter =
+      at.Before("|") || (i == 1 && tokens[0].Is("filter")) ||
+      // map('upper')
+      (i >= 2 && at.Before("(") && IsWord(tokens, i - 2, "map"));
+  static const JinjaWords kCases = {"upper", "lower", "title", "capitalize"};
+  if ((method || filter) && kCases.contains(tokens[i].text)) {
     const JinjaToken* base = i >= 2 ? &tokens[i - 2] : nullptr;
     if (i >= 3 && base->Is("]")) base = &tokens[i - 3];
     if (base != nullptr && base->text == "role") return "";
@@ -353,7 +361,22 @@ std::string JudgeWords(const Place& at) {
       "last",  "length", "cycle",    "previtem",  "nextitem"};
   const JinjaTokens& tokens = at.tokens();
   const std::string word(at.token().text);
-  if (at.Before("|") && IsOneOf(tokens, at.i, kFilters)) {
+  if (at.token().Is("in") && !tokens[0].Is("for") &&
+      (at.Behind("[") || at.Behind("("))) {
+    const std::size_t close = Closing(tokens, at.i + 1);
+    for (std::size_t i = at.i + 2; i < close; ++i) {
+      const JinjaToken& item = tokens[i];
+      if ((item.kind == Kind::kString && item.text.empty()) ||
+          IsNone(tokens, i) || IsOneOf(tokens, i, {"0", "false", "False"})) {
+        return "\"in\" looks in a list with \"\", 0, false or none, which is "
+               "never found here; compare with it";
+      }
+    }
+  }
+  const bool names_filter =
+      at.Before("|") || (at.i == 1 && tokens[0].Is("filter")) ||
+      (at.i >= 2 && at.Before("(") && IsWord(tokens, at.i - 2, "map"));
+  if (names_filter && kFilters.contains(at.token().text)) {
     return absl::StrCat("the filter ", word,
                         " is used, which works otherwise here than in Jinja");
   }

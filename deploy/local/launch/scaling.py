@@ -127,7 +127,10 @@ def _replace(cluster, name, options):
         commands.restart_one(cluster, name, options)
         cluster.await_health([name], commands.value(options, "timeout"))
         time.sleep(SETTLE_SECONDS)
-    finally:
+    except BaseException:
         if substitute is not None:
-            commands.report(f"stopping {substitute}")
-            _end(cluster, substitute, commands.value(options, "grace"))
+            commands.report(f"{substitute} stays, because nothing else does the work of {name}")
+        raise
+    if substitute is not None:
+        commands.report(f"stopping {substitute}")
+        _end(cluster, substitute, commands.value(options, "grace"))

@@ -46,6 +46,10 @@ SAME = [
     LOOP + "{{ m.role ~ '!' }}{{ 'x' + m.content | trim }}{{ m.content | default('none') }}" + END,
     "{% for m in messages if m.role == 'user' %}{{ m.content }}{{ loop.index }}{% else %}-" + END,
     "{{ messages[0].content.startswith('a') and true }}",
+    # Null for minja, because what they were set to is not defined.
+    LOOP + "{% if w is defined %}d{% else %}u{% endif %}{% if w is none %}n{% endif %}{% set w = 1 %}" + END,
+    "{% set n = messages[0].name %}{% if n is defined %}d{% endif %}{% if n is not none %}q{% endif %}x",
+    "{% set n = messages[0].content if messages[0].role == 'system' %}{% if n is defined %}{{ n }}{% endif %}x",
 ]
 REFUSED = [
     "{{ -7 % 3 }}", "{{ (messages | length - 4) % 3 }}", "{{ (1 - 4) // 2 }}",
@@ -70,6 +74,10 @@ REFUSED = [
     "{% set m = 'x' %}" + LOOP + "{{ m.role }}" + END + "{{ m }}",
     LOOP + LOOP + "{{ m.role }}" + END + "{{ m.role }}" + END,
     "{{ 'a' ~ name }}", "{{ messages[0] }}",
+    "{% if t == none %}n{% endif %}x", "{% if messages[0].name != none %}n{% endif %}x",
+    "{{ messages[0].content in ['', 'z'] }}", "{% if 0 in [0, 1] %}y{% endif %}x",
+    "{% filter upper %}{{ messages[0].content }}{% endfilter %}",
+    "{{ messages | map(attribute='content') | map('upper') | join }}x",
 ]
 
 
