@@ -30,7 +30,11 @@ void AnswerWatch::Answered(LinkId id) {
 
 void AnswerWatch::Heard(LinkId id, const Frame& frame) {
   const auto* report = std::get_if<Progress>(&frame.body);
-  if (report != nullptr && report->regular) links_[id].regular = true;
+  if (report != nullptr && report->regular) {
+    Peer& peer = links_[id];
+    peer.regular = true;
+    Acknowledged(peer, *report, frame.sent);
+  }
   if (report == nullptr || !report->still) return Progressed(id);
   const auto it = links_.find(id);
   if (it == links_.end()) return;
@@ -38,6 +42,21 @@ void AnswerWatch::Heard(LinkId id, const Frame& frame) {
   const absl::Duration now = clock_.Now();
   peer.stood += std::min(now - std::max(peer.heard, peer.moved), kLongestGap);
   peer.heard = now;
+}
+
+void AnswerWatch::Acknowledged(Peer& peer, const Progress& report,
+                               std::uint64_t sent) {
+  const absl::Duration now = clock_.Now();
+  const auto behind = report.received && *report.received < sent
+                          ? report.received
+                          : std::nullopt;
+  if (behind && behind == peer.behind) {
+    peer.unreached += std::min(now - peer.reported, kLongestGap);
+  } else {
+    peer.unreached = absl::ZeroDuration();
+  }
+  peer.behind = behind;
+  peer.reported = now;
 }
 
 void AnswerWatch::Progressed(LinkId id) {
@@ -55,7 +74,8 @@ std::vector<LinkId> AnswerWatch::UnheardFor(absl::Duration lease,
                                             absl::Duration now) const {
   std::vector<LinkId> unheard;
   for (const auto& [id, peer] : links_) {
-    if (peer.answers > 0 && peer.regular && now - peer.heard > lease) {
+    if (peer.answers > 0 && peer.regular &&
+        (now - peer.heard > lease || peer.unreached > lease)) {
       unheard.push_back(id);
     }
   }

@@ -2,7 +2,9 @@
 
 #include <absl/time/time.h>
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "common/clock.h"
@@ -17,7 +19,9 @@ namespace apollo {
 // - A frame of any kind shows that the process runs and the network works. A
 //   peer whose reports are regular (Progress::regular) sends one many times in
 //   a lease, whatever its engine does. Without any it is *unheard*: frozen, or
-//   cut off.
+//   cut off. So is one whose reports say, one soon after the other, that none
+//   of the messages on their way to it has come (Progress::received): it is cut
+//   off in one direction. Each piece of a large frame that comes counts.
 // - Every frame but a report that the engine stands still shows that the engine
 //   moves. Without one it is *silent*: it hangs, or is inside a long piece of
 //   work. A peer that was inside a piece for long, and moved again, is granted
@@ -49,7 +53,7 @@ class AnswerWatch {
   // yet, does not make its link look silent.
   //
   // Returns those with regular reports from which nothing has come for longer
-  // than `lease`.
+  // than `lease`, or to which nothing of what was sent has.
   std::vector<LinkId> UnheardFor(absl::Duration lease,
                                  absl::Duration now) const;
   // Returns those whose engines have not moved for longer than `limit`, or than
@@ -72,7 +76,15 @@ class AnswerWatch {
     absl::Duration stood;
     // Twice the longest `stood`.
     absl::Duration granted;
+    // Of the last report: its count of received messages, if more were sent.
+    std::optional<std::uint64_t> behind;
+    absl::Duration reported;  // The time of the last report.
+    // The time for which reports have said `behind`.
+    absl::Duration unreached;
   };
+  // Notes what a report says about the way to the peer.
+  void Acknowledged(Peer& peer, const Progress& report, std::uint64_t sent);
+
   const Clock& clock_;
   std::map<LinkId, Peer> links_;
 };

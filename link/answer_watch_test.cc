@@ -86,6 +86,72 @@ TEST(AnswerWatchTest, OnlyAPeerWithRegularReportsIsUnheard) {
   EXPECT_EQ(watch.UnheardFor(kLease, clock.now), Links());
 }
 
+// A peer that reports all the time, and to which this end has sent something.
+class AcknowledgedTest : public testing::Test {
+ protected:
+  AcknowledgedTest() { watch_.Asked(1); }
+  // Passes several leases with reports. Their count grows after each
+  // `advances` of them; never, if 0.
+  void Pass(std::optional<std::uint64_t> received, std::uint64_t sent,
+            int advances = 0) {
+    for (int i = 1; i <= 30; ++i) {
+      clock_.now += kInterval;
+      watch_.Heard(1, {.body = Progress{.regular = true, .received = received},
+                       .sent = sent});
+      if (advances > 0 && i % advances == 0) ++*received;
+    }
+  }
+  Links Unheard() { return watch_.UnheardFor(kLease, clock_.now); }
+
+  FakeClock clock_;
+  AnswerWatch watch_{clock_};
+};
+
+TEST_F(AcknowledgedTest, APeerToWhichNothingComesIsUnheardUntilSomethingDoes) {
+  Pass(5, 6);
+  EXPECT_EQ(Unheard(), Links{1});
+  watch_.Heard(1, {StageResult{}});  // Says nothing about the way to it.
+  EXPECT_EQ(Unheard(), Links{1});
+  EXPECT_EQ(watch_.SilentFor(kLimit, clock_.now), Links());
+  watch_.Heard(1,
+               {.body = Progress{.regular = true, .received = 6}, .sent = 8});
+  EXPECT_EQ(Unheard(), Links());
+  watch_.Forget(1);
+  Pass(6, 8);
+  EXPECT_EQ(Unheard(), Links());  // It owes nothing.
+}
+
+TEST_F(AcknowledgedTest, APieceThatComesNowAndThenIsEnough) {
+  Pass(5, 100, /*advances=*/1);
+  EXPECT_EQ(Unheard(), Links());
+  Pass(50, 100, /*advances=*/4);
+  EXPECT_EQ(Unheard(), Links());
+}
+
+TEST_F(AcknowledgedTest, APeerToWhichNothingIsOnItsWayIsHeard) {
+  Pass(5, 5);
+  EXPECT_EQ(Unheard(), Links());
+  Pass(6, 5);  // From a peer that counts wrongly.
+  EXPECT_EQ(Unheard(), Links());
+}
+
+TEST_F(AcknowledgedTest, APeerThatDoesNotCountIsHeard) {
+  Pass(std::nullopt, 6);
+  EXPECT_EQ(Unheard(), Links());
+}
+
+// The second was sent before the large frame, and waited behind it.
+TEST_F(AcknowledgedTest, TwoReportsAroundALargeFrameAreNoProof) {
+  Pass(6, 6);
+  for (int i = 0; i < 2; ++i) {
+    watch_.Heard(1,
+                 {.body = Progress{.regular = true, .received = 6}, .sent = 7});
+    clock_.now += kLease * 5;
+  }
+  watch_.Heard(1, {ExpertOutputs{}});
+  EXPECT_EQ(Unheard(), Links());
+}
+
 TEST(AnswerWatchTest, APeerThatFrozeWithoutWorkIsUnheardAtOnce) {
   FakeClock clock;
   AnswerWatch watch(clock);

@@ -32,6 +32,11 @@ bool Backlog::HasRoom() {
   return false;
 }
 
+bool Backlog::WaitsForRoom() const {
+  MutexLock lock(mutex_);
+  return waited_for_;
+}
+
 std::size_t Backlog::bytes() const {
   MutexLock lock(mutex_);
   return bytes_;

@@ -27,6 +27,8 @@ class Backlog : public std::enable_shared_from_this<Backlog> {
 
   // Returns true if there is room. Always true after Stop.
   bool HasRoom();
+  // Returns true if HasRoom has returned false and there is no room again.
+  bool WaitsForRoom() const;
   std::size_t bytes() const;
 
   // Stops calls of `room`; none is in progress when this returns. Returns true

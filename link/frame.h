@@ -66,6 +66,10 @@ struct Progress {
   bool regular = false;
   // The engine has not moved since the last report.
   bool still = false;
+  // The messages of this link that have come to the sender. Set by links that
+  // can lose data; nullopt from older workers, and while the sender does not
+  // read because too much is unhandled.
+  std::optional<std::uint64_t> received = {};
   bool operator==(const Progress&) const = default;
 };
 
@@ -142,6 +146,9 @@ struct Frame {
   // Set for a received frame. Until it is destroyed, the frame counts as
   // unhandled; too many unhandled frames block the peer.
   std::shared_ptr<void> receipt = {};
+  // Set for a received frame by links that can lose data: the messages that
+  // this end had sent. Compare with Progress::received.
+  std::uint64_t sent = 0;
 };
 
 // Returns the approximate size of the frame in memory, in bytes.

@@ -42,6 +42,7 @@ void ToProto(const Progress& in, pb::LinkMessage* message) {
   pb::Progress* out = message->mutable_progress();
   out->set_regular(in.regular);
   out->set_still(in.still);
+  if (in.received) out->set_received(*in.received);
 }
 
 void ToProto(const StageStep& in, pb::LinkMessage* message) {
@@ -128,6 +129,12 @@ void ToProto(const ExpertOutputs& in, pb::LinkMessage* message) {
   out->set_error_message(std::string(in.status.message()));
 }
 
+Progress ProgressFrom(const pb::Progress& in) {
+  Progress out = {in.regular(), in.still()};
+  if (in.has_received()) out.received = in.received();
+  return out;
+}
+
 absl::StatusOr<StageStep> StepFrom(const pb::StageStep& in) {
   StageStep out;
   out.step = in.step();
@@ -198,7 +205,7 @@ absl::StatusOr<Body> BodyFrom(const pb::LinkMessage& message) {
     case pb::LinkMessage::kInfo:
       return FromProto(message.info());
     case pb::LinkMessage::kProgress:
-      return Progress{message.progress().regular(), message.progress().still()};
+      return ProgressFrom(message.progress());
     case pb::LinkMessage::kReach: {
       const auto& experts = message.reach().experts();
       return Reach{{experts.begin(), experts.end()}};

@@ -67,8 +67,8 @@ auto Members(const Reach& x) {
   return std::tie(a);
 }
 auto Members(const Progress& x) {
-  const auto& [a, b] = x;
-  return std::tie(a, b);
+  const auto& [a, b, c] = x;
+  return std::tie(a, b, c);
 }
 auto Members(const LogitBias& x) {
   const auto& [a, b] = x;
@@ -227,7 +227,7 @@ std::vector<Frame> FullFrames() {
   std::vector<Frame> frames;
   frames.push_back({FullInfo()});
   frames.push_back({EveryMemberSet(Reach{{0, 5}})});
-  frames.push_back({EveryMemberSet(Progress{true, true})});
+  frames.push_back({EveryMemberSet(Progress{true, true, 1ull << 39})});
   frames.push_back({FullStep(), Rows::FromVector({1, 2}, 1)});
   frames.push_back({FullResult()});
   frames.push_back({FullRelease()});

@@ -23,6 +23,8 @@ void FrameStream::SetHandler(std::shared_ptr<FrameHandler> handler) {
 }
 
 absl::Status FrameStream::Send(const Frame& frame) {
+  // While reading is held up, the count says nothing about the network.
+  const bool reads = !unhandled_->WaitsForRoom();
   MutexLock lock(mutex_);
   if (stopped_) return absl::OkStatus();
   const absl::Duration waited =
@@ -35,8 +37,12 @@ absl::Status FrameStream::Send(const Frame& frame) {
         "for ", absl::FormatDuration(absl::Trunc(waited, absl::Seconds(1)))));
   }
   for (Message& message : EncodeFrame(frame, frames_sent_)) {
+    if (message.has_progress() && reads) {
+      message.mutable_progress()->set_received(messages_received_);
+    }
     outgoing_bytes_ += message.ByteSizeLong();
     outgoing_.push_back(std::move(message));
+    ++messages_sent_;
   }
   ++frames_sent_;
   if (!writing_) {
@@ -97,6 +103,7 @@ absl::Status FrameStream::Received(const Message& message) {
   }
   absl::StatusOr<std::optional<Frame>> frame = decoder_.Add(message);
   if (!frame.ok()) return frame.status();
+  ++messages_received_;
   frame_bytes_ += bytes;
   if (!*frame) {
     if (handler_) handler_->OnPiece();
@@ -104,6 +111,7 @@ absl::Status FrameStream::Received(const Message& message) {
   }
   first_frame_ = false;
   (*frame)->receipt = unhandled_->Add(std::exchange(frame_bytes_, 0));
+  (*frame)->sent = messages_sent_;
   if (handler_) handler_->OnFrame(*std::move(*frame));
   return absl::OkStatus();
 }

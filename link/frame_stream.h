@@ -3,7 +3,9 @@
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -22,7 +24,9 @@ namespace apollo {
 // The part of a gRPC link that client and server have in common: the queue of
 // frames to write, one message at a time, and the assembly of received
 // messages. It calls back to start writes and to resume reading after it was
-// held up. The surrounding reactor reports when they are done. Thread-safe.
+// held up. The surrounding reactor reports when they are done. It counts the
+// messages of both directions: see Progress::received and Frame::sent.
+// Thread-safe.
 class FrameStream {
  public:
   using Message = internal::v1::LinkMessage;
@@ -81,6 +85,9 @@ class FrameStream {
   const LinkLimits limits_;
   const Clock& clock_;
   const std::shared_ptr<Backlog> unhandled_;  // Received frames.
+
+  std::atomic<std::uint64_t> messages_sent_ = 0;  // Those that wait included.
+  std::atomic<std::uint64_t> messages_received_ = 0;
 
   Mutex mutex_;
   std::deque<Message> outgoing_ ABSL_GUARDED_BY(mutex_);

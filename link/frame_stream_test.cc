@@ -92,6 +92,47 @@ TEST_F(FrameStreamTest, EachPieceOfALargeFrameIsReported) {
   EXPECT_EQ(recorder_->pieces, messages - 1);
 }
 
+TEST_F(FrameStreamTest, AReportSaysHowManyMessagesHaveCome) {
+  Message last;
+  FrameStream stream([&](const Message* message) { last = *message; }, [] {},
+                     Limits());
+  const auto recorder = std::make_shared<Recorder>();
+  stream.SetHandler(recorder);
+  std::uint64_t messages = 0;
+  std::uint64_t frames = 0;
+  const auto receive = [&](const Frame& frame) {
+    for (const Message& message : EncodeFrame(frame, frames)) {
+      ASSERT_TRUE(stream.Received(message).ok());
+      ++messages;
+    }
+    ++frames;
+  };
+  const auto report = [&] {
+    EXPECT_TRUE(stream.Send({Progress{.regular = true}}).ok());
+    EXPECT_TRUE(stream.WriteDone(true));
+    return last.progress();
+  };
+  receive(SmallFrame());
+  EXPECT_EQ(report().received(), 1u);
+  receive({ExpertRows{1, 0, 0}, Rows::Host(1 << 20, 1)});
+  EXPECT_GT(messages, 4u);
+  EXPECT_EQ(report().received(), messages);
+  // What waits now has not been lost.
+  EXPECT_FALSE(stream.MayRead());
+  EXPECT_FALSE(report().has_received());
+  recorder->frames.clear();
+  EXPECT_EQ(report().received(), messages);
+}
+
+TEST_F(FrameStreamTest, AFrameComesWithTheNumberOfMessagesSent) {
+  EXPECT_TRUE(stream_.Send(SmallFrame()).ok());
+  EXPECT_TRUE(stream_.Send({ExpertRows{1, 0, 0}, Rows::Host(1 << 20, 1)}).ok());
+  EXPECT_TRUE(Receive({Progress{.regular = true, .received = 1}}).ok());
+  const Frame& frame = recorder_->frames.back();
+  EXPECT_GT(frame.sent, 4u);
+  EXPECT_EQ(std::get<Progress>(frame.body).received, 1u);
+}
+
 TEST_F(FrameStreamTest, RoomIsNotReportedUnlessItWasMissing) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_TRUE(stream_.Send(KilobyteFrame()).ok());
