@@ -139,14 +139,15 @@ void DensePool::Poll() {
                                 asked.at(address).limit);
     answer.request.set_known_prefixes(KnownPrefixes(address));
     answer.request.set_other_workers(others.at(address));
-    client->stub().async()->Describe(&answer.context, &answer.request,
-                                     &answer.response,
-                                     [&answer](grpc::Status status) {
-                                       MutexLock lock(answer.mutex);
-                                       answer.status = std::move(status);
-                                       answer.ready = true;
-                                       answer.done.notify_all();
-                                     });
+    client->stub().async()->Describe(
+        &answer.context, &answer.request, &answer.response,
+        [this, &answer, address = address](grpc::Status status) {
+          TakeReply(address, status.error_code() != grpc::DEADLINE_EXCEEDED);
+          MutexLock lock(answer.mutex);
+          answer.status = std::move(status);
+          answer.ready = true;
+          answer.done.notify_all();
+        });
   }
   for (auto& [address, answer] : answers) {
     MutexLock lock(answer->mutex);
@@ -190,11 +191,18 @@ void DensePool::Poll() {
 }
 
 std::map<std::string, DensePool::Asked> DensePool::AskAll() {
+  const absl::Duration now = clock_.Now();
   MutexLock lock(mutex_);
   std::map<std::string, Asked> asked;
-  for (const auto& [address, worker] : workers_) {
-    asked[address] = {worker.watch_number, worker.watches_ended,
-                      AnswerLimit(worker)};
+  for (auto& [address, worker] : workers_) {
+    auto limit = AnswerLimit(worker);
+    if (worker.lease.held()) {
+      // A tick must find the poll unanswered before it ends.
+      limit = std::max(limit,
+                       absl::ToChronoMilliseconds(options_.lease + 2 * kTick));
+      if (!worker.reply.held()) worker.reply.Renew(now);
+    }
+    asked[address] = {worker.watch_number, worker.watches_ended, limit};
   }
   return asked;
 }
@@ -348,7 +356,7 @@ std::string DensePool::Worker::WhyNotUsable() const {
                         ", is not supported");
   }
   if (hangs) return "its engine makes no progress";
-  if (silent) return "it gives no sign of life";
+  if (silent) return "it gives no sign of life or answers no poll";
   if (!live) return "it reaches no expert worker that has all experts";
   return "";
 }

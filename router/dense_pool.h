@@ -55,7 +55,9 @@ namespace apollo {
 // silent: it gets sequences only if all others are silent, too. If another
 // worker with the same numerics can take its sequences, they end with
 // UNAVAILABLE and SequenceEnd::kSilent. It is used again with its next sign.
-// Time in which the router itself did not run does not count.
+// A watched worker that leaves a poll unanswered for that long is silent, too,
+// until it answers one: its signs arrive, but perhaps nothing reaches it. Time
+// in which the router itself did not run does not count.
 class DensePool final : public WorkerPool {
  public:
   struct Options {
@@ -83,6 +85,8 @@ class DensePool final : public WorkerPool {
   void Tick();
   // Returns the number of signs of life taken so far, of all workers.
   std::uint64_t signs() const { return signs_; }
+  // Returns the number of polls of single workers that have ended so far.
+  std::uint64_t replies() const { return replies_; }
   // Starts threads that call Poll and Tick regularly until the pool is
   // destroyed.
   void StartPolling();
@@ -138,6 +142,9 @@ class DensePool final : public WorkerPool {
     std::uint64_t described = 0;
     std::uint64_t watches_ended = 0;
     Lease lease;
+    // Its time to answer a poll: held from when the poll is asked until one is
+    // answered. Not held for a worker that is not watched.
+    Lease reply;
     bool silent = false;
     bool speaks_our_wire() const {
       return wire_version == kGenerationWireVersion ||
@@ -170,6 +177,9 @@ class DensePool final : public WorkerPool {
                 const internal::v1::SignOfLife& sign);
   void EndOfWatch(const std::string& address, std::uint64_t watch,
                   const grpc::Status& status);
+  // Takes the end of a poll as soon as it ends: a round waits for the slowest
+  // worker. `answered`: by the worker, if only with an error.
+  void TakeReply(const std::string& address, bool answered);
   // Gives all workers the time in which this process has not run. Called
   // before anything is judged by the time that has passed.
   void TakeTime(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -248,6 +258,7 @@ class DensePool final : public WorkerPool {
   std::thread thread_;
   std::unique_ptr<Ticker> ticker_;
   std::atomic<std::uint64_t> signs_{0};
+  std::atomic<std::uint64_t> replies_{0};
   Mutex mutex_;
   CondVar changed_;
   std::vector<std::string> members_ ABSL_GUARDED_BY(mutex_);

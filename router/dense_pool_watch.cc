@@ -24,6 +24,7 @@ void DensePool::TakeTime(absl::Duration now) {
   last_tick_ = now;
   for (auto& [address, worker] : workers_) {
     worker.lease.Extend(missed, now);
+    worker.reply.Extend(missed, now);
     worker.progressed = std::min(worker.progressed + missed, now);
   }
 }
@@ -47,7 +48,7 @@ void DensePool::Tick() {
   for (const auto& client : lost) {
     client->AbandonAll(
         WithEnd(absl::UnavailableError(absl::StrCat(
-                    "the dense worker gave no sign of life for ",
+                    "the dense worker gave no sign of life or no answer for ",
                     absl::FormatDuration(options_.lease), "; try again")),
                 SequenceEnd::kSilent));
   }
@@ -111,12 +112,30 @@ void DensePool::EndOfWatch(const std::string& address, std::uint64_t watch,
   // watched again, only polls tell.
   if (worker.lease.held()) SetLive(address, worker, /*live=*/false);
   worker.lease.End();
+  worker.reply.End();
   UpdateSilent(address, worker, now);
+}
+
+void DensePool::TakeReply(const std::string& address, bool answered) {
+  const absl::Duration now = clock_.Now();
+  MutexLock lock(mutex_);
+  const auto it = workers_.find(address);
+  if (it == workers_.end()) return;
+  Worker& worker = it->second;
+  if (last_tick_) TakeTime(now);
+  // A poll that ended before its time was over says nothing: the router itself
+  // did not run.
+  if (answered || !worker.reply.Expired(now, options_.lease)) {
+    worker.reply.End();
+  }
+  UpdateSilent(address, worker, now);
+  ++replies_;
 }
 
 void DensePool::UpdateSilent(const std::string& address, Worker& worker,
                              absl::Duration now) {
-  const bool silent = worker.lease.Expired(now, options_.lease);
+  const bool no_sign = worker.lease.Expired(now, options_.lease);
+  const bool silent = no_sign || worker.reply.Expired(now, options_.lease);
   // Nothing else tells how long its engine has made no progress.
   if (silent) {
     UpdateProgress(address, worker, /*answered=*/false, std::nullopt);
@@ -127,6 +146,7 @@ void DensePool::UpdateSilent(const std::string& address, Worker& worker,
     LogWarning("lease_expired",
                {{"address", address},
                 {"name", worker.name},
+                {"missing", no_sign ? "sign" : "answer"},
                 {"seconds", absl::ToDoubleSeconds(options_.lease)}});
   } else {
     LogInfo("lease_renewed", {{"address", address}, {"name", worker.name}});

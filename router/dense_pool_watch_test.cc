@@ -225,6 +225,13 @@ class DensePoolWatchTest : public testing::Test {
       pool_->Tick();
     }
   }
+  // Begins a round of polls and waits until one worker has answered.
+  std::thread PollUntilOneAnswers() {
+    const std::uint64_t before = pool_->replies();
+    std::thread round([this] { pool_->Poll(); });
+    EXPECT_TRUE(Await([&] { return pool_->replies() > before; }));
+    return round;
+  }
   // Starts a sequence and returns its sink, once a worker has started it.
   std::shared_ptr<RecordingSink> Start() {
     GenerationRequest request;
@@ -384,6 +391,56 @@ TEST_F(DensePoolWatchTest, ASilentWorkerGetsLessTimeForAPoll) {
   Pass(absl::Milliseconds(400), {});
   pool_->Poll();
   EXPECT_LT(worker.limit(), std::chrono::seconds(1));
+}
+
+// Data may be lost only on the way to it. The round of polls is not over, but
+// the other worker has answered.
+TEST_F(DensePoolWatchTest, AWorkerThatGivesSignsButAnswersNoPollIsSilent) {
+  WatchedWorker& first = Add("a");
+  WatchedWorker& second = Add("b");
+  Watch();
+  const std::vector<std::shared_ptr<RecordingSink>> sinks = {Start(), Start()};
+  const bool a_first = sinks[0]->text() == "started by a";
+  ASSERT_NE(sinks[0]->text(), sinks[1]->text());
+  first.Hold(true);
+  std::thread round = PollUntilOneAnswers();
+  Pass(absl::Milliseconds(250), {&first, &second});
+  EXPECT_EQ(sinks[0]->finishes() + sinks[1]->finishes(), 0);
+  const auto lost = sinks[a_first ? 0 : 1];
+  EXPECT_TRUE(Await([&] {
+    Pass(absl::Milliseconds(400), {&first, &second});
+    if (lost->finishes() > 0) return true;
+    round.join();  // The poll may have ended before this test went on.
+    round = PollUntilOneAnswers();
+    return false;
+  }));
+  EXPECT_EQ(lost->text(), "started by a UNAVAILABLE");
+  EXPECT_EQ(EndOf(lost->status()), SequenceEnd::kSilent);
+  EXPECT_EQ(sinks[a_first ? 1 : 0]->text(), "started by b");
+  // Its signs alone do not bring it back.
+  Pass(absl::Milliseconds(100), {&first, &second});
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(Start()->text(), "started by b");
+  first.Hold(false);
+  round.join();
+  EXPECT_TRUE(Await([this] {
+    pool_->Poll();
+    // One sequence each.
+    return Start()->text() != Start()->text();
+  }));
+}
+
+TEST_F(DensePoolWatchTest, ARouterThatDidNotRunTakesNoPollAsUnanswered) {
+  WatchedWorker& first = Add("a");
+  Add("b");
+  Watch();
+  const std::vector<std::shared_ptr<RecordingSink>> sinks = {Start(), Start()};
+  first.Hold(true);
+  std::thread round = PollUntilOneAnswers();
+  clock_.Pass(absl::Seconds(30));
+  pool_->Tick();
+  for (const auto& sink : sinks) EXPECT_EQ(sink->finishes(), 0);
+  first.Hold(false);
+  round.join();
 }
 
 // It may be the sign of another process, which serves another model.
