@@ -10,13 +10,13 @@
 #include "common/status_macros.h"
 
 ABSL_FLAG(
-    std::optional<std::string>, experts, std::nullopt,
+    std::string, experts, "all",
     "Experts to hold in memory: all, numbers such as 0,4, or auto: as many as "
     "--resident_megabytes takes (default: half of them), chosen by the name of "
-    "the worker at first, then by use, as with --placement=auto. Default: all. "
-    "A model without experts takes only all.");
+    "the worker at first, then by use, as with --placement=auto. A model "
+    "without experts takes only all.");
 ABSL_FLAG(
-    std::optional<std::string>, families, std::nullopt,
+    std::string, families, "all",
     "The same as --experts: expert N serves language family N, whose name and "
     "languages are in the line of the families file (--families_file) that "
     "begins with N. Only one of the two can be given.");
@@ -52,15 +52,16 @@ absl::Status CheckSize(const char* flag,
 
 absl::StatusOr<PlacementOptions> ReadPlacementFlags() {
   PlacementOptions options;
-  const std::optional<std::string> experts = absl::GetFlag(FLAGS_experts);
-  const std::optional<std::string> families = absl::GetFlag(FLAGS_families);
-  if (experts && families) {
+  const std::string experts = absl::GetFlag(FLAGS_experts);
+  const std::string families = absl::GetFlag(FLAGS_families);
+  if (experts != "all" && families != "all") {
     return absl::InvalidArgumentError(absl::StrCat(
-        "--experts is \"", *experts, "\" and --families is \"", *families,
+        "--experts is \"", experts, "\" and --families is \"", families,
         "\"; only one of them can be given, because expert N serves family N"));
   }
-  if (families) options.flag = "--families";
-  options.experts = families.value_or(experts.value_or("all"));
+  // Not optional flags: Abseil takes "--experts=" for an unset one.
+  if (families != "all") options.flag = "--families";
+  options.experts = families != "all" ? families : experts;
   options.placement = absl::GetFlag(FLAGS_placement);
   options.standby_megabytes = absl::GetFlag(FLAGS_standby_megabytes);
   options.resident_megabytes = absl::GetFlag(FLAGS_resident_megabytes);

@@ -309,6 +309,7 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
   } kFlags[] = {
       {"expert_worker/expert_worker", "--experts=0,7", "\"7\""},
       {"expert_worker/expert_worker", "--experts=", "--experts"},
+      {"expert_worker/expert_worker", "--families=", "--families"},
       {"expert_worker/expert_worker", "--families=4,families.txt",
        "--families has \"families.txt\""},
       {"expert_worker/expert_worker", "--placement=manual",
