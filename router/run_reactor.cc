@@ -10,8 +10,8 @@
 #include "common/clock.h"
 #include "link/deadline.h"
 #include "link/generation_codec.h"
-#include "link/status_codec.h"
 #include "link/run_end.h"
+#include "link/status_codec.h"
 #include "sequence/sequence_end.h"
 
 namespace apollo {

@@ -32,9 +32,9 @@ std::string MendJinjaTests(std::string_view source) {
         replace(tokens[i].begin, tokens[test].begin, negated ? "!= " : "== ");
         continue;
       }
-      const bool variable =
-          IsName(tokens, i - 1) && OperandBegin(tokens, i) == i - 1 &&
-          !IsWord(tokens, i - 2, "|");
+      const bool variable = IsName(tokens, i - 1) &&
+                            OperandBegin(tokens, i) == i - 1 &&
+                            !IsWord(tokens, i - 2, "|");
       const bool undefined = IsOneOf(tokens, test, {"undefined"});
       if (!variable || (!undefined && !IsNone(tokens, test) &&
                         !IsOneOf(tokens, test, {"defined"}))) {

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "common/check.h"
-#include "link/deadline.h"
 #include "common/status_macros.h"
+#include "link/deadline.h"
 #include "router/grpc/cancelling.h"
 #include "router/grpc/generate_call.h"
 #include "router/grpc/grpc_status.h"
