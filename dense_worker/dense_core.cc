@@ -15,6 +15,13 @@
 #include "sequence/prefix_hash.h"
 
 namespace apollo {
+namespace {
+
+absl::Status TooLate() {
+  return absl::DeadlineExceededError("the client's deadline has passed");
+}
+
+}  // namespace
 
 DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
                      RoutingLog& routing, const Clock& clock)
@@ -235,8 +242,7 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
 
 void DenseCore::FinishLate(absl::Duration now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-    Finish(deadlines_.begin()->second,
-           absl::DeadlineExceededError("the client's deadline has passed"));
+    Finish(deadlines_.begin()->second, TooLate());
   }
 }
 
@@ -248,8 +254,7 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
   }
   ShortenToCache(request, cache_tokens);
   if (request.deadline <= clock_.Now()) {
-    sink->OnFinished(
-        absl::DeadlineExceededError("the client's deadline has passed"));
+    sink->OnFinished(TooLate());
     return;
   }
   const absl::StatusOr<LinkId> worker = Place(id, request);
