@@ -37,6 +37,21 @@ std::shared_ptr<FakeLink> AddSecond(Worker& worker,
   return link;
 }
 
+// A worker that has taken a row for experts that both of its peers have, and a
+// worker that computes for either peer.
+struct TwoHolders {
+  TwoHolders() {
+    server.AddPeer(division.here);
+    worker.AddPeer(division.there);
+    second = AddSecond(worker, division.there);
+    worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  }
+  const Division division;
+  Worker worker{division.here};
+  Worker server{division.there};
+  std::shared_ptr<FakeLink> second;
+};
+
 // Lets `server` compute the rows on a link of `worker`, and delivers the
 // outputs.
 void Serve(Worker& server, Worker& worker, FakeLink& link, LinkId id) {
@@ -160,13 +175,8 @@ TEST_P(ExpertCoreTest, ALoadThatHangsGivesItsRowsToAPeer) {
 }
 
 TEST_P(ExpertCoreTest, RowsOfALostPeerGoToTheSecondHolder) {
-  const Division division;
-  Worker worker(division.here);
-  Worker server(division.there);
-  server.AddPeer(division.here);
-  worker.AddPeer(division.there);
-  const auto second = AddSecond(worker, division.there);
-  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  TwoHolders holders;
+  auto& [division, worker, server, second] = holders;
   worker.Work();
   ASSERT_FALSE(worker.peer->frames.empty());
   EXPECT_TRUE(second->frames.empty());
@@ -180,13 +190,8 @@ TEST_P(ExpertCoreTest, RowsOfALostPeerGoToTheSecondHolder) {
 }
 
 TEST_P(ExpertCoreTest, RowsOfASilentPeerGoToTheSecondHolder) {
-  const Division division;
-  Worker worker(division.here);
-  Worker server(division.there);
-  server.AddPeer(division.here);
-  worker.AddPeer(division.there);
-  const auto second = AddSecond(worker, division.there);
-  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  TwoHolders holders;
+  auto& [division, worker, server, second] = holders;
   worker.Work();
   worker.clock.now += ExpertCore::Options().silent_after;
   worker.core->Tick(worker.clock.now);
@@ -227,13 +232,8 @@ TEST_P(ExpertCoreTest, RowsOfASilentPeerAreComputedHereOnStandby) {
 }
 
 TEST_P(ExpertCoreTest, AHolderWithoutTheExpertIsAskedOnce) {
-  const Division division;
-  Worker worker(division.here);
-  Worker server(division.there);
-  server.AddPeer(division.here);
-  worker.AddPeer(division.there);
-  const auto second = AddSecond(worker, division.there);
-  worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
+  TwoHolders holders;
+  auto& [division, worker, server, second] = holders;
   while (worker.Work(), worker.dense->frames.empty()) {
     ASSERT_FALSE(worker.peer->frames.empty() && second->frames.empty());
     while (!worker.peer->frames.empty()) {
