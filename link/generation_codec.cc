@@ -180,6 +180,7 @@ pb::RunRequest ToProto(const GenerationRequest& request) {
   out.set_use_with_tokens(request.use_with_tokens);
   out.set_priority(request.priority);
   out.set_cache_salt(request.cache_salt);
+  out.set_caller(request.caller);
   if (request.numerics) Write(*request.numerics, out.mutable_numerics());
   return out;
 }
@@ -227,6 +228,7 @@ absl::StatusOr<GenerationRequest> FromProto(const pb::RunRequest& message) {
       CheckRange("priority", message.priority(), -kMaxPriority, kMaxPriority));
   out.priority = message.priority();
   out.cache_salt = message.cache_salt();
+  out.caller = message.caller();
   if (message.has_numerics()) out.numerics = Decode(message.numerics());
   return out;
 }

@@ -69,11 +69,11 @@ auto Members(const TokenLogprob& in) {
 }
 auto Members(const GenerationRequest& in) {
   // The deadline is that of the call; the last one stays in the router.
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, deadline, r,
-               shared] = in;
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, caller,
+               deadline, r, shared] = in;
   static_cast<void>(deadline);
   static_cast<void>(shared);
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r);
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, caller, r);
 }
 auto Members(const SequenceNumerics& in) {
   const auto& [a, b] = in;
@@ -178,6 +178,7 @@ GenerationRequest Request() {
   request.use_with_tokens = true;
   request.priority = -kMaxPriority;
   request.cache_salt = std::string("\xff\0t", 3);
+  request.caller = "ward-7";
   request.numerics = AllSet(SequenceNumerics{"cpu/f32/f16/1", "cpu/int8"});
   return AllSet(request);
 }

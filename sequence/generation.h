@@ -72,6 +72,9 @@ struct GenerationRequest {
   // Sequences share cached prefixes only if their salts are equal. Use one per
   // tenant.
   std::string cache_salt;
+  // The name of the caller in the router's policy. Callers share a worker's
+  // time fairly; all unnamed ones count as one.
+  std::string caller;
   // The time at which nobody needs the result any more, by Clock::Real() of
   // this process. Between processes it travels as the deadline of the call.
   absl::Duration deadline = absl::InfiniteDuration();

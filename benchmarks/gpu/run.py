@@ -24,8 +24,8 @@ import bound  # noqa: E402
 PROMPT, ANSWER = 192, 128  # On average 256 tokens of context.
 STREAMS = (1, 64)
 LONG_PROMPT = 4096
-# For tests without a GPU.
-TINY = {"streams": (1, 4), "prompt": 256}
+# For tests without a GPU. The answers take much longer than the time between the starts of the streams.
+TINY = {"streams": (1, 4), "answer": 1024, "prompt": 256}
 
 
 def parse():
@@ -67,12 +67,13 @@ def report(args, name, rate, tokens_at_once, work):
 
 def measure(args, config, address):
     small = args.shape == "tiny"
+    answer = TINY["answer"] if small else ANSWER
     for streams in TINY["streams"] if small else STREAMS:
         load.decode_rate(args.binaries, address, streams, 16, PROMPT)  # Warms up.
-        rate = statistics.median(load.decode_rate(args.binaries, address, streams, ANSWER, PROMPT)
+        rate = statistics.median(load.decode_rate(args.binaries, address, streams, answer, PROMPT)
                                  for _ in range(args.rounds))
         report(args, f"decode {streams} streams", rate, streams,
-               bound.decode_step(config, streams, PROMPT + ANSWER // 2))
+               bound.decode_step(config, streams, PROMPT + answer // 2))
     tokens = TINY["prompt"] if small else LONG_PROMPT
     load.prefill_rate(args.binaries, address, tokens)
     rate = statistics.median(load.prefill_rate(args.binaries, address, tokens) for _ in range(args.rounds))
