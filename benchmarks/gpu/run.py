@@ -69,7 +69,7 @@ def measure(args, config, address):
     small = args.shape == "tiny"
     answer = TINY["answer"] if small else ANSWER
     for streams in TINY["streams"] if small else STREAMS:
-        load.decode_rate(args.binaries, address, streams, 16, PROMPT)  # Warms up.
+        load.run(args.binaries, address, streams, PROMPT, 16)  # Warms up.
         rate = statistics.median(load.decode_rate(args.binaries, address, streams, answer, PROMPT)
                                  for _ in range(args.rounds))
         report(args, f"decode {streams} streams", rate, streams,
