@@ -366,6 +366,7 @@ TEST(GenerationCodecTest, RequestsOfVersionOneAreRead) {
   request.prompt_logprobs.reset();
   request.end_tokens.clear();
   request.numerics.reset();
+  request.caller.clear();
   request.sampling.min_p = 0;
   request.sampling.logit_bias.clear();
   const auto read = FromProto(Bytes<pb::RunRequest>(

@@ -7,7 +7,7 @@
 // seen: so two accesses of ours with a call into gRPC between them may count as
 // ordered when they are not. Compiled to nothing without --config=tsan.
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__)  // gcc's; .bazelrc defines it for clang.
 
 #include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
