@@ -104,7 +104,8 @@ std::optional<StepLedger::Asked> StepLedger::TakePart(
 void StepLedger::Took(LinkId worker, const Owed& owed) {
   // Replays are large, and late rows are the fault of another worker.
   if (owed.replayed > 0 || owed.partly_answered) return;
-  times_.Took(worker, clock_.Now() - owed.sent_at);
+  const absl::Duration now = clock_.Now();
+  times_.Took(worker, now - owed.sent_at, now);
 }
 
 bool StepLedger::IsLate(LinkId worker, const Owed& owed,
@@ -112,7 +113,7 @@ bool StepLedger::IsLate(LinkId worker, const Owed& owed,
   if (!owed.sent) return false;
   if (owed.partly_answered) return true;
   const absl::Duration limit = times_.LateAfter(worker);
-  return times_.Usual(worker) > limit || now - owed.sent_at > limit;
+  return times_.UsualOf(worker) > limit || now - owed.sent_at > limit;
 }
 
 void StepLedger::Forget(LinkId worker) {

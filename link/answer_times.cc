@@ -5,26 +5,40 @@
 
 namespace apollo {
 
-void AnswerTimes::Took(LinkId id, absl::Duration time) {
-  const auto [it, first] = usual_.try_emplace(id, time);
+void AnswerTimes::Took(LinkId id, absl::Duration time, absl::Duration now) {
+  const auto [it, first] = usual_.try_emplace(id, Usual{time, now});
+  Usual& usual = it->second;
   if (!first) {
-    sorted_.erase(std::lower_bound(sorted_.begin(), sorted_.end(), it->second));
-    it->second += (time - it->second) / 4;
+    Unsort(usual.time);
+    usual.time += (time - usual.time) / 4;
+    usual.at = now;
   }
-  sorted_.insert(std::upper_bound(sorted_.begin(), sorted_.end(), it->second),
-                 it->second);
+  sorted_.insert(std::upper_bound(sorted_.begin(), sorted_.end(), usual.time),
+                 usual.time);
+}
+
+void AnswerTimes::Unsort(absl::Duration time) {
+  sorted_.erase(std::lower_bound(sorted_.begin(), sorted_.end(), time));
+}
+
+void AnswerTimes::ForgetOlder(absl::Duration since) {
+  std::erase_if(usual_, [this, since](const auto& entry) {
+    if (entry.second.at >= since) return false;
+    Unsort(entry.second.time);
+    return true;
+  });
 }
 
 void AnswerTimes::Forget(LinkId id) {
   const auto it = usual_.find(id);
   if (it == usual_.end()) return;
-  sorted_.erase(std::lower_bound(sorted_.begin(), sorted_.end(), it->second));
+  Unsort(it->second.time);
   usual_.erase(it);
 }
 
-absl::Duration AnswerTimes::Usual(LinkId id) const {
+absl::Duration AnswerTimes::UsualOf(LinkId id) const {
   const auto it = usual_.find(id);
-  return it == usual_.end() ? absl::ZeroDuration() : it->second;
+  return it == usual_.end() ? absl::ZeroDuration() : it->second.time;
 }
 
 absl::Duration AnswerTimes::LateAfter(LinkId id) const {
@@ -33,7 +47,7 @@ absl::Duration AnswerTimes::LateAfter(LinkId id) const {
   if (sorted_.size() == own) return absl::InfiniteDuration();
   std::size_t median = (sorted_.size() - own - 1) / 2;
   // The own time does not count.
-  if (own == 1 && it->second <= sorted_[median]) ++median;
+  if (own == 1 && it->second.time <= sorted_[median]) ++median;
   return kLateRatio * sorted_[median] + kGrace;
 }
 
