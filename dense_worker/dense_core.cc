@@ -102,12 +102,15 @@ void DenseCore::TakeInfo(LinkId id, const WorkerInfo& info) {
 }
 
 void DenseCore::TakeResult(LinkId id, const StageResult& result) {
-  std::optional<StepLedger::Asked> asked = ledger_.TakeAnswer(id, result.step);
+  std::optional<StepLedger::Asked> asked =
+      result.more ? ledger_.TakePart(id, result.step, result.outputs)
+                  : ledger_.TakeAnswer(id, result.step);
   if (!asked) {
     LogError("protocol_violated", {{"peer", workers_.name(id)}});
     workers_.Close(id);
     return;
   }
+  FindBehind();
   for (const SequenceOutput& output : result.outputs) {
     const auto rows = asked->extract({output.sequence, output.attempt});
     // An output that was not requested is ignored: the sequence may not be
@@ -197,6 +200,15 @@ void DenseCore::SetSilent(LinkId id, bool silent) {
     silent_.erase(id);
   }
   UpdatePausedOn(id);
+}
+
+void DenseCore::FindBehind() {
+  const int limit = options_.steps_in_flight * options_.scheduler.token_budget;
+  std::set<LinkId> behind;
+  for (const auto& [worker, rows] : ledger_.LateRows()) {
+    if (rows >= limit) behind.insert(worker);
+  }
+  for (const LinkId id : workers_.SetBehind(behind)) UpdatePausedOn(id);
 }
 
 void DenseCore::UpdatePausedOn(LinkId worker) {
@@ -460,6 +472,7 @@ void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
 void DenseCore::Advance() {
   FinishLate(clock_.Now());
   for (const LinkId id : workers_.FindFull()) UpdatePausedOn(id);
+  FindBehind();
   if (!HasWork()) return;
   Scheduler::Step step = scheduler_.NextStep(ReplayRooms());
   for (const SequenceId id : step.preempted) Preempt(sequences_.at(id));

@@ -47,7 +47,10 @@ namespace apollo {
 // blocks and begins a new attempt, whose boundary rows are replayed from them.
 //
 // Two steps may be in flight, so that the dense layers of one run while expert
-// workers compute the other. A worker that keeps its link but gives no sign of
+// workers compute the other. A worker behind a slow link delays only its own
+// sequences: its late answers are no steps in flight (step_ledger.h). It owes
+// about as many rows as the steps in flight could have, and gets no others
+// until it answers. A worker that keeps its link but gives no sign of
 // life delays the sequences of others for at most `lease`, or `silent_after` if
 // only its engine hangs. Then its own move, or wait while no other worker takes
 // them, and fail after `answer_timeout`. Progress is a sign of life, however
@@ -185,6 +188,8 @@ class DenseCore {
   // Marks a worker as silent or not. Its steps do not count as in flight while
   // it is silent, and it gets no others.
   void SetSilent(LinkId id, bool silent);
+  // Finds the workers that owe answers for too many late rows, which are busy.
+  void FindBehind();
   // Handles a sign that the worker's engine moves.
   void Moves(LinkId id);
   // Closes the links to workers that owe answers and do not move.

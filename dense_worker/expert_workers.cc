@@ -63,6 +63,16 @@ std::vector<LinkId> ExpertWorkers::FindFull() {
   return full;
 }
 
+std::vector<LinkId> ExpertWorkers::SetBehind(const std::set<LinkId>& behind) {
+  std::vector<LinkId> changed;
+  for (auto& [id, worker] : workers_) {
+    if (worker.behind == behind.contains(id)) continue;
+    worker.behind = !worker.behind;
+    changed.push_back(id);
+  }
+  return changed;
+}
+
 void ExpertWorkers::SetWritable(LinkId id) {
   const auto it = workers_.find(id);
   if (it != workers_.end()) it->second.full = false;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,9 @@ class ExpertWorkers {
   // Returns the workers whose links have become full since the last call. They
   // are busy until SetWritable.
   std::vector<LinkId> FindFull();
+  // Sets the workers that must answer before they get more rows. Returns those
+  // for which that changes.
+  std::vector<LinkId> SetBehind(const std::set<LinkId>& behind);
 
   // Requirements of a sequence.
   struct Wanted {
@@ -90,8 +94,8 @@ class ExpertWorkers {
     return directory_.ResidentLayers(id, expert) > 0;
   }
   // IsSilent returns true if a worker is silent. IsBusy returns true if no work
-  // should be sent to it now: it is silent, or its link is full. Both return
-  // false for unknown ids.
+  // should be sent to it now: it is silent, its link is full, or it must answer
+  // first. Both return false for unknown ids.
   bool IsSilent(LinkId id) const;
   bool IsBusy(LinkId id) const;
   // Returns true if the worker is leaving and has no sequences from here.
@@ -114,8 +118,9 @@ class ExpertWorkers {
     std::shared_ptr<Link> link;
     int sequences = 0;
     bool silent = false;
-    bool full = false;  // Its link has no room.
-    bool busy() const { return silent || full; }
+    bool full = false;    // Its link has no room.
+    bool behind = false;  // It must answer first.
+    bool busy() const { return silent || full || behind; }
   };
   PinningCandidate Describe(LinkId id, const Wanted& wanted) const;
   // Returns the error if none of these workers, whose caches are large enough,

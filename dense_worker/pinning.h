@@ -28,7 +28,7 @@ absl::StatusOr<Pinning> ParsePinning(const std::string& word);
 
 // A worker that could take the sequence.
 struct PinningCandidate {
-  bool busy = false;  // Silent, or its link is full.
+  bool busy = false;  // Silent, its link is full, or it must answer first.
   // Sparse layers for which it has the family's expert in memory; 0 for a
   // sequence without a family.
   int resident_layers = 0;

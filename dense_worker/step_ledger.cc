@@ -12,7 +12,9 @@ std::uint64_t StepLedger::Open(std::vector<Part> parts) {
   int first_row = 0;
   for (Part& part : parts) {
     const bool added =
-        step.owed.insert({part.worker, {std::move(part.asked), part.replayed}})
+        step.owed
+            .insert({part.worker,
+                     {std::move(part.asked), part.rows, part.replayed}})
             .second;
     APOLLO_CHECK(added);
     outgoing_[part.worker].push_back(
@@ -54,7 +56,9 @@ void StepLedger::Flush(LinkId worker) {
     Outgoing out = std::move(queue.front());
     queue.pop_front();
     if (out.step != 0) {
-      steps_.at(out.step).owed.at(worker).sent = true;
+      Owed& owed = steps_.at(out.step).owed.at(worker);
+      owed.sent = true;
+      owed.sent_at = clock_.Now();
       answers_.Asked(worker);
     }
     send_(worker, std::move(out.frame));
@@ -62,23 +66,59 @@ void StepLedger::Flush(LinkId worker) {
   if (queue.empty()) outgoing_.erase(worker);
 }
 
+StepLedger::Owed* StepLedger::FindSent(LinkId worker, std::uint64_t number) {
+  const auto step = steps_.find(number);
+  if (step == steps_.end()) return nullptr;
+  const auto owed = step->second.owed.find(worker);
+  return owed == step->second.owed.end() || !owed->second.sent ? nullptr
+                                                               : &owed->second;
+}
+
 std::optional<StepLedger::Asked> StepLedger::TakeAnswer(LinkId worker,
                                                         std::uint64_t number) {
-  const auto step = steps_.find(number);
-  if (step == steps_.end()) return std::nullopt;
-  const auto owed = step->second.owed.find(worker);
-  if (owed == step->second.owed.end() || !owed->second.sent) {
-    return std::nullopt;
-  }
+  Owed* const owed = FindSent(worker, number);
+  if (owed == nullptr) return std::nullopt;
   answers_.Answered(worker);
-  Asked asked = std::move(owed->second.asked);
-  step->second.owed.erase(owed);
+  Took(worker, *owed);
+  Asked asked = std::move(owed->asked);
+  const auto step = steps_.find(number);
+  step->second.owed.erase(worker);
   if (step->second.owed.empty()) steps_.erase(step);
   return asked;
 }
 
+std::optional<StepLedger::Asked> StepLedger::TakePart(
+    LinkId worker, std::uint64_t number,
+    std::span<const SequenceOutput> outputs) {
+  Owed* const owed = FindSent(worker, number);
+  if (owed == nullptr) return std::nullopt;
+  Took(worker, *owed);
+  owed->partly_answered = true;
+  Asked asked;
+  for (const SequenceOutput& output : outputs) {
+    asked.insert(owed->asked.extract({output.sequence, output.attempt}));
+  }
+  return asked;
+}
+
+void StepLedger::Took(LinkId worker, const Owed& owed) {
+  // Replays are large, and late rows are the fault of another worker.
+  if (owed.replayed > 0 || owed.partly_answered) return;
+  const absl::Duration now = clock_.Now();
+  times_.Took(worker, now - owed.sent_at, now);
+}
+
+bool StepLedger::IsLate(LinkId worker, const Owed& owed,
+                        absl::Duration now) const {
+  if (!owed.sent) return false;
+  if (owed.partly_answered) return true;
+  const absl::Duration limit = times_.LateAfter(worker);
+  return times_.UsualOf(worker) > limit || now - owed.sent_at > limit;
+}
+
 void StepLedger::Forget(LinkId worker) {
   answers_.Forget(worker);
+  times_.Forget(worker);
   outgoing_.erase(worker);
   for (auto it = steps_.begin(); it != steps_.end();) {
     Step& step = it->second;
@@ -107,14 +147,29 @@ std::map<LinkId, int> StepLedger::ReplayedInFlight() const {
   return rows;
 }
 
+std::map<LinkId, int> StepLedger::LateRows() const {
+  const absl::Duration now = clock_.Now();
+  std::map<LinkId, int> rows;
+  for (const auto& [number, step] : steps_) {
+    for (const auto& [worker, owed] : step.owed) {
+      if (owed.rows > owed.replayed && IsLate(worker, owed, now)) {
+        rows[worker] += owed.rows - owed.replayed;
+      }
+    }
+  }
+  return rows;
+}
+
 int StepLedger::InFlight(const std::function<bool(LinkId)>& except) const {
+  const absl::Duration now = clock_.Now();
   return static_cast<int>(
       std::count_if(steps_.begin(), steps_.end(), [&](const auto& entry) {
         const Step& step = entry.second;
         return !step.computed ||
                std::any_of(
                    step.owed.begin(), step.owed.end(), [&](const auto& owed) {
-                     return owed.second.replayed == 0 && !except(owed.first);
+                     return owed.second.replayed == 0 && !except(owed.first) &&
+                            !IsLate(owed.first, owed.second, now);
                    });
       }));
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "common/clock.h"
 #include "common/rows.h"
 #include "engine/scheduler.h"
+#include "link/answer_times.h"
 #include "link/answer_watch.h"
 #include "link/frame.h"
 #include "link/link_session.h"
@@ -26,7 +28,13 @@ namespace apollo {
 //
 // The stage completes steps in any order. Each worker gets its frames in the
 // order in which they were passed to the ledger: frames after a step wait until
-// the step has been sent. Single-threaded.
+// the step has been sent.
+//
+// A worker's part of a step is *late* if the worker usually answers late or has
+// not answered in time (link/answer_times.h), or if only some of its sequences
+// are answered: the others wait for a peer of the worker. A step that lacks
+// only late parts is not in flight, so the sequences of other workers do not
+// wait for a slow link. Single-threaded.
 class StepLedger {
  public:
   // Labels under which an answer is counted. The sequence may have ended by
@@ -50,7 +58,7 @@ class StepLedger {
   // `clock` must outlive the ledger. Frames are sent with `send`, which may
   // drop them if the link has ended.
   StepLedger(Send send, const Clock& clock)
-      : send_(std::move(send)), answers_(clock) {}
+      : send_(std::move(send)), clock_(clock), answers_(clock) {}
 
   // Begins a step whose rows are those of its parts, in order, with one part
   // per worker. Returns its number.
@@ -61,9 +69,13 @@ class StepLedger {
   // Sends a frame to a worker after all frames that were passed in before.
   void SendBehind(LinkId worker, Frame frame);
 
-  // Handles a worker's answer to a step. Returns the rows that it had to answer
-  // for; nullopt if it owes no such answer.
+  // Handles a worker's answer to a step, or the last part of it. Returns the
+  // rows that it had to answer for; nullopt if it owes no such answer.
   std::optional<Asked> TakeAnswer(LinkId worker, std::uint64_t step);
+  // Handles a part of an answer that others follow. Returns the rows that
+  // `outputs` answer; nullopt if the worker owes no such answer.
+  std::optional<Asked> TakePart(LinkId worker, std::uint64_t step,
+                                std::span<const SequenceOutput> outputs);
   // Notes a frame from a worker as a sign of life.
   void Heard(LinkId worker, const Frame& frame) {
     answers_.Heard(worker, frame);
@@ -86,11 +98,14 @@ class StepLedger {
   // nothing.
   void Forget(LinkId worker);
 
-  // Returns the number of steps in flight, without those for which only workers
-  // that match `except` owe answers, or answers to replayed rows. A replay
-  // costs the stage nothing, and the sequences of other workers need not wait
-  // for it.
+  // Returns the number of steps in flight, without those that lack only late
+  // parts, parts of workers that match `except`, or answers to replayed rows. A
+  // replay costs the stage nothing, and the sequences of other workers need not
+  // wait for it.
   int InFlight(const std::function<bool(LinkId)>& except) const;
+  // Returns the rows of late parts, without replayed ones, by worker; none for
+  // those that owe none.
+  std::map<LinkId, int> LateRows() const;
   // Returns the replayed rows that workers owe answers for, by worker; none for
   // those that owe none.
   std::map<LinkId, int> ReplayedInFlight() const;
@@ -98,8 +113,11 @@ class StepLedger {
  private:
   struct Owed {
     Asked asked;
+    int rows = 0;
     int replayed = 0;
     bool sent = false;
+    bool partly_answered = false;
+    absl::Duration sent_at = absl::ZeroDuration();
   };
   struct Step {
     bool computed = false;
@@ -116,12 +134,19 @@ class StepLedger {
 
   // Sends the frames that no longer wait for a step.
   void Flush(LinkId worker);
+  // Returns the part that a worker was sent and owes an answer for, or null.
+  Owed* FindSent(LinkId worker, std::uint64_t step);
+  bool IsLate(LinkId worker, const Owed& owed, absl::Duration now) const;
+  // Notes the time of an answer.
+  void Took(LinkId worker, const Owed& owed);
 
   // Constant after construction.
   const Send send_;
+  const Clock& clock_;
 
   // Owned by the thread.
   AnswerWatch answers_;
+  AnswerTimes times_;
   std::map<std::uint64_t, Step> steps_;
   std::map<LinkId, std::deque<Outgoing>> outgoing_;
   std::uint64_t next_step_ = 1;

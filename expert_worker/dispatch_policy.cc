@@ -1,12 +1,15 @@
 #include "expert_worker/dispatch_policy.h"
 
+#include <algorithm>
+
 namespace apollo {
 namespace {
 
 absl::Duration CostAtPeer(const RowsToPlace& rows, const DispatchCosts& costs) {
   const double bytes = 2.0 * static_cast<double>(rows.rows) *
                        static_cast<double>(rows.bytes_per_row);
-  return costs.hop + absl::Seconds(bytes / costs.link_bytes_per_second) +
+  return std::max(costs.hop, rows.slow_answer) +
+         absl::Seconds(bytes / costs.link_bytes_per_second) +
          costs.row_before * static_cast<double>(*rows.rows_before);
 }
 

@@ -24,6 +24,9 @@ struct RowsToPlace {
   // Bytes of weights that must come into memory before the expert runs here, of
   // other experts that rows wait for, too. Nullopt: it cannot run here.
   std::optional<std::int64_t> bytes_to_load = std::nullopt;
+  // The usual time until that holder answers, if it is slow compared with other
+  // peers (link/answer_times.h).
+  absl::Duration slow_answer = absl::ZeroDuration();
 };
 
 // The costs that are compared. They need not be exact: the two sides differ by
@@ -39,7 +42,8 @@ struct DispatchCosts {
 };
 
 // Chooses the place with the lower cost:
-//   peer: hop + 2 rows bytes_per_row / link rate + rows_before row_before
+//   peer: max(hop, slow_answer) + 2 rows bytes_per_row / link rate
+//         + rows_before row_before
 //   here: bytes_to_load / load rate
 // The time of the computation itself is the same in both places. On a tie the
 // peer computes, because a load may evict another expert.

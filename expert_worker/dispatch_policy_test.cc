@@ -27,6 +27,14 @@ TEST(DispatchPolicyTest, ABusyHolderLosesToALoad) {
   EXPECT_EQ(PlaceRows({1, kRowBytes, 2000, kExpertBytes}), RowsPlace::kHere);
 }
 
+TEST(DispatchPolicyTest, ASlowHolderLosesToALoad) {
+  RowsToPlace rows = {1, kRowBytes, 0, kExpertBytes};  // 20 ms.
+  rows.slow_answer = absl::Milliseconds(19);
+  EXPECT_EQ(PlaceRows(rows), RowsPlace::kPeer);
+  rows.slow_answer = absl::Milliseconds(100);
+  EXPECT_EQ(PlaceRows(rows), RowsPlace::kHere);
+}
+
 TEST(DispatchPolicyTest, AnExpertThatComesAnywayNeedsNoHop) {
   EXPECT_EQ(PlaceRows({1, kRowBytes, 0, 0}), RowsPlace::kHere);
 }

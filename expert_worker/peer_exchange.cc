@@ -8,6 +8,12 @@
 #include "common/log.h"
 
 namespace apollo {
+namespace {
+
+// The time for which the times of a peer's answers are remembered.
+constexpr absl::Duration kRemembered = absl::Seconds(5);
+
+}  // namespace
 
 void PeerExchange::AddPeer(LinkId id, const WorkerInfo& info,
                            std::shared_ptr<Link> link) {
@@ -45,6 +51,7 @@ bool PeerExchange::Remove(LinkId id) {
   peers_.erase(id);
   directory_.Remove(id);
   answers_.Forget(id);
+  times_.Forget(id);
   std::vector<std::pair<std::uint64_t, Try>> lost;
   for (const auto& [number, tried] : tries_) {
     if (tried.peer == id) lost.emplace_back(number, tried);
@@ -101,25 +108,32 @@ PeerExchange::Ticket PeerExchange::Dispatch(int layer, AbsentRows rows) {
 
 std::optional<LinkId> PeerExchange::HolderFor(const Owed& owed,
                                               bool silent) const {
+  std::optional<LinkId> slow;
   for (const LinkId id : directory_.Holders(owed.which.layer, owed.which.expert,
                                             numerics_, key_)) {
-    if (peers_.at(id).silent == silent && !owed.asked.contains(ProcessOf(id))) {
-      return id;
+    if (peers_.at(id).silent != silent || owed.asked.contains(ProcessOf(id))) {
+      continue;
     }
+    if (!IsSlow(id)) return id;
+    if (!slow) slow = id;
   }
-  return std::nullopt;
+  return slow;
 }
 
 void PeerExchange::Place(std::uint64_t number, const absl::Status& reason) {
   Owed& owed = owed_.at(number);
   owed.current = 0;
   owed.here = false;
+  owed.placed_at = clock_.Now();
   RowsToPlace question;
   question.rows = owed.count;
   question.bytes_per_row =
       static_cast<std::int64_t>(sizeof(float)) * owed.width;
   const std::optional<LinkId> holder = HolderFor(owed, /*silent=*/false);
-  if (holder) question.rows_before = directory_.Load(*holder);
+  if (holder) {
+    question.rows_before = directory_.Load(*holder);
+    if (IsSlow(*holder)) question.slow_answer = times_.UsualOf(*holder);
+  }
   if (here_.compute != nullptr && !owed.here_failed) {
     question.bytes_to_load = here_.bytes_to_load(owed.which);
   }
@@ -142,7 +156,7 @@ void PeerExchange::Place(std::uint64_t number, const absl::Status& reason) {
 void PeerExchange::Send(std::uint64_t number, LinkId to) {
   Owed& owed = owed_.at(number);
   const std::uint64_t on_wire = next_number_++;
-  tries_[on_wire] = {to, number};
+  tries_[on_wire] = {to, number, clock_.Now()};
   if (std::exchange(owed.sent, true)) counters_.rows_resent += owed.count;
   owed.asked.insert(ProcessOf(to));
   owed.current = on_wire;
@@ -170,6 +184,19 @@ bool PeerExchange::Answered(const Ticket& ticket) const {
   return owed_.at(ticket.number_).answer.has_value();
 }
 
+bool PeerExchange::IsLate(const Ticket& ticket) const {
+  const Owed& owed = owed_.at(ticket.number_);
+  if (owed.answer) return false;
+  absl::Duration limit = kLatest;
+  absl::Duration expected = clock_.Now() - owed.placed_at;
+  if (const auto tried = tries_.find(owed.current); tried != tries_.end()) {
+    const LinkId peer = tried->second.peer;
+    limit = std::min(limit, times_.LateAfter(peer));
+    expected = std::max(expected, times_.UsualOf(peer));
+  }
+  return expected > limit;
+}
+
 absl::StatusOr<Rows> PeerExchange::Combine(Ticket ticket) {
   auto owed = owed_.extract(ticket.number_);
   APOLLO_CHECK(!owed.empty() && owed.mapped().answer.has_value());
@@ -187,38 +214,48 @@ absl::Status PeerExchange::TakeOutputs(LinkId from,
   }
   tries_.erase(it);
   answers_.Answered(from);
+  const absl::Duration now = clock_.Now();
+  times_.Took(from, now - tried.sent_at, now);
   directory_.Withdraw(from, outputs.ticket);
   const auto ticket = owed_.find(tried.ticket);
-  if (ticket == owed_.end() || ticket->second.current != outputs.ticket) {
+  if (ticket == owed_.end() || ticket->second.answer) {
     return absl::OkStatus();  // Answered by another.
   }
   Owed& owed = ticket->second;
+  const bool current = owed.current == outputs.ticket;
   if (!outputs.status.ok()) {
-    Place(tried.ticket, absl::UnavailableError(outputs.status.message()));
+    if (current) {
+      Place(tried.ticket, absl::UnavailableError(outputs.status.message()));
+    }
     return absl::OkStatus();
   }
   const std::size_t numbers = static_cast<std::size_t>(owed.count) *
                               static_cast<std::size_t>(owed.width);
   if (payload.numbers() != numbers) {
-    Place(tried.ticket,
-          absl::UnavailableError("an expert worker violated the protocol"));
+    if (current) {
+      Place(tried.ticket,
+            absl::UnavailableError("an expert worker violated the protocol"));
+    }
     return absl::InvalidArgumentError(
         absl::StrCat("expert outputs of ", payload.numbers(),
                      " numbers instead of ", numbers));
   }
-  owed.current = 0;
-  owed.rows = Rows();
-  owed.answer = payload.Reshaped(owed.width);
+  TakeAnswer(owed, payload.Reshaped(owed.width));
   return absl::OkStatus();
+}
+
+void PeerExchange::TakeAnswer(Owed& owed, Rows outputs) {
+  owed.current = 0;
+  owed.here = false;
+  owed.rows = Rows();
+  owed.answer = std::move(outputs);
 }
 
 void PeerExchange::ComputedHere(std::uint64_t number, Rows outputs) {
   const auto it = owed_.find(number);
   if (it == owed_.end() || !it->second.here) return;
   counters_.rows_on_standby += it->second.count;
-  it->second.here = false;
-  it->second.rows = Rows();
-  it->second.answer = std::move(outputs);
+  TakeAnswer(it->second, std::move(outputs));
 }
 
 void PeerExchange::FailedHere(std::uint64_t number,
@@ -252,6 +289,7 @@ bool PeerExchange::HasOtherPlace(const Owed& owed) const {
 
 void PeerExchange::SendAgain(absl::Duration lease, absl::Duration silent_after,
                              absl::Duration now) {
+  times_.ForgetOlder(now - kRemembered);
   for (const auto& silent : {answers_.UnheardFor(lease, now),
                              answers_.SilentFor(silent_after, now)}) {
     for (const LinkId id : silent) {
@@ -291,6 +329,7 @@ void PeerExchange::GiveUp(LinkId id) {
       continue;
     }
     answers_.Forget(other);
+    times_.Forget(other);
     peer.given_up = true;
     directory_.Remove(other);
     peer.link->Close();  // Remove follows.

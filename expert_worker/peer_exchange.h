@@ -21,6 +21,7 @@
 #include "expert_worker/dispatch_policy.h"
 #include "expert_worker/expert_counters.h"
 #include "expert_worker/placement_policy.h"
+#include "link/answer_times.h"
 #include "link/answer_watch.h"
 #include "link/expert_directory.h"
 #include "link/link_session.h"
@@ -34,9 +35,13 @@ namespace apollo {
 //
 // Rows are kept until their outputs are here. They are sent to another holder
 // if the first is lost, has not the expert any more, or gives no sign of life
-// within a lease; what the first answers later is ignored. Only one try at a
-// time counts, and no process is asked twice for the same rows unless its link
-// was lost, so a ticket fails once nobody is left. Single-threaded.
+// within a lease. The first outputs that come count, of whichever holder: all
+// have the same bits. No process is asked twice for the same rows unless its
+// link was lost, so a ticket fails once nobody is left.
+//
+// A peer whose answers are slow compared with those of others, because of the
+// network or of its own work, is asked only if no other has the expert. Times
+// are forgotten after some seconds, so it is tried again. Single-threaded.
 class PeerExchange {
  public:
   // A claim to the outputs of some rows. Move-only.
@@ -71,6 +76,7 @@ class PeerExchange {
                std::string numerics = "", Here here = {},
                const std::string& name = "")
       : counters_(counters),
+        clock_(clock),
         answers_(clock),
         numerics_(std::move(numerics)),
         here_(std::move(here)),
@@ -105,6 +111,11 @@ class PeerExchange {
   bool IsAway(const Ticket& ticket) const;
   // Returns true if Combine may be called.
   bool Answered(const Ticket& ticket) const;
+  // Returns true if the outputs are not here and will not be for a while: the
+  // peer usually answers late, or what has the rows has had them for long. Late
+  // is what AnswerTimes calls so, and more than kLatest in any case.
+  bool IsLate(const Ticket& ticket) const;
+  static constexpr absl::Duration kLatest = absl::Milliseconds(10);
   // Returns the outputs, [rows, hidden], or UNAVAILABLE.
   absl::StatusOr<Rows> Combine(Ticket ticket);
 
@@ -152,7 +163,8 @@ class PeerExchange {
     int width = 0;
     std::set<Process> asked = {};  // Not to be asked again.
     bool sent = false;             // To any peer.
-    std::uint64_t current = 0;     // The try that counts; 0: none.
+    std::uint64_t current = 0;     // The last try; 0: none.
+    absl::Duration placed_at;      // The time of that, or of `here`.
     bool here = false;             // This worker computes them.
     bool here_failed = false;
     std::optional<absl::StatusOr<Rows>> answer = {};
@@ -161,11 +173,12 @@ class PeerExchange {
   struct Try {
     LinkId peer = 0;
     std::uint64_t ticket = 0;
+    absl::Duration sent_at;
   };
 
   Process ProcessOf(LinkId id) const;
-  // Returns the best holder that was not asked for the rows; one that is silent
-  // only if `silent`.
+  // Returns the best holder that was not asked for the rows, a slow one only if
+  // there is no other; one that is silent only if `silent`.
   std::optional<LinkId> HolderFor(const Owed& owed, bool silent) const;
   // Gives the rows of a ticket to the best place. `reason`: why it fails if
   // there is none.
@@ -174,13 +187,20 @@ class PeerExchange {
   // Ends a try that did not succeed, and places its rows again.
   void Failed(const Try& tried, std::uint64_t number,
               const absl::Status& reason);
+  // Returns true if the peer's answers are slow compared with those of others.
+  bool IsSlow(LinkId id) const {
+    return times_.UsualOf(id) > times_.LateAfter(id);
+  }
+  static void TakeAnswer(Owed& owed, Rows outputs);
   // Returns true if rows that wait for a silent peer may go elsewhere.
   bool HasOtherPlace(const Owed& owed) const;
   // Stops using the process behind a link.
   void GiveUp(LinkId id);
 
   ExpertCounters& counters_;
+  const Clock& clock_;
   AnswerWatch answers_;
+  AnswerTimes times_;
   const std::string numerics_;
   const Here here_;
   const std::uint64_t key_;    // Breaks ties of holders.

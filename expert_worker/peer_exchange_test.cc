@@ -254,7 +254,7 @@ TEST_F(PeerExchangeTest, RowsOfALostPeerGoToTheNextHolder) {
             (std::vector<float>{8, 9}));
 }
 
-TEST_F(PeerExchangeTest, TheFirstAnswerOfASilentPeerIsIgnored) {
+TEST_F(PeerExchangeTest, TheFirstAnswerCountsWhoeverGivesIt) {
   const auto third = std::make_shared<FakeLink>();
   Add(kSecond + 1, "z", {1}, third);
   auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
@@ -274,9 +274,64 @@ TEST_F(PeerExchangeTest, TheFirstAnswerOfASilentPeerIsIgnored) {
   exchange_.Dispatch(5, Absent(1, {1, 2}));
   third->Take<ExpertRows>();
   EXPECT_EQ(Answer(kFirst, first, {3, 4}), StatusCode::kOk);
-  EXPECT_FALSE(exchange_.Answered(ticket));
-  EXPECT_EQ(Answer(kSecond + 1, second, {3, 4}), StatusCode::kOk);
   EXPECT_TRUE(exchange_.Answered(ticket));
+  EXPECT_FALSE(exchange_.IsAway(ticket));
+  EXPECT_EQ(Answer(kSecond + 1, second, {5, 6}), StatusCode::kOk);
+  const auto outputs = exchange_.Combine(std::move(ticket));
+  ASSERT_TRUE(outputs.ok());
+  EXPECT_EQ(Numbers(*outputs), (std::vector<float>{3, 4}));
+}
+
+TEST_F(PeerExchangeTest, ALateErrorDoesNotEndTheNextTry) {
+  const auto third = std::make_shared<FakeLink>();
+  Add(kSecond + 1, "z", {1}, third);
+  const absl::Duration lease = absl::Milliseconds(300);
+  auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  const std::uint64_t first = first_->Take<ExpertRows>().ticket;
+  clock_.now += 2 * lease;
+  exchange_.SendAgain(lease, lease, clock_.now);
+  const std::uint64_t second = third->Take<ExpertRows>().ticket;
+  Answer(kFirst, first, {}, absl::NotFoundError("moved"));
+  EXPECT_FALSE(exchange_.Answered(ticket));
+  EXPECT_TRUE(exchange_.IsAway(ticket));
+  Answer(kSecond + 1, second, {3, 4});
+  EXPECT_TRUE(exchange_.Answered(ticket));
+}
+
+TEST_F(PeerExchangeTest, RowsAvoidASlowPeerUntilItsTimeIsOld) {
+  const auto third = std::make_shared<FakeLink>();
+  Add(kSecond + 1, "z", {1}, third);
+  const auto answer = [this](LinkId peer, FakeLink& link) {
+    Answer(peer, link.Take<ExpertRows>().ticket, {3, 4});
+  };
+  exchange_.Dispatch(5, Absent(3, {1, 2}));
+  clock_.now += absl::Milliseconds(1);
+  answer(kSecond, *second_);
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  clock_.now += absl::Milliseconds(100);
+  answer(kFirst, *first_);
+  // The first of two peers without load was asked; now it is slow.
+  auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  auto only = exchange_.Dispatch(5, Absent(2, {1, 2}));
+  EXPECT_FALSE(exchange_.IsLate(ticket));
+  EXPECT_TRUE(exchange_.IsLate(only));
+  answer(kSecond + 1, *third);
+  answer(kFirst, *first_);
+  clock_.now += absl::Seconds(6);
+  exchange_.SendAgain(absl::Seconds(60), absl::Seconds(60), clock_.now);
+  exchange_.Dispatch(5, Absent(1, {1, 2}));
+  answer(kFirst, *first_);
+}
+
+TEST_F(PeerExchangeTest, RowsAreLateAfterAWhile) {
+  auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
+  EXPECT_FALSE(exchange_.IsLate(ticket));
+  clock_.now += PeerExchange::kLatest;
+  EXPECT_FALSE(exchange_.IsLate(ticket));
+  clock_.now += absl::Microseconds(1);
+  EXPECT_TRUE(exchange_.IsLate(ticket));
+  Answer(kFirst, first_->Take<ExpertRows>().ticket, {3, 4});
+  EXPECT_FALSE(exchange_.IsLate(ticket));
 }
 
 TEST_F(PeerExchangeTest, APeerWithoutReportsLosesItsRowsAfterTheLease) {

@@ -99,10 +99,12 @@ struct SequenceOutput {
   bool operator==(const SequenceOutput&) const = default;
 };
 
-// From an expert to a dense worker: one for each StageStep, in the same order.
+// From an expert to a dense worker: the answer to a StageStep. To a worker with
+// WorkerInfo::takes_parts it may come in parts, among those of other steps.
 struct StageResult {
   std::uint64_t step = 0;
   std::vector<SequenceOutput> outputs;
+  bool more = false;  // Another part follows.
   bool operator==(const StageResult&) const = default;
 };
 

@@ -75,6 +75,7 @@ void ToProto(const StageStep& in, pb::LinkMessage* message) {
 void ToProto(const StageResult& in, pb::LinkMessage* message) {
   pb::StageResult* out = message->mutable_result();
   out->set_step(in.step);
+  out->set_more(in.more);
   for (const SequenceOutput& output : in.outputs) {
     pb::SequenceOutput* to = out->add_outputs();
     to->set_sequence(output.sequence);
@@ -172,6 +173,7 @@ absl::StatusOr<StageStep> StepFrom(const pb::StageStep& in) {
 StageResult ResultFrom(const pb::StageResult& in) {
   StageResult out;
   out.step = in.step();
+  out.more = in.more();
   for (const pb::SequenceOutput& from : in.outputs()) {
     SequenceOutput& output = out.outputs.emplace_back();
     output.sequence = from.sequence();

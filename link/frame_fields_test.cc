@@ -21,10 +21,10 @@ auto Members(const LayerExperts& x) {
   return std::tie(a, b);
 }
 auto Members(const WorkerInfo& x) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u,
-               v] = x;
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v,
+               w] = x;
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u,
-                  v);
+                  v, w);
 }
 auto Members(const PlacedExpert& x) {
   const auto& [a, b, c, d, e, f, g] = x;
@@ -99,8 +99,8 @@ auto Members(const SequenceOutput& x) {
   return std::tie(a, b, c, d, e, f, g, h, i, j);
 }
 auto Members(const StageResult& x) {
-  const auto& [a, b] = x;
-  return std::tie(a, b);
+  const auto& [a, b, c] = x;
+  return std::tie(a, b, c);
 }
 auto Members(const ReleaseSequences::Item& x) {
   const auto& [a, b] = x;
@@ -173,6 +173,7 @@ WorkerInfo FullInfo() {
   info.ready = true;
   info.revision = 1ull << 40;
   info.sequence_options = 5;
+  info.takes_parts = false;
   info.device_transport =
       EveryMemberSet(DeviceTransport{22809, "host", "gpu", true});
   return EveryMemberSet(info);
@@ -213,8 +214,8 @@ StageResult FullResult() {
                                     absl::ResourceExhaustedError("full"),
                                     {7, 0xfffffffeu},
                                     {{3, -1.f}, {0, -2.f}}});
-  return EveryMemberSet(
-      StageResult{1ull << 59, {output, {2, 1, 0, {}, {}, {}, {}, {}, {}}}});
+  return EveryMemberSet(StageResult{
+      1ull << 59, {output, {2, 1, 0, {}, {}, {}, {}, {}, {}}}, true});
 }
 
 ReleaseSequences FullRelease() {

@@ -53,6 +53,8 @@ struct WorkerInfo {
   // Set by the link itself.
   DeviceTransport device_transport = {};
   int sequence_options = kSequenceOptions;
+  // An answer to one of its steps may come in parts (dense workers).
+  bool takes_parts = true;
 
   // State: these change.
   //

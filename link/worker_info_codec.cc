@@ -95,6 +95,7 @@ void ToProto(const WorkerInfo& in, pb::WorkerInfo* out) {
   out->set_ready(in.ready);
   out->set_revision(in.revision);
   out->set_sequence_options(in.sequence_options);
+  out->set_takes_parts(in.takes_parts);
   if (in.placement != PlacementReport{}) {
     ToProto(in.placement, out->mutable_placement());
   }
@@ -130,6 +131,7 @@ WorkerInfo FromProto(const pb::WorkerInfo& in) {
   out.ready = in.ready();
   out.revision = in.revision();
   out.sequence_options = static_cast<int>(in.sequence_options());
+  out.takes_parts = in.takes_parts();
   out.placement = FromProto(in.placement());
   const pb::DeviceTransport& transport = in.device_transport();
   out.device_transport = {static_cast<int>(transport.nccl_version()),

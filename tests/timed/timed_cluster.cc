@@ -163,10 +163,12 @@ class TimedCluster::Connection {
   bool Joins(const Node& node) const {
     return ends_[0].node == &node || ends_[1].node == &node;
   }
+  // Frames keep their order: a delay only becomes longer.
+  void SlowDown(absl::Duration delay) { delay_ = delay; }
   void Send(int to, Frame frame) {
     if (closed_) return;
     End& end = ends_[to];
-    end.node->After(options_.latency,
+    end.node->After(options_.latency + delay_,
                     [this, &end, frame = std::move(frame)]() mutable {
                       if (!closed_) {
                         end.node->LinkFrame(end.id, std::move(frame));
@@ -187,6 +189,7 @@ class TimedCluster::Connection {
  private:
   End ends_[2];
   const Options& options_;
+  absl::Duration delay_;
   bool closed_ = false;
 };
 
@@ -289,6 +292,23 @@ void TimedCluster::FreezeExpert(int index) {
 }
 
 void TimedCluster::ThawExpert(int index) { expert_.at(Index(index))->Thaw(); }
+
+void TimedCluster::SlowDown(const Node& from, const Node& to,
+                            absl::Duration delay) {
+  for (const auto& connection : connections_) {
+    if (connection->Joins(from) && connection->Joins(to)) {
+      connection->SlowDown(delay);
+    }
+  }
+}
+
+void TimedCluster::SlowDown(int dense, int expert, absl::Duration delay) {
+  SlowDown(*dense_.at(Index(dense)), *expert_.at(Index(expert)), delay);
+}
+
+void TimedCluster::SlowDownPeers(int expert, int peer, absl::Duration delay) {
+  SlowDown(*expert_.at(Index(expert)), *expert_.at(Index(peer)), delay);
+}
 
 DenseCore& TimedCluster::dense(int index) {
   return *dense_.at(Index(index))->core;

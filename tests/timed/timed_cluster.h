@@ -74,6 +74,10 @@ class TimedCluster {
   // A frozen worker does nothing and hears nothing until it goes on.
   void FreezeExpert(int index);
   void ThawExpert(int index);
+  // Frames between a dense and an expert worker, or between two expert workers,
+  // take this time longer, in each direction, from now on.
+  void SlowDown(int dense, int expert, absl::Duration delay);
+  void SlowDownPeers(int expert, int peer, absl::Duration delay);
 
   DenseCore& dense(int index);
   ExpertCore& expert(int index);
@@ -91,6 +95,7 @@ class TimedCluster {
     return static_cast<std::size_t>(index);
   }
   void Join(Node& from, Node& to);
+  void SlowDown(const Node& from, const Node& to, absl::Duration delay);
   void TickLater(Node& node);
 
   const Options options_;
