@@ -28,5 +28,5 @@ fi
 if [ "$weights" = --without-weights ]; then
   list=$(printf '%s\n' "$list" | grep -v '\.safetensors$' || true)
 fi
-printf '%s\n' "$list" | sha256sum --check --strict --quiet || fail "files of \"$directory\" are not those of the list"
+printf '%s\n' "$list" | sha256sum --check --strict --quiet >&2 || fail "files of \"$directory\" are not those of the list"
 printf '%s\n' "$listed" | wc -l | sed 's/$/ files are those of the list/'
