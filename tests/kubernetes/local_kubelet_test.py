@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""The pods of deploy/kubernetes/overlays/cpu as processes of this machine, with a tiny model: they start, are probed, asked,
+updated and killed as in a cluster of Kubernetes, and no answer is lost.
+
+Usage: local_kubelet_test.py BINARIES MODEL [unittest's arguments]
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).absolute().parent.parent.parent
+sys.path[:0] = [str(ROOT / folder) for folder in ("tests/kubernetes", "tests/discovery", "deploy/kubernetes")]
+from load import Client, Load  # noqa: E402
+from local_machine import LocalMachine  # noqa: E402
+
+BINARIES, MODEL = (os.path.abspath(path) for path in sys.argv[1:3])
+CLIENTS = 3
+
+
+class LocalKubeletTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.machine = LocalMachine(folder.name, "cpu", BINARIES, MODEL)
+        self.addCleanup(self.machine.stop)
+        self.machine.deploy()
+        self.client = Client(self.machine, pathlib.Path(folder.name) / "operator")
+
+    def load(self):
+        load = Load(self.machine, self.client, CLIENTS)
+        self.addCleanup(load.end)
+        self.await_answers(load)
+        return load
+
+    def await_answers(self, load):
+        """Waits until each client has an answer to a question that it asked from now on."""
+        before = load.counts()
+        self.machine.eventually(lambda: all(count >= old + 2 for count, old in zip(load.counts(), before)), "answers")
+
+    def check(self, load):
+        """Checks that nobody noticed anything, and that somebody was there."""
+        self.await_answers(load)
+        load.end()
+        self.assertEqual(load.failures(), [])
+        self.assertEqual(len(load.answers()), 1)
+
+    def status(self):
+        command = self.client.command(self.machine.endpoints("router")[0], "status")
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+
+    def test_pods_find_each_other_by_their_names(self):
+        status = self.status()
+        for pod in self.machine.pods():
+            if pod.workload.role != "router":
+                self.assertIn(pod.name, status)
+
+    def test_an_update_loses_no_answer(self):
+        load = self.load()
+        for workload in ("experts-a", "experts-b", "dense", "router"):  # As docs/kubernetes.md says.
+            self.machine.update(workload, load.await_begun)
+        self.check(load)
+
+    def test_workers_that_are_killed_are_restarted_and_lose_no_answer(self):
+        load = self.load()
+        for name in ("experts-a", "experts-b", "dense"):
+            pod = self.machine.pods(name)[0]
+            pod.kill()
+            pod.ready_since = None
+            pod.start()
+            self.machine.eventually(pod.available, f"{pod.name} is available")
+            self.await_answers(load)
+        self.check(load)
+
+    def test_a_router_without_workers_is_not_ready(self):
+        for name in ("dense",):
+            for pod in self.machine.pods(name):
+                self.machine.remove(pod)
+        (first, *_) = self.machine.pods("router")
+        self.machine.eventually(lambda: not first.probe(), "the router is not ready")
+
+
+if __name__ == "__main__":
+    del sys.argv[1:3]
+    unittest.main()
