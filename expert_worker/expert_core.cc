@@ -19,8 +19,6 @@ constexpr int kMaxGuestRows = 512;
 // The source of guests that are rows of this worker itself. Links have other
 // numbers.
 constexpr LinkId kSelf = 0;
-// The time between two reports of the placement, if it does not change.
-constexpr absl::Duration kReportPlacement = absl::Seconds(5);
 
 }  // namespace
 
@@ -124,7 +122,7 @@ void ExpertCore::SendInfo(bool with_load) {
   info.draining = draining_;
   const absl::Duration now = clock_.Now();
   if (info.resident != info_.resident ||
-      (with_load && now - described_ >= kReportPlacement)) {
+      (with_load && now - described_ >= control_.ReportEvery())) {
     described_ = now;
     info.placement = control_.Report(now);
   }
@@ -153,7 +151,7 @@ void ExpertCore::Tick(absl::Duration now, bool report,
     exchange_.GiveUpOnSilent(options_.answer_timeout, now);
   }
   GiveUpOnLoads(now);
-  if (!draining_ && options_.placement.automatic) {
+  if (!draining_ && control_.Decides(now)) {
     control_.Decide(exchange_.Holders(), now);
   }
   if (report) SendInfo(/*with_load=*/true);

@@ -78,6 +78,8 @@ class ExpertResidence {
   void Used(LayerExpert which);
   // Sets the experts to hold from now on, for the reason.
   void Place(std::set<LayerExpert> target, ExpertHold reason);
+  // Returns true if it holds exactly the experts that it is to hold.
+  bool settled() const { return !moving_; }
   // Returns true while an expert is being loaded.
   bool loading() const { return loading_.has_value(); }
   // Returns when the load in progress began, until its weights are here.

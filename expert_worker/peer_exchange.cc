@@ -80,8 +80,14 @@ std::vector<PlacementPeer> PeerExchange::Holders() const {
         !SameNumerics(info.numerics, numerics_)) {
       continue;
     }
-    holders[ProcessOf(id)] = {info.name, info.resident,
-                              !info.draining && !peer.leaving};
+    PlacementPeer& holder = holders[ProcessOf(id)];
+    holder = {info.name, info.resident, !info.draining && !peer.leaving,
+              info.placement.moves, info.placement.most_resident};
+    for (const PlacedExpert& placed : info.placement.experts) {
+      holder.own[{placed.layer, placed.expert}] = {
+          static_cast<double>(placed.own_rows),
+          static_cast<double>(placed.recent_rows)};
+    }
   }
   std::vector<PlacementPeer> peers;
   for (auto& [process, peer] : holders) peers.push_back(std::move(peer));

@@ -26,7 +26,8 @@ PlacementControl::PlacementControl(const Options& options, std::string name,
       config_(config),
       residence_(residence),
       began_with_(static_cast<int>(Residents().size())),
-      last_move_(now) {}
+      last_move_(now),
+      next_decision_(now) {}
 
 std::set<LayerExpert> PlacementControl::Residents() const {
   return residence_.resident().Each(config_.boundary, config_.num_layers);
@@ -65,21 +66,30 @@ void PlacementControl::TakeFile(Placement placement, absl::Duration now) {
   residence_.Place(target, ExpertHold::kFile);
 }
 
-void PlacementControl::Decide(std::vector<PlacementPeer> peers,
-                              absl::Duration now) {
-  if (!options_.automatic || residence_.loading()) return;
+PlacementState PlacementControl::StateAt(absl::Duration now) const {
   PlacementState state;
   state.now = now;
   state.last_move = last_move_;
+  state.moves_lately = static_cast<int>(moves_.size());
   state.name = name_;
   state.first_layer = config_.boundary;
   state.end_layer = config_.num_layers;
   state.num_experts = config_.num_experts;
   state.resident = Residents();
-  state.most_resident =
-      options_.most_resident > 0 ? options_.most_resident : began_with_;
-  state.peers = std::move(peers);
+  state.most_resident = MostResident();
   state.demand = &demand_;
+  return state;
+}
+
+void PlacementControl::Decide(std::vector<PlacementPeer> peers,
+                              absl::Duration now) {
+  if (!Decides(now)) return;
+  next_decision_ = now + kDecideEvery;
+  while (!moves_.empty() && now - moves_.front() >= absl::Minutes(1)) {
+    moves_.pop_front();
+  }
+  PlacementState state = StateAt(now);
+  state.peers = std::move(peers);
   std::optional<PlacementMove> move = NextMove(state, options_.rules);
   if (!move) return;
   std::set<LayerExpert> target = std::move(state.resident);
@@ -87,6 +97,7 @@ void PlacementControl::Decide(std::vector<PlacementPeer> peers,
   if (move->drop) target.erase(*move->drop);
   LogInfo("expert_moved", {{"reason", move->reason}});
   Note(std::move(move->reason), now);
+  moves_.push_back(now);
   residence_.Place(std::move(target), ExpertHold::kAuto);
 }
 
@@ -121,6 +132,7 @@ PlacementReport PlacementControl::Report(absl::Duration now) const {
       placed.own_rows = Rounded(use.own);
       placed.absent_rows = Rounded(use.absent);
       placed.guest_rows = Rounded(use.guests);
+      placed.recent_rows = Rounded(demand_.Recent(which, now).own);
       const auto held = residence_.held().find(which);
       if (held != residence_.held().end()) {
         placed.hold = held->second.hold;
@@ -132,6 +144,9 @@ PlacementReport PlacementControl::Report(absl::Duration now) const {
       report.experts.push_back(placed);
     }
   }
+  report.moves = options_.automatic &&
+                 (residence_.settled() || now - last_move_ < kMoveTakes);
+  if (report.moves) report.most_resident = MostResident();
   report.last_move = last_move_text_;
   if (!last_move_text_.empty()) report.last_move_at = WallSeconds(last_move_);
   return report;

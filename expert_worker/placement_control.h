@@ -2,6 +2,7 @@
 
 #include <absl/time/time.h>
 
+#include <deque>
 #include <optional>
 #include <set>
 #include <span>
@@ -48,8 +49,13 @@ class PlacementControl {
 
   // Takes a new placement file. A worker without a line keeps what it holds.
   void TakeFile(Placement placement, absl::Duration now);
-  // Makes the next move of an automatic placement, if there is one to make.
-  // Not for a worker that is about to stop.
+  // Returns true if Decide may move something now.
+  bool Decides(absl::Duration now) const {
+    return options_.automatic && now >= next_decision_ && !residence_.loading();
+  }
+  // Makes the next move of an automatic placement, if there is one to make,
+  // by descriptions of the peers that are some seconds old. Not for a
+  // worker that is about to stop.
   void Decide(std::vector<PlacementPeer> peers, absl::Duration now);
 
   // Returns true if the expert stays reachable for all workers without this
@@ -58,9 +64,22 @@ class PlacementControl {
                    std::span<const PlacementPeer> peers) const;
 
   PlacementReport Report(absl::Duration now) const;
+  // Returns the time between two reports if nothing moves. Peers that move
+  // experts decide by these reports.
+  absl::Duration ReportEvery() const {
+    return options_.automatic ? absl::Seconds(1) : absl::Seconds(5);
+  }
 
  private:
+  // The time between two decisions, and how long peers wait for a move.
+  static constexpr absl::Duration kDecideEvery = absl::Milliseconds(250);
+  static constexpr absl::Duration kMoveTakes = absl::Seconds(5);
+
   void Note(std::string move, absl::Duration now);
+  PlacementState StateAt(absl::Duration now) const;
+  int MostResident() const {
+    return options_.most_resident > 0 ? options_.most_resident : began_with_;
+  }
   std::set<LayerExpert> Residents() const;
   std::int64_t WallSeconds(absl::Duration at) const {
     return absl::ToUnixSeconds(options_.zero + at);
@@ -73,6 +92,8 @@ class PlacementControl {
   const int began_with_;
   ExpertDemand demand_;
   absl::Duration last_move_;  // Or the start.
+  absl::Duration next_decision_;
+  std::deque<absl::Duration> moves_;  // In the last minute, by use.
   std::string last_move_text_;
   std::optional<Placement> file_;
 };

@@ -108,8 +108,13 @@ void PlacementWatch::Start() {
 }
 
 void PlacementWatch::Refresh() {
-  const absl::StatusOr<Placement> read = ReadPlacement(file_, shape_);
-  if (absl::IsAborted(read.status())) return;  // To be read again later.
+  absl::StatusOr<std::string> text = ReadFile(file_, kMaxFileBytes);
+  if (!text.ok()) return Report(text.status());
+  const bool complete = *text == last_text_ && !text->empty();
+  last_text_ = *std::move(text);
+  if (!complete) return;
+  const absl::StatusOr<Placement> read =
+      ParsePlacement(last_text_, file_, shape_);
   Report(read.status());
   if (!read.ok() || last_ == *read) return;
   last_ = *read;

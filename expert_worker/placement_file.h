@@ -49,9 +49,11 @@ class PlacementWatch {
 
   // Reads the file now and every kInterval. Call at most once.
   void Start();
-  // Reads the file once and passes a change on, as the thread does. With a file
-  // that cannot be read or parsed, the last placement stays; the reason is
-  // logged once, until it changes. For tests, instead of Start.
+  // Reads the file once and passes a change on, as the thread does. A file that
+  // differs from the last read may be half written: it counts once two reads
+  // in a row are equal. With a file that cannot be read or parsed, the last
+  // placement stays; the reason is logged once, until it changes. For tests,
+  // instead of Start.
   void Refresh();
 
   static constexpr absl::Duration kInterval = absl::Milliseconds(200);
@@ -63,6 +65,7 @@ class PlacementWatch {
   const SparseShape shape_;
   Listener listener_;
   // Used by the reading thread only.
+  std::string last_text_;
   std::optional<Placement> last_;
   absl::Status last_status_;
   std::optional<Ticker> ticker_;

@@ -56,6 +56,10 @@ class PlacementWatchTest : public testing::Test {
  protected:
   ~PlacementWatchTest() override { std::filesystem::remove(path_); }
   void Write(const std::string& text) { std::ofstream(path_) << text; }
+  void RefreshTwice() {
+    watch_.Refresh();
+    watch_.Refresh();
+  }
 
   const std::string path_ = testing::TempDir() + "/placement.txt";
   std::vector<Placement> seen_;
@@ -67,18 +71,29 @@ TEST_F(PlacementWatchTest, ABadFileKeepsTheLastPlacement) {
   watch_.Refresh();  // No file yet.
   EXPECT_TRUE(seen_.empty());
   Write("a: 0\n");
-  watch_.Refresh();
-  watch_.Refresh();
+  RefreshTwice();
+  RefreshTwice();
   ASSERT_EQ(seen_.size(), 1u);
   Write("a: 99\n");
-  watch_.Refresh();
+  RefreshTwice();
   Write("");
-  watch_.Refresh();
+  RefreshTwice();
   EXPECT_EQ(seen_.size(), 1u);
   Write("a: 1\n");
-  watch_.Refresh();
+  RefreshTwice();
   ASSERT_EQ(seen_.size(), 2u);
   EXPECT_EQ(seen_[1].at("a"), LayerExperts{1});
+}
+
+TEST_F(PlacementWatchTest, AFileThatIsBeingWrittenIsNotTaken) {
+  for (const char* part : {"a: 0", "a: 0,1", "a: 0,1\n", "a: 0,1\nb: 2"}) {
+    Write(part);
+    watch_.Refresh();
+  }
+  EXPECT_TRUE(seen_.empty());
+  watch_.Refresh();
+  ASSERT_EQ(seen_.size(), 1u);
+  EXPECT_EQ(seen_[0].size(), 2u);
 }
 
 }  // namespace

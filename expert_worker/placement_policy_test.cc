@@ -2,8 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <deque>
 #include <map>
 #include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace apollo {
 namespace {
@@ -31,11 +38,24 @@ class PlacementPolicyTest : public testing::Test {
     for (const int e : experts) state_.resident.insert(E(e));
     state_.most_resident = static_cast<int>(experts.size());
   }
-  void Absent(int expert, double rows) {
-    demand_.Add(E(expert), {rows, rows, 0}, kNow);
-  }
+  // Count rows that came at a steady rate: about 51 s ago, rows have the same
+  // share of both measures.
+  void Absent(int expert, double rows) { Steady(expert, {rows, rows, 0}); }
   void Own(int expert, double rows, double guests = 0) {
-    demand_.Add(E(expert), {rows, 0, guests}, kNow);
+    Steady(expert, {rows, 0, guests});
+  }
+  void Steady(int expert, ExpertDemand::Use rows) {
+    const double grown = std::exp2(51.0 / 300);
+    demand_.Add(E(expert),
+                {grown * rows.own, grown * rows.absent, grown * rows.guests},
+                kNow - absl::Seconds(51));
+  }
+  // The peers decide by the same policy.
+  void PeersMove() {
+    for (PlacementPeer& peer : state_.peers) {
+      peer.moves = true;
+      peer.most_resident = static_cast<int>(peer.resident.everywhere.size());
+    }
   }
   // Makes this worker the first, or the last, of the holders of an expert.
   void Rank(int expert, bool first) {
@@ -58,7 +78,7 @@ class PlacementPolicyTest : public testing::Test {
   PlacementState state_;
 };
 
-TEST_F(PlacementPolicyTest, LoadsTheExpertSentAwayMostForTheLeastUsed) {
+TEST_F(PlacementPolicyTest, LoadsTheExpertOfTheBusiestHolders) {
   Rank(0, /*first=*/false);
   Absent(3, 500);
   Absent(4, 900);
@@ -69,8 +89,8 @@ TEST_F(PlacementPolicyTest, LoadsTheExpertSentAwayMostForTheLeastUsed) {
   EXPECT_EQ(move->load, E(4));
   EXPECT_EQ(move->drop, E(0));
   EXPECT_EQ(move->reason,
-            "expert 4 of layer 9 loaded: 900 rows lately needed it; expert 0 "
-            "of layer 9 dropped: 50 rows");
+            "expert 4 of layer 9 loaded: 900 rows lately for each holder; "
+            "expert 0 of layer 9 dropped: 25 rows for each other one");
 }
 
 TEST_F(PlacementPolicyTest, WithRoomItOnlyLoads) {
@@ -100,11 +120,11 @@ TEST_F(PlacementPolicyTest, FewRowsMoveNothing) {
 
 TEST_F(PlacementPolicyTest, AnEquallyUsefulExpertIsNotExchanged) {
   Rank(0, /*first=*/false);
-  Own(0, 1000);
-  Own(1, 1000);
-  Absent(3, 1400);
+  Own(0, 1000);  // Of three holders, two would be left with 500 each.
+  Own(1, 4000);
+  Absent(3, 740);
   EXPECT_FALSE(NextMove(state_).has_value());
-  Absent(3, 200);
+  Absent(3, 20);
   EXPECT_TRUE(NextMove(state_).has_value());
 }
 
@@ -131,31 +151,79 @@ TEST_F(PlacementPolicyTest, ASurgeMovesWithinSeconds) {
   ASSERT_TRUE(move.has_value());
   EXPECT_EQ(move->load, E(3));
   EXPECT_EQ(move->drop, E(0));
-  // Not all layers in the same moment.
+  // Not all layers in the same moment, and not more than so many in a minute.
   state_.last_move = now;
   EXPECT_FALSE(NextMove(state_).has_value());
+  state_.last_move = now - absl::Seconds(2);
+  state_.moves_lately = PlacementRules().most_surge_moves;
+  EXPECT_FALSE(NextMove(state_).has_value());
+}
+
+// The holder takes all sequences of the family, so this worker has no row of
+// them.
+TEST_F(PlacementPolicyTest, ASurgeThatOnlyPeersSeeMovesAnExpert) {
+  Hold({0, 1});
+  Rank(0, /*first=*/false);
+  Own(0, 100);
+  Own(1, 9000);
+  PeersMove();
+  state_.last_move = kNow - absl::Seconds(2);
+  state_.peers[1].own[E(3)] = {.lately = 3000, .recent = 100};
+  EXPECT_FALSE(NextMove(state_).has_value());
+  state_.peers[1].own[E(3)].recent = 3000;
+  state_.peers[1].moves = false;
+  const auto move = NextMove(state_);
+  ASSERT_TRUE(move.has_value());
+  EXPECT_EQ(move->load, E(3));
+  EXPECT_EQ(move->drop, E(0));
+}
+
+// The one that gives up least takes the replica; the others wait for it.
+TEST_F(PlacementPolicyTest, OneWorkerTakesAReplica) {
+  Rank(0, /*first=*/false);
+  Own(0, 1000);  // Without this worker, 500 for each of two.
+  Own(1, 9000);
+  Absent(3, 1400);  // Or 700 for each of two holders.
+  // The second peer has a copy of an expert that nobody uses.
+  state_.peers[0].resident = {0, 1, 2, 3, 4, 5};
+  state_.peers[1].resident = {0, 1, 2};
+  for (int i = 0; RendezvousRank(state_.peers[1].name, E(2)) >
+                  RendezvousRank(state_.peers[0].name, E(2));
+       ++i) {
+    state_.peers[1].name = "z" + std::to_string(i);
+  }
+  PeersMove();
+  EXPECT_FALSE(NextMove(state_).has_value());
+  state_.peers[1].moves = false;
+  const auto move = NextMove(state_);
+  ASSERT_TRUE(move.has_value());
+  EXPECT_EQ(move->load, E(3));
 }
 
 // The expert that is used steadily is not dropped in a lull.
 TEST_F(PlacementPolicyTest, ALullIsNoSurgeOfOthers) {
   Hold({0});
   Rank(0, /*first=*/false);
+  state_.peers[1].resident = {1, 2, 4, 5};  // Only w1 holds it, too.
   for (int second = 1200; second >= 60; --second) {
     demand_.Add(E(0), {100, 0, 0}, kNow - absl::Seconds(second));
   }
-  Absent(3, 1000);
+  demand_.Add(E(3), {1000, 1000, 0}, kNow);
   state_.last_move = kNow - absl::Seconds(2);
   EXPECT_FALSE(NextMove(state_).has_value());
-  Absent(3, 1500);
+  demand_.Add(E(3), {1500, 1500, 0}, kNow);
   EXPECT_TRUE(NextMove(state_).has_value());
 }
 
+// Peers of older releases report nothing, but send rows.
 TEST_F(PlacementPolicyTest, RowsOfPeersKeepAnExpert) {
   Rank(0, /*first=*/false);
   Own(0, 0, /*guests=*/4000);
-  Own(1, 3000);
-  Absent(3, 2000);
+  Own(1, 6000);
+  Absent(3, 2900);
   EXPECT_FALSE(NextMove(state_).has_value());
+  Absent(3, 200);
+  EXPECT_TRUE(NextMove(state_).has_value());
 }
 
 TEST_F(PlacementPolicyTest, TheLastHolderKeepsAnExpert) {
@@ -225,61 +293,203 @@ TEST(RendezvousTest, WorkersBeginWithDifferentExperts) {
   EXPECT_EQ(holders.size(), 8u);
 }
 
-// Workers that see the descriptions of the others one round late, and decide in
-// any order, never lose the last copy of an expert.
-TEST(PlacementRandomTest, NoExpertIsLostWhoeverDecidesWhen) {
-  constexpr int kWorkers = 4, kExperts = 6, kLayers = 2;
-  std::mt19937 random(5);
-  for (int run = 0; run < 20; ++run) {
-    std::vector<std::set<LayerExpert>> held(kWorkers);
-    std::vector<ExpertDemand> demand(kWorkers);
-    for (int w = 0; w < kWorkers; ++w) {
+// Workers that decide by themselves, at the same time, on descriptions of the
+// others that are some seconds old, and whose loads take time.
+class RandomCluster {
+ public:
+  static constexpr int kLayers = 2;
+
+  explicit RandomCluster(std::mt19937& random) : random_(random) {
+    experts_ = 3 + Random(6);
+    const int workers = 3 + Random(8);
+    const int each =
+        std::max(1 + Random(experts_), (experts_ + workers - 1) / workers);
+    workers_.resize(static_cast<std::size_t>(workers));
+    int next = 0;
+    for (Worker& worker : workers_) {
+      worker.name = "w" + std::to_string(Random(1000000));
+      for (int i = 0; i < each; ++i, ++next) {
+        for (int l = 0; l < kLayers; ++l) {
+          worker.resident.insert({l, next % experts_});
+        }
+      }
+      worker.most = static_cast<int>(worker.resident.size());
       for (int l = 0; l < kLayers; ++l) {
-        for (const int e :
-             {w % kExperts, (w + 1) % kExperts, (w + 3) % kExperts}) {
-          held[w].insert({l, e});
+        for (int e = 0; e < experts_; ++e) {
+          worker.rate[{l, e}] = Random(100);
         }
       }
     }
-    for (int round = 0; round < 60; ++round) {
-      const absl::Duration now = absl::Minutes(round + 1);
-      const auto seen = held;  // All decide at the same time.
-      for (int w = 0; w < kWorkers; ++w) {
-        for (int i = 0; i < 3; ++i) {
-          const LayerExpert which = {static_cast<int>(random() % kLayers),
-                                     static_cast<int>(random() % kExperts)};
-          const double rows = static_cast<double>(random() % 3000);
-          demand[w].Add(which, {rows, seen[w].contains(which) ? 0 : rows, 0},
-                        now);
-        }
-        PlacementState state;
-        state.now = now;
-        state.name = "w" + std::to_string(w);
-        state.end_layer = kLayers;
-        state.num_experts = kExperts;
-        state.resident = held[w];
-        state.most_resident = 3 * kLayers;
-        state.demand = &demand[w];
-        for (int p = 0; p < kWorkers; ++p) {
-          if (p == w) continue;
-          state.peers.push_back(
-              {"w" + std::to_string(p), LayerExperts::Of(seen[p], 0, kLayers)});
-        }
-        const auto move = NextMove(state);
-        if (!move) continue;
-        if (move->load) held[w].insert(*move->load);
-        if (move->drop) held[w].erase(*move->drop);
-        EXPECT_LE(held[w].size(), 3u * kLayers);
+    Publish();
+  }
+
+  // Multiplies the rows of one expert.
+  void Surge(double factor) {
+    const int expert = Random(experts_);
+    for (Worker& worker : workers_) {
+      for (int l = 0; l < kLayers; ++l) worker.rate[{l, expert}] *= factor;
+    }
+  }
+  // One second. Each rate varies by this share.
+  void Run(double noise) {
+    now_ += absl::Seconds(1);
+    for (Worker& worker : workers_) {
+      for (const auto& [which, rate] : worker.rate) {
+        const double rows = rate * (1 + noise * (Random(2001) - 1000) / 1000.0);
+        worker.demand.Add(
+            which, {rows, worker.resident.contains(which) ? 0 : rows, 0}, now_);
       }
-      for (int l = 0; l < kLayers; ++l) {
-        for (int e = 0; e < kExperts; ++e) {
-          int holders = 0;
-          for (const auto& h : held) holders += h.contains({l, e}) ? 1 : 0;
-          EXPECT_GE(holders, 1) << "run " << run << " round " << round;
-        }
+    }
+    for (std::size_t w = 0; w < workers_.size(); ++w) Step(w);
+    Publish();
+    for (int l = 0; l < kLayers; ++l) {
+      for (int e = 0; e < experts_; ++e) {
+        EXPECT_GE(Holders({l, e}), 1) << "layer " << l << " expert " << e;
       }
     }
   }
+  // The moves since the last call.
+  int TakeMoves() { return std::exchange(moves_, 0); }
+  // Moves of one worker in any minute, at most.
+  int most_in_a_minute() const { return most_in_a_minute_; }
+  // The largest load of a holder, in rows per second.
+  double Peak() const {
+    double peak = 0;
+    for (const auto& [which, rate] : workers_[0].rate) {
+      double sum = 0;
+      for (const Worker& worker : workers_) sum += worker.rate.at(which);
+      peak = std::max(peak, sum / Holders(which));
+    }
+    return peak;
+  }
+
+ private:
+  struct Worker {
+    std::string name;
+    std::set<LayerExpert> resident;
+    int most = 0;
+    std::map<LayerExpert, double> rate;
+    ExpertDemand demand;
+    absl::Duration last_move;
+    std::vector<absl::Duration> moved;
+    PlacementMove move;  // In progress until `loaded`.
+    absl::Duration loaded;
+    bool moving = false;
+    std::deque<PlacementPeer> said;  // The newest last.
+  };
+
+  int Random(int below) {
+    return static_cast<int>(random_() % static_cast<unsigned>(below));
+  }
+  int Holders(LayerExpert which) const {
+    int holders = 0;
+    for (const Worker& w : workers_) holders += w.resident.contains(which);
+    return holders;
+  }
+  void Publish() {
+    for (Worker& worker : workers_) {
+      PlacementPeer peer = {worker.name,
+                            LayerExperts::Of(worker.resident, 0, kLayers)};
+      peer.moves = true;
+      peer.most_resident = worker.most;
+      for (const auto& [which, rate] : worker.rate) {
+        peer.own[which] = {worker.demand.At(which, now_).own,
+                           worker.demand.Recent(which, now_).own};
+      }
+      worker.said.push_back(std::move(peer));
+      if (worker.said.size() > 3) worker.said.pop_front();
+    }
+  }
+  std::vector<PlacementPeer> PeersOf(std::size_t index) {
+    std::vector<PlacementPeer> peers;
+    for (std::size_t w = 0; w < workers_.size(); ++w) {
+      const std::deque<PlacementPeer>& said = workers_[w].said;
+      if (w == index) continue;
+      peers.push_back(said[said.size() - 1 -
+                           static_cast<std::size_t>(
+                               Random(static_cast<int>(said.size())))]);
+    }
+    return peers;
+  }
+  void Step(std::size_t index) {
+    Worker& worker = workers_[index];
+    const std::vector<PlacementPeer> peers = PeersOf(index);
+    if (worker.moving && now_ >= worker.loaded) {
+      worker.moving = false;
+      worker.resident.insert(*worker.move.load);
+      if (worker.move.drop) worker.resident.erase(*worker.move.drop);
+    }
+    if (worker.moving) return;
+    PlacementState state;
+    state.now = now_;
+    state.last_move = worker.last_move;
+    for (const absl::Duration at : worker.moved) {
+      state.moves_lately += now_ - at < absl::Minutes(1) ? 1 : 0;
+    }
+    most_in_a_minute_ = std::max(most_in_a_minute_, state.moves_lately);
+    state.name = worker.name;
+    state.end_layer = kLayers;
+    state.num_experts = experts_;
+    state.resident = worker.resident;
+    state.most_resident = worker.most;
+    state.peers = peers;
+    state.demand = &worker.demand;
+    std::optional<PlacementMove> move = NextMove(state);
+    if (!move) return;
+    ASSERT_TRUE(move->load.has_value());
+    ++moves_;
+    worker.moved.push_back(now_);
+    worker.last_move = now_;
+    worker.move = *std::move(move);
+    worker.moving = true;
+    worker.loaded = now_ + absl::Seconds(Random(4));
+  }
+
+  std::mt19937& random_;
+  int experts_ = 0;
+  std::vector<Worker> workers_;
+  absl::Duration now_ = absl::Hours(1);
+  int moves_ = 0;
+  int most_in_a_minute_ = 0;
+};
+
+// No expert is lost, whoever decides when: Run checks it. A constant demand
+// brings the moves to an end, and a surge of a family is levelled.
+TEST(PlacementRandomTest, ConstantDemandEndsTheMoves) {
+  std::mt19937 random(5);
+  for (int run = 0; run < 8; ++run) {
+    SCOPED_TRACE(run);
+    RandomCluster cluster(random);
+    for (int second = 0; second < 500; ++second) cluster.Run(0);
+    cluster.TakeMoves();
+    for (int second = 0; second < 200; ++second) cluster.Run(0);
+    EXPECT_EQ(cluster.TakeMoves(), 0);
+    cluster.Surge(10);
+    const double before = cluster.Peak();
+    for (int second = 0; second < 500; ++second) cluster.Run(0);
+    EXPECT_LE(cluster.Peak(), before);
+    cluster.TakeMoves();
+    for (int second = 0; second < 200; ++second) cluster.Run(0);
+    EXPECT_EQ(cluster.TakeMoves(), 0);
+    EXPECT_LE(cluster.most_in_a_minute(), PlacementRules().most_surge_moves);
+  }
+}
+
+// A demand that varies moves little: the hysteresis is wider.
+TEST(PlacementRandomTest, NoiseMovesLittle) {
+  std::mt19937 random(6);
+  int moves = 0;
+  constexpr int kRuns = 6;
+  for (int run = 0; run < kRuns; ++run) {
+    SCOPED_TRACE(run);
+    RandomCluster cluster(random);
+    for (int second = 0; second < 600; ++second) cluster.Run(0.5);
+    cluster.TakeMoves();
+    for (int second = 0; second < 600; ++second) cluster.Run(0.5);
+    moves += cluster.TakeMoves();
+  }
+  // In ten minutes of a whole cluster.
+  EXPECT_LE(moves, kRuns);
 }
 
 }  // namespace

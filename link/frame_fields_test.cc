@@ -27,12 +27,12 @@ auto Members(const WorkerInfo& x) {
                   v, w);
 }
 auto Members(const PlacedExpert& x) {
-  const auto& [a, b, c, d, e, f, g] = x;
-  return std::tie(a, b, c, d, e, f, g);
+  const auto& [a, b, c, d, e, f, g, h] = x;
+  return std::tie(a, b, c, d, e, f, g, h);
 }
 auto Members(const PlacementReport& x) {
-  const auto& [a, b, c] = x;
-  return std::tie(a, b, c);
+  const auto& [a, b, c, d, e] = x;
+  return std::tie(a, b, c, d, e);
 }
 auto Members(const DeviceTransport& x) {
   const auto& [a, b, c, d] = x;
@@ -162,13 +162,15 @@ WorkerInfo FullInfo() {
   info.draining = true;
   info.placement = EveryMemberSet(
       PlacementReport{{EveryMemberSet(PlacedExpert{5, 1, ExpertHold::kStandby,
-                                                   1ll << 40, 7, 8, 9}),
+                                                   1ll << 40, 7, 8, 9, 10}),
                        {6, 2, ExpertHold::kFlag},
                        {6, 3, ExpertHold::kAbsent},
                        {6, 4, ExpertHold::kFile},
                        {6, 5, ExpertHold::kAuto}},
                       "expert 5 loaded",
-                      1ll << 41});
+                      1ll << 41,
+                      true,
+                      14});
   info.hand_over = true;
   info.ready = true;
   info.revision = 1ull << 40;

@@ -38,9 +38,12 @@ void ToProto(const PlacementReport& in, pb::PlacementReport* out) {
     expert->set_own_rows(placed.own_rows);
     expert->set_absent_rows(placed.absent_rows);
     expert->set_guest_rows(placed.guest_rows);
+    expert->set_recent_rows(placed.recent_rows);
   }
   out->set_last_move(in.last_move);
   out->set_last_move_at(in.last_move_at);
+  out->set_moves(in.moves);
+  out->set_most_resident(in.most_resident);
 }
 
 // Unknown values of newer workers count as held by a flag.
@@ -64,10 +67,13 @@ PlacementReport FromProto(const pb::PlacementReport& in) {
          HoldFrom(placed.hold()), static_cast<std::int64_t>(placed.since()),
          static_cast<std::int64_t>(placed.own_rows()),
          static_cast<std::int64_t>(placed.absent_rows()),
-         static_cast<std::int64_t>(placed.guest_rows())});
+         static_cast<std::int64_t>(placed.guest_rows()),
+         static_cast<std::int64_t>(placed.recent_rows())});
   }
   out.last_move = in.last_move();
   out.last_move_at = static_cast<std::int64_t>(in.last_move_at());
+  out.moves = in.moves();
+  out.most_resident = static_cast<int>(in.most_resident());
   return out;
 }
 

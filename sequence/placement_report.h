@@ -27,16 +27,23 @@ struct PlacedExpert {
   std::int64_t own_rows = 0;
   std::int64_t absent_rows = 0;
   std::int64_t guest_rows = 0;
+  // Of own_rows, those of the last seconds.
+  std::int64_t recent_rows = 0;
 
   bool operator==(const PlacedExpert&) const = default;
 };
 
-// What an expert worker holds and why, for operators. Experts that are absent
-// and were not used are left out.
+// What an expert worker holds and why, for operators, and the use of experts,
+// by which its peers decide what they hold (expert_worker/placement_policy.h).
+// Experts that are absent and were not used are left out.
 struct PlacementReport {
   std::vector<PlacedExpert> experts = {};  // By layer, then expert.
   std::string last_move = {};              // And its reason; empty: none yet.
   std::int64_t last_move_at = 0;           // Seconds since 1970.
+  // It moves experts by itself and can do so now; the experts of a layer that
+  // it has room for, over all layers.
+  bool moves = false;
+  int most_resident = 0;
 
   bool operator==(const PlacementReport&) const = default;
 };

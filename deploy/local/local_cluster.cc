@@ -69,20 +69,21 @@ absl::Status LocalCluster::StartRoles(Options& options) {
 }
 
 WorkerInfo LocalCluster::ExpertState() const {
-  WorkerInfo info = expert_->self();
+  // As its engine has described it last, with its placement.
+  WorkerInfo info = at_dense_->Peer().value_or(expert_->self());
   info.running_sequences = expert_->worker().sequences();
   info.ready = expert_->worker().Ready();
   return info;
 }
 
 void LocalCluster::JoinWorkers() {
-  auto dense =
+  at_dense_ =
       std::make_shared<LinkSession>(dense_->self(), dense_->worker(), nullptr);
   auto expert = std::make_shared<LinkSession>(expert_->self(),
                                               expert_->worker(), nullptr);
-  const auto [dense_end, expert_end] = MakeInProcessLink(dense, expert);
+  const auto [dense_end, expert_end] = MakeInProcessLink(at_dense_, expert);
   link_ = dense_end;
-  dense->Begin(dense_end);
+  at_dense_->Begin(dense_end);
   expert->Begin(expert_end);
 }
 

@@ -11,6 +11,7 @@
 #include "expert_worker/expert_role.h"
 #include "expert_worker/placement_setup.h"
 #include "link/link.h"
+#include "link/link_session.h"
 #include "router/backend.h"
 #include "router/router_role.h"
 #include "serving/drain_flags.h"
@@ -55,6 +56,7 @@ class LocalCluster {
   std::unique_ptr<RouterModel> router_model_;
   std::unique_ptr<ExpertRole> expert_;
   std::unique_ptr<DenseRole> dense_;
+  std::shared_ptr<LinkSession> at_dense_;  // The dense worker's end of link_.
   std::shared_ptr<Link> link_;  // Closed before either worker is destroyed.
   std::unique_ptr<RouterBackend> backend_;
   std::unique_ptr<RouterRole> router_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "model/language/families.h"
@@ -11,6 +12,7 @@ namespace apollo {
 namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(50);
+constexpr std::int64_t kExpertBytes = 1 << 20;
 
 }  // namespace
 
@@ -125,6 +127,13 @@ struct TimedCluster::ExpertNode final : Node {
     ExpertCore::Options core_options = options.expert;
     core_options.self.role = WorkerRole::kExpert;
     core_options.self.name = std::move(name);
+    core_options.residence.bytes = [](LayerExpert) { return kExpertBytes; };
+    core_options.residence.load =
+        [this, takes = options.load_time](LayerExpert which) {
+          After(takes, [this, which] {
+            core->Loaded(which, std::make_unique<TimedWeights>());
+          });
+        };
     auto timed = std::make_unique<TimedExpertStage>(
         Config(), experts, options.blocks, options.expert_cost, *this);
     stage = timed.get();
@@ -316,6 +325,13 @@ DenseCore& TimedCluster::dense(int index) {
 
 ExpertCore& TimedCluster::expert(int index) {
   return *expert_.at(Index(index))->core;
+}
+
+int TimedCluster::Holders(int expert) const {
+  return static_cast<int>(
+      std::count_if(expert_.begin(), expert_.end(), [&](const auto& node) {
+        return node->core->resident().everywhere.contains(expert);
+      }));
 }
 
 absl::Duration TimedCluster::Worked(int expert) const {

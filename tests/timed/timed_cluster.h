@@ -57,6 +57,8 @@ class TimedCluster {
     DenseCore::Options dense;
     ExpertCore::Options expert;
     int blocks = 4096;
+    // The time to load an expert of a layer.
+    absl::Duration load_time = absl::Milliseconds(500);
   };
 
   // The model of the stages: two dense and two sparse layers of seven experts.
@@ -81,6 +83,9 @@ class TimedCluster {
 
   DenseCore& dense(int index);
   ExpertCore& expert(int index);
+  // Returns the number of expert workers that have the expert resident in all
+  // layers.
+  int Holders(int expert) const;
   // The time during which the device of an expert worker worked.
   absl::Duration Worked(int expert) const;
 

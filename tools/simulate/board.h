@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/layer_experts.h"
+#include "expert_worker/placement_state.h"
 
 namespace apollo::simulate {
 
@@ -19,6 +21,9 @@ class Board {
     std::string name;
     bool up = false;
     LayerExperts resident;
+    // With placement `auto`: its room, and the rows of its sequences.
+    int most_resident = 0;
+    std::map<LayerExpert, ReportedRows> own;
     int running_sequences = 0;
     std::int64_t queued_rows = 0;
     std::uint64_t revision = 0;

@@ -69,6 +69,7 @@ void Cluster::Run() {
       });
     }
   }
+  events_.At(0, [this] { CountHolders(); });
   traffic_.Start();
   events_.RunUntil(FromSeconds(scenario_.seconds));
 }
@@ -93,9 +94,11 @@ void Cluster::OnToken(const Request& request, int index) {
   const auto second = static_cast<std::size_t>(ToSeconds(events_.now()));
   if (stats_.tokens_by_second.size() <= second) {
     stats_.tokens_by_second.resize(second + 1);
+    stats_.between_by_second.resize(second + 1);
   }
   ++stats_.tokens_by_second[second];
   Time& last = last_token_[request.id];
+  if (index > 0) stats_.between_by_second[second].Add(now - last);
   if (Counts()) {
     Stats::Language& language = stats_.languages[request.language];
     ++stats_.counted_tokens;
@@ -181,6 +184,15 @@ void Cluster::Report(int worker) {
   }
   events_.After(FromSeconds(scenario_.report_seconds),
                 [this, worker] { Report(worker); });
+}
+
+void Cluster::CountHolders() {
+  std::vector<int> holders(scenario_.model.experts);
+  for (int w = 0; w < scenario_.expert.count; ++w) {
+    for (const int e : board_.report(w).resident.everywhere) ++holders[e];
+  }
+  stats_.holders_by_second.push_back(std::move(holders));
+  events_.After(FromSeconds(1), [this] { CountHolders(); });
 }
 
 void Cluster::Lose(int worker) {

@@ -58,6 +58,7 @@ class Cluster : private Network, private DenseNode::Client {
   void ToExpert(std::size_t from, int worker, std::int64_t bytes, F deliver);
   std::int64_t BytesOf(int rows) const;
   void Report(int worker);
+  void CountHolders();
   void Lose(int worker);
   void Notice(int worker);
   bool Counts() const;

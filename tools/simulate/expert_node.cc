@@ -59,6 +59,7 @@ void ExpertNode::Report() {
   report.queued_rows = 0;
   for (const StepPart& part : waiting_) report.queued_rows += part.rows();
   for (const Guests& guests : guests_) report.queued_rows += guests.rows;
+  ReportUse(report);
   board_.Take(index_, std::move(report));
 }
 
@@ -317,14 +318,25 @@ void ExpertNode::GuestsDone() {
   Advance();
 }
 
-void ExpertNode::Decide() {
-  if (!up_ || residence_.loading()) return;
+void ExpertNode::ReportUse(Board::Report& report) const {
+  if (scenario_.expert.placement != Scenario::Placement::kAuto) return;
+  report.most_resident = most_resident_;
+  const absl::Duration now = absl::Nanoseconds(events_.now());
+  for (int layer = 0; layer < scenario_.model.sparse_layers; ++layer) {
+    for (int e = 0; e < scenario_.model.experts; ++e) {
+      const LayerExpert which = {layer, e};
+      const double lately = demand_.At(which, now).own;
+      if (lately < 0.5) continue;
+      report.own[which] = {lately, demand_.Recent(which, now).own};
+    }
+  }
+}
+
+PlacementState ExpertNode::StateOfPlacement() const {
   PlacementState state;
   state.now = absl::Nanoseconds(events_.now());
   state.last_move = absl::Nanoseconds(last_move_);
-  if (state.now - state.last_move < PlacementRules().between_surge_moves) {
-    return;
-  }
+  state.moves_lately = static_cast<int>(moves_.size());
   state.name = board_.report(index_).name;
   state.end_layer = scenario_.model.sparse_layers;
   state.num_experts = scenario_.model.experts;
@@ -333,12 +345,28 @@ void ExpertNode::Decide() {
   for (int w = 0; w < scenario_.expert.count; ++w) {
     const Board::Report& peer = board_.report(w);
     if (w == index_ || !peer.up) continue;
-    state.peers.push_back({peer.name, peer.resident});
+    state.peers.push_back({peer.name, peer.resident, /*stays=*/true,
+                           /*moves=*/true, peer.most_resident, peer.own});
   }
   state.demand = &demand_;
-  const std::optional<PlacementMove> move = NextMove(state);
+  return state;
+}
+
+void ExpertNode::Decide() {
+  if (!up_ || residence_.loading()) return;
+  const Time now = events_.now();
+  if (absl::Nanoseconds(now - last_move_) <
+      PlacementRules().between_surge_moves) {
+    return;
+  }
+  while (!moves_.empty() && now - moves_.front() >= FromSeconds(60)) {
+    moves_.pop_front();
+  }
+  const std::optional<PlacementMove> move = NextMove(StateOfPlacement());
   if (!move) return;
-  last_move_ = events_.now();
+  last_move_ = now;
+  moves_.push_back(now);
+  ++stats_.moves;
   residence_.Make(*move);
 }
 

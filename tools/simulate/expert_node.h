@@ -9,6 +9,7 @@
 
 #include "common/layer_experts.h"
 #include "expert_worker/expert_demand.h"
+#include "expert_worker/placement_state.h"
 #include "tools/simulate/board.h"
 #include "tools/simulate/event_queue.h"
 #include "tools/simulate/machine.h"
@@ -89,6 +90,10 @@ class ExpertNode {
   void Came(LayerExpert which);
   // Counts rows for the decisions of `auto`.
   void Count(LayerExpert which, const ExpertDemand::Use& rows);
+  // Adds what peers need to know for their decisions.
+  void ReportUse(Board::Report& report) const;
+  // Returns what the policy of `auto` decides by.
+  PlacementState StateOfPlacement() const;
   // Returns true if the rows of an expert can be computed here or elsewhere.
   bool Reaches(LayerExpert which) const;
   // Takes the oldest guests of a layer from the queue, and returns the time of
@@ -113,8 +118,9 @@ class ExpertNode {
   std::uint64_t batches_ = 0;
   Residence residence_;
   ExpertDemand demand_;
-  Time last_move_ = 0;     // Or its start.
-  int most_resident_ = 0;  // As many as it began with.
+  Time last_move_ = 0;      // Or its start.
+  int most_resident_ = 0;   // As many as it began with.
+  std::deque<Time> moves_;  // In the last minute.
   std::deque<StepPart> waiting_;
   std::deque<Guests> guests_;
   std::vector<Guests> served_;

@@ -39,7 +39,8 @@ Json Work(const Stats& stats) {
           {"rows_per_batch", Share(stats.batch_rows, stats.batches)},
           {"off_worker_share", Share(stats.guest_choices, stats.choices)},
           {"resident_share", Share(stats.placed_resident, stats.placed)},
-          {"expert_loads", stats.loads}};
+          {"expert_loads", stats.loads},
+          {"expert_moves", stats.moves}};
 }
 
 void AddRow(const char* name, const Json& times, std::string& table) {
@@ -71,6 +72,10 @@ Json ReportJson(const Scenario& scenario, const Cluster& cluster) {
         {"tokens", language.tokens},
         {"first_token", Times(language.first_token)}};
   }
+  Json pauses = Json::array();
+  for (const Quantiles& times : stats.between_by_second) {
+    pauses.push_back(times.Quantile(0.99));
+  }
   const double counted = scenario.seconds - scenario.warm_up_seconds;
   return {
       {"name", scenario.name},
@@ -93,7 +98,9 @@ Json ReportJson(const Scenario& scenario, const Cluster& cluster) {
       {"work", Work(stats)},
       {"network_bytes", cluster.bytes()},
       {"languages", languages},
-      {"tokens_by_second", stats.tokens_by_second}};
+      {"tokens_by_second", stats.tokens_by_second},
+      {"between_tokens_p99_by_second", pauses},
+      {"holders_by_second", stats.holders_by_second}};
 }
 
 std::string ReportTable(const Json& report) {
@@ -124,13 +131,15 @@ std::string ReportTable(const Json& report) {
       "%.1f rows per dense step, %.1f per batch of an expert worker\n"
       "%.1f%% of expert choices computed by another worker; %.1f%% of "
       "sequences placed with their family's expert\n"
-      "%d expert loads, %d rows replayed, %d rows computed again after "
+      "%d expert loads, %d moves of placement, %d rows replayed, %d rows "
+      "computed again after "
       "preemption\n",
       work["rows_per_dense_step"].get<double>(),
       work["rows_per_batch"].get<double>(),
       100 * work["off_worker_share"].get<double>(),
       100 * work["resident_share"].get<double>(),
       work["expert_loads"].get<std::uint64_t>(),
+      work["expert_moves"].get<std::uint64_t>(),
       work["replayed_rows"].get<std::uint64_t>(),
       work["preempted_rows"].get<std::uint64_t>());
   return table;

@@ -39,6 +39,7 @@ struct Stats {
   std::uint64_t placed = 0, placed_resident = 0;  // Sequences.
   std::uint64_t moved = 0;                        // Sequences, after a loss.
   std::uint64_t loads = 0;                        // Of experts, while running.
+  std::uint64_t moves = 0;                        // Of placement `auto`.
   std::uint64_t batches = 0, batch_rows = 0;
   std::uint64_t dense_steps = 0;
 
@@ -46,6 +47,9 @@ struct Stats {
   Quantiles first_token, between_tokens, whole_request;
   std::vector<Language> languages;
   std::vector<std::uint64_t> tokens_by_second;
+  std::vector<Quantiles> between_by_second;  // From the beginning.
+  // By second, then expert: workers that hold it in all layers.
+  std::vector<std::vector<int>> holders_by_second;
 };
 
 }  // namespace apollo::simulate

@@ -45,7 +45,8 @@ constexpr Scenario kScenarios[] = {
      "many clients that cancel, or whose connections break: everything is "
      "freed",
      "none", CancelStorm},
-    {"surge", "one family gets ten times the requests while placement is auto",
+    {"surge", "one family gets ten times the requests while placement is auto: its "
+     "expert gets a second holder",
      "none", SurgeOfAFamily},
     {"mixed", "random faults of all kinds, one after the other, by the seed",
      "none", MixFaults},

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/layer_experts.h"
+#include "expert_worker/placement_state.h"
+
+namespace apollo {
+
+// The moves of all workers that would level the load of the holders of experts,
+// as one of the workers sees it. All that move make the same plan from the same
+// descriptions, and each makes its own move of it: so no more of them load an
+// expert than it needs.
+//
+// The load of a holder of an expert is the demand for the expert, which is the
+// rows of all workers' sequences that needed it, divided by the number of its
+// holders. A worker loads an expert and drops another if the holders of the
+// first have more to do than those of the second will have then:
+//
+//   demand / holders  >  hysteresis * demand of the other / (its holders - 1)
+//
+// Each such move lowers the larger of both loads. So with a constant demand the
+// sum of demand * (1 + 1/2 + ... + 1/(holders - 1)) over all experts grows with
+// each move, and the moves end; where they end is the apportionment of replicas
+// to experts by the method of Adams, within the hysteresis.
+//
+// Demand counts in one measure, that of the last minutes or seconds. A drop
+// counts the larger of both, so a lull drops nothing, and neither measure
+// reverses a move that the other one has asked for.
+//
+// Single-threaded. The state and the rules must outlive the plan.
+class PlacementPlan {
+ public:
+  enum class Measure { kLately, kRecent };
+
+  PlacementPlan(const PlacementState& state, const PlacementRules& rules,
+                Measure measure);
+
+  // Returns the move of the worker that decides, if the plan has one. Changes
+  // the plan: call it once, and last.
+  std::optional<PlacementMove> OwnMove();
+
+  // An expert to drop, and the load of each of its holders then.
+  struct Drop {
+    LayerExpert which;
+    double load = 0;
+  };
+  // Returns what the worker that decides gives up first; nullopt if it must
+  // keep all.
+  std::optional<Drop> CheapestDrop() const;
+
+  // Returns true if a worker that stays holds the expert.
+  bool IsHeld(LayerExpert which) const { return At(which).holders > 0; }
+
+ private:
+  // What is known of an expert.
+  struct Expert {
+    double wanted = 0;  // Demand, for a load.
+    double kept = 0;    // The same, for a drop.
+    int holders = 0;    // Workers that stay.
+    int first = -1;     // Of them, the first in rendezvous order.
+    bool done = false;  // The plan moves it no more.
+  };
+  struct Worker {
+    const std::string* name = nullptr;
+    bool stays = true;
+    bool moves = false;
+    bool assigned = false;  // It has its move.
+    int most_resident = 0;
+    std::set<LayerExpert> resident = {};
+  };
+  struct Choice {
+    std::size_t worker = 0;
+    std::optional<Drop> drop = {};
+  };
+
+  void AddWorker(const std::string& name, std::set<LayerExpert> resident,
+                 const PlacementPeer* peer);
+  void AddDemand();
+  std::size_t Index(LayerExpert which) const;
+  const Expert& At(LayerExpert which) const { return experts_[Index(which)]; }
+  double Load(const Expert& expert) const {
+    return expert.wanted / expert.holders;
+  }
+  // Returns the number of layers in which the worker holds the expert.
+  int Layers(const Worker& worker, int expert) const;
+  // Returns what the worker gives up for an expert whose holders have `load`;
+  // nullopt if nothing is worth so little.
+  std::optional<Drop> DropFor(std::size_t worker, double load) const;
+  // Returns the expert whose holders have the most to do.
+  std::optional<LayerExpert> Busiest() const;
+  // Returns who should take it.
+  std::optional<Choice> Taker(LayerExpert which) const;
+  void Apply(LayerExpert which, const Choice& choice);
+  std::string Reason(LayerExpert which, const Choice& choice) const;
+
+  const PlacementState& state_;
+  const PlacementRules& rules_;
+  const Measure measure_;
+  const double least_rows_;
+  std::vector<Expert> experts_;  // By layer, then number.
+  std::vector<Worker> workers_;  // The one that decides first.
+};
+
+}  // namespace apollo

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/layer_experts.h"
+#include "expert_worker/expert_demand.h"
+
+namespace apollo {
+
+// Plain data of the decision which experts an expert worker holds
+// (expert_worker/placement_policy.h).
+
+// Rows of a worker's sequences that needed an expert, wherever they were
+// computed, in both measures of ExpertDemand.
+struct ReportedRows {
+  double lately = 0;  // Of the last minutes.
+  double recent = 0;  // Of the last seconds.
+};
+
+// A peer whose results have the same bits, as it describes itself.
+struct PlacementPeer {
+  std::string name;
+  LayerExperts resident;
+  bool stays = true;  // Neither draining nor leaving.
+  // It decides by the same policy, and can make a move now.
+  bool moves = false;
+  int most_resident = 0;  // See PlacementState; for one that moves.
+  std::map<LayerExpert, ReportedRows> own = {};
+};
+
+// The state of the worker that decides.
+struct PlacementState {
+  absl::Duration now;
+  absl::Duration last_move;  // Or its start.
+  int moves_lately = 0;      // In the last minute.
+  std::string name;          // Unique in the cluster.
+  int first_layer = 0;       // The sparse layers: [first_layer, end_layer).
+  int end_layer = 0;
+  int num_experts = 0;
+  std::set<LayerExpert> resident = {};
+  int most_resident = 0;  // Number of experts, over all layers, in its memory.
+  std::vector<PlacementPeer> peers = {};
+  const ExpertDemand* demand = nullptr;  // Not null.
+};
+
+struct PlacementRules {
+  // The time between two moves, and before the first.
+  absl::Duration between_moves = absl::Seconds(30);
+  // Rows, as ExpertDemand counts them, by which the load of a holder of the
+  // loaded expert must exceed that of a holder of the dropped one.
+  double least_rows = 100;
+  // And the factor.
+  double hysteresis = 1.5;
+  // For moves during a surge: the time between two, their number in a minute,
+  // and the rows of the last seconds (ExpertDemand::Recent) instead of
+  // `least_rows`. 300 are about 20 rows a second.
+  absl::Duration between_surge_moves = absl::Seconds(1);
+  int most_surge_moves = 20;
+  double surge_rows = 300;
+  // Moves in the whole cluster at the same time.
+  int most_at_once = 8;
+};
+
+// Load the one first, then drop the other. At least one is set.
+struct PlacementMove {
+  std::optional<LayerExpert> load = std::nullopt;
+  std::optional<LayerExpert> drop = std::nullopt;
+  std::string reason = {};  // For operators; one line.
+};
+
+}  // namespace apollo
