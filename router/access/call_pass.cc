@@ -51,6 +51,7 @@ absl::Status CallPass::CheckPrompt(const char* field,
 absl::Status CallPass::Reserve(std::int64_t prompt_tokens,
                                std::int64_t answer_tokens,
                                const std::string& language) {
+  if (ended_) return absl::CancelledError("the call has ended");
   if (ledger_ == nullptr) return absl::OkStatus();
   const double weight = policy_->WeightOf(language);
   RETURN_IF_ERROR(ledger_->Take(

@@ -45,7 +45,7 @@ class CallPass {
 
   // Takes the tokens of a prompt, and the most that its answers can have, from
   // the caller's limits. `language` is a code, or empty. Called at most once.
-  // Returns a QuotaRefusal.
+  // Returns a QuotaRefusal, or CANCELLED after the end.
   absl::Status Reserve(std::int64_t prompt_tokens, std::int64_t answer_tokens,
                        const std::string& language);
 
@@ -73,6 +73,13 @@ class CallPass {
   bool prompt_used_ = false;
   std::int64_t generated_ = 0;
   bool ended_ = false;
+};
+
+// The decision about a call.
+struct Admission {
+  absl::Status status;  // Why it was refused.
+  // Never null; that of nobody for a call that was refused.
+  std::unique_ptr<CallPass> pass = std::make_unique<CallPass>();
 };
 
 }  // namespace apollo
