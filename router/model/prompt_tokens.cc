@@ -27,6 +27,11 @@ absl::StatusOr<std::vector<std::int32_t>> EncodeWithTemplate(
 
 }  // namespace
 
+const char* PromptField(const PromptInput& input) {
+  if (input.is_chat) return "chat";
+  return input.is_tokens ? "tokenized.input_ids" : "prompt";
+}
+
 absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
     const RouterModel& model, const PromptInput& input) {
   std::vector<std::int32_t> ids;
@@ -45,9 +50,7 @@ absl::StatusOr<std::vector<std::int32_t>> EncodePrompt(
     const auto prefix = model.tokenizer->prefix_ids();
     ids.insert(ids.begin(), prefix.begin(), prefix.end());
   }
-  const char* field = input.is_chat     ? "chat"
-                      : input.is_tokens ? "tokenized.input_ids"
-                                        : "prompt";
+  const char* field = PromptField(input);
   if (ids.empty()) return FieldError(field, "has no tokens");
   if (ids.size() >= static_cast<std::size_t>(model.config.max_context)) {
     return FieldError(

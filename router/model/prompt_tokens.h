@@ -11,6 +11,9 @@
 
 namespace apollo {
 
+// Returns the name of the field that holds the prompt, as in apollo.v1.
+const char* PromptField(const PromptInput& input);
+
 // Returns the prompt's tokens. Returns a FieldError if there are none, if they
 // leave no room in the context for one more token, or if the chat template
 // refuses the chat; INTERNAL if the template fails.

@@ -17,15 +17,15 @@
 
 namespace apollo {
 GenerateSession::GenerateSession(const SessionContext& context,
-                                 std::string tenant, GenerateWriter& writer,
-                                 const char* method)
-    : Session(context, method, std::move(tenant), writer), out_(writer) {}
+                                 std::unique_ptr<CallPass> pass,
+                                 GenerateWriter& writer, const char* method)
+    : Session(context, method, std::move(pass), writer), out_(writer) {}
 
 std::shared_ptr<GenerateSession> GenerateSession::Make(
-    const SessionContext& context, std::string tenant, GenerateWriter& writer,
-    const char* method) {
+    const SessionContext& context, std::unique_ptr<CallPass> pass,
+    GenerateWriter& writer, const char* method) {
   return std::shared_ptr<GenerateSession>(
-      new GenerateSession(context, std::move(tenant), writer, method));
+      new GenerateSession(context, std::move(pass), writer, method));
 }
 
 void GenerateSession::Start(
@@ -42,6 +42,8 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
   run.request_id =
       input.input.request_id.empty() ? request_id() : input.input.request_id;
   ASSIGN_OR_RETURN(run.prompt, EncodePrompt(model, input.input));
+  run.priority = input.input.priority;
+  RETURN_IF_ERROR(SetCaller(PromptField(input.input), run.prompt.size(), run));
   ASSIGN_OR_RETURN(
       run.max_new_tokens,
       AllowedNewTokens(model, static_cast<int>(input.max_new_tokens),
@@ -54,8 +56,6 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
   run.family = language.expert;
   run.hybrid = language.hybrid;
   run.language = language.counted_language;
-  run.priority = input.input.priority;
-  run.cache_salt = tenant_;
   run.sampling = input.sampling;
   if (input.resume) {
     run.sampling.seed = input.resume->seed;
@@ -85,16 +85,29 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
       tokens_.ends = {run.end_tokens.begin(), run.end_tokens.end()};
     }
     tokens_.most = run.max_new_tokens;
-    metrics_.PromptTokens(started_.prompt_tokens);
     for (int i = 0; i < static_cast<int>(input.choices); ++i) {
       choices_.emplace_back(AnswerText(*model.tokenizer, input.stops, turns));
     }
     if (input.resume) RETURN_IF_ERROR(TakeResume(*input.resume));
     runs = MakeRuns(std::move(run), input);
+    RETURN_IF_ERROR(Reserve(runs));
+    metrics_.PromptTokens(started_.prompt_tokens);
     if (runs.empty()) WriteStarted({});
   }
   RunSequences(std::move(runs));
   return absl::OkStatus();
+}
+
+absl::Status GenerateSession::Reserve(
+    const std::vector<GenerationRequest>& runs) {
+  if (runs.empty()) return absl::OkStatus();
+  std::int64_t answers = 0;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    // The last token that a client has comes again, and is not new.
+    const bool resumed = !choices_[run_choices_[i]].received.empty();
+    answers += runs[i].max_new_tokens - (resumed ? 1 : 0);
+  }
+  return pass_->Reserve(started_.prompt_tokens, answers, runs.front().language);
 }
 
 absl::Status GenerateSession::TakeResume(const ResumeInput& resume) {
@@ -205,6 +218,7 @@ void GenerateSession::OnToken(int index, const GeneratedToken& token) {
   }
   const absl::Duration now = Now();
   metrics_.Token(now);
+  pass_->UseToken();
   if (!first_token_) first_token_ = now;
   ++choice.generated;
   choice.use = token.expert_use;

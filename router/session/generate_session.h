@@ -20,10 +20,10 @@ namespace apollo {
 // sequence for each choice, and writes their events with their text.
 class GenerateSession final : public Session {
  public:
-  // Creates the session of a call by the tenant. The writer must live until
+  // Creates the session of a call with this pass. The writer must live until
   // Close. `method` is a string literal, for metrics and logs.
   static std::shared_ptr<GenerateSession> Make(const SessionContext& context,
-                                               std::string tenant,
+                                               std::unique_ptr<CallPass> pass,
                                                GenerateWriter& writer,
                                                const char* method = "Generate");
 
@@ -46,7 +46,7 @@ class GenerateSession final : public Session {
     bool confirmed = false;  // The last token received was generated again.
   };
 
-  GenerateSession(const SessionContext& context, std::string tenant,
+  GenerateSession(const SessionContext& context, std::unique_ptr<CallPass> pass,
                   GenerateWriter& writer, const char* method);
 
   absl::Status Accept(GenerateInput input);
@@ -57,6 +57,9 @@ class GenerateSession final : public Session {
   // `run`, which is that of a new choice but for the seed.
   std::vector<GenerationRequest> MakeRuns(GenerationRequest run,
                                           const GenerateInput& input)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes what the requests need of the caller's limits.
+  absl::Status Reserve(const std::vector<GenerationRequest>& runs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Writes the start of the call, once, and then the ends of choices that are
   // complete from the beginning.

@@ -34,15 +34,15 @@ absl::StatusOr<std::vector<std::int32_t>> EncodeContinuation(
 
 }  // namespace
 
-ScoreSession::ScoreSession(const SessionContext& context, std::string tenant,
-                           ScoreWriter& writer)
-    : Session(context, "Score", std::move(tenant), writer), out_(writer) {}
+ScoreSession::ScoreSession(const SessionContext& context,
+                           std::unique_ptr<CallPass> pass, ScoreWriter& writer)
+    : Session(context, "Score", std::move(pass), writer), out_(writer) {}
 
 std::shared_ptr<ScoreSession> ScoreSession::Make(const SessionContext& context,
-                                                 std::string tenant,
+                                                 std::unique_ptr<CallPass> pass,
                                                  ScoreWriter& writer) {
   return std::shared_ptr<ScoreSession>(
-      new ScoreSession(context, std::move(tenant), writer));
+      new ScoreSession(context, std::move(pass), writer));
 }
 
 void ScoreSession::Start(absl::FunctionRef<absl::StatusOr<ScoreInput>()> read) {
@@ -64,7 +64,7 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
   run.hybrid = language.hybrid;
   run.language = language.counted_language;
   run.priority = input.input.priority;
-  run.cache_salt = tenant_;
+  RETURN_IF_ERROR(SetCaller(PromptField(input.input), prompt.size(), run));
   std::vector<GenerationRequest> runs;
   std::vector<ScoredContinuation> scores;
   FieldErrors errors;
@@ -87,9 +87,12 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
     started_ = MakeStarted(model, run.request_id, language, prompt.size(),
                            /*seed=*/0);
     result_.scores = std::move(scores);
+    std::int64_t tokens = 0;
     for (const GenerationRequest& one : runs) {
-      metrics_.PromptTokens(static_cast<int>(one.prompt.size()));
+      tokens += static_cast<std::int64_t>(one.prompt.size());
     }
+    RETURN_IF_ERROR(pass_->Reserve(tokens, 0, run.language));
+    metrics_.PromptTokens(static_cast<int>(tokens));
   }
   RunSequences(std::move(runs));
   return absl::OkStatus();

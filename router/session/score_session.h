@@ -15,10 +15,10 @@ namespace apollo {
 // and writes one result when all are done.
 class ScoreSession final : public Session {
  public:
-  // Creates the session of a call by the tenant. The writer must live until
+  // Creates the session of a call with this pass. The writer must live until
   // Close.
   static std::shared_ptr<ScoreSession> Make(const SessionContext& context,
-                                            std::string tenant,
+                                            std::unique_ptr<CallPass> pass,
                                             ScoreWriter& writer);
 
   // Starts the call. Called once. `read` returns the checked request, or its
@@ -26,7 +26,7 @@ class ScoreSession final : public Session {
   void Start(absl::FunctionRef<absl::StatusOr<ScoreInput>()> read);
 
  private:
-  ScoreSession(const SessionContext& context, std::string tenant,
+  ScoreSession(const SessionContext& context, std::unique_ptr<CallPass> pass,
                ScoreWriter& writer);
 
   absl::Status Accept(const ScoreInput& input);

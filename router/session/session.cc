@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/status_macros.h"
 #include "router/session/new_ids.h"
 
 namespace apollo {
@@ -42,12 +43,12 @@ class Session::Sink final : public GenerationSink {
 };
 
 Session::Session(const SessionContext& context, const char* method,
-                 std::string tenant, SessionWriter& writer)
+                 std::unique_ptr<CallPass> pass, SessionWriter& writer)
     : WatchedCall(context.calls),
       context_(context),
-      tenant_(std::move(tenant)),
       arrived_(context.clock.Now()),
       metrics_(context.metrics, method, arrived_),
+      pass_(std::move(pass)),
       method_(method),
       writer_(&writer) {
   MutexLock lock(mutex_);
@@ -78,6 +79,17 @@ void Session::Begin(absl::FunctionRef<absl::Status()> begin) {
     End(status);
   }
   Settle();
+}
+
+absl::Status Session::SetCaller(const char* field, std::size_t prompt_tokens,
+                                GenerationRequest& run) {
+  MutexLock lock(mutex_);
+  RETURN_IF_ERROR(pass_->CheckPriority(run.priority));
+  RETURN_IF_ERROR(
+      pass_->CheckPrompt(field, static_cast<std::int64_t>(prompt_tokens)));
+  run.caller = pass_->caller();
+  run.cache_salt = pass_->cache_salt();
+  return absl::OkStatus();
 }
 
 void Session::RunSequences(std::vector<GenerationRequest> requests) {
@@ -162,13 +174,16 @@ void Session::Close() {
   for (Sequence& sequence : sequences_) {
     calls.push_back(std::move(sequence.call));
   }
+  pass_->End(outcome_.code());
   metrics_.End(absl::StatusCodeToString(outcome_.code()), Now());
   LogOutcome();
 }
 
 void Session::SequenceStarted(int index, const GenerationStarted& started) {
   MutexLock lock(mutex_);
-  if (!ended_) OnStarted(index, started);
+  if (ended_) return;
+  pass_->UsePrompt();
+  OnStarted(index, started);
 }
 
 void Session::PromptCame(int index, const PromptLogprobs& prompt) {

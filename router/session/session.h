@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/mutex.h"
+#include "router/access/call_pass.h"
 #include "router/backend.h"
 #include "router/model/router_model.h"
 #include "router/session/call_table.h"
@@ -69,10 +70,15 @@ class Session : public WatchedCall,
   void Watch() override;
 
  protected:
-  // `method` is a string literal. The writer must live until Close.
-  Session(const SessionContext& context, const char* method, std::string tenant,
-          SessionWriter& writer);
+  // `method` is a string literal. `pass` is not null, and ends with the
+  // session. The writer must live until Close.
+  Session(const SessionContext& context, const char* method,
+          std::unique_ptr<CallPass> pass, SessionWriter& writer);
 
+  // Writes who calls into a request. Returns a FieldError if the caller may not
+  // have its priority, or a prompt of this size; `field` is that of the prompt.
+  absl::Status SetCaller(const char* field, std::size_t prompt_tokens,
+                         GenerationRequest& run) ABSL_LOCKS_EXCLUDED(mutex_);
   // Enters the table of calls and runs `begin`; ends the call if either fails.
   void Begin(absl::FunctionRef<absl::Status()> begin);
   // Starts the sequences, in order, until one fails; without any, the call ends
@@ -109,12 +115,13 @@ class Session : public WatchedCall,
 
   // Constant after construction.
   const SessionContext context_;
-  const std::string tenant_;
   const absl::Duration arrived_;
 
   Mutex mutex_;
   RequestMetrics::Request metrics_ ABSL_GUARDED_BY(mutex_);
   AnswerStarted started_ ABSL_GUARDED_BY(mutex_);
+  // Whose call it is, and what it may take.
+  const std::unique_ptr<CallPass> pass_ ABSL_PT_GUARDED_BY(mutex_);
 
  private:
   class Sink;

@@ -3,6 +3,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <stdexcept>
+#include <utility>
 
 namespace apollo {
 
@@ -57,8 +58,8 @@ SessionContext SessionTest::Context() {
 
 std::shared_ptr<GenerateSession> SessionTest::Generate(
     const GenerateInput& input, KeepingGenerateWriter& writer,
-    const std::string& tenant) {
-  auto session = GenerateSession::Make(Context(), tenant, writer);
+    std::unique_ptr<CallPass> pass) {
+  auto session = GenerateSession::Make(Context(), std::move(pass), writer);
   session->Start([&] { return input; });
   return session;
 }
@@ -69,7 +70,8 @@ std::shared_ptr<ScoreSession> SessionTest::Score(
   input.input.prompt = "Q:";
   input.input.request_id = "mine";
   input.continuations = continuations;
-  auto session = ScoreSession::Make(Context(), "", writer);
+  auto session =
+      ScoreSession::Make(Context(), std::make_unique<CallPass>(), writer);
   session->Start([&] { return input; });
   return session;
 }

@@ -94,9 +94,9 @@ class SessionTest : public testing::Test {
 
   // Start a call. When these return, its sequences have been started but have
   // emitted nothing.
-  std::shared_ptr<GenerateSession> Generate(const GenerateInput& input,
-                                            KeepingGenerateWriter& writer,
-                                            const std::string& tenant = "");
+  std::shared_ptr<GenerateSession> Generate(
+      const GenerateInput& input, KeepingGenerateWriter& writer,
+      std::unique_ptr<CallPass> pass = std::make_unique<CallPass>());
   std::shared_ptr<ScoreSession> Score(
       const std::vector<std::string>& continuations,
       KeepingScoreWriter& writer);

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/clock.h"
+#include "common/mutex.h"
+#include "router/access/call_evidence.h"
+#include "router/access/call_ledger.h"
+#include "router/access/call_pass.h"
+#include "router/access/caller_index.h"
+#include "router/access/jwk_set.h"
+#include "router/access/policy.h"
+#include "router/access/rpc_method.h"
+#include "router/access/watched_file.h"
+
+namespace apollo {
+
+struct AccessOptions {
+  std::string policy_file;    // --policy; empty: everybody may do everything.
+  std::string jwt_keys_file;  // --jwt_keys; empty: no tokens.
+};
+
+// Returns INVALID_ARGUMENT naming the flag if --jwt_keys is given without
+// --policy.
+absl::Status CheckAccessOptions(const AccessOptions& options);
+
+// Decides who calls, what they may call, and how much (docs/access.md).
+// Thread-safe.
+class AccessControl {
+ public:
+  // Returns the time of day.
+  using TimeOfDay = std::function<absl::Time()>;
+
+  // Reads the policy and the keys. `model` is the name of the served model. The
+  // clock must outlive the object and all passes. Errors name the flag, the
+  // file and the field.
+  static absl::StatusOr<std::unique_ptr<AccessControl>> Open(
+      const AccessOptions& options, std::string model, const Clock& clock,
+      TimeOfDay time_of_day);
+
+  // Admits a call. Returns
+  // - UNAUTHENTICATED if nothing stands for a caller, or a token is not valid;
+  // - PERMISSION_DENIED if that belongs to no caller, or the caller may not
+  //   call the method or use the model;
+  // - INVALID_ARGUMENT if the message or the metadata is larger than the caller
+  //   may send;
+  // - a QuotaRefusal (router/access/quota_refusal.h).
+  // Counts the refusal.
+  absl::StatusOr<std::unique_ptr<CallPass>> Admit(RpcMethod method,
+                                                  const CallEvidence& evidence);
+
+  // Returns OK if the caller may call the method of this path, and takes one
+  // request; errors as above. Paths that no RpcMethod has are denied.
+  absl::Status AdmitPath(const std::string& path, const CallEvidence& evidence);
+
+  // Reads the files again if they have changed. Keeps the last version that
+  // was right, and logs why another one is not. Calls that have been admitted
+  // go on. Called by one thread, about once a second.
+  void Reload();
+
+  CallLedger& ledger() { return *ledger_; }
+
+ private:
+  // The files as they were read last. Immutable.
+  struct State {
+    State(std::shared_ptr<const Policy> policy,
+          std::shared_ptr<const JwkSet> keys);
+    const std::shared_ptr<const Policy> policy;
+    const std::shared_ptr<const JwkSet> keys;  // Null: none.
+    const CallerIndex index;
+  };
+
+  AccessControl(const AccessOptions& options, std::string model,
+                const Clock& clock, TimeOfDay time_of_day);
+
+  std::shared_ptr<const State> state();
+  // Reads what has changed. Returns an error if it is wrong; then nothing
+  // changes.
+  absl::Status ReadPolicy();
+  absl::Status ReadKeys();
+  absl::Status Set(std::shared_ptr<const Policy> policy,
+                   std::shared_ptr<const JwkSet> keys);
+
+  absl::StatusOr<const Caller*> Identify(const State& state,
+                                         const CallEvidence& evidence);
+  absl::StatusOr<const Caller*> BearerOf(const State& state,
+                                         const CallEvidence& evidence) const;
+  absl::Status CheckRights(const Caller& caller, const char* method,
+                           bool allowed) const;
+  absl::Status CheckSizes(const Caller& caller, CallLedger::Account& account,
+                          const CallEvidence& evidence);
+
+  const std::string model_;
+  const TimeOfDay time_of_day_;
+  const std::shared_ptr<CallLedger> ledger_;
+  WatchedFile policy_file_;
+  std::optional<WatchedFile> keys_file_;
+
+  Mutex mutex_;
+  std::shared_ptr<const State> state_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace apollo

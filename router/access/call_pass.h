@@ -1,0 +1,85 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "router/access/call_ledger.h"
+#include "router/access/caller.h"
+#include "router/access/policy.h"
+
+namespace apollo {
+
+// The right of one call to run: who calls, and what the call holds of the
+// caller's limits, which it gives back at its end. Its functions are called by
+// one thread at a time.
+class CallPass {
+ public:
+  // Makes the pass of a call to a router without a policy: no name, no tenant
+  // and no limits.
+  CallPass() = default;
+  // Makes the pass of a call that the ledger has admitted. `caller` is one of
+  // the policy's.
+  CallPass(std::shared_ptr<const Policy> policy, const Caller& caller,
+           std::shared_ptr<CallLedger> ledger,
+           std::shared_ptr<CallLedger::Account> account, bool stream);
+  // Ends the call with CANCELLED unless End was called.
+  ~CallPass();
+  CallPass(const CallPass&) = delete;
+  CallPass& operator=(const CallPass&) = delete;
+
+  // Returns the name of the caller; empty without a policy.
+  const std::string& caller() const { return caller_.name; }
+  // Returns the salt of the caller's tenant (GenerationRequest::cache_salt).
+  // Salts of different tenants differ, and none is that of calls without a
+  // policy, which is empty. It does not change between releases, so that
+  // routers of both find the same prefixes.
+  std::string cache_salt() const;
+
+  // Return a FieldError, which names the caller's limit, for what the caller
+  // may not ask for. `field` is the name of the prompt's field.
+  absl::Status CheckPriority(int priority) const;
+  absl::Status CheckPrompt(const char* field, std::int64_t tokens) const;
+
+  // Takes the tokens of a prompt, and the most that its answers can have, from
+  // the caller's limits. `language` is a code, or empty. Called at most once.
+  // Returns a QuotaRefusal, or CANCELLED after the end.
+  absl::Status Reserve(std::int64_t prompt_tokens, std::int64_t answer_tokens,
+                       const std::string& language);
+
+  // Says that the prompt is computed. Until then it costs nothing.
+  void UsePrompt() { prompt_used_ = true; }
+  // Counts a token of an answer.
+  void UseToken() { ++generated_; }
+
+  // Ends the call: gives the tokens back that were not used, and the stream.
+  // Later calls have no effect.
+  void End(absl::StatusCode code);
+
+ private:
+  const std::shared_ptr<const Policy> policy_;  // Null: none.
+  const Caller& caller_ = Nobody();             // Of policy_.
+  const std::shared_ptr<CallLedger> ledger_;
+  const std::shared_ptr<CallLedger::Account> account_;
+  const bool stream_ = false;
+
+  static const Caller& Nobody();
+
+  std::int64_t prompt_tokens_ = 0;  // Reserved, with the weight below.
+  std::int64_t answer_tokens_ = 0;
+  double weight_ = 1;
+  bool prompt_used_ = false;
+  std::int64_t generated_ = 0;
+  bool ended_ = false;
+};
+
+// The decision about a call.
+struct Admission {
+  absl::Status status;  // Why it was refused.
+  // Never null; that of nobody for a call that was refused.
+  std::unique_ptr<CallPass> pass = std::make_unique<CallPass>();
+};
+
+}  // namespace apollo
