@@ -1,0 +1,65 @@
+#include "serving/peer_name.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+namespace apollo {
+namespace {
+
+constexpr std::pair<PeerRole, const char*> kRoles[] = {
+    {PeerRole::kRouter, "router"},
+    {PeerRole::kDenseWorker, "dense-worker"},
+    {PeerRole::kExpertWorker, "expert-worker"},
+    {PeerRole::kClient, "client"},
+    {PeerRole::kPrometheus, "prometheus"},
+    {PeerRole::kEdge, "edge"},
+    {PeerRole::kAdmin, "admin"}};
+
+// Parses "ROLE/NAME".
+std::optional<PeerName> ParsePath(std::string_view path) {
+  const std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const std::optional<PeerRole> role = RoleOf(path.substr(0, slash));
+  const std::string_view name = path.substr(slash + 1);
+  if (!role || name.empty() || name.find('/') != std::string_view::npos) {
+    return std::nullopt;
+  }
+  return PeerName{*role, std::string(name)};
+}
+
+}  // namespace
+
+const char* RoleName(PeerRole role) {
+  for (const auto& [known, name] : kRoles) {
+    if (known == role) return name;
+  }
+  return "";
+}
+
+std::optional<PeerRole> RoleOf(std::string_view name) {
+  for (const auto& [role, known] : kRoles) {
+    if (name == known) return role;
+  }
+  return std::nullopt;
+}
+
+std::string PeerUri(const std::string& trust_domain, const PeerName& peer) {
+  return absl::StrCat("spiffe://", trust_domain, "/", RoleName(peer.role), "/",
+                      peer.name);
+}
+
+std::optional<PeerName> FindPeerName(const std::vector<std::string>& uris,
+                                     const std::string& trust_domain) {
+  const std::string prefix = absl::StrCat("spiffe://", trust_domain, "/");
+  std::optional<PeerName> found;
+  int of_domain = 0;
+  for (const std::string& uri : uris) {
+    if (!uri.starts_with(prefix)) continue;
+    ++of_domain;
+    found = ParsePath(std::string_view(uri).substr(prefix.size()));
+  }
+  return of_domain == 1 ? found : std::nullopt;
+}
+
+}  // namespace apollo
