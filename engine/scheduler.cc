@@ -3,7 +3,6 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "common/check.h"
@@ -11,6 +10,15 @@
 #include "engine/prompt_shares.h"
 
 namespace apollo {
+namespace {
+
+// Ranks those that were never admitted behind all others of their level.
+constexpr std::uint64_t kNotAdmitted = std::uint64_t{1} << 63;
+// A token of an answer counts for as much as two of a prompt, as in the paper
+// (engine/caller_queue.h): its row shares the weights with fewer others.
+constexpr int kAnswerTokenCost = 2;
+
+}  // namespace
 
 Scheduler::Scheduler(const Options& options, BlockPool& pool,
                      FindCached find_cached)
@@ -18,6 +26,7 @@ Scheduler::Scheduler(const Options& options, BlockPool& pool,
   APOLLO_CHECK(options.token_budget >= 1 && options.max_running >= 1);
   APOLLO_CHECK(options.mixed_token_budget >= 1);
   APOLLO_CHECK(options.overcommit == 0 || options.overcommit >= 1);
+  APOLLO_CHECK(options.ageing > absl::ZeroDuration());
 }
 
 std::int64_t Scheduler::capacity() const {
@@ -32,15 +41,52 @@ absl::Status Scheduler::CheckFits(std::int64_t max_tokens) const {
                    "; request fewer tokens: a retry would fail too"));
 }
 
-void Scheduler::Add(SequenceId id, int tokens, int max_tokens, int priority) {
+void Scheduler::Add(SequenceId id, int tokens, int max_tokens, int priority,
+                    std::string_view caller) {
   APOLLO_CHECK(tokens >= 1 && max_tokens >= tokens);
   APOLLO_CHECK(BlocksFor(max_tokens) <= pool_.total());
   const auto [it, added] = sequences_.try_emplace(id);
   APOLLO_CHECK(added);
   Sequence& sequence = it->second;
-  sequence.rank = {-priority, ++added_, id};
+  sequence.rank = {-priority, kNotAdmitted + ++added_, id};
+  sequence.priority = priority;
+  sequence.caller = &waiting_.Join(caller);
+  sequence.waits_since = now_;
   sequence.tokens = sequence.first_tokens = tokens;
   sequence.max_tokens = max_tokens;
+  ++priorities_[priority];
+  if (options_.ageing < absl::InfiniteDuration()) {
+    sequence.ages_at = now_ + options_.ageing;
+    ageing_.emplace(sequence.ages_at, id);
+  }
+  CountWaiting(sequence, 1);
+  Enqueue(sequence);
+}
+
+void Scheduler::CountWaiting(const Sequence& sequence, int change) {
+  by_sign_[1 + (sequence.priority > 0) - (sequence.priority < 0)] += change;
+}
+
+void Scheduler::SetTime(absl::Duration now) {
+  if (now <= now_) return;
+  now_ = now;
+  while (!ageing_.empty() && ageing_.begin()->first <= now) {
+    Sequence& sequence = sequences_.at(ageing_.begin()->second);
+    ageing_.erase(ageing_.begin());
+    sequence.ages_at += options_.ageing;
+    ageing_.emplace(sequence.ages_at, sequence.rank.id);
+    if (-sequence.rank.lowness < priorities_.rbegin()->first) Promote(sequence);
+  }
+  // Others may have to give way to the best now.
+  if (stuck_ && waits_out_ <= now) stuck_.reset();
+}
+
+void Scheduler::Promote(Sequence& sequence) {
+  Dequeue(sequence);
+  const bool runs = running_.erase(sequence.rank) > 0;
+  --sequence.rank.lowness;
+  sequence.turn.lowness = sequence.rank.lowness;
+  if (runs) running_.insert(sequence.rank);
   Enqueue(sequence);
 }
 
@@ -48,8 +94,8 @@ void Scheduler::Enqueue(const Sequence& sequence) {
   if (sequence.paused) return;
   switch (sequence.state) {
     case State::kWaiting:
-      waiting_.insert(sequence.rank);
-      stuck_ = false;
+      waiting_.Insert(*sequence.caller, sequence.rank, AdmissionCost(sequence));
+      stuck_.reset();
       break;
     case State::kReplaying:
       replaying_.insert(sequence.rank);
@@ -67,7 +113,7 @@ void Scheduler::Enqueue(const Sequence& sequence) {
 }
 
 void Scheduler::Dequeue(const Sequence& sequence) {
-  waiting_.erase(sequence.rank);
+  waiting_.Erase(*sequence.caller, sequence.rank);
   replaying_.erase(sequence.rank);
   prefilling_.erase(sequence.rank);
   if (sequence.state == State::kReady) ready_.erase(sequence.turn);
@@ -79,12 +125,16 @@ void Scheduler::SetPaused(SequenceId id, bool paused) {
   sequence.paused = paused;
   Enqueue(sequence);
   // Sequences behind it need not wait any more.
-  stuck_ = false;
+  stuck_.reset();
+}
+
+bool Scheduler::MayAdmit() const {
+  return !waiting_.empty() && stuck_ != waiting_.First().id;
 }
 
 bool Scheduler::HasWork(const ReplayRooms& rooms) const {
   if (!ready_.empty() || !prefilling_.empty()) return true;
-  if (!waiting_.empty() && !stuck_) return true;
+  if (MayAdmit()) return true;
   return std::any_of(replaying_.begin(), replaying_.end(),
                      [&rooms](const Rank& rank) {
                        return rooms == nullptr || rooms(rank.id).rows > 0;
@@ -109,121 +159,19 @@ std::int64_t Scheduler::queued_rows() const {
 }
 
 void Scheduler::Stop(Sequence& sequence, State state) {
-  pool_.Release(sequence.blocks);
-  running_.erase(sequence.rank);
+  if (IsRunning(sequence)) {
+    pool_.Release(sequence.blocks);
+    running_.erase(sequence.rank);
+    --sequence.caller->running;
+    sequence.waits_since = now_;
+    CountWaiting(sequence, 1);
+  }
   Dequeue(sequence);
   sequence.state = state;
   sequence.next_position = 0;
   sequence.cached = 0;
   Enqueue(sequence);
-  stuck_ = false;
-}
-
-void Scheduler::Evict(const Rank& rank, Step& step, int& budget) {
-  const SequenceId id = rank.id;
-  Stop(sequences_.at(id), State::kWaiting);
-  step.preempted.push_back(id);
-  const auto slice =
-      std::find_if(step.slices.begin(), step.slices.end(),
-                   [id](const Slice& s) { return s.sequence == id; });
-  if (slice == step.slices.end()) return;
-  budget += slice->rows;
-  step.slices.erase(slice);
-}
-
-bool Scheduler::Grow(Sequence& sequence, Step& step, int& budget) {
-  const int wanted = BlocksFor(sequence.next_position + 1);
-  while (!pool_.Extend(sequence.blocks, wanted)) {
-    const Rank worst = *running_.rbegin();
-    Evict(worst, step, budget);
-    if (worst == sequence.rank) return false;
-  }
-  return true;
-}
-
-int Scheduler::Spare(bool others) const {
-  return others ? pool_.total() / 100 : 0;
-}
-
-int Scheduler::Growth(const Sequence& sequence) const {
-  const int expected = std::min(sequence.max_tokens - sequence.first_tokens,
-                                answers_.Expected());
-  const int present = std::max(static_cast<int>(sequence.blocks.size()),
-                               BlocksFor(sequence.tokens));
-  return std::max(0, BlocksFor(sequence.first_tokens + expected) - present);
-}
-
-bool Scheduler::CanGrow(const Sequence& candidate, bool beside_all,
-                        int free) const {
-  if (free < 0) return false;
-  if (options_.overcommit == 0) return true;
-  double left = free + (options_.overcommit - 1) * pool_.total();
-  left -= Growth(candidate);
-  for (const Rank& rank : running_) {
-    if (!beside_all && rank.lowness > candidate.rank.lowness) break;
-    const Sequence& other = sequences_.at(rank.id);
-    if (!other.paused) left -= Growth(other);
-  }
-  return left >= 0;
-}
-
-bool Scheduler::FitsNow(const Sequence& sequence, int blocks,
-                        const BlockTable& cached) const {
-  if (running() >= options_.max_running) return false;
-  // Shared idle blocks become unavailable once they are used.
-  const int shared = static_cast<int>(std::count_if(
-      cached.begin(), cached.end(),
-      [this](BlockId block) { return pool_.references(block) > 0; }));
-  return CanGrow(sequence, /*beside_all=*/true,
-                 pool_.available() - blocks + shared - Spare(running() > 0));
-}
-
-bool Scheduler::FitsWithoutLower(const Sequence& sequence, int blocks,
-                                 const BlockTable& cached) const {
-  std::map<BlockId, int> given;  // References that the victims would release.
-  int victims = 0;
-  for (auto it = running_.rbegin();
-       it != running_.rend() && it->lowness > sequence.rank.lowness;
-       ++it, ++victims) {
-    for (const BlockId block : sequences_.at(it->id).blocks) ++given[block];
-  }
-  if (victims == 0) return false;
-  int available = pool_.available();
-  for (const auto& [block, references] : given) {
-    available += references == pool_.references(block);
-  }
-  const int shared = static_cast<int>(
-      std::count_if(cached.begin(), cached.end(), [&](BlockId block) {
-        const auto it = given.find(block);
-        return pool_.references(block) > (it != given.end() ? it->second : 0);
-      }));
-  return CanGrow(sequence, /*beside_all=*/false,
-                 available - blocks + shared - Spare(victims < running()));
-}
-
-bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
-  const BlockTable cached =
-      find_cached_ ? find_cached_(sequence.rank.id) : BlockTable();
-  const int blocks = BlocksFor(sequence.tokens);
-  APOLLO_CHECK(static_cast<int>(cached.size()) * kBlockTokens <=
-               sequence.tokens);
-  if (!FitsNow(sequence, blocks, cached)) {
-    // Preempts only if that frees enough blocks.
-    if (!FitsWithoutLower(sequence, blocks, cached)) return false;
-    do {
-      Evict(*running_.rbegin(), step, budget);
-    } while (!FitsNow(sequence, blocks, cached));
-  }
-  for (const BlockId block : cached) pool_.AddReference(block);
-  sequence.blocks = cached;
-  APOLLO_CHECK(pool_.Extend(sequence.blocks, blocks));
-  sequence.cached = static_cast<int>(cached.size()) * kBlockTokens;
-  sequence.state = State::kPrefilling;
-  waiting_.erase(sequence.rank);
-  running_.insert(sequence.rank);
-  prefilling_.insert(sequence.rank);
-  step.admitted.push_back({sequence.rank.id, sequence.cached});
-  return true;
+  stuck_.reset();
 }
 
 void Scheduler::TakeChunk(Sequence& sequence, Step& step, int rows) {
@@ -243,13 +191,28 @@ bool Scheduler::IsMixed() const {
   const std::size_t generating = running_.size() - prefilling_.size();
   const std::size_t room = options_.max_running - running_.size();
   const std::size_t beginning =
-      prefilling_.size() + (stuck_ ? 0 : std::min(waiting_.size(), room));
+      prefilling_.size() +
+      (MayAdmit() ? std::min(waiting_.size(), room) : std::size_t{0});
   return generating > 0 && generating >= 4 * beginning;
 }
 
 Scheduler::Step Scheduler::NextStep(const ReplayRooms& rooms) {
   Step step;
   int budget = options_.token_budget;
+  TakeReady(step, budget);
+  const std::vector<SequenceId> through = TakeReplays(step, budget, rooms);
+  if (IsMixed()) {
+    budget = std::min(budget, options_.mixed_token_budget);
+  }
+  TakePrompts(step, budget);
+  for (const SequenceId id : through) Enqueue(sequences_.at(id));
+  return step;
+}
+
+void Scheduler::TakeReady(Step& step, int& budget) {
+  // Once for each caller, because a charge moves it in the queue.
+  std::map<std::uint64_t, std::pair<CallerQueue::Caller*, std::int64_t>>
+      charges;
   while (!ready_.empty() && budget > 0) {
     Sequence& sequence = sequences_.at(ready_.begin()->id);
     if (!Grow(sequence, step, budget)) continue;
@@ -259,14 +222,15 @@ Scheduler::Step Scheduler::NextStep(const ReplayRooms& rooms) {
         {sequence.rank.id, sequence.next_position, 1, 0, true});
     ++sequence.next_position;
     --budget;
+    if (sequence.next_position <= sequence.charged) continue;
+    sequence.charged = sequence.next_position;
+    auto& [caller, tokens] = charges[sequence.caller->number()];
+    caller = sequence.caller;
+    tokens += kAnswerTokenCost;
   }
-  const std::vector<SequenceId> through = TakeReplays(step, budget, rooms);
-  if (IsMixed()) {
-    budget = std::min(budget, options_.mixed_token_budget);
+  for (const auto& [number, charge] : charges) {
+    waiting_.Charge(*charge.first, charge.second);
   }
-  TakePrompts(step, budget);
-  for (const SequenceId id : through) Enqueue(sequences_.at(id));
-  return step;
 }
 
 std::vector<SequenceId> Scheduler::TakeReplays(Step& step, int& budget,
@@ -316,13 +280,19 @@ void Scheduler::TakePrompts(Step& step, int budget) {
         SharePromptRows(left, budget, best_gets_odd_row_);
     bool waits = false;  // A waiting sequence has a share.
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-      waits |= shares[i] > 0 && waiting_.contains(prompts[i]);
+      waits |= shares[i] > 0 &&
+               sequences_.at(prompts[i].id).state == State::kWaiting;
     }
     if (waits) {
       // None may overtake, so the best is admitted even if only those behind it
       // have a share.
-      admit = Admit(sequences_.at(waiting_.begin()->id), step, budget);
-      stuck_ = !admit;
+      Sequence& best = sequences_.at(waiting_.First().id);
+      admit = Admit(best, step, budget);
+      if (admit) continue;
+      stuck_ = best.rank.id;
+      waits_out_ = now_ - best.waits_since < options_.patience
+                       ? best.waits_since + options_.patience
+                       : absl::InfiniteDuration();
       continue;
     }
     for (std::size_t i = 0; i < prompts.size(); ++i) {
@@ -337,14 +307,19 @@ void Scheduler::TakePrompts(Step& step, int budget) {
 
 std::vector<Scheduler::Rank> Scheduler::Prompts(bool with_waiting) const {
   std::vector<Rank> prompts(prefilling_.begin(), prefilling_.end());
-  if (!with_waiting) return prompts;
+  if (!with_waiting || waiting_.empty()) return prompts;
   // More could not be admitted.
-  const std::size_t most = options_.max_running;
-  const auto end = waiting_.size() > most ? std::next(waiting_.begin(), most)
-                                          : waiting_.end();
-  const auto middle = prompts.insert(prompts.end(), waiting_.begin(), end);
-  std::inplace_merge(prompts.begin(), middle, prompts.end());
-  return prompts;
+  const std::vector<Rank> waiting = waiting_.First(options_.max_running);
+  // By rank, but the waiting ones stay in the order of their turns.
+  std::vector<Rank> all;
+  all.reserve(prompts.size() + waiting.size());
+  auto next = waiting.begin();
+  for (const Rank& prompt : prompts) {
+    while (next != waiting.end() && *next < prompt) all.push_back(*next++);
+    all.push_back(prompt);
+  }
+  all.insert(all.end(), next, waiting.end());
+  return all;
 }
 
 void Scheduler::TokenArrived(SequenceId id) {
@@ -380,6 +355,7 @@ void Scheduler::Resume(SequenceId id) {
   const auto it = sequences_.find(id);
   if (it == sequences_.end() || it->second.state != State::kHeld) return;
   it->second.state = State::kWaiting;
+  it->second.waits_since = now_;
   Enqueue(it->second);
 }
 
@@ -388,7 +364,13 @@ void Scheduler::Remove(SequenceId id) {
   if (it == sequences_.end()) return;
   const int answer = it->second.tokens - it->second.first_tokens;
   if (answer > 0) answers_.Add(answer);
-  Stop(it->second, State::kHeld);
+  Sequence& sequence = it->second;
+  Stop(sequence, State::kHeld);
+  CountWaiting(sequence, -1);
+  waiting_.Leave(*sequence.caller);
+  ageing_.erase({sequence.ages_at, id});
+  const auto priority = priorities_.find(sequence.priority);
+  if (--priority->second == 0) priorities_.erase(priority);
   sequences_.erase(it);
 }
 

@@ -1,44 +1,65 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 
-#include <compare>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
+#include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/answer_lengths.h"
 #include "engine/block_pool.h"
+#include "engine/caller_queue.h"
+#include "engine/sequence_rank.h"
 
 namespace apollo {
 
-using SequenceId = std::uint64_t;
-
 // Decides which rows make up each step of a dense worker, and which sequences
-// hold cache blocks: continuous batching with chunked prefill, priorities and
-// preemption. A pure state machine: no clock, no threads, no tensors.
+// hold cache blocks: continuous batching with chunked prefill, priorities,
+// fairness between callers, and preemption. A pure state machine: no clock (it
+// is told the time), no threads, no tensors.
 //
 // A sequence is first waiting (no blocks), then prefilling (its known tokens
 // run in chunks). It then alternates between pending (its next token is being
 // computed by an expert worker) and ready (it has a token to feed), until it is
-// removed. Sequences are ranked by priority, then by order of arrival.
+// removed. Sequences are ranked by level, then by order of first admission.
+// Those that wait for it take turns by the tokens that their callers were
+// served (engine/caller_queue.h); those of one caller in order of arrival.
+//
+// The level is the priority at first. A sequence gains one for each time of
+// `ageing` at which a sequence of a higher priority was present, and keeps it:
+// a difference of d priorities puts off the lower one by at most d times that
+// time, and sequences of one priority stay together.
 //
 // Each step takes the ready sequences first, one row each, then as many prompt
 // rows as the budgets allow. A long prompt thus delays running sequences by at
 // most mixed_token_budget rows per step. engine/prompt_shares.h states how
-// prompts share these rows. Waiting sequences are admitted in rank order, once
-// there are blocks for all their known tokens and rows for them or for a
-// sequence behind them.
+// prompts share these rows. Waiting sequences are admitted in order, once there
+// are blocks for all their known tokens and rows for them or for a sequence
+// behind them.
 //
-// Blocks are allocated as a sequence grows. If none is available, the running
-// sequence of the worst rank is preempted: it loses its blocks, waits, and all
-// its tokens (prompt and answer) are prefilled again later. To admit a waiting
-// sequence, only sequences of lower priority are preempted. The best sequence
-// can take blocks from all others, and every sequence fits alone, so some
-// sequence always makes progress.
+// Blocks are allocated as a sequence grows. If none is available, a running
+// sequence of the lowest level is preempted: the last of the caller that holds
+// the most blocks with more than one, or the last of all. It loses its blocks,
+// waits, and all its tokens (prompt and answer) are prefilled again later. The
+// best sequence can take blocks from all others, and every sequence fits alone,
+// so some sequence always makes progress.
+//
+// To admit a waiting sequence, sequences of a level below its priority are
+// preempted. If its caller has none that runs, and it has waited for `patience`
+// at the head of the queue or behind, so are the last ones of callers that run
+// several on its level or below, as long as each of them keeps as many blocks
+// as it gets. So a caller with single requests waits for no answer of one with
+// many. A caller causes at most one such admission for each time that it begins
+// to run, and none can be taken back in the same way, so they do not alternate.
 //
 // A running sequence whose expert worker is gone replays: it keeps its blocks,
 // and all rows that they hold are scheduled again, as cached rows, for another
@@ -66,6 +87,11 @@ class Scheduler {
     // The blocks that running sequences are expected to need, divided by those
     // of the cache; at least 1. 0: growth is not considered.
     double overcommit = 0;
+    // Time for which a waiting sequence gains a level; above 0.
+    absl::Duration ageing = absl::InfiniteDuration();
+    // Time for which the only sequence of a caller waits before others that
+    // run several give way.
+    absl::Duration patience = absl::Seconds(1);
   };
 
   // Rows of one sequence in a step: the tokens at positions
@@ -118,8 +144,14 @@ class Scheduler {
 
   // Adds a sequence. `id` must be new. `tokens` >= 1 is the number of known
   // tokens; `max_tokens` >= `tokens` is the maximum number of positions, which
-  // must pass CheckFits. Higher priorities run first.
-  void Add(SequenceId id, int tokens, int max_tokens, int priority = 0);
+  // must pass CheckFits. Higher priorities run first. `caller` shares the time
+  // with others of another name.
+  void Add(SequenceId id, int tokens, int max_tokens, int priority = 0,
+           std::string_view caller = "");
+
+  // Tells the time, which counts from any point and never goes back. Call it
+  // several times a second; until it is called, time stands still.
+  void SetTime(absl::Duration now);
 
   // Returns the next step, or an empty one if nothing can run now. Its
   // sequences are pending (or still prefilling or replaying) afterwards.
@@ -153,7 +185,7 @@ class Scheduler {
 
   // Notes that blocks of the pool have become available in another way than by
   // these functions: waiting sequences may fit now.
-  void BlocksFreed() { stuck_ = false; }
+  void BlocksFreed() { stuck_.reset(); }
 
   // Removes a sequence in any state and releases its blocks. Ignores unknown
   // ids.
@@ -168,20 +200,18 @@ class Scheduler {
   int waiting() const {
     return static_cast<int>(sequences_.size() - running_.size());
   }
-  // Returns the number of known tokens of these.
+  // Returns how many of these have a priority below, equal to and above 0.
+  const std::array<int, 3>& waiting_by_sign() const { return by_sign_; }
+  // Returns the number of callers of all sequences.
+  int callers() const { return waiting_.callers(); }
+  // Returns the number of known tokens of the waiting ones.
   std::int64_t waiting_tokens() const;
   // Returns the number of known tokens that are not scheduled yet, apart from
   // those that a running sequence has found in the cache.
   std::int64_t queued_rows() const;
 
  private:
-  // Smaller is better.
-  struct Rank {
-    int lowness = 0;           // Negated priority.
-    std::uint64_t number = 0;  // Order of arrival.
-    SequenceId id = 0;
-    auto operator<=>(const Rank&) const = default;
-  };
+  using Rank = SequenceRank;
   enum class State {
     kWaiting,
     kHeld,
@@ -192,11 +222,17 @@ class Scheduler {
   };
   struct Sequence {
     Rank rank;
+    int priority = 0;
+    CallerQueue::Caller* caller = nullptr;
     State state = State::kWaiting;
     bool paused = false;
-    int tokens = 0;        // Known tokens.
-    int first_tokens = 0;  // The same, when it was added.
+    bool admitted = false;  // At least once.
+    absl::Duration waits_since;
+    absl::Duration ages_at;  // Its key in ageing_.
+    int tokens = 0;          // Known tokens.
+    int first_tokens = 0;    // The same, when it was added.
     int max_tokens = 0;
+    int charged = 0;        // Leading tokens for which its caller was charged.
     int next_position = 0;  // First unscheduled position.
     // Positions found in the cache at admission, or scheduled before a replay.
     int cached = 0;
@@ -211,12 +247,28 @@ class Scheduler {
   // Dequeue removes it from all sets.
   void Enqueue(const Sequence& sequence);
   void Dequeue(const Sequence& sequence);
+  // Raises a sequence by a level.
+  void Promote(Sequence& sequence);
+  // Returns what the admission of a sequence costs its caller.
+  static int AdmissionCost(const Sequence& sequence);
+  // Notes that the sequence begins to wait, or that it does not any more.
+  void CountWaiting(const Sequence& sequence, int change);
+  // Feeds the last known token of ready sequences.
+  void TakeReady(Step& step, int& budget);
   // Takes a sequence's blocks and removes it from the step under construction.
   void Evict(const Rank& rank, Step& step, int& budget);
   // Allocates one more block for the sequence. Returns false if the sequence
   // itself was preempted.
   bool Grow(Sequence& sequence, Step& step, int& budget);
+  // Returns the sequence to preempt for the growth of another.
+  Rank Worst() const;
   bool Admit(Sequence& sequence, Step& step, int& budget);
+  // Returns the sequences that may be preempted to admit the candidate, in that
+  // order.
+  std::vector<Rank> Victims(const Sequence& candidate, int blocks) const;
+  // Adds those of callers that run several, for a caller that runs none.
+  void AddSharers(const Sequence& candidate, int blocks,
+                  std::vector<Rank>& victims) const;
   // Returns the number of blocks to leave free for the growth of others, so
   // that admitting a sequence does not cause a preemption right away.
   int Spare(bool others) const;
@@ -224,24 +276,28 @@ class Scheduler {
   // it has, or, if it has none, besides those for its known tokens.
   int Growth(const Sequence& sequence) const;
   // Returns true if `free` blocks suffice for the growth of the candidate and
-  // of the unpaused running sequences, or of those with at least its priority.
-  bool CanGrow(const Sequence& candidate, bool beside_all, int free) const;
+  // of the unpaused running sequences without the victims.
+  bool CanGrow(const Sequence& candidate, std::span<const Rank> victims,
+               int free) const;
   // Returns true if `blocks` blocks, some of them found in the cache, fit
   // now...
   bool FitsNow(const Sequence& sequence, int blocks,
                const BlockTable& cached) const;
-  // ... or would fit without the sequences of a lower priority.
-  bool FitsWithoutLower(const Sequence& sequence, int blocks,
-                        const BlockTable& cached) const;
+  // ... or would fit without the victims.
+  bool FitsWithout(std::span<const Rank> victims, const Sequence& sequence,
+                   int blocks, const BlockTable& cached) const;
   // Schedules rows of replaying sequences. Returns those that are through, and
   // that Enqueue lets continue: they get no other rows in the same step.
   std::vector<SequenceId> TakeReplays(Step& step, int& budget,
                                       const ReplayRooms& rooms);
+  // Returns true if some waiting sequence may be admitted.
+  bool MayAdmit() const;
   // Returns true if mixed_token_budget applies.
   bool IsMixed() const;
   // Admits sequences and schedules prompt rows.
   void TakePrompts(Step& step, int budget);
-  // Returns the prefilling and optionally the waiting sequences, in rank order.
+  // Returns the prefilling and optionally the waiting sequences, by falling
+  // level and in the order of each.
   std::vector<Rank> Prompts(bool with_waiting) const;
   void TakeChunk(Sequence& sequence, Step& step, int rows);
   void Stop(Sequence& sequence, State state);
@@ -253,11 +309,19 @@ class Scheduler {
   std::map<SequenceId, Sequence> sequences_;
   std::set<Rank> running_;
   // Unpaused sequences only:
-  std::set<Rank> waiting_, replaying_, prefilling_;
+  CallerQueue waiting_;
+  std::set<Rank> replaying_, prefilling_;
   std::set<Rank> ready_;  // By turn.
-  std::uint64_t added_ = 0, turns_ = 0;
+  std::uint64_t added_ = 0, admitted_ = 0, turns_ = 0;
   bool best_gets_odd_row_ = true;
-  bool stuck_ = false;  // The best waiting sequence could not be admitted.
+  // The best waiting sequence that could not be admitted.
+  std::optional<SequenceId> stuck_;
+  absl::Duration waits_out_;  // When `patience` of that one is over.
+  std::array<int, 3> by_sign_ = {};
+  absl::Duration now_;
+  // When each sequence may gain a level next.
+  std::set<std::pair<absl::Duration, SequenceId>> ageing_;
+  std::map<int, int> priorities_;  // Sequences by priority.
 };
 
 }  // namespace apollo
