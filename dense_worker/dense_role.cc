@@ -1,5 +1,6 @@
 #include "dense_worker/dense_role.h"
 
+#include <string>
 #include <utility>
 
 #include "common/clock.h"
@@ -33,8 +34,12 @@ absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
   role->worker_ = std::make_unique<DenseWorker>(
       std::move(core), std::move(made.stage), role->routing_,
       [pool = &role->pool_] { return pool->progress(); });
-  role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),
-                                                      kDenseMetrics);
+  const DenseCounters& counters = role->worker_->counters();
+  auto metrics = std::make_shared<CounterCollector>(counters, kDenseMetrics);
+  metrics->AddInfo(kDenseCacheConfig,
+                   {{"block_size", std::to_string(kBlockTokens)},
+                    {"num_blocks", std::to_string(counters.blocks)}});
+  role->metrics_ = std::move(metrics);
   return role;
 }
 

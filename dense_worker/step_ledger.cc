@@ -54,7 +54,9 @@ void StepLedger::Flush(LinkId worker) {
     Outgoing out = std::move(queue.front());
     queue.pop_front();
     if (out.step != 0) {
-      steps_.at(out.step).owed.at(worker).sent = true;
+      Owed& owed = steps_.at(out.step).owed.at(worker);
+      owed.sent = true;
+      owed.sent_at = clock_.Now();
       answers_.Asked(worker);
     }
     send_(worker, std::move(out.frame));
@@ -71,6 +73,10 @@ std::optional<StepLedger::Asked> StepLedger::TakeAnswer(LinkId worker,
     return std::nullopt;
   }
   answers_.Answered(worker);
+  if (answer_seconds_ != nullptr) {
+    answer_seconds_->Observe(
+        absl::ToDoubleSeconds(clock_.Now() - owed->second.sent_at));
+  }
   Asked asked = std::move(owed->second.asked);
   step->second.owed.erase(owed);
   if (step->second.owed.empty()) steps_.erase(step);

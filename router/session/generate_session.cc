@@ -16,6 +16,22 @@
 #include "sequence/shared_numerics.h"
 
 namespace apollo {
+namespace {
+
+FinishedReason ReasonOf(AnswerEnd end) {
+  switch (end) {
+    case AnswerEnd::kEos:
+      return FinishedReason::kEos;
+    case AnswerEnd::kStop:
+      return FinishedReason::kStop;
+    case AnswerEnd::kLength:
+      break;
+  }
+  return FinishedReason::kLength;
+}
+
+}  // namespace
+
 GenerateSession::GenerateSession(const SessionContext& context,
                                  std::string tenant, GenerateWriter& writer,
                                  const char* method)
@@ -147,6 +163,7 @@ void GenerateSession::WriteStarted(const GenerationStarted& started) {
   if (wrote_started_) return;
   wrote_started_ = true;
   taken_ = Now();
+  metrics_.Started(taken_);
   started_.cached_tokens = started.cached_tokens;
   started_.dense_worker = started.dense_worker;
   started_.expert_worker = started.expert_worker;
@@ -302,6 +319,7 @@ void GenerateSession::WriteFinished(int number, AnswerEnd reason,
   if (first_token_) out.first_token = *first_token_ - arrived_;
   out.total = Now() - arrived_;
   out.expert_use = use;
+  metrics_.Completed(ReasonOf(reason));
   out_.Finished(out);
 }
 

@@ -98,6 +98,7 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
 void ScoreSession::OnStarted(int /*index*/, const GenerationStarted& started) {
   started_.dense_worker = started.dense_worker;
   started_.expert_worker = started.expert_worker;
+  metrics_.Started(Now());
 }
 
 void ScoreSession::OnToken(int /*index*/, const GeneratedToken& /*token*/) {}
