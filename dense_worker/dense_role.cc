@@ -7,6 +7,7 @@
 #include "common/status_macros.h"
 #include "dense_worker/dense_counters.h"
 #include "dense_worker/token_budget_check.h"
+#include "engine/cache_size.h"
 #include "engine/make_stage.h"
 #include "model/language/language_labels.h"
 #include "serving/counter_collector.h"

@@ -101,7 +101,7 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
       tokens_.ends = {run.end_tokens.begin(), run.end_tokens.end()};
     }
     tokens_.most = run.max_new_tokens;
-    metrics_.PromptTokens(started_.prompt_tokens);
+    CountAccepted(language, started_.prompt_tokens);
     for (int i = 0; i < static_cast<int>(input.choices); ++i) {
       choices_.emplace_back(AnswerText(*model.tokenizer, input.stops, turns));
     }
@@ -221,7 +221,7 @@ void GenerateSession::OnToken(int index, const GeneratedToken& token) {
     return;
   }
   const absl::Duration now = Now();
-  metrics_.Token(now);
+  CountToken(now);
   if (!first_token_) first_token_ = now;
   ++choice.generated;
   choice.use = token.expert_use;

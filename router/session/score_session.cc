@@ -87,9 +87,11 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
     started_ = MakeStarted(model, run.request_id, language, prompt.size(),
                            /*seed=*/0);
     result_.scores = std::move(scores);
+    int prompt_tokens = 0;
     for (const GenerationRequest& one : runs) {
-      metrics_.PromptTokens(static_cast<int>(one.prompt.size()));
+      prompt_tokens += static_cast<int>(one.prompt.size());
     }
+    CountAccepted(language, prompt_tokens);
   }
   RunSequences(std::move(runs));
   return absl::OkStatus();
