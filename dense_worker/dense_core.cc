@@ -37,7 +37,7 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
                options_.pinning),
       ledger_([this](LinkId id,
                      Frame frame) { workers_.Send(id, std::move(frame)); },
-              clock),
+              clock, &counters_.answer_seconds),
       moves_(counters_, clock) {
   CountBlocks();
 }
@@ -180,6 +180,7 @@ void DenseCore::Tick(absl::Duration now, Attentiveness attention) {
   if (attention.timeout) CloseTimedOut(now);
   MoveFromSilent();
   HandOver();
+  CountWorkers();
 }
 
 void DenseCore::CloseTimedOut(absl::Duration now) {
@@ -504,10 +505,13 @@ void DenseCore::Advance() {
   ++counters_.steps;
   counters_.decode_rows += decode_rows;
   counters_.prompt_rows += std::ssize(dense.tokens) - decode_rows;
+  counters_.step_rows.Observe(static_cast<double>(dense.tokens.size()));
   const std::uint64_t number = ledger_.Open(std::move(parts));
   ++steps_begun_;
-  stage_->Forward(std::move(dense), [this, number](const Rows& boundary) {
+  stage_->Forward(std::move(dense), [this, number, begun = clock_.Now()](
+                                        const Rows& boundary) {
     ++steps_computed_;
+    counters_.step_seconds.Observe(absl::ToDoubleSeconds(clock_.Now() - begun));
     ledger_.Computed(number, boundary);
   });
   for (const Scheduler::Slice& slice : step.slices) Publish(slice);
@@ -522,6 +526,14 @@ void DenseCore::CountBlocks() {
   const BlockPool& pool = stage_->blocks();
   counters_.used_blocks = pool.total() - pool.available();
   counters_.blocks = pool.total();
+  counters_.cache_usage = static_cast<double>(pool.total() - pool.available()) /
+                          std::max(pool.total(), 1);
+}
+
+void DenseCore::CountWorkers() {
+  counters_.linked_workers = workers_.size();
+  counters_.ready_workers = workers_.ready();
+  counters_.silent_workers = std::ssize(silent_);
 }
 
 }  // namespace apollo

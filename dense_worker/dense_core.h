@@ -230,6 +230,7 @@ class DenseCore {
   void Finish(SequenceId id, absl::StatusOr<GenerationFinished> result);
   void CountSequences();
   void CountBlocks();
+  void CountWorkers();
 
   // Constant after construction.
   const Options options_;

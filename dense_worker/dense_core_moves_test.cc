@@ -304,7 +304,11 @@ TEST_F(DenseCoreMovesTest, SequencesWaitWhileNoOtherWorkerTakesThem) {
   core_->Advance();
   Serve(kSecond, *second_);
   EXPECT_EQ(sink->text, "d>e1 0:69 end");
-  EXPECT_GE(Counters().move_choice_ms, 50);
+  EXPECT_EQ(Counters().move_choice.count(), 1);
+  EXPECT_GE(Counters().move_choice.sum(), 0.05);
+  EXPECT_EQ(Counters().pause_silent.count(), 1);
+  EXPECT_GE(Counters().pause_silent.sum(), Counters().move_choice.sum());
+  EXPECT_EQ(Counters().pause_lost.count(), 0);
 }
 
 // Answers a step as a worker that has lost a peer.

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "serving/buckets.h"
 #include "serving/counters.h"
+#include "serving/metric_spec.h"
 
 namespace apollo {
 
@@ -19,13 +21,24 @@ struct DenseCounters {
   // Sequences with blocks that moved to another expert worker, by cause.
   Count moved_lost, moved_silent, moved_hand_over, moved_failed;
   Count rows_replayed;
-  // Moves that ended with the next token, and the time of their phases in
-  // milliseconds; see MoveLog.
+  // Moves that ended with the next token, the seconds of their phases, and of
+  // all phases together by cause; see MoveLog.
   Count moves_continued;
-  Count move_choice_ms, move_replay_ms, move_token_ms;
+  Distribution move_choice{kPauseSeconds}, move_replay{kPauseSeconds},
+      move_token{kPauseSeconds};
+  Distribution pause_lost{kPauseSeconds}, pause_silent{kPauseSeconds},
+      pause_hand_over{kPauseSeconds}, pause_failed{kPauseSeconds};
   // Sequences with a family, when they start: on a worker that has the family's
   // expert in memory, and elsewhere.
   Count placed_resident, placed_elsewhere;
+  Fraction cache_usage;  // Of the blocks.
+  // Of a step: the seconds in the stage, and its rows.
+  Distribution step_seconds{kStepSeconds}, step_rows{kRows};
+  // From the sending of a step to the answer of an expert worker.
+  Distribution answer_seconds{kStepSeconds};
+  // Expert workers: linked ones; those that accept sequences; those that owe
+  // answers and give no sign of life.
+  Level linked_workers, ready_workers, silent_workers;
 };
 
 inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
@@ -67,15 +80,30 @@ inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
     {"apollo_sequence_moves_continued_total",
      "Moves of sequences that ended with the next token.",
      &DenseCounters::moves_continued},
-    {"apollo_sequence_move_milliseconds_total",
-     "Time of these moves, by phase.", &DenseCounters::move_choice_ms, "phase",
-     "choice"},
-    {"apollo_sequence_move_milliseconds_total",
-     "Time of these moves, by phase.", &DenseCounters::move_replay_ms, "phase",
-     "replay"},
-    {"apollo_sequence_move_milliseconds_total",
-     "Time of these moves, by phase.", &DenseCounters::move_token_ms, "phase",
-     "token"},
+    {"apollo_sequence_move_seconds",
+     "Time of these moves: to the choice of a worker, to the last replayed "
+     "row, to the next token.",
+     &DenseCounters::move_choice, "phase", "choice"},
+    {"apollo_sequence_move_seconds",
+     "Time of these moves: to the choice of a worker, to the last replayed "
+     "row, to the next token.",
+     &DenseCounters::move_replay, "phase", "replay"},
+    {"apollo_sequence_move_seconds",
+     "Time of these moves: to the choice of a worker, to the last replayed "
+     "row, to the next token.",
+     &DenseCounters::move_token, "phase", "token"},
+    {"apollo_sequence_pause_seconds",
+     "Time from the notice of the cause of a move to the next token.",
+     &DenseCounters::pause_lost, "cause", "lost"},
+    {"apollo_sequence_pause_seconds",
+     "Time from the notice of the cause of a move to the next token.",
+     &DenseCounters::pause_silent, "cause", "silent"},
+    {"apollo_sequence_pause_seconds",
+     "Time from the notice of the cause of a move to the next token.",
+     &DenseCounters::pause_hand_over, "cause", "hand_over"},
+    {"apollo_sequence_pause_seconds",
+     "Time from the notice of the cause of a move to the next token.",
+     &DenseCounters::pause_failed, "cause", "failed"},
     {"apollo_placed_sequences_total",
      "Sequences with a language family, by whether their expert worker has its "
      "expert in memory.",
@@ -84,6 +112,31 @@ inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
      "Sequences with a language family, by whether their expert worker has its "
      "expert in memory.",
      &DenseCounters::placed_elsewhere, "where", "elsewhere"},
+    {"apollo_kv_cache_usage_perc",
+     "Part of the cache blocks in use, from 0 to 1.",
+     &DenseCounters::cache_usage},
+    {"apollo_dense_step_seconds", "Time of a step in the dense layers.",
+     &DenseCounters::step_seconds},
+    {"apollo_dense_step_rows", "Rows of a step that the dense layers compute.",
+     &DenseCounters::step_rows},
+    {"apollo_expert_answer_seconds",
+     "Time from the sending of a step to the answer of an expert worker.",
+     &DenseCounters::answer_seconds},
+    {"apollo_num_expert_workers_linked", "Expert workers with a link.",
+     &DenseCounters::linked_workers},
+    {"apollo_num_expert_workers_ready",
+     "Linked expert workers that accept sequences.",
+     &DenseCounters::ready_workers},
+    {"apollo_num_expert_workers_silent",
+     "Linked expert workers that give no sign of life.",
+     &DenseCounters::silent_workers},
 };
+
+// The constants of the cache.
+inline constexpr MetricSpec kDenseCacheConfig = {
+    "apollo_cache_config_info", MetricKind::kGauge,
+    "Always 1; the labels tell the tokens of a cache block and the number of "
+    "blocks.",
+    "block_size,num_blocks"};
 
 }  // namespace apollo

@@ -68,7 +68,8 @@ absl::Status DenseProcess::Serve(ServerOptions options) {
   auto server = Server::Start(
       options,
       {{service_.get(), internal::v1::DenseWorkerService::service_full_name()}},
-      {frame_->registry(), role_->metrics(), links_->metrics()});
+      {frame_->registry(), role_->metrics(), links_->metrics(),
+       links_->link_metrics()});
   peers_->Start();
   std::vector<LogField> facts = setup_->LogFacts();
   facts.emplace_back("dense_layers", setup_->model.model.config.boundary);
@@ -89,7 +90,8 @@ bool DenseProcess::Ready() const {
 
 absl::Status DenseProcess::RunUntilStopped() {
   return frame_->RunUntilStopped(
-      [this] { return Ready(); },
+      {.ready = [this] { return Ready(); },
+       .alive = [this] { return role_->worker().Alive(); }},
       {.grace = LastCalls::kLastWord,
        .none_left = [this] { return service_->calls() == 0; }},
       [this] {

@@ -1,11 +1,13 @@
 #include "dense_worker/dense_role.h"
 
+#include <string>
 #include <utility>
 
 #include "common/clock.h"
 #include "common/status_macros.h"
 #include "dense_worker/dense_counters.h"
 #include "dense_worker/token_budget_check.h"
+#include "engine/cache_size.h"
 #include "engine/make_stage.h"
 #include "model/language/language_labels.h"
 #include "serving/counter_collector.h"
@@ -33,8 +35,12 @@ absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
   role->worker_ = std::make_unique<DenseWorker>(
       std::move(core), std::move(made.stage), role->routing_,
       [pool = &role->pool_] { return pool->progress(); });
-  role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),
-                                                      kDenseMetrics);
+  const DenseCounters& counters = role->worker_->counters();
+  auto metrics = std::make_shared<CounterCollector>(counters, kDenseMetrics);
+  metrics->AddInfo(kDenseCacheConfig,
+                   {{"block_size", std::to_string(kBlockTokens)},
+                    {"num_blocks", std::to_string(counters.blocks)}});
+  role->metrics_ = std::move(metrics);
   return role;
 }
 

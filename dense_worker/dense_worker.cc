@@ -228,9 +228,11 @@ void DenseWorker::HandOver() {
   });
 }
 
+bool DenseWorker::Alive() const { return watch_.Moves(progress()); }
+
 bool DenseWorker::Ready() const {
   if (handed_over_.load(std::memory_order_relaxed)) return false;
-  const bool moves = watch_.Moves(progress());
+  const bool moves = Alive();
   return moves && covered_.load(std::memory_order_relaxed);
 }
 

@@ -97,18 +97,21 @@ TEST_F(DenseWorkerTest, AStageThatHangsMakesNoProgress) {
   WaitForEvents();  // The engine itself is well.
   EXPECT_EQ(worker_->progress(), hung);
   EXPECT_TRUE(worker_->Ready());  // It may be a long step.
+  EXPECT_TRUE(worker_->Alive());
 
   clock_.Pass(absl::Minutes(1));
   worker_->Tick();
   WaitForEvents();
   EXPECT_EQ(worker_->progress(), hung);
   EXPECT_FALSE(worker_->Ready());
+  EXPECT_FALSE(worker_->Alive());
 
   device_.GoOn();
   Round(7);
   EXPECT_EQ(first->Await(), "started by d 0:7 finished");
   EXPECT_NE(worker_->progress(), hung);
   EXPECT_TRUE(worker_->Ready());
+  EXPECT_TRUE(worker_->Alive());
 }
 
 TEST_F(DenseWorkerTest, AStepIsProgressThoughTheStageHasAnother) {
@@ -145,6 +148,7 @@ TEST_F(DenseWorkerTest, AHandOverMovesAllSequencesAndLaterOnes) {
   EXPECT_TRUE(running->AwaitPart(" 0:7"));
   worker_->HandOver();
   EXPECT_FALSE(worker_->Ready());
+  EXPECT_TRUE(worker_->Alive());  // It only takes no more sequences.
   EXPECT_EQ(running->Await(), "started by d 0:7 UNAVAILABLE");
   other->Await();
   const auto late = Start(Request(3, 2));

@@ -213,4 +213,10 @@ bool ExpertWorkers::Covers() const {
                      [this](const auto& w) { return Takes(w.first); });
 }
 
+int ExpertWorkers::ready() const {
+  return static_cast<int>(
+      std::count_if(workers_.begin(), workers_.end(),
+                    [this](const auto& w) { return Takes(w.first); }));
+}
+
 }  // namespace apollo

@@ -112,6 +112,9 @@ class ExpertWorkers {
 
   // Returns true if some worker accepts sequences.
   bool Covers() const;
+  // Return the number of all workers, and of those that accept sequences.
+  int size() const { return static_cast<int>(workers_.size()); }
+  int ready() const;
 
  private:
   struct Worker {

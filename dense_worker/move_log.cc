@@ -37,6 +37,20 @@ Count& CountOf(DenseCounters& counters, MoveCause cause) {
   return counters.moved_failed;
 }
 
+Distribution& PauseOf(DenseCounters& counters, MoveCause cause) {
+  switch (cause) {
+    case MoveCause::kLost:
+      return counters.pause_lost;
+    case MoveCause::kSilent:
+      return counters.pause_silent;
+    case MoveCause::kHandOver:
+      return counters.pause_hand_over;
+    case MoveCause::kFailed:
+      break;
+  }
+  return counters.pause_failed;
+}
+
 }  // namespace
 
 void MoveLog::Chosen(SequenceId id, Move move) {
@@ -58,24 +72,25 @@ void MoveLog::Continued(SequenceId id) {
   const auto node = moves_.extract(id);
   if (node.empty()) return;
   const auto& [move, chosen, replayed, rows] = node.mapped();
-  const std::int64_t choice = absl::ToInt64Milliseconds(chosen - move.noticed);
-  const std::int64_t replay = absl::ToInt64Milliseconds(replayed - chosen);
-  const std::int64_t token = absl::ToInt64Milliseconds(clock_.Now() - replayed);
+  const absl::Duration now = clock_.Now();
   ++counters_.moves_continued;
-  counters_.move_choice_ms += choice;
-  counters_.move_replay_ms += replay;
-  counters_.move_token_ms += token;
+  counters_.move_choice.Observe(absl::ToDoubleSeconds(chosen - move.noticed));
+  counters_.move_replay.Observe(absl::ToDoubleSeconds(replayed - chosen));
+  counters_.move_token.Observe(absl::ToDoubleSeconds(now - replayed));
+  PauseOf(counters_, move.cause)
+      .Observe(absl::ToDoubleSeconds(now - move.noticed));
   const std::optional<std::int64_t> held_back = log_budget_.Take();
   if (!held_back) return;
-  LogInfo("sequence_moved", {{"request_id", move.request_id},
-                             {"cause", NameOf(move.cause)},
-                             {"from", move.from},
-                             {"to", move.to},
-                             {"rows", rows},
-                             {"choice_ms", choice},
-                             {"replay_ms", replay},
-                             {"token_ms", token},
-                             {"held_back", *held_back}});
+  LogInfo("sequence_moved",
+          {{"request_id", move.request_id},
+           {"cause", NameOf(move.cause)},
+           {"from", move.from},
+           {"to", move.to},
+           {"rows", rows},
+           {"choice_ms", absl::ToInt64Milliseconds(chosen - move.noticed)},
+           {"replay_ms", absl::ToInt64Milliseconds(replayed - chosen)},
+           {"token_ms", absl::ToInt64Milliseconds(now - replayed)},
+           {"held_back", *held_back}});
 }
 
 }  // namespace apollo

@@ -27,6 +27,7 @@ class RunCall::Sink final : public GenerationSink {
     {
       MutexLock lock(call_->mutex_);
       call_->expert_worker_ = started.expert_worker;
+      call_->metrics_.Started(call_->clock_.Now());
     }
     call_->Send(ToProto(started));
   }
@@ -45,6 +46,7 @@ class RunCall::Sink final : public GenerationSink {
   }
 
   void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
+    if (finished.ok()) call_->CountAnswer(finished->cause);
     call_->Count(finished.status());
     if (finished.ok()) call_->Push(ToProto(*finished));
     call_->EndWith(finished.status());
@@ -131,6 +133,13 @@ void RunCall::EndWith(const absl::Status& status) {
     }
   }
   End(ToGrpc(status));
+}
+
+void RunCall::CountAnswer(FinishCause cause) {
+  if (cause == FinishCause::kScored) return;
+  MutexLock lock(mutex_);
+  metrics_.Completed(cause == FinishCause::kEos ? FinishedReason::kEos
+                                                : FinishedReason::kLength);
 }
 
 void RunCall::Count(const absl::Status& status) {

@@ -62,6 +62,8 @@ class RunCall final
   // Ends the call with the status, and tells the router that the worker has
   // given it (link/run_end.h).
   void EndWith(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Counts an answer that is complete.
+  void CountAnswer(FinishCause cause) ABSL_LOCKS_EXCLUDED(mutex_);
   // Counts and logs the end of the sequence.
   void Count(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   // Pauses the sequence if the router wants that or the queue is full.

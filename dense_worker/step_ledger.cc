@@ -80,6 +80,10 @@ std::optional<StepLedger::Asked> StepLedger::TakeAnswer(LinkId worker,
   if (owed == nullptr) return std::nullopt;
   answers_.Answered(worker);
   Took(worker, *owed);
+  if (answer_seconds_ != nullptr) {
+    answer_seconds_->Observe(
+        absl::ToDoubleSeconds(clock_.Now() - owed->sent_at));
+  }
   Asked asked = std::move(owed->asked);
   const auto step = steps_.find(number);
   step->second.owed.erase(worker);

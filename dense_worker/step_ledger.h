@@ -19,6 +19,7 @@
 #include "link/answer_watch.h"
 #include "link/frame.h"
 #include "link/link_session.h"
+#include "serving/counters.h"
 
 namespace apollo {
 
@@ -55,10 +56,15 @@ class StepLedger {
   };
   using Send = std::function<void(LinkId, Frame)>;
 
-  // `clock` must outlive the ledger. Frames are sent with `send`, which may
-  // drop them if the link has ended.
-  StepLedger(Send send, const Clock& clock)
-      : send_(std::move(send)), clock_(clock), answers_(clock) {}
+  // `clock` must outlive the ledger, and so must `answer_seconds`, in which the
+  // times to the answers are counted unless it is null. Frames are sent with
+  // `send`, which may drop them if the link has ended.
+  StepLedger(Send send, const Clock& clock,
+             Distribution* answer_seconds = nullptr)
+      : send_(std::move(send)),
+        clock_(clock),
+        answer_seconds_(answer_seconds),
+        answers_(clock) {}
 
   // Begins a step whose rows are those of its parts, in order, with one part
   // per worker. Returns its number.
@@ -143,6 +149,7 @@ class StepLedger {
   // Constant after construction.
   const Send send_;
   const Clock& clock_;
+  Distribution* const answer_seconds_;
 
   // Owned by the thread.
   AnswerWatch answers_;

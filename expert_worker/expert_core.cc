@@ -34,6 +34,7 @@ struct ExpertCore::Batch {
   std::unique_ptr<ExpertStep> step;  // Null if there are no rows.
   int layer = 0;                     // The current one.
   std::vector<Away> away = {};  // Outputs that the current layer waits for.
+  absl::Duration begun = absl::ZeroDuration();
 };
 
 ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
@@ -155,6 +156,16 @@ void ExpertCore::Tick(absl::Duration now, bool report,
     control_.Decide(exchange_.Holders(), now);
   }
   if (report) SendInfo(/*with_load=*/true);
+  CountLoad();
+}
+
+void ExpertCore::CountLoad() {
+  const BlockPool& pool = stage_->blocks();
+  counters_.waiting_rows = waiting_.rows() + guests_.rows();
+  counters_.used_blocks = pool.total() - pool.available();
+  counters_.blocks = pool.total();
+  counters_.cache_usage = static_cast<double>(pool.total() - pool.available()) /
+                          std::max(pool.total(), 1);
 }
 
 void ExpertCore::Loaded(
@@ -344,8 +355,10 @@ void ExpertCore::BeginBatch() {
   const ModelConfig& config = stage_->config();
   batch_.reset(new Batch{ExpertBatch(waiting_.TakeBatch(), sequences_, config),
                          nullptr, config.boundary});
+  batch_->begun = clock_.Now();
   sequences_.BeginUse();
   ++counters_.batches;
+  counters_.batch_rows.Observe(batch_->rows.rows());
   counters_.rows += batch_->rows.rows();
   if (batch_->rows.rows() > 0) {
     batch_->step = stage_->Begin(batch_->rows.TakeSlices());
@@ -415,6 +428,8 @@ void ExpertCore::AnswerBatch(std::vector<SliceOutcome> outcomes) {
   control_.CountOwn(outcomes, clock_.Now());
   std::vector<ExpertBatch::Answer> answers =
       batch_->rows.Answers(std::move(outcomes), clock_.Now());
+  counters_.batch_seconds.Observe(
+      absl::ToDoubleSeconds(clock_.Now() - batch_->begun));
   batch_.reset();
   for (auto& [to, result] : answers) {
     const auto neighbour = neighbours_.find(to);

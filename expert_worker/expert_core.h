@@ -189,6 +189,8 @@ class ExpertCore {
   // Tick; otherwise two busy workers would answer each other's reports
   // endlessly.
   void SendInfo(bool with_load = false);
+  // Updates the gauges of the queue and the cache.
+  void CountLoad();
 
   // Constant after construction.
   const Options options_;

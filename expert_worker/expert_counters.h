@@ -5,7 +5,9 @@
 
 #include "model/config/model_config.h"
 #include "model/language/language_labels.h"
+#include "serving/buckets.h"
 #include "serving/counters.h"
+#include "serving/metric_spec.h"
 
 namespace apollo {
 
@@ -26,13 +28,20 @@ struct ExpertCounters {
   Count preemptions;
   Level resident_experts, standby_experts;  // Over all layers.
   Level standby_bytes;
-  Count expert_loads, expert_load_bytes, load_milliseconds;
+  Count expert_loads, expert_load_bytes;
+  Distribution load_seconds{kPauseSeconds};
   Count standby_evictions;
   Count moves;                   // Of residents, in and out.
   CountTable rows_away;          // [layer]: by expert.
   CountTable expert_tokens;      // [language, layer]: by expert.
   CountTable family_tokens;      // [language, layer]; 0 without a family.
   CountTable off_family_tokens;  // See LayerUse::off_family_tokens.
+  LevelTable resident_layers;    // By expert.
+  // Of a batch: the seconds from its first layer to its answers, and its rows.
+  Distribution batch_seconds{kStepSeconds}, batch_rows{kRows};
+  Level waiting_rows;  // Of steps that wait for a batch, and of guests.
+  Level used_blocks, blocks;
+  Fraction cache_usage;  // Of the blocks.
 };
 
 inline constexpr MetricRow<ExpertCounters> kExpertMetrics[] = {
@@ -70,9 +79,9 @@ inline constexpr MetricRow<ExpertCounters> kExpertMetrics[] = {
      &ExpertCounters::expert_loads},
     {"apollo_expert_load_bytes_total", "Bytes of weights of these loads.",
      &ExpertCounters::expert_load_bytes},
-    {"apollo_expert_load_milliseconds_total",
+    {"apollo_expert_load_seconds",
      "Time from the beginning of a load to the engine's notice of its end.",
-     &ExpertCounters::load_milliseconds},
+     &ExpertCounters::load_seconds},
     {"apollo_expert_standby_evictions_total",
      "Experts of a layer that left standby: unused, or for others.",
      &ExpertCounters::standby_evictions},
@@ -99,7 +108,35 @@ inline constexpr MetricRow<ExpertCounters> kExpertMetrics[] = {
      "Tokens of apollo_family_tokens_total for which the gate did not choose "
      "the family's expert.",
      &ExpertCounters::off_family_tokens},
+    {"apollo_expert_resident_layers",
+     "Sparse layers whose expert stays in memory here, by expert (which is the "
+     "language family).",
+     &ExpertCounters::resident_layers},
+    {"apollo_expert_batch_seconds",
+     "Time of a batch from its first sparse layer to its answers, waits for "
+     "other workers included.",
+     &ExpertCounters::batch_seconds},
+    {"apollo_expert_batch_rows", "Rows of a batch.",
+     &ExpertCounters::batch_rows},
+    {"apollo_num_expert_rows_waiting",
+     "Rows that wait for a batch, and rows of other workers that wait to be "
+     "computed here.",
+     &ExpertCounters::waiting_rows},
+    {"apollo_expert_cache_blocks_used",
+     "Cache blocks of the sparse layers in use.", &ExpertCounters::used_blocks},
+    {"apollo_expert_cache_blocks",
+     "Cache blocks of the sparse layers in total.", &ExpertCounters::blocks},
+    {"apollo_expert_kv_cache_usage_perc",
+     "Part of the cache blocks of the sparse layers in use, from 0 to 1.",
+     &ExpertCounters::cache_usage},
 };
+
+// The constants of the cache of the sparse layers.
+inline constexpr MetricSpec kExpertCacheConfig = {
+    "apollo_expert_cache_config_info", MetricKind::kGauge,
+    "Always 1; the labels tell the tokens of a cache block of the sparse "
+    "layers and the number of blocks.",
+    "block_size,num_blocks"};
 
 inline ExpertCounters::ExpertCounters(const ModelConfig& config,
                                       const LanguageLabels& languages) {
@@ -119,6 +156,7 @@ inline ExpertCounters::ExpertCounters(const ModelConfig& config,
   family_tokens = CountTable(rows);
   off_family_tokens = CountTable(rows);
   rows_away = CountTable({layer}, expert);
+  resident_layers = LevelTable(expert);
 }
 
 }  // namespace apollo

@@ -60,7 +60,8 @@ absl::Status ExpertProcess::Serve(const ServerOptions& options) {
   auto server = Server::Start(
       options,
       {{service_.get(), internal::v1::LinkService::service_full_name()}},
-      {frame_->registry(), role_->metrics(), links_->metrics()});
+      {frame_->registry(), role_->metrics(), links_->metrics(),
+       links_->link_metrics()});
   peers_->Start();
   std::vector<LogField> facts = setup_->LogFacts();
   facts.emplace_back("sparse_layers",
@@ -74,9 +75,10 @@ absl::Status ExpertProcess::Serve(const ServerOptions& options) {
 
 absl::Status ExpertProcess::RunUntilStopped() {
   ExpertWorker& worker = role_->worker();
-  return frame_->RunUntilStopped([&worker] { return worker.Ready(); },
-                                 {.grace = absl::ZeroDuration()},
-                                 [this] { Drain(); });
+  return frame_->RunUntilStopped(
+      {.ready = [&worker] { return worker.Ready(); },
+       .alive = [&worker] { return worker.Alive(); }},
+      {.grace = absl::ZeroDuration()}, [this] { Drain(); });
 }
 
 void ExpertProcess::Drain() {

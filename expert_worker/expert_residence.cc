@@ -94,8 +94,7 @@ void ExpertResidence::Loaded(
     LayerExpert which, absl::StatusOr<std::unique_ptr<ExpertWeights>> weights) {
   APOLLO_CHECK(loading_ && loading_->which == which);
   const absl::Duration now = clock_.Now();
-  counters_.load_milliseconds +=
-      absl::ToInt64Milliseconds(now - loading_->begun);
+  counters_.load_seconds.Observe(absl::ToDoubleSeconds(now - loading_->begun));
   if (weights.ok()) {
     loading_->weights = *std::move(weights);
     ++counters_.expert_loads;
@@ -250,13 +249,24 @@ void ExpertResidence::Remove(LayerExpert which) {
   stage_.RemoveExpert(which);
 }
 
+void ExpertResidence::CountResident(const std::set<LayerExpert>& resident) {
+  counters_.resident_experts = std::ssize(resident);
+  const int experts =
+      static_cast<int>(counters_.resident_layers.axis().values.size());
+  for (int expert = 0; expert < experts; ++expert) {
+    counters_.resident_layers[static_cast<std::size_t>(expert)] = std::count_if(
+        resident.begin(), resident.end(),
+        [expert](LayerExpert which) { return which.expert == expert; });
+  }
+}
+
 void ExpertResidence::Publish() {
   const ModelConfig& config = stage_.config();
   std::set<LayerExpert> resident;
   for (const auto& [which, held] : held_) {
     if (held.hold != ExpertHold::kStandby) resident.insert(which);
   }
-  counters_.resident_experts = static_cast<std::int64_t>(resident.size());
+  CountResident(resident);
   counters_.standby_experts =
       static_cast<std::int64_t>(held_.size() - resident.size());
   counters_.standby_bytes = standby_used_;

@@ -131,6 +131,7 @@ class ExpertResidence {
   std::int64_t BytesOf(LayerExpert which) const {
     return options_.bytes(which);
   }
+  void CountResident(const std::set<LayerExpert>& resident);
   // Updates what is derived from held_.
   void Publish();
 

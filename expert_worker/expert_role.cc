@@ -2,6 +2,7 @@
 
 #include <absl/time/clock.h>
 
+#include <string>
 #include <utility>
 
 #include "common/clock.h"
@@ -41,6 +42,7 @@ absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
                         std::move(made.numerics));
   self.resident = placement.experts;
   self.cache_tokens = CacheTokens(made.stage->blocks());
+  const int blocks = made.stage->blocks().total();
   ExpertCore::Options core;
   core.answer_timeout = options.answer_timeout;
   core.lease = options.lease;
@@ -54,8 +56,12 @@ absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
       [pool = &role->pool_] { return pool->progress(); }, Clock::Real(),
       std::move(loader));
   role->Follow(placement.file, config);
-  role->metrics_ = std::make_shared<CounterCollector>(role->worker_->counters(),
-                                                      kExpertMetrics);
+  const ExpertCounters& counters = role->worker_->counters();
+  auto metrics = std::make_shared<CounterCollector>(counters, kExpertMetrics);
+  metrics->AddInfo(kExpertCacheConfig,
+                   {{"block_size", std::to_string(kBlockTokens)},
+                    {"num_blocks", std::to_string(blocks)}});
+  role->metrics_ = std::move(metrics);
   return role;
 }
 

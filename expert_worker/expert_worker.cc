@@ -166,8 +166,10 @@ absl::Duration ExpertWorker::QuietFor() const {
          absl::Nanoseconds(last_frame_nanos_.load(std::memory_order_relaxed));
 }
 
+bool ExpertWorker::Alive() const { return watch_.Moves(progress_.progress()); }
+
 bool ExpertWorker::Ready() const {
-  const bool moves = watch_.Moves(progress_.progress());
+  const bool moves = Alive();
   return moves && covered_.load(std::memory_order_relaxed);
 }
 

@@ -62,6 +62,10 @@ class ExpertWorker final : public LinkEvents {
   // peer, and the engine makes progress: a long piece of work that does is not
   // stuck.
   bool Ready() const;
+  // Returns false if the engine has made no progress for half a minute: then it
+  // hangs, and the process should be started again. A worker without work, or
+  // that is not ready because of others, is alive. Any thread.
+  bool Alive() const;
 
   // Returns a number that changes several times a second unless the engine or
   // its stage hangs: with every piece of work that the stage completes, as

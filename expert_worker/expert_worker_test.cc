@@ -67,6 +67,7 @@ TEST(ExpertWorkerTest, IsReadyWhileEveryExpertIsOfferedHereOrByAPeer) {
   ASSERT_TRUE(stage.ok()) << stage.status();
   ExpertWorker worker({}, std::move(*stage));
   EXPECT_FALSE(worker.Ready());
+  EXPECT_TRUE(worker.Alive());  // It lacks others.
   const std::set<int> others = {4, 5, 6};
   worker.OnLinkUp(1, {WorkerRole::kExpert, "p", "m", "1", others},
                   std::make_shared<NoLink>());
@@ -154,12 +155,14 @@ TEST_F(ExpertWorkerOnDeviceTest, AStageThatHangsMakesNoProgress) {
   WaitForEvents();  // The engine itself is well.
   EXPECT_EQ(worker_->progress(), hung);
   EXPECT_TRUE(worker_->Ready());  // It may be a long piece of work.
+  EXPECT_TRUE(worker_->Alive());
 
   clock_.Pass(absl::Minutes(1));
   worker_->Tick();
   WaitForEvents();
   EXPECT_EQ(worker_->progress(), hung);
   EXPECT_FALSE(worker_->Ready());
+  EXPECT_FALSE(worker_->Alive());
 
   device_.Pass();
   device_.WaitForHeld(1);  // The next piece.

@@ -186,6 +186,8 @@ class DensePool final : public WorkerPool {
   // Marks the worker as silent or not.
   void UpdateSilent(const std::string& address, Worker& worker,
                     absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Updates the numbers of workers in the counters.
+  void CountWorkers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Returns true if another worker can take the sequences of a silent one.
   bool AnotherTakes(const Worker& silent) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

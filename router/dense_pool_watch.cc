@@ -42,6 +42,7 @@ void DensePool::Tick() {
     for (const auto& [address, worker] : workers_) {
       if (worker.silent && AnotherTakes(worker)) lost.push_back(worker.client);
     }
+    CountWorkers();
   }
   // At every tick: another worker may only now be able to take the sequences,
   // and a sequence may just have been started on the silent one.
@@ -52,6 +53,17 @@ void DensePool::Tick() {
                     absl::FormatDuration(options_.lease), "; try again")),
                 SequenceEnd::kSilent));
   }
+}
+
+void DensePool::CountWorkers() {
+  std::int64_t live = 0, silent = 0;
+  for (const auto& [address, worker] : workers_) {
+    live += worker.usable() ? 1 : 0;
+    silent += worker.usable() && worker.silent ? 1 : 0;
+  }
+  counters_.listed_workers = std::ssize(workers_);
+  counters_.live_workers = live;
+  counters_.silent_workers = silent;
 }
 
 void DensePool::BeginWatch(const std::string& address, Worker& worker,

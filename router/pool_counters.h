@@ -12,6 +12,9 @@ struct PoolCounters {
   Count prompt_tokens;  // Of all of these.
   // The part of `prompt_tokens` that the chosen worker was known to have.
   Count prefix_tokens;
+  // Dense workers: in the list; those that can take sequences; of these, those
+  // that give no sign of life.
+  Level listed_workers, live_workers, silent_workers;
 };
 
 inline constexpr MetricRow<PoolCounters> kPoolMetrics[] = {
@@ -31,6 +34,13 @@ inline constexpr MetricRow<PoolCounters> kPoolMetrics[] = {
     {"apollo_routed_prefix_tokens_total",
      "Prompt tokens that the dense worker was known to have in its cache.",
      &PoolCounters::prefix_tokens},
+    {"apollo_num_dense_workers_listed", "Dense workers in the list of workers.",
+     &PoolCounters::listed_workers},
+    {"apollo_num_dense_workers_live", "Dense workers that can take sequences.",
+     &PoolCounters::live_workers},
+    {"apollo_num_dense_workers_silent",
+     "Dense workers that could take sequences, but give no sign of life.",
+     &PoolCounters::silent_workers},
 };
 
 }  // namespace apollo

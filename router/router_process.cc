@@ -73,7 +73,8 @@ absl::Status RouterProcess::Serve(const Options& options) {
 }
 
 absl::Status RouterProcess::RunUntilStopped() {
-  return frame_->RunUntilStopped([this] { return pool_->Ready(); },
+  return frame_->RunUntilStopped({.ready = [this] { return pool_->Ready(); },
+                                  .alive = [this] { return role_->Alive(); }},
                                  role_->EndOfCalls(drain_timeout_));
 }
 

@@ -6,15 +6,25 @@
 #include "common/log.h"
 
 namespace apollo {
+namespace {
+
+constexpr absl::Duration kStuck = absl::Seconds(30);
+
+}  // namespace
 
 RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
                        const RouterOptions& options,
                        prometheus::Registry& registry)
     : options_(options),
       metrics_(registry),
+      languages_(registry, model.families),
       calls_(options.calls, Clock::Real()),
-      service_({model, backend, metrics_, Clock::Real(), calls_}),
-      ticker_(absl::Seconds(1), [this] { calls_.Tick(); }) {}
+      service_({model, backend, metrics_, Clock::Real(), calls_, &languages_}),
+      watch_(kStuck),
+      ticker_(absl::Seconds(1), [this] {
+        calls_.Tick();
+        looks_.fetch_add(1, std::memory_order_relaxed);
+      }) {}
 
 absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
     ServerOptions options,
@@ -28,6 +38,10 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
   return Server::Start(options,
                        {{&service_, v1::InferenceService::service_full_name()}},
                        metrics);
+}
+
+bool RouterRole::Alive() const {
+  return watch_.Moves(looks_.load(std::memory_order_relaxed));
 }
 
 LastCalls RouterRole::EndOfCalls(absl::Duration grace) {

@@ -5,15 +5,19 @@
 #include <prometheus/collectable.h>
 #include <prometheus/registry.h>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "common/progress_watch.h"
 #include "common/ticker.h"
 #include "router/backend.h"
 #include "router/grpc/inference_service.h"
 #include "router/options.h"
 #include "router/session/call_table.h"
+#include "router/session/language_metrics.h"
 #include "serving/metrics.h"
 #include "serving/server.h"
 
@@ -33,6 +37,11 @@ class RouterRole {
       ServerOptions options,
       const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics);
 
+  // Returns false if the calls have not been looked at for half a minute, as
+  // happens every second: then a lock is held forever, and the process should
+  // be started again. Any thread.
+  bool Alive() const;
+
   // Returns how the calls of a role end that stops: for `grace` by themselves;
   // what is left then gets UNAVAILABLE, with the trailers that make clients try
   // again. Valid during the lifetime of the role.
@@ -41,8 +50,11 @@ class RouterRole {
  private:
   const RouterOptions options_;
   RequestMetrics metrics_;
+  LanguageMetrics languages_;
   CallTable calls_;
   InferenceService service_;
+  std::atomic<std::uint64_t> looks_{0};
+  mutable ProgressWatch watch_;
   Ticker ticker_;
 };
 

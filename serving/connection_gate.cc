@@ -36,11 +36,11 @@ ConnectionGate::ConnectionGate(Listener listener, int max_connections,
     : listener_(std::move(listener)),
       max_connections_(max_connections),
       hand_over_(std::move(hand_over)),
-      open_metric_(AddGauge(registry, "apollo_connections",
-                            "Open connections to the gRPC port.")),
-      refused_metric_(AddCounter(registry, "apollo_connections_refused_total",
-                                 "Connections closed immediately because "
-                                 "too many were open.")),
+      open_metric_(
+          AddGauge(registry, SpecOf(kConnectionMetrics, "apollo_connections"))),
+      refused_metric_(AddCounter(
+          registry,
+          SpecOf(kConnectionMetrics, "apollo_connections_refused_total"))),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       reserve_(OpenReserve()) {}

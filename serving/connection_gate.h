@@ -12,9 +12,16 @@
 
 #include "serving/file_descriptor.h"
 #include "serving/listener.h"
-#include "serving/single_metrics.h"
+#include "serving/metric_spec.h"
 
 namespace apollo {
+
+inline constexpr MetricSpec kConnectionMetrics[] = {
+    {"apollo_connections", MetricKind::kGauge,
+     "Open connections to the gRPC port."},
+    {"apollo_connections_refused_total", MetricKind::kCounter,
+     "Connections closed immediately because too many were open."},
+};
 
 // Accepts connections for a server that cannot limit them itself, and hands
 // them over. Connections beyond the maximum are closed immediately. A
@@ -32,7 +39,7 @@ namespace apollo {
 // a socket that it has closed. gRPC tolerates this: the state of a socket stays
 // in memory after its end, and late events have no effect (LockfreeEvent).
 //
-// Publishes apollo_connections and apollo_connections_refused_total.
+// Publishes kConnectionMetrics.
 class ConnectionGate {
  public:
   // Takes ownership of a new connection, a non-blocking socket. Called in the

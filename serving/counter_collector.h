@@ -4,10 +4,12 @@
 #include <prometheus/metric_family.h>
 
 #include <cstddef>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "serving/counters.h"
+#include "serving/metric_spec.h"
 
 namespace apollo {
 
@@ -30,20 +32,39 @@ class CounterCollector final : public prometheus::Collectable {
     }
   }
 
+  // Also publishes a gauge that is always 1 and tells facts by its labels. Call
+  // it before the first Collect.
+  void AddInfo(const MetricSpec& spec, std::vector<MetricLabel> labels) {
+    infos_.push_back({spec, std::move(labels)});
+  }
+
   // Omits families without values, whose tables have no used rows.
   std::vector<prometheus::MetricFamily> Collect() const override;
 
+  // Returns the facts of all metrics, each once, in the order of the table. The
+  // samples of tables are those of the given counters.
+  std::vector<MetricFacts> Facts() const;
+
  private:
+  using Number =
+      std::variant<const Count*, const Level*, const CountTable*,
+                   const Fraction*, const Distribution*, const LevelTable*>;
   struct Series {
     const char* name;
     const char* help;
     const char* label;
     const char* value;
-    std::variant<const Count*, const Level*, const CountTable*> number;
+    Number number;
   };
+  struct Info {
+    MetricSpec spec;
+    std::vector<MetricLabel> labels;
+  };
+  static MetricKind KindOf(const Number& number);
   static void AddTo(prometheus::MetricFamily& family, const Series& series);
 
   std::vector<Series> series_;
+  std::vector<Info> infos_;
 };
 
 }  // namespace apollo

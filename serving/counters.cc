@@ -1,8 +1,21 @@
 #include "serving/counters.h"
 
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace apollo {
+
+void Distribution::Observe(double value) {
+  APOLLO_CHECK(value >= 0);
+  const auto bound = std::lower_bound(bounds_.begin(), bounds_.end(), value);
+  sum_.store(sum() + value, std::memory_order_relaxed);
+  ++counts_[static_cast<std::size_t>(bound - bounds_.begin())];
+}
+
+std::int64_t Distribution::count() const {
+  return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0});
+}
 
 CountTable::CountTable(std::vector<Axis> rows, Axis columns)
     : rows_(std::move(rows)),
@@ -46,6 +59,13 @@ std::vector<MetricLabel> CountTable::LabelsOf(std::size_t row) const {
     row /= values.size();
   }
   return labels;
+}
+
+std::vector<std::string> CountTable::labels() const {
+  std::vector<std::string> names;
+  for (const Axis& axis : rows_) names.push_back(axis.label);
+  if (!columns_.label.empty()) names.push_back(columns_.label);
+  return names;
 }
 
 void CountTable::ForEachUsed(const Visit& visit) const {

@@ -25,6 +25,9 @@ template <typename Counters, std::size_t kRows>
 void ExpectWholeTable(const MetricRow<Counters> (&table)[kRows]) {
   static_assert(alignof(Count) == alignof(CountTable));
   static_assert(alignof(Level) == alignof(CountTable));
+  static_assert(alignof(Fraction) == alignof(CountTable));
+  static_assert(alignof(Distribution) == alignof(CountTable));
+  static_assert(alignof(LevelTable) == alignof(CountTable));
   const Counters counters;
   const auto place = [&counters](const void* member) {
     return static_cast<std::size_t>(static_cast<const char*>(member) -

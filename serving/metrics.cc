@@ -1,55 +1,42 @@
 #include "serving/metrics.h"
 
-#include <vector>
-
-#include "serving/single_metrics.h"
+#include <string_view>
 
 namespace apollo {
 namespace {
 
-// Returns bucket bounds in seconds, from a token on a fast machine to a long
-// answer on a slow one.
-const prometheus::Histogram::BucketBoundaries& Seconds() {
-  static const prometheus::Histogram::BucketBoundaries bounds = {
-      0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1,  0.15,
-      0.25,  0.5,    1.0,   2.5,  5.0,  10.0, 20.0, 40.0,  80.0, 160.0};
-  return bounds;
+consteval const MetricSpec& Spec(std::string_view name) {
+  return SpecOf(kRequestMetrics, name);
 }
 
-prometheus::Histogram& AddHistogram(prometheus::Registry& registry,
-                                    const char* name, const char* help) {
-  return prometheus::BuildHistogram()
-      .Name(name)
-      .Help(help)
-      .Register(registry)
-      .Add({}, Seconds());
+prometheus::Counter* Success(prometheus::Registry& registry,
+                             const char* reason) {
+  return &AddCounter(registry, Spec("apollo_request_success_total"),
+                     {{"finished_reason", reason}});
 }
 
 }  // namespace
 
 RequestMetrics::RequestMetrics(prometheus::Registry& registry)
-    : requests_(prometheus::BuildCounter()
-                    .Name("apollo_requests_total")
-                    .Help("Finished requests, by method and gRPC code.")
-                    .Register(registry)),
-      running_(AddGauge(registry, "apollo_num_requests_running",
-                        "Requests in progress.")),
-      prompt_tokens_(AddCounter(registry, "apollo_prompt_tokens_total",
-                                "Prompt tokens of accepted requests.")),
-      generation_tokens_(AddCounter(registry, "apollo_generation_tokens_total",
-                                    "Tokens generated.")),
-      resumed_(AddCounter(registry, "apollo_requests_resumed_total",
-                          "Accepted requests that continue answers.")),
+    : requests_(CounterFamily(registry, Spec("apollo_requests_total"))),
+      running_(AddGauge(registry, Spec("apollo_num_requests_running"))),
+      prompt_tokens_(AddCounter(registry, Spec("apollo_prompt_tokens_total"))),
+      generation_tokens_(
+          AddCounter(registry, Spec("apollo_generation_tokens_total"))),
+      resumed_(AddCounter(registry, Spec("apollo_requests_resumed_total"))),
+      success_({Success(registry, "eos"), Success(registry, "stop"),
+                Success(registry, "length")}),
       first_token_(
-          AddHistogram(registry, "apollo_time_to_first_token_seconds",
-                       "Time from a request's arrival to its first token.")),
-      inter_token_(AddHistogram(registry, "apollo_inter_token_latency_seconds",
-                                "Time between two tokens of one request.")),
-      end_to_end_(prometheus::BuildHistogram()
-                      .Name("apollo_e2e_request_latency_seconds")
-                      .Help("Time from a request's arrival to its end, by "
-                            "method.")
-                      .Register(registry)) {}
+          AddHistogram(registry, Spec("apollo_time_to_first_token_seconds"))),
+      inter_token_(
+          AddHistogram(registry, Spec("apollo_inter_token_latency_seconds"))),
+      queue_(AddHistogram(registry, Spec("apollo_request_queue_time_seconds"))),
+      prefill_(
+          AddHistogram(registry, Spec("apollo_request_prefill_time_seconds"))),
+      decode_(
+          AddHistogram(registry, Spec("apollo_request_decode_time_seconds"))),
+      end_to_end_(HistogramFamily(
+          registry, Spec("apollo_e2e_request_latency_seconds"))) {}
 
 RequestMetrics::Request::Request(RequestMetrics& metrics, const char* method,
                                  absl::Duration now)
@@ -69,19 +56,39 @@ void RequestMetrics::Request::PromptTokens(int count) {
 
 void RequestMetrics::Request::Resumed() { metrics_.resumed_.Increment(); }
 
+void RequestMetrics::Request::Started(absl::Duration now) {
+  if (started_) return;
+  started_ = now;
+  metrics_.queue_.Observe(absl::ToDoubleSeconds(now - start_));
+}
+
+void RequestMetrics::Request::Completed(FinishedReason reason) {
+  metrics_.success_[static_cast<std::size_t>(reason)]->Increment();
+}
+
 void RequestMetrics::Request::Token(absl::Duration now) {
   metrics_.generation_tokens_.Increment();
-  (any_token_ ? metrics_.inter_token_ : metrics_.first_token_)
-      .Observe(absl::ToDoubleSeconds(now - last_));
-  any_token_ = true;
+  if (first_token_at_) {
+    metrics_.inter_token_.Observe(absl::ToDoubleSeconds(now - last_));
+  } else {
+    first_token_at_ = now;
+    metrics_.first_token_.Observe(absl::ToDoubleSeconds(now - start_));
+    if (started_) {
+      metrics_.prefill_.Observe(absl::ToDoubleSeconds(now - *started_));
+    }
+  }
   last_ = now;
 }
 
 void RequestMetrics::Request::End(const std::string& code, absl::Duration now) {
   if (ended_) return;
   ended_ = true;
+  if (first_token_at_ && code == "OK") {
+    metrics_.decode_.Observe(absl::ToDoubleSeconds(last_ - *first_token_at_));
+  }
   metrics_.requests_.Add({{"method", method_}, {"code", code}}).Increment();
-  metrics_.end_to_end_.Add({{"method", method_}}, Seconds())
+  AddSeries(metrics_.end_to_end_, Spec("apollo_e2e_request_latency_seconds"),
+            {{"method", method_}})
       .Observe(absl::ToDoubleSeconds(now - start_));
 }
 

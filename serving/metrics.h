@@ -6,23 +6,64 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
-#include <memory>
+#include <array>
+#include <optional>
 #include <string>
+
+#include "serving/buckets.h"
+#include "serving/metric_spec.h"
 
 namespace apollo {
 
+// The number of methods of all services: those of the public API.
+inline constexpr int kMethods = 8;
+inline constexpr int kCodes = 17;  // Canonical codes of gRPC.
+
 // The metrics that every process publishes about requests, under the names that
-// dashboards for inference servers expect, with the prefix "apollo_":
-//
-//   requests_total{method,code}            finished requests, by gRPC code
-//   num_requests_running                   requests in progress
-//   prompt_tokens_total                    prompt tokens of accepted requests
-//   generation_tokens_total                tokens generated
-//   time_to_first_token_seconds            from arrival
-//   inter_token_latency_seconds            between tokens of one request
-//   e2e_request_latency_seconds{method}    from arrival to the end
-//   requests_resumed_total                 accepted requests that continue
-//                                          answers begun elsewhere
+// dashboards for inference servers expect, with the prefix "apollo_".
+inline constexpr MetricSpec kRequestMetrics[] = {
+    {"apollo_requests_total", MetricKind::kCounter,
+     "Finished requests, by method and gRPC code.", "method,code",
+     kMethods* kCodes},
+    {"apollo_num_requests_running", MetricKind::kGauge,
+     "Requests in progress."},
+    {"apollo_prompt_tokens_total", MetricKind::kCounter,
+     "Prompt tokens of accepted requests."},
+    {"apollo_generation_tokens_total", MetricKind::kCounter,
+     "Tokens generated."},
+    {"apollo_requests_resumed_total", MetricKind::kCounter,
+     "Accepted requests that continue answers."},
+    {"apollo_request_success_total", MetricKind::kCounter,
+     "Complete answers, by the reason of their end.", "finished_reason", 3},
+    {"apollo_time_to_first_token_seconds", MetricKind::kHistogram,
+     "Time from a request's arrival to its first token.", "", 1,
+     kRequestSeconds},
+    {"apollo_inter_token_latency_seconds", MetricKind::kHistogram,
+     "Time between two tokens of one request.", "", 1, kRequestSeconds},
+    {"apollo_request_queue_time_seconds", MetricKind::kHistogram,
+     "Time from a request's arrival until its first sequence has started.", "",
+     1, kRequestSeconds},
+    {"apollo_request_prefill_time_seconds", MetricKind::kHistogram,
+     "Time from the start of a request's first sequence to its first token.",
+     "", 1, kRequestSeconds},
+    {"apollo_request_decode_time_seconds", MetricKind::kHistogram,
+     "Time from the first token to the last one, of requests that ended with "
+     "OK.",
+     "", 1, kRequestSeconds},
+    {"apollo_e2e_request_latency_seconds", MetricKind::kHistogram,
+     "Time from a request's arrival to its end, by method.", "method", kMethods,
+     kRequestSeconds},
+};
+
+// The reasons for which an answer is complete; values of the label
+// `finished_reason`.
+enum class FinishedReason {
+  kEos,     // "eos": the model ended it.
+  kStop,    // "stop": it contains a stop string or a stop token.
+  kLength,  // "length": it has the most tokens that were allowed.
+};
+
+// Counts requests in kRequestMetrics.
 //
 // Thread-safe. Labels come from fixed sets, never from a request's content.
 class RequestMetrics {
@@ -46,6 +87,10 @@ class RequestMetrics {
     void PromptTokens(int count);
     // Counts the request as one that continues an answer.
     void Resumed();
+    // Notes that the first sequence has started; later calls have no effect.
+    void Started(absl::Duration now);
+    // Counts an answer that is complete.
+    void Completed(FinishedReason reason);
     // Counts a token generated at `now`.
     void Token(absl::Duration now);
     // Counts the request as finished; later calls have no effect. `code` is the
@@ -56,8 +101,8 @@ class RequestMetrics {
     RequestMetrics& metrics_;
     const char* const method_;
     const absl::Duration start_;
-    absl::Duration last_;
-    bool any_token_ = false;
+    absl::Duration last_;  // The arrival or the last token.
+    std::optional<absl::Duration> started_, first_token_at_;
     bool ended_ = false;
   };
 
@@ -67,8 +112,13 @@ class RequestMetrics {
   prometheus::Counter& prompt_tokens_;
   prometheus::Counter& generation_tokens_;
   prometheus::Counter& resumed_;
+  // By FinishedReason.
+  const std::array<prometheus::Counter*, 3> success_;
   prometheus::Histogram& first_token_;
   prometheus::Histogram& inter_token_;
+  prometheus::Histogram& queue_;
+  prometheus::Histogram& prefill_;
+  prometheus::Histogram& decode_;
   prometheus::Family<prometheus::Histogram>& end_to_end_;
 };
 

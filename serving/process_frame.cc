@@ -65,10 +65,10 @@ absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,
   return absl::OkStatus();
 }
 
-absl::Status ProcessFrame::RunUntilStopped(const std::function<bool()>& ready,
+absl::Status ProcessFrame::RunUntilStopped(const HealthChecks& checks,
                                            const LastCalls& last,
                                            const std::function<void()>& drain) {
-  absl::Status status = server_->RunUntilStopped(ready);
+  absl::Status status = server_->RunUntilStopped(checks);
   // A port that is lost is no stop request: the first signal is still to come.
   std::optional<SecondStop> second;
   if (status.ok()) second.emplace();

@@ -48,13 +48,13 @@ class ProcessFrame {
                      Membership::Listener workers,
                      const std::vector<LogField>& facts);
 
-  // Serves until SIGTERM or SIGINT. Health follows ready(), which must not
-  // block. Then it is NOT_SERVING; calls drain(), if given, while the server
+  // Serves until SIGTERM or SIGINT. Health follows `checks`. Then readiness is
+  // NOT_SERVING; calls drain(), if given, while the server
   // still takes calls, and stops the server: calls in progress end as `last`
   // says. Another signal meanwhile ends the process at once
   // (serving/second_stop.h). Returns OK, or the error of
   // Server::RunUntilStopped.
-  absl::Status RunUntilStopped(const std::function<bool()>& ready,
+  absl::Status RunUntilStopped(const HealthChecks& checks,
                                const LastCalls& last,
                                const std::function<void()>& drain = nullptr);
 

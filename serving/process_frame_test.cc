@@ -44,20 +44,22 @@ TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
   ASSERT_TRUE(begun.ok()) << begun;
   EXPECT_EQ(told, (std::vector<std::string>{"h:1", "h:2"}));
   EXPECT_EQ(systemd.Receive(), "READY=1");
-  bool asked = false, drained = false;
+  bool asked = false, alive_asked = false, drained = false;
   kill(getpid(), SIGTERM);
-  const absl::Status stopped = (*frame)->RunUntilStopped(
-      [&] {
-        EXPECT_FALSE(drained);
-        return asked = true;
-      },
-      {.grace = absl::ZeroDuration()},
-      [&] {
-        EXPECT_EQ(systemd.Receive(), "STOPPING=1");
-        drained = true;
-      });
+  const absl::Status stopped =
+      (*frame)->RunUntilStopped({.ready =
+                                     [&] {
+                                       EXPECT_FALSE(drained);
+                                       return asked = true;
+                                     },
+                                 .alive = [&] { return alive_asked = true; }},
+                                {.grace = absl::ZeroDuration()}, [&] {
+                                  EXPECT_EQ(systemd.Receive(), "STOPPING=1");
+                                  drained = true;
+                                });
   EXPECT_TRUE(stopped.ok()) << stopped;
   EXPECT_TRUE(asked);
+  EXPECT_TRUE(alive_asked);
   EXPECT_TRUE(drained);
 }
 

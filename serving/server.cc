@@ -142,6 +142,12 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
 
 }  // namespace
 
+Server::Server()
+    : ready_metric_(
+          AddGauge(*registry_, SpecOf(kServerMetrics, "apollo_ready"))),
+      live_metric_(
+          AddGauge(*registry_, SpecOf(kServerMetrics, "apollo_live"))) {}
+
 absl::Status Server::ServeMetrics(
     const std::string& listen,
     const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
@@ -156,6 +162,7 @@ absl::Status Server::ServeMetrics(
     exposer_->RegisterCollectable(collectable, "/metrics");
   }
   exposer_->RegisterCollectable(registry_, "/metrics");
+  exposer_->RegisterCollectable(process_metrics_, "/metrics");
   metrics_address_ =
       absl::StrCat(Host(listen), ":", exposer_->GetListeningPorts().front());
   return absl::OkStatus();
@@ -193,6 +200,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
         absl::StrCat("cannot serve gRPC on ", options.listen));
   }
   server->SetServing(false);
+  server->SetAlive(true);
   const int max_connections = AllowConnections(options.max_connections);
   if (max_connections < options.max_connections) {
     LogWarning("open_files_limited",
@@ -235,6 +243,7 @@ Server::~Server() {
 }
 
 void Server::SetServing(bool serving) {
+  ready_metric_.Set(serving ? 1 : 0);
   if (auto* health = server_->GetHealthCheckService()) {
     health->SetServingStatus(serving);  // The empty name and all known ones.
     for (const std::string& name : service_names_) {
@@ -243,14 +252,26 @@ void Server::SetServing(bool serving) {
   }
 }
 
-absl::Status Server::RunUntilStopped(const std::function<bool()>& ready) {
+void Server::SetAlive(bool alive) {
+  live_metric_.Set(alive ? 1 : 0);
+  if (auto* health = server_->GetHealthCheckService()) {
+    health->SetServingStatus(kLiveness, alive);
+  }
+}
+
+absl::Status Server::RunUntilStopped(const HealthChecks& checks) {
   const sigset_t signals = StopSignals();
   const timespec interval = {0, 100'000'000};
-  bool serving = false;
+  bool serving = false, alive = true;
   absl::Status status;
   while (status.ok()) {
-    const bool now = ready();
-    if (now != serving) SetServing(serving = now);
+    const bool ready = checks.ready();
+    if (ready != serving) SetServing(serving = ready);
+    const bool moves = checks.alive == nullptr || checks.alive();
+    if (moves != alive) {
+      SetAlive(alive = moves);
+      LogWarning(alive ? "progress_resumed" : "progress_stopped");
+    }
     if (sigtimedwait(&signals, nullptr, &interval) > 0) break;
     for (const auto& watch : watches_) status.Update(watch->Look());
   }

@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "serving/connection_gate.h"
+#include "serving/metric_spec.h"
 #include "serving/port_watch.h"
+#include "serving/process_metrics.h"
 #include "serving/reflection.h"
 
 namespace apollo {
@@ -57,24 +59,46 @@ struct LastCalls {
   static constexpr absl::Duration kLastWord = absl::Seconds(1);
 };
 
+// How a process judges itself. None may block.
+struct HealthChecks {
+  // Readiness: it can serve calls now. The health of the empty name and of each
+  // service.
+  std::function<bool()> ready;
+  // Liveness: its engine makes progress; otherwise it should be started again.
+  // The health of the name "liveness". Null: it always does.
+  std::function<bool()> alive = nullptr;
+};
+
+// The name of the liveness of a process in the health service.
+inline constexpr char kLiveness[] = "liveness";
+
+// The metrics that a server adds to those of its process.
+inline constexpr MetricSpec kServerMetrics[] = {
+    {"apollo_ready", MetricKind::kGauge,
+     "1 while the process reports that it is ready to serve, else 0."},
+    {"apollo_live", MetricKind::kGauge,
+     "1 while the process reports that it makes progress, else 0."},
+};
+
 // The endpoints of a process: a gRPC server with health checking (and
 // reflection, v1 and v1alpha), and /metrics over HTTP. The life of a process is
 //
 //   BlockStopSignals();  // common/stop_request.h; first thing in main()
 //   ...load...
 //   server = Server::Start(options, services, metrics);
-//   status = server->RunUntilStopped(ready);  // health follows ready()
+//   status = server->RunUntilStopped({ready, alive});  // health follows them
 //   ...drain...
 //   server->Shutdown({.grace = grace});
 // Single-threaded.
 class Server {
  public:
   // Binds and starts. Health is NOT_SERVING at first, for each service by its
-  // name, and for the process under the empty name. /metrics serves everything
-  // that `metrics` collect. They and the services must outlive the server.
-  // Returns UNAVAILABLE or INVALID_ARGUMENT naming the address if one cannot be
-  // bound. When both ports listen, writes the address file atomically, or
-  // returns an error naming the file:
+  // name, and for the process under the empty name; "liveness" is SERVING.
+  // /metrics serves everything that `metrics` collect, and facts of the
+  // process. They and the services must outlive the server. Returns UNAVAILABLE
+  // or INVALID_ARGUMENT naming the address if one cannot be bound. When both
+  // ports listen, writes the address file atomically, or returns an error
+  // naming the file:
   //   grpc HOST:PORT
   //   metrics HOST:PORT
   static absl::StatusOr<std::unique_ptr<Server>> Start(
@@ -82,14 +106,16 @@ class Server {
       const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics);
   ~Server();
 
-  // Sets health from ready() several times a second until SIGTERM or SIGINT,
-  // then to NOT_SERVING. ready() must not block. Returns OK, or UNAVAILABLE if
+  // Sets health from `checks` several times a second until SIGTERM or SIGINT,
+  // then all but the liveness to NOT_SERVING. Returns OK, or UNAVAILABLE if
   // it ended because a port takes no connections any more (PortWatch), which
   // has been logged; then the process should end, to be started again.
-  absl::Status RunUntilStopped(const std::function<bool()>& ready);
+  absl::Status RunUntilStopped(const HealthChecks& checks);
 
   // Sets the health of the process and of each service.
   void SetServing(bool serving);
+  // Sets the health of "liveness".
+  void SetAlive(bool alive);
 
   // Accepts no new connections and calls, tells clients so (GOAWAY), and
   // returns when the calls in progress have ended as `last` says; those that
@@ -100,7 +126,7 @@ class Server {
   const std::string& metrics_address() const { return metrics_address_; }
 
  private:
-  Server() = default;
+  Server();
 
   absl::Status ServeMetrics(
       const std::string& listen,
@@ -112,6 +138,10 @@ class Server {
   // Metrics of the server itself.
   const std::shared_ptr<prometheus::Registry> registry_ =
       std::make_shared<prometheus::Registry>();
+  const std::shared_ptr<prometheus::Collectable> process_metrics_ =
+      std::make_shared<ProcessMetrics>();
+  prometheus::Gauge& ready_metric_;
+  prometheus::Gauge& live_metric_;
   std::unique_ptr<ReflectionService> reflection_;  // Used by server_.
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<ConnectionGate> gate_;  // Hands connections to server_.

@@ -78,6 +78,35 @@ TEST(ServerTest, HealthAnswersByServiceName) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST(ServerTest, LivenessIsNotReadiness) {
+  using grpc::health::v1::HealthCheckResponse;
+  Nothing service;
+  const auto server =
+      StartServer(&service, std::make_shared<prometheus::Registry>());
+  const auto stub = grpc::health::v1::Health::NewStub(grpc::CreateChannel(
+      server->address(), grpc::InsecureChannelCredentials()));
+  const auto serves = [&stub](const std::string& name) {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    grpc::health::v1::HealthCheckResponse response;
+    request.set_service(name);
+    EXPECT_TRUE(stub->Check(&context, request, &response).ok()) << name;
+    return response.status() == HealthCheckResponse::SERVING;
+  };
+  // A process that loads or waits for others is alive.
+  EXPECT_TRUE(serves(kLiveness));
+  EXPECT_FALSE(serves(""));
+  server->SetServing(true);
+  server->SetAlive(false);
+  EXPECT_FALSE(serves(kLiveness));
+  EXPECT_TRUE(serves(""));
+  EXPECT_TRUE(serves("test.v1.Nothing"));
+  server->SetServing(false);
+  server->SetAlive(true);
+  EXPECT_TRUE(serves(kLiveness));
+  EXPECT_FALSE(serves(""));
+}
+
 TEST(ServerTest, HealthIsWatchedByServiceName) {
   using grpc::health::v1::HealthCheckResponse;
   Nothing service;

@@ -9,6 +9,7 @@
 #include "link/nccl/cuda_device.h"
 #include "link/nccl/nccl_setup.h"
 #include "serving/counter_collector.h"
+#include "worker/counted_link.h"
 
 namespace apollo {
 namespace {
@@ -43,7 +44,9 @@ absl::StatusOr<std::unique_ptr<WorkerLinks>> WorkerLinks::Open(
 
 WorkerLinks::WorkerLinks(std::optional<NcclLinkOptions> gpu)
     : metrics_(std::make_shared<CounterCollector>(counting_.counters(),
-                                                  kPathMetrics)) {
+                                                  kPathMetrics)),
+      link_metrics_(std::make_shared<CounterCollector>(
+          link_counting_.counters(), kLinkMetrics)) {
   if (!gpu) return;
   gpu->path_changed = [this](bool outgoing, PathChange change) {
     counting_.Changed(outgoing, change);
@@ -55,12 +58,18 @@ WorkerLinks::WorkerLinks(std::optional<NcclLinkOptions> gpu)
 }
 
 Dialer WorkerLinks::Wrap(Dialer dialer) {
+  dialer = Counted(std::move(dialer), link_counting_);
   return links_ ? links_->Wrap(std::move(dialer)) : dialer;
 }
 
 LinkAcceptor& WorkerLinks::Wrap(LinkAcceptor& acceptor) {
-  if (!links_) return acceptor;
-  acceptors_.push_back(std::make_unique<NcclAcceptor>(*links_, acceptor));
+  LinkAcceptor* outer = &acceptor;
+  if (links_) {
+    acceptors_.push_back(std::make_unique<NcclAcceptor>(*links_, acceptor));
+    outer = acceptors_.back().get();
+  }
+  acceptors_.push_back(
+      std::make_unique<CountedAcceptor>(*outer, link_counting_));
   return *acceptors_.back();
 }
 

@@ -12,6 +12,7 @@
 #include "link/link.h"
 #include "link/nccl/nccl_links.h"
 #include "serving/nccl_flags.h"
+#include "worker/link_counters.h"
 #include "worker/path_counters.h"
 
 namespace apollo {
@@ -19,7 +20,8 @@ namespace apollo {
 // Makes the links of a worker process fit its device. A stage on a CPU has its
 // rows in host memory, and the links stay what they are. The rows of a stage on
 // a GPU travel by NCCL where both workers can, and are copied to the host
-// elsewhere (link/nccl): no other link ever gets rows of a GPU.
+// elsewhere (link/nccl): no other link ever gets rows of a GPU. All frames are
+// counted.
 //
 // Outlives everything that it returns, and the links. Single-threaded.
 class WorkerLinks {
@@ -39,12 +41,18 @@ class WorkerLinks {
   // `acceptor`.
   LinkAcceptor& Wrap(LinkAcceptor& acceptor);
 
-  // Must not be collected after this object is destroyed.
+  // Must not be collected after this object is destroyed: the metrics of device
+  // paths, and those of the links under them.
   std::shared_ptr<prometheus::Collectable> metrics() const { return metrics_; }
+  std::shared_ptr<prometheus::Collectable> link_metrics() const {
+    return link_metrics_;
+  }
 
  private:
   PathCounting counting_;
   const std::shared_ptr<prometheus::Collectable> metrics_;
+  LinkCounting link_counting_;
+  const std::shared_ptr<prometheus::Collectable> link_metrics_;
   std::unique_ptr<NcclLinks> links_;  // Null on a CPU.
   std::vector<std::unique_ptr<LinkAcceptor>> acceptors_;
 };

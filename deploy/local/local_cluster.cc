@@ -89,12 +89,18 @@ void LocalCluster::JoinWorkers() {
 
 absl::Status LocalCluster::RunUntilStopped() {
   return frame_->RunUntilStopped(
-      [this] {
-        // While the dense worker waits for an expert stage that hangs, its own
-        // stage is idle.
-        const bool expert = expert_->worker().Ready();
-        return dense_->worker().Ready() && expert;
-      },
+      {.ready =
+           [this] {
+             // While the dense worker waits for an expert stage that hangs, its
+             // own stage is idle.
+             const bool expert = expert_->worker().Ready();
+             return dense_->worker().Ready() && expert;
+           },
+       .alive =
+           [this] {
+             const bool expert = expert_->worker().Alive();
+             return dense_->worker().Alive() && expert && router_->Alive();
+           }},
       router_->EndOfCalls(drain_timeout_));
 }
 

@@ -177,7 +177,10 @@ void FailoverCall::Started(const GenerationStarted& started) {
     fits = Fits(started.numerics);
     if (fits) {
       numerics_ = started.numerics;
-      if (!std::exchange(told_started_, true)) sink = sink_;
+      if (!std::exchange(told_started_, true)) {
+        WentOn();
+        sink = sink_;
+      }
     }
   }
   if (!fits) {
@@ -199,6 +202,7 @@ void FailoverCall::PromptCame(const PromptLogprobs& prompt) {
     fresh.index += known;
     fresh.tokens.erase(fresh.tokens.begin(), fresh.tokens.begin() + known);
     prompt_next_ += static_cast<int>(fresh.tokens.size());
+    if (!fresh.tokens.empty()) WentOn();
     sink = sink_;
   }
   if (!fresh.tokens.empty()) sink->OnPrompt(fresh);
@@ -215,6 +219,7 @@ void FailoverCall::TokenCame(const GeneratedToken& token) {
       tokens_.push_back(token.token);
       policy_.Progressed();
       avoid_.clear();
+      WentOn();
       sink = sink_;
     } else if (token.index + 1 == next && !confirmed_) {
       confirmed_ = token.token == tokens_.back();
@@ -245,10 +250,17 @@ void FailoverCall::Ended(absl::StatusOr<GenerationFinished> finished) {
       if (!end) return;
       finished = *std::move(end);
     }
+    if (finished.ok()) WentOn();
     state_ = State::kOver;
     sink = std::move(sink_);
   }
   sink->OnFinished(std::move(finished));
+}
+
+void FailoverCall::WentOn() {
+  if (!loss_) return;
+  context_.metrics.Continued(loss_->cause, context_.clock.Now() - loss_->time);
+  loss_.reset();
 }
 
 std::optional<absl::Status> FailoverCall::JudgeEnd(const absl::Status& error) {
@@ -266,6 +278,7 @@ std::optional<absl::Status> FailoverCall::JudgeEnd(const absl::Status& error) {
   }
   if (!worker_.empty()) {
     context_.metrics.Reissued(*verdict.again);
+    if (!loss_) loss_ = {*verdict.again, now};
     avoid_.insert(worker_);
     LogReissue(verdict, error);
   }

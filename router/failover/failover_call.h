@@ -96,6 +96,8 @@ class FailoverCall final : public std::enable_shared_from_this<FailoverCall> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the attempt with this error instead of its own.
   void Disown(absl::Status error) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Notes an event that the sink has not had before: the sequence goes on.
+  void WentOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Decides what follows an attempt that failed. Returns the end of the
   // sequence, or nullopt if it is run again.
   std::optional<absl::Status> JudgeEnd(const absl::Status& error)
@@ -127,6 +129,13 @@ class FailoverCall final : public std::enable_shared_from_this<FailoverCall> {
   bool confirmed_ ABSL_GUARDED_BY(mutex_) = true;  // The last token came again.
   absl::Status disowned_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<GenerationCall> call_ ABSL_GUARDED_BY(mutex_);
+
+  // The first loss since the sink's last event, and its time.
+  struct Loss {
+    ReissueCause cause;
+    absl::Duration time;
+  };
+  std::optional<Loss> loss_ ABSL_GUARDED_BY(mutex_);
 
   // Workers that the next attempt avoids.
   std::set<std::string> avoid_ ABSL_GUARDED_BY(mutex_);

@@ -1,21 +1,6 @@
 #include "router/failover/failover_metrics.h"
 
-#include "serving/single_metrics.h"
-
 namespace apollo {
-namespace {
-
-prometheus::Counter& Reissues(prometheus::Registry& registry,
-                              ReissueCause cause) {
-  // Registering the same name again returns the same family.
-  return prometheus::BuildCounter()
-      .Name("apollo_sequences_reissued_total")
-      .Help("Times that a sequence was run again, by cause.")
-      .Register(registry)
-      .Add({{"cause", NameOf(cause)}});
-}
-
-}  // namespace
 
 const char* NameOf(ReissueCause cause) {
   switch (cause) {
@@ -31,29 +16,49 @@ const char* NameOf(ReissueCause cause) {
   return "";
 }
 
-FailoverMetrics::FailoverMetrics(prometheus::Registry& registry)
-    : lost_(Reissues(registry, ReissueCause::kLost)),
-      moved_(Reissues(registry, ReissueCause::kMoved)),
-      silent_(Reissues(registry, ReissueCause::kSilent)),
-      refused_(Reissues(registry, ReissueCause::kRefused)),
-      pauses_(
-          AddCounter(registry, "apollo_reissue_pauses_total",
-                     "Pauses of sequences that no dense worker could take.")),
-      given_up_(AddCounter(registry, "apollo_sequences_given_up_total",
-                           "Sequences that failed after they had been run "
-                           "again.")) {}
+FailoverMetrics::OfCause FailoverMetrics::Of(prometheus::Registry& registry,
+                                             ReissueCause cause) {
+  const MetricLabels labels = {{"cause", NameOf(cause)}};
+  return {
+      AddCounter(registry,
+                 SpecOf(kFailoverMetrics, "apollo_sequences_reissued_total"),
+                 labels),
+      AddHistogram(registry,
+                   SpecOf(kFailoverMetrics, "apollo_reissue_pause_seconds"),
+                   labels)};
+}
 
-void FailoverMetrics::Reissued(ReissueCause cause) {
+FailoverMetrics::FailoverMetrics(prometheus::Registry& registry)
+    : lost_(Of(registry, ReissueCause::kLost)),
+      moved_(Of(registry, ReissueCause::kMoved)),
+      silent_(Of(registry, ReissueCause::kSilent)),
+      refused_(Of(registry, ReissueCause::kRefused)),
+      pauses_(AddCounter(
+          registry, SpecOf(kFailoverMetrics, "apollo_reissue_pauses_total"))),
+      given_up_(AddCounter(
+          registry,
+          SpecOf(kFailoverMetrics, "apollo_sequences_given_up_total"))) {}
+
+FailoverMetrics::OfCause& FailoverMetrics::Of(ReissueCause cause) {
   switch (cause) {
     case ReissueCause::kLost:
-      return lost_.Increment();
+      return lost_;
     case ReissueCause::kMoved:
-      return moved_.Increment();
+      return moved_;
     case ReissueCause::kSilent:
-      return silent_.Increment();
+      return silent_;
     case ReissueCause::kRefused:
-      return refused_.Increment();
+      break;
   }
+  return refused_;
+}
+
+void FailoverMetrics::Reissued(ReissueCause cause) {
+  Of(cause).reissued.Increment();
+}
+
+void FailoverMetrics::Continued(ReissueCause cause, absl::Duration pause) {
+  Of(cause).pause.Observe(absl::ToDoubleSeconds(pause));
 }
 
 }  // namespace apollo

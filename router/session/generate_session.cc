@@ -16,6 +16,22 @@
 #include "sequence/shared_numerics.h"
 
 namespace apollo {
+namespace {
+
+FinishedReason ReasonOf(AnswerEnd end) {
+  switch (end) {
+    case AnswerEnd::kEos:
+      return FinishedReason::kEos;
+    case AnswerEnd::kStop:
+      return FinishedReason::kStop;
+    case AnswerEnd::kLength:
+      break;
+  }
+  return FinishedReason::kLength;
+}
+
+}  // namespace
+
 GenerateSession::GenerateSession(const SessionContext& context,
                                  std::unique_ptr<CallPass> pass,
                                  GenerateWriter& writer, const char* method)
@@ -85,6 +101,7 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
       tokens_.ends = {run.end_tokens.begin(), run.end_tokens.end()};
     }
     tokens_.most = run.max_new_tokens;
+    CountAccepted(language, started_.prompt_tokens);
     for (int i = 0; i < static_cast<int>(input.choices); ++i) {
       choices_.emplace_back(AnswerText(*model.tokenizer, input.stops, turns));
     }
@@ -160,6 +177,7 @@ void GenerateSession::WriteStarted(const GenerationStarted& started) {
   if (wrote_started_) return;
   wrote_started_ = true;
   taken_ = Now();
+  metrics_.Started(taken_);
   started_.cached_tokens = started.cached_tokens;
   started_.dense_worker = started.dense_worker;
   started_.expert_worker = started.expert_worker;
@@ -217,7 +235,7 @@ void GenerateSession::OnToken(int index, const GeneratedToken& token) {
     return;
   }
   const absl::Duration now = Now();
-  metrics_.Token(now);
+  CountToken(now);
   pass_->UseToken();
   if (!first_token_) first_token_ = now;
   ++choice.generated;
@@ -316,6 +334,7 @@ void GenerateSession::WriteFinished(int number, AnswerEnd reason,
   if (first_token_) out.first_token = *first_token_ - arrived_;
   out.total = Now() - arrived_;
   out.expert_use = use;
+  metrics_.Completed(ReasonOf(reason));
   out_.Finished(out);
 }
 

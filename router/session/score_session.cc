@@ -92,7 +92,7 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
       tokens += static_cast<std::int64_t>(one.prompt.size());
     }
     RETURN_IF_ERROR(pass_->Reserve(tokens, 0, run.language));
-    metrics_.PromptTokens(static_cast<int>(tokens));
+    CountAccepted(language, static_cast<int>(tokens));
   }
   RunSequences(std::move(runs));
   return absl::OkStatus();
@@ -101,6 +101,7 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
 void ScoreSession::OnStarted(int /*index*/, const GenerationStarted& started) {
   started_.dense_worker = started.dense_worker;
   started_.expert_worker = started.expert_worker;
+  metrics_.Started(Now());
 }
 
 void ScoreSession::OnToken(int /*index*/, const GeneratedToken& /*token*/) {}

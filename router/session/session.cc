@@ -223,6 +223,20 @@ void Session::SequenceFinished(int index,
   Settle();
 }
 
+void Session::CountAccepted(const LanguageChoice& language, int prompt_tokens) {
+  metrics_.PromptTokens(prompt_tokens);
+  if (context_.languages == nullptr) return;
+  language_ = &context_.languages->Accepted(language, prompt_tokens);
+}
+
+void Session::CountToken(absl::Duration now) {
+  metrics_.Token(now);
+  if (language_ == nullptr) return;
+  language_->generation_tokens.Increment();
+  if (std::exchange(any_token_, true)) return;
+  language_->first_token.Observe(absl::ToDoubleSeconds(now - arrived_));
+}
+
 void Session::Stop(int index) {
   sequences_[index].stopped = true;
   unsettled_ = true;

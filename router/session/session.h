@@ -16,6 +16,7 @@
 #include "router/model/router_model.h"
 #include "router/session/call_table.h"
 #include "router/session/events.h"
+#include "router/session/language_metrics.h"
 #include "router/session/writer.h"
 #include "sequence/generation.h"
 #include "serving/metrics.h"
@@ -29,6 +30,7 @@ struct SessionContext {
   RequestMetrics& metrics;
   const Clock& clock;
   CallTable& calls;
+  LanguageMetrics* languages = nullptr;  // Null: languages are not counted.
 };
 
 // One call of a client, from its arrival to its end, independent of the front
@@ -100,6 +102,14 @@ class Session : public WatchedCall,
   // ends with OK if the writer has room for all that was written.
   virtual void OnAllFinished() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {}
 
+  // These two count in the metrics of requests and of languages.
+  //
+  // Counts the call as accepted, with its prompt.
+  void CountAccepted(const LanguageChoice& language, int prompt_tokens)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Counts a token generated at `now`.
+  void CountToken(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   // Ends the call with an error.
   void Fail(const absl::Status& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     End(error);
@@ -161,6 +171,9 @@ class Session : public WatchedCall,
   // Time since which the client owes a read: of the pause, the end, or the last
   // output sent.
   absl::Duration waiting_since_ ABSL_GUARDED_BY(mutex_);
+  // Of the language; null until the call is accepted.
+  const LanguageMetrics::Series* language_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  bool any_token_ ABSL_GUARDED_BY(mutex_) = false;
   bool unsettled_ ABSL_GUARDED_BY(mutex_) = false;
   bool settling_ ABSL_GUARDED_BY(mutex_) = false;
 };
