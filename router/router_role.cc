@@ -4,21 +4,32 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "serving/counter_collector.h"
 
 namespace apollo {
 
 RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
                        const RouterOptions& options,
-                       prometheus::Registry& registry)
+                       prometheus::Registry& registry, AuditLog* audit)
     : options_(options),
+      audit_(audit),
       metrics_(registry),
       calls_(options.calls, Clock::Real()),
-      service_({model, backend, metrics_, Clock::Real(), calls_}),
-      ticker_(absl::Seconds(1), [this] { calls_.Tick(); }) {}
+      service_({model, backend, metrics_, Clock::Real(), calls_, audit}),
+      ticker_(absl::Seconds(1), [this] { Tick(); }) {}
+
+void RouterRole::Tick() {
+  calls_.Tick();
+  if (audit_ != nullptr) audit_->Tick();
+}
 
 absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
     ServerOptions options,
-    const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
+    std::vector<std::shared_ptr<prometheus::Collectable>> metrics) {
+  if (audit_ != nullptr) {
+    metrics.push_back(
+        std::make_shared<CounterCollector>(audit_->counters(), kAuditMetrics));
+  }
   options.reflection = true;
   options.max_metadata_bytes = options_.max_metadata_bytes;
   // Not the short times of workers: a client may pause.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/ticker.h"
+#include "router/audit/audit_log.h"
 #include "router/backend.h"
 #include "router/grpc/inference_service.h"
 #include "router/options.h"
@@ -23,15 +24,17 @@ namespace apollo {
 // router process and a process with all roles share.
 class RouterRole {
  public:
-  // The model, the backend and the registry must outlive the role.
+  // The model, the backend, the registry and the audit log (null: none) must
+  // outlive the role.
   RouterRole(const RouterModel& model, RouterBackend& backend,
-             const RouterOptions& options, prometheus::Registry& registry);
+             const RouterOptions& options, prometheus::Registry& registry,
+             AuditLog* audit = nullptr);
 
   // Serves, and `metrics` too. The role must outlive the server. Errors as
   // Server::Start's.
   absl::StatusOr<std::unique_ptr<Server>> Listen(
       ServerOptions options,
-      const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics);
+      std::vector<std::shared_ptr<prometheus::Collectable>> metrics);
 
   // Returns how the calls of a role end that stops: for `grace` by themselves;
   // what is left then gets UNAVAILABLE, with the trailers that make clients try
@@ -39,7 +42,10 @@ class RouterRole {
   LastCalls EndOfCalls(absl::Duration grace);
 
  private:
+  void Tick();
+
   const RouterOptions options_;
+  AuditLog* const audit_;
   RequestMetrics metrics_;
   CallTable calls_;
   InferenceService service_;

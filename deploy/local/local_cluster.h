@@ -11,6 +11,7 @@
 #include "expert_worker/expert_role.h"
 #include "expert_worker/placement_setup.h"
 #include "link/link.h"
+#include "router/audit/audit_log.h"
 #include "router/backend.h"
 #include "router/router_role.h"
 #include "serving/drain_flags.h"
@@ -57,6 +58,7 @@ class LocalCluster {
   std::unique_ptr<DenseRole> dense_;
   std::shared_ptr<Link> link_;  // Closed before either worker is destroyed.
   std::unique_ptr<RouterBackend> backend_;
+  std::unique_ptr<AuditLog> audit_;  // May be null.
   std::unique_ptr<RouterRole> router_;
 };
 

@@ -16,6 +16,22 @@
 #include "sequence/shared_numerics.h"
 
 namespace apollo {
+namespace {
+
+const char* NameOf(AnswerEnd end) {
+  switch (end) {
+    case AnswerEnd::kEos:
+      return "eos";
+    case AnswerEnd::kStop:
+      return "stop";
+    case AnswerEnd::kLength:
+      return "length";
+  }
+  return "";
+}
+
+}  // namespace
+
 GenerateSession::GenerateSession(const SessionContext& context,
                                  std::string tenant, GenerateWriter& writer,
                                  const char* method)
@@ -91,7 +107,6 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
     }
     if (input.resume) RETURN_IF_ERROR(TakeResume(*input.resume));
     runs = MakeRuns(std::move(run), input);
-    if (runs.empty()) WriteStarted({});
   }
   RunSequences(std::move(runs));
   return absl::OkStatus();
@@ -114,6 +129,7 @@ absl::Status GenerateSession::TakeResume(const ResumeInput& resume) {
     choice.resumed = *std::move(state);
   }
   RETURN_IF_ERROR(errors.status());
+  resumed_ = true;
   metrics_.Resumed();
   return absl::OkStatus();
 }
@@ -268,6 +284,19 @@ absl::Status GenerateSession::DoesNotContinue(int choice) {
       "resume");
 }
 
+void GenerateSession::OnAllFinished() {
+  // All choices were complete from the beginning.
+  if (run_choices_.empty()) WriteStarted({});
+}
+
+void GenerateSession::DescribeAnswers(AuditEntry& entry) const {
+  entry.resumed = resumed_;
+  for (const Choice& choice : choices_) {
+    entry.answer_tokens += choice.generated;
+    if (choice.end) entry.finish_reasons.push_back(NameOf(*choice.end));
+  }
+}
+
 std::string GenerateSession::Unsent(int choice, std::string text) {
   std::size_t& skip = choices_[choice].resumed.skip;
   const std::size_t sent = std::min(skip, text.size());
@@ -286,7 +315,8 @@ void GenerateSession::WriteText(int choice, const std::string& text) {
 void GenerateSession::WriteFinished(int number, AnswerEnd reason,
                                     std::optional<std::int32_t> matched_token,
                                     const std::vector<LayerUse>& use) {
-  const Choice& choice = choices_[number];
+  Choice& choice = choices_[number];
+  choice.end = reason;
   AnswerFinished out;
   out.choice = number;
   out.reason = reason;
