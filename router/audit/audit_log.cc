@@ -40,8 +40,8 @@ absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(
 }
 
 AuditLog::AuditLog(std::unique_ptr<AuditSink> sink, const Clock& clock,
-                   std::size_t dropped_bytes)
-    : sink_(std::move(sink)), clock_(clock) {
+                   std::size_t dropped_bytes, std::size_t most_kept)
+    : sink_(std::move(sink)), clock_(clock), most_kept_(most_kept) {
   queue_.push_back({AuditOpenedLine(dropped_bytes, absl::Now()), nullptr});
   thread_ = std::thread([this] { Run(); });
 }
@@ -71,7 +71,7 @@ void AuditLog::WriteFirst(const AuditEntry& entry, Written done) {
 
 void AuditLog::Write(const AuditEntry& entry) {
   MutexLock lock(mutex_);
-  if (queue_.size() >= kMostKept) {
+  if (queue_.size() >= most_kept_) {
     ++lost_;
     ++counters_.lost;
     return;

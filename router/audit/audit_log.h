@@ -48,7 +48,7 @@ class AuditLog {
 
   // The clock must outlive the log. Starts with "log_opened".
   AuditLog(std::unique_ptr<AuditSink> sink, const Clock& clock,
-           std::size_t dropped_bytes = 0);
+           std::size_t dropped_bytes = 0, std::size_t most_kept = kMostKept);
   // Writes what is queued, if possible. No call may be waiting any more.
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
@@ -92,6 +92,7 @@ class AuditLog {
 
   const std::unique_ptr<AuditSink> sink_;  // Used by the thread.
   const Clock& clock_;
+  const std::size_t most_kept_;
 
   Mutex mutex_;
   CondVar changed_;

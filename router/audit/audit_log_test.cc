@@ -38,7 +38,8 @@ class AuditLogTest : public testing::Test {
   AuditLogTest() {
     auto sink = std::make_unique<KeepingSink>();
     sink_ = sink.get();
-    log_ = std::make_unique<AuditLog>(std::move(sink), clock_, /*dropped=*/7);
+    log_ = std::make_unique<AuditLog>(std::move(sink), clock_, /*dropped=*/7,
+                                      kMostKept);
     log_->Flush();
   }
   ~AuditLogTest() override {
@@ -68,6 +69,8 @@ class AuditLogTest : public testing::Test {
     log_->Flush();
     ASSERT_EQ(log_->counters().failing, 1);
   }
+
+  static constexpr std::size_t kMostKept = 100;
 
   SharedClock clock_;
   KeepingSink* sink_;
@@ -135,7 +138,7 @@ TEST_F(AuditLogTest, ItRecoversWithATickAndTellsWhatItMissed) {
 
 TEST_F(AuditLogTest, EntriesBeyondTheBoundAreCountedInTheLog) {
   MakeFail();
-  for (std::size_t i = 0; i < AuditLog::kMostKept + 4; ++i) {
+  for (std::size_t i = 0; i < kMostKept + 4; ++i) {
     log_->Write(End("x"));
   }
   EXPECT_EQ(log_->counters().lost, 5);  // One place is that of "kept".
@@ -143,7 +146,7 @@ TEST_F(AuditLogTest, EntriesBeyondTheBoundAreCountedInTheLog) {
   log_->Tick();
   log_->Flush();
   EXPECT_EQ(sink_->Lines().back()["lost_entries"], 5);
-  EXPECT_EQ(sink_->Lines().size(), AuditLog::kMostKept + 2);
+  EXPECT_EQ(sink_->Lines().size(), kMostKept + 2);
 }
 
 TEST_F(AuditLogTest, AFileThatDoesNotRespondRefusesCalls) {

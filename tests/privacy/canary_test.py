@@ -49,7 +49,9 @@ class CanaryTest(unittest.TestCase):
         self.cluster.start_all(
             router_flags=[f"--max_calls={CALLS}", f"--audit_log={self.folder}/NAME.audit"],
             # So small that sequences are preempted and their places used again.
-            dense_flags=["--cache_megabytes=1", "--max_running=6"], expert_flags=["--cache_megabytes=1"])
+            dense_flags=["--cache_megabytes=1", "--max_running=6"], expert_flags=["--cache_megabytes=1"],
+            # A process that is killed is noticed at once; one that only waits for a processor is not lost.
+            all_flags=["--lease=8s"])
         for i in range(2):
             self.routers.append(api.Api(self.messages, self.cluster.addresses(f"router-{i}")[0]))
         for router in self.routers:

@@ -59,18 +59,18 @@ class Cluster:
             self.ports.setdefault(name, free_port())
         return ",".join(f"127.0.0.1:{self.ports[name]}" for name in names)
 
-    def start_all(self, router_flags=(), dense_flags=(), expert_flags=()):
+    def start_all(self, router_flags=(), dense_flags=(), expert_flags=(), all_flags=()):
         experts, dense = self._list("expert-worker", 2), self._list("dense-worker", 2)
         for i in range(2):
             mine = ",".join(str(e) for e in range(EXPERTS) if e % 2 == i)
             self.start(f"expert-worker-{i}", "expert_worker/expert_worker", f"--expert_workers={experts}",
-                       f"--experts={mine}", "--threads=1", *expert_flags)
+                       f"--experts={mine}", "--threads=1", *expert_flags, *all_flags)
         for i in range(2):
             self.start(f"dense-worker-{i}", "dense_worker/dense_worker", f"--expert_workers={experts}", "--threads=1",
-                       *dense_flags)
+                       *dense_flags, *all_flags)
         for i in range(2):
             flags = [flag.replace("NAME", f"router-{i}") for flag in router_flags]
-            self.start(f"router-{i}", "router/router", f"--dense_workers={dense}", *flags)
+            self.start(f"router-{i}", "router/router", f"--dense_workers={dense}", *flags, *all_flags)
 
     def addresses(self, name):
         """Returns the addresses of gRPC and of metrics."""
