@@ -17,6 +17,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent))
 import api  # noqa: E402
 import canaries  # noqa: E402
+import look  # noqa: E402
 import streams  # noqa: E402
 import traffic  # noqa: E402
 from cluster import SECONDS, Cluster  # noqa: E402
@@ -113,29 +114,6 @@ class CanaryTest(unittest.TestCase):
                 self.cluster.run(name)
                 self.cluster.addresses(name)
 
-    def look_at_processes(self, sweep):
-        for name in self.cluster.processes:
-            sweep.look_at_metrics("metrics", self.cluster.addresses(name)[1])
-        for router in self.routers:
-            for method in ("GetModel", "GetStatus", "GetRouting"):
-                answer = router.call(method, getattr(self.messages, f"{method}Request")(), f"{method}Response")
-                sweep.look(method, answer.SerializeToString() + str(answer).encode())
-
-    def look_at_files(self, sweep):
-        for name in self.cluster.commands:
-            sweep.look_at_file("logs", self.folder / f"{name}.log")
-            sweep.look_at_file("address files", self.folder / f"{name}.address")
-            sweep.look("command line", " ".join(self.cluster.commands[name]))
-        for file in self.folder.glob("*.audit*"):
-            sweep.look_at_file("audit log", file)
-        sweep.look_at_folder("all files of the processes", self.folder)
-        for name in set(os.listdir("/tmp")) - self.before:
-            path = os.path.join("/tmp", name)
-            if os.path.isdir(path):
-                continue  # Of tests that run at the same time.
-            sweep.look_at_file("/tmp", path)
-        self.assertEqual([file for file in self.folder.rglob("*core*") if file.is_file()], [], "a core dump")
-
     def check_streams(self, running):
         for number, (stream, (text, ids)) in enumerate(running):
             stream.end()
@@ -164,16 +142,16 @@ class CanaryTest(unittest.TestCase):
         self.tell_all(self.routers[0])
         traffic.overload(self.routers[0], canaries.PHRASES["latin"], 4 * CALLS, self.on_error)
         early = Sweep(self.canaries)
-        self.look_at_processes(early)
+        look.at_processes(early, self.cluster, self.routers)
         self.lose_processes(running)
         traffic.overload(self.routers[0], canaries.PHRASES["thai"], 4 * CALLS, self.on_error)
         for router in self.routers:
             self.eventually(lambda router=router: self.serves(router), "the routers serve again")
         self.check_streams(running)
         late = Sweep(self.canaries)
-        self.look_at_processes(late)
+        look.at_processes(late, self.cluster, self.routers)
         self.cluster.stop()
-        self.look_at_files(late)
+        look.at_files(late, self.cluster, self.before)
         for _, error in self.errors:
             late.look_at_error("errors", error)
         self.assertEqual(sorted(set(early.leaks + late.leaks)), [])
