@@ -10,6 +10,8 @@
 namespace apollo {
 
 using Json = nlohmann::json;
+// Keeps the members of an object in the order in which they were added.
+using OrderedJson = nlohmann::ordered_json;
 
 struct JsonLimits {
   std::size_t max_depth = 32;  // Nested arrays and objects.

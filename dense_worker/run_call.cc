@@ -203,7 +203,8 @@ void RunCall::EndIfStalled() {
   MutexLock lock(mutex_);
   if (over_ || stalled_ || !full_ || clock_.Now() - *full_ <= limit) return;
   stalled_ = true;
-  LogWarning("stalled_call_ended", {{"seconds", absl::ToDoubleSeconds(limit)}});
+  LogWarning("stalled_call_ended", {{"request_id", request_id_},
+                                    {"seconds", absl::ToDoubleSeconds(limit)}});
   // Queued messages would delay an ordinary end.
   context_.TryCancel();
 }

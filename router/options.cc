@@ -12,6 +12,8 @@ namespace {
 constexpr int kLeastMetadataBytes = 1 << 10;
 // Far more than any request needs; gRPC keeps the limit in an int.
 constexpr int kMostMetadataBytes = 16 << 20;
+constexpr std::int64_t kMostAuditMegabytes = 1'000'000;
+constexpr int kMostAuditFiles = 1000;
 
 // gRPC takes its times in whole milliseconds as an int, and silently uses its
 // own defaults for 0 and for what does not fit.
@@ -39,6 +41,11 @@ absl::Status CheckRouterOptions(const RouterOptions& options) {
   RETURN_IF_ERROR(CheckAboveZero("stalled_client_timeout",
                                  options.calls.stalled_client_timeout));
   RETURN_IF_ERROR(CheckSilentClientTimeout(options.silent_client_timeout));
+  RETURN_IF_ERROR(CheckFromTo("audit_max_megabytes",
+                              options.audit.max_megabytes, 1,
+                              kMostAuditMegabytes));
+  RETURN_IF_ERROR(
+      CheckFromTo("audit_files", options.audit.files, 2, kMostAuditFiles));
   return CheckFromTo("max_metadata_bytes", options.max_metadata_bytes,
                      kLeastMetadataBytes, kMostMetadataBytes);
 }

@@ -46,6 +46,10 @@ TEST(RouterOptionsTest, NamesTheFlagThatIsWrong) {
        [](RouterOptions& o) {
          o.silent_client_timeout = absl::InfiniteDuration();
        }},
+      {"--audit_max_megabytes",
+       [](RouterOptions& o) { o.audit.max_megabytes = 0; }},
+      {"--audit_files is 1; it must be from 2 to 1000",
+       [](RouterOptions& o) { o.audit.files = 1; }},
       {"--max_metadata_bytes",
        [](RouterOptions& o) { o.max_metadata_bytes = 1023; }},
   };

@@ -48,6 +48,18 @@ ABSL_FLAG(absl::Duration, silent_client_timeout,
 ABSL_FLAG(int, max_metadata_bytes, apollo::RouterOptions().max_metadata_bytes,
           "Maximum size of a call's gRPC metadata in bytes; more is refused "
           "with RESOURCE_EXHAUSTED.");
+ABSL_FLAG(std::string, audit_log, "",
+          "File for the audit log: a JSON line when a request starts and one "
+          "when it ends, without any text. Requests whose start cannot be "
+          "written are refused with UNAVAILABLE. Each router needs a file of "
+          "its own. Default: no audit log.");
+ABSL_FLAG(std::int64_t, audit_max_megabytes,
+          apollo::AuditFile::Options().max_megabytes,
+          "Size of the file of --audit_log, in MB of 2^20 bytes, at which it "
+          "becomes FILE.1, FILE.1 becomes FILE.2, and so on.");
+ABSL_FLAG(int, audit_files, apollo::AuditFile::Options().files,
+          "Number of files of --audit_log that are kept, with the newest one; "
+          "older ones are removed.");
 
 namespace apollo {
 
@@ -65,6 +77,9 @@ absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
       absl::GetFlag(FLAGS_stalled_client_timeout);
   options.silent_client_timeout = absl::GetFlag(FLAGS_silent_client_timeout);
   options.max_metadata_bytes = absl::GetFlag(FLAGS_max_metadata_bytes);
+  options.audit.path = absl::GetFlag(FLAGS_audit_log);
+  options.audit.max_megabytes = absl::GetFlag(FLAGS_audit_max_megabytes);
+  options.audit.files = absl::GetFlag(FLAGS_audit_files);
   RETURN_IF_ERROR(CheckRouterOptions(options));
   return options;
 }

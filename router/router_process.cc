@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "common/clock.h"
 #include "common/status_macros.h"
 #include "router/failover/reissue_policy.h"
 #include "router/pool_counters.h"
@@ -59,8 +60,9 @@ absl::Status RouterProcess::Serve(const Options& options) {
   failover_ =
       std::make_unique<FailoverBackend>(*pool_, limits, *frame_->registry());
   failover_->StartThread();
+  ASSIGN_OR_RETURN(audit_, AuditLog::Open(options.router.audit, Clock::Real()));
   role_ = std::make_unique<RouterRole>(*model_, *failover_, options.router,
-                                       *frame_->registry());
+                                       *frame_->registry(), audit_.get());
   auto server = role_->Listen(
       options.process.server,
       {frame_->registry(),

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "router/audit/audit_log.h"
 #include "router/dense_pool.h"
 #include "router/failover/failover_backend.h"
 #include "router/router_role.h"
@@ -51,6 +52,7 @@ class RouterProcess {
   std::unique_ptr<RouterModel> model_;
   std::unique_ptr<DensePool> pool_;
   std::unique_ptr<FailoverBackend> failover_;
+  std::unique_ptr<AuditLog> audit_;  // May be null.
   std::unique_ptr<RouterRole> role_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "serving/counter_collector.h"
 
 namespace apollo {
 namespace {
@@ -14,21 +15,30 @@ constexpr absl::Duration kStuck = absl::Seconds(30);
 
 RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
                        const RouterOptions& options,
-                       prometheus::Registry& registry)
+                       prometheus::Registry& registry, AuditLog* audit)
     : options_(options),
+      audit_(audit),
       metrics_(registry),
       languages_(registry, model.families),
       calls_(options.calls, Clock::Real()),
-      service_({model, backend, metrics_, Clock::Real(), calls_, &languages_}),
+      service_({model, backend, metrics_, Clock::Real(), calls_, &languages_,
+                audit}),
       watch_(kStuck),
-      ticker_(absl::Seconds(1), [this] {
-        calls_.Tick();
-        looks_.fetch_add(1, std::memory_order_relaxed);
-      }) {}
+      ticker_(absl::Seconds(1), [this] { Tick(); }) {}
+
+void RouterRole::Tick() {
+  calls_.Tick();
+  if (audit_ != nullptr) audit_->Tick();
+  looks_.fetch_add(1, std::memory_order_relaxed);
+}
 
 absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
     ServerOptions options,
-    const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
+    std::vector<std::shared_ptr<prometheus::Collectable>> metrics) {
+  if (audit_ != nullptr) {
+    metrics.push_back(
+        std::make_shared<CounterCollector>(audit_->counters(), kAuditMetrics));
+  }
   options.reflection = true;
   options.max_metadata_bytes = options_.max_metadata_bytes;
   // Not the short times of workers: a client may pause.

@@ -13,6 +13,7 @@
 
 #include "common/progress_watch.h"
 #include "common/ticker.h"
+#include "router/audit/audit_log.h"
 #include "router/backend.h"
 #include "router/grpc/inference_service.h"
 #include "router/options.h"
@@ -27,15 +28,17 @@ namespace apollo {
 // router process and a process with all roles share.
 class RouterRole {
  public:
-  // The model, the backend and the registry must outlive the role.
+  // The model, the backend, the registry and the audit log (null: none) must
+  // outlive the role.
   RouterRole(const RouterModel& model, RouterBackend& backend,
-             const RouterOptions& options, prometheus::Registry& registry);
+             const RouterOptions& options, prometheus::Registry& registry,
+             AuditLog* audit = nullptr);
 
   // Serves, and `metrics` too. The role must outlive the server. Errors as
   // Server::Start's.
   absl::StatusOr<std::unique_ptr<Server>> Listen(
       ServerOptions options,
-      const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics);
+      std::vector<std::shared_ptr<prometheus::Collectable>> metrics);
 
   // Returns false if the calls have not been looked at for half a minute, as
   // happens every second: then a lock is held forever, and the process should
@@ -48,7 +51,10 @@ class RouterRole {
   LastCalls EndOfCalls(absl::Duration grace);
 
  private:
+  void Tick();
+
   const RouterOptions options_;
+  AuditLog* const audit_;
   RequestMetrics metrics_;
   LanguageMetrics languages_;
   CallTable calls_;

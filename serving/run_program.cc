@@ -11,6 +11,7 @@
 #include "common/status_macros.h"
 #include "common/stop_request.h"
 #include "serving/command_line.h"
+#include "serving/core_dump_flags.h"
 #include "serving/version.h"
 
 namespace apollo {
@@ -31,6 +32,7 @@ absl::Status ReadAndRun(int argc, char** argv, const std::string& program,
     arguments.push_back(argument.data());
   }
   absl::ParseCommandLine(static_cast<int>(arguments.size()), arguments.data());
+  ApplyCoreDumpFlags();
   return run();
 }
 

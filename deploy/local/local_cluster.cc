@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/clock.h"
 #include "common/status_macros.h"
 #include "deploy/local/local_backend.h"
 #include "link/in_process_link.h"
@@ -63,8 +64,9 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   backend_ = std::make_unique<LocalBackend>(
       dense_->worker(), dense_->routing(), setup_->model.model.hash,
       dense_->self(), [this] { return ExpertState(); });
-  router_ = std::make_unique<RouterRole>(*router_model_, *backend_,
-                                         options.router, registry);
+  ASSIGN_OR_RETURN(audit_, AuditLog::Open(options.router.audit, Clock::Real()));
+  router_ = std::make_unique<RouterRole>(
+      *router_model_, *backend_, options.router, registry, audit_.get());
   return absl::OkStatus();
 }
 

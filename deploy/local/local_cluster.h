@@ -12,6 +12,7 @@
 #include "expert_worker/placement_setup.h"
 #include "link/link.h"
 #include "link/link_session.h"
+#include "router/audit/audit_log.h"
 #include "router/backend.h"
 #include "router/router_role.h"
 #include "serving/drain_flags.h"
@@ -59,6 +60,7 @@ class LocalCluster {
   std::shared_ptr<LinkSession> at_dense_;  // The dense worker's end of link_.
   std::shared_ptr<Link> link_;  // Closed before either worker is destroyed.
   std::unique_ptr<RouterBackend> backend_;
+  std::unique_ptr<AuditLog> audit_;  // May be null.
   std::unique_ptr<RouterRole> router_;
 };
 

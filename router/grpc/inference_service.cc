@@ -54,6 +54,11 @@ std::string InferenceService::Tenant(
   return tenant_of_ ? tenant_of_(server_context) : std::string();
 }
 
+AuditCaller InferenceService::Audited(
+    const grpc::ServerContextBase& server_context) const {
+  return {Tenant(server_context), ""};
+}
+
 grpc::ServerWriteReactor<grpc::ByteBuffer>* InferenceService::Generate(
     grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request) {
@@ -78,17 +83,19 @@ grpc::ServerUnaryReactor* InferenceService::Score(
 grpc::ServerUnaryReactor* InferenceService::Tokenize(
     grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return UnaryCall::Start(context_, "Tokenize", server_context, [&] {
-    return TokenizeText(context_.model, *request, response);
-  });
+  return UnaryCall::Start(
+      context_, "Tokenize", server_context,
+      [&] { return TokenizeText(context_.model, *request, response); },
+      Audited(*server_context));
 }
 
 grpc::ServerUnaryReactor* InferenceService::DetectLanguage(
     grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return UnaryCall::Start(context_, "DetectLanguage", server_context, [&] {
-    return DetectText(context_.model, *request, response);
-  });
+  return UnaryCall::Start(
+      context_, "DetectLanguage", server_context,
+      [&] { return DetectText(context_.model, *request, response); },
+      Audited(*server_context));
 }
 
 grpc::ServerUnaryReactor* InferenceService::GetModel(

@@ -66,6 +66,8 @@ class InferenceService final
 
  private:
   std::string Tenant(const grpc::ServerContextBase& server_context) const;
+  // Returns the caller for the audit log.
+  AuditCaller Audited(const grpc::ServerContextBase& server_context) const;
 
   const SessionContext context_;
   const TenantOf tenant_of_;

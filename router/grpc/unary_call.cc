@@ -13,13 +13,15 @@ UnaryCall::UnaryCall(const SessionContext& context, const char* method,
     : WatchedCall(context.calls),
       context_(context),
       method_(method),
+      arrived_(context.clock.Now()),
       request_id_(NewRequestId()),
       server_context_(server_context),
-      metrics_(context.metrics, method, context.clock.Now()) {}
+      metrics_(context.metrics, method, arrived_) {}
 
 UnaryCall* UnaryCall::Start(const SessionContext& context, const char* method,
                             grpc::CallbackServerContext* server_context,
-                            absl::FunctionRef<absl::Status()> answer) {
+                            absl::FunctionRef<absl::Status()> answer,
+                            const std::optional<AuditCaller>& caller) {
   const std::shared_ptr<UnaryCall> call(
       new UnaryCall(context, method, server_context));
   absl::Status status = context.calls.Enter(call);
@@ -27,18 +29,46 @@ UnaryCall* UnaryCall::Start(const SessionContext& context, const char* method,
   {
     MutexLock lock(call->mutex_);
     call->self_ = call;
-    call->outcome_ = status;
-    call->answered_ = context.clock.Now();
   }
-  AddTrailers(status, call->request_id_, *server_context);
-  call->Finish(ToGrpcStatus(status, call->request_id_));
+  if (context.audit == nullptr || !caller) {
+    call->Answer(status);
+    return call.get();
+  }
+  context.audit->WriteFirst(call->Audit(*caller, status),
+                            [call, status](const absl::Status& written) {
+                              call->Answer(written.ok() ? status : written);
+                            });
   return call.get();
+}
+
+AuditEntry UnaryCall::Audit(const AuditCaller& caller,
+                            const absl::Status& status) const {
+  AuditEntry entry;
+  entry.request_id = request_id_;
+  entry.caller = caller;
+  entry.method = method_;
+  entry.model_hash = context_.backend.ModelHash();
+  entry.code = absl::StatusCodeToString(status.code());
+  entry.duration = context_.clock.Now() - arrived_;
+  return entry;
+}
+
+void UnaryCall::Answer(const absl::Status& status) {
+  grpc::CallbackServerContext* context = nullptr;
+  {
+    MutexLock lock(mutex_);
+    outcome_ = status;
+    answered_ = context_.clock.Now();
+    context = server_context_;  // gRPC keeps it until the call has finished.
+  }
+  AddTrailers(status, request_id_, *context);
+  Finish(ToGrpcStatus(status, request_id_));
 }
 
 void UnaryCall::Watch() {
   MutexLock lock(mutex_);
-  if (self_ == nullptr || server_context_ == nullptr) return;
-  if (context_.clock.Now() - answered_ <
+  if (self_ == nullptr || server_context_ == nullptr || !answered_) return;
+  if (context_.clock.Now() - *answered_ <
       context_.calls.limits().stalled_client_timeout) {
     return;
   }

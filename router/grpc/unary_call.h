@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/mutex.h"
@@ -23,10 +24,12 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
                         public std::enable_shared_from_this<UnaryCall> {
  public:
   // Runs `answer`, unless the router is too busy, finishes with its status, and
-  // returns the reactor. `method` is a string literal.
+  // returns the reactor. `method` is a string literal. If `caller` is set, the
+  // call is in the audit log before it finishes.
   static UnaryCall* Start(const SessionContext& context, const char* method,
                           grpc::CallbackServerContext* server_context,
-                          absl::FunctionRef<absl::Status()> answer);
+                          absl::FunctionRef<absl::Status()> answer,
+                          const std::optional<AuditCaller>& caller = {});
 
   void Watch() override;
   // Does nothing: the response has been given to gRPC.
@@ -36,9 +39,14 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
   UnaryCall(const SessionContext& context, const char* method,
             grpc::CallbackServerContext* server_context);
   void OnDone() override;
+  // Sends the response, or the error.
+  void Answer(const absl::Status& status);
+  // Returns the only line of the call in the audit log.
+  AuditEntry Audit(const AuditCaller& caller, const absl::Status& status) const;
 
   const SessionContext context_;
   const char* const method_;
+  const absl::Duration arrived_;
   const std::string request_id_;  // New: requests of these methods have none.
 
   Mutex mutex_;
@@ -47,7 +55,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
   grpc::CallbackServerContext* server_context_ ABSL_GUARDED_BY(mutex_);
   RequestMetrics::Request metrics_ ABSL_GUARDED_BY(mutex_);
   absl::Status outcome_ ABSL_GUARDED_BY(mutex_);
-  absl::Duration answered_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::Duration> answered_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace apollo

@@ -30,6 +30,18 @@ FinishedReason ReasonOf(AnswerEnd end) {
   return FinishedReason::kLength;
 }
 
+const char* NameOf(AnswerEnd end) {
+  switch (end) {
+    case AnswerEnd::kEos:
+      return "eos";
+    case AnswerEnd::kStop:
+      return "stop";
+    case AnswerEnd::kLength:
+      return "length";
+  }
+  return "";
+}
+
 }  // namespace
 
 GenerateSession::GenerateSession(const SessionContext& context,
@@ -101,15 +113,13 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
       tokens_.ends = {run.end_tokens.begin(), run.end_tokens.end()};
     }
     tokens_.most = run.max_new_tokens;
-    CountAccepted(language, started_.prompt_tokens);
     for (int i = 0; i < static_cast<int>(input.choices); ++i) {
       choices_.emplace_back(AnswerText(*model.tokenizer, input.stops, turns));
     }
     if (input.resume) RETURN_IF_ERROR(TakeResume(*input.resume));
     runs = MakeRuns(std::move(run), input);
     RETURN_IF_ERROR(Reserve(runs));
-    metrics_.PromptTokens(started_.prompt_tokens);
-    if (runs.empty()) WriteStarted({});
+    CountAccepted(language, started_.prompt_tokens);
   }
   RunSequences(std::move(runs));
   return absl::OkStatus();
@@ -144,6 +154,7 @@ absl::Status GenerateSession::TakeResume(const ResumeInput& resume) {
     choice.resumed = *std::move(state);
   }
   RETURN_IF_ERROR(errors.status());
+  resumed_ = true;
   metrics_.Resumed();
   return absl::OkStatus();
 }
@@ -300,6 +311,19 @@ absl::Status GenerateSession::DoesNotContinue(int choice) {
       "resume");
 }
 
+void GenerateSession::OnAllFinished() {
+  // All choices were complete from the beginning.
+  if (run_choices_.empty()) WriteStarted({});
+}
+
+void GenerateSession::DescribeAnswers(AuditEntry& entry) const {
+  entry.resumed = resumed_;
+  for (const Choice& choice : choices_) {
+    entry.answer_tokens += choice.generated;
+    if (choice.end) entry.finish_reasons.push_back(NameOf(*choice.end));
+  }
+}
+
 std::string GenerateSession::Unsent(int choice, std::string text) {
   std::size_t& skip = choices_[choice].resumed.skip;
   const std::size_t sent = std::min(skip, text.size());
@@ -318,7 +342,8 @@ void GenerateSession::WriteText(int choice, const std::string& text) {
 void GenerateSession::WriteFinished(int number, AnswerEnd reason,
                                     std::optional<std::int32_t> matched_token,
                                     const std::vector<LayerUse>& use) {
-  const Choice& choice = choices_[number];
+  Choice& choice = choices_[number];
+  choice.end = reason;
   AnswerFinished out;
   out.choice = number;
   out.reason = reason;

@@ -42,7 +42,8 @@ class GenerateSession final : public Session {
     // If the call continues an answer.
     std::vector<std::int32_t> received;  // By the client, before.
     ResumedState resumed;
-    bool closed = false;     // The client has its end.
+    bool closed = false;           // The client has its end.
+    std::optional<AnswerEnd> end;  // Once it is written.
     bool confirmed = false;  // The last token received was generated again.
   };
 
@@ -74,6 +75,9 @@ class GenerateSession final : public Session {
   absl::Status OnFinished(int index,
                           const GenerationFinished& finished) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnAllFinished() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DescribeAnswers(AuditEntry& entry) const override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Returns true for the last token that the client has received, which comes
   // again.
   bool IsReceived(int choice, const GeneratedToken& token)
@@ -102,6 +106,7 @@ class GenerateSession final : public Session {
   std::vector<Choice> choices_ ABSL_GUARDED_BY(mutex_);
   // The choice of each sequence.
   std::vector<int> run_choices_ ABSL_GUARDED_BY(mutex_);
+  bool resumed_ ABSL_GUARDED_BY(mutex_) = false;
   bool wrote_started_ ABSL_GUARDED_BY(mutex_) = false;
   // Time at which a dense worker started the first sequence.
   absl::Duration taken_ ABSL_GUARDED_BY(mutex_);

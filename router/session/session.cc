@@ -53,6 +53,7 @@ Session::Session(const SessionContext& context, const char* method,
       writer_(&writer) {
   MutexLock lock(mutex_);
   started_.request_id = NewRequestId();
+  audit_caller_.name = pass_->caller();
 }
 
 void Session::SetRequestId(std::string id) {
@@ -68,6 +69,11 @@ std::string Session::request_id() {
 void Session::SetDeadline(absl::Duration deadline) {
   MutexLock lock(mutex_);
   deadline_ = deadline;
+}
+
+void Session::SetAuditCaller(AuditCaller caller) {
+  MutexLock lock(mutex_);
+  audit_caller_ = std::move(caller);
 }
 
 void Session::Begin(absl::FunctionRef<absl::Status()> begin) {
@@ -93,6 +99,39 @@ absl::Status Session::SetCaller(const char* field, std::size_t prompt_tokens,
 }
 
 void Session::RunSequences(std::vector<GenerationRequest> requests) {
+  if (context_.audit == nullptr) {
+    StartSequences(std::move(requests));
+    return;
+  }
+  std::string model_hash = context_.backend.ModelHash();
+  AuditEntry entry;
+  {
+    MutexLock lock(mutex_);
+    model_hash_ = std::move(model_hash);
+    entry = Audit(AuditEntry::Event::kStarted);
+  }
+  context_.audit->WriteFirst(
+      entry, [self = shared_from_this(), requests = std::move(requests)](
+                 const absl::Status& written) mutable {
+        self->StartIfAudited(written, std::move(requests));
+      });
+}
+
+void Session::StartIfAudited(const absl::Status& written,
+                             std::vector<GenerationRequest> requests) {
+  if (written.ok()) {
+    StartSequences(std::move(requests));
+    return;
+  }
+  {
+    MutexLock lock(mutex_);
+    audit_refused_ = true;
+    End(written);
+  }
+  Settle();
+}
+
+void Session::StartSequences(std::vector<GenerationRequest> requests) {
   {
     MutexLock lock(mutex_);
     sequences_.resize(requests.size());
@@ -177,6 +216,7 @@ void Session::Close() {
   pass_->End(outcome_.code());
   metrics_.End(absl::StatusCodeToString(outcome_.code()), Now());
   LogOutcome();
+  AuditEnd();
 }
 
 void Session::SequenceStarted(int index, const GenerationStarted& started) {
@@ -336,6 +376,30 @@ void Session::LogOutcome() const {
   } else {
     context_.calls.failures().Report(method_, started_.request_id, outcome_);
   }
+}
+
+AuditEntry Session::Audit(AuditEntry::Event event) const {
+  AuditEntry entry;
+  entry.event = event;
+  entry.request_id = started_.request_id;
+  entry.caller = audit_caller_;
+  entry.method = method_;
+  entry.language = started_.language.language;
+  entry.family = started_.language.family;
+  entry.prompt_tokens = started_.prompt_tokens;
+  entry.model_hash = model_hash_;
+  DescribeAnswers(entry);
+  return entry;
+}
+
+void Session::AuditEnd() const {
+  // A call that the log itself has refused is only counted: the log would fill
+  // its memory with such calls.
+  if (context_.audit == nullptr || audit_refused_) return;
+  AuditEntry entry = Audit(AuditEntry::Event::kEnded);
+  entry.code = absl::StatusCodeToString(outcome_.code());
+  entry.duration = Now() - arrived_;
+  context_.audit->Write(entry);
 }
 
 }  // namespace apollo

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/mutex.h"
 #include "router/access/call_pass.h"
+#include "router/audit/audit_log.h"
 #include "router/backend.h"
 #include "router/model/router_model.h"
 #include "router/session/call_table.h"
@@ -31,6 +32,7 @@ struct SessionContext {
   const Clock& clock;
   CallTable& calls;
   LanguageMetrics* languages = nullptr;  // Null: languages are not counted.
+  AuditLog* audit = nullptr;  // Null: no audit log.
 };
 
 // One call of a client, from its arrival to its end, independent of the front
@@ -38,6 +40,7 @@ struct SessionContext {
 // session
 //
 // - enters the table of calls, or is refused;
+// - is in the audit log before its sequences run, or is refused;
 // - runs sequences and passes on their events, one at a time;
 // - ends once: when all sequences have ended, when one fails, or when the
 //   client cancels; then it cancels the remaining sequences;
@@ -60,6 +63,9 @@ class Session : public WatchedCall,
   // longer: by then, at the latest, its sequences end everywhere. The front
   // ends the call itself. Must be called before the call is started.
   void SetDeadline(absl::Duration deadline);
+  // Sets the caller for the audit log: without it, the tenant with no
+  // certificate. Must be called before the call is started.
+  void SetAuditCaller(AuditCaller caller);
 
   // Ends the call, for example because its client has gone: then `reason` is
   // CANCELLED or DEADLINE_EXCEEDED.
@@ -84,7 +90,8 @@ class Session : public WatchedCall,
   // Enters the table of calls and runs `begin`; ends the call if either fails.
   void Begin(absl::FunctionRef<absl::Status()> begin);
   // Starts the sequences, in order, until one fails; without any, the call ends
-  // with OK. Called once, by `begin`.
+  // with OK. Called once, by `begin`. If there is an audit log, they start once
+  // it has the start of the call, maybe in another thread.
   void RunSequences(std::vector<GenerationRequest> requests);
 
   // The events of the sequence `index`, until the call ends or Stop.
@@ -101,6 +108,10 @@ class Session : public WatchedCall,
   // Called when the last sequence has finished or was stopped; the call then
   // ends with OK if the writer has room for all that was written.
   virtual void OnAllFinished() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {}
+  // Adds what only the subclass knows: `resumed`, `answer_tokens` and
+  // `finish_reasons`.
+  virtual void DescribeAnswers(AuditEntry& /*entry*/) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {}
 
   // These two count in the metrics of requests and of languages.
   //
@@ -143,6 +154,15 @@ class Session : public WatchedCall,
     bool paused = false;                   // The last value of SetPaused.
   };
 
+  void StartSequences(std::vector<GenerationRequest> requests);
+  // Starts them, or ends the call, as the start was written or not.
+  void StartIfAudited(const absl::Status& written,
+                      std::vector<GenerationRequest> requests);
+  AuditEntry Audit(AuditEntry::Event event) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Writes the end of the call.
+  void AuditEnd() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   void SequenceStarted(int index, const GenerationStarted& started);
   void PromptCame(int index, const PromptLogprobs& prompt);
   void TokenCame(int index, const GeneratedToken& token);
@@ -160,6 +180,9 @@ class Session : public WatchedCall,
   const char* const method_;
 
   CondVar settled_;
+  AuditCaller audit_caller_ ABSL_GUARDED_BY(mutex_);
+  std::string model_hash_ ABSL_GUARDED_BY(mutex_);  // If there is a start.
+  bool audit_refused_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration deadline_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
   SessionWriter* writer_ ABSL_GUARDED_BY(mutex_);  // Null after Close.
   std::vector<Sequence> sequences_ ABSL_GUARDED_BY(mutex_);

@@ -53,7 +53,7 @@ void SessionTest::SetLimits(const CallLimits& limits, absl::Duration patience) {
 }
 
 SessionContext SessionTest::Context() {
-  return {*model_, *backend_, metrics_, clock_, *calls_};
+  return {*model_, *backend_, metrics_, clock_, *calls_, audit_};
 }
 
 std::shared_ptr<GenerateSession> SessionTest::Generate(

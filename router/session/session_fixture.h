@@ -90,6 +90,8 @@ class SessionTest : public testing::Test {
   // the calls of sequences that a test leaves open.
   void SetLimits(const CallLimits& limits,
                  absl::Duration patience = absl::ZeroDuration());
+  // Gives later calls an audit log, which must outlive them.
+  void SetAudit(AuditLog* audit) { audit_ = audit; }
   SessionContext Context();
 
   // Start a call. When these return, its sequences have been started but have
@@ -114,6 +116,9 @@ class SessionTest : public testing::Test {
   std::unique_ptr<CallTable> calls_;
   std::unique_ptr<RouterModel> model_;
   std::unique_ptr<ScriptedBackend> backend_;
+
+ private:
+  AuditLog* audit_ = nullptr;
 };
 
 }  // namespace apollo

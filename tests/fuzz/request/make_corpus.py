@@ -69,6 +69,14 @@ FILES = {
     "unknown_fields": PROMPT + text(15, b"\xff") + number(1000, 1),
     "wrong_wire_type": number(2, 5) + text(7, b"x"),
     "varint_too_long": b"\xff" * 11,
+    "tokens": text(13, text(1, varint(5) + varint(6))) + number(7, 4),
+    "tokens_negative": text(13, text(1, varint(-1))),
+    "resume": PROMPT + number(7, 16) + text(16, text(1, text(1, varint(5) + varint(6)) + number(3, 2))
+                                            + number(2, 7) + text(3, b"de") + number(4, 4)),
+    "resume_finished": PROMPT + number(7, 1) + text(16, text(1, text(1, varint(5)) + number(2, 1))),
+    "resume_too_many": PROMPT + number(7, 1) + text(16, text(1, text(1, varint(5) * 9)) * 9),
+    "resume_wrong": PROMPT + text(16, text(1, text(1, varint(-1)) + number(3, 2**32 - 1)) + text(3, b"xx")
+                                  + number(4, -9) + text(5, b"x" * 300)),
     "score": PROMPT + text(6, b" A") + text(6, b" B") + number(7, 1),
     "score_empty_continuation": PROMPT + text(6, b""),
     "score_not_utf8": PROMPT + text(6, b"\xc0\xaf"),
