@@ -1,6 +1,7 @@
 #include "router/router_flags.h"
 
 #include <absl/flags/flag.h>
+#include <absl/strings/str_cat.h>
 
 #include <cstdint>
 #include <string>
@@ -49,7 +50,21 @@ ABSL_FLAG(int, max_metadata_bytes, apollo::RouterOptions().max_metadata_bytes,
           "Maximum size of a call's gRPC metadata in bytes; more is refused "
           "with RESOURCE_EXHAUSTED.");
 
+ABSL_FLAG(std::string, tls_client_auth, "require",
+          "With --tls_cert: \"require\" a certificate of every client, or "
+          "only \"request\" it, for clients that prove themselves otherwise.");
+
 namespace apollo {
+namespace {
+
+absl::StatusOr<bool> ReadClientAuth() {
+  const std::string value = absl::GetFlag(FLAGS_tls_client_auth);
+  if (value == "require" || value == "request") return value == "require";
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--tls_client_auth is \"", value, "\"; it must be require or request"));
+}
+
+}  // namespace
 
 absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
   RouterOptions options;
@@ -65,6 +80,7 @@ absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
       absl::GetFlag(FLAGS_stalled_client_timeout);
   options.silent_client_timeout = absl::GetFlag(FLAGS_silent_client_timeout);
   options.max_metadata_bytes = absl::GetFlag(FLAGS_max_metadata_bytes);
+  ASSIGN_OR_RETURN(options.clients_need_certificate, ReadClientAuth());
   RETURN_IF_ERROR(CheckRouterOptions(options));
   return options;
 }
