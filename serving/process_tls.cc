@@ -32,7 +32,11 @@ ABSL_FLAG(std::string, tls_server_name, "",
 ABSL_FLAG(bool, allow_plaintext, false,
           "Without certificates, also serve and call beyond this machine, "
           "UNENCRYPTED and for everybody: only in a network that nobody else "
-          "can read. With or without, also serve metrics beyond this machine.");
+          "can read.");
+ABSL_FLAG(bool, metrics_plaintext, false,
+          "Also serve metrics beyond this machine, in plaintext: they tell "
+          "nothing about patients, but much about the cluster. "
+          "--allow_plaintext includes that.");
 ABSL_DECLARE_FLAG(std::string, name);
 
 namespace apollo {
@@ -61,6 +65,17 @@ absl::Status CheckName(const PeerName& self, ProcessFlags& flags) {
                    self.name,
                    "\"; leave out --name, or give the certificate "
                    "of this process"));
+}
+
+absl::Status CheckMetrics(const std::string& listen) {
+  if (IsLocalAddress(listen) || absl::GetFlag(FLAGS_metrics_plaintext)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "--metrics_listen: ", listen,
+      " is not on this machine alone (127.0.0.1, [::1]), and metrics are "
+      "served in plaintext; give --metrics_plaintext if all who reach that "
+      "port may read them"));
 }
 
 }  // namespace
@@ -99,7 +114,7 @@ absl::Status SecureProcess(PeerRole role, absl::Time now, ProcessFlags& flags) {
   if (!options) {
     RETURN_IF_ERROR(CheckPlaintext("listen", flags.server.listen));
   }
-  return CheckPlaintext("metrics_listen", flags.server.metrics_listen);
+  return CheckMetrics(flags.server.metrics_listen);
 }
 
 Membership::Check PeerCheck(const char* flag, const ProcessFlags& flags) {

@@ -14,8 +14,8 @@
 namespace apollo {
 
 // The flags that protect what a process sends and receives: --tls_cert,
-// --tls_key, --tls_ca, --tls_trust_domain, --tls_server_name and
-// --allow_plaintext.
+// --tls_key, --tls_ca, --tls_trust_domain, --tls_server_name,
+// --allow_plaintext and --metrics_plaintext.
 
 // Reads the flags of TLS; call after absl::ParseCommandLine. Returns nothing if
 // no file is given, and INVALID_ARGUMENT naming the flag if one of the files is
@@ -26,9 +26,8 @@ absl::StatusOr<std::optional<TlsOptions>> ReadTlsFlags();
 // `flags.server`, or makes sure that it needs none. The name of the process
 // becomes that of the certificate if --name is not given. Returns the errors of
 // ReadTlsFlags and Tls::Open; INVALID_ARGUMENT if --name differs from the
-// certificate; and those of CheckPlaintext for a port that others can reach:
-// without a certificate --listen, and always --metrics_listen, unless
-// --allow_plaintext is set. Starts no thread.
+// certificate; and FAILED_PRECONDITION, naming the flag that allows it, for a
+// port in plaintext that other machines can reach. Starts no thread.
 absl::Status SecureProcess(PeerRole role, absl::Time now, ProcessFlags& flags);
 
 // Returns the check of the addresses that the process may call: all over TLS or
