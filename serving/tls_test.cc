@@ -25,8 +25,10 @@ namespace {
 
 using grpc::health::v1::Health;
 using internal::v1::DenseWorkerService;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Tells who has called.
 class IdentityService final : public DenseWorkerService::Service {
@@ -331,14 +333,16 @@ std::string TryVersion(const std::string& address, const std::string& version,
 
 TEST_F(TlsTest, OnlyVersionsFrom12OnAreSpoken) {
   StartServer();
+  const std::string none = "Cipher is (NONE)";
   for (const char* version : {"tls1_2", "tls1_3"}) {
-    EXPECT_THAT(TryVersion(server_->address(), version, router_files_.files()),
-                HasSubstr("Verify return code: 0 (ok)"))
+    const std::string output =
+        TryVersion(server_->address(), version, router_files_.files());
+    EXPECT_THAT(output, AllOf(HasSubstr("Cipher is "), Not(HasSubstr(none))))
         << version;
   }
   for (const char* version : {"tls1", "tls1_1"}) {
     EXPECT_THAT(TryVersion(server_->address(), version, router_files_.files()),
-                HasSubstr("alert protocol version"))
+                HasSubstr(none))
         << version;
   }
 }
