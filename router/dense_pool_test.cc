@@ -153,11 +153,11 @@ class DensePoolTest : public testing::Test {
   FakeWorker& Add(const std::string& name, const std::string& hash) {
     return *workers_.emplace_back(std::make_unique<FakeWorker>(name, hash));
   }
-  void MakePool() {
+  void MakePool(const DensePool::Options& options = {}) {
     std::vector<std::string> members;
     for (const auto& worker : workers_) members.push_back(worker->address);
     pool_ = std::make_unique<DensePool>(ModelFingerprint{"config", "tokenizer"},
-                                        DensePool::Options{}, clock_);
+                                        options, clock_);
     pool_->SetMembers(members);
   }
   // Polls and returns what was logged meanwhile.
@@ -229,6 +229,22 @@ TEST_F(DensePoolTest, WorkersOfOneModelShareTheRequests) {
   EXPECT_TRUE(pool_->Ready());
   EXPECT_EQ(pool_->ModelHash(), "m1");
   EXPECT_EQ(Answers(), (Names{"a", "b"}));
+}
+
+TEST_F(DensePoolTest, AWorkerThatIsSomebodyElseGetsNoRequests) {
+  Add("a", "m");
+  Add("b", "m");
+  DensePool::Options options;
+  options.check_name = [](const grpc::AuthContext&, const std::string& name) {
+    return name == "a" ? absl::OkStatus()
+                       : absl::PermissionDeniedError("it is not " + name);
+  };
+  MakePool(options);
+  const std::string log = Poll();
+  EXPECT_TRUE(Says(log, "dense_worker_refused")) << log;
+  EXPECT_TRUE(Says(log, "it is not b")) << log;
+  EXPECT_EQ(Answers(), Names{"a"});
+  EXPECT_FALSE(Says(Poll(), "dense_worker_refused"));  // Once.
 }
 
 // A worker that is about to stop then knows whether its sequences can move.

@@ -25,6 +25,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
+#include "serving/grpc_log.h"
 #include "serving/host_port.h"
 #include "serving/listener.h"
 
@@ -186,6 +187,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
                    ListenOn(options.listen, options.keepalive_timeout));
   server->address_ = absl::StrCat(Host(options.listen), ":", listener.port);
   SetUpPluginsOnce(options.reflection);
+  CaptureGrpcLog();
   grpc::ServerBuilder builder;
   // gRPC cannot limit connections, so the gate accepts them for it.
   const std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor>
