@@ -227,27 +227,6 @@ void DensePool::SetLive(const std::string& address, Worker& worker, bool live) {
   worker.live = live;
 }
 
-bool DensePool::Answered(const std::string& address, Worker& worker,
-                         const grpc::Status& status,
-                         const grpc::ClientContext& context,
-                         const internal::v1::DescribeResponse& response) const {
-  if (!status.ok()) return false;
-  absl::Status proof;
-  if (options_.check_name != nullptr) {
-    const auto connection = context.auth_context();
-    proof = connection == nullptr
-                ? absl::PermissionDeniedError("it has proven no name")
-                : options_.check_name(*connection, response.name());
-  }
-  const std::string reason(proof.message());
-  if (!proof.ok() && reason != worker.unproven) {
-    LogError("dense_worker_refused",
-             {{"address", address}, {"reason", reason}});
-  }
-  worker.unproven = reason;
-  return proof.ok();
-}
-
 void DensePool::Update(const std::string& address, Worker& worker,
                        std::uint64_t watch, bool answered,
                        const internal::v1::DescribeResponse& response) {

@@ -153,7 +153,7 @@ class DensePoolTest : public testing::Test {
   FakeWorker& Add(const std::string& name, const std::string& hash) {
     return *workers_.emplace_back(std::make_unique<FakeWorker>(name, hash));
   }
-  void MakePool(const DensePool::Options& options = {}) {
+  void MakePool() {
     std::vector<std::string> members;
     for (const auto& worker : workers_) members.push_back(worker->address);
     pool_ = std::make_unique<DensePool>(ModelFingerprint{"config", "tokenizer"},
@@ -229,22 +229,6 @@ TEST_F(DensePoolTest, WorkersOfOneModelShareTheRequests) {
   EXPECT_TRUE(pool_->Ready());
   EXPECT_EQ(pool_->ModelHash(), "m1");
   EXPECT_EQ(Answers(), (Names{"a", "b"}));
-}
-
-TEST_F(DensePoolTest, AWorkerThatIsSomebodyElseGetsNoRequests) {
-  Add("a", "m");
-  Add("b", "m");
-  DensePool::Options options;
-  options.check_name = [](const grpc::AuthContext&, const std::string& name) {
-    return name == "a" ? absl::OkStatus()
-                       : absl::PermissionDeniedError("it is not " + name);
-  };
-  MakePool(options);
-  const std::string log = Poll();
-  EXPECT_TRUE(Says(log, "dense_worker_refused")) << log;
-  EXPECT_TRUE(Says(log, "it is not b")) << log;
-  EXPECT_EQ(Answers(), Names{"a"});
-  EXPECT_FALSE(Says(Poll(), "dense_worker_refused"));  // Once.
 }
 
 // A worker that is about to stop then knows whether its sequences can move.
