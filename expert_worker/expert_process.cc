@@ -31,8 +31,7 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
   ASSIGN_OR_RETURN(
       std::unique_ptr<ProcessFrame> frame,
       ProcessFrame::Make("expert_workers", options.peers.expert_workers,
-                         options.peers.dns_server,
-                         PeerCheck("expert_workers", options.process)));
+                         options.peers.dns_server, PeerCheck(options.process)));
   std::unique_ptr<ExpertProcess> process(new ExpertProcess(std::move(frame)));
   process->drain_ = options.drain;
   RETURN_IF_ERROR(process->StartRole(options));

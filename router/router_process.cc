@@ -54,8 +54,7 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
   ASSIGN_OR_RETURN(
       std::unique_ptr<ProcessFrame> frame,
       ProcessFrame::Make("dense_workers", options.dense_workers,
-                         options.dns_server,
-                         PeerCheck("dense_workers", options.process)));
+                         options.dns_server, PeerCheck(options.process)));
   std::unique_ptr<RouterProcess> process(new RouterProcess(std::move(frame)));
   process->drain_timeout_ = options.drain.timeout;
   RETURN_IF_ERROR(process->Serve(options));

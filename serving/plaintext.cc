@@ -20,10 +20,10 @@ bool IsLocalAddress(std::string_view address) {
          ntohl(ip.s_addr) >> 24 == 127;
 }
 
-absl::Status CheckPlaintext(std::string_view flag, std::string_view address) {
+absl::Status CheckPlaintext(std::string_view address) {
   if (IsLocalAddress(address)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
-      "--", ToAbsl(flag), ": ", ToAbsl(address),
+      ToAbsl(address),
       " is not on this machine alone (127.0.0.1, [::1]), and plaintext could "
       "be read on the way; give --tls_cert, --tls_key and --tls_ca, or "
       "--allow_plaintext for a network that nobody else can read"));

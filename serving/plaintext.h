@@ -13,8 +13,8 @@ namespace apollo {
 // and so does an empty host, which stands for all addresses.
 bool IsLocalAddress(std::string_view address);
 
-// Returns FAILED_PRECONDITION, naming the flag, the address and the ways out,
-// if plaintext at that address could be read on a network.
-absl::Status CheckPlaintext(std::string_view flag, std::string_view address);
+// Returns FAILED_PRECONDITION, naming the address and the ways out, if
+// plaintext at that address could be read on a network.
+absl::Status CheckPlaintext(std::string_view address);
 
 }  // namespace apollo

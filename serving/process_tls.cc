@@ -112,16 +112,18 @@ absl::Status SecureProcess(PeerRole role, absl::Time now, ProcessFlags& flags) {
   }
   if (flags.plaintext_allowed) return absl::OkStatus();
   if (!options) {
-    RETURN_IF_ERROR(CheckPlaintext("listen", flags.server.listen));
+    const absl::Status local = CheckPlaintext(flags.server.listen);
+    if (!local.ok()) {
+      return absl::Status(local.code(),
+                          absl::StrCat("--listen: ", local.message()));
+    }
   }
   return CheckMetrics(flags.server.metrics_listen);
 }
 
-Membership::Check PeerCheck(const char* flag, const ProcessFlags& flags) {
+Membership::Check PeerCheck(const ProcessFlags& flags) {
   if (flags.server.tls != nullptr || flags.plaintext_allowed) return nullptr;
-  return [flag](const std::string& address) {
-    return CheckPlaintext(flag, address);
-  };
+  return [](const std::string& address) { return CheckPlaintext(address); };
 }
 
 }  // namespace apollo

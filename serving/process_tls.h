@@ -31,7 +31,7 @@ absl::StatusOr<std::optional<TlsOptions>> ReadTlsFlags();
 absl::Status SecureProcess(PeerRole role, absl::Time now, ProcessFlags& flags);
 
 // Returns the check of the addresses that the process may call: all over TLS or
-// with --allow_plaintext, else only local ones. `flag` lists them.
-Membership::Check PeerCheck(const char* flag, const ProcessFlags& flags);
+// with --allow_plaintext, else only local ones.
+Membership::Check PeerCheck(const ProcessFlags& flags);
 
 }  // namespace apollo

@@ -53,11 +53,11 @@ class ProcessTlsTest : public testing::Test {
 TEST_F(ProcessTlsTest, ByDefaultAProcessIsPlaintextAndLocal) {
   ASSERT_TRUE(Secure().ok());
   EXPECT_EQ(flags_.server.tls, nullptr);
-  const Membership::Check check = PeerCheck("workers", flags_);
+  const Membership::Check check = PeerCheck(flags_);
   ASSERT_NE(check, nullptr);
   EXPECT_TRUE(check("127.0.0.1:7001").ok());
   EXPECT_THAT(std::string(check("10.0.0.1:7001").message()),
-              HasSubstr("--workers: 10.0.0.1:7001"));
+              HasSubstr("10.0.0.1:7001 is not"));
 }
 
 TEST_F(ProcessTlsTest, PlaintextBeyondTheMachineIsRefused) {
@@ -65,7 +65,7 @@ TEST_F(ProcessTlsTest, PlaintextBeyondTheMachineIsRefused) {
   ExpectRefused("--listen: 0.0.0.0:50051");
   absl::SetFlag(&FLAGS_allow_plaintext, true);
   ASSERT_TRUE(Secure().ok());
-  EXPECT_EQ(PeerCheck("workers", flags_), nullptr);
+  EXPECT_EQ(PeerCheck(flags_), nullptr);
 }
 
 TEST_F(ProcessTlsTest, TheCertificateGivesTheNameAndOpensThePorts) {
@@ -75,7 +75,7 @@ TEST_F(ProcessTlsTest, TheCertificateGivesTheNameAndOpensThePorts) {
   ASSERT_TRUE(status.ok()) << status;
   ASSERT_NE(flags_.server.tls, nullptr);
   EXPECT_EQ(flags_.name, "r7");
-  EXPECT_EQ(PeerCheck("workers", flags_), nullptr);
+  EXPECT_EQ(PeerCheck(flags_), nullptr);
 }
 
 TEST_F(ProcessTlsTest, AnotherNameIsRefused) {
