@@ -40,7 +40,7 @@ LIBRARIES = {
     "c_ares": (["ares.h"], ["serving"]),
     "cld2": (["cld2/"], ["model"]),
     "cli11": (["CLI/"], []),
-    "crypto": (["openssl/"], ["common"]),
+    "crypto": (["openssl/"], ["common", "serving"]),
     "cuda": (["cuda_", "cublas"], ["engine", "kernels", "link"]),
     "fasttext": (["fasttext/"], ["model"]),
     "grpc": (["grpc/", "grpcpp/"], ["clients", "dense_worker", "expert_worker", "link", "proto", "router", "serving"]),

@@ -10,6 +10,8 @@
 #include "common/status_macros.h"
 #include "dense_worker/dense_drain.h"
 #include "link/grpc_link.h"
+#include "serving/process_tls.h"
+#include "worker/worker_proof.h"
 
 namespace apollo {
 DenseProcess::DenseProcess(std::unique_ptr<ProcessFrame> frame)
@@ -22,7 +24,7 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
   ASSIGN_OR_RETURN(
       std::unique_ptr<ProcessFrame> frame,
       ProcessFrame::Make("expert_workers", options.peers.expert_workers,
-                         options.peers.dns_server));
+                         options.peers.dns_server, PeerCheck(options.process)));
   std::unique_ptr<DenseProcess> process(new DenseProcess(std::move(frame)));
   process->drain_ = options.drain;
   RETURN_IF_ERROR(process->StartRole(options));
@@ -59,17 +61,22 @@ absl::Status DenseProcess::StartRole(Options& options) {
   signs_ = std::make_unique<Ticker>(
       kSignInterval, [service = service_.get()] { service->SendSigns(); });
   peers_ = std::make_unique<PeerSet>(
-      links_->Wrap(MakeGrpcDialer(MakeClusterChannel)), role_->self(), worker);
+      links_->Wrap(
+          MakeGrpcDialer(ChannelsTo(PeerRole::kExpertWorker, flags.server.tls),
+                         LinkLimits(), MakeWorkerProof(flags.server.tls))),
+      role_->self(), worker);
   return absl::OkStatus();
 }
 
 absl::Status DenseProcess::Serve(ServerOptions options) {
   options.max_message_bytes = 16 << 20;
-  auto server = Server::Start(
-      options,
-      {{service_.get(), internal::v1::DenseWorkerService::service_full_name()}},
-      {frame_->registry(), role_->metrics(), links_->metrics(),
-       links_->link_metrics()});
+  auto server =
+      Server::Start(options,
+                    {{service_.get(),
+                      internal::v1::DenseWorkerService::service_full_name(),
+                      {.only = {PeerRole::kRouter}}}},
+                    {frame_->registry(), role_->metrics(), links_->metrics(),
+                     links_->link_metrics()});
   peers_->Start();
   std::vector<LogField> facts = setup_->LogFacts();
   facts.emplace_back("dense_layers", setup_->model.model.config.boundary);

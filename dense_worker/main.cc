@@ -1,6 +1,8 @@
 // The dense worker: runs the layers that all languages share and owns the
 // sequences.
 
+#include <absl/time/clock.h>
+
 #include <memory>
 
 #include "common/log.h"
@@ -10,6 +12,7 @@
 #include "dense_worker/run_flags.h"
 #include "engine/worker_device.h"
 #include "serving/drain_flags.h"
+#include "serving/process_tls.h"
 #include "serving/run_program.h"
 
 namespace apollo {
@@ -18,6 +21,8 @@ namespace {
 absl::Status Run() {
   DenseProcess::Options options;
   ASSIGN_OR_RETURN(options.process, ReadProcessFlags("dense-worker-0"));
+  RETURN_IF_ERROR(
+      SecureProcess(PeerRole::kDenseWorker, absl::Now(), options.process));
   ASSIGN_OR_RETURN(options.worker, ReadWorkerFlags(options.process.model,
                                                    /*cache_megabytes=*/1024));
   options.worker.model.strict_model = options.process.strict_model;

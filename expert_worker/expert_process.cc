@@ -8,6 +8,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "serving/process_tls.h"
+#include "worker/worker_proof.h"
 
 namespace apollo {
 namespace {
@@ -29,7 +31,7 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
   ASSIGN_OR_RETURN(
       std::unique_ptr<ProcessFrame> frame,
       ProcessFrame::Make("expert_workers", options.peers.expert_workers,
-                         options.peers.dns_server));
+                         options.peers.dns_server, PeerCheck(options.process)));
   std::unique_ptr<ExpertProcess> process(new ExpertProcess(std::move(frame)));
   process->drain_ = options.drain;
   RETURN_IF_ERROR(process->StartRole(options));
@@ -50,16 +52,23 @@ absl::Status ExpertProcess::StartRole(const Options& options) {
                                             &request_metrics_));
   ExpertWorker& worker = role_->worker();
   acceptor_ = std::make_unique<WorkerLinkAcceptor>(role_->self(), worker);
-  service_ = std::make_unique<GrpcLinkService>(links_->Wrap(*acceptor_));
+  service_ =
+      std::make_unique<GrpcLinkService>(links_->Wrap(*acceptor_), LinkLimits(),
+                                        MakeWorkerProof(flags.server.tls));
   peers_ = std::make_unique<PeerSet>(
-      links_->Wrap(MakeGrpcDialer(MakeClusterChannel)), role_->self(), worker);
+      links_->Wrap(
+          MakeGrpcDialer(ChannelsTo(PeerRole::kExpertWorker, flags.server.tls),
+                         LinkLimits(), MakeWorkerProof(flags.server.tls))),
+      role_->self(), worker);
   return absl::OkStatus();
 }
 
 absl::Status ExpertProcess::Serve(const ServerOptions& options) {
   auto server = Server::Start(
       options,
-      {{service_.get(), internal::v1::LinkService::service_full_name()}},
+      {{service_.get(),
+        internal::v1::LinkService::service_full_name(),
+        {.only = {PeerRole::kDenseWorker, PeerRole::kExpertWorker}}}},
       {frame_->registry(), role_->metrics(), links_->metrics(),
        links_->link_metrics()});
   peers_->Start();

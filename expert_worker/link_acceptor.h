@@ -24,7 +24,8 @@ class WorkerLinkAcceptor final : public LinkAcceptor {
     auto session = std::make_shared<LinkSession>(
         self_, events_, [this](const absl::Status& status) {
           // The peer learns only that the link has ended.
-          if (status.code() == absl::StatusCode::kFailedPrecondition) {
+          if (status.code() == absl::StatusCode::kFailedPrecondition ||
+              status.code() == absl::StatusCode::kPermissionDenied) {
             LogOnce(std::string(status.message()));
           }
         });

@@ -1,6 +1,7 @@
 // The expert worker: runs the sparse layers with the experts it holds.
 
 #include <absl/flags/flag.h>
+#include <absl/time/clock.h>
 
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include "expert_worker/expert_process.h"
 #include "expert_worker/placement_flags.h"
 #include "serving/drain_flags.h"
+#include "serving/process_tls.h"
 #include "serving/run_program.h"
 
 namespace apollo {
@@ -19,6 +21,8 @@ namespace {
 absl::Status Run() {
   ExpertProcess::Options options;
   ASSIGN_OR_RETURN(options.process, ReadProcessFlags("expert-worker-0"));
+  RETURN_IF_ERROR(
+      SecureProcess(PeerRole::kExpertWorker, absl::Now(), options.process));
   ASSIGN_OR_RETURN(options.worker, ReadWorkerFlags(options.process.model,
                                                    /*cache_megabytes=*/512));
   options.worker.model.strict_model = options.process.strict_model;

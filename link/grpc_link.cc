@@ -2,7 +2,9 @@
 
 #include <absl/status/status.h>
 
+#include <functional>
 #include <utility>
+#include <variant>
 
 #include "common/mutex.h"
 #include "link/frame_stream.h"
@@ -17,16 +19,76 @@ absl::Status FromGrpc(const grpc::Status& status) {
                       status.error_message());
 }
 
+// Passes events on, once the peer has proven to be the worker that its first
+// frame describes.
+class ProofHandler final : public FrameHandler {
+ public:
+  // `check` returns the error that the peer deserves; `refuse` ends the link.
+  // Neither is called after OnClosed.
+  ProofHandler(std::shared_ptr<FrameHandler> next,
+               std::function<absl::Status(const WorkerInfo&)> check,
+               std::function<void(absl::Status)> refuse)
+      : next_(std::move(next)),
+        check_(std::move(check)),
+        refuse_(std::move(refuse)) {}
+
+  void OnFrame(Frame frame) override {
+    if (refused_) return;
+    const WorkerInfo* info = std::get_if<WorkerInfo>(&frame.body);
+    if (!proven_ && info != nullptr) {
+      const absl::Status status = check_(*info);
+      if (!status.ok()) {
+        refused_ = true;
+        refuse_(status);
+        return;
+      }
+    }
+    proven_ = true;  // A first frame without a name is refused elsewhere.
+    next_->OnFrame(std::move(frame));
+  }
+  void OnPiece() override {
+    if (proven_) next_->OnPiece();
+  }
+  void OnWritable() override { next_->OnWritable(); }
+  void OnClosed(absl::Status status) override {
+    next_->OnClosed(std::move(status));
+  }
+
+ private:
+  const std::shared_ptr<FrameHandler> next_;
+  const std::function<absl::Status(const WorkerInfo&)> check_;
+  const std::function<void(absl::Status)> refuse_;
+  bool proven_ = false;
+  bool refused_ = false;
+};
+
+// Checks a worker against the certificate of a connection.
+absl::Status Check(const WorkerProof& proof,
+                   const std::shared_ptr<const grpc::AuthContext>& connection,
+                   const WorkerInfo& worker) {
+  if (connection != nullptr) return proof(*connection, worker);
+  return absl::PermissionDeniedError("the peer has proven no name");
+}
+
 // The end that dialled. Keeps itself alive until gRPC has finished with it.
 class ClientLink final : public Link,
                          public grpc::ClientBidiReactor<Message, Message>,
                          public std::enable_shared_from_this<ClientLink> {
  public:
   ClientLink(std::shared_ptr<grpc::Channel> channel,
-             std::shared_ptr<FrameHandler> handler, const LinkLimits& limits)
+             std::shared_ptr<FrameHandler> handler, const LinkLimits& limits,
+             const WorkerProof& proof)
       : stub_(internal::v1::LinkService::NewStub(std::move(channel))),
         stream_([this](const Message* m) { StartWrite(m); },
                 [this] { StartRead(&incoming_); }, limits) {
+    if (proof != nullptr) {
+      handler = std::make_shared<ProofHandler>(
+          std::move(handler),
+          [this, proof](const WorkerInfo& worker) {
+            return Check(proof, context_.auth_context(), worker);
+          },
+          [this](absl::Status status) { End(std::move(status)); });
+    }
     stream_.SetHandler(std::move(handler));
   }
 
@@ -119,7 +181,7 @@ class ServerLink final : public Link {
 class ServerReactor final : public grpc::ServerBidiReactor<Message, Message> {
  public:
   ServerReactor(LinkAcceptor& acceptor, const LinkLimits& limits,
-                grpc::CallbackServerContext* context)
+                const WorkerProof& proof, grpc::CallbackServerContext* context)
       : context_(context),
         link_(std::make_shared<ServerLink>(this)),
         stream_([this](const Message* m) { StartWrite(m); },
@@ -130,6 +192,14 @@ class ServerReactor final : public grpc::ServerBidiReactor<Message, Message> {
           grpc::Status(grpc::StatusCode::UNAVAILABLE,
                        "this worker does not accept links at the moment"));
       return;
+    }
+    if (proof != nullptr) {
+      handler = std::make_shared<ProofHandler>(
+          std::move(handler),
+          [this, proof](const WorkerInfo& worker) {
+            return Check(proof, context_->auth_context(), worker);
+          },
+          [this](absl::Status status) { Close(std::move(status)); });
     }
     stream_.SetHandler(std::move(handler));
     StartRead(&incoming_);
@@ -232,12 +302,13 @@ void ServerLink::Close() {
 
 }  // namespace
 
-Dialer MakeGrpcDialer(ChannelFactory channels, LinkLimits limits) {
-  return [channels = std::move(channels), limits](
+Dialer MakeGrpcDialer(ChannelFactory channels, LinkLimits limits,
+                      WorkerProof proof) {
+  return [channels = std::move(channels), limits, proof = std::move(proof)](
              const std::string& address,
              std::shared_ptr<FrameHandler> handler) -> std::shared_ptr<Link> {
     auto link = std::make_shared<ClientLink>(channels(address),
-                                             std::move(handler), limits);
+                                             std::move(handler), limits, proof);
     link->Start();
     return link;
   };
@@ -245,7 +316,7 @@ Dialer MakeGrpcDialer(ChannelFactory channels, LinkLimits limits) {
 
 grpc::ServerBidiReactor<Message, Message>* GrpcLinkService::Connect(
     grpc::CallbackServerContext* context) {
-  return new ServerReactor(acceptor_, limits_, context);
+  return new ServerReactor(acceptor_, limits_, proof_, context);
 }
 
 }  // namespace apollo

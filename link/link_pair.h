@@ -105,8 +105,9 @@ class InProcessPair final : public Pair {
 class LinkServer final : private LinkAcceptor {
  public:
   explicit LinkServer(std::shared_ptr<FrameHandler> handler,
-                      LinkLimits limits = {})
-      : handler_(std::move(handler)), service_(*this, limits) {
+                      LinkLimits limits = {}, WorkerProof proof = nullptr)
+      : handler_(std::move(handler)),
+        service_(*this, limits, std::move(proof)) {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),

@@ -14,7 +14,7 @@
 #include "router/worker_choice.h"
 #include "sequence/prefix_hash.h"
 #include "sequence/sequence_end.h"
-#include "serving/server.h"
+#include "serving/cluster_channel.h"
 
 namespace apollo {
 namespace {
@@ -97,8 +97,9 @@ std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
     Worker& worker = next[address];
     if (it != workers_.end()) worker = std::move(it->second);
     if (worker.client == nullptr) {
-      worker.client =
-          std::make_shared<DenseClient>(MakeClusterChannel(address));
+      worker.client = std::make_shared<DenseClient>(
+          options_.channels != nullptr ? options_.channels(address)
+                                       : MakeClusterChannel(address));
       worker.progressed = clock_.Now();
     }
     clients[address] = worker.client;
@@ -172,7 +173,9 @@ void DensePool::Poll() {
       // meanwhile, this may be the answer of a process that is gone.
       const Asked& then = asked.at(address);
       if (answer->status.ok() && then.ended != worker.watches_ended) continue;
-      Update(address, worker, then.watch, answer->status.ok(),
+      Update(address, worker, then.watch,
+             Answered(address, worker, answer->status, answer->context,
+                      answer->response),
              answer->response);
     }
     for (auto& [address, worker] : workers_) {

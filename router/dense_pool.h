@@ -1,6 +1,8 @@
 #pragma once
 
+#include <absl/status/status.h>
 #include <absl/time/time.h>
+#include <grpcpp/grpcpp.h>
 
 #include <atomic>
 #include <chrono>
@@ -28,6 +30,7 @@
 #include "router/pool_counters.h"
 #include "router/worker_pool.h"
 #include "sequence/generation.h"
+#include "serving/cluster_channel.h"
 
 namespace apollo {
 
@@ -46,6 +49,9 @@ namespace apollo {
 // - its wire version is neither this one nor the previous one
 //   (link/generation_codec.h).
 //
+// A worker that calls itself otherwise than its certificate counts as one that
+// does not answer (dense_worker_refused).
+//
 // A worker is considered lost if its engine has made no progress for
 // Options::worker_timeout, or has reported none for that long. Its sequences
 // end with UNAVAILABLE, and it gets no others until it makes progress again.
@@ -60,9 +66,17 @@ namespace apollo {
 // in which the router itself did not run does not count.
 class DensePool final : public WorkerPool {
  public:
+  // Returns an error if the other end of a connection has not proven to be the
+  // dense worker of that name. Null: nobody proves anything.
+  using NameCheck = std::function<absl::Status(
+      const grpc::AuthContext& connection, const std::string& name)>;
+
   struct Options {
     absl::Duration worker_timeout = absl::Seconds(10);
     absl::Duration lease = absl::Milliseconds(300);
+    // Null: plaintext.
+    ClusterChannels channels = nullptr;
+    NameCheck check_name = nullptr;
   };
 
   // `own` describes the router's model directory; empty parts of it are not
@@ -125,6 +139,7 @@ class DensePool final : public WorkerPool {
     std::string last_hash;   // The last model hash; never forgotten.
     std::string model_hash;  // Empty until the worker was ready once.
     ModelFingerprint fingerprint;
+    std::string unproven;  // Why its last answer did not count; else empty.
     bool compared = true;  // All of the fingerprint, as far as is known.
     std::string problem;   // Why it gets no sequences, if it does not.
     std::uint32_t wire_version = kGenerationWireVersion;
@@ -200,6 +215,11 @@ class DensePool final : public WorkerPool {
   // Returns, by address, the number of other workers that could continue the
   // worker's sequences.
   std::map<std::string, int> Others();
+  // Returns true if the worker has answered and is the one that it says it is.
+  bool Answered(const std::string& address, Worker& worker,
+                const grpc::Status& status, const grpc::ClientContext& context,
+                const internal::v1::DescribeResponse& response) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Records a worker's answer, or that it has not answered.
   // `watch`: that when the question was asked.
   void Update(const std::string& address, Worker& worker, std::uint64_t watch,

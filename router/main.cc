@@ -2,6 +2,7 @@
 // language, and runs sequences on dense workers.
 
 #include <absl/flags/flag.h>
+#include <absl/time/clock.h>
 
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "router/router_process.h"
 #include "serving/dns_flags.h"
 #include "serving/drain_flags.h"
+#include "serving/process_tls.h"
 #include "serving/run_program.h"
 
 ABSL_FLAG(std::string, dense_workers, "",
@@ -38,6 +40,8 @@ absl::Status Run() {
   RouterProcess::Options options;
   ASSIGN_OR_RETURN(options.process,
                    ReadProcessFlags("router", "127.0.0.1:50051"));
+  RETURN_IF_ERROR(
+      SecureProcess(PeerRole::kRouter, absl::Now(), options.process));
   ASSIGN_OR_RETURN(options.router, ReadRouterFlags(options.process.families));
   options.router.model.strict_model = options.process.strict_model;
   options.dense_workers = absl::GetFlag(FLAGS_dense_workers);

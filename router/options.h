@@ -22,6 +22,8 @@ struct RouterOptions {
   // given no sign of life. A client may be a suspended laptop, or a program
   // that a debugger has stopped. From 1 second to 24 hours.
   absl::Duration silent_client_timeout = absl::Minutes(3);
+  // Over TLS, every client must have a certificate. If false, it may.
+  bool clients_need_certificate = true;
 };
 
 // Returns INVALID_ARGUMENT naming the flag whose value is out of range, else

@@ -1,6 +1,7 @@
 #include "router/router_flags.h"
 
 #include <absl/flags/flag.h>
+#include <absl/strings/str_cat.h>
 
 #include <cstdint>
 #include <string>
@@ -61,7 +62,21 @@ ABSL_FLAG(int, audit_files, apollo::AuditFile::Options().files,
           "Number of files of --audit_log that are kept, with the newest one; "
           "older ones are removed.");
 
+ABSL_FLAG(std::string, tls_client_auth, "require",
+          "With --tls_cert: \"require\" a certificate of every client, or "
+          "only \"request\" it, for clients that prove themselves otherwise.");
+
 namespace apollo {
+namespace {
+
+absl::StatusOr<bool> ReadClientAuth() {
+  const std::string value = absl::GetFlag(FLAGS_tls_client_auth);
+  if (value == "require" || value == "request") return value == "require";
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--tls_client_auth is \"", value, "\"; it must be require or request"));
+}
+
+}  // namespace
 
 absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
   RouterOptions options;
@@ -80,6 +95,7 @@ absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
   options.audit.path = absl::GetFlag(FLAGS_audit_log);
   options.audit.max_megabytes = absl::GetFlag(FLAGS_audit_max_megabytes);
   options.audit.files = absl::GetFlag(FLAGS_audit_files);
+  ASSIGN_OR_RETURN(options.clients_need_certificate, ReadClientAuth());
   RETURN_IF_ERROR(CheckRouterOptions(options));
   return options;
 }

@@ -9,9 +9,22 @@
 #include "router/failover/reissue_policy.h"
 #include "router/pool_counters.h"
 #include "serving/counter_collector.h"
+#include "serving/peer_identity_grpc.h"
+#include "serving/peer_name.h"
+#include "serving/process_tls.h"
 
 namespace apollo {
 namespace {
+
+// Returns the check of DensePool::Options; none without TLS.
+DensePool::NameCheck NameCheck(const std::shared_ptr<Tls>& tls) {
+  if (tls == nullptr) return nullptr;
+  return [domain = tls->options().trust_domain](
+             const grpc::AuthContext& connection, const std::string& name) {
+    return CheckProvenName(PeerIdentityOf(connection), domain,
+                           {PeerRole::kDenseWorker, name});
+  };
+}
 
 // Two signs of life of a dense worker.
 constexpr absl::Duration kLeastLease = absl::Milliseconds(100);
@@ -39,9 +52,10 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
                      " to --dense_worker_timeout, which is ",
                      absl::FormatDuration(options.dense_worker_timeout)));
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<ProcessFrame> frame,
-                   ProcessFrame::Make("dense_workers", options.dense_workers,
-                                      options.dns_server));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<ProcessFrame> frame,
+      ProcessFrame::Make("dense_workers", options.dense_workers,
+                         options.dns_server, PeerCheck(options.process)));
   std::unique_ptr<RouterProcess> process(new RouterProcess(std::move(frame)));
   process->drain_timeout_ = options.drain.timeout;
   RETURN_IF_ERROR(process->Serve(options));
@@ -54,7 +68,10 @@ absl::Status RouterProcess::Serve(const Options& options) {
   RETURN_IF_ERROR(frame_->CheckNamesWorkers());
   pool_ = std::make_unique<DensePool>(
       model_->fingerprint,
-      DensePool::Options{options.dense_worker_timeout, options.lease});
+      DensePool::Options{
+          options.dense_worker_timeout, options.lease,
+          ChannelsTo(PeerRole::kDenseWorker, options.process.server.tls),
+          NameCheck(options.process.server.tls)});
   ReissuePolicy::Limits limits;
   limits.patience = options.dense_worker_timeout;
   failover_ =

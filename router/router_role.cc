@@ -41,13 +41,18 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
   }
   options.reflection = true;
   options.max_metadata_bytes = options_.max_metadata_bytes;
+  options.clients_need_certificate = options_.clients_need_certificate;
   // Not the short times of workers: a client may pause.
   options.keepalive_time = options_.silent_client_timeout / 3;
   options.keepalive_timeout =
       options_.silent_client_timeout - options.keepalive_time;
-  return Server::Start(options,
-                       {{&service_, v1::InferenceService::service_full_name()}},
-                       metrics);
+  // Whoever else may call is for the policy of callers to say.
+  const Callers callers = {
+      .never = {PeerRole::kDenseWorker, PeerRole::kExpertWorker}};
+  return Server::Start(
+      options,
+      {{&service_, v1::InferenceService::service_full_name(), callers}},
+      metrics);
 }
 
 bool RouterRole::Alive() const {

@@ -72,17 +72,38 @@ absl::StatusOr<std::vector<std::string>> ReadAddresses(
   return ParseAddresses(text, '\n');
 }
 
+absl::Status CheckAll(const Membership::Addresses& addresses,
+                      const Membership::Check& check) {
+  if (check == nullptr) return absl::OkStatus();
+  for (const std::string& address : addresses) {
+    RETURN_IF_ERROR(check(address));
+  }
+  return absl::OkStatus();
+}
+
+// Returns a reader that fails for addresses that do not pass.
+Membership::Reader Checked(Membership::Reader reader, Membership::Check check) {
+  return [reader = std::move(reader), check = std::move(check)]() mutable
+         -> absl::StatusOr<Membership::Addresses> {
+    ASSIGN_OR_RETURN(Membership::Addresses addresses, reader());
+    RETURN_IF_ERROR(CheckAll(addresses, check));
+    return addresses;
+  };
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Membership>> Membership::Parse(
-    std::string_view list, const std::string& dns_server) {
+    std::string_view list, const std::string& dns_server, Check check) {
   constexpr std::string_view kFile = "file:", kDns = "dns:";
   if (list.starts_with(kDns)) {
     ASSIGN_OR_RETURN(DnsMembers members,
                      DnsMembers::Parse(list.substr(kDns.size()), dns_server));
     return std::make_unique<Membership>(
         std::string(list),
-        [members = std::move(members)]() mutable { return members.Read(); },
+        Checked(
+            [members = std::move(members)]() mutable { return members.Read(); },
+            std::move(check)),
         DnsMembers::kInterval);
   }
   if (list.starts_with(kFile)) {
@@ -91,10 +112,12 @@ absl::StatusOr<std::unique_ptr<Membership>> Membership::Parse(
       return absl::InvalidArgumentError(
           "\"file:\" has no path; it must be file:/path");
     }
-    return std::make_unique<Membership>(std::string(list),
-                                        [path] { return ReadAddresses(path); });
+    return std::make_unique<Membership>(
+        std::string(list),
+        Checked([path] { return ReadAddresses(path); }, std::move(check)));
   }
   ASSIGN_OR_RETURN(Addresses addresses, ParseAddresses(ToAbsl(list), ','));
+  RETURN_IF_ERROR(CheckAll(addresses, check));
   return std::make_unique<Membership>(std::move(addresses));
 }
 

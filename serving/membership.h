@@ -26,6 +26,8 @@ class Membership {
   using Reader = absl::AnyInvocable<absl::StatusOr<Addresses>()>;
   // Receives the addresses. Called by one thread at a time; must return soon.
   using Listener = std::function<void(const Addresses&)>;
+  // Returns the reason why an address must not be called, or OK.
+  using Check = std::function<absl::Status(const std::string& address)>;
 
   // Parses the value of a flag:
   //
@@ -37,9 +39,13 @@ class Membership {
   //   "dns:NAME" those of its SRV records: see serving/dns_members.h. They are
   //   looked up every second, at `dns_server` (serving/dns_resolver.h).
   //
-  // Returns INVALID_ARGUMENT naming an address without a valid host or port.
+  // Each address must pass `check`, if it is given; a source with one that does
+  // not is not followed, as if it could not be read. Returns INVALID_ARGUMENT
+  // naming an address without a valid host or port, or the error of `check` for
+  // a fixed list.
   static absl::StatusOr<std::unique_ptr<Membership>> Parse(
-      std::string_view list, const std::string& dns_server = "");
+      std::string_view list, const std::string& dns_server = "",
+      Check check = nullptr);
 
   // Creates a fixed list.
   explicit Membership(Addresses addresses);

@@ -179,5 +179,30 @@ TEST(MembershipTest, ASourceThatHangsHoldsUpNobody) {
   }
 }
 
+// Refuses all addresses but those of port 1.
+absl::Status OnlyPortOne(const std::string& address) {
+  if (address.ends_with(":1")) return absl::OkStatus();
+  return absl::FailedPreconditionError(address + " is refused");
+}
+
+TEST(MembershipCheckTest, AFixedListMustPass) {
+  EXPECT_TRUE(Membership::Parse("a:1,b:1", "", OnlyPortOne).ok());
+  const auto list = Membership::Parse("a:1,b:2", "", OnlyPortOne);
+  EXPECT_EQ(list.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(list.status().message(), "b:2 is refused");
+}
+
+TEST(MembershipCheckTest, AFileThatDoesNotPassChangesNothing) {
+  const std::string path = testing::TempDir() + "/checked.list";
+  std::ofstream(path) << "a:1\n";
+  auto list = Membership::Parse("file:" + path, "", OnlyPortOne);
+  ASSERT_TRUE(list.ok()) << list.status();
+  (*list)->Refresh();
+  EXPECT_EQ((*list)->Current(), Membership::Addresses{"a:1"});
+  std::ofstream(path) << "a:1\nb:2\n";
+  (*list)->Refresh();
+  EXPECT_EQ((*list)->Current(), Membership::Addresses{"a:1"});
+}
+
 }  // namespace
 }  // namespace apollo

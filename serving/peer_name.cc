@@ -62,4 +62,17 @@ std::optional<PeerName> FindPeerName(const std::vector<std::string>& uris,
   return of_domain == 1 ? found : std::nullopt;
 }
 
+absl::Status CheckProvenName(const PeerIdentity& peer,
+                             const std::string& trust_domain,
+                             const PeerName& claimed) {
+  const std::optional<PeerName> proven = FindPeerName(peer.uris, trust_domain);
+  if (peer.proven && proven == claimed) return absl::OkStatus();
+  return absl::PermissionDeniedError(absl::StrCat(
+      "a peer says that it is ", RoleName(claimed.role), " \"", claimed.name,
+      "\", but its certificate ",
+      proven ? absl::StrCat("is that of ", RoleName(proven->role), " \"",
+                            proven->name, "\"")
+             : absl::StrCat("has no role of the trust domain ", trust_domain)));
+}
+
 }  // namespace apollo

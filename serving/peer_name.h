@@ -1,5 +1,7 @@
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,5 +45,11 @@ std::string PeerUri(const std::string& trust_domain, const PeerName& peer);
 // unknown role, or if several do: then nothing says which one counts.
 std::optional<PeerName> FindPeerName(const std::vector<std::string>& uris,
                                      const std::string& trust_domain);
+
+// Returns OK if the peer has proven to be `claimed`; PERMISSION_DENIED, naming
+// both, if it has not.
+absl::Status CheckProvenName(const PeerIdentity& peer,
+                             const std::string& trust_domain,
+                             const PeerName& claimed);
 
 }  // namespace apollo

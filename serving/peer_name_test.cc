@@ -44,5 +44,21 @@ TEST(PeerNameTest, TwoUrisOfTheTrustDomainNameNobody) {
             std::nullopt);
 }
 
+TEST(PeerNameTest, AClaimMustBeProven) {
+  PeerIdentity peer;
+  peer.proven = true;
+  peer.uris = {"spiffe://apollo/dense-worker/d0"};
+  EXPECT_TRUE(
+      CheckProvenName(peer, "apollo", {PeerRole::kDenseWorker, "d0"}).ok());
+  for (const PeerName& claimed : {PeerName{PeerRole::kDenseWorker, "d1"},
+                                  PeerName{PeerRole::kExpertWorker, "d0"}}) {
+    EXPECT_EQ(CheckProvenName(peer, "apollo", claimed).code(),
+              absl::StatusCode::kPermissionDenied);
+  }
+  EXPECT_FALSE(
+      CheckProvenName(peer, "other", {PeerRole::kDenseWorker, "d0"}).ok());
+  EXPECT_FALSE(CheckProvenName({}, "apollo", {}).ok());
+}
+
 }  // namespace
 }  // namespace apollo

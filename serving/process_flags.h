@@ -17,6 +17,8 @@ struct ProcessFlags {
   std::string families;  // A file; empty: that of the model or the published.
   bool strict_model = false;  // Refuse what would be a warning.
   ServerOptions server;
+  // Set by serving/process_tls.h.
+  bool plaintext_allowed = false;
 };
 
 // Reads them after absl::ParseCommandLine. An empty --name or --listen becomes

@@ -25,8 +25,8 @@ void Notify(std::string_view message) {
 
 absl::StatusOr<std::unique_ptr<ProcessFrame>> ProcessFrame::Make(
     std::string_view flag, std::string_view workers,
-    const std::string& dns_server) {
-  auto members = Membership::Parse(workers, dns_server);
+    const std::string& dns_server, Membership::Check check) {
+  auto members = Membership::Parse(workers, dns_server, std::move(check));
   if (!members.ok()) {
     return absl::Status(
         members.status().code(),

@@ -24,11 +24,11 @@ class ProcessFrame {
  public:
   // `workers` is the value of `flag`, which lists the workers to call
   // (serving/membership.h); empty: none. `dns_server` is asked for a list in
-  // DNS. Nothing is served or read yet. Returns the errors of
-  // Membership::Parse, which then name the flag.
+  // DNS. Only addresses that pass `check` are called. Nothing is served or read
+  // yet. Returns the errors of Membership::Parse, which then name the flag.
   static absl::StatusOr<std::unique_ptr<ProcessFrame>> Make(
       std::string_view flag, std::string_view workers,
-      const std::string& dns_server = "");
+      const std::string& dns_server = "", Membership::Check check = nullptr);
   ~ProcessFrame();
 
   // The registry for metrics of the process. Outlives everything in the frame.

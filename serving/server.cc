@@ -15,6 +15,7 @@
 #include <ctime>
 #include <exception>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -24,6 +25,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
+#include "serving/grpc_log.h"
 #include "serving/host_port.h"
 #include "serving/listener.h"
 
@@ -119,6 +121,17 @@ int Milliseconds(absl::Duration time) {
       absl::ToInt64Milliseconds(time), 1, std::numeric_limits<int>::max()));
 }
 
+std::shared_ptr<grpc::ServerCredentials> CredentialsOf(
+    const ServerOptions& options, const std::vector<NamedService>& services) {
+  if (options.tls == nullptr) return grpc::InsecureServerCredentials();
+  std::map<std::string, Callers> callers;
+  for (const NamedService& service : services) {
+    callers[service.name] = service.callers;
+  }
+  return options.tls->ForServer(std::move(callers),
+                                /*optional=*/!options.clients_need_certificate);
+}
+
 // Sets the bounds of gRPC and the detection of dead peers.
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
@@ -149,7 +162,7 @@ Server::Server()
           AddGauge(*registry_, SpecOf(kServerMetrics, "apollo_live"))) {}
 
 absl::Status Server::ServeMetrics(
-    const std::string& listen,
+    const std::string& listen, const std::shared_ptr<Tls>& tls,
     const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
   try {
     exposer_ =
@@ -163,6 +176,9 @@ absl::Status Server::ServeMetrics(
   }
   exposer_->RegisterCollectable(registry_, "/metrics");
   exposer_->RegisterCollectable(process_metrics_, "/metrics");
+  if (tls != nullptr) {
+    exposer_->RegisterCollectable(tls->metrics(), "/metrics");
+  }
   metrics_address_ =
       absl::StrCat(Host(listen), ":", exposer_->GetListeningPorts().front());
   return absl::OkStatus();
@@ -172,18 +188,20 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, const std::vector<NamedService>& services,
     const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
   std::unique_ptr<Server> server(new Server());
-  RETURN_IF_ERROR(server->ServeMetrics(options.metrics_listen, metrics));
+  RETURN_IF_ERROR(
+      server->ServeMetrics(options.metrics_listen, options.tls, metrics));
   ASSIGN_OR_RETURN(Listener listener,
                    ListenOn(options.listen, options.keepalive_timeout));
   server->address_ = absl::StrCat(Host(options.listen), ":", listener.port);
   SetUpPluginsOnce(options.reflection);
+  CaptureGrpcLog();
   grpc::ServerBuilder builder;
   // gRPC cannot limit connections, so the gate accepts them for it.
   const std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor>
       acceptor = builder.experimental().AddExternalConnectionAcceptor(
           grpc::ServerBuilder::experimental_type::ExternalConnectionType::
               FROM_FD,
-          grpc::InsecureServerCredentials());
+          CredentialsOf(options, services));
   SetLimits(options, builder);
   for (const NamedService& service : services) {
     builder.RegisterService(service.service);
@@ -313,35 +331,6 @@ void Server::Shutdown(const LastCalls& last) {
   shutdown.join();
   server_->Wait();
   server_ = nullptr;
-}
-
-std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 2000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 3000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  // Also the maximum time for connecting.
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 3000);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  // A name of a list may get another address at any time.
-  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000);
-  // Each link has its own connection, so that one that breaks does not affect
-  // others.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetMaxReceiveMessageSize(4 << 20);
-  std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(
-      address, grpc::InsecureChannelCredentials(), arguments);
-  // All channels share one completion queue. The last channel shuts it down and
-  // joins its threads. A call may destroy its channel in such a thread, which
-  // would join itself and continue with freed memory. So one channel is never
-  // destroyed. Volatile, because otherwise the compiler drops a pointer that is
-  // never read and leaves a leak.
-  [[maybe_unused]] static const std::shared_ptr<
-      grpc::Channel>* const volatile kept =
-      new std::shared_ptr<grpc::Channel>(channel);
-  return channel;
 }
 
 }  // namespace apollo

@@ -13,11 +13,14 @@
 #include <string>
 #include <vector>
 
+#include "serving/call_guard.h"
+#include "serving/cluster_channel.h"  // IWYU pragma: export
 #include "serving/connection_gate.h"
 #include "serving/metric_spec.h"
 #include "serving/port_watch.h"
 #include "serving/process_metrics.h"
 #include "serving/reflection.h"
+#include "serving/tls.h"
 
 namespace apollo {
 
@@ -29,6 +32,10 @@ struct ServerOptions {
   // Maximum number of open connections to the gRPC port, including idle ones;
   // further ones are closed immediately.
   int max_connections = 1000;
+  // The certificate of the process, for gRPC. Null: plaintext.
+  std::shared_ptr<Tls> tls;
+  // Over TLS, clients must have a certificate. If false, they may.
+  bool clients_need_certificate = true;
   int max_message_bytes = 4 << 20;
   int max_metadata_bytes = 8 << 10;  // Headers of one call.
   // A peer that has sent nothing for `keepalive_time` is pinged, and considered
@@ -39,10 +46,12 @@ struct ServerOptions {
 };
 
 // A gRPC service and its name in the health service: T::service_full_name() of
-// the generated class T.
+// the generated class T. Over TLS, `callers` limits who may call it; health and
+// reflection are for everybody who can connect.
 struct NamedService {
   grpc::Service* service = nullptr;
   std::string name;
+  Callers callers = {};
 };
 
 // How the calls in progress end when a server stops.
@@ -129,7 +138,7 @@ class Server {
   Server();
 
   absl::Status ServeMetrics(
-      const std::string& listen,
+      const std::string& listen, const std::shared_ptr<Tls>& tls,
       const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics);
   void WatchPorts();
 
@@ -150,9 +159,5 @@ class Server {
   std::string metrics_address_;
   std::vector<std::unique_ptr<PortWatch>> watches_;
 };
-
-// Returns a channel to another process of the cluster. Keepalive ends dead
-// connections within seconds, and reconnection is quick.
-std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address);
 
 }  // namespace apollo

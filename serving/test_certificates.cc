@@ -90,6 +90,8 @@ TestAuthority::TestAuthority() : state_(std::make_unique<State>()) {
   X509_set_issuer_name(own, X509_get_subject_name(own));
   AddExtension(own, own, NID_basic_constraints, "critical,CA:TRUE");
   AddExtension(own, own, NID_key_usage, "critical,keyCertSign");
+  // Authorities of one name are told apart by their keys.
+  AddExtension(own, own, NID_subject_key_identifier, "hash");
   APOLLO_CHECK(X509_sign(own, state_->key, EVP_sha256()) > 0);
   state_->certificate = own;
   certificate_ = PemOf(own);
@@ -110,6 +112,8 @@ TestIdentity TestAuthority::Sign(const TestCertificate& wanted) {
       wanted.not_after == absl::InfiniteFuture() ? now + absl::Hours(24 * 60)
                                                  : wanted.not_after);
   X509_set_issuer_name(certificate, X509_get_subject_name(state_->certificate));
+  AddExtension(certificate, state_->certificate, NID_authority_key_identifier,
+               "keyid:always");
   std::string names;
   for (const std::string& name : wanted.names) {
     names += (names.empty() ? "" : ",") + name;

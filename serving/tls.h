@@ -27,7 +27,7 @@ struct TlsOptions {
   std::string trust_domain = "apollo";
   // The host that the certificates of called processes must name. Empty: that
   // of their address.
-  std::string server_name;
+  std::string server_name = {};
 };
 
 // The certificate of a process, which serves and calls with it: mutual TLS, of

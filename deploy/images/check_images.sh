@@ -85,7 +85,7 @@ start() { # NAME IMAGE PORT COMMAND...
   containers+=("$name") # Even if it does not start, it has been created.
   podman run --detach --name "$name" --network "$network" "${CONFINED[@]}" \
     --volume "$model:/model:ro" --env "APOLLO_SERVER=127.0.0.1:$3" "localhost/apollo/$2" "${@:4}" \
-    --model=/model "--name=$1" "--listen=0.0.0.0:$3" "--metrics_listen=0.0.0.0:$(($3 + 1000))"
+    --model=/model "--name=$1" "--listen=0.0.0.0:$3" "--metrics_listen=0.0.0.0:$(($3 + 1000))" --allow_plaintext
 }
 stop_cluster() {
   local name

@@ -1,6 +1,8 @@
 // The whole cluster in one process: router, dense worker and one expert worker,
 // joined by in-process links.
 
+#include <absl/time/clock.h>
+
 #include <memory>
 
 #include "common/log.h"
@@ -11,6 +13,7 @@
 #include "expert_worker/placement_flags.h"
 #include "router/router_flags.h"
 #include "serving/drain_flags.h"
+#include "serving/process_tls.h"
 #include "serving/run_program.h"
 
 namespace apollo {
@@ -20,6 +23,9 @@ absl::Status Run() {
   LocalCluster::Options options;
   ASSIGN_OR_RETURN(options.process,
                    ReadProcessFlags("local", "127.0.0.1:50051"));
+  // It serves what a router serves.
+  RETURN_IF_ERROR(
+      SecureProcess(PeerRole::kRouter, absl::Now(), options.process));
   ASSIGN_OR_RETURN(options.worker, ReadWorkerFlags(options.process.model,
                                                    /*cache_megabytes=*/1024));
   options.worker.model.strict_model = options.process.strict_model;

@@ -56,10 +56,10 @@ def default_state():
 
 
 def command_first(arguments):
-    """Moves options before the command behind it. All of them but --supervise have values."""
+    """Moves options before the command behind it. All of them but --supervise and --tls have values."""
     at = 0
     while at < len(arguments) and arguments[at].startswith("--") and arguments[at] != "--help":
-        at += 1 if "=" in arguments[at] or arguments[at] == "--supervise" else 2
+        at += 1 if "=" in arguments[at] or arguments[at] in ("--supervise", "--tls") else 2
     return arguments[at:at + 1] + arguments[:at] + arguments[at + 1:] if at < len(arguments) else []
 
 
@@ -97,6 +97,8 @@ def parse(arguments):
                      ("router", "the router")):
         up.add_argument(f"--{role}-flag", metavar="FLAG", action="append", help=f"flag of {of}, such as "
                         f"--{role}-flag=--max_connections=100; may be given several times")
+    up.add_argument("--tls", action="store_true", default=None, help="encrypts all gRPC with certificates of a new test "
+                    "authority, in the directory of the state")
     up.add_argument("--supervise", action="store_true",
                     help="also starts a supervisor in the background, which restarts each process that ends")
     several.add_parser("status", allow_abbrev=False, help=STATUS, description="status " + STATUS, parents=[common])
@@ -126,6 +128,7 @@ def parse(arguments):
     test.add_argument("--routers", metavar="N", type=number(1, 64), default=1)
     for role in ("worker", "dense", "expert", "router", "local"):
         test.add_argument(f"--{role}-flag", metavar="FLAG", action="append", default=[])
+    test.add_argument("--tls", action="store_true")
     test.add_argument("--own-host-ids", action="store_true", help="each process gets its own NCCL_HOSTID")
     test.set_defaults(command="attached")
     if arguments[:1] == ["attached"]:

@@ -16,7 +16,7 @@ from unittest import mock
 PARENT = str(pathlib.Path(__file__).absolute().parent)
 sys.path.insert(0, PARENT)
 
-from launch import (cluster, failure, flags, history, layout, logs, ports, processes, signals, state,  # noqa: E402
+from launch import (certificates, cluster, failure, flags, history, layout, logs, ports, processes, signals, state,  # noqa: E402
                     status, supervisor)
 
 
@@ -311,6 +311,25 @@ class StatusTest(unittest.TestCase):
         self.assertEqual(shown, ["-", "0s", "59s", "1m00s", "59m59s", "1h00m", "23h59m", "12d03h"])
         exits = [history.Record(ended=True, exit_code=code).last_exit() for code in (None, 0, 1, 137, 255)]
         self.assertEqual([history.Record().last_exit(), *exits], ["-", "?", "0", "1", "SIGKILL", "255"])
+
+
+class CertificatesTest(LaunchTest):
+    def test_each_process_gets_a_certificate_of_its_role_once(self):
+        for name, role in (("router", "router"), ("local", "router"), ("expert-worker-3", "expert-worker"),
+                           (certificates.CLIENT, "client")):
+            certificates.ensure(self.folder, name)
+            path = certificates.flags(self.folder, name)[0].partition("=")[2]
+            before = pathlib.Path(path).read_bytes()
+            shown = subprocess.run(["openssl", "x509", "-in", path, "-noout", "-ext", "subjectAltName"],
+                                   stdout=subprocess.PIPE, text=True, check=True).stdout
+            self.assertIn(f"URI:spiffe://apollo/{role}/{name},", shown)
+            certificates.ensure(self.folder, name)
+            self.assertEqual(pathlib.Path(path).read_bytes(), before)
+
+    def test_a_script_that_fails_is_a_failure_with_its_reason(self):
+        with self.assertRaisesRegex(failure.Failure, 'no certificate of a b: .*"client/a b"'), \
+                mock.patch.object(layout, "role_of", return_value="client"):
+            certificates.ensure(self.folder, "a b")
 
 
 class ImportTest(unittest.TestCase):

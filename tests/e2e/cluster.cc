@@ -100,6 +100,7 @@ void Cluster::Start() {
     }
   }
   if (layout_.own_host_ids) argv.push_back("--own-host-ids");
+  if (layout_.tls) argv.push_back("--tls");
   launcher_ =
       std::make_unique<JsonProcess>(argv, folder_.path() + "/launcher.log");
   Learn(launcher_->Read());
@@ -191,8 +192,7 @@ void Cluster::WaitForHealth(bool serving) {
     for (const std::string& name : Named("expert")) names.push_back(name);
   }
   for (const std::string& name : names) {
-    const auto channel = grpc::CreateChannel(
-        Of(name).address, grpc::InsecureChannelCredentials());
+    const auto channel = grpc::CreateChannel(Of(name).address, Credentials());
     EXPECT_TRUE(Eventually([&] { return IsServing(channel) == serving; }))
         << "the health of " << name << " did not become "
         << (serving ? "SERVING" : "NOT_SERVING");
@@ -217,7 +217,15 @@ const std::string& Cluster::dense_address(int index) const {
 
 std::unique_ptr<v1::InferenceService::Stub> Cluster::NewStub(int router) {
   return v1::InferenceService::NewStub(
-      grpc::CreateChannel(address(router), grpc::InsecureChannelCredentials()));
+      grpc::CreateChannel(address(router), Credentials()));
+}
+
+std::shared_ptr<grpc::ChannelCredentials> Cluster::Credentials() const {
+  if (!layout_.tls) return grpc::InsecureChannelCredentials();
+  const std::string folder = folder_.path() + "/tls/";
+  return grpc::SslCredentials({ReadAll(folder + "ca.pem"),
+                               ReadAll(folder + "operator.key"),
+                               ReadAll(folder + "operator.pem")});
 }
 
 std::string Cluster::MetricsAddress(const std::string& name) {

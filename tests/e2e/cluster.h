@@ -35,6 +35,8 @@ class Cluster {
     std::vector<std::string> local_flags = {};   // For apollo_local.
     // Each process gets its own NCCL_HOSTID, so that several may share a GPU.
     bool own_host_ids = false;
+    // All gRPC is encrypted; every process has its own certificate.
+    bool tls = false;
   };
 
   Cluster(std::string model, const Layout& layout);
@@ -62,6 +64,10 @@ class Cluster {
 
   // Stops all with SIGTERM; every exit status must be 0.
   void StopAll();
+
+  // Returns the credentials of a client in such a cluster: with `tls`, those
+  // of the certificate client/operator.
+  std::shared_ptr<grpc::ChannelCredentials> Credentials() const;
 
   // For one of the routers.
   std::unique_ptr<v1::InferenceService::Stub> NewStub(int router = 0);

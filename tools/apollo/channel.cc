@@ -4,10 +4,49 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
-namespace apollo::client {
+#include "common/mapped_file.h"
+#include "common/status_macros.h"
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
+namespace apollo::client {
+namespace {
+
+constexpr std::size_t kMaxFileBytes = 1 << 20;
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
+    const Options& options) {
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError(
+        "--tls_cert and --tls_key belong together: one is missing");
+  }
+  if (options.tls_ca.empty()) {
+    if (options.tls_cert.empty() && options.tls_server_name.empty()) {
+      return grpc::InsecureChannelCredentials();
+    }
+    return absl::InvalidArgumentError(
+        "--tls_ca is missing: it proves that the server is the right one");
+  }
+  grpc::SslCredentialsOptions files;
+  ASSIGN_OR_RETURN(files.pem_root_certs,
+                   ReadFile(options.tls_ca, kMaxFileBytes));
+  if (!options.tls_cert.empty()) {
+    ASSIGN_OR_RETURN(files.pem_cert_chain,
+                     ReadFile(options.tls_cert, kMaxFileBytes));
+    ASSIGN_OR_RETURN(files.pem_private_key,
+                     ReadFile(options.tls_key, kMaxFileBytes));
+  }
+  return grpc::SslCredentials(files);
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(
+    const Options& options) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
+                   Credentials(options));
   grpc::ChannelArguments arguments;
+  if (!options.tls_server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls_server_name);
+  }
   // Enough for the token list of the longest text that the server accepts.
   arguments.SetMaxReceiveMessageSize(64 << 20);
   // `health --wait` reconnects quickly.
@@ -22,8 +61,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // Addresses in the local network are not reached through a proxy.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(),
-                                   arguments);
+  return grpc::CreateCustomChannel(options.server, credentials, arguments);
 }
 
 }  // namespace apollo::client

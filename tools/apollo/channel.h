@@ -1,15 +1,20 @@
 #pragma once
 
+#include <absl/status/statusor.h>
 #include <grpcpp/channel.h>
 
 #include <memory>
-#include <string>
+
+#include "tools/apollo/options.h"
 
 namespace apollo::client {
 
-// Returns a channel to `server` ("host:port"). Connects with the first call,
-// which fails at once if the server is unreachable. Pings the server while it
-// is idle.
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server);
+// Returns a channel to options.server ("host:port"), over TLS if options.tls_ca
+// is given. Connects with the first call, which fails at once if the server is
+// unreachable. Pings the server while it is idle. Returns INVALID_ARGUMENT
+// naming the option if one of those of TLS lacks another, and an error naming
+// the file if one cannot be read.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(
+    const Options& options);
 
 }  // namespace apollo::client

@@ -154,7 +154,9 @@ class FakeServer {
                                &port_);
       server_ = builder.BuildAndStart();
     }
-    const auto channel = MakeChannel("127.0.0.1:" + std::to_string(port_));
+    Options to_here = options;
+    to_here.server = "127.0.0.1:" + std::to_string(port_);
+    const auto channel = MakeChannel(to_here).value();
     const auto service_stub = v1::InferenceService::NewStub(channel);
     const auto health_stub = grpc::health::v1::Health::NewStub(channel);
     Session session{.options = options,

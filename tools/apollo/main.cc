@@ -27,8 +27,13 @@ int main(int argc, char** argv) {
 
   static Interrupt interrupt;
   CancelOnSigint(interrupt);
-  const std::shared_ptr<grpc::Channel> channel =
-      MakeChannel(parsed.options.server);
+  const absl::StatusOr<std::shared_ptr<grpc::Channel>> made =
+      MakeChannel(parsed.options);
+  if (!made.ok()) {
+    std::cerr << "apollo: " << made.status().message() << "\n";
+    return kUsage;
+  }
+  const std::shared_ptr<grpc::Channel>& channel = *made;
   const auto service = apollo::v1::InferenceService::NewStub(channel);
   const auto health = grpc::health::v1::Health::NewStub(channel);
   std::unique_ptr<LineEditor> editor;

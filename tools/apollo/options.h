@@ -28,6 +28,9 @@ struct Options {
   Command command = Command::kModel;
 
   std::string server = "127.0.0.1:50051";
+  // Files of TLS, in PEM form; empty: none. Without tls_ca: plaintext.
+  std::string tls_cert, tls_key, tls_ca;
+  std::string tls_server_name;  // Empty: the host of `server`.
   bool json = false;
   bool verbose = false;
   // In seconds; 0: the default of the command (see DefaultTimeout in call.h).

@@ -374,6 +374,25 @@ void AddCommonOptions(CLI::App& app, Options& options) {
       ->envname("APOLLO_SERVER")
       ->check(RequirePort)
       ->type_name("HOST:PORT");
+  app.add_option("--tls_ca", options.tls_ca,
+                 Wrap("File with the authorities that sign the server's "
+                      "certificate, in PEM form: talks TLS (default: "
+                      "plaintext)"))
+      ->envname("APOLLO_TLS_CA")
+      ->type_name("FILE");
+  app.add_option("--tls_cert", options.tls_cert,
+                 Wrap("File with the certificate of this client, in PEM form"))
+      ->envname("APOLLO_TLS_CERT")
+      ->type_name("FILE");
+  app.add_option("--tls_key", options.tls_key,
+                 Wrap("File with its private key, in PEM form"))
+      ->envname("APOLLO_TLS_KEY")
+      ->type_name("FILE");
+  app.add_option("--tls_server_name", options.tls_server_name,
+                 Wrap("Name that the server's certificate must have (default: "
+                      "the host of --server)"))
+      ->envname("APOLLO_TLS_SERVER_NAME")
+      ->type_name("NAME");
   app.add_flag("--json", options.json,
                Wrap("Print one JSON object per line for each event or error; "
                     "fields as in proto/apollo/v1/inference.proto"));

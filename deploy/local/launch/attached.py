@@ -29,7 +29,7 @@ def run(options):
     layout = layouts.Layout(options.model, options.bin, options.dense_workers or 1, _expert_workers(options),
                             options.routers, worker_flags=options.worker_flag, dense_flags=options.dense_flag,
                             expert_flags=options.expert_flag, router_flags=options.router_flag,
-                            local_flags=options.local_flag)
+                            local_flags=options.local_flag, tls=options.tls)
     cluster = Cluster(layout, options.state, own_host_ids=options.own_host_ids)
     timeout, grace = options.timeout or DEFAULT_SECONDS, options.grace or DEFAULT_SECONDS
     try:

@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from . import layout as layouts
-from . import ports, processes, signals, state
+from . import certificates, ports, processes, signals, state
 from .failure import Failure
 
 POLL_SECONDS = 0.02
@@ -66,12 +66,16 @@ class Cluster:
         experts = layouts.role_of(name) == "expert-worker" and self.layout.experts_of(name)
         self.report(f"starting {name}" + (f" with experts {','.join(map(str, experts))}" if experts else ""))
         own_ports = ports.free_ones(self.folder, name) if self.keep_ports else {}
+        command = self.layout.command(name, self.folder, own_ports)
+        if self.layout.tls:
+            certificates.ensure(self.folder, name)
+            command += certificates.flags(self.folder, name)
         with contextlib.suppress(FileNotFoundError):
             os.remove(layouts.address_file(self.folder, name))
         environment = {**self.environment, "NCCL_HOSTID": name} if self.own_host_ids else self.environment
         # An exception between the start and these records would leave a process that nobody stops.
         with open(layouts.log_file(self.folder, name), "ab") as log, signals.deferred():
-            child = processes.start(self.layout.command(name, self.folder, own_ports), self.bound,
+            child = processes.start(command, self.bound,
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
             self.handles[name] = processes.Handle.of_child(child)
             try:
@@ -115,7 +119,11 @@ class Cluster:
 
     def client(self, name, *arguments):
         """Returns the command line of a client of a process."""
-        return [os.path.join(self.layout.binaries, layouts.CLIENT), "--server", self.address(name), *arguments]
+        proof = []
+        if self.layout.tls:
+            certificates.ensure(self.folder, certificates.CLIENT)
+            proof = certificates.flags(self.folder, certificates.CLIENT)
+        return [os.path.join(self.layout.binaries, layouts.CLIENT), "--server", self.address(name), *proof, *arguments]
 
     def _require_running(self, names):
         for name in names:

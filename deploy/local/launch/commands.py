@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import daemon, flags, history, logs, signals, state, supervisor
+from . import certificates, daemon, flags, history, logs, signals, state, supervisor
 from . import layout as layouts
 from .cluster import Cluster
 from .failure import Failure, Mistake
@@ -11,7 +11,7 @@ from .failure import Failure, Mistake
 DEFAULTS = {"dense_workers": 1, "port": 50051, "weights": "auto", "device": "cpu", "timeout": 300, "grace": 45,
             **{f"{role}_flag": [] for role in flags.ROLES}}
 # Options that a running cluster keeps.
-KEPT = ("model", "dense_workers", "expert_workers", "port", "threads", "cache_megabytes", "weights", "device",
+KEPT = ("model", "dense_workers", "expert_workers", "port", "threads", "cache_megabytes", "weights", "device", "tls",
         *(f"{role}_flag" for role in flags.ROLES), "bin")
 
 
@@ -63,6 +63,8 @@ def _start(options, ended):
         raise
     print(f"all {len(cluster.handles)} processes are healthy")
     print(f"router {cluster.address('router')}")
+    if layout.tls:
+        print("apollo needs " + " ".join(certificates.flags(options.state, certificates.CLIENT)))
     return cluster
 
 
@@ -97,7 +99,7 @@ def _layout(kept):
               if kept.get(name) is not None]
     more = {role: kept.get(f"{role}_flag") or [] for role in flags.ROLES}
     return layouts.Layout(kept["model"], kept["bin"], kept["dense_workers"], kept["expert_workers"], port=kept["port"],
-                          added=kept.get("added"), removed=kept.get("removed", ()),
+                          added=kept.get("added"), removed=kept.get("removed", ()), tls=bool(kept.get("tls")),
                           worker_flags=worker + more["worker"], dense_flags=more["dense"],
                           expert_flags=more["expert"], router_flags=more["router"])
 

@@ -17,6 +17,9 @@ _OWN = {
     "families": "cluster.sh distributes the experts; use --expert-workers",
     "expert_workers": "cluster.sh writes the list of expert workers",
     "dense_workers": "cluster.sh writes the list of dense workers",
+    "tls_cert": "use --tls",
+    "tls_key": "use --tls",
+    "tls_ca": "use --tls",
     "weights": "use --weights, because it must be the same in all workers",
 }
 # Those of all workers that have an option. For one role, they replace it.

@@ -24,7 +24,8 @@ class Layout:
     """
 
     def __init__(self, model, binaries, dense_workers=1, expert_workers=1, routers=1, port=0, worker_flags=(),
-                 dense_flags=(), expert_flags=(), router_flags=(), local_flags=(), dense_addresses=(), added=None, removed=()):
+                 dense_flags=(), expert_flags=(), router_flags=(), local_flags=(), dense_addresses=(), added=None, removed=(),
+                 tls=False):
         self.model, self.binaries, self.port = model, binaries, port
         self.dense_workers, self.expert_workers, self.routers = dense_workers, expert_workers, routers
         self.worker_flags = list(worker_flags)  # For all processes that compute.
@@ -32,6 +33,7 @@ class Layout:
         self.router_flags, self.local_flags = list(router_flags), list(local_flags)
         self.dense_addresses = list(dense_addresses)
         self.added, self.removed = dict(added or {}), set(removed)
+        self.tls = tls  # Every process has a certificate: certificates.py.
 
     def names(self):
         """Returns the names of all processes in the order of their dependencies."""

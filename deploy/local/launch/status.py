@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from . import history, state
+from . import certificates, history, state
 from . import layout as layouts
 
 _COLUMNS = f"{'ROLE':<18} {'PID':<8} {'ADDRESS':<22} {'METRICS':<22} {'UPTIME':<9} {'RESTARTS':<9} {'EXIT':<8} HEALTH"
@@ -15,16 +15,18 @@ def run(options):
     if not handles:
         print(f"not running (no process in {options.state})")
         return 1
+    settings = state.read_settings(options.state) or {}
     binaries = options.bin
     if not options.bin_given:  # Those that `up` was given.
-        binaries = (state.read_settings(options.state) or {}).get("bin") or binaries
+        binaries = settings.get("bin") or binaries
+    proof = certificates.flags(options.state, certificates.CLIENT) if settings.get("tls") else []
     records, result = history.read(options.state), 0
     print(_COLUMNS)
     for name, handle in handles.items():
         address = state.read_address(options.state, name, "grpc") or ""
         metrics = state.read_address(options.state, name, "metrics") or ""
         record = records.get(name, history.Record())
-        health = _health(binaries, address) if handle.running() else _dead(record)
+        health = _health(binaries, address, proof) if handle.running() else _dead(record)
         if health != "SERVING":
             result = 1
         print(f"{name:<18} {handle.pid:<8} {address:<22} {metrics:<22} {duration(handle.age()):<9} "
@@ -56,9 +58,10 @@ def _dead(record):
     return "dead" if record.pause is None else f"dead, restarts {duration(record.pause)} after its end"
 
 
-def _health(binaries, address):
+def _health(binaries, address, proof):
     try:
-        answer = subprocess.run([os.path.join(binaries, layouts.CLIENT), "--server", address, "--timeout", "3", "health"],
+        answer = subprocess.run([os.path.join(binaries, layouts.CLIENT), "--server", address, *proof, "--timeout", "3",
+                                 "health"],
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     except OSError:
         return "no answer"

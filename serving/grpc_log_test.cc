@@ -1,0 +1,57 @@
+#include "serving/grpc_log.h"
+
+#include <gmock/gmock.h>
+#include <grpc/support/log.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+namespace apollo {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string LogOf(const char* file, gpr_log_severity severity,
+                  const char* text) {
+  CaptureGrpcLog();
+  testing::internal::CaptureStderr();
+  gpr_log(file, 7, severity, "%s", text);
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(GrpcLogTest, AFailedHandshakeIsALineWithItsReason) {
+  const std::string log = LogOf("src/core/tsi/ssl_transport_security.cc",
+                                GPR_LOG_SEVERITY_ERROR, "bad certificate");
+  EXPECT_THAT(log, HasSubstr("\"event\":\"grpc_error_reported\""));
+  EXPECT_THAT(log, HasSubstr("\"source\":\"ssl_transport_security.cc:7\""));
+  EXPECT_THAT(log, HasSubstr("bad certificate"));
+}
+
+TEST(GrpcLogTest, OtherTextsStayOut) {
+  const std::string log =
+      LogOf("src/core/ext/transport/parsing.cc", GPR_LOG_SEVERITY_ERROR,
+            "invalid value: chest pain");
+  EXPECT_THAT(log, HasSubstr("\"source\":\"parsing.cc:7\""));
+  EXPECT_THAT(log, Not(HasSubstr("chest")));
+}
+
+TEST(GrpcLogTest, LinesThatAreNoErrorsStayOut) {
+  EXPECT_EQ(LogOf("tls_security_connector.cc", GPR_LOG_SEVERITY_INFO, "hello"),
+            "");
+}
+
+TEST(GrpcLogTest, LinesAreLimited) {
+  CaptureGrpcLog();
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 1000; ++i) {
+    gpr_log("ssl_transport_security.cc", 7, GPR_LOG_SEVERITY_ERROR, "again");
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  // The clock is real: some seconds may begin meanwhile.
+  EXPECT_LT(std::count(log.begin(), log.end(), '\n'), 500);
+}
+
+}  // namespace
+}  // namespace apollo
