@@ -39,6 +39,7 @@ absl::Status CheckRouterOptions(const RouterOptions& options) {
   RETURN_IF_ERROR(CheckAboveZero("stalled_client_timeout",
                                  options.calls.stalled_client_timeout));
   RETURN_IF_ERROR(CheckSilentClientTimeout(options.silent_client_timeout));
+  RETURN_IF_ERROR(CheckAccessOptions(options.access));
   return CheckFromTo("max_metadata_bytes", options.max_metadata_bytes,
                      kLeastMetadataBytes, kMostMetadataBytes);
 }

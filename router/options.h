@@ -3,6 +3,7 @@
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
+#include "router/access/access_control.h"
 #include "router/model/router_model.h"
 #include "router/session/call_table.h"
 
@@ -13,6 +14,7 @@ namespace apollo {
 struct RouterOptions {
   RouterModel::Options model;
   CallLimits calls;
+  AccessOptions access;
   // Limit on the headers of one gRPC call; gRPC rejects more with
   // RESOURCE_EXHAUSTED.
   int max_metadata_bytes = 16 << 10;

@@ -49,6 +49,16 @@ ABSL_FLAG(int, max_metadata_bytes, apollo::RouterOptions().max_metadata_bytes,
           "Maximum size of a call's gRPC metadata in bytes; more is refused "
           "with RESOURCE_EXHAUSTED.");
 
+ABSL_FLAG(std::string, policy, "",
+          "File with the policy in JSON: who may call which methods, and how "
+          "much (docs/access.md). Read again when it changes; a wrong version "
+          "is logged, and the last one stays. Default: everybody may call "
+          "everything.");
+ABSL_FLAG(std::string, jwt_keys, "",
+          "File with a JSON Web Key Set: the keys that sign the bearer tokens "
+          "of callers. Read again when it changes. Needs --policy. Default: no "
+          "tokens.");
+
 namespace apollo {
 
 absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
@@ -65,6 +75,8 @@ absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
       absl::GetFlag(FLAGS_stalled_client_timeout);
   options.silent_client_timeout = absl::GetFlag(FLAGS_silent_client_timeout);
   options.max_metadata_bytes = absl::GetFlag(FLAGS_max_metadata_bytes);
+  options.access.policy_file = absl::GetFlag(FLAGS_policy);
+  options.access.jwt_keys_file = absl::GetFlag(FLAGS_jwt_keys);
   RETURN_IF_ERROR(CheckRouterOptions(options));
   return options;
 }

@@ -10,8 +10,8 @@ namespace apollo {
 
 // Reads the flags that only routers have: --default_routing, --language_model,
 // --chat_template, --language_threshold, --expected_languages, --max_calls,
-// --call_output_bytes, --stalled_client_timeout, --silent_client_timeout and
-// --max_metadata_bytes. Call after
+// --call_output_bytes, --stalled_client_timeout, --silent_client_timeout,
+// --max_metadata_bytes, --policy and --jwt_keys. Call after
 // absl::ParseCommandLine. `families` is ProcessFlags::families. Returns
 // INVALID_ARGUMENT naming the flag whose value is out of range.
 absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families);

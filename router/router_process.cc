@@ -59,8 +59,8 @@ absl::Status RouterProcess::Serve(const Options& options) {
   failover_ =
       std::make_unique<FailoverBackend>(*pool_, limits, *frame_->registry());
   failover_->StartThread();
-  role_ = std::make_unique<RouterRole>(*model_, *failover_, options.router,
-                                       *frame_->registry());
+  ASSIGN_OR_RETURN(role_, RouterRole::Make(*model_, *failover_, options.router,
+                                           *frame_->registry()));
   auto server = role_->Listen(
       options.process.server,
       {frame_->registry(),

@@ -13,9 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "serving/call_gate.h"
 #include "serving/connection_gate.h"
 #include "serving/port_watch.h"
 #include "serving/reflection.h"
+#include "serving/unknown_methods.h"
 
 namespace apollo {
 
@@ -24,6 +26,10 @@ struct ServerOptions {
   std::string metrics_listen = "127.0.0.1:0";  // HTTP, /metrics.
   std::string address_file;  // File for both addresses; empty: none.
   bool reflection = false;
+  // Asked for each call of reflection, and of methods that no service has.
+  // Services ask for themselves. With a gate, reflection has no v1alpha, which
+  // belongs to gRPC and cannot be asked. Null: all calls may come.
+  CallGate gate = nullptr;
   // Maximum number of open connections to the gRPC port, including idle ones;
   // further ones are closed immediately.
   int max_connections = 1000;
@@ -112,7 +118,9 @@ class Server {
   // Metrics of the server itself.
   const std::shared_ptr<prometheus::Registry> registry_ =
       std::make_shared<prometheus::Registry>();
-  std::unique_ptr<ReflectionService> reflection_;  // Used by server_.
+  // Used by server_.
+  std::unique_ptr<ReflectionService> reflection_;
+  std::unique_ptr<UnknownMethods> unknown_methods_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<ConnectionGate> gate_;  // Hands connections to server_.
   std::unique_ptr<prometheus::Exposer> exposer_;

@@ -63,8 +63,8 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   backend_ = std::make_unique<LocalBackend>(
       dense_->worker(), dense_->routing(), setup_->model.model.hash,
       dense_->self(), [this] { return ExpertState(); });
-  router_ = std::make_unique<RouterRole>(*router_model_, *backend_,
-                                         options.router, registry);
+  ASSIGN_OR_RETURN(router_, RouterRole::Make(*router_model_, *backend_,
+                                             options.router, registry));
   return absl::OkStatus();
 }
 
