@@ -38,6 +38,7 @@ LIBRARIES = {
     "absl_flags": (["absl/flags/"], ["dense_worker", "engine", "expert_worker", "router", "serving"]),
     "absl_random": (["absl/random/"], ["clients", "router"]),
     "c_ares": (["ares.h"], ["serving"]),
+    "cjose": (["cjose/"], ["router"]),
     "cld2": (["cld2/"], ["model"]),
     "cli11": (["CLI/"], []),
     "crypto": (["openssl/"], ["common", "serving"]),

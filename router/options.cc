@@ -46,6 +46,7 @@ absl::Status CheckRouterOptions(const RouterOptions& options) {
                               kMostAuditMegabytes));
   RETURN_IF_ERROR(
       CheckFromTo("audit_files", options.audit.files, 2, kMostAuditFiles));
+  RETURN_IF_ERROR(CheckAccessOptions(options.access));
   return CheckFromTo("max_metadata_bytes", options.max_metadata_bytes,
                      kLeastMetadataBytes, kMostMetadataBytes);
 }

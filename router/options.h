@@ -3,6 +3,7 @@
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
+#include "router/access/access_control.h"
 #include "router/audit/audit_file.h"
 #include "router/model/router_model.h"
 #include "router/session/call_table.h"
@@ -14,6 +15,7 @@ namespace apollo {
 struct RouterOptions {
   RouterModel::Options model;
   CallLimits calls;
+  AccessOptions access;
   AuditFile::Options audit;  // No path: no audit log.
   // Limit on the headers of one gRPC call; gRPC rejects more with
   // RESOURCE_EXHAUSTED.

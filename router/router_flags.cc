@@ -66,6 +66,16 @@ ABSL_FLAG(std::string, tls_client_auth, "require",
           "With --tls_cert: \"require\" a certificate of every client, or "
           "only \"request\" it, for clients that prove themselves otherwise.");
 
+ABSL_FLAG(std::string, policy, "",
+          "File with the policy in JSON: who may call which methods, and how "
+          "much (docs/access.md). Read again when it changes; a wrong version "
+          "is logged, and the last one stays. Default: everybody may call "
+          "everything.");
+ABSL_FLAG(std::string, jwt_keys, "",
+          "File with a JSON Web Key Set: the keys that sign the bearer tokens "
+          "of callers. Read again when it changes. Needs --policy. Default: no "
+          "tokens.");
+
 namespace apollo {
 namespace {
 
@@ -96,6 +106,8 @@ absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
   options.audit.max_megabytes = absl::GetFlag(FLAGS_audit_max_megabytes);
   options.audit.files = absl::GetFlag(FLAGS_audit_files);
   ASSIGN_OR_RETURN(options.clients_need_certificate, ReadClientAuth());
+  options.access.policy_file = absl::GetFlag(FLAGS_policy);
+  options.access.jwt_keys_file = absl::GetFlag(FLAGS_jwt_keys);
   RETURN_IF_ERROR(CheckRouterOptions(options));
   return options;
 }

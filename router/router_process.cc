@@ -78,8 +78,13 @@ absl::Status RouterProcess::Serve(const Options& options) {
       std::make_unique<FailoverBackend>(*pool_, limits, *frame_->registry());
   failover_->StartThread();
   ASSIGN_OR_RETURN(audit_, AuditLog::Open(options.router.audit, Clock::Real()));
-  role_ = std::make_unique<RouterRole>(*model_, *failover_, options.router,
-                                       *frame_->registry(), audit_.get());
+  ASSIGN_OR_RETURN(role_,
+                   RouterRole::Make(
+                       *model_, *failover_, options.router, *frame_->registry(),
+                       [](const grpc::ServerContextBase& call) {
+                         return PeerIdentityOf(call);
+                       },
+                       audit_.get()));
   auto server = role_->Listen(
       options.process.server,
       {frame_->registry(),

@@ -1,9 +1,14 @@
 #include "router/router_role.h"
 
+#include <absl/time/clock.h>
+
+#include <cstddef>
 #include <utility>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/status_macros.h"
+#include "router/access/access_metrics.h"
 #include "serving/counter_collector.h"
 
 namespace apollo {
@@ -11,23 +16,61 @@ namespace {
 
 constexpr absl::Duration kStuck = absl::Seconds(30);
 
+// Returns the decision of the policy about each call, or null without one.
+AdmitCall AdmitBy(AccessControl* access, const PeerOf& peer_of) {
+  if (access == nullptr && peer_of == nullptr) return nullptr;
+  return [access, peer_of](RpcMethod method,
+                           const grpc::ServerContextBase& context,
+                           std::size_t message_bytes) {
+    Admission admission;
+    const CallEvidence evidence = EvidenceOf(context, peer_of, message_bytes);
+    if (access != nullptr) {
+      auto pass = access->Admit(method, evidence);
+      admission.status = pass.status();
+      if (pass.ok()) admission.pass = *std::move(pass);
+    }
+    admission.pass->SetCertificate(evidence.peer.certificate_sha256);
+    return admission;
+  };
+}
+
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<RouterRole>> RouterRole::Make(
+    const RouterModel& model, RouterBackend& backend,
+    const RouterOptions& options, prometheus::Registry& registry,
+    PeerOf peer_of, AuditLog* audit) {
+  std::unique_ptr<AccessControl> access;
+  if (!options.access.policy_file.empty()) {
+    ASSIGN_OR_RETURN(access, AccessControl::Open(options.access, model.name,
+                                                 Clock::Real(), absl::Now));
+  }
+  return std::unique_ptr<RouterRole>(new RouterRole(model, backend, options,
+                                                    registry, std::move(access),
+                                                    std::move(peer_of), audit));
+}
 
 RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
                        const RouterOptions& options,
-                       prometheus::Registry& registry, AuditLog* audit)
+                       prometheus::Registry& registry,
+                       std::unique_ptr<AccessControl> access, PeerOf peer_of,
+                       AuditLog* audit)
     : options_(options),
+      access_(std::move(access)),
+      peer_of_(std::move(peer_of)),
       audit_(audit),
       metrics_(registry),
       languages_(registry, model.families),
       calls_(options.calls, Clock::Real()),
-      service_({model, backend, metrics_, Clock::Real(), calls_, &languages_,
-                audit}),
+      service_(
+          {model, backend, metrics_, Clock::Real(), calls_, &languages_, audit},
+          AdmitBy(access_.get(), peer_of_)),
       watch_(kStuck),
       ticker_(absl::Seconds(1), [this] { Tick(); }) {}
 
 void RouterRole::Tick() {
   calls_.Tick();
+  if (access_ != nullptr) access_->Reload();
   if (audit_ != nullptr) audit_->Tick();
   looks_.fetch_add(1, std::memory_order_relaxed);
 }
@@ -46,13 +89,21 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
   options.keepalive_time = options_.silent_client_timeout / 3;
   options.keepalive_timeout =
       options_.silent_client_timeout - options.keepalive_time;
+  auto all_metrics = metrics;
+  if (access_ != nullptr) {
+    options.gate = [this](const grpc::ServerContextBase& context,
+                          const std::string& path) {
+      return access_->AdmitPath(path, EvidenceOf(context, peer_of_, 0));
+    };
+    all_metrics.push_back(std::make_shared<AccessMetrics>(access_->ledger()));
+  }
   // Whoever else may call is for the policy of callers to say.
   const Callers callers = {
       .never = {PeerRole::kDenseWorker, PeerRole::kExpertWorker}};
   return Server::Start(
       options,
       {{&service_, v1::InferenceService::service_full_name(), callers}},
-      metrics);
+      all_metrics);
 }
 
 bool RouterRole::Alive() const {

@@ -13,8 +13,10 @@
 
 #include "common/progress_watch.h"
 #include "common/ticker.h"
+#include "router/access/access_control.h"
 #include "router/audit/audit_log.h"
 #include "router/backend.h"
+#include "router/grpc/call_evidence_of.h"
 #include "router/grpc/inference_service.h"
 #include "router/options.h"
 #include "router/session/call_table.h"
@@ -28,11 +30,13 @@ namespace apollo {
 // router process and a process with all roles share.
 class RouterRole {
  public:
-  // The model, the backend, the registry and the audit log (null: none) must
-  // outlive the role.
-  RouterRole(const RouterModel& model, RouterBackend& backend,
-             const RouterOptions& options, prometheus::Registry& registry,
-             AuditLog* audit = nullptr);
+  // Reads the policy and the keys of tokens, if the options name some. Errors
+  // name the flag. The model, the backend, the registry and the audit log
+  // (null: none) must outlive the role.
+  static absl::StatusOr<std::unique_ptr<RouterRole>> Make(
+      const RouterModel& model, RouterBackend& backend,
+      const RouterOptions& options, prometheus::Registry& registry,
+      PeerOf peer_of = nullptr, AuditLog* audit = nullptr);
 
   // Serves, and `metrics` too. The role must outlive the server. Errors as
   // Server::Start's.
@@ -51,9 +55,15 @@ class RouterRole {
   LastCalls EndOfCalls(absl::Duration grace);
 
  private:
+  RouterRole(const RouterModel& model, RouterBackend& backend,
+             const RouterOptions& options, prometheus::Registry& registry,
+             std::unique_ptr<AccessControl> access, PeerOf peer_of,
+             AuditLog* audit);
   void Tick();
 
   const RouterOptions options_;
+  const std::unique_ptr<AccessControl> access_;  // Null without --policy.
+  const PeerOf peer_of_;
   AuditLog* const audit_;
   RequestMetrics metrics_;
   LanguageMetrics languages_;

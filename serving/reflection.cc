@@ -19,9 +19,14 @@ class ReflectionCall final
     : public grpc::ServerBidiReactor<pb::ServerReflectionRequest,
                                      pb::ServerReflectionResponse> {
  public:
-  explicit ReflectionCall(const ReflectionService& service)
+  ReflectionCall(const ReflectionService& service, const absl::Status& admitted)
       : service_(service) {
-    StartRead(&request_);
+    if (admitted.ok()) {
+      StartRead(&request_);
+    } else {
+      Finish(grpc::Status(static_cast<grpc::StatusCode>(admitted.code()),
+                          std::string(admitted.message())));
+    }
   }
 
  private:
@@ -104,9 +109,12 @@ const FileDescriptor* FileOfExtension(const DescriptorPool& pool,
 
 grpc::ServerBidiReactor<pb::ServerReflectionRequest,
                         pb::ServerReflectionResponse>*
-ReflectionService::ServerReflectionInfo(
-    grpc::CallbackServerContext* /*context*/) {
-  return new ReflectionCall(*this);  // Deletes itself.
+ReflectionService::ServerReflectionInfo(grpc::CallbackServerContext* context) {
+  constexpr char kPath[] =
+      "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+  const absl::Status admitted =
+      gate_ ? gate_(*context, kPath) : absl::OkStatus();
+  return new ReflectionCall(*this, admitted);  // Deletes itself.
 }
 
 pb::ServerReflectionResponse ReflectionService::Answer(

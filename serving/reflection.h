@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "proto/grpc/reflection/v1/reflection.grpc.pb.h"
+#include "serving/call_gate.h"
 
 namespace apollo {
 
@@ -15,9 +16,11 @@ namespace apollo {
 class ReflectionService final
     : public grpc::reflection::v1::ServerReflection::CallbackService {
  public:
-  // `services`: the full names of all services of the server.
-  explicit ReflectionService(std::vector<std::string> services)
-      : services_(std::move(services)) {}
+  // `services`: the full names of all services of the server. Without a gate,
+  // everybody may ask.
+  explicit ReflectionService(std::vector<std::string> services,
+                             CallGate gate = nullptr)
+      : services_(std::move(services)), gate_(std::move(gate)) {}
 
   grpc::ServerBidiReactor<grpc::reflection::v1::ServerReflectionRequest,
                           grpc::reflection::v1::ServerReflectionResponse>*
@@ -30,6 +33,7 @@ class ReflectionService final
 
  private:
   const std::vector<std::string> services_;
+  const CallGate gate_;
 };
 
 }  // namespace apollo

@@ -104,11 +104,11 @@ void SetUpPluginsOnce(bool reflection) {
 }
 
 // Returns the names of all services of a server with reflection.
-std::vector<std::string> AllNames(std::vector<std::string> names) {
+std::vector<std::string> AllNames(std::vector<std::string> names, bool alpha) {
   names.emplace_back(grpc::health::v1::Health::service_full_name());
   names.emplace_back(
       grpc::reflection::v1::ServerReflection::service_full_name());
-  names.emplace_back("grpc.reflection.v1alpha.ServerReflection");
+  if (alpha) names.emplace_back("grpc.reflection.v1alpha.ServerReflection");
   // Names the health protocol's descriptor, too, which gRPC itself lacks.
   google::protobuf::LinkMessageReflection<
       grpc::health::v1::HealthCheckRequest>();
@@ -193,7 +193,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   ASSIGN_OR_RETURN(Listener listener,
                    ListenOn(options.listen, options.keepalive_timeout));
   server->address_ = absl::StrCat(Host(options.listen), ":", listener.port);
-  SetUpPluginsOnce(options.reflection);
+  SetUpPluginsOnce(options.reflection && options.gate == nullptr);
   CaptureGrpcLog();
   grpc::ServerBuilder builder;
   // gRPC cannot limit connections, so the gate accepts them for it.
@@ -208,9 +208,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     server->service_names_.push_back(service.name);
   }
   if (options.reflection) {
-    server->reflection_ =
-        std::make_unique<ReflectionService>(AllNames(server->service_names_));
+    server->reflection_ = std::make_unique<ReflectionService>(
+        AllNames(server->service_names_, options.gate == nullptr),
+        options.gate);
     builder.RegisterService(server->reflection_.get());
+  }
+  if (options.gate != nullptr) {
+    server->unknown_methods_ = std::make_unique<UnknownMethods>(options.gate);
+    builder.RegisterCallbackGenericService(server->unknown_methods_.get());
   }
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "serving/call_gate.h"
 #include "serving/call_guard.h"
 #include "serving/cluster_channel.h"  // IWYU pragma: export
 #include "serving/connection_gate.h"
@@ -21,6 +22,7 @@
 #include "serving/process_metrics.h"
 #include "serving/reflection.h"
 #include "serving/tls.h"
+#include "serving/unknown_methods.h"
 
 namespace apollo {
 
@@ -29,6 +31,10 @@ struct ServerOptions {
   std::string metrics_listen = "127.0.0.1:0";  // HTTP, /metrics.
   std::string address_file;  // File for both addresses; empty: none.
   bool reflection = false;
+  // Asked for each call of reflection, and of methods that no service has.
+  // Services ask for themselves. With a gate, reflection has no v1alpha, which
+  // belongs to gRPC and cannot be asked. Null: all calls may come.
+  CallGate gate = nullptr;
   // Maximum number of open connections to the gRPC port, including idle ones;
   // further ones are closed immediately.
   int max_connections = 1000;
@@ -151,7 +157,9 @@ class Server {
       std::make_shared<ProcessMetrics>();
   prometheus::Gauge& ready_metric_;
   prometheus::Gauge& live_metric_;
-  std::unique_ptr<ReflectionService> reflection_;  // Used by server_.
+  // Used by server_.
+  std::unique_ptr<ReflectionService> reflection_;
+  std::unique_ptr<UnknownMethods> unknown_methods_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<ConnectionGate> gate_;  // Hands connections to server_.
   std::unique_ptr<prometheus::Exposer> exposer_;

@@ -26,6 +26,7 @@ packages=(
   # Libraries: third_party/system/BUILD.bazel names them one by one.
   libabsl-dev
   libc-ares-dev
+  libcjose-dev
   libcld2-dev
   libcli11-dev
   libedit-dev

@@ -10,6 +10,7 @@
 #include "deploy/local/local_backend.h"
 #include "link/in_process_link.h"
 #include "link/link_session.h"
+#include "serving/peer_identity_grpc.h"
 
 namespace apollo {
 
@@ -65,8 +66,13 @@ absl::Status LocalCluster::StartRoles(Options& options) {
       dense_->worker(), dense_->routing(), setup_->model.model.hash,
       dense_->self(), [this] { return ExpertState(); });
   ASSIGN_OR_RETURN(audit_, AuditLog::Open(options.router.audit, Clock::Real()));
-  router_ = std::make_unique<RouterRole>(
-      *router_model_, *backend_, options.router, registry, audit_.get());
+  ASSIGN_OR_RETURN(router_,
+                   RouterRole::Make(
+                       *router_model_, *backend_, options.router, registry,
+                       [](const grpc::ServerContextBase& call) {
+                         return PeerIdentityOf(call);
+                       },
+                       audit_.get()));
   return absl::OkStatus();
 }
 

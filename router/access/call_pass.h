@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "router/access/call_ledger.h"
 #include "router/access/caller.h"
@@ -32,6 +33,12 @@ class CallPass {
 
   // Returns the name of the caller; empty without a policy.
   const std::string& caller() const { return caller_.name; }
+  // The hash of the certificate of the call's connection, if it has one
+  // (PeerIdentity::certificate_sha256). Set before the pass is used.
+  void SetCertificate(std::string sha256) {
+    certificate_sha256_ = std::move(sha256);
+  }
+  const std::string& certificate_sha256() const { return certificate_sha256_; }
   // Returns the salt of the caller's tenant (GenerationRequest::cache_salt).
   // Salts of different tenants differ, and none is that of calls without a
   // policy, which is empty. It does not change between releases, so that
@@ -64,6 +71,7 @@ class CallPass {
   const std::shared_ptr<CallLedger> ledger_;
   const std::shared_ptr<CallLedger::Account> account_;
   const bool stream_ = false;
+  std::string certificate_sha256_;
 
   static const Caller& Nobody();
 

@@ -28,13 +28,13 @@ constexpr std::size_t kPartBytes = 3 * kFieldBytes;
 
 CompleteCall::CompleteCall(const SessionContext& context,
                            grpc::CallbackServerContext* server_context,
-                           std::string tenant, std::string request_id,
-                           grpc::ByteBuffer* response)
+                           std::unique_ptr<CallPass> pass,
+                           std::string request_id, grpc::ByteBuffer* response)
     : server_context_(server_context),
       response_(response),
       arrived_(std::chrono::system_clock::now()),
       session_(
-          GenerateSession::Make(context, std::move(tenant), *this, "Complete")),
+          GenerateSession::Make(context, std::move(pass), *this, "Complete")),
       request_id_(request_id.empty() ? session_->request_id()
                                      : std::move(request_id)) {
   session_->SetRequestId(request_id_);
@@ -44,13 +44,14 @@ CompleteCall::CompleteCall(const SessionContext& context,
 
 CompleteCall* CompleteCall::Start(const SessionContext& context,
                                   grpc::CallbackServerContext* server_context,
-                                  std::string tenant,
+                                  Admission admission,
                                   const grpc::ByteBuffer& request,
                                   grpc::ByteBuffer* response) {
   auto* const call =
-      new CompleteCall(context, server_context, std::move(tenant),
+      new CompleteCall(context, server_context, std::move(admission.pass),
                        PeekRequestId(request), response);
   call->session_->Start([&]() -> absl::StatusOr<GenerateInput> {
+    RETURN_IF_ERROR(admission.status);
     if (!request.Valid()) return call->WhyCancelled();
     ASSIGN_OR_RETURN(GenerateInput input,
                      ParseGenerate(context.model, request));

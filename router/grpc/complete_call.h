@@ -23,19 +23,20 @@ class CompleteCall final : public grpc::ServerUnaryReactor,
   // default. A larger one ends the call with FAILED_PRECONDITION.
   static constexpr std::size_t kMaxResponseBytes = 4'000'000;
 
-  // Starts a call by the tenant with the serialized request and returns its
-  // reactor. `response` and `server_context` belong to gRPC and live until the
-  // call is over.
+  // Starts a call, unless it was refused, with the serialized request and
+  // returns its reactor. `response` and `server_context` belong to gRPC and
+  // live until the call is over.
   static CompleteCall* Start(const SessionContext& context,
                              grpc::CallbackServerContext* server_context,
-                             std::string tenant,
+                             Admission admission,
                              const grpc::ByteBuffer& request,
                              grpc::ByteBuffer* response);
 
  private:
   CompleteCall(const SessionContext& context,
-               grpc::CallbackServerContext* server_context, std::string tenant,
-               std::string request_id, grpc::ByteBuffer* response);
+               grpc::CallbackServerContext* server_context,
+               std::unique_ptr<CallPass> pass, std::string request_id,
+               grpc::ByteBuffer* response);
 
   // Returns the reason why gRPC ends the call early.
   absl::Status WhyCancelled() const;

@@ -21,10 +21,11 @@ absl::StatusOr<GenerateInput> ParseGenerate(const RouterModel& model,
 
 GenerateCall::GenerateCall(const SessionContext& context,
                            grpc::CallbackServerContext* server_context,
-                           std::string tenant, std::string request_id)
+                           std::unique_ptr<CallPass> pass,
+                           std::string request_id)
     : server_context_(server_context),
       arrived_(std::chrono::system_clock::now()),
-      session_(GenerateSession::Make(context, std::move(tenant), *this)),
+      session_(GenerateSession::Make(context, std::move(pass), *this)),
       request_id_(request_id.empty() ? session_->request_id()
                                      : std::move(request_id)) {
   session_->SetRequestId(request_id_);
@@ -34,11 +35,13 @@ GenerateCall::GenerateCall(const SessionContext& context,
 
 GenerateCall* GenerateCall::Start(const SessionContext& context,
                                   grpc::CallbackServerContext* server_context,
-                                  std::string tenant,
+                                  Admission admission,
                                   const grpc::ByteBuffer& request) {
-  auto* const call = new GenerateCall(
-      context, server_context, std::move(tenant), PeekRequestId(request));
+  auto* const call =
+      new GenerateCall(context, server_context, std::move(admission.pass),
+                       PeekRequestId(request));
   call->session_->Start([&]() -> absl::StatusOr<GenerateInput> {
+    RETURN_IF_ERROR(admission.status);
     if (!request.Valid()) return call->WhyCancelled();
     return ParseGenerate(context.model, request);
   });

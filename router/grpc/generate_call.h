@@ -27,17 +27,18 @@ using GenerateStream =
 // done with the call.
 class GenerateCall final : public GenerateStream, private GenerateWriter {
  public:
-  // Starts a call by the tenant with the serialized request and returns its
-  // reactor. `server_context` belongs to gRPC and lives until the call is over.
+  // Starts a call, unless it was refused, with the serialized request and
+  // returns its reactor. `server_context` belongs to gRPC and lives until the
+  // call is over.
   static GenerateCall* Start(const SessionContext& context,
                              grpc::CallbackServerContext* server_context,
-                             std::string tenant,
+                             Admission admission,
                              const grpc::ByteBuffer& request);
 
  private:
   GenerateCall(const SessionContext& context,
-               grpc::CallbackServerContext* server_context, std::string tenant,
-               std::string request_id);
+               grpc::CallbackServerContext* server_context,
+               std::unique_ptr<CallPass> pass, std::string request_id);
 
   // GenerateStream:
   void OnCancel() override;

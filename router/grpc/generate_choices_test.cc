@@ -56,8 +56,9 @@ TEST_F(GenerateChoicesTest, EveryChoiceHasTheTenantsSalt) {
   for (const auto& sequence : backend_->sequences()) {
     salts.push_back(sequence->request.cache_salt);
   }
-  EXPECT_THAT(salts, testing::ElementsAre("clinic-a", "clinic-a", "clinic-b",
-                                          "clinic-b", "", ""));
+  EXPECT_THAT(salts, testing::ElementsAre("tenant:clinic-a", "tenant:clinic-a",
+                                          "tenant:clinic-b", "tenant:clinic-b",
+                                          "", ""));
 }
 
 TEST_F(GenerateChoicesTest, ChoicesAreInterleavedAndHaveSeedsOfTheirOwn) {

@@ -9,6 +9,7 @@
 #include "common/retry_hint.h"
 #include "proto/apollo/rpc/details.pb.h"
 #include "proto/apollo/rpc/packing.h"
+#include "router/access/quota_refusal.h"
 #include "router/request/field_error.h"
 
 namespace apollo {
@@ -56,6 +57,13 @@ grpc::Status ToGrpcStatus(const absl::Status& status,
     retry.mutable_retry_delay()->set_nanos(static_cast<int>(
         absl::ToInt64Nanoseconds(*delay - absl::Seconds(seconds))));
     rpc::Pack(retry, details.add_details());
+    if (const auto quota = QuotaViolationOf(status)) {
+      rpc::QuotaFailure failure;
+      auto* violation = failure.add_violations();
+      violation->set_subject(quota->subject);
+      violation->set_description(quota->description);
+      rpc::Pack(failure, details.add_details());
+    }
   }
   const auto code = static_cast<grpc::StatusCode>(status.code());
   const std::string message(status.message());

@@ -18,7 +18,8 @@ std::optional<absl::Duration> RetryDelay(const absl::Status& status,
                                          const std::string& request_id);
 
 // Returns the status as gRPC sends it: FieldErrors carry a
-// google.rpc.BadRequest, statuses with a RetryDelay a google.rpc.RetryInfo.
+// google.rpc.BadRequest, statuses with a RetryDelay a google.rpc.RetryInfo,
+// QuotaRefusals a google.rpc.QuotaFailure, too.
 grpc::Status ToGrpcStatus(const absl::Status& status,
                           const std::string& request_id = "");
 

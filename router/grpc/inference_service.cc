@@ -49,34 +49,38 @@ absl::Status DetectText(const RouterModel& model,
 
 }  // namespace
 
-std::string InferenceService::Tenant(
-    const grpc::ServerContextBase& server_context) const {
-  return tenant_of_ ? tenant_of_(server_context) : std::string();
+Admission InferenceService::Admit(RpcMethod method,
+                                  const grpc::ServerContextBase& server_context,
+                                  const grpc::ByteBuffer* request) const {
+  if (admit_ == nullptr) return {};
+  // gRPC passes an invalid buffer if the client left.
+  const bool has_bytes = request != nullptr && request->Valid();
+  return admit_(method, server_context, has_bytes ? request->Length() : 0);
 }
 
-AuditCaller InferenceService::Audited(
-    const grpc::ServerContextBase& server_context) const {
-  return {Tenant(server_context), ""};
-}
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* InferenceService::Generate(
     grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request) {
-  return GenerateCall::Start(context_, server_context, Tenant(*server_context),
-                             *request);
+  return GenerateCall::Start(
+      context_, server_context,
+      Admit(RpcMethod::kGenerate, *server_context, request), *request);
 }
 
 grpc::ServerUnaryReactor* InferenceService::Complete(
     grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return CompleteCall::Start(context_, server_context, Tenant(*server_context),
-                             *request, response);
+  return CompleteCall::Start(
+      context_, server_context,
+      Admit(RpcMethod::kComplete, *server_context, request), *request,
+      response);
 }
 
 grpc::ServerUnaryReactor* InferenceService::Score(
     grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return ScoreCall::Start(context_, server_context, Tenant(*server_context),
+  return ScoreCall::Start(context_, server_context,
+                          Admit(RpcMethod::kScore, *server_context, request),
                           *request, response);
 }
 
@@ -85,8 +89,9 @@ grpc::ServerUnaryReactor* InferenceService::Tokenize(
     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   return UnaryCall::Start(
       context_, "Tokenize", server_context,
+      Admit(RpcMethod::kTokenize, *server_context, request),
       [&] { return TokenizeText(context_.model, *request, response); },
-      Audited(*server_context));
+      UnaryCall::kAudited);
 }
 
 grpc::ServerUnaryReactor* InferenceService::DetectLanguage(
@@ -94,24 +99,30 @@ grpc::ServerUnaryReactor* InferenceService::DetectLanguage(
     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   return UnaryCall::Start(
       context_, "DetectLanguage", server_context,
+      Admit(RpcMethod::kDetectLanguage, *server_context, request),
       [&] { return DetectText(context_.model, *request, response); },
-      Audited(*server_context));
+      UnaryCall::kAudited);
 }
 
 grpc::ServerUnaryReactor* InferenceService::GetModel(
     grpc::CallbackServerContext* server_context,
     const v1::GetModelRequest* /*request*/, v1::GetModelResponse* response) {
-  return UnaryCall::Start(context_, "GetModel", server_context, [&] {
-    *response = ToProto(context_.model, context_.backend.ModelHash());
-    return absl::OkStatus();
-  });
+  return UnaryCall::Start(
+      context_, "GetModel", server_context,
+      Admit(RpcMethod::kGetModel, *server_context, /*request=*/nullptr), [&] {
+        *response = ToProto(context_.model, context_.backend.ModelHash());
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::GetRouting(
     grpc::CallbackServerContext* server_context,
     const v1::GetRoutingRequest* request, v1::GetRoutingResponse* response) {
   grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
-  StartRoutingCall(context_, server_context, *request, response, reactor);
+  StartRoutingCall(
+      context_, server_context,
+      Admit(RpcMethod::kGetRouting, *server_context, /*request=*/nullptr),
+      *request, response, reactor);
   return reactor;
 }
 
@@ -119,7 +130,10 @@ grpc::ServerUnaryReactor* InferenceService::GetStatus(
     grpc::CallbackServerContext* server_context,
     const v1::GetStatusRequest* /*request*/, v1::GetStatusResponse* response) {
   grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
-  StartStatusCall(context_, response, reactor);
+  StartStatusCall(
+      context_, server_context,
+      Admit(RpcMethod::kGetStatus, *server_context, /*request=*/nullptr),
+      response, reactor);
   return reactor;
 }
 

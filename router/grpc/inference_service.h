@@ -1,16 +1,21 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
-#include <string>
+#include <memory>
 #include <utility>
 
 #include "proto/apollo/v1/inference.grpc.pb.h"
+#include "router/access/call_pass.h"
+#include "router/access/rpc_method.h"
 #include "router/session/session.h"
 
 namespace apollo {
 
-// Returns the tenant that made a call. Thread-safe.
-using TenantOf = std::function<std::string(const grpc::ServerContextBase&)>;
+// Decides about a call of a method whose serialized request has this size; 0 if
+// it has not been kept. Thread-safe.
+using AdmitCall = std::function<Admission(
+    RpcMethod, const grpc::ServerContextBase&, std::size_t message_bytes)>;
 
 // The public service. Receives requests as raw bytes, so that errors can name a
 // field that is not UTF-8 (see wire_request.h); the requests of GetModel and
@@ -30,11 +35,10 @@ class InferenceService final
                                                   v1::InferenceService::
                                                       Service>>>>>>>> {
  public:
-  // Different tenants share no cached prefixes (GenerationRequest::cache_salt).
-  // Without `tenant_of`, all callers are one tenant.
+  // Without `admit`, everybody may call everything, and nobody has a name.
   explicit InferenceService(const SessionContext& context,
-                            TenantOf tenant_of = nullptr)
-      : context_(context), tenant_of_(std::move(tenant_of)) {}
+                            AdmitCall admit = nullptr)
+      : context_(context), admit_(std::move(admit)) {}
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Generate(
       grpc::CallbackServerContext* server_context,
@@ -65,12 +69,12 @@ class InferenceService final
       v1::GetStatusResponse* response) override;
 
  private:
-  std::string Tenant(const grpc::ServerContextBase& server_context) const;
-  // Returns the caller for the audit log.
-  AuditCaller Audited(const grpc::ServerContextBase& server_context) const;
+  Admission Admit(RpcMethod method,
+                  const grpc::ServerContextBase& server_context,
+                  const grpc::ByteBuffer* request) const;
 
   const SessionContext context_;
-  const TenantOf tenant_of_;
+  const AdmitCall admit_;
 };
 
 }  // namespace apollo

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "router/grpc/grpc_status.h"
@@ -14,20 +15,26 @@ namespace apollo {
 
 void StartRoutingCall(const SessionContext& context,
                       grpc::CallbackServerContext* server_context,
-                      const v1::GetRoutingRequest& request,
+                      Admission admission, const v1::GetRoutingRequest& request,
                       v1::GetRoutingResponse* response,
                       grpc::ServerUnaryReactor* reactor) {
   auto metrics = std::make_shared<RequestMetrics::Request>(
       context.metrics, "GetRouting", context.clock.Now());
   const std::string request_id = NewRequestId();
-  const auto end = [metrics, request_id, &clock = context.clock,
+  const std::shared_ptr<CallPass> pass = std::move(admission.pass);
+  const auto end = [metrics, pass, request_id, &clock = context.clock,
                     &failures = context.calls.failures(), server_context,
                     reactor](const absl::Status& status) {
+    pass->End(status.code());
     metrics->End(absl::StatusCodeToString(status.code()), clock.Now());
     if (!status.ok()) failures.Report("GetRouting", request_id, status);
     AddTrailers(status, request_id, *server_context);
     reactor->Finish(ToGrpcStatus(status, request_id));
   };
+  if (!admission.status.ok()) {
+    end(admission.status);
+    return;
+  }
   const absl::StatusOr<absl::Duration> window =
       CheckRoutingWindow(request.window_seconds());
   if (!window.ok()) {

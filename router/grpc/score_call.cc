@@ -25,12 +25,12 @@ absl::StatusOr<ScoreInput> Read(const RouterModel& model,
 
 ScoreCall::ScoreCall(const SessionContext& context,
                      grpc::CallbackServerContext* server_context,
-                     std::string tenant, std::string request_id,
+                     std::unique_ptr<CallPass> pass, std::string request_id,
                      grpc::ByteBuffer* response)
     : server_context_(server_context),
       response_(response),
       arrived_(std::chrono::system_clock::now()),
-      session_(ScoreSession::Make(context, std::move(tenant), *this)),
+      session_(ScoreSession::Make(context, std::move(pass), *this)),
       request_id_(request_id.empty() ? session_->request_id()
                                      : std::move(request_id)) {
   session_->SetRequestId(request_id_);
@@ -40,11 +40,14 @@ ScoreCall::ScoreCall(const SessionContext& context,
 
 ScoreCall* ScoreCall::Start(const SessionContext& context,
                             grpc::CallbackServerContext* server_context,
-                            std::string tenant, const grpc::ByteBuffer& request,
+                            Admission admission,
+                            const grpc::ByteBuffer& request,
                             grpc::ByteBuffer* response) {
-  auto* const call = new ScoreCall(context, server_context, std::move(tenant),
-                                   PeekRequestId(request), response);
+  auto* const call =
+      new ScoreCall(context, server_context, std::move(admission.pass),
+                    PeekRequestId(request), response);
   call->session_->Start([&]() -> absl::StatusOr<ScoreInput> {
+    RETURN_IF_ERROR(admission.status);
     if (!request.Valid()) return call->WhyCancelled();
     return Read(context.model, request);
   });

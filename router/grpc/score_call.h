@@ -14,18 +14,19 @@ namespace apollo {
 // result of its session. Deletes itself when gRPC is done with the call.
 class ScoreCall final : public grpc::ServerUnaryReactor, private ScoreWriter {
  public:
-  // Starts a call by the tenant with the serialized request and returns its
-  // reactor. `response` and `server_context` belong to gRPC and live until the
-  // call is over.
+  // Starts a call, unless it was refused, with the serialized request and
+  // returns its reactor. `response` and `server_context` belong to gRPC and
+  // live until the call is over.
   static ScoreCall* Start(const SessionContext& context,
                           grpc::CallbackServerContext* server_context,
-                          std::string tenant, const grpc::ByteBuffer& request,
+                          Admission admission, const grpc::ByteBuffer& request,
                           grpc::ByteBuffer* response);
 
  private:
   ScoreCall(const SessionContext& context,
-            grpc::CallbackServerContext* server_context, std::string tenant,
-            std::string request_id, grpc::ByteBuffer* response);
+            grpc::CallbackServerContext* server_context,
+            std::unique_ptr<CallPass> pass, std::string request_id,
+            grpc::ByteBuffer* response);
 
   // grpc::ServerUnaryReactor:
   void OnCancel() override;

@@ -73,8 +73,8 @@ TEST_F(ScoreCallTest, EveryContinuationHasTheTenantsSalt) {
   ASSERT_TRUE(Score({"a"}, &response).ok());
   const auto sequences = backend_->sequences();
   ASSERT_EQ(sequences.size(), 3u);
-  EXPECT_EQ(sequences[0]->request.cache_salt, "clinic-a");
-  EXPECT_EQ(sequences[1]->request.cache_salt, "clinic-a");
+  EXPECT_EQ(sequences[0]->request.cache_salt, "tenant:clinic-a");
+  EXPECT_EQ(sequences[1]->request.cache_salt, "tenant:clinic-a");
   EXPECT_EQ(sequences[2]->request.cache_salt, "");
 }
 

@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "router/access/pass_testing.h"
+
 namespace apollo {
 
 v1::GenerateRequest Prompt(const std::string& prompt) {
@@ -47,12 +49,17 @@ ScriptedClusterTest::ScriptedClusterTest(const CallLimits& limits)
   calls_ = std::make_unique<CallTable>(limits, clock_);
   service_ = std::make_unique<InferenceService>(
       SessionContext{*model_, *backend_, *metrics_, clock_, *calls_},
-      [](const grpc::ServerContextBase& context) {
+      [this](RpcMethod method, const grpc::ServerContextBase& context,
+             std::size_t message_bytes) {
+        if (admit_ != nullptr) return admit_(method, context, message_bytes);
         const auto& metadata = context.client_metadata();
         const auto tenant = metadata.find("test-tenant");
-        return tenant == metadata.end()
-                   ? std::string()
-                   : std::string(tenant->second.data(), tenant->second.size());
+        Admission admission;
+        if (tenant != metadata.end()) {
+          admission.pass =
+              PassOf(std::string(tenant->second.data(), tenant->second.size()));
+        }
+        return admission;
       });
   grpc::ServerBuilder builder;
   int port = 0;

@@ -43,7 +43,8 @@ class MovedClock final : public Clock {
 };
 
 // The router's service on a port of this process, in front of a scripted
-// cluster. The metadata "test-tenant" names the caller's tenant.
+// cluster. The metadata "test-tenant" names the caller and its tenant, unless a
+// test sets `admit_` before its first call.
 class ScriptedClusterTest : public testing::Test {
  protected:
   explicit ScriptedClusterTest(const CallLimits& limits = {});
@@ -69,6 +70,7 @@ class ScriptedClusterTest : public testing::Test {
   MovedClock clock_;
   std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<RequestMetrics> metrics_;
+  AdmitCall admit_;
   std::unique_ptr<CallTable> calls_;
   std::unique_ptr<RouterModel> model_;
   std::unique_ptr<ScriptedBackend> backend_;

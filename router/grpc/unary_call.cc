@@ -9,32 +9,38 @@
 namespace apollo {
 
 UnaryCall::UnaryCall(const SessionContext& context, const char* method,
-                     grpc::CallbackServerContext* server_context)
+                     grpc::CallbackServerContext* server_context,
+                     std::unique_ptr<CallPass> pass)
     : WatchedCall(context.calls),
       context_(context),
       method_(method),
       arrived_(context.clock.Now()),
       request_id_(NewRequestId()),
       server_context_(server_context),
+      pass_(std::move(pass)),
       metrics_(context.metrics, method, arrived_) {}
 
 UnaryCall* UnaryCall::Start(const SessionContext& context, const char* method,
                             grpc::CallbackServerContext* server_context,
+                            Admission admission,
                             absl::FunctionRef<absl::Status()> answer,
-                            const std::optional<AuditCaller>& caller) {
-  const std::shared_ptr<UnaryCall> call(
-      new UnaryCall(context, method, server_context));
-  absl::Status status = context.calls.Enter(call);
+                            bool audited) {
+  const AuditCaller caller = {admission.pass->caller(),
+                              admission.pass->certificate_sha256()};
+  const std::shared_ptr<UnaryCall> call(new UnaryCall(
+      context, method, server_context, std::move(admission.pass)));
+  absl::Status status = admission.status;
+  if (status.ok()) status = context.calls.Enter(call);
   if (status.ok()) status = answer();
   {
     MutexLock lock(call->mutex_);
     call->self_ = call;
   }
-  if (context.audit == nullptr || !caller) {
+  if (context.audit == nullptr || !audited) {
     call->Answer(status);
     return call.get();
   }
-  context.audit->WriteFirst(call->Audit(*caller, status),
+  context.audit->WriteFirst(call->Audit(caller, status),
                             [call, status](const absl::Status& written) {
                               call->Answer(written.ok() ? status : written);
                             });
@@ -82,6 +88,7 @@ void UnaryCall::OnDone() {
   MutexLock lock(mutex_);
   self = std::move(self_);
   server_context_ = nullptr;
+  pass_->End(outcome_.code());
   metrics_.End(absl::StatusCodeToString(outcome_.code()), context_.clock.Now());
   if (!outcome_.ok()) {
     context_.calls.failures().Report(method_, request_id_, outcome_);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/mutex.h"
+#include "router/access/call_pass.h"
 #include "router/session/call_table.h"
 #include "router/session/session.h"
 #include "serving/metrics.h"
@@ -23,13 +24,15 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
                         public WatchedCall,
                         public std::enable_shared_from_this<UnaryCall> {
  public:
-  // Runs `answer`, unless the router is too busy, finishes with its status, and
-  // returns the reactor. `method` is a string literal. If `caller` is set, the
-  // call is in the audit log before it finishes.
+  // Runs `answer`, unless the call was refused or the router is too busy,
+  // finishes with its status, and returns the reactor. `method` is a string
+  // literal. If `audited`, the call is in the audit log before it finishes.
   static UnaryCall* Start(const SessionContext& context, const char* method,
                           grpc::CallbackServerContext* server_context,
+                          Admission admission,
                           absl::FunctionRef<absl::Status()> answer,
-                          const std::optional<AuditCaller>& caller = {});
+                          bool audited = false);
+  static constexpr bool kAudited = true;
 
   void Watch() override;
   // Does nothing: the response has been given to gRPC.
@@ -37,7 +40,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
 
  private:
   UnaryCall(const SessionContext& context, const char* method,
-            grpc::CallbackServerContext* server_context);
+            grpc::CallbackServerContext* server_context,
+            std::unique_ptr<CallPass> pass);
   void OnDone() override;
   // Sends the response, or the error.
   void Answer(const absl::Status& status);
@@ -53,6 +57,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
   std::shared_ptr<UnaryCall> self_ ABSL_GUARDED_BY(mutex_);
   // Null once gRPC is done with the call.
   grpc::CallbackServerContext* server_context_ ABSL_GUARDED_BY(mutex_);
+  const std::unique_ptr<CallPass> pass_ ABSL_PT_GUARDED_BY(mutex_);
   RequestMetrics::Request metrics_ ABSL_GUARDED_BY(mutex_);
   absl::Status outcome_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Duration> answered_ ABSL_GUARDED_BY(mutex_);

@@ -62,8 +62,9 @@ TEST_F(AuditTest, ACallHasAStartAndAnEnd) {
   input.input.request_id = "mine";
   input.input.language = "de";
   input.choices = 2;
-  auto session = GenerateSession::Make(Context(), "clinic", writer_);
-  session->SetAuditCaller({"clinic", "ab12"});
+  auto pass = PassOf("clinic");
+  pass->SetCertificate("ab12");
+  auto session = GenerateSession::Make(Context(), std::move(pass), writer_);
   session->Start([&] { return input; });
   AwaitCalls();
   ASSERT_EQ(backend_->sequences().size(), 2u);
@@ -145,7 +146,7 @@ TEST_F(AuditTest, ACallThatEndsWhileItsStartIsWrittenRunsNothing) {
 }
 
 TEST_F(AuditTest, AWrongRequestHasOnlyAnEnd) {
-  auto session = GenerateSession::Make(Context(), "", writer_);
+  auto session = GenerateSession::Make(Context(), PassOf(""), writer_);
   session->Start([]() -> absl::StatusOr<GenerateInput> {
     return FieldError("prompt", "is empty");
   });

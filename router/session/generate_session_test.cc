@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "router/access/pass_testing.h"
 #include "router/model/answer_ends.h"
 #include "router/session/choice_seed.h"
 #include "router/session/session_fixture.h"
@@ -61,14 +62,15 @@ TEST_F(GenerateSessionTest, EveryChoiceHasTheTenantsSalt) {
   KeepingGenerateWriter a, b;
   GenerateInput input = Prompt("four");
   input.choices = 2;
-  const auto first = Generate(input, a, "clinic-a");
-  const auto second = Generate(input, b, "clinic-b");
+  const auto first = Generate(input, a, PassOf("clinic-a"));
+  const auto second = Generate(input, b, PassOf("clinic-b"));
   std::vector<std::string> salts;
   for (const auto& sequence : backend_->sequences()) {
     salts.push_back(sequence->request.cache_salt);
   }
-  EXPECT_THAT(salts, testing::ElementsAre("clinic-a", "clinic-a", "clinic-b",
-                                          "clinic-b"));
+  EXPECT_THAT(salts,
+              testing::ElementsAre("tenant:clinic-a", "tenant:clinic-a",
+                                   "tenant:clinic-b", "tenant:clinic-b"));
 }
 
 TEST_F(GenerateSessionTest, ChoicesShareTheNumericsThatTheClientIsTold) {

@@ -50,10 +50,10 @@ Session::Session(const SessionContext& context, const char* method,
       metrics_(context.metrics, method, arrived_),
       pass_(std::move(pass)),
       method_(method),
+      audit_caller_{pass_->caller(), pass_->certificate_sha256()},
       writer_(&writer) {
   MutexLock lock(mutex_);
   started_.request_id = NewRequestId();
-  audit_caller_.name = pass_->caller();
 }
 
 void Session::SetRequestId(std::string id) {
@@ -69,11 +69,6 @@ std::string Session::request_id() {
 void Session::SetDeadline(absl::Duration deadline) {
   MutexLock lock(mutex_);
   deadline_ = deadline;
-}
-
-void Session::SetAuditCaller(AuditCaller caller) {
-  MutexLock lock(mutex_);
-  audit_caller_ = std::move(caller);
 }
 
 void Session::Begin(absl::FunctionRef<absl::Status()> begin) {

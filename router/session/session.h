@@ -32,7 +32,7 @@ struct SessionContext {
   const Clock& clock;
   CallTable& calls;
   LanguageMetrics* languages = nullptr;  // Null: languages are not counted.
-  AuditLog* audit = nullptr;  // Null: no audit log.
+  AuditLog* audit = nullptr;             // Null: no audit log.
 };
 
 // One call of a client, from its arrival to its end, independent of the front
@@ -63,9 +63,6 @@ class Session : public WatchedCall,
   // longer: by then, at the latest, its sequences end everywhere. The front
   // ends the call itself. Must be called before the call is started.
   void SetDeadline(absl::Duration deadline);
-  // Sets the caller for the audit log: without it, the tenant with no
-  // certificate. Must be called before the call is started.
-  void SetAuditCaller(AuditCaller caller);
 
   // Ends the call, for example because its client has gone: then `reason` is
   // CANCELLED or DEADLINE_EXCEEDED.
@@ -180,7 +177,7 @@ class Session : public WatchedCall,
   const char* const method_;
 
   CondVar settled_;
-  AuditCaller audit_caller_ ABSL_GUARDED_BY(mutex_);
+  const AuditCaller audit_caller_;
   std::string model_hash_ ABSL_GUARDED_BY(mutex_);  // If there is a start.
   bool audit_refused_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration deadline_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "router/access/pass_testing.h"
 #include "router/session/session_fixture.h"
 
 namespace apollo {
@@ -89,7 +90,7 @@ TEST_F(SessionTest, AfterAFailureWithinStartNoOtherSequenceIsStarted) {
 
 TEST_F(SessionTest, AWrongRequestEndsBeforeAnythingIsStarted) {
   KeepingGenerateWriter writer;
-  const auto session = GenerateSession::Make(Context(), "", writer);
+  const auto session = GenerateSession::Make(Context(), PassOf(""), writer);
   session->Start([]() -> absl::StatusOr<GenerateInput> {
     return absl::InvalidArgumentError("wrong");
   });
@@ -99,7 +100,7 @@ TEST_F(SessionTest, AWrongRequestEndsBeforeAnythingIsStarted) {
 
 TEST_F(SessionTest, EverySequenceKnowsTheDeadlineOfTheCall) {
   KeepingGenerateWriter writer;
-  const auto session = GenerateSession::Make(Context(), "", writer);
+  const auto session = GenerateSession::Make(Context(), PassOf(""), writer);
   session->SetDeadline(absl::Seconds(1234));
   session->Start([]() -> absl::StatusOr<GenerateInput> {
     GenerateInput input = Prompt("x");
@@ -115,7 +116,7 @@ TEST_F(SessionTest, EverySequenceKnowsTheDeadlineOfTheCall) {
 TEST_F(SessionTest, WhateverEndsACallIsLoggedWithItsRequest) {
   KeepingGenerateWriter wrong, cancelled;
   testing::internal::CaptureStderr();
-  const auto refused = GenerateSession::Make(Context(), "", wrong);
+  const auto refused = GenerateSession::Make(Context(), PassOf(""), wrong);
   refused->SetRequestId("refused-1");
   refused->Start([]() -> absl::StatusOr<GenerateInput> {
     return absl::InvalidArgumentError("wrong");
@@ -188,7 +189,7 @@ TEST_F(SessionTest, MoreCallsThanMayRunAreRefusedUntilOneIsGone) {
   const auto second = Generate(Prompt("x"), writers[1]);
   bool read = false;
   {
-    const auto third = GenerateSession::Make(Context(), "", writers[2]);
+    const auto third = GenerateSession::Make(Context(), PassOf(""), writers[2]);
     third->Start([&] {
       read = true;
       return Prompt("x");
