@@ -1,10 +1,9 @@
 // A surge of one family, in virtual time: with --placement=auto replicas of its
 // expert appear within seconds, and answers are as fast as before.
-#include <absl/strings/str_format.h>
+#include <absl/time/time.h>
 #include <gtest/gtest.h>
 
 #include <iostream>
-#include <string>
 #include <vector>
 
 #include "dense_worker/pinning.h"
@@ -25,7 +24,6 @@ constexpr double kFactor = 10;
 struct Surge {
   absl::Duration before, during, after;  // The 99th percentile of pauses.
   int holders_before = 0, holders_after = 0;
-  int moves = 0;
 };
 
 class SurgeTest : public testing::Test {
@@ -77,10 +75,11 @@ Surge SurgeTest::Run(Pinning pinning, bool automatic) {
   for (int second = 0; second < 40; ++second) {
     time.RunUntil(surge + absl::Seconds(second + 1));
     if (second % 5 == 0) {
-      std::cout << absl::StrFormat(
-          "  %2d s: %d holders, p99 %v\n", second, cluster.Holders(kSurging),
-          traffic.Pause(0.99, surge + absl::Seconds(second),
-                        surge + absl::Seconds(second + 1)));
+      std::cout << "  after " << second + 1
+                << " s: " << cluster.Holders(kSurging) << " holders, p99 "
+                << traffic.Pause(0.99, surge + absl::Seconds(second),
+                                 surge + absl::Seconds(second + 1))
+                << std::endl;
     }
   }
   result.holders_after = cluster.Holders(kSurging);
@@ -92,14 +91,13 @@ Surge SurgeTest::Run(Pinning pinning, bool automatic) {
   result.before = traffic.Pause(0.99, start + absl::Seconds(10), surge);
   result.during = traffic.Pause(0.99, surge, surge + absl::Seconds(10));
   result.after = traffic.Pause(0.99, surge + absl::Seconds(10), end);
-  std::cout << absl::StrFormat(
-                   "%s: p99 before %v, in the first 10 s %v, then %v; holders "
-                   "%d, then %d; rate %.0f, then %.0f tokens/s",
-                   automatic ? "auto" : "fixed", result.before, result.during,
-                   result.after, result.holders_before, result.holders_after,
-                   traffic.Rate(start + absl::Seconds(10), surge),
-                   traffic.Rate(surge + absl::Seconds(10), end))
-            << std::endl;
+  std::cout << (automatic ? "auto" : "fixed") << ": p99 before "
+            << result.before << ", in the first 10 s " << result.during
+            << ", then " << result.after << "; holders "
+            << result.holders_before << ", then " << result.holders_after
+            << "; tokens/s before "
+            << traffic.Rate(start + absl::Seconds(10), surge) << ", then "
+            << traffic.Rate(surge + absl::Seconds(10), end) << std::endl;
   return result;
 }
 

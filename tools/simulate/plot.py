@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Draws results of tools/simulate: tokens per second over time, and the latency of each result.
+"""Draws results of tools/simulate: tokens per second and pauses over time, and the latency of each result.
 
     tools/routing_map/setup.sh                                      # once: installs matplotlib
     tools/simulate/plot.py --out FILE.svg RESULT.json...
@@ -13,6 +13,7 @@ import sys
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, metavar="FILE", help="picture to write (.svg or .png)")
+    parser.add_argument("--expert", type=int, default=6, help="expert whose holders are drawn; default 6, that of Swahili")
     parser.add_argument("results", nargs="+", metavar="RESULT", help="files that simulate --json has written")
     return parser.parse_args()
 
@@ -20,6 +21,11 @@ def parse():
 def read(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)
+
+
+def draw_holders(axes, result, expert):
+    held = [second[expert] for second in result["holders_by_second"] if expert < len(second)]
+    axes.plot(held, linewidth=1, drawstyle="steps-post")
 
 
 def draw_latency(axes, results, key, title):
@@ -43,12 +49,19 @@ def main():
     matplotlib.rcParams["svg.hashsalt"] = "simulate"  # The same file each time.
     from matplotlib import pyplot  # pylint: disable=import-outside-toplevel
     results = [read(path) for path in args.results]
-    figure, (over_time, first, between) = pyplot.subplots(3, 1, figsize=(9, 10), layout="constrained")
+    figure, (over_time, pauses, holders, first, between) = pyplot.subplots(5, 1, figsize=(9, 14), layout="constrained")
     for result in results:
         over_time.plot(result["tokens_by_second"], label=result["name"], linewidth=1)
-    over_time.set_xlabel("simulated seconds")
+        pauses.plot(result["between_tokens_p99_by_second"], linewidth=1)
+        draw_holders(holders, result, args.expert)
     over_time.set_ylabel("tokens per second")
     over_time.legend(fontsize=7)
+    pauses.set_ylabel("seconds")
+    pauses.set_title("time between tokens, p99 of each second")
+    holders.set_title(f"workers that hold expert {args.expert}")
+    for axes in (over_time, pauses, holders):
+        axes.set_xlabel("simulated seconds")
+        axes.set_ylim(bottom=0)
     draw_latency(first, results, "first_token", "time to the first token")
     draw_latency(between, results, "between_tokens", "time between tokens")
     figure.savefig(args.out, metadata={"Date": None} if args.out.endswith(".svg") else None)

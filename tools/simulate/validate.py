@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "benchmarks"))
@@ -39,8 +40,12 @@ def parse():
                         "their family; default 2/7: a random gate")
     parser.add_argument("--runs", type=int, default=5, help="runs of each real case; the median counts")
     parser.add_argument("--cases", type=int, default=len(CASES), help="runs only the first so many cases")
-    parser.add_argument("--json", help="file for the result, for plot.py")
-    return parser.parse_args()
+    parser.add_argument("--minutes", type=float, default=10, help="time for all: after 80%% of it cases that wait are "
+                        "skipped, and say so; a running one ends after its current run")
+    parser.add_argument("--json", help="file for the result")
+    args = parser.parse_args()
+    args.end = time.monotonic() + 0.8 * 60 * args.minutes
+    return args
 
 
 def figures(streams):
@@ -56,7 +61,9 @@ def real(args, case):
     flags = [f"--weights={args.weights}"]
     with cluster.Cluster(args.binaries, args.model, args.threads, workers, flags) as running:
         load.run(args.binaries, running.address, streams, prompt, answer)  # Warms up.
-        runs = [figures(load.run(args.binaries, running.address, streams, prompt, answer)) for _ in range(args.runs)]
+        runs = []
+        while len(runs) < args.runs and (not runs or time.monotonic() < args.end):
+            runs.append(figures(load.run(args.binaries, running.address, streams, prompt, answer)))
     return list(zip(*runs))
 
 
@@ -107,6 +114,9 @@ def main():
     times = measured_times(args)
     rows = []
     for case in CASES[:args.cases]:
+        if time.monotonic() >= args.end:
+            print("skipped, because --minutes are over:", *case, file=sys.stderr, flush=True)
+            continue
         for name, runs, value in zip(("first token, s", "between tokens, s", "tokens/s"), real(args, case),
                                      simulated(args, case, times)):
             middle = statistics.median(runs)
