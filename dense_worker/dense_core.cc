@@ -166,6 +166,7 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
 
 void DenseCore::Tick(absl::Duration now, Attentiveness attention) {
   FinishLate(now);
+  scheduler_.SetTime(now);
   for (auto& [id, sequence] : sequences_) {
     if (sequence.retry_at() && *sequence.retry_at() <= now) LetGo(sequence);
   }
@@ -277,14 +278,16 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
   }
   const int positions = static_cast<int>(MaxPositions(request));
   const int priority = request.priority;
+  const std::string caller = request.caller;
   if (request.deadline < absl::InfiniteDuration()) {
     deadlines_.emplace(request.deadline, id);
   }
   const auto [it, added] = sequences_.try_emplace(
       id, id, std::move(request), *worker, std::move(sink), stage_->config());
   APOLLO_CHECK(added);
+  scheduler_.SetTime(clock_.Now());
   scheduler_.Add(id, static_cast<int>(it->second.fed_tokens().size()),
-                 positions, priority);
+                 positions, priority, caller);
   UpdatePaused(it->second);
   CountSequences();
 }
@@ -520,6 +523,11 @@ void DenseCore::Advance() {
 void DenseCore::CountSequences() {
   counters_.running = scheduler_.running();
   counters_.waiting = scheduler_.waiting();
+  const auto& [lower, normal, higher] = scheduler_.waiting_by_sign();
+  counters_.waiting_lower = lower;
+  counters_.waiting_normal = normal;
+  counters_.waiting_higher = higher;
+  counters_.callers = scheduler_.callers();
 }
 
 void DenseCore::CountBlocks() {

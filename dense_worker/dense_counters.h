@@ -14,6 +14,9 @@ struct DenseCounters {
   Count decode_rows, prompt_rows;
   Level running;  // Sequences.
   Level waiting;  // Sequences, for cache blocks.
+  // The same by the sign of their priority.
+  Level waiting_higher, waiting_normal, waiting_lower;
+  Level callers;  // That have sequences, by name; unnamed ones count as one.
   Level used_blocks, blocks;
   // Prompt tokens of sequences that are admitted for the first time.
   Count prefix_queries, prefix_hits;
@@ -52,6 +55,21 @@ inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
      &DenseCounters::running},
     {"apollo_num_requests_waiting", "Sequences that wait for cache blocks.",
      &DenseCounters::waiting},
+    {"apollo_waiting_sequences",
+     "Sequences that wait for cache blocks, by priority: above, at and below "
+     "0.",
+     &DenseCounters::waiting_higher, "priority", "higher"},
+    {"apollo_waiting_sequences",
+     "Sequences that wait for cache blocks, by priority: above, at and below "
+     "0.",
+     &DenseCounters::waiting_normal, "priority", "normal"},
+    {"apollo_waiting_sequences",
+     "Sequences that wait for cache blocks, by priority: above, at and below "
+     "0.",
+     &DenseCounters::waiting_lower, "priority", "lower"},
+    {"apollo_scheduler_callers",
+     "Callers that have sequences; those without a name count as one.",
+     &DenseCounters::callers},
     {"apollo_cache_blocks_used", "Cache blocks in use.",
      &DenseCounters::used_blocks},
     {"apollo_cache_blocks", "Cache blocks in total.", &DenseCounters::blocks},

@@ -2,6 +2,7 @@
 
 #include <absl/flags/flag.h>
 #include <absl/strings/str_cat.h>
+#include <absl/time/time.h>
 
 #include <cstdint>
 #include <optional>
@@ -40,6 +41,11 @@ ABSL_FLAG(
     "expected from those that have ended, and never above its limit. More "
     "starts sequences earlier, but those that find no room later are computed "
     "again. 0 starts all whose prompts fit. Results do not depend on it.");
+ABSL_FLAG(absl::Duration, priority_ageing, absl::Seconds(10),
+          "Time in which a sequence gains one level of priority while others "
+          "of a higher priority are there, so that none waits for ever: a "
+          "priority that is lower by d is put off by at most d times as long. "
+          "0: priorities do not age. Results do not depend on it.");
 ABSL_FLAG(
     std::string, pinning, "prefer",
     "Choice of the expert worker of a sequence. prefer: one that has the "
@@ -74,6 +80,10 @@ absl::StatusOr<DenseCore::Options> ReadDenseFlags(int steps_in_flight) {
   options.max_waiting = absl::GetFlag(FLAGS_max_waiting);
   options.max_waiting_tokens = absl::GetFlag(FLAGS_max_waiting_tokens);
   options.scheduler.overcommit = absl::GetFlag(FLAGS_overcommit);
+  const absl::Duration ageing = absl::GetFlag(FLAGS_priority_ageing);
+  RETURN_IF_ERROR(CheckNotNegative("priority_ageing", ageing));
+  options.scheduler.ageing =
+      ageing == absl::ZeroDuration() ? absl::InfiniteDuration() : ageing;
   ASSIGN_OR_RETURN(options.pinning, ParsePinning(absl::GetFlag(FLAGS_pinning)));
   RETURN_IF_ERROR(
       CheckAtLeastOne("max_running", options.scheduler.max_running));

@@ -95,8 +95,8 @@ TEST_F(CallerQueueTest, ACallerThatComesLaterHasNoClaimForTheTimeBefore) {
   for (SequenceId id = 1; id <= 10; ++id) Add(id, "busy", 10);
   for (int i = 0; i < 5; ++i) Admit();
   for (SequenceId id = 11; id <= 20; ++id) Add(id, "new", 10);
-  EXPECT_EQ(All(), (Ids{11, 6, 12, 7, 13, 8, 14, 9, 15, 10, 16, 17, 18, 19,
-                        20}));
+  EXPECT_EQ(All(),
+            (Ids{11, 6, 12, 7, 13, 8, 14, 9, 15, 10, 16, 17, 18, 19, 20}));
 }
 
 // A caller that was served much by another level must not be a standard for

@@ -51,7 +51,6 @@ void Scheduler::Add(SequenceId id, int tokens, int max_tokens, int priority,
   sequence.rank = {-priority, kNotAdmitted + ++added_, id};
   sequence.priority = priority;
   sequence.caller = &waiting_.Join(caller);
-  sequence.waits_since = now_;
   sequence.tokens = sequence.first_tokens = tokens;
   sequence.max_tokens = max_tokens;
   ++priorities_[priority];
@@ -163,7 +162,6 @@ void Scheduler::Stop(Sequence& sequence, State state) {
     pool_.Release(sequence.blocks);
     running_.erase(sequence.rank);
     --sequence.caller->running;
-    sequence.waits_since = now_;
     CountWaiting(sequence, 1);
   }
   Dequeue(sequence);
@@ -197,6 +195,7 @@ bool Scheduler::IsMixed() const {
 }
 
 Scheduler::Step Scheduler::NextStep(const ReplayRooms& rooms) {
+  ++steps_;
   Step step;
   int budget = options_.token_budget;
   TakeReady(step, budget);
@@ -289,10 +288,7 @@ void Scheduler::TakePrompts(Step& step, int budget) {
       Sequence& best = sequences_.at(waiting_.First().id);
       admit = Admit(best, step, budget);
       if (admit) continue;
-      stuck_ = best.rank.id;
-      waits_out_ = now_ - best.waits_since < options_.patience
-                       ? best.waits_since + options_.patience
-                       : absl::InfiniteDuration();
+      SetStuck(best);
       continue;
     }
     for (std::size_t i = 0; i < prompts.size(); ++i) {
@@ -355,7 +351,6 @@ void Scheduler::Resume(SequenceId id) {
   const auto it = sequences_.find(id);
   if (it == sequences_.end() || it->second.state != State::kHeld) return;
   it->second.state = State::kWaiting;
-  it->second.waits_since = now_;
   Enqueue(it->second);
 }
 

@@ -54,12 +54,12 @@ namespace apollo {
 // so some sequence always makes progress.
 //
 // To admit a waiting sequence, sequences of a level below its priority are
-// preempted. If its caller has none that runs, and it has waited for `patience`
-// at the head of the queue or behind, so are the last ones of callers that run
-// several on its level or below, as long as each of them keeps as many blocks
-// as it gets. So a caller with single requests waits for no answer of one with
-// many. A caller causes at most one such admission for each time that it begins
-// to run, and none can be taken back in the same way, so they do not alternate.
+// preempted. If its caller runs none, and it has been the best without room for
+// `patience`, so are the last ones of callers that run several, on its level or
+// below, as long as each of them keeps as many blocks as it gets. So a caller
+// with single requests does not wait for the answers of one with many. A
+// sequence admitted in this way is the only one of its caller, so nobody can
+// take its place in the same way: the two do not alternate.
 //
 // A running sequence whose expert worker is gone replays: it keeps its blocks,
 // and all rows that they hold are scheduled again, as cached rows, for another
@@ -89,8 +89,8 @@ class Scheduler {
     double overcommit = 0;
     // Time for which a waiting sequence gains a level; above 0.
     absl::Duration ageing = absl::InfiniteDuration();
-    // Time for which the only sequence of a caller waits before others that
-    // run several give way.
+    // Time for which the best waiting sequence lacks room before callers that
+    // run several make some, if its own caller runs none.
     absl::Duration patience = absl::Seconds(1);
   };
 
@@ -226,8 +226,10 @@ class Scheduler {
     CallerQueue::Caller* caller = nullptr;
     State state = State::kWaiting;
     bool paused = false;
-    bool admitted = false;  // At least once.
-    absl::Duration waits_since;
+    std::uint64_t admitted_in = 0;  // The step of its last admission, from 1.
+    // Since when it is the best waiting one without room, while its caller runs
+    // no other.
+    std::optional<absl::Duration> stuck_since;
     absl::Duration ages_at;  // Its key in ageing_.
     int tokens = 0;          // Known tokens.
     int first_tokens = 0;    // The same, when it was added.
@@ -255,6 +257,8 @@ class Scheduler {
   void CountWaiting(const Sequence& sequence, int change);
   // Feeds the last known token of ready sequences.
   void TakeReady(Step& step, int& budget);
+  // Notes that the best waiting sequence has no room.
+  void SetStuck(Sequence& best);
   // Takes a sequence's blocks and removes it from the step under construction.
   void Evict(const Rank& rank, Step& step, int& budget);
   // Allocates one more block for the sequence. Returns false if the sequence
@@ -312,7 +316,7 @@ class Scheduler {
   CallerQueue waiting_;
   std::set<Rank> replaying_, prefilling_;
   std::set<Rank> ready_;  // By turn.
-  std::uint64_t added_ = 0, admitted_ = 0, turns_ = 0;
+  std::uint64_t added_ = 0, admitted_ = 0, turns_ = 0, steps_ = 0;
   bool best_gets_odd_row_ = true;
   // The best waiting sequence that could not be admitted.
   std::optional<SequenceId> stuck_;

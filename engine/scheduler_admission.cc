@@ -4,7 +4,6 @@
 #include <iterator>
 #include <map>
 #include <ranges>
-#include <utility>
 
 #include "common/check.h"
 #include "engine/cache_size.h"
@@ -123,8 +122,8 @@ std::vector<Scheduler::Rank> Scheduler::Victims(const Sequence& candidate,
     if (rank.lowness <= -candidate.priority) break;
     victims.push_back(rank);
   }
-  if (candidate.caller->running == 0 &&
-      now_ - candidate.waits_since >= options_.patience) {
+  if (candidate.caller->running == 0 && candidate.stuck_since &&
+      now_ - *candidate.stuck_since >= options_.patience) {
     AddSharers(candidate, blocks, victims);
   }
   return victims;
@@ -143,6 +142,8 @@ void Scheduler::AddSharers(const Sequence& candidate, int blocks,
     Share& share = shares[sequence.caller->number()];
     ++share.sequences;
     share.blocks += static_cast<int>(sequence.blocks.size());
+    // A step preempts before it admits.
+    if (sequence.admitted_in == steps_) continue;
     if (it->lowness >= candidate.rank.lowness) share.lasts.push_back(*it);
   }
   const auto last_blocks = [this](const Share& share) {
@@ -161,6 +162,19 @@ void Scheduler::AddSharers(const Sequence& candidate, int blocks,
     --most->sequences;
     most->lasts.pop_back();
   }
+}
+
+void Scheduler::SetStuck(Sequence& best) {
+  stuck_ = best.rank.id;
+  if (best.caller->running > 0) {
+    best.stuck_since.reset();
+  } else if (!best.stuck_since) {
+    best.stuck_since = now_;
+  }
+  // Later it has waited in vain for longer than that.
+  const absl::Duration due =
+      best.stuck_since.value_or(now_) + options_.patience;
+  waits_out_ = best.stuck_since && due > now_ ? due : absl::InfiniteDuration();
 }
 
 int Scheduler::AdmissionCost(const Sequence& sequence) {
@@ -189,9 +203,9 @@ bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
   waiting_.Admit(*sequence.caller, sequence.rank);
   CountWaiting(sequence, -1);
   ++sequence.caller->running;
-  if (!std::exchange(sequence.admitted, true)) {
-    sequence.rank.number = ++admitted_;
-  }
+  if (sequence.admitted_in == 0) sequence.rank.number = ++admitted_;
+  sequence.admitted_in = steps_;
+  sequence.stuck_since.reset();
   sequence.charged = std::max(sequence.charged, sequence.tokens);
   sequence.cached = static_cast<int>(cached.size()) * kBlockTokens;
   sequence.state = State::kPrefilling;

@@ -1,3 +1,4 @@
+#include <absl/time/time.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -5,6 +6,7 @@
 #include <optional>
 #include <random>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "engine/cache_size.h"
@@ -20,11 +22,14 @@ using Step = Scheduler::Step;
 // records the content of each block to check the rows reported as cached.
 class Simulation {
  public:
-  explicit Simulation(int seed) : random_(seed) {
+  // With `shared`, there are several callers, and priorities age. Then the
+  // order of admission is left to other tests.
+  Simulation(int seed, bool shared) : random_(seed), shared_(shared) {
     options_.token_budget = 4 + Pick(60);
     options_.max_running = 1 + Pick(8);
     constexpr double kOvercommit[] = {0, 0, 1, 1.3};
     options_.overcommit = kOvercommit[seed % 4];
+    if (shared) options_.ageing = absl::Seconds(10);
     pool_.emplace(kBlocks);
     cache_.emplace(*pool_);
     scheduler_.emplace(options_, *pool_, [this](SequenceId id) {
@@ -38,6 +43,7 @@ class Simulation {
     int turns = 0;
     while (added_ < kSequences || !sequences_.empty()) {
       ASSERT_LT(++turns, 200000) << "no progress";
+      if (shared_) scheduler_->SetTime(absl::Milliseconds(100) * turns);
       const int kind = Pick(10);
       if (kind < 2 && added_ < kSequences) {
         Add();
@@ -101,7 +107,8 @@ class Simulation {
     sequence.max_tokens = std::min(prompt + Pick(80), kBlocks * kBlockTokens);
     sequence.priority = Pick(3) == 0 ? Pick(3) - 1 : 0;
     const SequenceId id = ++added_;
-    scheduler_->Add(id, prompt, sequence.max_tokens, sequence.priority);
+    const std::string caller(shared_ ? Pick(3) : 0, 'c');
+    scheduler_->Add(id, prompt, sequence.max_tokens, sequence.priority, caller);
     sequences_[id] = std::move(sequence);
     waiting_.insert(id);
   }
@@ -171,7 +178,9 @@ class Simulation {
     }
     for (const auto& [id, cached] : step.admitted) {
       ASSERT_TRUE(waiting_.contains(id));
-      for (const SequenceId other : waiting_) ASSERT_LE(Rank(id), Rank(other));
+      for (const SequenceId other : waiting_) {
+        ASSERT_TRUE(shared_ || Rank(id) <= Rank(other));
+      }
       waiting_.erase(id);
       running_.insert(id);
       sequences_.at(id).cached = cached;
@@ -179,7 +188,7 @@ class Simulation {
     }
     // A preempted sequence ranks below all that keep blocks.
     for (const SequenceId id : step.preempted) {
-      if (!waiting_.contains(id)) continue;
+      if (shared_ || !waiting_.contains(id)) continue;
       for (const SequenceId other : running_) ASSERT_GT(Rank(id), Rank(other));
     }
     ASSERT_LE(static_cast<int>(running_.size()), options_.max_running);
@@ -246,6 +255,7 @@ class Simulation {
   }
 
   std::mt19937 random_;
+  const bool shared_;
   Scheduler::Options options_;
   std::optional<BlockPool> pool_;
   std::optional<PrefixCache> cache_;
@@ -264,7 +274,7 @@ TEST(SchedulerTest, RandomMixesKeepEveryRuleAndEveryoneIsDone) {
   int preemptions = 0, cached_rows = 0, replays = 0;
   for (int seed = 0; seed < 150; ++seed) {
     SCOPED_TRACE(seed);
-    Simulation simulation(seed);
+    Simulation simulation(seed, /*shared=*/seed >= 90);
     simulation.Run();
     if (HasFatalFailure()) return;
     preemptions += simulation.preemptions();
