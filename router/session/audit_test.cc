@@ -11,6 +11,7 @@
 
 #include "common/json.h"
 #include "common/retry_hint.h"
+#include "router/access/pass_testing.h"
 #include "router/audit/audit_log.h"
 #include "router/audit/keeping_sink.h"
 #include "router/request/field_error.h"
