@@ -9,7 +9,7 @@ namespace {
 INSTANTIATE_EXPERT_CORE_TEST();
 
 // Longer than an answer may take before it is late.
-constexpr absl::Duration kLate = PeerExchange::kLatest + absl::Milliseconds(1);
+const absl::Duration kLate = PeerExchange::kLatest + absl::Milliseconds(1);
 
 // Two workers, of which the first has a step with a sequence of its own experts
 // and one that needs the other worker.
