@@ -154,6 +154,56 @@ TEST_F(StepLedgerTest, AReplayIsNotAStepInFlightOnceItIsComputed) {
   EXPECT_TRUE(ledger_.ReplayedInFlight().empty());
 }
 
+TEST_F(StepLedgerTest, StepsThatLackLatePartsOnlyAreNotInFlight) {
+  const auto ask = [&](std::vector<StepLedger::Part> parts, int rows) {
+    const std::uint64_t step = ledger_.Open(std::move(parts));
+    ledger_.Computed(step, Boundary(rows));
+    return step;
+  };
+  std::uint64_t step = ask({Part(kFirst, 1), Part(kSecond, 2)}, 3);
+  clock_.now += absl::Milliseconds(1);
+  ledger_.TakeAnswer(kFirst, step);
+  EXPECT_EQ(ledger_.InFlight(kNobody), 1);
+  clock_.now += absl::Milliseconds(3);
+  EXPECT_EQ(ledger_.InFlight(kNobody), 1);
+  EXPECT_TRUE(ledger_.LateRows().empty());
+  clock_.now += absl::Milliseconds(1);  // 2 x 1 ms + 2 ms have passed.
+  EXPECT_EQ(ledger_.InFlight(kNobody), 0);
+  EXPECT_EQ(ledger_.LateRows(), (std::map<LinkId, int>{{kSecond, 2}}));
+  ledger_.TakeAnswer(kSecond, step);
+  EXPECT_TRUE(ledger_.LateRows().empty());
+  // Now it is known to be slow.
+  step = ledger_.Open({Part(kSecond, 2)});
+  EXPECT_EQ(ledger_.InFlight(kNobody), 1);  // The stage computes it.
+  ledger_.Computed(step, Boundary(2));
+  EXPECT_EQ(ledger_.InFlight(kNobody), 0);
+  ask({Part(kFirst, 1)}, 1);
+  EXPECT_EQ(ledger_.InFlight(kNobody), 1);
+}
+
+TEST_F(StepLedgerTest, AnAnswerCanComeInParts) {
+  StepLedger::Part part = Part(kFirst, 2);
+  part.sequences.push_back(part.sequences[0]);
+  part.asked[{99, 4}] = {"fr", false};
+  const std::uint64_t step = ledger_.Open({part});
+  ledger_.Computed(step, Boundary(2));
+  std::vector<SequenceOutput> outputs(2);
+  outputs[0].sequence = 99;
+  outputs[0].attempt = 4;
+  outputs[1].sequence = 5;  // Was not asked for.
+  EXPECT_FALSE(ledger_.TakePart(kSecond, step, outputs));
+  const auto asked = ledger_.TakePart(kFirst, step, outputs);
+  ASSERT_TRUE(asked);
+  ASSERT_EQ(asked->size(), 1u);
+  EXPECT_EQ(asked->begin()->first, std::pair(SequenceId(99), 4u));
+  // The rest waits for another worker.
+  EXPECT_EQ(ledger_.InFlight(kNobody), 0);
+  const auto rest = ledger_.TakeAnswer(kFirst, step);
+  ASSERT_TRUE(rest);
+  ASSERT_EQ(rest->size(), 1u);
+  EXPECT_EQ(rest->begin()->first, std::pair(SequenceId(71), 4u));
+}
+
 TEST_F(StepLedgerTest, SilenceCountsFromTheTimeOfAStep) {
   using Links = std::vector<LinkId>;
   constexpr absl::Duration kLimit = absl::Seconds(1);

@@ -43,6 +43,12 @@ struct AbsentRows {
   std::vector<int> slices;  // Slices that the rows belong to, ascending.
 };
 
+// What has come for a group of absent rows.
+struct AbsentOutput {
+  bool missing = false;      // Nothing yet.
+  std::optional<Rows> rows;  // If not missing: as for Resume.
+};
+
 // The tokens to sample or score for a slice that has gone through all layers.
 // Pointers must stay valid until the step is finished.
 struct TokenRequest {
@@ -89,7 +95,8 @@ class ExpertStep {
 //   step = stage.Begin(slices);
 //   for each sparse layer, with its index in the model:
 //     stage.RunLayer(step, layer, ...);
-//     if rows of absent experts came out: stage.Resume(step, results, ...)
+//     if rows of absent experts came out: stage.Resume(step, results, ...),
+//       or stage.Split(step, ...), and both steps go on by themselves
 //   stage.Finish(step, requests, ...);
 //
 // Asynchronous functions never block. They call their callbacks in the engine
@@ -146,6 +153,21 @@ class ExpertStage {
   using Done = absl::AnyInvocable<void()>;
   virtual void Resume(ExpertStep& step,
                       std::vector<std::optional<Rows>> outputs, Done done) = 0;
+
+  // CanSplit returns true if Split may be called. Split completes a layer for
+  // some slices, while outputs that others need are missing. The slices `moved`
+  // (ascending, not all) leave the step and form the returned one, in their
+  // order. It is in the same layer, and waits for the missing outputs: their
+  // groups, in their order, are its absent rows. All slices with rows in these
+  // groups must move, and those with later rows of their sequences. `outputs`
+  // has an entry for each group, in their order. The results of both steps are
+  // those of the whole one.
+  virtual bool CanSplit() const { return false; }
+  virtual std::unique_ptr<ExpertStep> Split(
+      ExpertStep& /*step*/, std::span<const int> /*moved*/,
+      std::vector<AbsentOutput> /*outputs*/, Done /*done*/) {
+    return nullptr;
+  }
 
   // Runs resident experts of a layer for guests only.
   virtual void RunExperts(int layer, std::vector<GuestRows> guests,

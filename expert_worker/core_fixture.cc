@@ -221,6 +221,26 @@ void ExpectSame(const StageResult& a, const StageResult& b) {
   }
 }
 
+bool AddPart(StageResult part, const StageResult& expected,
+             StageResult& whole) {
+  whole.step = part.step;
+  for (SequenceOutput& output : part.outputs) {
+    whole.outputs.push_back(std::move(output));
+  }
+  if (part.more) return false;
+  const auto place = [&expected](const SequenceOutput& output) {
+    return std::find_if(expected.outputs.begin(), expected.outputs.end(),
+                        [&output](const SequenceOutput& other) {
+                          return other.sequence == output.sequence;
+                        });
+  };
+  std::sort(whole.outputs.begin(), whole.outputs.end(),
+            [&place](const SequenceOutput& a, const SequenceOutput& b) {
+              return place(a) < place(b);
+            });
+  return true;
+}
+
 std::vector<StageResult> Reference(const std::vector<Frame>& frames) {
   Worker worker(kAll);
   std::vector<StageResult> results;

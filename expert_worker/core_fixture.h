@@ -139,6 +139,10 @@ std::vector<Frame> Frames(F... frames) {
 void ExpectSame(const SequenceOutput& a, const SequenceOutput& b);
 void ExpectSame(const StageResult& a, const StageResult& b);
 
+// Adds a part of an answer to those that came before. Returns true if it is
+// whole. Then its outputs are in the order of `expected`.
+bool AddPart(StageResult part, const StageResult& expected, StageResult& whole);
+
 // Returns the answers of a worker with all experts that gets only these frames.
 std::vector<StageResult> Reference(const std::vector<Frame>& frames);
 SequenceOutput ReferenceOf(const SequenceRows& rows);

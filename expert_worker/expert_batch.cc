@@ -1,6 +1,9 @@
 #include "expert_worker/expert_batch.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <map>
+#include <optional>
 
 namespace apollo {
 namespace {
@@ -19,14 +22,14 @@ absl::Status NotFinite() {
 
 ExpertBatch::ExpertBatch(std::vector<WaitingStep> steps, SequenceTable& table,
                          const ModelConfig& config)
-    : config_(config), steps_(std::move(steps)) {
+    : config_(config), steps_(std::make_shared<Steps>(std::move(steps))) {
   Admit(table);
   MakeSlices(table);
 }
 
 void ExpertBatch::Admit(SequenceTable& table) {
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    const WaitingStep& step = steps_[s];
+  for (std::size_t s = 0; s < steps_->size(); ++s) {
+    const WaitingStep& step = (*steps_)[s];
     for (std::size_t i = 0; i < step.step.sequences.size(); ++i) {
       Entry& entry = entries_.emplace_back();
       entry.step = static_cast<int>(s);
@@ -42,16 +45,15 @@ void ExpertBatch::Admit(SequenceTable& table) {
 // table, or evicted its sequence.
 void ExpertBatch::MakeSlices(const SequenceTable& table) {
   int step = -1;
-  int row = 0;  // Index into the step's rows.
+  std::size_t index = 0;  // Index into the step's sequences.
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
-    if (entry.step != step) row = 0;
+    index = entry.step == step ? index + 1 : 0;
     step = entry.step;
-    const int first = row;
-    row += RowCount(*entry.rows);
+    WaitingStep& waiting = (*steps_)[step];
     if (!entry.status.ok()) continue;
-    entry.sequence = table.Find({steps_[step].from, entry.rows->sequence},
-                                entry.rows->attempt);
+    entry.sequence =
+        table.Find({waiting.from, entry.rows->sequence}, entry.rows->attempt);
     if (entry.sequence == nullptr) {
       entry.status =
           absl::AbortedError("the expert worker made room for older sequences");
@@ -61,15 +63,59 @@ void ExpertBatch::MakeSlices(const SequenceTable& table) {
     entry.slice = static_cast<int>(slices_.size());
     slices_.push_back({&entry.sequence->blocks, entry.rows->first_position,
                        start.family, start.hybrid,
-                       steps_[step].boundary.Slice(first, row - first)});
+                       std::move(waiting.boundary[index])});
     entry_of_slice_.push_back(static_cast<int>(i));
-    rows_ += row - first;
+    rows_ += RowCount(*entry.rows);
   }
   // The slices keep the rows alive.
-  for (WaitingStep& waiting : steps_) {
-    waiting.boundary = Rows();
+  for (WaitingStep& waiting : *steps_) {
+    waiting.boundary.clear();
     waiting.receipt = nullptr;
   }
+}
+
+std::vector<SequenceKey> ExpertBatch::InUse() const {
+  std::vector<SequenceKey> keys;
+  for (const int i : entry_of_slice_) {
+    const Entry& entry = entries_[i];
+    keys.emplace_back((*steps_)[entry.step].from, entry.rows->sequence);
+  }
+  return keys;
+}
+
+std::vector<int> ExpertBatch::WithLaterRows(std::set<int> slices) const {
+  const std::vector<SequenceKey> keys = InUse();
+  std::set<SequenceKey> sequences;
+  for (int s = 0; s < static_cast<int>(keys.size()); ++s) {
+    if (slices.contains(s)) {
+      sequences.insert(keys[s]);
+    } else if (sequences.contains(keys[s])) {
+      slices.insert(s);
+    }
+  }
+  return {slices.begin(), slices.end()};
+}
+
+ExpertBatch ExpertBatch::Split(std::span<const int> moved) {
+  ExpertBatch apart(steps_, config_);
+  apart.split_off_ = true;
+  std::vector<Entry> staying;
+  rows_ = 0;
+  entry_of_slice_.clear();
+  for (Entry& entry : entries_) {
+    const bool moves =
+        std::binary_search(moved.begin(), moved.end(), entry.slice);
+    std::vector<Entry>& entries = moves ? apart.entries_ : staying;
+    ExpertBatch& batch = moves ? apart : *this;
+    if (entry.slice >= 0) {
+      entry.slice = batch.slices();
+      batch.entry_of_slice_.push_back(static_cast<int>(entries.size()));
+      batch.rows_ += RowCount(*entry.rows);
+    }
+    entries.push_back(std::move(entry));
+  }
+  entries_ = std::move(staying);
+  return apart;
 }
 
 void ExpertBatch::Fail(std::span<const int> slices,
@@ -98,10 +144,11 @@ std::vector<TokenRequest> ExpertBatch::Requests() const {
 }
 
 std::vector<ExpertBatch::Answer> ExpertBatch::Answers(
-    std::vector<SliceOutcome> outcomes, absl::Duration now) const {
-  std::vector<Answer> answers;
-  for (const WaitingStep& waiting : steps_) {
-    answers.push_back({waiting.from, StageResult{waiting.step.step, {}}});
+    std::vector<SliceOutcome> outcomes, absl::Duration now) {
+  std::map<int, std::vector<SequenceOutput>> outputs;  // By step.
+  for (std::size_t s = 0; s < steps_->size(); ++s) {
+    // Nobody else answers an empty step.
+    if (!split_off_ && (*steps_)[s].step.sequences.empty()) outputs[s];
   }
   for (const Entry& entry : entries_) {
     SliceOutcome outcome;
@@ -112,8 +159,13 @@ std::vector<ExpertBatch::Answer> ExpertBatch::Answers(
       outcome.expert_use.resize(layers * config_.num_experts);
       outcome.off_family.resize(layers);
     }
-    answers[entry.step].second.outputs.push_back(
-        Output(entry, std::move(outcome), now));
+    outputs[entry.step].push_back(Output(entry, std::move(outcome), now));
+  }
+  std::vector<Answer> answers;
+  for (auto& [s, some] : outputs) {
+    const WaitingStep& step = (*steps_)[s];
+    std::optional<StageResult> result = step.answer->Add(std::move(some));
+    if (result) answers.emplace_back(step.from, *std::move(result));
   }
   return answers;
 }

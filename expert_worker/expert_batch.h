@@ -3,6 +3,8 @@
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
+#include <memory>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -19,8 +21,8 @@
 namespace apollo {
 
 // Steps that go through the layers together. Selects the sequences that take
-// part, as slices of one step of the stage, and forms the answers.
-// Single-threaded.
+// part, as slices of one step of the stage, and forms the answers. A batch can
+// be split, as its step is. Single-threaded.
 class ExpertBatch {
  public:
   // Admits the sequences of the steps. `table` and `config` must outlive the
@@ -33,17 +35,29 @@ class ExpertBatch {
   // Takes the slices of the sequences that take part. Call once.
   std::vector<ExpertSlice> TakeSlices() { return std::move(slices_); }
 
+  // Returns the sequences of the slices; one with several slices several times.
+  std::vector<SequenceKey> InUse() const;
+  // Returns these slices and those with later rows of their sequences,
+  // ascending.
+  std::vector<int> WithLaterRows(std::set<int> slices) const;
+  // Moves slices (ascending) into a batch of their own, in their order. The
+  // others are numbered anew, too, in their order.
+  ExpertBatch Split(std::span<const int> moved);
+  // Returns the number of slices.
+  int slices() const { return static_cast<int>(entry_of_slice_.size()); }
+
   // Marks slices as failed. The first status of a slice counts.
   void Fail(std::span<const int> slices, const absl::Status& status);
 
   // Returns the token requests of the slices that have not failed.
   std::vector<TokenRequest> Requests() const;
 
-  // Returns one answer per step, in order, each with its recipient. `outcomes`
-  // has one entry per slice; the tokens were sampled at `now`.
+  // Returns the answers, in the order of the steps, each with its recipient: at
+  // most one per step (see StepAnswer). `outcomes` has one entry per slice; the
+  // tokens were sampled at `now`. Call once.
   using Answer = std::pair<LinkId, StageResult>;
   std::vector<Answer> Answers(std::vector<SliceOutcome> outcomes,
-                              absl::Duration now) const;
+                              absl::Duration now);
   // Counts the routing of rows. Call it before Answers, which consumes the
   // outcomes.
   void CountRouting(std::span<const SliceOutcome> outcomes,
@@ -61,14 +75,19 @@ class ExpertBatch {
     absl::Status status;
   };
 
+  using Steps = std::vector<WaitingStep>;
+  ExpertBatch(std::shared_ptr<Steps> steps, const ModelConfig& config)
+      : config_(config), steps_(std::move(steps)) {}
+
   void Admit(SequenceTable& table);
   void MakeSlices(const SequenceTable& table);
   SequenceOutput Output(const Entry& entry, SliceOutcome outcome,
                         absl::Duration now) const;
 
   const ModelConfig& config_;
-  std::vector<WaitingStep> steps_;
+  std::shared_ptr<Steps> steps_;  // Shared with the batches split off.
   std::vector<Entry> entries_;
+  bool split_off_ = false;
   std::vector<int> entry_of_slice_;
   std::vector<ExpertSlice> slices_;
   int rows_ = 0;

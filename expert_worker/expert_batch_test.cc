@@ -167,6 +167,42 @@ TEST_F(ExpertBatchTest, StepsAreAnsweredInOrder) {
   EXPECT_EQ(counters_.off_family_tokens.Row({sw, 1})[0], 6);
 }
 
+TEST_F(ExpertBatchTest, ASplitBatchAnswersInParts) {
+  Add(1, 10, {RowsOf(1, 0, 3), RowsOf(2, 0, 2), RowsOf(3, 5, 1)}, 0);
+  Add(1, 11, {RowsOf(1, 3, 1)}, 0);
+  ExpertBatch batch = Batch();
+  batch.TakeSlices();
+  ASSERT_EQ(batch.slices(), 3);
+  EXPECT_EQ(batch.WithLaterRows({0}), (std::vector<int>{0, 2}));
+  EXPECT_EQ(batch.WithLaterRows({1, 2}), (std::vector<int>{1, 2}));
+  ExpertBatch apart = batch.Split(std::vector<int>{0, 2});
+  EXPECT_EQ(batch.rows(), 2);
+  EXPECT_EQ(batch.InUse(), (std::vector<SequenceKey>{{1, 2}}));
+  EXPECT_EQ(apart.rows(), 4);
+  EXPECT_EQ(apart.InUse(), (std::vector<SequenceKey>{{1, 1}, {1, 1}}));
+  ASSERT_EQ(batch.Requests().size(), 1u);
+  EXPECT_EQ(batch.Requests()[0].slice, 0);
+  apart.Fail(std::vector<int>{1}, absl::UnavailableError("lost"));
+  ASSERT_EQ(apart.Requests().size(), 1u);
+  EXPECT_EQ(apart.Requests()[0].slice, 0);
+
+  const auto first = batch.Answers(std::vector<SliceOutcome>(1), clock_.now);
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0].second.step, 10u);
+  EXPECT_TRUE(first[0].second.more);
+  ASSERT_EQ(first[0].second.outputs.size(), 2u);
+  EXPECT_EQ(first[0].second.outputs[0].sequence, 2u);
+  EXPECT_EQ(first[0].second.outputs[1].sequence, 3u);  // It was refused.
+  const auto rest = apart.Answers(std::vector<SliceOutcome>(2), clock_.now);
+  ASSERT_EQ(rest.size(), 2u);
+  EXPECT_EQ(rest[0].second.step, 10u);
+  EXPECT_FALSE(rest[0].second.more);
+  EXPECT_EQ(rest[0].second.outputs.at(0).sequence, 1u);
+  EXPECT_EQ(rest[1].second.step, 11u);
+  EXPECT_EQ(rest[1].second.outputs.at(0).status,
+            absl::UnavailableError("lost"));
+}
+
 TEST_F(ExpertBatchTest, TokensWithoutAFamilyAreNotOffIt) {
   SequenceRows rows = RowsOf(1, 0, 3);
   rows.start->family = -1;

@@ -22,21 +22,6 @@ constexpr LinkId kSelf = 0;
 
 }  // namespace
 
-// The batch and its progress through the layers.
-struct ExpertCore::Batch {
-  // Rows of the current layer that peers compute.
-  struct Away {
-    PeerExchange::Ticket ticket;
-    std::vector<int> slices;
-  };
-
-  ExpertBatch rows;
-  std::unique_ptr<ExpertStep> step;  // Null if there are no rows.
-  int layer = 0;                     // The current one.
-  std::vector<Away> away = {};  // Outputs that the current layer waits for.
-  absl::Duration begun = absl::ZeroDuration();
-};
-
 ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
                        const Clock& clock)
     : options_(std::move(options)),
@@ -215,7 +200,8 @@ void ExpertCore::LinkFrame(LinkId id, Frame frame) {
 absl::Status ExpertCore::Take(LinkId from, Frame frame) {
   if (std::holds_alternative<StageStep>(frame.body)) {
     took_work_ = true;
-    return waiting_.Add(from, std::move(frame), stage_->config());
+    return waiting_.Add(from, std::move(frame), stage_->config(),
+                        neighbours_.at(from).info.takes_parts);
   }
   if (const auto* release = std::get_if<ReleaseSequences>(&frame.body)) {
     waiting_.Cancel(from, *release);
@@ -271,55 +257,45 @@ auto ExpertCore::WithFacts(Use use) const {
   return use(ExpertResidence::Facts{needed, dispensable});
 }
 
-ExpertCore::Piece ExpertCore::NextPiece() const {
-  if (at_work_) return Piece::kNone;
+ExpertCore::Next ExpertCore::NextPiece() const {
+  if (at_work_) return {};
   const bool moves = WithFacts([this](const ExpertResidence::Facts& facts) {
     return residence_.HasWork(facts);
   });
-  if (moves) return Piece::kMove;
-  const Piece of_batch = NextOfBatch();
-  return GuestsGoFirst(of_batch) ? Piece::kGuests : of_batch;
+  if (moves) return {Piece::kMove};
+  const Next of_batches = NextOfBatches();
+  return GuestsGoFirst(of_batches) ? Next{Piece::kGuests} : of_batches;
 }
 
-ExpertCore::Piece ExpertCore::NextOfBatch() const {
-  if (!batch_) return waiting_.empty() ? Piece::kNone : Piece::kBegin;
-  if (!batch_->away.empty()) {
-    const bool answered = std::all_of(batch_->away.begin(), batch_->away.end(),
-                                      [this](const Batch::Away& away) {
-                                        return exchange_.Answered(away.ticket);
-                                      });
-    return answered ? Piece::kResume : Piece::kNone;
-  }
-  return batch_->layer < stage_->config().num_layers ? Piece::kLayer
-                                                     : Piece::kFinish;
-}
-
-bool ExpertCore::GuestsGoFirst(Piece of_batch) const {
+bool ExpertCore::GuestsGoFirst(const Next& next) const {
   if (guests_.empty()) return false;
-  if (of_batch == Piece::kNone) return true;
+  if (next.piece == Piece::kNone) return true;
   // A layer includes its guests.
-  if (of_batch == Piece::kLayer && guests_.oldest_layer() == batch_->layer) {
+  if (next.piece == Piece::kLayer &&
+      guests_.oldest_layer() == next.batch->layer) {
     return false;
   }
   return guests_turn_;
 }
 
 void ExpertCore::Advance() {
-  const Piece piece = NextPiece();
-  if (piece == Piece::kMove) return MoveExpert();
-  guests_turn_ = piece != Piece::kGuests;
-  switch (piece) {
+  const Next next = NextPiece();
+  if (next.piece == Piece::kMove) return MoveExpert();
+  guests_turn_ = next.piece != Piece::kGuests;
+  switch (next.piece) {
     case Piece::kNone:
     case Piece::kMove:
       return;
     case Piece::kBegin:
       return BeginBatch();
     case Piece::kLayer:
-      return RunLayer();
+      return RunLayer(*next.batch);
     case Piece::kResume:
-      return Resume();
+      return Resume(*next.batch);
+    case Piece::kSplit:
+      return Split(*next.batch);
     case Piece::kFinish:
-      return FinishBatch();
+      return FinishBatch(*next.batch);
     case Piece::kGuests:
       return RunGuests();
   }
@@ -349,94 +325,6 @@ void ExpertCore::ComputeHere(std::uint64_t number, LayerExpert which,
   }
   guests_.Add(
       {kSelf, number, which.layer, {which.expert, std::move(rows)}, nullptr});
-}
-
-void ExpertCore::BeginBatch() {
-  const ModelConfig& config = stage_->config();
-  batch_.reset(new Batch{ExpertBatch(waiting_.TakeBatch(), sequences_, config),
-                         nullptr, config.boundary});
-  batch_->begun = clock_.Now();
-  sequences_.BeginUse();
-  ++counters_.batches;
-  counters_.batch_rows.Observe(batch_->rows.rows());
-  counters_.rows += batch_->rows.rows();
-  if (batch_->rows.rows() > 0) {
-    batch_->step = stage_->Begin(batch_->rows.TakeSlices());
-  } else {
-    batch_->layer = config.num_layers;
-  }
-}
-
-void ExpertCore::RunLayer() {
-  at_work_ = true;
-  const int layer = batch_->layer;
-  stage_->RunLayer(
-      *batch_->step, layer, TakeGuests(layer),
-      [this](std::vector<AbsentRows> absent) { SendAway(std::move(absent)); },
-      [this](std::vector<Rows> outputs) {
-        at_work_ = false;
-        AnswerGuests(std::move(outputs));
-        if (batch_->away.empty()) ++batch_->layer;
-      });
-}
-
-void ExpertCore::SendAway(std::vector<AbsentRows> absent) {
-  for (AbsentRows& rows : absent) {
-    std::vector<int> slices = std::move(rows.slices);
-    const int expert = rows.expert;
-    const int count = rows.rows.rows();
-    PeerExchange::Ticket ticket =
-        exchange_.Dispatch(batch_->layer, std::move(rows));
-    if (exchange_.IsAway(ticket)) {
-      const int layer = batch_->layer - stage_->config().boundary;
-      counters_.rows_away.Use({layer})[expert] += count;
-    }
-    batch_->away.push_back({std::move(ticket), std::move(slices)});
-  }
-}
-
-void ExpertCore::Resume() {
-  std::vector<std::optional<Rows>> outputs;
-  for (Batch::Away& away : std::exchange(batch_->away, {})) {
-    absl::StatusOr<Rows> rows = exchange_.Combine(std::move(away.ticket));
-    if (rows.ok()) {
-      outputs.push_back(*std::move(rows));
-    } else {
-      batch_->rows.Fail(away.slices, rows.status());
-      outputs.push_back(std::nullopt);
-    }
-  }
-  at_work_ = true;
-  stage_->Resume(*batch_->step, std::move(outputs), [this] {
-    at_work_ = false;
-    ++batch_->layer;
-  });
-}
-
-void ExpertCore::FinishBatch() {
-  if (!batch_->step) return AnswerBatch({});
-  at_work_ = true;
-  stage_->Finish(*batch_->step, batch_->rows.Requests(),
-                 [this](std::vector<SliceOutcome> outcomes) {
-                   at_work_ = false;
-                   AnswerBatch(std::move(outcomes));
-                 });
-}
-
-void ExpertCore::AnswerBatch(std::vector<SliceOutcome> outcomes) {
-  batch_->rows.CountRouting(outcomes, options_.languages, counters_);
-  control_.CountOwn(outcomes, clock_.Now());
-  std::vector<ExpertBatch::Answer> answers =
-      batch_->rows.Answers(std::move(outcomes), clock_.Now());
-  counters_.batch_seconds.Observe(
-      absl::ToDoubleSeconds(clock_.Now() - batch_->begun));
-  batch_.reset();
-  for (auto& [to, result] : answers) {
-    const auto neighbour = neighbours_.find(to);
-    if (neighbour == neighbours_.end()) continue;
-    neighbour->second.link->Send({std::move(result), {}});
-  }
-  sequences_.EndUse();
 }
 
 std::vector<GuestRows> ExpertCore::TakeGuests(int layer) {

@@ -7,18 +7,19 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "common/clock.h"
 #include "engine/expert_stage.h"
-#include "expert_worker/expert_batch.h"
 #include "expert_worker/expert_counters.h"
 #include "expert_worker/expert_residence.h"
 #include "expert_worker/guest_queue.h"
 #include "expert_worker/peer_exchange.h"
 #include "expert_worker/placement_control.h"
 #include "expert_worker/placement_file.h"
+#include "expert_worker/running_batch.h"
 #include "expert_worker/sequence_table.h"
 #include "expert_worker/step_queue.h"
 #include "link/link_session.h"
@@ -38,17 +39,23 @@ namespace apollo {
 // Its parts:
 // - StepQueue: steps that wait for a batch;
 // - SequenceTable: sequences, and evictions when the cache is full;
-// - ExpertBatch: the steps that go through the layers together;
+// - RunningBatch: the steps that go through the layers together;
 // - PeerExchange: rows for experts that are absent, and who computes them;
 // - GuestQueue: rows of peers, and those that waited for a load;
 // - ExpertResidence: the experts in memory, and their loads;
 // - PlacementControl: which experts those are to be.
 //
-// Work is done in pieces: one layer of the batch, together with the guests of
+// Work is done in pieces: one layer of a batch, together with the guests of
 // that layer, or guests of one layer alone. Guests wait for at most one piece
-// of the batch, and the batch for at most one piece of guests. While a batch
-// waits for a peer or a load, guests continue, so no two workers can deadlock.
+// of a batch, and a batch for at most one piece of guests. While a batch waits
+// for a peer or a load, guests continue, so no two workers can deadlock.
 // Experts enter and leave the stage between two pieces.
+//
+// Usually there is one batch: one that waits for a peer has its answer soon. If
+// the answer is late (PeerExchange::IsLate), the sequences that wait for it are
+// split off, and the others go on; then further steps begin, but for rows of
+// sequences that are in a batch. The oldest batch that does not wait goes on
+// first. There are at most kMostBatches.
 //
 // Rows at a peer that is lost, or silent for longer than `lease`, go to another
 // holder, or are computed here. A peer that keeps its links but does not answer
@@ -111,14 +118,14 @@ class ExpertCore {
   void Drain(bool hand_over);
 
   // Returns true if Advance would do something.
-  bool HasWork() const { return NextPiece() != Piece::kNone; }
+  bool HasWork() const { return NextPiece().piece != Piece::kNone; }
   // Does the next piece of work.
   void Advance();
   // Returns true while the stage has not completed its last piece.
   bool AtWork() const { return at_work_; }
   // Returns true if work is in progress or waiting here, perhaps for peers.
   bool Busy() const {
-    return at_work_ || batch_ != nullptr || !waiting_.empty() ||
+    return at_work_ || !batches_.empty() || !waiting_.empty() ||
            !guests_.empty();
   }
 
@@ -142,28 +149,57 @@ class ExpertCore {
   int free_blocks() { return stage_->blocks().available(); }
 
  private:
-  enum class Piece { kNone, kMove, kBegin, kLayer, kResume, kFinish, kGuests };
+  enum class Piece {
+    kNone,
+    kMove,
+    kBegin,
+    kLayer,
+    kResume,
+    kSplit,
+    kFinish,
+    kGuests
+  };
   // A linked worker: a dense worker, or a peer, which is also in exchange_.
   struct Neighbour {
     WorkerInfo info;
     std::shared_ptr<Link> link;
   };
-  struct Batch;
+  // A piece, and the batch that it belongs to, if any.
+  struct Next {
+    Piece piece = Piece::kNone;
+    RunningBatch* batch = nullptr;
+  };
+  static constexpr std::size_t kMostBatches = 4;
 
-  // NextPiece returns the next piece, NextOfBatch the next one of the batch
-  // alone. GuestsGoFirst returns true if guests precede that one.
-  Piece NextPiece() const;
-  Piece NextOfBatch() const;
-  bool GuestsGoFirst(Piece of_batch) const;
+  // NextPiece returns the next piece, NextOfBatches the next one of the batches
+  // alone, NextOf that of one batch. GuestsGoFirst returns true if guests
+  // precede that one.
+  Next NextPiece() const;
+  Next NextOfBatches() const;
+  Piece NextOf(const RunningBatch& batch) const;
+  bool GuestsGoFirst(const Next& next) const;
 
+  // Returns true if rows wait whose outputs are late.
+  bool IsLate(const RunningBatch& batch) const;
+  // Returns the slices that wait for late outputs and must be split off;
+  // nothing if others wait, too, or no slice could go on.
+  std::vector<int> LateSlices(const RunningBatch& batch) const;
+  bool IsInBatch(LinkId from, std::uint64_t sequence) const {
+    return sequences_.InUse({from, sequence});
+  }
+
+  // Batches: expert_core_batches.cc.
   void BeginBatch();
   // Lets one expert enter or leave the stage, or begins a load.
   void MoveExpert();
-  void RunLayer();
-  void SendAway(std::vector<AbsentRows> absent);
-  void Resume();
-  void FinishBatch();
-  void AnswerBatch(std::vector<SliceOutcome> outcomes);
+  void RunLayer(RunningBatch& batch);
+  void SendAway(RunningBatch& batch, std::vector<AbsentRows> absent);
+  // Returns the outputs of rows that were away, or fails their slices.
+  std::optional<Rows> Combine(RunningBatch& batch, RunningBatch::Away away);
+  void Resume(RunningBatch& batch);
+  void Split(RunningBatch& batch);
+  void FinishBatch(RunningBatch& batch);
+  void AnswerBatch(RunningBatch& batch, std::vector<SliceOutcome> outcomes);
 
   // Computes rows by an expert of this worker, once it is in memory.
   void ComputeHere(std::uint64_t number, LayerExpert which, Rows rows);
@@ -208,10 +244,10 @@ class ExpertCore {
   GuestQueue guests_;
   // Rows of tickets that wait for an expert to come.
   std::map<LayerExpert, std::vector<std::pair<std::uint64_t, Rows>>> to_come_;
-  std::unique_ptr<Batch> batch_;
+  std::vector<std::unique_ptr<RunningBatch>> batches_;  // The oldest first.
   std::vector<Guest> served_;  // Guests whose rows are in the stage.
   bool at_work_ = false;       // The stage has not completed the last call.
-  bool guests_turn_ = false;   // The batch had the last piece.
+  bool guests_turn_ = false;   // A batch had the last piece.
   bool draining_ = false;
   bool hand_over_ = false;
   bool took_work_ = false;    // Since the last report of the load.

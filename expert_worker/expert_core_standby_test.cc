@@ -200,16 +200,37 @@ TEST_P(ExpertCoreTest, RowsOfASilentPeerGoToTheSecondHolder) {
   worker.core->Tick(worker.clock.now);
   EXPECT_FALSE(second->frames.empty());
   EXPECT_FALSE(worker.peer->closed);
-  // The first answers late, and wrong numbers would be noticed.
-  Frame late = std::move(worker.peer->frames.front());
+  const Frame late = std::move(worker.peer->frames.front());
   worker.peer->frames.clear();
+  Serve(server, worker, *second, kSecondPeer);
+  // The first answers late: wrong numbers would be noticed.
   worker.Take({ExpertOutputs{std::get<ExpertRows>(late.body).ticket, {}},
                Rows::Host(late.payload.rows(), late.payload.width())},
               kPeer);
   worker.Work();
-  EXPECT_TRUE(worker.dense->frames.empty());
   Serve(server, worker, *second, kSecondPeer);
   // Later layers may have gone to the first again: it has given a sign of life.
+  Serve(server, worker, *worker.peer, kPeer);
+  ExpectSame(worker.Result().outputs.at(0),
+             ReferenceOf(RowsOf(division.remote, 0, 1)));
+}
+
+TEST_P(ExpertCoreTest, ASilentPeerMayAnswerFirstAfterAll) {
+  TwoHolders holders;
+  auto& [division, worker, server, second] = holders;
+  worker.Work();
+  worker.clock.now += ExpertCore::Options().silent_after * 1.1;
+  worker.core->Tick(worker.clock.now);
+  ASSERT_FALSE(second->frames.empty());
+  const Frame again = std::move(second->frames.front());
+  second->frames.clear();
+  Serve(server, worker, *worker.peer, kPeer);
+  // The second answers what is known: wrong numbers would be noticed.
+  worker.Take({ExpertOutputs{std::get<ExpertRows>(again.body).ticket, {}},
+               Rows::Host(again.payload.rows(), again.payload.width())},
+              kSecondPeer);
+  worker.Work();
+  Serve(server, worker, *second, kSecondPeer);
   Serve(server, worker, *worker.peer, kPeer);
   ExpectSame(worker.Result().outputs.at(0),
              ReferenceOf(RowsOf(division.remote, 0, 1)));

@@ -18,7 +18,7 @@ struct ExpertCounters {
   ExpertCounters() = default;
   ExpertCounters(const ModelConfig& config, const LanguageLabels& languages);
 
-  Count batches;
+  Count batches, batches_split;
   Count rows;                    // Rows of batches.
   Count rows_sent, rows_served;  // Computed by, and for, other workers.
   Count rows_resent;             // Of rows_sent, to another after the first.
@@ -47,6 +47,10 @@ struct ExpertCounters {
 inline constexpr MetricRow<ExpertCounters> kExpertMetrics[] = {
     {"apollo_expert_batches_total", "Batches through the sparse layers.",
      &ExpertCounters::batches},
+    {"apollo_expert_batches_split_total",
+     "Times that the sequences of a batch that waited for a late peer were "
+     "split off, so that the others went on.",
+     &ExpertCounters::batches_split},
     {"apollo_expert_rows_total", "Rows through the sparse layers.",
      &ExpertCounters::rows},
     {"apollo_expert_rows_sent_total",

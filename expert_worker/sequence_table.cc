@@ -21,8 +21,8 @@ absl::Status NoRoom() {
 }  // namespace
 
 absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
-  APOLLO_CHECK(!in_use_);
   const SequenceKey key = {from, rows.sequence};
+  APOLLO_CHECK(!InUse(key));
   const int end = rows.first_position + static_cast<int>(rows.tokens.size());
   if (const auto evicted = evicted_.find(key); evicted != evicted_.end()) {
     if (evicted->second >= rows.attempt) return NoRoom();
@@ -101,10 +101,13 @@ std::uint64_t SequenceTable::oldest() const {
 bool SequenceTable::MakeRoom(const SequenceKey& key, int blocks) {
   BlockTable& table = sequences_.at(key).blocks;
   while (!blocks_.Extend(table, blocks)) {
-    const auto last = std::max_element(
-        sequences_.begin(), sequences_.end(), [](const auto& a, const auto& b) {
-          return a.second.opened < b.second.opened;
-        });
+    auto last = sequences_.end();
+    for (auto it = sequences_.begin(); it != sequences_.end(); ++it) {
+      if (!InUse(it->first) && (last == sequences_.end() ||
+                                it->second.opened > last->second.opened)) {
+        last = it;
+      }
+    }
     if (last->first == key) return false;
     Evict(SequenceKey(last->first));
   }
@@ -138,18 +141,26 @@ void SequenceTable::Count(const Sequence& sequence, absl::StatusCode code) {
 }
 
 void SequenceTable::CloseLater(const SequenceKey& key, absl::StatusCode code) {
-  if (in_use_) {
-    close_after_use_.push_back({key, code});
+  if (InUse(key)) {
+    close_after_use_.try_emplace(key, code);
     return;
   }
   const auto it = sequences_.find(key);
   if (it != sequences_.end()) Close(it, code);
 }
 
-void SequenceTable::EndUse() {
-  in_use_ = false;
-  for (const auto& [key, code] : std::exchange(close_after_use_, {})) {
-    CloseLater(key, code);
+void SequenceTable::BeginUse(std::span<const SequenceKey> keys) {
+  for (const SequenceKey& key : keys) ++in_use_[key];
+}
+
+void SequenceTable::EndUse(std::span<const SequenceKey> keys) {
+  for (const SequenceKey& key : keys) {
+    const auto it = in_use_.find(key);
+    APOLLO_CHECK(it != in_use_.end());
+    if (--it->second > 0) continue;
+    in_use_.erase(it);
+    const auto closed = close_after_use_.extract(key);
+    if (!closed.empty()) CloseLater(key, closed.mapped());
   }
 }
 

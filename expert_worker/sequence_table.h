@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <utility>
-#include <vector>
 
 #include "common/clock.h"
 #include "common/log_budget.h"
@@ -57,8 +57,8 @@ class SequenceTable {
         log_budget_(clock) {}
 
   // Admits rows that are about to be computed: opens their sequence if they are
-  // its first ones, extends its blocks, and moves its position past them. Not
-  // between BeginUse and EndUse. Errors:
+  // its first ones, extends its blocks, and moves its position past them. The
+  // sequence must not be in use, and none that is loses its blocks. Errors:
   // - ABORTED: the sequence was or must be evicted for older ones.
   // - FAILED_PRECONDITION: a wrong position or attempt, or more tokens than the
   //   whole cache holds.
@@ -68,10 +68,12 @@ class SequenceTable {
   // closed.
   const Sequence* Find(const SequenceKey& key, std::uint32_t attempt) const;
 
-  // Mark the time during which blocks are in use. Sequences that end meanwhile
-  // are closed by EndUse.
-  void BeginUse() { in_use_ = true; }
-  void EndUse();
+  // Mark the time during which the blocks of sequences are in use, each as
+  // often as it is named. Sequences that end meanwhile are closed by the last
+  // EndUse.
+  void BeginUse(std::span<const SequenceKey> keys);
+  void EndUse(std::span<const SequenceKey> keys);
+  bool InUse(const SequenceKey& key) const { return in_use_.contains(key); }
 
   // Closes sequences that their dense worker released.
   void Release(LinkId from, const ReleaseSequences& release);
@@ -96,7 +98,7 @@ class SequenceTable {
   // Counts and logs the end of a sequence.
   void Count(const Sequence& sequence, absl::StatusCode code);
   void Close(Sequences::iterator it, absl::StatusCode code);
-  // Closes it now, or at EndUse while blocks are in use.
+  // Closes it now, or at the last EndUse while its blocks are in use.
   void CloseLater(const SequenceKey& key, absl::StatusCode code);
 
   BlockPool& blocks_;
@@ -107,8 +109,8 @@ class SequenceTable {
   Sequences sequences_;
   // Evicted attempts, until their dense worker releases them.
   std::map<SequenceKey, std::uint32_t> evicted_;
-  bool in_use_ = false;
-  std::vector<std::pair<SequenceKey, absl::StatusCode>> close_after_use_;
+  std::map<SequenceKey, int> in_use_;  // How often.
+  std::map<SequenceKey, absl::StatusCode> close_after_use_;
   std::uint64_t opened_ = 0;
 };
 

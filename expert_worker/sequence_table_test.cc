@@ -152,18 +152,36 @@ TEST_F(SequenceTableTest, MoreThanTheWholeCacheIsRefused) {
       << status;
 }
 
+TEST_F(SequenceTableTest, ASequenceInUseIsNotEvicted) {
+  EXPECT_EQ(Admit(RowsOf(1, 1, 0, 16)), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(2, 1, 0, 32)), StatusCode::kOk);
+  const std::vector<SequenceKey> used = {{kDense, 2}};
+  table_.BeginUse(used);
+  // The first is older, but gets no room from the second now.
+  EXPECT_EQ(Admit(RowsOf(3, 1, 0, 16)), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(1, 1, 16, 32)), StatusCode::kAborted);
+  EXPECT_NE(table_.Find({kDense, 2}, 1), nullptr);
+  table_.EndUse(used);
+}
+
 TEST_F(SequenceTableTest, BlocksInUseAreKept) {
   EXPECT_EQ(Admit(RowsOf(1, 1, 0, 16)), StatusCode::kOk);
   EXPECT_EQ(Admit(RowsOf(2, 1, 0, 16)), StatusCode::kOk);
   EXPECT_EQ(Admit(RowsOf(2, 1, 0, 16), kOther), StatusCode::kOk);
-  table_.BeginUse();
+  // The first has rows in two steps.
+  const std::vector<SequenceKey> used = {{kDense, 1}, {kDense, 1}, {kOther, 2}};
+  table_.BeginUse(used);
   table_.Release(kDense, {{{1, 1}}});
   table_.Release(kDense, {{{1, 1}}});
   table_.DropLink(kOther);
   EXPECT_EQ(table_.size(), 3);
   EXPECT_EQ(blocks_.available(), 1);
   EXPECT_NE(table_.Find({kDense, 1}, 1), nullptr);
-  table_.EndUse();
+  table_.EndUse(std::span(used).subspan(1));
+  EXPECT_TRUE(table_.InUse({kDense, 1}));
+  EXPECT_EQ(table_.size(), 2);
+  table_.EndUse(std::span(used).first(1));
+  EXPECT_FALSE(table_.InUse({kDense, 1}));
   EXPECT_EQ(table_.size(), 1);
   EXPECT_EQ(blocks_.available(), 3);
   EXPECT_EQ(table_.Find({kDense, 1}, 1), nullptr);

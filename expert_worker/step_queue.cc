@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -56,8 +57,16 @@ absl::Status CheckRows(const SequenceRows& rows, const ModelConfig& config) {
 
 }  // namespace
 
-absl::Status StepQueue::Add(LinkId from, Frame frame,
-                            const ModelConfig& config) {
+int WaitingStep::rows() const {
+  int sum = 0;
+  for (const SequenceRows& sequence : step.sequences) {
+    sum += static_cast<int>(sequence.tokens.size());
+  }
+  return sum;
+}
+
+absl::Status StepQueue::Add(LinkId from, Frame frame, const ModelConfig& config,
+                            bool in_parts) {
   StageStep& step = std::get<StageStep>(frame.body);
   std::size_t rows = 0;
   std::set<std::uint64_t> seen;
@@ -74,9 +83,19 @@ absl::Status StepQueue::Add(LinkId from, Frame frame,
         absl::StrCat("a step of ", rows, " rows with ", payload.numbers(),
                      " numbers instead of ", rows * config.hidden_size));
   }
+  const Rows all = payload.Reshaped(config.hidden_size);
+  std::vector<Rows> boundary;
+  int first = 0;
+  for (const SequenceRows& sequence : step.sequences) {
+    const int count = static_cast<int>(sequence.tokens.size());
+    boundary.push_back(all.Slice(first, count));
+    first += count;
+  }
   const std::size_t sequences = step.sequences.size();
-  steps_.push_back({from, std::move(step), payload.Reshaped(config.hidden_size),
-                    std::vector<char>(sequences), std::move(frame.receipt)});
+  auto answer = std::make_shared<StepAnswer>(step.step, sequences, in_parts);
+  steps_.push_back({from, std::move(step), std::move(boundary),
+                    std::vector<char>(sequences), std::move(frame.receipt),
+                    std::move(answer)});
   return absl::OkStatus();
 }
 
@@ -96,12 +115,36 @@ void StepQueue::Cancel(LinkId from, const ReleaseSequences& release) {
 
 int StepQueue::rows() const {
   int rows = 0;
-  for (const WaitingStep& waiting : steps_) {
-    for (const SequenceRows& sequence : waiting.step.sequences) {
-      rows += static_cast<int>(sequence.tokens.size());
-    }
-  }
+  for (const WaitingStep& waiting : steps_) rows += waiting.rows();
   return rows;
+}
+
+bool StepQueue::HasFree(Blocked blocked) const {
+  return std::any_of(
+      steps_.begin(), steps_.end(), [blocked](const WaitingStep& waiting) {
+        const auto& sequences = waiting.step.sequences;
+        return sequences.empty() ||
+               std::any_of(sequences.begin(), sequences.end(),
+                           [&](const SequenceRows& s) {
+                             return !blocked(waiting.from, s.sequence);
+                           });
+      });
+}
+
+WaitingStep StepQueue::TakeBlocked(WaitingStep& step, Blocked blocked) {
+  WaitingStep held = {step.from, {step.step.step, {}}, {},
+                      {},        step.receipt,         step.answer};
+  WaitingStep free = {step.from, {step.step.step, {}}, {},
+                      {},        step.receipt,         step.answer};
+  for (std::size_t s = 0; s < step.step.sequences.size(); ++s) {
+    SequenceRows& rows = step.step.sequences[s];
+    WaitingStep& to = blocked(step.from, rows.sequence) ? held : free;
+    to.step.sequences.push_back(std::move(rows));
+    to.boundary.push_back(std::move(step.boundary[s]));
+    to.cancelled.push_back(step.cancelled[s]);
+  }
+  step = std::move(free);
+  return held;
 }
 
 void StepQueue::DropLink(LinkId from) {
@@ -109,8 +152,9 @@ void StepQueue::DropLink(LinkId from) {
                 [from](const WaitingStep& w) { return w.from == from; });
 }
 
-std::vector<WaitingStep> StepQueue::TakeBatch() {
+std::vector<WaitingStep> StepQueue::TakeBatch(Blocked blocked) {
   std::vector<WaitingStep> batch;
+  std::vector<WaitingStep> held;
   std::map<std::pair<LinkId, std::uint64_t>, std::uint32_t> attempts;
   const auto mixes_attempts = [&attempts](const WaitingStep& waiting) {
     for (const SequenceRows& s : waiting.step.sequences) {
@@ -122,13 +166,20 @@ std::vector<WaitingStep> StepQueue::TakeBatch() {
   int rows = 0;
   while (!steps_.empty() && (batch.empty() || rows < kMaxBatchRows) &&
          !mixes_attempts(steps_.front())) {
-    for (const SequenceRows& s : steps_.front().step.sequences) {
-      attempts[{steps_.front().from, s.sequence}] = s.attempt;
-    }
-    rows += steps_.front().boundary.rows();
-    batch.push_back(std::move(steps_.front()));
+    WaitingStep step = std::move(steps_.front());
     steps_.pop_front();
+    const bool none = step.step.sequences.empty();
+    WaitingStep rest = TakeBlocked(step, blocked);
+    if (!rest.step.sequences.empty()) held.push_back(std::move(rest));
+    if (step.step.sequences.empty() && !none) continue;
+    for (const SequenceRows& s : step.step.sequences) {
+      attempts[{step.from, s.sequence}] = s.attempt;
+    }
+    rows += step.rows();
+    batch.push_back(std::move(step));
   }
+  steps_.insert(steps_.begin(), std::make_move_iterator(held.begin()),
+                std::make_move_iterator(held.end()));
   return batch;
 }
 

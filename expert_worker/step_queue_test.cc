@@ -63,8 +63,9 @@ TEST_F(StepQueueTest, ABatchTakesAllWaitingSteps) {
   const std::vector<WaitingStep> batch = queue_.TakeBatch();
   ASSERT_EQ(batch.size(), 2u);
   EXPECT_EQ(batch[1].from, 2u);
-  EXPECT_EQ(batch[1].boundary.rows(), 3);
-  EXPECT_EQ(batch[1].boundary.width(), 2);
+  ASSERT_EQ(batch[1].boundary.size(), 1u);
+  EXPECT_EQ(batch[1].boundary[0].rows(), 3);
+  EXPECT_EQ(batch[1].boundary[0].width(), 2);
   EXPECT_TRUE(queue_.empty());
 }
 
@@ -86,6 +87,29 @@ TEST_F(StepQueueTest, AttemptsAtOneSequenceDoNotShareABatch) {
   Add(1, {RowsOf(1, 2, 3)});
   EXPECT_EQ(Batch(), (Numbers{1, 2}));
   EXPECT_EQ(Batch(), (Numbers{3}));
+}
+
+TEST_F(StepQueueTest, BlockedSequencesStayInTheirOrder) {
+  const auto two = [](LinkId from, std::uint64_t sequence) {
+    return from == 1 && sequence == 2;
+  };
+  Add(1, {RowsOf(2, 1, 3)});
+  Add(1, {RowsOf(1, 1, 1), RowsOf(2, 2, 5), RowsOf(3, 1, 7)});
+  Add(2, {RowsOf(2, 1, 9)});
+  EXPECT_TRUE(queue_.HasFree(two));
+  const std::vector<WaitingStep> batch = queue_.TakeBatch(two);
+  ASSERT_EQ(batch.size(), 2u);
+  EXPECT_EQ(batch[0].step.step, 2u);
+  ASSERT_EQ(batch[0].step.sequences.size(), 2u);
+  EXPECT_EQ(batch[0].step.sequences[1].sequence, 3u);
+  EXPECT_EQ(batch[0].boundary[1].rows(), 7);
+  EXPECT_EQ(batch[0].cancelled.size(), 2u);
+  EXPECT_EQ(batch[1].from, 2u);
+  EXPECT_FALSE(queue_.HasFree(two));
+  EXPECT_EQ(queue_.rows(), 8);
+  // Two attempts do not share a batch.
+  EXPECT_EQ(Batch(), Numbers{1});
+  EXPECT_EQ(Batch(), Numbers{2});
 }
 
 TEST_F(StepQueueTest, ReleasedSequencesAreMarked) {

@@ -45,7 +45,22 @@ struct CpuExpertStage::Step final : ExpertStep {
     return static_cast<int>(next - slices.begin()) - 1;
   }
 
-  const Batch batch;
+  // Returns the rows of some slices. all: [rows, width], or empty.
+  template <typename T>
+  std::vector<T> RowsOf(std::span<const int> which, const std::vector<T>& all,
+                        std::size_t width) const {
+    std::vector<T> part;
+    if (all.empty()) return part;
+    for (const int s : which) {
+      const auto first = all.begin() + static_cast<std::ptrdiff_t>(
+                                           slices[s].first_row * width);
+      part.insert(part.end(), first,
+                  first + static_cast<std::ptrdiff_t>(slices[s].rows * width));
+    }
+    return part;
+  }
+
+  Batch batch;
   std::vector<Slice> slices;
   std::vector<int> pinned;            // [rows]: an expert, or -1.
   std::vector<float> hidden;          // [rows, hidden]
@@ -219,32 +234,94 @@ void CpuExpertStage::Resume(ExpertStep& opaque,
                             std::vector<std::optional<Rows>> outputs,
                             Done done) {
   Step& step = static_cast<Step&>(opaque);
-  const int k = config_.experts_per_token;
-  const std::size_t size = config_.hidden_size;
   const std::vector<int> absent = std::exchange(step.absent, {});
   APOLLO_CHECK(outputs.size() == absent.size());
   for (std::size_t i = 0; i < absent.size(); ++i) {
-    const std::span<const int> choices = step.plan.choices(absent[i]);
-    if (outputs[i]) {
-      const Rows rows = *std::move(outputs[i]);
-      APOLLO_CHECK(rows.numbers() == choices.size() * size);
-      const float* row = rows.host().data();
-      for (const int c : choices) {
-        std::copy_n(row, size, &step.outputs[c * size]);
-        row += size;
-      }
-      continue;
-    }
-    if (step.dropped.empty()) step.dropped.resize(step.rows());
-    for (const int c : choices) {
-      std::fill_n(&step.outputs[c * size], size, 0.0f);
-      Step::Slice& slice = step.slices[step.SliceOf(c / k)];
-      slice.failed = true;
-      std::fill_n(&step.dropped[slice.first_row], slice.rows, 1);
-    }
+    TakeAbsent(step, absent[i], std::move(outputs[i]));
   }
   Combine(step);
   done();
+}
+
+void CpuExpertStage::TakeAbsent(Step& step, int expert,
+                                std::optional<Rows> outputs) const {
+  const int k = config_.experts_per_token;
+  const std::size_t size = config_.hidden_size;
+  const std::span<const int> choices = step.plan.choices(expert);
+  if (outputs) {
+    const Rows rows = *std::move(outputs);
+    APOLLO_CHECK(rows.numbers() == choices.size() * size);
+    const float* row = rows.host().data();
+    for (const int c : choices) {
+      std::copy_n(row, size, &step.outputs[c * size]);
+      row += size;
+    }
+    return;
+  }
+  if (step.dropped.empty()) step.dropped.resize(step.rows());
+  for (const int c : choices) {
+    std::fill_n(&step.outputs[c * size], size, 0.0f);
+    Step::Slice& slice = step.slices[step.SliceOf(c / k)];
+    slice.failed = true;
+    std::fill_n(&step.dropped[slice.first_row], slice.rows, 1);
+  }
+}
+
+std::unique_ptr<CpuExpertStage::Step> CpuExpertStage::PartOf(
+    const Step& step, std::span<const int> slices) const {
+  const std::size_t k = config_.experts_per_token;
+  const std::size_t size = config_.hidden_size;
+  std::vector<BatchSlice> batch;
+  for (const int s : slices) batch.push_back(step.batch.slices()[s]);
+  auto part =
+      std::make_unique<Step>(std::move(batch), rope_, config_.head_size);
+  int rows = 0;
+  for (const int s : slices) {
+    part->slices.push_back(step.slices[s]);
+    part->slices.back().first_row = rows;
+    rows += step.slices[s].rows;
+  }
+  part->pinned = step.RowsOf(slices, step.pinned, 1);
+  part->hidden = step.RowsOf(slices, step.hidden, size);
+  part->normed = step.RowsOf(slices, step.normed, size);
+  part->choices = step.RowsOf(slices, step.choices, k);
+  part->outputs = step.RowsOf(slices, step.outputs, k * size);
+  part->replaced = step.RowsOf(slices, step.replaced, 1);
+  part->dropped = step.RowsOf(slices, step.dropped, 1);
+  part->layer = step.layer;
+  return part;
+}
+
+std::unique_ptr<ExpertStep> CpuExpertStage::Split(
+    ExpertStep& opaque, std::span<const int> moved,
+    std::vector<AbsentOutput> outputs, Done done) {
+  Step& step = static_cast<Step&>(opaque);
+  APOLLO_CHECK(outputs.size() == step.absent.size());
+  APOLLO_CHECK(!moved.empty() && moved.size() < step.slices.size());
+  // Groups have the rows that were not dropped when the layer began.
+  const std::vector<char> dropped = step.RowsOf(moved, step.dropped, 1);
+  std::vector<int> missing;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].missing) {
+      missing.push_back(step.absent[i]);
+    } else {
+      TakeAbsent(step, step.absent[i], std::move(outputs[i].rows));
+    }
+  }
+  std::vector<int> staying;
+  for (int s = 0; s < static_cast<int>(step.slices.size()); ++s) {
+    if (!std::binary_search(moved.begin(), moved.end(), s)) {
+      staying.push_back(s);
+    }
+  }
+  std::unique_ptr<Step> waiting = PartOf(step, moved);
+  waiting->absent = std::move(missing);
+  waiting->plan.Assign(waiting->choices, config_.num_experts,
+                       config_.experts_per_token, dropped);
+  step = std::move(*PartOf(step, staying));
+  Combine(step);
+  done();
+  return waiting;
 }
 
 void CpuExpertStage::RunExperts(int layer, std::vector<GuestRows> guests,

@@ -48,6 +48,11 @@ class CpuExpertStage final : public ExpertStage {
                 Absent absent, GuestsDone done) override;
   void Resume(ExpertStep& step, std::vector<std::optional<Rows>> outputs,
               Done done) override;
+  bool CanSplit() const override { return true; }
+  std::unique_ptr<ExpertStep> Split(ExpertStep& step,
+                                    std::span<const int> moved,
+                                    std::vector<AbsentOutput> outputs,
+                                    Done done) override;
   void RunExperts(int layer, std::vector<GuestRows> guests,
                   GuestsDone done) override;
   void Finish(ExpertStep& step, std::vector<TokenRequest> requests,
@@ -84,6 +89,12 @@ class CpuExpertStage final : public ExpertStage {
   // the guests. Returns the outputs of the guests.
   std::vector<Rows> RunResident(Step* step, int layer,
                                 const std::vector<GuestRows>& guests);
+  // Takes the outputs of an absent expert, or fails the slices with rows for
+  // it.
+  void TakeAbsent(Step& step, int expert, std::optional<Rows> outputs) const;
+  // Returns a step of some of the slices, in the same layer.
+  std::unique_ptr<Step> PartOf(const Step& step,
+                               std::span<const int> slices) const;
   // hidden += the weighted sum of the expert outputs, plus the shared expert's
   // output if the model has one.
   void Combine(Step& step);

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -73,6 +74,20 @@ class AsyncExpertStage final : public ExpertStage {
       at_work_ = false;
       done();
     });
+  }
+
+  bool CanSplit() const override { return stage_->CanSplit(); }
+  std::unique_ptr<ExpertStep> Split(ExpertStep& step,
+                                    std::span<const int> moved,
+                                    std::vector<AbsentOutput> outputs,
+                                    Done done) override {
+    Start();
+    auto waiting = stage_->Split(step, moved, std::move(outputs), [] {});
+    AddEvent([this, done = std::move(done)]() mutable {
+      at_work_ = false;
+      done();
+    });
+    return waiting;
   }
 
   void RunExperts(int layer, std::vector<GuestRows> guests,

@@ -40,6 +40,7 @@ class TimedExpertStage::Step final : public ExpertStep {
   struct Row {
     int slice = 0;
     int family = -1;
+    bool hybrid = false;
     std::uint32_t number = 0;
     std::uint32_t sum = 0;  // Of the outputs in the current layer.
   };
@@ -56,6 +57,43 @@ class TimedExpertStage::Step final : public ExpertStep {
 
   void EndLayer() {
     for (Row& row : rows) row.number = row.sum % kNumbers;
+  }
+  // Takes the outputs of a group of absent rows, or fails their slices.
+  void TakeAbsent(const Waiting& group, const std::optional<Rows>& outputs) {
+    for (std::size_t r = 0; r < group.rows.size(); ++r) {
+      Row& row = rows[static_cast<std::size_t>(group.rows[r])];
+      if (outputs) {
+        row.sum += NumberAt(*outputs, static_cast<int>(r));
+      } else {
+        failed[static_cast<std::size_t>(row.slice)] = true;
+      }
+    }
+  }
+  // Returns a step of some slices. Their absent rows must be in no group with
+  // others, or in none of `absent`.
+  std::unique_ptr<Step> PartOf(std::span<const int> slices) const {
+    auto part = std::make_unique<Step>();
+    std::map<int, int> moved;  // Indices of rows.
+    for (const int s : slices) {
+      const auto slice = static_cast<std::size_t>(s);
+      for (int r = s == 0 ? 0 : slice_ends[slice - 1]; r < slice_ends[slice];
+           ++r) {
+        moved[r] = static_cast<int>(part->rows.size());
+        part->rows.push_back(rows[static_cast<std::size_t>(r)]);
+        part->rows.back().slice = static_cast<int>(part->failed.size());
+      }
+      part->slice_ends.push_back(static_cast<int>(part->rows.size()));
+      part->failed.push_back(failed[slice]);
+      part->outcomes.push_back(outcomes[slice]);
+    }
+    for (const Waiting& group : absent) {
+      if (!moved.contains(group.rows.front())) continue;
+      part->absent.push_back({group.expert, {}});
+      for (const int r : group.rows) {
+        part->absent.back().rows.push_back(moved.at(r));
+      }
+    }
+    return part;
   }
 };
 
@@ -103,7 +141,8 @@ std::unique_ptr<ExpertStep> TimedExpertStage::Begin(
   for (const ExpertSlice& slice : slices) {
     const int index = static_cast<int>(step->failed.size());
     for (int r = 0; r < slice.boundary.rows(); ++r) {
-      step->rows.push_back({index, slice.family, NumberAt(slice.boundary, r)});
+      step->rows.push_back(
+          {index, slice.family, slice.hybrid, NumberAt(slice.boundary, r)});
     }
     step->slice_ends.push_back(static_cast<int>(step->rows.size()));
     step->failed.push_back(false);
@@ -146,11 +185,13 @@ void TimedExpertStage::RunLayer(ExpertStep& generic, int layer,
     row.sum = 0;
     const std::uint32_t by_row =
         (row.number / 64 + static_cast<std::uint32_t>(layer)) % experts;
-    const bool off_family = row.family < 0 || row.number % 8 == 0;
+    const bool off_family =
+        row.family < 0 || (row.number % 8 == 0 && !row.hybrid);
     const auto first =
         off_family ? by_row : static_cast<std::uint32_t>(row.family);
-    const std::uint32_t second =
-        (first + 1 + row.number / 512 % (experts - 1)) % experts;
+    const std::uint32_t next =
+        row.hybrid ? 0 : row.number / 512 % (experts - 1);
+    const std::uint32_t second = (first + 1 + next) % experts;
     SliceOutcome& outcome = step.outcomes[static_cast<std::size_t>(row.slice)];
     const auto sparse = static_cast<std::size_t>(layer - config_.boundary);
     for (const std::uint32_t e : {first, second}) {
@@ -206,18 +247,37 @@ void TimedExpertStage::Resume(ExpertStep& generic,
   auto& step = static_cast<Step&>(generic);
   APOLLO_CHECK(outputs.size() == step.absent.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const std::vector<int>& rows = step.absent[i].rows;
-    for (std::size_t r = 0; r < rows.size(); ++r) {
-      Step::Row& row = step.rows[static_cast<std::size_t>(rows[r])];
-      if (outputs[i]) {
-        row.sum += NumberAt(*outputs[i], static_cast<int>(r));
-      } else {
-        step.failed[static_cast<std::size_t>(row.slice)] = true;
-      }
-    }
+    step.TakeAbsent(step.absent[i], outputs[i]);
   }
   step.EndLayer();
   Work(absl::ZeroDuration(), std::move(done));
+}
+
+std::unique_ptr<ExpertStep> TimedExpertStage::Split(
+    ExpertStep& generic, std::span<const int> moved,
+    std::vector<AbsentOutput> outputs, Done done) {
+  auto& step = static_cast<Step&>(generic);
+  APOLLO_CHECK(outputs.size() == step.absent.size());
+  std::vector<Step::Waiting> missing;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].missing) {
+      missing.push_back(std::move(step.absent[i]));
+    } else {
+      step.TakeAbsent(step.absent[i], outputs[i].rows);
+    }
+  }
+  step.absent = std::move(missing);
+  std::vector<int> staying;
+  for (int s = 0; s < static_cast<int>(step.failed.size()); ++s) {
+    if (!std::binary_search(moved.begin(), moved.end(), s)) {
+      staying.push_back(s);
+    }
+  }
+  std::unique_ptr<Step> waiting = step.PartOf(moved);
+  step = std::move(*step.PartOf(staying));
+  step.EndLayer();
+  Work(absl::ZeroDuration(), std::move(done));
+  return waiting;
 }
 
 void TimedExpertStage::RunExperts(int layer, std::vector<GuestRows> guests,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -34,7 +35,8 @@ class TimedWeights final : public ExpertWeights {};
 // repeated or computed by another expert shows in the tokens.
 //
 // The gate chooses two experts. A row of a family chooses its expert first, but
-// for every eighth, which chooses by the row alone.
+// for every eighth, which chooses by the row alone. With hybrid routing a row
+// always chooses the expert of its family and the next one.
 class TimedExpertStage final : public ExpertStage {
  public:
   // `timer` must outlive the stage.
@@ -53,6 +55,11 @@ class TimedExpertStage final : public ExpertStage {
                 Absent absent, GuestsDone done) override;
   void Resume(ExpertStep& step, std::vector<std::optional<Rows>> outputs,
               Done done) override;
+  bool CanSplit() const override { return true; }
+  std::unique_ptr<ExpertStep> Split(ExpertStep& step,
+                                    std::span<const int> moved,
+                                    std::vector<AbsentOutput> outputs,
+                                    Done done) override;
   void RunExperts(int layer, std::vector<GuestRows> guests,
                   GuestsDone done) override;
   void Finish(ExpertStep& step, std::vector<TokenRequest> requests,

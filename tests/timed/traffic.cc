@@ -42,6 +42,7 @@ void Traffic::Next(int family, std::uint64_t era) {
           255);
     }
     request.family = family;
+    request.hybrid = options_.hybrid;
     request.max_new_tokens = options_.new_tokens;
     answers_.push_back({family, cluster_.Submit(0, request), request});
     Next(family, era);

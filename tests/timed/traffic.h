@@ -20,6 +20,7 @@ class Traffic {
     int new_tokens = 32;
     // Requests per second of each family.
     std::vector<double> rates;
+    bool hybrid = false;
     std::uint64_t seed = 1;
   };
   struct Answer {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "common/mutex.h"
 #include "proto/apollo/rpc/details.pb.h"
@@ -140,6 +141,7 @@ class FakeServer {
   std::ostringstream err;
   bool terminal = false;
   LineReader* editor = nullptr;
+  std::vector<v1::InferenceService::StubInterface*> other_services;
 
   // Runs the command and returns its exit code.
   int Run(const Options& options) { return Run(options, out); }
@@ -164,6 +166,7 @@ class FakeServer {
                     .health = *health_stub,
                     .interrupt = interrupt,
                     .editor = editor,
+                    .other_services = other_services,
                     .in = in,
                     .out = output,
                     .err = err,

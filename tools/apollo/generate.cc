@@ -1,15 +1,22 @@
 #include "tools/apollo/generate.h"
 
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "clients/cpp/answer_record.h"
 #include "tools/apollo/render.h"
 #include "tools/apollo/request_id.h"
 #include "tools/apollo/utf8.h"
@@ -124,42 +131,85 @@ std::optional<std::chrono::milliseconds> PauseBeforeRetry(
   return pause;
 }
 
-// Makes the call once. `pause`: the time before it may be repeated, if it may.
-Answer Attempt(Session& session, const v1::GenerateRequest& request,
-               const Deadline& deadline,
-               std::optional<std::chrono::milliseconds>& pause) {
-  Answer answer;
-  grpc::ClientContext context;
-  if (deadline) context.set_deadline(*deadline);
-  Interrupt::Scope scope(session.interrupt, context);
-  std::unique_ptr<grpc::ClientReaderInterface<v1::GenerateResponse>> reader =
-      session.service.Generate(&context, request);
+using Router = v1::InferenceService::StubInterface;
 
-  Printer printer(session);
-  bool began = false;
-  v1::GenerateResponse response;
-  while (reader->Read(&response)) {
-    began = true;
-    if (response.has_started()) answer.started = response.started();
+// An answer, over all streams that it takes.
+class Run {
+ public:
+  // With `resume`, each stream continues the one before.
+  Run(Session& session, const v1::GenerateRequest& request, bool resume)
+      : session_(session), request_(request), printer_(session) {
+    if (resume) record_.emplace(request);
+  }
+
+  // Makes the call once. Returns the time before it may be repeated, if it may.
+  std::optional<std::chrono::milliseconds> Attempt(Router& router,
+                                                   const Deadline& deadline) {
+    grpc::ClientContext context;
+    if (deadline) context.set_deadline(*deadline);
+    Interrupt::Scope scope(session_.interrupt, context);
+    std::unique_ptr<grpc::ClientReaderInterface<v1::GenerateResponse>> reader =
+        router.Generate(&context, record_ ? record_->NextRequest() : request_);
+    brought_news_ = false;
+    absl::Status wrong;
+    v1::GenerateResponse response;
+    while (reader->Read(&response)) {
+      const absl::StatusOr<bool> news =
+          record_ ? record_->Take(&response) : absl::StatusOr<bool>(true);
+      if (!news.ok()) {
+        wrong = news.status();
+        context.TryCancel();
+        continue;
+      }
+      if (*news) Take(response);
+      if (!session_.out) context.TryCancel();  // For example, a closed pipe.
+    }
+    grpc::Status status = reader->Finish();
+    if (!wrong.ok()) {
+      status = grpc::Status(grpc::StatusCode::DATA_LOSS,
+                            std::string(wrong.message()));
+    }
+    answer_.failure = MakeFailure(status, context, request_.request_id());
+    if (brought_news_ && !record_) return std::nullopt;
+    return PauseBeforeRetry(status, context);
+  }
+
+  // Returns true if the last attempt brought events that are new.
+  bool brought_news() const { return brought_news_; }
+
+  // Ends the output.
+  Answer Close() {
+    if (!session_.options.json) printer_.Close();
+    return std::move(answer_);
+  }
+  void SetFailure(const grpc::Status& status) {
+    answer_.failure.status = status;
+  }
+
+ private:
+  void Take(const v1::GenerateResponse& response) {
+    brought_news_ = true;
+    if (response.has_started()) answer_.started = response.started();
     if (response.has_delta() && response.delta().choice() == 0) {
-      answer.text += response.delta().text();
+      answer_.text += response.delta().text();
     }
     if (response.has_finished() && response.finished().choice() == 0) {
-      answer.finished = response.finished();
+      answer_.finished = response.finished();
     }
-    if (session.options.json) {
-      session.out << JsonLine(response) << std::endl;
+    if (session_.options.json) {
+      session_.out << JsonLine(response) << std::endl;
     } else {
-      printer.Print(response);
+      printer_.Print(response);
     }
-    if (!session.out) context.TryCancel();  // For example, a closed pipe.
   }
-  const grpc::Status status = reader->Finish();
-  answer.failure = MakeFailure(status, context, request.request_id());
-  if (!session.options.json) printer.Close();
-  pause = began ? std::nullopt : PauseBeforeRetry(status, context);
-  return answer;
-}
+
+  Session& session_;
+  const v1::GenerateRequest& request_;
+  Printer printer_;
+  std::optional<clients::AnswerRecord> record_;
+  Answer answer_;
+  bool brought_news_ = false;
+};
 
 }  // namespace
 
@@ -170,22 +220,29 @@ Answer Generate(Session& session, v1::GenerateRequest request) {
                 << session.options.server << std::endl;
   }
   const Deadline deadline = DeadlineOf(session.options);
-  std::optional<std::chrono::milliseconds> pause;
-  Answer answer = Attempt(session, request, deadline, pause);
-  if (!pause) return answer;
-  if (deadline && std::chrono::system_clock::now() + *pause >= *deadline) {
-    return answer;
+  std::vector<Router*> routers = {&session.service};
+  routers.insert(routers.end(), session.other_services.begin(),
+                 session.other_services.end());
+  Run run(session, request, /*resume=*/routers.size() > 1);
+  std::size_t failures = 0;  // In a row, without news.
+  for (std::size_t attempt = 0;; ++attempt) {
+    const auto pause =
+        run.Attempt(*routers[attempt % routers.size()], deadline);
+    failures = run.brought_news() ? 1 : failures + 1;
+    if (!pause || failures > routers.size() ||
+        (deadline && std::chrono::system_clock::now() + *pause >= *deadline)) {
+      return run.Close();
+    }
+    if (session.options.verbose) {
+      session.err << "not available; trying again in " << pause->count()
+                  << " ms" << std::endl;
+    }
+    if (!session.interrupt.Pause(*pause)) {
+      run.SetFailure(
+          grpc::Status(grpc::StatusCode::CANCELLED, "cancelled by the user"));
+      return run.Close();
+    }
   }
-  if (session.options.verbose) {
-    session.err << "not available; trying again in " << pause->count() << " ms"
-                << std::endl;
-  }
-  if (!session.interrupt.Pause(*pause)) {
-    answer.failure.status =
-        grpc::Status(grpc::StatusCode::CANCELLED, "cancelled by the user");
-    return answer;
-  }
-  return Attempt(session, request, deadline, pause);
 }
 
 }  // namespace apollo::client

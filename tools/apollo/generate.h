@@ -29,7 +29,9 @@ struct Answer {
 // A call that ends with UNAVAILABLE before its first event is repeated once,
 // after the time that the server asks for, if that is at most 10 seconds and
 // within the time limit. So a worker or a connection that was lost while the
-// user read costs nothing but time.
+// user read costs nothing but time. With several routers (--server a,b), one
+// that ends with UNAVAILABLE is continued at the next one, also after events
+// (clients/cpp/answer_record.h), until all have failed in a row.
 Answer Generate(Session& session, v1::GenerateRequest request);
 
 }  // namespace apollo::client

@@ -1,7 +1,10 @@
 // The command-line client. See `apollo --help`.
 
+#include <absl/strings/str_split.h>
+#include <absl/strings/string_view.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -27,15 +30,26 @@ int main(int argc, char** argv) {
 
   static Interrupt interrupt;
   CancelOnSigint(interrupt);
-  const absl::StatusOr<std::shared_ptr<grpc::Channel>> made =
-      MakeChannel(parsed.options);
-  if (!made.ok()) {
-    std::cerr << "apollo: " << made.status().message() << "\n";
-    return kUsage;
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  for (const absl::string_view server :
+       absl::StrSplit(parsed.options.server, ',')) {
+    Options one = parsed.options;
+    one.server = std::string(server);
+    auto channel = MakeChannel(one);
+    if (!channel.ok()) {
+      std::cerr << "apollo: " << channel.status().message() << "\n";
+      return kUsage;
+    }
+    channels.push_back(*std::move(channel));
   }
-  const std::shared_ptr<grpc::Channel>& channel = *made;
-  const auto service = apollo::v1::InferenceService::NewStub(channel);
-  const auto health = grpc::health::v1::Health::NewStub(channel);
+  const auto service = apollo::v1::InferenceService::NewStub(channels[0]);
+  const auto health = grpc::health::v1::Health::NewStub(channels[0]);
+  std::vector<std::unique_ptr<apollo::v1::InferenceService::Stub>> others;
+  std::vector<apollo::v1::InferenceService::StubInterface*> other_services;
+  for (std::size_t i = 1; i < channels.size(); ++i) {
+    others.push_back(apollo::v1::InferenceService::NewStub(channels[i]));
+    other_services.push_back(others.back().get());
+  }
   std::unique_ptr<LineEditor> editor;
   if (parsed.options.command == Command::kChat && isatty(STDIN_FILENO) == 1 &&
       isatty(STDERR_FILENO) == 1) {
@@ -46,6 +60,7 @@ int main(int argc, char** argv) {
                   .health = *health,
                   .interrupt = interrupt,
                   .editor = editor.get(),
+                  .other_services = other_services,
                   .in = std::cin,
                   .out = std::cout,
                   .err = std::cerr,

@@ -139,7 +139,7 @@ std::string RequireDigits(const std::string& value) {
 
 // gRPC accepts an address without a port, and fails with an error that does not
 // mention ports.
-std::string RequirePort(const std::string& address) {
+std::string RequirePortOfOne(const std::string& address) {
   const std::size_t colon = address.rfind(':');
   const bool port =
       colon != std::string::npos && colon + 1 < address.size() &&
@@ -147,6 +147,18 @@ std::string RequirePort(const std::string& address) {
   return port || address.rfind("unix:", 0) == 0
              ? ""
              : "\"" + address + "\" is not host:port";
+}
+
+std::string RequirePort(const std::string& addresses) {
+  for (std::size_t first = 0; first <= addresses.size();) {
+    const std::size_t end =
+        std::min(addresses.find(',', first), addresses.size());
+    const std::string problem =
+        RequirePortOfOne(addresses.substr(first, end - first));
+    if (!problem.empty()) return problem;
+    first = end + 1;
+  }
+  return "";
 }
 
 void AddTextOption(CLI::App& app, const std::string& name, Options& options) {
@@ -370,10 +382,13 @@ void AddCommands(CLI::App& app, Options& options) {
 // Adds the options that every command has.
 void AddCommonOptions(CLI::App& app, Options& options) {
   app.add_option("--server", options.server,
-                 Wrap("Address of the router (default 127.0.0.1:50051)"))
+                 Wrap("Address of the router (default 127.0.0.1:50051). Of "
+                      "several, separated by commas, ask and chat continue an "
+                      "answer at the next one if a router is lost; other "
+                      "commands use the first"))
       ->envname("APOLLO_SERVER")
       ->check(RequirePort)
-      ->type_name("HOST:PORT");
+      ->type_name("HOST:PORT,...");
   app.add_option("--tls_ca", options.tls_ca,
                  Wrap("File with the authorities that sign the server's "
                       "certificate, in PEM form: talks TLS (default: "

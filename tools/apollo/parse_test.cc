@@ -140,6 +140,13 @@ TEST(ParseTest, GlobalOptionsMayFollowTheCommand) {
   EXPECT_EQ(parsed.options.server, "h:2");
 }
 
+TEST(ParseTest, SeveralServersNeedAPortEach) {
+  EXPECT_EQ(Parse({"model", "--server", "a:1,b:2"}).options.server, "a:1,b:2");
+  EXPECT_EQ(Parse({"model", "--server", "a:1,b"}).exit_code, kUsage);
+  EXPECT_EQ(Parse({"model", "--server", "a:1,"}).exit_code, kUsage);
+  EXPECT_EQ(Parse({"model", "--server", ""}).exit_code, kUsage);
+}
+
 TEST(ParseTest, RoutingTakesAWindow) {
   EXPECT_EQ(Parse({"routing"}).options.window, 0);
   const Parsed parsed = Parse({"routing", "--window", "300"});

@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "tools/apollo/channel.h"
 #include "tools/apollo/fake_server.h"
 #include "tools/apollo/generate.h"
 #include "tools/apollo/parse.h"
@@ -95,6 +96,71 @@ TEST(RetryTest, NothingIsRepeatedAfterAnEvent) {
   };
   EXPECT_EQ(fake.Run(Ask("?")), kFailed);
   EXPECT_EQ(fake.service.generate_requests().size(), 1u);
+}
+
+// A second router.
+class OtherRouter {
+ public:
+  OtherRouter() {
+    int port = 0;
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&service);
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port);
+    server_ = builder.BuildAndStart();
+    stub = v1::InferenceService::NewStub(
+        MakeChannel("127.0.0.1:" + std::to_string(port)));
+  }
+  FakeService service;
+  std::unique_ptr<v1::InferenceService::Stub> stub;
+
+ private:
+  std::unique_ptr<grpc::Server> server_;
+};
+
+v1::GenerateResponse DeltaAt(std::uint32_t index, const std::string& text) {
+  v1::GenerateResponse response = Delta(text);
+  response.mutable_delta()->set_index(index);
+  response.mutable_delta()->clear_token_ids();
+  response.mutable_delta()->add_token_ids(7);
+  return response;
+}
+
+TEST(RetryTest, AnotherRouterContinuesAnAnswer) {
+  FakeServer fake;
+  OtherRouter other;
+  fake.other_services = {other.stub.get()};
+  fake.service.generate = [](grpc::ServerContext*, const v1::GenerateRequest&,
+                             FakeService::Writer* writer) {
+    writer->Write(Started());
+    writer->Write(DeltaAt(0, "one "));
+    return Unavailable("the router stops", 0);
+  };
+  other.service.generate = [](grpc::ServerContext*, const v1::GenerateRequest&,
+                              FakeService::Writer* writer) {
+    writer->Write(Started());
+    writer->Write(DeltaAt(1, "two"));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(fake.Run(Ask("?")), kOk);
+  EXPECT_EQ(fake.out.str(), "one two\n");
+  const auto requests = other.service.generate_requests();
+  ASSERT_EQ(requests.size(), 1u);
+  ASSERT_EQ(requests[0].resume().choices_size(), 1);
+  EXPECT_EQ(requests[0].resume().choices(0).token_ids_size(), 1);
+  EXPECT_EQ(requests[0].resume().choices(0).text_bytes(), 4u);
+}
+
+TEST(RetryTest, AnAnswerEndsOnceAllRoutersHaveFailed) {
+  FakeServer fake;
+  OtherRouter other;
+  fake.other_services = {other.stub.get()};
+  fake.service.generate = FailFirst(9, Unavailable("lost", 0));
+  other.service.generate = FailFirst(9, Unavailable("lost", 0));
+  EXPECT_EQ(fake.Run(Ask("?")), kFailed);
+  EXPECT_EQ(fake.service.generate_requests().size() +
+                other.service.generate_requests().size(),
+            3u);
 }
 
 TEST(RetryTest, AnInterruptEndsThePause) {

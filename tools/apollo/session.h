@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "proto/apollo/v1/inference.grpc.pb.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
@@ -26,6 +27,9 @@ struct Session {
 
   // The lines of chat; null: those of `in`.
   LineReader* editor = nullptr;
+
+  // Further routers, which continue an answer that `service` has begun.
+  std::vector<v1::InferenceService::StubInterface*> other_services = {};
 
   std::istream& in;
   std::ostream& out;  // The result.

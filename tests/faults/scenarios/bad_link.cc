@@ -1,7 +1,5 @@
-#include <absl/strings/str_cat.h>
-
 #include "common/status_macros.h"
-#include "tests/faults/cluster/eventually.h"
+#include "tests/faults/scenarios/observation.h"
 #include "tests/faults/scenarios/scenario.h"
 
 namespace apollo {
@@ -16,23 +14,6 @@ bool BesideTheLink(const Transcript& transcript) {
   const v1::ServingWorkers& workers = transcript.started.workers();
   return workers.dense_worker() != NameOf(ProcessKind::kDenseWorker, 0) ||
          workers.expert_worker() != NameOf(ProcessKind::kExpertWorker, 0);
-}
-
-struct Period {
-  absl::Duration from, until;
-};
-
-// Lets the streams run for some rounds.
-absl::StatusOr<Period> Observe(Trial& trial) {
-  const absl::Duration from = Now();
-  const int rounds = trial.long_run() ? 10 : 2;
-  for (int i = 0; i < rounds; ++i) {
-    if (!trial.streams().WaitForTokens(trial.tokens_of_a_round(),
-                                       5 * kPatience)) {
-      return absl::UnavailableError("the streams do not go on");
-    }
-  }
-  return Period{from, Now()};
 }
 
 absl::Status BreakOften(Trial& trial, Proxy& link) {
@@ -72,18 +53,14 @@ absl::Status HarmOneLink(Trial& trial) {
   RETURN_IF_ERROR(BreakOften(trial, link));
   trial.EndStreams();
   trial.CheckGrowth();
-  const auto p99 = [&](const Period& period, const Counts& counts) {
-    return GapsWithin(trial.checked(), period.from, period.until, counts)
-        .Quantile(0.99);
-  };
-  const absl::Duration wanted = p99(plain, nullptr);
+  const absl::Duration wanted = GapP99(trial, plain);
   trial.outcome().figures["undisturbed_gap_p99_seconds"] =
       absl::ToDoubleSeconds(wanted);
   trial.ReportPauses(absl::Seconds(2));
   trial.AddBar("gap_p99_beside_delayed_link_seconds",
-               p99(delayed, BesideTheLink), 1.2 * wanted);
-  trial.AddBar("gap_p99_beside_lossy_link_seconds", p99(lossy, BesideTheLink),
-               1.2 * wanted);
+               GapP99(trial, delayed, BesideTheLink), 1.2 * wanted);
+  trial.AddBar("gap_p99_beside_lossy_link_seconds",
+               GapP99(trial, lossy, BesideTheLink), 1.2 * wanted);
   return absl::OkStatus();
 }
 

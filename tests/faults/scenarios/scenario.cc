@@ -25,6 +25,9 @@ constexpr Scenario kScenarios[] = {
      "p99 between tokens <= 1.2 times the undisturbed one, for sequences "
      "beside the link",
      HarmOneLink},
+    {"bad_peer_link",
+     "50 ms delay between two expert workers that compute rows for each other",
+     "p99 between tokens <= 1.2 times the undisturbed one", DelayAPeerLink},
     {"lose_two", "kill -9 of two expert workers at once; the third goes on",
      "pause p99 <= 0.25 s", LoseTwoWorkers},
     {"lose_family",

@@ -37,6 +37,7 @@ absl::Status KillRouter(Trial& trial);
 absl::Status FreezeEachRole(Trial& trial);
 absl::Status PartitionEachPair(Trial& trial);
 absl::Status HarmOneLink(Trial& trial);
+absl::Status DelayAPeerLink(Trial& trial);
 absl::Status LoseTwoWorkers(Trial& trial);
 absl::Status LoseAFamily(Trial& trial);
 absl::Status LoseAllExpertWorkers(Trial& trial);

@@ -1,0 +1,124 @@
+// Peers whose answers are late: the sequences that do not need them go on.
+#include <gtest/gtest.h>
+
+#include "expert_worker/core_fixture.h"
+
+namespace apollo {
+namespace {
+
+INSTANTIATE_EXPERT_CORE_TEST();
+
+// Longer than an answer may take before it is late.
+const absl::Duration kLate = PeerExchange::kLatest + absl::Milliseconds(1);
+
+// Two workers, of which the first has a step with a sequence of its own experts
+// and one that needs the other worker.
+class Late : public Two {
+ public:
+  Late() : Two(division().here, division().there) {}
+  static const Division& division() {
+    static const auto* const division = new Division;
+    return *division;
+  }
+  static SequenceRows Local() { return RowsOf(division().local, 0, 1); }
+  static SequenceRows Remote() { return RowsOf(division().remote, 0, 1); }
+
+  // Lets the first worker wait for the other until the answer is late.
+  void Wait() {
+    low.Work();
+    EXPECT_FALSE(low.peer->frames.empty());
+    EXPECT_TRUE(low.dense->frames.empty()) << "not late yet";
+    low.clock.now += kLate;
+    low.Work();
+  }
+};
+
+TEST_P(ExpertCoreTest, SequencesWithoutLateRowsGoOn) {
+  Late two;
+  two.low.Take(Step(1, {Late::Remote(), Late::Local()}));
+  two.Wait();
+  const StageResult first = two.low.Result();
+  EXPECT_EQ(first.step, 1u);
+  EXPECT_TRUE(first.more);
+  ASSERT_EQ(first.outputs.size(), 1u);
+  ExpectSame(first.outputs[0], ReferenceOf(Late::Local()));
+  EXPECT_EQ(two.low.Counters().batches_split, 1);
+  EXPECT_TRUE(two.low.core->Busy());
+  two.Work();
+  const StageResult second = two.low.Result();
+  EXPECT_EQ(second.step, 1u);
+  EXPECT_FALSE(second.more);
+  ASSERT_EQ(second.outputs.size(), 1u);
+  ExpectSame(second.outputs[0], ReferenceOf(Late::Remote()));
+  EXPECT_FALSE(two.low.core->Busy());
+}
+
+TEST_P(ExpertCoreTest, AWorkerThatTakesNoPartsGetsTheWholeAnswer) {
+  Late two;
+  WorkerInfo old = {WorkerRole::kDense, "old", "m", "1", {}};
+  old.takes_parts = false;
+  const auto link = std::make_shared<FakeLink>();
+  constexpr LinkId kOld = 77;
+  two.low.core->LinkUp(kOld, old, link);
+  two.low.Take(Step(1, {Late::Remote(), Late::Local()}), kOld);
+  two.Wait();
+  EXPECT_EQ(two.low.Counters().batches_split, 1);
+  EXPECT_TRUE(link->frames.empty());
+  two.Work();
+  const auto result = link->Take<StageResult>();
+  EXPECT_FALSE(result.more);
+  EXPECT_EQ(result.outputs.size(), 2u);
+}
+
+TEST_P(ExpertCoreTest, FurtherStepsBeginButNotOfSequencesThatWait) {
+  Late two;
+  SequenceRows next = RowsOf(Late::division().remote, 1, 1);
+  two.low.Take(Step(1, {Late::Remote()}));
+  two.low.Work();
+  // The answer may come soon: no other batch begins.
+  two.low.Take(Step(2, {Late::Local()}), kOtherDense);
+  two.low.Take(Step(2, {next, Late::Local()}));
+  two.low.Work();
+  EXPECT_TRUE(two.low.other->frames.empty());
+  two.low.clock.now += kLate;
+  two.low.Work();
+  ExpectSame(two.low.other->Take<StageResult>().outputs.at(0),
+             ReferenceOf(Late::Local()));
+  const StageResult part = two.low.Result();
+  EXPECT_EQ(part.step, 2u);
+  EXPECT_TRUE(part.more);
+  EXPECT_TRUE(two.low.dense->frames.empty());
+  two.Work();
+  const auto expected =
+      Reference(Frames(Step(1, {Late::Remote()}), Step(2, {next})));
+  ExpectSame(two.low.Result(), expected[0]);
+  ExpectSame(two.low.Result(), expected[1]);
+}
+
+TEST_P(ExpertCoreTest, LateRowsThatAreLostFailAlone) {
+  Late two;
+  two.low.Take(Step(1, {Late::Local(), Late::Remote()}));
+  two.Wait();
+  EXPECT_TRUE(two.low.Result().outputs.at(0).status.ok());
+  two.low.core->LinkDown(kPeer);
+  two.low.Work();
+  const StageResult lost = two.low.Result();
+  ASSERT_EQ(lost.outputs.size(), 1u);
+  EXPECT_TRUE(absl::IsUnavailable(lost.outputs[0].status));
+  EXPECT_FALSE(two.low.core->Busy());
+}
+
+TEST_P(ExpertCoreTest, ASequenceThatEndsWhileItsRowsAreLateIsClosedAfterwards) {
+  Late two;
+  two.low.Take(Step(1, {Late::Local(), Late::Remote()}));
+  two.Wait();
+  two.low.Release(Late::division().local);
+  two.low.Release(Late::division().remote);
+  EXPECT_EQ(two.low.core->sequences(), 1);
+  two.Work();
+  EXPECT_EQ(two.low.core->sequences(), 0);
+  EXPECT_EQ(two.low.core->free_blocks(), 64);
+}
+
+}  // namespace
+}  // namespace apollo
