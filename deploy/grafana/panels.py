@@ -1,5 +1,6 @@
 """Panels of the dashboards, as plain data, and the dashboards that are made of them."""
 
+from grafana_foundation_sdk.builders.common import VizLegendOptions
 from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVariable, Row
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.builders.timeseries import Panel
@@ -13,6 +14,7 @@ WIDTH, HEIGHT = 8, 8  # Three panels in a row of 24.
 def panel(title, unit, *queries, most=None):
     """Returns a panel of lines. Each query is (PromQL, legend); `unit` is one of Grafana's."""
     made = Panel().title(title).unit(unit).min(0).datasource(SOURCE).span(WIDTH).height(HEIGHT)
+    made = made.legend(VizLegendOptions().show_legend(True))
     if most is not None:
         made = made.max(most)
     for number, (expression, legend) in enumerate(queries):
