@@ -36,8 +36,8 @@ def listed_metrics():
 
 
 def served_metrics(text):
-    """Returns the type by metric of a page of metrics."""
-    return dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
+    """Returns the type by metric of a page of metrics, without those of the library that serves the page."""
+    return dict(re.findall(r"^# TYPE (?!exposer_)(\w+) (\w+)$", text, re.MULTILINE))
 
 
 class Load(threading.Thread):
