@@ -54,6 +54,11 @@ TEST_F(DenseCoreTest, StartsGeneratesAndFinishes) {
   EXPECT_EQ(release.items[0].sequence, 7u);
   EXPECT_EQ(release.items[0].attempt, step.sequences[0].attempt);
   EXPECT_EQ(Counters().steps, 3);
+  EXPECT_EQ(Counters().step_rows.count(), 3);
+  EXPECT_EQ(Counters().step_rows.sum(),
+            Counters().decode_rows + Counters().prompt_rows);
+  EXPECT_EQ(Counters().step_seconds.count(), 3);
+  EXPECT_EQ(Counters().answer_seconds.count(), 3);
   EXPECT_EQ(Counters().prompt_rows, 5);
   EXPECT_EQ(Counters().decode_rows, 2);
   EXPECT_EQ(Counters().blocks, 64);

@@ -162,6 +162,26 @@ TEST_F(DenseCoreTest, NoSequenceMovesToASilentWorkerOrCountsThere) {
   EXPECT_TRUE(second_->closed);
 }
 
+TEST_F(DenseCoreTest, ExpertWorkersAreCountedByTheirState) {
+  Start();
+  Wait(absl::Milliseconds(50));
+  EXPECT_EQ(Counters().linked_workers, 0);
+  LinkBoth();
+  SetReach(kSecond, {});
+  Wait(absl::Milliseconds(50));
+  EXPECT_EQ(Counters().linked_workers, 2);
+  EXPECT_EQ(Counters().ready_workers, 1);
+  EXPECT_EQ(Counters().silent_workers, 0);
+  Submit(1, Request(4, 9, 0));
+  core_->Advance();
+  Wait(options_.silent_after * 2);
+  EXPECT_EQ(Counters().silent_workers, 1);
+  core_->LinkDown(kFirst);
+  Wait(absl::Milliseconds(50));
+  EXPECT_EQ(Counters().linked_workers, 1);
+  EXPECT_EQ(Counters().silent_workers, 0);
+}
+
 TEST_F(DenseCoreTest, NoStepBeginsForAWorkerWhoseLinkIsFull) {
   Start();
   LinkBoth();

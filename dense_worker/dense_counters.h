@@ -99,16 +99,16 @@ inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
      "Moves of sequences that ended with the next token.",
      &DenseCounters::moves_continued},
     {"apollo_sequence_move_seconds",
-     "Time of these moves: to the choice of a worker, to the last replayed "
-     "row, to the next token.",
+     "Time of a phase of a move: to the choice of a worker, to the last "
+     "replayed row, to the next token.",
      &DenseCounters::move_choice, "phase", "choice"},
     {"apollo_sequence_move_seconds",
-     "Time of these moves: to the choice of a worker, to the last replayed "
-     "row, to the next token.",
+     "Time of a phase of a move: to the choice of a worker, to the last "
+     "replayed row, to the next token.",
      &DenseCounters::move_replay, "phase", "replay"},
     {"apollo_sequence_move_seconds",
-     "Time of these moves: to the choice of a worker, to the last replayed "
-     "row, to the next token.",
+     "Time of a phase of a move: to the choice of a worker, to the last "
+     "replayed row, to the next token.",
      &DenseCounters::move_token, "phase", "token"},
     {"apollo_sequence_pause_seconds",
      "Time from the notice of the cause of a move to the next token.",

@@ -7,6 +7,8 @@
 
 #include "common/fake_clock.h"
 #include "common/rows_testing.h"
+#include "serving/buckets.h"
+#include "serving/counters.h"
 
 namespace apollo {
 namespace {
@@ -42,6 +44,7 @@ class StepLedgerTest : public testing::Test {
 
   FakeClock clock_;
   std::string sent_;
+  Distribution answer_seconds_{kStepSeconds};
   StepLedger ledger_{
       [this](LinkId worker, Frame frame) {
         absl::StrAppend(&sent_, worker, ":");
@@ -56,7 +59,7 @@ class StepLedgerTest : public testing::Test {
         }
         sent_ += " ";
       },
-      clock_};
+      clock_, &answer_seconds_};
 };
 
 TEST_F(StepLedgerTest, EachWorkerGetsItsRowsOfAStepOnceItIsComputed) {
@@ -66,6 +69,18 @@ TEST_F(StepLedgerTest, EachWorkerGetsItsRowsOfAStepOnceItIsComputed) {
   ledger_.Computed(step, Boundary(3));
   EXPECT_EQ(Sent(), "1:1/71,0,1 2:1/72,2 ");
   EXPECT_EQ(ledger_.InFlight(kNobody), 1);
+}
+
+TEST_F(StepLedgerTest, TheTimeOfAnAnswerIsThatSinceItsStepWasSent) {
+  const std::uint64_t step = ledger_.Open({Part(kFirst, 1), Part(kSecond, 1)});
+  clock_.now += absl::Seconds(5);  // The stage computes.
+  ledger_.Computed(step, Boundary(2));
+  clock_.now += absl::Milliseconds(250);
+  ASSERT_TRUE(ledger_.TakeAnswer(kFirst, step).has_value());
+  EXPECT_EQ(answer_seconds_.count(), 1);
+  EXPECT_EQ(answer_seconds_.sum(), 0.25);
+  ledger_.Forget(kSecond);  // No answer.
+  EXPECT_EQ(answer_seconds_.count(), 1);
 }
 
 TEST_F(StepLedgerTest, StepsLeaveInOrderWhateverTheOrderTheyAreComputedIn) {

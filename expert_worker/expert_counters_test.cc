@@ -5,11 +5,14 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "model/language/families.h"
+#include "serving/buckets.h"
 #include "serving/counter_collector.h"
 #include "serving/counters_testing.h"
+#include "serving/metric_spec.h"
 
 namespace apollo {
 namespace {
@@ -44,7 +47,8 @@ TEST(ExpertCountersTest, RoutingIsPublishedByLanguageLayerAndExpert) {
   counters.off_family_tokens.Use({de, 1})[0] += 1;
   counters.family_tokens.Use({other, 0});
   for (const char* line :
-       {"apollo_expert_tokens_total{expert=\"4\",language=\"de\",layer=\"3\"} "
+       {"apollo_expert_resident_layers{expert=\"6\"} 0\n",
+        "apollo_expert_tokens_total{expert=\"4\",language=\"de\",layer=\"3\"} "
         "4\n",
         "apollo_expert_tokens_total{expert=\"5\",language=\"de\",layer=\"3\"} "
         "0\n",
@@ -57,8 +61,12 @@ TEST(ExpertCountersTest, RoutingIsPublishedByLanguageLayerAndExpert) {
   }
   EXPECT_EQ(text().find("patient"), std::string::npos);
   const std::string all = text();
-  // 17 numbers, 20 names with help and type, 2 x 7 of experts, 3 of families.
-  EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), 17 + 40 + 14 + 3);
+  // 20 numbers, 27 names with help and type, 7 resident experts, 2 x 7 of
+  // experts, 3 of families, and 3 histograms.
+  const std::int64_t histograms =
+      SamplesOf(kPauseSeconds) + SamplesOf(kStepSeconds) + SamplesOf(kRows);
+  EXPECT_EQ(std::count(all.begin(), all.end(), '\n'),
+            20 + 54 + 7 + 14 + 3 + histograms);
 }
 
 }  // namespace

@@ -299,6 +299,19 @@ TEST_F(DensePoolWatchTest, ASilentWorkerIsTheLastChoice) {
   EXPECT_TRUE(pool_->Ready());
 }
 
+TEST_F(DensePoolWatchTest, WorkersAreCountedByTheirState) {
+  WatchedWorker& first = Add("a");
+  Add("b");
+  Watch();
+  pool_->Tick();
+  EXPECT_EQ(pool_->counters().listed_workers, 2);
+  EXPECT_EQ(pool_->counters().live_workers, 2);
+  EXPECT_EQ(pool_->counters().silent_workers, 0);
+  Pass(absl::Seconds(1), {&first});
+  EXPECT_EQ(pool_->counters().live_workers, 2);
+  EXPECT_EQ(pool_->counters().silent_workers, 1);
+}
+
 TEST_F(DensePoolWatchTest, ARouterThatDidNotRunBlamesNobody) {
   WatchedWorker& first = Add("a");
   WatchedWorker& second = Add("b");

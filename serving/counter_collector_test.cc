@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace apollo {
 namespace {
@@ -70,6 +71,72 @@ TEST(CounterCollectorTest, RowsAppearWhenTheyAreUsed) {
   EXPECT_THAT(Text(collector),
               HasSubstr("apollo_sized_total{colour=\"blue\",size=\"s\"} 1\n"));
   EXPECT_THAT(Text(collector), Not(HasSubstr("size=\"m\"")));
+}
+
+constexpr double kBounds[] = {1, 2.5};
+
+struct Measures {
+  Distribution fast{kBounds}, slow{kBounds};
+  Fraction used;
+  LevelTable open{CountTable::Axis{"side", {"in", "out"}}};
+};
+
+constexpr MetricRow<Measures> kMeasures[] = {
+    {"apollo_step_seconds", "Time, by speed.", &Measures::fast, "speed",
+     "fast"},
+    {"apollo_step_seconds", "Time, by speed.", &Measures::slow, "speed",
+     "slow"},
+    {"apollo_used_perc", "Part that is used.", &Measures::used},
+    {"apollo_open", "How many are open, by side.", &Measures::open},
+};
+
+constexpr MetricSpec kFacts = {"apollo_facts_info", MetricKind::kGauge,
+                               "Facts.", "size"};
+
+TEST(CounterCollectorTest, PublishesHistogramsPartsAndFacts) {
+  Measures measures;
+  CounterCollector collector(measures, kMeasures);
+  collector.AddInfo(kFacts, {{"size", "16"}});
+  measures.slow.Observe(1);
+  measures.slow.Observe(2);
+  measures.slow.Observe(9);
+  measures.used = 0.25;
+  measures.open[1] = 3;
+  const std::string text = Text(collector);
+  for (const char* line :
+       {"# TYPE apollo_step_seconds histogram\n",
+        "apollo_step_seconds_count{speed=\"fast\"} 0\n",
+        "apollo_step_seconds_count{speed=\"slow\"} 3\n",
+        "apollo_step_seconds_sum{speed=\"slow\"} 12\n",
+        "apollo_step_seconds_bucket{speed=\"slow\",le=\"1\"} 1\n",
+        "apollo_step_seconds_bucket{speed=\"slow\",le=\"2.5\"} 2\n",
+        "apollo_step_seconds_bucket{speed=\"slow\",le=\"+Inf\"} 3\n",
+        "# TYPE apollo_used_perc gauge\n", "apollo_used_perc 0.25\n",
+        "apollo_open{side=\"in\"} 0\n", "apollo_open{side=\"out\"} 3\n",
+        "apollo_facts_info{size=\"16\"} 1\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
+TEST(CounterCollectorTest, FactsAreThoseOfTheTable) {
+  const Measures measures;
+  CounterCollector collector(measures, kMeasures);
+  collector.AddInfo(kFacts, {{"size", "16"}});
+  std::vector<MetricFacts> facts = collector.Facts();
+  ASSERT_EQ(facts.size(), 4u);
+  EXPECT_EQ(facts[0].name, "apollo_step_seconds");
+  EXPECT_EQ(facts[0].kind, MetricKind::kHistogram);
+  EXPECT_EQ(facts[0].labels, std::vector<std::string>{"speed"});
+  EXPECT_EQ(facts[0].most_samples, 2 * (3 + 2));
+  EXPECT_EQ(facts[1].kind, MetricKind::kGauge);
+  EXPECT_EQ(facts[1].most_samples, 1);
+  EXPECT_EQ(facts[2].labels, std::vector<std::string>{"side"});
+  EXPECT_EQ(facts[2].most_samples, 2);
+  EXPECT_EQ(facts[3].name, "apollo_facts_info");
+  const Numbers numbers;
+  facts = CounterCollector(numbers, kTable).Facts();
+  EXPECT_EQ(facts[3].labels, (std::vector<std::string>{"size", "colour"}));
+  EXPECT_EQ(facts[3].most_samples, 4);
 }
 
 // While a thread counts, no counter decreases or disappears.

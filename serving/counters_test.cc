@@ -3,10 +3,13 @@
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "serving/buckets.h"
 #include "serving/counters_testing.h"
 
 namespace apollo {
@@ -113,6 +116,47 @@ TEST(CountTableTest, UnknownRowsAreABrokenInvariant) {
   EXPECT_DEATH(table.Use({0, -1}), "broken invariant");
   EXPECT_DEATH(table.Use({0}), "broken invariant");
   EXPECT_DEATH(CountTable().Use({0}), "broken invariant");
+}
+
+TEST(DistributionTest, ObservationsFallIntoTheFirstBucketThatHoldsThem) {
+  static constexpr double kBounds[] = {1, 2, 4};
+  Distribution distribution(kBounds);
+  for (const double value : {0.0, 1.0, 1.5, 4.0, 5.0, 100.0}) {
+    distribution.Observe(value);
+  }
+  EXPECT_EQ(distribution.in_bucket(0), 2);  // A bound belongs to its bucket.
+  EXPECT_EQ(distribution.in_bucket(1), 1);
+  EXPECT_EQ(distribution.in_bucket(2), 1);
+  EXPECT_EQ(distribution.in_bucket(3), 2);
+  EXPECT_EQ(distribution.count(), 6);
+  EXPECT_EQ(distribution.sum(), 111.5);
+  const Distribution copy = distribution;
+  distribution.Observe(1);
+  EXPECT_EQ(copy.count(), 6);
+  EXPECT_DEATH(distribution.Observe(-1), "broken invariant");
+}
+
+template <std::size_t kBounds>
+bool Ascends(const double (&bounds)[kBounds]) {
+  return std::is_sorted(bounds, bounds + kBounds, std::less_equal<>());
+}
+
+TEST(BucketsTest, BoundsAscend) {
+  EXPECT_TRUE(Ascends(kRequestSeconds));
+  EXPECT_TRUE(Ascends(kStepSeconds));
+  EXPECT_TRUE(Ascends(kPauseSeconds));
+  EXPECT_TRUE(Ascends(kRows));
+  EXPECT_TRUE(Ascends(kProbabilities));
+}
+
+TEST(LevelTableTest, HasALevelForEachValue) {
+  LevelTable table(Languages());
+  EXPECT_EQ(table.axis().values.size(), 3u);
+  table[2] = 7;
+  table[2] = 5;
+  EXPECT_EQ(table[2], 5);
+  EXPECT_EQ(table[0], 0);
+  EXPECT_TRUE(LevelTable().axis().values.empty());
 }
 
 // Tables for ExpectWholeTable.

@@ -41,6 +41,37 @@ TEST(RequestMetricsTest, FollowsOneRequest) {
   EXPECT_THAT(text, ::testing::Not(HasSubstr("INTERNAL")));
 }
 
+TEST(RequestMetricsTest, TheTimeOfARequestIsThatOfItsParts) {
+  prometheus::Registry registry;
+  RequestMetrics metrics(registry);
+  RequestMetrics::Request request(metrics, "Generate", absl::Seconds(100));
+  request.Started(absl::Seconds(101));
+  request.Started(absl::Seconds(102));  // Another sequence.
+  request.Token(absl::Seconds(104));
+  request.Token(absl::Seconds(108));
+  request.Completed(FinishedReason::kStop);
+  request.End("OK", absl::Seconds(109));
+  const std::string text = Text(registry);
+  EXPECT_THAT(text, HasSubstr("apollo_request_queue_time_seconds_sum 1\n"));
+  EXPECT_THAT(text, HasSubstr("apollo_request_queue_time_seconds_count 1\n"));
+  EXPECT_THAT(text, HasSubstr("apollo_request_prefill_time_seconds_sum 3\n"));
+  EXPECT_THAT(text, HasSubstr("apollo_request_decode_time_seconds_sum 4\n"));
+  EXPECT_THAT(text, HasSubstr("apollo_time_to_first_token_seconds_sum 4\n"));
+  EXPECT_THAT(text, HasSubstr("{finished_reason=\"stop\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("{finished_reason=\"eos\"} 0\n"));
+}
+
+TEST(RequestMetricsTest, AFailedRequestHasNoTimeOfDecoding) {
+  prometheus::Registry registry;
+  RequestMetrics metrics(registry);
+  RequestMetrics::Request request(metrics, "Generate", absl::Seconds(1));
+  request.Token(absl::Seconds(2));
+  request.End("UNAVAILABLE", absl::Seconds(3));
+  const std::string text = Text(registry);
+  EXPECT_THAT(text, HasSubstr("apollo_request_decode_time_seconds_count 0\n"));
+  EXPECT_THAT(text, HasSubstr("apollo_request_prefill_time_seconds_count 0\n"));
+}
+
 TEST(RequestMetricsTest, ARequestThatIsDroppedCountsAsCancelled) {
   prometheus::Registry registry;
   RequestMetrics metrics(registry);

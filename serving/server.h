@@ -21,6 +21,7 @@
 #include "serving/port_watch.h"
 #include "serving/process_metrics.h"
 #include "serving/reflection.h"
+#include "serving/server_metrics.h"
 #include "serving/tls.h"
 #include "serving/unknown_methods.h"
 
@@ -86,14 +87,6 @@ struct HealthChecks {
 
 // The name of the liveness of a process in the health service.
 inline constexpr char kLiveness[] = "liveness";
-
-// The metrics that a server adds to those of its process.
-inline constexpr MetricSpec kServerMetrics[] = {
-    {"apollo_ready", MetricKind::kGauge,
-     "1 while the process reports that it is ready to serve, else 0."},
-    {"apollo_live", MetricKind::kGauge,
-     "1 while the process reports that it makes progress, else 0."},
-};
 
 // The endpoints of a process: a gRPC server with health checking (and
 // reflection, v1 and v1alpha), and /metrics over HTTP. The life of a process is

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Runs the checks that need no build: the layout of C++ code (clang-format), the
 # scripts (shellcheck, Python's compiler), images (hadolint), the includes allowed
-# in each folder (tools/check_layers.py), the length of files and functions, and the
-# tests that docs/models.md names.
+# in each folder (tools/check_layers.py), the length of files and functions, the
+# tests that docs/models.md names, and the dashboards of deploy/grafana.
 # Prints each finding, then "N checks passed, N failed". The exit code is 0 only if none
 # failed.
 #
@@ -69,6 +69,7 @@ python() {
 }
 includes() { tools/check_layers.py --includes; }
 lengths() { tools/check_lengths.py; }
+dashboards() { PYTHONDONTWRITEBYTECODE=1 deploy/grafana/dashboards.py --check; }
 named_tests() { tools/check_named_tests.py; }
 
 changed_sources() {
@@ -100,6 +101,7 @@ check "Python" python
 check "includes" includes
 check "lengths" lengths
 check "named tests" named_tests
+check "dashboards" dashboards
 if $tidy; then check "clang-tidy" clang_tidy; fi
 echo "$passed checks passed, $failed failed"
 ((failed == 0))

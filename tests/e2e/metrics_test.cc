@@ -25,6 +25,16 @@ constexpr const char* kStems[] = {
     "apollo_time_to_first_token_seconds",
     "apollo_inter_token_latency_seconds",
     "apollo_e2e_request_latency_seconds",
+    "apollo_request_queue_time_seconds",
+    "apollo_request_prefill_time_seconds",
+    "apollo_request_decode_time_seconds",
+    "apollo_request_success_total",
+    "apollo_build_info",
+    "apollo_ready",
+    "apollo_live",
+    "process_start_time_seconds",
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
 };
 
 // Waits until no request runs in the process: it may learn of the end later
@@ -59,6 +69,23 @@ void CheckProcess(Cluster& cluster, const std::string& process,
                 process, "apollo_e2e_request_latency_seconds_count{method=\"" +
                              method + "\"}"),
             1);
+  EXPECT_EQ(cluster.Metric(process, "apollo_request_decode_time_seconds_count"),
+            1);
+  EXPECT_EQ(cluster.Metric(process, "apollo_live"), 1);
+}
+
+// Checks what only processes count that know when a sequence starts and why it
+// ends.
+void CheckAnswer(Cluster& cluster, const std::string& process) {
+  SCOPED_TRACE(process);
+  EXPECT_EQ(cluster.Metric(process, "apollo_request_queue_time_seconds_count"),
+            1);
+  EXPECT_EQ(
+      cluster.Metric(process, "apollo_request_prefill_time_seconds_count"), 1);
+  EXPECT_EQ(
+      cluster.Metric(
+          process, "apollo_request_success_total{finished_reason=\"length\"}"),
+      1);
 }
 
 void AskOnce(Cluster& cluster, int& prompt_tokens) {
@@ -77,6 +104,23 @@ TEST(MetricsTest, EveryProcessOfAClusterServesTheStems) {
   CheckProcess(cluster, "router", "Generate", prompt_tokens);
   CheckProcess(cluster, "dense-worker-0", "Run", prompt_tokens);
   CheckProcess(cluster, "expert-worker-0", "Sequence", prompt_tokens);
+  for (const char* process : {"router", "dense-worker-0"}) {
+    CheckAnswer(cluster, process);
+  }
+  EXPECT_GE(cluster.Metric("dense-worker-0", "apollo_dense_step_seconds_count"),
+            kTokens);
+  EXPECT_GE(
+      cluster.Metric("dense-worker-0", "apollo_expert_answer_seconds_count"),
+      kTokens);
+  EXPECT_GE(
+      cluster.Metric("expert-worker-0", "apollo_expert_batch_seconds_count"),
+      kTokens);
+  EXPECT_TRUE(
+      cluster.WaitForMetricAtLeast("expert-worker-0", "apollo_links_open", 1));
+  EXPECT_TRUE(cluster.WaitForMetricAtLeast(
+      "dense-worker-0", "apollo_num_expert_workers_ready", 1));
+  EXPECT_TRUE(cluster.WaitForMetricAtLeast("router",
+                                           "apollo_num_dense_workers_live", 1));
   cluster.StopAll();
 }
 
@@ -102,6 +146,7 @@ TEST(MetricsTest, OneProcessCountsARequestOnce) {
   int prompt_tokens = 0;
   ASSERT_NO_FATAL_FAILURE(AskOnce(cluster, prompt_tokens));
   CheckProcess(cluster, "local", "Generate", prompt_tokens);
+  CheckAnswer(cluster, "local");
   cluster.StopAll();
 }
 

@@ -72,10 +72,12 @@ absl::StatusOr<std::string> WithTables(std::string_view document,
       document.rfind(kTablesEnd) != end) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the document must have each of these lines once, in this order: ",
-        kTablesBegin, kTablesEnd));
+        std::string(kTablesBegin), std::string(kTablesEnd)));
   }
-  return absl::StrCat(document.substr(0, begin + kTablesBegin.size()), tables,
-                      document.substr(end));
+  std::string text(document.substr(0, begin + kTablesBegin.size()));
+  text += tables;
+  text += document.substr(end);
+  return text;
 }
 
 }  // namespace apollo

@@ -14,7 +14,8 @@
 #include "serving/counter_collector.h"
 #include "serving/metrics.h"
 #include "serving/process_metrics.h"
-#include "serving/server.h"
+#include "serving/server_metrics.h"
+#include "tools/metrics_docs/other_metrics.h"
 #include "worker/link_counters.h"
 #include "worker/path_counters.h"
 
@@ -86,6 +87,9 @@ std::vector<ListedMetric> ListMetrics() {
   list.Add(FactsOf(kConnectionMetrics), kAll);
   list.Add(FactsOf(kServerMetrics), kAll);
   list.Add(FactsOf(kProcessMetrics), kAll);
+  list.Add(FactsOf(kTlsMetrics), kAll);
+  list.Add(FactsOf(kAuditMetrics), {Program::kRouter, Program::kLocal});
+  list.Add(FactsOf(kCallerMetrics), {Program::kRouter, Program::kLocal});
   list.Add(FactsOf(kLanguageMetrics), {Program::kRouter, Program::kLocal});
   list.Add(FactsOf(kFailoverMetrics), {Program::kRouter});
   list.Add(FactsOfTable(PoolCounters(), kPoolMetrics), {Program::kRouter});

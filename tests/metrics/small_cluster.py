@@ -1,0 +1,92 @@
+"""A cluster of real processes for one test: a router, a dense worker and two expert workers, with a tiny model."""
+
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+SECONDS = 120  # More than anything here takes on a busy machine.
+ROLES = {
+    "router": ("router/router", "router"),
+    "dense-worker-0": ("dense_worker/dense_worker", "dense_worker"),
+    "expert-worker-0": ("expert_worker/expert_worker", "expert_worker"),
+    "expert-worker-1": ("expert_worker/expert_worker", "expert_worker"),
+}
+
+
+class SmallCluster:
+    """Starts its processes at once; await_serving waits for them. The caller calls stop."""
+
+    def __init__(self, binaries, model):
+        self._binaries, self._model = os.path.abspath(binaries), os.path.abspath(model)
+        self._temporary = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self._temporary.name)
+        self._processes = {}
+        for workers in ("dense", "experts"):
+            (self.folder / workers).write_text("")
+        experts = f"--expert_workers=file:{self.folder}/experts"
+        self._start("expert-worker-0", experts, "--experts=0,2,4,6", "--threads=1", "--cache_megabytes=16")
+        self._start("expert-worker-1", experts, "--experts=1,3,5", "--threads=1", "--cache_megabytes=16")
+        self._start("dense-worker-0", experts, "--threads=1", "--cache_megabytes=16")
+        self._start("router", f"--dense_workers=file:{self.folder}/dense")
+
+    def _start(self, name, *flags):
+        program = os.path.join(self._binaries, ROLES[name][0])
+        with open(self.folder / f"{name}.log", "ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [program, f"--model={self._model}", f"--name={name}", "--listen=127.0.0.1:0",
+                 "--metrics_listen=127.0.0.1:0", f"--address_file={self.folder}/{name}.address", *flags],
+                stdout=log, stderr=log)
+
+    def stop(self):
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+        self._temporary.cleanup()
+
+    def _addresses(self, name):
+        lines = (self.folder / f"{name}.address").read_text().splitlines()
+        return dict(line.split() for line in lines)
+
+    def metrics_address(self, name):
+        return self._addresses(name)["metrics"]
+
+    def metrics(self, name):
+        """Returns what a process serves at /metrics."""
+        with urllib.request.urlopen(f"http://{self.metrics_address(name)}/metrics", timeout=SECONDS) as answer:
+            return answer.read().decode()
+
+    def eventually(self, happened, what):
+        """Returns the first true result of a function that is called again and again."""
+        end = time.monotonic() + SECONDS
+        while True:
+            result = happened()
+            if result:
+                return result
+            if time.monotonic() >= end:
+                logs = "\n".join(f"{path.name}: {path.read_text()[-2000:]}" for path in self.folder.glob("*.log"))
+                raise AssertionError(f"expected eventually: {what}\n{logs}")
+            time.sleep(0.05)
+
+    def await_serving(self):
+        self.eventually(lambda: all((self.folder / f"{name}.address").exists() for name in ROLES), "all listen")
+        (self.folder / "experts").write_text("".join(
+            self._addresses(name)["grpc"] + "\n" for name in ("expert-worker-0", "expert-worker-1")))
+        (self.folder / "dense").write_text(self._addresses("dense-worker-0")["grpc"] + "\n")
+        self.eventually(lambda: self.client("health").stdout.strip() == "SERVING", "the router serves")
+
+    def client(self, *arguments):
+        command = [os.path.join(self._binaries, "tools/apollo/apollo"), "--server", self._addresses("router")["grpc"],
+                   *arguments]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+
+    def ask(self):
+        """Asks for a short answer. Returns the number of its tokens."""
+        result = self.client("--json", "ask", "--language", "de", "--temperature", "0", "--max_new_tokens", "8",
+                             "How are you?")
+        if result.returncode != 0:
+            raise AssertionError(result.stderr)
+        return sum("delta" in json.loads(line) for line in result.stdout.splitlines())
