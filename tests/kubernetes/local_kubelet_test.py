@@ -68,6 +68,8 @@ class LocalKubeletTest(unittest.TestCase):
         load = self.load()
         for name in ("experts-a", "experts-b", "dense"):
             pod = self.machine.pods(name)[0]
+            self.machine.eventually(lambda: pod.metric("apollo_num_requests_running") > 0,  # pylint: disable=cell-var-from-loop
+                                    f"{pod.name} works on a request")
             pod.kill()
             pod.ready_since = None
             pod.start()
@@ -76,9 +78,8 @@ class LocalKubeletTest(unittest.TestCase):
         self.check(load)
 
     def test_a_router_without_workers_is_not_ready(self):
-        for name in ("dense",):
-            for pod in self.machine.pods(name):
-                self.machine.remove(pod)
+        for pod in self.machine.pods("dense"):
+            self.machine.remove(pod)
         (first, *_) = self.machine.pods("router")
         self.machine.eventually(lambda: not first.probe(), "the router is not ready")
 

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 
 SECONDS = 120  # More than anything here takes on a busy machine, unless the manifests say more.
 
@@ -110,6 +111,13 @@ class LocalPod:
     def listening(self):
         """Returns host:port."""
         return self._mapped(self.workload.flags()["listen"])
+
+    def metric(self, name):
+        """Returns the value of a metric without labels."""
+        address = self._mapped(self.workload.flags()["metrics_listen"])
+        with urllib.request.urlopen(f"http://{address}/metrics") as response:
+            text = response.read().decode()
+        return float(re.search(rf"(?m)^{name} (\S+)$", text)[1])
 
     def terminate(self):
         """Sends SIGTERM and waits for the end. A process that is left after the grace period would be killed."""
