@@ -71,12 +71,11 @@ class ProgramsTest(EveryOverlay):
 
     def test_the_programs_accept_the_settings_but_for_the_missing_model(self):
         # Files cannot be given: what reads them has tests of its own.
-        files = {"model", "tls_cert", "tls_key", "tls_ca", "tls_server_name", "policy", "audit_log",
-                 "audit_max_megabytes", "audit_files"}
+        files = {"model", "tls_cert", "tls_key", "tls_ca", "policy", "audit_log", "audit_files", "audit_max_megabytes"}
         for _, workload in self.each():
             flags = [f"--{name}={expanded(value, workload)}" for name, value in workload.flags().items()
                      if name not in files]
-            result = run(PROGRAMS[workload.program], *flags, "--allow_plaintext")
+            result = run(PROGRAMS[workload.program], *flags)
             self.assertEqual(result.returncode, 1, result.stdout)
             self.assertIn("--model is missing", result.stdout)
 
@@ -212,10 +211,11 @@ class CertificatesTest(EveryOverlay):
                     self.assertIn(host.replace("$(POD_NAMESPACE)", "${POD_NAMESPACE}"),
                                   worker.attributes()["dns-names"].split(","))
 
-    def test_nothing_is_plaintext(self):
+    def test_only_metrics_are_plaintext(self):
         for _, workload in self.each():
             flags = workload.flags()
-            self.assertNotIn("allow_plaintext", flags)
+            # With a certificate, it allows plaintext of metrics alone.
+            self.assertEqual(flags["allow_plaintext"], "true")
             files = {flag: flags[flag] for flag in ("tls_cert", "tls_key", "tls_ca")}
             self.assertEqual(files, {"tls_cert": "/tls/tls.crt", "tls_key": "/tls/tls.key", "tls_ca": "/tls/ca.crt"})
             for flag, value in files.items():
