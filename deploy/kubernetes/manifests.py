@@ -115,6 +115,11 @@ class Workload:
             raise AssertionError(f"{self.name} has a flag twice: {self.arguments()}")
         return result
 
+    def probes(self):
+        """Returns the commands of the three probes by name."""
+        return {name: self.server[name]["exec"]["command"]
+                for name in ("startupProbe", "readinessProbe", "livenessProbe")}
+
     def replicas(self):
         """Returns the least number of pods: that of the manifest, or of what scales it."""
         for item in self._manifests.of("HorizontalPodAutoscaler"):

@@ -60,11 +60,12 @@ class EveryOverlay(unittest.TestCase):
 class ProgramsTest(EveryOverlay):
     def test_the_programs_have_the_flags(self):
         described = {name: run(path, "--help").stdout for name, path in PROGRAMS.items()}
+        described["apollo"] += run(PROGRAMS["apollo"], "health", "--help").stdout
         missing = set()
         for _, workload in self.each():
-            probe = workload.server["readinessProbe"]["exec"]["command"]
             used = [(workload.program, f"--{flag}") for flag in workload.flags()]
-            used += [("apollo", argument.partition("=")[0]) for argument in probe if argument.startswith("--")]
+            used += [("apollo", argument.partition("=")[0]) for probe in workload.probes().values()
+                     for argument in probe if argument.startswith("--")]
             missing |= {(program, flag) for program, flag in used
                         if not re.search(rf"(?m)^  {flag}( |$)", described[program])}
         self.assertEqual(missing, set())
@@ -83,10 +84,15 @@ class ProgramsTest(EveryOverlay):
         for _, workload in self.each():
             flags = workload.flags()
             port = flags["listen"].rpartition(":")[2]
-            probe = workload.server["readinessProbe"]["exec"]["command"]
-            self.assertEqual(probe[0], "apollo")
-            self.assertEqual(probe[-1], "health")
-            self.assertIn(f"--server=127.0.0.1:{port}", probe)
+            probes = workload.probes()
+            for probe in probes.values():
+                self.assertEqual(probe[0], "apollo")
+                self.assertIn("health", probe)
+                self.assertIn(f"--server=127.0.0.1:{port}", probe)
+            self.assertEqual(probes["readinessProbe"][-1], "health")
+            # A process that cannot serve must not be restarted for that.
+            for name in ("startupProbe", "livenessProbe"):
+                self.assertEqual(probes[name][-1], "--service=liveness")
             self.assertEqual(flags["listen"], f"0.0.0.0:{port}")
             ports = {item["name"]: item["containerPort"] for item in workload.server["ports"]}
             self.assertEqual(ports, {"grpc": int(port), "metrics": int(flags["metrics_listen"].rpartition(":")[2])})
@@ -219,7 +225,8 @@ class CertificatesTest(EveryOverlay):
             files = {flag: flags[flag] for flag in ("tls_cert", "tls_key", "tls_ca")}
             self.assertEqual(files, {"tls_cert": "/tls/tls.crt", "tls_key": "/tls/tls.key", "tls_ca": "/tls/ca.crt"})
             for flag, value in files.items():
-                self.assertIn(f"--{flag}={value}", workload.server["readinessProbe"]["exec"]["command"])
+                for probe in workload.probes().values():
+                    self.assertIn(f"--{flag}={value}", probe)
 
     def test_certificates_of_people_and_proxies_have_issuers(self):
         for manifests in self.overlays.values():

@@ -82,6 +82,7 @@ class LocalKubeletTest(unittest.TestCase):
             self.machine.remove(pod)
         (first, *_) = self.machine.pods("router")
         self.machine.eventually(lambda: not first.probe(), "the router is not ready")
+        self.assertTrue(first.alive())  # So it is not restarted.
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ class LocalMachine:
             for number in range(workload.replicas()):
                 self._create(workload, self._name(workload, number))
         for pod in self.pods():
-            self.eventually(pod.probe, f"{pod.name} is ready")
+            self.eventually(lambda: pod.alive() and pod.probe(), f"{pod.name} is ready")  # pylint: disable=cell-var-from-loop
 
     def _name(self, workload, number):
         if workload.kind == "StatefulSet":
