@@ -12,7 +12,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent))
-from manifests import OVERLAYS, Manifests, mebibytes, root, seconds  # noqa: E402
+from manifests import OVERLAYS, Manifests, add_overlay, mebibytes, root, seconds  # noqa: E402
 
 PROGRAMS = {os.path.basename(path): os.path.abspath(path) for path in sys.argv[1:5]}
 VERSION = re.search(r'kVersion\[\] = "(.*)"', pathlib.Path(sys.argv[5]).read_text())[1]
@@ -182,11 +182,8 @@ class NamesTest(EveryOverlay):
                     self.assertTrue(any(f"{value}/".startswith(path + "/") for path in paths), flag)
 
     def test_another_namespace_needs_no_other_change(self):
-        overlay = root() / "overlays" / "clinic"
-        overlay.mkdir()
-        (overlay / "kustomization.yaml").write_text("apiVersion: kustomize.config.k8s.io/v1beta1\n"
-                                                    "kind: Kustomization\nnamespace: clinic\n"
-                                                    "resources:\n  - ../production\n")
+        add_overlay(root(), "clinic", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+                                      "namespace: clinic\nresources:\n  - ../production\n")
         for item in Manifests("clinic").items:
             self.assertEqual(item["metadata"].get("namespace", "clinic"), "clinic", item)
             if item["kind"] == "Namespace":
@@ -320,15 +317,21 @@ class StoppingTest(EveryOverlay):
 
 
 class NvidiaTest(EveryOverlay):
+    def workloads(self):
+        return [workload for name in ("nvidia", "production-nvidia")
+                for workload in self.overlays[name].workloads()]
+
     def test_each_worker_has_one_gpu_and_computes_on_it(self):
-        for workload in self.overlays["nvidia"].workloads():
+        for workload in self.workloads():
             limits = workload.server["resources"]["limits"]
             self.assertEqual(limits.get("nvidia.com/gpu"), None if workload.role == "router" else "1")
             self.assertEqual(workload.flags().get("device"), None if workload.role == "router" else "cuda:0")
             self.assertEqual("cuda-worker" in workload.server["image"], workload.role != "router")
 
     def test_workers_are_on_gpus_that_have_kernels(self):
-        for workload in self.overlays["nvidia"].workers():
+        for workload in self.workloads():
+            if workload.role == "router":
+                continue
             terms = workload.pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
             self.assertIn({"key": "nvidia.com/gpu.compute.major", "operator": "Gt", "values": ["7"]},
                           terms["nodeSelectorTerms"][0]["matchExpressions"])
