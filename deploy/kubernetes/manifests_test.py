@@ -44,7 +44,8 @@ class EveryOverlay(unittest.TestCase):
         cls.current = None
 
     def _formatMessage(self, msg, standardMsg):  # Called by unittest. # pylint: disable=invalid-name
-        return super()._formatMessage(f"{self.current}: {msg}" if self.current else msg, standardMsg)
+        parts = [part for part in (self.current, msg) if part]
+        return super()._formatMessage(": ".join(parts) or None, standardMsg)
 
     def each(self):
         """Yields the manifests of each overlay and each of their workloads."""
@@ -306,6 +307,18 @@ class StoppingTest(EveryOverlay):
             else:
                 # Workers are ready only when they have found each other, so the first must not wait for itself.
                 self.assertEqual(spec["podManagementPolicy"], "Parallel")
+
+    def test_upgrades_can_go_role_by_role(self):
+        # The commands of docs/kubernetes.md select objects by this label: first all without it, then each role.
+        for manifests in self.overlays.values():
+            labelled = [item for item in manifests.items
+                        if "app.kubernetes.io/component" in item["metadata"].get("labels", {})]
+            self.assertEqual([item["metadata"]["name"] for item in labelled],
+                             [workload.name for workload in manifests.workloads()])
+            for item in labelled:
+                pods = item["spec"]["template"]["metadata"]["labels"]
+                self.assertEqual(item["metadata"]["labels"]["app.kubernetes.io/component"],
+                                 pods["app.kubernetes.io/component"])
 
     def test_pods_are_spread_over_nodes_and_zones(self):
         for _, workload in self.each():

@@ -46,7 +46,12 @@ class LocalMachine:
         return self.manifests.get("ConfigMap", name)["data"]
 
     def claim(self, name):
-        return {"model": self._model}[name]
+        """Returns the folder of a volume that pods share."""
+        if name == "model":
+            return self._model
+        folder = self.folder / "volumes" / self.manifests.get("PersistentVolumeClaim", name)["metadata"]["name"]
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     # --- Pods and services --------------------------------------------------
 
@@ -95,6 +100,7 @@ class LocalMachine:
         self._tell_dns()
 
     def stop(self):
+        """Ends all processes."""
         for pod in self.pods():
             if pod.process is not None:
                 pod.kill()
