@@ -59,6 +59,7 @@ dev_packages=(
   dnsmasq-base  # A DNS server, for the tests of serving/dns_resolver.
   dpkg-dev
   libclang-rt-14-dev
+  openssl           # tests/kubernetes.
   prometheus  # With promtool, for deploy/prometheus and tests/metrics.
   python3-grpcio    # clients/python/client_test.py.
   python3-protobuf

@@ -15,7 +15,10 @@ import tempfile
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path("~/.cache").expanduser())
 TOOLS = CACHE / "apollo-moe" / "kubernetes-tools"
 HERE = pathlib.Path(__file__).absolute().parent
-OVERLAYS = sorted(path.name for path in (HERE / "overlays").iterdir())
+COMMITTED = sorted(path.name for path in (HERE / "overlays").iterdir())
+# What docs/kubernetes.md says can be made of them.
+VARIANTS = ["production-nvidia", "model-image"]
+OVERLAYS = COMMITTED + VARIANTS
 FOLDERS = ("base", "components", "overlays")
 
 if not (TOOLS / "installed.txt").exists():
@@ -30,7 +33,19 @@ def _copy():
     folder = tempfile.TemporaryDirectory()  # Lasts as long as the process. # pylint: disable=consider-using-with
     for name in FOLDERS:
         shutil.copytree(HERE / name, pathlib.Path(folder.name) / name)
+    production = (HERE / "overlays" / "production" / "kustomization.yaml").read_text()
+    add_overlay(pathlib.Path(folder.name), "production-nvidia", production.replace("components/cpu", "components/nvidia"))
+    add_overlay(pathlib.Path(folder.name), "model-image",
+                "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+                "resources:\n  - ../cpu\ncomponents:\n  - ../../components/model_image\n"
+                "images:\n  - name: localhost/apollo/model\n    newTag: '1'\n")
     return folder
+
+
+def add_overlay(folder, name, text):
+    """Adds an overlay to a folder with manifests."""
+    (folder / "overlays" / name).mkdir()
+    (folder / "overlays" / name / "kustomization.yaml").write_text(text)
 
 
 def root():
@@ -114,6 +129,11 @@ class Workload:
         if len(result) != len(pairs):
             raise AssertionError(f"{self.name} has a flag twice: {self.arguments()}")
         return result
+
+    def probes(self):
+        """Returns the commands of the three probes by name."""
+        return {name: self.server[name]["exec"]["command"]
+                for name in ("startupProbe", "readinessProbe", "livenessProbe")}
 
     def replicas(self):
         """Returns the least number of pods: that of the manifest, or of what scales it."""

@@ -12,7 +12,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent))
-from manifests import OVERLAYS, Manifests, mebibytes, root, seconds  # noqa: E402
+from manifests import OVERLAYS, Manifests, add_overlay, mebibytes, root, seconds  # noqa: E402
 
 PROGRAMS = {os.path.basename(path): os.path.abspath(path) for path in sys.argv[1:5]}
 VERSION = re.search(r'kVersion\[\] = "(.*)"', pathlib.Path(sys.argv[5]).read_text())[1]
@@ -44,7 +44,8 @@ class EveryOverlay(unittest.TestCase):
         cls.current = None
 
     def _formatMessage(self, msg, standardMsg):  # Called by unittest. # pylint: disable=invalid-name
-        return super()._formatMessage(f"{self.current}: {msg}" if self.current else msg, standardMsg)
+        parts = [part for part in (self.current, msg) if part]
+        return super()._formatMessage(": ".join(parts) or None, standardMsg)
 
     def each(self):
         """Yields the manifests of each overlay and each of their workloads."""
@@ -60,23 +61,23 @@ class EveryOverlay(unittest.TestCase):
 class ProgramsTest(EveryOverlay):
     def test_the_programs_have_the_flags(self):
         described = {name: run(path, "--help").stdout for name, path in PROGRAMS.items()}
+        described["apollo"] += run(PROGRAMS["apollo"], "health", "--help").stdout
         missing = set()
         for _, workload in self.each():
-            probe = workload.server["readinessProbe"]["exec"]["command"]
             used = [(workload.program, f"--{flag}") for flag in workload.flags()]
-            used += [("apollo", argument.partition("=")[0]) for argument in probe if argument.startswith("--")]
+            used += [("apollo", argument.partition("=")[0]) for probe in workload.probes().values()
+                     for argument in probe if argument.startswith("--")]
             missing |= {(program, flag) for program, flag in used
                         if not re.search(rf"(?m)^  {flag}( |$)", described[program])}
         self.assertEqual(missing, set())
 
     def test_the_programs_accept_the_settings_but_for_the_missing_model(self):
         # Files cannot be given: what reads them has tests of its own.
-        files = {"model", "tls_cert", "tls_key", "tls_ca", "tls_server_name", "policy", "audit_log",
-                 "audit_max_megabytes", "audit_files"}
+        files = {"model", "tls_cert", "tls_key", "tls_ca", "policy", "audit_log", "audit_files", "audit_max_megabytes"}
         for _, workload in self.each():
             flags = [f"--{name}={expanded(value, workload)}" for name, value in workload.flags().items()
                      if name not in files]
-            result = run(PROGRAMS[workload.program], *flags, "--allow_plaintext")
+            result = run(PROGRAMS[workload.program], *flags)
             self.assertEqual(result.returncode, 1, result.stdout)
             self.assertIn("--model is missing", result.stdout)
 
@@ -84,10 +85,15 @@ class ProgramsTest(EveryOverlay):
         for _, workload in self.each():
             flags = workload.flags()
             port = flags["listen"].rpartition(":")[2]
-            probe = workload.server["readinessProbe"]["exec"]["command"]
-            self.assertEqual(probe[0], "apollo")
-            self.assertEqual(probe[-1], "health")
-            self.assertIn(f"--server=127.0.0.1:{port}", probe)
+            probes = workload.probes()
+            for probe in probes.values():
+                self.assertEqual(probe[0], "apollo")
+                self.assertIn("health", probe)
+                self.assertIn(f"--server=127.0.0.1:{port}", probe)
+            self.assertEqual(probes["readinessProbe"][-1], "health")
+            # A process that cannot serve must not be restarted for that.
+            for name in ("startupProbe", "livenessProbe"):
+                self.assertEqual(probes[name][-1], "--service=liveness")
             self.assertEqual(flags["listen"], f"0.0.0.0:{port}")
             ports = {item["name"]: item["containerPort"] for item in workload.server["ports"]}
             self.assertEqual(ports, {"grpc": int(port), "metrics": int(flags["metrics_listen"].rpartition(":")[2])})
@@ -177,11 +183,8 @@ class NamesTest(EveryOverlay):
                     self.assertTrue(any(f"{value}/".startswith(path + "/") for path in paths), flag)
 
     def test_another_namespace_needs_no_other_change(self):
-        overlay = root() / "overlays" / "clinic"
-        overlay.mkdir()
-        (overlay / "kustomization.yaml").write_text("apiVersion: kustomize.config.k8s.io/v1beta1\n"
-                                                    "kind: Kustomization\nnamespace: clinic\n"
-                                                    "resources:\n  - ../production\n")
+        add_overlay(root(), "clinic", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+                                      "namespace: clinic\nresources:\n  - ../production\n")
         for item in Manifests("clinic").items:
             self.assertEqual(item["metadata"].get("namespace", "clinic"), "clinic", item)
             if item["kind"] == "Namespace":
@@ -212,14 +215,16 @@ class CertificatesTest(EveryOverlay):
                     self.assertIn(host.replace("$(POD_NAMESPACE)", "${POD_NAMESPACE}"),
                                   worker.attributes()["dns-names"].split(","))
 
-    def test_nothing_is_plaintext(self):
+    def test_only_metrics_are_plaintext(self):
         for _, workload in self.each():
             flags = workload.flags()
-            self.assertNotIn("allow_plaintext", flags)
+            # With a certificate, it allows plaintext of metrics alone.
+            self.assertEqual(flags["allow_plaintext"], "true")
             files = {flag: flags[flag] for flag in ("tls_cert", "tls_key", "tls_ca")}
             self.assertEqual(files, {"tls_cert": "/tls/tls.crt", "tls_key": "/tls/tls.key", "tls_ca": "/tls/ca.crt"})
             for flag, value in files.items():
-                self.assertIn(f"--{flag}={value}", workload.server["readinessProbe"]["exec"]["command"])
+                for probe in workload.probes().values():
+                    self.assertIn(f"--{flag}={value}", probe)
 
     def test_certificates_of_people_and_proxies_have_issuers(self):
         for manifests in self.overlays.values():
@@ -303,6 +308,18 @@ class StoppingTest(EveryOverlay):
                 # Workers are ready only when they have found each other, so the first must not wait for itself.
                 self.assertEqual(spec["podManagementPolicy"], "Parallel")
 
+    def test_upgrades_can_go_role_by_role(self):
+        # The commands of docs/kubernetes.md select objects by this label: first all without it, then each role.
+        for manifests in self.overlays.values():
+            labelled = [item for item in manifests.items
+                        if "app.kubernetes.io/component" in item["metadata"].get("labels", {})]
+            self.assertEqual([item["metadata"]["name"] for item in labelled],
+                             [workload.name for workload in manifests.workloads()])
+            for item in labelled:
+                pods = item["spec"]["template"]["metadata"]["labels"]
+                self.assertEqual(item["metadata"]["labels"]["app.kubernetes.io/component"],
+                                 pods["app.kubernetes.io/component"])
+
     def test_pods_are_spread_over_nodes_and_zones(self):
         for _, workload in self.each():
             constraints = workload.pod["topologySpreadConstraints"]
@@ -313,15 +330,21 @@ class StoppingTest(EveryOverlay):
 
 
 class NvidiaTest(EveryOverlay):
+    def workloads(self):
+        return [workload for name in ("nvidia", "production-nvidia")
+                for workload in self.overlays[name].workloads()]
+
     def test_each_worker_has_one_gpu_and_computes_on_it(self):
-        for workload in self.overlays["nvidia"].workloads():
+        for workload in self.workloads():
             limits = workload.server["resources"]["limits"]
             self.assertEqual(limits.get("nvidia.com/gpu"), None if workload.role == "router" else "1")
             self.assertEqual(workload.flags().get("device"), None if workload.role == "router" else "cuda:0")
             self.assertEqual("cuda-worker" in workload.server["image"], workload.role != "router")
 
     def test_workers_are_on_gpus_that_have_kernels(self):
-        for workload in self.overlays["nvidia"].workers():
+        for workload in self.workloads():
+            if workload.role == "router":
+                continue
             terms = workload.pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
             self.assertIn({"key": "nvidia.com/gpu.compute.major", "operator": "Gt", "values": ["7"]},
                           terms["nodeSelectorTerms"][0]["matchExpressions"])

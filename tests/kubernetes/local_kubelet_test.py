@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The pods of deploy/kubernetes/overlays/cpu as processes of this machine, with a tiny model: they start, are probed, asked,
+"""The pods of deploy/kubernetes/overlays as processes of this machine, with a tiny model: they start, are probed, asked,
 updated and killed as in a cluster of Kubernetes, and no answer is lost.
 
 Usage: local_kubelet_test.py BINARIES MODEL [unittest's arguments]
@@ -21,14 +21,24 @@ BINARIES, MODEL = (os.path.abspath(path) for path in sys.argv[1:3])
 CLIENTS = 3
 
 
-class LocalKubeletTest(unittest.TestCase):
+class LocalTest(unittest.TestCase):
+    """Cases that have a cluster of the overlay OVERLAY."""
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.machine = LocalMachine(folder.name, "cpu", BINARIES, MODEL)
+        self.machine = LocalMachine(folder.name, self.OVERLAY, BINARIES, MODEL)
         self.addCleanup(self.machine.stop)
         self.machine.deploy()
         self.client = Client(self.machine, pathlib.Path(folder.name) / "operator")
+
+    def run_client(self, *words):
+        command = self.client.command(self.machine.endpoints("router")[0], *words)
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+
+
+class CpuTest(LocalTest):
+    OVERLAY = "cpu"
 
     def load(self):
         load = Load(self.machine, self.client, CLIENTS)
@@ -48,12 +58,8 @@ class LocalKubeletTest(unittest.TestCase):
         self.assertEqual(load.failures(), [])
         self.assertEqual(len(load.answers()), 1)
 
-    def status(self):
-        command = self.client.command(self.machine.endpoints("router")[0], "status")
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
-
     def test_pods_find_each_other_by_their_names(self):
-        status = self.status()
+        status = self.run_client("status")
         for pod in self.machine.pods():
             if pod.workload.role != "router":
                 self.assertIn(pod.name, status)
@@ -68,6 +74,8 @@ class LocalKubeletTest(unittest.TestCase):
         load = self.load()
         for name in ("experts-a", "experts-b", "dense"):
             pod = self.machine.pods(name)[0]
+            self.machine.eventually(lambda: pod.metric("apollo_num_requests_running") > 0,  # pylint: disable=cell-var-from-loop
+                                    f"{pod.name} works on a request")
             pod.kill()
             pod.ready_since = None
             pod.start()
@@ -76,13 +84,25 @@ class LocalKubeletTest(unittest.TestCase):
         self.check(load)
 
     def test_a_router_without_workers_is_not_ready(self):
-        for name in ("dense",):
-            for pod in self.machine.pods(name):
-                self.machine.remove(pod)
+        for pod in self.machine.pods("dense"):
+            self.machine.remove(pod)
         (first, *_) = self.machine.pods("router")
         self.machine.eventually(lambda: not first.probe(), "the router is not ready")
+        self.assertTrue(first.alive())  # So it is not restarted.
+
+
+class ProductionTest(LocalTest):
+    OVERLAY = "production"
+
+    def test_operators_are_answered_and_audited(self):
+        answer = self.run_client("ask", "--temperature", "0", "--max_new_tokens", "8", "How are you?")
+        self.assertIn("8 tokens", answer)
+        logs = self.machine.claim("audit")
+        self.machine.eventually(lambda: any("operator" in path.read_text() for path in logs.glob("*.jsonl")),
+                                "an entry of the audit log")
 
 
 if __name__ == "__main__":
+    del LocalTest  # It has no cases itself.
     del sys.argv[1:3]
     unittest.main()

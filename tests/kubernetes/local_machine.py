@@ -46,7 +46,12 @@ class LocalMachine:
         return self.manifests.get("ConfigMap", name)["data"]
 
     def claim(self, name):
-        return {"model": self._model}[name]
+        """Returns the folder of a volume that pods share."""
+        if name == "model":
+            return self._model
+        folder = self.folder / "volumes" / self.manifests.get("PersistentVolumeClaim", name)["metadata"]["name"]
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     # --- Pods and services --------------------------------------------------
 
@@ -95,6 +100,7 @@ class LocalMachine:
         self._tell_dns()
 
     def stop(self):
+        """Ends all processes."""
         for pod in self.pods():
             if pod.process is not None:
                 pod.kill()
@@ -108,7 +114,7 @@ class LocalMachine:
             for number in range(workload.replicas()):
                 self._create(workload, self._name(workload, number))
         for pod in self.pods():
-            self.eventually(pod.probe, f"{pod.name} is ready")
+            self.eventually(lambda: pod.alive() and pod.probe(), f"{pod.name} is ready")  # pylint: disable=cell-var-from-loop
 
     def _name(self, workload, number):
         if workload.kind == "StatefulSet":

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 
 SECONDS = 120  # More than anything here takes on a busy machine, unless the manifests say more.
 
@@ -90,13 +91,19 @@ class LocalPod:
             self.process = subprocess.Popen(command + [f"--dns_server={self.machine.dns.address}"], stdout=log,
                                             stderr=log, env=self._environment(server))
 
+    def _passes(self, probe):
+        server = self.workload.server
+        command = self._command(server, self.workload.probes()[probe])
+        return subprocess.run(command, env=self._environment(server), stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+    def alive(self):
+        """Runs the liveness probe once."""
+        return self._passes("livenessProbe")
+
     def probe(self):
         """Runs the readiness probe once. Returns whether the pod is ready."""
-        server = self.workload.server
-        probe = server["readinessProbe"]["exec"]["command"]
-        ready = not self.terminating and subprocess.run(
-            self._command(server, probe), env=self._environment(server), stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, check=False).returncode == 0
+        ready = not self.terminating and self._passes("readinessProbe")
         if not ready:
             self.ready_since = None
         elif self.ready_since is None:
@@ -110,6 +117,13 @@ class LocalPod:
     def listening(self):
         """Returns host:port."""
         return self._mapped(self.workload.flags()["listen"])
+
+    def metric(self, name):
+        """Returns the value of a metric without labels."""
+        address = self._mapped(self.workload.flags()["metrics_listen"])
+        with urllib.request.urlopen(f"http://{address}/metrics") as response:
+            text = response.read().decode()
+        return float(re.search(rf"(?m)^{name} (\S+)$", text)[1])
 
     def terminate(self):
         """Sends SIGTERM and waits for the end. A process that is left after the grace period would be killed."""

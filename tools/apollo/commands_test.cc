@@ -573,5 +573,17 @@ TEST(HealthTest, WaitsUntilItServes) {
   EXPECT_EQ(fake.out.str(), "SERVING\n");
 }
 
+TEST(HealthTest, AsksForTheProcessOrForAName) {
+  FakeServer fake;
+  fake.health.answers = {HealthCheckResponse::SERVING};
+  Options options;
+  options.command = Command::kHealth;
+  EXPECT_EQ(fake.Run(options), kOk);
+  EXPECT_EQ(fake.health.last_service(), "");
+  options.service = "liveness";
+  EXPECT_EQ(fake.Run(options), kOk);
+  EXPECT_EQ(fake.health.last_service(), "liveness");
+}
+
 }  // namespace
 }  // namespace apollo::client

@@ -114,15 +114,23 @@ class FakeHealth final : public grpc::health::v1::Health::Service {
   std::vector<grpc::health::v1::HealthCheckResponse::ServingStatus> answers;
 
   grpc::Status Check(grpc::ServerContext*,
-                     const grpc::health::v1::HealthCheckRequest*,
+                     const grpc::health::v1::HealthCheckRequest* request,
                      grpc::health::v1::HealthCheckResponse* response) override {
     MutexLock lock(mutex_);
+    last_service_ = request->service();
     response->set_status(answers[std::min(calls_++, answers.size() - 1)]);
     return grpc::Status::OK;
   }
 
+  // Returns the name that the last call asked for.
+  std::string last_service() {
+    MutexLock lock(mutex_);
+    return last_service_;
+  }
+
  private:
   Mutex mutex_;
+  std::string last_service_ ABSL_GUARDED_BY(mutex_);
   std::size_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -30,8 +30,9 @@ Health Check(Session& session) {
   grpc::ClientContext context;
   SetDeadline(session.options, context);
   Interrupt::Scope scope(session.interrupt, context);
-  health.status = session.health.Check(
-      &context, grpc::health::v1::HealthCheckRequest(), &health.response);
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(session.options.service);
+  health.status = session.health.Check(&context, request, &health.response);
   health.answered = MakeFailure(health.status, context).answered;
   return health;
 }

@@ -65,6 +65,9 @@ struct Options {
 
   // health: maximum seconds to wait for the server to be ready.
   double wait = 0;
+  // health: the name that is asked for, as the server calls it. Empty: the
+  // process as a whole.
+  std::string service;
 };
 
 // Returns the mode of that name, "topk" or "hybrid"; nullopt for others.

@@ -107,7 +107,8 @@ Works with every process of a cluster, not only the router.
 
 Examples:
   apollo health
-  apollo --server 127.0.0.1:50061 health --wait 60)";
+  apollo --server 127.0.0.1:50061 health --wait 60
+  apollo --server 127.0.0.1:50061 health --service liveness)";
 
 // Breaks lines between words: CLI11 indents lines but does not break them.
 std::string Wrap(const std::string& text) {
@@ -377,6 +378,11 @@ void AddCommands(CLI::App& app, Options& options) {
                  "Check that a process is ready", kHealthExamples);
   health->add_option("--wait", options.wait,
                      Wrap("Wait up to this many seconds until it is ready"));
+  health->add_option("--service", options.service,
+                     Wrap("Ask for the health of this name: \"liveness\" is "
+                          "whether the process makes progress, and others are "
+                          "those of its gRPC services (default: whether the "
+                          "process is ready)"));
 }
 
 // Adds the options that every command has.

@@ -172,6 +172,12 @@ TEST(ParseTest, TheEnvironmentNamesTheServer) {
   EXPECT_EQ(Parse({"model"}).options.server, "127.0.0.1:50051");
 }
 
+TEST(ParseTest, HealthTakesAName) {
+  EXPECT_EQ(Parse({"health"}).options.service, "");
+  EXPECT_EQ(Parse({"health", "--service", "liveness"}).options.service,
+            "liveness");
+}
+
 TEST(ParseTest, HelpHasExamplesAndSucceeds) {
   for (const char* command :
        {"ask", "chat", "score", "detect", "tokenize", "routing", "health"}) {
