@@ -30,6 +30,7 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
     metrics.push_back(
         std::make_shared<CounterCollector>(audit_->counters(), kAuditMetrics));
   }
+  collectors_ = std::move(metrics);  // The server does not keep them.
   options.reflection = true;
   options.max_metadata_bytes = options_.max_metadata_bytes;
   // Not the short times of workers: a client may pause.
@@ -38,7 +39,7 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
       options_.silent_client_timeout - options.keepalive_time;
   return Server::Start(options,
                        {{&service_, v1::InferenceService::service_full_name()}},
-                       metrics);
+                       collectors_);
 }
 
 LastCalls RouterRole::EndOfCalls(absl::Duration grace) {

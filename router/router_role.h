@@ -30,8 +30,8 @@ class RouterRole {
              const RouterOptions& options, prometheus::Registry& registry,
              AuditLog* audit = nullptr);
 
-  // Serves, and `metrics` too. The role must outlive the server. Errors as
-  // Server::Start's.
+  // Serves, and `metrics` too, which the role keeps. It must outlive the
+  // server. Errors as Server::Start's.
   absl::StatusOr<std::unique_ptr<Server>> Listen(
       ServerOptions options,
       std::vector<std::shared_ptr<prometheus::Collectable>> metrics);
@@ -49,6 +49,7 @@ class RouterRole {
   RequestMetrics metrics_;
   CallTable calls_;
   InferenceService service_;
+  std::vector<std::shared_ptr<prometheus::Collectable>> collectors_;
   Ticker ticker_;
 };
 
