@@ -82,6 +82,7 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
     metrics.push_back(
         std::make_shared<CounterCollector>(audit_->counters(), kAuditMetrics));
   }
+  collectors_ = std::move(metrics);  // The server does not keep them.
   options.reflection = true;
   options.max_metadata_bytes = options_.max_metadata_bytes;
   options.clients_need_certificate = options_.clients_need_certificate;
@@ -89,13 +90,12 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
   options.keepalive_time = options_.silent_client_timeout / 3;
   options.keepalive_timeout =
       options_.silent_client_timeout - options.keepalive_time;
-  auto all_metrics = metrics;
   if (access_ != nullptr) {
     options.gate = [this](const grpc::ServerContextBase& context,
                           const std::string& path) {
       return access_->AdmitPath(path, EvidenceOf(context, peer_of_, 0));
     };
-    all_metrics.push_back(std::make_shared<AccessMetrics>(access_->ledger()));
+    collectors_.push_back(std::make_shared<AccessMetrics>(access_->ledger()));
   }
   // Whoever else may call is for the policy of callers to say.
   const Callers callers = {
@@ -103,7 +103,7 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
   return Server::Start(
       options,
       {{&service_, v1::InferenceService::service_full_name(), callers}},
-      all_metrics);
+      collectors_);
 }
 
 bool RouterRole::Alive() const {

@@ -38,8 +38,8 @@ class RouterRole {
       const RouterOptions& options, prometheus::Registry& registry,
       PeerOf peer_of = nullptr, AuditLog* audit = nullptr);
 
-  // Serves, and `metrics` too. The role must outlive the server. Errors as
-  // Server::Start's.
+  // Serves, and `metrics` too, which the role keeps. It must outlive the
+  // server. Errors as Server::Start's.
   absl::StatusOr<std::unique_ptr<Server>> Listen(
       ServerOptions options,
       std::vector<std::shared_ptr<prometheus::Collectable>> metrics);
@@ -69,6 +69,7 @@ class RouterRole {
   LanguageMetrics languages_;
   CallTable calls_;
   InferenceService service_;
+  std::vector<std::shared_ptr<prometheus::Collectable>> collectors_;
   std::atomic<std::uint64_t> looks_{0};
   mutable ProgressWatch watch_;
   Ticker ticker_;

@@ -162,10 +162,9 @@ TEST_F(AuditTest, AResumedAnswerThatIsCompleteIsTold) {
   GenerateInput input = Prompt("x");
   input.max_new_tokens = 1;
   input.resume.emplace();
-  input.resume->choices.push_back(
-      {{static_cast<std::int32_t>(
-           model_->tokenizer->Encode("a", SpecialText::kPlain)->front())},
-       /*finished=*/true});
+  ResumedAnswer& received = input.resume->choices.emplace_back();
+  received.tokens = *model_->tokenizer->Encode("a", SpecialText::kPlain);
+  received.finished = true;
   auto session = Generate(input, writer_);
   AwaitCalls();
   EXPECT_EQ(writer_.ended, absl::OkStatus());

@@ -50,23 +50,29 @@ def forms_of(phrase):
     return forms
 
 
-def token_forms_of(ids):
-    """Returns patterns that find TOKENS consecutive token ids in text or in memory, one for each form and place."""
-    patterns = {}
+def _runs_of(ids):
+    """Yields all runs of TOKENS consecutive numbers."""
     for first in range(0, len(ids) - TOKENS + 1):
-        run = ids[first:first + TOKENS]
-        decimal = rb"(?<!\d)" + rb"\D{1,3}".join(str(i).encode() for i in run) + rb"(?!\d)"
-        words = b"".join(i.to_bytes(4, "little") for i in run)
-        patterns[f"token ids from {first}"] = re.compile(decimal)
-        patterns[f"words from {first}"] = re.compile(re.escape(words))
-    return patterns
+        yield tuple(ids[first:first + TOKENS])
+
+
+def _numbers_in(data):
+    """Yields lists of decimal numbers with at most three other characters between two neighbours."""
+    numbers, end = [], 0
+    for match in re.finditer(rb"\d{1,9}", data):
+        if match.start() - end > 3 and numbers:
+            yield numbers
+            numbers = []
+        numbers.append(int(match.group()))
+        end = match.end()
+    yield numbers
 
 
 class Canaries:
     """What must not be found: phrases, texts of answers, and runs of token ids."""
 
     def __init__(self):
-        self._bytes, self._patterns = {}, {}
+        self._bytes, self._runs = {}, {}
 
     def add_text(self, name, text):
         for form, data in forms_of(text).items():
@@ -74,11 +80,18 @@ class Canaries:
                 self._bytes[f"{name} as {form}"] = data
 
     def add_tokens(self, name, ids):
-        for form, pattern in token_forms_of(list(ids)).items():
-            self._patterns[f"{name} as {form}"] = pattern
+        for run in _runs_of(list(ids)):
+            self._runs.setdefault(run, f"{name} as token ids")
+            self._runs.setdefault(b"".join(i.to_bytes(4, "little") for i in run), f"{name} as words")
 
     def found_in(self, data):
         """Returns the names of the canaries in some bytes, sorted."""
         found = {name for name, form in self._bytes.items() if form in data}
-        found |= {name for name, pattern in self._patterns.items() if pattern.search(data)}
+        for numbers in _numbers_in(data):
+            found |= {self._runs[run] for run in _runs_of(numbers) if run in self._runs}
+        # Memory has zeros; text has none.
+        if self._runs and b"\0\0\0" in data:
+            width = 4 * TOKENS
+            windows = (data[at:at + width] for at in range(len(data) - width + 1))
+            found |= {self._runs[window] for window in windows if window in self._runs}
         return sorted(found)

@@ -39,7 +39,7 @@ class LeakyBackend final : public RouterBackend {
   void CollectRouting(
       absl::Duration /*window*/,
       std::function<void(std::vector<WorkerRouting>)> done) override {
-    done({});
+    done({{"leaky", RoutingCounts()}});
   }
   void CollectStatus(
       std::function<void(std::vector<ProcessStatus>)> done) override;
