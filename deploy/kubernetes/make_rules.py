@@ -8,7 +8,9 @@ Usage: make_rules.py [--check]
 import pathlib
 import sys
 
-from manifests import HERE, yaml
+# Not resolve(), because Bazel's files are links.
+sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent))
+from manifests import HERE, yaml  # noqa: E402
 
 FILES = [HERE.parent / "prometheus" / name for name in ("recording_rules.yml", "alerts.yml")]
 TARGET = HERE / "components" / "monitoring" / "prometheus_rule.yaml"

@@ -77,7 +77,7 @@ class ProgramsTest(EveryOverlay):
         for _, workload in self.each():
             flags = [f"--{name}={expanded(value, workload)}" for name, value in workload.flags().items()
                      if name not in files]
-            result = run(PROGRAMS[workload.program], *flags)
+            result = run(PROGRAMS[workload.program], *flags, "--allow_plaintext=true")  # Without a certificate.
             self.assertEqual(result.returncode, 1, result.stdout)
             self.assertIn("--model is missing", result.stdout)
 
@@ -218,13 +218,19 @@ class CertificatesTest(EveryOverlay):
     def test_only_metrics_are_plaintext(self):
         for _, workload in self.each():
             flags = workload.flags()
-            # With a certificate, it allows plaintext of metrics alone.
-            self.assertEqual(flags["allow_plaintext"], "true")
+            self.assertNotIn("allow_plaintext", flags)
+            self.assertEqual(flags["metrics_plaintext"], "true")
             files = {flag: flags[flag] for flag in ("tls_cert", "tls_key", "tls_ca")}
             self.assertEqual(files, {"tls_cert": "/tls/tls.crt", "tls_key": "/tls/tls.key", "tls_ca": "/tls/ca.crt"})
             for flag, value in files.items():
                 for probe in workload.probes().values():
                     self.assertIn(f"--{flag}={value}", probe)
+
+    def test_certificates_are_renewed_before_processes_and_alerts_warn(self):
+        for _, workload in self.each():
+            attributes = workload.attributes()
+            self.assertGreater(seconds(attributes["renew-before"]), 14 * 86400 + 7200)
+            self.assertGreater(seconds(attributes["duration"]), seconds(attributes["renew-before"]))
 
     def test_certificates_of_people_and_proxies_have_issuers(self):
         for manifests in self.overlays.values():

@@ -25,12 +25,16 @@ class Client:
                 *words]
 
 
+# Of families in different groups, so that all workers have work.
+LANGUAGES = ["zh", "en", "ko", "sw"]
+
+
 class Asking(threading.Thread):
     """One client, until end(). Keeps the failures and all answers that were different."""
 
-    def __init__(self, machine, client):
+    def __init__(self, machine, client, language):
         super().__init__()
-        self._machine, self._client = machine, client
+        self._machine, self._client, self._language = machine, client, language
         self._ended = threading.Event()
         self._changed = threading.Condition()
         self._pending = None  # The router whose answer has not begun.
@@ -61,7 +65,7 @@ class Asking(threading.Thread):
 
     def _ask(self):
         command = self._client.command(self._choose(), "--json", "ask", "--temperature", "0", "--max_new_tokens", "48",
-                                       "How are you?")
+                                       "--language", self._language, "How are you?")
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             lines = [process.stdout.readline()]
             self._begun()
@@ -83,10 +87,10 @@ class Asking(threading.Thread):
 
 
 class Load:
-    """Several clients at the same time."""
+    """A client for each of LANGUAGES, at the same time."""
 
-    def __init__(self, machine, client, clients):
-        self._askings = [Asking(machine, client) for _ in range(clients)]
+    def __init__(self, machine, client):
+        self._askings = [Asking(machine, client, language) for language in LANGUAGES]
         for asking in self._askings:
             asking.start()
 

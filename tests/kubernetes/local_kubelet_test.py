@@ -18,7 +18,6 @@ from load import Client, Load  # noqa: E402
 from local_machine import LocalMachine  # noqa: E402
 
 BINARIES, MODEL = (os.path.abspath(path) for path in sys.argv[1:3])
-CLIENTS = 3
 
 
 class LocalTest(unittest.TestCase):
@@ -41,7 +40,7 @@ class CpuTest(LocalTest):
     OVERLAY = "cpu"
 
     def load(self):
-        load = Load(self.machine, self.client, CLIENTS)
+        load = Load(self.machine, self.client)
         self.addCleanup(load.end)
         self.await_answers(load)
         return load
