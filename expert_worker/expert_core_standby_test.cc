@@ -338,6 +338,8 @@ TEST_P(ExpertCoreTest, UseMovesExperts) {
   worker.core->Tick(worker.clock.now);
   EXPECT_EQ(worker.core->resident(), kLow);
   worker.clock.now += PlacementRules().between_moves;
+  worker.core->Tick(worker.clock.now);  // Reports the rows.
+  worker.clock.now += absl::Seconds(1);
   worker.core->Tick(worker.clock.now);
   worker.Work();
   EXPECT_NE(worker.core->resident(), kLow);

@@ -78,6 +78,7 @@ PlacementState PlacementControl::StateAt(absl::Duration now) const {
   state.resident = Residents();
   state.most_resident = MostResident();
   state.demand = &demand_;
+  state.own = reported_;
   return state;
 }
 
@@ -122,8 +123,9 @@ bool PlacementControl::Dispensable(LayerExpert which,
   return keeper;
 }
 
-PlacementReport PlacementControl::Report(absl::Duration now) const {
+PlacementReport PlacementControl::Report(absl::Duration now) {
   PlacementReport report;
+  reported_.clear();
   for (int layer = config_.boundary; layer < config_.num_layers; ++layer) {
     for (int expert = 0; expert < config_.num_experts; ++expert) {
       const LayerExpert which = {layer, expert};
@@ -142,6 +144,8 @@ PlacementReport PlacementControl::Report(absl::Duration now) const {
       }
       if (report.experts.size() == kMostEntries) break;
       report.experts.push_back(placed);
+      reported_[which] = {static_cast<double>(placed.own_rows),
+                          static_cast<double>(placed.recent_rows)};
     }
   }
   report.moves = options_.automatic &&

@@ -3,6 +3,7 @@
 #include <absl/time/time.h>
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -63,7 +64,9 @@ class PlacementControl {
   bool Dispensable(LayerExpert which,
                    std::span<const PlacementPeer> peers) const;
 
-  PlacementReport Report(absl::Duration now) const;
+  // Returns the report for operators and peers; Decide relies on the last one,
+  // as the peers do.
+  PlacementReport Report(absl::Duration now);
   // Returns the time between two reports if nothing moves. Peers that move
   // experts decide by these reports.
   absl::Duration ReportEvery() const {
@@ -96,6 +99,7 @@ class PlacementControl {
   std::deque<absl::Duration> moves_;  // In the last minute, by use.
   std::string last_move_text_;
   std::optional<Placement> file_;
+  std::map<LayerExpert, ReportedRows> reported_;  // Of its own sequences.
 };
 
 }  // namespace apollo

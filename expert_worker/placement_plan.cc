@@ -70,12 +70,21 @@ void PlacementPlan::AddWorker(const std::string& name,
   workers_.push_back(std::move(worker));
 }
 
+ReportedRows PlacementPlan::OwnRows(LayerExpert which,
+                                    const ReportedRows& measured) const {
+  if (!state_.own) return measured;
+  const auto it = state_.own->find(which);
+  return it == state_.own->end() ? ReportedRows() : it->second;
+}
+
 void PlacementPlan::AddDemand() {
   // A steady rate has counts in proportion to the half-lives.
   const double recent_of_lately = absl::FDivDuration(
       ExpertDemand::kRecentHalfLife, ExpertDemand::kHalfLife);
   std::vector<ReportedRows> others(experts_.size());
+  bool silent = false;  // Some peers report nothing, but send rows.
   for (const PlacementPeer& peer : state_.peers) {
+    silent = silent || (peer.own.empty() && !peer.moves);
     for (const auto& [which, rows] : peer.own) {
       if (which.layer < state_.first_layer || which.layer >= state_.end_layer ||
           which.expert >= state_.num_experts) {
@@ -90,12 +99,14 @@ void PlacementPlan::AddDemand() {
       const LayerExpert which = {layer, e};
       const ExpertDemand::Use lately = state_.demand->At(which, state_.now);
       const ExpertDemand::Use recent = state_.demand->Recent(which, state_.now);
-      // Peers of older releases report nothing, but send rows.
-      const ReportedRows& other = others[Index(which)];
-      const double in_minutes =
-          lately.own + std::max(other.lately, lately.guests);
-      const double in_seconds =
-          recent.own + std::max(other.recent, recent.guests);
+      ReportedRows sum = others[Index(which)];
+      if (silent) {
+        sum.lately = std::max(sum.lately, lately.guests);
+        sum.recent = std::max(sum.recent, recent.guests);
+      }
+      const ReportedRows own = OwnRows(which, {lately.own, recent.own});
+      const double in_minutes = sum.lately + own.lately;
+      const double in_seconds = sum.recent + own.recent;
       Expert& expert = experts_[Index(which)];
       if (measure_ == Measure::kRecent) {
         expert.wanted = in_seconds;

@@ -81,6 +81,8 @@ class PlacementPlan {
   void AddWorker(const std::string& name, std::set<LayerExpert> resident,
                  const PlacementPeer* peer);
   void AddDemand();
+  // Returns the rows of the sequences of the worker that decides.
+  ReportedRows OwnRows(LayerExpert which, const ReportedRows& measured) const;
   std::size_t Index(LayerExpert which) const;
   const Expert& At(LayerExpert which) const { return experts_[Index(which)]; }
   double Load(const Expert& expert) const {

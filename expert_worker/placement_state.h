@@ -47,6 +47,9 @@ struct PlacementState {
   int most_resident = 0;  // Number of experts, over all layers, in its memory.
   std::vector<PlacementPeer> peers = {};
   const ExpertDemand* demand = nullptr;  // Not null.
+  // What it has told its peers last of its own sequences, so that all decide by
+  // the same numbers; nullopt: what `demand` says now.
+  std::optional<std::map<LayerExpert, ReportedRows>> own = std::nullopt;
 };
 
 struct PlacementRules {
@@ -56,7 +59,7 @@ struct PlacementRules {
   // loaded expert must exceed that of a holder of the dropped one.
   double least_rows = 100;
   // And the factor.
-  double hysteresis = 1.5;
+  double hysteresis = 1.25;
   // For moves during a surge: the time between two, their number in a minute,
   // and the rows of the last seconds (ExpertDemand::Recent) instead of
   // `least_rows`. 300 are about 20 rows a second.

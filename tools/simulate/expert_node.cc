@@ -349,6 +349,7 @@ PlacementState ExpertNode::StateOfPlacement() const {
                            /*moves=*/true, peer.most_resident, peer.own});
   }
   state.demand = &demand_;
+  state.own = board_.report(index_).own;
   return state;
 }
 
