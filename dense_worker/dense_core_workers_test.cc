@@ -288,6 +288,68 @@ TEST_P(SilentWorkerTest, ItsUnansweredStepsDelayOthersForALimitedTime) {
   EXPECT_EQ(other->text, "d>e2 0:100 1:101 end");
 }
 
+// The first worker answers, but late.
+class SlowWorkerTest : public SilentWorkerTest {
+ protected:
+  // Both workers answer for a sequence each, the first after a long time.
+  void Begin() {
+    Start();
+    first_->frames.clear();
+    second_->frames.clear();
+    LinkBoth();
+    slow_ = Submit(50, Request(4, 20, 0));
+    fast_ = Submit(51, Request(4, 20, 5));
+    core_->Advance();
+    clock_.now += absl::Milliseconds(1);
+    AnswerSecond(100);
+    clock_.now += absl::Milliseconds(99);
+    Reply(Answer(first_->Take<StageStep>(), 100), kFirst);
+  }
+  std::shared_ptr<FakeSink> slow_, fast_;
+};
+
+INSTANTIATE_TEST_SUITE_P(StepsInFlight, SlowWorkerTest, testing::Values(1, 2),
+                         testing::PrintToStringParamName());
+
+TEST_P(SlowWorkerTest, ItDelaysItsOwnSequencesOnly) {
+  Begin();
+  core_->Advance();
+  for (int token = 101; token < 106; ++token) {
+    AnswerSecond(token);
+    ASSERT_TRUE(core_->HasWork());
+    core_->Advance();
+  }
+  EXPECT_EQ(fast_->text, "d>e2 0:100 1:101 2:102 3:103 4:104 5:105");
+  EXPECT_EQ(slow_->text, "d>e1 0:100");
+  EXPECT_EQ(first_->frames.size(), 1u);
+}
+
+TEST_P(SlowWorkerTest, ItOwesABoundedNumberOfRows) {
+  options_.scheduler.token_budget = 8;
+  Begin();
+  Submit(60, Request(200, 1, 0));
+  for (int token = 101; core_->HasWork(); ++token) {
+    core_->Advance();
+    if (!second_->frames.empty()) AnswerSecond(token);
+  }
+  const auto rows = [this] {
+    std::size_t sum = 0;
+    for (const Frame& frame : first_->frames) {
+      for (const auto& part : std::get<StageStep>(frame.body).sequences) {
+        sum += part.tokens.size();
+      }
+    }
+    return sum;
+  };
+  const std::size_t limit = 8u * static_cast<std::size_t>(GetParam());
+  EXPECT_GE(rows(), limit);
+  EXPECT_LT(rows(), limit + 8);
+  while (!first_->frames.empty()) {
+    Reply(Answer(first_->Take<StageStep>(), 101), kFirst);
+  }
+  EXPECT_TRUE(core_->HasWork());
+}
+
 TEST_P(SilentWorkerTest, ItGetsNoMoreStepsUntilItAnswers) {
   options_.scheduler.token_budget = 8;
   Start();

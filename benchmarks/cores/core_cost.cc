@@ -7,6 +7,7 @@
 #include <absl/flags/usage.h>
 #include <time.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <deque>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "benchmarks/cores/free_stages.h"
+#include "common/check.h"
 #include "dense_worker/dense_core.h"
 #include "dense_worker/routing_log.h"
 #include "expert_worker/expert_core.h"
@@ -65,11 +67,15 @@ class KeepingLink final : public Link {
   std::deque<Frame> frames;
 };
 
-class NoSink final : public GenerationSink {
+class CountingSink final : public GenerationSink {
  public:
+  explicit CountingSink(std::int64_t& tokens) : tokens_(tokens) {}
   void OnStarted(const GenerationStarted& /*started*/) override {}
-  void OnToken(const GeneratedToken& /*token*/) override {}
+  void OnToken(const GeneratedToken& /*token*/) override { ++tokens_; }
   void OnFinished(absl::StatusOr<GenerationFinished> /*finished*/) override {}
+
+ private:
+  std::int64_t& tokens_;
 };
 
 StageResult AnswerTo(const StageStep& step) {
@@ -126,20 +132,23 @@ DenseCosts MeasureDense(int sequences, int steps) {
     }
     return any;
   };
+  std::int64_t tokens = 0;
   Stopwatch admission, decode;
   for (int s = 0; s < sequences; ++s) {
     GenerationRequest request;
     for (int i = 0; i < kPrompt; ++i) request.prompt.push_back(s + i);
-    request.max_new_tokens = 1 << 20;
+    request.max_new_tokens = 4000;
     admission.Start();
     core.Submit(static_cast<SequenceId>(s + 1), std::move(request),
-                std::make_shared<NoSink>());
+                std::make_shared<CountingSink>(tokens));
     admission.Stop();
   }
   const auto prompts = [&core] { return core.queued_rows() > 0; };
   while (prompts() && turn(admission)) {
   }
+  tokens = 0;
   for (int i = 0; i < steps; ++i) turn(decode);
+  APOLLO_CHECK(tokens == std::int64_t{sequences} * steps);
   return {admission.microseconds() / sequences, decode.microseconds() / steps};
 }
 
@@ -190,6 +199,7 @@ double MeasureExpert(int sequences, bool away, int steps) {
       while (core.HasWork()) core.Advance();
       watch.Stop();
     }
+    APOLLO_CHECK(dense->frames.size() >= 1);
     dense->frames.clear();
   }
   return watch.microseconds() / steps;
