@@ -28,6 +28,7 @@
 #include "serving/grpc_log.h"
 #include "serving/host_port.h"
 #include "serving/listener.h"
+#include "serving/tls_greeting.h"
 
 namespace apollo {
 namespace {
@@ -162,7 +163,7 @@ Server::Server()
           AddGauge(*registry_, SpecOf(kServerMetrics, "apollo_live"))) {}
 
 absl::Status Server::ServeMetrics(
-    const std::string& listen, const std::shared_ptr<Tls>& tls,
+    const std::string& listen,
     const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
   try {
     exposer_ =
@@ -176,8 +177,8 @@ absl::Status Server::ServeMetrics(
   }
   exposer_->RegisterCollectable(registry_, "/metrics");
   exposer_->RegisterCollectable(process_metrics_, "/metrics");
-  if (tls != nullptr) {
-    exposer_->RegisterCollectable(tls->metrics(), "/metrics");
+  if (tls_ != nullptr) {
+    exposer_->RegisterCollectable(tls_->metrics(), "/metrics");
   }
   metrics_address_ =
       absl::StrCat(Host(listen), ":", exposer_->GetListeningPorts().front());
@@ -188,8 +189,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, const std::vector<NamedService>& services,
     const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics) {
   std::unique_ptr<Server> server(new Server());
-  RETURN_IF_ERROR(
-      server->ServeMetrics(options.metrics_listen, options.tls, metrics));
+  server->tls_ = options.tls;
+  RETURN_IF_ERROR(server->ServeMetrics(options.metrics_listen, metrics));
   ASSIGN_OR_RETURN(Listener listener,
                    ListenOn(options.listen, options.keepalive_timeout));
   server->address_ = absl::StrCat(Host(options.listen), ":", listener.port);
@@ -255,7 +256,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 
 void Server::WatchPorts() {
   watches_.push_back(std::make_unique<PortWatch>(
-      "listen", address_, /*greeting=*/"", Clock::Real()));
+      "listen", address_, /*greeting=*/tls_ != nullptr ? TlsGreeting() : "",
+      Clock::Real()));
   watches_.push_back(
       std::make_unique<PortWatch>("metrics_listen", metrics_address_,
                                   "HEAD / HTTP/1.0\r\n\r\n", Clock::Real()));

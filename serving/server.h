@@ -137,11 +137,12 @@ class Server {
   Server();
 
   absl::Status ServeMetrics(
-      const std::string& listen, const std::shared_ptr<Tls>& tls,
+      const std::string& listen,
       const std::vector<std::shared_ptr<prometheus::Collectable>>& metrics);
   void WatchPorts();
 
   std::vector<std::string> service_names_;
+  std::shared_ptr<Tls> tls_;  // Null: plaintext.
 
   // Metrics of the server itself.
   const std::shared_ptr<prometheus::Registry> registry_ =

@@ -18,7 +18,9 @@
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 #include "serving/peer_identity_grpc.h"
 #include "serving/server.h"
+#include "serving/tcp_client.h"
 #include "serving/test_certificates.h"
+#include "serving/tls_greeting.h"
 
 namespace apollo {
 namespace {
@@ -312,6 +314,18 @@ TEST_F(TlsTest, ConnectionsAreLimited) {
   EXPECT_TRUE(Eventually([&] {
     return CallHealth(Foreign(authority_.SignFor("client/c"))).ok();
   }));
+}
+
+TEST_F(TlsTest, AGreetingGetsAnAnswerAndLeavesNoError) {
+  StartServer();
+  testing::internal::CaptureStderr();
+  {
+    const TcpClient client(server_->address());
+    EXPECT_TRUE(client.Write(TlsGreeting()));
+    EXPECT_TRUE(client.ReadByte());
+  }
+  EXPECT_TRUE(CallHealth(ChannelOf(router_files_)).ok());
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
 // Returns what `openssl s_client` says about a version of TLS.
