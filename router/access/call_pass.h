@@ -54,7 +54,7 @@ class CallPass {
   // Counts a token of an answer.
   void UseToken() { ++generated_; }
 
-  // Ends the call: gives the tokens back that were not used, and the stream.
+  // Ends the call, before its client is told: gives the tokens back that were not used, and the stream.
   // Later calls have no effect.
   void End(absl::StatusCode code);
 

@@ -264,6 +264,8 @@ void Session::End(const absl::Status& status) {
   outcome_ = status;
   waiting_since_ = Now();
   unsettled_ = true;
+  // First: a client that knows the end may call again at once.
+  pass_->End(status.code());
   writer_->End(status);
 }
 
@@ -272,6 +274,7 @@ void Session::Abort(const absl::Status& status) {
   if (!ended_ || outcome_.ok()) outcome_ = status;
   ended_ = true;
   unsettled_ = true;
+  pass_->End(outcome_.code());
   writer_->Abort(outcome_);
 }
 
