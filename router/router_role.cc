@@ -8,7 +8,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
-#include "router/access/access_metrics.h"
 
 namespace apollo {
 
@@ -52,6 +51,9 @@ RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
     : options_(options),
       access_(std::move(access)),
       peer_of_(std::move(peer_of)),
+      access_metrics_(access_ == nullptr
+                          ? nullptr
+                          : std::make_shared<AccessMetrics>(access_->ledger())),
       metrics_(registry),
       calls_(options.calls, Clock::Real()),
       service_({model, backend, metrics_, Clock::Real(), calls_},
@@ -76,7 +78,7 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
                           const std::string& path) {
       return access_->AdmitPath(path, EvidenceOf(context, peer_of_, 0));
     };
-    all_metrics.push_back(std::make_shared<AccessMetrics>(access_->ledger()));
+    all_metrics.push_back(access_metrics_);
   }
   return Server::Start(options,
                        {{&service_, v1::InferenceService::service_full_name()}},

@@ -11,6 +11,7 @@
 
 #include "common/ticker.h"
 #include "router/access/access_control.h"
+#include "router/access/access_metrics.h"
 #include "router/backend.h"
 #include "router/grpc/call_evidence_of.h"
 #include "router/grpc/inference_service.h"
@@ -52,6 +53,8 @@ class RouterRole {
   const RouterOptions options_;
   const std::unique_ptr<AccessControl> access_;  // Null without --policy.
   const PeerOf peer_of_;
+  // The server does not keep it. Null without --policy.
+  const std::shared_ptr<AccessMetrics> access_metrics_;
   RequestMetrics metrics_;
   CallTable calls_;
   InferenceService service_;
