@@ -8,7 +8,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
-#include "router/access/access_metrics.h"
 #include "serving/counter_collector.h"
 
 namespace apollo {
@@ -29,7 +28,9 @@ AdmitCall AdmitBy(AccessControl* access, const PeerOf& peer_of) {
       admission.status = pass.status();
       if (pass.ok()) admission.pass = *std::move(pass);
     }
-    admission.pass->SetCertificate(evidence.peer.certificate_sha256);
+    if (access == nullptr) {
+      admission.pass->SetCertificate(evidence.peer.certificate_sha256);
+    }
     return admission;
   };
 }
@@ -59,6 +60,9 @@ RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
       access_(std::move(access)),
       peer_of_(std::move(peer_of)),
       audit_(audit),
+      access_metrics_(access_ == nullptr
+                          ? nullptr
+                          : std::make_shared<AccessMetrics>(access_->ledger())),
       metrics_(registry),
       languages_(registry, model.families),
       calls_(options.calls, Clock::Real()),
@@ -95,7 +99,7 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
                           const std::string& path) {
       return access_->AdmitPath(path, EvidenceOf(context, peer_of_, 0));
     };
-    collectors_.push_back(std::make_shared<AccessMetrics>(access_->ledger()));
+    collectors_.push_back(access_metrics_);
   }
   // Whoever else may call is for the policy of callers to say.
   const Callers callers = {

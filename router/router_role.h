@@ -14,6 +14,7 @@
 #include "common/progress_watch.h"
 #include "common/ticker.h"
 #include "router/access/access_control.h"
+#include "router/access/access_metrics.h"
 #include "router/audit/audit_log.h"
 #include "router/backend.h"
 #include "router/grpc/call_evidence_of.h"
@@ -65,6 +66,8 @@ class RouterRole {
   const std::unique_ptr<AccessControl> access_;  // Null without --policy.
   const PeerOf peer_of_;
   AuditLog* const audit_;
+  // The server does not keep it. Null without --policy.
+  const std::shared_ptr<AccessMetrics> access_metrics_;
   RequestMetrics metrics_;
   LanguageMetrics languages_;
   CallTable calls_;

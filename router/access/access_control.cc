@@ -208,7 +208,7 @@ absl::StatusOr<std::unique_ptr<CallPass>> AccessControl::Admit(
     return status;
   }
   return std::make_unique<CallPass>(state->policy, **caller, ledger_, account,
-                                    stream);
+                                    stream, evidence.peer.certificate_sha256);
 }
 
 absl::Status AccessControl::AdmitPath(const std::string& path,

@@ -96,9 +96,11 @@ class AccessControlTest : public testing::Test {
 TEST_F(AccessControlTest, EachIdentityAloneIsEnough) {
   EXPECT_EQ(CallerOf(Certificate("u:clinic")), "clinic");
   CallEvidence evidence;
-  evidence.peer = {.proven = true, .dns_names = {"x", "clinic.example"}};
+  evidence.peer.proven = true;
+  evidence.peer.dns_names = {"x", "clinic.example"};
   EXPECT_EQ(CallerOf(evidence), "clinic");
-  evidence.peer = {.proven = true, .certificate_sha256 = std::string(64, 'a')};
+  evidence.peer.dns_names = {};
+  evidence.peer.certificate_sha256 = std::string(64, 'a');
   EXPECT_EQ(CallerOf(evidence), "clinic");
   evidence = {};
   evidence.authorization = {Token(R"("aud": "apollo", "sub": "portal")")};

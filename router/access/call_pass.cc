@@ -17,12 +17,14 @@ const Caller& CallPass::Nobody() {
 
 CallPass::CallPass(std::shared_ptr<const Policy> policy, const Caller& caller,
                    std::shared_ptr<CallLedger> ledger,
-                   std::shared_ptr<CallLedger::Account> account, bool stream)
+                   std::shared_ptr<CallLedger::Account> account, bool stream,
+                   std::string certificate)
     : policy_(std::move(policy)),
       caller_(caller),
       ledger_(std::move(ledger)),
       account_(std::move(account)),
-      stream_(stream) {}
+      stream_(stream),
+      certificate_(std::move(certificate)) {}
 
 CallPass::~CallPass() { End(absl::StatusCode::kCancelled); }
 

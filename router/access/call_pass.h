@@ -22,10 +22,12 @@ class CallPass {
   // and no limits.
   CallPass() = default;
   // Makes the pass of a call that the ledger has admitted. `caller` is one of
-  // the policy's.
+  // the policy's, `certificate` the SHA-256 of the certificate that its
+  // connection has proven, or empty.
   CallPass(std::shared_ptr<const Policy> policy, const Caller& caller,
            std::shared_ptr<CallLedger> ledger,
-           std::shared_ptr<CallLedger::Account> account, bool stream);
+           std::shared_ptr<CallLedger::Account> account, bool stream,
+           std::string certificate = "");
   // Ends the call with CANCELLED unless End was called.
   ~CallPass();
   CallPass(const CallPass&) = delete;
@@ -33,12 +35,11 @@ class CallPass {
 
   // Returns the name of the caller; empty without a policy.
   const std::string& caller() const { return caller_.name; }
-  // The hash of the certificate of the call's connection, if it has one
-  // (PeerIdentity::certificate_sha256). Set before the pass is used.
-  void SetCertificate(std::string sha256) {
-    certificate_sha256_ = std::move(sha256);
-  }
-  const std::string& certificate_sha256() const { return certificate_sha256_; }
+  // Returns the hash of the connection's certificate, which is an edge's if one
+  // calls for the caller.
+  const std::string& certificate() const { return certificate_; }
+  // Sets it, for a call to a router without a policy.
+  void SetCertificate(std::string sha256) { certificate_ = std::move(sha256); }
   // Returns the salt of the caller's tenant (GenerationRequest::cache_salt).
   // Salts of different tenants differ, and none is that of calls without a
   // policy, which is empty. It does not change between releases, so that
@@ -61,8 +62,8 @@ class CallPass {
   // Counts a token of an answer.
   void UseToken() { ++generated_; }
 
-  // Ends the call: gives the tokens back that were not used, and the stream.
-  // Later calls have no effect.
+  // Ends the call, before its client is told: gives the tokens back that were
+  // not used, and the stream. Later calls have no effect.
   void End(absl::StatusCode code);
 
  private:
@@ -71,7 +72,7 @@ class CallPass {
   const std::shared_ptr<CallLedger> ledger_;
   const std::shared_ptr<CallLedger::Account> account_;
   const bool stream_ = false;
-  std::string certificate_sha256_;
+  std::string certificate_;
 
   static const Caller& Nobody();
 

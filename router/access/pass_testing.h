@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/clock.h"
 #include "router/access/call_pass.h"

@@ -26,7 +26,7 @@ constexpr char kPolicy[] = R"({"version": 1, "callers": [
   {"name": "a", "tenant": "north", "role": "client", "max_priority": 5,
    "identities": {"uris": ["u:a"]},
    "limits": {"requests_per_second": 1, "requests_burst": 3, "streams": 1,
-              "tokens_per_second": 1, "tokens_burst": 1000,
+              "tokens_per_second": 1, "tokens_burst": 100,
               "prompt_tokens": 20, "message_bytes": 2000}},
   {"name": "b", "role": "client", "identities": {"uris": ["u:b"]}},
   {"name": "ops", "role": "operator", "identities": {"uris": ["u:ops"]}}]})";
@@ -183,22 +183,24 @@ TEST_F(AccessTest, ARefusalNamesTheQuota) {
 
 TEST_F(AccessTest, TokensAreReservedAndUnusedOnesComeBack) {
   v1::GenerateRequest large = Small();
-  large.set_max_new_tokens(900);
+  large.set_max_new_tokens(60);
   EXPECT_TRUE(Call("u:a", large).ok());
-  AwaitRunning(0);
   EXPECT_TRUE(Call("u:a", large).ok());
-  AwaitRunning(0);
   large.mutable_sampling()->set_choices(8);
   large.mutable_sampling()->set_temperature(1);
   const grpc::Status refused = Call("u:a", large);  // More than there is.
   EXPECT_EQ(refused.error_code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(QuotaOf(refused).description(),
-            "tokens_per_second is 1, tokens_burst 1000");
+            "tokens_per_second is 1, tokens_burst 100");
   EXPECT_EQ(backend_->sequences().size(), 2u);
 }
 
 TEST_F(AccessTest, StreamsOfACallerAreLimited) {
-  backend_->Play([](ScriptedSequence& s) { s.Started(); });
+  backend_->Play([](ScriptedSequence& s) {
+    s.Started();
+    s.AwaitCancel();
+    s.Finish(absl::CancelledError("cancelled"));
+  });
   grpc::ClientContext context;
   SetUri("u:a", context);
   const auto reader = stub_->Generate(&context, Small());

@@ -26,7 +26,7 @@ UnaryCall* UnaryCall::Start(const SessionContext& context, const char* method,
                             absl::FunctionRef<absl::Status()> answer,
                             bool audited) {
   const AuditCaller caller = {admission.pass->caller(),
-                              admission.pass->certificate_sha256()};
+                              admission.pass->certificate()};
   const std::shared_ptr<UnaryCall> call(new UnaryCall(
       context, method, server_context, std::move(admission.pass)));
   absl::Status status = admission.status;

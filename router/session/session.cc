@@ -50,7 +50,7 @@ Session::Session(const SessionContext& context, const char* method,
       metrics_(context.metrics, method, arrived_),
       pass_(std::move(pass)),
       method_(method),
-      audit_caller_{pass_->caller(), pass_->certificate_sha256()},
+      audit_caller_{pass_->caller(), pass_->certificate()},
       writer_(&writer) {
   MutexLock lock(mutex_);
   started_.request_id = NewRequestId();
@@ -313,6 +313,8 @@ void Session::End(const absl::Status& status) {
   outcome_ = status;
   waiting_since_ = Now();
   unsettled_ = true;
+  // First: a client that knows the end may call again at once.
+  pass_->End(status.code());
   writer_->End(status);
 }
 
@@ -321,6 +323,7 @@ void Session::Abort(const absl::Status& status) {
   if (!ended_ || outcome_.ok()) outcome_ = status;
   ended_ = true;
   unsettled_ = true;
+  pass_->End(outcome_.code());
   writer_->Abort(outcome_);
 }
 
