@@ -31,6 +31,7 @@ spdlog::logger& Logger() {
 
 void Log(spdlog::level::level_enum severity, const char* level,
          const char* event, absl::Span<const LogField> fields) {
+  if (!Logger().should_log(severity)) return;
   nlohmann::ordered_json line;
   line["time"] = absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(),
                                   absl::UTCTimeZone());
@@ -49,6 +50,20 @@ void Log(spdlog::level::level_enum severity, const char* level,
 }  // namespace
 
 void SetLogProcess(std::string_view name) { ProcessName() = std::string(name); }
+
+void SetLogLevel(LogLevel level) {
+  switch (level) {
+    case LogLevel::kInfo:
+      Logger().set_level(spdlog::level::info);
+      return;
+    case LogLevel::kWarning:
+      Logger().set_level(spdlog::level::warn);
+      return;
+    case LogLevel::kError:
+      Logger().set_level(spdlog::level::err);
+      return;
+  }
+}
 
 void LogInfo(const char* event, const std::vector<LogField>& fields) {
   Log(spdlog::level::info, "info", event, fields);

@@ -40,6 +40,10 @@ using LogFields = std::initializer_list<LogField>;
 // threads.
 void SetLogProcess(std::string_view name);
 
+// Drops events below that level from now on; at first none.
+enum class LogLevel { kInfo, kWarning, kError };
+void SetLogLevel(LogLevel level);
+
 void LogInfo(const char* event, LogFields fields = {});
 void LogInfo(const char* event, const std::vector<LogField>& fields);
 void LogWarning(const char* event, LogFields fields = {});

@@ -29,6 +29,14 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
   process->drain_ = options.drain;
   RETURN_IF_ERROR(process->StartRole(options));
   RETURN_IF_ERROR(process->Serve(options.process.server));
+  RETURN_IF_ERROR(process->frame_->ServeAdmin(
+      options.process.admin_listen,
+      {.process = options.process.name,
+       .drain = options.drain,
+       .take_out = [process = process.get()](const auto& how,
+                                             const auto& gave_up) {
+         return process->Drain(how, gave_up);
+       }}));
   return process;
 }
 
@@ -102,25 +110,27 @@ absl::Status DenseProcess::RunUntilStopped() {
       {.grace = LastCalls::kLastWord,
        .none_left = [this] { return service_->calls() == 0; }},
       [this] {
-        Drain();
+        Drain(drain_, /*gave_up=*/nullptr);
         service_->EndWatches();
       });
 }
 
-void DenseProcess::Drain() {
+bool DenseProcess::Drain(const DrainOptions& options,
+                         const std::function<bool()>& gave_up) {
   draining_ = true;
   RunService& service = *service_;
   DenseDrain drain(
-      drain_,
+      options,
       {.calls = [&service] { return service.calls(); },
        .has_routers = [&service] { return service.routers().Polled(); },
        .has_others = [&service] { return service.routers().AllHaveOthers(); },
        .hand_over = [this] { role_->worker().HandOver(); }},
       Clock::Real());
-  while (!drain.Step()) {
+  while (!drain.Step() && !(gave_up && gave_up())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   LogInfo("drained", {{"sequences_left", role_->worker().sequences()}});
+  return service.calls() == 0;
 }
 
 }  // namespace apollo

@@ -3,6 +3,7 @@
 #include <absl/status/statusor.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 
 #include "common/ticker.h"
@@ -53,7 +54,9 @@ class DenseProcess {
   absl::Status Serve(ServerOptions options);
   WorkerDetails Details();
   bool Ready() const;
-  void Drain();
+  // Waits until the worker may stop, or gave_up() is true; null: never. Returns
+  // true if no call of a router is left. Any thread, several at once.
+  bool Drain(const DrainOptions& options, const std::function<bool()>& gave_up);
 
   DrainOptions drain_;
   std::atomic<bool> draining_{false};

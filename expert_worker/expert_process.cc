@@ -36,6 +36,14 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
   process->drain_ = options.drain;
   RETURN_IF_ERROR(process->StartRole(options));
   RETURN_IF_ERROR(process->Serve(options.process.server));
+  RETURN_IF_ERROR(process->frame_->ServeAdmin(
+      options.process.admin_listen,
+      {.process = options.process.name,
+       .drain = options.drain,
+       .take_out = [process = process.get()](const auto& how,
+                                             const auto& gave_up) {
+         return process->Drain(how, gave_up);
+       }}));
   return process;
 }
 
@@ -87,24 +95,28 @@ absl::Status ExpertProcess::RunUntilStopped() {
   return frame_->RunUntilStopped(
       {.ready = [&worker] { return worker.Ready(); },
        .alive = [&worker] { return worker.Alive(); }},
-      {.grace = absl::ZeroDuration()}, [this] { Drain(); });
+      {.grace = absl::ZeroDuration()},
+      [this] { Drain(drain_, /*gave_up=*/nullptr); });
 }
 
-void ExpertProcess::Drain() {
+bool ExpertProcess::Drain(const DrainOptions& options,
+                          const std::function<bool()>& gave_up) {
   ExpertWorker& worker = role_->worker();
-  worker.Drain(drain_.move);
+  worker.Drain(options.move);
   // Work in progress, or in flight when dense workers and peers were told, may
   // finish before the links are closed.
-  const absl::Duration deadline = Clock::Real().Now() + drain_.timeout;
+  const absl::Duration deadline = Clock::Real().Now() + options.timeout;
   const auto needed = [&worker] {
     const absl::Duration quiet = worker.QuietFor();
     return worker.sequences() > 0 || quiet < kQuiet ||
            (worker.PeersRun() && quiet < kQuietOfPeers);
   };
-  while (needed() && Clock::Real().Now() < deadline) {
+  while (needed() && Clock::Real().Now() < deadline &&
+         !(gave_up && gave_up())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   LogInfo("drained", {{"sequences_left", worker.sequences()}});
+  return worker.sequences() == 0;
 }
 
 }  // namespace apollo

@@ -2,6 +2,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -50,7 +51,9 @@ class ExpertProcess {
   explicit ExpertProcess(std::unique_ptr<ProcessFrame> frame);
   absl::Status StartRole(const Options& options);
   absl::Status Serve(const ServerOptions& options);
-  void Drain();
+  // Waits until the worker may stop, or gave_up() is true; null: never. Returns
+  // true if no sequence is left. Any thread, several at once.
+  bool Drain(const DrainOptions& options, const std::function<bool()>& gave_up);
 
   DrainOptions drain_;
   // Each member uses those above it. The frame uses all of them until it is

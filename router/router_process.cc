@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "common/clock.h"
@@ -59,6 +61,14 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
   std::unique_ptr<RouterProcess> process(new RouterProcess(std::move(frame)));
   process->drain_timeout_ = options.drain.timeout;
   RETURN_IF_ERROR(process->Serve(options));
+  RETURN_IF_ERROR(process->frame_->ServeAdmin(
+      options.process.admin_listen,
+      {.process = options.process.name,
+       .drain = options.drain,
+       .take_out = [process = process.get()](const auto& how,
+                                             const auto& gave_up) {
+         return process->AwaitCalls(how, gave_up);
+       }}));
   return process;
 }
 
@@ -94,6 +104,17 @@ absl::Status RouterProcess::Serve(const Options& options) {
       std::move(server),
       [this](const auto& addresses) { pool_->SetMembers(addresses); },
       {{"model", model_->name}});
+}
+
+bool RouterProcess::AwaitCalls(const DrainOptions& options,
+                               const std::function<bool()>& gave_up) {
+  const std::function<bool()> none_left =
+      role_->EndOfCalls(options.timeout).none_left;
+  const absl::Duration deadline = Clock::Real().Now() + options.timeout;
+  while (!none_left() && !gave_up() && Clock::Real().Now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return none_left();
 }
 
 absl::Status RouterProcess::RunUntilStopped() {

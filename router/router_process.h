@@ -3,6 +3,7 @@
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -45,6 +46,10 @@ class RouterProcess {
  private:
   explicit RouterProcess(std::unique_ptr<ProcessFrame> frame);
   absl::Status Serve(const Options& options);
+  // Waits until no call is left, for the time of the options, or until
+  // gave_up() is true. Returns true if none is left. Any thread.
+  bool AwaitCalls(const DrainOptions& options,
+                  const std::function<bool()>& gave_up);
 
   absl::Duration drain_timeout_;
   // Each uses those above it, and the frame, until it is closed, all of them.

@@ -27,8 +27,7 @@ AdmitCall AdmitBy(AccessControl* access, const PeerOf& peer_of) {
       auto pass = access->Admit(method, evidence);
       admission.status = pass.status();
       if (pass.ok()) admission.pass = *std::move(pass);
-    }
-    if (access == nullptr) {
+    } else {
       admission.pass->SetCertificate(evidence.peer.certificate_sha256);
     }
     return admission;

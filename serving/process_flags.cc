@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "common/status_macros.h"
+#include "serving/admin_server.h"
 #include "serving/flag_checks.h"
 
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
@@ -24,6 +25,12 @@ ABSL_FLAG(
 ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:0",
           "Where to serve /metrics over HTTP, as host:port; port 0 takes any "
           "free one.");
+ABSL_FLAG(std::string, admin_listen, "",
+          "Where to serve the administration of this process (apollo admin), "
+          "as unix:/path, whose socket only the same user may use, or as a "
+          "port of the machine itself, 127.0.0.1:PORT; port 0 takes any free "
+          "one. Whoever reaches it may take the process out of service. "
+          "Default: nowhere.");
 ABSL_FLAG(std::string, address_file, "",
           "File to write both addresses to once the process listens.");
 ABSL_FLAG(std::string, name, "",
@@ -84,6 +91,8 @@ absl::StatusOr<ProcessFlags> ReadProcessFlags(
   flags.server.metrics_listen = absl::GetFlag(FLAGS_metrics_listen);
   RETURN_IF_ERROR(
       CheckListenAddress("metrics_listen", flags.server.metrics_listen));
+  flags.admin_listen = absl::GetFlag(FLAGS_admin_listen);
+  RETURN_IF_ERROR(CheckAdminListen(flags.admin_listen));
   flags.server.address_file = absl::GetFlag(FLAGS_address_file);
   RETURN_IF_ERROR(CheckFolderOf(flags.server.address_file));
   return flags;

@@ -9,13 +9,14 @@
 namespace apollo {
 
 // The flags that every program of the cluster has: --model, --listen,
-// --max_connections, --metrics_listen, --address_file, --name, --families_file
-// and --strict_model.
+// --max_connections, --metrics_listen, --admin_listen, --address_file, --name,
+// --families_file and --strict_model.
 struct ProcessFlags {
   std::string model;     // A directory; not empty.
   std::string name;      // Unique in the cluster.
   std::string families;  // A file; empty: that of the model or the published.
   bool strict_model = false;  // Refuse what would be a warning.
+  std::string admin_listen;   // See serving/admin_server.h; empty: nowhere.
   ServerOptions server;
   // Set by serving/process_tls.h.
   bool plaintext_allowed = false;

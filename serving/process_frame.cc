@@ -65,10 +65,26 @@ absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,
   return absl::OkStatus();
 }
 
+absl::Status ProcessFrame::ServeAdmin(const std::string& listen,
+                                      AdminActions actions) {
+  if (listen.empty()) return absl::OkStatus();
+  actions.take_out = [this, take_out = std::move(actions.take_out)](
+                         const DrainOptions& options,
+                         const AdminActions::GaveUp& gave_up) {
+    taken_out_ = true;
+    return take_out(options, gave_up);
+  };
+  ASSIGN_OR_RETURN(admin_, AdminServer::Start(listen, std::move(actions)));
+  LogInfo("administration_started", {{"address", admin_->address()}});
+  return absl::OkStatus();
+}
+
 absl::Status ProcessFrame::RunUntilStopped(const HealthChecks& checks,
                                            const LastCalls& last,
                                            const std::function<void()>& drain) {
-  absl::Status status = server_->RunUntilStopped(checks);
+  absl::Status status = server_->RunUntilStopped(
+      {.ready = [this, &checks] { return !taken_out_ && checks.ready(); },
+       .alive = checks.alive});
   // A port that is lost is no stop request: the first signal is still to come.
   std::optional<SecondStop> second;
   if (status.ok()) second.emplace();
@@ -80,6 +96,7 @@ absl::Status ProcessFrame::RunUntilStopped(const HealthChecks& checks,
 }
 
 void ProcessFrame::Close() {
+  admin_.reset();
   members_.reset();
   server_.reset();
 }

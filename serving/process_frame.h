@@ -4,6 +4,7 @@
 #include <absl/time/time.h>
 #include <prometheus/registry.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "common/log.h"
+#include "serving/admin_server.h"
 #include "serving/membership.h"
 #include "serving/server.h"
 
@@ -48,6 +50,13 @@ class ProcessFrame {
                      Membership::Listener workers,
                      const std::vector<LogField>& facts);
 
+  // Serves the administration of the process at `listen`, if it is not empty
+  // (serving/admin_server.h). Its take_out() is called after the process has
+  // become NOT_SERVING for good. Call once, before RunUntilStopped. Everything
+  // that the actions use must live until Close. Returns the error of
+  // AdminServer::Start.
+  absl::Status ServeAdmin(const std::string& listen, AdminActions actions);
+
   // Serves until SIGTERM or SIGINT. Health follows `checks`. Then readiness is
   // NOT_SERVING; calls drain(), if given, while the server
   // still takes calls, and stops the server: calls in progress end as `last`
@@ -68,6 +77,8 @@ class ProcessFrame {
   const std::shared_ptr<prometheus::Registry> registry_;
   std::unique_ptr<Membership> members_;
   std::unique_ptr<Server> server_;
+  std::atomic<bool> taken_out_{false};
+  std::unique_ptr<AdminServer> admin_;
 };
 
 }  // namespace apollo
