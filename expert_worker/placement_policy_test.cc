@@ -60,7 +60,7 @@ class PlacementPolicyTest : public testing::Test {
   // Makes this worker the first, or the last, of the holders of an expert.
   void Rank(int expert, bool first) {
     const auto rank = [expert](const std::string& name) {
-      return RendezvousRank(name, E(expert));
+      return HolderRank(name, E(expert));
     };
     for (int i = 0;; ++i) {
       state_.peers[0].name = "x" + std::to_string(i);
@@ -187,8 +187,8 @@ TEST_F(PlacementPolicyTest, OneWorkerTakesAReplica) {
   // The second peer has a copy of an expert that nobody uses.
   state_.peers[0].resident = {0, 1, 2, 3, 4, 5};
   state_.peers[1].resident = {0, 1, 2};
-  for (int i = 0; RendezvousRank(state_.peers[1].name, E(2)) >
-                  RendezvousRank(state_.peers[0].name, E(2));
+  for (int i = 0; HolderRank(state_.peers[1].name, E(2)) >
+                  HolderRank(state_.peers[0].name, E(2));
        ++i) {
     state_.peers[1].name = "z" + std::to_string(i);
   }
