@@ -117,8 +117,8 @@ bool PlacementControl::Dispensable(LayerExpert which,
       // The file tells what it keeps; without a line it keeps everything.
       if (line == file_->end() || line->second.Has(which)) return true;
     }
-    keeper = keeper || std::pair(RendezvousRank(peer.name, which), peer.name) >
-                           std::pair(RendezvousRank(name_, which), name_);
+    keeper = keeper || std::pair(HolderRank(peer.name, which), peer.name) >
+                           std::pair(HolderRank(name_, which), name_);
   }
   return keeper;
 }

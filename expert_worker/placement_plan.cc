@@ -59,7 +59,7 @@ void PlacementPlan::AddWorker(const std::string& name,
     Expert& expert = experts_[Index(which)];
     ++expert.holders;
     const auto rank = [which](const std::string& holder) {
-      return std::pair(RendezvousRank(holder, which), holder);
+      return std::pair(HolderRank(holder, which), holder);
     };
     if (expert.first < 0 ||
         rank(name) >
@@ -175,7 +175,7 @@ std::optional<PlacementPlan::Choice> PlacementPlan::Taker(
     const Worker& worker = workers_[choice.worker];
     return std::tuple(Layers(worker, which.expert),
                       choice.drop ? -choice.drop->load : 0.0,
-                      RendezvousRank(*worker.name, {0, which.expert}));
+                      HolderRank(*worker.name, which));
   };
   std::optional<Choice> best;
   for (std::size_t w = 0; w < workers_.size(); ++w) {

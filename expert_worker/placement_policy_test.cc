@@ -60,7 +60,7 @@ class PlacementPolicyTest : public testing::Test {
   // Makes this worker the first, or the last, of the holders of an expert.
   void Rank(int expert, bool first) {
     const auto rank = [expert](const std::string& name) {
-      return RendezvousRank(name, E(expert));
+      return HolderRank(name, E(expert));
     };
     for (int i = 0;; ++i) {
       state_.peers[0].name = "x" + std::to_string(i);
@@ -122,7 +122,7 @@ TEST_F(PlacementPolicyTest, AnEquallyUsefulExpertIsNotExchanged) {
   Rank(0, /*first=*/false);
   Own(0, 1000);  // Of three holders, two would be left with 500 each.
   Own(1, 4000);
-  Absent(3, 740);
+  Absent(3, 640);
   EXPECT_FALSE(NextMove(state_).has_value());
   Absent(3, 20);
   EXPECT_TRUE(NextMove(state_).has_value());
@@ -183,12 +183,12 @@ TEST_F(PlacementPolicyTest, OneWorkerTakesAReplica) {
   Rank(0, /*first=*/false);
   Own(0, 1000);  // Without this worker, 500 for each of two.
   Own(1, 9000);
-  Absent(3, 1400);  // Or 700 for each of two holders.
+  Absent(3, 1250);  // Or 625 for each of two holders.
   // The second peer has a copy of an expert that nobody uses.
   state_.peers[0].resident = {0, 1, 2, 3, 4, 5};
   state_.peers[1].resident = {0, 1, 2};
-  for (int i = 0; RendezvousRank(state_.peers[1].name, E(2)) >
-                  RendezvousRank(state_.peers[0].name, E(2));
+  for (int i = 0; HolderRank(state_.peers[1].name, E(2)) >
+                  HolderRank(state_.peers[0].name, E(2));
        ++i) {
     state_.peers[1].name = "z" + std::to_string(i);
   }
@@ -220,7 +220,7 @@ TEST_F(PlacementPolicyTest, RowsOfPeersKeepAnExpert) {
   Rank(0, /*first=*/false);
   Own(0, 0, /*guests=*/4000);
   Own(1, 6000);
-  Absent(3, 2900);
+  Absent(3, 2500);
   EXPECT_FALSE(NextMove(state_).has_value());
   Absent(3, 200);
   EXPECT_TRUE(NextMove(state_).has_value());

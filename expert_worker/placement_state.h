@@ -59,7 +59,7 @@ struct PlacementRules {
   // loaded expert must exceed that of a holder of the dropped one.
   double least_rows = 100;
   // And the factor.
-  double hysteresis = 1.25;
+  double hysteresis = 1.3;
   // For moves during a surge: the time between two, their number in a minute,
   // and the rows of the last seconds (ExpertDemand::Recent) instead of
   // `least_rows`. 300 are about 20 rows a second.
