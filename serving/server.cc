@@ -29,6 +29,7 @@
 #include "serving/host_port.h"
 #include "serving/listener.h"
 #include "serving/tls_greeting.h"
+#include "serving/without_reflection_plugin.h"
 
 namespace apollo {
 namespace {
@@ -213,6 +214,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
         AllNames(server->service_names_, options.gate == nullptr),
         options.gate);
     builder.RegisterService(server->reflection_.get());
+  }
+  if (!options.reflection || options.gate != nullptr) {
+    builder.SetOption(std::make_unique<WithoutReflectionPlugin>());
   }
   if (options.gate != nullptr) {
     server->unknown_methods_ = std::make_unique<UnknownMethods>(options.gate);
