@@ -80,6 +80,8 @@ int RunCommand(Session& session) {
       return RunPlacement(session);
     case Command::kHealth:
       return RunHealth(session);
+    case Command::kAdmin:
+      return RunAdmin(session);
   }
   return kUsage;
 }

@@ -19,5 +19,6 @@ int RunRouting(Session& session);
 int RunStatus(Session& session);
 int RunPlacement(Session& session);
 int RunHealth(Session& session);
+int RunAdmin(Session& session);
 
 }  // namespace apollo::client

@@ -19,7 +19,8 @@ enum class Command {
   kRouting,
   kStatus,
   kPlacement,
-  kHealth
+  kHealth,
+  kAdmin
 };
 
 // The parsed command line. Values of request fields are passed on unchecked:
@@ -64,10 +65,15 @@ struct Options {
   std::int64_t window = 0;
 
   // health: maximum seconds to wait for the server to be ready.
+  // admin drain: the same until nothing is left; 0: as the process says.
   double wait = 0;
   // health: the name that is asked for, as the server calls it. Empty: the
   // process as a whole.
   std::string service;
+
+  std::string admin_action;  // admin: drain, reload, config or log_level.
+  std::string drain_mode;    // admin drain: move, finish, or empty.
+  std::string log_level;     // admin log_level: info, warning or error.
 };
 
 // Returns the mode of that name, "topk" or "hybrid"; nullopt for others.

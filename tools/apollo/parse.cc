@@ -102,6 +102,12 @@ Examples:
   apollo placement
   apollo placement --json | jq '.processes[] | {name, placement}')";
 
+constexpr char kAdminExamples[] = R"(
+Examples:
+  apollo --server unix:/run/apollo/admin.sock admin drain --mode finish
+  apollo --server 127.0.0.1:7201 admin config
+  apollo --server 127.0.0.1:7201 admin log_level error)";
+
 constexpr char kHealthExamples[] = R"(
 Works with every process of a cluster, not only the router.
 
@@ -318,6 +324,41 @@ CLI::App* AddCommand(CLI::App& app, Options& options, Command command,
   return sub;
 }
 
+void AddAdmin(CLI::App& app, Options& options) {
+  CLI::App* admin =
+      AddCommand(app, options, Command::kAdmin, "admin",
+                 "Administer one process, whose --admin_listen is the --server",
+                 kAdminExamples);
+  admin->require_subcommand(1);
+  const auto add = [&](const std::string& action, const char* description) {
+    CLI::App* sub = admin->add_subcommand(action, description);
+    sub->fallthrough();
+    sub->callback([&options, action] {
+      options.command = Command::kAdmin;
+      options.admin_action = action;
+    });
+    return sub;
+  };
+  CLI::App* drain = add(
+      "drain", "Take the process out of service, and wait for its work to end");
+  drain
+      ->add_option("--mode", options.drain_mode,
+                   Wrap("move: sequences move to other workers; finish: they "
+                        "finish here (default: --drain of the process)"))
+      ->check(CLI::IsMember({"move", "finish"}));
+  drain
+      ->add_option("--wait", options.wait,
+                   Wrap("Wait up to this many seconds (default: "
+                        "--drain_timeout of the process)"))
+      ->check(CLI::NonNegativeNumber);
+  add("reload", "Read the files again that the process watches");
+  add("config", "Show the flags of the process");
+  add("log_level", "Set which events the process logs")
+      ->add_option("level", options.log_level, "info, warning or error")
+      ->required()
+      ->check(CLI::IsMember({"info", "warning", "error"}));
+}
+
 void AddCommands(CLI::App& app, Options& options) {
   CLI::App* ask = AddCommand(app, options, Command::kAsk, "ask",
                              "Ask one question", kAskExamples);
@@ -383,6 +424,7 @@ void AddCommands(CLI::App& app, Options& options) {
                           "whether the process makes progress, and others are "
                           "those of its gRPC services (default: whether the "
                           "process is ready)"));
+  AddAdmin(app, options);
 }
 
 // Adds the options that every command has.

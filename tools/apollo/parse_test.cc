@@ -179,8 +179,8 @@ TEST(ParseTest, HealthTakesAName) {
 }
 
 TEST(ParseTest, HelpHasExamplesAndSucceeds) {
-  for (const char* command :
-       {"ask", "chat", "score", "detect", "tokenize", "routing", "health"}) {
+  for (const char* command : {"ask", "chat", "score", "detect", "tokenize",
+                              "routing", "health", "admin"}) {
     const Parsed parsed = Parse({command, "--help"});
     EXPECT_TRUE(parsed.done);
     EXPECT_EQ(parsed.exit_code, kOk);
@@ -189,6 +189,24 @@ TEST(ParseTest, HelpHasExamplesAndSucceeds) {
                       HasSubstr("Examples:")));
   }
   EXPECT_THAT(Parse({"--help"}).message, HasSubstr("Exit codes"));
+}
+
+TEST(ParseTest, AdminHasActions) {
+  const Parsed drain = Parse({"--server", "unix:/a.sock", "admin", "drain",
+                              "--mode", "finish", "--wait", "5"});
+  EXPECT_FALSE(drain.done) << drain.message;
+  EXPECT_EQ(drain.options.command, Command::kAdmin);
+  EXPECT_EQ(drain.options.admin_action, "drain");
+  EXPECT_EQ(drain.options.drain_mode, "finish");
+  EXPECT_EQ(drain.options.wait, 5);
+  EXPECT_EQ(Parse({"admin", "log_level", "error"}).options.log_level, "error");
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"admin"},
+        {"admin", "stop"},
+        {"admin", "log_level", "loud"},
+        {"admin", "drain", "--mode", "drop"}}) {
+    EXPECT_EQ(Parse(wrong).exit_code, kUsage);
+  }
 }
 
 TEST(ParseTest, HelpAndVersionSucceed) {
