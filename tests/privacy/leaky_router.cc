@@ -35,11 +35,15 @@ absl::Status Run() {
                    AuditLog::Open(options.audit, Clock::Real()));
   LeakyBackend backend(*model->tokenizer, *frame->registry(), audit.get(),
                        absl::GetFlag(FLAGS_leak), process.server.address_file);
-  RouterRole role(*model, backend, options, *frame->registry(), audit.get());
-  RETURN_IF_ERROR(frame->Begin(role.Listen(process.server, {frame->registry()}),
-                               /*workers=*/nullptr, /*facts=*/{}));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<RouterRole> role,
+      RouterRole::Make(*model, backend, options, *frame->registry(),
+                       /*peer_of=*/nullptr, audit.get()));
+  RETURN_IF_ERROR(
+      frame->Begin(role->Listen(process.server, {frame->registry()}),
+                   /*workers=*/nullptr, /*facts=*/{}));
   const absl::Status status = frame->RunUntilStopped(
-      [] { return true; }, role.EndOfCalls(absl::Seconds(1)));
+      {.ready = [] { return true; }}, role->EndOfCalls(absl::Seconds(1)));
   frame->Close();
   return status;
 }
