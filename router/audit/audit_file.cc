@@ -34,10 +34,10 @@ std::int64_t EndOfLines(int file, std::int64_t size) {
 
 // Makes new and renamed names in the folder of a file durable.
 bool SyncFolderOf(const std::string& path) {
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
-  const FileDescriptor opened(
-      open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::filesystem::path parent =
+      std::filesystem::path(path).parent_path();
+  const FileDescriptor opened(open(parent.empty() ? "." : parent.c_str(),
+                                   O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return opened.ok() && fsync(opened.get()) == 0;
 }
 

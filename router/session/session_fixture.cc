@@ -53,7 +53,13 @@ void SessionTest::SetLimits(const CallLimits& limits, absl::Duration patience) {
 }
 
 SessionContext SessionTest::Context() {
-  return {*model_, *backend_, metrics_, clock_, *calls_, audit_};
+  return {*model_,
+          *backend_,
+          metrics_,
+          clock_,
+          *calls_,
+          /*languages=*/nullptr,
+          audit_};
 }
 
 std::shared_ptr<GenerateSession> SessionTest::Generate(

@@ -21,8 +21,14 @@ int Call(Session& session,
          grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                       Response*),
          const Request& request, Response& response, bool bounded = true) {
-  const auto stub =
-      v1::AdminService::NewStub(MakeChannel(session.options.server));
+  Options first = session.options;
+  first.server = first.server.substr(0, first.server.find(','));
+  const auto channel = MakeChannel(first);
+  if (!channel.ok()) {
+    session.err << "apollo: " << channel.status().message() << std::endl;
+    return kUsage;
+  }
+  const auto stub = v1::AdminService::NewStub(*channel);
   grpc::ClientContext context;
   if (bounded || session.options.timeout > 0) {
     SetDeadline(session.options, context);
