@@ -157,7 +157,7 @@ class DensePoolTest : public testing::Test {
     std::vector<std::string> members;
     for (const auto& worker : workers_) members.push_back(worker->address);
     pool_ = std::make_unique<DensePool>(ModelFingerprint{"config", "tokenizer"},
-                                        options, clock_);
+                                        DensePool::Options{}, clock_);
     pool_->SetMembers(members);
   }
   // Polls and returns what was logged meanwhile.
