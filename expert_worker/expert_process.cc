@@ -116,7 +116,7 @@ bool ExpertProcess::Drain(const DrainOptions& options,
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   LogInfo("drained", {{"sequences_left", worker.sequences()}});
-  return worker.sequences() == 0;
+  return !needed();
 }
 
 }  // namespace apollo

@@ -83,6 +83,7 @@ std::vector<PlacementPeer> PeerExchange::Holders() const {
     PlacementPeer& holder = holders[ProcessOf(id)];
     holder = {info.name, info.resident, !info.draining && !peer.leaving,
               info.placement.moves, info.placement.most_resident};
+    holder.silent = peer.silent;
     for (const PlacedExpert& placed : info.placement.experts) {
       holder.own[{placed.layer, placed.expert}] = {
           static_cast<double>(placed.own_rows),

@@ -111,7 +111,7 @@ bool PlacementControl::Dispensable(LayerExpert which,
                                    std::span<const PlacementPeer> peers) const {
   bool keeper = false;
   for (const PlacementPeer& peer : peers) {
-    if (!peer.stays || !peer.resident.Has(which)) continue;
+    if (!peer.stays || peer.silent || !peer.resident.Has(which)) continue;
     if (file_) {
       const auto line = file_->find(peer.name);
       // The file tells what it keeps; without a line it keeps everything.

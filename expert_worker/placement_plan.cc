@@ -55,7 +55,7 @@ void PlacementPlan::AddWorker(const std::string& name,
   worker.resident = std::move(resident);
   const int index = static_cast<int>(workers_.size());
   for (const LayerExpert which : worker.resident) {
-    if (!worker.stays || which.expert >= state_.num_experts) continue;
+    if (!worker.stays || !Knows(which)) continue;
     Expert& expert = experts_[Index(which)];
     ++expert.holders;
     const auto rank = [which](const std::string& holder) {
@@ -86,10 +86,7 @@ void PlacementPlan::AddDemand() {
   for (const PlacementPeer& peer : state_.peers) {
     silent = silent || (peer.own.empty() && !peer.moves);
     for (const auto& [which, rows] : peer.own) {
-      if (which.layer < state_.first_layer || which.layer >= state_.end_layer ||
-          which.expert >= state_.num_experts) {
-        continue;
-      }
+      if (!Knows(which)) continue;
       others[Index(which)].lately += rows.lately;
       others[Index(which)].recent += rows.recent;
     }
@@ -136,7 +133,7 @@ std::optional<PlacementPlan::Drop> PlacementPlan::DropFor(std::size_t index,
   };
   std::optional<Drop> best;
   for (const LayerExpert which : worker.resident) {
-    if (which.expert >= state_.num_experts) continue;
+    if (!Knows(which)) continue;
     const Expert& expert = At(which);
     if (expert.holders < 2 || expert.first == static_cast<int>(index)) continue;
     const Drop drop = {which, expert.kept / (expert.holders - 1)};

@@ -83,6 +83,12 @@ class PlacementPlan {
   void AddDemand();
   // Returns the rows of the sequences of the worker that decides.
   ReportedRows OwnRows(LayerExpert which, const ReportedRows& measured) const;
+  // Returns true if the model has it: descriptions of peers may be wrong.
+  bool Knows(LayerExpert which) const {
+    return which.layer >= state_.first_layer &&
+           which.layer < state_.end_layer && which.expert >= 0 &&
+           which.expert < state_.num_experts;
+  }
   std::size_t Index(LayerExpert which) const;
   const Expert& At(LayerExpert which) const { return experts_[Index(which)]; }
   double Load(const Expert& expert) const {

@@ -77,7 +77,10 @@ std::optional<PlacementMove> NextMove(const PlacementState& state,
       static_cast<int>(state.resident.size()) > state.most_resident) {
     return std::nullopt;
   }
-  return PlacementPlan(state, rules, PlacementPlan::Measure::kRecent).OwnMove();
+  PlacementPlan plan(state, rules, PlacementPlan::Measure::kRecent);
+  // It rests, so that the steady move can load it.
+  if (Orphan(state, plan)) return std::nullopt;
+  return plan.OwnMove();
 }
 
 }  // namespace apollo

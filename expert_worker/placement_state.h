@@ -32,6 +32,7 @@ struct PlacementPeer {
   bool moves = false;
   int most_resident = 0;  // See PlacementState; for one that moves.
   std::map<LayerExpert, ReportedRows> own = {};
+  bool silent = false;  // Perhaps lost: nobody relies on what it holds.
 };
 
 // The state of the worker that decides.

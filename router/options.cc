@@ -47,6 +47,11 @@ absl::Status CheckRouterOptions(const RouterOptions& options) {
   RETURN_IF_ERROR(
       CheckFromTo("audit_files", options.audit.files, 2, kMostAuditFiles));
   RETURN_IF_ERROR(CheckAccessOptions(options.access));
+  if (!options.clients_need_certificate && options.access.policy_file.empty()) {
+    return absl::InvalidArgumentError(
+        "--tls_client_auth=request needs --policy: otherwise everybody who can "
+        "connect may call everything");
+  }
   return CheckFromTo("max_metadata_bytes", options.max_metadata_bytes,
                      kLeastMetadataBytes, kMostMetadataBytes);
 }

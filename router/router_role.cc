@@ -27,7 +27,9 @@ AdmitCall AdmitBy(AccessControl* access, const PeerOf& peer_of) {
       auto pass = access->Admit(method, evidence);
       admission.status = pass.status();
       if (pass.ok()) admission.pass = *std::move(pass);
-    } else {
+    }
+    if (access == nullptr || !admission.status.ok()) {
+      // For the audit log, which also has the calls that were refused.
       admission.pass->SetCertificate(evidence.peer.certificate_sha256);
     }
     return admission;
@@ -70,6 +72,10 @@ RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
           AdmitBy(access_.get(), peer_of_)),
       watch_(kStuck),
       ticker_(absl::Seconds(1), [this] { Tick(); }) {}
+
+RouterRole::~RouterRole() {
+  if (audit_ != nullptr) audit_->LetGo();
+}
 
 void RouterRole::Tick() {
   calls_.Tick();

@@ -39,6 +39,9 @@ class RouterRole {
       const RouterOptions& options, prometheus::Registry& registry,
       PeerOf peer_of = nullptr, AuditLog* audit = nullptr);
 
+  // Calls that wait for the audit log end. No server may use the role any more.
+  ~RouterRole();
+
   // Serves, and `metrics` too, which the role keeps. It must outlive the
   // server. Errors as Server::Start's.
   absl::StatusOr<std::unique_ptr<Server>> Listen(

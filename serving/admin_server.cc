@@ -7,20 +7,15 @@
 
 #include <cerrno>
 #include <chrono>
-#include <optional>
 #include <utility>
 
 #include "serving/host_port.h"
+#include "serving/plaintext.h"
 
 namespace apollo {
 namespace {
 
 constexpr char kUnix[] = "unix:";
-
-bool IsLoopback(const std::string& host) {
-  return host == "localhost" || host == "[::1]" ||
-         absl::StartsWith(host, "127.");
-}
 
 }  // namespace
 
@@ -28,8 +23,7 @@ absl::Status CheckAdminListen(const std::string& value) {
   if (value.empty() || absl::StartsWith(value, "unix:/")) {
     return absl::OkStatus();
   }
-  const std::optional<HostPort> address = ParseHostPort(value);
-  if (address && IsLoopback(address->host)) return absl::OkStatus();
+  if (ParseHostPort(value) && IsLocalAddress(value)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "--admin_listen is \"", value,
       "\"; it must be empty, unix:/path, or 127.0.0.1:PORT, [::1]:PORT or "

@@ -10,8 +10,12 @@
 namespace apollo {
 
 bool ForbidCoreDumps() {
-  const rlimit none = {0, 0};
-  const bool limited = setrlimit(RLIMIT_CORE, &none) == 0;
+  // Less than any file has. Unlike for 0, the kernel starts no collector,
+  // either (do_coredump of Linux): the filter leaves it the registers of all
+  // threads.
+  const rlimit one = {1, 1}, none = {0, 0};
+  const bool limited =
+      setrlimit(RLIMIT_CORE, &one) == 0 || setrlimit(RLIMIT_CORE, &none) == 0;
   const FileDescriptor filter(
       open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC));
   return filter.ok() && write(filter.get(), "0", 1) == 1 && limited;

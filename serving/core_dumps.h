@@ -3,7 +3,7 @@
 namespace apollo {
 
 // Keeps the memory of this process, in which text and tokens of patients are,
-// out of files: no core dump is written (RLIMIT_CORE is 0), and a program that
+// out of files: no core dump is written (RLIMIT_CORE is 1), and a program that
 // the kernel hands dumps to in spite of that gets no memory
 // (/proc/self/coredump_filter is 0). Child processes inherit both. Call before
 // starting threads. Returns false if one of them could not be set.

@@ -34,6 +34,13 @@ std::string IdentityText(const TlsMaterial& material) {
   return absl::StrCat(material.key, "\n", material.certificate);
 }
 
+void WarnIfExposed(const std::string& key) {
+  if (!OthersMayRead(key)) return;
+  LogWarning("key_file_exposed",
+             {{"file", key},
+              {"reason", "every user may read the private key; chmod 600"}});
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Tls>> Tls::Open(TlsOptions options,
@@ -83,6 +90,7 @@ absl::Status Tls::Take(const TlsMaterial& material) {
   RETURN_IF_ERROR(identity_.Replace(IdentityText(material)));
   expiry_.Set(
       absl::ToDoubleSeconds(material.own.not_after - absl::UnixEpoch()));
+  WarnIfExposed(options_.files.key);
   return absl::OkStatus();
 }
 
@@ -95,11 +103,7 @@ std::shared_ptr<grpc::experimental::CertificateProviderInterface>
 Tls::Provider() {
   MutexLock lock(mutex_);
   if (provider_ != nullptr) return provider_;
-  if (OthersMayRead(options_.files.key)) {
-    LogWarning("key_file_exposed",
-               {{"file", options_.files.key},
-                {"reason", "every user may read the private key; chmod 600"}});
-  }
+  WarnIfExposed(options_.files.key);
   provider_ =
       std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
           identity_.path(), identity_.path(), authorities_.path(),

@@ -85,10 +85,11 @@ absl::Status AuditFile::OpenNewest() {
   return absl::OkStatus();
 }
 
-bool AuditFile::IsNewest() const {
+bool AuditFile::IsNewest() {
   struct stat open_file, named;
-  return fstat(file_.get(), &open_file) == 0 &&
-         stat(options_.path.c_str(), &named) == 0 &&
+  if (fstat(file_.get(), &open_file) != 0) return false;
+  size_ = open_file.st_size;  // Somebody else may have shortened it.
+  return stat(options_.path.c_str(), &named) == 0 &&
          open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 

@@ -47,8 +47,9 @@ class AuditFile final : public AuditSink {
   explicit AuditFile(const Options& options) : options_(options) {}
 
   absl::Status OpenNewest();
-  // Returns false if `path` does not name the open file any more.
-  bool IsNewest() const;
+  // Takes the size of the open file, which has no torn line. Returns false if
+  // `path` does not name it any more.
+  bool IsNewest();
   absl::Status Rotate();
   // Removes what follows the last complete Append.
   absl::Status CutBack();

@@ -132,6 +132,24 @@ TEST_F(AuditFileTest, FollowsWhenSomebodyElseRotates) {
   EXPECT_EQ(Content(), "three\n");
 }
 
+// As logrotate's copytruncate does.
+TEST_F(AuditFileTest, AFullDiskLeavesWholeLinesOfAFileThatSomebodyShortened) {
+  const auto file = Open();
+  ASSERT_TRUE(file->Append(std::string(100, 'x') + "\n").ok());
+  std::filesystem::resize_file(options_.path, 0);
+  ASSERT_TRUE(file->Append("one\n").ok());
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = 10;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const absl::Status full = file->Append("a line that is too long\n");
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_FALSE(full.ok());
+  ASSERT_TRUE(file->Append("two\n").ok());
+  EXPECT_EQ(Content(), "one\ntwo\n");
+}
+
 // A limit on the size of files acts like a full disk: it takes a part of a
 // write, and refuses the rest.
 TEST_F(AuditFileTest, AFullDiskLeavesWholeLines) {

@@ -69,9 +69,9 @@ void AuditLog::WriteFirst(const AuditEntry& entry, Written done) {
   done(Refusal());
 }
 
-void AuditLog::Write(const AuditEntry& entry) {
+void AuditLog::Write(const AuditEntry& entry, bool ran) {
   MutexLock lock(mutex_);
-  if (queue_.size() >= most_kept_) {
+  if (queue_.size() >= (ran ? most_kept_ : most_kept_ / 2)) {
     ++lost_;
     ++counters_.lost;
     return;
@@ -93,6 +93,17 @@ void AuditLog::Tick() {
     }
   }
   Tell(refused, Refusal());
+}
+
+void AuditLog::LetGo() {
+  Calls refused;
+  {
+    MutexLock lock(mutex_);
+    refused = Refuse();
+  }
+  Tell(refused, Refusal());
+  MutexLock lock(mutex_);
+  while (telling_calls_) changed_.wait(mutex_);
 }
 
 void AuditLog::Flush() {
@@ -120,6 +131,7 @@ void AuditLog::Run() {
     {
       MutexLock lock(mutex_);
       calls = EndBatch(status);
+      telling_calls_ = true;
       more = !stopping || (status.ok() && !queue_.empty());
       if (!more && !queue_.empty()) {
         LogError("audit_entries_lost",
@@ -127,6 +139,10 @@ void AuditLog::Run() {
       }
     }
     Tell(calls, status.ok() ? absl::OkStatus() : Refusal());
+    calls.clear();  // They may hold what is destroyed after LetGo.
+    MutexLock lock(mutex_);
+    telling_calls_ = false;
+    changed_.notify_all();
   }
 }
 
@@ -179,6 +195,10 @@ AuditLog::Calls AuditLog::Fail(const absl::Status& reason) {
     counters_.failing = 1;
     LogError("audit_failed", {{"reason", std::string(reason.message())}});
   }
+  return Refuse();
+}
+
+AuditLog::Calls AuditLog::Refuse() {
   Calls refused;
   for (std::deque<Line>* lines : {&writing_, &queue_}) {
     for (Line& line : *lines) {

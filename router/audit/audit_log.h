@@ -58,12 +58,18 @@ class AuditLog {
   // lock, from this thread or another one; within kPatience and the time
   // between two Ticks.
   void WriteFirst(const AuditEntry& entry, Written done);
-  // Queues an entry that nobody waits for. Never blocks.
-  void Write(const AuditEntry& entry);
+  // Queues an entry that nobody waits for. Never blocks. Calls that did not run
+  // get only half of the room, so that strangers cannot push out the ends of
+  // those that did.
+  void Write(const AuditEntry& entry, bool ran = true);
 
   // Tries again, and gives up waiting for a file that does not respond. Must be
   // called about once a second.
   void Tick();
+
+  // Refuses the calls that wait, and returns once no call is told anything any
+  // more. Call it before what they use is destroyed, when no new ones come.
+  void LetGo();
 
   // Waits until all entries so far are written or the log is failing. For
   // tests.
@@ -89,6 +95,8 @@ class AuditLog {
   // Starts to fail, with one line in the process's own log. Returns the calls
   // that wait: they are refused, and their lines are dropped.
   Calls Fail(const absl::Status& reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The second part of this.
+  Calls Refuse() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::unique_ptr<AuditSink> sink_;  // Used by the thread.
   const Clock& clock_;
@@ -100,6 +108,7 @@ class AuditLog {
   std::deque<Line> writing_ ABSL_GUARDED_BY(mutex_);
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;  // A write is under way.
   absl::Duration busy_since_ ABSL_GUARDED_BY(mutex_);
+  bool telling_calls_ ABSL_GUARDED_BY(mutex_) = false;  // The thread is.
   bool probing_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // What the next line about a failure tells, and whether the current write

@@ -136,6 +136,16 @@ TEST_F(AuditLogTest, ItRecoversWithATickAndTellsWhatItMissed) {
   EXPECT_TRUE(WriteFirst("next").get().ok());
 }
 
+TEST_F(AuditLogTest, RefusedCallsPushOutNoCallThatRan) {
+  MakeFail();
+  for (std::size_t i = 0; i < 2 * kMostKept; ++i) {
+    log_->Write(End("x"), /*ran=*/false);
+  }
+  const std::int64_t lost = log_->counters().lost;
+  log_->Write(End("ran"));
+  EXPECT_EQ(log_->counters().lost, lost);
+}
+
 TEST_F(AuditLogTest, EntriesBeyondTheBoundAreCountedInTheLog) {
   MakeFail();
   for (std::size_t i = 0; i < kMostKept + 4; ++i) {

@@ -34,7 +34,8 @@ constexpr char kPolicy[] = R"({"version": 1, "callers": [
 // The metadata "test-uri" is the name that a call's connection has proven.
 class AccessTest : public ScriptedClusterTest {
  protected:
-  AccessTest() {
+  explicit AccessTest(const CallLimits& limits = {})
+      : ScriptedClusterTest(limits) {
     const std::string file = testing::TempDir() + "/access_test.json";
     std::ofstream(file) << kPolicy;
     auto access = AccessControl::Open({file, ""}, "any", clock_,
@@ -193,6 +194,41 @@ TEST_F(AccessTest, TokensAreReservedAndUnusedOnesComeBack) {
   EXPECT_EQ(QuotaOf(refused).description(),
             "tokens_per_second is 1, tokens_burst 100");
   EXPECT_EQ(backend_->sequences().size(), 2u);
+}
+
+// Otherwise text could come as an answer, which costs nothing.
+TEST_F(AccessTest, WhatAClientHasReceivedCostsWhatItTakesToComputeItAgain) {
+  v1::GenerateRequest request = Small();
+  request.set_max_new_tokens(90);
+  request.mutable_resume()->set_seed(5);
+  request.mutable_resume()->set_family(-1);
+  auto* choice = request.mutable_resume()->add_choices();
+  for (int i = 0; i < 80; ++i) choice->add_token_ids(50);
+  // The answer does not go on so, but the tokens have been computed.
+  EXPECT_EQ(Call("u:a", request).error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Call("u:a", request).error_code(), StatusCode::RESOURCE_EXHAUSTED);
+}
+
+class FullAccessTest : public AccessTest {
+ protected:
+  FullAccessTest() : AccessTest({.max_calls = 1}) {}
+};
+
+TEST_F(FullAccessTest, ARefusedCallTakesNoPlaceOfOthers) {
+  backend_->Play([](ScriptedSequence& s) {
+    s.Started();
+    s.AwaitCancel();
+    s.Finish(absl::CancelledError("cancelled"));
+  });
+  grpc::ClientContext context;
+  SetUri("u:a", context);
+  const auto reader = stub_->Generate(&context, Small());
+  v1::GenerateResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(Call("u:stranger", Small()).error_code(),
+            StatusCode::PERMISSION_DENIED);
+  context.TryCancel();
+  EXPECT_EQ(reader->Finish().error_code(), StatusCode::CANCELLED);
 }
 
 TEST_F(AccessTest, StreamsOfACallerAreLimited) {

@@ -50,8 +50,11 @@ CompleteCall* CompleteCall::Start(const SessionContext& context,
   auto* const call =
       new CompleteCall(context, server_context, std::move(admission.pass),
                        PeekRequestId(request), response);
+  if (!admission.status.ok()) {
+    call->session_->Cancel(admission.status);  // Enters no table of calls.
+    return call;
+  }
   call->session_->Start([&]() -> absl::StatusOr<GenerateInput> {
-    RETURN_IF_ERROR(admission.status);
     if (!request.Valid()) return call->WhyCancelled();
     ASSIGN_OR_RETURN(GenerateInput input,
                      ParseGenerate(context.model, request));

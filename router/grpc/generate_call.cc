@@ -40,8 +40,11 @@ GenerateCall* GenerateCall::Start(const SessionContext& context,
   auto* const call =
       new GenerateCall(context, server_context, std::move(admission.pass),
                        PeekRequestId(request));
+  if (!admission.status.ok()) {
+    call->session_->Cancel(admission.status);  // Enters no table of calls.
+    return call;
+  }
   call->session_->Start([&]() -> absl::StatusOr<GenerateInput> {
-    RETURN_IF_ERROR(admission.status);
     if (!request.Valid()) return call->WhyCancelled();
     return ParseGenerate(context.model, request);
   });

@@ -46,8 +46,11 @@ ScoreCall* ScoreCall::Start(const SessionContext& context,
   auto* const call =
       new ScoreCall(context, server_context, std::move(admission.pass),
                     PeekRequestId(request), response);
+  if (!admission.status.ok()) {
+    call->session_->Cancel(admission.status);  // Enters no table of calls.
+    return call;
+  }
   call->session_->Start([&]() -> absl::StatusOr<ScoreInput> {
-    RETURN_IF_ERROR(admission.status);
     if (!request.Valid()) return call->WhyCancelled();
     return Read(context.model, request);
   });

@@ -36,6 +36,11 @@ UnaryCall* UnaryCall::Start(const SessionContext& context, const char* method,
     MutexLock lock(call->mutex_);
     call->self_ = call;
   }
+  // A refused call has read no text: its client waits for no write.
+  if (context.audit != nullptr && audited && !admission.status.ok()) {
+    context.audit->Write(call->Audit(caller, status), /*ran=*/false);
+    audited = false;
+  }
   if (context.audit == nullptr || !audited) {
     call->Answer(status);
     return call.get();

@@ -128,13 +128,15 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
 absl::Status GenerateSession::Reserve(
     const std::vector<GenerationRequest>& runs) {
   if (runs.empty()) return absl::OkStatus();
-  std::int64_t answers = 0;
+  std::int64_t prompt = started_.prompt_tokens, answers = 0;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    // The last token that a client has comes again, and is not new.
-    const bool resumed = !choices_[run_choices_[i]].received.empty();
-    answers += runs[i].max_new_tokens - (resumed ? 1 : 0);
+    // What a client has received is computed again, as a part of the prompt;
+    // its last token comes again, and is not new.
+    const std::size_t received = choices_[run_choices_[i]].received.size();
+    prompt += static_cast<std::int64_t>(received);
+    answers += runs[i].max_new_tokens - (received > 0 ? 1 : 0);
   }
-  return pass_->Reserve(started_.prompt_tokens, answers, runs.front().language);
+  return pass_->Reserve(prompt, answers, runs.front().language);
 }
 
 absl::Status GenerateSession::TakeResume(const ResumeInput& resume) {

@@ -397,7 +397,7 @@ void Session::AuditEnd() const {
   AuditEntry entry = Audit(AuditEntry::Event::kEnded);
   entry.code = absl::StatusCodeToString(outcome_.code());
   entry.duration = Now() - arrived_;
-  context_.audit->Write(entry);
+  context_.audit->Write(entry, /*ran=*/!model_hash_.empty());
 }
 
 }  // namespace apollo

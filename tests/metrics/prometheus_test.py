@@ -84,6 +84,10 @@ class PrometheusTest(unittest.TestCase):
                     self.assertIn(metric, listed)
                     self.assertEqual(listed[metric][0], kind)
                     self.assertIn(LETTERS[role], listed[metric][1])
+        served = served_metrics(self.cluster.metrics("router"))
+        optional = {metric for metric in listed if re.match(r"apollo_(audit|caller)_", metric)}
+        self.assertGreater(len(optional), 6)
+        self.assertEqual(optional - served.keys(), {"apollo_caller_limited_total"})  # Nothing was refused.
         # Of the workers, all are there at once but those of tables without rows.
         for name, role in (("dense-worker-0", "D"), ("expert-worker-0", "E")):
             served = served_metrics(self.cluster.metrics(name))

@@ -31,7 +31,11 @@ class SmallCluster:
         self._start("expert-worker-0", experts, "--experts=0,2,4,6", "--threads=1", "--cache_megabytes=16")
         self._start("expert-worker-1", experts, "--experts=1,3,5", "--threads=1", "--cache_megabytes=16")
         self._start("dense-worker-0", experts, "--threads=1", "--cache_megabytes=16")
-        self._start("router", f"--dense_workers=file:{self.folder}/dense")
+        (self.folder / "policy.json").write_text(json.dumps({"version": 1, "callers": [
+            {"name": "test", "role": "client", "identities": {"anonymous": True},
+             "limits": {"tokens_per_second": 1000000}}]}))
+        self._start("router", f"--dense_workers=file:{self.folder}/dense", f"--audit_log={self.folder}/audit",
+                    f"--policy={self.folder}/policy.json")
 
     def _start(self, name, *flags):
         program = os.path.join(self._binaries, ROLES[name][0])

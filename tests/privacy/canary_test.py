@@ -136,8 +136,16 @@ class CanaryTest(unittest.TestCase):
             named = {line.get("request_id") for line in lines if line["event"] == event}
             self.assertIn("stream-0", named, f"{event} of {role}")
 
+    def check_no_dumps(self):
+        """Whatever the machine does with dumps: not all leave files here."""
+        for name, process in self.cluster.processes.items():
+            facts = pathlib.Path(f"/proc/{process.pid}")
+            self.assertRegex((facts / "limits").read_text(), r"Max core file size +[01] +[01] ", name)
+            self.assertEqual((facts / "coredump_filter").read_text().strip(), "00000000", name)
+
     def test_nothing_leaks(self):
         self.start()
+        self.check_no_dumps()
         running = self.run_streams()
         self.tell_all(self.routers[0])
         traffic.overload(self.routers[0], canaries.PHRASES["latin"], 4 * CALLS, self.on_error)

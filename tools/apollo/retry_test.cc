@@ -108,8 +108,9 @@ class OtherRouter {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
                              &port);
     server_ = builder.BuildAndStart();
-    stub = v1::InferenceService::NewStub(
-        MakeChannel("127.0.0.1:" + std::to_string(port)));
+    Options to_here;
+    to_here.server = "127.0.0.1:" + std::to_string(port);
+    stub = v1::InferenceService::NewStub(MakeChannel(to_here).value());
   }
   FakeService service;
   std::unique_ptr<v1::InferenceService::Stub> stub;

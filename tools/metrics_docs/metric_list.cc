@@ -7,6 +7,7 @@
 #include "expert_worker/expert_counters.h"
 #include "model/language/families.h"
 #include "model/language/language_labels.h"
+#include "router/audit/audit_counters.h"
 #include "router/failover/failover_metrics.h"
 #include "router/pool_counters.h"
 #include "router/session/language_metrics.h"
@@ -88,7 +89,8 @@ std::vector<ListedMetric> ListMetrics() {
   list.Add(FactsOf(kServerMetrics), kAll);
   list.Add(FactsOf(kProcessMetrics), kAll);
   list.Add(FactsOf(kTlsMetrics), kAll);
-  list.Add(FactsOf(kAuditMetrics), {Program::kRouter, Program::kLocal});
+  list.Add(FactsOfTable(AuditCounters(), kAuditMetrics),
+           {Program::kRouter, Program::kLocal});
   list.Add(FactsOf(kCallerMetrics), {Program::kRouter, Program::kLocal});
   list.Add(FactsOf(kLanguageMetrics), {Program::kRouter, Program::kLocal});
   list.Add(FactsOf(kFailoverMetrics), {Program::kRouter});

@@ -13,16 +13,6 @@ inline constexpr MetricSpec kTlsMetrics[] = {
      "Unix time at which the certificate of this process expires."},
 };
 
-// In a router with an audit log.
-inline constexpr MetricSpec kAuditMetrics[] = {
-    {"apollo_audit_entries_total", MetricKind::kCounter,
-     "Entries for the audit log, by whether they are in it.", "result", 2},
-    {"apollo_audit_refused_calls_total", MetricKind::kCounter,
-     "Calls refused because the audit log could not be written."},
-    {"apollo_audit_failing", MetricKind::kGauge,
-     "1 while the audit log cannot be written, else 0."},
-};
-
 // In a router with a policy. The numbers of series are those of 20 callers; the
 // policy bounds them.
 inline constexpr int kCallers = 20;
@@ -33,7 +23,7 @@ inline constexpr MetricSpec kCallerMetrics[] = {
     {"apollo_caller_tokens_total", MetricKind::kCounter,
      "Tokens of finished calls, by caller.", "caller,kind", kCallers * 2},
     {"apollo_caller_limited_total", MetricKind::kCounter,
-     "Calls that a limit refused, by caller.", "caller,limit", kCallers * 4},
+     "Calls that a limit refused, by caller.", "caller,limit", kCallers * 9},
     {"apollo_caller_tokens_available", MetricKind::kGauge,
      "Weighted tokens that a caller may take now.", "caller", kCallers},
     {"apollo_caller_headers_ignored_total", MetricKind::kCounter,

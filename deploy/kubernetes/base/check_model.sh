@@ -3,7 +3,7 @@
 #
 # Usage: check_model.sh DIRECTORY LIST [--without-weights]
 #   LIST               what `sha256sum` prints for all files, with paths relative to DIRECTORY
-#   --without-weights  does not read the files *.safetensors; for programs that do not read them either
+#   --without-weights  does not read *.safetensors and weights.packed; for programs that do not read them either
 set -eu
 directory=$1
 list=$2
@@ -26,7 +26,7 @@ if [ "$listed" != "$present" ]; then
   fail "the files of \"$directory\" are not those of the list"
 fi
 if [ "$weights" = --without-weights ]; then
-  list=$(printf '%s\n' "$list" | grep -v '\.safetensors$' || true)
+  list=$(printf '%s\n' "$list" | grep -v -e '\.safetensors$' -e 'weights\.packed$' || true)
 fi
 printf '%s\n' "$list" | sha256sum --check --strict --quiet >&2 || fail "files of \"$directory\" are not those of the list"
 printf '%s\n' "$listed" | wc -l | sed 's/$/ files are those of the list/'

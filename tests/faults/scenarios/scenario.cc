@@ -48,7 +48,8 @@ constexpr Scenario kScenarios[] = {
      "many clients that cancel, or whose connections break: everything is "
      "freed",
      "none", CancelStorm},
-    {"surge", "one family gets ten times the requests while placement is auto: its "
+    {"surge",
+     "one family gets ten times the requests while placement is auto: its "
      "expert gets a second holder",
      "none", SurgeOfAFamily},
     {"mixed", "random faults of all kinds, one after the other, by the seed",
