@@ -468,8 +468,9 @@ void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
     counters_.rows_replayed += slice.rows;
     moves_.Replayed(slice.sequence, slice.rows);
   }
-  part.asked[{rows.sequence, rows.attempt}] = {sequence.request().language,
-                                               sequence.request().family >= 0};
+  part.asked[{rows.sequence, rows.attempt}] = {
+      sequence.request().language, sequence.request().family >= 0, slice.rows,
+      slice.replays ? slice.rows : 0};
   part.sequences.push_back(std::move(rows));
 }
 

@@ -5,6 +5,12 @@
 #include "common/check.h"
 
 namespace apollo {
+namespace {
+
+// The time for which the times of a worker's answers are remembered.
+constexpr absl::Duration kRemembered = absl::Seconds(5);
+
+}  // namespace
 
 std::uint64_t StepLedger::Open(std::vector<Part> parts) {
   const std::uint64_t number = next_step_++;
@@ -100,7 +106,11 @@ std::optional<StepLedger::Asked> StepLedger::TakePart(
   owed->partly_answered = true;
   Asked asked;
   for (const SequenceOutput& output : outputs) {
-    asked.insert(owed->asked.extract({output.sequence, output.attempt}));
+    auto node = owed->asked.extract({output.sequence, output.attempt});
+    if (node.empty()) continue;
+    owed->rows -= node.mapped().rows;
+    owed->replayed -= node.mapped().replayed;
+    asked.insert(std::move(node));
   }
   return asked;
 }
@@ -109,6 +119,8 @@ void StepLedger::Took(LinkId worker, const Owed& owed) {
   // Replays are large, and late rows are the fault of another worker.
   if (owed.replayed > 0 || owed.partly_answered) return;
   const absl::Duration now = clock_.Now();
+  // Those of links without work say nothing about the work of today.
+  times_.ForgetOlder(now - kRemembered);
   times_.Took(worker, now - owed.sent_at, now);
 }
 

@@ -43,6 +43,8 @@ class StepLedger {
   struct AskedRows {
     std::string language;
     bool has_family = false;
+    int rows = 0;
+    int replayed = 0;  // Of these.
   };
   // The sequences and attempts that a worker must answer for.
   using Asked = std::map<std::pair<SequenceId, std::uint32_t>, AskedRows>;

@@ -199,7 +199,7 @@ TEST_F(StepLedgerTest, StepsThatLackLatePartsOnlyAreNotInFlight) {
 TEST_F(StepLedgerTest, AnAnswerCanComeInParts) {
   StepLedger::Part part = Part(kFirst, 2);
   part.sequences.push_back(part.sequences[0]);
-  part.asked[{99, 4}] = {"fr", false};
+  part.asked[{99, 4}] = {"fr", false, 1};
   const std::uint64_t step = ledger_.Open({part});
   ledger_.Computed(step, Boundary(2));
   std::vector<SequenceOutput> outputs(2);
@@ -213,6 +213,7 @@ TEST_F(StepLedgerTest, AnAnswerCanComeInParts) {
   EXPECT_EQ(asked->begin()->first, std::pair(SequenceId(99), 4u));
   // The rest waits for another worker.
   EXPECT_EQ(ledger_.InFlight(kNobody), 0);
+  EXPECT_EQ(ledger_.LateRows(), (std::map<LinkId, int>{{kFirst, 1}}));
   const auto rest = ledger_.TakeAnswer(kFirst, step);
   ASSERT_TRUE(rest);
   ASSERT_EQ(rest->size(), 1u);

@@ -159,7 +159,7 @@ class ExpertStage {
   // (ascending, not all) leave the step and form the returned one, in their
   // order. It is in the same layer, and waits for the missing outputs: their
   // groups, in their order, are its absent rows. All slices with rows in these
-  // groups must move, and those with later rows of their sequences. `outputs`
+  // groups must move, and all others of their sequences. `outputs`
   // has an entry for each group, in their order. The results of both steps are
   // those of the whole one.
   virtual bool CanSplit() const { return false; }

@@ -320,7 +320,7 @@ class Scheduler {
   bool best_gets_odd_row_ = true;
   // The best waiting sequence that could not be admitted.
   std::optional<SequenceId> stuck_;
-  absl::Duration waits_out_;  // When `patience` of that one is over.
+  absl::Duration waits_out_;  // When `patience` of that one is over, again.
   std::array<int, 3> by_sign_ = {};
   absl::Duration now_;
   // When each sequence may gain a level next.

@@ -1,6 +1,7 @@
 // The part of Scheduler that decides which sequences hold blocks.
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <map>
 #include <ranges>
@@ -71,15 +72,17 @@ bool Scheduler::CanGrow(const Sequence& candidate,
                         std::span<const Rank> victims, int free) const {
   if (free < 0) return false;
   if (options_.overcommit == 0) return true;
-  double left = free + (options_.overcommit - 1) * pool_.total();
-  left -= Growth(candidate);
+  // Whole numbers: the order in which they are added must not matter, because
+  // FitsWithout promises that FitsNow is true without the victims.
+  std::int64_t growth = Growth(candidate);
   const auto take = [&](const Rank& rank, int sign) {
     const Sequence& other = sequences_.at(rank.id);
-    if (!other.paused) left -= sign * Growth(other);
+    if (!other.paused) growth += sign * Growth(other);
   };
   for (const Rank& rank : running_) take(rank, 1);
   for (const Rank& rank : victims) take(rank, -1);
-  return left >= 0;
+  return static_cast<double>(growth) <=
+         free + (options_.overcommit - 1) * pool_.total();
 }
 
 bool Scheduler::FitsNow(const Sequence& sequence, int blocks,
@@ -171,10 +174,12 @@ void Scheduler::SetStuck(Sequence& best) {
   } else if (!best.stuck_since) {
     best.stuck_since = now_;
   }
-  // Later it has waited in vain for longer than that.
-  const absl::Duration due =
-      best.stuck_since.value_or(now_) + options_.patience;
-  waits_out_ = best.stuck_since && due > now_ ? due : absl::InfiniteDuration();
+  waits_out_ = absl::InfiniteDuration();
+  if (!best.stuck_since) return;
+  // After that, again and again: those who would give way grow, and must keep
+  // as many blocks as they give.
+  const absl::Duration due = *best.stuck_since + options_.patience;
+  waits_out_ = due > now_ ? due : now_ + options_.patience;
 }
 
 int Scheduler::AdmissionCost(const Sequence& sequence) {

@@ -277,6 +277,25 @@ TEST(SchedulerFairnessTest, NoCallerGivesUpMoreThanItKeeps) {
   EXPECT_EQ(scheduler.NextStep().preempted, (Ids{3, 2}));
 }
 
+TEST(SchedulerFairnessTest, CallersThatHaveGrownGiveWayLater) {
+  Scheduler::Options options = {.token_budget = 64, .max_running = 2};
+  BlockPool pool(100);
+  Scheduler scheduler(options, pool);
+  scheduler.Add(1, 8, 100, 0, "a");
+  scheduler.Add(2, 8, 100, 0, "a");
+  scheduler.NextStep();
+  scheduler.Add(3, 40, 100, 0, "b");  // Three blocks; those have one each.
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  scheduler.SetTime(options.patience);
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  for (int token = 0; token < 40; ++token) {
+    for (const SequenceId id : {1, 2}) scheduler.TokenArrived(id);
+    EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  }
+  scheduler.SetTime(2 * options.patience);
+  EXPECT_EQ(scheduler.NextStep().preempted, Ids{2});
+}
+
 TEST(SchedulerFairnessTest, GrowthTakesBlocksOfTheCallerThatHasMost) {
   BlockPool pool(4);
   Scheduler scheduler({.token_budget = 64, .max_running = 8}, pool);

@@ -144,5 +144,19 @@ TEST(SchedulerOvercommitTest, AnUrgentSequenceTakesWhatItNeeds) {
   EXPECT_EQ(step.admitted[0].sequence, 3u);
 }
 
+TEST(SchedulerOvercommitTest, RoundingDoesNotMatter) {
+  // (1.2 - 1) * 100 is a little less than 20, and 50 + 39 + 1 blocks leave 10
+  // for the growth by 15 + 15.
+  BlockPool pool(100);
+  Scheduler scheduler(
+      {.token_budget = 4000, .mixed_token_budget = 4000, .overcommit = 1.2},
+      pool);
+  scheduler.Add(1, 800, 1040);
+  for (SequenceId id = 2; id <= 4; ++id) scheduler.Add(id, 16, 272, -1);
+  EXPECT_EQ(scheduler.NextStep().admitted.size(), 4u);
+  scheduler.Add(5, 624, 864);
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+}
+
 }  // namespace
 }  // namespace apollo

@@ -83,17 +83,19 @@ std::vector<SequenceKey> ExpertBatch::InUse() const {
   return keys;
 }
 
-std::vector<int> ExpertBatch::WithLaterRows(std::set<int> slices) const {
+std::vector<int> ExpertBatch::WithOtherRows(std::set<int> slices) const {
   const std::vector<SequenceKey> keys = InUse();
   std::set<SequenceKey> sequences;
+  for (const int s : slices) sequences.insert(keys[s]);
   for (int s = 0; s < static_cast<int>(keys.size()); ++s) {
-    if (slices.contains(s)) {
-      sequences.insert(keys[s]);
-    } else if (sequences.contains(keys[s])) {
-      slices.insert(s);
-    }
+    if (sequences.contains(keys[s])) slices.insert(s);
   }
   return {slices.begin(), slices.end()};
+}
+
+bool ExpertBatch::InParts() const {
+  return std::all_of(steps_->begin(), steps_->end(),
+                     [](const WaitingStep& s) { return s.answer->in_parts(); });
 }
 
 ExpertBatch ExpertBatch::Split(std::span<const int> moved) {

@@ -37,12 +37,15 @@ class ExpertBatch {
 
   // Returns the sequences of the slices; one with several slices several times.
   std::vector<SequenceKey> InUse() const;
-  // Returns these slices and those with later rows of their sequences,
-  // ascending.
-  std::vector<int> WithLaterRows(std::set<int> slices) const;
+  // Returns these slices and all others of their sequences, ascending: rows
+  // must not overtake earlier ones, whose keys and values they read.
+  std::vector<int> WithOtherRows(std::set<int> slices) const;
   // Moves slices (ascending) into a batch of their own, in their order. The
   // others are numbered anew, too, in their order.
   ExpertBatch Split(std::span<const int> moved);
+  // Returns true if all answers may come in parts. Workers that take none also
+  // need the answers in the order of the steps, so their batches stay whole.
+  bool InParts() const;
   // Returns the number of slices.
   int slices() const { return static_cast<int>(entry_of_slice_.size()); }
 

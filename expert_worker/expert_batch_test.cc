@@ -173,8 +173,9 @@ TEST_F(ExpertBatchTest, ASplitBatchAnswersInParts) {
   ExpertBatch batch = Batch();
   batch.TakeSlices();
   ASSERT_EQ(batch.slices(), 3);
-  EXPECT_EQ(batch.WithLaterRows({0}), (std::vector<int>{0, 2}));
-  EXPECT_EQ(batch.WithLaterRows({1, 2}), (std::vector<int>{1, 2}));
+  EXPECT_EQ(batch.WithOtherRows({0}), (std::vector<int>{0, 2}));
+  EXPECT_EQ(batch.WithOtherRows({2}), (std::vector<int>{0, 2}));
+  EXPECT_EQ(batch.WithOtherRows({1}), (std::vector<int>{1}));
   ExpertBatch apart = batch.Split(std::vector<int>{0, 2});
   EXPECT_EQ(batch.rows(), 2);
   EXPECT_EQ(batch.InUse(), (std::vector<SequenceKey>{{1, 2}}));

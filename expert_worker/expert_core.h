@@ -184,8 +184,11 @@ class ExpertCore {
   // Returns the slices that wait for late outputs and must be split off;
   // nothing if others wait, too, or no slice could go on.
   std::vector<int> LateSlices(const RunningBatch& batch) const;
+  // Workers that take no parts need the answers in the order of their steps.
   bool IsInBatch(LinkId from, std::uint64_t sequence) const {
-    return sequences_.InUse({from, sequence});
+    return sequences_.InUse({from, sequence}) ||
+           (!neighbours_.at(from).info.takes_parts &&
+            sequences_.AnyInUse(from));
   }
 
   // Batches: expert_core_batches.cc.

@@ -48,14 +48,17 @@ bool ExpertCore::IsLate(const RunningBatch& batch) const {
 }
 
 std::vector<int> ExpertCore::LateSlices(const RunningBatch& batch) const {
-  if (!stage_->CanSplit() || batches_.size() >= kMostBatches) return {};
+  if (!stage_->CanSplit() || batches_.size() >= kMostBatches ||
+      !batch.rows.InParts()) {
+    return {};
+  }
   std::set<int> slices;
   for (const RunningBatch::Away& away : batch.away) {
     if (exchange_.Answered(away.ticket)) continue;
     if (!exchange_.IsLate(away.ticket)) return {};
     slices.insert(away.slices.begin(), away.slices.end());
   }
-  std::vector<int> late = batch.rows.WithLaterRows(std::move(slices));
+  std::vector<int> late = batch.rows.WithOtherRows(std::move(slices));
   if (static_cast<int>(late.size()) == batch.rows.slices()) return {};
   return late;
 }

@@ -1,6 +1,11 @@
 // Peers whose answers are late: the sequences that do not need them go on.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <vector>
+
 #include "expert_worker/core_fixture.h"
 
 namespace apollo {
@@ -62,12 +67,17 @@ TEST_P(ExpertCoreTest, AWorkerThatTakesNoPartsGetsTheWholeAnswer) {
   two.low.core->LinkUp(kOld, old, link);
   two.low.Take(Step(1, {Late::Remote(), Late::Local()}), kOld);
   two.Wait();
-  EXPECT_EQ(two.low.Counters().batches_split, 1);
+  EXPECT_EQ(two.low.Counters().batches_split, 0);
+  // Nor does a later step overtake it.
+  two.low.Take(Step(2, {RowsOf(Late::division().local, 1, 1)}), kOld);
+  two.low.Work();
   EXPECT_TRUE(link->frames.empty());
   two.Work();
   const auto result = link->Take<StageResult>();
+  EXPECT_EQ(result.step, 1u);
   EXPECT_FALSE(result.more);
   EXPECT_EQ(result.outputs.size(), 2u);
+  EXPECT_EQ(link->Take<StageResult>().step, 2u);
 }
 
 TEST_P(ExpertCoreTest, FurtherStepsBeginButNotOfSequencesThatWait) {
@@ -91,6 +101,44 @@ TEST_P(ExpertCoreTest, FurtherStepsBeginButNotOfSequencesThatWait) {
   two.Work();
   const auto expected =
       Reference(Frames(Step(1, {Late::Remote()}), Step(2, {next})));
+  ExpectSame(two.low.Result(), expected[0]);
+  ExpectSame(two.low.Result(), expected[1]);
+}
+
+TEST_P(ExpertCoreTest, RowsDoNotOvertakeEarlierOnesOfTheirSequence) {
+  // Of some sequence, only the second row needs the peer in the first layer.
+  std::vector<StageResult> expected;
+  std::set<int> here, there;
+  std::uint64_t s = 0;
+  while (there.empty() && ++s < 100) {
+    expected = Reference(
+        Frames(Step(1, {RowsOf(s, 0, 1)}), Step(2, {RowsOf(s, 1, 1)})));
+    here.clear();
+    const auto& first = expected[0].outputs.at(0).expert_use;
+    const auto& second = expected[1].outputs.at(0).expert_use;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      if (first[i] > 0) here.insert(static_cast<int>(i % kAll.size()));
+    }
+    for (const int e : kAll) {
+      if (second[e] == 0 || here.contains(e)) continue;
+      std::set_difference(kAll.begin(), kAll.end(), here.begin(), here.end(),
+                          std::inserter(there, there.end()));
+      break;
+    }
+  }
+  ASSERT_FALSE(there.empty());
+  Two two(here, there);
+  two.low.Take(Step(1, {RowsOf(s, 0, 1)}));
+  two.low.Take(Step(2, {RowsOf(s, 1, 1)}));
+  two.low.Work();
+  two.low.clock.now += kLate;
+  // The answer comes before the first row has gone on.
+  if (two.low.core->HasWork()) two.low.core->Advance();
+  while (!two.low.later.empty()) two.low.later.Deliver();
+  two.Deliver();
+  two.high.Work();
+  two.Deliver();
+  two.Work();
   ExpectSame(two.low.Result(), expected[0]);
   ExpectSame(two.low.Result(), expected[1]);
 }

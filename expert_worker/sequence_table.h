@@ -74,6 +74,11 @@ class SequenceTable {
   void BeginUse(std::span<const SequenceKey> keys);
   void EndUse(std::span<const SequenceKey> keys);
   bool InUse(const SequenceKey& key) const { return in_use_.contains(key); }
+  // Returns true if some sequence of the dense worker is in use.
+  bool AnyInUse(LinkId from) const {
+    const auto it = in_use_.lower_bound({from, 0});
+    return it != in_use_.end() && it->first.first == from;
+  }
 
   // Closes sequences that their dense worker released.
   void Release(LinkId from, const ReleaseSequences& release);

@@ -20,6 +20,8 @@ class StepAnswer {
   StepAnswer(std::uint64_t step, std::size_t sequences, bool in_parts)
       : step_(step), missing_(sequences), in_parts_(in_parts) {}
 
+  bool in_parts() const { return in_parts_; }
+
   // Adds the outputs of some sequences of the step. Returns what is to be sent
   // now.
   std::optional<StageResult> Add(std::vector<SequenceOutput> outputs) {

@@ -72,8 +72,9 @@ struct CpuExpertStage::Step final : ExpertStep {
   std::vector<char> replaced;
   // [rows]: rows of failed slices; empty if none failed.
   std::vector<char> dropped;
-  int layer = 0;            // The current layer, or the last one.
-  ExpertPlan plan;          // The plan of the current layer.
+  int layer = 0;               // The current layer, or the last one.
+  ExpertPlan plan;             // The plan of the current layer.
+  std::vector<char> left_out;  // `dropped` when the plan was made.
   std::vector<int> absent;  // Experts whose outputs the layer is waiting for.
 };
 
@@ -217,8 +218,9 @@ void CpuExpertStage::RunLayer(ExpertStep& opaque, int layer,
   }
   Route(step);
   CountUse(step);
+  step.left_out = step.dropped;
   step.plan.Assign(step.choices, config_.num_experts, config_.experts_per_token,
-                   step.dropped);
+                   step.left_out);
   for (int e = 0; e < config_.num_experts; ++e) {
     if (!experts_.Has(layer, e) && !step.plan.choices(e).empty()) {
       step.absent.push_back(e);
@@ -288,6 +290,7 @@ std::unique_ptr<CpuExpertStage::Step> CpuExpertStage::PartOf(
   part->outputs = step.RowsOf(slices, step.outputs, k * size);
   part->replaced = step.RowsOf(slices, step.replaced, 1);
   part->dropped = step.RowsOf(slices, step.dropped, 1);
+  part->left_out = step.RowsOf(slices, step.left_out, 1);
   part->layer = step.layer;
   return part;
 }
@@ -298,8 +301,6 @@ std::unique_ptr<ExpertStep> CpuExpertStage::Split(
   Step& step = static_cast<Step&>(opaque);
   APOLLO_CHECK(outputs.size() == step.absent.size());
   APOLLO_CHECK(!moved.empty() && moved.size() < step.slices.size());
-  // Groups have the rows that were not dropped when the layer began.
-  const std::vector<char> dropped = step.RowsOf(moved, step.dropped, 1);
   std::vector<int> missing;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].missing) {
@@ -317,7 +318,7 @@ std::unique_ptr<ExpertStep> CpuExpertStage::Split(
   std::unique_ptr<Step> waiting = PartOf(step, moved);
   waiting->absent = std::move(missing);
   waiting->plan.Assign(waiting->choices, config_.num_experts,
-                       config_.experts_per_token, dropped);
+                       config_.experts_per_token, waiting->left_out);
   step = std::move(*PartOf(step, staying));
   Combine(step);
   done();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -90,6 +91,55 @@ class CpuExpertStageTest : public testing::Test {
   ThreadPool pool_{2, ThreadPool::Split::kAlways};
   std::vector<std::vector<BlockTable>> tables_;  // Must outlive the steps.
 };
+
+// Slice 0 loses one of its groups at the first split, and still has the other
+// one after the second.
+TEST_F(CpuExpertStageTest, ASliceThatFailedKeepsItsGroupsInFurtherSplits) {
+  const auto stage = Load({});
+  const auto only = [](const AbsentRows& group, int slice) {
+    return group.slices == std::vector<int>{slice};
+  };
+  for (int seed = 0; seed < 20; ++seed) {
+    const auto step = Begin(*stage, {1, 1, 1}, seed);
+    std::vector<AbsentRows> groups;
+    stage->RunLayer(
+        *step, Config().boundary, {},
+        [&](std::vector<AbsentRows> absent) { groups = std::move(absent); },
+        NoGuests);
+    int lost = -1, late = -1, next = -1;
+    for (int g = 0; g < static_cast<int>(groups.size()); ++g) {
+      if (only(groups[g], 0)) (lost < 0 ? lost : late) = g;
+      if (only(groups[g], 1)) next = g;
+    }
+    if (late < 0 || next < 0) continue;
+    std::vector<AbsentOutput> outputs;
+    for (int g = 0; g < static_cast<int>(groups.size()); ++g) {
+      AbsentOutput& output = outputs.emplace_back();
+      output.missing = g == late || g == next;
+      if (!output.missing && g != lost) {
+        output.rows = std::move(groups[g].rows);  // Any numbers.
+      }
+    }
+    bool done = false;
+    const std::vector<int> first = {0, 1};
+    const auto waiting = stage->Split(*step, first, std::move(outputs),
+                                      [&done] { done = true; });
+    EXPECT_TRUE(done);
+    outputs.clear();
+    for (const int g : {std::min(late, next), std::max(late, next)}) {
+      AbsentOutput& output = outputs.emplace_back();
+      output.missing = g == late;
+      if (!output.missing) output.rows = std::move(groups[g].rows);
+    }
+    const std::vector<int> second = {0};
+    const auto last = stage->Split(*waiting, second, std::move(outputs), [] {});
+    std::vector<std::optional<Rows>> rest;
+    rest.emplace_back(std::move(groups[late].rows));
+    stage->Resume(*last, std::move(rest), [] {});
+    return;
+  }
+  FAIL() << "no step has such groups";
+}
 
 TEST_F(CpuExpertStageTest, ExpertsMayComeAndGoBetweenLayers) {
   const auto whole = LoadAll();
