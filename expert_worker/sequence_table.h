@@ -27,8 +27,9 @@ using SequenceKey = std::pair<LinkId, std::uint64_t>;
 //
 // The cache may fill up, because dense workers do not know of each other. Then
 // the sequence that was opened last is evicted, and its rows are refused with
-// ABORTED until its dense worker begins a new attempt. The oldest always
-// continues. Single-threaded.
+// ABORTED until its dense worker begins a new attempt. The oldest continues,
+// unless sequences in use (BeginUse) hold the blocks that it needs: those of a
+// batch that waits for a late peer are not evicted. Single-threaded.
 class SequenceTable {
  public:
   struct Sequence {
