@@ -58,7 +58,6 @@ Admission InferenceService::Admit(RpcMethod method,
   return admit_(method, server_context, has_bytes ? request->Length() : 0);
 }
 
-
 grpc::ServerWriteReactor<grpc::ByteBuffer>* InferenceService::Generate(
     grpc::CallbackServerContext* server_context,
     const grpc::ByteBuffer* request) {
