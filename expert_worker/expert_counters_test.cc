@@ -39,7 +39,7 @@ TEST(ExpertCountersTest, RoutingIsPublishedByLanguageLayerAndExpert) {
   const auto text = [&collector] {
     return prometheus::TextSerializer().Serialize(collector.Collect());
   };
-  EXPECT_EQ(text().find("language"), std::string::npos);
+  EXPECT_EQ(text().find("language="), std::string::npos);
   const int de = labels.Index("de"), other = labels.Index("patient text");
   counters.expert_tokens.Use({de, 0})[4] += 4;
   counters.expert_tokens.Use({de, 1})[6] += 3;
@@ -61,12 +61,12 @@ TEST(ExpertCountersTest, RoutingIsPublishedByLanguageLayerAndExpert) {
   }
   EXPECT_EQ(text().find("patient"), std::string::npos);
   const std::string all = text();
-  // 20 numbers, 27 names with help and type, 7 resident experts, 2 x 7 of
+  // 21 numbers, 28 names with help and type, 7 resident experts, 2 x 7 of
   // experts, 3 of families, and 3 histograms.
   const std::int64_t histograms =
       SamplesOf(kPauseSeconds) + SamplesOf(kStepSeconds) + SamplesOf(kRows);
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'),
-            20 + 54 + 7 + 14 + 3 + histograms);
+            21 + 56 + 7 + 14 + 3 + histograms);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -123,6 +125,7 @@ TEST_F(AdminServerTest, TellsTheProgramsFlagsOnly) {
       Call(&v1::AdminService::Stub::GetConfig, v1::GetConfigRequest(), response)
           .ok());
   EXPECT_EQ(response.process(), "router-1");
+  ASSERT_TRUE(ReadDrainFlags().ok());  // Links the flags.
   EXPECT_EQ(response.flags().at("drain"), "move");
   EXPECT_FALSE(response.flags().contains("flagfile"));
 }
@@ -164,12 +167,17 @@ TEST_F(AdminServerTest, EveryMethodAsksWhoMayCall) {
 }
 
 TEST_F(AdminServerTest, ASocketIsOnlyForTheUserOfTheProcess) {
-  const std::string path = testing::TempDir() + "/admin.sock";
+  // Paths of sockets are short; that of TempDir() need not be.
+  std::string folder = "/tmp/apollo_XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/admin.sock";
   Start("unix:" + path);
   struct stat facts;
   ASSERT_EQ(stat(path.c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777, 0600u);
   EXPECT_TRUE(Drain({}).ok());
+  server_.reset();
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(AdminServerTest, AnAddressInUseIsAnError) {

@@ -1,6 +1,7 @@
 #include "serving/grpc_log.h"
 
 #include <gmock/gmock.h>
+#include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <gtest/gtest.h>
 
@@ -15,6 +16,7 @@ using ::testing::Not;
 
 std::string LogOf(const char* file, gpr_log_severity severity,
                   const char* text) {
+  grpc_init();  // gRPC logs nothing before.
   CaptureGrpcLog();
   testing::internal::CaptureStderr();
   gpr_log(file, 7, severity, "%s", text);
@@ -43,6 +45,7 @@ TEST(GrpcLogTest, LinesThatAreNoErrorsStayOut) {
 }
 
 TEST(GrpcLogTest, LinesAreLimited) {
+  grpc_init();  // gRPC logs nothing before.
   CaptureGrpcLog();
   testing::internal::CaptureStderr();
   for (int i = 0; i < 1000; ++i) {

@@ -218,10 +218,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   if (!options.reflection || options.gate != nullptr) {
     builder.SetOption(std::make_unique<WithoutReflectionPlugin>());
   }
-  if (options.gate != nullptr) {
-    server->unknown_methods_ = std::make_unique<UnknownMethods>(options.gate);
-    builder.RegisterCallbackGenericService(server->unknown_methods_.get());
-  }
+  server->unknown_methods_ = std::make_unique<UnknownMethods>(options.gate);
+  builder.RegisterCallbackGenericService(server->unknown_methods_.get());
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
     return absl::UnavailableError(

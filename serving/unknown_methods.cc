@@ -20,7 +20,8 @@ class EndingCall final : public grpc::ServerGenericBidiReactor {
 
 grpc::ServerGenericBidiReactor* UnknownMethods::CreateReactor(
     grpc::GenericCallbackServerContext* context) {
-  absl::Status error = gate_(*context, context->method());
+  absl::Status error =
+      gate_ == nullptr ? absl::OkStatus() : gate_(*context, context->method());
   if (error.ok()) {
     error = absl::UnimplementedError("the server does not have this method");
   }

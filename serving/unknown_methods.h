@@ -10,7 +10,8 @@
 namespace apollo {
 
 // Ends all calls of methods that no service of a server has: with the error of
-// the gate, so that strangers learn nothing, or with UNIMPLEMENTED.
+// the gate (null: none), so that strangers learn nothing, or with
+// UNIMPLEMENTED.
 class UnknownMethods final : public grpc::CallbackGenericService {
  public:
   explicit UnknownMethods(CallGate gate) : gate_(std::move(gate)) {}
