@@ -10,7 +10,7 @@
 #include "common/status_macros.h"
 #include "dense_worker/dense_drain.h"
 #include "link/grpc_link.h"
-#include "serving/process_tls.h"
+#include "serving/tls_flags.h"
 #include "worker/worker_proof.h"
 
 namespace apollo {

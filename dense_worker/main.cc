@@ -12,8 +12,8 @@
 #include "dense_worker/run_flags.h"
 #include "engine/worker_device.h"
 #include "serving/drain_flags.h"
-#include "serving/process_tls.h"
 #include "serving/run_program.h"
+#include "serving/tls_flags.h"
 
 namespace apollo {
 namespace {

@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
-#include "serving/process_tls.h"
+#include "serving/tls_flags.h"
 #include "worker/worker_proof.h"
 
 namespace apollo {

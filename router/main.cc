@@ -13,8 +13,8 @@
 #include "router/router_process.h"
 #include "serving/dns_flags.h"
 #include "serving/drain_flags.h"
-#include "serving/process_tls.h"
 #include "serving/run_program.h"
+#include "serving/tls_flags.h"
 
 ABSL_FLAG(std::string, dense_workers, "",
           "Addresses of the dense workers: host:port,host:port; file:/path for "

@@ -13,7 +13,7 @@
 #include "serving/counter_collector.h"
 #include "serving/peer_identity_grpc.h"
 #include "serving/peer_name.h"
-#include "serving/process_tls.h"
+#include "serving/tls_flags.h"
 
 namespace apollo {
 namespace {

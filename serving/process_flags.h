@@ -18,7 +18,7 @@ struct ProcessFlags {
   bool strict_model = false;  // Refuse what would be a warning.
   std::string admin_listen;   // See serving/admin_server.h; empty: nowhere.
   ServerOptions server;
-  // Set by serving/process_tls.h.
+  // Set by serving/tls_flags.h.
   bool plaintext_allowed = false;
 };
 

@@ -13,8 +13,8 @@
 #include "expert_worker/placement_flags.h"
 #include "router/router_flags.h"
 #include "serving/drain_flags.h"
-#include "serving/process_tls.h"
 #include "serving/run_program.h"
+#include "serving/tls_flags.h"
 
 namespace apollo {
 namespace {

@@ -1,4 +1,4 @@
-#include "serving/process_tls.h"
+#include "serving/tls_flags.h"
 
 #include <absl/flags/declare.h>
 #include <absl/flags/flag.h>
