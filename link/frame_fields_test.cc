@@ -232,6 +232,7 @@ std::vector<Frame> FullFrames() {
   frames.push_back({EveryMemberSet(Reach{{0, 5}})});
   frames.push_back({EveryMemberSet(Progress{true, true, 1ull << 39})});
   frames.push_back({FullStep(), Rows::FromVector({1, 2}, 1)});
+  frames.push_back({WorkerInfo()});  // Has takes_parts.
   frames.push_back({FullResult()});
   frames.push_back({FullRelease()});
   frames.push_back({EveryMemberSet(ExpertRows{1ull << 59, 23, 6}),

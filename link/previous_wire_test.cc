@@ -80,6 +80,7 @@ TEST(PreviousWireTest, APeersHelloIsUnderstood) {
   hello.wire_version = 0;
   hello.oldest_wire_version = 0;
   hello.sequence_options = 0;
+  hello.takes_parts = false;
   EXPECT_TRUE(std::get<WorkerInfo>(frame.body) == hello);
 }
 

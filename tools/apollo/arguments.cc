@@ -89,6 +89,8 @@ class Reader {
                 NearestWord(word, known));
         return;
       }
+    } else if (const CLI::App* action = FindCommand(*command_, word)) {
+      command_ = action;
     }
     result_.list.push_back(word);
   }
