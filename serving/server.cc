@@ -272,7 +272,8 @@ Server::~Server() {
 void Server::SetServing(bool serving) {
   ready_metric_.Set(serving ? 1 : 0);
   if (auto* health = server_->GetHealthCheckService()) {
-    health->SetServingStatus(serving);  // The empty name and all known ones.
+    // Not SetServingStatus(serving), which also sets kLiveness.
+    health->SetServingStatus("", serving);
     for (const std::string& name : service_names_) {
       health->SetServingStatus(name, serving);
     }

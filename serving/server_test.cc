@@ -97,6 +97,10 @@ TEST(ServerTest, LivenessIsNotReadiness) {
   EXPECT_TRUE(serves(kLiveness));
   EXPECT_FALSE(serves(""));
   server->SetServing(true);
+  for (const bool ready : {true, false}) {
+    server->SetServing(ready);
+    EXPECT_TRUE(serves(kLiveness)) << ready;
+  }
   server->SetAlive(false);
   EXPECT_FALSE(serves(kLiveness));
   EXPECT_TRUE(serves(""));
