@@ -67,6 +67,11 @@ grpc::Status AdminService::Reload(grpc::ServerContext* context,
                                   const v1::ReloadRequest* /*request*/,
                                   v1::ReloadResponse* response) {
   if (grpc::Status may = Authorize(*context); !may.ok()) return may;
+  if (actions_.files.empty()) {
+    return grpc::Status(grpc::StatusCode::UNIMPLEMENTED,
+                        "this process has nothing to reload: it reads the "
+                        "files that it watches by itself, within seconds");
+  }
   absl::Status first;
   for (const auto& [flag, reload] : actions_.files) {
     const absl::Status status = reload();
