@@ -97,7 +97,7 @@ TEST(ServerTest, LivenessIsNotReadiness) {
   EXPECT_TRUE(serves(kLiveness));
   EXPECT_FALSE(serves(""));
   server->SetServing(true);
-  for (const bool ready : {true, false}) {
+  for (const bool ready : {false, true}) {
     server->SetServing(ready);
     EXPECT_TRUE(serves(kLiveness)) << ready;
   }
