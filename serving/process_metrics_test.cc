@@ -68,7 +68,8 @@ TEST(ProcessMetricsTest, FilesAndThreadsAreCounted) {
   std::thread([&after] { after = Values(); }).join();
   close(file);
   EXPECT_EQ(after.at("process_open_fds"), before.at("process_open_fds") + 1);
-  EXPECT_EQ(after.at("process_threads"), before.at("process_threads") + 1);
+  // ThreadSanitizer may have begun one of its own.
+  EXPECT_GE(after.at("process_threads"), before.at("process_threads") + 1);
 }
 
 }  // namespace
