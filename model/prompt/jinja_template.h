@@ -23,8 +23,11 @@ namespace apollo {
 class JinjaTemplate {
  public:
   static constexpr std::size_t kMaxSourceBytes = 128 << 10;
-  // Look-ups of variables, and numbers of range(), while one chat is rendered.
-  static constexpr std::size_t kMaxSteps = 1 << 20;
+  // Look-ups of variables, and numbers of range(), while one chat is rendered:
+  // 1024 for each message of the longest chat that a request can have, and two
+  // or three seconds of one processor at most (minja takes some 10 us for a
+  // step), well within the time of a trial.
+  static constexpr std::size_t kMaxSteps = 1 << 18;
 
   // Returns INVALID_ARGUMENT for a source that is too long or that minja cannot
   // parse, saying why. A hostile source can exhaust the stack: see trial.h.
