@@ -9,21 +9,25 @@ import tempfile
 import grpc
 
 
-def load(root):
-    """Returns the messages of the public API, from the files of `root`."""
+def load(root, package="v1", names=("inference", "sampling")):
+    """Returns the messages of the public API, or of another file of proto/apollo and those that it imports, from the
+    files of `root`."""
     folder = tempfile.mkdtemp(dir=os.environ.get("TEST_TMPDIR"))
-    files = [os.path.join("proto/apollo/v1", name) for name in ("inference.proto", "sampling.proto")]
+    files = [os.path.join("proto/apollo", package, f"{name}.proto") for name in names]
     subprocess.run(["protoc", f"-I{root}", f"--python_out={folder}", *files], check=True, cwd=root)
     sys.path.insert(0, folder)
-    return importlib.import_module("proto.apollo.v1.inference_pb2")
+    return importlib.import_module(f"proto.apollo.{package}.{names[0]}_pb2")
 
 
 class Api:
-    """A client of one router. Requests may be messages, or bytes that no message has."""
+    """A client of one router, with TLS if there are `credentials`. Requests may be messages, or bytes that no message
+    has."""
 
-    def __init__(self, messages, address):
+    def __init__(self, messages, address, credentials=None):
         self.messages = messages
-        self.channel = grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        self.channel = (grpc.secure_channel(address, credentials, options) if credentials
+                        else grpc.insecure_channel(address, options))
 
     def close(self):
         self.channel.close()
