@@ -89,7 +89,7 @@ class LocalEnvoy:
                 [ENVOY, "--config-path", folder / "envoy.yaml", "--concurrency", "2", "--use-dynamic-base-id",
                  "--log-level", "warning"], stdout=calls, stderr=log)
         try:
-            self.await_healthy(len(cluster.routers()))
+            self.await_healthy(*cluster.routers())
         except AssertionError:
             self.stop()
             raise
@@ -129,11 +129,14 @@ class LocalEnvoy:
         return int(found[1]) if found else 0
 
     def healthy(self):
-        return self.stat("cluster.routers.membership_healthy")
+        """Returns the addresses of the routers that get calls."""
+        text = self.administer("/clusters")
+        return set(re.findall(r"(?m)^routers::(\S+)::health_flags::healthy$", text))
 
-    def await_healthy(self, count):
-        """Waits until so many routers are healthy, and all that are listed are known."""
-        eventually(lambda: self.healthy() == count, f"{count} healthy routers")
+    def await_healthy(self, *names):
+        """Waits until these routers get calls, and no others."""
+        wanted = {self._cluster.address(name) for name in names}
+        eventually(lambda: self.healthy() == wanted, f"the healthy routers are {names}")
 
     def calls(self):
         """Returns what Envoy has logged about calls."""
