@@ -15,7 +15,7 @@ results=${2:-/dev/stdout}
 
 bazel build --config=fuzz //tests/fuzz/...
 bin=$(bazel info --config=fuzz bazel-bin 2> /dev/null)
-mapfile -t labels < <(bazel query 'kind(cc_test, //tests/fuzz/...)' 2> /dev/null)
+mapfile -t labels < <(bazel query 'filter("_fuzz_test$", kind(cc_test, //tests/fuzz/...))' 2> /dev/null)
 ((${#labels[@]} > 0)) || { echo "$0: there are no fuzz targets" >&2; exit 1; }
 
 failed=0

@@ -5,9 +5,10 @@
 // functions stand before the libraries' own, note the order and call on. All
 // locks and queues count as one, because what joins them inside gRPC cannot be
 // seen: so two accesses of ours with a call into gRPC between them may count as
-// ordered when they are not. Compiled to nothing without --config=tsan.
+// ordered when they are not. Compiled to nothing without
+// --config=clang_tsan.
 
-#if defined(__SANITIZE_THREAD__)  // gcc's; .bazelrc defines it for clang.
+#if defined(__SANITIZE_THREAD__)  // .bazelrc defines it.
 
 #include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
