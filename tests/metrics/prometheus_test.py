@@ -5,25 +5,19 @@ Usage: prometheus_test.py BINARIES MODEL [unittest's arguments]
 Needs prometheus and promtool (tools/install_packages.sh --dev).
 """
 
-import json
 import os
 import pathlib
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import threading
 import unittest
-import urllib.error
-import urllib.parse
-import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent))
-from small_cluster import ROLES, SECONDS, SmallCluster  # noqa: E402
+from prometheus import Prometheus  # noqa: E402
+from small_cluster import ROLES, SmallCluster  # noqa: E402
 
 BINARIES, MODEL = sys.argv[1:3]
-RULES = pathlib.Path("deploy/prometheus").absolute()
 LETTERS = {"router": "R", "dense_worker": "D", "expert_worker": "E"}
 
 
@@ -101,61 +95,26 @@ class PrometheusTest(unittest.TestCase):
         load = Load(self.cluster)
         load.start()
         self.addCleanup(load.end)
-        prometheus = self.start_prometheus()
-        self.cluster.eventually(lambda: self.healths(prometheus) == ["up"] * len(ROLES), "all targets are up")
+        prometheus = Prometheus(self.cluster)
+        self.addCleanup(prometheus.stop)
+        self.cluster.eventually(lambda: prometheus.healths() == ["up"] * len(ROLES), "all targets are up")
         for query in ("cluster:apollo_language_generation_tokens:rate5m > 0",
                       'language:apollo_language_requests:rate5m{language="de"} > 0',
                       "cluster:apollo_failed_requests:ratio_rate5m == 0",
                       "cluster:apollo_late_first_tokens:ratio_rate5m >= 0",
                       "count(instance:apollo_dense_busy:ratio_rate5m > 0) == 1",
                       "count(expert:apollo_expert_holders:count == 1) == 7"):
-            self.cluster.eventually(lambda query=query: self.query(prometheus, query), query)
-        groups = self.get(prometheus, "rules")["groups"]
+            self.cluster.eventually(lambda query=query: prometheus.query(query), query)
+        groups = prometheus.get("rules")["groups"]
         rules = [rule for group in groups for rule in group["rules"]]
         self.assertGreater(len(rules), 40)
         self.cluster.eventually(
-            lambda: {rule["health"] for group in self.get(prometheus, "rules")["groups"] for rule in group["rules"]}
+            lambda: {rule["health"] for group in prometheus.get("rules")["groups"] for rule in group["rules"]}
             == {"ok"}, "all rules are evaluated")
-        firing = {alert["labels"]["alertname"] for alert in self.get(prometheus, "alerts")["alerts"]
+        firing = {alert["labels"]["alertname"] for alert in prometheus.get("alerts")["alerts"]
                   if alert["state"] == "firing" and alert["labels"]["severity"] == "page"}
         self.assertEqual(firing - {"ApolloFirstTokensVeryLate"}, set())  # The machine may be slow.
         self.assertIsNone(load.failure)
-
-    def start_prometheus(self):
-        """Starts Prometheus with the configuration of the repository, but for its intervals. Returns its address."""
-        folder = self.cluster.folder / "prometheus"
-        shutil.copytree(RULES, folder)
-        text = (folder / "prometheus.yml").read_text()
-        changed = text.replace("_interval: 15s", "_interval: 1s").replace("refresh_interval: 10s",
-                                                                          "refresh_interval: 1s")
-        self.assertNotEqual(text, changed)
-        (folder / "prometheus.yml").write_text(changed)
-        for role in LETTERS:
-            addresses = [self.cluster.metrics_address(name) for name in ROLES if ROLES[name][1] == role]
-            (folder / "targets" / f"{role}.yml").write_text(json.dumps([{"targets": addresses}]))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
-        with open(self.cluster.folder / "prometheus.log", "wb") as log:
-            process = subprocess.Popen(
-                ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-                 f"--web.listen-address={address}"], stdout=log, stderr=log)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return address
-
-    def get(self, prometheus, what):
-        with urllib.request.urlopen(f"http://{prometheus}/api/v1/{what}", timeout=SECONDS) as answer:
-            return json.load(answer)["data"]
-
-    def healths(self, prometheus):
-        try:
-            return [target["health"] for target in self.get(prometheus, "targets")["activeTargets"]]
-        except urllib.error.URLError:  # It still starts.
-            return []
-
-    def query(self, prometheus, query):
-        return self.get(prometheus, "query?" + urllib.parse.urlencode({"query": query}))["result"]
 
 
 if __name__ == "__main__":
