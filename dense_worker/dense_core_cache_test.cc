@@ -74,6 +74,41 @@ TEST_F(DenseCoreTest, AnswersAreCachedToo) {
   EXPECT_EQ(sink->cached, 32);
 }
 
+// Two callers with salts of their own: the prompt of one saves the other no
+// row, so neither tokens nor times tell that it was there.
+TEST_F(DenseCoreTest, APromptOfOneCallerSavesAnotherNothing) {
+  struct Cost {
+    std::int64_t cached = 0;
+    std::int64_t steps = 0, rows = 0, hits = 0;
+    bool operator==(const Cost&) const = default;
+  };
+  SequenceId id = 0;
+  const auto ask = [&](const std::string& caller) {
+    GenerationRequest request = Request(40, 1);
+    request.caller = caller;
+    request.cache_salt = "tenant:" + caller;
+    const DenseCounters before = Counters();
+    const auto sink = Submit(++id, request);
+    Round(5);
+    first_->Take<ReleaseSequences>();
+    EXPECT_EQ(sink->text, "d>e1 0:5 end");
+    return Cost{sink->cached, Counters().steps - before.steps,
+                Counters().prompt_rows - before.prompt_rows,
+                Counters().prefix_hits - before.prefix_hits};
+  };
+  Start();
+  LinkOne();
+  const Cost cold = ask("b");
+  EXPECT_EQ(cold, (Cost{0, 1, 40, 0}));
+  Clear();
+  Start();
+  LinkOne();
+  EXPECT_EQ(ask("a"), cold);
+  EXPECT_EQ(ask("b"), cold);
+  EXPECT_EQ(ask("a"), (Cost{32, 1, 8, 32}));
+  EXPECT_EQ(ask("b"), (Cost{32, 1, 8, 32}));
+}
+
 TEST_F(DenseCoreTest, WithoutPrefixCachingNothingIsShared) {
   options_.prefix_caching = false;
   Start();

@@ -50,7 +50,7 @@ void Scheduler::Add(SequenceId id, int tokens, int max_tokens, int priority,
   Sequence& sequence = it->second;
   sequence.rank = {-priority, kNotAdmitted + ++added_, id};
   sequence.priority = priority;
-  sequence.caller = &waiting_.Join(caller);
+  sequence.caller = &waiting_.Join(caller, -priority);
   sequence.tokens = sequence.first_tokens = tokens;
   sequence.max_tokens = max_tokens;
   ++priorities_[priority];
@@ -83,7 +83,8 @@ void Scheduler::SetTime(absl::Duration now) {
 void Scheduler::Promote(Sequence& sequence) {
   Dequeue(sequence);
   const bool runs = running_.erase(sequence.rank) > 0;
-  --sequence.rank.lowness;
+  const int lowness = sequence.rank.lowness--;
+  waiting_.Move(*sequence.caller, lowness, sequence.rank.lowness, runs);
   sequence.turn.lowness = sequence.rank.lowness;
   if (runs) running_.insert(sequence.rank);
   Enqueue(sequence);
@@ -161,7 +162,7 @@ void Scheduler::Stop(Sequence& sequence, State state) {
   if (IsRunning(sequence)) {
     pool_.Release(sequence.blocks);
     running_.erase(sequence.rank);
-    --sequence.caller->running;
+    waiting_.Stop(*sequence.caller, sequence.rank.lowness);
     CountWaiting(sequence, 1);
   }
   Dequeue(sequence);
@@ -209,9 +210,12 @@ Scheduler::Step Scheduler::NextStep(const ReplayRooms& rooms) {
 }
 
 void Scheduler::TakeReady(Step& step, int& budget) {
-  // Once for each caller, because a charge moves it in the queue.
-  std::map<std::uint64_t, std::pair<CallerQueue::Caller*, std::int64_t>>
-      charges;
+  // Once for each caller and level, because a charge moves it in the queue.
+  struct Due {
+    CallerQueue::Caller* caller = nullptr;
+    std::int64_t tokens = 0;
+  };
+  std::map<std::pair<std::uint64_t, int>, Due> charges;
   while (!ready_.empty() && budget > 0) {
     Sequence& sequence = sequences_.at(ready_.begin()->id);
     if (!Grow(sequence, step, budget)) continue;
@@ -223,12 +227,13 @@ void Scheduler::TakeReady(Step& step, int& budget) {
     --budget;
     if (sequence.next_position <= sequence.charged) continue;
     sequence.charged = sequence.next_position;
-    auto& [caller, tokens] = charges[sequence.caller->number()];
-    caller = sequence.caller;
-    tokens += kAnswerTokenCost;
+    const int lowness = sequence.rank.lowness;
+    Due& due = charges[{sequence.caller->number(), lowness}];
+    due.caller = sequence.caller;
+    due.tokens += kAnswerTokenCost;
   }
-  for (const auto& [number, charge] : charges) {
-    waiting_.Charge(*charge.first, charge.second);
+  for (const auto& [key, due] : charges) {
+    waiting_.Charge(*due.caller, key.second, due.tokens);
   }
 }
 
@@ -268,8 +273,11 @@ std::vector<SequenceId> Scheduler::TakeReplays(Step& step, int& budget,
 void Scheduler::TakePrompts(Step& step, int budget) {
   // Admits none after a preemption: it would take back the freed blocks.
   bool admit = step.preempted.empty();
+  Sequence* stuck = nullptr;
   for (;;) {
-    const std::vector<Rank> prompts = Prompts(admit);
+    const std::vector<Rank> candidates =
+        admit ? Candidates(stuck) : std::vector<Rank>();
+    const std::vector<Rank> prompts = Prompts(candidates);
     std::vector<PromptLeft> left;
     for (const Rank& rank : prompts) {
       const Sequence& sequence = sequences_.at(rank.id);
@@ -283,14 +291,23 @@ void Scheduler::TakePrompts(Step& step, int budget) {
                sequences_.at(prompts[i].id).state == State::kWaiting;
     }
     if (waits) {
-      // None may overtake, so the best is admitted even if only those behind it
-      // have a share.
-      Sequence& best = sequences_.at(waiting_.First().id);
-      admit = Admit(best, step, budget);
-      if (admit) continue;
-      SetStuck(best);
+      // The first is admitted even if only those behind it have a share: none
+      // overtakes another candidate.
+      Sequence& first = sequences_.at(candidates.front().id);
+      const bool admitted = Admit(first, step, budget);
+      if (stuck == nullptr) {
+        if (admitted) continue;
+        stuck = &first;
+        SetStuck(first);
+      } else if (admitted) {
+        first.overtook = stuck->rank.id;
+      } else {
+        admit = false;
+      }
       continue;
     }
+    // Some may overtake once there are rows for them.
+    if (stuck != nullptr && !candidates.empty()) stuck_.reset();
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       if (shares[i] > 0) {
         TakeChunk(sequences_.at(prompts[i].id), step, shares[i]);
@@ -301,20 +318,17 @@ void Scheduler::TakePrompts(Step& step, int budget) {
   }
 }
 
-std::vector<Scheduler::Rank> Scheduler::Prompts(bool with_waiting) const {
-  std::vector<Rank> prompts(prefilling_.begin(), prefilling_.end());
-  if (!with_waiting || waiting_.empty()) return prompts;
-  // More could not be admitted.
-  const std::vector<Rank> waiting = waiting_.First(options_.max_running);
-  // By rank, but the waiting ones stay in the order of their turns.
+std::vector<Scheduler::Rank> Scheduler::Prompts(
+    std::span<const Rank> candidates) const {
+  // By rank, but the candidates stay in the order of their turns.
   std::vector<Rank> all;
-  all.reserve(prompts.size() + waiting.size());
-  auto next = waiting.begin();
-  for (const Rank& prompt : prompts) {
-    while (next != waiting.end() && *next < prompt) all.push_back(*next++);
+  all.reserve(prefilling_.size() + candidates.size());
+  auto next = candidates.begin();
+  for (const Rank& prompt : prefilling_) {
+    while (next != candidates.end() && *next < prompt) all.push_back(*next++);
     all.push_back(prompt);
   }
-  all.insert(all.end(), next, waiting.end());
+  all.insert(all.end(), next, candidates.end());
   return all;
 }
 
@@ -362,7 +376,7 @@ void Scheduler::Remove(SequenceId id) {
   Sequence& sequence = it->second;
   Stop(sequence, State::kHeld);
   CountWaiting(sequence, -1);
-  waiting_.Leave(*sequence.caller);
+  waiting_.Leave(*sequence.caller, sequence.rank.lowness);
   ageing_.erase({sequence.ages_at, id});
   const auto priority = priorities_.find(sequence.priority);
   if (--priority->second == 0) priorities_.erase(priority);

@@ -54,12 +54,19 @@ namespace apollo {
 // so some sequence always makes progress.
 //
 // To admit a waiting sequence, sequences of a level below its priority are
-// preempted. If its caller runs none, and it has been the best without room for
-// `patience`, so are the last ones of callers that run several, on its level or
-// below, as long as each of them keeps as many blocks as it gets. So a caller
-// with single requests does not wait for the answers of one with many. A
-// sequence admitted in this way is the only one of its caller, so nobody can
-// take its place in the same way: the two do not alternate.
+// preempted. If its caller runs none of its level or above, and it has been the
+// best without room for `patience`, so are the last ones of callers that run
+// several, on its level or below, as long as each of them keeps as many blocks
+// as it gets. So a caller with single requests does not wait for the answers of
+// one with many. A sequence admitted in this way is the first of its caller, so
+// nobody can take its place in the same way: the two do not alternate.
+//
+// While the best waiting sequence has no room, those behind it wait, too, or it
+// might wait for ever. Only sequences of a higher priority, which it has
+// reached by age, overtake it into the blocks that it leaves. They run on
+// borrowed room: as soon as it would fit without them, they give way and wait
+// in their old rank, and do not overtake again. So it begins no later than if
+// they had waited.
 //
 // A running sequence whose expert worker is gone replays: it keeps its blocks,
 // and all rows that they hold are scheduled again, as cached rows, for another
@@ -228,8 +235,10 @@ class Scheduler {
     bool paused = false;
     std::uint64_t admitted_in = 0;  // The step of its last admission, from 1.
     // Since when it is the best waiting one without room, while its caller runs
-    // no other.
+    // no other of its level or above.
     std::optional<absl::Duration> stuck_since;
+    // The sequence that it has overtaken.
+    std::optional<SequenceId> overtook;
     absl::Duration ages_at;  // Its key in ageing_.
     int tokens = 0;          // Known tokens.
     int first_tokens = 0;    // The same, when it was added.
@@ -270,6 +279,9 @@ class Scheduler {
   // Returns the sequences that may be preempted to admit the candidate, in that
   // order.
   std::vector<Rank> Victims(const Sequence& candidate, int blocks) const;
+  // Adds those that have overtaken the candidate.
+  void AddOvertakers(const Sequence& candidate,
+                     std::vector<Rank>& victims) const;
   // Adds those of callers that run several, for a caller that runs none.
   void AddSharers(const Sequence& candidate, int blocks,
                   std::vector<Rank>& victims) const;
@@ -300,9 +312,12 @@ class Scheduler {
   bool IsMixed() const;
   // Admits sequences and schedules prompt rows.
   void TakePrompts(Step& step, int budget);
-  // Returns the prefilling and optionally the waiting sequences, by falling
-  // level and in the order of each.
-  std::vector<Rank> Prompts(bool with_waiting) const;
+  // Returns the waiting sequences that may be admitted one after the other:
+  // all, or those that may overtake `stuck`; no more than can run.
+  std::vector<Rank> Candidates(const Sequence* stuck) const;
+  // Returns the prefilling sequences and the candidates, by falling level and
+  // in the order of each.
+  std::vector<Rank> Prompts(std::span<const Rank> candidates) const;
   void TakeChunk(Sequence& sequence, Step& step, int rows);
   void Stop(Sequence& sequence, State state);
 

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <iterator>
 #include <map>
 #include <ranges>
+#include <set>
+#include <vector>
 
 #include "common/check.h"
 #include "engine/cache_size.h"
@@ -125,11 +126,38 @@ std::vector<Scheduler::Rank> Scheduler::Victims(const Sequence& candidate,
     if (rank.lowness <= -candidate.priority) break;
     victims.push_back(rank);
   }
-  if (candidate.caller->running == 0 && candidate.stuck_since &&
+  AddOvertakers(candidate, victims);
+  if (candidate.caller->running(candidate.rank.lowness) == 0 &&
+      candidate.stuck_since &&
       now_ - *candidate.stuck_since >= options_.patience) {
     AddSharers(candidate, blocks, victims);
   }
   return victims;
+}
+
+void Scheduler::AddOvertakers(const Sequence& candidate,
+                              std::vector<Rank>& victims) const {
+  const auto begin = victims.size();
+  for (const Rank& rank : running_) {
+    // A step preempts before it admits.
+    const Sequence& other = sequences_.at(rank.id);
+    if (other.overtook == candidate.rank.id && other.admitted_in != steps_) {
+      victims.push_back(rank);
+    }
+  }
+  std::reverse(victims.begin() + begin, victims.end());
+}
+
+std::vector<Scheduler::Rank> Scheduler::Candidates(
+    const Sequence* stuck) const {
+  // More could not be admitted.
+  std::vector<Rank> first = waiting_.First(options_.max_running);
+  if (stuck == nullptr) return first;
+  std::erase_if(first, [&](const Rank& rank) {
+    const Sequence& other = sequences_.at(rank.id);
+    return other.priority <= stuck->priority || other.overtook;
+  });
+  return first;
 }
 
 void Scheduler::AddSharers(const Sequence& candidate, int blocks,
@@ -139,15 +167,16 @@ void Scheduler::AddSharers(const Sequence& candidate, int blocks,
     std::vector<Rank> lasts;  // Those that may be preempted; the last is last.
   };
   std::map<std::uint64_t, Share> shares;  // By caller.
-  const auto end = std::prev(running_.end(), std::ssize(victims));
-  for (auto it = running_.begin(); it != end; ++it) {
-    const Sequence& sequence = sequences_.at(it->id);
+  const std::set<Rank> given(victims.begin(), victims.end());
+  for (const Rank& rank : running_) {
+    if (given.contains(rank)) continue;
+    const Sequence& sequence = sequences_.at(rank.id);
     Share& share = shares[sequence.caller->number()];
     ++share.sequences;
     share.blocks += static_cast<int>(sequence.blocks.size());
     // A step preempts before it admits.
     if (sequence.admitted_in == steps_) continue;
-    if (it->lowness >= candidate.rank.lowness) share.lasts.push_back(*it);
+    if (rank.lowness >= candidate.rank.lowness) share.lasts.push_back(rank);
   }
   const auto last_blocks = [this](const Share& share) {
     return static_cast<int>(sequences_.at(share.lasts.back().id).blocks.size());
@@ -169,7 +198,7 @@ void Scheduler::AddSharers(const Sequence& candidate, int blocks,
 
 void Scheduler::SetStuck(Sequence& best) {
   stuck_ = best.rank.id;
-  if (best.caller->running > 0) {
+  if (best.caller->running(best.rank.lowness) > 0) {
     best.stuck_since.reset();
   } else if (!best.stuck_since) {
     best.stuck_since = now_;
@@ -207,7 +236,6 @@ bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
   APOLLO_CHECK(pool_.Extend(sequence.blocks, blocks));
   waiting_.Admit(*sequence.caller, sequence.rank);
   CountWaiting(sequence, -1);
-  ++sequence.caller->running;
   if (sequence.admitted_in == 0) sequence.rank.number = ++admitted_;
   sequence.admitted_in = steps_;
   sequence.stuck_since.reset();

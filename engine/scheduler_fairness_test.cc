@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/block_pool.h"
@@ -22,15 +23,34 @@ struct Load {
   int prompt = 0;
   int answer = 0;
   int priority = 0;
+
+  using Key = std::pair<std::string, int>;
+  Key key() const { return {caller, priority}; }
 };
 
-// Steps of 10 ms, whose tokens arrive before the next one.
+// What the tests vary.
+struct Setup {
+  int blocks = 1000;
+  int token_budget = 64;
+  int max_running = 8;
+  absl::Duration ageing = absl::InfiniteDuration();
+};
+
+constexpr absl::Duration kPatience = Scheduler::Options().patience;
+
+// A scheduler, by hand or in steps of 10 ms, whose tokens arrive before the
+// next one.
 class Cluster {
  public:
   static constexpr absl::Duration kStep = absl::Milliseconds(10);
 
-  Cluster(const Scheduler::Options& options, int blocks)
-      : pool_(blocks), scheduler_(options, pool_) {}
+  explicit Cluster(const Setup& setup = {})
+      : pool_(setup.blocks),
+        scheduler_({.token_budget = setup.token_budget,
+                    .mixed_token_budget = 16,
+                    .max_running = setup.max_running,
+                    .ageing = setup.ageing},
+                   pool_) {}
 
   SequenceId Add(const Load& load) {
     const SequenceId id = ++added_;
@@ -51,12 +71,12 @@ class Cluster {
       running_[admission.sequence] = sequence.load.caller;
       if (sequence.begun) continue;
       sequence.begun = true;
-      absl::Duration& longest = waits_[sequence.load.caller];
+      absl::Duration& longest = waits_[sequence.load.key()];
       longest = std::max(longest, now_ - sequence.added);
     }
     for (const Scheduler::Slice& slice : step.slices) {
       Sequence& sequence = sequences_.at(slice.sequence);
-      served_[sequence.load.caller] += slice.rows;
+      served_[sequence.load.key()] += slice.rows;
       if (!slice.ends_prompt) continue;
       if (--sequence.left > 0) {
         scheduler_.TokenArrived(slice.sequence);
@@ -70,10 +90,16 @@ class Cluster {
 
   bool Runs(SequenceId id) const { return running_.contains(id); }
   bool Present(SequenceId id) const { return sequences_.contains(id); }
+  absl::Duration now() const { return now_; }
   // The longest time from arrival to admission.
-  absl::Duration wait(const std::string& caller) { return waits_[caller]; }
-  int served(const std::string& caller) { return served_[caller]; }
+  absl::Duration wait(const std::string& caller, int priority = 0) {
+    return waits_[{caller, priority}];
+  }
+  int served(const std::string& caller, int priority = 0) {
+    return served_[{caller, priority}];
+  }
   int preemptions() const { return preemptions_; }
+  BlockPool& pool() { return pool_; }
   Scheduler& scheduler() { return scheduler_; }
 
  private:
@@ -89,14 +115,10 @@ class Cluster {
   absl::Duration now_;
   std::map<SequenceId, Sequence> sequences_;
   std::map<SequenceId, std::string> running_;
-  std::map<std::string, absl::Duration> waits_;
-  std::map<std::string, int> served_;
+  std::map<Load::Key, absl::Duration> waits_;
+  std::map<Load::Key, int> served_;
   int preemptions_ = 0;
 };
-
-Scheduler::Options Small() {
-  return {.token_budget = 64, .mixed_token_budget = 16, .max_running = 8};
-}
 
 // Sends `count` requests of a light caller, one after the other, beside 1,000
 // of a heavy one. Returns how long the worst of them waited.
@@ -116,10 +138,9 @@ absl::Duration LightBesideHeavy(Cluster& cluster, const std::string& heavy,
 }
 
 TEST(SchedulerFairnessTest, SingleRequestsDoNotWaitForAThousandOfAnother) {
-  Cluster cluster(Small(), 1000);
-  const absl::Duration patience = Scheduler::Options().patience;
+  Cluster cluster;
   EXPECT_LE(LightBesideHeavy(cluster, "heavy", 50),
-            patience + 2 * Cluster::kStep);
+            kPatience + 2 * Cluster::kStep);
   // What that cost the other.
   EXPECT_LE(cluster.preemptions(), 50);
   EXPECT_GE(cluster.served("heavy"), 3 * cluster.served("light"));
@@ -127,19 +148,19 @@ TEST(SchedulerFairnessTest, SingleRequestsDoNotWaitForAThousandOfAnother) {
 
 TEST(SchedulerFairnessTest, NorWhenTheCacheIsFull) {
   // The heavy caller's sequences have room for a little more than two.
-  Cluster cluster(Small(), 70);
+  Cluster cluster({.blocks = 70});
   EXPECT_LE(LightBesideHeavy(cluster, "heavy", 50),
-            Scheduler::Options().patience + 2 * Cluster::kStep);
+            kPatience + 2 * Cluster::kStep);
 }
 
 TEST(SchedulerFairnessTest, OneCallerWaitsForItself) {
-  Cluster cluster(Small(), 1000);
+  Cluster cluster;
   EXPECT_GT(LightBesideHeavy(cluster, "light", 1), absl::Minutes(5));
   EXPECT_EQ(cluster.preemptions(), 0);
 }
 
 TEST(SchedulerFairnessTest, BusyCallersAreServedTheSameNumberOfTokens) {
-  Cluster cluster(Small(), 1000);
+  Cluster cluster;
   for (int i = 0; i < 400; ++i) {
     cluster.Add({"long answers", 10, 90});
     cluster.Add({"short answers", 10, 5});
@@ -167,9 +188,7 @@ TEST(SchedulerFairnessTest, BusyCallersAreServedTheSameNumberOfTokens) {
 // Returns the time after which a sequence of priority -2 has ended, beside a
 // stream of sequences of priority 0 that would fill the scheduler.
 absl::Duration LowBesideHigh(absl::Duration ageing) {
-  Scheduler::Options options = Small();
-  options.ageing = ageing;
-  Cluster cluster(options, 1000);
+  Cluster cluster({.ageing = ageing});
   for (int i = 0; i < 16; ++i) cluster.Add({"", 20, 50});
   const SequenceId low = cluster.Add({"", 20, 50, -2});
   absl::Duration time;
@@ -192,10 +211,9 @@ TEST(SchedulerFairnessTest, ALowPriorityIsPutOffForABoundedTime) {
 }
 
 TEST(SchedulerFairnessTest, AgeDoesNotPreempt) {
-  Scheduler::Options options = {.token_budget = 64, .max_running = 1};
-  options.ageing = absl::Seconds(1);
-  BlockPool pool(100);
-  Scheduler scheduler(options, pool);
+  Cluster cluster(
+      {.blocks = 100, .max_running = 1, .ageing = absl::Seconds(1)});
+  Scheduler& scheduler = cluster.scheduler();
   scheduler.Add(1, 8, 100, 1);
   EXPECT_EQ(scheduler.NextStep().slices.size(), 1u);
   scheduler.Add(2, 8, 100, 0);
@@ -210,11 +228,104 @@ TEST(SchedulerFairnessTest, AgeDoesNotPreempt) {
   EXPECT_EQ(scheduler.NextStep().preempted, Ids{2});
 }
 
+TEST(SchedulerFairnessTest, BackgroundWorkCostsNoTurnsOfUrgentWork) {
+  Cluster cluster;
+  for (int i = 0; i < 8; ++i) cluster.Add({"both", 20, 2000, -1});
+  for (int i = 0; i < 1000; ++i) cluster.Step();
+  for (int i = 0; i < 100; ++i) {
+    cluster.Add({"urgent", 50, 20});
+    cluster.Add({"both", 50, 20});
+  }
+  for (int i = 0; i < 100; ++i) cluster.Step();
+  // The longest prompt, and what eight sequences cost.
+  EXPECT_GT(cluster.served("urgent"), 1000);
+  EXPECT_NEAR(cluster.served("urgent"), cluster.served("both"),
+              50 + 8 * (50 + 19));
+}
+
+// Nor is it a reason to wait for a place: its background work does not count.
+TEST(SchedulerFairnessTest, OneThatRunsOnlyLowerPrioritiesGetsAPlace) {
+  // Its background work has too few blocks for the urgent one.
+  Cluster cluster({.blocks = 16, .max_running = 16});
+  Scheduler& scheduler = cluster.scheduler();
+  for (SequenceId id = 1; id <= 5; ++id) scheduler.Add(id, 48, 48, 0, "many");
+  scheduler.Add(6, 16, 16, -1, "one");
+  for (int i = 0; i < 8; ++i) scheduler.NextStep();
+  ASSERT_EQ(scheduler.running(), 6);
+  scheduler.Add(7, 48, 48, 0, "one");
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  scheduler.SetTime(kPatience);
+  EXPECT_EQ(scheduler.NextStep().preempted, (Ids{6, 5}));
+  EXPECT_EQ(scheduler.running(), 5);
+}
+
+// A long prompt of priority 0 reaches level 1 while a sequence of priority 1
+// runs beside which it has no room; others of priority 1 come all the time.
+TEST(SchedulerFairnessTest, UrgentSequencesDoNotWaitBehindAnAgedLongPrompt) {
+  Cluster cluster({.blocks = 100, .ageing = absl::Seconds(10)});
+  const SequenceId slow = cluster.Add({"slow", 20, 1500, 1});
+  for (int i = 0; i < 200; ++i) cluster.Step();
+  const SequenceId aged = cluster.Add({"aged", 1500, 1, 0});
+  absl::Duration slow_ended, worst;
+  for (int i = 0; !cluster.Runs(aged); ++i) {
+    ASSERT_LT(i, 3000);
+    if (i % 20 == 0) cluster.Add({"urgent", 20, 10, 1});
+    cluster.Step();
+    worst = cluster.wait("urgent", 1);
+    if (slow_ended == absl::ZeroDuration() && !cluster.Present(slow)) {
+      slow_ended = cluster.now();
+    }
+  }
+  EXPECT_GE(slow_ended, absl::Seconds(14));
+  EXPECT_LE(worst, 2 * Cluster::kStep);
+  // It begins as soon as if nobody had overtaken it.
+  EXPECT_LE(cluster.now(), slow_ended + 2 * Cluster::kStep);
+  EXPECT_LE(cluster.preemptions(), 1);
+}
+
+TEST(SchedulerFairnessTest, OvertakersGiveWayAndDoNotOvertakeAgain) {
+  Cluster cluster(
+      {.blocks = 10, .token_budget = 640, .ageing = absl::Seconds(1)});
+  Scheduler& scheduler = cluster.scheduler();
+  const auto admitted = [](const Scheduler::Step& step) {
+    Ids ids;
+    for (const auto& admission : step.admitted)
+      ids.push_back(admission.sequence);
+    return ids;
+  };
+  scheduler.Add(1, 64, 80, 1, "a");
+  EXPECT_EQ(admitted(scheduler.NextStep()), Ids{1});
+  scheduler.Add(2, 144, 160, 0, "b");
+  scheduler.Add(3, 144, 160, 0, "c");
+  scheduler.SetTime(absl::Seconds(1));
+  EXPECT_TRUE(admitted(scheduler.NextStep()).empty());
+  EXPECT_FALSE(scheduler.HasWork());
+  scheduler.Add(4, 32, 60, 1, "d");
+  scheduler.Add(5, 32, 60, 0, "e");  // No higher priority than 2.
+  EXPECT_TRUE(scheduler.HasWork());
+  EXPECT_EQ(admitted(scheduler.NextStep()), Ids{4});
+  EXPECT_FALSE(scheduler.HasWork());
+  scheduler.Remove(1);
+  Scheduler::Step step = scheduler.NextStep();
+  EXPECT_EQ(step.preempted, Ids{4});
+  EXPECT_EQ(admitted(step), Ids{2});
+  // 3 waits in the place of 2.
+  scheduler.Add(6, 64, 80, 2, "f");
+  scheduler.Remove(2);
+  EXPECT_EQ(admitted(scheduler.NextStep()), Ids{6});
+  scheduler.Add(7, 32, 60, 1, "g");
+  EXPECT_EQ(admitted(scheduler.NextStep()), Ids{7});
+  scheduler.Remove(6);
+  step = scheduler.NextStep();
+  EXPECT_EQ(step.preempted, Ids{7});
+  EXPECT_EQ(admitted(step), Ids{3});
+  scheduler.Remove(3);
+  EXPECT_EQ(admitted(scheduler.NextStep()).size(), 3u);
+}
+
 TEST(SchedulerFairnessTest, SequencesOfOnePriorityAgeTogether) {
-  Scheduler::Options options = {.token_budget = 16, .max_running = 8};
-  options.ageing = absl::Seconds(1);
-  BlockPool pool(1000);
-  Scheduler scheduler(options, pool);
+  Cluster cluster({.token_budget = 16, .ageing = absl::Seconds(1)});
+  Scheduler& scheduler = cluster.scheduler();
   scheduler.Add(1, 8000, 8100);
   scheduler.NextStep();
   scheduler.SetTime(absl::Minutes(10));
@@ -227,9 +338,8 @@ TEST(SchedulerFairnessTest, SequencesOfOnePriorityAgeTogether) {
 }
 
 TEST(SchedulerFairnessTest, OnlyCallersThatRunSeveralGiveWay) {
-  Scheduler::Options options = {.token_budget = 64, .max_running = 4};
-  BlockPool pool(100);
-  Scheduler scheduler(options, pool);
+  Cluster cluster({.blocks = 100, .max_running = 4});
+  Scheduler& scheduler = cluster.scheduler();
   scheduler.Add(1, 8, 100, 0, "a");
   scheduler.Add(2, 8, 100, 0, "b");
   scheduler.Add(3, 8, 100, 0, "b");
@@ -239,14 +349,14 @@ TEST(SchedulerFairnessTest, OnlyCallersThatRunSeveralGiveWay) {
   scheduler.Add(5, 8, 100, 0, "c");
   EXPECT_TRUE(scheduler.NextStep().preempted.empty());
   EXPECT_FALSE(scheduler.HasWork());
-  scheduler.SetTime(options.patience - absl::Nanoseconds(1));
+  scheduler.SetTime(kPatience - absl::Nanoseconds(1));
   EXPECT_FALSE(scheduler.HasWork());
-  scheduler.SetTime(options.patience);
+  scheduler.SetTime(kPatience);
   EXPECT_TRUE(scheduler.HasWork());
   EXPECT_EQ(scheduler.NextStep().preempted, Ids{4});
   scheduler.Add(6, 8, 100, 0, "d");
   EXPECT_TRUE(scheduler.NextStep().preempted.empty());
-  scheduler.SetTime(2 * options.patience);
+  scheduler.SetTime(2 * kPatience);
   EXPECT_EQ(scheduler.NextStep().preempted, Ids{3});
   // Now each runs one, so nobody gives way any more.
   scheduler.Add(7, 8, 100, 0, "e");
@@ -258,14 +368,13 @@ TEST(SchedulerFairnessTest, OnlyCallersThatRunSeveralGiveWay) {
 }
 
 TEST(SchedulerFairnessTest, NoCallerGivesUpMoreThanItKeeps) {
-  Scheduler::Options options = {.token_budget = 640, .max_running = 8};
-  BlockPool pool(10);
-  Scheduler scheduler(options, pool);
+  Cluster cluster({.blocks = 10, .token_budget = 640});
+  Scheduler& scheduler = cluster.scheduler();
   scheduler.Add(1, 64, 64, 0, "a");
   scheduler.Add(2, 48, 48, 0, "a");
   scheduler.Add(3, 48, 48, 0, "a");
   scheduler.NextStep();
-  ASSERT_EQ(pool.available(), 0);
+  ASSERT_EQ(cluster.pool().available(), 0);
   scheduler.Add(4, 80, 80, 0, "b");  // Five blocks: half of the cache.
   EXPECT_TRUE(scheduler.NextStep().preempted.empty());
   scheduler.SetTime(absl::Hours(1));
@@ -278,15 +387,14 @@ TEST(SchedulerFairnessTest, NoCallerGivesUpMoreThanItKeeps) {
 }
 
 TEST(SchedulerFairnessTest, CallersThatHaveGrownGiveWayLater) {
-  Scheduler::Options options = {.token_budget = 64, .max_running = 2};
-  BlockPool pool(100);
-  Scheduler scheduler(options, pool);
+  Cluster cluster({.blocks = 100, .max_running = 2});
+  Scheduler& scheduler = cluster.scheduler();
   scheduler.Add(1, 8, 100, 0, "a");
   scheduler.Add(2, 8, 100, 0, "a");
   scheduler.NextStep();
   scheduler.Add(3, 40, 100, 0, "b");  // Three blocks; those have one each.
   EXPECT_TRUE(scheduler.NextStep().preempted.empty());
-  scheduler.SetTime(options.patience);
+  scheduler.SetTime(kPatience);
   EXPECT_TRUE(scheduler.NextStep().preempted.empty());
   Ids preempted;
   const auto step = [&] {
@@ -298,20 +406,20 @@ TEST(SchedulerFairnessTest, CallersThatHaveGrownGiveWayLater) {
     if (preempted.empty()) scheduler.TokenArrived(2);
     step();
   }
-  scheduler.SetTime(2 * options.patience);
+  scheduler.SetTime(2 * kPatience);
   step();
   EXPECT_EQ(preempted, Ids{2});
 }
 
 TEST(SchedulerFairnessTest, GrowthTakesBlocksOfTheCallerThatHasMost) {
-  BlockPool pool(4);
-  Scheduler scheduler({.token_budget = 64, .max_running = 8}, pool);
+  Cluster cluster({.blocks = 4});
+  Scheduler& scheduler = cluster.scheduler();
   scheduler.Add(1, 15, 40, 0, "a");
   scheduler.Add(2, 16, 40, 0, "a");
   scheduler.Add(3, 8, 40, 0, "a");
   scheduler.Add(4, 16, 40, 0, "b");
   scheduler.NextStep();
-  ASSERT_EQ(pool.available(), 0);
+  ASSERT_EQ(cluster.pool().available(), 0);
   scheduler.TokenArrived(4);
   // The youngest of all grows, and keeps its blocks.
   const Scheduler::Step step = scheduler.NextStep();
@@ -321,8 +429,8 @@ TEST(SchedulerFairnessTest, GrowthTakesBlocksOfTheCallerThatHasMost) {
 }
 
 TEST(SchedulerFairnessTest, WaitingSequencesAreCountedBySignOfPriority) {
-  BlockPool pool(10);
-  Scheduler scheduler({.token_budget = 64, .max_running = 1}, pool);
+  Cluster cluster({.blocks = 10, .max_running = 1});
+  Scheduler& scheduler = cluster.scheduler();
   scheduler.Add(1, 8, 20, 5, "a");
   scheduler.Add(2, 8, 20, 0, "a");
   scheduler.Add(3, 8, 20, -5, "b");

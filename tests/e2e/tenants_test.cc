@@ -61,6 +61,13 @@ TEST(TenantsTest, ShareNoBlocksOfTheCache) {
   Cluster cluster(Runfile("tests/golden/published"), {});
   cluster.Start();
   DenseClient client(MakeClusterChannel(cluster.dense_address()));
+  // Rows of prompts that the dense layers compute. The counters are those of
+  // the last step, which has ended.
+  const auto rows = [&] {
+    return cluster.Metric("dense-worker-0",
+                          R"(apollo_dense_rows_total{kind="prompt"})");
+  };
+  double computed = 0;
   std::vector<std::int32_t> answer;
   const auto cached = [&](const std::string& salt) {
     GenerationRequest request;
@@ -70,20 +77,25 @@ TEST(TenantsTest, ShareNoBlocksOfTheCache) {
     request.ignore_eos = true;
     request.cache_salt = salt;
     const auto events = std::make_shared<Events>();
+    const double before = rows();
     const auto call = client.Start(std::move(request), events);
     const int found = events->Cached();
+    computed = rows() - before;
     if (answer.empty()) answer = events->Tokens();
     EXPECT_EQ(events->Tokens(), answer) << "salt " << salt;
     return found;
   };
-  EXPECT_EQ(cached("clinic-a"), 0);
-  EXPECT_EQ(cached("clinic-b"), 0);
-  EXPECT_EQ(cached(""), 0);
+  for (const char* first : {"clinic-a", "clinic-b", ""}) {
+    EXPECT_EQ(cached(first), 0);
+    EXPECT_EQ(computed, 40) << "as many rows as of the first one";
+  }
   // Each tenant finds its own blocks, of 16 tokens each.
-  EXPECT_EQ(cached("clinic-a"), 32);
-  EXPECT_EQ(cached("clinic-b"), 32);
-  EXPECT_EQ(cached(""), 32);
+  for (const char* again : {"clinic-a", "clinic-b", ""}) {
+    EXPECT_EQ(cached(again), 32);
+    EXPECT_EQ(computed, 8);
+  }
   EXPECT_EQ(cached("clinic-c"), 0);
+  EXPECT_EQ(computed, 40);
   EXPECT_EQ(answer.size(), 3u);
   cluster.StopAll();
 }
