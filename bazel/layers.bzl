@@ -12,16 +12,17 @@ OUTER = ["benchmarks", "deploy", "tests", "tools"]
 LAYERS = {
     "clients": ["proto"],
     "common": [],
-    "dense_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving", "worker"],
+    "dense_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving", "tracing", "worker"],
     "engine": ["common", "kernels", "model", "sequence"],
-    "expert_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving", "worker"],
+    "expert_worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving", "tracing", "worker"],
     "kernels": ["common"],
-    "link": ["common", "proto", "sequence"],
+    "link": ["common", "proto", "sequence", "tracing"],
     "model": ["common", "kernels"],
     "proto": [],
-    "router": ["common", "link", "proto", "sequence", "serving", "text"],
-    "sequence": ["common"],
-    "serving": ["common", "proto"],
+    "router": ["common", "link", "proto", "sequence", "serving", "text", "tracing"],
+    "sequence": ["common", "tracing"],
+    "serving": ["common", "proto", "tracing"],
+    "tracing": ["common"],
     "worker": ["common", "engine", "kernels", "link", "model", "proto", "sequence", "serving"],
 }
 
@@ -34,9 +35,9 @@ PARTS = {
 # Maps each library of third_party/system to the prefixes of its headers and the
 # folders that may use it directly, besides the outer ones.
 LIBRARIES = {
-    "absl": (["absl/"], ["clients", "common", "dense_worker", "engine", "expert_worker", "kernels", "link", "model", "proto", "router", "sequence", "serving", "worker"]),
+    "absl": (["absl/"], ["clients", "common", "dense_worker", "engine", "expert_worker", "kernels", "link", "model", "proto", "router", "sequence", "serving", "tracing", "worker"]),
     "absl_flags": (["absl/flags/"], ["dense_worker", "engine", "expert_worker", "router", "serving"]),
-    "absl_random": (["absl/random/"], ["clients", "router"]),
+    "absl_random": (["absl/random/"], ["clients", "router", "tracing"]),
     "c_ares": (["ares.h"], ["serving"]),
     "cjose": (["cjose/"], ["router"]),
     "cld2": (["cld2/"], ["model"]),
@@ -51,6 +52,7 @@ LIBRARIES = {
     "json": (["nlohmann/"], ["common", "model"]),
     "minja": (["minja/"], ["model"]),
     "libedit": (["histedit.h"], []),
+    "opentelemetry": (["opentelemetry/"], ["serving"]),
     "pcre2": (["pcre2"], ["model"]),
     "prometheus": (["prometheus/"], ["dense_worker", "expert_worker", "router", "serving", "worker"]),
     "rapidjson": (["rapidjson/"], ["common"]),

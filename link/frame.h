@@ -13,6 +13,7 @@
 #include "link/device_frames.h"
 #include "link/worker_info.h"
 #include "sequence/generation.h"
+#include "tracing/trace_context.h"
 
 namespace apollo {
 
@@ -33,6 +34,9 @@ struct SequenceStart {
   std::string language = {};    // For counting only; empty: unknown.
   std::string request_id = {};  // For logs only.
   int score_alternatives = 0;   // Reported with each score target.
+  // The span of the dense worker; unset: the sequence is not traced. Travels
+  // without its state.
+  std::optional<TraceContext> trace = {};
   bool operator==(const SequenceStart&) const = default;
 };
 

@@ -13,6 +13,7 @@
 #include "link/device_codec.h"
 #include "link/sampling_codec.h"
 #include "link/worker_info_codec.h"
+#include "tracing/trace_context.h"
 
 namespace apollo {
 namespace {
@@ -64,6 +65,9 @@ void ToProto(const StageStep& in, pb::LinkMessage* message) {
       start->set_language(rows.start->language);
       start->set_request_id(rows.start->request_id);
       start->set_score_alternatives(rows.start->score_alternatives);
+      if (rows.start->trace) {
+        start->set_trace(PackTraceContext(*rows.start->trace));
+      }
     }
     to->set_sample(rows.sample);
     to->mutable_score_targets()->Add(rows.score_targets.begin(),
@@ -160,7 +164,8 @@ absl::StatusOr<StageStep> StepFrom(const pb::StageStep& in) {
                         static_cast<int>(from.start().top_logprobs()),
                         from.start().language(),
                         from.start().request_id(),
-                        static_cast<int>(from.start().score_alternatives())};
+                        static_cast<int>(from.start().score_alternatives()),
+                        UnpackTraceContext(from.start().trace())};
     }
     rows.sample = from.sample();
     rows.score_targets.assign(from.score_targets().begin(),

@@ -79,8 +79,8 @@ auto Members(const SamplingOptions& x) {
   return std::tie(a, b, c, d, e, f, g, h);
 }
 auto Members(const SequenceStart& x) {
-  const auto& [a, b, c, d, e, f, g, h] = x;
-  return std::tie(a, b, c, d, e, f, g, h);
+  const auto& [a, b, c, d, e, f, g, h, i] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i);
 }
 auto Members(const SequenceRows& x) {
   const auto& [a, b, c, d, e, f, g, h] = x;
@@ -191,8 +191,8 @@ StageStep FullStep() {
                       2.f,
                       0.25f,
                       {EveryMemberSet(LogitBias{1, -100.f}), {259, 0.5f}}});
-  const SequenceStart start =
-      EveryMemberSet(SequenceStart{5, true, sampling, 77, 4, "sw", "r-1", 20});
+  const SequenceStart start = EveryMemberSet(SequenceStart{
+      5, true, sampling, 77, 4, "sw", "r-1", 20, TraceContext{{1}, {2}, true}});
   // No correct peer sends such a position with a start, but decoding accepts
   // it.
   const SequenceRows rows = EveryMemberSet(

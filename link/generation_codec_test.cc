@@ -68,11 +68,13 @@ auto Members(const TokenLogprob& in) {
   return std::tie(a, b);
 }
 auto Members(const GenerationRequest& in) {
-  // The deadline is that of the call; the last one stays in the router.
+  // The deadline is that of the call, whose metadata has the trace; `shared`
+  // stays in the router.
   const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, caller,
-               deadline, r, shared] = in;
+               deadline, r, shared, trace] = in;
   static_cast<void>(deadline);
   static_cast<void>(shared);
+  static_cast<void>(trace);
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, caller, r);
 }
 auto Members(const SequenceNumerics& in) {

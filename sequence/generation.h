@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sequence/sampling.h"
+#include "tracing/trace_context.h"
 
 namespace apollo {
 
@@ -85,6 +86,9 @@ struct GenerationRequest {
   // Shared by the sequences that must have the same numerics, whatever these
   // are (sequence/shared_numerics.h); null: none. Only within a router.
   std::shared_ptr<SharedNumerics> shared_numerics = nullptr;
+  // The span below which the sequence runs; unset: it is not traced. Between
+  // processes it travels in the metadata of the call.
+  std::optional<TraceContext> trace = std::nullopt;
   bool operator==(const GenerationRequest&) const = default;
 };
 
@@ -161,11 +165,25 @@ struct GenerationFinished {
   bool operator==(const GenerationFinished&) const = default;
 };
 
+// A sequence has gone on after it moved to another expert worker, or to a new
+// attempt on the same one. Times are those of Clock::Real() of the dense
+// worker.
+struct SequenceMove {
+  const char* cause = "";  // As in metrics.
+  std::string from, to;    // Names of expert workers.
+  int rows = 0;            // Replayed ones.
+  absl::Duration noticed;  // When the cause was known.
+  absl::Duration chosen;   // When the worker was chosen.
+  absl::Duration replayed;
+  absl::Duration continued;
+};
+
 // Receives the events of one sequence:
 // - OnStarted once.
 // - With prompt_logprobs, OnPrompt for the tokens of the prompt from position 1
 //   on, in pieces, in order and without gaps, before the first OnToken.
 // - OnToken for each token in order, except the end-of-text token.
+// - OnMoved at most once after each move, only within a dense worker.
 // - OnFinished once and last, with an error if the sequence could not be
 //   completed.
 // Calls are serialized but come from threads of the backend. They must return
@@ -176,6 +194,7 @@ class GenerationSink {
   virtual void OnStarted(const GenerationStarted& started) = 0;
   virtual void OnPrompt(const PromptLogprobs& /*prompt*/) {}
   virtual void OnToken(const GeneratedToken& token) = 0;
+  virtual void OnMoved(const SequenceMove& /*move*/) {}
   virtual void OnFinished(absl::StatusOr<GenerationFinished> finished) = 0;
 };
 
