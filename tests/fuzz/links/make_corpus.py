@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes expert_corpus/ and dense_corpus/: actions as the targets list them, with messages right and wrong. Field numbers
+"""Writes expert_links_corpus/ and dense_links_corpus/: actions as the targets list them, with messages right and wrong. Field numbers
 follow proto/apollo/internal/v1/link.proto."""
 
 import pathlib
@@ -106,6 +106,7 @@ def output(sequence, position, more=b""):
     return piece(2, number(1, sequence) + number(2, 1) + number(3, position) + number(4, 1) + number(5, 9) + more)
 
 
+DRAINING = piece(1, number(1, 2) + packed(14, range(7)) + number(18, 1) + number(19, 1) + number(20, 9) + number(23, 1))
 BEGIN = READY0 + submit(9, 4) + STEP
 DENSE = {
     "empty": b"",
@@ -123,15 +124,13 @@ DENSE = {
     "evicted": AT_ONCE + BEGIN + message(0, piece(3, number(1, 1) + output(0, 8, number(10, 10)))) + STEP + answer(1),
     "failed": AT_ONCE + BEGIN + message(0, piece(3, number(1, 1) + output(0, 8, number(10, 14)))) + STEP + answer(1),
     "moved": LATER + READY1 + BEGIN + DELIVERED + wait(7) + STEP + DELIVERED + answer(1, 1) + wait(255) + wait(255) + wait(255),
-    "draining": AT_ONCE + READY1 + BEGIN + message(0, piece(1, number(1, 2) + packed(14, range(7)) + number(18, 1) + number(19, 1) + number(20, 9)
-                                                     + number(23, 1))) + STEP
-    + answer(1) + answer(1, 1),
+    "draining": AT_ONCE + READY1 + BEGIN + message(0, DRAINING) + STEP + answer(1) + answer(1, 1),
     "no_room": AT_ONCE + READY0 + ROOM0 + b"\x00" + submit(9, 4) + STEP + ROOM0 + b"\x01" + STEP + answer(1),
     "paused": AT_ONCE + BEGIN + PAUSE + b"\x00" + answer(1) + STEP + RESUME + b"\x00" + STEP + answer(2) + CANCEL + b"\x00",
     "expert_rows": AT_ONCE + BEGIN + message(0, piece(5, number(1, 1)), rows(1, 2)),
     "full": AT_ONCE + READY0 + submit(64, 16) * 5 + (STEP + answer(1)) * 20,
 }
-for folder, files in (("expert_corpus", EXPERT), ("dense_corpus", DENSE)):
+for folder, files in (("expert_links_corpus", EXPERT), ("dense_links_corpus", DENSE)):
     (HERE / folder).mkdir(exist_ok=True)
     for name, data in files.items():
         (HERE / folder / name).write_bytes(data)
