@@ -111,8 +111,9 @@ void Worker::FinishLoad(const absl::Status& status) {
   core->Loaded(which, loader.Load(which));
 }
 
-Two::Two(const std::set<int>& low_experts, const std::set<int>& high_experts)
-    : low(low_experts), high(high_experts) {
+Two::Two(const std::set<int>& low_experts, const std::set<int>& high_experts,
+         int low_blocks)
+    : low(low_experts, low_blocks), high(high_experts) {
   low.AddPeer(high_experts);
   high.AddPeer(low_experts);
 }

@@ -104,7 +104,7 @@ struct Worker {
 // Two workers with different experts, linked as peers.
 struct Two {
   explicit Two(const std::set<int>& low_experts = kLow,
-               const std::set<int>& high_experts = kHigh);
+               const std::set<int>& high_experts = kHigh, int low_blocks = 64);
   // Delivers the frames in flight. Returns false if there are none.
   bool Deliver();
   // Runs both workers until no work is left.

@@ -54,8 +54,9 @@ namespace apollo {
 // Usually there is one batch: one that waits for a peer has its answer soon. If
 // the answer is late (PeerExchange::IsLate), the sequences that wait for it are
 // split off, and the others go on; then further steps begin, but for rows of
-// sequences that are in a batch. The oldest batch that does not wait goes on
-// first. There are at most kMostBatches.
+// sequences that are in a batch, or that need blocks of younger ones in a
+// batch. The oldest batch that does not wait goes on first. There are at most
+// kMostBatches.
 //
 // Rows at a peer that is lost, or silent for longer than `lease`, go to another
 // holder, or are computed here. A peer that keeps its links but does not answer
@@ -184,11 +185,14 @@ class ExpertCore {
   // Returns the slices that wait for late outputs and must be split off;
   // nothing if others wait, too, or no slice could go on.
   std::vector<int> LateSlices(const RunningBatch& batch) const;
-  // Workers that take no parts need the answers in the order of their steps.
-  bool IsInBatch(LinkId from, std::uint64_t sequence) const {
-    return sequences_.InUse({from, sequence}) ||
-           (!neighbours_.at(from).info.takes_parts &&
-            sequences_.AnyInUse(from));
+  // Returns true if rows must not join the next batch. Workers that take no
+  // parts need the answers in the order of their steps.
+  bool MustWait(LinkId from, const SequenceRows& rows) const {
+    if (!neighbours_.at(from).info.takes_parts) {
+      return sequences_.AnyInUse(from);
+    }
+    return sequences_.InUse({from, rows.sequence}) ||
+           sequences_.MustWait(from, rows);
   }
 
   // Batches: expert_core_batches.cc.

@@ -21,8 +21,8 @@ ExpertCore::Next ExpertCore::NextOfBatches() const {
   }
   const bool any =
       batches_.empty() ||
-      waiting_.HasFree([this](LinkId from, std::uint64_t sequence) {
-        return IsInBatch(from, sequence);
+      waiting_.HasFree([this](LinkId from, const SequenceRows& rows) {
+        return MustWait(from, rows);
       });
   return any ? Next{Piece::kBegin} : Next{};
 }
@@ -66,8 +66,8 @@ std::vector<int> ExpertCore::LateSlices(const RunningBatch& batch) const {
 void ExpertCore::BeginBatch() {
   const ModelConfig& config = stage_->config();
   std::vector<WaitingStep> steps =
-      waiting_.TakeBatch([this](LinkId from, std::uint64_t sequence) {
-        return IsInBatch(from, sequence);
+      waiting_.TakeBatch([this](LinkId from, const SequenceRows& rows) {
+        return MustWait(from, rows);
       });
   RunningBatch& batch = *batches_.emplace_back(std::make_unique<RunningBatch>(
       RunningBatch{ExpertBatch(std::move(steps), sequences_, config), nullptr,

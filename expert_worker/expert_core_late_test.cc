@@ -105,6 +105,33 @@ TEST_P(ExpertCoreTest, FurtherStepsBeginButNotOfSequencesThatWait) {
   ExpectSame(two.low.Result(), expected[1]);
 }
 
+TEST_P(ExpertCoreTest, AnOlderSequenceWaitsForTheBlocksOfALateBatch) {
+  const Division& division = Late::division();
+  const auto frames = [&division] {
+    return Frames(Step(1, {RowsOf(division.local, 0, 1)}),
+                  Step(2, {RowsOf(division.remote, 0, 1)}),
+                  Step(3, {RowsOf(division.local, 1, kBlockTokens)}));
+  };
+  const auto expected = Reference(frames());
+  std::vector<Frame> steps = frames();
+  // A block for each sequence; then the older one needs another.
+  Two two(division.here, division.there, /*low_blocks=*/2);
+  two.low.Take(std::move(steps[0]));
+  two.low.Work();
+  ExpectSame(two.low.Result(), expected[0]);
+  two.low.Take(std::move(steps[1]));
+  two.low.Work();
+  ASSERT_FALSE(two.low.peer->frames.empty());
+  two.low.clock.now += kLate;
+  two.low.Take(std::move(steps[2]));
+  two.low.Work();
+  EXPECT_TRUE(two.low.dense->frames.empty()) << "it was evicted";
+  two.Work();
+  ExpectSame(two.low.Result(), expected[1]);
+  ExpectSame(two.low.Result(), expected[2]);
+  EXPECT_EQ(two.low.Counters().preemptions, 1);  // The younger one.
+}
+
 TEST_P(ExpertCoreTest, RowsDoNotOvertakeEarlierOnesOfTheirSequence) {
   // Of some sequence, only the second row needs the peer in the first layer.
   std::vector<StageResult> expected;

@@ -20,6 +20,25 @@ absl::Status NoRoom() {
 
 }  // namespace
 
+bool SequenceTable::MustWait(LinkId from, const SequenceRows& rows) const {
+  const Sequence* const sequence = Find({from, rows.sequence}, rows.attempt);
+  if (sequence == nullptr || rows.start) return false;
+  const int end = rows.first_position + static_cast<int>(rows.tokens.size());
+  int missing = BlocksFor(end) - static_cast<int>(sequence->blocks.size()) -
+                blocks_.available();
+  int in_use = 0;
+  for (const auto& [key, other] : sequences_) {
+    if (other.opened <= sequence->opened) continue;
+    const int blocks = static_cast<int>(other.blocks.size());
+    if (InUse(key)) {
+      in_use += blocks;
+    } else {
+      missing -= blocks;
+    }
+  }
+  return missing > 0 && missing <= in_use;
+}
+
 absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
   const SequenceKey key = {from, rows.sequence};
   APOLLO_CHECK(!InUse(key));

@@ -27,9 +27,10 @@ using SequenceKey = std::pair<LinkId, std::uint64_t>;
 //
 // The cache may fill up, because dense workers do not know of each other. Then
 // the sequence that was opened last is evicted, and its rows are refused with
-// ABORTED until its dense worker begins a new attempt. The oldest continues,
-// unless sequences in use (BeginUse) hold the blocks that it needs: those of a
-// batch that waits for a late peer are not evicted. Single-threaded.
+// ABORTED until its dense worker begins a new attempt. The oldest continues.
+// Sequences in use (BeginUse), those of a batch that waits for a late peer, are
+// not evicted: the rows of older ones wait for their blocks (MustWait).
+// Single-threaded.
 class SequenceTable {
  public:
   struct Sequence {
@@ -56,6 +57,11 @@ class SequenceTable {
         clock_(clock),
         requests_(requests),
         log_budget_(clock) {}
+
+  // Returns true if the rows must not be admitted yet: their sequence would be
+  // evicted, although younger ones have the blocks, only because these are in
+  // use.
+  bool MustWait(LinkId from, const SequenceRows& rows) const;
 
   // Admits rows that are about to be computed: opens their sequence if they are
   // its first ones, extends its blocks, and moves its position past them. The

@@ -164,6 +164,26 @@ TEST_F(SequenceTableTest, ASequenceInUseIsNotEvicted) {
   table_.EndUse(used);
 }
 
+TEST_F(SequenceTableTest, OlderRowsWaitForTheBlocksOfYoungerOnesInUse) {
+  EXPECT_EQ(Admit(RowsOf(1, 1, 0, 16)), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(2, 1, 0, 32)), StatusCode::kOk);
+  EXPECT_EQ(Admit(RowsOf(3, 1, 0, 16)), StatusCode::kOk);
+  EXPECT_FALSE(table_.MustWait(kDense, RowsOf(1, 1, 16, 32)));
+  const std::vector<SequenceKey> used = {{kDense, 2}};
+  table_.BeginUse(used);
+  EXPECT_TRUE(table_.MustWait(kDense, RowsOf(1, 1, 16, 32)));
+  // The block of the third is enough; nobody is younger; there are not so many
+  // blocks; it is another attempt, or a new one.
+  EXPECT_FALSE(table_.MustWait(kDense, RowsOf(1, 1, 16, 16)));
+  EXPECT_FALSE(table_.MustWait(kDense, RowsOf(3, 1, 16, 16)));
+  EXPECT_FALSE(table_.MustWait(kDense, RowsOf(1, 1, 16, 64)));
+  EXPECT_FALSE(table_.MustWait(kDense, RowsOf(1, 2, 16, 32)));
+  EXPECT_FALSE(table_.MustWait(kDense, RowsOf(1, 2, 0, 64)));
+  table_.EndUse(used);
+  EXPECT_FALSE(table_.MustWait(kDense, RowsOf(1, 1, 16, 32)));
+  EXPECT_EQ(Admit(RowsOf(1, 1, 16, 32)), StatusCode::kOk);
+}
+
 TEST_F(SequenceTableTest, BlocksInUseAreKept) {
   EXPECT_EQ(Admit(RowsOf(1, 1, 0, 16)), StatusCode::kOk);
   EXPECT_EQ(Admit(RowsOf(2, 1, 0, 16)), StatusCode::kOk);

@@ -120,15 +120,15 @@ int StepQueue::rows() const {
 }
 
 bool StepQueue::HasFree(Blocked blocked) const {
-  return std::any_of(
-      steps_.begin(), steps_.end(), [blocked](const WaitingStep& waiting) {
-        const auto& sequences = waiting.step.sequences;
-        return sequences.empty() ||
-               std::any_of(sequences.begin(), sequences.end(),
-                           [&](const SequenceRows& s) {
-                             return !blocked(waiting.from, s.sequence);
-                           });
-      });
+  return std::any_of(steps_.begin(), steps_.end(),
+                     [blocked](const WaitingStep& waiting) {
+                       const auto& sequences = waiting.step.sequences;
+                       return sequences.empty() ||
+                              std::any_of(sequences.begin(), sequences.end(),
+                                          [&](const SequenceRows& s) {
+                                            return !blocked(waiting.from, s);
+                                          });
+                     });
 }
 
 WaitingStep StepQueue::TakeBlocked(WaitingStep& step, Blocked blocked) {
@@ -138,7 +138,7 @@ WaitingStep StepQueue::TakeBlocked(WaitingStep& step, Blocked blocked) {
                       {},        step.receipt,         step.answer};
   for (std::size_t s = 0; s < step.step.sequences.size(); ++s) {
     SequenceRows& rows = step.step.sequences[s];
-    WaitingStep& to = blocked(step.from, rows.sequence) ? held : free;
+    WaitingStep& to = blocked(step.from, rows) ? held : free;
     to.step.sequences.push_back(std::move(rows));
     to.boundary.push_back(std::move(step.boundary[s]));
     to.cancelled.push_back(step.cancelled[s]);

@@ -37,10 +37,11 @@ class StepQueue {
   // A batch takes no further steps once it has this many rows.
   static constexpr int kMaxBatchRows = 2048;
 
-  // Returns true if rows of the sequence must wait, because earlier ones are in
-  // a batch.
-  using Blocked = absl::FunctionRef<bool(LinkId, std::uint64_t sequence)>;
-  static bool NoneBlocked(LinkId, std::uint64_t) { return false; }
+  // Returns true if the rows must wait, because earlier ones of their sequence
+  // are in a batch, or the blocks that they need. All later rows of the
+  // sequence must wait, too.
+  using Blocked = absl::FunctionRef<bool(LinkId, const SequenceRows&)>;
+  static bool NoneBlocked(LinkId, const SequenceRows&) { return false; }
 
   // Queues the step of a frame. `in_parts`: see StepAnswer. Returns
   // INVALID_ARGUMENT for one that no correct dense worker sends.

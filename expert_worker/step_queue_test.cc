@@ -90,8 +90,8 @@ TEST_F(StepQueueTest, AttemptsAtOneSequenceDoNotShareABatch) {
 }
 
 TEST_F(StepQueueTest, BlockedSequencesStayInTheirOrder) {
-  const auto two = [](LinkId from, std::uint64_t sequence) {
-    return from == 1 && sequence == 2;
+  const auto two = [](LinkId from, const SequenceRows& rows) {
+    return from == 1 && rows.sequence == 2;
   };
   Add(1, {RowsOf(2, 1, 3)});
   Add(1, {RowsOf(1, 1, 1), RowsOf(2, 2, 5), RowsOf(3, 1, 7)});

@@ -26,10 +26,12 @@ for label in "${labels[@]}"; do
   found=${TMPDIR:-/tmp}/apollo-fuzz/$name
   mkdir -p "$found"
   corpus=()
-  if [[ -d $package/corpus ]]; then corpus=("$package/corpus"); fi
+  for seeds in "$package/corpus" "$package/${name%_fuzz_test}_corpus"; do
+    if [[ -d $seeds ]]; then corpus+=("$seeds"); fi
+  done
   if "$bin/$package/$name" -max_total_time="$seconds" -rss_limit_mb=2048 \
     -print_final_stats=1 -verbosity=0 -artifact_prefix="$found/" \
-    "$work" "${corpus[@]}"; then
+    "$work" "${corpus[@]}" 2> >(grep -ve '^{"time":' -e '^.libprotobuf' >&2); then # Logs.
     echo "PASSED $label" >> "$results"
   else
     echo "FAILED $label" >> "$results"

@@ -16,8 +16,8 @@ from unittest import mock
 PARENT = str(pathlib.Path(__file__).absolute().parent)
 sys.path.insert(0, PARENT)
 
-from launch import (certificates, cluster, failure, flags, history, layout, logs, ports, processes, signals, state,  # noqa: E402
-                    status, supervisor)
+from launch import (certificates, cluster, commands, daemon, failure, flags, history, layout, logs, ports,  # noqa: E402
+                    processes, scaling, signals, state, status, supervisor)
 
 
 class LaunchTest(unittest.TestCase):
@@ -303,6 +303,33 @@ class SupervisorTest(LaunchTest):
         self.assertFalse(supervisor.claim(str(self.folder)))
         supervisor.release(str(self.folder))
         self.assertTrue(supervisor.claim(str(self.folder)))
+
+
+class ChangeTest(LaunchTest):
+    """Changes of a supervised cluster whose supervisor does not start again."""
+
+    def setUp(self):
+        super().setUp()
+        self.options = mock.Mock(state=str(self.folder))
+        self.reported = []
+        for target, name, value in ((commands, "stop_supervisor", lambda _: True), (daemon, "run", lambda *_: 3),
+                                    (commands, "present", lambda _: mock.Mock(handles={})),
+                                    (commands, "report", self.reported.append), (scaling, "_record", lambda *_: None)):
+            patch = mock.patch.object(target, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def change(self):
+        return scaling._changed(self.options)  # pylint: disable=protected-access
+
+    def test_the_command_fails(self):
+        with self.assertRaisesRegex(failure.Failure, 'exit code 3; .*run "supervise"'), self.change():
+            pass
+
+    def test_a_change_that_fails_says_both(self):
+        with self.assertRaisesRegex(failure.Failure, "no room"), self.change():
+            raise failure.Failure("no room")
+        self.assertRegex(self.reported[-1], "no supervisor")
 
 
 class StatusTest(unittest.TestCase):

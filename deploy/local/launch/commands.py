@@ -224,13 +224,15 @@ def stop_supervisor(options):
 
 
 def start_supervisor(options):
-    """Starts a supervisor in the background."""
+    """Starts a supervisor in the background. Raises Failure if it ends before it supervises."""
     def begin():
         with state.locked(options.state, create=False):
             cluster = present(options)
         run = supervision(cluster, options)
         return lambda: sys.exit(run and run())  # The new process must not go on with the command.
-    daemon.run(begin, layouts.log_file(options.state, state.SUPERVISOR))
+    code = daemon.run(begin, layouts.log_file(options.state, state.SUPERVISOR))
+    if code != 0:
+        raise Failure(f'no supervisor: it ended at once with exit code {code}; when the reason is gone, run "supervise"')
 
 
 def down(options):

@@ -25,9 +25,20 @@ def _changed(options):
                 yield cluster
             finally:
                 _record(cluster, options)
-    finally:
+    except BaseException:
         if supervised:
-            commands.start_supervisor(options)
+            _supervise_again(options)
+        raise
+    if supervised:
+        commands.start_supervisor(options)
+
+
+def _supervise_again(options):
+    """Starts the supervisor after a change that has failed, whose reason is to be the last line."""
+    try:
+        commands.start_supervisor(options)
+    except Failure as error:
+        commands.report(str(error))
 
 
 def _record(cluster, options):
