@@ -16,7 +16,7 @@ FOLDER = pathlib.Path(__file__).absolute().parent
 RULES = ("recording_rules.yml", "alerts.yml")
 TESTS = ("alerts_test.yml", "objectives_test.yml")
 METRICS_DOCS = sys.argv[1]
-DASHBOARDS = FOLDER.parent / "grafana"
+DASHBOARDS = FOLDER.parent / "grafana" / "dashboards"
 RUNBOOKS = pathlib.Path("docs/operations.md")
 
 

@@ -73,7 +73,7 @@ class Load:
     """Calls until it is ended. `each` is the number of calls that a caller has at a time, `pause` the seconds between
     two. Calls that fail are part of it."""
 
-    def __init__(self, address, each=2, pause=0.0):
+    def __init__(self, address, each=1, pause=0.1):
         self._ended, self._pause, self._numbers = threading.Event(), pause, itertools.count()
         self._channel = grpc.insecure_channel(address)
         self._generate = self._channel.unary_stream("/apollo.v1.InferenceService/Generate",

@@ -20,6 +20,7 @@ class Target:
 class Panel:
     """A panel of a dashboard; `spec` is its JSON."""
     dashboard: str
+    row: str
     title: str
     targets: list
     spec: dict
@@ -30,15 +31,17 @@ def read_panels(interval, layers):
     layers; a panel that is repeated for each layer is there for each."""
     found = []
     for path in sorted(FOLDER.glob("*.json")):
+        row = ""
         for spec in json.loads(path.read_text(encoding="utf-8"))["panels"]:
             if spec["type"] == "row":
+                row = spec["title"]
                 continue
             repeated = spec.get("repeat") == "layer"
             for values in ([layer] for layer in layers) if repeated else [layers]:
                 def fill(text, values=values):
                     text = text.replace("$__rate_interval", f"{interval}s")
                     return text.replace("$layer", "|".join(values))
-                found.append(Panel(path.stem, fill(spec["title"]),
+                found.append(Panel(path.stem, row, fill(spec["title"]),
                                    [Target(fill(target["expr"]), target.get("legendFormat", ""),
                                            target.get("instant", False)) for target in spec["targets"]], spec))
     return found

@@ -60,3 +60,8 @@ class Prometheus:
     def query(self, query):
         """Returns the result of a query, as of now."""
         return self.get("query", query=query)["result"]
+
+    def query_range(self, query, seconds, step):
+        """Returns the result of a query over the last seconds."""
+        now = self.get("query", query="vector(0)")["result"][0]["value"][0]
+        return self.get("query_range", query=query, start=now - seconds, end=now, step=step)["result"]
