@@ -51,6 +51,7 @@ LIBRARIES = {
     "json": (["nlohmann/"], ["common", "model"]),
     "minja": (["minja/"], ["model"]),
     "libedit": (["histedit.h"], []),
+    "ncurses": (["ncurses.h"], []),
     "pcre2": (["pcre2"], ["model"]),
     "prometheus": (["prometheus/"], ["dense_worker", "expert_worker", "router", "serving", "worker"]),
     "rapidjson": (["rapidjson/"], ["common"]),
