@@ -155,6 +155,14 @@ std::string RequireDigits(const std::string& value) {
   return digits ? "" : "\"" + value + "\" is not a nonnegative integer";
 }
 
+// Also refuses what is no number, which CLI11's range would let pass.
+std::string RequireInterval(const std::string& value) {
+  double seconds = 0;
+  return absl::SimpleAtod(value, &seconds) && seconds >= 0.1 && seconds <= 86400
+             ? ""
+             : "\"" + value + "\" is not from 0.1 to 86400";
+}
+
 // gRPC accepts an address without a port, and fails with an error that does not
 // mention ports.
 std::string RequirePortOfOne(const std::string& address) {
@@ -380,7 +388,7 @@ void AddTop(CLI::App& app, Options& options) {
                 Wrap("Print one page, of rates since --interval ago"));
   top->add_option("--interval", options.interval,
                   Wrap("Seconds between two looks, 0.1 to 86400 (default 2)"))
-      ->check(CLI::Range(0.1, 86400.0));
+      ->check(RequireInterval);
   top->add_option("--sort", options.sort,
                   Wrap("role, name, load, rate or cache (default role)"))
       ->check(CLI::IsMember({"role", "name", "load", "rate", "cache"}));
