@@ -53,6 +53,7 @@ LIBRARIES = {
     "minja": (["minja/"], ["model"]),
     "libedit": (["histedit.h"], []),
     "opentelemetry": (["opentelemetry/"], ["serving"]),
+    "ncurses": (["ncurses.h"], []),
     "pcre2": (["pcre2"], ["model"]),
     "prometheus": (["prometheus/"], ["dense_worker", "expert_worker", "router", "serving", "worker"]),
     "rapidjson": (["rapidjson/"], ["common"]),

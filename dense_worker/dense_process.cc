@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "dense_worker/dense_counters.h"
 #include "dense_worker/dense_drain.h"
 #include "link/grpc_link.h"
 #include "serving/tls_flags.h"
@@ -27,16 +28,14 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
                          options.peers.dns_server, PeerCheck(options.process)));
   std::unique_ptr<DenseProcess> process(new DenseProcess(std::move(frame)));
   process->drain_ = options.drain;
+  process->tls_ = options.process.server.tls;
   RETURN_IF_ERROR(process->StartRole(options));
   RETURN_IF_ERROR(process->Serve(options.process.server));
   RETURN_IF_ERROR(process->frame_->ServeAdmin(
-      options.process.admin_listen,
-      {.process = options.process.name,
-       .drain = options.drain,
-       .take_out = [process = process.get()](const auto& how,
-                                             const auto& gave_up) {
-         return process->Drain(how, gave_up);
-       }}));
+      options.process, options.drain,
+      [process = process.get()](const auto& how, const auto& gave_up) {
+        return process->Drain(how, gave_up);
+      }));
   return process;
 }
 
@@ -94,9 +93,14 @@ absl::Status DenseProcess::Serve(ServerOptions options) {
 }
 
 WorkerDetails DenseProcess::Details() {
+  const DenseCounters& counters = role_->worker().counters();
   return {.expert_workers = peers_->Describe(),
-          .cache_blocks = role_->worker().counters().blocks,
-          .cache_blocks_used = role_->worker().counters().used_blocks};
+          .cache_blocks = counters.blocks,
+          .cache_blocks_used = counters.used_blocks,
+          .waiting_sequences = static_cast<int>(counters.waiting),
+          .rows_computed = counters.decode_rows + counters.prompt_rows,
+          .certificate_expires = tls_ == nullptr ? 0 : tls_->expires(),
+          .draining = draining_};
 }
 
 bool DenseProcess::Ready() const {

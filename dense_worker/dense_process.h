@@ -20,6 +20,7 @@
 #include "serving/process_flags.h"
 #include "serving/process_frame.h"
 #include "serving/server.h"
+#include "serving/tls.h"
 #include "worker/worker_links.h"
 
 namespace apollo {
@@ -59,6 +60,7 @@ class DenseProcess {
   bool Drain(const DrainOptions& options, const std::function<bool()>& gave_up);
 
   DrainOptions drain_;
+  std::shared_ptr<Tls> tls_;  // Null: plaintext.
   std::atomic<bool> draining_{false};
   // Each member uses those above it. The frame uses all of them until it is
   // closed.

@@ -26,6 +26,12 @@ inline std::int64_t CacheTokens(const BlockPool& blocks) {
   return static_cast<std::int64_t>(blocks.total()) * kBlockTokens;
 }
 
+// Returns the part of it that sequences use.
+inline std::int64_t UsedCacheTokens(const BlockPool& blocks) {
+  return static_cast<std::int64_t>(blocks.total() - blocks.available()) *
+         kBlockTokens;
+}
+
 // Returns the number of blocks of block_bytes that fit into cache_bytes.
 // Returns RESOURCE_EXHAUSTED, naming both, if not even one fits.
 absl::StatusOr<int> BlocksInBytes(std::int64_t cache_bytes,

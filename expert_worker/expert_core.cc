@@ -10,6 +10,7 @@
 
 #include "common/check.h"
 #include "common/log.h"
+#include "engine/cache_size.h"
 
 namespace apollo {
 namespace {
@@ -113,6 +114,9 @@ void ExpertCore::SendInfo(bool with_load) {
     info.placement = control_.Report(now);
   }
   info.hand_over = hand_over_;
+  if (options_.certificate_expires) {
+    info.certificate_expires = options_.certificate_expires();
+  }
   if (!with_load && info == info_) return;
   info.running_sequences = sequences();
   info.queued_rows = waiting_.rows() + guests_.rows();
@@ -120,6 +124,9 @@ void ExpertCore::SendInfo(bool with_load) {
   // sent until the next report.
   const bool took_work = with_load && std::exchange(took_work_, false);
   if (info == info_ && !took_work) return;
+  // Not news by themselves.
+  info.cache_tokens_used = UsedCacheTokens(stage_->blocks());
+  info.rows_computed = counters_.rows;
   ++info.revision;
   info_ = info;
   for (const auto& [id, neighbour] : neighbours_) {

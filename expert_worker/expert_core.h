@@ -5,6 +5,7 @@
 #include <absl/time/time.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -81,6 +82,9 @@ class ExpertCore {
     RequestMetrics* requests = nullptr;
     ExpertResidence::Options residence = {};
     PlacementControl::Options placement = {};
+    // Returns when the worker's certificate expires, in seconds since 1970.
+    // Never blocks. Null: it has none.
+    std::function<std::int64_t()> certificate_expires = nullptr;
   };
 
   // `clock` and the options' `requests` must outlive the core.

@@ -1,6 +1,7 @@
 #include "expert_worker/expert_process.h"
 
 #include <chrono>
+#include <cstdint>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "serving/tls.h"
 #include "serving/tls_flags.h"
 #include "worker/worker_proof.h"
 
@@ -18,6 +20,12 @@ namespace {
 constexpr absl::Duration kQuiet = absl::Milliseconds(300);
 // Longer than a step of a peer that may need experts of this worker.
 constexpr absl::Duration kQuietOfPeers = absl::Seconds(5);
+
+// Returns the function of ExpertRole::Options.
+std::function<std::int64_t()> ExpiryOf(std::shared_ptr<Tls> tls) {
+  if (tls == nullptr) return nullptr;
+  return [tls = std::move(tls)] { return tls->expires(); };
+}
 
 }  // namespace
 
@@ -37,13 +45,11 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
   RETURN_IF_ERROR(process->StartRole(options));
   RETURN_IF_ERROR(process->Serve(options.process.server));
   RETURN_IF_ERROR(process->frame_->ServeAdmin(
-      options.process.admin_listen,
-      {.process = options.process.name,
-       .drain = options.drain,
-       .take_out = [process = process.get()](const auto& how,
-                                             const auto& gave_up) {
-         return process->Drain(how, gave_up);
-       }}));
+      options.process, options.drain,
+      [process = process.get()](const auto& how, const auto& gave_up) {
+        return process->Drain(how, gave_up);
+      },
+      process->role_->Files()));
   return process;
 }
 
@@ -56,7 +62,8 @@ absl::Status ExpertProcess::StartRole(const Options& options) {
   ASSIGN_OR_RETURN(role_, ExpertRole::Start(*setup_,
                                             {flags.name, options.placement,
                                              options.peers.answer_timeout,
-                                             options.peers.lease},
+                                             options.peers.lease,
+                                             ExpiryOf(flags.server.tls)},
                                             &request_metrics_));
   ExpertWorker& worker = role_->worker();
   acceptor_ = std::make_unique<WorkerLinkAcceptor>(role_->self(), worker);

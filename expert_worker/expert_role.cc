@@ -51,6 +51,7 @@ absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
   core.requests = requests;
   core.residence = std::move(placement.residence);
   core.placement = placement.control;
+  core.certificate_expires = options.certificate_expires;
   role->worker_ = std::make_unique<ExpertWorker>(
       std::move(core), std::move(made.stage),
       [pool = &role->pool_] { return pool->progress(); }, Clock::Real(),
@@ -72,6 +73,11 @@ void ExpertRole::Follow(const std::string& file, const ModelConfig& config) {
                        worker->TakePlacement(placement);
                      });
   placement_->Start();
+}
+
+std::vector<AdminFile> ExpertRole::Files() {
+  if (!placement_) return {};
+  return {{"placement", [this] { return placement_->ReadNow(); }}};
 }
 
 }  // namespace apollo

@@ -4,9 +4,12 @@
 #include <absl/time/time.h>
 #include <prometheus/collectable.h>
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/thread_pool.h"
 #include "engine/worker_setup.h"
@@ -15,6 +18,7 @@
 #include "expert_worker/placement_file.h"
 #include "expert_worker/placement_setup.h"
 #include "link/worker_info.h"
+#include "serving/admin_service.h"
 #include "serving/metrics.h"
 
 namespace apollo {
@@ -28,6 +32,8 @@ class ExpertRole {
     PlacementOptions placement = {};
     absl::Duration answer_timeout = absl::Seconds(10);
     absl::Duration lease = absl::Milliseconds(300);
+    // See ExpertCore::Options.
+    std::function<std::int64_t()> certificate_expires = nullptr;
   };
 
   // Loads the first experts and starts the engine's thread. The setup and
@@ -41,6 +47,9 @@ class ExpertRole {
   ExpertWorker& worker() { return *worker_; }
   // The initial description of the worker, for its links.
   const WorkerInfo& self() const { return self_; }
+  // The files that the role follows, for its administration. Valid during its
+  // lifetime.
+  std::vector<AdminFile> Files();
   // Metrics of the worker's own work. Must not be collected after the role is
   // destroyed.
   std::shared_ptr<prometheus::Collectable> metrics() const { return metrics_; }

@@ -107,18 +107,29 @@ void PlacementWatch::Start() {
   ticker_.emplace(kInterval, [this] { Refresh(); });
 }
 
-void PlacementWatch::Refresh() {
+void PlacementWatch::Refresh() { Read(/*at_once=*/false).IgnoreError(); }
+
+absl::Status PlacementWatch::ReadNow() { return Read(/*at_once=*/true); }
+
+absl::Status PlacementWatch::Read(bool at_once) {
+  MutexLock lock(reading_);
   absl::StatusOr<std::string> text = ReadFile(file_, kMaxFileBytes);
-  if (!text.ok()) return Report(text.status());
-  const bool complete = *text == last_text_ && !text->empty();
+  if (!text.ok()) {
+    Report(text.status());
+    return text.status();
+  }
+  const bool settled = at_once || *text == last_text_;
   last_text_ = *std::move(text);
-  if (!complete) return;
+  if (last_text_.empty() || !settled) {
+    return absl::AbortedError(absl::StrCat(file_, " is being written"));
+  }
   const absl::StatusOr<Placement> read =
       ParsePlacement(last_text_, file_, shape_);
   Report(read.status());
-  if (!read.ok() || last_ == *read) return;
+  if (!read.ok() || last_ == *read) return read.status();
   last_ = *read;
   listener_(*read);
+  return absl::OkStatus();
 }
 
 void PlacementWatch::Report(const absl::Status& status) {

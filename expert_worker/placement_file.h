@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "common/layer_experts.h"
+#include "common/mutex.h"
 #include "common/ticker.h"
 #include "link/expert_directory.h"
 
@@ -42,7 +43,8 @@ absl::StatusOr<Placement> ReadPlacement(const std::string& file,
 // disk that hangs blocks nothing else.
 class PlacementWatch {
  public:
-  // Receives each new placement, in the reading thread; must return soon.
+  // Receives each new placement, in a reading thread, one at a time; must
+  // return soon.
   using Listener = absl::AnyInvocable<void(const Placement&)>;
 
   PlacementWatch(std::string file, const SparseShape& shape, Listener listener);
@@ -56,18 +58,25 @@ class PlacementWatch {
   // instead of Start.
   void Refresh();
 
+  // Reads the file and passes a change on at once: whoever asks for it knows
+  // that the file is complete. Returns why what it says does not apply. Any
+  // thread.
+  absl::Status ReadNow();
+
   static constexpr absl::Duration kInterval = absl::Milliseconds(200);
 
  private:
-  void Report(const absl::Status& status);
+  absl::Status Read(bool at_once);
+  void Report(const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reading_);
 
   const std::string file_;
   const SparseShape shape_;
   Listener listener_;
-  // Used by the reading thread only.
-  std::string last_text_;
-  std::optional<Placement> last_;
-  absl::Status last_status_;
+  Mutex reading_;  // Held while the file is read and passed on.
+  std::string last_text_ ABSL_GUARDED_BY(reading_);
+  std::optional<Placement> last_ ABSL_GUARDED_BY(reading_);
+  absl::Status last_status_ ABSL_GUARDED_BY(reading_);
   std::optional<Ticker> ticker_;
 };
 

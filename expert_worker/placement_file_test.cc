@@ -85,6 +85,22 @@ TEST_F(PlacementWatchTest, ABadFileKeepsTheLastPlacement) {
   EXPECT_EQ(seen_[1].at("a"), LayerExperts{1});
 }
 
+TEST_F(PlacementWatchTest, WhoeverAsksGetsAChangeAtOnceOrTheReason) {
+  EXPECT_THAT(watch_.ReadNow().message(), HasSubstr(path_));  // No file yet.
+  Write("a: 0\n");
+  EXPECT_TRUE(watch_.ReadNow().ok());
+  ASSERT_EQ(seen_.size(), 1u);
+  EXPECT_TRUE(watch_.ReadNow().ok());
+  EXPECT_EQ(seen_.size(), 1u);  // Nothing new.
+  Write("a: 99\n");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(watch_.ReadNow().message(), HasSubstr("\"99\""));
+  }
+  Write("");
+  EXPECT_THAT(watch_.ReadNow().message(), HasSubstr("is being written"));
+  EXPECT_EQ(seen_.size(), 1u);
+}
+
 TEST_F(PlacementWatchTest, AFileThatIsBeingWrittenIsNotTaken) {
   for (const char* part : {"a: 0", "a: 0,1", "a: 0,1\n", "a: 0,1\nb: 2"}) {
     Write(part);

@@ -25,6 +25,11 @@ struct WorkerDetails {
   std::vector<ListedWorker> expert_workers = {};
   std::int64_t cache_blocks = 0;  // 0: unknown.
   std::int64_t cache_blocks_used = 0;
+  int waiting_sequences = 0;       // For room in the cache.
+  std::int64_t rows_computed = 0;  // Since the start.
+  // When its certificate expires, in seconds since 1970; 0: it has none.
+  std::int64_t certificate_expires = 0;
+  bool draining = false;  // It is about to stop.
 
   bool operator==(const WorkerDetails&) const = default;
 };

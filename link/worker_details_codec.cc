@@ -18,6 +18,10 @@ void ToProto(const WorkerDetails& in, pb::WorkerDetails* out) {
   }
   out->set_cache_blocks(in.cache_blocks);
   out->set_cache_blocks_used(in.cache_blocks_used);
+  out->set_waiting_sequences(in.waiting_sequences);
+  out->set_rows_computed(in.rows_computed);
+  out->set_certificate_expires(in.certificate_expires);
+  out->set_draining(in.draining);
 }
 
 WorkerDetails FromProto(const pb::WorkerDetails& in) {
@@ -31,6 +35,10 @@ WorkerDetails FromProto(const pb::WorkerDetails& in) {
   }
   out.cache_blocks = static_cast<std::int64_t>(in.cache_blocks());
   out.cache_blocks_used = static_cast<std::int64_t>(in.cache_blocks_used());
+  out.waiting_sequences = static_cast<int>(in.waiting_sequences());
+  out.rows_computed = static_cast<std::int64_t>(in.rows_computed());
+  out.certificate_expires = static_cast<std::int64_t>(in.certificate_expires());
+  out.draining = in.draining();
   return out;
 }
 

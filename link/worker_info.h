@@ -67,6 +67,12 @@ struct WorkerInfo {
   bool draining = false;
   // What it holds and why, for operators (expert workers).
   PlacementReport placement = {};
+  // For operators, too (expert workers): the used part of `cache_tokens`, rows
+  // computed since the start, and when the certificate expires, in seconds
+  // since 1970. 0: unknown.
+  std::int64_t cache_tokens_used = 0;
+  std::int64_t rows_computed = 0;
+  std::int64_t certificate_expires = 0;
   // With `draining`: its sequences should move to other workers now.
   bool hand_over = false;
   bool ready = false;  // Set by its engine: it runs.

@@ -102,6 +102,9 @@ void ToProto(const WorkerInfo& in, pb::WorkerInfo* out) {
   out->set_revision(in.revision);
   out->set_sequence_options(in.sequence_options);
   out->set_takes_parts(in.takes_parts);
+  out->set_cache_tokens_used(in.cache_tokens_used);
+  out->set_rows_computed(in.rows_computed);
+  out->set_certificate_expires(in.certificate_expires);
   if (in.placement != PlacementReport{}) {
     ToProto(in.placement, out->mutable_placement());
   }
@@ -138,6 +141,9 @@ WorkerInfo FromProto(const pb::WorkerInfo& in) {
   out.revision = in.revision();
   out.sequence_options = static_cast<int>(in.sequence_options());
   out.takes_parts = in.takes_parts();
+  out.cache_tokens_used = static_cast<std::int64_t>(in.cache_tokens_used());
+  out.rows_computed = static_cast<std::int64_t>(in.rows_computed());
+  out.certificate_expires = static_cast<std::int64_t>(in.certificate_expires());
   out.placement = FromProto(in.placement());
   const pb::DeviceTransport& transport = in.device_transport();
   out.device_transport = {static_cast<int>(transport.nccl_version()),

@@ -21,13 +21,23 @@ ProcessStatus StatusOf(const DenseStatus& dense) {
                        .reason = dense.reason,
                        .model_hash = dense.model_hash,
                        .version = dense.version,
-                       .running_sequences = dense.running_sequences};
+                       .running_sequences = dense.running_sequences,
+                       .queued_rows = dense.queued_rows};
   status.state = !dense.answered ? ProcessState::kUnreachable
                  : dense.usable  ? ProcessState::kReady
                                  : ProcessState::kNotReady;
-  if (dense.details && dense.details->cache_blocks > 0) {
-    status.cache_use = static_cast<double>(dense.details->cache_blocks_used) /
-                       static_cast<double>(dense.details->cache_blocks);
+  if (!dense.details) return status;
+  const WorkerDetails& details = *dense.details;
+  if (dense.answered && details.draining) {
+    status.state = ProcessState::kDraining;
+    status.reason.clear();
+  }
+  status.waiting_sequences = details.waiting_sequences;
+  status.rows_computed = details.rows_computed;
+  status.certificate_expires = details.certificate_expires;
+  if (details.cache_blocks > 0) {
+    status.cache_use = static_cast<double>(details.cache_blocks_used) /
+                       static_cast<double>(details.cache_blocks);
   }
   return status;
 }
@@ -61,6 +71,12 @@ class Expert {
       status.running_sequences = info_->running_sequences;
       status.queued_rows = info_->queued_rows;
       status.cache_tokens = info_->cache_tokens;
+      if (linked_ && info_->cache_tokens > 0) {
+        status.cache_use = static_cast<double>(info_->cache_tokens_used) /
+                           static_cast<double>(info_->cache_tokens);
+      }
+      status.rows_computed = info_->rows_computed;
+      status.certificate_expires = info_->certificate_expires;
       status.placement = info_->placement;
     }
     if (!linked_) {

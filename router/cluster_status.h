@@ -21,6 +21,7 @@ struct DenseStatus {
   std::string model_hash = {};
   std::string version = {};
   int running_sequences = 0;
+  int queued_rows = 0;
   // nullopt: it does not tell, because it is of an older version.
   std::optional<WorkerDetails> details = std::nullopt;
 };

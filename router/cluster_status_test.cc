@@ -86,6 +86,43 @@ TEST(ClusterStatusTest, ARestartedProcessReplacesTheLostOne) {
             "new");
 }
 
+TEST(ClusterStatusTest, UseAndCertificatesOfWorkers) {
+  WorkerInfo info = Info("e");
+  info.cache_tokens = 4096;
+  info.cache_tokens_used = 1024;
+  info.rows_computed = 77;
+  info.certificate_expires = 1'900'000'000;
+  DenseStatus dense =
+      Dense("d", {{.address = "e:1", .info = info, .linked = true},
+                  {.address = "f:1", .info = info, .reason = "closed"}});
+  dense.queued_rows = 5;
+  dense.details->waiting_sequences = 3;
+  dense.details->rows_computed = 99;
+  dense.details->certificate_expires = 1'800'000'000;
+  const auto all = MergeStatus({dense});
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].queued_rows, 5);
+  EXPECT_EQ(all[0].waiting_sequences, 3);
+  EXPECT_EQ(all[0].rows_computed, 99);
+  EXPECT_EQ(all[0].certificate_expires, 1'800'000'000);
+  EXPECT_EQ(all[1].cache_use, 0.25);
+  EXPECT_EQ(all[1].cache_tokens, 4096);
+  EXPECT_EQ(all[1].rows_computed, 77);
+  EXPECT_EQ(all[1].certificate_expires, 1'900'000'000);
+  EXPECT_EQ(all[2].cache_use, std::nullopt);  // Its use is not known any more.
+}
+
+TEST(ClusterStatusTest, ADenseWorkerThatAnswersTellsThatItDrains) {
+  DenseStatus dense = Dense("d", {});
+  dense.usable = false;
+  dense.reason = "it is not ready";
+  dense.details->draining = true;
+  EXPECT_EQ(MergeStatus({dense})[0].state, ProcessState::kDraining);
+  EXPECT_EQ(MergeStatus({dense})[0].reason, "");
+  dense.answered = false;
+  EXPECT_EQ(MergeStatus({dense})[0].state, ProcessState::kUnreachable);
+}
+
 TEST(ClusterStatusTest, StatesOfWorkers) {
   WorkerInfo draining = Info("e");
   draining.draining = true;

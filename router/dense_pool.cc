@@ -577,6 +577,7 @@ void DensePool::CollectStatus(
               status.version = answer->version();
               status.running_sequences =
                   static_cast<int>(answer->running_sequences());
+              status.queued_rows = static_cast<int>(answer->queued_rows());
               if (answer->has_details()) {
                 status.details = FromProto(answer->details());
               }

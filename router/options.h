@@ -3,6 +3,10 @@
 #include <absl/status/status.h>
 #include <absl/time/time.h>
 
+#include <cstdint>
+#include <functional>
+#include <string>
+
 #include "router/access/access_control.h"
 #include "router/audit/audit_file.h"
 #include "router/model/router_model.h"
@@ -26,6 +30,10 @@ struct RouterOptions {
   absl::Duration silent_client_timeout = absl::Minutes(3);
   // Over TLS, every client must have a certificate. If false, it may.
   bool clients_need_certificate = true;
+  // Of the process, for GetStatus.
+  std::string name = {};
+  // See RouterFacts.
+  std::function<std::int64_t()> certificate_expires = nullptr;
 };
 
 // Returns INVALID_ARGUMENT naming the flag whose value is out of range, else

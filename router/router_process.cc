@@ -62,13 +62,11 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
   process->drain_timeout_ = options.drain.timeout;
   RETURN_IF_ERROR(process->Serve(options));
   RETURN_IF_ERROR(process->frame_->ServeAdmin(
-      options.process.admin_listen,
-      {.process = options.process.name,
-       .drain = options.drain,
-       .take_out = [process = process.get()](const auto& how,
-                                             const auto& gave_up) {
-         return process->AwaitCalls(how, gave_up);
-       }}));
+      options.process, options.drain,
+      [process = process.get()](const auto& how, const auto& gave_up) {
+        return process->Drain(how, gave_up);
+      },
+      process->role_->Files()));
   return process;
 }
 
@@ -88,9 +86,14 @@ absl::Status RouterProcess::Serve(const Options& options) {
       std::make_unique<FailoverBackend>(*pool_, limits, *frame_->registry());
   failover_->StartThread();
   ASSIGN_OR_RETURN(audit_, AuditLog::Open(options.router.audit, Clock::Real()));
+  RouterOptions router = options.router;
+  router.name = options.process.name;
+  if (const std::shared_ptr<Tls> tls = options.process.server.tls) {
+    router.certificate_expires = [tls] { return tls->expires(); };
+  }
   ASSIGN_OR_RETURN(role_,
                    RouterRole::Make(
-                       *model_, *failover_, options.router, *frame_->registry(),
+                       *model_, *failover_, router, *frame_->registry(),
                        [](const grpc::ServerContextBase& call) {
                          return PeerIdentityOf(call);
                        },
@@ -106,15 +109,23 @@ absl::Status RouterProcess::Serve(const Options& options) {
       {{"model", model_->name}});
 }
 
-bool RouterProcess::AwaitCalls(const DrainOptions& options,
-                               const std::function<bool()>& gave_up) {
-  const std::function<bool()> none_left =
-      role_->EndOfCalls(options.timeout).none_left;
-  const absl::Duration deadline = Clock::Real().Now() + options.timeout;
-  while (!none_left() && !gave_up() && Clock::Real().Now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+bool RouterProcess::Drain(const DrainOptions& options,
+                          const std::function<bool()>& gave_up) {
+  role_->TurnAway();
+  const LastCalls last = role_->EndOfCalls(options.timeout);
+  const auto wait = [&](absl::Duration time) {
+    const absl::Duration deadline = Clock::Real().Now() + time;
+    while (!last.none_left() && !gave_up() && Clock::Real().Now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return last.none_left();
+  };
+  const bool drained = wait(last.grace);
+  if (!drained && !gave_up()) {
+    last.end();
+    wait(LastCalls::kLastWord);
   }
-  return none_left();
+  return drained;
 }
 
 absl::Status RouterProcess::RunUntilStopped() {

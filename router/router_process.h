@@ -46,10 +46,11 @@ class RouterProcess {
  private:
   explicit RouterProcess(std::unique_ptr<ProcessFrame> frame);
   absl::Status Serve(const Options& options);
-  // Waits until no call is left, for the time of the options, or until
-  // gave_up() is true. Returns true if none is left. Any thread.
-  bool AwaitCalls(const DrainOptions& options,
-                  const std::function<bool()>& gave_up);
+  // Turns new calls away for good, and waits until none is left, for the time
+  // of the options, or until gave_up() is true. When the time is over, ends
+  // those that are left. Returns true if none was left. Any thread, several at
+  // once.
+  bool Drain(const DrainOptions& options, const std::function<bool()>& gave_up);
 
   absl::Duration drain_timeout_;
   // Each uses those above it, and the frame, until it is closed, all of them.

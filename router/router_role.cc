@@ -36,6 +36,41 @@ AdmitCall AdmitBy(AccessControl* access, const PeerOf& peer_of) {
   };
 }
 
+// Returns true if a call that ended with the code was refused or failed.
+bool Failed(absl::StatusCode code) {
+  return code != absl::StatusCode::kOk &&
+         code != absl::StatusCode::kCancelled &&
+         code != absl::StatusCode::kDeadlineExceeded;
+}
+
+std::vector<CallerUse> UseOf(CallLedger& ledger) {
+  std::vector<CallerUse> all;
+  for (const CallLedger::Report& report : ledger.Reports()) {
+    CallerUse& use = all.emplace_back();
+    use.name = report.caller;
+    use.prompt_tokens = report.prompt_tokens;
+    use.generated_tokens = report.generated_tokens;
+    use.streams = report.streams;
+    for (int code = 0; code < CallLedger::kCodes; ++code) {
+      const std::int64_t calls = report.requests[code];
+      use.calls += calls;
+      if (Failed(static_cast<absl::StatusCode>(code))) {
+        use.calls_failed += calls;
+      }
+    }
+  }
+  return all;
+}
+
+RouterFacts FactsOf(const RouterOptions& options, AccessControl* access) {
+  RouterFacts facts{.name = options.name,
+                    .certificate_expires = options.certificate_expires};
+  if (access != nullptr) {
+    facts.callers = [access] { return UseOf(access->ledger()); };
+  }
+  return facts;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RouterRole>> RouterRole::Make(
@@ -68,7 +103,8 @@ RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
       languages_(registry, model.families),
       calls_(options.calls, Clock::Real()),
       service_(
-          {model, backend, metrics_, Clock::Real(), calls_, &languages_, audit},
+          {model, backend, metrics_, Clock::Real(), calls_, &languages_, audit,
+           FactsOf(options_, access_.get())},
           AdmitBy(access_.get(), peer_of_)),
       watch_(kStuck),
       ticker_(absl::Seconds(1), [this] { Tick(); }) {}
@@ -117,6 +153,17 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
 
 bool RouterRole::Alive() const {
   return watch_.Moves(looks_.load(std::memory_order_relaxed));
+}
+
+std::vector<AdminFile> RouterRole::Files() {
+  std::vector<AdminFile> files;
+  if (access_ == nullptr) return files;
+  // The keys first: a policy may need them.
+  if (access_->has_keys_file()) {
+    files.push_back({"jwt_keys", [this] { return access_->ReloadKeys(); }});
+  }
+  files.push_back({"policy", [this] { return access_->ReloadPolicy(); }});
+  return files;
 }
 
 LastCalls RouterRole::EndOfCalls(absl::Duration grace) {

@@ -22,6 +22,7 @@
 #include "router/options.h"
 #include "router/session/call_table.h"
 #include "router/session/language_metrics.h"
+#include "serving/admin_service.h"
 #include "serving/metrics.h"
 #include "serving/server.h"
 
@@ -52,6 +53,14 @@ class RouterRole {
   // happens every second: then a lock is held forever, and the process should
   // be started again. Any thread.
   bool Alive() const;
+
+  // Answers new calls with UNAVAILABLE from now on, but those of operators
+  // (GetStatus, GetRouting). Any thread.
+  void TurnAway() { calls_.TurnAway(); }
+
+  // Returns the files that the role follows, for its administration. Valid
+  // during its lifetime.
+  std::vector<AdminFile> Files();
 
   // Returns how the calls of a role end that stops: for `grace` by themselves;
   // what is left then gets UNAVAILABLE, with the trailers that make clients try

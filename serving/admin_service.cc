@@ -5,6 +5,8 @@
 #include <absl/strings/str_cat.h>
 #include <absl/time/time.h>
 
+#include <utility>
+
 #include "common/log.h"
 #include "serving/help.h"
 #include "serving/version.h"
@@ -24,6 +26,9 @@ grpc::Status ToGrpc(const absl::Status& status) {
 }
 
 }  // namespace
+
+AdminService::AdminService(AdminActions actions)
+    : actions_(std::move(actions)) {}
 
 grpc::Status AdminService::Authorize(
     const grpc::ServerContextBase& context) const {
@@ -67,18 +72,19 @@ grpc::Status AdminService::Reload(grpc::ServerContext* context,
                                   const v1::ReloadRequest* /*request*/,
                                   v1::ReloadResponse* response) {
   if (grpc::Status may = Authorize(*context); !may.ok()) return may;
-  if (actions_.files.empty()) {
-    return grpc::Status(grpc::StatusCode::UNIMPLEMENTED,
-                        "this process has nothing to reload: it reads the "
-                        "files that it watches by itself, within seconds");
+  for (const AdminFile& file : actions_.files) {
+    const absl::Status status = file.reload();
+    if (status.ok()) {
+      response->add_files(file.flag);
+      continue;
+    }
+    v1::RefusedFile& refused = *response->add_refused();
+    refused.set_flag(file.flag);
+    refused.set_reason(std::string(status.message()));
   }
-  absl::Status first;
-  for (const auto& [flag, reload] : actions_.files) {
-    const absl::Status status = reload();
-    first.Update(status);
-    if (status.ok()) response->add_files(flag);
-  }
-  return ToGrpc(first);
+  LogInfo("reload_requested", {{"files", response->files_size()},
+                               {"refused", response->refused_size()}});
+  return grpc::Status::OK;
 }
 
 grpc::Status AdminService::GetConfig(grpc::ServerContext* context,

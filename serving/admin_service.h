@@ -1,18 +1,24 @@
 #pragma once
 
-#include <absl/functional/any_invocable.h>
 #include <absl/status/status.h>
 #include <grpcpp/grpcpp.h>
 
 #include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "proto/apollo/v1/admin.grpc.pb.h"
 #include "serving/drain_flags.h"
 
 namespace apollo {
+
+// A file that the process follows.
+struct AdminFile {
+  std::string flag;  // Without dashes.
+  // Reads the file now. Returns why what it says does not apply; the reason
+  // names the file. Called as AdminActions are.
+  std::function<absl::Status()> reload;
+};
 
 // What the administration of a process can do to it. All of it is called by
 // threads of the server, several at once.
@@ -24,11 +30,11 @@ struct AdminActions {
   // most the time of the options, or until gave_up() is true. Returns true if
   // nothing is left. Called any number of times.
   using GaveUp = std::function<bool()>;
-  std::function<bool(const DrainOptions&, const GaveUp& gave_up)> take_out;
+  using TakeOut =
+      std::function<bool(const DrainOptions&, const GaveUp& gave_up)>;
+  TakeOut take_out;
 
-  // Reads a watched file again, now. An error names the file.
-  using Reload = std::function<absl::Status()>;
-  std::vector<std::pair<std::string, Reload>> files = {};  // By flag.
+  std::vector<AdminFile> files = {};
 
   // Returns PERMISSION_DENIED if the caller of a method may not call it. Null:
   // whoever reaches the port may.
@@ -39,7 +45,7 @@ struct AdminActions {
 // The administration of a process as a gRPC service. Thread-safe.
 class AdminService final : public v1::AdminService::Service {
  public:
-  explicit AdminService(AdminActions actions) : actions_(std::move(actions)) {}
+  explicit AdminService(AdminActions actions);
 
   // INVALID_ARGUMENT names a field that is out of range.
   grpc::Status Drain(grpc::ServerContext* context,

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <optional>
 #include <utility>
 
@@ -132,7 +133,7 @@ Membership::~Membership() {
     MutexLock lock(mutex_);
     stopping_ = true;
   }
-  stop_.notify_all();
+  wake_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -149,22 +150,56 @@ void Membership::Run() {
   for (;;) {
     Refresh();
     MutexLock lock(mutex_);
-    if (!stopping_) {
-      stop_.wait_for(mutex_, absl::ToChronoMilliseconds(interval_));
+    if (!stopping_ && !wanted_) {
+      wake_.wait_for(mutex_, absl::ToChronoMilliseconds(interval_));
     }
     if (stopping_) return;
+    wanted_ = false;
   }
+}
+
+absl::Status Membership::ReadNow(absl::Duration limit) {
+  if (!FollowsSource()) return absl::OkStatus();
+  const auto end =
+      std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(limit);
+  MutexLock lock(mutex_);
+  // The read in progress may have begun before the change.
+  const std::uint64_t next = begun_ + 1;
+  wanted_ = true;
+  wake_.notify_all();
+  while (ended_ < next) {
+    if (read_.wait_until(mutex_, end) == std::cv_status::timeout) {
+      return absl::DeadlineExceededError(absl::StrCat(
+          name_, " was not read within ", absl::FormatDuration(limit)));
+    }
+  }
+  if (result_.ok()) return result_;
+  return absl::Status(result_.code(),
+                      absl::StrCat(name_, ": ", result_.message()));
 }
 
 void Membership::Refresh() {
   if (reader_ == nullptr) return;
+  {
+    MutexLock lock(mutex_);
+    ++begun_;
+  }
+  absl::Status result = Read();
+  MutexLock lock(mutex_);
+  ++ended_;
+  result_ = std::move(result);
+  read_.notify_all();
+}
+
+absl::Status Membership::Read() {
   absl::StatusOr<Addresses> read = reader_();
-  if (absl::IsAborted(read.status())) return;  // To be read again later.
+  // To be read again later.
+  if (absl::IsAborted(read.status())) return read.status();
   bool changed = false;
   std::size_t kept = 0;
   {
     MutexLock lock(mutex_);
-    if (stopping_) return;
+    if (stopping_) return absl::CancelledError("the process stops");
     changed = read.ok() && *read != addresses_;
     if (changed) addresses_ = *read;
     kept = addresses_.size();
@@ -175,6 +210,7 @@ void Membership::Refresh() {
             {{"list", name_}, {"workers", static_cast<int>(kept)}});
   }
   if (changed && listener_) listener_(*read);
+  return read.status();
 }
 
 void Membership::Report(const absl::Status& status, std::size_t kept) {

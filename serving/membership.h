@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -69,6 +70,14 @@ class Membership {
   // once, until it changes. For tests, instead of Start.
   void Refresh();
 
+  // Makes the thread of a source read it now, and waits for that. Returns the
+  // reason for which the source is not followed, DEADLINE_EXCEEDED after
+  // `limit`, or OK, also for a fixed list. After Start; any thread.
+  absl::Status ReadNow(absl::Duration limit = absl::Seconds(5));
+
+  // Returns false for a fixed list.
+  bool FollowsSource() const { return reader_ != nullptr; }
+
   // Returns the addresses read last. Never waits for a read.
   Addresses Current() const;
 
@@ -79,6 +88,9 @@ class Membership {
 
  private:
   void Run();
+  // Reads the source once. Passes a change to the listener, and returns why the
+  // list stays as it is.
+  absl::Status Read();
   void Report(const absl::Status& status, std::size_t kept);
 
   // Constant after construction.
@@ -94,8 +106,13 @@ class Membership {
   std::thread thread_;
 
   mutable Mutex mutex_;
-  CondVar stop_;
+  CondVar wake_;  // Stops the thread, or makes it read.
+  CondVar read_;
   Addresses addresses_ ABSL_GUARDED_BY(mutex_);
+  bool wanted_ ABSL_GUARDED_BY(mutex_) = false;  // A read, now.
+  std::uint64_t begun_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t ended_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status result_ ABSL_GUARDED_BY(mutex_);  // Of the last read.
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

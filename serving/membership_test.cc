@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <thread>
 
 #include "common/mutex.h"
 #include "common/queue.h"
@@ -177,6 +178,40 @@ TEST(MembershipTest, ASourceThatHangsHoldsUpNobody) {
     EXPECT_EQ(members.Current(), Addresses{"a:1"});
     go_on.Close();
   }
+}
+
+// What a read that began earlier has found says nothing about a change since.
+TEST(MembershipTest, ReadsAgainWhenAskedTo) {
+  Queue<int> go_on;
+  Queue<int> reading;
+  int reads = 0;
+  Membership members(
+      "asked",
+      [&]() -> absl::StatusOr<Addresses> {
+        reading.Push(1);
+        go_on.Pop();
+        if (++reads == 1) return Addresses{"old:1"};
+        return absl::InvalidArgumentError("\"x\" is not an address");
+      },
+      absl::Hours(1));
+  members.Start([](const Addresses&) {});
+  reading.Pop();
+  absl::Status result;
+  std::thread asker([&] { result = members.ReadNow(absl::Hours(1)); });
+  go_on.Push(1);
+  reading.Pop();
+  go_on.Push(1);
+  asker.join();
+  EXPECT_EQ(result,
+            absl::InvalidArgumentError("asked: \"x\" is not an address"));
+  EXPECT_EQ(members.Current(), Addresses{"old:1"});
+  go_on.Close();
+}
+
+TEST(MembershipTest, AFixedListIsAlwaysFollowed) {
+  const auto list = Membership::Parse("a:1");
+  EXPECT_FALSE((*list)->FollowsSource());
+  EXPECT_TRUE((*list)->ReadNow().ok());
 }
 
 // Refuses all addresses but those of port 1.

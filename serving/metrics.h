@@ -7,6 +7,7 @@
 #include <prometheus/registry.h>
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -105,6 +106,11 @@ class RequestMetrics {
     std::optional<absl::Duration> started_, first_token_at_;
     bool ended_ = false;
   };
+
+  // Returns the tokens counted so far, of all requests.
+  std::int64_t generated_tokens() const {
+    return static_cast<std::int64_t>(generation_tokens_.Value());
+  }
 
  private:
   prometheus::Family<prometheus::Counter>& requests_;

@@ -1,6 +1,7 @@
 #include "serving/process_frame.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
 
 #include <optional>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "common/strings.h"
 #include "serving/second_stop.h"
 #include "serving/service_manager.h"
+#include "serving/tls.h"
 
 namespace apollo {
 namespace {
@@ -65,16 +67,31 @@ absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,
   return absl::OkStatus();
 }
 
-absl::Status ProcessFrame::ServeAdmin(const std::string& listen,
-                                      AdminActions actions) {
-  if (listen.empty()) return absl::OkStatus();
-  actions.take_out = [this, take_out = std::move(actions.take_out)](
+absl::Status ProcessFrame::ServeAdmin(const ProcessFlags& flags,
+                                      const DrainOptions& drain,
+                                      AdminActions::TakeOut take_out,
+                                      std::vector<AdminFile> files) {
+  if (flags.admin_listen.empty()) return absl::OkStatus();
+  AdminActions actions;
+  actions.process = flags.name;
+  actions.drain = drain;
+  actions.take_out = [this, take_out = std::move(take_out)](
                          const DrainOptions& options,
                          const AdminActions::GaveUp& gave_up) {
     taken_out_ = true;
     return take_out(options, gave_up);
   };
-  ASSIGN_OR_RETURN(admin_, AdminServer::Start(listen, std::move(actions)));
+  actions.files = std::move(files);
+  if (members_->FollowsSource()) {
+    actions.files.push_back({flag_, [this] { return members_->ReadNow(); }});
+  }
+  if (flags.server.tls != nullptr) {
+    actions.files.push_back({"tls_cert", [tls = flags.server.tls] {
+                               return tls->ReadNow(absl::Now());
+                             }});
+  }
+  ASSIGN_OR_RETURN(admin_,
+                   AdminServer::Start(flags.admin_listen, std::move(actions)));
   LogInfo("administration_started", {{"address", admin_->address()}});
   return absl::OkStatus();
 }

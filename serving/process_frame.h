@@ -13,7 +13,9 @@
 
 #include "common/log.h"
 #include "serving/admin_server.h"
+#include "serving/drain_flags.h"
 #include "serving/membership.h"
+#include "serving/process_flags.h"
 #include "serving/server.h"
 
 namespace apollo {
@@ -50,12 +52,15 @@ class ProcessFrame {
                      Membership::Listener workers,
                      const std::vector<LogField>& facts);
 
-  // Serves the administration of the process at `listen`, if it is not empty
-  // (serving/admin_server.h). Its take_out() is called after the process has
-  // become NOT_SERVING for good. Call once, before RunUntilStopped. Everything
-  // that the actions use must live until Close. Returns the error of
-  // AdminServer::Start.
-  absl::Status ServeAdmin(const std::string& listen, AdminActions actions);
+  // Serves the administration of the process at --admin_listen, if that is not
+  // empty (serving/admin_server.h). `take_out` is called after the process has
+  // become NOT_SERVING for good. Besides `files`, the list of workers and the
+  // files of TLS can be reloaded, if there are such. Call once, after Begin and
+  // before RunUntilStopped. Everything that the functions use must live until
+  // Close. Returns the error of AdminServer::Start.
+  absl::Status ServeAdmin(const ProcessFlags& flags, const DrainOptions& drain,
+                          AdminActions::TakeOut take_out,
+                          std::vector<AdminFile> files = {});
 
   // Serves until SIGTERM or SIGINT. Health follows `checks`. Then readiness is
   // NOT_SERVING; calls drain(), if given, while the server

@@ -1,14 +1,19 @@
 #include "serving/process_frame.h"
 
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/service_type.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "common/stop_request.h"
+#include "proto/apollo/v1/admin.grpc.pb.h"
 #include "serving/fake_service_manager.h"
 
 namespace apollo {
@@ -61,6 +66,51 @@ TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
   EXPECT_TRUE(asked);
   EXPECT_TRUE(alive_asked);
   EXPECT_TRUE(drained);
+}
+
+// What every process can reload without its role.
+TEST_F(ProcessFrameTest, AReloadReadsTheListOfWorkers) {
+  const std::string list = testing::TempDir() + "/frame.list";
+  const std::string socket =
+      "/tmp/apollo-frame-" + std::to_string(getpid()) + ".sock";
+  std::ofstream(list) << "h:1\n";
+  auto frame = ProcessFrame::Make("workers", "file:" + list);
+  ASSERT_TRUE(frame.ok()) << frame.status();
+  ASSERT_TRUE((*frame)->Begin(Listen(**frame), [](const auto&) {}, {}).ok());
+  ProcessFlags flags;
+  flags.admin_listen = "unix:" + socket;
+  bool taken_out = false;
+  const absl::Status served = (*frame)->ServeAdmin(
+      flags, DrainOptions(),
+      [&](const auto&, const auto&) { return taken_out = true; },
+      {{"own", [] { return absl::InvalidArgumentError("own is wrong"); }}});
+  ASSERT_TRUE(served.ok()) << served;
+  const auto stub = v1::AdminService::NewStub(grpc::CreateChannel(
+      flags.admin_listen, grpc::InsecureChannelCredentials()));
+  const auto reload = [&stub] {
+    grpc::ClientContext context;
+    v1::ReloadResponse response;
+    EXPECT_TRUE(stub->Reload(&context, {}, &response).ok());
+    return response;
+  };
+  v1::ReloadResponse response = reload();
+  EXPECT_THAT(response.files(), testing::ElementsAre("workers"));
+  ASSERT_EQ(response.refused_size(), 1);
+  EXPECT_EQ(response.refused(0).flag(), "own");
+  std::ofstream(list) << "nowhere\n";
+  response = reload();
+  EXPECT_TRUE(response.files().empty());
+  ASSERT_EQ(response.refused_size(), 2);
+  EXPECT_EQ(response.refused(1).flag(), "workers");
+  EXPECT_THAT(response.refused(1).reason(), testing::HasSubstr("nowhere"));
+  grpc::ClientContext context;
+  v1::DrainResponse drained;
+  EXPECT_TRUE(stub->Drain(&context, {}, &drained).ok());
+  EXPECT_TRUE(drained.drained());
+  EXPECT_TRUE(taken_out);
+  (*frame)->Close();
+  std::remove(socket.c_str());
+  std::remove(list.c_str());
 }
 
 TEST_F(ProcessFrameTest, AnInvalidListOrAddressIsAnError) {

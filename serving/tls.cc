@@ -99,6 +99,11 @@ void Tls::Look(absl::Time now) {
   watch_.Look(now);
 }
 
+absl::Status Tls::ReadNow(absl::Time now) {
+  MutexLock lock(mutex_);
+  return watch_.ReadNow(now);
+}
+
 std::shared_ptr<grpc::experimental::CertificateProviderInterface>
 Tls::Provider() {
   MutexLock lock(mutex_);

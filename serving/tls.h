@@ -6,8 +6,10 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
 #include <prometheus/collectable.h>
+#include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,6 +51,11 @@ class Tls {
   // Returns the role and name in the certificate, which never change.
   const PeerName& self() const { return self_; }
   const TlsOptions& options() const { return options_; }
+  // Returns when the certificate in use expires, in seconds since 1970. Never
+  // waits for a file.
+  std::int64_t expires() const {
+    return static_cast<std::int64_t>(expiry_.Value());
+  }
 
   // Returns credentials for a port. Each client must prove itself with a
   // certificate, or may if `optional`; `callers` limits who may call which
@@ -63,6 +70,9 @@ class Tls {
   // Looks for new files; see TlsWatch. The thread does so every second. For
   // tests.
   void Look(absl::Time now);
+
+  // Reads the files now and takes what is new; see TlsWatch::ReadNow.
+  absl::Status ReadNow(absl::Time now);
 
   const std::shared_ptr<prometheus::Registry>& metrics() const {
     return registry_;

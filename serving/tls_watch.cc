@@ -23,7 +23,16 @@ TlsWatch::TlsWatch(TlsFiles files, TlsMaterial current, Taker take)
       current_(std::move(current)) {}
 
 void TlsWatch::Look(absl::Time now) {
-  const absl::Status status = Renew(now);
+  Report(Renew(now, /*at_once=*/false), now);
+}
+
+absl::Status TlsWatch::ReadNow(absl::Time now) {
+  absl::Status status = Renew(now, /*at_once=*/true);
+  Report(status, now);
+  return status;
+}
+
+void TlsWatch::Report(const absl::Status& status, absl::Time now) {
   const std::string refusal(status.message());
   if (!status.ok() && refusal != refusal_) {
     LogError(
@@ -34,7 +43,7 @@ void TlsWatch::Look(absl::Time now) {
   WarnIfExpiring(now);
 }
 
-absl::Status TlsWatch::Renew(absl::Time now) {
+absl::Status TlsWatch::Renew(absl::Time now, bool at_once) {
   absl::StatusOr<TlsMaterial> read = ReadTlsMaterial(files_, now);
   if (!read.ok()) {
     seen_.reset();
@@ -44,7 +53,7 @@ absl::Status TlsWatch::Renew(absl::Time now) {
     seen_.reset();
     return absl::OkStatus();
   }
-  if (!seen_ || *read != *seen_) {
+  if (!at_once && (!seen_ || *read != *seen_)) {
     seen_ = *std::move(read);
     return absl::OkStatus();
   }

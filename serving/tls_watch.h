@@ -30,13 +30,18 @@ class TlsWatch {
   // certificate_expiring once a day in the last kWarning of a certificate.
   void Look(absl::Time now);
 
+  // Does the same, but takes a change at once: whoever asks for it knows that
+  // the files are complete. Returns why they are not in use.
+  absl::Status ReadNow(absl::Time now);
+
   const TlsMaterial& current() const { return current_; }
 
   static constexpr absl::Duration kInterval = absl::Seconds(1);
   static constexpr absl::Duration kWarning = absl::Hours(14 * 24);
 
  private:
-  absl::Status Renew(absl::Time now);
+  absl::Status Renew(absl::Time now, bool at_once);
+  void Report(const absl::Status& status, absl::Time now);
   void WarnIfExpiring(absl::Time now);
 
   const TlsFiles files_;

@@ -63,6 +63,22 @@ TEST_F(TlsWatchTest, NewFilesAreTakenOnceTheyHaveSettled) {
   EXPECT_EQ(taken_.size(), 1U);
 }
 
+TEST_F(TlsWatchTest, WhoeverAsksGetsNewFilesAtOnceOrTheReason) {
+  EXPECT_TRUE(watch_.ReadNow(now_).ok());
+  EXPECT_TRUE(taken_.empty());
+  files_.WriteCertificate(second_.certificate);
+  // Each time, although it is logged once.
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(watch_.ReadNow(now_).message(),
+                HasSubstr("not the key of the certificate"));
+  }
+  EXPECT_EQ(InUse(), first_.certificate);
+  files_.WriteKey(second_.key);
+  EXPECT_TRUE(watch_.ReadNow(now_).ok());
+  EXPECT_EQ(InUse(), second_.certificate);
+  EXPECT_EQ(taken_.size(), 1U);
+}
+
 TEST_F(TlsWatchTest, ACertificateWithoutItsKeyIsRefusedUntilTheKeyComes) {
   files_.WriteCertificate(second_.certificate);
   const std::string log = Look(4);

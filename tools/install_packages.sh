@@ -36,6 +36,7 @@ packages=(
   libgtest-dev
   libhwy-dev
   libicu-dev
+  libncurses-dev
   libpcre2-dev
   libprotobuf-dev
   libspdlog-dev

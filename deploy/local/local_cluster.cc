@@ -49,6 +49,7 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   ASSIGN_OR_RETURN(router_model_,
                    RouterModel::Load(flags.model, options.router.model));
   options.core.name = flags.name;
+  options.router.name = flags.name;
   // Both engines are in this process: if one is stuck, so is the other, and
   // nothing would redial.
   options.core.lease = absl::InfiniteDuration();

@@ -35,8 +35,9 @@ AccessControl::AccessControl(const AccessOptions& options, std::string model,
     : model_(std::move(model)),
       time_of_day_(std::move(time_of_day)),
       ledger_(std::make_shared<CallLedger>(clock)),
+      has_keys_file_(!options.jwt_keys_file.empty()),
       policy_file_(options.policy_file, Policy::kMaxBytes) {
-  if (!options.jwt_keys_file.empty()) {
+  if (has_keys_file_) {
     keys_file_.emplace(options.jwt_keys_file, JwkSet::kMaxBytes);
   }
 }
@@ -47,6 +48,7 @@ absl::StatusOr<std::unique_ptr<AccessControl>> AccessControl::Open(
   RETURN_IF_ERROR(CheckAccessOptions(options));
   std::unique_ptr<AccessControl> access(new AccessControl(
       options, std::move(model), clock, std::move(time_of_day)));
+  MutexLock lock(access->reading_);
   // The keys first: a policy may need them.
   if (const absl::Status read = access->ReadKeys(); !read.ok()) {
     return WithFlag("--jwt_keys", read);
@@ -106,7 +108,20 @@ absl::Status AccessControl::ReadKeys() {
   return absl::OkStatus();
 }
 
+absl::Status AccessControl::ReloadPolicy() {
+  MutexLock lock(reading_);
+  policy_file_.Forget();
+  return ReadPolicy();
+}
+
+absl::Status AccessControl::ReloadKeys() {
+  MutexLock lock(reading_);
+  if (keys_file_) keys_file_->Forget();
+  return ReadKeys();
+}
+
 void AccessControl::Reload() {
+  MutexLock lock(reading_);
   if (const absl::Status read = ReadKeys(); !read.ok()) {
     LogError("jwt_keys_rejected", {{"reason", std::string(read.message())}});
   }

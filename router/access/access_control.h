@@ -62,8 +62,13 @@ class AccessControl {
 
   // Reads the files again if they have changed. Keeps the last version that
   // was right, and logs why another one is not. Calls that have been admitted
-  // go on. Called by one thread, about once a second.
+  // go on. Call it about once a second. Any thread.
   void Reload();
+  // Read one of the files now, changed or not. Return why what it says does not
+  // apply. Any thread.
+  absl::Status ReloadPolicy();
+  absl::Status ReloadKeys();
+  bool has_keys_file() const { return has_keys_file_; }
 
   CallLedger& ledger() { return *ledger_; }
 
@@ -83,10 +88,11 @@ class AccessControl {
   std::shared_ptr<const State> state();
   // Reads what has changed. Returns an error if it is wrong; then nothing
   // changes.
-  absl::Status ReadPolicy();
-  absl::Status ReadKeys();
+  absl::Status ReadPolicy() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reading_);
+  absl::Status ReadKeys() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reading_);
   absl::Status Set(std::shared_ptr<const Policy> policy,
-                   std::shared_ptr<const JwkSet> keys);
+                   std::shared_ptr<const JwkSet> keys)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reading_);
 
   absl::StatusOr<const Caller*> Identify(const State& state,
                                          const CallEvidence& evidence);
@@ -100,8 +106,11 @@ class AccessControl {
   const std::string model_;
   const TimeOfDay time_of_day_;
   const std::shared_ptr<CallLedger> ledger_;
-  WatchedFile policy_file_;
-  std::optional<WatchedFile> keys_file_;
+  const bool has_keys_file_;
+
+  Mutex reading_;  // Held while a file is read; taken before mutex_.
+  WatchedFile policy_file_ ABSL_GUARDED_BY(reading_);
+  std::optional<WatchedFile> keys_file_ ABSL_GUARDED_BY(reading_);
 
   Mutex mutex_;
   std::shared_ptr<const State> state_ ABSL_GUARDED_BY(mutex_);

@@ -236,6 +236,25 @@ TEST_F(AccessControlTest, AWrongVersionOfAFileChangesNothing) {
   EXPECT_EQ(CallerOf(evidence), "portal");
 }
 
+TEST_F(AccessControlTest, WhoeverAsksForAReloadLearnsWhyAFileIsRefused) {
+  EXPECT_TRUE(access_->has_keys_file());
+  EXPECT_TRUE(access_->ReloadKeys().ok());
+  EXPECT_TRUE(access_->ReloadPolicy().ok());
+  Write(policy_file_, R"({"version": 3})");
+  Write(keys_file_, "{");
+  access_->Reload();  // Has logged it, and looks no more at what it has seen.
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(access_->ReloadPolicy().message(),
+                HasSubstr(policy_file_ + ": version is 3"));
+    EXPECT_THAT(access_->ReloadKeys().message(), HasSubstr(keys_file_));
+  }
+  EXPECT_EQ(CallerOf(Certificate("u:clinic")), "clinic");
+  Write(policy_file_, R"({"version": 1, "callers": [{"name": "new",
+      "role": "client", "identities": {"uris": ["u:new"]}}]})");
+  EXPECT_TRUE(access_->ReloadPolicy().ok());
+  EXPECT_EQ(CallerOf(Certificate("u:new")), "new");
+}
+
 TEST_F(AccessControlTest, KeysRotateWithoutARestart) {
   const TokenSigner next = TokenSigner::Ec("k2");
   CallEvidence evidence;

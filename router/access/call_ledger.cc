@@ -195,6 +195,7 @@ std::vector<CallLedger::Report> CallLedger::Reports() {
   reports.reserve(accounts_.size() + 1);
   for (const auto& [name, account] : accounts_) {
     Report& report = reports.emplace_back(account->report);
+    report.streams = account->streams;
     if (account->tokens) {
       report.tokens_available = account->tokens->Available(now);
     }

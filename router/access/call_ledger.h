@@ -52,6 +52,7 @@ class CallLedger {
     std::int64_t generated_tokens = 0;
     std::array<std::int64_t, kCallLimits> limited = {};
     std::optional<double> tokens_available;  // Of callers with a limit.
+    int streams = 0;                         // In progress.
   };
 
   // The clock must outlive the ledger.

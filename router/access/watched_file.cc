@@ -24,4 +24,9 @@ absl::StatusOr<std::optional<std::string>> WatchedFile::ReadIfChanged() {
   return std::optional<std::string>(*std::move(text));
 }
 
+void WatchedFile::Forget() {
+  hash_.reset();
+  last_error_ = absl::OkStatus();
+}
+
 }  // namespace apollo

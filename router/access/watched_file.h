@@ -18,6 +18,9 @@ class WatchedFile {
   // Errors name the path; each is returned once until something else happens.
   absl::StatusOr<std::optional<std::string>> ReadIfChanged();
 
+  // Makes the next ReadIfChanged return the content, or its error, in any case.
+  void Forget();
+
   const std::string& path() const { return path_; }
 
  private:

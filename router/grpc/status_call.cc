@@ -14,11 +14,21 @@
 namespace apollo {
 namespace {
 
-ProcessStatus RouterStatus(RouterBackend& backend) {
+ProcessStatus RouterStatus(const SessionContext& context) {
+  RouterBackend& backend = context.backend;
+  const RouterFacts& facts = context.facts;
   ProcessStatus status{.role = ProcessRole::kRouter,
+                       .name = facts.name,
                        .model_hash = backend.ModelHash(),
-                       .version = kVersion};
-  if (!backend.Ready()) {
+                       .version = kVersion,
+                       .running_sequences = context.calls.running(),
+                       .rows_computed = context.metrics.generated_tokens()};
+  if (facts.certificate_expires) {
+    status.certificate_expires = facts.certificate_expires();
+  }
+  if (context.calls.turns_away()) {
+    status.state = ProcessState::kDraining;
+  } else if (!backend.Ready()) {
     status.state = ProcessState::kNotReady;
     status.reason = "no dense worker is ready";
   }
@@ -42,7 +52,13 @@ void StartStatusCall(const SessionContext& context,
     reactor->Finish(ToGrpcStatus(refused, request_id));
     return;
   }
-  *response->add_processes() = ToProto(RouterStatus(context.backend));
+  *response->add_processes() = ToProto(RouterStatus(context));
+  AddFamilies(context.model, *response);
+  if (context.facts.callers) {
+    for (const CallerUse& use : context.facts.callers()) {
+      *response->add_callers() = ToProto(use);
+    }
+  }
   context.backend.CollectStatus(
       [metrics, pass, &clock = context.clock, response,
        reactor](const std::vector<ProcessStatus>& workers) {

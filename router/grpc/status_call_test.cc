@@ -65,6 +65,38 @@ TEST_F(StatusCallTest, ShowsTheRouterFirst) {
   EXPECT_THAT(Metrics(), testing::HasSubstr("method=\"GetStatus\""));
 }
 
+TEST_F(StatusCallTest, ShowsTheUseOfEachProcess) {
+  backend_->SetStatus({{.role = ProcessRole::kDenseWorker,
+                        .name = "dense-0",
+                        .queued_rows = 7,
+                        .waiting_sequences = 3,
+                        .rows_computed = 5'000'000'000,
+                        .certificate_expires = 1'900'000'000}});
+  grpc::ClientContext context;
+  v1::GetStatusResponse response;
+  ASSERT_TRUE(stub_->GetStatus(&context, {}, &response).ok());
+  ASSERT_EQ(response.processes_size(), 2);
+  const v1::ProcessStatus& dense = response.processes(1);
+  EXPECT_EQ(dense.queued_rows(), 7u);
+  EXPECT_EQ(dense.waiting_sequences(), 3u);
+  EXPECT_EQ(dense.rows_computed(), 5'000'000'000u);
+  EXPECT_EQ(dense.certificate_expires(), 1'900'000'000u);
+  // Without a policy there are no callers.
+  EXPECT_EQ(response.callers_size(), 0);
+  EXPECT_EQ(response.families_size() > 0, model_->config.num_experts > 0);
+}
+
+TEST_F(StatusCallTest, ARouterThatTurnsCallsAwayIsDraining) {
+  calls_->TurnAway();
+  grpc::ClientContext context;
+  v1::GetStatusResponse response;
+  ASSERT_TRUE(stub_->GetStatus(&context, {}, &response).ok());
+  EXPECT_EQ(response.processes(0).state(), v1::PROCESS_STATE_DRAINING);
+  // As a client of the API sees it.
+  const Answer answer = Generate(Prompt("x"));
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
 TEST_F(StatusCallTest, AClusterWithoutWorkersHasAStatus) {
   grpc::ClientContext context;
   v1::GetStatusResponse response;

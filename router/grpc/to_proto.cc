@@ -119,6 +119,16 @@ void SetPlacement(const PlacementReport& placement,
   message.set_last_move_at(placement.last_move_at);
 }
 
+v1::FamilyInfo InfoOf(const Family& family) {
+  v1::FamilyInfo info;
+  info.set_expert(family.expert);
+  info.set_name(family.name);
+  for (const std::string& language : family.languages) {
+    info.add_languages(language);
+  }
+  return info;
+}
+
 }  // namespace
 
 v1::GenerateStarted ToProto(const AnswerStarted& started) {
@@ -244,6 +254,24 @@ v1::GetRoutingResponse ToProto(const RouterModel& model,
   return out;
 }
 
+v1::CallerStatus ToProto(const CallerUse& use) {
+  v1::CallerStatus message;
+  message.set_name(use.name);
+  message.set_calls(use.calls);
+  message.set_calls_failed(use.calls_failed);
+  message.set_prompt_tokens(use.prompt_tokens);
+  message.set_generated_tokens(use.generated_tokens);
+  message.set_streams(use.streams);
+  return message;
+}
+
+void AddFamilies(const RouterModel& model, v1::GetStatusResponse& response) {
+  if (model.config.num_experts == 0) return;
+  for (const Family& family : model.families.families()) {
+    *response.add_families() = InfoOf(family);
+  }
+}
+
 v1::GetModelResponse ToProto(const RouterModel& model,
                              const std::string& model_hash) {
   const ModelConfig& c = model.config;
@@ -270,12 +298,7 @@ v1::GetModelResponse ToProto(const RouterModel& model,
     out.set_prompt_format(PromptFormatName(c.prompt_format));
   }
   for (const Family& family : model.families.families()) {
-    v1::FamilyInfo* info = out.add_families();
-    info->set_expert(family.expert);
-    info->set_name(family.name);
-    for (const std::string& language : family.languages) {
-      info->add_languages(language);
-    }
+    *out.add_families() = InfoOf(family);
   }
   out.set_server_version(kVersion);
   out.mutable_eos_token_ids()->Add(c.eos_tokens.begin(), c.eos_tokens.end());
@@ -310,6 +333,9 @@ v1::ProcessStatus ToProto(const ProcessStatus& status) {
   message.set_queued_rows(status.queued_rows);
   message.set_cache_tokens(status.cache_tokens);
   if (status.cache_use) message.set_cache_use(*status.cache_use);
+  message.set_waiting_sequences(status.waiting_sequences);
+  message.set_rows_computed(status.rows_computed);
+  message.set_certificate_expires(status.certificate_expires);
   if (status.placement != PlacementReport{}) {
     SetPlacement(status.placement, *message.mutable_placement());
   }

@@ -21,7 +21,11 @@ v1::DetectLanguageResponse ToProto(const LanguageReport& report);
 v1::GetRoutingResponse ToProto(const RouterModel& model,
                                const RoutingReport& report);
 v1::ProcessStatus ToProto(const ProcessStatus& status);
+v1::CallerStatus ToProto(const CallerUse& use);
 v1::GetModelResponse ToProto(const RouterModel& model,
                              const std::string& model_hash);
+
+// Adds the language families of a model with experts.
+void AddFamilies(const RouterModel& model, v1::GetStatusResponse& response);
 
 }  // namespace apollo

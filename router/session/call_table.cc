@@ -26,6 +26,10 @@ CallTable::~CallTable() {
 
 absl::Status CallTable::Enter(const std::shared_ptr<WatchedCall>& call) {
   MutexLock lock(mutex_);
+  if (turns_away_) {
+    return absl::UnavailableError(
+        "the router is out of service; try again, at another one");
+  }
   if (calls_.size() >= static_cast<std::size_t>(limits_.max_calls)) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the router runs its maximum of ", limits_.max_calls,
@@ -33,6 +37,16 @@ absl::Status CallTable::Enter(const std::shared_ptr<WatchedCall>& call) {
   }
   calls_.emplace(call.get(), call);
   return absl::OkStatus();
+}
+
+void CallTable::TurnAway() {
+  MutexLock lock(mutex_);
+  turns_away_ = true;
+}
+
+bool CallTable::turns_away() {
+  MutexLock lock(mutex_);
+  return turns_away_;
 }
 
 void CallTable::Leave(WatchedCall* call) {

@@ -63,8 +63,13 @@ class CallTable {
   CallTable& operator=(const CallTable&) = delete;
 
   // Admits a call, which then counts as running until it has been destroyed.
-  // Returns RESOURCE_EXHAUSTED if max_calls are running.
+  // Returns RESOURCE_EXHAUSTED if max_calls are running, and UNAVAILABLE after
+  // TurnAway.
   absl::Status Enter(const std::shared_ptr<WatchedCall>& call);
+
+  // Admits no call any more.
+  void TurnAway();
+  bool turns_away();
 
   // Ends the calls whose clients have read nothing for too long, and writes
   // the log lines that are due. Must be called about once a second.
@@ -92,6 +97,7 @@ class CallTable {
   CondVar left_;
   std::map<WatchedCall*, std::weak_ptr<WatchedCall>> calls_
       ABSL_GUARDED_BY(mutex_);
+  bool turns_away_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace apollo

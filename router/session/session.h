@@ -15,6 +15,7 @@
 #include "router/audit/audit_log.h"
 #include "router/backend.h"
 #include "router/model/router_model.h"
+#include "router/process_status.h"
 #include "router/session/call_table.h"
 #include "router/session/events.h"
 #include "router/session/language_metrics.h"
@@ -33,6 +34,7 @@ struct SessionContext {
   CallTable& calls;
   LanguageMetrics* languages = nullptr;  // Null: languages are not counted.
   AuditLog* audit = nullptr;             // Null: no audit log.
+  RouterFacts facts = {};
 };
 
 // One call of a client, from its arrival to its end, independent of the front

@@ -209,6 +209,27 @@ TEST_F(SessionTest, MoreCallsThanMayRunAreRefusedUntilOneIsGone) {
   EXPECT_FALSE(writers[3].ended.has_value());
 }
 
+// As a router that is drained does.
+TEST_F(SessionTest, NewCallsAreTurnedAwayWhileOthersEnd) {
+  KeepingGenerateWriter writers[2];
+  auto first = Generate(Prompt("x"), writers[0]);
+  EXPECT_FALSE(calls_->turns_away());
+  calls_->TurnAway();
+  EXPECT_TRUE(calls_->turns_away());
+  const auto second = Generate(Prompt("x"), writers[1]);
+  ASSERT_TRUE(writers[1].ended.has_value());
+  EXPECT_EQ(writers[1].ended->code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(writers[1].ended->message()),
+              HasSubstr("out of service"));
+  EXPECT_EQ(backend_->sequences().size(), 1u);
+  EXPECT_EQ(calls_->running(), 1);
+  Sequence(0).Finish(FinishCause::kEos);
+  EXPECT_TRUE(writers[0].ended->ok()) << *writers[0].ended;
+  first->Close();
+  first.reset();
+  EXPECT_EQ(calls_->running(), 0);
+}
+
 // As a router that is about to stop does.
 TEST_F(SessionTest, AllCallsEndTogether) {
   KeepingGenerateWriter writers[2];

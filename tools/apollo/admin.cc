@@ -64,12 +64,21 @@ int RunDrain(Session& session) {
 int RunReload(Session& session) {
   v1::ReloadResponse response;
   const int code = Call(session, &Stub::Reload, v1::ReloadRequest(), response);
-  if (code != kOk || session.options.json) return code;
-  for (const std::string& file : response.files()) {
-    session.out << ForTerminal(file) << "\n";
+  if (code != kOk) return code;
+  if (!session.options.json) {
+    for (const std::string& file : response.files()) {
+      session.out << "--" << ForTerminal(file) << "\n";
+    }
+    session.out << std::flush;
   }
-  session.out << std::flush;
-  return session.out ? kOk : kFailed;
+  for (const v1::RefusedFile& file : response.refused()) {
+    session.err << "apollo: --" << ForTerminal(file.flag())
+                << " is refused: " << ForTerminal(file.reason()) << std::endl;
+  }
+  if (response.files().empty() && response.refused().empty()) {
+    session.err << "apollo: the process reads no file again" << std::endl;
+  }
+  return session.out && response.refused().empty() ? kOk : kFailed;
 }
 
 int RunConfig(Session& session) {

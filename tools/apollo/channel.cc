@@ -1,11 +1,18 @@
 #include "tools/apollo/channel.h"
 
+#include <absl/strings/str_cat.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "common/mapped_file.h"
 #include "common/status_macros.h"
+#include "serving/plaintext.h"
+#include "tools/apollo/bearer_token.h"
 
 namespace apollo::client {
 namespace {
@@ -37,10 +44,29 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
   return grpc::SslCredentials(files);
 }
 
+using Interceptors = std::vector<
+    std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>;
+
+// Returns what sends the bearer token, if there is one.
+absl::StatusOr<Interceptors> TokenSenders(const Options& options) {
+  Interceptors senders;
+  if (options.token_file.empty()) return senders;
+  if (options.tls_ca.empty() && !IsLocalAddress(options.server)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--token_file needs --tls_ca: ", options.server,
+        " is not on this machine alone (127.0.0.1, [::1], unix:), and whoever "
+        "reads the token on the way may use it"));
+  }
+  ASSIGN_OR_RETURN(std::string token, ReadToken(options.token_file));
+  senders.push_back(MakeTokenSender(options.token_file, std::move(token)));
+  return senders;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(
     const Options& options) {
+  ASSIGN_OR_RETURN(Interceptors senders, TokenSenders(options));
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
                    Credentials(options));
   grpc::ChannelArguments arguments;
@@ -61,7 +87,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // Addresses in the local network are not reached through a proxy.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(options.server, credentials, arguments);
+  return grpc::experimental::CreateCustomChannelWithInterceptors(
+      options.server, credentials, arguments, std::move(senders));
 }
 
 }  // namespace apollo::client

@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "common/strings.h"
+#include "tools/apollo/cluster_look.h"
 #include "tools/apollo/generate.h"
 #include "tools/apollo/parse.h"
 #include "tools/apollo/placement_table.h"
@@ -76,6 +77,8 @@ int RunCommand(Session& session) {
       return RunRouting(session);
     case Command::kStatus:
       return RunStatus(session);
+    case Command::kTop:
+      return RunTop(session);
     case Command::kPlacement:
       return RunPlacement(session);
     case Command::kHealth:
@@ -171,14 +174,12 @@ int RunRouting(Session& session) {
 }
 
 int RunStatus(Session& session) {
-  v1::GetStatusResponse response;
-  const int code =
-      Call(session, &v1::InferenceService::StubInterface::GetStatus,
-           v1::GetStatusRequest(), response);
-  if (code != kOk) return code;
+  const ClusterLook look = LookAtCluster(session);
+  if (look.failure) return ReportFailure(session, *look.failure);
   const int printed =
-      Print(session, response, StatusTable(response, session.options.server));
-  return AllReady(response) ? printed : kFailed;
+      Print(session, look.status,
+            StatusTable(look.status, {.now = std::time(nullptr)}));
+  return AllReady(look.status) ? printed : kFailed;
 }
 
 int RunPlacement(Session& session) {

@@ -17,6 +17,7 @@ int RunTokenize(Session& session);
 int RunModel(Session& session);
 int RunRouting(Session& session);
 int RunStatus(Session& session);
+int RunTop(Session& session);
 int RunPlacement(Session& session);
 int RunHealth(Session& session);
 int RunAdmin(Session& session);

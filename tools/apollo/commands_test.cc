@@ -514,28 +514,6 @@ TEST(RoutingTest, PassesTheWindowOnAndSaysWhoIsMissing) {
   EXPECT_THAT(fake.err.str(), HasSubstr(": it serves another model\n"));
 }
 
-TEST(StatusTest, FailsUnlessAllAreReady) {
-  FakeServer fake;
-  v1::ProcessStatus& router = *fake.service.cluster.add_processes();
-  router.set_role(v1::PROCESS_ROLE_ROUTER);
-  router.set_state(v1::PROCESS_STATE_READY);
-  Options options;
-  options.command = Command::kStatus;
-  options.server = "fake:1";
-  EXPECT_EQ(fake.Run(options), kOk);
-  EXPECT_THAT(fake.out.str(), HasSubstr("router  -     fake:1   ready"));
-  router.set_state(v1::PROCESS_STATE_NOT_READY);
-  options.json = true;
-  fake.out.str("");
-  EXPECT_EQ(fake.Run(options), kFailed);
-  EXPECT_TRUE(ParseJson(fake.out.str(), "output").ok());
-  fake.service.status = grpc::Status(grpc::StatusCode::INTERNAL, "broken");
-  EXPECT_EQ(fake.Run(options), kFailed);
-  // The name that the server has given the call.
-  EXPECT_THAT(fake.err.str(),
-              HasSubstr("In the logs, the request is status-1"));
-}
-
 TEST(PlacementTest, ShowsExpertWorkers) {
   FakeServer fake;
   v1::ProcessStatus& expert = *fake.service.cluster.add_processes();

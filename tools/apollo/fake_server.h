@@ -4,6 +4,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <sstream>
@@ -36,6 +37,8 @@ class FakeService final : public v1::InferenceService::Service {
   v1::GetModelResponse model;
   v1::GetRoutingResponse routing;
   v1::GetStatusResponse cluster;
+  // Rows that each process computes between two calls of GetStatus.
+  std::uint64_t rows_between = 0;
   grpc::Status status;  // Of every call except Generate.
 
   std::vector<v1::GenerateRequest> generate_requests() {
@@ -93,8 +96,28 @@ class FakeService final : public v1::InferenceService::Service {
                          const v1::GetStatusRequest*,
                          v1::GetStatusResponse* response) override {
     context->AddTrailingMetadata("x-request-id", "status-1");
+    MutexLock lock(mutex_);
+    ++looks_;
+    const auto header = context->client_metadata().find("authorization");
+    authorization_ =
+        header == context->client_metadata().end()
+            ? ""
+            : std::string(header->second.data(), header->second.size());
     *response = cluster;
+    for (v1::ProcessStatus& process : *response->mutable_processes()) {
+      process.set_rows_computed(process.rows_computed() +
+                                looks_ * rows_between);
+    }
     return status;
+  }
+  // Returns the calls of GetStatus so far, and "authorization" of the last.
+  int looks() {
+    MutexLock lock(mutex_);
+    return looks_;
+  }
+  std::string authorization() {
+    MutexLock lock(mutex_);
+    return authorization_;
   }
   v1::GetRoutingRequest routing_request() {
     MutexLock lock(mutex_);
@@ -103,6 +126,8 @@ class FakeService final : public v1::InferenceService::Service {
 
  private:
   Mutex mutex_;
+  int looks_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string authorization_ ABSL_GUARDED_BY(mutex_);
   v1::GetRoutingRequest routing_request_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::GenerateRequest> generate_requests_ ABSL_GUARDED_BY(mutex_);
   v1::ScoreRequest score_request_ ABSL_GUARDED_BY(mutex_);
@@ -149,6 +174,7 @@ class FakeServer {
   std::ostringstream err;
   bool terminal = false;
   LineReader* editor = nullptr;
+  Screen* screen = nullptr;
   std::vector<v1::InferenceService::StubInterface*> other_services;
 
   // Runs the command and returns its exit code.
@@ -174,6 +200,7 @@ class FakeServer {
                     .health = *health_stub,
                     .interrupt = interrupt,
                     .editor = editor,
+                    .screen = screen,
                     .other_services = other_services,
                     .in = in,
                     .out = output,
@@ -186,6 +213,28 @@ class FakeServer {
 
  private:
   int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+// A second router.
+class OtherRouter {
+ public:
+  OtherRouter() {
+    int port = 0;
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&service);
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port);
+    server_ = builder.BuildAndStart();
+    Options to_here;
+    to_here.server = address = "127.0.0.1:" + std::to_string(port);
+    stub = v1::InferenceService::NewStub(MakeChannel(to_here).value());
+  }
+  FakeService service;
+  std::string address;
+  std::unique_ptr<v1::InferenceService::Stub> stub;
+
+ private:
   std::unique_ptr<grpc::Server> server_;
 };
 

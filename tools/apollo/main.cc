@@ -14,6 +14,7 @@
 #include "tools/apollo/channel.h"
 #include "tools/apollo/commands.h"
 #include "tools/apollo/conversation.h"
+#include "tools/apollo/curses_screen.h"
 #include "tools/apollo/interrupt.h"
 #include "tools/apollo/line_editor.h"
 #include "tools/apollo/parse.h"
@@ -55,11 +56,18 @@ int main(int argc, char** argv) {
       isatty(STDERR_FILENO) == 1) {
     editor = LineEditor::Make(stdin, stderr, ChatCommands());
   }
+  std::unique_ptr<CursesScreen> screen;
+  if (parsed.options.command == Command::kTop && !parsed.options.once &&
+      !parsed.options.json && isatty(STDIN_FILENO) == 1 &&
+      isatty(STDOUT_FILENO) == 1) {
+    screen = CursesScreen::Make();
+  }
   Session session{.options = parsed.options,
                   .service = *service,
                   .health = *health,
                   .interrupt = interrupt,
                   .editor = editor.get(),
+                  .screen = screen.get(),
                   .other_services = other_services,
                   .in = std::cin,
                   .out = std::cout,

@@ -18,6 +18,7 @@ enum class Command {
   kModel,
   kRouting,
   kStatus,
+  kTop,
   kPlacement,
   kHealth,
   kAdmin
@@ -32,6 +33,8 @@ struct Options {
   // Files of TLS, in PEM form; empty: none. Without tls_ca: plaintext.
   std::string tls_cert, tls_key, tls_ca;
   std::string tls_server_name;  // Empty: the host of `server`.
+  // File with the bearer token to send; empty: none.
+  std::string token_file;
   bool json = false;
   bool verbose = false;
   // In seconds; 0: the default of the command (see DefaultTimeout in call.h).
@@ -63,6 +66,11 @@ struct Options {
 
   // routing: in seconds; 0: since the start.
   std::int64_t window = 0;
+
+  // top.
+  bool once = false;
+  double interval = 2;  // Seconds between two looks.
+  std::string sort = "role";
 
   // health: maximum seconds to wait for the server to be ready.
   // admin drain: the same until nothing is left; 0: as the process says.

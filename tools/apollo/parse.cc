@@ -23,6 +23,7 @@ Examples:
   apollo detect "Was sind die Symptome einer Grippe?"
   apollo --server 10.0.0.5:50051 health --wait 30
   apollo status                    all processes of the cluster
+  apollo top                       the same, live
   apollo COMMAND --help            all options of one command
 
 Exit codes: 0 success, 1 failed request, 2 wrong usage, 130 interrupted.
@@ -84,13 +85,23 @@ Examples:
   apollo routing --json | jq '.languages[] | {language, tokens}')";
 
 constexpr char kStatusExamples[] = R"(
-Prints a line for each process that the router knows: the router, the dense
-workers, and the expert workers that these are linked to. Exits with 0 only if
-the router and all of them are ready.
+Prints a line for each process that the routers of --server know: the routers,
+the dense workers, and the expert workers that these are linked to. Exits with 0
+only if all of them are ready. With a policy, also prints the callers.
 
 Examples:
   apollo status
   apollo status --json | jq '.processes[] | select(.state != "PROCESS_STATE_READY")')";
+
+constexpr char kTopExamples[] = R"(
+Shows what "apollo status" prints, and the rows that each worker computes in a
+second and the tokens that each router generates, until q or Ctrl-C. Keys sort:
+o by role, n name, l load, r rate, c cache. Without a terminal, prints each look.
+
+Examples:
+  apollo top --sort load
+  apollo top --once --interval 10      rates of 10 s, as text
+  apollo --server a:50051,b:50051 top)";
 
 constexpr char kPlacementExamples[] = R"(
 Prints, for each expert worker, the experts that it has in memory or has needed
@@ -142,6 +153,14 @@ std::string RequireDigits(const std::string& value) {
   const bool digits =
       value.find_first_not_of("0123456789") == std::string::npos;
   return digits ? "" : "\"" + value + "\" is not a nonnegative integer";
+}
+
+// Also refuses what is no number, which CLI11's range would let pass.
+std::string RequireInterval(const std::string& value) {
+  double seconds = 0;
+  return absl::SimpleAtod(value, &seconds) && seconds >= 0.1 && seconds <= 86400
+             ? ""
+             : "\"" + value + "\" is not from 0.1 to 86400";
 }
 
 // gRPC accepts an address without a port, and fails with an error that does not
@@ -316,8 +335,9 @@ CLI::App* AddCommand(CLI::App& app, Options& options, Command command,
                      const std::string& footer) {
   CLI::App* sub = app.add_subcommand(name, description);
   sub->footer(
-      "Options of all commands (see \"apollo --help\"): --server, --json, "
-      "--verbose,\n--timeout." +
+      "Options of all commands (see \"apollo --help\"): --server, --tls_ca, "
+      "--tls_cert,\n--tls_key, --tls_server_name, --token_file, --json, "
+      "--verbose, --timeout." +
       (footer.empty() ? "" : "\n" + footer));
   sub->fallthrough();  // --json and --server may also follow the command.
   sub->callback([&options, command] { options.command = command; });
@@ -351,12 +371,27 @@ void AddAdmin(CLI::App& app, Options& options) {
                    Wrap("Wait up to this many seconds (default: "
                         "--drain_timeout of the process)"))
       ->check(CLI::NonNegativeNumber);
-  add("reload", "Read the files again that the process watches");
+  add("reload",
+      "Read the files now that the process watches, and say which it refuses");
   add("config", "Show the flags of the process");
   add("log_level", "Set which events the process logs")
       ->add_option("level", options.log_level, "info, warning or error")
       ->required()
       ->check(CLI::IsMember({"info", "warning", "error"}));
+}
+
+void AddTop(CLI::App& app, Options& options) {
+  CLI::App* top =
+      AddCommand(app, options, Command::kTop, "top",
+                 "Watch the processes of the cluster", kTopExamples);
+  top->add_flag("--once", options.once,
+                Wrap("Print one page, of rates since --interval ago"));
+  top->add_option("--interval", options.interval,
+                  Wrap("Seconds between two looks, 0.1 to 86400 (default 2)"))
+      ->check(RequireInterval);
+  top->add_option("--sort", options.sort,
+                  Wrap("role, name, load, rate or cache (default role)"))
+      ->check(CLI::IsMember({"role", "name", "load", "rate", "cache"}));
 }
 
 void AddCommands(CLI::App& app, Options& options) {
@@ -410,6 +445,7 @@ void AddCommands(CLI::App& app, Options& options) {
 
   AddCommand(app, options, Command::kStatus, "status",
              "Show the processes of the cluster", kStatusExamples);
+  AddTop(app, options);
   AddCommand(app, options, Command::kPlacement, "placement",
              "Show which expert worker holds which experts, and why",
              kPlacementExamples);
@@ -432,8 +468,9 @@ void AddCommonOptions(CLI::App& app, Options& options) {
   app.add_option("--server", options.server,
                  Wrap("Address of the router (default 127.0.0.1:50051). Of "
                       "several, separated by commas, ask and chat continue an "
-                      "answer at the next one if a router is lost; other "
-                      "commands use the first"))
+                      "answer at the next one if a router is lost, status "
+                      "and top ask all, and other commands use the first. Or "
+                      "unix:/path of a socket"))
       ->envname("APOLLO_SERVER")
       ->check(RequirePort)
       ->type_name("HOST:PORT,...");
@@ -456,6 +493,12 @@ void AddCommonOptions(CLI::App& app, Options& options) {
                       "the host of --server)"))
       ->envname("APOLLO_TLS_SERVER_NAME")
       ->type_name("NAME");
+  app.add_option("--token_file", options.token_file,
+                 Wrap("File with a bearer token, which is sent with each "
+                      "request; read again when it changes. Needs TLS, unless "
+                      "the server is on this machine"))
+      ->envname("APOLLO_TOKEN_FILE")
+      ->type_name("FILE");
   app.add_flag("--json", options.json,
                Wrap("Print one JSON object per line for each event or error; "
                     "fields as in proto/apollo/v1/inference.proto"));

@@ -215,7 +215,7 @@ TEST(ParseTest, HelpAndVersionSucceed) {
   EXPECT_EQ(help.message, Parse({"--help"}).message);
   for (const char* command :
        {"ask", "chat", "score", "detect", "tokenize", "model", "routing",
-        "status", "placement", "health"}) {
+        "status", "top", "placement", "health"}) {
     EXPECT_THAT(help.message, HasSubstr(command));
     EXPECT_THAT(Parse({command, "--help"}).message, HasSubstr("--server"));
     EXPECT_EQ(Parse({"help", command}).message,
@@ -226,6 +226,54 @@ TEST(ParseTest, HelpAndVersionSucceed) {
   EXPECT_EQ(version.exit_code, kOk);
   EXPECT_THAT(version.message, HasSubstr("apollo 0."));
   EXPECT_THAT(version.message, HasSubstr("commit "));
+}
+
+TEST(ParseTest, EveryCommandTakesTlsAndATokenOfAFile) {
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"ask", "?"},
+                                             {"chat"},
+                                             {"score", "?", "!"},
+                                             {"detect", "?"},
+                                             {"tokenize", "?"},
+                                             {"model"},
+                                             {"routing"},
+                                             {"status"},
+                                             {"top"},
+                                             {"placement"},
+                                             {"health"},
+                                             {"admin", "config"}}) {
+    std::vector<std::string> arguments = command;
+    for (const char* option : {"--tls_ca", "--tls_cert", "--tls_key",
+                               "--tls_server_name", "--token_file"}) {
+      arguments.emplace_back(option);
+      arguments.emplace_back(std::string(option).substr(2));
+    }
+    const Parsed parsed = Parse(arguments);
+    ASSERT_FALSE(parsed.done) << command[0] << ": " << parsed.message;
+    EXPECT_EQ(parsed.options.tls_ca, "tls_ca");
+    EXPECT_EQ(parsed.options.tls_cert, "tls_cert");
+    EXPECT_EQ(parsed.options.tls_key, "tls_key");
+    EXPECT_EQ(parsed.options.tls_server_name, "tls_server_name");
+    EXPECT_EQ(parsed.options.token_file, "token_file");
+    EXPECT_THAT(Parse({command[0], "--help"}).message,
+                HasSubstr("--token_file"));
+  }
+}
+
+TEST(ParseTest, TopHasAnIntervalAndAnOrder) {
+  const Parsed parsed =
+      Parse({"top", "--once", "--interval", "0.5", "--sort", "load"});
+  ASSERT_FALSE(parsed.done) << parsed.message;
+  EXPECT_EQ(parsed.options.command, Command::kTop);
+  EXPECT_TRUE(parsed.options.once);
+  EXPECT_EQ(parsed.options.interval, 0.5);
+  EXPECT_EQ(parsed.options.sort, "load");
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{"top", "--interval", "0"},
+                                             {"top", "--interval", "nan"},
+                                             {"top", "--sort", "size"}}) {
+    EXPECT_EQ(Parse(wrong).exit_code, kUsage);
+  }
 }
 
 TEST(ParseTest, OptionsMayHaveDashes) {

@@ -7,7 +7,6 @@
 #include "tools/apollo/errors.h"
 #include "tools/apollo/fake_server.h"
 #include "tools/apollo/placement_table.h"
-#include "tools/apollo/status_table.h"
 #include "tools/apollo/utf8.h"
 
 namespace apollo::client {
@@ -354,42 +353,6 @@ TEST(PlacementTest, HasALineForEachExpertInOneState) {
             "  last move, 2m ago: expert 0 of layer 22 loaded\n");
   placement.Clear();
   EXPECT_EQ(PlacementTable(status, 4600), "e0\n  reports no placement\n");
-}
-
-TEST(StatusTest, HasALineForEachProcess) {
-  v1::GetStatusResponse status;
-  v1::ProcessStatus& router = *status.add_processes();
-  router.set_role(v1::PROCESS_ROLE_ROUTER);
-  router.set_state(v1::PROCESS_STATE_READY);
-  router.set_model_hash("0123456789abcdef");
-  router.set_version("0.1.0");
-  v1::ProcessStatus& dense = *status.add_processes();
-  dense.set_role(v1::PROCESS_ROLE_DENSE_WORKER);
-  dense.set_name("d0");
-  dense.set_address("10.0.0.1:7");
-  dense.set_state(v1::PROCESS_STATE_READY);
-  dense.set_running_sequences(2);
-  dense.set_cache_use(0.374);
-  EXPECT_TRUE(AllReady(status));
-  v1::ProcessStatus& expert = *status.add_processes();
-  expert.set_role(v1::PROCESS_ROLE_EXPERT_WORKER);
-  expert.set_address("10.0.0.2:7");
-  expert.set_state(v1::PROCESS_STATE_UNREACHABLE);
-  for (const int e : {0, 1, 2, 5, 7, 8}) expert.add_experts(e);
-  expert.set_cache_tokens(4096);
-  expert.set_reason("no link from dense worker d0: refused");
-  EXPECT_FALSE(AllReady(status));
-  EXPECT_EQ(
-      StatusTable(status, "h:1"),
-      "role           name  address     state        model         version  "
-      "experts    running  queued  cache\n"
-      "router         -     h:1         ready        0123456789ab  0.1.0    "
-      "-          -        -       -\n"
-      "dense worker   d0    10.0.0.1:7  ready        -             -        "
-      "-          2        -       37% used\n"
-      "expert worker  -     10.0.0.2:7  unreachable  -             -        "
-      "0-2,5,7,8  0        0       4096 tokens\n"
-      "    no link from dense worker d0: refused\n");
 }
 
 }  // namespace

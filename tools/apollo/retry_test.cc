@@ -98,27 +98,6 @@ TEST(RetryTest, NothingIsRepeatedAfterAnEvent) {
   EXPECT_EQ(fake.service.generate_requests().size(), 1u);
 }
 
-// A second router.
-class OtherRouter {
- public:
-  OtherRouter() {
-    int port = 0;
-    grpc::ServerBuilder builder;
-    builder.RegisterService(&service);
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port);
-    server_ = builder.BuildAndStart();
-    Options to_here;
-    to_here.server = "127.0.0.1:" + std::to_string(port);
-    stub = v1::InferenceService::NewStub(MakeChannel(to_here).value());
-  }
-  FakeService service;
-  std::unique_ptr<v1::InferenceService::Stub> stub;
-
- private:
-  std::unique_ptr<grpc::Server> server_;
-};
-
 v1::GenerateResponse DeltaAt(std::uint32_t index, const std::string& text) {
   v1::GenerateResponse response = Delta(text);
   response.mutable_delta()->set_index(index);

@@ -14,6 +14,7 @@
 #include "tools/apollo/interrupt.h"
 #include "tools/apollo/line_reader.h"
 #include "tools/apollo/options.h"
+#include "tools/apollo/screen.h"
 
 namespace apollo::client {
 
@@ -27,6 +28,9 @@ struct Session {
 
   // The lines of chat; null: those of `in`.
   LineReader* editor = nullptr;
+
+  // The terminal for top; null: it prints to `out`.
+  Screen* screen = nullptr;
 
   // Further routers, which continue an answer that `service` has begun.
   std::vector<v1::InferenceService::StubInterface*> other_services = {};
