@@ -29,7 +29,7 @@ QUESTIONS = {
     "zh": "带状疱疹会传染吗",
 }
 ISSUER, AUDIENCE, KEY = "https://login.example.org", "apollo", hashlib.sha256(pathlib.Path(GENERATED.name).name.encode())
-# Who calls, and the streams that each may have. One of them asks for more.
+# Who calls, and the streams that each may have. The last one asks for more than it may.
 CALLERS = {"clinic-a": 16, "clinic-b": 16, "portal": 16, "research": 1}
 
 
@@ -79,23 +79,25 @@ class Load:
         self._generate = self._channel.unary_stream("/apollo.v1.InferenceService/Generate",
                                                     request_serializer=pb.GenerateRequest.SerializeToString,
                                                     response_deserializer=pb.GenerateResponse.FromString)
-        self._threads = [threading.Thread(target=self._call, args=(caller,)) for caller in CALLERS for _ in range(each)]
+        self._threads = [threading.Thread(target=self._call, args=(caller,)) for caller, streams in CALLERS.items()
+                         for _ in range(each if streams > each else streams + 1)]
         for thread in self._threads:
             thread.start()
 
     def _call(self, caller):
         metadata = (("authorization", f"Bearer {_token(caller)}"),)
         while not self._ended.wait(self._pause):
+            call = self._generate(_request(next(self._numbers)), timeout=60, metadata=metadata)
             try:
-                for _ in self._generate(_request(next(self._numbers)), timeout=60, metadata=metadata):
+                for _ in call:
                     if self._ended.is_set():
-                        break
+                        call.cancel()
             except grpc.RpcError:
                 self._ended.wait(0.1)
 
     def end(self):
         """Cancels the calls in progress."""
         self._ended.set()
-        self._channel.close()
         for thread in self._threads:
             thread.join()
+        self._channel.close()

@@ -21,7 +21,12 @@ MORE_ROLES = {
     "dense-worker-1": ("dense_worker/dense_worker", "dense_worker"),
     "expert-worker-2": ("expert_worker/expert_worker", "expert_worker"),
 }
-EXPERTS = {"expert-worker-0": "0,2,4,6", "expert-worker-1": "1,3,5", "expert-worker-2": "4,5,6"}
+# The first one sends rows to others, which load experts that they lack.
+EXPERT_FLAGS = {
+    "expert-worker-0": ("--experts=0,2,4,6", "--standby_megabytes=0"),
+    "expert-worker-1": ("--experts=1,3,5",),
+    "expert-worker-2": ("--experts=1,3,5",),
+}
 POLICY = {"version": 1, "callers": [{"name": "test", "role": "client", "identities": {"anonymous": True},
                                      "limits": {"tokens_per_second": 1000000}}]}
 
@@ -39,8 +44,8 @@ class SmallCluster:
         for role in ("dense_worker", "expert_worker"):
             (self.folder / role).write_text("")
         for name in self.of_role("expert_worker"):
-            self._start(name, f"--expert_workers=file:{self.folder}/expert_worker", f"--experts={EXPERTS[name]}",
-                        "--threads=1", "--cache_megabytes=16")
+            self._start(name, f"--expert_workers=file:{self.folder}/expert_worker", "--threads=1",
+                        "--cache_megabytes=16", *EXPERT_FLAGS[name])
         for name in self.of_role("dense_worker"):
             self._start(name, f"--expert_workers=file:{self.folder}/expert_worker", "--threads=1",
                         "--cache_megabytes=16")
