@@ -15,9 +15,9 @@
 #include "router/access/call_ledger.h"
 #include "router/access/call_pass.h"
 #include "router/access/caller_index.h"
-#include "router/access/jwk_set.h"
 #include "router/access/policy.h"
 #include "router/access/rpc_method.h"
+#include "router/access/token_verifier.h"
 #include "router/access/watched_file.h"
 
 namespace apollo {
@@ -45,19 +45,19 @@ class AccessControl {
       const AccessOptions& options, std::string model, const Clock& clock,
       TimeOfDay time_of_day);
 
-  // Admits a call. Returns
+  // Decides about a call. The status is
   // - UNAUTHENTICATED if nothing stands for a caller, or a token is not valid;
   // - PERMISSION_DENIED if that belongs to no caller, or the caller may not
   //   call the method or use the model;
   // - INVALID_ARGUMENT if the message or the metadata is larger than the caller
   //   may send;
   // - a QuotaRefusal (router/access/quota_refusal.h).
-  // Counts the refusal.
-  absl::StatusOr<std::unique_ptr<CallPass>> Admit(RpcMethod method,
-                                                  const CallEvidence& evidence);
+  // Each call of a caller of the policy takes one request, also if it is
+  // refused, unless that is for a quota. Counts the refusal.
+  Admission Admit(RpcMethod method, const CallEvidence& evidence);
 
-  // Returns OK if the caller may call the method of this path, and takes one
-  // request; errors as above. Paths that no RpcMethod has are denied.
+  // Decides in the same way about a call of the method of this path, which then
+  // is over. Paths that no RpcMethod has are denied.
   absl::Status AdmitPath(const std::string& path, const CallEvidence& evidence);
 
   // Reads the files again if they have changed. Keeps the last version that
@@ -71,9 +71,11 @@ class AccessControl {
   // The files as they were read last. Immutable.
   struct State {
     State(std::shared_ptr<const Policy> policy,
-          std::shared_ptr<const JwkSet> keys);
+          std::shared_ptr<TokenVerifier> tokens);
     const std::shared_ptr<const Policy> policy;
-    const std::shared_ptr<const JwkSet> keys;  // Null: none.
+    // With the keys of the last file, and what it has verified with them. Null:
+    // no tokens.
+    const std::shared_ptr<TokenVerifier> tokens;
     const CallerIndex index;
   };
 
@@ -82,11 +84,15 @@ class AccessControl {
 
   std::shared_ptr<const State> state();
   // Reads what has changed. Returns an error if it is wrong; then nothing
-  // changes.
+  // changes. A file that was right, but not beside the other one, is tried
+  // again when that changes.
   absl::Status ReadPolicy();
   absl::Status ReadKeys();
   absl::Status Set(std::shared_ptr<const Policy> policy,
-                   std::shared_ptr<const JwkSet> keys);
+                   std::shared_ptr<TokenVerifier> tokens);
+  // Returns an error if there are no keys for the tokens of the policy, or keys
+  // that could sign for several issuers.
+  absl::Status CheckKeys(const State& state) const;
 
   absl::StatusOr<const Caller*> Identify(const State& state,
                                          const CallEvidence& evidence);
@@ -94,14 +100,28 @@ class AccessControl {
                                          const CallEvidence& evidence) const;
   absl::Status CheckRights(const Caller& caller, const char* method,
                            bool allowed) const;
-  absl::Status CheckSizes(const Caller& caller, CallLedger::Account& account,
+  absl::Status CheckSizes(const State& state, const Caller& caller,
+                          CallLedger::Account& account,
                           const CallEvidence& evidence);
+  // Decides about a call of this method, or of none that exists.
+  Admission AdmitAny(std::optional<RpcMethod> method,
+                     const CallEvidence& evidence);
+  // Takes a request, and a stream if it is needed, and returns OK if the caller
+  // may make the call.
+  absl::Status Enter(const State& state, const Caller& caller,
+                     CallLedger::Account& account,
+                     std::optional<RpcMethod> method,
+                     const CallEvidence& evidence);
 
   const std::string model_;
   const TimeOfDay time_of_day_;
   const std::shared_ptr<CallLedger> ledger_;
   WatchedFile policy_file_;
   std::optional<WatchedFile> keys_file_;
+  // The last versions that were read, whether they are in use or not. Used by
+  // the thread of Reload.
+  std::shared_ptr<const Policy> policy_read_;
+  std::shared_ptr<TokenVerifier> tokens_read_;  // Null: no tokens.
 
   Mutex mutex_;
   std::shared_ptr<const State> state_ ABSL_GUARDED_BY(mutex_);

@@ -1,14 +1,15 @@
-#include "router/audit/audit_log.h"
+#include "router/audit/audit_queue.h"
 
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <iterator>
 #include <utility>
 
 #include "common/log.h"
 #include "common/retry_hint.h"
-#include "common/status_macros.h"
 
 namespace apollo {
 namespace {
@@ -16,46 +17,24 @@ namespace {
 absl::Status Refusal() {
   absl::Status error = absl::UnavailableError(
       "the router cannot write its audit log; try again, or at another router");
-  SetRetryHint(AuditLog::kRetryAfter, error);
+  SetRetryHint(AuditQueue::kRetryAfter, error);
   return error;
 }
 
-void Tell(const std::vector<AuditLog::Written>& calls,
+void Tell(const std::vector<AuditQueue::Written>& calls,
           const absl::Status& status) {
-  for (const AuditLog::Written& done : calls) done(status);
+  for (const AuditQueue::Written& done : calls) done(status);
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(
-    const AuditFile::Options& options, const Clock& clock) {
-  if (options.path.empty()) return nullptr;
-  absl::StatusOr<std::unique_ptr<AuditFile>> file = AuditFile::Open(options);
-  if (!file.ok()) {
-    return absl::Status(file.status().code(),
-                        absl::StrCat("--audit_log: ", file.status().message()));
-  }
-  const auto dropped = static_cast<std::size_t>((*file)->dropped_bytes());
-  return std::make_unique<AuditLog>(*std::move(file), clock, dropped);
-}
-
-AuditLog::AuditLog(std::unique_ptr<AuditSink> sink, const Clock& clock,
-                   std::size_t dropped_bytes, std::size_t most_kept)
+AuditQueue::AuditQueue(std::unique_ptr<AuditSink> sink, const Clock& clock,
+                       std::size_t dropped_bytes, std::size_t most_kept)
     : sink_(std::move(sink)), clock_(clock), most_kept_(most_kept) {
   queue_.push_back({AuditOpenedLine(dropped_bytes, absl::Now()), nullptr});
-  thread_ = std::thread([this] { Run(); });
 }
 
-AuditLog::~AuditLog() {
-  {
-    MutexLock lock(mutex_);
-    stopping_ = true;
-    changed_.notify_all();
-  }
-  thread_.join();
-}
-
-void AuditLog::WriteFirst(const AuditEntry& entry, Written done) {
+void AuditQueue::WriteFirst(const AuditEntry& entry, Written done) {
   {
     MutexLock lock(mutex_);
     if (counters_.failing == 0) {
@@ -69,25 +48,50 @@ void AuditLog::WriteFirst(const AuditEntry& entry, Written done) {
   done(Refusal());
 }
 
-void AuditLog::Write(const AuditEntry& entry, bool ran) {
+void AuditQueue::Write(const AuditEntry& entry, bool ran) {
   MutexLock lock(mutex_);
-  if (queue_.size() >= (ran ? most_kept_ : most_kept_ / 2)) {
+  Push(AuditLine(entry, absl::Now()), ran ? most_kept_ : most_kept_ / 2);
+}
+
+void AuditQueue::WriteRefused(const AuditEntry& entry) {
+  MutexLock lock(mutex_);
+  const absl::Duration now = clock_.Now();
+  // While the log fails, the windows count on.
+  if (counters_.failing == 0) Push(refused_calls_.TakeOver(now));
+  if (refused_calls_.HasEntry(entry.caller.name, entry.code, now)) {
+    Push(AuditLine(entry, absl::Now()), most_kept_ / 2);
+  } else {
+    ++counters_.counted;
+  }
+}
+
+void AuditQueue::Push(std::string text, std::size_t most) {
+  // A write that fails brings its lines back.
+  if (queue_.size() + writing_.size() >= most) {
     ++lost_;
     ++counters_.lost;
     return;
   }
-  queue_.push_back({AuditLine(entry, absl::Now()), nullptr});
+  queue_.push_back({std::move(text), nullptr});
   changed_.notify_all();
 }
 
-void AuditLog::Tick() {
+void AuditQueue::Push(const std::vector<RefusedCalls::Summary>& summaries) {
+  for (const RefusedCalls::Summary& summary : summaries) {
+    Push(AuditRefusedLine(summary, absl::Now()), most_kept_);
+  }
+}
+
+void AuditQueue::Tick() {
   Calls refused;
   {
     MutexLock lock(mutex_);
     if (busy_ && clock_.Now() - busy_since_ >= kPatience) {
       refused = Fail(absl::DeadlineExceededError(absl::StrCat(
           "a write takes longer than ", absl::FormatDuration(kPatience))));
-    } else if (counters_.failing != 0 && !busy_) {
+    } else if (counters_.failing == 0) {
+      Push(refused_calls_.TakeOver(clock_.Now()));
+    } else if (!busy_) {
       probing_ = true;
       changed_.notify_all();
     }
@@ -95,7 +99,7 @@ void AuditLog::Tick() {
   Tell(refused, Refusal());
 }
 
-void AuditLog::LetGo() {
+void AuditQueue::LetGo() {
   Calls refused;
   {
     MutexLock lock(mutex_);
@@ -106,30 +110,25 @@ void AuditLog::LetGo() {
   while (telling_calls_) changed_.wait(mutex_);
 }
 
-void AuditLog::Flush() {
+void AuditQueue::Flush() {
   MutexLock lock(mutex_);
   while (busy_ || Due()) changed_.wait(mutex_);
 }
 
-bool AuditLog::Due() const {
+bool AuditQueue::Due() const {
   return counters_.failing != 0 ? probing_ : !queue_.empty();
 }
 
-void AuditLog::Run() {
+void AuditQueue::Serve() {
   for (bool more = true; more;) {
-    std::string text;
     bool stopping = false;
-    {
-      MutexLock lock(mutex_);
-      while (!stopping_ && !Due()) changed_.wait(mutex_);
-      stopping = stopping_;
-      text = TakeBatch();
-    }
+    const std::string text = AwaitBatch(stopping);
     const absl::Status status =
         text.empty() ? absl::OkStatus() : sink_->Append(text);
     Calls calls;
     {
       MutexLock lock(mutex_);
+      if (abandoned_) return;
       calls = EndBatch(status);
       telling_calls_ = true;
       more = !stopping || (status.ok() && !queue_.empty());
@@ -142,11 +141,41 @@ void AuditLog::Run() {
     calls.clear();  // They may hold what is destroyed after LetGo.
     MutexLock lock(mutex_);
     telling_calls_ = false;
+    stopped_ = !more;
     changed_.notify_all();
   }
 }
 
-std::string AuditLog::TakeBatch() {
+bool AuditQueue::Stop(absl::Duration patience) {
+  const auto end =
+      std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(patience);
+  MutexLock lock(mutex_);
+  stopping_ = true;
+  changed_.notify_all();
+  while (!stopped_) {
+    if (changed_.wait_until(mutex_, end) == std::cv_status::no_timeout) {
+      continue;
+    }
+    if (stopped_) return true;
+    abandoned_ = true;
+    LogError("audit_entries_lost",
+             {{"entries",
+               static_cast<std::int64_t>(queue_.size() + writing_.size())}});
+    return false;
+  }
+  return true;
+}
+
+std::string AuditQueue::AwaitBatch(bool& stopping) {
+  MutexLock lock(mutex_);
+  while (!stopping_ && !Due()) changed_.wait(mutex_);
+  if (abandoned_) return "";
+  stopping = stopping_;
+  if (stopping) Push(refused_calls_.TakeAll(clock_.Now()));
+  return TakeBatch();
+}
+
+std::string AuditQueue::TakeBatch() {
   busy_ = true;
   busy_since_ = clock_.Now();
   probing_ = false;
@@ -162,7 +191,7 @@ std::string AuditLog::TakeBatch() {
   return text;
 }
 
-AuditLog::Calls AuditLog::EndBatch(const absl::Status& status) {
+AuditQueue::Calls AuditQueue::EndBatch(const absl::Status& status) {
   busy_ = false;
   changed_.notify_all();
   if (!status.ok()) {
@@ -190,7 +219,7 @@ AuditLog::Calls AuditLog::EndBatch(const absl::Status& status) {
   return calls;
 }
 
-AuditLog::Calls AuditLog::Fail(const absl::Status& reason) {
+AuditQueue::Calls AuditQueue::Fail(const absl::Status& reason) {
   if (counters_.failing == 0) {
     counters_.failing = 1;
     LogError("audit_failed", {{"reason", std::string(reason.message())}});
@@ -198,7 +227,7 @@ AuditLog::Calls AuditLog::Fail(const absl::Status& reason) {
   return Refuse();
 }
 
-AuditLog::Calls AuditLog::Refuse() {
+AuditQueue::Calls AuditQueue::Refuse() {
   Calls refused;
   for (std::deque<Line>* lines : {&writing_, &queue_}) {
     for (Line& line : *lines) {
