@@ -11,7 +11,7 @@ using testing::IsEmpty;
 using Summary = RefusedCalls::Summary;
 
 constexpr absl::Duration kBegin = absl::Seconds(100);
-constexpr absl::Duration kEnd = kBegin + RefusedCalls::kWindow;
+const absl::Duration kEnd = kBegin + RefusedCalls::kWindow;
 
 TEST(RefusedCallsTest, AFewHaveEntriesAndTheOthersAreCounted) {
   RefusedCalls calls;
