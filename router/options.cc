@@ -14,6 +14,7 @@ constexpr int kLeastMetadataBytes = 1 << 10;
 constexpr int kMostMetadataBytes = 16 << 20;
 constexpr std::int64_t kMostAuditMegabytes = 1'000'000;
 constexpr int kMostAuditFiles = 1000;
+constexpr int kMostStreams = 1'000'000;
 
 // gRPC takes its times in whole milliseconds as an int, and silently uses its
 // own defaults for 0 and for what does not fit.
@@ -24,6 +25,16 @@ absl::Status CheckSilentClientTimeout(absl::Duration value) {
   return absl::InvalidArgumentError(
       absl::StrCat("--silent_client_timeout is ", absl::FormatDuration(value),
                    "; it must be from 1s to 24h"));
+}
+
+absl::Status CheckConnectionAge(absl::Duration value) {
+  if (value == absl::InfiniteDuration() ||
+      (value >= absl::Seconds(1) && value <= absl::Hours(500))) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--max_connection_age is ", absl::FormatDuration(value),
+                   "; it must be from 1s to 500h, or inf for no limit"));
 }
 
 }  // namespace
@@ -41,6 +52,10 @@ absl::Status CheckRouterOptions(const RouterOptions& options) {
   RETURN_IF_ERROR(CheckAboveZero("stalled_client_timeout",
                                  options.calls.stalled_client_timeout));
   RETURN_IF_ERROR(CheckSilentClientTimeout(options.silent_client_timeout));
+  RETURN_IF_ERROR(CheckFromTo("max_streams_per_connection",
+                              options.max_streams_per_connection, 1,
+                              kMostStreams));
+  RETURN_IF_ERROR(CheckConnectionAge(options.max_connection_age));
   RETURN_IF_ERROR(CheckFromTo("audit_max_megabytes",
                               options.audit.max_megabytes, 1,
                               kMostAuditMegabytes));

@@ -24,6 +24,10 @@ struct RouterOptions {
   // Limit on the headers of one gRPC call; gRPC rejects more with
   // RESOURCE_EXHAUSTED.
   int max_metadata_bytes = 16 << 10;
+  // Maximum number of calls at a time on one connection of a client, and its
+  // age; see ServerOptions. From 1 second, or infinite.
+  int max_streams_per_connection = 1024;
+  absl::Duration max_connection_age = absl::Hours(1);
   // Time after which a client is considered gone whose machine or process has
   // given no sign of life. A client may be a suspended laptop, or a program
   // that a debugger has stopped. From 1 second to 24 hours.

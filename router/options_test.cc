@@ -50,6 +50,15 @@ TEST(RouterOptionsTest, NamesTheFlagThatIsWrong) {
        [](RouterOptions& o) { o.audit.max_megabytes = 0; }},
       {"--audit_files is 1; it must be from 2 to 1000",
        [](RouterOptions& o) { o.audit.files = 1; }},
+      {"--max_streams_per_connection",
+       [](RouterOptions& o) { o.max_streams_per_connection = 0; }},
+      {"--max_connection_age is 999ms; it must be from 1s to 500h, or inf",
+       [](RouterOptions& o) {
+         o.max_connection_age = absl::Milliseconds(999);
+       }},
+      // gRPC keeps it in an int, of milliseconds.
+      {"--max_connection_age",
+       [](RouterOptions& o) { o.max_connection_age = absl::Hours(600); }},
       {"--max_metadata_bytes",
        [](RouterOptions& o) { o.max_metadata_bytes = 1023; }},
   };

@@ -46,6 +46,16 @@ ABSL_FLAG(absl::Duration, silent_client_timeout,
           "Time after which a client that has given no sign of life, not even "
           "answers to HTTP/2 pings, is considered gone, and its calls end; "
           "from 1s to 24h.");
+ABSL_FLAG(int, max_streams_per_connection,
+          apollo::RouterOptions().max_streams_per_connection,
+          "Maximum number of concurrent calls on one connection; clients make "
+          "further ones wait, or open another connection.");
+ABSL_FLAG(
+    absl::Duration, max_connection_age,
+    apollo::RouterOptions().max_connection_age,
+    "Age of a connection at which its client is told to open another one; "
+    "calls on the old one go on for as long again. Within 10%. From 1s, "
+    "or inf for no limit.");
 ABSL_FLAG(int, max_metadata_bytes, apollo::RouterOptions().max_metadata_bytes,
           "Maximum size of a call's gRPC metadata in bytes; more is refused "
           "with RESOURCE_EXHAUSTED.");
@@ -101,6 +111,9 @@ absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
   options.calls.stalled_client_timeout =
       absl::GetFlag(FLAGS_stalled_client_timeout);
   options.silent_client_timeout = absl::GetFlag(FLAGS_silent_client_timeout);
+  options.max_streams_per_connection =
+      absl::GetFlag(FLAGS_max_streams_per_connection);
+  options.max_connection_age = absl::GetFlag(FLAGS_max_connection_age);
   options.max_metadata_bytes = absl::GetFlag(FLAGS_max_metadata_bytes);
   options.audit.path = absl::GetFlag(FLAGS_audit_log);
   options.audit.max_megabytes = absl::GetFlag(FLAGS_audit_max_megabytes);

@@ -8,6 +8,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "router/access/access_metrics.h"
+#include "router/access/rpc_method.h"
+#include "router/grpc/grpc_status.h"
+#include "router/session/new_ids.h"
 #include "serving/counter_collector.h"
 
 namespace apollo {
@@ -21,17 +25,10 @@ AdmitCall AdmitBy(AccessControl* access, const PeerOf& peer_of) {
   return [access, peer_of](RpcMethod method,
                            const grpc::ServerContextBase& context,
                            std::size_t message_bytes) {
-    Admission admission;
     const CallEvidence evidence = EvidenceOf(context, peer_of, message_bytes);
-    if (access != nullptr) {
-      auto pass = access->Admit(method, evidence);
-      admission.status = pass.status();
-      if (pass.ok()) admission.pass = *std::move(pass);
-    }
-    if (access == nullptr || !admission.status.ok()) {
-      // For the audit log, which also has the calls that were refused.
-      admission.pass->SetCertificate(evidence.peer.certificate_sha256);
-    }
+    if (access != nullptr) return access->Admit(method, evidence);
+    Admission admission;
+    admission.pass->SetCertificate(evidence.peer.certificate_sha256);
     return admission;
   };
 }
@@ -96,9 +93,6 @@ RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
       access_(std::move(access)),
       peer_of_(std::move(peer_of)),
       audit_(audit),
-      access_metrics_(access_ == nullptr
-                          ? nullptr
-                          : std::make_shared<AccessMetrics>(access_->ledger())),
       metrics_(registry),
       languages_(registry, model.families),
       calls_(options.calls, Clock::Real()),
@@ -127,9 +121,11 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
     metrics.push_back(
         std::make_shared<CounterCollector>(audit_->counters(), kAuditMetrics));
   }
-  collectors_ = std::move(metrics);  // The server does not keep them.
+  collectors_ = std::move(metrics);
   options.reflection = true;
   options.max_metadata_bytes = options_.max_metadata_bytes;
+  options.max_streams_per_connection = options_.max_streams_per_connection;
+  options.max_connection_age = options_.max_connection_age;
   options.clients_need_certificate = options_.clients_need_certificate;
   // Not the short times of workers: a client may pause.
   options.keepalive_time = options_.silent_client_timeout / 3;
@@ -138,9 +134,9 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
   if (access_ != nullptr) {
     options.gate = [this](const grpc::ServerContextBase& context,
                           const std::string& path) {
-      return access_->AdmitPath(path, EvidenceOf(context, peer_of_, 0));
+      return AdmitPath(context, path);
     };
-    collectors_.push_back(access_metrics_);
+    collectors_.push_back(std::make_shared<AccessMetrics>(access_->ledger()));
   }
   // Whoever else may call is for the policy of callers to say.
   const Callers callers = {
@@ -149,6 +145,19 @@ absl::StatusOr<std::unique_ptr<Server>> RouterRole::Listen(
       options,
       {{&service_, v1::InferenceService::service_full_name(), callers}},
       collectors_);
+}
+
+grpc::Status RouterRole::AdmitPath(const grpc::ServerContextBase& context,
+                                   const std::string& path) {
+  const absl::Status status =
+      access_->AdmitPath(path, EvidenceOf(context, peer_of_, 0));
+  if (status.ok()) return grpc::Status::OK;
+  const std::string request_id = NewRequestId();
+  // The path is the client's text.
+  const auto method = RpcMethodOfPath(path);
+  calls_.failures().Report(method ? NameOf(*method) : "unknown", request_id,
+                           status);
+  return ToGrpcStatus(status, request_id);
 }
 
 bool RouterRole::Alive() const {

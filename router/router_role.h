@@ -14,7 +14,6 @@
 #include "common/progress_watch.h"
 #include "common/ticker.h"
 #include "router/access/access_control.h"
-#include "router/access/access_metrics.h"
 #include "router/audit/audit_log.h"
 #include "router/backend.h"
 #include "router/grpc/call_evidence_of.h"
@@ -73,17 +72,19 @@ class RouterRole {
              std::unique_ptr<AccessControl> access, PeerOf peer_of,
              AuditLog* audit);
   void Tick();
+  // Decides about a call of reflection, or of a method that does not exist.
+  grpc::Status AdmitPath(const grpc::ServerContextBase& context,
+                         const std::string& path);
 
   const RouterOptions options_;
   const std::unique_ptr<AccessControl> access_;  // Null without --policy.
   const PeerOf peer_of_;
   AuditLog* const audit_;
-  // The server does not keep it. Null without --policy.
-  const std::shared_ptr<AccessMetrics> access_metrics_;
   RequestMetrics metrics_;
   LanguageMetrics languages_;
   CallTable calls_;
   InferenceService service_;
+  // The server does not keep them.
   std::vector<std::shared_ptr<prometheus::Collectable>> collectors_;
   std::atomic<std::uint64_t> looks_{0};
   mutable ProgressWatch watch_;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <absl/status/status.h>
 #include <grpcpp/grpcpp.h>
 
 #include <functional>
@@ -10,8 +9,8 @@ namespace apollo {
 
 // Decides about a call of the method with this path, such as
 // "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo". Returns OK, or
-// the error of the call. Thread-safe.
-using CallGate = std::function<absl::Status(
+// the error of the call, with its details. Thread-safe.
+using CallGate = std::function<grpc::Status(
     const grpc::ServerContextBase& context, const std::string& path)>;
 
 }  // namespace apollo

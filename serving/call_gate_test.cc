@@ -27,8 +27,9 @@ class CallGateTest : public testing::Test {
     options.gate = [](const grpc::ServerContextBase& context,
                       const std::string& path) {
       return context.client_metadata().count("key") > 0
-                 ? absl::OkStatus()
-                 : absl::PermissionDeniedError("no key for " + path);
+                 ? grpc::Status::OK
+                 : grpc::Status(StatusCode::PERMISSION_DENIED,
+                                "no key for " + path, "details");
     };
     auto server = Server::Start(options, {{&service_, "test.v1.Nothing"}}, {});
     EXPECT_TRUE(server.ok()) << server.status();
@@ -82,13 +83,16 @@ TEST_F(CallGateTest, UnknownMethodsAreToldOnlyToThoseWhoMayAsk) {
   const grpc::Status refused = Call("/apollo.v9.Any/Thing", false);
   EXPECT_EQ(refused.error_code(), StatusCode::PERMISSION_DENIED);
   EXPECT_EQ(refused.error_message(), "no key for /apollo.v9.Any/Thing");
+  EXPECT_EQ(refused.error_details(), "details");
   EXPECT_EQ(Call("/apollo.v9.Any/Thing", true).error_code(),
             StatusCode::UNIMPLEMENTED);
 }
 
 TEST_F(CallGateTest, ReflectionAsks) {
   reflection::ServerReflectionResponse response;
-  EXPECT_EQ(List(false, &response).error_code(), StatusCode::PERMISSION_DENIED);
+  const grpc::Status refused = List(false, &response);
+  EXPECT_EQ(refused.error_code(), StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(refused.error_details(), "details");
   EXPECT_FALSE(response.has_list_services_response());
   EXPECT_TRUE(List(true, &response).ok());
   ASSERT_TRUE(response.has_list_services_response());

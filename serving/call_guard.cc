@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "common/log.h"
+
 namespace apollo {
 namespace {
 
@@ -32,8 +34,15 @@ std::string Names(const std::vector<PeerRole>& roles) {
 }  // namespace
 
 CallGuard::CallGuard(std::string trust_domain,
-                     std::map<std::string, Callers> callers)
-    : trust_domain_(std::move(trust_domain)), callers_(std::move(callers)) {}
+                     std::map<std::string, Callers> callers,
+                     std::shared_ptr<prometheus::Registry> registry,
+                     const Clock& clock)
+    : trust_domain_(std::move(trust_domain)),
+      callers_(std::move(callers)),
+      registry_(std::move(registry)),
+      refused_(AddCounter(*registry_,
+                          SpecOf(kGuardMetrics, "apollo_calls_refused_total"))),
+      budget_(clock) {}
 
 grpc::Status CallGuard::Process(const InputMetadata& metadata,
                                 grpc::AuthContext* connection, OutputMetadata*,
@@ -50,28 +59,49 @@ grpc::Status CallGuard::Process(const InputMetadata& metadata,
   return Check(std::string(path->second.data(), path->second.size()), uris);
 }
 
-grpc::Status CallGuard::Check(const std::string& path,
-                              const std::vector<std::string>& uris) const {
-  const std::string service = ServiceOf(path);
-  const auto entry = callers_.find(service);
-  if (entry == callers_.end()) return grpc::Status::OK;
-  const Callers& callers = entry->second;
+std::optional<std::string> CallGuard::WhyRefused(
+    const Callers& callers, const std::vector<std::string>& uris) const {
+  const auto has = [](const PeerName& name) {
+    return absl::StrCat("has the role ", RoleName(name.role));
+  };
+  for (const PeerName& name : PeerNamesIn(uris, trust_domain_)) {
+    if (Contains(callers.never, name.role)) return has(name);
+  }
+  if (callers.only.empty()) return std::nullopt;
   const std::optional<PeerName> peer = FindPeerName(uris, trust_domain_);
-  const bool allowed =
-      peer ? !Contains(callers.never, peer->role) &&
-                 (callers.only.empty() || Contains(callers.only, peer->role))
-           : callers.only.empty();
-  if (allowed) return grpc::Status::OK;
-  return grpc::Status(
-      grpc::StatusCode::PERMISSION_DENIED,
-      absl::StrCat("the caller's certificate ",
-                   peer ? absl::StrCat("has the role ", RoleName(peer->role))
-                        : absl::StrCat("has no role of the trust domain ",
-                                       trust_domain_),
-                   ", which may not call ", service,
-                   callers.only.empty()
-                       ? ""
-                       : absl::StrCat("; it must be ", Names(callers.only))));
+  if (!peer) {
+    return absl::StrCat("has no role of the trust domain ", trust_domain_);
+  }
+  if (Contains(callers.only, peer->role)) return std::nullopt;
+  return has(*peer);
+}
+
+void CallGuard::Report(const std::string& service, const std::string& reason,
+                       const std::vector<std::string>& uris) {
+  refused_.Increment();
+  const auto held_back = budget_.Take();
+  if (!held_back) return;
+  const std::vector<PeerName> names = PeerNamesIn(uris, trust_domain_);
+  LogWarning("call_refused", {{"service", service},
+                              {"peer", names.empty() ? "" : names[0].name},
+                              {"reason", reason},
+                              {"held_back", *held_back}});
+}
+
+grpc::Status CallGuard::Check(const std::string& path,
+                              const std::vector<std::string>& uris) {
+  const auto entry = callers_.find(ServiceOf(path));
+  if (entry == callers_.end()) return grpc::Status::OK;
+  const auto& [service, callers] = *entry;
+  const std::optional<std::string> why = WhyRefused(callers, uris);
+  if (!why) return grpc::Status::OK;
+  const std::string reason = absl::StrCat(
+      "the caller's certificate ", *why, ", which may not call ", service,
+      callers.only.empty()
+          ? ""
+          : absl::StrCat("; it must be ", Names(callers.only)));
+  Report(service, reason, uris);
+  return grpc::Status(grpc::StatusCode::PERMISSION_DENIED, reason);
 }
 
 }  // namespace apollo

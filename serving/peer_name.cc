@@ -49,6 +49,18 @@ std::string PeerUri(const std::string& trust_domain, const PeerName& peer) {
                       peer.name);
 }
 
+std::vector<PeerName> PeerNamesIn(const std::vector<std::string>& uris,
+                                  const std::string& trust_domain) {
+  const std::string prefix = absl::StrCat("spiffe://", trust_domain, "/");
+  std::vector<PeerName> names;
+  for (const std::string& uri : uris) {
+    if (!uri.starts_with(prefix)) continue;
+    auto name = ParsePath(std::string_view(uri).substr(prefix.size()));
+    if (name) names.push_back(*std::move(name));
+  }
+  return names;
+}
+
 std::optional<PeerName> FindPeerName(const std::vector<std::string>& uris,
                                      const std::string& trust_domain) {
   const std::string prefix = absl::StrCat("spiffe://", trust_domain, "/");

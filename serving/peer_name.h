@@ -40,6 +40,11 @@ struct PeerName {
 //   spiffe://TRUST_DOMAIN/ROLE/NAME
 std::string PeerUri(const std::string& trust_domain, const PeerName& peer);
 
+// Returns all roles and names in the URIs of a certificate that belong to the
+// trust domain; those of other forms or unknown roles are left out.
+std::vector<PeerName> PeerNamesIn(const std::vector<std::string>& uris,
+                                  const std::string& trust_domain);
+
 // Returns the role and name in the URIs of a certificate; nullopt if none of
 // them belongs to the trust domain, if the one that does has another form or an
 // unknown role, or if several do: then nothing says which one counts.

@@ -44,6 +44,14 @@ TEST(PeerNameTest, TwoUrisOfTheTrustDomainNameNobody) {
             std::nullopt);
 }
 
+TEST(PeerNameTest, AllNamesOfTheTrustDomainAreFound) {
+  EXPECT_EQ(PeerNamesIn({"spiffe://apollo/client/c", "spiffe://other/router/r",
+                         "spiffe://apollo/king/k", "spiffe://apollo/router/r"},
+                        "apollo"),
+            (std::vector<PeerName>{{PeerRole::kClient, "c"},
+                                   {PeerRole::kRouter, "r"}}));
+}
+
 TEST(PeerNameTest, AClaimMustBeProven) {
   PeerIdentity peer;
   peer.proven = true;

@@ -19,13 +19,12 @@ class ReflectionCall final
     : public grpc::ServerBidiReactor<pb::ServerReflectionRequest,
                                      pb::ServerReflectionResponse> {
  public:
-  ReflectionCall(const ReflectionService& service, const absl::Status& admitted)
+  ReflectionCall(const ReflectionService& service, const grpc::Status& admitted)
       : service_(service) {
     if (admitted.ok()) {
       StartRead(&request_);
     } else {
-      Finish(grpc::Status(static_cast<grpc::StatusCode>(admitted.code()),
-                          std::string(admitted.message())));
+      Finish(admitted);
     }
   }
 
@@ -112,8 +111,8 @@ grpc::ServerBidiReactor<pb::ServerReflectionRequest,
 ReflectionService::ServerReflectionInfo(grpc::CallbackServerContext* context) {
   constexpr char kPath[] =
       "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-  const absl::Status admitted =
-      gate_ ? gate_(*context, kPath) : absl::OkStatus();
+  const grpc::Status admitted =
+      gate_ ? gate_(*context, kPath) : grpc::Status::OK;
   return new ReflectionCall(*this, admitted);  // Deletes itself.
 }
 

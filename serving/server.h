@@ -45,6 +45,14 @@ struct ServerOptions {
   bool clients_need_certificate = true;
   int max_message_bytes = 4 << 20;
   int max_metadata_bytes = 8 << 10;  // Headers of one call.
+  // Maximum number of calls at a time on one connection; a client makes further
+  // ones wait (RFC 9113, section 5.1.2). A router runs all its sequences on one
+  // connection to a worker, which has its own bounds of them.
+  int max_streams_per_connection = 16 << 10;
+  // Age at which a connection takes no new calls, so that its client opens
+  // another one: to another process, with a certificate that is still valid.
+  // Its calls go on for as long again, and are then cancelled. Within 10 %.
+  absl::Duration max_connection_age = absl::InfiniteDuration();
   // A peer that has sent nothing for `keepalive_time` is pinged, and considered
   // lost if it does not answer within `keepalive_timeout`. Peers in a cluster
   // answer immediately.

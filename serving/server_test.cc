@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include <chrono>
 #include <memory>
 #include <set>
 #include <string>
@@ -46,6 +47,51 @@ class HealthClient {
  private:
   std::unique_ptr<grpc::health::v1::Health::Stub> stub_;
 };
+
+TEST(ServerTest, AConnectionHasALimitOfCalls) {
+  using grpc::health::v1::Health;
+  Nothing service;
+  ServerOptions options;
+  options.max_streams_per_connection = 1;
+  auto server = Server::Start(options, {{&service, "test.v1.Nothing"}}, {});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto channel = grpc::CreateChannel((*server)->address(),
+                                           grpc::InsecureChannelCredentials());
+  const auto stub = Health::NewStub(channel);
+  grpc::ClientContext context;
+  const auto watch = stub->Watch(&context, {});
+  grpc::health::v1::HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+  const auto check = [&](std::chrono::milliseconds patience) {
+    grpc::ClientContext one;
+    one.set_deadline(std::chrono::system_clock::now() + patience);
+    return stub->Check(&one, {}, &response).error_code();
+  };
+  EXPECT_EQ(check(std::chrono::milliseconds(200)),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  context.TryCancel();
+  watch->Finish();
+  EXPECT_EQ(check(std::chrono::minutes(1)), grpc::StatusCode::OK);
+}
+
+TEST(ServerTest, AnOldConnectionIsClosed) {
+  Nothing service;
+  ServerOptions options;
+  options.max_connection_age = absl::Milliseconds(100);
+  auto server = Server::Start(options, {{&service, "test.v1.Nothing"}}, {});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto channel = grpc::CreateChannel((*server)->address(),
+                                           grpc::InsecureChannelCredentials());
+  const auto end = std::chrono::system_clock::now() + std::chrono::minutes(1);
+  ASSERT_TRUE(channel->WaitForConnected(end));
+  EXPECT_TRUE(channel->WaitForStateChange(GRPC_CHANNEL_READY, end));
+  // Its client does not notice.
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckResponse response;
+  EXPECT_TRUE(grpc::health::v1::Health::NewStub(channel)
+                  ->Check(&context, {}, &response)
+                  .ok());
+}
 
 TEST(ServerTest, HealthAnswersByServiceName) {
   Nothing service;

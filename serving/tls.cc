@@ -127,8 +127,8 @@ std::shared_ptr<grpc::ServerCredentials> Tls::ForServer(
       optional ? GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY
                : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   auto credentials = grpc::experimental::TlsServerCredentials(options);
-  credentials->SetAuthMetadataProcessor(
-      std::make_shared<CallGuard>(options_.trust_domain, std::move(callers)));
+  credentials->SetAuthMetadataProcessor(std::make_shared<CallGuard>(
+      options_.trust_domain, std::move(callers), registry_));
   return credentials;
 }
 

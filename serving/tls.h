@@ -35,7 +35,8 @@ struct TlsOptions {
 // The certificate of a process, which serves and calls with it: mutual TLS, of
 // version 1.2 or 1.3, for all its ports and channels. New files are taken
 // without a restart, for connections that begin afterwards; gRPC notices them
-// within 2 s. Publishes apollo_tls_certificate_expiry_seconds. Thread-safe.
+// within 2 s. Publishes apollo_tls_certificate_expiry_seconds, and
+// kGuardMetrics. Thread-safe.
 class Tls {
  public:
   // Reads the files. The certificate must have the role. Returns the errors of

@@ -8,6 +8,8 @@
 #include "common/status_macros.h"
 #include "router/access/bearer_token.h"
 #include "router/access/edge_identity.h"
+#include "router/access/jwk_set.h"
+#include "router/access/size_limit.h"
 
 namespace apollo {
 namespace {
@@ -27,8 +29,10 @@ absl::Status CheckAccessOptions(const AccessOptions& options) {
 }
 
 AccessControl::State::State(std::shared_ptr<const Policy> policy,
-                            std::shared_ptr<const JwkSet> keys)
-    : policy(std::move(policy)), keys(std::move(keys)), index(*this->policy) {}
+                            std::shared_ptr<TokenVerifier> tokens)
+    : policy(std::move(policy)),
+      tokens(std::move(tokens)),
+      index(*this->policy) {}
 
 AccessControl::AccessControl(const AccessOptions& options, std::string model,
                              const Clock& clock, TimeOfDay time_of_day)
@@ -65,17 +69,45 @@ std::shared_ptr<const AccessControl::State> AccessControl::state() {
 }
 
 absl::Status AccessControl::Set(std::shared_ptr<const Policy> policy,
-                                std::shared_ptr<const JwkSet> keys) {
-  auto next = std::make_shared<const State>(std::move(policy), std::move(keys));
-  if (next->index.has_tokens() && next->keys == nullptr) {
+                                std::shared_ptr<TokenVerifier> tokens) {
+  auto next =
+      std::make_shared<const State>(std::move(policy), std::move(tokens));
+  RETURN_IF_ERROR(CheckKeys(*next));
+  ledger_->SetPolicy(*next->policy);
+  const std::shared_ptr<const State> before = state();
+  {
+    MutexLock lock(mutex_);
+    state_ = next;
+  }
+  if (next->policy == policy_read_ &&
+      (before == nullptr || before->policy != next->policy)) {
+    LogInfo("policy_loaded",
+            {{"file", policy_file_.path()},
+             {"callers", static_cast<int>(next->policy->callers.size())}});
+  }
+  if (next->tokens != nullptr &&
+      (before == nullptr || before->tokens != next->tokens)) {
+    LogInfo("jwt_keys_loaded",
+            {{"file", keys_file_->path()},
+             {"keys", static_cast<std::int64_t>(next->tokens->keys().size())}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AccessControl::CheckKeys(const State& state) const {
+  const std::size_t issuers = state.index.issuers().size();
+  if (issuers > 0 && state.tokens == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat(policy_file_.path(),
                      ": callers with \"tokens\" need the keys of --jwt_keys"));
   }
-  ledger_->SetPolicy(*next->policy);
-  MutexLock lock(mutex_);
-  state_ = std::move(next);
-  return absl::OkStatus();
+  if (issuers < 2) return absl::OkStatus();
+  const auto number = state.tokens->keys().KeyWithoutIssuer();
+  if (!number) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      keys_file_->path(), ": keys[", *number, "] has no \"issuer\"; ",
+      policy_file_.path(), " has tokens of ", issuers,
+      " issuers, so each key must name the one whose tokens it signs"));
 }
 
 absl::Status AccessControl::ReadPolicy() {
@@ -83,13 +115,13 @@ absl::Status AccessControl::ReadPolicy() {
                    policy_file_.ReadIfChanged());
   if (!text) return absl::OkStatus();
   ASSIGN_OR_RETURN(Policy policy, ParsePolicy(*text, policy_file_.path()));
-  const std::size_t callers = policy.callers.size();
-  const auto before = state();
-  RETURN_IF_ERROR(Set(std::make_shared<const Policy>(std::move(policy)),
-                      before == nullptr ? nullptr : before->keys));
-  LogInfo("policy_loaded", {{"file", policy_file_.path()},
-                            {"callers", static_cast<int>(callers)}});
-  return absl::OkStatus();
+  policy_read_ = std::make_shared<const Policy>(std::move(policy));
+  const absl::Status set = Set(policy_read_, tokens_read_);
+  const auto current = state();
+  if (set.ok() || current == nullptr || current->tokens == tokens_read_) {
+    return set;
+  }
+  return Set(policy_read_, current->tokens);
 }
 
 absl::Status AccessControl::ReadKeys() {
@@ -98,14 +130,14 @@ absl::Status AccessControl::ReadKeys() {
                    keys_file_->ReadIfChanged());
   if (!text) return absl::OkStatus();
   ASSIGN_OR_RETURN(JwkSet keys, JwkSet::Parse(*text, keys_file_->path()));
-  const std::size_t size = keys.size();
-  const auto before = state();
-  RETURN_IF_ERROR(
-      Set(before == nullptr ? std::make_shared<const Policy>() : before->policy,
-          std::make_shared<const JwkSet>(std::move(keys))));
-  LogInfo("jwt_keys_loaded",
-          {{"file", keys_file_->path()}, {"keys", static_cast<int>(size)}});
-  return absl::OkStatus();
+  tokens_read_ = std::make_shared<TokenVerifier>(std::move(keys));
+  if (policy_read_ == nullptr) {  // At the start.
+    return Set(std::make_shared<const Policy>(), tokens_read_);
+  }
+  const absl::Status set = Set(policy_read_, tokens_read_);
+  const auto current = state();
+  if (set.ok() || current->policy == policy_read_) return set;
+  return Set(current->policy, tokens_read_);
 }
 
 absl::Status AccessControl::ReloadPolicy() {
@@ -138,13 +170,13 @@ absl::StatusOr<const Caller*> AccessControl::BearerOf(
   }
   ASSIGN_OR_RETURN(const std::string token,
                    TokenOfHeader(evidence.authorization.front()));
-  if (state.keys == nullptr) {
+  if (state.tokens == nullptr) {
     return absl::UnauthenticatedError(
         "this router takes no bearer tokens; it has no --jwt_keys");
   }
-  ASSIGN_OR_RETURN(const TokenClaims claims,
-                   VerifyToken(token, *state.keys, time_of_day_()));
-  return state.index.OfToken(claims);
+  ASSIGN_OR_RETURN(const std::shared_ptr<const TokenClaims> claims,
+                   state.tokens->Verify(token, time_of_day_()));
+  return state.index.OfToken(*claims);
 }
 
 absl::StatusOr<const Caller*> AccessControl::Identify(
@@ -186,62 +218,79 @@ absl::Status AccessControl::CheckRights(const Caller& caller,
   return absl::OkStatus();
 }
 
-absl::Status AccessControl::CheckSizes(const Caller& caller,
+absl::Status AccessControl::CheckSizes(const State& state, const Caller& caller,
                                        CallLedger::Account& account,
                                        const CallEvidence& evidence) {
-  const auto check = [&](const char* what, std::int64_t size,
-                         const std::optional<std::int64_t>& most,
-                         CallLimit limit) -> absl::Status {
-    if (!most || size <= *most) return absl::OkStatus();
-    ledger_->CountLimited(account, limit);
-    return absl::InvalidArgumentError(
-        absl::StrCat("the ", what, " has ", size, " bytes; caller ",
-                     caller.name, " may send at most ", *most));
+  struct Size {
+    const char* what;
+    std::int64_t bytes;
+    std::optional<std::int64_t> CallerLimits::*limit;
+    CallLimit own, all;
   };
-  RETURN_IF_ERROR(check("metadata", evidence.metadata_bytes,
-                        caller.limits.metadata_bytes,
-                        CallLimit::kMetadataBytes));
-  return check("message", evidence.message_bytes, caller.limits.message_bytes,
-               CallLimit::kMessageBytes);
+  for (const Size& size :
+       {Size{"metadata", evidence.metadata_bytes, &CallerLimits::metadata_bytes,
+             CallLimit::kMetadataBytes, CallLimit::kAllMetadataBytes},
+        Size{"message", evidence.message_bytes, &CallerLimits::message_bytes,
+             CallLimit::kMessageBytes, CallLimit::kAllMessageBytes}}) {
+    const auto exceeded = ExceededSize(size.limit, size.bytes, caller.limits,
+                                       state.policy->overall);
+    if (!exceeded) continue;
+    ledger_->CountLimited(account, exceeded->of_all ? size.all : size.own);
+    return absl::InvalidArgumentError(absl::StrCat("the ", size.what, " has ",
+                                                   size.bytes, " bytes; ",
+                                                   MaySend(caller, *exceeded)));
+  }
+  return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<CallPass>> AccessControl::Admit(
-    RpcMethod method, const CallEvidence& evidence) {
+absl::Status AccessControl::Enter(const State& state, const Caller& caller,
+                                  CallLedger::Account& account,
+                                  std::optional<RpcMethod> method,
+                                  const CallEvidence& evidence) {
+  const absl::Status rights =
+      CheckRights(caller, method ? NameOf(*method) : "this method",
+                  method && caller.methods.contains(*method));
+  const bool stream = rights.ok() && RunsSequences(*method);
+  // First, so that the limit of requests bounds refused calls, too.
+  RETURN_IF_ERROR(ledger_->Enter(account, stream));
+  RETURN_IF_ERROR(rights);
+  absl::Status sizes = CheckSizes(state, caller, account, evidence);
+  if (!sizes.ok()) ledger_->Leave(account, stream);
+  return sizes;
+}
+
+Admission AccessControl::AdmitAny(std::optional<RpcMethod> method,
+                                  const CallEvidence& evidence) {
   const std::shared_ptr<const State> state = this->state();
   const absl::StatusOr<const Caller*> caller = Identify(*state, evidence);
   const auto account = ledger_->AccountOf(caller.ok() ? (*caller)->name : "");
-  const bool stream = RunsSequences(method);
-  absl::Status status = caller.status();
-  if (status.ok()) {
-    status = CheckRights(**caller, NameOf(method),
-                         (*caller)->methods.contains(method));
+  Admission admission;
+  admission.status = caller.ok()
+                         ? Enter(*state, **caller, *account, method, evidence)
+                         : caller.status();
+  if (admission.status.ok()) {
+    admission.pass =
+        std::make_unique<CallPass>(state->policy, **caller, ledger_, account,
+                                   method && RunsSequences(*method));
+  } else {
+    ledger_->CountEnd(*account, admission.status.code());
+    if (caller.ok()) {
+      admission.pass = CallPass::OfRefused(state->policy, **caller);
+    }
   }
-  if (status.ok()) status = CheckSizes(**caller, *account, evidence);
-  if (status.ok()) status = ledger_->Enter(*account, stream);
-  if (!status.ok()) {
-    ledger_->CountEnd(*account, status.code());
-    return status;
-  }
-  return std::make_unique<CallPass>(state->policy, **caller, ledger_, account,
-                                    stream, evidence.peer.certificate_sha256);
+  admission.pass->SetCertificate(evidence.peer.certificate_sha256);
+  return admission;
+}
+
+Admission AccessControl::Admit(RpcMethod method, const CallEvidence& evidence) {
+  return AdmitAny(method, evidence);
 }
 
 absl::Status AccessControl::AdmitPath(const std::string& path,
                                       const CallEvidence& evidence) {
-  if (const auto method = RpcMethodOfPath(path)) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<CallPass> pass,
-                     Admit(*method, evidence));
-    pass->End(absl::StatusCode::kOk);
-    return absl::OkStatus();
-  }
-  const std::shared_ptr<const State> state = this->state();
-  const absl::StatusOr<const Caller*> caller = Identify(*state, evidence);
-  const absl::Status denied =
-      caller.ok() ? CheckRights(**caller, "this method", /*allowed=*/false)
-                  : caller.status();
-  ledger_->CountEnd(*ledger_->AccountOf(caller.ok() ? (*caller)->name : ""),
-                    denied.code());
-  return denied;
+  const Admission admission = AdmitAny(RpcMethodOfPath(path), evidence);
+  admission.pass->End(admission.status.code());
+  return admission.status;
 }
 
 }  // namespace apollo

@@ -15,9 +15,9 @@
 #include "router/access/call_ledger.h"
 #include "router/access/call_pass.h"
 #include "router/access/caller_index.h"
-#include "router/access/jwk_set.h"
 #include "router/access/policy.h"
 #include "router/access/rpc_method.h"
+#include "router/access/token_verifier.h"
 #include "router/access/watched_file.h"
 
 namespace apollo {
@@ -45,19 +45,19 @@ class AccessControl {
       const AccessOptions& options, std::string model, const Clock& clock,
       TimeOfDay time_of_day);
 
-  // Admits a call. Returns
+  // Decides about a call. The status is
   // - UNAUTHENTICATED if nothing stands for a caller, or a token is not valid;
   // - PERMISSION_DENIED if that belongs to no caller, or the caller may not
   //   call the method or use the model;
   // - INVALID_ARGUMENT if the message or the metadata is larger than the caller
   //   may send;
   // - a QuotaRefusal (router/access/quota_refusal.h).
-  // Counts the refusal.
-  absl::StatusOr<std::unique_ptr<CallPass>> Admit(RpcMethod method,
-                                                  const CallEvidence& evidence);
+  // Each call of a caller of the policy takes one request, also if it is
+  // refused, unless that is for a quota. Counts the refusal.
+  Admission Admit(RpcMethod method, const CallEvidence& evidence);
 
-  // Returns OK if the caller may call the method of this path, and takes one
-  // request; errors as above. Paths that no RpcMethod has are denied.
+  // Decides in the same way about a call of the method of this path, which then
+  // is over. Paths that no RpcMethod has are denied.
   absl::Status AdmitPath(const std::string& path, const CallEvidence& evidence);
 
   // Reads the files again if they have changed. Keeps the last version that
@@ -76,9 +76,11 @@ class AccessControl {
   // The files as they were read last. Immutable.
   struct State {
     State(std::shared_ptr<const Policy> policy,
-          std::shared_ptr<const JwkSet> keys);
+          std::shared_ptr<TokenVerifier> tokens);
     const std::shared_ptr<const Policy> policy;
-    const std::shared_ptr<const JwkSet> keys;  // Null: none.
+    // With the keys of the last file, and what it has verified with them. Null:
+    // no tokens.
+    const std::shared_ptr<TokenVerifier> tokens;
     const CallerIndex index;
   };
 
@@ -87,11 +89,16 @@ class AccessControl {
 
   std::shared_ptr<const State> state();
   // Reads what has changed. Returns an error if it is wrong; then nothing
-  // changes.
+  // changes. A file that was right, but not beside the other one, is tried
+  // again when that changes.
   absl::Status ReadPolicy() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reading_);
   absl::Status ReadKeys() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reading_);
   absl::Status Set(std::shared_ptr<const Policy> policy,
-                   std::shared_ptr<const JwkSet> keys)
+                   std::shared_ptr<TokenVerifier> tokens)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reading_);
+  // Returns an error if there are no keys for the tokens of the policy, or keys
+  // that could sign for several issuers.
+  absl::Status CheckKeys(const State& state) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reading_);
 
   absl::StatusOr<const Caller*> Identify(const State& state,
@@ -100,8 +107,18 @@ class AccessControl {
                                          const CallEvidence& evidence) const;
   absl::Status CheckRights(const Caller& caller, const char* method,
                            bool allowed) const;
-  absl::Status CheckSizes(const Caller& caller, CallLedger::Account& account,
+  absl::Status CheckSizes(const State& state, const Caller& caller,
+                          CallLedger::Account& account,
                           const CallEvidence& evidence);
+  // Decides about a call of this method, or of none that exists.
+  Admission AdmitAny(std::optional<RpcMethod> method,
+                     const CallEvidence& evidence);
+  // Takes a request, and a stream if it is needed, and returns OK if the caller
+  // may make the call.
+  absl::Status Enter(const State& state, const Caller& caller,
+                     CallLedger::Account& account,
+                     std::optional<RpcMethod> method,
+                     const CallEvidence& evidence);
 
   const std::string model_;
   const TimeOfDay time_of_day_;
@@ -111,6 +128,10 @@ class AccessControl {
   Mutex reading_;  // Held while a file is read; taken before mutex_.
   WatchedFile policy_file_ ABSL_GUARDED_BY(reading_);
   std::optional<WatchedFile> keys_file_ ABSL_GUARDED_BY(reading_);
+  // The last versions that were read, whether they are in use or not.
+  std::shared_ptr<const Policy> policy_read_ ABSL_GUARDED_BY(reading_);
+  // Null: no tokens.
+  std::shared_ptr<TokenVerifier> tokens_read_ ABSL_GUARDED_BY(reading_);
 
   Mutex mutex_;
   std::shared_ptr<const State> state_ ABSL_GUARDED_BY(mutex_);

@@ -71,9 +71,10 @@ class AccessControlTest : public testing::Test {
   // Returns the name of the caller of a call, or the code of its refusal.
   std::string CallerOf(const CallEvidence& evidence,
                        RpcMethod method = RpcMethod::kGenerate) {
-    const auto pass = access_->Admit(method, evidence);
-    return pass.ok() ? (*pass)->caller()
-                     : absl::StatusCodeToString(pass.status().code());
+    const Admission admission = access_->Admit(method, evidence);
+    return admission.status.ok()
+               ? admission.pass->caller()
+               : absl::StatusCodeToString(admission.status.code());
   }
 
   std::string Token(const std::string& claims) {
@@ -209,16 +210,66 @@ TEST_F(AccessControlTest, SizesAreLimitedByCaller) {
                                    "clinic\",limit=\"metadata_bytes\"} 1"));
 }
 
+TEST_F(AccessControlTest, SizesOfAllCallersAreLimited) {
+  Write(policy_file_, R"({"version": 1, "callers": [{"name": "new",
+      "role": "client", "identities": {"uris": ["u:new"]}}],
+      "overall": {"message_bytes": 100}})");
+  access_->Reload();
+  CallEvidence evidence = Certificate("u:new");
+  evidence.message_bytes = 101;
+  const Admission refused = access_->Admit(RpcMethod::kScore, evidence);
+  EXPECT_EQ(refused.status.message(),
+            "the message has 101 bytes; a caller may send at most 100");
+  EXPECT_THAT(Metrics(), HasSubstr("apollo_caller_limited_total{caller=\""
+                                   "new\",limit=\"all_message_bytes\"} 1"));
+}
+
+// Otherwise nothing would bound the calls that a known caller may not make.
+TEST_F(AccessControlTest, RefusedCallsTakeRequests) {
+  const std::string unlimited = R"({"version": 1, "callers": [{"name": "new",
+      "role": "client", "identities": {"uris": ["u:new"]},
+      "limits": {"streams": 1, "message_bytes": 10)";
+  CallEvidence evidence = Certificate("u:new"), large = evidence;
+  large.message_bytes = 11;
+  Write(policy_file_, unlimited + R"(, "requests_per_second": 1,
+      "requests_burst": 4}}]})");
+  access_->Reload();
+  EXPECT_EQ(access_->AdmitPath("/no.Service/M", evidence).code(),
+            Code::kPermissionDenied);
+  EXPECT_EQ(CallerOf(evidence, RpcMethod::kGetStatus), "PERMISSION_DENIED");
+  // Twice: it has given the only stream back.
+  EXPECT_EQ(CallerOf(large), "INVALID_ARGUMENT");
+  EXPECT_EQ(CallerOf(large), "INVALID_ARGUMENT");
+  EXPECT_EQ(access_->AdmitPath("/no.Service/M", evidence).code(),
+            Code::kResourceExhausted);
+  EXPECT_EQ(CallerOf(evidence, RpcMethod::kGetStatus), "RESOURCE_EXHAUSTED");
+  EXPECT_EQ(CallerOf(large), "RESOURCE_EXHAUSTED");
+}
+
+TEST_F(AccessControlTest, ARefusalNamesTheCallerIfItIsKnown) {
+  CallEvidence evidence = Certificate("u:clinic");
+  evidence.peer.certificate_sha256 = std::string(64, 'b');
+  Admission refused = access_->Admit(RpcMethod::kGetStatus, evidence);
+  EXPECT_EQ(refused.status.code(), Code::kPermissionDenied);
+  EXPECT_EQ(refused.pass->caller(), "clinic");
+  EXPECT_EQ(refused.pass->certificate(), std::string(64, 'b'));
+  EXPECT_EQ(refused.pass->Reserve(1, 1, "").code(), Code::kCancelled);
+  evidence.peer.uris = {"u:stranger"};
+  refused = access_->Admit(RpcMethod::kScore, evidence);
+  EXPECT_EQ(refused.pass->caller(), "");
+  EXPECT_EQ(refused.pass->certificate(), std::string(64, 'b'));
+}
+
 TEST_F(AccessControlTest, ChangesOfTheFilesApplyToNewCalls) {
-  const auto running =
+  const Admission running =
       access_->Admit(RpcMethod::kGenerate, Certificate("u:clinic"));
-  ASSERT_TRUE(running.ok());
+  ASSERT_TRUE(running.status.ok());
   Write(policy_file_, R"({"version": 1, "callers": [{"name": "new",
       "role": "client", "identities": {"uris": ["u:new"]}}]})");
   access_->Reload();
   EXPECT_EQ(CallerOf(Certificate("u:clinic")), "PERMISSION_DENIED");
   EXPECT_EQ(CallerOf(Certificate("u:new")), "new");
-  EXPECT_EQ((*running)->caller(), "clinic");
+  EXPECT_EQ(running.pass->caller(), "clinic");
 }
 
 TEST_F(AccessControlTest, AWrongVersionOfAFileChangesNothing) {
@@ -268,6 +319,83 @@ TEST_F(AccessControlTest, KeysRotateWithoutARestart) {
   EXPECT_EQ(CallerOf(evidence), "portal");
 }
 
+// A token that was verified with a key is not valid without it.
+TEST_F(AccessControlTest, AKeyThatIsRemovedVerifiesNothing) {
+  CallEvidence evidence;
+  evidence.authorization = {Token(R"("aud": "apollo", "sub": "portal")")};
+  EXPECT_EQ(CallerOf(evidence), "portal");
+  Write(keys_file_, KeySet({TokenSigner::Ec("k2").Jwk()}));
+  access_->Reload();
+  EXPECT_EQ(CallerOf(evidence), "UNAUTHENTICATED");
+}
+
+class IssuersTest : public AccessControlTest {
+ protected:
+  IssuersTest() {
+    std::string policy = kPolicy;
+    policy.insert(policy.rfind("]}"), R"(, {"name": "b", "role": "client",
+        "identities": {"tokens": [{"issuer": "https://b",
+        "audience": "apollo", "subject": "b"}]}})");
+    Write(policy_file_, policy);
+  }
+
+  // Returns the caller of a token of an issuer that `signer` has signed.
+  std::string CallerOfToken(const TokenSigner& signer,
+                            const std::string& issuer,
+                            const std::string& subject) {
+    CallEvidence evidence;
+    evidence.authorization = {"Bearer " +
+                              signer.Sign("ES256", R"({"aud": "apollo",
+                      "exp": 2000000100, "iss": ")" + issuer +
+                                                       R"(", "sub": ")" +
+                                                       subject + "\"}")};
+    return CallerOf(evidence);
+  }
+
+  const TokenSigner other_ = TokenSigner::Ec("k2");
+};
+
+TEST_F(IssuersTest, AKeyVerifiesOnlyTokensOfItsIssuer) {
+  Write(keys_file_,
+        KeySet({signer_.Jwk("https://login"), other_.Jwk("https://b")}));
+  Open();
+  EXPECT_EQ(CallerOfToken(signer_, "https://login", "portal"), "portal");
+  EXPECT_EQ(CallerOfToken(other_, "https://b", "b"), "b");
+  EXPECT_EQ(CallerOfToken(signer_, "https://b", "b"), "UNAUTHENTICATED");
+  EXPECT_EQ(CallerOfToken(other_, "https://login", "portal"),
+            "UNAUTHENTICATED");
+}
+
+TEST_F(IssuersTest, KeysForSeveralIssuersAreRefused) {
+  access_->Reload();  // The key names no issuer: the old policy stays.
+  EXPECT_EQ(CallerOfToken(signer_, "https://b", "b"), "PERMISSION_DENIED");
+  EXPECT_EQ(CallerOfToken(signer_, "https://login", "portal"), "portal");
+  Write(keys_file_, KeySet({signer_.Jwk("https://login"), other_.Jwk()}));
+  const auto access = AccessControl::Open({policy_file_, keys_file_}, "small",
+                                          clock_, [] { return kNow; });
+  EXPECT_THAT(access.status().message(),
+              HasSubstr("keys[1] has no \"issuer\"; " + policy_file_ +
+                        " has tokens of 2 issuers"));
+}
+
+// The two files cannot change at once.
+TEST_F(IssuersTest, AFileThatNeedsTheOtherOneWaitsForIt) {
+  access_->Reload();
+  EXPECT_EQ(CallerOfToken(other_, "https://b", "b"), "UNAUTHENTICATED");
+  Write(keys_file_,
+        KeySet({signer_.Jwk("https://login"), other_.Jwk("https://b")}));
+  access_->Reload();
+  EXPECT_EQ(CallerOfToken(other_, "https://b", "b"), "b");
+  // Keys that do not fit do not hold a policy up that fits the old ones.
+  Write(keys_file_, KeySet({signer_.Jwk(), other_.Jwk()}));
+  access_->Reload();
+  EXPECT_EQ(CallerOfToken(signer_, "https://b", "b"), "UNAUTHENTICATED");
+  std::string policy = kPolicy;
+  Write(policy_file_, policy.replace(policy.find("portal"), 6, "newname"));
+  access_->Reload();
+  EXPECT_EQ(CallerOfToken(signer_, "https://login", "portal"), "newname");
+}
+
 TEST_F(AccessControlTest, ErrorsAtTheStartNameFlagFileAndField) {
   Write(policy_file_, R"({"version": 3})");
   auto access = AccessControl::Open({policy_file_, keys_file_}, "small", clock_,
@@ -312,10 +440,11 @@ TEST_F(AccessControlTest, ErrorsNeverQuoteATokenOrItsClaims) {
   const std::string token = Token(R"("aud": "apollo", "sub": "canary")");
   for (const std::string& one : {token, token + "A", std::string("canary")}) {
     evidence.authorization = {one};
-    const auto pass = access_->Admit(RpcMethod::kScore, evidence);
-    ASSERT_FALSE(pass.ok());
-    EXPECT_THAT(pass.status().message(), Not(HasSubstr("canary")));
-    EXPECT_THAT(pass.status().message(),
+    const absl::Status status =
+        access_->Admit(RpcMethod::kScore, evidence).status;
+    ASSERT_FALSE(status.ok());
+    EXPECT_THAT(status.message(), Not(HasSubstr("canary")));
+    EXPECT_THAT(status.message(),
                 Not(HasSubstr(token.substr(token.find('.')))));
   }
 }

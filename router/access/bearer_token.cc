@@ -35,12 +35,11 @@ absl::StatusOr<std::optional<absl::Time>> TimeOf(const Json& claims,
                                    absl::Seconds(it->get<double>()));
 }
 
-absl::Status CheckTimes(const Json& claims, absl::Time now) {
-  ASSIGN_OR_RETURN(const auto expiry, TimeOf(claims, "exp"));
-  ASSIGN_OR_RETURN(const auto start, TimeOf(claims, "nbf"));
+absl::Status ReadTimes(const Json& json, TokenClaims& claims) {
+  ASSIGN_OR_RETURN(const auto expiry, TimeOf(json, "exp"));
+  ASSIGN_OR_RETURN(claims.start, TimeOf(json, "nbf"));
   if (!expiry) return Refused("has no \"exp\"");
-  if (now >= *expiry + kTokenLeeway) return Refused("has expired");
-  if (start && now < *start - kTokenLeeway) return Refused("is not valid yet");
+  claims.expiry = *expiry;
   return absl::OkStatus();
 }
 
@@ -96,8 +95,9 @@ absl::StatusOr<TokenClaims> VerifyToken(const std::string& token,
   if (!claims.ok() || !claims->is_object()) {
     return Refused("has claims that are no JSON object");
   }
-  RETURN_IF_ERROR(CheckTimes(*claims, now));
   TokenClaims out;
+  RETURN_IF_ERROR(ReadTimes(*claims, out));
+  RETURN_IF_ERROR(CheckTokenTimes(out, now));
   ASSIGN_OR_RETURN(out.audiences, AudiencesOf(*claims));
   for (const auto& [name, value] : claims->items()) {
     if (value.is_string()) out.texts[name] = value.get<std::string>();
@@ -105,7 +105,18 @@ absl::StatusOr<TokenClaims> VerifyToken(const std::string& token,
   const auto issuer = out.texts.find("iss");
   if (issuer == out.texts.end()) return Refused("has no \"iss\"");
   out.issuer = issuer->second;
+  if (!key->issuer().empty() && key->issuer() != out.issuer) {
+    return Refused("is signed with a key of another issuer than its \"iss\"");
+  }
   return out;
+}
+
+absl::Status CheckTokenTimes(const TokenClaims& claims, absl::Time now) {
+  if (now >= claims.expiry + kTokenLeeway) return Refused("has expired");
+  if (claims.start && now < *claims.start - kTokenLeeway) {
+    return Refused("is not valid yet");
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> TokenOfHeader(std::string_view authorization) {

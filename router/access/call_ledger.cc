@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <iterator>
 #include <utility>
 
 #include "router/access/quota_refusal.h"
@@ -11,9 +12,12 @@ namespace apollo {
 namespace {
 
 constexpr std::array<const char*, kCallLimits> kNames = {
-    "requests",      "tokens",        "streams",
-    "prompt_tokens", "message_bytes", "metadata_bytes",
-    "all_requests",  "all_tokens",    "all_streams"};
+    "requests",          "tokens",
+    "streams",           "prompt_tokens",
+    "message_bytes",     "metadata_bytes",
+    "all_requests",      "all_tokens",
+    "all_streams",       "all_prompt_tokens",
+    "all_message_bytes", "all_metadata_bytes"};
 
 // Streams end when they end; a short time asks for little of a busy router.
 constexpr absl::Duration kStreamWait = absl::Seconds(1);
@@ -44,15 +48,31 @@ const char* NameOf(CallLimit limit) {
 struct CallLedger::Account {
   explicit Account(std::string caller) { report.caller = std::move(caller); }
 
-  void SetLimits(const CallerLimits& wanted, absl::Duration now) {
+  // `buckets` is the number of the last bucket that was made.
+  void SetLimits(const CallerLimits& wanted, absl::Duration now,
+                 std::uint64_t& buckets) {
     limits = wanted;
     SetBucket(wanted.requests, now, requests);
+    const bool had_tokens = tokens.has_value();
     SetBucket(wanted.tokens, now, tokens);
+    if (!tokens) {
+      tokens_number = 0;
+    } else if (!had_tokens) {
+      tokens_number = ++buckets;
+    }
   }
 
+  // Returns true if a new account would not differ.
+  bool Idle(absl::Duration now) {
+    return streams == 0 && (!requests || requests->Full(now)) &&
+           (!tokens || tokens->Full(now));
+  }
+
+  bool listed = true;  // Its caller is in the policy.
   CallerLimits limits;
   std::optional<TokenBucket> requests;
   std::optional<TokenBucket> tokens;
+  std::uint64_t tokens_number = 0;  // See Hold.
   int streams = 0;
   Report report;
 };
@@ -73,16 +93,31 @@ CallLedger::~CallLedger() = default;
 void CallLedger::SetPolicy(const Policy& policy) {
   const absl::Duration now = clock_.Now();
   MutexLock lock(mutex_);
-  std::map<std::string, std::shared_ptr<Account>> next;
+  // Not those that leave now: a call may have found its caller in the policy,
+  // but not its account yet.
+  ForgetIdle(now);
+  for (const auto& [name, account] : accounts_) account->listed = false;
   for (const Caller& caller : policy.callers) {
-    std::shared_ptr<Account>& account = next[caller.name];
-    const auto it = accounts_.find(caller.name);
-    account = it == accounts_.end() ? std::make_shared<Account>(caller.name)
-                                    : it->second;
-    account->SetLimits(caller.limits, now);
+    std::shared_ptr<Account>& account = accounts_[caller.name];
+    if (account == nullptr) account = std::make_shared<Account>(caller.name);
+    account->listed = true;
+    account->SetLimits(caller.limits, now, buckets_);
   }
-  accounts_ = std::move(next);
-  all_->SetLimits(policy.overall, now);
+  ForgetBeyond(policy.callers.size() + kMaxDeparted);
+  all_->SetLimits(policy.overall, now, buckets_);
+}
+
+void CallLedger::ForgetIdle(absl::Duration now) {
+  std::erase_if(accounts_, [now](const auto& entry) {
+    return !entry.second->listed && entry.second->Idle(now);
+  });
+}
+
+void CallLedger::ForgetBeyond(std::size_t most) {
+  for (auto it = accounts_.begin();
+       it != accounts_.end() && accounts_.size() > most;) {
+    it = it->second->listed ? std::next(it) : accounts_.erase(it);
+  }
 }
 
 std::shared_ptr<CallLedger::Account> CallLedger::AccountOf(
@@ -122,8 +157,9 @@ std::optional<CallLedger::Shortage> CallLedger::ShortageOf(Account& account,
   return std::nullopt;
 }
 
-absl::Status CallLedger::TakeAll(Account& account, bool request, bool stream,
-                                 double tokens) {
+absl::StatusOr<CallLedger::Hold> CallLedger::TakeAll(Account& account,
+                                                     bool request, bool stream,
+                                                     double tokens) {
   MutexLock lock(mutex_);
   const absl::Duration now = clock_.Now();
   if (const auto shortage = ShortageOf(account, request, stream, tokens)) {
@@ -139,22 +175,26 @@ absl::Status CallLedger::TakeAll(Account& account, bool request, bool stream,
     if (tokens > 0 && one->tokens) one->tokens->Take(tokens, now);
     if (stream) ++one->streams;
   }
-  return absl::OkStatus();
+  return Hold{account.tokens_number, all_->tokens_number};
 }
 
 absl::Status CallLedger::Enter(Account& account, bool stream) {
-  return TakeAll(account, /*request=*/true, stream, /*tokens=*/0);
+  return TakeAll(account, /*request=*/true, stream, /*tokens=*/0).status();
 }
 
-absl::Status CallLedger::Take(Account& account, double tokens) {
+absl::StatusOr<CallLedger::Hold> CallLedger::Take(Account& account,
+                                                  double tokens) {
   return TakeAll(account, /*request=*/false, /*stream=*/false, tokens);
 }
 
-void CallLedger::PutBack(Account& account, double tokens) {
+void CallLedger::PutBack(Account& account, const Hold& hold, double tokens) {
   MutexLock lock(mutex_);
   const absl::Duration now = clock_.Now();
-  for (Account* one : {&account, all_.get()}) {
-    if (one->tokens) one->tokens->Put(tokens, now);
+  for (const auto& [one, number] :
+       {std::pair{&account, hold.own}, std::pair{all_.get(), hold.all}}) {
+    if (number != 0 && one->tokens_number == number) {
+      one->tokens->Put(tokens, now);
+    }
   }
 }
 
@@ -194,6 +234,7 @@ std::vector<CallLedger::Report> CallLedger::Reports() {
   const absl::Duration now = clock_.Now();
   reports.reserve(accounts_.size() + 1);
   for (const auto& [name, account] : accounts_) {
+    if (!account->listed) continue;
     Report& report = reports.emplace_back(account->report);
     report.streams = account->streams;
     if (account->tokens) {

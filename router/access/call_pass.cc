@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "router/access/size_limit.h"
 #include "router/request/field_error.h"
 
 namespace apollo {
@@ -26,6 +27,14 @@ CallPass::CallPass(std::shared_ptr<const Policy> policy, const Caller& caller,
       stream_(stream),
       certificate_(std::move(certificate)) {}
 
+std::unique_ptr<CallPass> CallPass::OfRefused(
+    std::shared_ptr<const Policy> policy, const Caller& caller) {
+  auto pass = std::make_unique<CallPass>(std::move(policy), caller, nullptr,
+                                         nullptr, /*stream=*/false);
+  pass->ended_ = true;
+  return pass;
+}
+
 CallPass::~CallPass() { End(absl::StatusCode::kCancelled); }
 
 std::string CallPass::cache_salt() const {
@@ -42,12 +51,15 @@ absl::Status CallPass::CheckPriority(int priority) const {
 
 absl::Status CallPass::CheckPrompt(const char* field,
                                    std::int64_t tokens) const {
-  const auto& most = caller_.limits.prompt_tokens;
-  if (!most || tokens <= *most) return absl::OkStatus();
-  ledger_->CountLimited(*account_, CallLimit::kPromptTokens);
-  return FieldError(
-      field, absl::StrCat("has ", tokens, " tokens; caller ", caller_.name,
-                          " may send at most ", *most));
+  if (ledger_ == nullptr) return absl::OkStatus();
+  const auto exceeded = ExceededSize(&CallerLimits::prompt_tokens, tokens,
+                                     caller_.limits, policy_->overall);
+  if (!exceeded) return absl::OkStatus();
+  ledger_->CountLimited(*account_, exceeded->of_all
+                                       ? CallLimit::kAllPromptTokens
+                                       : CallLimit::kPromptTokens);
+  return FieldError(field, absl::StrCat("has ", tokens, " tokens; ",
+                                        MaySend(caller_, *exceeded)));
 }
 
 absl::Status CallPass::Reserve(std::int64_t prompt_tokens,
@@ -56,8 +68,10 @@ absl::Status CallPass::Reserve(std::int64_t prompt_tokens,
   if (ended_) return absl::CancelledError("the call has ended");
   if (ledger_ == nullptr) return absl::OkStatus();
   const double weight = policy_->WeightOf(language);
-  RETURN_IF_ERROR(ledger_->Take(
-      *account_, weight * static_cast<double>(prompt_tokens + answer_tokens)));
+  ASSIGN_OR_RETURN(
+      hold_, ledger_->Take(
+                 *account_,
+                 weight * static_cast<double>(prompt_tokens + answer_tokens)));
   weight_ = weight;
   prompt_tokens_ = prompt_tokens;
   answer_tokens_ = answer_tokens;
@@ -72,7 +86,7 @@ void CallPass::End(absl::StatusCode code) {
   const std::int64_t unused =
       prompt_tokens_ - used_prompt +
       std::max<std::int64_t>(answer_tokens_ - generated_, 0);
-  ledger_->PutBack(*account_, weight_ * static_cast<double>(unused));
+  ledger_->PutBack(*account_, hold_, weight_ * static_cast<double>(unused));
   ledger_->Leave(*account_, stream_);
   ledger_->CountTokens(*account_, used_prompt, generated_);
   ledger_->CountEnd(*account_, code);

@@ -28,17 +28,21 @@ class CallPass {
            std::shared_ptr<CallLedger> ledger,
            std::shared_ptr<CallLedger::Account> account, bool stream,
            std::string certificate = "");
+  // Makes that of a call by this caller that was refused: it says who called,
+  // and is over.
+  static std::unique_ptr<CallPass> OfRefused(
+      std::shared_ptr<const Policy> policy, const Caller& caller);
   // Ends the call with CANCELLED unless End was called.
   ~CallPass();
   CallPass(const CallPass&) = delete;
   CallPass& operator=(const CallPass&) = delete;
 
-  // Returns the name of the caller; empty without a policy.
+  // Returns the name of the caller; empty without a policy, and for strangers.
   const std::string& caller() const { return caller_.name; }
   // Returns the hash of the connection's certificate, which is an edge's if one
   // calls for the caller.
   const std::string& certificate() const { return certificate_; }
-  // Sets it, for a call to a router without a policy.
+  // Sets it.
   void SetCertificate(std::string sha256) { certificate_ = std::move(sha256); }
   // Returns the salt of the caller's tenant (GenerationRequest::cache_salt).
   // Salts of different tenants differ, and none is that of calls without a
@@ -46,8 +50,9 @@ class CallPass {
   // routers of both find the same prefixes.
   std::string cache_salt() const;
 
-  // Return a FieldError, which names the caller's limit, for what the caller
-  // may not ask for. `field` is the name of the prompt's field.
+  // Return a FieldError, which names the limit of the caller or of the router,
+  // for what the caller may not ask for. `field` is the name of the field that
+  // has the tokens, or the last of them.
   absl::Status CheckPriority(int priority) const;
   absl::Status CheckPrompt(const char* field, std::int64_t tokens) const;
 
@@ -76,6 +81,7 @@ class CallPass {
 
   static const Caller& Nobody();
 
+  CallLedger::Hold hold_;           // Of the tokens below.
   std::int64_t prompt_tokens_ = 0;  // Reserved, with the weight below.
   std::int64_t answer_tokens_ = 0;
   double weight_ = 1;
@@ -87,7 +93,8 @@ class CallPass {
 // The decision about a call.
 struct Admission {
   absl::Status status;  // Why it was refused.
-  // Never null; that of nobody for a call that was refused.
+  // Never null. That of a call that was refused says who called, as far as it
+  // is known, for the audit log.
   std::unique_ptr<CallPass> pass = std::make_unique<CallPass>();
 };
 

@@ -211,6 +211,84 @@ TEST_F(CallPassTest, CallersKeepWhatTheyHaveTakenWhenThePolicyChanges) {
   EXPECT_EQ(ledger_->Reports().size(), 2u);  // "b" and "unknown".
 }
 
+TEST_F(CallPassTest, ABucketThatWasNotTakenFromGetsNothing) {
+  Apply();  // No limits.
+  ASSERT_TRUE(Enter(0).ok());
+  auto before = Pass(0);
+  ASSERT_TRUE(before->Reserve(500, 0, "").ok());
+  Limits(0).tokens = {{.per_second = 1, .burst = 1000}};
+  policy_->overall.tokens = {{.per_second = 1, .burst = 1000}};
+  Apply();
+  auto other = Pass(0);
+  ASSERT_TRUE(other->Reserve(700, 0, "").ok());
+  before->End(absl::StatusCode::kOk);
+  EXPECT_EQ(Available(0), 300);
+  // That of all callers neither: another one finds as much.
+  EXPECT_FALSE(Pass(1)->Reserve(301, 0, "").ok());
+  // A limit that was gone meanwhile is a new one.
+  const CallerLimits limits = Limits(0);
+  Limits(0).tokens.reset();
+  Apply();
+  Limits(0) = limits;
+  Apply();
+  ASSERT_TRUE(Pass(0)->Reserve(0, 1, "").ok());
+  auto third = Pass(0);
+  ASSERT_TRUE(third->Reserve(250, 0, "").ok());
+  other->End(absl::StatusCode::kOk);
+  EXPECT_EQ(Available(0), 750);
+}
+
+TEST_F(CallPassTest, ATokenLimitThatChangesKeepsWhatCallsHold) {
+  Limits(0).tokens = {{.per_second = 1, .burst = 1000}};
+  Apply();
+  auto pass = Pass(0);
+  ASSERT_TRUE(pass->Reserve(900, 0, "").ok());
+  Limits(0).tokens = {{.per_second = 1, .burst = 2000}};
+  Apply();
+  EXPECT_EQ(Available(0), 100);
+  pass->End(absl::StatusCode::kOk);
+  EXPECT_EQ(Available(0), 1000);
+}
+
+TEST_F(CallPassTest, ACallerThatComesBackFindsItsAccount) {
+  Limits(0).requests = {{.per_second = 1, .burst = 2}};
+  Limits(0).tokens = {{.per_second = 1, .burst = 100}};
+  Limits(0).streams = 1;
+  Apply();
+  ASSERT_TRUE(Enter(0).ok());
+  auto running = Pass(0);
+  ASSERT_TRUE(running->Reserve(80, 0, "").ok());
+  const std::vector<Caller> callers = policy_->callers;
+  policy_->callers.erase(policy_->callers.begin());
+  Apply();
+  policy_->callers = callers;
+  Apply();
+  EXPECT_EQ(Available(0), 20);
+  EXPECT_FALSE(Enter(0).ok());  // The stream runs.
+  EXPECT_EQ(ledger_->Reports()[0].caller, "a");
+}
+
+TEST_F(CallPassTest, ACallerThatIsGoneAndOwesNothingIsForgotten) {
+  Limits(0).tokens = {{.per_second = 1, .burst = 100}};
+  Apply();
+  ASSERT_TRUE(Enter(0).ok());
+  ledger_->CountEnd(*Account(0), absl::StatusCode::kOk);
+  ledger_->Leave(*Account(0), /*stream=*/true);
+  ASSERT_TRUE(ledger_->Take(*Account(0), 30).ok());
+  const std::vector<Caller> callers = policy_->callers;
+  const auto ends_of_next = [&](absl::Duration later) {
+    policy_->callers = {callers[1]};
+    Apply();
+    clock_.now += later;
+    Apply();
+    policy_->callers = callers;
+    Apply();
+    return ledger_->Reports()[0].requests[0];
+  };
+  EXPECT_EQ(ends_of_next(absl::Seconds(29)), 1);
+  EXPECT_EQ(ends_of_next(absl::Seconds(1)), 0);
+}
+
 TEST_F(CallPassTest, ThePriorityAndThePromptAreRefusedByName) {
   policy_->callers[0].max_priority = 10;
   Limits(0).prompt_tokens = 50;
@@ -223,6 +301,9 @@ TEST_F(CallPassTest, ThePriorityAndThePromptAreRefusedByName) {
   EXPECT_EQ(FieldProblemsOf(pass->CheckPriority(11))[0].field, "priority");
   EXPECT_TRUE(pass->CheckPrompt("chat", 50).ok());
   EXPECT_EQ(FieldProblemsOf(pass->CheckPrompt("chat", 51))[0].field, "chat");
+  policy_->overall.prompt_tokens = 40;
+  EXPECT_THAT(pass->CheckPrompt("chat", 41).message(),
+              testing::HasSubstr("a caller may send at most 40"));
 }
 
 TEST_F(CallPassTest, SaltsOfTenantsDifferFromEachOtherAndFromNone) {

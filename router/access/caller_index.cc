@@ -49,6 +49,7 @@ CallerIndex::CallerIndex(const Policy& policy) {
     }
     for (const TokenIdentity& token : own.tokens) {
       tokens_.push_back({&token, &caller});
+      issuers_.insert(token.issuer);
     }
     if (own.anonymous) anonymous_ = &caller;
   }

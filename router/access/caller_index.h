@@ -3,6 +3,7 @@
 #include <absl/status/statusor.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,8 @@ class CallerIndex {
 
   // Returns the caller of calls without an identity, or null.
   const Caller* anonymous() const { return anonymous_; }
-  // Returns true if a token may stand for a caller.
-  bool has_tokens() const { return !tokens_.empty(); }
+  // Returns the issuers whose tokens may stand for callers.
+  const std::set<std::string>& issuers() const { return issuers_; }
 
  private:
   using Names = std::map<std::string, const Caller*>;
@@ -43,6 +44,7 @@ class CallerIndex {
   Names dns_names_;
   Names certificates_;
   std::vector<Token> tokens_;
+  std::set<std::string> issuers_;
   const Caller* anonymous_ = nullptr;
 };
 

@@ -30,12 +30,14 @@ using JwkPtr = std::unique_ptr<cjose_jwk_t, JwkDeleter>;
 
 class CjoseKey final : public VerificationKey {
  public:
-  CjoseKey(std::string id, Names algorithms, JwkPtr key)
+  CjoseKey(std::string id, std::string issuer, Names algorithms, JwkPtr key)
       : id_(std::move(id)),
+        issuer_(std::move(issuer)),
         algorithms_(std::move(algorithms)),
         key_(std::move(key)) {}
 
   const std::string& id() const override { return id_; }
+  const std::string& issuer() const override { return issuer_; }
   bool Allows(std::string_view algorithm) const override {
     return std::find(algorithms_.begin(), algorithms_.end(), algorithm) !=
            algorithms_.end();
@@ -57,6 +59,7 @@ class CjoseKey final : public VerificationKey {
 
  private:
   const std::string id_;
+  const std::string issuer_;
   const Names algorithms_;
   const JwkPtr key_;
 };
@@ -107,6 +110,12 @@ absl::StatusOr<std::shared_ptr<const VerificationKey>> ReadKey(
   if (!use.empty() && use != "sig") return nullptr;
   ASSIGN_OR_RETURN(Names algorithms, AlgorithmsOf(json));
   if (algorithms.empty()) return nullptr;
+  std::string issuer = TextOf(json, "issuer");
+  if (json.contains("issuer") && issuer.empty()) {
+    return absl::InvalidArgumentError(
+        "has an \"issuer\" that is no text; it must be the \"iss\" of its "
+        "tokens");
+  }
   const std::string text = json.dump();
   cjose_err error;
   JwkPtr key(cjose_jwk_import(text.data(), text.size(), &error));
@@ -122,8 +131,8 @@ absl::StatusOr<std::shared_ptr<const VerificationKey>> ReadKey(
     return absl::InvalidArgumentError(
         absl::StrCat("has ", bits, " bits; it must have at least ", least));
   }
-  return std::make_shared<CjoseKey>(TextOf(json, "kid"), std::move(algorithms),
-                                    std::move(key));
+  return std::make_shared<CjoseKey>(TextOf(json, "kid"), std::move(issuer),
+                                    std::move(algorithms), std::move(key));
 }
 
 }  // namespace
@@ -156,9 +165,17 @@ absl::StatusOr<JwkSet> JwkSet::Parse(std::string_view text,
                    "like another");
     }
     set.keys_.push_back(*std::move(key));
+    set.numbers_.push_back(i);
   }
   if (set.keys_.empty()) return wrong("has no key that can be used");
   return set;
+}
+
+std::optional<std::size_t> JwkSet::KeyWithoutIssuer() const {
+  for (std::size_t i = 0; i < keys_.size(); ++i) {
+    if (keys_[i]->issuer().empty()) return numbers_[i];
+  }
+  return std::nullopt;
 }
 
 const VerificationKey* JwkSet::Find(const std::string& id) const {

@@ -18,6 +18,8 @@ class VerificationKey {
 
   // Empty: the key has no id.
   virtual const std::string& id() const = 0;
+  // The only "iss" of the tokens that it may sign. Empty: the key names none.
+  virtual const std::string& issuer() const = 0;
   // Returns true if tokens with this "alg" may be signed with the key.
   virtual bool Allows(std::string_view algorithm) const = 0;
   // Returns the payload of a token in the compact form, or nullopt if its
@@ -32,7 +34,8 @@ class VerificationKey {
 // a shared secret, for the HS256, HS384 or HS512 that their "alg" must name.
 // If a key of another type has an "alg", only that is allowed. Keys whose "use"
 // is not "sig" are left out, and so are those of types that cjose lacks (OKP,
-// for EdDSA).
+// for EdDSA). A key may have the member "issuer", the "iss" of its tokens,
+// which is no part of the RFC, but several providers publish it.
 class JwkSet {
  public:
   static constexpr std::size_t kMaxBytes = 1 << 20;
@@ -48,10 +51,14 @@ class JwkSet {
   // single key. Null if there is none.
   const VerificationKey* Find(const std::string& id) const;
 
+  // Returns the number in the file of the first key that names no issuer.
+  std::optional<std::size_t> KeyWithoutIssuer() const;
+
   std::size_t size() const { return keys_.size(); }
 
  private:
   std::vector<std::shared_ptr<const VerificationKey>> keys_;
+  std::vector<std::size_t> numbers_;  // Of each, in the file.
 };
 
 }  // namespace apollo

@@ -41,6 +41,11 @@ double TokenBucket::Available(absl::Duration now) {
   return content_;
 }
 
+bool TokenBucket::Full(absl::Duration now) {
+  Fill(now);
+  return content_ >= limit_.burst;
+}
+
 void TokenBucket::Fill(absl::Duration now) {
   const double inflow =
       absl::ToDoubleSeconds(now - filled_) * limit_.per_second;

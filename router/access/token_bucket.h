@@ -28,6 +28,8 @@ class TokenBucket {
 
   // Returns the content, which may be negative.
   double Available(absl::Duration now);
+  // Returns true if it holds the burst.
+  bool Full(absl::Duration now);
 
  private:
   void Fill(absl::Duration now);

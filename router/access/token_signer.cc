@@ -56,11 +56,12 @@ TokenSigner TokenSigner::Secret(const std::string& id) {
   return {cjose_jwk_create_oct_random(256, nullptr), id, true};
 }
 
-std::string TokenSigner::Jwk() const {
+std::string TokenSigner::Jwk(const std::string& issuer) const {
   char* const text = Made(cjose_jwk_to_json(key_, secret_, nullptr));
   std::string jwk = text;
   std::free(text);
-  return jwk;
+  if (issuer.empty()) return jwk;
+  return absl::StrCat("{\"issuer\": \"", issuer, "\", ", jwk.substr(1));
 }
 
 std::string TokenSigner::Sign(const std::string& algorithm,

@@ -21,8 +21,8 @@ class TokenSigner {
   TokenSigner& operator=(const TokenSigner&) = delete;
 
   // Returns the key as a verifier has it: without the private part, except for
-  // a secret.
-  std::string Jwk() const;
+  // a secret. With an issuer, unless that is empty.
+  std::string Jwk(const std::string& issuer = "") const;
 
   // Returns a token with the claims, a JSON object, in the compact form.
   std::string Sign(const std::string& algorithm,

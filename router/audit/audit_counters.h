@@ -7,7 +7,8 @@ namespace apollo {
 // Counters of an audit log.
 struct AuditCounters {
   Count written, lost;  // Entries.
-  Count refused;        // Calls.
+  Count refused;        // Calls, since it could not be written.
+  Count counted;        // Calls that the policy refused; see RefusedCalls.
   Level failing;        // 1 while entries cannot be written.
 };
 
@@ -21,6 +22,9 @@ inline constexpr MetricRow<AuditCounters> kAuditMetrics[] = {
     {"apollo_audit_refused_calls_total",
      "Calls refused because the audit log could not be written.",
      &AuditCounters::refused},
+    {"apollo_audit_counted_calls_total",
+     "Calls refused by the policy that the audit log only counts.",
+     &AuditCounters::counted},
     {"apollo_audit_failing", "1 while the audit log cannot be written, else 0.",
      &AuditCounters::failing},
 };

@@ -56,4 +56,14 @@ std::string AuditResumedLine(std::int64_t refused, std::int64_t lost,
   return Text(line);
 }
 
+std::string AuditRefusedLine(const RefusedCalls::Summary& summary,
+                             absl::Time now) {
+  OrderedJson line = NewLine("calls_refused", now);
+  line["caller"] = summary.caller;
+  line["code"] = summary.code;
+  line["calls"] = summary.calls;
+  line["seconds"] = absl::ToDoubleSeconds(summary.duration);
+  return Text(line);
+}
+
 }  // namespace apollo

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "router/audit/refused_calls.h"
+
 namespace apollo {
 
 // Who made a call, as far as it is known. Both may be empty.
@@ -49,6 +51,10 @@ std::string AuditOpenedLine(std::size_t dropped, absl::Time now);
 // The same with the event "log_resumed": writing works again. `refused` calls
 // were refused meanwhile, and `lost` entries of others were dropped.
 std::string AuditResumedLine(std::int64_t refused, std::int64_t lost,
+                             absl::Time now);
+// The same with the event "calls_refused": calls of this caller that the policy
+// refused with this code and that have no entries of their own.
+std::string AuditRefusedLine(const RefusedCalls::Summary& summary,
                              absl::Time now);
 
 }  // namespace apollo

@@ -72,6 +72,12 @@ TEST(AuditEntryTest, EventsOfTheLogItself) {
             R"({"time":"2023-11-14T22:13:20.123Z","event":"log_resumed",)"
             R"("refused_calls":3,"lost_entries":4})"
             "\n");
+  EXPECT_EQ(AuditRefusedLine(
+                {"clinic", "PERMISSION_DENIED", 5, absl::Seconds(60)}, kTime),
+            R"({"time":"2023-11-14T22:13:20.123Z","event":"calls_refused",)"
+            R"("caller":"clinic","code":"PERMISSION_DENIED","calls":5,)"
+            R"("seconds":60.0})"
+            "\n");
 }
 
 }  // namespace

@@ -146,6 +146,62 @@ TEST_F(AuditLogTest, RefusedCallsPushOutNoCallThatRan) {
   EXPECT_EQ(log_->counters().lost, lost);
 }
 
+AuditEntry Refused(const std::string& caller) {
+  AuditEntry entry = End("refused");
+  entry.caller.name = caller;
+  entry.code = "PERMISSION_DENIED";
+  return entry;
+}
+
+// Otherwise anybody who can connect rotates the log away.
+TEST_F(AuditLogTest, RefusedCallsAreCountedBeyondAFew) {
+  constexpr int kMore = 1000;
+  for (int i = 0; i < RefusedCalls::kEntries + kMore; ++i) {
+    log_->WriteRefused(Refused(""));
+  }
+  log_->WriteRefused(Refused("clinic"));
+  log_->Flush();
+  EXPECT_EQ(Lines().size(), 1u + RefusedCalls::kEntries + 1);
+  EXPECT_EQ(log_->counters().counted, kMore);
+  EXPECT_EQ(log_->counters().lost, 0);
+  clock_.Pass(RefusedCalls::kWindow);
+  log_->Tick();
+  log_->Flush();
+  const Json line = sink_->Lines().back();
+  EXPECT_EQ(line["event"], "calls_refused");
+  EXPECT_EQ(line["calls"], kMore);
+  EXPECT_EQ(line["caller"], "");
+  log_->WriteRefused(Refused(""));  // The next window.
+  log_->Flush();
+  EXPECT_EQ(Lines().back(), "refused");
+}
+
+TEST_F(AuditLogTest, RefusedCallsAreCountedWhileTheLogFails) {
+  while (log_->counters().counted == 0) log_->WriteRefused(Refused(""));
+  log_->Flush();
+  MakeFail();
+  clock_.Pass(2 * RefusedCalls::kWindow);
+  log_->WriteRefused(Refused(""));
+  log_->Tick();
+  log_->Flush();
+  EXPECT_EQ(log_->counters().counted, 2);
+  sink_->Fail(absl::OkStatus());
+  log_->Tick();  // Writes again.
+  log_->Flush();
+  log_->Tick();
+  log_->Flush();
+  EXPECT_EQ(sink_->Lines().back()["event"], "calls_refused");
+  EXPECT_EQ(sink_->Lines().back()["calls"], 2);
+}
+
+TEST_F(AuditLogTest, LinesBeingWrittenCountForTheBound) {
+  sink_->Hang(true);
+  log_->Write(End("first"));
+  sink_->AwaitAppends(2);
+  for (std::size_t i = 0; i < kMostKept; ++i) log_->Write(End("x"));
+  EXPECT_EQ(log_->counters().lost, 1);
+}
+
 TEST_F(AuditLogTest, EntriesBeyondTheBoundAreCountedInTheLog) {
   MakeFail();
   for (std::size_t i = 0; i < kMostKept + 4; ++i) {
@@ -182,6 +238,33 @@ TEST_F(AuditLogTest, AFileThatDoesNotRespondRefusesCalls) {
   EXPECT_EQ(log_->counters().failing, 0);
 }
 
+TEST(AuditLogEndTest, AWriteThatHangsIsLeftToItself) {
+  struct Events {
+    std::promise<void> begun, go, gone;
+  };
+  struct Hanging final : AuditSink {
+    explicit Hanging(std::shared_ptr<Events> events)
+        : events(std::move(events)) {}
+    ~Hanging() override { events->gone.set_value(); }
+    absl::Status Append(std::string_view /*lines*/) override {
+      events->begun.set_value();
+      events->go.get_future().wait();
+      return absl::OkStatus();
+    }
+    const std::shared_ptr<Events> events;
+  };
+  const auto events = std::make_shared<Events>();
+  {
+    const SharedClock clock;
+    AuditLog log(std::make_unique<Hanging>(events), clock,
+                 /*dropped_bytes=*/0, AuditLog::kMostKept,
+                 /*end_patience=*/absl::ZeroDuration());
+    events->begun.get_future().wait();
+  }  // Returns.
+  events->go.set_value();
+  events->gone.get_future().wait();
+}
+
 TEST_F(AuditLogTest, ItsEndWritesWhatIsQueued) {
   struct Shared final : AuditSink {
     explicit Shared(KeepingSink& to) : to(to) {}
@@ -194,8 +277,12 @@ TEST_F(AuditLogTest, ItsEndWritesWhatIsQueued) {
   {
     AuditLog log(std::make_unique<Shared>(kept), clock_);
     for (int i = 0; i < 100; ++i) log.Write(End("a"));
+    for (int i = 0; i < RefusedCalls::kEntries + 2; ++i) {
+      log.WriteRefused(Refused("b"));
+    }
   }
-  EXPECT_EQ(kept.Lines().size(), 101u);
+  EXPECT_EQ(kept.Lines().size(), 102u + RefusedCalls::kEntries);
+  EXPECT_EQ(kept.Lines().back()["calls"], 2);
 }
 
 TEST(AuditLogOpenTest, NoFileMeansNoLogAndErrorsNameTheFlag) {

@@ -52,11 +52,7 @@ class AccessTest : public ScriptedClusterTest {
     admit_ = [this, peer_of](RpcMethod method,
                              const grpc::ServerContextBase& context,
                              std::size_t bytes) {
-      Admission admission;
-      auto pass = access_->Admit(method, EvidenceOf(context, peer_of, bytes));
-      admission.status = pass.status();
-      if (pass.ok()) admission.pass = *std::move(pass);
-      return admission;
+      return access_->Admit(method, EvidenceOf(context, peer_of, bytes));
     };
     PlayAnswers();
   }
@@ -270,6 +266,27 @@ TEST_F(AccessTest, LimitsOfOneCallAreWrongFields) {
   status = Call("u:a", request);
   EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(status.error_message(), HasSubstr("may send at most 2000"));
+  EXPECT_TRUE(backend_->sequences().empty());
+}
+
+TEST_F(AccessTest, ContinuationsCountAsAPartOfThePrompt) {
+  v1::ScoreRequest request;
+  request.set_prompt("x");
+  const auto score = [&] {
+    grpc::ClientContext context;
+    SetUri("u:a", context);
+    v1::ScoreResponse response;
+    return stub_->Score(&context, request, &response);
+  };
+  std::string words;
+  for (int i = 0; i < 15; ++i) words += "x y ";
+  request.add_continuations("y");
+  request.add_continuations(words);
+  const grpc::Status status = score();
+  EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(),
+              testing::AllOf(HasSubstr("continuations"),
+                             HasSubstr("caller a may send at most 20")));
   EXPECT_TRUE(backend_->sequences().empty());
 }
 

@@ -51,7 +51,7 @@ CompleteCall* CompleteCall::Start(const SessionContext& context,
       new CompleteCall(context, server_context, std::move(admission.pass),
                        PeekRequestId(request), response);
   if (!admission.status.ok()) {
-    call->session_->Cancel(admission.status);  // Enters no table of calls.
+    call->session_->Refuse(admission.status);  // Enters no table of calls.
     return call;
   }
   call->session_->Start([&]() -> absl::StatusOr<GenerateInput> {

@@ -41,7 +41,7 @@ GenerateCall* GenerateCall::Start(const SessionContext& context,
       new GenerateCall(context, server_context, std::move(admission.pass),
                        PeekRequestId(request));
   if (!admission.status.ok()) {
-    call->session_->Cancel(admission.status);  // Enters no table of calls.
+    call->session_->Refuse(admission.status);  // Enters no table of calls.
     return call;
   }
   call->session_->Start([&]() -> absl::StatusOr<GenerateInput> {

@@ -47,7 +47,7 @@ ScoreCall* ScoreCall::Start(const SessionContext& context,
       new ScoreCall(context, server_context, std::move(admission.pass),
                     PeekRequestId(request), response);
   if (!admission.status.ok()) {
-    call->session_->Cancel(admission.status);  // Enters no table of calls.
+    call->session_->Refuse(admission.status);  // Enters no table of calls.
     return call;
   }
   call->session_->Start([&]() -> absl::StatusOr<ScoreInput> {

@@ -38,7 +38,7 @@ UnaryCall* UnaryCall::Start(const SessionContext& context, const char* method,
   }
   // A refused call has read no text: its client waits for no write.
   if (context.audit != nullptr && audited && !admission.status.ok()) {
-    context.audit->Write(call->Audit(caller, status), /*ran=*/false);
+    context.audit->WriteRefused(call->Audit(caller, status));
     audited = false;
   }
   if (context.audit == nullptr || !audited) {

@@ -132,6 +132,40 @@ TEST_F(AuditTest, ACallWhoseStartCannotBeWrittenIsRefusedAndRunsNothing) {
   EXPECT_EQ(lines.back()["refused_calls"], 2);
 }
 
+// The metrics of accepted calls, such as the tokens of prompts, are about calls
+// that may run.
+TEST_F(AuditTest, ACallIsAcceptedOnceItsStartIsWritten) {
+  sink_->Fail(absl::ResourceExhaustedError("full"));
+  auto refused = Generate(Prompt("x"), other_writer_);
+  log_->Flush();
+  refused->Close();
+  const std::string none = "apollo_prompt_tokens_total 0\n";
+  EXPECT_THAT(Metrics(), testing::HasSubstr(none));
+  sink_->Fail(absl::OkStatus());
+  log_->Tick();
+  log_->Flush();
+  auto session = Generate(Prompt("x"), writer_);
+  AwaitCalls();
+  EXPECT_THAT(Metrics(), testing::Not(testing::HasSubstr(none)));
+  session->Close();
+}
+
+TEST_F(AuditTest, CallsThatThePolicyRefusesAreCountedBeyondAFew) {
+  for (int i = 0; i < RefusedCalls::kEntries + 3; ++i) {
+    KeepingGenerateWriter writer;
+    auto session = GenerateSession::Make(Context(), PassOf("clinic"), writer);
+    session->Refuse(absl::PermissionDeniedError("no"));
+    EXPECT_EQ(writer.ended, absl::PermissionDeniedError("no"));
+    session->Close();
+  }
+  const std::vector<Json> lines = Lines();
+  ASSERT_EQ(lines.size(), static_cast<std::size_t>(RefusedCalls::kEntries));
+  EXPECT_EQ(lines[0]["event"], "request_ended");
+  EXPECT_EQ(lines[0]["caller"], "clinic");
+  EXPECT_EQ(lines[0]["code"], "PERMISSION_DENIED");
+  EXPECT_EQ(log_->counters().counted, 3);
+}
+
 TEST_F(AuditTest, ACallThatEndsWhileItsStartIsWrittenRunsNothing) {
   sink_->Hang(true);
   auto session = Generate(Prompt("x"), writer_);

@@ -119,7 +119,7 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
     if (input.resume) RETURN_IF_ERROR(TakeResume(*input.resume));
     runs = MakeRuns(std::move(run), input);
     RETURN_IF_ERROR(Reserve(runs));
-    CountAccepted(language, started_.prompt_tokens);
+    CountWhenAccepted(language, started_.prompt_tokens);
   }
   RunSequences(std::move(runs));
   return absl::OkStatus();

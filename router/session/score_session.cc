@@ -68,6 +68,7 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
   std::vector<GenerationRequest> runs;
   std::vector<ScoredContinuation> scores;
   FieldErrors errors;
+  std::size_t sent = prompt.size();
   for (std::size_t i = 0; i < input.continuations.size(); ++i) {
     absl::StatusOr<std::vector<std::int32_t>> ids =
         EncodeContinuation(model, input, i, prompt.size());
@@ -78,10 +79,12 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
     run.prompt = prompt;
     run.prompt.insert(run.prompt.end(), ids->begin(), ids->end());
     run.score_tokens = static_cast<int>(ids->size());
+    sent += ids->size();
     runs.push_back(run);
     scores.emplace_back().tokens = *std::move(ids);
   }
   RETURN_IF_ERROR(errors.status());
+  RETURN_IF_ERROR(CheckTokens("continuations", sent));
   {
     MutexLock lock(mutex_);
     started_ = MakeStarted(model, run.request_id, language, prompt.size(),
@@ -92,7 +95,7 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
       tokens += static_cast<std::int64_t>(one.prompt.size());
     }
     RETURN_IF_ERROR(pass_->Reserve(tokens, 0, run.language));
-    CountAccepted(language, static_cast<int>(tokens));
+    CountWhenAccepted(language, static_cast<int>(tokens));
   }
   RunSequences(std::move(runs));
   return absl::OkStatus();

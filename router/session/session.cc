@@ -93,6 +93,11 @@ absl::Status Session::SetCaller(const char* field, std::size_t prompt_tokens,
   return absl::OkStatus();
 }
 
+absl::Status Session::CheckTokens(const char* field, std::size_t tokens) {
+  MutexLock lock(mutex_);
+  return pass_->CheckPrompt(field, static_cast<std::int64_t>(tokens));
+}
+
 void Session::RunSequences(std::vector<GenerationRequest> requests) {
   if (context_.audit == nullptr) {
     StartSequences(std::move(requests));
@@ -131,6 +136,7 @@ void Session::StartSequences(std::vector<GenerationRequest> requests) {
     MutexLock lock(mutex_);
     sequences_.resize(requests.size());
     for (GenerationRequest& request : requests) request.deadline = deadline_;
+    if (!ended_) CountAccepted();
     EndIfAllFinished();  // There may be none.
   }
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -155,6 +161,14 @@ void Session::StartSequences(std::vector<GenerationRequest> requests) {
     }
     Settle();
   }
+}
+
+void Session::Refuse(const absl::Status& reason) {
+  {
+    MutexLock lock(mutex_);
+    policy_refused_ = true;
+  }
+  Cancel(reason);
 }
 
 void Session::Cancel(const absl::Status& reason) {
@@ -258,10 +272,17 @@ void Session::SequenceFinished(int index,
   Settle();
 }
 
-void Session::CountAccepted(const LanguageChoice& language, int prompt_tokens) {
-  metrics_.PromptTokens(prompt_tokens);
+void Session::CountWhenAccepted(const LanguageChoice& language,
+                                int prompt_tokens) {
+  accepted_language_ = language;
+  accepted_tokens_ = prompt_tokens;
+}
+
+void Session::CountAccepted() {
+  metrics_.PromptTokens(accepted_tokens_);
   if (context_.languages == nullptr) return;
-  language_ = &context_.languages->Accepted(language, prompt_tokens);
+  language_ =
+      &context_.languages->Accepted(accepted_language_, accepted_tokens_);
 }
 
 void Session::CountToken(absl::Duration now) {
@@ -397,7 +418,11 @@ void Session::AuditEnd() const {
   AuditEntry entry = Audit(AuditEntry::Event::kEnded);
   entry.code = absl::StatusCodeToString(outcome_.code());
   entry.duration = Now() - arrived_;
-  context_.audit->Write(entry, /*ran=*/!model_hash_.empty());
+  if (policy_refused_) {
+    context_.audit->WriteRefused(entry);
+  } else {
+    context_.audit->Write(entry, /*ran=*/!model_hash_.empty());
+  }
 }
 
 }  // namespace apollo

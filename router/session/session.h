@@ -66,6 +66,8 @@ class Session : public WatchedCall,
   // ends the call itself. Must be called before the call is started.
   void SetDeadline(absl::Duration deadline);
 
+  // Ends a call that the policy has refused, instead of starting it.
+  void Refuse(const absl::Status& reason);
   // Ends the call, for example because its client has gone: then `reason` is
   // CANCELLED or DEADLINE_EXCEEDED.
   void Cancel(const absl::Status& reason) override;
@@ -86,6 +88,10 @@ class Session : public WatchedCall,
   // have its priority, or a prompt of this size; `field` is that of the prompt.
   absl::Status SetCaller(const char* field, std::size_t prompt_tokens,
                          GenerationRequest& run) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Returns a FieldError if the caller may not have so many tokens computed;
+  // `field` is the one that has the last of them.
+  absl::Status CheckTokens(const char* field, std::size_t tokens)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Enters the table of calls and runs `begin`; ends the call if either fails.
   void Begin(absl::FunctionRef<absl::Status()> begin);
   // Starts the sequences, in order, until one fails; without any, the call ends
@@ -114,8 +120,9 @@ class Session : public WatchedCall,
 
   // These two count in the metrics of requests and of languages.
   //
-  // Counts the call as accepted, with its prompt.
-  void CountAccepted(const LanguageChoice& language, int prompt_tokens)
+  // Makes the call count as accepted, with its prompt, once its sequences may
+  // start. Called before RunSequences.
+  void CountWhenAccepted(const LanguageChoice& language, int prompt_tokens)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Counts a token generated at `now`.
   void CountToken(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -154,6 +161,8 @@ class Session : public WatchedCall,
   };
 
   void StartSequences(std::vector<GenerationRequest> requests);
+  // Counts the call as accepted.
+  void CountAccepted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Starts them, or ends the call, as the start was written or not.
   void StartIfAudited(const absl::Status& written,
                       std::vector<GenerationRequest> requests);
@@ -182,6 +191,7 @@ class Session : public WatchedCall,
   const AuditCaller audit_caller_;
   std::string model_hash_ ABSL_GUARDED_BY(mutex_);  // If there is a start.
   bool audit_refused_ ABSL_GUARDED_BY(mutex_) = false;
+  bool policy_refused_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration deadline_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
   SessionWriter* writer_ ABSL_GUARDED_BY(mutex_);  // Null after Close.
   std::vector<Sequence> sequences_ ABSL_GUARDED_BY(mutex_);
@@ -193,6 +203,9 @@ class Session : public WatchedCall,
   // Time since which the client owes a read: of the pause, the end, or the last
   // output sent.
   absl::Duration waiting_since_ ABSL_GUARDED_BY(mutex_);
+  // See CountWhenAccepted.
+  LanguageChoice accepted_language_ ABSL_GUARDED_BY(mutex_);
+  int accepted_tokens_ ABSL_GUARDED_BY(mutex_) = 0;
   // Of the language; null until the call is accepted.
   const LanguageMetrics::Series* language_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool any_token_ ABSL_GUARDED_BY(mutex_) = false;

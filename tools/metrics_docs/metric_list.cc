@@ -11,6 +11,7 @@
 #include "router/failover/failover_metrics.h"
 #include "router/pool_counters.h"
 #include "router/session/language_metrics.h"
+#include "serving/call_guard.h"
 #include "serving/connection_gate.h"
 #include "serving/counter_collector.h"
 #include "serving/metrics.h"
@@ -89,6 +90,7 @@ std::vector<ListedMetric> ListMetrics() {
   list.Add(FactsOf(kServerMetrics), kAll);
   list.Add(FactsOf(kProcessMetrics), kAll);
   list.Add(FactsOf(kTlsMetrics), kAll);
+  list.Add(FactsOf(kGuardMetrics), kAll);
   list.Add(FactsOfTable(AuditCounters(), kAuditMetrics),
            {Program::kRouter, Program::kLocal});
   list.Add(FactsOf(kCallerMetrics), {Program::kRouter, Program::kLocal});

@@ -23,7 +23,7 @@ inline constexpr MetricSpec kCallerMetrics[] = {
     {"apollo_caller_tokens_total", MetricKind::kCounter,
      "Tokens of finished calls, by caller.", "caller,kind", kCallers * 2},
     {"apollo_caller_limited_total", MetricKind::kCounter,
-     "Calls that a limit refused, by caller.", "caller,limit", kCallers * 9},
+     "Calls that a limit refused, by caller.", "caller,limit", kCallers * 12},
     {"apollo_caller_tokens_available", MetricKind::kGauge,
      "Weighted tokens that a caller may take now.", "caller", kCallers},
     {"apollo_caller_headers_ignored_total", MetricKind::kCounter,
