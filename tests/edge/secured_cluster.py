@@ -146,9 +146,9 @@ class SecuredCluster:
         return self.total("apollo_caller_requests_total", f'caller="{caller}"', *labels)
 
     def client(self, address, name, authority=None, folder=None):
-        """Returns a client with the certificate of a name, or with none."""
-        return api.Api(self.messages, address,
-                       credentials(authority or self.certificates / "ca.pem", folder or self.certificates, name))
+        """Returns a client with the certificate of a name, or with none. It reads at most 64 KB ahead."""
+        own = credentials(authority or self.certificates / "ca.pem", folder or self.certificates, name)
+        return api.Api(self.messages, address, own, [("grpc.http2.bdp_probe", 0)])
 
     def request(self, **fields):
         values = {"prompt": "How are you?", "language": "de", "max_new_tokens": 8, "ignore_eos": True, **fields}

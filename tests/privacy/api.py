@@ -23,9 +23,9 @@ class Api:
     """A client of one router, with TLS if there are `credentials`. Requests may be messages, or bytes that no message
     has."""
 
-    def __init__(self, messages, address, credentials=None):
+    def __init__(self, messages, address, credentials=None, options=()):
         self.messages = messages
-        options = [("grpc.use_local_subchannel_pool", 1)]
+        options = [("grpc.use_local_subchannel_pool", 1), *options]
         self.channel = (grpc.secure_channel(address, credentials, options) if credentials
                         else grpc.insecure_channel(address, options))
 
