@@ -4,6 +4,7 @@
 #include <absl/time/time.h>
 
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -58,9 +59,11 @@ absl::Status AdminServer::ServeSocket() {
   ASSIGN_OR_RETURN(Listener listener,
                    ListenOn(address_, absl::InfiniteDuration()));
   grpc::ServerBuilder builder;
-  const auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      grpc::InsecureServerCredentials());
+  const std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor>
+      acceptor = builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::
+              FROM_FD,
+          grpc::InsecureServerCredentials());
   builder.RegisterService(&service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {
