@@ -167,6 +167,7 @@ void Scheduler::Stop(Sequence& sequence, State state) {
   }
   Dequeue(sequence);
   sequence.state = state;
+  sequence.lender.reset();
   sequence.next_position = 0;
   sequence.cached = 0;
   Enqueue(sequence);
@@ -294,15 +295,17 @@ void Scheduler::TakePrompts(Step& step, int budget) {
       // The first is admitted even if only those behind it have a share: none
       // overtakes another candidate.
       Sequence& first = sequences_.at(candidates.front().id);
+      const std::size_t preempted = step.preempted.size();
       const bool admitted = Admit(first, step, budget);
       if (stuck == nullptr) {
         if (admitted) continue;
         stuck = &first;
         SetStuck(first);
-      } else if (admitted) {
-        first.overtook = stuck->rank.id;
-      } else {
+      } else if (!admitted) {
         admit = false;
+      } else if (step.preempted.size() == preempted) {
+        first.lender = stuck->rank.id;
+        first.has_borrowed = true;
       }
       continue;
     }
@@ -375,6 +378,7 @@ void Scheduler::Remove(SequenceId id) {
   if (answer > 0) answers_.Add(answer);
   Sequence& sequence = it->second;
   Stop(sequence, State::kHeld);
+  Forgive(id);
   CountWaiting(sequence, -1);
   waiting_.Leave(*sequence.caller, sequence.rank.lowness);
   ageing_.erase({sequence.ages_at, id});

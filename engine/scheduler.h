@@ -62,11 +62,12 @@ namespace apollo {
 // nobody can take its place in the same way: the two do not alternate.
 //
 // While the best waiting sequence has no room, those behind it wait, too, or it
-// might wait for ever. Only sequences of a higher priority, which it has
-// reached by age, overtake it into the blocks that it leaves. They run on
-// borrowed room: as soon as it would fit without them, they give way and wait
-// in their old rank, and do not overtake again. So it begins no later than if
-// they had waited.
+// might wait for ever. Only sequences of a higher priority, whose level it has
+// reached by age, overtake it. One that preempts nobody for that borrows its
+// blocks: as soon as the best would fit without the borrowers, they give way,
+// wait in their old rank, and do not borrow again. So the best begins no later
+// than if they had waited. One that preempts lower ones keeps its blocks; it
+// comes in the place of those, of which no others begin meanwhile.
 //
 // A running sequence whose expert worker is gone replays: it keeps its blocks,
 // and all rows that they hold are scheduled again, as cached rows, for another
@@ -237,8 +238,10 @@ class Scheduler {
     // Since when it is the best waiting one without room, while its caller runs
     // no other of its level or above.
     std::optional<absl::Duration> stuck_since;
-    // The sequence that it has overtaken.
-    std::optional<SequenceId> overtook;
+    // The sequence that it has overtaken, if it runs in blocks that this one
+    // lends.
+    std::optional<SequenceId> lender;
+    bool has_borrowed = false;
     absl::Duration ages_at;  // Its key in ageing_.
     int tokens = 0;          // Known tokens.
     int first_tokens = 0;    // The same, when it was added.
@@ -279,9 +282,11 @@ class Scheduler {
   // Returns the sequences that may be preempted to admit the candidate, in that
   // order.
   std::vector<Rank> Victims(const Sequence& candidate, int blocks) const;
-  // Adds those that have overtaken the candidate.
-  void AddOvertakers(const Sequence& candidate,
-                     std::vector<Rank>& victims) const;
+  // Adds those that have borrowed from the candidate.
+  void AddBorrowers(const Sequence& candidate,
+                    std::vector<Rank>& victims) const;
+  // Lets those that have borrowed from a sequence keep their blocks.
+  void Forgive(SequenceId lender);
   // Adds those of callers that run several, for a caller that runs none.
   void AddSharers(const Sequence& candidate, int blocks,
                   std::vector<Rank>& victims) const;

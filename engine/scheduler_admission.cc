@@ -126,7 +126,7 @@ std::vector<Scheduler::Rank> Scheduler::Victims(const Sequence& candidate,
     if (rank.lowness <= -candidate.priority) break;
     victims.push_back(rank);
   }
-  AddOvertakers(candidate, victims);
+  AddBorrowers(candidate, victims);
   if (candidate.caller->running(candidate.rank.lowness) == 0 &&
       candidate.stuck_since &&
       now_ - *candidate.stuck_since >= options_.patience) {
@@ -135,13 +135,20 @@ std::vector<Scheduler::Rank> Scheduler::Victims(const Sequence& candidate,
   return victims;
 }
 
-void Scheduler::AddOvertakers(const Sequence& candidate,
-                              std::vector<Rank>& victims) const {
+void Scheduler::Forgive(SequenceId lender) {
+  for (const Rank& rank : running_) {
+    Sequence& other = sequences_.at(rank.id);
+    if (other.lender == lender) other.lender.reset();
+  }
+}
+
+void Scheduler::AddBorrowers(const Sequence& candidate,
+                             std::vector<Rank>& victims) const {
   const auto begin = victims.size();
   for (const Rank& rank : running_) {
     // A step preempts before it admits.
     const Sequence& other = sequences_.at(rank.id);
-    if (other.overtook == candidate.rank.id && other.admitted_in != steps_) {
+    if (other.lender == candidate.rank.id && other.admitted_in != steps_) {
       victims.push_back(rank);
     }
   }
@@ -155,7 +162,7 @@ std::vector<Scheduler::Rank> Scheduler::Candidates(
   if (stuck == nullptr) return first;
   std::erase_if(first, [&](const Rank& rank) {
     const Sequence& other = sequences_.at(rank.id);
-    return other.priority <= stuck->priority || other.overtook;
+    return other.priority <= stuck->priority || other.has_borrowed;
   });
   return first;
 }
@@ -239,6 +246,7 @@ bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
   if (sequence.admitted_in == 0) sequence.rank.number = ++admitted_;
   sequence.admitted_in = steps_;
   sequence.stuck_since.reset();
+  Forgive(sequence.rank.id);
   sequence.charged = std::max(sequence.charged, sequence.tokens);
   sequence.cached = static_cast<int>(cached.size()) * kBlockTokens;
   sequence.state = State::kPrefilling;

@@ -323,6 +323,26 @@ TEST(SchedulerFairnessTest, OvertakersGiveWayAndDoNotOvertakeAgain) {
   EXPECT_EQ(admitted(scheduler.NextStep()).size(), 3u);
 }
 
+TEST(SchedulerFairnessTest, AnOvertakerThatPreemptsOwesNothing) {
+  Cluster cluster({.max_running = 1, .ageing = absl::Seconds(1)});
+  Scheduler& scheduler = cluster.scheduler();
+  scheduler.Add(1, 8, 100, -1);
+  scheduler.SetTime(absl::Milliseconds(900));
+  scheduler.Add(2, 8, 100, 0);
+  scheduler.NextStep();
+  // 1 reaches the level of 3 before 2 does, and must not preempt 2.
+  scheduler.SetTime(absl::Milliseconds(1950));
+  scheduler.Add(3, 8, 100, 1);
+  scheduler.SetTime(absl::Seconds(2));
+  EXPECT_EQ(scheduler.NextStep().preempted, Ids{2});
+  scheduler.TokenArrived(3);
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  scheduler.Remove(3);
+  const Scheduler::Step step = scheduler.NextStep();
+  ASSERT_EQ(step.admitted.size(), 1u);
+  EXPECT_EQ(step.admitted[0].sequence, 1u);
+}
+
 TEST(SchedulerFairnessTest, SequencesOfOnePriorityAgeTogether) {
   Cluster cluster({.token_budget = 16, .ageing = absl::Seconds(1)});
   Scheduler& scheduler = cluster.scheduler();

@@ -17,8 +17,9 @@
 #include "serving/tls_flags.h"
 
 ABSL_FLAG(std::string, dense_workers, "",
-          "Addresses of the dense workers: host:port,host:port; file:/path for "
-          "a file with one address per line, read again when it changes; "
+          "Addresses of the dense workers: host:port,host:port (or unix:/path, "
+          "a Unix socket); file:/path for a file with one address per line, "
+          "read again when it changes; "
           "dns:NAME:PORT for all addresses of a name in DNS, or dns:NAME for "
           "its SRV records, looked up every second (required).");
 ABSL_FLAG(absl::Duration, dense_worker_timeout, absl::Seconds(10),

@@ -203,6 +203,12 @@ TEST_F(AdminServerTest, ASocketIsOnlyForTheUserOfTheProcess) {
   ASSERT_EQ(stat(path.c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777, 0600u);
   EXPECT_TRUE(Drain({}).ok());
+  const auto other = AdminServer::Start("unix:" + path, actions_);
+  EXPECT_THAT(std::string(other.status().message()),
+              HasSubstr("--admin_listen: cannot listen on unix:" + path));
+  EXPECT_TRUE(Drain({}).ok());
+  server_.reset();
+  EXPECT_FALSE(std::filesystem::exists(path));
 }
 
 TEST_F(AdminServerTest, AnAddressInUseIsAnError) {

@@ -8,6 +8,7 @@
 
 #include "common/strings.h"
 #include "serving/host_port.h"
+#include "serving/unix_address.h"
 
 namespace apollo {
 
@@ -58,6 +59,17 @@ absl::Status CheckListenAddress(std::string_view flag, std::string_view value) {
   return absl::InvalidArgumentError(absl::StrCat(
       "--", ToAbsl(flag), " is \"", ToAbsl(value),
       "\"; it must be host:port with a port from 0 (any) to 65535"));
+}
+
+absl::Status CheckSocketOrListenAddress(std::string_view flag,
+                                        std::string_view value) {
+  if (!value.starts_with("unix:")) return CheckListenAddress(flag, value);
+  const std::optional<std::string> path = UnixPath(value);
+  if (path && path->size() <= kMaxUnixPath) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--", ToAbsl(flag), " is \"", ToAbsl(value),
+      "\"; a Unix socket must be unix:/path, with a path of at most ",
+      kMaxUnixPath, " bytes"));
 }
 
 }  // namespace apollo

@@ -17,5 +17,8 @@ absl::Status CheckAboveZero(std::string_view flag, absl::Duration value);
 absl::Status CheckNotNegative(std::string_view flag, absl::Duration value);
 // Checks only the form: host:port with a port from 0 to 65535.
 absl::Status CheckListenAddress(std::string_view flag, std::string_view value);
+// The same; or unix:/path, with a path that a socket can have.
+absl::Status CheckSocketOrListenAddress(std::string_view flag,
+                                        std::string_view value);
 
 }  // namespace apollo

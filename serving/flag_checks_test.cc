@@ -36,6 +36,20 @@ TEST(FlagChecksTest, AnAddressToListenOnHasAPort) {
               absl::StrCat("--listen is \"", wrong,
                            "\"; it must be host:port with a port from 0 (any) "
                            "to 65535"));
+    EXPECT_FALSE(CheckSocketOrListenAddress("listen", wrong).ok()) << wrong;
+  }
+}
+
+TEST(FlagChecksTest, ASocketHasAPath) {
+  EXPECT_TRUE(CheckSocketOrListenAddress("listen", "127.0.0.1:0").ok());
+  EXPECT_TRUE(CheckSocketOrListenAddress("listen", "unix:/run/a:1.sock").ok());
+  for (const std::string& wrong :
+       {std::string("unix:"), std::string("unix:relative:1"),
+        "unix:/" + std::string(107, 'x')}) {
+    EXPECT_EQ(CheckSocketOrListenAddress("listen", wrong).message(),
+              absl::StrCat("--listen is \"", wrong,
+                           "\"; a Unix socket must be unix:/path, with a path "
+                           "of at most 107 bytes"));
   }
 }
 

@@ -19,6 +19,7 @@
 
 #include "common/status_macros.h"
 #include "serving/host_port.h"
+#include "serving/unix_address.h"
 
 namespace apollo {
 namespace {
@@ -34,7 +35,7 @@ absl::StatusOr<Addresses> Resolve(const std::string& address) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", address,
                      "\" is not an address to listen on; it must be host:port, "
-                     "with a port from 0 to 65535"));
+                     "with a port from 0 to 65535, or unix:/path"));
   }
   std::string host = parsed->host;
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
@@ -149,10 +150,19 @@ absl::StatusOr<Listener> TryListen(
   return listener;
 }
 
+absl::StatusOr<Listener> ListenOnPath(const std::string& path) {
+  Listener listener;
+  ASSIGN_OR_RETURN(listener.file, SocketFile::Claim(path));
+  ASSIGN_OR_RETURN(FileDescriptor socket, listener.file->Listen());
+  listener.sockets.push_back(std::move(socket));
+  return listener;
+}
+
 }  // namespace
 
 absl::StatusOr<Listener> ListenOn(const std::string& address,
                                   absl::Duration user_timeout) {
+  if (const auto path = UnixPath(address)) return ListenOnPath(*path);
   ASSIGN_OR_RETURN(const Addresses addresses, Resolve(address));
   return ListenOnAll(addresses.get(), address, user_timeout);
 }

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "serving/tcp_client.h"
@@ -94,9 +96,28 @@ TEST(ListenerTest, TheWildcardOfIPv6ServesIPv4Too) {
   EXPECT_TRUE(client.ok());
 }
 
+TEST(ListenerTest, AUnixSocketListensUntilItsEnd) {
+  // Paths of sockets are short; that of TempDir() need not be.
+  std::string folder = "/tmp/apollo_XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/grpc:7.sock";
+  {
+    const auto listener = ListenOn("unix:" + path, absl::Seconds(1));
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    EXPECT_EQ(listener->sockets.size(), 1u);
+    EXPECT_EQ(listener->port, 0);
+    EXPECT_TRUE(std::filesystem::is_socket(path));
+    EXPECT_EQ(ListenOn("unix:" + path, absl::Seconds(1)).status().code(),
+              absl::StatusCode::kUnavailable);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  std::filesystem::remove_all(folder);
+}
+
 TEST(ListenerTest, AnInvalidAddressIsNamed) {
-  for (const char* address : {"", "localhost", "127.0.0.1:", "127.0.0.1:http",
-                              "127.0.0.1:65536", "127.0.0.1:-1"}) {
+  for (const char* address :
+       {"", "localhost", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536",
+        "127.0.0.1:-1", "unix:relative"}) {
     const auto listener = ListenOn(address, absl::Seconds(1));
     EXPECT_EQ(listener.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_NE(

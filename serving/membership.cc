@@ -18,6 +18,7 @@
 #include "common/strings.h"
 #include "serving/dns_members.h"
 #include "serving/host_port.h"
+#include "serving/unix_address.h"
 
 namespace apollo {
 namespace {
@@ -38,12 +39,13 @@ bool IsHost(absl::string_view host) {
 }
 
 absl::Status CheckAddress(absl::string_view address) {
+  if (UnixPath(ToStd(address))) return absl::OkStatus();
   const std::optional<HostPort> parsed = ParseHostPort(address);
   if (!parsed || !IsHost(parsed->host) || parsed->port == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", address,
                      "\" is not an address; it must be host:port with a port "
-                     "from 1 to 65535"));
+                     "from 1 to 65535, or unix:/path"));
   }
   return absl::OkStatus();
 }

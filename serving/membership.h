@@ -32,7 +32,8 @@ class Membership {
 
   // Parses the value of a flag:
   //
-  // - "host:port,host:port" is a fixed list;
+  // - "host:port,host:port" is a fixed list. An address may also be that of a
+  //   Unix socket, "unix:/path";
   // - "file:/path" is a file with one address per line, which may change while
   //   the process runs and need not exist yet. Skips empty lines and lines that
   //   start with #;

@@ -25,17 +25,20 @@ TEST(MembershipTest, ListsKeepTheirOrderWithoutRepeats) {
   auto membership = Membership::Parse(" b:2, a:1,,b:2,[::1]:65535");
   ASSERT_TRUE(membership.ok()) << membership.status();
   EXPECT_EQ((*membership)->Current(), (Addresses{"b:2", "a:1", "[::1]:65535"}));
+  EXPECT_EQ((*Membership::Parse("unix:/run/a.sock,a:1"))->Current(),
+            (Addresses{"unix:/run/a.sock", "a:1"}));
   EXPECT_EQ((*Membership::Parse(""))->Current(), Addresses{});
 }
 
 TEST(MembershipTest, AnInvalidAddressIsNamed) {
-  for (const char* bad : {"host",           "host:",           ":80",
-                          "host:0",         "host:65536",      "host:x",
-                          "file:",          "a host:80",       "a:80;b:80",
-                          "http://host:80", "[::1:80",         "[]:80",
-                          "dns:",           "dns:name:0",      "dns:name:65536",
-                          "dns:name:x",     "dns:10.0.0.1:80", "dns:a b:80",
-                          "dns:[::1]:80",   "dns:a:1,b:2"}) {
+  for (const char* bad :
+       {"host",           "host:",           ":80",
+        "host:0",         "host:65536",      "host:x",
+        "file:",          "a host:80",       "a:80;b:80",
+        "http://host:80", "[::1:80",         "[]:80",
+        "dns:",           "dns:name:0",      "dns:name:65536",
+        "dns:name:x",     "dns:10.0.0.1:80", "dns:a b:80",
+        "dns:[::1]:80",   "dns:a:1,b:2",     "unix:relative"}) {
     const auto membership = Membership::Parse(bad);
     ASSERT_FALSE(membership.ok()) << bad;
     EXPECT_EQ(membership.status().code(), absl::StatusCode::kInvalidArgument);

@@ -13,8 +13,9 @@
 ABSL_FLAG(
     std::string, expert_workers, "",
     "Addresses of all expert workers; this one may be among them: "
-    "host:port,host:port; file:/path for a file with one address per line, "
-    "read again when it changes; dns:NAME:PORT for all addresses of a name in "
+    "host:port,host:port (or unix:/path, a Unix socket); file:/path for a "
+    "file with one address per line, read again when it changes; dns:NAME:PORT "
+    "for all addresses of a name in "
     "DNS, or dns:NAME for its SRV records, looked up every second. Required "
     "for a dense worker. An expert worker needs the addresses of those that "
     "hold the experts it lacks.");

@@ -12,6 +12,7 @@
 
 #include "common/log.h"
 #include "serving/host_port.h"
+#include "serving/unix_address.h"
 
 namespace apollo {
 namespace {
@@ -29,9 +30,27 @@ bool IsOfThisMachine(const addrinfo& address, const FileDescriptor& socket) {
               address.ai_addrlen) == 0;
 }
 
+SocketAddress AddressOf(const std::string& path) {
+  SocketAddress to;
+  if (path.size() > kMaxUnixPath) return to;
+  const sockaddr_un address = UnixSocketAddress(path);
+  to.size = sizeof(address);
+  std::memcpy(&to.address, &address, sizeof(address));
+  return to;
+}
+
+// Returns true if the errno of a connect means that nobody accepts there.
+bool IsRefusal(int error, const SocketAddress& to) {
+  if (error == ECONNREFUSED) return true;
+  // The file is gone, or the queue of connections is full.
+  return to.address.ss_family == AF_UNIX &&
+         (error == ENOENT || error == EAGAIN);
+}
+
 }  // namespace
 
 std::vector<SocketAddress> OwnAddresses(const std::string& address) {
+  if (const auto path = UnixPath(address)) return {AddressOf(*path)};
   const std::optional<HostPort> parsed = ParseHostPort(address);
   if (!parsed) return {};
   std::string host = parsed->host;
@@ -98,7 +117,7 @@ void PortWatch::Begin(absl::Duration now) {
       errno == EINPROGRESS) {
     Continue(now);
   } else {
-    End(errno == ECONNREFUSED ? Outcome::kBad : Outcome::kNone, now);
+    End(IsRefusal(errno, to) ? Outcome::kBad : Outcome::kNone, now);
   }
 }
 

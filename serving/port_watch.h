@@ -21,7 +21,7 @@ struct SocketAddress {
 
 // Returns the addresses that a host:port has on this machine: 127.0.0.1 for all
 // of them (an empty host, 0.0.0.0 or [::]), and none for a host that cannot be
-// resolved.
+// resolved; or that of unix:/path.
 std::vector<SocketAddress> OwnAddresses(const std::string& address);
 
 // Watches from inside that one of the process's own ports takes connections: a

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -122,6 +124,27 @@ TEST_F(PortWatchTest, ANameIsWatchedWhereTheServerListens) {
     EXPECT_TRUE(watch_->Look().ok());
     for (int i = 0; i < 2 * PortWatch::kFailures; ++i) Succeed();
   }
+}
+
+// A Unix socket is also lost when somebody removes its file.
+TEST_F(PortWatchTest, ASocketWithoutItsFileIsLost) {
+  // Paths of sockets are short; that of TempDir() need not be.
+  std::string folder = "/tmp/apollo_XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string address = "unix:" + folder + "/grpc.sock";
+  auto listener = ListenOn(address, absl::Seconds(5));
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  listener_ = *std::move(listener);
+  ASSERT_EQ(OwnAddresses(address).size(), 1u);
+  watch_ = std::make_unique<PortWatch>("listen", address, "", clock_);
+  Succeed();
+  EXPECT_TRUE(Works());
+  Succeed(/*waiting=*/PortWatch::kFailures - 1);
+  std::filesystem::remove_all(folder);
+  for (int i = 1; i < PortWatch::kFailures; ++i) EXPECT_TRUE(Begin().ok());
+  EXPECT_EQ(Begin().message(),
+            absl::StrCat("--listen: ", address, " takes no connections: ",
+                         PortWatch::kFailures, " trials in a row failed"));
 }
 
 TEST(OwnAddressesTest, OthersAreLeftOut) {

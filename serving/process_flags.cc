@@ -13,7 +13,8 @@
 
 ABSL_FLAG(std::string, model, "", "Directory of the model (required).");
 ABSL_FLAG(std::string, listen, "",
-          "Where to serve gRPC, as host:port; port 0 takes any free one. "
+          "Where to serve gRPC, as host:port; port 0 takes any free one; or as "
+          "unix:/path, a Unix socket that only the same user may use. "
           "[::]:PORT serves all addresses of the machine, 0.0.0.0:PORT those "
           "of IPv4. Default: 127.0.0.1:50051 for what clients call, else "
           "127.0.0.1:0.");
@@ -84,7 +85,7 @@ absl::StatusOr<ProcessFlags> ReadProcessFlags(
   flags.strict_model = absl::GetFlag(FLAGS_strict_model);
   flags.server.listen = absl::GetFlag(FLAGS_listen);
   if (flags.server.listen.empty()) flags.server.listen = default_listen;
-  RETURN_IF_ERROR(CheckListenAddress("listen", flags.server.listen));
+  RETURN_IF_ERROR(CheckSocketOrListenAddress("listen", flags.server.listen));
   flags.server.max_connections = absl::GetFlag(FLAGS_max_connections);
   RETURN_IF_ERROR(CheckFromTo("max_connections", flags.server.max_connections,
                               1, kMostConnections));

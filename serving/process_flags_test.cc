@@ -71,11 +71,15 @@ TEST_F(ProcessFlagsTest, AModelIsRequired) {
 TEST_F(ProcessFlagsTest, NamesAnInvalidListenAddress) {
   absl::SetFlag(&FLAGS_listen, "abc");
   ExpectRefused("--listen is \"abc\"; it must be host:port");
+  absl::SetFlag(&FLAGS_listen, "unix:relative");
+  ExpectRefused("--listen is \"unix:relative\"; a Unix socket must be");
 }
 
 TEST_F(ProcessFlagsTest, NamesAnInvalidMetricsAddress) {
   absl::SetFlag(&FLAGS_metrics_listen, "9090");
   ExpectRefused("--metrics_listen is \"9090\"; it must be host:port");
+  absl::SetFlag(&FLAGS_metrics_listen, "unix:/run/metrics.sock");
+  ExpectRefused("--metrics_listen is \"unix:/run/metrics.sock\"; it must be");
 }
 
 TEST_F(ProcessFlagsTest, NamesAnAddressFileThatCannotBeWritten) {

@@ -50,8 +50,8 @@ absl::Status ProcessFrame::CheckNamesWorkers() const {
   if (!members_->NamesNobody()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "--", flag_,
-      " names no worker; it must be host:port,host:port, file:/path for a file "
-      "with one address per line, or dns:NAME:PORT"));
+      " names no worker; it must be host:port,host:port (or unix:/path), "
+      "file:/path for a file with one address per line, or dns:NAME:PORT"));
 }
 
 absl::Status ProcessFrame::Begin(absl::StatusOr<std::unique_ptr<Server>> server,

@@ -202,7 +202,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   RETURN_IF_ERROR(server->ServeMetrics(options.metrics_listen, metrics));
   ASSIGN_OR_RETURN(Listener listener,
                    ListenOn(options.listen, options.keepalive_timeout));
-  server->address_ = absl::StrCat(Host(options.listen), ":", listener.port);
+  server->address_ =
+      listener.file != nullptr
+          ? options.listen
+          : absl::StrCat(Host(options.listen), ":", listener.port);
   SetUpPluginsOnce(options.reflection && options.gate == nullptr);
   CaptureGrpcLog();
   grpc::ServerBuilder builder;

@@ -28,7 +28,8 @@
 namespace apollo {
 
 struct ServerOptions {
-  std::string listen = "127.0.0.1:0";          // gRPC; port 0: any free port.
+  // gRPC; port 0: any free port. Or unix:/path.
+  std::string listen = "127.0.0.1:0";
   std::string metrics_listen = "127.0.0.1:0";  // HTTP, /metrics.
   std::string address_file;  // File for both addresses; empty: none.
   bool reflection = false;
@@ -115,7 +116,7 @@ class Server {
   // or INVALID_ARGUMENT naming the address if one cannot be bound. When both
   // ports listen, writes the address file atomically, or returns an error
   // naming the file:
-  //   grpc HOST:PORT
+  //   grpc HOST:PORT (or unix:/path)
   //   metrics HOST:PORT
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, const std::vector<NamedService>& services,

@@ -1,9 +1,13 @@
 #include "serving/server.h"
 
+#include <absl/time/clock.h>
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <string>
@@ -122,6 +126,40 @@ TEST(ServerTest, HealthAnswersByServiceName) {
   }
   check("test.v1.Unknown", status);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST(ServerTest, ServesOnAUnixSocket) {
+  // Paths of sockets are short; that of TempDir() need not be.
+  std::string folder = "/tmp/apollo_XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  ServerOptions options;
+  options.listen = "unix:" + folder + "/grpc.sock";
+  options.address_file = folder + "/addresses";
+  options.max_connections = 2;
+  Nothing service;
+  auto server = Server::Start(options, {{&service, "test.v1.Nothing"}}, {});
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_EQ((*server)->address(), options.listen);
+  std::string name, address;
+  std::ifstream(options.address_file) >> name >> address;
+  EXPECT_EQ(address, options.listen);
+  {
+    HealthClient first(options.listen), second(options.listen);
+    EXPECT_TRUE(first.Check().ok());
+    EXPECT_TRUE(second.Check().ok());
+    HealthClient third(options.listen);
+    EXPECT_EQ(third.Check().error_code(), grpc::StatusCode::UNAVAILABLE);
+  }
+  // The places of connections that have ended are given to others.
+  grpc::Status status;
+  const auto end = absl::Now() + absl::Minutes(1);
+  do {
+    status = HealthClient(options.listen).Check();
+  } while (!status.ok() && absl::Now() < end);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  server->reset();
+  EXPECT_FALSE(std::filesystem::exists(folder + "/grpc.sock"));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(ServerTest, LivenessIsNotReadiness) {

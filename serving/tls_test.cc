@@ -82,13 +82,13 @@ grpc::Status CallDescribe(const std::shared_ptr<grpc::Channel>& channel) {
   });
 }
 
-// Polls for at most a minute.
+// Tries for at most a minute. No pause is needed: each try is a call over a
+// connection of its own.
 template <typename Done>
 bool Eventually(Done done) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
   while (std::chrono::steady_clock::now() < end) {
     if (done()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return false;
 }

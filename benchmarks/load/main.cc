@@ -13,14 +13,14 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/load/connection.h"
 #include "benchmarks/load/prompts.h"
 #include "benchmarks/load/stream.h"
 #include "common/json.h"
+#include "common/mutex.h"
 #include "common/status_macros.h"
 #include "serving/help.h"
-#include "serving/server.h"
 
-ABSL_FLAG(std::string, server, "127.0.0.1:50051", "Address of the router.");
 ABSL_FLAG(int, streams, 1, "Concurrent requests, started together.");
 ABSL_FLAG(int, prompt_tokens, 128, "Tokens of each prompt.");
 ABSL_FLAG(int, new_tokens, 64, "Tokens that each stream generates.");
@@ -124,8 +124,9 @@ absl::Status Run() {
   std::uint64_t seed = absl::GetFlag(FLAGS_seed);
   while (seed == 0) seed = std::random_device()();
 
-  const auto service = v1::InferenceService::NewStub(
-      MakeClusterChannel(absl::GetFlag(FLAGS_server)));
+  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel,
+                   ConnectByFlags());
+  const auto service = v1::InferenceService::NewStub(channel);
   ASSIGN_OR_RETURN(Prompts prompts, Prompts::Make(*service, seed));
   Progress progress(count, after);
   const auto epoch = std::chrono::steady_clock::now();

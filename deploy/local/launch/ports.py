@@ -18,8 +18,13 @@ def remember(folder, names):
     for name in names:
         addresses = {kind: state.read_address(folder, name, kind) for kind in KINDS}
         if all(addresses.values()):
-            known[name] = {kind: int(address.rpartition(":")[2]) for kind, address in addresses.items()}
+            known[name] = {kind: port_of(address) for kind, address in addresses.items()}
     state.write(os.path.join(folder, "ports"), json.dumps(known, indent=1))
+
+
+def port_of(address):
+    """Returns the port of "host:port"; 0 for a Unix socket."""
+    return 0 if address.startswith("unix:") else int(address.rpartition(":")[2])
 
 
 def recall(folder):
