@@ -63,7 +63,7 @@ struct PlacementRules {
   double hysteresis = 1.3;
   // For moves during a surge: the time between two, their number in a minute,
   // and the rows of the last seconds (ExpertDemand::Recent) instead of
-  // `least_rows`. 300 are about 20 rows a second.
+  // `least_rows`. 300 are about 70 rows a second.
   absl::Duration between_surge_moves = absl::Seconds(1);
   int most_surge_moves = 20;
   double surge_rows = 300;
@@ -71,10 +71,19 @@ struct PlacementRules {
   int most_at_once = 8;
 };
 
+// A load, and what to drop for it, if anything.
+struct PlacementSwap {
+  LayerExpert load;
+  std::optional<LayerExpert> drop = std::nullopt;
+};
+
 // Load the one first, then drop the other. At least one is set.
 struct PlacementMove {
   std::optional<LayerExpert> load = std::nullopt;
   std::optional<LayerExpert> drop = std::nullopt;
+  // The same expert in other layers, to be moved next, one after the other and
+  // without a rest between them.
+  std::vector<PlacementSwap> further = {};
   std::string reason = {};  // For operators; one line.
 };
 
