@@ -139,6 +139,18 @@ void PlacementControl::Note(std::string move, absl::Duration now) {
 
 bool PlacementControl::Dispensable(LayerExpert which,
                                    std::span<const PlacementPeer> peers) const {
+  // A worker drops an expert only if one that comes later in an order keeps it,
+  // so that the last one keeps it. With workers that have different orders,
+  // only what comes later in both is later for all.
+  const bool both_orders = std::any_of(
+      peers.begin(), peers.end(),
+      [](const PlacementPeer& peer) { return peer.ranks_by_layer; });
+  const auto later = [&](const std::string& peer) {
+    return std::pair(HolderRank(peer, which), peer) >
+               std::pair(HolderRank(name_, which), name_) &&
+           (!both_orders || std::pair(RendezvousRank(peer, which), peer) >
+                                std::pair(RendezvousRank(name_, which), name_));
+  };
   bool keeper = false;
   for (const PlacementPeer& peer : peers) {
     if (!peer.stays || peer.silent || !peer.resident.Has(which)) continue;
@@ -147,8 +159,7 @@ bool PlacementControl::Dispensable(LayerExpert which,
       // The file tells what it keeps; without a line it keeps everything.
       if (line == file_->end() || line->second.Has(which)) return true;
     }
-    keeper = keeper || std::pair(HolderRank(peer.name, which), peer.name) >
-                           std::pair(HolderRank(name_, which), name_);
+    keeper = keeper || later(peer.name);
   }
   return keeper;
 }
@@ -179,6 +190,7 @@ PlacementReport PlacementControl::Report(absl::Duration now) {
     }
   }
   ForgetOldMoves(now);
+  report.ranks_by_expert = true;
   report.moves = CanMove(now);
   if (report.moves) report.most_resident = MostResident();
   report.last_move = last_move_text_;

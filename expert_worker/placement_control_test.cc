@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -179,6 +180,30 @@ TEST_F(PlacementControlTest, AWorkerThatRestsSaysSo) {
   EXPECT_FALSE(control_->Report(clock_.now).moves);
   clock_.now += absl::Seconds(60);
   EXPECT_TRUE(control_->Report(clock_.now).moves);
+}
+
+// A peer of an older version may have another order of the holders in each
+// layer. Then only what is later in both orders may be relied on.
+TEST_F(PlacementControlTest, DropsAgreeWithOlderVersions) {
+  constexpr LayerExpert kWhich = {5, 1};
+  int by_one = 0, by_both = 0;
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "p" + std::to_string(i);
+    const bool later = HolderRank(name, kWhich) > HolderRank("w0", kWhich);
+    const bool later_in_layer =
+        RendezvousRank(name, kWhich) > RendezvousRank("w0", kWhich);
+    PlacementPeer peer = peer_;
+    peer.name = name;
+    EXPECT_EQ(control_->Dispensable(kWhich, std::span(&peer, 1)), later);
+    peer.ranks_by_layer = true;
+    EXPECT_EQ(control_->Dispensable(kWhich, std::span(&peer, 1)),
+              later && later_in_layer);
+    by_one += later ? 1 : 0;
+    by_both += later && later_in_layer ? 1 : 0;
+  }
+  EXPECT_GT(by_one, by_both);
+  EXPECT_GT(by_both, 0);
+  EXPECT_TRUE(control_->Report(clock_.now).ranks_by_expert);
 }
 
 }  // namespace

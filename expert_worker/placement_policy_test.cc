@@ -215,7 +215,7 @@ TEST_F(PlacementPolicyTest, ASurgeMovesWithinSeconds) {
     demand_.Add(E(3), {400, 400, 0}, now);
     state_.now = now;
   }
-  EXPECT_LE(now, kNow + absl::Seconds(10));
+  EXPECT_LE(now, kNow + absl::Seconds(5));
   const auto move = NextMove(state_);
   ASSERT_TRUE(move.has_value());
   EXPECT_EQ(move->load, E(3));
@@ -277,10 +277,10 @@ TEST_F(PlacementPolicyTest, ALullIsNoSurgeOfOthers) {
   for (int second = 1200; second >= 60; --second) {
     demand_.Add(E(0), {100, 0, 0}, kNow - absl::Seconds(second));
   }
-  demand_.Add(E(3), {1000, 1000, 0}, kNow);
+  demand_.Add(E(3), {700, 700, 0}, kNow);
   state_.last_move = kNow - absl::Seconds(2);
   EXPECT_FALSE(NextMove(state_).has_value());
-  demand_.Add(E(3), {1500, 1500, 0}, kNow);
+  demand_.Add(E(3), {800, 800, 0}, kNow);
   EXPECT_TRUE(NextMove(state_).has_value());
 }
 
