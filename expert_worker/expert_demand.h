@@ -17,7 +17,7 @@ namespace apollo {
 class ExpertDemand {
  public:
   static constexpr absl::Duration kHalfLife = absl::Minutes(5);
-  static constexpr absl::Duration kRecentHalfLife = absl::Seconds(10);
+  static constexpr absl::Duration kRecentHalfLife = absl::Seconds(5);
   static constexpr absl::Duration kForgetAfter = absl::Hours(1);
 
   struct Use {

@@ -71,7 +71,7 @@ void ExpertResidence::Place(std::set<LayerExpert> target, ExpertHold reason) {
   if (options_.load == nullptr) return;
   target_ = std::move(target);
   target_reason_ = reason;
-  retry_at_.clear();
+  if (reason != ExpertHold::kAuto) retry_at_.clear();
   for (auto& [which, held] : held_) {
     if (target_.contains(which) && held.hold != ExpertHold::kStandby) {
       held.hold = reason;
@@ -83,6 +83,14 @@ void ExpertResidence::Place(std::set<LayerExpert> target, ExpertHold reason) {
 bool ExpertResidence::IsResident(LayerExpert which) const {
   const auto it = held_.find(which);
   return it != held_.end() && it->second.hold != ExpertHold::kStandby;
+}
+
+bool ExpertResidence::RetriesLater() const {
+  return std::any_of(
+      retry_at_.begin(), retry_at_.end(), [this](const auto& retry) {
+        return target_.contains(retry.first) && !held_.contains(retry.first) &&
+               clock_.Now() < retry.second;
+      });
 }
 
 bool ExpertResidence::Complete() const {

@@ -76,10 +76,14 @@ class ExpertResidence {
   void Want(LayerExpert which);
   // Notes a use of an expert in memory.
   void Used(LayerExpert which);
-  // Sets the experts to hold from now on, for the reason.
+  // Sets the experts to hold from now on, for the reason. What could not be
+  // loaded is tried again at once for a file, otherwise when its pause is over.
   void Place(std::set<LayerExpert> target, ExpertHold reason);
   // Returns true if it holds exactly the experts that it is to hold.
   bool settled() const { return !moving_; }
+  // Returns true if an expert that it is to hold could not be loaded, and waits
+  // for its next try.
+  bool RetriesLater() const;
   // Returns true while an expert is being loaded.
   bool loading() const { return loading_.has_value(); }
   // Returns when the load in progress began, until its weights are here.

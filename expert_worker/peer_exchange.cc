@@ -84,6 +84,7 @@ std::vector<PlacementPeer> PeerExchange::Holders() const {
     holder = {info.name, info.resident, !info.draining && !peer.leaving,
               info.placement.moves, info.placement.most_resident};
     holder.silent = peer.silent;
+    holder.ranks_by_layer = !info.placement.ranks_by_expert;
     for (const PlacedExpert& placed : info.placement.experts) {
       holder.own[{placed.layer, placed.expert}] = {
           static_cast<double>(placed.own_rows),

@@ -9,10 +9,6 @@
 namespace apollo {
 namespace {
 
-// Entries of a report at most, so that a description stays small. Models with
-// more experts over all layers show the first ones.
-constexpr std::size_t kMostEntries = 512;
-
 std::int64_t Rounded(double rows) { return std::llround(rows); }
 
 }  // namespace
@@ -60,6 +56,7 @@ void PlacementControl::TakeFile(Placement placement, absl::Duration now) {
     LogWarning("placement_incomplete", {{"worker", name_}});
     return;
   }
+  further_.clear();
   const std::set<LayerExpert> target =
       own->second.Each(config_.boundary, config_.num_layers);
   if (target != Residents()) Note("by the placement file", now);
@@ -84,11 +81,11 @@ PlacementState PlacementControl::StateAt(absl::Duration now) const {
 
 void PlacementControl::Decide(std::vector<PlacementPeer> peers,
                               absl::Duration now) {
-  if (!Decides(now)) return;
+  if (!Decides(now) || GoOn(now)) return;
   next_decision_ = now + kDecideEvery;
-  while (!moves_.empty() && now - moves_.front() >= absl::Minutes(1)) {
-    moves_.pop_front();
-  }
+  // What could not be loaded is tried again by itself.
+  if (residence_.RetriesLater()) return;
+  ForgetOldMoves(now);
   PlacementState state = StateAt(now);
   state.peers = std::move(peers);
   std::optional<PlacementMove> move = NextMove(state, options_.rules);
@@ -99,7 +96,40 @@ void PlacementControl::Decide(std::vector<PlacementPeer> peers,
   LogInfo("expert_moved", {{"reason", move->reason}});
   Note(std::move(move->reason), now);
   moves_.push_back(now);
+  further_.assign(move->further.begin(), move->further.end());
   residence_.Place(std::move(target), ExpertHold::kAuto);
+}
+
+bool PlacementControl::GoOn(absl::Duration now) {
+  if (further_.empty()) return false;
+  if (!residence_.settled()) {
+    // A load that fails, or a drop that must wait, ends the move.
+    if (now - last_move_ < kMoveTakes) return true;
+    further_.clear();
+    return false;
+  }
+  const PlacementSwap swap = further_.front();
+  further_.pop_front();
+  std::set<LayerExpert> target = Residents();
+  target.insert(swap.load);
+  if (swap.drop) target.erase(*swap.drop);
+  last_move_ = now;
+  residence_.Place(std::move(target), ExpertHold::kAuto);
+  return true;
+}
+
+void PlacementControl::ForgetOldMoves(absl::Duration now) {
+  while (!moves_.empty() && now - moves_.front() >= absl::Minutes(1)) {
+    moves_.pop_front();
+  }
+}
+
+bool PlacementControl::CanMove(absl::Duration now) const {
+  if (!options_.automatic || residence_.RetriesLater()) return false;
+  const bool moving = now - last_move_ < kMoveTakes;
+  const bool rests =
+      static_cast<int>(moves_.size()) >= options_.rules.most_surge_moves;
+  return moving || (residence_.settled() && !rests);
 }
 
 void PlacementControl::Note(std::string move, absl::Duration now) {
@@ -109,6 +139,18 @@ void PlacementControl::Note(std::string move, absl::Duration now) {
 
 bool PlacementControl::Dispensable(LayerExpert which,
                                    std::span<const PlacementPeer> peers) const {
+  // A worker drops an expert only if one that comes later in an order keeps it,
+  // so that the last one keeps it. With workers that have different orders,
+  // only what comes later in both is later for all.
+  const bool both_orders = std::any_of(
+      peers.begin(), peers.end(),
+      [](const PlacementPeer& peer) { return peer.ranks_by_layer; });
+  const auto later = [&](const std::string& peer) {
+    return std::pair(HolderRank(peer, which), peer) >
+               std::pair(HolderRank(name_, which), name_) &&
+           (!both_orders || std::pair(RendezvousRank(peer, which), peer) >
+                                std::pair(RendezvousRank(name_, which), name_));
+  };
   bool keeper = false;
   for (const PlacementPeer& peer : peers) {
     if (!peer.stays || peer.silent || !peer.resident.Has(which)) continue;
@@ -117,8 +159,7 @@ bool PlacementControl::Dispensable(LayerExpert which,
       // The file tells what it keeps; without a line it keeps everything.
       if (line == file_->end() || line->second.Has(which)) return true;
     }
-    keeper = keeper || std::pair(HolderRank(peer.name, which), peer.name) >
-                           std::pair(HolderRank(name_, which), name_);
+    keeper = keeper || later(peer.name);
   }
   return keeper;
 }
@@ -148,8 +189,9 @@ PlacementReport PlacementControl::Report(absl::Duration now) {
                           static_cast<double>(placed.recent_rows)};
     }
   }
-  report.moves = options_.automatic &&
-                 (residence_.settled() || now - last_move_ < kMoveTakes);
+  ForgetOldMoves(now);
+  report.ranks_by_expert = true;
+  report.moves = CanMove(now);
   if (report.moves) report.most_resident = MostResident();
   report.last_move = last_move_text_;
   if (!last_move_text_.empty()) report.last_move_at = WallSeconds(last_move_);

@@ -2,6 +2,8 @@
 
 #include <absl/time/time.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
@@ -26,6 +28,11 @@ namespace apollo {
 // (expert_worker/placement_policy.h). Single-threaded.
 class PlacementControl {
  public:
+  // Entries of a report at most, so that a description stays below 400 KB. An
+  // automatic placement must be able to report every expert of every layer; of
+  // larger models a report has the first ones.
+  static constexpr std::size_t kMostEntries = 8192;
+
   struct Options {
     // Moves experts by measured use.
     bool automatic = false;
@@ -52,7 +59,8 @@ class PlacementControl {
   void TakeFile(Placement placement, absl::Duration now);
   // Returns true if Decide may move something now.
   bool Decides(absl::Duration now) const {
-    return options_.automatic && now >= next_decision_ && !residence_.loading();
+    return options_.automatic && !residence_.loading() &&
+           (now >= next_decision_ || !further_.empty());
   }
   // Makes the next move of an automatic placement, if there is one to make,
   // by descriptions of the peers that are some seconds old. Not for a
@@ -78,6 +86,12 @@ class PlacementControl {
   static constexpr absl::Duration kDecideEvery = absl::Milliseconds(250);
   static constexpr absl::Duration kMoveTakes = absl::Seconds(5);
 
+  // Begins the next part of the move in progress. Returns false if there is
+  // none.
+  bool GoOn(absl::Duration now);
+  // Returns true if the worker can make a move of a surge, or is making one.
+  bool CanMove(absl::Duration now) const;
+  void ForgetOldMoves(absl::Duration now);
   void Note(std::string move, absl::Duration now);
   PlacementState StateAt(absl::Duration now) const;
   int MostResident() const {
@@ -96,7 +110,8 @@ class PlacementControl {
   ExpertDemand demand_;
   absl::Duration last_move_;  // Or the start.
   absl::Duration next_decision_;
-  std::deque<absl::Duration> moves_;  // In the last minute, by use.
+  std::deque<absl::Duration> moves_;   // In the last minute, by use.
+  std::deque<PlacementSwap> further_;  // The rest of the move in progress.
   std::string last_move_text_;
   std::optional<Placement> file_;
   std::map<LayerExpert, ReportedRows> reported_;  // Of its own sequences.

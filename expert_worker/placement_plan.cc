@@ -35,6 +35,8 @@ PlacementPlan::PlacementPlan(const PlacementState& state,
               &peer);
   }
   AddDemand();
+  for (std::size_t w = 0; w < workers_.size(); ++w) ListDrops(w);
+  for (std::size_t i = 0; i < experts_.size(); ++i) Enqueue(i);
 }
 
 std::size_t PlacementPlan::Index(LayerExpert which) const {
@@ -49,13 +51,17 @@ void PlacementPlan::AddWorker(const std::string& name,
   Worker worker;
   worker.name = &name;
   worker.stays = peer == nullptr || peer->stays;
-  worker.moves = peer == nullptr || (peer->moves && peer->stays);
+  worker.moves = peer == nullptr ? state_.moves_lately < rules_.most_surge_moves
+                                 : peer->moves && peer->stays;
   worker.most_resident =
       peer == nullptr ? state_.most_resident : peer->most_resident;
   worker.resident = std::move(resident);
+  worker.layers.resize(static_cast<std::size_t>(state_.num_experts));
   const int index = static_cast<int>(workers_.size());
   for (const LayerExpert which : worker.resident) {
-    if (!worker.stays || !Knows(which)) continue;
+    if (!Knows(which)) continue;
+    ++worker.layers[static_cast<std::size_t>(which.expert)];
+    if (!worker.stays) continue;
     Expert& expert = experts_[Index(which)];
     ++expert.holders;
     const auto rank = [which](const std::string& holder) {
@@ -116,51 +122,63 @@ void PlacementPlan::AddDemand() {
   }
 }
 
-int PlacementPlan::Layers(const Worker& worker, int expert) const {
-  int layers = 0;
-  for (int layer = state_.first_layer; layer < state_.end_layer; ++layer) {
-    layers += worker.resident.contains({layer, expert}) ? 1 : 0;
+void PlacementPlan::ListDrops(std::size_t index) {
+  Worker& worker = workers_[index];
+  using Ordered = std::tuple<int, double, std::uint64_t, LayerExpert>;
+  std::vector<Ordered> ordered;  // The smallest is best.
+  for (const LayerExpert which : worker.resident) {
+    if (!Knows(which)) continue;
+    const Expert& expert = At(which);
+    if (expert.holders < 2 || expert.first == static_cast<int>(index)) continue;
+    ordered.emplace_back(Layers(worker, which.expert),
+                         expert.kept / (expert.holders - 1),
+                         RendezvousRank(*worker.name, which), which);
   }
-  return layers;
+  std::sort(ordered.begin(), ordered.end());
+  worker.drops.clear();
+  worker.least_drop = std::numeric_limits<double>::infinity();
+  for (const auto& [layers, load, rank, which] : ordered) {
+    worker.drops.push_back({which, load});
+    worker.least_drop = std::min(worker.least_drop, load);
+  }
 }
 
 std::optional<PlacementPlan::Drop> PlacementPlan::DropFor(std::size_t index,
                                                           double load) const {
   const Worker& worker = workers_[index];
-  const auto order = [&](const Drop& drop) {  // The smallest is best.
-    return std::tuple(Layers(worker, drop.which.expert), drop.load,
-                      RendezvousRank(*worker.name, drop.which));
+  const auto worth = [&](double dropped) {
+    return load > rules_.hysteresis * dropped && load - dropped >= least_rows_;
   };
-  std::optional<Drop> best;
-  for (const LayerExpert which : worker.resident) {
-    if (!Knows(which)) continue;
-    const Expert& expert = At(which);
-    if (expert.holders < 2 || expert.first == static_cast<int>(index)) continue;
-    const Drop drop = {which, expert.kept / (expert.holders - 1)};
-    if (load <= rules_.hysteresis * drop.load ||
-        load - drop.load < least_rows_) {
-      continue;
-    }
-    if (!best || order(drop) < order(*best)) best = drop;
+  if (!worth(worker.least_drop)) return std::nullopt;
+  for (const Drop& drop : worker.drops) {
+    if (worth(drop.load)) return drop;
   }
-  return best;
+  return std::nullopt;
 }
 
 std::optional<PlacementPlan::Drop> PlacementPlan::CheapestDrop() const {
-  return DropFor(0, std::numeric_limits<double>::infinity());
+  if (workers_.front().drops.empty()) return std::nullopt;
+  return workers_.front().drops.front();
 }
 
-std::optional<LayerExpert> PlacementPlan::Busiest() const {
-  std::optional<LayerExpert> busiest;
-  for (int layer = state_.first_layer; layer < state_.end_layer; ++layer) {
-    for (int e = 0; e < state_.num_experts; ++e) {
-      const Expert& expert = At({layer, e});
-      if (expert.done || expert.holders == 0) continue;
-      if (Load(expert) < least_rows_) continue;
-      if (!busiest || Load(expert) > Load(At(*busiest))) busiest = {layer, e};
-    }
+void PlacementPlan::Enqueue(std::size_t index) {
+  const Expert& expert = experts_[index];
+  if (expert.holders == 0 || Load(expert) < least_rows_) return;
+  queue_.emplace(Load(expert), -static_cast<std::int64_t>(index));
+}
+
+std::optional<LayerExpert> PlacementPlan::TakeBusiest() {
+  while (!queue_.empty()) {
+    const auto [load, negative] = queue_.top();
+    queue_.pop();
+    const auto index = static_cast<std::size_t>(-negative);
+    const Expert& expert = experts_[index];
+    if (expert.holders == 0 || load != Load(expert)) continue;
+    const int number = static_cast<int>(index);
+    return LayerExpert{state_.first_layer + number / state_.num_experts,
+                       number % state_.num_experts};
   }
-  return busiest;
+  return std::nullopt;
 }
 
 // A worker that has the expert in other layers already comes first: sequences
@@ -179,8 +197,7 @@ std::optional<PlacementPlan::Choice> PlacementPlan::Taker(
     const Worker& worker = workers_[w];
     if (!worker.moves || worker.resident.contains(which)) continue;
     Choice choice = {w};
-    const int resident = static_cast<int>(worker.resident.size());
-    if (resident >= worker.most_resident) {
+    if (!HasRoom(worker)) {
       choice.drop = DropFor(w, load);
       if (!choice.drop) continue;
     }
@@ -193,10 +210,46 @@ void PlacementPlan::Apply(LayerExpert which, const Choice& choice) {
   Worker& worker = workers_[choice.worker];
   worker.assigned = true;
   worker.resident.insert(which);
+  ++worker.layers[static_cast<std::size_t>(which.expert)];
   ++experts_[Index(which)].holders;
-  if (!choice.drop) return;
-  worker.resident.erase(choice.drop->which);
-  --experts_[Index(choice.drop->which)].holders;
+  Enqueue(Index(which));
+  const std::optional<Drop> drop = choice.drop;
+  if (drop) {
+    worker.resident.erase(drop->which);
+    --worker.layers[static_cast<std::size_t>(drop->which.expert)];
+    --experts_[Index(drop->which)].holders;
+    Enqueue(Index(drop->which));
+  }
+  for (std::size_t w = 0; w < workers_.size(); ++w) {
+    const std::set<LayerExpert>& resident = workers_[w].resident;
+    if (resident.contains(which) ||
+        (drop && (w == choice.worker || resident.contains(drop->which)))) {
+      ListDrops(w);
+    }
+  }
+}
+
+std::vector<PlacementSwap> PlacementPlan::ApplyFurther(LayerExpert which,
+                                                       std::size_t worker) {
+  std::vector<PlacementSwap> swaps;
+  for (int layer = state_.first_layer; layer < state_.end_layer; ++layer) {
+    const LayerExpert other = {layer, which.expert};
+    const Expert& expert = At(other);
+    if (workers_[worker].resident.contains(other) || expert.holders == 0 ||
+        Load(expert) < least_rows_) {
+      continue;
+    }
+    Choice choice = {worker};
+    if (!HasRoom(workers_[worker])) {
+      choice.drop = DropFor(worker, Load(expert));
+      if (!choice.drop) continue;
+    }
+    PlacementSwap& swap = swaps.emplace_back();
+    swap.load = other;
+    if (choice.drop) swap.drop = choice.drop->which;
+    Apply(other, choice);
+  }
+  return swaps;
 }
 
 std::string PlacementPlan::Reason(LayerExpert which,
@@ -213,22 +266,24 @@ std::string PlacementPlan::Reason(LayerExpert which,
 
 std::optional<PlacementMove> PlacementPlan::OwnMove() {
   for (int moves = 0; moves < rules_.most_at_once;) {
-    const std::optional<LayerExpert> which = Busiest();
+    const std::optional<LayerExpert> which = TakeBusiest();
     if (!which) return std::nullopt;
     const std::optional<Choice> taker = Taker(*which);
     // A worker makes one move at a time.
-    if (!taker || workers_[taker->worker].assigned) {
-      experts_[Index(*which)].done = true;
-      continue;
-    }
+    if (!taker || workers_[taker->worker].assigned) continue;
+    PlacementMove move;
+    move.load = which;
+    if (taker->drop) move.drop = taker->drop->which;
+    move.reason = Reason(*which, *taker);
+    Apply(*which, *taker);
+    move.further = ApplyFurther(*which, taker->worker);
     if (taker->worker == 0) {
-      PlacementMove move;
-      move.load = which;
-      if (taker->drop) move.drop = taker->drop->which;
-      move.reason = Reason(*which, *taker);
+      if (!move.further.empty()) {
+        absl::StrAppend(&move.reason, "; and in ", move.further.size(),
+                        " more layers");
+      }
       return move;
     }
-    Apply(*which, *taker);
     ++moves;
   }
   return std::nullopt;

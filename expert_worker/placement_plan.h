@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <queue>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/layer_experts.h"
@@ -23,6 +26,10 @@ namespace apollo {
 //
 //   demand / holders  >  hysteresis * demand of the other / (its holders - 1)
 //
+// A worker that takes an expert takes it in all layers in which that holds:
+// then sequences of a family find all that they need in one place, and a surge
+// is over before the last of many layers has its turn.
+//
 // Each such move lowers the larger of both loads. So with a constant demand the
 // sum of demand * (1 + 1/2 + ... + 1/(holders - 1)) over all experts grows with
 // each move, and the moves end; where they end is the apportionment of replicas
@@ -31,6 +38,9 @@ namespace apollo {
 // Demand counts in one measure, that of the last minutes or seconds. A drop
 // counts the larger of both, so a lull drops nothing, and neither measure
 // reverses a move that the other one has asked for.
+//
+// The time is about that of sorting the residents of all workers, so that
+// models with thousands of experts over all layers need no bound.
 //
 // Single-threaded. The state and the rules must outlive the plan.
 class PlacementPlan {
@@ -63,7 +73,6 @@ class PlacementPlan {
     double kept = 0;    // The same, for a drop.
     int holders = 0;    // Workers that stay.
     int first = -1;     // Of them, the first in rendezvous order.
-    bool done = false;  // The plan moves it no more.
   };
   struct Worker {
     const std::string* name = nullptr;
@@ -72,6 +81,10 @@ class PlacementPlan {
     bool assigned = false;  // It has its move.
     int most_resident = 0;
     std::set<LayerExpert> resident = {};
+    std::vector<int> layers = {};  // In which it holds each expert.
+    // What it may give up, the best first, and the least load of them.
+    std::vector<Drop> drops = {};
+    double least_drop = 0;
   };
   struct Choice {
     std::size_t worker = 0;
@@ -95,15 +108,31 @@ class PlacementPlan {
     return expert.wanted / expert.holders;
   }
   // Returns the number of layers in which the worker holds the expert.
-  int Layers(const Worker& worker, int expert) const;
+  static int Layers(const Worker& worker, int expert) {
+    return worker.layers[static_cast<std::size_t>(expert)];
+  }
+  // Sets what a worker may give up.
+  void ListDrops(std::size_t worker);
   // Returns what the worker gives up for an expert whose holders have `load`;
   // nullopt if nothing is worth so little.
   std::optional<Drop> DropFor(std::size_t worker, double load) const;
-  // Returns the expert whose holders have the most to do.
-  std::optional<LayerExpert> Busiest() const;
+  // Puts an expert into the queue, unless its holders have little to do.
+  void Enqueue(std::size_t index);
+  // Takes the expert whose holders have the most to do out of the queue; the
+  // first of equals.
+  std::optional<LayerExpert> TakeBusiest();
   // Returns who should take it.
   std::optional<Choice> Taker(LayerExpert which) const;
+  // Makes the move in the plan.
   void Apply(LayerExpert which, const Choice& choice);
+  // Makes the move of the same expert in the other layers that ask for it, and
+  // returns it.
+  std::vector<PlacementSwap> ApplyFurther(LayerExpert which,
+                                          std::size_t worker);
+  // Returns true if the worker has room without a drop.
+  static bool HasRoom(const Worker& worker) {
+    return static_cast<int>(worker.resident.size()) < worker.most_resident;
+  }
   std::string Reason(LayerExpert which, const Choice& choice) const;
 
   const PlacementState& state_;
@@ -112,6 +141,8 @@ class PlacementPlan {
   const double least_rows_;
   std::vector<Expert> experts_;  // By layer, then number.
   std::vector<Worker> workers_;  // The one that decides first.
+  // Experts to move, as (load, -index): entries with an old load are skipped.
+  std::priority_queue<std::pair<double, std::int64_t>> queue_;
 };
 
 }  // namespace apollo

@@ -93,6 +93,75 @@ TEST_F(PlacementPolicyTest, LoadsTheExpertOfTheBusiestHolders) {
             "expert 0 of layer 9 dropped: 25 rows for each other one");
 }
 
+// An expert comes in all layers that ask for it, one after the other.
+TEST_F(PlacementPolicyTest, AMoveTakesTheExpertInAllLayers) {
+  Rank(0, /*first=*/false);
+  Rank(1, /*first=*/false);
+  state_.end_layer = kLayer + 3;
+  state_.resident.clear();
+  for (int layer = kLayer; layer < state_.end_layer; ++layer) {
+    state_.resident.insert({layer, 0});
+    state_.resident.insert({layer, 1});
+  }
+  state_.most_resident = static_cast<int>(state_.resident.size()) + 1;
+  for (const int layer : {kLayer, kLayer + 2}) {
+    demand_.Add({layer, 4}, {900, 900, 0}, kNow);
+  }
+  demand_.Add({kLayer + 1, 4}, {1, 1, 0}, kNow);
+  const auto move = NextMove(state_);
+  ASSERT_TRUE(move.has_value());
+  EXPECT_EQ(move->load, E(4));
+  EXPECT_FALSE(move->drop.has_value());  // There is room for one.
+  ASSERT_EQ(move->further.size(), 1u);
+  EXPECT_EQ(move->further[0].load, (LayerExpert{kLayer + 2, 4}));
+  ASSERT_TRUE(move->further[0].drop.has_value());
+  EXPECT_TRUE(state_.resident.contains(*move->further[0].drop));
+  EXPECT_NE(move->reason.find("; and in 1 more layers"), std::string::npos);
+}
+
+// A worker that has made its moves of a minute takes no part in the plan of a
+// surge, and its peers do not wait for it.
+TEST_F(PlacementPolicyTest, AWorkerWithoutFurtherMovesTakesNothing) {
+  state_.most_resident = 3;
+  Absent(3, 5000);
+  EXPECT_TRUE(NextMove(state_).has_value());
+  state_.moves_lately = PlacementRules().most_surge_moves;
+  EXPECT_FALSE(NextMove(state_).has_value());
+}
+
+// The plan sees all experts of a large model, and needs little time for it: one
+// look at all for each of them would take minutes.
+TEST_F(PlacementPolicyTest, ManyLayersAndExperts) {
+  constexpr int kLayers = 48, kExperts = 128;
+  state_.first_layer = 0;
+  state_.end_layer = kLayers;
+  state_.num_experts = kExperts;
+  state_.resident.clear();
+  state_.peers.clear();
+  std::set<int> odd, even;
+  for (int e = 0; e < kExperts; ++e) (e % 2 == 0 ? even : odd).insert(e);
+  state_.resident = LayerExperts(even).Each(0, kLayers);
+  state_.most_resident = static_cast<int>(state_.resident.size());
+  for (int w = 1; w < 8; ++w) {
+    state_.peers.push_back({"w" + std::to_string(w), w % 2 == 0 ? even : odd,
+                            true, true, state_.most_resident});
+  }
+  for (int layer = 0; layer < kLayers; ++layer) {
+    for (int e = 0; e < kExperts; ++e) {
+      demand_.Add({layer, e}, {1000, 1000, 0}, kNow);
+    }
+  }
+  EXPECT_FALSE(NextMove(state_).has_value());
+  demand_.Add({kLayers - 1, kExperts - 1}, {90000, 90000, 0}, kNow);
+  state_.peers.clear();
+  state_.peers.push_back({"w1", odd, true, false});
+  state_.peers.push_back({"w2", even, true, false});
+  state_.peers.push_back({"w3", even, true, false});
+  const auto move = NextMove(state_);
+  ASSERT_TRUE(move.has_value());
+  EXPECT_EQ(move->load, (LayerExpert{kLayers - 1, kExperts - 1}));
+}
+
 TEST_F(PlacementPolicyTest, WithRoomItOnlyLoads) {
   Absent(3, 500);
   state_.most_resident = 3;
@@ -146,7 +215,7 @@ TEST_F(PlacementPolicyTest, ASurgeMovesWithinSeconds) {
     demand_.Add(E(3), {400, 400, 0}, now);
     state_.now = now;
   }
-  EXPECT_LE(now, kNow + absl::Seconds(10));
+  EXPECT_LE(now, kNow + absl::Seconds(5));
   const auto move = NextMove(state_);
   ASSERT_TRUE(move.has_value());
   EXPECT_EQ(move->load, E(3));
@@ -208,10 +277,10 @@ TEST_F(PlacementPolicyTest, ALullIsNoSurgeOfOthers) {
   for (int second = 1200; second >= 60; --second) {
     demand_.Add(E(0), {100, 0, 0}, kNow - absl::Seconds(second));
   }
-  demand_.Add(E(3), {1000, 1000, 0}, kNow);
+  demand_.Add(E(3), {700, 700, 0}, kNow);
   state_.last_move = kNow - absl::Seconds(2);
   EXPECT_FALSE(NextMove(state_).has_value());
-  demand_.Add(E(3), {1500, 1500, 0}, kNow);
+  demand_.Add(E(3), {800, 800, 0}, kNow);
   EXPECT_TRUE(NextMove(state_).has_value());
 }
 
@@ -418,6 +487,14 @@ class RandomCluster {
       worker.moving = false;
       worker.resident.insert(*worker.move.load);
       if (worker.move.drop) worker.resident.erase(*worker.move.drop);
+      if (!worker.move.further.empty()) {
+        const PlacementSwap next = worker.move.further.front();
+        worker.move.load = next.load;
+        worker.move.drop = next.drop;
+        worker.move.further.erase(worker.move.further.begin());
+        worker.moving = true;
+        worker.loaded = now_ + absl::Seconds(Random(4));
+      }
     }
     if (worker.moving) return;
     PlacementState state;

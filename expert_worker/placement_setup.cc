@@ -4,6 +4,7 @@
 #include <absl/strings/strip.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <set>
 
 #include "common/status_macros.h"
@@ -37,6 +38,7 @@ class Resolver {
   void Measure();
   absl::Status ReadMode();
   absl::Status CheckDevice() const;
+  absl::Status CheckSize() const;
   absl::StatusOr<std::set<int>> FirstOfAuto() const;
   absl::Status ChooseExperts();
   void UseFile();
@@ -76,6 +78,21 @@ absl::Status Resolver::ReadMode() {
   return absl::InvalidArgumentError(
       absl::StrCat("--placement is \"", options_.placement,
                    "\"; it must be fixed, auto or file:PATH"));
+}
+
+absl::Status Resolver::CheckSize() const {
+  const std::size_t all =
+      static_cast<std::size_t>(config_.num_sparse_layers()) *
+      static_cast<std::size_t>(config_.num_experts);
+  if (!setup_.control.automatic || all <= PlacementControl::kMostEntries) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--placement=auto moves at most ", PlacementControl::kMostEntries,
+      " experts over all layers, but the model has ",
+      config_.num_sparse_layers(), " sparse layers with ", config_.num_experts,
+      " experts each; --placement must be fixed or file:PATH, with a list of "
+      "experts"));
 }
 
 absl::Status Resolver::CheckDevice() const {
@@ -152,6 +169,7 @@ void Resolver::UseFile() {
 absl::StatusOr<PlacementSetup> Resolver::Resolve() {
   RETURN_IF_ERROR(ReadMode());
   RETURN_IF_ERROR(CheckDevice());
+  RETURN_IF_ERROR(CheckSize());
   RETURN_IF_ERROR(ChooseExperts());
   UseFile();
   if (loader_ != nullptr) {

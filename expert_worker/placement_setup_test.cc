@@ -55,6 +55,20 @@ TEST_F(PlacementSetupTest, ByDefaultOneExpertStandsByInAllLayers) {
   EXPECT_EQ(setup->file, "");
 }
 
+// 48 layers of 128 experts, and more than workers report to each other.
+TEST_F(PlacementSetupTest, AutoWorksForManyExpertsAndNoMore) {
+  config_.num_layers = 48;
+  config_.boundary = 0;
+  config_.num_experts = 128;
+  PlacementOptions options;
+  options.placement = "auto";
+  EXPECT_TRUE(SetUpFor(options).ok());
+  config_.num_experts = 256;
+  EXPECT_THAT(ErrorOf(options), HasSubstr("48 sparse layers with 256 experts"));
+  options.placement = "fixed";
+  EXPECT_TRUE(SetUpFor(options).ok());
+}
+
 TEST_F(PlacementSetupTest, AutoBeginsWithWhatTheMemoryTakes) {
   PlacementOptions options;
   options.experts = "auto";

@@ -33,6 +33,9 @@ struct PlacementPeer {
   int most_resident = 0;  // See PlacementState; for one that moves.
   std::map<LayerExpert, ReportedRows> own = {};
   bool silent = false;  // Perhaps lost: nobody relies on what it holds.
+  // Of an older version: the first holder, which never drops an expert, is for
+  // it that of RendezvousRank in each layer, and not that of HolderRank.
+  bool ranks_by_layer = false;
 };
 
 // The state of the worker that decides.
@@ -63,7 +66,7 @@ struct PlacementRules {
   double hysteresis = 1.3;
   // For moves during a surge: the time between two, their number in a minute,
   // and the rows of the last seconds (ExpertDemand::Recent) instead of
-  // `least_rows`. 300 are about 20 rows a second.
+  // `least_rows`. 300 are about 40 rows a second.
   absl::Duration between_surge_moves = absl::Seconds(1);
   int most_surge_moves = 20;
   double surge_rows = 300;
@@ -71,11 +74,20 @@ struct PlacementRules {
   int most_at_once = 8;
 };
 
+// A load, and what to drop for it, if anything.
+struct PlacementSwap {
+  LayerExpert load;
+  std::optional<LayerExpert> drop = std::nullopt;
+};
+
 // Load the one first, then drop the other. At least one is set.
 struct PlacementMove {
   std::optional<LayerExpert> load = std::nullopt;
   std::optional<LayerExpert> drop = std::nullopt;
   std::string reason = {};  // For operators; one line.
+  // The same expert in other layers, to be moved next, one after the other and
+  // without a rest between them.
+  std::vector<PlacementSwap> further = {};
 };
 
 }  // namespace apollo

@@ -31,8 +31,8 @@ auto Members(const PlacedExpert& x) {
   return std::tie(a, b, c, d, e, f, g, h);
 }
 auto Members(const PlacementReport& x) {
-  const auto& [a, b, c, d, e] = x;
-  return std::tie(a, b, c, d, e);
+  const auto& [a, b, c, d, e, f] = x;
+  return std::tie(a, b, c, d, e, f);
 }
 auto Members(const DeviceTransport& x) {
   const auto& [a, b, c, d] = x;
@@ -170,7 +170,8 @@ WorkerInfo FullInfo() {
                       "expert 5 loaded",
                       1ll << 41,
                       true,
-                      14});
+                      14,
+                      true});
   info.hand_over = true;
   info.ready = true;
   info.revision = 1ull << 40;

@@ -44,6 +44,7 @@ void ToProto(const PlacementReport& in, pb::PlacementReport* out) {
   out->set_last_move_at(in.last_move_at);
   out->set_moves(in.moves);
   out->set_most_resident(in.most_resident);
+  out->set_ranks_by_expert(in.ranks_by_expert);
 }
 
 // Unknown values of newer workers count as held by a flag.
@@ -74,6 +75,7 @@ PlacementReport FromProto(const pb::PlacementReport& in) {
   out.last_move_at = static_cast<std::int64_t>(in.last_move_at());
   out.moves = in.moves();
   out.most_resident = static_cast<int>(in.most_resident());
+  out.ranks_by_expert = in.ranks_by_expert();
   return out;
 }
 

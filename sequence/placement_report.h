@@ -40,10 +40,13 @@ struct PlacementReport {
   std::vector<PlacedExpert> experts = {};  // By layer, then expert.
   std::string last_move = {};              // And its reason; empty: none yet.
   std::int64_t last_move_at = 0;           // Seconds since 1970.
-  // It moves experts by itself and can do so now; the experts of a layer that
-  // it has room for, over all layers.
+  // It moves experts by itself, and can make a move of a surge now or is making
+  // one; the experts of a layer that it has room for, over all layers.
   bool moves = false;
   int most_resident = 0;
+  // It takes the same worker for the first holder of an expert in all layers.
+  // Those of older versions may not: see expert_worker/placement_state.h.
+  bool ranks_by_expert = false;
 
   bool operator==(const PlacementReport&) const = default;
 };

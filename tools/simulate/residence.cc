@@ -114,6 +114,12 @@ void Residence::Settle() {
     if (standby_.size() < room_) Keep(*move.drop);
   }
   calls_.changed();
+  if (move.further.empty()) return;
+  PlacementMove next;
+  next.load = move.further.front().load;
+  next.drop = move.further.front().drop;
+  next.further.assign(move.further.begin() + 1, move.further.end());
+  Make(next);
 }
 
 void Residence::Keep(LayerExpert which) {

@@ -11,6 +11,7 @@ absl::Status DelayAPeerLink(Trial& trial) {
   const std::string a = NameOf(ProcessKind::kExpertWorker, 0);
   const std::string b = NameOf(ProcessKind::kExpertWorker, 1);
   trial.StartStreams();
+  RETURN_IF_ERROR(AwaitMixedStreams(trial));
   ASSIGN_OR_RETURN(const Period plain, Observe(trial));
   trial.MarkFault("50 ms delay between two expert workers");
   // Both have dialled.
@@ -19,13 +20,12 @@ absl::Status DelayAPeerLink(Trial& trial) {
   ASSIGN_OR_RETURN(const Period delayed, Observe(trial));
   trial.cluster().HealLinks();
   RETURN_IF_ERROR(trial.AwaitEach());
+  ASSIGN_OR_RETURN(const Period healed, Observe(trial));
   trial.EndStreams();
   trial.CheckGrowth();
-  const absl::Duration undisturbed = GapP99(trial, plain);
-  trial.outcome().figures["undisturbed_gap_p99_seconds"] =
-      absl::ToDoubleSeconds(undisturbed);
+  const absl::Duration undisturbed = UndisturbedGapP99(trial, plain, healed);
   trial.ReportPauses(absl::Seconds(2));
-  trial.AddBar("gap_p99_seconds", GapP99(trial, delayed), 1.2 * undisturbed);
+  trial.AddBar("gap_p99_seconds", GapP99(trial, {delayed}), 1.2 * undisturbed);
   return absl::OkStatus();
 }
 

@@ -1,0 +1,210 @@
+#include "expert_worker/placement_control.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/fake_clock.h"
+#include "engine/block_pool.h"
+#include "engine/expert_stage.h"
+#include "engine/expert_weights.h"
+#include "expert_worker/expert_counters.h"
+#include "expert_worker/expert_residence.h"
+#include "model/config/model_config.h"
+
+namespace apollo {
+namespace {
+
+constexpr int kExperts = 128;
+constexpr int kLayers = 48;
+
+class NoWeights final : public ExpertWeights {};
+
+// A stage that holds experts and never runs.
+class HoldingStage final : public ExpertStage {
+ public:
+  HoldingStage() : blocks_(1) {
+    config_.num_layers = kLayers;
+    config_.boundary = 0;
+    config_.num_experts = kExperts;
+  }
+  BlockPool& blocks() override { return blocks_; }
+  const ModelConfig& config() const override { return config_; }
+  const LayerExperts& experts() const override { return experts_; }
+  std::unique_ptr<ExpertStep> Begin(std::vector<ExpertSlice>) override {
+    return nullptr;
+  }
+  void RunLayer(ExpertStep&, int, std::vector<GuestRows>, Absent,
+                GuestsDone) override {}
+  void Resume(ExpertStep&, std::vector<std::optional<Rows>>, Done) override {}
+  void RunExperts(int, std::vector<GuestRows>, GuestsDone) override {}
+  void Finish(ExpertStep&, std::vector<TokenRequest>, Finished) override {}
+
+ private:
+  BlockPool blocks_;
+  ModelConfig config_;
+  const LayerExperts experts_ = {0, 1};
+};
+
+class PlacementControlTest : public testing::Test {
+ protected:
+  PlacementControlTest() {
+    ExpertResidence::Options residence;
+    residence.bytes = [](LayerExpert) { return 1; };
+    residence.load = [this](LayerExpert which) { loads_.push_back(which); };
+    residence_ =
+        std::make_unique<ExpertResidence>(residence, stage_, counters_, clock_);
+    PlacementControl::Options options;
+    options.automatic = true;
+    options.most_resident = 2 * kLayers + 50;  // There is room.
+    control_ = std::make_unique<PlacementControl>(
+        options, "w0", stage_.config(), *residence_, clock_.now);
+    peer_.name = "w1";
+    for (int e = 0; e < kExperts; ++e) peer_.resident.everywhere.insert(e);
+  }
+
+  // Counts rows of this worker's sequences.
+  void Use(const std::map<LayerExpert, int>& rows) {
+    SliceOutcome outcome;
+    outcome.layers = kLayers;
+    outcome.expert_use.resize(static_cast<std::size_t>(kLayers) * kExperts);
+    for (const auto& [which, count] : rows) {
+      outcome.expert_use[static_cast<std::size_t>(which.layer) * kExperts +
+                         static_cast<std::size_t>(which.expert)] +=
+          static_cast<std::uint32_t>(count);
+    }
+    control_->CountOwn(std::span(&outcome, 1), clock_.now);
+  }
+  // Lets the worker report, decide and begin its loads.
+  void Decide() {
+    report_ = control_->Report(clock_.now);
+    control_->Decide({peer_}, clock_.now);
+    Work();
+  }
+  void Work() {
+    const auto needed = [](LayerExpert) { return false; };
+    const auto dispensable = [this](LayerExpert which) {
+      return control_->Dispensable(which, std::span(&peer_, 1));
+    };
+    const ExpertResidence::Facts facts = {needed, dispensable};
+    while (residence_->HasWork(facts)) residence_->Work(facts);
+  }
+  void EndLoad(bool well) {
+    absl::StatusOr<std::unique_ptr<ExpertWeights>> weights =
+        absl::DataLossError("a disk fails");
+    if (well) weights = std::make_unique<NoWeights>();
+    residence_->Loaded(loads_.back(), std::move(weights));
+    Work();
+  }
+
+  FakeClock clock_;
+  HoldingStage stage_;
+  ExpertCounters counters_;
+  std::vector<LayerExpert> loads_;
+  std::unique_ptr<ExpertResidence> residence_;
+  std::unique_ptr<PlacementControl> control_;
+  PlacementPeer peer_;
+  PlacementReport report_;
+};
+
+TEST_F(PlacementControlTest, AReportHasAllExpertsOfALargeModel) {
+  std::map<LayerExpert, int> rows;
+  for (int layer = 0; layer < kLayers; ++layer) {
+    for (int e = 0; e < kExperts; ++e) rows[{layer, e}] = 10;
+  }
+  Use(rows);
+  const PlacementReport report = control_->Report(clock_.now);
+  ASSERT_EQ(report.experts.size(),
+            static_cast<std::size_t>(kLayers) * kExperts);
+  EXPECT_EQ(report.experts.back().layer, kLayers - 1);
+  EXPECT_EQ(report.experts.back().expert, kExperts - 1);
+  EXPECT_EQ(report.experts.back().own_rows, 10);
+}
+
+// No rest between the layers of an expert: the second load begins as soon as
+// the first has ended.
+TEST_F(PlacementControlTest, TheLayersOfAMoveFollowEachOther) {
+  clock_.now += absl::Seconds(2);
+  Use({{{3, 70}, 5000}, {{47, 70}, 5000}});
+  Decide();
+  ASSERT_EQ(loads_, (std::vector<LayerExpert>{{3, 70}}));
+  EndLoad(/*well=*/true);
+  control_->Decide({peer_}, clock_.now);
+  Work();
+  ASSERT_EQ(loads_.size(), 2u);
+  EXPECT_EQ(loads_[1], (LayerExpert{47, 70}));
+  EndLoad(/*well=*/true);
+  EXPECT_TRUE(residence_->resident().Has(3, 70));
+  EXPECT_TRUE(residence_->resident().Has(47, 70));
+}
+
+// A load that fails is tried again after its pause, however often the worker
+// could move in a surge, and its peers do not wait for it.
+TEST_F(PlacementControlTest, AFailedLoadIsNotTriedAgainEachSecond) {
+  clock_.now += absl::Seconds(2);
+  Use({{{3, 70}, 50000}});
+  Decide();
+  EXPECT_TRUE(report_.moves);
+  ASSERT_EQ(loads_.size(), 1u);
+  EndLoad(/*well=*/false);
+  for (int second = 0; second < 25; ++second) {
+    clock_.now += absl::Seconds(1);
+    Use({{{3, 70}, 50000}});
+    Decide();
+    EXPECT_EQ(loads_.size(), 1u) << second;
+    EXPECT_FALSE(report_.moves) << second;
+  }
+  clock_.now += absl::Seconds(10);
+  Work();
+  EXPECT_EQ(loads_.size(), 2u);
+}
+
+// Peers do not leave a move of a surge to a worker that has made its own.
+TEST_F(PlacementControlTest, AWorkerThatRestsSaysSo) {
+  EXPECT_TRUE(control_->Report(clock_.now).moves);
+  const int most = PlacementRules().most_surge_moves;
+  for (int move = 0; move < most; ++move) {
+    clock_.now += absl::Seconds(1);
+    Use({{{move, 2 + move}, 5000}});
+    Decide();
+    EndLoad(/*well=*/true);
+  }
+  EXPECT_EQ(static_cast<int>(loads_.size()), most);
+  clock_.now += absl::Seconds(10);
+  EXPECT_FALSE(control_->Report(clock_.now).moves);
+  clock_.now += absl::Seconds(60);
+  EXPECT_TRUE(control_->Report(clock_.now).moves);
+}
+
+// A peer of an older version may have another order of the holders in each
+// layer. Then only what is later in both orders may be relied on.
+TEST_F(PlacementControlTest, DropsAgreeWithOlderVersions) {
+  constexpr LayerExpert kWhich = {5, 1};
+  int by_one = 0, by_both = 0;
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "p" + std::to_string(i);
+    const bool later = HolderRank(name, kWhich) > HolderRank("w0", kWhich);
+    const bool later_in_layer =
+        RendezvousRank(name, kWhich) > RendezvousRank("w0", kWhich);
+    PlacementPeer peer = peer_;
+    peer.name = name;
+    EXPECT_EQ(control_->Dispensable(kWhich, std::span(&peer, 1)), later);
+    peer.ranks_by_layer = true;
+    EXPECT_EQ(control_->Dispensable(kWhich, std::span(&peer, 1)),
+              later && later_in_layer);
+    by_one += later ? 1 : 0;
+    by_both += later && later_in_layer ? 1 : 0;
+  }
+  EXPECT_GT(by_one, by_both);
+  EXPECT_GT(by_both, 0);
+  EXPECT_TRUE(control_->Report(clock_.now).ranks_by_expert);
+}
+
+}  // namespace
+}  // namespace apollo
