@@ -20,6 +20,7 @@
 #include "serving/process_flags.h"
 #include "serving/process_frame.h"
 #include "serving/server.h"
+#include "serving/trace_setup.h"
 #include "worker/worker_links.h"
 
 namespace apollo {
@@ -35,6 +36,7 @@ class DenseProcess {
     DenseCore::Options core;  // Its name is the process's.
     RunLimits run;
     DrainOptions drain;
+    TraceSetup trace;
   };
 
   // Loads the model, listens and dials. Errors name the wrong flag or file.
@@ -59,6 +61,7 @@ class DenseProcess {
   bool Drain(const DrainOptions& options, const std::function<bool()>& gave_up);
 
   DrainOptions drain_;
+  TraceSetup trace_;  // The last to go: it sends what waits.
   std::atomic<bool> draining_{false};
   // Each member uses those above it. The frame uses all of them until it is
   // closed.
