@@ -133,8 +133,7 @@ TEST(OtlpTracerTest, ACollectorThatHangsHoldsNobodyUp) {
   options.timeout = absl::Milliseconds(100);
   OtlpTracer tracer(options);
   tracer.Start();
-  for (int i = 0; i < 100; ++i) tracer.Take(TestSpan());
-  EXPECT_FALSE(Counts(tracer, "dropped", 0)) << Metrics(tracer);
+  while (Counts(tracer, "dropped", 0)) tracer.Take(TestSpan());
   tracer.Flush();
   EXPECT_FALSE(Counts(tracer, "failed", 0)) << Metrics(tracer);
   EXPECT_TRUE(Counts(tracer, "sent", 0)) << Metrics(tracer);
