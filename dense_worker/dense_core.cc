@@ -149,7 +149,7 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
       return;
     case DenseSequence::Verdict::Kind::kToken:
       scheduler_.TokenArrived(sequence.id());
-      moves_.Continued(sequence.id());
+      WentOn(sequence);
       return;
     case DenseSequence::Verdict::Kind::kNoRoom:
       Hold(sequence);
@@ -158,7 +158,7 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
       Retry(sequence, verdict.result.status());
       return;
     case DenseSequence::Verdict::Kind::kOver:
-      if (verdict.result.ok()) moves_.Continued(sequence.id());
+      if (verdict.result.ok()) WentOn(sequence);
       Finish(sequence.id(), std::move(verdict.result));
       return;
   }

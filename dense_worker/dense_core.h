@@ -209,6 +209,9 @@ class DenseCore {
   // Moves it to a worker that was chosen.
   void MoveTo(DenseSequence& sequence, LinkId to, MoveCause cause,
               absl::Duration noticed, const std::string& from_name);
+  // Handles that the sequence has its next token, or its scores, perhaps after
+  // a move.
+  void WentOn(DenseSequence& sequence);
   // Begins a new attempt at a sequence after the last one has failed.
   void Retry(DenseSequence& sequence, const absl::Status& reason);
   // Moves the sequences of silent workers for which there is another worker.

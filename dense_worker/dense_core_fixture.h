@@ -63,6 +63,10 @@ class FakeSink final : public GenerationSink {
                       ",", layer.off_family_tokens);
     }
   }
+  void OnMoved(const SequenceMove& move) override {
+    EXPECT_FALSE(finished);
+    moves.push_back(move);
+  }
   void OnFinished(absl::StatusOr<GenerationFinished> f) override {
     EXPECT_FALSE(finished) << "finished twice";
     finished = true;
@@ -76,6 +80,7 @@ class FakeSink final : public GenerationSink {
   }
   std::string text;
   std::vector<PromptLogprobs> prompts;
+  std::vector<SequenceMove> moves;
   int cached = -1;
   bool finished = false;
   absl::Status status = absl::UnknownError("not finished");

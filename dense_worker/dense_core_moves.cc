@@ -98,6 +98,11 @@ void DenseCore::MoveTo(DenseSequence& sequence, LinkId to, MoveCause cause,
   Leave(from, sequence.id());
 }
 
+void DenseCore::WentOn(DenseSequence& sequence) {
+  const std::optional<SequenceMove> move = moves_.Continued(sequence.id());
+  if (move) sequence.Moved(*move);
+}
+
 void DenseCore::Retry(DenseSequence& sequence, const absl::Status& reason) {
   const absl::Status moved = Move(sequence, MoveCause::kFailed, clock_.Now(),
                                   workers_.name(sequence.worker()));

@@ -175,6 +175,33 @@ TEST_F(DenseCoreMovesTest, APausedSequenceMovesAndStaysPaused) {
   EXPECT_EQ(paused->text, "d>e1 0:53 end");
 }
 
+TEST_F(DenseCoreMovesTest, AMoveIsToldAndEachWorkerKnowsTheTrace) {
+  Start();
+  LinkBoth();
+  GenerationRequest request = Request(4, 2, 0);
+  request.trace = TraceContext{{1}, {2}, true};
+  const auto sink = Submit(1, request);
+  core_->Advance();
+  EXPECT_EQ(first_->Take<StageStep>().sequences.at(0).start->trace,
+            request.trace);
+  core_->LinkDown(kFirst);
+  clock_.now += absl::Seconds(2);
+  core_->Advance();
+  const auto step = second_->Take<StageStep>();
+  EXPECT_EQ(step.sequences.at(0).start->trace, request.trace);
+  EXPECT_TRUE(sink->moves.empty());
+  clock_.now += absl::Seconds(3);
+  Reply(Answer(step, 5), kSecond);
+  ASSERT_EQ(sink->moves.size(), 1u);
+  const SequenceMove& move = sink->moves[0];
+  EXPECT_STREQ(move.cause, "lost");
+  EXPECT_EQ(move.from, "e1");
+  EXPECT_EQ(move.to, "e2");
+  EXPECT_EQ(move.rows, 4);
+  EXPECT_EQ(move.replayed - move.noticed, absl::Seconds(2));
+  EXPECT_EQ(move.continued - move.replayed, absl::Seconds(3));
+}
+
 TEST_F(DenseCoreMovesTest, AWaitingSequenceOfALostWorkerIsAdmittedElsewhere) {
   options_.scheduler.max_running = 1;
   Start();

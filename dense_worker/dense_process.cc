@@ -29,6 +29,7 @@ absl::StatusOr<std::unique_ptr<DenseProcess>> DenseProcess::Start(
   std::unique_ptr<DenseProcess> process(new DenseProcess(std::move(frame)));
   process->drain_ = options.drain;
   process->tls_ = options.process.server.tls;
+  process->trace_ = options.trace;
   RETURN_IF_ERROR(process->StartRole(options));
   RETURN_IF_ERROR(process->Serve(options.process.server));
   RETURN_IF_ERROR(process->frame_->ServeAdmin(
@@ -45,6 +46,7 @@ absl::Status DenseProcess::StartRole(Options& options) {
   // Before there are threads: the role has some.
   ASSIGN_OR_RETURN(links_,
                    WorkerLinks::Open(setup_->device, options.peers.nccl));
+  if (trace_.tracer != nullptr) trace_.tracer->Start();
   RETURN_IF_ERROR(frame_->CheckNamesWorkers());
   options.core.name = flags.name;
   options.core.answer_timeout = options.peers.answer_timeout;
@@ -61,7 +63,7 @@ absl::Status DenseProcess::StartRole(Options& options) {
           [role = role_.get()] { return role->progress(); }, role_->routing(),
           [this] { return Details(); }, [&worker] { return worker.prefixes(); },
           [&worker] { return worker.queued_rows(); }, role_->self().numerics},
-      request_metrics_, Clock::Real(), options.run);
+      request_metrics_, Clock::Real(), options.run, trace_.tracer.get());
   stalled_calls_ = std::make_unique<Ticker>(
       absl::Seconds(1),
       [service = service_.get()] { service->EndStalledCalls(); });
@@ -77,13 +79,16 @@ absl::Status DenseProcess::StartRole(Options& options) {
 
 absl::Status DenseProcess::Serve(ServerOptions options) {
   options.max_message_bytes = 16 << 20;
+  std::vector<std::shared_ptr<prometheus::Collectable>> metrics = {
+      frame_->registry(), role_->metrics(), links_->metrics(),
+      links_->link_metrics()};
+  if (trace_.metrics != nullptr) metrics.push_back(trace_.metrics);
   auto server =
       Server::Start(options,
                     {{service_.get(),
                       internal::v1::DenseWorkerService::service_full_name(),
                       {.only = {PeerRole::kRouter}}}},
-                    {frame_->registry(), role_->metrics(), links_->metrics(),
-                     links_->link_metrics()});
+                    metrics);
   peers_->Start();
   std::vector<LogField> facts = setup_->LogFacts();
   facts.emplace_back("dense_layers", setup_->model.model.config.boundary);

@@ -21,6 +21,7 @@
 #include "serving/process_frame.h"
 #include "serving/server.h"
 #include "serving/tls.h"
+#include "serving/trace_setup.h"
 #include "worker/worker_links.h"
 
 namespace apollo {
@@ -36,6 +37,7 @@ class DenseProcess {
     DenseCore::Options core;  // Its name is the process's.
     RunLimits run;
     DrainOptions drain;
+    TraceSetup trace;
   };
 
   // Loads the model, listens and dials. Errors name the wrong flag or file.
@@ -61,6 +63,7 @@ class DenseProcess {
 
   DrainOptions drain_;
   std::shared_ptr<Tls> tls_;  // Null: plaintext.
+  TraceSetup trace_;  // The last to go: it sends what waits.
   std::atomic<bool> draining_{false};
   // Each member uses those above it. The frame uses all of them until it is
   // closed.

@@ -78,7 +78,8 @@ SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice) {
         request_.family,       request_.hybrid,
         request_.sampling,     PromptTokens(request_),
         request_.top_logprobs, request_.language,
-        request_.request_id,   request_.prompt_logprobs.value_or(0)};
+        request_.request_id,   request_.prompt_logprobs.value_or(0),
+        request_.trace};
   }
   const int end = slice.first_position + slice.rows;
   if (request_.score_tokens > 0) {

@@ -63,6 +63,8 @@ class DenseSequence {
   // LetGo.
   void Hold();
   void LetGo();
+  // Tells the sink about a move after which the sequence has gone on.
+  void Moved(const SequenceMove& move) { sink_->OnMoved(move); }
   // Tells the sink how the sequence ended. Must be the last call.
   void Finish(absl::StatusOr<GenerationFinished> result);
 

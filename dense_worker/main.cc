@@ -14,6 +14,7 @@
 #include "serving/drain_flags.h"
 #include "serving/run_program.h"
 #include "serving/tls_flags.h"
+#include "serving/trace_flags.h"
 
 namespace apollo {
 namespace {
@@ -31,6 +32,8 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(options.core, ReadDenseFlags(/*steps_in_flight=*/2));
   ASSIGN_OR_RETURN(options.run, ReadRunFlags());
   ASSIGN_OR_RETURN(options.drain, ReadDrainFlags());
+  ASSIGN_OR_RETURN(options.trace,
+                   ReadTraceFlags("apollo-dense-worker", options.process));
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<DenseProcess> process,
                    DenseProcess::Start(std::move(options)));

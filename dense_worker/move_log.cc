@@ -68,9 +68,9 @@ void MoveLog::Replayed(SequenceId id, int rows) {
   it->second.rows += rows;
 }
 
-void MoveLog::Continued(SequenceId id) {
+std::optional<SequenceMove> MoveLog::Continued(SequenceId id) {
   const auto node = moves_.extract(id);
-  if (node.empty()) return;
+  if (node.empty()) return std::nullopt;
   const auto& [move, chosen, replayed, rows] = node.mapped();
   const absl::Duration now = clock_.Now();
   ++counters_.moves_continued;
@@ -79,8 +79,10 @@ void MoveLog::Continued(SequenceId id) {
   counters_.move_token.Observe(absl::ToDoubleSeconds(now - replayed));
   PauseOf(counters_, move.cause)
       .Observe(absl::ToDoubleSeconds(now - move.noticed));
+  SequenceMove done = {NameOf(move.cause), move.from, move.to,  rows,
+                       move.noticed,       chosen,    replayed, now};
   const std::optional<std::int64_t> held_back = log_budget_.Take();
-  if (!held_back) return;
+  if (!held_back) return done;
   LogInfo("sequence_moved",
           {{"request_id", move.request_id},
            {"cause", NameOf(move.cause)},
@@ -91,6 +93,7 @@ void MoveLog::Continued(SequenceId id) {
            {"replay_ms", absl::ToInt64Milliseconds(replayed - chosen)},
            {"token_ms", absl::ToInt64Milliseconds(now - replayed)},
            {"held_back", *held_back}});
+  return done;
 }
 
 }  // namespace apollo

@@ -3,12 +3,14 @@
 #include <absl/time/time.h>
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "common/clock.h"
 #include "common/log_budget.h"
 #include "dense_worker/dense_counters.h"
 #include "engine/scheduler.h"
+#include "sequence/generation.h"
 
 namespace apollo {
 
@@ -40,12 +42,13 @@ class MoveLog {
   // Notes that a worker was chosen for a sequence. A sequence that has not
   // continued since its last move keeps the time of the first notice.
   void Chosen(SequenceId id, Move move);
-  // These three ignore sequences that have not moved.
+  // These ignore sequences that have not moved.
   //
   // Notes that rows of the sequence were replayed.
   void Replayed(SequenceId id, int rows);
-  // Notes that the sequence has its next token, or its scores.
-  void Continued(SequenceId id);
+  // Notes that the sequence has its next token, or its scores. Returns the move
+  // if it has moved.
+  std::optional<SequenceMove> Continued(SequenceId id);
   // Notes that the sequence has ended.
   void Forget(SequenceId id) { moves_.erase(id); }
 

@@ -12,6 +12,7 @@
 #include "link/generation_codec.h"
 #include "link/run_end.h"
 #include "link/status_codec.h"
+#include "link/trace_metadata.h"
 #include "sequence/sequence_end.h"
 
 namespace apollo {
@@ -27,7 +28,9 @@ class RunCall::Sink final : public GenerationSink {
     {
       MutexLock lock(call_->mutex_);
       call_->expert_worker_ = started.expert_worker;
-      call_->metrics_.Started(call_->clock_.Now());
+      const absl::Duration now = call_->clock_.Now();
+      call_->metrics_.Started(now);
+      if (call_->trace_ != nullptr) call_->trace_->Started(started, now);
     }
     call_->Send(ToProto(started));
   }
@@ -39,10 +42,17 @@ class RunCall::Sink final : public GenerationSink {
   void OnToken(const GeneratedToken& token) override {
     {
       MutexLock lock(call_->mutex_);
-      call_->metrics_.Token(call_->clock_.Now());
+      const absl::Duration now = call_->clock_.Now();
+      call_->metrics_.Token(now);
+      if (call_->trace_ != nullptr) call_->trace_->Token(now);
       ++call_->tokens_;
     }
     call_->Send(ToProto(token));
+  }
+
+  void OnMoved(const SequenceMove& move) override {
+    MutexLock lock(call_->mutex_);
+    if (call_->trace_ != nullptr) call_->trace_->Moved(move);
   }
 
   void OnFinished(absl::StatusOr<GenerationFinished> finished) override {
@@ -58,12 +68,14 @@ class RunCall::Sink final : public GenerationSink {
 
 RunCall::RunCall(grpc::CallbackServerContext& context,
                  GenerationBackend& backend, RequestMetrics& metrics,
-                 const Clock& clock, const RunLimits& limits, RunLines& lines)
+                 const Clock& clock, const RunLimits& limits, RunLines& lines,
+                 Tracer* tracer)
     : context_(context),
       backend_(backend),
       clock_(clock),
       limits_(limits),
       lines_(lines),
+      tracer_(tracer),
       arrived_(clock.Now()),
       metrics_(metrics, "Run", arrived_) {}
 
@@ -108,8 +120,13 @@ void RunCall::StartSequence() {
       context_.deadline(), std::chrono::system_clock::now(), clock_.Now());
   {
     MutexLock lock(mutex_);
-    metrics_.PromptTokens(PromptTokens(*request));
+    prompt_tokens_ = PromptTokens(*request);
+    metrics_.PromptTokens(prompt_tokens_);
     request_id_ = request->request_id;
+    if (tracer_ != nullptr) {
+      trace_ = RunTrace::Begin(tracer_, TraceOf(context_), arrived_);
+    }
+    if (trace_ != nullptr) request->trace = trace_->context();
   }
   std::shared_ptr<GenerationCall> call = backend_.Start(
       *std::move(request), std::make_shared<Sink>(shared_from_this()));
@@ -156,6 +173,11 @@ void RunCall::Count(const absl::Status& status) {
               {"expert_worker", expert_worker_},
               {"tokens", tokens_},
               {"seconds", absl::ToDoubleSeconds(now - arrived_)}};
+    if (trace_ != nullptr) {
+      fields.emplace_back("trace_id", TraceIdText(trace_->context()));
+      trace_->End({request_id_, prompt_tokens_, tokens_, code}, now);
+      trace_.reset();
+    }
   }
   const bool failed =
       code != absl::StatusCode::kOk && code != absl::StatusCode::kCancelled;

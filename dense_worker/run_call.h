@@ -11,10 +11,12 @@
 #include "common/log_budget.h"
 #include "common/mutex.h"
 #include "dense_worker/run_limits.h"
+#include "dense_worker/run_trace.h"
 #include "proto/apollo/internal/v1/generation.pb.h"
 #include "sequence/generation.h"
 #include "serving/metrics.h"
 #include "serving/queued_writer.h"
+#include "tracing/tracer.h"
 
 namespace apollo {
 
@@ -39,10 +41,11 @@ class RunCall final
       public std::enable_shared_from_this<RunCall> {
  public:
   // `context` is gRPC's context of the call. The others must outlive the call.
-  // The end of the sequence is logged with its request id, within `lines`.
+  // The end of the sequence is logged with its request id, within `lines`. The
+  // call is traced below its router's span; never if `tracer` is null.
   RunCall(grpc::CallbackServerContext& context, GenerationBackend& backend,
           RequestMetrics& metrics, const Clock& clock, const RunLimits& limits,
-          RunLines& lines);
+          RunLines& lines, Tracer* tracer);
   // Reads the request. The object keeps itself alive until the call has ended.
   void Begin();
 
@@ -76,6 +79,7 @@ class RunCall final
   const Clock& clock_;
   const RunLimits limits_;
   RunLines& lines_;
+  Tracer* const tracer_;
   const absl::Duration arrived_;
   // The message being read or handled.
   internal::v1::RunRequest message_;
@@ -84,6 +88,8 @@ class RunCall final
   Mutex mutex_;
   RequestMetrics::Request metrics_ ABSL_GUARDED_BY(mutex_);
   std::string request_id_ ABSL_GUARDED_BY(mutex_);
+  int prompt_tokens_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::unique_ptr<RunTrace> trace_ ABSL_GUARDED_BY(mutex_);  // Null: none.
   std::string expert_worker_ ABSL_GUARDED_BY(mutex_);
   std::int64_t tokens_ ABSL_GUARDED_BY(mutex_) = 0;  // Sent.
   std::shared_ptr<GenerationCall> call_ ABSL_GUARDED_BY(mutex_);

@@ -17,7 +17,7 @@ namespace pb = internal::v1;
 grpc::ServerBidiReactor<pb::RunRequest, pb::RunEvent>* RunService::Run(
     grpc::CallbackServerContext* context) {
   auto call = std::make_shared<RunCall>(*context, backend_, metrics_, clock_,
-                                        limits_, lines_);
+                                        limits_, lines_, tracer_);
   {
     MutexLock lock(mutex_);
     calls_.push_back(call);

@@ -22,6 +22,7 @@
 #include "sequence/generation.h"
 #include "sequence/prefix_hash.h"
 #include "serving/metrics.h"
+#include "tracing/tracer.h"
 
 namespace apollo {
 
@@ -49,17 +50,19 @@ struct DenseWorkerFacts {
 inline constexpr absl::Duration kSignInterval = absl::Milliseconds(50);
 
 // Serves a backend to routers. Everything passed in must outlive the service.
+// `tracer` may be null.
 class RunService final
     : public internal::v1::DenseWorkerService::CallbackService {
  public:
   RunService(GenerationBackend& backend, DenseWorkerFacts facts,
              RequestMetrics& metrics, const Clock& clock,
-             const RunLimits& limits = {})
+             const RunLimits& limits = {}, Tracer* tracer = nullptr)
       : backend_(backend),
         facts_(std::move(facts)),
         metrics_(metrics),
         clock_(clock),
-        limits_(limits) {}
+        limits_(limits),
+        tracer_(tracer) {}
 
   // Ends calls whose routers have read nothing for too long although many
   // events are waiting. Call it about once a second. Any thread.
@@ -100,6 +103,7 @@ class RunService final
   RequestMetrics& metrics_;
   const Clock& clock_;
   const RunLimits limits_;
+  Tracer* const tracer_;
   RunLines lines_{clock_};
   RouterReports routers_{clock_};
 

@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
+#include <vector>
 
 #include "common/fake_clock.h"
 #include "common/retry_hint.h"
@@ -17,6 +19,8 @@
 #include "link/status_codec.h"
 #include "model/language/families.h"
 #include "model/language/language_labels.h"
+#include "tracing/recording_tracer.h"
+#include "tracing/trace_context.h"
 
 namespace apollo {
 namespace {
@@ -160,6 +164,7 @@ class RunServiceTest : public testing::Test {
                       clock_};
   std::uint64_t progress_ = 41;
   std::shared_ptr<const CachedPrefixes> prefixes_;
+  RecordingTracer tracer_;
   RunService service_{backend_,
                       {"w",
                        "m",
@@ -178,7 +183,8 @@ class RunServiceTest : public testing::Test {
                        "numerics"},
                       metrics_,
                       clock_,
-                      {100 << 10, absl::Seconds(10)}};
+                      {100 << 10, absl::Seconds(10)},
+                      &tracer_};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<pb::DenseWorkerService::Stub> stub_;
@@ -400,6 +406,67 @@ TEST_F(RunServiceTest, WithoutADeadlineASequenceHasNone) {
   while (stream->Read(&event)) {
   }
   EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(RunServiceTest, ACallIsTracedBelowItsRouter) {
+  context_.AddMetadata(
+      "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  const absl::Duration begun = clock_.now;
+  const auto stream = stub_->Run(&context_);
+  stream->Write(ToProto(Request()));
+  const GenerationRequest request = backend_.AwaitRequest();
+  ASSERT_TRUE(request.trace.has_value());
+  clock_.now += absl::Seconds(1);
+  backend_.sink().OnStarted({"w", "e", 16});
+  clock_.now += absl::Seconds(2);
+  backend_.sink().OnToken({0, 7, -1, {}, {}});
+  clock_.now += absl::Seconds(3);
+  backend_.sink().OnMoved({"lost", "e", "f", 9, clock_.now - absl::Seconds(2),
+                           clock_.now - absl::Seconds(1), clock_.now,
+                           clock_.now});
+  testing::internal::CaptureStderr();
+  backend_.Finish(GenerationFinished());
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(
+                "\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\""),
+            std::string::npos);
+  pb::RunEvent event;
+  while (stream->Read(&event)) {
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+
+  const std::vector<Span> spans = tracer_.spans();
+  const Span* run =
+      FindSpan(spans, "apollo.internal.v1.DenseWorkerService/Run");
+  ASSERT_NE(run, nullptr);
+  EXPECT_EQ(run->context, *request.trace);
+  EXPECT_EQ(FormatTraceparent(*request.trace).substr(0, 35),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736");
+  ASSERT_TRUE(run->parent.has_value());
+  EXPECT_EQ((*run->parent)[7], 0xb7);
+  EXPECT_EQ(run->ended - run->begun, absl::Seconds(6));
+  EXPECT_TRUE(*FindAttribute(*run, "gen_ai.usage.output_tokens") ==
+              SpanAttribute("gen_ai.usage.output_tokens", 1));
+  for (const auto& [name, from, to] :
+       {std::tuple("queue", 0, 1), std::tuple("prefill", 1, 3),
+        std::tuple("decode", 3, 6), std::tuple("move", 4, 6)}) {
+    const Span* stage = FindSpan(spans, name);
+    ASSERT_NE(stage, nullptr) << name;
+    EXPECT_EQ(stage->parent, run->context.span_id) << name;
+    EXPECT_EQ(stage->begun, begun + absl::Seconds(from)) << name;
+    EXPECT_EQ(stage->ended, begun + absl::Seconds(to)) << name;
+  }
+}
+
+TEST_F(RunServiceTest, AWorkerBeginsNoTrace) {
+  const auto stream = stub_->Run(&context_);
+  stream->Write(ToProto(Request()));
+  EXPECT_FALSE(backend_.AwaitRequest().trace.has_value());
+  backend_.Finish(GenerationFinished());
+  pb::RunEvent event;
+  while (stream->Read(&event)) {
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_TRUE(tracer_.spans().empty());
 }
 
 TEST_F(RunServiceTest, ARefusalTellsTheRouterWhenToTryAgain) {

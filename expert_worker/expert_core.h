@@ -28,6 +28,7 @@
 #include "model/language/families.h"
 #include "model/language/language_labels.h"
 #include "serving/metrics.h"
+#include "tracing/tracer.h"
 
 namespace apollo {
 
@@ -80,6 +81,7 @@ class ExpertCore {
     LanguageLabels languages = LanguageLabels(FamilyTable::Paper());
     // Metrics in which sequences count as requests; may be null.
     RequestMetrics* requests = nullptr;
+    Tracer* tracer = nullptr;  // Null: sequences are not traced.
     ExpertResidence::Options residence = {};
     PlacementControl::Options placement = {};
     // Returns when the worker's certificate expires, in seconds since 1970.
@@ -87,7 +89,7 @@ class ExpertCore {
     std::function<std::int64_t()> certificate_expires = nullptr;
   };
 
-  // `clock` and the options' `requests` must outlive the core.
+  // `clock` and the options' `requests` and `tracer` must outlive the core.
   ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
              const Clock& clock = Clock::Real());
   ~ExpertCore();

@@ -100,6 +100,7 @@ void ExpertCore::RunLayer(RunningBatch& batch) {
 }
 
 void ExpertCore::SendAway(RunningBatch& batch, std::vector<AbsentRows> absent) {
+  batch.sent_away = clock_.Now();
   for (AbsentRows& rows : absent) {
     std::vector<int> slices = std::move(rows.slices);
     const int expert = rows.expert;
@@ -116,6 +117,12 @@ void ExpertCore::SendAway(RunningBatch& batch, std::vector<AbsentRows> absent) {
 
 std::optional<Rows> ExpertCore::Combine(RunningBatch& batch,
                                         RunningBatch::Away away) {
+  if (sequences_.traces()) {
+    const std::vector<SequenceKey> all = batch.rows.InUse();
+    std::vector<SequenceKey> keys;
+    for (const int slice : away.slices) keys.push_back(all[slice]);
+    sequences_.NoteCame(keys, batch.sent_away);
+  }
   absl::StatusOr<Rows> rows = exchange_.Combine(std::move(away.ticket));
   if (rows.ok()) return *std::move(rows);
   batch.rows.Fail(away.slices, rows.status());
@@ -161,9 +168,9 @@ void ExpertCore::Split(RunningBatch& batch) {
   ++counters_.batches_split;
   // It counts as older: it is behind.
   batches_.insert(batches_.begin(),
-                  std::make_unique<RunningBatch>(
-                      RunningBatch{batch.rows.Split(moved), std::move(step),
-                                   layer, std::move(missing), batch.begun}));
+                  std::make_unique<RunningBatch>(RunningBatch{
+                      batch.rows.Split(moved), std::move(step), layer,
+                      std::move(missing), batch.begun, batch.sent_away}));
 }
 
 void ExpertCore::FinishBatch(RunningBatch& batch) {
@@ -181,6 +188,7 @@ void ExpertCore::AnswerBatch(RunningBatch& batch,
   batch.rows.CountRouting(outcomes, options_.languages, counters_);
   control_.CountOwn(outcomes, clock_.Now());
   const std::vector<SequenceKey> used = batch.rows.InUse();
+  sequences_.NoteComputed(used, batch.begun);
   std::vector<ExpertBatch::Answer> answers =
       batch.rows.Answers(std::move(outcomes), clock_.Now());
   counters_.batch_seconds.Observe(

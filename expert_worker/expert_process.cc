@@ -42,6 +42,7 @@ absl::StatusOr<std::unique_ptr<ExpertProcess>> ExpertProcess::Start(
                          options.peers.dns_server, PeerCheck(options.process)));
   std::unique_ptr<ExpertProcess> process(new ExpertProcess(std::move(frame)));
   process->drain_ = options.drain;
+  process->trace_ = options.trace;
   RETURN_IF_ERROR(process->StartRole(options));
   RETURN_IF_ERROR(process->Serve(options.process.server));
   RETURN_IF_ERROR(process->frame_->ServeAdmin(
@@ -59,12 +60,14 @@ absl::Status ExpertProcess::StartRole(const Options& options) {
   // Before there are threads: the role has some.
   ASSIGN_OR_RETURN(links_,
                    WorkerLinks::Open(setup_->device, options.peers.nccl));
+  if (trace_.tracer != nullptr) trace_.tracer->Start();
   ASSIGN_OR_RETURN(role_, ExpertRole::Start(*setup_,
                                             {flags.name, options.placement,
                                              options.peers.answer_timeout,
                                              options.peers.lease,
                                              ExpiryOf(flags.server.tls)},
-                                            &request_metrics_));
+                                            &request_metrics_,
+                                            trace_.tracer.get()));
   ExpertWorker& worker = role_->worker();
   acceptor_ = std::make_unique<WorkerLinkAcceptor>(role_->self(), worker);
   service_ =
@@ -79,13 +82,16 @@ absl::Status ExpertProcess::StartRole(const Options& options) {
 }
 
 absl::Status ExpertProcess::Serve(const ServerOptions& options) {
+  std::vector<std::shared_ptr<prometheus::Collectable>> metrics = {
+      frame_->registry(), role_->metrics(), links_->metrics(),
+      links_->link_metrics()};
+  if (trace_.metrics != nullptr) metrics.push_back(trace_.metrics);
   auto server = Server::Start(
       options,
       {{service_.get(),
         internal::v1::LinkService::service_full_name(),
         {.only = {PeerRole::kDenseWorker, PeerRole::kExpertWorker}}}},
-      {frame_->registry(), role_->metrics(), links_->metrics(),
-       links_->link_metrics()});
+      metrics);
   peers_->Start();
   std::vector<LogField> facts = setup_->LogFacts();
   facts.emplace_back("sparse_layers",

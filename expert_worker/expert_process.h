@@ -19,6 +19,7 @@
 #include "serving/process_flags.h"
 #include "serving/process_frame.h"
 #include "serving/server.h"
+#include "serving/trace_setup.h"
 #include "worker/worker_links.h"
 
 namespace apollo {
@@ -33,6 +34,7 @@ class ExpertProcess {
     PeerFlags peers;
     PlacementOptions placement;
     DrainOptions drain;
+    TraceSetup trace;
   };
 
   // Loads the model, listens and dials. Errors name the wrong flag or file.
@@ -56,6 +58,7 @@ class ExpertProcess {
   bool Drain(const DrainOptions& options, const std::function<bool()>& gave_up);
 
   DrainOptions drain_;
+  TraceSetup trace_;  // The last to go: it sends what waits.
   // Each member uses those above it. The frame uses all of them until it is
   // closed.
   const std::unique_ptr<ProcessFrame> frame_;

@@ -25,8 +25,8 @@ constexpr int kRowsOfABatch = StepQueue::kMaxBatchRows + 512;
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
-    const WorkerSetup& setup, const Options& options,
-    RequestMetrics* requests) {
+    const WorkerSetup& setup, const Options& options, RequestMetrics* requests,
+    Tracer* tracer) {
   const ModelConfig& config = setup.model.model.config;
   std::unique_ptr<ExpertLoader> loader = MakeExpertLoader(setup);
   ASSIGN_OR_RETURN(PlacementSetup placement,
@@ -49,6 +49,7 @@ absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
   core.self = self;
   core.languages = LanguageLabels(setup.families);
   core.requests = requests;
+  core.tracer = tracer;
   core.residence = std::move(placement.residence);
   core.placement = placement.control;
   core.certificate_expires = options.certificate_expires;

@@ -20,6 +20,7 @@
 #include "link/worker_info.h"
 #include "serving/admin_service.h"
 #include "serving/metrics.h"
+#include "tracing/tracer.h"
 
 namespace apollo {
 
@@ -38,11 +39,12 @@ class ExpertRole {
 
   // Loads the first experts and starts the engine's thread. The setup and
   // `requests` must outlive the role. If `requests` is null, sequences are not
-  // counted as requests. Returns the errors of MakeExpertStage, or
+  // counted as requests. `tracer` must outlive the role, too, or be null.
+  // Returns the errors of MakeExpertStage, or
   // INVALID_ARGUMENT naming the flag if an option does not fit the model.
   static absl::StatusOr<std::unique_ptr<ExpertRole>> Start(
       const WorkerSetup& setup, const Options& options,
-      RequestMetrics* requests);
+      RequestMetrics* requests, Tracer* tracer = nullptr);
 
   ExpertWorker& worker() { return *worker_; }
   // The initial description of the worker, for its links.

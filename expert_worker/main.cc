@@ -14,6 +14,7 @@
 #include "serving/drain_flags.h"
 #include "serving/run_program.h"
 #include "serving/tls_flags.h"
+#include "serving/trace_flags.h"
 
 namespace apollo {
 namespace {
@@ -30,6 +31,8 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(options.peers, ReadPeerFlags(absl::Seconds(10)));
   ASSIGN_OR_RETURN(options.placement, ReadPlacementFlags());
   ASSIGN_OR_RETURN(options.drain, ReadDrainFlags());
+  ASSIGN_OR_RETURN(options.trace,
+                   ReadTraceFlags("apollo-expert-worker", options.process));
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<ExpertProcess> process,
                    ExpertProcess::Start(options));

@@ -24,6 +24,7 @@ struct RunningBatch {
   int layer = 0;                     // The current one.
   std::vector<Away> away = {};  // Outputs that the current layer waits for.
   absl::Duration begun = absl::ZeroDuration();
+  absl::Duration sent_away = absl::ZeroDuration();  // When `away` were sent.
 };
 
 }  // namespace apollo

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "common/check.h"
 #include "common/log.h"
@@ -99,6 +101,10 @@ SequenceTable::Sequences::iterator SequenceTable::Open(
         *requests_, "Sequence", clock_.Now());
     sequence.request->PromptTokens(rows.start->prompt_tokens);
   }
+  if (tracer_ != nullptr) {
+    sequence.trace =
+        SequenceTrace::Begin(tracer_, rows.start->trace, clock_.Now());
+  }
   return it;
 }
 
@@ -145,6 +151,12 @@ void SequenceTable::Close(Sequences::iterator it, absl::StatusCode code) {
   blocks_.Release(closed.mapped().blocks);
   counters_.running = size();
   if (requests_ != nullptr) Count(closed.mapped(), code);
+  Sequence& sequence = closed.mapped();
+  if (sequence.trace != nullptr) {
+    sequence.trace->End({sequence.start.request_id, sequence.attempt,
+                         sequence.next_position, code},
+                        clock_.Now());
+  }
 }
 
 void SequenceTable::Count(const Sequence& sequence, absl::StatusCode code) {
@@ -152,11 +164,15 @@ void SequenceTable::Count(const Sequence& sequence, absl::StatusCode code) {
   sequence.request->End(name, clock_.Now());
   const std::optional<std::int64_t> held_back = log_budget_.Take();
   if (!held_back) return;
-  LogInfo("sequence_closed", {{"request_id", sequence.start.request_id},
-                              {"code", name},
-                              {"attempt", std::int64_t{sequence.attempt}},
-                              {"positions", sequence.next_position},
-                              {"held_back", *held_back}});
+  std::vector<LogField> fields = {{"request_id", sequence.start.request_id},
+                                  {"code", name},
+                                  {"attempt", std::int64_t{sequence.attempt}},
+                                  {"positions", sequence.next_position},
+                                  {"held_back", *held_back}};
+  if (sequence.trace != nullptr) {
+    fields.emplace_back("trace_id", TraceIdText(*sequence.start.trace));
+  }
+  LogInfo("sequence_closed", fields);
 }
 
 void SequenceTable::CloseLater(const SequenceKey& key, absl::StatusCode code) {
@@ -166,6 +182,26 @@ void SequenceTable::CloseLater(const SequenceKey& key, absl::StatusCode code) {
   }
   const auto it = sequences_.find(key);
   if (it != sequences_.end()) Close(it, code);
+}
+
+void SequenceTable::NoteComputed(std::span<const SequenceKey> keys,
+                                 absl::Duration begun) {
+  if (tracer_ == nullptr) return;
+  const absl::Duration now = clock_.Now();
+  for (const SequenceKey& key : std::set(keys.begin(), keys.end())) {
+    SequenceTrace* const trace = sequences_.at(key).trace.get();
+    if (trace != nullptr) trace->Computed(begun, now);
+  }
+}
+
+void SequenceTable::NoteCame(std::span<const SequenceKey> keys,
+                             absl::Duration sent) {
+  if (tracer_ == nullptr) return;
+  const absl::Duration now = clock_.Now();
+  for (const SequenceKey& key : std::set(keys.begin(), keys.end())) {
+    SequenceTrace* const trace = sequences_.at(key).trace.get();
+    if (trace != nullptr) trace->Came(sent, now);
+  }
 }
 
 void SequenceTable::BeginUse(std::span<const SequenceKey> keys) {

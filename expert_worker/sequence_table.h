@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/time/time.h>
 
 #include <cstdint>
 #include <map>
@@ -13,9 +14,11 @@
 #include "engine/block_pool.h"
 #include "engine/sampler.h"
 #include "expert_worker/expert_counters.h"
+#include "expert_worker/sequence_trace.h"
 #include "link/frame.h"
 #include "link/link_session.h"
 #include "serving/metrics.h"
+#include "tracing/tracer.h"
 
 namespace apollo {
 
@@ -43,19 +46,22 @@ class SequenceTable {
     std::uint64_t opened = 0;  // Number in the order of opening.
     // The sequence as a request; null if requests are not counted.
     std::unique_ptr<RequestMetrics::Request> request;
+    std::unique_ptr<SequenceTrace> trace;  // Null: it is not traced.
   };
 
   // Unless `requests` is null, the end of each sequence is logged with its
   // request id, within a LogBudget, and counted there, too: with code OK
   // if their dense worker released them, ABORTED if they were evicted or
-  // restarted, UNAVAILABLE if their dense worker was lost. All arguments must
-  // outlive the table.
+  // restarted, UNAVAILABLE if their dense worker was lost. `tracer` takes the
+  // spans of traced sequences, with the same codes; it may be null. All
+  // arguments must outlive the table.
   SequenceTable(BlockPool& blocks, ExpertCounters& counters, const Clock& clock,
-                RequestMetrics* requests)
+                RequestMetrics* requests, Tracer* tracer = nullptr)
       : blocks_(blocks),
         counters_(counters),
         clock_(clock),
         requests_(requests),
+        tracer_(tracer),
         log_budget_(clock) {}
 
   // Returns true if the rows must not be admitted yet: their sequence would be
@@ -87,6 +93,14 @@ class SequenceTable {
     return it != in_use_.end() && it->first.first == from;
   }
 
+  // Note, for traces, that a batch with rows of these sequences, which are in
+  // use, has gone through the layers; and that outputs of an expert came that
+  // were missing since `sent`. A sequence may be named several times.
+  void NoteComputed(std::span<const SequenceKey> keys, absl::Duration begun);
+  void NoteCame(std::span<const SequenceKey> keys, absl::Duration sent);
+  // Returns false if nobody needs such notes.
+  bool traces() const { return tracer_ != nullptr; }
+
   // Closes sequences that their dense worker released.
   void Release(LinkId from, const ReleaseSequences& release);
   // Closes all sequences of a dense worker that was lost.
@@ -117,6 +131,7 @@ class SequenceTable {
   ExpertCounters& counters_;
   const Clock& clock_;
   RequestMetrics* const requests_;
+  Tracer* const tracer_;
   LogBudget log_budget_;
   Sequences sequences_;
   // Evicted attempts, until their dense worker releases them.

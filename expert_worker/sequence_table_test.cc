@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "common/fake_clock.h"
 #include "expert_worker/expert_counters.h"
 #include "serving/metrics.h"
+#include "tracing/recording_tracer.h"
+#include "tracing/trace_context.h"
 
 namespace apollo {
 namespace {
@@ -51,8 +54,63 @@ class SequenceTableTest : public testing::Test {
   prometheus::Registry registry_;
   RequestMetrics requests_{registry_};
   ExpertCounters counters_;
-  SequenceTable table_{blocks_, counters_, clock_, &requests_};
+  RecordingTracer tracer_;
+  SequenceTable table_{blocks_, counters_, clock_, &requests_, &tracer_};
 };
+
+TEST_F(SequenceTableTest, ATracedSequenceIsASpanWithTheWorkInIt) {
+  const auto dense = ParseTraceparent(
+      "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  SequenceRows rows = RowsOf(5, 2, 0, 10);
+  rows.start->request_id = "follow-me";
+  rows.start->trace = dense;
+  const absl::Duration begun = clock_.now;
+  ASSERT_EQ(Admit(rows), StatusCode::kOk);
+  ASSERT_EQ(Admit(RowsOf(6, 1, 0, 10)), StatusCode::kOk);
+  const std::vector<SequenceKey> keys = {{kDense, 5}, {kDense, 6}, {kDense, 5}};
+  clock_.now += absl::Seconds(2);
+  // Two experts of a layer at the same time.
+  table_.NoteCame(keys, begun + absl::Seconds(1));
+  table_.NoteCame(keys, begun + absl::Seconds(1));
+  table_.NoteComputed(keys, begun);
+  testing::internal::CaptureStderr();
+  table_.Release(kDense, {{{5, 2}, {6, 1}}});
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(
+                "\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\""),
+            std::string::npos);
+
+  const std::vector<Span> spans = tracer_.spans();
+  ASSERT_EQ(spans.size(), 1u);
+  const Span& span = spans[0];
+  EXPECT_EQ(span.context.trace_id, dense->trace_id);
+  EXPECT_EQ(span.parent, dense->span_id);
+  EXPECT_EQ(span.begun, begun);
+  EXPECT_EQ(span.ended, begun + absl::Seconds(2));
+  ASSERT_EQ(span.events.size(), 1u);
+  EXPECT_EQ(span.events[0].name, "first_rows_computed");
+  for (const SpanAttribute& expected :
+       {SpanAttribute("apollo.request_id", "follow-me"),
+        SpanAttribute("apollo.attempt", 2),
+        SpanAttribute("apollo.positions", 10),
+        SpanAttribute("apollo.batches", 1),
+        SpanAttribute("apollo.batch_seconds", 2.0),
+        SpanAttribute("apollo.expert_rows.waits", 2),
+        SpanAttribute("apollo.expert_rows.wait_seconds", 1.0)}) {
+    const SpanAttribute* found = FindAttribute(span, expected.name);
+    ASSERT_NE(found, nullptr) << expected.name;
+    EXPECT_TRUE(*found == expected) << expected.name;
+  }
+}
+
+TEST_F(SequenceTableTest, ALostSequenceIsASpanToo) {
+  SequenceRows rows = RowsOf(5, 1, 0, 10);
+  rows.start->trace = ParseTraceparent(
+      "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  ASSERT_EQ(Admit(rows), StatusCode::kOk);
+  table_.DropLink(kDense);
+  ASSERT_EQ(tracer_.spans().size(), 1u);
+  EXPECT_EQ(tracer_.spans()[0].code, StatusCode::kUnavailable);
+}
 
 TEST_F(SequenceTableTest, TheEndOfASequenceIsLoggedWithItsRequest) {
   testing::internal::CaptureStderr();

@@ -15,6 +15,7 @@
 #include "serving/drain_flags.h"
 #include "serving/run_program.h"
 #include "serving/tls_flags.h"
+#include "serving/trace_flags.h"
 
 ABSL_FLAG(std::string, dense_workers, "",
           "Addresses of the dense workers: host:port,host:port (or unix:/path, "
@@ -34,6 +35,11 @@ ABSL_FLAG(absl::Duration, lease, absl::Milliseconds(300),
           "--dense_worker_timeout. Dense workers give one every 50 ms, also "
           "inside a long step.");
 
+ABSL_FLAG(double, trace_sample, 1,
+          "With --trace_endpoint: the share of requests, from 0 to 1, that are "
+          "traced if their client sends no traceparent. Others are traced if "
+          "their client says so in it.");
+
 namespace apollo {
 namespace {
 
@@ -50,6 +56,9 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(options.drain, ReadDrainFlags());
   options.dense_worker_timeout = absl::GetFlag(FLAGS_dense_worker_timeout);
   options.lease = absl::GetFlag(FLAGS_lease);
+  ASSIGN_OR_RETURN(options.trace,
+                   ReadTraceFlags("apollo-router", options.process,
+                                  absl::GetFlag(FLAGS_trace_sample)));
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<RouterProcess> process,
                    RouterProcess::Start(options));

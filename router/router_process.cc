@@ -60,6 +60,7 @@ absl::StatusOr<std::unique_ptr<RouterProcess>> RouterProcess::Start(
                          options.dns_server, PeerCheck(options.process)));
   std::unique_ptr<RouterProcess> process(new RouterProcess(std::move(frame)));
   process->drain_timeout_ = options.drain.timeout;
+  process->trace_ = options.trace;
   RETURN_IF_ERROR(process->Serve(options));
   RETURN_IF_ERROR(process->frame_->ServeAdmin(
       options.process, options.drain,
@@ -80,10 +81,12 @@ absl::Status RouterProcess::Serve(const Options& options) {
           options.dense_worker_timeout, options.lease,
           ChannelsTo(PeerRole::kDenseWorker, options.process.server.tls),
           NameCheck(options.process.server.tls)});
+  Tracer* const tracer = trace_.tracer.get();
+  if (tracer != nullptr) tracer->Start();
   ReissuePolicy::Limits limits;
   limits.patience = options.dense_worker_timeout;
-  failover_ =
-      std::make_unique<FailoverBackend>(*pool_, limits, *frame_->registry());
+  failover_ = std::make_unique<FailoverBackend>(
+      *pool_, limits, *frame_->registry(), Clock::Real(), tracer);
   failover_->StartThread();
   ASSIGN_OR_RETURN(audit_, AuditLog::Open(options.router.audit, Clock::Real()));
   RouterOptions router = options.router;
@@ -97,11 +100,12 @@ absl::Status RouterProcess::Serve(const Options& options) {
                        [](const grpc::ServerContextBase& call) {
                          return PeerIdentityOf(call);
                        },
-                       audit_.get()));
-  auto server = role_->Listen(
-      options.process.server,
-      {frame_->registry(),
-       std::make_shared<CounterCollector>(pool_->counters(), kPoolMetrics)});
+                       audit_.get(), tracer));
+  std::vector<std::shared_ptr<prometheus::Collectable>> metrics = {
+      frame_->registry(),
+      std::make_shared<CounterCollector>(pool_->counters(), kPoolMetrics)};
+  if (trace_.metrics != nullptr) metrics.push_back(trace_.metrics);
+  auto server = role_->Listen(options.process.server, std::move(metrics));
   pool_->StartPolling();
   return frame_->Begin(
       std::move(server),

@@ -14,6 +14,7 @@
 #include "serving/drain_flags.h"
 #include "serving/process_flags.h"
 #include "serving/process_frame.h"
+#include "serving/trace_setup.h"
 
 namespace apollo {
 
@@ -27,6 +28,7 @@ class RouterProcess {
     std::string dense_workers;  // See serving/membership.h; not empty.
     std::string dns_server;     // The same.
     DrainOptions drain;
+    TraceSetup trace;
     absl::Duration dense_worker_timeout = absl::Seconds(10);
     absl::Duration lease = absl::Milliseconds(300);
   };
@@ -53,6 +55,7 @@ class RouterProcess {
   bool Drain(const DrainOptions& options, const std::function<bool()>& gave_up);
 
   absl::Duration drain_timeout_;
+  TraceSetup trace_;  // The last to go: it sends what waits.
   // Each uses those above it, and the frame, until it is closed, all of them.
   const std::unique_ptr<ProcessFrame> frame_;
   std::unique_ptr<RouterModel> model_;

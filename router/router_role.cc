@@ -73,22 +73,22 @@ RouterFacts FactsOf(const RouterOptions& options, AccessControl* access) {
 absl::StatusOr<std::unique_ptr<RouterRole>> RouterRole::Make(
     const RouterModel& model, RouterBackend& backend,
     const RouterOptions& options, prometheus::Registry& registry,
-    PeerOf peer_of, AuditLog* audit) {
+    PeerOf peer_of, AuditLog* audit, Tracer* tracer) {
   std::unique_ptr<AccessControl> access;
   if (!options.access.policy_file.empty()) {
     ASSIGN_OR_RETURN(access, AccessControl::Open(options.access, model.name,
                                                  Clock::Real(), absl::Now));
   }
-  return std::unique_ptr<RouterRole>(new RouterRole(model, backend, options,
-                                                    registry, std::move(access),
-                                                    std::move(peer_of), audit));
+  return std::unique_ptr<RouterRole>(
+      new RouterRole(model, backend, options, registry, std::move(access),
+                     std::move(peer_of), audit, tracer));
 }
 
 RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
                        const RouterOptions& options,
                        prometheus::Registry& registry,
                        std::unique_ptr<AccessControl> access, PeerOf peer_of,
-                       AuditLog* audit)
+                       AuditLog* audit, Tracer* tracer)
     : options_(options),
       access_(std::move(access)),
       peer_of_(std::move(peer_of)),
@@ -98,7 +98,7 @@ RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
       calls_(options.calls, Clock::Real()),
       service_(
           {model, backend, metrics_, Clock::Real(), calls_, &languages_, audit,
-           FactsOf(options_, access_.get())},
+           tracer, FactsOf(options_, access_.get())},
           AdmitBy(access_.get(), peer_of_)),
       watch_(kStuck),
       ticker_(absl::Seconds(1), [this] { Tick(); }) {}

@@ -24,6 +24,7 @@
 #include "serving/admin_service.h"
 #include "serving/metrics.h"
 #include "serving/server.h"
+#include "tracing/tracer.h"
 
 namespace apollo {
 
@@ -32,12 +33,13 @@ namespace apollo {
 class RouterRole {
  public:
   // Reads the policy and the keys of tokens, if the options name some. Errors
-  // name the flag. The model, the backend, the registry and the audit log
-  // (null: none) must outlive the role.
+  // name the flag. The model, the backend, the registry, the audit log and the
+  // tracer (null: none) must outlive the role.
   static absl::StatusOr<std::unique_ptr<RouterRole>> Make(
       const RouterModel& model, RouterBackend& backend,
       const RouterOptions& options, prometheus::Registry& registry,
-      PeerOf peer_of = nullptr, AuditLog* audit = nullptr);
+      PeerOf peer_of = nullptr, AuditLog* audit = nullptr,
+      Tracer* tracer = nullptr);
 
   // Calls that wait for the audit log end. No server may use the role any more.
   ~RouterRole();
@@ -70,7 +72,7 @@ class RouterRole {
   RouterRole(const RouterModel& model, RouterBackend& backend,
              const RouterOptions& options, prometheus::Registry& registry,
              std::unique_ptr<AccessControl> access, PeerOf peer_of,
-             AuditLog* audit);
+             AuditLog* audit, Tracer* tracer);
   void Tick();
   // Decides about a call of reflection, or of a method that does not exist.
   grpc::Status AdmitPath(const grpc::ServerContextBase& context,

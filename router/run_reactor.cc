@@ -12,6 +12,7 @@
 #include "link/generation_codec.h"
 #include "link/run_end.h"
 #include "link/status_codec.h"
+#include "link/trace_metadata.h"
 #include "sequence/sequence_end.h"
 
 namespace apollo {
@@ -40,6 +41,7 @@ RunReactor::RunReactor(const GenerationRequest& request,
                        std::shared_ptr<GenerationSink> sink,
                        std::function<void()> over)
     : deadline_(request.deadline),
+      trace_(request.trace),
       over_(std::move(over)),
       sink_(std::move(sink)),
       next_index_(request.answer_tokens),
@@ -56,6 +58,7 @@ void RunReactor::Begin(std::shared_ptr<pb::DenseWorkerService::Stub> stub) {
     context_.set_deadline(DeadlineOfCall(
         deadline_, std::chrono::system_clock::now(), Clock::Real().Now()));
   }
+  if (trace_) AddTrace(*trace_, context_);
   // Sent together with the request.
   context_.set_initial_metadata_corked(true);
   stub_->async()->Run(&context_, this);

@@ -11,6 +11,7 @@
 #include "common/mutex.h"
 #include "proto/apollo/internal/v1/generation.grpc.pb.h"
 #include "sequence/generation.h"
+#include "tracing/trace_context.h"
 
 namespace apollo {
 
@@ -53,7 +54,8 @@ class RunReactor final
   // Sends `paused_` to the worker if it has changed and no write is under way.
   void SendPaused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
-  const absl::Duration deadline_;  // GenerationRequest::deadline.
+  const absl::Duration deadline_;            // GenerationRequest::deadline.
+  const std::optional<TraceContext> trace_;  // GenerationRequest::trace.
   std::shared_ptr<internal::v1::DenseWorkerService::Stub> stub_;
   grpc::ClientContext context_;
   const std::function<void()> over_;

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Installs the Debian packages that this project needs, and minja, which Debian 12
-# lacks. Does nothing if all are installed. Run it as root, or as a user who may
-# use sudo.
+# Installs the Debian packages that this project needs, OpenTelemetry's SDK from
+# backports (tools/backports.sh), and minja, which Debian 12 lacks. Does nothing if
+# all are installed. Run it as root, or as a user who may use sudo.
 #
 # Usage: tools/install_packages.sh [--dev] [--images] [--packages] [--plots] [--language] [--list]
 #                                  [--minja FILE]
@@ -41,6 +41,7 @@ packages=(
   libprotobuf-dev
   libspdlog-dev
   nlohmann-json3-dev
+  opentelemetry-cpp-dev  # Of backports: see backports.sh.
   prometheus-cpp-dev
   protobuf-compiler
   protobuf-compiler-grpc
@@ -151,6 +152,9 @@ install_debian_packages() {
   # Tests start their own; Debian would start one as a service.
   if [[ " ${missing[*]} " == *" prometheus "* ]] && command -v systemctl > /dev/null; then
     as_root systemctl mask prometheus.service > "$log" 2>&1 || true
+  fi
+  if [[ " ${missing[*]} " == *" opentelemetry-cpp-dev "* ]]; then
+    as_root "$(dirname "${BASH_SOURCE[0]}")/backports.sh" > "$log" 2>&1 || fail "backports.sh failed"
   fi
   echo "installing ${#missing[@]} packages: ${missing[*]}"
   local apt_get=(as_root env DEBIAN_FRONTEND=noninteractive apt-get -q

@@ -52,7 +52,8 @@ strip --strip-unneeded "$tree"/usr/bin/* "$tree"/usr/libexec/apollo-moe/*
 mkdir -p "$work/source/debian"
 echo "Source: apollo-moe" > "$work/source/debian/control"
 depends=$(cd "$work/source" && dpkg-shlibdeps -O --warnings=0 "$tree"/usr/bin/* "$tree"/usr/libexec/apollo-moe/*)
-depends=${depends#shlibs:Depends=}
+# It leaves out libraries without a version in their names: those of OpenTelemetry.
+depends="${depends#shlibs:Depends=}, opentelemetry-cpp (>= 1.19)"
 
 cat > "$tree/usr/share/doc/apollo-moe/changelog" << END
 apollo-moe ($version) unstable; urgency=medium

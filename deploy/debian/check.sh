@@ -71,12 +71,13 @@ make_system() {
   mkdir "$system" &&
     unshare --mount mmdebstrap --quiet --mode=root --variant=minbase --include=ca-certificates bookworm \
       "$work/root.tar" && tar -C "$system" -xf "$work/root.tar" && rm "$work/root.tar" &&
-    cp /etc/resolv.conf "$system/etc/" && mount -t proc proc "$system/proc"
+    cp /etc/resolv.conf "$system/etc/" && cp "$root/tools/backports.sh" "$system/tmp/" &&
+    mount -t proc proc "$system/proc"
 }
 # shellcheck disable=SC2016 # The shell in the new system expands it.
 install_package() {
   cp "$package" "$system/tmp/" && inside env DEBIAN_FRONTEND=noninteractive sh -c \
-    'apt-get update -q && apt-get install -qy --no-install-recommends "/tmp/$1"' sh "${package##*/}"
+    '/tmp/backports.sh && apt-get update -q && apt-get install -qy --no-install-recommends "/tmp/$1"' sh "${package##*/}"
 }
 put_model() {
   cp -rL "$model" "$system/var/lib/apollo-moe/model" && chmod -R a+rX "$system/var/lib/apollo-moe/model"

@@ -42,19 +42,32 @@ def providers():
     return provided | {package: package for package, _ in packages}
 
 
+def unversioned(programs):
+    """Returns the packages of linked libraries without a version, which dpkg-shlibdeps leaves out."""
+    headers = subprocess.run(["objdump", "-p", *programs], text=True, check=True, stdout=subprocess.PIPE).stdout
+    packages = set()
+    for name in set(re.findall(r"NEEDED +(lib\S+\.so)$", headers, re.MULTILINE)):
+        owners = subprocess.run(["dpkg-query", "-S", f"*/{name}"], text=True, check=True,
+                                stdout=subprocess.PIPE).stdout
+        packages.add(owners.split(":")[0])
+    return packages
+
+
 @functools.cache
 def needed(image):
     """Returns the packages whose libraries the programs of an image link to directly."""
+    programs = [str(pathlib.Path(p).absolute()) for p in PROGRAMS[image]]
     with tempfile.TemporaryDirectory() as folder:
         control = pathlib.Path(folder) / "debian" / "control"
         control.parent.mkdir()
         control.write_text("Source: apollo\n", encoding="utf-8")
         output = subprocess.run(
-            ["dpkg-shlibdeps", "-O", "--warnings=0", *(str(pathlib.Path(p).absolute()) for p in PROGRAMS[image])],
+            ["dpkg-shlibdeps", "-O", "--warnings=0", *programs],
             cwd=folder, text=True, check=True, stdout=subprocess.PIPE).stdout
     names = names_of(output.strip().removeprefix("shlibs:Depends="))
     # A program with gcc's sanitizers also links to theirs.
-    return {providers()[name] for name in names if not re.fullmatch(r"lib[a-z]+san\d+", name)}
+    names = {providers()[name] for name in names if not re.fullmatch(r"lib[a-z]+san\d+", name)}
+    return names | unversioned(programs)
 
 
 class LibrariesTest(unittest.TestCase):

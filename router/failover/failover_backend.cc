@@ -22,7 +22,7 @@ class Handle final : public GenerationCall {
 FailoverBackend::FailoverBackend(WorkerPool& pool,
                                  const ReissuePolicy::Limits& limits,
                                  prometheus::Registry& registry,
-                                 const Clock& clock)
+                                 const Clock& clock, Tracer* tracer)
     : pool_(pool),
       clock_(clock),
       metrics_(registry),
@@ -36,7 +36,8 @@ FailoverBackend::FailoverBackend(WorkerPool& pool,
                  MutexLock lock(mutex_);
                  waiting_.emplace(due, std::move(call));
                  changed_.notify_all();
-               }} {}
+               },
+               tracer} {}
 
 FailoverBackend::~FailoverBackend() {
   {

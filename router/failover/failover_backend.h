@@ -17,6 +17,7 @@
 #include "router/failover/failover_metrics.h"
 #include "router/failover/reissue_policy.h"
 #include "router/worker_pool.h"
+#include "tracing/tracer.h"
 
 namespace apollo {
 
@@ -25,10 +26,10 @@ namespace apollo {
 class FailoverBackend final : public RouterBackend {
  public:
   // The pool, the registry and the clock must outlive the backend; the backend
-  // must outlive its sequences.
+  // must outlive its sequences, and `tracer`, which may be null, the backend.
   FailoverBackend(WorkerPool& pool, const ReissuePolicy::Limits& limits,
                   prometheus::Registry& registry,
-                  const Clock& clock = Clock::Real());
+                  const Clock& clock = Clock::Real(), Tracer* tracer = nullptr);
   ~FailoverBackend() override;
 
   // Starts a thread that runs sequences again when they are due, until the

@@ -11,6 +11,8 @@
 #include "sequence/recording_sink.h"
 #include "sequence/sequence_end.h"
 #include "sequence/shared_numerics.h"
+#include "tracing/recording_tracer.h"
+#include "tracing/trace_context.h"
 
 namespace apollo {
 namespace {
@@ -63,7 +65,8 @@ class FailoverBackendTest : public testing::Test {
   FakeClock clock_;
   prometheus::Registry registry_;
   ScriptedPool pool_{{"a", "b", "c"}};
-  FailoverBackend backend_{pool_, {}, registry_, clock_};
+  RecordingTracer tracer_;
+  FailoverBackend backend_{pool_, {}, registry_, clock_, &tracer_};
   const std::shared_ptr<RecordingSink> sink_ =
       std::make_shared<RecordingSink>();
   std::unique_ptr<GenerationCall> call_;
@@ -446,6 +449,52 @@ TEST_F(FailoverBackendTest, WithoutAnyWorkerARequestFailsAtOnce) {
   Begin();
   EXPECT_EQ(sink_->text(), " UNAVAILABLE");
   EXPECT_EQ(sink_->status().message(), "no dense worker is ready");
+}
+
+// Each attempt is a span below that of the request, and its sequence runs below
+// it.
+TEST_F(FailoverBackendTest, EachAttemptOfATracedRequestIsASpan) {
+  GenerationRequest request = Request();
+  request.trace = ParseTraceparent(
+      "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  const TraceContext call = *request.trace;
+  Begin(request);
+  const TraceContext first = *pool_.run(0).request.trace;
+  pool_.run(0).Started(kCpu);
+  pool_.run(0).Token(0, 50);
+  clock_.now += absl::Seconds(1);
+  pool_.run(0).End(Lost());
+  ScriptedRun& second = Next();
+  const TraceContext again = *second.request.trace;
+  second.Started(kCpu);
+  second.Token(0, 50);
+  second.End(Finished());
+
+  const std::vector<Span> spans = tracer_.spans();
+  ASSERT_EQ(spans.size(), 2u);
+  EXPECT_EQ(spans[0].context, first);
+  EXPECT_EQ(spans[1].context, again);
+  for (const Span& span : spans) {
+    EXPECT_EQ(span.context.trace_id, call.trace_id);
+    EXPECT_EQ(span.parent, call.span_id);
+    EXPECT_EQ(span.kind, SpanKind::kClient);
+  }
+  EXPECT_EQ(spans[0].code, absl::StatusCode::kUnavailable);
+  EXPECT_EQ(spans[0].ended - spans[0].begun, absl::Seconds(1));
+  ASSERT_EQ(spans[0].events.size(), 1u);
+  EXPECT_EQ(spans[0].events[0].name, "sequence_reissued");
+  EXPECT_TRUE(spans[0].events[0].attributes[0] ==
+              SpanAttribute("cause", "lost"));
+  EXPECT_EQ(spans[1].code, absl::StatusCode::kOk);
+  EXPECT_TRUE(*FindAttribute(spans[1], "apollo.dense_worker") ==
+              SpanAttribute("apollo.dense_worker", "b"));
+}
+
+TEST_F(FailoverBackendTest, AnUntracedRequestHasNoSpans) {
+  Begin();
+  EXPECT_FALSE(pool_.run(0).request.trace.has_value());
+  pool_.run(0).End(Finished());
+  EXPECT_TRUE(tracer_.spans().empty());
 }
 
 }  // namespace

@@ -99,6 +99,7 @@ void FailoverCall::Run(GenerationRequest request, std::uint64_t number) {
   {
     MutexLock lock(mutex_);
     avoid = avoid_;
+    BeginAttemptSpan(request);
   }
   std::shared_ptr<GenerationCall> call = context_.pool.StartElsewhere(
       std::move(request), std::make_shared<Attempt>(shared_from_this()), avoid,
@@ -245,11 +246,12 @@ void FailoverCall::Ended(absl::StatusOr<GenerationFinished> finished) {
       finished = absl::InternalError(
           "another dense worker ends the answer before its last token");
     }
-    if (!finished.ok()) {
-      std::optional<absl::Status> end = JudgeEnd(finished.status());
-      if (!end) return;
-      finished = *std::move(end);
-    }
+    const absl::StatusCode code = finished.status().code();
+    std::optional<absl::Status> end = finished.status();
+    if (!finished.ok()) end = JudgeEnd(finished.status());
+    EndAttemptSpan(code);
+    if (!end) return;
+    if (!finished.ok()) finished = *std::move(end);
     if (finished.ok()) WentOn();
     state_ = State::kOver;
     sink = std::move(sink_);
@@ -281,6 +283,10 @@ std::optional<absl::Status> FailoverCall::JudgeEnd(const absl::Status& error) {
     if (!loss_) loss_ = {*verdict.again, now};
     avoid_.insert(worker_);
     LogReissue(verdict, error);
+    if (span_) {
+      span_->events.push_back(
+          {"sequence_reissued", now, {{"cause", NameOf(*verdict.again)}}});
+    }
   }
   if (verdict.pause > absl::ZeroDuration()) {
     context_.metrics.Paused();
@@ -289,6 +295,31 @@ std::optional<absl::Status> FailoverCall::JudgeEnd(const absl::Status& error) {
   state_ = State::kWaiting;
   context_.later(shared_from_this(), now + verdict.pause);
   return std::nullopt;
+}
+
+void FailoverCall::BeginAttemptSpan(GenerationRequest& request) {
+  if (context_.tracer == nullptr || !request_.trace) return;
+  span_ =
+      MakeSpan("apollo.internal.v1.DenseWorkerService/Run", SpanKind::kClient,
+               BeginSpan(request_.trace), request_.trace, context_.clock.Now());
+  request.trace = span_->context;
+}
+
+void FailoverCall::EndAttemptSpan(absl::StatusCode code) {
+  if (!span_) return;
+  Span span = *std::exchange(span_, std::nullopt);
+  if (worker_.empty()) return;  // No worker was found: there was no call.
+  span.ended = context_.clock.Now();
+  span.code = code;
+  span.attributes = {{"rpc.system", "grpc"},
+                     {"rpc.service", "apollo.internal.v1.DenseWorkerService"},
+                     {"rpc.method", "Run"},
+                     {"rpc.grpc.status_code", static_cast<int>(code)},
+                     {"apollo.request_id", request_.request_id},
+                     {"apollo.dense_worker", worker_},
+                     {"apollo.attempt", static_cast<std::int64_t>(number_)},
+                     {"apollo.tokens", static_cast<int>(tokens_.size())}};
+  context_.tracer->Take(std::move(span));
 }
 
 void FailoverCall::LogReissue(const ReissuePolicy::Verdict& verdict,

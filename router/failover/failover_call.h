@@ -21,6 +21,8 @@
 #include "router/failover/reissue_policy.h"
 #include "router/worker_pool.h"
 #include "sequence/generation.h"
+#include "tracing/span.h"
+#include "tracing/tracer.h"
 
 namespace apollo {
 
@@ -37,6 +39,7 @@ struct FailoverContext {
   // Makes somebody call Retry of the call at that time or later, from any
   // thread, but not within this function.
   std::function<void(std::shared_ptr<FailoverCall>, absl::Duration)> later;
+  Tracer* tracer = nullptr;  // Null: attempts are not traced.
 };
 
 // One sequence that survives its dense workers. It keeps the request and the
@@ -54,6 +57,8 @@ struct FailoverContext {
 // - A continuation computes all rows again, so that the use of experts that it
 //   reports is that of the whole sequence, as if nothing had been lost.
 // - Scores come at the end, so a scored sequence begins anew.
+//
+// Each attempt on a worker is a span of its own, if the request is traced.
 //
 // One attempt runs at a time, so the events of the sink are serialized without
 // a lock. Thread-safe.
@@ -105,6 +110,12 @@ class FailoverCall final : public std::enable_shared_from_this<FailoverCall> {
   void LogReissue(const ReissuePolicy::Verdict& verdict,
                   const absl::Status& error) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Begin and end the span of an attempt, if the request is traced; the request
+  // then runs below it.
+  void BeginAttemptSpan(GenerationRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndAttemptSpan(absl::StatusCode code)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const FailoverContext context_;
   const GenerationRequest request_;
@@ -128,6 +139,7 @@ class FailoverCall final : public std::enable_shared_from_this<FailoverCall> {
   bool begun_ ABSL_GUARDED_BY(mutex_) = false;
   bool confirmed_ ABSL_GUARDED_BY(mutex_) = true;  // The last token came again.
   absl::Status disowned_ ABSL_GUARDED_BY(mutex_);
+  std::optional<Span> span_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<GenerationCall> call_ ABSL_GUARDED_BY(mutex_);
 
   // The first loss since the sink's last event, and its time.

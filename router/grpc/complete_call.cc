@@ -9,6 +9,7 @@
 #include "common/check.h"
 #include "common/status_macros.h"
 #include "link/deadline.h"
+#include "link/trace_metadata.h"
 #include "router/grpc/cancelling.h"
 #include "router/grpc/generate_call.h"
 #include "router/grpc/grpc_status.h"
@@ -40,6 +41,7 @@ CompleteCall::CompleteCall(const SessionContext& context,
   session_->SetRequestId(request_id_);
   session_->SetDeadline(DeadlineOnClock(server_context_->deadline(), arrived_,
                                         context.clock.Now()));
+  if (context.tracer != nullptr) session_->SetTrace(TraceOf(*server_context_));
 }
 
 CompleteCall* CompleteCall::Start(const SessionContext& context,

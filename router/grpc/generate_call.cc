@@ -4,6 +4,7 @@
 
 #include "common/status_macros.h"
 #include "link/deadline.h"
+#include "link/trace_metadata.h"
 #include "router/grpc/cancelling.h"
 #include "router/grpc/grpc_status.h"
 #include "router/grpc/read_request.h"
@@ -31,6 +32,7 @@ GenerateCall::GenerateCall(const SessionContext& context,
   session_->SetRequestId(request_id_);
   session_->SetDeadline(DeadlineOnClock(server_context_->deadline(), arrived_,
                                         context.clock.Now()));
+  if (context.tracer != nullptr) session_->SetTrace(TraceOf(*server_context_));
 }
 
 GenerateCall* GenerateCall::Start(const SessionContext& context,

@@ -4,6 +4,7 @@
 
 #include "common/status_macros.h"
 #include "link/deadline.h"
+#include "link/trace_metadata.h"
 #include "proto/apollo/v1/inference.pb.h"
 #include "router/grpc/cancelling.h"
 #include "router/grpc/grpc_status.h"
@@ -36,6 +37,7 @@ ScoreCall::ScoreCall(const SessionContext& context,
   session_->SetRequestId(request_id_);
   session_->SetDeadline(DeadlineOnClock(server_context_->deadline(), arrived_,
                                         context.clock.Now()));
+  if (context.tracer != nullptr) session_->SetTrace(TraceOf(*server_context_));
 }
 
 ScoreCall* ScoreCall::Start(const SessionContext& context,

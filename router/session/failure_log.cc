@@ -25,7 +25,8 @@ bool FailureLog::MayWrite(Line& line, absl::Duration now) {
 }
 
 void FailureLog::Report(const char* method, const std::string& request_id,
-                        const absl::Status& error) {
+                        const absl::Status& error,
+                        const std::string& trace_id) {
   const absl::Duration now = clock_.Now();
   Line due;
   {
@@ -35,6 +36,7 @@ void FailureLog::Report(const char* method, const std::string& request_id,
     line.method = method;
     line.request_id = request_id;
     line.reason = std::string(error.message());
+    line.trace_id = trace_id;
     if (!MayWrite(line, now)) return;
     due = line;
     line.calls = 0;
@@ -59,12 +61,12 @@ void FailureLog::WriteDue() {
 void FailureLog::Write(absl::StatusCode code, const Line& line) {
   const bool cancelled = code == absl::StatusCode::kCancelled;
   const char* const event = cancelled ? "request_cancelled" : "request_failed";
-  const std::vector<LogField> fields = {
-      {"request_id", line.request_id},
-      {"method", line.method},
-      {"code", absl::StatusCodeToString(code)},
-      {"reason", line.reason},
-      {"requests", line.calls}};
+  std::vector<LogField> fields = {{"request_id", line.request_id},
+                                  {"method", line.method},
+                                  {"code", absl::StatusCodeToString(code)},
+                                  {"reason", line.reason},
+                                  {"requests", line.calls}};
+  if (!line.trace_id.empty()) fields.emplace_back("trace_id", line.trace_id);
   if (cancelled || code == absl::StatusCode::kInvalidArgument) {
     LogInfo(event, fields);
   } else {

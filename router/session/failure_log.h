@@ -28,9 +28,10 @@ class FailureLog {
   FailureLog(const FailureLog&) = delete;
   FailureLog& operator=(const FailureLog&) = delete;
 
-  // Reports the end of a call of the method. `error` is not OK.
+  // Reports the end of a call of the method. `error` is not OK. `trace_id`:
+  // empty unless the call is traced.
   void Report(const char* method, const std::string& request_id,
-              const absl::Status& error);
+              const absl::Status& error, const std::string& trace_id = "");
 
   // Writes the lines that are due. Must be called about once a second, so that
   // the last calls of a burst are logged in time.
@@ -43,6 +44,7 @@ class FailureLog {
     const char* method = "";
     std::string request_id;
     std::string reason;
+    std::string trace_id;
     // The lines written within the second that began at `second`.
     absl::Duration second = -absl::InfiniteDuration();
     int written = 0;

@@ -107,6 +107,7 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
     MutexLock lock(mutex_);
     started_ = MakeStarted(model, run.request_id, language, run.prompt.size(),
                            run.sampling.seed);
+    is_chat_ = input.input.is_chat;
     with_logprobs_ = input.wants_logprobs;
     tokens_.stops = {input.stop_tokens.begin(), input.stop_tokens.end()};
     if (!input.ignore_eos) {

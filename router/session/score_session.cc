@@ -89,6 +89,7 @@ absl::Status ScoreSession::Accept(const ScoreInput& input) {
     MutexLock lock(mutex_);
     started_ = MakeStarted(model, run.request_id, language, prompt.size(),
                            /*seed=*/0);
+    is_chat_ = input.input.is_chat;
     result_.scores = std::move(scores);
     std::int64_t tokens = 0;
     for (const GenerationRequest& one : runs) {

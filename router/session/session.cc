@@ -71,6 +71,11 @@ void Session::SetDeadline(absl::Duration deadline) {
   deadline_ = deadline;
 }
 
+void Session::SetTrace(const std::optional<TraceContext>& parent) {
+  MutexLock lock(mutex_);
+  trace_ = CallTrace::Begin(context_.tracer, parent, arrived_);
+}
+
 void Session::Begin(absl::FunctionRef<absl::Status()> begin) {
   absl::Status status = context_.calls.Enter(shared_from_this());
   if (status.ok()) status = begin();
@@ -135,7 +140,10 @@ void Session::StartSequences(std::vector<GenerationRequest> requests) {
   {
     MutexLock lock(mutex_);
     sequences_.resize(requests.size());
-    for (GenerationRequest& request : requests) request.deadline = deadline_;
+    for (GenerationRequest& request : requests) {
+      request.deadline = deadline_;
+      if (trace_ != nullptr) request.trace = trace_->context();
+    }
     if (!ended_) CountAccepted();
     EndIfAllFinished();  // There may be none.
   }
@@ -226,12 +234,14 @@ void Session::Close() {
   metrics_.End(absl::StatusCodeToString(outcome_.code()), Now());
   LogOutcome();
   AuditEnd();
+  EndTrace();
 }
 
 void Session::SequenceStarted(int index, const GenerationStarted& started) {
   MutexLock lock(mutex_);
   if (ended_) return;
   pass_->UsePrompt();
+  if (trace_ != nullptr) trace_->Started(Now());
   OnStarted(index, started);
 }
 
@@ -249,6 +259,7 @@ void Session::TokenCame(int index, const GeneratedToken& token) {
   {
     MutexLock lock(mutex_);
     if (ended_ || sequences_[index].stopped) return;
+    if (trace_ != nullptr) trace_->Token(Now());
     OnToken(index, token);
     if (sequences_[index].stopped) EndIfAllFinished();
     if (!unsettled_) return;
@@ -383,18 +394,34 @@ void Session::Settle() {
 }
 
 void Session::LogOutcome() const {
-  if (outcome_.ok()) {
-    LogInfo("request_finished",
-            {{"request_id", started_.request_id},
-             {"method", method_},
-             {"language", started_.language.language},
-             {"family", started_.language.family},
-             {"prompt_tokens", started_.prompt_tokens},
-             {"sequences", static_cast<int>(sequences_.size())},
-             {"seconds", absl::ToDoubleSeconds(Now() - arrived_)}});
-  } else {
-    context_.calls.failures().Report(method_, started_.request_id, outcome_);
+  const std::string trace_id =
+      trace_ == nullptr ? "" : TraceIdText(trace_->context());
+  if (!outcome_.ok()) {
+    context_.calls.failures().Report(method_, started_.request_id, outcome_,
+                                     trace_id);
+    return;
   }
+  std::vector<LogField> fields = {
+      {"request_id", started_.request_id},
+      {"method", method_},
+      {"language", started_.language.language},
+      {"family", started_.language.family},
+      {"prompt_tokens", started_.prompt_tokens},
+      {"sequences", static_cast<int>(sequences_.size())},
+      {"seconds", absl::ToDoubleSeconds(Now() - arrived_)}};
+  if (!trace_id.empty()) fields.emplace_back("trace_id", trace_id);
+  LogInfo("request_finished", fields);
+}
+
+void Session::EndTrace() {
+  if (trace_ == nullptr) return;
+  trace_->End({.entry = Audit(AuditEntry::Event::kEnded),
+               .model = context_.model.name,
+               .is_chat = is_chat_,
+               .sequences = static_cast<int>(sequences_.size()),
+               .code = outcome_.code()},
+              Now());
+  trace_.reset();
 }
 
 AuditEntry Session::Audit(AuditEntry::Event event) const {

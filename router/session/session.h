@@ -6,6 +6,7 @@
 #include <absl/time/time.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,11 +18,13 @@
 #include "router/model/router_model.h"
 #include "router/process_status.h"
 #include "router/session/call_table.h"
+#include "router/session/call_trace.h"
 #include "router/session/events.h"
 #include "router/session/language_metrics.h"
 #include "router/session/writer.h"
 #include "sequence/generation.h"
 #include "serving/metrics.h"
+#include "tracing/tracer.h"
 
 namespace apollo {
 
@@ -34,6 +37,7 @@ struct SessionContext {
   CallTable& calls;
   LanguageMetrics* languages = nullptr;  // Null: languages are not counted.
   AuditLog* audit = nullptr;             // Null: no audit log.
+  Tracer* tracer = nullptr;              // Null: no call is traced.
   RouterFacts facts = {};
 };
 
@@ -65,6 +69,10 @@ class Session : public WatchedCall,
   // longer: by then, at the latest, its sequences end everywhere. The front
   // ends the call itself. Must be called before the call is started.
   void SetDeadline(absl::Duration deadline);
+  // Makes the call a span below that of the client, if it has told one, or the
+  // first span of a trace, unless the trace is not sampled. Without this, the
+  // call is not traced. Must be called before the call is started.
+  void SetTrace(const std::optional<TraceContext>& parent);
 
   // Ends a call that the policy has refused, instead of starting it.
   void Refuse(const absl::Status& reason);
@@ -149,6 +157,7 @@ class Session : public WatchedCall,
   AnswerStarted started_ ABSL_GUARDED_BY(mutex_);
   // Whose call it is, and what it may take.
   const std::unique_ptr<CallPass> pass_ ABSL_PT_GUARDED_BY(mutex_);
+  bool is_chat_ ABSL_GUARDED_BY(mutex_) = false;  // For the trace only.
 
  private:
   class Sink;
@@ -184,6 +193,7 @@ class Session : public WatchedCall,
   // several threads call this, one of them does the work for all.
   void Settle() ABSL_LOCKS_EXCLUDED(mutex_);
   void LogOutcome() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndTrace() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const char* const method_;
 
@@ -193,6 +203,7 @@ class Session : public WatchedCall,
   bool audit_refused_ ABSL_GUARDED_BY(mutex_) = false;
   bool policy_refused_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Duration deadline_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteDuration();
+  std::unique_ptr<CallTrace> trace_ ABSL_GUARDED_BY(mutex_);  // Null: none.
   SessionWriter* writer_ ABSL_GUARDED_BY(mutex_);  // Null after Close.
   std::vector<Sequence> sequences_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // The writer has been told.

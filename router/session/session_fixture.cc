@@ -59,7 +59,8 @@ SessionContext SessionTest::Context() {
           clock_,
           *calls_,
           /*languages=*/nullptr,
-          audit_};
+          audit_,
+          tracer_};
 }
 
 std::shared_ptr<GenerateSession> SessionTest::Generate(

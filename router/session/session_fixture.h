@@ -19,6 +19,7 @@
 #include "router/session/session.h"
 #include "router/session/writer.h"
 #include "serving/metrics.h"
+#include "tracing/tracer.h"
 
 namespace apollo {
 
@@ -92,6 +93,8 @@ class SessionTest : public testing::Test {
                  absl::Duration patience = absl::ZeroDuration());
   // Gives later calls an audit log, which must outlive them.
   void SetAudit(AuditLog* audit) { audit_ = audit; }
+  // Gives later calls a tracer, which must outlive them.
+  void SetTracer(Tracer* tracer) { tracer_ = tracer; }
   SessionContext Context();
 
   // Start a call. When these return, its sequences have been started but have
@@ -119,6 +122,7 @@ class SessionTest : public testing::Test {
 
  private:
   AuditLog* audit_ = nullptr;
+  Tracer* tracer_ = nullptr;
 };
 
 }  // namespace apollo

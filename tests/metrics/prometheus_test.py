@@ -88,7 +88,7 @@ class PrometheusTest(unittest.TestCase):
             missing = {metric for metric, (_, letters) in listed.items() if role in letters} - served.keys()
             late = {"apollo_requests_total", "apollo_e2e_request_latency_seconds", "apollo_expert_rows_away_total",
                     "apollo_family_tokens_total", "apollo_off_family_tokens_total", "apollo_expert_tokens_total"}
-            optional = re.compile(r"apollo_(tls|audit|caller)_")
+            optional = re.compile(r"apollo_(tls|audit|caller|trace)_")
             self.assertEqual({metric for metric in missing - late if not optional.match(metric)}, set(), name)
 
     def test_prometheus_scrapes_a_cluster_under_load(self):

@@ -17,6 +17,7 @@
 #include "serving/metrics.h"
 #include "serving/process_metrics.h"
 #include "serving/server_metrics.h"
+#include "serving/trace_metrics.h"
 #include "tools/metrics_docs/other_metrics.h"
 #include "worker/link_counters.h"
 #include "worker/path_counters.h"
@@ -107,6 +108,8 @@ std::vector<ListedMetric> ListMetrics() {
            {Program::kExpertWorker, Program::kLocal});
   list.Add({FactsOf(kExpertCacheConfig)},
            {Program::kExpertWorker, Program::kLocal});
+  list.Add(FactsOf(kTraceMetrics),
+           {Program::kRouter, Program::kDenseWorker, Program::kExpertWorker});
   list.Add(FactsOfTable(PathCounters(), kPathMetrics), kWorkers);
   list.Add(FactsOfTable(LinkCounters(), kLinkMetrics), kWorkers);
   return list.Take();

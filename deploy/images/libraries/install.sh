@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export DEBIAN_FRONTEND=noninteractive
+./backports.sh
 apt-get update -q
 grep -hv '^#' "${@/%/.txt}" | xargs apt-get install -qy --no-install-recommends
 apt-get clean
