@@ -4,10 +4,10 @@
     bazel build -c opt //router //dense_worker //expert_worker //tools/apollo
     benchmarks/tenants/run.py [--out FILE] [--rounds 7] [--prompt_words 400]
 
-A cluster with TLS and a policy of two callers with tenants of their own. In each round caller A sends a new prompt, then
-the same one again, and then B sends it. Prints the median time to the first token, which the router measures from the
-arrival of the request, and the tokens that were found in the cache. Exits with 1 if B found any, or A found none. The
-first round warms up and does not count. Nothing else should run on the machine meanwhile.
+A cluster with TLS and a policy of two callers with tenants of their own. In each round caller A sends a new prompt,
+then the same one again, and then B sends it. Prints the median time to the first token, which the router measures from
+the arrival of the request, and the tokens that were found in the cache. Exits with 1 if B found any, or A found none.
+The first round warms up and does not count. Nothing else should run on the machine meanwhile.
 """
 
 import argparse
