@@ -1,7 +1,7 @@
 #!/bin/bash
 # Lets apt install OpenTelemetry's SDK from bookworm-backports, because Debian 12 lacks it: adds that
-# suite as a source, for these packages alone. Does nothing if the suite is already a source of apt,
-# or on another release. Run it as root, before "apt-get update".
+# suite as a source, for these packages alone. Does nothing if others have made the suite a source of
+# apt, or on another release. Run it as root, before "apt-get update".
 #
 # Usage: tools/backports.sh
 set -euo pipefail
@@ -9,12 +9,13 @@ set -euo pipefail
 # shellcheck disable=SC1091 # Not a file of the tree.
 release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 [[ $release == bookworm ]] || exit 0
+sources=/etc/apt/sources.list.d/apollo-moe-backports.sources
 # shellcheck disable=SC2016 # apt expands it.
-if apt-get indextargets --format '$(RELEASE)' 'Created-By: Packages' | grep -qx bookworm-backports; then
+if [[ ! -e $sources ]] && apt-get indextargets --format '$(RELEASE)' 'Created-By: Packages' | grep -qx bookworm-backports; then
   exit 0
 fi
 
-cat > /etc/apt/sources.list.d/apollo-moe-backports.sources << END
+cat > "$sources" << END
 Types: deb
 URIs: http://deb.debian.org/debian
 Suites: bookworm-backports
@@ -26,7 +27,7 @@ Package: *
 Pin: release n=bookworm-backports
 Pin-Priority: -1
 
-Package: opentelemetry-cpp opentelemetry-cpp-dev
+Package: opentelemetry-cpp opentelemetry-cpp-dev libopentelemetry-proto-dev
 Pin: release n=bookworm-backports
 Pin-Priority: 500
 END

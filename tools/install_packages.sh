@@ -37,6 +37,7 @@ packages=(
   libhwy-dev
   libicu-dev
   libncurses-dev
+  libopentelemetry-proto-dev  # Of backports, as opentelemetry-cpp-dev.
   libpcre2-dev
   libprotobuf-dev
   libspdlog-dev
@@ -153,7 +154,7 @@ install_debian_packages() {
   if [[ " ${missing[*]} " == *" prometheus "* ]] && command -v systemctl > /dev/null; then
     as_root systemctl mask prometheus.service > "$log" 2>&1 || true
   fi
-  if [[ " ${missing[*]} " == *" opentelemetry-cpp-dev "* ]]; then
+  if [[ " ${missing[*]}" == *opentelemetry-* ]]; then
     as_root "$(dirname "${BASH_SOURCE[0]}")/backports.sh" > "$log" 2>&1 || fail "backports.sh failed"
   fi
   echo "installing ${#missing[@]} packages: ${missing[*]}"
