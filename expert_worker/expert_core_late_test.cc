@@ -48,14 +48,13 @@ TEST_P(ExpertCoreTest, SequencesWithoutLateRowsGoOn) {
   ASSERT_EQ(first.outputs.size(), 1u);
   ExpectSame(first.outputs[0], ReferenceOf(Late::Local()));
   EXPECT_EQ(two.low.Counters().batches_split, 1);
-  EXPECT_TRUE(two.low.core->Busy());
   two.Work();
   const StageResult second = two.low.Result();
   EXPECT_EQ(second.step, 1u);
   EXPECT_FALSE(second.more);
   ASSERT_EQ(second.outputs.size(), 1u);
   ExpectSame(second.outputs[0], ReferenceOf(Late::Remote()));
-  EXPECT_FALSE(two.low.core->Busy());
+  EXPECT_FALSE(two.low.core->HasWork());
 }
 
 TEST_P(ExpertCoreTest, AWorkerThatTakesNoPartsGetsTheWholeAnswer) {
@@ -180,7 +179,7 @@ TEST_P(ExpertCoreTest, LateRowsThatAreLostFailAlone) {
   const StageResult lost = two.low.Result();
   ASSERT_EQ(lost.outputs.size(), 1u);
   EXPECT_TRUE(absl::IsUnavailable(lost.outputs[0].status));
-  EXPECT_FALSE(two.low.core->Busy());
+  EXPECT_FALSE(two.low.core->HasWork());
 }
 
 TEST_P(ExpertCoreTest, ASequenceThatEndsWhileItsRowsAreLateIsClosedAfterwards) {
