@@ -109,11 +109,11 @@ TEST_P(ExpertCoreTest, AnOlderSequenceWaitsForTheBlocksOfALateBatch) {
   const auto frames = [&division] {
     return Frames(Step(1, {RowsOf(division.local, 0, 1)}),
                   Step(2, {RowsOf(division.remote, 0, 1)}),
-                  Step(3, {RowsOf(division.local, 1, kBlockTokens)}));
+                  Step(3, {RowsOf(division.local, 1, 16)}));
   };
   const auto expected = Reference(frames());
   std::vector<Frame> steps = frames();
-  // A block for each sequence; then the older one needs another.
+  // A block of 16 tokens for each sequence; then the older one needs another.
   Two two(division.here, division.there, /*low_blocks=*/2);
   two.low.Take(std::move(steps[0]));
   two.low.Work();
