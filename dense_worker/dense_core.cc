@@ -447,11 +447,13 @@ void DenseCore::Publish(const Scheduler::Slice& slice) {
   if (stage_->blocks().available() > available) scheduler_.BlocksFreed();
 }
 
+bool DenseCore::MayBeginStep() const {
+  return ledger_.InFlight([this](LinkId id) { return workers_.IsSilent(id); }) <
+         options_.steps_in_flight;
+}
+
 bool DenseCore::HasWork() const {
-  const int in_flight =
-      ledger_.InFlight([this](LinkId id) { return workers_.IsSilent(id); });
-  return in_flight < options_.steps_in_flight &&
-         scheduler_.HasWork(ReplayRooms());
+  return MayBeginStep() && scheduler_.HasWork(ReplayRooms());
 }
 
 void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
@@ -478,8 +480,10 @@ void DenseCore::Advance() {
   FinishLate(clock_.Now());
   for (const LinkId id : workers_.FindFull()) UpdatePausedOn(id);
   FindBehind();
-  if (!HasWork()) return;
-  Scheduler::Step step = scheduler_.NextStep(ReplayRooms());
+  if (!MayBeginStep()) return;
+  const Scheduler::ReplayRooms rooms = ReplayRooms();
+  if (!scheduler_.HasWork(rooms)) return;
+  Scheduler::Step step = scheduler_.NextStep(rooms);
   for (const SequenceId id : step.preempted) Preempt(sequences_.at(id));
   for (const Scheduler::Admission& admission : step.admitted) Begin(admission);
   CountSequences();

@@ -224,7 +224,11 @@ class DenseCore {
   bool HandsOver(LinkId worker) const;
   // Returns the workers for which rows are replayed, or will be.
   std::set<LinkId> ReplayedFor() const;
-  // Returns the rows that the next step may replay, by worker.
+  // Returns true if fewer steps are in flight than may be.
+  bool MayBeginStep() const;
+  // Returns the rows that the next step may replay, by worker. The result reads
+  // the ledger once, and only if rows are replayed; it is valid until the
+  // ledger changes.
   Scheduler::ReplayRooms ReplayRooms() const;
   // Pauses a sequence while its caller wants that or its worker is busy.
   void UpdatePaused(const DenseSequence& sequence);

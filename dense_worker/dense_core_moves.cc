@@ -164,10 +164,12 @@ std::set<LinkId> DenseCore::ReplayedFor() const {
 }
 
 Scheduler::ReplayRooms DenseCore::ReplayRooms() const {
-  return [this, in_flight = ledger_.ReplayedInFlight()](SequenceId id) {
+  using Rows = std::map<LinkId, int>;
+  return [this, in_flight = std::optional<Rows>()](SequenceId id) mutable {
+    if (!in_flight) in_flight = ledger_.ReplayedInFlight();
     const LinkId worker = sequences_.at(id).worker();
-    const auto replayed = in_flight.find(worker);
-    const int rows = replayed == in_flight.end() ? 0 : replayed->second;
+    const auto replayed = in_flight->find(worker);
+    const int rows = replayed == in_flight->end() ? 0 : replayed->second;
     return Scheduler::ReplayRoom{worker, std::max(0, kReplayedRows - rows)};
   };
 }

@@ -5,11 +5,11 @@
 #include <optional>
 #include <utility>
 
-#include "common/log.h"
 #include "common/retry_hint.h"
 #include "dense_worker/dense_sequence.h"
 #include "link/look_watch.h"
 #include "sequence/sequence_end.h"
+#include "worker/link_log.h"
 
 namespace apollo {
 namespace {
@@ -53,6 +53,7 @@ struct DenseWorker::Engine {
   }
 
   AttentionWatch looks;  // Of the engine's thread.
+  LinkLog links;         // The same.
   EngineThread thread;
   // Reset by the thread that stops the engine, after the engine's thread has
   // ended.
@@ -181,9 +182,7 @@ std::unique_ptr<GenerationCall> DenseWorker::Start(
 void DenseWorker::OnLinkUp(LinkId id, const WorkerInfo& peer,
                            std::shared_ptr<Link> link) {
   engine_->thread.Post([this, id, peer, link = std::move(link)]() mutable {
-    LogInfo("link_opened",
-            {{"peer", peer.name},
-             {"experts", static_cast<int>(peer.resident.everywhere.size())}});
+    engine_->links.Opened(id, peer);
     engine_->core->LinkUp(id, peer, std::move(link));
     Publish();
   });
@@ -202,7 +201,7 @@ void DenseWorker::OnLinkPiece(LinkId id) {
 
 void DenseWorker::OnLinkLeaving(LinkId id, bool leaving) {
   engine_->thread.Post([this, id, leaving] {
-    LogInfo(leaving ? "peer_unlisted" : "peer_relisted", {});
+    engine_->links.Leaving(id, leaving);
     engine_->core->LinkLeaving(id, leaving);
     Publish();
   });
@@ -214,7 +213,7 @@ void DenseWorker::OnLinkWritable(LinkId id) {
 
 void DenseWorker::OnLinkDown(LinkId id, absl::Status status) {
   engine_->thread.Post([this, id, status = std::move(status)] {
-    LogInfo("link_closed", {{"reason", std::string(status.message())}});
+    engine_->links.Closed(id, status);
     engine_->core->LinkDown(id);
     Publish();
   });

@@ -45,7 +45,7 @@ ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
       described_(clock.Now()) {
   info_.role = WorkerRole::kExpert;
   info_.resident = residence_.resident();
-  info_.reaches = Reaches();
+  info_.reaches = FindReached();
   info_.placement = control_.Report(described_);
   info_.ready = true;
   ++info_.revision;
@@ -83,7 +83,7 @@ void ExpertCore::Drain(bool hand_over) {
   SendInfo();
 }
 
-LayerExperts ExpertCore::Reaches() const {
+LayerExperts ExpertCore::FindReached() const {
   const ModelConfig& config = stage_->config();
   std::set<LayerExpert> reached;
   for (int layer = config.boundary; layer < config.num_layers; ++layer) {
@@ -99,14 +99,14 @@ LayerExperts ExpertCore::Reaches() const {
 }
 
 bool ExpertCore::ReachesAll() const {
-  return static_cast<int>(Reaches().everywhere.size()) >=
+  return static_cast<int>(info_.reaches.everywhere.size()) >=
          stage_->config().num_experts;
 }
 
 void ExpertCore::SendInfo(bool with_load) {
   WorkerInfo info = info_;
   info.resident = residence_.resident();
-  info.reaches = Reaches();
+  info.reaches = FindReached();
   info.draining = draining_;
   const absl::Duration now = clock_.Now();
   if (info.resident != info_.resident ||
@@ -141,14 +141,13 @@ void ExpertCore::Tick(absl::Duration now, bool report,
   if (attention.lease) {
     exchange_.SendAgain(options_.lease, options_.silent_after, now);
   }
-  if (attention.timeout) {
-    exchange_.GiveUpOnSilent(options_.answer_timeout, now);
-  }
+  const bool gave_up = attention.timeout &&
+                       exchange_.GiveUpOnSilent(options_.answer_timeout, now);
   GiveUpOnLoads(now);
   if (!draining_ && control_.Decides(now)) {
     control_.Decide(exchange_.Holders(), now);
   }
-  if (report) SendInfo(/*with_load=*/true);
+  if (report || gave_up) SendInfo(/*with_load=*/report);
   CountLoad();
 }
 

@@ -130,21 +130,14 @@ class ExpertCore {
   void Advance();
   // Returns true while the stage has not completed its last piece.
   bool AtWork() const { return at_work_; }
-  // Returns true if work is in progress or waiting here, perhaps for peers.
-  bool Busy() const {
-    return at_work_ || !batches_.empty() || !waiting_.empty() ||
-           !guests_.empty();
-  }
 
   // Any thread.
   const ExpertCounters& counters() const { return counters_; }
 
   // Sequences that hold cache blocks.
   int sequences() const { return sequences_.size(); }
-  // Returns, by layer, the experts resident here or on peers that are not
-  // draining, or all of them if this worker can load each.
-  LayerExperts Reaches() const;
-  // Returns true if Reaches() has every expert of every sparse layer.
+  // Returns true if every expert of every sparse layer is resident here or on
+  // a peer that is not draining, or can be loaded.
   bool ReachesAll() const;
   // Returns true if some peer has sequences.
   bool PeersRun() const { return exchange_.PeersRun(); }
@@ -233,6 +226,10 @@ class ExpertCore {
   absl::Status Take(LinkId from, Frame frame);
   absl::Status AddGuest(LinkId from, Frame frame);
 
+  // Returns, by layer, the experts resident here or on peers that are not
+  // draining, or all of them if this worker can load each. The last result is
+  // in info_: SendInfo follows whatever changes it.
+  LayerExperts FindReached() const;
   // Sends this worker's description to all neighbours if it has changed.
   // Changes that affect new sequences are sent at once. Load is sent only by
   // Tick; otherwise two busy workers would answer each other's reports

@@ -48,14 +48,13 @@ TEST_P(ExpertCoreTest, SequencesWithoutLateRowsGoOn) {
   ASSERT_EQ(first.outputs.size(), 1u);
   ExpectSame(first.outputs[0], ReferenceOf(Late::Local()));
   EXPECT_EQ(two.low.Counters().batches_split, 1);
-  EXPECT_TRUE(two.low.core->Busy());
   two.Work();
   const StageResult second = two.low.Result();
   EXPECT_EQ(second.step, 1u);
   EXPECT_FALSE(second.more);
   ASSERT_EQ(second.outputs.size(), 1u);
   ExpectSame(second.outputs[0], ReferenceOf(Late::Remote()));
-  EXPECT_FALSE(two.low.core->Busy());
+  EXPECT_FALSE(two.low.core->HasWork());
 }
 
 TEST_P(ExpertCoreTest, AWorkerThatTakesNoPartsGetsTheWholeAnswer) {
@@ -110,11 +109,11 @@ TEST_P(ExpertCoreTest, AnOlderSequenceWaitsForTheBlocksOfALateBatch) {
   const auto frames = [&division] {
     return Frames(Step(1, {RowsOf(division.local, 0, 1)}),
                   Step(2, {RowsOf(division.remote, 0, 1)}),
-                  Step(3, {RowsOf(division.local, 1, kBlockTokens)}));
+                  Step(3, {RowsOf(division.local, 1, 16)}));
   };
   const auto expected = Reference(frames());
   std::vector<Frame> steps = frames();
-  // A block for each sequence; then the older one needs another.
+  // A block of 16 tokens for each sequence; then the older one needs another.
   Two two(division.here, division.there, /*low_blocks=*/2);
   two.low.Take(std::move(steps[0]));
   two.low.Work();
@@ -180,7 +179,7 @@ TEST_P(ExpertCoreTest, LateRowsThatAreLostFailAlone) {
   const StageResult lost = two.low.Result();
   ASSERT_EQ(lost.outputs.size(), 1u);
   EXPECT_TRUE(absl::IsUnavailable(lost.outputs[0].status));
-  EXPECT_FALSE(two.low.core->Busy());
+  EXPECT_FALSE(two.low.core->HasWork());
 }
 
 TEST_P(ExpertCoreTest, ASequenceThatEndsWhileItsRowsAreLateIsClosedAfterwards) {

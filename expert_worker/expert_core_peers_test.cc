@@ -256,26 +256,23 @@ TEST_P(ExpertCoreTest, ADrainingWorkerServesItsPeers) {
 }
 
 // The state that the progress reporter uses.
-TEST_P(ExpertCoreTest, AWorkerThatWaitsForAPeerIsBusyButNotAtWork) {
+TEST_P(ExpertCoreTest, AWorkerThatWaitsForAPeerIsNotAtWork) {
   const Division division;
   Worker worker(division.here);
   worker.AddPeer(division.there);
-  EXPECT_FALSE(worker.core->Busy());
   worker.Take(Step(1, {RowsOf(division.remote, 0, 1)}));
-  EXPECT_TRUE(worker.core->Busy());
   EXPECT_FALSE(worker.core->AtWork());
   worker.core->Advance();  // Begins the batch.
   worker.core->Advance();  // Its first layer.
-  EXPECT_TRUE(worker.core->Busy());
   EXPECT_EQ(worker.core->AtWork(), asynchronous_stages);
   worker.Work();
   ASSERT_FALSE(worker.peer->frames.empty());
-  EXPECT_TRUE(worker.core->Busy());
+  EXPECT_TRUE(worker.dense->frames.empty());
   EXPECT_FALSE(worker.core->AtWork());
   worker.core->LinkDown(kPeer);
   worker.Work();
   worker.Result();
-  EXPECT_FALSE(worker.core->Busy());
+  EXPECT_FALSE(worker.core->AtWork());
 }
 
 TEST_P(ExpertCoreTest, APeerThatDoesNotAnswerDelaysABatchForALimitedTime) {

@@ -4,8 +4,6 @@
 #include <utility>
 #include <variant>
 
-#include "common/log.h"
-
 namespace apollo {
 
 constexpr absl::Duration kStuck = absl::Seconds(30);
@@ -100,9 +98,7 @@ void ExpertWorker::Publish() {
 void ExpertWorker::OnLinkUp(LinkId id, const WorkerInfo& peer,
                             std::shared_ptr<Link> link) {
   thread_.Post([this, id, peer, link = std::move(link)]() mutable {
-    LogInfo("link_opened",
-            {{"peer", peer.name},
-             {"experts", static_cast<int>(peer.resident.everywhere.size())}});
+    links_.Opened(id, peer);
     progress_.Add(id, link);
     core_.LinkUp(id, peer, std::move(link));
     Publish();
@@ -132,7 +128,7 @@ void ExpertWorker::OnLinkPiece(LinkId id) {
 
 void ExpertWorker::OnLinkLeaving(LinkId id, bool leaving) {
   thread_.Post([this, id, leaving] {
-    LogInfo(leaving ? "peer_unlisted" : "peer_relisted", {});
+    links_.Leaving(id, leaving);
     core_.LinkLeaving(id, leaving);
     Publish();
   });
@@ -144,7 +140,7 @@ void ExpertWorker::OnLinkWritable(LinkId /*id*/) {
 
 void ExpertWorker::OnLinkDown(LinkId id, absl::Status status) {
   thread_.Post([this, id, status = std::move(status)] {
-    LogInfo("link_closed", {{"reason", std::string(status.message())}});
+    links_.Closed(id, status);
     progress_.Remove(id);
     core_.LinkDown(id);
     Publish();

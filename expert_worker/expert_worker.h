@@ -20,6 +20,7 @@
 #include "expert_worker/progress_reporter.h"
 #include "link/link_session.h"
 #include "link/look_watch.h"
+#include "worker/link_log.h"
 
 namespace apollo {
 
@@ -103,6 +104,7 @@ class ExpertWorker final : public LinkEvents {
   const std::unique_ptr<ExpertLoader> loader_;  // May be null.
   EngineThread thread_;   // Stopped before the core and its stage go.
   AttentionWatch looks_;  // Of the engine's thread.
+  LinkLog links_;         // The same.
   ExpertCore core_;
   ProgressReporter progress_;
   mutable ProgressWatch watch_;

@@ -25,6 +25,34 @@ class RunCall final : public GenerationCall {
   const std::shared_ptr<RunReactor> reactor_;
 };
 
+// Asks what the worker answers immediately: `begin` calls the method of the
+// stub. Calls `done` once, from a gRPC thread.
+template <typename Response, typename Request, typename Begin>
+void Ask(const std::shared_ptr<pb::DenseWorkerService::Stub>& stub,
+         Request request, const Begin& begin,
+         std::function<void(absl::StatusOr<Response>)> done) {
+  struct Question {
+    grpc::ClientContext context;
+    Request request;
+    Response response;
+  };
+  auto question = std::make_shared<Question>();
+  question->context.set_deadline(std::chrono::system_clock::now() +
+                                 kDenseAnswerLimit);
+  question->request = std::move(request);
+  begin(
+      *stub->async(), &question->context, &question->request,
+      &question->response,
+      [question, stub, done = std::move(done)](const grpc::Status& status) {
+        if (!status.ok()) {
+          done(absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                            status.error_message()));
+          return;
+        }
+        done(std::move(question->response));
+      });
+}
+
 }  // namespace
 
 DenseClient::DenseClient(std::shared_ptr<grpc::Channel> channel)
@@ -64,26 +92,18 @@ void DenseClient::AbandonAll(const absl::Status& error) {
 void DenseClient::CollectRouting(
     absl::Duration window,
     std::function<void(absl::StatusOr<RoutingCounts>)> done) {
-  struct Question {
-    grpc::ClientContext context;
-    pb::RoutingRequest request;
-    pb::RoutingResponse response;
-  };
-  auto question = std::make_shared<Question>();
-  question->context.set_deadline(std::chrono::system_clock::now() +
-                                 kDenseAnswerLimit);
-  question->request.set_window_seconds(
+  pb::RoutingRequest request;
+  request.set_window_seconds(
       static_cast<std::uint32_t>(absl::ToInt64Seconds(window)));
-  stub_->async()->Routing(
-      &question->context, &question->request, &question->response,
-      [question, stub = stub_,
-       done = std::move(done)](const grpc::Status& status) {
-        if (!status.ok()) {
-          done(absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                            status.error_message()));
-          return;
-        }
-        absl::StatusOr<RoutingCounts> counts = FromProto(question->response);
+  Ask<pb::RoutingResponse>(
+      stub_, std::move(request),
+      [](auto& async, auto&&... question) {
+        async.Routing(std::forward<decltype(question)>(question)...);
+      },
+      [done =
+           std::move(done)](const absl::StatusOr<pb::RoutingResponse>& answer) {
+        if (!answer.ok()) return done(answer.status());
+        absl::StatusOr<RoutingCounts> counts = FromProto(*answer);
         if (!counts.ok()) {
           counts = absl::InternalError(
               absl::StrCat("the dense worker sent invalid counts: ",
@@ -95,26 +115,14 @@ void DenseClient::CollectRouting(
 
 void DenseClient::Describe(
     std::function<void(absl::StatusOr<pb::DescribeResponse>)> done) {
-  struct Question {
-    grpc::ClientContext context;
-    pb::DescribeRequest request;
-    pb::DescribeResponse response;
-  };
-  auto question = std::make_shared<Question>();
-  question->context.set_deadline(std::chrono::system_clock::now() +
-                                 kDenseAnswerLimit);
-  question->request.set_with_details(true);
-  stub_->async()->Describe(
-      &question->context, &question->request, &question->response,
-      [question, stub = stub_,
-       done = std::move(done)](const grpc::Status& status) {
-        if (!status.ok()) {
-          done(absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                            status.error_message()));
-          return;
-        }
-        done(std::move(question->response));
-      });
+  pb::DescribeRequest request;
+  request.set_with_details(true);
+  Ask<pb::DescribeResponse>(
+      stub_, std::move(request),
+      [](auto& async, auto&&... question) {
+        async.Describe(std::forward<decltype(question)>(question)...);
+      },
+      std::move(done));
 }
 
 }  // namespace apollo

@@ -8,11 +8,7 @@
 
 #include "common/check.h"
 #include "common/status_macros.h"
-#include "link/deadline.h"
-#include "link/trace_metadata.h"
-#include "router/grpc/cancelling.h"
 #include "router/grpc/generate_call.h"
-#include "router/grpc/grpc_status.h"
 #include "router/grpc/to_proto.h"
 #include "router/grpc/wire_request.h"
 #include "router/request/field_error.h"
@@ -25,57 +21,43 @@ constexpr std::size_t kFieldBytes = 6;
 // The same of those of a part, its text and its token ids.
 constexpr std::size_t kPartBytes = 3 * kFieldBytes;
 
+absl::StatusOr<GenerateInput> Read(const RouterModel& model,
+                                   const grpc::ByteBuffer& buffer) {
+  ASSIGN_OR_RETURN(GenerateInput input, ParseGenerate(model, buffer));
+  if (input.resume) {
+    return FieldError("resume",
+                      "is set; Complete sends whole answers, so send the "
+                      "request without it, and with the seed of `started`");
+  }
+  return input;
+}
+
 }  // namespace
 
 CompleteCall::CompleteCall(const SessionContext& context,
                            grpc::CallbackServerContext* server_context,
                            std::unique_ptr<CallPass> pass,
-                           std::string request_id, grpc::ByteBuffer* response)
-    : server_context_(server_context),
+                           grpc::ByteBuffer* response)
+    : facts_(server_context),
       response_(response),
-      arrived_(std::chrono::system_clock::now()),
       session_(
-          GenerateSession::Make(context, std::move(pass), *this, "Complete")),
-      request_id_(request_id.empty() ? session_->request_id()
-                                     : std::move(request_id)) {
-  session_->SetRequestId(request_id_);
-  session_->SetDeadline(DeadlineOnClock(server_context_->deadline(), arrived_,
-                                        context.clock.Now()));
-  if (context.tracer != nullptr) session_->SetTrace(TraceOf(*server_context_));
-}
+          GenerateSession::Make(context, std::move(pass), *this, "Complete")) {}
 
 CompleteCall* CompleteCall::Start(const SessionContext& context,
                                   grpc::CallbackServerContext* server_context,
                                   Admission admission,
                                   const grpc::ByteBuffer& request,
                                   grpc::ByteBuffer* response) {
-  auto* const call =
-      new CompleteCall(context, server_context, std::move(admission.pass),
-                       PeekRequestId(request), response);
-  if (!admission.status.ok()) {
-    call->session_->Refuse(admission.status);  // Enters no table of calls.
-    return call;
-  }
-  call->session_->Start([&]() -> absl::StatusOr<GenerateInput> {
-    if (!request.Valid()) return call->WhyCancelled();
-    ASSIGN_OR_RETURN(GenerateInput input,
-                     ParseGenerate(context.model, request));
-    if (input.resume) {
-      return FieldError("resume",
-                        "is set; Complete sends whole answers, so send the "
-                        "request without it, and with the seed of `started`");
-    }
-    return input;
-  });
+  auto* const call = new CompleteCall(context, server_context,
+                                      std::move(admission.pass), response);
+  call->facts_.Introduce(*call->session_, request, context);
+  call->facts_.Start<GenerateInput>(
+      *call->session_, admission.status, request,
+      [&] { return Read(context.model, request); });
   return call;
 }
 
-absl::Status CompleteCall::WhyCancelled() const {
-  return CancelReason(arrived_, server_context_->deadline(),
-                      std::chrono::system_clock::now());
-}
-
-void CompleteCall::OnCancel() { session_->Cancel(WhyCancelled()); }
+void CompleteCall::OnCancel() { session_->Cancel(facts_.WhyCancelled()); }
 
 void CompleteCall::OnDone() {
   session_->Close();
@@ -161,13 +143,12 @@ void CompleteCall::End(const absl::Status& status) {
   }
   choices_.clear();
   prompt_ = {};
-  AddTrailers(status, request_id_, *server_context_);
-  Finish(ToGrpcStatus(status, request_id_));
+  Finish(facts_.End(status));
 }
 
 void CompleteCall::Abort(const absl::Status& status) {
   // End has been called: there is no output before it.
-  CancelCall(*server_context_, ToGrpcStatus(status));
+  facts_.Abort(status);
 }
 
 }  // namespace apollo

@@ -2,13 +2,13 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "proto/apollo/v1/inference.pb.h"
+#include "router/grpc/call_facts.h"
 #include "router/session/generate_session.h"
 
 namespace apollo {
@@ -35,11 +35,7 @@ class CompleteCall final : public grpc::ServerUnaryReactor,
  private:
   CompleteCall(const SessionContext& context,
                grpc::CallbackServerContext* server_context,
-               std::unique_ptr<CallPass> pass, std::string request_id,
-               grpc::ByteBuffer* response);
-
-  // Returns the reason why gRPC ends the call early.
-  absl::Status WhyCancelled() const;
+               std::unique_ptr<CallPass> pass, grpc::ByteBuffer* response);
 
   // grpc::ServerUnaryReactor:
   void OnCancel() override;
@@ -69,16 +65,14 @@ class CompleteCall final : public grpc::ServerUnaryReactor,
   template <typename Message, typename Piece>
   void AddTokens(const Piece& piece, Part<Message>& part);
 
-  grpc::CallbackServerContext* const server_context_;
+  CallFacts facts_;
   grpc::ByteBuffer* const response_;
-  const std::chrono::system_clock::time_point arrived_;
   v1::GenerateStarted started_;
   Part<v1::PromptLogprobs> prompt_;
   std::vector<Part<v1::CompletedChoice>> choices_;
   // The size of the response on the wire, or some bytes more, but no less.
   std::size_t bytes_ = 0;
   const std::shared_ptr<GenerateSession> session_;
-  const std::string request_id_;
 };
 
 }  // namespace apollo

@@ -3,9 +3,6 @@
 #include <utility>
 
 #include "common/status_macros.h"
-#include "link/deadline.h"
-#include "link/trace_metadata.h"
-#include "router/grpc/cancelling.h"
 #include "router/grpc/grpc_status.h"
 #include "router/grpc/read_request.h"
 #include "router/grpc/to_proto.h"
@@ -22,43 +19,24 @@ absl::StatusOr<GenerateInput> ParseGenerate(const RouterModel& model,
 
 GenerateCall::GenerateCall(const SessionContext& context,
                            grpc::CallbackServerContext* server_context,
-                           std::unique_ptr<CallPass> pass,
-                           std::string request_id)
-    : server_context_(server_context),
-      arrived_(std::chrono::system_clock::now()),
-      session_(GenerateSession::Make(context, std::move(pass), *this)),
-      request_id_(request_id.empty() ? session_->request_id()
-                                     : std::move(request_id)) {
-  session_->SetRequestId(request_id_);
-  session_->SetDeadline(DeadlineOnClock(server_context_->deadline(), arrived_,
-                                        context.clock.Now()));
-  if (context.tracer != nullptr) session_->SetTrace(TraceOf(*server_context_));
-}
+                           std::unique_ptr<CallPass> pass)
+    : facts_(server_context),
+      session_(GenerateSession::Make(context, std::move(pass), *this)) {}
 
 GenerateCall* GenerateCall::Start(const SessionContext& context,
                                   grpc::CallbackServerContext* server_context,
                                   Admission admission,
                                   const grpc::ByteBuffer& request) {
   auto* const call =
-      new GenerateCall(context, server_context, std::move(admission.pass),
-                       PeekRequestId(request));
-  if (!admission.status.ok()) {
-    call->session_->Refuse(admission.status);  // Enters no table of calls.
-    return call;
-  }
-  call->session_->Start([&]() -> absl::StatusOr<GenerateInput> {
-    if (!request.Valid()) return call->WhyCancelled();
-    return ParseGenerate(context.model, request);
-  });
+      new GenerateCall(context, server_context, std::move(admission.pass));
+  call->facts_.Introduce(*call->session_, request, context);
+  call->facts_.Start<GenerateInput>(
+      *call->session_, admission.status, request,
+      [&] { return ParseGenerate(context.model, request); });
   return call;
 }
 
-absl::Status GenerateCall::WhyCancelled() const {
-  return CancelReason(arrived_, server_context_->deadline(),
-                      std::chrono::system_clock::now());
-}
-
-void GenerateCall::OnCancel() { session_->Cancel(WhyCancelled()); }
+void GenerateCall::OnCancel() { session_->Cancel(facts_.WhyCancelled()); }
 
 void GenerateCall::OnWritten() { session_->OnSent(); }
 
@@ -96,14 +74,12 @@ void GenerateCall::Write(const v1::GenerateResponse& response) {
 }
 
 void GenerateCall::End(const absl::Status& status) {
-  AddTrailers(status, request_id_, *server_context_);
-  GenerateStream::End(ToGrpcStatus(status, request_id_));
+  GenerateStream::End(facts_.End(status));
 }
 
 void GenerateCall::Abort(const absl::Status& status) {
-  const grpc::Status end = ToGrpcStatus(status);
-  Drop(end);
-  CancelCall(*server_context_, end);
+  Drop(ToGrpcStatus(status));
+  facts_.Abort(status);
 }
 
 std::size_t GenerateCall::unsent() { return queued_bytes(); }

@@ -2,11 +2,11 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <chrono>
 #include <memory>
 #include <string>
 
 #include "proto/apollo/v1/inference.pb.h"
+#include "router/grpc/call_facts.h"
 #include "router/grpc/wire_request.h"
 #include "router/session/generate_session.h"
 #include "serving/queued_writer.h"
@@ -38,7 +38,7 @@ class GenerateCall final : public GenerateStream, private GenerateWriter {
  private:
   GenerateCall(const SessionContext& context,
                grpc::CallbackServerContext* server_context,
-               std::unique_ptr<CallPass> pass, std::string request_id);
+               std::unique_ptr<CallPass> pass);
 
   // GenerateStream:
   void OnCancel() override;
@@ -55,12 +55,9 @@ class GenerateCall final : public GenerateStream, private GenerateWriter {
   std::size_t unsent() override;
 
   void Write(const v1::GenerateResponse& response);
-  absl::Status WhyCancelled() const;
 
-  grpc::CallbackServerContext* const server_context_;
-  const std::chrono::system_clock::time_point arrived_;
+  CallFacts facts_;
   const std::shared_ptr<GenerateSession> session_;
-  const std::string request_id_;  // In trailers; usually that of the session.
 };
 
 }  // namespace apollo

@@ -2,10 +2,9 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <chrono>
 #include <memory>
-#include <string>
 
+#include "router/grpc/call_facts.h"
 #include "router/session/score_session.h"
 
 namespace apollo {
@@ -25,8 +24,7 @@ class ScoreCall final : public grpc::ServerUnaryReactor, private ScoreWriter {
  private:
   ScoreCall(const SessionContext& context,
             grpc::CallbackServerContext* server_context,
-            std::unique_ptr<CallPass> pass, std::string request_id,
-            grpc::ByteBuffer* response);
+            std::unique_ptr<CallPass> pass, grpc::ByteBuffer* response);
 
   // grpc::ServerUnaryReactor:
   void OnCancel() override;
@@ -38,13 +36,9 @@ class ScoreCall final : public grpc::ServerUnaryReactor, private ScoreWriter {
   void Abort(const absl::Status& status) override;
   std::size_t unsent() override { return 0; }
 
-  absl::Status WhyCancelled() const;
-
-  grpc::CallbackServerContext* const server_context_;
+  CallFacts facts_;
   grpc::ByteBuffer* const response_;
-  const std::chrono::system_clock::time_point arrived_;
   const std::shared_ptr<ScoreSession> session_;
-  const std::string request_id_;  // In trailers; usually that of the session.
 };
 
 }  // namespace apollo
