@@ -13,7 +13,7 @@
 #               kubernetes-tools and edge-tools of ${XDG_CACHE_HOME:-~/.cache}/apollo-moe
 #   --images    also packages for deploy/images
 #   --packages  also packages for deploy/debian/check.sh
-#   --plots     also packages for tools/routing_map
+#   --plots     also packages for tools/routing_map and tests/metrics/previews.py
 #   --language  also packages for tools/language
 #   --list      only print the names of the Debian packages, without minja
 #   --minja FILE  a libminja-dev_*.deb, of any version, instead of a download
@@ -64,7 +64,7 @@ dev_packages=(
   libclang-rt-14-dev
   openssl           # tests/kubernetes, tests/edge.
   prometheus  # With promtool, for deploy/prometheus and tests/metrics.
-  python3-grpcio    # clients/python/client_test.py.
+  python3-grpcio    # clients/python/client_test.py, tests/metrics/load.py.
   python3-jinja2    # deploy/envoy/make_config.py.
   python3-protobuf
   shellcheck

@@ -10,9 +10,9 @@ def _callers():
     return [
         lines("Calls by caller", "reqps", rate("apollo_caller_requests_total", "caller"), stacked=True,
               about="Finished and refused calls, by the name in the policy. unknown: nobody of the policy."),
-        lines("Tokens by caller", "suffix: tokens/s", rate("apollo_caller_tokens_total", "caller"), stacked=True,
+        lines("Tokens by caller", "suffix: tok/s", rate("apollo_caller_tokens_total", "caller"), stacked=True,
               about="Tokens of the prompts and answers of finished calls."),
-        lines("Tokens by kind", "suffix: tokens/s", rate("apollo_caller_tokens_total", "caller, kind"),
+        lines("Tokens by kind", "suffix: tok/s", rate("apollo_caller_tokens_total", "caller, kind"),
               about="Tokens of finished calls."),
         lines("Failed and refused calls by caller", "reqps",
               rate('apollo_caller_requests_total{code!="OK"}', "caller, code"), stacked=True,

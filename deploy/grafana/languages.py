@@ -8,10 +8,10 @@ def _languages():
     return [
         lines("Calls by language", "reqps", ("topk(15, language:apollo_language_requests:rate5m)", "{{language}}"),
               about="The 15 most frequent languages. und: no language was given or found."),
-        lines("Generated tokens by language", "suffix: tokens/s",
+        lines("Generated tokens by language", "suffix: tok/s",
               ("topk(15, sum by (language) (rate(apollo_language_generation_tokens_total[$__rate_interval])))",
                "{{language}}"), about="The 15 languages with the most tokens of answers."),
-        lines("Generated tokens by family", "suffix: tokens/s",
+        lines("Generated tokens by family", "suffix: tok/s",
               rate("apollo_language_generation_tokens_total", "family"), stacked=True,
               about="Each family has an expert of its own."),
         lines("Time to the first token by family, p95", "s",
@@ -44,7 +44,8 @@ def _flow():
 
 def _experts():
     return [
-        lines("Tokens by expert", "suffix: tokens/s", rate("apollo_expert_tokens_total", "expert"), stacked=True,
+        lines("Tokens by expert", "suffix: tok/s", rate("apollo_expert_tokens_total", "expert", legend="expert {{expert}}"),
+              stacked=True,
               about="A token counts once in each sparse layer for each expert that it uses."),
         lines("Tokens outside the family's expert", "percentunit",
               part("apollo_off_family_tokens_total", "apollo_family_tokens_total", "language", "{{language}}"), most=1,
@@ -54,7 +55,7 @@ def _experts():
         lines("Rows computed by other workers", "percentunit",
               part("apollo_expert_rows_away_total", "apollo_expert_tokens_total", "expert", "expert {{expert}}"),
               most=1, about="Part of an expert's rows that travelled to another worker."),
-        lines("Sequences by place", "suffix: sequences/s", rate("apollo_placed_sequences_total", "where"),
+        lines("Sequences by place", "suffix: seq/s", rate("apollo_placed_sequences_total", "where"),
               stacked=True, about="Whether the expert worker of a sequence has the family's expert in memory."),
         lines("Time of loads of experts", "s", *quantiles("apollo_expert_load_seconds"),
               about="Experts of a layer that were loaded after the start. Empty without loads."),

@@ -37,12 +37,12 @@ def _stages():
 
 def _failures():
     return [
-        lines("Sequences run again by routers", "suffix: sequences/s",
+        lines("Sequences run again by routers", "suffix: seq/s",
               rate("apollo_sequences_reissued_total", "cause"),
               about="Their dense worker was lost, silent, stopping, or refused them. Clients see a pause."),
-        lines("Sequences moved by dense workers", "suffix: sequences/s", rate("apollo_sequences_moved_total", "cause"),
+        lines("Sequences moved by dense workers", "suffix: seq/s", rate("apollo_sequences_moved_total", "cause"),
               about="Their expert worker was lost, silent or stopping. Clients see a pause."),
-        lines("Sequences given up", "suffix: sequences/s", rate("apollo_sequences_given_up_total", legend="given up"),
+        lines("Sequences given up", "suffix: seq/s", rate("apollo_sequences_given_up_total", legend="given up"),
               about="Sequences that failed after they had been run again."),
         lines("Pauses after the loss of a dense worker, p95", "s",
               *quantiles("apollo_reissue_pause_seconds", "cause", of=(0.95,)),
@@ -68,7 +68,7 @@ def _links():
               about="Closed by this worker, lost, or never open."),
         lines("Full queues", "suffix: /s", rate("apollo_link_full_total", "instance"),
               about="Times that another worker took frames too slowly."),
-        lines("Sequences with a known beginning", "percentunit",
+        lines("Prompt tokens known to be cached", "percentunit",
               part("apollo_routed_prefix_tokens_total", "apollo_routed_prompt_tokens_total", legend="known"), most=1,
               about="Part of the prompt tokens that routers knew to be in the chosen dense worker's cache."),
     ]

@@ -4,25 +4,29 @@ import math
 import re
 
 import matplotlib
+import numpy
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.colors import LinearSegmentedColormap  # noqa: E402
 from matplotlib.patches import Rectangle  # noqa: E402
-from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: E402
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator  # noqa: E402
+from PIL import Image  # noqa: E402
 
-CELL_WIDTH, CELL_HEIGHT = 0.6, 0.26  # Inches of one of Grafana's cells.
+CELL_WIDTH, CELL_HEIGHT = 0.6, 0.22  # Inches of one of Grafana's cells.
 COLUMNS = 24
 PAGE, PANEL, TEXT, FAINT = "#111217", "#181b1f", "#ccccdc", "#8e8e99"
 PALETTE = ("#73BF69", "#F2CC0C", "#5794F2", "#FF9830", "#F2495C", "#B877D9", "#8AB8FF", "#FFB357", "#96D98D", "#FF7383",
            "#CA95E5", "#FFEE52", "#37872D", "#1F60C4", "#C4162A")
 NAMED = {"green": "#73BF69", "orange": "#FF9830", "red": "#F2495C"}
 MOST_LEGENDS = 8
+BLUES = LinearSegmentedColormap.from_list("panel", (PANEL, "#1F60C4", "#8AB8FF", "#ffffff"))
 
 
 def _written(value, unit, decimals=None):
     """Returns a value as Grafana shows it with this unit."""
     if unit == "percentunit":
-        return f"{100 * value:.{decimals if decimals is not None else 0}f}%"
+        return f"{100 * value:.3g}%" if decimals is None else f"{100 * value:.{decimals}f}%"
     if unit == "s":
         for scale, name in ((1, "s"), (1e-3, "ms")):
             if abs(value) >= scale:
@@ -39,12 +43,12 @@ def _legend(pattern, labels):
     return re.sub(r"\{\{(\w+)\}\}", lambda match: labels.get(match[1], ""), pattern).strip()
 
 
-def _series(panel, results):
+def _series(panel, results, period):
     """Returns (legend, times, values) of each line, but for those without a value."""
     found = []
     for target, result in zip(panel.targets, results):
         for sample in result:
-            points = [(time, float(value)) for time, value in sample["values"] if math.isfinite(float(value))]
+            points = [(time - period[0], float(value)) for time, value in sample["values"] if math.isfinite(float(value))]
             if points:
                 found.append((_legend(target.legend, sample["metric"]), *zip(*points)))
     return sorted(found)
@@ -55,19 +59,20 @@ def _empty(axes):
     axes.text(0.5, 0.5, "no data", transform=axes.transAxes, color=FAINT, ha="center", va="center", fontsize=8)
 
 
-def _dress(axes, times, unit):
+def _dress(axes, period, unit):
     """Shows minutes from left to right, and values with their unit."""
-    first = min(times)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{round((x - first) / 60)} min"))
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlim(first, max(times) + 1e-9)
+    first, last = period
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 60:.0f} min"))
+    axes.xaxis.set_major_locator(MultipleLocator(60) if last - first < 600 else MaxNLocator(8))
+    axes.set_xlim(0, last - first)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _written(y, unit)))
     axes.tick_params(colors=FAINT, labelsize=6, length=0)
     axes.grid(color="#2c3235", linewidth=0.5)
 
 
-def _draw_lines(axes, panel, results):
-    series = _series(panel, results)
+def _draw_lines(axes, panel, results, period):
+    series = _series(panel, results, period)
     if not series:
         _empty(axes)
         return
@@ -83,18 +88,18 @@ def _draw_lines(axes, panel, results):
     for step in defaults.get("thresholds", {}).get("steps", []):
         if step.get("value") is not None and step["value"] <= 2 * highest:
             axes.axhline(step["value"], color=NAMED[step["color"]], linewidth=0.8, linestyle="--")
-    _dress(axes, times, defaults.get("unit", "none"))
-    axes.set_ylim(0, defaults.get("max"))
+    _dress(axes, period, defaults.get("unit", "none"))
+    axes.set_ylim(0, defaults.get("max") or 1.05 * highest if any(max(line) for _, _, line in series) else 1)
     handles, legends = axes.get_legend_handles_labels()
     left = len(handles) - MOST_LEGENDS
     if left > 0:
         legends = legends[:MOST_LEGENDS - 1] + [f"{legends[MOST_LEGENDS - 1]}  (+{left})"]
-    axes.legend(handles[:MOST_LEGENDS], legends, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4, frameon=False,
+    axes.legend(handles[:MOST_LEGENDS], legends, loc="upper center", bbox_to_anchor=(0.45, -0.1), ncols=4, frameon=False,
                 fontsize=5.5, labelcolor=TEXT, handlelength=1, columnspacing=1)
 
 
-def _draw_number(axes, panel, results):
-    series = _series(panel, results)
+def _draw_number(axes, panel, results, period):
+    series = _series(panel, results, period)
     if not series:
         _empty(axes)
         return
@@ -110,9 +115,10 @@ def _draw_number(axes, panel, results):
               color=NAMED[color], ha="center", va="center", fontsize=15)
 
 
-def _draw_heat(axes, panel, results):
+def _draw_heat(axes, panel, results, period):
     """Prometheus's buckets are cumulative: a cell is the difference of two."""
-    rows = sorted(((float(sample["metric"]["le"]), dict((time, float(value)) for time, value in sample["values"]))
+    rows = sorted(((float(sample["metric"]["le"]),
+                    {time - period[0]: float(value) for time, value in sample["values"]})
                    for sample in results[0]), key=lambda row: row[0])
     times = sorted({time for _, row in rows for time in row})
     cells = [[row.get(time, 0) - (rows[number - 1][1].get(time, 0) if number else 0) for time in times]
@@ -121,26 +127,26 @@ def _draw_heat(axes, panel, results):
         _empty(axes)
         return
     axes.imshow([[math.sqrt(max(0, value)) for value in row] for row in cells], aspect="auto", origin="lower",
-                cmap="GnBu_r", extent=(times[0], times[-1], 0, len(rows)),
+                cmap=BLUES, extent=(times[0], times[-1], 0, len(rows)),
                 interpolation="nearest")
     unit = panel.spec["options"]["yAxis"]["unit"]
-    _dress(axes, times, "none")
+    _dress(axes, period, "none")
     shown = range(0, len(rows), max(1, len(rows) // 8))
     axes.set_yticks([number + 0.5 for number in shown],
                     ["over" if math.isinf(rows[number][0]) else _written(rows[number][0], unit) for number in shown])
     axes.grid(False)
 
 
-def _draw_matrix(axes, panel, results):
-    _, row, column = (panel.spec["transformations"][1]["options"][name]
-                      for name in ("valueField", "rowField", "columnField"))
+def _draw_matrix(axes, panel, results, _):
+    options = panel.spec["transformations"][1]["options"]
+    row, column = options["rowField"], options["columnField"]
     shares = {(sample["metric"][row], sample["metric"][column]): float(sample["value"][1]) for sample in results[0]}
     rows, columns = sorted({pair[0] for pair in shares}), sorted({pair[1] for pair in shares})
     if not shares:
         _empty(axes)
         return
     table = [[shares.get((y, x), 0) for x in columns] for y in rows]
-    axes.imshow(table, cmap="Blues_r", vmin=-0.3, vmax=1.1, aspect="auto")
+    axes.imshow(table, cmap=BLUES, vmin=0, vmax=1.2, aspect="auto")
     axes.set_xticks(range(len(columns)), [f"{column} {name}" for name in columns])
     axes.set_yticks(range(len(rows)), rows)
     axes.xaxis.tick_top()
@@ -148,10 +154,10 @@ def _draw_matrix(axes, panel, results):
     for y, values in enumerate(table):
         for x, value in enumerate(values):
             axes.text(x, y, f"{100 * value:.0f}%", ha="center", va="center", fontsize=6,
-                      color="black" if value > 0.55 else "white")
+                      color="black" if value > 0.6 else TEXT)
 
 
-def _draw_flow(axes, _, results):
+def _draw_flow(axes, _panel, results, _period):
     """Languages on the left, and a column for each layer."""
     edges = [sample["metric"] for sample in results[1]]
     if not edges:
@@ -180,8 +186,8 @@ def _draw_flow(axes, _, results):
 DRAWN = {"timeseries": _draw_lines, "stat": _draw_number, "heatmap": _draw_heat, "table": _draw_matrix,
          "nodeGraph": _draw_flow}
 # Parts of a panel's size beside its axes: left, right, top, bottom.
-MARGINS = {"timeseries": (0.13, 0.03, 0.14, 0.26), "stat": (0, 0, 0.3, 0), "heatmap": (0.13, 0.03, 0.14, 0.12),
-           "table": (0.06, 0.02, 0.09, 0.02), "nodeGraph": (0.02, 0.02, 0.07, 0.02)}
+MARGINS = {"timeseries": (0.17, 0.03, 0.16, 0.28), "stat": (0, 0, 0.3, 0), "heatmap": (0.17, 0.03, 0.16, 0.12),
+           "table": (0.06, 0.02, 0.13, 0.02), "nodeGraph": (0.02, 0.02, 0.07, 0.02)}
 
 
 def _places(panels):
@@ -195,8 +201,16 @@ def _places(panels):
     return found
 
 
+def _period(panels):
+    """Returns the first and the last time of the results over time."""
+    times = [time for _, results in panels for result in results for sample in result
+             for time, _ in sample.get("values", [])]
+    return min(times), max(times)
+
+
 def draw(panels, path):
-    """Draws panels and the results of their targets into a file."""
+    """Draws panels and the results of their targets into a file, with few colours so that it is small."""
+    period = _period(panels)
     places = _places(panels)
     height = max(y + h for _, y, _, h in places)
     figure = plt.figure(figsize=(COLUMNS * CELL_WIDTH, height * CELL_HEIGHT), facecolor=PAGE)
@@ -214,6 +228,8 @@ def draw(panels, path):
                                 box[3] * (1 - top - bottom)), facecolor=PANEL)
         for side in axes.spines.values():
             side.set_visible(False)
-        DRAWN[panel.spec["type"]](axes, panel, results)
-    figure.savefig(path, dpi=90, facecolor=PAGE)
+        DRAWN[panel.spec["type"]](axes, panel, results, period)
+    figure.set_dpi(90)
+    figure.canvas.draw()
+    Image.fromarray(numpy.asarray(figure.canvas.buffer_rgba())).convert("RGB").quantize(256).save(path, optimize=True)
     plt.close(figure)

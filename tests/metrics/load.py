@@ -59,12 +59,13 @@ def _token(caller):
 def _request(number):
     """Returns the request with a number: each gets the same at any time."""
     language = sorted(QUESTIONS)[number % len(QUESTIONS)]
+    turn = (number + number // len(QUESTIONS)) % 4  # Each language has each in turn.
     request = pb.GenerateRequest(prompt=f"{QUESTIONS[language]} {number}", ignore_eos=number % 3 != 0,
                                  max_new_tokens=20 + 37 * number % 300)
     request.sampling.temperature = 1
-    if number % 4 != 3:
+    if turn != 3:
         request.language = language
-    if number % 2 == 1:
+    if turn != 2:
         request.routing = pb.ROUTING_MODE_HYBRID
     return request
 
