@@ -40,8 +40,8 @@ CallGuard::CallGuard(std::string trust_domain,
     : trust_domain_(std::move(trust_domain)),
       callers_(std::move(callers)),
       registry_(std::move(registry)),
-      refused_(AddCounter(*registry_,
-                          SpecOf(kGuardMetrics, "apollo_calls_refused_total"))),
+      refused_(AddCounter(
+          *registry_, SpecOf(kGuardMetrics, "apollo_tls_refused_calls_total"))),
       budget_(clock) {}
 
 grpc::Status CallGuard::Process(const InputMetadata& metadata,

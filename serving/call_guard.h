@@ -27,7 +27,7 @@ struct Callers {
 
 // The metrics of a CallGuard.
 inline constexpr MetricSpec kGuardMetrics[] = {
-    {"apollo_calls_refused_total", MetricKind::kCounter,
+    {"apollo_tls_refused_calls_total", MetricKind::kCounter,
      "Calls refused because of the role in the caller's certificate."},
 };
 

@@ -60,6 +60,8 @@ TEST(TlsTest, ClientsReachNoWorkerAndNobodyWithoutACertificate) {
       };
   EXPECT_EQ(describe(cluster.Credentials()),
             grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_GT(cluster.Metric("dense-worker-0", "apollo_tls_refused_calls_total"),
+            0);
   EXPECT_EQ(describe(grpc::InsecureChannelCredentials()),
             grpc::StatusCode::UNAVAILABLE);
   cluster.StopAll();
