@@ -1,6 +1,7 @@
 // The part of Scheduler that decides which sequences hold blocks.
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <ranges>
@@ -12,6 +13,13 @@
 #include "engine/scheduler.h"
 
 namespace apollo {
+namespace {
+
+// Bounds the work of a step in which some may overtake: they are among the
+// first that wait, this number times those that can run.
+constexpr std::size_t kOvertakeFrom = 4;
+
+}  // namespace
 
 void Scheduler::Evict(const Rank& rank, Step& step, int& budget) {
   const SequenceId id = rank.id;
@@ -158,12 +166,15 @@ void Scheduler::AddBorrowers(const Sequence& candidate,
 std::vector<Scheduler::Rank> Scheduler::Candidates(
     const Sequence* stuck) const {
   // More could not be admitted.
-  std::vector<Rank> first = waiting_.First(options_.max_running);
-  if (stuck == nullptr) return first;
+  const std::size_t most = options_.max_running;
+  if (stuck == nullptr) return waiting_.First(most);
+  // Some of the first have no right to overtake.
+  std::vector<Rank> first = waiting_.First(kOvertakeFrom * most);
   std::erase_if(first, [&](const Rank& rank) {
     const Sequence& other = sequences_.at(rank.id);
     return other.priority <= stuck->priority || other.has_borrowed;
   });
+  if (first.size() > most) first.resize(most);
   return first;
 }
 
