@@ -59,12 +59,12 @@ absl::Status ExpertProcess::StartRole(const Options& options) {
   // Before there are threads: the role has some.
   ASSIGN_OR_RETURN(links_,
                    WorkerLinks::Open(setup_->device, options.peers.nccl));
-  ASSIGN_OR_RETURN(role_, ExpertRole::Start(*setup_,
-                                            {flags.name, options.placement,
-                                             options.peers.answer_timeout,
-                                             options.peers.lease,
-                                             ExpiryOf(flags.server.tls)},
-                                            &request_metrics_));
+  ASSIGN_OR_RETURN(
+      role_, ExpertRole::Start(
+                 *setup_,
+                 {flags.name, options.placement, options.peers.answer_timeout,
+                  options.peers.lease, ExpiryOf(flags.server.tls)},
+                 &request_metrics_));
   ExpertWorker& worker = role_->worker();
   acceptor_ = std::make_unique<WorkerLinkAcceptor>(role_->self(), worker);
   service_ =
