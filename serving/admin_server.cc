@@ -17,19 +17,6 @@ namespace {
 
 constexpr char kUnix[] = "unix:";
 
-// During its lifetime, all files that the process makes, sockets too, are for
-// its user only.
-class OwnFilesOnly {
- public:
-  OwnFilesOnly() : before_(umask(S_IXUSR | S_IRWXG | S_IRWXO)) {}
-  ~OwnFilesOnly() { umask(before_); }
-  OwnFilesOnly(const OwnFilesOnly&) = delete;
-  OwnFilesOnly& operator=(const OwnFilesOnly&) = delete;
-
- private:
-  const mode_t before_;
-};
-
 }  // namespace
 
 absl::Status CheckAdminListen(const std::string& value) {
@@ -52,11 +39,7 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   builder.RegisterService(&admin->service_);
   // Another process at the same port would get half of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  {
-    // Nobody else may connect before the chmod below, either.
-    const OwnFilesOnly own;
-    admin->server_ = builder.BuildAndStart();
-  }
+  admin->server_ = builder.BuildAndStart();
   if (admin->server_ == nullptr || port == 0) {
     return absl::UnavailableError(
         absl::StrCat("--admin_listen: cannot listen on ", listen));
