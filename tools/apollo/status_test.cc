@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <deque>
 #include <optional>
 #include <string>
@@ -352,15 +353,17 @@ TEST(TopTest, AnInterruptEndsIt) {
   *fake.service.cluster.add_processes() = Router();
   Options options = Of(Command::kTop);
   options.interval = 3600;
+  std::atomic<bool> over{false};
   std::thread user([&] {
     while (fake.service.looks() == 0) std::this_thread::yield();
     // Nothing happens between a call and a pause.
-    while (!fake.interrupt.TakeCancelled()) {
+    while (!over) {
       fake.interrupt.Cancel();
       std::this_thread::yield();
     }
   });
   EXPECT_EQ(fake.Run(options), kInterrupted);
+  over = true;
   user.join();
 }
 
