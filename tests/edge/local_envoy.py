@@ -86,7 +86,7 @@ class LocalEnvoy:
         assert made.returncode == 0, made.stdout
         with open(folder / "calls.log", "wb") as calls, open(folder / "envoy.log", "wb") as log:
             self._process = subprocess.Popen(
-                [ENVOY, "--config-path", folder / "envoy.yaml", "--concurrency", "2", "--use-dynamic-base-id",
+                [ENVOY, "--config-path", folder / "envoy.yaml", "--concurrency", "2", "--disable-hot-restart",
                  "--log-level", "warning"], stdout=calls, stderr=log)
         try:
             self.await_healthy(*cluster.routers())
