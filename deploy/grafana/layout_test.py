@@ -12,6 +12,11 @@ UIDS = {"callers": "apollo-callers", "languages": "apollo-languages", "overview"
         "workers": "apollo-workers"}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 COLUMNS = 24
+# All roles serve these, so a call of a client is in those of several processes.
+OF_ALL_ROLES = re.compile(r"(?<![:\w])apollo_(requests|requests_resumed|request_success|prompt_tokens|generation_tokens)_total|"
+                          r"(?<![:\w])apollo_(num_requests_running|(time_to_first_token|inter_token_latency|"
+                          r"e2e_request_latency|request_(queue|prefill|decode)_time)_seconds)")
+OF_ROUTERS = ("and on (instance) apollo_language_detection_confidence_count", 'method!~"Run|Sequence"')
 
 
 class LayoutTest(unittest.TestCase):
@@ -39,6 +44,12 @@ class LayoutTest(unittest.TestCase):
             for target in panel["targets"]:
                 with self.subTest(dashboard=name, panel=panel["title"]):
                     self.assertEqual(set(re.findall(r"\$([a-z_]\w*)", target["expr"])) - known, set())
+
+    def test_calls_of_clients_count_once(self):
+        found = [target["expr"] for _, panel in self.panels for target in panel["targets"]
+                 if OF_ALL_ROLES.search(target["expr"])]
+        self.assertGreater(len(found), 10)
+        self.assertEqual([expression for expression in found if not any(part in expression for part in OF_ROUTERS)], [])
 
     def test_each_panel_tells_what_it_shows_and_in_which_unit(self):
         for name, panel in self.panels:

@@ -92,6 +92,13 @@ class DashboardsTest(unittest.TestCase):
             return not any(labels <= sample["metric"].keys() for sample in result)
         self.assertEqual(self.settle(wrong), [])
 
+    def test_queries_of_routers_leave_workers_out(self):
+        query = next(target.expression for panel in panels() if panel.title == "Calls in progress"
+                     for target in panel.targets)
+        self.cluster.eventually(lambda: self.prometheus.query("count(apollo_num_requests_running) > 1"), "all roles")
+        routers = self.prometheus.query(query.replace("sum(", "count("))
+        self.assertEqual([sample["value"][1] for sample in routers], ["1"])
+
     def test_panels_that_may_be_empty_exist(self):
         titles = {panel.title for panel in read_panels(INTERVAL, LAYERS)}
         self.assertEqual(MAY_BE_EMPTY.keys() - titles, set())
