@@ -8,6 +8,7 @@
 import argparse
 import json
 import sys
+import textwrap
 
 
 def parse():
@@ -33,7 +34,7 @@ def draw_latency(axes, results, key, title):
         times = result[key]
         axes.barh(at, times["p99"], color="lightsteelblue", label="p99" if at == 0 else None)
         axes.barh(at, times["p50"], color="steelblue", label="p50" if at == 0 else None)
-    axes.set_yticks(range(len(results)), [result["name"] for result in results], fontsize=7)
+    axes.set_yticks(range(len(results)), [textwrap.fill(result["name"], 30) for result in results], fontsize=7)
     axes.set_xlabel("seconds")
     axes.set_title(title)
     axes.legend()
