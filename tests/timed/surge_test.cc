@@ -23,9 +23,9 @@ constexpr int kSurging = 6;
 constexpr int kWorkers = 14;
 // Requests per second of a family and of the one that surges, at first; then
 // this one has ten times as many. Its two workers then compute for two thirds
-// of the time, and half of the others for less than a fifth. With four the
-// cluster waits little longer than before: all that remains is the load, which
-// is four times as high.
+// of the time, and the others for less than a quarter. With four holders
+// answers wait little longer than before, though the whole cluster has four
+// times as much to do.
 constexpr double kRate = 0.5, kSurgingRate = 2;
 constexpr double kFactor = 10;
 

@@ -17,7 +17,7 @@ absl::StatusOr<Period> Observe(Trial& trial) {
 }
 
 absl::Status AwaitMixedStreams(Trial& trial) {
-  // Prompts are as long as two answers, and a third of the streams has three.
+  // Requests with three choices take longer than the others.
   if (trial.streams().WaitForTokens(2 * trial.tokens_of_a_round(),
                                     5 * kPatience)) {
     return absl::OkStatus();
