@@ -22,9 +22,9 @@ auto Members(const LayerExperts& x) {
 }
 auto Members(const WorkerInfo& x) {
   const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v,
-               w] = x;
+               w, y, z, aa] = x;
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u,
-                  v, w);
+                  v, w, y, z, aa);
 }
 auto Members(const PlacedExpert& x) {
   const auto& [a, b, c, d, e, f, g, h] = x;
@@ -160,6 +160,9 @@ WorkerInfo FullInfo() {
   info.running_sequences = 12;
   info.queued_rows = 1000;
   info.draining = true;
+  info.cache_tokens_used = 1ll << 39;
+  info.rows_computed = 1ll << 42;
+  info.certificate_expires = 1ll << 33;
   info.placement = EveryMemberSet(
       PlacementReport{{EveryMemberSet(PlacedExpert{5, 1, ExpertHold::kStandby,
                                                    1ll << 40, 7, 8, 9, 10}),
