@@ -164,8 +164,8 @@ std::set<LinkId> DenseCore::ReplayedFor() const {
 }
 
 Scheduler::ReplayRooms DenseCore::ReplayRooms() const {
-  using Rows = std::map<LinkId, int>;
-  return [this, in_flight = std::optional<Rows>()](SequenceId id) mutable {
+  using ByWorker = std::map<LinkId, int>;
+  return [this, in_flight = std::optional<ByWorker>()](SequenceId id) mutable {
     if (!in_flight) in_flight = ledger_.ReplayedInFlight();
     const LinkId worker = sequences_.at(id).worker();
     const auto replayed = in_flight->find(worker);

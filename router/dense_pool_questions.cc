@@ -27,7 +27,7 @@ struct Round {
 // all answers once: when the last has come, or at once if nobody is asked.
 template <typename Answer, typename Ask>
 void AskWorkers(Round<Answer> round, const Ask& ask,
-            std::function<void(std::vector<Answer>)> done) {
+                std::function<void(std::vector<Answer>)> done) {
   if (round.asked.empty()) return done(std::move(round.answers));
   struct Collection {
     Mutex mutex;
