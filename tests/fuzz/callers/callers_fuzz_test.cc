@@ -121,9 +121,12 @@ void Try(const std::uint8_t* data, std::size_t size) {
         evidence.forwarded_client.push_back(value);
     }
   }
-  const auto pass = door->access().Admit(RpcMethod::kGenerate, evidence);
-  if (pass.ok()) return CheckCaller(evidence, is_signed, (*pass)->caller());
-  const absl::StatusCode code = pass.status().code();
+  const Admission call = door->access().Admit(RpcMethod::kGenerate, evidence);
+  const absl::StatusCode code = call.status.code();
+  if (call.status.ok()) {
+    CheckCaller(evidence, is_signed, call.pass->caller());
+    return;
+  }
   APOLLO_CHECK(code == absl::StatusCode::kUnauthenticated ||
                code == absl::StatusCode::kPermissionDenied);
 }
