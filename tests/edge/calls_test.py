@@ -47,7 +47,7 @@ class CallsTest(EdgeCase):
 
     def test_a_deadline_ends_a_call_in_the_cluster(self):
         ended, fine = self.cluster.calls("clinic-c"), self.cluster.calls("clinic-c", 'code="OK"')
-        call = self.hold(self.client("clinic-c"), timeout=3)
+        call = self.hold(self.client("clinic-c"), timeout=8)
         eventually(lambda: self.cluster.calls("clinic-c") == ended + 1, "the router ends the call")
         self.assertEqual(call.code(), Code.DEADLINE_EXCEEDED)
         self.assertEqual(self.cluster.calls("clinic-c", 'code="OK"'), fine)
