@@ -104,6 +104,7 @@ SequenceTable::Sequences::iterator SequenceTable::Open(
   if (tracer_ != nullptr) {
     sequence.trace =
         SequenceTrace::Begin(tracer_, rows.start->trace, clock_.Now());
+    if (sequence.trace != nullptr) ++traced_;
   }
   return it;
 }
@@ -153,6 +154,7 @@ void SequenceTable::Close(Sequences::iterator it, absl::StatusCode code) {
   if (requests_ != nullptr) Count(closed.mapped(), code);
   Sequence& sequence = closed.mapped();
   if (sequence.trace != nullptr) {
+    --traced_;
     sequence.trace->End({sequence.start.request_id, sequence.attempt,
                          sequence.next_position, code},
                         clock_.Now());
@@ -186,7 +188,7 @@ void SequenceTable::CloseLater(const SequenceKey& key, absl::StatusCode code) {
 
 void SequenceTable::NoteComputed(std::span<const SequenceKey> keys,
                                  absl::Duration begun) {
-  if (tracer_ == nullptr) return;
+  if (!traces()) return;
   const absl::Duration now = clock_.Now();
   for (const SequenceKey& key : std::set(keys.begin(), keys.end())) {
     SequenceTrace* const trace = sequences_.at(key).trace.get();
@@ -196,7 +198,7 @@ void SequenceTable::NoteComputed(std::span<const SequenceKey> keys,
 
 void SequenceTable::NoteCame(std::span<const SequenceKey> keys,
                              absl::Duration sent) {
-  if (tracer_ == nullptr) return;
+  if (!traces()) return;
   const absl::Duration now = clock_.Now();
   for (const SequenceKey& key : std::set(keys.begin(), keys.end())) {
     SequenceTrace* const trace = sequences_.at(key).trace.get();

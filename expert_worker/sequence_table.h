@@ -99,7 +99,7 @@ class SequenceTable {
   void NoteComputed(std::span<const SequenceKey> keys, absl::Duration begun);
   void NoteCame(std::span<const SequenceKey> keys, absl::Duration sent);
   // Returns false if nobody needs such notes.
-  bool traces() const { return tracer_ != nullptr; }
+  bool traces() const { return traced_ > 0; }
 
   // Closes sequences that their dense worker released.
   void Release(LinkId from, const ReleaseSequences& release);
@@ -139,6 +139,7 @@ class SequenceTable {
   std::map<SequenceKey, int> in_use_;  // How often.
   std::map<SequenceKey, absl::StatusCode> close_after_use_;
   std::uint64_t opened_ = 0;
+  int traced_ = 0;  // Sequences with a trace.
 };
 
 }  // namespace apollo

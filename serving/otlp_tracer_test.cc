@@ -139,6 +139,21 @@ TEST(OtlpTracerTest, ACollectorThatHangsHoldsNobodyUp) {
   EXPECT_TRUE(Counts(tracer, "sent", 0)) << Metrics(tracer);
 }
 
+// What was sent makes room again.
+TEST(OtlpTracerTest, MoreSpansThanMayWaitAreSentOneAfterTheOther) {
+  FakeCollector collector;
+  OtlpTracer::Options options = To(collector.address());
+  options.most_waiting = 2;
+  OtlpTracer tracer(options);
+  tracer.Start();
+  for (int i = 0; i < 5; ++i) {
+    tracer.Take(TestSpan());
+    tracer.Flush();
+  }
+  EXPECT_TRUE(Counts(tracer, "sent", 5)) << Metrics(tracer);
+  EXPECT_TRUE(Counts(tracer, "dropped", 0)) << Metrics(tracer);
+}
+
 TEST(OtlpTracerTest, ADeadCollectorIsLoggedOnce) {
   std::string address;
   {

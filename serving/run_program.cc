@@ -5,6 +5,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 
 #include "common/log.h"
@@ -41,6 +42,11 @@ absl::Status ReadAndRun(int argc, char** argv, const std::string& program,
 int RunProgram(int argc, char** argv, const std::string& program,
                const char* usage, const std::function<absl::Status()>& run) {
   BlockStopSignals();
+  // gRPC, also inside of OpenTelemetry's SDK, would send what is for this
+  // machine or the cluster to a proxy. Before there are threads.
+  for (const char* proxy : {"grpc_proxy", "https_proxy", "http_proxy"}) {
+    unsetenv(proxy);
+  }
   SetLogProcess(program);
   const absl::Status status = ReadAndRun(argc, argv, program, usage, run);
   if (status.ok()) return 0;

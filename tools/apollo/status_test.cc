@@ -227,6 +227,21 @@ TEST(MergedStatusTest, EachWorkerIsThereOnce) {
   EXPECT_EQ(merged.callers(0).streams(), 2u);
 }
 
+// As two programs apollo_local, or two machines with sockets of the same name.
+TEST(MergedStatusTest, WorkersWithoutAnAddressOfTheirOwnStayApart) {
+  for (const char* address : {"", "unix:/run/apollo/dense.sock"}) {
+    const auto with = [&](const char* name, v1::ProcessState state) {
+      return StatusOf({Router(), Process(v1::PROCESS_ROLE_DENSE_WORKER, name,
+                                         address, state)});
+    };
+    const v1::GetStatusResponse merged = MergedStatus(
+        {{.server = "a:1", .status = with("a", v1::PROCESS_STATE_READY)},
+         {.server = "b:1", .status = with("b", v1::PROCESS_STATE_NOT_READY)}});
+    ASSERT_EQ(merged.processes_size(), 4) << address;
+    EXPECT_FALSE(AllReady(merged)) << address;
+  }
+}
+
 Options Of(Command command, const std::string& server = "fake:1") {
   Options options;
   options.command = command;
