@@ -295,7 +295,7 @@ void Scheduler::TakePrompts(Step& step, int budget) {
       // The first is admitted even if only those behind it have a share: none
       // overtakes another candidate.
       Sequence& first = sequences_.at(candidates.front().id);
-      const std::size_t preempted = step.preempted.size();
+      const Loan before = stuck == nullptr ? Loan() : LoanOf(*stuck);
       const bool admitted = Admit(first, step, budget);
       if (stuck == nullptr) {
         if (admitted) continue;
@@ -303,7 +303,8 @@ void Scheduler::TakePrompts(Step& step, int budget) {
         SetStuck(first);
       } else if (!admitted) {
         admit = false;
-      } else if (step.preempted.size() == preempted) {
+      } else if (const Loan after = LoanOf(*stuck);
+                 after.blocks < before.blocks || after.places < before.places) {
         first.lender = stuck->rank.id;
         first.has_borrowed = true;
       }

@@ -66,8 +66,9 @@ namespace apollo {
 // reached by age, overtake it. One that preempts nobody for that borrows its
 // blocks: as soon as the best would fit without the borrowers, they give way,
 // wait in their old rank, and do not borrow again. So the best begins no later
-// than if they had waited. One that preempts lower ones keeps its blocks; it
-// comes in the place of those, of which no others begin meanwhile.
+// than if they had waited. One that preempts lower ones, and takes no more than
+// they had, keeps its blocks; it comes in the place of those, of which no others
+// begin meanwhile.
 //
 // A running sequence whose expert worker is gone replays: it keeps its blocks,
 // and all rows that they hold are scheduled again, as cached rows, for another
@@ -287,6 +288,13 @@ class Scheduler {
                     std::vector<Rank>& victims) const;
   // Lets those that have borrowed from a sequence keep their blocks.
   void Forgive(SequenceId lender);
+  // What the best waiting sequence has or can take back: free, or lent by it.
+  struct Loan {
+    int blocks = 0, places = 0;
+  };
+  // One that overtakes it and makes this smaller has borrowed, even if it has
+  // preempted others, too.
+  Loan LoanOf(const Sequence& lender) const;
   // Adds those of callers that run several, for a caller that runs none.
   void AddSharers(const Sequence& candidate, int blocks,
                   std::vector<Rank>& victims) const;

@@ -150,6 +150,17 @@ void Scheduler::Forgive(SequenceId lender) {
   }
 }
 
+Scheduler::Loan Scheduler::LoanOf(const Sequence& lender) const {
+  Loan loan = {pool_.available(), options_.max_running - running()};
+  for (const Rank& rank : running_) {
+    const Sequence& other = sequences_.at(rank.id);
+    if (other.lender != lender.rank.id) continue;
+    loan.blocks += static_cast<int>(other.blocks.size());
+    ++loan.places;
+  }
+  return loan;
+}
+
 void Scheduler::AddBorrowers(const Sequence& candidate,
                              std::vector<Rank>& victims) const {
   const auto begin = victims.size();
@@ -216,6 +227,13 @@ void Scheduler::AddSharers(const Sequence& candidate, int blocks,
 
 void Scheduler::SetStuck(Sequence& best) {
   stuck_ = best.rank.id;
+  // What others have lent is its to take back, while it is the best.
+  for (const Rank& rank : running_) {
+    Sequence& other = sequences_.at(rank.id);
+    if (other.lender && other.priority > best.priority) {
+      other.lender = best.rank.id;
+    }
+  }
   if (best.caller->running(best.rank.lowness) > 0) {
     best.stuck_since.reset();
   } else if (!best.stuck_since) {

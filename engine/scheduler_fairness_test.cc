@@ -343,6 +343,27 @@ TEST(SchedulerFairnessTest, AnOvertakerThatPreemptsOwesNothing) {
   EXPECT_EQ(step.admitted[0].sequence, 1u);
 }
 
+// It takes more than it preempts: what is left is lent.
+TEST(SchedulerFairnessTest, AnOvertakerThatPreemptsABorrowerBorrows) {
+  Cluster cluster(
+      {.blocks = 10, .token_budget = 640, .ageing = absl::Seconds(1)});
+  Scheduler& scheduler = cluster.scheduler();
+  scheduler.Add(1, 64, 80, 3, "a");
+  scheduler.NextStep();
+  scheduler.Add(2, 144, 160, 0, "b");
+  scheduler.SetTime(absl::Seconds(3));
+  EXPECT_TRUE(scheduler.NextStep().admitted.empty());
+  scheduler.Add(3, 32, 60, 1, "c");
+  EXPECT_EQ(scheduler.NextStep().admitted.size(), 1u);
+  scheduler.Add(4, 80, 90, 3, "d");
+  EXPECT_EQ(scheduler.NextStep().preempted, Ids{3});
+  scheduler.Remove(1);
+  const Scheduler::Step step = scheduler.NextStep();
+  EXPECT_EQ(step.preempted, Ids{4});
+  ASSERT_EQ(step.admitted.size(), 1u);
+  EXPECT_EQ(step.admitted[0].sequence, 2u);
+}
+
 TEST(SchedulerFairnessTest, SequencesOfOnePriorityAgeTogether) {
   Cluster cluster({.token_budget = 16, .ageing = absl::Seconds(1)});
   Scheduler& scheduler = cluster.scheduler();
