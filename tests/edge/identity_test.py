@@ -54,7 +54,7 @@ class IdentityTest(unittest.TestCase):
         return client
 
     def complete(self, name, metadata=(), prompt="How are you?"):
-        """Calls Complete. Returns the code, the response, and the call's last entry of the audit log."""
+        """Calls Complete. Returns the code, the response and the id of the request."""
         type(self).count += 1
         request = self.cluster.request(request_id=f"call-{self.count}", prompt=prompt)
         response = None
@@ -63,9 +63,13 @@ class IdentityTest(unittest.TestCase):
             code = Code.OK
         except grpc.RpcError as error:
             code = error.code()
-        return code, response, eventually(lambda: self.end_of(request.request_id), "the call is in the audit log")
+        return code, response, request.request_id
 
     def end_of(self, request_id):
+        """Returns the last entry of a call in the audit log, when it is there."""
+        return eventually(lambda: self.find_end_of(request_id), "the call is in the audit log")
+
+    def find_end_of(self, request_id):
         entries = [json.loads(line) for line in self.audit.read_text().splitlines()]
         ends = [entry for entry in entries
                 if entry["event"] == "request_ended" and entry["request_id"] == request_id]
@@ -79,10 +83,16 @@ class IdentityTest(unittest.TestCase):
     def check(self, name, metadata, code, caller):
         """Checks the code of a call, whose it is in audit log and metrics, and whose certificate it has proven."""
         before = self.cluster.calls(caller)
-        got, _, entry = self.complete(name, metadata)
+        got, _, request_id = self.complete(name, metadata)
         self.assertEqual(got, code)
         self.assertEqual(self.cluster.calls(caller), before + 1)
-        self.assertEqual(entry["caller"], caller if code == Code.OK else "")
+        # All strangers together have few entries of their own.
+        if caller != "unknown":
+            self.check_entry(request_id, name, caller)
+
+    def check_entry(self, request_id, name, caller):
+        entry = self.end_of(request_id)
+        self.assertEqual(entry["caller"], caller)
         self.assertEqual(entry["certificate_sha256"], self.hash_of(name) if name else "")
 
     def test_a_certificate_stands_for_its_caller(self):
@@ -90,6 +100,11 @@ class IdentityTest(unittest.TestCase):
         self.check("clinic-c", (), Code.OK, "clinic-c")
         self.check("stranger", (), Code.PERMISSION_DENIED, "unknown")
         self.check(None, (), Code.UNAUTHENTICATED, "unknown")
+
+    def test_a_first_call_of_a_stranger_is_in_the_audit_log(self):  # Among the first, by its name.
+        for name in "stranger", None:
+            _, _, request_id = self.complete(name)
+            self.check_entry(request_id, name, "")
 
     def test_an_edge_speaks_for_others(self):
         for header in (own_header, envoys_header):
