@@ -258,8 +258,10 @@ absl::Status ExpertCore::AddGuest(LinkId from, Frame frame) {
 template <typename Use>
 auto ExpertCore::WithFacts(Use use) const {
   const auto needed = [this](LayerExpert which) { return guests_.Has(which); };
-  const auto dispensable = [this](LayerExpert which) {
-    return control_.Dispensable(which, exchange_.Holders());
+  std::optional<std::vector<PlacementPeer>> peers;
+  const auto dispensable = [this, &peers](LayerExpert which) {
+    if (!peers) peers = exchange_.Holders(/*with_rows=*/false);
+    return control_.Dispensable(which, *peers);
   };
   return use(ExpertResidence::Facts{needed, dispensable});
 }

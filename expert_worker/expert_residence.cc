@@ -93,6 +93,12 @@ bool ExpertResidence::RetriesLater() const {
       });
 }
 
+bool ExpertResidence::FailedLately(LayerExpert which) const {
+  const auto it = retry_at_.find(which);
+  return it != retry_at_.end() && !held_.contains(which) &&
+         clock_.Now() < it->second;
+}
+
 bool ExpertResidence::Complete() const {
   return std::all_of(target_.begin(), target_.end(),
                      [this](LayerExpert which) { return IsResident(which); });

@@ -72,7 +72,7 @@ bool PeerExchange::PeersRun() const {
   });
 }
 
-std::vector<PlacementPeer> PeerExchange::Holders() const {
+std::vector<PlacementPeer> PeerExchange::Holders(bool with_rows) const {
   std::map<Process, PlacementPeer> holders;
   for (const auto& [id, peer] : peers_) {
     const WorkerInfo& info = peer.info;
@@ -85,6 +85,7 @@ std::vector<PlacementPeer> PeerExchange::Holders() const {
               info.placement.moves, info.placement.most_resident};
     holder.silent = peer.silent;
     holder.ranks_by_layer = !info.placement.ranks_by_expert;
+    if (!with_rows) continue;  // There may be thousands.
     for (const PlacedExpert& placed : info.placement.experts) {
       holder.own[{placed.layer, placed.expert}] = {
           static_cast<double>(placed.own_rows),

@@ -103,7 +103,7 @@ class PeerExchange {
   // Returns true if some peer has sequences.
   bool PeersRun() const;
   // Returns the peers that compute rows for this worker, each process once.
-  std::vector<PlacementPeer> Holders() const;
+  std::vector<PlacementPeer> Holders(bool with_rows = true) const;
 
   // Gives rows to the best place. If there is none, the ticket fails at once.
   Ticket Dispatch(int layer, AbsentRows rows);

@@ -83,13 +83,13 @@ void PlacementControl::Decide(std::vector<PlacementPeer> peers,
                               absl::Duration now) {
   if (!Decides(now) || GoOn(now)) return;
   next_decision_ = now + kDecideEvery;
-  // What could not be loaded is tried again by itself.
-  if (residence_.RetriesLater()) return;
   ForgetOldMoves(now);
   PlacementState state = StateAt(now);
   state.peers = std::move(peers);
   std::optional<PlacementMove> move = NextMove(state, options_.rules);
   if (!move) return;
+  // What could not be loaded is tried again by itself. Others can go on.
+  if (move->load && residence_.FailedLately(*move->load)) return;
   std::set<LayerExpert> target = std::move(state.resident);
   if (move->load) target.insert(*move->load);
   if (move->drop) target.erase(*move->drop);

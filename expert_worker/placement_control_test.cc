@@ -165,6 +165,28 @@ TEST_F(PlacementControlTest, AFailedLoadIsNotTriedAgainEachSecond) {
   EXPECT_EQ(loads_.size(), 2u);
 }
 
+// Nor does it keep the worker from what only it loads: an expert that nobody
+// holds.
+TEST_F(PlacementControlTest, AnExpertWithoutHolderIsLoadedBesideOneThatFails) {
+  clock_.now += absl::Seconds(2);
+  Use({{{3, 70}, 50000}});
+  Decide();
+  ASSERT_EQ(loads_.size(), 1u);
+  EndLoad(/*well=*/false);
+  peer_.resident.everywhere.erase(5);  // Its holder is lost.
+  bool loaded = false;
+  for (int tick = 0; tick < 4 * 300 && !loaded; ++tick) {
+    clock_.now += absl::Milliseconds(250);
+    const std::size_t before = loads_.size();
+    Work();  // A busy worker advances between two ticks.
+    if (loads_.size() > before) EndLoad(/*well=*/false);
+    Use({{{3, 70}, 5000}});
+    Decide();
+    loaded = loads_.back().expert == 5;
+  }
+  EXPECT_TRUE(loaded) << loads_.size();
+}
+
 // Peers do not leave a move of a surge to a worker that has made its own.
 TEST_F(PlacementControlTest, AWorkerThatRestsSaysSo) {
   EXPECT_TRUE(control_->Report(clock_.now).moves);

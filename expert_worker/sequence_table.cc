@@ -23,11 +23,13 @@ absl::Status NoRoom() {
 }  // namespace
 
 bool SequenceTable::MustWait(LinkId from, const SequenceRows& rows) const {
+  if (in_use_.empty() || rows.start) return false;
   const Sequence* const sequence = Find({from, rows.sequence}, rows.attempt);
-  if (sequence == nullptr || rows.start) return false;
+  if (sequence == nullptr) return false;
   const int end = rows.first_position + static_cast<int>(rows.tokens.size());
   int missing = BlocksFor(end) - static_cast<int>(sequence->blocks.size()) -
                 blocks_.available();
+  if (missing <= 0) return false;
   int in_use = 0;
   for (const auto& [key, other] : sequences_) {
     if (other.opened <= sequence->opened) continue;

@@ -55,6 +55,19 @@ absl::Status CheckRows(const SequenceRows& rows, const ModelConfig& config) {
   return CheckTokens(rows, config);
 }
 
+// The sequences of which earlier rows must wait.
+using Behind = std::set<std::pair<LinkId, std::uint64_t>>;
+
+// Returns true if the rows must wait: by themselves, or because earlier ones
+// of their sequence must.
+bool MustStay(LinkId from, const SequenceRows& rows, StepQueue::Blocked blocked,
+              Behind& behind) {
+  if (behind.contains({from, rows.sequence})) return true;
+  if (!blocked(from, rows)) return false;
+  behind.emplace(from, rows.sequence);
+  return true;
+}
+
 }  // namespace
 
 int WaitingStep::rows() const {
@@ -120,15 +133,14 @@ int StepQueue::rows() const {
 }
 
 bool StepQueue::HasFree(Blocked blocked) const {
-  return std::any_of(steps_.begin(), steps_.end(),
-                     [blocked](const WaitingStep& waiting) {
-                       const auto& sequences = waiting.step.sequences;
-                       return sequences.empty() ||
-                              std::any_of(sequences.begin(), sequences.end(),
-                                          [&](const SequenceRows& s) {
-                                            return !blocked(waiting.from, s);
-                                          });
-                     });
+  Behind behind;
+  for (const WaitingStep& waiting : steps_) {
+    if (waiting.step.sequences.empty()) return true;
+    for (const SequenceRows& rows : waiting.step.sequences) {
+      if (!MustStay(waiting.from, rows, blocked, behind)) return true;
+    }
+  }
+  return false;
 }
 
 WaitingStep StepQueue::TakeBlocked(WaitingStep& step, Blocked blocked) {
@@ -163,13 +175,17 @@ std::vector<WaitingStep> StepQueue::TakeBatch(Blocked blocked) {
     }
     return false;
   };
+  Behind behind;
+  const auto stays = [&](LinkId from, const SequenceRows& s) {
+    return MustStay(from, s, blocked, behind);
+  };
   int rows = 0;
   while (!steps_.empty() && (batch.empty() || rows < kMaxBatchRows) &&
          !mixes_attempts(steps_.front())) {
     WaitingStep step = std::move(steps_.front());
     steps_.pop_front();
     const bool none = step.step.sequences.empty();
-    WaitingStep rest = TakeBlocked(step, blocked);
+    WaitingStep rest = TakeBlocked(step, stays);
     if (!rest.step.sequences.empty()) held.push_back(std::move(rest));
     if (step.step.sequences.empty() && !none) continue;
     for (const SequenceRows& s : step.step.sequences) {

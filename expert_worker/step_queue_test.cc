@@ -145,5 +145,17 @@ TEST_F(StepQueueTest, InvalidStepsAreRefused) {
   EXPECT_TRUE(queue_.empty());
 }
 
+// Later rows may look free by themselves: see SequenceTable::MustWait.
+TEST_F(StepQueueTest, LaterRowsOfASequenceThatWaitsWaitToo) {
+  const auto one_row = [](LinkId, const SequenceRows& rows) {
+    return rows.tokens.size() == 1;
+  };
+  Add(1, {RowsOf(2, 1, 1)});
+  Add(1, {RowsOf(2, 1, 5)});
+  EXPECT_FALSE(queue_.HasFree(one_row));
+  EXPECT_TRUE(queue_.TakeBatch(one_row).empty());
+  EXPECT_EQ(Batch(), (Numbers{1, 2}));
+}
+
 }  // namespace
 }  // namespace apollo

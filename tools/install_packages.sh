@@ -146,6 +146,7 @@ install_debian_packages() {
 
   if ! may_be_root; then
     echo "$0: not root and no sudo; as root, run:" >&2
+    echo "  $(dirname "${BASH_SOURCE[0]}")/backports.sh && apt-get update" >&2
     echo "  apt-get install -y --no-install-recommends ${missing[*]}" >&2
     exit 1
   fi

@@ -90,6 +90,7 @@ class ProtectionTest(EdgeCase):
                 stack.enter_context(socket.create_connection((host, port), timeout=SECONDS))
             eventually(lambda: envoy.stat("listener.clients.downstream_global_cx_overflow") >= 3,
                        "connections are refused")
+        eventually(lambda: envoy.stat("listener.clients.downstream_cx_active") == 0, "Envoy has seen them end")
         self.complete(self.client(envoy=envoy))  # There is room again.
 
     def test_tokens_instead_of_certificates(self):

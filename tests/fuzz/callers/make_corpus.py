@@ -35,7 +35,9 @@ PORTAL = b'{"iss": "i", "aud": "a", "sub": "portal", "exp": 2000000100}'
 FILES = {
     "nobody": NOBODY,
     "clinic": CLINIC,
+    "clinic_token": CLINIC + claims(PORTAL),
     "stranger": STRANGER,
+    "stranger_token": STRANGER + claims(PORTAL),
     "clinic_names_another": CLINIC + caller_san(b"u:named"),
     "portal": NOBODY + claims(PORTAL),
     "portal_late": NOBODY + claims(PORTAL.replace(b"2000000100", b"1")),

@@ -82,8 +82,12 @@ void CheckPrivate(const Message& message, const std::string& error) {
             field->is_repeated()
                 ? reflection.GetRepeatedString(message, field, i)
                 : reflection.GetString(message, field);
-        APOLLO_CHECK(text.size() < kTellingText ||
-                     error.find(text) == std::string::npos);
+        if (text.size() < kTellingText) continue;
+        // Also where it is cut.
+        const std::string begin = text.substr(0, kTellingText);
+        const std::string end = text.substr(text.size() - kTellingText);
+        APOLLO_CHECK(error.find(begin) == std::string::npos &&
+                     error.find(end) == std::string::npos);
       }
     }
   }
@@ -97,7 +101,7 @@ void CheckStatus(const MethodDescriptor& method,
     const std::unique_ptr<Message> message = Parse(*method.input_type(), bytes);
     // gRPC itself answers for methods that it parses.
     if (message == nullptr) return;
-    CheckPrivate(*message, status.error_message());
+    CheckPrivate(*message, status.error_message() + status.error_details());
   }
   for (const grpc::StatusCode wrong :
        {grpc::StatusCode::UNKNOWN, grpc::StatusCode::INTERNAL,
