@@ -51,7 +51,8 @@ class EdgeCase(unittest.TestCase):
         cls.folder = pathlib.Path(folder.name)
         # A call that is not read pauses early, whatever is buffered on its way.
         cls.cluster = SecuredCluster(BINARIES, MODEL, cls.folder / "cluster", 2,
-                                     ["--call_output_bytes=32768", "--tls_client_auth=request"])
+                                     ["--call_output_bytes=32768", "--tls_client_auth=request",
+                                      f"--drain_timeout={SECONDS}s"])
         cls.addClassCleanup(cls.cluster.stop)
         make_tls_folder(cls.folder / "tls", cls.cluster.certificates, cls.folder / "public")
         cls.envoy = LocalEnvoy(cls.folder / "edge", cls.cluster, cls.folder / "tls", *cls.OPTIONS)
