@@ -63,7 +63,7 @@ class DenseProcess {
 
   DrainOptions drain_;
   std::shared_ptr<Tls> tls_;  // Null: plaintext.
-  TraceSetup trace_;  // The last to go: it sends what waits.
+  TraceSetup trace_;          // The last to go: it sends what waits.
   std::atomic<bool> draining_{false};
   // Each member uses those above it. The frame uses all of them until it is
   // closed.

@@ -67,8 +67,8 @@ namespace apollo {
 // blocks: as soon as the best would fit without the borrowers, they give way,
 // wait in their old rank, and do not borrow again. So the best begins no later
 // than if they had waited. One that preempts lower ones, and takes no more than
-// they had, keeps its blocks; it comes in the place of those, of which no others
-// begin meanwhile.
+// they had, keeps its blocks; it comes in the place of those, of which no
+// others begin meanwhile.
 //
 // A running sequence whose expert worker is gone replays: it keeps its blocks,
 // and all rows that they hold are scheduled again, as cached rows, for another

@@ -61,13 +61,12 @@ absl::Status ExpertProcess::StartRole(const Options& options) {
   ASSIGN_OR_RETURN(links_,
                    WorkerLinks::Open(setup_->device, options.peers.nccl));
   if (trace_.tracer != nullptr) trace_.tracer->Start();
-  ASSIGN_OR_RETURN(role_, ExpertRole::Start(*setup_,
-                                            {flags.name, options.placement,
-                                             options.peers.answer_timeout,
-                                             options.peers.lease,
-                                             ExpiryOf(flags.server.tls)},
-                                            &request_metrics_,
-                                            trace_.tracer.get()));
+  ASSIGN_OR_RETURN(
+      role_, ExpertRole::Start(
+                 *setup_,
+                 {flags.name, options.placement, options.peers.answer_timeout,
+                  options.peers.lease, ExpiryOf(flags.server.tls)},
+                 &request_metrics_, trace_.tracer.get()));
   ExpertWorker& worker = role_->worker();
   acceptor_ = std::make_unique<WorkerLinkAcceptor>(role_->self(), worker);
   service_ =

@@ -94,13 +94,12 @@ absl::Status RouterProcess::Serve(const Options& options) {
   if (const std::shared_ptr<Tls> tls = options.process.server.tls) {
     router.certificate_expires = [tls] { return tls->expires(); };
   }
-  ASSIGN_OR_RETURN(role_,
-                   RouterRole::Make(
-                       *model_, *failover_, router, *frame_->registry(),
-                       [](const grpc::ServerContextBase& call) {
-                         return PeerIdentityOf(call);
-                       },
-                       audit_.get(), tracer));
+  ASSIGN_OR_RETURN(role_, RouterRole::Make(
+                              *model_, *failover_, router, *frame_->registry(),
+                              [](const grpc::ServerContextBase& call) {
+                                return PeerIdentityOf(call);
+                              },
+                              audit_.get(), tracer));
   std::vector<std::shared_ptr<prometheus::Collectable>> metrics = {
       frame_->registry(),
       std::make_shared<CounterCollector>(pool_->counters(), kPoolMetrics)};

@@ -96,10 +96,9 @@ RouterRole::RouterRole(const RouterModel& model, RouterBackend& backend,
       metrics_(registry),
       languages_(registry, model.families),
       calls_(options.calls, Clock::Real()),
-      service_(
-          {model, backend, metrics_, Clock::Real(), calls_, &languages_, audit,
-           tracer, FactsOf(options_, access_.get())},
-          AdmitBy(access_.get(), peer_of_)),
+      service_({model, backend, metrics_, Clock::Real(), calls_, &languages_,
+                audit, tracer, FactsOf(options_, access_.get())},
+               AdmitBy(access_.get(), peer_of_)),
       watch_(kStuck),
       ticker_(absl::Seconds(1), [this] { Tick(); }) {}
 

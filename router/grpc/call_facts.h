@@ -22,8 +22,9 @@ class CallFacts {
   explicit CallFacts(grpc::CallbackServerContext* context)
       : context_(*context), arrived_(std::chrono::system_clock::now()) {}
 
-  // Tells the session of the call its deadline, its name (that in the serialized
-  // request, or a new one) and, with a tracer, its trace. Called once, first.
+  // Tells the session of the call its deadline, its name (that in the
+  // serialized request, or a new one) and, with a tracer, its trace. Called
+  // once, first.
   void Introduce(Session& session, const grpc::ByteBuffer& request,
                  const SessionContext& context);
 

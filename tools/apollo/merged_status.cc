@@ -105,8 +105,8 @@ v1::GetStatusResponse MergedStatus(const std::vector<RouterAnswer>& answers) {
     if (!answer.status) continue;
     for (int i = 1; i < answer.status->processes_size(); ++i) {
       const v1::ProcessStatus& seen = answer.status->processes(i);
-      const bool local = seen.address().empty() ||
-                         seen.address().compare(0, 5, "unix:") == 0;
+      const bool local =
+          seen.address().empty() || seen.address().compare(0, 5, "unix:") == 0;
       workers[{seen.role(), seen.address(), local ? answer.server : ""}].Add(
           answer.server, seen);
     }
