@@ -59,11 +59,11 @@ TEST(SlowClientTest, ThoseThatReadNothingHoldLittleAndEnd) {
     std::this_thread::yield();
   }
   EXPECT_EQ(cluster.Metric("router", kEnded), kCalls);
-  // The answers take 17 MB plus overhead; the bounds are 0.5 MB. (Sanitizers
-  // need memory of their own.)
+  // The answers take 17 MB plus overhead; the bounds are 0.5 MB, and threads and
+  // reads of metrics take 5 to 9 MB. (Sanitizers need memory of their own.)
 #if !defined(ABSL_HAVE_ADDRESS_SANITIZER) && \
     !defined(ABSL_HAVE_THREAD_SANITIZER)
-  EXPECT_LT(peak - before, 8 << 20);
+  EXPECT_LT(peak - before, 12 << 20);
 #endif
   cluster.WaitForMetric("router", "apollo_num_requests_running", 0);
   cluster.WaitForMetric("dense-worker-0", "apollo_num_sequences_running", 0);
