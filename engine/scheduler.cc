@@ -123,6 +123,7 @@ void Scheduler::SetPaused(SequenceId id, bool paused) {
   Sequence& sequence = sequences_.at(id);
   Dequeue(sequence);
   sequence.paused = paused;
+  if (paused) EndPatience(id);
   Enqueue(sequence);
   // Sequences behind it need not wait any more.
   stuck_.reset();
@@ -379,6 +380,7 @@ void Scheduler::Remove(SequenceId id) {
   if (answer > 0) answers_.Add(answer);
   Sequence& sequence = it->second;
   Stop(sequence, State::kHeld);
+  EndPatience(id);
   Forgive(id);
   CountWaiting(sequence, -1);
   waiting_.Leave(*sequence.caller, sequence.rank.lowness);

@@ -236,9 +236,6 @@ class Scheduler {
     State state = State::kWaiting;
     bool paused = false;
     std::uint64_t admitted_in = 0;  // The step of its last admission, from 1.
-    // Since when it is the best waiting one without room, while its caller runs
-    // no other of its level or above.
-    std::optional<absl::Duration> stuck_since;
     // The sequence that it has overtaken, if it runs in blocks that this one
     // lends.
     std::optional<SequenceId> lender;
@@ -271,7 +268,9 @@ class Scheduler {
   // Feeds the last known token of ready sequences.
   void TakeReady(Step& step, int& budget);
   // Notes that the best waiting sequence has no room.
-  void SetStuck(Sequence& best);
+  void SetStuck(const Sequence& best);
+  // Notes that the sequence does not wait any more, or not for room.
+  void EndPatience(SequenceId id);
   // Takes a sequence's blocks and removes it from the step under construction.
   void Evict(const Rank& rank, Step& step, int& budget);
   // Allocates one more block for the sequence. Returns false if the sequence
@@ -348,6 +347,14 @@ class Scheduler {
   bool best_gets_odd_row_ = true;
   // The best waiting sequence that could not be admitted.
   std::optional<SequenceId> stuck_;
+  // The last one for which that was true, as long as it waits and its caller
+  // runs no other of its level or above, and since when it was. Outlives
+  // stuck_, which ends whenever another try may succeed.
+  struct Patient {
+    SequenceId id = 0;
+    absl::Duration since;
+  };
+  std::optional<Patient> patient_;
   absl::Duration waits_out_;  // When `patience` of that one is over, again.
   std::array<int, 3> by_sign_ = {};
   absl::Duration now_;

@@ -135,9 +135,9 @@ std::vector<Scheduler::Rank> Scheduler::Victims(const Sequence& candidate,
     victims.push_back(rank);
   }
   AddBorrowers(candidate, victims);
-  if (candidate.caller->running(candidate.rank.lowness) == 0 &&
-      candidate.stuck_since &&
-      now_ - *candidate.stuck_since >= options_.patience) {
+  if (candidate.caller->running(candidate.rank.lowness) == 0 && patient_ &&
+      patient_->id == candidate.rank.id &&
+      now_ - patient_->since >= options_.patience) {
     AddSharers(candidate, blocks, victims);
   }
   return victims;
@@ -225,7 +225,7 @@ void Scheduler::AddSharers(const Sequence& candidate, int blocks,
   }
 }
 
-void Scheduler::SetStuck(Sequence& best) {
+void Scheduler::SetStuck(const Sequence& best) {
   stuck_ = best.rank.id;
   // What others have lent is its to take back, while it is the best.
   for (const Rank& rank : running_) {
@@ -235,16 +235,20 @@ void Scheduler::SetStuck(Sequence& best) {
     }
   }
   if (best.caller->running(best.rank.lowness) > 0) {
-    best.stuck_since.reset();
-  } else if (!best.stuck_since) {
-    best.stuck_since = now_;
+    patient_.reset();
+  } else if (!patient_ || patient_->id != best.rank.id) {
+    patient_ = {best.rank.id, now_};
   }
   waits_out_ = absl::InfiniteDuration();
-  if (!best.stuck_since) return;
+  if (!patient_) return;
   // After that, again and again: those who would give way grow, and must keep
   // as many blocks as they give.
-  const absl::Duration due = *best.stuck_since + options_.patience;
+  const absl::Duration due = patient_->since + options_.patience;
   waits_out_ = due > now_ ? due : now_ + options_.patience;
+}
+
+void Scheduler::EndPatience(SequenceId id) {
+  if (patient_ && patient_->id == id) patient_.reset();
 }
 
 int Scheduler::AdmissionCost(const Sequence& sequence) {
@@ -274,7 +278,7 @@ bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
   CountWaiting(sequence, -1);
   if (sequence.admitted_in == 0) sequence.rank.number = ++admitted_;
   sequence.admitted_in = steps_;
-  sequence.stuck_since.reset();
+  EndPatience(sequence.rank.id);
   Forgive(sequence.rank.id);
   sequence.charged = std::max(sequence.charged, sequence.tokens);
   sequence.cached = static_cast<int>(cached.size()) * kBlockTokens;

@@ -408,6 +408,51 @@ TEST(SchedulerFairnessTest, OnlyCallersThatRunSeveralGiveWay) {
   EXPECT_EQ(scheduler.callers(), 5);
 }
 
+// It is not the best while another has its turn before it.
+TEST(SchedulerFairnessTest, PatienceBeginsAnewAfterAnotherWasTheBest) {
+  Cluster cluster({.blocks = 100, .max_running = 4});
+  Scheduler& scheduler = cluster.scheduler();
+  scheduler.Add(1, 64, 100, 0, "served");
+  scheduler.NextStep();
+  for (SequenceId id = 2; id <= 5; ++id) scheduler.Add(id, 8, 100, 0, "many");
+  scheduler.NextStep();
+  scheduler.Remove(1);
+  scheduler.NextStep();
+  ASSERT_EQ(scheduler.running(), 4);
+  scheduler.Add(6, 8, 100, 0, "served");
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  scheduler.SetTime(kPatience / 2);
+  scheduler.Add(7, 8, 100, 0, "new");
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  scheduler.SetTime(kPatience);
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  scheduler.Remove(7);
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  scheduler.SetTime(2 * kPatience - absl::Nanoseconds(1));
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  scheduler.SetTime(2 * kPatience);
+  const Scheduler::Step step = scheduler.NextStep();
+  EXPECT_EQ(step.preempted, Ids{5});
+  ASSERT_EQ(step.admitted.size(), 1u);
+  EXPECT_EQ(step.admitted[0].sequence, 6u);
+}
+
+TEST(SchedulerFairnessTest, PatienceBeginsAnewAfterAPause) {
+  Cluster cluster({.blocks = 100, .max_running = 2});
+  Scheduler& scheduler = cluster.scheduler();
+  scheduler.Add(1, 8, 100, 0, "many");
+  scheduler.Add(2, 8, 100, 0, "many");
+  scheduler.NextStep();
+  scheduler.Add(3, 8, 100, 0, "one");
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  scheduler.SetPaused(3, true);
+  scheduler.SetTime(kPatience);
+  scheduler.SetPaused(3, false);
+  EXPECT_TRUE(scheduler.NextStep().preempted.empty());
+  scheduler.SetTime(2 * kPatience);
+  EXPECT_EQ(scheduler.NextStep().preempted, Ids{2});
+}
+
 TEST(SchedulerFairnessTest, NoCallerGivesUpMoreThanItKeeps) {
   Cluster cluster({.blocks = 10, .token_budget = 640});
   Scheduler& scheduler = cluster.scheduler();

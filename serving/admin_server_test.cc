@@ -134,7 +134,36 @@ TEST_F(AdminServerTest, ReloadsAllFilesAndSaysWhichAreRefused) {
   ASSERT_EQ(response.refused_size(), 1);
   EXPECT_EQ(response.refused(0).flag(), "policy");
   EXPECT_EQ(response.refused(0).reason(), "policy.json: line 3 is no JSON");
-  EXPECT_EQ(reloads, 4);
+  EXPECT_EQ(reloads, 5);  // A file that is refused gets a second chance.
+}
+
+TEST_F(AdminServerTest, AFileThatNeedsALaterOneIsAskedAgain) {
+  bool read = false;
+  int last = 0;
+  actions_.files = {
+      {"jwt_keys",
+       [&] {
+         return read ? absl::OkStatus()
+                     : absl::InvalidArgumentError("they do not fit the policy");
+       }},
+      {"policy",
+       [&] {
+         read = true;
+         return absl::OkStatus();
+       }},
+      {"tls_cert", [&] {
+         ++last;
+         return absl::NotFoundError("cert.pem does not exist");
+       }}};
+  Start();
+  v1::ReloadResponse response;
+  EXPECT_TRUE(
+      Call(&v1::AdminService::Stub::Reload, v1::ReloadRequest(), response)
+          .ok());
+  EXPECT_THAT(response.files(), ElementsAre("jwt_keys", "policy"));
+  ASSERT_EQ(response.refused_size(), 1);
+  EXPECT_EQ(response.refused(0).flag(), "tls_cert");
+  EXPECT_EQ(last, 1);  // No file came after it.
 }
 
 TEST_F(AdminServerTest, AProcessWithoutFilesReloadsNothing) {

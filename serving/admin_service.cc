@@ -5,7 +5,10 @@
 #include <absl/strings/str_cat.h>
 #include <absl/time/time.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
+#include <vector>
 
 #include "common/log.h"
 #include "serving/help.h"
@@ -72,15 +75,24 @@ grpc::Status AdminService::Reload(grpc::ServerContext* context,
                                   const v1::ReloadRequest* /*request*/,
                                   v1::ReloadResponse* response) {
   if (grpc::Status may = Authorize(*context); !may.ok()) return may;
+  std::vector<absl::Status> statuses;
   for (const AdminFile& file : actions_.files) {
-    const absl::Status status = file.reload();
-    if (status.ok()) {
+    statuses.push_back(file.reload());
+  }
+  // What was refused may fit beside what a later file says.
+  const auto last = std::find_if(statuses.rbegin(), statuses.rend(),
+                                 [](const absl::Status& s) { return s.ok(); });
+  const std::size_t again = statuses.rend() - last;
+  for (std::size_t i = 0; i < statuses.size(); ++i) {
+    const AdminFile& file = actions_.files[i];
+    if (!statuses[i].ok() && i < again) statuses[i] = file.reload();
+    if (statuses[i].ok()) {
       response->add_files(file.flag);
       continue;
     }
     v1::RefusedFile& refused = *response->add_refused();
     refused.set_flag(file.flag);
-    refused.set_reason(std::string(status.message()));
+    refused.set_reason(std::string(statuses[i].message()));
   }
   LogInfo("reload_requested", {{"files", response->files_size()},
                                {"refused", response->refused_size()}});

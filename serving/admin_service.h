@@ -16,7 +16,8 @@ namespace apollo {
 struct AdminFile {
   std::string flag;  // Without dashes.
   // Reads the file now. Returns why what it says does not apply; the reason
-  // names the file. Called as AdminActions are.
+  // names the file. Called as AdminActions are, and again if it was refused and
+  // a later file was not: it may need what that says.
   std::function<absl::Status()> reload;
 };
 

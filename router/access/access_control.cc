@@ -111,33 +111,37 @@ absl::Status AccessControl::CheckKeys(const State& state) const {
 }
 
 absl::Status AccessControl::ReadPolicy() {
-  ASSIGN_OR_RETURN(const std::optional<std::string> text,
-                   policy_file_.ReadIfChanged());
-  if (!text) return absl::OkStatus();
-  ASSIGN_OR_RETURN(Policy policy, ParsePolicy(*text, policy_file_.path()));
+  const auto text = policy_file_.ReadIfChanged();
+  if (text.ok() && !*text) return absl::OkStatus();
+  const auto before = state();
+  // A version that waits for keys is not in the file any more.
+  if (before != nullptr) policy_read_ = before->policy;
+  RETURN_IF_ERROR(text.status());
+  ASSIGN_OR_RETURN(Policy policy, ParsePolicy(**text, policy_file_.path()));
   policy_read_ = std::make_shared<const Policy>(std::move(policy));
   const absl::Status set = Set(policy_read_, tokens_read_);
-  const auto current = state();
-  if (set.ok() || current == nullptr || current->tokens == tokens_read_) {
+  if (set.ok() || before == nullptr || before->tokens == tokens_read_) {
     return set;
   }
-  return Set(policy_read_, current->tokens);
+  return Set(policy_read_, before->tokens);
 }
 
 absl::Status AccessControl::ReadKeys() {
   if (!keys_file_) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::optional<std::string> text,
-                   keys_file_->ReadIfChanged());
-  if (!text) return absl::OkStatus();
-  ASSIGN_OR_RETURN(JwkSet keys, JwkSet::Parse(*text, keys_file_->path()));
+  const auto text = keys_file_->ReadIfChanged();
+  if (text.ok() && !*text) return absl::OkStatus();
+  const auto before = state();
+  // A version that waits for a policy is not in the file any more.
+  if (before != nullptr) tokens_read_ = before->tokens;
+  RETURN_IF_ERROR(text.status());
+  ASSIGN_OR_RETURN(JwkSet keys, JwkSet::Parse(**text, keys_file_->path()));
   tokens_read_ = std::make_shared<TokenVerifier>(std::move(keys));
   if (policy_read_ == nullptr) {  // At the start.
     return Set(std::make_shared<const Policy>(), tokens_read_);
   }
   const absl::Status set = Set(policy_read_, tokens_read_);
-  const auto current = state();
-  if (set.ok() || current->policy == policy_read_) return set;
-  return Set(current->policy, tokens_read_);
+  if (set.ok() || before->policy == policy_read_) return set;
+  return Set(before->policy, tokens_read_);
 }
 
 absl::Status AccessControl::ReloadPolicy() {

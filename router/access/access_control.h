@@ -90,7 +90,7 @@ class AccessControl {
   std::shared_ptr<const State> state();
   // Reads what has changed. Returns an error if it is wrong; then nothing
   // changes. A file that was right, but not beside the other one, is tried
-  // again when that changes.
+  // again when that changes, as long as it says the same.
   absl::Status ReadPolicy() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reading_);
   absl::Status ReadKeys() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reading_);
   absl::Status Set(std::shared_ptr<const Policy> policy,
@@ -128,7 +128,7 @@ class AccessControl {
   Mutex reading_;  // Held while a file is read; taken before mutex_.
   WatchedFile policy_file_ ABSL_GUARDED_BY(reading_);
   std::optional<WatchedFile> keys_file_ ABSL_GUARDED_BY(reading_);
-  // The last versions that were read, whether they are in use or not.
+  // What is in use or, if that is right by itself, what the file says.
   std::shared_ptr<const Policy> policy_read_ ABSL_GUARDED_BY(reading_);
   // Null: no tokens.
   std::shared_ptr<TokenVerifier> tokens_read_ ABSL_GUARDED_BY(reading_);

@@ -332,11 +332,10 @@ TEST_F(AccessControlTest, AKeyThatIsRemovedVerifiesNothing) {
 class IssuersTest : public AccessControlTest {
  protected:
   IssuersTest() {
-    std::string policy = kPolicy;
-    policy.insert(policy.rfind("]}"), R"(, {"name": "b", "role": "client",
+    policy_.insert(policy_.rfind("]}"), R"(, {"name": "b", "role": "client",
         "identities": {"tokens": [{"issuer": "https://b",
         "audience": "apollo", "subject": "b"}]}})");
-    Write(policy_file_, policy);
+    Write(policy_file_, policy_);
   }
 
   // Returns the caller of a token of an issuer that `signer` has signed.
@@ -353,6 +352,7 @@ class IssuersTest : public AccessControlTest {
   }
 
   const TokenSigner other_ = TokenSigner::Ec("k2");
+  std::string policy_ = kPolicy;  // With the tokens of a second issuer.
 };
 
 TEST_F(IssuersTest, AKeyVerifiesOnlyTokensOfItsIssuer) {
@@ -394,6 +394,60 @@ TEST_F(IssuersTest, AFileThatNeedsTheOtherOneWaitsForIt) {
   Write(policy_file_, policy.replace(policy.find("portal"), 6, "newname"));
   access_->Reload();
   EXPECT_EQ(CallerOfToken(signer_, "https://login", "portal"), "newname");
+}
+
+// What waits for the other file is forgotten once its own says something else.
+TEST_F(IssuersTest, AVersionThatItsFileDoesNotSayAnyMoreNeverApplies) {
+  access_->Reload();  // The policy waits for keys that name their issuers.
+  Write(policy_file_, "{");
+  access_->Reload();
+  Write(keys_file_,
+        KeySet({signer_.Jwk("https://login"), other_.Jwk("https://b")}));
+  access_->Reload();
+  EXPECT_EQ(CallerOfToken(signer_, "https://login", "portal"), "portal");
+  EXPECT_EQ(CallerOfToken(other_, "https://b", "b"), "PERMISSION_DENIED");
+}
+
+TEST_F(IssuersTest, AFileThatIsGoneDoesNotApplyUntilItIsBack) {
+  access_->Reload();
+  std::filesystem::remove(policy_file_);
+  access_->Reload();
+  Write(keys_file_,
+        KeySet({signer_.Jwk("https://login"), other_.Jwk("https://b")}));
+  access_->Reload();
+  EXPECT_EQ(CallerOfToken(other_, "https://b", "b"), "PERMISSION_DENIED");
+  Write(policy_file_, policy_);
+  access_->Reload();
+  EXPECT_EQ(CallerOfToken(other_, "https://b", "b"), "b");
+}
+
+TEST_F(IssuersTest, KeysThatTheirFileDoesNotSayAnyMoreNeverApply) {
+  Write(keys_file_,
+        KeySet({signer_.Jwk("https://login"), other_.Jwk("https://b")}));
+  access_->Reload();
+  EXPECT_EQ(CallerOfToken(other_, "https://b", "b"), "b");
+  // These wait for a policy with one issuer.
+  Write(keys_file_, KeySet({TokenSigner::Ec("k3").Jwk()}));
+  EXPECT_FALSE(access_->ReloadKeys().ok());
+  Write(keys_file_, "{");
+  access_->Reload();
+  Write(policy_file_, kPolicy);
+  access_->Reload();
+  EXPECT_EQ(CallerOfToken(signer_, "https://login", "portal"), "portal");
+  EXPECT_EQ(CallerOfToken(other_, "https://b", "b"), "PERMISSION_DENIED");
+}
+
+// In the order in which an administrator's reload asks.
+TEST_F(IssuersTest, KeysThatWereRefusedAreAcceptedAfterTheirPolicy) {
+  Write(keys_file_,
+        KeySet({signer_.Jwk("https://login"), other_.Jwk("https://b")}));
+  access_->Reload();
+  Write(keys_file_, KeySet({signer_.Jwk()}));
+  Write(policy_file_, kPolicy);
+  EXPECT_FALSE(access_->ReloadKeys().ok());
+  EXPECT_TRUE(access_->ReloadPolicy().ok());
+  EXPECT_TRUE(access_->ReloadKeys().ok());
+  EXPECT_EQ(CallerOfToken(signer_, "https://login", "portal"), "portal");
 }
 
 TEST_F(AccessControlTest, ErrorsAtTheStartNameFlagFileAndField) {

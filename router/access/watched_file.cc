@@ -15,6 +15,7 @@ absl::StatusOr<std::optional<std::string>> WatchedFile::ReadIfChanged() {
   if (!text.ok()) {
     if (text.status() == last_error_) return std::nullopt;
     last_error_ = text.status();
+    hash_.reset();
     return text.status();
   }
   last_error_ = absl::OkStatus();

@@ -14,7 +14,8 @@ class WatchedFile {
  public:
   WatchedFile(std::string path, std::size_t max_bytes);
 
-  // Returns the content if it is not that of the last call, else nullopt.
+  // Returns the content if it is not that of the last call, also after an
+  // error, else nullopt.
   // Errors name the path; each is returned once until something else happens.
   absl::StatusOr<std::optional<std::string>> ReadIfChanged();
 

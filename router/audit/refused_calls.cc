@@ -6,7 +6,10 @@ bool RefusedCalls::HasEntry(const std::string& caller, const std::string& code,
                             absl::Duration now) {
   const auto [it, added] = windows_.try_emplace({caller, code});
   Window& window = it->second;
-  if (added) window.begin = now;
+  if (added) {
+    window.begin = now;
+    begun_.push_back(it);
+  }
   if (window.entries < kEntries) {
     ++window.entries;
     return true;
@@ -15,28 +18,28 @@ bool RefusedCalls::HasEntry(const std::string& caller, const std::string& code,
   return false;
 }
 
+void RefusedCalls::TakeFirst(absl::Duration now,
+                             std::vector<Summary>& summaries) {
+  const auto& [of, window] = *begun_.front();
+  if (window.counted > 0) {
+    summaries.push_back(
+        {of.first, of.second, window.counted, now - window.begin});
+  }
+  windows_.erase(begun_.front());
+  begun_.pop_front();
+}
+
 std::vector<RefusedCalls::Summary> RefusedCalls::TakeOver(absl::Duration now) {
   std::vector<Summary> summaries;
-  std::erase_if(windows_, [&](const auto& entry) {
-    const auto& [of, window] = entry;
-    const absl::Duration duration = now - window.begin;
-    if (duration < kWindow) return false;
-    if (window.counted > 0) {
-      summaries.push_back({of.first, of.second, window.counted, duration});
-    }
-    return true;
-  });
+  while (!begun_.empty() && now - begun_.front()->second.begin >= kWindow) {
+    TakeFirst(now, summaries);
+  }
   return summaries;
 }
 
 std::vector<RefusedCalls::Summary> RefusedCalls::TakeAll(absl::Duration now) {
   std::vector<Summary> summaries;
-  for (const auto& [of, window] : windows_) {
-    if (window.counted == 0) continue;
-    summaries.push_back(
-        {of.first, of.second, window.counted, now - window.begin});
-  }
-  windows_.clear();
+  while (!begun_.empty()) TakeFirst(now, summaries);
   return summaries;
 }
 

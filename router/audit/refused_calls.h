@@ -3,6 +3,7 @@
 #include <absl/time/time.h>
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <utility>
@@ -14,7 +15,7 @@ namespace apollo {
 // can rotate the entries of others away with them. Of each caller (strangers
 // are one, without a name) and code, the first kEntries of a window have
 // entries of their own; the others are counted. A window begins with a call.
-// Not thread-safe.
+// The time that it is told never goes back. Not thread-safe.
 class RefusedCalls {
  public:
   static constexpr int kEntries = 10;
@@ -34,9 +35,10 @@ class RefusedCalls {
   bool HasEntry(const std::string& caller, const std::string& code,
                 absl::Duration now);
 
-  // Takes the windows that are over. Returns those with calls to count.
+  // Takes the windows that are over, and looks at one other at most. Returns
+  // those with calls to count, in the order in which they began.
   std::vector<Summary> TakeOver(absl::Duration now);
-  // Takes all windows.
+  // Takes all windows, in the same way.
   std::vector<Summary> TakeAll(absl::Duration now);
 
  private:
@@ -46,7 +48,13 @@ class RefusedCalls {
     std::int64_t counted = 0;
   };
 
-  std::map<std::pair<std::string, std::string>, Window> windows_;
+  using Windows = std::map<std::pair<std::string, std::string>, Window>;
+
+  // Takes the first window to have begun.
+  void TakeFirst(absl::Duration now, std::vector<Summary>& summaries);
+
+  Windows windows_;                      // By caller and code.
+  std::deque<Windows::iterator> begun_;  // The same, as they began.
 };
 
 }  // namespace apollo

@@ -43,6 +43,27 @@ TEST(RefusedCallsTest, AWindowThatIsNotTakenCountsOn) {
               ElementsAre(Summary{"a", "X", 2, 2 * kEnd - kBegin}));
 }
 
+// So whoever takes them need not look at all.
+TEST(RefusedCallsTest, WindowsAreTakenInTheOrderInWhichTheyBegan) {
+  RefusedCalls calls;
+  constexpr absl::Duration kApart = absl::Seconds(1);
+  while (calls.HasEntry("b", "X", kBegin)) continue;
+  while (calls.HasEntry("a", "X", kBegin)) continue;
+  while (calls.HasEntry("c", "X", kBegin + kApart)) continue;
+  while (calls.HasEntry("", "X", kBegin + 2 * kApart)) continue;
+  EXPECT_THAT(calls.TakeOver(kEnd),
+              ElementsAre(Summary{"b", "X", 1, RefusedCalls::kWindow},
+                          Summary{"a", "X", 1, RefusedCalls::kWindow}));
+  // A new window of the same caller comes behind the others.
+  while (calls.HasEntry("b", "X", kEnd)) continue;
+  EXPECT_THAT(calls.TakeOver(kEnd + kApart),
+              ElementsAre(Summary{"c", "X", 1, RefusedCalls::kWindow}));
+  EXPECT_THAT(calls.TakeAll(kEnd + 2 * kApart),
+              ElementsAre(Summary{"", "X", 1, RefusedCalls::kWindow},
+                          Summary{"b", "X", 1, 2 * kApart}));
+  EXPECT_THAT(calls.TakeAll(kEnd), IsEmpty());
+}
+
 TEST(RefusedCallsTest, WindowsWithoutMoreCallsHaveNoSummary) {
   RefusedCalls calls;
   EXPECT_TRUE(calls.HasEntry("a", "X", kBegin));
