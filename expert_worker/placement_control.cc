@@ -22,6 +22,7 @@ PlacementControl::PlacementControl(const Options& options, std::string name,
       config_(config),
       residence_(residence),
       began_with_(static_cast<int>(Residents().size())),
+      move_began_(now),
       last_move_(now),
       next_decision_(now) {}
 
@@ -81,7 +82,7 @@ PlacementState PlacementControl::StateAt(absl::Duration now) const {
 
 void PlacementControl::Decide(std::vector<PlacementPeer> peers,
                               absl::Duration now) {
-  if (!Decides(now) || GoOn(now)) return;
+  if (!Decides(now) || GoOn(peers, now)) return;
   next_decision_ = now + kDecideEvery;
   ForgetOldMoves(now);
   PlacementState state = StateAt(now);
@@ -100,12 +101,18 @@ void PlacementControl::Decide(std::vector<PlacementPeer> peers,
   residence_.Place(std::move(target), ExpertHold::kAuto);
 }
 
-bool PlacementControl::GoOn(absl::Duration now) {
+bool PlacementControl::GoOn(const std::vector<PlacementPeer>& peers,
+                            absl::Duration now) {
   if (further_.empty()) return false;
   if (!residence_.settled()) {
     // A load that fails, or a drop that must wait, ends the move.
     if (now - last_move_ < kMoveTakes) return true;
     further_.clear();
+    return false;
+  }
+  if (MustGiveWay(peers, now)) {
+    further_.clear();
+    last_move_ = move_began_;  // The rest is that after a move of one layer.
     return false;
   }
   const PlacementSwap swap = further_.front();
@@ -116,6 +123,17 @@ bool PlacementControl::GoOn(absl::Duration now) {
   last_move_ = now;
   residence_.Place(std::move(target), ExpertHold::kAuto);
   return true;
+}
+
+bool PlacementControl::MustGiveWay(const std::vector<PlacementPeer>& peers,
+                                   absl::Duration now) const {
+  std::set<LayerExpert> coming;
+  for (const PlacementSwap& swap : further_) coming.insert(swap.load);
+  PlacementState state = StateAt(now);
+  state.peers = peers;
+  const std::optional<LayerExpert> missing =
+      WithoutHolder(state, options_.rules, coming);
+  return missing && !residence_.FailedLately(*missing);
 }
 
 void PlacementControl::ForgetOldMoves(absl::Duration now) {
@@ -129,12 +147,13 @@ bool PlacementControl::CanMove(absl::Duration now) const {
   const bool moving = now - last_move_ < kMoveTakes;
   const bool rests =
       static_cast<int>(moves_.size()) >= options_.rules.most_surge_moves;
-  return moving || (residence_.settled() && !rests);
+  // Settled, it is between two layers of a move, or the move has ended.
+  return !residence_.settled() ? moving : !rests || !further_.empty();
 }
 
 void PlacementControl::Note(std::string move, absl::Duration now) {
   last_move_text_ = std::move(move);
-  last_move_ = now;
+  move_began_ = last_move_ = now;
 }
 
 bool PlacementControl::Dispensable(LayerExpert which,

@@ -87,8 +87,13 @@ class PlacementControl {
   static constexpr absl::Duration kMoveTakes = absl::Seconds(5);
 
   // Begins the next part of the move in progress. Returns false if there is
-  // none.
-  bool GoOn(absl::Duration now);
+  // none, or if the rest of the move is given up for an expert that nobody
+  // holds.
+  bool GoOn(const std::vector<PlacementPeer>& peers, absl::Duration now);
+  // Returns true if this worker must load an expert that nobody holds, and
+  // neither does the move in progress nor did it fail lately.
+  bool MustGiveWay(const std::vector<PlacementPeer>& peers,
+                   absl::Duration now) const;
   // Returns true if the worker can make a move of a surge, or is making one.
   bool CanMove(absl::Duration now) const;
   void ForgetOldMoves(absl::Duration now);
@@ -108,7 +113,9 @@ class PlacementControl {
   ExpertResidence& residence_;
   const int began_with_;
   ExpertDemand demand_;
-  absl::Duration last_move_;  // Or the start.
+  // The start of the last move, and of its last part; or of the worker.
+  absl::Duration move_began_;
+  absl::Duration last_move_;
   absl::Duration next_decision_;
   std::deque<absl::Duration> moves_;   // In the last minute, by use.
   std::deque<PlacementSwap> further_;  // The rest of the move in progress.

@@ -198,10 +198,81 @@ TEST_F(PlacementControlTest, AWorkerThatRestsSaysSo) {
     EndLoad(/*well=*/true);
   }
   EXPECT_EQ(static_cast<int>(loads_.size()), most);
+  EXPECT_FALSE(control_->Report(clock_.now).moves);
   clock_.now += absl::Seconds(10);
   EXPECT_FALSE(control_->Report(clock_.now).moves);
   clock_.now += absl::Seconds(60);
   EXPECT_TRUE(control_->Report(clock_.now).moves);
+}
+
+// A move is one move, however long its layers take: peers leave it to the
+// worker until its last layer is here.
+TEST_F(PlacementControlTest, AWorkerBetweenTwoLayersOfItsLastMoveSaysSo) {
+  const int most = PlacementRules().most_surge_moves;
+  for (int move = 0; move < most; ++move) {
+    clock_.now += absl::Seconds(1);
+    std::map<LayerExpert, int> rows = {{{move, 2 + move}, 5000}};
+    if (move == most - 1) rows[{47, 2 + move}] = 5000;
+    Use(rows);
+    Decide();
+    EndLoad(/*well=*/true);
+  }
+  clock_.now += absl::Seconds(6);
+  EXPECT_TRUE(control_->Report(clock_.now).moves);
+  Decide();
+  ASSERT_EQ(static_cast<int>(loads_.size()), most + 1);
+  EXPECT_EQ(loads_.back(), (LayerExpert{47, 1 + most}));
+  EXPECT_TRUE(control_->Report(clock_.now).moves);
+  EndLoad(/*well=*/true);
+  EXPECT_FALSE(control_->Report(clock_.now).moves);
+}
+
+// The layers still to come give way, and the rest is counted from the begin of
+// the move.
+TEST_F(PlacementControlTest, AMoveGivesWayToAnExpertWithoutHolder) {
+  std::map<LayerExpert, int> rows;
+  for (int layer = 0; layer < kLayers; ++layer) rows[{layer, 70}] = 50000;
+  clock_.now += absl::Seconds(2);
+  Use(rows);
+  Decide();
+  ASSERT_EQ(loads_.size(), 1u);
+  clock_.now += absl::Seconds(4);
+  EndLoad(/*well=*/true);
+  Decide();
+  ASSERT_EQ(loads_.size(), 2u);
+  EndLoad(/*well=*/true);
+  peer_.resident.everywhere.erase(5);  // Its holder is lost.
+  for (int second = 4; second < 30; ++second) {
+    Use(rows);
+    Decide();
+    ASSERT_EQ(loads_.size(), 2u) << second;
+    clock_.now += absl::Seconds(1);
+  }
+  Decide();
+  ASSERT_EQ(loads_.size(), 3u);
+  EXPECT_EQ(loads_.back().expert, 5);
+}
+
+// An expert that loses its holder while it moves here comes with the move.
+TEST_F(PlacementControlTest, AMoveGoesOnForItsOwnExpert) {
+  int layer = kLayers - 1;
+  while (RendezvousRank("w0", {layer, 70}) <
+         RendezvousRank("w1", {layer, 70})) {
+    --layer;
+  }
+  ASSERT_GT(layer, 0);
+  clock_.now += absl::Seconds(2);
+  Use({{{0, 70}, 5000}, {{layer, 70}, 5000}});
+  Decide();
+  ASSERT_EQ(loads_, (std::vector<LayerExpert>{{0, 70}}));
+  EndLoad(/*well=*/true);
+  peer_.resident.everywhere.erase(70);
+  for (int other = 0; other < kLayers; ++other) {
+    if (other != layer) peer_.resident.in_layer[other] = {70};
+  }
+  Decide();
+  ASSERT_EQ(loads_.size(), 2u);
+  EXPECT_EQ(loads_.back(), (LayerExpert{layer, 70}));
 }
 
 // A peer of an older version may have another order of the holders in each

@@ -26,13 +26,18 @@ bool IsFirst(const PlacementState& state, LayerExpert which) {
       });
 }
 
-// Returns an expert that nobody holds and this worker must.
+// Returns an expert that nobody holds and this worker must, other than those
+// that are about to come.
 std::optional<LayerExpert> Orphan(const PlacementState& state,
-                                  const PlacementPlan& plan) {
+                                  const PlacementPlan& plan,
+                                  const std::set<LayerExpert>& coming = {}) {
   for (int layer = state.first_layer; layer < state.end_layer; ++layer) {
     for (int expert = 0; expert < state.num_experts; ++expert) {
       const LayerExpert which = {layer, expert};
-      if (!plan.IsHeld(which) && IsFirst(state, which)) return which;
+      if (!plan.IsHeld(which) && !coming.contains(which) &&
+          IsFirst(state, which)) {
+        return which;
+      }
     }
   }
   return std::nullopt;
@@ -81,6 +86,13 @@ std::optional<PlacementMove> NextMove(const PlacementState& state,
   // It rests, so that the steady move can load it.
   if (Orphan(state, plan)) return std::nullopt;
   return plan.OwnMove();
+}
+
+std::optional<LayerExpert> WithoutHolder(const PlacementState& state,
+                                         const PlacementRules& rules,
+                                         const std::set<LayerExpert>& coming) {
+  const PlacementPlan plan(state, rules, PlacementPlan::Measure::kLately);
+  return Orphan(state, plan, coming);
 }
 
 }  // namespace apollo

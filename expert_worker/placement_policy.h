@@ -1,7 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <set>
 
+#include "common/layer_experts.h"
 #include "expert_worker/placement_rank.h"   // IWYU pragma: export
 #include "expert_worker/placement_state.h"  // IWYU pragma: export
 
@@ -28,5 +30,11 @@ namespace apollo {
 //   surges, also on workers that have none of its sequences.
 std::optional<PlacementMove> NextMove(const PlacementState& state,
                                       const PlacementRules& rules = {});
+
+// Returns an expert that no worker holds and this one must load, other than
+// those that are about to come; nullopt if there is none.
+std::optional<LayerExpert> WithoutHolder(const PlacementState& state,
+                                         const PlacementRules& rules,
+                                         const std::set<LayerExpert>& coming);
 
 }  // namespace apollo

@@ -30,9 +30,15 @@ using SequenceKey = std::pair<LinkId, std::uint64_t>;
 //
 // The cache may fill up, because dense workers do not know of each other. Then
 // the sequence that was opened last is evicted, and its rows are refused with
-// ABORTED until its dense worker begins a new attempt. The oldest continues.
+// ABORTED until its dense worker begins a new attempt.
+//
 // Sequences in use (BeginUse), those of a batch that waits for a late peer, are
-// not evicted: the rows of older ones wait for their blocks (MustWait).
+// not evicted. The rows of an older sequence wait for the blocks of younger
+// ones in use, if they will be enough (MustWait); if not, it is evicted itself,
+// while these go on. So of all sequences only the oldest is never evicted for
+// others: all blocks are its own or those of younger ones, so they are enough
+// unless it takes more tokens than the whole cache holds.
+//
 // Single-threaded.
 class SequenceTable {
  public:

@@ -11,6 +11,7 @@
 #include "router/worker_choice.h"
 #include "sequence/prefix_hash.h"
 #include "serving/cluster_channel.h"
+#include "serving/peer_name.h"
 
 namespace apollo {
 namespace {
@@ -77,8 +78,9 @@ std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
     if (it != workers_.end()) worker = std::move(it->second);
     if (worker.client == nullptr) {
       worker.client = std::make_shared<DenseClient>(
-          options_.channels != nullptr ? options_.channels(address)
-                                       : MakeClusterChannel(address));
+          options_.channels != nullptr
+              ? options_.channels(address)
+              : ChannelsTo(PeerRole::kDenseWorker, nullptr)(address));
       worker.progressed = clock_.Now();
     }
     clients[address] = worker.client;

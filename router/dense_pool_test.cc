@@ -231,6 +231,37 @@ TEST_F(DensePoolTest, WorkersOfOneModelShareTheRequests) {
   EXPECT_EQ(Answers(), (Names{"a", "b"}));
 }
 
+// Each expert worker may report 8,192 experts.
+TEST_F(DensePoolTest, TheStatusHasTheExpertsOfManyWorkers) {
+  constexpr int kWorkers = 40;
+  constexpr int kEntries = 8192;
+  pb::DescribeResponse description;
+  for (int w = 0; w < kWorkers; ++w) {
+    pb::ListedExpertWorker& listed =
+        *description.mutable_details()->add_expert_workers();
+    listed.set_address("e:" + std::to_string(w));
+    for (int i = 0; i < kEntries; ++i) {
+      pb::PlacedExpert& expert =
+          *listed.mutable_info()->mutable_placement()->add_experts();
+      expert.set_layer(static_cast<std::uint32_t>(i / 128));
+      expert.set_expert(static_cast<std::uint32_t>(i % 128));
+      expert.set_since(2'000'000'000);
+      expert.set_own_rows(1'000'000);
+      expert.set_recent_rows(1'000'000);
+    }
+  }
+  ASSERT_GT(description.ByteSizeLong(), std::size_t{4} << 20);
+  Add("a", "m").Change(description);
+  MakePool();
+  int reports = 0;
+  for (const ProcessStatus& process : StatusOf(*pool_)) {
+    EXPECT_EQ(process.reason.find("larger than max"), std::string::npos)
+        << process.reason;
+    if (process.placement.experts.size() == kEntries) ++reports;
+  }
+  EXPECT_EQ(reports, kWorkers);
+}
+
 // A worker that is about to stop then knows whether its sequences can move.
 TEST_F(DensePoolTest, EachWorkerIsToldHowManyOthersThereAre) {
   FakeWorker& a = Add("a", "m");

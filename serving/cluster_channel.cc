@@ -7,7 +7,8 @@ namespace {
 
 std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& address,
-    const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+    const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    int max_message_bytes = kMaxClusterMessageBytes) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 2000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 3000);
@@ -22,7 +23,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(
   // Each link has its own connection, so that one that breaks does not affect
   // others.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetMaxReceiveMessageSize(4 << 20);
+  arguments.SetMaxReceiveMessageSize(max_message_bytes);
   std::shared_ptr<grpc::Channel> channel =
       grpc::CreateCustomChannel(address, credentials, arguments);
   // All channels share one completion queue. The last channel shuts it down and
@@ -43,9 +44,13 @@ std::shared_ptr<grpc::Channel> MakeClusterChannel(const std::string& address) {
 }
 
 ClusterChannels ChannelsTo(PeerRole role, std::shared_ptr<Tls> tls) {
-  if (tls == nullptr) return MakeClusterChannel;
-  return [role, tls = std::move(tls)](const std::string& address) {
-    return MakeChannel(address, tls->ForChannels(role));
+  const int most = role == PeerRole::kDenseWorker ? kMaxDenseMessageBytes
+                                                  : kMaxClusterMessageBytes;
+  return [role, most, tls = std::move(tls)](const std::string& address) {
+    return MakeChannel(address,
+                       tls == nullptr ? grpc::InsecureChannelCredentials()
+                                      : tls->ForChannels(role),
+                       most);
   };
 }
 
