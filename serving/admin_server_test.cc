@@ -111,6 +111,7 @@ class LongDrainTest : public AdminServerTest {
     });
     begun_.get_future().wait();
   }
+  ~LongDrainTest() override { server_.reset(); }  // It uses the members.
 
   std::promise<void> begun_, ended_;
   grpc::ClientContext context_;
