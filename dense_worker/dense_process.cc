@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
-#include "dense_worker/dense_counters.h"
+#include "dense_worker/dense_details.h"
 #include "dense_worker/dense_drain.h"
 #include "link/grpc_link.h"
 #include "serving/tls_flags.h"
@@ -98,14 +98,11 @@ absl::Status DenseProcess::Serve(ServerOptions options) {
 }
 
 WorkerDetails DenseProcess::Details() {
-  const DenseCounters& counters = role_->worker().counters();
-  return {.expert_workers = peers_->Describe(),
-          .cache_blocks = counters.blocks,
-          .cache_blocks_used = counters.used_blocks,
-          .waiting_sequences = static_cast<int>(counters.waiting),
-          .rows_computed = counters.decode_rows + counters.prompt_rows,
-          .certificate_expires = tls_ == nullptr ? 0 : tls_->expires(),
-          .draining = draining_};
+  WorkerDetails details = DetailsOf(role_->worker().counters());
+  details.expert_workers = peers_->Describe();
+  details.certificate_expires = tls_ == nullptr ? 0 : tls_->expires();
+  details.draining = draining_;
+  return details;
 }
 
 bool DenseProcess::Ready() const {

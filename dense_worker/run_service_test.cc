@@ -176,7 +176,12 @@ class RunServiceTest : public testing::Test {
                        [] {
                          return WorkerDetails{
                              .expert_workers = {{.address = "e:1"}},
-                             .cache_blocks = 9};
+                             .cache_blocks = 9,
+                             .cache_blocks_used = 8,
+                             .waiting_sequences = 7,
+                             .rows_computed = 6,
+                             .certificate_expires = 5,
+                             .draining = true};
                        },
                        [this] { return prefixes_; },
                        [] { return 1234; },
@@ -233,6 +238,11 @@ TEST_F(RunServiceTest, TellsDetailsOnlyIfAsked) {
   ASSERT_EQ(response.details().expert_workers_size(), 1);
   EXPECT_EQ(response.details().expert_workers(0).address(), "e:1");
   EXPECT_EQ(response.details().cache_blocks(), 9u);
+  EXPECT_EQ(response.details().cache_blocks_used(), 8u);
+  EXPECT_EQ(response.details().waiting_sequences(), 7u);
+  EXPECT_EQ(response.details().rows_computed(), 6u);
+  EXPECT_EQ(response.details().certificate_expires(), 5u);
+  EXPECT_TRUE(response.details().draining());
 }
 
 TEST_F(RunServiceTest, AnInvalidRequestIsRefusedNamingTheField) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "expert_worker/core_fixture.h"
+#include "link/worker_info.h"
 
 namespace apollo {
 namespace {
@@ -30,6 +31,36 @@ TEST_P(ExpertCoreTest, RowsThatFailedInAnEarlierLayerAreNotCounted) {
   ASSERT_LT(TestConfig().boundary, last);
   EXPECT_TRUE(ExpertUse(worker.Counters(), "de", last).empty());
   EXPECT_FALSE(ExpertUse(worker.Counters(), "ar", last).empty());
+}
+
+// What operators see of a worker, with its reports.
+TEST_P(ExpertCoreTest, ReportsItsUseAndItsCertificate) {
+  std::int64_t expires = 1'900'000'000;
+  ExpertCore::Options options;
+  options.certificate_expires = [&] { return expires; };
+  Worker worker(kAll, /*blocks=*/64, /*threads=*/1, std::move(options));
+  worker.Take(Step(1, {RowsOf(1, 0, 3), RowsOf(2, 0, 4)}));
+  worker.Work();
+  worker.core->Tick(worker.clock.now);
+  WorkerInfo info = worker.dense->infos.back();
+  EXPECT_EQ(info.rows_computed, 7);
+  EXPECT_GT(info.cache_tokens_used, 0);
+  EXPECT_EQ(info.certificate_expires, expires);
+  EXPECT_FALSE(info.draining);
+  // A new certificate is news by itself.
+  expires += 1000;
+  worker.core->Tick(worker.clock.now);
+  EXPECT_EQ(worker.dense->infos.back().certificate_expires, expires);
+  worker.Take(Step(2, {RowsOf(1, 3, 1), RowsOf(2, 4, 1)}));
+  worker.Work();
+  worker.Release(1);
+  worker.Release(2);
+  worker.Work();
+  worker.core->Drain(/*hand_over=*/false);
+  info = worker.dense->infos.back();
+  EXPECT_EQ(info.rows_computed, 7 + 2);
+  EXPECT_EQ(info.cache_tokens_used, 0);
+  EXPECT_TRUE(info.draining);
 }
 
 // One batch of sequences of different languages, with and without a family.

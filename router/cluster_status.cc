@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -97,6 +98,14 @@ class Expert {
   std::string missing_;  // The dense workers without a link to it.
 };
 
+// Returns what tells an expert worker apart from others: its address, and its
+// name where each machine may have a socket of that address. Without a name,
+// it is not known to be one that has one.
+std::pair<std::string, std::string> KeyOf(const ListedWorker& listed) {
+  const bool local = listed.address.compare(0, 5, "unix:") == 0;
+  return {listed.address, local && listed.info ? listed.info->name : ""};
+}
+
 void SortByName(std::vector<ProcessStatus>& processes) {
   std::sort(processes.begin(), processes.end(),
             [](const ProcessStatus& a, const ProcessStatus& b) {
@@ -108,18 +117,18 @@ void SortByName(std::vector<ProcessStatus>& processes) {
 
 std::vector<ProcessStatus> MergeStatus(const std::vector<DenseStatus>& dense) {
   std::vector<ProcessStatus> workers;
-  std::map<std::string, Expert> experts;  // By address.
+  std::map<std::pair<std::string, std::string>, Expert> experts;  // By KeyOf.
   for (const DenseStatus& worker : dense) {
     workers.push_back(StatusOf(worker));
     if (!worker.details) continue;
     for (const ListedWorker& listed : worker.details->expert_workers) {
-      experts[listed.address].Add(worker, listed);
+      experts[KeyOf(listed)].Add(worker, listed);
     }
   }
   SortByName(workers);
   std::vector<ProcessStatus> expert_workers;
-  for (const auto& [address, expert] : experts) {
-    expert_workers.push_back(expert.Status(address));
+  for (const auto& [key, expert] : experts) {
+    expert_workers.push_back(expert.Status(key.first));
   }
   SortByName(expert_workers);
   workers.insert(workers.end(), std::make_move_iterator(expert_workers.begin()),

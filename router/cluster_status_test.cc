@@ -86,6 +86,28 @@ TEST(ClusterStatusTest, ARestartedProcessReplacesTheLostOne) {
             "new");
 }
 
+// As on two machines, each with a dense and an expert worker.
+TEST(ClusterStatusTest, SocketsOfOneNameOnTwoMachinesAreTwoWorkers) {
+  const auto machine = [](const char* dense, const char* expert, bool linked) {
+    return Dense(dense, {{.address = "unix:/run/apollo/expert.sock",
+                          .info = Info(expert),
+                          .linked = linked}});
+  };
+  const auto all =
+      MergeStatus({machine("d0", "e0", true), machine("d1", "e1", false)});
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_EQ(all[2].name, "e0");
+  EXPECT_EQ(all[2].state, ProcessState::kReady);
+  EXPECT_EQ(all[2].reason, "");
+  EXPECT_EQ(all[3].name, "e1");
+  EXPECT_EQ(all[3].address, "unix:/run/apollo/expert.sock");
+  EXPECT_EQ(all[3].state, ProcessState::kUnreachable);
+  // Two dense workers on one machine.
+  EXPECT_EQ(
+      MergeStatus({machine("d0", "e", true), machine("d1", "e", true)}).size(),
+      3u);
+}
+
 TEST(ClusterStatusTest, UseAndCertificatesOfWorkers) {
   WorkerInfo info = Info("e");
   info.cache_tokens = 4096;

@@ -8,8 +8,10 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "serving/drain_flags.h"
@@ -90,6 +92,42 @@ TEST_F(AdminServerTest, DrainsAsTheFlagsOrTheRequestSay) {
   ASSERT_EQ(drains_.size(), 2u);
   EXPECT_FALSE(drains_[1].move);
   EXPECT_EQ(drains_[1].timeout, absl::Milliseconds(500));
+}
+
+// A drain that takes until the caller gives up.
+class LongDrainTest : public AdminServerTest {
+ protected:
+  LongDrainTest() {
+    actions_.take_out = [this](const DrainOptions&, const auto& gave_up) {
+      begun_.set_value();
+      while (!gave_up()) std::this_thread::yield();
+      ended_.set_value();
+      return false;
+    };
+    Start();
+    call_ = std::async(std::launch::async, [this] {
+      v1::DrainResponse response;
+      return stub_->Drain(&context_, {}, &response).error_code();
+    });
+    begun_.get_future().wait();
+  }
+  ~LongDrainTest() override { server_.reset(); }  // It uses the members.
+
+  std::promise<void> begun_, ended_;
+  grpc::ClientContext context_;
+  std::future<grpc::StatusCode> call_;
+};
+
+TEST_F(LongDrainTest, EndsWithTheCall) {
+  context_.TryCancel();
+  EXPECT_EQ(call_.get(), grpc::StatusCode::CANCELLED);
+  ended_.get_future().wait();
+}
+
+TEST_F(LongDrainTest, EndsWithTheServer) {
+  server_.reset();
+  ended_.get_future().wait();
+  EXPECT_NE(call_.get(), grpc::StatusCode::OK);
 }
 
 TEST_F(AdminServerTest, RefusesADrainOutOfRangeAndDoesNothing) {

@@ -275,8 +275,12 @@ OtlpTracer::OtlpTracer(Options options)
 void OtlpTracer::Start() {
   LastMessage::Get();
   sdk::trace::BatchSpanProcessorOptions batches;
-  batches.max_queue_size = static_cast<std::size_t>(options_.most_waiting);
-  batches.max_export_batch_size = std::min(kBatch, batches.max_queue_size);
+  const auto most_waiting = static_cast<std::size_t>(options_.most_waiting);
+  // Twice what Take lets in, because the SDK's ring may refuse a span while it
+  // is nearly full, and says nothing: the span would be counted as waiting for
+  // ever.
+  batches.max_queue_size = 2 * most_waiting;
+  batches.max_export_batch_size = std::min(kBatch, most_waiting);
   batches.schedule_delay_millis =
       std::chrono::milliseconds(absl::ToInt64Milliseconds(options_.period));
   sender_->processor = std::make_unique<sdk::trace::BatchSpanProcessor>(

@@ -117,6 +117,25 @@ TEST(OtlpTracerTest, WhatWaitsIsSentAtTheEnd) {
   EXPECT_EQ(collector.received().size(), 3u);
 }
 
+// Without a time-out, there is no time for calls at the end.
+TEST(OtlpTracerTest, WhatIsTooLateAtTheEndHasFailed) {
+  FakeCollector collector;
+  OtlpTracer::Options options = To(collector.address());
+  options.timeout = absl::ZeroDuration();
+  std::shared_ptr<prometheus::Registry> metrics;
+  {
+    OtlpTracer tracer(options);
+    metrics = tracer.metrics();
+    tracer.Start();
+    for (int i = 0; i < 3; ++i) tracer.Take(TestSpan());
+  }
+  EXPECT_TRUE(collector.received().empty());
+  EXPECT_NE(prometheus::TextSerializer()
+                .Serialize(metrics->Collect())
+                .find("{result=\"failed\"} 3\n"),
+            std::string::npos);
+}
+
 TEST(OtlpTracerTest, BeforeTheStartSpansAreDropped) {
   FakeCollector collector;
   OtlpTracer tracer(To(collector.address()));

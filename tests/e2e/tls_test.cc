@@ -7,6 +7,7 @@
 #include <string>
 
 #include "proto/apollo/internal/v1/generation.grpc.pb.h"
+#include "proto/apollo/v1/inference.grpc.pb.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
 
@@ -40,6 +41,13 @@ TEST(TlsTest, AnswersAreTheSameAsInPlaintext) {
     EXPECT_GT(encrypted.Metric(name, "apollo_tls_certificate_expiry_seconds"),
               0)
         << name;
+  }
+  grpc::ClientContext context;
+  v1::GetStatusResponse status;
+  ASSERT_TRUE(encrypted.NewStub()->GetStatus(&context, {}, &status).ok());
+  EXPECT_EQ(status.processes_size(), 4);
+  for (const v1::ProcessStatus& process : status.processes()) {
+    EXPECT_GT(process.certificate_expires(), 0u) << process.name();
   }
   encrypted.StopAll();
 }

@@ -4,10 +4,13 @@
 #include <absl/strings/str_split.h>
 
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tools/apollo/merged_status.h"
+#include "tools/apollo/status_table.h"
 
 namespace apollo::client {
 namespace {
@@ -48,16 +51,21 @@ ClusterLook LookAtCluster(Session& session) {
   ClusterLook look;
   std::vector<RouterAnswer> answers;
   bool answered = false;
+  look.all_ready = true;
   for (std::size_t i = 0; i < routers.size(); ++i) {
     Asked asked =
         Ask(session, *routers[i], i < servers.size() ? servers[i] : "");
-    answered = answered || asked.answer.status.has_value();
+    if (session.interrupt.cancelled()) {
+      look.failure = {.status = grpc::Status(grpc::StatusCode::CANCELLED,
+                                             "cancelled by the user")};
+      look.all_ready = false;
+      return look;
+    }
+    const std::optional<v1::GetStatusResponse>& status = asked.answer.status;
+    answered = answered || status.has_value();
+    look.all_ready = look.all_ready && status && AllReady(*status);
     answers.push_back(std::move(asked.answer));
-    if (!asked.failure) continue;
-    const bool cancelled =
-        asked.failure->status.error_code() == grpc::StatusCode::CANCELLED;
-    if (cancelled || !look.failure) look.failure = std::move(asked.failure);
-    if (cancelled) return look;
+    if (!look.failure) look.failure = std::move(asked.failure);
   }
   if (answered) look.failure.reset();
   look.status = MergedStatus(answers);

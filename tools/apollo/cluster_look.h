@@ -11,8 +11,11 @@ namespace apollo::client {
 // What the routers of a session say about the cluster at one time.
 struct ClusterLook {
   v1::GetStatusResponse status;  // See MergedStatus.
-  // That of the first router if none answered, or of a call that the user
-  // cancelled.
+  // Every router has answered that every process is ready. `status` may look
+  // so although one router has lost a worker that another still has.
+  bool all_ready = false;
+  // That of the first router if none answered; CANCELLED if the user has
+  // cancelled a call (Interrupt::cancelled).
   std::optional<Failure> failure;
 };
 

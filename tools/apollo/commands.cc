@@ -179,7 +179,7 @@ int RunStatus(Session& session) {
   const int printed =
       Print(session, look.status,
             StatusTable(look.status, {.now = std::time(nullptr)}));
-  return AllReady(look.status) ? printed : kFailed;
+  return look.all_ready ? printed : kFailed;
 }
 
 int RunPlacement(Session& session) {

@@ -75,7 +75,8 @@ Examples:
 inline constexpr char kStatusExamples[] = R"(
 Prints a line for each process that the routers of --server know: the routers,
 the dense workers, and the expert workers that these are linked to. Exits with 0
-only if all of them are ready. With a policy, also prints the callers.
+only if all of them are ready for every router. With a policy, also prints the
+callers.
 
 Examples:
   apollo status

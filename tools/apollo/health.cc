@@ -48,7 +48,7 @@ int RunHealth(Session& session) {
                                 std::chrono::duration<double>(wait));
   Health health = Check(session);
   while (!health.serving() && steady_clock::now() < end &&
-         health.status.error_code() != grpc::StatusCode::CANCELLED) {
+         !session.interrupt.cancelled()) {
     // A starting process does not listen yet, so it cannot notify the client.
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     health = Check(session);

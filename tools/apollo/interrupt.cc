@@ -14,7 +14,11 @@ Interrupt::Scope::Scope(Interrupt& interrupt, grpc::ClientContext& context)
     : interrupt_(interrupt) {
   MutexLock lock(interrupt_.mutex_);
   interrupt_.context_ = &context;
-  interrupt_.cancelled_ = false;  // It was too late for an earlier call.
+  if (interrupt_.remember_ && interrupt_.cancelled_) {
+    context.TryCancel();
+  } else {
+    interrupt_.cancelled_ = false;  // It was too late for an earlier call.
+  }
 }
 
 Interrupt::Scope::~Scope() {
@@ -24,7 +28,7 @@ Interrupt::Scope::~Scope() {
 
 bool Interrupt::Cancel() {
   MutexLock lock(mutex_);
-  if (context_ == nullptr && !pausing_) return keep_running_;
+  if (context_ == nullptr && !pausing_ && !remember_) return keep_running_;
   if (context_ != nullptr) context_->TryCancel();
   pausing_ = false;
   cancelled_ = true;
@@ -37,6 +41,11 @@ void Interrupt::KeepRunning() {
   keep_running_ = true;
 }
 
+void Interrupt::RememberCancel() {
+  MutexLock lock(mutex_);
+  remember_ = true;
+}
+
 bool Interrupt::Pause(std::chrono::milliseconds time) {
   const auto end = std::chrono::steady_clock::now() + time;
   MutexLock lock(mutex_);
@@ -46,6 +55,11 @@ bool Interrupt::Pause(std::chrono::milliseconds time) {
     changed_.wait_until(mutex_, end);
   }
   return std::exchange(pausing_, false);
+}
+
+bool Interrupt::cancelled() {
+  MutexLock lock(mutex_);
+  return cancelled_;
 }
 
 bool Interrupt::TakeCancelled() {

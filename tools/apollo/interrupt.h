@@ -26,15 +26,24 @@ class Interrupt {
   };
 
   // Cancels the call or pause in progress. Returns false if there is none,
-  // unless KeepRunning has been called.
+  // unless KeepRunning or RememberCancel has been called.
   bool Cancel() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Makes later calls of Cancel without a call in progress do nothing.
   void KeepRunning() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Makes the first later call of Cancel final, whether or not there is a call
+  // in progress: all calls that begin after it are cancelled, and all pauses
+  // end.
+  void RememberCancel() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Waits for that time. Returns false immediately when Cancel() is called, or
   // if it has been called since the last Scope began.
   bool Pause(std::chrono::milliseconds time) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Returns true if Cancel() has been called since the last Scope began, or was
+  // final.
+  bool cancelled() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Returns true if Cancel() has cancelled a call or pause since the previous
   // call of this function.
@@ -46,6 +55,7 @@ class Interrupt {
   CondVar changed_;
   bool pausing_ ABSL_GUARDED_BY(mutex_) = false;
   bool keep_running_ ABSL_GUARDED_BY(mutex_) = false;
+  bool remember_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

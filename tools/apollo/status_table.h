@@ -39,7 +39,7 @@ struct StatusView {
 std::string StatusTable(const v1::GetStatusResponse& status,
                         const StatusView& view);
 
-// Returns true if every process is ready.
+// Returns true if every process is ready. `status` is the answer of a router.
 bool AllReady(const v1::GetStatusResponse& status);
 
 }  // namespace apollo::client

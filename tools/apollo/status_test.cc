@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <chrono>
 #include <deque>
 #include <optional>
 #include <string>
@@ -290,6 +290,38 @@ TEST(StatusTest, AsksAllRouters) {
   EXPECT_EQ(fake.err.str(), "");
 }
 
+// As a proxy may answer.
+TEST(StatusTest, ARouterThatCancelsTheCallIsALineOfTheTable) {
+  FakeServer fake;
+  OtherRouter other;
+  fake.other_services = {other.stub.get()};
+  *other.service.cluster.add_processes() = Router();
+  fake.service.status = grpc::Status(grpc::StatusCode::CANCELLED, "went away");
+  EXPECT_EQ(fake.Run(Of(Command::kStatus, "fake:1,other:1")), kFailed);
+  EXPECT_THAT(fake.out.str(), HasSubstr("    CANCELLED: went away\n"));
+  EXPECT_THAT(fake.out.str(), ContainsRegex("other:1 +ready"));
+}
+
+TEST(StatusTest, FailsIfOneRouterHasLostAWorkerThatAnotherHas) {
+  FakeServer fake;
+  OtherRouter other;
+  fake.other_services = {other.stub.get()};
+  for (FakeService* service : {&fake.service, &other.service}) {
+    *service->cluster.add_processes() = Router();
+    *service->cluster.add_processes() = Dense("d");
+  }
+  const Options options = Of(Command::kStatus, "fake:1,other:1");
+  EXPECT_EQ(fake.Run(options), kOk);
+  for (FakeService* service : {&fake.service, &other.service}) {
+    v1::ProcessStatus& lost = *service->cluster.mutable_processes(1);
+    lost.set_state(v1::PROCESS_STATE_UNREACHABLE);
+    fake.out.str("");
+    EXPECT_EQ(fake.Run(options), kFailed);
+    EXPECT_THAT(fake.out.str(), ContainsRegex("d:7 +ready"));
+    lost.set_state(v1::PROCESS_STATE_READY);
+  }
+}
+
 TEST(TopTest, OnceLooksTwiceForTheRates) {
   FakeServer fake;
   fake.service.rows_between = 10;
@@ -363,22 +395,54 @@ TEST(TopTest, AFailureIsShown) {
   EXPECT_THAT(screen.pages[0], HasSubstr("INTERNAL: broken"));
 }
 
+TEST(TopTest, ARouterThatCancelsTheCallDoesNotEndIt) {
+  FakeServer fake;
+  FakeScreen screen;
+  fake.screen = &screen;
+  screen.keys = {'q'};
+  fake.service.status = grpc::Status(grpc::StatusCode::CANCELLED, "went away");
+  Options options = Of(Command::kTop);
+  options.interval = 3600;
+  EXPECT_EQ(fake.Run(options), kOk);
+  ASSERT_EQ(screen.pages.size(), 1u);
+  EXPECT_THAT(screen.pages[0], HasSubstr("CANCELLED: went away"));
+}
+
+TEST(InterruptTest, IsRememberedBetweenCallsAndPauses) {
+  Interrupt interrupt;
+  interrupt.RememberCancel();
+  EXPECT_TRUE(interrupt.Pause(std::chrono::milliseconds(0)));
+  EXPECT_TRUE(interrupt.Cancel());
+  for (int i = 0; i < 2; ++i) {
+    grpc::ClientContext context;
+    const Interrupt::Scope scope(interrupt, context);
+    EXPECT_TRUE(interrupt.cancelled());
+  }
+  EXPECT_FALSE(interrupt.Pause(std::chrono::hours(1)));
+}
+
+// At a prompt there is nothing to cancel.
+TEST(InterruptTest, IsNotRememberedUnlessAskedFor) {
+  Interrupt interrupt;
+  interrupt.KeepRunning();
+  EXPECT_TRUE(interrupt.Cancel());
+  EXPECT_FALSE(interrupt.cancelled());
+  grpc::ClientContext context;
+  const Interrupt::Scope scope(interrupt, context);
+  EXPECT_FALSE(interrupt.cancelled());
+}
+
 TEST(TopTest, AnInterruptEndsIt) {
   FakeServer fake;
   *fake.service.cluster.add_processes() = Router();
   Options options = Of(Command::kTop);
   options.interval = 3600;
-  std::atomic<bool> over{false};
+  // In the call, in the pause or between them.
   std::thread user([&] {
     while (fake.service.looks() == 0) std::this_thread::yield();
-    // Nothing happens between a call and a pause.
-    while (!over) {
-      fake.interrupt.Cancel();
-      std::this_thread::yield();
-    }
+    EXPECT_TRUE(fake.interrupt.Cancel());
   });
   EXPECT_EQ(fake.Run(options), kInterrupted);
-  over = true;
   user.join();
 }
 

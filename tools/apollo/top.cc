@@ -55,10 +55,10 @@ class Top {
   int Run() {
     if (session_.options.once) return RunOnce();
     // The screen must be given back.
-    session_.interrupt.KeepRunning();
+    session_.interrupt.RememberCancel();
     for (;;) {
       Look();
-      if (failure_ && IsCancelled(*failure_)) return kInterrupted;
+      if (session_.interrupt.cancelled()) return kInterrupted;
       Publish();
       if (!session_.out) return kFailed;
       const std::optional<int> end = Wait();
@@ -67,10 +67,6 @@ class Top {
   }
 
  private:
-  static bool IsCancelled(const Failure& failure) {
-    return failure.status.error_code() == grpc::StatusCode::CANCELLED;
-  }
-
   int RunOnce() {
     Look();
     // Rates need two looks.
