@@ -96,8 +96,10 @@ std::string StateName(v1::ProcessState state) {
 v1::GetStatusResponse MergedStatus(const std::vector<RouterAnswer>& answers) {
   v1::GetStatusResponse merged;
   // By role, address and, where that is the address of a process only for this
-  // router (of its own process, or of a socket on its machine), by router.
-  std::map<std::tuple<v1::ProcessRole, std::string, std::string>, Worker>
+  // router (of its own process, or of a socket on its machine) or for a dense
+  // worker, by router and name.
+  std::map<std::tuple<v1::ProcessRole, std::string, std::string, std::string>,
+           Worker>
       workers;
   std::map<std::string, v1::CallerStatus> callers;
   for (const RouterAnswer& answer : answers) {
@@ -107,8 +109,9 @@ v1::GetStatusResponse MergedStatus(const std::vector<RouterAnswer>& answers) {
       const v1::ProcessStatus& seen = answer.status->processes(i);
       const bool local =
           seen.address().empty() || seen.address().compare(0, 5, "unix:") == 0;
-      workers[{seen.role(), seen.address(), local ? answer.server : ""}].Add(
-          answer.server, seen);
+      workers[{seen.role(), seen.address(), local ? answer.server : "",
+               local ? seen.name() : ""}]
+          .Add(answer.server, seen);
     }
     for (const v1::CallerStatus& caller : answer.status->callers()) {
       Add(caller, callers[caller.name()]);

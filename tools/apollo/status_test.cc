@@ -242,6 +242,20 @@ TEST(MergedStatusTest, WorkersWithoutAnAddressOfTheirOwnStayApart) {
   }
 }
 
+// As of two machines, each with a dense and an expert worker.
+TEST(MergedStatusTest, SocketsOfOneNameOfDenseWorkersStayApart) {
+  const auto expert = [](const char* name) {
+    return Process(v1::PROCESS_ROLE_EXPERT_WORKER, name,
+                   "unix:/run/apollo/expert.sock");
+  };
+  const v1::GetStatusResponse merged = MergedStatus(
+      {{.server = "a:1",
+        .status = StatusOf({Router(), expert("e0"), expert("e1")})}});
+  ASSERT_EQ(merged.processes_size(), 3);
+  EXPECT_EQ(merged.processes(1).name(), "e0");
+  EXPECT_EQ(merged.processes(2).name(), "e1");
+}
+
 Options Of(Command command, const std::string& server = "fake:1") {
   Options options;
   options.command = command;
