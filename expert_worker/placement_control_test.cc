@@ -227,8 +227,8 @@ TEST_F(PlacementControlTest, AWorkerBetweenTwoLayersOfItsLastMoveSaysSo) {
   EXPECT_FALSE(control_->Report(clock_.now).moves);
 }
 
-// The layers still to come give way, and the rest is counted from the begin of
-// the move.
+// The layers still to come give way, and the pause is counted from the start
+// of the move.
 TEST_F(PlacementControlTest, AMoveGivesWayToAnExpertWithoutHolder) {
   std::map<LayerExpert, int> rows;
   for (int layer = 0; layer < kLayers; ++layer) rows[{layer, 70}] = 50000;
