@@ -59,8 +59,8 @@ TEST(SlowClientTest, ThoseThatReadNothingHoldLittleAndEnd) {
     std::this_thread::yield();
   }
   EXPECT_EQ(cluster.Metric("router", kEnded), kCalls);
-  // The answers take 17 MB plus overhead; the bounds are 0.5 MB, and threads and
-  // reads of metrics take 5 to 9 MB. (Sanitizers need memory of their own.)
+  // The answers take 17 MB plus overhead; the bounds are 0.5 MB, and threads
+  // and reads of metrics take 5 to 9 MB. (Sanitizers need memory of their own.)
 #if !defined(ABSL_HAVE_ADDRESS_SANITIZER) && \
     !defined(ABSL_HAVE_THREAD_SANITIZER)
   EXPECT_LT(peak - before, 12 << 20);
