@@ -75,13 +75,5 @@ TEST_F(DensePoolTest, ALostWorkerKeepsItsNameInTheStatus) {
   EXPECT_EQ(status[0].model_hash, "m1");
 }
 
-// A request with a prompt of 512 tokens.
-GenerationRequest LongPrompt(const std::string& salt = "") {
-  GenerationRequest request;
-  for (int i = 0; i < 512; ++i) request.prompt.push_back(i);
-  request.cache_salt = salt;
-  return request;
-}
-
 }  // namespace
 }  // namespace apollo

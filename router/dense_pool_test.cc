@@ -282,6 +282,14 @@ TEST_F(DensePoolTest, RequestsWithNewOptionsGoToWorkersThatKnowThem) {
   EXPECT_EQ(Answers(), (Names{"a", "b"}));
 }
 
+// A request with a prompt of 512 tokens.
+GenerationRequest LongPrompt(const std::string& salt = "") {
+  GenerationRequest request;
+  for (int i = 0; i < 512; ++i) request.prompt.push_back(i);
+  request.cache_salt = salt;
+  return request;
+}
+
 // A description that announces the prompt, for the model "m".
 pb::DescribeResponse Announces(const GenerationRequest& request) {
   pb::DescribeResponse response;
