@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/temp_folder.h"
 #include "serving/drain_flags.h"
 
 namespace apollo {
@@ -21,22 +22,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-// A folder for sockets, whose paths are short; that of TempDir() need not be.
-// Removed with everything in it, also if an assertion fails.
-struct ShortFolder {
-  ShortFolder() : path("/tmp/apollo_XXXXXX") {
-    if (mkdtemp(path.data()) == nullptr) path.clear();
-    EXPECT_FALSE(path.empty()) << "cannot make a folder in /tmp";
-  }
-  ~ShortFolder() {
-    if (!path.empty()) std::filesystem::remove_all(path);
-  }
-  ShortFolder(const ShortFolder&) = delete;
-  ShortFolder& operator=(const ShortFolder&) = delete;
-
-  std::string path;
-};
 
 class AdminServerTest : public testing::Test {
  protected:
@@ -263,8 +248,8 @@ TEST_F(AdminServerTest, EveryMethodAsksWhoMayCall) {
 }
 
 TEST_F(AdminServerTest, ASocketIsOnlyForTheUserOfTheProcess) {
-  const ShortFolder folder;
-  const std::string path = folder.path + "/admin.sock";
+  const TempFolder folder;
+  const std::string path = folder.path() + "/admin.sock";
   Start("unix:" + path);
   struct stat facts;
   ASSERT_EQ(stat(path.c_str(), &facts), 0);

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <string>
 
+#include "common/temp_folder.h"
 #include "serving/tcp_client.h"
 
 namespace apollo {
@@ -97,9 +98,8 @@ TEST(ListenerTest, TheWildcardOfIPv6ServesIPv4Too) {
 }
 
 TEST(ListenerTest, AUnixSocketListensUntilItsEnd) {
-  // Paths of sockets are short; that of TempDir() need not be.
-  std::string folder = "/tmp/apollo_XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const TempFolder temp;
+  const std::string& folder = temp.path();
   const std::string path = folder + "/grpc:7.sock";
   {
     const auto listener = ListenOn("unix:" + path, absl::Seconds(1));
@@ -111,7 +111,6 @@ TEST(ListenerTest, AUnixSocketListensUntilItsEnd) {
               absl::StatusCode::kUnavailable);
   }
   EXPECT_FALSE(std::filesystem::exists(path));
-  std::filesystem::remove_all(folder);
 }
 
 TEST(ListenerTest, AnInvalidAddressIsNamed) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/fake_clock.h"
+#include "common/temp_folder.h"
 #include "serving/listener.h"
 
 namespace apollo {
@@ -128,9 +129,8 @@ TEST_F(PortWatchTest, ANameIsWatchedWhereTheServerListens) {
 
 // A Unix socket is also lost when somebody removes its file.
 TEST_F(PortWatchTest, ASocketWithoutItsFileIsLost) {
-  // Paths of sockets are short; that of TempDir() need not be.
-  std::string folder = "/tmp/apollo_XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const TempFolder temp;
+  const std::string& folder = temp.path();
   const std::string address = "unix:" + folder + "/grpc.sock";
   auto listener = ListenOn(address, absl::Seconds(5));
   ASSERT_TRUE(listener.ok()) << listener.status();

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "common/temp_folder.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 #include "proto/grpc/reflection/v1/reflection.grpc.pb.h"
 #include "serving/single_metrics.h"
@@ -129,9 +130,8 @@ TEST(ServerTest, HealthAnswersByServiceName) {
 }
 
 TEST(ServerTest, ServesOnAUnixSocket) {
-  // Paths of sockets are short; that of TempDir() need not be.
-  std::string folder = "/tmp/apollo_XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const TempFolder temp;
+  const std::string& folder = temp.path();
   ServerOptions options;
   options.listen = "unix:" + folder + "/grpc.sock";
   options.address_file = folder + "/addresses";
@@ -159,7 +159,6 @@ TEST(ServerTest, ServesOnAUnixSocket) {
   EXPECT_TRUE(status.ok()) << status.error_message();
   server->reset();
   EXPECT_FALSE(std::filesystem::exists(folder + "/grpc.sock"));
-  std::filesystem::remove_all(folder);
 }
 
 TEST(ServerTest, LivenessIsNotReadiness) {

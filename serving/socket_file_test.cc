@@ -10,6 +10,7 @@
 #include <fstream>
 #include <string>
 
+#include "common/temp_folder.h"
 #include "serving/unix_address.h"
 
 namespace apollo {
@@ -19,13 +20,6 @@ using testing::HasSubstr;
 
 class SocketFileTest : public testing::Test {
  protected:
-  // Paths of sockets are short; that of TempDir() need not be.
-  void SetUp() override {
-    ASSERT_NE(mkdtemp(folder_.data()), nullptr);
-    path_ = folder_ + "/grpc.sock";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   bool Connects() const {
     const FileDescriptor client(socket(AF_UNIX, SOCK_STREAM, 0));
     const sockaddr_un address = UnixSocketAddress(path_);
@@ -41,8 +35,9 @@ class SocketFileTest : public testing::Test {
               0);
   }
 
-  std::string folder_ = "/tmp/apollo_XXXXXX";
-  std::string path_;
+  const TempFolder temp_;
+  const std::string folder_ = temp_.path();
+  const std::string path_ = folder_ + "/grpc.sock";
 };
 
 TEST_F(SocketFileTest, OnlyTheUserMayConnectWhateverTheUmask) {

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "common/has_cuda.h"
+#include "common/temp_folder.h"
 #include "tests/e2e/child_process.h"
 #include "tests/e2e/cluster.h"
-#include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 namespace {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "common/json.h"
+#include "common/temp_folder.h"
 #include "proto/apollo/v1/inference.grpc.pb.h"
 #include "tests/e2e/json_process.h"
-#include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 

@@ -8,10 +8,10 @@
 #include <iterator>
 #include <string>
 
+#include "common/temp_folder.h"
 #include "tests/e2e/child_process.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
-#include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 namespace {

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "common/temp_folder.h"
 #include "kernels/weight_format.h"
 #include "tests/e2e/child_process.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
-#include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 namespace {

@@ -15,12 +15,12 @@
 #include <string>
 #include <vector>
 
+#include "common/temp_folder.h"
 #include "tests/e2e/child_process.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
 #include "tests/e2e/http.h"
 #include "tests/e2e/known_routing.h"
-#include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 namespace {

@@ -11,13 +11,13 @@
 #include <thread>
 #include <vector>
 
+#include "common/temp_folder.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 #include "proto/grpc/reflection/v1/reflection.grpc.pb.h"
 #include "serving/tcp_client.h"
 #include "tests/e2e/child_process.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/http.h"
-#include "tests/e2e/temp_folder.h"
 
 namespace apollo {
 namespace {

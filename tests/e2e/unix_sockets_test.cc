@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "common/temp_folder.h"
 #include "tests/e2e/cluster.h"
 #include "tests/e2e/generate.h"
 
@@ -13,9 +14,8 @@ namespace apollo {
 namespace {
 
 TEST(UnixSocketsTest, AClusterTalksOverThem) {
-  // Paths of sockets are short; that of TempDir() need not be.
-  std::string folder = "/tmp/apollo_XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const TempFolder temp;
+  const std::string& folder = temp.path();
   const auto at = [&folder](const std::string& name) {
     return "--listen=unix:" + folder + "/" + name;
   };
@@ -44,7 +44,6 @@ TEST(UnixSocketsTest, AClusterTalksOverThem) {
   for (const char* name : {"dense", "expert", "router"}) {
     EXPECT_FALSE(std::filesystem::exists(folder + "/" + name)) << name;
   }
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -22,6 +22,7 @@
 
 #include "common/json.h"
 #include "common/status_macros.h"
+#include "common/temp_folder.h"
 #include "kernels/cuda/device.h"
 #include "kernels/half.h"
 #include "link/insecure_channel.h"
@@ -29,7 +30,6 @@
 #include "link/nccl/nccl_links.h"
 #include "link/nccl/nccl_setup.h"
 #include "tests/e2e/child_process.h"
-#include "tests/e2e/temp_folder.h"
 #include "tests/gpu/row_hop.h"
 
 ABSL_FLAG(int, gpu, 0, "Index of the GPU that both processes use.");

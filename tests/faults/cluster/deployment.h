@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/temp_folder.h"
 #include "tests/e2e/child_process.h"
-#include "tests/e2e/temp_folder.h"
 #include "tests/faults/cluster/layout.h"
 #include "tests/faults/cluster/process_usage.h"
 #include "tests/faults/cluster/proxy.h"

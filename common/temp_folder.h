@@ -9,7 +9,9 @@
 
 namespace apollo {
 
-// A new folder that is removed with its content.
+// A new folder that is removed with its content, also if an assertion fails.
+// Its path is short enough for Unix sockets, which that of testing::TempDir()
+// need not be. For tests.
 class TempFolder {
  public:
   TempFolder()
