@@ -3,9 +3,10 @@
 
 Usage: tests/count_results.py FILE...   (.txt: lines "PASSED name", "FAILED name")
 
-Prints the names of failed targets, then "N passed, N failed". A test that could not
-be built counts as failed; one that does not apply to this machine does not count.
-The exit code is 1 if a target failed or there was none.
+Prints the names of failed targets and of flaky ones (passed at a later attempt only:
+each is a fault, of the test or of what it tests), then "N passed, N failed". A test
+that could not be built counts as failed; a flaky one as passed; one that does not apply
+to this machine does not count. The exit code is 1 if a target failed or there was none.
 """
 
 import json
@@ -13,12 +14,12 @@ import sys
 
 
 def results(path):
-    """Yields (label, passed) for each test target of one file."""
+    """Yields (label, "PASSED", "FLAKY" or another status) for each test target."""
     if path.endswith(".txt"):
         with open(path, encoding="utf-8") as file:
             for line in file:
                 status, label = line.split()
-                yield label, status == "PASSED"
+                yield label, status
         return
     wanted = set()
     skipped = set()
@@ -36,15 +37,17 @@ def results(path):
             if event.get("aborted", {}).get("reason") == "SKIPPED":
                 skipped.add(label)
     for label in sorted(wanted - skipped):
-        yield label, status.get(label) == "PASSED"
+        yield label, status.get(label)
 
 
 def main():
     passed = failed = 0
     for path in sys.argv[1:]:
         try:
-            for label, good in results(path):
-                if good:
+            for label, status in results(path):
+                if status == "FLAKY":
+                    print("FLAKY: %s" % label)
+                if status in ("PASSED", "FLAKY"):
                     passed += 1
                 else:
                     failed += 1

@@ -1,7 +1,9 @@
 #!/bin/bash
 # Installs missing packages, checks the style, prepares the demo model and runs
 # all tests. The last line is "N passed, N failed", where N counts test targets
-# and checks. The exit code is 0 only if some passed and none failed.
+# and checks. The exit code is 0 only if some passed and none failed. A test that
+# fails is run once more (not with a sanitizer); the results name it as FLAKY if
+# it passes then.
 #
 # Usage: tests/run.sh [--full] [--fuzz SECONDS] [BAZEL ARGUMENT...]
 #   (no option)     style, all tests (gcc, warnings are errors), layers; the tests
@@ -72,7 +74,7 @@ export APOLLO_DEMO_MODEL=$model # .bazelrc passes it on to the tests.
 caches="${XDG_CACHE_HOME:-$HOME/.cache}/apollo-moe/bazel"
 cache="$caches/$(dpkg-query --show | sha256sum | cut -c 1-16)"
 mkdir -p "$cache"
-readonly most_cached=20000 # Megabytes.
+readonly most_cached=30000 # Megabytes.
 find "$caches" -mindepth 1 -maxdepth 1 ! -path "$cache" -exec rm -rf {} +
 if (($(du -sm "$cache" | cut -f 1) > most_cached)); then
   find "$cache" -mindepth 1 -delete
@@ -97,8 +99,11 @@ for run in "${runs[@]}"; do
   read -r config targets <<< "$run"
   say "bazel test --config=$config $targets"
   code=0
+  attempts=2
+  # A data race that shows itself once is one.
+  if [[ $config == *san ]]; then attempts=1; fi
   # shellcheck disable=SC2086 # Targets are several words.
-  bazel test --config="$config" --keep_going \
+  bazel test --config="$config" --keep_going --flaky_test_attempts=$attempts \
     --build_event_json_file="$results/run-$config.json" "${arguments[@]}" -- $targets ||
     code=$?
   # 3: a test failed, and the results tell which. Other codes may leave no
