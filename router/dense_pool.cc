@@ -10,15 +10,11 @@
 #include "common/log.h"
 #include "router/worker_choice.h"
 #include "sequence/prefix_hash.h"
+#include "sequence/sequence_end.h"
 #include "serving/cluster_channel.h"
 #include "serving/peer_name.h"
 
 namespace apollo {
-namespace {
-
-constexpr auto kPollInterval = std::chrono::milliseconds(200);
-
-}  // namespace
 
 DensePool::DensePool(ModelFingerprint own, Options options, const Clock& clock)
     : own_(std::move(own)), options_(options), clock_(clock) {
@@ -48,7 +44,7 @@ void DensePool::SetMembers(const std::vector<std::string>& addresses) {
   {
     MutexLock lock(mutex_);
     members_ = addresses;
-    members_changed_ = true;
+    poll_at_once_ = true;
   }
   changed_.notify_all();
 }
@@ -59,8 +55,9 @@ void DensePool::StartPolling() {
     for (;;) {
       Poll();
       MutexLock lock(mutex_);
-      if (!stopping_ && !members_changed_) {
-        changed_.wait_for(mutex_, kPollInterval);
+      if (!stopping_ && !poll_at_once_) {
+        changed_.wait_for(mutex_,
+                          absl::ToChronoMilliseconds(options_.poll_interval));
       }
       if (stopping_) return;
     }
@@ -69,7 +66,7 @@ void DensePool::StartPolling() {
 
 std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
   MutexLock lock(mutex_);
-  members_changed_ = false;
+  poll_at_once_ = false;
   std::map<std::string, std::shared_ptr<DenseClient>> clients;
   std::map<std::string, Worker> next;
   for (const std::string& address : members_) {
@@ -181,32 +178,54 @@ std::unique_ptr<GenerationCall> DensePool::StartElsewhere(
     const std::set<std::string>& avoid,
     const std::function<void(const std::string&)>& chosen) {
   const std::vector<std::uint64_t> hashes = HashPrompt(request);
+  const absl::Duration now = clock_.Now();
   Choice choice;
-  bool outdated = false;
+  bool outdated = false, undecided = false;
   {
     MutexLock lock(mutex_);
     choice = Choose(request, hashes, avoid, outdated);
+    undecided = Undecided(now);
   }
   const auto& [name, client] = choice;
   if (client == nullptr) {
-    sink->OnFinished(absl::UnavailableError(
-        outdated ? "the dense workers that are ready are of an older version, "
-                   "which does not know sampling.min_p, sampling.logit_bias "
-                   "and prompt_logprobs; try again"
-                 : "no dense worker is ready; try again"));
+    sink->OnFinished(WithEnd(
+        absl::UnavailableError(
+            outdated
+                ? "the dense workers that are ready are of an older version, "
+                  "which does not know sampling.min_p, sampling.logit_bias "
+                  "and prompt_logprobs; try again"
+                : "no dense worker is ready; try again"),
+        undecided ? SequenceEnd::kUndecided : SequenceEnd::kAnswered));
     return nullptr;
   }
   chosen(name);
   return client->Start(std::move(request), std::move(sink));
 }
 
+void DensePool::Lose(Worker& worker, absl::Duration now) {
+  ++worker.losses;
+  worker.lost_at = now;
+  poll_at_once_ = true;
+  changed_.notify_all();
+}
+
+bool DensePool::Undecided(absl::Duration now) const {
+  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) {
+    const Worker& worker = entry.second;
+    return worker.lost_at && now - *worker.lost_at < options_.lease &&
+           worker.problem.empty() && worker.speaks_our_wire();
+  });
+}
+
 void DensePool::Suspect(const std::string& worker) {
+  const absl::Duration now = clock_.Now();
   MutexLock lock(mutex_);
   const auto it = workers_.find(worker);
   if (it == workers_.end() || !it->second.live) return;
   LogInfo("dense_worker_suspected",
           {{"address", worker}, {"name", it->second.name}});
   it->second.live = false;  // Until the next sign or answer.
+  Lose(it->second, now);
 }
 
 bool DensePool::Ready() {

@@ -64,6 +64,11 @@ namespace apollo {
 // A watched worker that leaves a poll unanswered for that long is silent, too,
 // until it answers one: its signs arrive, but perhaps nothing reaches it. Time
 // in which the router itself did not run does not count.
+//
+// A worker whose connection ends is polled at once, because the process may
+// well be there: a router that was frozen has lost all its connections. Until
+// that poll has ended, but for Options::lease at most, sequences that no other
+// worker can take end with SequenceEnd::kUndecided.
 class DensePool final : public WorkerPool {
  public:
   // Returns an error if the other end of a connection has not proven to be the
@@ -77,6 +82,8 @@ class DensePool final : public WorkerPool {
     // Null: plaintext.
     ClusterChannels channels = nullptr;
     NameCheck check_name = nullptr;
+    // Between two polls; the loss of a worker causes one at once.
+    absl::Duration poll_interval = absl::Milliseconds(200);
   };
 
   // `own` describes the router's model directory; empty parts of it are not
@@ -105,7 +112,8 @@ class DensePool final : public WorkerPool {
   // destroyed.
   void StartPolling();
 
-  // Finishes the sink with UNAVAILABLE if no worker can take the sequence.
+  // Finishes the sink with UNAVAILABLE if no worker can take the sequence; see
+  // SequenceEnd::kUndecided.
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
   // Valid during the lifetime of the pool. Any thread.
@@ -155,7 +163,10 @@ class DensePool final : public WorkerPool {
     absl::Duration watch_again;  // The earliest time of the next watch.
     // The watch when the last answer to a poll was asked for.
     std::uint64_t described = 0;
-    std::uint64_t watches_ended = 0;
+    std::uint64_t losses = 0;  // Ends of watches, and suspicions.
+    // The time of the last loss, until the worker is back or a poll that was
+    // asked after it has ended.
+    std::optional<absl::Duration> lost_at;
     Lease lease;
     // Its time to answer a poll: held from when the poll is asked until one is
     // answered. Not held for a worker that is not watched.
@@ -209,6 +220,12 @@ class DensePool final : public WorkerPool {
   // Brings `workers_` up to date with `members_` and returns the clients by
   // address.
   std::map<std::string, std::shared_ptr<DenseClient>> Members();
+  // Records the loss of a worker, and has it polled at once.
+  void Lose(Worker& worker, absl::Duration now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Returns true if a worker was just lost, and may be back.
+  bool Undecided(absl::Duration now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Records that the worker can take sequences, or not.
   void SetLive(const std::string& address, Worker& worker, bool live)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -241,7 +258,7 @@ class DensePool final : public WorkerPool {
   // The state of a worker when a question is asked.
   struct Asked {
     std::uint64_t watch = 0;  // See Worker.
-    std::uint64_t ended = 0;
+    std::uint64_t losses = 0;
     std::chrono::milliseconds limit{};
   };
   std::map<std::string, Asked> AskAll();
@@ -284,7 +301,7 @@ class DensePool final : public WorkerPool {
   Mutex mutex_;
   CondVar changed_;
   std::vector<std::string> members_ ABSL_GUARDED_BY(mutex_);
-  bool members_changed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool poll_at_once_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
   std::string model_hash_ ABSL_GUARDED_BY(mutex_);  // Of the model served.
   std::uint64_t last_watch_ ABSL_GUARDED_BY(mutex_) = 0;  // Its number.

@@ -91,10 +91,12 @@ void DensePool::Poll() {
           !worker.lease.Expired(clock_.Now(), options_.lease)) {
         continue;
       }
-      // The round waits for the slowest worker. If a watch has ended
+      // The round waits for the slowest worker. If the worker was lost
       // meanwhile, this may be the answer of a process that is gone.
       const Asked& then = asked.at(address);
-      if (answer->status.ok() && then.ended != worker.watches_ended) continue;
+      const bool since_loss = then.losses == worker.losses;
+      if (answer->status.ok() && !since_loss) continue;
+      if (since_loss) worker.lost_at.reset();
       Update(address, worker, then.watch,
              Answered(address, worker, answer->status, answer->context,
                       answer->response),
@@ -127,7 +129,7 @@ std::map<std::string, DensePool::Asked> DensePool::AskAll() {
                        absl::ToChronoMilliseconds(options_.lease + 2 * kTick));
       if (!worker.reply.held()) worker.reply.Renew(now);
     }
-    asked[address] = {worker.watch_number, worker.watches_ended, limit};
+    asked[address] = {worker.watch_number, worker.losses, limit};
   }
   return asked;
 }
@@ -146,6 +148,7 @@ void DensePool::SetLive(const std::string& address, Worker& worker, bool live) {
   }
   // It may have been replaced by one of a newer release.
   if (live && !worker.live) worker.watchable = true;
+  if (live) worker.lost_at.reset();
   worker.live = live;
 }
 

@@ -119,10 +119,12 @@ void DensePool::EndOfWatch(const std::string& address, std::uint64_t watch,
     worker.watchable = false;  // Of an older release: it is polled.
     return;
   }
-  if (worker.lease.held()) ++worker.watches_ended;
   // The connection is closed, or the worker is about to stop. Until it is
   // watched again, only polls tell.
-  if (worker.lease.held()) SetLive(address, worker, /*live=*/false);
+  if (worker.lease.held()) {
+    SetLive(address, worker, /*live=*/false);
+    Lose(worker, now);
+  }
   worker.lease.End();
   worker.reply.End();
   UpdateSilent(address, worker, now);

@@ -201,7 +201,7 @@ class DensePoolWatchTest : public testing::Test {
     std::vector<std::string> members;
     for (const auto& worker : workers_) members.push_back(worker->address);
     pool_ = std::make_unique<DensePool>(ModelFingerprint{"config", "tokenizer"},
-                                        DensePool::Options{}, clock_);
+                                        options_, clock_);
     pool_->SetMembers(members);
     pool_->Poll();
     pool_->Tick();
@@ -241,6 +241,13 @@ class DensePoolWatchTest : public testing::Test {
     EXPECT_TRUE(sink->AwaitPart("started by"));
     return sink;
   }
+  // Returns the end of a sequence that finds no worker.
+  SequenceEnd EndWithoutWorker() {
+    auto sink = std::make_shared<RecordingSink>();
+    EXPECT_EQ(pool_->Start({}, sink), nullptr);
+    EXPECT_EQ(sink->Await(), " UNAVAILABLE");
+    return EndOf(sink->status());
+  }
   void TearDown() override {
     for (const auto& call : calls_) {
       if (call != nullptr) call->Cancel();
@@ -251,6 +258,7 @@ class DensePoolWatchTest : public testing::Test {
   }
 
   SharedClock clock_;
+  DensePool::Options options_;
   std::vector<std::unique_ptr<WatchedWorker>> workers_;
   std::unique_ptr<DensePool> pool_;
   std::vector<std::unique_ptr<GenerationCall>> calls_;
@@ -297,6 +305,66 @@ TEST_F(DensePoolWatchTest, ASilentWorkerIsTheLastChoice) {
   Pass(absl::Milliseconds(400), {});
   EXPECT_EQ(Start()->text(), "started by a");
   EXPECT_TRUE(pool_->Ready());
+}
+
+// Its connection has ended, but the worker may be there.
+TEST_F(DensePoolWatchTest, AfterALossAPollDecides) {
+  WatchedWorker& worker = Add("a");
+  Watch();
+  worker.Refuse(true);
+  worker.EndWatches();
+  ASSERT_TRUE(Await([this] { return !pool_->Ready(); }));
+  EXPECT_EQ(EndWithoutWorker(), SequenceEnd::kUndecided);
+  pool_->Poll();
+  EXPECT_EQ(EndWithoutWorker(), SequenceEnd::kAnswered);
+  worker.Refuse(false);
+  pool_->Poll();
+  EXPECT_EQ(Start()->text(), "started by a");
+  // The same without an end of the watch.
+  pool_->Suspect(worker.address);
+  EXPECT_EQ(EndWithoutWorker(), SequenceEnd::kUndecided);
+  pool_->Poll();
+  EXPECT_EQ(Start()->text(), "started by a");
+}
+
+TEST_F(DensePoolWatchTest, APollAskedBeforeALossDecidesNothing) {
+  WatchedWorker& worker = Add("a");
+  Watch();
+  worker.Refuse(true);
+  worker.Hold(true);
+  const int polls = worker.polls();
+  std::thread before([this] { pool_->Poll(); });
+  ASSERT_TRUE(Await([&] { return worker.polls() > polls; }));
+  worker.EndWatches();
+  ASSERT_TRUE(Await([this] { return !pool_->Ready(); }));
+  worker.Hold(false);
+  before.join();
+  EXPECT_EQ(EndWithoutWorker(), SequenceEnd::kUndecided);
+}
+
+// The poll may hang.
+TEST_F(DensePoolWatchTest, NothingIsUndecidedForLongerThanALease) {
+  WatchedWorker& worker = Add("a");
+  Watch();
+  worker.EndWatches();
+  ASSERT_TRUE(Await([this] { return !pool_->Ready(); }));
+  clock_.Pass(options_.lease - absl::Milliseconds(1));
+  EXPECT_EQ(EndWithoutWorker(), SequenceEnd::kUndecided);
+  clock_.Pass(absl::Milliseconds(1));
+  EXPECT_EQ(EndWithoutWorker(), SequenceEnd::kAnswered);
+}
+
+TEST_F(DensePoolWatchTest, ALossIsFollowedByAPollAtOnce) {
+  WatchedWorker& worker = Add("a");
+  options_.poll_interval = absl::Hours(1);
+  Watch();
+  int polls = worker.polls();
+  pool_->StartPolling();
+  ASSERT_TRUE(Await([&] { return worker.polls() > polls; }));
+  polls = worker.polls();
+  worker.EndWatches();
+  EXPECT_TRUE(Await([&] { return worker.polls() > polls; }));
+  ASSERT_TRUE(Await([this] { return pool_->Ready(); }));
 }
 
 TEST_F(DensePoolWatchTest, WorkersAreCountedByTheirState) {

@@ -22,13 +22,16 @@ std::string_view NameOf(SequenceEnd end) {
       return "moved";
     case SequenceEnd::kSilent:
       return "silent";
+    case SequenceEnd::kUndecided:
+      return "undecided";
   }
   return "";
 }
 
 std::optional<SequenceEnd> SequenceEndNamed(std::string_view name) {
-  for (const SequenceEnd end : {SequenceEnd::kAnswered, SequenceEnd::kLost,
-                                SequenceEnd::kMoved, SequenceEnd::kSilent}) {
+  for (const SequenceEnd end :
+       {SequenceEnd::kAnswered, SequenceEnd::kLost, SequenceEnd::kMoved,
+        SequenceEnd::kSilent, SequenceEnd::kUndecided}) {
     if (NameOf(end) == name) return end;
   }
   return std::nullopt;

@@ -11,10 +11,12 @@ namespace apollo {
 // travels with the status that ends the sequence, which stays as it is
 // otherwise.
 enum class SequenceEnd {
-  kAnswered,  // The worker itself has given the error.
-  kLost,      // The worker was lost, or the connection to it.
-  kMoved,     // The worker gives the sequence up because it is about to stop.
-  kSilent,    // The router takes it from a worker that gives no sign of life.
+  kAnswered,   // The worker itself has given the error.
+  kLost,       // The worker was lost, or the connection to it.
+  kMoved,      // The worker gives the sequence up because it is about to stop.
+  kSilent,     // The router takes it from a worker that gives no sign of life.
+  kUndecided,  // No worker was found, but one that was just lost has not yet
+               // been asked whether it is back. Never leaves the router.
 };
 
 // Attaches the end to a status that is not OK; kAnswered is that of a status

@@ -6,8 +6,9 @@ namespace apollo {
 namespace {
 
 TEST(SequenceEndTest, TravelsWithAStatusAndChangesNothingElse) {
-  for (const SequenceEnd end : {SequenceEnd::kAnswered, SequenceEnd::kLost,
-                                SequenceEnd::kMoved, SequenceEnd::kSilent}) {
+  for (const SequenceEnd end :
+       {SequenceEnd::kAnswered, SequenceEnd::kLost, SequenceEnd::kMoved,
+        SequenceEnd::kSilent, SequenceEnd::kUndecided}) {
     const absl::Status status = WithEnd(absl::UnavailableError("gone"), end);
     EXPECT_EQ(EndOf(status), end);
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);

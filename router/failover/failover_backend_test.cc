@@ -451,6 +451,24 @@ TEST_F(FailoverBackendTest, WithoutAnyWorkerARequestFailsAtOnce) {
   EXPECT_EQ(sink_->status().message(), "no dense worker is ready");
 }
 
+// A router that was frozen finds its connections closed: the requests that it
+// gets until it knows more must not fail.
+TEST_F(FailoverBackendTest, ARequestWaitsForWorkersThatMayBeBack) {
+  for (const char* name : {"a", "b", "c"}) pool_.SetUp(name, false);
+  pool_.SetEndWithoutWorker(SequenceEnd::kUndecided);
+  Begin();
+  EXPECT_EQ(sink_->finishes(), 0);
+  clock_.now += absl::Milliseconds(50);
+  backend_.RunDue();
+  EXPECT_EQ(sink_->finishes(), 0);
+  pool_.SetUp("b", true);
+  clock_.now += absl::Milliseconds(50);
+  Next().Started(kCpu);
+  Next().Token(0, 50);
+  Next().End(Finished());
+  EXPECT_EQ(sink_->text(), "started by b 0:50 finished");
+}
+
 // Each attempt is a span below that of the request, and its sequence runs below
 // it.
 TEST_F(FailoverBackendTest, EachAttemptOfATracedRequestIsASpan) {

@@ -46,6 +46,7 @@ ReissuePolicy::Verdict ReissuePolicy::Judge(const Failure& failure,
       return JudgeMove(failure, ReissueCause::kMoved, now);
     case SequenceEnd::kSilent:
       return JudgeMove(failure, ReissueCause::kSilent, now);
+    case SequenceEnd::kUndecided:  // Only of sequences without a worker.
     case SequenceEnd::kAnswered:
       break;
   }
@@ -79,6 +80,10 @@ ReissuePolicy::Verdict ReissuePolicy::JudgeMove(const Failure& failure,
 
 ReissuePolicy::Verdict ReissuePolicy::JudgeNoWorker(const Failure& failure,
                                                     absl::Duration now) {
+  // The pool is about to know, and bounds the time.
+  if (EndOf(failure.status) == SequenceEnd::kUndecided) {
+    return Again(ReissueCause::kRefused, limits_.first_pause);
+  }
   const absl::Status& reason = refusal_.ok() ? failure.status : refusal_;
   if (!owed_since_) return Over(reason);
   const absl::Duration patience =

@@ -27,6 +27,8 @@ enum class ReissueCause {
 //   that no worker has begun and lost, the refusal is its end. Else its client
 //   was admitted before, and it is tried again, with pauses, until the patience
 //   is over.
+// - If no worker is found, but one may be back (SequenceEnd::kUndecided), it is
+//   tried again until the pool knows.
 // - A request may itself be what kills workers. So a sequence that has lost
 //   `losses` workers that had begun it, or `unbegun_losses` that had not, is
 //   given up, unless it got a new token in between. Moves kill nothing, and a

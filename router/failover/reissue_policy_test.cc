@@ -51,6 +51,19 @@ TEST(ReissuePolicyTest, ALostSequenceIsRunAgainAtOnce) {
   EXPECT_EQ(verdict.pause, absl::ZeroDuration());
 }
 
+// Even of a request that no worker owes anything.
+TEST(ReissuePolicyTest, AnUndecidedSequenceIsTriedAgainUntilThePoolKnows) {
+  ReissuePolicy policy({});
+  const Failure undecided = {
+      WithEnd(absl::UnavailableError("none"), SequenceEnd::kUndecided), false};
+  for (int i = 0; i < 20; ++i) {
+    const auto verdict = policy.Judge(undecided, kNow);
+    EXPECT_EQ(verdict.again, ReissueCause::kRefused);
+    EXPECT_EQ(verdict.pause, absl::Milliseconds(50));
+  }
+  EXPECT_FALSE(policy.Judge(Nobody(), kNow).again);
+}
+
 TEST(ReissuePolicyTest, ARequestThatKillsWorkersIsGivenUp) {
   ReissuePolicy policy({});
   EXPECT_TRUE(policy.Judge(Lost(), kNow).again);

@@ -13,6 +13,7 @@
 #include "common/mutex.h"
 #include "router/worker_pool.h"
 #include "sequence/generation.h"
+#include "sequence/sequence_end.h"
 
 namespace apollo {
 
@@ -63,6 +64,8 @@ class ScriptedPool final : public WorkerPool {
       down_.insert(worker);
     }
   }
+  // Sets the end of sequences without a worker.
+  void SetEndWithoutWorker(SequenceEnd end) { nobody_ = end; }
   // Is called with each run within StartElsewhere, after it was recorded.
   void Play(std::function<void(ScriptedRun&)> script) {
     script_ = std::move(script);
@@ -96,7 +99,8 @@ class ScriptedPool final : public WorkerPool {
       }
     }
     if (run == nullptr) {
-      sink->OnFinished(absl::UnavailableError("no dense worker is ready"));
+      sink->OnFinished(
+          WithEnd(absl::UnavailableError("no dense worker is ready"), nobody_));
       return nullptr;
     }
     run->request = std::move(request);
@@ -151,6 +155,7 @@ class ScriptedPool final : public WorkerPool {
 
   const std::vector<std::string> workers_;
   std::function<void(ScriptedRun&)> script_;
+  SequenceEnd nobody_ = SequenceEnd::kAnswered;
   Mutex mutex_;
   std::set<std::string> down_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> suspects_ ABSL_GUARDED_BY(mutex_);

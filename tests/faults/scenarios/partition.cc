@@ -36,7 +36,7 @@ absl::Status PartitionEachPair(Trial& trial) {
   const std::string dense = NameOf(ProcessKind::kDenseWorker, 0);
   const std::string expert = NameOf(ProcessKind::kExpertWorker, 0);
   const std::string other = NameOf(ProcessKind::kExpertWorker, 1);
-  for (int round = 0; round < (trial.long_run() ? 20 : 1); ++round) {
+  for (int round = 0; round < (trial.long_run() ? 5 : 1); ++round) {
     for (const auto& [a, b] :
          {std::pair(router, dense), std::pair(dense, expert),
           std::pair(other, expert)}) {
