@@ -26,6 +26,8 @@ OtlpTracer::Options To(const std::string& endpoint) {
   // thread wakes Flush, without a lock: such a signal may be lost, and then
   // each goes on only after a period.
   options.period = absl::Seconds(1);
+  // A collector that is there answers, however busy the machine is.
+  options.timeout = absl::Minutes(1);
   return options;
 }
 
