@@ -25,11 +25,11 @@ class RunCall final : public GenerationCall {
   const std::shared_ptr<RunReactor> reactor_;
 };
 
-// Asks what the worker answers immediately: `begin` calls the method of the
-// stub. Calls `done` once, from a gRPC thread.
+// Asks what the worker answers immediately, within `limit`: `begin` calls the
+// method of the stub. Calls `done` once, from a gRPC thread.
 template <typename Response, typename Request, typename Begin>
 void Ask(const std::shared_ptr<pb::DenseWorkerService::Stub>& stub,
-         Request request, const Begin& begin,
+         std::chrono::milliseconds limit, Request request, const Begin& begin,
          std::function<void(absl::StatusOr<Response>)> done) {
   struct Question {
     grpc::ClientContext context;
@@ -37,8 +37,7 @@ void Ask(const std::shared_ptr<pb::DenseWorkerService::Stub>& stub,
     Response response;
   };
   auto question = std::make_shared<Question>();
-  question->context.set_deadline(std::chrono::system_clock::now() +
-                                 kDenseAnswerLimit);
+  question->context.set_deadline(std::chrono::system_clock::now() + limit);
   question->request = std::move(request);
   begin(
       *stub->async(), &question->context, &question->request,
@@ -55,8 +54,10 @@ void Ask(const std::shared_ptr<pb::DenseWorkerService::Stub>& stub,
 
 }  // namespace
 
-DenseClient::DenseClient(std::shared_ptr<grpc::Channel> channel)
-    : stub_(internal::v1::DenseWorkerService::NewStub(std::move(channel))) {}
+DenseClient::DenseClient(std::shared_ptr<grpc::Channel> channel,
+                         std::chrono::milliseconds answer_limit)
+    : answer_limit_(answer_limit),
+      stub_(internal::v1::DenseWorkerService::NewStub(std::move(channel))) {}
 
 std::unique_ptr<GenerationCall> DenseClient::Start(
     GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
@@ -96,7 +97,7 @@ void DenseClient::CollectRouting(
   request.set_window_seconds(
       static_cast<std::uint32_t>(absl::ToInt64Seconds(window)));
   Ask<pb::RoutingResponse>(
-      stub_, std::move(request),
+      stub_, answer_limit_, std::move(request),
       [](auto& async, auto&&... question) {
         async.Routing(std::forward<decltype(question)>(question)...);
       },
@@ -118,7 +119,7 @@ void DenseClient::Describe(
   pb::DescribeRequest request;
   request.set_with_details(true);
   Ask<pb::DescribeResponse>(
-      stub_, std::move(request),
+      stub_, answer_limit_, std::move(request),
       [](auto& async, auto&&... question) {
         async.Describe(std::forward<decltype(question)>(question)...);
       },

@@ -20,14 +20,16 @@ namespace apollo {
 
 class RunReactor;
 
-// Deadline of the calls that a dense worker answers immediately (Describe,
-// Routing).
+// The default deadline of the calls that a dense worker answers immediately
+// (Describe, Routing).
 inline constexpr std::chrono::milliseconds kDenseAnswerLimit{2000};
 
 // A dense worker in another process. Thread-safe.
 class DenseClient final : public GenerationBackend {
  public:
-  explicit DenseClient(std::shared_ptr<grpc::Channel> channel);
+  explicit DenseClient(
+      std::shared_ptr<grpc::Channel> channel,
+      std::chrono::milliseconds answer_limit = kDenseAnswerLimit);
 
   std::unique_ptr<GenerationCall> Start(
       GenerationRequest request, std::shared_ptr<GenerationSink> sink) override;
@@ -61,6 +63,7 @@ class DenseClient final : public GenerationBackend {
         ABSL_GUARDED_BY(mutex);
   };
 
+  const std::chrono::milliseconds answer_limit_;
   const std::shared_ptr<Calls> calls_ = std::make_shared<Calls>();
   // Calls keep the stub alive.
   const std::shared_ptr<internal::v1::DenseWorkerService::Stub> stub_;

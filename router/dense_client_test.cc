@@ -9,6 +9,7 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "common/clock.h"
@@ -106,7 +107,9 @@ TEST_F(DenseClientTest, AGapEndsTheSequenceHereAndThere) {
     stream.Write(Token(1, 8));  // Too late.
     while (stream.Read(&request)) {
     }
-    if (context.IsCancelled()) cancelled.set_value();
+    // The end of the stream may come before its reason.
+    while (!context.IsCancelled()) std::this_thread::yield();
+    cancelled.set_value();
     return grpc::Status::OK;
   });
   const auto sink = Start();
@@ -209,9 +212,11 @@ TEST_F(DenseClientTest, AConnectionThatIsGoneEndsTheSequenceAtOnce) {
 
 TEST_F(DenseClientTest, AbandonedSequencesEndWhateverTheWorkerDoes) {
   std::promise<void> go_on;
-  Serve([&](grpc::ServerContext&, Stream& stream) {
+  // Of the script, which may outlive this test.
+  const std::shared_future<void> going_on = go_on.get_future().share();
+  Serve([going_on](grpc::ServerContext&, Stream& stream) {
     stream.Write(Started());
-    go_on.get_future().wait();  // The worker hangs.
+    going_on.wait();  // The worker hangs.
     return grpc::Status::OK;
   });
   const auto sink = Start();

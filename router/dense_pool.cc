@@ -77,7 +77,8 @@ std::map<std::string, std::shared_ptr<DenseClient>> DensePool::Members() {
       worker.client = std::make_shared<DenseClient>(
           options_.channels != nullptr
               ? options_.channels(address)
-              : ChannelsTo(PeerRole::kDenseWorker, nullptr)(address));
+              : ChannelsTo(PeerRole::kDenseWorker, nullptr)(address),
+          options_.answer_limit);
       worker.progressed = clock_.Now();
     }
     clients[address] = worker.client;

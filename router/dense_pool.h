@@ -79,6 +79,8 @@ class DensePool final : public WorkerPool {
   struct Options {
     absl::Duration worker_timeout = absl::Seconds(10);
     absl::Duration lease = absl::Milliseconds(300);
+    // The time in which a worker must answer a question, such as a poll.
+    std::chrono::milliseconds answer_limit = kDenseAnswerLimit;
     // Null: plaintext.
     ClusterChannels channels = nullptr;
     NameCheck check_name = nullptr;
@@ -254,7 +256,7 @@ class DensePool final : public WorkerPool {
 
   // Returns the time in which the worker must answer a poll. One that is not
   // expected to gets less, because the round waits for it.
-  static std::chrono::milliseconds AnswerLimit(const Worker& worker);
+  std::chrono::milliseconds AnswerLimit(const Worker& worker) const;
   // The state of a worker when a question is asked.
   struct Asked {
     std::uint64_t watch = 0;  // See Worker.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <future>
 #include <map>
 #include <memory>
@@ -33,6 +34,8 @@ class FakeWorker final : public pb::DenseWorkerService::Service {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
                              &port);
     builder.RegisterService(this);
+    // The pool's channels ping more often than gRPC allows by default.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
     server_ = builder.BuildAndStart();
     address = "127.0.0.1:" + std::to_string(port);
   }
@@ -156,8 +159,10 @@ class DensePoolTest : public testing::Test {
   void MakePool() {
     std::vector<std::string> members;
     for (const auto& worker : workers_) members.push_back(worker->address);
-    pool_ = std::make_unique<DensePool>(ModelFingerprint{"config", "tokenizer"},
-                                        DensePool::Options{}, clock_);
+    // However busy the machine is.
+    pool_ = std::make_unique<DensePool>(
+        ModelFingerprint{"config", "tokenizer"},
+        DensePool::Options{.answer_limit = std::chrono::minutes(1)}, clock_);
     pool_->SetMembers(members);
   }
   // Polls and returns what was logged meanwhile.

@@ -134,11 +134,11 @@ std::map<std::string, DensePool::Asked> DensePool::AskAll() {
   return asked;
 }
 
-std::chrono::milliseconds DensePool::AnswerLimit(const Worker& worker) {
+std::chrono::milliseconds DensePool::AnswerLimit(const Worker& worker) const {
   const bool expected = worker.late_polls == 0 && !worker.silent;
   const bool full =
       expected || worker.late_polls % kFullLimitPolls == kFullLimitPolls - 1;
-  return full ? kDenseAnswerLimit : kLateAnswerLimit;
+  return full ? options_.answer_limit : kLateAnswerLimit;
 }
 
 void DensePool::SetLive(const std::string& address, Worker& worker, bool live) {

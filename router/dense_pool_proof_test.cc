@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -57,6 +58,7 @@ TEST(DensePoolProofTest, AWorkerThatIsSomebodyElseIsNotReady) {
   NamedWorker a("a"), b("b");
   std::string proven = "none";
   DensePool::Options options;
+  options.answer_limit = std::chrono::minutes(1);
   options.check_name = [&proven](const grpc::AuthContext&,
                                  const std::string& name) {
     return name == proven ? absl::OkStatus()

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -146,16 +147,16 @@ class Queries {
                asked);
   }
 
-  // Waits until everything has been answered, or until `end`.
+  // Waits until everything has been answered, or until `end`. What has come
+  // counts, also if this thread did not run before `end`.
   void Wait(std::chrono::steady_clock::time_point end) {
     while (open_ > 0) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
           end - std::chrono::steady_clock::now());
-      if (left.count() <= 0) {
-        ares_cancel(channel_);  // Calls all that are open.
-        return;
-      }
-      Poll(static_cast<int>(left.count()));
+      Poll(static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+      if (left.count() > 0) continue;
+      ares_cancel(channel_);  // Calls all that are open.
+      return;
     }
   }
 
@@ -191,8 +192,6 @@ class Queries {
     const timeval* const first = ares_timeout(channel_, &most, &next);
     const auto wait = first->tv_sec * 1000 + (first->tv_usec + 999) / 1000;
     poll(polled.data(), polled.size(), static_cast<int>(wait));
-    // Without a socket, this handles the time-outs that are due.
-    ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     for (const pollfd& one : polled) {
       const bool failed = (one.revents & (POLLERR | POLLHUP)) != 0;
       const bool reads = failed || (one.revents & POLLIN) != 0;
@@ -201,6 +200,9 @@ class Queries {
       ares_process_fd(channel_, reads ? one.fd : ARES_SOCKET_BAD,
                       writes ? one.fd : ARES_SOCKET_BAD);
     }
+    // Without a socket, this handles the time-outs that are due: after the
+    // answers, which may have come while this thread did not run.
+    ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
   }
 
   ares_channel channel_ = nullptr;

@@ -22,8 +22,12 @@ OtlpTracer::Options To(const std::string& endpoint) {
   options.endpoint = endpoint;
   options.service = "apollo-router";
   options.process = "router-7";
-  // Only Flush sends.
-  options.period = absl::Minutes(10);
+  // Seldom, so that Flush and the end send. The SDK wakes its thread, and the
+  // thread wakes Flush, without a lock: such a signal may be lost, and then
+  // each goes on only after a period.
+  options.period = absl::Seconds(1);
+  // A collector that is there answers, however busy the machine is.
+  options.timeout = absl::Minutes(1);
   return options;
 }
 
@@ -138,8 +142,8 @@ TEST(OtlpTracerTest, WhatIsTooLateAtTheEndHasFailed) {
     const std::string text =
         prometheus::TextSerializer().Serialize(metrics->Collect());
     const auto counts = [&](const std::string& result, std::size_t count) {
-      return text.find("{result=\"" + result + "\"} " +
-                       std::to_string(count) + "\n") != std::string::npos;
+      return text.find("{result=\"" + result + "\"} " + std::to_string(count) +
+                       "\n") != std::string::npos;
     };
     EXPECT_TRUE(counts("sent", sent)) << text;
     EXPECT_TRUE(counts("failed", 3 - sent)) << text;

@@ -7,12 +7,12 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "common/stop_request.h"
+#include "common/temp_folder.h"
 #include "proto/apollo/v1/admin.grpc.pb.h"
 #include "serving/fake_service_manager.h"
 
@@ -70,9 +70,9 @@ TEST_F(ProcessFrameTest, ReportsWorkersAndDrainsBeforeStopping) {
 
 // What every process can reload without its role.
 TEST_F(ProcessFrameTest, AReloadReadsTheListOfWorkers) {
-  const std::string list = testing::TempDir() + "/frame.list";
-  const std::string socket =
-      "/tmp/apollo-frame-" + std::to_string(getpid()) + ".sock";
+  const TempFolder folder;
+  const std::string list = folder.path() + "/list";
+  const std::string socket = folder.path() + "/admin.sock";
   std::ofstream(list) << "h:1\n";
   auto frame = ProcessFrame::Make("workers", "file:" + list);
   ASSERT_TRUE(frame.ok()) << frame.status();
@@ -109,8 +109,6 @@ TEST_F(ProcessFrameTest, AReloadReadsTheListOfWorkers) {
   EXPECT_TRUE(drained.drained());
   EXPECT_TRUE(taken_out);
   (*frame)->Close();
-  std::remove(socket.c_str());
-  std::remove(list.c_str());
 }
 
 TEST_F(ProcessFrameTest, AnInvalidListOrAddressIsAnError) {

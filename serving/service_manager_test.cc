@@ -7,15 +7,18 @@
 #include <cstdlib>
 #include <string>
 
+#include "common/temp_folder.h"
 #include "serving/fake_service_manager.h"
 
 namespace apollo {
 namespace {
 
 TEST(ServiceManagerTest, SendsToAPathOrAnAbstractName) {
-  const std::string unique = std::to_string(getpid());
+  // In a sandbox, another process may have the same id and share /tmp.
+  const TempFolder folder;
   for (const std::string& name :
-       {"/tmp/apollo-notify-" + unique, "@apollo-notify-" + unique}) {
+       {folder.path() + "/notify",
+        "@apollo-notify-" + std::to_string(getpid())}) {
     FakeServiceManager manager(name);
     EXPECT_TRUE(NotifyServiceManager(kServiceReady).ok());
     EXPECT_TRUE(NotifyServiceManager(kServiceStopping).ok());

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/fake_clock.h"
 #include "common/has_cuda.h"
 #include "common/rows_testing.h"
 #include "link/in_process_link.h"
@@ -71,6 +72,7 @@ class WorkerLinksTest : public testing::Test {
   NcclLinkOptions Gpu(int end, bool nccl) {
     NcclLinkOptions options;
     options.device = nccl_.NewDevice(end);
+    options.clock = &clock_;  // No path is given up, however late its threads.
     if (!nccl) return options;
     options.api = nccl_.Api();
     options.transport = {22809, "host", options.device->id(), false};
@@ -100,6 +102,7 @@ class WorkerLinksTest : public testing::Test {
     near_ = acceptor_.link = nullptr;
   }
 
+  SharedClock clock_;
   FakeNccl nccl_;
   std::shared_ptr<Recorder> at_[2] = {std::make_shared<Recorder>(),
                                       std::make_shared<Recorder>()};

@@ -81,7 +81,8 @@ def play(*events, code=None, pushback=None):
 def hang(context):
     """A script that waits until the client has gone."""
     gone = threading.Event()
-    context.add_callback(gone.set)
+    if not context.add_callback(gone.set):
+        return  # It has gone before this thread ran.
     yield started()
     gone.wait()
 

@@ -49,6 +49,7 @@ TEST(FailoverThreadsTest, EverySequenceSurvivesOrIsCancelledOnce) {
         [&run, tokens = 2 + turn++ % 5] { Work(run, tokens); });
   });
   ReissuePolicy::Limits limits;
+  limits.patience = absl::Hours(1);  // However late a worker's thread is.
   limits.first_pause = limits.longest_pause = absl::Milliseconds(1);
   FailoverBackend backend(pool, limits, registry);
   backend.StartThread();

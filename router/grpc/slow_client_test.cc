@@ -30,10 +30,12 @@ class SlowClientTest : public ScriptedClusterTest {
   // The scripts use this object.
   ~SlowClientTest() override { backend_->Join(); }
 
-  // Plays sequences that emit tokens forever, except while paused.
+  // Plays sequences that emit tokens forever, except while paused, from
+  // LetSpeak on.
   void SpeakUntilCancelled() {
     backend_->Play([this](ScriptedSequence& s) {
       s.Started();
+      AwaitSpeak(s);
       while (!s.cancelled()) {
         if (s.paused()) {
           paused_ = true;
@@ -44,6 +46,17 @@ class SlowClientTest : public ScriptedClusterTest {
       }
       s.Finish(absl::CancelledError("cancelled"));
     });
+  }
+  void AwaitSpeak(ScriptedSequence& s) {
+    while (!speak_ && !s.cancelled()) std::this_thread::yield();
+  }
+  // Reads the first event, and lets the sequence go on. Before that event has
+  // come, the service may not have its handle yet, and could not pause it.
+  void LetSpeak(grpc::ClientReader<v1::GenerateResponse>& reader) {
+    v1::GenerateResponse response;
+    ASSERT_TRUE(reader.Read(&response));
+    EXPECT_TRUE(response.has_started());
+    speak_ = true;
   }
   void AwaitPaused() {
     while (!paused_) std::this_thread::yield();
@@ -61,6 +74,7 @@ class SlowClientTest : public ScriptedClusterTest {
     EXPECT_EQ(Running(), 0);
   }
 
+  std::atomic<bool> speak_ = false;
   std::atomic<bool> paused_ = false;
 };
 
@@ -68,12 +82,13 @@ TEST_F(SlowClientTest, OneThatReadsNothingIsPausedAndThenEnds) {
   SpeakUntilCancelled();
   grpc::ClientContext context;
   const auto reader = stub_->Generate(&context, Prompt("x"));
+  ASSERT_NO_FATAL_FAILURE(LetSpeak(*reader));
   AwaitPaused();
   EXPECT_EQ(Running(), 1);
   calls_->Tick();
   EXPECT_FALSE(backend_->sequences()[0]->cancelled());
   PassTimeouts();
-  // Everything is freed although the client has not read a byte.
+  // Everything is freed although the client has not read on.
   EXPECT_TRUE(backend_->sequences()[0]->cancelled());
   EXPECT_THAT(Metrics(), testing::HasSubstr("code=\"RESOURCE_EXHAUSTED\""));
   v1::GenerateResponse response;
@@ -87,6 +102,7 @@ TEST_F(SlowClientTest, OneThatReadsLateGetsAllOfItsAnswer) {
   constexpr int kTokens = 30'000;
   backend_->Play([this](ScriptedSequence& s) {
     s.Started();
+    AwaitSpeak(s);
     for (int i = 0; i < kTokens; ++i) {
       while (s.paused()) {
         paused_ = true;
@@ -98,6 +114,7 @@ TEST_F(SlowClientTest, OneThatReadsLateGetsAllOfItsAnswer) {
   });
   grpc::ClientContext context;
   const auto reader = stub_->Generate(&context, Prompt("x"));
+  ASSERT_NO_FATAL_FAILURE(LetSpeak(*reader));
   AwaitPaused();
   std::vector<v1::GenerateResponse> events;
   v1::GenerateResponse response;

@@ -172,7 +172,7 @@ TEST(RetryTest, ThePauseKeepsTheTimeLimit) {
   FakeServer fake;
   fake.service.generate = FailFirst(9, Unavailable("worker lost", 999), "9000");
   Options options = Ask("?");
-  options.timeout = 5;
+  options.timeout = 8;  // Shorter than the pause.
   EXPECT_EQ(fake.Run(options), kFailed);
   EXPECT_EQ(fake.service.generate_requests().size(), 1u);
 }
