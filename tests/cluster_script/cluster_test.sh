@@ -352,7 +352,7 @@ for signal in TERM HUP; do
   [[ -z $(find "$state" -name '*.pid') ]] || fail "expected no process ids"
 done
 for signal in TERM HUP TERM HUP; do
-  begin --expert-workers 7 --dense-workers 8
+  FAKE_SLOW=router begin --expert-workers 7 --dense-workers 8  # So that it is not over before the signal.
   await grep -q starting "$work/begun"
   kill -$signal "$starting"
   finish; expect_code 1; expect "interrupted"
