@@ -15,6 +15,9 @@ import threading
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent.parent / "ports"))
+from stable_ports import ports_of  # noqa: E402
+
 CLUSTER, BINARIES, MODEL = (os.path.abspath(path) for path in sys.argv[1:4])
 CLIENT = os.path.join(BINARIES, "tools/apollo/apollo")
 SECONDS = 120  # More than anything here takes on a busy machine.
@@ -37,6 +40,10 @@ class ReplacementTest(unittest.TestCase):
         return result.stdout
 
     def up(self, *more):
+        """Starts a cluster whose ports nobody takes while a process is replaced."""
+        self.state.mkdir()
+        names = ["router", *(f"{role}-worker-{i}" for role in ("expert", "dense") for i in range(2))]
+        (self.state / "ports").write_text(json.dumps(ports_of(names)))
         self.succeed("up", f"--model={MODEL}", "--port=0", "--expert-workers=2", "--dense-workers=2", "--threads=1",
                      "--cache-megabytes=16", f"--timeout={SECONDS}", *more)
 

@@ -114,22 +114,19 @@ class Stream {
  public:
   Stream(Cluster& cluster, const Answer& expected)
       : thread_([this, stub = cluster.NewStub(0), &expected]() mutable {
-          while (!stop_) {
+          do {
             const Answer answer = Generate(*stub, Request());
             EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
             EXPECT_EQ(answer.ids, expected.ids);
-            ++answers_;
-          }
+          } while (!stop_);
         }) {}
   ~Stream() {
     stop_ = true;
     thread_.join();
-    EXPECT_GT(answers_, 0);
   }
 
  private:
   std::atomic<bool> stop_{false};
-  std::atomic<int> answers_{0};
   std::thread thread_;
 };
 
