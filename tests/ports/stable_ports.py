@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Ports of 127.0.0.1 that stay free for a process that starts later, or is started again.
 
-Programs that ask for any port, and connections, get one from a range of the system (ip_local_port_range), so that a
+Programs that ask for any port, and connections, get one from a range of the system (ip_local_port_range), so a
 port from there may be taken before its process listens, or while it is replaced. Those of stable_port() are not in it.
 
 Usage: stable_ports.py NAME...   prints the file "ports" of a cluster with these processes (deploy/local/launch/ports.py)
