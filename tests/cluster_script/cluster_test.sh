@@ -1,11 +1,12 @@
 #!/bin/bash
 # Tests deploy/local/cluster.sh with stand-ins for the programs.
 #
-# Usage: cluster_test.sh CLUSTER_SH FAKE_PROCESS
+# Usage: cluster_test.sh CLUSTER_SH FAKE_PROCESS STABLE_PORTS
 set -uo pipefail
 
 cluster=$PWD/$1
 fake=$PWD/$2
+stable_ports=$PWD/$3
 work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/cluster.XXXXXX")
 state=$work/state
 trap 'run down > /dev/null 2>&1; rm -rf "$work"' EXIT
@@ -127,7 +128,9 @@ for state in "$work/model/config.json" /proc/none; do
 done
 state=$mine
 
-# Up, twice, and down.
+# Up, twice, and down, with ports that nobody takes while a process is replaced.
+mkdir -p "$state"
+"$stable_ports" router expert-worker-{0,1,2} dense-worker-{0,1} > "$state/ports"
 run up --model "$work/model" --port 0 --expert-workers 3 --dense-workers 2 --threads 1 \
   --weights int8 --device cuda:1
 expect_code 0; expect "all 6 processes are healthy"; expect "router 127.0.0.1:"
@@ -352,7 +355,7 @@ for signal in TERM HUP; do
   [[ -z $(find "$state" -name '*.pid') ]] || fail "expected no process ids"
 done
 for signal in TERM HUP TERM HUP; do
-  begin --expert-workers 7 --dense-workers 8
+  FAKE_SLOW=router begin --expert-workers 7 --dense-workers 8  # So that it is not over before the signal.
   await grep -q starting "$work/begun"
   kill -$signal "$starting"
   finish; expect_code 1; expect "interrupted"

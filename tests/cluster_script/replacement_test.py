@@ -15,9 +15,14 @@ import threading
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent.parent / "ports"))
+from stable_ports import ports_of  # noqa: E402
+
 CLUSTER, BINARIES, MODEL = (os.path.abspath(path) for path in sys.argv[1:4])
 CLIENT = os.path.join(BINARIES, "tools/apollo/apollo")
 SECONDS = 120  # More than anything here takes on a busy machine.
+# The client gives up a connection that takes longer than a second, which says nothing about the cluster.
+BUSY = "connection attempt timed out"
 
 
 class ReplacementTest(unittest.TestCase):
@@ -37,6 +42,10 @@ class ReplacementTest(unittest.TestCase):
         return result.stdout
 
     def up(self, *more):
+        """Starts a cluster whose ports nobody takes while a process is replaced."""
+        self.state.mkdir()
+        names = ["router", *(f"{role}-worker-{i}" for role in ("expert", "dense") for i in range(2))]
+        (self.state / "ports").write_text(json.dumps(ports_of(names)))
         self.succeed("up", f"--model={MODEL}", "--port=0", "--expert-workers=2", "--dense-workers=2", "--threads=1",
                      "--cache-megabytes=16", f"--timeout={SECONDS}", *more)
 
@@ -50,9 +59,12 @@ class ReplacementTest(unittest.TestCase):
         """Returns the text of the answer to a fixed question, or None if the request fails."""
         command = [CLIENT, "--server", self.address("router"), "--json", "ask", "--temperature", "0",
                    "--max_new_tokens", "8", "How are you?"]
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-        if result.returncode != 0:
-            return None
+        while True:
+            result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+            if result.returncode == 0:
+                break
+            if BUSY not in result.stderr:
+                return None
         events = [json.loads(line) for line in result.stdout.splitlines()]
         return [event["delta"] for event in events if "delta" in event]
 

@@ -216,8 +216,10 @@ const std::string& Cluster::dense_address(int index) const {
 }
 
 std::unique_ptr<v1::InferenceService::Stub> Cluster::NewStub(int router) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   return v1::InferenceService::NewStub(
-      grpc::CreateChannel(address(router), Credentials()));
+      grpc::CreateCustomChannel(address(router), Credentials(), arguments));
 }
 
 std::shared_ptr<grpc::ChannelCredentials> Cluster::Credentials() const {

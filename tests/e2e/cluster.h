@@ -69,7 +69,7 @@ class Cluster {
   // of the certificate client/operator.
   std::shared_ptr<grpc::ChannelCredentials> Credentials() const;
 
-  // For one of the routers.
+  // For one of the routers. The client of a stub reads at most 64 KB ahead.
   std::unique_ptr<v1::InferenceService::Stub> NewStub(int router = 0);
   const std::string& address(int router = 0) const;
   // The address of a dense worker, for calls like those of a router.

@@ -105,7 +105,7 @@ TEST(DenseModelTest, OneExpertWorkerIsEnough) {
   Cluster cluster(Model(), {.expert_workers = 2});
   cluster.Start();
   cluster.KillExpert(0);
-  EXPECT_TRUE(cluster.WaitForLog("link_lost"));
+  cluster.WaitForMetric("dense-worker-0", "apollo_num_expert_workers_ready", 1);
   const Answer answer = Generate(*cluster.NewStub(), Request(0));
   EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
   EXPECT_EQ(answer.started.workers().expert_worker(), "expert-worker-1");

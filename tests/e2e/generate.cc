@@ -52,4 +52,12 @@ v1::GenerateRequest GreedyRequest(const std::string& prompt,
   return request;
 }
 
+v1::GenerateRequest LongRequest(const std::string& prompt) {
+  v1::GenerateRequest request = GreedyRequest(prompt, kLongTokens / 8);
+  request.set_ignore_eos(true);
+  request.set_logprobs(20);
+  request.mutable_sampling()->set_choices(8);
+  return request;
+}
+
 }  // namespace apollo

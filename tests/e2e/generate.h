@@ -33,4 +33,11 @@ Answer Generate(v1::InferenceService::Stub& stub,
 v1::GenerateRequest GreedyRequest(const std::string& prompt,
                                   int max_new_tokens);
 
+// Returns a request for an answer of about 1 MB to a tiny model, in kLongTokens
+// tokens. At routers with the flag kPauseEarly it pauses until its client reads
+// on, so it runs as long as a test wants, however late the test is.
+v1::GenerateRequest LongRequest(const std::string& prompt);
+inline constexpr int kLongTokens = 8 * 480;
+inline constexpr char kPauseEarly[] = "--call_output_bytes=32768";
+
 }  // namespace apollo

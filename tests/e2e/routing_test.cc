@@ -120,6 +120,8 @@ TEST_F(RoutingTest, RequestsGetRoutingAndMetricsCountTheSame) {
   Cluster cluster(folder_ + "/model",
                   {.dense_workers = 2, .expert_workers = 3});
   cluster.Start();
+  // The router serves as soon as it has found one of the two.
+  cluster.WaitForMetric("router", "apollo_num_dense_workers_live", 2);
   const auto stub = cluster.NewStub();
   std::map<std::string, KnownUse> known;
   for (const bool hybrid : {false, true}) {
@@ -184,6 +186,9 @@ TEST_F(RoutingTest, TwoRoutersGiveTheSameMap) {
   Cluster cluster(folder_ + "/model",
                   {.dense_workers = 2, .expert_workers = 2, .routers = 2});
   cluster.Start();
+  for (const char* router : {"router", "router-1"}) {
+    cluster.WaitForMetric(router, "apollo_num_dense_workers_live", 2);
+  }
   const auto one = cluster.NewStub(0);
   const auto other = cluster.NewStub(1);
   KnownUse known;

@@ -5,7 +5,10 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,6 +54,20 @@ Cluster::Layout SendingTo(const std::string& collector) {
           .router_flags = flags};
 }
 
+// Returns the id of a trace as spans have it.
+std::string BytesOf(const std::string& trace_id) {
+  const auto context = ParseTraceparent(Traceparent(trace_id, true));
+  return {context->trace_id.begin(), context->trace_id.end()};
+}
+
+Spans OfTrace(const Spans& spans, const std::string& trace) {
+  Spans found;
+  for (const Received& one : spans) {
+    if (one.span.trace_id() == trace) found.push_back(one);
+  }
+  return found;
+}
+
 // Returns the first span of a program, by its name and kind, or null.
 const FakeCollector::Span* Find(const Spans& spans, const std::string& service,
                                 const std::string& name,
@@ -77,19 +94,30 @@ TEST(TracingTest, ARequestIsOneTraceThroughAllProcesses) {
   cluster.Start();
   cluster.WaitForHealth(true);
   Ask(cluster, Traceparent("11111111111111111111111111111111", false));
-  Ask(cluster, Traceparent(kTraceId, true));
-  ASSERT_TRUE(collector.Await([](const Spans& spans) {
-    return Find(spans, "apollo-router", kCall, kServer) != nullptr &&
-           Find(spans, "apollo-dense-worker", kRun, kServer) != nullptr &&
-           Find(spans, "apollo-expert-worker", "sequence", kServer) != nullptr;
-  })) << collector.text();
+  // A process lets go of spans that it cannot send within 3 s, as on a machine
+  // that is busy: then another request is traced.
+  std::string trace_id = kTraceId;
+  std::set<std::string> traces;
+  Spans spans;
+  bool whole = false;
+  for (char last = '0'; last < '5' && !whole; ++last) {
+    trace_id.back() = last;
+    traces.insert(BytesOf(trace_id));
+    Ask(cluster, Traceparent(trace_id, true));
+    whole = collector.Await([&](const Spans& all) {
+      spans = OfTrace(all, BytesOf(trace_id));
+      return Find(spans, "apollo-router", kCall, kServer) != nullptr &&
+             Find(spans, "apollo-dense-worker", kRun, kServer) != nullptr &&
+             Find(spans, "apollo-expert-worker", "sequence", kServer) !=
+                 nullptr;
+    });
+  }
+  ASSERT_TRUE(whole) << collector.text();
 
-  const auto context = ParseTraceparent(Traceparent(kTraceId, true));
+  const auto context = ParseTraceparent(Traceparent(trace_id, true));
   const std::string client(context->span_id.begin(), context->span_id.end());
-  const std::string trace(context->trace_id.begin(), context->trace_id.end());
-  const Spans spans = collector.received();
-  for (const Received& one : spans) {
-    EXPECT_EQ(one.span.trace_id(), trace) << one.span.name();
+  for (const Received& one : collector.received()) {
+    EXPECT_TRUE(traces.contains(one.span.trace_id())) << one.span.name();
   }
   const auto* call = Find(spans, "apollo-router", kCall, kServer);
   const auto* attempt = Find(spans, "apollo-router", kRun, kClient);
@@ -111,8 +139,7 @@ TEST(TracingTest, ARequestIsOneTraceThroughAllProcesses) {
               testing::Not(testing::HasSubstr("zebracanary")));
   EXPECT_THAT(collector.text(),
               testing::HasSubstr("gen_ai.usage.input_tokens"));
-  const std::string trace_id = std::string("\"trace_id\":\"") + kTraceId;
-  EXPECT_TRUE(cluster.WaitForLog(trace_id));
+  EXPECT_TRUE(cluster.WaitForLog("\"trace_id\":\"" + trace_id));
   cluster.StopAll();
 }
 
@@ -122,24 +149,34 @@ TEST(TracingTest, ARequestWithoutATraceparentBeginsOne) {
                   SendingTo(collector.address()));
   cluster.Start();
   cluster.WaitForHealth(true);
-  Ask(cluster, "");
-  cluster.StopAll();  // Sends what waits.
-  const Spans spans = collector.received();
-  const auto* call = Find(spans, "apollo-router", kCall, kServer);
-  ASSERT_NE(call, nullptr) << collector.text();
-  EXPECT_EQ(call->parent_span_id(), "");
-  for (const Received& one : spans) {
-    EXPECT_EQ(one.span.trace_id(), call->trace_id()) << one.span.name();
+  // Again if it was not sent in time: see above.
+  Spans spans;
+  std::size_t asked = 0;
+  bool whole = false;
+  while (!whole && asked < 5) {
+    Ask(cluster, "");
+    ++asked;
+    whole = collector.Await([&spans](const Spans& all) {
+      return std::any_of(all.begin(), all.end(), [&](const Received& one) {
+        spans = OfTrace(all, one.span.trace_id());
+        return Find(spans, "apollo-router", kCall, kServer) != nullptr &&
+               Find(spans, "apollo-dense-worker", kRun, kServer) != nullptr;
+      });
+    });
   }
+  ASSERT_TRUE(whole) << collector.text();
+  EXPECT_EQ(Find(spans, "apollo-router", kCall, kServer)->parent_span_id(), "");
+  cluster.StopAll();  // Sends what waits.
+  std::set<std::string> traces;
+  for (const Received& one : collector.received()) {
+    traces.insert(one.span.trace_id());
+  }
+  EXPECT_LE(traces.size(), asked);
 }
 
 TEST(TracingTest, ADeadCollectorDisturbsNothing) {
-  std::string address;
-  {
-    const FakeCollector gone;
-    address = gone.address();
-  }
-  Cluster cluster(Runfile("tests/golden/published"), SendingTo(address));
+  // Nobody listens at this port, and nobody will.
+  Cluster cluster(Runfile("tests/golden/published"), SendingTo("127.0.0.1:1"));
   cluster.Start();
   cluster.WaitForHealth(true);
   Ask(cluster, Traceparent(kTraceId, true));

@@ -85,6 +85,7 @@ class AvailabilityTest(EdgeCase):
             self.assertEqual(load.errors, [])
 
     def test_a_router_that_stops_ends_its_streams_first(self):
+        self.cluster.await_idle()
         call = self.hold(self.client())
         (name,) = [name for name in ROUTERS if "apollo_num_requests_running 1" in self.cluster.metrics(name)]
         stopped = []

@@ -8,7 +8,7 @@ import unittest
 import grpc
 
 from local_envoy import LocalEnvoy, make_tls_folder, require_envoy
-from secured_cluster import ROOT, SECONDS, SecuredCluster, eventually
+from secured_cluster import ROOT, SECONDS, SecuredCluster
 import api
 
 BINARIES, MODEL = sys.argv[1:3]
@@ -83,4 +83,4 @@ class EdgeCase(unittest.TestCase):
         return self.cluster.total("apollo_num_requests_running")
 
     def await_idle(self):
-        eventually(lambda: self.running() == 0, "no call runs")
+        self.cluster.await_idle()

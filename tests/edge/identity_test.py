@@ -82,9 +82,11 @@ class IdentityTest(unittest.TestCase):
 
     def check(self, name, metadata, code, caller):
         """Checks the code of a call, whose it is in audit log and metrics, and whose certificate it has proven."""
+        self.cluster.await_idle()
         before = self.cluster.calls(caller)
         got, _, request_id = self.complete(name, metadata)
         self.assertEqual(got, code)
+        self.cluster.await_idle()
         self.assertEqual(self.cluster.calls(caller), before + 1)
         # All strangers together have few entries of their own.
         if caller != "unknown":
@@ -146,10 +148,12 @@ class IdentityTest(unittest.TestCase):
         self.check("proxy", wrong + own_header(uri("clinic-a")), Code.UNAUTHENTICATED, "unknown")
 
     def test_workers_do_not_call(self):
+        self.cluster.await_idle()
         calls = self.cluster.total("apollo_caller_requests_total")
         with self.assertRaises(grpc.RpcError) as caught:
             self.client("worker").call("GetModel", b"", "GetModelResponse", metadata=own_header(uri("clinic-a")))
         self.assertEqual(caught.exception.code(), Code.PERMISSION_DENIED)
+        self.cluster.await_idle()
         self.assertEqual(self.cluster.total("apollo_caller_requests_total"), calls)  # The policy was not asked.
 
     def test_rights_are_those_of_the_one_who_is_named(self):

@@ -13,6 +13,9 @@ import unittest
 
 from secured_cluster import ROOT, SECONDS, eventually, make_certificates
 
+sys.path.insert(0, str(ROOT / "tests/ports"))
+from stable_ports import stable_port  # noqa: E402
+
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
 ENVOY = CACHE / "apollo-moe/edge-tools/envoy/_bin/envoy"
 
@@ -26,12 +29,6 @@ def require_envoy():
         raise AssertionError(reason)
     print(f"SKIPPED: {reason}", file=sys.stderr)
     raise unittest.SkipTest(reason)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def make_tls_folder(folder, certificates, public):
@@ -78,7 +75,7 @@ class LocalEnvoy:
         self.folder, self._cluster = folder, cluster
         folder.mkdir()
         self.list_routers()
-        self.address, self.metrics = f"localhost:{free_port()}", f"127.0.0.1:{free_port()}"
+        self.address, self.metrics = f"localhost:{stable_port()}", f"127.0.0.1:{stable_port()}"
         self.admin = folder / "admin.sock"
         made = make_config(folder, f"--listen={self.address.replace('localhost', '127.0.0.1')}", f"--tls={tls}",
                            f"--metrics-listen={self.metrics}", f"--admin={self.admin}",

@@ -30,13 +30,9 @@ void ExpectSame(const Answer& before, const Answer& after) {
 // Expects a running request to end with UNAVAILABLE after harm().
 template <typename Harm>
 void ExpectUnavailableAfter(Cluster& cluster, Harm harm) {
-  v1::GenerateRequest request = GreedyRequest(kPrompt, 480);
-  request.set_ignore_eos(true);
-  // Far more work than possible before the signal arrives.
-  request.mutable_sampling()->set_choices(8);
   grpc::ClientContext context;
   const auto stub = cluster.NewStub();
-  const auto stream = stub->Generate(&context, request);
+  const auto stream = stub->Generate(&context, LongRequest(kPrompt));
   v1::GenerateResponse response;
   ASSERT_TRUE(stream->Read(&response));
   ASSERT_TRUE(response.has_started());

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "tests/e2e/generate.h"
+
 namespace apollo {
 namespace {
 
@@ -30,7 +32,8 @@ Cluster::Layout GpuLayout(int expert_workers) {
   }
   Cluster::Layout layout = {.expert_workers = expert_workers,
                             .dense_flags = flags,
-                            .expert_flags = flags};
+                            .expert_flags = flags,
+                            .router_flags = {kPauseEarly}};
   // Small, so that long prompts are split into chunks.
   layout.dense_flags.push_back("--token_budget=48");
   layout.own_host_ids = TestRows() == "nccl";

@@ -37,7 +37,7 @@ class RunTest(unittest.TestCase):
 
     def test_the_bundle_runs_elsewhere(self):
         out = self.folder / "out"
-        done = run("--bundle", str(self.bundle), "--device=cpu", "--out", str(out), "--seconds=250",
+        done = run("--bundle", str(self.bundle), "--device=cpu", "--out", str(out), "--seconds=1500",
                    folder=self.folder)
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("0 of 3 parts failed", done.stdout)
@@ -60,7 +60,7 @@ class RunTest(unittest.TestCase):
         first = expected["runs"][0]
         first["ids"][0], first["top"][0] = 1, [[1, -0.1], [2, -5.0]]
         path.write_text(json.dumps(expected))
-        done = run("--bundle", str(root), "--device=cpu", "--parts=golden-rows-over-the-host", "--seconds=250")
+        done = run("--bundle", str(root), "--device=cpu", "--parts=golden-rows-over-the-host", "--seconds=1500")
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertIn("1 of 1 parts failed: golden, rows over the host", done.stdout)
 

@@ -14,7 +14,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).absolute().parent.parent.parent
 sys.path[:0] = [str(ROOT / folder) for folder in ("tests/kubernetes", "tests/discovery", "deploy/kubernetes")]
-from load import Client, Load  # noqa: E402
+from load import BUSY, Client, Load  # noqa: E402
 from local_machine import LocalMachine  # noqa: E402
 
 BINARIES, MODEL = (os.path.abspath(path) for path in sys.argv[1:3])
@@ -33,7 +33,10 @@ class LocalTest(unittest.TestCase):
 
     def run_client(self, *words):
         command = self.client.command(self.machine.endpoints("router")[0], *words)
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+        while True:
+            output = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+            if BUSY not in output:
+                return output
 
 
 class CpuTest(LocalTest):

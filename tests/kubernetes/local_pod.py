@@ -121,7 +121,7 @@ class LocalPod:
     def metric(self, name):
         """Returns the value of a metric without labels."""
         address = self._mapped(self.workload.flags()["metrics_listen"])
-        with urllib.request.urlopen(f"http://{address}/metrics") as response:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=SECONDS) as response:
             text = response.read().decode()
         return float(re.search(rf"(?m)^{name} (\S+)$", text)[1])
 

@@ -21,7 +21,7 @@ from small_cluster import MORE_ROLES, SmallCluster  # noqa: E402
 BINARIES, MODEL = sys.argv[1:3]
 LAYERS = ["2", "3"]  # Of MODEL.
 SECONDS = 100  # More than all data take on a busy machine.
-INTERVAL = 120  # Of rates: what happened once must be in them until all queries were asked.
+INTERVAL = 1200  # Of rates: what happened once must be in them until all queries were asked, also on a busy machine.
 # Panels that may have no data here, and why.
 MAY_BE_EMPTY = {
     "Firing alerts": "no alert needs to fire",

@@ -5,7 +5,6 @@ import pathlib
 import re
 import shutil
 import subprocess
-import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -54,7 +53,7 @@ class Prometheus:
             return []
         try:
             return [target["health"] for target in self.get("targets")["activeTargets"]]
-        except urllib.error.URLError:
+        except OSError:  # Also while it closes a connection, or is slow.
             return []
 
     def query(self, query):

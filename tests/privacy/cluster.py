@@ -4,18 +4,15 @@ import os
 import pathlib
 import resource
 import signal
-import socket
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent.parent / "ports"))
+from stable_ports import stable_port  # noqa: E402
 
 SECONDS = 120  # More than anything here takes on a busy machine.
 EXPERTS = 7  # Of the model.
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _allow_core_dumps():
@@ -36,7 +33,7 @@ class Cluster:
             (self.folder / name).mkdir()
 
     def start(self, name, program, *flags):
-        self.ports.setdefault(name, free_port())
+        self._port(name)
         self.commands[name] = [os.path.join(self.binaries, program), f"--model={self.model}", f"--name={name}",
                                f"--listen=127.0.0.1:{self.ports[name]}",
                                f"--address_file={self.folder}/{name}.address", *flags]
@@ -53,10 +50,15 @@ class Cluster:
                 self.commands[name], stdout=log, stderr=log, cwd=self.folder / "work", env=environment,
                 preexec_fn=_allow_core_dumps)
 
+    def _port(self, name):
+        """Chooses the port of a process, unless it has one."""
+        if name not in self.ports:
+            self.ports[name] = stable_port()
+
     def _list(self, prefix, count):
         names = [f"{prefix}-{i}" for i in range(count)]
         for name in names:
-            self.ports.setdefault(name, free_port())
+            self._port(name)
         return ",".join(f"127.0.0.1:{self.ports[name]}" for name in names)
 
     def start_all(self, router_flags=(), dense_flags=(), expert_flags=(), all_flags=()):

@@ -17,6 +17,7 @@
 #include "tests/e2e/health.h"
 #include "tests/e2e/http.h"
 #include "tests/faults/cluster/eventually.h"
+#include "tests/faults/cluster/stable_port.h"
 
 namespace apollo {
 namespace {
@@ -32,7 +33,7 @@ std::string ReadAll(const std::string& path) {
 }
 
 std::string PortOf(const std::string& address) {
-  return address.empty() ? "0" : address.substr(address.rfind(':') + 1);
+  return address.substr(address.rfind(':') + 1);
 }
 
 const char* Program(ProcessKind kind) {
@@ -56,7 +57,11 @@ void Append(std::vector<std::string>& all,
 
 Deployment::Deployment(std::string programs, Layout layout, std::uint64_t seed)
     : programs_(std::move(programs)), layout_(std::move(layout)), seed_(seed) {
-  for (const std::string& name : NamesOf(layout_)) processes_[name];
+  const auto any = [] { return absl::StrCat("127.0.0.1:", StablePort()); };
+  for (const std::string& name : NamesOf(layout_)) {
+    processes_[name].address = any();
+    processes_[name].metrics = any();
+  }
 }
 
 Deployment::~Deployment() {

@@ -77,7 +77,7 @@ class Deployment {
  private:
   struct Process {
     std::unique_ptr<ChildProcess> child;
-    std::string address, metrics;  // "host:port"; empty: never started.
+    std::string address, metrics;  // "host:port", the same for each start.
     bool wanted = false;           // It shall run.
   };
 

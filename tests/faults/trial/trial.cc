@@ -235,7 +235,7 @@ void Trial::CheckGrowth() {
     if (cluster_->Pid(name) != before.first) continue;  // A new process.
     const ProcessUsage& old = before.second;
     ProcessUsage now;
-    const bool small = Eventually(absl::Seconds(20), [&] {
+    const bool small = Eventually(kPatience, [&] {
       now = cluster_->Usage(name);
       return now.descriptors <= old.descriptors + kMoreDescriptors &&
              now.resident_bytes <= old.resident_bytes + kMoreBytes;

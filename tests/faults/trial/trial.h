@@ -108,6 +108,6 @@ class Trial {
 inline constexpr absl::Duration kLease = absl::Milliseconds(300);
 
 // The time in which anything but a wait for its own sake must happen.
-inline constexpr absl::Duration kPatience = absl::Seconds(60);
+inline constexpr absl::Duration kPatience = absl::Minutes(2);
 
 }  // namespace apollo
