@@ -22,11 +22,12 @@ class WorkerLinkAcceptor final : public LinkAcceptor {
 
   std::shared_ptr<FrameHandler> OnAccept(std::shared_ptr<Link> link) override {
     auto session = std::make_shared<LinkSession>(
-        self_, events_, [this](const absl::Status& status) {
+        self_, events_,
+        [this](const absl::Status& status, const std::string& peer) {
           // The peer learns only that the link has ended.
           if (status.code() == absl::StatusCode::kFailedPrecondition ||
               status.code() == absl::StatusCode::kPermissionDenied) {
-            LogOnce(std::string(status.message()));
+            LogOnce(peer, std::string(status.message()));
           }
         });
     session->Begin(std::move(link));
@@ -35,14 +36,14 @@ class WorkerLinkAcceptor final : public LinkAcceptor {
 
  private:
   // A refused peer redials again and again.
-  void LogOnce(const std::string& reason) {
+  void LogOnce(const std::string& peer, const std::string& reason) {
     {
       MutexLock lock(mutex_);
       if (reasons_.size() >= kMaxReasons || !reasons_.insert(reason).second) {
         return;
       }
     }
-    LogWarning("link_refused", {{"reason", reason}});
+    LogWarning("link_refused", {{"peer", peer}, {"reason", reason}});
   }
 
   static constexpr std::size_t kMaxReasons = 100;

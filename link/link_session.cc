@@ -34,8 +34,7 @@ WorkerInfo WithInstance(WorkerInfo info) {
 
 }  // namespace
 
-LinkSession::LinkSession(WorkerInfo self, LinkEvents& events,
-                         std::function<void(absl::Status)> ended)
+LinkSession::LinkSession(WorkerInfo self, LinkEvents& events, Ended ended)
     : id_(NextLinkId()),
       self_(WithInstance(std::move(self))),
       events_(events),
@@ -140,6 +139,7 @@ void LinkSession::OnFrame(Frame frame) {
       return;
     }
     const WorkerInfo* info = std::get_if<WorkerInfo>(&frame.body);
+    if (info != nullptr && !peer_) peer_name_ = info->name;
     refusal_ = info != nullptr && !peer_
                    ? CheckPeer(self_, *info)
                    : absl::InvalidArgumentError(
@@ -155,14 +155,16 @@ void LinkSession::OnFrame(Frame frame) {
 }
 
 void LinkSession::OnClosed(absl::Status status) {
+  std::string peer;
   {
     MutexLock lock(mutex_);
     closed_ = true;
+    peer = peer_name_;
     link_ = nullptr;
     if (!refusal_.ok()) status = refusal_;
     if (up_) events_.OnLinkDown(id_, status);
   }
-  if (ended_) ended_(status);
+  if (ended_) ended_(status, peer);
 }
 
 }  // namespace apollo

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/mutex.h"
@@ -48,9 +49,10 @@ class LinkSession final : public FrameHandler {
   // An instance of 0 in `self` stands for that of this process. `events` must
   // outlive the session. `ended`, if given, is called once when the link is
   // closed, even if it was never up; for a refused peer with the error of
-  // CheckPeer.
-  LinkSession(WorkerInfo self, LinkEvents& events,
-              std::function<void(absl::Status)> ended);
+  // CheckPeer. `peer` is the name that the peer has given, also a refused one;
+  // empty: none yet.
+  using Ended = std::function<void(absl::Status, const std::string& peer)>;
+  LinkSession(WorkerInfo self, LinkEvents& events, Ended ended);
 
   // Begins the session on its link: sends the description of this worker.
   void Begin(std::shared_ptr<Link> link);
@@ -78,7 +80,7 @@ class LinkSession final : public FrameHandler {
   const LinkId id_;
   const WorkerInfo self_;
   LinkEvents& events_;
-  const std::function<void(absl::Status)> ended_;
+  const Ended ended_;
 
   Mutex mutex_;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
@@ -89,6 +91,7 @@ class LinkSession final : public FrameHandler {
   bool up_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);
+  std::string peer_name_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace apollo

@@ -49,9 +49,13 @@ struct Side {
   explicit Side(WorkerInfo hello)
       : session(std::make_shared<LinkSession>(
             std::move(hello), log,
-            [this](absl::Status s) { ended.push_back(s); })) {}
+            [this](absl::Status s, const std::string& peer) {
+              ended.push_back(s);
+              peers.push_back(peer);
+            })) {}
   Log log;
   std::vector<absl::Status> ended;
+  std::vector<std::string> peers;  // Their names at the end.
   std::shared_ptr<LinkSession> session;
 };
 
@@ -86,6 +90,7 @@ TEST(LinkSessionTest, UpThenFramesThenDown) {
   EXPECT_EQ(b.log.text, "up a; frame 1; frame 2; lost; ");
   ASSERT_EQ(a.ended.size(), 1u);
   EXPECT_TRUE(a.ended[0].ok());
+  EXPECT_EQ(a.peers[0], "b");
   ASSERT_EQ(b.ended.size(), 1u);
   EXPECT_EQ(b.ended[0].code(), absl::StatusCode::kUnavailable);
 }
@@ -131,6 +136,7 @@ void ExpectRefused(Side& a, Side& b, const std::string& why) {
               b.ended[0].code() == absl::StatusCode::kFailedPrecondition);
   const std::string reason((a_refused ? a : b).ended[0].message());
   EXPECT_NE(reason.find(why), std::string::npos) << reason;
+  EXPECT_EQ((a_refused ? a : b).peers[0], a_refused ? "b" : "a");
 }
 
 TEST(LinkSessionTest, AnotherModelIsRefused) {

@@ -74,8 +74,9 @@ void PeerSet::Poll() {
         continue;
       }
       peer.session = std::make_shared<LinkSession>(
-          self_, events_, [this, address](const absl::Status& status) {
-            Ended(address, status);
+          self_, events_,
+          [this, address](const absl::Status& status, const std::string& name) {
+            Ended(address, status, name);
           });
       peer.dialed_at = clock_.Now();
       to_dial.emplace_back(address, peer.session);
@@ -134,7 +135,8 @@ void PeerSet::Dial(const std::string& address,
   if (stopping) link->Close();
 }
 
-void PeerSet::Ended(const std::string& address, const absl::Status& status) {
+void PeerSet::Ended(const std::string& address, const absl::Status& status,
+                    const std::string& name) {
   MutexLock lock(mutex_);
   Peer& peer = peers_.at(address);
   if (peer.session != nullptr) {
@@ -151,9 +153,16 @@ void PeerSet::Ended(const std::string& address, const absl::Status& status) {
       kFirstPause * (1 << std::clamp(peer.failures - 1, 0, 10));
   peer.next_dial = now + std::min(pause, kLongestPause);
   if (!peer.is_self && !peer.leaving && !stopping_ && peer.failures == 1) {
-    LogWarning("link_lost", {{"address", address},
-                             {"code", absl::StatusCodeToString(status.code())},
-                             {"reason", std::string(status.message())}});
+    std::vector<LogField> fields = {{"address", address}};
+    // One that does not answer is still known from its last link.
+    if (!name.empty()) {
+      fields.emplace_back("peer", name);
+    } else if (peer.last) {
+      fields.emplace_back("peer", peer.last->name);
+    }
+    fields.emplace_back("code", absl::StatusCodeToString(status.code()));
+    fields.emplace_back("reason", std::string(status.message()));
+    LogWarning("link_lost", fields);
   }
   // With the lock held, because the destructor waits for this.
   changed_.notify_all();

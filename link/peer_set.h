@@ -66,7 +66,9 @@ class PeerSet {
   // Opens a link to an address; a session for it is in peers_.
   void Dial(const std::string& address,
             const std::shared_ptr<LinkSession>& session);
-  void Ended(const std::string& address, const absl::Status& status);
+  // `name` is that of the peer; empty: it has given none over this link.
+  void Ended(const std::string& address, const absl::Status& status,
+             const std::string& name);
 
   // Constant after construction.
   const Dialer dialer_;

@@ -1,5 +1,6 @@
 #include "link/peer_set.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -90,6 +91,35 @@ TEST_F(PeerSetTest, DialsEachAddressOnce) {
   EXPECT_EQ(dialed_, (std::vector<std::string>{"a:1", "b:2"}));
   links_[0]->Greet({WorkerRole::kExpert, "x", "m", "1", {}});
   EXPECT_EQ(events_.up, 1);
+}
+
+TEST_F(PeerSetTest, ALostLinkIsLoggedWithTheNameOfThePeer) {
+  testing::internal::CaptureStderr();
+  const auto peers = Make({"a:1", "b:2"});
+  peers->Poll();
+  // One that has never answered has no name.
+  links_[1]->End(absl::UnavailableError("refused"));
+  links_[0]->Greet({WorkerRole::kExpert, "x", "m", "1", {}});
+  links_[0]->End(absl::UnavailableError("gone"));
+  const std::string lines = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(lines,
+              testing::HasSubstr(
+                  R"("link_lost","address":"b:2","code":"UNAVAILABLE")"));
+  EXPECT_THAT(lines, testing::HasSubstr(
+                         R"("link_lost","address":"a:1","peer":"x","code":)"));
+}
+
+TEST_F(PeerSetTest, TheNameIsKnownWhileThePeerDoesNotComeBack) {
+  const auto peers = Make({"a:1"});
+  peers->Poll();
+  links_[0]->Greet({WorkerRole::kExpert, "x", "m", "1", {}});
+  clock_.now += absl::Minutes(1);
+  links_[0]->End(absl::UnavailableError("gone"));
+  UntilNextDial(*peers);
+  testing::internal::CaptureStderr();
+  links_[1]->End(absl::UnavailableError("refused"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr(R"("address":"a:1","peer":"x","code":)"));
 }
 
 TEST_F(PeerSetTest, DescribesPeersAndWhyTheyAreLost) {

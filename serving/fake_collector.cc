@@ -33,7 +33,7 @@ class FakeCollector::Service final : public collector::TraceService::Service {
         }
       }
     }
-    text_ += request->DebugString();
+    requests_.push_back(*request);
     changed_.notify_all();
     return grpc::Status::OK;
   }
@@ -42,7 +42,7 @@ class FakeCollector::Service final : public collector::TraceService::Service {
   CondVar changed_;
   bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Received> received_ ABSL_GUARDED_BY(mutex_);
-  std::string text_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Request> requests_ ABSL_GUARDED_BY(mutex_);
 };
 
 FakeCollector::FakeCollector(
@@ -72,9 +72,15 @@ std::vector<FakeCollector::Received> FakeCollector::received() {
   return service_->received_;
 }
 
-std::string FakeCollector::text() {
+std::vector<FakeCollector::Request> FakeCollector::requests() {
   MutexLock lock(service_->mutex_);
-  return service_->text_;
+  return service_->requests_;
+}
+
+std::string FakeCollector::text() {
+  std::string text;
+  for (const Request& request : requests()) text += request.DebugString();
+  return text;
 }
 
 bool FakeCollector::Await(

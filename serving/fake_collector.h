@@ -1,6 +1,7 @@
 #pragma once
 
 #include <grpcpp/grpcpp.h>
+#include <opentelemetry/proto/collector/trace/v1/trace_service.pb.h>
 #include <opentelemetry/proto/trace/v1/trace.pb.h>
 
 #include <functional>
@@ -17,6 +18,8 @@ namespace apollo {
 class FakeCollector {
  public:
   using Span = opentelemetry::proto::trace::v1::Span;
+  using Request =
+      opentelemetry::proto::collector::trace::v1::ExportTraceServiceRequest;
 
   // A span and the process that has sent it.
   struct Received {
@@ -34,6 +37,8 @@ class FakeCollector {
   void Hang(bool hang);
 
   std::vector<Received> received();
+  // Everything received, call by call.
+  std::vector<Request> requests();
   // Everything received, as text.
   std::string text();
   // Waits until `enough` of what was received. Returns false after a minute.

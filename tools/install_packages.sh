@@ -67,6 +67,7 @@ dev_packages=(
   python3-grpcio    # clients/python/client_test.py, tests/metrics/load.py.
   python3-jinja2    # deploy/envoy/make_config.py.
   python3-protobuf
+  python3-yaml      # deploy/grafana/provisioning_test.py.
   shellcheck
   systemd  # systemd-analyze, for deploy/systemd/units_test.py.
 )

@@ -127,7 +127,9 @@ void DeviceReceiver::End(const std::string& reason) {
   state_ = State::kClosed;
   since_ = context_.clock->Now();
   context_.send_now({DeviceEnded{epoch_, received_, reason}});
-  LogWarning("device_path_ended", {{"direction", "in"}, {"reason", reason}});
+  LogWarning(
+      "device_path_ended",
+      {{"peer", context_.peer()}, {"direction", "in"}, {"reason", reason}});
   context_.path_changed(false);
 }
 
@@ -136,7 +138,9 @@ absl::Status DeviceReceiver::CheckCommunicator() {
   if (idle_ && state_ == State::kOpening) {
     state_ = State::kUp;
     credit_due_ = true;
-    LogInfo("device_path_open", {{"direction", "in"}, {"epoch", epoch_}});
+    LogInfo(
+        "device_path_open",
+        {{"peer", context_.peer()}, {"direction", "in"}, {"epoch", epoch_}});
     context_.path_changed(true);
   }
   return absl::OkStatus();

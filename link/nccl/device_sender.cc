@@ -141,7 +141,8 @@ void DeviceSender::Ended(const std::string& reason) {
   state_ = State::kClosed;
   const absl::Duration pause = backoff_.Next();
   reopen_at_ = context_.clock->Now() + pause;
-  LogWarning("device_path_ended", {{"direction", "out"},
+  LogWarning("device_path_ended", {{"peer", context_.peer()},
+                                   {"direction", "out"},
                                    {"reason", reason},
                                    {"retry_s", absl::ToDoubleSeconds(pause)}});
   context_.path_changed(false);
@@ -165,7 +166,9 @@ void DeviceSender::CheckCommunicator() {
   ready_ = ready_ || *idle;
   if (state_ == State::kOpening && ready_ && ring_bytes_ > 0) {
     state_ = State::kUp;
-    LogInfo("device_path_open", {{"direction", "out"}, {"epoch", epoch_}});
+    LogInfo(
+        "device_path_open",
+        {{"peer", context_.peer()}, {"direction", "out"}, {"epoch", epoch_}});
     context_.path_changed(true);
   }
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/clock.h"
@@ -35,6 +36,8 @@ struct DirectionContext {
   // See NcclLinkOptions.
   std::function<void(RowsPath, std::size_t bytes)> rows_sent =
       [](RowsPath, std::size_t) {};
+  // Returns the name of the peer, for logs; empty if it is unknown.
+  std::function<std::string()> peer = [] { return std::string(); };
 };
 
 }  // namespace apollo

@@ -58,7 +58,13 @@ DirectionContext NcclLink::Context(bool outgoing) {
           [this, outgoing](bool open) { PathChanged(outgoing, open); },
           [this](RowsPath path, std::size_t bytes) {
             if (options_.rows_sent) options_.rows_sent(path, bytes);
-          }};
+          },
+          [this] { return PeerName(); }};
+}
+
+std::string NcclLink::PeerName() {
+  MutexLock lock(mutex_);
+  return peer_name_;
 }
 
 void NcclLink::PathChanged(bool outgoing, bool open) {
@@ -198,6 +204,7 @@ void NcclLink::TakePeer(const WorkerInfo& info) {
     MutexLock lock(mutex_);
     if (peer_) return;
     peer_ = info.device_transport;
+    peer_name_ = info.name;
   }
   const absl::Status check =
       CheckTransport(options_.transport, info.device_transport);

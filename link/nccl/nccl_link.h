@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -101,6 +102,8 @@ class NcclLink final : public Link, public FrameHandler {
   using Incoming = std::variant<Frame, absl::Status>;  // A status is the last.
 
   DirectionContext Context(bool outgoing);
+  // Returns the name that the peer has given; empty: none yet.
+  std::string PeerName();
   // Notes that the path of a direction has opened, or has ended or could not be
   // opened.
   void PathChanged(bool outgoing, bool open);
@@ -140,6 +143,7 @@ class NcclLink final : public Link, public FrameHandler {
   std::optional<absl::Status> reason_ ABSL_GUARDED_BY(mutex_);
   bool said_hello_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<DeviceTransport> peer_ ABSL_GUARDED_BY(mutex_);
+  std::string peer_name_ ABSL_GUARDED_BY(mutex_);
   std::atomic<bool> closed_ = false;
   std::atomic<bool> ended_ = false;
   std::atomic<bool> tick_posted_ = false;

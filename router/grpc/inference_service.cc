@@ -9,6 +9,7 @@
 #include "router/grpc/routing_call.h"
 #include "router/grpc/score_call.h"
 #include "router/grpc/status_call.h"
+#include "router/grpc/status_size.h"
 #include "router/grpc/to_proto.h"
 #include "router/grpc/unary_call.h"
 #include "router/grpc/wire_request.h"
@@ -127,12 +128,12 @@ grpc::ServerUnaryReactor* InferenceService::GetRouting(
 
 grpc::ServerUnaryReactor* InferenceService::GetStatus(
     grpc::CallbackServerContext* server_context,
-    const v1::GetStatusRequest* /*request*/, v1::GetStatusResponse* response) {
+    const v1::GetStatusRequest* request, v1::GetStatusResponse* response) {
   grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
   StartStatusCall(
       context_, server_context,
       Admit(RpcMethod::kGetStatus, *server_context, /*request=*/nullptr),
-      response, reactor);
+      MostBytesOf(*request), response, reactor);
   return reactor;
 }
 

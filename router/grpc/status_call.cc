@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "router/grpc/grpc_status.h"
+#include "router/grpc/status_size.h"
 #include "router/grpc/to_proto.h"
 #include "router/process_status.h"
 #include "router/session/new_ids.h"
@@ -39,7 +40,8 @@ ProcessStatus RouterStatus(const SessionContext& context) {
 
 void StartStatusCall(const SessionContext& context,
                      grpc::CallbackServerContext* server_context,
-                     Admission admission, v1::GetStatusResponse* response,
+                     Admission admission, std::size_t most_bytes,
+                     v1::GetStatusResponse* response,
                      grpc::ServerUnaryReactor* reactor) {
   auto metrics = std::make_shared<RequestMetrics::Request>(
       context.metrics, "GetStatus", context.clock.Now());
@@ -60,11 +62,12 @@ void StartStatusCall(const SessionContext& context,
     }
   }
   context.backend.CollectStatus(
-      [metrics, pass, &clock = context.clock, response,
+      [metrics, pass, most_bytes, &clock = context.clock, response,
        reactor](const std::vector<ProcessStatus>& workers) {
         for (const ProcessStatus& status : workers) {
           *response->add_processes() = ToProto(status);
         }
+        ShortenStatus(most_bytes, *response);
         pass->End(absl::StatusCode::kOk);
         metrics->End("OK", clock.Now());
         reactor->Finish(grpc::Status::OK);

@@ -86,6 +86,30 @@ TEST_F(StatusCallTest, ShowsTheUseOfEachProcess) {
   EXPECT_EQ(response.families_size() > 0, model_->config.num_experts > 0);
 }
 
+TEST_F(StatusCallTest, AClientGetsAtMostTheBytesThatItAccepts) {
+  PlacementReport large;
+  for (int expert = 0; expert < 400'000; ++expert) {
+    large.experts.push_back({0, expert, ExpertHold::kAuto, 1'700'000'000, 1});
+  }
+  backend_->SetStatus(
+      {{.role = ProcessRole::kExpertWorker, .placement = large}});
+  v1::GetStatusResponse response;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub_->GetStatus(&context, {}, &response).ok());
+  }
+  ASSERT_EQ(response.processes_size(), 2);
+  EXPECT_EQ(response.processes(1).placement().experts_size(), 0);
+  ASSERT_EQ(response.processes(1).placement().layers_size(), 1);
+  EXPECT_EQ(response.processes(1).placement().layers(0).own_rows(), 400'000u);
+  // The channel of this test accepts what gRPC's default does.
+  v1::GetStatusRequest request;
+  request.set_max_response_bytes(8 << 20);
+  grpc::ClientContext context;
+  EXPECT_EQ(stub_->GetStatus(&context, request, &response).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
 TEST_F(StatusCallTest, ARouterThatTurnsCallsAwayIsDraining) {
   calls_->TurnAway();
   grpc::ClientContext context;

@@ -21,6 +21,7 @@ import look  # noqa: E402
 import streams  # noqa: E402
 import traffic  # noqa: E402
 from cluster import SECONDS, Cluster  # noqa: E402
+from collector import Collector  # noqa: E402
 from sweep import Sweep  # noqa: E402
 
 BINARIES, ROOT = (os.path.abspath(path) for path in sys.argv[1:3])
@@ -37,6 +38,8 @@ class CanaryTest(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.cluster = Cluster(BINARIES, MODEL, self.folder)
+        self.spans = Collector(BINARIES)
+        self.addCleanup(self.spans.stop)
         self.addCleanup(self.cluster.stop)
         self.canaries = canaries.Canaries()
         for name, phrase in canaries.PHRASES.items():
@@ -52,7 +55,7 @@ class CanaryTest(unittest.TestCase):
             # So small that sequences are preempted and their places used again.
             dense_flags=["--cache_megabytes=1", "--max_running=6"], expert_flags=["--cache_megabytes=1"],
             # A process that is killed is noticed at once; one that only waits for a processor is not lost.
-            all_flags=["--lease=8s"])
+            all_flags=["--lease=8s", f"--trace_endpoint={self.spans.address}"])
         for i in range(2):
             self.routers.append(api.Api(self.messages, self.cluster.addresses(f"router-{i}")[0]))
         for router in self.routers:
@@ -136,6 +139,13 @@ class CanaryTest(unittest.TestCase):
             named = {line.get("request_id") for line in lines if line["event"] == event}
             self.assertIn("stream-0", named, f"{event} of {role}")
 
+    def check_traces(self, traces):
+        """Every role has sent spans, with attributes and events."""
+        for name in ("apollo-router", "apollo.v1.InferenceService/Generate", "sequence_started", "apollo.language",
+                     "apollo-dense-worker", "apollo.internal.v1.DenseWorkerService/Run", "decode",
+                     "apollo-expert-worker", "first_rows_computed", "apollo.positions", "stream-0"):
+            self.assertIn(name.encode(), traces)
+
     def check_no_dumps(self):
         """Whatever the machine does with dumps: not all leave files here."""
         for name, process in self.cluster.processes.items():
@@ -160,16 +170,20 @@ class CanaryTest(unittest.TestCase):
         look.at_processes(late, self.cluster, self.routers)
         self.cluster.stop()
         look.at_files(late, self.cluster, self.before)
+        traces = self.spans.take()
+        late.look("traces", traces)
         for _, error in self.errors:
             late.look_at_error("errors", error)
         self.assertEqual(sorted(set(early.leaks + late.leaks)), [])
 
         # Each channel was looked at, and each kind of trouble has happened.
-        for channel in ("logs", "metrics", "audit log", "errors", "address files", "GetStatus", "GetRouting"):
+        for channel in ("logs", "metrics", "audit log", "errors", "address files", "GetStatus", "GetRouting",
+                        "traces"):
             self.assertGreater(late.bytes.get(channel, 0), 100, channel)
         codes = {error.code().name for _, error in self.errors}
         self.assertLessEqual({"INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED"}, codes)
         self.check_request_ids()
+        self.check_traces(traces)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import api  # noqa: E402
 import canaries  # noqa: E402
 import look  # noqa: E402
 from cluster import SECONDS, Cluster  # noqa: E402
+from collector import Collector  # noqa: E402
 from sweep import Sweep  # noqa: E402
 
 BINARIES, ROOT = (os.path.abspath(path) for path in sys.argv[1:3])
@@ -39,8 +40,10 @@ class ControlTest(unittest.TestCase):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         cluster = Cluster(BINARIES, MODEL, folder)
         self.addCleanup(cluster.stop)
+        spans = Collector(BINARIES)
+        self.addCleanup(spans.stop)
         cluster.start("router", "tests/privacy/leaky_router", f"--leak={leak}", f"--audit_log={folder}/router.audit",
-                      *flags)
+                      f"--trace_endpoint={spans.address}", *flags)
         router = api.Api(self.messages, cluster.addresses("router")[0])
         self.addCleanup(router.close)
         found = canaries.Canaries()
@@ -62,6 +65,10 @@ class ControlTest(unittest.TestCase):
             look.at_processes(sweep, cluster, [router])
         cluster.stop()
         look.at_files(sweep, cluster, before)
+        traces = spans.take()
+        sweep.look("traces", traces)
+        if leak != "core":
+            self.assertIn(b"apollo.v1.InferenceService/Generate", traces)
         for error in errors:
             sweep.look_at_error("errors", error)
         return {channel for channel, _ in sweep.leaks}
@@ -73,7 +80,8 @@ class ControlTest(unittest.TestCase):
         for leak, channels in {
                 "log": {"logs"}, "log_tokens": {"logs"}, "output": {"logs"}, "metrics": {"metrics"},
                 "audit": {"audit log"}, "status": {"GetStatus"}, "file": {"files in work"}, "tmp": {"files in tmp"},
-                "address": {"address files"},
+                "address": {"address files"}, "span_name": {"traces"}, "span_attribute": {"traces"},
+                "span_event": {"traces"}, "span_tokens": {"traces"},
                 # The log tells the reason, too.
                 "error": {"errors", "logs"}}.items():
             with self.subTest(leak):

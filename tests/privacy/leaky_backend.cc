@@ -6,8 +6,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 
+#include "common/clock.h"
 #include "common/log.h"
+#include "tracing/span.h"
+#include "tracing/trace_context.h"
 
 namespace apollo {
 
@@ -63,9 +67,31 @@ void LeakyBackend::Leak(const std::string& text,
     status_ = text;
   } else if (leak_ == "core") {
     std::abort();
+  } else if (leak_.rfind("span_", 0) == 0) {
+    LeakToSpan(text, tokens);
   } else {
     LeakToFile(text);
   }
+}
+
+void LeakyBackend::LeakToSpan(const std::string& text,
+                              const std::vector<std::int32_t>& tokens) {
+  const absl::Duration now = Clock::Real().Now();
+  Span span = MakeSpan("sequence", SpanKind::kInternal,
+                       BeginSpan(/*parent=*/std::nullopt, /*sample=*/1),
+                       /*parent=*/std::nullopt, now);
+  span.ended = now;
+  if (leak_ == "span_name") span.name = text;
+  if (leak_ == "span_attribute") {
+    span.attributes = {{"apollo.prompt", std::vector<std::string>{text}}};
+  }
+  if (leak_ == "span_event") {
+    span.events.push_back({"prompt_received", now, {{"text", text}}});
+  }
+  if (leak_ == "span_tokens") {
+    span.attributes = {{"apollo.tokens", absl::StrJoin(tokens, ", ")}};
+  }
+  tracer_->Take(std::move(span));
 }
 
 void LeakyBackend::LeakToFile(const std::string& text) const {

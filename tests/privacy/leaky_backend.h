@@ -2,6 +2,7 @@
 
 #include <prometheus/registry.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "model/tokenizer/tokenizer.h"
 #include "router/audit/audit_log.h"
 #include "router/backend.h"
+#include "tracing/tracer.h"
 
 namespace apollo {
 
@@ -20,14 +22,17 @@ namespace apollo {
 // Thread-safe.
 class LeakyBackend final : public RouterBackend {
  public:
-  // All but `leak` must outlive the backend. `audit` may be null. `leak` is one
-  // of: log, log_tokens, output, metrics, audit, status, error, file, tmp,
-  // address, core; or "none".
+  // All but `leak` must outlive the backend. `audit` and `tracer` may be null.
+  // `leak` is one of: log, log_tokens, output, metrics, audit, status, error,
+  // file, tmp, address, core, span_name, span_attribute, span_event,
+  // span_tokens; or "none".
   LeakyBackend(const Tokenizer& tokenizer, prometheus::Registry& registry,
-               AuditLog* audit, std::string leak, std::string address_file)
+               AuditLog* audit, Tracer* tracer, std::string leak,
+               std::string address_file)
       : tokenizer_(tokenizer),
         registry_(registry),
         audit_(audit),
+        tracer_(tracer),
         leak_(std::move(leak)),
         address_file_(std::move(address_file)) {}
 
@@ -46,11 +51,14 @@ class LeakyBackend final : public RouterBackend {
 
  private:
   void Leak(const std::string& text, const std::vector<std::int32_t>& tokens);
+  void LeakToSpan(const std::string& text,
+                  const std::vector<std::int32_t>& tokens);
   void LeakToFile(const std::string& text) const;
 
   const Tokenizer& tokenizer_;
   prometheus::Registry& registry_;
   AuditLog* const audit_;
+  Tracer* const tracer_;
   const std::string leak_;
   const std::string address_file_;
   Mutex mutex_;

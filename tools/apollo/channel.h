@@ -9,6 +9,10 @@
 
 namespace apollo::client {
 
+// The largest response that is accepted: enough for the token list of the
+// longest text that the server accepts, and for the status of a large cluster.
+inline constexpr int kMaxResponseBytes = 64 << 20;
+
 // Returns a channel to options.server ("host:port"), over TLS if options.tls_ca
 // is given. Sends the token of options.token_file, if there is one, with each
 // call. Connects with the first call, which fails at once if the server is

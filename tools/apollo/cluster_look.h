@@ -19,7 +19,11 @@ struct ClusterLook {
   std::optional<Failure> failure;
 };
 
-// Asks the routers, one after the other.
+// Asks all routers at the same time, with one deadline: one that hangs costs
+// the answers of no other.
 ClusterLook LookAtCluster(Session& session);
+
+// Returns a request for as much as a channel (channel.h) accepts.
+v1::GetStatusRequest WholeStatus();
 
 }  // namespace apollo::client

@@ -186,7 +186,7 @@ int RunPlacement(Session& session) {
   v1::GetStatusResponse response;
   const int code =
       Call(session, &v1::InferenceService::StubInterface::GetStatus,
-           v1::GetStatusRequest(), response);
+           WholeStatus(), response);
   if (code != kOk) return code;
   return Print(session, response, PlacementTable(response, std::time(nullptr)));
 }

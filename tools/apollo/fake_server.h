@@ -37,6 +37,8 @@ class FakeService final : public v1::InferenceService::Service {
   v1::GetModelResponse model;
   v1::GetRoutingResponse routing;
   v1::GetStatusResponse cluster;
+  // Called within each GetStatus; looks() counts it already.
+  std::function<void(const grpc::ServerContext&)> on_look;
   // Rows that each process computes between two calls of GetStatus.
   std::uint64_t rows_between = 0;
   grpc::Status status;  // Of every call except Generate.
@@ -93,11 +95,16 @@ class FakeService final : public v1::InferenceService::Service {
     return status;
   }
   grpc::Status GetStatus(grpc::ServerContext* context,
-                         const v1::GetStatusRequest*,
+                         const v1::GetStatusRequest* request,
                          v1::GetStatusResponse* response) override {
     context->AddTrailingMetadata("x-request-id", "status-1");
+    {
+      MutexLock lock(mutex_);
+      ++looks_;
+      status_request_ = *request;
+    }
+    if (on_look) on_look(*context);
     MutexLock lock(mutex_);
-    ++looks_;
     const auto header = context->client_metadata().find("authorization");
     authorization_ =
         header == context->client_metadata().end()
@@ -115,6 +122,10 @@ class FakeService final : public v1::InferenceService::Service {
     MutexLock lock(mutex_);
     return looks_;
   }
+  v1::GetStatusRequest status_request() {
+    MutexLock lock(mutex_);
+    return status_request_;
+  }
   std::string authorization() {
     MutexLock lock(mutex_);
     return authorization_;
@@ -129,6 +140,7 @@ class FakeService final : public v1::InferenceService::Service {
   int looks_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string authorization_ ABSL_GUARDED_BY(mutex_);
   v1::GetRoutingRequest routing_request_ ABSL_GUARDED_BY(mutex_);
+  v1::GetStatusRequest status_request_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::GenerateRequest> generate_requests_ ABSL_GUARDED_BY(mutex_);
   v1::ScoreRequest score_request_ ABSL_GUARDED_BY(mutex_);
 };

@@ -10,12 +10,15 @@
 
 namespace apollo::client {
 
-Interrupt::Scope::Scope(Interrupt& interrupt, grpc::ClientContext& context)
+Interrupt::Scope::Scope(Interrupt& interrupt,
+                        std::vector<grpc::ClientContext*> contexts)
     : interrupt_(interrupt) {
   MutexLock lock(interrupt_.mutex_);
-  interrupt_.context_ = &context;
+  interrupt_.contexts_ = std::move(contexts);
   if (interrupt_.remember_ && interrupt_.cancelled_) {
-    context.TryCancel();
+    for (grpc::ClientContext* context : interrupt_.contexts_) {
+      context->TryCancel();
+    }
   } else {
     interrupt_.cancelled_ = false;  // It was too late for an earlier call.
   }
@@ -23,13 +26,13 @@ Interrupt::Scope::Scope(Interrupt& interrupt, grpc::ClientContext& context)
 
 Interrupt::Scope::~Scope() {
   MutexLock lock(interrupt_.mutex_);
-  interrupt_.context_ = nullptr;
+  interrupt_.contexts_.clear();
 }
 
 bool Interrupt::Cancel() {
   MutexLock lock(mutex_);
-  if (context_ == nullptr && !pausing_ && !remember_) return keep_running_;
-  if (context_ != nullptr) context_->TryCancel();
+  if (contexts_.empty() && !pausing_ && !remember_) return keep_running_;
+  for (grpc::ClientContext* context : contexts_) context->TryCancel();
   pausing_ = false;
   cancelled_ = true;
   changed_.notify_all();

@@ -3,20 +3,23 @@
 #include <grpcpp/client_context.h>
 
 #include <chrono>
+#include <vector>
 
 #include "common/mutex.h"
 
 namespace apollo::client {
 
-// Lets one thread (which waits for signals) cancel the call in progress of
+// Lets one thread (which waits for signals) cancel the calls in progress of
 // another. Thread-safe.
 class Interrupt {
  public:
-  // Registers the call of `context` for Cancel() during its lifetime. One at a
-  // time. Both arguments must outlive it.
+  // Registers the calls of contexts for Cancel() during its lifetime. One scope
+  // at a time. All arguments must outlive it.
   class Scope {
    public:
-    Scope(Interrupt& interrupt, grpc::ClientContext& context);
+    Scope(Interrupt& interrupt, grpc::ClientContext& context)
+        : Scope(interrupt, std::vector<grpc::ClientContext*>{&context}) {}
+    Scope(Interrupt& interrupt, std::vector<grpc::ClientContext*> contexts);
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -25,7 +28,7 @@ class Interrupt {
     Interrupt& interrupt_;
   };
 
-  // Cancels the call or pause in progress. Returns false if there is none,
+  // Cancels the calls or the pause in progress. Returns false if there is none,
   // unless KeepRunning or RememberCancel has been called.
   bool Cancel() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -51,7 +54,7 @@ class Interrupt {
 
  private:
   Mutex mutex_;
-  grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::vector<grpc::ClientContext*> contexts_ ABSL_GUARDED_BY(mutex_);
   CondVar changed_;
   bool pausing_ ABSL_GUARDED_BY(mutex_) = false;
   bool keep_running_ ABSL_GUARDED_BY(mutex_) = false;

@@ -113,6 +113,8 @@ v1::GetStatusResponse MergedStatus(const std::vector<RouterAnswer>& answers) {
                local ? seen.name() : ""}]
           .Add(answer.server, seen);
     }
+    merged.set_processes_left_out(std::max(
+        merged.processes_left_out(), answer.status->processes_left_out()));
     for (const v1::CallerStatus& caller : answer.status->callers()) {
       Add(caller, callers[caller.name()]);
     }

@@ -37,7 +37,7 @@ struct Options {
   std::string token_file;
   bool json = false;
   bool verbose = false;
-  // In seconds; 0: the default of the command (see DefaultTimeout in call.h).
+  // In seconds; 0: the default of the command (see DeadlineOf).
   double timeout = 0;
 
   // The question, prompt or text of ask, score, detect and tokenize. "-" reads

@@ -396,7 +396,7 @@ void AddCommonOptions(CLI::App& app, Options& options) {
   app.add_option(
          "--timeout", options.timeout,
          Wrap("Timeout of a request in seconds (default: none for ask and "
-              "chat, 60 for score, 10 for the others)"))
+              "chat, 60 for score, 5 for top, 10 for the others)"))
       ->check(CLI::NonNegativeNumber);
   app.set_version_flag("--version", "apollo " + VersionText(),
                        "Print the version and the commit of the build");

@@ -32,19 +32,40 @@ TableRow RowOf(const v1::PlacedExpert& placed, std::int64_t now) {
           absl::StrCat(placed.guest_rows())};
 }
 
+TableRow RowOf(const v1::LayerPlacement& layer) {
+  return {absl::StrCat(layer.layer()),       absl::StrCat(layer.kept()),
+          absl::StrCat(layer.standby()),     absl::StrCat(layer.own_rows()),
+          absl::StrCat(layer.absent_rows()), absl::StrCat(layer.guest_rows())};
+}
+
+// Returns the experts, or the layers if the answer has only their sums.
+std::vector<TableRow> RowsOf(const v1::PlacementReport& placement,
+                             std::int64_t now) {
+  std::vector<TableRow> rows;
+  if (!placement.layers().empty()) {
+    rows.push_back(
+        {"layer", "kept", "standby", "own rows", "absent", "guests"});
+    for (const v1::LayerPlacement& layer : placement.layers()) {
+      rows.push_back(RowOf(layer));
+    }
+    return rows;
+  }
+  rows.push_back(
+      {"layer", "expert", "held", "for", "own rows", "absent", "guests"});
+  for (const v1::PlacedExpert& placed : placement.experts()) {
+    rows.push_back(RowOf(placed, now));
+  }
+  return rows;
+}
+
 std::string TextOf(const v1::ProcessStatus& process, std::int64_t now) {
   std::string text = absl::StrCat(
       process.name().empty() ? process.address() : process.name(), "\n");
   const v1::PlacementReport& placement = process.placement();
-  if (placement.experts().empty()) {
+  if (placement.experts().empty() && placement.layers().empty()) {
     return absl::StrCat(text, "  reports no placement\n");
   }
-  std::vector<TableRow> rows = {
-      {"layer", "expert", "held", "for", "own rows", "absent", "guests"}};
-  for (const v1::PlacedExpert& placed : placement.experts()) {
-    rows.push_back(RowOf(placed, now));
-  }
-  for (const std::string& line : AlignedRows(rows)) {
+  for (const std::string& line : AlignedRows(RowsOf(placement, now))) {
     absl::StrAppend(&text, "  ", line, "\n");
   }
   if (!placement.last_move().empty()) {

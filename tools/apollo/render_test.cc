@@ -352,6 +352,17 @@ TEST(PlacementTest, HasALineForEachExpertInOneState) {
             "  23     5       absent   -    900       900     0\n"
             "  last move, 2m ago: expert 0 of layer 22 loaded\n");
   placement.Clear();
+  v1::LayerPlacement& layer = *placement.add_layers();
+  layer.set_layer(22);
+  layer.set_kept(126);
+  layer.set_standby(1);
+  layer.set_own_rows(40);
+  layer.set_guest_rows(7);
+  EXPECT_EQ(PlacementTable(status, 4600),
+            "e0\n"
+            "  layer  kept  standby  own rows  absent  guests\n"
+            "  22     126   1        40        0       7\n");
+  placement.Clear();
   EXPECT_EQ(PlacementTable(status, 4600), "e0\n  reports no placement\n");
 }
 

@@ -17,6 +17,8 @@ double TimeLimit(const Options& options) {
       return 0;
     case Command::kScore:
       return 60;
+    case Command::kTop:
+      return 5;
     default:
       return 10;
   }

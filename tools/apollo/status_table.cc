@@ -177,6 +177,12 @@ std::string FamilyLine(const v1::GetStatusResponse& status) {
                       "\n");
 }
 
+std::string LeftOutLine(const v1::GetStatusResponse& status) {
+  if (status.processes_left_out() == 0) return "";
+  return absl::StrCat(status.processes_left_out(),
+                      " more processes: the answer would be too large\n");
+}
+
 std::string CallerTable(const v1::GetStatusResponse& status) {
   if (status.callers().empty()) return "";
   std::vector<TableRow> rows = {{"caller", "streams", "calls", "failed",
@@ -221,12 +227,14 @@ std::string StatusTable(const v1::GetStatusResponse& status,
     const std::string& reason = processes[i]->reason();
     if (!reason.empty()) absl::StrAppend(&text, "    ", reason, "\n");
   }
-  absl::StrAppend(&text, FamilyLine(status), CallerTable(status));
+  absl::StrAppend(&text, LeftOutLine(status), FamilyLine(status),
+                  CallerTable(status));
   return ForTerminal(text);
 }
 
 bool AllReady(const v1::GetStatusResponse& status) {
-  return std::all_of(status.processes().begin(), status.processes().end(),
+  return status.processes_left_out() == 0 &&
+         std::all_of(status.processes().begin(), status.processes().end(),
                      [](const Process& process) {
                        return process.state() == v1::PROCESS_STATE_READY;
                      });

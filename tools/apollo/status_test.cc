@@ -294,6 +294,10 @@ TEST(StatusTest, AsksAllRouters) {
   EXPECT_THAT(fake.out.str(), HasSubstr("fake:1"));
   EXPECT_THAT(fake.out.str(), HasSubstr("other:1"));
   EXPECT_THAT(fake.out.str(), HasSubstr("d:7"));
+  for (FakeService* service : {&fake.service, &other.service}) {
+    EXPECT_EQ(service->status_request().max_response_bytes(),
+              std::uint64_t{kMaxResponseBytes});
+  }
   // One that does not answer is a line of the table.
   fake.service.status = grpc::Status(grpc::StatusCode::INTERNAL, "broken");
   fake.out.str("");
@@ -302,6 +306,55 @@ TEST(StatusTest, AsksAllRouters) {
   EXPECT_THAT(fake.out.str(), HasSubstr("    INTERNAL: broken\n"));
   EXPECT_THAT(fake.out.str(), ContainsRegex("other:1 +ready"));
   EXPECT_EQ(fake.err.str(), "");
+}
+
+TEST(StatusTest, ProcessesThatARouterLeavesOutAreNotReady) {
+  FakeServer fake;
+  *fake.service.cluster.add_processes() = Router();
+  fake.service.cluster.set_processes_left_out(3);
+  EXPECT_EQ(fake.Run(Of(Command::kStatus)), kFailed);
+  EXPECT_THAT(fake.out.str(), HasSubstr("3 more processes"));
+}
+
+TEST(StatusTest, AsksAllRoutersAtTheSameTime) {
+  FakeServer fake;
+  OtherRouter other;
+  fake.other_services = {other.stub.get()};
+  // Each answers only while the other one is asked, too.
+  const auto await = [](FakeService& service) {
+    return [&service](const grpc::ServerContext& context) {
+      while (service.looks() == 0 && !context.IsCancelled()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+    };
+  };
+  fake.service.on_look = await(other.service);
+  other.service.on_look = await(fake.service);
+  *fake.service.cluster.add_processes() = Router();
+  *other.service.cluster.add_processes() = Router();
+  Options options = Of(Command::kStatus, "fake:1,other:1");
+  options.timeout = 120;
+  EXPECT_EQ(fake.Run(options), kOk);
+  EXPECT_THAT(fake.out.str(), ContainsRegex("fake:1 +ready"));
+  EXPECT_THAT(fake.out.str(), ContainsRegex("other:1 +ready"));
+}
+
+TEST(StatusTest, ARouterThatHangsIsALineOfTheTable) {
+  FakeServer fake;
+  OtherRouter other;
+  fake.other_services = {other.stub.get()};
+  fake.service.on_look = [](const grpc::ServerContext& context) {
+    while (!context.IsCancelled()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  };
+  *other.service.cluster.add_processes() = Router();
+  Options options = Of(Command::kStatus, "fake:1,other:1");
+  options.timeout = 5;
+  EXPECT_EQ(fake.Run(options), kFailed);
+  EXPECT_THAT(fake.out.str(), ContainsRegex("fake:1 +unreachable"));
+  EXPECT_THAT(fake.out.str(), HasSubstr("    DEADLINE_EXCEEDED: "));
+  EXPECT_THAT(fake.out.str(), ContainsRegex("other:1 +ready"));
 }
 
 // As a proxy may answer.
