@@ -75,17 +75,23 @@ std::string Deployment::File(const std::string& name,
   return absl::StrCat(folder_.path(), "/", name, ".", what);
 }
 
+std::string Deployment::HostOf(const std::string& name) const {
+  return network_ ? network_->AddressOf(name) : "127.0.0.1";
+}
+
 std::vector<std::string> Deployment::CommandLine(
     const std::string& name) const {
   const ProcessKind kind = KindOf(name);
   const Process& process = processes_.at(name);
+  const std::string host = HostOf(name) + ":";
   std::vector<std::string> argv = {
       absl::StrCat(programs_, "/", Program(kind)),
       "--model=" + layout_.model,
       "--name=" + name,
-      "--listen=127.0.0.1:" + PortOf(process.address),
-      "--metrics_listen=127.0.0.1:" + PortOf(process.metrics),
+      "--listen=" + host + PortOf(process.address),
+      "--metrics_listen=" + host + PortOf(process.metrics),
       "--address_file=" + File(name, "address")};
+  if (network_) argv.push_back("--allow_plaintext");
   if (kind == ProcessKind::kRouter) {
     argv.push_back("--dense_workers=file:" + File(name, "list"));
     Append(argv, layout_.router_flags);
@@ -110,7 +116,14 @@ void Deployment::Launch(const std::string& name,
   Process& process = processes_.at(name);
   std::vector<std::string> argv = CommandLine(name);
   Append(argv, more_flags);
-  process.child = std::make_unique<ChildProcess>(argv, File(name, "log"));
+  const auto start = [&] {
+    process.child = std::make_unique<ChildProcess>(argv, File(name, "log"));
+  };
+  if (network_) {
+    network_->Inside(name, start);
+  } else {
+    start();
+  }
   process.wanted = true;
 }
 
@@ -174,8 +187,11 @@ void Deployment::WriteLists() {
 }
 
 absl::Status Deployment::Start() {
-  if (layout_.proxied) RETURN_IF_ERROR(StartProxies());
   const std::vector<std::string> names = NamesOf(layout_);
+  if (layout_.joints == Joints::kProxies) RETURN_IF_ERROR(StartProxies());
+  if (layout_.joints == Joints::kNetwork) {
+    ASSIGN_OR_RETURN(network_, Network::Make(names, seed_));
+  }
   for (const std::string& name : names) std::ofstream(File(name, "list"));
   for (const std::string& name : names) Launch(name, {});
   for (const std::string& name : names) {
@@ -295,12 +311,45 @@ Proxy& Deployment::Between(const std::string& from, const std::string& to) {
   return *found->second;
 }
 
+std::vector<Proxy*> Deployment::ProxiesOf(const std::string& a,
+                                          const std::string& b) {
+  std::vector<Proxy*> proxies;
+  if (Dials(a, b)) proxies.push_back(&Between(a, b));
+  if (Dials(b, a)) proxies.push_back(&Between(b, a));
+  return proxies;
+}
+
 void Deployment::Partition(const std::string& from, const std::string& to) {
+  if (network_) {
+    network_->Cut(from, to);
+    return;
+  }
   if (Dials(from, to)) Between(from, to).Hold(Way::kToTarget, true);
   if (Dials(to, from)) Between(to, from).Hold(Way::kToClient, true);
 }
 
+void Deployment::SetDelay(const std::string& a, const std::string& b,
+                          absl::Duration delay) {
+  if (network_) {
+    network_->SetDelay(a, b, delay);
+    network_->SetDelay(b, a, delay);
+    return;
+  }
+  for (Proxy* proxy : ProxiesOf(a, b)) proxy->SetDelay(delay);
+}
+
+void Deployment::SetLoss(const std::string& a, const std::string& b,
+                         double probability) {
+  if (network_) {
+    network_->SetLoss(a, b, probability);
+    network_->SetLoss(b, a, probability);
+    return;
+  }
+  for (Proxy* proxy : ProxiesOf(a, b)) proxy->SetLoss(probability);
+}
+
 void Deployment::HealLinks() {
+  if (network_) network_->Heal();
   for (auto& [ends, proxy] : proxies_) proxy->Heal();
 }
 

@@ -15,13 +15,15 @@
 #include "tests/faults/cluster/layout.h"
 #include "tests/faults/cluster/process_usage.h"
 #include "tests/faults/cluster/proxy.h"
+#include "tests/faults/network/network.h"
 
 namespace apollo {
 
-// A cluster of real processes on free ports of 127.0.0.1 that can be harmed:
-// processes by signals, links by proxies. A process that is started again has
-// its old port. All end with this object, or when the thread dies that started
-// them. Single-threaded.
+// A cluster of real processes that can be harmed: processes by signals, links
+// as Layout::joints says. Processes listen on free ports of 127.0.0.1, or of
+// their node of a network. A process that is started again has its old port.
+// All end with this object, or when the thread dies that started them.
+// Single-threaded.
 class Deployment {
  public:
   // `programs`: the folder with router/router and so on. `seed`: of the losses
@@ -31,7 +33,8 @@ class Deployment {
 
   const Layout& layout() const { return layout_; }
 
-  // Starts all processes and waits until the cluster is whole.
+  // Starts all processes and waits until the cluster is whole. With
+  // Joints::kNetwork, fails as Network::Make.
   absl::Status Start();
   // Waits until every process serves, and every worker is linked to all that it
   // needs. DEADLINE_EXCEEDED, naming the reason, after `limit`.
@@ -53,12 +56,18 @@ class Deployment {
   absl::Status CheckRunning();
 
   // Returns the proxy of the connections that one process opens to another.
-  // There must be one: Layout::proxied, and Dials(from, to). From "client": the
-  // calls of clients to a router.
+  // There must be one: Joints::kProxies, and Dials(from, to). From "client":
+  // the calls of clients to a router.
   Proxy& Between(const std::string& from, const std::string& to);
-  // Holds what `from` sends to `to`, on the connections that either opened.
+  // The harm of links by proxies or a network; there must be either.
+  // Holds or loses what `from` sends to `to`, on the connections that either
+  // opened.
   void Partition(const std::string& from, const std::string& to);
-  // Ends the harm of all proxies.
+  // Delays, or loses a part of, the data between two processes, both ways.
+  void SetDelay(const std::string& a, const std::string& b,
+                absl::Duration delay);
+  void SetLoss(const std::string& a, const std::string& b, double probability);
+  // Ends the harm of all links.
   void HealLinks();
 
   // Returns the address of a router for clients: that of the proxy if there is
@@ -82,6 +91,8 @@ class Deployment {
   };
 
   std::string File(const std::string& name, const std::string& what) const;
+  // Returns the host on which a process listens.
+  std::string HostOf(const std::string& name) const;
   std::vector<std::string> CommandLine(const std::string& name) const;
   // Starts a process without waiting.
   void Launch(const std::string& name,
@@ -90,6 +101,8 @@ class Deployment {
   // Writes the list of workers of each process.
   void WriteLists();
   absl::Status StartProxies();
+  // Returns the proxies between two processes, whoever dials.
+  std::vector<Proxy*> ProxiesOf(const std::string& a, const std::string& b);
   // Returns a reason for which the cluster is not whole; empty if it is.
   std::string Missing();
   std::string MissingByStatus(const std::string& router);
@@ -98,6 +111,7 @@ class Deployment {
   const Layout layout_;
   const std::uint64_t seed_;
   const TempFolder folder_;
+  std::unique_ptr<Network> network_;  // Null: there is none.
   std::map<std::string, Process> processes_;
   // By the names of the process that dials, and of the one that listens.
   std::map<std::pair<std::string, std::string>, std::unique_ptr<Proxy>>

@@ -5,6 +5,16 @@
 
 namespace apollo {
 
+// How the processes of a deployment reach each other.
+enum class Joints {
+  kDirect,
+  // Links go through proxies, one for each pair of a process that dials and
+  // one that listens. Also the calls of clients.
+  kProxies,
+  // Each process is a node of a Network, which loses and delays packets.
+  kNetwork,
+};
+
 // The processes of a deployment and their flags ("--flag=value").
 struct Layout {
   std::string model;  // A directory.
@@ -13,9 +23,7 @@ struct Layout {
   // For each expert worker, the flag that says which experts it has, such as
   // "--experts=0,1".
   std::vector<std::string> experts;
-  // Links between processes go through proxies, one for each pair of a process
-  // that dials and one that listens. Also the calls of clients.
-  bool proxied = false;
+  Joints joints = Joints::kDirect;
   std::vector<std::string> worker_flags = {};  // Of dense and expert workers.
   std::vector<std::string> dense_flags = {};
   std::vector<std::string> expert_flags = {};

@@ -51,7 +51,7 @@ double TokensSent(Trial& trial) {
 
 absl::Status CancelStorm(Trial& trial) {
   Layout layout = trial.AllEverywhere(2);
-  layout.proxied = true;
+  layout.joints = Joints::kProxies;
   // Long answers, so that few end before their client leaves.
   RETURN_IF_ERROR(trial.Deploy(layout, {.new_tokens = 320}));
   const int clients = trial.long_run() ? 1000 : 100;

@@ -99,7 +99,7 @@ absl::Status Leave(Trial& trial) {
 absl::Status MixFaults(Trial& trial) {
   Layout layout = trial.TwoHolders();
   layout.routers = 2;
-  layout.proxied = true;
+  layout.joints = Joints::kProxies;
   RETURN_IF_ERROR(trial.Deploy(layout));
   absl::Duration time = trial.settings().duration;
   if (time == absl::ZeroDuration()) {

@@ -25,11 +25,9 @@ absl::Status PartitionOne(Trial& trial, const std::string& a,
   return AwaitServing(trial, b);
 }
 
-}  // namespace
-
-absl::Status PartitionEachPair(Trial& trial) {
+absl::Status PartitionPairs(Trial& trial, Joints joints) {
   Layout layout = trial.TwoHolders();
-  layout.proxied = true;
+  layout.joints = joints;
   RETURN_IF_ERROR(trial.Deploy(layout));
   trial.StartStreams();
   const std::string router = NameOf(ProcessKind::kRouter, 0);
@@ -51,6 +49,16 @@ absl::Status PartitionEachPair(Trial& trial) {
   trial.AddBar("pause_p99_seconds", pauses.Quantile(0.99),
                kLease + absl::Milliseconds(250));
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status PartitionEachPair(Trial& trial) {
+  return PartitionPairs(trial, Joints::kProxies);
+}
+
+absl::Status CutNetwork(Trial& trial) {
+  return PartitionPairs(trial, Joints::kNetwork);
 }
 
 }  // namespace apollo

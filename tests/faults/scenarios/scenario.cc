@@ -28,6 +28,20 @@ constexpr Scenario kScenarios[] = {
     {"bad_peer_link",
      "50 ms delay between two expert workers that compute rows for each other",
      "p99 between tokens <= 1.2 times the undisturbed one", DelayAPeerLink},
+    {"cut_network",
+     "as partition, but a network loses the packets of two processes",
+     "others go on within lease + 0.25 s", CutNetwork, /*own_network=*/true},
+    {"lossy_network",
+     "50 ms delay, then loss of 1% of packets, between a dense and an expert "
+     "worker",
+     "p99 between tokens <= 1.2 times the undisturbed one, for sequences "
+     "beside the link",
+     HarmOneWire, /*own_network=*/true},
+    {"lossy_peer_network",
+     "50 ms delay with loss of 1% of packets between two expert workers that "
+     "compute rows for each other",
+     "p99 between tokens <= 1.2 times the undisturbed one", HarmAPeerWire,
+     /*own_network=*/true},
     {"lose_two", "kill -9 of two expert workers at once; the third goes on",
      "pause p99 <= 0.25 s", LoseTwoWorkers},
     {"lose_family",
@@ -70,6 +84,11 @@ const Scenario* FindScenario(const std::string& name) {
 Outcome RunScenario(const Scenario& scenario, const Settings& settings) {
   const absl::Duration begin = Now();
   Trial trial(settings, scenario.name);
+  if (scenario.own_network && !settings.network.ok()) {
+    trial.outcome().skipped = settings.network.ToString();
+    trial.Say("SKIPPED: " + trial.outcome().skipped);
+    return trial.outcome();
+  }
   const absl::Status status = scenario.run(trial);
   Outcome& outcome = trial.outcome();
   if (!status.ok()) {

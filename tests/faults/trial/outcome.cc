@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::size_t kMostProblems = 20;
 
+const char* Result(const Outcome& outcome) {
+  if (!outcome.skipped.empty()) return "SKIPPED";
+  return outcome.passed() ? "passed" : "FAILED";
+}
+
 }  // namespace
 
 void Outcome::AddProblems(const std::vector<std::string>& more) {
@@ -24,7 +29,7 @@ void Outcome::AddProblems(const std::vector<std::string>& more) {
 }
 
 bool Outcome::passed() const {
-  return problems.empty() &&
+  return skipped.empty() && problems.empty() &&
          (!long_run || std::all_of(bars.begin(), bars.end(),
                                    [](const Bar& bar) { return bar.Met(); }));
 }
@@ -41,7 +46,8 @@ Json ToJson(const Outcome& outcome) {
           {"seed", outcome.seed},         {"long_run", outcome.long_run},
           {"seconds", outcome.seconds},   {"faults", outcome.faults},
           {"requests", outcome.requests}, {"problems", outcome.problems},
-          {"figures", outcome.figures},   {"bars", bars}};
+          {"figures", outcome.figures},   {"bars", bars},
+          {"skipped", outcome.skipped}};
 }
 
 std::string Table(const std::vector<Outcome>& outcomes) {
@@ -50,10 +56,12 @@ std::string Table(const std::vector<Outcome>& outcomes) {
                       "faults", "requests", "seconds");
   for (const Outcome& outcome : outcomes) {
     absl::StrAppend(
-        &table,
-        absl::StrFormat("%-20s %-7s %7d %8d %9.1f\n", outcome.scenario,
-                        outcome.passed() ? "passed" : "FAILED", outcome.faults,
-                        outcome.requests, outcome.seconds));
+        &table, absl::StrFormat("%-20s %-7s %7d %8d %9.1f\n", outcome.scenario,
+                                Result(outcome), outcome.faults,
+                                outcome.requests, outcome.seconds));
+    if (!outcome.skipped.empty()) {
+      absl::StrAppend(&table, "    SKIPPED: ", outcome.skipped, "\n");
+    }
     for (const Bar& bar : outcome.bars) {
       absl::StrAppend(&table,
                       absl::StrFormat("    bar %s: %.3f, at most %.3f%s\n",

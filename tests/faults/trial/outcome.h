@@ -24,6 +24,8 @@ struct Outcome {
   std::string scenario;
   std::uint64_t seed = 0;
   bool long_run = false;
+  // The reason for which it has not run; empty: it has.
+  std::string skipped;
   double seconds = 0;
   int faults = 0;
   std::int64_t requests = 0;  // That ended.
@@ -35,7 +37,7 @@ struct Outcome {
 
   // Adds the number of problems that follow to the first 20.
   void AddProblems(const std::vector<std::string>& more);
-  // No problem and, in a long run, every bar is met.
+  // It has run without a problem and, in a long run, every bar is met.
   bool passed() const;
 
  private:

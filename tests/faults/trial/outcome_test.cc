@@ -29,6 +29,14 @@ TEST(OutcomeTest, BarsCountInALongRunOnly) {
   EXPECT_TRUE(outcome.passed());
 }
 
+TEST(OutcomeTest, ASkippedRunHasNotPassedAndTellsWhy) {
+  Outcome outcome;
+  outcome.skipped = "no namespaces here";
+  EXPECT_FALSE(outcome.passed());
+  EXPECT_EQ(ToJson(outcome)["skipped"], "no namespaces here");
+  EXPECT_THAT(Table({outcome}), HasSubstr("SKIPPED: no namespaces here"));
+}
+
 TEST(OutcomeTest, ManyProblemsAreCounted) {
   Outcome outcome;
   for (int i = 0; i < 50; ++i) outcome.AddProblems({"p"});

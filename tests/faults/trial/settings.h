@@ -1,5 +1,6 @@
 #pragma once
 
+#include <absl/status/status.h>
 #include <absl/time/time.h>
 
 #include <cstdint>
@@ -16,6 +17,9 @@ struct Settings {
   bool long_run = false;
   // The time of scenarios that take any; zero: their own default.
   absl::Duration duration = absl::ZeroDuration();
+  // The result of LeaveMachineNetwork(), for scenarios that need it.
+  absl::Status network = absl::UnavailableError(
+      "this process has not left the network of the machine");
   int threads = 1;           // Of each worker.
   int experts = 7;           // Of the model.
   int cache_megabytes = 32;  // Of each worker.
