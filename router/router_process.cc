@@ -78,9 +78,11 @@ absl::Status RouterProcess::Serve(const Options& options) {
   pool_ = std::make_unique<DensePool>(
       model_->fingerprint,
       DensePool::Options{
-          options.dense_worker_timeout, options.lease,
-          ChannelsTo(PeerRole::kDenseWorker, options.process.server.tls),
-          NameCheck(options.process.server.tls)});
+          .worker_timeout = options.dense_worker_timeout,
+          .lease = options.lease,
+          .channels =
+              ChannelsTo(PeerRole::kDenseWorker, options.process.server.tls),
+          .check_name = NameCheck(options.process.server.tls)});
   Tracer* const tracer = trace_.tracer.get();
   if (tracer != nullptr) tracer->Start();
   ReissuePolicy::Limits limits;

@@ -238,12 +238,35 @@ TEST(ClientTest, EventsThatDoNotFollowAreNotShown) {
   EXPECT_EQ(seen.text, "ab");
 }
 
+// gRPC itself cancels a call that comes while a router begins to stop.
+TEST(ClientTest, WhatNoRouterHasSentIsRepeated) {
+  using grpc::StatusCode;
+  for (const StatusCode code :
+       {StatusCode::INTERNAL, StatusCode::UNKNOWN, StatusCode::CANCELLED}) {
+    FakeRouter router({Fail(code), Play({Started(), Finished()})});
+    Seen seen;
+    Client client(OptionsFor({router.address()}, &seen));
+    Ask(client, {}, &seen);
+    EXPECT_TRUE(seen.status.ok()) << seen.status.error_message();
+    EXPECT_EQ(router.requests().size(), 2u);
+
+    FakeRouter itself({[code](grpc::ServerContext* context, Writer*) {
+      context->AddTrailingMetadata("x-request-id", "r");
+      return grpc::Status(code, "m");
+    }});
+    Client second(OptionsFor({itself.address()}, &seen));
+    Ask(second, {}, &seen);
+    EXPECT_EQ(seen.status.error_code(), code);
+    EXPECT_EQ(itself.requests().size(), 1u);
+  }
+}
+
 TEST(ClientTest, OnlyWhatMaySucceedIsRepeated) {
   using grpc::StatusCode;
   for (const StatusCode code :
        {StatusCode::INVALID_ARGUMENT, StatusCode::FAILED_PRECONDITION,
-        StatusCode::PERMISSION_DENIED, StatusCode::CANCELLED,
-        StatusCode::DEADLINE_EXCEEDED, StatusCode::RESOURCE_EXHAUSTED}) {
+        StatusCode::PERMISSION_DENIED, StatusCode::DEADLINE_EXCEEDED,
+        StatusCode::RESOURCE_EXHAUSTED}) {
     FakeRouter router({Fail(code)});
     Seen seen;
     Client client(OptionsFor({router.address()}, &seen));

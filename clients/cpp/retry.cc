@@ -62,6 +62,7 @@ Retry JudgeFailure(const grpc::Status& status,
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
       retry.wanted = retry.pause.has_value();
       break;
+    case grpc::StatusCode::CANCELLED:
     case grpc::StatusCode::INTERNAL:
     case grpc::StatusCode::UNKNOWN:
       retry.wanted = !Trailer(context, "x-request-id").has_value();

@@ -18,9 +18,11 @@ struct Retry {
 // Judges the end of a call, whose trailers are in `context`:
 //   UNAVAILABLE         is repeated;
 //   RESOURCE_EXHAUSTED  only if the server says when;
-//   INTERNAL, UNKNOWN   only without the trailer x-request-id: no server of the
-//                       cluster has sent them, so something between has cut the
-//                       call;
+//   INTERNAL, UNKNOWN,  only without the trailer x-request-id: no server of the
+//   CANCELLED           cluster has sent them, so something between has cut the
+//                       call, or gRPC itself has, because the call came while
+//                       the server began to stop. (The caller must know whether
+//                       it has cancelled the call itself.)
 //   all others          are not.
 // The time is that of the trailer grpc-retry-pushback-ms, or of retry-after, or
 // of a google.rpc.RetryInfo. A pushback that is negative or no number forbids

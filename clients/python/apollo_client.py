@@ -187,8 +187,9 @@ def _retry(error):
         return True, pause
     if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
         return pause is not None, pause
-    if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
-        # No server of the cluster has sent it: something between has cut the call.
+    if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED):
+        # No server of the cluster has sent it: something between has cut the call, or gRPC itself has, because the
+        # call came while the server began to stop.
         return "x-request-id" not in trailers, pause
     return False, None
 

@@ -67,12 +67,13 @@ class FakeRouter:
         return pb.CompleteResponse(choices=[pb.CompletedChoice(text="whole")])
 
 
-def play(*events, code=None, pushback=None):
+def play(*events, code=None, pushback=None, request_id=None):
     """Returns a script that writes events, then ends with the status."""
+    trailers = {"grpc-retry-pushback-ms": pushback, "x-request-id": request_id}
+
     def run(context):
         yield from events
-        if pushback is not None:
-            context.set_trailing_metadata([("grpc-retry-pushback-ms", pushback)])
+        context.set_trailing_metadata([(key, value) for key, value in trailers.items() if value is not None])
         if code is not None:
             context.abort(code, "m")
     return run
@@ -210,13 +211,25 @@ class ClientTest(unittest.TestCase):
                              play(started(), delta(1, "b"), finished()))
         self.assertEqual(self.ask(self.client(router))[1], "ab")
 
+    def test_what_no_router_has_sent_is_repeated(self):
+        """gRPC itself cancels a call that comes while a router begins to stop."""
+        for code in [grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED]:
+            with self.subTest(code=code):
+                router = self.router(play(code=code), play(started(), finished()))
+                self.ask(self.client(router))
+                self.assertEqual(len(router.requests), 2)
+                itself = self.router(play(code=code, request_id="r"))
+                with self.assertRaises(apollo_client.Error) as caught:
+                    self.ask(self.client(itself))
+                self.assertEqual(caught.exception.code, code)
+                self.assertEqual(len(itself.requests), 1)
+
     def test_only_what_may_succeed_is_repeated(self):
         """By code and trailer."""
         codes = grpc.StatusCode
         for code, pushback in [(codes.INVALID_ARGUMENT, None), (codes.FAILED_PRECONDITION, None),
-                               (codes.PERMISSION_DENIED, None), (codes.CANCELLED, None),
-                               (codes.DEADLINE_EXCEEDED, None), (codes.RESOURCE_EXHAUSTED, None),
-                               (LOST, "-1"), (LOST, "soon")]:
+                               (codes.PERMISSION_DENIED, None), (codes.DEADLINE_EXCEEDED, None),
+                               (codes.RESOURCE_EXHAUSTED, None), (LOST, "-1"), (LOST, "soon")]:
             with self.subTest(code=code, pushback=pushback):
                 router = self.router(play(code=code, pushback=pushback))
                 with self.assertRaises(apollo_client.Error) as caught:

@@ -73,8 +73,10 @@ void RouterClient::Run(const StreamPlan& plan, absl::Duration deadline,
     const std::shared_ptr<Stub> stub = StubOf(router);
     const grpc::Status status =
         RunOnce(*stub, record, deadline, cancellation, observer, transcript);
-    const bool again = options_.resume && !cancellation.cancelled() &&
-                       status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+    // CANCELLED: by gRPC, because the router had just begun to stop.
+    const bool lost = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                      status.error_code() == grpc::StatusCode::CANCELLED;
+    const bool again = options_.resume && !cancellation.cancelled() && lost &&
                        Now() < deadline;
     if (!again) {
       transcript.End(status, Now());
