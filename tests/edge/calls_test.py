@@ -39,7 +39,6 @@ class CallsTest(EdgeCase):
         self.assertTrue(list(call)[-1].HasField("finished"))
 
     def test_a_cancelled_call_ends_in_the_cluster(self):
-        self.await_idle()
         before = self.cluster.calls("clinic-b", 'code="CANCELLED"')
         call = self.hold(self.client("clinic-b"))
         call.cancel()
@@ -47,7 +46,6 @@ class CallsTest(EdgeCase):
         self.await_idle()
 
     def test_a_deadline_ends_a_call_in_the_cluster(self):
-        self.await_idle()
         ended, fine = self.cluster.calls("clinic-c"), self.cluster.calls("clinic-c", 'code="OK"')
         call = self.hold(self.client("clinic-c"), timeout=8)
         eventually(lambda: self.cluster.calls("clinic-c") == ended + 1, "the router ends the call")
@@ -60,7 +58,6 @@ class CallsTest(EdgeCase):
 
     def test_a_caller_is_that_of_its_certificate(self):
         def counts():
-            self.await_idle()
             return [self.cluster.calls(name, 'code="OK"') for name in ("clinic-a", "clinic-b", "proxy")]
         before = counts()
         self.complete(self.client("clinic-a"))

@@ -143,11 +143,11 @@ class SecuredCluster:
         return total
 
     def await_idle(self):
-        """Waits until no call runs. A router counts a call just after its client has seen the end."""
+        """Waits until no call runs. A call runs, and one that is no answer is not counted yet, until just after its client
+        has seen its end."""
         eventually(lambda: self.total("apollo_num_requests_running") == 0, "no call runs")
 
     def calls(self, caller, *labels):
-        """Returns the number of a caller's calls that have been counted: of all that have ended, after await_idle."""
         return self.total("apollo_caller_requests_total", f'caller="{caller}"', *labels)
 
     def client(self, address, name, authority=None, folder=None):
