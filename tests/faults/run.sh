@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Shows that failover works: builds the programs, harms clusters of real
 # processes in many ways, and prints a table of results. The exit code is 0 only
-# if every scenario has passed.
+# if every scenario has passed. Those that need network namespaces are skipped,
+# with the reason, where these are not allowed.
 #
 # Usage: tests/faults/run.sh [--long] [--seed N] [--scenario NAME] [--seconds S]
 #   --long           with the demo model, more and longer faults; bars count;

@@ -130,7 +130,7 @@ class NetworkTest : public testing::Test {
 absl::Status NetworkTest::left_;
 
 TEST_F(NetworkTest, JoinsNodesAndThisProcess) {
-  for (const std::string node : {"a", Network::kHere}) {
+  for (const char* const node : {"a", Network::kHere}) {
     Connect(node);
     client_->Send("question");
     EXPECT_EQ(server_->Receive(), "question");
