@@ -133,6 +133,27 @@ TEST(TracingTest, ARequestWithoutATraceparentBeginsOne) {
   }
 }
 
+TEST(TracingTest, AProcessWithAllRolesSendsTheSpansOfAllRoles) {
+  FakeCollector collector;
+  Cluster cluster(Runfile("tests/golden/published"),
+                  {.expert_workers = 0,
+                   .local_flags = {"--trace_endpoint=" + collector.address()}});
+  cluster.Start();
+  cluster.WaitForHealth(true);
+  Ask(cluster, Traceparent(kTraceId, true));
+  cluster.StopAll();  // Sends what waits.
+  const Spans spans = collector.received();
+  const auto* call = Find(spans, "apollo-local", kCall, kServer);
+  const auto* run = Find(spans, "apollo-local", kRun, kServer);
+  const auto* sequence = Find(spans, "apollo-local", "sequence", kServer);
+  ASSERT_TRUE(call && run && sequence) << collector.text();
+  EXPECT_EQ(run->parent_span_id(), call->span_id());
+  EXPECT_EQ(sequence->parent_span_id(), run->span_id());
+  EXPECT_NE(Find(spans, "apollo-local", "decode", kInternal), nullptr);
+  EXPECT_THAT(collector.text(),
+              testing::Not(testing::HasSubstr("zebracanary")));
+}
+
 TEST(TracingTest, ADeadCollectorDisturbsNothing) {
   std::string address;
   {
