@@ -1,7 +1,8 @@
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <memory>
-#include <string>
 
 #include "common/clock.h"
 #include "dense_worker/run_trace.h"
