@@ -141,12 +141,16 @@ TEST(TracingTest, AProcessWithAllRolesSendsTheSpansOfAllRoles) {
   cluster.Start();
   cluster.WaitForHealth(true);
   Ask(cluster, Traceparent(kTraceId, true));
-  cluster.StopAll();  // Sends what waits.
+  ASSERT_TRUE(collector.Await([](const Spans& spans) {
+    return Find(spans, "apollo-local", kCall, kServer) != nullptr &&
+           Find(spans, "apollo-local", kRun, kServer) != nullptr &&
+           Find(spans, "apollo-local", "sequence", kServer) != nullptr;
+  })) << collector.text();
+  cluster.StopAll();
   const Spans spans = collector.received();
   const auto* call = Find(spans, "apollo-local", kCall, kServer);
   const auto* run = Find(spans, "apollo-local", kRun, kServer);
   const auto* sequence = Find(spans, "apollo-local", "sequence", kServer);
-  ASSERT_TRUE(call && run && sequence) << collector.text();
   EXPECT_EQ(run->parent_span_id(), call->span_id());
   EXPECT_EQ(sequence->parent_span_id(), run->span_id());
   EXPECT_NE(Find(spans, "apollo-local", "decode", kInternal), nullptr);
