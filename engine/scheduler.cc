@@ -59,11 +59,8 @@ void Scheduler::Add(SequenceId id, int tokens, int max_tokens, int priority,
     ageing_.emplace(sequence.ages_at, id);
   }
   CountWaiting(sequence, 1);
+  CountRows(sequence, 1);
   Enqueue(sequence);
-}
-
-void Scheduler::CountWaiting(const Sequence& sequence, int change) {
-  by_sign_[1 + (sequence.priority > 0) - (sequence.priority < 0)] += change;
 }
 
 void Scheduler::SetTime(absl::Duration now) {
@@ -142,24 +139,8 @@ bool Scheduler::HasWork(const ReplayRooms& rooms) const {
                      });
 }
 
-std::int64_t Scheduler::waiting_tokens() const {
-  std::int64_t tokens = 0;
-  for (const auto& [id, sequence] : sequences_) {
-    if (!IsRunning(sequence)) tokens += sequence.tokens;
-  }
-  return tokens;
-}
-
-std::int64_t Scheduler::queued_rows() const {
-  std::int64_t rows = 0;
-  for (const auto& [id, sequence] : sequences_) {
-    rows += std::max(
-        0, sequence.tokens - std::max(sequence.next_position, sequence.cached));
-  }
-  return rows;
-}
-
 void Scheduler::Stop(Sequence& sequence, State state) {
+  const Recount recount(*this, sequence);
   if (IsRunning(sequence)) {
     pool_.Release(sequence.blocks);
     running_.erase(sequence.rank);
@@ -176,6 +157,7 @@ void Scheduler::Stop(Sequence& sequence, State state) {
 }
 
 void Scheduler::TakeChunk(Sequence& sequence, Step& step, int rows) {
+  const Recount recount(*this, sequence);
   const int left = sequence.tokens - sequence.next_position;
   const int cached =
       std::clamp(sequence.cached - sequence.next_position, 0, rows);
@@ -221,6 +203,7 @@ void Scheduler::TakeReady(Step& step, int& budget) {
   while (!ready_.empty() && budget > 0) {
     Sequence& sequence = sequences_.at(ready_.begin()->id);
     if (!Grow(sequence, step, budget)) continue;
+    const Recount recount(*this, sequence);
     ready_.erase(sequence.turn);
     sequence.state = State::kPending;
     step.slices.push_back(
@@ -250,6 +233,7 @@ std::vector<SequenceId> Scheduler::TakeReplays(Step& step, int& budget,
     const int taken = std::min(
         {budget, room.rows - group, sequence.cached - sequence.next_position});
     if (taken <= 0) continue;
+    const Recount recount(*this, sequence);
     group += taken;
     const int end = sequence.next_position + taken;
     step.slices.push_back({sequence.rank.id, sequence.next_position, taken,
@@ -343,6 +327,7 @@ void Scheduler::TokenArrived(SequenceId id) {
   Sequence& sequence = it->second;
   APOLLO_CHECK(sequence.state == State::kPending);
   APOLLO_CHECK(sequence.tokens < sequence.max_tokens);
+  const Recount recount(*this, sequence);
   ++sequence.tokens;
   sequence.state = State::kReady;
   sequence.turn = {sequence.rank.lowness, ++turns_, id};
@@ -353,6 +338,7 @@ void Scheduler::Replay(SequenceId id) {
   const auto it = sequences_.find(id);
   APOLLO_CHECK(it != sequences_.end() && IsRunning(it->second));
   Sequence& sequence = it->second;
+  const Recount recount(*this, sequence);
   Dequeue(sequence);
   sequence.cached = std::max(sequence.cached, sequence.next_position);
   sequence.next_position = 0;
@@ -369,7 +355,7 @@ void Scheduler::Preempt(SequenceId id, bool hold) {
 void Scheduler::Resume(SequenceId id) {
   const auto it = sequences_.find(id);
   if (it == sequences_.end() || it->second.state != State::kHeld) return;
-  it->second.state = State::kWaiting;
+  it->second.state = State::kWaiting;  // Counts the same.
   Enqueue(it->second);
 }
 
@@ -383,6 +369,7 @@ void Scheduler::Remove(SequenceId id) {
   EndPatience(id);
   Forgive(id);
   CountWaiting(sequence, -1);
+  CountRows(sequence, -1);
   waiting_.Leave(*sequence.caller, sequence.rank.lowness);
   ageing_.erase({sequence.ages_at, id});
   const auto priority = priorities_.find(sequence.priority);

@@ -214,10 +214,13 @@ class Scheduler {
   // Returns the number of callers of all sequences.
   int callers() const { return waiting_.callers(); }
   // Returns the number of known tokens of the waiting ones.
-  std::int64_t waiting_tokens() const;
+  std::int64_t waiting_tokens() const { return waiting_tokens_; }
   // Returns the number of known tokens that are not scheduled yet, apart from
   // those that a running sequence has found in the cache.
-  std::int64_t queued_rows() const;
+  std::int64_t queued_rows() const { return queued_rows_; }
+  // Ends the process unless these two are the sums over all sequences. Takes
+  // time for each; for tests.
+  void CheckCounts() const;
 
  private:
   using Rank = SequenceRank;
@@ -265,6 +268,28 @@ class Scheduler {
   static int AdmissionCost(const Sequence& sequence);
   // Notes that the sequence begins to wait, or that it does not any more.
   void CountWaiting(const Sequence& sequence, int change);
+  // Returns the rows of a sequence in queued_rows().
+  static int QueuedRows(const Sequence& sequence);
+  // Adds what a sequence is in waiting_tokens() and queued_rows() to them, or
+  // subtracts it with a `change` of -1.
+  void CountRows(const Sequence& sequence, int change);
+  // Counts the rows of a sequence anew at its end: whoever changes `state`,
+  // `tokens`, `next_position` or `cached` of a sequence that is counted has one
+  // meanwhile.
+  class Recount {
+   public:
+    Recount(Scheduler& scheduler, const Sequence& sequence)
+        : scheduler_(scheduler), sequence_(sequence) {
+      scheduler_.CountRows(sequence_, -1);
+    }
+    ~Recount() { scheduler_.CountRows(sequence_, 1); }
+    Recount(const Recount&) = delete;
+    Recount& operator=(const Recount&) = delete;
+
+   private:
+    Scheduler& scheduler_;
+    const Sequence& sequence_;
+  };
   // Feeds the last known token of ready sequences.
   void TakeReady(Step& step, int& budget);
   // Notes that the best waiting sequence has no room.
@@ -357,6 +382,7 @@ class Scheduler {
   std::optional<Patient> patient_;
   absl::Duration waits_out_;  // When `patience` of that one is over, again.
   std::array<int, 3> by_sign_ = {};
+  std::int64_t waiting_tokens_ = 0, queued_rows_ = 0;
   absl::Duration now_;
   // When each sequence may gain a level next.
   std::set<std::pair<absl::Duration, SequenceId>> ageing_;

@@ -281,6 +281,7 @@ bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
   EndPatience(sequence.rank.id);
   Forgive(sequence.rank.id);
   sequence.charged = std::max(sequence.charged, sequence.tokens);
+  const Recount recount(*this, sequence);
   sequence.cached = static_cast<int>(cached.size()) * kBlockTokens;
   sequence.state = State::kPrefilling;
   running_.insert(sequence.rank);

@@ -66,6 +66,7 @@ class Simulation {
       }
       if (testing::Test::HasFatalFailure()) return;
       CheckBlocks();
+      scheduler_->CheckCounts();
       // If nothing could happen any more, sequences would be stuck.
       ASSERT_TRUE(scheduler_->HasWork() || !pending_.empty() ||
                   !held_.empty() || sequences_.empty());

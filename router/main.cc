@@ -35,11 +35,6 @@ ABSL_FLAG(absl::Duration, lease, absl::Milliseconds(300),
           "--dense_worker_timeout. Dense workers give one every 50 ms, also "
           "inside a long step.");
 
-ABSL_FLAG(double, trace_sample, 1,
-          "With --trace_endpoint: the share of requests, from 0 to 1, that are "
-          "traced if their client sends no traceparent. Others are traced if "
-          "their client says so in it.");
-
 namespace apollo {
 namespace {
 
@@ -58,7 +53,7 @@ absl::Status Run() {
   options.lease = absl::GetFlag(FLAGS_lease);
   ASSIGN_OR_RETURN(options.trace,
                    ReadTraceFlags("apollo-router", options.process,
-                                  absl::GetFlag(FLAGS_trace_sample)));
+                                  options.router.trace_sample));
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<RouterProcess> process,
                    RouterProcess::Start(options));

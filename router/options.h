@@ -34,6 +34,8 @@ struct RouterOptions {
   absl::Duration silent_client_timeout = absl::Minutes(3);
   // Over TLS, every client must have a certificate. If false, it may.
   bool clients_need_certificate = true;
+  // See Tracer; checked by ReadTraceFlags.
+  double trace_sample = 1;
   // Of the process, for GetStatus.
   std::string name = {};
   // See RouterFacts.

@@ -76,6 +76,10 @@ ABSL_FLAG(std::string, tls_client_auth, "require",
           "With --tls_cert: \"require\" a certificate of every client, or "
           "only \"request\" it, for clients that prove themselves otherwise.");
 
+ABSL_FLAG(double, trace_sample, apollo::RouterOptions().trace_sample,
+          "With --trace_endpoint: the share of requests, from 0 to 1, that are "
+          "traced if their client sends no traceparent. Others are traced if "
+          "their client says so in it.");
 ABSL_FLAG(std::string, policy, "",
           "File with the policy in JSON: who may call which methods, and how "
           "much (docs/access.md). Read again when it changes; a wrong version "
@@ -119,6 +123,7 @@ absl::StatusOr<RouterOptions> ReadRouterFlags(const std::string& families) {
   options.audit.max_megabytes = absl::GetFlag(FLAGS_audit_max_megabytes);
   options.audit.files = absl::GetFlag(FLAGS_audit_files);
   ASSIGN_OR_RETURN(options.clients_need_certificate, ReadClientAuth());
+  options.trace_sample = absl::GetFlag(FLAGS_trace_sample);
   options.access.policy_file = absl::GetFlag(FLAGS_policy);
   options.access.jwt_keys_file = absl::GetFlag(FLAGS_jwt_keys);
   RETURN_IF_ERROR(CheckRouterOptions(options));

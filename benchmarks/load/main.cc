@@ -1,10 +1,10 @@
 // Sends requests to a cluster and prints the arrival time of every token of
 // every stream as one JSON object. See --help.
 
-#include <absl/flags/flag.h>
-#include <absl/flags/parse.h>
 #include <absl/strings/str_cat.h>
 
+#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -13,27 +13,13 @@
 #include <string>
 #include <vector>
 
-#include "benchmarks/load/connection.h"
+#include "benchmarks/load/options.h"
 #include "benchmarks/load/prompts.h"
 #include "benchmarks/load/stream.h"
 #include "common/json.h"
 #include "common/mutex.h"
 #include "common/status_macros.h"
-#include "serving/help.h"
-
-ABSL_FLAG(int, streams, 1, "Concurrent requests, started together.");
-ABSL_FLAG(int, prompt_tokens, 128, "Tokens of each prompt.");
-ABSL_FLAG(int, new_tokens, 64, "Tokens that each stream generates.");
-ABSL_FLAG(int, arrivals, 0,
-          "Further requests for one token each, one after the other, while the "
-          "streams run. The streams are cancelled after the last one.");
-ABSL_FLAG(int, arrival_prompt_tokens, 2048, "Tokens of each arrival's prompt.");
-ABSL_FLAG(int, arrivals_after, 64,
-          "The arrivals begin when every stream has this many tokens.");
-ABSL_FLAG(std::string, language, "",
-          "Language code of the prompts; empty: detected by the router.");
-ABSL_FLAG(std::uint64_t, seed, 0,
-          "Random seed of the prompts; 0: a new one for each run.");
+#include "tools/apollo/channel.h"
 
 namespace apollo::load {
 namespace {
@@ -67,13 +53,13 @@ class Progress {
   const int wanted_;
 };
 
-v1::GenerateRequest Request(Prompts& prompts, int prompt_tokens,
-                            int new_tokens) {
+v1::GenerateRequest Request(const Options& options, Prompts& prompts,
+                            int prompt_tokens, int new_tokens) {
   v1::GenerateRequest request;
   request.set_prompt(prompts.Next(prompt_tokens));
   request.set_max_new_tokens(new_tokens);
   request.set_ignore_eos(true);
-  request.set_language(absl::GetFlag(FLAGS_language));
+  request.set_language(options.language);
   return request;
 }
 
@@ -102,67 +88,56 @@ absl::Status Add(const char* group, int prompt_tokens, int new_tokens,
   return absl::OkStatus();
 }
 
-absl::Status CheckAtLeast(const char* flag, int value, int least) {
-  if (value >= least) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", flag, " is ", value, "; it must be at least ", least));
-}
-
-absl::Status Run() {
-  const int count = absl::GetFlag(FLAGS_streams);
-  const int prompt_tokens = absl::GetFlag(FLAGS_prompt_tokens);
-  const int new_tokens = absl::GetFlag(FLAGS_new_tokens);
-  const int arrivals = absl::GetFlag(FLAGS_arrivals);
-  const int arrival_tokens = absl::GetFlag(FLAGS_arrival_prompt_tokens);
-  const int after = absl::GetFlag(FLAGS_arrivals_after);
-  RETURN_IF_ERROR(CheckAtLeast("streams", count, 1));
-  RETURN_IF_ERROR(CheckAtLeast("prompt_tokens", prompt_tokens, 1));
-  RETURN_IF_ERROR(CheckAtLeast("new_tokens", new_tokens, 1));
-  RETURN_IF_ERROR(CheckAtLeast("arrivals", arrivals, 0));
-  RETURN_IF_ERROR(CheckAtLeast("arrival_prompt_tokens", arrival_tokens, 1));
-  RETURN_IF_ERROR(CheckAtLeast("arrivals_after", after, 1));
-  std::uint64_t seed = absl::GetFlag(FLAGS_seed);
+absl::Status Run(const Options& options) {
+  const int count = options.streams;
+  const int new_tokens = options.new_tokens;
+  std::uint64_t seed = options.seed;
   while (seed == 0) seed = std::random_device()();
 
+  client::Options connection = options.connection;
+  connection.server.resize(
+      std::min(connection.server.find(','), connection.server.size()));
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel,
-                   ConnectByFlags());
+                   client::MakeChannel(connection));
   const auto service = v1::InferenceService::NewStub(channel);
   ASSIGN_OR_RETURN(Prompts prompts, Prompts::Make(*service, seed));
-  Progress progress(count, after);
+  Progress progress(count, options.arrivals_after);
   const auto epoch = std::chrono::steady_clock::now();
   std::vector<std::unique_ptr<Stream>> streams;
   for (int i = 0; i < count; ++i) {
-    streams.push_back(
-        std::make_unique<Stream>(Request(prompts, prompt_tokens, new_tokens),
-                                 epoch, [&progress, i] { progress.Token(i); }));
+    streams.push_back(std::make_unique<Stream>(
+        Request(options, prompts, options.prompt_tokens, new_tokens), epoch,
+        [&progress, i] { progress.Token(i); }));
   }
   for (const auto& stream : streams) stream->Start(*service);
 
   Json out = Json::array();
   absl::Status arrived;
-  if (arrivals > 0) {
+  if (options.arrivals > 0) {
     if (!progress.Wait()) {
       arrived = absl::DeadlineExceededError("the streams did not start");
     }
-    for (int i = 0; i < arrivals && arrived.ok(); ++i) {
-      Stream stream(Request(prompts, arrival_tokens, 1), epoch);
+    for (int i = 0; i < options.arrivals && arrived.ok(); ++i) {
+      Stream stream(Request(options, prompts, options.arrival_prompt_tokens, 1),
+                    epoch);
       stream.Start(*service);
-      arrived = Add("arriving", arrival_tokens, 1, stream.Wait(), out);
+      arrived =
+          Add("arriving", options.arrival_prompt_tokens, 1, stream.Wait(), out);
     }
     for (const auto& stream : streams) stream->Cancel();
   }
   for (const auto& stream : streams) {
     StreamTimes times = stream->Wait();
     int wanted = new_tokens;
-    if (arrivals > 0 && absl::IsCancelled(times.status)) {
+    if (options.arrivals > 0 && absl::IsCancelled(times.status)) {
       times.status = absl::OkStatus();
       wanted = static_cast<int>(times.tokens.size());
-    } else if (arrivals > 0 && times.status.ok()) {
+    } else if (options.arrivals > 0 && times.status.ok()) {
       times.status = absl::OutOfRangeError(absl::StrCat(
           "a stream ended while requests were arriving; --new_tokens=",
           new_tokens, " is too low"));
     }
-    arrived.Update(Add("running", prompt_tokens, wanted, times, out));
+    arrived.Update(Add("running", options.prompt_tokens, wanted, times, out));
   }
   RETURN_IF_ERROR(arrived);
   std::printf("%s\n", Json{{"seed", seed}, {"streams", out}}.dump().c_str());
@@ -173,14 +148,17 @@ absl::Status Run() {
 }  // namespace apollo::load
 
 int main(int argc, char** argv) {
-  apollo::SetHelp(
+  CLI::App app(
       "Sends requests to a cluster and prints the arrival times of all tokens "
       "of all\nstreams, in seconds: {\"seed\", \"streams\": [{\"group\", "
       "\"start\",\n\"prompt_tokens\", \"tokens\"}]}. All prompts are "
       "different, and the\nprogram checks that none is found in the cache.\n"
-      "Example: load --server 127.0.0.1:50051 --streams 8");
-  absl::ParseCommandLine(argc, argv);
-  if (const absl::Status status = apollo::load::Run(); !status.ok()) {
+      "Example: load --server 127.0.0.1:50051 --streams 8",
+      "load");
+  apollo::load::Options options;
+  apollo::load::AddOptions(app, options);
+  CLI11_PARSE(app, argc, argv);
+  if (const absl::Status status = apollo::load::Run(options); !status.ok()) {
     std::fprintf(stderr, "load: %s\n", std::string(status.message()).c_str());
     return 1;
   }

@@ -15,6 +15,7 @@
 #include "serving/drain_flags.h"
 #include "serving/run_program.h"
 #include "serving/tls_flags.h"
+#include "serving/trace_flags.h"
 
 namespace apollo {
 namespace {
@@ -35,6 +36,9 @@ absl::Status Run() {
   ASSIGN_OR_RETURN(options.placement, ReadPlacementFlags());
   options.router.model.strict_model = options.process.strict_model;
   ASSIGN_OR_RETURN(options.drain, ReadDrainFlags());
+  ASSIGN_OR_RETURN(options.trace,
+                   ReadTraceFlags("apollo-local", options.process,
+                                  options.router.trace_sample));
   SetLogProcess(options.process.name);
   ASSIGN_OR_RETURN(const std::unique_ptr<LocalCluster> cluster,
                    LocalCluster::Start(std::move(options)));

@@ -1,9 +1,18 @@
 #include "deploy/local/local_backend.h"
 
+#include "common/clock.h"
 #include "dense_worker/dense_details.h"
+#include "deploy/local/traced_sink.h"
 #include "router/cluster_status.h"
 
 namespace apollo {
+
+std::unique_ptr<GenerationCall> LocalBackend::Start(
+    GenerationRequest request, std::shared_ptr<GenerationSink> sink) {
+  std::shared_ptr<GenerationSink> traced =
+      TracedSink::Wrap(tracer_, Clock::Real(), request, std::move(sink));
+  return worker_.Start(std::move(request), std::move(traced));
+}
 
 void LocalBackend::CollectStatus(
     std::function<void(std::vector<ProcessStatus>)> done) {

@@ -1,6 +1,9 @@
 #include "deploy/local/local_cluster.h"
 
+#include <prometheus/collectable.h>
+
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,14 +32,18 @@ absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(
                    ProcessFrame::Make(/*flag=*/"", /*workers=*/""));
   std::unique_ptr<LocalCluster> cluster(new LocalCluster(std::move(frame)));
   cluster->drain_timeout_ = options.drain.timeout;
+  cluster->trace_ = options.trace;
   RETURN_IF_ERROR(cluster->StartRoles(options));
   std::vector<LogField> facts = cluster->setup_->LogFacts();
   facts.emplace_back("model", cluster->router_model_->name);
+  std::vector<std::shared_ptr<prometheus::Collectable>> metrics = {
+      cluster->frame_->registry(), cluster->dense_->metrics(),
+      cluster->expert_->metrics()};
+  if (options.trace.metrics != nullptr) {
+    metrics.push_back(options.trace.metrics);
+  }
   RETURN_IF_ERROR(cluster->frame_->Begin(
-      cluster->router_->Listen(
-          options.process.server,
-          {cluster->frame_->registry(), cluster->dense_->metrics(),
-           cluster->expert_->metrics()}),
+      cluster->router_->Listen(options.process.server, std::move(metrics)),
       /*workers=*/nullptr, facts));
   return cluster;
 }
@@ -44,6 +51,8 @@ absl::StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(
 absl::Status LocalCluster::StartRoles(Options& options) {
   const ProcessFlags& flags = options.process;
   prometheus::Registry& registry = *frame_->registry();
+  Tracer* const tracer = trace_.tracer.get();
+  if (tracer != nullptr) tracer->Start();
   ASSIGN_OR_RETURN(setup_, OpenWorkerSetup(options.worker, flags.families));
   options.router.model.warnings_reported = true;
   ASSIGN_OR_RETURN(router_model_,
@@ -60,12 +69,12 @@ absl::Status LocalCluster::StartRoles(Options& options) {
   ExpertRole::Options expert;
   expert.name = flags.name;
   expert.placement = options.placement;
-  ASSIGN_OR_RETURN(expert_,
-                   ExpertRole::Start(*setup_, expert, /*requests=*/nullptr));
+  ASSIGN_OR_RETURN(expert_, ExpertRole::Start(*setup_, expert,
+                                              /*requests=*/nullptr, tracer));
   JoinWorkers();
   backend_ = std::make_unique<LocalBackend>(
       dense_->worker(), dense_->routing(), setup_->model.model.hash,
-      dense_->self(), [this] { return ExpertState(); });
+      dense_->self(), [this] { return ExpertState(); }, tracer);
   ASSIGN_OR_RETURN(audit_, AuditLog::Open(options.router.audit, Clock::Real()));
   ASSIGN_OR_RETURN(router_,
                    RouterRole::Make(
@@ -73,7 +82,7 @@ absl::Status LocalCluster::StartRoles(Options& options) {
                        [](const grpc::ServerContextBase& call) {
                          return PeerIdentityOf(call);
                        },
-                       audit_.get()));
+                       audit_.get(), tracer));
   return absl::OkStatus();
 }
 

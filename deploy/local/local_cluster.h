@@ -18,6 +18,7 @@
 #include "serving/drain_flags.h"
 #include "serving/process_flags.h"
 #include "serving/process_frame.h"
+#include "serving/trace_setup.h"
 
 namespace apollo {
 
@@ -32,6 +33,7 @@ class LocalCluster {
     RouterOptions router;
     PlacementOptions placement;  // Of its expert worker.
     DrainOptions drain;
+    TraceSetup trace = {};
   };
 
   // Loads everything and listens. Errors name the wrong flag or file.
@@ -50,6 +52,7 @@ class LocalCluster {
   WorkerInfo ExpertState() const;
 
   absl::Duration drain_timeout_;
+  TraceSetup trace_;  // The last to go: it sends what waits.
   // Each member uses those above it. The frame uses all of them until it is
   // closed.
   const std::unique_ptr<ProcessFrame> frame_;

@@ -174,6 +174,31 @@ TEST(TracingTest, ARequestWithoutATraceparentBeginsOne) {
   EXPECT_LE(traces.size(), asked);
 }
 
+TEST(TracingTest, AProcessWithAllRolesSendsTheSpansOfAllRoles) {
+  FakeCollector collector;
+  Cluster cluster(Runfile("tests/golden/published"),
+                  {.expert_workers = 0,
+                   .local_flags = {"--trace_endpoint=" + collector.address()}});
+  cluster.Start();
+  cluster.WaitForHealth(true);
+  Ask(cluster, Traceparent(kTraceId, true));
+  ASSERT_TRUE(collector.Await([](const Spans& spans) {
+    return Find(spans, "apollo-local", kCall, kServer) != nullptr &&
+           Find(spans, "apollo-local", kRun, kServer) != nullptr &&
+           Find(spans, "apollo-local", "sequence", kServer) != nullptr;
+  })) << collector.text();
+  cluster.StopAll();
+  const Spans spans = collector.received();
+  const auto* call = Find(spans, "apollo-local", kCall, kServer);
+  const auto* run = Find(spans, "apollo-local", kRun, kServer);
+  const auto* sequence = Find(spans, "apollo-local", "sequence", kServer);
+  EXPECT_EQ(run->parent_span_id(), call->span_id());
+  EXPECT_EQ(sequence->parent_span_id(), run->span_id());
+  EXPECT_NE(Find(spans, "apollo-local", "decode", kInternal), nullptr);
+  EXPECT_THAT(collector.text(),
+              testing::Not(testing::HasSubstr("zebracanary")));
+}
+
 TEST(TracingTest, ADeadCollectorDisturbsNothing) {
   // Nobody listens at this port, and nobody will.
   Cluster cluster(Runfile("tests/golden/published"), SendingTo("127.0.0.1:1"));

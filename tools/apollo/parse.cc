@@ -3,39 +3,19 @@
 #include <absl/strings/numbers.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "serving/version.h"
 #include "tools/apollo/arguments.h"
+#include "tools/apollo/connection_options.h"
 #include "tools/apollo/examples.h"
+#include "tools/apollo/help_text.h"
 #include "tools/apollo/utf8.h"
 
 namespace apollo::client {
 namespace {
-
-// Breaks lines between words: CLI11 indents lines but does not break them.
-std::string Wrap(const std::string& text) {
-  constexpr std::size_t kWidth = 50;
-  std::istringstream words(text);
-  std::string result;
-  std::string word;
-  std::size_t column = 0;
-  while (words >> word) {
-    if (column > 0 && column + 1 + word.size() > kWidth) {
-      result += '\n';
-      column = 0;
-    } else if (column > 0) {
-      result += ' ';
-      ++column;
-    }
-    result += word;
-    column += word.size();
-  }
-  return result;
-}
 
 // CLI11 would accept -1 as a huge unsigned number.
 std::string RequireDigits(const std::string& value) {
@@ -50,30 +30,6 @@ std::string RequireInterval(const std::string& value) {
   return absl::SimpleAtod(value, &seconds) && seconds >= 0.1 && seconds <= 86400
              ? ""
              : "\"" + value + "\" is not from 0.1 to 86400";
-}
-
-// gRPC accepts an address without a port, and fails with an error that does not
-// mention ports.
-std::string RequirePortOfOne(const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  const bool port =
-      colon != std::string::npos && colon + 1 < address.size() &&
-      address.find_first_not_of("0123456789", colon + 1) == std::string::npos;
-  return port || address.rfind("unix:", 0) == 0
-             ? ""
-             : "\"" + address + "\" is not host:port";
-}
-
-std::string RequirePort(const std::string& addresses) {
-  for (std::size_t first = 0; first <= addresses.size();) {
-    const std::size_t end =
-        std::min(addresses.find(',', first), addresses.size());
-    const std::string problem =
-        RequirePortOfOne(addresses.substr(first, end - first));
-    if (!problem.empty()) return problem;
-    first = end + 1;
-  }
-  return "";
 }
 
 void AddTextOption(CLI::App& app, const std::string& name, Options& options) {
@@ -354,40 +310,13 @@ void AddCommands(CLI::App& app, Options& options) {
 
 // Adds the options that every command has.
 void AddCommonOptions(CLI::App& app, Options& options) {
-  app.add_option("--server", options.server,
-                 Wrap("Address of the router (default 127.0.0.1:50051). Of "
-                      "several, separated by commas, ask and chat continue an "
-                      "answer at the next one if a router is lost, status "
-                      "and top ask all, and other commands use the first. Or "
-                      "unix:/path of a socket"))
-      ->envname("APOLLO_SERVER")
-      ->check(RequirePort)
-      ->type_name("HOST:PORT,...");
-  app.add_option("--tls_ca", options.tls_ca,
-                 Wrap("File with the authorities that sign the server's "
-                      "certificate, in PEM form: talks TLS (default: "
-                      "plaintext)"))
-      ->envname("APOLLO_TLS_CA")
-      ->type_name("FILE");
-  app.add_option("--tls_cert", options.tls_cert,
-                 Wrap("File with the certificate of this client, in PEM form"))
-      ->envname("APOLLO_TLS_CERT")
-      ->type_name("FILE");
-  app.add_option("--tls_key", options.tls_key,
-                 Wrap("File with its private key, in PEM form"))
-      ->envname("APOLLO_TLS_KEY")
-      ->type_name("FILE");
-  app.add_option("--tls_server_name", options.tls_server_name,
-                 Wrap("Name that the server's certificate must have (default: "
-                      "the host of --server)"))
-      ->envname("APOLLO_TLS_SERVER_NAME")
-      ->type_name("NAME");
-  app.add_option("--token_file", options.token_file,
-                 Wrap("File with a bearer token, which is sent with each "
-                      "request; read again when it changes. Needs TLS, unless "
-                      "the server is on this machine"))
-      ->envname("APOLLO_TOKEN_FILE")
-      ->type_name("FILE");
+  AddConnectionOptions(
+      app,
+      "Address of the router (default 127.0.0.1:50051). Of several, separated "
+      "by commas, ask and chat continue an answer at the next one if a router "
+      "is lost, status and top ask all, and other commands use the first. Or "
+      "unix:/path of a socket",
+      options);
   app.add_flag("--json", options.json,
                Wrap("Print one JSON object per line for each event or error; "
                     "fields as in proto/apollo/v1/inference.proto"));
