@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -107,8 +108,7 @@ std::string DensePool::Worker::WhyNotUsable() const {
   return "";
 }
 
-std::vector<std::uint64_t> DensePool::HashPrompt(
-    const GenerationRequest& request) {
+PromptHashes::Hashes DensePool::HashPrompt(const GenerationRequest& request) {
   std::string model_hash;
   {
     MutexLock lock(mutex_);
@@ -116,10 +116,13 @@ std::vector<std::uint64_t> DensePool::HashPrompt(
         std::any_of(workers_.begin(), workers_.end(), [](const auto& entry) {
           return entry.second.usable() && entry.second.prefixes.version() != 0;
         });
-    if (!announced) return {};
+    if (!announced) return std::make_shared<std::vector<std::uint64_t>>();
     model_hash = model_hash_;
   }
-  return PrefixHasher(model_hash, request.cache_salt).Chain(request.prompt);
+  if (request.prompt_hashes != nullptr) {
+    return request.prompt_hashes->Of(model_hash, request);
+  }
+  return PromptHashes().Of(model_hash, request);
 }
 
 DensePool::Choice DensePool::Choose(const GenerationRequest& request,
@@ -180,12 +183,12 @@ std::unique_ptr<GenerationCall> DensePool::StartElsewhere(
     GenerationRequest request, std::shared_ptr<GenerationSink> sink,
     const std::set<std::string>& avoid,
     const std::function<void(const std::string&)>& chosen) {
-  const std::vector<std::uint64_t> hashes = HashPrompt(request);
+  const PromptHashes::Hashes hashes = HashPrompt(request);
   Choice choice;
   bool outdated = false;
   {
     MutexLock lock(mutex_);
-    choice = Choose(request, hashes, avoid, outdated);
+    choice = Choose(request, *hashes, avoid, outdated);
   }
   const auto& [name, client] = choice;
   if (client == nullptr) {
