@@ -20,6 +20,8 @@ constexpr int kMaxGuestRows = 512;
 // The source of guests that are rows of this worker itself. Links have other
 // numbers.
 constexpr LinkId kSelf = 0;
+// The time after which a placement that has not changed is sent again.
+constexpr absl::Duration kRepeatPlacement = absl::Seconds(30);
 
 }  // namespace
 
@@ -42,7 +44,8 @@ ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
            }},
           options_.self.name),
       info_(options_.self),
-      described_(clock.Now()) {
+      described_(clock.Now()),
+      placed_(clock.Now()) {
   info_.role = WorkerRole::kExpert;
   info_.resident = residence_.resident();
   info_.reaches = FindReached();
@@ -59,7 +62,7 @@ void ExpertCore::LinkUp(LinkId id, const WorkerInfo& peer,
   SendInfo();
   Neighbour& neighbour = neighbours_[id];
   neighbour = {peer, std::move(link)};
-  neighbour.link->Send({info_});
+  SendTo(neighbour);
 }
 
 void ExpertCore::LinkLeaving(LinkId id, bool leaving) {
@@ -124,15 +127,32 @@ void ExpertCore::SendInfo(bool with_load) {
   // Equal numbers are news, too, if work has come: others count what they have
   // sent until the next report.
   const bool took_work = with_load && std::exchange(took_work_, false);
-  if (info == info_ && !took_work) return;
+  const bool repeat = with_load && now - placed_ >= kRepeatPlacement;
+  if (info == info_ && !took_work && !repeat) return;
+  if (repeat || info.placement != info_.placement) {
+    ++placement_;
+    placed_ = now;
+  }
   // Not news by themselves.
   info.cache_tokens_used = UsedCacheTokens(stage_->blocks());
   info.rows_computed = counters_.rows;
   ++info.revision;
-  info_ = info;
-  for (const auto& [id, neighbour] : neighbours_) {
+  info_ = std::move(info);
+  for (auto& [id, neighbour] : neighbours_) SendTo(neighbour);
+}
+
+void ExpertCore::SendTo(Neighbour& neighbour) {
+  const bool has_it =
+      std::exchange(neighbour.placement, placement_) == placement_;
+  if (!has_it || !neighbour.info.keeps_placement) {
     neighbour.link->Send({info_});
+    return;
   }
+  PlacementReport placement = std::exchange(info_.placement, {});
+  info_.same_placement = true;
+  neighbour.link->Send({info_});
+  info_.same_placement = false;
+  info_.placement = std::move(placement);
 }
 
 void ExpertCore::Tick(absl::Duration now, bool report,

@@ -163,6 +163,7 @@ class ExpertCore {
   struct Neighbour {
     WorkerInfo info;
     std::shared_ptr<Link> link;
+    std::uint64_t placement = 0;  // The number of the last one sent to it.
   };
   // A piece, and the batch that it belongs to, if any.
   struct Next {
@@ -230,11 +231,14 @@ class ExpertCore {
   // draining, or all of them if this worker can load each. The last result is
   // in info_: SendInfo follows whatever changes it.
   LayerExperts FindReached() const;
-  // Sends this worker's description to all neighbours if it has changed.
+  // Sends this worker's description to all neighbours if it has changed. The
+  // placement, which may be much longer than the rest, goes only to those that
+  // do not have it yet, or need it from time to time.
   // Changes that affect new sequences are sent at once. Load is sent only by
   // Tick; otherwise two busy workers would answer each other's reports
   // endlessly.
   void SendInfo(bool with_load = false);
+  void SendTo(Neighbour& neighbour);
   // Updates the gauges of the queue and the cache.
   void CountLoad();
 
@@ -263,6 +267,10 @@ class ExpertCore {
   bool took_work_ = false;    // Since the last report of the load.
   WorkerInfo info_;           // As last sent.
   absl::Duration described_;  // The time of its placement report.
+  // That report, counted by its changes, and the time of the last change.
+  // Without one it is sent again from time to time.
+  std::uint64_t placement_ = 1;
+  absl::Duration placed_;
 };
 
 }  // namespace apollo

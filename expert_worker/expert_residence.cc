@@ -86,17 +86,18 @@ bool ExpertResidence::IsResident(LayerExpert which) const {
 }
 
 bool ExpertResidence::RetriesLater() const {
-  return std::any_of(
-      retry_at_.begin(), retry_at_.end(), [this](const auto& retry) {
-        return target_.contains(retry.first) && !held_.contains(retry.first) &&
-               clock_.Now() < retry.second;
-      });
+  const std::set<LayerExpert> failed = FailedLately();
+  return std::any_of(failed.begin(), failed.end(), [this](LayerExpert which) {
+    return target_.contains(which);
+  });
 }
 
-bool ExpertResidence::FailedLately(LayerExpert which) const {
-  const auto it = retry_at_.find(which);
-  return it != retry_at_.end() && !held_.contains(which) &&
-         clock_.Now() < it->second;
+std::set<LayerExpert> ExpertResidence::FailedLately() const {
+  std::set<LayerExpert> failed;
+  for (const auto& [which, retry] : retry_at_) {
+    if (!held_.contains(which) && clock_.Now() < retry) failed.insert(which);
+  }
+  return failed;
 }
 
 bool ExpertResidence::Complete() const {

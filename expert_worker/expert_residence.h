@@ -84,8 +84,8 @@ class ExpertResidence {
   // Returns true if an expert that it is to hold could not be loaded, and waits
   // for its next try.
   bool RetriesLater() const;
-  // Returns true if the expert could not be loaded, and its pause is not over.
-  bool FailedLately(LayerExpert which) const;
+  // Returns the experts that could not be loaded and whose pause is not over.
+  std::set<LayerExpert> FailedLately() const;
   // Returns true while an expert is being loaded.
   bool loading() const { return loading_.has_value(); }
   // Returns when the load in progress began, until its weights are here.

@@ -85,6 +85,8 @@ std::vector<PlacementPeer> PeerExchange::Holders(bool with_rows) const {
               info.placement.moves, info.placement.most_resident};
     holder.silent = peer.silent;
     holder.ranks_by_layer = !info.placement.ranks_by_expert;
+    holder.takes_orphans = info.placement.takes_orphans;
+    holder.loads_fail = info.placement.loads_fail;
     if (!with_rows) continue;  // There may be thousands.
     for (const PlacedExpert& placed : info.placement.experts) {
       holder.own[{placed.layer, placed.expert}] = {

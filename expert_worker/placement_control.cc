@@ -24,7 +24,8 @@ PlacementControl::PlacementControl(const Options& options, std::string name,
       began_with_(static_cast<int>(Residents().size())),
       move_began_(now),
       last_move_(now),
-      next_decision_(now) {}
+      next_decision_(now),
+      orphans_from_(now + options.rules.between_moves) {}
 
 std::set<LayerExpert> PlacementControl::Residents() const {
   return residence_.resident().Each(config_.boundary, config_.num_layers);
@@ -77,28 +78,59 @@ PlacementState PlacementControl::StateAt(absl::Duration now) const {
   state.most_resident = MostResident();
   state.demand = &demand_;
   state.own = reported_;
+  state.orphans_from = orphans_from_;
+  state.failed = residence_.FailedLately();
+  state.loads_fail = reported_failing_;
   return state;
 }
 
 void PlacementControl::Decide(std::vector<PlacementPeer> peers,
                               absl::Duration now) {
-  if (!Decides(now) || GoOn(peers, now)) return;
+  if (!Decides(now)) return;
+  NoteLosses(peers, now);
+  if (GoOn(peers, now)) return;
   next_decision_ = now + kDecideEvery;
   ForgetOldMoves(now);
   PlacementState state = StateAt(now);
   state.peers = std::move(peers);
   std::optional<PlacementMove> move = NextMove(state, options_.rules);
-  if (!move) return;
+  if (!move || InProgress(*move)) return;
   // What could not be loaded is tried again by itself. Others can go on.
-  if (move->load && residence_.FailedLately(*move->load)) return;
+  if (move->load && state.failed.contains(*move->load)) return;
   std::set<LayerExpert> target = std::move(state.resident);
   if (move->load) target.insert(*move->load);
   if (move->drop) target.erase(*move->drop);
   LogInfo("expert_moved", {{"reason", move->reason}});
   Note(std::move(move->reason), now);
-  moves_.push_back(now);
+  taking_over_.reset();
+  if (move->orphan) {
+    taking_over_ = move->load;
+    next_decision_ = now;  // The next one follows without a rest.
+  } else {
+    moves_.push_back(now);
+  }
   further_.assign(move->further.begin(), move->further.end());
   residence_.Place(std::move(target), ExpertHold::kAuto);
+}
+
+void PlacementControl::NoteLosses(const std::vector<PlacementPeer>& peers,
+                                  absl::Duration now) {
+  std::set<std::string> staying;
+  for (const PlacementPeer& peer : peers) {
+    if (peer.stays) staying.insert(peer.name);
+  }
+  const bool lost = !std::includes(staying.begin(), staying.end(),
+                                   staying_.begin(), staying_.end());
+  // Peers that come and go again and again do not delay it for ever.
+  if (lost && orphans_from_ <= now) {
+    orphans_from_ = now + options_.rules.takes_over_after;
+  }
+  staying_ = std::move(staying);
+}
+
+bool PlacementControl::InProgress(const PlacementMove& move) const {
+  return move.orphan && move.load == taking_over_ && !residence_.settled() &&
+         !residence_.resident().Has(*move.load);
 }
 
 bool PlacementControl::GoOn(const std::vector<PlacementPeer>& peers,
@@ -131,9 +163,13 @@ bool PlacementControl::MustGiveWay(const std::vector<PlacementPeer>& peers,
   for (const PlacementSwap& swap : further_) coming.insert(swap.load);
   PlacementState state = StateAt(now);
   state.peers = peers;
-  const std::optional<LayerExpert> missing =
-      WithoutHolder(state, options_.rules, coming);
-  return missing && !residence_.FailedLately(*missing);
+  return WithoutHolder(state, options_.rules, coming).has_value();
+}
+
+bool PlacementControl::LoadsFail(absl::Duration now) const {
+  const std::optional<absl::Duration> since = residence_.loading_since();
+  return (since && now - *since > kLongLoad) ||
+         !residence_.FailedLately().empty();
 }
 
 void PlacementControl::ForgetOldMoves(absl::Duration now) {
@@ -211,7 +247,9 @@ PlacementReport PlacementControl::Report(absl::Duration now) {
   ForgetOldMoves(now);
   report.ranks_by_expert = true;
   report.moves = CanMove(now);
-  if (report.moves) report.most_resident = MostResident();
+  report.takes_orphans = options_.automatic;
+  if (options_.automatic) report.most_resident = MostResident();
+  report.loads_fail = reported_failing_ = options_.automatic && LoadsFail(now);
   report.last_move = last_move_text_;
   if (!last_move_text_.empty()) report.last_move_at = WallSeconds(last_move_);
   return report;

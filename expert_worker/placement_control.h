@@ -85,15 +85,23 @@ class PlacementControl {
   // The time between two decisions, and how long peers wait for a move.
   static constexpr absl::Duration kDecideEvery = absl::Milliseconds(250);
   static constexpr absl::Duration kMoveTakes = absl::Seconds(5);
+  // A load that takes longer counts as one that fails.
+  static constexpr absl::Duration kLongLoad = absl::Seconds(30);
 
   // Begins the next part of the move in progress. Returns false if there is
   // none, or if the rest of the move is given up for an expert that nobody
   // holds.
   bool GoOn(const std::vector<PlacementPeer>& peers, absl::Duration now);
-  // Returns true if this worker must load an expert that nobody holds, and
-  // neither does the move in progress nor did it fail lately.
+  // Notes whether a peer was lost.
+  void NoteLosses(const std::vector<PlacementPeer>& peers, absl::Duration now);
+  // Returns true if the move is the one in progress.
+  bool InProgress(const PlacementMove& move) const;
+  // Returns true if this worker must load an expert that nobody holds, which
+  // the move in progress does not.
   bool MustGiveWay(const std::vector<PlacementPeer>& peers,
                    absl::Duration now) const;
+  // Returns true if some expert could not be loaded lately, or one takes long.
+  bool LoadsFail(absl::Duration now) const;
   // Returns true if the worker can make a move of a surge, or is making one.
   bool CanMove(absl::Duration now) const;
   void ForgetOldMoves(absl::Duration now);
@@ -119,9 +127,15 @@ class PlacementControl {
   absl::Duration next_decision_;
   std::deque<absl::Duration> moves_;   // In the last minute, by use.
   std::deque<PlacementSwap> further_;  // The rest of the move in progress.
+  // See PlacementState::orphans_from.
+  absl::Duration orphans_from_;
+  std::set<std::string> staying_;           // Peers, at the last decision.
+  std::optional<LayerExpert> taking_over_;  // The last orphan.
   std::string last_move_text_;
   std::optional<Placement> file_;
-  std::map<LayerExpert, ReportedRows> reported_;  // Of its own sequences.
+  // As last reported: the rows of its own sequences, and that loads fail.
+  std::map<LayerExpert, ReportedRows> reported_;
+  bool reported_failing_ = false;
 };
 
 }  // namespace apollo

@@ -227,27 +227,20 @@ TEST_F(PlacementControlTest, AWorkerBetweenTwoLayersOfItsLastMoveSaysSo) {
   EXPECT_FALSE(control_->Report(clock_.now).moves);
 }
 
-// The layers still to come give way, and the pause is counted from the start
-// of the move.
+// The layers still to come give way, without a rest.
 TEST_F(PlacementControlTest, AMoveGivesWayToAnExpertWithoutHolder) {
+  clock_.now += PlacementRules().between_moves;
   std::map<LayerExpert, int> rows;
   for (int layer = 0; layer < kLayers; ++layer) rows[{layer, 70}] = 50000;
-  clock_.now += absl::Seconds(2);
   Use(rows);
   Decide();
   ASSERT_EQ(loads_.size(), 1u);
-  clock_.now += absl::Seconds(4);
   EndLoad(/*well=*/true);
   Decide();
   ASSERT_EQ(loads_.size(), 2u);
+  EXPECT_EQ(loads_.back().expert, 70);
   EndLoad(/*well=*/true);
   peer_.resident.everywhere.erase(5);  // Its holder is lost.
-  for (int second = 4; second < 30; ++second) {
-    Use(rows);
-    Decide();
-    ASSERT_EQ(loads_.size(), 2u) << second;
-    clock_.now += absl::Seconds(1);
-  }
   Decide();
   ASSERT_EQ(loads_.size(), 3u);
   EXPECT_EQ(loads_.back().expert, 5);
@@ -255,24 +248,75 @@ TEST_F(PlacementControlTest, AMoveGivesWayToAnExpertWithoutHolder) {
 
 // An expert that loses its holder while it moves here comes with the move.
 TEST_F(PlacementControlTest, AMoveGoesOnForItsOwnExpert) {
-  int layer = kLayers - 1;
-  while (RendezvousRank("w0", {layer, 70}) <
-         RendezvousRank("w1", {layer, 70})) {
-    --layer;
-  }
-  ASSERT_GT(layer, 0);
-  clock_.now += absl::Seconds(2);
-  Use({{{0, 70}, 5000}, {{layer, 70}, 5000}});
+  constexpr int kLast = kLayers - 1;
+  clock_.now += PlacementRules().between_moves;
+  Use({{{0, 70}, 5000}, {{kLast, 70}, 5000}});
   Decide();
   ASSERT_EQ(loads_, (std::vector<LayerExpert>{{0, 70}}));
   EndLoad(/*well=*/true);
   peer_.resident.everywhere.erase(70);
-  for (int other = 0; other < kLayers; ++other) {
-    if (other != layer) peer_.resident.in_layer[other] = {70};
+  for (int layer = 0; layer < kLast; ++layer) {
+    peer_.resident.in_layer[layer] = {70};
   }
   Decide();
   ASSERT_EQ(loads_.size(), 2u);
-  EXPECT_EQ(loads_.back(), (LayerExpert{layer, 70}));
+  EXPECT_EQ(loads_.back(), (LayerExpert{kLast, 70}));
+}
+
+// Its layers follow each other as fast as they load, and not before their
+// holder had time to come back.
+TEST_F(PlacementControlTest, AnExpertOfALostPeerIsTakenOverAsAWhole) {
+  PlacementPeer lost = peer_;
+  lost.name = "w2";
+  peer_.resident.everywhere.erase(5);
+  clock_.now += 2 * PlacementRules().between_moves;
+  report_ = control_->Report(clock_.now);
+  control_->Decide({peer_, lost}, clock_.now);
+  const absl::Duration lost_at = clock_.now + absl::Milliseconds(250);
+  for (clock_.now = lost_at;
+       clock_.now < lost_at + PlacementRules().takes_over_after;
+       clock_.now += absl::Milliseconds(250)) {
+    Decide();
+    ASSERT_TRUE(loads_.empty()) << clock_.now - lost_at;
+  }
+  for (int layer = 0; layer < kLayers; ++layer) {
+    Decide();
+    ASSERT_EQ(loads_.size(), static_cast<std::size_t>(layer) + 1);
+    Decide();  // Nothing else while it loads.
+    EndLoad(/*well=*/true);
+    EXPECT_TRUE(residence_->resident().Has(layer, 5)) << layer;
+    clock_.now += absl::Milliseconds(1);
+  }
+  Decide();
+  EXPECT_EQ(loads_.size(), static_cast<std::size_t>(kLayers));
+  EXPECT_TRUE(report_.takes_orphans);
+  EXPECT_TRUE(report_.moves);  // These are no moves of a surge.
+}
+
+// What its holder brings back is not loaded.
+TEST_F(PlacementControlTest, AnExpertThatIsBackIsNotTakenOverFurther) {
+  clock_.now += PlacementRules().between_moves;
+  peer_.resident.everywhere.erase(5);
+  Decide();
+  ASSERT_EQ(loads_.size(), 1u);
+  EndLoad(/*well=*/true);
+  peer_.resident.everywhere.insert(5);
+  Decide();
+  EXPECT_EQ(loads_.size(), 1u);
+}
+
+// A worker whose loads fail says so: others come before it.
+TEST_F(PlacementControlTest, AnOrphanThatFailsIsReported) {
+  clock_.now += PlacementRules().between_moves;
+  peer_.resident.everywhere.erase(5);
+  Decide();
+  EXPECT_FALSE(report_.loads_fail);
+  ASSERT_EQ(loads_.size(), 1u);
+  EndLoad(/*well=*/false);
+  Decide();
+  EXPECT_TRUE(report_.loads_fail);
+  ASSERT_EQ(loads_.size(), 2u);  // There is no other: it tries the next layer.
+  EXPECT_EQ(loads_.back(), (LayerExpert{1, 5}));
 }
 
 // A peer of an older version may have another order of the holders in each

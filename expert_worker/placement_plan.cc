@@ -53,6 +53,9 @@ void PlacementPlan::AddWorker(const std::string& name,
   worker.stays = peer == nullptr || peer->stays;
   worker.moves = peer == nullptr ? state_.moves_lately < rules_.most_surge_moves
                                  : peer->moves && peer->stays;
+  worker.takes_orphans =
+      peer == nullptr || (peer->takes_orphans && peer->stays);
+  worker.loads_fail = peer == nullptr ? state_.loads_fail : peer->loads_fail;
   worker.most_resident =
       peer == nullptr ? state_.most_resident : peer->most_resident;
   worker.resident = std::move(resident);
@@ -159,6 +162,18 @@ std::optional<PlacementPlan::Drop> PlacementPlan::DropFor(std::size_t index,
 std::optional<PlacementPlan::Drop> PlacementPlan::CheapestDrop() const {
   if (workers_.front().drops.empty()) return std::nullopt;
   return workers_.front().drops.front();
+}
+
+std::vector<PlacementPlan::Room> PlacementPlan::Rooms() const {
+  std::vector<Room> rooms;
+  for (const Worker& worker : workers_) {
+    if (!worker.takes_orphans) continue;
+    rooms.push_back(
+        {worker.name, worker.loads_fail,
+         worker.most_resident - static_cast<int>(worker.resident.size()),
+         static_cast<int>(worker.drops.size()), worker.layers});
+  }
+  return rooms;
 }
 
 void PlacementPlan::Enqueue(std::size_t index) {

@@ -63,6 +63,18 @@ class PlacementPlan {
   // keep all.
   std::optional<Drop> CheapestDrop() const;
 
+  // The room of a worker for experts that nobody holds.
+  struct Room {
+    const std::string* name = nullptr;
+    bool loads_fail = false;
+    int free = 0;             // Experts without a drop; negative: too many.
+    int drops = 0;            // Experts that it may give up.
+    std::vector<int> layers;  // In which it holds each expert.
+  };
+  // Returns those of the workers that take over such experts, the one that
+  // decides first.
+  std::vector<Room> Rooms() const;
+
   // Returns true if a worker that stays holds the expert.
   bool IsHeld(LayerExpert which) const { return At(which).holders > 0; }
 
@@ -79,6 +91,8 @@ class PlacementPlan {
     bool stays = true;
     bool moves = false;
     bool assigned = false;  // It has its move.
+    bool takes_orphans = false;
+    bool loads_fail = false;
     int most_resident = 0;
     std::set<LayerExpert> resident = {};
     std::vector<int> layers = {};  // In which it holds each expert.

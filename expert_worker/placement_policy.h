@@ -15,8 +15,10 @@ namespace apollo {
 // Pure: no threads, no clock, no state.
 //
 // Returns the next move, if any:
-// - Load an expert that no worker holds, if this worker is the first of all in
-//   its rendezvous order.
+// - Load an expert that no worker holds, if it is in this worker's share of
+// them
+//   (expert_worker/orphan_share.h). This waits for no rest between moves: it
+//   ends by itself, since what is held is no orphan any more.
 // - Load an expert whose holders have much to do, by the rows of the last
 //   minutes, if that is this worker's part of the plan
 //   (expert_worker/placement_plan.h).
@@ -31,7 +33,7 @@ namespace apollo {
 std::optional<PlacementMove> NextMove(const PlacementState& state,
                                       const PlacementRules& rules = {});
 
-// Returns an expert that no worker holds and this one must load, other than
+// Returns an expert that no worker holds and this one must load now, other than
 // those that are about to come; nullopt if there is none.
 std::optional<LayerExpert> WithoutHolder(const PlacementState& state,
                                          const PlacementRules& rules,

@@ -2,15 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
-#include <deque>
 #include <map>
-#include <random>
 #include <set>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace apollo {
 namespace {
@@ -53,7 +48,7 @@ class PlacementPolicyTest : public testing::Test {
   // The peers decide by the same policy.
   void PeersMove() {
     for (PlacementPeer& peer : state_.peers) {
-      peer.moves = true;
+      peer.moves = peer.takes_orphans = true;
       peer.most_resident = static_cast<int>(peer.resident.everywhere.size());
     }
   }
@@ -318,16 +313,92 @@ TEST_F(PlacementPolicyTest, TheFirstHolderKeepsAnExpert) {
   EXPECT_TRUE(NextMove(state_).has_value());
 }
 
-TEST_F(PlacementPolicyTest, AnOrphanIsLoadedByTheFirstWorkerWithoutDemand) {
+TEST_F(PlacementPolicyTest, AnOrphanIsLoadedWithoutDemandOrRest) {
   state_.peers[0].resident = {0, 1, 2};
   state_.most_resident = 3;
-  Rank(3, /*first=*/false);
+  state_.last_move = kNow;
+  state_.moves_lately = PlacementRules().most_surge_moves;
+  const auto move = NextMove(state_);
+  ASSERT_TRUE(move.has_value());
+  EXPECT_TRUE(move->orphan);
+  EXPECT_EQ(move->load, E(3));
+  EXPECT_FALSE(move->drop.has_value());
+  EXPECT_EQ(move->reason, "expert 3 of layer 9 loaded: no worker held it");
+  EXPECT_EQ(WithoutHolder(state_, {}, {}), E(3));
+  EXPECT_FALSE(WithoutHolder(state_, {}, {E(3)}).has_value());
+}
+
+// A peer that was lost may be back in a moment. Nothing else takes the room
+// until then.
+TEST_F(PlacementPolicyTest, AnOrphanWaitsForTheReturnOfItsHolder) {
+  Absent(2, 5000);
+  state_.most_resident = 3;
+  ASSERT_EQ(NextMove(state_)->load, E(2));
+  state_.peers[0].resident = {0, 1, 2};
+  state_.orphans_from = kNow + absl::Milliseconds(1);
   EXPECT_FALSE(NextMove(state_).has_value());
-  Rank(3, /*first=*/true);
+  EXPECT_FALSE(WithoutHolder(state_, {}, {}).has_value());
+  state_.orphans_from = kNow;
+  EXPECT_EQ(NextMove(state_)->load, E(3));
+}
+
+// Others than the one that has the room do nothing.
+TEST_F(PlacementPolicyTest, AnOrphanGoesToTheMostRoom) {
+  state_.peers[0].resident = {0, 1, 2};
+  PeersMove();
+  state_.most_resident = 3;
+  state_.peers[0].most_resident = 5;
+  EXPECT_FALSE(NextMove(state_).has_value());
+  state_.peers[0].loads_fail = true;
+  EXPECT_EQ(NextMove(state_)->load, E(3));
+  state_.loads_fail = true;
+  EXPECT_FALSE(NextMove(state_).has_value());
+  state_.peers[0].stays = false;
+  state_.peers[1].resident = {0, 1, 2, 4, 5};
+  EXPECT_EQ(NextMove(state_)->load, E(3));
+}
+
+// One of an older version shares in another way, and one with a fixed placement
+// takes nothing.
+TEST_F(PlacementPolicyTest, AnOrphanDoesNotWaitForWhoTakesNone) {
+  state_.peers[0].resident = {0, 1, 2};
+  PeersMove();
+  state_.most_resident = 3;
+  state_.peers[0].most_resident = 5;
+  state_.peers[0].takes_orphans = false;
+  EXPECT_EQ(NextMove(state_)->load, E(3));
+}
+
+// Without free room, a copy goes that another worker keeps; else nothing.
+TEST_F(PlacementPolicyTest, AnOrphanTakesThePlaceOfACopy) {
+  Rank(0, /*first=*/false);
+  Rank(1, /*first=*/true);
+  for (PlacementPeer& peer : state_.peers) peer.resident.everywhere.erase(1);
+  state_.peers[0].resident.everywhere.erase(3);
+  Rank(0, /*first=*/false);
+  Own(0, 9000);
   const auto move = NextMove(state_);
   ASSERT_TRUE(move.has_value());
   EXPECT_EQ(move->load, E(3));
-  EXPECT_EQ(move->reason, "expert 3 of layer 9 loaded: no worker held it");
+  EXPECT_EQ(move->drop, E(0));
+  Rank(0, /*first=*/true);
+  EXPECT_FALSE(NextMove(state_).has_value());
+  // While a drop is not done, the next load would exceed the memory.
+  Rank(0, /*first=*/false);
+  state_.most_resident = 1;
+  state_.last_move = kNow;
+  EXPECT_FALSE(NextMove(state_).has_value());
+}
+
+// One that fails to load does not keep the worker from the others.
+TEST_F(PlacementPolicyTest, AnOrphanThatFailsIsLeftOut) {
+  state_.peers[0].resident = {0, 1};
+  state_.most_resident = 4;
+  EXPECT_EQ(NextMove(state_)->load, E(2));
+  state_.failed = {E(2)};
+  EXPECT_EQ(NextMove(state_)->load, E(3));
+  state_.failed = {E(2), E(3)};
+  EXPECT_FALSE(NextMove(state_).has_value());
 }
 
 TEST_F(PlacementPolicyTest, TooManyResidentsAreDropped) {
@@ -360,213 +431,6 @@ TEST(RendezvousTest, WorkersBeginWithDifferentExperts) {
     }
   }
   EXPECT_EQ(holders.size(), 8u);
-}
-
-// Workers that decide by themselves, at the same time, on descriptions of the
-// others that are some seconds old, and whose loads take time.
-class RandomCluster {
- public:
-  static constexpr int kLayers = 2;
-
-  explicit RandomCluster(std::mt19937& random) : random_(random) {
-    experts_ = 3 + Random(6);
-    const int workers = 3 + Random(8);
-    const int each =
-        std::max(1 + Random(experts_), (experts_ + workers - 1) / workers);
-    workers_.resize(static_cast<std::size_t>(workers));
-    int next = 0;
-    for (Worker& worker : workers_) {
-      worker.name = "w" + std::to_string(Random(1000000));
-      for (int i = 0; i < each; ++i, ++next) {
-        for (int l = 0; l < kLayers; ++l) {
-          worker.resident.insert({l, next % experts_});
-        }
-      }
-      worker.most = static_cast<int>(worker.resident.size());
-      for (int l = 0; l < kLayers; ++l) {
-        for (int e = 0; e < experts_; ++e) {
-          worker.rate[{l, e}] = Random(100);
-        }
-      }
-    }
-    Publish();
-  }
-
-  // Multiplies the rows of one expert.
-  void Surge(double factor) {
-    const int expert = Random(experts_);
-    for (Worker& worker : workers_) {
-      for (int l = 0; l < kLayers; ++l) worker.rate[{l, expert}] *= factor;
-    }
-  }
-  // One second. Each rate varies by this share.
-  void Run(double noise) {
-    now_ += absl::Seconds(1);
-    for (Worker& worker : workers_) {
-      for (const auto& [which, rate] : worker.rate) {
-        const double rows = rate * (1 + noise * (Random(2001) - 1000) / 1000.0);
-        worker.demand.Add(
-            which, {rows, worker.resident.contains(which) ? 0 : rows, 0}, now_);
-      }
-    }
-    for (std::size_t w = 0; w < workers_.size(); ++w) Step(w);
-    Publish();
-    for (int l = 0; l < kLayers; ++l) {
-      for (int e = 0; e < experts_; ++e) {
-        EXPECT_GE(Holders({l, e}), 1) << "layer " << l << " expert " << e;
-      }
-    }
-  }
-  // The moves since the last call.
-  int TakeMoves() { return std::exchange(moves_, 0); }
-  // Moves of one worker in any minute, at most.
-  int most_in_a_minute() const { return most_in_a_minute_; }
-  // The largest load of a holder, in rows per second.
-  double Peak() const {
-    double peak = 0;
-    for (const auto& [which, rate] : workers_[0].rate) {
-      double sum = 0;
-      for (const Worker& worker : workers_) sum += worker.rate.at(which);
-      peak = std::max(peak, sum / Holders(which));
-    }
-    return peak;
-  }
-
- private:
-  struct Worker {
-    std::string name;
-    std::set<LayerExpert> resident;
-    int most = 0;
-    std::map<LayerExpert, double> rate;
-    ExpertDemand demand;
-    absl::Duration last_move;
-    std::vector<absl::Duration> moved;
-    PlacementMove move;  // In progress until `loaded`.
-    absl::Duration loaded;
-    bool moving = false;
-    std::deque<PlacementPeer> said;  // The newest last.
-  };
-
-  int Random(int below) {
-    return static_cast<int>(random_() % static_cast<unsigned>(below));
-  }
-  int Holders(LayerExpert which) const {
-    int holders = 0;
-    for (const Worker& w : workers_) holders += w.resident.contains(which);
-    return holders;
-  }
-  void Publish() {
-    for (Worker& worker : workers_) {
-      PlacementPeer peer = {worker.name,
-                            LayerExperts::Of(worker.resident, 0, kLayers)};
-      peer.moves = true;
-      peer.most_resident = worker.most;
-      for (const auto& [which, rate] : worker.rate) {
-        peer.own[which] = {worker.demand.At(which, now_).own,
-                           worker.demand.Recent(which, now_).own};
-      }
-      worker.said.push_back(std::move(peer));
-      if (worker.said.size() > 3) worker.said.pop_front();
-    }
-  }
-  std::vector<PlacementPeer> PeersOf(std::size_t index) {
-    std::vector<PlacementPeer> peers;
-    for (std::size_t w = 0; w < workers_.size(); ++w) {
-      const std::deque<PlacementPeer>& said = workers_[w].said;
-      if (w == index) continue;
-      peers.push_back(said[said.size() - 1 -
-                           static_cast<std::size_t>(
-                               Random(static_cast<int>(said.size())))]);
-    }
-    return peers;
-  }
-  void Step(std::size_t index) {
-    Worker& worker = workers_[index];
-    const std::vector<PlacementPeer> peers = PeersOf(index);
-    if (worker.moving && now_ >= worker.loaded) {
-      worker.moving = false;
-      worker.resident.insert(*worker.move.load);
-      if (worker.move.drop) worker.resident.erase(*worker.move.drop);
-      if (!worker.move.further.empty()) {
-        const PlacementSwap next = worker.move.further.front();
-        worker.move.load = next.load;
-        worker.move.drop = next.drop;
-        worker.move.further.erase(worker.move.further.begin());
-        worker.moving = true;
-        worker.loaded = now_ + absl::Seconds(Random(4));
-      }
-    }
-    if (worker.moving) return;
-    PlacementState state;
-    state.now = now_;
-    state.last_move = worker.last_move;
-    for (const absl::Duration at : worker.moved) {
-      state.moves_lately += now_ - at < absl::Minutes(1) ? 1 : 0;
-    }
-    most_in_a_minute_ = std::max(most_in_a_minute_, state.moves_lately);
-    state.name = worker.name;
-    state.end_layer = kLayers;
-    state.num_experts = experts_;
-    state.resident = worker.resident;
-    state.most_resident = worker.most;
-    state.peers = peers;
-    state.demand = &worker.demand;
-    std::optional<PlacementMove> move = NextMove(state);
-    if (!move) return;
-    ASSERT_TRUE(move->load.has_value());
-    ++moves_;
-    worker.moved.push_back(now_);
-    worker.last_move = now_;
-    worker.move = *std::move(move);
-    worker.moving = true;
-    worker.loaded = now_ + absl::Seconds(Random(4));
-  }
-
-  std::mt19937& random_;
-  int experts_ = 0;
-  std::vector<Worker> workers_;
-  absl::Duration now_ = absl::Hours(1);
-  int moves_ = 0;
-  int most_in_a_minute_ = 0;
-};
-
-// No expert is lost, whoever decides when: Run checks it. A constant demand
-// brings the moves to an end, and a surge of a family is levelled.
-TEST(PlacementRandomTest, ConstantDemandEndsTheMoves) {
-  std::mt19937 random(5);
-  for (int run = 0; run < 8; ++run) {
-    SCOPED_TRACE(run);
-    RandomCluster cluster(random);
-    for (int second = 0; second < 500; ++second) cluster.Run(0);
-    cluster.TakeMoves();
-    for (int second = 0; second < 200; ++second) cluster.Run(0);
-    EXPECT_EQ(cluster.TakeMoves(), 0);
-    cluster.Surge(10);
-    const double before = cluster.Peak();
-    for (int second = 0; second < 500; ++second) cluster.Run(0);
-    EXPECT_LE(cluster.Peak(), before);
-    cluster.TakeMoves();
-    for (int second = 0; second < 200; ++second) cluster.Run(0);
-    EXPECT_EQ(cluster.TakeMoves(), 0);
-    EXPECT_LE(cluster.most_in_a_minute(), PlacementRules().most_surge_moves);
-  }
-}
-
-// A demand that varies moves little: the hysteresis is wider.
-TEST(PlacementRandomTest, NoiseMovesLittle) {
-  std::mt19937 random(6);
-  int moves = 0;
-  constexpr int kRuns = 6;
-  for (int run = 0; run < kRuns; ++run) {
-    SCOPED_TRACE(run);
-    RandomCluster cluster(random);
-    for (int second = 0; second < 600; ++second) cluster.Run(0.5);
-    cluster.TakeMoves();
-    for (int second = 0; second < 600; ++second) cluster.Run(0.5);
-    moves += cluster.TakeMoves();
-  }
-  // In ten minutes of a whole cluster.
-  EXPECT_LE(moves, kRuns);
 }
 
 }  // namespace

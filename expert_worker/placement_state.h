@@ -30,12 +30,16 @@ struct PlacementPeer {
   bool stays = true;  // Neither draining nor leaving.
   // It decides by the same policy, and can make a move now.
   bool moves = false;
-  int most_resident = 0;  // See PlacementState; for one that moves.
+  int most_resident = 0;  // See PlacementState; for one that decides itself.
   std::map<LayerExpert, ReportedRows> own = {};
   bool silent = false;  // Perhaps lost: nobody relies on what it holds.
   // Of an older version: the first holder, which never drops an expert, is for
   // it that of RendezvousRank in each layer, and not that of HolderRank.
   bool ranks_by_layer = false;
+  // It takes over experts that nobody holds (expert_worker/orphan_share.h), and
+  // could not load some expert lately, so others do that before it.
+  bool takes_orphans = false;
+  bool loads_fail = false;
 };
 
 // The state of the worker that decides.
@@ -54,10 +58,15 @@ struct PlacementState {
   // What it has told its peers last of its own sequences, so that all decide by
   // the same numbers; nullopt: what `demand` says now.
   std::optional<std::map<LayerExpert, ReportedRows>> own = std::nullopt;
+  // Experts without a holder wait until then: a peer that was just lost may be
+  // back, and those of a new worker may not be known yet.
+  absl::Duration orphans_from;
+  std::set<LayerExpert> failed = {};  // Could not be loaded lately.
+  bool loads_fail = false;            // As it has told its peers.
 };
 
 struct PlacementRules {
-  // The time between two moves, and before the first.
+  // The time between two moves by demand, and before the first move.
   absl::Duration between_moves = absl::Seconds(30);
   // Rows, as ExpertDemand counts them, by which the load of a holder of the
   // loaded expert must exceed that of a holder of the dropped one.
@@ -72,6 +81,8 @@ struct PlacementRules {
   double surge_rows = 300;
   // Moves in the whole cluster at the same time.
   int most_at_once = 8;
+  // The time from the loss of a peer until others take over what only it held.
+  absl::Duration takes_over_after = absl::Seconds(2);
 };
 
 // A load, and what to drop for it, if anything.
@@ -88,6 +99,7 @@ struct PlacementMove {
   // The same expert in other layers, to be moved next, one after the other and
   // without a rest between them.
   std::vector<PlacementSwap> further = {};
+  bool orphan = false;  // Nobody holds it. Not a move by demand.
 };
 
 }  // namespace apollo

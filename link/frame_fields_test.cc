@@ -22,17 +22,17 @@ auto Members(const LayerExperts& x) {
 }
 auto Members(const WorkerInfo& x) {
   const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v,
-               w, y, z, aa] = x;
+               w, y, z, aa, bb, cc] = x;
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u,
-                  v, w, y, z, aa);
+                  v, w, y, z, aa, bb, cc);
 }
 auto Members(const PlacedExpert& x) {
   const auto& [a, b, c, d, e, f, g, h] = x;
   return std::tie(a, b, c, d, e, f, g, h);
 }
 auto Members(const PlacementReport& x) {
-  const auto& [a, b, c, d, e, f] = x;
-  return std::tie(a, b, c, d, e, f);
+  const auto& [a, b, c, d, e, f, g, h] = x;
+  return std::tie(a, b, c, d, e, f, g, h);
 }
 auto Members(const DeviceTransport& x) {
   const auto& [a, b, c, d] = x;
@@ -174,12 +174,16 @@ WorkerInfo FullInfo() {
                       1ll << 41,
                       true,
                       14,
+                      true,
+                      true,
                       true});
   info.hand_over = true;
   info.ready = true;
   info.revision = 1ull << 40;
   info.sequence_options = 5;
   info.takes_parts = false;
+  info.keeps_placement = true;
+  info.same_placement = true;
   info.device_transport =
       EveryMemberSet(DeviceTransport{22809, "host", "gpu", true});
   return EveryMemberSet(info);

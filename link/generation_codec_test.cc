@@ -69,11 +69,12 @@ auto Members(const TokenLogprob& in) {
 }
 auto Members(const GenerationRequest& in) {
   // The deadline is that of the call, whose metadata has the trace; `shared`
-  // stays in the router.
+  // and `hashes` stay in the router.
   const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, caller,
-               deadline, r, shared, trace] = in;
+               deadline, r, shared, hashes, trace] = in;
   static_cast<void>(deadline);
   static_cast<void>(shared);
+  static_cast<void>(hashes);
   static_cast<void>(trace);
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, caller, r);
 }

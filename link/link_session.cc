@@ -27,8 +27,10 @@ std::uint64_t ProcessInstance() {
   return instance;
 }
 
-WorkerInfo WithInstance(WorkerInfo info) {
+// Returns the description with what the link says of itself.
+WorkerInfo OnLink(WorkerInfo info) {
   if (info.instance == 0) info.instance = ProcessInstance();
+  info.keeps_placement = true;
   return info;
 }
 
@@ -36,7 +38,7 @@ WorkerInfo WithInstance(WorkerInfo info) {
 
 LinkSession::LinkSession(WorkerInfo self, LinkEvents& events, Ended ended)
     : id_(NextLinkId()),
-      self_(WithInstance(std::move(self))),
+      self_(OnLink(std::move(self))),
       events_(events),
       ended_(std::move(ended)) {}
 
@@ -72,6 +74,10 @@ void LinkSession::PassOn(Frame frame) {
     info->tokenizer_hash = peer_->tokenizer_hash;
     info->numerics = peer_->numerics;
     info->instance = peer_->instance;
+    info->keeps_placement = peer_->keeps_placement;
+    if (std::exchange(info->same_placement, false) && latest_) {
+      info->placement = latest_->placement;
+    }
     latest_ = *info;
   }
   events_.OnLinkFrame(id_, std::move(frame));

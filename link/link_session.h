@@ -74,7 +74,8 @@ class LinkSession final : public FrameHandler {
  private:
   // Announces the link if both sides are known.
   void Announce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Passes a frame to `events`, converted to the current wire version.
+  // Passes a frame to `events`, converted to the current wire version, a
+  // description with the placement that it may have left out.
   void PassOn(Frame frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const LinkId id_;

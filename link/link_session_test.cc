@@ -21,6 +21,7 @@ class Log final : public LinkEvents {
     if (const auto* info = std::get_if<WorkerInfo>(&frame.body)) {
       text += "info of " + info->name + ", " + info->config_hash + ", " +
               info->numerics + "; ";
+      last = *info;
       return;
     }
     text += "frame " + std::to_string(std::get<ExpertRows>(frame.body).ticket) +
@@ -42,6 +43,7 @@ class Log final : public LinkEvents {
   std::string text;
   LinkId id = 0;
   std::shared_ptr<Link> link;
+  WorkerInfo last;  // The last description but the first.
 };
 
 // One side of a link.
@@ -171,6 +173,35 @@ TEST(LinkSessionTest, TheIdentityOfAPeerDoesNotChange) {
   peer.numerics = "cuda/int8/f16/1";
   a.session->OnFrame({peer, {}});
   EXPECT_EQ(a.log.text, "up b; info of b, 1, cpu/int8/f16/1; ");
+}
+
+// A description may leave out the placement; who reads it never sees that.
+TEST(LinkSessionTest, APlacementThatIsLeftOutIsTheLastOne) {
+  Side a(Named("a"));
+  auto link = std::make_shared<SilentLink>();
+  a.session->Begin(link);
+  ASSERT_EQ(link->sent.size(), 1u);
+  EXPECT_TRUE(std::get<WorkerInfo>(link->sent[0].body).keeps_placement);
+  WorkerInfo peer = Named("b");
+  a.session->OnFrame({peer, {}});
+  WorkerInfo whole = peer;
+  whole.revision = 1;
+  whole.placement.last_move = "the first";
+  a.session->OnFrame({whole, {}});
+  WorkerInfo brief = peer;
+  brief.revision = 2;
+  brief.same_placement = true;
+  a.session->OnFrame({brief, {}});
+  EXPECT_EQ(a.log.last.revision, 2u);
+  EXPECT_EQ(a.log.last.placement.last_move, "the first");
+  EXPECT_FALSE(a.log.last.same_placement);
+  brief.revision = 3;
+  a.session->OnFrame({brief, {}});
+  EXPECT_EQ(a.session->Peer()->placement.last_move, "the first");
+  whole.revision = 4;
+  whole.placement = {};
+  a.session->OnFrame({whole, {}});
+  EXPECT_EQ(a.log.last.placement, PlacementReport{});
 }
 
 TEST(LinkSessionTest, ThisProcessItselfIsRefused) {

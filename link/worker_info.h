@@ -55,6 +55,9 @@ struct WorkerInfo {
   int sequence_options = kSequenceOptions;
   // An answer to one of its steps may come in parts (dense workers).
   bool takes_parts = true;
+  // Later descriptions to it may leave out a placement that has not changed.
+  // Set by the link itself, which fills it in.
+  bool keeps_placement = false;
 
   // State: these change.
   //
@@ -67,6 +70,9 @@ struct WorkerInfo {
   bool draining = false;
   // What it holds and why, for operators (expert workers).
   PlacementReport placement = {};
+  // `placement` is left out, because it is that of the last description on the
+  // link. Only on the way: LinkSession fills it in.
+  bool same_placement = false;
   // For operators, too (expert workers): the used part of `cache_tokens`, rows
   // computed since the start, and when the certificate expires, in seconds
   // since 1970. 0: unknown.

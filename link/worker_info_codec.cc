@@ -45,6 +45,8 @@ void ToProto(const PlacementReport& in, pb::PlacementReport* out) {
   out->set_moves(in.moves);
   out->set_most_resident(in.most_resident);
   out->set_ranks_by_expert(in.ranks_by_expert);
+  out->set_takes_orphans(in.takes_orphans);
+  out->set_loads_fail(in.loads_fail);
 }
 
 // Unknown values of newer workers count as held by a flag.
@@ -76,6 +78,8 @@ PlacementReport FromProto(const pb::PlacementReport& in) {
   out.moves = in.moves();
   out.most_resident = static_cast<int>(in.most_resident());
   out.ranks_by_expert = in.ranks_by_expert();
+  out.takes_orphans = in.takes_orphans();
+  out.loads_fail = in.loads_fail();
   return out;
 }
 
@@ -107,6 +111,8 @@ void ToProto(const WorkerInfo& in, pb::WorkerInfo* out) {
   out->set_cache_tokens_used(in.cache_tokens_used);
   out->set_rows_computed(in.rows_computed);
   out->set_certificate_expires(in.certificate_expires);
+  out->set_keeps_placement(in.keeps_placement);
+  out->set_same_placement(in.same_placement);
   if (in.placement != PlacementReport{}) {
     ToProto(in.placement, out->mutable_placement());
   }
@@ -147,6 +153,8 @@ WorkerInfo FromProto(const pb::WorkerInfo& in) {
   out.rows_computed = static_cast<std::int64_t>(in.rows_computed());
   out.certificate_expires = static_cast<std::int64_t>(in.certificate_expires());
   out.placement = FromProto(in.placement());
+  out.keeps_placement = in.keeps_placement();
+  out.same_placement = in.same_placement();
   const pb::DeviceTransport& transport = in.device_transport();
   out.device_transport = {static_cast<int>(transport.nccl_version()),
                           transport.host(), transport.device(),

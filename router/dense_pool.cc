@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -105,8 +106,7 @@ std::string DensePool::Worker::WhyNotUsable() const {
   return "";
 }
 
-std::vector<std::uint64_t> DensePool::HashPrompt(
-    const GenerationRequest& request) {
+PromptHashes::Hashes DensePool::HashPrompt(const GenerationRequest& request) {
   std::string model_hash;
   {
     MutexLock lock(mutex_);
@@ -114,10 +114,13 @@ std::vector<std::uint64_t> DensePool::HashPrompt(
         std::any_of(workers_.begin(), workers_.end(), [](const auto& entry) {
           return entry.second.usable() && entry.second.prefixes.version() != 0;
         });
-    if (!announced) return {};
+    if (!announced) return std::make_shared<std::vector<std::uint64_t>>();
     model_hash = model_hash_;
   }
-  return PrefixHasher(model_hash, request.cache_salt).Chain(request.prompt);
+  if (request.prompt_hashes != nullptr) {
+    return request.prompt_hashes->Of(model_hash, request);
+  }
+  return PromptHashes().Of(model_hash, request);
 }
 
 DensePool::Choice DensePool::Choose(const GenerationRequest& request,
@@ -178,13 +181,13 @@ std::unique_ptr<GenerationCall> DensePool::StartElsewhere(
     GenerationRequest request, std::shared_ptr<GenerationSink> sink,
     const std::set<std::string>& avoid,
     const std::function<void(const std::string&)>& chosen) {
-  const std::vector<std::uint64_t> hashes = HashPrompt(request);
+  const PromptHashes::Hashes hashes = HashPrompt(request);
   const absl::Duration now = clock_.Now();
   Choice choice;
   bool outdated = false, undecided = false;
   {
     MutexLock lock(mutex_);
-    choice = Choose(request, hashes, avoid, outdated);
+    choice = Choose(request, *hashes, avoid, outdated);
     undecided = Undecided(now);
   }
   const auto& [name, client] = choice;

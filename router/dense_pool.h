@@ -30,6 +30,7 @@
 #include "router/pool_counters.h"
 #include "router/worker_pool.h"
 #include "sequence/generation.h"
+#include "sequence/prompt_hashes.h"
 #include "serving/cluster_channel.h"
 
 namespace apollo {
@@ -268,7 +269,7 @@ class DensePool final : public WorkerPool {
   std::uint64_t KnownPrefixes(const std::string& address)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Returns the prefix hashes of a prompt; none if no worker announces any.
-  std::vector<std::uint64_t> HashPrompt(const GenerationRequest& request)
+  PromptHashes::Hashes HashPrompt(const GenerationRequest& request)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The address and the client of a worker; the client is null if there is
   // none.

@@ -6,6 +6,7 @@
 
 #include "router/dense_pool_fixture.h"
 #include "sequence/prefix_hash.h"
+#include "sequence/prompt_hashes.h"
 
 namespace apollo {
 namespace {
@@ -322,6 +323,26 @@ TEST_F(DensePoolTest, APromptGoesWhereItsBeginningIsCached) {
   Poll();
   start(LongPrompt("other"));
   EXPECT_EQ(pool_->counters().by_prefix, 5);
+}
+
+// A sequence that begins again brings the hashes of its prompt. Other tokens
+// show that they are not computed again.
+TEST_F(DensePoolTest, APromptThatWasHashedIsNotHashedAgain) {
+  Add("a", "m");
+  Add("b", "m").Change(Announces(LongPrompt()));
+  MakePool();
+  Poll();
+  const auto start = [this](const GenerationRequest& request) {
+    auto sink = std::make_shared<Sink>();
+    const auto call = pool_->Start(request, sink);
+    return sink->Await();
+  };
+  GenerationRequest request = LongPrompt();
+  request.prompt_hashes = std::make_shared<PromptHashes>();
+  EXPECT_EQ(start(request), "b");
+  request.prompt.assign(request.prompt.size(), 3);
+  EXPECT_EQ(start(request), "b");
+  EXPECT_EQ(pool_->counters().by_prefix, 2);
 }
 
 TEST_F(DensePoolTest, HashesThatAreKnownAreNotSentAgain) {

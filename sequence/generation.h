@@ -32,6 +32,7 @@ struct SequenceNumerics {
   bool operator==(const SequenceNumerics&) const = default;
 };
 
+class PromptHashes;
 class SharedNumerics;
 
 // A sequence to generate or score: a router's request to a dense worker.
@@ -86,6 +87,9 @@ struct GenerationRequest {
   // Shared by the sequences that must have the same numerics, whatever these
   // are (sequence/shared_numerics.h); null: none. Only within a router.
   std::shared_ptr<SharedNumerics> shared_numerics = nullptr;
+  // Shared by the sequences with the same prompt and salt, so that it is hashed
+  // once (sequence/prompt_hashes.h); null: none. Only within a router.
+  std::shared_ptr<PromptHashes> prompt_hashes = nullptr;
   // The span below which the sequence runs; unset: it is not traced. Between
   // processes it travels in the metadata of the call.
   std::optional<TraceContext> trace = std::nullopt;

@@ -41,12 +41,18 @@ struct PlacementReport {
   std::string last_move = {};              // And its reason; empty: none yet.
   std::int64_t last_move_at = 0;           // Seconds since 1970.
   // It moves experts by itself, and can make a move of a surge now or is making
-  // one; the experts of a layer that it has room for, over all layers.
+  // one.
   bool moves = false;
+  // If it moves experts by itself: those of a layer that it has room for, over
+  // all layers. Older versions say this only with `moves`.
   int most_resident = 0;
   // It takes the same worker for the first holder of an expert in all layers.
   // Those of older versions may not: see expert_worker/placement_state.h.
   bool ranks_by_expert = false;
+  // It takes over experts that nobody holds (expert_worker/orphan_share.h); it
+  // could not load some expert lately.
+  bool takes_orphans = false;
+  bool loads_fail = false;
 
   bool operator==(const PlacementReport&) const = default;
 };

@@ -48,13 +48,16 @@ std::uint64_t PrefixHasher::Next(std::uint64_t previous,
 }
 
 std::vector<std::uint64_t> PrefixHasher::Chain(
-    std::span<const std::int32_t> prompt) const {
+    std::span<const std::int32_t> prompt,
+    std::span<const std::uint64_t> known) const {
   const std::size_t blocks =
       std::min(prompt.size() / kPrefixTokens, kMostPrefixes);
+  known = known.first(std::min(known.size(), blocks));
   std::vector<std::uint64_t> hashes;
   hashes.reserve(blocks);
-  std::uint64_t last = 0;
-  for (std::size_t i = 0; i < blocks; ++i) {
+  hashes.assign(known.begin(), known.end());
+  std::uint64_t last = known.empty() ? 0 : known.back();
+  for (std::size_t i = known.size(); i < blocks; ++i) {
     last = Next(last, prompt.subspan(i * kPrefixTokens, kPrefixTokens));
     hashes.push_back(last);
   }

@@ -40,7 +40,10 @@ class PrefixHasher {
                      std::span<const std::int32_t> tokens) const;
 
   // Returns the hashes of all whole blocks of a prompt, at most kMostPrefixes.
-  std::vector<std::uint64_t> Chain(std::span<const std::int32_t> prompt) const;
+  // `known` are those of its first blocks, which are not hashed again.
+  std::vector<std::uint64_t> Chain(
+      std::span<const std::int32_t> prompt,
+      std::span<const std::uint64_t> known = {}) const;
 
  private:
   std::string root_;

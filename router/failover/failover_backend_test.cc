@@ -5,9 +5,11 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/fake_clock.h"
 #include "router/failover/scripted_pool.h"
+#include "sequence/prompt_hashes.h"
 #include "sequence/recording_sink.h"
 #include "sequence/sequence_end.h"
 #include "sequence/shared_numerics.h"
@@ -114,6 +116,20 @@ TEST_F(FailoverBackendTest, AnAnswerGoesOnAfterALossAtEveryToken) {
               "finished");
     EXPECT_EQ(sink->finishes(), 1);
   }
+}
+
+// So that the prompt is not hashed again for the choice of the next worker.
+TEST_F(FailoverBackendTest, AContinuationHasTheHashesOfThePrompt) {
+  GenerationRequest request = Request();
+  request.prompt_hashes = std::make_shared<PromptHashes>();
+  const auto hashes = request.prompt_hashes;
+  Begin(std::move(request));
+  pool_.run(0).Started(kCpu);
+  pool_.run(0).Token(0, 50);
+  pool_.run(0).Token(1, 51);
+  pool_.run(0).End(Lost());
+  EXPECT_EQ(Next().request.prompt_hashes, hashes);
+  EXPECT_EQ(pool_.runs(), 2u);
 }
 
 TEST_F(FailoverBackendTest, AnAnswerMovesSeveralTimes) {

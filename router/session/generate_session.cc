@@ -13,6 +13,7 @@
 #include "router/session/choice_seed.h"
 #include "router/session/new_ids.h"
 #include "sequence/numerics_text.h"
+#include "sequence/prompt_hashes.h"
 #include "sequence/shared_numerics.h"
 
 namespace apollo {
@@ -94,6 +95,7 @@ absl::Status GenerateSession::Accept(GenerateInput input) {
   // `started` names only one.
   if (input.choices > 1)
     run.shared_numerics = std::make_shared<SharedNumerics>();
+  run.prompt_hashes = std::make_shared<PromptHashes>();
   run.top_logprobs = static_cast<int>(input.top_logprobs);
   run.ignore_eos = input.ignore_eos;
   run.end_tokens = model.ends.tokens;

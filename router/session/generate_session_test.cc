@@ -89,6 +89,20 @@ TEST_F(GenerateSessionTest, ChoicesShareTheNumericsThatTheClientIsTold) {
   EXPECT_NE(shared(3), shared(1));  // Those of another request.
 }
 
+TEST_F(GenerateSessionTest, ChoicesShareTheHashesOfTheirPrompt) {
+  KeepingGenerateWriter a, b;
+  GenerateInput input = Prompt("four");
+  input.choices = 2;
+  const auto first = Generate(input, a);
+  const auto second = Generate(input, b);
+  const auto hashes = [this](int i) {
+    return Sequence(i).request.prompt_hashes;
+  };
+  EXPECT_NE(hashes(0), nullptr);
+  EXPECT_EQ(hashes(0), hashes(1));
+  EXPECT_NE(hashes(2), hashes(0));  // Of another request.
+}
+
 TEST_F(GenerateSessionTest, OnlyADefaultLengthIsShortened) {
   KeepingGenerateWriter a, b;
   GenerateInput input = Prompt("four");

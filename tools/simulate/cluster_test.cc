@@ -120,6 +120,24 @@ TEST(ClusterTest, AStandbyExpertTakesThePlaceOfALostOne) {
   EXPECT_GT(cluster.stats().finished, cluster.stats().arrived * 9 / 10);
 }
 
+// With placement `auto` a worker with room takes the lost expert over, in all
+// layers.
+TEST(ClusterTest, WorkersWithRoomTakeALostExpertOver) {
+  Scenario scenario = Make(
+      R"({"seconds": 120, "model": {"sparse_layers": 4},
+          "expert_workers": {"count": 7, "standby": 1, "placement": "auto",
+          "room": 1, "load_seconds": 0.5},
+          "failures": [{"expert_worker": 3, "at": 20}]})");
+  Cluster cluster(scenario);
+  cluster.Run();
+  const auto& holders = cluster.stats().holders_by_second;
+  // Nothing moves in the first 30 s. Then it takes four loads of 0.5 s.
+  EXPECT_EQ(holders.at(18).at(3), 1);
+  EXPECT_EQ(holders.at(28).at(3), 0);
+  EXPECT_GE(holders.at(38).at(3), 1);
+  EXPECT_GT(cluster.stats().finished, cluster.stats().arrived * 9 / 10);
+}
+
 TEST(ClusterTest, TheResultDependsOnlyOnScenarioAndSeed) {
   const char* part = R"({"expert_workers": {"count": 4, "placement": "auto"},
                          "dense_workers": {"count": 2},

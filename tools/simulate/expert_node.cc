@@ -31,9 +31,12 @@ ExpertNode::ExpertNode(int index, const Scenario& scenario, EventQueue& events,
 
 void ExpertNode::Start(const std::set<int>& experts) {
   residence_.Start(experts);
-  most_resident_ = static_cast<int>(residence_.resident().size());
+  most_resident_ = static_cast<int>(residence_.resident().size()) +
+                   scenario_.expert.room * scenario_.model.sparse_layers;
   demand_ = ExpertDemand();
   last_move_ = events_.now();
+  orphans_from_ =
+      last_move_ + absl::ToInt64Nanoseconds(PlacementRules().between_moves);
   up_ = true;
   Report();
 }
@@ -281,6 +284,10 @@ void ExpertNode::TakeOutputs(const Guests& guests) {
 }
 
 void ExpertNode::LosePeer(int peer) {
+  if (orphans_from_ <= events_.now()) {
+    orphans_from_ = events_.now() +
+                    absl::ToInt64Nanoseconds(PlacementRules().takes_over_after);
+  }
   if (batch_ == nullptr) return;
   const std::vector<Away> away = std::exchange(batch_->away, {});
   for (const Away& rows : away) {
@@ -347,26 +354,24 @@ PlacementState ExpertNode::StateOfPlacement() const {
     if (w == index_ || !peer.up) continue;
     state.peers.push_back({peer.name, peer.resident, /*stays=*/true,
                            /*moves=*/true, peer.most_resident, peer.own});
+    state.peers.back().takes_orphans = true;
   }
   state.demand = &demand_;
   state.own = board_.report(index_).own;
+  state.orphans_from = absl::Nanoseconds(orphans_from_);
   return state;
 }
 
 void ExpertNode::Decide() {
   if (!up_ || residence_.loading()) return;
   const Time now = events_.now();
-  if (absl::Nanoseconds(now - last_move_) <
-      PlacementRules().between_surge_moves) {
-    return;
-  }
   while (!moves_.empty() && now - moves_.front() >= FromSeconds(60)) {
     moves_.pop_front();
   }
   const std::optional<PlacementMove> move = NextMove(StateOfPlacement());
   if (!move) return;
   last_move_ = now;
-  moves_.push_back(now);
+  if (!move->orphan) moves_.push_back(now);
   ++stats_.moves;
   residence_.Make(*move);
 }

@@ -118,8 +118,9 @@ class ExpertNode {
   std::uint64_t batches_ = 0;
   Residence residence_;
   ExpertDemand demand_;
-  Time last_move_ = 0;      // Or its start.
-  int most_resident_ = 0;   // As many as it began with.
+  Time last_move_ = 0;     // Or its start.
+  Time orphans_from_ = 0;  // See PlacementState.
+  int most_resident_ = 0;
   std::deque<Time> moves_;  // In the last minute.
   std::deque<StepPart> waiting_;
   std::deque<Guests> guests_;

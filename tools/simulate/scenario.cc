@@ -84,6 +84,7 @@ void ReadExpert(Fields& f, int experts, Scenario::ExpertWorkers& expert) {
   f.Integer("count", 1, 1000, expert.count);
   f.Integer("replicas", 1, 1000, expert.replicas);
   f.Integer("standby", 0, 1024, expert.standby);
+  f.Integer("room", 0, 1024, expert.room);
   f.Number("load_seconds", 0, kMostSeconds, expert.load_seconds);
   f.Integer("max_batch_rows", 1, 1 << 20, expert.max_batch_rows);
   std::string pinning = "prefer";

@@ -56,6 +56,9 @@ struct Scenario {
     int replicas = 1;                  // Workers with each expert, in turn.
     // Experts that a worker may have on standby, in all layers.
     int standby = 0;
+    // With placement `auto`, those for which it has room besides the ones that
+    // it begins with.
+    int room = 0;
     double load_seconds = 0.5;  // Of one expert of one layer.
     Pinning pinning = Pinning::kPrefer;
     int max_batch_rows = 2048;  // StepQueue::kMaxBatchRows
