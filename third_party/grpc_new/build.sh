@@ -76,7 +76,7 @@ unpack() { # NAME
 build() { # NAME [CMAKE OPTION...]
   local name=$1
   shift
-  [[ ! -f $work/$name.installed ]] || return 0
+  [[ ! -f $prefix/installed/$name ]] || return 0
   if [[ ! -f $work/$name.configured ]]; then
     unpack "$name"
     say "configuring $name"
@@ -92,7 +92,8 @@ build() { # NAME [CMAKE OPTION...]
     fail "could not build $name: see $work/$name.log"
   cmake --install "$work/$name.build" >> "$work/$name.log" 2>&1 ||
     fail "could not install $name: see $work/$name.log"
-  touch "$work/$name.installed"
+  mkdir -p "$prefix/installed"
+  touch "$prefix/installed/$name"
 }
 
 build_all() {
