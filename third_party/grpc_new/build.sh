@@ -98,8 +98,8 @@ build() { # NAME [CMAKE OPTION...]
 
 build_all() {
   build abseil -DABSL_ENABLE_INSTALL=ON -DABSL_PROPAGATE_CXX_STD=ON
-  build protobuf -Dprotobuf_BUILD_TESTS=OFF -Dprotobuf_BUILD_LIBUPB=OFF -Dprotobuf_WITH_ZLIB=OFF \
-    -Dprotobuf_LOCAL_DEPENDENCIES_ONLY=ON
+  build protobuf -Dprotobuf_BUILD_TESTS=OFF -Dprotobuf_BUILD_LIBPROTOC=ON -Dprotobuf_BUILD_LIBUPB=OFF \
+    -Dprotobuf_WITH_ZLIB=OFF -Dprotobuf_LOCAL_DEPENDENCIES_ONLY=ON
   local plugins=() language
   for language in CSHARP NODE OBJECTIVE_C PHP PYTHON RUBY; do
     plugins+=("-DgRPC_BUILD_GRPC_${language}_PLUGIN=OFF")
