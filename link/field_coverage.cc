@@ -13,7 +13,7 @@ using google::protobuf::Message;
 void AddFields(const Descriptor& type, std::set<std::string>& names) {
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
-    if (!names.insert(field.full_name()).second) continue;
+    if (!names.insert(std::string(field.full_name())).second) continue;
     if (field.message_type() != nullptr)
       AddFields(*field.message_type(), names);
   }
@@ -26,7 +26,7 @@ void FieldCoverage::Add(const Message& message) {
   std::vector<const FieldDescriptor*> fields;
   reflection.ListFields(message, &fields);
   for (const FieldDescriptor* field : fields) {
-    set_.insert(field->full_name());
+    set_.insert(std::string(field->full_name()));
     if (field->message_type() == nullptr) continue;
     if (field->is_map()) {
       // Each entry has both fields. Its reflection crashes in programs built

@@ -125,7 +125,7 @@ void ExpectEveryField(const Message& message) {
   const auto& reflection = *message.GetReflection();
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
-    if (kOthers.contains(field.full_name())) continue;
+    if (kOthers.contains(std::string(field.full_name()))) continue;
     if (field.is_repeated()) {
       EXPECT_GT(reflection.FieldSize(message, &field), 0) << field.full_name();
       if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;

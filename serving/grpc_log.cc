@@ -1,7 +1,6 @@
 #include "serving/grpc_log.h"
 
 #include <absl/strings/str_cat.h>
-#include <grpc/support/log.h>
 
 #include <cstdint>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "common/log.h"
 #include "common/log_budget.h"
 #include "common/strings.h"
+#include "serving/grpc_report.h"
 
 namespace apollo {
 namespace {
@@ -18,26 +18,21 @@ std::string_view NameOf(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
-void Report(gpr_log_func_args* report) {
-  if (report->severity != GPR_LOG_SEVERITY_ERROR) return;
+}  // namespace
+
+void ReportGrpcError(std::string_view file, int line, std::string_view text) {
   static LogBudget* const budget =
       new LogBudget(Clock::Real(), kGrpcLinesPerSecond);
   const std::optional<std::int64_t> held_back = budget->Take();
   if (!held_back) return;
   std::vector<LogField> fields = {
-      {"source",
-       absl::StrCat(ToAbsl(NameOf(report->file)), ":", report->line)}};
-  if (std::optional<std::string> text =
-          SafeGrpcText(report->file, report->message)) {
-    fields.emplace_back("reason", *std::move(text));
+      {"source", absl::StrCat(ToAbsl(NameOf(file)), ":", line)}};
+  if (std::optional<std::string> safe = SafeGrpcText(file, text)) {
+    fields.emplace_back("reason", *std::move(safe));
   }
   if (*held_back > 0) fields.emplace_back("held_back", *held_back);
   LogWarning("grpc_error_reported", fields);
 }
-
-}  // namespace
-
-void CaptureGrpcLog() { gpr_set_log_function(Report); }
 
 std::optional<std::string> SafeGrpcText(std::string_view file,
                                         std::string_view text) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
+#include <grpcpp/version_info.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -14,12 +15,21 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// Writes a line as gRPC does.
+void Write(const char* file, gpr_log_severity severity, const char* text) {
+#if GRPC_CPP_VERSION_MAJOR == 1 && GRPC_CPP_VERSION_MINOR < 66
+  gpr_log(file, 7, severity, "%s", text);
+#else
+  grpc_absl_log(file, 7, severity, text);
+#endif
+}
+
 std::string LogOf(const char* file, gpr_log_severity severity,
                   const char* text) {
   grpc_init();  // gRPC logs nothing before.
   CaptureGrpcLog();
   testing::internal::CaptureStderr();
-  gpr_log(file, 7, severity, "%s", text);
+  Write(file, severity, text);
   return testing::internal::GetCapturedStderr();
 }
 
@@ -49,7 +59,7 @@ TEST(GrpcLogTest, LinesAreLimited) {
   CaptureGrpcLog();
   testing::internal::CaptureStderr();
   for (int i = 0; i < 1000; ++i) {
-    gpr_log("ssl_transport_security.cc", 7, GPR_LOG_SEVERITY_ERROR, "again");
+    Write("ssl_transport_security.cc", GPR_LOG_SEVERITY_ERROR, "again");
   }
   const std::string log = testing::internal::GetCapturedStderr();
   // The clock is real: some seconds may begin meanwhile.

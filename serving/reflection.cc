@@ -59,7 +59,7 @@ void SetNotFound(const std::string& name, pb::ServerReflectionResponse& out) {
 // Adds a file, then its imports, each once.
 void AddFile(const FileDescriptor& file, std::set<std::string>& added,
              pb::FileDescriptorResponse& out) {
-  if (!added.insert(file.name()).second) return;
+  if (!added.insert(std::string(file.name())).second) return;
   google::protobuf::FileDescriptorProto proto;
   file.CopyTo(&proto);
   out.add_file_descriptor_proto(proto.SerializeAsString());

@@ -41,6 +41,32 @@ void WarnIfExposed(const std::string& key) {
               {"reason", "every user may read the private key; chmod 600"}});
 }
 
+using CertificateProvider =
+    std::shared_ptr<grpc::experimental::CertificateProviderInterface>;
+
+// Takes the authorities, and its own certificate, from a provider. Newer
+// versions of gRPC name them one by one.
+template <typename Options>
+void WatchFiles(Options& options, const CertificateProvider& provider) {
+  if constexpr (requires { options.set_root_certificate_provider(provider); }) {
+    options.set_root_certificate_provider(provider);
+    options.set_identity_certificate_provider(provider);
+  } else {
+    options.set_certificate_provider(provider);
+    options.watch_root_certs();
+    options.watch_identity_key_cert_pairs();
+  }
+}
+
+template <typename Options>
+Options MakeServerOptions(const CertificateProvider& provider) {
+  if constexpr (requires { Options::Create(provider); }) {
+    return *Options::Create(provider);  // Fails without a provider only.
+  } else {
+    return Options(provider);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Tls>> Tls::Open(TlsOptions options,
@@ -120,9 +146,11 @@ Tls::Provider() {
 
 std::shared_ptr<grpc::ServerCredentials> Tls::ForServer(
     std::map<std::string, Callers> callers, bool optional) {
-  grpc::experimental::TlsServerCredentialsOptions options(Provider());
-  options.watch_root_certs();
-  options.watch_identity_key_cert_pairs();
+  const auto provider = Provider();
+  auto options =
+      MakeServerOptions<grpc::experimental::TlsServerCredentialsOptions>(
+          provider);
+  WatchFiles(options, provider);
   options.set_cert_request_type(
       optional ? GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY
                : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
@@ -134,9 +162,7 @@ std::shared_ptr<grpc::ServerCredentials> Tls::ForServer(
 
 std::shared_ptr<grpc::ChannelCredentials> Tls::ForChannels(PeerRole role) {
   grpc::experimental::TlsChannelCredentialsOptions options;
-  options.set_certificate_provider(Provider());
-  options.watch_root_certs();
-  options.watch_identity_key_cert_pairs();
+  WatchFiles(options, Provider());
   options.set_certificate_verifier(
       MakePeerVerifier({options_.trust_domain, role, options_.server_name}));
   // The verifier has checked the server for all calls of the channel.

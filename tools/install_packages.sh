@@ -3,7 +3,7 @@
 # backports (tools/backports.sh), and minja, which Debian 12 lacks. Does nothing if
 # all are installed. Run it as root, or as a user who may use sudo.
 #
-# Usage: tools/install_packages.sh [--dev] [--images] [--packages] [--plots] [--language] [--list]
+# Usage: tools/install_packages.sh [--dev] [--images] [--packages] [--plots] [--language] [--grpc_new] [--list]
 #                                  [--minja FILE]
 #   --dev       also packages for --config=clang, --config=fuzz, clang-tidy,
 #               clang-format, tests/style.sh, deploy/images/libraries_test.py and
@@ -15,6 +15,7 @@
 #   --packages  also packages for deploy/debian/check.sh
 #   --plots     also packages for tools/routing_map and tests/metrics/previews.py
 #   --language  also packages for tools/language
+#   --grpc_new  also packages for third_party/grpc_new/build.sh
 #   --list      only print the names of the Debian packages, without minja
 #   --minja FILE  a libminja-dev_*.deb, of any version, instead of a download
 set -euo pipefail
@@ -87,6 +88,14 @@ plot_packages=(
 language_packages=(
   fasttext
 )
+grpc_new_packages=(
+  cmake
+  libre2-dev
+  libssl-dev
+  ninja-build
+  pkg-config
+  zlib1g-dev
+)
 
 # The library that renders chat templates: two header files, the same for every release of Debian.
 # Debian removes a version from its pool once it has a newer one: then its archive still has it, and a
@@ -114,6 +123,7 @@ while (($# > 0)); do
     --packages) packages+=("${check_packages[@]}") ;;
     --plots) packages+=("${plot_packages[@]}") ;;
     --language) packages+=("${language_packages[@]}") ;;
+    --grpc_new) packages+=("${grpc_new_packages[@]}") ;;
     --list) list=true ;;
     -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; exit 0 ;;
     *) echo "$0: unknown argument \"$argument\" (see --help)" >&2; exit 2 ;;

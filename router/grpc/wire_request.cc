@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include "common/status_macros.h"
@@ -33,10 +34,13 @@ constexpr int kMaxDepth = 16;
 constexpr int kMostPeekedFields = 64;
 
 // Finds the string fields, at any depth, that are not UTF-8.
-void FindBadText(const std::string& bytes, const Descriptor& type,
+void FindBadText(std::string_view bytes, const Descriptor& type,
                  const std::string& path, int depth, FieldErrors& errors) {
   UnknownFieldSet fields;
-  if (depth > kMaxDepth || !fields.ParseFromString(bytes)) return;
+  if (depth > kMaxDepth ||
+      !fields.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return;
+  }
   std::map<int, int> seen;  // Elements of a repeated field, by its number.
   for (int i = 0; i < fields.field_count(); ++i) {
     const UnknownField& field = fields.field(i);
@@ -45,11 +49,11 @@ void FindBadText(const std::string& bytes, const Descriptor& type,
         field.type() != UnknownField::TYPE_LENGTH_DELIMITED) {
       continue;
     }
-    std::string name = path + known->name();
+    std::string name = absl::StrCat(path, known->name());
     if (known->is_repeated()) {
       absl::StrAppend(&name, "[", seen[field.number()]++, "]");
     }
-    const std::string& value = field.length_delimited();
+    const std::string_view value = field.length_delimited();
     if (known->type() == FieldDescriptor::TYPE_STRING) {
       const std::size_t valid = ValidUtf8Prefix(value);
       if (valid < value.size()) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -29,6 +30,9 @@ int main(int argc, char** argv) {
     return parsed.exit_code;
   }
 
+  // The default of older versions of gRPC; newer ones would also print what is
+  // no error.
+  setenv("GRPC_VERBOSITY", "ERROR", /*overwrite=*/0);
   static Interrupt interrupt;
   CancelOnSigint(interrupt);
   std::vector<std::shared_ptr<grpc::Channel>> channels;

@@ -84,11 +84,21 @@ std::string LinesOf(const Tokens& tokens) {
   return lines;
 }
 
+// Newer versions of Protobuf have another name for it.
+template <typename Options>
+void PrintZeros(Options& options) {
+  if constexpr (requires { options.always_print_primitive_fields; }) {
+    options.always_print_primitive_fields = true;
+  } else {
+    options.always_print_fields_with_no_presence = true;
+  }
+}
+
 }  // namespace
 
 std::string JsonLine(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
-  options.always_print_primitive_fields = true;
+  PrintZeros(options);
   options.preserve_proto_field_names = true;
   std::string line;
   // Fails only for a malformed google.protobuf.Any, which the API does not use.

@@ -10,7 +10,9 @@ namespace apollo::rpc {
 // message with the same name and fields.
 template <typename Message>
 std::string TypeUrl() {
-  return "type.googleapis.com/google.rpc." + Message::descriptor()->name();
+  std::string url = "type.googleapis.com/google.rpc.";
+  url += Message::descriptor()->name();
+  return url;
 }
 
 // Adds a message to error details.

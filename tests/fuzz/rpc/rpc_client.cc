@@ -1,5 +1,7 @@
 #include "tests/fuzz/rpc/rpc_client.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <chrono>
 #include <memory>
 
@@ -36,7 +38,8 @@ grpc::Status RpcClient::Call(const google::protobuf::MethodDescriptor& method,
   context.set_deadline(std::chrono::system_clock::now() +
                        std::chrono::seconds(kSeconds));
   const auto call = stub_.PrepareCall(
-      &context, "/" + method.service()->full_name() + "/" + method.name(),
+      &context,
+      absl::StrCat("/", method.service()->full_name(), "/", method.name()),
       &queue_);
   call->StartCall(kTag);
   bool open = Wait();

@@ -77,7 +77,7 @@ void CheckPrivate(const Message& message, const std::string& error) {
                          : reflection.GetMessage(message, field),
                      error);
       } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING &&
-                 patients->contains(field->name())) {
+                 patients->contains(std::string(field->name()))) {
         const std::string text =
             field->is_repeated()
                 ? reflection.GetRepeatedString(message, field, i)

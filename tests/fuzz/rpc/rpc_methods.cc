@@ -1,5 +1,7 @@
 #include "tests/fuzz/rpc/rpc_methods.h"
 
+#include <absl/strings/str_cat.h>
+
 #include "proto/apollo/internal/v1/generation.pb.h"
 #include "proto/apollo/internal/v1/link.pb.h"
 #include "proto/apollo/v1/admin.pb.h"
@@ -21,8 +23,8 @@ Methods MethodsOf(
     for (int s = 0; s < file.service_count(); ++s) {
       const google::protobuf::ServiceDescriptor& service = *file.service(s);
       for (int m = 0; m < service.method_count(); ++m) {
-        methods[service.full_name() + "/" + service.method(m)->name()] =
-            service.method(m);
+        methods[absl::StrCat(service.full_name(), "/",
+                             service.method(m)->name())] = service.method(m);
       }
     }
   }
