@@ -170,8 +170,9 @@ TEST(PreviousWireTest, OnlyCommonVersionsAreAccepted) {
                         Case{2, 3, false}, Case{5, 5, false}}) {
     Recorder recorder;
     absl::Status ended;
-    LinkSession session(Self(WorkerRole::kDense), recorder,
-                        [&ended](absl::Status status) { ended = status; });
+    LinkSession session(
+        Self(WorkerRole::kDense), recorder,
+        [&ended](absl::Status status, const std::string&) { ended = status; });
     const auto link = std::make_shared<SentFrames>();
     session.Begin(link);
     WorkerInfo peer = Self(WorkerRole::kExpert);

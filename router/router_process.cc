@@ -77,12 +77,11 @@ absl::Status RouterProcess::Serve(const Options& options) {
   RETURN_IF_ERROR(frame_->CheckNamesWorkers());
   pool_ = std::make_unique<DensePool>(
       model_->fingerprint,
-      DensePool::Options{
-          .worker_timeout = options.dense_worker_timeout,
-          .lease = options.lease,
-          .channels =
-              ChannelsTo(PeerRole::kDenseWorker, options.process.server.tls),
-          .check_name = NameCheck(options.process.server.tls)});
+      DensePool::Options{.worker_timeout = options.dense_worker_timeout,
+                         .lease = options.lease,
+                         .channels = ChannelsTo(PeerRole::kDenseWorker,
+                                                options.process.server.tls),
+                         .check_name = NameCheck(options.process.server.tls)});
   Tracer* const tracer = trace_.tracer.get();
   if (tracer != nullptr) tracer->Start();
   ReissuePolicy::Limits limits;
