@@ -125,6 +125,24 @@ TEST_F(PeerExchangeTest, ALeavingPeerIsTheLastChoiceAndClosedWhenNotNeeded) {
   EXPECT_FALSE(second_->closed);
 }
 
+// Kills the mutants of Holders that drop one of these.
+TEST_F(PeerExchangeTest, HoldersSayWhoTakesOrphans) {
+  WorkerInfo info = {WorkerRole::kExpert, "b", "m", "1", std::set<int>{3}};
+  info.ready = true;
+  info.revision = 2;
+  info.placement.takes_orphans = true;
+  info.placement.loads_fail = true;
+  info.placement.most_resident = 7;
+  ASSERT_TRUE(exchange_.Update(kSecond, info));
+  const std::vector<PlacementPeer> peers = exchange_.Holders();
+  ASSERT_EQ(peers.size(), 2u);
+  EXPECT_FALSE(peers[0].takes_orphans);
+  EXPECT_FALSE(peers[0].loads_fail);
+  EXPECT_TRUE(peers[1].takes_orphans);
+  EXPECT_TRUE(peers[1].loads_fail);
+  EXPECT_EQ(peers[1].most_resident, 7);
+}
+
 TEST_F(PeerExchangeTest, UnexpectedOutputsAreIgnored) {
   auto ticket = exchange_.Dispatch(5, Absent(1, {1, 2}));
   const std::uint64_t number = first_->Take<ExpertRows>().ticket;

@@ -22,6 +22,7 @@ PlacementControl::PlacementControl(const Options& options, std::string name,
       config_(config),
       residence_(residence),
       began_with_(static_cast<int>(Residents().size())),
+      started_(now),
       move_began_(now),
       last_move_(now),
       next_decision_(now),
@@ -121,8 +122,9 @@ void PlacementControl::NoteLosses(const std::vector<PlacementPeer>& peers,
   }
   const bool lost = !std::includes(staying.begin(), staying.end(),
                                    staying_.begin(), staying_.end());
-  // Peers that come and go again and again do not delay it for ever.
-  if (lost && orphans_from_ <= now) {
+  // Peers that come and go again and again do not delay it for ever: between
+  // two delays there is a decision.
+  if (lost && orphans_from_ + kDecideEvery < now) {
     orphans_from_ = now + options_.rules.takes_over_after;
   }
   staying_ = std::move(staying);
@@ -159,6 +161,13 @@ bool PlacementControl::GoOn(const std::vector<PlacementPeer>& peers,
 
 bool PlacementControl::MustGiveWay(const std::vector<PlacementPeer>& peers,
                                    absl::Duration now) const {
+  // What has lost its last holder meanwhile is shared among all.
+  const LayerExpert next = further_.front().load;
+  if (std::none_of(peers.begin(), peers.end(), [&](const PlacementPeer& peer) {
+        return peer.stays && peer.resident.Has(next);
+      })) {
+    return true;
+  }
   std::set<LayerExpert> coming;
   for (const PlacementSwap& swap : further_) coming.insert(swap.load);
   PlacementState state = StateAt(now);
@@ -169,6 +178,7 @@ bool PlacementControl::MustGiveWay(const std::vector<PlacementPeer>& peers,
 bool PlacementControl::LoadsFail(absl::Duration now) const {
   const std::optional<absl::Duration> since = residence_.loading_since();
   return (since && now - *since > kLongLoad) ||
+         (crowded_since_ && now - *crowded_since_ > kMoveTakes) ||
          !residence_.FailedLately().empty();
 }
 
@@ -247,8 +257,15 @@ PlacementReport PlacementControl::Report(absl::Duration now) {
   ForgetOldMoves(now);
   report.ranks_by_expert = true;
   report.moves = CanMove(now);
-  report.takes_orphans = options_.automatic;
+  // Until then it loads none, so nobody should leave it any.
+  report.takes_orphans =
+      options_.automatic && now - started_ >= options_.rules.between_moves;
   if (options_.automatic) report.most_resident = MostResident();
+  if (static_cast<int>(Residents().size()) <= MostResident()) {
+    crowded_since_.reset();
+  } else if (!crowded_since_) {
+    crowded_since_ = now;
+  }
   report.loads_fail = reported_failing_ = options_.automatic && LoadsFail(now);
   report.last_move = last_move_text_;
   if (!last_move_text_.empty()) report.last_move_at = WallSeconds(last_move_);

@@ -100,7 +100,8 @@ class PlacementControl {
   // the move in progress does not.
   bool MustGiveWay(const std::vector<PlacementPeer>& peers,
                    absl::Duration now) const;
-  // Returns true if some expert could not be loaded lately, or one takes long.
+  // Returns true if some expert could not be loaded lately, one takes long, or
+  // a drop that must come first does.
   bool LoadsFail(absl::Duration now) const;
   // Returns true if the worker can make a move of a surge, or is making one.
   bool CanMove(absl::Duration now) const;
@@ -120,6 +121,7 @@ class PlacementControl {
   const ModelConfig& config_;
   ExpertResidence& residence_;
   const int began_with_;
+  const absl::Duration started_;
   ExpertDemand demand_;
   // The start of the last move, and of its last part; or of the worker.
   absl::Duration move_began_;
@@ -136,6 +138,8 @@ class PlacementControl {
   // As last reported: the rows of its own sequences, and that loads fail.
   std::map<LayerExpert, ReportedRows> reported_;
   bool reported_failing_ = false;
+  // Since when it has more residents than it may, and so takes nothing over.
+  std::optional<absl::Duration> crowded_since_;
 };
 
 }  // namespace apollo

@@ -293,6 +293,96 @@ TEST_F(PlacementControlTest, AnExpertOfALostPeerIsTakenOverAsAWhole) {
   EXPECT_TRUE(report_.moves);  // These are no moves of a surge.
 }
 
+// Fault 1: one that has just started takes nothing for 30 s, so the others must
+// not leave it anything.
+TEST_F(PlacementControlTest, AWorkerThatHasJustStartedTakesNoOrphansYet) {
+  peer_.resident.everywhere.erase(5);
+  Decide();
+  ASSERT_TRUE(loads_.empty());
+  EXPECT_FALSE(report_.takes_orphans);
+  clock_.now += PlacementRules().between_moves;
+  Decide();
+  EXPECT_FALSE(loads_.empty());
+  EXPECT_TRUE(report_.takes_orphans);
+}
+
+// Fault 2: one that cannot take over for want of room lets others do it.
+TEST_F(PlacementControlTest, AWorkerWithTooManyResidentsLeavesOrphansToOthers) {
+  PlacementControl::Options options;
+  options.automatic = true;
+  options.most_resident = kLayers;  // It has begun with twice as many.
+  control_ = std::make_unique<PlacementControl>(options, "w0", stage_.config(),
+                                                *residence_, clock_.now);
+  peer_.resident.everywhere.erase(5);
+  Decide();
+  EXPECT_FALSE(report_.loads_fail);
+  for (int second = 0; second < 120; ++second) {
+    clock_.now += absl::Seconds(1);
+    Decide();
+    ASSERT_TRUE(loads_.empty());
+  }
+  EXPECT_TRUE(report_.loads_fail);
+}
+
+// Fault 3: what a move still has to load, and nobody holds any more, may be the
+// share of another worker, which loads it, too.
+TEST_F(PlacementControlTest, AMoveDoesNotLoadTheShareOfAnother) {
+  PlacementPeer other = peer_, holder = peer_;
+  other.name = "w2";
+  other.resident = {0, 1};
+  other.takes_orphans = true;
+  other.most_resident = 100 * kLayers;  // It has more room.
+  peer_.resident.everywhere.erase(70);
+  holder.name = "w3";
+  clock_.now += PlacementRules().between_moves;
+  const auto decide = [&](std::vector<PlacementPeer> peers) {
+    report_ = control_->Report(clock_.now);
+    control_->Decide(std::move(peers), clock_.now);
+    Work();
+  };
+  Use({{{0, 70}, 5000}, {{1, 70}, 5000}});
+  decide({peer_, other, holder});
+  ASSERT_EQ(loads_, (std::vector<LayerExpert>{{0, 70}}));
+  EndLoad(/*well=*/true);
+  for (int i = 0; i < 40; ++i) {
+    clock_.now += absl::Milliseconds(250);
+    decide({peer_, other});
+  }
+  EXPECT_EQ(loads_.size(), 1u);
+}
+
+// Fault 4.
+TEST_F(PlacementControlTest, APeerThatComesAndGoesDoesNotDelayATakeover) {
+  PlacementPeer flapping = peer_;
+  flapping.name = "w2";
+  flapping.resident = {};
+  clock_.now += 2 * PlacementRules().between_moves;
+  for (int i = 0; i < 80 && loads_.empty(); ++i) {
+    if (i == 1) peer_.resident.everywhere.erase(5);
+    std::vector<PlacementPeer> peers = {peer_};
+    if (i % 8 != 1) peers.push_back(flapping);
+    report_ = control_->Report(clock_.now);
+    control_->Decide(peers, clock_.now);
+    Work();
+    clock_.now += absl::Milliseconds(250);
+  }
+  EXPECT_FALSE(loads_.empty());
+}
+
+// Kills the mutant of LoadsFail without kLongLoad.
+TEST_F(PlacementControlTest, ALoadThatTakesLongIsReported) {
+  clock_.now += PlacementRules().between_moves;
+  peer_.resident.everywhere.erase(5);
+  Decide();
+  ASSERT_EQ(loads_.size(), 1u);
+  clock_.now += absl::Seconds(30);
+  EXPECT_FALSE(control_->Report(clock_.now).loads_fail);
+  clock_.now += absl::Milliseconds(1);
+  EXPECT_TRUE(control_->Report(clock_.now).loads_fail);
+  EndLoad(/*well=*/true);
+  EXPECT_FALSE(control_->Report(clock_.now).loads_fail);
+}
+
 // What its holder brings back is not loaded.
 TEST_F(PlacementControlTest, AnExpertThatIsBackIsNotTakenOverFurther) {
   clock_.now += PlacementRules().between_moves;

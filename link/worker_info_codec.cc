@@ -1,5 +1,8 @@
 #include "link/worker_info_codec.h"
 
+#include <algorithm>
+#include <cstdint>
+
 namespace apollo {
 namespace {
 
@@ -76,7 +79,9 @@ PlacementReport FromProto(const pb::PlacementReport& in) {
   out.last_move = in.last_move();
   out.last_move_at = static_cast<std::int64_t>(in.last_move_at());
   out.moves = in.moves();
-  out.most_resident = static_cast<int>(in.most_resident());
+  // The policy adds to it and subtracts from it.
+  out.most_resident =
+      static_cast<int>(std::min<std::uint32_t>(in.most_resident(), 1u << 30));
   out.ranks_by_expert = in.ranks_by_expert();
   out.takes_orphans = in.takes_orphans();
   out.loads_fail = in.loads_fail();

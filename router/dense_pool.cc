@@ -16,6 +16,12 @@
 #include "serving/peer_name.h"
 
 namespace apollo {
+namespace {
+
+// Between the beginnings of two polls.
+constexpr auto kLeastPollInterval = std::chrono::milliseconds(20);
+
+}  // namespace
 
 DensePool::DensePool(ModelFingerprint own, Options options, const Clock& clock)
     : own_(std::move(own)), options_(options), clock_(clock) {
@@ -54,11 +60,17 @@ void DensePool::StartPolling() {
   ticker_ = std::make_unique<Ticker>(kTick, [this] { Tick(); });
   thread_ = std::thread([this] {
     for (;;) {
+      const auto begun = std::chrono::steady_clock::now();
       Poll();
       MutexLock lock(mutex_);
       if (!stopping_ && !poll_at_once_) {
         changed_.wait_for(mutex_,
                           absl::ToChronoMilliseconds(options_.poll_interval));
+      }
+      // A worker may be lost again and again.
+      const auto next = begun + kLeastPollInterval;
+      while (!stopping_ &&
+             changed_.wait_until(mutex_, next) != std::cv_status::timeout) {
       }
       if (stopping_) return;
     }

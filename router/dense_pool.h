@@ -45,7 +45,7 @@ namespace apollo {
 //
 // - its config or tokenizer differs from the router's,
 // - its model hash differs from that of most workers (on a tie, the hash served
-//   before wins; a worker that has not been live for kForgetPolls polls has no
+//   before wins; a worker that has not been live for kForget has no
 //   vote), or
 // - its wire version is neither this one nor the previous one
 //   (link/generation_codec.h).
@@ -95,7 +95,7 @@ class DensePool final : public WorkerPool {
             const Clock& clock = Clock::Real());
   ~DensePool() override;
 
-  static constexpr int kForgetPolls = 150;  // Half a minute.
+  static constexpr absl::Duration kForget = absl::Seconds(30);
 
   // Sets the addresses of the workers; a new pool has none. Any thread.
   void SetMembers(const std::vector<std::string>& addresses);
@@ -138,9 +138,10 @@ class DensePool final : public WorkerPool {
   struct Worker {
     std::shared_ptr<DenseClient> client;
     bool live = false;
-    bool answered = false;         // At the last poll.
-    int late_polls = 0;            // Polls since it last answered one in time.
-    int absent_polls = 0;          // Polls since the worker was last live.
+    bool answered = false;  // At the last poll.
+    int late_polls = 0;     // Polls since it last answered one in time.
+    // Its first poll since it was last live.
+    std::optional<absl::Duration> absent_since;
     int reported_running = 0;      // Running sequences, at the last poll.
     int started_since = 0;         // Sequences this router started since then.
     std::int64_t queued_rows = 0;  // Reported, and of those sequences.
@@ -209,6 +210,12 @@ class DensePool final : public WorkerPool {
   // Takes the end of a poll as soon as it ends: a round waits for the slowest
   // worker. `answered`: by the worker, if only with an error.
   void TakeReply(const std::string& address, bool answered);
+  // Uses a worker that was just lost again as soon as it answers, if it is as
+  // it was: a round waits for the slowest worker, and requests for this one.
+  void TakeReturn(const std::string& address, std::uint64_t losses,
+                  const grpc::Status& status,
+                  const grpc::ClientContext& context,
+                  const internal::v1::DescribeResponse& response);
   // Gives all workers the time in which this process has not run. Called
   // before anything is judged by the time that has passed.
   void TakeTime(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -62,6 +62,22 @@ TEST_F(DensePoolLossTest, NothingIsUndecidedForLongerThanALease) {
   EXPECT_EQ(EndWithoutWorker(), SequenceEnd::kAnswered);
 }
 
+// Such as one whose machine is off: it must not make the return of the others
+// unknown for longer than a lease.
+TEST_F(DensePoolLossTest, AWorkerThatDoesNotAnswerDelaysNoReturn) {
+  WatchedWorker& back = Add("back");
+  WatchedWorker& off = Add("off");
+  Watch();
+  off.Hold(true);
+  off.EndWatches();
+  back.EndWatches();
+  ASSERT_TRUE(Await([this] { return !pool_->Ready(); }));
+  std::thread round = PollUntilOneAnswers();  // Lasts until `off` answers.
+  EXPECT_TRUE(Await([this] { return pool_->Ready(); }));
+  off.Hold(false);
+  round.join();
+}
+
 TEST_F(DensePoolLossTest, ALossIsFollowedByAPollAtOnce) {
   WatchedWorker& worker = Add("a");
   options_.poll_interval = absl::Hours(1);

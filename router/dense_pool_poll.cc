@@ -64,8 +64,10 @@ void DensePool::Poll() {
     answer.request.set_other_workers(others.at(address));
     client->stub().async()->Describe(
         &answer.context, &answer.request, &answer.response,
-        [this, &answer, address = address](grpc::Status status) {
+        [this, &answer, address = address,
+         losses = asked.at(address).losses](grpc::Status status) {
           TakeReply(address, status.error_code() != grpc::DEADLINE_EXCEEDED);
+          TakeReturn(address, losses, status, answer.context, answer.response);
           MutexLock lock(answer.mutex);
           answer.status = std::move(status);
           answer.ready = true;
@@ -115,6 +117,26 @@ void DensePool::Poll() {
         WithEnd(absl::UnavailableError("the dense worker hangs; try again"),
                 SequenceEnd::kLost));
   }
+}
+
+void DensePool::TakeReturn(const std::string& address, std::uint64_t losses,
+                           const grpc::Status& status,
+                           const grpc::ClientContext& context,
+                           const internal::v1::DescribeResponse& response) {
+  MutexLock lock(mutex_);
+  const auto it = workers_.find(address);
+  if (it == workers_.end()) return;
+  Worker& worker = it->second;
+  if (!worker.lost_at || worker.losses != losses || !response.ready() ||
+      response.name() != worker.name ||
+      response.model_hash() != worker.model_hash ||
+      response.numerics() != worker.numerics ||
+      std::max<std::uint32_t>(1, response.wire_version()) !=
+          worker.wire_version ||
+      !Answered(address, worker, status, context, response)) {
+    return;  // The end of the round tells more.
+  }
+  SetLive(address, worker, /*live=*/true);
 }
 
 std::map<std::string, DensePool::Asked> DensePool::AskAll() {
@@ -167,8 +189,13 @@ void DensePool::Update(const std::string& address, Worker& worker,
   } else {
     worker.prefixes.Clear();
   }
-  worker.absent_polls = live ? 0 : worker.absent_polls + 1;
-  if (worker.absent_polls >= kForgetPolls) worker.model_hash.clear();
+  if (live) {
+    worker.absent_since.reset();
+  } else if (!worker.absent_since) {
+    worker.absent_since = clock_.Now();
+  } else if (clock_.Now() - *worker.absent_since >= kForget) {
+    worker.model_hash.clear();
+  }
   if (live) {
     worker.model_hash = response.model_hash();
     worker.fingerprint = {response.config_hash(), response.tokenizer_hash()};

@@ -26,6 +26,9 @@ void DensePool::TakeTime(absl::Duration now) {
     worker.lease.Extend(missed, now);
     worker.reply.Extend(missed, now);
     worker.progressed = std::min(worker.progressed + missed, now);
+    if (worker.lost_at) {
+      worker.lost_at = std::min(*worker.lost_at + missed, now);
+    }
   }
 }
 

@@ -222,7 +222,7 @@ class _Attempts:
         """Waits for the next attempt, on the next router, or raises `error`."""
         self.check_cancelled()
         self._failures += 1
-        if not wanted or self._failures >= self._client.max_attempts:
+        if not wanted or self._client.closed or self._failures >= self._client.max_attempts:
             raise error
         self.router = (self.router + 1) % self._client.router_count
         pause = self._own_pause() if wish is None else wish
@@ -236,6 +236,8 @@ class _Attempts:
             self._cancellation.pause(pause)
         else:
             time.sleep(pause)
+        if self._client.closed:
+            raise error
 
     def _own_pause(self):
         rounds, rest = divmod(self._failures, self._client.router_count)
@@ -291,6 +293,7 @@ class Client:
             ("grpc.lb_policy_name", "round_robin"),
         ]
         self._messages = messages
+        self.closed = False
         self._channels = [
             grpc.insecure_channel(router, options) if credentials is None
             else grpc.secure_channel(router, credentials, options) for router in routers]
@@ -312,6 +315,7 @@ class Client:
 
     def close(self):
         """Drops the connections; calls that run fail."""
+        self.closed = True
         for channel in self._channels:
             channel.close()
 

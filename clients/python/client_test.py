@@ -224,6 +224,15 @@ class ClientTest(unittest.TestCase):
                 self.assertEqual(caught.exception.code, code)
                 self.assertEqual(len(itself.requests), 1)
 
+    def test_calls_of_a_closed_client_are_not_repeated(self):
+        """gRPC ends them with CANCELLED, without x-request-id."""
+        router = self.router(hang)
+        client = self.client(router)
+        with self.assertRaises(apollo_client.Error) as caught:
+            for _ in client.generate(pb.GenerateRequest()):
+                client.close()
+        self.assertEqual(caught.exception.code, grpc.StatusCode.CANCELLED)
+
     def test_only_what_may_succeed_is_repeated(self):
         """By code and trailer."""
         codes = grpc.StatusCode

@@ -485,6 +485,36 @@ TEST_F(FailoverBackendTest, ARequestWaitsForWorkersThatMayBeBack) {
   EXPECT_EQ(sink_->text(), "started by b 0:50 finished");
 }
 
+// "A refused sequence is tried once on each other worker", also while another
+// worker was just lost: those that are left have enough to do.
+TEST_F(FailoverBackendTest, ARefusalIsFinalWhileAnotherWorkerMayBeBack) {
+  for (const char* name : {"b", "c"}) pool_.SetUp(name, false);
+  pool_.SetEndWithoutWorker(SequenceEnd::kUndecided);
+  Begin();
+  pool_.run(0).End(absl::ResourceExhaustedError("full"));
+  for (int i = 0; i < 12; ++i) {  // Two for each pause: 300 ms.
+    clock_.now += absl::Milliseconds(25);
+    backend_.RunDue();
+    if (sink_->finishes() == 0 && pool_.runs() > 1) {
+      pool_.run(pool_.runs() - 1).End(absl::ResourceExhaustedError("full"));
+    }
+  }
+  EXPECT_EQ(pool_.runs(), 1u);  // Was 7.
+  EXPECT_EQ(sink_->text(), " RESOURCE_EXHAUSTED");
+}
+
+// It has never been run, so nothing was run again: an alert counts those.
+TEST_F(FailoverBackendTest, ARequestThatOnlyWaitedIsNotGivenUp) {
+  for (const char* name : {"a", "b", "c"}) pool_.SetUp(name, false);
+  pool_.SetEndWithoutWorker(SequenceEnd::kUndecided);
+  Begin();
+  pool_.SetEndWithoutWorker(SequenceEnd::kAnswered);
+  clock_.now += absl::Milliseconds(50);
+  backend_.RunDue();
+  EXPECT_EQ(sink_->text(), " UNAVAILABLE");
+  EXPECT_TRUE(Counts("apollo_sequences_given_up_total 0"));
+}
+
 // Each attempt is a span below that of the request, and its sequence runs below
 // it.
 TEST_F(FailoverBackendTest, EachAttemptOfATracedRequestIsASpan) {

@@ -275,11 +275,12 @@ std::optional<absl::Status> FailoverCall::JudgeEnd(const absl::Status& error) {
   ReissuePolicy::Verdict verdict =
       policy_.Judge({error, !worker_.empty(), begun_}, now);
   if (!verdict.again) {
-    if (number_ > 0) context_.metrics.GivenUp();
+    if (reissued_) context_.metrics.GivenUp();
     return std::move(verdict.error);
   }
   if (!worker_.empty()) {
     context_.metrics.Reissued(*verdict.again);
+    reissued_ = true;
     if (!loss_) loss_ = {*verdict.again, now};
     avoid_.insert(worker_);
     LogReissue(verdict, error);

@@ -148,6 +148,8 @@ class FailoverCall final : public std::enable_shared_from_this<FailoverCall> {
     absl::Duration time;
   };
   std::optional<Loss> loss_ ABSL_GUARDED_BY(mutex_);
+  // It has been run again after a worker had it.
+  bool reissued_ ABSL_GUARDED_BY(mutex_) = false;
 
   // Workers that the next attempt avoids.
   std::set<std::string> avoid_ ABSL_GUARDED_BY(mutex_);

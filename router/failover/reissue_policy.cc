@@ -80,8 +80,9 @@ ReissuePolicy::Verdict ReissuePolicy::JudgeMove(const Failure& failure,
 
 ReissuePolicy::Verdict ReissuePolicy::JudgeNoWorker(const Failure& failure,
                                                     absl::Duration now) {
-  // The pool is about to know, and bounds the time.
-  if (EndOf(failure.status) == SequenceEnd::kUndecided) {
+  // The pool is about to know, and bounds the time. A worker that has refused
+  // the sequence is not asked again meanwhile.
+  if (refusal_.ok() && EndOf(failure.status) == SequenceEnd::kUndecided) {
     return Again(ReissueCause::kRefused, limits_.first_pause);
   }
   const absl::Status& reason = refusal_.ok() ? failure.status : refusal_;

@@ -111,10 +111,15 @@ constexpr std::chrono::seconds kLongestPause{10};
 // nullopt if it should not be.
 std::optional<std::chrono::milliseconds> PauseBeforeRetry(
     const grpc::Status& status, const grpc::ClientContext& context) {
-  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return std::nullopt;
+  const auto& trailers = context.GetServerTrailingMetadata();
+  // gRPC itself cancels a call that comes while a router begins to stop.
+  const bool cut = status.error_code() == grpc::StatusCode::CANCELLED &&
+                   trailers.count("x-request-id") == 0;
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE && !cut) {
+    return std::nullopt;
+  }
   std::chrono::milliseconds pause =
       RetryDelay(status).value_or(std::chrono::milliseconds(0));
-  const auto& trailers = context.GetServerTrailingMetadata();
   const auto it = trailers.find("grpc-retry-pushback-ms");
   if (it != trailers.end()) {
     std::int64_t milliseconds = 0;
@@ -171,6 +176,7 @@ class Run {
     }
     answer_.failure = MakeFailure(status, context, request_.request_id());
     if (brought_news_ && !record_) return std::nullopt;
+    if (!session_.out) return std::nullopt;  // Cancelled here.
     return PauseBeforeRetry(status, context);
   }
 

@@ -59,7 +59,15 @@ grpc::Status RouterClient::RunOnce(Stub& stub, clients::AnswerRecord& record,
     // The transcript notes an event that does not follow.
     record.Take(&event).IgnoreError();
   }
-  return stream->Finish();
+  const grpc::Status status = stream->Finish();
+  // By gRPC, because the router had just begun to stop. What a router itself
+  // cancels has the trailer, and is a fault.
+  if (status.error_code() == grpc::StatusCode::CANCELLED &&
+      !cancellation.cancelled() &&
+      context.GetServerTrailingMetadata().count("x-request-id") == 0) {
+    return {grpc::StatusCode::UNAVAILABLE, status.error_message()};
+  }
+  return status;
 }
 
 void RouterClient::Run(const StreamPlan& plan, absl::Duration deadline,
@@ -73,9 +81,7 @@ void RouterClient::Run(const StreamPlan& plan, absl::Duration deadline,
     const std::shared_ptr<Stub> stub = StubOf(router);
     const grpc::Status status =
         RunOnce(*stub, record, deadline, cancellation, observer, transcript);
-    // CANCELLED: by gRPC, because the router had just begun to stop.
-    const bool lost = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-                      status.error_code() == grpc::StatusCode::CANCELLED;
+    const bool lost = status.error_code() == grpc::StatusCode::UNAVAILABLE;
     const bool again = options_.resume && !cancellation.cancelled() && lost &&
                        Now() < deadline;
     if (!again) {
