@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "clients/cpp/sent_by_router.h"
 #include "proto/apollo/rpc/details.pb.h"
 #include "proto/apollo/rpc/packing.h"
 
@@ -65,7 +66,7 @@ Retry JudgeFailure(const grpc::Status& status,
     case grpc::StatusCode::CANCELLED:
     case grpc::StatusCode::INTERNAL:
     case grpc::StatusCode::UNKNOWN:
-      retry.wanted = !Trailer(context, "x-request-id").has_value();
+      retry.wanted = !SentByRouter(context);
       break;
     default:
       break;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "clients/cpp/answer_record.h"
+#include "clients/cpp/sent_by_router.h"
 #include "tools/apollo/render.h"
 #include "tools/apollo/request_id.h"
 #include "tools/apollo/utf8.h"
@@ -111,15 +112,14 @@ constexpr std::chrono::seconds kLongestPause{10};
 // nullopt if it should not be.
 std::optional<std::chrono::milliseconds> PauseBeforeRetry(
     const grpc::Status& status, const grpc::ClientContext& context) {
-  const auto& trailers = context.GetServerTrailingMetadata();
-  // gRPC itself cancels a call that comes while a router begins to stop.
   const bool cut = status.error_code() == grpc::StatusCode::CANCELLED &&
-                   trailers.count("x-request-id") == 0;
+                   !clients::SentByRouter(context);
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE && !cut) {
     return std::nullopt;
   }
   std::chrono::milliseconds pause =
       RetryDelay(status).value_or(std::chrono::milliseconds(0));
+  const auto& trailers = context.GetServerTrailingMetadata();
   const auto it = trailers.find("grpc-retry-pushback-ms");
   if (it != trailers.end()) {
     std::int64_t milliseconds = 0;

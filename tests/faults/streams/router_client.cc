@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "clients/cpp/sent_by_router.h"
 #include "tests/faults/cluster/eventually.h"
 
 namespace apollo {
@@ -60,11 +61,9 @@ grpc::Status RouterClient::RunOnce(Stub& stub, clients::AnswerRecord& record,
     record.Take(&event).IgnoreError();
   }
   const grpc::Status status = stream->Finish();
-  // By gRPC, because the router had just begun to stop. What a router itself
-  // cancels has the trailer, and is a fault.
+  // What a router itself cancels is a fault.
   if (status.error_code() == grpc::StatusCode::CANCELLED &&
-      !cancellation.cancelled() &&
-      context.GetServerTrailingMetadata().count("x-request-id") == 0) {
+      !cancellation.cancelled() && !clients::SentByRouter(context)) {
     return {grpc::StatusCode::UNAVAILABLE, status.error_message()};
   }
   return status;
