@@ -36,6 +36,7 @@ ReissuePolicy::Verdict ReissuePolicy::Judge(const Failure& failure,
     return Over(failure.status);
   }
   if (!failure.placed) return JudgeNoWorker(failure, now);
+  undecided_since_.reset();
   // gRPC gives RESOURCE_EXHAUSTED for messages that are too large.
   const bool unavailable =
       failure.status.code() == absl::StatusCode::kUnavailable;
@@ -80,12 +81,12 @@ ReissuePolicy::Verdict ReissuePolicy::JudgeMove(const Failure& failure,
 
 ReissuePolicy::Verdict ReissuePolicy::JudgeNoWorker(const Failure& failure,
                                                     absl::Duration now) {
-  // The pool is about to know, and bounds the time. A worker that has refused
-  // the sequence is not asked again meanwhile.
-  if (refusal_.ok() && EndOf(failure.status) == SequenceEnd::kUndecided) {
+  if (MayBeBack(failure, now)) {
     return Again(ReissueCause::kRefused, limits_.first_pause);
   }
-  const absl::Status& reason = refusal_.ok() ? failure.status : refusal_;
+  const absl::Status reason =
+      refusal_.ok() ? WithEnd(failure.status, SequenceEnd::kAnswered)
+                    : refusal_;
   if (!owed_since_) return Over(reason);
   const absl::Duration patience =
       refusal_.code() == absl::StatusCode::kResourceExhausted
@@ -99,11 +100,23 @@ ReissuePolicy::Verdict ReissuePolicy::JudgeNoWorker(const Failure& failure,
   return Again(ReissueCause::kRefused, pauses_.Next());
 }
 
+bool ReissuePolicy::MayBeBack(const Failure& failure, absl::Duration now) {
+  // A worker that has refused the sequence is not asked again meanwhile.
+  if (!refusal_.ok() || EndOf(failure.status) != SequenceEnd::kUndecided) {
+    return false;
+  }
+  if (!undecided_since_) undecided_since_ = now;
+  // The pool bounds the time after each loss, but workers may be lost again and
+  // again, and those that are back may be none that can take the sequence.
+  return now - *undecided_since_ < limits_.patience;
+}
+
 void ReissuePolicy::Progressed() {
   losses_ = 0;
   unbegun_losses_ = 0;
   moves_ = 0;
   owed_since_.reset();
+  undecided_since_.reset();
   refusal_ = absl::OkStatus();
   pauses_.Reset();
 }

@@ -28,7 +28,8 @@ enum class ReissueCause {
 //   was admitted before, and it is tried again, with pauses, until the patience
 //   is over.
 // - If no worker is found, but one may be back (SequenceEnd::kUndecided), it is
-//   tried again until the pool knows.
+//   tried again until the pool knows. Each loss of a worker makes that longer,
+//   so such a wait, too, ends with the patience.
 // - A request may itself be what kills workers. So a sequence that has lost
 //   `losses` workers that had begun it, or `unbegun_losses` that had not, is
 //   given up, unless it got a new token in between. Moves kill nothing, and a
@@ -39,8 +40,8 @@ class ReissuePolicy {
     int losses = 2;
     int unbegun_losses = 4;
     int moves = 16;  // And silences.
-    // Time since the last loss or move in which some worker must take the
-    // sequence.
+    // Time since the last loss or move, or since no worker was found first, in
+    // which some worker must take the sequence.
     absl::Duration patience = absl::Seconds(10);
     // The same while workers have no room (RESOURCE_EXHAUSTED).
     absl::Duration busy_patience = absl::Seconds(60);
@@ -75,6 +76,8 @@ class ReissuePolicy {
   Verdict JudgeMove(const Failure& failure, ReissueCause cause,
                     absl::Duration now);
   Verdict JudgeNoWorker(const Failure& failure, absl::Duration now);
+  // Returns true if the pool may still find a worker that is back.
+  bool MayBeBack(const Failure& failure, absl::Duration now);
 
   const Limits limits_;
   Backoff pauses_;
@@ -83,7 +86,9 @@ class ReissuePolicy {
   int unbegun_losses_ = 0;
   int moves_ = 0;
   std::optional<absl::Duration> owed_since_;  // The last loss or move.
-  absl::Status refusal_;                      // The last one; OK: none.
+  // The first undecided attempt since it was placed last.
+  std::optional<absl::Duration> undecided_since_;
+  absl::Status refusal_;  // The last one; OK: none.
 };
 
 }  // namespace apollo

@@ -64,6 +64,47 @@ TEST(ReissuePolicyTest, AnUndecidedSequenceIsTriedAgainUntilThePoolKnows) {
   EXPECT_FALSE(policy.Judge(Nobody(), kNow).again);
 }
 
+// Such as a request with options that only lost workers know, beside a worker
+// of an older version that is lost again and again.
+TEST(ReissuePolicyTest, AnUndecidedSequenceDoesNotWaitForEver) {
+  ReissuePolicy policy({});
+  const Failure undecided = {
+      WithEnd(absl::UnavailableError("none"), SequenceEnd::kUndecided), false};
+  absl::Duration now = kNow;
+  for (; now < kNow + absl::Seconds(10); now += absl::Milliseconds(50)) {
+    EXPECT_TRUE(policy.Judge(undecided, now).again) << now;
+  }
+  const auto verdict = policy.Judge(undecided, now);
+  EXPECT_FALSE(verdict.again);
+  // What the pool did not know stays in the router.
+  EXPECT_EQ(verdict.error, absl::UnavailableError("none"));
+}
+
+// Neither does one whose worker was lost before.
+TEST(ReissuePolicyTest, AnUndecidedSequenceThatIsOwedDoesNotWaitForEver) {
+  ReissuePolicy policy({});
+  EXPECT_TRUE(policy.Judge(Lost(), kNow).again);
+  const Failure undecided = {
+      WithEnd(absl::UnavailableError("none"), SequenceEnd::kUndecided), false};
+  const absl::Duration first = kNow + absl::Seconds(1);
+  EXPECT_TRUE(policy.Judge(undecided, first).again);
+  const absl::Duration last = first + absl::Seconds(10);
+  EXPECT_TRUE(policy.Judge(undecided, last - absl::Milliseconds(1)).again);
+  const auto verdict = policy.Judge(undecided, last);
+  EXPECT_FALSE(verdict.again);
+  EXPECT_EQ(EndOf(verdict.error), SequenceEnd::kAnswered);
+}
+
+// A worker that takes it ends the wait; the next one begins anew.
+TEST(ReissuePolicyTest, EachUndecidedWaitHasItsOwnTime) {
+  ReissuePolicy policy({});
+  const Failure undecided = {
+      WithEnd(absl::UnavailableError("none"), SequenceEnd::kUndecided), false};
+  EXPECT_TRUE(policy.Judge(undecided, kNow).again);
+  EXPECT_TRUE(policy.Judge(Lost(), kNow + absl::Seconds(9)).again);
+  EXPECT_TRUE(policy.Judge(undecided, kNow + absl::Seconds(11)).again);
+}
+
 TEST(ReissuePolicyTest, ARequestThatKillsWorkersIsGivenUp) {
   ReissuePolicy policy({});
   EXPECT_TRUE(policy.Judge(Lost(), kNow).again);
