@@ -240,6 +240,7 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
   absl::Status room =
       CheckQueue({options_.max_waiting, options_.max_waiting_tokens}, waiting,
                  std::ssize(request.prompt));
+  if (room.ok()) room = CheckWaitOf(request);
   if (!room.ok()) {
     SetRetryHint(queue_delay_.Estimate(waiting.tokens, clock_.Now()), room);
     return room;
@@ -252,6 +253,17 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
     return TooLarge(request, worker.status());
   }
   return worker;
+}
+
+absl::Status DenseCore::CheckWaitOf(const GenerationRequest& request) const {
+  // An answer that was begun elsewhere has been admitted before.
+  if (!lacks_room_ || request.answer_tokens > 0) return absl::OkStatus();
+  const auto& [below, equal, above] = scheduler_.waiting_by_sign();
+  int ahead = above;
+  if (request.priority <= 0) ahead += equal;
+  if (request.priority < 0) ahead += below;
+  return CheckWait(options_.max_waiting_per_running, scheduler_.running(),
+                   ahead);
 }
 
 void DenseCore::FinishLate(absl::Duration now) {
@@ -484,6 +496,8 @@ void DenseCore::Advance() {
   const Scheduler::ReplayRooms rooms = ReplayRooms();
   if (!scheduler_.HasWork(rooms)) return;
   Scheduler::Step step = scheduler_.NextStep(rooms);
+  lacks_room_ =
+      scheduler_.waiting() > 0 && (lacks_room_ || scheduler_.LacksRoom());
   for (const SequenceId id : step.preempted) Preempt(sequences_.at(id));
   for (const Scheduler::Admission& admission : step.admitted) Begin(admission);
   CountSequences();

@@ -66,6 +66,9 @@ class DenseCore {
     int max_waiting = 1024;  // Sequences that may wait for cache blocks.
     // The tokens that these may have; a single one may have more.
     std::int64_t max_waiting_tokens = 1 << 18;
+    // Of new sequences, those that may wait for room for each that runs
+    // (CheckWait); 0: as many as the two bounds above allow.
+    double max_waiting_per_running = 0;
     Pinning pinning = Pinning::kPrefer;
     int steps_in_flight = 2;
     bool prefix_caching =
@@ -146,6 +149,8 @@ class DenseCore {
  private:
   // Chooses the worker of a new sequence. The error states why it cannot run.
   absl::StatusOr<LinkId> Place(SequenceId id, const GenerationRequest& request);
+  // Returns RESOURCE_EXHAUSTED if a new sequence would wait for too long.
+  absl::Status CheckWaitOf(const GenerationRequest& request) const;
 
   // Ends sequences whose deadline has passed, whatever their state.
   void FinishLate(absl::Duration now);
@@ -254,6 +259,9 @@ class DenseCore {
   std::uint64_t steps_begun_ = 0;
   std::uint64_t steps_computed_ = 0;
   QueueDelay queue_delay_;
+  // The waiting sequences wait for others to end: since a step had no room for
+  // the best of them, until none waits.
+  bool lacks_room_ = false;
   std::map<SequenceId, DenseSequence> sequences_;
   std::map<LinkId, absl::Duration> silent_;  // Since when, by worker.
   MoveLog moves_;

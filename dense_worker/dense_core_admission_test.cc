@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "common/retry_hint.h"
 #include "dense_worker/dense_core_fixture.h"
+#include "dense_worker/queue_bound.h"
 #include "dense_worker/queue_delay.h"
 #include "link/frame.h"
 
@@ -88,6 +90,98 @@ TEST_F(DenseCoreTest, UnderOverloadSomeAreServedAndTheRestIsRefusedAtOnce) {
   }
   for (int i = 0; i < 8; ++i) EXPECT_TRUE(sinks[i]->status.ok()) << i;
   EXPECT_EQ(Counters().preemptions, 0);
+}
+
+// Four run; kLeastWaiting may wait for them.
+class DenseCoreWaitTest : public DenseCoreTest {
+ protected:
+  DenseCoreWaitTest() {
+    options_.scheduler.max_running = 4;
+    options_.max_waiting_per_running = 0.5;
+  }
+  // Begins four, and lets as many wait as may.
+  void Fill() {
+    Start();
+    LinkOne();
+    for (int i = 0; i < 5; ++i) Add(Request(9, 8));
+    Round(5);  // Has no room for the fifth.
+    for (int i = 1; i < kLeastWaiting; ++i) Add(Request(9, 8));
+    for (const auto& sink : sinks_) EXPECT_FALSE(sink->finished);
+  }
+  std::shared_ptr<FakeSink> Add(GenerationRequest request) {
+    sinks_.push_back(Submit(++id_, std::move(request)));
+    return sinks_.back();
+  }
+  SequenceId id_ = 0;
+  std::vector<std::shared_ptr<FakeSink>> sinks_;
+};
+
+TEST_F(DenseCoreWaitTest, WhoWouldWaitForTooLongIsRefusedAtOnce) {
+  Fill();
+  const auto refused = Add(Request(9, 8));
+  EXPECT_EQ(refused->code(), StatusCode::kResourceExhausted);
+  EXPECT_TRUE(refused->Says("16 requests are waiting for room while 4 run"))
+      << refused->status;
+  EXPECT_TRUE(RetryHintOf(refused->status));
+  // One less waits.
+  core_->Cancel(5);
+  EXPECT_FALSE(Add(Request(9, 8))->finished);
+}
+
+TEST_F(DenseCoreWaitTest, ABurstMayFillAnIdleWorker) {
+  Start();
+  LinkOne();
+  for (int i = 0; i < 4 + 2 * kLeastWaiting; ++i) {
+    EXPECT_FALSE(Add(Request(9, 8))->finished) << i;
+  }
+  Round(5);
+  EXPECT_EQ(Add(Request(9, 8))->code(), StatusCode::kResourceExhausted);
+}
+
+// They only wait for rows of a step.
+TEST_F(DenseCoreWaitTest, PromptsThatWaitForTheirTurnHaveRoom) {
+  options_.scheduler.max_running = 64;
+  options_.scheduler.token_budget = 8;
+  Start(512);
+  LinkOne();
+  for (int i = 0; i < 2 + kLeastWaiting; ++i) Add(Request(9, 8));
+  Round(5);
+  EXPECT_GE(Counters().waiting, kLeastWaiting);
+  EXPECT_FALSE(Add(Request(9, 8))->finished);
+}
+
+// It overtakes those that wait.
+TEST_F(DenseCoreWaitTest, LowerPrioritiesRefuseNobody) {
+  Fill();
+  GenerationRequest urgent = Request(9, 8);
+  urgent.priority = 1;
+  for (int i = 0; i < kLeastWaiting; ++i) {
+    EXPECT_FALSE(Add(urgent)->finished) << i;
+  }
+  EXPECT_EQ(Add(urgent)->code(), StatusCode::kResourceExhausted);
+  GenerationRequest patient = Request(9, 8);
+  patient.priority = -1;
+  EXPECT_EQ(Add(patient)->code(), StatusCode::kResourceExhausted);
+}
+
+// Its client was admitted by another worker, which was lost.
+TEST_F(DenseCoreWaitTest, AnAnswerBegunElsewhereMayWait) {
+  Fill();
+  GenerationRequest begun = Request(9, 8);
+  begun.answer_tokens = 4;
+  EXPECT_FALSE(Add(begun)->finished);
+  EXPECT_EQ(Add(Request(9, 8))->code(), StatusCode::kResourceExhausted);
+}
+
+TEST_F(DenseCoreWaitTest, OnceNobodyWaitsABurstIsTakenAgain) {
+  Fill();
+  for (SequenceId id = 1; id <= id_; ++id) core_->Cancel(id);
+  first_->frames.clear();
+  for (int i = 0; i < 4; ++i) Add(Request(9, 8));
+  Round(5);
+  for (int i = 0; i < 2 * kLeastWaiting; ++i) {
+    EXPECT_FALSE(Add(Request(9, 8))->finished) << i;
+  }
 }
 
 TEST_F(DenseCoreTest, AWaitingSequenceIsDroppedAtItsDeadline) {

@@ -35,6 +35,14 @@ ABSL_FLAG(std::int64_t, max_waiting_tokens,
           "Maximum number of tokens of the prompts and answers of the waiting "
           "sequences together; more are refused, unless none is waiting.");
 ABSL_FLAG(
+    double, max_waiting_per_running, 0.5,
+    "Maximum number of new sequences that wait while there is no room, for "
+    "each that runs, from 0.01 to 100; more are refused at once, except 16 in "
+    "any case, and answers that were begun elsewhere. So what is admitted "
+    "waits for about as long as this many times a sequence runs. Sequences of "
+    "a lower priority do not count. 0: only --max_waiting and "
+    "--max_waiting_tokens count.");
+ABSL_FLAG(
     double, overcommit, 1.0,
     "Sequences start while running ones are expected to need no more cache "
     "than exists times this factor, from 1 to 100. The length of an answer is "
@@ -63,6 +71,14 @@ absl::Status CheckOvercommit(double value) {
       "--overcommit is ", value, "; it must be 0 or from 1 to 100"));
 }
 
+// The same.
+absl::Status CheckShare(double value) {
+  if (value == 0 || (value >= 0.01 && value <= 100)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--max_waiting_per_running is ", value,
+                   "; it must be 0 or from 0.01 to 100"));
+}
+
 // More would only add latency: two already keep both sides busy.
 constexpr int kMostStepsInFlight = 16;
 
@@ -79,6 +95,9 @@ absl::StatusOr<DenseCore::Options> ReadDenseFlags(int steps_in_flight) {
       absl::GetFlag(FLAGS_steps_in_flight).value_or(steps_in_flight);
   options.max_waiting = absl::GetFlag(FLAGS_max_waiting);
   options.max_waiting_tokens = absl::GetFlag(FLAGS_max_waiting_tokens);
+  options.max_waiting_per_running =
+      absl::GetFlag(FLAGS_max_waiting_per_running);
+  RETURN_IF_ERROR(CheckShare(options.max_waiting_per_running));
   options.scheduler.overcommit = absl::GetFlag(FLAGS_overcommit);
   const absl::Duration ageing = absl::GetFlag(FLAGS_priority_ageing);
   RETURN_IF_ERROR(CheckNotNegative("priority_ageing", ageing));

@@ -2,6 +2,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+
 namespace apollo {
 
 absl::Status CheckQueue(const QueueSize& bound, const QueueSize& waiting,
@@ -20,6 +22,16 @@ absl::Status CheckQueue(const QueueSize& bound, const QueueSize& waiting,
         " (--max_waiting_tokens); try again later"));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckWait(double per_running, int running, int ahead) {
+  if (per_running == 0) return absl::OkStatus();
+  const double bound = std::max<double>(kLeastWaiting, per_running * running);
+  if (ahead < bound) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      ahead, " requests are waiting for room while ", running, " run; at most ",
+      kLeastWaiting, " may, or ", per_running,
+      " for each that runs (--max_waiting_per_running); try again later"));
 }
 
 }  // namespace apollo

@@ -18,4 +18,19 @@ struct QueueSize {
 absl::Status CheckQueue(const QueueSize& bound, const QueueSize& waiting,
                         std::int64_t tokens);
 
+// So many sequences may wait in any case: with few, the sizes of single ones
+// decide how long that takes.
+inline constexpr int kLeastWaiting = 16;
+
+// Bounds the time for which a sequence waits in a queue that has no room, by
+// that for which sequences run: a queue of `running` * `per_running` sequences
+// is admitted in about `per_running` times as long as one runs, whatever that
+// is. So what is admitted has its answer in about 1 + `per_running` times the
+// usual time, and the rest is refused at once, instead of after a long wait.
+//
+// `ahead`: sequences that wait and will not be overtaken by the new one. With a
+// `per_running` of 0 all may wait. Otherwise returns RESOURCE_EXHAUSTED with
+// the numbers.
+absl::Status CheckWait(double per_running, int running, int ahead);
+
 }  // namespace apollo

@@ -23,5 +23,25 @@ TEST(QueueBoundTest, AnEmptyQueueTakesAnySequence) {
   EXPECT_TRUE(CheckQueue({1, 10}, {}, 1000).ok());
 }
 
+TEST(QueueBoundTest, TheWaitIsBoundedByWhatRuns) {
+  EXPECT_TRUE(CheckWait(0.5, 64, 31).ok());
+  EXPECT_EQ(CheckWait(0.5, 64, 32),
+            absl::ResourceExhaustedError(
+                "32 requests are waiting for room while 64 run; at most 16 "
+                "may, or 0.5 for each that runs (--max_waiting_per_running); "
+                "try again later"));
+  EXPECT_TRUE(CheckWait(2, 64, 127).ok());
+  EXPECT_FALSE(CheckWait(2, 64, 128).ok());
+}
+
+TEST(QueueBoundTest, AFewMayAlwaysWait) {
+  EXPECT_TRUE(CheckWait(0.5, 1, kLeastWaiting - 1).ok());
+  EXPECT_FALSE(CheckWait(0.5, 1, kLeastWaiting).ok());
+}
+
+TEST(QueueBoundTest, WithoutAShareTheWaitIsNotBounded) {
+  EXPECT_TRUE(CheckWait(0, 1, 1000).ok());
+}
+
 }  // namespace
 }  // namespace apollo

@@ -204,6 +204,13 @@ class Scheduler {
   // same content.
   BlockTable& blocks(SequenceId id) { return sequences_.at(id).blocks; }
 
+  // Returns true if, after NextStep, the best waiting sequence has no room:
+  // those that come now wait until others end. False also if it only waits for
+  // rows of a step.
+  bool LacksRoom() const {
+    return !waiting_.empty() &&
+           (stuck_.has_value() || running() >= options_.max_running);
+  }
   int running() const { return static_cast<int>(running_.size()); }
   // All others, including held ones.
   int waiting() const {

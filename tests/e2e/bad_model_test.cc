@@ -347,6 +347,8 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
        "--overcommit is 0.5; it must be 0 or from 1 to 100"},
       {"dense_worker/dense_worker", "--max_waiting_tokens=0",
        "--max_waiting_tokens is 0"},
+      {"dense_worker/dense_worker", "--max_waiting_per_running=-1",
+       "--max_waiting_per_running is -1; it must be 0 or from 0.01 to 100"},
       {"dense_worker/dense_worker", "--pinning=hard",
        "--pinning is \"hard\"; it must be strict, prefer or none"},
       {"dense_worker/dense_worker", "--expert_workers=nowhere",

@@ -57,7 +57,9 @@ constexpr Scenario kScenarios[] = {
     {"overload",
      "twice the requests that the cluster admits: the rest is refused with "
      "RESOURCE_EXHAUSTED and a RetryInfo",
-     "none", Overload},
+     "p99 of admitted requests <= 2 x that without overload, refusals within "
+     "0.25 s",
+     Overload},
     {"cancel_storm",
      "many clients that cancel, or whose connections break: everything is "
      "freed",
