@@ -243,12 +243,20 @@ absl::Status ExpertCore::Take(LinkId from, Frame frame) {
     return exchange_.TakeOutputs(from, *outputs, std::move(frame.payload));
   }
   if (auto* info = std::get_if<WorkerInfo>(&frame.body)) {
-    // Changes of dense workers do not matter here.
-    if (exchange_.Update(from, *info)) SendInfo();
+    TakeInfo(from, *info);
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
       "unexpected kind of frame for an expert worker");
+}
+
+void ExpertCore::TakeInfo(LinkId from, const WorkerInfo& info) {
+  // Changes of dense workers do not matter here.
+  if (!exchange_.Update(from, info)) return;
+  if (info.draining && SameNumerics(info.numerics, options_.self.numerics)) {
+    control_.PeerStops(info.name, info.resident, clock_.Now());
+  }
+  SendInfo();
 }
 
 absl::Status ExpertCore::AddGuest(LinkId from, Frame frame) {

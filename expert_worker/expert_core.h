@@ -139,6 +139,12 @@ class ExpertCore {
   // Returns true if every expert of every sparse layer is resident here or on
   // a peer that is not draining, or can be loaded.
   bool ReachesAll() const;
+  // After Drain: returns true if peers have room for experts that this worker
+  // alone holds, so that they will load some.
+  bool PeersTakeOver() const {
+    return draining_ &&
+           control_.PeersTakeOver(exchange_.Holders(/*with_rows=*/false));
+  }
   // Returns true if some peer has sequences.
   bool PeersRun() const { return exchange_.PeersRun(); }
 
@@ -226,6 +232,7 @@ class ExpertCore {
   // Handles a frame. The link is closed if this fails.
   absl::Status Take(LinkId from, Frame frame);
   absl::Status AddGuest(LinkId from, Frame frame);
+  void TakeInfo(LinkId from, const WorkerInfo& info);
 
   // Returns, by layer, the experts resident here or on peers that are not
   // draining, or all of them if this worker can load each. The last result is

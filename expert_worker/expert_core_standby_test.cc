@@ -320,6 +320,44 @@ TEST_P(ExpertCoreTest, AnExpertThatNobodyElseKeepsIsNotDropped) {
   EXPECT_TRUE(worker.core->resident().Has(TestConfig().boundary, 0));
 }
 
+TEST_P(ExpertCoreTest, ExpertsOfAPeerThatStopsAreTakenOverBeforeItLeaves) {
+  ExpertCore::Options options = Named();
+  options.residence.standby_bytes = kExpertBytes;
+  options.placement.automatic = true;
+  options.placement.most_resident =
+      static_cast<int>(kAll.size()) * TestConfig().num_sparse_layers();
+  Worker worker(kLow, 64, 1, options);
+  worker.AddPeer(kHigh);
+  worker.clock.now += PlacementRules().between_moves;
+  worker.core->Tick(worker.clock.now);
+  worker.Work();
+  EXPECT_EQ(worker.core->resident(), kLow);
+  worker.Take(PeerInfo(kHigh, 2, /*draining=*/true), kPeer);
+  for (int load = 0; load < 100; ++load) {
+    worker.clock.now += absl::Milliseconds(50);
+    worker.core->Tick(worker.clock.now);
+    worker.Work();
+  }
+  EXPECT_EQ(worker.core->resident(), kAll);
+}
+
+TEST_P(ExpertCoreTest, AWorkerThatStopsWaitsForPeersWithRoom) {
+  Worker worker(kHigh);
+  worker.AddPeer(kLow);
+  WorkerInfo taker = std::get<WorkerInfo>(PeerInfo(kLow, 2).body);
+  taker.placement.takes_orphans = true;
+  taker.placement.most_resident =
+      static_cast<int>(kAll.size()) * TestConfig().num_sparse_layers();
+  worker.Take({taker}, kPeer);
+  EXPECT_FALSE(worker.core->PeersTakeOver());  // It stays.
+  worker.core->Drain(/*hand_over=*/true);
+  EXPECT_TRUE(worker.core->PeersTakeOver());
+  taker.resident = kAll;
+  ++taker.revision;
+  worker.Take({taker}, kPeer);
+  EXPECT_FALSE(worker.core->PeersTakeOver());
+}
+
 TEST_P(ExpertCoreTest, UseMovesExperts) {
   ExpertCore::Options options = Named();
   options.placement.automatic = true;

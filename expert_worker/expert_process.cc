@@ -123,8 +123,12 @@ bool ExpertProcess::Drain(const DrainOptions& options,
     return worker.sequences() > 0 || quiet < kQuiet ||
            (worker.PeersRun() && quiet < kQuietOfPeers);
   };
-  while (needed() && Clock::Real().Now() < deadline &&
-         !(gave_up && gave_up())) {
+  // A peer that has not been told takes the end of the link for a loss. And
+  // what only this worker holds should be elsewhere before it goes.
+  const auto waits = [&] {
+    return needed() || worker.ToldFor() < kQuiet || worker.PeersTakeOver();
+  };
+  while (waits() && Clock::Real().Now() < deadline && !(gave_up && gave_up())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   LogInfo("drained", {{"sequences_left", worker.sequences()}});

@@ -45,7 +45,8 @@ class ExpertProcess {
 
   // Serves until SIGTERM or SIGINT. Then lets sequences in progress, here and
   // on peers that need experts of this worker, finish, or move to other
-  // workers, within the time to drain.
+  // workers, and peers with room load what only this worker holds, within the
+  // time to drain.
   // Returns OK, or an error if a port takes no connections any more.
   absl::Status RunUntilStopped();
 

@@ -92,6 +92,7 @@ void ExpertWorker::PublishLoad() {
 void ExpertWorker::Publish() {
   PublishLoad();
   peers_run_.store(core_.PeersRun(), std::memory_order_relaxed);
+  peers_take_over_.store(core_.PeersTakeOver(), std::memory_order_relaxed);
   covered_.store(core_.ReachesAll(), std::memory_order_relaxed);
 }
 
@@ -154,7 +155,19 @@ void ExpertWorker::TakePlacement(Placement placement) {
 }
 
 void ExpertWorker::Drain(bool hand_over) {
-  thread_.Post([this, hand_over] { core_.Drain(hand_over); });
+  thread_.Post([this, hand_over] {
+    core_.Drain(hand_over);
+    Publish();
+    if (told_nanos_.load(std::memory_order_relaxed) >= 0) return;  // Again.
+    told_nanos_.store(absl::ToInt64Nanoseconds(clock_.Now()),
+                      std::memory_order_release);
+  });
+}
+
+absl::Duration ExpertWorker::ToldFor() const {
+  const std::int64_t told = told_nanos_.load(std::memory_order_acquire);
+  return told < 0 ? absl::ZeroDuration()
+                  : clock_.Now() - absl::Nanoseconds(told);
 }
 
 absl::Duration ExpertWorker::QuietFor() const {

@@ -56,6 +56,13 @@ class ExpertWorker final : public LinkEvents {
   // Returns the time since the last frame with rows to compute or sequences to
   // release.
   absl::Duration QuietFor() const;
+  // Returns the time since Drain has told the neighbours; 0 before that, which
+  // may be a while after Drain has returned.
+  absl::Duration ToldFor() const;
+  // After that: see ExpertCore::PeersTakeOver.
+  bool PeersTakeOver() const {
+    return peers_take_over_.load(std::memory_order_relaxed);
+  }
   // Returns true if some linked expert worker has reported sequences.
   bool PeersRun() const { return peers_run_.load(std::memory_order_relaxed); }
 
@@ -111,6 +118,8 @@ class ExpertWorker final : public LinkEvents {
   std::atomic<int> sequences_{0};
   std::atomic<bool> covered_{false};
   std::atomic<bool> peers_run_{false};
+  std::atomic<bool> peers_take_over_{false};
+  std::atomic<std::int64_t> told_nanos_{-1};  // When Drain told; -1: not yet.
   std::atomic<std::int64_t> last_frame_nanos_{0};
   std::optional<LoadThread> loads_;
   unsigned ticks_ = 0;  // Of the ticker's thread.

@@ -43,6 +43,25 @@ class DenseLink final : public Link {
   Queue<StageResult> results_;
 };
 
+// Holds the thread that sends the first description of a worker that stops.
+class HeldLink final : public Link {
+ public:
+  void Send(Frame frame) override {
+    const auto* info = std::get_if<WorkerInfo>(&frame.body);
+    if (info == nullptr || !info->draining) return;
+    if (std::exchange(held_before_, true)) return;
+    held_.Push(true);
+    continue_.Pop();
+  }
+  void Close() override {}
+  void AwaitHeld() { held_.Pop(); }
+  void Continue() { continue_.Push(true); }
+
+ private:
+  bool held_before_ = false;  // Of the engine's thread.
+  Queue<bool> held_, continue_;
+};
+
 // Waits for the worker's own thread to handle events, at most until the test
 // times out.
 void WaitUntil(const ExpertWorker& worker, bool ready) {
@@ -84,6 +103,26 @@ TEST(ExpertWorkerTest, IsReadyWhileEveryExpertIsOfferedHereOrByAPeer) {
   WaitUntil(worker, true);
   worker.OnLinkDown(1, absl::OkStatus());
   WaitUntil(worker, false);
+}
+
+// Until then its process must not close the links: their end would look like a
+// loss.
+TEST(ExpertWorkerTest, ADrainIsOverOnlyOnceTheNeighboursAreTold) {
+  const auto model = OpenModelDirectory("tests/golden/published");
+  ASSERT_TRUE(model.ok()) << model.status();
+  ThreadPool pool(1);
+  auto stage = CpuExpertStage::Load(model->config, *model->weights,
+                                    {0, 1, 2, 3}, {1 << 20}, pool, nullptr);
+  ASSERT_TRUE(stage.ok()) << stage.status();
+  ExpertWorker worker({}, std::move(*stage));
+  EXPECT_EQ(worker.ToldFor(), absl::ZeroDuration());
+  auto link = std::make_shared<HeldLink>();
+  worker.OnLinkUp(1, {WorkerRole::kExpert, "p", "m", "1", {4, 5, 6}}, link);
+  worker.Drain(/*hand_over=*/true);
+  link->AwaitHeld();  // The engine's thread stands still within Drain.
+  EXPECT_EQ(worker.ToldFor(), absl::ZeroDuration());
+  link->Continue();
+  while (worker.ToldFor() == absl::ZeroDuration()) std::this_thread::yield();
 }
 
 TEST(ExpertWorkerTest, IsReadyWhenAPlacementFileHasBroughtTheLastExpert) {

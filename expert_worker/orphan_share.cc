@@ -17,11 +17,16 @@ using Room = PlacementPlan::Room;
 // The layers in which nobody holds an expert, by expert.
 using Orphans = std::map<int, std::deque<int>>;
 
-Orphans FindOrphans(const PlacementState& state, const PlacementPlan& plan) {
+// Returns those that can wait for a holder, or the others.
+Orphans FindOrphans(const PlacementState& state, const PlacementPlan& plan,
+                    bool can_wait) {
   Orphans orphans;
   for (int layer = state.first_layer; layer < state.end_layer; ++layer) {
     for (int expert = 0; expert < state.num_experts; ++expert) {
-      if (!plan.IsHeld({layer, expert})) orphans[expert].push_back(layer);
+      const LayerExpert which = {layer, expert};
+      if (!plan.IsHeld(which) && plan.CanWaitFor(which) == can_wait) {
+        orphans[expert].push_back(layer);
+      }
     }
   }
   return orphans;
@@ -83,13 +88,18 @@ class Division {
 
 std::vector<LayerExpert> OrphanShare(const PlacementState& state,
                                      const PlacementPlan& plan) {
-  Orphans orphans = FindOrphans(state, plan);
-  if (orphans.empty()) return {};
+  Orphans lost = FindOrphans(state, plan, /*can_wait=*/false);
+  Orphans waiting = FindOrphans(state, plan, /*can_wait=*/true);
+  if (lost.empty() && waiting.empty()) return {};
   Division division(plan.Rooms());
   for (const bool loads_fail : {false, true}) {
     for (const bool with_drops : {false, true}) {
-      division.Divide(orphans, loads_fail, with_drops);
+      division.Divide(lost, loads_fail, with_drops);
     }
+  }
+  // Last, so that loading them changes no share of the others.
+  for (const bool loads_fail : {false, true}) {
+    division.Divide(waiting, loads_fail, /*with_drops=*/false);
   }
   return division.own();
 }

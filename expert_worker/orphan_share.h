@@ -19,6 +19,10 @@ namespace apollo {
 // the most of them first; what then does not fit is left to standby. Workers
 // whose loads fail come last.
 //
+// If a holder is expected back, and all workers can compute the expert
+// meanwhile (PlacementPlan::CanWaitFor), it is loaded only where there is still
+// room without a drop after that.
+//
 // All workers share alike, and each loads its part in order, so that nothing of
 // it changes the share of another one: the sum of free room and layers stays
 // the same with each load. So no expert is loaded twice, however old the

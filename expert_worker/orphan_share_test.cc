@@ -105,11 +105,70 @@ TEST_F(OrphanShareTest, WithoutRoomCopiesMakeRoom) {
   EXPECT_TRUE(Share().empty());
 }
 
+// The cases of a worker that has said that it stops, and is expected back. All
+// can compute what it holds meanwhile.
+class ExpectedBackTest : public OrphanShareTest {
+ protected:
+  ExpectedBackTest() {
+    state_.stands_by = true;
+    for (PlacementPeer& peer : state_.peers) peer.reaches = {0, 1, 2, 3, 4};
+    state_.expected["x"] = {0, 1};
+  }
+};
+
+TEST_F(ExpectedBackTest, ItsExpertsTakeOnlyFreeRoom) {
+  EXPECT_TRUE(Share().empty());
+  state_.most_resident += kLayers + 2;
+  std::vector<LayerExpert> fits = Layers(0, 0, kLayers);
+  fits.push_back({0, 1});
+  fits.push_back({1, 1});
+  EXPECT_EQ(Share(), fits);
+  // Also while it is still there.
+  PlacementPeer stops = {"x", {0, 1}, /*stays=*/false};
+  state_.peers.push_back(stops);
+  EXPECT_EQ(Share(), fits);
+}
+
+// Room that is free is for what is lost first.
+TEST_F(ExpectedBackTest, WhatIsLostComesFirst) {
+  state_.expected["x"] = {0};
+  state_.most_resident += kLayers;
+  EXPECT_EQ(Share(), Layers(1, 0, kLayers));
+}
+
+// If some worker cannot compute an expert without a holder, requests would
+// fail.
+TEST_F(ExpectedBackTest, ExpertsWithoutAStandbyDoNotWait) {
+  const auto sum = [this] {
+    std::size_t experts = 0;
+    for (const std::string name : {"a", "b", "c"}) {
+      state_.name = name;
+      const std::vector<PlacementPeer> peers = std::exchange(state_.peers, {});
+      for (const char* other : {"a", "b", "c"}) {
+        if (other == name) continue;
+        AddPeer(other);
+        state_.peers.back().reaches = peers[state_.peers.size() - 1].reaches;
+      }
+      experts += Share().size();
+    }
+    return experts;
+  };
+  EXPECT_EQ(sum(), 0u);
+  state_.stands_by = false;
+  EXPECT_EQ(sum(), 2u * kLayers);
+  state_.stands_by = true;
+  state_.peers[1].reaches = {0, 2, 3, 4};
+  EXPECT_EQ(sum(), 1u * kLayers);
+}
+
 // Workers that take over what a lost one held, in random order, on descriptions
 // of each other of any age since the loss.
 class RandomTakeover {
  public:
-  explicit RandomTakeover(std::mt19937& random) : random_(random) {
+  // With `waits` the holder of expert 1 has said that it stops, and is expected
+  // back.
+  RandomTakeover(std::mt19937& random, bool waits)
+      : random_(random), waits_(waits) {
     workers_.resize(static_cast<std::size_t>(2 + Random(6)));
     for (Worker& worker : workers_) {
       worker.name = "w" + std::to_string(Random(1000000));
@@ -146,11 +205,18 @@ class RandomTakeover {
     for (const LayerExpert which : was_held_) EXPECT_TRUE(held.contains(which));
     if (held.size() == kLayers * kExperts) return;
     // What is left did not fit anywhere.
-    std::size_t most = 0;
+    std::size_t most = 0, resident = 0;
+    bool only_waiting = waits_;
     for (const Worker& worker : workers_) {
       most += static_cast<std::size_t>(worker.most);
+      resident += worker.resident.size();
     }
-    EXPECT_EQ(held.size(), most);
+    for (int l = 0; l < kLayers; ++l) {
+      for (int e = 0; e < kExperts; ++e) {
+        only_waiting = only_waiting && (e == 1 || held.contains({l, e}));
+      }
+    }
+    EXPECT_EQ(only_waiting ? resident : held.size(), most);
   }
 
  private:
@@ -186,6 +252,8 @@ class RandomTakeover {
     state.most_resident = worker.most;
     state.loads_fail = worker.fails;
     state.demand = &demand;
+    state.stands_by = true;
+    if (waits_) state.expected["stops"] = {1};
     for (std::size_t w = 0; w < workers_.size(); ++w) {
       if (w == index) continue;
       const Worker& other = workers_[w];
@@ -195,6 +263,7 @@ class RandomTakeover {
           other.name, LayerExperts::Of(other.said[other.said.size() - 1 - age],
                                        0, kLayers)};
       peer.takes_orphans = true;
+      peer.reaches = {0, 1, 2, 3, 4};
       peer.most_resident = other.most;
       peer.loads_fail = other.fails;
       state.peers.push_back(std::move(peer));
@@ -218,6 +287,7 @@ class RandomTakeover {
     worker.resident.insert(*move->load);
     Say(worker);
     if (move->drop) {
+      EXPECT_FALSE(waits_ && move->load->expert == 1);
       worker.resident.erase(*move->drop);
       Say(worker);
     }
@@ -226,6 +296,7 @@ class RandomTakeover {
   }
 
   std::mt19937& random_;
+  const bool waits_;
   std::vector<Worker> workers_;
   std::set<LayerExpert> was_held_;
   std::map<LayerExpert, int> loads_;
@@ -235,9 +306,9 @@ class RandomTakeover {
 // last one goes, and the memory stays within its bound.
 TEST(OrphanShareRandomTest, NoTwoWorkersLoadTheSame) {
   std::mt19937 random(7);
-  for (int run = 0; run < 30; ++run) {
+  for (int run = 0; run < 60; ++run) {
     SCOPED_TRACE(run);
-    RandomTakeover takeover(random);
+    RandomTakeover takeover(random, /*waits=*/run % 2 == 1);
     takeover.Run();
     takeover.ExpectWell();
   }

@@ -87,6 +87,7 @@ std::vector<PlacementPeer> PeerExchange::Holders(bool with_rows) const {
     holder.ranks_by_layer = !info.placement.ranks_by_expert;
     holder.takes_orphans = info.placement.takes_orphans;
     holder.loads_fail = info.placement.loads_fail;
+    holder.reaches = info.reaches;
     if (!with_rows) continue;  // There may be thousands.
     for (const PlacedExpert& placed : info.placement.experts) {
       holder.own[{placed.layer, placed.expert}] = {

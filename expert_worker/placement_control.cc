@@ -26,7 +26,8 @@ PlacementControl::PlacementControl(const Options& options, std::string name,
       move_began_(now),
       last_move_(now),
       next_decision_(now),
-      orphans_from_(now + options.rules.between_moves) {}
+      orphans_from_(now + options.rules.between_moves),
+      departures_(options.rules.restart_grace) {}
 
 std::set<LayerExpert> PlacementControl::Residents() const {
   return residence_.resident().Each(config_.boundary, config_.num_layers);
@@ -82,6 +83,8 @@ PlacementState PlacementControl::StateAt(absl::Duration now) const {
   state.orphans_from = orphans_from_;
   state.failed = residence_.FailedLately();
   state.loads_fail = reported_failing_;
+  state.stands_by = residence_.StandsByForAll();
+  state.expected = departures_.Expected();
   return state;
 }
 
@@ -116,18 +119,44 @@ void PlacementControl::Decide(std::vector<PlacementPeer> peers,
 
 void PlacementControl::NoteLosses(const std::vector<PlacementPeer>& peers,
                                   absl::Duration now) {
-  std::set<std::string> staying;
+  departures_.Update(peers, now);
+  std::set<std::string> staying, known;
   for (const PlacementPeer& peer : peers) {
     if (peer.stays) staying.insert(peer.name);
   }
-  const bool lost = !std::includes(staying.begin(), staying.end(),
-                                   staying_.begin(), staying_.end());
+  known = staying;
+  for (const auto& [name, resident] : departures_.Expected()) {
+    known.insert(name);
+  }
+  const bool lost = !std::includes(known.begin(), known.end(), staying_.begin(),
+                                   staying_.end());
   // Peers that come and go again and again do not delay it for ever: between
   // two delays there is a decision.
   if (lost && orphans_from_ + kDecideEvery < now) {
     orphans_from_ = now + options_.rules.takes_over_after;
   }
   staying_ = std::move(staying);
+}
+
+bool PlacementControl::PeersTakeOver(
+    std::span<const PlacementPeer> peers) const {
+  const std::set<LayerExpert> own = Residents();
+  const bool alone =
+      std::any_of(own.begin(), own.end(), [&peers](LayerExpert which) {
+        return std::none_of(peers.begin(), peers.end(),
+                            [which](const PlacementPeer& peer) {
+                              return peer.stays && peer.resident.Has(which);
+                            });
+      });
+  return alone &&
+         std::any_of(peers.begin(), peers.end(),
+                     [this](const PlacementPeer& peer) {
+                       return peer.stays && !peer.silent &&
+                              peer.takes_orphans && !peer.loads_fail &&
+                              std::ssize(peer.resident.Each(
+                                  config_.boundary, config_.num_layers)) <
+                                  peer.most_resident;
+                     });
 }
 
 bool PlacementControl::InProgress(const PlacementMove& move) const {

@@ -14,6 +14,7 @@
 
 #include "common/layer_experts.h"
 #include "engine/expert_stage.h"
+#include "expert_worker/departures.h"
 #include "expert_worker/expert_demand.h"
 #include "expert_worker/expert_residence.h"
 #include "expert_worker/placement_file.h"
@@ -55,6 +56,15 @@ class PlacementControl {
     demand_.Add(which, {0, 0, static_cast<double>(rows)}, now);
   }
 
+  // Notes that a peer is about to stop, and what it holds.
+  void PeerStops(const std::string& peer, const LayerExperts& resident,
+                 absl::Duration now) {
+    if (options_.automatic) departures_.Announced(peer, resident, now);
+  }
+  // For a worker that is about to stop: returns true if peers have room for
+  // experts that it alone holds, so that they will load some.
+  bool PeersTakeOver(std::span<const PlacementPeer> peers) const;
+
   // Takes a new placement file. A worker without a line keeps what it holds.
   void TakeFile(Placement placement, absl::Duration now);
   // Returns true if Decide may move something now.
@@ -92,7 +102,7 @@ class PlacementControl {
   // none, or if the rest of the move is given up for an expert that nobody
   // holds.
   bool GoOn(const std::vector<PlacementPeer>& peers, absl::Duration now);
-  // Notes whether a peer was lost.
+  // Notes whether a peer was lost, or is back.
   void NoteLosses(const std::vector<PlacementPeer>& peers, absl::Duration now);
   // Returns true if the move is the one in progress.
   bool InProgress(const PlacementMove& move) const;
@@ -131,7 +141,8 @@ class PlacementControl {
   std::deque<PlacementSwap> further_;  // The rest of the move in progress.
   // See PlacementState::orphans_from.
   absl::Duration orphans_from_;
-  std::set<std::string> staying_;           // Peers, at the last decision.
+  std::set<std::string> staying_;  // Peers, at the last decision.
+  Departures departures_;
   std::optional<LayerExpert> taking_over_;  // The last orphan.
   std::string last_move_text_;
   std::optional<Placement> file_;

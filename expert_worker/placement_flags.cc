@@ -2,6 +2,7 @@
 
 #include <absl/flags/flag.h>
 #include <absl/strings/str_cat.h>
+#include <absl/time/time.h>
 
 #include <cstdint>
 #include <optional>
@@ -34,9 +35,24 @@ ABSL_FLAG(
 ABSL_FLAG(std::optional<std::int64_t>, resident_megabytes, std::nullopt,
           "With --placement=auto or --experts=auto: maximum size of the "
           "experts to hold, in MiB. Default: that of those it begins with.");
+ABSL_FLAG(absl::Duration, restart_grace,
+          apollo::PlacementOptions().restart_grace,
+          "With --placement=auto: time within which a peer that has said that "
+          "it stops is expected back, at most 1h. Until then, no copy of an "
+          "expert is dropped to make room for what only it held. The same in "
+          "all workers. 0: such a peer counts as lost.");
 
 namespace apollo {
 namespace {
+
+absl::Status CheckGrace(absl::Duration grace) {
+  if (grace >= absl::ZeroDuration() && grace <= absl::Hours(1)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("--restart_grace is ",
+                                                 absl::FormatDuration(grace),
+                                                 "; it must be from 0 to 1h"));
+}
 
 absl::Status CheckSize(const char* flag,
                        const std::optional<std::int64_t>& megabytes) {
@@ -67,6 +83,8 @@ absl::StatusOr<PlacementOptions> ReadPlacementFlags() {
   options.resident_megabytes = absl::GetFlag(FLAGS_resident_megabytes);
   RETURN_IF_ERROR(CheckSize("standby_megabytes", options.standby_megabytes));
   RETURN_IF_ERROR(CheckSize("resident_megabytes", options.resident_megabytes));
+  options.restart_grace = absl::GetFlag(FLAGS_restart_grace);
+  RETURN_IF_ERROR(CheckGrace(options.restart_grace));
   return options;
 }
 

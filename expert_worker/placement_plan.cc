@@ -34,6 +34,12 @@ PlacementPlan::PlacementPlan(const PlacementState& state,
     AddWorker(peer.name, peer.resident.Each(state.first_layer, state.end_layer),
               &peer);
   }
+  for (const auto& [name, resident] : state.expected) {
+    for (const LayerExpert which :
+         resident.Each(state.first_layer, state.end_layer)) {
+      if (Knows(which)) ++experts_[Index(which)].expected;
+    }
+  }
   AddDemand();
   for (std::size_t w = 0; w < workers_.size(); ++w) ListDrops(w);
   for (std::size_t i = 0; i < experts_.size(); ++i) Enqueue(i);
@@ -134,7 +140,7 @@ void PlacementPlan::ListDrops(std::size_t index) {
     const Expert& expert = At(which);
     if (expert.holders < 2 || expert.first == static_cast<int>(index)) continue;
     ordered.emplace_back(Layers(worker, which.expert),
-                         expert.kept / (expert.holders - 1),
+                         expert.kept / (expert.holders - 1 + expert.expected),
                          RendezvousRank(*worker.name, which), which);
   }
   std::sort(ordered.begin(), ordered.end());
@@ -174,6 +180,14 @@ std::vector<PlacementPlan::Room> PlacementPlan::Rooms() const {
          static_cast<int>(worker.drops.size()), worker.layers});
   }
   return rooms;
+}
+
+bool PlacementPlan::CanWaitFor(LayerExpert which) const {
+  return At(which).expected > 0 && state_.stands_by &&
+         std::all_of(state_.peers.begin(), state_.peers.end(),
+                     [which](const PlacementPeer& peer) {
+                       return !peer.stays || peer.reaches.Has(which);
+                     });
 }
 
 void PlacementPlan::Enqueue(std::size_t index) {

@@ -42,6 +42,9 @@ namespace apollo {
 // The time is about that of sorting the residents of all workers, so that
 // models with thousands of experts over all layers need no bound.
 //
+// Workers that are expected back count as holders for the load: a restart is no
+// reason to move anything. But nobody drops an expert because they have it.
+//
 // Single-threaded. The state and the rules must outlive the plan.
 class PlacementPlan {
  public:
@@ -77,6 +80,9 @@ class PlacementPlan {
 
   // Returns true if a worker that stays holds the expert.
   bool IsHeld(LayerExpert which) const { return At(which).holders > 0; }
+  // Returns true if the cluster can do without a holder for a while: one is
+  // expected back, and all workers that stay can compute the expert meanwhile.
+  bool CanWaitFor(LayerExpert which) const;
 
  private:
   // What is known of an expert.
@@ -84,6 +90,7 @@ class PlacementPlan {
     double wanted = 0;  // Demand, for a load.
     double kept = 0;    // The same, for a drop.
     int holders = 0;    // Workers that stay.
+    int expected = 0;   // Others that are expected back.
     int first = -1;     // Of them, the first in rendezvous order.
   };
   struct Worker {
@@ -119,7 +126,7 @@ class PlacementPlan {
   std::size_t Index(LayerExpert which) const;
   const Expert& At(LayerExpert which) const { return experts_[Index(which)]; }
   double Load(const Expert& expert) const {
-    return expert.wanted / expert.holders;
+    return expert.wanted / (expert.holders + expert.expected);
   }
   // Returns the number of layers in which the worker holds the expert.
   static int Layers(const Worker& worker, int expert) {

@@ -30,7 +30,9 @@ PlacementMove TakeOver(const PlacementState& state, const PlacementPlan& plan,
   PlacementMove move;
   move.load = which;
   move.orphan = true;
-  move.reason = absl::StrCat(Name(which), " loaded: no worker held it");
+  move.reason = absl::StrCat(Name(which), plan.CanWaitFor(which)
+                                              ? " loaded: its holder stops"
+                                              : " loaded: no worker held it");
   if (static_cast<int>(state.resident.size()) < state.most_resident) {
     return move;
   }

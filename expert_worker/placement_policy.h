@@ -18,7 +18,8 @@ namespace apollo {
 // - Load an expert that no worker holds, if it is in this worker's share of
 // them
 //   (expert_worker/orphan_share.h). This waits for no rest between moves: it
-//   ends by itself, since what is held is no orphan any more.
+//   ends by itself, since what is held is no orphan any more. One whose holder
+//   is about to stop, or is expected back, takes only room that is free.
 // - Load an expert whose holders have much to do, by the rows of the last
 //   minutes, if that is this worker's part of the plan
 //   (expert_worker/placement_plan.h).

@@ -88,6 +88,33 @@ TEST_F(PlacementPolicyTest, LoadsTheExpertOfTheBusiestHolders) {
             "expert 0 of layer 9 dropped: 25 rows for each other one");
 }
 
+// A restart is no reason to move anything: the rows of the holders that are
+// left are not those of a surge.
+TEST_F(PlacementPolicyTest, AHolderThatIsExpectedBackSharesTheLoad) {
+  state_.most_resident = 3;  // There is room.
+  state_.peers.push_back({"w3", {3}, /*stays=*/false});
+  Absent(3, 150);
+  ASSERT_TRUE(NextMove(state_).has_value());
+  EXPECT_EQ(NextMove(state_)->load, E(3));
+  state_.expected["w3"] = {3};
+  EXPECT_FALSE(NextMove(state_).has_value());
+  // But a surge is one.
+  Absent(3, 100);
+  EXPECT_TRUE(NextMove(state_).has_value());
+}
+
+// Nobody relies on it: what it holds may be gone for good.
+TEST_F(PlacementPolicyTest, AHolderThatIsExpectedBackMakesNoCopyDispensable) {
+  state_.peers = {{"w1", {1, 2, 3}}, {"w2", {1, 4, 5}}};
+  Rank(1, /*first=*/false);
+  state_.expected["w3"] = {0, 1};
+  state_.most_resident = 1;  // One of 0 and 1 must go.
+  Own(1, 500);
+  const auto move = NextMove(state_);
+  ASSERT_TRUE(move.has_value());
+  EXPECT_EQ(move->drop, E(1));
+}
+
 // An expert comes in all layers that ask for it, one after the other.
 TEST_F(PlacementPolicyTest, AMoveTakesTheExpertInAllLayers) {
   Rank(0, /*first=*/false);

@@ -172,6 +172,7 @@ absl::StatusOr<PlacementSetup> Resolver::Resolve() {
   RETURN_IF_ERROR(CheckSize());
   RETURN_IF_ERROR(ChooseExperts());
   UseFile();
+  setup_.control.rules.restart_grace = options_.restart_grace;
   if (loader_ != nullptr) {
     setup_.residence.standby_bytes =
         options_.standby_megabytes ? *options_.standby_megabytes * kMegabyte

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
 
 #include <cstdint>
 #include <optional>
@@ -24,6 +25,7 @@ struct PlacementOptions {
   std::string placement = "fixed";
   std::optional<std::int64_t> standby_megabytes = std::nullopt;
   std::optional<std::int64_t> resident_megabytes = std::nullopt;
+  absl::Duration restart_grace = PlacementRules().restart_grace;
 };
 
 // The same for a model.

@@ -40,6 +40,8 @@ struct PlacementPeer {
   // could not load some expert lately, so others do that before it.
   bool takes_orphans = false;
   bool loads_fail = false;
+  // What it can compute, itself or by others that stay.
+  LayerExperts reaches = {};
 };
 
 // The state of the worker that decides.
@@ -63,6 +65,10 @@ struct PlacementState {
   absl::Duration orphans_from;
   std::set<LayerExpert> failed = {};  // Could not be loaded lately.
   bool loads_fail = false;            // As it has told its peers.
+  bool stands_by = false;             // It can compute any expert, if slowly.
+  // What workers held that have said that they stop and are expected back
+  // (expert_worker/departures.h), by name. Those may still be among the peers.
+  std::map<std::string, LayerExperts> expected = {};
 };
 
 struct PlacementRules {
@@ -83,6 +89,8 @@ struct PlacementRules {
   int most_at_once = 8;
   // The time from the loss of a peer until others take over what only it held.
   absl::Duration takes_over_after = absl::Seconds(2);
+  // The time within which a peer that has said that it stops is expected back.
+  absl::Duration restart_grace = absl::Seconds(60);
 };
 
 // A load, and what to drop for it, if anything.

@@ -355,6 +355,8 @@ TEST_F(BadModelTest, ADirectoryThatIsNotThereAndFlagsThatAreWrong) {
        "--expert_workers: \"nowhere\" is not an address"},
       {"expert_worker/expert_worker", "--expert_workers=nowhere",
        "--expert_workers: \"nowhere\" is not an address"},
+      {"expert_worker/expert_worker", "--restart_grace=2h",
+       "--restart_grace is 2h; it must be from 0 to 1h"},
       {"expert_worker/expert_worker", "--drain_timeout=-1s",
        "--drain_timeout is -1s; it must be at least 0"},
       {"router/router", "--drain_timeout=-1s",
