@@ -32,7 +32,7 @@ class LocalTest(unittest.TestCase):
         self.client = Client(self.machine, pathlib.Path(folder.name) / "operator")
 
     def run_client(self, *words):
-        command = self.client.command(self.machine.endpoints("router")[0], *words)
+        command = self.client.command(self.machine.endpoints("router")[:1], *words)
         while True:
             output = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
             if BUSY not in output:
