@@ -79,9 +79,7 @@ v1::GenerateResponse Finished() {
   return event;
 }
 
-grpc::Status Broken() {
-  return {grpc::StatusCode::UNAVAILABLE, "Broken pipe"};
-}
+grpc::Status Broken() { return {grpc::StatusCode::UNAVAILABLE, "Broken pipe"}; }
 
 TEST(StreamTest, EachTokenHasATime) {
   FakeRouter router({Started(), Tokens(1), Tokens(2), Finished()},
