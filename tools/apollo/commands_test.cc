@@ -26,7 +26,7 @@ Options Ask(const std::string& text) {
 
 TEST(AskTest, OnlyTheAnswerGoesToOut) {
   FakeServer fake;
-  fake.service.generate = Answer(
+  fake.service.generate = Replies(
       {Started(), Delta("Ruhe "), Delta(""), Delta("und Tee."), Finished()});
   EXPECT_EQ(fake.Run(Ask("Was hilft?")), kOk);
   EXPECT_EQ(fake.out.str(), "Ruhe und Tee.\n");
