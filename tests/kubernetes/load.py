@@ -10,10 +10,10 @@ BUSY = "connection attempt timed out"
 
 
 class Client:
-    """Asks with the certificate of the Secret of operators."""
+    """Asks with the certificate of the Secret of operators, or with the token in a file, and only the authority of that."""
 
-    def __init__(self, machine, folder):
-        self._machine, self._folder = machine, folder
+    def __init__(self, machine, folder, token=None):
+        self._machine, self._folder, self._token = machine, folder, token
         (certificate,) = [item["spec"] for item in machine.manifests.of("Certificate")
                           if item["metadata"]["name"] == "operator"]
         machine.authority.issue(folder, certificate["uris"])
@@ -22,9 +22,10 @@ class Client:
         """The first pod is the one that the Service has chosen; an answer that breaks goes on at the others."""
         servers = ",".join(pod.listening() for pod in pods)
         host = f"router.{self._machine.namespace}.svc.cluster.local"
-        return [self._machine.program("apollo"), f"--server={servers}", f"--tls_cert={self._folder}/tls.crt",
-                f"--tls_key={self._folder}/tls.key", f"--tls_ca={self._folder}/ca.crt", f"--tls_server_name={host}",
-                *words]
+        own = ([f"--token_file={self._token}"] if self._token else
+               [f"--tls_cert={self._folder}/tls.crt", f"--tls_key={self._folder}/tls.key"])
+        return [self._machine.program("apollo"), f"--server={servers}", *own, f"--tls_ca={self._folder}/ca.crt",
+                f"--tls_server_name={host}", *words]
 
 
 # Of families in different groups, so that all workers have work.
