@@ -76,8 +76,10 @@ std::span<const BlockHash> DenseSequence::SkippableHashes() {
 
 std::span<const BlockHash> DenseSequence::NewlyHeld(int position) {
   const std::span<const BlockHash> all = hashes();
+  // A worker may say anything.
+  const int last = std::min(position, static_cast<int>(tokens_.size()));
   const int whole =
-      std::min(static_cast<int>(all.size()), (position + 1) / kHashedTokens);
+      std::min(static_cast<int>(all.size()), (last + 1) / kHashedTokens);
   if (whole <= held_) return {};
   const int before = std::exchange(held_, whole);
   return all.subspan(before, whole - before);
