@@ -19,6 +19,10 @@ from stable_ports import stable_port  # noqa: E402
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
 ENVOY = CACHE / "apollo-moe/edge-tools/envoy/_bin/envoy"
 
+# A router that stands still for some seconds, on a busy machine, keeps its streams.
+PATIENT = ("connection_keepalive: {interval: 10s, timeout: 5s}",
+           f"connection_keepalive: {{interval: 10s, timeout: {SECONDS}s}}")
+
 
 def require_envoy():
     """Skips the test without Envoy; in CI, it fails."""
@@ -83,7 +87,7 @@ class LocalEnvoy:
                            f"--metrics-listen={self.metrics}", f"--admin={self.admin}",
                            f"--routers=file:{folder}/routers.yaml", *options)
         assert made.returncode == 0, made.stdout
-        self._change(changes)
+        self._change((PATIENT, *changes))
         with open(folder / "calls.log", "wb") as calls, open(folder / "envoy.log", "wb") as log:
             self._process = subprocess.Popen(
                 [ENVOY, "--config-path", folder / "envoy.yaml", "--concurrency", "2", "--disable-hot-restart",

@@ -11,6 +11,8 @@ from secured_cluster import SECONDS, credentials, make_certificates
 from stub_router import StubRouter
 
 SERVICE = "/apollo.v1.InferenceService/"
+# The stubs are healthy, also while this process stands still on a busy machine.
+PATIENT = ("- timeout: 2s\n", f"- timeout: {SECONDS}s\n")
 
 
 class StubRouters:
@@ -65,7 +67,8 @@ class StubCase(unittest.TestCase):
 
     def another_envoy(self, name, *options, cluster=None, changes=()):
         """Returns an Envoy with a folder of this name."""
-        envoy = LocalEnvoy(self.folder / name, cluster or self.cluster, self.folder / "tls", *options, changes=changes)
+        envoy = LocalEnvoy(self.folder / name, cluster or self.cluster, self.folder / "tls", *options,
+                           changes=(PATIENT, *changes))
         self.addCleanup(envoy.stop)
         return envoy
 
