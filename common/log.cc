@@ -77,6 +77,9 @@ void LogWarning(const char* event, const std::vector<LogField>& fields) {
 void LogWarning(const char* event, LogFields fields) {
   Log(spdlog::level::warn, "warning", event, {fields.begin(), fields.size()});
 }
+void LogError(const char* event, const std::vector<LogField>& fields) {
+  Log(spdlog::level::err, "error", event, fields);
+}
 void LogError(const char* event, LogFields fields) {
   Log(spdlog::level::err, "error", event, {fields.begin(), fields.size()});
 }

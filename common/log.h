@@ -49,5 +49,6 @@ void LogInfo(const char* event, const std::vector<LogField>& fields);
 void LogWarning(const char* event, LogFields fields = {});
 void LogWarning(const char* event, const std::vector<LogField>& fields);
 void LogError(const char* event, LogFields fields = {});
+void LogError(const char* event, const std::vector<LogField>& fields);
 
 }  // namespace apollo

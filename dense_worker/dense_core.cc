@@ -12,6 +12,7 @@
 #include "dense_worker/queue_bound.h"
 #include "dense_worker/request_check.h"
 #include "engine/cache_size.h"
+#include "sequence/block_hash.h"
 #include "sequence/prefix_hash.h"
 
 namespace apollo {
@@ -30,8 +31,12 @@ DenseCore::DenseCore(Options options, std::unique_ptr<DenseStage> stage,
       routing_(routing),
       clock_(clock),
       prefixes_(stage_->blocks(), options_.model_hash),
-      scheduler_(options_.scheduler, stage_->blocks(),
-                 [this](SequenceId id) { return FindCached(id); }),
+      scheduler_(
+          options_.scheduler, stage_->blocks(),
+          [this](SequenceId id) { return FindCached(id); },
+          [this](SequenceId id, int cached_tokens) {
+            return FirstRowAtAdmission(id, cached_tokens);
+          }),
       workers_({stage_->config().boundary, stage_->config().num_layers,
                 stage_->config().num_experts},
                options_.pinning),
@@ -143,6 +148,7 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
     return;
   }
   DenseSequence& sequence = it->second;
+  NoteHeld(from, output, sequence);
   DenseSequence::Verdict verdict = sequence.Take(output);
   switch (verdict.kind) {
     case DenseSequence::Verdict::Kind::kGoesOn:
@@ -156,6 +162,9 @@ void DenseCore::TakeOutput(LinkId from, const SequenceOutput& output) {
       return;
     case DenseSequence::Verdict::Kind::kFailed:
       Retry(sequence, verdict.result.status());
+      return;
+    case DenseSequence::Verdict::Kind::kMissed:
+      BeginEarlier(sequence, output.held_tokens);
       return;
     case DenseSequence::Verdict::Kind::kOver:
       if (verdict.result.ok()) WentOn(sequence);
@@ -227,7 +236,8 @@ void DenseCore::UpdatePaused(const DenseSequence& sequence) {
 // Sequences.
 
 absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
-                                        const GenerationRequest& request) {
+                                        const GenerationRequest& request,
+                                        std::optional<BlockHashes>& hashes) {
   RETURN_IF_ERROR(CheckRequest(request, stage_->config()));
   RETURN_IF_ERROR(CheckOwnNumerics(request, options_.numerics));
   RETURN_IF_ERROR(
@@ -245,10 +255,17 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
     SetRetryHint(queue_delay_.Estimate(waiting.tokens, clock_.Now()), room);
     return room;
   }
-  absl::StatusOr<LinkId> worker =
-      workers_.Choose({request.family, id, positions,
-                       static_cast<std::int64_t>(request.prompt.size()),
-                       ExpertNumerics(request), NeedsNewOptions(request)});
+  ExpertWorkers::Wanted wanted = {.family = request.family,
+                                  .key = id,
+                                  .tokens = positions,
+                                  .rows = std::ssize(request.prompt),
+                                  .numerics = ExpertNumerics(request),
+                                  .new_options = NeedsNewOptions(request)};
+  if (hashes && workers_.AnyKeepsPrefixes()) {
+    const int first = FirstNeeded(request, std::ssize(request.prompt));
+    wanted.blocks = hashes->Of(request.prompt).first(first / kHashedTokens);
+  }
+  absl::StatusOr<LinkId> worker = workers_.Choose(wanted);
   if (absl::IsFailedPrecondition(worker.status())) {
     return TooLarge(request, worker.status());
   }
@@ -283,7 +300,11 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
     sink->OnFinished(TooLate());
     return;
   }
-  const absl::StatusOr<LinkId> worker = Place(id, request);
+  std::optional<BlockHashes> hashes;
+  if (options_.prefix_caching) {
+    hashes.emplace(options_.model_hash, options_.numerics, request);
+  }
+  const absl::StatusOr<LinkId> worker = Place(id, request, hashes);
   if (!worker.ok()) {
     sink->OnFinished(worker.status());
     return;
@@ -295,7 +316,8 @@ void DenseCore::Submit(SequenceId id, GenerationRequest request,
     deadlines_.emplace(request.deadline, id);
   }
   const auto [it, added] = sequences_.try_emplace(
-      id, id, std::move(request), *worker, std::move(sink), stage_->config());
+      id, id, std::move(request), *worker, std::move(sink), stage_->config(),
+      std::move(hashes));
   APOLLO_CHECK(added);
   scheduler_.SetTime(clock_.Now());
   scheduler_.Add(id, static_cast<int>(it->second.fed_tokens().size()),
@@ -322,6 +344,8 @@ void DenseCore::Finish(SequenceId id,
   DenseSequence& sequence = node.mapped();
   moves_.Forget(id);
   deadlines_.erase({sequence.request().deadline, id});
+  // As its worker, which has its blocks for later now.
+  workers_.NoteHeld(sequence.worker(), sequence.AllHeld());
   Release(sequence);
   scheduler_.Remove(id);
   Leave(sequence.worker(), id);
@@ -389,11 +413,7 @@ void DenseCore::LetGo(DenseSequence& held) {
 void DenseCore::MoveIfNeeded(DenseSequence& sequence) {
   const LinkId from = sequence.worker();
   if (workers_.Takes(from)) return;
-  const absl::StatusOr<LinkId> other = workers_.Choose(
-      {sequence.request().family, sequence.id(),
-       MaxPositions(sequence.request()),
-       static_cast<std::int64_t>(sequence.fed_tokens().size()),
-       sequence.numerics(), NeedsNewOptions(sequence.request())});
+  const absl::StatusOr<LinkId> other = workers_.Choose(WantedFor(sequence));
   if (!other.ok()) return;  // It may finish where it is.
   if (workers_.IsBusy(*other)) {
     workers_.Release(*other, sequence.id());
@@ -471,7 +491,8 @@ bool DenseCore::HasWork() const {
 void DenseCore::AddRows(const Scheduler::Slice& slice, DenseStep& step,
                         StepLedger::Part& part) {
   DenseSequence& sequence = sequences_.at(slice.sequence);
-  SequenceRows rows = sequence.Feed(slice);
+  SequenceRows rows =
+      sequence.Feed(slice, workers_.KeepsPrefixes(sequence.worker()));
   step.slices.push_back({&scheduler_.blocks(slice.sequence),
                          slice.first_position, slice.rows, slice.cached});
   step.tokens.insert(step.tokens.end(), rows.tokens.begin() + slice.cached,

@@ -37,10 +37,11 @@ namespace apollo {
 // (expert_workers.h) and the ledger of steps in flight (step_ledger.h).
 //
 // Cached parts of a prompt are not computed again: their boundary activations
-// are sent from the cache. A sequence that is preempted, here or by its expert
-// worker, restarts in the same way, with the next attempt number, from its
-// prompt and the tokens that its sink has received. Preemption does not change
-// its tokens.
+// are sent from the cache, unless the expert worker is believed to hold what it
+// has computed for them (dense_core_prefixes.cc). A sequence that is preempted,
+// here or by its expert worker, restarts in the same way, with the next attempt
+// number, from its prompt and the tokens that its sink has received. Preemption
+// does not change its tokens.
 //
 // A sequence whose expert worker is lost, gives no sign of life or hands its
 // sequences over continues on another one (dense_core_moves.cc): it keeps its
@@ -59,9 +60,10 @@ namespace apollo {
 class DenseCore {
  public:
   struct Options {
-    std::string name;        // Name of this process, for `started`.
-    std::string model_hash;  // The key of prefix hashes: see PrefixHasher.
-    std::string numerics;    // Its own (engine/numerics.h).
+    std::string name;  // Name of this process, for `started`.
+    // The key of hashes of prefixes: see PrefixHasher and BlockHashes.
+    std::string model_hash;
+    std::string numerics;  // Its own (engine/numerics.h).
     Scheduler::Options scheduler;
     int max_waiting = 1024;  // Sequences that may wait for cache blocks.
     // The tokens that these may have; a single one may have more.
@@ -148,9 +150,13 @@ class DenseCore {
 
  private:
   // Chooses the worker of a new sequence. The error states why it cannot run.
-  absl::StatusOr<LinkId> Place(SequenceId id, const GenerationRequest& request);
+  // `hashes` are those of the sequence, if it has some.
+  absl::StatusOr<LinkId> Place(SequenceId id, const GenerationRequest& request,
+                               std::optional<BlockHashes>& hashes);
   // Returns RESOURCE_EXHAUSTED if a new sequence would wait for too long.
   absl::Status CheckWaitOf(const GenerationRequest& request) const;
+  // Returns what a sequence that has begun, or waits, needs of a worker.
+  ExpertWorkers::Wanted WantedFor(DenseSequence& sequence) const;
 
   // Ends sequences whose deadline has passed, whatever their state.
   void FinishLate(absl::Duration now);
@@ -173,6 +179,22 @@ class DenseCore {
                StepLedger::Part& part);
   // Makes the blocks that a step has filled available to other sequences.
   void Publish(const Scheduler::Slice& slice);
+
+  // What expert workers hold: dense_core_prefixes.cc.
+  //
+  // Returns the first position that the next attempt at a sequence sends to a
+  // worker, at most `most`: the worker is believed to hold the rows before.
+  int FirstRow(DenseSequence& sequence, LinkId worker, int most) const;
+  // Does that for one that is admitted now.
+  int FirstRowAtAdmission(SequenceId id, int cached_tokens);
+  // Schedules the rows of a sequence again, for a new attempt on that worker.
+  void Replay(DenseSequence& sequence, LinkId worker);
+  // Notes what a worker holds since that answer to the current attempt.
+  void NoteHeld(LinkId worker, const SequenceOutput& output,
+                DenseSequence& sequence);
+  // Begins a new attempt at a sequence whose worker holds only that many tokens
+  // of its beginning.
+  void BeginEarlier(DenseSequence& sequence, int held_tokens);
 
   // Sequences whose expert worker currently has no room.
   //
@@ -205,8 +227,7 @@ class DenseCore {
   // Chooses the worker for a sequence that moves. After kFailed it may be the
   // same, but from the second failure in a row on only if no other can begin it
   // now.
-  absl::StatusOr<LinkId> ChooseNext(const DenseSequence& sequence,
-                                    MoveCause cause);
+  absl::StatusOr<LinkId> ChooseNext(DenseSequence& sequence, MoveCause cause);
   // Moves a sequence to that worker. `noticed`: when the core knew of the
   // cause. The error states why no other takes it; then it stays.
   absl::Status Move(DenseSequence& sequence, MoveCause cause,

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "dense_worker/dense_core.h"
-#include "dense_worker/request_check.h"
 
 namespace apollo {
 namespace {
@@ -46,16 +45,10 @@ void DenseCore::LinkDown(LinkId id) {
   }
 }
 
-absl::StatusOr<LinkId> DenseCore::ChooseNext(const DenseSequence& sequence,
+absl::StatusOr<LinkId> DenseCore::ChooseNext(DenseSequence& sequence,
                                              MoveCause cause) {
-  ExpertWorkers::Wanted wanted = {
-      sequence.request().family,
-      sequence.id(),
-      MaxPositions(sequence.request()),
-      static_cast<std::int64_t>(sequence.fed_tokens().size()),
-      sequence.numerics(),
-      NeedsNewOptions(sequence.request()),
-      sequence.worker()};
+  ExpertWorkers::Wanted wanted = WantedFor(sequence);
+  wanted.except = sequence.worker();
   if (cause == MoveCause::kFailed) {
     // One failure may be that of a peer, which the worker knows by now.
     if (sequence.failures() > 1) {
@@ -87,7 +80,7 @@ void DenseCore::MoveTo(DenseSequence& sequence, LinkId to, MoveCause cause,
   const LinkId from = sequence.worker();
   if (sequence.has_blocks()) {
     Release(sequence);
-    scheduler_.Replay(sequence.id());
+    Replay(sequence, to);
     moves_.Chosen(sequence.id(), {cause, noticed, sequence.request().request_id,
                                   from_name, workers_.name(to)});
   } else if (sequence.state() == SequenceState::kHeld) {

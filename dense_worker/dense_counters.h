@@ -93,7 +93,8 @@ inline constexpr MetricRow<DenseCounters> kDenseMetrics[] = {
      "Running sequences that moved to another expert worker, by cause.",
      &DenseCounters::moved_failed, "cause", "failed"},
     {"apollo_rows_replayed_total",
-     "Rows of moved sequences that were sent again from the cache.",
+     "Rows of running sequences that were sent again from the cache: after a "
+     "move, or because their expert worker did not hold what was believed.",
      &DenseCounters::rows_replayed},
     {"apollo_sequence_moves_continued_total",
      "Moves of sequences that ended with the next token.",

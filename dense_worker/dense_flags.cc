@@ -11,8 +11,6 @@
 #include "common/status_macros.h"
 #include "serving/flag_checks.h"
 
-ABSL_FLAG(bool, prefix_caching, true,
-          "Share the cache blocks of prompts with the same prefix.");
 ABSL_FLAG(int, max_running, 64,
           "Maximum number of sequences that run at once.");
 ABSL_FLAG(int, token_budget, 512, "Maximum number of rows in one step.");
@@ -86,7 +84,6 @@ constexpr int kMostStepsInFlight = 16;
 
 absl::StatusOr<DenseCore::Options> ReadDenseFlags(int steps_in_flight) {
   DenseCore::Options options;
-  options.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
   options.scheduler.max_running = absl::GetFlag(FLAGS_max_running);
   options.scheduler.token_budget = absl::GetFlag(FLAGS_token_budget);
   options.scheduler.mixed_token_budget =

@@ -52,7 +52,6 @@ absl::Status DenseProcess::StartRole(Options& options) {
   options.core.answer_timeout = options.peers.answer_timeout;
   options.core.lease = options.peers.lease;
   const OpenModel& model = setup_->model.model;
-  options.core.model_hash = model.hash;
   ASSIGN_OR_RETURN(role_, DenseRole::Start(*setup_, options.core));
   DenseWorker& worker = role_->worker();
   service_ = std::make_unique<RunService>(

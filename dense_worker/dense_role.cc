@@ -32,6 +32,8 @@ absl::StatusOr<std::unique_ptr<DenseRole>> DenseRole::Start(
                                std::move(made.numerics));
   DenseCore::Options core = options;
   core.numerics = role->self_.numerics;
+  core.model_hash = role->self_.model_hash;
+  core.prefix_caching = options.prefix_caching && setup.prefix_caching;
   role->worker_ = std::make_unique<DenseWorker>(
       std::move(core), std::move(made.stage), role->routing_,
       [pool = &role->pool_] { return pool->progress(); });

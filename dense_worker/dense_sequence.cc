@@ -22,10 +22,27 @@ void AddTo(std::vector<std::uint64_t>& sums,
 
 }  // namespace
 
+int FirstNeeded(const GenerationRequest& request, int tokens,
+                int prompt_scored) {
+  // Row p gives token p + 1, or its log-probability.
+  if (request.score_tokens > 0) return tokens - request.score_tokens - 1;
+  const int prompt = PromptTokens(request);
+  int first = tokens - 1;
+  if (request.prompt_logprobs && prompt_scored < prompt - 1) {
+    first = std::min(first, prompt_scored);
+  }
+  const SamplingOptions& sampling = request.sampling;
+  if (sampling.presence_penalty != 0 || sampling.frequency_penalty != 0) {
+    first = std::min(first, prompt);
+  }
+  return first;
+}
+
 DenseSequence::DenseSequence(SequenceId id, GenerationRequest request,
                              LinkId worker,
                              std::shared_ptr<GenerationSink> sink,
-                             const ModelConfig& config)
+                             const ModelConfig& config,
+                             std::optional<BlockHashes> hashes)
     : id_(id),
       request_(std::move(request)),
       sink_(std::move(sink)),
@@ -35,12 +52,41 @@ DenseSequence::DenseSequence(SequenceId id, GenerationRequest request,
                     ? std::optional<std::string>(request_.numerics->expert)
                     : std::nullopt),
       tokens_(request_.prompt),
+      hashes_(std::move(hashes)),
       expert_use_(static_cast<std::size_t>(config.num_sparse_layers()) *
                   config.num_experts),
       off_family_(config.num_sparse_layers()) {}
 
 std::span<const std::int32_t> DenseSequence::fed_tokens() const {
   return {tokens_.data(), tokens_.size() - (request_.score_tokens > 0 ? 1 : 0)};
+}
+
+std::span<const BlockHash> DenseSequence::hashes() {
+  if (!hashes_) return {};
+  return hashes_->Of(tokens_);
+}
+
+std::span<const BlockHash> DenseSequence::SkippableHashes() {
+  // The second time in a row nothing is left to belief, so that it ends.
+  if (!hashes_ || misses_ > 1) return {};
+  const int needed =
+      FirstNeeded(request_, static_cast<int>(tokens_.size()), prompt_scored_);
+  return hashes().first(needed / kHashedTokens);
+}
+
+std::span<const BlockHash> DenseSequence::NewlyHeld(int position) {
+  const std::span<const BlockHash> all = hashes();
+  // A worker may say anything.
+  const int last = std::min(position, static_cast<int>(tokens_.size()));
+  const int whole =
+      std::min(static_cast<int>(all.size()), (last + 1) / kHashedTokens);
+  if (whole <= held_) return {};
+  const int before = std::exchange(held_, whole);
+  return all.subspan(before, whole - before);
+}
+
+std::span<const BlockHash> DenseSequence::AllHeld() {
+  return hashes().first(held_);
 }
 
 void DenseSequence::Apply(SequenceEvent event) {
@@ -65,7 +111,8 @@ bool DenseSequence::Start(const GenerationStarted& started) {
   return true;
 }
 
-SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice) {
+SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice,
+                                 bool with_hashes) {
   APOLLO_CHECK(state_ == SequenceState::kFeeding);
   SequenceRows rows;
   rows.sequence = id_;
@@ -73,7 +120,8 @@ SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice) {
   rows.first_position = slice.first_position;
   const auto first = tokens_.begin() + slice.first_position;
   rows.tokens.assign(first, first + slice.rows);
-  if (slice.first_position == 0) {
+  if (!began_at_) {
+    began_at_ = slice.first_position;
     rows.start = SequenceStart{
         request_.family,       request_.hybrid,
         request_.sampling,     PromptTokens(request_),
@@ -82,6 +130,12 @@ SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice) {
         request_.trace};
   }
   const int end = slice.first_position + slice.rows;
+  if (with_hashes && hashes_) {
+    const int first = rows.start ? 0 : slice.first_position / kHashedTokens;
+    const std::span<const BlockHash> ended =
+        hashes().subspan(first, end / kHashedTokens - first);
+    rows.block_hashes.assign(ended.begin(), ended.end());
+  }
   if (request_.score_tokens > 0) {
     // Row p gives the log-probability of token p + 1.
     const int first_scored =
@@ -110,6 +164,8 @@ SequenceRows DenseSequence::Feed(const Scheduler::Slice& slice) {
 
 void DenseSequence::BeginAnew() {
   ++attempt_;
+  began_at_.reset();
+  held_ = 0;
   // All positions will be computed and counted again.
   std::fill(expert_use_.begin(), expert_use_.end(), 0);
   std::fill(off_family_.begin(), off_family_.end(), 0);
@@ -142,6 +198,10 @@ Verdict DenseSequence::Take(const SequenceOutput& output) {
   if (output.status.code() == absl::StatusCode::kAborted) {
     return {Verdict::Kind::kNoRoom};
   }
+  if (output.status.code() == absl::StatusCode::kNotFound && began_at_ > 0) {
+    ++misses_;
+    return {Verdict::Kind::kMissed};
+  }
   if (output.status.code() == absl::StatusCode::kUnavailable &&
       ++failures_ < kMostFailures) {
     return {Verdict::Kind::kFailed, output.status};
@@ -153,8 +213,11 @@ Verdict DenseSequence::Take(const SequenceOutput& output) {
     failures_ = 0;
   }
   pauses_.Reset();
+  misses_ = 0;
   AddTo(expert_use_, output.expert_use);
   AddTo(off_family_, output.off_family);
+  AddTo(expert_use_, output.held_expert_use);
+  AddTo(off_family_, output.held_off_family);
   if (request_.score_tokens > 0) return TakeScores(output);
   if (request_.prompt_logprobs) {
     if (absl::Status status = TakePrompt(output); !status.ok()) {

@@ -16,9 +16,17 @@
 #include "engine/scheduler.h"
 #include "link/link_session.h"
 #include "model/config/model_config.h"
+#include "sequence/block_hash.h"
 #include "sequence/generation.h"
 
 namespace apollo {
+
+// Returns the first position that an expert worker must compute for a sequence,
+// whatever it holds of it: that of the first row for which something is asked,
+// or whose token penalties count. `tokens` is the number of its known tokens;
+// the log-probabilities of `prompt_scored` tokens after the first are there.
+int FirstNeeded(const GenerationRequest& request, int tokens,
+                int prompt_scored = 0);
 
 // One sequence of a dense worker: its tokens, its state, and the handling of
 // its expert worker's answers. Knows nothing of other sequences, blocks or
@@ -36,10 +44,10 @@ class DenseSequence {
   static constexpr std::size_t kMaxPromptPiece = 256;
 
   // The request must have passed CheckRequest. `config` must outlive the
-  // sequence.
+  // sequence. Without `hashes` expert workers keep nothing of it.
   DenseSequence(SequenceId id, GenerationRequest request, LinkId worker,
-                std::shared_ptr<GenerationSink> sink,
-                const ModelConfig& config);
+                std::shared_ptr<GenerationSink> sink, const ModelConfig& config,
+                std::optional<BlockHashes> hashes = std::nullopt);
 
   SequenceId id() const { return id_; }
   const GenerationRequest& request() const { return request_; }
@@ -49,14 +57,22 @@ class DenseSequence {
   std::span<const std::int32_t> tokens() const { return tokens_; }
   // The known tokens to compute: all, but for the last one of a scored prompt.
   std::span<const std::int32_t> fed_tokens() const;
+  // The hashes of the whole blocks of its tokens. Valid until the tokens
+  // change.
+  std::span<const BlockHash> hashes();
+  // The hashes of those that its next attempt need not compute on a worker that
+  // holds them.
+  std::span<const BlockHash> SkippableHashes();
 
   // Each of the following changes the state as in the table of
   // sequence_state.h. An event that the table excludes is a broken invariant.
   //
   // Notes that the sequence got blocks.
   void Admit();
-  // Forms the message for rows of the current step.
-  SequenceRows Feed(const Scheduler::Slice& slice);
+  // Forms the message for rows of the current step. The first ones of an
+  // attempt may begin behind position 0. `with_hashes`: the worker keeps what
+  // it computes for them.
+  SequenceRows Feed(const Scheduler::Slice& slice, bool with_hashes = false);
   // Notes that it lost its blocks here, and begins a new attempt.
   void Preempt();
   // Does the same because its worker has no room; the sequence is held until
@@ -105,6 +121,7 @@ class DenseSequence {
       kNoRoom,  // Its worker gave its blocks to other sequences.
       kFailed,  // The attempt failed, for the reason in `result`; another may
                 // succeed.
+      kMissed,  // Its worker lacks rows before those with which it began.
       kOver,    // Ended: finish it with `result`.
     };
     Kind kind = Kind::kGoesOn;
@@ -112,6 +129,13 @@ class DenseSequence {
   };
   // Handles an answer, and passes a token on to the sink.
   Verdict Take(const SequenceOutput& output);
+
+  // Returns the hashes of the blocks that its worker holds since it has
+  // answered for that position, apart from those of earlier calls in the
+  // attempt.
+  std::span<const BlockHash> NewlyHeld(int position);
+  // Returns those of all these calls.
+  std::span<const BlockHash> AllHeld();
 
   // Number of its blocks that other sequences can find.
   int published() const { return published_; }
@@ -142,7 +166,11 @@ class DenseSequence {
   LinkId worker_;
   std::optional<std::string> numerics_;
   std::uint32_t attempt_ = 1;
-  std::vector<std::int32_t> tokens_;       // Prompt and answer so far.
+  std::vector<std::int32_t> tokens_;   // Prompt and answer so far.
+  std::optional<BlockHashes> hashes_;  // Of these.
+  std::optional<int> began_at_;  // The first position fed in this attempt.
+  int held_ = 0;                 // Blocks at its worker; see NewlyHeld.
+  int misses_ = 0;               // Attempts in a row that began too late.
   std::vector<std::uint64_t> expert_use_;  // [sparse layers, experts]
   std::vector<std::uint64_t> off_family_;  // [sparse layers]
   std::vector<float> score_logprobs_;

@@ -264,5 +264,26 @@ TEST_F(DenseSequenceDeathTest, AnEventThatNeverHappensIsABrokenInvariant) {
   EXPECT_DEATH(sequence.LetGo(), "");
 }
 
+TEST(FirstNeededTest, IsTheFirstRowForWhichSomethingIsAsked) {
+  GenerationRequest request;
+  request.prompt.assign(40, 7);
+  EXPECT_EQ(FirstNeeded(request, 40), 39);
+  EXPECT_EQ(FirstNeeded(request, 45), 44);
+  request.prompt_logprobs = 0;
+  EXPECT_EQ(FirstNeeded(request, 40), 0);
+  EXPECT_EQ(FirstNeeded(request, 40, 20), 20);
+  EXPECT_EQ(FirstNeeded(request, 45, 39), 44);  // All are there.
+  request.prompt_logprobs.reset();
+  request.answer_tokens = 10;
+  request.sampling.frequency_penalty = 0.5f;
+  EXPECT_EQ(FirstNeeded(request, 40), 30);
+  request = {};
+  request.prompt.assign(40, 7);
+  request.score_tokens = 5;
+  EXPECT_EQ(FirstNeeded(request, 40), 34);
+  request.score_tokens = 39;
+  EXPECT_EQ(FirstNeeded(request, 40), 0);
+}
+
 }  // namespace
 }  // namespace apollo

@@ -9,10 +9,39 @@
 #include "common/rendezvous.h"
 
 namespace apollo {
+
 void ExpertWorkers::Add(LinkId id, const WorkerInfo& worker,
                         std::shared_ptr<Link> link) {
   directory_.Update(id, worker);
   workers_[id] = {std::move(link)};
+  BoundHeld(id);
+}
+
+void ExpertWorkers::BoundHeld(LinkId id) {
+  const std::int64_t tokens = info(id).cache_tokens;
+  if (tokens > 0) workers_.at(id).held.SetMost(tokens / kHashedTokens);
+}
+
+int ExpertWorkers::Held(LinkId id, std::span<const BlockHash> hashes) const {
+  return KeepsPrefixes(id) ? workers_.at(id).held.Count(hashes) : 0;
+}
+
+void ExpertWorkers::NoteHeld(LinkId id, std::span<const BlockHash> hashes) {
+  if (KeepsPrefixes(id)) workers_.at(id).held.Add(hashes);
+}
+
+void ExpertWorkers::NoteMissing(LinkId id, std::span<const BlockHash> hashes) {
+  const auto it = workers_.find(id);
+  if (it != workers_.end()) it->second.held.Remove(hashes);
+}
+
+bool ExpertWorkers::KeepsPrefixes(LinkId id) const {
+  return workers_.contains(id) && info(id).keeps_prefixes;
+}
+
+bool ExpertWorkers::AnyKeepsPrefixes() const {
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [this](const auto& w) { return KeepsPrefixes(w.first); });
 }
 
 void ExpertWorkers::Remove(LinkId id) {
@@ -41,6 +70,7 @@ void ExpertWorkers::SetLeaving(LinkId id, bool leaving) {
 
 void ExpertWorkers::Update(LinkId id, const WorkerInfo& info) {
   directory_.Update(id, info);
+  BoundHeld(id);
 }
 
 bool ExpertWorkers::IsSilent(LinkId id) const {
@@ -92,6 +122,7 @@ PinningCandidate ExpertWorkers::Describe(LinkId id,
                                  ? 0
                                  : directory_.ResidentLayers(id, wanted.family),
           .load = directory_.Load(id, worker.sequences),
+          .held = std::int64_t{kHashedTokens} * Held(id, wanted.blocks),
           .sequences = worker.sequences,
           .tie_break = RendezvousScore(name(id), wanted.key)};
 }
@@ -126,10 +157,11 @@ absl::StatusOr<LinkId> ExpertWorkers::Choose(const Wanted& wanted) {
   }
   if (const auto best =
           ChoosePinned(pinning_, wanted.family >= 0 && directory_.experts() > 0,
-                       candidates)) {
+                       candidates, wanted.rows)) {
     const LinkId id = suitable[*best];
     ++workers_.at(id).sequences;
-    directory_.Assign(id, wanted.key, {1, wanted.rows});
+    directory_.Assign(id, wanted.key,
+                      {1, wanted.rows - candidates[*best].held});
     return id;
   }
   if (!suitable.empty()) {

@@ -7,12 +7,15 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "dense_worker/held_prefixes.h"
 #include "dense_worker/pinning.h"
 #include "link/expert_directory.h"
 #include "link/link_session.h"
+#include "sequence/block_hash.h"
 
 namespace apollo {
 
@@ -69,6 +72,9 @@ class ExpertWorkers {
     bool new_options = false;  // See NeedsNewOptions.
     // A worker that is not chosen: the one that the sequence leaves.
     std::optional<LinkId> except = std::nullopt;
+    // The hashes of those of its blocks that a worker that holds them need not
+    // compute. Used only during the call.
+    std::span<const BlockHash> blocks = {};
   };
   // Chooses a worker among those that accept sequences, know the options of the
   // sequence, whose cache holds the tokens, and that have the wanted numerics
@@ -84,6 +90,19 @@ class ExpertWorkers {
   absl::StatusOr<LinkId> Choose(const Wanted& wanted);
   // Removes the sequence from the worker. Ignores unknown ids.
   void Release(LinkId id, std::uint64_t key);
+
+  // What workers are believed to hold of sequences (held_prefixes.h). Nothing
+  // is believed of unknown ids, and of workers that keep nothing.
+  //
+  // Returns how many of the first blocks of a sequence the worker holds.
+  int Held(LinkId id, std::span<const BlockHash> hashes) const;
+  // Note that the worker has used consecutive blocks, or does not hold them.
+  void NoteHeld(LinkId id, std::span<const BlockHash> hashes);
+  void NoteMissing(LinkId id, std::span<const BlockHash> hashes);
+  // Returns true if the worker keeps blocks whose hashes it is told.
+  bool KeepsPrefixes(LinkId id) const;
+  // Returns true if some worker does.
+  bool AnyKeepsPrefixes() const;
 
   // Returns true if a sequence may begin on that worker: it reaches every
   // expert, and is neither draining nor leaving. `id` must have been added.
@@ -123,8 +142,11 @@ class ExpertWorkers {
     bool silent = false;
     bool full = false;    // Its link has no room.
     bool behind = false;  // It must answer first.
+    HeldPrefixes held = {};
     bool busy() const { return silent || full || behind; }
   };
+  // Bounds what is remembered of a worker by what its cache can hold.
+  void BoundHeld(LinkId id);
   PinningCandidate Describe(LinkId id, const Wanted& wanted) const;
   // Returns the error if none of these workers, whose caches are large enough,
   // accepts sequences.

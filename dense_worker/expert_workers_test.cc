@@ -4,8 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include "sequence/block_hash.h"
 
 namespace apollo {
 namespace {
@@ -434,6 +438,58 @@ TEST(ExpertWorkersTest, ALeavingWorkerGetsNoNewSequences) {
   EXPECT_EQ(*workers.Choose({0, 1, 10}), 1u);
   workers.SetLeaving(3, true);  // Unknown.
   EXPECT_FALSE(workers.HasLeft(3));
+}
+
+// Hashes of the first blocks of a sequence.
+std::vector<BlockHash> Blocks(int count) {
+  std::vector<BlockHash> hashes;
+  for (int i = 0; i < count; ++i) {
+    hashes.push_back({{static_cast<std::uint8_t>(i + 1)}});
+  }
+  return hashes;
+}
+
+TEST(ExpertWorkersTest, WhatAWorkerHoldsIsBelievedWithinItsCache) {
+  ExpertWorkers workers(Experts(1));
+  WorkerInfo keeper = Worker("a", {0}), older = Worker("b", {0});
+  keeper.keeps_prefixes = true;
+  keeper.cache_tokens = 3 * kHashedTokens;
+  AddReaching(workers, 1, keeper);
+  AddReaching(workers, 2, older);
+  EXPECT_TRUE(workers.AnyKeepsPrefixes());
+  EXPECT_TRUE(workers.KeepsPrefixes(1));
+  EXPECT_FALSE(workers.KeepsPrefixes(2));
+  EXPECT_FALSE(workers.KeepsPrefixes(9));
+  const std::vector<BlockHash> blocks = Blocks(5);
+  for (const LinkId id : {1, 2, 9}) workers.NoteHeld(id, blocks);
+  EXPECT_EQ(workers.Held(1, blocks), 3);
+  EXPECT_EQ(workers.Held(2, blocks), 0);
+  EXPECT_EQ(workers.Held(9, blocks), 0);
+  for (const LinkId id : {1, 2, 9}) {
+    workers.NoteMissing(id, std::span(blocks).subspan(1));
+  }
+  EXPECT_EQ(workers.Held(1, blocks), 1);
+  workers.Remove(1);
+  EXPECT_FALSE(workers.AnyKeepsPrefixes());
+  AddReaching(workers, 1, keeper);
+  EXPECT_EQ(workers.Held(1, blocks), 0);
+}
+
+TEST(ExpertWorkersTest, ASequenceGoesToTheWorkerThatHoldsIt) {
+  ExpertWorkers workers(Experts(1));
+  for (const LinkId id : {1, 2, 3}) {
+    WorkerInfo keeper = Worker(absl::StrCat("e", id).c_str(), {0});
+    keeper.keeps_prefixes = true;
+    AddReaching(workers, id, keeper);
+  }
+  const std::vector<BlockHash> blocks = Blocks(4);
+  workers.NoteHeld(2, blocks);
+  for (std::uint64_t key = 0; key < 20; ++key) {
+    const auto chosen = workers.Choose(
+        {.key = key, .tokens = 100, .rows = 70, .blocks = blocks});
+    EXPECT_EQ(*chosen, 2u);
+    workers.Release(2, key);
+  }
 }
 
 }  // namespace

@@ -33,14 +33,16 @@ absl::StatusOr<Pinning> ParsePinning(const std::string& word) {
 
 std::optional<std::size_t> ChoosePinned(
     Pinning pinning, bool has_family,
-    std::span<const PinningCandidate> candidates) {
+    std::span<const PinningCandidate> candidates, std::int64_t rows) {
   const double limit = SpillLimit(candidates);
   const auto order = [&](const PinningCandidate& c) {  // The largest is best.
+    const std::int64_t load = c.load - c.held;
     const bool overloaded =
-        pinning == Pinning::kPrefer && static_cast<double>(c.load) > limit;
+        pinning == Pinning::kPrefer && static_cast<double>(load) > limit;
+    const bool holds = pinning == Pinning::kPrefer && 2 * c.held > rows;
     const int resident = pinning == Pinning::kNone ? 0 : c.resident_layers;
-    return std::tuple(!c.busy, !overloaded, resident, -c.load, -c.sequences,
-                      c.tie_break);
+    return std::tuple(!c.busy, !overloaded, holds, resident, -load,
+                      -c.sequences, c.tie_break);
   };
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < candidates.size(); ++i) {

@@ -34,13 +34,20 @@ struct PinningCandidate {
   int resident_layers = 0;
   // Rows that it computes before those of new work: ExpertDirectory::Load.
   std::int64_t load = 0;
+  // Rows of the sequence that it need not compute, because it holds what it
+  // computed for them before.
+  std::int64_t held = 0;
   int sequences = 0;            // From this dense worker.
   std::uint64_t tie_break = 0;  // The largest wins.
 };
 
-// With kPrefer, a worker is overloaded if its load exceeds
+// With kPrefer, a worker is overloaded if its load without the rows that it
+// holds of the sequence exceeds
 //
 //   kSpillRatio * mean load of the workers that are not busy + kSpillFloor.
+//
+// Elsewhere these rows would be computed before the first token, as those of
+// the load are here.
 //
 // So of n equal workers of which one has the expert, that one takes up to
 // 1.5 / n of the rows. The floor keeps a few sequences together on an idle
@@ -53,10 +60,12 @@ inline constexpr std::int64_t kSpillFloor = 4;
 // candidates or, with kStrict and a family, if none of them has its expert.
 //
 // Prefers, in this order: workers that are not busy; with kPrefer, those that
-// are not overloaded; unless kNone, those that have the expert in the most
-// layers; the least load; the fewest sequences; the largest tie_break.
+// are not overloaded, and then those that hold more than half of the sequence's
+// `rows`; unless kNone, those that have the expert in the most layers; the
+// least load without the rows that they hold; the fewest sequences; the largest
+// tie_break.
 std::optional<std::size_t> ChoosePinned(
     Pinning pinning, bool has_family,
-    std::span<const PinningCandidate> candidates);
+    std::span<const PinningCandidate> candidates, std::int64_t rows = 0);
 
 }  // namespace apollo

@@ -114,5 +114,30 @@ TEST(PinningTest, Words) {
             "--pinning is \"hard\"; it must be strict, prefer or none");
 }
 
+TEST(PinningTest, RowsThatAWorkerHoldsCountAgainstItsLoad) {
+  std::vector<PinningCandidate> two(2);
+  two[0] = {.load = 40, .held = 48, .tie_break = 1};
+  two[1] = {.load = 0, .tie_break = 2};
+  for (const Pinning pinning : {Pinning::kPrefer, Pinning::kNone}) {
+    EXPECT_EQ(ChoosePinned(pinning, false, two, 60), 0u);
+  }
+  // It has more load than the limit, but not without what it saves.
+  two[0].load = 50;
+  EXPECT_EQ(ChoosePinned(Pinning::kPrefer, false, two, 60), 0u);
+  two[0].load = 500;
+  for (const Pinning pinning : {Pinning::kPrefer, Pinning::kNone}) {
+    EXPECT_EQ(ChoosePinned(pinning, false, two, 60), 1u);
+  }
+}
+
+TEST(PinningTest, OneThatHoldsMostOfASequencePrecedesTheFamily) {
+  std::vector<PinningCandidate> two(2);
+  two[0] = {.held = 48, .tie_break = 1};
+  two[1] = {.resident_layers = 2, .tie_break = 2};
+  EXPECT_EQ(ChoosePinned(Pinning::kPrefer, true, two, 90), 0u);
+  EXPECT_EQ(ChoosePinned(Pinning::kPrefer, true, two, 96), 1u);
+  EXPECT_EQ(ChoosePinned(Pinning::kStrict, true, two, 90), 1u);
+}
+
 }  // namespace
 }  // namespace apollo

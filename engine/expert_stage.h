@@ -11,6 +11,7 @@
 #include "common/layer_experts.h"
 #include "common/rows.h"
 #include "engine/block_pool.h"
+#include "engine/block_use.h"
 #include "engine/expert_weights.h"
 #include "engine/post_event.h"
 #include "engine/sampler.h"
@@ -78,7 +79,12 @@ struct SliceOutcome {
   // Layers covered by the counts below: all, or those before the slice failed.
   int layers = 0;
   std::vector<std::uint32_t> expert_use;  // [sparse layers, experts]
-  std::vector<std::uint32_t> off_family;  // [sparse layers]
+  // [sparse layers]: rows for which the gate did not choose the expert of the
+  // slice's family; 0 without one.
+  std::vector<std::uint32_t> off_family;
+  // The same counts for the rows in each cache block that the slice touches, in
+  // the order of the positions. Their sums are the counts above.
+  std::vector<BlockUse> use_by_block;
 };
 
 // The rows of one step on their way through the layers of a stage. Created and

@@ -11,9 +11,9 @@ namespace apollo {
 static_assert(kPrefixTokens == kBlockTokens);
 
 PrefixCache::PrefixCache(BlockPool& pool, std::string model_hash)
-    : pool_(pool), model_hash_(std::move(model_hash)) {
-  pool_.OnEviction([this](BlockId block) { Forget(block); });
-}
+    : model_hash_(std::move(model_hash)),
+      blocks_(pool,
+              [this](BlockId block, const Key& key) { Forget(block, key); }) {}
 
 PrefixCache::Key PrefixCache::MakeKey(std::int64_t parent,
                                       std::span<const std::int32_t> tokens,
@@ -34,10 +34,10 @@ BlockTable PrefixCache::Find(const std::string& salt,
   std::int64_t parent = root->second.number;
   const int whole = static_cast<int>(tokens.size() / kBlockTokens);
   for (int index = 0; index < whole; ++index) {
-    const auto it = blocks_.find(MakeKey(parent, tokens, index));
-    if (it == blocks_.end()) break;
-    found.push_back(it->second);
-    parent = it->second;
+    const auto block = blocks_.Find(MakeKey(parent, tokens, index));
+    if (!block) break;
+    found.push_back(*block);
+    parent = *block;
   }
   return found;
 }
@@ -47,7 +47,6 @@ void PrefixCache::Publish(const std::string& salt,
                           BlockTable& table, int index) {
   APOLLO_CHECK(static_cast<int>(tokens.size()) >= (index + 1) * kBlockTokens);
   const BlockId block = table.at(index);
-  APOLLO_CHECK(!keys_.contains(block));
   std::int64_t parent = 0;
   std::uint64_t previous = 0;
   std::shared_ptr<const PrefixHasher> hasher;
@@ -62,25 +61,20 @@ void PrefixCache::Publish(const std::string& salt,
     hasher = root.hasher;
   } else {
     parent = table[index - 1];
-    const auto before = keys_.find(table[index - 1]);
-    APOLLO_CHECK(before != keys_.end());
+    const auto before = published_.find(table[index - 1]);
+    APOLLO_CHECK(before != published_.end());
     previous = before->second.hash;
     hasher = before->second.hasher;
   }
   const Key key = MakeKey(parent, tokens, index);
-  const auto [it, added] = blocks_.insert({key, block});
-  if (!added) {
-    table[index] = it->second;
-    Touch(it->second);
-    pool_.AddReference(it->second);
-    pool_.Release(block);
+  if (!blocks_.Publish(key, table, index)) {
+    Touch(table[index]);
     return;
   }
   recent_.push_front(block);
-  keys_[block] = {key, hasher->Next(previous, key.tokens), recent_.begin(),
-                  hasher};
+  published_[block] = {hasher->Next(previous, key.tokens), recent_.begin(),
+                       hasher};
   ++changes_;
-  pool_.Keep(block);
   if (index == 0) {
     ++salts_.at(salt).blocks;
   } else {
@@ -89,7 +83,7 @@ void PrefixCache::Publish(const std::string& salt,
 }
 
 void PrefixCache::Touch(BlockId block) {
-  recent_.splice(recent_.begin(), recent_, keys_.at(block).recent);
+  recent_.splice(recent_.begin(), recent_, published_.at(block).recent);
   ++changes_;
 }
 
@@ -105,8 +99,8 @@ std::vector<std::uint64_t> PrefixCache::Recent(std::size_t most) const {
     chain.clear();
     for (std::int64_t block = last; block >= 0;) {
       if (!taken.insert(static_cast<BlockId>(block)).second) break;
-      chain.push_back(&keys_.at(static_cast<BlockId>(block)));
-      block = chain.back()->key.parent;
+      chain.push_back(&published_.at(static_cast<BlockId>(block)));
+      block = blocks_.key(static_cast<BlockId>(block)).parent;
     }
     for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
       if (hashes.size() == most) return hashes;
@@ -116,14 +110,13 @@ std::vector<std::uint64_t> PrefixCache::Recent(std::size_t most) const {
   return hashes;
 }
 
-void PrefixCache::Forget(BlockId block) {
+void PrefixCache::Forget(BlockId block, const Key& key) {
   APOLLO_CHECK(!followers_.contains(block));
-  const auto it = keys_.find(block);
-  APOLLO_CHECK(it != keys_.end());
-  const std::int64_t parent = it->second.key.parent;
-  blocks_.erase(it->second.key);
+  const auto it = published_.find(block);
+  APOLLO_CHECK(it != published_.end());
+  const std::int64_t parent = key.parent;
   recent_.erase(it->second.recent);
-  keys_.erase(it);
+  published_.erase(it);
   ++changes_;
   if (parent >= 0) {
     const auto follows = followers_.find(static_cast<BlockId>(parent));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/block_pool.h"
+#include "engine/kept_blocks.h"
 #include "kernels/attention.h"
 #include "sequence/prefix_hash.h"
 
@@ -26,10 +27,7 @@ namespace apollo {
 // is keyed by the salt, so tenants with different salts share nothing. The hash
 // table compares full keys, so a hash collision cannot return a wrong block.
 //
-// The pool keeps published blocks after their last release, until it needs them
-// for other content. A user of a block also uses all blocks before it, and
-// tables are released from the back. A block is therefore always forgotten
-// before its predecessor.
+// engine/kept_blocks.h states how long blocks are kept.
 //
 // Each block has a prefix hash (sequence/prefix_hash.h), by which routers know
 // it.
@@ -62,7 +60,7 @@ class PrefixCache {
   std::uint64_t changes() const { return changes_; }
 
   // Number of published blocks.
-  int size() const { return static_cast<int>(keys_.size()); }
+  int size() const { return blocks_.size(); }
 
  private:
   struct Key {
@@ -80,7 +78,6 @@ class PrefixCache {
     std::shared_ptr<const PrefixHasher> hasher;
   };
   struct Published {
-    Key key;
     std::uint64_t hash = 0;
     std::list<BlockId>::iterator recent;
     std::shared_ptr<const PrefixHasher> hasher;  // Of its salt.
@@ -89,12 +86,11 @@ class PrefixCache {
   void Touch(BlockId block);
   static Key MakeKey(std::int64_t parent, std::span<const std::int32_t> tokens,
                      int index);
-  void Forget(BlockId block);
+  void Forget(BlockId block, const Key& key);
 
-  BlockPool& pool_;
   const std::string model_hash_;
-  absl::flat_hash_map<Key, BlockId> blocks_;
-  absl::flat_hash_map<BlockId, Published> keys_;  // Inverse of blocks_.
+  KeptBlocks<Key> blocks_;
+  absl::flat_hash_map<BlockId, Published> published_;  // The same blocks.
   std::list<BlockId> recent_;  // Published blocks, the last used first.
   std::uint64_t changes_ = 0;
   // Number of published successors.

@@ -21,8 +21,11 @@ constexpr int kAnswerTokenCost = 2;
 }  // namespace
 
 Scheduler::Scheduler(const Options& options, BlockPool& pool,
-                     FindCached find_cached)
-    : options_(options), pool_(pool), find_cached_(std::move(find_cached)) {
+                     FindCached find_cached, FirstRow first_row)
+    : options_(options),
+      pool_(pool),
+      find_cached_(std::move(find_cached)),
+      first_row_(std::move(first_row)) {
   APOLLO_CHECK(options.token_budget >= 1 && options.max_running >= 1);
   APOLLO_CHECK(options.mixed_token_budget >= 1);
   APOLLO_CHECK(options.overcommit == 0 || options.overcommit >= 1);
@@ -334,14 +337,20 @@ void Scheduler::TokenArrived(SequenceId id) {
   Enqueue(sequence);
 }
 
-void Scheduler::Replay(SequenceId id) {
+int Scheduler::CachedRows(SequenceId id) const {
+  const Sequence& sequence = sequences_.at(id);
+  return std::max(sequence.cached, sequence.next_position);
+}
+
+void Scheduler::Replay(SequenceId id, int first) {
   const auto it = sequences_.find(id);
   APOLLO_CHECK(it != sequences_.end() && IsRunning(it->second));
   Sequence& sequence = it->second;
   const Recount recount(*this, sequence);
   Dequeue(sequence);
   sequence.cached = std::max(sequence.cached, sequence.next_position);
-  sequence.next_position = 0;
+  APOLLO_CHECK(first == 0 || (first > 0 && first < sequence.cached));
+  sequence.next_position = first;
   sequence.state = sequence.cached > 0 ? State::kReplaying : State::kPrefilling;
   Enqueue(sequence);
 }

@@ -70,11 +70,13 @@ namespace apollo {
 // they had, keeps its blocks; it comes in the place of those, of which no
 // others begin meanwhile.
 //
-// A running sequence whose expert worker is gone replays: it keeps its blocks,
-// and all rows that they hold are scheduled again, as cached rows, for another
-// worker. Replays come after the ready sequences and before prompts, one
-// sequence after the other in rank order, with all rows that the step has left
-// and that their worker has room for.
+// The rows of a sequence are scheduled from its first position, or from the one
+// behind cached rows that its expert worker needs not (FirstRow). A running
+// sequence whose expert worker is gone replays: it keeps its blocks, and the
+// rows that they hold are scheduled again, as cached rows, for another worker.
+// Replays come after the ready sequences and before prompts, one sequence after
+// the other in rank order, with all rows that the step has left and that their
+// worker has room for.
 //
 // With `overcommit`, a sequence is admitted only if the blocks that are free
 // also suffice for the expected growth of all unpaused running sequences and
@@ -132,6 +134,11 @@ class Scheduler {
   // for admission.
   using FindCached = std::function<BlockTable(SequenceId)>;
 
+  // Returns the first position of a sequence that is scheduled now that it has
+  // been admitted, at most `cached_tokens`, and below the number of its known
+  // tokens. Must not change the scheduler.
+  using FirstRow = std::function<int(SequenceId, int cached_tokens)>;
+
   // The rows that the sequences of one group together may replay in a step.
   struct ReplayRoom {
     std::uint64_t group = 0;
@@ -140,9 +147,10 @@ class Scheduler {
   // Returns the room of a sequence's group. Null: there is no limit.
   using ReplayRooms = std::function<ReplayRoom(SequenceId)>;
 
-  // The pool must outlive the scheduler. `find_cached` may be null.
+  // The pool must outlive the scheduler. `find_cached` may be null; without
+  // `first_row` all rows are scheduled.
   Scheduler(const Options& options, BlockPool& pool,
-            FindCached find_cached = nullptr);
+            FindCached find_cached = nullptr, FirstRow first_row = nullptr);
 
   // Returns the cache capacity for one sequence, in tokens.
   std::int64_t capacity() const;
@@ -180,10 +188,14 @@ class Scheduler {
   // Takes the blocks of a running sequence. It then waits again or, with
   // `hold`, is held until Resume.
   void Preempt(SequenceId id, bool hold);
-  // Schedules all rows of a running sequence again, from its first position;
-  // those that have been scheduled before, or were found in the cache, as
-  // cached rows. It keeps its blocks and its known tokens.
-  void Replay(SequenceId id);
+  // Schedules the rows of a running sequence again, from the position `first`
+  // on; those that have been scheduled before, or were found in the cache, as
+  // cached rows. It keeps its blocks and its known tokens. `first` must be 0 or
+  // the position of such a row.
+  void Replay(SequenceId id, int first = 0);
+  // Returns the number of leading positions of a running sequence that have
+  // been scheduled, or were found in the cache.
+  int CachedRows(SequenceId id) const;
   // Returns a held sequence to the waiting ones. Ignores others.
   void Resume(SequenceId id);
 
@@ -368,6 +380,7 @@ class Scheduler {
   const Options options_;
   BlockPool& pool_;
   const FindCached find_cached_;
+  const FirstRow first_row_;
   AnswerLengths answers_;
   std::map<SequenceId, Sequence> sequences_;
   std::set<Rank> running_;

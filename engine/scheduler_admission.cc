@@ -283,6 +283,12 @@ bool Scheduler::Admit(Sequence& sequence, Step& step, int& budget) {
   sequence.charged = std::max(sequence.charged, sequence.tokens);
   const Recount recount(*this, sequence);
   sequence.cached = static_cast<int>(cached.size()) * kBlockTokens;
+  if (first_row_) {
+    sequence.next_position = first_row_(sequence.rank.id, sequence.cached);
+    APOLLO_CHECK(sequence.next_position >= 0 &&
+                 sequence.next_position <= sequence.cached &&
+                 sequence.next_position < sequence.tokens);
+  }
   sequence.state = State::kPrefilling;
   running_.insert(sequence.rank);
   prefilling_.insert(sequence.rank);

@@ -431,6 +431,58 @@ Replays AllOf(const Step& step) {
   return numbers;
 }
 
+TEST(SchedulerTest, RowsBeforeTheFirstNeededOneAreNotScheduled) {
+  BlockPool pool(20);
+  PrefixCache cache(pool);
+  std::vector<std::int32_t> tokens(70, 7);
+  BlockTable table;
+  ASSERT_TRUE(pool.Extend(table, 4));
+  for (int i = 0; i < 4; ++i) cache.Publish("", tokens, table, i);
+  pool.Release(table);
+  int asked_for = -1;
+  Scheduler scheduler(
+      {.token_budget = 30, .max_running = 4}, pool,
+      [&](SequenceId) { return cache.Find("", tokens); },
+      [&](SequenceId, int cached_tokens) {
+        asked_for = cached_tokens;
+        return 48;
+      });
+  scheduler.Add(1, 70, 80);
+  EXPECT_EQ(scheduler.queued_rows(), 70);
+  const Step step = scheduler.NextStep();
+  EXPECT_EQ(asked_for, 64);
+  EXPECT_EQ(step.admitted.at(0).cached_tokens, 64);
+  EXPECT_EQ(Rows(step), (Numbers{{1, 48, 22, 1}}));
+  EXPECT_EQ(step.slices.at(0).cached, 16);
+  EXPECT_EQ(scheduler.queued_rows(), 0);
+  scheduler.CheckCounts();
+  scheduler.TokenArrived(1);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 70, 1, 1}}));
+  // A preempted one is asked for again.
+  asked_for = -1;
+  scheduler.Preempt(1, /*hold=*/false);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 48, 23, 1}}));
+  EXPECT_EQ(asked_for, 64);
+}
+
+TEST(SchedulerTest, AReplayMayBeginBehindRowsThatAreNotNeeded) {
+  BlockPool pool(20);
+  Scheduler scheduler({.token_budget = 20, .max_running = 4}, pool);
+  scheduler.Add(1, 50, 80);
+  scheduler.NextStep();
+  scheduler.NextStep();
+  EXPECT_EQ(scheduler.CachedRows(1), 40);
+  scheduler.Replay(1, 32);  // Prefilling.
+  EXPECT_EQ(scheduler.CachedRows(1), 40);
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 32, 8, 0}}));
+  EXPECT_EQ(Rows(scheduler.NextStep()), (Numbers{{1, 40, 10, 1}}));
+  scheduler.Replay(1, 48);  // Pending.
+  const Step step = scheduler.NextStep();
+  EXPECT_EQ(Rows(step), (Numbers{{1, 48, 2, 1}}));
+  EXPECT_TRUE(step.slices.at(0).replays);
+  scheduler.CheckCounts();
+}
+
 TEST(SchedulerTest, AReplaySchedulesComputedRowsAgainInEveryState) {
   BlockPool pool(100);
   Scheduler scheduler({.token_budget = 20, .max_running = 8}, pool);

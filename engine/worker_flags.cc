@@ -29,6 +29,11 @@ ABSL_FLAG(bool, cache_prefault, false,
           "use: steadier latency, and no lack of memory later. A GPU always "
           "does.");
 
+ABSL_FLAG(bool, prefix_caching, true,
+          "Keep what was computed for prompts and answers until the room is "
+          "needed, and share the cache blocks of equal beginnings. A beginning "
+          "is computed once only if dense and expert workers have it on.");
+
 namespace apollo {
 
 absl::StatusOr<WorkerFlags> ReadWorkerFlags(const std::string& model,
@@ -43,6 +48,7 @@ absl::StatusOr<WorkerFlags> ReadWorkerFlags(const std::string& model,
       absl::GetFlag(FLAGS_cache_megabytes).value_or(cache_megabytes);
   flags.model.cache_dtype = absl::GetFlag(FLAGS_cache_dtype);
   flags.model.cache_prefault = absl::GetFlag(FLAGS_cache_prefault);
+  flags.prefix_caching = absl::GetFlag(FLAGS_prefix_caching);
   return flags;
 }
 

@@ -10,10 +10,11 @@
 namespace apollo {
 
 // The flags of programs that compute: --device, --threads, --weights,
-// --cache_megabytes, --cache_dtype and --cache_prefault.
+// --cache_megabytes, --cache_dtype, --cache_prefault and --prefix_caching.
 struct WorkerFlags {
   WorkerModelOptions model;
   int threads = 0;  // Unresolved flag value; 0: one per CPU.
+  bool prefix_caching = true;
 };
 
 // Reads the flags, after absl::ParseCommandLine, for a model directory.

@@ -24,9 +24,9 @@ absl::StatusOr<std::unique_ptr<WorkerSetup>> OpenWorkerSetup(
   ASSIGN_OR_RETURN(FamilyTable families,
                    FamilyTable::ForModel(flags.model.model, families_file,
                                          model.model.config.num_experts));
-  return std::make_unique<WorkerSetup>(
-      WorkerSetup{std::move(model), std::move(families), threads,
-                  flags.model.weights, flags.model.device});
+  return std::make_unique<WorkerSetup>(WorkerSetup{
+      std::move(model), std::move(families), threads, flags.model.weights,
+      flags.model.device, flags.prefix_caching});
 }
 
 }  // namespace apollo

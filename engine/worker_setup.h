@@ -22,6 +22,7 @@ struct WorkerSetup {
   int threads = 1;
   std::string weights;  // The value of --weights, for the log.
   Device device;
+  bool prefix_caching = true;
 
   // Returns the fields for the "started" log line of a worker.
   std::vector<LogField> LogFacts() const;

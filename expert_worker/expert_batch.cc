@@ -37,6 +37,9 @@ void ExpertBatch::Admit(SequenceTable& table) {
       entry.status = step.cancelled[i] != 0
                          ? absl::CancelledError("released")
                          : table.Admit(step.from, *entry.rows);
+      if (absl::IsNotFound(entry.status)) {
+        entry.held = table.HeldTokens({step.from, entry.rows->sequence});
+      }
     }
   }
 }
@@ -181,6 +184,11 @@ SequenceOutput ExpertBatch::Output(const Entry& entry, SliceOutcome outcome,
   output.position = rows.first_position + RowCount(rows) - 1;
   output.status =
       entry.status.ok() && !outcome.finite ? NotFinite() : entry.status;
+  output.held_tokens = entry.held;
+  if (rows.start && entry.sequence != nullptr) {
+    output.held_expert_use = entry.sequence->held_expert_use;
+    output.held_off_family = entry.sequence->held_off_family;
+  }
   output.score_logprobs = std::move(outcome.score_logprobs);
   output.score_alternatives = std::move(outcome.score_alternatives);
   output.expert_use = std::move(outcome.expert_use);
@@ -192,6 +200,16 @@ SequenceOutput ExpertBatch::Output(const Entry& entry, SliceOutcome outcome,
     output.alternatives = std::move(outcome.sampled->alternatives);
   }
   return output;
+}
+
+void ExpertBatch::Publish(std::span<const SliceOutcome> outcomes,
+                          SequenceTable& table) const {
+  for (std::size_t slice = 0; slice < outcomes.size(); ++slice) {
+    const Entry& entry = entries_[entry_of_slice_[slice]];
+    if (!entry.status.ok() || !outcomes[slice].finite) continue;
+    table.Computed({(*steps_)[entry.step].from, entry.rows->sequence},
+                   *entry.rows, outcomes[slice].use_by_block);
+  }
 }
 
 void ExpertBatch::CountRouting(std::span<const SliceOutcome> outcomes,

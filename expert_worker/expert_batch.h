@@ -61,8 +61,11 @@ class ExpertBatch {
   using Answer = std::pair<LinkId, StageResult>;
   std::vector<Answer> Answers(std::vector<SliceOutcome> outcomes,
                               absl::Duration now);
-  // Counts the routing of rows. Call it before Answers, which consumes the
-  // outcomes.
+  // Tells the table which rows were computed: after the step, whose blocks may
+  // be replaced, and before Answers, which consumes the outcomes.
+  void Publish(std::span<const SliceOutcome> outcomes,
+               SequenceTable& table) const;
+  // Counts the routing of rows. Call it before Answers, too.
   void CountRouting(std::span<const SliceOutcome> outcomes,
                     const LanguageLabels& languages,
                     ExpertCounters& counters) const;
@@ -76,6 +79,7 @@ class ExpertBatch {
     const SequenceTable::Sequence* sequence = nullptr;
     int slice = -1;  // -1: refused.
     absl::Status status;
+    int held = 0;  // See SequenceOutput::held_tokens.
   };
 
   using Steps = std::vector<WaitingStep>;

@@ -35,7 +35,7 @@ ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
       control_(options_.placement, options_.self.name, stage_->config(),
                residence_, clock.Now()),
       sequences_(stage_->blocks(), counters_, clock, options_.requests,
-                 options_.tracer),
+                 options_.tracer, options_.prefix_caching),
       exchange_(
           counters_, clock, options_.self.numerics,
           {[this](LayerExpert which) { return residence_.BytesToLoad(which); },
@@ -47,6 +47,7 @@ ExpertCore::ExpertCore(Options options, std::unique_ptr<ExpertStage> stage,
       described_(clock.Now()),
       placed_(clock.Now()) {
   info_.role = WorkerRole::kExpert;
+  info_.keeps_prefixes = options_.prefix_caching;
   info_.resident = residence_.resident();
   info_.reaches = FindReached();
   info_.placement = control_.Report(described_);

@@ -82,6 +82,8 @@ class ExpertCore {
     // Metrics in which sequences count as requests; may be null.
     RequestMetrics* requests = nullptr;
     Tracer* tracer = nullptr;  // Null: sequences are not traced.
+    // Sequences share the blocks of equal beginnings.
+    bool prefix_caching = true;
     ExpertResidence::Options residence = {};
     PlacementControl::Options placement = {};
     // Returns when the worker's certificate expires, in seconds since 1970.

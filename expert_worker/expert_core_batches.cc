@@ -189,6 +189,8 @@ void ExpertCore::AnswerBatch(RunningBatch& batch,
   control_.CountOwn(outcomes, clock_.Now());
   const std::vector<SequenceKey> used = batch.rows.InUse();
   sequences_.NoteComputed(used, batch.begun);
+  batch.step.reset();
+  batch.rows.Publish(outcomes, sequences_);
   std::vector<ExpertBatch::Answer> answers =
       batch.rows.Answers(std::move(outcomes), clock_.Now());
   counters_.batch_seconds.Observe(

@@ -26,6 +26,9 @@ struct ExpertCounters {
   Count sequences;               // Opened.
   Level running;                 // Sequences that are open.
   Count preemptions;
+  // Prompt tokens of sequences whose blocks are kept; those that they began
+  // behind; and the times that these were not here.
+  Count prefix_queries, prefix_hits, prefix_misses;
   Level resident_experts, standby_experts;  // Over all layers.
   Level standby_bytes;
   Count expert_loads, expert_load_bytes;
@@ -102,6 +105,18 @@ inline constexpr MetricRow<ExpertCounters> kExpertMetrics[] = {
     {"apollo_num_expert_preemptions_total",
      "Times that a sequence lost its blocks to an older one.",
      &ExpertCounters::preemptions},
+    {"apollo_expert_prefix_cache_queries_total",
+     "Prompt tokens of opened sequences whose blocks of the sparse layers are "
+     "kept.",
+     &ExpertCounters::prefix_queries},
+    {"apollo_expert_prefix_cache_hits_total",
+     "Tokens that opened sequences began behind: their rows were in the cache, "
+     "and neither sent nor computed again.",
+     &ExpertCounters::prefix_hits},
+    {"apollo_expert_prefix_cache_misses_total",
+     "Times that a sequence was to begin behind tokens that were not in the "
+     "cache any more, and had to begin again.",
+     &ExpertCounters::prefix_misses},
     {"apollo_expert_tokens_total",
      "Tokens that used an expert, by sparse layer and language.",
      &ExpertCounters::expert_tokens},

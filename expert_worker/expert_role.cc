@@ -50,6 +50,7 @@ absl::StatusOr<std::unique_ptr<ExpertRole>> ExpertRole::Start(
   core.languages = LanguageLabels(setup.families);
   core.requests = requests;
   core.tracer = tracer;
+  core.prefix_caching = setup.prefix_caching;
   core.residence = std::move(placement.residence);
   core.placement = placement.control;
   core.certificate_expires = options.certificate_expires;

@@ -11,6 +11,7 @@
 
 #include "common/check.h"
 #include "common/log.h"
+#include "common/status_macros.h"
 #include "engine/cache_size.h"
 
 namespace apollo {
@@ -20,36 +21,66 @@ absl::Status NoRoom() {
   return absl::AbortedError("the expert worker made room for older sequences");
 }
 
+void AddTo(std::vector<std::uint32_t>& sums,
+           const std::vector<std::uint8_t>& numbers) {
+  sums.resize(numbers.size());
+  for (std::size_t i = 0; i < numbers.size(); ++i) sums[i] += numbers[i];
+}
+
 }  // namespace
+
+absl::Status SequenceTable::Refused(const Refusal& refusal) {
+  if (!refusal.held) return NoRoom();
+  return absl::NotFoundError(
+      absl::StrCat("the expert worker has only ", *refusal.held,
+                   " tokens of the beginning of the sequence"));
+}
+
+int SequenceTable::HeldTokens(const SequenceKey& key) const {
+  const auto it = refused_.find(key);
+  return it == refused_.end() ? 0 : it->second.held.value_or(0);
+}
+
+int SequenceTable::AvailableWithout(
+    std::span<const Sequence* const> ended) const {
+  std::map<BlockId, int> given;  // References that they would release.
+  for (const Sequence* sequence : ended) {
+    for (const BlockId block : sequence->blocks) ++given[block];
+  }
+  int available = blocks_.available();
+  for (const auto& [block, references] : given) {
+    available += references == blocks_.references(block);
+  }
+  return available;
+}
 
 bool SequenceTable::MustWait(LinkId from, const SequenceRows& rows) const {
   if (in_use_.empty() || rows.start) return false;
   const Sequence* const sequence = Find({from, rows.sequence}, rows.attempt);
   if (sequence == nullptr) return false;
   const int end = rows.first_position + static_cast<int>(rows.tokens.size());
-  int missing = BlocksFor(end) - static_cast<int>(sequence->blocks.size()) -
-                blocks_.available();
-  if (missing <= 0) return false;
-  int in_use = 0;
+  const int missing =
+      BlocksFor(end) - static_cast<int>(sequence->blocks.size());
+  if (missing <= blocks_.available()) return false;
+  std::vector<const Sequence*> idle, younger;
   for (const auto& [key, other] : sequences_) {
     if (other.opened <= sequence->opened) continue;
-    const int blocks = static_cast<int>(other.blocks.size());
-    if (InUse(key)) {
-      in_use += blocks;
-    } else {
-      missing -= blocks;
-    }
+    if (!InUse(key)) idle.push_back(&other);
+    younger.push_back(&other);
   }
-  return missing > 0 && missing <= in_use;
+  return missing > AvailableWithout(idle) &&
+         missing <= AvailableWithout(younger);
 }
 
 absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
   const SequenceKey key = {from, rows.sequence};
   APOLLO_CHECK(!InUse(key));
   const int end = rows.first_position + static_cast<int>(rows.tokens.size());
-  if (const auto evicted = evicted_.find(key); evicted != evicted_.end()) {
-    if (evicted->second >= rows.attempt) return NoRoom();
-    evicted_.erase(evicted);
+  if (const auto refused = refused_.find(key); refused != refused_.end()) {
+    if (refused->second.attempt >= rows.attempt) {
+      return Refused(refused->second);
+    }
+    refused_.erase(refused);
   }
   auto it = sequences_.find(key);
   if (rows.start) {
@@ -59,7 +90,7 @@ absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
       }
       Close(it, absl::StatusCode::kAborted);
     }
-    it = Open(key, rows);
+    ASSIGN_OR_RETURN(it, Open(key, rows));
   }
   if (it == sequences_.end() || it->second.attempt != rows.attempt ||
       it->second.next_position != rows.first_position) {
@@ -79,6 +110,12 @@ absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
     return NoRoom();
   }
   sequence.next_position = end;
+  // A sequence whose first blocks have no hash has none at all.
+  if (rows.start || static_cast<int>(sequence.hashes.size()) ==
+                        rows.first_position / kBlockTokens) {
+    sequence.hashes.insert(sequence.hashes.end(), rows.block_hashes.begin(),
+                           rows.block_hashes.end());
+  }
   const SamplingOptions& sampling = sequence.start.sampling;
   if (sampling.presence_penalty != 0 || sampling.frequency_penalty != 0) {
     for (int p = rows.first_position; p < end; ++p) {
@@ -89,13 +126,31 @@ absl::Status SequenceTable::Admit(LinkId from, const SequenceRows& rows) {
   return absl::OkStatus();
 }
 
-SequenceTable::Sequences::iterator SequenceTable::Open(
+absl::StatusOr<SequenceTable::Sequences::iterator> SequenceTable::Open(
     const SequenceKey& key, const SequenceRows& rows) {
+  BlockTable held;
+  if (rows.first_position > 0) {
+    const std::size_t before = rows.first_position / kBlockTokens;
+    if (keep_prefixes_) {
+      held = prefixes_.Find(std::span(rows.block_hashes).first(before));
+    }
+    if (held.size() < before) {
+      ++counters_.prefix_misses;
+      const int tokens = static_cast<int>(held.size()) * kBlockTokens;
+      return Refused(refused_[key] = {rows.attempt, tokens});
+    }
+  }
   const auto it = sequences_.try_emplace(key).first;
   Sequence& sequence = it->second;
   sequence.attempt = rows.attempt;
   sequence.start = *rows.start;
   sequence.opened = ++opened_;
+  Share(held, sequence);
+  if (keep_prefixes_ && !rows.block_hashes.empty()) {
+    counters_.prefix_queries +=
+        std::max(rows.start->prompt_tokens, rows.first_position);
+    counters_.prefix_hits += rows.first_position;
+  }
   ++counters_.sequences;
   counters_.running = size();
   if (requests_ != nullptr) {
@@ -109,6 +164,56 @@ SequenceTable::Sequences::iterator SequenceTable::Open(
     if (sequence.trace != nullptr) ++traced_;
   }
   return it;
+}
+
+void SequenceTable::Share(const BlockTable& held, Sequence& sequence) {
+  for (const BlockId block : held) {
+    blocks_.AddReference(block);
+    const BlockUse& use = prefixes_.use(block);
+    AddTo(sequence.held_expert_use, use.by_expert);
+    AddTo(sequence.held_off_family, use.off_family);
+  }
+  sequence.blocks = held;
+  sequence.computed = static_cast<int>(held.size()) * kBlockTokens;
+  sequence.next_position = sequence.computed;
+  const SequenceStart& start = sequence.start;
+  if (start.hybrid) return;
+  // They may have been computed for another family, which changes nothing but
+  // this count: a gate that is free either chose the family's expert or not.
+  const std::size_t layers = sequence.held_off_family.size();
+  for (std::size_t layer = 0; layer < layers; ++layer) {
+    const std::size_t experts = sequence.held_expert_use.size() / layers;
+    sequence.held_off_family[layer] =
+        start.family < 0
+            ? 0
+            : static_cast<std::uint32_t>(sequence.computed) -
+                  sequence
+                      .held_expert_use[layer * experts +
+                                       static_cast<std::size_t>(start.family)];
+  }
+}
+
+void SequenceTable::Computed(const SequenceKey& key, const SequenceRows& rows,
+                             std::span<const BlockUse> use) {
+  const auto it = sequences_.find(key);
+  if (!keep_prefixes_ || it == sequences_.end()) return;
+  Sequence& sequence = it->second;
+  if (sequence.attempt != rows.attempt ||
+      sequence.computed != rows.first_position) {
+    return;
+  }
+  sequence.computed += static_cast<int>(rows.tokens.size());
+  int block = rows.first_position / kBlockTokens;
+  for (const BlockUse& some : use) {
+    sequence.use.Add(some);
+    if ((block + 1) * kBlockTokens > sequence.computed) return;
+    if (block < static_cast<int>(sequence.hashes.size())) {
+      prefixes_.Publish(sequence.hashes[block], std::move(sequence.use),
+                        sequence.blocks, block);
+    }
+    sequence.use = {};
+    ++block;
+  }
 }
 
 const SequenceTable::Sequence* SequenceTable::Find(
@@ -144,7 +249,7 @@ bool SequenceTable::MakeRoom(const SequenceKey& key, int blocks) {
 
 void SequenceTable::Evict(const SequenceKey& key) {
   const auto it = sequences_.find(key);
-  evicted_[key] = it->second.attempt;
+  refused_[key] = {it->second.attempt, std::nullopt};
   Close(it, absl::StatusCode::kAborted);
   ++counters_.preemptions;
 }
@@ -229,9 +334,9 @@ void SequenceTable::Release(LinkId from, const ReleaseSequences& release) {
     if (Find(key, item.attempt) != nullptr) {
       CloseLater(key, absl::StatusCode::kOk);
     }
-    const auto evicted = evicted_.find(key);
-    if (evicted != evicted_.end() && evicted->second == item.attempt) {
-      evicted_.erase(evicted);
+    const auto refused = refused_.find(key);
+    if (refused != refused_.end() && refused->second.attempt == item.attempt) {
+      refused_.erase(refused);
     }
   }
 }
@@ -245,7 +350,7 @@ void SequenceTable::DropLink(LinkId from) {
   for (const SequenceKey& key : gone) {
     CloseLater(key, absl::StatusCode::kUnavailable);
   }
-  std::erase_if(evicted_,
+  std::erase_if(refused_,
                 [from](const auto& e) { return e.first.first == from; });
 }
 

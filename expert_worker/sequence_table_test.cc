@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/fake_clock.h"
+#include "engine/block_use.h"
 #include "expert_worker/expert_counters.h"
 #include "serving/metrics.h"
 #include "tracing/recording_tracer.h"
@@ -268,6 +269,188 @@ TEST_F(SequenceTableTest, BlocksInUseAreKept) {
   EXPECT_EQ(counters_.running, 1);
   EXPECT_EQ(Closed("OK"), 1);
   EXPECT_EQ(Closed("UNAVAILABLE"), 1);
+}
+
+// Tests of blocks that sequences share.
+class SharedBlocksTest : public SequenceTableTest {
+ protected:
+  // Rows of a sequence whose block i has the hash i + 1.
+  static SequenceRows Hashed(std::uint64_t sequence, std::uint32_t attempt,
+                             int first, int count, bool start = false) {
+    SequenceRows rows = RowsOf(sequence, attempt, first, count);
+    if (start && !rows.start) {
+      rows.start = SequenceStart{-1, false, {}, first + count, 0};
+    }
+    const int end = (first + count) / kBlockTokens;
+    for (int b = rows.start ? 0 : first / kBlockTokens; b < end; ++b) {
+      rows.block_hashes.push_back({{static_cast<std::uint8_t>(b + 1)}});
+    }
+    return rows;
+  }
+  // Two experts in one layer: the second one gets as many rows as the number of
+  // the block says.
+  static std::vector<BlockUse> UseOf(const SequenceRows& rows) {
+    std::vector<BlockUse> use =
+        UnusedBlocks(rows.first_position, static_cast<int>(rows.tokens.size()),
+                     /*layers=*/1, /*experts=*/2);
+    for (std::size_t b = 0; b < use.size(); ++b) {
+      use[b].by_expert[1] = static_cast<std::uint8_t>(b + 1);
+      use[b].off_family[0] = 1;
+    }
+    return use;
+  }
+  // Admits rows and computes them.
+  StatusCode Compute(const SequenceRows& rows, LinkId from = kDense) {
+    const StatusCode code = Admit(rows, from);
+    if (code == StatusCode::kOk) {
+      table_.Computed({from, rows.sequence}, rows, UseOf(rows));
+    }
+    return code;
+  }
+  const SequenceTable::Sequence& Of(std::uint64_t sequence,
+                                    std::uint32_t attempt,
+                                    LinkId from = kDense) {
+    return *table_.Find({from, sequence}, attempt);
+  }
+  void Release(std::uint64_t sequence, std::uint32_t attempt,
+               LinkId from = kDense) {
+    table_.Release(from, {{{sequence, attempt}}});
+  }
+};
+
+TEST_F(SharedBlocksTest, ASequenceBeginsBehindBlocksOfAnother) {
+  ASSERT_EQ(Compute(Hashed(1, 1, 0, 40)), StatusCode::kOk);
+  const BlockTable first = Of(1, 1).blocks;
+  ASSERT_EQ(Admit(Hashed(2, 1, 32, 8, /*start=*/true), kOther),
+            StatusCode::kOk);
+  const SequenceTable::Sequence& second = Of(2, 1, kOther);
+  EXPECT_EQ(second.blocks.size(), 3u);
+  EXPECT_TRUE(
+      std::equal(first.begin(), first.begin() + 2, second.blocks.begin()));
+  EXPECT_NE(second.blocks[2], first[2]);
+  EXPECT_EQ(second.next_position, 40);
+  EXPECT_EQ(second.held_expert_use, (std::vector<std::uint32_t>{0, 3}));
+  EXPECT_EQ(blocks_.available(), 0);
+  EXPECT_EQ(counters_.prefix_queries, 80);
+  EXPECT_EQ(counters_.prefix_hits, 32);
+  // The blocks stay until the last user has gone, and then for others.
+  Release(1, 1);
+  EXPECT_EQ(blocks_.available(), 1);
+  Release(2, 1);
+  table_.DropLink(kOther);
+  EXPECT_EQ(blocks_.available(), 4);
+  EXPECT_EQ(Admit(Hashed(3, 1, 32, 8, true)), StatusCode::kOk);
+}
+
+TEST_F(SharedBlocksTest, RowsBehindBlocksThatAreNotHereAreRefused) {
+  ASSERT_EQ(Compute(Hashed(1, 1, 0, 20)), StatusCode::kOk);
+  EXPECT_EQ(Admit(Hashed(2, 1, 32, 8, true)), StatusCode::kNotFound);
+  EXPECT_EQ(table_.HeldTokens({kDense, 2}), 16);
+  EXPECT_EQ(table_.size(), 1);
+  EXPECT_EQ(counters_.prefix_misses, 1);
+  // Later rows, too: their answers may come first.
+  EXPECT_EQ(Admit(Hashed(2, 1, 40, 1)), StatusCode::kNotFound);
+  EXPECT_EQ(table_.HeldTokens({kDense, 2}), 16);
+  EXPECT_EQ(Admit(Hashed(2, 2, 16, 24, true)), StatusCode::kOk);
+  EXPECT_EQ(table_.HeldTokens({kDense, 2}), 0);
+  // The release of the old attempt does nothing to the new one.
+  Release(2, 1);
+  EXPECT_EQ(table_.size(), 2);
+}
+
+TEST_F(SharedBlocksTest, ARefusedSequenceIsForgottenWithItsReleaseOrItsLink) {
+  EXPECT_EQ(Admit(Hashed(2, 1, 32, 8, true)), StatusCode::kNotFound);
+  Release(2, 1);
+  EXPECT_EQ(Admit(Hashed(2, 1, 40, 1)), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Admit(Hashed(3, 1, 32, 8, true)), StatusCode::kNotFound);
+  table_.DropLink(kDense);
+  EXPECT_EQ(Admit(Hashed(3, 1, 40, 1)), StatusCode::kFailedPrecondition);
+}
+
+TEST_F(SharedBlocksTest, BlocksAreEvictedForOthersFromTheEnd) {
+  ASSERT_EQ(Compute(Hashed(1, 1, 0, 48)), StatusCode::kOk);
+  Release(1, 1);
+  EXPECT_EQ(blocks_.available(), 4);
+  EXPECT_EQ(Admit(RowsOf(2, 1, 0, 32)), StatusCode::kOk);  // Without hashes.
+  EXPECT_EQ(Admit(Hashed(3, 1, 48, 1, true)), StatusCode::kNotFound);
+  EXPECT_EQ(table_.HeldTokens({kDense, 3}), 32);
+  // Those that a sequence begins behind are not evicted for its own rows.
+  EXPECT_EQ(Admit(Hashed(3, 2, 32, 1, true)), StatusCode::kAborted);
+  Release(2, 1);
+  EXPECT_EQ(Admit(Hashed(3, 3, 32, 1, true)), StatusCode::kOk);
+}
+
+TEST_F(SharedBlocksTest, TwoThatComputeTheSameBlockEndWithOneOfThem) {
+  ASSERT_EQ(Compute(Hashed(1, 1, 0, 32)), StatusCode::kOk);
+  ASSERT_EQ(Compute(Hashed(1, 1, 0, 32), kOther), StatusCode::kOk);
+  EXPECT_EQ(Of(1, 1).blocks, Of(1, 1, kOther).blocks);
+  EXPECT_EQ(blocks_.available(), 2);
+}
+
+TEST_F(SharedBlocksTest, RowsBehindAFailureAreNotShared) {
+  ASSERT_EQ(Compute(Hashed(1, 1, 0, 16)), StatusCode::kOk);
+  ASSERT_EQ(Admit(Hashed(1, 1, 16, 8)), StatusCode::kOk);  // Fails.
+  ASSERT_EQ(Compute(Hashed(1, 1, 24, 24)), StatusCode::kOk);
+  Release(1, 1);
+  EXPECT_EQ(Admit(Hashed(2, 1, 32, 1, true)), StatusCode::kNotFound);
+  EXPECT_EQ(table_.HeldTokens({kDense, 2}), 16);
+}
+
+TEST_F(SharedBlocksTest, TheUseOfABlockIsThatOfAllItsRows) {
+  ASSERT_EQ(Compute(Hashed(1, 1, 0, 10)), StatusCode::kOk);
+  ASSERT_EQ(Compute(Hashed(1, 1, 10, 1)), StatusCode::kOk);
+  ASSERT_EQ(Compute(Hashed(1, 1, 11, 30)), StatusCode::kOk);
+  ASSERT_EQ(Admit(Hashed(2, 1, 32, 1, true)), StatusCode::kOk);
+  // 1 for each part of the first block, and 2 for the second one.
+  EXPECT_EQ(Of(2, 1).held_expert_use, (std::vector<std::uint32_t>{0, 5}));
+}
+
+// Without a family, with one whose expert is free, and with a pinned one.
+TEST_F(SharedBlocksTest, RowsOffTheFamilyAreThoseOfTheSequencesOwn) {
+  ASSERT_EQ(Compute(Hashed(1, 1, 0, 32)), StatusCode::kOk);
+  const auto off_family = [this](std::uint64_t sequence, int family,
+                                 bool hybrid) {
+    SequenceRows rows = Hashed(sequence, 1, 16, 1, true);
+    rows.start->family = family;
+    rows.start->hybrid = hybrid;
+    EXPECT_EQ(Admit(rows), StatusCode::kOk);
+    const std::uint32_t count = Of(sequence, 1).held_off_family.at(0);
+    Release(sequence, 1);
+    return count;
+  };
+  EXPECT_EQ(off_family(2, -1, false), 0u);
+  EXPECT_EQ(off_family(3, 0, false), 16u);
+  EXPECT_EQ(off_family(4, 1, false), 15u);
+  EXPECT_EQ(off_family(5, 1, true), 1u);
+}
+
+TEST_F(SharedBlocksTest, RowsWaitForBlocksThatOthersOnlyShareToo) {
+  ASSERT_EQ(Compute(Hashed(1, 1, 0, 32)), StatusCode::kOk);
+  ASSERT_EQ(Admit(Hashed(2, 1, 16, 17, true)), StatusCode::kOk);
+  ASSERT_EQ(Admit(RowsOf(3, 1, 0, 16)), StatusCode::kAborted);
+  ASSERT_EQ(blocks_.available(), 0);
+  // The second one has two blocks of its own, and one of the first.
+  const std::vector<SequenceKey> used = {{kDense, 2}};
+  table_.BeginUse(used);
+  EXPECT_TRUE(table_.MustWait(kDense, RowsOf(1, 1, 32, 32)));
+  EXPECT_FALSE(table_.MustWait(kDense, RowsOf(1, 1, 32, 33)));
+  table_.EndUse(used);
+  EXPECT_FALSE(table_.MustWait(kDense, RowsOf(1, 1, 32, 32)));
+  EXPECT_EQ(Admit(Hashed(1, 1, 32, 32)), StatusCode::kOk);
+  EXPECT_EQ(table_.Find({kDense, 2}, 1), nullptr);
+}
+
+TEST_F(SharedBlocksTest, WithoutCachingNothingIsShared) {
+  BlockPool blocks(4);
+  SequenceTable table(blocks, counters_, clock_, nullptr, nullptr,
+                      /*keep_prefixes=*/false);
+  const SequenceRows rows = Hashed(1, 1, 0, 32);
+  ASSERT_TRUE(table.Admit(kDense, rows).ok());
+  table.Computed({kDense, 1}, rows, UseOf(rows));
+  EXPECT_EQ(table.Admit(kDense, Hashed(2, 1, 16, 1, true)).code(),
+            StatusCode::kNotFound);
+  EXPECT_EQ(table.HeldTokens({kDense, 2}), 0);
+  EXPECT_EQ(counters_.prefix_queries, 0);
 }
 
 TEST_F(SequenceTableTest, TokensOfTheAnswerAreCountedForPenalties) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "kernels/attention.h"
 
 namespace apollo {
 namespace {
@@ -26,15 +27,32 @@ absl::Status CheckTokens(const SequenceRows& rows, const ModelConfig& config) {
   return absl::OkStatus();
 }
 
+// A sequence begins at position 0, or behind whole blocks with a hash each.
+absl::Status CheckHashes(const SequenceRows& rows) {
+  const int end = rows.first_position + static_cast<int>(rows.tokens.size());
+  const int before = rows.first_position / kBlockTokens;
+  const int whole = end / kBlockTokens - (rows.start ? 0 : before);
+  const bool behind = rows.start && rows.first_position > 0;
+  const auto hashes = static_cast<int>(rows.block_hashes.size());
+  if ((hashes != whole && (hashes != 0 || behind)) ||
+      (behind && rows.first_position % kBlockTokens != 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("rows from position ", rows.first_position, " with ",
+                     hashes, " hashes of blocks instead of ", whole));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRows(const SequenceRows& rows, const ModelConfig& config) {
   if (rows.tokens.empty() || rows.unscored_rows < 0 ||
       rows.score_targets.size() + rows.unscored_rows > rows.tokens.size() ||
       rows.first_position < 0 ||
       rows.first_position >
           config.max_context - static_cast<int>(rows.tokens.size()) ||
-      rows.start.has_value() != (rows.first_position == 0)) {
+      (rows.first_position == 0 && !rows.start)) {
     return absl::InvalidArgumentError("a step with invalid rows");
   }
+  RETURN_IF_ERROR(CheckHashes(rows));
   if (rows.start &&
       (rows.start->family < -1 || rows.start->family >= config.num_experts ||
        (rows.start->hybrid && rows.start->family < 0))) {

@@ -10,14 +10,16 @@ std::size_t VectorBytes(const std::vector<T>& values) {
 
 std::size_t Bytes(const SequenceRows& rows) {
   return sizeof(rows) + VectorBytes(rows.tokens) +
-         VectorBytes(rows.score_targets);
+         VectorBytes(rows.score_targets) + VectorBytes(rows.block_hashes);
 }
 
 std::size_t Bytes(const SequenceOutput& output) {
   return sizeof(output) + VectorBytes(output.alternatives) +
          VectorBytes(output.score_logprobs) + VectorBytes(output.expert_use) +
          VectorBytes(output.off_family) +
-         VectorBytes(output.score_alternatives);
+         VectorBytes(output.score_alternatives) +
+         VectorBytes(output.held_expert_use) +
+         VectorBytes(output.held_off_family);
 }
 
 struct BodyBytes {

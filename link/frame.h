@@ -12,6 +12,7 @@
 #include "common/rows.h"
 #include "link/device_frames.h"
 #include "link/worker_info.h"
+#include "sequence/block_hash.h"
 #include "sequence/generation.h"
 #include "tracing/trace_context.h"
 
@@ -45,13 +46,20 @@ struct SequenceRows {
   std::uint64_t sequence = 0;
   std::uint32_t attempt = 0;
   int first_position = 0;
-  std::vector<std::int32_t> tokens;    // [rows], at least one.
-  std::optional<SequenceStart> start;  // Exactly when first_position is 0.
-  bool sample = false;                 // Choose the token after the last row.
+  std::vector<std::int32_t> tokens;  // [rows], at least one.
+  // With the first rows of an attempt. Their first_position is 0 or, with
+  // block_hashes, a multiple of kBlockTokens: the worker must have what it
+  // computed for the tokens before.
+  std::optional<SequenceStart> start;
+  bool sample = false;  // Choose the token after the last row.
   // For each of the last score_targets.size() rows, but for `unscored_rows`
   // after them: the following token, whose log-probability is wanted.
   std::vector<std::int32_t> score_targets;
   int unscored_rows = 0;
+  // Only to workers with WorkerInfo::keeps_prefixes: the hashes of the blocks
+  // that end in these rows and, with `start`, of all blocks before. Empty
+  // without `start`: none ends here, or nothing of the sequence is kept.
+  std::vector<BlockHash> block_hashes = {};
   bool operator==(const SequenceRows&) const = default;
 };
 
@@ -94,12 +102,18 @@ struct SequenceOutput {
   std::vector<float> score_logprobs;
   std::vector<std::uint32_t> expert_use;  // [sparse layers, experts]
   // Not OK: the attempt has failed. ABORTED: it was evicted from the cache, and
-  // the sequence can begin a new attempt.
+  // the sequence can begin a new attempt. NOT_FOUND: it began behind
+  // `held_tokens`, and can begin again with a lower position.
   absl::Status status;
   // [sparse layers]: see LayerUse::off_family_tokens.
   std::vector<std::uint32_t> off_family;
   // [score targets, alternatives], the best first: with score_alternatives.
   std::vector<TokenLogprob> score_alternatives = {};
+  int held_tokens = 0;  // With NOT_FOUND: those of its beginning that are here.
+  // With the first rows of an attempt behind position 0: as expert_use and
+  // off_family, over the rows before, which were computed for other sequences.
+  std::vector<std::uint32_t> held_expert_use = {};
+  std::vector<std::uint32_t> held_off_family = {};
   bool operator==(const SequenceOutput&) const = default;
 };
 

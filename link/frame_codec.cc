@@ -73,6 +73,11 @@ void ToProto(const StageStep& in, pb::LinkMessage* message) {
     to->mutable_score_targets()->Add(rows.score_targets.begin(),
                                      rows.score_targets.end());
     to->set_unscored_rows(rows.unscored_rows);
+    std::string* const hashes = to->mutable_block_hashes();
+    hashes->reserve(rows.block_hashes.size() * sizeof(BlockHash));
+    for (const BlockHash& hash : rows.block_hashes) {
+      hashes->append(hash.bytes.begin(), hash.bytes.end());
+    }
   }
 }
 
@@ -106,6 +111,11 @@ void ToProto(const StageResult& in, pb::LinkMessage* message) {
       alternative->set_token(a.token);
       alternative->set_logprob(a.logprob);
     }
+    to->set_held_tokens(output.held_tokens);
+    to->mutable_held_expert_use()->Add(output.held_expert_use.begin(),
+                                       output.held_expert_use.end());
+    to->mutable_held_off_family()->Add(output.held_off_family.begin(),
+                                       output.held_off_family.end());
     to->set_error_code(static_cast<int>(output.status.code()));
     to->set_error_message(std::string(output.status.message()));
   }
@@ -140,6 +150,21 @@ Progress ProgressFrom(const pb::Progress& in) {
   return out;
 }
 
+absl::StatusOr<std::vector<BlockHash>> HashesFrom(const std::string& in) {
+  constexpr std::size_t kSize = sizeof(BlockHash::bytes);
+  if (in.size() % kSize != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("hashes of blocks have ", in.size(),
+                     " bytes, which is no multiple of ", kSize));
+  }
+  std::vector<BlockHash> out(in.size() / kSize);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    std::copy_n(in.begin() + static_cast<std::ptrdiff_t>(i * kSize), kSize,
+                out[i].bytes.begin());
+  }
+  return out;
+}
+
 absl::StatusOr<StageStep> StepFrom(const pb::StageStep& in) {
   StageStep out;
   out.step = in.step();
@@ -171,6 +196,7 @@ absl::StatusOr<StageStep> StepFrom(const pb::StageStep& in) {
     rows.score_targets.assign(from.score_targets().begin(),
                               from.score_targets().end());
     rows.unscored_rows = static_cast<int>(from.unscored_rows());
+    ASSIGN_OR_RETURN(rows.block_hashes, HashesFrom(from.block_hashes()));
   }
   return out;
 }
@@ -200,6 +226,11 @@ StageResult ResultFrom(const pb::StageResult& in) {
       output.score_alternatives.push_back({a.token(), a.logprob()});
     }
     output.status = StatusFrom(from.error_code(), from.error_message());
+    output.held_tokens = static_cast<int>(from.held_tokens());
+    output.held_expert_use.assign(from.held_expert_use().begin(),
+                                  from.held_expert_use().end());
+    output.held_off_family.assign(from.held_off_family().begin(),
+                                  from.held_off_family().end());
   }
   return out;
 }

@@ -125,6 +125,16 @@ TEST(FrameCodecTest, DevicePayloadsThatNoStageTakesAreRefused) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST(FrameCodecTest, HashesOfBlocksAreWhole) {
+  SequenceRows rows;
+  rows.block_hashes.resize(2);
+  Message message = EncodeFrame({StageStep{1, {rows}}, {}}, 0)[0];
+  EXPECT_TRUE(FrameDecoder().Add(message).ok());
+  message.mutable_step()->mutable_sequences(0)->set_block_hashes(
+      "seventeen bytes..");
+  EXPECT_EQ(CodeOf(message), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(FrameCodecTest, AnUnknownErrorCodeIsStillAnError) {
   Message message = EncodeFrame({ExpertOutputs{1, {}}, {}}, 0)[0];
   message.mutable_outputs()->set_error_code(12345);

@@ -22,9 +22,9 @@ auto Members(const LayerExperts& x) {
 }
 auto Members(const WorkerInfo& x) {
   const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v,
-               w, y, z, aa, bb, cc] = x;
+               w, y, z, aa, bb, cc, dd] = x;
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u,
-                  v, w, y, z, aa, bb, cc);
+                  v, w, y, z, aa, bb, cc, dd);
 }
 auto Members(const PlacedExpert& x) {
   const auto& [a, b, c, d, e, f, g, h] = x;
@@ -83,8 +83,8 @@ auto Members(const SequenceStart& x) {
   return std::tie(a, b, c, d, e, f, g, h, i);
 }
 auto Members(const SequenceRows& x) {
-  const auto& [a, b, c, d, e, f, g, h] = x;
-  return std::tie(a, b, c, d, e, f, g, h);
+  const auto& [a, b, c, d, e, f, g, h, i] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i);
 }
 auto Members(const StageStep& x) {
   const auto& [a, b] = x;
@@ -95,8 +95,8 @@ auto Members(const TokenLogprob& x) {
   return std::tie(a, b);
 }
 auto Members(const SequenceOutput& x) {
-  const auto& [a, b, c, d, e, f, g, h, i, j] = x;
-  return std::tie(a, b, c, d, e, f, g, h, i, j);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m);
 }
 auto Members(const StageResult& x) {
   const auto& [a, b, c] = x;
@@ -183,6 +183,7 @@ WorkerInfo FullInfo() {
   info.sequence_options = 5;
   info.takes_parts = false;
   info.keeps_placement = true;
+  info.keeps_prefixes = true;
   info.same_placement = true;
   info.device_transport =
       EveryMemberSet(DeviceTransport{22809, "host", "gpu", true});
@@ -203,8 +204,16 @@ StageStep FullStep() {
       5, true, sampling, 77, 4, "sw", "r-1", 20, TraceContext{{1}, {2}, true}});
   // No correct peer sends such a position with a start, but decoding accepts
   // it.
-  const SequenceRows rows = EveryMemberSet(
-      SequenceRows{1ull << 61, 3, 4095, {0, 259, 7}, start, true, {259, 7}, 1});
+  const SequenceRows rows = EveryMemberSet(SequenceRows{
+      1ull << 61,
+      3,
+      4095,
+      {0, 259, 7},
+      start,
+      true,
+      {259, 7},
+      1,
+      {{{1, 2, 3}}, {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255}}}});
   return EveryMemberSet(StageStep{
       1ull << 62,
       {rows,
@@ -223,7 +232,10 @@ StageResult FullResult() {
                                     {4, 0, 0xffffffffu},
                                     absl::ResourceExhaustedError("full"),
                                     {7, 0xfffffffeu},
-                                    {{3, -1.f}, {0, -2.f}}});
+                                    {{3, -1.f}, {0, -2.f}},
+                                    4096,
+                                    {9, 0, 0xfffffffdu},
+                                    {6, 0xfffffffcu}});
   return EveryMemberSet(StageResult{
       1ull << 59, {output, {2, 1, 0, {}, {}, {}, {}, {}, {}}}, true});
 }

@@ -58,6 +58,8 @@ struct WorkerInfo {
   // Later descriptions to it may leave out a placement that has not changed.
   // Set by the link itself, which fills it in.
   bool keeps_placement = false;
+  // A sequence may begin behind a prefix that it has (expert workers).
+  bool keeps_prefixes = false;
 
   // State: these change.
   //

@@ -117,6 +117,7 @@ void ToProto(const WorkerInfo& in, pb::WorkerInfo* out) {
   out->set_rows_computed(in.rows_computed);
   out->set_certificate_expires(in.certificate_expires);
   out->set_keeps_placement(in.keeps_placement);
+  out->set_keeps_prefixes(in.keeps_prefixes);
   out->set_same_placement(in.same_placement);
   if (in.placement != PlacementReport{}) {
     ToProto(in.placement, out->mutable_placement());
@@ -159,6 +160,7 @@ WorkerInfo FromProto(const pb::WorkerInfo& in) {
   out.certificate_expires = static_cast<std::int64_t>(in.certificate_expires());
   out.placement = FromProto(in.placement());
   out.keeps_placement = in.keeps_placement();
+  out.keeps_prefixes = in.keeps_prefixes();
   out.same_placement = in.same_placement();
   const pb::DeviceTransport& transport = in.device_transport();
   out.device_transport = {static_cast<int>(transport.nccl_version()),

@@ -20,18 +20,24 @@ std::string_view NameOf(std::string_view path) {
 
 }  // namespace
 
-void ReportGrpcError(std::string_view file, int line, std::string_view text) {
+void ReportGrpcError(GrpcSeverity severity, std::string_view file, int line,
+                     std::string_view text) {
+  const bool fatal = severity == GrpcSeverity::kFatal;
   static LogBudget* const budget =
       new LogBudget(Clock::Real(), kGrpcLinesPerSecond);
   const std::optional<std::int64_t> held_back = budget->Take();
-  if (!held_back) return;
+  if (!held_back && !fatal) return;
   std::vector<LogField> fields = {
       {"source", absl::StrCat(ToAbsl(NameOf(file)), ":", line)}};
   if (std::optional<std::string> safe = SafeGrpcText(file, text)) {
     fields.emplace_back("reason", *std::move(safe));
   }
-  if (*held_back > 0) fields.emplace_back("held_back", *held_back);
-  LogWarning("grpc_error_reported", fields);
+  if (held_back.value_or(0) > 0) fields.emplace_back("held_back", *held_back);
+  if (fatal) {
+    LogError("grpc_failed", fields);
+  } else {
+    LogWarning("grpc_error_reported", fields);
+  }
 }
 
 std::optional<std::string> SafeGrpcText(std::string_view file,

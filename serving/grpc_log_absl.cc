@@ -18,7 +18,10 @@ class GrpcSink final : public absl::LogSink {
  public:
   void Send(const absl::LogEntry& entry) override {
     if (entry.log_severity() < absl::LogSeverity::kError) return;
-    ReportGrpcError(entry.source_filename(), entry.source_line(),
+    ReportGrpcError(entry.log_severity() == absl::LogSeverity::kFatal
+                        ? GrpcSeverity::kFatal
+                        : GrpcSeverity::kError,
+                    entry.source_filename(), entry.source_line(),
                     entry.text_message());
   }
 };

@@ -10,7 +10,8 @@ namespace {
 
 void Report(gpr_log_func_args* report) {
   if (report->severity != GPR_LOG_SEVERITY_ERROR) return;
-  ReportGrpcError(report->file, report->line, report->message);
+  ReportGrpcError(GrpcSeverity::kError, report->file, report->line,
+                  report->message);
 }
 
 }  // namespace

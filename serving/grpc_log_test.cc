@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <string>
 
+#include "serving/grpc_report.h"
+
 namespace apollo {
 namespace {
 
@@ -64,6 +66,19 @@ TEST(GrpcLogTest, LinesAreLimited) {
   const std::string log = testing::internal::GetCapturedStderr();
   // The clock is real: some seconds may begin meanwhile.
   EXPECT_LT(std::count(log.begin(), log.end(), '\n'), 500);
+}
+
+// However many lines there were in this second.
+TEST(GrpcLogTest, TheLastLineOfAProcessIsWritten) {
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 1000; ++i) {
+    ReportGrpcError(GrpcSeverity::kError, "a/noise.cc", i, "again");
+  }
+  ReportGrpcError(GrpcSeverity::kFatal, "a/last.cc", 7, "chest pain");
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("\"event\":\"grpc_failed\""));
+  EXPECT_THAT(log, HasSubstr("\"source\":\"last.cc:7\""));
+  EXPECT_THAT(log, Not(HasSubstr("chest")));
 }
 
 }  // namespace

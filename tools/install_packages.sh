@@ -62,7 +62,9 @@ dev_packages=(
   clang-tidy
   dnsmasq-base  # A DNS server, for the tests of serving/dns_resolver.
   dpkg-dev
+  iproute2          # tests/edge.
   libclang-rt-14-dev
+  nftables          # tests/edge: the limits of connections.
   openssl           # tests/kubernetes, tests/edge.
   prometheus  # With promtool, for deploy/prometheus and tests/metrics.
   python3-grpcio    # clients/python/client_test.py, tests/metrics/load.py.

@@ -37,6 +37,7 @@ void Stream::OnReadDone(bool ok) {
       times_.cached_tokens =
           static_cast<int>(response_.started().cached_tokens());
     }
+    if (response_.has_finished()) finished_ = true;
     tokens = response_.delta().token_ids_size();
     times_.tokens.insert(times_.tokens.end(), tokens, Now());
   }
@@ -46,9 +47,16 @@ void Stream::OnReadDone(bool ok) {
 
 void Stream::OnDone(const grpc::Status& status) {
   MutexLock lock(mutex_);
-  times_.status =
-      absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                   status.error_message());
+  if (finished_) {
+    times_.status = absl::OkStatus();
+  } else if (status.ok()) {
+    times_.status =
+        absl::DataLossError("the stream ended before its answer was finished");
+  } else {
+    times_.status =
+        absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                     status.error_message());
+  }
   done_ = true;
   changed_.notify_all();
 }

@@ -20,11 +20,16 @@ struct StreamTimes {
   std::vector<double> tokens;  // Arrival times.
   int prompt_tokens = 0;
   int cached_tokens = 0;
-  absl::Status status;  // CANCELLED after Cancel().
+  // OK once the answer has finished, as in the clients (docs/clients.md), and
+  // only then: DATA_LOSS if the call ended with OK before. CANCELLED after
+  // Cancel().
+  absl::Status status;
 };
 
-// A Generate call that records the arrival time of each token. Must not be
-// copied or moved, and must be destroyed after Wait(). Thread-safe.
+// A Generate call that records the arrival time of each token. Unlike a client,
+// it repeats and continues nothing, which would hide a failure in the times.
+// For requests of one choice. Must not be copied or moved, and must be
+// destroyed after Wait(). Thread-safe.
 class Stream : private grpc::ClientReadReactor<v1::GenerateResponse> {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -51,6 +56,7 @@ class Stream : private grpc::ClientReadReactor<v1::GenerateResponse> {
   v1::GenerateResponse response_;  // Of the read in progress.
   Mutex mutex_;
   CondVar changed_;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // The answer.
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
   StreamTimes times_ ABSL_GUARDED_BY(mutex_);
 };

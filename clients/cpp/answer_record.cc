@@ -116,9 +116,10 @@ bool AnswerRecord::TakePromptLogprobs(v1::PromptLogprobs* piece) {
 }
 
 bool AnswerRecord::complete() const {
-  return std::all_of(
-      resume_.choices().begin(), resume_.choices().end(),
-      [](const v1::ResumedChoice& choice) { return choice.finished(); });
+  return started_ &&
+         std::all_of(
+             resume_.choices().begin(), resume_.choices().end(),
+             [](const v1::ResumedChoice& choice) { return choice.finished(); });
 }
 
 }  // namespace apollo::clients

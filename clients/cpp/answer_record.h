@@ -29,7 +29,10 @@ class AnswerRecord {
   // DATA_LOSS, and keeps nothing, if the event does not follow those before it.
   absl::StatusOr<bool> Take(v1::GenerateResponse* event);
 
-  // True if all choices are finished.
+  // True once a stream has begun and all choices are finished. The answer is
+  // whole then, however its stream ends: a router that stops closes its
+  // connections behind the last event, and a client may see that before it sees
+  // the status.
   bool complete() const;
 
  private:

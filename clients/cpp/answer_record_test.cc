@@ -96,6 +96,30 @@ TEST(AnswerRecordTest, AResumedAnswerIsContinued) {
   EXPECT_FALSE(record.complete());
 }
 
+TEST(AnswerRecordTest, AnAnswerIsCompleteOnceAllChoicesAreFinished) {
+  v1::GenerateRequest request;
+  request.mutable_sampling()->set_choices(2);
+  AnswerRecord record(request);
+  EXPECT_TRUE(Takes(record, Started(1)));
+  v1::GenerateResponse finished;
+  for (const std::uint32_t choice : {1u, 0u}) {
+    EXPECT_FALSE(record.complete());
+    finished.mutable_finished()->set_choice(choice);
+    EXPECT_TRUE(Takes(record, finished));
+  }
+  EXPECT_TRUE(record.complete());
+}
+
+// A router may refuse it.
+TEST(AnswerRecordTest, ARequestWithFinishedChoicesOnlyIsNotYetComplete) {
+  v1::GenerateRequest request;
+  request.mutable_resume()->add_choices()->set_finished(true);
+  AnswerRecord record(request);
+  EXPECT_FALSE(record.complete());
+  EXPECT_TRUE(Takes(record, Started(1)));
+  EXPECT_TRUE(record.complete());
+}
+
 TEST(AnswerRecordTest, TheTextIsCountedInBytesOverAllStreams) {
   AnswerRecord record({});
   EXPECT_TRUE(Takes(record, Started(1)));

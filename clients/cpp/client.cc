@@ -1,7 +1,5 @@
 #include "clients/cpp/client.h"
 
-#include <absl/random/random.h>
-#include <absl/strings/string_view.h>
 #include <absl/time/clock.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/completion_queue.h>
@@ -14,6 +12,7 @@
 #include <utility>
 
 #include "clients/cpp/answer_record.h"
+#include "clients/cpp/attempts.h"
 #include "clients/cpp/retry.h"
 
 namespace apollo::clients {
@@ -52,70 +51,54 @@ bool Cancelled(const CallOptions& options) {
   return options.cancellation != nullptr && options.cancellation->cancelled();
 }
 
-double Random(const ClientOptions& options) {
-  if (options.random) return options.random();
-  absl::BitGen bits;
-  return absl::Uniform(bits, 0.0, 1.0);
-}
-
 grpc::Status CancelledStatus() {
   return {grpc::StatusCode::CANCELLED, "cancelled by the client"};
 }
 
 }  // namespace
 
-// Counts the attempts of one call, and chooses their routers and pauses.
-class Client::Attempts {
+// The attempts of one call, with their stubs and pauses.
+class Client::Call {
  public:
-  Attempts(Client& client, const CallOptions& options)
+  Call(Client& client, const CallOptions& options)
       : client_(client),
         options_(options),
-        router_(client.next_router_.load()) {}
+        attempts_({.routers = client.stubs_.size(),
+                   .first = client.next_router_.load(),
+                   .first_pause = client.options_.first_pause,
+                   .longest_pause = client.options_.longest_pause,
+                   .random = client.options_.random}) {}
 
-  Stub& stub() const { return *client_.stubs_[router_ % Routers()]; }
+  Stub& stub() const { return *client_.stubs_[attempts_.router()]; }
 
   // The attempt brought something new.
   void Progressed() {
-    failures_ = 0;
-    client_.next_router_.store(router_ % Routers());
+    attempts_.Progressed();
+    client_.next_router_.store(attempts_.router());
   }
 
   // Waits for the next attempt, on the next router. Returns false if there is
-  // to be none: after too many, or because the deadline is before it.
-  bool Next(std::optional<absl::Duration> wish) {
-    if (++failures_ >= client_.options_.max_attempts) return false;
-    ++router_;
-    absl::Duration pause = wish.value_or(OwnPause());
-    if (absl::Now() + pause >= options_.deadline) return false;
-    if (pause <= absl::ZeroDuration()) return true;
+  // to be none: it is not wanted, there were too many, or the deadline is
+  // before it.
+  bool Next(const Retry& retry) {
+    const std::optional<absl::Duration> pause =
+        attempts_.Next(retry, client_.options_.max_attempts);
+    if (!pause || absl::Now() + *pause >= options_.deadline) return false;
+    if (*pause == absl::ZeroDuration()) return true;
     if (client_.options_.pause) {
-      client_.options_.pause(pause);
+      client_.options_.pause(*pause);
     } else if (options_.cancellation != nullptr) {
-      options_.cancellation->Pause(pause);
+      options_.cancellation->Pause(*pause);
     } else {
-      absl::SleepFor(pause);
+      absl::SleepFor(*pause);
     }
     return true;
   }
 
  private:
-  std::size_t Routers() const { return client_.stubs_.size(); }
-
-  // None until all routers have failed; then it doubles each round.
-  absl::Duration OwnPause() const {
-    const auto failures = static_cast<std::size_t>(failures_);
-    if (failures % Routers() != 0) return absl::ZeroDuration();
-    const std::size_t rounds = std::min<std::size_t>(failures / Routers(), 20);
-    const absl::Duration longest =
-        std::min(client_.options_.first_pause * (1 << (rounds - 1)),
-                 client_.options_.longest_pause);
-    return longest * (0.5 + 0.5 * Random(client_.options_));
-  }
-
   Client& client_;
   const CallOptions& options_;
-  std::size_t router_;
-  int failures_ = 0;
+  Attempts attempts_;
 };
 
 Client::Client(ClientOptions options) : options_(std::move(options)) {
@@ -125,7 +108,7 @@ Client::Client(ClientOptions options) : options_(std::move(options)) {
   if (stubs_.empty()) return;
   const auto routers = static_cast<double>(stubs_.size());
   next_router_ =
-      static_cast<std::size_t>(Random(options_) * routers) % stubs_.size();
+      static_cast<std::size_t>(Draw(options_.random) * routers) % stubs_.size();
 }
 
 struct Client::End {
@@ -230,12 +213,7 @@ Client::End Client::ReadStream(Stub& stub, AnswerRecord* record,
   stream.Finish();
   stream.Wait(absl::InfiniteDuration());
   end.status = stream.status;
-  end.retry = JudgeFailure(end.status, stream.context);
-  if (end.status.ok()) {
-    end.status = {grpc::StatusCode::DATA_LOSS,
-                  "the stream ended before its choices were finished"};
-    end.retry = lost;
-  }
+  end.retry = JudgeStream(stream.context, &end.status);
   return end;
 }
 
@@ -246,15 +224,15 @@ grpc::Status Client::Generate(const v1::GenerateRequest& request,
     return {grpc::StatusCode::FAILED_PRECONDITION, "no router is given"};
   }
   AnswerRecord record(request);
-  Attempts attempts(*this, options);
+  Call call(*this, options);
   for (;;) {
     if (Cancelled(options)) return CancelledStatus();
-    const End end = ReadStream(attempts.stub(), &record, on_event, options);
-    if (end.progressed) attempts.Progressed();
+    const End end = ReadStream(call.stub(), &record, on_event, options);
+    if (end.progressed) call.Progressed();
     if (end.stopped) return CancelledStatus();
     // How the stream ended does not matter once all was received.
     if (record.complete()) return grpc::Status::OK;
-    if (!end.retry.wanted || !attempts.Next(end.retry.pause)) {
+    if (!call.Next(end.retry)) {
       return Cancelled(options) ? CancelledStatus() : end.status;
     }
   }
@@ -268,7 +246,7 @@ grpc::Status Client::CallUnary(
   if (stubs_.empty()) {
     return {grpc::StatusCode::FAILED_PRECONDITION, "no router is given"};
   }
-  Attempts attempts(*this, options);
+  Call call(*this, options);
   for (;;) {
     if (Cancelled(options)) return CancelledStatus();
     grpc::ClientContext context;
@@ -276,13 +254,12 @@ grpc::Status Client::CallUnary(
     SetDeadline(options.deadline, &context);
     response->Clear();
     const grpc::Status status =
-        (attempts.stub().*method)(&context, request, response);
+        (call.stub().*method)(&context, request, response);
     if (status.ok()) {
-      attempts.Progressed();
+      call.Progressed();
       return status;
     }
-    const Retry retry = JudgeFailure(status, context);
-    if (!retry.wanted || !attempts.Next(retry.pause)) {
+    if (!call.Next(JudgeFailure(status, context))) {
       return Cancelled(options) ? CancelledStatus() : status;
     }
   }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "clients/cpp/attempts.h"
 #include "clients/cpp/cancellation.h"
 #include "proto/apollo/v1/inference.grpc.pb.h"
 
@@ -27,12 +28,12 @@ struct ClientOptions {
   std::vector<std::string> routers;
 
   // Attempts in a row that bring nothing new, after which a call fails.
-  int max_attempts = 6;
+  int max_attempts = kMaxAttempts;
   // The pause after all routers have failed once; it doubles each time. Pauses
   // are random, from half of this to this. One that the server asks for is kept
   // instead.
-  absl::Duration first_pause = absl::Milliseconds(200);
-  absl::Duration longest_pause = absl::Seconds(10);
+  absl::Duration first_pause = kFirstPause;
+  absl::Duration longest_pause = kLongestPause;
 
   // Generate takes a router that sends no event for this time for lost. It must
   // exceed the time that requests wait in queues. The connection's pings notice
@@ -77,7 +78,8 @@ class Client {
   // it broke, on the next router. A request without an id or a seed keeps those
   // of its first `started`.
   //
-  // Returns OK if each choice has finished. CANCELLED: on_event or
+  // Returns OK if each choice has finished, whatever the last stream ended with
+  // after that. CANCELLED: on_event or
   // `cancellation` wished it. DATA_LOSS: streams ended with OK, but were
   // incomplete or wrong, max_attempts times. Otherwise the status of the last
   // attempt: one that is not to be repeated, that of the last one allowed, or
@@ -96,7 +98,7 @@ class Client {
 
  private:
   using Stub = v1::InferenceService::Stub;
-  class Attempts;
+  class Call;
 
   // How a stream ended.
   struct End;

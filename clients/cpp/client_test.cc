@@ -218,13 +218,28 @@ TEST(ClientTest, ARequestThatHasNotStartedIsRepeatedAsAWhole) {
 }
 
 TEST(ClientTest, ABreakBehindTheLastEventIsNone) {
-  FakeRouter router(
-      {Play({Started(), Finished()}, grpc::Status(kLost, "worker lost"))});
+  using grpc::StatusCode;
+  for (const StatusCode code :
+       {kLost, StatusCode::CANCELLED, StatusCode::INTERNAL,
+        StatusCode::DEADLINE_EXCEEDED}) {
+    FakeRouter router({Play({Started(), Finished()}, grpc::Status(code, "m"))});
+    Seen seen;
+    Client client(OptionsFor({router.address()}, &seen));
+    Ask(client, {}, &seen);
+    EXPECT_TRUE(seen.status.ok()) << seen.status.error_message();
+    EXPECT_THAT(seen.events, ElementsAre("started", "finished"));
+    EXPECT_EQ(router.requests().size(), 1u);
+  }
+}
+
+TEST(ClientTest, ARefusedResumeFails) {
+  FakeRouter router({Fail(grpc::StatusCode::INVALID_ARGUMENT)});
   Seen seen;
   Client client(OptionsFor({router.address()}, &seen));
-  Ask(client, {}, &seen);
-  EXPECT_TRUE(seen.status.ok());
-  EXPECT_EQ(router.requests().size(), 1u);
+  v1::GenerateRequest request;
+  request.mutable_resume()->add_choices()->set_finished(true);
+  Ask(client, request, &seen);
+  EXPECT_EQ(seen.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST(ClientTest, EventsThatDoNotFollowAreNotShown) {

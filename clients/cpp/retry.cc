@@ -74,4 +74,11 @@ Retry JudgeFailure(const grpc::Status& status,
   return retry;
 }
 
+Retry JudgeStream(const grpc::ClientContext& context, grpc::Status* status) {
+  if (!status->ok()) return JudgeFailure(*status, context);
+  *status = {grpc::StatusCode::DATA_LOSS,
+             "the stream ended before its choices were finished"};
+  return {.wanted = true};
+}
+
 }  // namespace apollo::clients

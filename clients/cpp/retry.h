@@ -30,4 +30,10 @@ struct Retry {
 Retry JudgeFailure(const grpc::Status& status,
                    const grpc::ClientContext& context);
 
+// The same for a stream of Generate that has ended before its answer was
+// complete (AnswerRecord::complete; how it ends after that does not matter).
+// Also an end with OK is a failure then: `status` becomes DATA_LOSS, and the
+// stream is continued.
+Retry JudgeStream(const grpc::ClientContext& context, grpc::Status* status);
+
 }  // namespace apollo::clients

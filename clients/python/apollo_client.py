@@ -109,8 +109,8 @@ class AnswerRecord:
         return request
 
     def complete(self):
-        """Returns whether all choices are finished."""
-        return all(choice.finished for choice in self._resume.choices)
+        """Returns whether a stream has begun and all choices are finished: however its stream ends then."""
+        return self._started and all(choice.finished for choice in self._resume.choices)
 
     def take(self, event):
         """Takes the next event of the current stream; returns whether it is new.
@@ -328,6 +328,7 @@ class Client:
         or a seed keeps those of its first `started`. Closing the iterator cancels
         the call. `timeout` is that of the whole call, in seconds.
 
+        Once each choice has finished, it does not matter what the stream ends with.
         Raises Error: DATA_LOSS if streams ended with OK, but were incomplete or
         wrong, max_attempts times; otherwise the status of the last attempt.
         """

@@ -201,9 +201,20 @@ class ClientTest(unittest.TestCase):
 
     def test_a_break_behind_the_last_event_is_none(self):
         """All was received."""
-        router = self.router(play(started(), finished(), code=LOST))
-        self.ask(self.client(router))
-        self.assertEqual(len(router.requests), 1)
+        codes = grpc.StatusCode
+        for code in [LOST, codes.CANCELLED, codes.INTERNAL, codes.DEADLINE_EXCEEDED]:
+            with self.subTest(code=code):
+                router = self.router(play(started(), finished(), code=code))
+                self.assertEqual(self.ask(self.client(router))[0], ["started", "finished"])
+                self.assertEqual(len(router.requests), 1)
+
+    def test_a_refused_resume_fails(self):
+        """Although all of its choices are finished."""
+        router = self.router(play(code=grpc.StatusCode.INVALID_ARGUMENT))
+        request = pb.GenerateRequest(resume=pb.Resume(choices=[pb.ResumedChoice(finished=True)]))
+        with self.assertRaises(apollo_client.Error) as caught:
+            self.ask(self.client(router), request)
+        self.assertEqual(caught.exception.code, grpc.StatusCode.INVALID_ARGUMENT)
 
     def test_events_that_do_not_follow_are_not_shown(self):
         """A gap and a repetition."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the configuration of an Envoy in front of routers into a folder: envoy.yaml, and what it names.
+"""Writes the configuration of an Envoy in front of routers into a folder: envoy.yaml, what it names, and connections.nft,
+the limits of each address for the kernel.
 
 Usage: deploy/envoy/make_config.py --out FOLDER --routers ADDRESSES [OPTION...]
 docs/edge.md describes the parts; --help lists the options. Needs python3-jinja2.
@@ -44,10 +45,12 @@ def trust_domain(text):
 def read_options():
     parser = argparse.ArgumentParser(description="Writes the configuration of an Envoy in front of routers.")
     add = parser.add_argument
-    add("--out", required=True, type=pathlib.Path, help="folder for envoy.yaml and secrets/; made if missing")
+    add("--out", required=True, type=pathlib.Path, help="folder for envoy.yaml, secrets/ and connections.nft; made if missing")
     add("--routers", required=True, metavar="ADDRESSES",
         help="host:port,host:port, of which each name stands for all its addresses in DNS; or file:PATH, a file with "
              "the ClusterLoadAssignment \"routers\", read again when another one is renamed to it")
+    add("--dns-server", type=optional_address, default="", metavar="ADDRESS",
+        help="IP address and port of the server that is asked for names (default: those of /etc/resolv.conf)")
     add("--listen", type=socket_address, default="0.0.0.0:443", help="port of clients (default: %(default)s)")
     add("--metrics-listen", type=optional_address, default="127.0.0.1:9901",
         help="port of /metrics and /ready, in plaintext; empty: none (default: %(default)s)")
@@ -66,6 +69,8 @@ def read_options():
     for name, default, what in (
             ("max-connections", 10000, "connections of clients"),
             ("connections-per-second", 200, "new connections; twice as many at once"),
+            ("address-connections", 200, "connections of an address; in connections.nft"),
+            ("address-connections-per-second", 20, "new connections of an address, twice as many at once; in connections.nft"),
             ("max-streams", 100, "calls at a time of a connection"),
             ("calls-per-second", 50, "calls of an address; twice as many at once"),
             ("max-calls", 4096, "calls at a time of all clients"),
@@ -107,7 +112,9 @@ def write(options):
     values = {**vars(options), "certificates": certificates, "admin": json.dumps(options.admin),
               "node": json.dumps(options.node), "metrics": options.metrics_listen, "routers": options.router_list,
               "secret": lambda name: json.dumps(str(secrets / f"{name}.yaml"))}
-    (options.out / "envoy.yaml").write_text(environment.get_template("envoy.yaml.j2").render(values))
+    values["port"] = json.loads(options.listen)["socket_address"]["port_value"]
+    for name in ("envoy.yaml", "connections.nft"):
+        (options.out / name).write_text(environment.get_template(f"{name}.j2").render(values))
 
 
 def main():

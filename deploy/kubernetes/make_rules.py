@@ -26,8 +26,8 @@ Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(
 
 def made():
     groups = [group for file in FILES for group in yaml.safe_load(file.read_text())["groups"]]
-    item = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "apollo-moe"},
-            "spec": {"groups": groups}}
+    item = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule",
+            "metadata": {"name": "apollo-moe", "namespace": "apollo"}, "spec": {"groups": groups}}
     return ("# The rules of deploy/prometheus. Written by make_rules.py.\n"
             + yaml.dump(item, Dumper=Dumper, sort_keys=False, width=120))
 

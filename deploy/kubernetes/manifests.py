@@ -17,9 +17,27 @@ TOOLS = CACHE / "apollo-moe" / "kubernetes-tools"
 HERE = pathlib.Path(__file__).absolute().parent
 COMMITTED = sorted(path.name for path in (HERE / "overlays").iterdir())
 # What docs/kubernetes.md says can be made of them.
-VARIANTS = ["production-nvidia", "model-image"]
+VARIANTS = ["production-nvidia", "model-image", "tokens"]
 OVERLAYS = COMMITTED + VARIANTS
 FOLDERS = ("base", "components", "overlays")
+TOKENS = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - ../production
+components:
+  - ../../components/tokens
+configMapGenerator:
+  - name: jwt-keys
+    namespace: apollo
+    files: [keys.json]
+    options: {disableNameSuffixHash: true}
+  - name: policy
+    namespace: apollo
+    behavior: replace
+    files: [policy.json=callers.json]
+    options: {disableNameSuffixHash: true}
+"""
 
 if not (TOOLS / "installed.txt").exists():
     sys.exit(f"no {TOOLS}: run tools/install_packages.sh --dev")
@@ -39,6 +57,9 @@ def _copy():
                 "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
                 "resources:\n  - ../cpu\ncomponents:\n  - ../../components/model_image\n"
                 "images:\n  - name: localhost/apollo/model\n    newTag: '1'\n")
+    add_overlay(pathlib.Path(folder.name), "tokens", TOKENS)
+    for name, text in (("keys.json", '{"keys": []}'), ("callers.json", '{"version": 1, "callers": []}')):
+        (pathlib.Path(folder.name) / "overlays" / "tokens" / name).write_text(text)
     return folder
 
 
@@ -84,6 +105,11 @@ def mebibytes(quantity):
     """Returns the MiB of a quantity of memory."""
     found = re.fullmatch(r"([0-9]+)(Mi|Gi)", quantity)
     return int(found[1]) * {"Mi": 1, "Gi": 1024}[found[2]]
+
+
+def example(name):
+    """Returns the objects of a file in examples/."""
+    return list(yaml.safe_load_all((HERE / "examples" / name).read_text()))
 
 
 class Workload:

@@ -12,7 +12,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent))
-from manifests import OVERLAYS, Manifests, add_overlay, mebibytes, root, seconds  # noqa: E402
+from manifests import OVERLAYS, Manifests, add_overlay, example, mebibytes, root, seconds  # noqa: E402
 
 PROGRAMS = {os.path.basename(path): os.path.abspath(path) for path in sys.argv[1:5]}
 VERSION = re.search(r'kVersion\[\] = "(.*)"', pathlib.Path(sys.argv[5]).read_text())[1]
@@ -72,8 +72,9 @@ class ProgramsTest(EveryOverlay):
         self.assertEqual(missing, set())
 
     def test_the_programs_accept_the_settings_but_for_the_missing_model(self):
-        # Files cannot be given: what reads them has tests of its own.
-        files = {"model", "tls_cert", "tls_key", "tls_ca", "policy", "audit_log", "audit_files", "audit_max_megabytes"}
+        # Files cannot be given, nor what needs them: what reads them has tests of its own.
+        files = {"model", "tls_cert", "tls_key", "tls_ca", "tls_client_auth", "policy", "jwt_keys", "audit_log",
+                 "audit_files", "audit_max_megabytes"}
         for _, workload in self.each():
             flags = [f"--{name}={expanded(value, workload)}" for name, value in workload.flags().items()
                      if name not in files]
@@ -177,7 +178,7 @@ class NamesTest(EveryOverlay):
     def test_files_of_flags_are_mounted(self):
         for _, workload in self.each():
             paths = [mount["mountPath"] for mount in workload.server["volumeMounts"]]
-            for flag in ("model", "tls_cert", "tls_key", "tls_ca", "policy", "audit_log"):
+            for flag in ("model", "tls_cert", "tls_key", "tls_ca", "policy", "jwt_keys", "audit_log"):
                 value = workload.flags().get(flag)
                 if value is not None:
                     self.assertTrue(any(f"{value}/".startswith(path + "/") for path in paths), flag)
@@ -290,6 +291,62 @@ class PodsTest(EveryOverlay):
             for container in workload.containers:
                 (model,) = [mount for mount in container["volumeMounts"] if mount["mountPath"] == "/model"]
                 self.assertIs(model["readOnly"], True)
+
+
+class LoadModelTest(EveryOverlay):
+    """The pod that fills the volume of the model is one of the others, but for what it needs."""
+
+    def setUp(self):
+        (self.item,) = example("load_model.yaml")
+        self.pod = self.item["spec"]
+        (self.container,) = self.pod["containers"]
+
+    def test_it_is_confined_as_the_others(self):
+        for _, workload in self.each():
+            self.assertEqual(self.pod["securityContext"], workload.pod["securityContext"])
+            self.assertEqual(self.container["securityContext"], workload.server["securityContext"])
+            self.assertIs(self.pod["automountServiceAccountToken"], False)
+
+    def test_it_writes_to_the_volume_that_the_others_read(self):
+        (volume,) = self.pod["volumes"]
+        (mount,) = self.container["volumeMounts"]
+        self.assertEqual(mount, {"name": volume["name"], "mountPath": "/model"})
+        for manifests, workload in self.each():
+            model = workload.volume("model")
+            if "image" not in model:
+                self.assertEqual(model["persistentVolumeClaim"],
+                                 {**volume["persistentVolumeClaim"], "readOnly": True})
+                claim = manifests.get("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"])
+                self.assertEqual(claim["metadata"]["namespace"], self.item["metadata"]["namespace"])
+
+    def test_its_image_is_one_of_the_dockerfile_and_no_policy_lets_others_in(self):
+        registry, _, name = self.container["image"].rpartition("/")
+        self.assertTrue(registry.startswith("localhost/"))  # Not from strangers.
+        self.assertRegex(DOCKERFILE, rf"(?m)^FROM \S+ AS {name}$")
+        labels = self.item["metadata"].get("labels", {})
+        for manifests in self.overlays.values():
+            for policy in manifests.of("NetworkPolicy"):
+                selector = policy["spec"]["podSelector"].get("matchLabels", {})
+                if policy["spec"].get("ingress"):
+                    self.assertFalse(selector.items() <= labels.items(), policy["metadata"]["name"])
+
+
+class TokensTest(EveryOverlay):
+    def test_routers_and_only_they_take_tokens(self):
+        for workload in self.overlays["tokens"].workloads():
+            flags = workload.flags()
+            router = workload.role == "router"
+            self.assertEqual((flags.get("jwt_keys"), flags.get("tls_client_auth")),
+                             ("/etc/apollo/keys/keys.json", "request") if router else (None, None))
+            if router:
+                self.assertIn("keys.json", workload.files("/etc/apollo/keys"))
+                # Without a policy, --tls_client_auth=request would let everybody in.
+                self.assertIn("callers", workload.files("/etc/apollo/access")["policy.json"])
+
+    def test_other_overlays_want_certificates(self):
+        for name, manifests in self.overlays.items():
+            for workload in manifests.workloads():
+                self.assertEqual("tls_client_auth" in workload.flags(), name == "tokens" and workload.role == "router")
 
 
 class StoppingTest(EveryOverlay):

@@ -14,11 +14,12 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent))
-from manifests import HERE, OVERLAYS, Manifests, render, root, yaml  # noqa: E402
+from manifests import HERE, OVERLAYS, Manifests, example, render, root, yaml  # noqa: E402
 
 import kubernetes_validate  # noqa: E402
 
 VERSION = "1.37"
+OF_CLUSTERS = ("Namespace", "PriorityClass")  # Kinds that are in no namespace.
 CUSTOM = {  # Modules of cloudcoil.models.
     "cert-manager.io/v1": "cert_manager.v1",
     "monitoring.coreos.com/v1": "prometheus_operator.v1",
@@ -68,6 +69,17 @@ class SchemaTest(unittest.TestCase):
         for overlay in OVERLAYS:
             names = [(item["kind"], item["metadata"]["name"]) for item in render(root() / "overlays" / overlay)]
             self.assertEqual(len(names), len(set(names)), overlay)
+
+    def test_objects_are_in_the_namespace(self):
+        # kubectl would put others into the namespace of its context.
+        for overlay in OVERLAYS:
+            for item in render(root() / "overlays" / overlay):
+                with self.subTest(overlay=overlay, kind=item["kind"], name=item["metadata"]["name"]):
+                    self.assertEqual(item["metadata"].get("namespace"), None if item["kind"] in OF_CLUSTERS else "apollo")
+
+    def test_the_pod_that_fills_the_volume_is_valid(self):
+        (pod,) = example("load_model.yaml")
+        check(pod)
 
     def test_wrong_objects_are_found(self):
         manifests = Manifests("production")

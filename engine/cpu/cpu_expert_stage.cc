@@ -27,11 +27,13 @@ struct CpuExpertStage::Step final : ExpertStep {
   struct Slice {
     int first_row = 0;
     int rows = 0;
+    int first_position = 0;
     int family = -1;
     bool failed = false;
     int layers = 0;                         // Layers counted below.
     std::vector<std::uint32_t> use;         // [sparse layers, experts]
     std::vector<std::uint32_t> off_family;  // [sparse layers]
+    std::vector<BlockUse> by_block;
   };
 
   Step(std::vector<BatchSlice> batch_slices, const Rope& rope, int head_size)
@@ -190,9 +192,12 @@ std::unique_ptr<ExpertStep> CpuExpertStage::Begin(
     Step::Slice& own = step->slices.emplace_back();
     own.first_row = static_cast<int>(step->pinned.size());
     own.rows = slice.boundary.rows();
+    own.first_position = slice.first_position;
     own.family = slice.family;
     own.use.resize(layers * config_.num_experts);
     own.off_family.resize(layers);
+    own.by_block = UnusedBlocks(slice.first_position, own.rows, layers,
+                                config_.num_experts);
     step->pinned.insert(step->pinned.end(), own.rows,
                         slice.hybrid ? slice.family : -1);
     step->hidden.insert(step->hidden.end(), boundary.begin(), boundary.end());
@@ -341,6 +346,7 @@ void CpuExpertStage::Finish(ExpertStep& opaque,
     outcome.layers = slice.layers;
     outcome.expert_use = std::move(slice.use);
     outcome.off_family = std::move(slice.off_family);
+    outcome.use_by_block = std::move(slice.by_block);
   }
   head_->Answer(step.hidden.data(), last_rows, requests, outcomes);
   done(std::move(outcomes));
@@ -400,18 +406,23 @@ void CpuExpertStage::CountUse(Step& step) const {
   for (Step::Slice& slice : step.slices) {
     if (slice.failed) continue;
     ++slice.layers;
-    std::uint32_t* const use = &slice.use[layer * config_.num_experts];
+    const std::size_t first = layer * config_.num_experts;
+    const int before = slice.first_position / kBlockTokens;
     for (int r = slice.first_row; r < slice.first_row + slice.rows; ++r) {
+      const int position = slice.first_position + r - slice.first_row;
+      BlockUse& block = slice.by_block[position / kBlockTokens - before];
       bool has_family_expert = false;
       for (int j = 0; j < k; ++j) {
         const int expert =
             step.choices[static_cast<std::size_t>(r) * k + j].expert;
-        ++use[expert];
+        ++slice.use[first + expert];
+        ++block.by_expert[first + expert];
         has_family_expert = has_family_expert || expert == slice.family;
       }
       // A pinned expert that replaced another was not the gate's choice.
       if (slice.family >= 0 && (!has_family_expert || step.replaced[r] != 0)) {
         ++slice.off_family[layer];
+        ++block.off_family[layer];
       }
     }
   }

@@ -339,7 +339,8 @@ std::vector<SliceOutcome> CudaExpertStage::Outcomes(
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const SparseStep::Slice& slice = rows.slices()[i];
     cuda::CountUse(log,
-                   {slice.first_row, slice.rows, slice.family, slice.layers},
+                   {slice.first_row, slice.rows, slice.first_position,
+                    slice.family, slice.layers},
                    outcomes[i]);
   }
   questions.Answer({memory.results, static_cast<std::size_t>(questions.size())},

@@ -26,12 +26,13 @@ struct RoutingLog {
 struct CountedRows {
   int first_row = 0;
   int rows = 0;
-  int family = -1;  // The expert of the language family; -1: none.
-  int layers = 0;   // Layers to count.
+  int first_position = 0;  // In their sequence.
+  int family = -1;         // The expert of the language family; -1: none.
+  int layers = 0;          // Layers to count.
 };
 
-// Sets `layers`, `expert_use` and `off_family` of the outcome. Later layers
-// than `counted.layers` are not read and count as zero.
+// Sets `layers`, `expert_use`, `off_family` and `use_by_block` of the outcome.
+// Later layers than `counted.layers` are not read and count as zero.
 void CountUse(const RoutingLog& log, const CountedRows& counted,
               SliceOutcome& outcome);
 

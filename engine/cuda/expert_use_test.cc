@@ -38,24 +38,35 @@ class ExpertUseTest : public testing::Test {
 using Counts = std::vector<std::uint32_t>;
 
 TEST_F(ExpertUseTest, EveryChoiceOfTheRowsIsCounted) {
-  const SliceOutcome all = Count({0, 3, -1, 2});
+  const SliceOutcome all = Count({0, 3, 0, -1, 2});
   EXPECT_EQ(all.layers, 2);
   EXPECT_EQ(all.expert_use, (Counts{1, 2, 0, 2, 1, 1, 0, 2, 2, 1}));
   EXPECT_EQ(all.off_family, (Counts{0, 0}));
-  EXPECT_EQ(Count({1, 1, -1, 2}).expert_use,
+  EXPECT_EQ(Count({1, 1, 0, -1, 2}).expert_use,
             (Counts{0, 0, 0, 1, 1, 0, 0, 1, 1, 0}));
 }
 
 TEST_F(ExpertUseTest, RowsWhoseGateDidNotChooseTheFamilyAreCounted) {
   // Layer 0: row 0 has no expert 3, and in row 1 it was put in. Layer 1: row 0
   // has none, and in row 2 it was put in.
-  EXPECT_EQ(Count({0, 3, 3, 2}).off_family, (Counts{2, 2}));
-  EXPECT_EQ(Count({1, 2, 3, 2}).off_family, (Counts{1, 1}));
+  EXPECT_EQ(Count({0, 3, 0, 3, 2}).off_family, (Counts{2, 2}));
+  EXPECT_EQ(Count({1, 2, 0, 3, 2}).off_family, (Counts{1, 1}));
+}
+
+TEST_F(ExpertUseTest, TheUseIsAlsoCountedByCacheBlock) {
+  // Positions 15, 16 and 17.
+  const SliceOutcome all = Count({0, 3, 15, 3, 2});
+  using Bytes = std::vector<std::uint8_t>;
+  EXPECT_EQ(all.use_by_block,
+            (std::vector<BlockUse>{
+                {Bytes{1, 1, 0, 0, 0, 1, 0, 1, 0, 0}, Bytes{1, 1}},
+                {Bytes{0, 1, 0, 2, 1, 0, 0, 1, 2, 1}, Bytes{1, 1}}}));
+  EXPECT_EQ(Count({0, 3, 13, 3, 2}).use_by_block.size(), 1u);
 }
 
 TEST_F(ExpertUseTest, LayersAfterAFailureAreNotRead) {
   for (int i = 8; i < 16; ++i) choices_[i] = kNever;
-  const SliceOutcome outcome = Count({0, 2, 4, 1});
+  const SliceOutcome outcome = Count({0, 2, 0, 4, 1});
   EXPECT_EQ(outcome.layers, 1);
   EXPECT_EQ(outcome.expert_use, (Counts{1, 1, 0, 1, 1, 0, 0, 0, 0, 0}));
   EXPECT_EQ(outcome.off_family, (Counts{2, 0}));

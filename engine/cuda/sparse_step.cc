@@ -14,7 +14,8 @@ SparseStep::SparseStep(std::span<const ExpertSlice> slices,
   for (const ExpertSlice& slice : slices) {
     APOLLO_CHECK(slice.boundary.rows() > 0 &&
                  slice.boundary.width() == sizes.hidden);
-    slices_.push_back({rows_, slice.boundary.rows(), slice.family});
+    slices_.push_back(
+        {rows_, slice.boundary.rows(), slice.first_position, slice.family});
     rows_ += slice.boundary.rows();
   }
   APOLLO_CHECK(rows_ > 0 && rows_ <= memory_->rows);

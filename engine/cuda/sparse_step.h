@@ -19,6 +19,7 @@ class SparseStep {
   struct Slice {
     int first_row = 0;
     int rows = 0;
+    int first_position = 0;
     int family = -1;
     bool failed = false;
     int layers = 0;  // Layers that count: those before the slice failed.

@@ -98,6 +98,14 @@ TEST(CacheTest, ASecondAskerFindsThePrompt) {
     EXPECT_EQ(
         cluster.Metric("dense-worker-0", "apollo_prefix_cache_hits_total"),
         tokens / 16 * 16);
+    // The sequence went to the worker that holds it.
+    double held = 0;
+    for (const char* worker : {"expert-worker-0", "expert-worker-1"}) {
+      held += cluster.Metric(worker, "apollo_expert_prefix_cache_hits_total");
+      EXPECT_EQ(
+          cluster.Metric(worker, "apollo_expert_prefix_cache_misses_total"), 0);
+    }
+    EXPECT_EQ(held, (tokens - 1) / 16 * 16);
     cluster.StopAll();
   }
 }

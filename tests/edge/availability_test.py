@@ -17,7 +17,8 @@ import unittest
 import grpc
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent))
-from edge_case import EdgeCase, failure_of  # noqa: E402
+from edge_case import EdgeCase  # noqa: E402
+from failures import failure_of  # noqa: E402
 from secured_cluster import SECONDS, eventually, make_certificates  # noqa: E402
 
 Code = grpc.StatusCode

@@ -15,7 +15,8 @@ import urllib.request
 import grpc
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent))
-from edge_case import EdgeCase, details_of, failure_of, trailers_of  # noqa: E402
+from edge_case import EdgeCase, details_of  # noqa: E402
+from failures import failure_of, trailers_of  # noqa: E402
 from secured_cluster import SECONDS, eventually  # noqa: E402
 
 Code = grpc.StatusCode

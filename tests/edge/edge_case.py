@@ -5,27 +5,13 @@ import sys
 import tempfile
 import unittest
 
-import grpc
-
+from failures import trailers_of
 from local_envoy import LocalEnvoy, make_tls_folder, require_envoy
 from secured_cluster import ROOT, SECONDS, SecuredCluster
 import api
 
 BINARIES, MODEL = sys.argv[1:3]
 DETAILS = api.load(str(ROOT), "rpc", ("details",))
-
-
-def failure_of(call):
-    """Returns the error of a function that makes a call, which must fail."""
-    try:
-        call()
-    except grpc.RpcError as error:
-        return error
-    raise AssertionError("the call has succeeded")
-
-
-def trailers_of(error):
-    return dict(error.trailing_metadata())
 
 
 def details_of(error):

@@ -19,6 +19,10 @@ from stable_ports import stable_port  # noqa: E402
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
 ENVOY = CACHE / "apollo-moe/edge-tools/envoy/_bin/envoy"
 
+# A router that stands still for some seconds, on a busy machine, keeps its streams.
+PATIENT = ("connection_keepalive: {interval: 10s, timeout: 5s}",
+           f"connection_keepalive: {{interval: 10s, timeout: {SECONDS}s}}")
+
 
 def require_envoy():
     """Skips the test without Envoy; in CI, it fails."""
@@ -69,9 +73,11 @@ class _Administration(http.client.HTTPConnection):
 
 
 class LocalEnvoy:
-    """An Envoy in front of the routers of a cluster, until stop(). Files are in `folder`, whose path must be short."""
+    """An Envoy in front of the routers of a cluster, until stop(). Files are in `folder`, whose path must be short.
 
-    def __init__(self, folder, cluster, tls, *options):
+    `changes` are texts of the configuration, which it must have, and what is there instead, for limits without an option."""
+
+    def __init__(self, folder, cluster, tls, *options, changes=()):
         self.folder, self._cluster = folder, cluster
         folder.mkdir()
         self.list_routers()
@@ -81,6 +87,7 @@ class LocalEnvoy:
                            f"--metrics-listen={self.metrics}", f"--admin={self.admin}",
                            f"--routers=file:{folder}/routers.yaml", *options)
         assert made.returncode == 0, made.stdout
+        self._change((PATIENT, *changes))
         with open(folder / "calls.log", "wb") as calls, open(folder / "envoy.log", "wb") as log:
             self._process = subprocess.Popen(
                 [ENVOY, "--config-path", folder / "envoy.yaml", "--concurrency", "2", "--disable-hot-restart",
@@ -90,6 +97,14 @@ class LocalEnvoy:
         except AssertionError:
             self.stop()
             raise
+
+    def _change(self, changes):
+        file = self.folder / "envoy.yaml"
+        text = file.read_text()
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        file.write_text(text)
 
     def list_routers(self):
         """Tells Envoy the addresses of all routers, which change when one is started again."""

@@ -14,7 +14,8 @@ import unittest
 import grpc
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent))
-from edge_case import EdgeCase, failure_of, trailers_of  # noqa: E402
+from edge_case import EdgeCase  # noqa: E402
+from failures import failure_of, trailers_of  # noqa: E402
 from local_envoy import make_config, validate  # noqa: E402
 from secured_cluster import SECONDS, eventually, make_certificates  # noqa: E402
 from signed_tokens import AUDIENCE, ISSUER, Signer  # noqa: E402
@@ -64,9 +65,12 @@ class ProtectionTest(EdgeCase):
         self.complete(client, (("x-much", "x" * 3000),))
         seen = self.seen()
         error = failure_of(lambda: self.complete(client, (("x-much", "x" * 5000),)))
-        self.assertEqual(error.code(), Code.INTERNAL)  # Envoy resets the stream.
+        self.assertEqual((error.code(), error.details()),
+                         (Code.RESOURCE_EXHAUSTED, "the metadata is larger than 4 KiB, or has more than 64 entries"))
+        self.assertEqual(trailers_of(error)["grpc-retry-pushback-ms"], "-1")
         error = failure_of(lambda: self.complete(client, prompt="x" * 20000))
-        self.assertEqual(error.code(), Code.UNKNOWN)  # 413 in HTTP.
+        self.assertEqual((error.code(), error.details()),
+                         (Code.RESOURCE_EXHAUSTED, "the request is larger than 10000 bytes"))
         self.assertEqual(trailers_of(error)["grpc-retry-pushback-ms"], "-1")
         self.assertEqual(self.seen(), seen)
         self.complete(client)

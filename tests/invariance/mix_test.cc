@@ -2,7 +2,8 @@
 // must get exactly the tokens and log-probabilities that it gets alone, to the
 // last bit, whatever
 // - the other rows in a step and the division of prompts into chunks;
-// - the size of the caches, prefix hits and preemptions;
+// - the size of the caches, prefix hits of dense and of expert workers, wrong
+//   beliefs about the latter, and preemptions;
 // - the number of threads and workers;
 // - the order of events;
 // - the format of the weights.
@@ -110,7 +111,8 @@ struct Layout {
   int threads = 1;
   CacheType cache_type = CacheType::kFloat32;
   const char* weights = "float32";
-  bool asynchronous = false;  // Results of stages come later, in any order.
+  bool asynchronous = false;   // Results of stages come later, in any order.
+  bool sparse_caching = true;  // Expert workers keep prefixes.
   DenseCore::Options options;
 };
 
@@ -161,6 +163,7 @@ class Net {
                          experts, layout.expert_blocks * kBlockTokens});
       ExpertCore::Options options;
       options.self = hellos_.back();
+      options.prefix_caching = layout.sparse_caching;
       expert_.push_back(
           std::make_unique<ExpertCore>(options, std::move(stage)));
     }
@@ -358,6 +361,7 @@ void ExpectBeginning(const Sink& part, const Sink& whole) {
 
 TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
   int hits = 0, dense_preemptions = 0, expert_preemptions = 0, cancelled = 0;
+  int sparse_hits = 0, sparse_misses = 0;
   std::vector<CpuLevel> levels;
   for (const CpuLevel level : kCpuLevels) {
     if (level <= BestCpuLevel()) levels.push_back(level);
@@ -403,6 +407,7 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
     layout.options.scheduler.max_running = 1 + pick(12);
     layout.options.prefix_caching = pick(4) > 0;
     layout.options.steps_in_flight = 1 + pick(2);
+    layout.sparse_caching = seed % 5 != 0;
     Net net(layout, seed);
     for (int turn = 0; mixed.size() < requests.size();) {
       if (pick(6) == 0) {
@@ -428,6 +433,8 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
     hits += net.Sum(&DenseCounters::prefix_hits);
     dense_preemptions += net.Sum(&DenseCounters::preemptions);
     expert_preemptions += net.Sum(&ExpertCounters::preemptions);
+    sparse_hits += net.Sum(&ExpertCounters::prefix_hits);
+    sparse_misses += net.Sum(&ExpertCounters::prefix_misses);
   }
   UseCpuLevel(BestCpuLevel());
   // All cases occurred. The counts of the dense workers include those of the
@@ -436,6 +443,8 @@ TEST(MixTest, EveryRequestGetsWhatItGetsAlone) {
   EXPECT_GT(dense_preemptions - expert_preemptions, 50);
   EXPECT_GT(expert_preemptions, 50);
   EXPECT_GT(cancelled, 20);
+  EXPECT_GT(sparse_hits, 500);
+  EXPECT_GT(sparse_misses, 5);
 }
 
 // Continues the answer to `request` after its first `cut` tokens in another

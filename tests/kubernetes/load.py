@@ -10,19 +10,22 @@ BUSY = "connection attempt timed out"
 
 
 class Client:
-    """Asks with the certificate of the Secret of operators."""
+    """Asks with the certificate of the Secret of operators, or with the token in a file, and only the authority of that."""
 
-    def __init__(self, machine, folder):
-        self._machine, self._folder = machine, folder
+    def __init__(self, machine, folder, token=None):
+        self._machine, self._folder, self._token = machine, folder, token
         (certificate,) = [item["spec"] for item in machine.manifests.of("Certificate")
                           if item["metadata"]["name"] == "operator"]
         machine.authority.issue(folder, certificate["uris"])
 
-    def command(self, pod, *words):
+    def command(self, pods, *words):
+        """The first pod is the one that the Service has chosen; an answer that breaks goes on at the others."""
+        servers = ",".join(pod.listening() for pod in pods)
         host = f"router.{self._machine.namespace}.svc.cluster.local"
-        return [self._machine.program("apollo"), f"--server={pod.listening()}", f"--tls_cert={self._folder}/tls.crt",
-                f"--tls_key={self._folder}/tls.key", f"--tls_ca={self._folder}/ca.crt", f"--tls_server_name={host}",
-                *words]
+        own = ([f"--token_file={self._token}"] if self._token else
+               [f"--tls_cert={self._folder}/tls.crt", f"--tls_key={self._folder}/tls.key"])
+        return [self._machine.program("apollo"), f"--server={servers}", *own, f"--tls_ca={self._folder}/ca.crt",
+                f"--tls_server_name={host}", *words]
 
 
 # Of families in different groups, so that all workers have work.
@@ -37,7 +40,7 @@ class Asking(threading.Thread):
         self._machine, self._client, self._language = machine, client, language
         self._ended = threading.Event()
         self._changed = threading.Condition()
-        self._pending = None  # The router whose answer has not begun.
+        self._pending = None  # The first router of a call that has not begun.
         self.count, self.answers, self.failures = 0, set(), []
 
     def run(self):
@@ -55,8 +58,10 @@ class Asking(threading.Thread):
     def _choose(self):
         with self._changed:
             # Pods that stop are seen here, or await_begun() sees the call.
-            self._pending = random.choice(self._machine.endpoints("router"))
-            return self._pending
+            pods = self._machine.endpoints("router")
+            random.shuffle(pods)
+            self._pending = pods[0]
+            return pods
 
     def _begun(self):
         with self._changed:

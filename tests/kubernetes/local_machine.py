@@ -19,11 +19,14 @@ PROGRAMS = {"router": "router/router", "dense_worker": "dense_worker/dense_worke
 
 
 class LocalMachine:
-    """Holds pods; stop() ends them."""
+    """Holds pods; stop() ends them.
 
-    def __init__(self, folder, overlay, binaries, model):
+    `config_maps` are the files of ConfigMaps, by name, that operators make or replace."""
+
+    def __init__(self, folder, overlay, binaries, model, config_maps=None):
         self.folder, self._binaries, self._model = pathlib.Path(folder), binaries, model
         self.manifests = Manifests(overlay)
+        self._config_maps = {"model": {"SHA256SUMS": model_list(model)}, **(config_maps or {})}
         (namespace,) = self.manifests.of("Namespace")
         self.namespace = namespace["metadata"]["name"]
         self.authority = Authority(self.folder / "authority")
@@ -41,8 +44,8 @@ class LocalMachine:
         return os.path.join(self._binaries, PROGRAMS[name]) if name in PROGRAMS else name
 
     def config_map(self, name):
-        if name == "model":  # Operators make it.
-            return {"SHA256SUMS": model_list(self._model)}
+        if name in self._config_maps:
+            return self._config_maps[name]
         return self.manifests.get("ConfigMap", name)["data"]
 
     def claim(self, name):

@@ -39,6 +39,7 @@ class TimedExpertStage::Step final : public ExpertStep {
  public:
   struct Row {
     int slice = 0;
+    int block = 0;  // Of those that the slice touches.
     int family = -1;
     bool hybrid = false;
     std::uint32_t number = 0;
@@ -141,8 +142,10 @@ std::unique_ptr<ExpertStep> TimedExpertStage::Begin(
   for (const ExpertSlice& slice : slices) {
     const int index = static_cast<int>(step->failed.size());
     for (int r = 0; r < slice.boundary.rows(); ++r) {
-      step->rows.push_back(
-          {index, slice.family, slice.hybrid, NumberAt(slice.boundary, r)});
+      const int block = (slice.first_position + r) / kBlockTokens -
+                        slice.first_position / kBlockTokens;
+      step->rows.push_back({index, block, slice.family, slice.hybrid,
+                            NumberAt(slice.boundary, r)});
     }
     step->slice_ends.push_back(static_cast<int>(step->rows.size()));
     step->failed.push_back(false);
@@ -152,6 +155,9 @@ std::unique_ptr<ExpertStep> TimedExpertStage::Begin(
     outcome.expert_use.assign(
         layers * static_cast<std::size_t>(config_.num_experts), 0);
     outcome.off_family.assign(layers, 0);
+    outcome.use_by_block =
+        UnusedBlocks(slice.first_position, slice.boundary.rows(), layers,
+                     static_cast<std::size_t>(config_.num_experts));
     step->outcomes.push_back(std::move(outcome));
   }
   return step;
@@ -193,10 +199,12 @@ void TimedExpertStage::RunLayer(ExpertStep& generic, int layer,
         row.hybrid ? 0 : row.number / 512 % (experts - 1);
     const std::uint32_t second = (first + 1 + next) % experts;
     SliceOutcome& outcome = step.outcomes[static_cast<std::size_t>(row.slice)];
+    BlockUse& block = outcome.use_by_block[static_cast<std::size_t>(row.block)];
     const auto sparse = static_cast<std::size_t>(layer - config_.boundary);
     for (const std::uint32_t e : {first, second}) {
       const int expert = static_cast<int>(e);
       ++outcome.expert_use[sparse * experts + e];
+      ++block.by_expert[sparse * experts + e];
       if (!experts_.Has(layer, expert)) {
         away[expert].push_back(static_cast<int>(i));
         continue;
@@ -207,6 +215,7 @@ void TimedExpertStage::RunLayer(ExpertStep& generic, int layer,
     if (row.family >= 0 && first != static_cast<std::uint32_t>(row.family) &&
         second != static_cast<std::uint32_t>(row.family)) {
       ++outcome.off_family[sparse];
+      ++block.off_family[sparse];
     }
   }
   std::vector<AbsentRows> rows_away;

@@ -31,10 +31,12 @@ class ChatTerminalTest : public testing::Test {
                            FakeService::Writer* writer) {
       const auto& messages = request.chat().messages();
       const std::string& last = messages[messages.size() - 1].content();
-      writer->Write(Delta("answer to " + last));
+      Events events(writer);
+      events.Write(Delta("answer to " + last));
       while (last == "endless" && !context->IsCancelled()) {
         std::this_thread::yield();
       }
+      events.Write(Finished());
       return grpc::Status::OK;
     };
     server_ = builder.BuildAndStart();

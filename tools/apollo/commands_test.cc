@@ -24,17 +24,9 @@ Options Ask(const std::string& text) {
   return options;
 }
 
-FakeService::GenerateHandler Answer(std::vector<v1::GenerateResponse> events) {
-  return [events](grpc::ServerContext*, const v1::GenerateRequest&,
-                  FakeService::Writer* writer) {
-    for (const v1::GenerateResponse& event : events) writer->Write(event);
-    return grpc::Status::OK;
-  };
-}
-
 TEST(AskTest, OnlyTheAnswerGoesToOut) {
   FakeServer fake;
-  fake.service.generate = Answer(
+  fake.service.generate = Replies(
       {Started(), Delta("Ruhe "), Delta(""), Delta("und Tee."), Finished()});
   EXPECT_EQ(fake.Run(Ask("Was hilft?")), kOk);
   EXPECT_EQ(fake.out.str(), "Ruhe und Tee.\n");
@@ -44,7 +36,7 @@ TEST(AskTest, OnlyTheAnswerGoesToOut) {
 
 TEST(AskTest, SendsWhatTheOptionsSay) {
   FakeServer fake;
-  fake.service.generate = Answer({Finished()});
+  fake.service.generate = Replies({Finished()});
   Options options = Ask("Was?");
   options.system = "Be brief.";
   options.language = "de";
@@ -73,7 +65,7 @@ TEST(AskTest, SendsWhatTheOptionsSay) {
 
 TEST(AskTest, TokenIdsAreAPrompt) {
   FakeServer fake;
-  fake.service.generate = Answer({Finished()});
+  fake.service.generate = Replies({Finished()});
   Options options = Ask(" 5, 6\n7 ");
   options.token_ids = true;
   options.stop_token_ids = {9};
@@ -92,7 +84,7 @@ TEST(AskTest, TokenIdsAreAPrompt) {
 
 TEST(AskTest, RawSendsAPrompt) {
   FakeServer fake;
-  fake.service.generate = Answer({Finished()});
+  fake.service.generate = Replies({Finished()});
   Options options = Ask("2 + 2 =");
   options.raw = true;
   ASSERT_EQ(fake.Run(options), kOk);
@@ -104,7 +96,7 @@ TEST(AskTest, RawSendsAPrompt) {
 
 TEST(AskTest, DashReadsStandardInput) {
   FakeServer fake;
-  fake.service.generate = Answer({Finished()});
+  fake.service.generate = Replies({Finished()});
   fake.in.str("Was ist\nAsthma?\r\n");
   ASSERT_EQ(fake.Run(Ask("-")), kOk);
   EXPECT_EQ(fake.service.generate_requests().at(0).chat().messages(0).content(),
@@ -129,7 +121,7 @@ TEST(AskTest, TextThatIsTooLongIsNotSent) {
 
 TEST(AskTest, JsonHasALineForEachEvent) {
   FakeServer fake;
-  fake.service.generate = Answer({Started(), Delta("a"), Finished()});
+  fake.service.generate = Replies({Started(), Delta("a"), Finished()});
   Options options = Ask("?");
   options.json = true;
   EXPECT_EQ(fake.Run(options), kOk);
@@ -166,27 +158,30 @@ TEST(AskTest, FailureInTheMiddleKeepsTheTextAndFails) {
   FakeServer fake;
   fake.service.generate = [](grpc::ServerContext*, const v1::GenerateRequest&,
                              FakeService::Writer* writer) {
-    writer->Write(Delta("half"));
-    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "worker lost");
+    Events(writer).Write(Delta("half"));
+    return grpc::Status(grpc::StatusCode::DATA_LOSS, "the model is broken");
   };
   EXPECT_EQ(fake.Run(Ask("?")), kFailed);
   EXPECT_EQ(fake.out.str(), "half\n");
-  EXPECT_THAT(fake.err.str(), HasSubstr("error: UNAVAILABLE: worker lost\n"));
+  EXPECT_THAT(fake.err.str(),
+              HasSubstr("error: DATA_LOSS: the model is broken\n"));
 }
 
 TEST(AskTest, OtherChoicesFollowTheFirst) {
   FakeServer fake;
   fake.service.generate =
-      Answer({Started(), Delta("a0", 0), Delta("b0", 1), Delta("a1", 0),
-              Delta("b1\n", 1), Finished(1), Finished(0)});
-  EXPECT_EQ(fake.Run(Ask("?")), kOk);
+      Replies({Started(), Delta("a0", 0), Delta("b0", 1), Delta("a1", 0),
+               Delta("b1\n", 1), Finished(1), Finished(0)});
+  Options options = Ask("?");
+  options.sampling.set_choices(2);
+  EXPECT_EQ(fake.Run(options), kOk);
   EXPECT_EQ(fake.out.str(), "a0a1\n--- choice 1 ---\nb0b1\n");
   EXPECT_THAT(fake.err.str(), HasSubstr("choice 1: 11 tokens"));
 }
 
 TEST(AskTest, ATerminalGetsNoControlCharacters) {
   FakeServer fake;
-  fake.service.generate = Answer({Delta("\x1b[2Jx")});
+  fake.service.generate = Replies({Delta("\x1b[2Jx"), Finished()});
   fake.terminal = true;
   EXPECT_EQ(fake.Run(Ask("?")), kOk);
   EXPECT_EQ(fake.out.str(), "\xef\xbf\xbd[2Jx\n");
@@ -207,7 +202,8 @@ class Watcher : public std::stringbuf {
 // Writes until the call is cancelled.
 grpc::Status Endless(grpc::ServerContext* context, const v1::GenerateRequest&,
                      FakeService::Writer* writer) {
-  while (!context->IsCancelled() && writer->Write(Delta("more "))) {
+  Events events(writer);
+  while (!context->IsCancelled() && events.Write(Delta("more "))) {
   }
   return grpc::Status::CANCELLED;
 }
@@ -247,7 +243,7 @@ TEST(AskTest, TheTimeLimitIsSent) {
 
 TEST(AskTest, VerboseNamesTheRequest) {
   FakeServer fake;
-  fake.service.generate = Answer({Finished()});
+  fake.service.generate = Replies({Finished()});
   Options options = Ask("?");
   options.verbose = true;
   options.priority = 3;
@@ -260,7 +256,7 @@ TEST(AskTest, VerboseNamesTheRequest) {
 
 TEST(ChatTest, KeepsTheHistoryUntilReset) {
   FakeServer fake;
-  fake.service.generate = Answer({Delta("an"), Delta("swer"), Finished()});
+  fake.service.generate = Replies({Delta("an"), Delta("swer"), Finished()});
   fake.in.str("one\n\n  \ntwo\r\n/reset\nthree\n/quit\nfour\n");
   Options options;
   options.command = Command::kChat;
@@ -279,15 +275,14 @@ TEST(ChatTest, KeepsTheHistoryUntilReset) {
 
 TEST(ChatTest, AFailureEndsAPipeButNotAConversation) {
   FakeServer fake;
-  fake.service.generate = [](grpc::ServerContext*,
+  fake.service.generate = [](grpc::ServerContext* context,
                              const v1::GenerateRequest& request,
                              FakeService::Writer* writer) {
     const auto& messages = request.chat().messages();
     if (messages[messages.size() - 1].content() == "bad") {
       return BadRequest("bad", "chat", "no");
     }
-    writer->Write(Delta("ok"));
-    return grpc::Status::OK;
+    return Replies({Delta("ok"), Finished()})(context, request, writer);
   };
   Options options;
   options.command = Command::kChat;
@@ -357,7 +352,7 @@ TEST_F(UserTest, CommandsAreNotSent) {
 }
 
 TEST_F(UserTest, SettingsHoldForLaterMessages) {
-  fake.service.generate = Answer({Delta("a"), Finished()});
+  fake.service.generate = Replies({Delta("a"), Finished()});
   EXPECT_EQ(
       Chat({"one", "/system  Be brief. ", "/language de", "/routing hybrid",
             "/routing x", "two", "/system", "/language", "/routing", "three"}),
@@ -377,11 +372,11 @@ TEST_F(UserTest, SettingsHoldForLaterMessages) {
 
 TEST_F(UserTest, RetryAsksAgain) {
   fake.service.generate = [n = std::make_shared<std::atomic<int>>(0)](
-                              grpc::ServerContext*, const v1::GenerateRequest&,
+                              grpc::ServerContext* context,
+                              const v1::GenerateRequest& request,
                               FakeService::Writer* writer) {
     if (n->fetch_add(1) == 1) return BadRequest("bad", "chat", "no");
-    writer->Write(Delta("a"));
-    return grpc::Status::OK;
+    return Replies({Delta("a"), Finished()})(context, request, writer);
   };
   // An answer, a failure, the retry of the failure, and that of its answer.
   EXPECT_EQ(Chat({"one", "two", "/retry", "/retry"}), kOk);
@@ -395,13 +390,13 @@ TEST_F(UserTest, RetryAsksAgain) {
 }
 
 TEST_F(UserTest, TwoSlashesSendOne) {
-  fake.service.generate = Answer({Finished()});
+  fake.service.generate = Replies({Finished()});
   EXPECT_EQ(Chat({"//etc is a folder"}), kOk);
   EXPECT_EQ(Last(0), "/etc is a folder");
 }
 
 TEST_F(UserTest, StatsAddUp) {
-  fake.service.generate = Answer({Started(), Delta("a"), Finished()});
+  fake.service.generate = Replies({Started(), Delta("a"), Finished()});
   EXPECT_EQ(Chat({"one", "two", "/stats"}), kOk);
   EXPECT_THAT(fake.err.str(),
               HasSubstr("2 answers, 22 tokens in 2.00 s (11.0 tokens/s)\n"
@@ -417,8 +412,7 @@ TEST_F(UserTest, AStoppedAnswerStaysAndTheChatGoesOn) {
     if (request.chat().messages_size() == 1) {
       return Endless(context, request, writer);
     }
-    writer->Write(Delta("end"));
-    return grpc::Status::OK;
+    return Replies({Delta("end"), Finished()})(context, request, writer);
   };
   Watcher watcher;
   watcher.on_write = [&](const std::string& written) {
@@ -437,7 +431,7 @@ TEST_F(UserTest, AStoppedAnswerStaysAndTheChatGoesOn) {
 
 TEST(ChatTest, APipeHasTwoCommandsOnly) {
   FakeServer fake;
-  fake.service.generate = Answer({Finished()});
+  fake.service.generate = Replies({Finished()});
   fake.in.str("/help\n");
   Options options;
   options.command = Command::kChat;

@@ -2,7 +2,6 @@
 
 #include <absl/strings/str_cat.h>
 
-#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -79,13 +78,6 @@ std::string Advice(const Failure& failure, const std::string& server) {
 
 bool HasDetails(const grpc::Status& status) {
   return !status.error_details().empty();
-}
-
-std::optional<std::chrono::milliseconds> RetryDelay(
-    const grpc::Status& status) {
-  const std::optional<double> seconds = ReadDetails(status).retry_after_seconds;
-  if (!seconds || !(*seconds >= 0 && *seconds < 1e6)) return std::nullopt;
-  return std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
 }
 
 std::string CodeName(grpc::StatusCode code) {

@@ -2,8 +2,6 @@
 
 #include <grpcpp/support/status.h>
 
-#include <chrono>
-#include <optional>
 #include <string>
 
 namespace apollo::client {
@@ -21,10 +19,6 @@ struct Failure {
 // Returns true if the details of a status show that a server of the cluster has
 // sent it.
 bool HasDetails(const grpc::Status& status);
-
-// Returns the time after which the server wants the call to be repeated, by the
-// details of its status; nullopt if they do not tell.
-std::optional<std::chrono::milliseconds> RetryDelay(const grpc::Status& status);
 
 // Returns the name of a canonical code, such as "INVALID_ARGUMENT".
 std::string CodeName(grpc::StatusCode code);

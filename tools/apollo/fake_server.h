@@ -6,9 +6,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/mutex.h"
@@ -307,6 +309,41 @@ inline v1::GenerateResponse Finished(int choice = 0) {
   finished.mutable_timings()->set_total_seconds(1.0);
   finished.set_choice(choice);
   return response;
+}
+
+// Writes the events of a stream as a router does: `started` first, unless it is
+// given, and with the numbers of tokens.
+class Events {
+ public:
+  explicit Events(FakeService::Writer* writer) : writer_(writer) {}
+
+  bool Write(v1::GenerateResponse event) {
+    if (!event.has_started() && !started_) writer_->Write(Started());
+    started_ = true;
+    if (event.has_delta()) {
+      std::uint32_t& next = next_[event.delta().choice()];
+      event.mutable_delta()->set_index(next);
+      next += static_cast<std::uint32_t>(event.delta().token_ids_size());
+    }
+    return writer_->Write(event);
+  }
+
+ private:
+  FakeService::Writer* const writer_;
+  bool started_ = false;
+  std::map<std::uint32_t, std::uint32_t> next_;  // By choice.
+};
+
+// Returns what answers each call with these events.
+inline FakeService::GenerateHandler Replies(
+    std::vector<v1::GenerateResponse> events) {
+  return [events = std::move(events)](grpc::ServerContext*,
+                                      const v1::GenerateRequest&,
+                                      FakeService::Writer* writer) {
+    Events stream(writer);
+    for (const v1::GenerateResponse& event : events) stream.Write(event);
+    return grpc::Status::OK;
+  };
 }
 
 }  // namespace apollo::client

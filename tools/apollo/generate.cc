@@ -2,11 +2,12 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
+#include <absl/time/time.h>
 
+#include <algorithm>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -17,7 +18,8 @@
 #include <vector>
 
 #include "clients/cpp/answer_record.h"
-#include "clients/cpp/sent_by_router.h"
+#include "clients/cpp/attempts.h"
+#include "clients/cpp/retry.h"
 #include "tools/apollo/render.h"
 #include "tools/apollo/request_id.h"
 #include "tools/apollo/utf8.h"
@@ -105,83 +107,48 @@ class Printer {
 
 using Deadline = std::optional<std::chrono::system_clock::time_point>;
 
-// The longest time that a user waits without being told why.
-constexpr std::chrono::seconds kLongestPause{10};
-
-// Returns the time that the server wants to pass before the call is repeated;
-// nullopt if it should not be.
-std::optional<std::chrono::milliseconds> PauseBeforeRetry(
-    const grpc::Status& status, const grpc::ClientContext& context) {
-  const bool cut = status.error_code() == grpc::StatusCode::CANCELLED &&
-                   !clients::SentByRouter(context);
-  if (status.error_code() != grpc::StatusCode::UNAVAILABLE && !cut) {
-    return std::nullopt;
-  }
-  std::chrono::milliseconds pause =
-      RetryDelay(status).value_or(std::chrono::milliseconds(0));
-  const auto& trailers = context.GetServerTrailingMetadata();
-  const auto it = trailers.find("grpc-retry-pushback-ms");
-  if (it != trailers.end()) {
-    std::int64_t milliseconds = 0;
-    // As gRPC does: what is no number forbids a retry.
-    if (!absl::SimpleAtoi(
-            absl::string_view(it->second.data(), it->second.size()),
-            &milliseconds) ||
-        milliseconds < 0) {
-      return std::nullopt;
-    }
-    pause = std::chrono::milliseconds(milliseconds);
-  }
-  if (pause > kLongestPause) return std::nullopt;
-  return pause;
-}
+// A server that wants more is not waited for: its error tells the user when to
+// try again.
+constexpr absl::Duration kLongestWait = absl::Seconds(10);
 
 using Router = v1::InferenceService::StubInterface;
 
 // An answer, over all streams that it takes.
 class Run {
  public:
-  // With `resume`, each stream continues the one before.
-  Run(Session& session, const v1::GenerateRequest& request, bool resume)
-      : session_(session), request_(request), printer_(session) {
-    if (resume) record_.emplace(request);
-  }
+  Run(Session& session, const v1::GenerateRequest& request)
+      : session_(session),
+        request_id_(request.request_id()),
+        printer_(session),
+        record_(request) {}
 
-  // Makes the call once. Returns the time before it may be repeated, if it may.
-  std::optional<std::chrono::milliseconds> Attempt(Router& router,
-                                                   const Deadline& deadline) {
+  // Makes the call once: it continues what is there. Returns whether it is to
+  // be made again.
+  clients::Retry Attempt(Router& router, const Deadline& deadline) {
     grpc::ClientContext context;
     if (deadline) context.set_deadline(*deadline);
     Interrupt::Scope scope(session_.interrupt, context);
     std::unique_ptr<grpc::ClientReaderInterface<v1::GenerateResponse>> reader =
-        router.Generate(&context, record_ ? record_->NextRequest() : request_);
+        router.Generate(&context, record_.NextRequest());
     brought_news_ = false;
     absl::Status wrong;
     v1::GenerateResponse response;
     while (reader->Read(&response)) {
-      const absl::StatusOr<bool> news =
-          record_ ? record_->Take(&response) : absl::StatusOr<bool>(true);
-      if (!news.ok()) {
-        wrong = news.status();
-        context.TryCancel();
-        continue;
-      }
-      if (*news) Take(response);
-      if (!session_.out) context.TryCancel();  // For example, a closed pipe.
+      if (!wrong.ok()) continue;
+      const absl::StatusOr<bool> news = record_.Take(&response);
+      if (news.ok() && *news) Take(response);
+      wrong.Update(news.status());
+      // Of the output, for example, a closed pipe.
+      if (!wrong.ok() || !session_.out) context.TryCancel();
     }
-    grpc::Status status = reader->Finish();
-    if (!wrong.ok()) {
-      status = grpc::Status(grpc::StatusCode::DATA_LOSS,
-                            std::string(wrong.message()));
-    }
-    answer_.failure = MakeFailure(status, context, request_.request_id());
-    if (brought_news_ && !record_) return std::nullopt;
-    if (!session_.out) return std::nullopt;  // Cancelled here.
-    return PauseBeforeRetry(status, context);
+    return Judge(reader->Finish(), wrong, context);
   }
 
   // Returns true if the last attempt brought events that are new.
   bool brought_news() const { return brought_news_; }
+  // Returns true if any attempt has.
+  bool begun() const { return begun_; }
+  bool complete() const { return record_.complete(); }
 
   // Ends the output.
   Answer Close() {
@@ -193,8 +160,27 @@ class Run {
   }
 
  private:
+  // Notes how an attempt has ended. `wrong`: why an event was no part of the
+  // answer.
+  clients::Retry Judge(grpc::Status status, const absl::Status& wrong,
+                       const grpc::ClientContext& context) {
+    clients::Retry retry;
+    if (record_.complete()) {
+      status = grpc::Status::OK;
+    } else if (!wrong.ok()) {
+      status = grpc::Status(grpc::StatusCode::DATA_LOSS,
+                            std::string(wrong.message()));
+      retry.wanted = true;
+    } else {
+      retry = clients::JudgeStream(context, &status);
+    }
+    answer_.failure = MakeFailure(status, context, request_id_);
+    if (!session_.out) return {};  // Cancelled here.
+    return retry;
+  }
+
   void Take(const v1::GenerateResponse& response) {
-    brought_news_ = true;
+    brought_news_ = begun_ = true;
     if (response.has_started()) answer_.started = response.started();
     if (response.has_delta() && response.delta().choice() == 0) {
       answer_.text += response.delta().text();
@@ -210,11 +196,12 @@ class Run {
   }
 
   Session& session_;
-  const v1::GenerateRequest& request_;
+  const std::string request_id_;
   Printer printer_;
-  std::optional<clients::AnswerRecord> record_;
+  clients::AnswerRecord record_;
   Answer answer_;
   bool brought_news_ = false;
+  bool begun_ = false;
 };
 
 }  // namespace
@@ -229,21 +216,27 @@ Answer Generate(Session& session, v1::GenerateRequest request) {
   std::vector<Router*> routers = {&session.service};
   routers.insert(routers.end(), session.other_services.begin(),
                  session.other_services.end());
-  Run run(session, request, /*resume=*/routers.size() > 1);
-  std::size_t failures = 0;  // In a row, without news.
-  for (std::size_t attempt = 0;; ++attempt) {
+  // A server that cannot be reached is told soon; what has begun is worth more.
+  const int before_start = static_cast<int>(routers.size()) + 1;
+  const int afterwards = std::max(clients::kMaxAttempts, before_start);
+  Run run(session, request);
+  clients::Attempts attempts({.routers = routers.size()});
+  for (;;) {
+    const clients::Retry retry =
+        run.Attempt(*routers[attempts.router()], deadline);
+    if (run.complete()) return run.Close();
+    if (run.brought_news()) attempts.Progressed();
     const auto pause =
-        run.Attempt(*routers[attempt % routers.size()], deadline);
-    failures = run.brought_news() ? 1 : failures + 1;
-    if (!pause || failures > routers.size() ||
-        (deadline && std::chrono::system_clock::now() + *pause >= *deadline)) {
+        attempts.Next(retry, run.begun() ? afterwards : before_start);
+    if (!pause || *pause > kLongestWait ||
+        (deadline && absl::Now() + *pause >= absl::FromChrono(*deadline))) {
       return run.Close();
     }
     if (session.options.verbose) {
-      session.err << "not available; trying again in " << pause->count()
-                  << " ms" << std::endl;
+      session.err << "not available; trying again in "
+                  << absl::ToInt64Milliseconds(*pause) << " ms" << std::endl;
     }
-    if (!session.interrupt.Pause(*pause)) {
+    if (!session.interrupt.Pause(absl::ToChronoMilliseconds(*pause))) {
       run.SetFailure(
           grpc::Status(grpc::StatusCode::CANCELLED, "cancelled by the user"));
       return run.Close();

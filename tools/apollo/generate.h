@@ -26,12 +26,14 @@ struct Answer {
 // written any more, cancels the call and returns CANCELLED. A request without
 // an id gets a new one.
 //
-// A call that ends with UNAVAILABLE before its first event is repeated once,
-// after the time that the server asks for, if that is at most 10 seconds and
-// within the time limit. So a worker or a connection that was lost while the
-// user read costs nothing but time. With several routers (--server a,b), one
-// that ends with UNAVAILABLE is continued at the next one, also after events
-// (clients/cpp/answer_record.h), until all have failed in a row.
+// What is repeated, and after which time, is what the client classes repeat
+// (clients/cpp/retry.h, attempts.h), but for a server that wants more than 10
+// seconds: that is a failure. Until its first event, a call is made at most
+// once more than there are routers (--server a,b). From then on the answer is
+// continued, on the next router or on the same one if there is no other, until
+// kMaxAttempts (or that number, if it is higher) in a row have brought nothing.
+// All of it is within the time limit. An answer whose choices have finished is
+// whole, and the call has succeeded, whatever it ends with after that.
 Answer Generate(Session& session, v1::GenerateRequest request);
 
 }  // namespace apollo::client

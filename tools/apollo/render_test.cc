@@ -277,13 +277,6 @@ TEST(ErrorsTest, AdviceFitsTheCode) {
   EXPECT_EQ(text(grpc::StatusCode::INTERNAL), "error: INTERNAL: m\n");
 }
 
-TEST(ErrorsTest, RetryDelays) {
-  using std::chrono::milliseconds;
-  EXPECT_EQ(RetryDelay(Unavailable("m", 250)), milliseconds(250));
-  EXPECT_EQ(RetryDelay(grpc::Status(grpc::StatusCode::UNAVAILABLE, "m")),
-            std::nullopt);
-}
-
 TEST(ErrorsTest, UnreadableDetailsAreLeftOut) {
   const grpc::Status status(grpc::StatusCode::INTERNAL, "broken", "\xff\xff");
   EXPECT_EQ(ErrorText({.status = status}, "h:1"), "error: INTERNAL: broken\n");

@@ -1,11 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
+#include "clients/cpp/attempts.h"
 #include "tools/apollo/channel.h"
 #include "tools/apollo/fake_server.h"
 #include "tools/apollo/generate.h"
@@ -15,6 +19,7 @@ namespace apollo::client {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 Options Ask(const std::string& text) {
   Options options;
@@ -24,20 +29,29 @@ Options Ask(const std::string& text) {
   return options;
 }
 
-// Fails with the status, and the trailer, for the first `failures` calls.
+// Trailers of a failure; empty: without.
+struct Trailers {
+  std::string pushback;
+  std::string request_id;
+};
+
+// Fails with the status for the first `failures` calls.
 FakeService::GenerateHandler FailFirst(int failures, grpc::Status status,
-                                       std::string pushback = "") {
+                                       Trailers trailers = {}) {
   auto calls = std::make_shared<std::atomic<int>>(0);
-  return [=](grpc::ServerContext* context, const v1::GenerateRequest&,
+  return [=](grpc::ServerContext* context, const v1::GenerateRequest& request,
              FakeService::Writer* writer) {
     if (calls->fetch_add(1) < failures) {
-      if (!pushback.empty()) {
-        context->AddTrailingMetadata("grpc-retry-pushback-ms", pushback);
+      if (!trailers.pushback.empty()) {
+        context->AddTrailingMetadata("grpc-retry-pushback-ms",
+                                     trailers.pushback);
+      }
+      if (!trailers.request_id.empty()) {
+        context->AddTrailingMetadata("x-request-id", trailers.request_id);
       }
       return status;
     }
-    writer->Write(Delta("fine"));
-    return grpc::Status::OK;
+    return Replies({Delta("fine"), Finished()})(context, request, writer);
   };
 }
 
@@ -46,7 +60,7 @@ TEST(RetryTest, OneLossBeforeTheAnswerIsNotSeen) {
   fake.service.generate = FailFirst(1, Unavailable("worker lost", 1));
   EXPECT_EQ(fake.Run(Ask("?")), kOk);
   EXPECT_EQ(fake.out.str(), "fine\n");
-  EXPECT_EQ(fake.err.str(), "");
+  EXPECT_THAT(fake.err.str(), Not(HasSubstr("error")));
   const auto requests = fake.service.generate_requests();
   ASSERT_EQ(requests.size(), 2u);
   // One name in the logs.
@@ -65,63 +79,139 @@ TEST(RetryTest, TwoLossesAreReported) {
   EXPECT_THAT(fake.err.str(), HasSubstr(requests[0].request_id()));
 }
 
-TEST(RetryTest, OnlyWhatTheServerWantsIsRepeated) {
-  const std::vector<std::pair<grpc::Status, std::string>> wanted = {
-      {grpc::Status(grpc::StatusCode::INTERNAL, "m"), ""},
-      {grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "m"), "1"},
-      {Unavailable("m", 1), "-1"},
-      {Unavailable("m", 1), "soon"},
-      {Unavailable("m", 1), "10001"}};
-  for (const auto& [status, pushback] : wanted) {
+TEST(RetryTest, OnlyWhatTheClientClassesRepeatIsRepeated) {
+  using grpc::StatusCode;
+  struct Case {
+    grpc::Status status;
+    Trailers trailers;
+  };
+  for (const Case& unwanted : std::vector<Case>{
+           {{StatusCode::INVALID_ARGUMENT, "m"}, {.pushback = "0"}},
+           {{StatusCode::INTERNAL, "m"}, {.pushback = "0", .request_id = "r"}},
+           {{StatusCode::RESOURCE_EXHAUSTED, "m"}, {}},
+           {Unavailable("m", 1), {.pushback = "-1"}},
+           {Unavailable("m", 1), {.pushback = "soon"}},
+           // More time than a user would wait.
+           {Unavailable("m", 1), {.pushback = "10001"}}}) {
     FakeServer fake;
-    fake.service.generate = FailFirst(9, status, pushback);
+    fake.service.generate = FailFirst(9, unwanted.status, unwanted.trailers);
     EXPECT_EQ(fake.Run(Ask("?")), kFailed);
-    EXPECT_EQ(fake.service.generate_requests().size(), 1u) << pushback;
+    EXPECT_EQ(fake.service.generate_requests().size(), 1u)
+        << unwanted.status.error_code() << unwanted.trailers.pushback;
+  }
+  for (const StatusCode code :
+       {StatusCode::UNAVAILABLE, StatusCode::RESOURCE_EXHAUSTED,
+        StatusCode::CANCELLED, StatusCode::INTERNAL, StatusCode::UNKNOWN}) {
+    FakeServer fake;
+    fake.service.generate = FailFirst(1, {code, "m"}, {.pushback = "0"});
+    EXPECT_EQ(fake.Run(Ask("?")), kOk) << code;
   }
 }
 
 TEST(RetryTest, TheTrailerPrecedesTheDetails) {
   FakeServer fake;
   // The details ask for more time than a user would wait.
-  fake.service.generate = FailFirst(1, Unavailable("m", 999), "0");
+  fake.service.generate =
+      FailFirst(1, Unavailable("m", 999), {.pushback = "0"});
   EXPECT_EQ(fake.Run(Ask("?")), kOk);
-}
-
-TEST(RetryTest, NothingIsRepeatedAfterAnEvent) {
-  FakeServer fake;
-  fake.service.generate = [](grpc::ServerContext*, const v1::GenerateRequest&,
-                             FakeService::Writer* writer) {
-    writer->Write(Started());
-    return Unavailable("worker lost", 1);
-  };
-  EXPECT_EQ(fake.Run(Ask("?")), kFailed);
-  EXPECT_EQ(fake.service.generate_requests().size(), 1u);
 }
 
 v1::GenerateResponse DeltaAt(std::uint32_t index, const std::string& text) {
   v1::GenerateResponse response = Delta(text);
   response.mutable_delta()->set_index(index);
-  response.mutable_delta()->clear_token_ids();
-  response.mutable_delta()->add_token_ids(7);
   return response;
+}
+
+// Plays one script for each call; the last one repeats.
+FakeService::GenerateHandler InTurn(
+    std::vector<std::vector<v1::GenerateResponse>> scripts,
+    std::vector<grpc::Status> ends) {
+  auto calls = std::make_shared<std::atomic<std::size_t>>(0);
+  return [=](grpc::ServerContext*, const v1::GenerateRequest&,
+             FakeService::Writer* writer) {
+    const std::size_t call = std::min(calls->fetch_add(1), scripts.size() - 1);
+    for (const v1::GenerateResponse& event : scripts[call]) {
+      writer->Write(event);
+    }
+    return ends[call];
+  };
+}
+
+// Behind one address there may be several routers, or one that comes back.
+TEST(RetryTest, AnAnswerIsContinuedAtTheSameAddress) {
+  FakeServer fake;
+  fake.service.generate =
+      InTurn({{Started(), DeltaAt(0, "one ")},
+              {},
+              {},
+              {Started(), DeltaAt(1, "two"), Finished()}},
+             {Unavailable("the router stops", 1), Unavailable("it starts", 1),
+              Unavailable("it starts", 1), grpc::Status::OK});
+  EXPECT_EQ(fake.Run(Ask("?")), kOk);
+  EXPECT_EQ(fake.out.str(), "one two\n");
+  EXPECT_THAT(fake.err.str(), Not(HasSubstr("error")));
+  const auto requests = fake.service.generate_requests();
+  ASSERT_EQ(requests.size(), 4u);
+  EXPECT_FALSE(requests[0].has_resume());
+  for (const std::size_t again : {1u, 2u, 3u}) {
+    EXPECT_EQ(requests[again].request_id(), requests[0].request_id());
+    ASSERT_EQ(requests[again].resume().choices_size(), 1);
+    EXPECT_EQ(requests[again].resume().choices(0).token_ids_size(), 1);
+  }
+}
+
+TEST(RetryTest, AnAnswerThatHasBegunIsNotContinuedForever) {
+  FakeServer fake;
+  fake.service.generate = InTurn(
+      {{Started(), DeltaAt(0, "one ")}, {}},
+      {Unavailable("the router stops", 1), Unavailable("it is gone", 1)});
+  EXPECT_EQ(fake.Run(Ask("?")), kFailed);
+  EXPECT_EQ(fake.out.str(), "one \n");
+  EXPECT_THAT(fake.err.str(), HasSubstr("error: UNAVAILABLE: it is gone\n"));
+  // The first one brought events.
+  EXPECT_EQ(fake.service.generate_requests().size(),
+            static_cast<std::size_t>(clients::kMaxAttempts));
+}
+
+// A router that stops closes the connection behind its last event.
+TEST(RetryTest, AnAnswerIsWholeOnceItsChoicesHaveFinished) {
+  using grpc::StatusCode;
+  for (const StatusCode code :
+       {StatusCode::UNAVAILABLE, StatusCode::CANCELLED, StatusCode::INTERNAL}) {
+    FakeServer fake;
+    fake.service.generate = InTurn({{Started(), DeltaAt(0, "one"), Finished()}},
+                                   {{code, "Broken pipe"}});
+    EXPECT_EQ(fake.Run(Ask("?")), kOk) << code;
+    EXPECT_EQ(fake.out.str(), "one\n");
+    EXPECT_THAT(fake.err.str(), Not(HasSubstr("Broken pipe")));
+    EXPECT_EQ(fake.service.generate_requests().size(), 1u);
+  }
+}
+
+TEST(RetryTest, AFragmentIsNoAnswer) {
+  const std::vector<std::vector<v1::GenerateResponse>> fragments = {
+      {Started(), DeltaAt(0, "one ")},
+      {Started(), DeltaAt(0, "one "), DeltaAt(7, "gap"), Finished()}};
+  for (const std::vector<v1::GenerateResponse>& fragment : fragments) {
+    FakeServer fake;
+    OtherRouter other;
+    fake.other_services = {other.stub.get()};
+    fake.service.generate = InTurn({fragment}, {grpc::Status::OK});
+    other.service.generate = InTurn(
+        {{Started(), DeltaAt(1, "two"), Finished()}}, {grpc::Status::OK});
+    EXPECT_EQ(fake.Run(Ask("?")), kOk);
+    EXPECT_EQ(fake.out.str(), "one two\n");
+  }
 }
 
 TEST(RetryTest, AnotherRouterContinuesAnAnswer) {
   FakeServer fake;
   OtherRouter other;
   fake.other_services = {other.stub.get()};
-  fake.service.generate = [](grpc::ServerContext*, const v1::GenerateRequest&,
-                             FakeService::Writer* writer) {
-    writer->Write(Started());
-    writer->Write(DeltaAt(0, "one "));
-    return Unavailable("the router stops", 0);
-  };
-  other.service.generate = [](grpc::ServerContext*, const v1::GenerateRequest&,
-                              FakeService::Writer* writer) {
-    writer->Write(Started());
-    writer->Write(DeltaAt(1, "two"));
-    return grpc::Status::OK;
-  };
+  fake.service.generate = InTurn({{Started(), DeltaAt(0, "one ")}},
+                                 {Unavailable("the router stops", 0)});
+  other.service.generate =
+      InTurn({{Started(), DeltaAt(1, "two"), Finished()}}, {grpc::Status::OK});
   EXPECT_EQ(fake.Run(Ask("?")), kOk);
   EXPECT_EQ(fake.out.str(), "one two\n");
   const auto requests = other.service.generate_requests();
@@ -145,7 +235,8 @@ TEST(RetryTest, AnAnswerEndsOnceAllRoutersHaveFailed) {
 
 TEST(RetryTest, AnInterruptEndsThePause) {
   FakeServer fake;
-  fake.service.generate = FailFirst(9, Unavailable("worker lost", 1), "9000");
+  fake.service.generate =
+      FailFirst(9, Unavailable("worker lost", 1), {.pushback = "9000"});
   // Called while there is a call or a pause.
   std::thread user([&] {
     while (fake.service.generate_requests().empty()) std::this_thread::yield();
@@ -170,7 +261,8 @@ TEST(RetryTest, AnInterruptThatIsTooLateForTheCallEndsThePause) {
 
 TEST(RetryTest, ThePauseKeepsTheTimeLimit) {
   FakeServer fake;
-  fake.service.generate = FailFirst(9, Unavailable("worker lost", 999), "9000");
+  fake.service.generate =
+      FailFirst(9, Unavailable("worker lost", 999), {.pushback = "9000"});
   Options options = Ask("?");
   options.timeout = 8;  // Shorter than the pause.
   EXPECT_EQ(fake.Run(options), kFailed);
