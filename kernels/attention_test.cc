@@ -158,6 +158,47 @@ TEST(AttentionTest, APromptsRowsAreWhatEachIsAloneAndInTheReference) {
   }
 }
 
+TEST(AttentionTest, LongPromptsRowsAreWhatEachIsAloneAndInTheReference) {
+  // Positions beyond several chunks of values, and tiles across their ends;
+  // scores so far apart that some weights are denormal or zero.
+  constexpr int kCount = 300;
+  for (const AttentionShape shape : {AttentionShape{9, 3, 64, CacheType::kF16},
+                                     {7, 1, 40, CacheType::kBf16},
+                                     {4, 2, 24}}) {
+    const int size = shape.heads * shape.head_size;
+    const Sequence sequence(shape, kCount, 1);
+    std::vector<AttentionRow> rows;
+    for (const int first : {61, 125, 187, 253, kCount - 7}) {
+      for (int p = first; p < first + 7; ++p) {
+        rows.push_back({sequence.keys.data(), sequence.values.data(), p});
+      }
+    }
+    std::mt19937 random(3);
+    std::normal_distribution<float> normal;
+    std::vector<float> q(rows.size() * size);
+    for (float& x : q) x = 30 * normal(random);
+    ForEachTarget([&] {
+      ThreadPool pool(2);
+      std::vector<float> out(rows.size() * size, NAN), alone(size);
+      Attention(shape, rows, q.data(), size, out.data(), size, pool);
+      std::vector<float> expected(size);
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        Attention(shape, {&rows[r], 1}, &q[r * size], size, alone.data(), size,
+                  pool);
+        reference::Attention(&q[r * size], sequence.plain_keys.data(),
+                             sequence.plain_values.data(), rows[r].position + 1,
+                             shape.heads, shape.kv_heads, shape.head_size,
+                             expected.data());
+        for (int i = 0; i < size; ++i) {
+          ASSERT_EQ(alone[i], out[r * size + i]) << r << " " << i;
+          // Scores of about 100 have errors of 2e-5, and so have the weights.
+          ASSERT_NEAR(alone[i], expected[i], 5e-4) << r << " " << i;
+        }
+      }
+    });
+  }
+}
+
 TEST(AttentionTest, Bf16IsRoundedToNearestEven) {
   const AttentionShape shape = {1, 1, 1, CacheType::kBf16};
   const auto stored = [&shape](std::uint32_t bits) {
