@@ -51,6 +51,9 @@ class ContextTest(FolderTest):
         result = context.failure(outcome)
         self.assertEqual((result.status, result.note), (FAILED, "exit code 3: b"))
 
+    def test_limits_grow_with_the_time_of_the_whole(self):
+        self.assertEqual([self.context(seconds).limit(40) for seconds in (100, 350, 700)], [40, 40, 80])
+
     def test_a_program_that_does_not_end_is_stopped_with_all_it_started(self):
         fifo = self.folder / "fifo"
         os.mkfifo(fifo)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from parts import machine, programs, report, sanitizer, speed  # noqa: E402
-from parts.context import NOT_RUN, Context, Result  # noqa: E402
+from parts.context import NOT_RUN, USUAL_SECONDS, Context, Result  # noqa: E402
 
 SHORTEST = 5  # A part is not begun with less time left.
 
@@ -71,7 +71,7 @@ def parse(arguments):
     parser.add_argument("--out", metavar="DIR")
     parser.add_argument("--device", type=device, default="cuda:0")
     parser.add_argument("--parts", metavar="NAME,...")
-    parser.add_argument("--seconds", type=float, default=350)
+    parser.add_argument("--seconds", type=float, default=USUAL_SECONDS)
     return parser.parse_args(arguments)
 
 

@@ -11,7 +11,8 @@
 #   --device           default cuda:0; cpu tests this script without a GPU, with
 #                      those parts that do not need one
 #   --parts            only these parts; "list" prints their names
-#   --seconds          time limit of the whole; default 350
+#   --seconds          time limit of the whole; default 350. Beyond that the limits
+#                      of the parts grow with it, for slow machines
 # Without a GPU prints "SKIPPED: no GPU" and succeeds; REQUIRE_GPU=1 makes it fail.
 # The exit code is 0 only if no part failed, and 2 for wrong usage.
 set -uo pipefail

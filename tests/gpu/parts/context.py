@@ -48,8 +48,12 @@ def _show_only(device):
     return {"CUDA_VISIBLE_DEVICES": names[0] if names else ""}
 
 
+USUAL_SECONDS = 350  # Of the whole; the limits of the parts are made for it.
+
+
 class Context:
-    """root: the unpacked bundle. folder: where logs and temporary files go.
+    """root: the unpacked bundle. folder: where logs and temporary files go. `seconds`: for the whole. If they are more
+    than usual, as on a slow machine, the limits of the parts grow with them.
 
     `device` is as programs see it: "cpu", or "cuda:0" for each "cuda:N".
     """
@@ -58,6 +62,7 @@ class Context:
         self.root, self.folder, self.manifest = root, folder, manifest
         self.device, self._shown = "cpu" if device == "cpu" else "cuda:0", _show_only(device)
         self.end = time.monotonic() + seconds
+        self._patience = max(1.0, seconds / USUAL_SECONDS)
         self.libraries = []  # Folders with CUDA's libraries.
         self.figures = {}  # Of the parts that have run.
         os.makedirs(os.path.join(folder, "logs"), exist_ok=True)
@@ -82,9 +87,14 @@ class Context:
                 "TEST_TMPDIR": self.folder, "TMPDIR": self.folder, **self._shown,
                 **({"LD_LIBRARY_PATH": ":".join(paths)} if paths else {}), **more}
 
+    def limit(self, seconds):
+        """Returns the limit here of what takes at most that long in a usual run."""
+        return seconds * self._patience
+
     def run(self, name, argv, limit, **environment):
-        """Runs a program in the bundle's root, with all that it starts, for at most `limit` seconds. Keeps its log."""
-        limit = min(limit, self.left)
+        """Runs a program in the bundle's root, with all that it starts, for at most `limit` seconds, of a usual run. Keeps its
+        log."""
+        limit = min(self.limit(limit), self.left)
         begin = time.monotonic()
         path = os.path.join(self.folder, "logs", name + ".log")
         with open(path, "wb") as log:
