@@ -37,6 +37,19 @@ HWY_INLINE void Prefetch(const std::uint8_t* block, int bytes) {
   }
 }
 
+// Returns a + b. gcc would rearrange a chain of sums into a tree, whose many
+// numbers do not fit into the registers.
+HWY_INLINE __m256i AddInOrder32(__m256i a, __m256i b) {
+  __m256i sum = _mm256_add_epi32(a, b);
+  asm("" : "+x"(sum));
+  return sum;
+}
+HWY_INLINE __m256i AddInOrder16(__m256i a, __m256i b) {
+  __m256i sum = _mm256_add_epi16(a, b);
+  asm("" : "+x"(sum));
+  return sum;
+}
+
 HWY_INLINE __m256i Quad(const std::int8_t* x) {
   std::int32_t quad;
   std::memcpy(&quad, x, sizeof(quad));
@@ -69,7 +82,7 @@ HWY_INLINE void DotsInt8(const std::uint8_t* block, const std::int8_t* x,
         const __m256i signed_x =
             _mm256_sign_epi8(Quad(x + r * kGroup + v * 4), w);
         const __m256i pairs = _mm256_maddubs_epi16(size, signed_x);
-        dot[r][p] = _mm256_add_epi32(dot[r][p], _mm256_madd_epi16(pairs, ones));
+        dot[r][p] = AddInOrder32(dot[r][p], _mm256_madd_epi16(pairs, ones));
       }
     }
   }
@@ -96,9 +109,9 @@ HWY_INLINE void DotsInt4(const std::uint8_t* block, const std::int8_t* x,
       for (int r = 0; r < R; ++r) {
         const std::int8_t* row = x + r * kGroup + v * 4;
         dot[r][p] =
-            _mm256_add_epi16(dot[r][p], _mm256_maddubs_epi16(w0, Quad(row)));
-        dot[r][p] = _mm256_add_epi16(dot[r][p],
-                                     _mm256_maddubs_epi16(w1, Quad(row + 16)));
+            AddInOrder16(dot[r][p], _mm256_maddubs_epi16(w0, Quad(row)));
+        dot[r][p] =
+            AddInOrder16(dot[r][p], _mm256_maddubs_epi16(w1, Quad(row + 16)));
       }
     }
   }
