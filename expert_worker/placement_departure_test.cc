@@ -55,7 +55,7 @@ class PlannedDepartureTest : public PlacementControlTest {
   absl::Duration UntilLoad(const std::vector<PlacementPeer>& peers,
                            absl::Duration most) {
     const absl::Duration begin = clock_.now;
-    for (; clock_.now <= begin + most; clock_.now += absl::Milliseconds(250)) {
+    for (; clock_.now <= begin + most; clock_.now += absl::Seconds(1)) {
       DecideAmong(peers);
       if (!loads_.empty()) break;
     }
@@ -118,9 +118,11 @@ TEST_F(PlannedDepartureTest, ALossMeanwhileIsALoss) {
   PlacementPeer lost = stops_;
   lost.name = "w3";
   lost.resident = {6};
-  peer_.resident.everywhere.erase(6);
   Begin(/*room=*/0);
+  peer_.resident.everywhere.erase(6);
+  clock_.now += absl::Seconds(1);
   DecideAmong({peer_, stops_, lost});
+  ASSERT_TRUE(loads_.empty());
   Stop();
   EXPECT_EQ(UntilLoad({peer_}, absl::Minutes(10)),
             PlacementRules().takes_over_after);
