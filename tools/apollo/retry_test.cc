@@ -31,8 +31,8 @@ Options Ask(const std::string& text) {
 
 // Trailers of a failure; empty: without.
 struct Trailers {
-  std::string pushback;
-  std::string request_id;
+  std::string pushback = {};
+  std::string request_id = {};
 };
 
 // Fails with the status for the first `failures` calls.
