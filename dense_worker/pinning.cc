@@ -3,18 +3,24 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <tuple>
 
 namespace apollo {
 namespace {
 
-// Returns the load above which a worker is overloaded.
+// Returns the load that a worker has more than it saves.
+std::int64_t NetLoad(const PinningCandidate& candidate) {
+  return candidate.load - candidate.held;
+}
+
+// Returns the net load above which a worker is overloaded.
 double SpillLimit(std::span<const PinningCandidate> candidates) {
   double sum = 0;
   int workers = 0;
   for (const PinningCandidate& candidate : candidates) {
     if (candidate.busy) continue;
-    sum += static_cast<double>(candidate.load);
+    sum += static_cast<double>(std::max(NetLoad(candidate), std::int64_t{0}));
     ++workers;
   }
   const double mean = workers == 0 ? 0 : sum / workers;
@@ -36,7 +42,7 @@ std::optional<std::size_t> ChoosePinned(
     std::span<const PinningCandidate> candidates, std::int64_t rows) {
   const double limit = SpillLimit(candidates);
   const auto order = [&](const PinningCandidate& c) {  // The largest is best.
-    const std::int64_t load = c.load - c.held;
+    const std::int64_t load = NetLoad(c);
     const bool overloaded =
         pinning == Pinning::kPrefer && static_cast<double>(load) > limit;
     const bool holds = pinning == Pinning::kPrefer && 2 * c.held > rows;

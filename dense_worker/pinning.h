@@ -44,8 +44,10 @@ struct PinningCandidate {
 // With kPrefer, a worker is overloaded if its load without the rows that it
 // holds of the sequence exceeds
 //
-//   kSpillRatio * mean load of the workers that are not busy + kSpillFloor.
+//   kSpillRatio * mean load of the workers that are not busy + kSpillFloor,
 //
+// where the load of each counts without the rows that it holds, and is at least
+// 0.
 // Elsewhere these rows would be computed before the first token, as those of
 // the load are here.
 //

@@ -130,6 +130,24 @@ TEST(PinningTest, RowsThatAWorkerHoldsCountAgainstItsLoad) {
   }
 }
 
+TEST(PinningTest, AHolderWithMoreToDoThanToDoAgainIsLeft) {
+  // What is held must not raise the limit of the worker that holds it: the
+  // first token would come after 2,010 rows there, and after 1,010 elsewhere.
+  std::vector<PinningCandidate> two(2);
+  two[0] = {.load = 2000, .held = 1000, .tie_break = 2};
+  two[1] = {.load = 0, .tie_break = 1};
+  for (const Pinning pinning : {Pinning::kPrefer, Pinning::kNone}) {
+    EXPECT_EQ(ChoosePinned(pinning, false, two, 1010), 1u);
+  }
+  two[0].load = 1000;
+  EXPECT_EQ(ChoosePinned(Pinning::kPrefer, false, two, 1010), 0u);
+  // One without load does not make the others overloaded.
+  std::vector<PinningCandidate> three(3);
+  three[0] = {.load = 0, .held = 1000};
+  three[1] = {.resident_layers = 2, .load = 3};
+  EXPECT_EQ(ChoosePinned(Pinning::kPrefer, true, three, 4000), 1u);
+}
+
 TEST(PinningTest, OneThatHoldsMostOfASequencePrecedesTheFamily) {
   std::vector<PinningCandidate> two(2);
   two[0] = {.held = 48, .tie_break = 1};

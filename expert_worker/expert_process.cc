@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "link/limits.h"
 #include "serving/tls.h"
 #include "serving/tls_flags.h"
 #include "worker/worker_proof.h"
@@ -80,7 +81,8 @@ absl::Status ExpertProcess::StartRole(const Options& options) {
   return absl::OkStatus();
 }
 
-absl::Status ExpertProcess::Serve(const ServerOptions& options) {
+absl::Status ExpertProcess::Serve(ServerOptions options) {
+  options.max_message_bytes = kMaxLinkMessageBytes;
   std::vector<std::shared_ptr<prometheus::Collectable>> metrics = {
       frame_->registry(), role_->metrics(), links_->metrics(),
       links_->link_metrics()};

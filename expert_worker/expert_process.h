@@ -53,7 +53,7 @@ class ExpertProcess {
  private:
   explicit ExpertProcess(std::unique_ptr<ProcessFrame> frame);
   absl::Status StartRole(const Options& options);
-  absl::Status Serve(const ServerOptions& options);
+  absl::Status Serve(ServerOptions options);
   // Waits until the worker may stop, or gave_up() is true; null: never. Returns
   // true if no sequence is left. Any thread, several at once.
   bool Drain(const DrainOptions& options, const std::function<bool()>& gave_up);

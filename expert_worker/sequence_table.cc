@@ -43,13 +43,14 @@ int SequenceTable::HeldTokens(const SequenceKey& key) const {
 
 int SequenceTable::AvailableWithout(
     std::span<const Sequence* const> ended) const {
-  std::map<BlockId, int> given;  // References that they would release.
-  for (const Sequence* sequence : ended) {
-    for (const BlockId block : sequence->blocks) ++given[block];
-  }
+  // References that they would release, by block. Not a map: this is asked for
+  // each waiting row, whenever the next piece of work is chosen.
+  std::vector<int> given(blocks_.total());
   int available = blocks_.available();
-  for (const auto& [block, references] : given) {
-    available += references == blocks_.references(block);
+  for (const Sequence* sequence : ended) {
+    for (const BlockId block : sequence->blocks) {
+      available += ++given[block] == blocks_.references(block);
+    }
   }
   return available;
 }

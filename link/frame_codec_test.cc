@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/rows_testing.h"
+#include "link/limits.h"
 
 namespace apollo {
 namespace {
@@ -123,6 +124,23 @@ TEST(FrameCodecTest, DevicePayloadsThatNoStageTakesAreRefused) {
   EXPECT_EQ(CodeOf(EncodeFrame({DevicePayload{1, 0, 2, 64, RowType::kF16}, {}},
                                0)[0]),
             absl::StatusCode::kInvalidArgument);
+}
+
+TEST(FrameCodecTest, AStepOfLongHeldBeginningsFitsIntoAMessage) {
+  StageStep step;
+  for (std::uint64_t i = 0; i < 64; ++i) {  // The default --max_running.
+    SequenceRows& rows = step.sequences.emplace_back();
+    rows.sequence = i;
+    rows.first_position = 131072 - 16;
+    rows.tokens.resize(8);
+    rows.start.emplace();
+    rows.block_hashes.resize(131072 / 16);
+  }
+  const auto messages = EncodeFrame(
+      {step, Rows::FromVector(std::vector<float>(kMaxPieceBytes, 1.f), 1)}, 0);
+  for (const Message& message : messages) {
+    EXPECT_LE(message.ByteSizeLong(), std::size_t{kMaxLinkMessageBytes});
+  }
 }
 
 TEST(FrameCodecTest, HashesOfBlocksAreWhole) {
