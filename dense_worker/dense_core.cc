@@ -272,15 +272,23 @@ absl::StatusOr<LinkId> DenseCore::Place(SequenceId id,
   return worker;
 }
 
-absl::Status DenseCore::CheckWaitOf(const GenerationRequest& request) const {
+absl::Status DenseCore::CheckWaitOf(const GenerationRequest& request) {
+  // Those that waited may have been cancelled, without a step since then.
+  if (!scheduler_.AnyWaits()) full_with_.reset();
   // An answer that was begun elsewhere has been admitted before.
-  if (!lacks_room_ || request.answer_tokens > 0) return absl::OkStatus();
-  const auto& [below, equal, above] = scheduler_.waiting_by_sign();
-  int ahead = above;
-  if (request.priority <= 0) ahead += equal;
-  if (request.priority < 0) ahead += below;
-  return CheckWait(options_.max_waiting_per_running, scheduler_.running(),
-                   ahead);
+  if (!full_with_ || request.answer_tokens > 0) return absl::OkStatus();
+  // Many may have ended at the same time, so that few run for a moment.
+  return CheckWait(options_.max_waiting_per_running,
+                   std::max(*full_with_, scheduler_.running()),
+                   scheduler_.WaitingFrom(request.priority));
+}
+
+void DenseCore::NoteRoom() {
+  if (scheduler_.LacksRoom()) {
+    full_with_ = scheduler_.running();
+  } else if (!scheduler_.AnyWaits()) {
+    full_with_.reset();
+  }
 }
 
 void DenseCore::FinishLate(absl::Duration now) {
@@ -517,8 +525,7 @@ void DenseCore::Advance() {
   const Scheduler::ReplayRooms rooms = ReplayRooms();
   if (!scheduler_.HasWork(rooms)) return;
   Scheduler::Step step = scheduler_.NextStep(rooms);
-  lacks_room_ =
-      scheduler_.waiting() > 0 && (lacks_room_ || scheduler_.LacksRoom());
+  NoteRoom();
   for (const SequenceId id : step.preempted) Preempt(sequences_.at(id));
   for (const Scheduler::Admission& admission : step.admitted) Begin(admission);
   CountSequences();

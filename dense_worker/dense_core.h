@@ -154,7 +154,9 @@ class DenseCore {
   absl::StatusOr<LinkId> Place(SequenceId id, const GenerationRequest& request,
                                std::optional<BlockHashes>& hashes);
   // Returns RESOURCE_EXHAUSTED if a new sequence would wait for too long.
-  absl::Status CheckWaitOf(const GenerationRequest& request) const;
+  absl::Status CheckWaitOf(const GenerationRequest& request);
+  // Notes after NextStep whether there was room for those that wait.
+  void NoteRoom();
   // Returns what a sequence that has begun, or waits, needs of a worker.
   ExpertWorkers::Wanted WantedFor(DenseSequence& sequence) const;
 
@@ -281,8 +283,9 @@ class DenseCore {
   std::uint64_t steps_computed_ = 0;
   QueueDelay queue_delay_;
   // The waiting sequences wait for others to end: since a step had no room for
-  // the best of them, until none waits.
-  bool lacks_room_ = false;
+  // the best of them, until none waits. The number that ran when a step last
+  // had none.
+  std::optional<int> full_with_;
   std::map<SequenceId, DenseSequence> sequences_;
   std::map<LinkId, absl::Duration> silent_;  // Since when, by worker.
   MoveLog moves_;

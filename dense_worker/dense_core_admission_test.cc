@@ -120,7 +120,7 @@ TEST_F(DenseCoreWaitTest, WhoWouldWaitForTooLongIsRefusedAtOnce) {
   Fill();
   const auto refused = Add(Request(9, 8));
   EXPECT_EQ(refused->code(), StatusCode::kResourceExhausted);
-  EXPECT_TRUE(refused->Says("16 requests are waiting for room while 4 run"))
+  EXPECT_TRUE(refused->Says("16 requests are waiting for the room of 4"))
       << refused->status;
   EXPECT_TRUE(RetryHintOf(refused->status));
   // One less waits.
@@ -159,6 +159,9 @@ TEST_F(DenseCoreWaitTest, LowerPrioritiesRefuseNobody) {
     EXPECT_FALSE(Add(urgent)->finished) << i;
   }
   EXPECT_EQ(Add(urgent)->code(), StatusCode::kResourceExhausted);
+  // So do those of priority 1.
+  urgent.priority = 2;
+  EXPECT_FALSE(Add(urgent)->finished);
   GenerationRequest patient = Request(9, 8);
   patient.priority = -1;
   EXPECT_EQ(Add(patient)->code(), StatusCode::kResourceExhausted);
@@ -182,6 +185,44 @@ TEST_F(DenseCoreWaitTest, OnceNobodyWaitsABurstIsTakenAgain) {
   for (int i = 0; i < 2 * kLeastWaiting; ++i) {
     EXPECT_FALSE(Add(Request(9, 8))->finished) << i;
   }
+}
+
+// Although there was no step in which nobody waited.
+TEST_F(DenseCoreWaitTest, OnceAllAreCancelledABurstIsTakenAtOnce) {
+  Fill();
+  for (SequenceId id = 1; id <= id_; ++id) core_->Cancel(id);
+  for (int i = 0; i < 2 * kLeastWaiting; ++i) {
+    EXPECT_FALSE(Add(Request(9, 8))->finished) << i;
+  }
+}
+
+// A sequence that waits for its client does not wait for room.
+TEST_F(DenseCoreWaitTest, WhoIsPausedKeepsNobodyOut) {
+  Fill();
+  core_->SetPaused(5, true);
+  for (SequenceId id = 1; id <= id_; ++id) {
+    if (id != 5) core_->Cancel(id);
+  }
+  for (int i = 0; i < 2 * kLeastWaiting; ++i) {
+    EXPECT_FALSE(Add(Request(9, 8))->finished) << i;
+  }
+}
+
+// Their places are filled in several steps.
+TEST_F(DenseCoreWaitTest, TheBoundStaysWhenManyEndAtTheSameTime) {
+  constexpr int kMany = 4 * kLeastWaiting;
+  options_.scheduler.max_running = kMany;
+  options_.scheduler.token_budget = 1024;
+  Start(512);
+  LinkOne();
+  for (int i = 0; i < kMany + kMany / 2; ++i) Add(Request(9, 8));
+  Round(5);
+  ASSERT_EQ(Counters().running, kMany);
+  EXPECT_EQ(Add(Request(9, 8))->code(), StatusCode::kResourceExhausted);
+  for (SequenceId id = 1; id <= kMany; ++id) core_->Cancel(id);
+  core_->Cancel(kMany + 1);
+  EXPECT_FALSE(Add(Request(9, 8))->finished);
+  EXPECT_EQ(Add(Request(9, 8))->code(), StatusCode::kResourceExhausted);
 }
 
 TEST_F(DenseCoreTest, AWaitingSequenceIsDroppedAtItsDeadline) {

@@ -29,9 +29,9 @@ absl::Status CheckWait(double per_running, int running, int ahead) {
   const double bound = std::max<double>(kLeastWaiting, per_running * running);
   if (ahead < bound) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
-      ahead, " requests are waiting for room while ", running, " run; at most ",
+      ahead, " requests are waiting for the room of ", running, "; at most ",
       kLeastWaiting, " may, or ", per_running,
-      " for each that runs (--max_waiting_per_running); try again later"));
+      " for each of those (--max_waiting_per_running); try again later"));
 }
 
 }  // namespace apollo

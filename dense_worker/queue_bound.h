@@ -28,9 +28,9 @@ inline constexpr int kLeastWaiting = 16;
 // is. So what is admitted has its answer in about 1 + `per_running` times the
 // usual time, and the rest is refused at once, instead of after a long wait.
 //
-// `ahead`: sequences that wait and will not be overtaken by the new one. With a
-// `per_running` of 0 all may wait. Otherwise returns RESOURCE_EXHAUSTED with
-// the numbers.
+// `running`: sequences that run, or ran when there was no room. `ahead`: those
+// that wait and will not be overtaken by the new one. With a `per_running` of 0
+// all may wait. Otherwise returns RESOURCE_EXHAUSTED with the numbers.
 absl::Status CheckWait(double per_running, int running, int ahead);
 
 }  // namespace apollo

@@ -27,9 +27,9 @@ TEST(QueueBoundTest, TheWaitIsBoundedByWhatRuns) {
   EXPECT_TRUE(CheckWait(0.5, 64, 31).ok());
   EXPECT_EQ(CheckWait(0.5, 64, 32),
             absl::ResourceExhaustedError(
-                "32 requests are waiting for room while 64 run; at most 16 "
-                "may, or 0.5 for each that runs (--max_waiting_per_running); "
-                "try again later"));
+                "32 requests are waiting for the room of 64; at most 16 may, "
+                "or 0.5 for each of those (--max_waiting_per_running); try "
+                "again later"));
   EXPECT_TRUE(CheckWait(2, 64, 127).ok());
   EXPECT_FALSE(CheckWait(2, 64, 128).ok());
 }

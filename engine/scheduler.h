@@ -223,6 +223,8 @@ class Scheduler {
     return !waiting_.empty() &&
            (stuck_.has_value() || running() >= options_.max_running);
   }
+  // Returns true if sequences wait that may be admitted: not held or paused.
+  bool AnyWaits() const { return !waiting_.empty(); }
   int running() const { return static_cast<int>(running_.size()); }
   // All others, including held ones.
   int waiting() const {
@@ -230,6 +232,8 @@ class Scheduler {
   }
   // Returns how many of these have a priority below, equal to and above 0.
   const std::array<int, 3>& waiting_by_sign() const { return by_sign_; }
+  // Returns how many of these have that priority or a higher one.
+  int WaitingFrom(int priority) const;
   // Returns the number of callers of all sequences.
   int callers() const { return waiting_.callers(); }
   // Returns the number of known tokens of the waiting ones.
@@ -402,6 +406,7 @@ class Scheduler {
   std::optional<Patient> patient_;
   absl::Duration waits_out_;  // When `patience` of that one is over, again.
   std::array<int, 3> by_sign_ = {};
+  std::map<int, int> by_priority_;  // The same, without zeros.
   std::int64_t waiting_tokens_ = 0, queued_rows_ = 0;
   absl::Duration now_;
   // When each sequence may gain a level next.

@@ -10,6 +10,18 @@ namespace apollo {
 
 void Scheduler::CountWaiting(const Sequence& sequence, int change) {
   by_sign_[1 + (sequence.priority > 0) - (sequence.priority < 0)] += change;
+  const auto count = by_priority_.try_emplace(sequence.priority, 0).first;
+  count->second += change;
+  if (count->second == 0) by_priority_.erase(count);
+}
+
+int Scheduler::WaitingFrom(int priority) const {
+  int waiting = 0;
+  for (auto count = by_priority_.lower_bound(priority);
+       count != by_priority_.end(); ++count) {
+    waiting += count->second;
+  }
+  return waiting;
 }
 
 int Scheduler::QueuedRows(const Sequence& sequence) {

@@ -522,6 +522,10 @@ TEST(SchedulerFairnessTest, WaitingSequencesAreCountedBySignOfPriority) {
   scheduler.Add(3, 8, 20, -5, "b");
   using Counts = std::array<int, 3>;
   EXPECT_EQ(scheduler.waiting_by_sign(), (Counts{1, 1, 1}));
+  for (const auto& [priority, waiting] : std::vector<std::pair<int, int>>{
+           {6, 0}, {5, 1}, {1, 1}, {0, 2}, {-5, 3}}) {
+    EXPECT_EQ(scheduler.WaitingFrom(priority), waiting) << priority;
+  }
   EXPECT_EQ(scheduler.callers(), 2);
   scheduler.NextStep();
   EXPECT_EQ(scheduler.waiting_by_sign(), (Counts{1, 1, 0}));
@@ -533,6 +537,7 @@ TEST(SchedulerFairnessTest, WaitingSequencesAreCountedBySignOfPriority) {
   scheduler.Remove(1);
   scheduler.Remove(2);
   EXPECT_EQ(scheduler.waiting_by_sign(), (Counts{0, 0, 0}));
+  EXPECT_EQ(scheduler.WaitingFrom(-100), 0);
   EXPECT_EQ(scheduler.callers(), 0);
 }
 
