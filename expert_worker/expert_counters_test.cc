@@ -61,12 +61,12 @@ TEST(ExpertCountersTest, RoutingIsPublishedByLanguageLayerAndExpert) {
   }
   EXPECT_EQ(text().find("patient"), std::string::npos);
   const std::string all = text();
-  // 21 numbers, 28 names with help and type, 7 resident experts, 2 x 7 of
+  // 24 numbers, 31 names with help and type, 7 resident experts, 2 x 7 of
   // experts, 3 of families, and 3 histograms.
   const std::int64_t histograms =
       SamplesOf(kPauseSeconds) + SamplesOf(kStepSeconds) + SamplesOf(kRows);
   EXPECT_EQ(std::count(all.begin(), all.end(), '\n'),
-            21 + 56 + 7 + 14 + 3 + histograms);
+            24 + 62 + 7 + 14 + 3 + histograms);
 }
 
 }  // namespace

@@ -8,8 +8,8 @@ namespace apollo {
 
 // The largest message that an expert worker accepts. One has the header of a
 // frame and a piece of its payload. The headers of steps are the large ones:
-// with each sequence that begins behind held blocks come the hashes of its whole
-// beginning (SequenceRows::block_hashes), a byte for each of its tokens.
+// with each sequence that begins behind held blocks come the hashes of its
+// whole beginning (SequenceRows::block_hashes), a byte for each of its tokens.
 inline constexpr int kMaxLinkMessageBytes = 16 << 20;
 
 // The bounds of one link, in each direction. docs/limits.md explains them.
