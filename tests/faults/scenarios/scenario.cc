@@ -57,8 +57,8 @@ constexpr Scenario kScenarios[] = {
     {"overload",
      "twice the requests that the cluster admits: the rest is refused with "
      "RESOURCE_EXHAUSTED and a RetryInfo",
-     "p99 of admitted requests <= 2 x that without overload, refusals within "
-     "0.25 s",
+     "p99 of admitted requests <= 2 x that without overload, refusals and "
+     "recovery within 0.25 s",
      Overload},
     {"cancel_storm",
      "many clients that cancel, or whose connections break: everything is "
