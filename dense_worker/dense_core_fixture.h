@@ -131,7 +131,9 @@ inline StageResult Answer(const StageStep& step, std::int32_t token) {
 // A core with a fake stage and two fake expert workers.
 class DenseCoreTest : public testing::Test {
  protected:
-  DenseCoreTest() { options_.name = "d"; }
+  // A string of its own: gcc 12 warns of the assignment of a literal (its bug
+  // 105651).
+  DenseCoreTest() { options_.name = std::string("d"); }
 
   void Start(int blocks = 64) {
     StartOver(std::make_unique<FakeDenseStage>(TinyConfig(), blocks));
