@@ -20,6 +20,8 @@ from local_envoy import make_config  # noqa: E402
 from secured_cluster import SECONDS, eventually  # noqa: E402
 from stub_case import StubCase  # noqa: E402
 
+# Tests of Bazel have only the folders of all users in their PATH; nft and ip are in those of root.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
 INSIDE = "APOLLO_TEST_NETWORK"  # Is set in the network of this test.
 ENTER = ["unshare", "--map-root-user", "--net"]
 MANY = "--address-connections=1000000"
